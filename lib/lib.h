@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/lib.h - memsan's base services: everything that the other folders stand on.
+ *
+ * The runtime half of memsan (all that ends up in libmemsan.so) may call nothing of libc that allocates, locks,
+ * buffers or depends on a locale.  What it needs instead is here, one section a file:
+ *
+ *   compiler    macros and static assertions                     (this header)
+ *   mem.c       memory and string primitives of our own
+ *   fmt.c       signal-safe formatting into a buffer
+ *   os.c        raw system calls: address space, files, time
+ *   lock.c      ranked futex locks, fork support
+ *   options.c   the option table (options.def), its parser
+ *   thread.c    per-thread state and the table of threads
+ *   modules.c   loaded and since unloaded modules, build ids
+ *   unwind.c    the stack unwinder (.eh_frame rows cached per pc)
+ *   depot.c     stacks saved once, named by 32-bit handles
+ *
+ * Unless a function says otherwise it is async-signal-safe, thread-safe, never allocates through malloc and never
+ * changes errno.
+ */
+#ifndef MEMSAN_LIB_H
+#define MEMSAN_LIB_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* ---- compiler ------------------------------------------------------------------------------------------------ */
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a) (((x) + ((a) - 1)) & ~((__typeof__(x))(a) - 1))
+#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a) - 1))
+#define IS_POW2(x) ((x) != 0 && ((x) & ((x) - 1)) == 0)
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+#define __cold_path __attribute__((cold, noinline))
+#define __inline_hot static inline __attribute__((always_inline))
+#define __printf_like(f, a) __attribute__((format(printf, f, a)))
+/* Initial-exec TLS: one load from the thread pointer, no call into ld.so. */
+#define TLS_IE __thread __attribute__((tls_model("initial-exec")))
+/* What leaves libmemsan.so; everything else is built with hidden visibility. */
+#define MEMSAN_EXPORT __attribute__((visibility("default")))
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE ((size_t)1 << PAGE_SHIFT)
+
+/* ---- mem.c: memory and strings, never an interposed libc function --------------------------------------------- */
+
+void *mem_copy(void *dst, const void *src, size_t n); /* no overlap */
+void *mem_move(void *dst, const void *src, size_t n); /* overlap allowed */
+void *mem_set(void *dst, int byte, size_t n);
+int mem_compare(const void *a, const void *b, size_t n);
+/* First byte in [p, p+n) that differs from `byte`, or NULL when all agree.  Reads whole words where it can. */
+const void *mem_find_not(const void *p, int byte, size_t n);
+
+size_t str_length(const char *s);
+bool str_equal(const char *a, const char *b);
+bool str_starts(const char *s, const char *prefix);
+const char *str_char(const char *s, int c);    /* first occurrence or NULL */
+const char *str_last(const char *s, int c);    /* last occurrence or NULL */
+/* Copies at most size-1 bytes and always terminates; returns the length of what was copied. */
+size_t str_copy(char *dst, const char *src, size_t size);
+
+/* ---- fmt.c: formatting into a caller's buffer ------------------------------------------------------------------ */
+
+struct fmt_buf {
+	char *data;
+	size_t len;      /* bytes written, always < size; data[len] is NUL */
+	size_t size;
+	bool truncated;  /* something did not fit */
+};
+
+void fmt_init(struct fmt_buf *b, char *data, size_t size);
+/* %d %i %u %x %c %s %p %%, with l, ll, z; flags '#', '0', '-', width and precision (numbers or '*').  Nothing else. */
+void fmt_printf(struct fmt_buf *b, const char *format, ...) __printf_like(2, 3);
+void fmt_vprintf(struct fmt_buf *b, const char *format, va_list args);
+/* A whole number in s[0..len): returns false on anything but digits, or 0x and hex digits. */
+bool fmt_parse_u64(const char *s, size_t len, uint64_t *value);
+
+/* ---- os.c: raw system calls -------------------------------------------------------------------------------------- */
+
+/* All return -errno on failure where an int or ssize_t is returned, and none touches errno. */
+int os_open(const char *path, int flags, int mode);
+int os_close(int fd);
+ssize_t os_read(int fd, void *buf, size_t n);          /* restarts on EINTR */
+ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset);
+ssize_t os_write_all(int fd, const void *buf, size_t n); /* restarts; bytes written or -errno */
+pid_t os_gettid(void);
+pid_t os_getpid(void);
+_Noreturn void os_exit_group(int status);
+_Noreturn void os_abort(void);   /* SIGABRT with the default action, whatever handlers are installed */
+
+/* The kernel's word for a coarse clock: 100 a second, since the library was loaded; at most one tick behind. */
+#define JIFFIES_HZ 100
+uint32_t jiffies_now(void);
+
+/* Reserve address space: PROT_NONE, MAP_NORESERVE, left out of core files' cost.  NULL when refused. */
+void *os_reserve(size_t size, size_t align);
+void os_release(void *p, size_t size);
+/* Make part of a reserve readable and writable.  `huge` false asks for MADV_NOHUGEPAGE (all metadata does). */
+bool os_commit(void *p, size_t size, bool huge);
+void os_decommit(void *p, size_t size);                /* gives the memory back; reads as zero afterwards */
+bool os_protect_none(void *p, size_t size);            /* mprotect PROT_NONE */
+bool os_unprotect(void *p, size_t size);               /* back to read-write */
+/* Guard regions (MADV_GUARD_INSTALL, Linux 6.13+), probed once; false means "use os_protect_none". */
+bool os_guard_install(void *p, size_t size);
+bool os_guard_remove(void *p, size_t size);
+bool os_guard_supported(void);
+/* Bytes of address space the process may still map (RLIMIT_AS), or UINT64_MAX. */
+uint64_t os_address_space_limit(void);
+/* Copy from memory that may not be readable: bytes copied before the first unreadable one. */
+size_t os_safe_read(void *dst, const void *src, size_t n);
+
+/* A reserve that is made usable in steps: metadata arrays indexed by page, object or handle. */
+struct os_stepped {
+	char *base;
+	size_t reserved;
+	size_t committed; /* multiple of step; grows only; under the owner's lock, may be read without it */
+	size_t step;
+};
+bool os_stepped_init(struct os_stepped *s, size_t reserve, size_t step);
+bool os_stepped_reach(struct os_stepped *s, size_t bytes); /* [0, bytes) usable afterwards; false: no memory */
+
+/* memsan's own memory, told apart from the user's by cost centre (printed by malloc_stats and memsan stat). */
+enum cost_centre {
+	COST_MEMMAP, COST_STATE_MAP, COST_SLAB, COST_TRACKS, COST_DEPOT, COST_UNWIND, COST_THREADS, COST_QUARANTINE,
+	COST_REPORTS, COST_OPTIONS, COST_SHADOW, COST_FENCE, COST_LEAK, COST_NR,
+};
+/* Never freed; zeroed; 16-byte aligned; NULL when the system has no more. */
+void *meta_alloc(size_t size, enum cost_centre centre);
+void meta_account(enum cost_centre centre, int64_t bytes); /* for stepped reserves */
+uint64_t meta_bytes(enum cost_centre centre);
+const char *meta_name(enum cost_centre centre);
+
+/* ---- lock.c: ranked locks ------------------------------------------------------------------------------------------ */
+
+/* A thread may take a lock only when its rank is higher than that of every lock it holds (debug builds abort on
+ * inversion; LOCK_RANK_LEAF locks guard a few loads and stores and nest in nothing).  HACKING.md draws the order and says what each
+ * guards.  Locks do not recurse. */
+enum lock_rank {
+	LOCK_RANK_INIT,        /* start-up, once */
+	LOCK_RANK_MODULES,     /* the history of unloaded modules */
+	LOCK_RANK_QUARANTINE,  /* the global quarantine queue */
+	LOCK_RANK_CACHE_LIST,  /* the list of slab caches */
+	LOCK_RANK_CACHE,       /* one slab cache: its slab lists and bitmaps */
+	LOCK_RANK_VMALLOC,     /* vmalloc areas */
+	LOCK_RANK_BUDDY,       /* page allocator free lists */
+	LOCK_RANK_ARENA,       /* arena growth */
+	LOCK_RANK_THREADS,     /* the thread table */
+	LOCK_RANK_REPORT,      /* one report at a time; never waits on an allocator lock */
+	LOCK_RANK_DEPOT,       /* depot growth */
+	LOCK_RANK_META,        /* meta_alloc */
+	LOCK_RANK_LEAF,
+	LOCK_RANK_NR,
+};
+
+struct ranked_lock {
+	uint32_t state;          /* futex word: 0 free, 1 held, 2 held with waiters */
+	uint16_t rank;
+	uint16_t holder_debug;   /* thread index + 1 of the holder, debug builds only */
+};
+#define RANKED_LOCK_INIT(r) { .state = 0, .rank = (r), .holder_debug = 0 }
+
+void lock_init(struct ranked_lock *l, enum lock_rank rank);
+void lock_acquire(struct ranked_lock *l);
+bool lock_try(struct ranked_lock *l);
+void lock_release(struct ranked_lock *l);
+/* In the child of fork: the lock was taken by the forking thread before; make it free whatever waiters there were. */
+void lock_release_in_child(struct ranked_lock *l);
+
+/* ---- options.c: the option table -------------------------------------------------------------------------------------- */
+
+enum option_mode { MODE_CHECK, MODE_PRODUCTION };
+enum option_fault { FAULT_REPORT, FAULT_PANIC };
+enum option_format { FORMAT_TEXT, FORMAT_JSON };
+#define OPTION_STRING_MAX 1024
+
+struct memsan_options {
+#define OPTION_BOOL(field, name, def, help) bool field;
+#define OPTION_UINT(field, name, def, min, max, unit, help) uint64_t field;
+#define OPTION_ENUM(field, name, def, choices, help) unsigned field;
+#define OPTION_STRING(field, name, def, help) char field[OPTION_STRING_MAX];
+#include "lib/options.def"
+#undef OPTION_BOOL
+#undef OPTION_UINT
+#undef OPTION_ENUM
+#undef OPTION_STRING
+};
+
+enum option_type { OPTION_TYPE_BOOL, OPTION_TYPE_UINT, OPTION_TYPE_ENUM, OPTION_TYPE_STRING };
+struct option_desc {
+	const char *name;
+	enum option_type type;
+	size_t offset;                /* into struct memsan_options */
+	uint64_t min, max;            /* UINT */
+	const char *unit;             /* UINT: "bytes", "ms", "frames", … */
+	const char *default_text;     /* as the user would write it */
+	const char *choices;          /* ENUM: "check|production"; the index is the value */
+	const char *help;
+};
+extern const struct option_desc option_table[];
+extern const size_t option_table_size;
+
+/* The running process's options.  Written before the first allocation returns, read-only after. */
+extern struct memsan_options options;
+
+/* Told about each mistake: one whole line without newline, naming the item and the nearest valid one. */
+typedef void (*option_complain_fn)(void *ctx, const char *line);
+void options_set_defaults(struct memsan_options *o);
+/* "name=value:name=value"; a value may be quoted with ' or " to hold a colon; bytes take k, M, G, T suffixes; a bool takes
+ * 0/1, on/off, yes/no, true/false.  Mistakes are told and skipped, the rest is applied.  Returns the number of mistakes. */
+unsigned options_parse(struct memsan_options *o, const char *text, option_complain_fn complain, void *ctx);
+/* One name and one value, as in `memsan run -o name=value`. */
+bool options_set_one(struct memsan_options *o, const char *name, size_t name_len, const char *value, size_t value_len,
+                     option_complain_fn complain, void *ctx);
+
+/* ---- thread.c: per-thread state ---------------------------------------------------------------------------------------- */
+
+#define THREAD_NAME_MAX 16
+#define THREAD_INDEX_BITS 13   /* index 0 means "not known" (table full, or before start-up) */
+struct thread_info { pid_t tid; char name[THREAD_NAME_MAX]; bool alive; };
+
+/* This thread's index in the table, registering it on first use.  After fork the child re-registers itself. */
+uint32_t thread_index(void);
+pid_t thread_tid(void);                       /* cached; right after fork too */
+bool thread_lookup(uint32_t index, struct thread_info *info);  /* also threads that are gone, until the slot is reused */
+void thread_exit_notify(void);                /* this thread is about to end */
+void thread_fork_child(void);
+
+/* ---- modules.c: what code is where --------------------------------------------------------------------------------------- */
+
+#define BUILD_ID_MAX 20
+#define MODULE_PATH_MAX 512
+struct module_info {
+	uintptr_t start, end;     /* mapped range */
+	uintptr_t bias;           /* pc - bias is the address in the ELF file (0-based for PIE and .so) */
+	uint8_t build_id[BUILD_ID_MAX];
+	uint8_t build_id_len;
+	bool unloaded;            /* no longer mapped; as it was when it was */
+	char path[MODULE_PATH_MAX];
+};
+/* The module that held `pc` when a stack was taken at jiffies `when` (0: now).  No loader lock is taken
+ * (_dl_find_object).  False when there is none (JIT code, garbage). */
+bool module_find(uintptr_t pc, uint32_t when, struct module_info *info);
+/* Is pc inside libmemsan's own code? */
+bool module_is_self(uintptr_t pc);
+/* Where libmemsan itself (or the static program) was loaded from. */
+const char *module_self_path(void);
+/* Called around the real dlclose: remember what goes away, make cached unwind rows stale.  May take the loader's lock. */
+void modules_before_dlclose(void);
+void modules_after_dlclose(void);
+
+/* ---- unwind.c and depot.c: stacks ------------------------------------------------------------------------------------------ */
+
+struct unwind_regs { uintptr_t pc, sp, fp; /* enough on x86_64: rip, rsp, rbp */ };
+/* The registers of the function that says this: pc in its body, its sp and fp. */
+#define UNWIND_HERE(r) unwind_here_arch(r)
+#include "lib/arch/arch.h"
+
+typedef uint32_t stack_handle;      /* 0: no stack */
+#define STACK_HANDLE_BITS 28
+#define STACK_FRAMES_MAX 1024
+
+/* Walks outwards from `regs`; pcs[0] is regs->pc itself, the others are return addresses.  Frames inside libmemsan are left out.
+ * `ucontext` true: regs come from a signal frame, so pcs[0] is exact and not a return address. */
+size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
+/* The same, saved in the depot (at most options.stack_depth frames); an unchanged outer part is reused from this thread's
+ * last trace.  Returns 0 when the depot is full (said once). */
+stack_handle unwind_save(const struct unwind_regs *regs);
+/* Saves a ready-made stack, innermost first. */
+stack_handle depot_save(const uintptr_t *pcs, size_t n);
+/* Frames of a handle, innermost first; returns how many there are, at most `max` written. */
+size_t depot_fetch(stack_handle handle, uintptr_t *pcs, size_t max);
+/* The innermost frame's pc. */
+uintptr_t depot_top(stack_handle handle);
+uint64_t depot_bytes(void);
+void unwind_flush(void);            /* cached rows of every thread become stale (a module went away) */
+
+/* fork: acquire in rank order before, release in both processes after. */
+void lib_fork_prepare(void);
+void lib_fork_parent(void);
+void lib_fork_child(void);
+
+#endif

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# MEMSAN_TRY_FLAG(VARIABLE, FLAG): append FLAG to VARIABLE when the compiler takes it.
+AC_DEFUN([MEMSAN_TRY_FLAG], [
+  AC_MSG_CHECKING([whether $CC takes $2])
+  memsan_saved_cflags=$CFLAGS
+  CFLAGS="$CFLAGS -Werror $2"
+  AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [])],
+    [AC_MSG_RESULT([yes]); $1="$[]$1 $2"], [AC_MSG_RESULT([no])])
+  CFLAGS=$memsan_saved_cflags
+])
+AC_DEFUN([MEMSAN_FLAGS], [
+  WARN_FLAGS="-Wall -Wextra"
+  MEMSAN_TRY_FLAG([WARN_FLAGS], [-Wshadow])
+  MEMSAN_TRY_FLAG([WARN_FLAGS], [-Wstrict-prototypes])
+  MEMSAN_TRY_FLAG([WARN_FLAGS], [-Wmissing-prototypes])
+  RUNTIME_FLAGS="-std=gnu11 -fvisibility=hidden -fno-builtin -fno-strict-aliasing -ftls-model=initial-exec -fexceptions -fasynchronous-unwind-tables -fno-stack-protector"
+  MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-semantic-interposition])
+  MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-tree-loop-distribute-patterns])
+  TOOL_FLAGS="-std=gnu11 -fno-strict-aliasing"
+  AC_SUBST([WARN_FLAGS])
+  AC_SUBST([RUNTIME_FLAGS])
+  AC_SUBST([TOOL_FLAGS])
+])

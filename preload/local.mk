@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-2-Clause
+runtime_sources += preload/init.c preload/malloc.c preload/new.c preload/dispatch.c preload/api.c preload/process.c preload/mlock.c
+include_HEADERS += preload/memsan.h
+noinst_HEADERS += preload/preload.h
+EXTRA_DIST += preload/memsan.map
+
+# The convenience library that libmemsan.so and libmemsan.a are both made from.
+noinst_LTLIBRARIES += libruntime.la
+libruntime_la_SOURCES = $(base_sources) $(runtime_sources)
+libruntime_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
+
+lib_LTLIBRARIES += libmemsan.la
+libmemsan_la_SOURCES =
+libmemsan_la_LIBADD = libruntime.la
+libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/preload/memsan.map \
+	-Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic
+EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map libruntime.la
+
+# The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.
+staticlibdir = $(libdir)
+staticlib_DATA = libmemsan.a
+libmemsan.a: libruntime.la
+	$(AM_V_GEN)rm -f $@ libmemsan-all.o && \
+	$(LD) -r -o libmemsan-all.o --whole-archive .libs/libruntime.a && \
+	$(OBJCOPY) --localize-hidden libmemsan-all.o && \
+	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
+CLEANFILES += libmemsan.a libmemsan-all.o

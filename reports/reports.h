@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/reports.h - the report record and the two halves that handle it.
+ *
+ * Runtime half (in libmemsan.so): record.c fills a record in stages, emit.c makes sure it cannot be lost and hands it to the helper,
+ * plain.c prints it without symbols when there is no helper.
+ * Tool half (helper and memsan command): symbolize.c (libdw), insn.c (capstone), render_text.c, render_json.c.
+ * Both halves print through the same layout code, so that the plain report and the symbolized one differ only in the frames.
+ */
+#ifndef MEMSAN_REPORTS_H
+#define MEMSAN_REPORTS_H
+
+#include "lib/lib.h"
+
+/* Kinds, each once, in kinds.def: REPORT_KIND(enumerator, "kind-name", "class", "explanation") */
+enum report_kind {
+#define REPORT_KIND(id, name, class, text) REPORT_##id,
+#include "reports/kinds.def"
+#undef REPORT_KIND
+	REPORT_KIND_NR,
+};
+const char *report_kind_name(enum report_kind kind);
+
+enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_ROLE_NR };
+
+#define REPORT_MAGIC 0x5052534du  /* "MSRP" */
+#define REPORT_VERSION 1
+#define REPORT_STACKS 4
+#define REPORT_FRAMES 256
+#define REPORT_MODULES 64
+#define REPORT_STRINGS 16384
+#define REPORT_MEMORY 512
+#define REPORT_NO_MODULE 0xffffu
+
+struct report_frame {
+	uint64_t pc;
+	uint16_t module;          /* index into modules[], or REPORT_NO_MODULE */
+	uint16_t exact;           /* 1: the faulting instruction; 0: a return address, look up pc - 1 */
+	uint32_t pad;
+};
+struct report_stack {
+	uint32_t role;
+	uint32_t nr_frames;
+	uint32_t tid;
+	uint32_t truncated;
+	uint64_t age_ms;          /* how long before the report; 0 for the report's own stack */
+	char thread_name[THREAD_NAME_MAX];
+	struct report_frame frames[REPORT_FRAMES];
+};
+struct report_module {
+	uint64_t start, end, bias;
+	uint32_t path;            /* offset into strings */
+	uint8_t unloaded, build_id_len;
+	uint8_t build_id[BUILD_ID_MAX];
+	uint8_t pad[6];
+};
+/* A plain versioned block of bytes: written by the runtime, read by the helper, by another process, out of a core file. */
+struct report_record {
+	uint32_t magic, version, size, sequence;   /* size: sizeof(struct report_record) */
+	uint32_t kind;                             /* enum report_kind */
+	uint32_t component;                        /* offset into strings: "slab", "shadow", "fence", "leak" */
+	uint32_t found_at;                         /* offset into strings: how it was noticed ("on free"), 0: at the access itself */
+	uint32_t entry;                            /* offset into strings: the API that was called ("free", "operator delete[]"), or 0 */
+	uint32_t detail;                           /* offset into strings: one more line for people, or 0 */
+	/* process */
+	uint32_t pid, tid;
+	uint32_t comm;                             /* strings: thread name */
+	uint32_t exe;                              /* strings */
+	uint64_t time_ms;                          /* since the process was started */
+	/* access; size 0 when there was none (double-free …) */
+	uint64_t addr;
+	uint64_t access_size;
+	uint32_t is_write;                         /* 0 read, 1 write, 2 free, 3 not known */
+	uint32_t expected, found;                  /* first damaged byte: what it should have held and what it held */
+	uint32_t have_object;
+	/* object */
+	uint64_t obj_addr, obj_size, obj_cache_size;
+	uint32_t obj_cache;                        /* strings: cache name */
+	uint32_t obj_state;                        /* 0 allocated, 1 freed (quarantine), 2 free */
+	uint64_t slot_addr, slot_size;
+	uint32_t obj_api;                          /* strings: "malloc", "operator new", … or 0 */
+	/* memory rows: bytes as they were when the report was made */
+	uint32_t memory_len;
+	uint64_t memory_addr, memory_mark;         /* mark: the bad byte */
+	uint8_t memory[REPORT_MEMORY];
+	uint8_t memory_valid[REPORT_MEMORY / 8];   /* bit set: byte was readable */
+	uint32_t nr_stacks, nr_modules, strings_len, repeated;
+	struct report_stack stacks[REPORT_STACKS];
+	struct report_module modules[REPORT_MODULES];
+	char strings[REPORT_STRINGS];              /* offset 0 is the empty string */
+};
+
+/* ---- runtime half: filling ------------------------------------------------------------------------------------------- */
+/* The one record being made, with the report lock held; NULL when this thread is already inside a report (a bug in a bug
+ * report: one line is printed and the inner one is dropped) or reports are exhausted. */
+struct report_record *report_begin(enum report_kind kind, const char *component);
+uint32_t report_string(struct report_record *r, const char *s);
+void report_set_access(struct report_record *r, uintptr_t addr, size_t size, unsigned is_write);
+/* The stack of here (role ACCESS or NOTICED); `exact`: regs are a faulting instruction's. */
+void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact);
+/* A saved one, with the thread and the jiffies it was taken at. */
+void report_add_handle(struct report_record *r, enum report_role role, stack_handle h, uint32_t thread, uint32_t when);
+void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi); /* whole 16-byte rows, clipped to [lo, hi) */
+/* Emits, or counts it as a repetition; releases the report lock.  With fault=panic it does not return. */
+void report_end(struct report_record *r);
+
+uint32_t report_count(void);       /* reports made so far by this process, repetitions not counted */
+/* At exit: one line when reports were repeated or left out over max_reports. */
+void report_summary(void);
+/* One line "memsan: …" to where reports go. */
+void report_line(const char *format, ...) __printf_like(1, 2);
+void reports_init(void);           /* remembers what standard error is */
+void reports_fork_prepare(void);
+void reports_fork_parent(void);
+void reports_fork_child(void);
+
+#endif

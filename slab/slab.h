@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/slab.h - the memory stack: arena, pages, slab caches, size classes, vmalloc areas, thread caches, quarantine.
+ *
+ *   arena.c       the reserve, the state map, the memmap
+ *   buddy.c       2^order page runs
+ *   class.c       size classes: malloc-16 … four a doubling
+ *   cache.c       slab caches: slabs cut into equal slots, per-slab out-of-line state
+ *   track.c       SLUB's user tracking: 16 bytes an object
+ *   check.c       red zones, poison: fill and verify; what was found becomes a slab_finding
+ *   vmalloc.c     large requests with guard pages
+ *   tcache.c      thread caches
+ *   quarantine.c  freed memory held back
+ *   stats.c       counters, mallinfo, trim
+ *
+ * Nothing here prints.  What is wrong is told to the hook set by slab_set_report_hook, with no slab lock held.
+ */
+#ifndef MEMSAN_SLAB_H
+#define MEMSAN_SLAB_H
+
+#include "lib/lib.h"
+
+/* ---- flags, SLUB's letters ---------------------------------------------------------------------------------------- */
+#define SLAB_F_SANITY  0x01u  /* F */
+#define SLAB_F_REDZONE 0x02u  /* Z */
+#define SLAB_F_POISON  0x04u  /* P */
+#define SLAB_F_TRACK   0x08u  /* U */
+#define SLAB_F_TRACE   0x10u  /* T */
+
+/* The kernel's bytes (include/linux/poison.h). */
+#define SLUB_RED_INACTIVE 0xbb
+#define SLUB_RED_ACTIVE   0xcc
+#define POISON_INUSE      0x5a  /* fresh, never written */
+#define POISON_FREE       0x6b
+#define POISON_END        0xa5  /* last byte of a poisoned object */
+
+/* Which family an object came from; free by another one is alloc-dealloc-mismatch. */
+enum slab_api { SLAB_API_MALLOC, SLAB_API_NEW, SLAB_API_NEW_ARRAY, SLAB_API_MEMALIGN, SLAB_API_CACHE, SLAB_API_NR };
+
+/* ---- what was found ------------------------------------------------------------------------------------------------ */
+enum slab_finding_kind {
+	SLAB_DOUBLE_FREE, SLAB_INVALID_FREE, SLAB_ALLOC_DEALLOC_MISMATCH, SLAB_SIZED_DELETE_MISMATCH,
+	SLAB_LEFT_REDZONE, SLAB_RIGHT_REDZONE, SLAB_POISON_OVERWRITTEN, SLAB_BAD_STATE,
+};
+enum slab_found_at { SLAB_AT_FREE, SLAB_AT_REALLOC, SLAB_AT_QUARANTINE_EXIT, SLAB_AT_CHECK_ALL, SLAB_AT_EXIT, SLAB_AT_ALLOC };
+
+enum slab_object_state { SLAB_OBJ_NONE, SLAB_OBJ_LIVE, SLAB_OBJ_QUARANTINED, SLAB_OBJ_FREE };
+
+/* Everything known of the object at, or nearest to, an address.  Never faults, takes no lock that a report could wait for, and is
+ * only a snapshot when other threads run. */
+struct slab_object {
+	enum slab_object_state state;
+	uintptr_t addr;            /* first user byte */
+	size_t size;               /* as requested (slot size where no track is kept) */
+	size_t object_size;        /* what the cache's objects have */
+	uintptr_t slot, slot_size; /* the slot with its red zones, or a large area without its guard pages */
+	char cache[32];            /* "malloc-64", "vmalloc", … */
+	bool large;                /* a vmalloc area */
+	bool tracked;              /* the following are known */
+	enum slab_api api;
+	stack_handle alloc_stack, free_stack;
+	uint32_t alloc_thread, free_thread;   /* thread indices */
+	uint32_t when;             /* jiffies of the last change (allocation, or free when freed) */
+};
+/* False when addr is outside the arena or in pages that hold no objects. */
+bool slab_find_object(uintptr_t addr, struct slab_object *obj);
+
+struct slab_finding {
+	enum slab_finding_kind kind;
+	enum slab_found_at at;
+	uintptr_t addr;              /* pointer passed in, or first damaged byte */
+	size_t size;                 /* damaged bytes; sized delete: the size given */
+	uint8_t expected, found;     /* of the first damaged byte */
+	enum slab_api api_used;      /* what freed it (mismatches) */
+	bool have_object;
+	struct slab_object object;
+	bool have_regs;
+	struct unwind_regs regs;     /* of the entry point that noticed */
+};
+typedef void (*slab_report_fn)(const struct slab_finding *finding);
+void slab_set_report_hook(slab_report_fn fn);
+
+/* ---- life cycle ------------------------------------------------------------------------------------------------------- */
+/* After options are parsed, before the first allocation; single-threaded or under LOCK_RANK_INIT.  False: no address space. */
+bool slab_init(void);
+/* Parses options.slab_debug; NULL or the offending part of the text. */
+const char *slab_debug_check(const char *text);
+void slab_thread_exit(void);         /* this thread's caches go back; later frees of the thread still work */
+void slab_fork_prepare(void);
+void slab_fork_parent(void);
+void slab_fork_child(void);
+
+/* ---- the arena ---------------------------------------------------------------------------------------------------------- */
+extern uintptr_t arena_base;
+extern size_t arena_size;            /* 0 before slab_init */
+__inline_hot bool arena_contains(const void *p)
+{
+	return (uintptr_t)p - arena_base < arena_size;
+}
+
+/* ---- malloc's engine ---------------------------------------------------------------------------------------------------- */
+/* preload/ decodes the API (sizes, errno, new-handlers), slab/ does the work.  `regs` are those of the exported function
+ * (NULL: no stack is wanted); they are used only where the cache tracks.  NULL when there is no memory; errno untouched.
+ * Alignment is a power of two, at least 16. */
+void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
+/* size_given: for sized delete / free_sized, else SIZE_MAX.  align_given: for aligned delete / free_aligned_sized, else 0.
+ * A bad pointer is reported and nothing is changed.  p may be NULL. */
+void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given, const struct unwind_regs *regs);
+/* NULL with the old object intact when there is no memory.  p is not NULL, size is not 0.  A bad p is reported and NULL returned
+ * with *bad set. */
+void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad);
+/* What the program may use at p: the requested size where it is known and checked, else the slot. 0 for a bad pointer (reported). */
+size_t slab_usable_size(const void *p, const struct unwind_regs *regs);
+
+/* True when the process runs in production with no debugging flag anywhere: the inline fast paths below are allowed.
+ * Defined by tcache.c together with the inline allocation and free used by preload/malloc.c:
+ *   void *slab_malloc_fast(size_t size);      NULL: take slab_malloc
+ *   bool  slab_free_fast(void *p);            false: take slab_free */
+#include "slab/fast.h"
+
+/* ---- checks and views --------------------------------------------------------------------------------------------------- */
+/* Verify every red zone and all poison; findings go to the hook.  Returns how many there were. */
+size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs);
+/* Give back what is not needed: empty slabs, retained pages, down to `pad` bytes.  True when something was. */
+bool slab_trim(size_t pad);
+struct slab_stats {
+	uint64_t arena_mapped;      /* bytes made usable so far */
+	uint64_t live_objects, live_bytes;      /* slab objects and large areas, requested or slot bytes */
+	uint64_t large_areas, large_bytes;
+	uint64_t free_bytes;        /* usable but not live: caches, free pages */
+	uint64_t quarantine_bytes, quarantine_objects;
+	uint64_t allocs, frees;     /* since start; approximate while threads run */
+};
+void slab_get_stats(struct slab_stats *s);
+/* One line a cache, /proc/slabinfo's columns. */
+void slab_print_slabinfo(void (*line)(void *ctx, const char *text), void *ctx);
+
+#endif

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-2-Clause
+noinst_LTLIBRARIES += libtool_half.la
+libtool_half_la_SOURCES = $(base_sources) $(tool_sources)
+libtool_half_la_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS) $(ELF_CFLAGS) $(CAPSTONE_CFLAGS)
+libtool_half_la_LIBADD = $(DW_LIBS) $(ELF_LIBS) $(CAPSTONE_LIBS)
+
+bin_PROGRAMS += memsan
+memsan_SOURCES = tools/main.c tools/run.c tools/options.c tools/decode.c
+memsan_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS)
+memsan_LDADD = libtool_half.la
+noinst_HEADERS += tools/tools.h
+
+pkglibexec_PROGRAMS += memsan-symbolize
+memsan_symbolize_SOURCES = tools/symbolize_main.c
+memsan_symbolize_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS)
+memsan_symbolize_LDADD = libtool_half.la
