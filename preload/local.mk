@@ -6,8 +6,14 @@ EXTRA_DIST += preload/memsan.map
 
 # The convenience library that libmemsan.so and libmemsan.a are both made from.
 noinst_LTLIBRARIES += libruntime.la
-libruntime_la_SOURCES = $(base_sources) $(runtime_sources)
+libruntime_la_SOURCES = $(runtime_sources)
 libruntime_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
+libruntime_la_LIBADD = libcore.la
+
+# The runtime without anything exported: what unit tests link.
+noinst_LTLIBRARIES += libcore.la
+libcore_la_SOURCES = $(base_sources) $(core_sources)
+libcore_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 
 lib_LTLIBRARIES += libmemsan.la
 libmemsan_la_SOURCES =
