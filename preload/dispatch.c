@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/dispatch.c - what slab/ found becomes a report record.  Slab knows objects and reports knows layout; only here do they
+ * meet. */
+#include "preload/preload.h"
+
+#define ACCESS_READ 0
+#define ACCESS_WRITE 1
+#define ACCESS_FREE 2
+
+static const enum report_kind kind_of[] = {
+	[SLAB_DOUBLE_FREE] = REPORT_DOUBLE_FREE,
+	[SLAB_INVALID_FREE] = REPORT_INVALID_FREE,
+	[SLAB_ALLOC_DEALLOC_MISMATCH] = REPORT_ALLOC_DEALLOC_MISMATCH,
+	[SLAB_SIZED_DELETE_MISMATCH] = REPORT_SIZED_DELETE_MISMATCH,
+	[SLAB_LEFT_REDZONE] = REPORT_LEFT_REDZONE,
+	[SLAB_RIGHT_REDZONE] = REPORT_RIGHT_REDZONE,
+	[SLAB_POISON_OVERWRITTEN] = REPORT_POISON,
+	[SLAB_BAD_STATE] = REPORT_BAD_STATE,
+};
+_Static_assert(ARRAY_SIZE(kind_of) == SLAB_BAD_STATE + 1, "each finding has a report kind");
+
+static const char *const found_at_text[] = {
+	[SLAB_AT_FREE] = "on free",
+	[SLAB_AT_REALLOC] = "on realloc",
+	[SLAB_AT_QUARANTINE_EXIT] = "on leaving the quarantine",
+	[SLAB_AT_CHECK_ALL] = "by memsan_check_all",
+	[SLAB_AT_EXIT] = "at exit",
+	[SLAB_AT_ALLOC] = "on allocation",
+};
+
+static const char *const alloc_name[SLAB_API_NR] = {
+	[SLAB_API_MALLOC] = "malloc",
+	[SLAB_API_NEW] = "operator new",
+	[SLAB_API_NEW_ARRAY] = "operator new[]",
+	[SLAB_API_MEMALIGN] = "aligned_alloc",
+	[SLAB_API_CACHE] = "memsan_cache_alloc",
+};
+static const char *const free_name[SLAB_API_NR] = {
+	[SLAB_API_MALLOC] = "free",
+	[SLAB_API_NEW] = "operator delete",
+	[SLAB_API_NEW_ARRAY] = "operator delete[]",
+	[SLAB_API_MEMALIGN] = "free",
+	[SLAB_API_CACHE] = "memsan_cache_free",
+};
+
+/* Damage was done by a write that nobody saw; the other kinds are about the call that is being made. */
+static bool found_afterwards(enum slab_finding_kind kind)
+{
+	return kind == SLAB_LEFT_REDZONE || kind == SLAB_RIGHT_REDZONE || kind == SLAB_POISON_OVERWRITTEN;
+}
+
+static void fill_object(struct report_record *r, const struct slab_object *o)
+{
+	r->have_object = 1;
+	r->obj_addr = o->addr;
+	r->obj_size = o->size;
+	r->obj_cache_size = o->object_size;
+	r->obj_cache = report_string(r, o->cache);
+	r->obj_state = o->state == SLAB_OBJ_LIVE ? 0 : o->state == SLAB_OBJ_QUARANTINED ? 1 : 2;
+	r->slot_addr = o->slot;
+	r->slot_size = o->slot_size;
+	if (!o->tracked)
+		return;
+	r->obj_api = report_string(r, alloc_name[o->api]);
+	bool freed = o->state != SLAB_OBJ_LIVE;
+	report_add_handle(r, STACK_ALLOC, o->alloc_stack, o->alloc_thread, freed ? 0 : o->when);
+	if (freed && o->free_stack)
+		report_add_handle(r, STACK_FREE, o->free_stack, o->free_thread, o->when);
+}
+
+static void fill_detail(struct report_record *r, const struct slab_finding *f)
+{
+	char text[160];
+	struct fmt_buf b;
+	fmt_init(&b, text, sizeof(text));
+	if (f->kind == SLAB_ALLOC_DEALLOC_MISMATCH && f->have_object)
+		fmt_printf(&b, "allocated with %s, freed with %s", alloc_name[f->object.api], free_name[f->api_used]);
+	else if (f->kind == SLAB_SIZED_DELETE_MISMATCH && f->have_object)
+		fmt_printf(&b, "size given to %s: %zu; allocated: %zu", free_name[f->api_used], f->size, f->object.size);
+	if (b.len)
+		r->detail = report_string(r, text);
+}
+
+/* The object with what lies around it; a stray pointer shows the rows at itself. */
+static void fill_memory(struct report_record *r, const struct slab_finding *f)
+{
+	uintptr_t lo = 0, hi = UINTPTR_MAX;
+	if (arena_contains((void *)f->addr)) {
+		lo = arena_base;
+		hi = arena_base + arena_size;
+	}
+	report_set_memory(r, f->addr, lo, hi);
+}
+
+void dispatch_finding(const struct slab_finding *f)
+{
+	struct report_record *r = report_begin(kind_of[f->kind], "slab");
+	if (!r)
+		return;
+	bool late = found_afterwards(f->kind);
+	report_set_access(r, f->addr, late ? f->size : 0, late ? ACCESS_WRITE : ACCESS_FREE);
+	if (late) {
+		r->found_at = report_string(r, found_at_text[f->at]);
+		r->expected = f->expected;
+		r->found = f->found;
+	} else {
+		r->entry = report_string(r, f->at == SLAB_AT_REALLOC ? "realloc" : free_name[f->api_used]);
+	}
+	if (f->have_regs)
+		report_add_regs(r, late ? STACK_NOTICED : STACK_ACCESS, &f->regs, false);
+	if (f->have_object)
+		fill_object(r, &f->object);
+	fill_detail(r, f);
+	fill_memory(r, f);
+	report_end(r);
+}

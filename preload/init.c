@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/init.c - start-up: options, arena, hooks, in an order that holds before anything else of the process runs.
+ *
+ * The first call may come from ld.so itself (which switches to our malloc once we are relocated), from another library's
+ * constructor, or from our own, which -z initfirst puts before libc's.  So neither libc's environ nor its stdio can be counted on: the
+ * environment is read from the initial stack, and everything else is raw system calls.
+ *
+ *   RUNTIME_NEW → STARTING → READY     or BROKEN: no address space; every allocation then fails with ENOMEM
+ */
+#include "preload/preload.h"
+
+#include <sys/auxv.h>
+#include <unistd.h>
+
+uint32_t runtime_state_now;
+
+/* Guards the transition out of RUNTIME_NEW. */
+static struct ranked_lock start_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
+
+__attribute__((weak)) extern const char *memsan_default_options(void);
+extern void *__libc_stack_end __attribute__((weak));
+
+/* The environment as the kernel laid it out: argc, argv…, NULL, envp…, NULL.  In a static program __libc_stack_end does not point
+ * at argc, but there libc has set environ before anything can allocate. */
+static char **environment(void)
+{
+	if (environ)
+		return environ;
+	if (!&__libc_stack_end || !__libc_stack_end)
+		return NULL;
+	uintptr_t *words = __libc_stack_end;
+	if (words[0] > 0x100000)
+		return NULL;
+	return (char **)(words + 1 + words[0] + 1);
+}
+
+static const char *environment_get(const char *name)
+{
+	size_t len = str_length(name);
+	for (char **e = environment(); e && *e; e++)
+		if (str_starts(*e, name) && (*e)[len] == '=')
+			return *e + len + 1;
+	return NULL;
+}
+
+static void complain_option(void *ctx, const char *line)
+{
+	(void)ctx;
+	report_line("%s", line);
+}
+
+static void read_options(bool secure)
+{
+	options_set_defaults(&options);
+	reports_init();
+	if (&memsan_default_options) {
+		const char *text = memsan_default_options();
+		if (text)
+			options_parse(&options, text, complain_option, NULL);
+	}
+	const char *text = secure ? NULL : environment_get("MEMSAN_OPTIONS");
+	if (text)
+		options_parse(&options, text, complain_option, NULL);
+	const char *bad = slab_debug_check(options.slab_debug);
+	if (bad) {
+		report_line("slab_debug: '%s' is not a list of FZPUT (or -), optionally ',' and cache names; ignored", bad);
+		options.slab_debug[0] = '\0';
+	}
+}
+
+static void start_locked(void)
+{
+	/* Re-entered by this thread (a signal handler that allocates while we start): the outer call finishes. */
+	__atomic_store_n(&runtime_state_now, RUNTIME_STARTING, __ATOMIC_RELAXED);
+	read_options(getauxval(AT_SECURE) != 0);
+	slab_set_report_hook(dispatch_finding);
+	bool ok = slab_init();
+	if (!ok)
+		report_line("no address space for the heap (see ulimit -v); allocations will fail");
+	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
+}
+
+__cold_path void runtime_start(void)
+{
+	if (__atomic_load_n(&runtime_state_now, __ATOMIC_ACQUIRE) != RUNTIME_NEW)
+		return;
+	lock_acquire(&start_lock);
+	if (__atomic_load_n(&runtime_state_now, __ATOMIC_ACQUIRE) == RUNTIME_NEW)
+		start_locked();
+	lock_release(&start_lock);
+}
+
+__attribute__((constructor)) static void runtime_constructor(void)
+{
+	runtime_ensure();
+	process_init();
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/malloc.c - the malloc family: what C, POSIX and glibc's manual say about sizes, alignments and errno; slab/ does the rest.
+ *
+ * Each exported function records its own registers, so that a stack starts at its caller.  In production the fast paths of
+ * slab/fast.h come first and nothing else is touched.
+ */
+#include "preload/preload.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+
+#define MIN_ALIGN 16
+
+MEMSAN_EXPORT void free_sized(void *p, size_t size);
+MEMSAN_EXPORT void free_aligned_sized(void *p, size_t align, size_t size);
+
+/* One allocation with every check made; sets errno. */
+static void *allocate(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+{
+	runtime_ensure();
+	thread_ensure();
+	void *p = size <= PTRDIFF_MAX ? slab_malloc(size, align, api, zero, regs) : NULL;
+	if (unlikely(!p))
+		errno = ENOMEM;
+	return p;
+}
+
+static void release(void *p, size_t size_given, size_t align_given, const struct unwind_regs *regs)
+{
+	runtime_ensure();
+	thread_ensure();
+	slab_free(p, SLAB_API_MALLOC, size_given, align_given, regs);
+}
+
+static __cold_path void *malloc_slow(size_t size, const struct unwind_regs *regs)
+{
+	return allocate(size, MIN_ALIGN, SLAB_API_MALLOC, false, regs);
+}
+
+MEMSAN_EXPORT void *malloc(size_t size)
+{
+	void *p = slab_malloc_fast(size);
+	if (likely(p))
+		return p;
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	return malloc_slow(size, &regs);
+}
+
+MEMSAN_EXPORT void free(void *p)
+{
+	if (likely(slab_free_fast(p)))
+		return;
+	if (!p)
+		return;
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	release(p, SIZE_MAX, 0, &regs);
+}
+
+MEMSAN_EXPORT void *calloc(size_t n, size_t size)
+{
+	size_t bytes;
+	if (unlikely(__builtin_mul_overflow(n, size, &bytes))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	void *p = slab_malloc_fast(bytes);
+	if (likely(p))
+		return mem_set(p, 0, bytes);
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	return allocate(bytes, MIN_ALIGN, SLAB_API_MALLOC, true, &regs);
+}
+
+static void *reallocate(void *p, size_t size, const struct unwind_regs *regs)
+{
+	if (!p)
+		return allocate(size, MIN_ALIGN, SLAB_API_MALLOC, false, regs);
+	if (size == 0) { /* glibc's choice, which programs here are built for */
+		release(p, SIZE_MAX, 0, regs);
+		return NULL;
+	}
+	runtime_ensure();
+	thread_ensure();
+	bool bad = false;
+	void *q = size <= PTRDIFF_MAX ? slab_realloc(p, size, regs, &bad) : NULL;
+	if (unlikely(!q))
+		errno = ENOMEM;
+	return q;
+}
+
+MEMSAN_EXPORT void *realloc(void *p, size_t size)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	return reallocate(p, size, &regs);
+}
+
+MEMSAN_EXPORT void *reallocarray(void *p, size_t n, size_t size)
+{
+	size_t bytes;
+	if (unlikely(__builtin_mul_overflow(n, size, &bytes))) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	return reallocate(p, bytes, &regs);
+}
+
+MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
+{
+	if (!IS_POW2(align) || align % sizeof(void *) != 0)
+		return EINVAL;
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	int saved = errno;
+	void *p = allocate(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
+	errno = saved;
+	if (!p)
+		return ENOMEM;
+	*out = p;
+	return 0;
+}
+
+MEMSAN_EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+	if (!IS_POW2(align)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	return allocate(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
+}
+
+/* memalign predates POSIX: glibc rounds any alignment up to a power of two, and programs built for it may count on that. */
+MEMSAN_EXPORT void *memalign(size_t align, size_t size)
+{
+	if (align > SIZE_MAX / 2 + 1) {
+		errno = EINVAL;
+		return NULL;
+	}
+	size_t rounded = MIN_ALIGN;
+	while (rounded < align)
+		rounded <<= 1;
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	return allocate(size, rounded, SLAB_API_MEMALIGN, false, &regs);
+}
+
+MEMSAN_EXPORT void *valloc(size_t size)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	return allocate(size, PAGE_SIZE, SLAB_API_MEMALIGN, false, &regs);
+}
+
+MEMSAN_EXPORT void *pvalloc(size_t size)
+{
+	size_t rounded;
+	if (__builtin_add_overflow(size, PAGE_SIZE - 1, &rounded)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	rounded = ALIGN_DOWN(rounded, PAGE_SIZE);
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	return allocate(rounded ? rounded : PAGE_SIZE, PAGE_SIZE, SLAB_API_MEMALIGN, false, &regs);
+}
+
+/* C23: the size (and alignment) must be those of the allocation. */
+MEMSAN_EXPORT void free_sized(void *p, size_t size)
+{
+	if (likely(slab_free_fast(p)) || !p)
+		return;
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	release(p, size, 0, &regs);
+}
+
+MEMSAN_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
+{
+	if (likely(slab_free_fast(p)) || !p)
+		return;
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	release(p, size, align, &regs);
+}
+
+MEMSAN_EXPORT size_t malloc_usable_size(void *p)
+{
+	if (!p)
+		return 0;
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	runtime_ensure();
+	return slab_usable_size(p, &regs);
+}
+
+/* ---- glibc's tuning and statistics ---------------------------------------------------------------------------- */
+
+MEMSAN_EXPORT int malloc_trim(size_t pad)
+{
+	runtime_ensure();
+	return slab_trim(pad);
+}
+
+/* No parameter of glibc's allocator has a counterpart; accepting one and ignoring it is what mallopt callers can live with. */
+MEMSAN_EXPORT int mallopt(int parameter, int value)
+{
+	(void)parameter;
+	(void)value;
+	return 1;
+}
+
+MEMSAN_EXPORT struct mallinfo2 mallinfo2(void)
+{
+	struct slab_stats s;
+	runtime_ensure();
+	slab_get_stats(&s);
+	struct mallinfo2 info = {
+		.arena = s.arena_mapped - s.large_bytes,
+		.ordblks = s.live_objects,
+		.hblks = s.large_areas,
+		.hblkhd = s.large_bytes,
+		.fsmblks = s.quarantine_bytes,
+		.uordblks = s.live_bytes,
+		.fordblks = s.free_bytes,
+		.keepcost = s.free_bytes,
+	};
+	return info;
+}
+
+/* The old form has ints, which wrap as glibc's do. */
+MEMSAN_EXPORT struct mallinfo mallinfo(void)
+{
+	struct mallinfo2 m = mallinfo2();
+	struct mallinfo info = {
+		.arena = (int)m.arena, .ordblks = (int)m.ordblks, .hblks = (int)m.hblks, .hblkhd = (int)m.hblkhd,
+		.fsmblks = (int)m.fsmblks, .uordblks = (int)m.uordblks, .fordblks = (int)m.fordblks,
+		.keepcost = (int)m.keepcost,
+	};
+	return info;
+}
+
+static void stats_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	os_write_all(2, text, str_length(text));
+	os_write_all(2, "\n", 1);
+}
+
+/* glibc prints its own form to standard error; this prints memsan's, with its own memory by cost centre. */
+MEMSAN_EXPORT void malloc_stats(void)
+{
+	struct slab_stats s;
+	char text[256];
+	struct fmt_buf b;
+	runtime_ensure();
+	slab_get_stats(&s);
+	fmt_init(&b, text, sizeof(text));
+	fmt_printf(&b, "memsan: %llu bytes in %llu live objects, %llu in quarantine, %llu of the arena usable",
+	           (unsigned long long)s.live_bytes, (unsigned long long)s.live_objects,
+	           (unsigned long long)s.quarantine_bytes, (unsigned long long)s.arena_mapped);
+	stats_line(NULL, text);
+	for (unsigned c = 0; c < COST_NR; c++) {
+		if (!meta_bytes(c))
+			continue;
+		fmt_init(&b, text, sizeof(text));
+		fmt_printf(&b, "memsan: metadata %-12s %llu bytes", meta_name(c), (unsigned long long)meta_bytes(c));
+		stats_line(NULL, text);
+	}
+	slab_print_slabinfo(stats_line, NULL);
+}
+
+/* XML as malloc_info(3) promises, with the totals that glibc's schema and ours share.  stdio belongs to the caller here: the stream
+ * is an argument. */
+MEMSAN_EXPORT int malloc_info(int flags, FILE *stream)
+{
+	if (flags != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	struct slab_stats s;
+	runtime_ensure();
+	slab_get_stats(&s);
+	int n = fprintf(stream,
+	                "<malloc version=\"memsan-1\">\n<heap nr=\"0\">\n"
+	                "<total type=\"live\" count=\"%llu\" size=\"%llu\"/>\n"
+	                "<total type=\"quarantine\" count=\"%llu\" size=\"%llu\"/>\n"
+	                "<total type=\"mmap\" count=\"%llu\" size=\"%llu\"/>\n"
+	                "<system type=\"current\" size=\"%llu\"/>\n</heap>\n</malloc>\n",
+	                (unsigned long long)s.live_objects, (unsigned long long)s.live_bytes,
+	                (unsigned long long)s.quarantine_objects, (unsigned long long)s.quarantine_bytes,
+	                (unsigned long long)s.large_areas, (unsigned long long)s.large_bytes,
+	                (unsigned long long)s.arena_mapped);
+	return n < 0 ? -1 : 0;
+}
+
+/* glibc's internal names, which some programs call to get around a malloc of their own. */
+#define LIBC_ALIAS(name, ret, args) MEMSAN_EXPORT ret __libc_##name args __attribute__((alias(#name)))
+LIBC_ALIAS(malloc, void *, (size_t));
+LIBC_ALIAS(free, void, (void *));
+LIBC_ALIAS(calloc, void *, (size_t, size_t));
+LIBC_ALIAS(realloc, void *, (void *, size_t));
+LIBC_ALIAS(memalign, void *, (size_t, size_t));
+LIBC_ALIAS(valloc, void *, (size_t));
+LIBC_ALIAS(pvalloc, void *, (size_t));

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* memsan.h - what a program may ask of memsan while it runs; see memsan(3).
+ *
+ * Link with -lmemsan, or call through a weak reference to run with and without it:
+ *     __attribute__((weak)) extern size_t memsan_check_all(void);
+ *     if (memsan_check_all) memsan_check_all();
+ */
+#ifndef MEMSAN_MEMSAN_H
+#define MEMSAN_MEMSAN_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MEMSAN_VERSION_MAJOR 0
+#define MEMSAN_VERSION_MINOR 1
+
+/* Verifies the red zones of every live object and the poison of every freed one that is still in quarantine, and reports
+ * what was overwritten.  Returns how many damaged objects were found (0 in production mode, which keeps neither).  Takes time
+ * in proportion to the heap.  Thread-safe; not async-signal-safe. */
+size_t memsan_check_all(void);
+
+/* Reports made so far about this process, repetitions of the same report not counted.  Thread- and async-signal-safe. */
+unsigned memsan_report_count(void);
+
+/* "0.1.0".  Static storage. */
+const char *memsan_version(void);
+
+/* Defined by the program, if it likes: options that apply before those in MEMSAN_OPTIONS, in the same form.  Called once, before
+ * the first allocation returns and possibly before any constructor has run: it may only return a constant string. */
+const char *memsan_default_options(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/new.c - C++ operator new and delete, every form of [new.delete], under their mangled names (Itanium C++ ABI).
+ *
+ * The library is C and must not pull libstdc++ into C programs, so what the failing path needs of it (the new-handler, and
+ * throwing std::bad_alloc) is a weak reference, looked up again with dlsym when a C++ library came with dlopen after us.
+ */
+#include "preload/preload.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+
+#define MIN_ALIGN 16
+
+typedef void (*new_handler_fn)(void);
+__attribute__((weak)) extern new_handler_fn _ZSt15get_new_handlerv(void); /* std::get_new_handler() */
+__attribute__((weak)) extern void _ZSt17__throw_bad_allocv(void);         /* std::__throw_bad_alloc() */
+/* Weak, so that a static program is not made to carry the dynamic loader. */
+extern __typeof__(dlsym) dlsym __attribute__((weak));
+extern __typeof__(dlopen) dlopen __attribute__((weak));
+
+static void *find_in_libstdcxx(const char *name)
+{
+	if (!&dlopen || !&dlsym)
+		return NULL;
+	void *lib = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+	return lib ? dlsym(lib, name) : NULL;
+}
+
+static new_handler_fn current_new_handler(void)
+{
+	if (&_ZSt15get_new_handlerv)
+		return _ZSt15get_new_handlerv();
+	new_handler_fn (*get)(void) = (new_handler_fn(*)(void))find_in_libstdcxx("_ZSt15get_new_handlerv");
+	return get ? get() : NULL;
+}
+
+static __cold_path void throw_bad_alloc(void)
+{
+	if (&_ZSt17__throw_bad_allocv)
+		_ZSt17__throw_bad_allocv();
+	void (*throw)(void) = (void (*)(void))find_in_libstdcxx("_ZSt17__throw_bad_allocv");
+	if (throw)
+		throw();
+	report_line("operator new: out of memory, and no C++ runtime to throw std::bad_alloc with");
+	os_abort();
+}
+
+static void *try_allocate(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs)
+{
+	runtime_ensure();
+	thread_ensure();
+	if (size > PTRDIFF_MAX || !IS_POW2(align))
+		return NULL;
+	return slab_malloc(size, MAX(align, (size_t)MIN_ALIGN), api, false, regs);
+}
+
+/* The loop of [new.delete.single]: call the new-handler until memory is found or there is no handler.  The nothrow forms must
+ * swallow what a handler throws, which C cannot; they do not call it when it might (they return NULL at once). */
+static void *new_object(size_t size, size_t align, enum slab_api api, bool nothrow, const struct unwind_regs *regs)
+{
+	for (;;) {
+		void *p = try_allocate(size, align, api, regs);
+		if (likely(p))
+			return p;
+		if (nothrow)
+			return NULL;
+		new_handler_fn handler = current_new_handler();
+		if (handler)
+			handler();
+		else
+			throw_bad_alloc();
+	}
+}
+
+static void delete_object(void *p, enum slab_api api, size_t size, size_t align, const struct unwind_regs *regs)
+{
+	if (!p)
+		return;
+	runtime_ensure();
+	thread_ensure();
+	slab_free(p, api, size, align, regs);
+}
+
+/* nothrow_t and align_val_t are passed as a reference and an integer. */
+#define DEFINE_NEW(name, params, align, api, nothrow)                                                         \
+	MEMSAN_EXPORT void *name params;                                                                      \
+	MEMSAN_EXPORT void *name params                                                                       \
+	{                                                                                                     \
+		void *fast = (align) == 0 ? slab_malloc_fast(size) : NULL;                                    \
+		if (likely(fast))                                                                             \
+			return fast;                                                                          \
+		struct unwind_regs regs;                                                                      \
+		UNWIND_HERE(&regs);                                                                           \
+		return new_object(size, (align) ? (align) : MIN_ALIGN, api, nothrow, &regs);                  \
+	}
+
+#define NOTHROW const void *tag __attribute__((unused))
+DEFINE_NEW(_Znwm, (size_t size), 0, SLAB_API_NEW, false)
+DEFINE_NEW(_Znam, (size_t size), 0, SLAB_API_NEW_ARRAY, false)
+DEFINE_NEW(_ZnwmRKSt9nothrow_t, (size_t size, NOTHROW), 0, SLAB_API_NEW, true)
+DEFINE_NEW(_ZnamRKSt9nothrow_t, (size_t size, NOTHROW), 0, SLAB_API_NEW_ARRAY, true)
+DEFINE_NEW(_ZnwmSt11align_val_t, (size_t size, size_t align), align, SLAB_API_NEW, false)
+DEFINE_NEW(_ZnamSt11align_val_t, (size_t size, size_t align), align, SLAB_API_NEW_ARRAY, false)
+DEFINE_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHROW), align, SLAB_API_NEW, true)
+DEFINE_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHROW), align, SLAB_API_NEW_ARRAY, true)
+
+#define DEFINE_DELETE(name, params, size_given, align_given, api)                                             \
+	MEMSAN_EXPORT void name params;                                                                       \
+	MEMSAN_EXPORT void name params                                                                        \
+	{                                                                                                     \
+		if (likely(slab_free_fast(p)))                                                                \
+			return;                                                                               \
+		struct unwind_regs regs;                                                                      \
+		UNWIND_HERE(&regs);                                                                           \
+		delete_object(p, api, size_given, align_given, &regs);                                        \
+	}
+
+DEFINE_DELETE(_ZdlPv, (void *p), SIZE_MAX, 0, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPv, (void *p), SIZE_MAX, 0, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvm, (void *p, size_t size), size, 0, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvm, (void *p, size_t size), size, 0, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvRKSt9nothrow_t, (void *p, NOTHROW), SIZE_MAX, 0, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvRKSt9nothrow_t, (void *p, NOTHROW), SIZE_MAX, 0, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvSt11align_val_t, (void *p, size_t align), SIZE_MAX, align, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvSt11align_val_t, (void *p, size_t align), SIZE_MAX, align, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t size, size_t align), size, align, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t size, size_t align), size, align, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), SIZE_MAX, align, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), SIZE_MAX, align, SLAB_API_NEW_ARRAY)

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/preload.h - shared between the files of preload/, the layer that sees all of memsan and exports it.
+ *
+ *   init.c       options from the environment, start-up order, this thread's registration
+ *   malloc.c     the malloc family: what C and POSIX say, then slab/
+ *   new.c        the C++ operators
+ *   dispatch.c   what slab/ found becomes a report record
+ *   process.c    fork, thread exit, program exit
+ *   modules.c    dlclose (shared library only)
+ *   mlock.c      mlockall beside a large reserve
+ *   api.c        memsan_*
+ */
+#ifndef MEMSAN_PRELOAD_H
+#define MEMSAN_PRELOAD_H
+
+#include "lib/lib.h"
+#include "reports/reports.h"
+#include "slab/slab.h"
+
+/* ---- init.c ---- */
+enum runtime_state { RUNTIME_NEW, RUNTIME_STARTING, RUNTIME_READY, RUNTIME_BROKEN };
+extern uint32_t runtime_state_now;      /* written once in each direction, with release */
+
+/* Options, arena, hooks: on the first allocation, or in the constructor when there was none. */
+void runtime_start(void);
+__inline_hot void runtime_ensure(void)
+{
+	if (unlikely(__atomic_load_n(&runtime_state_now, __ATOMIC_ACQUIRE) < RUNTIME_READY))
+		runtime_start();
+}
+
+/* ---- process.c ---- */
+void process_init(void);                /* constructor: fork handlers, the thread-exit key */
+extern TLS_IE bool thread_registered;   /* this thread's exit will be noticed */
+void thread_register(void);
+__inline_hot void thread_ensure(void)
+{
+	if (unlikely(!thread_registered))
+		thread_register();
+}
+
+/* ---- dispatch.c ---- */
+void dispatch_finding(const struct slab_finding *f);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/process.c - the process's turns: fork, the end of a thread, the end of the program.
+ *
+ * fork: our handlers are registered by the first constructor to run, so that prepare runs after everybody else's (which may still
+ * allocate) and the parent's and child's before them.
+ *
+ * Program end: what must see the final state of the heap has to run after all exit handlers and destructors, but before stdio would be
+ * flushed by exit itself (we may replace the exit status, so we flush).  A handler registered while ld.so runs destructors
+ * comes after them all: the destructor registers exit_last.
+ */
+#include "preload/preload.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+TLS_IE bool thread_registered;
+
+static pthread_key_t exit_key;
+static bool exit_key_made;
+static pid_t process_pid;
+
+/* ---- threads ---- */
+
+/* Other keys' destructors may run after ours and allocate again: then the thread registers anew and ours is called in the next round. */
+static void thread_exiting(void *value)
+{
+	(void)value;
+	thread_registered = false;
+	slab_thread_exit();
+	thread_exit_notify();
+}
+
+__cold_path void thread_register(void)
+{
+	if (!exit_key_made)
+		return; /* before our constructor there is one thread, whose end is the program's */
+	/* First, since pthread_setspecific may allocate. */
+	thread_registered = true;
+	pthread_setspecific(exit_key, &thread_registered);
+}
+
+/* ---- fork ---- */
+
+static void fork_prepare(void)
+{
+	runtime_ensure();
+	slab_fork_prepare();
+	reports_fork_prepare();
+	lib_fork_prepare();
+}
+
+static void fork_parent(void)
+{
+	lib_fork_parent();
+	reports_fork_parent();
+	slab_fork_parent();
+}
+
+static void fork_child(void)
+{
+	thread_fork_child();
+	lib_fork_child();
+	reports_fork_child();
+	slab_fork_child();
+	process_pid = os_getpid();
+}
+
+/* ---- the end ---- */
+
+static void exit_last(void)
+{
+	/* A child that shares our memory (vfork, CLONE_VM) and calls exit is not this process. */
+	if (os_getpid() != process_pid)
+		return;
+	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
+		slab_check_all(SLAB_AT_EXIT, NULL);
+	report_summary();
+	if (report_count() == 0 || options.exitcode == 0)
+		return;
+	/* What exit would do after the last handler. */
+	fflush(NULL);
+	os_exit_group((int)options.exitcode);
+}
+
+__attribute__((destructor)) static void process_destructor(void)
+{
+	if (atexit(exit_last) != 0)
+		exit_last();
+}
+
+void process_init(void)
+{
+	process_pid = os_getpid();
+	exit_key_made = pthread_key_create(&exit_key, thread_exiting) == 0;
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/victims/overflow_live_at_exit.c - an object that is never freed is checked when the program ends
+ *
+ * expect: right-redzone-overwritten object=24 offset=24 access=2
+ */
+#include <stdlib.h>
+#include <string.h>
+
+char *keep;
+
+int main(void)
+{
+	keep = malloc(24); /* ALLOC */
+	memset(keep, 'x', 26);
+	return 3;
+}

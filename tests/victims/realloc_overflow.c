@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/victims/realloc_overflow.c - the size that counts is the last realloc's
+ *
+ * expect: right-redzone-overwritten in=main object=30 offset=30 access=1
+ */
+#include <stdlib.h>
+
+int main(void)
+{
+	char *p = malloc(100);
+	p = realloc(p, 30); /* ALLOC */
+	p[30] = 1;
+	free(p); /* BAD */
+	return 0;
+}

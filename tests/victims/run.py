@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Builds and runs every victim (one program, one bug) and compares the reports with what the program's own comment expects.
+
+A victim's header comment holds lines "key: value":
+  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N]; several expect lines, several reports
+  modes:    the modes it is run in (default: check); 'production' needs expect-production unless the expectation is the same
+  expect-production: what production mode says
+  options:  MEMSAN_OPTIONS
+  flags:    compiler flags            libs: what to link
+  ways:     preload, linked, static   (default: preload)
+  status:   exit status when it is not exitcode (99 after a report, else 0)
+  output:   what standard output must hold, exactly (without the last newline)
+Markers in the code, /* ALLOC */, /* FREE */ and /* BAD */, name the line that the innermost frame of the alloc, the free and the
+access or noticing stack must have.  Everything else that is reported is a failure.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROLE_OF_MARKER = {"ALLOC": ("alloc",), "FREE": ("free",), "BAD": ("access", "noticed")}
+
+
+class Victim:
+    def __init__(self, path):
+        self.path = path
+        self.name = os.path.splitext(os.path.basename(path))[0]
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        head = text.split("*/", 2)
+        self.keys = {}
+        for m in re.finditer(r"^ \* ([a-z-]+): (.*)$", "*/".join(head[:2]), re.M):
+            self.keys.setdefault(m.group(1), []).append(m.group(2).strip())
+        self.markers = {}
+        for number, line in enumerate(text.splitlines(), 1):
+            for m in re.finditer(r"/\* (ALLOC|FREE|BAD) \*/", line):
+                self.markers.setdefault(m.group(1), set()).add(number)
+        if "expect" not in self.keys:
+            raise SystemExit(f"{path}: no 'expect:' line")
+
+    def one(self, key, default=""):
+        return self.keys.get(key, [default])[-1]
+
+    def expectations(self, mode):
+        lines = self.keys.get("expect-" + mode, self.keys["expect"])
+        return [] if lines == ["none"] else lines
+
+
+def parse_expectation(line):
+    words = line.split()
+    return words[0], dict(w.split("=", 1) for w in words[1:])
+
+
+def stack_of(report, roles):
+    for s in report["stacks"]:
+        if s["role"] in roles:
+            return s
+    return None
+
+
+def first_frame(report, roles):
+    s = stack_of(report, roles)
+    return s["frames"][0] if s and s["frames"] else None
+
+
+def check_report(victim, mode, report, expectation):
+    """Differences between a report and one 'expect:' line, as text."""
+    kind, wants = parse_expectation(expectation)
+    wrong = []
+    if report["kind"] != kind:
+        wrong.append(f"kind {report['kind']}, expected {kind}")
+    if report.get("schema") != "memsan-report/1" or report.get("detector") != "memsan":
+        wrong.append("not a memsan-report/1 of detector memsan")
+    if "in" in wants and wants["in"] not in report["title"]:
+        wrong.append(f"title {report['title']!r} does not name {wants['in']}")
+    if "object" in wants and (report["object"] or {}).get("size") != int(wants["object"]):
+        wrong.append(f"object size {(report['object'] or {}).get('size')}, expected {wants['object']}")
+    if "access" in wants and (report["access"] or {}).get("size") != int(wants["access"]):
+        wrong.append(f"access size {(report['access'] or {}).get('size')}, expected {wants['access']}")
+    if "cache" in wants and (report["object"] or {}).get("cache") != wants["cache"]:
+        wrong.append(f"cache {(report['object'] or {}).get('cache')}, expected {wants['cache']}")
+    if "offset" in wants:
+        offset = int(report["access"]["addr"], 16) - int(report["object"]["addr"], 16)
+        if offset != int(wants["offset"]):
+            wrong.append(f"damage at offset {offset} of the object, expected {wants['offset']}")
+    for marker, roles in ROLE_OF_MARKER.items():
+        lines = victim.markers.get(marker)
+        if not lines or (mode == "production" and marker != "BAD"):
+            continue
+        frame = first_frame(report, roles)
+        if frame is None:
+            if roles != ROLE_OF_MARKER["BAD"] or "nostack" not in wants:
+                wrong.append(f"no {'/'.join(roles)} stack")
+        elif frame.get("line") not in lines or os.path.basename(frame.get("file") or "") != os.path.basename(victim.path):
+            wrong.append(f"{'/'.join(roles)} stack starts at {frame.get('function')} {frame.get('file')}:{frame.get('line')},"
+                         f" expected line {sorted(lines)}")
+    return wrong
+
+
+def build(args, victim, way, out):
+    cxx = victim.path.endswith(".cc")
+    compiler = args.cxx if cxx else args.cc
+    binary = os.path.join(out, f"{victim.name}-{way}")
+    # A fixed set of flags, so that line numbers and frames are what the source says.
+    command = [*shlex.split(compiler), "-g", "-O1", "-fno-optimize-sibling-calls", "-fno-inline", "-fno-builtin", "-w",
+               *shlex.split(victim.one("flags")), "-I", args.include, "-o", binary, victim.path]
+    if way == "linked":
+        command += ["-L", args.libdir, "-Wl,-rpath," + args.libdir, "-lmemsan"]
+    elif way == "static":
+        command += ["-static", args.archive]
+    command += ["-pthread", *shlex.split(victim.one("libs"))]
+    r = subprocess.run(command, capture_output=True, text=True)
+    if r.returncode != 0:
+        return None, r.stderr
+    for i, extra in enumerate(victim.keys.get("module", [])):
+        so = os.path.join(out, f"{victim.name}-module{i}.so")
+        r = subprocess.run([*shlex.split(args.cc), "-g", "-O1", "-shared", "-fPIC", "-w", "-o", so, os.path.join(HERE, extra)],
+                           capture_output=True, text=True)
+        if r.returncode != 0:
+            return None, r.stderr
+    return binary, ""
+
+
+def run(args, victim, way, mode, binary, out):
+    report_file = os.path.join(out, f"{victim.name}-{way}-{mode}.json")
+    if os.path.exists(report_file):
+        os.unlink(report_file)
+    env = dict(os.environ, VICTIM_MODULE=os.path.join(out, f"{victim.name}-module0.so"))
+    env.pop("MEMSAN_OPTIONS", None)
+    options = victim.one("options")
+    if way == "preload":
+        command = [args.memsan, "run", f"--mode={mode}", "--format=json", f"--report={report_file}"]
+        for o in filter(None, options.split(":")):
+            command += ["-o", o]
+        command += ["--", binary]
+    else:
+        open(report_file, "w").close()
+        env["MEMSAN_OPTIONS"] = ":".join(filter(None, [f"mode={mode}:format=json:report_file={report_file}:symbolizer={args.symbolizer}", options]))
+        command = [binary]
+    command += shlex.split(victim.one("args"))
+    try:
+        r = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env, timeout=120, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return ["did not finish within 120 s"], []
+    with open(report_file, encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    reports, wrong = [], []
+    for line in lines:
+        try:
+            reports.append(json.loads(line))
+        except ValueError as e:
+            wrong.append(f"not JSON ({e}): {line[:200]}")
+    expected = victim.expectations(mode)
+    if len(reports) != len(expected):
+        wrong.append(f"{len(reports)} reports, expected {len(expected)}: " + "; ".join(x["title"] for x in reports))
+    # Reports of threads and children may come in any order: match each expectation with the best report left.
+    left = list(reports)
+    for e in expected:
+        if not left:
+            break
+        best = min(left, key=lambda rep: len(check_report(victim, mode, rep, e)))
+        wrong += check_report(victim, mode, best, e)
+        left.remove(best)
+    status = int(victim.one("status", "99" if expected else "0"))
+    if r.returncode != status:
+        wrong.append(f"exit status {r.returncode}, expected {status}")
+    if r.stderr.strip() and victim.one("stderr") != "any":
+        wrong.append("standard error: " + r.stderr.strip()[:400])
+    if "output" in victim.keys and r.stdout.rstrip("\n") != victim.one("output"):
+        wrong.append(f"standard output {r.stdout!r}")
+    return wrong, reports
+
+
+def attempt(args, victim, out):
+    """Every way and mode of one victim: a list of (label, differences)."""
+    results = []
+    for way in victim.one("ways", "preload").split():
+        binary, error = build(args, victim, way, out)
+        for mode in victim.one("modes", "check").split():
+            label = f"{victim.name} ({way}, {mode})"
+            if not binary:
+                results.append((label, ["does not compile: " + error.strip()[:800]]))
+                continue
+            wrong, _ = run(args, victim, way, mode, binary, out)
+            results.append((label, wrong))
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description="run the victims and check their reports")
+    parser.add_argument("--build", required=True, help="build folder with memsan, .libs and libmemsan.a, or an install prefix")
+    parser.add_argument("--cc", default="gcc")
+    parser.add_argument("--cxx", default="g++")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("victims", nargs="*", help="names; none: all")
+    args = parser.parse_args()
+    build_dir = os.path.abspath(args.build)
+    installed = os.path.isdir(os.path.join(build_dir, "bin"))
+    args.memsan = os.path.join(build_dir, "bin/memsan" if installed else "memsan")
+    args.libdir = os.path.join(build_dir, "lib" if installed else ".libs")
+    args.archive = os.path.join(build_dir, "lib/libmemsan.a" if installed else "libmemsan.a")
+    args.symbolizer = os.path.join(build_dir, "libexec/memsan/memsan-symbolize" if installed else "memsan-symbolize")
+    args.include = os.path.join(build_dir, "include") if installed else os.path.join(HERE, "../../preload")
+    paths = sorted(os.path.join(HERE, f) for f in os.listdir(HERE) if f.endswith((".c", ".cc")))
+    victims = [Victim(p) for p in paths if not os.path.basename(p).startswith("module_")]
+    if args.victims:
+        victims = [v for v in victims if v.name in args.victims]
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="memsan-victims.") as out, \
+            concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for results in pool.map(lambda v: attempt(args, v, out), victims):
+            for label, wrong in results:
+                if wrong:
+                    failed += 1
+                    print(f"FAIL: {label}")
+                    for w in wrong:
+                        print(f"    {w}")
+                else:
+                    passed += 1
+                    print(f"PASS: {label}")
+                sys.stdout.flush()
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
