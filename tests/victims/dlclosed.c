@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims/dlclosed.c - the allocating module is gone by the time of the report
  *
- * expect: double-free in=main object=77
+ * expect: double-free in=main object=77 alloc=module_make
  * module: module_make.c
  */
 #include <dlfcn.h>

@@ -3,7 +3,8 @@
 """Builds and runs every victim (one program, one bug) and compares the reports with what the program's own comment expects.
 
 A victim's header comment holds lines "key: value":
-  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N]; several expect lines, several reports
+  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [cache=NAME]
+            [alloc=FUNCTION] [free=FUNCTION]; several expect lines, several reports
   modes:    the modes it is run in (default: check); 'production' needs expect-production unless the expectation is the same
   expect-production: what production mode says
   options:  MEMSAN_OPTIONS
@@ -86,6 +87,12 @@ def check_report(victim, mode, report, expectation):
         wrong.append(f"access size {(report['access'] or {}).get('size')}, expected {wants['access']}")
     if "cache" in wants and (report["object"] or {}).get("cache") != wants["cache"]:
         wrong.append(f"cache {(report['object'] or {}).get('cache')}, expected {wants['cache']}")
+    if "entry" in wants and (report["access"] or {}).get("entry") != wants["entry"]:
+        wrong.append(f"entry {(report['access'] or {}).get('entry')}, expected {wants['entry']}")
+    for role in ("alloc", "free"):
+        frame = first_frame(report, (role,))
+        if role in wants and (frame or {}).get("function") != wants[role]:
+            wrong.append(f"{role} stack starts in {(frame or {}).get('function')}, expected {wants[role]}")
     if "offset" in wants:
         offset = int(report["access"]["addr"], 16) - int(report["object"]["addr"], 16)
         if offset != int(wants["offset"]):
