@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/arch/x86_64/arch.h - raw system calls and register access for x86_64. */
+/* lib/arch/x86_64/arch.h - raw system calls, register access, wide memory access for x86_64. */
 #ifndef MEMSAN_LIB_ARCH_X86_64_H
 #define MEMSAN_LIB_ARCH_X86_64_H
 
@@ -24,6 +24,49 @@ static inline long arch_syscall6(long nr, long a, long b, long c, long d, long e
 static inline void arch_relax(void)
 {
 	__asm__ volatile("pause" ::: "memory");
+}
+
+/* An instruction that cannot be survived by accident. */
+_Noreturn static inline void arch_trap(void)
+{
+	for (;;)
+		__asm__ volatile("ud2");
+}
+
+/* ---- wide memory access (mem.c) ---- */
+
+typedef char arch_vec16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+static inline arch_vec16 arch_vec16_fill(uint64_t word)
+{
+	typedef uint64_t pair __attribute__((vector_size(16)));
+	return (arch_vec16)(pair){ word, word };
+}
+
+static inline bool arch_equal_16(const void *p, arch_vec16 v)
+{
+	typedef char bytes __attribute__((vector_size(16)));
+	bytes same = (bytes)(*(const arch_vec16 *)p == v);
+	return __builtin_ia32_pmovmskb128(same) == 0xffff;
+}
+
+/* One mask for four loads: the moves to a general register are what limits the plain loop. */
+static inline bool arch_equal_64(const void *p, arch_vec16 v)
+{
+	typedef char bytes __attribute__((vector_size(16)));
+	const arch_vec16 *q = p;
+	bytes same = (bytes)((q[0] == v) & (q[1] == v) & (q[2] == v) & (q[3] == v));
+	return __builtin_ia32_pmovmskb128(same) == 0xffff;
+}
+
+static inline void arch_copy_bulk(void *dst, const void *src, size_t n)
+{
+	__asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+}
+
+static inline void arch_set_bulk(void *dst, int byte, size_t n)
+{
+	__asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(byte) : "memory");
 }
 
 #endif
