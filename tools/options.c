@@ -9,49 +9,6 @@
 #define HELP_COLUMN 6
 #define HELP_WIDTH 88
 
-/* 67108864 → "64M": the largest suffix that divides it. */
-static void print_amount(FILE *out, uint64_t n, const char *unit)
-{
-	static const char suffixes[] = "\0kMGT";
-	unsigned i = 0;
-
-	if (unit && strcmp(unit, "bytes") == 0)
-		for (; n && n % 1024 == 0 && i < 4; i++)
-			n /= 1024;
-	fprintf(out, "%" PRIu64, n);
-	if (i)
-		fputc(suffixes[i], out);
-}
-
-static void print_values(FILE *out, const struct option_desc *o)
-{
-	const char *p;
-
-	switch (o->type) {
-	case OPTION_TYPE_BOOL:
-		fputs("on or off", out);
-		break;
-	case OPTION_TYPE_UINT:
-		print_amount(out, o->min, o->unit);
-		fputs(" to ", out);
-		print_amount(out, o->max, o->unit);
-		if (o->unit && *o->unit)
-			fprintf(out, " %s", o->unit);
-		break;
-	case OPTION_TYPE_ENUM:
-		for (p = o->choices; *p; p++) {
-			if (*p == '|')
-				fputs(" or ", out);
-			else
-				fputc(*p, out);
-		}
-		break;
-	case OPTION_TYPE_STRING:
-		fputs("text", out);
-		break;
-	}
-}
-
 /* Breaks `text` between words so that no line is longer than HELP_WIDTH. */
 static void print_wrapped(FILE *out, const char *text)
 {
@@ -73,14 +30,17 @@ static void print_wrapped(FILE *out, const char *text)
 
 void options_print_text(FILE *out)
 {
+	char accepted[200];
+	struct fmt_buf b;
+
 	fputs("Options: MEMSAN_OPTIONS=\"NAME=VALUE:NAME=VALUE\" in the environment, or memsan run -o NAME=VALUE.\n"
 	      "Byte amounts take the suffixes k, M, G and T. A value that holds a colon is quoted with ' or \".\n\n", out);
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *o = &option_table[i];
 
-		fprintf(out, "  %s=%s  (", o->name, o->default_text);
-		print_values(out, o);
-		fputs(")\n", out);
+		fmt_init(&b, accepted, sizeof(accepted));
+		options_format_accepted(o, &b);
+		fprintf(out, "  %s=%s  (%s)\n", o->name, o->default_text, accepted);
 		print_wrapped(out, o->help);
 	}
 }

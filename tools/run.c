@@ -44,7 +44,8 @@ static void plan_append(struct run_plan *plan, const char *item, size_t len)
 	plan->text = joined;
 }
 
-/* Length of the first "name=value" in `text`: up to a colon that is not inside quotes. */
+/* Length of the first "name=value" in `text`: up to a colon that is not inside quotes.  As in the parser of lib/options.c, a quote
+ * that is never closed is no quote. */
 static size_t item_length(const char *text)
 {
 	size_t n = strcspn(text, "=:");
@@ -52,7 +53,7 @@ static size_t item_length(const char *text)
 	if (text[n] == '=' && (text[n + 1] == '\'' || text[n + 1] == '"')) {
 		const char *close = strchr(text + n + 2, text[n + 1]);
 
-		n = close ? (size_t)(close - text) : strlen(text);
+		n = close ? (size_t)(close - text) : n;
 	}
 	return n + strcspn(text + n, ":");
 }

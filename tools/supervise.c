@@ -102,10 +102,12 @@ static int start_program(char **argv, const sigset_t *mask, const struct sigacti
 static int exec_failure(const char *program, int error)
 {
 	if (error == ENOENT) {
-		if (strchr(program, '/'))
-			tool_say("%s: no such program", program);
-		else
+		if (!strchr(program, '/'))
 			tool_say("%s: no such program in PATH", program);
+		else if (access(program, F_OK) == 0)
+			tool_say("cannot run %s: the interpreter that it asks for does not exist", program);
+		else
+			tool_say("%s: no such program", program);
 		return EXIT_NOT_FOUND;
 	}
 	tool_say("cannot run %s: %s", program, strerror(error));
