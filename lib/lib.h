@@ -154,7 +154,7 @@ const char *meta_name(enum cost_centre centre);
 
 /* A thread may take a lock only when its rank is higher than that of every lock it holds (debug builds abort on
  * inversion; LOCK_RANK_LEAF locks guard a few loads and stores and nest in nothing).  HACKING.md draws the order and says what each
- * guards.  Locks do not recurse. */
+ * guards.  Locks do not recurse: a thread that takes one twice is ended with one line in any build, since it would hang. */
 enum lock_rank {
 	LOCK_RANK_INIT,        /* start-up, once */
 	LOCK_RANK_MODULES,     /* the history of unloaded modules */
@@ -174,25 +174,27 @@ enum lock_rank {
 
 struct ranked_lock {
 	uint32_t state;          /* futex word: 0 free, 1 held, 2 held with waiters */
-	uint16_t rank;
-	uint16_t holder_debug;   /* thread index + 1 of the holder, debug builds only */
+	uint32_t rank_holder;    /* rank | tid of the holder << 8 (Linux gives tids up to 2^22); written by the holder only */
 };
-#define RANKED_LOCK_INIT(r) { .state = 0, .rank = (r), .holder_debug = 0 }
+#define RANKED_LOCK_INIT(r) { .state = 0, .rank_holder = (r) }
 
 void lock_init(struct ranked_lock *l, enum lock_rank rank);
 void lock_acquire(struct ranked_lock *l);
 bool lock_try(struct ranked_lock *l);
 void lock_release(struct ranked_lock *l);
+/* Does this thread hold it?  In a signal handler: did the signal interrupt the critical section? */
+bool lock_mine(const struct ranked_lock *l);
 /* In the child of fork: the lock was taken by the forking thread before; make it free whatever waiters there were. */
 void lock_release_in_child(struct ranked_lock *l);
 
-/* Locks that must be free in the child of a fork are registered, once, with their rank set; the registry serves the whole runtime.
- * False: the table (4096 locks) is full.  May be called under any lock but a leaf.  A lock may be unregistered when it is not held and
+/* Locks that must be free in the child of a fork are registered before they are first taken (again does nothing); the registry serves
+ * the whole runtime.  False: the table (4096 locks) is full.  May be called under any lock but a leaf.  A lock may be unregistered when it is not held and
  * its memory stays mapped (a fork may be waiting for it). */
 bool lock_register_for_fork(struct ranked_lock *l);
 void lock_unregister_for_fork(struct ranked_lock *l);
-/* Before fork: takes every registered lock in rank order, equal ranks in order of registration; the caller holds none.  Until one of
- * the other two has been called, nothing may be allocated, saved or registered by this thread. */
+/* Before fork: takes every registered lock in rank order, equal ranks in order of registration, and blocks signals.  A lock that the
+ * caller holds already (fork in a signal handler) stays the caller's in both processes.  Until one of the other two has been
+ * called, nothing may be allocated, saved or registered by this thread. */
 void locks_fork_prepare(void);
 void locks_fork_parent(void);
 void locks_fork_child(void);

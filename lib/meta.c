@@ -17,6 +17,7 @@
 static struct ranked_lock meta_lock = RANKED_LOCK_INIT(LOCK_RANK_META);
 static struct os_stepped meta_chunk;
 static size_t meta_used;
+static bool meta_lock_registered; /* atomic */
 static int64_t meta_cost[COST_NR]; /* atomic */
 
 /* ---- stepped reserves ----------------------------------------------------------------------------------------- */
@@ -63,8 +64,6 @@ static bool meta_open_chunk(size_t need)
 			return false;
 		size = MAX(size / 2, need);
 	}
-	if (!meta_chunk.base)
-		lock_register_for_fork(&meta_lock);
 	meta_chunk = chunk;
 	meta_used = 0;
 	return true;
@@ -77,6 +76,10 @@ void *meta_alloc(size_t size, enum cost_centre centre)
 	if (!size || size > SIZE_MAX / 4)
 		return NULL;
 	size = ALIGN_UP(size, META_ALIGN);
+	if (unlikely(!__atomic_load_n(&meta_lock_registered, __ATOMIC_RELAXED))) {
+		lock_register_for_fork(&meta_lock);
+		__atomic_store_n(&meta_lock_registered, true, __ATOMIC_RELAXED);
+	}
 	lock_acquire(&meta_lock);
 	if ((size <= meta_chunk.reserved - meta_used || meta_open_chunk(size)) && os_stepped_reach(&meta_chunk, meta_used + size)) {
 		p = meta_chunk.base + meta_used;

@@ -183,6 +183,7 @@ static void complain_value(const struct complaints *c, const struct option_desc 
 	c->fn(c->ctx, line);
 }
 
+/* The searching is left out with the complaint: a hostile text may hold 60,000 mistakes. */
 static void complain_item(const struct complaints *c, const char *what, struct span item, const char *hint, const char *name)
 {
 	char line[LINE_MAX_BYTES];
@@ -193,8 +194,14 @@ static void complain_item(const struct complaints *c, const char *what, struct s
 	fmt_init(&b, line, sizeof(line));
 	fmt_printf(&b, "%s ", what);
 	fmt_shown(&b, item);
-	fmt_printf(&b, hint, name);
+	fmt_printf(&b, "; %s%s", hint, name);
 	c->fn(c->ctx, line);
+}
+
+static void complain_unknown(const struct complaints *c, struct span name)
+{
+	if (c->fn)
+		complain_item(c, "unknown option", name, "the nearest is ", name_nearest(name));
 }
 
 /* ---- values --------------------------------------------------------------------------------------------------- */
@@ -299,7 +306,7 @@ static bool option_set(struct memsan_options *o, struct span name, struct span v
 	const struct option_desc *d = option_find(name);
 
 	if (!d) {
-		complain_item(c, "unknown option", name, "; the nearest is %s", name_nearest(name));
+		complain_unknown(c, name);
 		return false;
 	}
 	if (!option_store(o, d, value)) {
@@ -380,9 +387,8 @@ static const char *item_read_quoted(const char *p, struct span *value)
 /* Reads the item at *p and moves *p to the colon or the end behind it. */
 static enum item_state item_read(const char **p, struct item *item)
 {
-	const char *start = skip_blanks(*p), *end = skip_to_colon(start), *eq = start, *after = NULL;
+	const char *start = skip_blanks(*p), *end = skip_to_colon(start), *eq = start, *after;
 	enum item_state state = ITEM_GOOD;
-	bool quoted;
 
 	item->whole = span_trim((struct span){ start, (size_t)(end - start) });
 	*p = end;
@@ -395,8 +401,8 @@ static enum item_state item_read(const char **p, struct item *item)
 		return ITEM_NO_VALUE;
 	eq++;
 	item->value = span_trim((struct span){ eq, (size_t)(end - eq) });
-	quoted = *eq == '\'' || *eq == '"';
-	if (!quoted)
+	eq = skip_blanks(eq);
+	if (*eq != '\'' && *eq != '"')
 		return ITEM_GOOD;
 	after = item_read_quoted(eq, &item->value);
 	if (!after)
@@ -415,15 +421,15 @@ static bool item_apply(struct memsan_options *o, enum item_state state, const st
 		return true;
 	case ITEM_NO_VALUE:
 		if (option_find(item->name))
-			complain_item(c, "no value for option", item->name, "; write it as %s=VALUE", option_find(item->name)->name);
+			complain_item(c, "no value given for option", item->name, "write NAME=VALUE", "");
 		else
-			complain_item(c, "unknown option", item->name, "; the nearest is %s", name_nearest(item->name));
+			complain_unknown(c, item->name);
 		return false;
 	case ITEM_OPEN_QUOTE:
-		complain_item(c, "quote not closed in", item->whole, "; %s is left as it was", "the option");
+		complain_item(c, "quote not closed in", item->whole, "left out", "");
 		return false;
 	case ITEM_AFTER_QUOTE:
-		complain_item(c, "text after the closing quote in", item->whole, "; expected ':' or the end%s", "");
+		complain_item(c, "text behind the closing quote in", item->whole, "expected a colon there", "");
 		return false;
 	case ITEM_GOOD:
 		return option_set(o, item->name, item->value, c);

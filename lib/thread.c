@@ -35,9 +35,9 @@ struct thread_slot {
 static struct ranked_lock thread_lock = RANKED_LOCK_INIT(LOCK_RANK_THREADS);
 static struct thread_slot thread_slots[THREAD_SLOTS];
 static uint32_t next_fresh = 1;      /* may be read without the lock */
-static uint32_t dead_first, dead_last;
-static uint32_t swept_at;            /* jiffies of the last search for threads that ended unannounced; 0: never */
-static bool thread_lock_registered;
+static uint32_t dead_first, dead_last; /* the dead queue; dead_first may be read without the lock */
+static uint32_t swept_at;            /* jiffies of the last search for threads that ended unannounced; 0: never; may be read without the lock */
+static bool thread_lock_registered;  /* atomic */
 
 TLS_IE uint32_t thread_self_index;
 TLS_IE pid_t thread_self_tid;
@@ -128,8 +128,10 @@ uint32_t thread_register(void)
 	if (thread_busy || !thread_may_register())
 		return 0;
 	thread_busy = true;
-	if (!__atomic_exchange_n(&thread_lock_registered, true, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&thread_lock_registered, __ATOMIC_RELAXED)) {
 		lock_register_for_fork(&thread_lock);
+		__atomic_store_n(&thread_lock_registered, true, __ATOMIC_RELAXED);
+	}
 	thread_read_name(name);
 	lock_acquire(&thread_lock);
 	index = slot_take();
@@ -170,6 +172,7 @@ void thread_fork_child(void)
 {
 	bool known = thread_self_index != 0;
 
+	thread_self_tid = os_gettid();
 	thread_busy = true;
 	lock_acquire(&thread_lock);
 	for (uint32_t i = 1; i < next_fresh; i++)
@@ -179,7 +182,6 @@ void thread_fork_child(void)
 	lock_release(&thread_lock);
 	thread_busy = false;
 	thread_self_index = 0;
-	thread_self_tid = os_gettid();
 	if (known)
 		thread_register();
 }
