@@ -17,6 +17,28 @@ static inline long arch_syscall6(long nr, long a, long b, long c, long d, long e
 	return ret;
 }
 
+/* clone(2) of a child that shares our memory: it runs fn(arg) on the stack that ends at stack_top, and fn does not return.
+ * Returns the child's pid or -errno, in the parent only. */
+static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*fn)(void *), void *arg)
+{
+	register long r10 __asm__("r10") = 0;
+	register long r8 __asm__("r8") = (long)arg;
+	register long r9 __asm__("r9") = (long)fn;
+	long ret;
+	__asm__ volatile("syscall\n\t"
+	                 "testq %%rax, %%rax\n\t"
+	                 "jnz 1f\n\t"
+	                 "xorl %%ebp, %%ebp\n\t"
+	                 "movq %%r8, %%rdi\n\t"
+	                 "callq *%%r9\n\t"
+	                 "hlt\n"
+	                 "1:"
+	                 : "=a"(ret)
+	                 : "a"(56L /* __NR_clone */), "D"(flags), "S"(stack_top), "d"(0L), "r"(r10), "r"(r8), "r"(r9)
+	                 : "rcx", "r11", "memory");
+	return ret;
+}
+
 #define unwind_here_arch(r)                                                                                    \
 	__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2"                               \
 	                 : "=&r"((r)->pc), "=&r"((r)->sp), "=&r"((r)->fp))
