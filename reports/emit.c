@@ -257,6 +257,11 @@ void reports_init(bool secure)
 	helper_init(secure);
 }
 
+void reports_configure(void)
+{
+	sink_configure();
+}
+
 void reports_fork_prepare(void)
 {
 	lock_acquire(&report_lock);

@@ -125,7 +125,7 @@ void report_add_handle(struct report_record *r, enum report_role role, stack_han
 
 	if (!s)
 		return;
-	s->age_ms = when ? (uint64_t)(uint32_t)(jiffies_now() - when) * (1000 / JIFFIES_HZ) : 0;
+	s->age_ms = when ? (uint64_t)(uint32_t)(jiffies_now() - when) * (1000 / JIFFIES_HZ) : REPORT_AGE_UNKNOWN;
 	if (thread && thread_lookup(thread, &info)) {
 		s->tid = (uint32_t)info.tid;
 		str_copy(s->thread_name, info.name, sizeof(s->thread_name));

@@ -176,7 +176,7 @@ static void put_stack(struct fmt_buf *b, const struct report_record *r, const st
 	put_string(b, "role", report_role_name(s->role));
 	put_string(b, "thread", s->tid ? s->thread_name : NULL);
 	put_known_number(b, "tid", s->tid, s->tid);
-	put_number(b, "age_ms", s->age_ms);
+	put_known_number(b, "age_ms", s->age_ms, s->age_ms != REPORT_AGE_UNKNOWN);
 	put_key(b, "frames");
 	fmt_printf(b, "[");
 	for (i = 0; i < s->nr_frames; i++) {

@@ -99,7 +99,9 @@ static void put_stack_heading(struct fmt_buf *b, const struct report_stack *s)
 	}
 	fmt_printf(b, "\n%s by ", s->role == STACK_ALLOC ? "Allocated" : "Freed");
 	put_thread(b, s->thread_name, s->tid);
-	fmt_printf(b, " (%llu.%02u s ago):\n", (unsigned long long)(s->age_ms / 1000), (unsigned)(s->age_ms % 1000 / 10));
+	if (s->age_ms != REPORT_AGE_UNKNOWN)
+		fmt_printf(b, " (%llu.%02u s ago)", (unsigned long long)(s->age_ms / 1000), (unsigned)(s->age_ms % 1000 / 10));
+	fmt_printf(b, ":\n");
 }
 
 static void put_stack(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s,

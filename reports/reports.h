@@ -33,6 +33,7 @@ enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_R
 #define REPORT_STRINGS 16384
 #define REPORT_MEMORY 512
 #define REPORT_NO_MODULE 0xffffu
+#define REPORT_AGE_UNKNOWN UINT64_MAX
 
 struct report_frame {
 	uint64_t pc;
@@ -45,7 +46,7 @@ struct report_stack {
 	uint32_t nr_frames;
 	uint32_t tid;
 	uint32_t truncated;
-	uint64_t age_ms;          /* how long before the report; 0 for the report's own stack */
+	uint64_t age_ms;          /* how long before the report, or REPORT_AGE_UNKNOWN; 0 for the report's own stack */
 	char thread_name[THREAD_NAME_MAX];
 	struct report_frame frames[REPORT_FRAMES];
 };
@@ -100,7 +101,7 @@ uint32_t report_string(struct report_record *r, const char *s);
 void report_set_access(struct report_record *r, uintptr_t addr, size_t size, unsigned is_write);
 /* The stack of here (role ACCESS or NOTICED); `exact`: regs are a faulting instruction's. */
 void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact);
-/* A saved one, with the thread and the jiffies it was taken at. */
+/* A saved one, with the thread (0: not known) and the jiffies it was taken at (0: not known). */
 void report_add_handle(struct report_record *r, enum report_role role, stack_handle h, uint32_t thread, uint32_t when);
 void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi); /* whole 16-byte rows, clipped to [lo, hi) */
 /* Emits, or counts it as a repetition; releases the report lock.  With fault=panic it does not return. */
@@ -111,9 +112,11 @@ uint32_t report_count(void);       /* reports made so far by this process, repet
 void report_summary(void);
 /* One line "memsan: …" to where reports go. */
 void report_line(const char *format, ...) __printf_like(1, 2);
-/* Once, single-threaded, after options are parsed: remembers what standard error is, where log_path is, and what of the
- * environment the helper gets.  `secure` (AT_SECURE): no file is ever opened and only the installed helper is started. */
+/* Once, single-threaded, before the first line: remembers what standard error is.  `secure` (AT_SECURE): no file is ever opened and
+ * only the installed helper is started. */
 void reports_init(bool secure);
+/* Once, when the options are parsed: log_path means this directory from here on. */
+void reports_configure(void);
 void reports_fork_prepare(void);
 void reports_fork_parent(void);
 void reports_fork_child(void);

@@ -36,7 +36,7 @@ static uint64_t stderr_dev, stderr_ino;
 enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED, LOG_FAILED };
 static uint64_t log_state;
 static uint64_t log_dev, log_ino;       /* written before LOG_CREATED is stored (release), read after it is seen (acquire) */
-static char log_prefix[PATH_MAX];       /* absolute; written by sink_init */
+static char log_prefix[PATH_MAX];       /* absolute; written by sink_configure */
 
 /* ---- small helpers --------------------------------------------------------------------------------------------------------- */
 
@@ -335,6 +335,11 @@ void sink_init(bool secure)
 		stderr_ino = st.st_ino;
 	}
 	log_prefix[0] = 0;
-	if (!secure && options.log_path[0])
+}
+
+void sink_configure(void)
+{
+	log_prefix[0] = 0;
+	if (!sink_secure && options.log_path[0])
 		log_prefix_set(options.log_path);
 }
