@@ -183,7 +183,7 @@ static int plan_read_arguments(struct run_plan *plan, int argc, char **argv)
 static bool plan_make_report_file(struct run_plan *plan)
 {
 	char *cwd = plan->report[0] == '/' ? NULL : getcwd(NULL, 0);
-	char *path;
+	char *path, *real;
 	int fd;
 
 	if (!*plan->report) {
@@ -199,7 +199,9 @@ static bool plan_make_report_file(struct run_plan *plan)
 		return false;
 	}
 	close(fd);
-	plan_set(plan, "report_file", strlen("report_file"), path);
+	real = realpath(path, NULL);         /* the runtime does not follow a symbolic link */
+	plan_set(plan, "report_file", strlen("report_file"), real ? real : path);
+	free(real);
 	free(path);
 	return true;
 }
