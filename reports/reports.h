@@ -121,6 +121,9 @@ void reports_fork_prepare(void);
 void reports_fork_parent(void);
 void reports_fork_child(void);
 
+/* The name of the memfd that memsan run counts reports with (option notify). */
+#define REPORT_NOTIFY_NAME "memsan-notify"
+
 /* ---- both halves: the layout ------------------------------------------------------------------------------------------- */
 
 #define REPORT_TEXT_MAX (256u * 1024) /* a finished report is never longer; deep stacks are shortened to fit */
