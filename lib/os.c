@@ -312,9 +312,10 @@ static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refu
 	return done;
 }
 
+/* A null pointer means "no new mask" there: 0. */
 static bool os_page_readable(uintptr_t page)
 {
-	return os_syscall4(SYS_rt_sigprocmask, ~0L, (long)page, 0, sizeof(kernel_sigset)) != -EFAULT;
+	return os_syscall4(SYS_rt_sigprocmask, ~0L, (long)page, 0, sizeof(kernel_sigset)) == -EINVAL;
 }
 
 static size_t os_read_by_probe(char *dst, const char *src, size_t n)
