@@ -246,6 +246,10 @@ unsigned options_parse(struct memsan_options *o, const char *text, option_compla
 bool options_set_one(struct memsan_options *o, const char *name, size_t name_len, const char *value, size_t value_len,
                      option_complain_fn complain, void *ctx);
 
+/* Edits (insert, delete, replace, swap two neighbours) from a to b, at most 40 letters of each; case does not count, nor - against _.
+ * For "did you mean". */
+unsigned options_word_distance(const char *a, const char *b);
+
 /* The value an option has, as one would write it: "64M", "on", "check", "'a:b'". */
 void options_format_value(const struct memsan_options *o, const struct option_desc *d, struct fmt_buf *b);
 /* What it takes: "a number of ms from 1 to 600000". */

@@ -115,6 +115,11 @@ static unsigned word_distance(struct span given, struct span word)
 	return shortened ? 1 : edit_distance(given, word);
 }
 
+unsigned options_word_distance(const char *a, const char *b)
+{
+	return word_distance((struct span){ a, str_length(a) }, (struct span){ b, str_length(b) });
+}
+
 /* A name may be given without its first part: depth for stack.depth. */
 static unsigned name_distance(struct span given, const char *name)
 {

@@ -2,6 +2,12 @@
 TEST_CFLAGS = $(AM_CFLAGS) -std=gnu11 $(CMOCKA_CFLAGS) $(LIBUNWIND_CFLAGS)
 TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 
+# Scripts that look at the sources, the documentation and what was built.
+script_tests = tests/layers tests/docs tests/exports tests/command
+TESTS += $(script_tests)
+dist_check_SCRIPTS += $(script_tests)
+EXTRA_DIST += tests/golden
+
 noinst_HEADERS += tests/unit/unit.h
 
 check_PROGRAMS += tests/unit/test_mem
