@@ -263,7 +263,7 @@ struct thread_info { pid_t tid; char name[THREAD_NAME_MAX]; bool alive; };
 
 extern TLS_IE uint32_t thread_self_index __attribute__((visibility("hidden")));   /* 0: not registered */
 extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden")));        /* 0: not asked for yet */
-uint32_t thread_register(void);
+uint32_t thread_index_first(void);
 pid_t thread_tid_first(void);
 
 /* This thread's index in the table, registering it on first use: one TLS load otherwise.  In the child of fork the thread gets
@@ -272,7 +272,7 @@ __inline_hot uint32_t thread_index(void)
 {
 	uint32_t index = thread_self_index;
 
-	return likely(index) ? index : thread_register();
+	return likely(index) ? index : thread_index_first();
 }
 /* Cached; right after fork too, but the parent's in a child of vfork. */
 __inline_hot pid_t thread_tid(void)
@@ -284,7 +284,7 @@ __inline_hot pid_t thread_tid(void)
 /* Also threads that are gone, until the slot is reused.  Takes no lock. */
 bool thread_lookup(uint32_t index, struct thread_info *info);
 void thread_exit_notify(void);                /* this thread is about to end; a second call does nothing */
-void thread_fork_child(void);                 /* called by lib_fork_child, once the locks are free again */
+void thread_fork_child(void);                 /* called by lib_fork_child; a second call does nothing */
 
 /* ---- modules.c: what code is where --------------------------------------------------------------------------------------- */
 

@@ -362,6 +362,28 @@ static void prepare_takes_and_blocks(void **state)
 	locks_fork_parent();
 }
 
+static void free_in_child(void *arg)
+{
+	(void)arg;
+	lock_release_in_child(&high);
+	lock_acquire(&low);
+	lock_acquire(&high);
+	lock_release(&high);
+	lock_release(&low);
+}
+
+/* A lock taken by hand before fork and freed in the child is not counted as held there. */
+static void release_in_child(void **state)
+{
+	char err[300];
+
+	(void)state;
+	lock_acquire(&high);
+	assert_int_equal(unit_child(free_in_child, NULL, err, sizeof(err)), 0);
+	lock_release(&high);
+	assert_string_equal(err, "");
+}
+
 static int handler_status;
 
 static void fork_in_handler(int sig)
@@ -449,6 +471,7 @@ int main(void)
 		cmocka_unit_test(order_is_fine),
 		cmocka_unit_test(recursion_aborts_in_any_build),
 		cmocka_unit_test(misuse_aborts),
+		cmocka_unit_test(release_in_child),
 		cmocka_unit_test(prepare_takes_and_blocks),
 		cmocka_unit_test(fork_leaves_all_locks_free),
 		cmocka_unit_test(threads_fork_at_once),

@@ -269,6 +269,8 @@ static void forked(void *arg)
 	lib_fork_prepare();
 	pid = fork();
 	if (pid == 0) {
+		alarm(20);
+		thread_fork_child();
 		lib_fork_child();
 		prctl(PR_SET_NAME, "child");
 		after = thread_index();
