@@ -93,6 +93,8 @@ struct lookup {
 
 /* demangle.c: a C++ or Rust name as people write it, else the name itself; from the pool or `name`. */
 const char *demangle(struct pool *p, const char *name);
+/* symbolize.c: an ELF symbol's name as people write it. */
+const char *elf_function_name(struct pool *p, const char *name);
 /* symbolize_dwarf.c: the symbols of each lookup (sorted by address, not yet resolved) that the DWARF knows.  `bias` is added to
  * a DWARF address to give the lookup's.  The ELF symbols are there already. */
 void dwarf_resolve(struct pool *pool, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias, struct lookup **lookups,

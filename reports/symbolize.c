@@ -307,6 +307,39 @@ static void resolve_elf(struct symbolizer *s, struct sym_module *m, struct looku
 	}
 }
 
+/* libc starts the program and each thread, so it has frames in every report, and its debug information, compressed, takes longer to
+ * unpack than all the rest.  For these functions nobody wants the line. */
+static bool only_starts_program(struct lookup **lookups, size_t n)
+{
+	static const char *const starters[] = {
+		"__libc_start_main", "__libc_start_call_main", "__libc_start_main_impl", "start_thread", "clone", "__clone",
+		"clone3", "__clone3", "__GI___clone", "__GI___clone3", "__clone_internal",
+	};
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = lookups[i]->elf_name;
+		size_t len = name ? strcspn(name, "@") : 0;
+		bool known = false;
+		for (size_t k = 0; name && k < ARRAY_SIZE(starters); k++)
+			known |= strlen(starters[k]) == len && memcmp(name, starters[k], len) == 0;
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
+/* Without the version that a static symbol table gives it ("fopen@@GLIBC_2.2.5"). */
+const char *elf_function_name(struct pool *pool, const char *name)
+{
+	size_t len = strcspn(name, "@");
+	char *copy;
+
+	if (!name[len] || !(copy = pool_alloc(pool, len + 1)))
+		return demangle(pool, name);
+	memcpy(copy, name, len);
+	return demangle(pool, copy);
+}
+
 /* What the ELF symbol alone says. */
 static void lookup_finish(struct symbolizer *s, struct lookup *l)
 {
@@ -318,7 +351,7 @@ static void lookup_finish(struct symbolizer *s, struct lookup *l)
 	symbol = pool_alloc(&s->pool, sizeof(*symbol));
 	if (!symbol)
 		return;
-	symbol->function = demangle(&s->pool, l->elf_name);
+	symbol->function = elf_function_name(&s->pool, l->elf_name);
 	symbol->offset = l->addr - l->elf_start;
 	symbol->size = l->elf_size;
 	l->symbols = symbol;
@@ -387,8 +420,8 @@ static void module_resolve(struct symbolizer *s, struct sym_module *m)
 
 	module_open(s, m);
 	if (m->mod && n) {
-		dwarf = dwfl_module_getdwarf(m->mod, &bias);
 		resolve_elf(s, m, fresh, n);
+		dwarf = only_starts_program(fresh, n) ? NULL : dwfl_module_getdwarf(m->mod, &bias);
 		if (dwarf)
 			dwarf_resolve(&s->pool, &s->deadline, dwarf, bias, fresh, n);
 	}
