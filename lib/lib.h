@@ -306,8 +306,8 @@ bool module_is_self(uintptr_t pc);
 /* Where libmemsan itself (or the static program) was loaded from. */
 const char *module_self_path(void);
 /* Called around the real dlclose: remember what goes away, make cached unwind rows stale.  May take the loader's lock. */
-void modules_before_dlclose(void);
-void modules_after_dlclose(void);
+void *modules_before_dlclose(void);          /* NULL when there is no memory: then nothing is remembered */
+void modules_after_dlclose(void *snapshot);  /* frees it */
 
 /* ---- unwind.c and depot.c: stacks ------------------------------------------------------------------------------------------ */
 
@@ -320,12 +320,18 @@ typedef uint32_t stack_handle;      /* 0: no stack */
 #define STACK_HANDLE_BITS 28
 #define STACK_FRAMES_MAX 1024
 
-/* Walks outwards from `regs`; pcs[0] is regs->pc itself, the others are return addresses.  Frames inside libmemsan are left out.
- * `ucontext` true: regs come from a signal frame, so pcs[0] is exact and not a return address. */
+/* Walks outwards from `regs`, innermost first.  Frames inside libmemsan are left out.  Every pc but regs->pc itself is as a return
+ * address is: one less lies inside the call.  (A frame that a signal interrupted is given as its pc plus one.)
+ * Reads no memory that has not been seen to be readable; ends where call frame information ends, without it follows frame
+ * pointers while they make sense. */
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
-/* The same, saved in the depot (at most options.stack_depth frames); an unchanged outer part is reused from this thread's
- * last trace.  Returns 0 when the depot is full (said once). */
+/* The same, saved in the depot: about options.stack_depth frames, up to twice as many where an unchanged outer part is reused from
+ * this thread's last trace.  When the depot is full what fits of it (the outer frames, or 0). */
 stack_handle unwind_save(const struct unwind_regs *regs);
+void unwind_thread_exit(void);      /* this thread's last trace is given up */
+/* The handle of `pc` called from `parent` (0: from nowhere); `parent` itself when the depot is full. */
+stack_handle depot_child(stack_handle parent, uintptr_t pc);
+bool depot_is_full(void);
 /* Saves a ready-made stack, innermost first. */
 stack_handle depot_save(const uintptr_t *pcs, size_t n);
 /* Frames of a handle, innermost first; returns how many there are, at most `max` written. */
