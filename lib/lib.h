@@ -113,6 +113,7 @@ uint64_t clock_coarse_ms(void);  /* CLOCK_MONOTONIC_COARSE in milliseconds */
 /* Reserve address space: PROT_NONE, MAP_NORESERVE, left out of core files' cost.  NULL when refused. */
 void *os_reserve(size_t size, size_t align);
 void os_release(void *p, size_t size);
+bool os_is_reserve(const void *p);   /* inside a reserve made by os_reserve and not released */
 /* Make part of a reserve readable and writable.  `huge` false asks for MADV_NOHUGEPAGE (all metadata does). */
 bool os_commit(void *p, size_t size, bool huge);
 void os_decommit(void *p, size_t size);                /* gives the memory back; reads as zero afterwards */
