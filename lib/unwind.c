@@ -18,7 +18,7 @@
  *    outer functions: their handle is reused.  A loop that allocates pays for its innermost frames, and two compares for each other.
  *
  * Safety: a wrong row or a smashed stack must not make us fault.  Every word is read from pages that were seen to be readable: a thread
- * has two windows, grown page by page by os_safe_read, one for its ordinary stack, one for another (signal stack, coroutine).  A window
+ * has two windows, grown page by page by os_page_readable, one for its ordinary stack, one for another (signal stack, coroutine).  A window
  * is only trusted while the walk's own stack pointer is in it or was reached through it.  The weakness accepted: a coroutine
  * stack that was unmapped while in the second window, and made again smaller at the same place, could be read past its end, if its
  * frames also lead there.
@@ -218,13 +218,6 @@ void unwind_thread_exit(void)
 
 #define WINDOW_GROWTH_MAX 4096   /* pages between two frames */
 
-static bool page_readable(uintptr_t page)
-{
-	uint8_t byte;
-
-	return os_safe_read(&byte, (void *)page, 1) == 1;
-}
-
 static bool window_holds(const struct window *w, uintptr_t addr)
 {
 	return addr - w->lo < w->hi - w->lo;
@@ -238,13 +231,13 @@ static bool window_grow(struct window *w, uintptr_t addr)
 	if (page >= w->hi) {
 		if ((page - w->hi) / PAGE_SIZE >= WINDOW_GROWTH_MAX)
 			return false;
-		while (w->hi <= page && page_readable(w->hi))
+		while (w->hi <= page && os_page_readable((void *)w->hi))
 			w->hi += PAGE_SIZE;
 		return page < w->hi;
 	}
 	if ((w->lo - page) / PAGE_SIZE > WINDOW_GROWTH_MAX)
 		return false;
-	while (w->lo > page && page_readable(w->lo - PAGE_SIZE))
+	while (w->lo > page && os_page_readable((void *)(w->lo - PAGE_SIZE)))
 		w->lo -= PAGE_SIZE;
 	return page >= w->lo;
 }
