@@ -160,7 +160,6 @@ const char *meta_name(enum cost_centre centre);
  * guards.  Locks do not recurse: a thread that takes one twice is ended with one line in any build, since it would hang. */
 enum lock_rank {
 	LOCK_RANK_INIT,        /* start-up, once */
-	LOCK_RANK_MODULES,     /* the history of unloaded modules */
 	LOCK_RANK_QUARANTINE,  /* the global quarantine queue */
 	LOCK_RANK_CACHE_LIST,  /* the list of slab caches */
 	LOCK_RANK_CACHE,       /* one slab cache: its slab lists and bitmaps */
@@ -168,6 +167,7 @@ enum lock_rank {
 	LOCK_RANK_BUDDY,       /* page allocator free lists */
 	LOCK_RANK_ARENA,       /* arena growth */
 	LOCK_RANK_REPORT,      /* one report at a time; never waits on an allocator lock */
+	LOCK_RANK_MODULES,     /* the history of unloaded modules */
 	LOCK_RANK_DEPOT,       /* depot growth */
 	LOCK_RANK_META,        /* meta_alloc */
 	LOCK_RANK_THREADS,     /* the thread table; late, so that thread_index() may be called under any lock but a leaf */
