@@ -8,7 +8,7 @@
  * The data is that of loaded code, which would crash C++ exceptions as well if it were wrong; still nothing here reads past
  * an entry's end, and what is not understood means "no row".
  */
-#include "lib/cfi.h"
+#include "lib/lib_internal.h"
 
 #include <dlfcn.h>
 

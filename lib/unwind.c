@@ -25,7 +25,6 @@
  *
  * Frames that a signal interrupted are given as pc + 1, so that every saved pc means "the call just before".
  */
-#include "lib/cfi.h"
 #include "lib/lib_internal.h"
 
 /* ---- packed rows ------------------------------------------------------------------------------------------------- */
