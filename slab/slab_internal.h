@@ -311,8 +311,9 @@ static inline struct area *area_at(uintptr_t addr)
 
 	return (w & OWNER_TAG) == OWNER_AREA ? OWNER_POINTER(w) : NULL;
 }
-/* Retained and unused areas go back to the buddy; pages. */
+/* Retained areas go back to the buddy; pages. */
 size_t area_shrink(void);
+void area_drain(void);                              /* quarantined ones too */
 size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 struct area_stats { uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined; };
 void area_get_stats(struct area_stats *s);

@@ -51,3 +51,34 @@ tests_unit_test_report_render_SOURCES = tests/unit/test_report_render.c
 tests_unit_test_report_render_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_report_render_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_report_render
+noinst_HEADERS += tests/unit/slab_test.h
+
+check_PROGRAMS += tests/unit/test_slab_class
+tests_unit_test_slab_class_SOURCES = tests/unit/test_slab_class.c
+tests_unit_test_slab_class_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_class_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_class
+
+check_PROGRAMS += tests/unit/test_slab_buddy
+tests_unit_test_slab_buddy_SOURCES = tests/unit/test_slab_buddy.c
+tests_unit_test_slab_buddy_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_buddy_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_buddy
+
+check_PROGRAMS += tests/unit/test_slab_cache
+tests_unit_test_slab_cache_SOURCES = tests/unit/test_slab_cache.c
+tests_unit_test_slab_cache_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_cache_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_cache
+
+check_PROGRAMS += tests/unit/test_slab_check
+tests_unit_test_slab_check_SOURCES = tests/unit/test_slab_check.c
+tests_unit_test_slab_check_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_check_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_check
+
+check_PROGRAMS += tests/unit/test_slab_malloc
+tests_unit_test_slab_malloc_SOURCES = tests/unit/test_slab_malloc.c
+tests_unit_test_slab_malloc_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_malloc_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_malloc
