@@ -167,7 +167,7 @@ enum lock_rank {
 	LOCK_RANK_BUDDY,       /* page allocator free lists */
 	LOCK_RANK_ARENA,       /* arena growth */
 	LOCK_RANK_REPORT,      /* one report at a time; never waits on an allocator lock */
-	LOCK_RANK_MODULES,     /* the history of unloaded modules */
+	LOCK_RANK_MODULES,     /* the history of unloaded modules; reports read it */
 	LOCK_RANK_DEPOT,       /* depot growth */
 	LOCK_RANK_META,        /* meta_alloc */
 	LOCK_RANK_THREADS,     /* the thread table; late, so that thread_index() may be called under any lock but a leaf */
@@ -301,7 +301,7 @@ struct module_info {
 	bool unloaded;            /* no longer mapped; as it was when it was */
 	char path[MODULE_PATH_MAX];
 };
-/* The module that held `pc` when a stack was taken at jiffies `when` (0: now).  No loader lock is taken
+/* The module that held `pc` when a stack was taken at jiffies `when` (0: not known).  No loader lock is taken
  * (_dl_find_object).  False when there is none (JIT code, garbage). */
 bool module_find(uintptr_t pc, uint32_t when, struct module_info *info);
 /* Is pc inside libmemsan's own code? */

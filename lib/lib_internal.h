@@ -39,6 +39,11 @@ struct cfi_regs {
 /* The row that holds at `pc`.  False: no call frame information covers it. */
 bool cfi_find_row(uintptr_t pc, struct cfi_row *row);
 
+/* The code that the FDE at `fde` describes.  False for a CIE, or what cannot be read. */
+bool cfi_fde_range(const uint8_t *fde, uintptr_t *start, uintptr_t *range);
+/* cfi_static.c: the FDE that may describe pc in a program without .eh_frame_hdr, or NULL. */
+const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias);
+
 /* Reads a word of the stack being walked; false ends the walk. */
 typedef bool (*cfi_read_fn)(uintptr_t addr, uintptr_t *value);
 /* The value of a location expression over a frame's registers, with `initial` pushed first when it is not NULL. */

@@ -8,7 +8,8 @@
  *   address  [ A ]····[  B  ]···[ C
  *                 ▲unload    ▲unload
  *
- * So the answer for a time is the module whose unloading is the first at or after that time, else the one that is there now.
+ * So the answer for a time is the module whose unloading is the first at or after that time, else the one that is there now.  For a
+ * stack of unknown time it is the one that is there now, else the last that was.
  */
 #include "lib/lib.h"
 #include "lib/lib_internal.h"
@@ -112,9 +113,11 @@ static bool find_gone(uintptr_t pc, uint32_t when, struct module_info *info)
 	lock_acquire(&modules_lock);
 	for (uint32_t i = 0; i < history_used; i++) {
 		const struct gone_module *g = &history[i];
-		if (pc - g->info.start >= g->info.end - g->info.start || (int32_t)(g->unloaded_at - when) < 0)
+		if (pc - g->info.start >= g->info.end - g->info.start || (when && (int32_t)(g->unloaded_at - when) < 0))
 			continue;
-		if (!best || (int32_t)(best->unloaded_at - g->unloaded_at) > 0)
+		/* The first that went after that time; of those that went at any time, the last. */
+		int32_t later = best ? (int32_t)(g->unloaded_at - best->unloaded_at) : 0;
+		if (!best || (when ? later < 0 : later > 0))
 			best = g;
 	}
 	if (best)
@@ -127,7 +130,7 @@ bool module_find(uintptr_t pc, uint32_t when, struct module_info *info)
 {
 	if (when && find_gone(pc, when, info))
 		return true;
-	return find_live(pc, info);
+	return find_live(pc, info) || (!when && find_gone(pc, 0, info));
 }
 
 /* ---- ourselves ------------------------------------------------------------------------------------------------------ */

@@ -216,6 +216,8 @@ void *os_reserve(size_t size, size_t align)
 		os_release((void *)raw, start - raw);
 	if (raw + total > end)
 		os_release((void *)end, raw + total - end);
+	/* After mlockall(MCL_FUTURE) a reserve would count as locked, all of it. */
+	os_syscall4(SYS_munlock, (long)start, (long)size, 0, 0);
 	reserve_note(start, size);
 	return (void *)start;
 }
