@@ -384,12 +384,13 @@ static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
 	return run(m, &c, pc);
 }
 
-bool cfi_find_row(uintptr_t pc, struct cfi_row *row)
+bool cfi_find_row(uintptr_t pc, struct cfi_row *row, bool *known)
 {
 	struct dl_find_object found;
 	struct machine m;
 
-	if (_dl_find_object((void *)pc, &found) != 0)
+	*known = _dl_find_object((void *)pc, &found) == 0;
+	if (!*known)
 		return false;
 	const uint8_t *fde = found.dlfo_eh_frame ? fde_search(found.dlfo_eh_frame, pc)
 	                                         : cfi_static_search(pc, found.dlfo_link_map->l_addr);

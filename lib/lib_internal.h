@@ -36,8 +36,9 @@ struct cfi_regs {
 	uint32_t known;
 };
 
-/* The row that holds at `pc`.  False: no call frame information covers it. */
-bool cfi_find_row(uintptr_t pc, struct cfi_row *row);
+/* The row that holds at `pc`.  False: no call frame information covers it; *known tells whether a module does: where none does the
+ * answer may be another one later (start-up of a static program, code of a JIT). */
+bool cfi_find_row(uintptr_t pc, struct cfi_row *row, bool *known);
 
 /* The code that the FDE at `fde` describes.  False for a CIE, or what cannot be read. */
 bool cfi_fde_range(const uint8_t *fde, uintptr_t *start, uintptr_t *range);

@@ -125,9 +125,12 @@ static uint64_t row_pack(const struct cfi_row *row)
 static __cold_path uint64_t row_compute(uintptr_t pc)
 {
 	struct cfi_row row;
-	uint64_t packed = cfi_find_row(pc, &row) ? row_pack(&row) : ROW_PACK(ROW_NO_CFI, 0, 0);
+	bool known;
+	uint64_t packed = cfi_find_row(pc, &row, &known) ? row_pack(&row) : ROW_PACK(ROW_NO_CFI, 0, 0);
 	struct cache_entry *e = cache_at(pc);
 
+	if (!known)
+		return packed;
 	__atomic_store_n(&e->row, packed, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->check, cache_check(pc, packed), __ATOMIC_RELAXED);
 	return packed;
@@ -365,7 +368,8 @@ static __cold_path bool step_general(struct walk *w)
 	w->regs.r[ARCH_DWARF_FP] = w->f.fp;
 	w->regs.r[ARCH_DWARF_RA] = w->f.pc;
 	w->regs.known |= 1u << ARCH_DWARF_SP | 1u << ARCH_DWARF_FP | 1u << ARCH_DWARF_RA;
-	if (!cfi_find_row(walk_lookup_pc(w), &row) || !row_cfa(w, &row, &cfa))
+	bool known;
+	if (!cfi_find_row(walk_lookup_pc(w), &row, &known) || !row_cfa(w, &row, &cfa))
 		return false;
 	uintptr_t old_sp = w->f.sp;
 	next.known = 0;
