@@ -389,7 +389,7 @@ bool cfi_find_row(uintptr_t pc, struct cfi_row *row, bool *known)
 	struct dl_find_object found;
 	struct machine m;
 
-	*known = _dl_find_object((void *)pc, &found) == 0;
+	*known = modules_usable() && _dl_find_object((void *)pc, &found) == 0;
 	if (!*known)
 		return false;
 	const uint8_t *fde = found.dlfo_eh_frame ? fde_search(found.dlfo_eh_frame, pc)

@@ -304,6 +304,8 @@ struct module_info {
 /* The module that held `pc` when a stack was taken at jiffies `when` (0: not known).  No loader lock is taken
  * (_dl_find_object).  False when there is none (JIT code, garbage). */
 bool module_find(uintptr_t pc, uint32_t when, struct module_info *info);
+/* In the constructor: from here on libc can be asked for what is loaded (a static one cannot be before). */
+void modules_start(void);
 /* Is pc inside libmemsan's own code? */
 bool module_is_self(uintptr_t pc);
 /* Where libmemsan itself (or the static program) was loaded from. */

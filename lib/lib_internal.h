@@ -11,6 +11,9 @@ static inline long os_syscall4(long nr, long a, long b, long c, long d)
 	return arch_syscall6(nr, a, b, c, d, 0, 0);
 }
 
+/* modules.c: may _dl_find_object be asked yet? */
+bool modules_usable(void);
+
 /* ---- cfi.c: call frame information: the .eh_frame of a loaded module, read for one pc; for unwind.c ---------------------- */
 
 /* How the caller's value of a register is found (DWARF 5, 6.4.1). */

@@ -37,6 +37,19 @@ static uint32_t history_used;              /* may be read without the lock: 0 me
 extern const char __start_memsan_text[] __attribute__((weak, visibility("hidden")));
 extern const char __stop_memsan_text[] __attribute__((weak, visibility("hidden")));
 
+/* In a static program libc allocates before it can tell what is loaded: asking it then would crash. */
+static bool loader_ready;        /* written once, by the constructor */
+
+void modules_start(void)
+{
+	loader_ready = true;
+}
+
+bool modules_usable(void)
+{
+	return loader_ready || !__start_memsan_text;
+}
+
 /* ---- reading what is mapped ---------------------------------------------------------------------------------------- */
 
 static void read_build_id(struct module_info *info)
@@ -88,7 +101,7 @@ static bool find_live(uintptr_t pc, struct module_info *info)
 {
 	struct dl_find_object found;
 
-	if (_dl_find_object((void *)pc, &found) != 0)
+	if (!modules_usable() || _dl_find_object((void *)pc, &found) != 0)
 		return false;
 	mem_set(info, 0, sizeof(*info));
 	info->start = (uintptr_t)found.dlfo_map_start;
