@@ -82,3 +82,10 @@ tests_unit_test_slab_malloc_SOURCES = tests/unit/test_slab_malloc.c
 tests_unit_test_slab_malloc_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_slab_malloc_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_slab_malloc
+
+
+check_PROGRAMS += tests/unit/test_report_emit
+tests_unit_test_report_emit_SOURCES = tests/unit/test_report_emit.c
+tests_unit_test_report_emit_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_report_emit_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_report_emit
