@@ -192,10 +192,15 @@ bool os_is_reserve(const void *p)
 	return false;
 }
 
+void os_release_part(void *p, size_t size)
+{
+	os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);
+}
+
 void os_release(void *p, size_t size)
 {
 	reserve_forget((uintptr_t)p);
-	os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);
+	os_release_part(p, size);
 }
 
 void *os_reserve(size_t size, size_t align)

@@ -8,6 +8,7 @@
  *   process.c    fork, thread exit, program exit
  *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
  *   mlock.c      mlockall beside a large reserve
+ *   limits.c     setrlimit beside a large reserve
  *   api.c        memsan_*
  */
 #ifndef MEMSAN_PRELOAD_H

@@ -296,6 +296,14 @@ void buddy_init(void)
 	lock_register_for_fork(&buddy_lock);
 }
 
+void slab_limit_space(uint64_t limit)
+{
+	lock_acquire(&buddy_lock);
+	if (arena_nr_blocks)
+		arena_shrink(limit);
+	lock_release(&buddy_lock);
+}
+
 /* The thread that was giving memory back is gone; the run that it had in hand is lost to this process. */
 void buddy_fork_child(void)
 {

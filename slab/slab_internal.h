@@ -66,6 +66,8 @@ extern uint32_t arena_ready_blocks; /* blocks that are usable; under the buddy l
 bool arena_init(void);
 /* Make blocks [0, n) usable with their maps.  Under the buddy lock.  False: no memory. */
 bool arena_reach(uint32_t n);
+/* Under the buddy lock: no more than half of `limit` bytes of address space for the arena and its maps, but what is in use stays. */
+void arena_shrink(uint64_t limit);
 
 static inline uintptr_t page_address(uint32_t page)
 {
