@@ -118,8 +118,8 @@ void report_line(const char *format, ...) __printf_like(1, 2);
 void reports_init(bool secure);
 /* Once, when the options are parsed: log_path means this directory from here on. */
 void reports_configure(void);
-void reports_fork_prepare(void);
-void reports_fork_parent(void);
+/* In the child of fork, before lib_fork_child frees the locks: a process counts its own reports.  (lib's fork functions take the
+ * report lock with the others, so no report is cut in two.) */
 void reports_fork_child(void);
 
 /* The name of the memfd that memsan run counts reports with (option notify). */
