@@ -31,6 +31,7 @@
 /* Guard regions cost page tables only; without them each is a VMA of its own (vm.max_map_count is 65530). */
 #define HELD_AREAS_GUARDED 16384
 #define HELD_AREAS_MPROTECT 2048
+#define HELD_AREAS_MIN 64
 
 struct ranked_lock area_lock = RANKED_LOCK_INIT(LOCK_RANK_VMALLOC);
 
@@ -228,11 +229,13 @@ size_t area_shrink(void)
 
 /* ---- quarantine --------------------------------------------------------------------------------------------------------------- */
 
+/* A held area costs no data, but about a page of state map that its start keeps resident; half of the byte budget may go there. */
 static bool held_over_budget(void)
 {
-	size_t budget = MIN(HELD_BYTES_MAX, arena_size / 4);
+	uint64_t most = os_guard_supported() ? HELD_AREAS_GUARDED : HELD_AREAS_MPROTECT;
+	uint64_t fit = MAX(quarantine_budget() / 2 / PAGE_SIZE, HELD_AREAS_MIN);
 
-	return nr_held > (os_guard_supported() ? HELD_AREAS_GUARDED : HELD_AREAS_MPROTECT) || held_bytes > budget;
+	return nr_held > MIN(most, fit) || held_bytes > MIN(HELD_BYTES_MAX, arena_size / 4);
 }
 
 /* The oldest, when `all` or when there are too many. */
@@ -578,6 +581,11 @@ size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 		after = bad->addr;
 		found += area_check_slack(bad, at, regs);
 	}
+}
+
+uint64_t area_live_bytes(void)
+{
+	return READ_ONCE(live_bytes);
 }
 
 void area_get_stats(struct area_stats *s)
