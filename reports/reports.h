@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/reports.h - the report record and the two halves that handle it.
  *
- * Runtime half (in libmemsan.so): record.c fills a record in stages, emit.c makes sure it cannot be lost and hands it to the helper,
- * plain.c prints it without symbols when there is no helper.
- * Tool half (helper and memsan command): symbolize.c (libdw), insn.c (capstone), render_text.c, render_json.c.
- * Both halves print through the same layout code, so that the plain report and the symbolized one differ only in the frames.
+ * Both halves:  kinds.c names, layout.c and render_text.c, render_json.c the layout, so that the plain report and the symbolized one
+ *               differ only in the frames.
+ * Runtime half (in libmemsan.so): record.c fills a record in stages, emit.c decides what is printed and when, helper.c starts and asks
+ *               the helper, plain.c prints without it, sink.c writes it where reports go.
+ * Tool half (helper and memsan command): symbolize.c modules and ELF symbols, symbolize_dwarf.c functions and lines, demangle.c, pool.c.
  */
 #ifndef MEMSAN_REPORTS_H
 #define MEMSAN_REPORTS_H
