@@ -7,7 +7,9 @@
  *   compiler    macros and static assertions                     (this header)
  *   mem.c       memory and string primitives of our own
  *   fmt.c       signal-safe formatting into a buffer
- *   os.c        raw system calls: address space, files, time
+ *   os.c        raw system calls: address space, files, processes
+ *   clock.c     jiffies
+ *   meta.c      stepped reserves, memsan's own memory by cost centre
  *   lock.c      ranked futex locks, fork support
  *   options.c   the option table (options.def), its parser
  *   thread.c    per-thread state and the table of threads
@@ -21,6 +23,9 @@
 #ifndef MEMSAN_LIB_H
 #define MEMSAN_LIB_H
 
+#ifdef HAVE_CONFIG_H
+#include "config.h" /* MEMSAN_DEBUG */
+#endif
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,7 +81,8 @@ struct fmt_buf {
 };
 
 void fmt_init(struct fmt_buf *b, char *data, size_t size);
-/* %d %i %u %x %c %s %p %%, with l, ll, z; flags '#', '0', '-', width and precision (numbers or '*').  Nothing else. */
+/* %d %i %u %x %c %s %p %%, with l, ll, z; flags '#', '0', '-', width and precision (numbers or '*').  Nothing else: from a
+ * conversion that is not known on, the format is copied as it stands.  %p of NULL prints 0x0, %s of NULL (null). */
 void fmt_printf(struct fmt_buf *b, const char *format, ...) __printf_like(2, 3);
 void fmt_vprintf(struct fmt_buf *b, const char *format, va_list args);
 /* A whole number in s[0..len): returns false on anything but digits, or 0x and hex digits. */
@@ -89,15 +95,20 @@ int os_open(const char *path, int flags, int mode);
 int os_close(int fd);
 ssize_t os_read(int fd, void *buf, size_t n);          /* restarts on EINTR */
 ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset);
-ssize_t os_write_all(int fd, const void *buf, size_t n); /* restarts; bytes written or -errno */
+/* Restarts, waits a little for a non-blocking descriptor, never raises SIGPIPE.  Bytes written; fewer than n when an error came
+ * after them; -errno when nothing could be written. */
+ssize_t os_write_all(int fd, const void *buf, size_t n);
 pid_t os_gettid(void);
 pid_t os_getpid(void);
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void);   /* SIGABRT with the default action, whatever handlers are installed */
+bool os_under_seccomp(void);     /* a system call filter is active: unusual calls may kill */
 
-/* The kernel's word for a coarse clock: 100 a second, since the library was loaded; at most one tick behind. */
+/* The kernel's word for a coarse clock: 100 a second, since the first call (start-up); at most one tick behind.  Never 0, goes
+ * on in children, wraps after 497 days. */
 #define JIFFIES_HZ 100
 uint32_t jiffies_now(void);
+uint64_t clock_coarse_ms(void);  /* CLOCK_MONOTONIC_COARSE in milliseconds */
 
 /* Reserve address space: PROT_NONE, MAP_NORESERVE, left out of core files' cost.  NULL when refused. */
 void *os_reserve(size_t size, size_t align);
@@ -111,9 +122,11 @@ bool os_unprotect(void *p, size_t size);               /* back to read-write */
 bool os_guard_install(void *p, size_t size);
 bool os_guard_remove(void *p, size_t size);
 bool os_guard_supported(void);
-/* Bytes of address space the process may still map (RLIMIT_AS), or UINT64_MAX. */
+/* Bytes of address space the process may still map (RLIMIT_AS), or UINT64_MAX.  Without a descriptor to read
+ * /proc/self/statm the limit itself: what is mapped already is not known then, and a reserve of this size may be refused. */
 uint64_t os_address_space_limit(void);
-/* Copy from memory that may not be readable: bytes copied before the first unreadable one. */
+/* Copy from memory that may not be readable: bytes copied before the first unreadable one.  Needs no descriptor.  Under a seccomp
+ * filter it can fault when another thread unmaps the range at that very moment. */
 size_t os_safe_read(void *dst, const void *src, size_t n);
 
 /* A reserve that is made usable in steps: metadata arrays indexed by page, object or handle. */
@@ -141,7 +154,7 @@ const char *meta_name(enum cost_centre centre);
 
 /* A thread may take a lock only when its rank is higher than that of every lock it holds (debug builds abort on
  * inversion; LOCK_RANK_LEAF locks guard a few loads and stores and nest in nothing).  HACKING.md draws the order and says what each
- * guards.  Locks do not recurse. */
+ * guards.  Locks do not recurse: a thread that takes one twice is ended with one line in any build, since it would hang. */
 enum lock_rank {
 	LOCK_RANK_INIT,        /* start-up, once */
 	LOCK_RANK_MODULES,     /* the history of unloaded modules */
@@ -151,27 +164,40 @@ enum lock_rank {
 	LOCK_RANK_VMALLOC,     /* vmalloc areas */
 	LOCK_RANK_BUDDY,       /* page allocator free lists */
 	LOCK_RANK_ARENA,       /* arena growth */
-	LOCK_RANK_THREADS,     /* the thread table */
 	LOCK_RANK_REPORT,      /* one report at a time; never waits on an allocator lock */
 	LOCK_RANK_DEPOT,       /* depot growth */
 	LOCK_RANK_META,        /* meta_alloc */
+	LOCK_RANK_THREADS,     /* the thread table; late, so that thread_index() may be called under any lock but a leaf */
 	LOCK_RANK_LEAF,
 	LOCK_RANK_NR,
 };
 
 struct ranked_lock {
 	uint32_t state;          /* futex word: 0 free, 1 held, 2 held with waiters */
-	uint16_t rank;
-	uint16_t holder_debug;   /* thread index + 1 of the holder, debug builds only */
+	uint32_t rank_holder;    /* rank | tid of the holder << 8 (Linux gives tids up to 2^22); written by the holder only */
 };
-#define RANKED_LOCK_INIT(r) { .state = 0, .rank = (r), .holder_debug = 0 }
+#define RANKED_LOCK_INIT(r) { .state = 0, .rank_holder = (r) }
 
 void lock_init(struct ranked_lock *l, enum lock_rank rank);
 void lock_acquire(struct ranked_lock *l);
 bool lock_try(struct ranked_lock *l);
 void lock_release(struct ranked_lock *l);
+/* Does this thread hold it?  In a signal handler: did the signal interrupt the critical section? */
+bool lock_mine(const struct ranked_lock *l);
 /* In the child of fork: the lock was taken by the forking thread before; make it free whatever waiters there were. */
 void lock_release_in_child(struct ranked_lock *l);
+
+/* Locks that must be free in the child of a fork are registered before they are first taken (again does nothing); the registry serves
+ * the whole runtime.  False: the table (4096 locks) is full.  May be called under any lock but a leaf.  A lock may be unregistered when it is not held and
+ * its memory stays mapped (a fork may be waiting for it). */
+bool lock_register_for_fork(struct ranked_lock *l);
+void lock_unregister_for_fork(struct ranked_lock *l);
+/* Before fork: takes every registered lock in rank order, equal ranks in order of registration, and blocks signals.  A lock that the
+ * caller holds already (fork in a signal handler) stays the caller's in both processes.  Until one of the other two has been
+ * called, nothing may be allocated, saved or registered by this thread. */
+void locks_fork_prepare(void);
+void locks_fork_parent(void);
+void locks_fork_child(void);
 
 /* ---- options.c: the option table -------------------------------------------------------------------------------------- */
 
@@ -213,24 +239,48 @@ extern struct memsan_options options;
 typedef void (*option_complain_fn)(void *ctx, const char *line);
 void options_set_defaults(struct memsan_options *o);
 /* "name=value:name=value"; a value may be quoted with ' or " to hold a colon; bytes take k, M, G, T suffixes; a bool takes
- * 0/1, on/off, yes/no, true/false.  Mistakes are told and skipped, the rest is applied.  Returns the number of mistakes. */
+ * 0/1, on/off, yes/no, true/false.  Blanks around an item do not count, empty items are nothing, of a name given twice the last
+ * wins.  Mistakes are told (20 of them, then how many more) and skipped, the rest is applied.  Returns the number of mistakes. */
 unsigned options_parse(struct memsan_options *o, const char *text, option_complain_fn complain, void *ctx);
 /* One name and one value, as in `memsan run -o name=value`. */
 bool options_set_one(struct memsan_options *o, const char *name, size_t name_len, const char *value, size_t value_len,
                      option_complain_fn complain, void *ctx);
 
+/* The value an option has, as one would write it: "64M", "on", "check", "'a:b'". */
+void options_format_value(const struct memsan_options *o, const struct option_desc *d, struct fmt_buf *b);
+/* What it takes: "a number of ms from 1 to 600000". */
+void options_format_accepted(const struct option_desc *d, struct fmt_buf *b);
+
 /* ---- thread.c: per-thread state ---------------------------------------------------------------------------------------- */
 
 #define THREAD_NAME_MAX 16
-#define THREAD_INDEX_BITS 13   /* index 0 means "not known" (table full, or before start-up) */
+#define THREAD_INDEX_BITS 13   /* index 0 means "not known" (table full, or in a signal handler during registration) */
 struct thread_info { pid_t tid; char name[THREAD_NAME_MAX]; bool alive; };
 
-/* This thread's index in the table, registering it on first use.  After fork the child re-registers itself. */
-uint32_t thread_index(void);
-pid_t thread_tid(void);                       /* cached; right after fork too */
-bool thread_lookup(uint32_t index, struct thread_info *info);  /* also threads that are gone, until the slot is reused */
-void thread_exit_notify(void);                /* this thread is about to end */
-void thread_fork_child(void);
+extern TLS_IE uint32_t thread_self_index __attribute__((visibility("hidden")));   /* 0: not registered */
+extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden")));        /* 0: not asked for yet */
+uint32_t thread_register(void);
+pid_t thread_tid_first(void);
+
+/* This thread's index in the table, registering it on first use: one TLS load otherwise.  In the child of fork the thread gets
+ * a new index, so that what its parent's thread did keeps that thread's tid.  Stays valid after thread_exit_notify. */
+__inline_hot uint32_t thread_index(void)
+{
+	uint32_t index = thread_self_index;
+
+	return likely(index) ? index : thread_register();
+}
+/* Cached; right after fork too, but the parent's in a child of vfork. */
+__inline_hot pid_t thread_tid(void)
+{
+	pid_t tid = thread_self_tid;
+
+	return likely(tid) ? tid : thread_tid_first();
+}
+/* Also threads that are gone, until the slot is reused.  Takes no lock. */
+bool thread_lookup(uint32_t index, struct thread_info *info);
+void thread_exit_notify(void);                /* this thread is about to end; a second call does nothing */
+void thread_fork_child(void);                 /* called by lib_fork_child, once the locks are free again */
 
 /* ---- modules.c: what code is where --------------------------------------------------------------------------------------- */
 
@@ -281,7 +331,8 @@ uintptr_t depot_top(stack_handle handle);
 uint64_t depot_bytes(void);
 void unwind_flush(void);            /* cached rows of every thread become stale (a module went away) */
 
-/* fork: acquire in rank order before, release in both processes after. */
+/* fork: every registered lock of the runtime, in rank order, before; released in both processes after.  The child also
+ * learns its new tid. */
 void lib_fork_prepare(void);
 void lib_fork_parent(void);
 void lib_fork_child(void);

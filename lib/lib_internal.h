@@ -5,4 +5,10 @@
 
 #include "lib/lib.h"
 
+/* Most calls have few arguments. */
+static inline long os_syscall4(long nr, long a, long b, long c, long d)
+{
+	return arch_syscall6(nr, a, b, c, d, 0, 0);
+}
+
 #endif

@@ -52,7 +52,7 @@ static void complain_option(void *ctx, const char *line)
 static void read_options(bool secure)
 {
 	options_set_defaults(&options);
-	reports_init();
+	reports_init(secure);
 	if (&memsan_default_options) {
 		const char *text = memsan_default_options();
 		if (text)
@@ -61,6 +61,7 @@ static void read_options(bool secure)
 	const char *text = secure ? NULL : environment_get("MEMSAN_OPTIONS");
 	if (text)
 		options_parse(&options, text, complain_option, NULL);
+	reports_configure();
 	const char *bad = slab_debug_check(options.slab_debug);
 	if (bad) {
 		report_line("slab_debug: '%s' is not a list of FZPUT (or -), optionally ',' and cache names; ignored", bad);

@@ -18,7 +18,10 @@ enum report_kind {
 #undef REPORT_KIND
 	REPORT_KIND_NR,
 };
+/* From kinds.def; never NULL, "unknown" for a kind that is none. */
 const char *report_kind_name(enum report_kind kind);
+const char *report_kind_class(enum report_kind kind);
+const char *report_kind_text(enum report_kind kind);
 
 enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_ROLE_NR };
 
@@ -30,6 +33,7 @@ enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_R
 #define REPORT_STRINGS 16384
 #define REPORT_MEMORY 512
 #define REPORT_NO_MODULE 0xffffu
+#define REPORT_AGE_UNKNOWN UINT64_MAX
 
 struct report_frame {
 	uint64_t pc;
@@ -42,7 +46,7 @@ struct report_stack {
 	uint32_t nr_frames;
 	uint32_t tid;
 	uint32_t truncated;
-	uint64_t age_ms;          /* how long before the report; 0 for the report's own stack */
+	uint64_t age_ms;          /* how long before the report, or REPORT_AGE_UNKNOWN; 0 for the report's own stack */
 	char thread_name[THREAD_NAME_MAX];
 	struct report_frame frames[REPORT_FRAMES];
 };
@@ -97,7 +101,7 @@ uint32_t report_string(struct report_record *r, const char *s);
 void report_set_access(struct report_record *r, uintptr_t addr, size_t size, unsigned is_write);
 /* The stack of here (role ACCESS or NOTICED); `exact`: regs are a faulting instruction's. */
 void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact);
-/* A saved one, with the thread and the jiffies it was taken at. */
+/* A saved one, with the thread (0: not known) and the jiffies it was taken at (0: not known). */
 void report_add_handle(struct report_record *r, enum report_role role, stack_handle h, uint32_t thread, uint32_t when);
 void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi); /* whole 16-byte rows, clipped to [lo, hi) */
 /* Emits, or counts it as a repetition; releases the report lock.  With fault=panic it does not return. */
@@ -108,9 +112,83 @@ uint32_t report_count(void);       /* reports made so far by this process, repet
 void report_summary(void);
 /* One line "memsan: …" to where reports go. */
 void report_line(const char *format, ...) __printf_like(1, 2);
-void reports_init(void);           /* remembers what standard error is */
+/* Once, single-threaded, before the first line: remembers what standard error is.  `secure` (AT_SECURE): no file is ever opened and
+ * only the installed helper is started. */
+void reports_init(bool secure);
+/* Once, when the options are parsed: log_path means this directory from here on. */
+void reports_configure(void);
 void reports_fork_prepare(void);
 void reports_fork_parent(void);
 void reports_fork_child(void);
+
+/* ---- both halves: the layout ------------------------------------------------------------------------------------------- */
+
+#define REPORT_TEXT_MAX (256u * 1024) /* a finished report is never longer; deep stacks are shortened to fit */
+
+/* What is known of one frame.  Strings belong to whoever gave them and live until it is asked again. */
+struct report_symbol {
+	const char *function;         /* NULL: not known */
+	uint64_t offset, size;        /* of the lookup in the function; size 0: not known */
+	const char *file;             /* NULL: not known */
+	uint32_t line, column;        /* 0: not known */
+	bool inlined;                 /* into the next symbol of the same frame; has no offset and size */
+};
+struct report_symbols {
+	void *ctx;
+	/* The frame's symbols, innermost inlined function first, the function itself last; *nr 0: nothing is known. */
+	const struct report_symbol *(*frame)(void *ctx, const struct report_record *r, const struct report_frame *f, size_t *nr);
+	/* Why a module has no symbols, or NULL. */
+	const char *(*note)(void *ctx, const struct report_record *r, unsigned module);
+};
+/* Is this a record that may be rendered, whoever sent it?  len: bytes at r. */
+bool report_record_valid(const struct report_record *r, size_t len);
+/* The whole report, NUL-terminated, always complete (deep stacks are cut, never the end).  size at least REPORT_TEXT_MAX.
+ * Returns the length.  No allocation, no lock, no static state. */
+size_t report_render_text(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
+size_t report_render_json(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
+/* s as a JSON string with its quotes: control bytes escaped, what is no UTF-8 as \ufffd; at most max bytes of s. */
+void report_json_string(struct fmt_buf *b, const char *s, size_t max);
+
+/* ---- the wire between runtime and helper: one request, one answer ---------------------------------------------------- */
+
+#define HELPER_REQUEST_MAGIC 0x5152534du /* "MSRQ" */
+#define HELPER_ANSWER_MAGIC 0x4152534du  /* "MSRA" */
+#define HELPER_WIRE_VERSION 1
+
+struct helper_request {
+	uint32_t magic, version;
+	uint32_t record_size;     /* bytes of the record that follows */
+	uint32_t format;          /* enum option_format */
+	uint32_t timeout_ms;      /* the answer is wanted before that */
+	uint32_t pad;
+};
+struct helper_answer {
+	uint32_t magic, version;
+	uint32_t length;          /* bytes of text that follow, less than REPORT_TEXT_MAX */
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct helper_request) == 24, "the wire is fixed");
+_Static_assert(sizeof(struct helper_answer) == 16, "the wire is fixed");
+
+/* ---- tool half: symbolize.c ---------------------------------------------------------------------------------------------- */
+/* Not thread-safe, uses malloc and libdw.  ELF files are hostile input: what cannot be read has no symbols. */
+
+struct symbolizer;
+/* budget_ms: after so long no more files are opened and what is known is what there is; 0: no limit.  NULL: out of memory. */
+struct symbolizer *symbolizer_create(unsigned budget_ms);
+void symbolizer_destroy(struct symbolizer *s);
+/* The module's number; the same one again for the same path and build id.  A file whose build id is another one is not
+ * used; build_id_len 0 takes any.  -1: out of memory.  path is copied. */
+int symbolizer_module(struct symbolizer *s, const char *path, const uint8_t *build_id, size_t build_id_len);
+/* Announce that an address (as in the ELF file: pc - bias) will be asked for.  Announcing all before asking for the first lets each
+ * file be read once.  Asking for one that was not announced works, slower. */
+void symbolizer_want(struct symbolizer *s, int module, uint64_t addr);
+/* Innermost inlined function first, the function itself last; *nr 0: nothing known.  `addr` is looked up as it is (the caller
+ * subtracts 1 from a return address); offsets are from addr.  Valid until symbolizer_destroy. */
+const struct report_symbol *symbolizer_lookup(struct symbolizer *s, int module, uint64_t addr, size_t *nr);
+/* Why a module has no symbols, or NULL. */
+const char *symbolizer_note(struct symbolizer *s, int module);
+/* A provider for a whole record, everything in it announced.  The record must outlive it.  False: out of memory. */
+bool symbolizer_attach(struct symbolizer *s, const struct report_record *r, struct report_symbols *symbols);
 
 #endif

@@ -5,8 +5,9 @@ libtool_half_la_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS) $
 libtool_half_la_LIBADD = $(DW_LIBS) $(ELF_LIBS) $(CAPSTONE_LIBS)
 
 bin_PROGRAMS += memsan
-memsan_SOURCES = tools/main.c tools/run.c tools/options.c tools/decode.c
-memsan_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS)
+memsan_SOURCES = tools/main.c tools/run.c tools/target.c tools/supervise.c tools/options.c tools/decode.c tools/common.c
+memsan_CPPFLAGS = $(AM_CPPFLAGS) -DMEMSAN_BINDIR='"$(bindir)"'
+memsan_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS) $(ELF_CFLAGS)
 memsan_LDADD = libtool_half.la
 noinst_HEADERS += tools/tools.h
 
@@ -14,3 +15,16 @@ pkglibexec_PROGRAMS += memsan-symbolize
 memsan_symbolize_SOURCES = tools/symbolize_main.c
 memsan_symbolize_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS)
 memsan_symbolize_LDADD = libtool_half.la
+
+# Tables of options and kinds for the manual pages and the completion (bash).
+noinst_PROGRAMS += tools/gen_docs
+tools_gen_docs_SOURCES = tools/gen_docs.c
+tools_gen_docs_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL
+tools_gen_docs_LDADD = libtool_half.la
+
+completiondir = $(datadir)/bash-completion/completions
+nodist_completion_DATA = tools/completion/memsan
+tools/completion/memsan: $(srcdir)/tools/memsan.bash.in tools/gen_docs$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) tools/completion && ./tools/gen_docs <$(srcdir)/tools/memsan.bash.in >$@.tmp && mv $@.tmp $@
+EXTRA_DIST += tools/memsan.bash.in
+CLEANFILES += tools/completion/memsan

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/arch/x86_64/arch.h - raw system calls and register access for x86_64. */
+/* lib/arch/x86_64/arch.h - raw system calls, register access, wide memory access for x86_64. */
 #ifndef MEMSAN_LIB_ARCH_X86_64_H
 #define MEMSAN_LIB_ARCH_X86_64_H
 
@@ -17,6 +17,28 @@ static inline long arch_syscall6(long nr, long a, long b, long c, long d, long e
 	return ret;
 }
 
+/* clone(2) of a child that shares our memory: it runs fn(arg) on the stack that ends at stack_top, and fn does not return.
+ * Returns the child's pid or -errno, in the parent only. */
+static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*fn)(void *), void *arg)
+{
+	register long r10 __asm__("r10") = 0;
+	register long r8 __asm__("r8") = (long)arg;
+	register long r9 __asm__("r9") = (long)fn;
+	long ret;
+	__asm__ volatile("syscall\n\t"
+	                 "testq %%rax, %%rax\n\t"
+	                 "jnz 1f\n\t"
+	                 "xorl %%ebp, %%ebp\n\t"
+	                 "movq %%r8, %%rdi\n\t"
+	                 "callq *%%r9\n\t"
+	                 "hlt\n"
+	                 "1:"
+	                 : "=a"(ret)
+	                 : "a"(56L /* __NR_clone */), "D"(flags), "S"(stack_top), "d"(0L), "r"(r10), "r"(r8), "r"(r9)
+	                 : "rcx", "r11", "memory");
+	return ret;
+}
+
 #define unwind_here_arch(r)                                                                                    \
 	__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2"                               \
 	                 : "=&r"((r)->pc), "=&r"((r)->sp), "=&r"((r)->fp))
@@ -24,6 +46,49 @@ static inline long arch_syscall6(long nr, long a, long b, long c, long d, long e
 static inline void arch_relax(void)
 {
 	__asm__ volatile("pause" ::: "memory");
+}
+
+/* An instruction that cannot be survived by accident. */
+_Noreturn static inline void arch_trap(void)
+{
+	for (;;)
+		__asm__ volatile("ud2");
+}
+
+/* ---- wide memory access (mem.c) ---- */
+
+typedef char arch_vec16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+static inline arch_vec16 arch_vec16_fill(uint64_t word)
+{
+	typedef uint64_t pair __attribute__((vector_size(16)));
+	return (arch_vec16)(pair){ word, word };
+}
+
+static inline bool arch_equal_16(const void *p, arch_vec16 v)
+{
+	typedef char bytes __attribute__((vector_size(16)));
+	bytes same = (bytes)(*(const arch_vec16 *)p == v);
+	return __builtin_ia32_pmovmskb128(same) == 0xffff;
+}
+
+/* One mask for four loads: the moves to a general register are what limits the plain loop. */
+static inline bool arch_equal_64(const void *p, arch_vec16 v)
+{
+	typedef char bytes __attribute__((vector_size(16)));
+	const arch_vec16 *q = p;
+	bytes same = (bytes)((q[0] == v) & (q[1] == v) & (q[2] == v) & (q[3] == v));
+	return __builtin_ia32_pmovmskb128(same) == 0xffff;
+}
+
+static inline void arch_copy_bulk(void *dst, const void *src, size_t n)
+{
+	__asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+}
+
+static inline void arch_set_bulk(void *dst, int byte, size_t n)
+{
+	__asm__ volatile("rep stosb" : "+D"(dst), "+c"(n) : "a"(byte) : "memory");
 }
 
 #endif

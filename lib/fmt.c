@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/fmt.c - formatting into a caller's buffer: no locale, no allocation, usable in a signal handler.
+ *
+ * Output that does not fit is dropped and remembered in `truncated`; the text up to there is always terminated, so that a
+ * report can be printed whatever happened to it.
+ */
+#include <limits.h>
+
+#include "lib/lib.h"
+
+struct fmt_spec {
+	bool alt, zero, left;
+	int width;
+	int precision;  /* -1: none given */
+	int longs;      /* 0 int, 1 long and size_t, 2 long long */
+};
+
+void fmt_init(struct fmt_buf *b, char *data, size_t size)
+{
+	b->data = data;
+	b->len = 0;
+	b->size = size;
+	b->truncated = false;
+	if (size)
+		data[0] = '\0';
+}
+
+/* How many of n bytes still fit beside the terminator. */
+static size_t fmt_room(struct fmt_buf *b, size_t n)
+{
+	size_t room = b->size ? b->size - 1 - b->len : 0;
+
+	if (n > room) {
+		b->truncated = true;
+		return room;
+	}
+	return n;
+}
+
+static void fmt_put(struct fmt_buf *b, const char *s, size_t n)
+{
+	n = fmt_room(b, n);
+	if (!n)
+		return;
+	mem_copy(b->data + b->len, s, n);
+	b->len += n;
+	b->data[b->len] = '\0';
+}
+
+static void fmt_pad(struct fmt_buf *b, char c, size_t n)
+{
+	n = fmt_room(b, n);
+	if (!n)
+		return;
+	mem_set(b->data + b->len, c, n);
+	b->len += n;
+	b->data[b->len] = '\0';
+}
+
+/* [spaces] prefix [zeros] body [spaces] */
+static void fmt_field(struct fmt_buf *b, const struct fmt_spec *spec, const char *prefix, size_t zeros, const char *body,
+                      size_t body_len)
+{
+	size_t prefix_len = str_length(prefix), used = prefix_len + zeros + body_len;
+	size_t fill = (size_t)spec->width > used ? (size_t)spec->width - used : 0;
+
+	if (!spec->left)
+		fmt_pad(b, ' ', fill);
+	fmt_put(b, prefix, prefix_len);
+	fmt_pad(b, '0', zeros);
+	fmt_put(b, body, body_len);
+	if (spec->left)
+		fmt_pad(b, ' ', fill);
+}
+
+static void fmt_number(struct fmt_buf *b, const struct fmt_spec *spec, uint64_t value, unsigned base, const char *prefix)
+{
+	char digits[20];  /* 2^64 has 20 decimal digits */
+	size_t pos = sizeof(digits), n, zeros = 0, sign = str_length(prefix);
+
+	for (; value; value /= base)
+		digits[--pos] = "0123456789abcdef"[value % base];
+	n = sizeof(digits) - pos;
+	if (spec->precision >= 0)
+		zeros = (size_t)spec->precision > n ? (size_t)spec->precision - n : 0;
+	else if (spec->zero && !spec->left && (size_t)spec->width > n + sign)
+		zeros = (size_t)spec->width - n - sign;
+	if (spec->precision < 0 && !n && !zeros)
+		zeros = 1;
+	fmt_field(b, spec, prefix, zeros, digits + pos, n);
+}
+
+static void fmt_string(struct fmt_buf *b, const struct fmt_spec *spec, const char *s)
+{
+	size_t n = 0;
+
+	if (!s)
+		s = spec->precision >= 0 && spec->precision < 6 ? "" : "(null)";
+	while ((spec->precision < 0 || n < (size_t)spec->precision) && s[n])
+		n++;
+	fmt_field(b, spec, "", 0, s, n);
+}
+
+/* Digits from *p on; a width nobody can mean stays at INT_MAX. */
+static int fmt_read_int(const char **p)
+{
+	int v = 0;
+
+	for (; **p >= '0' && **p <= '9'; ++*p)
+		v = v > (INT_MAX - 9) / 10 ? INT_MAX : v * 10 + (**p - '0');
+	return v;
+}
+
+static const char *fmt_read_flags(const char *p, struct fmt_spec *spec)
+{
+	for (;; p++) {
+		if (*p == '#')
+			spec->alt = true;
+		else if (*p == '0')
+			spec->zero = true;
+		else if (*p == '-')
+			spec->left = true;
+		else
+			return p;
+	}
+}
+
+static int64_t fmt_arg_signed(const struct fmt_spec *spec, va_list *args)
+{
+	if (spec->longs == 0)
+		return va_arg(*args, int);
+	return spec->longs == 1 ? va_arg(*args, long) : va_arg(*args, long long);
+}
+
+static uint64_t fmt_arg_unsigned(const struct fmt_spec *spec, va_list *args)
+{
+	if (spec->longs == 0)
+		return va_arg(*args, unsigned);
+	return spec->longs == 1 ? va_arg(*args, unsigned long) : va_arg(*args, unsigned long long);
+}
+
+/* False for a conversion that is not ours: its argument cannot be skipped, so the caller ends there. */
+static bool fmt_convert(struct fmt_buf *b, const struct fmt_spec *spec, char conversion, va_list *args)
+{
+	int64_t v;
+	uint64_t u;
+	char c;
+
+	switch (conversion) {
+	case 'd':
+	case 'i':
+		v = fmt_arg_signed(spec, args);
+		fmt_number(b, spec, v < 0 ? -(uint64_t)v : (uint64_t)v, 10, v < 0 ? "-" : "");
+		return true;
+	case 'u':
+		fmt_number(b, spec, fmt_arg_unsigned(spec, args), 10, "");
+		return true;
+	case 'x':
+		u = fmt_arg_unsigned(spec, args);
+		fmt_number(b, spec, u, 16, spec->alt && u ? "0x" : "");
+		return true;
+	case 'p':
+		fmt_number(b, spec, (uintptr_t)va_arg(*args, void *), 16, "0x");
+		return true;
+	case 'c':
+		c = (char)va_arg(*args, int);
+		fmt_field(b, spec, "", 0, &c, 1);
+		return true;
+	case 's':
+		fmt_string(b, spec, va_arg(*args, const char *));
+		return true;
+	case '%':
+		fmt_put(b, "%", 1);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* p is behind the '%'; returns what follows the conversion, NULL when it is none of ours. */
+static const char *fmt_directive(struct fmt_buf *b, const char *p, va_list *args)
+{
+	struct fmt_spec spec = { .precision = -1 };
+
+	p = fmt_read_flags(p, &spec);
+	if (*p == '*') {
+		spec.width = va_arg(*args, int);
+		p++;
+		if (spec.width < 0) {
+			spec.left = true;
+			spec.width = spec.width == INT_MIN ? INT_MAX : -spec.width;
+		}
+	} else {
+		spec.width = fmt_read_int(&p);
+	}
+	if (*p == '.') {
+		p++;
+		if (*p == '*') {
+			spec.precision = va_arg(*args, int);
+			p++;
+		} else {
+			spec.precision = fmt_read_int(&p);
+		}
+	}
+	for (; *p == 'l' && spec.longs < 2; p++)
+		spec.longs++;
+	if (*p == 'z' && !spec.longs) {
+		spec.longs = 1;
+		p++;
+	}
+	return fmt_convert(b, &spec, *p, args) ? p + 1 : NULL;
+}
+
+void fmt_vprintf(struct fmt_buf *b, const char *format, va_list args)
+{
+	const char *p = format, *next;
+	va_list ap;
+
+	va_copy(ap, args);
+	while (*p) {
+		const char *start = p;
+		while (*p && *p != '%')
+			p++;
+		fmt_put(b, start, (size_t)(p - start));
+		if (!*p)
+			break;
+		next = fmt_directive(b, p + 1, &ap);
+		if (!next) {
+			fmt_put(b, p, str_length(p));
+			break;
+		}
+		p = next;
+	}
+	va_end(ap);
+}
+
+void fmt_printf(struct fmt_buf *b, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fmt_vprintf(b, format, args);
+	va_end(args);
+}
+
+static int fmt_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return 16;
+}
+
+bool fmt_parse_u64(const char *s, size_t len, uint64_t *value)
+{
+	unsigned base = 10;
+	uint64_t v = 0;
+
+	if (len > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
+		base = 16;
+		s += 2;
+		len -= 2;
+	}
+	if (!len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		unsigned digit = (unsigned)fmt_digit(s[i]);
+		if (digit >= base || v > (UINT64_MAX - digit) / base)
+			return false;
+		v = v * base + digit;
+	}
+	*value = v;
+	return true;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/lock.c - ranked futex locks, and all of them together over a fork.
+ *
+ * The futex word is Drepper's third mutex ("Futexes Are Tricky"):
+ *
+ *                  acquire                    a second thread comes
+ *        0 free ------------> 1 held ----------------------------> 2 held, somebody sleeps
+ *          ^                    |                                     |
+ *          +------- release ----+------------- release, wake one -----+
+ *
+ * A thread that has slept takes the lock as 2, since it cannot know whether others still sleep: at worst one wake too many.
+ * Before sleeping it spins a little, as our critical sections are short, but not behind somebody who already sleeps.
+ *
+ * Accepted: no fairness, no priority inheritance.
+ */
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include "lib/lib.h"
+#include "lib/lib_internal.h"
+
+#define SPIN_ROUNDS 40
+
+/* ---- complaints ----------------------------------------------------------------------------------------------- */
+
+static const char *const rank_names[] = {
+	[LOCK_RANK_INIT] = "init", [LOCK_RANK_MODULES] = "modules", [LOCK_RANK_QUARANTINE] = "quarantine",
+	[LOCK_RANK_CACHE_LIST] = "cache list", [LOCK_RANK_CACHE] = "cache", [LOCK_RANK_VMALLOC] = "vmalloc",
+	[LOCK_RANK_BUDDY] = "buddy", [LOCK_RANK_ARENA] = "arena", [LOCK_RANK_REPORT] = "report", [LOCK_RANK_DEPOT] = "depot",
+	[LOCK_RANK_META] = "meta", [LOCK_RANK_THREADS] = "threads", [LOCK_RANK_LEAF] = "leaf",
+};
+_Static_assert(ARRAY_SIZE(rank_names) == LOCK_RANK_NR, "every rank has a name");
+
+#define RANK_BITS 8
+
+static inline unsigned lock_rank_of(const struct ranked_lock *l)
+{
+	return l->rank_holder & ((1u << RANK_BITS) - 1);
+}
+
+static const char *lock_name(const struct ranked_lock *l)
+{
+	unsigned rank = lock_rank_of(l);
+
+	return rank < LOCK_RANK_NR ? rank_names[rank] : "?";
+}
+
+static _Noreturn __cold_path void lock_complain(const char *what, const struct ranked_lock *l, const struct ranked_lock *other)
+{
+	char text[160];
+	struct fmt_buf b;
+
+	fmt_init(&b, text, sizeof(text) - 1);
+	fmt_printf(&b, "memsan: lock error: %s %s", what, lock_name(l));
+	if (other)
+		fmt_printf(&b, " while holding %s", lock_name(other));
+	text[b.len++] = '\n';
+	os_write_all(2, text, b.len);
+	os_abort();
+}
+
+/* ---- debug builds: who holds what ----------------------------------------------------------------------------- */
+
+#ifdef MEMSAN_DEBUG
+
+#define HELD_MAX 32
+
+/* This thread's locks, oldest first.  Locks that a fork holds are not in it. */
+static TLS_IE const struct ranked_lock *held[HELD_MAX];
+static TLS_IE unsigned held_count;
+
+static void lock_debug_check(const struct ranked_lock *l)
+{
+	for (unsigned i = 0; i < held_count; i++) {
+		if (held[i] == l)
+			lock_complain("recursion on", l, NULL);
+		if (lock_rank_of(held[i]) >= lock_rank_of(l))
+			lock_complain("inversion, taking", l, held[i]);
+	}
+}
+
+static void lock_debug_taken(const struct ranked_lock *l)
+{
+	if (held_count == HELD_MAX)
+		lock_complain("too many locks held, taking", l, NULL);
+	held[held_count++] = l;
+}
+
+static void lock_debug_release(const struct ranked_lock *l)
+{
+	unsigned i = held_count;
+
+	while (i > 0 && held[i - 1] != l)
+		i--;
+	if (i == 0)
+		lock_complain("release by a thread that does not hold", l, NULL);
+	for (; i < held_count; i++)
+		held[i - 1] = held[i];
+	held_count--;
+}
+
+#else
+
+static inline void lock_debug_check(const struct ranked_lock *l) { (void)l; }
+static inline void lock_debug_taken(const struct ranked_lock *l) { (void)l; }
+static inline void lock_debug_release(const struct ranked_lock *l) { (void)l; }
+
+#endif
+
+/* ---- the futex ------------------------------------------------------------------------------------------------ */
+
+/* In the low bits the rank, which never changes; above it the holder, or 0. */
+__inline_hot void lock_set_holder(struct ranked_lock *l, pid_t tid)
+{
+	uint32_t v = lock_rank_of(l) | (uint32_t)tid << RANK_BITS;
+
+	__atomic_store_n(&l->rank_holder, v, __ATOMIC_RELAXED);
+}
+
+/* A race with another thread's taking or giving does no harm: that thread's tid is not ours. */
+bool lock_mine(const struct ranked_lock *l)
+{
+	return __atomic_load_n(&l->rank_holder, __ATOMIC_RELAXED) >> RANK_BITS == (uint32_t)thread_tid();
+}
+
+__inline_hot bool lock_take_free(struct ranked_lock *l)
+{
+	uint32_t expected = 0;
+
+	if (!__atomic_compare_exchange_n(&l->state, &expected, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return false;
+	lock_set_holder(l, thread_tid());
+	return true;
+}
+
+static __cold_path void lock_take_slow(struct ranked_lock *l)
+{
+	for (int i = 0; i < SPIN_ROUNDS; i++) {
+		uint32_t state = __atomic_load_n(&l->state, __ATOMIC_RELAXED);
+		if (state == 0 && lock_take_free(l))
+			return;
+		if (state == 2)
+			break;
+		arch_relax();
+	}
+	if (lock_mine(l))
+		lock_complain("recursion on", l, NULL);
+	while (__atomic_exchange_n(&l->state, 2, __ATOMIC_ACQUIRE) != 0)
+		os_syscall4(SYS_futex, (long)&l->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, 0);
+	lock_set_holder(l, thread_tid());
+}
+
+__inline_hot void lock_take(struct ranked_lock *l)
+{
+	if (unlikely(!lock_take_free(l)))
+		lock_take_slow(l);
+}
+
+__inline_hot void lock_give(struct ranked_lock *l)
+{
+	lock_set_holder(l, 0);
+	if (unlikely(__atomic_exchange_n(&l->state, 0, __ATOMIC_RELEASE) == 2))
+		os_syscall4(SYS_futex, (long)&l->state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
+}
+
+void lock_init(struct ranked_lock *l, enum lock_rank rank)
+{
+	__atomic_store_n(&l->rank_holder, (uint32_t)rank, __ATOMIC_RELAXED);
+	__atomic_store_n(&l->state, 0, __ATOMIC_RELEASE);
+}
+
+void lock_acquire(struct ranked_lock *l)
+{
+	lock_debug_check(l);
+	lock_take(l);
+	lock_debug_taken(l);
+}
+
+/* Trying cannot deadlock, so any rank may be tried. */
+bool lock_try(struct ranked_lock *l)
+{
+	if (!lock_take_free(l))
+		return false;
+	lock_debug_taken(l);
+	return true;
+}
+
+void lock_release(struct ranked_lock *l)
+{
+	lock_debug_release(l);
+	lock_give(l);
+}
+
+/* Those who waited do not exist in the child, and nobody else runs there yet. */
+void lock_release_in_child(struct ranked_lock *l)
+{
+	lock_set_holder(l, 0);
+	__atomic_store_n(&l->state, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- all locks together over a fork --------------------------------------------------------------------------- */
+
+/* The registry is an array sorted by rank, equal ranks in order of registration.  Preparing walks it from the front and takes
+ * each lock; the registry's own lock is a leaf, so it is held only to read one entry, and kept after the last.  When somebody
+ * registered meanwhile, positions may have shifted: everything taken is given back and the walk begins again.
+ *
+ *   fork_lock | init … modules … quarantine … cache, cache, cache … buddy … threads … | registry_lock
+ *
+ * Fork may be called in a signal handler that interrupted one of our critical sections.  The interrupted code goes on in both
+ * processes, and gives its lock back in both: such a lock is skipped, and in the child follows its thread to the new tid.
+ * Accepted: if another thread holds a lower lock and waits for just that one, both wait for ever (libc's own heap does, too).
+ *
+ * Signals are blocked from prepare on, but for those that the thread's own instructions raise, so that no fork starts in
+ * the middle of one. */
+#define REGISTRY_MAX 4096
+
+/* Held from prepare to parent or child: one fork at a time.  Guards what follows. */
+static struct ranked_lock fork_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
+static struct ranked_lock *fork_held[REGISTRY_MAX];  /* NULL where registry[] at that place was the caller's before */
+static unsigned fork_held_count;
+static uint64_t fork_saved_mask;
+
+/* Guards registry, registry_count, registry_generation. */
+static struct ranked_lock registry_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
+static struct ranked_lock *registry[REGISTRY_MAX];
+static unsigned registry_count;
+static unsigned registry_generation;
+
+bool lock_register_for_fork(struct ranked_lock *l)
+{
+	unsigned rank = lock_rank_of(l), at, i;
+	bool known = false, room;
+
+	lock_acquire(&registry_lock);
+	for (at = registry_count; at > 0 && lock_rank_of(registry[at - 1]) > rank; at--)
+		;
+	for (i = at; i > 0 && lock_rank_of(registry[i - 1]) == rank; i--)
+		known |= registry[i - 1] == l;
+	room = registry_count < REGISTRY_MAX;
+	if (!known && room) {
+		for (i = registry_count++; i > at; i--)
+			registry[i] = registry[i - 1];
+		registry[at] = l;
+		registry_generation++;
+	}
+	lock_release(&registry_lock);
+	return known || room;
+}
+
+void lock_unregister_for_fork(struct ranked_lock *l)
+{
+	unsigned i = 0;
+
+	lock_acquire(&registry_lock);
+	while (i < registry_count && registry[i] != l)
+		i++;
+	if (i < registry_count) {
+		for (registry_count--; i < registry_count; i++)
+			registry[i] = registry[i + 1];
+		registry_generation++;
+	}
+	lock_release(&registry_lock);
+}
+
+static void fork_give_all(void (*give)(struct ranked_lock *l))
+{
+	while (fork_held_count > 0)
+		if (fork_held[--fork_held_count])
+			give(fork_held[fork_held_count]);
+}
+
+static void fork_give_one(struct ranked_lock *l)
+{
+	lock_give(l);
+}
+
+/* Under fork_lock.  True with every registered lock and registry_lock held; false, with none of them, when the registry changed. */
+static bool fork_take_all(void)
+{
+	unsigned generation = __atomic_load_n(&registry_generation, __ATOMIC_RELAXED);
+
+	for (fork_held_count = 0;; fork_held_count++) {
+		struct ranked_lock *next;
+		lock_take(&registry_lock);
+		if (registry_generation != generation) {
+			lock_give(&registry_lock);
+			fork_give_all(fork_give_one);
+			return false;
+		}
+		if (fork_held_count == registry_count)
+			return true;
+		next = registry[fork_held_count];
+		lock_give(&registry_lock);
+		if (lock_mine(next))
+			next = NULL;
+		else
+			lock_take(next);
+		fork_held[fork_held_count] = next;
+	}
+}
+
+#define BIT(sig) (1ULL << ((sig) - 1))
+#define SYNCHRONOUS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGABRT) | BIT(SIGSYS))
+
+void locks_fork_prepare(void)
+{
+	uint64_t block = ~SYNCHRONOUS, saved = 0;
+
+	os_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&block, (long)&saved, sizeof(saved));
+	lock_take(&fork_lock);
+	fork_saved_mask = saved;
+	while (!fork_take_all())
+		arch_relax();
+}
+
+void locks_fork_parent(void)
+{
+	uint64_t saved = fork_saved_mask;
+
+	lock_give(&registry_lock);
+	fork_give_all(fork_give_one);
+	lock_give(&fork_lock);
+	os_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, sizeof(saved));
+}
+
+void locks_fork_child(void)
+{
+	uint64_t saved = fork_saved_mask;
+	pid_t tid = os_gettid();
+
+	for (unsigned i = 0; i < fork_held_count; i++)
+		if (!fork_held[i])
+			lock_set_holder(registry[i], tid);
+	lock_release_in_child(&registry_lock);
+	fork_give_all(lock_release_in_child);
+	lock_release_in_child(&fork_lock);
+	os_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, sizeof(saved));
+}
+
+void lib_fork_prepare(void)
+{
+	locks_fork_prepare();
+}
+
+void lib_fork_parent(void)
+{
+	locks_fork_parent();
+}
+
+void lib_fork_child(void)
+{
+	locks_fork_child();
+	thread_fork_child();
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/mem.c - memory and string primitives that nobody can interpose.
+ *
+ * libmemsan.so exports memory functions of its own, so it may call none of libc's.  Sizes fall into three ranges:
+ *
+ *    0 … 32        everything is loaded before anything is stored: two loads that overlap in the middle, no loop
+ *   33 … BULK-1    32 bytes a step; the last (or first) 32 bytes are loaded ahead and stored at the end, so there is no remainder loop
+ *   BULK …         the processor's string instructions, which know its cache lines best but take long to start
+ *
+ * Built with -fno-builtin and without loop distribution: else a compiler would make a call of memcpy out of mem_copy.
+ */
+#include "lib/lib.h"
+
+#define BULK_MIN 1024
+
+typedef uint64_t word8 __attribute__((aligned(1), may_alias));
+typedef uint32_t word4 __attribute__((aligned(1), may_alias));
+typedef uint16_t word2 __attribute__((aligned(1), may_alias));
+
+#define LOAD(type, p) (*(const type *)(p))
+#define STORE(type, p, v) (*(type *)(p) = (v))
+
+/* ---- copying -------------------------------------------------------------------------------------------------- */
+
+__inline_hot void copy_upto_32(char *d, const char *s, size_t n)
+{
+	if (n >= 16) {
+		arch_vec16 a = LOAD(arch_vec16, s), b = LOAD(arch_vec16, s + n - 16);
+		STORE(arch_vec16, d, a);
+		STORE(arch_vec16, d + n - 16, b);
+	} else if (n >= 8) {
+		uint64_t a = LOAD(word8, s), b = LOAD(word8, s + n - 8);
+		STORE(word8, d, a);
+		STORE(word8, d + n - 8, b);
+	} else if (n >= 4) {
+		uint32_t a = LOAD(word4, s), b = LOAD(word4, s + n - 4);
+		STORE(word4, d, a);
+		STORE(word4, d + n - 4, b);
+	} else if (n >= 2) {
+		uint16_t a = LOAD(word2, s), b = LOAD(word2, s + n - 2);
+		STORE(word2, d, a);
+		STORE(word2, d + n - 2, b);
+	} else if (n == 1) {
+		*d = *s;
+	}
+}
+
+/* n > 32.  Right also for overlapping ranges with d below s: a step's stores end at or before the next step's loads. */
+__inline_hot void copy_forward(char *d, const char *s, size_t n)
+{
+	arch_vec16 tail0 = LOAD(arch_vec16, s + n - 32), tail1 = LOAD(arch_vec16, s + n - 16);
+
+	for (size_t i = 0; i < n - 32; i += 32) {
+		arch_vec16 a = LOAD(arch_vec16, s + i), b = LOAD(arch_vec16, s + i + 16);
+		STORE(arch_vec16, d + i, a);
+		STORE(arch_vec16, d + i + 16, b);
+	}
+	STORE(arch_vec16, d + n - 32, tail0);
+	STORE(arch_vec16, d + n - 16, tail1);
+}
+
+/* n > 32.  The mirror image, for d above s. */
+__inline_hot void copy_backward(char *d, const char *s, size_t n)
+{
+	arch_vec16 head0 = LOAD(arch_vec16, s), head1 = LOAD(arch_vec16, s + 16);
+
+	for (size_t i = n; i > 32; i -= 32) {
+		arch_vec16 a = LOAD(arch_vec16, s + i - 32), b = LOAD(arch_vec16, s + i - 16);
+		STORE(arch_vec16, d + i - 32, a);
+		STORE(arch_vec16, d + i - 16, b);
+	}
+	STORE(arch_vec16, d, head0);
+	STORE(arch_vec16, d + 16, head1);
+}
+
+void *mem_copy(void *dst, const void *src, size_t n)
+{
+	if (n <= 32)
+		copy_upto_32(dst, src, n);
+	else if (n < BULK_MIN)
+		copy_forward(dst, src, n);
+	else
+		arch_copy_bulk(dst, src, n);
+	return dst;
+}
+
+void *mem_move(void *dst, const void *src, size_t n)
+{
+	uintptr_t d = (uintptr_t)dst, s = (uintptr_t)src;
+
+	if (n <= 32)
+		copy_upto_32(dst, src, n);
+	else if (d - s >= n && s - d >= n)
+		mem_copy(dst, src, n);
+	else if (d < s)
+		copy_forward(dst, src, n);
+	else if (d > s)
+		copy_backward(dst, src, n);
+	return dst;
+}
+
+void *mem_set(void *dst, int byte, size_t n)
+{
+	char *d = dst;
+	uint64_t w = (uint8_t)byte * 0x0101010101010101ULL;
+	arch_vec16 v = arch_vec16_fill(w);
+
+	if (n >= BULK_MIN) {
+		arch_set_bulk(dst, byte, n);
+	} else if (n >= 16) {
+		for (size_t i = 0; i < n - 16; i += 16)
+			STORE(arch_vec16, d + i, v);
+		STORE(arch_vec16, d + n - 16, v);
+	} else if (n >= 8) {
+		STORE(word8, d, w);
+		STORE(word8, d + n - 8, w);
+	} else if (n >= 4) {
+		STORE(word4, d, (uint32_t)w);
+		STORE(word4, d + n - 4, (uint32_t)w);
+	} else if (n >= 2) {
+		STORE(word2, d, (uint16_t)w);
+		STORE(word2, d + n - 2, (uint16_t)w);
+	} else if (n == 1) {
+		*d = (char)byte;
+	}
+	return dst;
+}
+
+/* ---- comparing ------------------------------------------------------------------------------------------------ */
+
+int mem_compare(const void *a, const void *b, size_t n)
+{
+	const unsigned char *x = a, *y = b;
+
+	while (n >= 8 && LOAD(word8, x) == LOAD(word8, y)) {
+		x += 8;
+		y += 8;
+		n -= 8;
+	}
+	for (; n; x++, y++, n--)
+		if (*x != *y)
+			return *x < *y ? -1 : 1;
+	return 0;
+}
+
+/* Each loop stops at the first group that holds a difference and leaves it to the next, narrower one. */
+const void *mem_find_not(const void *start, int byte, size_t n)
+{
+	const unsigned char *p = start;
+	uint64_t w = (uint8_t)byte * 0x0101010101010101ULL;
+	arch_vec16 v = arch_vec16_fill(w);
+
+	while (n >= 64 && arch_equal_64(p, v)) {
+		p += 64;
+		n -= 64;
+	}
+	while (n >= 16 && arch_equal_16(p, v)) {
+		p += 16;
+		n -= 16;
+	}
+	while (n >= 8 && LOAD(word8, p) == w) {
+		p += 8;
+		n -= 8;
+	}
+	for (; n; p++, n--)
+		if (*p != (uint8_t)byte)
+			return p;
+	return NULL;
+}
+
+/* ---- strings -------------------------------------------------------------------------------------------------- */
+
+/* Byte by byte on purpose: reading past a terminator, even within its word, is what memsan is there to find. */
+size_t str_length(const char *s)
+{
+	const char *p = s;
+
+	while (*p)
+		p++;
+	return (size_t)(p - s);
+}
+
+bool str_equal(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+bool str_starts(const char *s, const char *prefix)
+{
+	while (*prefix && *s == *prefix) {
+		s++;
+		prefix++;
+	}
+	return !*prefix;
+}
+
+const char *str_char(const char *s, int c)
+{
+	for (;; s++) {
+		if (*s == (char)c)
+			return s;
+		if (!*s)
+			return NULL;
+	}
+}
+
+const char *str_last(const char *s, int c)
+{
+	const char *last = NULL;
+
+	for (;; s++) {
+		if (*s == (char)c)
+			last = s;
+		if (!*s)
+			return last;
+	}
+}
+
+size_t str_copy(char *dst, const char *src, size_t size)
+{
+	size_t n = 0;
+
+	if (!size)
+		return 0;
+	while (n + 1 < size && src[n]) {
+		dst[n] = src[n];
+		n++;
+	}
+	dst[n] = '\0';
+	return n;
+}

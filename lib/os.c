@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/os.c - what the runtime asks of the kernel: files, processes, address space.  Raw system calls only.
+ *
+ * Raw, because libc's wrappers change errno, are cancellation points, can be interposed, and are reached through a PLT that is
+ * not yet relocated when the first malloc of a process comes in.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "lib/lib.h"
+#include "lib/lib_internal.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
+/* The kernel's sigset_t is one word on every 64-bit architecture. */
+typedef uint64_t kernel_sigset;
+#define SIGNAL_BIT(sig) (1ULL << ((sig) - 1))
+
+/* ---- files ---------------------------------------------------------------------------------------------------- */
+
+int os_open(const char *path, int flags, int mode)
+{
+	long r;
+
+	do
+		r = os_syscall4(SYS_openat, AT_FDCWD, (long)path, flags, mode);
+	while (r == -EINTR);
+	return (int)r;
+}
+
+/* Not repeated on EINTR: Linux has closed the descriptor by then. */
+int os_close(int fd)
+{
+	return (int)os_syscall4(SYS_close, fd, 0, 0, 0);
+}
+
+ssize_t os_read(int fd, void *buf, size_t n)
+{
+	long r;
+
+	do
+		r = os_syscall4(SYS_read, fd, (long)buf, (long)n, 0);
+	while (r == -EINTR);
+	return r;
+}
+
+ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset)
+{
+	long r;
+
+	do
+		r = os_syscall4(SYS_pread64, fd, (long)buf, (long)n, (long)offset);
+	while (r == -EINTR);
+	return r;
+}
+
+/* A descriptor that somebody made non-blocking (a terminal shared with node, a pipe) is waited for, but not for ever. */
+#define WRITE_PATIENCE_SECONDS 2
+
+static bool os_wait_writable(int fd)
+{
+	struct { int fd; short events, revents; } entry = { fd, 4 /* POLLOUT */, 0 };
+	struct { long sec, nsec; } timeout = { WRITE_PATIENCE_SECONDS, 0 };
+
+	return arch_syscall6(SYS_ppoll, (long)&entry, 1, (long)&timeout, 0, sizeof(kernel_sigset), 0) == 1;
+}
+
+static ssize_t os_write_loop(int fd, const char *p, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		long r = os_syscall4(SYS_write, fd, (long)(p + done), (long)(n - done), 0);
+		if (r > 0)
+			done += (size_t)r;
+		else if (r == -EAGAIN && os_wait_writable(fd))
+			continue;
+		else if (r != -EINTR)
+			return done ? (ssize_t)done : r ? r : -EIO;
+	}
+	return (ssize_t)done;
+}
+
+/* A report written to a pipe whose reader is gone must not kill the program by SIGPIPE: the signal (which write() sends to this
+ * very thread) is held back and swallowed, unless one of the program's own was pending before. */
+ssize_t os_write_all(int fd, const void *buf, size_t n)
+{
+	kernel_sigset pipe_only = SIGNAL_BIT(SIGPIPE), old = 0, pending = 0;
+	struct { long sec, nsec; } now = { 0, 0 };
+	ssize_t r;
+
+	os_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&pipe_only, (long)&old, sizeof(old));
+	if (old & pipe_only)
+		os_syscall4(SYS_rt_sigpending, (long)&pending, sizeof(pending), 0, 0);
+	r = os_write_loop(fd, buf, n);
+	if (r != (ssize_t)n && !(pending & pipe_only))
+		os_syscall4(SYS_rt_sigtimedwait, (long)&pipe_only, 0, (long)&now, sizeof(pipe_only));
+	if (!(old & pipe_only))
+		os_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, sizeof(old));
+	return r;
+}
+
+/* ---- processes ------------------------------------------------------------------------------------------------ */
+
+pid_t os_gettid(void)
+{
+	return (pid_t)os_syscall4(SYS_gettid, 0, 0, 0, 0);
+}
+
+/* Never cached: right in children of fork, vfork and raw clone alike. */
+pid_t os_getpid(void)
+{
+	return (pid_t)os_syscall4(SYS_getpid, 0, 0, 0, 0);
+}
+
+_Noreturn void os_exit_group(int status)
+{
+	for (;;)
+		os_syscall4(SYS_exit_group, status, 0, 0, 0);
+}
+
+_Noreturn void os_abort(void)
+{
+	struct { long handler; unsigned long flags; long restorer; kernel_sigset mask; } action = { 0, 0, 0, 0 };
+	kernel_sigset set = SIGNAL_BIT(SIGABRT);
+
+	os_syscall4(SYS_rt_sigaction, SIGABRT, (long)&action, 0, sizeof(set));
+	os_syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&set, 0, sizeof(set));
+	os_syscall4(SYS_tgkill, os_getpid(), os_gettid(), SIGABRT, 0);
+	/* Process 1 of a namespace ignores its own signals. */
+	os_exit_group(128 + SIGABRT);
+}
+
+bool os_under_seccomp(void)
+{
+	long r = os_syscall4(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0);
+
+	return r != 0 && r != -EINVAL;
+}
+
+/* ---- address space -------------------------------------------------------------------------------------------- */
+
+static void *os_map(size_t size, int prot, int flags)
+{
+	long r = arch_syscall6(SYS_mmap, 0, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	return r < 0 && r > -(long)PAGE_SIZE ? NULL : (void *)r;
+}
+
+void *os_reserve(size_t size, size_t align)
+{
+	size_t extra = align > PAGE_SIZE ? align - PAGE_SIZE : 0, total;
+	uintptr_t raw, start, end;
+
+	if (!size || size > SIZE_MAX / 2 || extra > SIZE_MAX / 4)
+		return NULL;
+	size = ALIGN_UP(size, PAGE_SIZE);
+	total = size + extra;
+	raw = (uintptr_t)os_map(total, PROT_NONE, MAP_NORESERVE);
+	if (!raw)
+		return NULL;
+	start = extra ? ALIGN_UP(raw, align) : raw;
+	end = start + size;
+	if (start > raw)
+		os_release((void *)raw, start - raw);
+	if (raw + total > end)
+		os_release((void *)end, raw + total - end);
+	return (void *)start;
+}
+
+void os_release(void *p, size_t size)
+{
+	os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);
+}
+
+static bool os_advise(void *p, size_t size, int advice)
+{
+	return os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
+}
+
+static bool os_protect(void *p, size_t size, int prot)
+{
+	return os_syscall4(SYS_mprotect, (long)p, (long)size, prot, 0) == 0;
+}
+
+bool os_commit(void *p, size_t size, bool huge)
+{
+	if (!os_protect(p, size, PROT_READ | PROT_WRITE))
+		return false;
+	if (!huge)
+		os_advise(p, size, MADV_NOHUGEPAGE); /* EINVAL on a kernel without huge pages: what we want anyway */
+	return true;
+}
+
+/* MADV_DONTNEED refuses locked pages; those are unlocked first, as they are no longer anybody's. */
+void os_decommit(void *p, size_t size)
+{
+	if (os_advise(p, size, MADV_DONTNEED))
+		return;
+	os_syscall4(SYS_munlock, (long)p, (long)size, 0, 0);
+	if (!os_advise(p, size, MADV_DONTNEED))
+		mem_set(p, 0, size);
+}
+
+bool os_protect_none(void *p, size_t size)
+{
+	return os_protect(p, size, PROT_NONE);
+}
+
+bool os_unprotect(void *p, size_t size)
+{
+	return os_protect(p, size, PROT_READ | PROT_WRITE);
+}
+
+/* ---- guard regions -------------------------------------------------------------------------------------------- */
+
+enum { GUARD_UNKNOWN, GUARD_NO, GUARD_YES };
+static int guard_support; /* atomic; racing probes find the same */
+
+static int os_guard_probe(void)
+{
+	void *page = os_map(PAGE_SIZE, PROT_READ | PROT_WRITE, 0);
+	int found;
+
+	if (!page)
+		return GUARD_UNKNOWN;
+	found = os_advise(page, PAGE_SIZE, MADV_GUARD_INSTALL) ? GUARD_YES : GUARD_NO;
+	os_release(page, PAGE_SIZE);
+	return found;
+}
+
+bool os_guard_supported(void)
+{
+	int known = __atomic_load_n(&guard_support, __ATOMIC_RELAXED);
+
+	if (unlikely(known == GUARD_UNKNOWN)) {
+		known = os_guard_probe();
+		__atomic_store_n(&guard_support, known, __ATOMIC_RELAXED);
+	}
+	return known == GUARD_YES;
+}
+
+bool os_guard_install(void *p, size_t size)
+{
+	return os_guard_supported() && os_advise(p, size, MADV_GUARD_INSTALL);
+}
+
+bool os_guard_remove(void *p, size_t size)
+{
+	return os_guard_supported() && os_advise(p, size, MADV_GUARD_REMOVE);
+}
+
+/* ---- limits --------------------------------------------------------------------------------------------------- */
+
+/* First field of /proc/self/statm: pages mapped.  0 when it cannot be read (no descriptor left, no /proc). */
+static uint64_t os_mapped_bytes(void)
+{
+	char text[64];
+	size_t digits = 0;
+	uint64_t pages = 0;
+	int fd = os_open("/proc/self/statm", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = os_read(fd, text, sizeof(text));
+	os_close(fd);
+	while (n > 0 && digits < (size_t)n && text[digits] >= '0' && text[digits] <= '9')
+		digits++;
+	return fmt_parse_u64(text, digits, &pages) ? pages * PAGE_SIZE : 0;
+}
+
+uint64_t os_address_space_limit(void)
+{
+	struct { uint64_t soft, hard; } limit = { UINT64_MAX, UINT64_MAX };
+	uint64_t used;
+
+	if (os_syscall4(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit) < 0 || limit.soft == UINT64_MAX)
+		return UINT64_MAX;
+	used = os_mapped_bytes();
+	return limit.soft > used ? limit.soft - used : 0;
+}
+
+/* ---- reading memory that may not be there --------------------------------------------------------------------- */
+
+/* process_vm_readv on ourselves copies up to the first unreadable page and returns what it got; no descriptor is needed, no
+ * race with another thread's munmap is lost.  It can be forbidden, though, and a seccomp filter may kill for trying.  Then each
+ * page is probed by a call that no filter can do without: rt_sigprocmask reads its new mask before it rejects an operation that does not
+ * exist, so EFAULT says unreadable and EINVAL readable.  Accepted there: a page that goes away between probe and copy faults. */
+static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refused)
+{
+	size_t done = 0;
+	pid_t self = os_getpid();
+
+	while (done < n) {
+		struct { void *base; size_t len; } to = { dst + done, n - done }, from = { (void *)(src + done), n - done };
+		long r = arch_syscall6(SYS_process_vm_readv, self, (long)&to, 1, (long)&from, 1, 0);
+		if (r <= 0) {
+			*refused = r != -EFAULT && done == 0;
+			return done;
+		}
+		done += (size_t)r;
+	}
+	return done;
+}
+
+static bool os_page_readable(uintptr_t page)
+{
+	return os_syscall4(SYS_rt_sigprocmask, ~0L, (long)page, 0, sizeof(kernel_sigset)) != -EFAULT;
+}
+
+static size_t os_read_by_probe(char *dst, const char *src, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		uintptr_t at = (uintptr_t)(src + done), page = ALIGN_DOWN(at, PAGE_SIZE);
+		size_t piece = MIN(n - done, page + PAGE_SIZE - at);
+		if (!os_page_readable(page))
+			break;
+		mem_copy(dst + done, src + done, piece);
+		done += piece;
+	}
+	return done;
+}
+
+size_t os_safe_read(void *dst, const void *src, size_t n)
+{
+	bool refused = true;
+	size_t done = 0;
+
+	/* A range that wraps around holds nothing anyway. */
+	if ((uintptr_t)src + n < (uintptr_t)src)
+		n = (size_t)0 - (uintptr_t)src;
+	if (!os_under_seccomp())
+		done = os_read_by_kernel(dst, src, n, &refused);
+	return refused ? os_read_by_probe(dst, src, n) : done;
+}

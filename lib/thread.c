@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/thread.c - who a thread is: a 13-bit index, its tid and its name, remembered beyond its end.
+ *
+ * A track has no room for a tid and a name, so it holds the index of a slot in this table:
+ *
+ *    slot   0       1 … next_fresh-1                    next_fresh … 8191
+ *           none    alive, or dead and in the queue     never used
+ *
+ *    dead queue:  longest dead --> … --> last to die
+ *
+ * A new thread takes a slot that was never used, then the longest dead one: the names of threads that are gone stay as long as
+ * they can.  A slot that is used again makes old tracks name the new thread; that is the weakness accepted, after 8191 threads.
+ *
+ * Looking up takes no lock (a report may be made under any): a slot's sequence number is odd while it is written.
+ */
+#include <errno.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "lib/lib.h"
+#include "lib/lib_internal.h"
+
+#define THREAD_SLOTS (1u << THREAD_INDEX_BITS)
+
+struct thread_slot {
+	uint32_t seq;                 /* odd while being written */
+	pid_t tid;
+	char name[THREAD_NAME_MAX];   /* terminated */
+	uint16_t next_dead;           /* in the dead queue; 0: the last */
+	bool alive;
+};
+
+/* Guards writing to thread_slots and everything below.  Nothing is called under it but the kernel, so that a thread may register
+ * while it holds any other lock but a leaf. */
+static struct ranked_lock thread_lock = RANKED_LOCK_INIT(LOCK_RANK_THREADS);
+static struct thread_slot thread_slots[THREAD_SLOTS];
+static uint32_t next_fresh = 1;      /* may be read without the lock */
+static uint32_t dead_first, dead_last; /* the dead queue; dead_first may be read without the lock */
+static uint32_t swept_at;            /* jiffies of the last search for threads that ended unannounced; 0: never; may be read without the lock */
+static bool thread_lock_registered;  /* atomic */
+
+TLS_IE uint32_t thread_self_index;
+TLS_IE pid_t thread_self_tid;
+/* Inside a function that takes thread_lock: a signal handler that comes in between gets index 0 instead of a deadlock. */
+static TLS_IE bool thread_busy;
+
+/* ---- slots, under thread_lock --------------------------------------------------------------------------------- */
+
+static void slot_write(struct thread_slot *slot, pid_t tid, const char *name, bool alive)
+{
+	__atomic_store_n(&slot->seq, slot->seq + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE); /* pairs with thread_lookup */
+	slot->tid = tid;
+	str_copy(slot->name, name, sizeof(slot->name));
+	slot->alive = alive;
+	__atomic_store_n(&slot->seq, slot->seq + 1, __ATOMIC_RELEASE);
+}
+
+static void slot_bury(uint32_t index)
+{
+	thread_slots[index].alive = false;
+	thread_slots[index].next_dead = 0;
+	if (dead_last)
+		thread_slots[dead_last].next_dead = (uint16_t)index;
+	else
+		dead_first = index;
+	dead_last = index;
+}
+
+/* Threads made by a raw clone, or ended by one, never say goodbye.  Asked of the kernel only when the table is full, and at
+ * most once a second. */
+static void slot_sweep(void)
+{
+	uint32_t now = jiffies_now();
+	pid_t pid = os_getpid();
+
+	if (swept_at && now - swept_at < JIFFIES_HZ)
+		return;
+	swept_at = now;
+	for (uint32_t i = 1; i < next_fresh; i++)
+		if (thread_slots[i].alive && os_syscall4(SYS_tgkill, pid, thread_slots[i].tid, 0, 0) == -ESRCH)
+			slot_bury(i);
+}
+
+static uint32_t slot_take(void)
+{
+	uint32_t index;
+
+	if (next_fresh < THREAD_SLOTS) {
+		index = next_fresh;
+		__atomic_store_n(&next_fresh, index + 1, __ATOMIC_RELEASE); /* pairs with thread_lookup */
+		return index;
+	}
+	if (!dead_first)
+		slot_sweep();
+	index = dead_first;
+	if (index) {
+		dead_first = thread_slots[index].next_dead;
+		if (!dead_first)
+			dead_last = 0;
+	}
+	return index;
+}
+
+/* ---- registration --------------------------------------------------------------------------------------------- */
+
+static void thread_read_name(char name[THREAD_NAME_MAX])
+{
+	mem_set(name, 0, THREAD_NAME_MAX);
+	os_syscall4(SYS_prctl, PR_GET_NAME, (long)name, 0, 0);
+	name[THREAD_NAME_MAX - 1] = '\0';
+}
+
+/* True when there is something to be had: a table that stays full costs no lock. */
+static bool thread_may_register(void)
+{
+	uint32_t swept = __atomic_load_n(&swept_at, __ATOMIC_RELAXED);
+
+	return __atomic_load_n(&next_fresh, __ATOMIC_RELAXED) < THREAD_SLOTS ||
+	       __atomic_load_n(&dead_first, __ATOMIC_RELAXED) || !swept || jiffies_now() - swept >= JIFFIES_HZ;
+}
+
+uint32_t thread_register(void)
+{
+	char name[THREAD_NAME_MAX];
+	uint32_t index;
+
+	if (thread_busy || !thread_may_register())
+		return 0;
+	thread_busy = true;
+	if (!__atomic_load_n(&thread_lock_registered, __ATOMIC_RELAXED)) {
+		lock_register_for_fork(&thread_lock);
+		__atomic_store_n(&thread_lock_registered, true, __ATOMIC_RELAXED);
+	}
+	thread_read_name(name);
+	lock_acquire(&thread_lock);
+	index = slot_take();
+	if (index)
+		slot_write(&thread_slots[index], thread_tid(), name, true);
+	lock_release(&thread_lock);
+	thread_self_index = index;
+	thread_busy = false;
+	return index;
+}
+
+pid_t thread_tid_first(void)
+{
+	thread_self_tid = os_gettid();
+	return thread_self_tid;
+}
+
+/* The index stays valid for what the thread still does (destructors of thread-specific data come in any order). */
+void thread_exit_notify(void)
+{
+	uint32_t index = thread_self_index;
+	char name[THREAD_NAME_MAX];
+
+	if (!index || thread_busy || !thread_slots[index].alive)
+		return;
+	thread_busy = true;
+	thread_read_name(name);
+	lock_acquire(&thread_lock);
+	slot_write(&thread_slots[index], thread_self_tid, name, false);
+	slot_bury(index);
+	lock_release(&thread_lock);
+	thread_busy = false;
+}
+
+/* The forking thread gets a slot of its own in the child: what its parent allocated stays the parent's thread's.  No other
+ * thread exists here, so all that were alive are dead. */
+void thread_fork_child(void)
+{
+	bool known = thread_self_index != 0;
+
+	thread_self_tid = os_gettid();
+	thread_busy = true;
+	lock_acquire(&thread_lock);
+	for (uint32_t i = 1; i < next_fresh; i++)
+		if (thread_slots[i].alive)
+			slot_bury(i);
+	swept_at = 0;
+	lock_release(&thread_lock);
+	thread_busy = false;
+	thread_self_index = 0;
+	if (known)
+		thread_register();
+}
+
+/* ---- lookup --------------------------------------------------------------------------------------------------- */
+
+/* A slot that keeps changing under us is given up: a report without a name is better than one that hangs. */
+#define LOOKUP_TRIES 100
+
+static bool slot_read(const struct thread_slot *slot, struct thread_info *info)
+{
+	for (int i = 0; i < LOOKUP_TRIES; i++) {
+		uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
+		info->tid = slot->tid;
+		mem_copy(info->name, slot->name, sizeof(info->name));
+		info->alive = slot->alive;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with slot_write */
+		if (!(seq & 1) && seq == __atomic_load_n(&slot->seq, __ATOMIC_RELAXED))
+			return true;
+		arch_relax();
+	}
+	return false;
+}
+
+bool thread_lookup(uint32_t index, struct thread_info *info)
+{
+	if (!index || index >= __atomic_load_n(&next_fresh, __ATOMIC_ACQUIRE) || !slot_read(&thread_slots[index], info) ||
+	    !info->tid)
+		return false;
+	/* A thread is often named after its first allocation; we can ask only for ourselves. */
+	if (index == thread_self_index && info->alive)
+		thread_read_name(info->name);
+	return true;
+}

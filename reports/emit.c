@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/emit.c - one report at a time, from report_begin to report_end: who may report, what is a repetition, what is printed.
+ *
+ *     report_begin ── exhausted? inside a report? ──► NULL
+ *          │ signals blocked, report lock taken
+ *     record filled (record.c), by the caller, with no allocator lock held
+ *          │
+ *     report_end ── seen before? ──► counted
+ *          │
+ *     helper_render (helper.c) ── none ──► plain_render (plain.c)
+ *          │
+ *     sink_write (sink.c), sink_notify;  fault=panic ends here
+ *          │ lock released, signals as before
+ *
+ * Signals are blocked from before the lock is taken until after it is released.  So no handler runs on top of a report and
+ * waits for it, and a SIGPIPE or SIGXFSZ of our own writing can be taken back (sink.c).
+ *
+ * The weakness accepted: a thread that reports while another waits for its helper waits with it, at most symbolizer.timeout.
+ */
+#include "config.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "reports/reports_internal.h"
+
+/* Guards everything static in this folder: the record, the buffers, the table of places, the helper's state. */
+static struct ranked_lock report_lock = RANKED_LOCK_INIT(LOCK_RANK_REPORT);
+static pid_t report_holder;             /* tid; written under the lock, read without it by report_begin of the same thread */
+static uint64_t saved_mask;             /* the holder's signal mask */
+
+static struct report_record record;
+static char report_text[REPORT_TEXT_MAX];
+
+/* Atomic: report_count and report_begin read them without the lock. */
+static uint32_t nr_reports, nr_repeated, nr_left_out;
+
+/* ---- repetitions ----------------------------------------------------------------------------------------------------- */
+
+/* Places already reported: open addressing, hash 0 is an empty slot, nothing is ever taken out.  When three quarters are full
+ * no more are remembered: then a new place may be printed more than once, but none is lost. */
+#define PLACES 1024u
+static uint64_t places[PLACES];
+static uint32_t nr_places;
+
+#define PLACE_FRAMES 4u
+
+static uint64_t hash_mix(uint64_t h, uint64_t value)
+{
+	h = (h ^ value) * 0x9e3779b97f4a7c15u;
+	return h ^ h >> 29;
+}
+
+/* What makes two reports one: the kind, and the innermost frames of where it happened and of where the object came from. */
+static uint64_t record_place(const struct report_record *r)
+{
+	uint64_t h = hash_mix(0x6d656d73616eu, r->kind);
+	bool stacks = false;
+
+	for (uint32_t i = 0; i < r->nr_stacks; i++) {
+		const struct report_stack *s = &r->stacks[i];
+		if (s->role == STACK_FREE)
+			continue;
+		h = hash_mix(h, s->role);
+		for (uint32_t j = 0; j < MIN(s->nr_frames, PLACE_FRAMES); j++, stacks = true)
+			h = hash_mix(h, s->frames[j].pc);
+	}
+	if (!stacks)
+		h = hash_mix(h, r->addr);
+	return h ? h : 1;
+}
+
+/* True when it was there already. */
+static bool place_add(uint64_t place)
+{
+	uint32_t i;
+
+	for (i = (uint32_t)place % PLACES; places[i]; i = (i + 1) % PLACES)
+		if (places[i] == place)
+			return true;
+	if (nr_places < PLACES / 4 * 3) {
+		places[i] = place;
+		nr_places++;
+	}
+	return false;
+}
+
+/* ---- signals ------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t signals_block(void)
+{
+	uint64_t all = ~0ull, old = 0;
+
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, sizeof(all), 0, 0);
+	return old;
+}
+
+static void signals_restore(uint64_t mask)
+{
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
+}
+
+/* ---- begin ---------------------------------------------------------------------------------------------------------------- */
+
+static bool reports_exhausted(void)
+{
+	return options.max_reports && __atomic_load_n(&nr_reports, __ATOMIC_RELAXED) >= options.max_reports;
+}
+
+static void record_clear(struct report_record *r)
+{
+	/* The stacks' frames and the strings behind strings_len are written before they are read, but the record may leave the
+	 * process: nothing of an earlier report stays in it. */
+	mem_set(r, 0, sizeof(*r));
+	r->magic = REPORT_MAGIC;
+	r->version = REPORT_VERSION;
+	r->size = sizeof(*r);
+	r->strings_len = 1;
+}
+
+static void record_set_process(struct report_record *r)
+{
+	char name[THREAD_NAME_MAX + 1] = "";
+	static char exe[PATH_MAX];      /* under the report lock */
+	long n;
+
+	r->pid = (uint32_t)os_getpid();
+	r->tid = (uint32_t)os_gettid();
+	arch_syscall6(SYS_prctl, PR_GET_NAME, (long)name, 0, 0, 0, 0);
+	r->comm = report_string(r, name);
+	n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)exe, sizeof(exe) - 1, 0, 0, 0);
+	exe[n > 0 ? n : 0] = 0;
+	r->exe = report_string(r, exe);
+	r->time_ms = (uint64_t)jiffies_now() * (1000 / JIFFIES_HZ);
+}
+
+struct report_record *report_begin(enum report_kind kind, const char *component)
+{
+	uint64_t mask = signals_block();
+	pid_t tid = os_gettid();
+
+	if (__atomic_load_n(&report_holder, __ATOMIC_RELAXED) == tid) {
+		report_line("a %s was found while a report was being made; it is dropped", report_kind_name(kind));
+		__atomic_fetch_add(&nr_left_out, 1, __ATOMIC_RELAXED);
+		signals_restore(mask);
+		return NULL;
+	}
+	lock_acquire(&report_lock);
+	if (reports_exhausted()) {
+		__atomic_fetch_add(&nr_left_out, 1, __ATOMIC_RELAXED);
+		lock_release(&report_lock);
+		signals_restore(mask);
+		return NULL;
+	}
+	__atomic_store_n(&report_holder, tid, __ATOMIC_RELAXED);
+	saved_mask = mask;
+	record_clear(&record);
+	record.sequence = nr_reports + 1;
+	record.kind = kind;
+	record.component = report_string(&record, component);
+	record_set_process(&record);
+	return &record;
+}
+
+/* ---- end ------------------------------------------------------------------------------------------------------------------- */
+
+static void report_print(const struct report_record *r)
+{
+	size_t len = helper_render(r, report_text, sizeof(report_text));
+
+	if (len == 0)
+		len = plain_render(r, report_text, sizeof(report_text));
+	sink_write(report_text, len);
+	sink_notify();
+}
+
+static void report_panic(void)
+{
+	if (options.exitcode)
+		os_exit_group((int)options.exitcode);
+	os_abort();
+}
+
+void report_end(struct report_record *r)
+{
+	uint64_t mask = saved_mask;
+
+	if (place_add(record_place(r))) {
+		__atomic_fetch_add(&nr_repeated, 1, __ATOMIC_RELAXED);
+	} else {
+		report_print(r);
+		if (__atomic_add_fetch(&nr_reports, 1, __ATOMIC_RELAXED) == options.max_reports && options.fault != FAULT_PANIC)
+			report_line("max_reports=%llu reached, further reports are left out",
+			            (unsigned long long)options.max_reports);
+	}
+	if (options.fault == FAULT_PANIC)
+		report_panic();
+	__atomic_store_n(&report_holder, 0, __ATOMIC_RELAXED);
+	lock_release(&report_lock);
+	signals_restore(mask);
+}
+
+/* ---- the rest of the outward functions ---------------------------------------------------------------------------------------- */
+
+uint32_t report_count(void)
+{
+	return __atomic_load_n(&nr_reports, __ATOMIC_RELAXED);
+}
+
+void report_summary(void)
+{
+	uint32_t repeated = __atomic_load_n(&nr_repeated, __ATOMIC_RELAXED);
+	uint32_t left_out = __atomic_load_n(&nr_left_out, __ATOMIC_RELAXED);
+
+	if (repeated || left_out)
+		report_line("%u reports (%u repeated, %u left out)", report_count(), repeated, left_out);
+}
+
+static void line_render(struct fmt_buf *b, const char *text, size_t max)
+{
+	if (options.format != FORMAT_JSON) {
+		fmt_printf(b, "memsan: %.*s\n", (int)max, text);
+		return;
+	}
+	fmt_printf(b, "{\"schema\":\"memsan-message/1\",\"pid\":%d,\"message\":", (int)os_getpid());
+	report_json_string(b, text, max);
+	fmt_printf(b, "}\n");
+}
+
+void report_line(const char *format, ...)
+{
+	char text[512], line[1024];
+	struct fmt_buf t, l;
+	va_list args;
+	uint64_t mask;
+
+	fmt_init(&t, text, sizeof(text));
+	va_start(args, format);
+	fmt_vprintf(&t, format, args);
+	va_end(args);
+	for (size_t max = sizeof(text);; max /= 2) { /* escaped, it may be too long for the line */
+		fmt_init(&l, line, sizeof(line));
+		line_render(&l, text, max);
+		if (!l.truncated || max == 0)
+			break;
+	}
+	mask = signals_block();
+	sink_write(line, l.len);
+	signals_restore(mask);
+}
+
+void reports_init(bool secure)
+{
+	sink_init(secure);
+	helper_init(secure);
+}
+
+void reports_configure(void)
+{
+	sink_configure();
+}
+
+void reports_fork_prepare(void)
+{
+	lock_acquire(&report_lock);
+}
+
+void reports_fork_parent(void)
+{
+	lock_release(&report_lock);
+}
+
+/* The child has made no reports, and tells its own: what the parent saw is in the parent's log. */
+void reports_fork_child(void)
+{
+	nr_reports = nr_repeated = nr_left_out = 0;
+	mem_set(places, 0, sizeof(places));
+	nr_places = 0;
+	lock_release_in_child(&report_lock);
+}

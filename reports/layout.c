@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/layout.c - what the text and the JSON of a report say alike: titles, places, relations, and how stacks share the room. */
+#include "config.h"
+
+#include "reports/reports_internal.h"
+
+bool report_record_valid(const struct report_record *r, size_t len)
+{
+	if (len != sizeof(*r) || r->magic != REPORT_MAGIC || r->version != REPORT_VERSION || r->size != sizeof(*r))
+		return false;
+	if (r->nr_stacks > REPORT_STACKS || r->nr_modules > REPORT_MODULES || r->memory_len > REPORT_MEMORY)
+		return false;
+	if (r->strings_len > REPORT_STRINGS || r->strings[0] != 0 || r->strings[REPORT_STRINGS - 1] != 0)
+		return false;
+	for (uint32_t i = 0; i < r->nr_stacks; i++)
+		if (r->stacks[i].nr_frames > REPORT_FRAMES || r->stacks[i].thread_name[THREAD_NAME_MAX - 1] != 0)
+			return false;
+	for (uint32_t i = 0; i < r->nr_modules; i++)
+		if (r->modules[i].build_id_len > BUILD_ID_MAX)
+			return false;
+	return true;
+}
+
+const char *report_str(const struct report_record *r, uint32_t offset)
+{
+	return offset < REPORT_STRINGS ? r->strings + offset : "";
+}
+
+const char *report_basename(const char *path)
+{
+	const char *slash = str_last(path, '/');
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+const struct report_stack *report_main_stack(const struct report_record *r)
+{
+	static const uint32_t order[] = { STACK_ACCESS, STACK_NOTICED };
+
+	for (size_t k = 0; k < ARRAY_SIZE(order); k++)
+		for (uint32_t i = 0; i < r->nr_stacks; i++)
+			if (r->stacks[i].role == order[k] && r->stacks[i].nr_frames)
+				return &r->stacks[i];
+	return NULL;
+}
+
+const struct report_module *report_frame_module(const struct report_record *r, const struct report_frame *f)
+{
+	return f->module < r->nr_modules ? &r->modules[f->module] : NULL;
+}
+
+const char *report_role_name(uint32_t role)
+{
+	static const char *const names[] = {
+		[STACK_ACCESS] = "access", [STACK_ALLOC] = "alloc", [STACK_FREE] = "free", [STACK_NOTICED] = "noticed",
+	};
+	_Static_assert(ARRAY_SIZE(names) == STACK_ROLE_NR, "every role has a name");
+	return role < STACK_ROLE_NR ? names[role] : "unknown";
+}
+
+const char *report_state_name(uint32_t state)
+{
+	static const char *const names[] = { "allocated", "freed", "free" };
+	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
+}
+
+const char *report_access_name(uint32_t is_write)
+{
+	static const char *const names[] = { "read", "write", "free", "access" };
+	return names[MIN(is_write, 3u)];
+}
+
+void report_put_build_id(struct fmt_buf *b, const struct report_module *m)
+{
+	for (size_t i = 0; i < m->build_id_len; i++)
+		fmt_printf(b, "%02x", m->build_id[i]);
+}
+
+static void put_bare_place(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f)
+{
+	const struct report_module *m = report_frame_module(r, f);
+
+	if (!m) {
+		fmt_printf(b, "0x%llx", (unsigned long long)f->pc);
+		return;
+	}
+	fmt_printf(b, "%.255s+0x%llx", report_basename(report_str(r, m->path)), (unsigned long long)(f->pc - m->bias));
+}
+
+void report_put_place(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
+                      const struct report_symbol *physical)
+{
+	const struct report_module *m = report_frame_module(r, f);
+
+	if (!physical || !physical->function) {
+		put_bare_place(b, r, f);
+		if (m && m->build_id_len) {
+			fmt_printf(b, " (BuildId ");
+			report_put_build_id(b, m);
+			fmt_printf(b, ")");
+		}
+	} else {
+		fmt_printf(b, "%.1000s+0x%llx", physical->function, (unsigned long long)physical->offset);
+		if (physical->size)
+			fmt_printf(b, "/0x%llx", (unsigned long long)physical->size);
+		if (m)
+			fmt_printf(b, " [%.255s]", report_basename(report_str(r, m->path)));
+	}
+	if (m && m->unloaded)
+		fmt_printf(b, " (unloaded)");
+}
+
+void report_title(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	const struct report_stack *s = report_main_stack(r);
+	const struct report_symbol *found;
+	size_t n;
+
+	fmt_printf(b, "%s", report_kind_name(r->kind));
+	if (!s)
+		return;
+	fmt_printf(b, " in ");
+	found = symbols->frame(symbols->ctx, r, &s->frames[0], &n);
+	if (n && found[n - 1].function)
+		report_put_place(b, r, &s->frames[0], &found[n - 1]);
+	else
+		put_bare_place(b, r, &s->frames[0]);
+}
+
+const char *report_relation(const struct report_record *r, uint64_t *distance)
+{
+	if (r->addr < r->obj_addr) {
+		*distance = r->obj_addr - r->addr;
+		return "to the left of";
+	}
+	if (r->addr - r->obj_addr >= r->obj_size) {
+		*distance = r->addr - r->obj_addr - r->obj_size;
+		return "to the right of";
+	}
+	*distance = r->addr - r->obj_addr;
+	return "inside of";
+}
+
+bool report_memory_byte(const struct report_record *r, size_t i, uint8_t *byte)
+{
+	*byte = r->memory[i];
+	return r->memory_valid[i / 8] >> (i % 8) & 1;
+}
+
+size_t report_stack_limit(const struct fmt_buf *b, size_t tail, size_t left)
+{
+	size_t room = b->size > b->len + tail ? b->size - b->len - tail : 0;
+	return b->len + room / MAX(left, (size_t)1);
+}
+
+void report_rewind(struct fmt_buf *b, size_t len)
+{
+	if (len < b->len)
+		b->len = len;
+	b->data[b->len] = 0;
+	b->truncated = false;
+}

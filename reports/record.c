@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/record.c - filling a record: strings, access, stacks with their modules, memory rows.
+ *
+ * Everything here runs with the report lock held (emit.c), so the scratch space is static: the stack that a report is made on
+ * may be a signal stack of a few kilobytes.
+ */
+#include "config.h"
+
+#include "reports/reports_internal.h"
+
+#define MEMORY_ROW 16u
+#define MEMORY_ROWS_AROUND 2u /* as META_ROWS_AROUND_ADDR in mm/kasan/report.c */
+#define MEMORY_LINES_MAX (REPORT_MEMORY / MEMORY_ROW)
+_Static_assert(2 * MEMORY_ROWS_AROUND + 1 <= MEMORY_LINES_MAX, "the rows fit the record");
+
+/* Under the report lock. */
+static uintptr_t scratch_pcs[REPORT_FRAMES + 1];
+static struct module_info scratch_module;
+
+uint32_t report_string(struct report_record *r, const char *s)
+{
+	size_t len, room;
+	uint32_t at = r->strings_len;
+
+	if (!s || !s[0])
+		return 0;
+	len = str_length(s);
+	for (uint32_t i = 1; i + len < r->strings_len; i += (uint32_t)str_length(r->strings + i) + 1)
+		if (str_equal(r->strings + i, s))
+			return i;
+	room = REPORT_STRINGS - at;
+	if (room < 2)
+		return 0;
+	r->strings_len += (uint32_t)str_copy(r->strings + at, s, room) + 1;
+	return at;
+}
+
+void report_set_access(struct report_record *r, uintptr_t addr, size_t size, unsigned is_write)
+{
+	r->addr = addr;
+	r->access_size = size;
+	r->is_write = is_write;
+}
+
+static uint16_t module_add(struct report_record *r, const struct module_info *info)
+{
+	struct report_module *m = &r->modules[r->nr_modules];
+
+	if (r->nr_modules == REPORT_MODULES)
+		return REPORT_NO_MODULE;
+	m->start = info->start;
+	m->end = info->end;
+	m->bias = info->bias;
+	m->path = report_string(r, info->path);
+	m->unloaded = info->unloaded;
+	m->build_id_len = MIN(info->build_id_len, (uint8_t)BUILD_ID_MAX);
+	mem_copy(m->build_id, info->build_id, BUILD_ID_MAX);
+	return (uint16_t)r->nr_modules++;
+}
+
+/* The record's module for pc as it was at `when`.  A module that is gone and its successor at the same place may both be in one
+ * record, so only modules that were loaded when the question was answered may be taken for the present. */
+static uint16_t module_for(struct report_record *r, uintptr_t pc, uint32_t when)
+{
+	if (!module_find(pc, when, &scratch_module))
+		return REPORT_NO_MODULE;
+	for (uint32_t i = 0; i < r->nr_modules; i++) {
+		const struct report_module *m = &r->modules[i];
+		if (m->start == scratch_module.start && m->end == scratch_module.end &&
+		    m->unloaded == scratch_module.unloaded && m->build_id_len == scratch_module.build_id_len &&
+		    mem_compare(m->build_id, scratch_module.build_id, BUILD_ID_MAX) == 0 &&
+		    str_equal(report_str(r, m->path), scratch_module.path))
+			return (uint16_t)i;
+	}
+	return module_add(r, &scratch_module);
+}
+
+static struct report_stack *stack_add(struct report_record *r, enum report_role role)
+{
+	struct report_stack *s = &r->stacks[r->nr_stacks];
+
+	if (r->nr_stacks == REPORT_STACKS)
+		return NULL;
+	r->nr_stacks++;
+	s->role = role;
+	s->nr_frames = s->tid = s->truncated = 0;
+	s->age_ms = 0;
+	mem_set(s->thread_name, 0, sizeof(s->thread_name));
+	return s;
+}
+
+/* scratch_pcs[0..n) into the stack.  A frame's code is looked up one byte before a return address: a call of a function that
+ * does not return may be the last instruction of its own. */
+static void stack_fill(struct report_record *r, struct report_stack *s, size_t n, bool first_exact, uint32_t when)
+{
+	s->truncated = n > REPORT_FRAMES;
+	s->nr_frames = (uint32_t)MIN(n, (size_t)REPORT_FRAMES);
+	for (uint32_t i = 0; i < s->nr_frames; i++) {
+		struct report_frame *f = &s->frames[i];
+		f->pc = scratch_pcs[i];
+		f->exact = i == 0 && first_exact;
+		f->pad = 0;
+		f->module = module_for(r, f->exact ? f->pc : f->pc - 1, when);
+	}
+}
+
+void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact)
+{
+	struct report_stack *s = stack_add(r, role);
+	size_t n;
+
+	if (!s)
+		return;
+	s->tid = r->tid;
+	str_copy(s->thread_name, report_str(r, r->comm), sizeof(s->thread_name));
+	n = unwind_walk(regs, scratch_pcs, REPORT_FRAMES + 1);
+	stack_fill(r, s, n, n && scratch_pcs[0] == regs->pc && (exact || !module_is_self(regs->pc)), 0);
+}
+
+void report_add_handle(struct report_record *r, enum report_role role, stack_handle h, uint32_t thread, uint32_t when)
+{
+	struct report_stack *s = stack_add(r, role);
+	struct thread_info info;
+	size_t n;
+
+	if (!s)
+		return;
+	s->age_ms = when ? (uint64_t)(uint32_t)(jiffies_now() - when) * (1000 / JIFFIES_HZ) : REPORT_AGE_UNKNOWN;
+	if (thread && thread_lookup(thread, &info)) {
+		s->tid = (uint32_t)info.tid;
+		str_copy(s->thread_name, info.name, sizeof(s->thread_name));
+	}
+	n = h ? depot_fetch(h, scratch_pcs, REPORT_FRAMES + 1) : 0;
+	n = MIN(n, (size_t)REPORT_FRAMES + 1);
+	stack_fill(r, s, n, false, when);
+}
+
+void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi)
+{
+	uintptr_t row = ALIGN_DOWN(around, MEMORY_ROW), first, end;
+
+	lo = ALIGN_DOWN(lo, MEMORY_ROW);
+	hi = ALIGN_UP(hi, MEMORY_ROW) > hi - 1 ? ALIGN_UP(hi, MEMORY_ROW) : ALIGN_DOWN(hi, MEMORY_ROW);
+	first = row - lo > MEMORY_ROWS_AROUND * MEMORY_ROW ? row - MEMORY_ROWS_AROUND * MEMORY_ROW : lo;
+	if (row < lo || row >= hi)
+		return;
+	end = hi - row > (MEMORY_ROWS_AROUND + 1) * MEMORY_ROW ? row + (MEMORY_ROWS_AROUND + 1) * MEMORY_ROW : hi;
+	r->memory_addr = first;
+	r->memory_mark = around;
+	r->memory_len = (uint32_t)(end - first);
+	mem_set(r->memory_valid, 0, sizeof(r->memory_valid));
+	/* Row by row: a guard page in the middle hides only itself. */
+	for (uint32_t i = 0; i < r->memory_len; i += MEMORY_ROW) {
+		size_t got = os_safe_read(r->memory + i, (const void *)(first + i), MEMORY_ROW);
+		for (size_t k = i; k < i + got; k++)
+			r->memory_valid[k / 8] |= (uint8_t)(1u << (k % 8));
+	}
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/render_json.c - a report as one line of JSON, schema memsan-report/1.
+ *
+ * Addresses are strings ("0x7f…": a double cannot hold them), counts are numbers, what is not known is null.  A field is never left
+ * out.  The object is complete whatever happens: stacks give way when there is no room, and they say so ("left_out").
+ */
+#include "config.h"
+
+#include "reports/reports_internal.h"
+
+#define JSON_STRING_MAX 1024          /* bytes of a string that are kept */
+#define JSON_TAIL (48u * 1024)        /* room for what stands behind the stacks */
+
+/* Length of the UTF-8 sequence at s (not past a NUL), or 0 when it is none (overlong, surrogate, cut). */
+static size_t utf8_length(const unsigned char *s)
+{
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] <= 0xdf)
+		return (s[1] & 0xc0) == 0x80 ? 2 : 0;
+	if (s[0] >= 0xe0 && s[0] <= 0xef) {
+		if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80)
+			return 0;
+		if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))
+			return 0;
+		return 3;
+	}
+	if (s[0] >= 0xf0 && s[0] <= 0xf4) {
+		if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80)
+			return 0;
+		if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+			return 0;
+		return 4;
+	}
+	return 0;
+}
+
+void report_json_string(struct fmt_buf *b, const char *s, size_t max)
+{
+	const unsigned char *p = (const unsigned char *)s, *end = p + max;
+
+	fmt_printf(b, "\"");
+	while (p < end && *p) {
+		size_t n = utf8_length(p);
+		if (n == 0) {
+			fmt_printf(b, "\\ufffd");
+			p++;
+			continue;
+		}
+		if (*p == '"' || *p == '\\')
+			fmt_printf(b, "\\%c", *p);
+		else if (*p < 0x20 || *p == 0x7f)
+			fmt_printf(b, "\\u%04x", *p);
+		else
+			fmt_printf(b, "%.*s", (int)n, (const char *)p);
+		p += n;
+	}
+	fmt_printf(b, "\"");
+}
+
+static void put_key(struct fmt_buf *b, const char *key)
+{
+	char last = b->len ? b->data[b->len - 1] : '{';
+	fmt_printf(b, last == '{' || last == '[' ? "\"%s\":" : ",\"%s\":", key);
+}
+
+static void put_string(struct fmt_buf *b, const char *key, const char *s)
+{
+	put_key(b, key);
+	if (s)
+		report_json_string(b, s, JSON_STRING_MAX);
+	else
+		fmt_printf(b, "null");
+}
+
+/* The empty string of a record means "not known". */
+static void put_field(struct fmt_buf *b, const char *key, const struct report_record *r, uint32_t offset)
+{
+	put_string(b, key, offset ? report_str(r, offset) : NULL);
+}
+
+static void put_address(struct fmt_buf *b, const char *key, uint64_t value)
+{
+	put_key(b, key);
+	fmt_printf(b, "\"0x%llx\"", (unsigned long long)value);
+}
+
+static void put_number(struct fmt_buf *b, const char *key, uint64_t value)
+{
+	put_key(b, key);
+	fmt_printf(b, "%llu", (unsigned long long)value);
+}
+
+static void put_known_number(struct fmt_buf *b, const char *key, uint64_t value, bool known)
+{
+	if (known) {
+		put_number(b, key, value);
+	} else {
+		put_key(b, key);
+		fmt_printf(b, "null");
+	}
+}
+
+static void put_bool(struct fmt_buf *b, const char *key, bool value)
+{
+	put_key(b, key);
+	fmt_printf(b, value ? "true" : "false");
+}
+
+static void put_access(struct fmt_buf *b, const struct report_record *r)
+{
+	put_key(b, "access");
+	fmt_printf(b, "{");
+	put_string(b, "type", report_access_name(r->is_write));
+	put_address(b, "addr", r->addr);
+	put_number(b, "size", r->access_size);
+	put_field(b, "found_at", r, r->found_at);
+	put_field(b, "entry", r, r->entry);
+	put_known_number(b, "expected", r->expected, r->expected != r->found);
+	put_known_number(b, "found", r->found, r->expected != r->found);
+	fmt_printf(b, "}");
+}
+
+/* One JSON frame for each symbol; inlined functions have the pc of the function they are in. */
+static void put_symbol(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
+                       const struct report_symbol *s)
+{
+	const struct report_module *m = report_frame_module(r, f);
+	bool placed = s && s->function && !s->inlined;
+
+	fmt_printf(b, b->data[b->len - 1] == '[' ? "{" : ",{");
+	put_address(b, "pc", f->pc);
+	put_string(b, "module", m ? report_str(r, m->path) : NULL);
+	if (m)
+		put_address(b, "offset", f->pc - m->bias);
+	else
+		put_string(b, "offset", NULL);
+	put_key(b, "build_id");
+	if (m && m->build_id_len) {
+		fmt_printf(b, "\"");
+		report_put_build_id(b, m);
+		fmt_printf(b, "\"");
+	} else {
+		fmt_printf(b, "null");
+	}
+	put_bool(b, "unloaded", m && m->unloaded);
+	put_string(b, "function", s ? s->function : NULL);
+	put_known_number(b, "function_offset", placed ? s->offset : 0, placed);
+	put_known_number(b, "function_size", placed ? s->size : 0, placed && s->size);
+	put_string(b, "file", s ? s->file : NULL);
+	put_known_number(b, "line", s ? s->line : 0, s && s->file && s->line);
+	put_known_number(b, "column", s ? s->column : 0, s && s->file && s->column);
+	put_bool(b, "inlined", s && s->inlined);
+	put_bool(b, "exact", f->exact);
+	fmt_printf(b, "}");
+}
+
+static void put_frame(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
+                      const struct report_symbols *symbols)
+{
+	size_t n;
+	const struct report_symbol *found = symbols->frame(symbols->ctx, r, f, &n);
+
+	if (!n)
+		put_symbol(b, r, f, NULL);
+	for (size_t i = 0; i < n; i++)
+		put_symbol(b, r, f, &found[i]);
+}
+
+static void put_stack(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s,
+                      const struct report_symbols *symbols, size_t limit)
+{
+	uint32_t i;
+
+	fmt_printf(b, b->data[b->len - 1] == '[' ? "{" : ",{");
+	put_string(b, "role", report_role_name(s->role));
+	put_string(b, "thread", s->tid ? s->thread_name : NULL);
+	put_known_number(b, "tid", s->tid, s->tid);
+	put_known_number(b, "age_ms", s->age_ms, s->age_ms != REPORT_AGE_UNKNOWN);
+	put_key(b, "frames");
+	fmt_printf(b, "[");
+	for (i = 0; i < s->nr_frames; i++) {
+		size_t mark = b->len;
+		put_frame(b, r, &s->frames[i], symbols);
+		if (b->len > limit || b->truncated) {
+			report_rewind(b, mark);
+			break;
+		}
+	}
+	fmt_printf(b, "]");
+	put_number(b, "left_out", s->nr_frames - i);
+	put_bool(b, "truncated", s->truncated || i < s->nr_frames);
+	fmt_printf(b, "}");
+}
+
+static void put_stacks(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	put_key(b, "stacks");
+	fmt_printf(b, "[");
+	for (uint32_t i = 0; i < r->nr_stacks; i++)
+		put_stack(b, r, &r->stacks[i], symbols, report_stack_limit(b, JSON_TAIL, r->nr_stacks - i));
+	fmt_printf(b, "]");
+}
+
+static void put_object(struct fmt_buf *b, const struct report_record *r)
+{
+	uint64_t distance;
+	const char *relation;
+
+	put_key(b, "object");
+	if (!r->have_object) {
+		fmt_printf(b, "null");
+		return;
+	}
+	relation = report_relation(r, &distance);
+	fmt_printf(b, "{");
+	put_address(b, "addr", r->obj_addr);
+	put_number(b, "size", r->obj_size);
+	put_field(b, "cache", r, r->obj_cache);
+	put_number(b, "cache_size", r->obj_cache_size);
+	put_string(b, "state", report_state_name(r->obj_state));
+	put_field(b, "allocated_by", r, r->obj_api);
+	put_address(b, "slot_addr", r->slot_addr);
+	put_number(b, "slot_size", r->slot_size);
+	put_string(b, "relation", relation);
+	put_number(b, "distance", distance);
+	fmt_printf(b, "}");
+}
+
+/* Two hex digits a byte, "??" where it could not be read. */
+static void put_memory(struct fmt_buf *b, const struct report_record *r)
+{
+	uint8_t byte;
+
+	put_key(b, "memory");
+	if (!r->memory_len) {
+		fmt_printf(b, "null");
+		return;
+	}
+	fmt_printf(b, "{");
+	put_address(b, "addr", r->memory_addr);
+	put_address(b, "mark", r->memory_mark);
+	put_key(b, "bytes");
+	fmt_printf(b, "\"");
+	for (size_t i = 0; i < r->memory_len; i++) {
+		if (report_memory_byte(r, i, &byte))
+			fmt_printf(b, "%02x", byte);
+		else
+			fmt_printf(b, "??");
+	}
+	fmt_printf(b, "\"}");
+}
+
+static void put_notes(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	put_key(b, "notes");
+	fmt_printf(b, "[");
+	for (uint32_t i = 0; symbols->note && i < r->nr_modules && b->size - b->len > 16384; i++) {
+		const char *note = symbols->note(symbols->ctx, r, i);
+		if (!note)
+			continue;
+		fmt_printf(b, b->data[b->len - 1] == '[' ? "{" : ",{");
+		put_field(b, "module", r, r->modules[i].path);
+		put_string(b, "note", note);
+		fmt_printf(b, "}");
+	}
+	fmt_printf(b, "]");
+}
+
+static void put_identity(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	/* The runtime's stack may be small, and the far end of the buffer is not in use yet. */
+	char *title = b->data + b->size - 2048;
+	struct fmt_buf t;
+
+	fmt_init(&t, title, 2048);
+	report_title(&t, r, symbols);
+	put_string(b, "schema", "memsan-report/1");
+	put_number(b, "sequence", r->sequence);
+	put_string(b, "kind", report_kind_name(r->kind));
+	put_string(b, "class", report_kind_class(r->kind));
+	put_string(b, "detector", "memsan");
+	put_field(b, "component", r, r->component);
+	put_string(b, "title", title);
+	put_string(b, "explanation", report_kind_text(r->kind));
+	put_field(b, "detail", r, r->detail);
+}
+
+static void put_process(struct fmt_buf *b, const struct report_record *r)
+{
+	put_key(b, "process");
+	fmt_printf(b, "{");
+	put_number(b, "pid", r->pid);
+	put_number(b, "tid", r->tid);
+	put_field(b, "comm", r, r->comm);
+	put_field(b, "exe", r, r->exe);
+	fmt_printf(b, "}");
+	put_number(b, "time_ms", r->time_ms);
+}
+
+size_t report_render_json(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size)
+{
+	struct fmt_buf b;
+
+	fmt_init(&b, buf, size);
+	fmt_printf(&b, "{");
+	put_identity(&b, r, symbols);
+	put_process(&b, r);
+	put_access(&b, r);
+	put_stacks(&b, r, symbols);
+	put_object(&b, r);
+	put_memory(&b, r);
+	put_notes(&b, r, symbols);
+	fmt_printf(&b, "}\n");
+	return b.len;
+}

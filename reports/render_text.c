@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/render_text.c - a report as text, in the layout of the kernel's KASAN (mm/kasan/report.c) and, for damage found afterwards, of SLUB.
+ *
+ * The order is KASAN's: title, access, call trace, allocated by, freed by, object, memory.  A reader of kernel reports, and any
+ * script made for them, finds everything in its place.  What user space adds stands on lines of its own.
+ */
+#include "config.h"
+
+#include "reports/reports_internal.h"
+
+#define RULE "==================================================================\n"
+#define ROW 16
+/* Room kept behind the stacks: object, memory rows, notes and modules, the closing rule. */
+#define TEXT_TAIL (64u * 1024)
+
+static void put_thread(struct fmt_buf *b, const char *name, uint32_t tid)
+{
+	if (tid)
+		fmt_printf(b, "thread %s/%u", name[0] ? name : "?", tid);
+	else
+		fmt_printf(b, "an unknown thread");
+}
+
+static void put_access(struct fmt_buf *b, const struct report_record *r)
+{
+	static const char *const verbs[] = { "Read", "Write", "Free", "Access" };
+	const char *found_at = report_str(r, r->found_at);
+
+	fmt_printf(b, "%s", verbs[MIN(r->is_write, 3u)]);
+	if (r->access_size)
+		fmt_printf(b, " of size %llu at", (unsigned long long)r->access_size);
+	else
+		fmt_printf(b, r->is_write == 2 ? " of" : " at");
+	fmt_printf(b, " addr 0x%llx", (unsigned long long)r->addr);
+	if (found_at[0])
+		fmt_printf(b, " found %.200s", found_at);
+	fmt_printf(b, " by ");
+	put_thread(b, report_str(r, r->comm), r->tid);
+	fmt_printf(b, "\n");
+}
+
+static void put_header(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	const char *entry = report_str(r, r->entry), *detail = report_str(r, r->detail);
+
+	fmt_printf(b, RULE "BUG: MEMSAN: ");
+	report_title(b, r, symbols);
+	fmt_printf(b, "\n");
+	put_access(b, r);
+	fmt_printf(b, "Meaning: %s\n", report_kind_text(r->kind));
+	if (r->expected != r->found)
+		fmt_printf(b, "First byte 0x%02x instead of 0x%02x\n", r->found & 0xff, r->expected & 0xff);
+	if (detail[0])
+		fmt_printf(b, "%.1000s\n", detail);
+	if (report_str(r, r->found_at)[0])
+		fmt_printf(b, "The call trace is where this was found; what did it ran before.\n");
+	fmt_printf(b, "\nPID: %u TID: %u Comm: %s memsan " PACKAGE_VERSION, r->pid, r->tid, report_str(r, r->comm));
+	if (r->exe)
+		fmt_printf(b, " Exe: %.512s", report_str(r, r->exe));
+	if (entry[0])
+		fmt_printf(b, " In: %.100s", entry);
+	fmt_printf(b, "\n");
+}
+
+static void put_location(struct fmt_buf *b, const struct report_symbol *s)
+{
+	if (!s->file)
+		return;
+	fmt_printf(b, " at %.1000s", s->file);
+	if (s->line)
+		fmt_printf(b, ":%u", s->line);
+	if (s->line && s->column)
+		fmt_printf(b, ":%u", s->column);
+}
+
+static void put_frame(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
+                      const struct report_symbols *symbols)
+{
+	size_t n;
+	const struct report_symbol *found = symbols->frame(symbols->ctx, r, f, &n);
+
+	for (size_t i = 0; i + 1 < n; i++) {
+		fmt_printf(b, " %.1000s", found[i].function ? found[i].function : "?");
+		put_location(b, &found[i]);
+		fmt_printf(b, " (inlined)\n");
+	}
+	fmt_printf(b, " ");
+	report_put_place(b, r, f, n ? &found[n - 1] : NULL);
+	if (n)
+		put_location(b, &found[n - 1]);
+	fmt_printf(b, "\n");
+}
+
+static void put_stack_heading(struct fmt_buf *b, const struct report_stack *s)
+{
+	if (s->role != STACK_ALLOC && s->role != STACK_FREE) {
+		fmt_printf(b, "Call Trace:\n");
+		return;
+	}
+	fmt_printf(b, "\n%s by ", s->role == STACK_ALLOC ? "Allocated" : "Freed");
+	put_thread(b, s->thread_name, s->tid);
+	if (s->age_ms != REPORT_AGE_UNKNOWN)
+		fmt_printf(b, " (%llu.%02u s ago)", (unsigned long long)(s->age_ms / 1000), (unsigned)(s->age_ms % 1000 / 10));
+	fmt_printf(b, ":\n");
+}
+
+static void put_stack(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s,
+                      const struct report_symbols *symbols, size_t limit)
+{
+	uint32_t i;
+
+	put_stack_heading(b, s);
+	for (i = 0; i < s->nr_frames; i++) {
+		size_t mark = b->len;
+		put_frame(b, r, &s->frames[i], symbols);
+		if (b->len > limit || b->truncated) {
+			report_rewind(b, mark);
+			break;
+		}
+	}
+	if (i < s->nr_frames)
+		fmt_printf(b, " (%u more frames left out: the report would be too long)\n", s->nr_frames - i);
+	else if (s->truncated)
+		fmt_printf(b, " (deeper frames were not recorded)\n");
+	else if (!s->nr_frames)
+		fmt_printf(b, " (no stack was recorded)\n");
+}
+
+static void put_stacks(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	static const uint32_t order[] = { STACK_ACCESS, STACK_NOTICED, STACK_ALLOC, STACK_FREE };
+	size_t left = r->nr_stacks;
+
+	for (size_t k = 0; k < ARRAY_SIZE(order); k++)
+		for (uint32_t i = 0; i < r->nr_stacks; i++)
+			if (r->stacks[i].role == order[k])
+				put_stack(b, r, &r->stacks[i], symbols, report_stack_limit(b, TEXT_TAIL, left--));
+}
+
+static void put_object(struct fmt_buf *b, const struct report_record *r)
+{
+	const char *relation, *api = report_str(r, r->obj_api);
+	uint64_t distance;
+
+	if (!r->have_object) {
+		fmt_printf(b, "\nThe buggy address belongs to no object that memsan knows\n");
+		return;
+	}
+	relation = report_relation(r, &distance);
+	fmt_printf(b, "\nThe buggy address belongs to the object at 0x%llx\n", (unsigned long long)r->obj_addr);
+	fmt_printf(b, " which belongs to the cache %.100s of size %llu\n", report_str(r, r->obj_cache),
+	           (unsigned long long)r->obj_cache_size);
+	if (api[0])
+		fmt_printf(b, " and was allocated by %.100s\n", api);
+	fmt_printf(b, "The buggy address is located %llu bytes %s\n", (unsigned long long)distance, relation);
+	fmt_printf(b, " %s %llu-byte region [0x%llx, 0x%llx)\n", report_state_name(r->obj_state),
+	           (unsigned long long)r->obj_size, (unsigned long long)r->obj_addr,
+	           (unsigned long long)(r->obj_addr + r->obj_size));
+}
+
+static void put_memory_row(struct fmt_buf *b, const struct report_record *r, size_t row, bool marked)
+{
+	size_t end = MIN(row + ROW, (size_t)r->memory_len);
+	uint8_t byte;
+
+	fmt_printf(b, "%c0x%llx:", marked ? '>' : ' ', (unsigned long long)(r->memory_addr + row));
+	for (size_t i = row; i < end; i++) {
+		if (report_memory_byte(r, i, &byte))
+			fmt_printf(b, " %02x", byte);
+		else
+			fmt_printf(b, " ??");
+	}
+	fmt_printf(b, "%*s  ", (int)(3 * (row + ROW - end)), "");
+	for (size_t i = row; i < end; i++) {
+		bool known = report_memory_byte(r, i, &byte);
+		fmt_printf(b, "%c", known && byte >= 0x20 && byte < 0x7f ? byte : '.');
+	}
+	fmt_printf(b, "\n");
+}
+
+static void put_memory(struct fmt_buf *b, const struct report_record *r)
+{
+	if (!r->memory_len)
+		return;
+	fmt_printf(b, "\nMemory around the buggy address (bytes; cc, bb red zone, 6b, a5 freed, 5a never written):\n");
+	for (size_t row = 0; row < r->memory_len; row += ROW) {
+		bool marked = r->memory_mark - (r->memory_addr + row) < MIN((uint64_t)ROW, r->memory_len - row);
+		size_t before = b->len;
+
+		put_memory_row(b, r, row, marked);
+		if (marked) {
+			const char *colon = str_char(b->data + before, ':');
+			size_t column = colon ? (size_t)(colon - (b->data + before)) : 0;
+			column += 2 + 3 * (size_t)(r->memory_mark - (r->memory_addr + row));
+			fmt_printf(b, "%*s^\n", (int)column, "");
+		}
+	}
+}
+
+/* Does any frame of this module have no function? */
+static bool module_is_bare(const struct report_record *r, unsigned module, const struct report_symbols *symbols)
+{
+	for (uint32_t i = 0; i < r->nr_stacks; i++)
+		for (uint32_t j = 0; j < r->stacks[i].nr_frames; j++) {
+			const struct report_frame *f = &r->stacks[i].frames[j];
+			const struct report_symbol *found;
+			size_t n;
+			if (f->module != module)
+				continue;
+			found = symbols->frame(symbols->ctx, r, f, &n);
+			if (!n || !found[n - 1].function)
+				return true;
+		}
+	return false;
+}
+
+/* Where `memsan decode` finds the modules whose frames have no function yet, and why they have none. */
+static void put_modules(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	bool heading = false;
+
+	for (uint32_t i = 0; i < r->nr_modules && b->size - b->len > 2048; i++) {
+		const struct report_module *m = &r->modules[i];
+		const char *note = symbols->note ? symbols->note(symbols->ctx, r, i) : NULL;
+
+		if (!note && !module_is_bare(r, i, symbols))
+			continue;
+		fmt_printf(b, "%s %.255s 0x%llx-0x%llx %.512s", heading ? "" : "\nModules linked in:\n",
+		           report_basename(report_str(r, m->path)), (unsigned long long)m->start,
+		           (unsigned long long)m->end, report_str(r, m->path));
+		if (m->build_id_len) {
+			fmt_printf(b, " (BuildId ");
+			report_put_build_id(b, m);
+			fmt_printf(b, ")");
+		}
+		fmt_printf(b, note ? " (%.200s)\n" : "\n", note);
+		heading = true;
+	}
+}
+
+size_t report_render_text(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size)
+{
+	struct fmt_buf b;
+
+	fmt_init(&b, buf, size);
+	put_header(&b, r, symbols);
+	put_stacks(&b, r, symbols);
+	put_object(&b, r);
+	put_memory(&b, r);
+	put_modules(&b, r, symbols);
+	fmt_printf(&b, RULE);
+	return b.len;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/reports_internal.h - shared between the files of reports/ only. */
+#ifndef MEMSAN_REPORTS_INTERNAL_H
+#define MEMSAN_REPORTS_INTERNAL_H
+
+#include "reports/reports.h"
+
+/* ---- layout.c: what the text and the JSON say alike -------------------------------------------------------------- */
+
+/* A string of the record, never NULL, whatever the offset. */
+const char *report_str(const struct report_record *r, uint32_t offset);
+const char *report_basename(const char *path);
+/* The stack that the title's function comes from (ACCESS, else NOTICED, else the first that has frames), or NULL. */
+const struct report_stack *report_main_stack(const struct report_record *r);
+/* The frame's module, or NULL. */
+const struct report_module *report_frame_module(const struct report_record *r, const struct report_frame *f);
+/* Names of record fields' values. */
+const char *report_role_name(uint32_t role);
+const char *report_state_name(uint32_t state);
+const char *report_access_name(uint32_t is_write);
+/* "double-free in cleanup+0x2e/0x60 [prog]" */
+void report_title(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols);
+/* " func+0xoff/0xsize [module]" for the last symbol of a frame (the function that was really called), or
+ * "module+0xoffset (BuildId …)" when it has none. */
+void report_put_place(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
+                      const struct report_symbol *physical);
+void report_put_build_id(struct fmt_buf *b, const struct report_module *m);
+/* Where addr lies against the object: "inside of", "to the left of", "to the right of", and by how many bytes. */
+const char *report_relation(const struct report_record *r, uint64_t *distance);
+bool report_memory_byte(const struct report_record *r, size_t i, uint8_t *byte);
+
+/* Stacks share what is left of the buffer: how far this one may go when `left` stacks (with it) are to come and `tail`
+ * bytes must stay for what follows them. */
+size_t report_stack_limit(const struct fmt_buf *b, size_t tail, size_t left);
+/* Take back what was written after `len`. */
+void report_rewind(struct fmt_buf *b, size_t len);
+
+/* ---- sink.c: where reports go -------------------------------------------------------------------------------------- */
+
+void sink_init(bool secure);
+void sink_configure(void);
+/* One whole report or line to the sinks; whatever fails is told on standard error, and the text goes there instead. */
+void sink_write(const char *text, size_t len);
+/* One byte to options.notify. */
+void sink_notify(void);
+/* A descriptor >= 2 that the helper may write a report to when this process is gone, to be closed when *opened. */
+int sink_borrow(bool *opened);
+
+/* A write of ours to a closed pipe, or past the file size limit, sends this thread a signal that must not reach the program.  Signals are
+ * blocked, so it can be taken back, unless it was pending before (the set of sink_signals_pending) and may be the program's. */
+uint64_t sink_signals_pending(void);
+void sink_take_back(int sig, uint64_t pending_before);
+
+/* ---- helper.c: the symbolizer helper, seen from the program ---------------------------------------------------------- */
+
+void helper_init(bool secure);
+/* The finished text of the record in buf, or 0: there is no helper, or it was not to be had in time. */
+size_t helper_render(const struct report_record *r, char *buf, size_t size);
+
+/* ---- plain.c: without the helper ---------------------------------------------------------------------------------------- */
+
+size_t plain_render(const struct report_record *r, char *buf, size_t size);
+
+#endif

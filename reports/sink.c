@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/sink.c - where reports go: standard error, log_path, report_file; and notify.
+ *
+ * No descriptor is kept between reports: a program may close or reuse any number it likes, and a daemon that got 2 for its
+ * database is not written into.  A file is opened for each report and the whole report goes out in one write, so that processes
+ * that share a file do not mix.  What cannot be written where it should go is written to standard error with one line that says why.
+ *
+ * No lock is taken: report_line must work with any lock held.  What threads share is one atomic word, the state of the log file.
+ * Callers have every signal blocked, so that a SIGPIPE or SIGXFSZ caused here can be taken back.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "reports/reports_internal.h"
+
+#define FD_STDERR 2
+/* Our descriptors stay clear of the numbers that programs give a meaning to. */
+#define FD_LOW 3
+#define SINK_OPEN_FLAGS (O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+#define SINK_STALL_MS 2000      /* a full pipe or terminal that takes nothing for so long gets no more */
+#define LOG_TRIES 100           /* PATH.PID, then PATH.PID.1 …: the pid may have come round */
+
+static bool sink_secure;
+static bool stderr_known;       /* was open at start; written once */
+static uint64_t stderr_dev, stderr_ino;
+
+/* The log file of this process: pid << 32 | suffix << 8 | step, so that a child of fork sees that it has none yet. */
+enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED, LOG_FAILED };
+static uint64_t log_state;
+static uint64_t log_dev, log_ino;       /* written before LOG_CREATED is stored (release), read after it is seen (acquire) */
+static char log_prefix[PATH_MAX];       /* absolute; written by sink_configure */
+
+/* ---- small helpers --------------------------------------------------------------------------------------------------------- */
+
+static const char *error_text(long error)
+{
+	static const struct { int number; const char *text; } texts[] = {
+		{ ENOENT, "no such file" }, { EACCES, "permission denied" }, { EPERM, "not permitted" },
+		{ ENOSPC, "no space left on device" }, { EDQUOT, "disk quota exceeded" }, { EFBIG, "file too large" },
+		{ EMFILE, "too many open files" }, { ENFILE, "too many open files in the system" },
+		{ ELOOP, "it is a symbolic link" }, { EROFS, "read-only file system" }, { EEXIST, "it exists already" },
+		{ EIO, "input/output error" }, { EPIPE, "broken pipe" }, { EAGAIN, "it takes no more data" },
+		{ ENOTDIR, "not a directory" }, { EISDIR, "it is a directory" }, { ENAMETOOLONG, "name too long" },
+		{ ENXIO, "nobody reads it" }, { ESTALE, "the file was replaced" }, { EBADF, "not open" },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i].number == error)
+			return texts[i].text;
+	return "unexpected error";
+}
+
+uint64_t sink_signals_pending(void)
+{
+	uint64_t set = 0;
+
+	arch_syscall6(SYS_rt_sigpending, (long)&set, sizeof(set), 0, 0, 0, 0);
+	return set;
+}
+
+void sink_take_back(int sig, uint64_t pending_before)
+{
+	uint64_t set = 1ull << (sig - 1);
+	struct timespec zero = { 0, 0 };
+
+	if (!(pending_before & set))
+		arch_syscall6(SYS_rt_sigtimedwait, (long)&set, 0, (long)&zero, sizeof(set), 0, 0);
+}
+
+static bool wait_writable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT, .revents = 0 };
+	struct timespec stall = { SINK_STALL_MS / 1000, SINK_STALL_MS % 1000 * 1000000L };
+	long n = arch_syscall6(SYS_ppoll, (long)&p, 1, (long)&stall, 0, 0, 0);
+
+	return n > 0 || n == -EINTR;
+}
+
+/* All of it, or -errno of what stopped it. */
+static long write_whole(int fd, const char *text, size_t len)
+{
+	uint64_t before = sink_signals_pending();
+
+	while (len) {
+		long n = arch_syscall6(SYS_write, fd, (long)text, (long)len, 0, 0, 0);
+		if (n > 0) {
+			text += n;
+			len -= (size_t)n;
+		} else if (n == -EAGAIN) {
+			if (!wait_writable(fd))
+				return -EAGAIN;
+		} else if (n != -EINTR) {
+			if (n == -EPIPE)
+				sink_take_back(SIGPIPE, before);
+			if (n == -EFBIG)
+				sink_take_back(SIGXFSZ, before);
+			return n ? n : -EIO;
+		}
+	}
+	return 0;
+}
+
+/* A descriptor above the standard ones, or -errno. */
+static int open_high(const char *path, int flags, int mode)
+{
+	int fd = os_open(path, flags, mode), high;
+
+	if (fd < 0 || fd >= FD_LOW)
+		return fd;
+	high = (int)arch_syscall6(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FD_LOW, 0, 0, 0);
+	os_close(fd);
+	return high;
+}
+
+/* ---- standard error ------------------------------------------------------------------------------------------------------------ */
+
+static bool stat_fd(int fd, struct stat *st)
+{
+	return arch_syscall6(SYS_fstat, fd, (long)st, 0, 0, 0, 0) == 0;
+}
+
+/* Is descriptor 2 still what the program was started with, or something that text may be written to without harm? */
+static bool stderr_usable(void)
+{
+	struct stat st;
+	long flags;
+
+	if (!stat_fd(FD_STDERR, &st))
+		return false;
+	if (stderr_known && st.st_dev == stderr_dev && st.st_ino == stderr_ino)
+		return true;
+	if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))
+		return true;
+	flags = arch_syscall6(SYS_fcntl, FD_STDERR, F_GETFL, 0, 0, 0, 0);
+	return S_ISREG(st.st_mode) && flags >= 0 && (flags & O_APPEND);
+}
+
+static void write_stderr(const char *text, size_t len)
+{
+	if (stderr_usable())
+		write_whole(FD_STDERR, text, len);
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------------------------ */
+
+static void log_name(char *name, size_t size, pid_t pid, unsigned suffix)
+{
+	struct fmt_buf b;
+
+	fmt_init(&b, name, size);
+	fmt_printf(&b, "%s.%d", log_prefix, (int)pid);
+	if (suffix)
+		fmt_printf(&b, ".%u", suffix);
+}
+
+static uint64_t log_word(pid_t pid, unsigned suffix, enum log_step step)
+{
+	return (uint64_t)(uint32_t)pid << 32 | suffix << 8 | step;
+}
+
+/* Creates this process's log; the caller owns the LOG_CREATING state. */
+static int log_create(char *name, size_t size, pid_t pid)
+{
+	struct stat st;
+	int fd = -EEXIST;
+	unsigned suffix;
+
+	for (suffix = 0; suffix < LOG_TRIES && fd == -EEXIST; suffix++) {
+		log_name(name, size, pid, suffix);
+		fd = open_high(name, SINK_OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
+	}
+	if (fd < 0 || !stat_fd(fd, &st)) {
+		/* Descriptors or space may come back: the next report tries again. */
+		__atomic_store_n(&log_state, log_word(pid, 0, LOG_NONE), __ATOMIC_RELEASE);
+		return fd;
+	}
+	log_dev = st.st_dev;
+	log_ino = st.st_ino;
+	__atomic_store_n(&log_state, log_word(pid, suffix - 1, LOG_CREATED), __ATOMIC_RELEASE);
+	return fd;
+}
+
+/* The file that this process created is opened again, never another one that took its name. */
+static int log_reopen(char *name, size_t size, pid_t pid, unsigned suffix)
+{
+	struct stat st;
+	int fd;
+
+	log_name(name, size, pid, suffix);
+	fd = open_high(name, SINK_OPEN_FLAGS, 0);
+	if (fd >= 0 && (!stat_fd(fd, &st) || st.st_dev != log_dev || st.st_ino != log_ino)) {
+		os_close(fd);
+		return -ESTALE;
+	}
+	return fd;
+}
+
+static int log_open(char *name, size_t size)
+{
+	pid_t pid = os_getpid();
+
+	for (int tries = 0; tries < 1000; tries++) {
+		uint64_t state = __atomic_load_n(&log_state, __ATOMIC_ACQUIRE);
+		enum log_step step = (uint32_t)(state >> 32) == (uint32_t)pid ? (enum log_step)(state & 0xff) : LOG_NONE;
+
+		if (step == LOG_CREATED)
+			return log_reopen(name, size, pid, (unsigned)(state >> 8 & 0xff));
+		if (step == LOG_NONE && __atomic_compare_exchange_n(&log_state, &state, log_word(pid, 0, LOG_CREATING), false,
+		                                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return log_create(name, size, pid);
+		arch_syscall6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
+	log_name(name, size, pid, 0);
+	return -EAGAIN;
+}
+
+/* One opened sink at a time: its name for messages and its descriptor or -errno. */
+enum sink_id { SINK_REPORT_FILE, SINK_LOG, SINK_NR };
+
+static bool sink_wanted(enum sink_id id)
+{
+	if (sink_secure)
+		return false;
+	return id == SINK_LOG ? log_prefix[0] != 0 : options.report_file[0] != 0;
+}
+
+static int sink_open(enum sink_id id, char *name, size_t size)
+{
+	if (id == SINK_LOG)
+		return log_open(name, size);
+	str_copy(name, options.report_file, size);
+	return open_high(name, SINK_OPEN_FLAGS, 0);
+}
+
+static long sink_append(enum sink_id id, char *name, size_t size, const char *text, size_t len)
+{
+	int fd = sink_open(id, name, size);
+	long error;
+
+	if (fd < 0)
+		return fd;
+	error = write_whole(fd, text, len);
+	os_close(fd);
+	return error;
+}
+
+static void sink_complain(const char *name, long error)
+{
+	char line[512];
+	struct fmt_buf b;
+
+	fmt_init(&b, line, sizeof(line));
+	fmt_printf(&b, "memsan: cannot write to %.300s: %s (error %d)\n", name,
+	           error_text(-error), (int)-error);
+	write_stderr(line, b.len);
+}
+
+void sink_write(const char *text, size_t len)
+{
+	bool to_stderr = true;
+	char name[1200];
+
+	for (enum sink_id id = 0; id < SINK_NR; id++) {
+		long error;
+		if (!sink_wanted(id))
+			continue;
+		error = sink_append(id, name, sizeof(name), text, len);
+		if (error)
+			sink_complain(name, error);
+		else
+			to_stderr = false;
+	}
+	if (to_stderr)
+		write_stderr(text, len);
+}
+
+void sink_notify(void)
+{
+	int fd;
+
+	if (sink_secure || !options.notify[0])
+		return;
+	fd = open_high(options.notify, SINK_OPEN_FLAGS, 0);
+	if (fd < 0)
+		return;
+	write_whole(fd, "!", 1);
+	os_close(fd);
+}
+
+int sink_borrow(bool *opened)
+{
+	char name[1200];
+
+	*opened = false;
+	for (enum sink_id id = 0; id < SINK_NR; id++) {
+		int fd = sink_wanted(id) ? sink_open(id, name, sizeof(name)) : -1;
+		if (fd >= 0) {
+			*opened = true;
+			return fd;
+		}
+	}
+	return stderr_usable() ? FD_STDERR : -1;
+}
+
+/* A relative log_path means the directory that the program was started in. */
+static void log_prefix_set(const char *path)
+{
+	size_t len = 0;
+	long n;
+
+	if (path[0] != '/') {
+		n = arch_syscall6(SYS_getcwd, (long)log_prefix, sizeof(log_prefix) - 2, 0, 0, 0, 0);
+		len = n > 1 ? (size_t)n - 1 : 0; /* with its NUL */
+		if (len && log_prefix[len - 1] != '/')
+			log_prefix[len++] = '/';
+	}
+	str_copy(log_prefix + len, path, sizeof(log_prefix) - len);
+}
+
+void sink_init(bool secure)
+{
+	struct stat st;
+
+	sink_secure = secure;
+	stderr_known = stat_fd(FD_STDERR, &st);
+	if (stderr_known) {
+		stderr_dev = st.st_dev;
+		stderr_ino = st.st_ino;
+	}
+	log_prefix[0] = 0;
+}
+
+void sink_configure(void)
+{
+	log_prefix[0] = 0;
+	if (!sink_secure && options.log_path[0])
+		log_prefix_set(options.log_path);
+}

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+# scripts/lib.sh - what quickstart and test share: messages, packages, the build.  Sourced, from bash.
+
+# Debian's names; everything that is ever installed stands here.
+# shellcheck disable=SC2034
+{
+packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev)
+packages_test=(libcmocka-dev libunwind-dev clang python3 shellcheck mandoc man-db gdb
+	git perl dash gawk tar xz-utils gzip bzip2 bc diffutils patch sqlite3 nodejs openssl file findutils procps)
+# Wanted by bench/run only (it says what it goes without).
+packages_bench=(libmimalloc2.0 libjemalloc2 clang libclang-rt-14-dev electric-fence duma valgrind)
+}
+
+export DEBIAN_FRONTEND=noninteractive
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+started=$SECONDS
+
+# One line about what is being done now.
+say() {
+	printf '[%3ds] %s\n' $((SECONDS - started)) "$*"
+}
+
+fail() {
+	printf '\n%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# run_logged LOGFILE COMMAND…: quiet while it works; when it fails, its last lines.
+run_logged() {
+	local log=$1
+	shift
+	mkdir -p "$(dirname "$log")"
+	if ! "$@" >"$log" 2>&1 </dev/null; then
+		printf '\n%s failed; the end of %s:\n' "$*" "$log" >&2
+		tail -n 30 "$log" >&2
+		return 1
+	fi
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo DEBIAN_FRONTEND=noninteractive "$@"
+	else
+		return 1
+	fi
+}
+
+missing_packages() {
+	local p
+	for p in "$@"; do
+		dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || echo "$p"
+	done
+}
+
+# install_packages PACKAGE…: only what is missing; says so when it cannot.
+install_packages() {
+	local missing
+	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+		say "this is not Debian or one of its kin: I cannot install packages here. Needed are what Debian calls: $*"
+		return 0
+	fi
+	mapfile -t missing < <(missing_packages "$@")
+	[ ${#missing[@]} = 0 ] && return 0
+	say "installing ${#missing[@]} packages: ${missing[*]}"
+	if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+		fail "packages are missing and I am neither root nor have sudo. As root: apt-get install ${missing[*]}"
+	fi
+	run_logged "$top/build/log/apt-update" as_root apt-get -qq update ||
+		say "the package lists could not be brought up to date (offline?); trying with the old ones"
+	run_logged "$top/build/log/apt-install" as_root apt-get -qq -y --no-install-recommends install "${missing[@]}" ||
+		fail "these packages could not be installed (offline?): ${missing[*]}"
+}
+
+# make_configure: from a repository; a release tarball has it already.
+make_configure() {
+	[ -x "$top/configure" ] && return 0
+	say "making ./configure"
+	(cd "$top" && run_logged "$top/build/log/autoreconf" autoreconf -fi) || fail "autoreconf failed"
+}
+
+# build_in FOLDER CONFIGURE-OPTION…: configures once, makes what changed.
+build_in() {
+	local folder=$1
+	shift
+	if [ -f "$top/config.status" ]; then
+		fail "this folder was configured in place, which rules out builds beside it. Run 'make distclean' first."
+	fi
+	make_configure
+	mkdir -p "$folder/log"
+	if [ ! -f "$folder/config.status" ]; then
+		say "configuring ${folder#"$top"/} (some 10 s)"
+		(cd "$folder" && run_logged "$folder/log/configure" "$top/configure" "$@") || fail "configure failed"
+	fi
+	say "building ${folder#"$top"/} (up to a minute the first time)"
+	run_logged "$folder/log/make" make -C "$folder" -j"$(nproc)" || fail "the build failed"
+}

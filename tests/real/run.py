@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs programs that nobody here wrote, once bare and once under memsan, and compares everything a user could see: standard output,
+standard error, exit status, files made.  A report on one of them is a failure: they are taken to be correct.
+
+Each case is a shell script run in a fresh folder with a fixed environment; what it prints must not depend on time or chance.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+CASES = {
+    "python3 json, sqlite3, threading": ("python3", r"""
+python3 - <<'PY'
+import json, sqlite3, threading, collections, re, zlib, hashlib, decimal, ctypes, subprocess
+data = json.loads(json.dumps({str(i): list(range(i % 50)) for i in range(2000)}))
+db = sqlite3.connect(":memory:")
+db.execute("create table t (a integer primary key, b text)")
+db.executemany("insert into t values (?, ?)", [(i, "row %d" % i * (i % 7)) for i in range(5000)])
+print(db.execute("select count(*), sum(length(b)) from t where b like '%1%'").fetchone())
+done = collections.Counter()
+lock = threading.Lock()
+def work(n):
+    for i in range(300):
+        s = re.sub(r"[aeiou]", "", "the quick brown fox %d" % i) * n
+        with lock:
+            done[n] += len(s)
+threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print(sorted(done.items()), len(data), hashlib.sha256(zlib.compress(b"x" * 100000)).hexdigest())
+print(decimal.Decimal(2).sqrt(), subprocess.run(["echo", "child"], capture_output=True).stdout)
+PY
+"""),
+    "python3 exit status and exceptions": ("python3", r"""
+python3 -c 'import sys; sys.exit(7)'; echo $?
+python3 -c 'raise ValueError("as it should")' 2>&1 | tail -1
+python3 -c 'import os,signal; os.kill(os.getpid(), signal.SIGTERM)'; echo $?
+python3 -c 'import multiprocessing as m; p = m.Pool(2); print(p.map(abs, range(-5, 5))); p.close(); p.join()'
+"""),
+    "git init, add, commit, log, gc": ("git", r"""
+export GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-01T00:00:00Z' GIT_CONFIG_GLOBAL=/dev/null
+export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b.c GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b.c
+git init -q -b main r && cd r
+for i in 1 2 3 4 5; do seq $((i*300)) > f$i; git add .; git commit -qm "commit $i"; done
+git checkout -q -b side HEAD~2; echo x > g; git add g; git commit -qm side; git checkout -q main; git merge -q side -m merge
+git log --stat --format='%H %s' | cat; git diff HEAD~3 | tail -5; git blame f3 | tail -2
+git gc -q; git fsck 2>&1; git grep -c 12; git clone -q . ../copy 2>&1; ls ../copy
+"""),
+    "perl regular expressions and hashes": ("perl", r"""
+perl -e 'my %h; for my $i (1..20000) { $h{"key$i"} = [map { $_ * $i } 1..5]; } my $s = 0; $s += $_->[4] for values %h; print "$s\n";
+  my $t = join ",", map { sprintf "%05d", $_ } 1..5000; my $n = () = $t =~ /(?<a>\d)\g{a}/g; print "$n\n"; print length(join "", reverse split //, $t), "\n";
+  my @sorted = sort { $b->{v} <=> $a->{v} } map { { v => ($_ * 7919) % 10007 } } 1..3000; print $sorted[0]{v}, "\n"; exit 3'; echo $?
+"""),
+    "bash pipelines, functions, arrays": ("bash", r"""
+bash -c 'f() { local -A m; for i in {1..500}; do m[$i]=$((i*i)); done; for k in "${!m[@]}"; do echo "$k ${m[$k]}"; done | sort -n | tail -3; }; f
+seq 20000 | grep 7 | sed "s/7/seven/g" | awk "{ n += length(\$0) } END { print n }" | tee out | wc -l; cat out
+trap "echo bye" EXIT; (exit 5); echo $?; x=$(for i in 1 2 3; do (echo $i) & wait $!; done); echo "$x"; sleep 0.1 & wait %1; kill -l 9; exit 4'; echo $?
+"""),
+    "dash": ("dash", r"""dash -c 'i=0; while [ $i -lt 2000 ]; do i=$((i+1)); x="$x$i"; done; echo ${#x}; echo "$x" | cksum; cd /; pwd; exit 2'; echo $?"""),
+    "gcc and g++ compiling, linking, running": ("gcc", r"""
+cat > a.c <<'C'
+#include <stdio.h>
+#include <string.h>
+struct s { int a[100]; };
+static int f(int n) { return n < 2 ? n : f(n - 1) + f(n - 2); }
+int main(void) { struct s x = {{1}}; printf("%d %d %s\n", f(15), x.a[0], strchr("abc", 'b')); return 0; }
+C
+gcc -O2 -g -Wall -o a a.c && ./a; gcc -O3 -S a.c && grep -c . a.s; echo 'int main( { }' > bad.c; gcc -c bad.c 2>&1 | head -3; echo ${PIPESTATUS[0]}
+printf '#include <map>\n#include <string>\n#include <iostream>\nint main(){std::map<std::string,int> m; for(int i=0;i<100;i++) m[std::to_string(i)]=i; std::cout<<m.size()<<"\\n";}\n' > b.cc
+g++ -O1 -o b b.cc && ./b
+"""),
+    "tar, xz, gzip, sort, and friends": ("tar", r"""
+mkdir d; for i in $(seq 50); do seq $((i*100)) > d/f$i; done
+tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf a.tar d && sha256sum a.tar
+xz -T2 -k a.tar && xz -dc a.tar.xz | sha256sum; gzip -nk9 a.tar && gzip -dc a.tar.gz | sha256sum; bzip2 -k a.tar; bzip2 -t a.tar.bz2; echo $?
+tar -xJf a.tar.xz -C /tmp/.. --to-stdout d/f3 | tail -1
+cat d/* | sort -R --random-source=a.tar | sort -n -u | sha256sum; cat d/* | sort --parallel=2 -S 1M | uniq -c | sort -rn | head -3
+find . -name 'f1*' -newer /etc/passwd | sort | xargs -n 3 wc -l | tail -2; diff d/f1 d/f2 | wc -l; cat d/f9 | split -l 100 - part; ls part* | wc -l; bc <<< '2^400' | tail -1
+"""),
+    "sqlite3 shell": ("sqlite3", r"""
+sqlite3 t.db 'create table t(a primary key, b, c); with recursive n(i) as (select 1 union all select i+1 from n where i<20000) insert into t select i, "v"||(i*7919%10007), zeroblob(a%5) from n;
+create index x on t(b); select count(*), min(b), max(b) from t; select b, count(*) from t group by substr(b,1,2) order by 2 desc limit 3; delete from t where a%3; vacuum; pragma integrity_check;'
+sqlite3 t.db '.dump' | sha256sum; sqlite3 t.db 'select no from nowhere' 2>&1; echo $?
+"""),
+    "node": ("node", r"""
+node -e 'const m = new Map(); for (let i = 0; i < 50000; i++) m.set("k" + i, { i, a: [i, i + 1] }); let s = 0; for (const [k, v] of m) s += v.a[1];
+console.log(s, JSON.stringify([...m.values()].slice(0, 3)), require("crypto").createHash("sha1").update("x".repeat(1e6)).digest("hex"));
+require("child_process").execFile("echo", ["child"], (e, out) => { console.log(out.trim()); process.exit(6); });'; echo $?
+"""),
+    "awk, sed, grep, find, make": ("make", r"""
+printf 'all: a b\n\techo done $(words $(foreach i,1 2 3,$(i)))\na b:\n\tseq 1000 > $@\n' > Makefile; make -j2 2>&1 | sort; make -n all
+awk 'BEGIN { for (i = 0; i < 50000; i++) a[i % 1000] = a[i % 1000] i % 10; n = asort_len(a); print n } function asort_len(x, k, t) { for (k in x) t += length(x[k]); return t }'
+seq 5000 | sed -n '/9$/{s/^/</;s/$/>/;p}' | tail -2; seq 30000 | grep -E '(1.*2|3.*4)$' | wc -l; seq 1000 | grep -P '(?<!1)7\b' | wc -l
+"""),
+    "gdb, readelf, objdump, strip": ("gdb", r"""
+printf 'int f(int x) { return x * 2; }\nint main(void) { return f(21); }\n' > p.c; gcc -g -O0 -o p p.c
+gdb -q -nx -batch -ex 'break f' -ex run -ex 'bt 1' -ex 'finish' -ex continue ./p 2>&1 | grep -E "Value returned|exited" | sed "s,process [0-9]*,process,"
+objdump -d p | grep -c call; readelf -sW p | grep -c FUNC; strip p; nm p 2>&1 | head -1; ./p; echo $?
+"""),
+    "openssl, curl --version, less": ("openssl", r"""
+openssl genrsa 1024 2>/dev/null | openssl rsa -check -noout 2>&1; seq 10000 | openssl dgst -sha512; seq 9 | openssl enc -aes-128-cbc -K 00 -iv 00 -e 2>/dev/null | sha1sum; openssl speed -bytes 16 -seconds 1 md5 >/dev/null 2>&1; echo $?
+"""),
+}
+
+
+def run_case(script, command_prefix, folder):
+    os.makedirs(folder)
+    env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")}
+    env.update(LC_ALL="C", TZ="UTC")
+    r = subprocess.run([*command_prefix, "bash", "-c", script], cwd=folder, env=env, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)
+    return r.returncode, r.stdout, r.stderr
+
+
+def show(name, bare, under):
+    if bare == under:
+        return []
+    return [f"{name}:", "  bare:   " + repr(bare)[:600], "  memsan: " + repr(under)[:600]]
+
+
+def main():
+    parser = argparse.ArgumentParser(description="run real programs bare and under memsan and compare")
+    parser.add_argument("--memsan", required=True, help="the memsan command")
+    parser.add_argument("--modes", default="check,production")
+    parser.add_argument("-o", dest="options", action="append", default=[], help="an option for memsan run")
+    parser.add_argument("only", nargs="*", help="words that the case's name must hold")
+    args = parser.parse_args()
+    passed = failed = 0
+    memsan = os.path.abspath(args.memsan)
+    with tempfile.TemporaryDirectory(prefix="memsan-real.") as top:
+        for number, (name, (program, script)) in enumerate(CASES.items()):
+            if args.only and not any(w in name for w in args.only):
+                continue
+            if not shutil.which(program):
+                print(f"FAIL: {name}: {program} is not installed")
+                failed += 1
+                continue
+            # The same folder name each time: some programs print where they are.
+            work = os.path.join(top, "work")
+            bare = run_case(script, [], work)
+            shutil.rmtree(work)
+            for mode in args.modes.split(","):
+                report = os.path.join(top, f"report-{number}-{mode}")
+                prefix = [memsan, "run", f"--mode={mode}", f"--report={report}"]
+                for o in args.options:
+                    prefix += ["-o", o]
+                under = run_case(script, prefix + ["--"], work)
+                shutil.rmtree(work)
+                wrong = show("exit status", bare[0], under[0]) + show("standard output", bare[1], under[1]) \
+                    + show("standard error", bare[2], under[2])
+                with open(report, errors="replace") as f:
+                    text = f.read()
+                if text:
+                    wrong += ["reported:", text[:3000]]
+                if wrong:
+                    failed += 1
+                    print(f"FAIL: {name} ({mode})")
+                    print("    " + "\n    ".join("\n".join(wrong).splitlines()))
+                else:
+                    passed += 1
+                    print(f"PASS: {name} ({mode})")
+                sys.stdout.flush()
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

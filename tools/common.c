@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/common.c - messages, "did you mean", and allocation that cannot fail, for the memsan command. */
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void say(const char *format, va_list args)
+{
+	fflush(stdout);
+	fputs("memsan: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+}
+
+void tool_say(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(format, args);
+	va_end(args);
+}
+
+int tool_usage_error(const char *command, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(format, args);
+	va_end(args);
+	fprintf(stderr, "Try 'memsan %s%s--help'.\n", command, *command ? " " : "");
+	return EXIT_USAGE;
+}
+
+void *tool_alloc(size_t size)
+{
+	void *p = malloc(size ? size : 1);
+
+	if (!p) {
+		tool_say("out of memory");
+		exit(1);
+	}
+	return p;
+}
+
+char *tool_format(const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int n;
+
+	va_start(args, format);
+	n = vasprintf(&text, format, args);
+	va_end(args);
+	if (n < 0) {
+		tool_say("out of memory");
+		exit(1);
+	}
+	return text;
+}
+
+/* Levenshtein's distance, one row at a time; names are short, so a fixed row will do. */
+static unsigned edit_distance(const char *a, const char *b)
+{
+	unsigned row[64];
+	size_t nb = strlen(b);
+
+	if (nb >= sizeof(row) / sizeof(row[0]))
+		return ~0u;
+	for (size_t j = 0; j <= nb; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; *a; a++, i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= nb; j++) {
+			unsigned change = diagonal + (*a != b[j - 1]);
+			unsigned least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+
+			diagonal = row[j];
+			row[j] = change < least ? change : least;
+		}
+	}
+	return row[nb];
+}
+
+int tool_nearest(const char *word, const char *const *names, size_t nr)
+{
+	unsigned best = ~0u;
+	int found = -1;
+
+	for (size_t i = 0; i < nr; i++) {
+		unsigned d = edit_distance(word, names[i]);
+
+		if (d < best) {
+			best = d;
+			found = (int)i;
+		}
+	}
+	/* A third of the letters wrong is a slip; more is another word. */
+	return found >= 0 && best <= (strlen(names[found]) + 2) / 3 ? found : -1;
+}
+
+int tool_finish_output(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (errno != EPIPE)
+		tool_say("cannot write the output: %s", strerror(errno));
+	return status ? status : 1;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/decode.c - memsan decode: reports that were printed as module+offset get their functions, files and lines.
+ *
+ * A report is held back from its "BUG: MEMSAN:" line to its closing rule, because the paths of its modules stand at its end:
+ *
+ *     ==========                                               (passed on)
+ *     BUG: MEMSAN: double-free in prog+0x11f2                  title: the first frame of the report once more
+ *      prog+0x11f2 (BuildId 77ab…)                             frame  ─────┐ build id
+ *     Modules linked in:                                                   │
+ *      prog 0x5555…-0x5556… /home/me/prog (BuildId 77ab…)      module ◄────┘ path
+ *     ==========
+ *
+ * Frames and modules are recognised anywhere in a line, so whatever a logger puts in front of them is kept.  Everything that is not
+ * understood is passed on as it came.  Input is not trusted: a report that does not end is given up as it is after REPORT_LINES_MAX lines,
+ * and the ELF files are read by code that trusts them no more.
+ *
+ * Weakness accepted: the text does not tell a faulting instruction from a return address, so every frame is looked up as a return
+ * address, one byte earlier.
+ */
+#include "lib/lib.h"
+#include "reports/reports.h"
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPORT_LINES_MAX 20000
+#define TITLE_MARK "BUG: MEMSAN: "
+#define BUILD_ID_MARK " (BuildId "
+#define RULE_LENGTH 60
+
+/* One frame without a function, as found in a line. */
+struct bare_frame {
+	size_t start, end;            /* in the line: from the module's name to behind the build id */
+	size_t name_len;
+	uint64_t addr;
+	uint8_t build_id[BUILD_ID_MAX];
+	size_t build_id_len;
+};
+
+struct known_module {
+	uint8_t build_id[BUILD_ID_MAX];
+	size_t build_id_len;
+	int number;                   /* the symbolizer's */
+	bool complained;
+};
+
+struct decoder {
+	struct symbolizer *symbolizer;
+	struct known_module *modules; /* of all reports so far; a build id names one file for good */
+	size_t nr_modules;
+	char **lines;                 /* of the report that is being collected, each with its newline */
+	size_t nr_lines;
+	bool in_report;
+};
+
+/* ---- recognising ------------------------------------------------------------------------------------------------- */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "… (BuildId 0123ab)" at p: its bytes, and what follows; NULL when it is something else. */
+static const char *parse_build_id(const char *p, uint8_t *id, size_t *len)
+{
+	if (strncmp(p, BUILD_ID_MARK, strlen(BUILD_ID_MARK)) != 0)
+		return NULL;
+	p += strlen(BUILD_ID_MARK);
+	for (*len = 0; *len < BUILD_ID_MAX && hex_digit(p[0]) >= 0 && hex_digit(p[1]) >= 0; p += 2)
+		id[(*len)++] = (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
+	return *len && *p == ')' ? p + 1 : NULL;
+}
+
+static const char *parse_hex(const char *p, uint64_t *value)
+{
+	char *end;
+
+	if (p[0] != '0' || p[1] != 'x' || hex_digit(p[2]) < 0)
+		return NULL;
+	errno = 0;
+	*value = strtoull(p + 2, &end, 16);
+	return errno ? NULL : end;
+}
+
+static bool find_frame(const char *line, struct bare_frame *f)
+{
+	for (const char *plus = strstr(line, "+0x"); plus; plus = strstr(plus + 1, "+0x")) {
+		const char *name = plus, *p = parse_hex(plus + 1, &f->addr);
+
+		while (name > line && name[-1] != ' ')
+			name--;
+		if (name == plus || !p || !(p = parse_build_id(p, f->build_id, &f->build_id_len)))
+			continue;
+		f->start = (size_t)(name - line);
+		f->name_len = (size_t)(plus - name);
+		f->end = (size_t)(p - line);
+		return true;
+	}
+	return false;
+}
+
+/* " NAME 0xSTART-0xEND /PATH (BuildId …)": the path, to be freed, and the build id. */
+static char *find_module(const char *line, uint8_t *id, size_t *id_len)
+{
+	for (const char *at = strstr(line, " 0x"); at; at = strstr(at + 1, " 0x")) {
+		const char *p, *mark;
+		uint64_t bound;
+
+		if (!(p = parse_hex(at + 1, &bound)) || *p != '-' || !(p = parse_hex(p + 1, &bound)) || p[0] != ' ' || p[1] != '/')
+			continue;
+		mark = strstr(p, BUILD_ID_MARK);
+		if (mark && parse_build_id(mark, id, id_len))
+			return tool_format("%.*s", (int)(mark - p - 1), p + 1);
+	}
+	return NULL;
+}
+
+static bool is_rule(const char *line)
+{
+	size_t n = strlen(line), rule = 0;
+
+	while (n && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+		n--;
+	while (n && line[n - 1] == '=') {
+		n--;
+		rule++;
+	}
+	return rule >= RULE_LENGTH;
+}
+
+/* ---- modules ------------------------------------------------------------------------------------------------------ */
+
+static struct known_module *known_module_find(struct decoder *d, const uint8_t *id, size_t len)
+{
+	for (size_t i = 0; i < d->nr_modules; i++)
+		if (d->modules[i].build_id_len == len && memcmp(d->modules[i].build_id, id, len) == 0)
+			return &d->modules[i];
+	return NULL;
+}
+
+static void known_module_learn(struct decoder *d, const char *line)
+{
+	struct known_module m = { .complained = false };
+	char *path = find_module(line, m.build_id, &m.build_id_len);
+
+	if (path && !known_module_find(d, m.build_id, m.build_id_len)) {
+		m.number = symbolizer_module(d->symbolizer, path, m.build_id, m.build_id_len);
+		d->modules = realloc(d->modules, (d->nr_modules + 1) * sizeof(m));
+		if (!d->modules || m.number < 0) {
+			tool_say("out of memory");
+			exit(1);
+		}
+		d->modules[d->nr_modules++] = m;
+	}
+	free(path);
+}
+
+static void known_module_complain(struct decoder *d, struct known_module *m, const char *name, size_t name_len)
+{
+	const char *why = symbolizer_note(d->symbolizer, m->number);
+
+	if (m->complained)
+		return;
+	m->complained = true;
+	tool_say("%.*s: %s", (int)name_len, name, why ? why : "no function is known there");
+}
+
+/* ---- printing ------------------------------------------------------------------------------------------------------ */
+
+static void put_location(const struct report_symbol *s)
+{
+	if (!s->file)
+		return;
+	printf(" at %s", s->file);
+	if (s->line)
+		printf(":%" PRIu32, s->line);
+	if (s->line && s->column)
+		printf(":%" PRIu32, s->column);
+}
+
+/* "func+0xoff/0xsize [module]", the offset that of the return address. */
+static char *format_place(const struct report_symbol *s, const char *name, size_t name_len)
+{
+	char *size = s->size ? tool_format("/0x%" PRIx64, s->size) : tool_format("%s", "");
+	char *place = tool_format("%s+0x%" PRIx64 "%s [%.*s]", s->function, s->offset + 1, size, (int)name_len, name);
+
+	free(size);
+	return place;
+}
+
+/* The symbols of a frame, innermost first; NULL when its function is not known. */
+static const struct report_symbol *frame_symbols(struct decoder *d, const char *line, const struct bare_frame *f, size_t *nr)
+{
+	struct known_module *m = known_module_find(d, f->build_id, f->build_id_len);
+	const struct report_symbol *found;
+
+	if (!m)
+		return NULL;
+	found = symbolizer_lookup(d->symbolizer, m->number, f->addr - 1, nr);
+	if (*nr && found[*nr - 1].function)
+		return found;
+	known_module_complain(d, m, line + f->start, f->name_len);
+	return NULL;
+}
+
+static void print_frame(struct decoder *d, const char *line, const struct bare_frame *f)
+{
+	size_t nr = 0;
+	const struct report_symbol *s = frame_symbols(d, line, f, &nr);
+	char *place;
+
+	if (!s) {
+		fputs(line, stdout);
+		return;
+	}
+	for (size_t i = 0; i + 1 < nr; i++) {
+		printf("%.*s%s", (int)f->start, line, s[i].function ? s[i].function : "?");
+		put_location(&s[i]);
+		fputs(" (inlined)\n", stdout);
+	}
+	place = format_place(&s[nr - 1], line + f->start, f->name_len);
+	printf("%.*s%s", (int)f->start, line, place);
+	put_location(&s[nr - 1]);
+	fputs(line + f->end, stdout);
+	free(place);
+}
+
+/* The title ends with the first frame, bare; it is completed from the frame that says the same. */
+static void print_title(struct decoder *d, const char *title)
+{
+	size_t len = strcspn(title, "\r\n"), nr = 0;
+	struct bare_frame f;
+
+	for (size_t i = 1; i < d->nr_lines; i++) {
+		const char *line = d->lines[i];
+		const struct report_symbol *s;
+		size_t n;
+
+		if (!find_frame(line, &f))
+			continue;
+		n = (size_t)(strstr(line + f.start, BUILD_ID_MARK) - (line + f.start));
+		if (n >= len || memcmp(title + len - n, line + f.start, n) != 0 || title[len - n - 1] != ' ')
+			break;
+		s = frame_symbols(d, line, &f, &nr);
+		if (s) {
+			char *place = format_place(&s[nr - 1], line + f.start, f.name_len);
+
+			printf("%.*s%s%s", (int)(len - n), title, place, title + len);
+			free(place);
+			return;
+		}
+		break;
+	}
+	fputs(title, stdout);
+}
+
+/* ---- one report ------------------------------------------------------------------------------------------------------- */
+
+/* Everything is announced before the first question, so that each file is read once. */
+static void announce_report(struct decoder *d)
+{
+	struct bare_frame f;
+
+	for (size_t i = 0; i < d->nr_lines; i++)
+		known_module_learn(d, d->lines[i]);
+	for (size_t i = 0; i < d->nr_lines; i++) {
+		struct known_module *m = find_frame(d->lines[i], &f) ? known_module_find(d, f.build_id, f.build_id_len) : NULL;
+
+		if (m)
+			symbolizer_want(d->symbolizer, m->number, f.addr - 1);
+	}
+}
+
+static void finish_report(struct decoder *d)
+{
+	struct bare_frame f;
+
+	announce_report(d);
+	for (size_t i = 0; i < d->nr_lines; i++) {
+		if (i == 0)
+			print_title(d, d->lines[0]);
+		else if (find_frame(d->lines[i], &f))
+			print_frame(d, d->lines[i], &f);
+		else
+			fputs(d->lines[i], stdout);
+	}
+	for (size_t i = 0; i < d->nr_lines; i++)
+		free(d->lines[i]);
+	d->nr_lines = 0;
+	d->in_report = false;
+}
+
+static void take_line(struct decoder *d, const char *line)
+{
+	bool title = strstr(line, TITLE_MARK) != NULL;
+
+	if (d->in_report && (title || d->nr_lines == REPORT_LINES_MAX))
+		finish_report(d);
+	if (!d->in_report && !title) {
+		fputs(line, stdout);
+		return;
+	}
+	d->in_report = true;
+	d->lines[d->nr_lines++] = tool_format("%s", line);
+	if (is_rule(line))
+		finish_report(d);
+}
+
+static bool decode_stream(struct decoder *d, FILE *in, const char *name)
+{
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+	bool good;
+
+	while ((n = getline(&line, &size, in)) >= 0) {
+		if (strlen(line) == (size_t)n) {
+			take_line(d, line);
+		} else {
+			if (d->in_report)
+				finish_report(d);
+			fwrite(line, 1, (size_t)n, stdout);
+		}
+	}
+	good = !ferror(in);
+	if (!good)
+		tool_say("cannot read %s: %s", name, strerror(errno));
+	if (d->in_report)
+		finish_report(d);
+	free(line);
+	return good;
+}
+
+static bool decode_file(struct decoder *d, const char *name)
+{
+	FILE *in = fopen(name, "re");
+	bool good;
+
+	if (!in) {
+		tool_say("cannot read %s: %s", name, strerror(errno));
+		return false;
+	}
+	good = decode_stream(d, in, name);
+	fclose(in);
+	return good;
+}
+
+static int decode_main(int argc, char **argv)
+{
+	struct decoder d = { .symbolizer = symbolizer_create(0) };
+	int first = 1, status = 0;
+
+	if (argc > 1 && !strcmp(argv[1], "--"))
+		first = 2;
+	else if (argc > 1 && argv[1][0] == '-' && argv[1][1])
+		return tool_usage_error("decode", "unknown option '%s'", argv[1]);
+	if (!d.symbolizer) {
+		tool_say("out of memory");
+		return 1;
+	}
+	d.lines = tool_alloc(REPORT_LINES_MAX * sizeof(*d.lines));
+	if (first >= argc)
+		status = !decode_stream(&d, stdin, "standard input");
+	for (int i = first; i < argc; i++) {
+		bool good = strcmp(argv[i], "-") ? decode_file(&d, argv[i]) : decode_stream(&d, stdin, "standard input");
+
+		status |= !good;
+	}
+	free(d.lines);
+	free(d.modules);
+	symbolizer_destroy(d.symbolizer);
+	return tool_finish_output(status);
+}
+
+const struct tool_command command_decode = {
+	.name = "decode",
+	.summary = "complete reports that were printed without function names",
+	.help =
+		"Usage: memsan decode [FILE…]\n"
+		"\n"
+		"Prints each FILE (standard input when there is none, or for -), with the frames of\n"
+		"memsan's reports that look like 'module+0xoffset (BuildId …)' completed by function,\n"
+		"file and line. Everything else is passed through unchanged.\n"
+		"\n"
+		"  -h, --help  show this help\n"
+		"\n"
+		"Manual page: memsan-decode(1)\n",
+	.main = decode_main,
+};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/options.c - memsan options: every option with its default, range and meaning, from the one table. */
+#include "lib/lib.h"
+#include "tools/tools.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define HELP_COLUMN 6
+#define HELP_WIDTH 88
+
+/* Breaks `text` between words so that no line is longer than HELP_WIDTH. */
+static void print_wrapped(FILE *out, const char *text)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (column && column + 1 + word > HELP_WIDTH - HELP_COLUMN) {
+			fputc('\n', out);
+			column = 0;
+		}
+		column += (size_t)fprintf(out, "%*s%.*s", column ? 1 : HELP_COLUMN, column ? " " : "", (int)word, text);
+		text += word;
+		text += strspn(text, " ");
+	}
+	fputc('\n', out);
+}
+
+void options_print_text(FILE *out)
+{
+	char accepted[200];
+	struct fmt_buf b;
+
+	fputs("Options: MEMSAN_OPTIONS=\"NAME=VALUE:NAME=VALUE\" in the environment, or memsan run -o NAME=VALUE.\n"
+	      "Byte amounts take the suffixes k, M, G and T. A value that holds a colon is quoted with ' or \".\n\n", out);
+	for (size_t i = 0; i < option_table_size; i++) {
+		const struct option_desc *o = &option_table[i];
+
+		fmt_init(&b, accepted, sizeof(accepted));
+		options_format_accepted(o, &b);
+		fprintf(out, "  %s=%s  (%s)\n", o->name, o->default_text, accepted);
+		print_wrapped(out, o->help);
+	}
+}
+
+static void print_json_string(FILE *out, const char *s)
+{
+	fputc('"', out);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			fprintf(out, "\\%c", *s);
+		else if ((unsigned char)*s < 0x20)
+			fprintf(out, "\\u%04x", (unsigned char)*s);
+		else
+			fputc(*s, out);
+	}
+	fputc('"', out);
+}
+
+static void print_json_choices(FILE *out, const char *choices)
+{
+	fputs(",\"choices\":[", out);
+	while (*choices) {
+		size_t n = strcspn(choices, "|");
+
+		fprintf(out, "\"%.*s\"", (int)n, choices);
+		choices += n;
+		if (*choices == '|') {
+			fputc(',', out);
+			choices++;
+		}
+	}
+	fputc(']', out);
+}
+
+void options_print_json(FILE *out)
+{
+	static const char *const types[] = { "bool", "uint", "enum", "string" };
+
+	fputs("{\"schema\":\"memsan-options/1\",\"options\":[", out);
+	for (size_t i = 0; i < option_table_size; i++) {
+		const struct option_desc *o = &option_table[i];
+
+		fprintf(out, "%s\n{\"name\":\"%s\",\"type\":\"%s\",\"default\":", i ? "," : "", o->name, types[o->type]);
+		print_json_string(out, o->default_text);
+		if (o->type == OPTION_TYPE_UINT)
+			fprintf(out, ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 ",\"unit\":\"%s\"", o->min, o->max, o->unit);
+		if (o->type == OPTION_TYPE_ENUM)
+			print_json_choices(out, o->choices);
+		fputs(",\"help\":", out);
+		print_json_string(out, o->help);
+		fputc('}', out);
+	}
+	fputs("\n]}\n", out);
+}
+
+static int options_main(int argc, char **argv)
+{
+	bool json = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--json") != 0)
+			return tool_usage_error("options", "unexpected argument '%s'", argv[i]);
+		json = true;
+	}
+	if (json)
+		options_print_json(stdout);
+	else
+		options_print_text(stdout);
+	return tool_finish_output(0);
+}
+
+const struct tool_command command_options = {
+	.name = "options",
+	.summary = "list every option: name, default, range, meaning",
+	.help =
+		"Usage: memsan options [--json]\n"
+		"\n"
+		"Lists every option that MEMSAN_OPTIONS and 'memsan run -o' take.\n"
+		"\n"
+		"  --json      one JSON object (schema memsan-options/1)\n"
+		"  -h, --help  show this help\n"
+		"\n"
+		"Manual page: memsan-options(7)\n",
+	.main = options_main,
+};

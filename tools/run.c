@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/run.c - memsan run: turns its command line into LD_PRELOAD and MEMSAN_OPTIONS and starts the program.
+ *
+ * Whatever is wrong with an option is one line, and the program runs all the same, without that option: the descendants would each
+ * complain again, so only what was found good is passed on.  Only a command line that cannot be understood, or a report file that cannot
+ * be made, stops the run, before it starts.
+ */
+#include "config.h"
+
+#include "lib/lib.h"
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LIBRARY_NAME "libmemsan.so"
+
+/* What the command line asked for. */
+struct run_plan {
+	char **program;
+	const char *report;          /* --report, or NULL */
+	struct memsan_options set;   /* environment, then command line */
+	char *text;                  /* the same as MEMSAN_OPTIONS will have it, "" or "a=b:c=d" */
+	bool list_options;
+};
+
+static void complain(void *ctx, const char *line)
+{
+	(void)ctx;
+	tool_say("%s", line);
+}
+
+/* ---- options ------------------------------------------------------------------------------------------------------- */
+
+static void plan_append(struct run_plan *plan, const char *item, size_t len)
+{
+	char *joined = tool_format("%s%s%.*s", plan->text, *plan->text ? ":" : "", (int)len, item);
+
+	free(plan->text);
+	plan->text = joined;
+}
+
+/* Length of the first "name=value" in `text`: up to a colon that is not inside quotes.  As in the parser of lib/options.c, a quote
+ * that is never closed is no quote. */
+static size_t item_length(const char *text)
+{
+	size_t n = strcspn(text, "=:");
+
+	if (text[n] == '=' && (text[n + 1] == '\'' || text[n + 1] == '"')) {
+		const char *close = strchr(text + n + 2, text[n + 1]);
+
+		n = close ? (size_t)(close - text) : n;
+	}
+	return n + strcspn(text + n, ":");
+}
+
+/* What the environment already says, item by item, so that a mistake costs only itself. */
+static void plan_take_environment(struct run_plan *plan)
+{
+	const char *text = getenv("MEMSAN_OPTIONS");
+
+	while (text && *text) {
+		size_t len = item_length(text);
+		char *item = tool_format("%.*s", (int)len, text);
+
+		if (len && options_parse(&plan->set, item, complain, NULL) == 0)
+			plan_append(plan, item, len);
+		free(item);
+		text += len;
+		text += *text == ':';
+	}
+}
+
+/* One option of the command line.  Quotes are ours to add: the shell has taken the user's away. */
+static void plan_set(struct run_plan *plan, const char *name, size_t name_len, const char *value)
+{
+	char quote = strchr(value, '\'') ? '"' : '\'';
+	bool needs_quotes = strchr(value, ':') || value[0] == '\'' || value[0] == '"';
+	char *item;
+
+	if (needs_quotes && strchr(value, quote)) {
+		tool_say("the value of '%.*s' holds a colon and both kinds of quotes, which MEMSAN_OPTIONS cannot say; left out",
+		         (int)name_len, name);
+		return;
+	}
+	if (!options_set_one(&plan->set, name, name_len, value, strlen(value), complain, NULL))
+		return;
+	if (needs_quotes)
+		item = tool_format("%.*s=%c%s%c", (int)name_len, name, quote, value, quote);
+	else
+		item = tool_format("%.*s=%s", (int)name_len, name, value);
+	plan_append(plan, item, strlen(item));
+	free(item);
+}
+
+static void plan_set_pair(struct run_plan *plan, const char *pair)
+{
+	const char *equals = strchr(pair, '=');
+
+	if (equals)
+		plan_set(plan, pair, (size_t)(equals - pair), equals + 1);
+	else
+		tool_say("option '%s' has no value: write -o %s=VALUE", pair, pair);
+}
+
+/* ---- the command line ------------------------------------------------------------------------------------------------ */
+
+enum { OPT_MODE = 256, OPT_REPORT, OPT_FORMAT, OPT_HELP_OPTIONS };
+static const struct option long_options[] = {
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "option", required_argument, NULL, 'o' },
+	{ "report", required_argument, NULL, OPT_REPORT },
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ "help-options", no_argument, NULL, OPT_HELP_OPTIONS },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int unknown_option(const char *arg)
+{
+	const char *names[sizeof(long_options) / sizeof(long_options[0])];
+	size_t nr = 0;
+	int nearest = -1;
+
+	for (; long_options[nr].name; nr++)
+		names[nr] = long_options[nr].name;
+	if (strncmp(arg, "--", 2) == 0) {
+		char *word = tool_format("%.*s", (int)strcspn(arg + 2, "="), arg + 2);
+
+		nearest = tool_nearest(word, names, nr);
+		free(word);
+	}
+	if (nearest >= 0)
+		return tool_usage_error("run", "unknown option '%s'; did you mean '--%s'?", arg, names[nearest]);
+	return tool_usage_error("run", "unknown option '%s'", arg);
+}
+
+/* 0, or the exit status of a usage error. */
+static int plan_read_arguments(struct run_plan *plan, int argc, char **argv)
+{
+	int c;
+
+	opterr = 0;
+	for (;;) {
+		int before = optind;
+
+		c = getopt_long(argc, argv, "+:o:h", long_options, NULL);
+		switch (c) {
+		case -1:
+			plan->program = argv + optind;
+			return 0;
+		case OPT_MODE:
+			plan_set(plan, "mode", strlen("mode"), optarg);
+			break;
+		case OPT_FORMAT:
+			plan_set(plan, "format", strlen("format"), optarg);
+			break;
+		case OPT_REPORT:
+			plan->report = optarg;
+			break;
+		case OPT_HELP_OPTIONS:
+			plan->list_options = true;
+			break;
+		case 'o':
+			plan_set_pair(plan, optarg);
+			break;
+		case 'h':
+			fputs(command_run.help, stdout);
+			exit(tool_finish_output(0));
+		case ':':
+			return tool_usage_error("run", "option '%s' needs a value", argv[before]);
+		default:
+			return unknown_option(argv[before]);
+		}
+	}
+}
+
+/* Made here once, because the program and its children may each have another working directory. */
+static bool plan_make_report_file(struct run_plan *plan)
+{
+	char *cwd = plan->report[0] == '/' ? NULL : getcwd(NULL, 0);
+	char *path, *real;
+	int fd;
+
+	if (!*plan->report) {
+		tool_say("--report needs the name of a file");
+		return false;
+	}
+	path = cwd ? tool_format("%s/%s", cwd, plan->report) : tool_format("%s", plan->report);
+	free(cwd);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+	if (fd < 0) {
+		tool_say("cannot create the report file %s: %s", plan->report, strerror(errno));
+		free(path);
+		return false;
+	}
+	close(fd);
+	real = realpath(path, NULL);         /* the runtime does not follow a symbolic link */
+	plan_set(plan, "report_file", strlen("report_file"), real ? real : path);
+	free(real);
+	free(path);
+	return true;
+}
+
+/* ---- the library ----------------------------------------------------------------------------------------------------- */
+
+/* The way from one absolute folder to another, as "../lib": what they share is left out. */
+static char *relative_way(const char *from, const char *to)
+{
+	size_t shared = 0;
+	char *way = tool_format("%s", ""), *longer;
+
+	for (size_t i = 0; from[i] == to[i]; i++) {
+		if (from[i] == '/' || !from[i])
+			shared = i;
+		if (!from[i])
+			break;
+	}
+	for (const char *p = from + shared; *p; p++) {
+		if (*p == '/' && p[1] && p[1] != '/') {
+			longer = tool_format("%s../", way);
+			free(way);
+			way = longer;
+		}
+	}
+	to += shared + strspn(to + shared, "/");
+	longer = tool_format("%s%s", way, to);
+	free(way);
+	return longer;
+}
+
+/* The library of the command in `dir`: in a build folder it is under .libs; an installation may have been moved as a whole. */
+static char *library_beside(const char *dir)
+{
+	char *mark = tool_format("%s/libmemsan.la", dir);
+	char *way = relative_way(MEMSAN_BINDIR, MEMSAN_LIBDIR);
+	char *path = tool_format("%s/%s/" LIBRARY_NAME, dir, access(mark, F_OK) == 0 ? ".libs" : way);
+	char *whole = realpath(path, NULL);
+
+	free(mark);
+	free(way);
+	free(path);
+	return whole;
+}
+
+/* Beside the command, else where it was configured to be; NULL when it is in neither place. */
+static char *find_library(void)
+{
+	char dir[4096];
+	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
+	char *found = NULL;
+
+	if (n > 0) {
+		dir[n] = '\0';
+		*strrchr(dir, '/') = '\0';
+		found = library_beside(dir);
+	}
+	return found ? found : realpath(MEMSAN_LIBDIR "/" LIBRARY_NAME, NULL);
+}
+
+/* In front of what is there, unless it is there already. */
+static void preload_library(const char *library)
+{
+	const char *old = getenv("LD_PRELOAD");
+	const char *found = old ? strstr(old, library) : NULL;
+	size_t len = strlen(library);
+	char *joined;
+
+	if (!old || !*old) {
+		setenv("LD_PRELOAD", library, 1);
+		return;
+	}
+	if (found && (found == old || strchr(" :", found[-1])) && (!found[len] || strchr(" :", found[len])))
+		return;
+	joined = tool_format("%s:%s", library, old);
+	setenv("LD_PRELOAD", joined, 1);
+	free(joined);
+}
+
+/* Puts library and options into this process's environment, for the program to inherit.  False: the library is missing. */
+static bool plan_prepare_environment(struct run_plan *plan)
+{
+	char *library = find_library();
+
+	if (!library) {
+		tool_say("cannot find " LIBRARY_NAME " (looked beside the command and in %s)", MEMSAN_LIBDIR);
+		return false;
+	}
+	if (strpbrk(library, " :$")) {
+		tool_say("the library's path, '%s', holds a space, colon or dollar sign, which LD_PRELOAD cannot carry", library);
+		free(library);
+		return false;
+	}
+	preload_library(library);
+	free(library);
+	setenv("MEMSAN_OPTIONS", plan->text, 1);
+	return true;
+}
+
+/* ---- all together ------------------------------------------------------------------------------------------------------- */
+
+static int plan_execute(struct run_plan *plan)
+{
+	struct target target;
+	struct supervisor supervisor;
+
+	target_inspect(plan->program[0], &target);
+	if (target.kind == TARGET_SANITIZED)
+		tool_say("%s: %s, so memsan stands aside", target.file, target.reason);
+	else if (target.kind == TARGET_BLIND)
+		tool_say("%s: %s, so memsan cannot see into it", target.file, target.reason);
+	supervisor_init(&supervisor);
+	if (*supervisor.notify_path)
+		plan_set(plan, "notify", strlen("notify"), supervisor.notify_path);
+	if (target.kind != TARGET_SANITIZED && !plan_prepare_environment(plan))
+		return EXIT_USAGE;
+	return supervisor_run(&supervisor, plan->program, (unsigned)plan->set.exitcode);
+}
+
+static int run_main(int argc, char **argv)
+{
+	static struct run_plan plan;       /* options are some kilobytes */
+	int status;
+
+	options_set_defaults(&plan.set);
+	plan.text = tool_format("%s", "");
+	plan_take_environment(&plan);
+	status = plan_read_arguments(&plan, argc, argv);
+	if (!status && plan.list_options) {
+		options_print_text(stdout);
+		status = tool_finish_output(0);
+	} else if (!status && !plan.program[0]) {
+		status = tool_usage_error("run", "which program? Usage: memsan run [OPTIONS] [--] PROG [ARGS…]");
+	} else if (!status && plan.report && !plan_make_report_file(&plan)) {
+		status = EXIT_USAGE;
+	} else if (!status) {
+		status = plan_execute(&plan);
+	}
+	free(plan.text);
+	return status;
+}
+
+const struct tool_command command_run = {
+	.name = "run",
+	.summary = "run a program and report its memory errors",
+	.help =
+		"Usage: memsan run [OPTIONS] [--] PROG [ARGS…]\n"
+		"\n"
+		"Runs PROG, and every program that it starts, with memsan's malloc. Memory errors are\n"
+		"reported on standard error as they are found; the program goes on.\n"
+		"\n"
+		"  --mode=check|production  check (the default): red zones, poison, quarantine and an\n"
+		"                           allocation stack for every object; production: double and\n"
+		"                           invalid frees only, at full speed\n"
+		"  -o, --option NAME=VALUE  set an option (see memsan options); may be repeated\n"
+		"  --report=FILE            write the reports to FILE instead of standard error\n"
+		"  --format=text|json       reports for people, or one JSON object a line\n"
+		"  --help-options           list every option\n"
+		"  -h, --help               show this help\n"
+		"\n"
+		"Exit status: PROG's own; 99 (option exitcode) when something was reported;\n"
+		"2 usage, 126 PROG cannot be run, 127 PROG not found.\n"
+		"\n"
+		"Examples:\n"
+		"  memsan run ./prog input.txt\n"
+		"  memsan run --report=bugs.txt -o fault=panic -- ./prog -x\n"
+		"\n"
+		"Manual pages: memsan-run(1), memsan-options(7), memsan-reports(7)\n",
+	.main = run_main,
+};

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/supervise.c - stands between the caller and the program without being noticed by either.
+ *
+ *      caller (shell) ──waits for──▶ memsan run ──waits for──▶ PROG ──▶ its children
+ *            │                          ▲  │ signals sent to memsan go on to PROG
+ *            └──────── signals ─────────┘  ▼
+ *                                        memfd ◀── one byte a report, from every process that has libmemsan loaded
+ *
+ * memsan and PROG are in one process group, so what the terminal sends (^C, ^\, ^Z, a hangup) PROG gets by itself; passing it on as
+ * well would deliver it twice.  Those signals carry SI_KERNEL.  A signal that somebody sends to memsan's pid is meant for PROG and goes
+ * on, unless it comes from PROG's own tree: `kill 0` in a script reaches memsan too, and sending it back would hit the script a second
+ * time.  When PROG stops, memsan stops by the same signal, so that the shell's job control sees a stopped job.
+ *
+ * Everything is blocked and taken with sigwaitinfo, so there are no handlers and no races between them.  The program gets the signal mask
+ * and dispositions that memsan was started with.
+ *
+ * Once PROG runs, memsan gives up every descriptor but the memfd: a pipe that PROG closes must look closed to its reader.
+ *
+ * Weakness accepted: a signal that somebody else sends to the whole group (kill %1 in a shell with job control) reaches PROG twice, because
+ * nothing in it tells it from one sent to memsan alone.  Processes that outlive PROG are not waited for; reports they make later are
+ * printed, but no longer change the exit status.
+ */
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct watch {
+	pid_t child;
+	bool stopped;          /* the child is stopped as far as we were told */
+	bool ended;
+	siginfo_t end;         /* how, once ended */
+};
+
+void supervisor_init(struct supervisor *s)
+{
+	s->notify_fd = memfd_create("memsan-notify", MFD_CLOEXEC);
+	if (s->notify_fd >= 0)
+		snprintf(s->notify_path, sizeof(s->notify_path), "/proc/%ld/fd/%d", (long)getpid(), s->notify_fd);
+}
+
+static bool was_reported(const struct supervisor *s)
+{
+	struct stat st;
+
+	return s->notify_fd >= 0 && fstat(s->notify_fd, &st) == 0 && st.st_size > 0;
+}
+
+/* ---- starting ------------------------------------------------------------------------------------------------------ */
+
+/* In the child: becomes the program, or tells why not through the pipe. */
+static _Noreturn void become_program(char **argv, int error_pipe, const sigset_t *mask, const struct sigaction *sigchld)
+{
+	int error;
+
+	/* SIGKILL cannot be passed on; whoever kills memsan so means the program. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigaction(SIGCHLD, sigchld, NULL);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	execvp(argv[0], argv);
+	error = errno;
+	while (write(error_pipe, &error, sizeof(error)) < 0 && errno == EINTR)
+		;
+	_exit(EXIT_CANNOT_RUN);
+}
+
+/* 0 when the program runs, else the errno of execve or fork. */
+static int start_program(char **argv, const sigset_t *mask, const struct sigaction *sigchld, pid_t *child)
+{
+	int error_pipe[2], error = 0;
+	ssize_t n;
+
+	if (pipe2(error_pipe, O_CLOEXEC) != 0)
+		return errno;
+	*child = fork();
+	if (*child == 0)
+		become_program(argv, error_pipe[1], mask, sigchld);
+	error = *child < 0 ? errno : 0;
+	close(error_pipe[1]);
+	if (*child > 0) {
+		do
+			n = read(error_pipe[0], &error, sizeof(error));
+		while (n < 0 && errno == EINTR);
+		if (n != (ssize_t)sizeof(error))
+			error = 0;
+		else
+			waitpid(*child, NULL, 0);
+	}
+	close(error_pipe[0]);
+	return error;
+}
+
+static int exec_failure(const char *program, int error)
+{
+	if (error == ENOENT) {
+		if (!strchr(program, '/'))
+			tool_say("%s: no such program in PATH", program);
+		else if (access(program, F_OK) == 0)
+			tool_say("cannot run %s: the interpreter that it asks for does not exist", program);
+		else
+			tool_say("%s: no such program", program);
+		return EXIT_NOT_FOUND;
+	}
+	tool_say("cannot run %s: %s", program, strerror(error));
+	return EXIT_CANNOT_RUN;
+}
+
+/* 0, 1 and 2 stay taken, by /dev/null, so that nothing opened later lands there. */
+static void give_up_descriptors(int keep)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	for (int fd = 0; fd <= 2 && null >= 0; fd++)
+		if (fd != keep && fd != null)
+			dup2(null, fd);
+	if (keep > 3)
+		close_range(3, (unsigned)keep - 1, 0);
+	close_range(keep >= 3 ? (unsigned)keep + 1 : 3, ~0u, 0);
+}
+
+/* ---- signals ------------------------------------------------------------------------------------------------------- */
+
+/* Parent of a process from /proc/PID/stat; 0 when it is gone. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], text[512];
+	ssize_t n;
+	char *p;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	p = strrchr(text, ')');       /* "pid (name) state ppid": the name may hold anything */
+	return p && strlen(p) > 4 ? (pid_t)strtol(p + 4, NULL, 10) : 0;
+}
+
+static bool is_descendant(pid_t pid, pid_t of)
+{
+	for (unsigned depth = 0; pid > 1 && depth < 1000; depth++) {
+		if (pid == of)
+			return true;
+		pid = parent_of(pid);
+	}
+	return false;
+}
+
+static void pass_on(const struct watch *w, const siginfo_t *info)
+{
+	if (info->si_code == SI_KERNEL || is_descendant(info->si_pid, w->child))
+		return;
+	if (info->si_signo == SIGCONT && !w->stopped)
+		return;       /* it was for the group, and woke the child already */
+	if (info->si_code == SI_QUEUE)
+		sigqueue(w->child, info->si_signo, info->si_value);
+	else
+		kill(w->child, info->si_signo);
+}
+
+/* Stops this process as `sig` does by default; returns when it is continued. */
+static void stop_self(int sig)
+{
+	struct sigaction saved, dfl = { .sa_handler = SIG_DFL };
+	sigset_t one, old;
+
+	sigemptyset(&one);
+	sigaddset(&one, sig);
+	sigaction(sig, &dfl, &saved);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &one, &old);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	sigaction(sig, &saved, NULL);
+}
+
+static void collect_child(struct watch *w)
+{
+	siginfo_t info;
+
+	for (;;) {
+		memset(&info, 0, sizeof(info));
+		if (waitid(P_PID, (id_t)w->child, &info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) != 0 || info.si_pid == 0)
+			return;
+		switch (info.si_code) {
+		case CLD_STOPPED:
+			w->stopped = true;
+			stop_self(info.si_status);
+			break;
+		case CLD_CONTINUED:
+			w->stopped = false;
+			break;
+		case CLD_TRAPPED:
+			break;
+		default:
+			w->end = info;
+			w->ended = true;
+			return;
+		}
+	}
+}
+
+static void watch_child(struct watch *w, const sigset_t *all)
+{
+	siginfo_t info;
+
+	for (;;) {
+		collect_child(w);
+		if (w->ended)
+			return;
+		if (sigwaitinfo(all, &info) < 0)
+			continue;
+		collect_child(w);
+		if (w->ended)
+			return;
+		if (info.si_signo != SIGCHLD)
+			pass_on(w, &info);
+	}
+}
+
+/* The caller sees what it would have seen of the program; the core file, if any, is the program's. */
+static int die_by(int sig)
+{
+	struct rlimit none = { 0, 0 };
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	sigset_t one;
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	sigaction(sig, &dfl, NULL);
+	sigemptyset(&one);
+	sigaddset(&one, sig);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	return 128 + sig;             /* not reached: every signal that can end a child can end us */
+}
+
+int supervisor_run(struct supervisor *s, char **argv, unsigned exitcode)
+{
+	struct sigaction sigchld, dfl = { .sa_handler = SIG_DFL };
+	struct watch w = { .child = 0 };
+	sigset_t all, mask;
+	int error;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &mask);
+	sigaction(SIGCHLD, &dfl, &sigchld);        /* ignored, it would take the exit status away */
+	error = start_program(argv, &mask, &sigchld, &w.child);
+	if (error)
+		return exec_failure(argv[0], error);
+	give_up_descriptors(s->notify_fd);
+	watch_child(&w, &all);
+	if (exitcode && was_reported(s))
+		return (int)exitcode;
+	if (w.end.si_code != CLD_EXITED)
+		return die_by(w.end.si_status);
+	return w.end.si_status;
+}

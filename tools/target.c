@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/target.c - what can be known of a program before it starts: will LD_PRELOAD reach it, and is it wanted there?
+ *
+ * Three things decide:
+ *
+ *   PT_INTERP        no dynamic loader (a static program), no LD_PRELOAD
+ *   mode bits        a set-uid, set-gid or capability program makes the loader ignore LD_PRELOAD with a path in it
+ *   DT_NEEDED        libasan, libtsan and the like are memory debuggers of their own, and replace malloc too
+ *
+ * Everything read from the file is untrusted: libelf checks its bounds, and the answer of a broken file is "not known", which
+ * means that the program is started as it is and execve says what is wrong with it.
+ */
+#include "tools/tools.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static const char *const sanitizer_libraries[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so", "libmsan.so" };
+static const char *const sanitizer_symbols[] = { "__asan_init", "__tsan_init", "__msan_init", "__hwasan_init" };
+
+static void target_verdict(struct target *t, enum target_kind kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void target_verdict(struct target *t, enum target_kind kind, const char *format, ...)
+{
+	va_list args;
+
+	t->kind = kind;
+	va_start(args, format);
+	vsnprintf(t->reason, sizeof(t->reason), format, args);
+	va_end(args);
+}
+
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* execvp's search: a name with a slash is itself, else the first executable in PATH. */
+static bool find_program(const char *name, char *out, size_t size)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(name, '/')) {
+		snprintf(out, size, "%s", name);
+		return is_program(out);
+	}
+	if (!path)
+		path = "/bin:/usr/bin";
+	for (;;) {
+		size_t n = strcspn(path, ":");
+		int len = snprintf(out, size, "%.*s%s%s", (int)n, path, n ? "/" : "./", name);
+
+		if (len > 0 && (size_t)len < size && is_program(out))
+			return true;
+		if (!path[n])
+			return false;
+		path += n + 1;
+	}
+}
+
+/* The interpreter of a #! line, into `out`; false when the file does not start with one. */
+static bool script_interpreter(int fd, char *out, size_t size)
+{
+	char line[256];
+	ssize_t n = pread(fd, line, sizeof(line) - 1, 0);
+	char *start;
+
+	if (n < 3 || line[0] != '#' || line[1] != '!')
+		return false;
+	line[n] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	start = line + 2;
+	start += strspn(start, " \t");
+	start[strcspn(start, " \t")] = '\0';
+	snprintf(out, size, "%s", start);
+	return *start != '\0';
+}
+
+/* Would the kernel set AT_SECURE, so that the loader ignores LD_PRELOAD?  Root running a set-uid-root program is not such a case. */
+static bool is_secure(const struct stat *st, int fd)
+{
+	if ((st->st_mode & S_ISUID) && st->st_uid != getuid())
+		return true;
+	if ((st->st_mode & S_ISGID) && (st->st_mode & S_IXGRP) && st->st_gid != getgid())
+		return true;
+	return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
+}
+
+/* The string table of a section that names another by sh_link is checked by elf_strptr. */
+static const char *sanitizer_needed(Elf *elf, Elf_Scn *scn, const GElf_Shdr *shdr)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+	GElf_Dyn dyn;
+
+	for (int i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+		const char *name;
+
+		if (dyn.d_tag != DT_NEEDED || !(name = elf_strptr(elf, shdr->sh_link, dyn.d_un.d_val)))
+			continue;
+		for (size_t k = 0; k < sizeof(sanitizer_libraries) / sizeof(sanitizer_libraries[0]); k++)
+			if (strncmp(name, sanitizer_libraries[k], strlen(sanitizer_libraries[k])) == 0)
+				return sanitizer_libraries[k];
+	}
+	return NULL;
+}
+
+/* Clang links its runtimes statically; they show as defined dynamic symbols. */
+static const char *sanitizer_defined(Elf *elf, Elf_Scn *scn, const GElf_Shdr *shdr)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+	bool memsan = false;
+	const char *found = NULL;
+	GElf_Sym sym;
+
+	for (int i = 0; data && gelf_getsym(data, i, &sym); i++) {
+		const char *name;
+
+		if (sym.st_shndx == SHN_UNDEF || !(name = elf_strptr(elf, shdr->sh_link, sym.st_name)))
+			continue;
+		if (strncmp(name, "memsan_", 7) == 0)
+			memsan = true;
+		for (size_t k = 0; k < sizeof(sanitizer_symbols) / sizeof(sanitizer_symbols[0]); k++)
+			if (strcmp(name, sanitizer_symbols[k]) == 0)
+				found = sanitizer_symbols[k];
+	}
+	return memsan ? NULL : found;
+}
+
+static const char *find_sanitizer(Elf *elf)
+{
+	const char *found = NULL;
+	Elf_Scn *scn = NULL;
+	GElf_Shdr shdr;
+
+	while (!found && (scn = elf_nextscn(elf, scn)) != NULL) {
+		if (!gelf_getshdr(scn, &shdr))
+			continue;
+		if (shdr.sh_type == SHT_DYNAMIC)
+			found = sanitizer_needed(elf, scn, &shdr);
+		else if (shdr.sh_type == SHT_DYNSYM)
+			found = sanitizer_defined(elf, scn, &shdr);
+	}
+	return found;
+}
+
+static bool has_interpreter(Elf *elf)
+{
+	size_t nr = 0;
+	GElf_Phdr phdr;
+
+	if (elf_getphdrnum(elf, &nr) != 0)
+		return false;
+	for (size_t i = 0; i < nr; i++)
+		if (gelf_getphdr(elf, (int)i, &phdr) && phdr.p_type == PT_INTERP)
+			return true;
+	return false;
+}
+
+static void inspect_elf(struct target *t, Elf *elf)
+{
+	const char *sanitizer;
+	GElf_Ehdr ehdr;
+
+	if (!gelf_getehdr(elf, &ehdr))
+		return;
+	if (ehdr.e_machine != EM_X86_64 || ehdr.e_ident[EI_CLASS] != ELFCLASS64)
+		target_verdict(t, TARGET_BLIND, "it is not a 64-bit x86-64 program");
+	else if ((sanitizer = find_sanitizer(elf)) != NULL)
+		target_verdict(t, TARGET_SANITIZED, "it is built for another sanitizer (%s)", sanitizer);
+	else if (!has_interpreter(elf))
+		target_verdict(t, TARGET_BLIND, "it is statically linked");
+}
+
+static void inspect_file(struct target *t, unsigned scripts_left)
+{
+	int fd = open(t->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	Elf *elf;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return;
+	}
+	if (scripts_left && script_interpreter(fd, t->file, sizeof(t->file))) {
+		close(fd);
+		inspect_file(t, scripts_left - 1);
+		return;
+	}
+	if (is_secure(&st, fd)) {
+		target_verdict(t, TARGET_BLIND, "it runs with more rights than its user (set-uid, set-gid or capabilities)");
+	} else if (elf_version(EV_CURRENT) != EV_NONE && (elf = elf_begin(fd, ELF_C_READ, NULL)) != NULL) {
+		if (elf_kind(elf) == ELF_K_ELF)
+			inspect_elf(t, elf);
+		elf_end(elf);
+	}
+	close(fd);
+}
+
+void target_inspect(const char *program, struct target *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->kind = TARGET_PRELOADABLE;
+	if (find_program(program, t->file, sizeof(t->file)))
+		inspect_file(t, 1);
+	else
+		t->file[0] = '\0';
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/tools.h - the memsan command: its subcommands and what they share.
+ *
+ *   main.c       the table of subcommands, help, version
+ *   run.c        memsan run: command line, options, library, environment
+ *   target.c     what can be known of a program before it is started: can memsan see into it?
+ *   supervise.c  starts the program, passes signals on, decides the exit status
+ *   options.c    memsan options
+ *   decode.c     memsan decode
+ *   common.c     messages, "did you mean", reading a whole stream
+ *
+ * This is the tool half: malloc, stdio and locale are allowed.
+ */
+#ifndef MEMSAN_TOOLS_H
+#define MEMSAN_TOOLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* Exit statuses, those of env(1) and nohup(1) where a program is started. */
+enum { EXIT_USAGE = 2, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
+
+struct tool_command {
+	const char *name;
+	const char *summary;                  /* one line for memsan --help */
+	const char *help;                     /* whole text of memsan COMMAND --help */
+	int (*main)(int argc, char **argv);   /* argv[0] is the subcommand's name; returns the exit status */
+};
+extern const struct tool_command command_run, command_options, command_decode;
+
+/* ---- common.c ---------------------------------------------------------------------------------------------------- */
+
+/* "memsan: " and one line, to standard error. */
+void tool_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same and "try 'memsan COMMAND --help'"; returns EXIT_USAGE. */
+int tool_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Index of the name nearest to `word` by edit distance, or -1 when none is near enough to be meant. */
+int tool_nearest(const char *word, const char *const *names, size_t nr);
+/* malloc that does not return NULL: it says so and exits. */
+void *tool_alloc(size_t size);
+char *tool_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Flushes standard output; a full disk or closed pipe becomes exit status 1 with a line. */
+int tool_finish_output(int status);
+
+/* ---- options.c ---------------------------------------------------------------------------------------------------- */
+void options_print_text(FILE *out);
+void options_print_json(FILE *out);
+
+/* ---- target.c ------------------------------------------------------------------------------------------------------ */
+
+enum target_kind {
+	TARGET_PRELOADABLE,   /* or not known: it will do no harm to try */
+	TARGET_BLIND,         /* memsan cannot see into it: static, set-uid, another machine */
+	TARGET_SANITIZED,     /* built for another memory sanitizer: memsan stands aside */
+};
+struct target {
+	enum target_kind kind;
+	char file[4096];      /* the file that the reason is about; "" when the program was not found */
+	char reason[256];     /* for people, empty for TARGET_PRELOADABLE */
+};
+/* Looks `program` up as execvp(3) would and reads its ELF header; a #! line leads to the interpreter (once). */
+void target_inspect(const char *program, struct target *t);
+
+/* ---- supervise.c --------------------------------------------------------------------------------------------------- */
+
+/* The file that processes under supervision tell their reports through; its name for the `notify` option. */
+struct supervisor {
+	int notify_fd;        /* a memfd, one byte a report; -1: not to be had */
+	char notify_path[64];
+};
+void supervisor_init(struct supervisor *s);
+/* Runs argv[0] with this process's environment and returns the exit status for memsan, or does not return when the program died
+ * by a signal.  `exitcode` 0: the program's own status whatever was reported. */
+int supervisor_run(struct supervisor *s, char **argv, unsigned exitcode);
+
+#endif
