@@ -126,6 +126,10 @@ struct frame_found { uintptr_t base, pc; const char *text; };
 bool describe_find_frame(uintptr_t addr, struct frame_found *f);
 
 /* ---- stack.c ---- */
+/* A thread's own stack is taken to reach at most this far down from its end: RLIMIT_STACK may be unlimited. */
+#define OWN_STACK_MAX (8ul << 20)
+/* Its end (highest address), or 0 when not known. */
+uintptr_t stack_own_end(void);
 /* Unpoison what the frames between sp and the end of the stack it lies on have left. */
 void stack_clear_from(uintptr_t sp);
 /* [*lo, *hi) of the calling thread's own stack; false when not known. */
