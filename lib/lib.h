@@ -113,6 +113,7 @@ uint64_t clock_coarse_ms(void);  /* CLOCK_MONOTONIC_COARSE in milliseconds */
 /* Reserve address space: PROT_NONE, MAP_NORESERVE, left out of core files' cost.  NULL when refused. */
 void *os_reserve(size_t size, size_t align);
 void os_release(void *p, size_t size);
+bool os_is_reserve(const void *p);   /* inside a reserve made by os_reserve and not released */
 /* Make part of a reserve readable and writable.  `huge` false asks for MADV_NOHUGEPAGE (all metadata does). */
 bool os_commit(void *p, size_t size, bool huge);
 void os_decommit(void *p, size_t size);                /* gives the memory back; reads as zero afterwards */
@@ -246,6 +247,10 @@ unsigned options_parse(struct memsan_options *o, const char *text, option_compla
 bool options_set_one(struct memsan_options *o, const char *name, size_t name_len, const char *value, size_t value_len,
                      option_complain_fn complain, void *ctx);
 
+/* Edits (insert, delete, replace, swap two neighbours) from a to b, at most 40 letters of each; case does not count, nor - against _.
+ * For "did you mean". */
+unsigned options_word_distance(const char *a, const char *b);
+
 /* The value an option has, as one would write it: "64M", "on", "check", "'a:b'". */
 void options_format_value(const struct memsan_options *o, const struct option_desc *d, struct fmt_buf *b);
 /* What it takes: "a number of ms from 1 to 600000". */
@@ -259,7 +264,7 @@ struct thread_info { pid_t tid; char name[THREAD_NAME_MAX]; bool alive; };
 
 extern TLS_IE uint32_t thread_self_index __attribute__((visibility("hidden")));   /* 0: not registered */
 extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden")));        /* 0: not asked for yet */
-uint32_t thread_register(void);
+uint32_t thread_index_first(void);
 pid_t thread_tid_first(void);
 
 /* This thread's index in the table, registering it on first use: one TLS load otherwise.  In the child of fork the thread gets
@@ -268,7 +273,7 @@ __inline_hot uint32_t thread_index(void)
 {
 	uint32_t index = thread_self_index;
 
-	return likely(index) ? index : thread_register();
+	return likely(index) ? index : thread_index_first();
 }
 /* Cached; right after fork too, but the parent's in a child of vfork. */
 __inline_hot pid_t thread_tid(void)
@@ -280,7 +285,7 @@ __inline_hot pid_t thread_tid(void)
 /* Also threads that are gone, until the slot is reused.  Takes no lock. */
 bool thread_lookup(uint32_t index, struct thread_info *info);
 void thread_exit_notify(void);                /* this thread is about to end; a second call does nothing */
-void thread_fork_child(void);                 /* called by lib_fork_child, once the locks are free again */
+void thread_fork_child(void);                 /* called by lib_fork_child; a second call does nothing */
 
 /* ---- modules.c: what code is where --------------------------------------------------------------------------------------- */
 
@@ -302,8 +307,8 @@ bool module_is_self(uintptr_t pc);
 /* Where libmemsan itself (or the static program) was loaded from. */
 const char *module_self_path(void);
 /* Called around the real dlclose: remember what goes away, make cached unwind rows stale.  May take the loader's lock. */
-void modules_before_dlclose(void);
-void modules_after_dlclose(void);
+void *modules_before_dlclose(void);          /* NULL when there is no memory: then nothing is remembered */
+void modules_after_dlclose(void *snapshot);  /* frees it */
 
 /* ---- unwind.c and depot.c: stacks ------------------------------------------------------------------------------------------ */
 
@@ -316,12 +321,18 @@ typedef uint32_t stack_handle;      /* 0: no stack */
 #define STACK_HANDLE_BITS 28
 #define STACK_FRAMES_MAX 1024
 
-/* Walks outwards from `regs`; pcs[0] is regs->pc itself, the others are return addresses.  Frames inside libmemsan are left out.
- * `ucontext` true: regs come from a signal frame, so pcs[0] is exact and not a return address. */
+/* Walks outwards from `regs`, innermost first.  Frames inside libmemsan are left out.  Every pc but regs->pc itself is as a return
+ * address is: one less lies inside the call.  (A frame that a signal interrupted is given as its pc plus one.)
+ * Reads no memory that has not been seen to be readable; ends where call frame information ends, without it follows frame
+ * pointers while they make sense. */
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
-/* The same, saved in the depot (at most options.stack_depth frames); an unchanged outer part is reused from this thread's
- * last trace.  Returns 0 when the depot is full (said once). */
+/* The same, saved in the depot: about options.stack_depth frames, up to twice as many where an unchanged outer part is reused from
+ * this thread's last trace.  When the depot is full what fits of it (the outer frames, or 0). */
 stack_handle unwind_save(const struct unwind_regs *regs);
+void unwind_thread_exit(void);      /* this thread's last trace is given up */
+/* The handle of `pc` called from `parent` (0: from nowhere); `parent` itself when the depot is full. */
+stack_handle depot_child(stack_handle parent, uintptr_t pc);
+bool depot_is_full(void);
 /* Saves a ready-made stack, innermost first. */
 stack_handle depot_save(const uintptr_t *pcs, size_t n);
 /* Frames of a handle, innermost first; returns how many there are, at most `max` written. */

@@ -87,17 +87,25 @@ static void lock_debug_taken(const struct ranked_lock *l)
 	held[held_count++] = l;
 }
 
-static void lock_debug_release(const struct ranked_lock *l)
+/* Takes l out of the list; false when it is not in. */
+static bool lock_debug_forget(const struct ranked_lock *l)
 {
 	unsigned i = held_count;
 
 	while (i > 0 && held[i - 1] != l)
 		i--;
 	if (i == 0)
-		lock_complain("release by a thread that does not hold", l, NULL);
+		return false;
 	for (; i < held_count; i++)
 		held[i - 1] = held[i];
 	held_count--;
+	return true;
+}
+
+static void lock_debug_release(const struct ranked_lock *l)
+{
+	if (!lock_debug_forget(l))
+		lock_complain("release by a thread that does not hold", l, NULL);
 }
 
 #else
@@ -105,6 +113,7 @@ static void lock_debug_release(const struct ranked_lock *l)
 static inline void lock_debug_check(const struct ranked_lock *l) { (void)l; }
 static inline void lock_debug_taken(const struct ranked_lock *l) { (void)l; }
 static inline void lock_debug_release(const struct ranked_lock *l) { (void)l; }
+static inline bool lock_debug_forget(const struct ranked_lock *l) { (void)l; return true; }
 
 #endif
 
@@ -195,6 +204,7 @@ void lock_release(struct ranked_lock *l)
 /* Those who waited do not exist in the child, and nobody else runs there yet. */
 void lock_release_in_child(struct ranked_lock *l)
 {
+	lock_debug_forget(l);
 	lock_set_holder(l, 0);
 	__atomic_store_n(&l->state, 0, __ATOMIC_RELEASE);
 }
@@ -350,6 +360,6 @@ void lib_fork_parent(void)
 
 void lib_fork_child(void)
 {
-	locks_fork_child();
 	thread_fork_child();
+	locks_fork_child();
 }

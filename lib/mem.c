@@ -4,7 +4,7 @@
  * libmemsan.so exports memory functions of its own, so it may call none of libc's.  Sizes fall into three ranges:
  *
  *    0 … 32        everything is loaded before anything is stored: two loads that overlap in the middle, no loop
- *   33 … BULK-1    32 bytes a step; the last (or first) 32 bytes are loaded ahead and stored at the end, so there is no remainder loop
+ *   33 … BULK-1    64, then 32 bytes a step; the last (or first) 32 are loaded ahead and stored at the end: no remainder loop
  *   BULK …         the processor's string instructions, which know its cache lines best but take long to start
  *
  * Built with -fno-builtin and without loop distribution: else a compiler would make a call of memcpy out of mem_copy.
@@ -45,16 +45,35 @@ __inline_hot void copy_upto_32(char *d, const char *s, size_t n)
 	}
 }
 
+__inline_hot void copy_32(char *d, const char *s)
+{
+	arch_vec16 a = LOAD(arch_vec16, s), b = LOAD(arch_vec16, s + 16);
+
+	STORE(arch_vec16, d, a);
+	STORE(arch_vec16, d + 16, b);
+}
+
+__inline_hot void copy_64(char *d, const char *s)
+{
+	arch_vec16 a = LOAD(arch_vec16, s), b = LOAD(arch_vec16, s + 16);
+	arch_vec16 c = LOAD(arch_vec16, s + 32), e = LOAD(arch_vec16, s + 48);
+
+	STORE(arch_vec16, d, a);
+	STORE(arch_vec16, d + 16, b);
+	STORE(arch_vec16, d + 32, c);
+	STORE(arch_vec16, d + 48, e);
+}
+
 /* n > 32.  Right also for overlapping ranges with d below s: a step's stores end at or before the next step's loads. */
 __inline_hot void copy_forward(char *d, const char *s, size_t n)
 {
 	arch_vec16 tail0 = LOAD(arch_vec16, s + n - 32), tail1 = LOAD(arch_vec16, s + n - 16);
+	size_t i = 0;
 
-	for (size_t i = 0; i < n - 32; i += 32) {
-		arch_vec16 a = LOAD(arch_vec16, s + i), b = LOAD(arch_vec16, s + i + 16);
-		STORE(arch_vec16, d + i, a);
-		STORE(arch_vec16, d + i + 16, b);
-	}
+	for (; i + 64 < n; i += 64)
+		copy_64(d + i, s + i);
+	if (i + 32 < n)
+		copy_32(d + i, s + i);
 	STORE(arch_vec16, d + n - 32, tail0);
 	STORE(arch_vec16, d + n - 16, tail1);
 }
@@ -63,12 +82,12 @@ __inline_hot void copy_forward(char *d, const char *s, size_t n)
 __inline_hot void copy_backward(char *d, const char *s, size_t n)
 {
 	arch_vec16 head0 = LOAD(arch_vec16, s), head1 = LOAD(arch_vec16, s + 16);
+	size_t i = n;
 
-	for (size_t i = n; i > 32; i -= 32) {
-		arch_vec16 a = LOAD(arch_vec16, s + i - 32), b = LOAD(arch_vec16, s + i - 16);
-		STORE(arch_vec16, d + i - 32, a);
-		STORE(arch_vec16, d + i - 16, b);
-	}
+	for (; i > 64; i -= 64)
+		copy_64(d + i - 64, s + i - 64);
+	if (i > 32)
+		copy_32(d + i - 32, s + i - 32);
 	STORE(arch_vec16, d, head0);
 	STORE(arch_vec16, d + 16, head1);
 }
@@ -99,6 +118,22 @@ void *mem_move(void *dst, const void *src, size_t n)
 	return dst;
 }
 
+/* n >= 16 */
+__inline_hot void set_from_16(char *d, arch_vec16 v, size_t n)
+{
+	char *last = d + n - 16;
+
+	for (; last - d >= 48; d += 64) {
+		STORE(arch_vec16, d, v);
+		STORE(arch_vec16, d + 16, v);
+		STORE(arch_vec16, d + 32, v);
+		STORE(arch_vec16, d + 48, v);
+	}
+	for (; d < last; d += 16)
+		STORE(arch_vec16, d, v);
+	STORE(arch_vec16, last, v);
+}
+
 void *mem_set(void *dst, int byte, size_t n)
 {
 	char *d = dst;
@@ -108,9 +143,7 @@ void *mem_set(void *dst, int byte, size_t n)
 	if (n >= BULK_MIN) {
 		arch_set_bulk(dst, byte, n);
 	} else if (n >= 16) {
-		for (size_t i = 0; i < n - 16; i += 16)
-			STORE(arch_vec16, d + i, v);
-		STORE(arch_vec16, d + n - 16, v);
+		set_from_16(d, v, n);
 	} else if (n >= 8) {
 		STORE(word8, d, w);
 		STORE(word8, d + n - 8, w);

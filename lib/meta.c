@@ -22,10 +22,16 @@ static int64_t meta_cost[COST_NR]; /* atomic */
 
 /* ---- stepped reserves ----------------------------------------------------------------------------------------- */
 
+/* Up to a multiple of step, which need not be a power of two. */
+static size_t stepped_round(size_t bytes, size_t step)
+{
+	return (bytes + step - 1) / step * step;
+}
+
 bool os_stepped_init(struct os_stepped *s, size_t reserve, size_t step)
 {
 	step = ALIGN_UP(step ? step : 1, PAGE_SIZE);
-	reserve = ALIGN_UP(reserve, step);
+	reserve = stepped_round(reserve, step);
 	s->base = os_reserve(reserve, PAGE_SIZE);
 	s->reserved = s->base ? reserve : 0;
 	s->committed = 0;
@@ -41,7 +47,7 @@ bool os_stepped_reach(struct os_stepped *s, size_t bytes)
 		return true;
 	if (bytes > s->reserved)
 		return false;
-	want = MIN(ALIGN_UP(bytes, s->step), s->reserved);
+	want = stepped_round(bytes, s->step);
 	if (!os_commit(s->base + have, want - have, false))
 		return false;
 	/* Pairs with the load above: who sees the size may touch the memory. */

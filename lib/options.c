@@ -107,15 +107,28 @@ static unsigned edit_distance(struct span a, struct span b)
 	return rows[la % 3][lb];
 }
 
+/* An abbreviation (prod for production) is as near as a single slip. */
+static unsigned word_distance(struct span given, struct span word)
+{
+	bool shortened = given.len > 1 && given.len < word.len && mem_compare(given.s, word.s, given.len) == 0;
+
+	return shortened ? 1 : edit_distance(given, word);
+}
+
+unsigned options_word_distance(const char *a, const char *b)
+{
+	return word_distance((struct span){ a, str_length(a) }, (struct span){ b, str_length(b) });
+}
+
 /* A name may be given without its first part: depth for stack.depth. */
 static unsigned name_distance(struct span given, const char *name)
 {
 	const char *dot = str_char(name, '.');
-	unsigned whole = edit_distance(given, (struct span){ name, str_length(name) }), part;
+	unsigned whole = word_distance(given, (struct span){ name, str_length(name) }), part;
 
 	if (!dot)
 		return whole;
-	part = 1 + edit_distance(given, (struct span){ dot + 1, str_length(dot + 1) });
+	part = 1 + word_distance(given, (struct span){ dot + 1, str_length(dot + 1) });
 	return MIN(whole, part);
 }
 
@@ -140,7 +153,7 @@ static struct span choice_nearest(const char *choices, struct span given)
 	unsigned best = ~0u;
 
 	while (choice_next(&choices, &c)) {
-		unsigned d = edit_distance(given, c);
+		unsigned d = word_distance(given, c);
 		if (d < best) {
 			best = d;
 			nearest = c;

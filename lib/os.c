@@ -155,6 +155,49 @@ static void *os_map(size_t size, int prot, int flags)
 	return r < 0 && r > -(long)PAGE_SIZE ? NULL : (void *)r;
 }
 
+/* Where the reserves are, for who must leave them alone (mlockall).  A slot is taken by setting its size first to busy. */
+#define RESERVES_MAX 64
+#define RESERVE_BUSY SIZE_MAX
+static struct { uintptr_t start; size_t size; } reserves[RESERVES_MAX];
+
+static void reserve_note(uintptr_t start, size_t size)
+{
+	for (unsigned i = 0; i < RESERVES_MAX; i++) {
+		size_t unused = 0;
+		if (!__atomic_compare_exchange_n(&reserves[i].size, &unused, RESERVE_BUSY, false, __ATOMIC_ACQUIRE,
+		                                 __ATOMIC_RELAXED))
+			continue;
+		reserves[i].start = start;
+		__atomic_store_n(&reserves[i].size, size, __ATOMIC_RELEASE);
+		return;
+	}
+}
+
+static void reserve_forget(uintptr_t start)
+{
+	for (unsigned i = 0; i < RESERVES_MAX; i++) {
+		size_t size = __atomic_load_n(&reserves[i].size, __ATOMIC_ACQUIRE);
+		if (size && size != RESERVE_BUSY && reserves[i].start == start)
+			__atomic_store_n(&reserves[i].size, 0, __ATOMIC_RELEASE);
+	}
+}
+
+bool os_is_reserve(const void *p)
+{
+	for (unsigned i = 0; i < RESERVES_MAX; i++) {
+		size_t size = __atomic_load_n(&reserves[i].size, __ATOMIC_ACQUIRE);
+		if (size && size != RESERVE_BUSY && (uintptr_t)p - reserves[i].start < size)
+			return true;
+	}
+	return false;
+}
+
+void os_release(void *p, size_t size)
+{
+	reserve_forget((uintptr_t)p);
+	os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);
+}
+
 void *os_reserve(size_t size, size_t align)
 {
 	size_t extra = align > PAGE_SIZE ? align - PAGE_SIZE : 0, total;
@@ -173,13 +216,10 @@ void *os_reserve(size_t size, size_t align)
 		os_release((void *)raw, start - raw);
 	if (raw + total > end)
 		os_release((void *)end, raw + total - end);
+	reserve_note(start, size);
 	return (void *)start;
 }
 
-void os_release(void *p, size_t size)
-{
-	os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);
-}
 
 static bool os_advise(void *p, size_t size, int advice)
 {
@@ -312,9 +352,10 @@ static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refu
 	return done;
 }
 
+/* A null pointer means "no new mask" there: 0. */
 static bool os_page_readable(uintptr_t page)
 {
-	return os_syscall4(SYS_rt_sigprocmask, ~0L, (long)page, 0, sizeof(kernel_sigset)) != -EFAULT;
+	return os_syscall4(SYS_rt_sigprocmask, ~0L, (long)page, 0, sizeof(kernel_sigset)) == -EINVAL;
 }
 
 static size_t os_read_by_probe(char *dst, const char *src, size_t n)

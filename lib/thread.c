@@ -120,7 +120,7 @@ static bool thread_may_register(void)
 	       __atomic_load_n(&dead_first, __ATOMIC_RELAXED) || !swept || jiffies_now() - swept >= JIFFIES_HZ;
 }
 
-uint32_t thread_register(void)
+uint32_t thread_index_first(void)
 {
 	char name[THREAD_NAME_MAX];
 	uint32_t index;
@@ -167,23 +167,27 @@ void thread_exit_notify(void)
 }
 
 /* The forking thread gets a slot of its own in the child: what its parent allocated stays the parent's thread's.  No other
- * thread exists here, so all that were alive are dead. */
+ * thread exists here: all that were alive are dead, and no lock is needed (the parent held it while it forked). */
 void thread_fork_child(void)
 {
+	pid_t tid = os_gettid();
 	bool known = thread_self_index != 0;
+	char name[THREAD_NAME_MAX];
 
-	thread_self_tid = os_gettid();
+	if (tid == thread_self_tid)
+		return;
 	thread_busy = true;
-	lock_acquire(&thread_lock);
+	thread_self_tid = tid;
 	for (uint32_t i = 1; i < next_fresh; i++)
 		if (thread_slots[i].alive)
 			slot_bury(i);
+	thread_self_index = known ? slot_take() : 0;
+	if (thread_self_index) {
+		thread_read_name(name);
+		slot_write(&thread_slots[thread_self_index], tid, name, true);
+	}
 	swept_at = 0;
-	lock_release(&thread_lock);
 	thread_busy = false;
-	thread_self_index = 0;
-	if (known)
-		thread_register();
 }
 
 /* ---- lookup --------------------------------------------------------------------------------------------------- */

@@ -19,5 +19,5 @@ MEMSAN_EXPORT unsigned memsan_report_count(void)
 
 MEMSAN_EXPORT const char *memsan_version(void)
 {
-	return MEMSAN_VERSION;
+	return PACKAGE_VERSION;
 }

@@ -67,6 +67,7 @@ static void read_options(bool secure)
 		report_line("slab_debug: '%s' is not a list of FZPUT (or -), optionally ',' and cache names; ignored", bad);
 		options.slab_debug[0] = '\0';
 	}
+	reports_configure();
 }
 
 static void start_locked(void)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define MIN_ALIGN 16
 
@@ -301,11 +302,16 @@ MEMSAN_EXPORT int malloc_info(int flags, FILE *stream)
 }
 
 /* glibc's internal names, which some programs call to get around a malloc of their own. */
-#define LIBC_ALIAS(name, ret, args) MEMSAN_EXPORT ret __libc_##name args __attribute__((alias(#name)))
-LIBC_ALIAS(malloc, void *, (size_t));
-LIBC_ALIAS(free, void, (void *));
-LIBC_ALIAS(calloc, void *, (size_t, size_t));
-LIBC_ALIAS(realloc, void *, (void *, size_t));
-LIBC_ALIAS(memalign, void *, (size_t, size_t));
-LIBC_ALIAS(valloc, void *, (size_t));
-LIBC_ALIAS(pvalloc, void *, (size_t));
+#define LIBC_NAME(ret, name, params, args)               \
+	MEMSAN_EXPORT ret __libc_##name params;          \
+	MEMSAN_EXPORT ret __libc_##name params           \
+	{                                                \
+		return name args;                        \
+	}
+LIBC_NAME(void *, malloc, (size_t size), (size))
+LIBC_NAME(void, free, (void *p), (p))
+LIBC_NAME(void *, calloc, (size_t n, size_t size), (n, size))
+LIBC_NAME(void *, realloc, (void *p, size_t size), (p, size))
+LIBC_NAME(void *, memalign, (size_t align, size_t size), (align, size))
+LIBC_NAME(void *, valloc, (size_t size), (size))
+LIBC_NAME(void *, pvalloc, (size_t size), (size))

@@ -11,8 +11,8 @@ MEMSAN_EXPORT int dlclose(void *handle)
 {
 	if (!real_dlclose)
 		real_dlclose = (int (*)(void *))dlsym(RTLD_NEXT, "dlclose");
-	modules_before_dlclose();
+	void *snapshot = modules_before_dlclose();
 	int ret = real_dlclose(handle);
-	modules_after_dlclose();
+	modules_after_dlclose(snapshot);
 	return ret;
 }

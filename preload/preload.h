@@ -31,12 +31,12 @@ __inline_hot void runtime_ensure(void)
 
 /* ---- process.c ---- */
 void process_init(void);                /* constructor: fork handlers, the thread-exit key */
-extern TLS_IE bool thread_registered;   /* this thread's exit will be noticed */
-void thread_register(void);
+extern TLS_IE bool thread_watched;   /* this thread's exit will be noticed */
+void process_watch_thread(void);
 __inline_hot void thread_ensure(void)
 {
-	if (unlikely(!thread_registered))
-		thread_register();
+	if (unlikely(!thread_watched))
+		process_watch_thread();
 }
 
 /* ---- dispatch.c ---- */

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-TLS_IE bool thread_registered;
+TLS_IE bool thread_watched;
 
 static pthread_key_t exit_key;
 static bool exit_key_made;
@@ -26,18 +26,19 @@ static pid_t process_pid;
 static void thread_exiting(void *value)
 {
 	(void)value;
-	thread_registered = false;
+	thread_watched = false;
 	slab_thread_exit();
+	unwind_thread_exit();
 	thread_exit_notify();
 }
 
-__cold_path void thread_register(void)
+__cold_path void process_watch_thread(void)
 {
 	if (!exit_key_made)
 		return; /* before our constructor there is one thread, whose end is the program's */
 	/* First, since pthread_setspecific may allocate. */
-	thread_registered = true;
-	pthread_setspecific(exit_key, &thread_registered);
+	thread_watched = true;
+	pthread_setspecific(exit_key, &thread_watched);
 }
 
 /* ---- fork ---- */
@@ -59,7 +60,6 @@ static void fork_parent(void)
 
 static void fork_child(void)
 {
-	thread_fork_child();
 	lib_fork_child();
 	reports_fork_child();
 	slab_fork_child();

@@ -121,6 +121,9 @@ void reports_fork_prepare(void);
 void reports_fork_parent(void);
 void reports_fork_child(void);
 
+/* The name of the memfd that memsan run counts reports with (option notify). */
+#define REPORT_NOTIFY_NAME "memsan-notify"
+
 /* ---- both halves: the layout ------------------------------------------------------------------------------------------- */
 
 #define REPORT_TEXT_MAX (256u * 1024) /* a finished report is never longer; deep stacks are shortened to fit */
@@ -177,6 +180,8 @@ struct symbolizer;
 /* budget_ms: after so long no more files are opened and what is known is what there is; 0: no limit.  NULL: out of memory. */
 struct symbolizer *symbolizer_create(unsigned budget_ms);
 void symbolizer_destroy(struct symbolizer *s);
+/* Where separate debug files are looked for, in elfutils' form (":.debug:/usr/lib/debug"); NULL: there.  The string is the caller's. */
+void symbolizer_debug_path(struct symbolizer *s, const char *path);
 /* The module's number; the same one again for the same path and build id.  A file whose build id is another one is not
  * used; build_id_len 0 takes any.  -1: out of memory.  path is copied. */
 int symbolizer_module(struct symbolizer *s, const char *path, const uint8_t *build_id, size_t build_id_len);

@@ -61,4 +61,44 @@ size_t helper_render(const struct report_record *r, char *buf, size_t size);
 
 size_t plain_render(const struct report_record *r, char *buf, size_t size);
 
+#ifdef MEMSAN_TOOL
+/* ---- tool half: what the symbolizer's files share --------------------------------------------------------------------------- */
+#include <elfutils/libdwfl.h>
+
+/* Small pieces of memory that live as long as the symbolizer. */
+struct pool_chunk;
+struct pool {
+	struct pool_chunk *chunks;
+	size_t used;
+};
+void *pool_alloc(struct pool *p, size_t size); /* zeroed, 16-byte aligned; NULL: no memory */
+char *pool_string(struct pool *p, const char *s);
+void pool_free(struct pool *p);
+
+/* When reading files must stop; 0: never. */
+struct deadline { uint64_t at_ns; };
+bool deadline_passed(const struct deadline *d);
+
+/* One address of a module's file, and what was found out about it. */
+struct lookup {
+	uint64_t addr;
+	bool resolved;
+	const struct report_symbol *symbols;
+	size_t nr;
+	/* the ELF symbol that holds it; name NULL: none */
+	const char *elf_name;
+	uint64_t elf_start, elf_size;
+	int elf_rank;
+};
+
+/* demangle.c: a C++ or Rust name as people write it, else the name itself; from the pool or `name`. */
+const char *demangle(struct pool *p, const char *name);
+/* symbolize.c: an ELF symbol's name as people write it. */
+const char *elf_function_name(struct pool *p, const char *name);
+/* symbolize_dwarf.c: the symbols of each lookup (sorted by address, not yet resolved) that the DWARF knows.  `bias` is added to
+ * a DWARF address to give the lookup's.  The ELF symbols are there already. */
+void dwarf_resolve(struct pool *pool, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias, struct lookup **lookups,
+                   size_t n);
+#endif
+
 #endif

@@ -281,16 +281,33 @@ void sink_write(const char *text, size_t len)
 		write_stderr(text, len);
 }
 
+/* memsan run names a memfd of its own, /proc/PID/fd/N.  That link leads to whatever has the number now: when memsan has ended, or
+ * in another pid namespace, it may be anybody's file.  So what was opened is asked for its name before it is written to. */
+static bool is_notify_memfd(int fd)
+{
+	static const char wanted[] = "/memfd:" REPORT_NOTIFY_NAME " ";
+	char link[32], name[sizeof(wanted)];
+	struct fmt_buf b;
+	long n;
+
+	fmt_init(&b, link, sizeof(link));
+	fmt_printf(&b, "/proc/self/fd/%d", fd);
+	n = arch_syscall6(SYS_readlink, (long)link, (long)name, sizeof(name) - 1, 0, 0, 0);
+	return n == (long)sizeof(wanted) - 1 && mem_compare(name, wanted, sizeof(wanted) - 1) == 0;
+}
+
 void sink_notify(void)
 {
+	bool link = str_starts(options.notify, "/proc/");
 	int fd;
 
 	if (sink_secure || !options.notify[0])
 		return;
-	fd = open_high(options.notify, SINK_OPEN_FLAGS, 0);
+	fd = open_high(options.notify, link ? SINK_OPEN_FLAGS & ~O_NOFOLLOW : SINK_OPEN_FLAGS, 0);
 	if (fd < 0)
 		return;
-	write_whole(fd, "!", 1);
+	if (!link || is_notify_memfd(fd))
+		write_whole(fd, "!", 1);
 	os_close(fd);
 }
 

@@ -1,39 +1,519 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/symbolize.c - functions, inlined functions and source lines of code addresses, out of ELF and DWARF files. */
+/* reports/symbolize.c - code addresses to functions and source lines: modules, their files, their ELF symbols.
+ *
+ * All addresses of a module are collected before its file is opened, and resolved together: one pass over the symbol table, and in the
+ * DWARF (symbolize_dwarf.c) only the units that hold one of them.  So the time goes with the number of frames, not with the
+ * size of the debug information.
+ *
+ * libdwfl opens the file and finds what belongs to it: the separate debug file by build id or debug link, .gnu_debugdata, dwz
+ * files, compressed sections.  Every module has a Dwfl of its own, because records hold modules that were mapped at the same address
+ * one after the other; addresses are the ELF file's own (bias 0).
+ *
+ * A file whose build id differs from the loaded module's is another program.  No symbols are better than wrong ones.
+ */
 #include "config.h"
 
+#include <fcntl.h>
+#include <gelf.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "reports/reports_internal.h"
 
-struct symbolizer {
-	unsigned budget_ms;
+struct sym_module {
+	char *path;
+	uint8_t build_id[BUILD_ID_MAX];
+	size_t build_id_len;
+	struct lookup **lookups;        /* the first nr_sorted are resolved and in order of address */
+	size_t nr, nr_sorted, room;
+	bool opened;
+	const char *note;
+	Dwfl *dwfl;
+	Dwfl_Module *mod;               /* NULL: not to be read */
 };
+
+struct symbolizer {
+	struct pool pool;
+	struct deadline deadline;
+	struct sym_module *modules;
+	size_t nr_modules;
+	char *debug_path;
+	Dwfl_Callbacks callbacks;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+bool deadline_passed(const struct deadline *d)
+{
+	return d->at_ns && now_ns() >= d->at_ns;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------------------------------------- */
+
+/* Debug files on this machine first.  Servers (DEBUGINFOD_URLS) are asked only while they are quick: one that let us wait is not
+ * asked again for this report. */
+static int find_debuginfo(Dwfl_Module *mod, void **userdata, const char *name, Dwarf_Addr base, const char *file,
+                          const char *debuglink, GElf_Word crc, char **found)
+{
+	uint64_t before = now_ns();
+	int fd = dwfl_standard_find_debuginfo(mod, userdata, name, base, file, debuglink, crc, found);
+
+	if (fd < 0 && now_ns() - before > 1000000000u)
+		unsetenv("DEBUGINFOD_URLS");
+	return fd;
+}
 
 struct symbolizer *symbolizer_create(unsigned budget_ms)
 {
 	struct symbolizer *s = calloc(1, sizeof(*s));
-	if (s)
-		s->budget_ms = budget_ms;
+
+	if (!s)
+		return NULL;
+	if (budget_ms)
+		s->deadline.at_ns = now_ns() + (uint64_t)budget_ms * 1000000u;
+	s->callbacks.find_elf = dwfl_build_id_find_elf;
+	s->callbacks.find_debuginfo = find_debuginfo;
+	s->callbacks.debuginfo_path = &s->debug_path;
+	setenv("DEBUGINFOD_TIMEOUT", "2", 0);
+	setenv("DEBUGINFOD_MAXTIME", "5", 0);
 	return s;
 }
 
 void symbolizer_destroy(struct symbolizer *s)
 {
+	for (size_t i = 0; i < s->nr_modules; i++) {
+		if (s->modules[i].dwfl)
+			dwfl_end(s->modules[i].dwfl);
+		free(s->modules[i].lookups);
+	}
+	free(s->modules);
+	pool_free(&s->pool);
 	free(s);
+}
+
+void symbolizer_debug_path(struct symbolizer *s, const char *path)
+{
+	s->debug_path = (char *)path;
+}
+
+int symbolizer_module(struct symbolizer *s, const char *path, const uint8_t *build_id, size_t build_id_len)
+{
+	struct sym_module *m, *grown;
+
+	build_id_len = MIN(build_id_len, (size_t)BUILD_ID_MAX);
+	for (size_t i = 0; i < s->nr_modules; i++) {
+		m = &s->modules[i];
+		if (strcmp(m->path, path) == 0 && m->build_id_len == build_id_len &&
+		    memcmp(m->build_id, build_id, build_id_len) == 0)
+			return (int)i;
+	}
+	grown = realloc(s->modules, (s->nr_modules + 1) * sizeof(*m));
+	if (!grown)
+		return -1;
+	s->modules = grown;
+	m = &s->modules[s->nr_modules];
+	memset(m, 0, sizeof(*m));
+	m->path = pool_string(&s->pool, path);
+	if (!m->path)
+		return -1;
+	memcpy(m->build_id, build_id, build_id_len);
+	m->build_id_len = build_id_len;
+	return (int)s->nr_modules++;
+}
+
+/* Only a regular file: a pipe in its place could make us wait for ever. */
+static int open_regular(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool build_id_matches(const struct sym_module *m, Dwfl_Module *mod)
+{
+	const unsigned char *id;
+	GElf_Addr at;
+	int len = dwfl_module_build_id(mod, &id, &at);
+
+	return !m->build_id_len || (len == (int)m->build_id_len && memcmp(id, m->build_id, m->build_id_len) == 0);
+}
+
+/* Opens one candidate file.  NULL when it is the module's, else why it is not. */
+static const char *open_file(struct symbolizer *s, struct sym_module *m, const char *path)
+{
+	int fd = open_regular(path);
+
+	if (fd < 0)
+		return "the file cannot be opened";
+	m->dwfl = dwfl_begin(&s->callbacks);
+	dwfl_report_begin(m->dwfl);
+	m->mod = m->dwfl ? dwfl_report_elf(m->dwfl, m->path, path, fd, 0, true) : NULL;
+	if (!m->mod)
+		close(fd);
+	if (m->mod && dwfl_report_end(m->dwfl, NULL, NULL) == 0 && build_id_matches(m, m->mod))
+		return NULL;
+	path = m->mod ? "the file has another build id than what was loaded" : "the file is no ELF file that can be read";
+	m->mod = NULL;
+	if (m->dwfl)
+		dwfl_end(m->dwfl);
+	m->dwfl = NULL;
+	return path;
+}
+
+/* The debug file by build id serves alone when the module is gone or was replaced by a newer version. */
+static bool open_debug_file(struct symbolizer *s, struct sym_module *m, const char *directory, size_t directory_len)
+{
+	char path[MODULE_PATH_MAX + 128];
+	int len;
+
+	if (m->build_id_len < 2 || !directory_len || directory[0] != '/')
+		return false;
+	len = snprintf(path, sizeof(path) - 3 * BUILD_ID_MAX, "%.*s/.build-id/%02x/", (int)directory_len, directory, m->build_id[0]);
+	if (len < 0 || (size_t)len >= sizeof(path) - 3 * BUILD_ID_MAX)
+		return false;
+	for (size_t i = 1; i < m->build_id_len; i++)
+		len += sprintf(path + len, "%02x", m->build_id[i]);
+	strcpy(path + len, ".debug");
+	return open_file(s, m, path) == NULL;
+}
+
+static bool open_debug_files(struct symbolizer *s, struct sym_module *m)
+{
+	const char *at = s->debug_path ? s->debug_path : "/usr/lib/debug";
+
+	for (;;) {
+		size_t len = strcspn(at, ":");
+		const char *directory = at + strspn(at, "+-");
+		if (open_debug_file(s, m, directory, (size_t)(at + len - directory)))
+			return true;
+		if (!at[len])
+			return false;
+		at += len + 1;
+	}
+}
+
+static void module_open(struct symbolizer *s, struct sym_module *m)
+{
+	if (m->opened)
+		return;
+	if (deadline_passed(&s->deadline)) {
+		m->note = "not read: there was no time left";
+		return;
+	}
+	m->opened = true;
+	m->note = open_file(s, m, m->path);
+	if (m->note && open_debug_files(s, m))
+		m->note = NULL;
+}
+
+/* ---- ELF symbols ----------------------------------------------------------------------------------------------------------------- */
+
+/* Of two symbols that hold an address the better one: sized before not sized, global before weak before local, the later start. */
+static int symbol_rank(const GElf_Sym *sym)
+{
+	int rank = sym->st_size ? 8 : 0;
+	int bind = GELF_ST_BIND(sym->st_info);
+
+	return rank + (bind == STB_GLOBAL ? 2 : bind == STB_WEAK ? 1 : 0);
+}
+
+static bool symbol_is_code(const GElf_Sym *sym, const char *name, GElf_Word section)
+{
+	int type = GELF_ST_TYPE(sym->st_info);
+
+	return name && name[0] && section != SHN_UNDEF && (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE);
+}
+
+/* The first lookup at or behind addr. */
+static size_t lookup_from(struct lookup **lookups, size_t n, uint64_t addr)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (lookups[mid]->addr < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void symbol_offer(struct lookup *l, const GElf_Sym *sym, const char *name, uint64_t start)
+{
+	int rank = symbol_rank(sym);
+	bool better = !l->elf_name || rank / 8 > l->elf_rank / 8 ||
+	              (rank / 8 == l->elf_rank / 8 &&
+	               (start > l->elf_start || (start == l->elf_start && rank > l->elf_rank)));
+
+	if (!better)
+		return;
+	l->elf_name = name;
+	l->elf_start = start;
+	l->elf_size = sym->st_size;
+	l->elf_rank = rank;
+}
+
+/* A symbol without a size reaches to the next one: it is offered to the addresses up to the end of its section. */
+static uint64_t symbol_end(Dwfl_Module *mod, const GElf_Sym *sym, GElf_Word section, uint64_t start)
+{
+	GElf_Addr bias;
+	GElf_Shdr header;
+	Elf *elf;
+	Elf_Scn *scn;
+
+	if (sym->st_size)
+		return start + sym->st_size < start ? UINT64_MAX : start + sym->st_size;
+	elf = dwfl_module_getelf(mod, &bias);
+	scn = elf && section < SHN_LORESERVE ? elf_getscn(elf, section) : NULL;
+	if (!scn || !gelf_getshdr(scn, &header) || start - (header.sh_addr + bias) >= header.sh_size)
+		return start;
+	return header.sh_addr + bias + header.sh_size;
+}
+
+static void resolve_elf(struct symbolizer *s, struct sym_module *m, struct lookup **lookups, size_t n)
+{
+	int nr = dwfl_module_getsymtab(m->mod);
+
+	for (int i = 1; i < nr; i++) {
+		GElf_Sym sym;
+		GElf_Addr start;
+		GElf_Word section;
+		const char *name = dwfl_module_getsym_info(m->mod, i, &sym, &start, &section, NULL, NULL);
+		uint64_t end;
+
+		if (!symbol_is_code(&sym, name, section) || lookups[n - 1]->addr < start)
+			continue;
+		if (i % 4096 == 0 && deadline_passed(&s->deadline))
+			break;
+		end = symbol_end(m->mod, &sym, section, start);
+		for (size_t k = lookup_from(lookups, n, start); k < n && lookups[k]->addr < end; k++)
+			symbol_offer(lookups[k], &sym, name, start);
+	}
+}
+
+/* libc starts the program and each thread, so it has frames in every report, and its debug information, compressed, takes longer to
+ * unpack than all the rest.  For these functions nobody wants the line. */
+static bool only_starts_program(struct lookup **lookups, size_t n)
+{
+	static const char *const starters[] = {
+		"__libc_start_main", "__libc_start_call_main", "__libc_start_main_impl", "start_thread", "clone", "__clone",
+		"clone3", "__clone3", "__GI___clone", "__GI___clone3", "__clone_internal",
+	};
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = lookups[i]->elf_name;
+		size_t len = name ? strcspn(name, "@") : 0;
+		bool known = false;
+		for (size_t k = 0; name && k < ARRAY_SIZE(starters); k++)
+			known |= strlen(starters[k]) == len && memcmp(name, starters[k], len) == 0;
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
+/* Without the version that a static symbol table gives it ("fopen@@GLIBC_2.2.5"). */
+const char *elf_function_name(struct pool *pool, const char *name)
+{
+	size_t len = strcspn(name, "@");
+	char *copy;
+
+	if (!name[len] || !(copy = pool_alloc(pool, len + 1)))
+		return demangle(pool, name);
+	memcpy(copy, name, len);
+	return demangle(pool, copy);
+}
+
+/* What the ELF symbol alone says. */
+static void lookup_finish(struct symbolizer *s, struct lookup *l)
+{
+	struct report_symbol *symbol;
+
+	l->resolved = true;
+	if (l->nr || !l->elf_name)
+		return;
+	symbol = pool_alloc(&s->pool, sizeof(*symbol));
+	if (!symbol)
+		return;
+	symbol->function = elf_function_name(&s->pool, l->elf_name);
+	symbol->offset = l->addr - l->elf_start;
+	symbol->size = l->elf_size;
+	l->symbols = symbol;
+	l->nr = 1;
+}
+
+/* ---- lookups ------------------------------------------------------------------------------------------------------------------------ */
+
+static struct lookup *lookup_find(struct lookup **lookups, size_t n, uint64_t addr)
+{
+	size_t i = lookup_from(lookups, n, addr);
+
+	return i < n && lookups[i]->addr == addr ? lookups[i] : NULL;
+}
+
+static int lookup_order(const void *a, const void *b)
+{
+	const struct lookup *x = *(struct lookup *const *)a, *y = *(struct lookup *const *)b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+void symbolizer_want(struct symbolizer *s, int module, uint64_t addr)
+{
+	struct sym_module *m;
+	struct lookup *l;
+
+	if (module < 0 || (size_t)module >= s->nr_modules)
+		return;
+	m = &s->modules[module];
+	if (lookup_find(m->lookups, m->nr_sorted, addr))
+		return;
+	if (m->nr == m->room) {
+		size_t room = m->room ? m->room * 2 : 64;
+		struct lookup **grown = realloc(m->lookups, room * sizeof(*grown));
+		if (!grown)
+			return;
+		m->lookups = grown;
+		m->room = room;
+	}
+	l = pool_alloc(&s->pool, sizeof(*l));
+	if (!l)
+		return;
+	l->addr = addr;
+	m->lookups[m->nr++] = l;
+}
+
+/* The new lookups in order and each once (what is dropped stays in the pool). */
+static size_t lookups_unique(struct lookup **lookups, size_t n)
+{
+	size_t kept = 0;
+
+	qsort(lookups, n, sizeof(*lookups), lookup_order);
+	for (size_t i = 0; i < n; i++)
+		if (!kept || lookups[kept - 1]->addr != lookups[i]->addr)
+			lookups[kept++] = lookups[i];
+	return kept;
+}
+
+static void module_resolve(struct symbolizer *s, struct sym_module *m)
+{
+	struct lookup **fresh = m->lookups + m->nr_sorted;
+	size_t n = lookups_unique(fresh, m->nr - m->nr_sorted);
+	Dwarf_Addr bias = 0;
+	Dwarf *dwarf;
+
+	module_open(s, m);
+	if (m->mod && n) {
+		resolve_elf(s, m, fresh, n);
+		dwarf = only_starts_program(fresh, n) ? NULL : dwfl_module_getdwarf(m->mod, &bias);
+		if (dwarf)
+			dwarf_resolve(&s->pool, &s->deadline, dwarf, bias, fresh, n);
+	}
+	for (size_t i = 0; i < n; i++)
+		lookup_finish(s, fresh[i]);
+	m->nr = m->nr_sorted + n;
+	qsort(m->lookups, m->nr, sizeof(*m->lookups), lookup_order);
+	m->nr_sorted = m->nr;
+}
+
+const struct report_symbol *symbolizer_lookup(struct symbolizer *s, int module, uint64_t addr, size_t *nr)
+{
+	struct sym_module *m;
+	struct lookup *l;
+
+	*nr = 0;
+	if (module < 0 || (size_t)module >= s->nr_modules)
+		return NULL;
+	m = &s->modules[module];
+	symbolizer_want(s, module, addr);
+	if (m->nr != m->nr_sorted)
+		module_resolve(s, m);
+	l = lookup_find(m->lookups, m->nr, addr);
+	if (!l)
+		return NULL;
+	*nr = l->nr;
+	return l->symbols;
+}
+
+const char *symbolizer_note(struct symbolizer *s, int module)
+{
+	return module >= 0 && (size_t)module < s->nr_modules ? s->modules[module].note : NULL;
+}
+
+/* ---- a whole record ---------------------------------------------------------------------------------------------------------------------- */
+
+struct attached {
+	struct symbolizer *symbolizer;
+	int modules[REPORT_MODULES];
+	struct report_symbol last[64];  /* what attached_frame gave out last */
+};
+
+static uint64_t frame_address(const struct report_record *r, const struct report_frame *f)
+{
+	return f->pc - r->modules[f->module].bias - (f->exact ? 0 : 1);
 }
 
 static const struct report_symbol *attached_frame(void *ctx, const struct report_record *r, const struct report_frame *f,
                                                   size_t *nr)
 {
-	(void)ctx, (void)r, (void)f;
+	struct attached *a = ctx;
+	const struct report_symbol *found;
+	size_t n, skip;
+
 	*nr = 0;
-	return NULL;
+	if (f->module >= r->nr_modules)
+		return NULL;
+	found = symbolizer_lookup(a->symbolizer, a->modules[f->module], frame_address(r, f), &n);
+	if (!n)
+		return NULL;
+	skip = n > ARRAY_SIZE(a->last) ? n - ARRAY_SIZE(a->last) : 0;
+	*nr = n - skip;
+	memcpy(a->last, found + skip, *nr * sizeof(*found));
+	/* The kernel prints where the call returns to, not where it was looked up. */
+	a->last[*nr - 1].offset += f->exact ? 0 : 1;
+	return a->last;
+}
+
+static const char *attached_note(void *ctx, const struct report_record *r, unsigned module)
+{
+	struct attached *a = ctx;
+
+	return module < r->nr_modules ? symbolizer_note(a->symbolizer, a->modules[module]) : NULL;
 }
 
 bool symbolizer_attach(struct symbolizer *s, const struct report_record *r, struct report_symbols *symbols)
 {
-	(void)r;
-	*symbols = (struct report_symbols){ .ctx = s, .frame = attached_frame, .note = NULL };
+	struct attached *a = pool_alloc(&s->pool, sizeof(*a));
+
+	if (!a)
+		return false;
+	a->symbolizer = s;
+	for (uint32_t i = 0; i < r->nr_modules; i++) {
+		const struct report_module *m = &r->modules[i];
+		a->modules[i] = symbolizer_module(s, report_str(r, m->path), m->build_id, m->build_id_len);
+	}
+	for (uint32_t i = 0; i < r->nr_stacks; i++)
+		for (uint32_t j = 0; j < r->stacks[i].nr_frames; j++) {
+			const struct report_frame *f = &r->stacks[i].frames[j];
+			if (f->module < r->nr_modules)
+				symbolizer_want(s, a->modules[f->module], frame_address(r, f));
+		}
+	*symbols = (struct report_symbols){ .ctx = a, .frame = attached_frame, .note = attached_note };
 	return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/common.c - messages, "did you mean", and allocation that cannot fail, for the memsan command. */
+#include "lib/lib.h"
 #include "tools/tools.h"
 
 #include <errno.h>
@@ -62,38 +63,13 @@ char *tool_format(const char *format, ...)
 	return text;
 }
 
-/* Levenshtein's distance, one row at a time; names are short, so a fixed row will do. */
-static unsigned edit_distance(const char *a, const char *b)
-{
-	unsigned row[64];
-	size_t nb = strlen(b);
-
-	if (nb >= sizeof(row) / sizeof(row[0]))
-		return ~0u;
-	for (size_t j = 0; j <= nb; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; *a; a++, i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= nb; j++) {
-			unsigned change = diagonal + (*a != b[j - 1]);
-			unsigned least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-
-			diagonal = row[j];
-			row[j] = change < least ? change : least;
-		}
-	}
-	return row[nb];
-}
-
 int tool_nearest(const char *word, const char *const *names, size_t nr)
 {
 	unsigned best = ~0u;
 	int found = -1;
 
 	for (size_t i = 0; i < nr; i++) {
-		unsigned d = edit_distance(word, names[i]);
+		unsigned d = options_word_distance(word, names[i]);
 
 		if (d < best) {
 			best = d;

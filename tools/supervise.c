@@ -20,6 +20,7 @@
  * nothing in it tells it from one sent to memsan alone.  Processes that outlive PROG are not waited for; reports they make later are
  * printed, but no longer change the exit status.
  */
+#include "reports/reports.h"
 #include "tools/tools.h"
 
 #include <errno.h>
@@ -43,7 +44,7 @@ struct watch {
 
 void supervisor_init(struct supervisor *s)
 {
-	s->notify_fd = memfd_create("memsan-notify", MFD_CLOEXEC);
+	s->notify_fd = memfd_create(REPORT_NOTIFY_NAME, MFD_CLOEXEC);
 	if (s->notify_fd >= 0)
 		snprintf(s->notify_path, sizeof(s->notify_path), "/proc/%ld/fd/%d", (long)getpid(), s->notify_fd);
 }

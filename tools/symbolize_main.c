@@ -58,19 +58,14 @@ static bool write_whole(int fd, const void *buf, size_t len)
 	return true;
 }
 
-static size_t render(const struct report_record *r, const struct helper_request *request, char *text)
+static size_t render(struct symbolizer *s, const struct report_record *r, unsigned format, char *text)
 {
-	/* The answer has to arrive in time even when it is not complete. */
-	struct symbolizer *s = symbolizer_create(request->timeout_ms / 10 * 7);
 	struct report_symbols symbols;
-	size_t len;
 
 	if (!s || !symbolizer_attach(s, r, &symbols))
 		return 0;
-	len = request->format == FORMAT_JSON ? report_render_json(r, &symbols, text, REPORT_TEXT_MAX)
-	                                     : report_render_text(r, &symbols, text, REPORT_TEXT_MAX);
-	symbolizer_destroy(s);
-	return len;
+	return format == FORMAT_JSON ? report_render_json(r, &symbols, text, REPORT_TEXT_MAX)
+	                             : report_render_text(r, &symbols, text, REPORT_TEXT_MAX);
 }
 
 static int answer(const char *text, size_t len)
@@ -96,6 +91,7 @@ int main(int argc, char **argv)
 	static struct report_record record;
 	static char text[REPORT_TEXT_MAX];
 	struct helper_request request;
+	struct symbolizer *s;
 	size_t len;
 
 	(void)argv;
@@ -107,6 +103,9 @@ int main(int argc, char **argv)
 	limit_self(request.timeout_ms);
 	if (!read_whole(&record, sizeof(record)) || !report_record_valid(&record, sizeof(record)))
 		return 1;
-	len = render(&record, &request, text);
-	return len ? answer(text, len) : 1;
+	/* The answer has to arrive in time even when it is not complete. */
+	s = symbolizer_create(request.timeout_ms / 10 * 7);
+	len = render(s, &record, request.format, text);
+	/* Somebody waits for the answer, nobody for our memory to be given back piece by piece. */
+	_exit(len ? answer(text, len) : 1);
 }

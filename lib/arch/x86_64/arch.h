@@ -43,6 +43,14 @@ static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*
 	__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2"                               \
 	                 : "=&r"((r)->pc), "=&r"((r)->sp), "=&r"((r)->fp))
 
+/* DWARF numbers (System V psABI, figure 3.36). */
+#define ARCH_DWARF_FP 6
+#define ARCH_DWARF_SP 7
+#define ARCH_DWARF_RA 16
+#define ARCH_DWARF_REGS 17
+/* A return address lies just below the CFA. */
+#define ARCH_RA_OFFSET (-8)
+
 static inline void arch_relax(void)
 {
 	__asm__ volatile("pause" ::: "memory");

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/modules.c - which ELF file held a pc, now or when a stack was taken.
+ *
+ * What is loaded now is asked of ld.so's lock-free _dl_find_object.  What went away with dlclose is remembered: stacks outlive
+ * modules, and another module may be loaded at the same place since.
+ *
+ *   time ───────────────►            when = a ► A      when = b ► B      now ► C
+ *   address  [ A ]····[  B  ]···[ C
+ *                 ▲unload    ▲unload
+ *
+ * So the answer for a time is the module whose unloading is the first at or after that time, else the one that is there now.
+ */
+#include "lib/lib.h"
+#include "lib/lib_internal.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <sys/syscall.h>
+
+/* Programs that load and unload plug-ins for ever use the oldest entry again. */
+#define HISTORY_MAX 256
+
+struct gone_module {
+	uint32_t unloaded_at;      /* jiffies; 0: not used */
+	struct module_info info;
+};
+
+/* Guards the history and the list of what was there before a dlclose. */
+static struct ranked_lock modules_lock = RANKED_LOCK_INIT(LOCK_RANK_MODULES);
+static struct gone_module *history;        /* a ring, made at the first unloading */
+static uint32_t history_next;
+static uint32_t history_used;              /* may be read without the lock: 0 means nothing ever went away */
+
+/* Bounds of the runtime's code in a static program (see libmemsan.a in preload/local.mk). */
+extern const char __start_memsan_text[] __attribute__((weak, visibility("hidden")));
+extern const char __stop_memsan_text[] __attribute__((weak, visibility("hidden")));
+
+/* ---- reading what is mapped ---------------------------------------------------------------------------------------- */
+
+static void read_build_id(struct module_info *info)
+{
+	ElfW(Ehdr) eh;
+	uint8_t note[64];
+
+	if (os_safe_read(&eh, (void *)info->start, sizeof(eh)) != sizeof(eh) || mem_compare(eh.e_ident, ELFMAG, SELFMAG) != 0)
+		return;
+	for (unsigned i = 0; i < eh.e_phnum && i < 64; i++) {
+		ElfW(Phdr) ph;
+		uintptr_t at = info->start + eh.e_phoff + i * sizeof(ph);
+		if (at + sizeof(ph) > info->end || os_safe_read(&ph, (void *)at, sizeof(ph)) != sizeof(ph))
+			return;
+		if (ph.p_type != PT_NOTE)
+			continue;
+		for (size_t off = 0; off + sizeof(ElfW(Nhdr)) < ph.p_memsz;) {
+			ElfW(Nhdr) nh;
+			size_t got = os_safe_read(note, (void *)(info->bias + ph.p_vaddr + off), MIN(sizeof(note), ph.p_memsz - off));
+			if (got < sizeof(nh))
+				return;
+			mem_copy(&nh, note, sizeof(nh));
+			if (nh.n_type == NT_GNU_BUILD_ID && nh.n_namesz == 4 && got >= sizeof(nh) + 4 + nh.n_descsz) {
+				info->build_id_len = (uint8_t)MIN(nh.n_descsz, (ElfW(Word))BUILD_ID_MAX);
+				mem_copy(info->build_id, note + sizeof(nh) + 4, info->build_id_len);
+				return;
+			}
+			off += sizeof(nh) + ALIGN_UP((size_t)nh.n_namesz, 4) + ALIGN_UP((size_t)nh.n_descsz, 4);
+		}
+	}
+}
+
+/* A name in ld.so's own list, which another thread's dlclose may free at this moment. */
+static void read_name(char *dst, const char *name, size_t size)
+{
+	size_t got = os_safe_read(dst, name, size - 1);
+
+	dst[got] = '\0';
+}
+
+static void main_program_path(char *path, size_t size)
+{
+	long n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)size - 1, 0, 0, 0);
+
+	path[n > 0 ? n : 0] = '\0';
+}
+
+static bool find_live(uintptr_t pc, struct module_info *info)
+{
+	struct dl_find_object found;
+
+	if (_dl_find_object((void *)pc, &found) != 0)
+		return false;
+	mem_set(info, 0, sizeof(*info));
+	info->start = (uintptr_t)found.dlfo_map_start;
+	info->end = (uintptr_t)found.dlfo_map_end;
+	info->bias = found.dlfo_link_map->l_addr;
+	if (found.dlfo_link_map->l_name)
+		read_name(info->path, found.dlfo_link_map->l_name, sizeof(info->path));
+	if (!info->path[0])
+		main_program_path(info->path, sizeof(info->path));
+	read_build_id(info);
+	return true;
+}
+
+/* ---- finding -------------------------------------------------------------------------------------------------------- */
+
+static bool find_gone(uintptr_t pc, uint32_t when, struct module_info *info)
+{
+	const struct gone_module *best = NULL;
+
+	if (!__atomic_load_n(&history_used, __ATOMIC_ACQUIRE) || lock_mine(&modules_lock))
+		return false;
+	lock_acquire(&modules_lock);
+	for (uint32_t i = 0; i < history_used; i++) {
+		const struct gone_module *g = &history[i];
+		if (pc - g->info.start >= g->info.end - g->info.start || (int32_t)(g->unloaded_at - when) < 0)
+			continue;
+		if (!best || (int32_t)(best->unloaded_at - g->unloaded_at) > 0)
+			best = g;
+	}
+	if (best)
+		mem_copy(info, &best->info, sizeof(*info));
+	lock_release(&modules_lock);
+	return best != NULL;
+}
+
+bool module_find(uintptr_t pc, uint32_t when, struct module_info *info)
+{
+	if (when && find_gone(pc, when, info))
+		return true;
+	return find_live(pc, info);
+}
+
+/* ---- ourselves ------------------------------------------------------------------------------------------------------ */
+
+static struct { uintptr_t start, end; bool known; } self;
+
+static void self_locate(void)
+{
+	struct dl_find_object found;
+	uintptr_t start = (uintptr_t)__start_memsan_text, end = (uintptr_t)__stop_memsan_text;
+
+	if (!start && _dl_find_object((void *)self_locate, &found) == 0 && found.dlfo_link_map->l_name &&
+	    found.dlfo_link_map->l_name[0]) {
+		start = (uintptr_t)found.dlfo_map_start;
+		end = (uintptr_t)found.dlfo_map_end;
+	}
+	/* Two threads may both do this: they find the same. */
+	self.start = start;
+	self.end = end;
+	__atomic_store_n(&self.known, true, __ATOMIC_RELEASE);
+}
+
+bool module_is_self(uintptr_t pc)
+{
+	if (unlikely(!__atomic_load_n(&self.known, __ATOMIC_ACQUIRE)))
+		self_locate();
+	return pc - self.start < self.end - self.start;
+}
+
+const char *module_self_path(void)
+{
+	static char path[MODULE_PATH_MAX];
+	struct module_info info;
+
+	if (!path[0] && find_live((uintptr_t)module_self_path, &info))
+		str_copy(path, info.path, sizeof(path));
+	return path;
+}
+
+/* ---- dlclose -------------------------------------------------------------------------------------------------------- */
+
+/* What was loaded before; a dlclose inside a destructor of a library being closed nests, each comparing its own list. */
+#define LOADED_MAX 1024
+
+struct loaded_list {
+	uint32_t nr;
+	uintptr_t start[LOADED_MAX];
+};
+
+static int collect_loaded(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct loaded_list *list = arg;
+	(void)size;
+
+	for (unsigned i = 0; i < info->dlpi_phnum; i++)
+		if (info->dlpi_phdr[i].p_type == PT_LOAD && list->nr < LOADED_MAX) {
+			list->start[list->nr++] = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+			break;
+		}
+	return 0;
+}
+
+static bool make_history(void)
+{
+	static bool registered;
+
+	if (!registered) {
+		lock_register_for_fork(&modules_lock);
+		registered = true;
+	}
+	if (!history)
+		history = meta_alloc(HISTORY_MAX * sizeof(*history), COST_UNWIND);
+	return history != NULL;
+}
+
+/* Under modules_lock. */
+static void remember(const struct module_info *info)
+{
+	struct gone_module *g = NULL;
+
+	/* The same library at the same place again: one entry, with its latest end. */
+	for (uint32_t i = 0; i < history_used && !g; i++)
+		if (history[i].info.start == info->start && history[i].info.bias == info->bias &&
+		    str_equal(history[i].info.path, info->path) &&
+		    mem_compare(history[i].info.build_id, info->build_id, BUILD_ID_MAX) == 0)
+			g = &history[i];
+	if (!g) {
+		g = &history[history_next++ % HISTORY_MAX];
+		mem_copy(&g->info, info, sizeof(*info));
+		g->info.unloaded = true;
+	}
+	g->unloaded_at = jiffies_now();
+	__atomic_store_n(&history_used, MIN(history_next, (uint32_t)HISTORY_MAX), __ATOMIC_RELEASE);
+}
+
+/* Before the real dlclose nobody knows what it will unload (it may be nothing, or much): every module is described. */
+struct module_snapshot {
+	struct loaded_list loaded;
+	struct module_info infos[LOADED_MAX];
+};
+#define SNAPSHOT_BYTES ALIGN_UP(sizeof(struct module_snapshot), PAGE_SIZE)
+
+void *modules_before_dlclose(void)
+{
+	struct module_snapshot *s = os_reserve(SNAPSHOT_BYTES, PAGE_SIZE);
+
+	if (!s)
+		return NULL;
+	if (!os_commit(s, SNAPSHOT_BYTES, false)) {
+		os_release(s, SNAPSHOT_BYTES);
+		return NULL;
+	}
+	s->loaded.nr = 0;
+	dl_iterate_phdr(collect_loaded, &s->loaded);
+	for (uint32_t i = 0; i < s->loaded.nr; i++)
+		if (!find_live(s->loaded.start[i], &s->infos[i]))
+			s->infos[i].start = 0;
+	return s;
+}
+
+void modules_after_dlclose(void *snapshot)
+{
+	struct module_snapshot *s = snapshot;
+	struct dl_find_object found;
+	bool any = false;
+
+	if (!s)
+		return;
+	lock_acquire(&modules_lock);
+	for (uint32_t i = 0; i < s->loaded.nr && make_history(); i++) {
+		const struct module_info *info = &s->infos[i];
+		if (info->start && (_dl_find_object((void *)info->start, &found) != 0 ||
+		                    (uintptr_t)found.dlfo_map_start != info->start)) {
+			remember(info);
+			any = true;
+		}
+	}
+	lock_release(&modules_lock);
+	os_release(s, SNAPSHOT_BYTES);
+	if (any)
+		unwind_flush();
+}

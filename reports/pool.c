@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/pool.c - memory of the symbolizer that is freed all at once. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/reports_internal.h"
+
+#define POOL_CHUNK 65536u
+
+struct pool_chunk {
+	struct pool_chunk *next;
+	size_t size;
+	_Alignas(16) char data[];
+};
+
+void *pool_alloc(struct pool *p, size_t size)
+{
+	void *at;
+
+	if (size > SIZE_MAX / 2)
+		return NULL;
+	size = ALIGN_UP(size, (size_t)16);
+	if (!p->chunks || p->chunks->size - p->used < size) {
+		size_t room = MAX(size, (size_t)POOL_CHUNK);
+		struct pool_chunk *chunk = calloc(1, sizeof(*chunk) + room);
+		if (!chunk)
+			return NULL;
+		chunk->next = p->chunks;
+		chunk->size = room;
+		p->chunks = chunk;
+		p->used = 0;
+	}
+	at = p->chunks->data + p->used;
+	p->used += size;
+	return at;
+}
+
+char *pool_string(struct pool *p, const char *s)
+{
+	size_t len = strlen(s) + 1;
+	char *copy = pool_alloc(p, len);
+
+	return copy ? memcpy(copy, s, len) : NULL;
+}
+
+void pool_free(struct pool *p)
+{
+	while (p->chunks) {
+		struct pool_chunk *next = p->chunks->next;
+		free(p->chunks);
+		p->chunks = next;
+	}
+	p->used = 0;
+}

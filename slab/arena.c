@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/arena.c - the one reserved range that all user objects live in, and the arrays that describe it. */
+#include "slab/slab_internal.h"
+
+/* The arena and its three maps are reserved at once and made usable together, block by block (4 MiB), from the bottom up:
+ *
+ *     arena      ███████████████░░░░░░░░░░░░░░░ … 1 TiB     PROT_NONE beyond the usable part
+ *     state map  ███▌                                       1 byte per 16 bytes:  /16
+ *     memmap     ▌                                          16 bytes per page:    /256
+ *     blocks     .                                          8 bytes per block:    /524288
+ *
+ * "Is it ours?" is then one subtract and compare against the usable part, and whoever passes that test may load from every map.
+ * The state map is the truth about liveness, the memmap leads from any address to its object.  A large area does not write a
+ * page entry for each of its pages (a gigabyte has 262,144): blocks that it covers whole carry its name in the block array.
+ *
+ * Accepted weakness: an entry and what it points to are two loads.  A reader without locks may see a descriptor that has since been
+ * recycled; descriptors are never unmapped and readers check what they read, so the answer is old but never a fault. */
+
+uintptr_t arena_base;
+size_t arena_size;
+uint8_t *arena_state;
+size_t arena_state_limit;
+struct page *arena_memmap;
+uint64_t *arena_blocks;
+uint32_t arena_nr_blocks;
+uint32_t arena_ready_blocks;
+
+static struct os_stepped state_map, page_map, block_map; /* under the buddy lock */
+
+#define STATE_PER_BLOCK (BLOCK_SIZE / 16)
+#define PAGES_PER_BLOCK (BLOCK_PAGES * sizeof(struct page))
+/* Growth beyond what was asked: a quarter of what there is, within these. */
+#define GROW_MIN_BLOCKS 1
+#define GROW_MAX_BLOCKS 16
+
+static size_t reserve_cost(size_t size)
+{
+	size_t blocks = size / BLOCK_SIZE;
+
+	return size + blocks * (STATE_PER_BLOCK + PAGES_PER_BLOCK + sizeof(uint64_t));
+}
+
+static bool reserve_maps(size_t blocks)
+{
+	return os_stepped_init(&state_map, ALIGN_UP(blocks * STATE_PER_BLOCK, PAGE_SIZE), STATE_PER_BLOCK) &&
+	       os_stepped_init(&page_map, ALIGN_UP(blocks * PAGES_PER_BLOCK, PAGE_SIZE), PAGES_PER_BLOCK) &&
+	       os_stepped_init(&block_map, ALIGN_UP(blocks * sizeof(uint64_t), PAGE_SIZE), PAGE_SIZE);
+}
+
+/* The largest arena that leaves the program at least half of the address space it may have. */
+bool arena_init(void)
+{
+	uint64_t limit = os_address_space_limit();
+	size_t size = ALIGN_UP((size_t)options.arena_size, BLOCK_SIZE);
+	void *base = NULL;
+
+	while (size > BLOCK_SIZE && reserve_cost(size) > limit / 2)
+		size = ALIGN_UP(size / 2, BLOCK_SIZE);
+	for (; size >= BLOCK_SIZE; size = ALIGN_DOWN(size / 2, BLOCK_SIZE)) {
+		base = os_reserve(size, BLOCK_SIZE);
+		if (base && reserve_maps(size / BLOCK_SIZE))
+			break;
+		if (base)
+			os_release(base, size);
+		base = NULL;
+	}
+	if (!base)
+		return false;
+	arena_state = (uint8_t *)state_map.base;
+	arena_memmap = (struct page *)page_map.base;
+	arena_blocks = (uint64_t *)block_map.base;
+	arena_nr_blocks = (uint32_t)(size / BLOCK_SIZE);
+	arena_base = (uintptr_t)base;
+	arena_size = size;
+	return true;
+}
+
+static bool commit_blocks(uint32_t from, uint32_t to)
+{
+	if (!os_stepped_reach(&state_map, to * STATE_PER_BLOCK) || !os_stepped_reach(&page_map, to * PAGES_PER_BLOCK) ||
+	    !os_stepped_reach(&block_map, to * sizeof(uint64_t)))
+		return false;
+	return os_commit((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE, true);
+}
+
+bool arena_reach(uint32_t n)
+{
+	uint32_t from = arena_ready_blocks;
+	uint32_t ahead = from / 4 < GROW_MIN_BLOCKS ? GROW_MIN_BLOCKS : MIN(from / 4, GROW_MAX_BLOCKS);
+	uint32_t to = MIN(MAX(n, from + ahead), arena_nr_blocks);
+
+	if (n <= from)
+		return true;
+	if (n > arena_nr_blocks)
+		return false;
+	if (!commit_blocks(from, to)) {
+		to = n;
+		if (!commit_blocks(from, to))
+			return false;
+	}
+	meta_account(COST_STATE_MAP, (int64_t)((to - from) * STATE_PER_BLOCK));
+	meta_account(COST_MEMMAP, (int64_t)((to - from) * (PAGES_PER_BLOCK + sizeof(uint64_t))));
+	/* Pairs with the loads in arena_usable and slab_free_fast: who sees the limit may use the maps below it. */
+	STORE_RELEASE(arena_state_limit, to * STATE_PER_BLOCK);
+	STORE_RELEASE(arena_ready_blocks, to);
+	return true;
+}
+
+/* Page entries for the blocks that the run only touches, block entries for those that it covers.  An area covering whole blocks
+ * also writes its first page, which leads to it even where the block word is not looked at. */
+static void arena_set_owner_pages(uint32_t page, uint32_t end, uint64_t owner)
+{
+	for (; page < end; page++)
+		STORE_RELEASE(arena_memmap[page].owner, owner);
+}
+
+void arena_set_owner(uint32_t page, uint32_t n, uint64_t owner)
+{
+	uint32_t end = page + n;
+
+	STORE_RELEASE(arena_memmap[page].owner, owner);
+	while (page < end) {
+		if ((page & (BLOCK_PAGES - 1)) == 0 && end - page >= BLOCK_PAGES && (owner & OWNER_TAG) == OWNER_AREA) {
+			STORE_RELEASE(arena_blocks[page >> BLOCK_ORDER], owner);
+			page += BLOCK_PAGES;
+		} else {
+			STORE_RELEASE(arena_memmap[page].owner, owner);
+			page++;
+		}
+	}
+}
+
+void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used)
+{
+	uint32_t end = page + n, used_end = page + used;
+
+	/* The tail of an area: the pages before it in this block have got entries of their own. */
+	if (n && (arena_blocks[page >> BLOCK_ORDER] & OWNER_TAG) == OWNER_AREA && (page & (BLOCK_PAGES - 1)) != 0)
+		STORE_RELEASE(arena_blocks[page >> BLOCK_ORDER], (uint64_t)0);
+	if (n)
+		STORE_RELEASE(arena_memmap[page].owner, (uint64_t)(used ? OWNER_USED_BEFORE : 0));
+	while (page < end) {
+		if ((page & (BLOCK_PAGES - 1)) == 0 && (arena_blocks[page >> BLOCK_ORDER] & OWNER_TAG) == OWNER_AREA) {
+			STORE_RELEASE(arena_blocks[page >> BLOCK_ORDER], (uint64_t)0);
+			page += BLOCK_PAGES;
+		} else {
+			STORE_RELEASE(arena_memmap[page].owner, (uint64_t)(page < used_end ? OWNER_USED_BEFORE : 0));
+			page++;
+		}
+	}
+}
+
+/* The block in which the area ended becomes covered whole, or not: its page entries must not contradict its word. */
+void arena_change_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner)
+{
+	uint32_t block = ALIGN_DOWN(page + old_n, BLOCK_PAGES), i;
+
+	if (new_n < old_n) {
+		if (page + new_n > ALIGN_UP(page, BLOCK_PAGES))
+			arena_set_owner_pages(ALIGN_DOWN(page + new_n, BLOCK_PAGES), page + new_n, owner);
+		arena_clear_owner(page + new_n, old_n - new_n, 0);
+		return;
+	}
+	if (block < page || page + new_n < block + BLOCK_PAGES) {
+		arena_set_owner(page + old_n, new_n - old_n, owner);
+		return;
+	}
+	arena_set_owner(block, page + new_n - block, owner);
+	for (i = block; i < page + old_n; i++)
+		if (i != page)
+			STORE_RELEASE(arena_memmap[i].owner, (uint64_t)0);
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/buddy.c - the page allocator: runs of pages, split and merged by powers of two. */
+#include "slab/slab_internal.h"
+
+/* Knuth's buddy system (TAOCP 2.5), as in the kernel's mm/page_alloc.c: a free run of 2^k pages lies at a multiple of 2^k, its buddy is
+ * at page ^ 2^k, and two free buddies become one.
+ *
+ *     order 0..9    free lists threaded through the memmap            (4 KiB … 2 MiB)
+ *     order 10      a block: a word in arena_blocks, no list           (4 MiB)
+ *     larger        several adjacent blocks, found by a first-fit scan of arena_blocks; the unused end of the arena counts as free
+ *
+ * A request for n pages takes the next power of two and gives the tail back at once (alloc_pages_exact), so that a run's owner may
+ * also give back, or extend, any part of it.
+ *
+ * Dirty runs (memory that was used and is probably still resident) and clean ones (never touched, or given back; they read as zero) are
+ * kept in separate lists and never merge with each other.  Dirty ones are taken first: a loop of malloc and free makes no
+ * system call and no page fault.  When dirty memory passes a budget, the largest runs are given back, become clean and merge on.
+ *
+ * Accepted weakness: a dirty and a clean half do not merge before the dirty one is given back, so a larger run may be missed and the
+ * arena grows instead; when the arena cannot grow, everything is given back and the search repeated. */
+
+#define DIRTY 1
+#define CLEAN 0
+
+/* Dirty pages kept before memory is given back; a freed large run raises it (buddy_expect). */
+#define KEEP_PAGES_MIN ((size_t)(16 << 20) >> PAGE_SHIFT)
+#define KEEP_PAGES_MAX ((size_t)(128 << 20) >> PAGE_SHIFT)
+
+static struct ranked_lock buddy_lock = RANKED_LOCK_INIT(LOCK_RANK_BUDDY); /* guards all of this file's state */
+static uint32_t heads[2][BLOCK_ORDER]; /* page number + 1, 0: empty; [DIRTY] and [CLEAN] */
+static uint32_t nonempty[2];           /* bit per order */
+static uint32_t top_block;             /* blocks from here on were never used */
+static uint32_t free_blocks[2];        /* below top_block */
+static uint32_t first_free_block;      /* none is free below this one */
+static size_t dirty_pages, free_pages; /* in lists and blocks below top_block */
+static size_t keep_pages = KEEP_PAGES_MIN;
+static bool purging;                   /* one thread at a time gives memory back */
+
+static uint64_t free_word(unsigned order, int dirty)
+{
+	return (uint64_t)order << 8 | (dirty ? OWNER_DIRTY : 0) | OWNER_FREE;
+}
+
+static bool word_is_free(uint64_t w)
+{
+	return (w & OWNER_TAG) == OWNER_FREE;
+}
+
+static void count_free(int dirty, size_t n)
+{
+	free_pages += n;
+	dirty_pages += dirty ? n : 0;
+}
+
+static void count_used(int dirty, size_t n)
+{
+	free_pages -= n;
+	dirty_pages -= dirty ? n : 0;
+}
+
+/* ---- lists: everything below is under the buddy lock until the outward functions ------------------------------------ */
+
+static void list_add(uint32_t page, unsigned order, int dirty)
+{
+	struct page *p = &arena_memmap[page];
+	uint32_t head = heads[dirty][order];
+
+	p->next = head;
+	p->prev = 0;
+	if (head)
+		arena_memmap[head - 1].prev = page + 1;
+	heads[dirty][order] = page + 1;
+	nonempty[dirty] |= 1u << order;
+	STORE_RELEASE(p->owner, free_word(order, dirty) | (p->owner & OWNER_USED_BEFORE));
+	count_free(dirty, (size_t)1 << order);
+}
+
+static void list_remove(uint32_t page, unsigned order, int dirty)
+{
+	struct page *p = &arena_memmap[page];
+
+	if (p->prev)
+		arena_memmap[p->prev - 1].next = p->next;
+	else
+		heads[dirty][order] = p->next;
+	if (p->next)
+		arena_memmap[p->next - 1].prev = p->prev;
+	if (!heads[dirty][order])
+		nonempty[dirty] &= ~(1u << order);
+	STORE_RELEASE(p->owner, p->owner & OWNER_USED_BEFORE);
+	count_used(dirty, (size_t)1 << order);
+}
+
+static void block_add(uint32_t block, int dirty)
+{
+	STORE_RELEASE(arena_blocks[block], free_word(BLOCK_ORDER, dirty));
+	free_blocks[dirty]++;
+	first_free_block = MIN(first_free_block, block);
+	count_free(dirty, BLOCK_PAGES);
+}
+
+static int block_remove(uint32_t block)
+{
+	int dirty = arena_blocks[block] & OWNER_DIRTY ? DIRTY : CLEAN;
+
+	STORE_RELEASE(arena_blocks[block], (uint64_t)0);
+	free_blocks[dirty]--;
+	count_used(dirty, BLOCK_PAGES);
+	return dirty;
+}
+
+/* Merge with free buddies of the same kind as far up as they go. */
+static void free_run(uint32_t page, unsigned order, int dirty)
+{
+	while (order < BLOCK_ORDER) {
+		uint32_t buddy = page ^ 1u << order;
+
+		if ((arena_memmap[buddy].owner & ~(uint64_t)OWNER_USED_BEFORE) != free_word(order, dirty))
+			break;
+		list_remove(buddy, order, dirty);
+		page &= ~(1u << order);
+		order++;
+	}
+	if (order == BLOCK_ORDER)
+		block_add(page >> BLOCK_ORDER, dirty);
+	else
+		list_add(page, order, dirty);
+}
+
+/* Any run: cut into aligned powers of two. */
+static void free_range(uint32_t page, size_t n, int dirty)
+{
+	while (n) {
+		unsigned order = page ? (unsigned)__builtin_ctz(page) : BLOCK_ORDER;
+		unsigned fits = 63 - (unsigned)__builtin_clzl(n);
+
+		order = MIN(MIN(order, fits), (unsigned)BLOCK_ORDER);
+		free_run(page, order, dirty);
+		page += 1u << order;
+		n -= (size_t)1 << order;
+	}
+}
+
+/* ---- taking ------------------------------------------------------------------------------------------------------------ */
+
+static uint32_t take_free_block(int dirty)
+{
+	uint32_t b;
+
+	if (!free_blocks[dirty])
+		return NO_PAGE;
+	while (first_free_block < top_block && !word_is_free(arena_blocks[first_free_block]))
+		first_free_block++;
+	for (b = first_free_block; b < top_block; b++) {
+		if (arena_blocks[b] == free_word(BLOCK_ORDER, dirty)) {
+			block_remove(b);
+			return b << BLOCK_ORDER;
+		}
+	}
+	return NO_PAGE;
+}
+
+static uint32_t take_order(unsigned order, int dirty)
+{
+	uint32_t candidates = nonempty[dirty] >> order << order;
+	unsigned have;
+	uint32_t page;
+
+	if (candidates) {
+		have = (unsigned)__builtin_ctz(candidates);
+		page = heads[dirty][have] - 1;
+		list_remove(page, have, dirty);
+	} else {
+		have = BLOCK_ORDER;
+		page = take_free_block(dirty);
+		if (page == NO_PAGE)
+			return NO_PAGE;
+	}
+	while (have > order) {
+		have--;
+		list_add(page + (1u << have), have, dirty);
+	}
+	return page;
+}
+
+/* n adjacent blocks, the lowest there are; the last of them may be beyond top_block. */
+static uint32_t take_blocks(uint32_t n, int *dirty)
+{
+	uint32_t b, start = first_free_block;
+
+	*dirty = CLEAN;
+	for (b = start; b < top_block && b - start < n; b++) {
+		if (!word_is_free(arena_blocks[b]))
+			start = b + 1;
+	}
+	start = MIN(start, top_block);
+	if (n > arena_nr_blocks - start || !arena_reach(start + n))
+		return NO_PAGE;
+	for (b = start; b < start + n && b < top_block; b++)
+		*dirty |= block_remove(b);
+	top_block = MAX(top_block, start + n);
+	return start << BLOCK_ORDER;
+}
+
+static uint32_t take_run(size_t n, int *dirty)
+{
+	unsigned order = n > 1 ? 64 - (unsigned)__builtin_clzl(n - 1) : 0;
+	size_t blocks = (n + BLOCK_PAGES - 1) / BLOCK_PAGES;
+	size_t whole = blocks * BLOCK_PAGES;
+	uint32_t page = NO_PAGE;
+
+	if (order < BLOCK_ORDER) {
+		whole = (size_t)1 << order;
+		*dirty = DIRTY;
+		page = take_order(order, DIRTY);
+		if (page == NO_PAGE) {
+			*dirty = CLEAN;
+			page = take_order(order, CLEAN);
+		}
+		if (page == NO_PAGE)
+			whole = BLOCK_PAGES;
+	}
+	if (page == NO_PAGE && blocks <= arena_nr_blocks)
+		page = take_blocks((uint32_t)blocks, dirty);
+	if (page != NO_PAGE && whole > n)
+		free_range(page + (uint32_t)n, whole - n, *dirty);
+	return page;
+}
+
+/* ---- giving memory back -------------------------------------------------------------------------------------------------- */
+
+/* The largest dirty run, taken out of the lists; its pages in *n. */
+static uint32_t take_largest_dirty(size_t *n)
+{
+	uint32_t page = take_free_block(DIRTY);
+	unsigned order;
+
+	*n = BLOCK_PAGES;
+	if (page != NO_PAGE || !nonempty[DIRTY])
+		return page;
+	order = 31 - (unsigned)__builtin_clz(nonempty[DIRTY]);
+	page = heads[DIRTY][order] - 1;
+	list_remove(page, order, DIRTY);
+	*n = (size_t)1 << order;
+	return page;
+}
+
+/* The lock is dropped around each system call; what is being given back is in no list meanwhile. */
+static size_t purge_locked(size_t keep)
+{
+	size_t done = 0, n;
+
+	if (purging)
+		return 0;
+	purging = true;
+	while (dirty_pages > keep) {
+		uint32_t page = take_largest_dirty(&n);
+
+		if (page == NO_PAGE)
+			break;
+		lock_release(&buddy_lock);
+		os_decommit((void *)page_address(page), n << PAGE_SHIFT);
+		lock_acquire(&buddy_lock);
+		free_range(page, n, CLEAN);
+		done += n;
+	}
+	purging = false;
+	return done;
+}
+
+size_t buddy_purge(size_t keep)
+{
+	size_t done;
+
+	lock_acquire(&buddy_lock);
+	done = purge_locked(keep);
+	lock_release(&buddy_lock);
+	return done;
+}
+
+void buddy_expect(size_t n)
+{
+	size_t want = MIN(2 * n, KEEP_PAGES_MAX);
+
+	if (want <= READ_ONCE(keep_pages))
+		return;
+	lock_acquire(&buddy_lock);
+	WRITE_ONCE(keep_pages, MAX(keep_pages, want));
+	lock_release(&buddy_lock);
+}
+
+/* ---- outward ---------------------------------------------------------------------------------------------------------------- */
+
+void buddy_init(void)
+{
+	lock_register_for_fork(&buddy_lock);
+}
+
+/* The thread that was giving memory back is gone; the run that it had in hand is lost to this process. */
+void buddy_fork_child(void)
+{
+	purging = false;
+}
+
+uint32_t buddy_alloc(size_t n, bool *clean)
+{
+	int dirty = CLEAN;
+	uint32_t page;
+
+	lock_acquire(&buddy_lock);
+	page = take_run(n, &dirty);
+	if (page == NO_PAGE && dirty_pages) {
+		purge_locked(0);
+		page = take_run(n, &dirty);
+	}
+	lock_release(&buddy_lock);
+	*clean = !dirty;
+	return page;
+}
+
+void buddy_free(uint32_t page, size_t n, bool clean)
+{
+	lock_acquire(&buddy_lock);
+	free_range(page, n, clean ? CLEAN : DIRTY);
+	if (dirty_pages > keep_pages)
+		purge_locked(keep_pages / 2);
+	lock_release(&buddy_lock);
+}
+
+/* How many pages the free run that starts at `page` has; 0: it is not free.  Blocks beyond top_block are free one by one. */
+static size_t free_run_at(uint32_t page)
+{
+	uint32_t block = page >> BLOCK_ORDER;
+	uint64_t w;
+
+	if (block >= top_block)
+		return block < arena_nr_blocks ? BLOCK_PAGES : 0;
+	w = (page & (BLOCK_PAGES - 1)) == 0 && word_is_free(arena_blocks[block]) ? arena_blocks[block] : arena_memmap[page].owner;
+	return word_is_free(w) ? (size_t)1 << (w >> 8 & 0xff) : 0;
+}
+
+static int take_run_at(uint32_t page, size_t n)
+{
+	int dirty;
+
+	if (n == BLOCK_PAGES)
+		return page >> BLOCK_ORDER >= top_block ? CLEAN : block_remove(page >> BLOCK_ORDER);
+	dirty = arena_memmap[page].owner & OWNER_DIRTY ? DIRTY : CLEAN;
+	list_remove(page, (unsigned)__builtin_ctzl(n), dirty);
+	return dirty;
+}
+
+bool buddy_extend(uint32_t page, size_t n, bool *clean)
+{
+	size_t have = 0, run;
+	uint32_t last, p;
+	int dirty = CLEAN;
+
+	lock_acquire(&buddy_lock);
+	while (have < n && (run = free_run_at(page + (uint32_t)have)) != 0)
+		have += run;
+	last = (uint32_t)((page + have - 1) >> BLOCK_ORDER);
+	if (have < n || !arena_reach(last + 1)) {
+		lock_release(&buddy_lock);
+		return false;
+	}
+	for (p = page; p < page + have; p += (uint32_t)run) {
+		run = free_run_at(p);
+		dirty |= take_run_at(p, run);
+	}
+	top_block = MAX(top_block, last + 1);
+	if (have > n)
+		free_range(page + (uint32_t)n, have - n, dirty);
+	lock_release(&buddy_lock);
+	*clean = !dirty;
+	return true;
+}
+
+void buddy_get_stats(struct buddy_stats *s)
+{
+	lock_acquire(&buddy_lock);
+	s->mapped_pages = (size_t)top_block * BLOCK_PAGES;
+	s->free_pages = free_pages;
+	s->dirty_pages = dirty_pages;
+	lock_release(&buddy_lock);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/cache.c - slab caches: runs of pages cut into equal slots, with all of their state out of line. */
+#include "slab/slab_internal.h"
+
+/* A slab of a cache with red zones (offset 16); without them the slots lie side by side:
+ *
+ *     base                                                              base + nr_pages * 4096
+ *     |RZ| object 0 |RZ| object 1 |RZ| … |RZ| object n-1 |RZ| unused |
+ *     |<-- slot 0 ->|<-- slot 1 ->|
+ *
+ *     descriptor:  cache, list links, fresh │ free map 1101… │ held map 0010… │ tracks 16 bytes each
+ *
+ * A slot's left red zone is the right one of the slot before.  A set bit in the free map means that the object is in its slab; all
+ * others are out: live, in a thread's bin, or in the quarantine (then the held bit is set).  Objects leave lowest first, so that the
+ * slots from `fresh` on have never been touched, and so that a cache packs towards the front of its slabs.  Slabs with no free slot are
+ * in no list: they are found again through the memmap when an object comes back.
+ *
+ * The index of an object is a multiplication: with r = ceil(2^40 / slot), (offset * r) >> 40 is exact for offsets below 2^40 / slot
+ * (Granlund and Montgomery 1994), and a slab has at most 2^19 bytes, a slot at most 2^16. */
+
+#define SLAB_MIN_ORDER 2
+#define SLAB_MAX_ORDER 7
+#define SLAB_MIN_OBJECTS 8
+#define RECIPROCAL_SHIFT 40
+/* Damage that one call remembers until it may be reported. */
+#define RETURN_BAD_MAX 8
+
+struct slab_cache malloc_caches[SLAB_NR_CLASSES + 1];
+int64_t cache_checked_bytes; /* atomic */
+
+/* ---- layout ------------------------------------------------------------------------------------------------------------ */
+
+/* The smallest run that holds enough objects and wastes at most an eighth. */
+static void choose_run(struct slab_cache *c)
+{
+	unsigned order;
+
+	for (order = SLAB_MIN_ORDER; order <= SLAB_MAX_ORDER; order++) {
+		size_t run = PAGE_SIZE << order, n = (run - c->offset) / c->slot_size;
+
+		c->nr_pages = 1u << order;
+		c->nr_objects = (uint32_t)n;
+		if (n >= SLAB_MIN_OBJECTS && run - n * c->slot_size <= run / 8)
+			break;
+	}
+}
+
+void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsigned flags, uint8_t state)
+{
+	str_copy(c->name, name, sizeof(c->name));
+	c->flags = flags;
+	c->object_size = (uint32_t)object_size;
+	c->offset = flags & SLAB_F_REDZONE ? REDZONE_SIZE : 0;
+	c->slot_size = c->object_size + c->offset;
+	c->reciprocal = (((uint64_t)1 << RECIPROCAL_SHIFT) + c->slot_size - 1) / c->slot_size;
+	choose_run(c);
+	c->map_words = (c->nr_objects + 63) / 64;
+	c->state = state;
+	c->fast = flags == 0;
+	c->held = flags != 0 && options.quarantine_size != 0;
+	c->batch = c->fast ? UINT32_MAX : (uint32_t)MIN(16, MAX(1, (16u << 10) / c->slot_size));
+	lock_init(&c->lock, LOCK_RANK_CACHE);
+	lock_register_for_fork(&c->lock);
+}
+
+static size_t descriptor_size(const struct slab_cache *c)
+{
+	size_t maps = c->fast ? 1 : 2;
+	size_t tracks = c->flags & SLAB_F_TRACK ? c->nr_objects * sizeof(struct slab_track) : 0;
+
+	return ALIGN_UP(sizeof(struct slab) + maps * c->map_words * sizeof(uint64_t), 16) + tracks;
+}
+
+struct slab_track *track_of(const struct slab_cache *c, struct slab *s, uint32_t i)
+{
+	size_t start = ALIGN_UP(sizeof(struct slab) + 2 * c->map_words * sizeof(uint64_t), 16);
+
+	return c->flags & SLAB_F_TRACK ? (struct slab_track *)((char *)s + start) + i : NULL;
+}
+
+/* ---- slabs; all under the cache lock -------------------------------------------------------------------------------------- */
+
+static struct slab **list_head(struct slab_cache *c, unsigned list)
+{
+	return list == SLAB_LIST_PARTIAL ? &c->partial : &c->empty;
+}
+
+static void list_remove(struct slab_cache *c, struct slab *s)
+{
+	if (s->prev)
+		s->prev->next = s->next;
+	else if (s->list != SLAB_LIST_NONE)
+		*list_head(c, s->list) = s->next;
+	if (s->next)
+		s->next->prev = s->prev;
+	c->nr_empty -= s->list == SLAB_LIST_EMPTY;
+	s->next = s->prev = NULL;
+	s->list = SLAB_LIST_NONE;
+}
+
+static void list_add(struct slab_cache *c, struct slab *s, unsigned list)
+{
+	struct slab **head = list_head(c, list);
+
+	s->next = *head;
+	s->prev = NULL;
+	if (*head)
+		(*head)->prev = s;
+	*head = s;
+	s->list = (uint8_t)list;
+	c->nr_empty += list == SLAB_LIST_EMPTY;
+}
+
+static struct slab *descriptor_get(struct slab_cache *c)
+{
+	struct slab *s = c->spare;
+	size_t tracks = c->flags & SLAB_F_TRACK ? c->nr_objects * sizeof(struct slab_track) : 0;
+
+	if (s) {
+		c->spare = s->next;
+		return s;
+	}
+	s = meta_alloc(descriptor_size(c), COST_SLAB);
+	if (s && tracks) {
+		meta_account(COST_SLAB, -(int64_t)tracks);
+		meta_account(COST_TRACKS, (int64_t)tracks);
+	}
+	return s;
+}
+
+static struct slab *slab_new(struct slab_cache *c)
+{
+	struct slab *s = descriptor_get(c);
+	bool clean;
+	uint32_t page, i;
+
+	if (!s)
+		return NULL;
+	page = buddy_alloc(c->nr_pages, &clean);
+	if (page == NO_PAGE) {
+		s->next = c->spare;
+		c->spare = s;
+		return NULL;
+	}
+	s->cache = c;
+	s->base = page_address(page);
+	s->nr_free = c->nr_objects;
+	s->fresh = s->hint = 0;
+	for (i = 0; i < c->map_words; i++)
+		s->map[i] = ~(uint64_t)0;
+	if (c->nr_objects % 64)
+		s->map[c->map_words - 1] = ((uint64_t)1 << c->nr_objects % 64) - 1;
+	list_add(c, s, SLAB_LIST_PARTIAL);
+	c->nr_slabs++;
+	arena_set_owner(page, c->nr_pages, (uint64_t)(uintptr_t)s | OWNER_SLAB);
+	return s;
+}
+
+static void slab_delete(struct slab_cache *c, struct slab *s)
+{
+	uint32_t page = page_of(s->base);
+
+	list_remove(c, s);
+	c->nr_slabs--;
+	arena_clear_owner(page, c->nr_pages, c->nr_pages);
+	buddy_free(page, c->nr_pages, false);
+	s->next = c->spare;
+	c->spare = s;
+}
+
+/* A slab with at least one free object, in the partial list. */
+static struct slab *slab_with_room(struct slab_cache *c)
+{
+	struct slab *s = c->partial;
+
+	if (s)
+		return s;
+	s = c->empty;
+	if (!s)
+		return slab_new(c);
+	list_remove(c, s);
+	list_add(c, s, SLAB_LIST_PARTIAL);
+	return s;
+}
+
+static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, size_t n)
+{
+	size_t got = 0;
+	uint32_t w = s->hint, i = 0;
+
+	n = MIN(n, s->nr_free);
+	while (got < n) {
+		uint64_t bits = s->map[w];
+
+		for (; bits && got < n; bits &= bits - 1) {
+			i = w * 64 + (uint32_t)__builtin_ctzl(bits);
+			objects[got++] = (void *)slab_object_at(c, s, i);
+		}
+		WRITE_ONCE(s->map[w], bits);
+		w += bits == 0;
+	}
+	s->hint = w;
+	s->nr_free -= (uint32_t)got;
+	if (i >= s->fresh) {
+		if (!c->fast)
+			check_fill_fresh(c, s, s->fresh, i + 1);
+		WRITE_ONCE(s->fresh, i + 1);
+	}
+	if (!s->nr_free)
+		list_remove(c, s);
+	return got;
+}
+
+/* ---- taking and returning -------------------------------------------------------------------------------------------------- */
+
+size_t cache_take(struct slab_cache *c, void **objects, size_t n)
+{
+	size_t got = 0;
+	struct slab *s;
+
+	lock_acquire(&c->lock);
+	while (got < n && !c->broken && (s = slab_with_room(c)) != NULL)
+		got += slab_take(c, s, objects + got, n - got);
+	c->nr_out += got;
+	lock_release(&c->lock);
+	if (!c->fast)
+		__atomic_fetch_add(&cache_checked_bytes, (int64_t)(got * c->slot_size), __ATOMIC_RELAXED);
+	return got;
+}
+
+/* A slab has become empty: keep a few, and more the more slabs there are; a loop that frees all and allocates all again should
+ * not build its slabs anew each time. */
+static void slab_became_empty(struct slab_cache *c, struct slab *s)
+{
+	list_remove(c, s);
+	list_add(c, s, SLAB_LIST_EMPTY);
+	if (c->nr_empty > 1 + c->nr_slabs / 8)
+		slab_delete(c, s);
+}
+
+/* False: it was there already. */
+static bool slab_put(struct slab_cache *c, struct slab *s, uint32_t i)
+{
+	uint64_t bit = (uint64_t)1 << i % 64;
+
+	if (unlikely(s->map[i / 64] & bit))
+		return false;
+	WRITE_ONCE(s->map[i / 64], s->map[i / 64] | bit);
+	s->hint = MIN(s->hint, i / 64);
+	s->nr_free++;
+	c->nr_out--;
+	if (unlikely(s->nr_free == 1))
+		list_add(c, s, SLAB_LIST_PARTIAL);
+	if (unlikely(s->nr_free == c->nr_objects))
+		slab_became_empty(c, s);
+	return true;
+}
+
+void cache_return(struct slab_cache *c, void *const *objects, size_t n)
+{
+	uintptr_t twice[RETURN_BAD_MAX], strange = 0;
+	size_t k, nr_twice = 0;
+
+	lock_acquire(&c->lock);
+	for (k = 0; k < n && !c->broken; k++) {
+		uintptr_t addr = (uintptr_t)objects[k];
+		struct slab *s = slab_of(addr);
+		uint32_t i;
+
+		if (unlikely(!s || s->cache != c)) {
+			c->broken = true;
+			strange = addr;
+			break;
+		}
+		i = slab_index(c, s, addr);
+		if (unlikely(!slab_put(c, s, i)) && nr_twice < RETURN_BAD_MAX)
+			twice[nr_twice++] = addr;
+	}
+	lock_release(&c->lock);
+	if (!c->fast)
+		__atomic_fetch_sub(&cache_checked_bytes, (int64_t)(n * c->slot_size), __ATOMIC_RELAXED);
+	for (k = 0; k < nr_twice; k++)
+		object_report_bad(twice[k], SLAB_API_MALLOC, SLAB_AT_FREE, NULL);
+	if (strange)
+		object_report_bad_state(strange);
+}
+
+size_t cache_shrink(struct slab_cache *c)
+{
+	size_t pages = 0;
+
+	lock_acquire(&c->lock);
+	while (c->empty) {
+		slab_delete(c, c->empty);
+		pages += c->nr_pages;
+	}
+	lock_release(&c->lock);
+	return pages;
+}
+
+void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx)
+{
+	unsigned i;
+
+	for (i = 1; i <= SLAB_NR_CLASSES; i++)
+		fn(&malloc_caches[i], ctx);
+}

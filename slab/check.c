@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/check.c - red zones and poison: what is written around and into objects, and how damage to it is found and repaired. */
+#include "slab/slab_internal.h"
+
+/* One slot and the beginning of the next, with red zones and a requested size that is not the whole object:
+ *
+ *     slot start      object          user + size      object end        next object
+ *     |cccccccccccccccc|uuuuuuuuuuuuuuuu|cccccccccccccc|cccccccccccccccc|uuu…
+ *      left red zone    the user's bytes     slack       next slot's left
+ *                                       |<-- this object's right red zone -->|
+ *
+ * All red zones hold SLUB_RED_ACTIVE at all times (SLUB changes them to SLUB_RED_INACTIVE in free objects; ours are shared by two
+ * neighbours that need not be in the same state).  A freed object is 0x6b with 0xa5 in its last byte.  Slots that were never handed out
+ * hold nothing: they are filled by the refill that first takes them, under the cache lock, so that both zones of an object
+ * are there before anybody else can own its neighbour.
+ *
+ * Damage in a shared zone is laid to the neighbour that it lies next to, as overflows start at an object's end. */
+
+/* False and where, when a byte of [from, to) is not `expected`.  The damage reaches from the first to the last bad byte. */
+bool check_bytes(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d)
+{
+	const uint8_t *first, *last;
+
+	d->size = 0;
+	if (to <= from)
+		return true;
+	first = mem_find_not((const void *)from, expected, to - from);
+	if (likely(!first))
+		return true;
+	for (last = (const uint8_t *)to - 1; last > first && *last == expected; last--)
+		;
+	d->addr = (uintptr_t)first;
+	d->size = (size_t)(last - first) + 1;
+	d->expected = expected;
+	d->found = *first;
+	return false;
+}
+
+bool check_poison_bytes(const struct slab_cache *c, uintptr_t object, struct damage *d)
+{
+	uintptr_t last = object + c->object_size - 1;
+	uint8_t end = *(const volatile uint8_t *)last;
+
+	if (check_bytes(object, last, POISON_FREE, d)) {
+		if (likely(end == POISON_END))
+			return true;
+		*d = (struct damage){ .addr = last, .size = 1, .expected = POISON_END, .found = end };
+		return false;
+	}
+	if (end != POISON_END)
+		d->size = last - d->addr + 1;
+	return false;
+}
+
+void check_poison(const struct slab_cache *c, uintptr_t object)
+{
+	mem_set((void *)object, POISON_FREE, c->object_size - 1);
+	*(uint8_t *)(object + c->object_size - 1) = POISON_END;
+}
+
+void check_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to)
+{
+	uint32_t i;
+
+	if (from == 0 && c->flags & SLAB_F_REDZONE)
+		mem_set((void *)s->base, SLUB_RED_ACTIVE, REDZONE_SIZE);
+	for (i = from; i < to; i++) {
+		uintptr_t object = slab_object_at(c, s, i);
+
+		if (c->flags & SLAB_F_POISON)
+			check_poison(c, object);
+		if (c->flags & SLAB_F_REDZONE)
+			mem_set((void *)(object + c->object_size), SLUB_RED_ACTIVE, REDZONE_SIZE);
+	}
+}
+
+/* Before a displaced object, and behind one that is smaller than its slot. */
+void check_fill_slack(const struct slab_cache *c, uintptr_t object, uintptr_t user, size_t size)
+{
+	if (!(c->flags & SLAB_F_REDZONE))
+		return;
+	mem_set((void *)object, SLUB_RED_ACTIVE, user - object);
+	mem_set((void *)(user + size), SLUB_RED_ACTIVE, object + c->object_size - (user + size));
+}
+
+/* ---- verifying, for the owner of the object ------------------------------------------------------------------------------ */
+
+static void report_damage(enum slab_finding_kind kind, enum slab_found_at at, const struct slab_object *obj,
+                          const struct damage *d, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, kind, at, d->addr, regs);
+	f.size = d->size;
+	f.expected = d->expected;
+	f.found = d->found;
+	f.have_object = true;
+	mem_copy(&f.object, obj, sizeof(f.object));
+	finding_report(&f);
+}
+
+/* Was slot i, a neighbour, in use as far as one can see? */
+static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj)
+{
+	if (i >= c->nr_objects)
+		return false;
+	object_describe(c, s, i, obj);
+	return obj->state == SLAB_OBJ_LIVE || obj->state == SLAB_OBJ_QUARANTINED;
+}
+
+/* Which object, and which side of it, damage next to object i belongs to.  `zone` is the shared red zone. */
+static enum slab_finding_kind lay_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t zone, bool left,
+                                         const struct damage *d, struct slab_object *obj)
+{
+	bool in_zone = d->addr - zone < REDZONE_SIZE;
+	bool near_lower = d->addr - zone < REDZONE_SIZE / 2;
+
+	if (left && in_zone && near_lower && neighbour_used(c, s, i - 1, obj))
+		return SLAB_RIGHT_REDZONE;
+	if (!left && in_zone && !near_lower && neighbour_used(c, s, i + 1, obj))
+		return SLAB_LEFT_REDZONE;
+	object_describe(c, s, i, obj);
+	return left ? SLAB_LEFT_REDZONE : SLAB_RIGHT_REDZONE;
+}
+
+unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+                        enum slab_found_at at, const struct unwind_regs *regs)
+{
+	uintptr_t object = slab_object_at(c, s, i), slot = object - c->offset, next = object + c->object_size;
+	struct slab_object obj;
+	struct damage d;
+	unsigned found = 0;
+
+	if (!(c->flags & SLAB_F_REDZONE))
+		return 0;
+	if (unlikely(!check_bytes(slot, user, SLUB_RED_ACTIVE, &d))) {
+		report_damage(lay_damage(c, s, i, slot, true, &d, &obj), at, &obj, &d, regs);
+		mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
+		found++;
+	}
+	if (unlikely(!check_bytes(user + size, next + REDZONE_SIZE, SLUB_RED_ACTIVE, &d))) {
+		report_damage(lay_damage(c, s, i, next, false, &d, &obj), at, &obj, &d, regs);
+		mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
+		found++;
+	}
+	return found;
+}
+
+unsigned check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+                        const struct unwind_regs *regs)
+{
+	uintptr_t object = slab_object_at(c, s, i);
+	struct slab_object obj;
+	struct damage d;
+
+	if (!(c->flags & SLAB_F_POISON) || likely(check_poison_bytes(c, object, &d)))
+		return 0;
+	object_describe(c, s, i, &obj);
+	report_damage(SLAB_POISON_OVERWRITTEN, at, &obj, &d, regs);
+	check_poison(c, object);
+	return 1;
+}

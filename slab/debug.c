@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/debug.c - allocation and free for caches with debugging flags: every check at the moment when it can be made. */
+#include "slab/slab_internal.h"
+
+/* The life of an object's bytes and of its state byte:
+ *
+ *     in its slab      6b…6b a5   0
+ *     debug_alloc      verify poison, fill slack, track, then state = class      ← from here on the program's
+ *     debug_free       exchange state with 0: one thread wins, the others report a double free
+ *                      verify red zones, track, fill poison, hold it
+ *     quarantine       6b…6b a5   0, held bit set
+ *
+ * Between the exchange and the held bit nobody but the freeing thread looks at the bytes.  A stack is saved before the first
+ * lock and only where the cache tracks. */
+
+static stack_handle save_stack(const struct slab_cache *c, const struct unwind_regs *regs)
+{
+	return regs && c->flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
+}
+
+void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+{
+	stack_handle stack = save_stack(c, regs);
+	void *object = tcache_take_debug(c->state);
+	uintptr_t user;
+	struct slab *s;
+	uint32_t i;
+
+	if (!object)
+		return NULL;
+	s = slab_of((uintptr_t)object);
+	i = slab_index(c, s, (uintptr_t)object);
+	if (c->flags & SLAB_F_SANITY)
+		check_poisoned(c, s, i, SLAB_AT_ALLOC, regs);
+	user = ALIGN_UP((uintptr_t)object, align);
+	if (!(c->flags & SLAB_F_TRACK))
+		size = (uintptr_t)object + c->object_size - user;
+	check_fill_slack(c, (uintptr_t)object, user, size);
+	if (zero)
+		mem_set((void *)user, 0, size);
+	if (c->flags & SLAB_F_TRACK)
+		track_set_alloc(track_of(c, s, i), size, api, stack);
+	/* Pairs with the loads in check_all and object.c: who sees the object live sees its zones and track. */
+	STORE_RELEASE(*state_of(user), c->state);
+	return (void *)user;
+}
+
+size_t debug_size(struct slab *s, uintptr_t user)
+{
+	const struct slab_cache *c = s->cache;
+	uint32_t i = slab_index(c, s, user);
+	const struct slab_track *t = track_of(c, s, i);
+
+	return t ? track_read(t).size : slab_object_at(c, s, i) + c->object_size - user;
+}
+
+static void check_api(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, enum slab_api api,
+                      size_t size_given, const struct unwind_regs *regs)
+{
+	const struct slab_track t = track_read(track_of(c, s, i));
+	bool mismatch = mismatch_of_apis((enum slab_api)t.api, api);
+	struct slab_finding f;
+
+	if (likely(!mismatch && (size_given == SIZE_MAX || size_given == t.size)))
+		return;
+	finding_init(&f, mismatch ? SLAB_ALLOC_DEALLOC_MISMATCH : SLAB_SIZED_DELETE_MISMATCH, SLAB_AT_FREE, user, regs);
+	f.size = mismatch ? 0 : size_given;
+	f.api_used = api;
+	f.have_object = true;
+	object_describe(c, s, i, &f.object);
+	f.object.state = SLAB_OBJ_LIVE;
+	finding_report(&f);
+}
+
+void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
+{
+	struct slab_cache *c = s->cache;
+	uint32_t i = slab_index(c, s, user);
+	uintptr_t object = slab_object_at(c, s, i);
+	size_t size = debug_size(s, user);
+	/* A displaced start stays marked, so that it can be told from an interior pointer. */
+	uint8_t dead = user != object ? SLAB_STATE_DEAD : 0, live = __atomic_exchange_n(state_of(user), dead, __ATOMIC_ACQ_REL);
+
+	if (unlikely(live == 0 || live == SLAB_STATE_DEAD)) {
+		object_report_bad(user, api, SLAB_AT_FREE, regs);
+		return;
+	}
+	if (c->flags & SLAB_F_TRACK)
+		check_api(c, s, i, user, api, size_given, regs);
+	check_redzones(c, s, i, user, size, SLAB_AT_FREE, regs);
+	if (c->flags & SLAB_F_TRACK)
+		track_set_free(track_of(c, s, i), save_stack(c, regs));
+	if (c->flags & SLAB_F_POISON)
+		check_poison(c, object);
+	quarantine_put(c, (void *)object, regs);
+}
+
+/* Shrinking stays in place down to half of the object; growing always moves, which catches pointers that were not updated. */
+static bool keeps_place(const struct slab_cache *c, size_t old, size_t size)
+{
+	return c->flags & SLAB_F_TRACK ? size <= old && size >= c->object_size / 2 : size <= old;
+}
+
+void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct unwind_regs *regs)
+{
+	struct slab_cache *c = s->cache;
+	uint32_t i = slab_index(c, s, user);
+	uintptr_t object = slab_object_at(c, s, i);
+	size_t old = debug_size(s, user);
+	stack_handle stack;
+
+	if (!keeps_place(c, old, size))
+		return NULL;
+	if (!(c->flags & SLAB_F_TRACK))
+		return (void *)user;
+	stack = save_stack(c, regs);
+	check_redzones(c, s, i, user, old, SLAB_AT_REALLOC, regs);
+	/* The new slack first, then the smaller size: a verifier in between checks less, never the program's bytes. */
+	check_fill_slack(c, object, user, size);
+	track_set_size(track_of(c, s, i), size, stack);
+	return (void *)user;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/fast.h - the inline malloc and free of production mode; everything they cannot do is left to slab_malloc and slab_free.
+ *
+ * The state that both need is a thread's block of bins and the state map:
+ *
+ *     tcache_self ──► bins[ state byte ] ── items ──► p p p p . . .      count: how many are there, max: how many may be
+ *     arena_state [ (p - arena_base) / 16 ]                              0, or the size class of the live object at p
+ *
+ * A state byte is at the same time the index of the bin that the object goes back to.  The bins of all other states (0: no live
+ * object, large, other) are empty and have max 0, so that one test, "is there room in the bin", turns away a double free, an interior
+ * pointer and a large area.  The pointer's low bits are rotated to the top of the index, so that one compare turns away a pointer
+ * outside the arena and one that is not a multiple of 16.
+ *
+ * In check mode, and for caches with debugging flags, the bins stay empty with max 0 and nothing is ever done here; the same holds
+ * before slab_init and in threads without a block.  So no flag has to be tested.
+ */
+#ifndef MEMSAN_SLAB_FAST_H
+#define MEMSAN_SLAB_FAST_H
+
+#ifndef MEMSAN_SLAB_H
+#error "include slab/slab.h"
+#endif
+
+/* Size classes are numbered from 1 in order of size. */
+#define SLAB_NR_CLASSES 40
+#define SLAB_CLASS_MAX ((size_t)32 << 10)
+/* State bytes that are no size class. */
+#define SLAB_STATE_LARGE (SLAB_NR_CLASSES + 1) /* a vmalloc area starts here */
+#define SLAB_STATE_OTHER (SLAB_NR_CLASSES + 2) /* live, in a cache that is not malloc's: ask the memmap */
+#define SLAB_STATE_DEAD (SLAB_NR_CLASSES + 3)  /* not live: marks where a displaced (over-aligned) quarantined object started */
+#define SLAB_STATE_NR (SLAB_NR_CLASSES + 4)
+
+/* What the inline path serves; the table maps (size + 15) / 16 to a class. */
+#define SLAB_FAST_SIZE ((size_t)1024)
+extern const uint8_t slab_class_table[SLAB_FAST_SIZE / 16 + 1];
+
+/* One stack of pointers to objects that are free for this thread alone.  Only the owning thread writes it. */
+struct tcache_bin {
+	void **items;
+	uint32_t count;
+	uint32_t max;
+};
+struct tcache {
+	struct tcache_bin bins[SLAB_STATE_NR];
+};
+extern TLS_IE struct tcache *tcache_self; /* NULL: the thread has none yet, or no longer */
+
+/* One byte per 16 bytes of the arena.  The limit is in bytes of the map, grows only, and covers every pointer ever handed out. */
+extern uint8_t *arena_state;
+extern size_t arena_state_limit;
+
+/* Whoever reads another thread's bins (the child of fork, the statistics) sees a pointer before the count that includes it. */
+#define tcache_barrier() __asm__ volatile("" ::: "memory")
+
+__inline_hot size_t arena_state_index(const void *p)
+{
+	uintptr_t off = (uintptr_t)p - arena_base;
+
+	return off >> 4 | off << 60;
+}
+
+__inline_hot void *slab_malloc_fast(size_t size)
+{
+	struct tcache *tc = tcache_self;
+	struct tcache_bin *bin;
+	unsigned class;
+	uint32_t n;
+	void *p;
+
+	if (unlikely(size > SLAB_FAST_SIZE || !tc))
+		return NULL;
+	class = slab_class_table[(size + 15) / 16];
+	bin = &tc->bins[class];
+	n = bin->count;
+	if (unlikely(n == 0))
+		return NULL;
+	p = bin->items[n - 1];
+	bin->count = n - 1;
+	arena_state[((uintptr_t)p - arena_base) >> 4] = (uint8_t)class;
+	return p;
+}
+
+__inline_hot bool slab_free_fast(void *p)
+{
+	struct tcache *tc = tcache_self;
+	size_t i = arena_state_index(p);
+	struct tcache_bin *bin;
+	uint32_t n;
+
+	if (unlikely(i >= arena_state_limit || !tc))
+		return false;
+	bin = &tc->bins[arena_state[i]];
+	n = bin->count;
+	if (unlikely(n >= bin->max))
+		return false;
+	arena_state[i] = 0;
+	bin->items[n] = p;
+	tcache_barrier();
+	bin->count = n + 1;
+	return true;
+}
+
+#endif

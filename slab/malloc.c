@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/malloc.c - malloc's engine: from a request to the cache or area that serves it, and from a pointer back. */
+#include "slab/slab_internal.h"
+
+/* Who serves what:
+ *
+ *     size <= 32 KiB                a malloc cache: fast (production: bins) or checked (debug.c)
+ *     larger, or no class is apt    a vmalloc area
+ *
+ * Alignment above 16.  Without red zones a class whose size is a multiple of the alignment has all its objects aligned, as slabs
+ * begin at a page; with them, or beyond a page, the object is displaced in a larger slot (checked caches only) or becomes an area. */
+
+bool slab_init(void)
+{
+	unsigned i;
+
+	if (arena_size)
+		return true;
+	for (i = 1; i <= SLAB_NR_CLASSES; i++) {
+		char name[SLAB_NAME_MAX];
+		struct fmt_buf b;
+
+		fmt_init(&b, name, sizeof(name));
+		fmt_printf(&b, "malloc-%zu", class_size(i));
+		cache_init(&malloc_caches[i], name, class_size(i), flags_for_cache(name), (uint8_t)i);
+	}
+	area_init();
+	quarantine_init();
+	buddy_init();
+	return arena_init();
+}
+
+/* ---- allocation ------------------------------------------------------------------------------------------------------------------ */
+
+/* The smallest class that can give `size` bytes at `align`; 0: none. */
+static unsigned class_aligned(size_t size, size_t align)
+{
+	unsigned class;
+
+	if (align > SLAB_CLASS_MAX || size > SLAB_CLASS_MAX)
+		return 0;
+	for (class = class_of(MAX(size, 1)); class <= SLAB_NR_CLASSES; class++) {
+		const struct slab_cache *c = &malloc_caches[class];
+
+		if (c->offset == 0 && align <= PAGE_SIZE && c->slot_size % align == 0)
+			return class;
+		if (!c->fast && size + align - 16 <= c->object_size)
+			return class;
+	}
+	return 0;
+}
+
+void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+{
+	unsigned class;
+	void *p;
+
+	if (align <= 16)
+		class = size <= SLAB_CLASS_MAX ? class_of(size) : 0;
+	else
+		class = class_aligned(size, align);
+	if (!class)
+		return area_alloc(size, align, api, zero, regs);
+	if (!malloc_caches[class].fast)
+		return debug_alloc(&malloc_caches[class], size, align, api, zero, regs);
+	p = tcache_malloc(class);
+	if (p && zero)
+		mem_set(p, 0, size);
+	return p;
+}
+
+/* ---- free -------------------------------------------------------------------------------------------------------------------------- */
+
+/* The state byte of a pointer that may be anything; 0 for what can be no object. */
+static uint8_t state_at(const void *p)
+{
+	size_t i = arena_state_index(p);
+
+	return i < LOAD_ACQUIRE(arena_state_limit) ? LOAD_ACQUIRE(arena_state[i]) : 0;
+}
+
+/* One of several racing threads gets true. */
+static bool state_claim(const void *p, uint8_t state)
+{
+	return __atomic_exchange_n(state_of((uintptr_t)p), 0, __ATOMIC_ACQ_REL) == state;
+}
+
+static void free_area(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
+{
+	struct area *a = area_at((uintptr_t)p);
+
+	if (unlikely(!a || a->addr != (uintptr_t)p))
+		object_report_bad_state((uintptr_t)p);
+	else if (unlikely(!state_claim(p, SLAB_STATE_LARGE)))
+		object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
+	else
+		area_free(a, api, size_given, regs);
+}
+
+void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given, const struct unwind_regs *regs)
+{
+	uint8_t state = state_at(p);
+
+	(void)align_given; /* no alignment is recorded to compare it with */
+	if (unlikely(state == 0 || state == SLAB_STATE_DEAD)) {
+		if (p)
+			object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
+		return;
+	}
+	if (state == SLAB_STATE_LARGE) {
+		free_area(p, api, size_given, regs);
+	} else if (malloc_caches[state].fast) {
+		*state_of((uintptr_t)p) = 0;
+		tcache_free(state, p);
+	} else {
+		debug_free(slab_of((uintptr_t)p), (uintptr_t)p, api, size_given, regs);
+	}
+}
+
+/* ---- realloc ------------------------------------------------------------------------------------------------------------------------ */
+
+static enum slab_api api_of(const void *p)
+{
+	struct slab_object obj;
+
+	return slab_find_object((uintptr_t)p, &obj) && obj.tracked ? obj.api : SLAB_API_MALLOC;
+}
+
+/* In place or, for areas, moved by them; NULL: the caller moves it. */
+static void *realloc_in_place(void *p, uint8_t state, size_t old, size_t size, const struct unwind_regs *regs)
+{
+	if (state == SLAB_STATE_LARGE)
+		return size > SLAB_CLASS_MAX ? area_realloc(area_at((uintptr_t)p), size, regs) : NULL;
+	if (!malloc_caches[state].fast)
+		return debug_realloc(slab_of((uintptr_t)p), (uintptr_t)p, size, regs);
+	return size <= old && size > old / 2 ? p : NULL;
+}
+
+static size_t size_of(const void *p, uint8_t state)
+{
+	if (state == SLAB_STATE_LARGE)
+		return area_usable(area_at((uintptr_t)p));
+	if (malloc_caches[state].fast)
+		return malloc_caches[state].object_size;
+	return debug_size(slab_of((uintptr_t)p), (uintptr_t)p);
+}
+
+static void *realloc_move(void *p, size_t old, size_t size, const struct unwind_regs *regs)
+{
+	void *q = slab_malloc(size, 16, api_of(p), false, regs);
+
+	if (q)
+		mem_copy(q, p, MIN(old, size));
+	return q;
+}
+
+void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad)
+{
+	uint8_t state = state_at(p);
+	enum slab_api api;
+	size_t old;
+	void *q;
+
+	*bad = state == 0 || state == SLAB_STATE_DEAD;
+	if (unlikely(*bad)) {
+		object_report_bad((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_REALLOC, regs);
+		return NULL;
+	}
+	old = size_of(p, state);
+	q = realloc_in_place(p, state, old, size, regs);
+	if (!q && (state != SLAB_STATE_LARGE || size <= SLAB_CLASS_MAX))
+		q = realloc_move(p, old, size, regs);
+	if (q && q != p) {
+		api = api_of(p);
+		slab_free(p, api, SIZE_MAX, 0, regs);
+	}
+	return q;
+}
+
+size_t slab_usable_size(const void *p, const struct unwind_regs *regs)
+{
+	uint8_t state = state_at(p);
+
+	if (unlikely(state == 0 || state == SLAB_STATE_DEAD)) {
+		object_report_bad((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_FREE, regs);
+		return 0;
+	}
+	return size_of(p, state);
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/object.c - from any address to the object there or nearest to it; findings on their way to the hook. */
+#include "slab/slab_internal.h"
+
+static slab_report_fn report_hook; /* set once before the program's first allocation */
+
+void slab_set_report_hook(slab_report_fn fn)
+{
+	__atomic_store_n(&report_hook, fn, __ATOMIC_RELEASE);
+}
+
+/* ---- describing ---------------------------------------------------------------------------------------------------------- */
+
+static bool state_is_live(uint8_t state)
+{
+	return state != 0 && state != SLAB_STATE_DEAD;
+}
+
+/* Over-aligned objects start somewhere in their slot; the state map marks where, also after they were freed. */
+uintptr_t object_user_addr(const struct slab_cache *c, struct slab *s, uint32_t i)
+{
+	uintptr_t object = slab_object_at(c, s, i);
+	const uint8_t *state = state_of(object), *start;
+
+	if (c->fast || READ_ONCE(*state) != 0)
+		return object;
+	start = mem_find_not(state, 0, c->object_size / 16);
+	return start ? object + (uintptr_t)(start - state) * 16 : object;
+}
+
+static enum slab_object_state slot_state(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user)
+{
+	if (i >= READ_ONCE(s->fresh))
+		return SLAB_OBJ_NONE;
+	if (map_test(s->map, i))
+		return SLAB_OBJ_FREE;
+	if (!c->fast && map_test(slab_held_map(c, s), i))
+		return SLAB_OBJ_QUARANTINED;
+	return state_is_live(READ_ONCE(*state_of(user))) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
+}
+
+void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj)
+{
+	const struct slab_track *t = track_of(c, s, i);
+	uintptr_t object = slab_object_at(c, s, i), user = object_user_addr(c, s, i);
+
+	mem_set(obj, 0, sizeof(*obj));
+	obj->state = slot_state(c, s, i, user);
+	obj->addr = user;
+	obj->object_size = c->object_size;
+	obj->size = object + c->object_size - user;
+	obj->slot = object - c->offset;
+	obj->slot_size = c->slot_size;
+	str_copy(obj->cache, c->name, sizeof(obj->cache));
+	if (t) {
+		struct slab_track copy = track_read(t);
+
+		obj->tracked = track_when(&copy) != 0;
+		obj->size = obj->tracked ? MIN(obj->size, (size_t)copy.size) : obj->size;
+		obj->api = (enum slab_api)copy.api;
+		obj->alloc_stack = copy.alloc_stack;
+		obj->free_stack = copy.free_stack;
+		obj->alloc_thread = copy.alloc_thread;
+		obj->free_thread = copy.free_thread;
+		obj->when = track_when(&copy);
+	}
+}
+
+void object_describe_area(const struct area *a, struct slab_object *obj)
+{
+	mem_set(obj, 0, sizeof(*obj));
+	switch (READ_ONCE(a->state)) {
+	case AREA_LIVE: obj->state = SLAB_OBJ_LIVE; break;
+	case AREA_QUARANTINED: obj->state = SLAB_OBJ_QUARANTINED; break;
+	case AREA_RETAINED: obj->state = SLAB_OBJ_FREE; break;
+	default: obj->state = SLAB_OBJ_NONE;
+	}
+	if (obj->state == SLAB_OBJ_LIVE && READ_ONCE(*state_of(a->addr)) != SLAB_STATE_LARGE)
+		obj->state = SLAB_OBJ_FREE;
+	obj->addr = a->addr;
+	obj->size = a->size;
+	obj->object_size = area_data_size(a);
+	obj->slot = area_data(a);
+	obj->slot_size = area_data_size(a);
+	str_copy(obj->cache, "vmalloc", sizeof(obj->cache));
+	obj->large = true;
+	obj->tracked = a->when != 0;
+	obj->api = (enum slab_api)a->api;
+	obj->alloc_stack = a->alloc_stack;
+	obj->free_stack = a->free_stack;
+	obj->alloc_thread = a->alloc_thread;
+	obj->free_thread = a->free_thread;
+	obj->when = a->when;
+}
+
+/* How far addr is from the user's bytes of an object; 0: inside. */
+static uintptr_t distance(const struct slab_object *obj, uintptr_t addr)
+{
+	if (addr < obj->addr)
+		return obj->addr - addr;
+	return addr < obj->addr + obj->size ? 0 : addr - (obj->addr + obj->size) + 1;
+}
+
+/* In a left red zone the object before may be nearer, and is, where nothing was ever in this slot. */
+static bool find_in_slab(struct slab *s, uintptr_t addr, struct slab_object *obj)
+{
+	const struct slab_cache *c = s->cache;
+	struct slab_object before;
+	uint32_t i;
+
+	if (!c || addr - s->base >= (uintptr_t)c->nr_pages << PAGE_SHIFT)
+		return false;
+	i = MIN(slab_index(c, s, addr), c->nr_objects - 1);
+	object_describe(c, s, i, obj);
+	if (i > 0 && addr < slab_object_at(c, s, i)) {
+		object_describe(c, s, i - 1, &before);
+		if (before.state != SLAB_OBJ_NONE && (obj->state == SLAB_OBJ_NONE || distance(&before, addr) < distance(obj, addr)))
+			mem_copy(obj, &before, sizeof(*obj));
+	}
+	return true;
+}
+
+bool slab_find_object(uintptr_t addr, struct slab_object *obj)
+{
+	uint64_t w;
+
+	if (!arena_usable(addr))
+		return false;
+	w = arena_owner(addr);
+	if ((w & OWNER_TAG) == OWNER_SLAB)
+		return find_in_slab(OWNER_POINTER(w), addr, obj);
+	if ((w & OWNER_TAG) == OWNER_AREA) {
+		const struct area *a = OWNER_POINTER(w);
+
+		object_describe_area(a, obj);
+		return obj->state != SLAB_OBJ_NONE && addr - page_address(a->page) < (uintptr_t)a->nr_pages << PAGE_SHIFT;
+	}
+	return false;
+}
+
+/* ---- findings -------------------------------------------------------------------------------------------------------------- */
+
+void finding_init(struct slab_finding *f, enum slab_finding_kind kind, enum slab_found_at at, uintptr_t addr,
+                  const struct unwind_regs *regs)
+{
+	mem_set(f, 0, sizeof(*f));
+	f->kind = kind;
+	f->at = at;
+	f->addr = addr;
+	f->have_regs = regs != NULL;
+	if (regs)
+		f->regs = *regs;
+}
+
+void finding_report(const struct slab_finding *f)
+{
+	slab_report_fn fn = __atomic_load_n(&report_hook, __ATOMIC_ACQUIRE);
+
+	if (fn)
+		fn(f);
+}
+
+/* The start of something that was freed is a double free, anything else an invalid one.  Pages that were given back keep a mark that
+ * objects were in them (for large areas, in their first). */
+static enum slab_finding_kind classify_bad(uintptr_t addr, bool have, const struct slab_object *obj)
+{
+	if (addr & 15 || !arena_usable(addr))
+		return SLAB_INVALID_FREE;
+	if (have)
+		return obj->addr == addr && obj->state != SLAB_OBJ_NONE ? SLAB_DOUBLE_FREE : SLAB_INVALID_FREE;
+	return arena_owner(addr) & OWNER_USED_BEFORE ? SLAB_DOUBLE_FREE : SLAB_INVALID_FREE;
+}
+
+void object_report_bad(uintptr_t addr, enum slab_api api, enum slab_found_at at, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, SLAB_INVALID_FREE, at, addr, regs);
+	f.have_object = slab_find_object(addr, &f.object);
+	f.kind = classify_bad(addr, f.have_object, &f.object);
+	f.have_object &= f.object.state != SLAB_OBJ_NONE;
+	f.api_used = api;
+	finding_report(&f);
+}
+
+void object_report_bad_state(uintptr_t addr)
+{
+	struct slab_finding f;
+
+	finding_init(&f, SLAB_BAD_STATE, SLAB_AT_FREE, addr, NULL);
+	f.have_object = slab_find_object(addr, &f.object);
+	finding_report(&f);
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/slab_internal.h - shared between the files of slab/ only.
+ *
+ *   address ── memmap ──► struct slab ──► struct slab_cache           objects up to 32 KiB
+ *      │          └─────► struct area                                 large areas
+ *      └────── state map: what starts at this address
+ *
+ * Locks, in rank order: quarantine_lock, a cache's lock, area_lock, the buddy's lock.  Each says below what it guards.
+ */
+#ifndef MEMSAN_SLAB_INTERNAL_H
+#define MEMSAN_SLAB_INTERNAL_H
+
+#include "slab/slab.h"
+
+/* Plain loads and stores of words that other threads look at without the lock of their writer. */
+#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define LOAD_ACQUIRE(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define STORE_RELEASE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
+
+#ifdef MEMSAN_DEBUG
+#define slab_assert(x)                         \
+	do {                                   \
+		if (unlikely(!(x)))            \
+			__builtin_trap();      \
+	} while (0)
+#else
+#define slab_assert(x) ((void)0)
+#endif
+
+struct slab;
+struct slab_cache;
+struct area;
+
+/* ---- arena.c ---------------------------------------------------------------------------------------------------- */
+
+/* The analogue of struct page, one per 4 KiB of the arena.  `owner` says what the page is; readers load it without a lock.
+ * Pages inside a large area of whole blocks keep 0 and are found through the block's own word. */
+struct page {
+	uint64_t owner;
+	uint32_t next, prev; /* free run's head: page number + 1 in its list, 0 ends it; under the buddy lock */
+};
+_Static_assert(sizeof(struct page) <= 32, "the memmap takes at most 32 bytes a page");
+
+/* The owner word: a pointer to a 16-byte aligned descriptor, or a free run's order and cleanliness, with a tag below. */
+#define OWNER_TAG 7u
+#define OWNER_NONE 0u
+#define OWNER_SLAB 1u
+#define OWNER_AREA 2u
+#define OWNER_FREE 3u /* head of a free run: order << 8, OWNER_DIRTY */
+/* Sticky with NONE and FREE only: objects were here before, so a pointer to them is a stale one. */
+#define OWNER_USED_BEFORE 8u
+#define OWNER_DIRTY 16u /* the run may hold old bytes (and memory); clean runs read as zero */
+#define OWNER_POINTER(w) ((void *)((w) & ~(uint64_t)15))
+
+#define BLOCK_ORDER 10
+#define BLOCK_PAGES (1u << BLOCK_ORDER)
+#define BLOCK_SIZE (PAGE_SIZE << BLOCK_ORDER)
+#define NO_PAGE UINT32_MAX
+
+extern struct page *arena_memmap;
+extern uint64_t *arena_blocks;     /* an owner word per block: an area that covers it all, a free block, or 0: see its pages */
+extern uint32_t arena_nr_blocks;   /* blocks that can be reserved in all */
+extern uint32_t arena_ready_blocks; /* blocks that are usable; under the buddy lock, read without it: grows only */
+
+bool arena_init(void);
+/* Make blocks [0, n) usable with their maps.  Under the buddy lock.  False: no memory. */
+bool arena_reach(uint32_t n);
+
+static inline uintptr_t page_address(uint32_t page)
+{
+	return arena_base + ((uintptr_t)page << PAGE_SHIFT);
+}
+static inline uint32_t page_of(uintptr_t addr)
+{
+	return (uint32_t)((addr - arena_base) >> PAGE_SHIFT);
+}
+/* In the usable part of the arena? */
+static inline bool arena_usable(uintptr_t addr)
+{
+	return (addr - arena_base) >> 4 < READ_ONCE(arena_state_limit);
+}
+/* The owner word that speaks for an address in the usable part. */
+static inline uint64_t arena_owner(uintptr_t addr)
+{
+	uint32_t page = page_of(addr);
+	uint64_t w = LOAD_ACQUIRE(arena_memmap[page].owner);
+
+	return (w & OWNER_TAG) != OWNER_NONE ? w : LOAD_ACQUIRE(arena_blocks[page >> BLOCK_ORDER]) | (w & OWNER_USED_BEFORE);
+}
+static inline struct slab *slab_of(uintptr_t addr)
+{
+	uint64_t w = LOAD_ACQUIRE(arena_memmap[page_of(addr)].owner);
+
+	return (w & OWNER_TAG) == OWNER_SLAB ? OWNER_POINTER(w) : NULL;
+}
+static inline uint8_t *state_of(uintptr_t addr)
+{
+	return &arena_state[(addr - arena_base) >> 4];
+}
+/* The whole run [page, page + n) belongs to `owner`. */
+void arena_set_owner(uint32_t page, uint32_t n, uint64_t owner);
+/* The run belongs to nobody; objects that started in its first `used` pages are remembered as such. */
+void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used);
+/* An area's run changes from old_n to new_n pages; what it loses belongs to nobody. */
+void arena_change_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner);
+
+/* ---- buddy.c ------------------------------------------------------------------------------------------------------ */
+
+void buddy_init(void);
+void buddy_fork_child(void);
+/* A run of exactly n pages, or NO_PAGE.  *clean: all its bytes are zero. */
+uint32_t buddy_alloc(size_t n, bool *clean);
+/* Give back any run of pages, also part of one that was allocated whole. */
+void buddy_free(uint32_t page, size_t n, bool clean);
+/* Take the n pages right behind an allocated run that ends before `page`, if they are all free. */
+bool buddy_extend(uint32_t page, size_t n, bool *clean);
+/* Give memory of free runs back to the system until at most `keep` pages of it are left; pages given back. */
+size_t buddy_purge(size_t keep);
+/* A large run of n pages came back: keep at least so much around, a program that does it once does it again. */
+void buddy_expect(size_t n);
+/* Every invariant, for tests: lists, tags, merging.  NULL, or what is wrong. */
+const char *buddy_verify(void);
+struct buddy_stats { size_t mapped_pages, free_pages, dirty_pages; };
+void buddy_get_stats(struct buddy_stats *s);
+
+/* ---- class.c ------------------------------------------------------------------------------------------------------ */
+
+unsigned class_of(size_t size);          /* size at most SLAB_CLASS_MAX */
+size_t class_size(unsigned class);
+
+/* ---- cache.c ------------------------------------------------------------------------------------------------------ */
+
+#define REDZONE_SIZE 16
+#define SLAB_NAME_MAX 32
+
+/* A slab: a run of pages cut into equal slots.  Descriptors are recycled within their cache and never unmapped, so that a reader
+ * without the lock sees at worst an old truth. */
+struct slab {
+	struct slab_cache *cache;
+	uintptr_t base;
+	struct slab *next, *prev; /* partial or empty list; under the cache lock */
+	uint32_t nr_free;         /* bits set in free_map; under the cache lock */
+	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
+	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
+	uint8_t list;             /* enum slab_list; under the cache lock */
+	uint64_t map[];           /* the free map, under the cache lock; in caches with flags then the held map, atomic */
+};
+enum slab_list { SLAB_LIST_NONE, SLAB_LIST_PARTIAL, SLAB_LIST_EMPTY };
+
+/* A kind of object.  Written once by cache_init, except what the lock guards. */
+struct slab_cache {
+	char name[SLAB_NAME_MAX];
+	uint32_t object_size;
+	uint32_t slot_size;
+	uint32_t offset;       /* of the object in its slot: the left red zone */
+	uint32_t flags;        /* SLAB_F_* */
+	uint64_t reciprocal;   /* 2^40 / slot_size, rounded up */
+	uint32_t nr_objects;   /* a slab */
+	uint32_t nr_pages;     /* a slab */
+	uint32_t map_words;    /* of one bitmap */
+	uint32_t batch;        /* most objects taken or returned at once */
+	uint32_t keep_empty;   /* empty slabs that are kept */
+	uint8_t state;         /* the state byte of live objects */
+	bool fast;             /* no flags: production's paths */
+	bool held;             /* freed objects go through the quarantine */
+
+	struct ranked_lock lock; /* guards all below, and every slab's lists and maps; nothing is reported under it */
+	struct slab *partial, *empty;
+	struct slab *spare;      /* descriptors without pages, linked by next */
+	uint32_t nr_slabs, nr_empty;
+	uint64_t nr_out;         /* objects outside of the free maps */
+	bool broken;             /* its maps were found inconsistent: it takes nothing back any more */
+};
+
+extern struct slab_cache malloc_caches[SLAB_NR_CLASSES + 1]; /* by class; [0] is not used */
+extern int64_t cache_checked_bytes; /* slots that are out of their slabs, in caches with flags; atomic */
+
+void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsigned flags, uint8_t state);
+/* Takes up to n objects; how many.  0: no memory. */
+size_t cache_take(struct slab_cache *c, void **objects, size_t n);
+/* Gives them back.  An object that is already there (two threads freed it at once) is reported after the lock is released. */
+void cache_return(struct slab_cache *c, void *const *objects, size_t n);
+/* Gives back the pages of all empty slabs; pages. */
+size_t cache_shrink(struct slab_cache *c);
+/* Visits every cache there is. */
+void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx);
+const char *cache_verify(struct slab_cache *c); /* for tests: every invariant */
+
+static inline uint32_t slab_index(const struct slab_cache *c, const struct slab *s, uintptr_t addr)
+{
+	return (uint32_t)(((addr - s->base) * c->reciprocal) >> 40);
+}
+static inline uintptr_t slab_object_at(const struct slab_cache *c, const struct slab *s, uint32_t i)
+{
+	return s->base + (uintptr_t)i * c->slot_size + c->offset;
+}
+static inline bool map_test(const uint64_t *map, uint32_t i)
+{
+	return READ_ONCE(map[i / 64]) >> (i % 64) & 1;
+}
+static inline void map_set(uint64_t *map, uint32_t i)
+{
+	__atomic_fetch_or(&map[i / 64], (uint64_t)1 << i % 64, __ATOMIC_RELEASE);
+}
+static inline void map_clear(uint64_t *map, uint32_t i)
+{
+	__atomic_fetch_and(&map[i / 64], ~((uint64_t)1 << i % 64), __ATOMIC_RELEASE);
+}
+static inline uint64_t *slab_held_map(const struct slab_cache *c, struct slab *s)
+{
+	return s->map + c->map_words;
+}
+
+/* ---- flags.c ------------------------------------------------------------------------------------------------------ */
+
+/* What options.slab_debug says for a cache of that name. */
+unsigned flags_for_cache(const char *name);
+
+/* ---- track.c ------------------------------------------------------------------------------------------------------ */
+
+/* SLUB's two struct track in 16 bytes.  Written by the thread that owns the object at the time; readers take a snapshot. */
+struct slab_track {
+	uint64_t alloc_stack : STACK_HANDLE_BITS, free_stack : STACK_HANDLE_BITS, api : 3, when_high : 5;
+	uint64_t size : 16, alloc_thread : THREAD_INDEX_BITS, free_thread : THREAD_INDEX_BITS, when_low : 22;
+};
+_Static_assert(sizeof(struct slab_track) == 16, "a track is 16 bytes");
+
+struct slab_track *track_of(const struct slab_cache *c, struct slab *s, uint32_t i);
+void track_set_alloc(struct slab_track *t, size_t size, enum slab_api api, stack_handle stack);
+void track_set_free(struct slab_track *t, stack_handle stack);
+void track_set_size(struct slab_track *t, size_t size, stack_handle stack);
+struct slab_track track_read(const struct slab_track *t);
+uint32_t track_when(const struct slab_track *t);
+
+/* ---- object.c: views, findings ------------------------------------------------------------------------------------- */
+
+/* The user's pointer of slot i: displaced within the slot for over-aligned objects. */
+uintptr_t object_user_addr(const struct slab_cache *c, struct slab *s, uint32_t i);
+void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj);
+void object_describe_area(const struct area *a, struct slab_object *obj);
+/* Starts a finding at `addr`, with the object there or nearby. */
+void finding_init(struct slab_finding *f, enum slab_finding_kind kind, enum slab_found_at at, uintptr_t addr,
+                  const struct unwind_regs *regs);
+void finding_report(const struct slab_finding *f);
+/* May memory of `allocated` not be given back through `freed`? */
+static inline bool mismatch_of_apis(enum slab_api allocated, enum slab_api freed)
+{
+	if (allocated == SLAB_API_MEMALIGN)
+		allocated = SLAB_API_MALLOC;
+	if (freed == SLAB_API_MEMALIGN)
+		freed = SLAB_API_MALLOC;
+	return allocated != freed;
+}
+/* A pointer that is no live object's start was passed to free or realloc. */
+void object_report_bad(uintptr_t addr, enum slab_api api, enum slab_found_at at, const struct unwind_regs *regs);
+void object_report_bad_state(uintptr_t addr);
+
+/* ---- check.c -------------------------------------------------------------------------------------------------------- */
+
+/* Where damage was: [addr, addr + size), `size` 0 when there was none. */
+struct damage { uintptr_t addr; size_t size; uint8_t expected, found; };
+
+void check_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to);
+void check_fill_slack(const struct slab_cache *c, uintptr_t object, uintptr_t user, size_t size);
+void check_poison(const struct slab_cache *c, uintptr_t object);
+/* Both verify, repair and report; the object belongs to the caller.  How many findings. */
+unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+                        enum slab_found_at at, const struct unwind_regs *regs);
+unsigned check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+                        const struct unwind_regs *regs);
+bool check_bytes(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d);
+bool check_poison_bytes(const struct slab_cache *c, uintptr_t object, struct damage *d);
+
+/* ---- vmalloc.c ------------------------------------------------------------------------------------------------------- */
+
+enum area_state { AREA_UNUSED, AREA_LIVE, AREA_QUARANTINED, AREA_RETAINED };
+/* A large object: whole pages, in check mode between two guard pages.  Descriptors are recycled and never unmapped. */
+struct area {
+	uint32_t page, nr_pages;   /* the run with its guards */
+	uint32_t guard_pages;      /* on each side: 0 or 1 */
+	uint8_t state;             /* enum area_state; written under area_lock, or by free's exchange of the state byte */
+	uint8_t api;
+	bool clean;                /* retained: reads as zero */
+	uintptr_t addr;            /* the user's pointer */
+	size_t size;               /* as requested */
+	stack_handle alloc_stack, free_stack;
+	uint32_t alloc_thread, free_thread, when;
+	struct area *next, *prev;  /* all live ones, the quarantine's queue, or unused descriptors; under area_lock */
+} __attribute__((aligned(16)));
+
+extern struct ranked_lock area_lock; /* guards the lists of areas and their descriptors' links */
+
+void area_init(void);
+void *area_alloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
+/* The caller has cleared the state byte, so the area is its own. */
+void area_free(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs);
+size_t area_usable(const struct area *a);
+static inline uintptr_t area_data(const struct area *a)
+{
+	return page_address(a->page + a->guard_pages);
+}
+static inline size_t area_data_size(const struct area *a)
+{
+	return (size_t)(a->nr_pages - 2 * a->guard_pages) << PAGE_SHIFT;
+}
+static inline struct area *area_at(uintptr_t addr)
+{
+	uint64_t w = arena_owner(addr);
+
+	return (w & OWNER_TAG) == OWNER_AREA ? OWNER_POINTER(w) : NULL;
+}
+/* Retained and unused areas go back to the buddy; pages. */
+size_t area_shrink(void);
+size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs);
+struct area_stats { uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined; };
+void area_get_stats(struct area_stats *s);
+
+/* ---- debug.c: allocation and free with checks ------------------------------------------------------------------------- */
+
+void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
+void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct unwind_regs *regs);
+/* The requested size where it is known, else what the object has. */
+size_t debug_size(struct slab *s, uintptr_t user);
+
+/* ---- tcache.c ----------------------------------------------------------------------------------------------------------- */
+
+#define QUARANTINE_BUFFER 64
+
+/* A thread's block.  Blocks are never unmapped; those of threads that ended wait for the next. */
+struct tcache_block {
+	struct tcache fast;                             /* must be first: tcache_self points to it */
+	struct tcache_bin ready[SLAB_NR_CLASSES + 1];   /* objects for debug_alloc */
+	struct tcache_block *next;                      /* in the list of all blocks: written once */
+	uint32_t in_use;                                /* exchanged atomically */
+	uint32_t held_count;                            /* freed objects on their way to the quarantine */
+	uint64_t held_bytes;
+	void *held[QUARANTINE_BUFFER];
+	uint64_t allocs, frees;                         /* through slow or checked paths; read by others */
+};
+struct tcache_block *tcache_block(void);            /* this thread's; NULL: no memory, or the thread has ended */
+struct tcache_block *tcache_first_block(void);
+void *tcache_malloc(unsigned class);                /* refills: fast caches */
+void tcache_free(unsigned class, void *p);          /* flushes */
+void *tcache_take_debug(unsigned class);
+void tcache_flush_all(struct tcache_block *b);
+void tcache_fork_child(void);
+/* Objects cached by all threads, by class. */
+void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1]);
+
+/* ---- quarantine.c -------------------------------------------------------------------------------------------------------- */
+
+extern struct ranked_lock quarantine_lock; /* guards the global queue */
+void quarantine_init(void);
+void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs *regs);
+void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs);
+/* Everything goes: 0 keeps nothing. */
+void quarantine_drain(const struct unwind_regs *regs);
+struct quarantine_stats { uint64_t bytes, objects; };
+void quarantine_get_stats(struct quarantine_stats *s);
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/tcache.c - thread caches: stacks of free objects, refilled from and flushed to the slab caches in batches. */
+#include "slab/slab_internal.h"
+
+/*     thread A's block            cache "malloc-64"               thread B's block
+ *     bins[4] p p p p ◄──refill── slabs' free maps ◄──flush half── bins[4] q q q q q q q q   (B frees what A allocated)
+ *
+ * A bin starts with room for a few pointers and grows by four each time that it runs empty or over, up to 256 objects or 64 KiB:
+ * a thread that uses a class once costs little, one in a loop goes to the lock once in 128 operations.  Refilled objects are
+ * handed out in order of address, so that a program which fills memory walks it forwards.
+ *
+ * Only its thread touches a block's bins.  A bin is changed so that a copy of it taken at any instruction (the child of fork) holds no
+ * pointer twice: pointers are taken off before they go to a slab, and counted after they are written.
+ *
+ * Check mode keeps its objects in `ready` instead, where the inline paths do not look; frees go to the quarantine. */
+
+#define BIN_FIRST 16u
+#define BIN_GROWTH 4u
+#define BIN_MAX 256u
+#define BIN_BYTES ((size_t)64 << 10)
+#define READY_MAX 16
+
+TLS_IE struct tcache *tcache_self;
+static TLS_IE bool tcache_gone; /* the thread has ended: what its destructors still do goes without a block */
+
+static struct tcache_block *all_blocks; /* pushed atomically, never removed */
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------------------ */
+
+struct tcache_block *tcache_first_block(void)
+{
+	return LOAD_ACQUIRE(all_blocks);
+}
+
+static struct tcache_block *block_find_unused(void)
+{
+	struct tcache_block *b;
+
+	for (b = tcache_first_block(); b; b = b->next)
+		if (!READ_ONCE(b->in_use) && !__atomic_exchange_n(&b->in_use, 1, __ATOMIC_ACQUIRE))
+			return b;
+	return NULL;
+}
+
+static __cold_path struct tcache_block *block_attach(void)
+{
+	struct tcache_block *b;
+
+	if (tcache_gone || !arena_size)
+		return NULL;
+	b = block_find_unused();
+	if (!b) {
+		b = meta_alloc(sizeof(*b), COST_THREADS);
+		if (!b)
+			return NULL;
+		b->in_use = 1;
+		b->next = READ_ONCE(all_blocks);
+		while (!__atomic_compare_exchange_n(&all_blocks, &b->next, b, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+			;
+	}
+	tcache_self = &b->fast;
+	return b;
+}
+
+struct tcache_block *tcache_block(void)
+{
+	struct tcache_block *b = (struct tcache_block *)tcache_self;
+
+	return likely(b) ? b : block_attach();
+}
+
+/* ---- bins ------------------------------------------------------------------------------------------------------------------------ */
+
+static uint32_t bin_limit(const struct slab_cache *c)
+{
+	return (uint32_t)MIN(BIN_MAX, MAX(2, BIN_BYTES / c->object_size));
+}
+
+/* More room, if it may have more.  The old array is left behind: at most a third of the new one. */
+static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
+{
+	uint32_t max = MIN(bin_limit(c), bin->max ? bin->max * BIN_GROWTH : BIN_FIRST);
+	void **items;
+
+	if (max <= bin->max)
+		return;
+	items = meta_alloc(max * sizeof(void *), COST_THREADS);
+	if (!items)
+		return;
+	if (bin->count)
+		mem_copy(items, bin->items, bin->count * sizeof(void *));
+	bin->items = items;
+	tcache_barrier();
+	bin->max = max;
+}
+
+/* So that the lowest address, which the cache gives first, is on top of the stack. */
+static void reverse(void **items, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n / 2; i++) {
+		void *p = items[i];
+
+		items[i] = items[n - 1 - i];
+		items[n - 1 - i] = p;
+	}
+}
+
+static bool bin_refill(struct tcache_bin *bin, struct slab_cache *c, uint32_t want)
+{
+	uint32_t got = (uint32_t)cache_take(c, bin->items, want);
+
+	reverse(bin->items, got);
+	tcache_barrier();
+	bin->count = got;
+	return got != 0;
+}
+
+/* The older half goes: what was freed last is still in the processor's caches. */
+static void bin_flush_half(struct tcache_bin *bin, struct slab_cache *c)
+{
+	void *old[BIN_MAX / 2];
+	uint32_t n = (bin->count + 1) / 2, rest = bin->count - n;
+
+	mem_copy(old, bin->items, n * sizeof(void *));
+	/* From the top down to the new bottom: an interrupted copy loses objects, it never doubles one. */
+	bin->count = 0;
+	tcache_barrier();
+	mem_move(bin->items, bin->items + n, rest * sizeof(void *));
+	tcache_barrier();
+	bin->count = rest;
+	cache_return(c, old, n);
+}
+
+static void bin_flush_all(struct tcache_bin *bin, struct slab_cache *c)
+{
+	uint32_t n = bin->count;
+
+	bin->count = 0;
+	tcache_barrier();
+	if (n)
+		cache_return(c, bin->items, n);
+}
+
+/* ---- production ---------------------------------------------------------------------------------------------------------------- */
+
+static void *malloc_without_block(unsigned class)
+{
+	void *p;
+
+	return cache_take(&malloc_caches[class], &p, 1) ? p : NULL;
+}
+
+void *tcache_malloc(unsigned class)
+{
+	struct tcache_block *b = tcache_block();
+	struct slab_cache *c = &malloc_caches[class];
+	struct tcache_bin *bin;
+	void *p;
+
+	if (unlikely(!b)) {
+		p = malloc_without_block(class);
+	} else {
+		bin = &b->fast.bins[class];
+		if (bin->count == 0) {
+			bin_grow(bin, c);
+			if (!bin->max)
+				p = malloc_without_block(class);
+			else
+				p = bin_refill(bin, c, (bin->max + 1) / 2) ? bin->items[bin->count - 1] : NULL;
+			if (p && bin->count)
+				bin->count--;
+		} else {
+			p = bin->items[bin->count - 1];
+			bin->count--;
+		}
+	}
+	if (p)
+		*state_of((uintptr_t)p) = (uint8_t)class;
+	return p;
+}
+
+/* The state byte is cleared already. */
+void tcache_free(unsigned class, void *p)
+{
+	struct tcache_block *b = tcache_block();
+	struct slab_cache *c = &malloc_caches[class];
+	struct tcache_bin *bin = b ? &b->fast.bins[class] : NULL;
+
+	if (bin && bin->count == bin->max) {
+		bin_grow(bin, c);
+		if (bin->count && bin->count == bin->max)
+			bin_flush_half(bin, c);
+	}
+	if (unlikely(!bin || bin->count == bin->max)) {
+		cache_return(c, &p, 1);
+		return;
+	}
+	bin->items[bin->count] = p;
+	tcache_barrier();
+	bin->count++;
+}
+
+/* ---- check mode ------------------------------------------------------------------------------------------------------------------- */
+
+void *tcache_take_debug(unsigned class)
+{
+	struct tcache_block *b = tcache_block();
+	struct slab_cache *c = &malloc_caches[class];
+	struct tcache_bin *bin;
+
+	if (unlikely(!b))
+		return malloc_without_block(class);
+	bin = &b->ready[class];
+	if (!bin->max) {
+		bin->items = meta_alloc(MIN(c->batch, READY_MAX) * sizeof(void *), COST_THREADS);
+		if (!bin->items)
+			return malloc_without_block(class);
+		bin->max = MIN(c->batch, READY_MAX);
+	}
+	if (!bin->count && !bin_refill(bin, c, bin->max))
+		return NULL;
+	bin->count--;
+	return bin->items[bin->count];
+}
+
+/* ---- threads come and go ------------------------------------------------------------------------------------------------------------ */
+
+void tcache_flush_all(struct tcache_block *b)
+{
+	unsigned i;
+
+	for (i = 1; i <= SLAB_NR_CLASSES; i++) {
+		bin_flush_all(&b->fast.bins[i], &malloc_caches[i]);
+		bin_flush_all(&b->ready[i], &malloc_caches[i]);
+	}
+}
+
+void slab_thread_exit(void)
+{
+	struct tcache_block *b = (struct tcache_block *)tcache_self;
+
+	tcache_gone = true;
+	if (!b)
+		return;
+	quarantine_flush_block(b, NULL);
+	tcache_flush_all(b);
+	tcache_self = NULL;
+	STORE_RELEASE(b->in_use, 0u); /* pairs with the exchange in block_find_unused */
+}
+
+/* In the child only the calling thread exists; what the others had cached is given back.  Their blocks are whole or lack an
+ * object that was on its way (essay above), and every lock is free. */
+void tcache_fork_child(void)
+{
+	struct tcache_block *b;
+
+	for (b = all_blocks; b; b = b->next) {
+		if (&b->fast == tcache_self || !b->in_use)
+			continue;
+		quarantine_flush_block(b, NULL);
+		tcache_flush_all(b);
+		b->in_use = 0;
+	}
+}
+
+void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1])
+{
+	const struct tcache_block *b;
+	unsigned i;
+
+	for (i = 0; i <= SLAB_NR_CLASSES; i++)
+		counts[i] = 0;
+	for (b = tcache_first_block(); b; b = b->next)
+		for (i = 1; i <= SLAB_NR_CLASSES; i++)
+			counts[i] += READ_ONCE(b->fast.bins[i].count) + READ_ONCE(b->ready[i].count);
+}

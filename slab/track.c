@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/track.c - SLUB's user tracking: who allocated and who freed an object, in 16 bytes. */
+#include "slab/slab_internal.h"
+
+/* The kernel keeps two struct track of some 32 bytes behind each object; ours are out of line, and both in one:
+ *
+ *     word 0   alloc stack 28 │ free stack 28 │ api 3 │ when 5 high
+ *     word 1   size 16 │ alloc thread 13 │ free thread 13 │ when 22 low
+ *
+ * `when` is the last change in jiffies: 27 bits are 15 days.  A track is built in registers and stored as two words, so that a reader
+ * without a lock never sees half of a field; it may see the two words of different moments. */
+
+union packed_track {
+	struct slab_track t;
+	uint64_t word[2];
+};
+
+static void track_write(struct slab_track *to, const union packed_track *from)
+{
+	uint64_t *word = (uint64_t *)to;
+
+	WRITE_ONCE(word[0], from->word[0]);
+	WRITE_ONCE(word[1], from->word[1]);
+}
+
+struct slab_track track_read(const struct slab_track *t)
+{
+	const uint64_t *word = (const uint64_t *)t;
+	union packed_track p;
+
+	p.word[0] = READ_ONCE(word[0]);
+	p.word[1] = READ_ONCE(word[1]);
+	return p.t;
+}
+
+static void track_stamp(struct slab_track *t)
+{
+	uint32_t now = jiffies_now();
+
+	t->when_low = now & ((1u << 22) - 1);
+	t->when_high = now >> 22 & 31;
+}
+
+uint32_t track_when(const struct slab_track *t)
+{
+	return (uint32_t)t->when_high << 22 | (uint32_t)t->when_low;
+}
+
+void track_set_alloc(struct slab_track *t, size_t size, enum slab_api api, stack_handle stack)
+{
+	union packed_track p = { .word = { 0, 0 } };
+
+	p.t.alloc_stack = stack;
+	p.t.api = api & 7;
+	p.t.size = size & 0xffff;
+	p.t.alloc_thread = thread_index() & ((1u << THREAD_INDEX_BITS) - 1);
+	track_stamp(&p.t);
+	track_write(t, &p);
+}
+
+void track_set_free(struct slab_track *t, stack_handle stack)
+{
+	union packed_track p = { .t = track_read(t) };
+
+	p.t.free_stack = stack;
+	p.t.free_thread = thread_index() & ((1u << THREAD_INDEX_BITS) - 1);
+	track_stamp(&p.t);
+	track_write(t, &p);
+}
+
+void track_set_size(struct slab_track *t, size_t size, stack_handle stack)
+{
+	union packed_track p = { .t = track_read(t) };
+
+	p.t.size = size & 0xffff;
+	p.t.alloc_stack = stack;
+	p.t.alloc_thread = thread_index() & ((1u << THREAD_INDEX_BITS) - 1);
+	track_stamp(&p.t);
+	track_write(t, &p);
+}

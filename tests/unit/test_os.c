@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/unit/test_os.c - system calls, address space, guards, safe reads, the clock, memsan's own memory. */
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "lib/lib.h"
+
+#define REQUIRE(condition) do { if (!(condition)) { dprintf(2, "line %d: %s\n", __LINE__, #condition); _exit(1); } } while (0)
+
+/* fn ran to its end in a child, and every REQUIRE held. */
+static void child_succeeds(void (*fn)(void *))
+{
+	char err[500];
+	int status = unit_child(fn, NULL, err, sizeof(err));
+
+	if (status != 0)
+		fail_msg("child ended with status %#x: %s", status, err);
+}
+
+/* ---- files and processes ---- */
+
+static void files(void **state)
+{
+	char name[] = "/tmp/test_os_XXXXXX", text[16];
+	int made = mkstemp(name), fd;
+
+	(void)state;
+	assert_true(made >= 0);
+	errno = 77;
+	fd = os_open(name, O_RDWR, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(os_write_all(fd, "hello", 5), 5);
+	assert_int_equal(os_pread(fd, text, sizeof(text), 1), 4);
+	assert_memory_equal(text, "ello", 4);
+	assert_int_equal(os_read(fd, text, sizeof(text)), 0);
+	assert_int_equal(os_close(fd), 0);
+	assert_int_equal(os_close(fd), -EBADF);
+	assert_int_equal(os_read(fd, text, 1), -EBADF);
+	assert_int_equal(os_write_all(fd, "x", 1), -EBADF);
+	assert_int_equal(os_open("/nonexistent/x", O_RDONLY, 0), -ENOENT);
+	assert_int_equal(errno, 77);
+	assert_int_equal(os_getpid(), getpid());
+	assert_int_equal(os_gettid(), syscall(SYS_gettid));
+	close(made);
+	unlink(name);
+}
+
+/* The reader is gone: an error, no signal, and the signal mask as before. */
+static void write_without_reader(void *arg)
+{
+	int ends[2];
+	sigset_t set, pending;
+
+	(void)arg;
+	signal(SIGPIPE, SIG_DFL);
+	REQUIRE(pipe(ends) == 0 && close(ends[0]) == 0);
+	REQUIRE(os_write_all(ends[1], "x", 1) == -EPIPE);
+	REQUIRE(sigprocmask(SIG_BLOCK, NULL, &set) == 0 && !sigismember(&set, SIGPIPE));
+	/* One that the program holds back itself is left alone. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	REQUIRE(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	REQUIRE(os_write_all(ends[1], "x", 1) == -EPIPE);
+	REQUIRE(sigpending(&pending) == 0 && !sigismember(&pending, SIGPIPE));
+	raise(SIGPIPE);
+	REQUIRE(os_write_all(ends[1], "x", 1) == -EPIPE);
+	REQUIRE(sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE));
+}
+
+static void *drain_slowly(void *arg)
+{
+	static char sink[1 << 16];
+	size_t total = 0;
+	ssize_t n;
+
+	while (total < 1 << 20 && (n = read(*(int *)arg, sink, sizeof(sink))) > 0)
+		total += (size_t)n;
+	return (void *)total;
+}
+
+/* A pipe that is full for the moment does not cost the end of a report. */
+static void write_to_full_nonblocking_pipe(void **state)
+{
+	static char data[1 << 20];
+	int ends[2];
+	pthread_t reader;
+	void *total;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(pthread_create(&reader, NULL, drain_slowly, &ends[0]), 0);
+	assert_int_equal(os_write_all(ends[1], data, sizeof(data)), sizeof(data));
+	assert_int_equal(pthread_join(reader, &total), 0);
+	assert_int_equal((size_t)total, sizeof(data));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void writing_is_polite(void **state)
+{
+	(void)state;
+	child_succeeds(write_without_reader);
+}
+
+static void abort_in_spite_of_everything(void *arg)
+{
+	sigset_t all;
+
+	(void)arg;
+	signal(SIGABRT, SIG_IGN);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	prctl(PR_SET_DUMPABLE, 0);
+	os_abort();
+}
+
+static void exit_with_five(void *arg)
+{
+	(void)arg;
+	os_exit_group(5);
+}
+
+static void endings(void **state)
+{
+	int status;
+
+	(void)state;
+	status = unit_child(abort_in_spite_of_everything, NULL, NULL, 0);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	status = unit_child(exit_with_five, NULL, NULL, 0);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+}
+
+/* ---- address space ---- */
+
+static void reserve_is_aligned_and_free_of_charge(void **state)
+{
+	uint64_t seed = 31;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		size_t align = (size_t)1 << unit_below(&seed, 31), size = 1 + unit_below(&seed, 1 << 20);
+		char *p = os_reserve(size, align);
+		assert_non_null(p);
+		assert_int_equal((uintptr_t)p % align, 0);
+		assert_int_equal(os_safe_read(&(char){ 0 }, p, 1), 0);
+		assert_true(os_commit(p, ALIGN_UP(size, PAGE_SIZE), i & 1));
+		p[0] = p[size - 1] = 1;
+		os_release(p, ALIGN_UP(size, PAGE_SIZE));
+	}
+	for (int i = 0; i < 50; i++) {
+		char *p = os_reserve((size_t)1 << 40, (size_t)1 << 30);
+		assert_non_null(p);
+		os_release(p, (size_t)1 << 40);
+	}
+	assert_null(os_reserve(0, 1));
+	assert_null(os_reserve(SIZE_MAX, 1));
+	assert_null(os_reserve(SIZE_MAX / 2 + 1, 4096));
+	assert_null(os_reserve((size_t)1 << 62, (size_t)1 << 61));
+}
+
+/* Nothing of the over-allocation for alignment stays mapped. */
+static void reserve_returns_what_it_trims(void **state)
+{
+	char *p = os_reserve(PAGE_SIZE, (size_t)1 << 30);
+	unsigned char resident;
+
+	(void)state;
+	assert_non_null(p);
+	assert_int_equal(mincore(p, PAGE_SIZE, &resident), 0);
+	assert_int_equal(mincore(p + PAGE_SIZE + ((size_t)1 << 29), PAGE_SIZE, &resident), -1);
+	os_release(p, PAGE_SIZE);
+}
+
+static void decommit_gives_zeroes(void **state)
+{
+	char *p = os_reserve(8 * PAGE_SIZE, PAGE_SIZE);
+
+	(void)state;
+	assert_true(os_commit(p, 4 * PAGE_SIZE, false));
+	memset(p, 7, 4 * PAGE_SIZE);
+	os_decommit(p + PAGE_SIZE, PAGE_SIZE);
+	assert_int_equal(p[0], 7);
+	assert_null(mem_find_not(p + PAGE_SIZE, 0, PAGE_SIZE));
+	if (mlock(p, PAGE_SIZE) == 0) {
+		os_decommit(p, PAGE_SIZE);
+		assert_int_equal(p[0], 0);
+	}
+	assert_true(os_protect_none(p, PAGE_SIZE));
+	assert_int_equal(os_safe_read(&(char){ 0 }, p, 1), 0);
+	assert_true(os_unprotect(p, PAGE_SIZE));
+	assert_int_equal(p[0], 0);
+	os_release(p, 8 * PAGE_SIZE);
+	assert_false(os_commit(p, PAGE_SIZE, false));
+}
+
+static void guards_keep_out(void **state)
+{
+	char *p = os_reserve(4 * PAGE_SIZE, PAGE_SIZE), byte = 1;
+
+	(void)state;
+	assert_true(os_commit(p, 4 * PAGE_SIZE, false));
+	memset(p, 7, 4 * PAGE_SIZE);
+	if (!os_guard_supported()) {
+		assert_false(os_guard_install(p, PAGE_SIZE));
+		os_release(p, 4 * PAGE_SIZE);
+		skip();
+	}
+	assert_true(os_guard_install(p + PAGE_SIZE, PAGE_SIZE));
+	assert_int_equal(os_safe_read(&byte, p + PAGE_SIZE, 1), 0);
+	assert_int_equal(os_safe_read(&byte, p + PAGE_SIZE - 1, 1), 1);
+	assert_int_equal(byte, 7);
+	assert_true(os_guard_remove(p + PAGE_SIZE, PAGE_SIZE));
+	assert_null(mem_find_not(p + PAGE_SIZE, 0, PAGE_SIZE));
+	os_release(p, 4 * PAGE_SIZE);
+}
+
+static void limited_space(void *arg)
+{
+	struct rlimit limit = { 1 << 30, RLIM_INFINITY };
+	uint64_t left;
+	void *p;
+
+	(void)arg;
+	REQUIRE(os_address_space_limit() == UINT64_MAX);
+	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
+	left = os_address_space_limit();
+	REQUIRE(left > 100 << 20 && left < 1 << 30);
+	p = os_reserve(left - (1 << 20), PAGE_SIZE);
+	REQUIRE(p && !os_reserve(2 << 20, PAGE_SIZE));
+	REQUIRE(os_address_space_limit() <= 1 << 20);
+	REQUIRE(meta_alloc(64 << 20, COST_SLAB) == NULL);
+	REQUIRE(meta_alloc(64, COST_SLAB) != NULL);
+	limit.rlim_cur = 1;
+	REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0 && os_address_space_limit() == 0);
+}
+
+static void limits(void **state)
+{
+	(void)state;
+	child_succeeds(limited_space);
+}
+
+/* ---- safe reads ---- */
+
+/* Readable pages, then unreadable ones: what is read ends exactly there, wherever it begins. */
+static void read_to_the_edge(void *arg)
+{
+	char *p = os_reserve(8 * PAGE_SIZE, PAGE_SIZE), *copy = malloc(8 * PAGE_SIZE);
+	uint64_t seed = 32;
+
+	(void)arg;
+	REQUIRE(p && copy && os_commit(p, 4 * PAGE_SIZE, false));
+	for (size_t i = 0; i < 4 * PAGE_SIZE; i++)
+		p[i] = (char)unit_random(&seed);
+	for (int i = 0; i < 2000; i++) {
+		size_t at = unit_below(&seed, 6 * PAGE_SIZE), n = unit_below(&seed, 2 * PAGE_SIZE);
+		size_t readable = at >= 4 * PAGE_SIZE ? 0 : MIN(n, 4 * PAGE_SIZE - at);
+		memset(copy, 0x11, n);
+		REQUIRE(os_safe_read(copy, p + at, n) == readable);
+		REQUIRE(memcmp(copy, p + at, readable) == 0);
+	}
+	REQUIRE(os_safe_read(copy, NULL, 8) == 0 && os_safe_read(copy, (void *)8, 8) == 0);
+	REQUIRE(os_safe_read(copy, (void *)0x8000000000000000, 8) == 0);
+	REQUIRE(os_safe_read(copy, (void *)0xffffffffffffffff, 8) == 0);
+	REQUIRE(os_safe_read(copy, (void *)0x6b6b6b6b6b6b6b6b, 8) == 0);
+	REQUIRE(os_safe_read(copy, p, 0) == 0);
+	errno = 5;
+	os_safe_read(copy, NULL, 1);
+	REQUIRE(errno == 5);
+	os_release(p, 8 * PAGE_SIZE);
+	free(copy);
+}
+
+static void without_descriptors(void *arg)
+{
+	struct rlimit none = { 0, 0 };
+
+	for (int fd = 0; fd < 100; fd++)
+		if (fd != 2)
+			close(fd);
+	REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	read_to_the_edge(arg);
+}
+
+/* A filter that kills for process_vm_readv, as a sandbox's may. */
+static void under_filter(void *arg)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	REQUIRE(!os_under_seccomp());
+	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	REQUIRE(os_under_seccomp());
+	read_to_the_edge(arg);
+}
+
+static void safe_reads(void **state)
+{
+	(void)state;
+	child_succeeds(read_to_the_edge);
+	child_succeeds(without_descriptors);
+	if (!os_under_seccomp())
+		child_succeeds(under_filter);
+}
+
+/* ---- clock ---- */
+
+static void jiffies_follow_the_clock(void **state)
+{
+	struct timespec pause = { 0, 300000000 };
+	uint32_t before = jiffies_now(), passed;
+	uint64_t ms = clock_coarse_ms();
+	struct timespec ts;
+
+	(void)state;
+	assert_int_not_equal(before, 0);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	assert_in_range(ms, (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000 - 100, (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000);
+	while (nanosleep(&pause, &pause) != 0)
+		;
+	passed = jiffies_now() - before;
+	assert_in_range(passed, 28, 1000);
+}
+
+static void jiffies_never_go_back(void **state)
+{
+	uint32_t last = jiffies_now();
+
+	(void)state;
+	for (int i = 0; i < 1000000; i++) {
+		uint32_t now = jiffies_now();
+		assert_true(now >= last);
+		last = now;
+	}
+}
+
+/* ---- memsan's own memory ---- */
+
+static void stepped_reserve_grows(void **state)
+{
+	struct os_stepped s;
+
+	(void)state;
+	assert_true(os_stepped_init(&s, 10 * PAGE_SIZE + 1, 3 * PAGE_SIZE));
+	assert_int_equal(s.reserved, 12 * PAGE_SIZE);
+	assert_int_equal(s.committed, 0);
+	assert_true(os_stepped_reach(&s, 0));
+	assert_int_equal(s.committed, 0);
+	assert_true(os_stepped_reach(&s, 1));
+	assert_int_equal(s.committed, 3 * PAGE_SIZE);
+	s.base[3 * PAGE_SIZE - 1] = 1;
+	assert_int_equal(os_safe_read(&(char){ 0 }, s.base + 3 * PAGE_SIZE, 1), 0);
+	assert_true(os_stepped_reach(&s, 12 * PAGE_SIZE));
+	s.base[12 * PAGE_SIZE - 1] = 1;
+	assert_true(os_stepped_reach(&s, 5));
+	assert_false(os_stepped_reach(&s, 12 * PAGE_SIZE + 1));
+	assert_false(os_stepped_reach(&s, SIZE_MAX));
+	os_release(s.base, s.reserved);
+	assert_false(os_stepped_init(&s, (size_t)1 << 62, PAGE_SIZE));
+	assert_false(os_stepped_reach(&s, 1));
+}
+
+#define PIECES 3000
+
+static int by_address(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Pieces are aligned, zeroed, apart from each other, and accounted for. */
+static void meta_pieces_are_apart(void **state)
+{
+	static char *piece[PIECES];
+	uint64_t seed = 33, before = meta_bytes(COST_FENCE), total = 0;
+
+	(void)state;
+	for (size_t i = 0; i < PIECES; i++) {
+		size_t size = 16 + unit_below(&seed, i % 100 ? 5000 : 1 << 20);
+		piece[i] = meta_alloc(size, COST_FENCE);
+		assert_non_null(piece[i]);
+		assert_int_equal((uintptr_t)piece[i] % 16, 0);
+		assert_null(mem_find_not(piece[i], 0, size));
+		memset(piece[i], (int)i | 1, size);
+		*(size_t *)piece[i] = size;
+		total += ALIGN_UP(size, 16);
+	}
+	assert_int_equal(meta_bytes(COST_FENCE) - before, total);
+	qsort(piece, PIECES, sizeof(piece[0]), by_address);
+	for (size_t i = 1; i < PIECES; i++)
+		assert_true(piece[i - 1] + *(size_t *)piece[i - 1] <= piece[i]);
+	assert_non_null(meta_alloc(100 << 20, COST_FENCE));
+	assert_null(meta_alloc(0, COST_FENCE));
+	assert_null(meta_alloc(SIZE_MAX, COST_FENCE));
+	assert_null(meta_alloc((size_t)1 << 60, COST_FENCE));
+	meta_account(COST_LEAK, 500);
+	meta_account(COST_LEAK, -200);
+	assert_int_equal(meta_bytes(COST_LEAK), 300);
+	assert_string_equal(meta_name(COST_DEPOT), "stack depot");
+	assert_string_equal(meta_name(COST_NR), "?");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(files),
+		cmocka_unit_test(writing_is_polite),
+		cmocka_unit_test(write_to_full_nonblocking_pipe),
+		cmocka_unit_test(endings),
+		cmocka_unit_test(reserve_is_aligned_and_free_of_charge),
+		cmocka_unit_test(reserve_returns_what_it_trims),
+		cmocka_unit_test(decommit_gives_zeroes),
+		cmocka_unit_test(guards_keep_out),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(safe_reads),
+		cmocka_unit_test(jiffies_follow_the_clock),
+		cmocka_unit_test(jiffies_never_go_back),
+		cmocka_unit_test(stepped_reserve_grows),
+		cmocka_unit_test(meta_pieces_are_apart),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/unit/unit.h - cmocka, a seeded random generator, and children that are expected to end in a certain way. */
+#ifndef MEMSAN_TESTS_UNIT_H
+#define MEMSAN_TESTS_UNIT_H
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* splitmix64: any seed will do, 0 too. */
+static inline uint64_t unit_random(uint64_t *seed)
+{
+	uint64_t z = (*seed += 0x9e3779b97f4a7c15ULL);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+static inline uint64_t unit_below(uint64_t *seed, uint64_t limit)
+{
+	return unit_random(seed) % limit;
+}
+
+/* Runs fn in a child that ends with 0 when it returns; its wait status, and what it wrote to standard error. */
+static inline int unit_child(void (*fn)(void *), void *arg, char *err, size_t err_size)
+{
+	int ends[2], status = -1;
+	size_t n = 0;
+	ssize_t got;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		/* cmocka would jump out of the child and go on with the other tests. */
+		for (int sig = 1; sig < 32; sig++)
+			signal(sig, SIG_DFL);
+		dup2(ends[1], 2);
+		close(ends[0]);
+		close(ends[1]);
+		fn(arg);
+		_exit(0);
+	}
+	close(ends[1]);
+	while (n + 1 < err_size && (got = read(ends[0], err + n, err_size - 1 - n)) > 0)
+		n += (size_t)got;
+	if (err_size)
+		err[n] = '\0';
+	close(ends[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+#endif
