@@ -15,6 +15,8 @@
 
 #include "lib/lib.h"
 #include "reports/reports.h"
+#include "shadow/abi.h"
+#include "shadow/shadow.h"
 #include "slab/slab.h"
 
 /* ---- init.c ---- */

@@ -13,6 +13,7 @@ static __cold_path void access_bad(uintptr_t addr, size_t size, unsigned is_writ
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
+	shadow_start_runtime();
 	struct shadow_access a = { .addr = addr, .size = size, .is_write = is_write, .fatal = fatal, .regs = &regs };
 	shadow_report(&a);
 }

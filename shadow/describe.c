@@ -146,7 +146,7 @@ void describe_stack(struct report_record *r, uintptr_t bad, size_t access_size)
 	if (!describe_find_frame(bad, &f))
 		return;
 	fmt_init(&b, place_text, sizeof(place_text));
-	fmt_printf(&b, "The buggy address is located at offset %zu in the frame\n", (size_t)(bad - f.base));
+	fmt_printf(&b, "The buggy address is at offset %zu of it\n", (size_t)(bad - f.base));
 	put_variables(&b, f.text, bad - f.base);
 	r->place = report_string(r, place_text);
 	report_add_pc(r, STACK_FRAME, f.pc);
