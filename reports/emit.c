@@ -218,36 +218,25 @@ void report_summary(void)
 		report_line("%u reports (%u repeated, %u left out)", report_count(), repeated, left_out);
 }
 
-static void line_render(struct fmt_buf *b, const char *text, size_t max)
-{
-	if (options.format != FORMAT_JSON) {
-		fmt_printf(b, "memsan: %.*s\n", (int)max, text);
-		return;
-	}
-	fmt_printf(b, "{\"schema\":\"memsan-message/1\",\"pid\":%d,\"message\":", (int)os_getpid());
-	report_json_string(b, text, max);
-	fmt_printf(b, "}\n");
-}
-
+/* Among JSON lines every line is a report, so that a reader needs to know only one form: messages go to people. */
 void report_line(const char *format, ...)
 {
-	char text[512], line[1024];
-	struct fmt_buf t, l;
+	char line[600];
+	struct fmt_buf b;
 	va_list args;
 	uint64_t mask;
 
-	fmt_init(&t, text, sizeof(text));
+	fmt_init(&b, line, sizeof(line) - 1); /* room for the newline, whatever was cut */
+	fmt_printf(&b, "memsan: ");
 	va_start(args, format);
-	fmt_vprintf(&t, format, args);
+	fmt_vprintf(&b, format, args);
 	va_end(args);
-	for (size_t max = sizeof(text);; max /= 2) { /* escaped, it may be too long for the line */
-		fmt_init(&l, line, sizeof(line));
-		line_render(&l, text, max);
-		if (!l.truncated || max == 0)
-			break;
-	}
+	line[b.len] = '\n';
 	mask = signals_block();
-	sink_write(line, l.len);
+	if (options.format == FORMAT_JSON)
+		sink_write_stderr(line, b.len + 1);
+	else
+		sink_write(line, b.len + 1);
 	signals_restore(mask);
 }
 

@@ -40,6 +40,7 @@ void report_rewind(struct fmt_buf *b, size_t len);
 void sink_init(bool secure);
 void sink_configure(void);
 /* One whole report or line to the sinks; whatever fails is told on standard error, and the text goes there instead. */
+void sink_write_stderr(const char *text, size_t len);   /* whatever the sinks are; for people */
 void sink_write(const char *text, size_t len);
 /* One byte to options.notify. */
 void sink_notify(void);

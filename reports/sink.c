@@ -262,6 +262,11 @@ static void sink_complain(const char *name, long error)
 	write_stderr(line, b.len);
 }
 
+void sink_write_stderr(const char *text, size_t len)
+{
+	write_stderr(text, len);
+}
+
 void sink_write(const char *text, size_t len)
 {
 	bool to_stderr = true;
