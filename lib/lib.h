@@ -129,6 +129,8 @@ uint64_t os_address_space_limit(void);
 /* Copy from memory that may not be readable: bytes copied before the first unreadable one.  Needs no descriptor.  Under a seccomp
  * filter it can fault when another thread unmaps the range at that very moment. */
 size_t os_safe_read(void *dst, const void *src, size_t n);
+/* Is the page that holds p readable right now?  One cheap system call, which no filter forbids. */
+bool os_page_readable(const void *p);
 
 /* A reserve that is made usable in steps: metadata arrays indexed by page, object or handle. */
 struct os_stepped {

@@ -36,7 +36,7 @@ _Static_assert(ARRAY_SIZE(rank_names) == LOCK_RANK_NR, "every rank has a name");
 
 static inline unsigned lock_rank_of(const struct ranked_lock *l)
 {
-	return l->rank_holder & ((1u << RANK_BITS) - 1);
+	return __atomic_load_n(&l->rank_holder, __ATOMIC_RELAXED) & ((1u << RANK_BITS) - 1);
 }
 
 static const char *lock_name(const struct ranked_lock *l)
@@ -288,8 +288,11 @@ static void fork_give_one(struct ranked_lock *l)
 /* Under fork_lock.  True with every registered lock and registry_lock held; false, with none of them, when the registry changed. */
 static bool fork_take_all(void)
 {
-	unsigned generation = __atomic_load_n(&registry_generation, __ATOMIC_RELAXED);
+	unsigned generation;
 
+	lock_take(&registry_lock);
+	generation = registry_generation;
+	lock_give(&registry_lock);
 	for (fork_held_count = 0;; fork_held_count++) {
 		struct ranked_lock *next;
 		lock_take(&registry_lock);

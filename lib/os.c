@@ -220,7 +220,6 @@ void *os_reserve(size_t size, size_t align)
 	return (void *)start;
 }
 
-
 static bool os_advise(void *p, size_t size, int advice)
 {
 	return os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
@@ -353,8 +352,10 @@ static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refu
 }
 
 /* A null pointer means "no new mask" there: 0. */
-static bool os_page_readable(uintptr_t page)
+bool os_page_readable(const void *p)
 {
+	uintptr_t page = ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
+
 	return os_syscall4(SYS_rt_sigprocmask, ~0L, (long)page, 0, sizeof(kernel_sigset)) == -EINVAL;
 }
 
@@ -363,9 +364,8 @@ static size_t os_read_by_probe(char *dst, const char *src, size_t n)
 	size_t done = 0;
 
 	while (done < n) {
-		uintptr_t at = (uintptr_t)(src + done), page = ALIGN_DOWN(at, PAGE_SIZE);
-		size_t piece = MIN(n - done, page + PAGE_SIZE - at);
-		if (!os_page_readable(page))
+		size_t piece = MIN(n - done, PAGE_SIZE - (uintptr_t)(src + done) % PAGE_SIZE);
+		if (!os_page_readable(src + done))
 			break;
 		mem_copy(dst + done, src + done, piece);
 		done += piece;

@@ -50,15 +50,15 @@ static void slot_write(struct thread_slot *slot, pid_t tid, const char *name, bo
 {
 	__atomic_store_n(&slot->seq, slot->seq + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE); /* pairs with thread_lookup */
-	slot->tid = tid;
+	__atomic_store_n(&slot->tid, tid, __ATOMIC_RELAXED);
 	str_copy(slot->name, name, sizeof(slot->name));
-	slot->alive = alive;
+	__atomic_store_n(&slot->alive, alive, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->seq, slot->seq + 1, __ATOMIC_RELEASE);
 }
 
 static void slot_bury(uint32_t index)
 {
-	thread_slots[index].alive = false;
+	__atomic_store_n(&thread_slots[index].alive, false, __ATOMIC_RELAXED);
 	thread_slots[index].next_dead = 0;
 	if (dead_last)
 		thread_slots[dead_last].next_dead = (uint16_t)index;
@@ -199,9 +199,9 @@ static bool slot_read(const struct thread_slot *slot, struct thread_info *info)
 {
 	for (int i = 0; i < LOOKUP_TRIES; i++) {
 		uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
-		info->tid = slot->tid;
+		info->tid = __atomic_load_n(&slot->tid, __ATOMIC_RELAXED);
 		mem_copy(info->name, slot->name, sizeof(info->name));
-		info->alive = slot->alive;
+		info->alive = __atomic_load_n(&slot->alive, __ATOMIC_RELAXED);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with slot_write */
 		if (!(seq & 1) && seq == __atomic_load_n(&slot->seq, __ATOMIC_RELAXED))
 			return true;

@@ -13,6 +13,16 @@
 /* Room kept behind the stacks: object, memory rows, notes and modules, the closing rule. */
 #define TEXT_TAIL (64u * 1024)
 
+/* Ends the line that began at `start`.  Names come from files and from the program: nothing in them may steer a terminal or look like a
+ * line of ours. */
+static void end_line(struct fmt_buf *b, size_t start)
+{
+	for (size_t i = start; i < b->len; i++)
+		if ((unsigned char)b->data[i] < 0x20 || b->data[i] == 0x7f)
+			b->data[i] = '?';
+	fmt_printf(b, "\n");
+}
+
 static void put_thread(struct fmt_buf *b, const char *name, uint32_t tid)
 {
 	if (tid)
@@ -25,6 +35,7 @@ static void put_access(struct fmt_buf *b, const struct report_record *r)
 {
 	static const char *const verbs[] = { "Read", "Write", "Free", "Access" };
 	const char *found_at = report_str(r, r->found_at);
+	size_t start = b->len;
 
 	fmt_printf(b, "%s", verbs[MIN(r->is_write, 3u)]);
 	if (r->access_size)
@@ -36,30 +47,50 @@ static void put_access(struct fmt_buf *b, const struct report_record *r)
 		fmt_printf(b, " found %.200s", found_at);
 	fmt_printf(b, " by ");
 	put_thread(b, report_str(r, r->comm), r->tid);
-	fmt_printf(b, "\n");
+	end_line(b, start);
+}
+
+static void put_line(struct fmt_buf *b, const char *text)
+{
+	size_t start = b->len;
+
+	fmt_printf(b, "%.1000s", text);
+	end_line(b, start);
+}
+
+static void put_process(struct fmt_buf *b, const struct report_record *r)
+{
+	const char *entry = report_str(r, r->entry);
+	size_t start = b->len;
+
+	fmt_printf(b, "PID: %u TID: %u Comm: %.100s memsan " PACKAGE_VERSION, r->pid, r->tid, report_str(r, r->comm));
+	if (r->exe)
+		fmt_printf(b, " Exe: %.512s", report_str(r, r->exe));
+	if (entry[0])
+		fmt_printf(b, " In: %.100s", entry);
+	end_line(b, start);
 }
 
 static void put_header(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
 {
-	const char *entry = report_str(r, r->entry), *detail = report_str(r, r->detail);
+	const char *detail = report_str(r, r->detail);
+	size_t start;
 
-	fmt_printf(b, RULE "BUG: MEMSAN: ");
+	fmt_printf(b, RULE);
+	start = b->len;
+	fmt_printf(b, "BUG: MEMSAN: ");
 	report_title(b, r, symbols);
-	fmt_printf(b, "\n");
+	end_line(b, start);
 	put_access(b, r);
 	fmt_printf(b, "Meaning: %s\n", report_kind_text(r->kind));
 	if (r->expected != r->found)
 		fmt_printf(b, "First byte 0x%02x instead of 0x%02x\n", r->found & 0xff, r->expected & 0xff);
 	if (detail[0])
-		fmt_printf(b, "%.1000s\n", detail);
+		put_line(b, detail);
 	if (report_str(r, r->found_at)[0])
-		fmt_printf(b, "The call trace is where this was found; what did it ran before.\n");
-	fmt_printf(b, "\nPID: %u TID: %u Comm: %s memsan " PACKAGE_VERSION, r->pid, r->tid, report_str(r, r->comm));
-	if (r->exe)
-		fmt_printf(b, " Exe: %.512s", report_str(r, r->exe));
-	if (entry[0])
-		fmt_printf(b, " In: %.100s", entry);
+		put_line(b, "The call trace is where this was found; what did it ran before.");
 	fmt_printf(b, "\n");
+	put_process(b, r);
 }
 
 static void put_location(struct fmt_buf *b, const struct report_symbol *s)
@@ -76,23 +107,26 @@ static void put_location(struct fmt_buf *b, const struct report_symbol *s)
 static void put_frame(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
                       const struct report_symbols *symbols)
 {
-	size_t n;
+	size_t n, start = b->len;
 	const struct report_symbol *found = symbols->frame(symbols->ctx, r, f, &n);
 
-	for (size_t i = 0; i + 1 < n; i++) {
+	for (size_t i = 0; i + 1 < n; i++, start = b->len) {
 		fmt_printf(b, " %.1000s", found[i].function ? found[i].function : "?");
 		put_location(b, &found[i]);
-		fmt_printf(b, " (inlined)\n");
+		fmt_printf(b, " (inlined)");
+		end_line(b, start);
 	}
 	fmt_printf(b, " ");
 	report_put_place(b, r, f, n ? &found[n - 1] : NULL);
 	if (n)
 		put_location(b, &found[n - 1]);
-	fmt_printf(b, "\n");
+	end_line(b, start);
 }
 
 static void put_stack_heading(struct fmt_buf *b, const struct report_stack *s)
 {
+	size_t start;
+
 	if (s->role == STACK_FRAME) {
 		fmt_printf(b, "\nThe buggy address is located in the frame of:\n");
 		return;
@@ -101,11 +135,14 @@ static void put_stack_heading(struct fmt_buf *b, const struct report_stack *s)
 		fmt_printf(b, "Call Trace:\n");
 		return;
 	}
-	fmt_printf(b, "\n%s by ", s->role == STACK_ALLOC ? "Allocated" : "Freed");
+	fmt_printf(b, "\n");
+	start = b->len;
+	fmt_printf(b, "%s by ", s->role == STACK_ALLOC ? "Allocated" : "Freed");
 	put_thread(b, s->thread_name, s->tid);
 	if (s->age_ms != REPORT_AGE_UNKNOWN)
 		fmt_printf(b, " (%llu.%02u s ago)", (unsigned long long)(s->age_ms / 1000), (unsigned)(s->age_ms % 1000 / 10));
-	fmt_printf(b, ":\n");
+	fmt_printf(b, ":");
+	end_line(b, start);
 }
 
 static void put_stack(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s,
@@ -144,13 +181,30 @@ static void put_stacks(struct fmt_buf *b, const struct report_record *r, const s
 				put_stack(b, r, &r->stacks[i], symbols, report_stack_limit(b, TEXT_TAIL, left--));
 }
 
+/* Lines with names out of the program's data. */
+static void put_place(struct fmt_buf *b, const struct report_record *r)
+{
+	const char *text = report_str(r, r->place), *newline;
+
+	fmt_printf(b, "\n");
+	for (; *text; text = newline + 1) {
+		size_t start = b->len;
+		newline = str_char(text, '\n');
+		if (!newline)
+			break;
+		fmt_printf(b, "%.*s", (int)(newline - text), text);
+		end_line(b, start);
+	}
+}
+
 static void put_object(struct fmt_buf *b, const struct report_record *r)
 {
 	const char *relation, *api = report_str(r, r->obj_api);
 	uint64_t distance;
+	size_t start;
 
 	if (r->place)
-		fmt_printf(b, "\n%.4000s", report_str(r, r->place));
+		put_place(b, r);
 	if (!r->have_object && r->place)
 		return;
 	if (!r->have_object) {
@@ -159,10 +213,15 @@ static void put_object(struct fmt_buf *b, const struct report_record *r)
 	}
 	relation = report_relation(r, &distance);
 	fmt_printf(b, "\nThe buggy address belongs to the object at 0x%llx\n", (unsigned long long)r->obj_addr);
-	fmt_printf(b, " which belongs to the cache %.100s of size %llu\n", report_str(r, r->obj_cache),
+	start = b->len;
+	fmt_printf(b, " which belongs to the cache %.100s of size %llu", report_str(r, r->obj_cache),
 	           (unsigned long long)r->obj_cache_size);
-	if (api[0])
-		fmt_printf(b, " and was allocated by %.100s\n", api);
+	end_line(b, start);
+	start = b->len;
+	if (api[0]) {
+		fmt_printf(b, " and was allocated by %.100s", api);
+		end_line(b, start);
+	}
 	fmt_printf(b, "The buggy address is located %llu bytes %s\n", (unsigned long long)distance, relation);
 	fmt_printf(b, " %s %llu-byte region [0x%llx, 0x%llx)\n", report_state_name(r->obj_state),
 	           (unsigned long long)r->obj_size, (unsigned long long)r->obj_addr,
@@ -239,26 +298,35 @@ static bool module_is_bare(const struct report_record *r, unsigned module, const
 	return false;
 }
 
+static void put_module(struct fmt_buf *b, const struct report_record *r, const struct report_module *m, const char *note)
+{
+	size_t start = b->len;
+
+	fmt_printf(b, " %.255s 0x%llx-0x%llx %.512s", report_basename(report_str(r, m->path)), (unsigned long long)m->start,
+	           (unsigned long long)m->end, report_str(r, m->path));
+	if (m->build_id_len) {
+		fmt_printf(b, " (BuildId ");
+		report_put_build_id(b, m);
+		fmt_printf(b, ")");
+	}
+	if (note)
+		fmt_printf(b, " (%.200s)", note);
+	end_line(b, start);
+}
+
 /* Where `memsan decode` finds the modules whose frames have no function yet, and why they have none. */
 static void put_modules(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
 {
 	bool heading = false;
 
 	for (uint32_t i = 0; i < r->nr_modules && b->size - b->len > 2048; i++) {
-		const struct report_module *m = &r->modules[i];
 		const char *note = symbols->note ? symbols->note(symbols->ctx, r, i) : NULL;
 
 		if (!note && !module_is_bare(r, i, symbols))
 			continue;
-		fmt_printf(b, "%s %.255s 0x%llx-0x%llx %.512s", heading ? "" : "\nModules linked in:\n",
-		           report_basename(report_str(r, m->path)), (unsigned long long)m->start,
-		           (unsigned long long)m->end, report_str(r, m->path));
-		if (m->build_id_len) {
-			fmt_printf(b, " (BuildId ");
-			report_put_build_id(b, m);
-			fmt_printf(b, ")");
-		}
-		fmt_printf(b, note ? " (%.200s)\n" : "\n", note);
+		if (!heading)
+			fmt_printf(b, "\nModules linked in:\n");
+		put_module(b, r, &r->modules[i], note);
 		heading = true;
 	}
 }

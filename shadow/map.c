@@ -200,7 +200,7 @@ void shadow_init(void)
 		return;
 	}
 	/* Instrumented code is checked in every mode: it cannot be told not to look. */
-	if (options.mode == MODE_PRODUCTION && !map_instrumented)
+	if ((options.mode == MODE_PRODUCTION || !options.shadow) && !map_instrumented)
 		return;
 	if (!map_arena())
 		return;

@@ -45,3 +45,9 @@ tests_unit_test_thread_SOURCES = tests/unit/test_thread.c
 tests_unit_test_thread_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_thread_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_thread
+
+check_PROGRAMS += tests/unit/test_report_render
+tests_unit_test_report_render_SOURCES = tests/unit/test_report_render.c
+tests_unit_test_report_render_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_report_render_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_report_render
