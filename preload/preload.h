@@ -8,6 +8,7 @@
  *   process.c    fork, thread exit, program exit
  *   modules.c    dlclose (shared library only)
  *   mlock.c      mlockall beside a large reserve
+ *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
  *   api.c        memsan_*
  */
 #ifndef MEMSAN_PRELOAD_H
