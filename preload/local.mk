@@ -17,13 +17,13 @@ libcore_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 
 lib_LTLIBRARIES += libmemsan.la
 # dlclose and the interceptors have libc's own behind them only in a shared library.
-libmemsan_la_SOURCES = preload/modules.c \
+libmemsan_la_SOURCES = preload/modules.c preload/maps.c \
 	preload/libc_real.c preload/libc_check.c preload/libc_mem.c preload/libc_str.c preload/libc_scan.c preload/libc_number.c \
 	preload/libc_wcs.c preload/libc_printf.c preload/libc_stdio.c preload/libc_io.c preload/libc_path.c
 libmemsan_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 libmemsan_la_LIBADD = libruntime.la
 libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/preload/memsan.map \
-	-Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic
+	-Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic-functions
 EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map libruntime.la
 
 # The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.

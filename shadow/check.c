@@ -17,17 +17,26 @@ static bool shadow_writable(uintptr_t addr, size_t n)
 	return map_state == MAP_ARENA && arena_contains((void *)addr) && map_arena_reach(addr + n - arena_base);
 }
 
+/* Whole pages of shadow cost nothing to clear, and nothing afterwards. */
+static void shadow_drop(uint8_t *s, size_t n)
+{
+	uintptr_t from = ALIGN_UP((uintptr_t)s, PAGE_SIZE), to = ALIGN_DOWN((uintptr_t)s + n, PAGE_SIZE);
+	if (from >= to) {
+		mem_set(s, 0, n);
+		return;
+	}
+	mem_set(s, 0, from - (uintptr_t)s);
+	os_decommit((void *)from, to - from);
+	mem_set((void *)to, 0, (uintptr_t)s + n - to);
+}
+
 static void shadow_fill(uintptr_t addr, size_t granules, uint8_t value)
 {
 	uint8_t *s = shadow_of(addr);
-	if (value == 0 && granules >= DROP_SIZE) {
-		uintptr_t from = ALIGN_UP((uintptr_t)s, PAGE_SIZE), to = ALIGN_DOWN((uintptr_t)s + granules, PAGE_SIZE);
-		mem_set(s, 0, from - (uintptr_t)s);
-		os_decommit((void *)from, to - from);
-		mem_set((void *)to, 0, (uintptr_t)s + granules - to);
-		return;
-	}
-	mem_set(s, value, granules);
+	if (value == 0 && granules >= DROP_SIZE)
+		shadow_drop(s, granules);
+	else
+		mem_set(s, value, granules);
 }
 
 void shadow_poison(uintptr_t addr, size_t n, uint8_t value)
@@ -51,7 +60,7 @@ void shadow_forget(const void *p, size_t n)
 	uintptr_t from = ALIGN_DOWN((uintptr_t)p, SHADOW_GRANULE), to = (uintptr_t)p + n;
 	if (!shadow_everywhere || to < from || to > USER_END || !map_has_shadow(from) || arena_contains(p))
 		return;
-	shadow_fill(from, ALIGN_UP(to - from, SHADOW_GRANULE) >> SHADOW_SCALE, 0);
+	shadow_drop(shadow_of(from), ALIGN_UP(to - from, SHADOW_GRANULE) >> SHADOW_SCALE);
 }
 
 uint8_t shadow_byte(uintptr_t addr)

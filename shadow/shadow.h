@@ -78,6 +78,8 @@ void shadow_report_range(const void *p, size_t n, uintptr_t bad, unsigned is_wri
 void shadow_init(void);
 /* The real dlopen is about to run: what it loads may be instrumented, and its resolvers and constructors run inside it. */
 void shadow_before_dlopen(void);
+/* This thread is about to run its first function. */
+void shadow_thread_start(void);
 /* This thread is about to end: its stack must leave no poison behind for whoever is mapped there next. */
 void shadow_thread_exit(void);
 /* [p, p+n) was or will be mapped anew: forget what its shadow said. */
