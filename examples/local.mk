@@ -2,5 +2,5 @@
 # Built as a user would build a program: with -g and nothing of ours.  `make examples/sessions`, or scripts/quickstart.
 examples/sessions: $(srcdir)/examples/sessions.c
 	$(AM_V_CC)$(MKDIR_P) examples && $(CC) -g -o $@ $(srcdir)/examples/sessions.c
-EXTRA_DIST += examples/sessions.c examples/README.md
+EXTRA_DIST += examples/sessions.c examples/README.md examples/real
 CLEANFILES += examples/sessions

@@ -30,7 +30,7 @@ struct server {
 	unsigned delivered;
 };
 
-static struct session *session_open(struct server *server, const char *name)
+static void session_open(struct server *server, const char *name)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
@@ -40,7 +40,6 @@ static struct session *session_open(struct server *server, const char *name)
 	s->outbox = calloc(1, sizeof(*s->outbox));
 	s->next = server->sessions;
 	server->sessions = s;
-	return s;
 }
 
 static void session_send(struct server *server, struct session *s, const char *text)
@@ -85,13 +84,13 @@ static void server_shutdown(struct server *server)
 
 int main(void)
 {
+	static const char *const names[] = { "ada", "grace", "spam-o-matic-123" };
 	struct server server = { 0 };
-	struct session *spammer;
 
-	session_open(&server, "ada");
-	spammer = session_open(&server, "spam-o-matic-123");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		session_open(&server, names[i]);
 	server_broadcast(&server, "welcome");
-	session_kick(spammer);
+	session_kick(server.sessions);        /* the last that came */
 	server_broadcast(&server, "the spammer is gone");
 	server_shutdown(&server);
 	printf("%u messages delivered\n", server.delivered);

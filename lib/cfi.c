@@ -8,9 +8,10 @@
  * The data is that of loaded code, which would crash C++ exceptions as well if it were wrong; still nothing here reads past
  * an entry's end, and what is not understood means "no row".
  */
-#include "lib/cfi.h"
+#include "lib/lib_internal.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 /* Pointer encodings (DW_EH_PE_*). */
 enum { PE_OMIT = 0xff, PE_ABSPTR = 0x00, PE_ULEB = 0x01, PE_UDATA2 = 0x02, PE_UDATA4 = 0x03, PE_UDATA8 = 0x04, PE_SLEB = 0x09,
@@ -341,20 +342,35 @@ static bool run(struct machine *m, struct cursor *c, uintptr_t pc)
 	return !c->bad;
 }
 
-static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
+/* Opens the FDE: c is left behind the address range. */
+static bool fde_open(const uint8_t *fde, struct cursor *c, struct cie *cie, uintptr_t *start, uintptr_t *range)
+{
+	if (!entry_open(fde, c))
+		return false;
+	const uint8_t *cie_at = c->p;
+	uint32_t back = (uint32_t)take(c, 4);
+	if (back == 0 || !cie_read(cie_at - back, cie))
+		return false;
+	*start = take_encoded(c, cie->fde_encoding, 0);
+	*range = take_encoded(c, cie->fde_encoding & 0x0f, 0);
+	return !c->bad;
+}
+
+bool cfi_fde_range(const uint8_t *fde, uintptr_t *start, uintptr_t *range)
 {
 	struct cursor c;
 	struct cie cie;
 
-	if (!entry_open(fde, &c))
-		return false;
-	const uint8_t *cie_at = c.p;
-	cie_at -= (uint32_t)take(&c, 4);
-	if (!cie_read(cie_at, &cie))
-		return false;
-	uintptr_t start = take_encoded(&c, cie.fde_encoding, 0);
-	uintptr_t range = take_encoded(&c, cie.fde_encoding & 0x0f, 0);
-	if (c.bad || pc - start >= range)
+	return fde_open(fde, &c, &cie, start, range);
+}
+
+static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
+{
+	struct cursor c;
+	struct cie cie;
+	uintptr_t start, range;
+
+	if (!fde_open(fde, &c, &cie, &start, &range) || pc - start >= range)
 		return false;
 	if (cie.has_augmentation)
 		take_block(&c);
@@ -368,14 +384,16 @@ static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
 	return run(m, &c, pc);
 }
 
-bool cfi_find_row(uintptr_t pc, struct cfi_row *row)
+bool cfi_find_row(uintptr_t pc, struct cfi_row *row, bool *known)
 {
 	struct dl_find_object found;
 	struct machine m;
 
-	if (_dl_find_object((void *)pc, &found) != 0 || !found.dlfo_eh_frame)
+	*known = modules_usable() && _dl_find_object((void *)pc, &found) == 0;
+	if (!*known)
 		return false;
-	const uint8_t *fde = fde_search(found.dlfo_eh_frame, pc);
+	const uint8_t *fde = found.dlfo_eh_frame ? fde_search(found.dlfo_eh_frame, pc)
+	                                         : cfi_static_search(pc, found.dlfo_link_map->l_addr);
 	if (!fde)
 		return false;
 	mem_set(&m.row, 0, sizeof(m.row));

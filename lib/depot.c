@@ -69,16 +69,21 @@ static uint32_t depot_find(const struct depot_table *t, uint32_t parent, uint64_
 
 /* ---- growth, under depot_lock ----------------------------------------------------------------------------------- */
 
+/* A tight limit on address space is the program's to use. */
+static size_t depot_space_for(uint64_t limit)
+{
+	size_t nodes = DEPOT_NODES_MAX;
+
+	while (nodes > DEPOT_NODES_MIN && nodes * sizeof(struct depot_node) > limit / 16)
+		nodes /= 2;
+	return nodes * sizeof(struct depot_node);
+}
+
 static bool depot_start(void)
 {
 	if (depot_space.base)
 		return true;
-	/* A tight limit on address space is the program's to use. */
-	uint64_t limit = os_address_space_limit();
-	size_t nodes = DEPOT_NODES_MAX;
-	while (nodes > DEPOT_NODES_MIN && nodes * sizeof(struct depot_node) > limit / 16)
-		nodes /= 2;
-	if (!os_stepped_init(&depot_space, nodes * sizeof(struct depot_node), DEPOT_STEP))
+	if (!os_stepped_init(&depot_space, depot_space_for(os_address_space_limit()), DEPOT_STEP))
 		return false;
 	depot_used = 1;
 	return true;
@@ -192,4 +197,12 @@ uint64_t depot_bytes(void)
 bool depot_is_full(void)
 {
 	return __atomic_load_n(&depot_full, __ATOMIC_RELAXED);
+}
+
+void depot_limit_space(uint64_t limit)
+{
+	lock_acquire(&depot_lock);
+	if (depot_space.base)
+		os_stepped_shrink(&depot_space, depot_space_for(limit));
+	lock_release(&depot_lock);
 }

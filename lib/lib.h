@@ -113,6 +113,7 @@ uint64_t clock_coarse_ms(void);  /* CLOCK_MONOTONIC_COARSE in milliseconds */
 /* Reserve address space: PROT_NONE, MAP_NORESERVE, left out of core files' cost.  NULL when refused. */
 void *os_reserve(size_t size, size_t align);
 void os_release(void *p, size_t size);
+void os_release_part(void *p, size_t size);            /* the end of a reserve that otherwise stays */
 bool os_is_reserve(const void *p);   /* inside a reserve made by os_reserve and not released */
 /* Make part of a reserve readable and writable.  `huge` false asks for MADV_NOHUGEPAGE (all metadata does). */
 bool os_commit(void *p, size_t size, bool huge);
@@ -141,6 +142,8 @@ struct os_stepped {
 };
 bool os_stepped_init(struct os_stepped *s, size_t reserve, size_t step);
 bool os_stepped_reach(struct os_stepped *s, size_t bytes); /* [0, bytes) usable afterwards; false: no memory */
+/* Gives back the address space above `bytes` (but never what is usable); under the lock that os_stepped_reach is called under. */
+void os_stepped_shrink(struct os_stepped *s, size_t bytes);
 
 /* memsan's own memory, told apart from the user's by cost centre (printed by malloc_stats and memsan stat). */
 enum cost_centre {
@@ -160,7 +163,6 @@ const char *meta_name(enum cost_centre centre);
  * guards.  Locks do not recurse: a thread that takes one twice is ended with one line in any build, since it would hang. */
 enum lock_rank {
 	LOCK_RANK_INIT,        /* start-up, once */
-	LOCK_RANK_MODULES,     /* the history of unloaded modules */
 	LOCK_RANK_QUARANTINE,  /* the global quarantine queue */
 	LOCK_RANK_CACHE_LIST,  /* the list of slab caches */
 	LOCK_RANK_CACHE,       /* one slab cache: its slab lists and bitmaps */
@@ -168,6 +170,7 @@ enum lock_rank {
 	LOCK_RANK_BUDDY,       /* page allocator free lists */
 	LOCK_RANK_ARENA,       /* arena growth */
 	LOCK_RANK_REPORT,      /* one report at a time; never waits on an allocator lock */
+	LOCK_RANK_MODULES,     /* the history of unloaded modules; reports read it */
 	LOCK_RANK_DEPOT,       /* depot growth */
 	LOCK_RANK_META,        /* meta_alloc */
 	LOCK_RANK_THREADS,     /* the thread table; late, so that thread_index() may be called under any lock but a leaf */
@@ -301,9 +304,11 @@ struct module_info {
 	bool unloaded;            /* no longer mapped; as it was when it was */
 	char path[MODULE_PATH_MAX];
 };
-/* The module that held `pc` when a stack was taken at jiffies `when` (0: now).  No loader lock is taken
+/* The module that held `pc` when a stack was taken at jiffies `when` (0: not known).  No loader lock is taken
  * (_dl_find_object).  False when there is none (JIT code, garbage). */
 bool module_find(uintptr_t pc, uint32_t when, struct module_info *info);
+/* In the constructor: from here on libc can be asked for what is loaded (a static one cannot be before). */
+void modules_start(void);
 /* Is pc inside libmemsan's own code? */
 bool module_is_self(uintptr_t pc);
 /* Where libmemsan itself (or the static program) was loaded from. */
@@ -335,6 +340,8 @@ void unwind_thread_exit(void);      /* this thread's last trace is given up */
 /* The handle of `pc` called from `parent` (0: from nowhere); `parent` itself when the depot is full. */
 stack_handle depot_child(stack_handle parent, uintptr_t pc);
 bool depot_is_full(void);
+/* The process may map no more than `limit` bytes from now on: gives unused address space back. */
+void depot_limit_space(uint64_t limit);
 /* Saves a ready-made stack, innermost first. */
 stack_handle depot_save(const uintptr_t *pcs, size_t n);
 /* Frames of a handle, innermost first; returns how many there are, at most `max` written. */

@@ -55,6 +55,16 @@ bool os_stepped_reach(struct os_stepped *s, size_t bytes)
 	return true;
 }
 
+void os_stepped_shrink(struct os_stepped *s, size_t bytes)
+{
+	size_t keep = MAX(ALIGN_UP(bytes, PAGE_SIZE), s->committed);
+
+	if (keep >= s->reserved)
+		return;
+	os_release_part(s->base + keep, s->reserved - keep);
+	s->reserved = keep;
+}
+
 /* ---- the bump allocator --------------------------------------------------------------------------------------- */
 
 /* Under meta_lock.  Under a tight RLIMIT_AS a smaller chunk has to do. */

@@ -8,7 +8,8 @@
  *   address  [ A ]····[  B  ]···[ C
  *                 ▲unload    ▲unload
  *
- * So the answer for a time is the module whose unloading is the first at or after that time, else the one that is there now.
+ * So the answer for a time is the module whose unloading is the first at or after that time, else the one that is there now.  For a
+ * stack of unknown time it is the one that is there now, else the last that was.
  */
 #include "lib/lib.h"
 #include "lib/lib_internal.h"
@@ -35,6 +36,19 @@ static uint32_t history_used;              /* may be read without the lock: 0 me
 /* Bounds of the runtime's code in a static program (see libmemsan.a in preload/local.mk). */
 extern const char __start_memsan_text[] __attribute__((weak, visibility("hidden")));
 extern const char __stop_memsan_text[] __attribute__((weak, visibility("hidden")));
+
+/* In a static program libc allocates before it can tell what is loaded: asking it then would crash. */
+static bool loader_ready;        /* written once, by the constructor */
+
+void modules_start(void)
+{
+	loader_ready = true;
+}
+
+bool modules_usable(void)
+{
+	return loader_ready || !__start_memsan_text;
+}
 
 /* ---- reading what is mapped ---------------------------------------------------------------------------------------- */
 
@@ -87,7 +101,7 @@ static bool find_live(uintptr_t pc, struct module_info *info)
 {
 	struct dl_find_object found;
 
-	if (_dl_find_object((void *)pc, &found) != 0)
+	if (!modules_usable() || _dl_find_object((void *)pc, &found) != 0)
 		return false;
 	mem_set(info, 0, sizeof(*info));
 	info->start = (uintptr_t)found.dlfo_map_start;
@@ -112,9 +126,11 @@ static bool find_gone(uintptr_t pc, uint32_t when, struct module_info *info)
 	lock_acquire(&modules_lock);
 	for (uint32_t i = 0; i < history_used; i++) {
 		const struct gone_module *g = &history[i];
-		if (pc - g->info.start >= g->info.end - g->info.start || (int32_t)(g->unloaded_at - when) < 0)
+		if (pc - g->info.start >= g->info.end - g->info.start || (when && (int32_t)(g->unloaded_at - when) < 0))
 			continue;
-		if (!best || (int32_t)(best->unloaded_at - g->unloaded_at) > 0)
+		/* The first that went after that time; of those that went at any time, the last. */
+		int32_t later = best ? (int32_t)(g->unloaded_at - best->unloaded_at) : 0;
+		if (!best || (when ? later < 0 : later > 0))
 			best = g;
 	}
 	if (best)
@@ -127,7 +143,7 @@ bool module_find(uintptr_t pc, uint32_t when, struct module_info *info)
 {
 	if (when && find_gone(pc, when, info))
 		return true;
-	return find_live(pc, info);
+	return find_live(pc, info) || (!when && find_gone(pc, 0, info));
 }
 
 /* ---- ourselves ------------------------------------------------------------------------------------------------------ */

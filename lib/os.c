@@ -192,10 +192,15 @@ bool os_is_reserve(const void *p)
 	return false;
 }
 
+void os_release_part(void *p, size_t size)
+{
+	os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);
+}
+
 void os_release(void *p, size_t size)
 {
 	reserve_forget((uintptr_t)p);
-	os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);
+	os_release_part(p, size);
 }
 
 void *os_reserve(size_t size, size_t align)
@@ -216,6 +221,8 @@ void *os_reserve(size_t size, size_t align)
 		os_release((void *)raw, start - raw);
 	if (raw + total > end)
 		os_release((void *)end, raw + total - end);
+	/* After mlockall(MCL_FUTURE) a reserve would count as locked, all of it. */
+	os_syscall4(SYS_munlock, (long)start, (long)size, 0, 0);
 	reserve_note(start, size);
 	return (void *)start;
 }

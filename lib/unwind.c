@@ -18,14 +18,13 @@
  *    outer functions: their handle is reused.  A loop that allocates pays for its innermost frames, and two compares for each other.
  *
  * Safety: a wrong row or a smashed stack must not make us fault.  Every word is read from pages that were seen to be readable: a thread
- * has two windows, grown page by page by os_safe_read, one for its ordinary stack, one for another (signal stack, coroutine).  A window
+ * has two windows, grown page by page by os_page_readable, one for its ordinary stack, one for another (signal stack, coroutine).  A window
  * is only trusted while the walk's own stack pointer is in it or was reached through it.  The weakness accepted: a coroutine
  * stack that was unmapped while in the second window, and made again smaller at the same place, could be read past its end, if its
  * frames also lead there.
  *
  * Frames that a signal interrupted are given as pc + 1, so that every saved pc means "the call just before".
  */
-#include "lib/cfi.h"
 #include "lib/lib_internal.h"
 
 /* ---- packed rows ------------------------------------------------------------------------------------------------- */
@@ -126,9 +125,12 @@ static uint64_t row_pack(const struct cfi_row *row)
 static __cold_path uint64_t row_compute(uintptr_t pc)
 {
 	struct cfi_row row;
-	uint64_t packed = cfi_find_row(pc, &row) ? row_pack(&row) : ROW_PACK(ROW_NO_CFI, 0, 0);
+	bool known;
+	uint64_t packed = cfi_find_row(pc, &row, &known) ? row_pack(&row) : ROW_PACK(ROW_NO_CFI, 0, 0);
 	struct cache_entry *e = cache_at(pc);
 
+	if (!known)
+		return packed;
 	__atomic_store_n(&e->row, packed, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->check, cache_check(pc, packed), __ATOMIC_RELAXED);
 	return packed;
@@ -218,13 +220,6 @@ void unwind_thread_exit(void)
 
 #define WINDOW_GROWTH_MAX 4096   /* pages between two frames */
 
-static bool page_readable(uintptr_t page)
-{
-	uint8_t byte;
-
-	return os_safe_read(&byte, (void *)page, 1) == 1;
-}
-
 static bool window_holds(const struct window *w, uintptr_t addr)
 {
 	return addr - w->lo < w->hi - w->lo;
@@ -238,13 +233,13 @@ static bool window_grow(struct window *w, uintptr_t addr)
 	if (page >= w->hi) {
 		if ((page - w->hi) / PAGE_SIZE >= WINDOW_GROWTH_MAX)
 			return false;
-		while (w->hi <= page && page_readable(w->hi))
+		while (w->hi <= page && os_page_readable((void *)w->hi))
 			w->hi += PAGE_SIZE;
 		return page < w->hi;
 	}
 	if ((w->lo - page) / PAGE_SIZE > WINDOW_GROWTH_MAX)
 		return false;
-	while (w->lo > page && page_readable(w->lo - PAGE_SIZE))
+	while (w->lo > page && os_page_readable((void *)(w->lo - PAGE_SIZE)))
 		w->lo -= PAGE_SIZE;
 	return page >= w->lo;
 }
@@ -373,7 +368,8 @@ static __cold_path bool step_general(struct walk *w)
 	w->regs.r[ARCH_DWARF_FP] = w->f.fp;
 	w->regs.r[ARCH_DWARF_RA] = w->f.pc;
 	w->regs.known |= 1u << ARCH_DWARF_SP | 1u << ARCH_DWARF_FP | 1u << ARCH_DWARF_RA;
-	if (!cfi_find_row(walk_lookup_pc(w), &row) || !row_cfa(w, &row, &cfa))
+	bool known;
+	if (!cfi_find_row(walk_lookup_pc(w), &row, &known) || !row_cfa(w, &row, &cfa))
 		return false;
 	uintptr_t old_sp = w->f.sp;
 	next.known = 0;

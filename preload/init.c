@@ -100,8 +100,10 @@ void shadow_start_runtime(void)
 	runtime_ensure();
 }
 
-__attribute__((constructor)) static void runtime_constructor(void)
+/* -z initfirst puts the shared library's before all others; in a static program the priority does. */
+__attribute__((constructor(101))) static void runtime_constructor(void)
 {
+	modules_start();
 	runtime_ensure();
 	process_init();
 }

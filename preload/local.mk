@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-runtime_sources += preload/init.c preload/malloc.c preload/new.c preload/dispatch.c preload/api.c preload/process.c preload/mlock.c
+runtime_sources += preload/init.c preload/malloc.c preload/new.c preload/dispatch.c preload/api.c preload/process.c preload/mlock.c preload/limits.c
 include_HEADERS += preload/memsan.h
 noinst_HEADERS += preload/preload.h preload/preload_internal.h preload/libc.def
 EXTRA_DIST += preload/memsan.map
@@ -26,12 +26,14 @@ libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/pr
 	-Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic-functions
 EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map libruntime.la
 
-# The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.
+# The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.  Its code
+# goes into one section with a name that is a C identifier: ld then gives its bounds, and stacks leave it out (lib/modules.c).
 staticlibdir = $(libdir)
 staticlib_DATA = libmemsan.a
 libmemsan.a: libruntime.la
 	$(AM_V_GEN)rm -f $@ libmemsan-all.o && \
 	$(LD) -r -o libmemsan-all.o --whole-archive .libs/libruntime.a && \
-	$(OBJCOPY) --localize-hidden libmemsan-all.o && \
+	$(OBJCOPY) --localize-hidden --rename-section .text=memsan_text --rename-section .text.unlikely=memsan_text \
+		--rename-section .text.hot=memsan_text --rename-section .text.startup=memsan_text libmemsan-all.o && \
 	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
 CLEANFILES += libmemsan.a libmemsan-all.o

@@ -38,7 +38,8 @@ static bool parse_mapping(const char *line, struct mapping *m)
 {
 	if (!parse_hex(&line, &m->start) || *line++ != '-' || !parse_hex(&line, &m->end) || *line++ != ' ')
 		return false;
-	m->accessible = line[0] == 'r' || line[1] == 'w' || line[2] == 'x';
+	/* The vsyscall page is listed, but is the kernel's. */
+	m->accessible = (line[0] == 'r' || line[1] == 'w' || line[2] == 'x') && m->end <= (uintptr_t)1 << 47;
 	return true;
 }
 

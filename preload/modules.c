@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/modules.c - dlclose and dlopen.  What goes away is remembered first, so that stacks through it can still be named; what comes may be
- * instrumented, and its code runs inside dlopen.  Only in the shared library: a static program's dlclose has no real one behind it. */
+/* preload/modules.c - what needs ld.so, and is only in the shared library.
+ *
+ * dlclose: what goes away is remembered first, so that stacks through it can still be named.  dlopen: what comes may be instrumented, and its
+ * code runs inside.  libstdc++: looked up when operator new fails, for it may have come with dlopen. */
 #include "preload/preload.h"
 
 #include <dlfcn.h>
@@ -44,3 +46,15 @@ void *modules_find_dlmopen(void)
 
 ARCH_FORWARD(dlopen, modules_find_dlopen);
 ARCH_FORWARD(dlmopen, modules_find_dlmopen);
+
+static void *find_in_libstdcxx(const char *name)
+{
+	void *lib = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+
+	return lib ? dlsym(lib, name) : NULL;
+}
+
+__attribute__((constructor)) static void modules_constructor(void)
+{
+	new_find_in_libstdcxx = find_in_libstdcxx;
+}

@@ -2,28 +2,23 @@
 /* preload/new.c - C++ operator new and delete, every form of [new.delete], under their mangled names (Itanium C++ ABI).
  *
  * The library is C and must not pull libstdc++ into C programs, so what the failing path needs of it (the new-handler, and
- * throwing std::bad_alloc) is a weak reference, looked up again with dlsym when a C++ library came with dlopen after us.
+ * throwing std::bad_alloc) is a weak reference; in the shared library it is looked up again when a C++ library came with
+ * dlopen after us.
  */
 #include "preload/preload.h"
 
-#include <dlfcn.h>
-#include <malloc.h>
 
 #define MIN_ALIGN 16
 
 typedef void (*new_handler_fn)(void);
 __attribute__((weak)) extern new_handler_fn _ZSt15get_new_handlerv(void); /* std::get_new_handler() */
 __attribute__((weak)) extern void _ZSt17__throw_bad_allocv(void);         /* std::__throw_bad_alloc() */
-/* Weak, so that a static program is not made to carry the dynamic loader. */
-extern __typeof__(dlsym) dlsym __attribute__((weak));
-extern __typeof__(dlopen) dlopen __attribute__((weak));
+/* Set by modules.c, which a static program does not have. */
+void *(*new_find_in_libstdcxx)(const char *name);
 
 static void *find_in_libstdcxx(const char *name)
 {
-	if (!&dlopen || !&dlsym)
-		return NULL;
-	void *lib = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
-	return lib ? dlsym(lib, name) : NULL;
+	return new_find_in_libstdcxx ? new_find_in_libstdcxx(name) : NULL;
 }
 
 static new_handler_fn current_new_handler(void)

@@ -6,9 +6,10 @@
  *   new.c        the C++ operators
  *   dispatch.c   what slab/ found becomes a report record
  *   process.c    fork, thread exit, program exit
- *   modules.c    dlclose (shared library only)
+ *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
  *   mlock.c      mlockall beside a large reserve
  *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
+ *   limits.c     setrlimit beside a large reserve
  *   api.c        memsan_*
  */
 #ifndef MEMSAN_PRELOAD_H
@@ -41,6 +42,9 @@ __inline_hot void thread_ensure(void)
 	if (unlikely(!thread_watched))
 		process_watch_thread();
 }
+
+/* ---- new.c ---- */
+extern void *(*new_find_in_libstdcxx)(const char *name);
 
 /* ---- dispatch.c ---- */
 void dispatch_finding(const struct slab_finding *f);

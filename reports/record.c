@@ -13,6 +13,9 @@
 #define MEMORY_LINES_MAX (REPORT_MEMORY / MEMORY_ROW)
 _Static_assert(2 * MEMORY_ROWS_AROUND + 1 <= MEMORY_LINES_MAX, "the rows fit the record");
 
+/* Of a stack of unknown age: a module that is there now, else any that ever was. */
+#define WHEN_EVER 1
+
 /* Under the report lock. */
 static uintptr_t scratch_pcs[REPORT_FRAMES + 1];
 static struct module_info scratch_module;
@@ -58,22 +61,34 @@ static uint16_t module_add(struct report_record *r, const struct module_info *in
 	return (uint16_t)r->nr_modules++;
 }
 
-/* The record's module for pc as it was at `when`.  A module that is gone and its successor at the same place may both be in one
- * record, so only modules that were loaded when the question was answered may be taken for the present. */
-static uint16_t module_for(struct report_record *r, uintptr_t pc, uint32_t when)
+static bool module_same(const struct report_record *r, const struct report_module *m, const struct module_info *info)
 {
-	if (!module_find(pc, when, &scratch_module))
-		return REPORT_NO_MODULE;
-	for (uint32_t i = 0; i < r->nr_modules; i++) {
-		const struct report_module *m = &r->modules[i];
-		if (m->start == scratch_module.start && m->end == scratch_module.end &&
-		    m->unloaded == scratch_module.unloaded && m->build_id_len == scratch_module.build_id_len &&
-		    mem_compare(m->build_id, scratch_module.build_id, BUILD_ID_MAX) == 0 &&
-		    str_equal(report_str(r, m->path), scratch_module.path))
-			return (uint16_t)i;
-	}
-	return module_add(r, &scratch_module);
+	return m->start == info->start && m->end == info->end && m->unloaded == info->unloaded &&
+	       m->build_id_len == info->build_id_len && mem_compare(m->build_id, info->build_id, BUILD_ID_MAX) == 0 &&
+	       str_equal(report_str(r, m->path), info->path);
 }
+
+/* The record's module for pc as it was at `when`.  A module that is gone and its successor at the same place may both be in one
+ * record, so an answer is used again only within the stack it was given for: *mine has a bit for each. */
+static uint16_t module_for(struct report_record *r, uintptr_t pc, uint32_t when, uint64_t *mine)
+{
+	uint16_t index;
+
+	for (uint32_t i = 0; i < r->nr_modules; i++)
+		if ((*mine >> i & 1) && pc - r->modules[i].start < r->modules[i].end - r->modules[i].start)
+			return (uint16_t)i;
+	if (!module_find(pc, when, &scratch_module) && (when || !module_find(pc, WHEN_EVER, &scratch_module)))
+		return REPORT_NO_MODULE;
+	for (index = 0; index < r->nr_modules; index++)
+		if (module_same(r, &r->modules[index], &scratch_module))
+			break;
+	if (index == r->nr_modules)
+		index = module_add(r, &scratch_module);
+	if (index != REPORT_NO_MODULE)
+		*mine |= 1ull << index;
+	return index;
+}
+_Static_assert(REPORT_MODULES <= 64, "module_for has a bit for each module");
 
 static struct report_stack *stack_add(struct report_record *r, enum report_role role)
 {
@@ -93,6 +108,8 @@ static struct report_stack *stack_add(struct report_record *r, enum report_role 
  * does not return may be the last instruction of its own. */
 static void stack_fill(struct report_record *r, struct report_stack *s, size_t n, bool first_exact, uint32_t when)
 {
+	uint64_t modules = 0;
+
 	s->truncated = n > REPORT_FRAMES;
 	s->nr_frames = (uint32_t)MIN(n, (size_t)REPORT_FRAMES);
 	for (uint32_t i = 0; i < s->nr_frames; i++) {
@@ -100,7 +117,7 @@ static void stack_fill(struct report_record *r, struct report_stack *s, size_t n
 		f->pc = scratch_pcs[i];
 		f->exact = i == 0 && first_exact;
 		f->pad = 0;
-		f->module = module_for(r, f->exact ? f->pc : f->pc - 1, when);
+		f->module = module_for(r, f->exact ? f->pc : f->pc - 1, when, &modules);
 	}
 }
 
@@ -181,6 +198,7 @@ void report_set_object(struct report_record *r, const struct slab_object *o)
 void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi)
 {
 	uintptr_t row = ALIGN_DOWN(around, MEMORY_ROW), first, end;
+	bool readable = false;
 
 	lo = ALIGN_DOWN(lo, MEMORY_ROW);
 	hi = ALIGN_UP(hi, MEMORY_ROW) > hi - 1 ? ALIGN_UP(hi, MEMORY_ROW) : ALIGN_DOWN(hi, MEMORY_ROW);
@@ -195,7 +213,10 @@ void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, 
 	/* Row by row: a guard page in the middle hides only itself. */
 	for (uint32_t i = 0; i < r->memory_len; i += MEMORY_ROW) {
 		size_t got = os_safe_read(r->memory + i, (const void *)(first + i), MEMORY_ROW);
+		readable |= got > 0;
 		for (size_t k = i; k < i + got; k++)
 			r->memory_valid[k / 8] |= (uint8_t)(1u << (k % 8));
 	}
+	if (!readable)
+		r->memory_len = 0;
 }

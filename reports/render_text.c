@@ -88,7 +88,7 @@ static void put_header(struct fmt_buf *b, const struct report_record *r, const s
 	if (detail[0])
 		put_line(b, detail);
 	if (report_str(r, r->found_at)[0])
-		put_line(b, "The call trace is where this was found; what did it ran before.");
+		put_line(b, "The call trace shows where the damage was found; it was done earlier.");
 	fmt_printf(b, "\n");
 	put_process(b, r);
 }

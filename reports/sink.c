@@ -35,7 +35,7 @@ static uint64_t stderr_dev, stderr_ino;
 /* The log file of this process: pid << 32 | suffix << 8 | step, so that a child of fork sees that it has none yet. */
 enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED, LOG_FAILED };
 static uint64_t log_state;
-static uint64_t log_dev, log_ino;       /* written before LOG_CREATED is stored (release), read after it is seen (acquire) */
+static uint64_t log_dev, log_ino, log_uid;  /* written before LOG_CREATED is stored (release), read after it is seen (acquire) */
 static char log_prefix[PATH_MAX];       /* absolute; written by sink_configure */
 
 /* ---- small helpers --------------------------------------------------------------------------------------------------------- */
@@ -183,6 +183,7 @@ static int log_create(char *name, size_t size, pid_t pid)
 	}
 	log_dev = st.st_dev;
 	log_ino = st.st_ino;
+	log_uid = st.st_uid;
 	__atomic_store_n(&log_state, log_word(pid, suffix - 1, LOG_CREATED), __ATOMIC_RELEASE);
 	return fd;
 }
@@ -195,7 +196,7 @@ static int log_reopen(char *name, size_t size, pid_t pid, unsigned suffix)
 
 	log_name(name, size, pid, suffix);
 	fd = open_high(name, SINK_OPEN_FLAGS, 0);
-	if (fd >= 0 && (!stat_fd(fd, &st) || st.st_dev != log_dev || st.st_ino != log_ino)) {
+	if (fd >= 0 && (!stat_fd(fd, &st) || st.st_dev != log_dev || st.st_ino != log_ino || st.st_uid != log_uid)) {
 		os_close(fd);
 		return -ESTALE;
 	}

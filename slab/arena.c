@@ -48,14 +48,18 @@ static bool reserve_maps(size_t blocks)
 }
 
 /* The largest arena that leaves the program at least half of the address space it may have. */
-bool arena_init(void)
+static size_t arena_size_for(size_t size, uint64_t limit)
 {
-	uint64_t limit = os_address_space_limit();
-	size_t size = ALIGN_UP((size_t)options.arena_size, BLOCK_SIZE);
-	void *base = NULL;
-
 	while (size > BLOCK_SIZE && reserve_cost(size) > limit / 2)
 		size = ALIGN_UP(size / 2, BLOCK_SIZE);
+	return size;
+}
+
+bool arena_init(void)
+{
+	size_t size = arena_size_for(ALIGN_UP((size_t)options.arena_size, BLOCK_SIZE), os_address_space_limit());
+	void *base = NULL;
+
 	for (; size >= BLOCK_SIZE; size = ALIGN_DOWN(size / 2, BLOCK_SIZE)) {
 		base = os_reserve(size, BLOCK_SIZE);
 		if (base && reserve_maps(size / BLOCK_SIZE))
@@ -104,6 +108,23 @@ bool arena_reach(uint32_t n)
 	STORE_RELEASE(arena_state_limit, to * STATE_PER_BLOCK);
 	STORE_RELEASE(arena_ready_blocks, to);
 	return true;
+}
+
+/* No pointer into the part that is given back was ever handed out, and the program may map something else there. */
+void arena_shrink(uint64_t limit)
+{
+	size_t size = MAX(arena_size_for((size_t)arena_nr_blocks * BLOCK_SIZE, limit), (size_t)arena_ready_blocks * BLOCK_SIZE);
+	uint32_t blocks = (uint32_t)(size / BLOCK_SIZE);
+
+	if (blocks >= arena_nr_blocks)
+		return;
+	size_t released = (size_t)(arena_nr_blocks - blocks) * BLOCK_SIZE;
+	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads test with the old or the new one */
+	arena_nr_blocks = blocks;
+	os_release_part((void *)(arena_base + size), released);
+	os_stepped_shrink(&state_map, blocks * STATE_PER_BLOCK);
+	os_stepped_shrink(&page_map, blocks * PAGES_PER_BLOCK);
+	os_stepped_shrink(&block_map, blocks * sizeof(uint64_t));
 }
 
 /* Page entries for the blocks that the run only touches, block entries for those that it covers.  An area covering whole blocks

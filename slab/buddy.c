@@ -296,6 +296,14 @@ void buddy_init(void)
 	lock_register_for_fork(&buddy_lock);
 }
 
+void slab_limit_space(uint64_t limit)
+{
+	lock_acquire(&buddy_lock);
+	if (arena_nr_blocks)
+		arena_shrink(limit);
+	lock_release(&buddy_lock);
+}
+
 /* The thread that was giving memory back is gone; the run that it had in hand is lost to this process. */
 void buddy_fork_child(void)
 {
@@ -383,4 +391,72 @@ void buddy_get_stats(struct buddy_stats *s)
 	s->free_pages = free_pages;
 	s->dirty_pages = dirty_pages;
 	lock_release(&buddy_lock);
+}
+
+/* ---- every invariant, for tests; under the lock -------------------------------------------------------------------------------- */
+
+static const char *verify_lists(size_t *total, size_t *dirty_total)
+{
+	for (int dirty = CLEAN; dirty <= DIRTY; dirty++) {
+		for (unsigned order = 0; order < BLOCK_ORDER; order++) {
+			uint32_t link, prev = 0;
+
+			if (!heads[dirty][order] != !(nonempty[dirty] >> order & 1))
+				return "a list and its bit in the mask disagree";
+			for (link = heads[dirty][order]; link; prev = link, link = arena_memmap[link - 1].next) {
+				uint64_t w = arena_memmap[link - 1].owner & ~(uint64_t)OWNER_USED_BEFORE;
+				uint32_t page = link - 1, buddy = page ^ 1u << order;
+
+				if (w != free_word(order, dirty))
+					return "a page in a list is not tagged as such";
+				if (page & ((1u << order) - 1))
+					return "a free run is not aligned";
+				if (arena_memmap[page].prev != prev)
+					return "a list's links disagree";
+				if ((arena_memmap[buddy].owner & ~(uint64_t)OWNER_USED_BEFORE) == w)
+					return "two free buddies did not merge";
+				*total += (size_t)1 << order;
+				*dirty_total += dirty ? (size_t)1 << order : 0;
+			}
+		}
+	}
+	return NULL;
+}
+
+static const char *verify_locked(void)
+{
+	size_t total = 0, dirty_total = 0, tagged = 0;
+	const char *wrong = verify_lists(&total, &dirty_total);
+	uint32_t b, i;
+
+	for (b = 0; b < top_block && !wrong; b++) {
+		if (word_is_free(arena_blocks[b])) {
+			if (b < first_free_block)
+				wrong = "a free block below the first free block";
+			total += BLOCK_PAGES;
+			dirty_total += arena_blocks[b] & OWNER_DIRTY ? BLOCK_PAGES : 0;
+			tagged += BLOCK_PAGES;
+			continue;
+		}
+		for (i = 0; i < BLOCK_PAGES; i++) {
+			uint64_t w = arena_memmap[b << BLOCK_ORDER | i].owner;
+
+			tagged += word_is_free(w) ? (size_t)1 << (w >> 8 & 0xff) : 0;
+		}
+	}
+	if (!wrong && tagged != total)
+		wrong = "a page is tagged free but in no list";
+	if (!wrong && (total != free_pages || dirty_total != dirty_pages))
+		wrong = "the counters are not what the lists hold";
+	return wrong;
+}
+
+const char *buddy_verify(void)
+{
+	const char *wrong;
+
+	lock_acquire(&buddy_lock);
+	wrong = verify_locked();
+	lock_release(&buddy_lock);
+	return wrong;
 }

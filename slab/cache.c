@@ -309,3 +309,52 @@ void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx)
 	for (i = 1; i <= SLAB_NR_CLASSES; i++)
 		fn(&malloc_caches[i], ctx);
 }
+
+/* ---- every invariant, for tests ------------------------------------------------------------------------------------------------- */
+
+static const char *verify_slab(const struct slab_cache *c, const struct slab *s, unsigned list)
+{
+	uint32_t i, nr_free = 0, first = UINT32_MAX;
+
+	for (i = 0; i < c->map_words; i++) {
+		nr_free += (uint32_t)__builtin_popcountl(s->map[i]);
+		if (s->map[i] && first == UINT32_MAX)
+			first = i;
+	}
+	if (nr_free != s->nr_free || nr_free > c->nr_objects)
+		return "a slab's count is not what its map holds";
+	if (s->hint > first)
+		return "a free object lies before the hint";
+	if (s->list != list || (list == SLAB_LIST_EMPTY) != (nr_free == c->nr_objects) || nr_free == 0)
+		return "a slab is in the wrong list";
+	for (i = s->fresh; i < c->nr_objects; i++)
+		if (!map_test(s->map, i))
+			return "an object beyond the fresh mark is out";
+	for (i = 0; i < c->nr_pages; i++)
+		if (slab_of(s->base + i * PAGE_SIZE) != s)
+			return "a page of a slab does not lead to it";
+	return NULL;
+}
+
+const char *cache_verify(struct slab_cache *c)
+{
+	const char *wrong = NULL;
+	uint64_t in = 0, listed = 0, empty = 0;
+	struct slab *s;
+
+	lock_acquire(&c->lock);
+	for (s = c->partial; s && !wrong; s = s->next, listed++) {
+		wrong = verify_slab(c, s, SLAB_LIST_PARTIAL);
+		in += s->nr_free;
+	}
+	for (s = c->empty; s && !wrong; s = s->next, listed++, empty++) {
+		wrong = verify_slab(c, s, SLAB_LIST_EMPTY);
+		in += s->nr_free;
+	}
+	if (!wrong && (empty != c->nr_empty || listed > c->nr_slabs))
+		wrong = "a cache's counts are not what its lists hold";
+	if (!wrong && in + c->nr_out != (uint64_t)c->nr_slabs * c->nr_objects)
+		wrong = "objects out and in are not all objects";
+	lock_release(&c->lock);
+	return wrong;
+}

@@ -120,6 +120,9 @@ static enum slab_finding_kind lay_damage(const struct slab_cache *c, struct slab
 	if (!left && in_zone && !near_lower && neighbour_used(c, s, i + 1, obj))
 		return SLAB_LEFT_REDZONE;
 	object_describe(c, s, i, obj);
+	/* On its way through free or realloc: its state byte is cleared already. */
+	if (obj->state == SLAB_OBJ_FREE)
+		obj->state = SLAB_OBJ_LIVE;
 	return left ? SLAB_LEFT_REDZONE : SLAB_RIGHT_REDZONE;
 }
 

@@ -32,14 +32,15 @@ bool slab_init(void)
 
 /* ---- allocation ------------------------------------------------------------------------------------------------------------------ */
 
-/* The smallest class that can give `size` bytes at `align`; 0: none. */
+/* The smallest class that can give `size` bytes at `align`, and at least one, so that the object starts inside its slot; 0: none. */
 static unsigned class_aligned(size_t size, size_t align)
 {
 	unsigned class;
 
 	if (align > SLAB_CLASS_MAX || size > SLAB_CLASS_MAX)
 		return 0;
-	for (class = class_of(MAX(size, 1)); class <= SLAB_NR_CLASSES; class++) {
+	size = MAX(size, 1);
+	for (class = class_of(size); class <= SLAB_NR_CLASSES; class++) {
 		const struct slab_cache *c = &malloc_caches[class];
 
 		if (c->offset == 0 && align <= PAGE_SIZE && c->slot_size % align == 0)
@@ -50,7 +51,7 @@ static unsigned class_aligned(size_t size, size_t align)
 	return 0;
 }
 
-void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+static void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
 	unsigned class;
 	void *p;
@@ -67,6 +68,25 @@ void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const
 	if (p && zero)
 		mem_set(p, 0, size);
 	return p;
+}
+
+/* Out of memory: all that is only held back goes, then one more try. */
+static __cold_path void *malloc_after_reclaim(size_t size, size_t align, enum slab_api api, bool zero,
+                                              const struct unwind_regs *regs)
+{
+	if (size > arena_size || align > arena_size)
+		return NULL;
+	quarantine_drain(regs);
+	area_drain();
+	slab_trim(0);
+	return malloc_once(size, align, api, zero, regs);
+}
+
+void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+{
+	void *p = malloc_once(size, align, api, zero, regs);
+
+	return likely(p) ? p : malloc_after_reclaim(size, align, api, zero, regs);
 }
 
 /* ---- free -------------------------------------------------------------------------------------------------------------------------- */

@@ -107,6 +107,9 @@ void slab_fork_prepare(void);
 void slab_fork_parent(void);
 void slab_fork_child(void);
 
+/* The process may map no more than `limit` bytes from now on: gives unused address space back, so that the limit is the program's. */
+void slab_limit_space(uint64_t limit);
+
 /* ---- the arena ---------------------------------------------------------------------------------------------------------- */
 extern uintptr_t arena_base;
 extern size_t arena_size;            /* 0 before slab_init */

@@ -66,6 +66,8 @@ extern uint32_t arena_ready_blocks; /* blocks that are usable; under the buddy l
 bool arena_init(void);
 /* Make blocks [0, n) usable with their maps.  Under the buddy lock.  False: no memory. */
 bool arena_reach(uint32_t n);
+/* Under the buddy lock: no more than half of `limit` bytes of address space for the arena and its maps, but what is in use stays. */
+void arena_shrink(uint64_t limit);
 
 static inline uintptr_t page_address(uint32_t page)
 {
@@ -315,8 +317,9 @@ static inline struct area *area_at(uintptr_t addr)
 
 	return (w & OWNER_TAG) == OWNER_AREA ? OWNER_POINTER(w) : NULL;
 }
-/* Retained and unused areas go back to the buddy; pages. */
+/* Retained areas go back to the buddy; pages. */
 size_t area_shrink(void);
+void area_drain(void);                              /* quarantined ones too */
 size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 struct area_stats { uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined; };
 void area_get_stats(struct area_stats *s);

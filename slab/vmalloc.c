@@ -253,6 +253,14 @@ static void held_release(struct area *a)
 	area_release(a, true);
 }
 
+void area_drain(void)
+{
+	struct area *a;
+
+	while ((a = held_take(true)) != NULL)
+		held_release(a);
+}
+
 static void held_put(struct area *a)
 {
 	struct area *old;

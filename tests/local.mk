@@ -3,7 +3,7 @@ TEST_CFLAGS = $(AM_CFLAGS) -std=gnu11 $(CMOCKA_CFLAGS) $(LIBUNWIND_CFLAGS)
 TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 
 # Scripts that look at the sources, the documentation and what was built.
-script_tests = tests/layers tests/docs tests/exports tests/command
+script_tests = tests/layers tests/docs tests/exports tests/command tests/published
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 EXTRA_DIST += tests/golden
@@ -51,3 +51,47 @@ tests_unit_test_report_render_SOURCES = tests/unit/test_report_render.c
 tests_unit_test_report_render_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_report_render_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_report_render
+noinst_HEADERS += tests/unit/slab_test.h
+
+check_PROGRAMS += tests/unit/test_slab_class
+tests_unit_test_slab_class_SOURCES = tests/unit/test_slab_class.c
+tests_unit_test_slab_class_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_class_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_class
+
+check_PROGRAMS += tests/unit/test_slab_buddy
+tests_unit_test_slab_buddy_SOURCES = tests/unit/test_slab_buddy.c
+tests_unit_test_slab_buddy_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_buddy_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_buddy
+
+check_PROGRAMS += tests/unit/test_slab_cache
+tests_unit_test_slab_cache_SOURCES = tests/unit/test_slab_cache.c
+tests_unit_test_slab_cache_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_cache_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_cache
+
+check_PROGRAMS += tests/unit/test_slab_check
+tests_unit_test_slab_check_SOURCES = tests/unit/test_slab_check.c
+tests_unit_test_slab_check_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_check_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_check
+
+check_PROGRAMS += tests/unit/test_slab_malloc
+tests_unit_test_slab_malloc_SOURCES = tests/unit/test_slab_malloc.c
+tests_unit_test_slab_malloc_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_malloc_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_malloc
+
+
+check_PROGRAMS += tests/unit/test_report_emit
+tests_unit_test_report_emit_SOURCES = tests/unit/test_report_emit.c
+tests_unit_test_report_emit_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_report_emit_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_report_emit
+
+check_PROGRAMS += tests/unit/test_symbolize
+tests_unit_test_symbolize_SOURCES = tests/unit/test_symbolize.c
+tests_unit_test_symbolize_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DMEMSAN_TOOL -DTEST_CC='"$(CC)"' -DTEST_CXX='"$(CXX)"'
+tests_unit_test_symbolize_LDADD = libtool_half.la $(CMOCKA_LIBS)
+TESTS += tests/unit/test_symbolize

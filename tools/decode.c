@@ -29,6 +29,7 @@
 #define REPORT_LINES_MAX 20000
 #define TITLE_MARK "BUG: MEMSAN: "
 #define BUILD_ID_MARK " (BuildId "
+#define UNLOADED_MARK " (unloaded)"
 #define RULE_LENGTH 60
 
 /* One frame without a function, as found in a line. */
@@ -37,12 +38,13 @@ struct bare_frame {
 	size_t name_len;
 	uint64_t addr;
 	uint8_t build_id[BUILD_ID_MAX];
-	size_t build_id_len;
+	size_t build_id_len;          /* 0: the module has none */
 };
 
 struct known_module {
 	uint8_t build_id[BUILD_ID_MAX];
 	size_t build_id_len;
+	char *path;                   /* without a build id, its last part names the module, in this report only */
 	int number;                   /* the symbolizer's */
 	bool complained;
 };
@@ -87,24 +89,37 @@ static const char *parse_hex(const char *p, uint64_t *value)
 	return errno ? NULL : end;
 }
 
+static bool ends_here(const char *p)
+{
+	return *p == '\0' || *p == '\n' || *p == '\r';
+}
+
+/* A module without build id is only believed at the end of a line that holds nothing but the frame: "foo+0x1f" is a common thing to say. */
 static bool find_frame(const char *line, struct bare_frame *f)
 {
 	for (const char *plus = strstr(line, "+0x"); plus; plus = strstr(plus + 1, "+0x")) {
-		const char *name = plus, *p = parse_hex(plus + 1, &f->addr);
+		const char *name = plus, *p = parse_hex(plus + 1, &f->addr), *behind;
 
 		while (name > line && name[-1] != ' ')
 			name--;
-		if (name == plus || !p || !(p = parse_build_id(p, f->build_id, &f->build_id_len)))
+		if (name == plus || name == line || !p)
 			continue;
+		behind = parse_build_id(p, f->build_id, &f->build_id_len);
+		if (!behind) {
+			f->build_id_len = 0;
+			if (!ends_here(p) && strncmp(p, UNLOADED_MARK, strlen(UNLOADED_MARK)) != 0)
+				continue;
+			behind = p;
+		}
 		f->start = (size_t)(name - line);
 		f->name_len = (size_t)(plus - name);
-		f->end = (size_t)(p - line);
+		f->end = (size_t)(behind - line);
 		return true;
 	}
 	return false;
 }
 
-/* " NAME 0xSTART-0xEND /PATH (BuildId …)": the path, to be freed, and the build id. */
+/* " NAME 0xSTART-0xEND /PATH (BuildId …) (remark)": the path, to be freed, and the build id, which may be missing. */
 static char *find_module(const char *line, uint8_t *id, size_t *id_len)
 {
 	for (const char *at = strstr(line, " 0x"); at; at = strstr(at + 1, " 0x")) {
@@ -114,8 +129,11 @@ static char *find_module(const char *line, uint8_t *id, size_t *id_len)
 		if (!(p = parse_hex(at + 1, &bound)) || *p != '-' || !(p = parse_hex(p + 1, &bound)) || p[0] != ' ' || p[1] != '/')
 			continue;
 		mark = strstr(p, BUILD_ID_MARK);
-		if (mark && parse_build_id(mark, id, id_len))
-			return tool_format("%.*s", (int)(mark - p - 1), p + 1);
+		if (!mark || !parse_build_id(mark, id, id_len)) {
+			*id_len = 0;
+			mark = strstr(p, " (");
+		}
+		return tool_format("%.*s", (int)((mark ? mark : p + strcspn(p, "\r\n")) - p - 1), p + 1);
 	}
 	return NULL;
 }
@@ -135,29 +153,59 @@ static bool is_rule(const char *line)
 
 /* ---- modules ------------------------------------------------------------------------------------------------------ */
 
-static struct known_module *known_module_find(struct decoder *d, const uint8_t *id, size_t len)
+static struct known_module *known_module_find(struct decoder *d, const uint8_t *id, size_t len, const char *name, size_t name_len)
 {
-	for (size_t i = 0; i < d->nr_modules; i++)
-		if (d->modules[i].build_id_len == len && memcmp(d->modules[i].build_id, id, len) == 0)
-			return &d->modules[i];
+	for (size_t i = 0; i < d->nr_modules; i++) {
+		struct known_module *m = &d->modules[i];
+		const char *last = strrchr(m->path, '/') + 1;
+
+		if (m->build_id_len != len)
+			continue;
+		if (len ? memcmp(m->build_id, id, len) == 0 : strlen(last) == name_len && memcmp(last, name, name_len) == 0)
+			return m;
+	}
 	return NULL;
+}
+
+static struct known_module *frame_module(struct decoder *d, const char *line, const struct bare_frame *f)
+{
+	return known_module_find(d, f->build_id, f->build_id_len, line + f->start, f->name_len);
 }
 
 static void known_module_learn(struct decoder *d, const char *line)
 {
 	struct known_module m = { .complained = false };
-	char *path = find_module(line, m.build_id, &m.build_id_len);
+	const char *last;
 
-	if (path && !known_module_find(d, m.build_id, m.build_id_len)) {
-		m.number = symbolizer_module(d->symbolizer, path, m.build_id, m.build_id_len);
-		d->modules = realloc(d->modules, (d->nr_modules + 1) * sizeof(m));
-		if (!d->modules || m.number < 0) {
-			tool_say("out of memory");
-			exit(1);
-		}
-		d->modules[d->nr_modules++] = m;
+	m.path = find_module(line, m.build_id, &m.build_id_len);
+	if (!m.path)
+		return;
+	last = strrchr(m.path, '/') + 1;
+	if (known_module_find(d, m.build_id, m.build_id_len, last, strlen(last))) {
+		free(m.path);
+		return;
 	}
-	free(path);
+	m.number = symbolizer_module(d->symbolizer, m.path, m.build_id, m.build_id_len);
+	d->modules = realloc(d->modules, (d->nr_modules + 1) * sizeof(m));
+	if (!d->modules || m.number < 0) {
+		tool_say("out of memory");
+		exit(1);
+	}
+	d->modules[d->nr_modules++] = m;
+}
+
+/* A path without build id may be another file in the next report. */
+static void known_modules_forget(struct decoder *d, bool all)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->nr_modules; i++) {
+		if (d->modules[i].build_id_len && !all)
+			d->modules[kept++] = d->modules[i];
+		else
+			free(d->modules[i].path);
+	}
+	d->nr_modules = kept;
 }
 
 static void known_module_complain(struct decoder *d, struct known_module *m, const char *name, size_t name_len)
@@ -196,7 +244,7 @@ static char *format_place(const struct report_symbol *s, const char *name, size_
 /* The symbols of a frame, innermost first; NULL when its function is not known. */
 static const struct report_symbol *frame_symbols(struct decoder *d, const char *line, const struct bare_frame *f, size_t *nr)
 {
-	struct known_module *m = known_module_find(d, f->build_id, f->build_id_len);
+	struct known_module *m = frame_module(d, line, f);
 	const struct report_symbol *found;
 
 	if (!m)
@@ -243,7 +291,7 @@ static void print_title(struct decoder *d, const char *title)
 
 		if (!find_frame(line, &f))
 			continue;
-		n = (size_t)(strstr(line + f.start, BUILD_ID_MARK) - (line + f.start));
+		n = strcspn(line + f.start, " \r\n");
 		if (n >= len || memcmp(title + len - n, line + f.start, n) != 0 || title[len - n - 1] != ' ')
 			break;
 		s = frame_symbols(d, line, &f, &nr);
@@ -269,7 +317,7 @@ static void announce_report(struct decoder *d)
 	for (size_t i = 0; i < d->nr_lines; i++)
 		known_module_learn(d, d->lines[i]);
 	for (size_t i = 0; i < d->nr_lines; i++) {
-		struct known_module *m = find_frame(d->lines[i], &f) ? known_module_find(d, f.build_id, f.build_id_len) : NULL;
+		struct known_module *m = find_frame(d->lines[i], &f) ? frame_module(d, d->lines[i], &f) : NULL;
 
 		if (m)
 			symbolizer_want(d->symbolizer, m->number, f.addr - 1);
@@ -291,6 +339,7 @@ static void finish_report(struct decoder *d)
 	}
 	for (size_t i = 0; i < d->nr_lines; i++)
 		free(d->lines[i]);
+	known_modules_forget(d, false);
 	d->nr_lines = 0;
 	d->in_report = false;
 }
@@ -372,6 +421,7 @@ static int decode_main(int argc, char **argv)
 		status |= !good;
 	}
 	free(d.lines);
+	known_modules_forget(&d, true);
 	free(d.modules);
 	symbolizer_destroy(d.symbolizer);
 	return tool_finish_output(status);
