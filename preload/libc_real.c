@@ -50,7 +50,7 @@ static void libc_lookup(void)
 	}
 }
 
-void libc_gate_update(void)
+static void gate_update(void)
 {
 	uintptr_t end = arena_base + arena_size;
 	uintptr_t span = shadow_everywhere ? 0 : shadow_on ? 0 - arena_size : UINTPTR_MAX;
@@ -64,7 +64,8 @@ __attribute__((constructor)) static void libc_constructor(void)
 {
 	runtime_ensure();
 	libc_lookup();
-	libc_gate_update();
+	gate_update();
+	shadow_changed_hook = gate_update;
 }
 
 /* ---- stand-ins before relocation ----------------------------------------------------------------------------------------- */

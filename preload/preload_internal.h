@@ -161,8 +161,6 @@ extern struct libc_table libc_real;
 extern bool libc_replaced[LIBC_NR];
 #pragma GCC visibility pop
 
-/* After shadow_on, shadow_everywhere or the arena changed: what is foreign now. */
-void libc_gate_update(void);
 /* libc_real's entry before the constructor has filled it: looked up now, or our own while we are not relocated yet. */
 void *libc_early(enum libc_index index);
 

@@ -35,6 +35,7 @@
 
 bool shadow_on;
 bool shadow_everywhere;
+void (*shadow_changed_hook)(void);
 enum map_state map_state;
 bool map_other_runtime;
 bool map_instrumented;
@@ -169,10 +170,17 @@ bool shadow_owns(uintptr_t addr)
 
 /* ---- start ----------------------------------------------------------------------------------------------------------- */
 
+static void tell_change(void)
+{
+	if (shadow_changed_hook)
+		shadow_changed_hook();
+}
+
 void shadow_give_up(const char *why)
 {
 	if (!__atomic_exchange_n(&shadow_on, false, __ATOMIC_RELAXED))
 		return;
+	tell_change();
 	report_line("shadow off: %s", why);
 }
 
@@ -190,6 +198,7 @@ void map_require_full(void)
 		os_exit_group(1);
 	}
 	__atomic_store_n(&shadow_everywhere, shadow_on, __ATOMIC_RELEASE);
+	tell_change();
 }
 
 void shadow_init(void)

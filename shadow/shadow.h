@@ -58,6 +58,8 @@ enum shadow_value {
 extern bool shadow_on;
 /* Shadow of the whole address space is mapped (an instrumented module is present): pointers outside the arena are checked too. */
 extern bool shadow_everywhere;
+/* Called, when set, each time one of the two has changed after start-up.  Set once, by preload/. */
+extern void (*shadow_changed_hook)(void);
 
 /* Is a range starting at p checked at all?  The one compare that a libc call on foreign memory pays. */
 __inline_hot bool shadow_covers(const void *p)
