@@ -219,6 +219,18 @@ void shadow_init(void)
 		map_require_full();
 }
 
+void shadow_limit_space(void)
+{
+	lock_acquire(&map_lock);
+	uintptr_t end = ALIGN_UP((uintptr_t)shadow_of(arena_base + arena_size), PAGE_SIZE);
+	if (map_state == MAP_ARENA && end < arena_shadow + arena_shadow_size) {
+		end = MAX(end, arena_shadow + arena_ready);
+		map_undo(end, arena_shadow + arena_shadow_size);
+		arena_shadow_size = end - arena_shadow;
+	}
+	lock_release(&map_lock);
+}
+
 /* Map first and ask later: whether the module is instrumented is known only when its own code has already run. */
 void shadow_before_dlopen(void)
 {

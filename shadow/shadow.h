@@ -78,6 +78,9 @@ void shadow_report_range(const void *p, size_t n, uintptr_t bad, unsigned is_wri
 /* After options are parsed and slab_init, before the first allocation: keeps the arena's shadow from now on in check mode.  One line when
  * an instrumented module is there and its shadow is not (then the process ends), or when libasan is. */
 void shadow_init(void);
+/* The program limits its address space, and slab/ has shortened the arena: what belongs to the arena that is gone goes back too.  The full shadow
+ * stays: instrumented code cannot do without. */
+void shadow_limit_space(void);
 /* The real dlopen is about to run: what it loads may be instrumented, and its resolvers and constructors run inside it. */
 void shadow_before_dlopen(void);
 /* This thread is about to run its first function. */
