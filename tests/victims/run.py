@@ -3,8 +3,9 @@
 """Builds and runs every victim (one program, one bug) and compares the reports with what the program's own comment expects.
 
 A victim's header comment holds lines "key: value":
-  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [cache=NAME]
-            [alloc=FUNCTION] [free=FUNCTION]; several expect lines, several reports
+  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [bad=N] [cache=NAME]
+            [alloc=FUNCTION] [free=FUNCTION]; several expect lines, several reports.  "below": they stand in the code, each in a
+            comment /* expect: … */ on the line that the innermost frame of the access must have
   modes:    the modes it is run in (default: check); 'production' needs expect-production unless the expectation is the same
   expect-production: what production mode says
   options:  MEMSAN_OPTIONS
@@ -43,6 +44,11 @@ class Victim:
         for number, line in enumerate(text.splitlines(), 1):
             for m in re.finditer(r"/\* (ALLOC|FREE|BAD) \*/", line):
                 self.markers.setdefault(m.group(1), set()).add(number)
+        if self.keys.get("expect") == ["below"]:
+            self.keys["expect"] = []
+            for number, line in enumerate(text.splitlines(), 1):
+                for m in re.finditer(r"/\* expect: (.*?) \*/", line):
+                    self.keys["expect"].append(f"{m.group(1)} line={number}")
         if "expect" not in self.keys:
             raise SystemExit(f"{path}: no 'expect:' line")
 
@@ -99,10 +105,16 @@ def check_report(victim, mode, report, expectation):
         wrong.append(f"frame of {(first_frame(report, ('frame',)) or {}).get('function')}, expected {wants['frame']}")
     if "type" in wants and report["access"]["type"] != wants["type"]:
         wrong.append(f"a {report['access']['type']}, expected a {wants['type']}")
+    if "line" in wants and (first_frame(report, ("access",)) or {}).get("line") != int(wants["line"]):
+        wrong.append(f"access stack starts at line {(first_frame(report, ('access',)) or {}).get('line')}, expected {wants['line']}")
     if "offset" in wants:
         offset = int(report["access"].get("bad") or report["access"]["addr"], 16) - int(report["object"]["addr"], 16)
         if offset != int(wants["offset"]):
             wrong.append(f"damage at offset {offset} of the object, expected {wants['offset']}")
+    if "bad" in wants:
+        bad = int(report["access"]["bad"] or "0", 16) - int((report["object"] or {"addr": "0"})["addr"], 16)
+        if bad != int(wants["bad"]):
+            wrong.append(f"first bad byte at offset {bad} of the object, expected {wants['bad']}")
     for marker, roles in ROLE_OF_MARKER.items():
         lines = victim.markers.get(marker)
         if not lines or (mode == "production" and marker != "BAD"):
