@@ -1,3 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 dist_noinst_SCRIPTS += bench/run
 EXTRA_DIST += bench/README.md bench/measure.c bench/programs
+
+# Linked with nothing of ours: it is run with LD_PRELOAD of what is to be measured.
+check_PROGRAMS += bench/malloc_micro
+bench_malloc_micro_SOURCES = bench/malloc_micro.c
+bench_malloc_micro_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fno-builtin
+bench_malloc_micro_LDADD = -lpthread

@@ -60,9 +60,6 @@
 #undef strdup
 #undef strndup
 
-/* getwd has to be named to be intercepted. */
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-
 /* ---- what glibc exports and its headers declare only for fortified code, or not at all --------------------------------- */
 
 void *__mempcpy(void *dst, const void *src, size_t n);
@@ -127,7 +124,6 @@ ssize_t __recv_chk(int fd, void *dst, size_t n, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address, socklen_t *address_len);
 
 char *__getcwd_chk(char *dst, size_t n, size_t room);
-char *__getwd_chk(char *dst, size_t room);
 char *__realpath_chk(const char *path, char *dst, size_t room);
 ssize_t __readlink_chk(const char *path, char *dst, size_t n, size_t room);
 ssize_t __readlinkat_chk(int fd, const char *path, char *dst, size_t n, size_t room);

@@ -6,7 +6,7 @@
  *     record filled (record.c), by the caller, with no allocator lock held
  *          │
  *     report_end ── seen before? ──► counted
- *          │
+ *          │ record_complete (record.c)
  *     helper_render (helper.c) ── none ──► plain_render (plain.c)
  *          │
  *     sink_write (sink.c), sink_notify;  fault=panic ends here
@@ -19,7 +19,6 @@
  */
 #include "config.h"
 
-#include <limits.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -123,16 +122,11 @@ static void record_clear(struct report_record *r)
 static void record_set_process(struct report_record *r)
 {
 	char name[THREAD_NAME_MAX + 1] = "";
-	static char exe[PATH_MAX];      /* under the report lock */
-	long n;
 
 	r->pid = (uint32_t)os_getpid();
 	r->tid = (uint32_t)os_gettid();
 	arch_syscall6(SYS_prctl, PR_GET_NAME, (long)name, 0, 0, 0, 0);
 	r->comm = report_string(r, name);
-	n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)exe, sizeof(exe) - 1, 0, 0, 0);
-	exe[n > 0 ? n : 0] = 0;
-	r->exe = report_string(r, exe);
 	r->time_ms = (uint64_t)jiffies_now() * (1000 / JIFFIES_HZ);
 }
 
@@ -166,10 +160,12 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 
 /* ---- end ------------------------------------------------------------------------------------------------------------------- */
 
-static void report_print(const struct report_record *r)
+static void report_print(struct report_record *r)
 {
-	size_t len = helper_render(r, report_text, sizeof(report_text));
+	size_t len;
 
+	record_complete(r);
+	len = helper_render(r, report_text, sizeof(report_text));
 	if (len == 0)
 		len = plain_render(r, report_text, sizeof(report_text));
 	sink_write(report_text, len);
@@ -209,11 +205,26 @@ uint32_t report_count(void)
 	return __atomic_load_n(&nr_reports, __ATOMIC_RELAXED);
 }
 
+/* The program is about to end: a report that another thread is in the middle of is waited for. */
+static void reports_settle(void)
+{
+	uint64_t mask;
+
+	if (__atomic_load_n(&report_holder, __ATOMIC_RELAXED) == os_gettid())
+		return;
+	mask = signals_block();
+	lock_acquire(&report_lock);
+	lock_release(&report_lock);
+	signals_restore(mask);
+}
+
 void report_summary(void)
 {
-	uint32_t repeated = __atomic_load_n(&nr_repeated, __ATOMIC_RELAXED);
-	uint32_t left_out = __atomic_load_n(&nr_left_out, __ATOMIC_RELAXED);
+	uint32_t repeated, left_out;
 
+	reports_settle();
+	repeated = __atomic_load_n(&nr_repeated, __ATOMIC_RELAXED);
+	left_out = __atomic_load_n(&nr_left_out, __ATOMIC_RELAXED);
 	if (repeated || left_out)
 		report_line("%u reports (%u repeated, %u left out)", report_count(), repeated, left_out);
 }

@@ -216,13 +216,19 @@ static void raw_raise_limit(int which)
 	arch_syscall6(SYS_prlimit64, 0, which, (long)&limit, 0, 0, 0);
 }
 
-static void raw_default_signals(void)
+static void raw_default_signal(int sig)
 {
 	struct { uintptr_t handler; unsigned long flags; uintptr_t restorer; uint64_t mask; } dfl = { 0, 0, 0, 0 };
+
+	arch_syscall6(SYS_rt_sigaction, sig, (long)&dfl, 0, sizeof(uint64_t), 0, 0);
+}
+
+static void raw_default_signals(void)
+{
 	uint64_t none = 0;
 
 	for (int sig = 1; sig <= HELPER_SIGNALS; sig++)
-		arch_syscall6(SYS_rt_sigaction, sig, (long)&dfl, 0, sizeof(uint64_t), 0, 0);
+		raw_default_signal(sig);
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, sizeof(none), 0, 0);
 }
 
@@ -249,6 +255,8 @@ static void keeper_run(void *unused)
 	long pid;
 
 	(void)unused;
+	/* Were it ignored, as the program may have it, the helper would be reaped by itself and its pid free for others. */
+	raw_default_signal(SIGCHLD);
 	pid = arch_clone_call(CLONE_VM | CLONE_VFORK | CLONE_UNTRACED, helper_stack + HELPER_STACK, helper_exec, NULL);
 	raw_close_from(0);
 	if (pid > 0) {

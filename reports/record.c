@@ -3,8 +3,14 @@
  *
  * Everything here runs with the report lock held (emit.c), so the scratch space is static: the stack that a report is made on
  * may be a signal stack of a few kilobytes.
+ *
+ * What costs most (modules, memory, the program's path) is left to record_complete: a program that does the same wrong thing a million
+ * times pays only for what a repetition is known by.
  */
 #include "config.h"
+
+#include <limits.h>
+#include <sys/syscall.h>
 
 #include "reports/reports_internal.h"
 
@@ -18,6 +24,7 @@ _Static_assert(2 * MEMORY_ROWS_AROUND + 1 <= MEMORY_LINES_MAX, "the rows fit the
 
 /* Under the report lock. */
 static uintptr_t scratch_pcs[REPORT_FRAMES + 1];
+static uint32_t stack_when[REPORT_STACKS];  /* jiffies each stack was taken at */
 static struct module_info scratch_module;
 
 uint32_t report_string(struct report_record *r, const char *s)
@@ -104,12 +111,10 @@ static struct report_stack *stack_add(struct report_record *r, enum report_role 
 	return s;
 }
 
-/* scratch_pcs[0..n) into the stack.  A frame's code is looked up one byte before a return address: a call of a function that
- * does not return may be the last instruction of its own. */
+/* scratch_pcs[0..n) into the stack.  Modules come later: a repetition does not need them. */
 static void stack_fill(struct report_record *r, struct report_stack *s, size_t n, bool first_exact, uint32_t when)
 {
-	uint64_t modules = 0;
-
+	stack_when[s - r->stacks] = when;
 	s->truncated = n > REPORT_FRAMES;
 	s->nr_frames = (uint32_t)MIN(n, (size_t)REPORT_FRAMES);
 	for (uint32_t i = 0; i < s->nr_frames; i++) {
@@ -117,7 +122,21 @@ static void stack_fill(struct report_record *r, struct report_stack *s, size_t n
 		f->pc = scratch_pcs[i];
 		f->exact = i == 0 && first_exact;
 		f->pad = 0;
-		f->module = module_for(r, f->exact ? f->pc : f->pc - 1, when, &modules);
+		f->module = REPORT_NO_MODULE;
+	}
+}
+
+/* A frame's code is looked up one byte before a return address: a call of a function that does not return may be the last
+ * instruction of its own. */
+static void find_modules(struct report_record *r)
+{
+	for (uint32_t i = 0; i < r->nr_stacks; i++) {
+		struct report_stack *s = &r->stacks[i];
+		uint64_t mine = 0;
+		for (uint32_t j = 0; j < s->nr_frames; j++) {
+			struct report_frame *f = &s->frames[j];
+			f->module = module_for(r, f->exact ? f->pc : f->pc - 1, stack_when[i], &mine);
+		}
 	}
 }
 
@@ -195,10 +214,10 @@ void report_set_object(struct report_record *r, const struct slab_object *o)
 		report_add_handle(r, STACK_FREE, o->free_stack, o->free_thread, o->when);
 }
 
+/* Which rows; they are read when the record is completed. */
 void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi)
 {
 	uintptr_t row = ALIGN_DOWN(around, MEMORY_ROW), first, end;
-	bool readable = false;
 
 	lo = ALIGN_DOWN(lo, MEMORY_ROW);
 	hi = ALIGN_UP(hi, MEMORY_ROW) > hi - 1 ? ALIGN_UP(hi, MEMORY_ROW) : ALIGN_DOWN(hi, MEMORY_ROW);
@@ -209,14 +228,39 @@ void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, 
 	r->memory_addr = first;
 	r->memory_mark = around;
 	r->memory_len = (uint32_t)(end - first);
+}
+
+/* Row by row: a guard page in the middle hides only itself. */
+static void read_memory(struct report_record *r)
+{
+	bool readable = false;
+
+	/* Shadow bytes were copied when the facts were gathered. */
+	if (r->memory_scale)
+		return;
 	mem_set(r->memory_valid, 0, sizeof(r->memory_valid));
-	/* Row by row: a guard page in the middle hides only itself. */
 	for (uint32_t i = 0; i < r->memory_len; i += MEMORY_ROW) {
-		size_t got = os_safe_read(r->memory + i, (const void *)(first + i), MEMORY_ROW);
+		size_t got = os_safe_read(r->memory + i, (const void *)(uintptr_t)(r->memory_addr + i), MEMORY_ROW);
 		readable |= got > 0;
 		for (size_t k = i; k < i + got; k++)
 			r->memory_valid[k / 8] |= (uint8_t)(1u << (k % 8));
 	}
 	if (!readable)
 		r->memory_len = 0;
+}
+
+static void read_exe(struct report_record *r)
+{
+	static char exe[PATH_MAX];      /* under the report lock */
+	long n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)exe, sizeof(exe) - 1, 0, 0, 0);
+
+	exe[n > 0 ? n : 0] = 0;
+	r->exe = report_string(r, exe);
+}
+
+void record_complete(struct report_record *r)
+{
+	find_modules(r);
+	read_memory(r);
+	read_exe(r);
 }

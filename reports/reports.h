@@ -118,7 +118,8 @@ void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, 
 void report_end(struct report_record *r);
 
 uint32_t report_count(void);       /* reports made so far by this process, repetitions not counted */
-/* At exit: one line when reports were repeated or left out over max_reports. */
+/* At exit: waits for a report that another thread is making, so that report_count is final; then one line when reports were repeated
+ * or left out over max_reports. */
 void report_summary(void);
 /* One line "memsan: …" to where reports go. */
 void report_line(const char *format, ...) __printf_like(1, 2);

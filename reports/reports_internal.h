@@ -35,6 +35,11 @@ size_t report_stack_limit(const struct fmt_buf *b, size_t tail, size_t left);
 /* Take back what was written after `len`. */
 void report_rewind(struct fmt_buf *b, size_t len);
 
+/* ---- record.c --------------------------------------------------------------------------------------------------------- */
+
+/* What a repetition is not known by: the modules of every frame, the bytes of the memory rows, the program's path. */
+void record_complete(struct report_record *r);
+
 /* ---- sink.c: where reports go -------------------------------------------------------------------------------------- */
 
 void sink_init(bool secure);

@@ -7,7 +7,7 @@
 {
 packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev)
 packages_test=(libcmocka-dev libunwind-dev clang python3 shellcheck mandoc man-db gdb
-	git perl dash gawk tar xz-utils gzip bzip2 bc diffutils patch sqlite3 nodejs openssl file findutils procps)
+	git perl dash tar xz-utils gzip bzip2 bc diffutils patch sqlite3 nodejs openssl file findutils procps)
 # Wanted by bench/run only (it says what it goes without).
 packages_bench=(libmimalloc2.0 libjemalloc2 clang libclang-rt-14-dev electric-fence duma valgrind)
 }
@@ -64,7 +64,7 @@ install_packages() {
 	fi
 	mapfile -t missing < <(missing_packages "$@")
 	[ ${#missing[@]} = 0 ] && return 0
-	say "installing ${#missing[@]} packages: ${missing[*]}"
+	say "installing packages: ${missing[*]}"
 	if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
 		fail "packages are missing and I am neither root nor have sudo. As root: apt-get install ${missing[*]}"
 	fi

@@ -7,7 +7,8 @@
  * use raw system calls, code and statics only.
  *
  * Accepted: an instrumented IFUNC resolver in a library that neither links libmemsan nor comes before it is relocated, and so run,
- * before us.  A library that links libmemsan is not, whatever the order of the command line.
+ * before us.  A library that links libmemsan is not, whatever the order of the command line.  In a static program the order of resolvers is the
+ * linker's: arch/…/entry.c is for that.
  */
 #include "shadow/shadow_internal.h"
 
@@ -18,7 +19,7 @@ static void early_say(const char *text)
 	os_write_all(2, text, str_length(text));
 }
 
-static void early_map(void)
+void shadow_early_map(void)
 {
 	if (early_done)
 		return;
@@ -40,7 +41,7 @@ static void early_nothing(void)
 
 static void (*early_resolve(void))(void)
 {
-	early_map();
+	shadow_early_map();
 	return early_nothing;
 }
 
@@ -50,5 +51,5 @@ static void early_hook(void) __attribute__((ifunc("early_resolve")));
 void shadow_early(void)
 {
 	early_hook();
-	early_map();
+	shadow_early_map();
 }

@@ -45,6 +45,7 @@ extern bool map_instrumented;   /* something that is loaded is known to be */
 
 /* ---- early.c ---- */
 void shadow_early(void);
+void shadow_early_map(void);
 
 /* ---- check.c ---- */
 /* addr is a multiple of 8; n is rounded up. */

@@ -14,7 +14,9 @@
  *
  * Dirty runs (memory that was used and is probably still resident) and clean ones (never touched, or given back; they read as zero) are
  * kept in separate lists and never merge with each other.  Dirty ones are taken first: a loop of malloc and free makes no
- * system call and no page fault.  When dirty memory passes a budget, the largest runs are given back, become clean and merge on.
+ * system call and no page fault.  What goes back, largest runs first, is what was not needed for a while: every quarter of a second the
+ * lowest amount of dirty memory that there was in it, less a reserve that always stays; and at once what exceeds a limit, since
+ * nobody looks again at a program that has fallen idle.  Pages given back become clean and merge on.
  *
  * Accepted weakness: a dirty and a clean half do not merge before the dirty one is given back, so a larger run may be missed and the
  * arena grows instead; when the arena cannot grow, everything is given back and the search repeated. */
@@ -22,9 +24,9 @@
 #define DIRTY 1
 #define CLEAN 0
 
-/* Dirty pages kept before memory is given back; a freed large run raises it (buddy_expect). */
-#define KEEP_PAGES_MIN ((size_t)(16 << 20) >> PAGE_SHIFT)
-#define KEEP_PAGES_MAX ((size_t)(128 << 20) >> PAGE_SHIFT)
+#define RESERVE_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
+#define LIMIT_PAGES ((size_t)(64 << 20) >> PAGE_SHIFT) /* and a quarter of what is in use */
+#define DECAY_JIFFIES (JIFFIES_HZ / 4)
 
 static struct ranked_lock buddy_lock = RANKED_LOCK_INIT(LOCK_RANK_BUDDY); /* guards all of this file's state */
 static uint32_t heads[2][BLOCK_ORDER]; /* page number + 1, 0: empty; [DIRTY] and [CLEAN] */
@@ -33,7 +35,8 @@ static uint32_t top_block;             /* blocks from here on were never used */
 static uint32_t free_blocks[2];        /* below top_block */
 static uint32_t first_free_block;      /* none is free below this one */
 static size_t dirty_pages, free_pages; /* in lists and blocks below top_block */
-static size_t keep_pages = KEEP_PAGES_MIN;
+static size_t dirty_low;               /* the least dirty_pages since decay_start */
+static uint32_t decay_start;           /* jiffies */
 static bool purging;                   /* one thread at a time gives memory back */
 
 static uint64_t free_word(unsigned order, int dirty)
@@ -56,6 +59,7 @@ static void count_used(int dirty, size_t n)
 {
 	free_pages -= n;
 	dirty_pages -= dirty ? n : 0;
+	dirty_low = MIN(dirty_low, dirty_pages);
 }
 
 /* ---- lists: everything below is under the buddy lock until the outward functions ------------------------------------ */
@@ -278,15 +282,20 @@ size_t buddy_purge(size_t keep)
 	return done;
 }
 
-void buddy_expect(size_t n)
+/* Called when there is more than the reserve. */
+static void decay(void)
 {
-	size_t want = MIN(2 * n, KEEP_PAGES_MAX);
+	size_t limit = LIMIT_PAGES + ((size_t)top_block * BLOCK_PAGES - free_pages) / 4;
+	uint32_t now = jiffies_now();
 
-	if (want <= READ_ONCE(keep_pages))
+	if (dirty_pages > limit)
+		purge_locked(limit / 2);
+	if (now - decay_start < DECAY_JIFFIES)
 		return;
-	lock_acquire(&buddy_lock);
-	WRITE_ONCE(keep_pages, MAX(keep_pages, want));
-	lock_release(&buddy_lock);
+	if (dirty_low > RESERVE_PAGES)
+		purge_locked(dirty_pages - (dirty_low - RESERVE_PAGES));
+	dirty_low = dirty_pages;
+	decay_start = now;
 }
 
 /* ---- outward ---------------------------------------------------------------------------------------------------------------- */
@@ -330,8 +339,8 @@ void buddy_free(uint32_t page, size_t n, bool clean)
 {
 	lock_acquire(&buddy_lock);
 	free_range(page, n, clean ? CLEAN : DIRTY);
-	if (dirty_pages > keep_pages)
-		purge_locked(keep_pages / 2);
+	if (dirty_pages > RESERVE_PAGES)
+		decay();
 	lock_release(&buddy_lock);
 }
 

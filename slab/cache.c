@@ -22,8 +22,15 @@
 #define SLAB_MAX_ORDER 7
 #define SLAB_MIN_OBJECTS 8
 #define RECIPROCAL_SHIFT 40
-/* Damage that one call remembers until it may be reported. */
+#define RETURN_BATCH 64
+
+/* What a batch remembers until it may be reported. */
 #define RETURN_BAD_MAX 8
+struct returned {
+	uintptr_t twice[RETURN_BAD_MAX]; /* was in its slab already */
+	size_t nr_twice;
+	uintptr_t strange;               /* belongs to no slab of the cache */
+};
 
 struct slab_cache malloc_caches[SLAB_NR_CLASSES + 1];
 int64_t cache_checked_bytes; /* atomic */
@@ -146,6 +153,7 @@ static struct slab *slab_new(struct slab_cache *c)
 	s->base = page_address(page);
 	s->nr_free = c->nr_objects;
 	s->fresh = s->hint = 0;
+	s->displaced = false;
 	for (i = 0; i < c->map_words; i++)
 		s->map[i] = ~(uint64_t)0;
 	if (c->nr_objects % 64)
@@ -260,33 +268,53 @@ static bool slab_put(struct slab_cache *c, struct slab *s, uint32_t i)
 	return true;
 }
 
+/* One batch under the lock; slabs[k] is the one of objects[k].  An object in no slab of this cache ends it. */
+static void return_locked(struct slab_cache *c, void *const *objects, struct slab *const *slabs, size_t n, struct returned *r)
+{
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		uintptr_t addr = (uintptr_t)objects[k];
+
+		if (unlikely(!slabs[k] || slabs[k]->cache != c)) {
+			c->broken = true;
+			r->strange = addr;
+			return;
+		}
+		if (unlikely(!slab_put(c, slabs[k], slab_index(c, slabs[k], addr))) && r->nr_twice < RETURN_BAD_MAX)
+			r->twice[r->nr_twice++] = addr;
+	}
+}
+
+/* The memmap and the descriptors are looked up before the lock is taken: the objects are ours, so their slabs stay. */
+static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
+{
+	struct slab *slabs[RETURN_BATCH];
+	struct returned r = { .nr_twice = 0, .strange = 0 };
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		slabs[k] = slab_of((uintptr_t)objects[k]);
+		__builtin_prefetch(slabs[k], 1);
+	}
+	lock_acquire(&c->lock);
+	if (likely(!c->broken))
+		return_locked(c, objects, slabs, n, &r);
+	lock_release(&c->lock);
+	for (k = 0; k < r.nr_twice; k++)
+		object_report_bad(r.twice[k], SLAB_API_MALLOC, SLAB_AT_FREE, NULL);
+	if (unlikely(r.strange))
+		object_report_bad_state(r.strange);
+}
+
 void cache_return(struct slab_cache *c, void *const *objects, size_t n)
 {
-	uintptr_t twice[RETURN_BAD_MAX], strange = 0;
-	size_t k, nr_twice = 0;
+	size_t k;
 
-	lock_acquire(&c->lock);
-	for (k = 0; k < n && !c->broken; k++) {
-		uintptr_t addr = (uintptr_t)objects[k];
-		struct slab *s = slab_of(addr);
-		uint32_t i;
-
-		if (unlikely(!s || s->cache != c)) {
-			c->broken = true;
-			strange = addr;
-			break;
-		}
-		i = slab_index(c, s, addr);
-		if (unlikely(!slab_put(c, s, i)) && nr_twice < RETURN_BAD_MAX)
-			twice[nr_twice++] = addr;
-	}
-	lock_release(&c->lock);
 	if (!c->fast)
 		__atomic_fetch_sub(&cache_checked_bytes, (int64_t)(n * c->slot_size), __ATOMIC_RELAXED);
-	for (k = 0; k < nr_twice; k++)
-		object_report_bad(twice[k], SLAB_API_MALLOC, SLAB_AT_FREE, NULL);
-	if (strange)
-		object_report_bad_state(strange);
+	for (k = 0; k < n; k += RETURN_BATCH)
+		return_batch(c, objects + k, MIN(n - k, RETURN_BATCH));
 }
 
 size_t cache_shrink(struct slab_cache *c)

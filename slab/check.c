@@ -126,6 +126,20 @@ static enum slab_finding_kind lay_damage(const struct slab_cache *c, struct slab
 	return left ? SLAB_LEFT_REDZONE : SLAB_RIGHT_REDZONE;
 }
 
+/* A red zone is two aligned words. */
+static inline bool zone_intact(uintptr_t zone)
+{
+	const uint64_t *w = (const uint64_t *)zone, red = SLUB_RED_ACTIVE * 0x0101010101010101ULL;
+
+	return ((w[0] ^ red) | (w[1] ^ red)) == 0;
+}
+
+/* The common case of an object that starts where its slot's object does. */
+static inline bool all_intact(uintptr_t slot, uintptr_t end, uintptr_t next)
+{
+	return zone_intact(slot) && zone_intact(next) && (end == next || !mem_find_not((const void *)end, SLUB_RED_ACTIVE, next - end));
+}
+
 unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                         enum slab_found_at at, const struct unwind_regs *regs)
 {
@@ -134,7 +148,7 @@ unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, 
 	struct damage d;
 	unsigned found = 0;
 
-	if (!(c->flags & SLAB_F_REDZONE))
+	if (!(c->flags & SLAB_F_REDZONE) || likely(user == object && all_intact(slot, user + size, next)))
 		return 0;
 	if (unlikely(!check_bytes(slot, user, SLUB_RED_ACTIVE, &d))) {
 		report_damage(lay_damage(c, s, i, slot, true, &d, &obj), at, &obj, &d, regs);

@@ -35,6 +35,8 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	user = ALIGN_UP((uintptr_t)object, align);
 	if (!(c->flags & SLAB_F_TRACK))
 		size = (uintptr_t)object + c->object_size - user;
+	if (unlikely(user != (uintptr_t)object))
+		WRITE_ONCE(s->displaced, true);
 	check_fill_slack(c, (uintptr_t)object, user, size);
 	slab_shadow->live((uintptr_t)object, (uintptr_t)object + c->object_size, user, size, false);
 	if (zero)

@@ -40,7 +40,7 @@ uintptr_t object_user_addr(const struct slab_cache *c, struct slab *s, uint32_t 
 	uintptr_t object = slab_object_at(c, s, i);
 	const uint8_t *state = state_of(object), *start;
 
-	if (c->fast || READ_ONCE(*state) != 0)
+	if (!READ_ONCE(s->displaced) || READ_ONCE(*state) != 0)
 		return object;
 	start = mem_find_not(state, 0, c->object_size / 16);
 	return start ? object + (uintptr_t)(start - state) * 16 : object;

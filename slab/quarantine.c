@@ -109,7 +109,8 @@ static void verify_victim(void *object, const struct unwind_regs *regs)
 
 	check_poisoned(c, s, i, SLAB_AT_QUARANTINE_EXIT, regs);
 	check_redzones(c, s, i, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
-	*state_of(object_user_addr(c, s, i)) = 0;
+	if (unlikely(s->displaced))
+		*state_of(object_user_addr(c, s, i)) = 0;
 	map_clear(slab_held_map(c, s), i);
 }
 
@@ -194,7 +195,8 @@ void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs
 	uint32_t i = slab_index(c, s, (uintptr_t)object);
 
 	if (!c->held) {
-		*state_of(object_user_addr(c, s, i)) = 0;
+		if (s->displaced)
+			*state_of(object_user_addr(c, s, i)) = 0;
 		cache_return(c, &object, 1);
 		return;
 	}

@@ -119,8 +119,6 @@ void buddy_free(uint32_t page, size_t n, bool clean);
 bool buddy_extend(uint32_t page, size_t n, bool *clean);
 /* Give memory of free runs back to the system until at most `keep` pages of it are left; pages given back. */
 size_t buddy_purge(size_t keep);
-/* A large run of n pages came back: keep at least so much around, a program that does it once does it again. */
-void buddy_expect(size_t n);
 /* Every invariant, for tests: lists, tags, merging.  NULL, or what is wrong. */
 const char *buddy_verify(void);
 struct buddy_stats { size_t mapped_pages, free_pages, dirty_pages; };
@@ -146,6 +144,7 @@ struct slab {
 	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
 	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
 	uint8_t list;             /* enum slab_list; under the cache lock */
+	bool displaced;           /* an object in it did once not start at its slot's object; set before the object is live */
 	uint64_t map[];           /* the free map, under the cache lock; in caches with flags then the held map, atomic */
 };
 enum slab_list { SLAB_LIST_NONE, SLAB_LIST_PARTIAL, SLAB_LIST_EMPTY };

@@ -18,7 +18,6 @@
 #define BIN_GROWTH 4u
 #define BIN_MAX 256u
 #define BIN_BYTES ((size_t)64 << 10)
-#define READY_MAX 16
 
 TLS_IE struct tcache *tcache_self;
 static TLS_IE bool tcache_gone; /* the thread has ended: what its destructors still do goes without a block */
@@ -213,14 +212,17 @@ void *tcache_take_debug(unsigned class)
 	if (unlikely(!b))
 		return malloc_without_block(class);
 	bin = &b->ready[class];
-	if (!bin->max) {
-		bin->items = meta_alloc(MIN(c->batch, READY_MAX) * sizeof(void *), COST_THREADS);
+	if (!bin->items) {
+		bin->items = meta_alloc(c->batch * sizeof(void *), COST_THREADS);
 		if (!bin->items)
 			return malloc_without_block(class);
-		bin->max = MIN(c->batch, READY_MAX);
 	}
-	if (!bin->count && !bin_refill(bin, c, bin->max))
-		return NULL;
+	if (!bin->count) {
+		/* Fresh objects are filled as they are taken: a class that is used once should not touch sixteen. */
+		bin->max = MIN(c->batch, bin->max * 2 + 1);
+		if (!bin_refill(bin, c, bin->max))
+			return NULL;
+	}
 	bin->count--;
 	return bin->items[bin->count];
 }

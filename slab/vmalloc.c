@@ -26,6 +26,7 @@
 #define RETAIN_AREAS 64
 #define RETAIN_BYTES ((size_t)32 << 20)
 #define RETAIN_AREA_MAX ((size_t)8 << 20)
+#define GROW_IN_PLACE_MIN ((size_t)1 << 20)
 #define HELD_BYTES_MAX ((size_t)64 << 30)
 /* Guard regions cost page tables only; without them each is a VMA of its own (vm.max_map_count is 65530). */
 #define HELD_AREAS_GUARDED 16384
@@ -167,57 +168,62 @@ static struct area *retained_take(size_t pages)
 	return a;
 }
 
-/* The oldest one, when there is one too many. */
+/* The oldest ones, while there are too many or they hold more than `limit`; linked by next.  Under area_lock. */
 static struct area *retained_excess(size_t limit)
 {
-	struct area *a = NULL;
+	struct area *excess = NULL;
 
-	lock_acquire(&area_lock);
-	if (nr_retained && (nr_retained == RETAIN_AREAS || retained_bytes > limit)) {
-		a = retained[0];
+	while (nr_retained && (nr_retained == RETAIN_AREAS || retained_bytes > limit)) {
+		struct area *a = retained[0];
+
 		retained_drop(0);
+		a->next = excess;
+		excess = a;
 	}
-	lock_release(&area_lock);
-	return a;
+	return excess;
+}
+
+static size_t release_all(struct area *a)
+{
+	size_t pages = 0;
+
+	while (a) {
+		struct area *next = a->next;
+
+		pages += a->nr_pages;
+		area_release(a, false);
+		a = next;
+	}
+	return pages;
 }
 
 static void retained_put(struct area *a)
 {
-	struct area *old;
+	struct area *excess;
 
-	if (run_bytes(a) > RETAIN_AREA_MAX) {
-		lock_acquire(&area_lock);
-		live_remove(a);
-		lock_release(&area_lock);
-		buddy_expect(a->nr_pages);
-		area_release(a, false);
-		return;
-	}
-	while ((old = retained_excess(RETAIN_BYTES - run_bytes(a))) != NULL)
-		area_release(old, false);
 	lock_acquire(&area_lock);
 	live_remove(a);
-	if (nr_retained < RETAIN_AREAS) {
+	if (run_bytes(a) > RETAIN_AREA_MAX) {
+		a->next = NULL;
+		excess = a;
+	} else {
+		excess = retained_excess(RETAIN_BYTES - run_bytes(a));
 		a->state = AREA_RETAINED;
 		retained[nr_retained++] = a;
 		retained_bytes += run_bytes(a);
-		a = NULL;
 	}
 	lock_release(&area_lock);
-	if (a)
-		area_release(a, false);
+	release_all(excess);
 }
 
 size_t area_shrink(void)
 {
-	struct area *a;
-	size_t pages = 0;
+	struct area *excess;
 
-	while ((a = retained_excess(0)) != NULL) {
-		pages += a->nr_pages;
-		area_release(a, false);
-	}
-	return pages;
+	lock_acquire(&area_lock);
+	excess = retained_excess(0);
+	lock_release(&area_lock);
+	return release_all(excess);
 }
 
 /* ---- quarantine --------------------------------------------------------------------------------------------------------------- */
@@ -508,17 +514,41 @@ static void *area_move(struct area *a, size_t size, const struct unwind_regs *re
 	return p;
 }
 
-/* Check mode stays in place only within the same pages: moving catches the pointers that were forgotten.  NULL: no memory, nothing
- * changed; another address: the caller frees the old one. */
+/* The guard behind the area moves up by `extra` pages. */
+static bool area_grow_guarded(struct area *a, size_t extra)
+{
+	uint32_t guard = a->page + a->nr_pages - 1;
+	bool clean;
+
+	if (!buddy_extend(guard + 1, extra, &clean))
+		return false;
+	guard_set(guard + (uint32_t)extra, 1);
+	area_resize_run(a, a->nr_pages + (uint32_t)extra);
+	guard_clear(guard, 1);
+	return true;
+}
+
+/* Check mode stays in place within the same pages, and grows in place what is too large to be copied each time; else it moves, which
+ * catches the pointers that were forgotten. */
+static bool area_stays(struct area *a, size_t size)
+{
+	size_t room = ALIGN_UP(size, PAGE_SIZE), have = area_data_size(a);
+
+	if (size <= a->size)
+		return room == have;
+	return a->size >= GROW_IN_PLACE_MIN && (room == have || area_grow_guarded(a, (room - have) >> PAGE_SHIFT));
+}
+
+/* NULL: no memory, nothing changed; another address: the caller frees the old one. */
 void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 {
 	if (size > arena_size)
 		return NULL;
 	if (!area_flags)
 		return area_resize_in_place(a, size) ? (void *)a->addr : area_move(a, size, regs);
-	if (size > a->size || ALIGN_UP(size, PAGE_SIZE) != area_data_size(a))
-		return area_move(a, size, regs);
 	area_check_slack(a, SLAB_AT_REALLOC, regs);
+	if (!area_stays(a, size))
+		return area_move(a, size, regs);
 	area_stamp(a, size, (enum slab_api)a->api, regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0);
 	area_fill_slack(a);
 	return (void *)a->addr;
