@@ -18,6 +18,22 @@ static stack_handle save_stack(const struct slab_cache *c, const struct unwind_r
 	return regs && c->flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
 }
 
+static slab_trace_fn trace_hook; /* written once at start-up */
+
+void slab_set_trace_hook(slab_trace_fn fn)
+{
+	trace_hook = fn;
+}
+
+static void trace(const struct slab_cache *c, bool free, uintptr_t user, size_t size, stack_handle stack)
+{
+	struct slab_trace_event event = { .free = free, .cache = c->name, .addr = user, .size = size, .stack = stack };
+
+	if (likely(!(c->flags & SLAB_F_TRACE)) || !trace_hook)
+		return;
+	trace_hook(&event);
+}
+
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
 	stack_handle stack = save_stack(c, regs);
@@ -45,6 +61,7 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 		track_set_alloc(track_of(c, s, i), size, api, stack);
 	/* Pairs with the loads in check_all and object.c: who sees the object live sees its zones and track. */
 	STORE_RELEASE(*state_of(user), c->state);
+	trace(c, false, user, size, stack);
 	return (void *)user;
 }
 
@@ -91,8 +108,11 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	if (c->flags & SLAB_F_TRACK)
 		check_api(c, s, i, user, api, size_given, regs);
 	check_redzones(c, s, i, user, size, SLAB_AT_FREE, regs);
-	if (c->flags & SLAB_F_TRACK)
-		track_set_free(track_of(c, s, i), save_stack(c, regs));
+	if (c->flags & SLAB_F_TRACK) {
+		stack_handle stack = save_stack(c, regs);
+		track_set_free(track_of(c, s, i), stack);
+		trace(c, true, user, size, stack);
+	}
 	slab_shadow->bad(object, c->object_size, SLAB_MARK_FREED);
 	if (c->flags & SLAB_F_POISON)
 		check_poison(c, object);
@@ -123,5 +143,6 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 	check_fill_slack(c, object, user, size);
 	slab_shadow->live(object, object + c->object_size, user, size, false);
 	track_set_size(track_of(c, s, i), size, stack);
+	trace(c, false, user, size, stack);
 	return (void *)user;
 }
