@@ -232,14 +232,14 @@ static void known_modules_forget(struct decoder *d, bool all)
 	d->nr_modules = kept;
 }
 
+/* Says once why a module has no symbols; that one function of many has no name is no news. */
 static void known_module_complain(struct decoder *d, struct known_module *m, const char *name, size_t name_len)
 {
 	const char *why = symbolizer_note(d->symbolizer, m->number);
 
-	if (m->complained)
-		return;
+	if (why && !m->complained)
+		tool_say("%.*s: %s", (int)name_len, name, why);
 	m->complained = true;
-	tool_say("%.*s: %s", (int)name_len, name, why ? why : "no function is known there");
 }
 
 /* ---- printing ------------------------------------------------------------------------------------------------------ */
