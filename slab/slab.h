@@ -161,7 +161,8 @@ struct slab_stats {
 	uint64_t large_areas, large_bytes;
 	uint64_t free_bytes;        /* usable but not live: caches, free pages */
 	uint64_t quarantine_bytes, quarantine_objects;
-	uint64_t allocs, frees;     /* since start; approximate while threads run */
+	/* Since start.  Objects without checks are counted when they pass between a thread's cache and a slab, not at each use. */
+	uint64_t allocs, frees;
 };
 void slab_get_stats(struct slab_stats *s);
 /* One line a cache, /proc/slabinfo's columns. */

@@ -357,7 +357,7 @@ struct tcache_block {
 	uint32_t held_count;                            /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];
-	uint64_t allocs, frees;                         /* through slow or checked paths; read by others */
+	uint64_t allocs, frees;                         /* checked ones, and batches from and to slabs; read by others */
 };
 struct tcache_block *tcache_block(void);            /* this thread's; NULL: no memory, or the thread has ended */
 struct tcache_block *tcache_first_block(void);
