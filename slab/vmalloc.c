@@ -342,8 +342,7 @@ static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_han
 /* Red zone bytes behind the user's, and the shadow of the whole run. */
 static void area_fill_slack(const struct area *a)
 {
-	if (area_flags)
-		slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, a->size, true);
+	slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, area_usable(a), true);
 	if (area_flags & SLAB_F_REDZONE)
 		mem_set((void *)(a->addr + a->size), SLUB_RED_ACTIVE, area_data(a) + area_data_size(a) - (a->addr + a->size));
 }
@@ -501,6 +500,8 @@ static bool area_resize_in_place(struct area *a, size_t size)
 		buddy_free(tail, have - pages, false);
 	}
 	a->size = size;
+	if (pages > have)
+		area_fill_slack(a);
 	return true;
 }
 
