@@ -25,13 +25,18 @@ void slab_set_trace_hook(slab_trace_fn fn)
 	trace_hook = fn;
 }
 
-static void trace(const struct slab_cache *c, bool free, uintptr_t user, size_t size, stack_handle stack)
+void debug_trace(const char *cache, bool free, uintptr_t user, size_t size, stack_handle stack)
 {
-	struct slab_trace_event event = { .free = free, .cache = c->name, .addr = user, .size = size, .stack = stack };
+	struct slab_trace_event event = { .free = free, .cache = cache, .addr = user, .size = size, .stack = stack };
 
-	if (likely(!(c->flags & SLAB_F_TRACE)) || !trace_hook)
-		return;
-	trace_hook(&event);
+	if (trace_hook)
+		trace_hook(&event);
+}
+
+static inline void trace(const struct slab_cache *c, bool free, uintptr_t user, size_t size, stack_handle stack)
+{
+	if (unlikely(c->flags & SLAB_F_TRACE))
+		debug_trace(c->name, free, user, size, stack);
 }
 
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)

@@ -341,6 +341,8 @@ void area_get_stats(struct area_stats *s);
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct unwind_regs *regs);
+/* Tells the trace hook (flag T). */
+void debug_trace(const char *cache, bool free, uintptr_t user, size_t size, stack_handle stack);
 /* The requested size where it is known, else what the object has. */
 size_t debug_size(struct slab *s, uintptr_t user);
 
