@@ -301,12 +301,140 @@ static void test_deep_recursion(void **state)
 	options.stack_depth = 256;
 }
 
+/* ---- what random trees seldom meet -------------------------------------------------------------------------------------------- */
+
+/* Remembered frames at the same addresses, whose old return addresses are still there in memory that was not written since. */
+static noinline_fn WITH_FP unsigned framed_leaf(unsigned x)
+{
+	volatile unsigned y = x;
+
+	check();
+	return y;
+}
+
+static noinline_fn unsigned inner_dynamic(size_t n)
+{
+	volatile char *p = alloca(n);
+
+	p[0] = 1;
+	return framed_leaf((unsigned)n) + (unsigned)p[0];
+}
+
+static noinline_fn unsigned inner_realigned(size_t n)
+{
+	volatile char aligned[64] __attribute__((aligned(64)));
+	volatile char *p = alloca(48);
+
+	aligned[n % 64] = p[0] = 1;
+	return framed_leaf((unsigned)n) + (unsigned)aligned[n % 64];
+}
+
+static noinline_fn unsigned shifted(unsigned (*inner)(size_t), size_t mine, size_t its, int site)
+{
+	volatile char *p = alloca(mine);
+
+	p[0] = 1;
+	if (site) {
+		__asm__ volatile("nop"); /* or the two calls would become one */
+		return inner(its) + (unsigned)p[0];
+	}
+	__asm__ volatile("nop; nop");
+	return inner(its) + 2u * (unsigned)p[0];
+}
+
+static void test_shifted_frames(void **state)
+{
+	(void)state;
+	tree_begin();
+	for (size_t a = 16; a < 400; a += 16)
+		for (size_t b = 16; b < 400; b += 16)
+			for (int site = 0; site < 2; site++) {
+				shifted(inner_dynamic, a, 512 - a, site);
+				shifted(inner_dynamic, b, 512 - b, !site);
+				shifted(inner_realigned, a, 0, site);
+				shifted(inner_realigned, b, 0, !site);
+			}
+	expect_success(tree, "shifted frames");
+	free(tree);
+}
+
+/* The same handler on the same place of the stack, but it interrupted something else. */
+static noinline_fn unsigned two_traps(void)
+{
+	volatile char pad[40];
+
+	pad[0] = 1;
+	__asm__ volatile("int3" ::: "memory");
+	pad[1] = 1;
+	__asm__ volatile("int3" ::: "memory");
+	return (unsigned)(pad[0] + pad[1]);
+}
+
+static void on_trap(int sig)
+{
+	(void)sig;
+	check();
+}
+
+static void test_traps(void **state)
+{
+	(void)state;
+	tree_begin();
+	signal(SIGTRAP, on_trap);
+	for (int i = 0; i < 600; i++)
+		two_traps();
+	signal(SIGTRAP, SIG_DFL);
+	expect_success(tree, "traps");
+	free(tree);
+}
+
+/* The outer part of a coroutine's stack goes away while it sleeps. */
+static noinline_fn unsigned sleep_deeply(unsigned n)
+{
+	volatile char pad[1024];
+
+	pad[n] = 1;
+	if (n)
+		return sleep_deeply(n - 1) + (unsigned)pad[n];
+	check();
+	switch_to(0);
+	check();
+	switch_to(0);
+	return 0;
+}
+
+static void sleeper_body(void)
+{
+	sleep_deeply(60);
+}
+
+static void test_stack_torn_off(void **state)
+{
+	struct fiber *f;
+
+	(void)state;
+	tree_begin();
+	f = &tree->fibers[1];
+	coroutine_start(1);
+	makecontext(&f->context, sleeper_body, 0);
+	switch_to(1);
+	size_t before = tree->checks;
+	mprotect(f->stack + COROUTINE_STACK - 40 * 1024, 40 * 1024, PROT_NONE);
+	switch_to(1);
+	assert_int_equal(tree->checks, before + 1);
+	assert_string_equal(tree->failure, "");
+	free(tree);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_trees),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_deep_recursion),
+		cmocka_unit_test(test_shifted_frames),
+		cmocka_unit_test(test_traps),
+		cmocka_unit_test(test_stack_torn_off),
 	};
 
 	options_set_defaults(&options);
