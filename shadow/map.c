@@ -39,6 +39,8 @@ void (*shadow_changed_hook)(void);
 enum map_state map_state;
 bool map_other_runtime;
 bool map_instrumented;
+static bool map_started; /* options and arena are known; written once */
+static bool map_gave_up; /* grows only */
 
 /* Guards arena_ready and the change of map_state. */
 static struct ranked_lock map_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
@@ -178,6 +180,7 @@ static void tell_change(void)
 
 void shadow_give_up(const char *why)
 {
+	map_gave_up = true;
 	if (!__atomic_exchange_n(&shadow_on, false, __ATOMIC_RELAXED))
 		return;
 	tell_change();
@@ -204,6 +207,7 @@ void map_require_full(void)
 void shadow_init(void)
 {
 	shadow_early();
+	map_started = true;
 	if (map_other_runtime) {
 		report_line("AddressSanitizer's runtime is loaded too: shadow off");
 		return;
@@ -234,7 +238,7 @@ void shadow_limit_space(void)
 /* Map first and ask later: whether the module is instrumented is known only when its own code has already run. */
 void shadow_before_dlopen(void)
 {
-	if (!shadow_on || map_state == MAP_FULL)
+	if (map_other_runtime || map_state == MAP_FULL)
 		return;
 	lock_acquire(&map_lock);
 	map_full();
