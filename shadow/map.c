@@ -200,6 +200,11 @@ void map_require_full(void)
 		            SHADOW_OFFSET, -r);
 		os_exit_group(1);
 	}
+	/* Before shadow_init: it will come to this. */
+	if (!map_started)
+		return;
+	if (!map_gave_up)
+		shadow_on = true;
 	__atomic_store_n(&shadow_everywhere, shadow_on, __ATOMIC_RELEASE);
 	tell_change();
 }
