@@ -95,3 +95,9 @@ tests_unit_test_symbolize_SOURCES = tests/unit/test_symbolize.c
 tests_unit_test_symbolize_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DMEMSAN_TOOL -DTEST_CC='"$(CC)"' -DTEST_CXX='"$(CXX)"'
 tests_unit_test_symbolize_LDADD = libtool_half.la $(CMOCKA_LIBS)
 TESTS += tests/unit/test_symbolize
+
+check_PROGRAMS += tests/unit/test_shadow
+tests_unit_test_shadow_SOURCES = tests/unit/test_shadow.c
+tests_unit_test_shadow_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_shadow_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_shadow
