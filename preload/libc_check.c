@@ -68,11 +68,45 @@ __cold_path void libc_report_negative(const void *p, size_t n, enum libc_access 
 
 /* ---- scans -------------------------------------------------------------------------------------------------------------- */
 
-/* The part of the next chunk that may be read; *bad is the byte that ends it early. */
-static size_t good_part(const void *p, size_t n, uintptr_t *bad)
+#define BLOCK 256u        /* bytes of memory whose shadow is four words */
+#define BLOCKS_LARGEST 2u  /* beyond that shadow/ itself is as fast */
+
+/* Shadow of the 256 bytes from p's granule on is zero. */
+static bool block_good(const void *p)
 {
-	*bad = shadow_find_bad(p, n);
-	return *bad ? *bad - (uintptr_t)p : n;
+	if ((uintptr_t)p - arena_base + BLOCK >= shadow_quick_span)
+		return false;
+	const struct __attribute__((packed)) { uint64_t word[4]; } *s = (const void *)(((uintptr_t)p >> SHADOW_SCALE) + SHADOW_OFFSET);
+	return (s->word[0] | s->word[1] | s->word[2] | s->word[3]) == 0;
+}
+
+uintptr_t libc_find_bad(const void *p, size_t n)
+{
+	const char *from = p;
+	for (unsigned i = 0; i < BLOCKS_LARGEST && block_good(from); i++) {
+		size_t good = BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1));
+		if (n <= good)
+			return 0;
+		from += good;
+		n -= good;
+	}
+	return n <= shadow_good_ahead(from) ? 0 : shadow_find_bad(from, n);
+}
+
+struct libc_scan libc_extent(const void *p, size_t max)
+{
+	struct libc_scan scan = { max, 0 };
+	if (!shadow_covers(p))
+		return scan;
+	size_t good = max <= SCAN_FIRST ? shadow_good_ahead(p) : 0;
+	if (likely(good)) {
+		scan.len = MIN(good, max);
+		return scan;
+	}
+	scan.bad = shadow_find_bad(p, max);
+	if (scan.bad)
+		scan.len = scan.bad - (uintptr_t)p;
+	return scan;
 }
 
 static size_t foreign_strlen(const char *s, size_t max)
@@ -93,15 +127,15 @@ struct libc_scan libc_scan_byte(const char *s, int c, size_t max)
 		return scan;
 	}
 	for (size_t chunk = SCAN_FIRST; scan.len < max; chunk = MIN(chunk * 2, (size_t)SCAN_LARGEST)) {
-		size_t good = good_part(s + scan.len, MIN(chunk, max - scan.len), &scan.bad);
-		const char *hit = REAL(memchr)(s + scan.len, c, good);
+		struct libc_scan part = libc_extent(s + scan.len, MIN(chunk, max - scan.len));
+		const char *hit = REAL(memchr)(s + scan.len, c, part.len);
 		if (hit) {
 			scan.len = (size_t)(hit - s);
-			scan.bad = 0;
 			return scan;
 		}
-		scan.len += good;
-		if (scan.bad)
+		scan.len += part.len;
+		scan.bad = part.bad;
+		if (part.bad)
 			return scan;
 	}
 	return scan;
@@ -119,7 +153,8 @@ struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max)
 	}
 	for (size_t chunk = SCAN_FIRST; scan.len < max; chunk = MIN(chunk * 2, (size_t)SCAN_LARGEST)) {
 		size_t n = MIN(chunk, max - scan.len);
-		size_t good = covered ? good_part(s + scan.len, n * sizeof(wchar_t), &scan.bad) / sizeof(wchar_t) : n;
+		scan.bad = covered ? shadow_find_bad(s + scan.len, n * sizeof(wchar_t)) : 0;
+		size_t good = scan.bad ? (scan.bad - (uintptr_t)(s + scan.len)) / sizeof(wchar_t) : n;
 		const wchar_t *hit = REAL(wmemchr)(s + scan.len, c, good);
 		if (hit) {
 			scan.len = (size_t)(hit - s);
@@ -151,12 +186,4 @@ bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *en
 		return true;
 	libc_report_range(s, (scan.len + 1) * sizeof(wchar_t), scan.bad, LIBC_READ, entry);
 	return false;
-}
-
-struct libc_scan libc_extent(const void *p, size_t max)
-{
-	struct libc_scan scan = { max, 0 };
-	if (shadow_covers(p))
-		scan.len = good_part(p, max, &scan.bad);
-	return scan;
 }

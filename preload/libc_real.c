@@ -27,7 +27,7 @@ static const char libc_names[] =
 #undef LIBC
 	;
 
-/* Holds a relative relocation: NULL until ld.so has been here. */
+/* Holds a relative relocation: the right address only after ld.so has been here. */
 static void *volatile relocated_witness = &libc_real;
 
 /* Same object as a function that is surely libc's? */
@@ -151,7 +151,7 @@ static void *early_stand_in(enum libc_index index)
 
 __cold_path void *libc_early(enum libc_index index)
 {
-	if (relocated_witness) {
+	if (relocated_witness == &libc_real) {
 		libc_lookup();
 		return ((void **)&libc_real)[index];
 	}

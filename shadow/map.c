@@ -35,6 +35,7 @@
 
 bool shadow_on;
 bool shadow_everywhere;
+size_t shadow_quick_span;
 void (*shadow_changed_hook)(void);
 enum map_state map_state;
 bool map_other_runtime;
@@ -47,6 +48,13 @@ static struct ranked_lock map_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static uintptr_t arena_shadow;      /* page-aligned start of the arena's shadow, 0: not set up; written once */
 static size_t arena_shadow_size;
 static size_t arena_ready;          /* bytes of it that are usable: grows only; written under map_lock, read without */
+
+/* What shadow_good_ahead may look at: its load goes up to 64 bytes of memory further. */
+static void quick_span_update(void)
+{
+	uintptr_t span = map_arena_limit() - arena_base;
+	__atomic_store_n(&shadow_quick_span, span > 64 ? span - 64 : 0, __ATOMIC_RELEASE);
+}
 
 /* ---- raw steps: these run before relocation ------------------------------------------------------------------------ */
 
@@ -101,6 +109,8 @@ int map_full(void)
 	mem_set(shadow_of(0), SHADOW_NULL_PAGE, NULL_PAGES >> SHADOW_SCALE);
 	arena_ready = arena_shadow_size;
 	__atomic_store_n(&map_state, MAP_FULL, __ATOMIC_RELEASE);
+	if (arena_shadow)
+		quick_span_update();
 	return 0;
 }
 
@@ -121,6 +131,7 @@ static bool map_arena(void)
 		arena_ready = arena_shadow_size;
 	else
 		map_state = MAP_ARENA;
+	quick_span_update();
 	return true;
 }
 
@@ -131,8 +142,10 @@ static bool map_arena_grow(size_t want)
 	if (want > arena_ready) {
 		size_t upto = MIN(ALIGN_UP(want, ARENA_STEP), arena_shadow_size);
 		ok = upto >= want && os_unprotect((void *)(arena_shadow + arena_ready), upto - arena_ready);
-		if (ok)
+		if (ok) {
 			__atomic_store_n(&arena_ready, upto, __ATOMIC_RELEASE);
+			quick_span_update();
+		}
 	}
 	lock_release(&map_lock);
 	if (!ok)
