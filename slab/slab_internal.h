@@ -144,6 +144,8 @@ struct slab {
 	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
 	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
 	uint8_t list;             /* enum slab_list; under the cache lock */
+	bool sealed;              /* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
+	uint32_t nr_queued;       /* its objects' entries in the global queue; under quarantine_lock */
 	bool displaced;           /* an object in it did once not start at its slot's object; set before the object is live */
 	uint64_t map[];           /* the free map, under the cache lock; in caches with flags then the held map, atomic */
 };
@@ -184,6 +186,11 @@ size_t cache_take(struct slab_cache *c, void **objects, size_t n);
 void cache_return(struct slab_cache *c, void *const *objects, size_t n);
 /* Gives back the pages of all empty slabs; pages. */
 size_t cache_shrink(struct slab_cache *c);
+/* A slab whose objects are all quarantined leaves the cache's books, or comes back from there to be given up: its pages read as
+ * zero and are accessible again. */
+void cache_seal_slab(struct slab_cache *c, struct slab *s);
+void cache_drop_sealed(struct slab_cache *c, struct slab *s);
+size_t cache_descriptor_size(const struct slab_cache *c);
 /* Visits every cache there is. */
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx);
 const char *cache_verify(struct slab_cache *c); /* for tests: every invariant */
@@ -269,7 +276,12 @@ struct damage { uintptr_t addr; size_t size; uint8_t expected, found; };
 void check_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to);
 void check_fill_slack(const struct slab_cache *c, uintptr_t object, uintptr_t user, size_t size);
 void check_poison(const struct slab_cache *c, uintptr_t object);
-/* Both verify, repair and report; the object belongs to the caller.  How many findings. */
+/* What is wrong with an object's red zones or poison, described but neither told nor repaired.  How many findings. */
+unsigned check_find_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+                             enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2]);
+unsigned check_find_poison(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+                           const struct unwind_regs *regs, struct slab_finding *found);
+/* Both verify, report and repair; the object belongs to the caller.  How many findings. */
 unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                         enum slab_found_at at, const struct unwind_regs *regs);
 unsigned check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
@@ -321,6 +333,7 @@ size_t area_shrink(void);
 void area_drain(void);                              /* quarantined ones too */
 size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 struct area_stats { uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined; };
+uint64_t area_live_bytes(void);                     /* without the lock */
 void area_get_stats(struct area_stats *s);
 
 /* ---- debug.c: allocation and free with checks ------------------------------------------------------------------------- */
@@ -328,6 +341,8 @@ void area_get_stats(struct area_stats *s);
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct unwind_regs *regs);
+/* Tells the trace hook (flag T). */
+void debug_trace(const char *cache, bool free, uintptr_t user, size_t size, stack_handle stack);
 /* The requested size where it is known, else what the object has. */
 size_t debug_size(struct slab *s, uintptr_t user);
 
@@ -344,7 +359,7 @@ struct tcache_block {
 	uint32_t held_count;                            /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];
-	uint64_t allocs, frees;                         /* through slow or checked paths; read by others */
+	uint64_t allocs, frees;                         /* checked ones, and batches from and to slabs; read by others */
 };
 struct tcache_block *tcache_block(void);            /* this thread's; NULL: no memory, or the thread has ended */
 struct tcache_block *tcache_first_block(void);
@@ -362,9 +377,20 @@ extern struct ranked_lock quarantine_lock; /* guards the global queue */
 void quarantine_init(void);
 void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs *regs);
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs);
-/* Everything goes: 0 keeps nothing. */
+/* This thread's buffer and the whole queue go back. */
 void quarantine_drain(const struct unwind_regs *regs);
-struct quarantine_stats { uint64_t bytes, objects; };
+/* Bytes that the quarantine may hold at the moment. */
+uint64_t quarantine_budget(void);
+/* `bytes`: held memory; `sealed`: objects in slabs that are guarded as a whole, which hold none. */
+struct quarantine_stats { uint64_t bytes, objects, sealed; };
 void quarantine_get_stats(struct quarantine_stats *s);
+
+/* ---- seal.c ---------------------------------------------------------------------------------------------------------------- */
+
+bool seal_wanted(const struct slab_cache *c);      /* under quarantine_lock: is there time for it? */
+void seal_slab(struct slab *s, const struct unwind_regs *regs);
+uint64_t seal_metadata(void);                      /* bytes of the sealed slabs' descriptors; under quarantine_lock */
+/* Sealed slabs beyond the budget, or all, are given up. */
+void seal_trim(bool all);
 
 #endif

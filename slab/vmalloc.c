@@ -31,6 +31,7 @@
 /* Guard regions cost page tables only; without them each is a VMA of its own (vm.max_map_count is 65530). */
 #define HELD_AREAS_GUARDED 16384
 #define HELD_AREAS_MPROTECT 2048
+#define HELD_AREAS_MIN 64
 
 struct ranked_lock area_lock = RANKED_LOCK_INIT(LOCK_RANK_VMALLOC);
 
@@ -228,11 +229,13 @@ size_t area_shrink(void)
 
 /* ---- quarantine --------------------------------------------------------------------------------------------------------------- */
 
+/* A held area costs no data, but about a page of state map that its start keeps resident; half of the byte budget may go there. */
 static bool held_over_budget(void)
 {
-	size_t budget = MIN(HELD_BYTES_MAX, arena_size / 4);
+	uint64_t most = os_guard_supported() ? HELD_AREAS_GUARDED : HELD_AREAS_MPROTECT;
+	uint64_t fit = MAX(quarantine_budget() / 2 / PAGE_SIZE, HELD_AREAS_MIN);
 
-	return nr_held > (os_guard_supported() ? HELD_AREAS_GUARDED : HELD_AREAS_MPROTECT) || held_bytes > budget;
+	return nr_held > MIN(most, fit) || held_bytes > MIN(HELD_BYTES_MAX, arena_size / 4);
 }
 
 /* The oldest, when `all` or when there are too many. */
@@ -325,6 +328,12 @@ static struct area *area_new(size_t pages, size_t align)
 	return a;
 }
 
+static void area_trace(const struct area *a, bool free, stack_handle stack)
+{
+	if (unlikely(area_flags & SLAB_F_TRACE))
+		debug_trace("vmalloc", free, a->addr, a->size, stack);
+}
+
 static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_handle stack)
 {
 	a->size = size;
@@ -339,8 +348,7 @@ static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_han
 /* Red zone bytes behind the user's, and the shadow of the whole run. */
 static void area_fill_slack(const struct area *a)
 {
-	if (area_flags)
-		slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, a->size, true);
+	slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, area_usable(a), true);
 	if (area_flags & SLAB_F_REDZONE)
 		mem_set((void *)(a->addr + a->size), SLUB_RED_ACTIVE, area_data(a) + area_data_size(a) - (a->addr + a->size));
 }
@@ -391,6 +399,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 	if (zero && !a->clean)
 		mem_set((void *)a->addr, 0, size);
 	STORE_RELEASE(*state_of(a->addr), (uint8_t)SLAB_STATE_LARGE);
+	area_trace(a, false, stack);
 	return (void *)a->addr;
 }
 
@@ -457,6 +466,7 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 		a->free_thread = thread_index();
 		a->when = jiffies_now();
 	}
+	area_trace(a, true, a->free_stack);
 	if (!area_flags)
 		retained_put(a);
 	else if (area_held)
@@ -498,6 +508,8 @@ static bool area_resize_in_place(struct area *a, size_t size)
 		buddy_free(tail, have - pages, false);
 	}
 	a->size = size;
+	if (pages > have)
+		area_fill_slack(a);
 	return true;
 }
 
@@ -551,6 +563,7 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 		return area_move(a, size, regs);
 	area_stamp(a, size, (enum slab_api)a->api, regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0);
 	area_fill_slack(a);
+	area_trace(a, false, a->alloc_stack);
 	return (void *)a->addr;
 }
 
@@ -583,6 +596,11 @@ size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 		after = bad->addr;
 		found += area_check_slack(bad, at, regs);
 	}
+}
+
+uint64_t area_live_bytes(void)
+{
+	return READ_ONCE(live_bytes);
 }
 
 void area_get_stats(struct area_stats *s)

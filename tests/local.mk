@@ -101,3 +101,14 @@ tests_unit_test_shadow_SOURCES = tests/unit/test_shadow.c
 tests_unit_test_shadow_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_shadow_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_shadow
+check_PROGRAMS += tests/unit/test_report_record
+tests_unit_test_report_record_SOURCES = tests/unit/test_report_record.c
+tests_unit_test_report_record_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_report_record_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_report_record
+
+check_PROGRAMS += tests/unit/test_unwind
+tests_unit_test_unwind_SOURCES = tests/unit/test_unwind.c
+tests_unit_test_unwind_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
+tests_unit_test_unwind_LDADD = $(TEST_LIBS) $(LIBUNWIND_LIBS)
+TESTS += tests/unit/test_unwind
