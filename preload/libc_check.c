@@ -99,7 +99,8 @@ uintptr_t libc_find_bad(const void *p, size_t n)
 	n = (size_t)(end - from);
 	if (n <= shadow_good_ahead(from))
 		return 0;
-	if (n < BLOCK && block_good(from, BLOCK))
+	/* The last bytes lie within one more block, unless that block begins too far before them. */
+	if (n <= BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1)) && block_good(from, BLOCK))
 		return 0;
 	return shadow_find_bad(from, n);
 }
