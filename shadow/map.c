@@ -35,6 +35,7 @@
 
 bool shadow_on;
 bool shadow_everywhere;
+uintptr_t shadow_quick_base;
 size_t shadow_quick_span;
 void (*shadow_changed_hook)(void);
 enum map_state map_state;
@@ -52,8 +53,13 @@ static size_t arena_ready;          /* bytes of it that are usable: grows only; 
 /* What shadow_good_ahead may look at: its load goes up to 64 bytes of memory further. */
 static void quick_span_update(void)
 {
-	uintptr_t span = map_arena_limit() - arena_base;
-	__atomic_store_n(&shadow_quick_span, span > 64 ? span - 64 : 0, __ATOMIC_RELEASE);
+	uintptr_t base = map_state == MAP_FULL ? SHADOW_END : arena_base;
+	uintptr_t end = map_state == MAP_FULL ? USER_END : map_arena_limit();
+	/* Nothing while the base changes. */
+	if (shadow_quick_base != base)
+		__atomic_store_n(&shadow_quick_span, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&shadow_quick_base, base, __ATOMIC_RELEASE);
+	__atomic_store_n(&shadow_quick_span, end - base > 64 ? end - base - 64 : 0, __ATOMIC_RELEASE);
 }
 
 /* ---- raw steps: these run before relocation ------------------------------------------------------------------------ */
@@ -109,8 +115,7 @@ int map_full(void)
 	mem_set(shadow_of(0), SHADOW_NULL_PAGE, NULL_PAGES >> SHADOW_SCALE);
 	arena_ready = arena_shadow_size;
 	__atomic_store_n(&map_state, MAP_FULL, __ATOMIC_RELEASE);
-	if (arena_shadow)
-		quick_span_update();
+	quick_span_update();
 	return 0;
 }
 

@@ -67,13 +67,15 @@ __inline_hot bool shadow_covers(const void *p)
 	return shadow_on && (arena_contains(p) || shadow_everywhere);
 }
 
-/* Addresses p of the arena with p - arena_base below this have a readable shadow, and so have the 64 bytes behind p.  Grows only. */
+/* Addresses p with p - base < span have a readable shadow, and so have the 64 bytes behind p: the arena, or with full shadow all that
+ * lies above the shadow.  Grows only. */
+extern uintptr_t shadow_quick_base;
 extern size_t shadow_quick_span;
 
 /* How many bytes from p on may surely be accessed, as far as one load of shadow tells: up to 64.  0 says nothing. */
 __inline_hot size_t shadow_good_ahead(const void *p)
 {
-	if ((uintptr_t)p - arena_base >= shadow_quick_span)
+	if ((uintptr_t)p - shadow_quick_base >= shadow_quick_span)
 		return 0;
 	struct __attribute__((packed)) unaligned { uint64_t word; };
 	uint64_t word = ((const struct unaligned *)(((uintptr_t)p >> SHADOW_SCALE) + SHADOW_OFFSET))->word;
