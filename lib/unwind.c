@@ -577,18 +577,26 @@ static bool origin_foreign(const struct stack_view *view, const struct origin *o
 	       (o->cfa_at && !window_holds(&view->home, o->cfa_at));
 }
 
+/* Absent words become ones that compare equal. */
+__inline_hot void trace_set_origin(struct unwind_thread *t, uint32_t i, const struct origin *from)
+{
+	struct trace_frame *f = &t->frames[i];
+
+	f->foreign = (i > 0 && t->frames[i - 1].foreign) || (unlikely(t->view.foreign) && origin_foreign(&t->view, from));
+	f->from.pc_at = from->pc_at;
+	f->from.fp_at = from->fp_at ? from->fp_at : (uintptr_t)&f->f.fp;
+	f->from.cfa_at = from->cfa_at ? from->cfa_at : (uintptr_t)&f->f.sp;
+}
+
 __inline_hot void trace_keep(struct unwind_thread *t, uint32_t i, const struct trace_frame *fresh, stack_handle handle, uint32_t depth)
 {
 	struct trace_frame *f = &t->frames[i];
 
-	*f = *fresh;
+	f->f = fresh->f;
+	f->hidden = fresh->hidden;
 	f->handle = handle;
 	f->depth = (uint16_t)depth;
-	f->foreign = (i > 0 && t->frames[i - 1].foreign) || (unlikely(t->view.foreign) && origin_foreign(&t->view, &f->from));
-	if (!f->from.fp_at)
-		f->from.fp_at = (uintptr_t)&f->f.fp;
-	if (!f->from.cfa_at)
-		f->from.cfa_at = (uintptr_t)&f->f.sp;
+	trace_set_origin(t, i, &fresh->from);
 }
 
 /* Frames [0, keep) stay; t->fresh (innermost first) go on top, each getting its handle. */
@@ -647,8 +655,11 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 			return 0;
 		}
 		int i = trace_match(t, &cursor, &f);
-		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) && trace_unchanged(t, (uint32_t)i, &changed))
+		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) && trace_unchanged(t, (uint32_t)i, &changed)) {
+			/* Another function may have led there this time, which saved rbp elsewhere. */
+			trace_set_origin(t, (uint32_t)i, &from);
 			return (uint32_t)i + 1;
+		}
 	}
 }
 
