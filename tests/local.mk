@@ -96,6 +96,11 @@ tests_unit_test_symbolize_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DM
 tests_unit_test_symbolize_LDADD = libtool_half.la $(CMOCKA_LIBS)
 TESTS += tests/unit/test_symbolize
 
+check_PROGRAMS += tests/unit/test_shadow
+tests_unit_test_shadow_SOURCES = tests/unit/test_shadow.c
+tests_unit_test_shadow_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_shadow_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_shadow
 check_PROGRAMS += tests/unit/test_report_record
 tests_unit_test_report_record_SOURCES = tests/unit/test_report_record.c
 tests_unit_test_report_record_CFLAGS = $(TEST_CFLAGS)
@@ -108,6 +113,8 @@ tests_unit_test_unwind_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-opt
 tests_unit_test_unwind_LDADD = $(TEST_LIBS) $(LIBUNWIND_LIBS)
 TESTS += tests/unit/test_unwind
 
+# Instrumented victims, in every form of every compiler; needs gcc and clang.
+EXTRA_DIST += tests/shadow tests/examples-shadow tests/victims-shadow
 check_PROGRAMS += tests/unit/test_unwind_reuse
 tests_unit_test_unwind_reuse_SOURCES = tests/unit/test_unwind_reuse.c
 tests_unit_test_unwind_reuse_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
