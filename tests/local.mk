@@ -126,3 +126,14 @@ tests_unit_test_depot_SOURCES = tests/unit/test_depot.c
 tests_unit_test_depot_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_depot_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_depot
+
+# -rpath makes libtool link a shared object that is not installed.
+check_LTLIBRARIES += tests/unit/module_helper.la
+tests_unit_module_helper_la_SOURCES = tests/unit/module_helper.c
+tests_unit_module_helper_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere -Wl,--build-id
+
+check_PROGRAMS += tests/unit/test_modules
+tests_unit_test_modules_SOURCES = tests/unit/test_modules.c
+tests_unit_test_modules_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_modules_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_modules
