@@ -6,7 +6,8 @@ TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 script_tests = tests/layers tests/docs tests/exports tests/command tests/published
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
-EXTRA_DIST += tests/golden
+# Longer ones that scripts/test runs besides make check.
+EXTRA_DIST += tests/golden tests/victims tests/victims-shadow tests/real tests/shadow
 
 noinst_HEADERS += tests/unit/unit.h
 
