@@ -349,7 +349,7 @@ void area_dispose(struct area *a);
 struct area *area_take_retained(size_t pages);      /* live again, or NULL */
 /* Retained areas go back to the buddy; pages. */
 size_t area_shrink(void);
-/* Fresh pages are about to be taken: the oldest retained area serves first, when the buddy has no `pages` that were used before. */
+/* Fresh pages are about to be taken: the oldest retained areas serve first, where the buddy has too few that were used before. */
 void area_give_way(size_t pages);
 void area_decay(void);                              /* those that nobody took back for a while */
 void area_drain(void);                              /* quarantined ones too */

@@ -45,6 +45,7 @@ static struct area *area_new(size_t pages, size_t align)
 	a = area_descriptor_get();
 	if (!a)
 		return NULL;
+	area_give_way(total);
 	page = buddy_alloc(total, &clean);
 	if (page == NO_PAGE) {
 		area_descriptor_put(a);
