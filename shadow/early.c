@@ -39,7 +39,7 @@ static void early_nothing(void)
 {
 }
 
-static void (*early_resolve(void))(void)
+__attribute__((used)) static void (*early_resolve(void))(void)
 {
 	shadow_early_map();
 	return early_nothing;
