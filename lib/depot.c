@@ -41,6 +41,8 @@ static uint32_t depot_used;                 /* nodes handed out; node 0 is the r
 static struct depot_table *depot_table;     /* published with release */
 static bool depot_full;                     /* said so once; may be read without the lock */
 
+TLS_IE bool depot_busy;
+
 static struct depot_node *depot_nodes(void)
 {
 	return (struct depot_node *)depot_space.base;
@@ -136,26 +138,34 @@ static uint32_t depot_insert(uint32_t parent, uint64_t pc)
 
 /* ---- the interface ------------------------------------------------------------------------------------------------ */
 
-stack_handle depot_child(stack_handle parent, uintptr_t pc)
+static __cold_path stack_handle depot_child_new(stack_handle parent, uintptr_t pc)
 {
 	static bool registered;
-	uint32_t i = depot_find(__atomic_load_n(&depot_table, __ATOMIC_ACQUIRE), parent, pc);
 
-	if (likely(i))
-		return i;
 	/* A signal came while this very thread was inserting, or the depot is full: a shorter stack is better than none. */
-	if (__atomic_load_n(&depot_full, __ATOMIC_RELAXED) || lock_mine(&depot_lock))
+	if (__atomic_load_n(&depot_full, __ATOMIC_RELAXED) || depot_busy)
 		return parent;
+	depot_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (unlikely(!__atomic_load_n(&registered, __ATOMIC_RELAXED))) {
 		lock_register_for_fork(&depot_lock);
 		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
 	}
 	lock_acquire(&depot_lock);
-	i = depot_find(depot_table, parent, pc);
+	uint32_t i = depot_find(depot_table, parent, pc);
 	if (!i)
 		i = depot_insert(parent, pc);
 	lock_release(&depot_lock);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	depot_busy = false;
 	return i ? i : parent;
+}
+
+stack_handle depot_child(stack_handle parent, uintptr_t pc)
+{
+	uint32_t i = depot_find(__atomic_load_n(&depot_table, __ATOMIC_ACQUIRE), parent, pc);
+
+	return likely(i) ? i : depot_child_new(parent, pc);
 }
 
 stack_handle depot_save(const uintptr_t *pcs, size_t n)

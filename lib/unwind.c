@@ -414,22 +414,32 @@ static TLS_IE bool unwind_busy;
 static struct ranked_lock free_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct unwind_thread *free_blocks;
 
-static __cold_path struct unwind_thread *thread_block_first(void)
+static struct unwind_thread *thread_block_take(void)
 {
-	static bool registered;
 	struct unwind_thread *t;
 
-	if (!__atomic_load_n(&registered, __ATOMIC_RELAXED)) {
-		lock_register_for_fork(&free_lock);
-		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
-	}
 	lock_acquire(&free_lock);
 	t = free_blocks;
 	if (t)
 		free_blocks = t->next_free;
 	lock_release(&free_lock);
-	if (!t)
-		t = meta_alloc(sizeof(*t), COST_UNWIND);
+	return t ? t : meta_alloc(sizeof(*t), COST_UNWIND);
+}
+
+static __cold_path struct unwind_thread *thread_block_first(void)
+{
+	static bool registered;
+	bool outer = depot_busy;
+
+	depot_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&registered, __ATOMIC_RELAXED)) {
+		lock_register_for_fork(&free_lock);
+		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
+	}
+	struct unwind_thread *t = thread_block_take();
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	depot_busy = outer;
 	if (!t)
 		return NULL;
 	t->nr = 0;
@@ -518,14 +528,11 @@ size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 
 /* ---- saving, with the last trace ------------------------------------------------------------------------------------------- */
 
-__inline_hot bool word_is(uintptr_t at, uintptr_t value)
-{
-	return *(const uintptr_t *)at == value;
-}
-
+/* The three differences or-ed together: one branch, not three, for words that nearly always agree. */
 __inline_hot bool origin_unchanged(const struct trace_frame *t)
 {
-	return word_is(t->from.pc_at, t->f.pc) & word_is(t->from.fp_at, t->f.fp) & word_is(t->from.cfa_at, t->f.sp);
+	return ((*(const uintptr_t *)t->from.pc_at ^ t->f.pc) | (*(const uintptr_t *)t->from.fp_at ^ t->f.fp) |
+	        (*(const uintptr_t *)t->from.cfa_at ^ t->f.sp)) == 0;
 }
 
 /* Off the thread's own stack, what was readable may have been unmapped since. */

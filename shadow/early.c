@@ -39,6 +39,7 @@ static void early_nothing(void)
 {
 }
 
+/* clang does not see that the attribute below uses it. */
 __attribute__((used)) static void (*early_resolve(void))(void)
 {
 	shadow_early_map();

@@ -120,3 +120,9 @@ tests_unit_test_unwind_reuse_SOURCES = tests/unit/test_unwind_reuse.c
 tests_unit_test_unwind_reuse_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
 tests_unit_test_unwind_reuse_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_unwind_reuse
+
+check_PROGRAMS += tests/unit/test_depot
+tests_unit_test_depot_SOURCES = tests/unit/test_depot.c
+tests_unit_test_depot_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_depot_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_depot
