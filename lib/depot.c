@@ -48,14 +48,13 @@ static struct depot_node *depot_nodes(void)
 	return (struct depot_node *)depot_space.base;
 }
 
-static uint32_t depot_hash(uint32_t parent, uint64_t pc)
+/* Handles are dense, so adding one is as good as mixing it in, and sooner done: saving a stack is a chain of these. */
+__inline_hot uint32_t depot_hash(uint32_t parent, uint64_t pc)
 {
-	uint64_t h = (pc ^ (uint64_t)parent << 40 ^ parent) * 0x9e3779b97f4a7c15ULL;
-
-	return (uint32_t)(h >> 32);
+	return (uint32_t)(pc * 0x9e3779b97f4a7c15ULL >> 32) + parent;
 }
 
-static uint32_t depot_find(const struct depot_table *t, uint32_t parent, uint64_t pc)
+__inline_hot uint32_t depot_find(const struct depot_table *t, uint32_t parent, uint64_t pc)
 {
 	if (unlikely(!t))
 		return 0;
@@ -172,8 +171,12 @@ stack_handle depot_save(const uintptr_t *pcs, size_t n)
 {
 	stack_handle h = 0;
 
-	while (n > 0)
-		h = depot_child(h, pcs[--n]);
+	while (n > 0) {
+		stack_handle child = depot_child(h, pcs[--n]);
+		if (child == h) /* no room: the stack ends here, rather than having a hole */
+			break;
+		h = child;
+	}
 	return h;
 }
 

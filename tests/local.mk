@@ -6,7 +6,8 @@ TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 script_tests = tests/layers tests/docs tests/exports tests/command tests/published
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
-EXTRA_DIST += tests/golden
+# Longer ones that scripts/test runs besides make check.
+EXTRA_DIST += tests/golden tests/victims tests/victims-shadow tests/real tests/shadow
 
 noinst_HEADERS += tests/unit/unit.h
 
@@ -126,3 +127,14 @@ tests_unit_test_depot_SOURCES = tests/unit/test_depot.c
 tests_unit_test_depot_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_depot_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_depot
+
+# -rpath makes libtool link a shared object that is not installed.
+check_LTLIBRARIES += tests/unit/module_helper.la
+tests_unit_module_helper_la_SOURCES = tests/unit/module_helper.c
+tests_unit_module_helper_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere -Wl,--build-id
+
+check_PROGRAMS += tests/unit/test_modules
+tests_unit_test_modules_SOURCES = tests/unit/test_modules.c
+tests_unit_test_modules_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_modules_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_modules
