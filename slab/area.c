@@ -44,11 +44,15 @@ static size_t run_bytes(const struct area *a)
 
 /* ---- guards -------------------------------------------------------------------------------------------------------------- */
 
+/* A guard region is written into every page table entry: two megabytes of tables and 10 ms a gigabyte.  Large ones are better a VMA
+ * each; HELD_BYTES_MAX bounds their number. */
+#define GUARD_REGION_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
+
 void area_guard_set(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
 
-	if (os_guard_install(p, n << PAGE_SHIFT))
+	if (n < GUARD_REGION_PAGES && os_guard_install(p, n << PAGE_SHIFT))
 		return;
 	if (os_protect_none(p, n << PAGE_SHIFT))
 		os_decommit(p, n << PAGE_SHIFT);
@@ -58,7 +62,7 @@ void area_guard_clear(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
 
-	if (!os_guard_supported() || !os_guard_remove(p, n << PAGE_SHIFT))
+	if (!os_guard_supported() || !os_guard_remove(p, n << PAGE_SHIFT) || n >= GUARD_REGION_PAGES)
 		os_unprotect(p, n << PAGE_SHIFT);
 }
 

@@ -123,7 +123,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 {
 	struct area *a;
 
-	if (room > arena_size || align > arena_size)
+	if (room > arena_size || align > arena_size || !os_may_commit(room))
 		return NULL;
 	a = area_get((MAX(room, 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align);
 	if (!a)
@@ -280,7 +280,7 @@ static bool area_stays(struct area *a, size_t size)
 /* NULL: no memory, nothing changed; another address: the caller frees the old one. */
 void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 {
-	if (size > arena_size)
+	if (size > arena_size || (size > a->size && !os_may_commit(size)))
 		return NULL;
 	if (!area_flags)
 		return area_resize_in_place(a, size) ? (void *)a->addr : area_move(a, size, regs);
