@@ -45,25 +45,36 @@ static size_t run_bytes(const struct area *a)
 /* ---- guards -------------------------------------------------------------------------------------------------------------- */
 
 /* A guard region is written into every page table entry: two megabytes of tables and 10 ms a gigabyte.  Large ones are better a VMA
- * each; HELD_BYTES_MAX bounds their number. */
+ * each, as all are where there are no guard regions; HELD_BYTES_MAX bounds their number. */
 #define GUARD_REGION_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
 
+/* Locked memory cannot be guarded; os_decommit unlocks it.  Where a guard is not to be had the pages stay accessible, empty: one
+ * check less. */
 void area_guard_set(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
+	size_t size = n << PAGE_SHIFT;
+	bool region = n < GUARD_REGION_PAGES && os_guard_supported();
 
-	if (n < GUARD_REGION_PAGES && os_guard_install(p, n << PAGE_SHIFT))
+	if (region && os_guard_install(p, size))
 		return;
-	if (os_protect_none(p, n << PAGE_SHIFT))
-		os_decommit(p, n << PAGE_SHIFT);
+	os_decommit(p, size);
+	if (region)
+		os_guard_install(p, size);
+	else
+		os_protect_none(p, size);
 }
 
-void area_guard_clear(uint32_t page, size_t n)
+/* Of a whole run, whose parts may have been guarded in different ways.  False where mprotect would need one mapping more than
+ * the process may have: some pages may stay closed. */
+bool area_guard_clear(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
+	bool open = !os_guard_supported() || os_guard_remove(p, n << PAGE_SHIFT);
 
-	if (!os_guard_supported() || !os_guard_remove(p, n << PAGE_SHIFT) || n >= GUARD_REGION_PAGES)
-		os_unprotect(p, n << PAGE_SHIFT);
+	if (n >= GUARD_REGION_PAGES || !os_guard_supported())
+		open &= os_unprotect(p, n << PAGE_SHIFT);
+	return open;
 }
 
 /* ---- descriptors and lists; under area_lock -------------------------------------------------------------------------------- */
@@ -319,10 +330,11 @@ static struct area *held_take(bool all)
 	return a;
 }
 
+/* Pages that cannot be made accessible again are lost to the heap rather than given to somebody. */
 static void held_release(struct area *a)
 {
-	area_guard_clear(a->page, a->nr_pages);
-	area_release(a, true);
+	if (area_guard_clear(a->page, a->nr_pages))
+		area_release(a, true);
 }
 
 void area_drain(void)
@@ -363,8 +375,8 @@ void area_dispose(struct area *a)
 	lock_acquire(&area_lock);
 	live_remove(a);
 	lock_release(&area_lock);
-	area_guard_clear(a->page, a->nr_pages);
-	area_release(a, false);
+	if (area_guard_clear(a->page, a->nr_pages))
+		area_release(a, false);
 }
 
 /* ---- views ------------------------------------------------------------------------------------------------------------------- */

@@ -341,7 +341,7 @@ void area_make_live(struct area *a);
 void area_set_pages(struct area *a, uint32_t pages);
 struct area *area_find_live(uintptr_t after, bool (*wanted)(const struct area *a)); /* called under the lock */
 void area_guard_set(uint32_t page, size_t n);
-void area_guard_clear(uint32_t page, size_t n);     /* the pages read as zero afterwards */
+bool area_guard_clear(uint32_t page, size_t n);     /* the pages read as zero afterwards */
 /* What becomes of a live area that was freed; exactly one of the three. */
 void area_retain(struct area *a);
 void area_quarantine(struct area *a);

@@ -258,11 +258,14 @@ static bool area_grow_guarded(struct area *a, size_t extra)
 	uint32_t guard = a->page + a->nr_pages - 1;
 	bool clean;
 
-	if (!buddy_extend(guard + 1, extra, &clean))
+	if (!area_guard_clear(guard, 1))
 		return false;
+	if (!buddy_extend(guard + 1, extra, &clean)) {
+		area_guard_set(guard, 1);
+		return false;
+	}
 	area_guard_set(guard + (uint32_t)extra, 1);
 	area_resize_run(a, a->nr_pages + (uint32_t)extra);
-	area_guard_clear(guard, 1);
 	return true;
 }
 
