@@ -28,13 +28,6 @@ static const char *const found_at_text[] = {
 	[SLAB_AT_ALLOC] = "on allocation",
 };
 
-static const char *const alloc_name[SLAB_API_NR] = {
-	[SLAB_API_MALLOC] = "malloc",
-	[SLAB_API_NEW] = "operator new",
-	[SLAB_API_NEW_ARRAY] = "operator new[]",
-	[SLAB_API_MEMALIGN] = "aligned_alloc",
-	[SLAB_API_CACHE] = "memsan_cache_alloc",
-};
 static const char *const free_name[SLAB_API_NR] = {
 	[SLAB_API_MALLOC] = "free",
 	[SLAB_API_NEW] = "operator delete",
@@ -49,32 +42,13 @@ static bool found_afterwards(enum slab_finding_kind kind)
 	return kind == SLAB_LEFT_REDZONE || kind == SLAB_RIGHT_REDZONE || kind == SLAB_POISON_OVERWRITTEN;
 }
 
-static void fill_object(struct report_record *r, const struct slab_object *o)
-{
-	r->have_object = 1;
-	r->obj_addr = o->addr;
-	r->obj_size = o->size;
-	r->obj_cache_size = o->object_size;
-	r->obj_cache = report_string(r, o->cache);
-	r->obj_state = o->state == SLAB_OBJ_LIVE ? 0 : o->state == SLAB_OBJ_QUARANTINED ? 1 : 2;
-	r->slot_addr = o->slot;
-	r->slot_size = o->slot_size;
-	if (!o->tracked)
-		return;
-	r->obj_api = report_string(r, alloc_name[o->api]);
-	bool freed = o->state != SLAB_OBJ_LIVE;
-	report_add_handle(r, STACK_ALLOC, o->alloc_stack, o->alloc_thread, freed ? 0 : o->when);
-	if (freed && o->free_stack)
-		report_add_handle(r, STACK_FREE, o->free_stack, o->free_thread, o->when);
-}
-
 static void fill_detail(struct report_record *r, const struct slab_finding *f)
 {
 	char text[160];
 	struct fmt_buf b;
 	fmt_init(&b, text, sizeof(text));
 	if (f->kind == SLAB_ALLOC_DEALLOC_MISMATCH && f->have_object)
-		fmt_printf(&b, "allocated with %s, freed with %s", alloc_name[f->object.api], free_name[f->api_used]);
+		fmt_printf(&b, "allocated with %s, freed with %s", report_alloc_name(f->object.api), free_name[f->api_used]);
 	else if (f->kind == SLAB_SIZED_DELETE_MISMATCH && f->have_object)
 		fmt_printf(&b, "size given to %s: %zu; allocated: %zu", free_name[f->api_used], f->size, f->object.size);
 	if (b.len)
@@ -94,10 +68,13 @@ static void fill_memory(struct report_record *r, const struct slab_finding *f)
 
 void dispatch_finding(const struct slab_finding *f)
 {
+	bool late = found_afterwards(f->kind);
+	/* What was told at the access itself is no news. */
+	if (late && f->have_object && shadow_was_reported(f->object.slot, f->object.slot_size))
+		return;
 	struct report_record *r = report_begin(kind_of[f->kind], "slab");
 	if (!r)
 		return;
-	bool late = found_afterwards(f->kind);
 	report_set_access(r, f->addr, late ? f->size : 0, late ? ACCESS_WRITE : ACCESS_FREE);
 	if (late) {
 		r->found_at = report_string(r, found_at_text[f->at]);
@@ -109,7 +86,7 @@ void dispatch_finding(const struct slab_finding *f)
 	if (f->have_regs)
 		report_add_regs(r, late ? STACK_NOTICED : STACK_ACCESS, &f->regs, false);
 	if (f->have_object)
-		fill_object(r, &f->object);
+		report_set_object(r, &f->object);
 	fill_detail(r, f);
 	fill_memory(r, f);
 	report_end(r);

@@ -79,6 +79,8 @@ static void start_locked(void)
 	bool ok = slab_init();
 	if (!ok)
 		report_line("no address space for the heap (see ulimit -v); allocations will fail");
+	else
+		shadow_init();
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
 }
 
@@ -90,6 +92,12 @@ __cold_path void runtime_start(void)
 	if (__atomic_load_n(&runtime_state_now, __ATOMIC_ACQUIRE) == RUNTIME_NEW)
 		start_locked();
 	lock_release(&start_lock);
+}
+
+/* Instrumented code may run, and be wrong, before the first allocation. */
+void shadow_start_runtime(void)
+{
+	runtime_ensure();
 }
 
 /* -z initfirst puts the shared library's before all others; in a static program the priority does. */

@@ -18,6 +18,7 @@ static int limit_call(pid_t pid, int resource, const void *new_limit, void *old_
 	if (resource == RLIMIT_AS && wanted && (pid == 0 || pid == os_getpid()) && wanted->rlim_cur != RLIM64_INFINITY) {
 		runtime_ensure();
 		slab_limit_space(wanted->rlim_cur);
+		shadow_limit_space();
 		depot_limit_space(wanted->rlim_cur);
 	}
 	long ret = arch_syscall6(SYS_prlimit64, pid, resource, (long)new_limit, (long)old_limit, 0, 0);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 runtime_sources += preload/init.c preload/malloc.c preload/new.c preload/dispatch.c preload/api.c preload/process.c preload/mlock.c preload/limits.c
 include_HEADERS += preload/memsan.h
-noinst_HEADERS += preload/preload.h
+noinst_HEADERS += preload/preload.h preload/preload_internal.h preload/libc.def
 EXTRA_DIST += preload/memsan.map
 
 # The convenience library that libmemsan.so and libmemsan.a are both made from.
@@ -16,11 +16,14 @@ libcore_la_SOURCES = $(base_sources) $(core_sources)
 libcore_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 
 lib_LTLIBRARIES += libmemsan.la
-libmemsan_la_SOURCES = preload/modules.c
+# dlclose and the interceptors have libc's own behind them only in a shared library.
+libmemsan_la_SOURCES = preload/modules.c preload/maps.c \
+	preload/libc_real.c preload/libc_check.c preload/libc_mem.c preload/libc_str.c preload/libc_scan.c preload/libc_number.c \
+	preload/libc_wcs.c preload/libc_printf.c preload/libc_stdio.c preload/libc_io.c preload/libc_path.c
 libmemsan_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 libmemsan_la_LIBADD = libruntime.la
 libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/preload/memsan.map \
-	-Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic
+	-Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic-functions
 EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map libruntime.la
 
 # The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.  Its code

@@ -69,7 +69,7 @@ static long lock_current(int flags)
 		char *line = window;
 		for (const char *end; (end = str_char(line, '\n')) != NULL; line = (char *)end + 1) {
 			struct mapping m;
-			if (!parse_mapping(line, &m) || !m.accessible ||
+			if (!parse_mapping(line, &m) || !m.accessible || shadow_owns(m.start) ||
 			    (os_is_reserve((void *)m.start) && !arena_contains((void *)m.start)))
 				continue;
 			long ret = lock_range(m.start, m.end, flags);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/modules.c - what needs ld.so, and is only in the shared library.
  *
- * dlclose: what goes away is remembered first, so that stacks through it can still be named.  libstdc++: looked up when
- * operator new fails, for it may have come with dlopen. */
+ * dlclose: what goes away is remembered first, so that stacks through it can still be named.  dlopen: what comes may be instrumented, and its
+ * code runs inside.  libstdc++: looked up when operator new fails, for it may have come with dlopen. */
 #include "preload/preload.h"
 
 #include <dlfcn.h>
@@ -18,6 +18,34 @@ MEMSAN_EXPORT int dlclose(void *handle)
 	modules_after_dlclose(snapshot);
 	return ret;
 }
+
+/* Called by the stubs in arch/, which jump to what is returned: the real function must see its caller's return address, by which it finds the
+ * search path and the name space. */
+__attribute__((used)) void *modules_find_dlopen(void);
+__attribute__((used)) void *modules_find_dlmopen(void);
+
+void *modules_find_dlopen(void)
+{
+	static void *real;
+	runtime_ensure();
+	shadow_before_dlopen();
+	if (!real)
+		real = dlsym(RTLD_NEXT, "dlopen");
+	return real;
+}
+
+void *modules_find_dlmopen(void)
+{
+	static void *real;
+	runtime_ensure();
+	shadow_before_dlopen();
+	if (!real)
+		real = dlsym(RTLD_NEXT, "dlmopen");
+	return real;
+}
+
+ARCH_FORWARD(dlopen, modules_find_dlopen);
+ARCH_FORWARD(dlmopen, modules_find_dlmopen);
 
 static void *find_in_libstdcxx(const char *name)
 {

@@ -8,6 +8,7 @@
  *   process.c    fork, thread exit, program exit
  *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
  *   mlock.c      mlockall beside a large reserve
+ *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
  *   limits.c     setrlimit beside a large reserve
  *   api.c        memsan_*
  */
@@ -16,6 +17,8 @@
 
 #include "lib/lib.h"
 #include "reports/reports.h"
+#include "shadow/abi.h"
+#include "shadow/shadow.h"
 #include "slab/slab.h"
 
 /* ---- init.c ---- */

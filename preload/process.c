@@ -27,6 +27,7 @@ static void thread_exiting(void *value)
 {
 	(void)value;
 	thread_watched = false;
+	shadow_thread_exit();
 	slab_thread_exit();
 	unwind_thread_exit();
 	thread_exit_notify();

@@ -8,7 +8,7 @@ bool report_record_valid(const struct report_record *r, size_t len)
 {
 	if (len != sizeof(*r) || r->magic != REPORT_MAGIC || r->version != REPORT_VERSION || r->size != sizeof(*r))
 		return false;
-	if (r->nr_stacks > REPORT_STACKS || r->nr_modules > REPORT_MODULES || r->memory_len > REPORT_MEMORY)
+	if (r->memory_scale > 8 || r->nr_stacks > REPORT_STACKS || r->nr_modules > REPORT_MODULES || r->memory_len > REPORT_MEMORY)
 		return false;
 	if (r->strings_len > REPORT_STRINGS || r->strings[0] != 0 || r->strings[REPORT_STRINGS - 1] != 0)
 		return false;
@@ -52,6 +52,7 @@ const char *report_role_name(uint32_t role)
 {
 	static const char *const names[] = {
 		[STACK_ACCESS] = "access", [STACK_ALLOC] = "alloc", [STACK_FREE] = "free", [STACK_NOTICED] = "noticed",
+		[STACK_FRAME] = "frame",
 	};
 	_Static_assert(ARRAY_SIZE(names) == STACK_ROLE_NR, "every role has a name");
 	return role < STACK_ROLE_NR ? names[role] : "unknown";
@@ -128,15 +129,17 @@ void report_title(struct fmt_buf *b, const struct report_record *r, const struct
 
 const char *report_relation(const struct report_record *r, uint64_t *distance)
 {
-	if (r->addr < r->obj_addr) {
-		*distance = r->obj_addr - r->addr;
+	uint64_t addr = r->bad_addr ? r->bad_addr : r->addr;
+
+	if (addr < r->obj_addr) {
+		*distance = r->obj_addr - addr;
 		return "to the left of";
 	}
-	if (r->addr - r->obj_addr >= r->obj_size) {
-		*distance = r->addr - r->obj_addr - r->obj_size;
+	if (addr - r->obj_addr >= r->obj_size) {
+		*distance = addr - r->obj_addr - r->obj_size;
 		return "to the right of";
 	}
-	*distance = r->addr - r->obj_addr;
+	*distance = addr - r->obj_addr;
 	return "inside of";
 }
 

@@ -171,6 +171,49 @@ void report_add_handle(struct report_record *r, enum report_role role, stack_han
 	stack_fill(r, s, n, false, when);
 }
 
+void report_add_pc(struct report_record *r, enum report_role role, uintptr_t pc)
+{
+	struct report_stack *s = stack_add(r, role);
+
+	if (!s)
+		return;
+	scratch_pcs[0] = pc;
+	stack_fill(r, s, 1, true, 0);
+}
+
+static const char *const alloc_name[SLAB_API_NR] = {
+	[SLAB_API_MALLOC] = "malloc",
+	[SLAB_API_NEW] = "operator new",
+	[SLAB_API_NEW_ARRAY] = "operator new[]",
+	[SLAB_API_MEMALIGN] = "aligned_alloc",
+	[SLAB_API_CACHE] = "memsan_cache_alloc",
+};
+
+const char *report_alloc_name(enum slab_api api)
+{
+	return alloc_name[api];
+}
+
+void report_set_object(struct report_record *r, const struct slab_object *o)
+{
+	bool freed = o->state != SLAB_OBJ_LIVE;
+
+	r->have_object = 1;
+	r->obj_addr = o->addr;
+	r->obj_size = o->size;
+	r->obj_cache_size = o->object_size;
+	r->obj_cache = report_string(r, o->cache);
+	r->obj_state = o->state == SLAB_OBJ_LIVE ? 0 : o->state == SLAB_OBJ_QUARANTINED ? 1 : 2;
+	r->slot_addr = o->slot;
+	r->slot_size = o->slot_size;
+	if (!o->tracked)
+		return;
+	r->obj_api = report_string(r, alloc_name[o->api]);
+	report_add_handle(r, STACK_ALLOC, o->alloc_stack, o->alloc_thread, freed ? 0 : o->when);
+	if (freed && o->free_stack)
+		report_add_handle(r, STACK_FREE, o->free_stack, o->free_thread, o->when);
+}
+
 /* Which rows; they are read when the record is completed. */
 void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi)
 {
@@ -192,6 +235,9 @@ static void read_memory(struct report_record *r)
 {
 	bool readable = false;
 
+	/* Shadow bytes were copied when the facts were gathered. */
+	if (r->memory_scale)
+		return;
 	mem_set(r->memory_valid, 0, sizeof(r->memory_valid));
 	for (uint32_t i = 0; i < r->memory_len; i += MEMORY_ROW) {
 		size_t got = os_safe_read(r->memory + i, (const void *)(uintptr_t)(r->memory_addr + i), MEMORY_ROW);

@@ -114,6 +114,10 @@ static void put_access(struct fmt_buf *b, const struct report_record *r)
 	put_string(b, "type", report_access_name(r->is_write));
 	put_address(b, "addr", r->addr);
 	put_number(b, "size", r->access_size);
+	if (r->bad_addr)
+		put_address(b, "bad", r->bad_addr);
+	else
+		put_string(b, "bad", NULL);
 	put_field(b, "found_at", r, r->found_at);
 	put_field(b, "entry", r, r->entry);
 	put_known_number(b, "expected", r->expected, r->expected != r->found);
@@ -240,6 +244,7 @@ static void put_memory(struct fmt_buf *b, const struct report_record *r)
 	fmt_printf(b, "{");
 	put_address(b, "addr", r->memory_addr);
 	put_address(b, "mark", r->memory_mark);
+	put_number(b, "scale", r->memory_scale ? r->memory_scale : 1);
 	put_key(b, "bytes");
 	fmt_printf(b, "\"");
 	for (size_t i = 0; i < r->memory_len; i++) {
@@ -309,6 +314,7 @@ size_t report_render_json(const struct report_record *r, const struct report_sym
 	put_access(&b, r);
 	put_stacks(&b, r, symbols);
 	put_object(&b, r);
+	put_field(&b, "place", r, r->place);
 	put_memory(&b, r);
 	put_notes(&b, r, symbols);
 	fmt_printf(&b, "}\n");

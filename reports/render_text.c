@@ -127,6 +127,10 @@ static void put_stack_heading(struct fmt_buf *b, const struct report_stack *s)
 {
 	size_t start;
 
+	if (s->role == STACK_FRAME) {
+		fmt_printf(b, "\nThe buggy address is located in the frame of:\n");
+		return;
+	}
 	if (s->role != STACK_ALLOC && s->role != STACK_FREE) {
 		fmt_printf(b, "Call Trace:\n");
 		return;
@@ -147,6 +151,9 @@ static void put_stack(struct fmt_buf *b, const struct report_record *r, const st
 	uint32_t i;
 
 	put_stack_heading(b, s);
+	/* A libc function that memsan stands in for: its own frame is not among the program's. */
+	if (s->role == STACK_ACCESS && r->access_size && r->entry)
+		fmt_printf(b, " %.100s [libmemsan]\n", report_str(r, r->entry));
 	for (i = 0; i < s->nr_frames; i++) {
 		size_t mark = b->len;
 		put_frame(b, r, &s->frames[i], symbols);
@@ -165,7 +172,7 @@ static void put_stack(struct fmt_buf *b, const struct report_record *r, const st
 
 static void put_stacks(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
 {
-	static const uint32_t order[] = { STACK_ACCESS, STACK_NOTICED, STACK_ALLOC, STACK_FREE };
+	static const uint32_t order[] = { STACK_ACCESS, STACK_NOTICED, STACK_ALLOC, STACK_FREE, STACK_FRAME };
 	size_t left = r->nr_stacks;
 
 	for (size_t k = 0; k < ARRAY_SIZE(order); k++)
@@ -174,12 +181,32 @@ static void put_stacks(struct fmt_buf *b, const struct report_record *r, const s
 				put_stack(b, r, &r->stacks[i], symbols, report_stack_limit(b, TEXT_TAIL, left--));
 }
 
+/* Lines with names out of the program's data. */
+static void put_place(struct fmt_buf *b, const struct report_record *r)
+{
+	const char *text = report_str(r, r->place), *newline;
+
+	fmt_printf(b, "\n");
+	for (; *text; text = newline + 1) {
+		size_t start = b->len;
+		newline = str_char(text, '\n');
+		if (!newline)
+			break;
+		fmt_printf(b, "%.*s", (int)(newline - text), text);
+		end_line(b, start);
+	}
+}
+
 static void put_object(struct fmt_buf *b, const struct report_record *r)
 {
 	const char *relation, *api = report_str(r, r->obj_api);
 	uint64_t distance;
 	size_t start;
 
+	if (r->place)
+		put_place(b, r);
+	if (!r->have_object && r->place)
+		return;
 	if (!r->have_object) {
 		fmt_printf(b, "\nThe buggy address belongs to no object that memsan knows\n");
 		return;
@@ -201,17 +228,27 @@ static void put_object(struct fmt_buf *b, const struct report_record *r)
 	           (unsigned long long)(r->obj_addr + r->obj_size));
 }
 
+/* Bytes of memory that each byte of the rows stands for. */
+static uint64_t memory_scale(const struct report_record *r)
+{
+	return r->memory_scale ? r->memory_scale : 1;
+}
+
 static void put_memory_row(struct fmt_buf *b, const struct report_record *r, size_t row, bool marked)
 {
 	size_t end = MIN(row + ROW, (size_t)r->memory_len);
 	uint8_t byte;
 
-	fmt_printf(b, "%c0x%llx:", marked ? '>' : ' ', (unsigned long long)(r->memory_addr + row));
+	fmt_printf(b, "%c0x%llx:", marked ? '>' : ' ', (unsigned long long)(r->memory_addr + row * memory_scale(r)));
 	for (size_t i = row; i < end; i++) {
 		if (report_memory_byte(r, i, &byte))
 			fmt_printf(b, " %02x", byte);
 		else
 			fmt_printf(b, " ??");
+	}
+	if (r->memory_scale) {
+		fmt_printf(b, "\n");
+		return;
 	}
 	fmt_printf(b, "%*s  ", (int)(3 * (row + ROW - end)), "");
 	for (size_t i = row; i < end; i++) {
@@ -225,16 +262,20 @@ static void put_memory(struct fmt_buf *b, const struct report_record *r)
 {
 	if (!r->memory_len)
 		return;
-	fmt_printf(b, "\nMemory around the buggy address (bytes; cc, bb red zone, 6b, a5 freed, 5a never written):\n");
+	if (r->memory_scale)
+		fmt_printf(b, "\nMemory state around the buggy address (a shadow byte for %u bytes of memory):\n", r->memory_scale);
+	else
+		fmt_printf(b, "\nMemory around the buggy address (bytes; cc, bb red zone, 6b, a5 freed, 5a never written):\n");
 	for (size_t row = 0; row < r->memory_len; row += ROW) {
-		bool marked = r->memory_mark - (r->memory_addr + row) < MIN((uint64_t)ROW, r->memory_len - row);
+		uint64_t start = r->memory_addr + row * memory_scale(r);
+		bool marked = r->memory_mark - start < MIN((uint64_t)ROW, r->memory_len - row) * memory_scale(r);
 		size_t before = b->len;
 
 		put_memory_row(b, r, row, marked);
 		if (marked) {
 			const char *colon = str_char(b->data + before, ':');
 			size_t column = colon ? (size_t)(colon - (b->data + before)) : 0;
-			column += 2 + 3 * (size_t)(r->memory_mark - (r->memory_addr + row));
+			column += 2 + 3 * (size_t)((r->memory_mark - start) / memory_scale(r));
 			fmt_printf(b, "%*s^\n", (int)column, "");
 		}
 	}

@@ -10,6 +10,7 @@
 #define MEMSAN_REPORTS_H
 
 #include "lib/lib.h"
+#include "slab/slab.h"
 
 /* Kinds, each once, in kinds.def: REPORT_KIND(enumerator, "kind-name", "class", "explanation") */
 enum report_kind {
@@ -23,11 +24,11 @@ const char *report_kind_name(enum report_kind kind);
 const char *report_kind_class(enum report_kind kind);
 const char *report_kind_text(enum report_kind kind);
 
-enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_ROLE_NR };
+enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_FRAME, STACK_ROLE_NR };
 
 #define REPORT_MAGIC 0x5052534du  /* "MSRP" */
 #define REPORT_VERSION 1
-#define REPORT_STACKS 4
+#define REPORT_STACKS 5
 #define REPORT_FRAMES 256
 #define REPORT_MODULES 64
 #define REPORT_STRINGS 16384
@@ -72,6 +73,7 @@ struct report_record {
 	uint64_t time_ms;                          /* since the process was started */
 	/* access; size 0 when there was none (double-free …) */
 	uint64_t addr;
+	uint64_t bad_addr;                         /* first byte that may not be accessed, or 0 (then addr is) */
 	uint64_t access_size;
 	uint32_t is_write;                         /* 0 read, 1 write, 2 free, 3 not known */
 	uint32_t expected, found;                  /* first damaged byte: what it should have held and what it held */
@@ -82,7 +84,9 @@ struct report_record {
 	uint32_t obj_state;                        /* 0 allocated, 1 freed (quarantine), 2 free */
 	uint64_t slot_addr, slot_size;
 	uint32_t obj_api;                          /* strings: "malloc", "operator new", … or 0 */
-	/* memory rows: bytes as they were when the report was made */
+	uint32_t place;                            /* strings: lines about a variable, each with its newline, or 0 */
+	/* memory rows: bytes as they were when the report was made; or shadow bytes, each for memory_scale bytes of memory */
+	uint32_t memory_scale;                     /* 0: the bytes themselves */
 	uint32_t memory_len;
 	uint64_t memory_addr, memory_mark;         /* mark: the bad byte */
 	uint8_t memory[REPORT_MEMORY];
@@ -103,6 +107,12 @@ void report_set_access(struct report_record *r, uintptr_t addr, size_t size, uns
 void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact);
 /* A saved one, with the thread (0: not known) and the jiffies it was taken at (0: not known). */
 void report_add_handle(struct report_record *r, enum report_role role, stack_handle h, uint32_t thread, uint32_t when);
+/* One frame alone: the function at pc (role FRAME). */
+void report_add_pc(struct report_record *r, enum report_role role, uintptr_t pc);
+/* "malloc", "operator new" … */
+const char *report_alloc_name(enum slab_api api);
+/* The heap object with its stacks. */
+void report_set_object(struct report_record *r, const struct slab_object *o);
 void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi); /* whole 16-byte rows, clipped to [lo, hi) */
 /* Emits, or counts it as a repetition; releases the report lock.  With fault=panic it does not return. */
 void report_end(struct report_record *r);

@@ -160,6 +160,8 @@ static struct slab *slab_new(struct slab_cache *c)
 		s->map[c->map_words - 1] = ((uint64_t)1 << c->nr_objects % 64) - 1;
 	list_add(c, s, SLAB_LIST_PARTIAL);
 	c->nr_slabs++;
+	if (!c->fast)
+		slab_shadow->bad(s->base, (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_REDZONE);
 	arena_set_owner(page, c->nr_pages, (uint64_t)(uintptr_t)s | OWNER_SLAB);
 	return s;
 }
@@ -170,6 +172,8 @@ static void slab_delete(struct slab_cache *c, struct slab *s)
 
 	list_remove(c, s);
 	c->nr_slabs--;
+	if (!c->fast)
+		slab_shadow->bad(s->base, (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_PAGES);
 	arena_clear_owner(page, c->nr_pages, c->nr_pages);
 	buddy_free(page, c->nr_pages, false);
 	s->next = c->spare;

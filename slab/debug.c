@@ -38,6 +38,7 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	if (unlikely(user != (uintptr_t)object))
 		WRITE_ONCE(s->displaced, true);
 	check_fill_slack(c, (uintptr_t)object, user, size);
+	slab_shadow->live((uintptr_t)object, (uintptr_t)object + c->object_size, user, size, false);
 	if (zero)
 		mem_set((void *)user, 0, size);
 	if (c->flags & SLAB_F_TRACK)
@@ -92,6 +93,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	check_redzones(c, s, i, user, size, SLAB_AT_FREE, regs);
 	if (c->flags & SLAB_F_TRACK)
 		track_set_free(track_of(c, s, i), save_stack(c, regs));
+	slab_shadow->bad(object, c->object_size, SLAB_MARK_FREED);
 	if (c->flags & SLAB_F_POISON)
 		check_poison(c, object);
 	quarantine_put(c, (void *)object, regs);
@@ -119,6 +121,7 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 	check_redzones(c, s, i, user, old, SLAB_AT_REALLOC, regs);
 	/* The new slack first, then the smaller size: a verifier in between checks less, never the program's bytes. */
 	check_fill_slack(c, object, user, size);
+	slab_shadow->live(object, object + c->object_size, user, size, false);
 	track_set_size(track_of(c, s, i), size, stack);
 	return (void *)user;
 }

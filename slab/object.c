@@ -9,6 +9,24 @@ void slab_set_report_hook(slab_report_fn fn)
 	__atomic_store_n(&report_hook, fn, __ATOMIC_RELEASE);
 }
 
+static void shadow_live_nothing(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large)
+{
+	(void)lo, (void)hi, (void)user, (void)size, (void)large;
+}
+
+static void shadow_bad_nothing(uintptr_t addr, size_t n, enum slab_mark why)
+{
+	(void)addr, (void)n, (void)why;
+}
+
+static const struct slab_shadow_ops shadow_nothing = { shadow_live_nothing, shadow_bad_nothing };
+const struct slab_shadow_ops *slab_shadow = &shadow_nothing;
+
+void slab_set_shadow_ops(const struct slab_shadow_ops *ops)
+{
+	slab_shadow = ops;
+}
+
 /* ---- describing ---------------------------------------------------------------------------------------------------------- */
 
 static bool state_is_live(uint8_t state)

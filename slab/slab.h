@@ -79,6 +79,24 @@ struct slab_finding {
 typedef void (*slab_report_fn)(const struct slab_finding *finding);
 void slab_set_report_hook(slab_report_fn fn);
 
+/* ---- what shadow/ is told ------------------------------------------------------------------------------------------- */
+/* Why memory may not be accessed. */
+enum slab_mark {
+	SLAB_MARK_FREED,     /* an object that was freed */
+	SLAB_MARK_REDZONE,   /* a slab's memory that holds no object */
+	SLAB_MARK_PAGES,     /* a large area that was freed, a run that went back */
+	SLAB_MARK_NR,
+};
+/* Called for caches and areas with debugging flags only, by the thread that owns the memory, possibly with a cache's lock held: may take
+ * leaf locks and the system's time, may not allocate or report.  Addresses and sizes are multiples of 16, but for `size`. */
+struct slab_shadow_ops {
+	/* [lo, hi) now holds one live object: its `size` bytes at `user` are good, the rest is red zone. */
+	void (*live)(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large);
+	void (*bad)(uintptr_t addr, size_t n, enum slab_mark why);
+};
+/* Once, right after slab_init.  `ops` is not copied. */
+void slab_set_shadow_ops(const struct slab_shadow_ops *ops);
+
 /* ---- life cycle ------------------------------------------------------------------------------------------------------- */
 /* After options are parsed, before the first allocation; single-threaded or under LOCK_RANK_INIT.  False: no address space. */
 bool slab_init(void);

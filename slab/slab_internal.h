@@ -234,6 +234,10 @@ void track_set_size(struct slab_track *t, size_t size, stack_handle stack);
 struct slab_track track_read(const struct slab_track *t);
 uint32_t track_when(const struct slab_track *t);
 
+/* ---- object.c: what shadow/ is told ---------------------------------------------------------------------------------- */
+
+extern const struct slab_shadow_ops *slab_shadow; /* never NULL; set once before the program's first allocation */
+
 /* ---- object.c: views, findings ------------------------------------------------------------------------------------- */
 
 /* The user's pointer of slot i: displaced within the slot for over-aligned objects. */

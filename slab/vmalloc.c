@@ -336,8 +336,11 @@ static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_han
 	a->when = area_flags & SLAB_F_TRACK ? jiffies_now() : 0;
 }
 
+/* Red zone bytes behind the user's, and the shadow of the whole run. */
 static void area_fill_slack(const struct area *a)
 {
+	if (area_flags)
+		slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, a->size, true);
 	if (area_flags & SLAB_F_REDZONE)
 		mem_set((void *)(a->addr + a->size), SLUB_RED_ACTIVE, area_data(a) + area_data_size(a) - (a->addr + a->size));
 }
@@ -447,6 +450,8 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 {
 	area_check_api(a, api, size_given, regs);
 	area_check_slack(a, SLAB_AT_FREE, regs);
+	if (area_flags)
+		slab_shadow->bad(area_data(a), area_data_size(a), SLAB_MARK_PAGES);
 	if (area_flags & SLAB_F_TRACK) {
 		a->free_stack = regs ? unwind_save(regs) : 0;
 		a->free_thread = thread_index();

@@ -28,3 +28,10 @@ tools/completion/memsan: $(srcdir)/tools/memsan.bash.in tools/gen_docs$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) tools/completion && ./tools/gen_docs <$(srcdir)/tools/memsan.bash.in >$@.tmp && mv $@.tmp $@
 EXTRA_DIST += tools/memsan.bash.in
 CLEANFILES += tools/completion/memsan
+
+# The compiler wrapper, under both of its names.
+bin_SCRIPTS = memsan-cc memsan-c++
+memsan-c++: memsan-cc
+	$(AM_V_GEN)cp memsan-cc $@
+EXTRA_DIST += tools/memsan-cc.in
+CLEANFILES += memsan-c++

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims/overflow_large.c - a write into the slack of the last page of a large area
  *
+ * options: shadow=off
  * expect: right-redzone-overwritten in=main object=100001 offset=100001 access=4
  */
 #include <stdlib.h>

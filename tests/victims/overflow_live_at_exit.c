@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims/overflow_live_at_exit.c - an object that is never freed is checked when the program ends
  *
+ * options: shadow=off
  * expect: right-redzone-overwritten object=24 offset=24 access=2
  */
 #include <stdlib.h>

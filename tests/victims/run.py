@@ -3,8 +3,9 @@
 """Builds and runs every victim (one program, one bug) and compares the reports with what the program's own comment expects.
 
 A victim's header comment holds lines "key: value":
-  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [cache=NAME]
-            [alloc=FUNCTION] [free=FUNCTION]; several expect lines, several reports
+  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [bad=N] [cache=NAME]
+            [alloc=FUNCTION] [free=FUNCTION]; several expect lines, several reports.  "below": they stand in the code, each in a
+            comment /* expect: … */ on the line that the innermost frame of the access must have
   modes:    the modes it is run in (default: check); 'production' needs expect-production unless the expectation is the same
   expect-production: what production mode says
   options:  MEMSAN_OPTIONS
@@ -43,6 +44,11 @@ class Victim:
         for number, line in enumerate(text.splitlines(), 1):
             for m in re.finditer(r"/\* (ALLOC|FREE|BAD) \*/", line):
                 self.markers.setdefault(m.group(1), set()).add(number)
+        if self.keys.get("expect") == ["below"]:
+            self.keys["expect"] = []
+            for number, line in enumerate(text.splitlines(), 1):
+                for m in re.finditer(r"/\* expect: (.*?) \*/", line):
+                    self.keys["expect"].append(f"{m.group(1)} line={number}")
         if "expect" not in self.keys:
             raise SystemExit(f"{path}: no 'expect:' line")
 
@@ -93,10 +99,22 @@ def check_report(victim, mode, report, expectation):
         frame = first_frame(report, (role,))
         if role in wants and (frame or {}).get("function") != wants[role]:
             wrong.append(f"{role} stack starts in {(frame or {}).get('function')}, expected {wants[role]}")
+    if "place" in wants and wants["place"] not in (report.get("place") or ""):
+        wrong.append(f"place {report.get('place')!r} does not name {wants['place']}")
+    if "frame" in wants and (first_frame(report, ("frame",)) or {}).get("function") != wants["frame"]:
+        wrong.append(f"frame of {(first_frame(report, ('frame',)) or {}).get('function')}, expected {wants['frame']}")
+    if "type" in wants and report["access"]["type"] != wants["type"]:
+        wrong.append(f"a {report['access']['type']}, expected a {wants['type']}")
+    if "line" in wants and (first_frame(report, ("access",)) or {}).get("line") != int(wants["line"]):
+        wrong.append(f"access stack starts at line {(first_frame(report, ('access',)) or {}).get('line')}, expected {wants['line']}")
     if "offset" in wants:
-        offset = int(report["access"]["addr"], 16) - int(report["object"]["addr"], 16)
+        offset = int(report["access"].get("bad") or report["access"]["addr"], 16) - int(report["object"]["addr"], 16)
         if offset != int(wants["offset"]):
             wrong.append(f"damage at offset {offset} of the object, expected {wants['offset']}")
+    if "bad" in wants:
+        bad = int(report["access"]["bad"] or "0", 16) - int((report["object"] or {"addr": "0"})["addr"], 16)
+        if bad != int(wants["bad"]):
+            wrong.append(f"first bad byte at offset {bad} of the object, expected {wants['bad']}")
     for marker, roles in ROLE_OF_MARKER.items():
         lines = victim.markers.get(marker)
         if not lines or (mode == "production" and marker != "BAD"):
@@ -116,8 +134,16 @@ def build(args, victim, way, out):
     compiler = args.cxx if cxx else args.cc
     binary = os.path.join(out, f"{victim.name}-{way}")
     # A fixed set of flags, so that line numbers and frames are what the source says.
-    command = [*shlex.split(compiler), "-g", "-O1", "-fno-optimize-sibling-calls", "-fno-inline", "-fno-builtin", "-w",
+    command = [*shlex.split(compiler), "-g", args.level, "-fno-optimize-sibling-calls", "-fno-inline", "-fno-builtin", "-w",
                *shlex.split(victim.one("flags")), "-I", args.include, "-o", binary, victim.path]
+    if args.compile_flags:
+        # An instrumented program: compiled with flags that the link must not see.
+        part = binary + ".o"
+        compile_only = command[:command.index("-o")] + shlex.split(args.compile_flags) + ["-c", "-o", part, victim.path]
+        r = subprocess.run(compile_only, capture_output=True, text=True)
+        if r.returncode != 0:
+            return None, r.stderr
+        command[command.index(victim.path)] = part
     if way == "linked":
         command += ["-L", args.libdir, "-Wl,-rpath," + args.libdir, "-lmemsan"]
     elif way == "static":
@@ -128,7 +154,7 @@ def build(args, victim, way, out):
         return None, r.stderr
     for i, extra in enumerate(victim.keys.get("module", [])):
         so = os.path.join(out, f"{victim.name}-module{i}.so")
-        r = subprocess.run([*shlex.split(args.cc), "-g", "-O1", "-shared", "-fPIC", "-w", "-o", so, os.path.join(HERE, extra)],
+        r = subprocess.run([*shlex.split(args.cc), *shlex.split(args.compile_flags), "-g", "-O1", "-shared", "-fPIC", "-w", "-o", so, os.path.join(args.dir, extra)],
                            capture_output=True, text=True)
         if r.returncode != 0:
             return None, r.stderr
@@ -205,6 +231,10 @@ def main():
     parser.add_argument("--build", required=True, help="build folder with memsan, .libs and libmemsan.a, or an install prefix")
     parser.add_argument("--cc", default="gcc")
     parser.add_argument("--cxx", default="g++")
+    parser.add_argument("--dir", default=HERE, help="folder of the victims")
+    parser.add_argument("--form", default="", help="name of the build that --cc makes; victims may say 'not-form: NAME' or 'only-form: NAME'")
+    parser.add_argument("--compile-flags", default="", help="flags for compiling only; then linking is a step of its own")
+    parser.add_argument("--level", default="-O1", help="optimisation")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("victims", nargs="*", help="names; none: all")
     args = parser.parse_args()
@@ -215,8 +245,10 @@ def main():
     args.archive = os.path.join(build_dir, "lib/libmemsan.a" if installed else "libmemsan.a")
     args.symbolizer = os.path.join(build_dir, "libexec/memsan/memsan-symbolize" if installed else "memsan-symbolize")
     args.include = os.path.join(build_dir, "include") if installed else os.path.join(HERE, "../../preload")
-    paths = sorted(os.path.join(HERE, f) for f in os.listdir(HERE) if f.endswith((".c", ".cc")))
+    paths = sorted(os.path.join(args.dir, f) for f in os.listdir(args.dir) if f.endswith((".c", ".cc")))
     victims = [Victim(p) for p in paths if not os.path.basename(p).startswith("module_")]
+    victims = [v for v in victims if args.form not in v.one("not-form").split()]
+    victims = [v for v in victims if not v.one("only-form") or args.form in v.one("only-form").split()]
     if args.victims:
         victims = [v for v in victims if v.name in args.victims]
     passed = failed = 0

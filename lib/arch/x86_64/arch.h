@@ -63,6 +63,25 @@ _Noreturn static inline void arch_trap(void)
 		__asm__ volatile("ud2");
 }
 
+/* An exported function NAME that asks FIND for the real one and jumps to it with all arguments and the caller's return address as they were. */
+#define ARCH_FORWARD(name, find)                                                                               \
+	__asm__(".pushsection .text\n"                                                                         \
+	        ".globl " #name "\n"                                                                           \
+	        ".type " #name ", @function\n" #name ":\n"                                                    \
+	        ".cfi_startproc\n"                                                                             \
+	        "endbr64\n"                                                                                    \
+	        "pushq %rdi\n.cfi_adjust_cfa_offset 8\n"                                                       \
+	        "pushq %rsi\n.cfi_adjust_cfa_offset 8\n"                                                       \
+	        "pushq %rdx\n.cfi_adjust_cfa_offset 8\n"                                                       \
+	        "call " #find "\n"                                                                             \
+	        "popq %rdx\n.cfi_adjust_cfa_offset -8\n"                                                       \
+	        "popq %rsi\n.cfi_adjust_cfa_offset -8\n"                                                       \
+	        "popq %rdi\n.cfi_adjust_cfa_offset -8\n"                                                       \
+	        "jmp *%rax\n"                                                                                  \
+	        ".cfi_endproc\n"                                                                               \
+	        ".size " #name ", . - " #name "\n"                                                             \
+	        ".popsection\n")
+
 /* ---- wide memory access (mem.c) ---- */
 
 typedef char arch_vec16 __attribute__((vector_size(16), aligned(1), may_alias));

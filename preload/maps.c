@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/maps.c - memory that changes hands outside of the heap takes no shadow along: unmapped ranges, stacks of threads.
+ *
+ * Frames that never returned leave poison (a coroutine given up, a thread cancelled).  When their memory is unmapped, the poison must not stay
+ * behind for whoever is mapped there next; and a thread starts on a clean stack, whoever had it before.  Only with instrumented code, and only in the
+ * shared library.
+ */
+#include "preload/preload.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+MEMSAN_EXPORT int munmap(void *p, size_t n)
+{
+	long ret = arch_syscall6(SYS_munmap, (long)p, (long)n, 0, 0, 0, 0);
+	if (ret < 0) {
+		errno = (int)-ret;
+		return -1;
+	}
+	if (shadow_everywhere)
+		shadow_forget(p, n);
+	return 0;
+}
+
+/* ---- threads ---------------------------------------------------------------------------------------------------------- */
+
+struct thread_start {
+	void *(*fn)(void *);
+	void *arg;
+};
+
+static void *thread_body(void *p)
+{
+	struct thread_start start;
+	mem_copy(&start, p, sizeof(start));
+	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
+	/* Registered, so that its end is seen; and nothing of who had the stack before is left. */
+	thread_ensure();
+	shadow_thread_start();
+	return start.fn(start.arg);
+}
+
+static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	if (!real_pthread_create)
+		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
+	runtime_ensure();
+	struct thread_start *start = shadow_everywhere ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL) : NULL;
+	if (!start)
+		return real_pthread_create(thread, attr, fn, arg);
+	start->fn = fn;
+	start->arg = arg;
+	int ret = real_pthread_create(thread, attr, thread_body, start);
+	if (ret != 0)
+		slab_free(start, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
+	return ret;
+}

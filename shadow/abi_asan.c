@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shadow/abi_asan.c - what -fsanitize=address emits beyond the kernel form: objects built for ASan link with memsan instead.
+ *
+ * Every object file calls __asan_init and the version check from a constructor of highest priority.  The version is in the name: an
+ * object for another version does not link.
+ */
+#include "shadow/abi.h"
+
+/* Compilers read it before each __asan_stack_malloc; set from shadow.use_after_return. */
+int __asan_option_detect_stack_use_after_return;
+/* Read by code that was built for a shadow at an address known only at run time. */
+uintptr_t __asan_shadow_memory_dynamic_address = SHADOW_OFFSET;
+
+void __asan_init(void)
+{
+	/* The options are there once the heap has started, and an allocation is what starts it. */
+	shadow_start_runtime();
+	map_require_full();
+	__asan_option_detect_stack_use_after_return = options.use_after_return;
+}
+
+void __asan_version_mismatch_check_v8(void)
+{
+}
+
+/* The linker gathers the descriptions of one module in a section; *flag says whether they are registered. */
+void __asan_register_elf_globals(uintptr_t *flag, void *start, void *stop)
+{
+	if (*flag || start == stop)
+		return;
+	globals_register(start, (size_t)((struct asan_global *)stop - (struct asan_global *)start));
+	*flag = 1;
+}
+
+void __asan_unregister_elf_globals(uintptr_t *flag, void *start, void *stop)
+{
+	if (!*flag || start == stop)
+		return;
+	globals_unregister(start, (size_t)((struct asan_global *)stop - (struct asan_global *)start));
+	*flag = 0;
+}
+
+/* Mach-O only; here so that everything links. */
+void __asan_register_image_globals(uintptr_t *flag)
+{
+	(void)flag;
+}
+
+void __asan_unregister_image_globals(uintptr_t *flag)
+{
+	(void)flag;
+}
+
+#define STACK_FUNCTIONS(c)                                                                                      \
+	uintptr_t __asan_stack_malloc_##c(size_t size)                                                          \
+	{                                                                                                       \
+		if (!__asan_option_detect_stack_use_after_return)                                               \
+			return 0;                                                                               \
+		return (uintptr_t)fake_stack_alloc(c, size, (uintptr_t)__builtin_frame_address(0));             \
+	}                                                                                                       \
+	uintptr_t __asan_stack_malloc_always_##c(size_t size)                                                   \
+	{                                                                                                       \
+		return (uintptr_t)fake_stack_alloc(c, size, (uintptr_t)__builtin_frame_address(0));             \
+	}                                                                                                       \
+	void __asan_stack_free_##c(uintptr_t frame, size_t size)                                                \
+	{                                                                                                       \
+		(void)size;                                                                                     \
+		fake_stack_free(c, (void *)frame);                                                              \
+	}
+ABI_CLASSES(STACK_FUNCTIONS)
+
+/* clang turns the mem functions of instrumented code into these. */
+void *__asan_memcpy(void *dst, const void *src, size_t n)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	abi_check_range(src, n, 0, "memcpy", &regs);
+	abi_check_range(dst, n, 1, "memcpy", &regs);
+	return mem_move(dst, src, n);
+}
+
+void *__asan_memmove(void *dst, const void *src, size_t n)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	abi_check_range(src, n, 0, "memmove", &regs);
+	abi_check_range(dst, n, 1, "memmove", &regs);
+	return mem_move(dst, src, n);
+}
+
+void *__asan_memset(void *dst, int byte, size_t n)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	abi_check_range(dst, n, 1, "memset", &regs);
+	return mem_set(dst, byte, n);
+}
+
+void __asan_poison_cxx_array_cookie(uintptr_t addr)
+{
+	if (map_state == MAP_FULL && !(addr & GRANULE_MASK))
+		shadow_poison(addr, SHADOW_GRANULE, SHADOW_ARRAY_COOKIE);
+}
+
+/* delete[] reads how many elements there are; in a freed object the answer must not be believed: none. */
+uintptr_t __asan_load_cxx_array_cookie(uintptr_t *addr)
+{
+	return shadow_byte((uintptr_t)addr) == SHADOW_SLAB_FREED ? 0 : *addr;
+}
+
+void __asan_poison_intra_object_redzone(uintptr_t addr, size_t size)
+{
+	if (map_state == MAP_FULL && !(addr & GRANULE_MASK))
+		shadow_poison(addr, ALIGN_DOWN(size, SHADOW_GRANULE), SHADOW_INTRA_OBJECT);
+}
+
+void __asan_unpoison_intra_object_redzone(uintptr_t addr, size_t size)
+{
+	if (map_state == MAP_FULL && !(addr & GRANULE_MASK))
+		shadow_unpoison(addr, ALIGN_DOWN(size, SHADOW_GRANULE));
+}
+
+/* The child of vfork leaves its frames' poison on the parent's stack. */
+void __asan_handle_vfork(void *sp)
+{
+	stack_clear_from((uintptr_t)sp - 4096);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shadow/classify.c - what kind of bug a bad byte is: a pure function of its shadow and of the object around it.
+ *
+ * As in mm/kasan/report_generic.c, a table from value to kind, after one refinement: of a granule that is good in part, the tail is explained by
+ * the granule behind it.  Two values mean different things inside and outside of the heap (0xf8, 0xfc), and the heap's own record of
+ * an object overrides what a neighbour's red zone would say.
+ */
+#include "shadow/shadow_internal.h"
+
+#define NULL_LIMIT (64ul << 10)
+
+static const struct {
+	uint8_t value;
+	enum report_kind arena, elsewhere;
+} kinds[] = {
+	{ SHADOW_SLAB_REDZONE, REPORT_SLAB_OUT_OF_BOUNDS, REPORT_CONTAINER_OUT_OF_BOUNDS },
+	{ SHADOW_SLAB_FREED, REPORT_SLAB_USE_AFTER_FREE, REPORT_UNKNOWN_CRASH },
+	{ SHADOW_PAGE_FREE, REPORT_USE_AFTER_FREE, REPORT_UNKNOWN_CRASH },
+	{ SHADOW_VMALLOC_INVALID, REPORT_VMALLOC_OUT_OF_BOUNDS, REPORT_USE_AFTER_SCOPE },
+	{ SHADOW_GLOBAL_REDZONE, REPORT_GLOBAL_OUT_OF_BOUNDS, REPORT_GLOBAL_OUT_OF_BOUNDS },
+	{ SHADOW_STACK_LEFT, REPORT_STACK_OUT_OF_BOUNDS, REPORT_STACK_OUT_OF_BOUNDS },
+	{ SHADOW_STACK_MID, REPORT_STACK_OUT_OF_BOUNDS, REPORT_STACK_OUT_OF_BOUNDS },
+	{ SHADOW_STACK_RIGHT, REPORT_STACK_OUT_OF_BOUNDS, REPORT_STACK_OUT_OF_BOUNDS },
+	{ SHADOW_STACK_PARTIAL, REPORT_STACK_OUT_OF_BOUNDS, REPORT_STACK_OUT_OF_BOUNDS },
+	{ SHADOW_AFTER_RETURN, REPORT_USE_AFTER_RETURN, REPORT_USE_AFTER_RETURN },
+	{ SHADOW_INIT_ORDER, REPORT_INIT_ORDER, REPORT_INIT_ORDER },
+	{ SHADOW_USER, REPORT_USE_AFTER_POISON, REPORT_USE_AFTER_POISON },
+	{ SHADOW_INTRA_OBJECT, REPORT_INTRA_OBJECT, REPORT_INTRA_OBJECT },
+	{ SHADOW_ARRAY_COOKIE, REPORT_SLAB_OUT_OF_BOUNDS, REPORT_SLAB_OUT_OF_BOUNDS },
+	{ SHADOW_ALLOCA_LEFT, REPORT_ALLOCA_OUT_OF_BOUNDS, REPORT_ALLOCA_OUT_OF_BOUNDS },
+	{ SHADOW_ALLOCA_RIGHT, REPORT_ALLOCA_OUT_OF_BOUNDS, REPORT_ALLOCA_OUT_OF_BOUNDS },
+	{ SHADOW_NULL_PAGE, REPORT_NULL_PTR_DEREF, REPORT_NULL_PTR_DEREF },
+};
+
+static bool value_is_partial(uint8_t value)
+{
+	return value > 0 && value < SHADOW_GRANULE;
+}
+
+uint8_t shadow_deciding_value(uint8_t value, uint8_t next)
+{
+	return value_is_partial(value) ? next : value;
+}
+
+bool shadow_value_is_stack(uint8_t value)
+{
+	switch (value) {
+	case SHADOW_STACK_LEFT:
+	case SHADOW_STACK_MID:
+	case SHADOW_STACK_RIGHT:
+	case SHADOW_STACK_PARTIAL:
+	case SHADOW_AFTER_RETURN:
+	case SHADOW_AFTER_SCOPE:
+	case SHADOW_ALLOCA_LEFT:
+	case SHADOW_ALLOCA_RIGHT:
+		return true;
+	}
+	return false;
+}
+
+/* A tail whose next granule says nothing (good, or the end of another object). */
+static enum report_kind classify_tail(const struct shadow_facts *f)
+{
+	if (!f->in_arena)
+		return REPORT_UNKNOWN_CRASH;
+	return f->have_object && f->large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
+}
+
+enum report_kind shadow_classify(const struct shadow_facts *f)
+{
+	if (f->bad < NULL_LIMIT)
+		return REPORT_NULL_PTR_DEREF;
+	if (!f->has_shadow)
+		return REPORT_WILD_MEMORY_ACCESS;
+	bool inside_live = f->in_arena && f->have_object && f->state == SLAB_OBJ_LIVE && f->bad >= f->obj_addr &&
+	                   f->bad - f->obj_addr < f->obj_size;
+	uint8_t value = shadow_deciding_value(f->value, f->next);
+	if (value == SHADOW_CONTAINER && inside_live)
+		return REPORT_CONTAINER_OUT_OF_BOUNDS;
+	/* A stack in the heap (makecontext): scopes there are scopes. */
+	if (value == SHADOW_AFTER_SCOPE && inside_live)
+		return REPORT_USE_AFTER_SCOPE;
+	if (value == 0 || value_is_partial(value))
+		return classify_tail(f);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].value == value)
+			return f->in_arena ? kinds[i].arena : kinds[i].elsewhere;
+	return REPORT_UNKNOWN_CRASH;
+}

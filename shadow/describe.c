@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shadow/describe.c - whose memory a bad byte is, when it is not the heap's: a frame's variables, a global.
+ *
+ * An instrumented frame starts with its left red zone, in whose memory the compiler leaves three words for us:
+ *
+ *     lower addresses                                                            higher
+ *     │ magic │ description │ pc │ … │ variable │ red zone │ variable │ … │ right red zone │
+ *     F1F1F1F1F1F1F1F1F1F1F1F1F1F1F1   00 .. 04    F2F2F2      00        F3F3F3F3F3F3
+ *
+ * So the way from a byte to its frame is down through the shadow to the nearest run of 0xf1, and down to the start of that run.  A frame
+ * that has returned (0xf5) is on the fake stack, which knows its start.  The memory is read with care: a wild address may lead anywhere.
+ *
+ * The description is "COUNT offset size name_length name …", names with ":line" behind them since 2016.
+ */
+#include "shadow/shadow_internal.h"
+
+#define FRAME_MAGIC 0x41b58ab3ul
+#define FRAME_MAGIC_RETIRED 0x45e0360eul
+#define FRAME_SEARCH (1ul << 20) /* bytes of memory looked through for the frame's start */
+#define TEXT_MAX 3000
+
+/* Under the report lock. */
+static char description[2048];
+static char place_text[TEXT_MAX];
+
+/* ---- the compiler's frame description --------------------------------------------------------------------------------- */
+
+static bool parse_number(const char **at, size_t *value)
+{
+	const char *s = *at;
+	size_t digits = 0;
+	uint64_t v;
+	while (*s == ' ')
+		s++;
+	while (s[digits] >= '0' && s[digits] <= '9')
+		digits++;
+	if (!digits || !fmt_parse_u64(s, digits, &v))
+		return false;
+	*value = (size_t)v;
+	*at = s + digits;
+	return true;
+}
+
+size_t frame_count(const char **at)
+{
+	size_t n = 0;
+	return parse_number(at, &n) ? n : 0;
+}
+
+bool frame_next_variable(const char **at, struct frame_variable *v)
+{
+	const char *s = *at;
+	if (!parse_number(&s, &v->offset) || !parse_number(&s, &v->size) || !parse_number(&s, &v->name_len) || *s != ' ')
+		return false;
+	s++;
+	for (size_t i = 0; i < v->name_len; i++)
+		if (!s[i])
+			return false;
+	v->name = s;
+	*at = s + v->name_len;
+	return true;
+}
+
+/* ---- stack ---------------------------------------------------------------------------------------------------------------- */
+
+static bool frame_at(uintptr_t base, struct frame_found *f)
+{
+	uintptr_t words[3];
+	if (os_safe_read(words, (const void *)base, sizeof(words)) != sizeof(words))
+		return false;
+	if (words[0] != FRAME_MAGIC && words[0] != FRAME_MAGIC_RETIRED)
+		return false;
+	size_t got = os_safe_read(description, (const void *)words[1], sizeof(description) - 1);
+	if (!got)
+		return false;
+	description[got] = '\0';
+	f->base = base;
+	f->pc = words[2];
+	f->text = description;
+	return true;
+}
+
+bool describe_find_frame(uintptr_t addr, struct frame_found *f)
+{
+	uintptr_t beg, end;
+	if (fake_stack_find(addr, &beg, &end) && frame_at(beg, f))
+		return true;
+	uintptr_t at = ALIGN_DOWN(addr, SHADOW_GRANULE), stop = at > FRAME_SEARCH ? at - FRAME_SEARCH : 0;
+	while (at > stop && map_has_shadow(at) && *shadow_of(at) != SHADOW_STACK_LEFT)
+		at -= SHADOW_GRANULE;
+	if (at <= stop || !map_has_shadow(at))
+		return false;
+	while (at > stop && map_has_shadow(at) && *shadow_of(at) == SHADOW_STACK_LEFT)
+		at -= SHADOW_GRANULE;
+	return frame_at(at + SHADOW_GRANULE, f);
+}
+
+/* How the access lies against one variable; nothing when another one is nearer. */
+static void put_relation(struct fmt_buf *b, size_t offset, const struct frame_variable *v)
+{
+	if (offset < v->offset)
+		fmt_printf(b, ", the access is %zu bytes to the left of it", v->offset - offset);
+	else if (offset >= v->offset + v->size)
+		fmt_printf(b, ", the access is %zu bytes to the right of it", offset - v->offset - v->size);
+	else
+		fmt_printf(b, ", the access is inside of it");
+}
+
+static size_t distance_to(size_t offset, const struct frame_variable *v)
+{
+	if (offset < v->offset)
+		return v->offset - offset;
+	return offset >= v->offset + v->size ? offset - v->offset - v->size : 0;
+}
+
+static void put_variables(struct fmt_buf *b, const char *text, size_t offset)
+{
+	const char *at = text;
+	size_t n = frame_count(&at), nearest = SIZE_MAX;
+	const char *list = at;
+	struct frame_variable v;
+	for (size_t i = 0; i < n && frame_next_variable(&at, &v); i++)
+		nearest = MIN(nearest, distance_to(offset, &v));
+	fmt_printf(b, "This frame has %zu object%s:\n", n, n == 1 ? "" : "s");
+	at = list;
+	for (size_t i = 0; i < n && frame_next_variable(&at, &v); i++) {
+		const char *colon = NULL;
+		for (size_t k = 0; k < v.name_len; k++)
+			if (v.name[k] == ':')
+				colon = v.name + k;
+		int name_len = (int)(colon ? colon - v.name : (ptrdiff_t)v.name_len);
+		fmt_printf(b, " [%zu, %zu) '%.*s'", v.offset, v.offset + v.size, name_len, v.name);
+		if (colon)
+			fmt_printf(b, " (line %.*s)", (int)(v.name_len - (size_t)name_len - 1), colon + 1);
+		if (distance_to(offset, &v) == nearest)
+			put_relation(b, offset, &v);
+		fmt_printf(b, "\n");
+	}
+}
+
+void describe_stack(struct report_record *r, uintptr_t bad, size_t access_size)
+{
+	struct frame_found f;
+	struct fmt_buf b;
+	(void)access_size;
+	if (!describe_find_frame(bad, &f))
+		return;
+	fmt_init(&b, place_text, sizeof(place_text));
+	fmt_printf(&b, "The buggy address is at offset %zu of it\n", (size_t)(bad - f.base));
+	put_variables(&b, f.text, bad - f.base);
+	r->place = report_string(r, place_text);
+	report_add_pc(r, STACK_FRAME, f.pc);
+}
+
+/* ---- globals --------------------------------------------------------------------------------------------------------------- */
+
+/* A C string out of a module's read-only data. */
+static const char *read_name(const char *name, char *buf, size_t size)
+{
+	size_t got = name ? os_safe_read(buf, name, size - 1) : 0;
+	buf[got] = '\0';
+	return got ? buf : "?";
+}
+
+void describe_global(struct report_record *r, uintptr_t bad)
+{
+	struct asan_global g;
+	struct asan_location where = { NULL, 0, 0 };
+	struct fmt_buf b;
+	if (!globals_find(bad, &g))
+		return;
+	fmt_init(&b, place_text, sizeof(place_text));
+	fmt_printf(&b, "The buggy address belongs to the variable:\n %.200s",
+	           read_name(g.name, description, 200));
+	fmt_printf(&b, "+0x%zx/0x%zx", (size_t)(bad - g.beg), g.size);
+	if (g.location && os_safe_read(&where, g.location, sizeof(where)) == sizeof(where) && where.file)
+		fmt_printf(&b, " defined at %.400s:%d", read_name(where.file, description, 400), where.line);
+	else
+		fmt_printf(&b, " defined in %.400s", read_name(g.module, description, 400));
+	fmt_printf(&b, "\nwhich has the %zu bytes [0x%lx, 0x%lx)\n", g.size, (unsigned long)g.beg, (unsigned long)(g.beg + g.size));
+	r->place = report_string(r, place_text);
+}

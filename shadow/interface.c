@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shadow/interface.c - sanitizer/asan_interface.h and the container annotations of common_interface_defs.h, for programs that speak to
+ * ASan's runtime.  What they say is in those headers; here is what memsan does for it. */
+#include "shadow/abi.h"
+
+/* ---- poison by hand -------------------------------------------------------------------------------------------------- */
+
+/* The manual poison of [beg, end) may start and end in the middle of a granule: what comes before the start stays as it is, and what follows
+ * the end in its granule can only be kept when it was bad. */
+void __asan_poison_memory_region(void const volatile *addr, size_t size)
+{
+	uintptr_t beg = (uintptr_t)addr, end = beg + size;
+	if (!size || end < beg || !map_has_shadow(beg) || !map_has_shadow(end - 1))
+		return;
+	uintptr_t first = ALIGN_DOWN(beg, SHADOW_GRANULE), last = ALIGN_DOWN(end, SHADOW_GRANULE);
+	uint8_t head = (uint8_t)(beg - first), tail = (uint8_t)(end - last);
+	uint8_t *s = shadow_of(first), *e = tail ? shadow_of(last) : NULL;
+	if (first == last) {
+		/* Bad to the end of what was good: the rest of the granule was already bad. */
+		if (*s < 0x80 && *s != 0 && *s <= tail)
+			*s = head ? MIN(*s, head) : SHADOW_USER;
+		return;
+	}
+	if (head) {
+		if (*s == 0 || (*s < 0x80 && *s > head))
+			*s = head;
+		first += SHADOW_GRANULE;
+	}
+	if (last > first)
+		shadow_poison(first, last - first, SHADOW_USER);
+	if (e && *e != 0 && *e < 0x80 && *e <= tail)
+		*e = SHADOW_USER;
+}
+
+void __asan_unpoison_memory_region(void const volatile *addr, size_t size)
+{
+	uintptr_t beg = (uintptr_t)addr, end = beg + size;
+	if (!size || end < beg || !map_has_shadow(beg) || !map_has_shadow(end - 1))
+		return;
+	uintptr_t first = ALIGN_DOWN(beg, SHADOW_GRANULE), last = ALIGN_DOWN(end, SHADOW_GRANULE);
+	uint8_t tail = (uint8_t)(end - last);
+	if (last > first)
+		shadow_unpoison(first, last - first);
+	/* The end's granule becomes good up to there, unless more of it is. */
+	uint8_t *e = tail ? shadow_of(last) : NULL;
+	if (e && (*e >= 0x80 || (*e != 0 && *e < tail)))
+		*e = tail;
+}
+
+int __asan_address_is_poisoned(void const volatile *addr)
+{
+	return shadow_find_bad((const void *)addr, 1) != 0;
+}
+
+void *__asan_region_is_poisoned(void *beg, size_t size)
+{
+	return (void *)shadow_find_bad(beg, size);
+}
+
+/* ---- questions about addresses ------------------------------------------------------------------------------------------ */
+
+const char *__asan_locate_address(void *addr, char *name, size_t name_size, void **region, size_t *region_size)
+{
+	uintptr_t at = (uintptr_t)addr;
+	struct slab_object o;
+	struct asan_global g;
+	struct frame_found f;
+	uintptr_t base = 0;
+	size_t size = 0;
+	const char *where = "unknown", *what = "";
+	if (shadow_owns(at)) {
+		where = at >= SHADOW_OFFSET + (SHADOW_END >> SHADOW_SCALE) ? "high shadow" : "low shadow";
+	} else if (arena_contains(addr) && slab_find_object(at, &o)) {
+		where = o.state == SLAB_OBJ_LIVE || o.state == SLAB_OBJ_QUARANTINED ? "heap" : "heap-invalid";
+		base = o.addr;
+		size = o.size;
+	} else if (arena_contains(addr)) {
+		where = "heap-invalid";
+	} else if (map_state == MAP_FULL && globals_find(at, &g)) {
+		where = "global";
+		base = g.beg;
+		size = g.size;
+		what = g.name;
+	} else if (map_state == MAP_FULL && describe_find_frame(at, &f)) {
+		where = "stack";
+		base = f.base;
+	}
+	if (name && name_size)
+		str_copy(name, what ? what : "", name_size);
+	if (region)
+		*region = (void *)base;
+	if (region_size)
+		*region_size = size;
+	return where;
+}
+
+void __asan_describe_address(void *addr)
+{
+	char name[128];
+	void *region;
+	size_t size;
+	const char *where = __asan_locate_address(addr, name, sizeof(name), &region, &size);
+	if (region && size)
+		report_line("%p is %td bytes into %s %s of %zu bytes at %p", addr, (char *)addr - (char *)region, where, name, size, region);
+	else
+		report_line("%p is in %s memory", addr, where);
+}
+
+static size_t object_stack(void *addr, bool freed, void **trace, size_t size, int *thread_id)
+{
+	struct slab_object o;
+	if (!arena_contains(addr) || !slab_find_object((uintptr_t)addr, &o) || !o.tracked)
+		return 0;
+	if (freed && o.state == SLAB_OBJ_LIVE)
+		return 0;
+	stack_handle h = freed ? o.free_stack : o.alloc_stack;
+	if (thread_id)
+		*thread_id = (int)(freed ? o.free_thread : o.alloc_thread);
+	return h ? MIN(depot_fetch(h, (uintptr_t *)trace, size), size) : 0;
+}
+
+size_t __asan_get_alloc_stack(void *addr, void **trace, size_t size, int *thread_id)
+{
+	return object_stack(addr, false, trace, size, thread_id);
+}
+
+size_t __asan_get_free_stack(void *addr, void **trace, size_t size, int *thread_id)
+{
+	return object_stack(addr, true, trace, size, thread_id);
+}
+
+void __asan_get_shadow_mapping(size_t *scale, size_t *offset)
+{
+	if (scale)
+		*scale = SHADOW_SCALE;
+	if (offset)
+		*offset = SHADOW_OFFSET;
+}
+
+void *__asan_get_current_fake_stack(void)
+{
+	return NULL;
+}
+
+void *__asan_addr_is_in_fake_stack(void *fake, void *addr, void **beg, void **end)
+{
+	uintptr_t from, to;
+	(void)fake;
+	if (!fake_stack_find((uintptr_t)addr, &from, &to))
+		return NULL;
+	if (beg)
+		*beg = (void *)from;
+	if (end)
+		*end = (void *)to;
+	return (void *)from;
+}
+
+/* ---- the last report ------------------------------------------------------------------------------------------------------- */
+
+int __asan_report_present(void)
+{
+	return __atomic_load_n(&shadow_last.made, __ATOMIC_ACQUIRE) != 0;
+}
+
+void *__asan_get_report_pc(void)
+{
+	return (void *)shadow_last.pc;
+}
+
+void *__asan_get_report_bp(void)
+{
+	return (void *)shadow_last.bp;
+}
+
+void *__asan_get_report_sp(void)
+{
+	return (void *)shadow_last.sp;
+}
+
+void *__asan_get_report_address(void)
+{
+	return (void *)shadow_last.addr;
+}
+
+int __asan_get_report_access_type(void)
+{
+	return (int)shadow_last.is_write;
+}
+
+size_t __asan_get_report_access_size(void)
+{
+	return shadow_last.size;
+}
+
+const char *__asan_get_report_description(void)
+{
+	return __asan_report_present() ? report_kind_name(shadow_last.kind) : NULL;
+}
+
+void __asan_report_error(void *pc, void *bp, void *sp, void *addr, int is_write, size_t size)
+{
+	struct unwind_regs regs = { .pc = (uintptr_t)pc, .sp = (uintptr_t)sp, .fp = (uintptr_t)bp };
+	struct shadow_access a = {
+		.addr = (uintptr_t)addr, .size = size, .is_write = is_write != 0, .bad = (uintptr_t)addr, .fatal = true, .regs = &regs,
+	};
+	shadow_report(&a);
+}
+
+void __asan_set_death_callback(void (*callback)(void))
+{
+	shadow_death_callback = callback;
+}
+
+void __sanitizer_set_death_callback(void (*callback)(void))
+{
+	shadow_death_callback = callback;
+}
+
+void __asan_set_error_report_callback(void (*callback)(const char *text))
+{
+	shadow_error_callback = callback;
+}
+
+void __asan_print_accumulated_stats(void)
+{
+	struct slab_stats s;
+	slab_get_stats(&s);
+	report_line("%llu live objects, %llu bytes, %llu bytes in quarantine", (unsigned long long)s.live_objects,
+	            (unsigned long long)s.live_bytes, (unsigned long long)s.quarantine_bytes);
+}
+
+void __sanitizer_print_stack_trace(void)
+{
+	struct unwind_regs regs;
+	uintptr_t pcs[64];
+	UNWIND_HERE(&regs);
+	size_t n = unwind_walk(&regs, pcs, ARRAY_SIZE(pcs));
+	for (size_t i = 0; i < n; i++) {
+		struct module_info m;
+		if (module_find(pcs[i], 0, &m))
+			report_line("    #%zu %s+0x%lx", i, m.path, (unsigned long)(pcs[i] - m.bias));
+		else
+			report_line("    #%zu 0x%lx", i, (unsigned long)pcs[i]);
+	}
+}
+
+/* ---- containers --------------------------------------------------------------------------------------------------------------- */
+
+/* [beg, mid) is in use, [mid, end) is reserve.  Only granules that belong to the container alone are touched: the last one may be shared with
+ * what follows `end`. */
+static void container_mark(uintptr_t beg, uintptr_t end, uintptr_t mid)
+{
+	uintptr_t last = ALIGN_DOWN(end, SHADOW_GRANULE), from = ALIGN_DOWN(mid, SHADOW_GRANULE);
+	uintptr_t first = ALIGN_UP(beg, SHADOW_GRANULE);
+	/* A last granule of which nothing is good behind the end is the container's own too. */
+	if (last < end && shadow_find_bad((void *)end, 1) == end)
+		last += SHADOW_GRANULE;
+	if (first >= last)
+		return;
+	if (from > first)
+		shadow_unpoison(first, MIN(from, last) - first);
+	from = MAX(from, first);
+	if (from >= last)
+		return;
+	if (mid > from && mid & GRANULE_MASK) {
+		*shadow_of(from) = (uint8_t)(mid - from);
+		from += SHADOW_GRANULE;
+	}
+	if (last > from)
+		shadow_poison(from, last - from, SHADOW_CONTAINER);
+}
+
+/* All of it good again: the last granule up to `end`, as the allocator had it. */
+static void container_clear(uintptr_t beg, uintptr_t end)
+{
+	uintptr_t first = ALIGN_DOWN(beg, SHADOW_GRANULE);
+	__asan_unpoison_memory_region((void *)first, end - first);
+}
+
+void __sanitizer_annotate_contiguous_container(const void *beg, const void *end, const void *old_mid, const void *new_mid)
+{
+	uintptr_t b = (uintptr_t)beg, e = (uintptr_t)end, mid = (uintptr_t)new_mid;
+	(void)old_mid;
+	if (b >= e || mid < b || mid > e || !shadow_on || !map_has_shadow(b) || !map_has_shadow(e))
+		return;
+	if (mid == e)
+		container_clear(b, e);
+	else
+		container_mark(b, e, mid);
+}
+
+const void *__sanitizer_contiguous_container_find_bad_address(const void *beg, const void *mid, const void *end)
+{
+	uintptr_t b = (uintptr_t)beg, m = (uintptr_t)mid, e = (uintptr_t)end;
+	if (m > b) {
+		uintptr_t bad = shadow_find_bad(beg, m - b);
+		if (bad)
+			return (const void *)bad;
+	}
+	for (uintptr_t at = m; at < ALIGN_DOWN(e, SHADOW_GRANULE); at++)
+		if (!shadow_find_bad((const void *)at, 1))
+			return (const void *)at;
+	return NULL;
+}
+
+int __sanitizer_verify_contiguous_container(const void *beg, const void *mid, const void *end)
+{
+	return __sanitizer_contiguous_container_find_bad_address(beg, mid, end) == NULL;
+}
+
+/* ---- fibers and unaligned access ------------------------------------------------------------------------------------------------ */
+
+/* Stacks are recognised by what is in their shadow, so a switch needs no bookkeeping. */
+void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size)
+{
+	(void)bottom;
+	(void)size;
+	if (save)
+		*save = NULL;
+}
+
+void __sanitizer_finish_switch_fiber(void *save, const void **bottom_old, size_t *size_old)
+{
+	(void)save;
+	if (bottom_old)
+		*bottom_old = NULL;
+	if (size_old)
+		*size_old = 0;
+}
+
+#define UNALIGNED(bits)                                                                                         \
+	uint##bits##_t __sanitizer_unaligned_load##bits(const void *p)                                          \
+	{                                                                                                       \
+		struct unwind_regs regs;                                                                        \
+		uint##bits##_t v;                                                                               \
+		UNWIND_HERE(&regs);                                                                             \
+		abi_check_range(p, sizeof(v), 0, NULL, &regs);                                                  \
+		mem_copy(&v, p, sizeof(v));                                                                     \
+		return v;                                                                                       \
+	}                                                                                                       \
+	void __sanitizer_unaligned_store##bits(void *p, uint##bits##_t v)                                       \
+	{                                                                                                       \
+		struct unwind_regs regs;                                                                        \
+		UNWIND_HERE(&regs);                                                                             \
+		abi_check_range(p, sizeof(v), 1, NULL, &regs);                                                  \
+		mem_copy(p, &v, sizeof(v));                                                                     \
+	}
+UNALIGNED(16)
+UNALIGNED(32)
+UNALIGNED(64)

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shadow/report.c - a bad access becomes a report record: first bad byte, facts, kind, object or variable, shadow rows.
+ *
+ * As in the kernel one report is made unless multi_shot: what comes after the first is often its consequence.  A write that was reported
+ * damages a red zone or poison, which slab/ will find later; the slots concerned are remembered so that it is not told twice.
+ */
+#include "shadow/shadow_internal.h"
+
+#define ROW_BYTES 16u  /* of shadow */
+#define ROWS_AROUND 2u
+#define REPORTED_SLOTS 64u
+
+struct shadow_last shadow_last;
+void (*shadow_death_callback)(void);
+void (*shadow_error_callback)(const char *text);
+
+static uint32_t fired; /* atomic: a report was made */
+
+/* Slots that a reported write went to, the oldest replaced first.  Atomic words; read without order. */
+static uintptr_t reported_slots[REPORTED_SLOTS];
+static uint32_t reported_next;
+
+bool shadow_was_reported(uintptr_t slot, size_t size)
+{
+	for (size_t i = 0; i < REPORTED_SLOTS; i++) {
+		uintptr_t at = __atomic_load_n(&reported_slots[i], __ATOMIC_RELAXED);
+		if (at >= slot && at - slot < size)
+			return true;
+	}
+	return false;
+}
+
+static void remember_write(const struct shadow_access *a, const struct shadow_facts *f)
+{
+	if (a->is_write != 1 || !f->in_arena)
+		return;
+	/* A long write may run through several slots; the bad byte's and the last one's are remembered. */
+	uintptr_t last = a->addr + a->size - 1;
+	for (unsigned k = 0; k < 2; k++) {
+		struct slab_object o;
+		uintptr_t at = k == 0 ? a->bad : last;
+		if (!slab_find_object(at, &o) || shadow_was_reported(o.slot, o.slot_size))
+			continue;
+		uint32_t i = __atomic_fetch_add(&reported_next, 1, __ATOMIC_RELAXED) % REPORTED_SLOTS;
+		__atomic_store_n(&reported_slots[i], o.slot, __ATOMIC_RELAXED);
+	}
+}
+
+static void gather_facts(struct shadow_facts *f, uintptr_t bad, struct slab_object *o)
+{
+	mem_set(f, 0, sizeof(*f));
+	f->bad = bad;
+	f->has_shadow = map_has_shadow(bad);
+	f->value = shadow_byte(bad);
+	f->next = shadow_byte(bad + SHADOW_GRANULE);
+	f->in_arena = arena_contains((void *)bad);
+	f->have_object = f->in_arena && slab_find_object(bad, o);
+	if (!f->have_object)
+		return;
+	f->state = o->state;
+	f->large = o->large;
+	f->obj_addr = o->addr;
+	f->obj_size = o->size;
+}
+
+/* Whole rows of shadow around the byte, each byte for eight of memory. */
+static void fill_shadow_rows(struct report_record *r, uintptr_t bad)
+{
+	uintptr_t row_span = ROW_BYTES << SHADOW_SCALE, row = ALIGN_DOWN(bad, row_span);
+	uintptr_t first = row > ROWS_AROUND * row_span ? row - ROWS_AROUND * row_span : 0;
+	r->memory_scale = SHADOW_GRANULE;
+	r->memory_addr = first;
+	r->memory_mark = bad;
+	r->memory_len = (2 * ROWS_AROUND + 1) * ROW_BYTES;
+	for (uint32_t i = 0; i < r->memory_len; i++) {
+		uintptr_t at = first + ((uintptr_t)i << SHADOW_SCALE);
+		if (!map_has_shadow(at))
+			continue;
+		r->memory[i] = *shadow_of(at);
+		r->memory_valid[i / 8] |= (uint8_t)(1u << (i % 8));
+	}
+}
+
+static bool kind_is_stack(enum report_kind kind)
+{
+	return kind == REPORT_STACK_OUT_OF_BOUNDS || kind == REPORT_USE_AFTER_SCOPE || kind == REPORT_USE_AFTER_RETURN;
+}
+
+static void fill_record(struct report_record *r, const struct shadow_access *a, const struct shadow_facts *f,
+                        const struct slab_object *o)
+{
+	report_set_access(r, a->addr, a->size, a->is_write);
+	r->bad_addr = f->bad;
+	if (a->entry)
+		r->entry = report_string(r, a->entry);
+	report_add_regs(r, STACK_ACCESS, a->regs, false);
+	if (kind_is_stack(r->kind))
+		describe_stack(r, f->bad, a->size);
+	else if (r->kind == REPORT_GLOBAL_OUT_OF_BOUNDS || r->kind == REPORT_INIT_ORDER)
+		describe_global(r, f->bad);
+	if (f->have_object)
+		report_set_object(r, o);
+	if (f->has_shadow)
+		fill_shadow_rows(r, f->bad);
+}
+
+static void remember_last(const struct shadow_access *a, enum report_kind kind)
+{
+	shadow_last.pc = a->regs->pc;
+	shadow_last.bp = a->regs->fp;
+	shadow_last.sp = a->regs->sp;
+	shadow_last.addr = a->addr;
+	shadow_last.size = a->size;
+	shadow_last.is_write = a->is_write;
+	shadow_last.kind = kind;
+	__atomic_add_fetch(&shadow_last.made, 1, __ATOMIC_RELEASE);
+}
+
+static _Noreturn void die(void)
+{
+	if (shadow_death_callback)
+		shadow_death_callback();
+	if (options.exitcode)
+		os_exit_group((int)options.exitcode);
+	os_abort();
+}
+
+static bool may_report(void)
+{
+	return options.multi_shot || !__atomic_exchange_n(&fired, 1, __ATOMIC_RELAXED);
+}
+
+void shadow_report(const struct shadow_access *a)
+{
+	struct shadow_access access = *a;
+	struct shadow_facts facts;
+	struct slab_object object;
+	if (!access.bad)
+		access.bad = shadow_find_bad((void *)access.addr, access.size);
+	/* Another thread made it good meanwhile, or an inline check was fooled by a race: nothing that could be shown. */
+	if (!access.bad)
+		return;
+	if (may_report()) {
+		gather_facts(&facts, access.bad, &object);
+		enum report_kind kind = shadow_classify(&facts);
+		struct report_record *r = report_begin(kind, "shadow");
+		if (r) {
+			fill_record(r, &access, &facts, &object);
+			remember_last(&access, kind);
+			report_end(r);
+			remember_write(&access, &facts);
+			if (shadow_error_callback)
+				shadow_error_callback(report_kind_name(kind));
+		}
+	}
+	if (access.fatal || options.shadow_fault == FAULT_PANIC)
+		die();
+}
+
+void shadow_report_range(const void *p, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs)
+{
+	struct shadow_access a = {
+		.addr = (uintptr_t)p, .size = n, .is_write = is_write, .bad = bad, .entry = entry, .regs = regs,
+	};
+	shadow_report(&a);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shadow/scan.c - which of the loaded modules are instrumented, found before anything of libmemsan is relocated.
+ *
+ * This runs inside ld.so's relocation pass.  What can be used there: raw system calls, our own code and statics (reached relative
+ * to the pc), and what ld.so has already published for debuggers: the executable's DT_DEBUG leads to struct r_debug and from there to the
+ * list of modules, each with its dynamic section.
+ *
+ *     auxiliary vector ─ AT_PHDR ─► PT_DYNAMIC ─ DT_DEBUG ─► r_debug ─ r_map ─► link_map ─► link_map …
+ *                                                                                │ l_ld
+ *                                                                                ▼ DT_RELA, DT_JMPREL ─► symbol names
+ *
+ * A module is instrumented when one of its relocations asks for a symbol called __asan_*: code with checks always has one, if only the
+ * report functions.  Undefined symbols are not in the hash table, and the size of the symbol table is written nowhere, which is why
+ * relocations are read; the relative ones, which are nearly all, are skipped by DT_RELACOUNT.
+ *
+ * Accepted: where the list cannot be found (static programs, ld.so run as a command, no /proc and an old kernel) the answer is "unknown",
+ * and the caller maps the shadow without insisting.
+ */
+#include "shadow/shadow_internal.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/syscall.h>
+
+#ifndef PR_GET_AUXV
+#define PR_GET_AUXV 0x41555856
+#endif
+
+#define AUXV_WORDS 128
+
+static size_t read_auxv(uint64_t *words)
+{
+	long n = arch_syscall6(SYS_prctl, PR_GET_AUXV, (long)words, AUXV_WORDS * sizeof(*words), 0, 0, 0);
+	if (n <= 0) {
+		long fd = arch_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0, 0, 0);
+		if (fd < 0)
+			return 0;
+		n = arch_syscall6(SYS_read, fd, (long)words, AUXV_WORDS * sizeof(*words), 0, 0, 0);
+		arch_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	}
+	if (n <= 0)
+		return 0;
+	return MIN((size_t)n / sizeof(*words), (size_t)AUXV_WORDS);
+}
+
+static const struct r_debug *find_r_debug(void)
+{
+	uint64_t words[AUXV_WORDS];
+	size_t n = read_auxv(words), phnum = 0;
+	const Elf64_Phdr *phdr = NULL;
+	for (size_t i = 0; i + 1 < n && words[i] != AT_NULL; i += 2) {
+		if (words[i] == AT_PHDR)
+			phdr = (const Elf64_Phdr *)words[i + 1];
+		else if (words[i] == AT_PHNUM)
+			phnum = words[i + 1];
+	}
+	if (!phdr)
+		return NULL;
+	uintptr_t bias = 0;
+	const Elf64_Phdr *dynamic = NULL;
+	for (size_t i = 0; i < phnum; i++) {
+		if (phdr[i].p_type == PT_PHDR)
+			bias = (uintptr_t)phdr - phdr[i].p_vaddr;
+		else if (phdr[i].p_type == PT_DYNAMIC)
+			dynamic = &phdr[i];
+	}
+	if (!dynamic)
+		return NULL;
+	for (const Elf64_Dyn *d = (const Elf64_Dyn *)(bias + dynamic->p_vaddr); d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_DEBUG)
+			return (const struct r_debug *)d->d_un.d_ptr;
+	return NULL;
+}
+
+struct module_tables {
+	const char *strtab;
+	const Elf64_Sym *symtab;
+	const Elf64_Rela *rela, *jmprel;
+	size_t rela_size, jmprel_size, relative;
+	const uint32_t *gnu_hash;
+};
+
+static void read_tables(const struct link_map *l, struct module_tables *t)
+{
+	/* ld.so has turned the addresses of most modules into absolute ones, but not of a read-only section (the vdso's). */
+	uintptr_t value;
+	mem_set(t, 0, sizeof(*t));
+	for (const Elf64_Dyn *d = l->l_ld; d && d->d_tag != DT_NULL; d++) {
+		value = d->d_un.d_ptr < l->l_addr ? d->d_un.d_ptr + l->l_addr : d->d_un.d_ptr;
+		if (d->d_tag == DT_STRTAB)
+			t->strtab = (const char *)value;
+		else if (d->d_tag == DT_SYMTAB)
+			t->symtab = (const Elf64_Sym *)value;
+		else if (d->d_tag == DT_RELA)
+			t->rela = (const Elf64_Rela *)value;
+		else if (d->d_tag == DT_RELASZ)
+			t->rela_size = d->d_un.d_val;
+		else if (d->d_tag == DT_RELACOUNT)
+			t->relative = d->d_un.d_val;
+		else if (d->d_tag == DT_JMPREL)
+			t->jmprel = (const Elf64_Rela *)value;
+		else if (d->d_tag == DT_PLTRELSZ)
+			t->jmprel_size = d->d_un.d_val;
+		else if (d->d_tag == DT_GNU_HASH)
+			t->gnu_hash = (const uint32_t *)value;
+	}
+}
+
+static bool asks_for_asan(const struct module_tables *t, const Elf64_Rela *r, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t symbol = (uint32_t)ELF64_R_SYM(r[i].r_info);
+		if (!symbol)
+			continue;
+		const char *name = t->strtab + t->symtab[symbol].st_name;
+		if (name[0] == '_' && name[1] == '_' && str_starts(name, "__asan_"))
+			return true;
+	}
+	return false;
+}
+
+static bool module_is_instrumented(const struct module_tables *t)
+{
+	if (!t->strtab || !t->symtab)
+		return false;
+	size_t n = t->rela_size / sizeof(Elf64_Rela);
+	return (t->jmprel && asks_for_asan(t, t->jmprel, t->jmprel_size / sizeof(Elf64_Rela))) ||
+	       (t->rela && n > t->relative && asks_for_asan(t, t->rela + t->relative, n - t->relative));
+}
+
+/* Lookup in the GNU hash table, as ld.so does it, without the Bloom filter. */
+static bool module_defines(const struct module_tables *t, const char *name)
+{
+	if (!t->gnu_hash || !t->symtab || !t->strtab)
+		return false;
+	uint32_t hash = 5381, nr_buckets = t->gnu_hash[0], first = t->gnu_hash[1], bloom = t->gnu_hash[2];
+	for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+		hash = hash * 33 + *c;
+	const uint32_t *buckets = t->gnu_hash + 4 + 2 * (size_t)bloom, *chain = buckets + nr_buckets;
+	uint32_t i = nr_buckets ? buckets[hash % nr_buckets] : 0;
+	if (i < first)
+		return false;
+	for (;; i++) {
+		if ((chain[i - first] | 1) == (hash | 1) && str_equal(t->strtab + t->symtab[i].st_name, name))
+			return t->symtab[i].st_shndx != SHN_UNDEF;
+		if (chain[i - first] & 1)
+			return false;
+	}
+}
+
+extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
+
+struct scan scan_modules(void)
+{
+	struct scan s = { SCAN_UNKNOWN, false };
+	const struct r_debug *debug = find_r_debug();
+	if (!debug || !debug->r_map)
+		return s;
+	s.result = SCAN_PLAIN;
+	for (const struct link_map *l = debug->r_map; l; l = l->l_next) {
+		struct module_tables t;
+		read_tables(l, &t);
+		/* Ourselves (also the program that the static archive went into) ask for our own names. */
+		bool ours = l->l_addr == (uintptr_t)&__ehdr_start || (l->l_addr == 0 && l == debug->r_map && &__ehdr_start == (void *)0x400000);
+		if (ours)
+			continue;
+		if (module_is_instrumented(&t))
+			s.result = SCAN_INSTRUMENTED;
+		if (module_defines(&t, "__asan_init"))
+			s.other_runtime = true;
+	}
+	return s;
+}

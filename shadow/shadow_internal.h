@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shadow/shadow_internal.h - shared between the files of shadow/ only. */
+#ifndef MEMSAN_SHADOW_INTERNAL_H
+#define MEMSAN_SHADOW_INTERNAL_H
+
+#include "shadow/shadow.h"
+
+/* User addresses end here on x86_64 with four-level page tables, which is what the compilers' fixed offset is made for. */
+#define USER_END (1ul << 47)
+#define SHADOW_START SHADOW_OFFSET
+#define SHADOW_END (SHADOW_OFFSET + (USER_END >> SHADOW_SCALE))
+#define GRANULE_MASK (SHADOW_GRANULE - 1)
+
+__inline_hot uint8_t *shadow_of(uintptr_t addr)
+{
+	return (uint8_t *)((addr >> SHADOW_SCALE) + SHADOW_OFFSET);
+}
+
+/* ---- scan.c ---- */
+enum scan_result { SCAN_UNKNOWN, SCAN_PLAIN, SCAN_INSTRUMENTED };
+struct scan {
+	enum scan_result result;
+	bool other_runtime;   /* a module other than ours defines __asan_init */
+};
+/* Looks at every loaded module.  Raw system calls and no relocated data: works before libmemsan is relocated. */
+struct scan scan_modules(void);
+
+/* ---- map.c ---- */
+enum map_state { MAP_NONE, MAP_ARENA, MAP_FULL };
+extern enum map_state map_state;
+/* Map all that is not mapped yet.  0 or -errno.  Needs nothing relocated. */
+int map_full(void);
+/* Make the shadow of the arena's first `bytes` usable. */
+bool map_arena_reach(size_t bytes);
+/* End of the arena's part that has shadow, as an address. */
+uintptr_t map_arena_limit(void);
+/* Can the shadow byte of addr be read? */
+bool map_has_shadow(uintptr_t addr);
+/* The full shadow is needed now, by instrumented code: map it, or end the process with one line. */
+void map_require_full(void);
+/* Turn the detector off for good, saying why. */
+void shadow_give_up(const char *why);
+extern bool map_other_runtime;  /* libasan owns the shadow */
+extern bool map_instrumented;   /* something that is loaded is known to be */
+
+/* ---- early.c ---- */
+void shadow_early(void);
+void shadow_early_map(void);
+
+/* ---- check.c ---- */
+/* addr is a multiple of 8; n is rounded up. */
+void shadow_poison(uintptr_t addr, size_t n, uint8_t value);
+/* addr is a multiple of 8; a partial last granule keeps its tail bad. */
+void shadow_unpoison(uintptr_t addr, size_t n);
+/* As map_has_shadow, then the byte; 0 where there is none. */
+uint8_t shadow_byte(uintptr_t addr);
+
+/* ---- heap.c ---- */
+void heap_ops_install(void);
+
+/* ---- classify.c ---- */
+struct shadow_facts {
+	uintptr_t bad;              /* first bad byte */
+	bool has_shadow;            /* is there shadow for it at all */
+	uint8_t value, next;        /* its shadow byte, and the one after it */
+	bool in_arena;
+	bool have_object;           /* in or near an object of the heap: */
+	enum slab_object_state state;
+	bool large;
+	uintptr_t obj_addr;
+	size_t obj_size;
+};
+enum report_kind shadow_classify(const struct shadow_facts *f);
+/* The value that explains a byte: of a partial granule, the one behind it. */
+uint8_t shadow_deciding_value(uint8_t value, uint8_t next);
+bool shadow_value_is_stack(uint8_t value);
+
+/* ---- report.c ---- */
+struct shadow_access {
+	uintptr_t addr;
+	size_t size;
+	unsigned is_write;          /* 0 read, 1 write */
+	uintptr_t bad;              /* first bad byte, or 0: look for it */
+	const char *entry;          /* libc function, or NULL */
+	bool fatal;                 /* the abort form: the program ends after the report */
+	const struct unwind_regs *regs;
+};
+void shadow_report(const struct shadow_access *a);
+struct shadow_last {
+	uint32_t made;              /* reports so far */
+	uintptr_t pc, bp, sp, addr;
+	size_t size;
+	unsigned is_write;
+	enum report_kind kind;
+};
+extern struct shadow_last shadow_last;
+extern void (*shadow_death_callback)(void);
+extern void (*shadow_error_callback)(const char *text);
+
+/* ---- globals.c ---- */
+/* The compilers' layout, ABI version 8; the kernel's struct kasan_global is the same. */
+struct asan_location { const char *file; int line, column; };
+struct asan_global {
+	uintptr_t beg;
+	size_t size, size_with_redzone;
+	const char *name, *module;
+	uintptr_t has_dynamic_init;
+	const struct asan_location *location;
+	uintptr_t odr_indicator;
+};
+_Static_assert(sizeof(struct asan_global) == 64, "the compilers' struct");
+void globals_register(struct asan_global *g, size_t n);
+void globals_unregister(struct asan_global *g, size_t n);
+/* The global that addr is in or in the red zone of. */
+bool globals_find(uintptr_t addr, struct asan_global *found);
+
+/* ---- describe.c ---- */
+/* One variable of a frame as the compiler describes it. */
+struct frame_variable { size_t offset, size; const char *name; size_t name_len; };
+/* Parses "COUNT offset size name_len name …"; the next variable from *at, false at the end or at nonsense. */
+bool frame_next_variable(const char **at, struct frame_variable *v);
+size_t frame_count(const char **at);
+/* Adds what is known of a bad byte on a stack or in a global to the record. */
+void describe_stack(struct report_record *r, uintptr_t bad, size_t access_size);
+void describe_global(struct report_record *r, uintptr_t bad);
+struct frame_found { uintptr_t base, pc; const char *text; };
+bool describe_find_frame(uintptr_t addr, struct frame_found *f);
+
+/* ---- stack.c ---- */
+/* A thread's own stack is taken to reach at most this far down from its end: RLIMIT_STACK may be unlimited. */
+#define OWN_STACK_MAX (8ul << 20)
+/* Its end (highest address), or 0 when not known. */
+uintptr_t stack_own_end(void);
+/* Unpoison what the frames between sp and the end of the stack it lies on have left. */
+void stack_clear_from(uintptr_t sp);
+/* [*lo, *hi) of the calling thread's own stack; false when not known. */
+bool stack_bounds(uintptr_t *lo, uintptr_t *hi);
+
+/* ---- fake_stack.c ---- */
+void *fake_stack_alloc(unsigned class, size_t size, uintptr_t real_sp);
+void fake_stack_free(unsigned class, void *frame);
+bool fake_stack_find(uintptr_t addr, uintptr_t *beg, uintptr_t *end);
+void fake_stack_no_return(uintptr_t sp);
+void fake_stack_thread_exit(void);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shadow/stack.c - no stale poison on stacks.
+ *
+ * An instrumented function poisons the red zones of its frame when it starts and cleans them when it returns.  Frames that are left in
+ * another way (longjmp, an exception, exit of a thread, a switch to another stack that is then abandoned) do not clean up, and
+ * whoever uses that memory next would be accused.  So before a call that does not return, the compiler calls us, and everything from here
+ * to the outermost frame is cleaned: also red zones of frames that go on living, which is the accepted loss.
+ *
+ * Where a stack ends is known for the thread's own (the main thread's from ld.so, others' from the thread control block that lies on top
+ * of them) and for its signal stack.  On any other (makecontext, a hand-made coroutine) only values that stacks have are cleaned, up
+ * to the end of the heap object that the stack is in, or for a bounded way.
+ */
+#include "shadow/shadow_internal.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#define FOREIGN_STACK (1ul << 20)
+
+extern void *__libc_stack_end __attribute__((weak));
+
+uintptr_t stack_own_end(void)
+{
+	if (thread_tid() != os_getpid())
+		return ALIGN_DOWN((uintptr_t)__builtin_thread_pointer(), SHADOW_GRANULE);
+	return &__libc_stack_end && __libc_stack_end ? ALIGN_DOWN((uintptr_t)__libc_stack_end, SHADOW_GRANULE) : 0;
+}
+
+static void clear_all(uintptr_t from, uintptr_t to)
+{
+	from = ALIGN_DOWN(from, SHADOW_GRANULE);
+	if (from < to && map_has_shadow(from) && map_has_shadow(to))
+		shadow_unpoison(from, ALIGN_UP(to - from, SHADOW_GRANULE));
+}
+
+/* Only what a stack leaves: its values, and the ends of variables in front of them. */
+static void clear_stack_values(uintptr_t from, uintptr_t to)
+{
+	from = ALIGN_DOWN(from, SHADOW_GRANULE);
+	if (from >= to || !map_has_shadow(from) || !map_has_shadow(to))
+		return;
+	uint8_t *end = shadow_of(to);
+	for (uint8_t *s = shadow_of(from); s < end; s++) {
+		s = (uint8_t *)mem_find_not(s, 0, (size_t)(end - s));
+		if (!s)
+			break;
+		if (shadow_value_is_stack(*s) || (*s < SHADOW_GRANULE && s + 1 < end && shadow_value_is_stack(s[1])))
+			*s = 0;
+	}
+}
+
+static bool signal_stack(uintptr_t *lo, uintptr_t *hi)
+{
+	stack_t ss;
+	if (arch_syscall6(SYS_sigaltstack, 0, (long)&ss, 0, 0, 0, 0) < 0 || ss.ss_flags & SS_DISABLE)
+		return false;
+	*lo = (uintptr_t)ss.ss_sp;
+	*hi = *lo + ss.ss_size;
+	return true;
+}
+
+bool stack_bounds(uintptr_t *lo, uintptr_t *hi)
+{
+	pthread_attr_t attr;
+	void *base;
+	size_t size;
+	if (pthread_getattr_np(pthread_self(), &attr) != 0)
+		return false;
+	bool ok = pthread_attr_getstack(&attr, &base, &size) == 0;
+	pthread_attr_destroy(&attr);
+	*lo = (uintptr_t)base;
+	*hi = *lo + size;
+	return ok;
+}
+
+void stack_clear_from(uintptr_t sp)
+{
+	if (map_state != MAP_FULL)
+		return;
+	uintptr_t end = stack_own_end(), lo, hi;
+	if (signal_stack(&lo, &hi) && sp >= lo && sp < hi) {
+		/* From a signal stack the jump goes to the thread's own, whose frames between are gone too; how far down they went is not
+		 * known, so all of it that has shadow values is cleaned. */
+		clear_all(lo, hi);
+		if (end)
+			clear_stack_values(end - MIN(end, 8ul << 20), end);
+		return;
+	}
+	if (end && sp < end && end - sp < OWN_STACK_MAX) {
+		clear_all(sp, end);
+		return;
+	}
+	struct slab_object o;
+	if (arena_contains((void *)sp) && slab_find_object(sp, &o) && o.state == SLAB_OBJ_LIVE)
+		clear_all(sp, o.addr + ALIGN_DOWN(o.size, SHADOW_GRANULE));
+	else
+		clear_stack_values(sp, sp + FOREIGN_STACK);
+}
+
+void shadow_thread_start(void)
+{
+	uintptr_t lo, hi, sp = (uintptr_t)__builtin_frame_address(0);
+	if (map_state == MAP_FULL && stack_bounds(&lo, &hi) && sp > lo && sp < hi)
+		clear_stack_values(lo, sp);
+}
+
+void shadow_thread_exit(void)
+{
+	uintptr_t lo, hi;
+	fake_stack_thread_exit();
+	if (map_state == MAP_FULL && stack_bounds(&lo, &hi))
+		clear_stack_values(lo, hi);
+}

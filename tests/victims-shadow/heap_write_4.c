@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/victims-shadow/heap_write_4.c - 4 bytes across the end of an object are written
+ *
+ * expect: slab-out-of-bounds type=write object=33 offset=33 access=4
+ * ways: linked
+ */
+#include <stdlib.h>
+#include <string.h>
+
+static void hit(volatile int *p)
+{
+	*p = 1; /* BAD */
+}
+int main(void)
+{
+	char *p = malloc(33); /* ALLOC */
+	hit((volatile int *)(p + 32));
+	free(p);
+	return 0;
+}

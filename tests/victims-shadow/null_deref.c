@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/victims-shadow/null_deref.c - a null pointer is read: reported, then the program dies of it as it would
+ *
+ * expect: null-ptr-deref type=read access=4
+ * status: -11
+ * not-form: gcc-asan clang-asan
+ * ways: linked
+ */
+#include <stdlib.h>
+#include <string.h>
+
+struct s { int a, b; };
+static int look(volatile struct s *p)
+{
+	return p->b; /* BAD */
+}
+int main(void)
+{
+	return look(0) == 1000;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/victims-shadow/stack_partial.c - a byte behind an array whose size is no multiple of eight, in its last granule
+ *
+ * expect: stack-out-of-bounds type=read access=1 frame=caller place='letters'
+ * ways: linked
+ */
+#include <stdlib.h>
+#include <string.h>
+
+static int look(volatile char *p, int i)
+{
+	return p[i]; /* BAD */
+}
+static int caller(int i)
+{
+	char letters[13];
+	memset(letters, 1, sizeof(letters));
+	return look(letters, 12) + look(letters, i);
+}
+int main(void)
+{
+	return caller(13) == 1000;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/victims-shadow/stack_read_left.c - the byte before a local array is read
+ *
+ * expect: stack-out-of-bounds type=read access=1 frame=caller place='letters'
+ * ways: linked
+ */
+#include <stdlib.h>
+#include <string.h>
+
+static int look(volatile char *p, int i)
+{
+	return p[i]; /* BAD */
+}
+static int caller(int i)
+{
+	char letters[21];
+	memset(letters, 1, sizeof(letters));
+	return look(letters, i);
+}
+int main(void)
+{
+	return caller(-1) == 1000;
+}
