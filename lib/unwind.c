@@ -447,11 +447,27 @@ static uintptr_t walk_output_pc(const struct walk *w, bool first)
 	return w->exact && !first ? w->f.pc + 1 : w->f.pc;
 }
 
-size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
+/* A stack that overflowed has up to half a million frames; a stack that goes round in a circle cannot be (step_take). */
+#define WALK_MAX ((size_t)4 << 20)
+
+struct walk_output {
+	uintptr_t *pcs;
+	size_t max, head, n; /* n: frames seen */
+};
+
+/* What does not fit goes round behind the head, so that the outermost stay. */
+static void walk_put(struct walk_output *out, uintptr_t pc)
+{
+	size_t at = out->n < out->max ? out->n : out->head + (out->n - out->head) % (out->max - out->head);
+
+	out->pcs[at] = pc;
+	out->n++;
+}
+
+static void walk_all(const struct unwind_regs *regs, struct walk_output *out, size_t limit)
 {
 	struct window windows[2], *outer = unwind_windows;
 	struct walk w;
-	size_t n = 0;
 	bool first = true;
 
 	/* What this thread's windows hold is known to be readable; a copy, since a signal handler may be walking. */
@@ -461,12 +477,46 @@ size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 	unwind_windows = windows;
 	walk_start(&w, regs);
 	do {
-		if (n < max && pc_counts(w.f.pc))
-			pcs[n++] = walk_output_pc(&w, first);
+		if (out->n < limit && pc_counts(w.f.pc))
+			walk_put(out, walk_output_pc(&w, first));
 		first = false;
-	} while (n < max && walk_step(&w));
+	} while (out->n < limit && walk_step(&w));
 	unwind_windows = outer;
-	return n;
+}
+
+size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
+{
+	struct walk_output out = { .pcs = pcs, .max = max, .head = max, .n = 0 };
+
+	walk_all(regs, &out, max);
+	return out.n;
+}
+
+static void reverse(uintptr_t *pcs, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		uintptr_t pc = pcs[i];
+
+		pcs[i] = pcs[n - 1 - i];
+		pcs[n - 1 - i] = pc;
+	}
+}
+
+size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head, size_t *skipped)
+{
+	struct walk_output out = { .pcs = pcs, .max = max, .head = head, .n = 0 };
+	size_t room = max - head, turn;
+
+	walk_all(regs, &out, WALK_MAX);
+	*skipped = out.n > max ? out.n - max : 0;
+	if (!*skipped)
+		return out.n;
+	/* The ring begins with its oldest entry. */
+	turn = (out.n - head) % room;
+	reverse(pcs + head, turn);
+	reverse(pcs + head + turn, room - turn);
+	reverse(pcs + head, room);
+	return max;
 }
 
 /* ---- saving, with the last trace ------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
  */
 #include "preload/preload.h"
 
+#include <signal.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -106,4 +107,7 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 	modules_start();
 	runtime_ensure();
 	process_init();
+	/* The shared library does it when libc's own sigaction is known. */
+	if (!&runtime_is_shared)
+		fence_fault_init(sigaction);
 }

@@ -30,6 +30,7 @@ static void thread_exiting(void *value)
 	shadow_thread_exit();
 	slab_thread_exit();
 	unwind_thread_exit();
+	fence_thread_exit();
 	thread_exit_notify();
 }
 
@@ -40,6 +41,7 @@ __cold_path void process_watch_thread(void)
 	/* First, since pthread_setspecific may allocate. */
 	thread_watched = true;
 	pthread_setspecific(exit_key, &thread_watched);
+	fence_thread_start();
 }
 
 /* ---- fork ---- */

@@ -88,9 +88,12 @@ static bool place_add(uint64_t place)
 
 /* ---- signals ------------------------------------------------------------------------------------------------------------- */
 
+/* A fault while its signal is blocked kills without a word. */
+#define SIGNALS_SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1))
+
 static uint64_t signals_block(void)
 {
-	uint64_t all = ~0ull, old = 0;
+	uint64_t all = ~SIGNALS_SYNCHRONOUS, old = 0;
 
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, sizeof(all), 0, 0);
 	return old;

@@ -287,6 +287,7 @@ struct area {
 	uint8_t state;             /* enum area_state; written under area_lock, or by free's exchange of the state byte */
 	uint8_t api;
 	bool clean;                /* retained: reads as zero */
+	bool opened;               /* a guard was opened after a report: its page may hold anything */
 	uintptr_t addr;            /* the user's pointer */
 	size_t size;               /* as requested */
 	stack_handle alloc_stack, free_stack;

@@ -81,6 +81,40 @@ static void guard_clear(uint32_t page, size_t n)
 		os_unprotect(p, n << PAGE_SHIFT);
 }
 
+/* Only check mode guards. */
+static struct area *guarded_area(uintptr_t addr)
+{
+	struct area *a = arena_usable(addr) ? area_at(addr) : NULL;
+	uint32_t page = page_of(addr);
+
+	if (!a || !a->guard_pages || page < a->page || page - a->page >= a->nr_pages)
+		return NULL;
+	if (READ_ONCE(a->state) == AREA_QUARANTINED || page == a->page || page == a->page + a->nr_pages - 1)
+		return a;
+	/* Between the exchange of the state byte and the quarantine the program's thread may look already. */
+	return READ_ONCE(a->state) == AREA_LIVE && READ_ONCE(*state_of(a->addr)) != SLAB_STATE_LARGE ? a : NULL;
+}
+
+bool slab_is_guard(uintptr_t addr, struct slab_object *obj)
+{
+	const struct area *a = guarded_area(addr);
+
+	if (a)
+		object_describe_area(a, obj);
+	return a && obj->state != SLAB_OBJ_NONE;
+}
+
+bool slab_guard_open(uintptr_t addr)
+{
+	struct area *a = guarded_area(addr);
+
+	if (!a)
+		return false;
+	WRITE_ONCE(a->opened, true);
+	guard_clear(page_of(addr), 1);
+	return true;
+}
+
 /* ---- descriptors and lists; under area_lock -------------------------------------------------------------------------------- */
 
 static void live_add(struct area *a)
@@ -255,6 +289,9 @@ static struct area *held_take(bool all)
 
 static void held_release(struct area *a)
 {
+	/* What was written to a guard that was opened goes before the guards do. */
+	if (a->opened)
+		os_decommit((void *)page_address(a->page), run_bytes(a));
 	guard_clear(a->page, a->nr_pages);
 	area_release(a, true);
 }
@@ -276,7 +313,10 @@ static void held_put(struct area *a)
 	a->state = AREA_QUARANTINED;
 	lock_release(&area_lock);
 	/* Out of the list of live areas first: area_check_all reads their slack. */
-	guard_set(a->page + a->guard_pages, a->nr_pages - 2 * a->guard_pages);
+	if (a->opened)
+		guard_set(a->page, a->nr_pages);
+	else
+		guard_set(a->page + a->guard_pages, a->nr_pages - 2 * a->guard_pages);
 	lock_acquire(&area_lock);
 	a->next = NULL;
 	if (held_last)
@@ -321,6 +361,7 @@ static struct area *area_new(size_t pages, size_t align)
 	a->nr_pages = (uint32_t)(pages + 2 * guards);
 	a->guard_pages = (uint32_t)guards;
 	a->clean = clean;
+	a->opened = false;
 	a->addr = area_data(a);
 	return a;
 }
