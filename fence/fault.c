@@ -163,9 +163,16 @@ static void add_trace(struct report_record *r, const struct fault_state *s, cons
 
 	/* Where it jumped to says nothing; who jumped does. */
 	if (v && v->bad_pc && s->have_top_word) {
-		regs.pc = s->top_word;
+		/* The call lies just before the address that it would have returned to. */
+		struct report_stack *stack = &r->stacks[r->nr_stacks];
+
+		regs.pc = s->top_word - 1;
 		regs.sp += sizeof(uint64_t);
-		report_add_regs(r, STACK_ACCESS, &regs, false);
+		report_add_regs(r, STACK_ACCESS, &regs, true);
+		if (stack->nr_frames && stack->frames[0].pc == regs.pc) {
+			stack->frames[0].pc = s->top_word;
+			stack->frames[0].exact = 0;
+		}
 	} else {
 		report_add_regs(r, STACK_ACCESS, &regs, true);
 	}
