@@ -101,3 +101,9 @@ tests_unit_test_report_record_SOURCES = tests/unit/test_report_record.c
 tests_unit_test_report_record_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_report_record_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_report_record
+
+check_PROGRAMS += tests/unit/test_fence_diagnose
+tests_unit_test_fence_diagnose_SOURCES = tests/unit/test_fence_diagnose.c
+tests_unit_test_fence_diagnose_CFLAGS = $(TEST_CFLAGS) $(CAPSTONE_CFLAGS)
+tests_unit_test_fence_diagnose_LDADD = $(TEST_LIBS) $(CAPSTONE_LIBS)
+TESTS += tests/unit/test_fence_diagnose

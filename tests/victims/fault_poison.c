@@ -10,7 +10,7 @@ struct s { struct s *next; long v[2]; };
 static struct s *volatile p;
 static long follow(struct s *q)
 {
-	long v = q->next->v[1]; /* BAD */
+	volatile long v = q->next->v[1]; /* BAD */
 	return v + q->v[0];
 }
 
