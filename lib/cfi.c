@@ -216,7 +216,7 @@ static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 
 /* ---- the program ------------------------------------------------------------------------------------------------ */
 
-#define REMEMBER_MAX 8
+#define REMEMBER_MAX 4   /* compilers nest by one */
 
 struct machine {
 	struct cfi_row row, initial;
@@ -263,8 +263,8 @@ static void run_register_rule(struct machine *m, struct cursor *c, uint8_t op)
 	case CFA_UNDEFINED: rule.kind = CFI_UNDEFINED; break;
 	case CFA_SAME_VALUE: break;
 	case CFA_REGISTER: rule.kind = CFI_REGISTER; rule.reg = (uint8_t)take_uleb(c); break;
-	case CFA_EXPRESSION: rule.kind = CFI_EXPRESSION; rule.expr = take_block(c); break;
-	case CFA_VAL_EXPRESSION: rule.kind = CFI_VAL_EXPRESSION; rule.expr = take_block(c); break;
+	case CFA_EXPRESSION: rule.kind = CFI_EXPRESSION; rule.offset = (int32_t)(take_block(c) - m->row.fde); break;
+	case CFA_VAL_EXPRESSION: rule.kind = CFI_VAL_EXPRESSION; rule.offset = (int32_t)(take_block(c) - m->row.fde); break;
 	default: c->bad = true;
 	}
 	set_rule(m, reg, rule);
@@ -377,6 +377,7 @@ static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
 	m->cie = &cie;
 	m->loc = start;
 	m->row.signal_frame = cie.signal_frame;
+	m->row.fde = fde;
 	struct cursor initial = { cie.code, cie.code_end, false };
 	if (c.bad || !run(m, &initial, UINTPTR_MAX))
 		return false;
@@ -384,24 +385,23 @@ static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
 	return run(m, &c, pc);
 }
 
-bool cfi_find_row(uintptr_t pc, struct cfi_row *row, bool *known)
+enum cfi_found cfi_find_row(uintptr_t pc, struct cfi_row *row)
 {
 	struct dl_find_object found;
 	struct machine m;
 
-	*known = modules_usable() && _dl_find_object((void *)pc, &found) == 0;
-	if (!*known)
-		return false;
+	if (!modules_usable() || _dl_find_object((void *)pc, &found) != 0)
+		return CFI_NO_MODULE;
 	const uint8_t *fde = found.dlfo_eh_frame ? fde_search(found.dlfo_eh_frame, pc)
 	                                         : cfi_static_search(pc, found.dlfo_link_map->l_addr);
 	if (!fde)
-		return false;
+		return CFI_NO_ROW;
 	mem_set(&m.row, 0, sizeof(m.row));
 	m.nr_remembered = 0;
 	if (!fde_run(fde, pc, &m))
-		return false;
+		return CFI_NO_ROW;
 	mem_copy(row, &m.row, sizeof(*row));
-	return true;
+	return CFI_FOUND;
 }
 
 /* ---- expressions -------------------------------------------------------------------------------------------------- */
@@ -551,7 +551,8 @@ static void evaluate_branch(struct evaluation *e, struct cursor *c, const uint8_
 		c->p += by;
 }
 
-bool cfi_evaluate(const uint8_t *expr, const struct cfi_regs *regs, const uintptr_t *initial, cfi_read_fn read, uintptr_t *result)
+bool cfi_evaluate(const uint8_t *expr, const struct cfi_regs *regs, const uintptr_t *initial, struct stack_view *view,
+                  uintptr_t *result)
 {
 	struct cursor c = expression_open(expr);
 	const uint8_t *start = c.p;
@@ -570,7 +571,7 @@ bool cfi_evaluate(const uint8_t *expr, const struct cfi_regs *regs, const uintpt
 			uint64_t reg = take_uleb(&c);
 			push_register(&e, regs, reg, take_sleb(&c));
 		} else if (op == OP_DEREF) {
-			if (!read(pop(&e), &word))
+			if (!stack_read(view, pop(&e), &word))
 				return false;
 			push(&e, word);
 		} else if (op == OP_SKIP || op == OP_BRA) {

@@ -14,7 +14,7 @@
  *   options.c   the option table (options.def), its parser
  *   thread.c    per-thread state and the table of threads
  *   modules.c   loaded and since unloaded modules, build ids
- *   unwind.c    the stack unwinder (.eh_frame rows cached per pc)
+ *   unwind.c    the stack unwinder (.eh_frame rows cached per pc); cfi.c, cfi_static.c read them, window.c guards the reading
  *   depot.c     stacks saved once, named by 32-bit handles
  *
  * Unless a function says otherwise it is async-signal-safe, thread-safe, never allocates through malloc and never

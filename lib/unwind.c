@@ -8,29 +8,37 @@
  *    and rbp is unchanged or saved at a constant distance.  That packs into 64 bits.  What does not (signal frames, PLT stubs,
  *    hand-written code) is marked and goes through the whole row (step_general).
  *
- *    entry:  [ check = row ^ pc ^ generation | row ]     two plain words, no lock: a torn or stale entry fails the check
+ *    entry:  [ check = pc ^ mix(row) ^ salt | row ]      two plain words, no lock: a torn or stale entry fails the check
  *                                                        (Hyatt and Mann's lockless hashing of chess transposition tables)
+ *    The salt changes when a module goes away.  It is taken before the row is computed, so that what was read from the old module is
+ *    never entered as the new one's.  Code of no module (a JIT's) is not entered: a module may come to be there.
  *
  * 2. Stacks are saved in the depot's tree, outer frames first, so that equal outer frames are equal handles.
  *
- * 3. A thread's last trace remembers where each return address (and saved rbp) stood and what it was.  A new walk that reaches a
- *    remembered frame (same pc, CFA and rbp), all of whose outer words still hold the same values, is in the same activation of all
- *    outer functions: their handle is reused.  A loop that allocates pays for its innermost frames, and two compares for each other.
+ * 3. A thread's last trace remembers each frame's state (pc, sp, rbp) and which words it was read from.  A state and a row say where the next
+ *    state is read, so: a new walk that comes to a remembered state, all of whose outer words still hold the same values, would go on
+ *    to the same frames; their handle is reused, whether these are the same activations or not.  A loop that allocates pays for its
+ *    innermost frames, and two or three compares for each other.
  *
- * Safety: a wrong row or a smashed stack must not make us fault.  Every word is read from pages that were seen to be readable: a thread
- * has two windows, grown page by page by os_page_readable, one for its ordinary stack, one for another (signal stack, coroutine).  A window
- * is only trusted while the walk's own stack pointer is in it or was reached through it.  The weakness accepted: a coroutine
- * stack that was unmapped while in the second window, and made again smaller at the same place, could be read past its end, if its
- * frames also lead there.
+ *        outermost  frames[0]   pc sp rbp  read from  a0 b0      compared, from the inside out
+ *                   frames[1]   pc sp rbp  read from  a1 b1      compared
+ *                   frames[2]   pc sp rbp  ◄── the new walk is in this state: only frames further in are new
  *
- * Frames that a signal interrupted are given as pc + 1, so that every saved pc means "the call just before".
+ *    A step through a whole row may have read other words and registers: its frame remembers a word that never compares equal.
+ *    A trace that was cut off at the depth limit is reused only while it is still deep enough: saved stacks have at least
+ *    options.stack_depth frames, or all.
+ *
+ * A wrong row or a smashed stack must not make us fault: every word is read through a stack_view (window.c).  Call frame information itself
+ * is trusted as the C++ unwinder trusts it; the weakness accepted: garbage taken for a return address into a module that another
+ * thread's dlclose unmaps at this moment.  Modules that libc unloads by itself (gconv's) are not noticed here.
+ *
+ * A pc is kept as a return address is: one less lies inside the call.  A frame that a signal interrupted is at its pc plus one.
  */
 #include "lib/lib_internal.h"
 
 /* ---- packed rows ------------------------------------------------------------------------------------------------- */
 
 enum row_kind {
-	ROW_NONE,       /* empty */
 	ROW_SP,         /* CFA = sp + cfa */
 	ROW_FP,         /* CFA = fp + cfa */
 	ROW_FP_DEREF,   /* CFA = word at fp + cfa; fp saved at where fp points plus `fp` */
@@ -38,36 +46,35 @@ enum row_kind {
 	ROW_GENERAL,    /* look at the whole row */
 	ROW_NO_CFI,     /* follow frame pointers */
 };
-/* kind:8 | fp:24 (signed, from the CFA; 0 unchanged) | cfa:32 (signed) */
+/* hidden:1 (not given to the caller) | kind:7 | fp:24 (signed, from the CFA; 0 unchanged) | cfa:32 (signed) */
 #define ROW_PACK(kind, fp, cfa) ((uint64_t)(kind) << 56 | ((uint64_t)(uint32_t)(fp) & 0xffffff) << 32 | (uint32_t)(cfa))
-#define ROW_KIND(row) ((unsigned)((row) >> 56))
-#define ROW_FP_AT(row) ((int32_t)((uint32_t)((row) >> 32) << 8) >> 8)
-#define ROW_CFA(row) ((int32_t)(row))
+#define ROW_HIDDEN ((uint64_t)1 << 63)
+#define ROW_KIND(row) ((unsigned)((row) >> 56) & 0x7f)
+#define ROW_FP_AT(row) ((intptr_t)((int32_t)((uint32_t)((row) >> 32) << 8) >> 8))
+#define ROW_CFA(row) ((intptr_t)(int32_t)(row))
 #define FP_AT_MAX (1 << 23)
 
 #define CACHE_BITS 16
+#define CACHE_SALT 0xff51afd7ed558ccdULL
 struct cache_entry { uint64_t check, row; };
 static struct cache_entry cache[1u << CACHE_BITS];   /* racy by design: see the essay */
-static uint32_t cache_generation = 1;                /* atomic; bumped when a module goes away */
+static uint64_t cache_salt = CACHE_SALT;             /* atomic; another one when a module goes away */
 
-/* Neighbouring code shares pages of the cache, so that a small program touches few of them. */
+/* Neighbouring code shares pages of the cache, so that a small program touches few of them.  No multiplication: the next frame waits
+ * for this. */
 __inline_hot struct cache_entry *cache_at(uintptr_t pc)
 {
-	uint32_t high = (uint32_t)(pc >> 14) * 0x9e3779b1u;
-
-	return &cache[((pc >> 2) ^ (high >> (32 - CACHE_BITS))) & ((1u << CACHE_BITS) - 1)];
+	return &cache[(pc >> 2 ^ pc >> 17) & ((1u << CACHE_BITS) - 1)];
 }
 
-__inline_hot uint64_t cache_check(uintptr_t pc, uint64_t row)
+__inline_hot uint64_t cache_check(uintptr_t pc, uint64_t row, uint64_t salt)
 {
-	uint64_t generation = __atomic_load_n(&cache_generation, __ATOMIC_RELAXED);
-
-	return (pc ^ row ^ generation * 0xff51afd7ed558ccdULL) + 1; /* + 1: an entry of zeros is never valid for pc 0 */
+	return pc ^ row * 0x9e3779b97f4a7c15ULL ^ salt; /* of zeros: not 0, for a salt is no pc */
 }
 
 void unwind_flush(void)
 {
-	__atomic_fetch_add(&cache_generation, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&cache_salt, CACHE_SALT << 1, __ATOMIC_RELAXED);
 }
 
 static bool rule_is_saved(const struct cfi_rule *rule, int32_t offset)
@@ -94,7 +101,7 @@ static bool row_pack_realigned(const struct cfi_row *row, uint64_t *packed)
 
 	if (!cfi_expression_simple(row->cfa_expr, &cfa_reg, &cfa_at, &deref) || !deref || cfa_reg != ARCH_DWARF_FP)
 		return false;
-	if (fp->kind != CFI_EXPRESSION || !cfi_expression_simple(fp->expr, &fp_reg, &fp_at, &fp_deref) || fp_deref ||
+	if (fp->kind != CFI_EXPRESSION || !cfi_expression_simple(cfi_rule_expr(row, fp), &fp_reg, &fp_at, &fp_deref) || fp_deref ||
 	    fp_reg != ARCH_DWARF_FP || fp_at <= -FP_AT_MAX || fp_at >= FP_AT_MAX)
 		return false;
 	*packed = ROW_PACK(ROW_FP_DEREF, fp_at, cfa_at);
@@ -122,85 +129,343 @@ static uint64_t row_pack(const struct cfi_row *row)
 	return ROW_PACK(ROW_GENERAL, 0, 0);
 }
 
-static __cold_path uint64_t row_compute(uintptr_t pc)
+static void row_enter(uintptr_t pc, uint64_t row, uint64_t salt)
 {
-	struct cfi_row row;
-	bool known;
-	uint64_t packed = cfi_find_row(pc, &row, &known) ? row_pack(&row) : ROW_PACK(ROW_NO_CFI, 0, 0);
 	struct cache_entry *e = cache_at(pc);
 
-	if (!known)
-		return packed;
-	__atomic_store_n(&e->row, packed, __ATOMIC_RELAXED);
-	__atomic_store_n(&e->check, cache_check(pc, packed), __ATOMIC_RELAXED);
+	__atomic_store_n(&e->row, row, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->check, cache_check(pc, row, salt), __ATOMIC_RELAXED);
+}
+
+static __cold_path uint64_t row_compute(uintptr_t pc, uint64_t salt)
+{
+	struct cfi_row row;
+	enum cfi_found found = cfi_find_row(pc, &row);
+	uint64_t packed = found == CFI_FOUND ? row_pack(&row) : ROW_PACK(ROW_NO_CFI, 0, 0);
+
+	if (module_is_self(pc) || pc >> 47)
+		packed |= ROW_HIDDEN;
+	if (found != CFI_NO_MODULE)
+		row_enter(pc, packed, salt);
 	return packed;
 }
 
 __inline_hot uint64_t row_of(uintptr_t pc)
 {
 	struct cache_entry *e = cache_at(pc);
-	uint64_t row = __atomic_load_n(&e->row, __ATOMIC_RELAXED);
+	uint64_t row = __atomic_load_n(&e->row, __ATOMIC_RELAXED), salt = __atomic_load_n(&cache_salt, __ATOMIC_RELAXED);
 
-	if (likely(__atomic_load_n(&e->check, __ATOMIC_RELAXED) == cache_check(pc, row)))
+	if (likely(__atomic_load_n(&e->check, __ATOMIC_RELAXED) == cache_check(pc, row, salt)))
 		return row;
-	return row_compute(pc);
+	return row_compute(pc, salt);
+}
+
+/* ---- one step ------------------------------------------------------------------------------------------------------ */
+
+struct frame { uintptr_t pc, sp, fp; };
+
+/* Where a frame's state was read from; the last two may be 0. */
+struct origin { uintptr_t pc_at, fp_at, cfa_at; };
+
+/* Never equal to a pc. */
+static const uintptr_t never;
+
+struct walk {
+	struct stack_view *view;
+	struct frame first;
+	unsigned general_steps;    /* taken */
+	struct cfi_regs regs;      /* of the frame that the last of them led to: after a signal frame, all registers */
+};
+
+/* The caller's state, once its CFA is known.  A stack that does not get shallower is no stack. */
+__inline_hot bool step_take(struct stack_view *view, const struct frame *in, uintptr_t cfa, uintptr_t fp_at, struct frame *out,
+                            struct origin *from)
+{
+	uintptr_t pc_at = cfa + ARCH_RA_OFFSET;
+
+	if (unlikely(cfa <= in->sp || !stack_readable(view, pc_at)))
+		return false;
+	out->fp = in->fp;
+	if (fp_at) {
+		if (unlikely(!stack_readable(view, fp_at)))
+			return false;
+		out->fp = *(const uintptr_t *)fp_at;
+	}
+	out->pc = *(const uintptr_t *)pc_at;
+	out->sp = cfa;
+	from->pc_at = pc_at;
+	from->fp_at = fp_at;
+	from->cfa_at = 0;
+	return out->pc != 0;
+}
+
+/* Code without call frame information (a JIT's, usually): the frame pointer, if it looks like one. */
+static bool step_frame_pointer(struct stack_view *view, const struct frame *in, struct frame *out, struct origin *from)
+{
+	if (in->fp < in->sp || in->fp - in->sp > (16u << 20))
+		return false;
+	return step_take(view, in, in->fp + 2 * sizeof(uintptr_t), in->fp, out, from);
+}
+
+static bool step_realigned(struct stack_view *view, const struct frame *in, uint64_t row, struct frame *out, struct origin *from)
+{
+	uintptr_t cfa_at = in->fp + (uintptr_t)ROW_CFA(row), cfa;
+
+	if (!stack_read(view, cfa_at, &cfa) || !step_take(view, in, cfa, in->fp + (uintptr_t)ROW_FP_AT(row), out, from))
+		return false;
+	from->cfa_at = cfa_at;
+	return true;
+}
+
+static bool rule_value(const struct walk *w, const struct cfi_row *row, unsigned reg, uintptr_t cfa, uintptr_t *value)
+{
+	const struct cfi_rule *rule = &row->rules[reg];
+	uintptr_t at = cfa + (uintptr_t)(intptr_t)rule->offset;
+
+	switch (rule->kind) {
+	case CFI_SAME:
+		*value = w->regs.r[reg];
+		return w->regs.known & 1u << reg;
+	case CFI_OFFSET: return stack_read(w->view, at, value);
+	case CFI_VAL_OFFSET: *value = at; return true;
+	case CFI_REGISTER:
+		if (rule->reg >= ARCH_DWARF_REGS || !(w->regs.known & 1u << rule->reg))
+			return false;
+		*value = w->regs.r[rule->reg];
+		return true;
+	case CFI_EXPRESSION:
+		return cfi_evaluate(cfi_rule_expr(row, rule), &w->regs, &cfa, w->view, &at) && stack_read(w->view, at, value);
+	case CFI_VAL_EXPRESSION: return cfi_evaluate(cfi_rule_expr(row, rule), &w->regs, &cfa, w->view, value);
+	default: return false;
+	}
+}
+
+static bool row_cfa(const struct walk *w, const struct cfi_row *row, uintptr_t *cfa)
+{
+	if (row->cfa_expr)
+		return cfi_evaluate(row->cfa_expr, &w->regs, NULL, w->view, cfa);
+	if (row->cfa_reg >= ARCH_DWARF_REGS || !(w->regs.known & 1u << row->cfa_reg))
+		return false;
+	*cfa = w->regs.r[row->cfa_reg] + (uintptr_t)(intptr_t)row->cfa_offset;
+	return true;
+}
+
+/* Signal frames may lead in a circle, when what they saved was overwritten. */
+#define GENERAL_STEPS_MAX (2 * STACK_FRAMES_MAX)
+#define KNOWN(regs, reg) ((regs)->known & 1u << (reg))
+#define ALL_KNOWN ((1u << ARCH_DWARF_REGS) - 1)
+
+/* Any row, with what is known of the registers, to what is known of the caller's. */
+static bool step_whole_row(struct walk *w, const struct frame *in, struct frame *out)
+{
+	struct cfi_row row;
+	struct cfi_regs next;
+	uintptr_t cfa;
+
+	if (cfi_find_row(in->pc - 1, &row) != CFI_FOUND || !row_cfa(w, &row, &cfa))
+		return false;
+	next.known = 0;
+	for (unsigned reg = 0; reg < ARCH_DWARF_REGS; reg++) {
+		if (reg == ARCH_DWARF_SP && row.rules[reg].kind == CFI_SAME)
+			next.r[reg] = cfa;
+		else if (!rule_value(w, &row, reg, cfa, &next.r[reg]))
+			continue;
+		next.known |= 1u << reg;
+	}
+	if (!KNOWN(&next, ARCH_DWARF_RA) || !KNOWN(&next, ARCH_DWARF_SP) || next.r[ARCH_DWARF_RA] == 0)
+		return false;
+	/* A signal may have come on another stack, above or below; every other frame is shallower than what it called. */
+	if (!row.signal_frame && next.r[ARCH_DWARF_SP] <= in->sp)
+		return false;
+	out->fp = KNOWN(&next, ARCH_DWARF_FP) ? next.r[ARCH_DWARF_FP] : in->fp;
+	out->pc = next.r[ARCH_DWARF_RA] + row.signal_frame;
+	out->sp = next.r[ARCH_DWARF_SP];
+	next.r[ARCH_DWARF_RA] = out->pc;
+	mem_copy(&w->regs, &next, sizeof(next));
+	return true;
+}
+
+static bool regs_are_of(const struct walk *w, const struct frame *f)
+{
+	return w->regs.known && w->regs.r[ARCH_DWARF_SP] == f->sp && w->regs.r[ARCH_DWARF_RA] == f->pc;
+}
+
+static void regs_forget(struct walk *w, const struct frame *f)
+{
+	w->regs.known = 1u << ARCH_DWARF_SP | 1u << ARCH_DWARF_FP | 1u << ARCH_DWARF_RA;
+	w->regs.r[ARCH_DWARF_SP] = f->sp;
+	w->regs.r[ARCH_DWARF_FP] = f->fp;
+	w->regs.r[ARCH_DWARF_RA] = f->pc;
+}
+
+/* A row may need a register that one of the frames further in has saved (ld.so's lazy binding keeps its CFA in rbx): the walk up to here once
+ * more, by whole rows.  Slow and rare. */
+static bool regs_recover(struct walk *w, const struct frame *here)
+{
+	struct frame f = w->first;
+
+	regs_forget(w, &f);
+	for (unsigned i = 0; i < STACK_FRAMES_MAX; i++) {
+		if (f.sp == here->sp && f.pc == here->pc)
+			return i > 0;
+		if (!step_whole_row(w, &f, &f))
+			return false;
+	}
+	return false;
+}
+
+/* In a general row fp_at counts how often recovering registers did not help at this pc; after a while it is not tried any more. */
+#define RECOVER_TRIES 100
+
+static bool step_general(struct walk *w, const struct frame *in, uint64_t row, struct frame *out)
+{
+	if (w->general_steps++ == GENERAL_STEPS_MAX)
+		return false;
+	/* Steps in between have lost registers; they also made the stack shallower. */
+	if (!regs_are_of(w, in))
+		regs_forget(w, in);
+	bool all_known = w->regs.known == ALL_KNOWN;
+	if (step_whole_row(w, in, out))
+		return true;
+	intptr_t tries = ROW_FP_AT(row);
+	if (all_known || tries == RECOVER_TRIES)
+		return false;
+	bool ok = regs_recover(w, in) && step_whole_row(w, in, out);
+	row_enter(in->pc - 1, (row & ROW_HIDDEN) | ROW_PACK(ROW_GENERAL, ok ? 0 : tries + 1, 0),
+	          __atomic_load_n(&cache_salt, __ATOMIC_RELAXED));
+	return ok;
+}
+
+struct step { struct frame f; struct origin from; };
+
+/* The frame comes as single words: the caller's would otherwise live in memory, or packed in a vector register. */
+static __cold_path bool step_rare(struct walk *w, uint64_t row, uintptr_t pc, uintptr_t sp, uintptr_t fp, struct step *out)
+{
+	const struct frame in = { pc, sp, fp };
+
+	switch (ROW_KIND(row)) {
+	case ROW_GENERAL:
+		out->from = (struct origin){ .pc_at = (uintptr_t)&never };
+		return step_general(w, &in, row, &out->f);
+	case ROW_FP_DEREF: return step_realigned(w->view, &in, row, &out->f, &out->from);
+	case ROW_NO_CFI: return step_frame_pointer(w->view, &in, &out->f, &out->from);
+	default: return false;
+	}
+}
+
+__inline_hot bool walk_step(struct walk *w, struct frame *f, uint64_t row, struct origin *from)
+{
+	if (likely(ROW_KIND(row) <= ROW_FP)) {
+		uintptr_t cfa = (ROW_KIND(row) == ROW_SP ? f->sp : f->fp) + (uintptr_t)ROW_CFA(row);
+		uintptr_t fp_at = ROW_FP_AT(row) ? cfa + (uintptr_t)ROW_FP_AT(row) : 0;
+		return step_take(w->view, f, cfa, fp_at, f, from);
+	}
+	struct step out;
+	if (!step_rare(w, row, f->pc, f->sp, f->fp, &out))
+		return false;
+	*f = out.f;
+	*from = out.from;
+	return true;
+}
+
+/* Not an initialiser: it would clear all of regs each time. */
+__inline_hot void walk_begin(struct walk *w, struct stack_view *view, const struct frame *first)
+{
+	w->view = view;
+	w->first = *first;
+	w->general_steps = 0;
+	w->regs.known = 0;
+	stack_view_begin(view);
+}
+
+/* pc + 1, as if it were a return address. */
+static struct frame frame_first(const struct unwind_regs *regs)
+{
+	return (struct frame){ regs->pc + 1, regs->sp, regs->fp };
 }
 
 /* ---- per-thread state ------------------------------------------------------------------------------------------------ */
 
-struct window { uintptr_t lo, hi; };        /* readable pages */
-
 #define TRACE_MAX 512
 struct trace_frame {
-	uintptr_t pc, sp, fp;         /* the frame's state once it is the innermost */
-	uintptr_t pc_at, fp_at;       /* where its pc and fp were read; fp_at 0: fp was not saved by the inner frame */
-	uintptr_t output;             /* as saved; 0: one of our own frames, left out */
+	struct frame f;               /* the state once it is the innermost */
+	struct origin from;           /* absent ones point to where they compare equal */
 	stack_handle handle;          /* of this frame and all outer ones */
-	uint32_t depth;               /* frames in handle */
+	uint16_t depth;               /* frames in handle */
+	bool hidden;                  /* one of our own, left out */
+	bool foreign;                 /* this origin or one further out is not on the thread's own stack */
 };
 
 /* Only its thread touches it; unwind_busy keeps that thread's signal handlers out.  Too big for a thread's own stack. */
 struct unwind_thread {
 	struct unwind_thread *next_free;
-	struct window windows[2];       /* ordinary stack, another one */
-	uint32_t generation;
+	struct stack_view view;
+	uint64_t salt;                  /* cache_salt of the last trace */
 	uint32_t nr;
-	struct trace_frame frames[TRACE_MAX];   /* the last trace, outermost frame first */
-	struct trace_frame fresh[TRACE_MAX];    /* of the walk going on, innermost first */
+	bool complete;                  /* frames[0] is the outermost there is, not where the depth limit came */
+	struct trace_frame frames[TRACE_MAX];       /* the last trace, outermost frame first */
+	struct trace_frame fresh[STACK_FRAMES_MAX]; /* of the walk going on, innermost first */
 };
 
 static TLS_IE struct unwind_thread *unwind_self;
 static TLS_IE bool unwind_busy;
-static TLS_IE struct window *unwind_windows;   /* of the walk going on: home, other */
 
 /* Guards the list of blocks left by threads that ended. */
 static struct ranked_lock free_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct unwind_thread *free_blocks;
 
-static struct unwind_thread *thread_block(void)
+static struct unwind_thread *thread_block_take(void)
 {
-	struct unwind_thread *t = unwind_self;
-	static bool registered;
+	struct unwind_thread *t;
 
-	if (likely(t))
-		return t;
-	if (!__atomic_load_n(&registered, __ATOMIC_RELAXED)) {
-		lock_register_for_fork(&free_lock);
-		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
-	}
 	lock_acquire(&free_lock);
 	t = free_blocks;
 	if (t)
 		free_blocks = t->next_free;
 	lock_release(&free_lock);
-	if (!t)
-		t = meta_alloc(sizeof(*t), COST_UNWIND);
+	return t ? t : meta_alloc(sizeof(*t), COST_UNWIND);
+}
+
+static __cold_path struct unwind_thread *thread_block_first(void)
+{
+	static bool registered;
+	bool outer = depot_busy;
+
+	depot_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&registered, __ATOMIC_RELAXED)) {
+		lock_register_for_fork(&free_lock);
+		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
+	}
+	struct unwind_thread *t = thread_block_take();
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	depot_busy = outer;
 	if (!t)
 		return NULL;
 	t->nr = 0;
-	mem_set(t->windows, 0, sizeof(t->windows));
+	mem_set(&t->view, 0, sizeof(t->view));
 	unwind_self = t;
 	return t;
+}
+
+/* The block is this walk's until unwind_leave: what a signal handler unwinds meanwhile does without.  NULL when this is such a handler, or
+ * there is no memory. */
+__inline_hot struct unwind_thread *unwind_enter(void)
+{
+	if (unlikely(unwind_busy))
+		return NULL;
+	unwind_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	struct unwind_thread *t = unwind_self;
+	if (unlikely(!t) && !(t = thread_block_first()))
+		unwind_busy = false;
+	return t;
+}
+
+__inline_hot void unwind_leave(void)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	unwind_busy = false;
 }
 
 void unwind_thread_exit(void)
@@ -209,242 +474,45 @@ void unwind_thread_exit(void)
 
 	if (!t || unwind_busy)
 		return;
+	unwind_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	unwind_self = NULL;
 	lock_acquire(&free_lock);
 	t->next_free = free_blocks;
 	free_blocks = t;
 	lock_release(&free_lock);
-}
-
-/* ---- reading the stack ------------------------------------------------------------------------------------------------ */
-
-#define WINDOW_GROWTH_MAX 4096   /* pages between two frames */
-
-static bool window_holds(const struct window *w, uintptr_t addr)
-{
-	return addr - w->lo < w->hi - w->lo;
-}
-
-/* Makes the window reach the page of addr, all pages between included. */
-static bool window_grow(struct window *w, uintptr_t addr)
-{
-	uintptr_t page = ALIGN_DOWN(addr, PAGE_SIZE);
-
-	if (page >= w->hi) {
-		if ((page - w->hi) / PAGE_SIZE >= WINDOW_GROWTH_MAX)
-			return false;
-		while (w->hi <= page && os_page_readable((void *)w->hi))
-			w->hi += PAGE_SIZE;
-		return page < w->hi;
-	}
-	if ((w->lo - page) / PAGE_SIZE > WINDOW_GROWTH_MAX)
-		return false;
-	while (w->lo > page && os_page_readable((void *)(w->lo - PAGE_SIZE)))
-		w->lo -= PAGE_SIZE;
-	return page >= w->lo;
-}
-
-static __cold_path bool stack_reach(uintptr_t addr)
-{
-	struct window *home = &unwind_windows[0], *other = &unwind_windows[1];
-
-	if (addr > UINTPTR_MAX - PAGE_SIZE)
-		return false;
-	if (home->lo == home->hi) {
-		home->lo = home->hi = ALIGN_DOWN(addr, PAGE_SIZE);
-		return window_grow(home, addr);
-	}
-	if (window_grow(home, addr))
-		return true;
-	if (other->lo != other->hi && window_grow(other, addr))
-		return true;
-	other->lo = other->hi = ALIGN_DOWN(addr, PAGE_SIZE);
-	return window_grow(other, addr);
-}
-
-__inline_hot bool stack_readable(uintptr_t addr)
-{
-	if (unlikely(addr & 7))
-		return false;
-	return likely(window_holds(&unwind_windows[0], addr)) || window_holds(&unwind_windows[1], addr) || stack_reach(addr);
-}
-
-static bool stack_read(uintptr_t addr, uintptr_t *value)
-{
-	if (!stack_readable(addr))
-		return false;
-	*value = *(const uintptr_t *)addr;
-	return true;
-}
-
-/* ---- one step ------------------------------------------------------------------------------------------------------------ */
-
-struct walk {
-	struct trace_frame f;      /* where we are; handle and depth unused */
-	bool exact;                /* f.pc is the interrupted instruction, not a return address */
-	bool all_known;            /* regs holds all registers of f (after a signal frame) */
-	struct cfi_regs regs;
-};
-
-static uintptr_t walk_lookup_pc(const struct walk *w)
-{
-	return w->exact ? w->f.pc : w->f.pc - 1;
-}
-
-/* Takes over the caller's pc and fp.  A stack that does not get shallower is no stack. */
-__inline_hot bool step_take(struct walk *w, uintptr_t cfa, uintptr_t fp_at)
-{
-	uintptr_t pc_at = cfa + ARCH_RA_OFFSET;
-
-	if (unlikely(cfa <= w->f.sp || !stack_readable(pc_at)))
-		return false;
-	if (fp_at) {
-		if (unlikely(!stack_readable(fp_at)))
-			return false;
-		w->f.fp = *(const uintptr_t *)fp_at;
-	}
-	w->f.pc = *(const uintptr_t *)pc_at;
-	w->f.sp = cfa;
-	w->f.pc_at = pc_at;
-	w->f.fp_at = fp_at;
-	w->exact = false;
-	return w->f.pc != 0;
-}
-
-/* Code without call frame information (a JIT's, usually): the frame pointer, if it looks like one. */
-static bool step_frame_pointer(struct walk *w)
-{
-	uintptr_t fp = w->f.fp;
-
-	if (fp < w->f.sp || (fp & 7) || fp - w->f.sp > (16u << 20))
-		return false;
-	return step_take(w, fp + 16, fp);
-}
-
-static bool rule_value(const struct walk *w, const struct cfi_rule *rule, unsigned reg, uintptr_t cfa, uintptr_t *value, uintptr_t *at)
-{
-	*at = 0;
-	switch (rule->kind) {
-	case CFI_SAME:
-		*value = w->regs.r[reg];
-		return w->regs.known & 1u << reg;
-	case CFI_OFFSET: *at = cfa + (uintptr_t)(intptr_t)rule->offset; break;
-	case CFI_VAL_OFFSET: *value = cfa + (uintptr_t)(intptr_t)rule->offset; return true;
-	case CFI_REGISTER:
-		if (rule->reg >= ARCH_DWARF_REGS || !(w->regs.known & 1u << rule->reg))
-			return false;
-		*value = w->regs.r[rule->reg];
-		return true;
-	case CFI_EXPRESSION:
-		if (!cfi_evaluate(rule->expr, &w->regs, &cfa, stack_read, at))
-			return false;
-		break;
-	case CFI_VAL_EXPRESSION: return cfi_evaluate(rule->expr, &w->regs, &cfa, stack_read, value);
-	default: return false;
-	}
-	return stack_read(*at, value);
-}
-
-static bool row_cfa(const struct walk *w, const struct cfi_row *row, uintptr_t *cfa)
-{
-	if (row->cfa_expr)
-		return cfi_evaluate(row->cfa_expr, &w->regs, NULL, stack_read, cfa);
-	if (row->cfa_reg >= ARCH_DWARF_REGS || !(w->regs.known & 1u << row->cfa_reg))
-		return false;
-	*cfa = w->regs.r[row->cfa_reg] + (uintptr_t)(intptr_t)row->cfa_offset;
-	return true;
-}
-
-/* Any row, with every register. */
-static __cold_path bool step_general(struct walk *w)
-{
-	struct cfi_row row;
-	struct cfi_regs next;
-	uintptr_t cfa, at, value;
-
-	if (!w->all_known)
-		w->regs.known = 0;
-	w->regs.r[ARCH_DWARF_SP] = w->f.sp;
-	w->regs.r[ARCH_DWARF_FP] = w->f.fp;
-	w->regs.r[ARCH_DWARF_RA] = w->f.pc;
-	w->regs.known |= 1u << ARCH_DWARF_SP | 1u << ARCH_DWARF_FP | 1u << ARCH_DWARF_RA;
-	bool known;
-	if (!cfi_find_row(walk_lookup_pc(w), &row, &known) || !row_cfa(w, &row, &cfa))
-		return false;
-	uintptr_t old_sp = w->f.sp;
-	next.known = 0;
-	w->f.pc_at = w->f.fp_at = 0;
-	for (unsigned reg = 0; reg < ARCH_DWARF_REGS; reg++) {
-		if (reg == ARCH_DWARF_SP && row.rules[reg].kind == CFI_SAME) {
-			value = cfa;
-			at = 0;
-		} else if (!rule_value(w, &row.rules[reg], reg, cfa, &value, &at)) {
-			continue;
-		}
-		next.r[reg] = value;
-		next.known |= 1u << reg;
-		if (reg == ARCH_DWARF_RA)
-			w->f.pc_at = at;
-		else if (reg == ARCH_DWARF_FP)
-			w->f.fp_at = at;
-	}
-	if (!(next.known & 1u << ARCH_DWARF_RA) || !(next.known & 1u << ARCH_DWARF_SP) || !w->f.pc_at)
-		return false;
-	/* A signal may have come on another stack, above or below; every other frame is shallower than what it called. */
-	if (!row.signal_frame && next.r[ARCH_DWARF_SP] <= old_sp)
-		return false;
-	mem_copy(&w->regs, &next, sizeof(next));
-	w->all_known = true;
-	w->f.pc = next.r[ARCH_DWARF_RA];
-	w->f.sp = next.r[ARCH_DWARF_SP];
-	if (next.known & 1u << ARCH_DWARF_FP)
-		w->f.fp = next.r[ARCH_DWARF_FP];
-	w->exact = row.signal_frame;
-	return w->f.pc != 0;
-}
-
-__inline_hot bool walk_step(struct walk *w)
-{
-	uint64_t row = row_of(walk_lookup_pc(w));
-	int32_t fp_at = ROW_FP_AT(row);
-	uintptr_t cfa;
-
-	switch (ROW_KIND(row)) {
-	case ROW_SP: cfa = w->f.sp + (uintptr_t)(intptr_t)ROW_CFA(row); break;
-	case ROW_FP: cfa = w->f.fp + (uintptr_t)(intptr_t)ROW_CFA(row); break;
-	case ROW_FP_DEREF:
-		w->all_known = false;
-		if (!stack_read(w->f.fp + (uintptr_t)(intptr_t)ROW_CFA(row), &cfa))
-			return false;
-		return step_take(w, cfa, w->f.fp + (uintptr_t)(intptr_t)fp_at);
-	case ROW_GENERAL: return step_general(w);
-	case ROW_NO_CFI: w->all_known = false; return step_frame_pointer(w);
-	default: return false;
-	}
-	w->all_known = false;
-	return step_take(w, cfa, fp_at ? cfa + (uintptr_t)(intptr_t)fp_at : 0);
-}
-
-static void walk_start(struct walk *w, const struct unwind_regs *regs)
-{
-	w->f.pc = regs->pc;
-	w->f.sp = regs->sp;
-	w->f.fp = regs->fp;
-	w->f.pc_at = w->f.fp_at = 0;
-	w->exact = true;
-	w->all_known = false;
+	unwind_leave();
 }
 
 /* ---- walks without memory -------------------------------------------------------------------------------------------------- */
 
-static bool pc_counts(uintptr_t pc)
+__inline_hot size_t walk_out(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 {
-	return !module_is_self(pc) && pc < (uintptr_t)1 << 48;
+	struct walk w;
+	struct frame f = frame_first(regs);
+	struct origin from;
+	uintptr_t first = 1;
+	size_t n = 0;
+	uint64_t row;
+
+	if (max == 0)
+		return 0;
+	walk_begin(&w, view, &f);
+	do {
+		row = row_of(f.pc - 1);
+		if (likely(!(row & ROW_HIDDEN)))
+			pcs[n++] = f.pc - first;
+		first = 0;
+	} while (n < max && walk_step(&w, &f, row, &from));
+	return n;
 }
 
-static uintptr_t walk_output_pc(const struct walk *w, bool first)
+static __cold_path size_t walk_out_alone(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 {
-	return w->exact && !first ? w->f.pc + 1 : w->f.pc;
+	struct stack_view view;
+
+	mem_set(&view, 0, sizeof(view));
+	return walk_out(&view, regs, pcs, max);
 }
 
 /* A stack that overflowed has up to half a million frames; a stack that goes round in a circle cannot be (step_take). */
@@ -466,6 +534,7 @@ static void walk_put(struct walk_output *out, uintptr_t pc)
 
 static void walk_all(const struct unwind_regs *regs, struct walk_output *out, size_t limit)
 {
+<<<<<<< HEAD
 	struct window windows[2], *outer = unwind_windows;
 	struct walk w;
 	bool first = true;
@@ -517,111 +586,184 @@ size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t m
 	reverse(pcs + head + turn, room - turn);
 	reverse(pcs + head, room);
 	return max;
+=======
+	struct unwind_thread *t = unwind_enter();
+
+	if (unlikely(!t))
+		return walk_out_alone(regs, pcs, max);
+	size_t n = walk_out(&t->view, regs, pcs, max);
+	unwind_leave();
+	return n;
+>>>>>>> origin/main
 }
 
 /* ---- saving, with the last trace ------------------------------------------------------------------------------------------- */
 
-static bool slot_unchanged(const struct window *windows, uintptr_t at, uintptr_t value)
+/* The three differences or-ed together: one branch, not three, for words that nearly always agree. */
+__inline_hot bool origin_unchanged(const struct trace_frame *t)
 {
-	return (window_holds(&windows[0], at) || window_holds(&windows[1], at)) && *(const uintptr_t *)at == value;
+	return ((*(const uintptr_t *)t->from.pc_at ^ t->f.pc) | (*(const uintptr_t *)t->from.fp_at ^ t->f.fp) |
+	        (*(const uintptr_t *)t->from.cfa_at ^ t->f.sp)) == 0;
 }
 
-/* frames[0, i) are outside frame i: do all the words that led there still hold what they held? */
-static bool trace_unchanged(const struct unwind_thread *t, uint32_t i)
+/* Off the thread's own stack, what was readable may have been unmapped since. */
+static __cold_path bool origin_readable(struct stack_view *view, const struct trace_frame *t)
 {
-	while (i-- > 0) {
-		const struct trace_frame *f = &t->frames[i];
-		if (!slot_unchanged(t->windows, f->pc_at, f->pc) || (f->fp_at && !slot_unchanged(t->windows, f->fp_at, f->fp)))
+	const uintptr_t at[] = { t->from.pc_at, t->from.fp_at, t->from.cfa_at };
+
+	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
+		bool inside = at[i] - (uintptr_t)t < sizeof(*t) || at[i] == (uintptr_t)&never;
+		if (!inside && !stack_readable(view, at[i]))
 			return false;
 	}
 	return true;
 }
 
-/* The remembered frame that equals w's, or -1.  *cursor: outer frames that may still match, since both lists get shallower. */
-__inline_hot int trace_match(const struct unwind_thread *t, uint32_t *cursor, const struct walk *w)
+/* frames[0, i) are outside frame i: do all the words that led there still hold what they held?  *changed: a frame known to have
+ * changed, so that a walk that meets remembered states all the way looks at each word once. */
+static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *changed)
 {
-	while (*cursor > 0 && t->frames[*cursor - 1].sp < w->f.sp)
+	bool foreign = i > 0 && t->frames[i - 1].foreign;
+
+	if (i > *changed)
+		return false;
+	while (i-- > 0) {
+		const struct trace_frame *f = &t->frames[i];
+		if ((unlikely(foreign) && !origin_readable(&t->view, f)) || !origin_unchanged(f)) {
+			*changed = i;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The remembered frame in state f, or -1.  *cursor: outer frames that may still match, since both lists get shallower. */
+__inline_hot int trace_match(const struct unwind_thread *t, uint32_t *cursor, const struct frame *f)
+{
+	while (*cursor > 0 && t->frames[*cursor - 1].f.sp < f->sp)
 		--*cursor;
 	if (*cursor == 0)
 		return -1;
-	const struct trace_frame *f = &t->frames[*cursor - 1];
-	return f->sp == w->f.sp && f->pc == w->f.pc && f->fp == w->f.fp ? (int)*cursor - 1 : -1;
+	const struct frame *known = &t->frames[*cursor - 1].f;
+	return known->sp == f->sp && known->pc == f->pc && known->fp == f->fp ? (int)*cursor - 1 : -1;
+}
+
+/* Is the origin where it will still be readable in the next walk? */
+static bool origin_foreign(const struct stack_view *view, const struct origin *o)
+{
+	return !window_holds(&view->home, o->pc_at) || (o->fp_at && !window_holds(&view->home, o->fp_at)) ||
+	       (o->cfa_at && !window_holds(&view->home, o->cfa_at));
+}
+
+/* Absent words become ones that compare equal. */
+__inline_hot void trace_set_origin(struct unwind_thread *t, uint32_t i, const struct origin *from)
+{
+	struct trace_frame *f = &t->frames[i];
+
+	f->foreign = (i > 0 && t->frames[i - 1].foreign) || (unlikely(t->view.foreign) && origin_foreign(&t->view, from));
+	f->from.pc_at = from->pc_at;
+	f->from.fp_at = from->fp_at ? from->fp_at : (uintptr_t)&f->f.fp;
+	f->from.cfa_at = from->cfa_at ? from->cfa_at : (uintptr_t)&f->f.sp;
+}
+
+__inline_hot void trace_keep(struct unwind_thread *t, uint32_t i, const struct trace_frame *fresh, stack_handle handle, uint32_t depth)
+{
+	struct trace_frame *f = &t->frames[i];
+
+	f->f = fresh->f;
+	f->hidden = fresh->hidden;
+	f->handle = handle;
+	f->depth = (uint16_t)depth;
+	trace_set_origin(t, i, &fresh->from);
 }
 
 /* Frames [0, keep) stay; t->fresh (innermost first) go on top, each getting its handle. */
-static stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
+__inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	stack_handle handle = keep ? t->frames[keep - 1].handle : 0;
 	uint32_t depth = keep ? t->frames[keep - 1].depth : 0;
 	uint32_t nr = keep;
 
 	while (nr_fresh-- > 0) {
-		struct trace_frame *f = &t->fresh[nr_fresh];
-		if (f->output) {
-			handle = depot_child(handle, f->output);
+		const struct trace_frame *f = &t->fresh[nr_fresh];
+		if (likely(!f->hidden)) {
+			handle = depot_child(handle, f->f.pc - (nr_fresh == 0));
 			depth++;
 		}
-		if (nr < TRACE_MAX) { /* a deeper stack is matched from further out */
-			f->handle = handle;
-			f->depth = depth;
-			mem_copy(&t->frames[nr++], f, sizeof(*f));
-		}
+		if (nr < TRACE_MAX) /* a deeper stack is matched from further out */
+			trace_keep(t, nr++, f, handle, depth);
 	}
 	t->nr = nr;
 	return handle;
 }
 
-/* Walks until a remembered frame that still stands, the end, or the limit.  Returns how many remembered frames to keep. */
-__inline_hot uint32_t trace_walk(struct unwind_thread *t, struct walk *w, uint32_t limit, uint32_t *nr_fresh)
+/* May the trace be reused from frame i inwards when n frames are new?  Cut off, it must still be deep enough, never too deep. */
+__inline_hot bool trace_depth_fits(const struct unwind_thread *t, uint32_t i, uint32_t n, uint32_t limit)
 {
-	uint32_t cursor = t->nr, n = 0;
+	uint32_t depth = t->frames[i].depth + n;
 
-	do {
-		if (n > 0) { /* the innermost is in the allocator: never the same twice */
-			int i = trace_match(t, &cursor, w);
-			if (i >= 0 && t->frames[i].depth + n <= 2 * limit && trace_unchanged(t, (uint32_t)i)) {
-				*nr_fresh = n;
-				return (uint32_t)i + 1;
-			}
+	return (t->complete || depth >= limit) && depth <= MIN(2 * limit, (uint32_t)STACK_FRAMES_MAX);
+}
+
+/* Walks until a remembered frame that still stands, the end, or the limit.  Returns how many remembered frames to keep. */
+__inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_regs *regs, uint32_t limit, uint32_t *nr_fresh)
+{
+	struct walk w;
+	struct frame f = frame_first(regs);
+	struct origin from = { .pc_at = (uintptr_t)&never };
+	uint32_t cursor = t->nr, changed = t->nr, n = 0, shown = 0;
+	/* A quarter more, so that recursion deeper than that finds its way back for a while. */
+	uint32_t max = MIN(limit + limit / 4, (uint32_t)STACK_FRAMES_MAX);
+
+	walk_begin(&w, &t->view, &f);
+	for (;;) {
+		struct trace_frame *fresh = &t->fresh[n++];
+		uint64_t row = row_of(f.pc - 1);
+		fresh->f = f;
+		fresh->from = from;
+		fresh->hidden = row & ROW_HIDDEN;
+		shown += !fresh->hidden;
+		*nr_fresh = n;
+		if (shown >= max || n >= STACK_FRAMES_MAX) {
+			t->complete = false;
+			return 0;
 		}
-		struct trace_frame *f = &t->fresh[n];
-		*f = w->f;
-		f->output = pc_counts(w->f.pc) ? walk_output_pc(w, n == 0) : 0;
-		n++;
-	} while (n < limit && walk_step(w));
-	*nr_fresh = n;
-	return 0;
+		if (!walk_step(&w, &f, row, &from)) {
+			t->complete = true;
+			return 0;
+		}
+		int i = trace_match(t, &cursor, &f);
+		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) && trace_unchanged(t, (uint32_t)i, &changed)) {
+			/* Another function may have led there this time, which saved rbp elsewhere. */
+			trace_set_origin(t, (uint32_t)i, &from);
+			return (uint32_t)i + 1;
+		}
+	}
 }
 
 /* A signal handler's allocation while this thread is in here, or no memory for the thread's block. */
 static __cold_path stack_handle save_plainly(const struct unwind_regs *regs)
 {
 	uintptr_t pcs[64];
-	size_t n = unwind_walk(regs, pcs, MIN(options.stack_depth, ARRAY_SIZE(pcs)));
+	size_t n = walk_out_alone(regs, pcs, MIN(options.stack_depth, ARRAY_SIZE(pcs)));
 
 	return depot_save(pcs, n);
 }
 
 stack_handle unwind_save(const struct unwind_regs *regs)
 {
-	struct unwind_thread *t = unwind_busy ? NULL : thread_block();
-	uint32_t generation = __atomic_load_n(&cache_generation, __ATOMIC_RELAXED);
+	struct unwind_thread *t = unwind_enter();
+	uint64_t salt = __atomic_load_n(&cache_salt, __ATOMIC_RELAXED);
 	uint32_t keep, nr_fresh;
-	struct walk w;
 
 	if (unlikely(!t))
 		return save_plainly(regs);
-	unwind_busy = true;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* a handler of this thread sees busy before anything changes */
-	unwind_windows = t->windows;
-	if (unlikely(t->generation != generation)) {
-		t->generation = generation;
+	if (unlikely(t->salt != salt)) {
+		t->salt = salt;
 		t->nr = 0;
 	}
-	walk_start(&w, regs);
-	keep = trace_walk(t, &w, (uint32_t)MIN(options.stack_depth, TRACE_MAX), &nr_fresh);
+	keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
 	stack_handle handle = trace_extend(t, keep, nr_fresh);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	unwind_busy = false;
+	unwind_leave();
 	return handle;
 }

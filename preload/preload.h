@@ -5,6 +5,7 @@
  *   malloc.c     the malloc family: what C and POSIX say, then slab/
  *   new.c        the C++ operators
  *   dispatch.c   what slab/ found becomes a report record
+ *   trace.c      slab_debug=T
  *   process.c    fork, thread exit, program exit
  *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
  *   mlock.c      mlockall beside a large reserve
@@ -50,6 +51,9 @@ __inline_hot void thread_ensure(void)
 
 /* ---- new.c ---- */
 extern void *(*new_find_in_libstdcxx)(const char *name);
+
+/* ---- trace.c ---- */
+void trace_event(const struct slab_trace_event *event);
 
 /* ---- dispatch.c ---- */
 void dispatch_finding(const struct slab_finding *f);

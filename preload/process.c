@@ -50,21 +50,19 @@ static void fork_prepare(void)
 {
 	runtime_ensure();
 	slab_fork_prepare();
-	reports_fork_prepare();
 	lib_fork_prepare();
 }
 
 static void fork_parent(void)
 {
 	lib_fork_parent();
-	reports_fork_parent();
 	slab_fork_parent();
 }
 
 static void fork_child(void)
 {
-	lib_fork_child();
 	reports_fork_child();
+	lib_fork_child();
 	slab_fork_child();
 	process_pid = os_getpid();
 }

@@ -25,9 +25,9 @@
 
 #include "reports/reports_internal.h"
 
-/* Guards everything static in this folder: the record, the buffers, the table of places, the helper's state. */
+/* Guards everything static in this folder: the record, the buffers, the table of places, the helper's state.  A thread that
+ * holds it already is inside a report, or in a fork, and does not report. */
 static struct ranked_lock report_lock = RANKED_LOCK_INIT(LOCK_RANK_REPORT);
-static pid_t report_holder;             /* tid; written under the lock, read without it by report_begin of the same thread */
 static uint64_t saved_mask;             /* the holder's signal mask */
 
 static struct report_record record;
@@ -136,10 +136,9 @@ static void record_set_process(struct report_record *r)
 struct report_record *report_begin(enum report_kind kind, const char *component)
 {
 	uint64_t mask = signals_block();
-	pid_t tid = os_gettid();
 
-	if (__atomic_load_n(&report_holder, __ATOMIC_RELAXED) == tid) {
-		report_line("a %s was found while a report was being made; it is dropped", report_kind_name(kind));
+	if (lock_mine(&report_lock)) {
+		report_line("another bug (%s) was found while a report was being made; it is dropped", report_kind_name(kind));
 		__atomic_fetch_add(&nr_left_out, 1, __ATOMIC_RELAXED);
 		signals_restore(mask);
 		return NULL;
@@ -151,7 +150,6 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 		signals_restore(mask);
 		return NULL;
 	}
-	__atomic_store_n(&report_holder, tid, __ATOMIC_RELAXED);
 	saved_mask = mask;
 	record_clear(&record);
 	record.sequence = nr_reports + 1;
@@ -196,7 +194,6 @@ void report_end(struct report_record *r)
 	}
 	if (options.fault == FAULT_PANIC)
 		report_panic();
-	__atomic_store_n(&report_holder, 0, __ATOMIC_RELAXED);
 	lock_release(&report_lock);
 	signals_restore(mask);
 }
@@ -213,7 +210,7 @@ static void reports_settle(void)
 {
 	uint64_t mask;
 
-	if (__atomic_load_n(&report_holder, __ATOMIC_RELAXED) == os_gettid())
+	if (lock_mine(&report_lock))
 		return;
 	mask = signals_block();
 	lock_acquire(&report_lock);
@@ -233,12 +230,22 @@ void report_summary(void)
 }
 
 /* Among JSON lines every line is a report, so that a reader needs to know only one form: messages go to people. */
+void report_message(const char *text, size_t len)
+{
+	uint64_t mask = signals_block();
+
+	if (options.format == FORMAT_JSON)
+		sink_write_stderr(text, len);
+	else
+		sink_write(text, len);
+	signals_restore(mask);
+}
+
 void report_line(const char *format, ...)
 {
 	char line[600];
 	struct fmt_buf b;
 	va_list args;
-	uint64_t mask;
 
 	fmt_init(&b, line, sizeof(line) - 1); /* room for the newline, whatever was cut */
 	fmt_printf(&b, "memsan: ");
@@ -246,16 +253,12 @@ void report_line(const char *format, ...)
 	fmt_vprintf(&b, format, args);
 	va_end(args);
 	line[b.len] = '\n';
-	mask = signals_block();
-	if (options.format == FORMAT_JSON)
-		sink_write_stderr(line, b.len + 1);
-	else
-		sink_write(line, b.len + 1);
-	signals_restore(mask);
+	report_message(line, b.len + 1);
 }
 
 void reports_init(bool secure)
 {
+	lock_register_for_fork(&report_lock);
 	sink_init(secure);
 	helper_init(secure);
 }
@@ -265,21 +268,10 @@ void reports_configure(void)
 	sink_configure();
 }
 
-void reports_fork_prepare(void)
-{
-	lock_acquire(&report_lock);
-}
-
-void reports_fork_parent(void)
-{
-	lock_release(&report_lock);
-}
-
 /* The child has made no reports, and tells its own: what the parent saw is in the parent's log. */
 void reports_fork_child(void)
 {
 	nr_reports = nr_repeated = nr_left_out = 0;
 	mem_set(places, 0, sizeof(places));
 	nr_places = 0;
-	lock_release_in_child(&report_lock);
 }

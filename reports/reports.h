@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/reports.h - the report record and the two halves that handle it.
  *
- * Runtime half (in libmemsan.so): record.c fills a record in stages, emit.c makes sure it cannot be lost and hands it to the helper,
- * plain.c prints it without symbols when there is no helper.
- * Tool half (helper and memsan command): symbolize.c (libdw), insn.c (capstone), render_text.c, render_json.c.
- * Both halves print through the same layout code, so that the plain report and the symbolized one differ only in the frames.
+ * Both halves:  kinds.c names, layout.c and render_text.c, render_json.c the layout, so that the plain report and the symbolized one
+ *               differ only in the frames.
+ * Runtime half (in libmemsan.so): record.c fills a record in stages, emit.c decides what is printed and when, helper.c starts and asks
+ *               the helper, plain.c prints without it, sink.c writes it where reports go.
+ * Tool half (helper and memsan command): symbolize.c modules and ELF symbols, symbolize_dwarf.c functions and lines, demangle.c, pool.c.
  */
 #ifndef MEMSAN_REPORTS_H
 #define MEMSAN_REPORTS_H
@@ -138,6 +139,8 @@ uint32_t report_count(void);       /* reports made so far by this process, repet
 /* At exit: waits for a report that another thread is making, so that report_count is final; then one line when reports were repeated
  * or left out over max_reports. */
 void report_summary(void);
+/* Ready text for people, whole lines in one write; among JSON lines it goes to standard error. */
+void report_message(const char *text, size_t len);
 /* One line "memsan: …" to where reports go. */
 void report_line(const char *format, ...) __printf_like(1, 2);
 /* Once, single-threaded, before the first line: remembers what standard error is.  `secure` (AT_SECURE): no file is ever opened and
@@ -145,8 +148,8 @@ void report_line(const char *format, ...) __printf_like(1, 2);
 void reports_init(bool secure);
 /* Once, when the options are parsed: log_path means this directory from here on. */
 void reports_configure(void);
-void reports_fork_prepare(void);
-void reports_fork_parent(void);
+/* In the child of fork, before lib_fork_child frees the locks: a process counts its own reports.  (lib's fork functions take the
+ * report lock with the others, so no report is cut in two.) */
 void reports_fork_child(void);
 
 /* The name of the memfd that memsan run counts reports with (option notify). */

@@ -70,7 +70,7 @@ void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsi
 	lock_register_for_fork(&c->lock);
 }
 
-static size_t descriptor_size(const struct slab_cache *c)
+size_t cache_descriptor_size(const struct slab_cache *c)
 {
 	size_t maps = c->fast ? 1 : 2;
 	size_t tracks = c->flags & SLAB_F_TRACK ? c->nr_objects * sizeof(struct slab_track) : 0;
@@ -127,7 +127,7 @@ static struct slab *descriptor_get(struct slab_cache *c)
 		c->spare = s->next;
 		return s;
 	}
-	s = meta_alloc(descriptor_size(c), COST_SLAB);
+	s = meta_alloc(cache_descriptor_size(c), COST_SLAB);
 	if (s && tracks) {
 		meta_account(COST_SLAB, -(int64_t)tracks);
 		meta_account(COST_TRACKS, (int64_t)tracks);
@@ -138,11 +138,13 @@ static struct slab *descriptor_get(struct slab_cache *c)
 static struct slab *slab_new(struct slab_cache *c)
 {
 	struct slab *s = descriptor_get(c);
+	size_t run = (size_t)c->nr_pages << PAGE_SHIFT;
 	bool clean;
 	uint32_t page, i;
 
 	if (!s)
 		return NULL;
+	area_give_way(c->nr_pages);
 	page = buddy_alloc(c->nr_pages, &clean);
 	if (page == NO_PAGE) {
 		s->next = c->spare;
@@ -153,15 +155,18 @@ static struct slab *slab_new(struct slab_cache *c)
 	s->base = page_address(page);
 	s->nr_free = c->nr_objects;
 	s->fresh = s->hint = 0;
-	s->displaced = false;
+	s->displaced = s->sealed = false;
 	for (i = 0; i < c->map_words; i++)
 		s->map[i] = ~(uint64_t)0;
 	if (c->nr_objects % 64)
 		s->map[c->map_words - 1] = ((uint64_t)1 << c->nr_objects % 64) - 1;
 	list_add(c, s, SLAB_LIST_PARTIAL);
 	c->nr_slabs++;
-	if (!c->fast)
-		slab_shadow->bad(s->base, (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_REDZONE);
+	/* Objects without checks are never told of one by one: their pages may have been a checked cache's before. */
+	if (c->fast)
+		slab_shadow->live(s->base, s->base + run, s->base, run, false);
+	else
+		slab_shadow->bad(s->base, run, SLAB_MARK_REDZONE);
 	arena_set_owner(page, c->nr_pages, (uint64_t)(uintptr_t)s | OWNER_SLAB);
 	return s;
 }
@@ -328,6 +333,33 @@ size_t cache_shrink(struct slab_cache *c)
 	}
 	lock_release(&c->lock);
 	return pages;
+}
+
+void cache_seal_slab(struct slab_cache *c, struct slab *s)
+{
+	lock_acquire(&c->lock);
+	c->nr_slabs--;
+	c->nr_out -= c->nr_objects;
+	WRITE_ONCE(s->sealed, true);
+	lock_release(&c->lock);
+	__atomic_fetch_sub(&cache_checked_bytes, (int64_t)c->nr_objects * c->slot_size, __ATOMIC_RELAXED);
+}
+
+void cache_drop_sealed(struct slab_cache *c, struct slab *s)
+{
+	uint32_t page = page_of(s->base), i;
+
+	for (i = 0; i < c->map_words; i++)
+		WRITE_ONCE(slab_held_map(c, s)[i], (uint64_t)0);
+	if (s->displaced)
+		mem_set(state_of(s->base), 0, ((size_t)c->nr_pages << PAGE_SHIFT) / 16);
+	lock_acquire(&c->lock);
+	arena_clear_owner(page, c->nr_pages, c->nr_pages);
+	s->next = c->spare;
+	c->spare = s;
+	lock_release(&c->lock);
+	slab_shadow->bad(page_address(page), (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_PAGES);
+	buddy_free(page, c->nr_pages, true);
 }
 
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx)

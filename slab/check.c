@@ -83,20 +83,16 @@ void check_fill_slack(const struct slab_cache *c, uintptr_t object, uintptr_t us
 	mem_set((void *)(user + size), SLUB_RED_ACTIVE, object + c->object_size - (user + size));
 }
 
-/* ---- verifying, for the owner of the object ------------------------------------------------------------------------------ */
+/* ---- finding: reads only, so that it can be done under a lock and told later ------------------------------------------------ */
 
-static void report_damage(enum slab_finding_kind kind, enum slab_found_at at, const struct slab_object *obj,
-                          const struct damage *d, const struct unwind_regs *regs)
+static void fill_finding(struct slab_finding *f, enum slab_finding_kind kind, enum slab_found_at at, const struct damage *d,
+                         const struct unwind_regs *regs)
 {
-	struct slab_finding f;
-
-	finding_init(&f, kind, at, d->addr, regs);
-	f.size = d->size;
-	f.expected = d->expected;
-	f.found = d->found;
-	f.have_object = true;
-	mem_copy(&f.object, obj, sizeof(f.object));
-	finding_report(&f);
+	finding_init(f, kind, at, d->addr, regs);
+	f->size = d->size;
+	f->expected = d->expected;
+	f->found = d->found;
+	f->have_object = true;
 }
 
 /* Was slot i, a neighbour, in use as far as one can see? */
@@ -109,21 +105,20 @@ static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t 
 }
 
 /* Which object, and which side of it, damage next to object i belongs to.  `zone` is the shared red zone. */
-static enum slab_finding_kind lay_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t zone, bool left,
-                                         const struct damage *d, struct slab_object *obj)
+static void lay_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t zone, bool left, struct slab_finding *f)
 {
-	bool in_zone = d->addr - zone < REDZONE_SIZE;
-	bool near_lower = d->addr - zone < REDZONE_SIZE / 2;
+	bool in_zone = f->addr - zone < REDZONE_SIZE, near_lower = f->addr - zone < REDZONE_SIZE / 2;
 
-	if (left && in_zone && near_lower && neighbour_used(c, s, i - 1, obj))
-		return SLAB_RIGHT_REDZONE;
-	if (!left && in_zone && !near_lower && neighbour_used(c, s, i + 1, obj))
-		return SLAB_LEFT_REDZONE;
-	object_describe(c, s, i, obj);
-	/* On its way through free or realloc: its state byte is cleared already. */
-	if (obj->state == SLAB_OBJ_FREE)
-		obj->state = SLAB_OBJ_LIVE;
-	return left ? SLAB_LEFT_REDZONE : SLAB_RIGHT_REDZONE;
+	if (left && in_zone && near_lower && neighbour_used(c, s, i - 1, &f->object)) {
+		f->kind = SLAB_RIGHT_REDZONE;
+	} else if (!left && in_zone && !near_lower && neighbour_used(c, s, i + 1, &f->object)) {
+		f->kind = SLAB_LEFT_REDZONE;
+	} else {
+		object_describe(c, s, i, &f->object);
+		/* On its way through free or realloc: its state byte is cleared already. */
+		if (f->object.state == SLAB_OBJ_FREE)
+			f->object.state = SLAB_OBJ_LIVE;
+	}
 }
 
 /* A red zone is two aligned words. */
@@ -140,40 +135,70 @@ static inline bool all_intact(uintptr_t slot, uintptr_t end, uintptr_t next)
 	return zone_intact(slot) && zone_intact(next) && (end == next || !mem_find_not((const void *)end, SLUB_RED_ACTIVE, next - end));
 }
 
-unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
-                        enum slab_found_at at, const struct unwind_regs *regs)
+unsigned check_find_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+                             enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2])
 {
 	uintptr_t object = slab_object_at(c, s, i), slot = object - c->offset, next = object + c->object_size;
-	struct slab_object obj;
 	struct damage d;
-	unsigned found = 0;
+	unsigned n = 0;
 
 	if (!(c->flags & SLAB_F_REDZONE) || likely(user == object && all_intact(slot, user + size, next)))
 		return 0;
-	if (unlikely(!check_bytes(slot, user, SLUB_RED_ACTIVE, &d))) {
-		report_damage(lay_damage(c, s, i, slot, true, &d, &obj), at, &obj, &d, regs);
-		mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
-		found++;
+	if (!check_bytes(slot, user, SLUB_RED_ACTIVE, &d)) {
+		fill_finding(&found[n], SLAB_LEFT_REDZONE, at, &d, regs);
+		lay_damage(c, s, i, slot, true, &found[n++]);
 	}
-	if (unlikely(!check_bytes(user + size, next + REDZONE_SIZE, SLUB_RED_ACTIVE, &d))) {
-		report_damage(lay_damage(c, s, i, next, false, &d, &obj), at, &obj, &d, regs);
-		mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
-		found++;
+	if (!check_bytes(user + size, next + REDZONE_SIZE, SLUB_RED_ACTIVE, &d)) {
+		fill_finding(&found[n], SLAB_RIGHT_REDZONE, at, &d, regs);
+		lay_damage(c, s, i, next, false, &found[n++]);
 	}
-	return found;
+	return n;
+}
+
+unsigned check_find_poison(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+                           const struct unwind_regs *regs, struct slab_finding *found)
+{
+	struct damage d;
+
+	if (!(c->flags & SLAB_F_POISON) || likely(check_poison_bytes(c, slab_object_at(c, s, i), &d)))
+		return 0;
+	fill_finding(found, SLAB_POISON_OVERWRITTEN, at, &d, regs);
+	object_describe(c, s, i, &found->object);
+	return 1;
+}
+
+/* ---- verifying, for the owner of the object: tell, then repair, so that it is told once ------------------------------------- */
+
+static __cold_path void tell_redzones(struct slab_finding *found, unsigned n)
+{
+	unsigned k;
+
+	for (k = 0; k < n; k++) {
+		finding_report(&found[k]);
+		mem_set((void *)found[k].addr, SLUB_RED_ACTIVE, found[k].size);
+	}
+}
+
+unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+                        enum slab_found_at at, const struct unwind_regs *regs)
+{
+	struct slab_finding found[2];
+	unsigned n = check_find_redzones(c, s, i, user, size, at, regs, found);
+
+	if (unlikely(n))
+		tell_redzones(found, n);
+	return n;
 }
 
 unsigned check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
                         const struct unwind_regs *regs)
 {
-	uintptr_t object = slab_object_at(c, s, i);
-	struct slab_object obj;
-	struct damage d;
+	struct slab_finding found;
+	unsigned n = check_find_poison(c, s, i, at, regs, &found);
 
-	if (!(c->flags & SLAB_F_POISON) || likely(check_poison_bytes(c, object, &d)))
-		return 0;
-	object_describe(c, s, i, &obj);
-	report_damage(SLAB_POISON_OVERWRITTEN, at, &obj, &d, regs);
-	check_poison(c, object);
-	return 1;
+	if (unlikely(n)) {
+		finding_report(&found);
+		check_poison(c, slab_object_at(c, s, i));
+	}
+	return n;
 }

@@ -8,11 +8,15 @@
  * The budget is quarantine.size, but never more than quarantine.percent of the live heap (always up to 1 MiB), so that a program with a
  * small heap stays small.  Objects stay poisoned, their held bit tells the verifier which ones they are.
  *
+ * A slab whose objects have all come here is sealed (seal.c): its memory goes back to the system, and only address space is held.
+ * Its entries stay in the queue as stale ones until they are met or compacted away.
+ *
  * The queue is a list of chunks of pointers; chunks are recycled.  A full system (no memory for a chunk) sends the object back at
  * once: the quarantine is a convenience, never a reason to fail. */
 
 #define CHUNK_OBJECTS 510
 #define VICTIMS 64
+#define STALE_MIN 4096
 #define BUFFER_BYTES ((size_t)64 << 10)
 #define BUDGET_FLOOR ((uint64_t)1 << 20)
 
@@ -26,16 +30,12 @@ struct ranked_lock quarantine_lock = RANKED_LOCK_INIT(LOCK_RANK_QUARANTINE);
 
 /* All under quarantine_lock. */
 static struct chunk *head, *tail, *spare;
-static uint64_t queue_bytes, queue_objects;
+static uint64_t queue_bytes, queue_objects; /* what counts */
+static uint64_t nr_stale;                   /* entries of sealed slabs */
 
 void quarantine_init(void)
 {
 	lock_register_for_fork(&quarantine_lock);
-}
-
-static size_t slot_bytes(const void *object)
-{
-	return slab_of((uintptr_t)object)->cache->slot_size;
 }
 
 /* ---- the queue; under quarantine_lock ------------------------------------------------------------------------------------------ */
@@ -60,40 +60,106 @@ static bool chunk_add(void)
 	return true;
 }
 
-static bool queue_push(void *object)
+/* *full: the slab whose last object this was, when it should be sealed; its entries count no more and are skipped from now on. */
+static bool queue_push(void *object, struct slab **full)
 {
+	struct slab *s = slab_of((uintptr_t)object);
+	const struct slab_cache *c = s->cache;
+
+	*full = NULL;
 	if ((!tail || tail->count == CHUNK_OBJECTS) && !chunk_add())
 		return false;
 	tail->objects[tail->count++] = object;
-	queue_bytes += slot_bytes(object);
+	queue_bytes += c->slot_size;
 	queue_objects++;
+	if (++s->nr_queued == c->nr_objects && seal_wanted(c)) {
+		WRITE_ONCE(s->sealed, true);
+		queue_bytes -= (uint64_t)c->nr_objects * c->slot_size;
+		queue_objects -= c->nr_objects;
+		nr_stale += c->nr_objects;
+		*full = s;
+	}
 	return true;
 }
 
-static void *queue_pop(void)
+static void chunk_drop_head(void)
 {
 	struct chunk *k = head;
-	void *object;
 
-	if (!k)
-		return NULL;
-	object = k->objects[k->first++];
-	if (k->first == k->count) {
-		head = k->next;
-		if (!head)
-			tail = NULL;
-		k->next = spare;
-		spare = k;
-	}
-	queue_bytes -= slot_bytes(object);
-	queue_objects--;
-	return object;
+	head = k->next;
+	if (!head)
+		tail = NULL;
+	k->next = spare;
+	spare = k;
 }
 
-static uint64_t budget(void)
+/* The oldest object that is not in a sealed slab, or NULL. */
+static void *queue_pop(void)
 {
-	int64_t out = __atomic_load_n(&cache_checked_bytes, __ATOMIC_RELAXED) - (int64_t)queue_bytes;
-	uint64_t share = (uint64_t)MAX(out, 0) / 100 * options.quarantine_percent;
+	while (head) {
+		void *object = head->objects[head->first++];
+		struct slab *s = slab_of((uintptr_t)object);
+
+		if (head->first == head->count)
+			chunk_drop_head();
+		s->nr_queued--;
+		if (!s->sealed) {
+			queue_bytes -= s->cache->slot_size;
+			queue_objects--;
+			return object;
+		}
+		nr_stale--;
+	}
+	return NULL;
+}
+
+/* Entries of sealed slabs are taken out of the middle when they are most of the queue: each is looked at a constant number of times. */
+static void queue_compact(void)
+{
+	struct chunk *from = head, *old_spare = spare;
+	uint32_t i;
+
+	if (nr_stale < STALE_MIN || nr_stale < 2 * queue_objects)
+		return;
+	/* Chunks that have been read serve to write to: spare is empty meanwhile, and never needed before one is free. */
+	head = tail = NULL;
+	spare = NULL;
+	while (from) {
+		struct chunk *next = from->next;
+		void *kept[CHUNK_OBJECTS];
+		uint32_t n = 0;
+
+		for (i = from->first; i < from->count; i++) {
+			struct slab *s = slab_of((uintptr_t)from->objects[i]);
+
+			if (s->sealed)
+				s->nr_queued--;
+			else
+				kept[n++] = from->objects[i];
+		}
+		from->next = spare;
+		spare = from;
+		for (i = 0; i < n; i++) {
+			if (!tail || tail->count == CHUNK_OBJECTS)
+				chunk_add();
+			tail->objects[tail->count++] = kept[i];
+		}
+		from = next;
+	}
+	nr_stale = 0;
+	while (old_spare) {
+		struct chunk *next = old_spare->next;
+
+		old_spare->next = spare;
+		spare = old_spare;
+		old_spare = next;
+	}
+}
+
+uint64_t quarantine_budget(void)
+{
+	int64_t live = __atomic_load_n(&cache_checked_bytes, __ATOMIC_RELAXED) - (int64_t)READ_ONCE(queue_bytes);
+	uint64_t share = ((uint64_t)MAX(live, 0) + area_live_bytes()) / 100 * options.quarantine_percent;
 
 	return MIN(options.quarantine_size, MAX(share, BUDGET_FLOOR));
 }
@@ -109,7 +175,7 @@ static void verify_victim(void *object, const struct unwind_regs *regs)
 
 	check_poisoned(c, s, i, SLAB_AT_QUARANTINE_EXIT, regs);
 	check_redzones(c, s, i, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
-	if (unlikely(s->displaced))
+	if (unlikely(READ_ONCE(s->displaced)))
 		*state_of(object_user_addr(c, s, i)) = 0;
 	map_clear(slab_held_map(c, s), i);
 }
@@ -135,15 +201,20 @@ static void release_victims(void **victims, size_t n)
 	}
 }
 
-static void evict(uint64_t keep, bool drain, const struct unwind_regs *regs)
+static bool over_budget(bool drain)
+{
+	return drain || queue_bytes + seal_metadata() > quarantine_budget();
+}
+
+static void evict(bool drain, const struct unwind_regs *regs)
 {
 	void *victims[VICTIMS];
 	size_t n, i;
 
 	do {
 		lock_acquire(&quarantine_lock);
-		for (n = 0; n < VICTIMS && queue_objects && queue_bytes > (drain ? keep : budget()); n++)
-			victims[n] = queue_pop();
+		for (n = 0; n < VICTIMS && over_budget(drain) && (victims[n] = queue_pop()) != NULL; n++)
+			;
 		lock_release(&quarantine_lock);
 		for (i = 0; i < n; i++)
 			verify_victim(victims[i], regs);
@@ -153,39 +224,61 @@ static void evict(uint64_t keep, bool drain, const struct unwind_regs *regs)
 
 /* ---- entering ------------------------------------------------------------------------------------------------------------------- */
 
+/* What a batch leaves to be done without the lock. */
+struct entered {
+	void *lost[QUARANTINE_BUFFER];         /* there was no memory to queue them */
+	struct slab *full[QUARANTINE_BUFFER];  /* to be sealed */
+	size_t nr_lost, nr_full;
+};
+
+static void enter_one(void *object, struct entered *e)
+{
+	if (!queue_push(object, &e->full[e->nr_full]))
+		e->lost[e->nr_lost++] = object;
+	else if (e->full[e->nr_full])
+		e->nr_full++;
+}
+
+static void enter_finish(struct entered *e, const struct unwind_regs *regs)
+{
+	size_t i;
+
+	for (i = 0; i < e->nr_lost; i++)
+		verify_victim(e->lost[i], regs);
+	release_victims(e->lost, e->nr_lost);
+	for (i = 0; i < e->nr_full; i++)
+		seal_slab(e->full[i], regs);
+	evict(false, regs);
+	if (e->nr_full)
+		seal_trim(false);
+}
+
 /* The count is reset under the lock: the child of a fork sees the objects in the queue or in the buffer, not in both. */
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs)
 {
-	void *lost[QUARANTINE_BUFFER];
-	size_t nr_lost = 0;
+	struct entered e;
 	uint32_t i;
 
+	e.nr_lost = e.nr_full = 0;
 	lock_acquire(&quarantine_lock);
 	for (i = 0; i < b->held_count; i++)
-		if (!queue_push(b->held[i]))
-			lost[nr_lost++] = b->held[i];
+		enter_one(b->held[i], &e);
 	b->held_count = 0;
 	b->held_bytes = 0;
+	queue_compact();
 	lock_release(&quarantine_lock);
-	for (i = 0; i < nr_lost; i++)
-		verify_victim(lost[i], regs);
-	release_victims(lost, nr_lost);
-	evict(0, false, regs);
+	enter_finish(&e, regs);
 }
 
 static void put_without_block(void *object, const struct unwind_regs *regs)
 {
-	bool queued;
+	struct entered e;
 
+	e.nr_lost = e.nr_full = 0;
 	lock_acquire(&quarantine_lock);
-	queued = queue_push(object);
+	enter_one(object, &e);
 	lock_release(&quarantine_lock);
-	if (queued) {
-		evict(0, false, regs);
-	} else {
-		verify_victim(object, regs);
-		release_victims(&object, 1);
-	}
+	enter_finish(&e, regs);
 }
 
 void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs *regs)
@@ -195,7 +288,7 @@ void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs
 	uint32_t i = slab_index(c, s, (uintptr_t)object);
 
 	if (!c->held) {
-		if (s->displaced)
+		if (READ_ONCE(s->displaced))
 			*state_of(object_user_addr(c, s, i)) = 0;
 		cache_return(c, &object, 1);
 		return;
@@ -206,6 +299,7 @@ void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs
 		put_without_block(object, regs);
 		return;
 	}
+	WRITE_ONCE(b->frees, b->frees + 1);
 	b->held[b->held_count] = object;
 	tcache_barrier();
 	b->held_count++;
@@ -220,7 +314,8 @@ void quarantine_drain(const struct unwind_regs *regs)
 
 	if (b)
 		quarantine_flush_block(b, regs);
-	evict(0, true, regs);
+	evict(true, regs);
+	seal_trim(true);
 }
 
 void quarantine_get_stats(struct quarantine_stats *s)
@@ -228,5 +323,6 @@ void quarantine_get_stats(struct quarantine_stats *s)
 	lock_acquire(&quarantine_lock);
 	s->bytes = queue_bytes;
 	s->objects = queue_objects;
+	s->sealed = nr_stale;
 	lock_release(&quarantine_lock);
 }

@@ -4,13 +4,20 @@
  *   arena.c       the reserve, the state map, the memmap
  *   buddy.c       2^order page runs
  *   class.c       size classes: malloc-16 … four a doubling
+ *   flags.c       slab_debug's letters
  *   cache.c       slab caches: slabs cut into equal slots, per-slab out-of-line state
  *   track.c       SLUB's user tracking: 16 bytes an object
  *   check.c       red zones, poison: fill and verify; what was found becomes a slab_finding
- *   vmalloc.c     large requests with guard pages
+ *   object.c      from any address to the object there; findings on their way to the hook
+ *   vmalloc.c     large requests, with guard pages in check mode
+ *   area.c        their lists: live, retained, quarantined
  *   tcache.c      thread caches
- *   quarantine.c  freed memory held back
- *   stats.c       counters, mallinfo, trim
+ *   quarantine.c  freed objects held back
+ *   seal.c        slabs that are freed as a whole become guarded address space
+ *   debug.c       allocation and free with checks
+ *   malloc.c      malloc's engine: who serves what
+ *   verify.c      slab_check_all
+ *   stats.c       counters, slabinfo, trim
  *
  * Nothing here prints.  What is wrong is told to the hook set by slab_set_report_hook, with no slab lock held.
  */
@@ -102,6 +109,18 @@ struct slab_shadow_ops {
 /* Once, right after slab_init.  `ops` is not copied. */
 void slab_set_shadow_ops(const struct slab_shadow_ops *ops);
 
+/* ---- tracing (slab_debug=T) ------------------------------------------------------------------------------------------ */
+/* An object of a traced cache was allocated (or resized in place), or is being freed.  No slab lock is held. */
+struct slab_trace_event {
+	bool free;
+	const char *cache;
+	uintptr_t addr;
+	size_t size;
+	stack_handle stack;
+};
+typedef void (*slab_trace_fn)(const struct slab_trace_event *event);
+void slab_set_trace_hook(slab_trace_fn fn);
+
 /* ---- life cycle ------------------------------------------------------------------------------------------------------- */
 /* After options are parsed, before the first allocation; single-threaded or under LOCK_RANK_INIT.  False: no address space. */
 bool slab_init(void);
@@ -116,8 +135,8 @@ void slab_fork_child(void);
 void slab_limit_space(uint64_t limit);
 
 /* ---- the arena ---------------------------------------------------------------------------------------------------------- */
-extern uintptr_t arena_base;
-extern size_t arena_size;            /* 0 before slab_init */
+extern uintptr_t arena_base __attribute__((visibility("hidden")));
+extern size_t arena_size __attribute__((visibility("hidden"))); /* 0 before slab_init */
 __inline_hot bool arena_contains(const void *p)
 {
 	return (uintptr_t)p - arena_base < arena_size;
@@ -154,7 +173,8 @@ struct slab_stats {
 	uint64_t large_areas, large_bytes;
 	uint64_t free_bytes;        /* usable but not live: caches, free pages */
 	uint64_t quarantine_bytes, quarantine_objects;
-	uint64_t allocs, frees;     /* since start; approximate while threads run */
+	/* Since start.  Objects without checks are counted when they pass between a thread's cache and a slab, not at each use. */
+	uint64_t allocs, frees;
 };
 void slab_get_stats(struct slab_stats *s);
 /* One line a cache, /proc/slabinfo's columns. */

@@ -119,6 +119,9 @@ void buddy_free(uint32_t page, size_t n, bool clean);
 bool buddy_extend(uint32_t page, size_t n, bool *clean);
 /* Give memory of free runs back to the system until at most `keep` pages of it are left; pages given back. */
 size_t buddy_purge(size_t keep);
+size_t buddy_dirty_pages(void); /* free, and probably resident */
+/* Gives back what was not needed for a while, if it is time. */
+void buddy_decay(void);
 /* Every invariant, for tests: lists, tags, merging.  NULL, or what is wrong. */
 const char *buddy_verify(void);
 struct buddy_stats { size_t mapped_pages, free_pages, dirty_pages; };
@@ -144,6 +147,8 @@ struct slab {
 	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
 	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
 	uint8_t list;             /* enum slab_list; under the cache lock */
+	bool sealed;              /* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
+	uint32_t nr_queued;       /* its objects' entries in the global queue; under quarantine_lock */
 	bool displaced;           /* an object in it did once not start at its slot's object; set before the object is live */
 	uint64_t map[];           /* the free map, under the cache lock; in caches with flags then the held map, atomic */
 };
@@ -184,6 +189,11 @@ size_t cache_take(struct slab_cache *c, void **objects, size_t n);
 void cache_return(struct slab_cache *c, void *const *objects, size_t n);
 /* Gives back the pages of all empty slabs; pages. */
 size_t cache_shrink(struct slab_cache *c);
+/* A slab whose objects are all quarantined leaves the cache's books, or comes back from there to be given up: its pages read as
+ * zero and are accessible again. */
+void cache_seal_slab(struct slab_cache *c, struct slab *s);
+void cache_drop_sealed(struct slab_cache *c, struct slab *s);
+size_t cache_descriptor_size(const struct slab_cache *c);
 /* Visits every cache there is. */
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx);
 const char *cache_verify(struct slab_cache *c); /* for tests: every invariant */
@@ -269,7 +279,12 @@ struct damage { uintptr_t addr; size_t size; uint8_t expected, found; };
 void check_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to);
 void check_fill_slack(const struct slab_cache *c, uintptr_t object, uintptr_t user, size_t size);
 void check_poison(const struct slab_cache *c, uintptr_t object);
-/* Both verify, repair and report; the object belongs to the caller.  How many findings. */
+/* What is wrong with an object's red zones or poison, described but neither told nor repaired.  How many findings. */
+unsigned check_find_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+                             enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2]);
+unsigned check_find_poison(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+                           const struct unwind_regs *regs, struct slab_finding *found);
+/* Both verify, report and repair; the object belongs to the caller.  How many findings. */
 unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                         enum slab_found_at at, const struct unwind_regs *regs);
 unsigned check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
@@ -295,14 +310,13 @@ struct area {
 	struct area *next, *prev;  /* all live ones, the quarantine's queue, or unused descriptors; under area_lock */
 } __attribute__((aligned(16)));
 
-extern struct ranked_lock area_lock; /* guards the lists of areas and their descriptors' links */
-
 void area_init(void);
 void *area_alloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 /* The caller has cleared the state byte, so the area is its own. */
 void area_free(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs);
 size_t area_usable(const struct area *a);
+size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 static inline uintptr_t area_data(const struct area *a)
 {
 	return page_address(a->page + a->guard_pages);
@@ -317,11 +331,31 @@ static inline struct area *area_at(uintptr_t addr)
 
 	return (w & OWNER_TAG) == OWNER_AREA ? OWNER_POINTER(w) : NULL;
 }
+
+/* ---- area.c ----------------------------------------------------------------------------------------------------------------- */
+
+extern struct ranked_lock area_lock; /* guards the lists of areas and their descriptors' links */
+
+struct area *area_descriptor_get(void);
+void area_descriptor_put(struct area *a);
+void area_make_live(struct area *a);
+void area_set_pages(struct area *a, uint32_t pages);
+struct area *area_find_live(uintptr_t after, bool (*wanted)(const struct area *a)); /* called under the lock */
+void area_guard_set(uint32_t page, size_t n);
+void area_guard_clear(uint32_t page, size_t n);     /* the pages read as zero afterwards */
+/* What becomes of a live area that was freed; exactly one of the three. */
+void area_retain(struct area *a);
+void area_quarantine(struct area *a);
+void area_dispose(struct area *a);
+struct area *area_take_retained(size_t pages);      /* live again, or NULL */
 /* Retained areas go back to the buddy; pages. */
 size_t area_shrink(void);
+/* Fresh pages are about to be taken: the oldest retained area serves first, when the buddy has no `pages` that were used before. */
+void area_give_way(size_t pages);
+void area_decay(void);                              /* those that nobody took back for a while */
 void area_drain(void);                              /* quarantined ones too */
-size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 struct area_stats { uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined; };
+uint64_t area_live_bytes(void);                     /* without the lock */
 void area_get_stats(struct area_stats *s);
 
 /* ---- debug.c: allocation and free with checks ------------------------------------------------------------------------- */
@@ -329,6 +363,8 @@ void area_get_stats(struct area_stats *s);
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct unwind_regs *regs);
+/* Tells the trace hook (flag T). */
+void debug_trace(const char *cache, bool free, uintptr_t user, size_t size, stack_handle stack);
 /* The requested size where it is known, else what the object has. */
 size_t debug_size(struct slab *s, uintptr_t user);
 
@@ -342,10 +378,11 @@ struct tcache_block {
 	struct tcache_bin ready[SLAB_NR_CLASSES + 1];   /* objects for debug_alloc */
 	struct tcache_block *next;                      /* in the list of all blocks: written once */
 	uint32_t in_use;                                /* exchanged atomically */
+	uint32_t ticks;                                 /* trips to a slab cache */
 	uint32_t held_count;                            /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];
-	uint64_t allocs, frees;                         /* through slow or checked paths; read by others */
+	uint64_t allocs, frees;                         /* checked ones, and batches from and to slabs; read by others */
 };
 struct tcache_block *tcache_block(void);            /* this thread's; NULL: no memory, or the thread has ended */
 struct tcache_block *tcache_first_block(void);
@@ -363,9 +400,20 @@ extern struct ranked_lock quarantine_lock; /* guards the global queue */
 void quarantine_init(void);
 void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs *regs);
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs);
-/* Everything goes: 0 keeps nothing. */
+/* This thread's buffer and the whole queue go back. */
 void quarantine_drain(const struct unwind_regs *regs);
-struct quarantine_stats { uint64_t bytes, objects; };
+/* Bytes that the quarantine may hold at the moment. */
+uint64_t quarantine_budget(void);
+/* `bytes`: held memory; `sealed`: objects in slabs that are guarded as a whole, which hold none. */
+struct quarantine_stats { uint64_t bytes, objects, sealed; };
 void quarantine_get_stats(struct quarantine_stats *s);
+
+/* ---- seal.c ---------------------------------------------------------------------------------------------------------------- */
+
+bool seal_wanted(const struct slab_cache *c);      /* under quarantine_lock: is there time for it? */
+void seal_slab(struct slab *s, const struct unwind_regs *regs);
+uint64_t seal_metadata(void);                      /* bytes of the sealed slabs' descriptors; under quarantine_lock */
+/* Sealed slabs beyond the budget, or all, are given up. */
+void seal_trim(bool all);
 
 #endif

@@ -17,6 +17,7 @@
 #define BIN_FIRST 16u
 #define BIN_GROWTH 4u
 #define BIN_MAX 256u
+#define TICKS 256
 #define BIN_BYTES ((size_t)64 << 10)
 
 TLS_IE struct tcache *tcache_self;
@@ -93,6 +94,15 @@ static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
 	bin->max = max;
 }
 
+/* Now and then somebody has to look whether memory that was freed long ago is still kept; nobody else is sure to come by. */
+static void tick(struct tcache_block *b)
+{
+	if (++b->ticks % TICKS)
+		return;
+	area_decay();
+	buddy_decay();
+}
+
 /* So that the lowest address, which the cache gives first, is on top of the stack. */
 static void reverse(void **items, size_t n)
 {
@@ -106,9 +116,13 @@ static void reverse(void **items, size_t n)
 	}
 }
 
-static bool bin_refill(struct tcache_bin *bin, struct slab_cache *c, uint32_t want)
+static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, uint32_t want)
 {
 	uint32_t got = (uint32_t)cache_take(c, bin->items, want);
+
+	tick(b);
+	if (c->fast)
+		WRITE_ONCE(b->allocs, b->allocs + got);
 
 	reverse(bin->items, got);
 	tcache_barrier();
@@ -167,7 +181,7 @@ void *tcache_malloc(unsigned class)
 			if (!bin->max)
 				p = malloc_without_block(class);
 			else
-				p = bin_refill(bin, c, (bin->max + 1) / 2) ? bin->items[bin->count - 1] : NULL;
+				p = bin_refill(b, bin, c, (bin->max + 1) / 2) ? bin->items[bin->count - 1] : NULL;
 			if (p && bin->count)
 				bin->count--;
 		} else {
@@ -189,8 +203,10 @@ void tcache_free(unsigned class, void *p)
 
 	if (bin && bin->count == bin->max) {
 		bin_grow(bin, c);
-		if (bin->count && bin->count == bin->max)
+		if (bin->count && bin->count == bin->max) {
+			WRITE_ONCE(b->frees, b->frees + (bin->count + 1) / 2);
 			bin_flush_half(bin, c);
+		}
 	}
 	if (unlikely(!bin || bin->count == bin->max)) {
 		cache_return(c, &p, 1);
@@ -220,10 +236,11 @@ void *tcache_take_debug(unsigned class)
 	if (!bin->count) {
 		/* Fresh objects are filled as they are taken: a class that is used once should not touch sixteen. */
 		bin->max = MIN(c->batch, bin->max * 2 + 1);
-		if (!bin_refill(bin, c, bin->max))
+		if (!bin_refill(b, bin, c, bin->max))
 			return NULL;
 	}
 	bin->count--;
+	WRITE_ONCE(b->allocs, b->allocs + 1);
 	return bin->items[bin->count];
 }
 

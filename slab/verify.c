@@ -14,16 +14,18 @@
  * Accepted weakness: an object that is freed and allocated again at the same size from the same place within one tick while it is
  * being read twice would be judged by the bytes of both; nobody has seen it. */
 
-#define FOUND_MAX 32
+#define FOUND_MAX 8
 
 struct suspect {
-	struct slab *slab;
+	struct slab_finding finding;
 	uint32_t index;
 	bool poison;
 };
 struct scan {
 	struct suspect found[FOUND_MAX];
 	size_t nr_found;
+	enum slab_found_at at;
+	const struct unwind_regs *regs;
 };
 
 static bool track_same(const struct slab_track *a, const struct slab_track *b)
@@ -31,17 +33,9 @@ static bool track_same(const struct slab_track *a, const struct slab_track *b)
 	return mem_compare(a, b, sizeof(*a)) == 0;
 }
 
-/* The same as check_redzones without repair or report. */
-static bool zones_damaged(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size)
-{
-	uintptr_t object = slab_object_at(c, s, i);
-	struct damage d;
-
-	return !check_bytes(object - c->offset, user, SLUB_RED_ACTIVE, &d) ||
-	       !check_bytes(user + size, object + c->object_size + REDZONE_SIZE, SLUB_RED_ACTIVE, &d);
-}
-
-static bool live_damaged(const struct slab_cache *c, struct slab *s, uint32_t i)
+/* How many findings were put to `found`, which has room for two. */
+static unsigned scan_live(const struct slab_cache *c, struct slab *s, uint32_t i, const struct scan *scan,
+                          struct slab_finding found[2])
 {
 	const struct slab_track *t = track_of(c, s, i);
 	struct slab_track before = { .when_low = 0 }, after;
@@ -50,84 +44,95 @@ static bool live_damaged(const struct slab_cache *c, struct slab *s, uint32_t i)
 	size_t size;
 
 	if (!(c->flags & SLAB_F_REDZONE) || LOAD_ACQUIRE(*state) != c->state)
-		return false;
+		return 0;
 	if (t)
 		before = track_read(t);
 	size = t ? before.size : slab_object_at(c, s, i) + c->object_size - user;
-	if (!zones_damaged(c, s, i, user, size))
-		return false;
+	if (likely(!check_find_redzones(c, s, i, user, size, scan->at, scan->regs, found)))
+		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	after = t ? track_read(t) : before;
-	return LOAD_ACQUIRE(*state) == c->state && track_same(&before, &after) && zones_damaged(c, s, i, user, size) &&
-	       LOAD_ACQUIRE(*state) == c->state;
+	if (LOAD_ACQUIRE(*state) != c->state || !track_same(&before, &after))
+		return 0;
+	return check_find_redzones(c, s, i, user, size, scan->at, scan->regs, found);
 }
 
-static bool held_damaged(const struct slab_cache *c, struct slab *s, uint32_t i)
+static unsigned scan_held(const struct slab_cache *c, struct slab *s, uint32_t i, const struct scan *scan,
+                          struct slab_finding *found)
 {
-	uint64_t *held = slab_held_map(c, s);
-	uintptr_t object = slab_object_at(c, s, i);
-	struct damage d;
-
-	if (!(c->flags & SLAB_F_POISON) || check_poison_bytes(c, object, &d))
-		return false;
+	if (likely(!check_find_poison(c, s, i, scan->at, scan->regs, found)))
+		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (!map_test(held, i) || check_poison_bytes(c, object, &d))
-		return false;
+	if (!map_test(slab_held_map(c, s), i) || !check_find_poison(c, s, i, scan->at, scan->regs, found))
+		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return map_test(held, i);
+	return map_test(slab_held_map(c, s), i);
 }
 
 /* From object i on; returns where to go on.  Under the cache lock. */
 static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, struct scan *scan)
 {
-	for (scan->nr_found = 0; i < s->fresh && scan->nr_found < FOUND_MAX; i++) {
-		bool held = map_test(slab_held_map(c, s), i), bad;
+	struct slab_finding found[2];
+
+	for (scan->nr_found = 0; i < s->fresh && scan->nr_found + 2 <= FOUND_MAX; i++) {
+		bool held = map_test(slab_held_map(c, s), i);
+		unsigned n, k;
 
 		if (map_test(s->map, i))
 			continue;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with map_set: the bit before the poison */
-		bad = held ? held_damaged(c, s, i) : live_damaged(c, s, i);
-		if (bad)
-			scan->found[scan->nr_found++] = (struct suspect){ .slab = s, .index = i, .poison = held };
+		n = held ? scan_held(c, s, i, scan, found) : scan_live(c, s, i, scan, found);
+		for (k = 0; k < n; k++) {
+			struct suspect *x = &scan->found[scan->nr_found++];
+
+			mem_copy(&x->finding, &found[k], sizeof(found[k]));
+			x->index = i;
+			x->poison = held;
+		}
 	}
 	return i;
 }
 
-/* Reports and repairs.  The object may have changed since: the functions look again. */
-static size_t report_suspect(const struct suspect *x, enum slab_found_at at, const struct unwind_regs *regs)
+/* Repairs what has been told, where the object is still what it was.  Under the cache lock. */
+static void repair(const struct slab_cache *c, struct slab *s, const struct suspect *x)
 {
-	const struct slab_cache *c = x->slab->cache;
-	uintptr_t user = object_user_addr(c, x->slab, x->index);
-	const struct slab_track *t = track_of(c, x->slab, x->index);
-	size_t size = slab_object_at(c, x->slab, x->index) + c->object_size - user;
+	uintptr_t user = object_user_addr(c, s, x->index);
 
-	if (x->poison)
-		return map_test(slab_held_map(c, x->slab), x->index) ? check_poisoned(c, x->slab, x->index, at, regs) : 0;
-	if (LOAD_ACQUIRE(*state_of(user)) != c->state)
-		return 0;
-	return check_redzones(c, x->slab, x->index, user, t ? track_read(t).size : size, at, regs);
+	if (x->poison && map_test(slab_held_map(c, s), x->index))
+		check_poison(c, slab_object_at(c, s, x->index));
+	if (!x->poison && LOAD_ACQUIRE(*state_of(user)) == c->state)
+		mem_set((void *)x->finding.addr, SLUB_RED_ACTIVE, x->finding.size);
 }
 
-static size_t check_slab(struct slab *s, uintptr_t base, enum slab_found_at at, const struct unwind_regs *regs)
+/* Do the pages at `base` still belong to the slab, and hold its bytes?  Under the cache lock. */
+static bool slab_there(const struct slab_cache *c, const struct slab *s, uintptr_t base)
+{
+	return slab_of(base) == s && s->cache == c && !READ_ONCE(s->sealed);
+}
+
+static size_t check_slab(struct slab *s, uintptr_t base, struct scan *scan)
 {
 	struct slab_cache *c = s->cache;
-	struct scan scan;
 	uint32_t i = 0;
 	size_t found = 0, k;
 
 	if (!c || c->fast)
 		return 0;
+	scan->nr_found = 0;
 	do {
 		lock_acquire(&c->lock);
-		if (slab_of(base) != s || s->cache != c) {
-			lock_release(&c->lock);
-			break;
-		}
-		i = scan_slab(c, s, i, &scan);
+		for (k = 0; k < scan->nr_found; k++)
+			if (slab_there(c, s, base))
+				repair(c, s, &scan->found[k]);
+		if (slab_there(c, s, base))
+			i = scan_slab(c, s, i, scan);
+		else
+			scan->nr_found = 0;
 		lock_release(&c->lock);
-		for (k = 0; k < scan.nr_found; k++)
-			found += report_suspect(&scan.found[k], at, regs);
-	} while (scan.nr_found == FOUND_MAX);
+		for (k = 0; k < scan->nr_found; k++)
+			finding_report(&scan->found[k].finding);
+		found += scan->nr_found;
+	} while (scan->nr_found);
 	return found;
 }
 
@@ -149,15 +154,18 @@ size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 {
 	uint32_t page = 0, end = LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_PAGES;
 	struct slab *s, *last = NULL;
+	struct scan scan;
 	size_t found = 0;
 
+	scan.at = at;
+	scan.regs = regs;
 	while (page < end) {
 		uint64_t w = arena_owner(page_address(page));
 
 		if ((w & OWNER_TAG) == OWNER_SLAB) {
 			s = OWNER_POINTER(w);
 			if (s != last)
-				found += check_slab(s, page_address(page), at, regs);
+				found += check_slab(s, page_address(page), &scan);
 			last = s;
 			page++;
 		} else {

@@ -1,45 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/vmalloc.c - large requests: whole pages, in check mode between guard pages and quarantined as guarded address space. */
+/* slab/vmalloc.c - large requests: whole pages, in check mode between guard pages. */
 #include "slab/slab_internal.h"
 
 /*     check mode                                     production
  *     | guard | data … data+slack | guard |          | data … |
  *             ^addr                                   ^addr
  *
- * Check mode.  Data starts at its first page; the rest of the last page is red zone and verified at free.  A freed area becomes one
- * guard as a whole, so that any use of it faults, and its memory goes back at once: only address space is held, first in first
- * out, within a budget of address space and of guards.
- *
- *     alloc ──► LIVE ──free──► QUARANTINED ──over budget──► buddy (clean)
- *
- * Production.  Guards and unmapping would cost a system call for each malloc, so areas are plain, and a freed one is retained whole
- * with its page entries: the next request of about its size takes it back for the cost of a short search.
- *
- *     alloc ──► LIVE ──free──► RETAINED ──taken again──► LIVE
- *                                 └── over budget, oldest first ──► buddy (dirty)
- *
- * Accepted weakness: a retained area may be up to an eighth larger than asked for.
+ * Data starts at its first page.  In check mode the rest of the last page is red zone and verified at free; guards cost two system
+ * calls, so production has none.  What becomes of freed areas is in area.c.
  *
  * A realloc that has to move a large area in production takes half as much again in address space: pages that are not touched cost
  * nothing, and a buffer that grows step by step is copied a logarithmic number of times. */
 
-#define RETAIN_AREAS 64
-#define RETAIN_BYTES ((size_t)32 << 20)
-#define RETAIN_AREA_MAX ((size_t)8 << 20)
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
-#define HELD_BYTES_MAX ((size_t)64 << 30)
-/* Guard regions cost page tables only; without them each is a VMA of its own (vm.max_map_count is 65530). */
-#define HELD_AREAS_GUARDED 16384
-#define HELD_AREAS_MPROTECT 2048
-
-struct ranked_lock area_lock = RANKED_LOCK_INIT(LOCK_RANK_VMALLOC);
-
-/* All under area_lock. */
-static struct area *live, *spare;
-static struct area *held_first, *held_last; /* the quarantine, oldest first */
-static struct area *retained[RETAIN_AREAS]; /* oldest first */
-static unsigned nr_retained, nr_held;
-static size_t retained_bytes, held_bytes, live_bytes, nr_live;
 
 static unsigned area_flags; /* of the cache "vmalloc"; written by area_init */
 static bool area_held;
@@ -51,16 +24,12 @@ void area_init(void)
 	lock_register_for_fork(&area_lock);
 }
 
-static size_t run_bytes(const struct area *a)
-{
-	return (size_t)a->nr_pages << PAGE_SHIFT;
-}
-
 size_t area_usable(const struct area *a)
 {
 	return area_flags ? a->size : area_data_size(a);
 }
 
+<<<<<<< HEAD
 /* ---- guards -------------------------------------------------------------------------------------------------------------- */
 
 static void guard_set(uint32_t page, size_t n)
@@ -331,6 +300,8 @@ static void held_put(struct area *a)
 		held_release(old);
 }
 
+=======
+>>>>>>> origin/main
 /* ---- allocation ------------------------------------------------------------------------------------------------------------- */
 
 /* A run for `pages` data pages at the alignment, with its guards; what is left over on both sides goes back. */
@@ -344,12 +315,12 @@ static struct area *area_new(size_t pages, size_t align)
 
 	if (total > (size_t)arena_nr_blocks * BLOCK_PAGES)
 		return NULL;
-	a = descriptor_get();
+	a = area_descriptor_get();
 	if (!a)
 		return NULL;
 	page = buddy_alloc(total, &clean);
 	if (page == NO_PAGE) {
-		descriptor_put(a);
+		area_descriptor_put(a);
 		return NULL;
 	}
 	lead = extra ? (ALIGN_UP(page_address(page + (uint32_t)guards), align) >> PAGE_SHIFT) - (page_address(page) >> PAGE_SHIFT) - guards : 0;
@@ -366,6 +337,12 @@ static struct area *area_new(size_t pages, size_t align)
 	return a;
 }
 
+static void area_trace(const struct area *a, bool free, stack_handle stack)
+{
+	if (unlikely(area_flags & SLAB_F_TRACE))
+		debug_trace("vmalloc", free, a->addr, a->size, stack);
+}
+
 static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_handle stack)
 {
 	a->size = size;
@@ -380,8 +357,7 @@ static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_han
 /* Red zone bytes behind the user's, and the shadow of the whole run. */
 static void area_fill_slack(const struct area *a)
 {
-	if (area_flags)
-		slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, a->size, true);
+	slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, area_usable(a), true);
 	if (area_flags & SLAB_F_REDZONE)
 		mem_set((void *)(a->addr + a->size), SLUB_RED_ACTIVE, area_data(a) + area_data_size(a) - (a->addr + a->size));
 }
@@ -390,13 +366,11 @@ static void area_fill_slack(const struct area *a)
 static void area_publish(struct area *a)
 {
 	if (a->guard_pages) {
-		guard_set(a->page, 1);
-		guard_set(a->page + a->nr_pages - 1, 1);
+		area_guard_set(a->page, 1);
+		area_guard_set(a->page + a->nr_pages - 1, 1);
 	}
 	arena_set_owner(a->page, a->nr_pages, (uint64_t)(uintptr_t)a | OWNER_AREA);
-	lock_acquire(&area_lock);
-	live_add(a);
-	lock_release(&area_lock);
+	area_make_live(a);
 }
 
 static struct area *area_get(size_t pages, size_t align)
@@ -404,7 +378,7 @@ static struct area *area_get(size_t pages, size_t align)
 	struct area *a = NULL;
 
 	if (!area_flags && align <= PAGE_SIZE)
-		a = retained_take(pages);
+		a = area_take_retained(pages);
 	if (a) {
 		a->clean = false;
 		return a;
@@ -432,6 +406,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 	if (zero && !a->clean)
 		mem_set((void *)a->addr, 0, size);
 	STORE_RELEASE(*state_of(a->addr), (uint8_t)SLAB_STATE_LARGE);
+	area_trace(a, false, stack);
 	return (void *)a->addr;
 }
 
@@ -498,17 +473,13 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 		a->free_thread = thread_index();
 		a->when = jiffies_now();
 	}
+	area_trace(a, true, a->free_stack);
 	if (!area_flags)
-		retained_put(a);
+		area_retain(a);
 	else if (area_held)
-		held_put(a);
-	else {
-		lock_acquire(&area_lock);
-		live_remove(a);
-		lock_release(&area_lock);
-		guard_clear(a->page, a->nr_pages);
-		area_release(a, false);
-	}
+		area_quarantine(a);
+	else
+		area_dispose(a);
 }
 
 /* ---- realloc -------------------------------------------------------------------------------------------------------------------- */
@@ -517,10 +488,7 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 static void area_resize_run(struct area *a, uint32_t pages)
 {
 	arena_change_owner(a->page, a->nr_pages, pages, (uint64_t)(uintptr_t)a | OWNER_AREA);
-	lock_acquire(&area_lock);
-	live_bytes += ((size_t)pages << PAGE_SHIFT) - run_bytes(a);
-	a->nr_pages = pages;
-	lock_release(&area_lock);
+	area_set_pages(a, pages);
 }
 
 static bool area_resize_in_place(struct area *a, size_t size)
@@ -539,6 +507,8 @@ static bool area_resize_in_place(struct area *a, size_t size)
 		buddy_free(tail, have - pages, false);
 	}
 	a->size = size;
+	if (pages > have)
+		area_fill_slack(a);
 	return true;
 }
 
@@ -563,9 +533,9 @@ static bool area_grow_guarded(struct area *a, size_t extra)
 
 	if (!buddy_extend(guard + 1, extra, &clean))
 		return false;
-	guard_set(guard + (uint32_t)extra, 1);
+	area_guard_set(guard + (uint32_t)extra, 1);
 	area_resize_run(a, a->nr_pages + (uint32_t)extra);
-	guard_clear(guard, 1);
+	area_guard_clear(guard, 1);
 	return true;
 }
 
@@ -592,47 +562,33 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 		return area_move(a, size, regs);
 	area_stamp(a, size, (enum slab_api)a->api, regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0);
 	area_fill_slack(a);
+	area_trace(a, false, a->alloc_stack);
 	return (void *)a->addr;
 }
 
 /* ---- views ------------------------------------------------------------------------------------------------------------------------ */
 
+static bool slack_damaged(const struct area *a)
+{
+	struct damage d;
+
+	return READ_ONCE(*state_of(a->addr)) == SLAB_STATE_LARGE &&
+	       !check_bytes(a->addr + a->size, area_data(a) + area_data_size(a), SLUB_RED_ACTIVE, &d);
+}
+
 /* Areas may be freed while we look, so only what the state byte still calls live is believed, and only under the lock: held_put
  * takes the area out of the list before the bytes go away. */
 size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 {
-	struct area *a, *bad;
-	struct damage d;
+	struct area *bad;
 	uintptr_t after = 0;
 	size_t found = 0;
 
 	if (!(area_flags & SLAB_F_REDZONE))
 		return 0;
-	for (;;) {
-		bad = NULL;
-		lock_acquire(&area_lock);
-		for (a = live; a; a = a->next) {
-			uintptr_t end = area_data(a) + area_data_size(a);
-
-			if (a->addr > after && (!bad || a->addr < bad->addr) && READ_ONCE(*state_of(a->addr)) == SLAB_STATE_LARGE &&
-			    !check_bytes(a->addr + a->size, end, SLUB_RED_ACTIVE, &d))
-				bad = a;
-		}
-		lock_release(&area_lock);
-		if (!bad)
-			return found;
+	while ((bad = area_find_live(after, slack_damaged)) != NULL) {
 		after = bad->addr;
 		found += area_check_slack(bad, at, regs);
 	}
-}
-
-void area_get_stats(struct area_stats *s)
-{
-	lock_acquire(&area_lock);
-	s->areas = nr_live;
-	s->bytes = live_bytes;
-	s->retained_bytes = retained_bytes;
-	s->quarantined_bytes = held_bytes;
-	s->quarantined = nr_held;
-	lock_release(&area_lock);
+	return found;
 }

@@ -96,6 +96,11 @@ tests_unit_test_symbolize_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DM
 tests_unit_test_symbolize_LDADD = libtool_half.la $(CMOCKA_LIBS)
 TESTS += tests/unit/test_symbolize
 
+check_PROGRAMS += tests/unit/test_shadow
+tests_unit_test_shadow_SOURCES = tests/unit/test_shadow.c
+tests_unit_test_shadow_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_shadow_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_shadow
 check_PROGRAMS += tests/unit/test_report_record
 tests_unit_test_report_record_SOURCES = tests/unit/test_report_record.c
 tests_unit_test_report_record_CFLAGS = $(TEST_CFLAGS)
@@ -107,3 +112,34 @@ tests_unit_test_fence_diagnose_SOURCES = tests/unit/test_fence_diagnose.c
 tests_unit_test_fence_diagnose_CFLAGS = $(TEST_CFLAGS) $(CAPSTONE_CFLAGS)
 tests_unit_test_fence_diagnose_LDADD = $(TEST_LIBS) $(CAPSTONE_LIBS)
 TESTS += tests/unit/test_fence_diagnose
+
+check_PROGRAMS += tests/unit/test_unwind
+tests_unit_test_unwind_SOURCES = tests/unit/test_unwind.c
+tests_unit_test_unwind_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
+tests_unit_test_unwind_LDADD = $(TEST_LIBS) $(LIBUNWIND_LIBS)
+TESTS += tests/unit/test_unwind
+
+# Instrumented victims, in every form of every compiler; needs gcc and clang.
+EXTRA_DIST += tests/shadow tests/examples-shadow tests/victims-shadow
+check_PROGRAMS += tests/unit/test_unwind_reuse
+tests_unit_test_unwind_reuse_SOURCES = tests/unit/test_unwind_reuse.c
+tests_unit_test_unwind_reuse_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
+tests_unit_test_unwind_reuse_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_unwind_reuse
+
+check_PROGRAMS += tests/unit/test_depot
+tests_unit_test_depot_SOURCES = tests/unit/test_depot.c
+tests_unit_test_depot_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_depot_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_depot
+
+# -rpath makes libtool link a shared object that is not installed.
+check_LTLIBRARIES += tests/unit/module_helper.la
+tests_unit_module_helper_la_SOURCES = tests/unit/module_helper.c
+tests_unit_module_helper_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere -Wl,--build-id
+
+check_PROGRAMS += tests/unit/test_modules
+tests_unit_test_modules_SOURCES = tests/unit/test_modules.c
+tests_unit_test_modules_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_modules_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_modules

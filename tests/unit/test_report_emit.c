@@ -181,7 +181,7 @@ static void report_inside_a_report_is_dropped(void **state)
 {
 	(void)state;
 	run(case_nested, 0);
-	assert_non_null(strstr(err, "memsan: a invalid-free was found while a report was being made"));
+	assert_non_null(strstr(err, "memsan: another bug (invalid-free) was found while a report was being made"));
 	assert_int_equal(count_of(err, "BUG: MEMSAN: double-free"), 2);
 }
 
@@ -247,6 +247,24 @@ static void panic_ends_the_program(void **state)
 	assert_int_equal(count_of(err, TITLE), 1);
 }
 
+/* A handler that runs while its thread forks finds the lock taken by its own thread. */
+static void case_in_fork(void *arg)
+{
+	(void)arg;
+	start_with("");
+	lib_fork_prepare();
+	CHECK(!report_begin(REPORT_DOUBLE_FREE, "slab"));
+	lib_fork_parent();
+	CHECK(report_at(0x1000));
+}
+
+static void report_inside_a_fork_is_dropped(void **state)
+{
+	(void)state;
+	run(case_in_fork, 0);
+	assert_int_equal(count_of(err, TITLE), 1);
+}
+
 /* ---- sinks ------------------------------------------------------------------------------------------------------------------------- */
 
 static char option_text[1024];
@@ -255,6 +273,7 @@ static void case_log(void *arg)
 {
 	char name[256];
 	struct stat st;
+	int status;
 
 	(void)arg;
 	CHECK(chdir(dir) == 0);
@@ -264,15 +283,16 @@ static void case_log(void *arg)
 	snprintf(name, sizeof(name), "%s/relative.%d", dir, (int)getpid());
 	CHECK(count_of(file_text(name), TITLE) == 2);
 	CHECK(stat(name, &st) == 0 && (st.st_mode & 0777) == 0600);
+	lib_fork_prepare();
 	if (fork() == 0) {
-		reports_fork_prepare();
 		reports_fork_child();
+		lib_fork_child();
 		CHECK(report_count() == 0 && report_at(0x1000) && report_count() == 1);
 		snprintf(name, sizeof(name), "%s/relative.%d", dir, (int)getpid());
 		CHECK(count_of(file_text(name), TITLE) == 1);
 		_exit(0);
 	}
-	int status;
+	lib_fork_parent();
 	CHECK(wait(&status) > 0 && status == 0);
 }
 
@@ -909,6 +929,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(repeated_reports_are_counted), cmocka_unit_test(max_reports_is_kept),
 		cmocka_unit_test(more_places_than_are_remembered), cmocka_unit_test(report_inside_a_report_is_dropped),
+		cmocka_unit_test(report_inside_a_fork_is_dropped),
 		cmocka_unit_test(threads_report_one_at_a_time), cmocka_unit_test(panic_ends_the_program),
 		cmocka_unit_test(log_path_makes_a_file_per_process), cmocka_unit_test(log_path_follows_and_reuses_nothing),
 		cmocka_unit_test(report_file_is_appended_to), cmocka_unit_test(full_disk_falls_back),

@@ -396,7 +396,7 @@ static void test_rlimit_as(void **state)
 /* ---- quarantine ------------------------------------------------------------------------------------------------------------------ */
 
 /* First in, first out, and never more than the budget, whatever sizes. */
-static void quarantine_budget(void)
+static void budget_holds(void)
 {
 	uint64_t seed = SEED;
 	struct slab_stats s;
@@ -409,7 +409,7 @@ static void quarantine_budget(void)
 			CHECK(s.quarantine_bytes <= (1 << 20) + (64 << 10) + 40000);
 		}
 	}
-	CHECK(s.quarantine_bytes > 900 << 10);
+	CHECK(s.quarantine_objects > 64);
 }
 
 static void quarantine_order(void)
@@ -453,6 +453,81 @@ static void quarantine_delays_reuse(void)
 	}
 }
 
+/* A slab whose objects are all freed faults when it is used, holds no memory, and is still known. */
+static void sealed_slabs(void)
+{
+	static uint8_t *p[4000];
+	struct slab_object obj;
+	struct slab_stats s;
+	size_t i, sealed = 0;
+	uint8_t byte;
+
+	if (!os_guard_supported())
+		return;
+	for (i = 0; i < 4000; i++)
+		p[i] = heap_malloc(100);
+	for (i = 0; i < 4000; i++)
+		heap_free(p[i]);
+	for (i = 0; i < 4000; i++) {
+		CHECK(slab_find_object((uintptr_t)p[i] + 50, &obj));
+		if (os_safe_read(&byte, p[i], 1) == 0) {
+			CHECK(obj.state == SLAB_OBJ_QUARANTINED && obj.addr == (uintptr_t)p[i] && obj.size == 100);
+			CHECK(obj.alloc_stack && obj.free_stack);
+			sealed++;
+		}
+	}
+	slab_get_stats(&s);
+	CHECK(sealed > 3000 && s.quarantine_objects == 4000 && s.quarantine_bytes <= (4000 - sealed) * 128);
+	CHECK(slab_check_all(SLAB_AT_CHECK_ALL, &no_regs) == 0 && nr_findings == 0);
+	heap_free(p[100]);
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_DOUBLE_FREE && findings[0].object.free_stack);
+	nr_findings = 0;
+	all_comes_back();
+	for (i = 0; i < 4000; i++) {
+		p[i] = heap_malloc(100);
+		memset(p[i], 1, 100);
+	}
+	for (i = 0; i < 4000; i++)
+		heap_free(p[i]);
+	all_comes_back();
+}
+
+/* Damage is found before its bytes go away. */
+static void sealing_verifies(void)
+{
+	static uint8_t *p[400];
+	size_t i;
+
+	for (i = 0; i < 400; i++)
+		p[i] = heap_malloc(100);
+	/* 63 frees stay in the thread's buffer, so that this one can be written to before its slab is full. */
+	for (i = 0; i < 40; i++)
+		heap_free(p[i]);
+	p[3][10] = 0;
+	for (; i < 400; i++)
+		heap_free(p[i]);
+	quarantine_flush_block(tcache_block(), &no_regs);
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_POISON_OVERWRITTEN && findings[0].addr == (uintptr_t)p[3] + 10);
+	nr_findings = 0;
+	all_comes_back();
+}
+
+/* Slabs are filled and emptied for ever, a million frees: the queue does not grow by eight bytes for each. */
+static void stale_entries_go(void)
+{
+	static void *p[1000];
+	unsigned round, i;
+
+	for (round = 0; round < 1000; round++) {
+		for (i = 0; i < 1000; i++)
+			p[i] = heap_malloc(24);
+		for (i = 0; i < 1000; i++)
+			heap_free(p[i]);
+		CHECK(meta_bytes(COST_QUARANTINE) <= 1 << 20);
+	}
+	all_comes_back();
+}
+
 #define CHILD_TEST(name, function, opts)           \
 	static void test_##name(void **state)      \
 	{                                          \
@@ -473,8 +548,11 @@ CHILD_TEST(impossible_production, impossible_sizes, "mode=production")
 CHILD_TEST(impossible_check, impossible_sizes, "mode=check")
 CHILD_TEST(gigabytes_production, gigabytes, "mode=production")
 CHILD_TEST(gigabytes_check, gigabytes, "mode=check")
-CHILD_TEST(budget, quarantine_budget, "mode=check")
+CHILD_TEST(budget, budget_holds, "mode=check")
 CHILD_TEST(order, quarantine_order, "mode=check")
+CHILD_TEST(sealed, sealed_slabs, "mode=check")
+CHILD_TEST(sealing, sealing_verifies, "mode=check")
+CHILD_TEST(stale, stale_entries_go, "mode=check")
 CHILD_TEST(reuse, quarantine_delays_reuse, "mode=check")
 
 int main(void)
@@ -497,6 +575,9 @@ int main(void)
 		cmocka_unit_test(test_rlimit_as),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_sealing),
+		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_reuse),
 	};
 

@@ -4,7 +4,7 @@
  * expect: none
  * modes: check production
  * ways: preload linked static
- * flags: -std=c++17
+ * flags: -std=c++17 -fsized-deallocation
  * output: ok
  */
 #include <cstdint>

@@ -43,6 +43,15 @@ static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*
 	__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2"                               \
 	                 : "=&r"((r)->pc), "=&r"((r)->sp), "=&r"((r)->fp))
 
+/* The thread control block, whose first word is its own address. */
+static inline uintptr_t arch_thread_pointer(void)
+{
+	uintptr_t p;
+
+	__asm__("movq %%fs:0, %0" : "=r"(p));
+	return p;
+}
+
 /* DWARF numbers (System V psABI, figure 3.36). */
 #define ARCH_DWARF_FP 6
 #define ARCH_DWARF_SP 7

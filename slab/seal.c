@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/seal.c - quarantine that grows stronger: slabs whose objects are all freed become guarded address space. */
+#include "slab/slab_internal.h"
+
+/*     slab in use ──last object queued──► verified, guarded as a whole ──over budget──► buddy (clean)
+ *     objects held, bytes in memory        objects held, any use faults, no memory
+ *
+ * A guard region (MADV_GUARD_INSTALL) drops the pages, so a sealed slab costs its descriptor with the tracks, about a fifth of what its
+ * bytes did: the same budget holds back several times as much, and even code that nobody instrumented faults on it.  Poison and
+ * red zones are verified first, as the bytes are gone afterwards.  The descriptor keeps the held bits and the tracks, so that
+ * slab_find_object still knows every object.
+ *
+ * Sealing and building the slab anew later costs some 10 us.  A program that fills and empties slabs in a loop would do little else, so
+ * no more than SEALS_A_JIFFY are sealed in one (a few percent of the time); the others leave the quarantine object by object.
+ *
+ * Where the kernel has no guard regions nothing is sealed: each slab would be a mapping of its own, and those are limited. */
+
+#define SEALS_A_JIFFY 40
+#define ADDRESS_SPACE_MAX ((size_t)64 << 30)
+
+/* All under quarantine_lock. */
+static struct slab *oldest, *newest; /* sealed and guarded, linked by next */
+static uint64_t metadata_bytes, sealed_bytes;
+static uint32_t seal_jiffy, seals_in_jiffy;
+
+bool seal_wanted(const struct slab_cache *c)
+{
+	uint32_t now;
+
+	if (!c->held || !os_guard_supported())
+		return false;
+	now = jiffies_now();
+	if (now != seal_jiffy) {
+		seal_jiffy = now;
+		seals_in_jiffy = 0;
+	}
+	return seals_in_jiffy++ < SEALS_A_JIFFY;
+}
+
+uint64_t seal_metadata(void)
+{
+	return metadata_bytes;
+}
+
+static size_t slab_bytes(const struct slab *s)
+{
+	return (size_t)s->cache->nr_pages << PAGE_SHIFT;
+}
+
+/* All objects of the slab are the caller's: evict passes them over since they were marked.  slab_check_all, which reads under the cache
+ * lock, is kept out by cache_seal_slab before the bytes go away. */
+void seal_slab(struct slab *s, const struct unwind_regs *regs)
+{
+	struct slab_cache *c = s->cache;
+	uint32_t i;
+
+	for (i = 0; i < c->nr_objects; i++) {
+		check_poisoned(c, s, i, SLAB_AT_QUARANTINE_EXIT, regs);
+		check_redzones(c, s, i, slab_object_at(c, s, i), c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
+	}
+	cache_seal_slab(c, s);
+	if (!os_guard_install((void *)s->base, slab_bytes(s)))
+		os_decommit((void *)s->base, slab_bytes(s));
+	lock_acquire(&quarantine_lock);
+	s->next = NULL;
+	if (newest)
+		newest->next = s;
+	else
+		oldest = s;
+	newest = s;
+	metadata_bytes += cache_descriptor_size(c);
+	sealed_bytes += slab_bytes(s);
+	lock_release(&quarantine_lock);
+}
+
+/* The oldest one that the queue knows no more. */
+static struct slab *take_oldest(bool all)
+{
+	struct slab *s, *before = NULL;
+	bool over;
+
+	lock_acquire(&quarantine_lock);
+	over = metadata_bytes > quarantine_budget() / 2 || sealed_bytes > MIN(ADDRESS_SPACE_MAX, arena_size / 4);
+	for (s = all || over ? oldest : NULL; s && s->nr_queued; s = s->next)
+		before = s;
+	if (s) {
+		if (before)
+			before->next = s->next;
+		else
+			oldest = s->next;
+		if (newest == s)
+			newest = before;
+		metadata_bytes -= cache_descriptor_size(s->cache);
+		sealed_bytes -= slab_bytes(s);
+	}
+	lock_release(&quarantine_lock);
+	return s;
+}
+
+void seal_trim(bool all)
+{
+	struct slab *s;
+
+	while ((s = take_oldest(all)) != NULL) {
+		os_guard_remove((void *)s->base, slab_bytes(s));
+		cache_drop_sealed(s->cache, s);
+	}
+}
