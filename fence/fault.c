@@ -199,10 +199,39 @@ static void report_guard(const struct fault_state *s, const struct slab_object *
 	report_end(r);
 }
 
+static enum report_kind fenced_kind(const struct slab_object *o, bool write)
+{
+	if (o->state == SLAB_OBJ_LIVE)
+		return write ? REPORT_OUT_OF_BOUNDS_WRITE : REPORT_OUT_OF_BOUNDS_READ;
+	return write ? REPORT_USE_AFTER_FREE_WRITE : REPORT_USE_AFTER_FREE_READ;
+}
+
+static bool handle_fenced(const struct fault_state *s)
+{
+	struct slab_object object;
+	struct report_record *r;
+
+	/* No object is or was near: diagnosed as any other address. */
+	if (!fence_find_object(s->addr, &object))
+		return false;
+	__atomic_fetch_add(&fence_counters.bugs, 1, __ATOMIC_RELAXED);
+	r = report_begin(fenced_kind(&object, s->error & PAGE_ERROR_WRITE), "fence");
+	if (r) {
+		report_set_access(r, s->addr, 0, page_access(s));
+		fill_fault(r, s);
+		add_trace(r, s, NULL);
+		report_set_object(r, &object);
+		report_end(r);
+	}
+	return fence_open_page(s->addr);
+}
+
 static bool handle_own(const struct fault_state *s)
 {
 	struct slab_object object;
 
+	if (s->trap == TRAP_PAGE && fence_contains((void *)s->addr))
+		return handle_fenced(s);
 	if (s->trap != TRAP_PAGE || !arena_contains((void *)s->addr) || !slab_is_guard(s->addr, &object))
 		return false;
 	report_guard(s, &object);
@@ -291,6 +320,8 @@ static void handle_nobodys(struct fault *f, struct fault_state *s)
 		run_program_handler(f);
 		return;
 	}
+	if (options.fence_check_on_panic)
+		fence_check_all("when the program died", NULL);
 	fault_find_mappings(s);
 	fault_diagnose(s, &v);
 	report_fault(s, &v);

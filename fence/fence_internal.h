@@ -53,6 +53,50 @@ void fault_diagnose(const struct fault_state *s, struct fault_verdict *v);
 /* Is this pointer made of one of memsan's filling bytes?  That byte, or 0. */
 uint8_t fault_poison_byte(uint64_t value);
 
+/* ---- pool.c ---------------------------------------------------------------------------------------------------------------- */
+
+#define FENCE_RANGES 4
+enum { FENCE_SAMPLE, FENCE_ALL, FENCE_OFF };                                          /* option fence */
+enum { FENCE_SIDE_AUTO, FENCE_SIDE_LEFT, FENCE_SIDE_RIGHT, FENCE_SIDE_RANDOM };       /* option fence.side */
+
+enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
+#define SLOT_OPENED_LEFT 1u
+#define SLOT_OPENED_DATA 2u
+#define SLOT_OPENED_RIGHT 4u
+/* One object's page.  Written by the thread that takes or frees it; readers take a snapshot. */
+struct fence_slot {
+	uintptr_t addr;           /* the user's pointer */
+	uint32_t state;           /* atomic */
+	uint32_t size;
+	uint32_t next;            /* in the queue of freed slots; under the pool's lock */
+	stack_handle alloc_stack, free_stack;
+	uint32_t alloc_thread, free_thread, when;
+	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; atomic */
+};
+_Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");
+
+struct fence_counters { uint64_t live, allocs, frees, bugs, skipped_covered, skipped_capacity; };
+extern struct fence_counters fence_counters;  /* atomic */
+
+/* ---- gate.c, covered.c, only.c ------------------------------------------------------------------------------------------------ */
+
+void gate_init(void);
+uint32_t gate_random(void);       /* this thread's; xorshift */
+bool covered_init(size_t objects);
+void covered_add(uint32_t hash, int n);
+bool covered_has(uint32_t hash);
+void only_init(void);
+bool only_matches(stack_handle stack);
+
+/* ---- report.c ------------------------------------------------------------------------------------------------------------------- */
+
+void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, const char *found_at, const struct unwind_regs *regs);
+void fence_report_bad_free(uintptr_t addr, enum slab_api api, const struct unwind_regs *regs);
+/* Reports an object that is freed by another family's function, or with another size. */
+void fence_check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+/* After a report: the page at addr becomes memory.  False: it is none that is fenced. */
+bool fence_open_page(uintptr_t addr);
+
 /* ---- facts.c ---------------------------------------------------------------------------------------------------------------- */
 
 /* What is mapped at s->addr and next above it.  Needs a descriptor for a moment; without one nothing is known. */

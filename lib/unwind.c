@@ -515,50 +515,40 @@ static __cold_path size_t walk_out_alone(const struct unwind_regs *regs, uintptr
 	return walk_out(&view, regs, pcs, max);
 }
 
-/* A stack that overflowed has up to half a million frames; a stack that goes round in a circle cannot be (step_take). */
-#define WALK_MAX ((size_t)4 << 20)
-
-struct walk_output {
-	uintptr_t *pcs;
-	size_t max, head, n; /* n: frames seen */
-};
-
-/* What does not fit goes round behind the head, so that the outermost stay. */
-static void walk_put(struct walk_output *out, uintptr_t pc)
-{
-	size_t at = out->n < out->max ? out->n : out->head + (out->n - out->head) % (out->max - out->head);
-
-	out->pcs[at] = pc;
-	out->n++;
-}
-
-static void walk_all(const struct unwind_regs *regs, struct walk_output *out, size_t limit)
-{
-<<<<<<< HEAD
-	struct window windows[2], *outer = unwind_windows;
-	struct walk w;
-	bool first = true;
-
-	/* What this thread's windows hold is known to be readable; a copy, since a signal handler may be walking. */
-	mem_set(windows, 0, sizeof(windows));
-	if (unwind_self && !unwind_busy)
-		mem_copy(windows, unwind_self->windows, sizeof(windows));
-	unwind_windows = windows;
-	walk_start(&w, regs);
-	do {
-		if (out->n < limit && pc_counts(w.f.pc))
-			walk_put(out, walk_output_pc(&w, first));
-		first = false;
-	} while (out->n < limit && walk_step(&w));
-	unwind_windows = outer;
-}
-
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 {
-	struct walk_output out = { .pcs = pcs, .max = max, .head = max, .n = 0 };
+	struct unwind_thread *t = unwind_enter();
 
-	walk_all(regs, &out, max);
-	return out.n;
+	if (unlikely(!t))
+		return walk_out_alone(regs, pcs, max);
+	size_t n = walk_out(&t->view, regs, pcs, max);
+	unwind_leave();
+	return n;
+}
+
+/* A stack that overflowed has up to half a million frames. */
+#define ENDS_MAX ((size_t)4 << 20)
+
+/* What does not fit goes round behind the head, so that the outermost stay; how many frames there are. */
+static size_t walk_ends(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head)
+{
+	struct walk w;
+	struct frame f = frame_first(regs);
+	struct origin from;
+	uintptr_t first = 1;
+	size_t n = 0;
+	uint64_t row;
+
+	walk_begin(&w, view, &f);
+	do {
+		row = row_of(f.pc - 1);
+		if (likely(!(row & ROW_HIDDEN))) {
+			pcs[n < max ? n : head + (n - head) % (max - head)] = f.pc - first;
+			n++;
+		}
+		first = 0;
+	} while (n < ENDS_MAX && walk_step(&w, &f, row, &from));
+	return n;
 }
 
 static void reverse(uintptr_t *pcs, size_t n)
@@ -573,28 +563,27 @@ static void reverse(uintptr_t *pcs, size_t n)
 
 size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head, size_t *skipped)
 {
-	struct walk_output out = { .pcs = pcs, .max = max, .head = head, .n = 0 };
-	size_t room = max - head, turn;
+	struct unwind_thread *t = unwind_enter();
+	size_t n, turn, room = max - head;
 
-	walk_all(regs, &out, WALK_MAX);
-	*skipped = out.n > max ? out.n - max : 0;
+	if (likely(t)) {
+		n = walk_ends(&t->view, regs, pcs, max, head);
+		unwind_leave();
+	} else {
+		struct stack_view view;
+
+		mem_set(&view, 0, sizeof(view));
+		n = walk_ends(&view, regs, pcs, max, head);
+	}
+	*skipped = n > max ? n - max : 0;
 	if (!*skipped)
-		return out.n;
+		return n;
 	/* The ring begins with its oldest entry. */
-	turn = (out.n - head) % room;
+	turn = (n - head) % room;
 	reverse(pcs + head, turn);
 	reverse(pcs + head + turn, room - turn);
 	reverse(pcs + head, room);
 	return max;
-=======
-	struct unwind_thread *t = unwind_enter();
-
-	if (unlikely(!t))
-		return walk_out_alone(regs, pcs, max);
-	size_t n = walk_out(&t->view, regs, pcs, max);
-	unwind_leave();
-	return n;
->>>>>>> origin/main
 }
 
 /* ---- saving, with the last trace ------------------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@ MEMSAN_EXPORT size_t memsan_check_all(void)
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	runtime_ensure();
-	return runtime_state_now == RUNTIME_READY ? slab_check_all(SLAB_AT_CHECK_ALL, &regs) : 0;
+	return runtime_state_now == RUNTIME_READY ? slab_check_all(SLAB_AT_CHECK_ALL, &regs) + fence_check_all("by memsan_check_all", &regs) : 0;
 }
 
 MEMSAN_EXPORT unsigned memsan_report_count(void)

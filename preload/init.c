@@ -81,8 +81,11 @@ static void start_locked(void)
 	bool ok = slab_init();
 	if (!ok)
 		report_line("no address space for the heap (see ulimit -v); allocations will fail");
-	else
+	else {
 		shadow_init();
+		slab_set_foreign_hook(fence_find_object);
+		fence_init();
+	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
 }
 

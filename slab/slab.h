@@ -68,6 +68,8 @@ struct slab_object {
 	uint32_t alloc_thread, free_thread;   /* thread indices */
 	uint32_t when;             /* jiffies of the last change (allocation, or free when freed) */
 };
+/* Asked about addresses outside the arena: another folder's objects.  Set once, before the program's first allocation. */
+void slab_set_foreign_hook(bool (*find)(uintptr_t addr, struct slab_object *obj));
 /* False when addr is outside the arena or in pages that hold no objects. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
 
