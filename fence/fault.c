@@ -214,7 +214,7 @@ static bool handle_fenced(const struct fault_state *s)
 	/* No object is or was near: diagnosed as any other address. */
 	if (!fence_find_object(s->addr, &object))
 		return false;
-	__atomic_fetch_add(&fence_counters.bugs, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&live_counters.fence_bugs, 1, __ATOMIC_RELAXED);
 	r = report_begin(fenced_kind(&object, s->error & PAGE_ERROR_WRITE), "fence");
 	if (r) {
 		report_set_access(r, s->addr, 0, page_access(s));

@@ -76,9 +76,6 @@ struct fence_slot {
 };
 _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");
 
-struct fence_counters { uint64_t live, allocs, frees, bugs, skipped_covered, skipped_capacity; };
-extern struct fence_counters fence_counters;  /* atomic */
-
 /* ---- gate.c, covered.c, only.c ------------------------------------------------------------------------------------------------ */
 
 void gate_init(void);

@@ -40,8 +40,6 @@ static struct slot_range ranges[FENCE_RANGES];
 /* Guards fresh slots and the queues.  System calls that make pages usable are made under it, nothing else. */
 static struct ranked_lock pool_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 
-struct fence_counters fence_counters;
-
 static bool told_no_mappings; /* atomic */
 
 /* ---- addresses ---------------------------------------------------------------------------------------------------------------- */
@@ -279,7 +277,7 @@ static void pool_without_mappings(void)
 		return;
 	__atomic_store_n(&fence_all, false, __ATOMIC_RELAXED);
 	report_line("fence=all: the kernel gives no more mappings (vm.max_map_count) after %llu fenced objects; the rest is sampled",
-	            (unsigned long long)fence_counters.live);
+	            (unsigned long long)live_counters.fence_live);
 }
 
 static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum slab_api api, stack_handle stack)
@@ -300,11 +298,11 @@ static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum s
 static bool skip_covered(stack_handle stack)
 {
 	const struct slot_range *r = &ranges[0];
-	uint64_t live = __atomic_load_n(&fence_counters.live, __ATOMIC_RELAXED);
+	uint64_t live = __atomic_load_n(&live_counters.fence_live, __ATOMIC_RELAXED);
 
 	if (fence_all || live * 100 < options.fence_skip_covered_thresh * r->nr_max || !covered_has(stack))
 		return false;
-	__atomic_fetch_add(&fence_counters.skipped_covered, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&live_counters.fence_skipped_covered, 1, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -332,7 +330,7 @@ void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unw
 		return NULL;
 	s = slot_take(r);
 	if (!s) {
-		__atomic_fetch_add(&fence_counters.skipped_capacity, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&live_counters.fence_skipped_capacity, 1, __ATOMIC_RELAXED);
 		return NULL;
 	}
 	if (!slot_ready(r, s)) {
@@ -346,8 +344,8 @@ void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unw
 	canary_fill(canary_start(r, s), addr);
 	canary_fill(addr + size, canary_end(r, s));
 	covered_add(stack, 1);
-	__atomic_fetch_add(&fence_counters.live, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&fence_counters.allocs, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&live_counters.fence_live, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&live_counters.fence_allocs, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&s->state, SLOT_LIVE, __ATOMIC_RELEASE);
 	return (void *)addr;
 }
@@ -393,8 +391,8 @@ void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwi
 	s->when = jiffies_now();
 	covered_add(s->alloc_stack, -1);
 	slot_close(r, s);
-	__atomic_fetch_sub(&fence_counters.live, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&fence_counters.frees, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&live_counters.fence_live, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&live_counters.fence_frees, 1, __ATOMIC_RELAXED);
 	slot_put(r, s);
 }
 
@@ -540,15 +538,13 @@ size_t fence_check_all(const char *found_at, const struct unwind_regs *regs)
 
 void fence_get_stats(struct fence_stats *s)
 {
-	s->live = __atomic_load_n(&fence_counters.live, __ATOMIC_RELAXED);
-	s->allocs = __atomic_load_n(&fence_counters.allocs, __ATOMIC_RELAXED);
-	s->frees = __atomic_load_n(&fence_counters.frees, __ATOMIC_RELAXED);
-	s->bugs = __atomic_load_n(&fence_counters.bugs, __ATOMIC_RELAXED);
-	s->skipped_covered = __atomic_load_n(&fence_counters.skipped_covered, __ATOMIC_RELAXED);
-	s->skipped_capacity = __atomic_load_n(&fence_counters.skipped_capacity, __ATOMIC_RELAXED);
-	s->slots = 0;
-	for (unsigned k = 0; k < FENCE_RANGES; k++)
-		s->slots += ranges[k].nr_max;
+	s->live = __atomic_load_n(&live_counters.fence_live, __ATOMIC_RELAXED);
+	s->allocs = __atomic_load_n(&live_counters.fence_allocs, __ATOMIC_RELAXED);
+	s->frees = __atomic_load_n(&live_counters.fence_frees, __ATOMIC_RELAXED);
+	s->bugs = __atomic_load_n(&live_counters.fence_bugs, __ATOMIC_RELAXED);
+	s->skipped_covered = __atomic_load_n(&live_counters.fence_skipped_covered, __ATOMIC_RELAXED);
+	s->skipped_capacity = __atomic_load_n(&live_counters.fence_skipped_capacity, __ATOMIC_RELAXED);
+	s->slots = live_counters.fence_slots;
 }
 
 /* ---- start-up -------------------------------------------------------------------------------------------------------------------------- */
@@ -612,6 +608,8 @@ bool fence_init(void)
 	covered_init(fence_all ? 0 : slots);
 	only_init();
 	gate_init();
+	for (unsigned k = 0; k < FENCE_RANGES; k++)
+		live_counters.fence_slots += ranges[k].nr_max;
 	fence_sampling = true;
 	return true;
 }

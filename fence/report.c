@@ -13,7 +13,7 @@ static const char *free_name(enum slab_api api)
 
 static struct report_record *begin(enum report_kind kind)
 {
-	__atomic_fetch_add(&fence_counters.bugs, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&live_counters.fence_bugs, 1, __ATOMIC_RELAXED);
 	return report_begin(kind, "fence");
 }
 

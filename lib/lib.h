@@ -156,6 +156,20 @@ void meta_account(enum cost_centre centre, int64_t bytes); /* for stepped reserv
 uint64_t meta_bytes(enum cost_centre centre);
 const char *meta_name(enum cost_centre centre);
 
+/* Counters that memsan stat reads out of a live process, which it finds by their magic in libmemsan's data; the real ones are those whose
+ * `self` is their address. */
+#define LIVE_COUNTERS_MAGIC "memsan counters" /* 16 bytes with its NUL */
+#define LIVE_COUNTERS_VERSION 1
+struct live_counters {
+	char magic[16];
+	uint64_t self;             /* 0 until live_counters_start */
+	uint32_t version, size;
+	uint64_t reports;
+	uint64_t fence_slots, fence_live, fence_allocs, fence_frees, fence_bugs, fence_skipped_covered, fence_skipped_capacity;
+};
+extern struct live_counters live_counters;  /* each word atomic; in the runtime */
+void live_counters_start(void);
+
 /* ---- lock.c: ranked locks ------------------------------------------------------------------------------------------ */
 
 /* A thread may take a lock only when its rank is higher than that of every lock it holds (debug builds abort on

@@ -76,6 +76,7 @@ static void start_locked(void)
 	/* Re-entered by this thread (a signal handler that allocates while we start): the outer call finishes. */
 	__atomic_store_n(&runtime_state_now, RUNTIME_STARTING, __ATOMIC_RELAXED);
 	read_options(getauxval(AT_SECURE) != 0);
+	live_counters_start();
 	slab_set_report_hook(dispatch_finding);
 	slab_set_trace_hook(trace_event);
 	bool ok = slab_init();

@@ -188,6 +188,7 @@ void report_end(struct report_record *r)
 		__atomic_fetch_add(&nr_repeated, 1, __ATOMIC_RELAXED);
 	} else {
 		report_print(r);
+		__atomic_fetch_add(&live_counters.reports, 1, __ATOMIC_RELAXED);
 		if (__atomic_add_fetch(&nr_reports, 1, __ATOMIC_RELAXED) == options.max_reports && options.fault != FAULT_PANIC)
 			report_line("max_reports=%llu reached, further reports are left out",
 			            (unsigned long long)options.max_reports);

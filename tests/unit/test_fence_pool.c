@@ -116,13 +116,13 @@ static void test_canaries(void **state)
 	options.log_path[0] = 0;
 	for (unsigned at = 0; at < PAGE_SIZE; at += 37) {
 		char *p = fence_alloc(100, 16, SLAB_API_MALLOC, NULL), *page = (char *)ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
-		uint64_t bugs = fence_counters.bugs;
+		uint64_t bugs = live_counters.fence_bugs;
 		bool inside = page + at >= p && page + at < p + 100;
 
 		page[at] ^= 0x40;
 		assert_int_equal(fence_check_all("in the test", NULL), !inside);
 		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
-		assert_int_equal(fence_counters.bugs - bugs, inside ? 0 : 2);
+		assert_int_equal(live_counters.fence_bugs - bugs, inside ? 0 : 2);
 		before += !inside;
 	}
 	assert_true(before > 100);
