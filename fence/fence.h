@@ -41,8 +41,6 @@ __inline_hot bool fence_wanted(void)
 {
 	struct tcache *tc = tcache_self;
 
-	if (!fence_sampling)
-		return false;
 	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_all;
 }
 /* Zeroed memory, or NULL: not this one (too large, no slot, covered already).  regs as in slab_malloc. */

@@ -72,6 +72,7 @@ struct fence_slot {
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
 	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; atomic */
+	bool short_canary;        /* not the whole page has one */
 };
 _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");
 

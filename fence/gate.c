@@ -93,6 +93,10 @@ bool fence_gate(int32_t *ticks)
 {
 	bool open;
 
+	if (!fence_sampling) {
+		*ticks = INT32_MAX;
+		return false;
+	}
 	if (fence_all) {
 		*ticks = 0;
 		return true;

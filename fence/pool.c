@@ -49,7 +49,7 @@ static bool told_no_mappings; /* atomic */
 static struct slot_range *range_of(uintptr_t addr)
 {
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
-		if (addr - ranges[k].base < ranges[k].nr_max * ranges[k].stride + PAGE_SIZE)
+		if (ranges[k].nr_max && addr - ranges[k].base < ranges[k].nr_max * ranges[k].stride + PAGE_SIZE)
 			return &ranges[k];
 	return NULL;
 }
@@ -181,28 +181,33 @@ static uint8_t canary_at(uintptr_t addr)
 }
 #define CANARY_WORD 0xadacafaea9a8abaau
 
+typedef uint64_t canary_word __attribute__((may_alias));
+#define CANARY_BLOCK (8 * sizeof(canary_word))
+
 static void canary_fill(uintptr_t from, uintptr_t to)
 {
 	for (; from < to && (from & 7); from++)
 		*(uint8_t *)from = canary_at(from);
 	for (; from + 8 <= to; from += 8)
-		*(uint64_t *)from = CANARY_WORD;
+		*(canary_word *)from = CANARY_WORD;
 	for (; from < to; from++)
 		*(uint8_t *)from = canary_at(from);
 }
 
-/* The first byte in [from, to) that is no canary; `bytes` are what is there. */
+static bool canary_block_good(const canary_word *w)
+{
+	const canary_word c = CANARY_WORD;
+
+	return (((w[0] ^ c) | (w[1] ^ c)) | ((w[2] ^ c) | (w[3] ^ c)) | ((w[4] ^ c) | (w[5] ^ c)) | ((w[6] ^ c) | (w[7] ^ c))) == 0;
+}
+
+/* The first byte in [from, to) that is no canary; `bytes` are what is there, as aligned as `from`. */
 static uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes)
 {
 	for (uintptr_t at = from; at < to;) {
-		uint64_t word;
-
-		if (!(at & 7) && at + 8 <= to) {
-			mem_copy(&word, bytes + (at - from), sizeof(word));
-			if (likely(word == CANARY_WORD)) {
-				at += 8;
-				continue;
-			}
+		if (!(at & 7) && at + CANARY_BLOCK <= to && canary_block_good((const canary_word *)(bytes + (at - from)))) {
+			at += CANARY_BLOCK;
+			continue;
 		}
 		if (bytes[at - from] != canary_at(at))
 			return at;
@@ -211,13 +216,29 @@ static uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *by
 	return 0;
 }
 
+/* KFENCE fills the whole page.  When every allocation is fenced that would be a tenth of its time, for damage that lies far off. */
+#define CANARY_SPAN_ALL 512
+
+static uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s)
+{
+	uintptr_t data = slot_data(r, s);
+
+	return s->short_canary && s->addr - data > CANARY_SPAN_ALL ? s->addr - CANARY_SPAN_ALL : data;
+}
+
+static uintptr_t canary_end(const struct slot_range *r, const struct fence_slot *s)
+{
+	uintptr_t end = slot_data(r, s) + (r->pages << PAGE_SHIFT), object = s->addr + s->size;
+
+	return s->short_canary && end - object > CANARY_SPAN_ALL ? object + CANARY_SPAN_ALL : end;
+}
+
 static bool canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at, const struct unwind_regs *regs)
 {
-	uintptr_t data = slot_data(r, s), end = data + (r->pages << PAGE_SHIFT);
-	uintptr_t bad = canary_find_bad(data, s->addr, (uint8_t *)data);
+	uintptr_t start = canary_start(r, s), bad = canary_find_bad(start, s->addr, (uint8_t *)start);
 
 	if (!bad)
-		bad = canary_find_bad(s->addr + s->size, end, (uint8_t *)(s->addr + s->size));
+		bad = canary_find_bad(s->addr + s->size, canary_end(r, s), (uint8_t *)(s->addr + s->size));
 	if (bad)
 		fence_report_corruption(bad, canary_at(bad), *(uint8_t *)bad, found_at, regs);
 	return bad == 0;
@@ -267,6 +288,7 @@ static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum s
 	s->size = (uint32_t)size;
 	s->api = (uint8_t)api;
 	s->opened = 0;
+	s->short_canary = fence_all;
 	s->alloc_stack = stack;
 	s->free_stack = 0;
 	s->alloc_thread = thread_index();
@@ -320,9 +342,9 @@ void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unw
 	}
 	data = slot_data(r, s);
 	addr = slot_place(r, data, size, align);
-	canary_fill(data, addr);
-	canary_fill(addr + size, data + (r->pages << PAGE_SHIFT));
 	slot_stamp(s, addr, size, api, stack);
+	canary_fill(canary_start(r, s), addr);
+	canary_fill(addr + size, canary_end(r, s));
 	covered_add(stack, 1);
 	__atomic_fetch_add(&fence_counters.live, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&fence_counters.allocs, 1, __ATOMIC_RELAXED);
@@ -478,13 +500,15 @@ void fence_for_each_live(void (*fn)(void *ctx, uintptr_t addr, size_t size), voi
 /* Another thread may free the object meanwhile, so the bytes are read as one reads memory that may go away. */
 static bool slot_verify(const struct slot_range *r, const struct fence_slot *s, const char *found_at, const struct unwind_regs *regs)
 {
-	uint8_t bytes[512];
+	uint8_t bytes[512] __attribute__((aligned(8)));
 	uintptr_t data = slot_data(r, s), end = data + (r->pages << PAGE_SHIFT);
 
 	for (uintptr_t at = data; at < end; at += sizeof(bytes)) {
-		uintptr_t lo = at, hi = at + sizeof(bytes), parts[2][2] = { { lo, MIN(hi, s->addr) }, { MAX(lo, s->addr + s->size), hi } };
+		uintptr_t hi = at + sizeof(bytes);
+		uintptr_t parts[2][2] = { { MAX(at, canary_start(r, s)), MIN(hi, s->addr) },
+			                  { MAX(at, s->addr + s->size), MIN(hi, canary_end(r, s)) } };
 
-		if (lo >= s->addr && hi <= s->addr + s->size)
+		if (parts[0][0] >= parts[0][1] && parts[1][0] >= parts[1][1])
 			continue;
 		if (os_safe_read(bytes, (void *)at, sizeof(bytes)) != sizeof(bytes))
 			return true;

@@ -144,3 +144,9 @@ tests_unit_test_modules_SOURCES = tests/unit/test_modules.c
 tests_unit_test_modules_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_modules_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_modules
+
+check_PROGRAMS += tests/unit/test_fence_pool
+tests_unit_test_fence_pool_SOURCES = tests/unit/test_fence_pool.c
+tests_unit_test_fence_pool_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_fence_pool_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_fence_pool
