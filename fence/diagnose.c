@@ -39,7 +39,7 @@ static void say(struct fault_verdict *v, const char *format, ...)
 
 uint8_t fault_poison_byte(uint64_t value)
 {
-	static const uint8_t bytes[] = { POISON_FREE, SLUB_RED_ACTIVE, SLUB_RED_INACTIVE, POISON_INUSE, POISON_END };
+	static const uint8_t bytes[] = { POISON_FREE, SLUB_RED_ACTIVE, POISON_END };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bytes); i++) {
 		uint64_t word = bytes[i] * 0x0101010101010101u;
@@ -58,9 +58,7 @@ static const char *poison_meaning(uint8_t byte)
 {
 	switch (byte) {
 	case POISON_FREE: return "memory that was freed, or never written since it was allocated";
-	case SLUB_RED_ACTIVE:
-	case SLUB_RED_INACTIVE: return "the red zone beside an object";
-	case POISON_INUSE: return "memory that was never written";
+	case SLUB_RED_ACTIVE: return "the red zone beside an object";
 	default: return "the end of memory that was freed";
 	}
 }

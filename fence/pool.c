@@ -47,7 +47,7 @@ static bool told_no_mappings; /* atomic */
 static struct slot_range *range_of(uintptr_t addr)
 {
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
-		if (addr - ranges[k].base < ranges[k].nr_max * ranges[k].stride + PAGE_SIZE)
+		if (ranges[k].nr_max && addr - ranges[k].base < ranges[k].nr_max * ranges[k].stride + PAGE_SIZE)
 			return &ranges[k];
 	return NULL;
 }

@@ -171,8 +171,12 @@ stack_handle depot_save(const uintptr_t *pcs, size_t n)
 {
 	stack_handle h = 0;
 
-	while (n > 0)
-		h = depot_child(h, pcs[--n]);
+	while (n > 0) {
+		stack_handle child = depot_child(h, pcs[--n]);
+		if (child == h) /* no room: the stack ends here, rather than having a hole */
+			break;
+		h = child;
+	}
 	return h;
 }
 

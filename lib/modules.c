@@ -17,6 +17,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 
 /* Programs that load and unload plug-ins for ever use the oldest entry again. */
@@ -98,6 +99,9 @@ static void main_program_path(char *path, size_t size)
 	long n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)size - 1, 0, 0, 0);
 
 	path[n > 0 ? n : 0] = '\0';
+	/* No /proc: the name that it was started by, which may be relative. */
+	if (n <= 0 && getauxval(AT_EXECFN))
+		str_copy(path, (const char *)getauxval(AT_EXECFN), size);
 }
 
 static bool find_live(uintptr_t pc, struct module_info *info)

@@ -477,10 +477,15 @@ void unwind_thread_exit(void)
 	unwind_busy = true;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	unwind_self = NULL;
+	bool outer = depot_busy;
+	depot_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	lock_acquire(&free_lock);
 	t->next_free = free_blocks;
 	free_blocks = t;
 	lock_release(&free_lock);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	depot_busy = outer;
 	unwind_leave();
 }
 
@@ -666,23 +671,27 @@ __inline_hot void trace_keep(struct unwind_thread *t, uint32_t i, const struct t
 	trace_set_origin(t, i, &fresh->from);
 }
 
-/* Frames [0, keep) stay; t->fresh (innermost first) go on top, each getting its handle. */
+/* Frames [0, keep) stay; t->fresh (innermost first) go on top, each getting its handle.  Where the depot takes no more, the stack ends: it has
+ * no holes. */
 __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	stack_handle handle = keep ? t->frames[keep - 1].handle : 0;
 	uint32_t depth = keep ? t->frames[keep - 1].depth : 0;
 	uint32_t nr = keep;
+	bool refused = false;
 
 	while (nr_fresh-- > 0) {
 		const struct trace_frame *f = &t->fresh[nr_fresh];
-		if (likely(!f->hidden)) {
-			handle = depot_child(handle, f->f.pc - (nr_fresh == 0));
-			depth++;
+		if (likely(!f->hidden && !refused)) {
+			stack_handle child = depot_child(handle, f->f.pc - (nr_fresh == 0));
+			refused = child == handle;
+			handle = child;
 		}
+		depth += !f->hidden;
 		if (nr < TRACE_MAX) /* a deeper stack is matched from further out */
 			trace_keep(t, nr++, f, handle, depth);
 	}
-	t->nr = nr;
+	t->nr = unlikely(refused) && !depot_is_full() ? 0 : nr;
 	return handle;
 }
 

@@ -6,7 +6,7 @@
  * retained whole with its page entries: the next request of about its size takes it back for the cost of a short search.
  *
  *     alloc ──► LIVE ──free──► RETAINED ──taken again──► LIVE
- *                                 └── too many, not needed for a quarter of a second, or slabs need pages ──► buddy (dirty)
+ *                                 └── too many, not needed for a while, or others need pages ──► buddy (dirty)
  *
  * Check mode.  A freed area becomes one guard as a whole, so that any use of it faults, and its memory goes back at once: only
  * address space is held, first in first out.
@@ -18,7 +18,8 @@
 #define RETAIN_AREAS 64
 #define RETAIN_BYTES ((size_t)64 << 20)
 #define RETAIN_AREA_MAX ((size_t)32 << 20)
-#define RETAIN_JIFFIES (JIFFIES_HZ / 4)
+#define RETAIN_SLACK ((size_t)256 << 10)
+#define PEAK_JIFFIES (JIFFIES_HZ / 4)
 #define HELD_BYTES_MAX ((size_t)64 << 30)
 /* Guard regions cost page tables only; without them each is a VMA of its own (vm.max_map_count is 65530). */
 #define HELD_AREAS_GUARDED 16384
@@ -33,8 +34,8 @@ static struct area *held_first, *held_last; /* the quarantine, oldest first */
 static struct area *retained[RETAIN_AREAS]; /* oldest first */
 static unsigned nr_retained, nr_held;
 static size_t retained_bytes, held_bytes, live_bytes, nr_live;
-static size_t retained_low;    /* the least retained_bytes since retained_start */
-static uint32_t retained_start; /* jiffies */
+static size_t peak, peak_before; /* the most live_bytes in this interval, and in the one before */
+static uint32_t interval_start;  /* jiffies */
 
 static size_t run_bytes(const struct area *a)
 {
@@ -43,22 +44,37 @@ static size_t run_bytes(const struct area *a)
 
 /* ---- guards -------------------------------------------------------------------------------------------------------------- */
 
+/* A guard region is written into every page table entry: two megabytes of tables and 10 ms a gigabyte.  Large ones are better a VMA
+ * each, as all are where there are no guard regions; HELD_BYTES_MAX bounds their number. */
+#define GUARD_REGION_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
+
+/* Locked memory cannot be guarded; os_decommit unlocks it.  Where a guard is not to be had the pages stay accessible, empty: one
+ * check less. */
 void area_guard_set(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
+	size_t size = n << PAGE_SHIFT;
+	bool region = n < GUARD_REGION_PAGES && os_guard_supported();
 
-	if (os_guard_install(p, n << PAGE_SHIFT))
+	if (region && os_guard_install(p, size))
 		return;
-	if (os_protect_none(p, n << PAGE_SHIFT))
-		os_decommit(p, n << PAGE_SHIFT);
+	os_decommit(p, size);
+	if (region)
+		os_guard_install(p, size);
+	else
+		os_protect_none(p, size);
 }
 
-void area_guard_clear(uint32_t page, size_t n)
+/* Of a whole run, whose parts may have been guarded in different ways.  False where mprotect would need one mapping more than
+ * the process may have: some pages may stay closed. */
+bool area_guard_clear(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
+	bool open = !os_guard_supported() || os_guard_remove(p, n << PAGE_SHIFT);
 
-	if (!os_guard_supported() || !os_guard_remove(p, n << PAGE_SHIFT))
-		os_unprotect(p, n << PAGE_SHIFT);
+	if (n >= GUARD_REGION_PAGES || !os_guard_supported())
+		open &= os_unprotect(p, n << PAGE_SHIFT);
+	return open;
 }
 
 /* ---- descriptors and lists; under area_lock -------------------------------------------------------------------------------- */
@@ -72,6 +88,7 @@ static void live_add(struct area *a)
 	live = a;
 	nr_live++;
 	live_bytes += area_data_size(a);
+	peak = MAX(peak, live_bytes);
 	a->state = AREA_LIVE;
 }
 
@@ -154,7 +171,6 @@ static void retained_drop(unsigned i)
 	nr_retained--;
 	for (; i < nr_retained; i++)
 		retained[i] = retained[i + 1];
-	retained_low = MIN(retained_low, retained_bytes);
 }
 
 struct area *area_take_retained(size_t pages)
@@ -192,18 +208,20 @@ static struct area *retained_excess(size_t limit)
 	return excess;
 }
 
-/* What was not needed for a while: as the buddy does with dirty pages. */
-static size_t retained_limit(size_t incoming)
+/* Live and retained areas together are no more than what was live at once in the last moments: a program that takes and frees the
+ * same areas again and again gets them all back, and one whose sizes vary does not pile up those that it no longer asks for. */
+static size_t retained_limit(void)
 {
 	uint32_t now = jiffies_now();
-	size_t limit = RETAIN_BYTES - incoming;
+	size_t most;
 
-	if (now - retained_start >= RETAIN_JIFFIES) {
-		limit = MIN(limit, retained_bytes - retained_low);
-		retained_start = now;
-		retained_low = retained_bytes;
+	if (now - interval_start >= PEAK_JIFFIES) {
+		peak_before = now - interval_start < 2 * PEAK_JIFFIES ? peak : live_bytes;
+		peak = live_bytes;
+		interval_start = now;
 	}
-	return limit;
+	most = MAX(peak, peak_before) + RETAIN_SLACK;
+	return MIN(most - MIN(most, live_bytes), RETAIN_BYTES);
 }
 
 static size_t release_all(struct area *a)
@@ -223,6 +241,7 @@ static size_t release_all(struct area *a)
 void area_retain(struct area *a)
 {
 	struct area *excess;
+	size_t limit;
 
 	lock_acquire(&area_lock);
 	live_remove(a);
@@ -230,7 +249,8 @@ void area_retain(struct area *a)
 		a->next = NULL;
 		excess = a;
 	} else {
-		excess = retained_excess(retained_limit(run_bytes(a)));
+		limit = retained_limit();
+		excess = retained_excess(limit - MIN(limit, run_bytes(a)));
 		a->state = AREA_RETAINED;
 		retained[nr_retained++] = a;
 		retained_bytes += run_bytes(a);
@@ -246,25 +266,29 @@ void area_decay(void)
 	if (!READ_ONCE(nr_retained))
 		return;
 	lock_acquire(&area_lock);
-	excess = retained_excess(retained_limit(0));
+	excess = retained_excess(retained_limit());
 	lock_release(&area_lock);
 	release_all(excess);
 }
 
 void area_give_way(size_t pages)
 {
-	struct area *oldest = NULL;
+	struct area *excess = NULL;
+	size_t missing = pages - MIN(pages, buddy_dirty_pages()), got = 0;
 
-	if (!READ_ONCE(nr_retained) || buddy_dirty_pages() >= pages)
+	if (!missing || !READ_ONCE(nr_retained))
 		return;
 	lock_acquire(&area_lock);
-	if (nr_retained) {
-		oldest = retained[0];
+	while (nr_retained && got < missing) {
+		struct area *a = retained[0];
+
 		retained_drop(0);
-		oldest->next = NULL;
+		got += a->nr_pages;
+		a->next = excess;
+		excess = a;
 	}
 	lock_release(&area_lock);
-	release_all(oldest);
+	release_all(excess);
 }
 
 size_t area_shrink(void)
@@ -306,12 +330,13 @@ static struct area *held_take(bool all)
 	return a;
 }
 
+/* Pages that cannot be made accessible again are lost to the heap rather than given to somebody. */
 static void held_release(struct area *a)
 {
 	if (a->opened)
 		os_decommit((void *)page_address(a->page), run_bytes(a));
-	area_guard_clear(a->page, a->nr_pages);
-	area_release(a, true);
+	if (area_guard_clear(a->page, a->nr_pages))
+		area_release(a, true);
 }
 
 void area_drain(void)
@@ -355,8 +380,8 @@ void area_dispose(struct area *a)
 	lock_acquire(&area_lock);
 	live_remove(a);
 	lock_release(&area_lock);
-	area_guard_clear(a->page, a->nr_pages);
-	area_release(a, false);
+	if (area_guard_clear(a->page, a->nr_pages))
+		area_release(a, false);
 }
 
 /* ---- views ------------------------------------------------------------------------------------------------------------------- */

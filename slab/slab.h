@@ -34,9 +34,7 @@
 #define SLAB_F_TRACE   0x10u  /* T */
 
 /* The kernel's bytes (include/linux/poison.h). */
-#define SLUB_RED_INACTIVE 0xbb
 #define SLUB_RED_ACTIVE   0xcc
-#define POISON_INUSE      0x5a  /* fresh, never written */
 #define POISON_FREE       0x6b
 #define POISON_END        0xa5  /* last byte of a poisoned object */
 

@@ -343,7 +343,7 @@ void area_make_live(struct area *a);
 void area_set_pages(struct area *a, uint32_t pages);
 struct area *area_find_live(uintptr_t after, bool (*wanted)(const struct area *a)); /* called under the lock */
 void area_guard_set(uint32_t page, size_t n);
-void area_guard_clear(uint32_t page, size_t n);     /* the pages read as zero afterwards */
+bool area_guard_clear(uint32_t page, size_t n);     /* the pages read as zero afterwards */
 /* What becomes of a live area that was freed; exactly one of the three. */
 void area_retain(struct area *a);
 void area_quarantine(struct area *a);
@@ -351,7 +351,7 @@ void area_dispose(struct area *a);
 struct area *area_take_retained(size_t pages);      /* live again, or NULL */
 /* Retained areas go back to the buddy; pages. */
 size_t area_shrink(void);
-/* Fresh pages are about to be taken: the oldest retained area serves first, when the buddy has no `pages` that were used before. */
+/* Fresh pages are about to be taken: the oldest retained areas serve first, where the buddy has too few that were used before. */
 void area_give_way(size_t pages);
 void area_decay(void);                              /* those that nobody took back for a while */
 void area_drain(void);                              /* quarantined ones too */

@@ -45,6 +45,7 @@ static struct area *area_new(size_t pages, size_t align)
 	a = area_descriptor_get();
 	if (!a)
 		return NULL;
+	area_give_way(total);
 	page = buddy_alloc(total, &clean);
 	if (page == NO_PAGE) {
 		area_descriptor_put(a);
@@ -123,7 +124,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 {
 	struct area *a;
 
-	if (room > arena_size || align > arena_size)
+	if (room > arena_size || align > arena_size || !os_may_commit(room))
 		return NULL;
 	a = area_get((MAX(room, 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align);
 	if (!a)
@@ -258,11 +259,14 @@ static bool area_grow_guarded(struct area *a, size_t extra)
 	uint32_t guard = a->page + a->nr_pages - 1;
 	bool clean;
 
-	if (!buddy_extend(guard + 1, extra, &clean))
+	if (!area_guard_clear(guard, 1))
 		return false;
+	if (!buddy_extend(guard + 1, extra, &clean)) {
+		area_guard_set(guard, 1);
+		return false;
+	}
 	area_guard_set(guard + (uint32_t)extra, 1);
 	area_resize_run(a, a->nr_pages + (uint32_t)extra);
-	area_guard_clear(guard, 1);
 	return true;
 }
 
@@ -280,7 +284,7 @@ static bool area_stays(struct area *a, size_t size)
 /* NULL: no memory, nothing changed; another address: the caller frees the old one. */
 void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 {
-	if (size > arena_size)
+	if (size > arena_size || (size > a->size && !os_may_commit(size)))
 		return NULL;
 	if (!area_flags)
 		return area_resize_in_place(a, size) ? (void *)a->addr : area_move(a, size, regs);

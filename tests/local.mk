@@ -6,7 +6,8 @@ TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 script_tests = tests/layers tests/docs tests/exports tests/command tests/published
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
-EXTRA_DIST += tests/golden
+# Longer ones that scripts/test runs besides make check.
+EXTRA_DIST += tests/golden tests/victims tests/victims-shadow tests/real tests/shadow
 
 noinst_HEADERS += tests/unit/unit.h
 
@@ -120,7 +121,7 @@ tests_unit_test_unwind_LDADD = $(TEST_LIBS) $(LIBUNWIND_LIBS)
 TESTS += tests/unit/test_unwind
 
 # Instrumented victims, in every form of every compiler; needs gcc and clang.
-EXTRA_DIST += tests/shadow tests/examples-shadow tests/victims-shadow
+EXTRA_DIST += tests/shadow tests/shadow-early tests/early tests/examples-shadow tests/victims-shadow
 check_PROGRAMS += tests/unit/test_unwind_reuse
 tests_unit_test_unwind_reuse_SOURCES = tests/unit/test_unwind_reuse.c
 tests_unit_test_unwind_reuse_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls

@@ -134,8 +134,8 @@ static void test_poison(void **state)
 {
 	static const struct { uint64_t value; uint8_t byte; } known[] = {
 		{ 0x6b6b6b6b6b6b6b6b, 0x6b }, { 0x6b6b6b6b6b6b6b6b + 4000, 0x6b }, { 0x6b6b6b6b6b6b6b6b - 8, 0x6b },
-		{ 0xa56b6b6b6b6b6b6b, 0x6b }, { 0xcccccccccccccccc, 0xcc }, { 0xbbbbbbbbbbbbbbbb, 0xbb },
-		{ 0x5a5a5a5a5a5a5a5a, 0x5a }, { 0x6b6b6b6b, 0x6b }, { 0xffffffffcccccccc, 0xcc },
+		{ 0xa56b6b6b6b6b6b6b, 0x6b }, { 0xcccccccccccccccc, 0xcc }, { 0xbbbbbbbbbbbbbbbb, 0 },
+		{ 0x5a5a5a5a5a5a5a5a, 0 }, { 0x6b6b6b6b, 0x6b }, { 0xffffffffcccccccc, 0xcc },
 	}, unknown[] = { { 0, 0 }, { 0x6b, 0 }, { 0x7fff6b6b6b6b, 0 }, { UINT64_MAX, 0 }, { 0x6b6b, 0 }, { 0x0101010101010101, 0 } };
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)

@@ -216,10 +216,7 @@ static void child_asks(void *arg)
 	module_find((uintptr_t)arg, 1, &info);
 	if (!module_find((uintptr_t)child_asks, 0, &info))
 		_exit(2);
-	void *library = helper_open(77);
-	uintptr_t pc = helper_pc(library);
-	helper_close(library);
-	expect_copy(pc, 0, 77, true);
+	/* No dlopen here: at the fork another thread may have been in the middle of one, and libc does not mend that. */
 }
 
 static void test_beside_each_other(void **state)
