@@ -324,7 +324,9 @@ static void handle_nobodys(struct fault *f, struct fault_state *s)
 		fence_check_all("when the program died", NULL);
 	fault_find_mappings(s);
 	fault_diagnose(s, &v);
-	report_fault(s, &v);
+	/* An instrumented program has checked the access just before and was told. */
+	if (!v.have_addr || !report_is_last(v.addr))
+		report_fault(s, &v);
 	signals_give_up(f->sig);
 }
 

@@ -35,6 +35,9 @@ static char report_text[REPORT_TEXT_MAX];
 
 /* Atomic: report_count and report_begin read them without the lock. */
 static uint32_t nr_reports, nr_repeated, nr_left_out;
+/* The access of the last report.  Atomic words; only the thread that made it looks for itself. */
+static uint64_t last_addr, last_size;
+static uint32_t last_tid;
 
 /* ---- repetitions ----------------------------------------------------------------------------------------------------- */
 
@@ -184,6 +187,9 @@ void report_end(struct report_record *r)
 {
 	uint64_t mask = saved_mask;
 
+	__atomic_store_n(&last_addr, r->addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_size, r->access_size, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_tid, r->tid, __ATOMIC_RELAXED);
 	if (place_add(record_place(r))) {
 		__atomic_fetch_add(&nr_repeated, 1, __ATOMIC_RELAXED);
 	} else {
@@ -200,6 +206,12 @@ void report_end(struct report_record *r)
 }
 
 /* ---- the rest of the outward functions ---------------------------------------------------------------------------------------- */
+
+bool report_is_last(uintptr_t addr)
+{
+	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() &&
+	       addr - __atomic_load_n(&last_addr, __ATOMIC_RELAXED) < MAX(__atomic_load_n(&last_size, __ATOMIC_RELAXED), 1u);
+}
 
 uint32_t report_count(void)
 {

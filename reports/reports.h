@@ -135,6 +135,8 @@ void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, 
 /* Emits, or counts it as a repetition; releases the report lock.  With fault=panic it does not return. */
 void report_end(struct report_record *r);
 
+/* Was this thread's last report, and the last of all, about an access to addr?  Then a fault there is no news. */
+bool report_is_last(uintptr_t addr);
 uint32_t report_count(void);       /* reports made so far by this process, repetitions not counted */
 /* At exit: waits for a report that another thread is making, so that report_count is final; then one line when reports were repeated
  * or left out over max_reports. */
