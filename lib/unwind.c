@@ -531,6 +531,66 @@ size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 	return n;
 }
 
+/* A stack that overflowed has up to half a million frames. */
+#define ENDS_MAX ((size_t)4 << 20)
+
+/* What does not fit goes round behind the head, so that the outermost stay; how many frames there are. */
+static size_t walk_ends(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head)
+{
+	struct walk w;
+	struct frame f = frame_first(regs);
+	struct origin from;
+	uintptr_t first = 1;
+	size_t n = 0;
+	uint64_t row;
+
+	walk_begin(&w, view, &f);
+	do {
+		row = row_of(f.pc - 1);
+		if (likely(!(row & ROW_HIDDEN))) {
+			pcs[n < max ? n : head + (n - head) % (max - head)] = f.pc - first;
+			n++;
+		}
+		first = 0;
+	} while (n < ENDS_MAX && walk_step(&w, &f, row, &from));
+	return n;
+}
+
+static void reverse(uintptr_t *pcs, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		uintptr_t pc = pcs[i];
+
+		pcs[i] = pcs[n - 1 - i];
+		pcs[n - 1 - i] = pc;
+	}
+}
+
+size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head, size_t *skipped)
+{
+	struct unwind_thread *t = unwind_enter();
+	size_t n, turn, room = max - head;
+
+	if (likely(t)) {
+		n = walk_ends(&t->view, regs, pcs, max, head);
+		unwind_leave();
+	} else {
+		struct stack_view view;
+
+		mem_set(&view, 0, sizeof(view));
+		n = walk_ends(&view, regs, pcs, max, head);
+	}
+	*skipped = n > max ? n - max : 0;
+	if (!*skipped)
+		return n;
+	/* The ring begins with its oldest entry. */
+	turn = (n - head) % room;
+	reverse(pcs + head, turn);
+	reverse(pcs + head + turn, room - turn);
+	reverse(pcs + head, room);
+	return max;
+}
+
 /* ---- saving, with the last trace ------------------------------------------------------------------------------------------- */
 
 /* The three differences or-ed together: one branch, not three, for words that nearly always agree. */

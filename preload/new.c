@@ -46,7 +46,9 @@ static void *try_allocate(size_t size, size_t align, enum slab_api api, const st
 	thread_ensure();
 	if (size > PTRDIFF_MAX || !IS_POW2(align))
 		return NULL;
-	return slab_malloc(size, MAX(align, (size_t)MIN_ALIGN), api, false, regs);
+	align = MAX(align, (size_t)MIN_ALIGN);
+	void *p = unlikely(fence_wanted()) ? fence_alloc(size, align, api, regs) : NULL;
+	return p ? p : slab_malloc(size, align, api, false, regs);
 }
 
 /* The nothrow forms must swallow what a new-handler throws, which C cannot.  libstdc++'s own can: they call the throwing forms, which
@@ -90,7 +92,10 @@ static void delete_object(void *p, enum slab_api api, size_t size, size_t align,
 		return;
 	runtime_ensure();
 	thread_ensure();
-	slab_free(p, api, size, align, regs);
+	if (unlikely(fence_contains(p)))
+		fence_free(p, api, size, regs);
+	else
+		slab_free(p, api, size, align, regs);
 }
 
 /* nothrow_t and align_val_t are passed as a reference and an integer. */

@@ -333,6 +333,8 @@ static struct area *held_take(bool all)
 /* Pages that cannot be made accessible again are lost to the heap rather than given to somebody. */
 static void held_release(struct area *a)
 {
+	if (a->opened)
+		os_decommit((void *)page_address(a->page), run_bytes(a));
 	if (area_guard_clear(a->page, a->nr_pages))
 		area_release(a, true);
 }
@@ -354,7 +356,10 @@ void area_quarantine(struct area *a)
 	a->state = AREA_QUARANTINED;
 	lock_release(&area_lock);
 	/* Out of the list of live areas first: area_check_all reads their slack. */
-	area_guard_set(a->page + a->guard_pages, a->nr_pages - 2 * a->guard_pages);
+	if (a->opened)
+		area_guard_set(a->page, a->nr_pages);
+	else
+		area_guard_set(a->page + a->guard_pages, a->nr_pages - 2 * a->guard_pages);
 	lock_acquire(&area_lock);
 	a->next = NULL;
 	if (held_last)

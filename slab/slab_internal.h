@@ -147,6 +147,7 @@ struct slab {
 	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
 	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
 	uint8_t list;             /* enum slab_list; under the cache lock */
+	bool opened;              /* sealed, and one of its pages was opened after a report */
 	bool sealed;              /* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
 	uint32_t nr_queued;       /* its objects' entries in the global queue; under quarantine_lock */
 	bool displaced;           /* an object in it did once not start at its slot's object; set before the object is live */
@@ -302,6 +303,7 @@ struct area {
 	uint8_t state;             /* enum area_state; written under area_lock, or by free's exchange of the state byte */
 	uint8_t api;
 	bool clean;                /* retained: reads as zero */
+	bool opened;               /* a guard was opened after a report: its page may hold anything */
 	uintptr_t addr;            /* the user's pointer */
 	size_t size;               /* as requested */
 	stack_handle alloc_stack, free_stack;

@@ -60,6 +60,7 @@ static struct area *area_new(size_t pages, size_t align)
 	a->nr_pages = (uint32_t)(pages + 2 * guards);
 	a->guard_pages = (uint32_t)guards;
 	a->clean = clean;
+	a->opened = false;
 	a->addr = area_data(a);
 	return a;
 }

@@ -58,12 +58,13 @@ static bool write_whole(int fd, const void *buf, size_t len)
 	return true;
 }
 
-static size_t render(struct symbolizer *s, const struct report_record *r, unsigned format, char *text)
+static size_t render(struct symbolizer *s, struct report_record *r, unsigned format, char *text)
 {
 	struct report_symbols symbols;
 
 	if (!s || !symbolizer_attach(s, r, &symbols))
 		return 0;
+	insn_decode(r);
 	return format == FORMAT_JSON ? report_render_json(r, &symbols, text, REPORT_TEXT_MAX)
 	                             : report_render_text(r, &symbols, text, REPORT_TEXT_MAX);
 }

@@ -27,7 +27,7 @@ struct tool_command {
 	const char *help;                     /* whole text of memsan COMMAND --help */
 	int (*main)(int argc, char **argv);   /* argv[0] is the subcommand's name; returns the exit status */
 };
-extern const struct tool_command command_run, command_options, command_decode;
+extern const struct tool_command command_run, command_options, command_decode, command_stat;
 
 /* ---- common.c ---------------------------------------------------------------------------------------------------- */
 
