@@ -341,28 +341,36 @@ static void handle(void *arg)
 		handle_sent(f);
 		return;
 	}
-	if (fault_busy) {
-		report_line("a fault inside memsan's fault handler, at 0x%llx; the program ends",
-		            (unsigned long long)f->uc->uc_mcontext.gregs[REG_RIP]);
-		signals_give_up(f->sig);
-		return;
-	}
-	fault_busy = true;
 	gather_state(f, &s);
 	if (!handle_own(&s))
 		handle_nobodys(f, &s);
-	fault_busy = false;
+}
+
+/* Whatever is wrong, it must not go round in circles. */
+static void handle_own_fault(const struct fault *f)
+{
+	report_line("a fault inside memsan's fault handler, at 0x%llx; the program ends",
+	            (unsigned long long)f->uc->uc_mcontext.gregs[REG_RIP]);
+	signals_give_up(f->sig);
 }
 
 /* The stack may be the program's, and tiny. */
 static void fault_handler(int sig, siginfo_t *info, void *context)
 {
 	struct fault f = { .sig = sig, .info = info, .uc = context };
+	bool busy = fault_busy;
 
-	if (fault_stack_self && !fault_busy && !fault_stack_holds(fault_stack_self, machine_sp()))
+	if (busy && info->si_code > 0) {
+		handle_own_fault(&f);
+		return;
+	}
+	/* Before anything else that could fault, the change of stacks too. */
+	fault_busy = true;
+	if (fault_stack_self && !busy && !fault_stack_holds(fault_stack_self, machine_sp()))
 		machine_call_on(fault_stack_self->hi, handle, &f);
 	else
 		handle(&f);
+	fault_busy = busy;
 	if (f.enter) {
 		/* A context that is returned to blocks what it blocked before; the handler blocks more, as the program said. */
 		kernel_mask(SIG_SETMASK, f.enter_mask);
