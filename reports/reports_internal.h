@@ -97,6 +97,7 @@ struct lookup {
 	/* the ELF symbol that holds it; name NULL: none */
 	const char *elf_name;
 	uint64_t elf_start, elf_size;
+	uint64_t elf_nearest;   /* where the last function at or before the address starts, whether it holds the address or not */
 	int elf_rank;
 };
 
