@@ -304,6 +304,7 @@ struct area {
 	uint8_t api;
 	bool clean;                /* retained: reads as zero */
 	bool opened;               /* a guard was opened after a report: its page may hold anything */
+	bool resizing;             /* size and red zone disagree for the moment; under area_lock */
 	uintptr_t addr;            /* the user's pointer */
 	size_t size;               /* as requested */
 	stack_handle alloc_stack, free_stack;
@@ -341,7 +342,9 @@ struct area *area_descriptor_get(void);
 void area_descriptor_put(struct area *a);
 void area_make_live(struct area *a);
 void area_set_pages(struct area *a, uint32_t pages);
-struct area *area_find_live(uintptr_t after, bool (*wanted)(const struct area *a)); /* called under the lock */
+void area_set_resizing(struct area *a, bool resizing);
+/* Both are called under the lock. */
+uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx), void *ctx);
 void area_guard_set(uint32_t page, size_t n);
 bool area_guard_clear(uint32_t page, size_t n);     /* the pages read as zero afterwards */
 /* What becomes of a live area that was freed; exactly one of the three. */
