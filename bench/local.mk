@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-dist_noinst_SCRIPTS += bench/run
+dist_noinst_SCRIPTS += bench/run bench/fence
+EXTRA_DIST += bench/fence_blocks.c
 EXTRA_DIST += bench/README.md bench/measure.c bench/programs
 
 # Linked with nothing of ours: it is run with LD_PRELOAD of what is to be measured.

@@ -100,7 +100,7 @@ static void run_program_handler(struct fault *f)
 {
 	uint64_t interrupted = (uint64_t)f->uc->uc_mcontext.gregs[REG_RSP], mask;
 	uintptr_t frame = machine_frame_start(f->uc), lo, hi;
-	bool has_stack = signals_program_stack(&lo, &hi), on_theirs = has_stack && frame - lo < hi - lo;
+	bool has_stack = signals_program_stack(f->uc, &lo, &hi), on_theirs = has_stack && frame - lo < hi - lo;
 	bool was_on_theirs = has_stack && interrupted - lo < hi - lo;
 	struct program_action a;
 
@@ -309,17 +309,11 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	report_end(r);
 }
 
-static void handle_nobodys(struct fault *f, struct fault_state *s)
+static void handle_nobodys(const struct fault *f, struct fault_state *s)
 {
 	struct fault_verdict v;
-	struct program_action a;
 
-	signals_program_action(f->sig, &a, false);
-	/* A fault that is blocked kills, whatever handler there is. */
-	if (a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN && !signals_program_blocks(f->sig)) {
-		run_program_handler(f);
-		return;
-	}
+	gather_state(f, s);
 	if (options.fence_check_on_panic)
 		fence_check_all("when the program died", NULL);
 	fault_find_mappings(s);
@@ -332,6 +326,20 @@ static void handle_nobodys(struct fault *f, struct fault_state *s)
 
 /* ---- the handler ------------------------------------------------------------------------------------------------------------------------------ */
 
+static bool maybe_own(const struct fault *f)
+{
+	return machine_trap(f->uc) == TRAP_PAGE && (fence_contains(f->info->si_addr) || arena_contains(f->info->si_addr));
+}
+
+/* A fault that is blocked kills, whatever handler there is. */
+static bool program_handles(const struct fault *f)
+{
+	struct program_action a;
+
+	signals_program_action(f->sig, &a, false);
+	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN && !signals_program_blocks(f->sig);
+}
+
 static void handle(void *arg)
 {
 	struct fault *f = arg;
@@ -341,28 +349,43 @@ static void handle(void *arg)
 		handle_sent(f);
 		return;
 	}
-	if (fault_busy) {
-		report_line("a fault inside memsan's fault handler, at 0x%llx; the program ends",
-		            (unsigned long long)f->uc->uc_mcontext.gregs[REG_RIP]);
-		signals_give_up(f->sig);
-		return;
+	/* What a JIT does a thousand times a second must cost little: state is gathered only for a report. */
+	if (maybe_own(f)) {
+		gather_state(f, &s);
+		if (handle_own(&s))
+			return;
 	}
-	fault_busy = true;
-	gather_state(f, &s);
-	if (!handle_own(&s))
+	if (program_handles(f))
+		run_program_handler(f);
+	else
 		handle_nobodys(f, &s);
-	fault_busy = false;
+}
+
+/* Whatever is wrong, it must not go round in circles. */
+static void handle_own_fault(const struct fault *f)
+{
+	report_line("a fault inside memsan's fault handler, at 0x%llx; the program ends",
+	            (unsigned long long)f->uc->uc_mcontext.gregs[REG_RIP]);
+	signals_give_up(f->sig);
 }
 
 /* The stack may be the program's, and tiny. */
 static void fault_handler(int sig, siginfo_t *info, void *context)
 {
 	struct fault f = { .sig = sig, .info = info, .uc = context };
+	bool busy = fault_busy;
 
-	if (fault_stack_self && !fault_busy && !fault_stack_holds(fault_stack_self, machine_sp()))
+	if (busy && info->si_code > 0) {
+		handle_own_fault(&f);
+		return;
+	}
+	/* Before anything else that could fault, the change of stacks too. */
+	fault_busy = true;
+	if (fault_stack_self && !busy && !fault_stack_holds(fault_stack_self, machine_sp()))
 		machine_call_on(fault_stack_self->hi, handle, &f);
 	else
 		handle(&f);
+	fault_busy = busy;
 	if (f.enter) {
 		/* A context that is returned to blocks what it blocked before; the handler blocks more, as the program said. */
 		kernel_mask(SIG_SETMASK, f.enter_mask);

@@ -35,6 +35,8 @@ __inline_hot bool fence_contains(const void *p)
 {
 	return (uintptr_t)p - fence_base < fence_size;
 }
+/* The process may map no more than `limit` bytes from now on: unused slots are given up when the pool is a large part of it. */
+void fence_limit_space(uint64_t limit);
 /* Is this allocation one to be fenced?  For the slow path of every allocation. */
 bool fence_gate(int32_t *ticks);
 __inline_hot bool fence_wanted(void)

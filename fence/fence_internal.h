@@ -128,7 +128,7 @@ void signals_program_action(int sig, struct program_action *a, bool take);
 /* Does the program, in this thread, believe that it blocks the signal? */
 bool signals_program_blocks(int sig);
 /* The program's own signal stack in this thread.  False: it has none. */
-bool signals_program_stack(uintptr_t *lo, uintptr_t *hi);
+bool signals_program_stack(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi);
 /* From now on the kernel does the default for this signal: the process is about to end. */
 void signals_give_up(int sig);
 bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, void *));

@@ -547,6 +547,24 @@ void fence_get_stats(struct fence_stats *s)
 	s->slots = live_counters.fence_slots;
 }
 
+void fence_limit_space(uint64_t limit)
+{
+	if (!fence_size || fence_size < limit / 4)
+		return;
+	lock_acquire(&pool_lock);
+	for (unsigned k = 0; k < FENCE_RANGES; k++) {
+		struct slot_range *r = &ranges[k];
+		uintptr_t end = r->base + r->nr_max * r->stride + PAGE_SIZE;
+
+		if (r->nr_max && r->ready < end)
+			os_release_part((void *)r->ready, end - r->ready);
+		/* The last usable page is a guard; a slot that has none behind it is no slot. */
+		r->nr_max = r->ready - r->base < PAGE_SIZE ? 0 : MIN(r->nr_max, (r->ready - r->base - PAGE_SIZE) / r->stride);
+		os_stepped_shrink(&r->slots, r->nr_max * sizeof(struct fence_slot));
+	}
+	lock_release(&pool_lock);
+}
+
 /* ---- start-up -------------------------------------------------------------------------------------------------------------------------- */
 
 static size_t range_bytes(size_t slots, unsigned pages)

@@ -252,14 +252,12 @@ static void stack_describe(const stack_t *kernel, stack_t *old)
 	old->ss_flags = SS_DISABLE;
 }
 
-bool signals_program_stack(uintptr_t *lo, uintptr_t *hi)
+/* The kernel notes in the frame which stack was in force; no system call, which a filter might forbid the program. */
+bool signals_program_stack(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi)
 {
-	stack_t now = { .ss_flags = SS_DISABLE };
-
-	arch_syscall6(SYS_sigaltstack, 0, (long)&now, 0, 0, 0, 0);
-	*lo = (uintptr_t)now.ss_sp;
-	*hi = *lo + now.ss_size;
-	return !(now.ss_flags & SS_DISABLE) && !stack_is_ours(&now);
+	*lo = (uintptr_t)uc->uc_stack.ss_sp;
+	*hi = *lo + uc->uc_stack.ss_size;
+	return !(uc->uc_stack.ss_flags & SS_DISABLE) && !stack_is_ours(&uc->uc_stack);
 }
 
 int fence_sigaltstack(const stack_t *ss, stack_t *old)

@@ -106,7 +106,8 @@ void fence_thread_start(void)
 	static bool registered;
 	stack_t now = { .ss_flags = SS_DISABLE }, ours;
 
-	if (!fence_fault_on || fault_stack_self)
+	/* A filter may end the program for a call that it does not make itself. */
+	if (!fence_fault_on || fault_stack_self || os_under_seccomp())
 		return;
 	if (!__atomic_exchange_n(&registered, true, __ATOMIC_RELAXED))
 		lock_register_for_fork(&stack_lock);
@@ -129,7 +130,7 @@ void fence_thread_exit(void)
 	struct fault_stack *s = fault_stack_self;
 	stack_t now = { .ss_flags = SS_DISABLE }, none;
 
-	if (!s)
+	if (!s || os_under_seccomp())
 		return;
 	arch_syscall6(SYS_sigaltstack, 0, (long)&now, 0, 0, 0, 0);
 	if (!(now.ss_flags & SS_DISABLE) && (uintptr_t)now.ss_sp == s->lo) {

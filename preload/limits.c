@@ -20,6 +20,7 @@ static int limit_call(pid_t pid, int resource, const void *new_limit, void *old_
 		slab_limit_space(wanted->rlim_cur);
 		shadow_limit_space();
 		depot_limit_space(wanted->rlim_cur);
+		fence_limit_space(wanted->rlim_cur);
 	}
 	long ret = arch_syscall6(SYS_prlimit64, pid, resource, (long)new_limit, (long)old_limit, 0, 0);
 	if (ret < 0) {

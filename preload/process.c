@@ -76,7 +76,7 @@ static void exit_last(void)
 		return;
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);
-	if (runtime_state_now == RUNTIME_READY)
+	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		fence_check_all("at exit", NULL);
 	report_summary();
 	if (report_count() == 0 || options.exitcode == 0)

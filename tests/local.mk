@@ -150,3 +150,15 @@ tests_unit_test_fence_pool_SOURCES = tests/unit/test_fence_pool.c
 tests_unit_test_fence_pool_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_fence_pool_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_fence_pool
+
+check_PROGRAMS += tests/unit/test_fence_old_kernel
+tests_unit_test_fence_old_kernel_SOURCES = tests/unit/test_fence_old_kernel.c
+tests_unit_test_fence_old_kernel_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_fence_old_kernel_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_fence_old_kernel
+
+check_PROGRAMS += tests/unit/test_fence_fault
+tests_unit_test_fence_fault_SOURCES = tests/unit/test_fence_fault.c
+tests_unit_test_fence_fault_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_fence_fault_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_fence_fault

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdlib.h>
+
 /* A member is read through a null pointer.
+ * ways: preload linked static
  * expect: null-ptr-deref in=main type=read access=8
  * modes: check production
  * status: 99
+ * status-linked: -11
+ * status-static: -11
  */
 #include <stddef.h>
 
@@ -11,6 +16,7 @@ static struct s *volatile p;
 
 int main(int argc, char **argv)
 {
+	free(malloc(1)); /* so that the linker takes memsan in */
 	p = p->next; /* BAD */
 	return argc > 5;
 }

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdlib.h>
+
 /* A recursion without end.
+ * ways: preload linked static
  * expect: stack-overflow type=write
  * modes: check production
  * status: 99
+ * status-linked: -11
+ * status-static: -11
  */
 static int deep(int n)
 {
@@ -13,6 +18,7 @@ static int deep(int n)
 
 int main(int argc, char **argv)
 {
+	free(malloc(1)); /* so that the linker takes memsan in */
 	return deep(argc);
 	return argc > 5;
 }

@@ -11,6 +11,7 @@ A victim's header comment holds lines "key: value":
   options:  MEMSAN_OPTIONS
   flags:    compiler flags            libs: what to link
   ways:     preload, linked, static   (default: preload)
+  status-linked, status-static: the same for those ways, where there is no memsan run
   status:   exit status when it is not exitcode (99 after a report, else 0)
   output:   what standard output must hold, exactly (without the last newline)
 Markers in the code, /* ALLOC */, /* FREE */ and /* BAD */, name the line that the innermost frame of the alloc, the free and the
@@ -206,7 +207,7 @@ def run(args, victim, way, mode, binary, out):
         best = min(left, key=lambda rep: len(check_report(victim, mode, rep, e)))
         wrong += check_report(victim, mode, best, e)
         left.remove(best)
-    status = int(victim.one("status", "99" if expected else "0"))
+    status = int(victim.one("status-" + way, victim.one("status", "99" if expected else "0")))
     if r.returncode != status:
         wrong.append(f"exit status {r.returncode}, expected {status}")
     if r.stderr.strip() and victim.one("stderr") != "any":
