@@ -16,6 +16,7 @@
  *   modules.c   loaded and since unloaded modules, build ids
  *   unwind.c    the stack unwinder (.eh_frame rows cached per pc); cfi.c, cfi_static.c read them, window.c guards the reading
  *   depot.c     stacks saved once, named by 32-bit handles
+ *   (header)    memory seen from elsewhere: struct mem_view
  *
  * Unless a function says otherwise it is async-signal-safe, thread-safe, never allocates through malloc and never
  * changes errno.
@@ -115,6 +116,8 @@ void *os_reserve(size_t size, size_t align);
 void os_release(void *p, size_t size);
 void os_release_part(void *p, size_t size);            /* the end of a reserve that otherwise stays */
 bool os_is_reserve(const void *p);   /* inside a reserve made by os_reserve and not released */
+/* The first part of a reserve at or above `from`: its bounds.  False: there is none. */
+bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end);
 /* Make part of a reserve readable and writable.  `huge` false asks for MADV_NOHUGEPAGE (all metadata does). */
 bool os_commit(void *p, size_t size, bool huge);
 void os_decommit(void *p, size_t size);                /* gives the memory back; reads as zero afterwards */
@@ -350,6 +353,23 @@ size_t depot_fetch(stack_handle handle, uintptr_t *pcs, size_t max);
 uintptr_t depot_top(stack_handle handle);
 uint64_t depot_bytes(void);
 void unwind_flush(void);            /* cached rows of every thread become stale (a module went away) */
+
+/* ---- memory seen from elsewhere ---------------------------------------------------------------------------------------------- */
+
+/* Where an address space is read: our own (a snapshot of it), another process, a core file.  What reads memsan's state through one
+ * of these works on all of them.  Addresses are those of the process that is looked at. */
+struct mem_view {
+	/* Copies; the bytes before the first that cannot be had.  Never faults. */
+	size_t (*read)(const struct mem_view *v, void *dst, uint64_t addr, size_t n);
+	/* Where all of [addr, addr + n) can be loaded from, or NULL: use read.  What it gives may still fault when `faults` is set. */
+	const void *(*at)(const struct mem_view *v, uint64_t addr, size_t n);
+	void *ctx;
+	bool faults;
+};
+static inline bool view_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
+{
+	return v->read(v, dst, addr, n) == n;
+}
 
 /* fork: every registered lock of the runtime, in rank order, before; released in both processes after.  The child also
  * learns its new tid. */

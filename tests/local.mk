@@ -101,3 +101,9 @@ tests_unit_test_report_record_SOURCES = tests/unit/test_report_record.c
 tests_unit_test_report_record_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_report_record_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_report_record
+
+check_PROGRAMS += tests/unit/test_leak_mark
+tests_unit_test_leak_mark_SOURCES = tests/unit/test_leak_mark.c
+tests_unit_test_leak_mark_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_leak_mark_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_leak_mark

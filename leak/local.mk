@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The engine serves both halves: it reads through a view.
+base_sources += leak/mark.c
+noinst_HEADERS += leak/leak.h leak/leak_internal.h
