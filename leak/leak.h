@@ -3,6 +3,9 @@
  *
  *   mark.c       the tables, the marking engine (both halves: it reads through a mem_view)
  *   group.c      lost objects by allocation stack
+ *   roots.c      what memory is a root (runtime)
+ *   snapshot.c   threads stopped, a copy of the process made in which to scan (runtime)
+ *   check.c      a scan becomes reports (runtime)
  */
 #ifndef MEMSAN_LEAK_H
 #define MEMSAN_LEAK_H
@@ -43,5 +46,66 @@ void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit,
 void leak_scan_faulted(uint64_t addr);
 struct leak_scan_stats { uint64_t live, scanned_bytes, root_bytes, table_bytes; };
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats);
+
+/* ---- lost objects by where they came from: group.c ----------------------------------------------------------------------------- */
+
+#define LEAK_DUMP 32
+/* Objects of one class that were allocated by one stack (without stacks: that are in one cache). */
+struct leak_group {
+	uint32_t class;            /* enum leak_class */
+	stack_handle stack;
+	uint64_t count, bytes;
+	uint64_t held_count, held_bytes; /* direct: the indirect objects that hang on these */
+	/* the largest of them */
+	uint64_t addr, size;
+	uint32_t thread, when;     /* 0: not known */
+	uint32_t tracked, api;
+	char cache[32];
+	uint32_t dump_len;
+	uint8_t dump[LEAK_DUMP];
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct leak_group) == 144, "goes from one process to another");
+
+#define LEAK_GROUPS_MAX 8192u
+/* A plain block of memory, zero at first; the child of a snapshot fills it for its parent. */
+struct leak_groups {
+	uint64_t counts[LEAK_CLASS_NR], bytes[LEAK_CLASS_NR];
+	uint32_t nr, more;         /* more: objects for which there was no group left */
+	uint32_t order[LEAK_GROUPS_MAX]; /* after leak_groups_sort: indices, largest first */
+	uint32_t table[2 * LEAK_GROUPS_MAX]; /* index + 1 */
+	struct leak_group groups[LEAK_GROUPS_MAX];
+};
+struct leak_grouper {
+	struct leak_groups *groups;
+	const struct slab_view *heap;
+	uint32_t leader;           /* index + 1 of the last direct object's group */
+};
+void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class); /* a leak_visit_fn */
+void leak_groups_sort(struct leak_groups *g);
+/* leak.show: bits 1 << class.  False: a word is none (*bad). */
+bool leak_parse_classes(const char *text, unsigned *classes, const char **bad);
+const char *leak_class_name(enum leak_class class);
+
+/* ---- what a process has for roots: roots.c -------------------------------------------------------------------------------------- */
+
+/* A thread that stands still. */
+struct leak_thread {
+	int32_t tid;
+	uint32_t answered;         /* 0: its registers are not known and its stack is scanned whole */
+	uint64_t sp, tp;           /* stack pointer and thread pointer where it was stopped */
+	uint64_t saved[2], saved_size[2]; /* where its registers are */
+};
+/* Marks from every root of this very process (a snapshot): each page of readable private memory that is not the file's own, without
+ * memsan's and without the dead parts of stacks; registers.  NULL, or what could not be read. */
+const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *threads, uint32_t nr_threads);
+/* This thread is about to end: its stack, which libc keeps for the next thread, is no root any more. */
+void leak_roots_thread_exit(void);
+
+/* ---- in this process: snapshot.c, check.c ------------------------------------------------------------------------------------------ */
+
+/* One scan of this process, in a snapshot; what was found is reported.  `at_exit`: the program is over.  Returns the objects found
+ * (of the classes in leak.show), 0 when the scan was not possible (told in a line).  Takes no allocator lock. */
+uint64_t leak_check(bool at_exit);
 
 #endif

@@ -84,4 +84,16 @@ static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 	map[off >> 10] &= ~((uint64_t)1 << (off >> 4 & 63));
 }
 
+/* ---- snapshot.c ------------------------------------------------------------------------------------------------------------------ */
+
+struct snapshot_info {
+	uint32_t nr_threads, nr_silent;
+	uint64_t pause_us;         /* the program stood still */
+	const char *why;           /* what went wrong, or NULL */
+};
+/* Runs fn in a copy of this process (or, when this thread is the only one and the program is over, right here) with what is known of its
+ * threads.  In the copy fn may use what it likes of this process, but write only to shared memory.  False: it did not run to its end. */
+bool snapshot_run(bool in_place, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
+                  struct snapshot_info *info);
+
 #endif

@@ -15,6 +15,7 @@
 #ifndef MEMSAN_PRELOAD_H
 #define MEMSAN_PRELOAD_H
 
+#include "leak/leak.h"
 #include "lib/lib.h"
 #include "reports/reports.h"
 #include "shadow/abi.h"

@@ -27,6 +27,7 @@ static void thread_exiting(void *value)
 {
 	(void)value;
 	thread_watched = false;
+	leak_roots_thread_exit();
 	shadow_thread_exit();
 	slab_thread_exit();
 	unwind_thread_exit();
@@ -74,6 +75,8 @@ static void exit_last(void)
 		return;
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);
+	if (options.leak && runtime_state_now == RUNTIME_READY)
+		leak_check(true);
 	report_summary();
 	if (report_count() == 0 || options.exitcode == 0)
 		return;

@@ -28,7 +28,7 @@ const char *report_kind_text(enum report_kind kind);
 enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_FRAME, STACK_ROLE_NR };
 
 #define REPORT_MAGIC 0x5052534du  /* "MSRP" */
-#define REPORT_VERSION 1
+#define REPORT_VERSION 2
 #define REPORT_STACKS 5
 #define REPORT_FRAMES 256
 #define REPORT_MODULES 64
@@ -92,6 +92,10 @@ struct report_record {
 	uint64_t memory_addr, memory_mark;         /* mark: the bad byte */
 	uint8_t memory[REPORT_MEMORY];
 	uint8_t memory_valid[REPORT_MEMORY / 8];   /* bit set: byte was readable */
+	/* leak: what the group of objects is that obj_* is the largest of */
+	uint32_t leak_class;                       /* strings: "direct", "possible" …; 0: the report is about something else */
+	uint32_t leak_pad;
+	uint64_t leak_count, leak_bytes, leak_held_count, leak_held_bytes;
 	uint32_t nr_stacks, nr_modules, strings_len, repeated;
 	struct report_stack stacks[REPORT_STACKS];
 	struct report_module modules[REPORT_MODULES];
@@ -115,6 +119,10 @@ const char *report_alloc_name(enum slab_api api);
 /* The heap object with its stacks. */
 void report_set_object(struct report_record *r, const struct slab_object *o);
 void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi); /* whole 16-byte rows, clipped to [lo, hi) */
+/* Objects that one stack allocated and nothing reaches: how many, what hangs on them; the largest of them with its first bytes. */
+struct report_leak { const char *class; uint64_t count, bytes, held_count, held_bytes; };
+void report_set_leak(struct report_record *r, const struct report_leak *leak, uint64_t addr, uint64_t size, const uint8_t *bytes,
+                     size_t len);
 /* Emits, or counts it as a repetition; releases the report lock.  With fault=panic it does not return. */
 void report_end(struct report_record *r);
 

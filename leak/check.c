@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* leak/check.c - one scan of this process from beginning to end: snapshot, marking, groups, reports. */
+#include "config.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "leak/leak_internal.h"
+#include "reports/reports.h"
+
+/* What the child tells its parent. */
+struct result {
+	const char *why;           /* a string constant: it is at the same address in both */
+	bool done;
+	struct leak_scan_stats stats;
+	struct leak_groups groups;
+};
+
+/* ---- in the child: a process that nobody else changes -------------------------------------------------------------------------- */
+
+static size_t self_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
+{
+	(void)v;
+	mem_copy(dst, (const void *)(uintptr_t)addr, n);
+	return n;
+}
+
+static const void *self_at(const struct mem_view *v, uint64_t addr, size_t n)
+{
+	(void)v, (void)n;
+	return (const void *)(uintptr_t)addr;
+}
+
+/* Hex dumps may meet what cannot be read (the program protected it). */
+static size_t self_read_safe(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
+{
+	(void)v;
+	return os_safe_read(dst, (const void *)(uintptr_t)addr, n);
+}
+
+static const struct mem_view self_view = { .read = self_read, .at = self_at, .ctx = NULL, .faults = true };
+static const struct mem_view safe_view = { .read = self_read_safe, .at = self_at, .ctx = NULL, .faults = true };
+
+struct job { struct result *result; unsigned classes; };
+
+static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
+{
+	const struct job *job = ctx;
+	struct result *r = job->result;
+	struct leak_scan *s = leak_scan_create(&self_view, (uintptr_t)&slab_root, &r->why);
+	struct slab_view heap;
+
+	if (!s)
+		return;
+	r->why = leak_roots_scan_self(s, threads, nr);
+	if (!r->why) {
+		mem_copy(&heap, leak_scan_heap(s), sizeof(heap));
+		heap.mem = &safe_view;
+		struct leak_grouper w = { .groups = &r->groups, .heap = &heap, .leader = 0 };
+		leak_scan_finish(s, job->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, leak_group_visit, &w);
+		leak_groups_sort(&r->groups);
+		leak_scan_get_stats(s, &r->stats);
+		r->done = true;
+	}
+	leak_scan_destroy(s);
+}
+
+/* ---- reports --------------------------------------------------------------------------------------------------------------------- */
+
+static void report_group(const struct leak_group *g)
+{
+	struct report_record *r = report_begin(REPORT_UNREFERENCED, "leak");
+	struct report_leak leak = {
+		.class = leak_class_name(g->class), .count = g->count, .bytes = g->bytes,
+		.held_count = g->held_count, .held_bytes = g->held_bytes,
+	};
+
+	if (!r)
+		return;
+	report_set_leak(r, &leak, g->addr, g->size, g->dump, g->dump_len);
+	r->obj_cache = report_string(r, g->cache);
+	report_add_handle(r, STACK_ALLOC, g->stack, g->thread, g->when);
+	report_end(r);
+}
+
+static unsigned classes_wanted(void)
+{
+	static bool told;
+	unsigned classes;
+	const char *bad;
+
+	if (leak_parse_classes(options.leak_show, &classes, &bad))
+		return classes;
+	if (!told)
+		report_line("leak.show: '%s' is none of direct, indirect, possible, reachable, all; direct is shown", bad);
+	told = true;
+	return 1u << LEAK_DIRECT;
+}
+
+static uint64_t report_result(const struct result *r, unsigned classes)
+{
+	const struct leak_groups *g = &r->groups;
+	uint64_t objects = 0, bytes = 0;
+	uint32_t places = 0;
+
+	for (uint32_t i = 0; i < g->nr; i++) {
+		const struct leak_group *group = &g->groups[g->order[i]];
+		if (!(classes >> group->class & 1))
+			continue;
+		report_group(group);
+		places++;
+	}
+	for (unsigned class = 0; class < LEAK_CLASS_NR; class++)
+		if (classes >> class & 1) {
+			objects += g->counts[class];
+			bytes += g->bytes[class];
+		}
+	if (objects)
+		report_line("leak: %llu objects of %llu bytes lost directly, %llu of %llu held by them, %llu of %llu possibly; %u places reported",
+		            (unsigned long long)g->counts[LEAK_DIRECT], (unsigned long long)g->bytes[LEAK_DIRECT],
+		            (unsigned long long)g->counts[LEAK_INDIRECT], (unsigned long long)g->bytes[LEAK_INDIRECT],
+		            (unsigned long long)g->counts[LEAK_POSSIBLE], (unsigned long long)g->bytes[LEAK_POSSIBLE], places);
+	(void)bytes;
+	return objects;
+}
+
+/* ---- the scan ---------------------------------------------------------------------------------------------------------------------- */
+
+static void *shared_map(size_t size)
+{
+	long p = arch_syscall6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p < 0 && p > -4096 ? NULL : (void *)p;
+}
+
+uint64_t leak_check(bool at_exit)
+{
+	size_t size = ALIGN_UP(sizeof(struct result), PAGE_SIZE);
+	struct result *result = shared_map(size);
+	struct job job = { result, classes_wanted() | 1u << LEAK_POSSIBLE };
+	struct snapshot_info info;
+	uint64_t found = 0;
+
+	if (!result) {
+		report_line("leak: no memory for a scan");
+		return 0;
+	}
+	bool ok = snapshot_run(at_exit, scan_self, &job, &info);
+	if (info.nr_silent)
+		report_line("leak: %u of %u threads did not stop; their stacks are scanned as a whole", info.nr_silent, info.nr_threads);
+	if (!ok || !result->done)
+		report_line("leak: no scan: %s", info.why ? info.why : result->why ? result->why : "it crashed");
+	else
+		found = report_result(result, classes_wanted());
+	arch_syscall6(SYS_munmap, (long)result, (long)size, 0, 0, 0, 0);
+	return found;
+}
