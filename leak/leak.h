@@ -102,6 +102,11 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 /* This thread is about to end: its stack, which libc keeps for the next thread, is no root any more. */
 void leak_roots_thread_exit(void);
 
+/* Set by preload/, which sees the other detectors: what else is no root, or is one; the copy begins or has been made. */
+extern void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
+extern void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
+extern void (*leak_hook_copying)(bool begins);
+
 /* ---- in this process: snapshot.c, check.c ------------------------------------------------------------------------------------------ */
 
 /* One scan of this process, in a snapshot; what was found is reported.  `at_exit`: the program is over.  Returns the objects found

@@ -33,6 +33,9 @@
 
 struct range { uint64_t start, end; };
 
+void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
+void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
+
 /* All used by one scan at a time: in the child of a snapshot. */
 static struct range holes[HOLES_MAX];
 static uint32_t nr_holes;
@@ -75,6 +78,8 @@ static void holes_memsan(void)
 	}
 	if (module_self_range(&start, &end))
 		hole_add(start, end);
+	if (leak_hook_holes)
+		leak_hook_holes(hole_add);
 }
 
 /* ---- stacks ----------------------------------------------------------------------------------------------------------------------- */
@@ -286,6 +291,11 @@ static void scan_mapping(void *ctx, const struct mapping *m)
 		scan_around_holes(ctx, m->start, m->end, m->writable);
 }
 
+static void root_add(void *ctx, uint64_t addr, uint64_t size)
+{
+	leak_scan_root(ctx, addr, size);
+}
+
 static bool read_maps(void (*fn)(void *ctx, const struct mapping *m), void *ctx)
 {
 	int fd = os_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
@@ -315,6 +325,8 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 		for (int k = 0; k < 2; k++)
 			if (threads[i].saved_size[k])
 				leak_scan_root(s, threads[i].saved[k], threads[i].saved_size[k]);
+	if (leak_hook_roots)
+		leak_hook_roots(root_add, s);
 	pagemap_fd = os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
 	ok = read_maps(scan_mapping, s);
 	if (pagemap_fd >= 0)

@@ -58,6 +58,8 @@ static struct {
 } stop;
 static uint32_t stop_number;
 
+void (*leak_hook_copying)(bool begins);
+
 /* ---- small calls ---------------------------------------------------------------------------------------------------------- */
 
 static uint64_t now_us(void)
@@ -369,9 +371,15 @@ static bool snapshot_take(bool in_place, const struct snapshot_job *job, struct 
 	info->nr_threads = r->nr + 1;
 	info->nr_silent = r->nr_silent;
 	if (!info->why && !(in_place && r->nr == 0)) {
+		/* A thread that runs on might fork just then, and its child would miss what is left out of the copy. */
+		bool all_still = leak_hook_copying && r->nr_silent == 0;
+		if (all_still)
+			leak_hook_copying(true);
 		pid = arch_clone_copy();
 		if (pid == 0)
 			child_run(job);
+		if (all_still)
+			leak_hook_copying(false);
 	}
 	if (!info->why && pid <= 0)
 		run_in_place(job);

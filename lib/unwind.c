@@ -129,19 +129,24 @@ static uint64_t row_pack(const struct cfi_row *row)
 	return ROW_PACK(ROW_GENERAL, 0, 0);
 }
 
+static void row_enter(uintptr_t pc, uint64_t row, uint64_t salt)
+{
+	struct cache_entry *e = cache_at(pc);
+
+	__atomic_store_n(&e->row, row, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->check, cache_check(pc, row, salt), __ATOMIC_RELAXED);
+}
+
 static __cold_path uint64_t row_compute(uintptr_t pc, uint64_t salt)
 {
 	struct cfi_row row;
 	enum cfi_found found = cfi_find_row(pc, &row);
 	uint64_t packed = found == CFI_FOUND ? row_pack(&row) : ROW_PACK(ROW_NO_CFI, 0, 0);
-	struct cache_entry *e = cache_at(pc);
 
 	if (module_is_self(pc) || pc >> 47)
 		packed |= ROW_HIDDEN;
-	if (found != CFI_NO_MODULE) {
-		__atomic_store_n(&e->row, packed, __ATOMIC_RELAXED);
-		__atomic_store_n(&e->check, cache_check(pc, packed, salt), __ATOMIC_RELAXED);
-	}
+	if (found != CFI_NO_MODULE)
+		row_enter(pc, packed, salt);
 	return packed;
 }
 
@@ -167,6 +172,7 @@ static const uintptr_t never;
 
 struct walk {
 	struct stack_view *view;
+	struct frame first;
 	unsigned general_steps;    /* taken */
 	struct cfi_regs regs;      /* of the frame that the last of them led to: after a signal frame, all registers */
 };
@@ -247,23 +253,15 @@ static bool row_cfa(const struct walk *w, const struct cfi_row *row, uintptr_t *
 /* Signal frames may lead in a circle, when what they saved was overwritten. */
 #define GENERAL_STEPS_MAX (2 * STACK_FRAMES_MAX)
 #define KNOWN(regs, reg) ((regs)->known & 1u << (reg))
+#define ALL_KNOWN ((1u << ARCH_DWARF_REGS) - 1)
 
-/* Any row, with every register. */
-static bool step_general(struct walk *w, const struct frame *in, struct frame *out)
+/* Any row, with what is known of the registers, to what is known of the caller's. */
+static bool step_whole_row(struct walk *w, const struct frame *in, struct frame *out)
 {
 	struct cfi_row row;
 	struct cfi_regs next;
 	uintptr_t cfa;
 
-	/* Steps in between have lost registers; they also made the stack shallower. */
-	if (!w->general_steps || w->regs.r[ARCH_DWARF_SP] != in->sp || w->regs.r[ARCH_DWARF_RA] != in->pc)
-		w->regs.known = 0;
-	if (w->general_steps++ == GENERAL_STEPS_MAX)
-		return false;
-	w->regs.r[ARCH_DWARF_SP] = in->sp;
-	w->regs.r[ARCH_DWARF_FP] = in->fp;
-	w->regs.r[ARCH_DWARF_RA] = in->pc;
-	w->regs.known |= 1u << ARCH_DWARF_SP | 1u << ARCH_DWARF_FP | 1u << ARCH_DWARF_RA;
 	if (cfi_find_row(in->pc - 1, &row) != CFI_FOUND || !row_cfa(w, &row, &cfa))
 		return false;
 	next.known = 0;
@@ -279,12 +277,63 @@ static bool step_general(struct walk *w, const struct frame *in, struct frame *o
 	/* A signal may have come on another stack, above or below; every other frame is shallower than what it called. */
 	if (!row.signal_frame && next.r[ARCH_DWARF_SP] <= in->sp)
 		return false;
+	out->fp = KNOWN(&next, ARCH_DWARF_FP) ? next.r[ARCH_DWARF_FP] : in->fp;
 	out->pc = next.r[ARCH_DWARF_RA] + row.signal_frame;
 	out->sp = next.r[ARCH_DWARF_SP];
-	out->fp = KNOWN(&next, ARCH_DWARF_FP) ? next.r[ARCH_DWARF_FP] : in->fp;
 	next.r[ARCH_DWARF_RA] = out->pc;
 	mem_copy(&w->regs, &next, sizeof(next));
 	return true;
+}
+
+static bool regs_are_of(const struct walk *w, const struct frame *f)
+{
+	return w->regs.known && w->regs.r[ARCH_DWARF_SP] == f->sp && w->regs.r[ARCH_DWARF_RA] == f->pc;
+}
+
+static void regs_forget(struct walk *w, const struct frame *f)
+{
+	w->regs.known = 1u << ARCH_DWARF_SP | 1u << ARCH_DWARF_FP | 1u << ARCH_DWARF_RA;
+	w->regs.r[ARCH_DWARF_SP] = f->sp;
+	w->regs.r[ARCH_DWARF_FP] = f->fp;
+	w->regs.r[ARCH_DWARF_RA] = f->pc;
+}
+
+/* A row may need a register that one of the frames further in has saved (ld.so's lazy binding keeps its CFA in rbx): the walk up to here once
+ * more, by whole rows.  Slow and rare. */
+static bool regs_recover(struct walk *w, const struct frame *here)
+{
+	struct frame f = w->first;
+
+	regs_forget(w, &f);
+	for (unsigned i = 0; i < STACK_FRAMES_MAX; i++) {
+		if (f.sp == here->sp && f.pc == here->pc)
+			return i > 0;
+		if (!step_whole_row(w, &f, &f))
+			return false;
+	}
+	return false;
+}
+
+/* In a general row fp_at counts how often recovering registers did not help at this pc; after a while it is not tried any more. */
+#define RECOVER_TRIES 100
+
+static bool step_general(struct walk *w, const struct frame *in, uint64_t row, struct frame *out)
+{
+	if (w->general_steps++ == GENERAL_STEPS_MAX)
+		return false;
+	/* Steps in between have lost registers; they also made the stack shallower. */
+	if (!regs_are_of(w, in))
+		regs_forget(w, in);
+	bool all_known = w->regs.known == ALL_KNOWN;
+	if (step_whole_row(w, in, out))
+		return true;
+	intptr_t tries = ROW_FP_AT(row);
+	if (all_known || tries == RECOVER_TRIES)
+		return false;
+	bool ok = regs_recover(w, in) && step_whole_row(w, in, out);
+	row_enter(in->pc - 1, (row & ROW_HIDDEN) | ROW_PACK(ROW_GENERAL, ok ? 0 : tries + 1, 0),
+	          __atomic_load_n(&cache_salt, __ATOMIC_RELAXED));
+	return ok;
 }
 
 struct step { struct frame f; struct origin from; };
@@ -297,7 +346,7 @@ static __cold_path bool step_rare(struct walk *w, uint64_t row, uintptr_t pc, ui
 	switch (ROW_KIND(row)) {
 	case ROW_GENERAL:
 		out->from = (struct origin){ .pc_at = (uintptr_t)&never };
-		return step_general(w, &in, &out->f);
+		return step_general(w, &in, row, &out->f);
 	case ROW_FP_DEREF: return step_realigned(w->view, &in, row, &out->f, &out->from);
 	case ROW_NO_CFI: return step_frame_pointer(w->view, &in, &out->f, &out->from);
 	default: return false;
@@ -320,10 +369,12 @@ __inline_hot bool walk_step(struct walk *w, struct frame *f, uint64_t row, struc
 }
 
 /* Not an initialiser: it would clear all of regs each time. */
-__inline_hot void walk_begin(struct walk *w, struct stack_view *view)
+__inline_hot void walk_begin(struct walk *w, struct stack_view *view, const struct frame *first)
 {
 	w->view = view;
+	w->first = *first;
 	w->general_steps = 0;
+	w->regs.known = 0;
 	stack_view_begin(view);
 }
 
@@ -436,7 +487,7 @@ __inline_hot size_t walk_out(struct stack_view *view, const struct unwind_regs *
 
 	if (max == 0)
 		return 0;
-	walk_begin(&w, view);
+	walk_begin(&w, view, &f);
 	do {
 		row = row_of(f.pc - 1);
 		if (likely(!(row & ROW_HIDDEN)))
@@ -526,18 +577,26 @@ static bool origin_foreign(const struct stack_view *view, const struct origin *o
 	       (o->cfa_at && !window_holds(&view->home, o->cfa_at));
 }
 
+/* Absent words become ones that compare equal. */
+__inline_hot void trace_set_origin(struct unwind_thread *t, uint32_t i, const struct origin *from)
+{
+	struct trace_frame *f = &t->frames[i];
+
+	f->foreign = (i > 0 && t->frames[i - 1].foreign) || (unlikely(t->view.foreign) && origin_foreign(&t->view, from));
+	f->from.pc_at = from->pc_at;
+	f->from.fp_at = from->fp_at ? from->fp_at : (uintptr_t)&f->f.fp;
+	f->from.cfa_at = from->cfa_at ? from->cfa_at : (uintptr_t)&f->f.sp;
+}
+
 __inline_hot void trace_keep(struct unwind_thread *t, uint32_t i, const struct trace_frame *fresh, stack_handle handle, uint32_t depth)
 {
 	struct trace_frame *f = &t->frames[i];
 
-	*f = *fresh;
+	f->f = fresh->f;
+	f->hidden = fresh->hidden;
 	f->handle = handle;
 	f->depth = (uint16_t)depth;
-	f->foreign = (i > 0 && t->frames[i - 1].foreign) || (unlikely(t->view.foreign) && origin_foreign(&t->view, &f->from));
-	if (!f->from.fp_at)
-		f->from.fp_at = (uintptr_t)&f->f.fp;
-	if (!f->from.cfa_at)
-		f->from.cfa_at = (uintptr_t)&f->f.sp;
+	trace_set_origin(t, i, &fresh->from);
 }
 
 /* Frames [0, keep) stay; t->fresh (innermost first) go on top, each getting its handle. */
@@ -578,7 +637,7 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 	/* A quarter more, so that recursion deeper than that finds its way back for a while. */
 	uint32_t max = MIN(limit + limit / 4, (uint32_t)STACK_FRAMES_MAX);
 
-	walk_begin(&w, &t->view);
+	walk_begin(&w, &t->view, &f);
 	for (;;) {
 		struct trace_frame *fresh = &t->fresh[n++];
 		uint64_t row = row_of(f.pc - 1);
@@ -596,8 +655,11 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 			return 0;
 		}
 		int i = trace_match(t, &cursor, &f);
-		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) && trace_unchanged(t, (uint32_t)i, &changed))
+		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) && trace_unchanged(t, (uint32_t)i, &changed)) {
+			/* Another function may have led there this time, which saved rbp elsewhere. */
+			trace_set_origin(t, (uint32_t)i, &from);
 			return (uint32_t)i + 1;
+		}
 	}
 }
 

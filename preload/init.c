@@ -76,6 +76,8 @@ static void start_locked(void)
 	__atomic_store_n(&runtime_state_now, RUNTIME_STARTING, __ATOMIC_RELAXED);
 	read_options(getauxval(AT_SECURE) != 0);
 	slab_set_report_hook(dispatch_finding);
+	leak_connect();
+	slab_set_trace_hook(trace_event);
 	bool ok = slab_init();
 	if (!ok)
 		report_line("no address space for the heap (see ulimit -v); allocations will fail");

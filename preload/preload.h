@@ -4,7 +4,9 @@
  *   init.c       options from the environment, start-up order, this thread's registration
  *   malloc.c     the malloc family: what C and POSIX say, then slab/
  *   new.c        the C++ operators
+ *   leak.c       what a scan for leaks must know of the others
  *   dispatch.c   what slab/ found becomes a report record
+ *   trace.c      slab_debug=T
  *   process.c    fork, thread exit, program exit
  *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
  *   mlock.c      mlockall beside a large reserve
@@ -46,6 +48,12 @@ __inline_hot void thread_ensure(void)
 
 /* ---- new.c ---- */
 extern void *(*new_find_in_libstdcxx)(const char *name);
+
+/* ---- trace.c ---- */
+void trace_event(const struct slab_trace_event *event);
+
+/* ---- leak.c ---- */
+void leak_connect(void);
 
 /* ---- dispatch.c ---- */
 void dispatch_finding(const struct slab_finding *f);

@@ -227,12 +227,22 @@ void report_summary(void)
 }
 
 /* Among JSON lines every line is a report, so that a reader needs to know only one form: messages go to people. */
+void report_message(const char *text, size_t len)
+{
+	uint64_t mask = signals_block();
+
+	if (options.format == FORMAT_JSON)
+		sink_write_stderr(text, len);
+	else
+		sink_write(text, len);
+	signals_restore(mask);
+}
+
 void report_line(const char *format, ...)
 {
 	char line[600];
 	struct fmt_buf b;
 	va_list args;
-	uint64_t mask;
 
 	fmt_init(&b, line, sizeof(line) - 1); /* room for the newline, whatever was cut */
 	fmt_printf(&b, "memsan: ");
@@ -240,12 +250,7 @@ void report_line(const char *format, ...)
 	fmt_vprintf(&b, format, args);
 	va_end(args);
 	line[b.len] = '\n';
-	mask = signals_block();
-	if (options.format == FORMAT_JSON)
-		sink_write_stderr(line, b.len + 1);
-	else
-		sink_write(line, b.len + 1);
-	signals_restore(mask);
+	report_message(line, b.len + 1);
 }
 
 void reports_init(bool secure)

@@ -130,6 +130,8 @@ uint32_t report_count(void);       /* reports made so far by this process, repet
 /* At exit: waits for a report that another thread is making, so that report_count is final; then one line when reports were repeated
  * or left out over max_reports. */
 void report_summary(void);
+/* Ready text for people, whole lines in one write; among JSON lines it goes to standard error. */
+void report_message(const char *text, size_t len);
 /* One line "memsan: …" to where reports go. */
 void report_line(const char *format, ...) __printf_like(1, 2);
 /* Once, single-threaded, before the first line: remembers what standard error is.  `secure` (AT_SECURE): no file is ever opened and

@@ -32,6 +32,8 @@ static struct os_stepped state_map, page_map, block_map; /* under the buddy lock
 /* Growth beyond what was asked: a quarter of what there is, within these. */
 #define GROW_MIN_BLOCKS 1
 #define GROW_MAX_BLOCKS 16
+/* Production's heap may get huge pages (as the system is set) beyond this. */
+#define HUGE_FROM_BLOCK 8
 
 static size_t reserve_cost(size_t size)
 {
@@ -84,7 +86,9 @@ static bool commit_blocks(uint32_t from, uint32_t to)
 	if (!os_stepped_reach(&state_map, to * STATE_PER_BLOCK) || !os_stepped_reach(&page_map, to * PAGES_PER_BLOCK) ||
 	    !os_stepped_reach(&block_map, to * sizeof(uint64_t)))
 		return false;
-	return os_commit((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE, true);
+	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guards would break them up. */
+	return os_commit((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE,
+	                 options.mode == MODE_PRODUCTION && from >= HUGE_FROM_BLOCK);
 }
 
 bool arena_reach(uint32_t n)

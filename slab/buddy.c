@@ -119,7 +119,8 @@ static void free_run(uint32_t page, unsigned order, int dirty)
 	while (order < BLOCK_ORDER) {
 		uint32_t buddy = page ^ 1u << order;
 
-		if ((arena_memmap[buddy].owner & ~(uint64_t)OWNER_USED_BEFORE) != free_word(order, dirty))
+		/* In use, it may be changed by its owner just now, but only to what is no free run. */
+		if ((READ_ONCE(arena_memmap[buddy].owner) & ~(uint64_t)OWNER_USED_BEFORE) != free_word(order, dirty))
 			break;
 		list_remove(buddy, order, dirty);
 		page &= ~(1u << order);

@@ -138,6 +138,7 @@ static struct slab *descriptor_get(struct slab_cache *c)
 static struct slab *slab_new(struct slab_cache *c)
 {
 	struct slab *s = descriptor_get(c);
+	size_t run = (size_t)c->nr_pages << PAGE_SHIFT;
 	bool clean;
 	uint32_t page, i;
 
@@ -160,8 +161,11 @@ static struct slab *slab_new(struct slab_cache *c)
 		s->map[c->map_words - 1] = ((uint64_t)1 << c->nr_objects % 64) - 1;
 	list_add(c, s, SLAB_LIST_PARTIAL);
 	c->nr_slabs++;
-	if (!c->fast)
-		slab_shadow->bad(s->base, (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_REDZONE);
+	/* Objects without checks are never told of one by one: their pages may have been a checked cache's before. */
+	if (c->fast)
+		slab_shadow->live(s->base, s->base + run, s->base, run, false);
+	else
+		slab_shadow->bad(s->base, run, SLAB_MARK_REDZONE);
 	arena_set_owner(page, c->nr_pages, (uint64_t)(uintptr_t)s | OWNER_SLAB);
 	return s;
 }
@@ -353,6 +357,7 @@ void cache_drop_sealed(struct slab_cache *c, struct slab *s)
 	s->next = c->spare;
 	c->spare = s;
 	lock_release(&c->lock);
+	slab_shadow->bad(page_address(page), (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_PAGES);
 	buddy_free(page, c->nr_pages, true);
 }
 

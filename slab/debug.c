@@ -18,6 +18,27 @@ static stack_handle save_stack(const struct slab_cache *c, const struct unwind_r
 	return regs && c->flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
 }
 
+static slab_trace_fn trace_hook; /* written once at start-up */
+
+void slab_set_trace_hook(slab_trace_fn fn)
+{
+	trace_hook = fn;
+}
+
+void debug_trace(const char *cache, bool free, uintptr_t user, size_t size, stack_handle stack)
+{
+	struct slab_trace_event event = { .free = free, .cache = cache, .addr = user, .size = size, .stack = stack };
+
+	if (trace_hook)
+		trace_hook(&event);
+}
+
+static inline void trace(const struct slab_cache *c, bool free, uintptr_t user, size_t size, stack_handle stack)
+{
+	if (unlikely(c->flags & SLAB_F_TRACE))
+		debug_trace(c->name, free, user, size, stack);
+}
+
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
 	stack_handle stack = save_stack(c, regs);
@@ -45,6 +66,7 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 		track_set_alloc(track_of(c, s, i), size, api, stack);
 	/* Pairs with the loads in check_all and object.c: who sees the object live sees its zones and track. */
 	STORE_RELEASE(*state_of(user), c->state);
+	trace(c, false, user, size, stack);
 	return (void *)user;
 }
 
@@ -91,8 +113,11 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	if (c->flags & SLAB_F_TRACK)
 		check_api(c, s, i, user, api, size_given, regs);
 	check_redzones(c, s, i, user, size, SLAB_AT_FREE, regs);
-	if (c->flags & SLAB_F_TRACK)
-		track_set_free(track_of(c, s, i), save_stack(c, regs));
+	if (c->flags & SLAB_F_TRACK) {
+		stack_handle stack = save_stack(c, regs);
+		track_set_free(track_of(c, s, i), stack);
+		trace(c, true, user, size, stack);
+	}
 	slab_shadow->bad(object, c->object_size, SLAB_MARK_FREED);
 	if (c->flags & SLAB_F_POISON)
 		check_poison(c, object);
@@ -123,5 +148,6 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 	check_fill_slack(c, object, user, size);
 	slab_shadow->live(object, object + c->object_size, user, size, false);
 	track_set_size(track_of(c, s, i), size, stack);
+	trace(c, false, user, size, stack);
 	return (void *)user;
 }

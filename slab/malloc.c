@@ -142,10 +142,13 @@ void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given
 
 /* ---- realloc ------------------------------------------------------------------------------------------------------------------------ */
 
-static enum slab_api api_of(const void *p)
+/* A moved object stays in its family, so that only a wrong delete is called one. */
+static enum slab_api api_of(const void *p, uint8_t state)
 {
 	struct slab_object obj;
 
+	if (state != SLAB_STATE_LARGE && malloc_caches[state].fast)
+		return SLAB_API_MALLOC;
 	return slab_find_object((uintptr_t)p, &obj) && obj.tracked ? obj.api : SLAB_API_MALLOC;
 }
 
@@ -156,7 +159,7 @@ static void *realloc_in_place(void *p, uint8_t state, size_t old, size_t size, c
 		return size > SLAB_CLASS_MAX ? area_realloc(area_at((uintptr_t)p), size, regs) : NULL;
 	if (!malloc_caches[state].fast)
 		return debug_realloc(slab_of((uintptr_t)p), (uintptr_t)p, size, regs);
-	return size <= old && size > old / 2 ? p : NULL;
+	return size <= old && (size > old / 2 || class_of(size) == state) ? p : NULL;
 }
 
 static size_t size_of(const void *p, uint8_t state)
@@ -166,15 +169,6 @@ static size_t size_of(const void *p, uint8_t state)
 	if (malloc_caches[state].fast)
 		return malloc_caches[state].object_size;
 	return debug_size(slab_of((uintptr_t)p), (uintptr_t)p);
-}
-
-static void *realloc_move(void *p, size_t old, size_t size, const struct unwind_regs *regs)
-{
-	void *q = slab_malloc(size, 16, api_of(p), false, regs);
-
-	if (q)
-		mem_copy(q, p, MIN(old, size));
-	return q;
 }
 
 void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad)
@@ -191,12 +185,16 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 	}
 	old = size_of(p, state);
 	q = realloc_in_place(p, state, old, size, regs);
-	if (!q && (state != SLAB_STATE_LARGE || size <= SLAB_CLASS_MAX))
-		q = realloc_move(p, old, size, regs);
-	if (q && q != p) {
-		api = api_of(p);
-		slab_free(p, api, SIZE_MAX, 0, regs);
+	if (q == p)
+		return p;
+	api = api_of(p, state);
+	if (!q && (state != SLAB_STATE_LARGE || size <= SLAB_CLASS_MAX)) {
+		q = slab_malloc(size, 16, api, false, regs);
+		if (q)
+			mem_copy(q, p, MIN(old, size));
 	}
+	if (q)
+		slab_free(p, api, SIZE_MAX, 0, regs);
 	return q;
 }
 

@@ -175,7 +175,7 @@ static void verify_victim(void *object, const struct unwind_regs *regs)
 
 	check_poisoned(c, s, i, SLAB_AT_QUARANTINE_EXIT, regs);
 	check_redzones(c, s, i, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
-	if (unlikely(s->displaced))
+	if (unlikely(READ_ONCE(s->displaced)))
 		*state_of(object_user_addr(c, s, i)) = 0;
 	map_clear(slab_held_map(c, s), i);
 }
@@ -288,7 +288,7 @@ void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs
 	uint32_t i = slab_index(c, s, (uintptr_t)object);
 
 	if (!c->held) {
-		if (s->displaced)
+		if (READ_ONCE(s->displaced))
 			*state_of(object_user_addr(c, s, i)) = 0;
 		cache_return(c, &object, 1);
 		return;
@@ -299,6 +299,7 @@ void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs
 		put_without_block(object, regs);
 		return;
 	}
+	WRITE_ONCE(b->frees, b->frees + 1);
 	b->held[b->held_count] = object;
 	tcache_barrier();
 	b->held_count++;

@@ -99,6 +99,18 @@ struct slab_shadow_ops {
 /* Once, right after slab_init.  `ops` is not copied. */
 void slab_set_shadow_ops(const struct slab_shadow_ops *ops);
 
+/* ---- tracing (slab_debug=T) ------------------------------------------------------------------------------------------ */
+/* An object of a traced cache was allocated (or resized in place), or is being freed.  No slab lock is held. */
+struct slab_trace_event {
+	bool free;
+	const char *cache;
+	uintptr_t addr;
+	size_t size;
+	stack_handle stack;
+};
+typedef void (*slab_trace_fn)(const struct slab_trace_event *event);
+void slab_set_trace_hook(slab_trace_fn fn);
+
 /* ---- life cycle ------------------------------------------------------------------------------------------------------- */
 /* After options are parsed, before the first allocation; single-threaded or under LOCK_RANK_INIT.  False: no address space. */
 bool slab_init(void);
@@ -151,7 +163,8 @@ struct slab_stats {
 	uint64_t large_areas, large_bytes;
 	uint64_t free_bytes;        /* usable but not live: caches, free pages */
 	uint64_t quarantine_bytes, quarantine_objects;
-	uint64_t allocs, frees;     /* since start; approximate while threads run */
+	/* Since start.  Objects without checks are counted when they pass between a thread's cache and a slab, not at each use. */
+	uint64_t allocs, frees;
 };
 void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (root.c, view.c; both halves) -------------------------------------------------------------- */

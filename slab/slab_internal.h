@@ -345,6 +345,8 @@ void area_get_stats(struct area_stats *s);
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct unwind_regs *regs);
+/* Tells the trace hook (flag T). */
+void debug_trace(const char *cache, bool free, uintptr_t user, size_t size, stack_handle stack);
 /* The requested size where it is known, else what the object has. */
 size_t debug_size(struct slab *s, uintptr_t user);
 
@@ -361,7 +363,7 @@ struct tcache_block {
 	uint32_t held_count;                            /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];
-	uint64_t allocs, frees;                         /* through slow or checked paths; read by others */
+	uint64_t allocs, frees;                         /* checked ones, and batches from and to slabs; read by others */
 };
 struct tcache_block *tcache_block(void);            /* this thread's; NULL: no memory, or the thread has ended */
 struct tcache_block *tcache_first_block(void);

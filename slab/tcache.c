@@ -106,9 +106,12 @@ static void reverse(void **items, size_t n)
 	}
 }
 
-static bool bin_refill(struct tcache_bin *bin, struct slab_cache *c, uint32_t want)
+static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, uint32_t want)
 {
 	uint32_t got = (uint32_t)cache_take(c, bin->items, want);
+
+	if (c->fast)
+		WRITE_ONCE(b->allocs, b->allocs + got);
 
 	reverse(bin->items, got);
 	tcache_barrier();
@@ -167,7 +170,7 @@ void *tcache_malloc(unsigned class)
 			if (!bin->max)
 				p = malloc_without_block(class);
 			else
-				p = bin_refill(bin, c, (bin->max + 1) / 2) ? bin->items[bin->count - 1] : NULL;
+				p = bin_refill(b, bin, c, (bin->max + 1) / 2) ? bin->items[bin->count - 1] : NULL;
 			if (p && bin->count)
 				bin->count--;
 		} else {
@@ -189,8 +192,10 @@ void tcache_free(unsigned class, void *p)
 
 	if (bin && bin->count == bin->max) {
 		bin_grow(bin, c);
-		if (bin->count && bin->count == bin->max)
+		if (bin->count && bin->count == bin->max) {
+			WRITE_ONCE(b->frees, b->frees + (bin->count + 1) / 2);
 			bin_flush_half(bin, c);
+		}
 	}
 	if (unlikely(!bin || bin->count == bin->max)) {
 		cache_return(c, &p, 1);
@@ -220,10 +225,11 @@ void *tcache_take_debug(unsigned class)
 	if (!bin->count) {
 		/* Fresh objects are filled as they are taken: a class that is used once should not touch sixteen. */
 		bin->max = MIN(c->batch, bin->max * 2 + 1);
-		if (!bin_refill(bin, c, bin->max))
+		if (!bin_refill(b, bin, c, bin->max))
 			return NULL;
 	}
 	bin->count--;
+	WRITE_ONCE(b->allocs, b->allocs + 1);
 	return bin->items[bin->count];
 }
 

@@ -328,6 +328,12 @@ static struct area *area_new(size_t pages, size_t align)
 	return a;
 }
 
+static void area_trace(const struct area *a, bool free, stack_handle stack)
+{
+	if (unlikely(area_flags & SLAB_F_TRACE))
+		debug_trace("vmalloc", free, a->addr, a->size, stack);
+}
+
 static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_handle stack)
 {
 	a->size = size;
@@ -342,8 +348,7 @@ static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_han
 /* Red zone bytes behind the user's, and the shadow of the whole run. */
 static void area_fill_slack(const struct area *a)
 {
-	if (area_flags)
-		slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, a->size, true);
+	slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, area_usable(a), true);
 	if (area_flags & SLAB_F_REDZONE)
 		mem_set((void *)(a->addr + a->size), SLUB_RED_ACTIVE, area_data(a) + area_data_size(a) - (a->addr + a->size));
 }
@@ -394,6 +399,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 	if (zero && !a->clean)
 		mem_set((void *)a->addr, 0, size);
 	STORE_RELEASE(*state_of(a->addr), (uint8_t)SLAB_STATE_LARGE);
+	area_trace(a, false, stack);
 	return (void *)a->addr;
 }
 
@@ -460,6 +466,7 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 		a->free_thread = thread_index();
 		a->when = jiffies_now();
 	}
+	area_trace(a, true, a->free_stack);
 	if (!area_flags)
 		retained_put(a);
 	else if (area_held)
@@ -501,6 +508,8 @@ static bool area_resize_in_place(struct area *a, size_t size)
 		buddy_free(tail, have - pages, false);
 	}
 	a->size = size;
+	if (pages > have)
+		area_fill_slack(a);
 	return true;
 }
 
@@ -554,6 +563,7 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 		return area_move(a, size, regs);
 	area_stamp(a, size, (enum slab_api)a->api, regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0);
 	area_fill_slack(a);
+	area_trace(a, false, a->alloc_stack);
 	return (void *)a->addr;
 }
 

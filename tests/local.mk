@@ -102,6 +102,18 @@ tests_unit_test_report_record_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_report_record_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_report_record
 
+check_PROGRAMS += tests/unit/test_unwind
+tests_unit_test_unwind_SOURCES = tests/unit/test_unwind.c
+tests_unit_test_unwind_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
+tests_unit_test_unwind_LDADD = $(TEST_LIBS) $(LIBUNWIND_LIBS)
+TESTS += tests/unit/test_unwind
+
+check_PROGRAMS += tests/unit/test_unwind_reuse
+tests_unit_test_unwind_reuse_SOURCES = tests/unit/test_unwind_reuse.c
+tests_unit_test_unwind_reuse_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
+tests_unit_test_unwind_reuse_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_unwind_reuse
+
 check_PROGRAMS += tests/unit/test_leak_mark
 tests_unit_test_leak_mark_SOURCES = tests/unit/test_leak_mark.c
 tests_unit_test_leak_mark_CFLAGS = $(TEST_CFLAGS)

@@ -10,6 +10,7 @@
  *      prog 0x5555…-0x5556… /home/me/prog (BuildId 77ab…)      module ◄────┘ path
  *     ==========
  *
+ * A frame that says its module's whole path (slab_debug=T prints such, one event a line and its frames) needs no report around it.
  * Frames and modules are recognised anywhere in a line, so whatever a logger puts in front of them is kept.  Everything that is not
  * understood is passed on as it came.  Input is not trusted: a report that does not end is given up as it is after REPORT_LINES_MAX lines,
  * and the ELF files are read by code that trusts them no more.
@@ -151,6 +152,14 @@ static bool is_rule(const char *line)
 	return rule >= RULE_LENGTH;
 }
 
+/* The last part of a path, or the name itself; not terminated. */
+static const char *module_base(const char *name, size_t len)
+{
+	const char *slash = memrchr(name, '/', len);
+
+	return slash ? slash + 1 : name;
+}
+
 /* ---- modules ------------------------------------------------------------------------------------------------------ */
 
 static struct known_module *known_module_find(struct decoder *d, const uint8_t *id, size_t len, const char *name, size_t name_len)
@@ -167,9 +176,16 @@ static struct known_module *known_module_find(struct decoder *d, const uint8_t *
 	return NULL;
 }
 
-static struct known_module *frame_module(struct decoder *d, const char *line, const struct bare_frame *f)
+static struct known_module *known_module_add(struct decoder *d, struct known_module *m)
 {
-	return known_module_find(d, f->build_id, f->build_id_len, line + f->start, f->name_len);
+	m->number = symbolizer_module(d->symbolizer, m->path, m->build_id, m->build_id_len);
+	d->modules = realloc(d->modules, (d->nr_modules + 1) * sizeof(*m));
+	if (!d->modules || m->number < 0) {
+		tool_say("out of memory");
+		exit(1);
+	}
+	d->modules[d->nr_modules] = *m;
+	return &d->modules[d->nr_modules++];
 }
 
 static void known_module_learn(struct decoder *d, const char *line)
@@ -181,17 +197,25 @@ static void known_module_learn(struct decoder *d, const char *line)
 	if (!m.path)
 		return;
 	last = strrchr(m.path, '/') + 1;
-	if (known_module_find(d, m.build_id, m.build_id_len, last, strlen(last))) {
+	if (known_module_find(d, m.build_id, m.build_id_len, last, strlen(last)))
 		free(m.path);
-		return;
-	}
-	m.number = symbolizer_module(d->symbolizer, m.path, m.build_id, m.build_id_len);
-	d->modules = realloc(d->modules, (d->nr_modules + 1) * sizeof(m));
-	if (!d->modules || m.number < 0) {
-		tool_say("out of memory");
-		exit(1);
-	}
-	d->modules[d->nr_modules++] = m;
+	else
+		known_module_add(d, &m);
+}
+
+/* A frame that names its module by path brings the module along. */
+static struct known_module *frame_module(struct decoder *d, const char *line, const struct bare_frame *f)
+{
+	const char *name = line + f->start, *last = module_base(name, f->name_len);
+	size_t last_len = (size_t)(name + f->name_len - last);
+	struct known_module *found = known_module_find(d, f->build_id, f->build_id_len, last, last_len);
+	struct known_module m = { .build_id_len = f->build_id_len };
+
+	if (found || *name != '/' || !f->build_id_len)
+		return found;
+	memcpy(m.build_id, f->build_id, f->build_id_len);
+	m.path = tool_format("%.*s", (int)f->name_len, name);
+	return known_module_add(d, &m);
 }
 
 /* A path without build id may be another file in the next report. */
@@ -208,14 +232,14 @@ static void known_modules_forget(struct decoder *d, bool all)
 	d->nr_modules = kept;
 }
 
+/* Says once why a module has no symbols; that one function of many has no name is no news. */
 static void known_module_complain(struct decoder *d, struct known_module *m, const char *name, size_t name_len)
 {
 	const char *why = symbolizer_note(d->symbolizer, m->number);
 
-	if (m->complained)
-		return;
+	if (why && !m->complained)
+		tool_say("%.*s: %s", (int)name_len, name, why);
 	m->complained = true;
-	tool_say("%.*s: %s", (int)name_len, name, why ? why : "no function is known there");
 }
 
 /* ---- printing ------------------------------------------------------------------------------------------------------ */
@@ -260,6 +284,7 @@ static void print_frame(struct decoder *d, const char *line, const struct bare_f
 {
 	size_t nr = 0;
 	const struct report_symbol *s = frame_symbols(d, line, f, &nr);
+	const char *base;
 	char *place;
 
 	if (!s) {
@@ -271,7 +296,8 @@ static void print_frame(struct decoder *d, const char *line, const struct bare_f
 		put_location(&s[i]);
 		fputs(" (inlined)\n", stdout);
 	}
-	place = format_place(&s[nr - 1], line + f->start, f->name_len);
+	base = module_base(line + f->start, f->name_len);
+	place = format_place(&s[nr - 1], base, (size_t)(line + f->start + f->name_len - base));
 	printf("%.*s%s", (int)f->start, line, place);
 	put_location(&s[nr - 1]);
 	fputs(line + f->end, stdout);
@@ -347,11 +373,15 @@ static void finish_report(struct decoder *d)
 static void take_line(struct decoder *d, const char *line)
 {
 	bool title = strstr(line, TITLE_MARK) != NULL;
+	struct bare_frame f;
 
 	if (d->in_report && (title || d->nr_lines == REPORT_LINES_MAX))
 		finish_report(d);
 	if (!d->in_report && !title) {
-		fputs(line, stdout);
+		if (find_frame(line, &f) && line[f.start] == '/')
+			print_frame(d, line, &f);
+		else
+			fputs(line, stdout);
 		return;
 	}
 	d->in_report = true;

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include "lib/lib.h"
+#include "slab/slab.h"
 #include "tools/tools.h"
 
 #include <errno.h>
@@ -44,6 +45,19 @@ static void plan_append(struct run_plan *plan, const char *item, size_t len)
 	plan->text = joined;
 }
 
+/* The one option with a grammar of its own.  A mistake in it is told and undone. */
+static bool plan_slab_debug_good(struct run_plan *plan)
+{
+	const char *bad = slab_debug_check(plan->set.slab_debug);
+
+	if (!bad)
+		return true;
+	tool_say("bad value in slab_debug=%s: '%s' is not a list of the letters FZPUT (or -) and perhaps ',' and names of caches",
+	         plan->set.slab_debug, bad);
+	plan->set.slab_debug[0] = '\0';
+	return false;
+}
+
 /* Length of the first "name=value" in `text`: up to a colon that is not inside quotes.  As in the parser of lib/options.c, a quote
  * that is never closed is no quote. */
 static size_t item_length(const char *text)
@@ -67,7 +81,7 @@ static void plan_take_environment(struct run_plan *plan)
 		size_t len = item_length(text);
 		char *item = tool_format("%.*s", (int)len, text);
 
-		if (len && options_parse(&plan->set, item, complain, NULL) == 0)
+		if (len && options_parse(&plan->set, item, complain, NULL) == 0 && plan_slab_debug_good(plan))
 			plan_append(plan, item, len);
 		free(item);
 		text += len;
@@ -87,7 +101,7 @@ static void plan_set(struct run_plan *plan, const char *name, size_t name_len, c
 		         (int)name_len, name);
 		return;
 	}
-	if (!options_set_one(&plan->set, name, name_len, value, strlen(value), complain, NULL))
+	if (!options_set_one(&plan->set, name, name_len, value, strlen(value), complain, NULL) || !plan_slab_debug_good(plan))
 		return;
 	if (needs_quotes)
 		item = tool_format("%.*s=%c%s%c", (int)name_len, name, quote, value, quote);

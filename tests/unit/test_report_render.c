@@ -323,7 +323,7 @@ static void json_says_it_all(void **state)
 		"{\"schema\":\"memsan-report/1\",\"sequence\":1,\"kind\":\"double-free\",\"class\":\"double-free\","
 		"\"detector\":\"memsan\",\"component\":\"slab\",\"title\":\"double-free in cleanup+0x2e/0x60 [prog]\"",
 		"\"process\":{\"pid\":4242,\"tid\":4244,\"comm\":\"worker\",\"exe\":\"/usr/bin/prog\"},\"time_ms\":1500",
-		"\"access\":{\"type\":\"free\",\"addr\":\"0x7f0000001000\",\"size\":0,\"found_at\":null,\"entry\":\"free\"",
+		"\"access\":{\"type\":\"free\",\"addr\":\"0x7f0000001000\",\"size\":0,\"bad\":null,\"found_at\":null,\"entry\":\"free\"",
 		"\"stacks\":[{\"role\":\"access\",\"thread\":\"worker\",\"tid\":4244,\"age_ms\":0,\"frames\":[{\"pc\":\"0x55550000102e\","
 		"\"module\":\"/usr/bin/prog\",\"offset\":\"0x102e\",\"build_id\":\"01abff\",\"unloaded\":false,"
 		"\"function\":\"list_drop\",\"function_offset\":null,\"function_size\":null,\"file\":\"/src/list.h\",\"line\":12,"
@@ -334,7 +334,7 @@ static void json_says_it_all(void **state)
 		"\"offset\":null,\"build_id\":null",
 		"\"object\":{\"addr\":\"0x7f0000001000\",\"size\":60,\"cache\":\"malloc-64\",\"cache_size\":64,\"state\":\"freed\"",
 		"\"relation\":\"inside of\",\"distance\":0}",
-		"\"mark\":\"0x7f0000001002\",\"bytes\":\"cccccccccccccccccccccccccccccccc6b6b416b6b6b6b6b6b6b6b6b6b6b6b??\"}",
+		"\"mark\":\"0x7f0000001002\",\"scale\":1,\"bytes\":\"cccccccccccccccccccccccccccccccc6b6b416b6b6b6b6b6b6b6b6b6b6b6b??\"}",
 		"\"notes\":[{\"module\":\"/opt/plugin.so\",\"note\":\"the file cannot be opened\"}]}\n",
 	};
 	size_t len;

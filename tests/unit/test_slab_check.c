@@ -302,6 +302,33 @@ static void only_u(void)
 	families();
 }
 
+static struct slab_trace_event traced[8];
+static unsigned nr_traced;
+
+static void record_trace(const struct slab_trace_event *e)
+{
+	CHECK(nr_traced < 8);
+	traced[nr_traced++] = *e;
+}
+
+/* T follows the caches that have it and leaves the others alone. */
+static void trace_tells(void)
+{
+	static const size_t sizes[] = { 60, 200, 50000 };
+	void *p[3];
+	size_t i;
+
+	slab_set_trace_hook(record_trace);
+	for (i = 0; i < 3; i++)
+		p[i] = heap_malloc(sizes[i]);
+	for (i = 3; i-- > 0;)
+		heap_free(p[i]);
+	CHECK(nr_traced == 4 && !traced[0].free && !traced[1].free && traced[2].free && traced[3].free);
+	CHECK(traced[0].addr == (uintptr_t)p[0] && traced[0].size == 60 && traced[3].addr == (uintptr_t)p[0]);
+	CHECK(traced[1].addr == (uintptr_t)p[2] && traced[1].size == 50000 && traced[2].addr == (uintptr_t)p[2]);
+	CHECK(traced[0].stack && traced[3].stack && str_equal(traced[0].cache, "malloc-64") && str_equal(traced[1].cache, "vmalloc"));
+}
+
 #define CHILD_TEST(name, opts)                     \
 	static void test_##name(void **state)      \
 	{                                          \
@@ -316,6 +343,7 @@ CHILD_TEST(write_after_free, "mode=check")
 CHILD_TEST(write_to_free_slot, "mode=check")
 CHILD_TEST(check_all_sees_live_and_held, "mode=check")
 CHILD_TEST(families, "mode=check")
+CHILD_TEST(trace_tells, "mode=check:slab_debug=T,malloc-64,vmalloc")
 CHILD_TEST(only_z, "mode=check:slab_debug=Z")
 CHILD_TEST(only_p, "mode=check:slab_debug=P")
 CHILD_TEST(only_u, "mode=check:slab_debug=U")
@@ -343,6 +371,7 @@ int main(void)
 		cmocka_unit_test(test_check_all_sees_live_and_held),
 		cmocka_unit_test(test_bad_frees),
 		cmocka_unit_test(test_families),
+		cmocka_unit_test(test_trace_tells),
 		cmocka_unit_test(test_only_z),
 		cmocka_unit_test(test_only_p),
 		cmocka_unit_test(test_only_u),
