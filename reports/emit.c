@@ -52,7 +52,8 @@ static uint64_t hash_mix(uint64_t h, uint64_t value)
 	return h ^ h >> 29;
 }
 
-/* What makes two reports one: the kind, and the innermost frames of where it happened and of where the object came from. */
+/* What makes two reports one: the kind, and the innermost frames of where it happened and of where the object came from; for leaks, which
+ * are grouped by their whole stacks, all of that. */
 static uint64_t record_place(const struct report_record *r)
 {
 	uint64_t h = hash_mix(0x6d656d73616eu, r->kind);
@@ -63,7 +64,7 @@ static uint64_t record_place(const struct report_record *r)
 		if (s->role == STACK_FREE)
 			continue;
 		h = hash_mix(h, s->role);
-		for (uint32_t j = 0; j < MIN(s->nr_frames, PLACE_FRAMES); j++, stacks = true)
+		for (uint32_t j = 0; j < (r->leak_class ? s->nr_frames : MIN(s->nr_frames, PLACE_FRAMES)); j++, stacks = true)
 			h = hash_mix(h, s->frames[j].pc);
 	}
 	if (!stacks)
