@@ -8,6 +8,8 @@
 #include "leak/leak_internal.h"
 #include "reports/reports.h"
 
+const char *(*leak_own_rules)(void);
+
 /* What the child tells its parent. */
 struct result {
 	const char *why;           /* a string constant: it is at the same address in both */
@@ -67,7 +69,7 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 
 /* ---- reports --------------------------------------------------------------------------------------------------------------------- */
 
-static void report_group(const struct leak_group *g)
+static enum report_outcome report_group(const struct leak_group *g)
 {
 	struct report_record *r = report_begin(REPORT_UNREFERENCED, "leak");
 	struct report_leak leak = {
@@ -76,11 +78,11 @@ static void report_group(const struct leak_group *g)
 	};
 
 	if (!r)
-		return;
+		return REPORT_REPEATED; /* exhausted: counted there */
 	report_set_leak(r, &leak, g->addr, g->size, g->dump, g->dump_len);
 	r->obj_cache = report_string(r, g->cache);
 	report_add_handle(r, STACK_ALLOC, g->stack, g->thread, g->when);
-	report_end(r);
+	return report_end(r);
 }
 
 static unsigned classes_wanted(void)
@@ -97,31 +99,47 @@ static unsigned classes_wanted(void)
 	return 1u << LEAK_DIRECT;
 }
 
-static uint64_t report_result(const struct result *r, unsigned classes)
-{
-	const struct leak_groups *g = &r->groups;
-	uint64_t objects = 0, bytes = 0;
-	uint32_t places = 0;
+struct told { uint32_t printed, suppressed; uint64_t objects, bytes; };
 
+static void report_groups(const struct leak_groups *g, unsigned classes, struct told *t)
+{
 	for (uint32_t i = 0; i < g->nr; i++) {
 		const struct leak_group *group = &g->groups[g->order[i]];
 		if (!(classes >> group->class & 1))
 			continue;
-		report_group(group);
-		places++;
-	}
-	for (unsigned class = 0; class < LEAK_CLASS_NR; class++)
-		if (classes >> class & 1) {
-			objects += g->counts[class];
-			bytes += g->bytes[class];
+		if (report_group(group) == REPORT_SUPPRESSED) {
+			t->suppressed++;
+		} else {
+			t->printed++;
+			t->objects += group->count;
+			t->bytes += group->bytes;
 		}
-	if (objects)
-		report_line("leak: %llu objects of %llu bytes lost directly, %llu of %llu held by them, %llu of %llu possibly; %u places reported",
-		            (unsigned long long)g->counts[LEAK_DIRECT], (unsigned long long)g->bytes[LEAK_DIRECT],
-		            (unsigned long long)g->counts[LEAK_INDIRECT], (unsigned long long)g->bytes[LEAK_INDIRECT],
-		            (unsigned long long)g->counts[LEAK_POSSIBLE], (unsigned long long)g->bytes[LEAK_POSSIBLE], places);
-	(void)bytes;
-	return objects;
+	}
+}
+
+static bool any_wanted(const struct leak_groups *g, unsigned classes)
+{
+	for (unsigned class = 0; class < LEAK_CLASS_NR; class++)
+		if (classes >> class & 1 && g->counts[class])
+			return true;
+	return false;
+}
+
+static uint64_t report_result(const struct result *r, unsigned classes)
+{
+	const struct leak_groups *g = &r->groups;
+	struct told t = { 0, 0, 0, 0 };
+
+	if (!any_wanted(g, classes))
+		return 0;
+	report_session_begin(leak_own_rules ? leak_own_rules() : NULL);
+	report_groups(g, classes, &t);
+	report_session_end();
+	report_line("leak: %llu bytes in %llu objects lost, %llu in %llu held by them, %llu in %llu possibly; %u places reported, %u suppressed",
+	            (unsigned long long)g->bytes[LEAK_DIRECT], (unsigned long long)g->counts[LEAK_DIRECT],
+	            (unsigned long long)g->bytes[LEAK_INDIRECT], (unsigned long long)g->counts[LEAK_INDIRECT],
+	            (unsigned long long)g->bytes[LEAK_POSSIBLE], (unsigned long long)g->counts[LEAK_POSSIBLE], t.printed, t.suppressed);
+	return t.objects;
 }
 
 /* ---- the scan ---------------------------------------------------------------------------------------------------------------------- */

@@ -106,11 +106,12 @@ void leak_roots_thread_exit(void);
 extern void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
 extern void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
 extern void (*leak_hook_copying)(bool begins);
+extern const char *(*leak_own_rules)(void); /* suppressions that the program brings along, or NULL */
 
 /* ---- in this process: snapshot.c, check.c ------------------------------------------------------------------------------------------ */
 
 /* One scan of this process, in a snapshot; what was found is reported.  `at_exit`: the program is over.  Returns the objects found
- * (of the classes in leak.show), 0 when the scan was not possible (told in a line).  Takes no allocator lock. */
+ * (of the classes in leak.show, not suppressed), 0 when the scan was not possible (told in a line).  Takes no allocator lock. */
 uint64_t leak_check(bool at_exit);
 
 #endif

@@ -119,3 +119,9 @@ tests_unit_test_leak_mark_SOURCES = tests/unit/test_leak_mark.c
 tests_unit_test_leak_mark_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_leak_mark_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_leak_mark
+
+check_PROGRAMS += tests/unit/test_suppress
+tests_unit_test_suppress_SOURCES = tests/unit/test_suppress.c
+tests_unit_test_suppress_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_suppress_LDADD = libtool_half.la $(CMOCKA_LIBS)
+TESTS += tests/unit/test_suppress
