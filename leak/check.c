@@ -54,6 +54,7 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 
 	if (!s)
 		return;
+	annotations_apply(s);
 	r->why = leak_roots_scan_self(s, threads, nr);
 	if (!r->why) {
 		mem_copy(&heap, leak_scan_heap(s), sizeof(heap));
@@ -153,6 +154,7 @@ static void *shared_map(size_t size)
 
 uint64_t leak_check(bool at_exit)
 {
+	static uint32_t told_silent; /* more than before is news */
 	size_t size = ALIGN_UP(sizeof(struct result), PAGE_SIZE);
 	struct result *result = shared_map(size);
 	struct job job = { result, classes_wanted() | 1u << LEAK_POSSIBLE };
@@ -164,12 +166,27 @@ uint64_t leak_check(bool at_exit)
 		return 0;
 	}
 	bool ok = snapshot_run(at_exit, scan_self, &job, &info);
-	if (info.nr_silent)
+	if (info.nr_silent > told_silent) {
+		told_silent = info.nr_silent;
 		report_line("leak: %u of %u threads did not stop; their stacks are scanned as a whole", info.nr_silent, info.nr_threads);
+	}
 	if (!ok || !result->done)
 		report_line("leak: no scan: %s", info.why ? info.why : result->why ? result->why : "it crashed");
 	else
 		found = report_result(result, classes_wanted());
 	arch_syscall6(SYS_munmap, (long)result, (long)size, 0, 0, 0, 0);
 	return found;
+}
+
+static bool check_done; /* atomic */
+
+void leak_check_done(void)
+{
+	__atomic_store_n(&check_done, true, __ATOMIC_RELAXED);
+}
+
+void leak_check_at_exit(void)
+{
+	if (options.leak && !__atomic_exchange_n(&check_done, true, __ATOMIC_RELAXED))
+		leak_check(true);
 }

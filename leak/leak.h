@@ -4,6 +4,7 @@
  *   mark.c       the tables, the marking engine (both halves: it reads through a mem_view)
  *   group.c      lost objects by allocation stack
  *   roots.c      what memory is a root (runtime)
+ *   annotate.c   what the program says of its objects (runtime)
  *   snapshot.c   threads stopped, a copy of the process made in which to scan (runtime)
  *   check.c      a scan becomes reports (runtime)
  */
@@ -108,10 +109,26 @@ extern void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t s
 extern void (*leak_hook_copying)(bool begins);
 extern const char *(*leak_own_rules)(void); /* suppressions that the program brings along, or NULL */
 
+/* ---- annotations: annotate.c ------------------------------------------------------------------------------------------------------ */
+
+/* The live object that p points into; false: there is none.  Thread-safe. */
+bool leak_annotate(const void *p, enum leak_note kind);
+/* Of that object only [p, p+size), and other areas given so, holds pointers. */
+bool leak_annotate_area(const void *p, size_t size);
+/* Memory that is scanned although a scan would not find it by itself (shared, a device's). */
+void leak_root_region(const void *p, size_t size);
+bool leak_root_region_remove(const void *p, size_t size);
+/* Above 0: what this thread allocates is not to be reported.  Whoever allocates looks at it and calls leak_annotate(NOT_LEAK). */
+extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
+
 /* ---- in this process: snapshot.c, check.c ------------------------------------------------------------------------------------------ */
 
 /* One scan of this process, in a snapshot; what was found is reported.  `at_exit`: the program is over.  Returns the objects found
  * (of the classes in leak.show, not suppressed), 0 when the scan was not possible (told in a line).  Takes no allocator lock. */
 uint64_t leak_check(bool at_exit);
+/* At the end of the program, if that is wanted, and not done already by leak_check(true). */
+void leak_check_at_exit(void);
+/* No scan at the end any more. */
+void leak_check_done(void);
 
 #endif

@@ -84,6 +84,11 @@ static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 	map[off >> 10] &= ~((uint64_t)1 << (off >> 4 & 63));
 }
 
+/* ---- annotate.c ------------------------------------------------------------------------------------------------------------------ */
+
+/* Everything that the program has said, into a scan that has no roots yet. */
+void annotations_apply(struct leak_scan *s);
+
 /* ---- snapshot.c ------------------------------------------------------------------------------------------------------------------ */
 
 struct snapshot_info {

@@ -174,6 +174,7 @@ enum lock_rank {
 	LOCK_RANK_ARENA,       /* arena growth */
 	LOCK_RANK_REPORT,      /* one report at a time; never waits on an allocator lock */
 	LOCK_RANK_MODULES,     /* the history of unloaded modules; reports read it */
+	LOCK_RANK_LEAK,        /* annotations of objects */
 	LOCK_RANK_DEPOT,       /* depot growth */
 	LOCK_RANK_META,        /* meta_alloc */
 	LOCK_RANK_THREADS,     /* the thread table; late, so that thread_index() may be called under any lock but a leaf */

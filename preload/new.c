@@ -46,7 +46,10 @@ static void *try_allocate(size_t size, size_t align, enum slab_api api, const st
 	thread_ensure();
 	if (size > PTRDIFF_MAX || !IS_POW2(align))
 		return NULL;
-	return slab_malloc(size, MAX(align, (size_t)MIN_ALIGN), api, false, regs);
+	void *p = slab_malloc(size, MAX(align, (size_t)MIN_ALIGN), api, false, regs);
+	if (unlikely(leak_disabled) && p)
+		leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+	return p;
 }
 
 /* The loop of [new.delete.single]: call the new-handler until memory is found or there is no handler.  The nothrow forms must

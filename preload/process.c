@@ -75,8 +75,8 @@ static void exit_last(void)
 		return;
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);
-	if (options.leak && runtime_state_now == RUNTIME_READY)
-		leak_check(true);
+	if (runtime_state_now == RUNTIME_READY)
+		leak_check_at_exit();
 	report_summary();
 	if (report_count() == 0 || options.exitcode == 0)
 		return;
