@@ -40,8 +40,8 @@ static size_t self_read_safe(const struct mem_view *v, void *dst, uint64_t addr,
 	return os_safe_read(dst, (const void *)(uintptr_t)addr, n);
 }
 
-static const struct mem_view self_view = { .read = self_read, .at = self_at, .ctx = NULL, .faults = true };
-static const struct mem_view safe_view = { .read = self_read_safe, .at = self_at, .ctx = NULL, .faults = true };
+static const struct mem_view self_view = { .read = self_read, .at = self_at, .ctx = NULL, .faults = true, .here = true };
+static const struct mem_view safe_view = { .read = self_read_safe, .at = self_at, .ctx = NULL, .faults = true, .here = true };
 
 struct job { struct result *result; unsigned classes; };
 

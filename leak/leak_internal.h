@@ -49,7 +49,7 @@ struct leak_scan {
 	enum scan_mode mode;
 	bool overflowed;
 	uint64_t candidates[CANDIDATES];  /* see mark.c; 0: none */
-	uint32_t next_candidate;
+	uint32_t first_candidate, nr_candidates;
 	struct scan_span ring[RING];      /* taken off the stack, on their way into the processor's cache */
 	uint32_t ring_first, ring_count;
 	struct scan_span *stack;

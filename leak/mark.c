@@ -26,6 +26,8 @@
  * or tagged in their upper bits, not aligned) are not seen.  Tags in the lower bits are: they point into the object. */
 
 #define CHUNK ((size_t)16 << 10)   /* scanned at once; the rest of a large object goes back to the stack */
+#define SMALL 1024u
+#define AHEAD 192                /* words */
 #define STACK_SHARE 200
 #define STACK_MIN ((size_t)256 << 10)
 #define STATES_AT_ONCE 4096u
@@ -384,33 +386,33 @@ static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint
 	uint64_t base = s->base, used = s->used;
 
 	for (size_t i = 0; i < n; i++) {
-		uint64_t off = p[i] - base, candidate, old;
+		uint64_t off = p[i] - base, candidate;
+		/* Further than the processor looks by itself: it stops at the end of a page. */
+		if (i % 8 == 0)
+			__builtin_prefetch(p + i + AHEAD);
 		if (likely(off >= used))
 			continue;
 		candidate = locate(s, off);
 		if (!candidate)
 			continue;
 		__builtin_prefetch(&s->white[off >> 10]);
-		old = s->candidates[s->next_candidate];
-		s->candidates[s->next_candidate] = candidate;
-		s->next_candidate = (s->next_candidate + 1) % CANDIDATES;
-		if (old)
-			judge(s, old);
+		if (s->nr_candidates == CANDIDATES) {
+			judge(s, s->candidates[s->first_candidate % CANDIDATES]);
+			s->candidates[s->first_candidate++ % CANDIDATES] = candidate;
+		} else {
+			s->candidates[(s->first_candidate + s->nr_candidates++) % CANDIDATES] = candidate;
+		}
 	}
 }
 
 static void flush_candidates(struct leak_scan *s)
 {
-	for (uint32_t i = 0; i < CANDIDATES; i++) {
-		uint64_t candidate = s->candidates[s->next_candidate];
-		s->candidates[s->next_candidate] = 0;
-		s->next_candidate = (s->next_candidate + 1) % CANDIDATES;
-		if (candidate)
-			judge(s, candidate);
-	}
+	for (; s->nr_candidates; s->nr_candidates--)
+		judge(s, s->candidates[s->first_candidate++ % CANDIDATES]);
 }
 
-static void scan_span(struct leak_scan *s, struct scan_span span)
+/* A piece of what has to be read; the rest goes back to the stack. */
+static __attribute__((noinline)) void scan_piece(struct leak_scan *s, struct scan_span span)
 {
 	uint64_t skip = -span.addr & 7;
 	const void *p;
@@ -434,30 +436,51 @@ static void scan_span(struct leak_scan *s, struct scan_span span)
 	s->current.size = 0;
 }
 
+/* Small objects in memory of our own, which is most of them, need none of that. */
+static inline __attribute__((always_inline)) void scan_span(struct leak_scan *s, struct scan_span span)
+{
+	if (unlikely(!s->mem->here || span.size > SMALL || span.addr % 8)) {
+		scan_piece(s, span);
+		return;
+	}
+	s->current = span;
+	s->stats.scanned_bytes += span.size;
+	scan_words(s, (const uint64_t *)(uintptr_t)span.addr, span.size / 8);
+	s->current.size = 0;
+}
+
 static void ring_fill(struct leak_scan *s)
 {
 	while (s->ring_count < RING && s->top) {
 		struct scan_span *span = &s->ring[(s->ring_first + s->ring_count++) % RING];
 		*span = s->stack[--s->top];
-		if (s->mem->at)
+		if (s->mem->here)
 			__builtin_prefetch((void *)(uintptr_t)span->addr);
 	}
+}
+
+static struct scan_span ring_take(struct leak_scan *s)
+{
+	struct scan_span span = s->ring[s->ring_first];
+
+	s->ring_first = (s->ring_first + 1) % RING;
+	s->ring_count--;
+	return span;
 }
 
 static __attribute__((noinline)) void drain_loop(struct leak_scan *s)
 {
 	for (;;) {
-		ring_fill(s);
-		if (!s->ring_count) {
+		/* Along a list there is one object at a time: no detour. */
+		while (!s->ring_count && (s->top == 1 || (!s->top && s->nr_candidates))) {
+			if (s->top)
+				scan_span(s, s->stack[--s->top]);
 			flush_candidates(s);
-			if (!s->top)
-				return;
-			continue;
 		}
-		struct scan_span span = s->ring[s->ring_first];
-		s->ring_first = (s->ring_first + 1) % RING;
-		s->ring_count--;
-		scan_span(s, span);
+		ring_fill(s);
+		if (!s->ring_count)
+			return;
+		scan_span(s, ring_take(s));
 	}
 }
 

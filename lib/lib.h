@@ -368,6 +368,7 @@ struct mem_view {
 	const void *(*at)(const struct mem_view *v, uint64_t addr, size_t n);
 	void *ctx;
 	bool faults;
+	bool here;     /* it is this very process: every address may be loaded from */
 };
 static inline bool view_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {

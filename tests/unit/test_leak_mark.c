@@ -18,6 +18,7 @@ static const void *direct_at(const struct mem_view *v, uint64_t addr, size_t n)
 	return (void *)(uintptr_t)addr;
 }
 static const struct mem_view direct_view = { .read = direct_read, .at = direct_at };
+static const struct mem_view here_view = { .read = direct_read, .at = direct_at, .here = true };
 static const struct mem_view copying_view = { .read = direct_read, .at = NULL };
 
 /* ---- objects and what a scan says of them ---------------------------------------------------------------------------------- */
@@ -135,6 +136,7 @@ static void shapes(void)
 {
 	shapes_in(&direct_view);
 	shapes_in(&copying_view);
+	shapes_in(&here_view);
 }
 
 /* ---- random graphs against a model ------------------------------------------------------------------------------------------------ */
@@ -259,7 +261,7 @@ static void graphs(void)
 	uint64_t seed = 20240817;
 
 	for (int round = 0; round < 40; round++)
-		random_graph(&seed, round % 2 ? &copying_view : &direct_view);
+		random_graph(&seed, round % 3 == 0 ? &copying_view : round % 3 == 1 ? &here_view : &direct_view);
 }
 
 /* ---- a full stack ------------------------------------------------------------------------------------------------------------------ */
