@@ -8,6 +8,10 @@ bench_malloc_micro_SOURCES = bench/malloc_micro.c
 bench_malloc_micro_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fno-builtin
 bench_malloc_micro_LDADD = -lpthread
 
+dist_noinst_SCRIPTS += bench/libc_calls
+check_PROGRAMS += bench/libc_micro
+bench_libc_micro_SOURCES = bench/libc_micro.c
+bench_libc_micro_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fno-builtin
 if HAVE_TEST_LIBS
 check_PROGRAMS += bench/unwind
 bench_unwind_SOURCES = bench/unwind.c

@@ -17,7 +17,11 @@
 
 #define FRAMES_MAX 300
 #define ROUNDS 25
+#ifdef __clang__
+#define noinline_fn __attribute__((noinline))
+#else
 #define noinline_fn __attribute__((noinline, noclone))
+#endif
 
 enum contender { WALK, SAVE_FRESH, SAVE_STEADY, LIBUNWIND, CXX_UNWINDER, CONTENDERS };
 static const char *const names[] = { "unwind_walk", "save, fresh", "save, steady", "unw_backtrace", "_Unwind_Backtrace" };

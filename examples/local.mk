@@ -4,3 +4,6 @@ examples/sessions: $(srcdir)/examples/sessions.c
 	$(AM_V_CC)$(MKDIR_P) examples && $(CC) -g -o $@ $(srcdir)/examples/sessions.c
 EXTRA_DIST += examples/sessions.c examples/README.md examples/real
 CLEANFILES += examples/sessions
+
+# Three ways to build one program so that every access is checked.
+EXTRA_DIST += examples/scores.c examples/pkg-config/Makefile examples/memsan-cc/Makefile examples/relink-asan/Makefile

@@ -41,19 +41,20 @@ static uint32_t depot_used;                 /* nodes handed out; node 0 is the r
 static struct depot_table *depot_table;     /* published with release */
 static bool depot_full;                     /* said so once; may be read without the lock */
 
+TLS_IE bool depot_busy;
+
 static struct depot_node *depot_nodes(void)
 {
 	return (struct depot_node *)depot_space.base;
 }
 
-static uint32_t depot_hash(uint32_t parent, uint64_t pc)
+/* Handles are dense, so adding one is as good as mixing it in, and sooner done: saving a stack is a chain of these. */
+__inline_hot uint32_t depot_hash(uint32_t parent, uint64_t pc)
 {
-	uint64_t h = (pc ^ (uint64_t)parent << 40 ^ parent) * 0x9e3779b97f4a7c15ULL;
-
-	return (uint32_t)(h >> 32);
+	return (uint32_t)(pc * 0x9e3779b97f4a7c15ULL >> 32) + parent;
 }
 
-static uint32_t depot_find(const struct depot_table *t, uint32_t parent, uint64_t pc)
+__inline_hot uint32_t depot_find(const struct depot_table *t, uint32_t parent, uint64_t pc)
 {
 	if (unlikely(!t))
 		return 0;
@@ -136,34 +137,46 @@ static uint32_t depot_insert(uint32_t parent, uint64_t pc)
 
 /* ---- the interface ------------------------------------------------------------------------------------------------ */
 
-stack_handle depot_child(stack_handle parent, uintptr_t pc)
+static __cold_path stack_handle depot_child_new(stack_handle parent, uintptr_t pc)
 {
 	static bool registered;
-	uint32_t i = depot_find(__atomic_load_n(&depot_table, __ATOMIC_ACQUIRE), parent, pc);
 
-	if (likely(i))
-		return i;
 	/* A signal came while this very thread was inserting, or the depot is full: a shorter stack is better than none. */
-	if (__atomic_load_n(&depot_full, __ATOMIC_RELAXED) || lock_mine(&depot_lock))
+	if (__atomic_load_n(&depot_full, __ATOMIC_RELAXED) || depot_busy)
 		return parent;
+	depot_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (unlikely(!__atomic_load_n(&registered, __ATOMIC_RELAXED))) {
 		lock_register_for_fork(&depot_lock);
 		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
 	}
 	lock_acquire(&depot_lock);
-	i = depot_find(depot_table, parent, pc);
+	uint32_t i = depot_find(depot_table, parent, pc);
 	if (!i)
 		i = depot_insert(parent, pc);
 	lock_release(&depot_lock);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	depot_busy = false;
 	return i ? i : parent;
+}
+
+stack_handle depot_child(stack_handle parent, uintptr_t pc)
+{
+	uint32_t i = depot_find(__atomic_load_n(&depot_table, __ATOMIC_ACQUIRE), parent, pc);
+
+	return likely(i) ? i : depot_child_new(parent, pc);
 }
 
 stack_handle depot_save(const uintptr_t *pcs, size_t n)
 {
 	stack_handle h = 0;
 
-	while (n > 0)
-		h = depot_child(h, pcs[--n]);
+	while (n > 0) {
+		stack_handle child = depot_child(h, pcs[--n]);
+		if (child == h) /* no room: the stack ends here, rather than having a hole */
+			break;
+		h = child;
+	}
 	return h;
 }
 

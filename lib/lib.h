@@ -121,6 +121,7 @@ bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end);
 /* Make part of a reserve readable and writable.  `huge` false asks for MADV_NOHUGEPAGE (all metadata does). */
 bool os_commit(void *p, size_t size, bool huge);
 void os_decommit(void *p, size_t size);                /* gives the memory back; reads as zero afterwards */
+bool os_may_commit(size_t size);                       /* would the system grant an ordinary mapping of so many bytes? */
 bool os_protect_none(void *p, size_t size);            /* mprotect PROT_NONE */
 bool os_unprotect(void *p, size_t size);               /* back to read-write */
 /* Guard regions (MADV_GUARD_INSTALL, Linux 6.13+), probed once; false means "use os_protect_none". */

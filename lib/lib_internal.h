@@ -62,6 +62,12 @@ bool cfi_evaluate(const uint8_t *expr, const struct cfi_regs *regs, const uintpt
 /* Is this expression "the word at register + offset" or "register + offset" (deref false)? */
 bool cfi_expression_simple(const uint8_t *expr, uint8_t *reg, int32_t *offset, bool *deref);
 
+/* ---- depot.c ------------------------------------------------------------------------------------------------------------- */
+
+/* This thread holds the depot's lock or one that inserting takes, or is about to: its signal handlers insert nothing.  (lock_mine is not
+ * enough: the holder is not known at the first and last instructions.) */
+extern TLS_IE bool depot_busy __attribute__((visibility("hidden")));
+
 /* ---- window.c: which words of a stack may be read without a fault --------------------------------------------------------- */
 
 struct window { uintptr_t lo, words; };        /* readable pages: their start, and how many words */

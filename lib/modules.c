@@ -17,13 +17,15 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 
 /* Programs that load and unload plug-ins for ever use the oldest entry again. */
 #define HISTORY_MAX 256
 
 struct gone_module {
-	uint32_t unloaded_at;      /* jiffies; 0: not used */
+	uint32_t unloaded_at;      /* jiffies */
+	uint64_t order;            /* among those of the same time */
 	struct module_info info;
 };
 
@@ -31,6 +33,8 @@ struct gone_module {
 static struct ranked_lock modules_lock = RANKED_LOCK_INIT(LOCK_RANK_MODULES);
 static struct gone_module *history;        /* a ring, made at the first unloading */
 static uint32_t history_next;
+static uint64_t history_order;
+static TLS_IE bool modules_busy;           /* this thread is about to take the lock, holds it, or has just given it back */
 static uint32_t history_used;              /* may be read without the lock: 0 means nothing ever went away */
 
 /* Bounds of the runtime's code in a static program (see libmemsan.a in preload/local.mk). */
@@ -95,6 +99,9 @@ static void main_program_path(char *path, size_t size)
 	long n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)size - 1, 0, 0, 0);
 
 	path[n > 0 ? n : 0] = '\0';
+	/* No /proc: the name that it was started by, which may be relative. */
+	if (n <= 0 && getauxval(AT_EXECFN))
+		str_copy(path, (const char *)getauxval(AT_EXECFN), size);
 }
 
 static bool find_live(uintptr_t pc, struct module_info *info)
@@ -117,25 +124,45 @@ static bool find_live(uintptr_t pc, struct module_info *info)
 
 /* ---- finding -------------------------------------------------------------------------------------------------------- */
 
+/* Before and after the lock, so that a signal handler knows at every instruction. */
+static void modules_enter(void)
+{
+	static bool registered;
+
+	modules_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&registered, __ATOMIC_RELAXED)) {
+		lock_register_for_fork(&modules_lock);
+		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
+	}
+	lock_acquire(&modules_lock);
+}
+
+static void modules_leave(void)
+{
+	lock_release(&modules_lock);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	modules_busy = false;
+}
+
 static bool find_gone(uintptr_t pc, uint32_t when, struct module_info *info)
 {
 	const struct gone_module *best = NULL;
 
-	if (!__atomic_load_n(&history_used, __ATOMIC_ACQUIRE) || lock_mine(&modules_lock))
+	if (!__atomic_load_n(&history_used, __ATOMIC_ACQUIRE) || modules_busy)
 		return false;
-	lock_acquire(&modules_lock);
+	modules_enter();
 	for (uint32_t i = 0; i < history_used; i++) {
 		const struct gone_module *g = &history[i];
 		if (pc - g->info.start >= g->info.end - g->info.start || (when && (int32_t)(g->unloaded_at - when) < 0))
 			continue;
 		/* The first that went after that time; of those that went at any time, the last. */
-		int32_t later = best ? (int32_t)(g->unloaded_at - best->unloaded_at) : 0;
-		if (!best || (when ? later < 0 : later > 0))
+		if (!best || (when ? g->order < best->order : g->order > best->order))
 			best = g;
 	}
 	if (best)
 		mem_copy(info, &best->info, sizeof(*info));
-	lock_release(&modules_lock);
+	modules_leave();
 	return best != NULL;
 }
 
@@ -215,36 +242,46 @@ static int collect_loaded(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
+/* Under modules_lock. */
 static bool make_history(void)
 {
-	static bool registered;
-
-	if (!registered) {
-		lock_register_for_fork(&modules_lock);
-		registered = true;
-	}
 	if (!history)
 		history = meta_alloc(HISTORY_MAX * sizeof(*history), COST_UNWIND);
 	return history != NULL;
 }
 
+static bool same_module(const struct module_info *a, const struct module_info *b)
+{
+	return a->start == b->start && a->bias == b->bias && str_equal(a->path, b->path) &&
+	       mem_compare(a->build_id, b->build_id, BUILD_ID_MAX) == 0;
+}
+
+/* Under modules_lock: the entry of a module that was there last, if it is the same one: it gets another end. */
+static struct gone_module *find_earlier_end(const struct module_info *info)
+{
+	struct gone_module *last = NULL;
+
+	for (uint32_t n = 0; n < history_used; n++) {
+		struct gone_module *g = &history[n];
+		bool overlaps = g->info.start < info->end && info->start < g->info.end;
+		if (overlaps && (!last || g->order > last->order))
+			last = g;
+	}
+	return last && same_module(&last->info, info) ? last : NULL;
+}
+
 /* Under modules_lock. */
 static void remember(const struct module_info *info)
 {
-	struct gone_module *g = NULL;
+	struct gone_module *g = find_earlier_end(info);
 
-	/* The same library at the same place again: one entry, with its latest end. */
-	for (uint32_t i = 0; i < history_used && !g; i++)
-		if (history[i].info.start == info->start && history[i].info.bias == info->bias &&
-		    str_equal(history[i].info.path, info->path) &&
-		    mem_compare(history[i].info.build_id, info->build_id, BUILD_ID_MAX) == 0)
-			g = &history[i];
 	if (!g) {
 		g = &history[history_next++ % HISTORY_MAX];
 		mem_copy(&g->info, info, sizeof(*info));
 		g->info.unloaded = true;
 	}
 	g->unloaded_at = jiffies_now();
+	g->order = ++history_order;
 	__atomic_store_n(&history_used, MIN(history_next, (uint32_t)HISTORY_MAX), __ATOMIC_RELEASE);
 }
 
@@ -273,24 +310,42 @@ void *modules_before_dlclose(void)
 	return s;
 }
 
+/* Is what was described still there?  Another thread may have loaded something else at the place meanwhile. */
+static bool still_loaded(const struct module_info *before)
+{
+	struct dl_find_object found;
+	struct module_info now;
+
+	if (_dl_find_object((void *)before->start, &found) != 0 || (uintptr_t)found.dlfo_map_start != before->start ||
+	    (uintptr_t)found.dlfo_map_end != before->end || found.dlfo_link_map->l_addr != before->bias)
+		return false;
+	mem_set(&now, 0, sizeof(now));
+	now.start = before->start;
+	now.end = before->end;
+	now.bias = before->bias;
+	read_build_id(&now);
+	return mem_compare(now.build_id, before->build_id, BUILD_ID_MAX) == 0;
+}
+
 void modules_after_dlclose(void *snapshot)
 {
 	struct module_snapshot *s = snapshot;
-	struct dl_find_object found;
 	bool any = false;
 
-	if (!s)
+	if (!s) { /* what went away is not known */
+		unwind_flush();
 		return;
-	lock_acquire(&modules_lock);
-	for (uint32_t i = 0; i < s->loaded.nr && make_history(); i++) {
+	}
+	modules_enter();
+	for (uint32_t i = 0; i < s->loaded.nr; i++) {
 		const struct module_info *info = &s->infos[i];
-		if (info->start && (_dl_find_object((void *)info->start, &found) != 0 ||
-		                    (uintptr_t)found.dlfo_map_start != info->start)) {
-			remember(info);
+		if (info->start && !still_loaded(info)) {
 			any = true;
+			if (make_history())
+				remember(info);
 		}
 	}
-	lock_release(&modules_lock);
+	modules_leave();
 	os_release(s, SNAPSHOT_BYTES);
 	if (any)
 		unwind_flush();

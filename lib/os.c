@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 
 #include "lib/lib.h"
 #include "lib/lib_internal.h"
@@ -280,6 +281,27 @@ bool os_protect_none(void *p, size_t size)
 bool os_unprotect(void *p, size_t size)
 {
 	return os_protect(p, size, PROT_READ | PROT_WRITE);
+}
+
+/* The reserves are MAP_NORESERVE, which no policy of overcommitment refuses.  malloc must fail where it always did (a program that asks for
+ * 100 GB expects NULL, and would be killed for using it), so what exceeds the machine's memory is tried as an ordinary mapping first. */
+bool os_may_commit(size_t size)
+{
+	static size_t memory; /* bytes of RAM and swap; racing writers find the same */
+	struct sysinfo info;
+	void *p;
+
+	if (!memory) {
+		if (os_syscall4(SYS_sysinfo, (long)&info, 0, 0, 0) != 0)
+			return true;
+		memory = ((size_t)info.totalram + info.totalswap) * info.mem_unit;
+	}
+	if (size <= memory)
+		return true;
+	p = os_map(size, PROT_READ | PROT_WRITE, 0);
+	if (p)
+		os_release_part(p, size);
+	return p != NULL;
 }
 
 /* ---- guard regions -------------------------------------------------------------------------------------------- */

@@ -414,22 +414,32 @@ static TLS_IE bool unwind_busy;
 static struct ranked_lock free_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct unwind_thread *free_blocks;
 
-static __cold_path struct unwind_thread *thread_block_first(void)
+static struct unwind_thread *thread_block_take(void)
 {
-	static bool registered;
 	struct unwind_thread *t;
 
-	if (!__atomic_load_n(&registered, __ATOMIC_RELAXED)) {
-		lock_register_for_fork(&free_lock);
-		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
-	}
 	lock_acquire(&free_lock);
 	t = free_blocks;
 	if (t)
 		free_blocks = t->next_free;
 	lock_release(&free_lock);
-	if (!t)
-		t = meta_alloc(sizeof(*t), COST_UNWIND);
+	return t ? t : meta_alloc(sizeof(*t), COST_UNWIND);
+}
+
+static __cold_path struct unwind_thread *thread_block_first(void)
+{
+	static bool registered;
+	bool outer = depot_busy;
+
+	depot_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&registered, __ATOMIC_RELAXED)) {
+		lock_register_for_fork(&free_lock);
+		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
+	}
+	struct unwind_thread *t = thread_block_take();
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	depot_busy = outer;
 	if (!t)
 		return NULL;
 	t->nr = 0;
@@ -467,10 +477,15 @@ void unwind_thread_exit(void)
 	unwind_busy = true;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	unwind_self = NULL;
+	bool outer = depot_busy;
+	depot_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	lock_acquire(&free_lock);
 	t->next_free = free_blocks;
 	free_blocks = t;
 	lock_release(&free_lock);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	depot_busy = outer;
 	unwind_leave();
 }
 
@@ -518,14 +533,11 @@ size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 
 /* ---- saving, with the last trace ------------------------------------------------------------------------------------------- */
 
-__inline_hot bool word_is(uintptr_t at, uintptr_t value)
-{
-	return *(const uintptr_t *)at == value;
-}
-
+/* The three differences or-ed together: one branch, not three, for words that nearly always agree. */
 __inline_hot bool origin_unchanged(const struct trace_frame *t)
 {
-	return word_is(t->from.pc_at, t->f.pc) & word_is(t->from.fp_at, t->f.fp) & word_is(t->from.cfa_at, t->f.sp);
+	return ((*(const uintptr_t *)t->from.pc_at ^ t->f.pc) | (*(const uintptr_t *)t->from.fp_at ^ t->f.fp) |
+	        (*(const uintptr_t *)t->from.cfa_at ^ t->f.sp)) == 0;
 }
 
 /* Off the thread's own stack, what was readable may have been unmapped since. */
@@ -599,23 +611,27 @@ __inline_hot void trace_keep(struct unwind_thread *t, uint32_t i, const struct t
 	trace_set_origin(t, i, &fresh->from);
 }
 
-/* Frames [0, keep) stay; t->fresh (innermost first) go on top, each getting its handle. */
+/* Frames [0, keep) stay; t->fresh (innermost first) go on top, each getting its handle.  Where the depot takes no more, the stack ends: it has
+ * no holes. */
 __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	stack_handle handle = keep ? t->frames[keep - 1].handle : 0;
 	uint32_t depth = keep ? t->frames[keep - 1].depth : 0;
 	uint32_t nr = keep;
+	bool refused = false;
 
 	while (nr_fresh-- > 0) {
 		const struct trace_frame *f = &t->fresh[nr_fresh];
-		if (likely(!f->hidden)) {
-			handle = depot_child(handle, f->f.pc - (nr_fresh == 0));
-			depth++;
+		if (likely(!f->hidden && !refused)) {
+			stack_handle child = depot_child(handle, f->f.pc - (nr_fresh == 0));
+			refused = child == handle;
+			handle = child;
 		}
+		depth += !f->hidden;
 		if (nr < TRACE_MAX) /* a deeper stack is matched from further out */
 			trace_keep(t, nr++, f, handle, depth);
 	}
-	t->nr = nr;
+	t->nr = unlikely(refused) && !depot_is_full() ? 0 : nr;
 	return handle;
 }
 

@@ -68,11 +68,57 @@ __cold_path void libc_report_negative(const void *p, size_t n, enum libc_access 
 
 /* ---- scans -------------------------------------------------------------------------------------------------------------- */
 
-/* The part of the next chunk that may be read; *bad is the byte that ends it early. */
-static size_t good_part(const void *p, size_t n, uintptr_t *bad)
+/* Shadow is looked at 16 bytes at a time, as 128 of memory. */
+typedef uint64_t shadow_pair __attribute__((vector_size(16), aligned(1), may_alias));
+#define BLOCK 256u
+#define LARGE_BLOCK 2048u
+
+/* Shadow of the `bytes` from p's granule on is readable and zero. */
+__inline_hot bool block_good(const void *p, size_t bytes)
 {
-	*bad = shadow_find_bad(p, n);
-	return *bad ? *bad - (uintptr_t)p : n;
+	if ((uintptr_t)p - shadow_quick_base + bytes >= shadow_quick_span)
+		return false;
+	const shadow_pair *s = (const void *)(((uintptr_t)p >> SHADOW_SCALE) + SHADOW_OFFSET);
+	shadow_pair any = s[0], other = s[1];
+#pragma GCC unroll 8
+	for (size_t i = 2; i < bytes / 128; i += 2) {
+		any |= s[i];
+		other |= s[i + 1];
+	}
+	any |= other;
+	return (any[0] | any[1]) == 0;
+}
+
+uintptr_t libc_find_bad(const void *p, size_t n)
+{
+	const char *from = p, *end = from + n;
+	while ((size_t)(end - from) >= LARGE_BLOCK && block_good(from, LARGE_BLOCK))
+		from += LARGE_BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1));
+	while ((size_t)(end - from) >= BLOCK && block_good(from, BLOCK))
+		from += BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1));
+	n = (size_t)(end - from);
+	if (n <= shadow_good_ahead(from))
+		return 0;
+	/* The last bytes lie within one more block, unless that block begins too far before them. */
+	if (n <= BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1)) && block_good(from, BLOCK))
+		return 0;
+	return shadow_find_bad(from, n);
+}
+
+struct libc_scan libc_extent(const void *p, size_t max)
+{
+	struct libc_scan scan = { max, 0 };
+	if (!shadow_covers(p))
+		return scan;
+	size_t good = max <= SCAN_FIRST ? shadow_good_ahead(p) : 0;
+	if (likely(good)) {
+		scan.len = MIN(good, max);
+		return scan;
+	}
+	scan.bad = shadow_find_bad(p, max);
+	if (scan.bad)
+		scan.len = scan.bad - (uintptr_t)p;
+	return scan;
 }
 
 static size_t foreign_strlen(const char *s, size_t max)
@@ -93,15 +139,15 @@ struct libc_scan libc_scan_byte(const char *s, int c, size_t max)
 		return scan;
 	}
 	for (size_t chunk = SCAN_FIRST; scan.len < max; chunk = MIN(chunk * 2, (size_t)SCAN_LARGEST)) {
-		size_t good = good_part(s + scan.len, MIN(chunk, max - scan.len), &scan.bad);
-		const char *hit = REAL(memchr)(s + scan.len, c, good);
+		struct libc_scan part = libc_extent(s + scan.len, MIN(chunk, max - scan.len));
+		const char *hit = REAL(memchr)(s + scan.len, c, part.len);
 		if (hit) {
 			scan.len = (size_t)(hit - s);
-			scan.bad = 0;
 			return scan;
 		}
-		scan.len += good;
-		if (scan.bad)
+		scan.len += part.len;
+		scan.bad = part.bad;
+		if (part.bad)
 			return scan;
 	}
 	return scan;
@@ -119,7 +165,8 @@ struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max)
 	}
 	for (size_t chunk = SCAN_FIRST; scan.len < max; chunk = MIN(chunk * 2, (size_t)SCAN_LARGEST)) {
 		size_t n = MIN(chunk, max - scan.len);
-		size_t good = covered ? good_part(s + scan.len, n * sizeof(wchar_t), &scan.bad) / sizeof(wchar_t) : n;
+		scan.bad = covered ? shadow_find_bad(s + scan.len, n * sizeof(wchar_t)) : 0;
+		size_t good = scan.bad ? (scan.bad - (uintptr_t)(s + scan.len)) / sizeof(wchar_t) : n;
 		const wchar_t *hit = REAL(wmemchr)(s + scan.len, c, good);
 		if (hit) {
 			scan.len = (size_t)(hit - s);
@@ -151,12 +198,4 @@ bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *en
 		return true;
 	libc_report_range(s, (scan.len + 1) * sizeof(wchar_t), scan.bad, LIBC_READ, entry);
 	return false;
-}
-
-struct libc_scan libc_extent(const void *p, size_t max)
-{
-	struct libc_scan scan = { max, 0 };
-	if (shadow_covers(p))
-		scan.len = good_part(p, max, &scan.bad);
-	return scan;
 }

@@ -140,26 +140,26 @@ INTERCEPT(void, __explicit_bzero_chk, (void *dst, size_t n, size_t room), (dst, 
 
 /* ---- comparisons and searches -------------------------------------------------------------------------------------------------- */
 
-#define COMPARE_CHUNK 256
+#define COMPARE_FIRST 64
 
 /* C wants n bytes in both objects.  Programs that know their data to differ earlier pass more (glibc has always stopped at the first
  * difference it meets), so that is how far this looks: a byte past an object is an error only when the outcome hangs on it. */
 static int compare_checked(const void *a, const void *b, size_t n, const char *entry)
 {
 	const char *x = a, *y = b;
-	for (size_t done = 0, chunk = COMPARE_CHUNK; done < n; chunk *= 2) {
+	for (size_t done = 0, chunk = COMPARE_FIRST; done < n; chunk *= 2) {
 		size_t want = MIN(chunk, n - done);
 		struct libc_scan in_x = libc_extent(x + done, want), in_y = libc_extent(y + done, want);
 		size_t good = MIN(in_x.len, in_y.len);
 		int difference = REAL(memcmp)(x + done, y + done, good);
 		if (difference)
 			return difference;
-		if (unlikely(good < want)) {
-			bool first = in_x.len == good;
-			libc_report_range(first ? x : y, n, first ? in_x.bad : in_y.bad, LIBC_READ, entry);
+		const struct libc_scan *end = in_x.len == good && in_x.bad ? &in_x : &in_y;
+		if (unlikely(end->len == good && end->bad)) {
+			libc_report_range(end == &in_x ? x : y, n, end->bad, LIBC_READ, entry);
 			return REAL(memcmp)(a, b, n);
 		}
-		done += want;
+		done += good;
 	}
 	return 0;
 }
@@ -201,8 +201,7 @@ RAWMEMCHR(__rawmemchr)
 INTERCEPT(void *, memrchr, (const void *s, int c, size_t n), (s, c, n), libc_foreign(s))
 {
 	if (n && !check_negative(s, n, LIBC_READ, ENTRY)) {
-		struct libc_scan whole = libc_extent(s, n);
-		if (unlikely(whole.bad)) {
+		if (shadow_covers(s) && unlikely(libc_find_bad(s, n))) {
 			const char *hit = REAL(memrchr)(s, c, n);
 			const char *from = hit ? hit : s;
 			check_read(from, n - (size_t)(from - (const char *)s), ENTRY);

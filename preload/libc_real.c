@@ -5,14 +5,17 @@
  * (about 200 dlsym calls, some 50 µs): a lookup takes the loader's lock, so it must not happen later, in a signal handler or in the
  * child of a fork.  Earlier calls can only come from ifunc resolvers, or from constructors when another library has claimed initfirst:
  *
- *   not relocated yet    our pointers and dlsym's are empty: a few functions that a resolver may use have stand-ins here
+ *   not relocated yet    our pointers and dlsym's are empty: libc's symbol table is read as a debugger would, for each call
  *   relocated            looked up on the spot; there is one thread
  *   constructor has run  the table is complete, the gate open
  */
 #include "preload/preload_internal.h"
 
 #include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
 #include <gnu/libc-version.h>
+#include <link.h>
 
 struct libc_table libc_real;
 bool libc_replaced[LIBC_NR];
@@ -27,7 +30,7 @@ static const char libc_names[] =
 #undef LIBC
 	;
 
-/* Holds a relative relocation: NULL until ld.so has been here. */
+/* Holds a relative relocation: the right address only after ld.so has been here. */
 static void *volatile relocated_witness = &libc_real;
 
 /* Same object as a function that is surely libc's? */
@@ -68,96 +71,98 @@ __attribute__((constructor)) static void libc_constructor(void)
 	shadow_changed_hook = gate_update;
 }
 
-/* ---- stand-ins before relocation ----------------------------------------------------------------------------------------- */
+/* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation -------------------- */
 
-static void *early_memchr(const void *s, int c, size_t n)
+/* What the kernel told of the program: AT_PHDR.  getauxval is libc's, which we cannot reach yet. */
+static uintptr_t auxiliary_value(uintptr_t type)
 {
-	const unsigned char *p = s;
-	for (; n; n--, p++)
-		if (*p == (unsigned char)c)
-			return (void *)p;
-	return NULL;
-}
-
-static size_t early_strnlen(const char *s, size_t n)
-{
-	size_t len = 0;
-	while (len < n && s[len])
-		len++;
-	return len;
-}
-
-static int early_strncmp(const char *a, const char *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (a[i] != b[i] || !a[i])
-			return (unsigned char)a[i] - (unsigned char)b[i];
+	ElfW(auxv_t) entries[64];
+	int fd = os_open("/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = fd < 0 ? 0 : os_read(fd, entries, sizeof(entries));
+	if (fd >= 0)
+		os_close(fd);
+	for (ssize_t i = 0; i < n / (ssize_t)sizeof(entries[0]); i++)
+		if (entries[i].a_type == type)
+			return entries[i].a_un.a_val;
 	return 0;
 }
 
-static int early_strcmp(const char *a, const char *b)
+/* ld.so's list of modules, as debuggers find it: the program's DT_DEBUG. */
+static const struct link_map *loaded_modules(void)
 {
-	return early_strncmp(a, b, SIZE_MAX);
+	const ElfW(Phdr) *headers = (const void *)auxiliary_value(AT_PHDR), *dynamic = NULL;
+	uintptr_t count = auxiliary_value(AT_PHNUM), bias = 0;
+	for (uintptr_t i = 0; headers && i < count; i++) {
+		if (headers[i].p_type == PT_PHDR)
+			bias = (uintptr_t)headers - headers[i].p_vaddr;
+		if (headers[i].p_type == PT_DYNAMIC)
+			dynamic = &headers[i];
+	}
+	for (const ElfW(Dyn) *d = dynamic ? (const void *)(bias + dynamic->p_vaddr) : NULL; d && d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_DEBUG && d->d_un.d_ptr)
+			return ((const struct r_debug *)d->d_un.d_ptr)->r_map;
+	return NULL;
 }
 
-static char *early_strcpy(char *dst, const char *src)
+/* glibc has made the addresses in a module's dynamic section absolute when it is on the list. */
+static uintptr_t dynamic_value(const struct link_map *m, ElfW(Sxword) tag)
 {
-	return mem_copy(dst, src, str_length(src) + 1);
+	for (const ElfW(Dyn) *d = m->l_ld; d->d_tag != DT_NULL; d++)
+		if (d->d_tag == tag)
+			return d->d_un.d_ptr;
+	return 0;
 }
 
-static char *early_strstr(const char *s, const char *what)
+/* One name in a module's GNU hash table; of several versions the default one. */
+static const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)
 {
-	size_t n = str_length(what);
-	for (; early_strncmp(s, what, n); s++)
-		if (!*s)
+	const uint32_t *table = (const void *)dynamic_value(m, DT_GNU_HASH);
+	const ElfW(Sym) *symbols = (const void *)dynamic_value(m, DT_SYMTAB);
+	const char *strings = (const void *)dynamic_value(m, DT_STRTAB);
+	const uint16_t *versions = (const void *)dynamic_value(m, DT_VERSYM);
+	if (!table || !symbols || !strings || !versions || !table[0])
+		return NULL;
+	const uint32_t *buckets = (const void *)((const uintptr_t *)(table + 4) + table[2]), *chain = buckets + table[0];
+	uint32_t hash = 5381;
+	for (const char *c = name; *c; c++)
+		hash = hash * 33 + (unsigned char)*c;
+	for (uint32_t i = buckets[hash % table[0]]; i >= table[1]; i++) {
+		uint32_t word = chain[i - table[1]];
+		if ((word | 1) == (hash | 1) && !(versions[i] & 0x8000) && str_equal(strings + symbols[i].st_name, name))
+			return &symbols[i];
+		if (word & 1)
+			break;
+	}
+	return NULL;
+}
+
+static void *lookup_before_relocation(const char *name)
+{
+	for (const struct link_map *m = loaded_modules(); m; m = m->l_next) {
+		const char *file = str_last(m->l_name, '/');
+		if (!str_equal(file ? file + 1 : m->l_name, "libc.so.6"))
+			continue;
+		const ElfW(Sym) *symbol = module_symbol(m, name);
+		if (!symbol || !symbol->st_value)
 			return NULL;
-	return (char *)s;
-}
-
-static void *early_mempcpy(void *dst, const void *src, size_t n)
-{
-	return (char *)mem_copy(dst, src, n) + n;
-}
-
-static ssize_t early_read(int fd, void *buf, size_t n)
-{
-	return os_read(fd, buf, n);
-}
-
-static void *early_stand_in(enum libc_index index)
-{
-	switch ((int)index) {
-	case LIBC_memcpy:
-	case LIBC_memmove:  return (void *)mem_move;
-	case LIBC_mempcpy:
-	case LIBC___mempcpy: return (void *)early_mempcpy;
-	case LIBC_memset:   return (void *)mem_set;
-	case LIBC_memcmp:
-	case LIBC_bcmp:
-	case LIBC___memcmpeq: return (void *)mem_compare;
-	case LIBC_memchr:   return (void *)early_memchr;
-	case LIBC_strlen:   return (void *)str_length;
-	case LIBC_strnlen:  return (void *)early_strnlen;
-	case LIBC_strcmp:   return (void *)early_strcmp;
-	case LIBC_strncmp:  return (void *)early_strncmp;
-	case LIBC_strchr:   return (void *)str_char;
-	case LIBC_strrchr:  return (void *)str_last;
-	case LIBC_strcpy:   return (void *)early_strcpy;
-	case LIBC_strstr:   return (void *)early_strstr;
-	case LIBC_read:     return (void *)early_read;
+		void *p = (void *)(m->l_addr + symbol->st_value);
+		return ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC ? ((void *(*)(void))p)() : p;
 	}
 	return NULL;
 }
 
 __cold_path void *libc_early(enum libc_index index)
 {
-	if (relocated_witness) {
+	if (relocated_witness == &libc_real) {
 		libc_lookup();
 		return ((void **)&libc_real)[index];
 	}
-	void *p = early_stand_in(index);
+	const char *name = libc_names;
+	for (unsigned i = 0; i < index; i++)
+		name += str_length(name) + 1;
+	void *p = lookup_before_relocation(name);
 	if (!p) {
-		static const char text[] = "memsan: an ifunc resolver called a libc function that is not there yet\n";
+		static const char text[] = "memsan: a libc function was called before libc could be found\n";
 		os_write_all(2, text, sizeof(text) - 1);
 		os_abort();
 	}

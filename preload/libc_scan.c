@@ -47,9 +47,9 @@ static bool compare_strings(const char *a, const char *b, size_t max, compare_fn
 		if (*verdict || REAL(memchr)(known + done, 0, good))
 			return true;
 		done += good;
-		if (unlikely(good < want)) {
-			bool first = in_a.len == good;
-			libc_report_range(first ? a : b, done + 1, first ? in_a.bad : in_b.bad, LIBC_READ, entry);
+		const struct libc_scan *end = in_a.len == good && in_a.bad ? &in_a : &in_b;
+		if (unlikely(end->len == good && end->bad)) {
+			libc_report_range(end == &in_a ? a : b, done + 1, end->bad, LIBC_READ, entry);
 			return false;
 		}
 	}
@@ -166,7 +166,7 @@ INTERCEPT(char *, strstr, (const char *s, const char *what), (s, what), libc_for
 	return ok ? hit : REAL(strstr)(s, what);
 }
 
-/* True when upper and lower case of `what` stand at s; looks no further than libc would: to the first difference. */
+/* The first letters decide most times, without a call. */
 static bool letters_match(const char *s, const char *what, size_t what_len)
 {
 	return tolower((unsigned char)*s) == tolower((unsigned char)*what) && REAL(strncasecmp)(s, what, what_len) == 0;
@@ -174,18 +174,20 @@ static bool letters_match(const char *s, const char *what, size_t what_len)
 
 static bool find_letters(const char *s, const char *what, size_t what_len, char **hit, const char *entry)
 {
-	size_t i = 0, good = 0;
+	size_t good = 0;
+	uintptr_t bad = 0;
 	*hit = NULL;
-	for (;; i++) {
-		if (i + what_len > good) {
+	for (size_t i = 0;; i++) {
+		while (i + what_len > good && !bad) {
 			struct libc_scan in = libc_extent(s + good, MAX((size_t)WALK_FIRST, what_len));
 			good += in.len;
-			if (unlikely(in.bad && i == good)) {
-				libc_report_range(s, good + 1, in.bad, LIBC_READ, entry);
-				return false;
-			}
+			bad = in.bad;
 		}
-		if (letters_match(s + i, what, MIN(what_len, good - i)) && i + what_len <= good)
+		if (unlikely(i == good)) {
+			libc_report_range(s, good + 1, bad, LIBC_READ, entry);
+			return false;
+		}
+		if (i + what_len <= good && letters_match(s + i, what, what_len))
 			*hit = (char *)s + i;
 		if (*hit || !s[i])
 			return true;

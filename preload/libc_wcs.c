@@ -98,6 +98,15 @@ INTERCEPT(wchar_t *, wmemchr, (const wchar_t *s, wchar_t c, size_t n), (s, c, n)
 
 typedef int compare_fn(const wchar_t *a, const wchar_t *b, size_t n);
 
+/* Whole wide characters that may be read from p on, at most max, and the byte that ends them, or 0. */
+static struct libc_scan wide_extent(const wchar_t *p, size_t max)
+{
+	struct libc_scan scan = { max, shadow_covers(p) ? shadow_find_bad(p, max * WIDE) : 0 };
+	if (scan.bad)
+		scan.len = (scan.bad - (uintptr_t)p) / WIDE;
+	return scan;
+}
+
 static bool compare_wide(const wchar_t *a, const wchar_t *b, size_t max, compare_fn *compare, bool strings, int *verdict,
                          const char *entry)
 {
@@ -105,14 +114,14 @@ static bool compare_wide(const wchar_t *a, const wchar_t *b, size_t max, compare
 	*verdict = 0;
 	for (size_t done = 0, chunk = COMPARE_FIRST; done < max; chunk = MIN(chunk * 2, (size_t)COMPARE_LARGEST)) {
 		size_t want = MIN(chunk, max - done);
-		struct libc_scan in_a = libc_extent(a + done, want * WIDE), in_b = libc_extent(b + done, want * WIDE);
-		size_t good = MIN(in_a.len, in_b.len) / WIDE;
+		struct libc_scan in_a = wide_extent(a + done, want), in_b = wide_extent(b + done, want);
+		size_t good = MIN(in_a.len, in_b.len);
 		*verdict = compare(a + done, b + done, good);
 		if (*verdict || (strings && REAL(wmemchr)(known + done, 0, good)))
 			return true;
 		done += good;
 		if (unlikely(good < want)) {
-			bool first = in_a.len / WIDE == good;
+			bool first = in_a.len == good;
 			libc_report_range(first ? a : b, (done + 1) * WIDE, first ? in_a.bad : in_b.bad, LIBC_READ, entry);
 			return false;
 		}

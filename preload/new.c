@@ -52,8 +52,25 @@ static void *try_allocate(size_t size, size_t align, enum slab_api api, const st
 	return p;
 }
 
-/* The loop of [new.delete.single]: call the new-handler until memory is found or there is no handler.  The nothrow forms must
- * swallow what a handler throws, which C cannot; they do not call it when it might (they return NULL at once). */
+/* The nothrow forms must swallow what a new-handler throws, which C cannot.  libstdc++'s own can: they call the throwing forms, which
+ * are ours, and catch.  Where libstdc++ cannot be asked (a static program) the handler is not called. */
+static __cold_path void *new_by_libstdcxx(size_t size, size_t align, enum slab_api api)
+{
+	bool array = api == SLAB_API_NEW_ARRAY;
+
+	if (!current_new_handler())
+		return NULL;
+	if (align > MIN_ALIGN) {
+		void *(*aligned)(size_t, size_t, const void *) = (void *(*)(size_t, size_t, const void *))find_in_libstdcxx(
+			array ? "_ZnamSt11align_val_tRKSt9nothrow_t" : "_ZnwmSt11align_val_tRKSt9nothrow_t");
+		return aligned ? aligned(size, align, NULL) : NULL;
+	}
+	void *(*plain)(size_t, const void *) = (void *(*)(size_t, const void *))find_in_libstdcxx(
+		array ? "_ZnamRKSt9nothrow_t" : "_ZnwmRKSt9nothrow_t");
+	return plain ? plain(size, NULL) : NULL;
+}
+
+/* The loop of [new.delete.single]: call the new-handler until memory is found or there is no handler. */
 static void *new_object(size_t size, size_t align, enum slab_api api, bool nothrow, const struct unwind_regs *regs)
 {
 	for (;;) {
@@ -61,7 +78,7 @@ static void *new_object(size_t size, size_t align, enum slab_api api, bool nothr
 		if (likely(p))
 			return p;
 		if (nothrow)
-			return NULL;
+			return new_by_libstdcxx(size, align, api);
 		new_handler_fn handler = current_new_handler();
 		if (handler)
 			handler();

@@ -60,6 +60,11 @@
 #undef strdup
 #undef strndup
 
+/* glibc declares destinations as only written, and so a look at their shadow seems too early to gcc -O0. */
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 /* ---- what glibc exports and its headers declare only for fortified code, or not at all --------------------------------- */
 
 void *__mempcpy(void *dst, const void *src, size_t n);
@@ -197,12 +202,15 @@ void libc_report_range(const void *p, size_t n, uintptr_t bad, enum libc_access 
 void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry);
 void libc_report_negative(const void *p, size_t n, enum libc_access access, const char *entry);
 
+/* The first bad byte of a range of covered memory, or 0: short ranges without a call into shadow/. */
+uintptr_t libc_find_bad(const void *p, size_t n);
+
 /* All of [p, p+n) may be accessed; false after a report. */
 __inline_hot bool check_range(const void *p, size_t n, enum libc_access access, const char *entry)
 {
-	if (!shadow_covers(p))
+	if (!shadow_covers(p) || n <= shadow_good_ahead(p))
 		return true;
-	uintptr_t bad = shadow_find_bad(p, n);
+	uintptr_t bad = libc_find_bad(p, n);
 	if (likely(!bad))
 		return true;
 	libc_report_range(p, n, bad, access, entry);
@@ -241,7 +249,8 @@ struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max);
 /* A string argument: its length in *len (up to max, where a terminator is not needed); false after a report. */
 bool check_string(const char *s, size_t max, size_t *len, const char *entry);
 bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *entry);
-/* How many bytes from p on may be read, at most max; bad as above. */
+/* The bytes from p on that are known to be good, at most max.  Fewer: bad is the byte behind them; or it is 0, and one asks again
+ * from there on. */
 struct libc_scan libc_extent(const void *p, size_t max);
 
 #endif

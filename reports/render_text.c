@@ -265,7 +265,7 @@ static void put_memory(struct fmt_buf *b, const struct report_record *r)
 	if (r->memory_scale)
 		fmt_printf(b, "\nMemory state around the buggy address (a shadow byte for %u bytes of memory):\n", r->memory_scale);
 	else
-		fmt_printf(b, "\nMemory around the buggy address (bytes; cc, bb red zone, 6b, a5 freed, 5a never written):\n");
+		fmt_printf(b, "\nMemory around the buggy address (bytes; cc red zone; 6b, a5 at the end: freed):\n");
 	for (size_t row = 0; row < r->memory_len; row += ROW) {
 		uint64_t start = r->memory_addr + row * memory_scale(r);
 		bool marked = r->memory_mark - start < MIN((uint64_t)ROW, r->memory_len - row) * memory_scale(r);

@@ -312,8 +312,10 @@ void sink_notify(void)
 	fd = open_high(options.notify, link ? SINK_OPEN_FLAGS & ~O_NOFOLLOW : SINK_OPEN_FLAGS, 0);
 	if (fd < 0)
 		return;
+	/* What memsan run shall end with: only this process knows all of its options. */
+	char status = (char)options.exitcode;
 	if (!link || is_notify_memfd(fd))
-		write_whole(fd, "!", 1);
+		write_whole(fd, &status, 1);
 	os_close(fd);
 }
 

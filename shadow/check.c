@@ -9,6 +9,7 @@
 
 /* From here on whole pages of shadow are given back instead of cleared: they read as zero and cost nothing. */
 #define DROP_SIZE (256ul << 10)
+#define LEAVING_SCAN (1ul << 30)
 
 static bool shadow_writable(uintptr_t addr, size_t n)
 {
@@ -109,8 +110,10 @@ uintptr_t shadow_find_bad(const void *p, size_t n)
 		/* The shadow itself, and what spans it, is nobody's to access. */
 		if (from < SHADOW_END && to > SHADOW_START)
 			return MAX(from, SHADOW_START);
-		uintptr_t bad = range_find_bad(from, to);
-		return bad ? bad : to < from + n || from + n < from ? USER_END : 0;
+		/* What wraps around or leaves user space is bad anyhow; where first is looked for only so far, not in 16 TiB of shadow. */
+		bool leaves = to != from + n;
+		uintptr_t bad = range_find_bad(from, leaves ? MIN(to, from + LEAVING_SCAN) : to);
+		return bad ? bad : leaves ? to : 0;
 	}
 	if (!arena_contains(p))
 		return 0;

@@ -39,7 +39,8 @@ static void early_nothing(void)
 {
 }
 
-static void (*early_resolve(void))(void)
+/* clang does not see that the attribute below uses it. */
+__attribute__((used)) static void (*early_resolve(void))(void)
 {
 	shadow_early_map();
 	return early_nothing;

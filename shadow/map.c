@@ -35,16 +35,32 @@
 
 bool shadow_on;
 bool shadow_everywhere;
+uintptr_t shadow_quick_base;
+size_t shadow_quick_span;
 void (*shadow_changed_hook)(void);
 enum map_state map_state;
 bool map_other_runtime;
 bool map_instrumented;
+static bool map_started; /* options and arena are known; written once */
+static bool map_gave_up; /* grows only */
 
 /* Guards arena_ready and the change of map_state. */
 static struct ranked_lock map_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static uintptr_t arena_shadow;      /* page-aligned start of the arena's shadow, 0: not set up; written once */
 static size_t arena_shadow_size;
 static size_t arena_ready;          /* bytes of it that are usable: grows only; written under map_lock, read without */
+
+/* What shadow_good_ahead may look at: its load goes up to 64 bytes of memory further. */
+static void quick_span_update(void)
+{
+	uintptr_t base = map_state == MAP_FULL ? SHADOW_END : arena_base;
+	uintptr_t end = map_state == MAP_FULL ? USER_END : map_arena_limit();
+	/* Nothing while the base changes. */
+	if (shadow_quick_base != base)
+		__atomic_store_n(&shadow_quick_span, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&shadow_quick_base, base, __ATOMIC_RELEASE);
+	__atomic_store_n(&shadow_quick_span, end - base > 64 ? end - base - 64 : 0, __ATOMIC_RELEASE);
+}
 
 /* ---- raw steps: these run before relocation ------------------------------------------------------------------------ */
 
@@ -99,6 +115,7 @@ int map_full(void)
 	mem_set(shadow_of(0), SHADOW_NULL_PAGE, NULL_PAGES >> SHADOW_SCALE);
 	arena_ready = arena_shadow_size;
 	__atomic_store_n(&map_state, MAP_FULL, __ATOMIC_RELEASE);
+	quick_span_update();
 	return 0;
 }
 
@@ -119,6 +136,7 @@ static bool map_arena(void)
 		arena_ready = arena_shadow_size;
 	else
 		map_state = MAP_ARENA;
+	quick_span_update();
 	return true;
 }
 
@@ -129,8 +147,10 @@ static bool map_arena_grow(size_t want)
 	if (want > arena_ready) {
 		size_t upto = MIN(ALIGN_UP(want, ARENA_STEP), arena_shadow_size);
 		ok = upto >= want && os_unprotect((void *)(arena_shadow + arena_ready), upto - arena_ready);
-		if (ok)
+		if (ok) {
 			__atomic_store_n(&arena_ready, upto, __ATOMIC_RELEASE);
+			quick_span_update();
+		}
 	}
 	lock_release(&map_lock);
 	if (!ok)
@@ -178,6 +198,7 @@ static void tell_change(void)
 
 void shadow_give_up(const char *why)
 {
+	map_gave_up = true;
 	if (!__atomic_exchange_n(&shadow_on, false, __ATOMIC_RELAXED))
 		return;
 	tell_change();
@@ -197,6 +218,11 @@ void map_require_full(void)
 		            SHADOW_OFFSET, -r);
 		os_exit_group(1);
 	}
+	/* Before shadow_init: it will come to this. */
+	if (!map_started)
+		return;
+	if (!map_gave_up)
+		shadow_on = true;
 	__atomic_store_n(&shadow_everywhere, shadow_on, __ATOMIC_RELEASE);
 	tell_change();
 }
@@ -204,6 +230,7 @@ void map_require_full(void)
 void shadow_init(void)
 {
 	shadow_early();
+	map_started = true;
 	if (map_other_runtime) {
 		report_line("AddressSanitizer's runtime is loaded too: shadow off");
 		return;
@@ -234,7 +261,7 @@ void shadow_limit_space(void)
 /* Map first and ask later: whether the module is instrumented is known only when its own code has already run. */
 void shadow_before_dlopen(void)
 {
-	if (!shadow_on || map_state == MAP_FULL)
+	if (map_other_runtime || map_state == MAP_FULL)
 		return;
 	lock_acquire(&map_lock);
 	map_full();

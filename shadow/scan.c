@@ -57,16 +57,18 @@ static const struct r_debug *find_r_debug(void)
 	}
 	if (!phdr)
 		return NULL;
-	uintptr_t bias = 0;
-	const Elf64_Phdr *dynamic = NULL;
+	uintptr_t bias;
+	const Elf64_Phdr *dynamic = NULL, *self = NULL;
 	for (size_t i = 0; i < phnum; i++) {
 		if (phdr[i].p_type == PT_PHDR)
-			bias = (uintptr_t)phdr - phdr[i].p_vaddr;
+			self = &phdr[i];
 		else if (phdr[i].p_type == PT_DYNAMIC)
 			dynamic = &phdr[i];
 	}
-	if (!dynamic)
+	/* A static program has no such header, and nobody to publish a list. */
+	if (!dynamic || !self)
 		return NULL;
+	bias = (uintptr_t)phdr - self->p_vaddr;
 	for (const Elf64_Dyn *d = (const Elf64_Dyn *)(bias + dynamic->p_vaddr); d->d_tag != DT_NULL; d++)
 		if (d->d_tag == DT_DEBUG)
 			return (const struct r_debug *)d->d_un.d_ptr;

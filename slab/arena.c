@@ -53,8 +53,8 @@ static bool reserve_maps(size_t blocks)
 static size_t arena_size_for(size_t size, uint64_t limit)
 {
 	while (size > BLOCK_SIZE && reserve_cost(size) > limit / 2)
-		size = ALIGN_UP(size / 2, BLOCK_SIZE);
-	return size;
+		size = ALIGN_DOWN(size - size / 16, BLOCK_SIZE);
+	return MAX(size, BLOCK_SIZE);
 }
 
 bool arena_init(void)

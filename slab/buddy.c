@@ -18,13 +18,16 @@
  * lowest amount of dirty memory that there was in it, less a reserve that always stays; and at once what exceeds a limit, since
  * nobody looks again at a program that has fallen idle.  Pages given back become clean and merge on.
  *
- * Accepted weakness: a dirty and a clean half do not merge before the dirty one is given back, so a larger run may be missed and the
- * arena grows instead; when the arena cannot grow, everything is given back and the search repeated. */
+ * Within a block, dirty and clean runs do not merge, but a block whose pages are all free becomes a dirty block whatever they are:
+ * else a loop that takes and frees a run of two and a half blocks would leave a torn one behind each time.
+ *
+ * Accepted weakness: a run of less than a block may be missed because its halves differ, and another block is taken instead; when the
+ * arena cannot grow, everything is given back and the search repeated. */
 
 #define DIRTY 1
 #define CLEAN 0
 
-#define RESERVE_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
+#define RESERVE_PAGES ((size_t)(4 << 20) >> PAGE_SHIFT)
 #define LIMIT_PAGES ((size_t)(64 << 20) >> PAGE_SHIFT) /* and a quarter of what is in use */
 #define DECAY_JIFFIES (JIFFIES_HZ / 4)
 
@@ -33,7 +36,7 @@ static uint32_t heads[2][BLOCK_ORDER]; /* page number + 1, 0: empty; [DIRTY] and
 static uint32_t nonempty[2];           /* bit per order */
 static uint32_t top_block;             /* blocks from here on were never used */
 static uint32_t free_blocks[2];        /* below top_block */
-static uint32_t first_free_block;      /* none is free below this one */
+static uint32_t first_free_block[2];   /* none of the kind is free below this one */
 static size_t dirty_pages, free_pages; /* in lists and blocks below top_block */
 static size_t dirty_low;               /* the least dirty_pages since decay_start */
 static uint32_t decay_start;           /* jiffies */
@@ -62,6 +65,16 @@ static void count_used(int dirty, size_t n)
 	dirty_low = MIN(dirty_low, dirty_pages);
 }
 
+/* The word of a block that is in use has its free pages, those in lists, above bit 16. */
+#define FREE_IN_BLOCK(n) ((uint64_t)(n) << 16)
+
+static void block_count(uint32_t page, uint64_t by)
+{
+	uint64_t *w = &arena_blocks[page >> BLOCK_ORDER];
+
+	STORE_RELEASE(*w, *w + by);
+}
+
 /* ---- lists: everything below is under the buddy lock until the outward functions ------------------------------------ */
 
 static void list_add(uint32_t page, unsigned order, int dirty)
@@ -76,6 +89,7 @@ static void list_add(uint32_t page, unsigned order, int dirty)
 	heads[dirty][order] = page + 1;
 	nonempty[dirty] |= 1u << order;
 	STORE_RELEASE(p->owner, free_word(order, dirty) | (p->owner & OWNER_USED_BEFORE));
+	block_count(page, FREE_IN_BLOCK(1u << order));
 	count_free(dirty, (size_t)1 << order);
 }
 
@@ -92,6 +106,7 @@ static void list_remove(uint32_t page, unsigned order, int dirty)
 	if (!heads[dirty][order])
 		nonempty[dirty] &= ~(1u << order);
 	STORE_RELEASE(p->owner, p->owner & OWNER_USED_BEFORE);
+	block_count(page, -FREE_IN_BLOCK(1u << order));
 	count_used(dirty, (size_t)1 << order);
 }
 
@@ -99,7 +114,7 @@ static void block_add(uint32_t block, int dirty)
 {
 	STORE_RELEASE(arena_blocks[block], free_word(BLOCK_ORDER, dirty));
 	free_blocks[dirty]++;
-	first_free_block = MIN(first_free_block, block);
+	first_free_block[dirty] = MIN(first_free_block[dirty], block);
 	count_free(dirty, BLOCK_PAGES);
 }
 
@@ -111,6 +126,21 @@ static int block_remove(uint32_t block)
 	free_blocks[dirty]--;
 	count_used(dirty, BLOCK_PAGES);
 	return dirty;
+}
+
+/* All pages of the block are in lists. */
+static void block_collect(uint32_t block)
+{
+	uint32_t page = block << BLOCK_ORDER, end = page + BLOCK_PAGES;
+
+	while (page < end) {
+		uint64_t w = arena_memmap[page].owner;
+		unsigned order = w >> 8 & 0xff;
+
+		list_remove(page, order, w & OWNER_DIRTY ? DIRTY : CLEAN);
+		page += 1u << order;
+	}
+	block_add(block, DIRTY);
 }
 
 /* Merge with free buddies of the same kind as far up as they go. */
@@ -126,10 +156,13 @@ static void free_run(uint32_t page, unsigned order, int dirty)
 		page &= ~(1u << order);
 		order++;
 	}
-	if (order == BLOCK_ORDER)
+	if (order == BLOCK_ORDER) {
 		block_add(page >> BLOCK_ORDER, dirty);
-	else
-		list_add(page, order, dirty);
+		return;
+	}
+	list_add(page, order, dirty);
+	if (arena_blocks[page >> BLOCK_ORDER] == FREE_IN_BLOCK(BLOCK_PAGES))
+		block_collect(page >> BLOCK_ORDER);
 }
 
 /* Any run: cut into aligned powers of two. */
@@ -154,15 +187,13 @@ static uint32_t take_free_block(int dirty)
 
 	if (!free_blocks[dirty])
 		return NO_PAGE;
-	while (first_free_block < top_block && !word_is_free(arena_blocks[first_free_block]))
-		first_free_block++;
-	for (b = first_free_block; b < top_block; b++) {
-		if (arena_blocks[b] == free_word(BLOCK_ORDER, dirty)) {
-			block_remove(b);
-			return b << BLOCK_ORDER;
-		}
-	}
-	return NO_PAGE;
+	for (b = first_free_block[dirty]; b < top_block && arena_blocks[b] != free_word(BLOCK_ORDER, dirty); b++)
+		;
+	first_free_block[dirty] = b;
+	if (b == top_block)
+		return NO_PAGE;
+	block_remove(b);
+	return b << BLOCK_ORDER;
 }
 
 static uint32_t take_order(unsigned order, int dirty)
@@ -191,7 +222,7 @@ static uint32_t take_order(unsigned order, int dirty)
 /* n adjacent blocks, the lowest there are; the last of them may be beyond top_block. */
 static uint32_t take_blocks(uint32_t n, int *dirty)
 {
-	uint32_t b, start = first_free_block;
+	uint32_t b, start = MIN(first_free_block[CLEAN], first_free_block[DIRTY]);
 
 	*dirty = CLEAN;
 	for (b = start; b < top_block && b - start < n; b++) {
@@ -345,6 +376,20 @@ void buddy_free(uint32_t page, size_t n, bool clean)
 	lock_release(&buddy_lock);
 }
 
+size_t buddy_dirty_pages(void)
+{
+	return READ_ONCE(dirty_pages);
+}
+
+void buddy_decay(void)
+{
+	if (READ_ONCE(dirty_pages) <= RESERVE_PAGES)
+		return;
+	lock_acquire(&buddy_lock);
+	decay();
+	lock_release(&buddy_lock);
+}
+
 /* How many pages the free run that starts at `page` has; 0: it is not free.  Blocks beyond top_block are free one by one. */
 static size_t free_run_at(uint32_t page)
 {
@@ -435,24 +480,29 @@ static const char *verify_lists(size_t *total, size_t *dirty_total)
 
 static const char *verify_locked(void)
 {
-	size_t total = 0, dirty_total = 0, tagged = 0;
+	size_t total = 0, dirty_total = 0, tagged = 0, in_block;
 	const char *wrong = verify_lists(&total, &dirty_total);
 	uint32_t b, i;
 
 	for (b = 0; b < top_block && !wrong; b++) {
 		if (word_is_free(arena_blocks[b])) {
-			if (b < first_free_block)
+			if (b < first_free_block[arena_blocks[b] & OWNER_DIRTY ? DIRTY : CLEAN])
 				wrong = "a free block below the first free block";
 			total += BLOCK_PAGES;
 			dirty_total += arena_blocks[b] & OWNER_DIRTY ? BLOCK_PAGES : 0;
 			tagged += BLOCK_PAGES;
 			continue;
 		}
-		for (i = 0; i < BLOCK_PAGES; i++) {
+		for (i = in_block = 0; i < BLOCK_PAGES; i++) {
 			uint64_t w = arena_memmap[b << BLOCK_ORDER | i].owner;
 
-			tagged += word_is_free(w) ? (size_t)1 << (w >> 8 & 0xff) : 0;
+			in_block += word_is_free(w) ? (size_t)1 << (w >> 8 & 0xff) : 0;
 		}
+		tagged += in_block;
+		if ((arena_blocks[b] & OWNER_TAG) == OWNER_NONE && arena_blocks[b] != FREE_IN_BLOCK(in_block))
+			wrong = "a block's count is not what its lists hold";
+		if (in_block == BLOCK_PAGES)
+			wrong = "a free block is in pieces";
 	}
 	if (!wrong && tagged != total)
 		wrong = "a page is tagged free but in no list";

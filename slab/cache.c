@@ -144,6 +144,7 @@ static struct slab *slab_new(struct slab_cache *c)
 
 	if (!s)
 		return NULL;
+	area_give_way(c->nr_pages);
 	page = buddy_alloc(c->nr_pages, &clean);
 	if (page == NO_PAGE) {
 		s->next = c->spare;

@@ -24,13 +24,7 @@ const uint8_t slab_class_table[SLAB_FAST_SIZE / 16 + 1] = {
 
 unsigned class_of(size_t size)
 {
-	unsigned top;
-
-	if (size <= SLAB_FAST_SIZE)
-		return slab_class_table[(size + 15) / 16];
-	size--;
-	top = 63 - (unsigned)__builtin_clzl(size);
-	return 9 + (top - 7) * 4 + (unsigned)(size >> (top - 2) & 3);
+	return size <= SLAB_FAST_SIZE ? slab_class_table[(size + 15) / 16] : slab_class_large(size);
 }
 
 size_t class_size(unsigned class)

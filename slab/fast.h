@@ -21,6 +21,9 @@
 #error "include slab/slab.h"
 #endif
 
+/* Known to be ours, so that they are addressed directly and not through the global offset table. */
+#pragma GCC visibility push(hidden)
+
 /* Size classes are numbered from 1 in order of size. */
 #define SLAB_NR_CLASSES 40
 #define SLAB_CLASS_MAX ((size_t)32 << 10)
@@ -30,7 +33,7 @@
 #define SLAB_STATE_DEAD (SLAB_NR_CLASSES + 3)  /* not live: marks where a displaced (over-aligned) quarantined object started */
 #define SLAB_STATE_NR (SLAB_NR_CLASSES + 4)
 
-/* What the inline path serves; the table maps (size + 15) / 16 to a class. */
+/* Up to here the table maps (size + 15) / 16 to a class; above, four classes a doubling (class.c). */
 #define SLAB_FAST_SIZE ((size_t)1024)
 extern const uint8_t slab_class_table[SLAB_FAST_SIZE / 16 + 1];
 
@@ -49,6 +52,8 @@ extern TLS_IE struct tcache *tcache_self; /* NULL: the thread has none yet, or n
 extern uint8_t *arena_state;
 extern size_t arena_state_limit;
 
+#pragma GCC visibility pop
+
 /* Whoever reads another thread's bins (the child of fork, the statistics) sees a pointer before the count that includes it. */
 #define tcache_barrier() __asm__ volatile("" ::: "memory")
 
@@ -59,6 +64,13 @@ __inline_hot size_t arena_state_index(const void *p)
 	return off >> 4 | off << 60;
 }
 
+__inline_hot unsigned slab_class_large(size_t size)
+{
+	unsigned top = 63 - (unsigned)__builtin_clzl(size - 1);
+
+	return 9 + (top - 7) * 4 + (unsigned)((size - 1) >> (top - 2) & 3);
+}
+
 __inline_hot void *slab_malloc_fast(size_t size)
 {
 	struct tcache *tc = tcache_self;
@@ -67,9 +79,14 @@ __inline_hot void *slab_malloc_fast(size_t size)
 	uint32_t n;
 	void *p;
 
-	if (unlikely(size > SLAB_FAST_SIZE || !tc))
+	if (unlikely(!tc))
 		return NULL;
-	class = slab_class_table[(size + 15) / 16];
+	if (likely(size <= SLAB_FAST_SIZE))
+		class = slab_class_table[(size + 15) / 16];
+	else if (size <= SLAB_CLASS_MAX)
+		class = slab_class_large(size);
+	else
+		return NULL;
 	bin = &tc->bins[class];
 	n = bin->count;
 	if (unlikely(n == 0))

@@ -189,11 +189,13 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 		return p;
 	api = api_of(p, state);
 	if (!q && (state != SLAB_STATE_LARGE || size <= SLAB_CLASS_MAX)) {
-		q = slab_malloc(size, 16, api, false, regs);
+		q = slab_malloc_fast(size);
+		if (!q)
+			q = slab_malloc(size, 16, api, false, regs);
 		if (q)
 			mem_copy(q, p, MIN(old, size));
 	}
-	if (q)
+	if (q && !slab_free_fast(p))
 		slab_free(p, api, SIZE_MAX, 0, regs);
 	return q;
 }

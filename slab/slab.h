@@ -4,13 +4,20 @@
  *   arena.c       the reserve, the state map, the memmap
  *   buddy.c       2^order page runs
  *   class.c       size classes: malloc-16 … four a doubling
+ *   flags.c       slab_debug's letters
  *   cache.c       slab caches: slabs cut into equal slots, per-slab out-of-line state
  *   track.c       SLUB's user tracking: 16 bytes an object
  *   check.c       red zones, poison: fill and verify; what was found becomes a slab_finding
- *   vmalloc.c     large requests with guard pages
+ *   object.c      from any address to the object there; findings on their way to the hook
+ *   vmalloc.c     large requests, with guard pages in check mode
+ *   area.c        their lists: live, retained, quarantined
  *   tcache.c      thread caches
- *   quarantine.c  freed memory held back
- *   stats.c       counters, mallinfo, trim
+ *   quarantine.c  freed objects held back
+ *   seal.c        slabs that are freed as a whole become guarded address space
+ *   debug.c       allocation and free with checks
+ *   malloc.c      malloc's engine: who serves what
+ *   verify.c      slab_check_all
+ *   stats.c       counters, slabinfo, trim
  *   root.c        where everything is, for those who look from outside
  *   view.c        the heap read through a mem_view: a snapshot, another process, a core file
  *
@@ -29,9 +36,7 @@
 #define SLAB_F_TRACE   0x10u  /* T */
 
 /* The kernel's bytes (include/linux/poison.h). */
-#define SLUB_RED_INACTIVE 0xbb
 #define SLUB_RED_ACTIVE   0xcc
-#define POISON_INUSE      0x5a  /* fresh, never written */
 #define POISON_FREE       0x6b
 #define POISON_END        0xa5  /* last byte of a poisoned object */
 
@@ -125,8 +130,8 @@ void slab_fork_child(void);
 void slab_limit_space(uint64_t limit);
 
 /* ---- the arena ---------------------------------------------------------------------------------------------------------- */
-extern uintptr_t arena_base;
-extern size_t arena_size;            /* 0 before slab_init */
+extern uintptr_t arena_base __attribute__((visibility("hidden")));
+extern size_t arena_size __attribute__((visibility("hidden"))); /* 0 before slab_init */
 __inline_hot bool arena_contains(const void *p)
 {
 	return (uintptr_t)p - arena_base < arena_size;

@@ -123,6 +123,9 @@ void buddy_free(uint32_t page, size_t n, bool clean);
 bool buddy_extend(uint32_t page, size_t n, bool *clean);
 /* Give memory of free runs back to the system until at most `keep` pages of it are left; pages given back. */
 size_t buddy_purge(size_t keep);
+size_t buddy_dirty_pages(void); /* free, and probably resident */
+/* Gives back what was not needed for a while, if it is time. */
+void buddy_decay(void);
 /* Every invariant, for tests: lists, tags, merging.  NULL, or what is wrong. */
 const char *buddy_verify(void);
 struct buddy_stats { size_t mapped_pages, free_pages, dirty_pages; };
@@ -310,14 +313,13 @@ struct area {
 	struct area *next, *prev;  /* all live ones, the quarantine's queue, or unused descriptors; under area_lock */
 } __attribute__((aligned(16)));
 
-extern struct ranked_lock area_lock; /* guards the lists of areas and their descriptors' links */
-
 void area_init(void);
 void *area_alloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 /* The caller has cleared the state byte, so the area is its own. */
 void area_free(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs);
 size_t area_usable(const struct area *a);
+size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 static inline uintptr_t area_data(const struct area *a)
 {
 	return page_address(a->page + a->guard_pages);
@@ -332,10 +334,29 @@ static inline struct area *area_at(uintptr_t addr)
 
 	return (w & OWNER_TAG) == OWNER_AREA ? OWNER_POINTER(w) : NULL;
 }
+
+/* ---- area.c ----------------------------------------------------------------------------------------------------------------- */
+
+extern struct ranked_lock area_lock; /* guards the lists of areas and their descriptors' links */
+
+struct area *area_descriptor_get(void);
+void area_descriptor_put(struct area *a);
+void area_make_live(struct area *a);
+void area_set_pages(struct area *a, uint32_t pages);
+struct area *area_find_live(uintptr_t after, bool (*wanted)(const struct area *a)); /* called under the lock */
+void area_guard_set(uint32_t page, size_t n);
+bool area_guard_clear(uint32_t page, size_t n);     /* the pages read as zero afterwards */
+/* What becomes of a live area that was freed; exactly one of the three. */
+void area_retain(struct area *a);
+void area_quarantine(struct area *a);
+void area_dispose(struct area *a);
+struct area *area_take_retained(size_t pages);      /* live again, or NULL */
 /* Retained areas go back to the buddy; pages. */
 size_t area_shrink(void);
+/* Fresh pages are about to be taken: the oldest retained areas serve first, where the buddy has too few that were used before. */
+void area_give_way(size_t pages);
+void area_decay(void);                              /* those that nobody took back for a while */
 void area_drain(void);                              /* quarantined ones too */
-size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 struct area_stats { uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined; };
 uint64_t area_live_bytes(void);                     /* without the lock */
 void area_get_stats(struct area_stats *s);
@@ -360,6 +381,7 @@ struct tcache_block {
 	struct tcache_bin ready[SLAB_NR_CLASSES + 1];   /* objects for debug_alloc */
 	struct tcache_block *next;                      /* in the list of all blocks: written once */
 	uint32_t in_use;                                /* exchanged atomically */
+	uint32_t ticks;                                 /* trips to a slab cache */
 	uint32_t held_count;                            /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];

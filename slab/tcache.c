@@ -17,6 +17,7 @@
 #define BIN_FIRST 16u
 #define BIN_GROWTH 4u
 #define BIN_MAX 256u
+#define TICKS 256
 #define BIN_BYTES ((size_t)64 << 10)
 
 TLS_IE struct tcache *tcache_self;
@@ -93,6 +94,15 @@ static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
 	bin->max = max;
 }
 
+/* Now and then somebody has to look whether memory that was freed long ago is still kept; nobody else is sure to come by. */
+static void tick(struct tcache_block *b)
+{
+	if (++b->ticks % TICKS)
+		return;
+	area_decay();
+	buddy_decay();
+}
+
 /* So that the lowest address, which the cache gives first, is on top of the stack. */
 static void reverse(void **items, size_t n)
 {
@@ -110,6 +120,7 @@ static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct sl
 {
 	uint32_t got = (uint32_t)cache_take(c, bin->items, want);
 
+	tick(b);
 	if (c->fast)
 		WRITE_ONCE(b->allocs, b->allocs + got);
 

@@ -6,7 +6,8 @@ TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 script_tests = tests/layers tests/docs tests/exports tests/command tests/published
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
-EXTRA_DIST += tests/golden
+# Longer ones that scripts/test runs besides make check.
+EXTRA_DIST += tests/golden tests/victims tests/victims-shadow tests/real tests/shadow
 
 noinst_HEADERS += tests/unit/unit.h
 
@@ -96,6 +97,11 @@ tests_unit_test_symbolize_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DM
 tests_unit_test_symbolize_LDADD = libtool_half.la $(CMOCKA_LIBS)
 TESTS += tests/unit/test_symbolize
 
+check_PROGRAMS += tests/unit/test_shadow
+tests_unit_test_shadow_SOURCES = tests/unit/test_shadow.c
+tests_unit_test_shadow_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_shadow_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_shadow
 check_PROGRAMS += tests/unit/test_report_record
 tests_unit_test_report_record_SOURCES = tests/unit/test_report_record.c
 tests_unit_test_report_record_CFLAGS = $(TEST_CFLAGS)
@@ -108,11 +114,30 @@ tests_unit_test_unwind_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-opt
 tests_unit_test_unwind_LDADD = $(TEST_LIBS) $(LIBUNWIND_LIBS)
 TESTS += tests/unit/test_unwind
 
+# Instrumented victims, in every form of every compiler; needs gcc and clang.
+EXTRA_DIST += tests/shadow tests/shadow-early tests/early tests/examples-shadow tests/victims-shadow
 check_PROGRAMS += tests/unit/test_unwind_reuse
 tests_unit_test_unwind_reuse_SOURCES = tests/unit/test_unwind_reuse.c
 tests_unit_test_unwind_reuse_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
 tests_unit_test_unwind_reuse_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_unwind_reuse
+
+check_PROGRAMS += tests/unit/test_depot
+tests_unit_test_depot_SOURCES = tests/unit/test_depot.c
+tests_unit_test_depot_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_depot_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_depot
+
+# -rpath makes libtool link a shared object that is not installed.
+check_LTLIBRARIES += tests/unit/module_helper.la
+tests_unit_module_helper_la_SOURCES = tests/unit/module_helper.c
+tests_unit_module_helper_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere -Wl,--build-id
+
+check_PROGRAMS += tests/unit/test_modules
+tests_unit_test_modules_SOURCES = tests/unit/test_modules.c
+tests_unit_test_modules_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_modules_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_modules
 
 check_PROGRAMS += tests/unit/test_leak_mark
 tests_unit_test_leak_mark_SOURCES = tests/unit/test_leak_mark.c

@@ -332,7 +332,7 @@ static int plan_execute(struct run_plan *plan)
 		plan_set(plan, "notify", strlen("notify"), supervisor.notify_path);
 	if (target.kind != TARGET_SANITIZED && !plan_prepare_environment(plan))
 		return EXIT_USAGE;
-	return supervisor_run(&supervisor, plan->program, (unsigned)plan->set.exitcode);
+	return supervisor_run(&supervisor, plan->program);
 }
 
 static int run_main(int argc, char **argv)

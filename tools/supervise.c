@@ -36,7 +36,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,11 +55,12 @@ void supervisor_init(struct supervisor *s)
 		snprintf(s->notify_path, sizeof(s->notify_path), "/proc/%ld/fd/%d", (long)getpid(), s->notify_fd);
 }
 
-static bool was_reported(const struct supervisor *s)
+/* The status that the first report asked for (each report leaves its process's exitcode); 0: none was made, or it shall not count. */
+static int reported_status(const struct supervisor *s)
 {
-	struct stat st;
+	unsigned char status;
 
-	return s->notify_fd >= 0 && fstat(s->notify_fd, &st) == 0 && st.st_size > 0;
+	return s->notify_fd >= 0 && pread(s->notify_fd, &status, 1, 0) == 1 ? status : 0;
 }
 
 /* ---- starting ------------------------------------------------------------------------------------------------------ */
@@ -287,7 +287,7 @@ static int die_by(int sig)
 	return 128 + sig;             /* not reached: every signal that can end a child can end us */
 }
 
-int supervisor_run(struct supervisor *s, char **argv, unsigned exitcode)
+int supervisor_run(struct supervisor *s, char **argv)
 {
 	struct sigaction sigchld, dfl = { .sa_handler = SIG_DFL };
 	struct watch w = { .child = 0 };
@@ -306,8 +306,9 @@ int supervisor_run(struct supervisor *s, char **argv, unsigned exitcode)
 	give_up_descriptors(s->notify_fd);
 	watch_child(&w, &all);
 	canary_end(&w);
-	if (exitcode && was_reported(s))
-		return (int)exitcode;
+	int status = reported_status(s);
+	if (status)
+		return status;
 	if (w.end.si_code != CLD_EXITED)
 		return die_by(w.end.si_status);
 	return w.end.si_status;

@@ -66,12 +66,12 @@ void target_inspect(const char *program, struct target *t);
 
 /* The file that processes under supervision tell their reports through; its name for the `notify` option. */
 struct supervisor {
-	int notify_fd;        /* a memfd, one byte a report; -1: not to be had */
+	int notify_fd;        /* a memfd, one byte a report: its exitcode; -1: not to be had */
 	char notify_path[64];
 };
 void supervisor_init(struct supervisor *s);
 /* Runs argv[0] with this process's environment and returns the exit status for memsan, or does not return when the program died
- * by a signal.  `exitcode` 0: the program's own status whatever was reported. */
-int supervisor_run(struct supervisor *s, char **argv, unsigned exitcode);
+ * by a signal.  After a report in the program or any of its children the status is the option exitcode's, of the process that reported. */
+int supervisor_run(struct supervisor *s, char **argv);
 
 #endif

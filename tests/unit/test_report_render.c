@@ -245,7 +245,7 @@ static void text_symbolized(void **state)
 		"The buggy address is located 0 bytes inside of\n"
 		" freed 60-byte region [0x7f0000001000, 0x7f000000103c)\n"
 		"\n"
-		"Memory around the buggy address (bytes; cc, bb red zone, 6b, a5 freed, 5a never written):\n"
+		"Memory around the buggy address (bytes; cc red zone; 6b, a5 at the end: freed):\n"
 		" 0x7f0000000ff0: cc cc cc cc cc cc cc cc cc cc cc cc cc cc cc cc  ................\n"
 		">0x7f0000001000: 6b 6b 41 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b ??  kkAkkkkkkkkkkkk.\n"
 		"                       ^\n"

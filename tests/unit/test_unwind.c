@@ -9,13 +9,21 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
 #include <ucontext.h>
 
 #include "lib/lib.h"
 #include "tests/unit/unit.h"
 
 #define FRAMES 600
+#ifdef __clang__
+#define noinline_fn __attribute__((noinline))
+#define WITH_FP
+#else
 #define noinline_fn __attribute__((noinline, noclone))
+#define WITH_FP __attribute__((optimize("no-omit-frame-pointer")))
+#endif
 
 static volatile unsigned sink;
 static volatile int one = 1;
@@ -147,7 +155,7 @@ static noinline_fn unsigned use_realigned(size_t n, int depth)
 	return r + (unsigned)(p[n / 2] + aligned[n % 64] - 2);
 }
 
-static noinline_fn __attribute__((optimize("no-omit-frame-pointer"))) unsigned use_frame_pointer(unsigned depth)
+static noinline_fn WITH_FP unsigned use_frame_pointer(unsigned depth)
 {
 	volatile unsigned x = depth;
 
@@ -264,6 +272,76 @@ static void test_signals(void **state)
 	check_here("after the signal stack went away");
 	signal(SIGUSR1, SIG_DFL);
 	signal(SIGTRAP, SIG_DFL);
+	expect_no_failure();
+}
+
+/* ---- signals in the middle of a walk ------------------------------------------------------------------------------------- */
+
+static volatile unsigned interruptions, shorter;
+static const char interrupted[] = "interrupted";
+
+static noinline_fn void save_and_walk(struct stack *saved, struct stack *walked, const char *where)
+{
+	struct unwind_regs regs;
+
+	UNWIND_HERE(&regs);
+	saved->n = depot_fetch(unwind_save(&regs), saved->pcs, FRAMES);
+	walked->n = unwind_walk(&regs, walked->pcs, FRAMES);
+	/* In the middle of the depot's work a handler can save what is known already: the outer frames. */
+	if (where == interrupted && saved->n < walked->n) {
+		memmove(walked->pcs, walked->pcs + walked->n - saved->n, saved->n * sizeof(uintptr_t));
+		walked->n = saved->n;
+		shorter++;
+	}
+	same_stack(where, "saved against walk", saved->pcs, saved->n, walked->pcs, walked->n);
+}
+
+static void interrupt(int sig)
+{
+	static struct stack saved, walked;
+	(void)sig;
+
+	interruptions++;
+	save_and_walk(&saved, &walked, interrupted);
+}
+
+static noinline_fn unsigned be_interrupted(unsigned depth)
+{
+	static struct stack saved, walked;
+
+	save_and_walk(&saved, &walked, "to be interrupted");
+	return depth ? be_interrupted(depth - 1) + 1 : 0;
+}
+
+static void give_up_and_begin(void)
+{
+	struct itimerval often = { { 0, 70 }, { 0, 70 } }, never = { { 0, 0 }, { 0, 0 } };
+	struct timespec now, end;
+
+	setitimer(ITIMER_REAL, &often, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec++;
+	for (unsigned i = 0; interruptions < 3000; i++) {
+		be_interrupted(i % 30);
+		if (i % 4 == 0)
+			unwind_thread_exit();
+		if (i % 64 == 0)
+			unwind_flush();
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > end.tv_sec)
+			break;
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+}
+
+static void test_interrupted(void **state)
+{
+	(void)state;
+	signal(SIGALRM, interrupt);
+	give_up_and_begin();
+	signal(SIGALRM, SIG_DFL);
+	assert_true(interruptions > 50);
+	assert_true(shorter < interruptions / 2);
 	expect_no_failure();
 }
 
@@ -624,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_callbacks_and_threads),
 		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_single_steps),
 		cmocka_unit_test(test_coroutines),
 		cmocka_unit_test(test_tiny_stack),

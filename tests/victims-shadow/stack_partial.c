@@ -11,7 +11,7 @@ static int look(volatile char *p, int i)
 {
 	return p[i]; /* BAD */
 }
-static int caller(int i)
+__attribute__((noinline)) static int caller(int i)
 {
 	char letters[13];
 	memset(letters, 1, sizeof(letters));
@@ -19,5 +19,6 @@ static int caller(int i)
 }
 int main(void)
 {
-	return caller(13) == 1000;
+	volatile int i = 13;
+	return caller(i) == 1000;
 }

@@ -11,7 +11,7 @@ static int look(volatile char *p, int i)
 {
 	return p[i]; /* BAD */
 }
-static int caller(int i)
+__attribute__((noinline)) static int caller(int i)
 {
 	char letters[21];
 	memset(letters, 1, sizeof(letters));
@@ -19,5 +19,6 @@ static int caller(int i)
 }
 int main(void)
 {
-	return caller(-1) == 1000;
+	volatile int i = -1;
+	return caller(i) == 1000;
 }

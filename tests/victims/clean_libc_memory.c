@@ -64,14 +64,16 @@ static void *own(const char *name)
 }
 #define OWN(name) ((__typeof__(name) *)own(#name))
 
-/* Two copies of everything: heap objects of exactly that size for ours, memory that nobody checks for libc's. */
-struct pair { char *ours, *model; size_t n; };
+/* Two copies of everything: the end of a heap object for ours, memory that nobody checks for libc's. */
+struct pair { char *ours, *model; size_t n; char *object; };
 static char model_space[8][LARGEST * 2 + 64];
 static unsigned model_next;
 
 static struct pair pair_bytes(size_t n, unsigned letters)
 {
-	struct pair p = { malloc(n), model_space[model_next++ % 8], n };
+	unsigned shift = random_below(3) ? 0 : random_below(16);
+	char *object = malloc(shift + n);
+	struct pair p = { object + shift, model_space[model_next++ % 8] + shift, n, object };
 	for (size_t i = 0; i < n; i++)
 		p.ours[i] = p.model[i] = letters ? 'a' + random_below(letters) : random_below(256);
 	return p;
@@ -87,7 +89,7 @@ static void pair_check(const char *what, struct pair p)
 	for (size_t i = 0; i < p.n; i++)
 		if (p.ours[i] != p.model[i])
 			fail(what, i, p.n);
-	free(p.ours);
+	free(p.object);
 }
 
 static int sign(int x) { return (x > 0) - (x < 0); }

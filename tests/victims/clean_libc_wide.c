@@ -33,15 +33,17 @@ static void fail(const char *what, long a, long b)
 static void *libc_handle;
 #define OWN(name) ((__typeof__(name) *)dlsym(libc_handle, #name))
 
-/* The same characters in a heap object of exactly that size and in memory that nobody checks. */
-struct pair { wchar_t *ours, *model; size_t n; };
+/* The same characters at the end of a heap object and in memory that nobody checks. */
+struct pair { wchar_t *ours, *model; size_t n; wchar_t *object; };
 static wchar_t model_space[4][LARGEST * 3];
 static unsigned model_next;
 
 static struct pair pair_string(size_t len, unsigned letters, int terminated)
 {
 	size_t n = len + terminated;
-	struct pair p = { malloc(n * sizeof(wchar_t)), model_space[model_next++ % 4], n };
+	unsigned shift = random_below(4);
+	wchar_t *object = malloc((shift + n) * sizeof(wchar_t));
+	struct pair p = { object + shift, model_space[model_next++ % 4], n, object };
 	for (size_t i = 0; i < len; i++)
 		p.ours[i] = p.model[i] = L'a' + random_below(letters);
 	if (terminated)
@@ -53,7 +55,7 @@ static void pair_check(const char *what, struct pair p)
 	for (size_t i = 0; i < p.n; i++)
 		if (p.ours[i] != p.model[i])
 			fail(what, i, p.n);
-	free(p.ours);
+	free(p.object);
 }
 
 static int sign(long x) { return (x > 0) - (x < 0); }

@@ -2,7 +2,7 @@
 /* tests/victims/sized_delete.cc - deleted through a base class without a virtual destructor
  *
  * expect: sized-delete-mismatch in=main object=64
- * flags: -std=c++17
+ * flags: -std=c++17 -fsized-deallocation
  * ways: preload linked
  */
 struct base { long a; };

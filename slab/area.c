@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/area.c - the lists that large areas are in: live, retained for reuse, quarantined as guarded address space. */
+#include "slab/slab_internal.h"
+
+/* Production.  Returning pages and asking for them again would cost a system call and page faults for each malloc, so a freed area is
+ * retained whole with its page entries: the next request of about its size takes it back for the cost of a short search.
+ *
+ *     alloc ──► LIVE ──free──► RETAINED ──taken again──► LIVE
+ *                                 └── too many, not needed for a while, or others need pages ──► buddy (dirty)
+ *
+ * Check mode.  A freed area becomes one guard as a whole, so that any use of it faults, and its memory goes back at once: only
+ * address space is held, first in first out.
+ *
+ *     alloc ──► LIVE ──free──► QUARANTINED ──over budget──► buddy (clean)
+ *
+ * Accepted weakness: a retained area may be up to an eighth larger than asked for. */
+
+#define RETAIN_AREAS 64
+#define RETAIN_BYTES ((size_t)64 << 20)
+#define RETAIN_AREA_MAX ((size_t)32 << 20)
+#define RETAIN_SLACK ((size_t)256 << 10)
+#define PEAK_JIFFIES (JIFFIES_HZ / 4)
+#define HELD_BYTES_MAX ((size_t)64 << 30)
+/* Guard regions cost page tables only; without them each is a VMA of its own (vm.max_map_count is 65530). */
+#define HELD_AREAS_GUARDED 16384
+#define HELD_AREAS_MPROTECT 2048
+#define HELD_AREAS_MIN 64
+
+struct ranked_lock area_lock = RANKED_LOCK_INIT(LOCK_RANK_VMALLOC);
+
+/* All under area_lock. */
+static struct area *live, *spare;
+static struct area *held_first, *held_last; /* the quarantine, oldest first */
+static struct area *retained[RETAIN_AREAS]; /* oldest first */
+static unsigned nr_retained, nr_held;
+static size_t retained_bytes, held_bytes, live_bytes, nr_live;
+static size_t peak, peak_before; /* the most live_bytes in this interval, and in the one before */
+static uint32_t interval_start;  /* jiffies */
+
+static size_t run_bytes(const struct area *a)
+{
+	return (size_t)a->nr_pages << PAGE_SHIFT;
+}
+
+/* ---- guards -------------------------------------------------------------------------------------------------------------- */
+
+/* A guard region is written into every page table entry: two megabytes of tables and 10 ms a gigabyte.  Large ones are better a VMA
+ * each, as all are where there are no guard regions; HELD_BYTES_MAX bounds their number. */
+#define GUARD_REGION_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
+
+/* Locked memory cannot be guarded; os_decommit unlocks it.  Where a guard is not to be had the pages stay accessible, empty: one
+ * check less. */
+void area_guard_set(uint32_t page, size_t n)
+{
+	void *p = (void *)page_address(page);
+	size_t size = n << PAGE_SHIFT;
+	bool region = n < GUARD_REGION_PAGES && os_guard_supported();
+
+	if (region && os_guard_install(p, size))
+		return;
+	os_decommit(p, size);
+	if (region)
+		os_guard_install(p, size);
+	else
+		os_protect_none(p, size);
+}
+
+/* Of a whole run, whose parts may have been guarded in different ways.  False where mprotect would need one mapping more than
+ * the process may have: some pages may stay closed. */
+bool area_guard_clear(uint32_t page, size_t n)
+{
+	void *p = (void *)page_address(page);
+	bool open = !os_guard_supported() || os_guard_remove(p, n << PAGE_SHIFT);
+
+	if (n >= GUARD_REGION_PAGES || !os_guard_supported())
+		open &= os_unprotect(p, n << PAGE_SHIFT);
+	return open;
+}
+
+/* ---- descriptors and lists; under area_lock -------------------------------------------------------------------------------- */
+
+static void live_add(struct area *a)
+{
+	a->prev = NULL;
+	a->next = live;
+	if (live)
+		live->prev = a;
+	live = a;
+	nr_live++;
+	live_bytes += area_data_size(a);
+	peak = MAX(peak, live_bytes);
+	a->state = AREA_LIVE;
+}
+
+static void live_remove(struct area *a)
+{
+	if (a->prev)
+		a->prev->next = a->next;
+	else
+		live = a->next;
+	if (a->next)
+		a->next->prev = a->prev;
+	nr_live--;
+	live_bytes -= area_data_size(a);
+}
+
+struct area *area_descriptor_get(void)
+{
+	struct area *a;
+
+	lock_acquire(&area_lock);
+	a = spare;
+	if (a)
+		spare = a->next;
+	lock_release(&area_lock);
+	return a ? a : meta_alloc(sizeof(struct area), COST_SLAB);
+}
+
+void area_descriptor_put(struct area *a)
+{
+	lock_acquire(&area_lock);
+	a->state = AREA_UNUSED;
+	a->next = spare;
+	spare = a;
+	lock_release(&area_lock);
+}
+
+void area_make_live(struct area *a)
+{
+	lock_acquire(&area_lock);
+	live_add(a);
+	lock_release(&area_lock);
+}
+
+void area_set_pages(struct area *a, uint32_t pages)
+{
+	lock_acquire(&area_lock);
+	live_bytes += ((size_t)pages << PAGE_SHIFT) - run_bytes(a);
+	a->nr_pages = pages;
+	lock_release(&area_lock);
+}
+
+/* The lowest live area above an address that `wanted` says yes to. */
+struct area *area_find_live(uintptr_t after, bool (*wanted)(const struct area *a))
+{
+	struct area *a, *found = NULL;
+
+	lock_acquire(&area_lock);
+	for (a = live; a; a = a->next)
+		if (a->addr > after && (!found || a->addr < found->addr) && wanted(a))
+			found = a;
+	lock_release(&area_lock);
+	return found;
+}
+
+/* The area is in no list and its pages are accessible. */
+static void area_release(struct area *a, bool clean)
+{
+	uint32_t page = a->page, n = a->nr_pages;
+
+	arena_clear_owner(page, n, a->guard_pages + 1);
+	area_descriptor_put(a);
+	buddy_free(page, n, clean);
+}
+
+/* ---- retained areas --------------------------------------------------------------------------------------------------------- */
+
+static void retained_drop(unsigned i)
+{
+	retained_bytes -= run_bytes(retained[i]);
+	nr_retained--;
+	for (; i < nr_retained; i++)
+		retained[i] = retained[i + 1];
+}
+
+struct area *area_take_retained(size_t pages)
+{
+	struct area *a = NULL;
+	unsigned i;
+
+	lock_acquire(&area_lock);
+	for (i = nr_retained; i-- > 0;) {
+		uint32_t have = retained[i]->nr_pages;
+
+		if (have >= pages && have <= pages + pages / 8) {
+			a = retained[i];
+			retained_drop(i);
+			live_add(a);
+			break;
+		}
+	}
+	lock_release(&area_lock);
+	return a;
+}
+
+/* The oldest ones, while there are too many or they hold more than `limit`; linked by next.  Under area_lock. */
+static struct area *retained_excess(size_t limit)
+{
+	struct area *excess = NULL;
+
+	while (nr_retained && (nr_retained == RETAIN_AREAS || retained_bytes > limit)) {
+		struct area *a = retained[0];
+
+		retained_drop(0);
+		a->next = excess;
+		excess = a;
+	}
+	return excess;
+}
+
+/* Live and retained areas together are no more than what was live at once in the last moments: a program that takes and frees the
+ * same areas again and again gets them all back, and one whose sizes vary does not pile up those that it no longer asks for. */
+static size_t retained_limit(void)
+{
+	uint32_t now = jiffies_now();
+	size_t most;
+
+	if (now - interval_start >= PEAK_JIFFIES) {
+		peak_before = now - interval_start < 2 * PEAK_JIFFIES ? peak : live_bytes;
+		peak = live_bytes;
+		interval_start = now;
+	}
+	most = MAX(peak, peak_before) + RETAIN_SLACK;
+	return MIN(most - MIN(most, live_bytes), RETAIN_BYTES);
+}
+
+static size_t release_all(struct area *a)
+{
+	size_t pages = 0;
+
+	while (a) {
+		struct area *next = a->next;
+
+		pages += a->nr_pages;
+		area_release(a, false);
+		a = next;
+	}
+	return pages;
+}
+
+void area_retain(struct area *a)
+{
+	struct area *excess;
+	size_t limit;
+
+	lock_acquire(&area_lock);
+	live_remove(a);
+	if (run_bytes(a) > RETAIN_AREA_MAX) {
+		a->next = NULL;
+		excess = a;
+	} else {
+		limit = retained_limit();
+		excess = retained_excess(limit - MIN(limit, run_bytes(a)));
+		a->state = AREA_RETAINED;
+		retained[nr_retained++] = a;
+		retained_bytes += run_bytes(a);
+	}
+	lock_release(&area_lock);
+	release_all(excess);
+}
+
+void area_decay(void)
+{
+	struct area *excess;
+
+	if (!READ_ONCE(nr_retained))
+		return;
+	lock_acquire(&area_lock);
+	excess = retained_excess(retained_limit());
+	lock_release(&area_lock);
+	release_all(excess);
+}
+
+void area_give_way(size_t pages)
+{
+	struct area *excess = NULL;
+	size_t missing = pages - MIN(pages, buddy_dirty_pages()), got = 0;
+
+	if (!missing || !READ_ONCE(nr_retained))
+		return;
+	lock_acquire(&area_lock);
+	while (nr_retained && got < missing) {
+		struct area *a = retained[0];
+
+		retained_drop(0);
+		got += a->nr_pages;
+		a->next = excess;
+		excess = a;
+	}
+	lock_release(&area_lock);
+	release_all(excess);
+}
+
+size_t area_shrink(void)
+{
+	struct area *excess;
+
+	lock_acquire(&area_lock);
+	excess = retained_excess(0);
+	lock_release(&area_lock);
+	return release_all(excess);
+}
+
+/* ---- quarantine --------------------------------------------------------------------------------------------------------------- */
+
+/* A held area costs no data, but about a page of state map that its start keeps resident; half of the byte budget may go there. */
+static bool held_over_budget(void)
+{
+	uint64_t most = os_guard_supported() ? HELD_AREAS_GUARDED : HELD_AREAS_MPROTECT;
+	uint64_t fit = MAX(quarantine_budget() / 2 / PAGE_SIZE, HELD_AREAS_MIN);
+
+	return nr_held > MIN(most, fit) || held_bytes > MIN(HELD_BYTES_MAX, arena_size / 4);
+}
+
+/* The oldest, when `all` or when there are too many. */
+static struct area *held_take(bool all)
+{
+	struct area *a = NULL;
+
+	lock_acquire(&area_lock);
+	if (held_first && (all || held_over_budget())) {
+		a = held_first;
+		held_first = a->next;
+		if (!held_first)
+			held_last = NULL;
+		nr_held--;
+		held_bytes -= run_bytes(a);
+	}
+	lock_release(&area_lock);
+	return a;
+}
+
+/* Pages that cannot be made accessible again are lost to the heap rather than given to somebody. */
+static void held_release(struct area *a)
+{
+	if (area_guard_clear(a->page, a->nr_pages))
+		area_release(a, true);
+}
+
+void area_drain(void)
+{
+	struct area *a;
+
+	while ((a = held_take(true)) != NULL)
+		held_release(a);
+}
+
+void area_quarantine(struct area *a)
+{
+	struct area *old;
+
+	lock_acquire(&area_lock);
+	live_remove(a);
+	a->state = AREA_QUARANTINED;
+	lock_release(&area_lock);
+	/* Out of the list of live areas first: area_check_all reads their slack. */
+	area_guard_set(a->page + a->guard_pages, a->nr_pages - 2 * a->guard_pages);
+	lock_acquire(&area_lock);
+	a->next = NULL;
+	if (held_last)
+		held_last->next = a;
+	else
+		held_first = a;
+	held_last = a;
+	nr_held++;
+	held_bytes += run_bytes(a);
+	lock_release(&area_lock);
+	while ((old = held_take(false)) != NULL)
+		held_release(old);
+}
+
+/* Neither retained nor quarantined. */
+void area_dispose(struct area *a)
+{
+	lock_acquire(&area_lock);
+	live_remove(a);
+	lock_release(&area_lock);
+	if (area_guard_clear(a->page, a->nr_pages))
+		area_release(a, false);
+}
+
+/* ---- views ------------------------------------------------------------------------------------------------------------------- */
+
+uint64_t area_live_bytes(void)
+{
+	return READ_ONCE(live_bytes);
+}
+
+void area_get_stats(struct area_stats *s)
+{
+	lock_acquire(&area_lock);
+	s->areas = nr_live;
+	s->bytes = live_bytes;
+	s->retained_bytes = retained_bytes;
+	s->quarantined_bytes = held_bytes;
+	s->quarantined = nr_held;
+	lock_release(&area_lock);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/unit/test_modules.c - which module held a pc, now and before it was unloaded; stacks through libraries that come and go. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/lib.h"
+#include "tests/unit/unit.h"
+
+#define HELPER "tests/unit/.libs/module_helper.so"
+
+typedef int (*helper_call)(int (*fn)(void *), void *arg);
+
+static char folder[] = "/tmp/memsan-test-modules.XXXXXX";
+
+/* Another file with the same code: for ld.so another library. */
+static const char *copy_helper(unsigned i)
+{
+	static char path[200], data[1 << 17];
+	int from = open(HELPER, O_RDONLY);
+	ssize_t n = from < 0 ? -1 : read(from, data, sizeof(data));
+
+	snprintf(path, sizeof(path), "%s/copy%u.so", folder, i);
+	int to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+	assert_true(n > 0 && to >= 0 && write(to, data, (size_t)n) == n);
+	close(from);
+	close(to);
+	return path;
+}
+
+static void *helper_open(unsigned i)
+{
+	const char *path = copy_helper(i);
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+
+	unlink(path);
+	assert_non_null(library);
+	return library;
+}
+
+static void helper_close(void *library)
+{
+	void *snapshot = modules_before_dlclose();
+
+	dlclose(library);
+	modules_after_dlclose(snapshot);
+}
+
+static uintptr_t helper_pc(void *library)
+{
+	return (uintptr_t)dlsym(library, "module_helper_call") + 4;
+}
+
+static void next_jiffy(void)
+{
+	struct timespec tick = { 0, 2000000 };
+	uint32_t now = jiffies_now();
+
+	while (jiffies_now() == now)
+		nanosleep(&tick, NULL);
+}
+
+static void expect_copy(uintptr_t pc, uint32_t when, unsigned copy, bool unloaded)
+{
+	struct module_info info;
+	char name[30];
+
+	snprintf(name, sizeof(name), "/copy%u.so", copy);
+	assert_true(module_find(pc, when, &info));
+	assert_non_null(strstr(info.path, name));
+	assert_int_equal(info.unloaded, unloaded);
+	assert_true(pc >= info.start && pc < info.end && info.bias == info.start);
+	assert_true(info.build_id_len > 0 && info.build_id_len <= BUILD_ID_MAX);
+}
+
+/* ---- tests ---- */
+
+static void test_live(void **state)
+{
+	struct module_info info;
+	char exe[MODULE_PATH_MAX] = "";
+
+	(void)state;
+	assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
+	assert_true(module_find((uintptr_t)test_live, 0, &info));
+	assert_string_equal(info.path, exe);
+	assert_false(info.unloaded);
+	assert_true(module_find((uintptr_t)dlsym(RTLD_DEFAULT, "strtol"), jiffies_now(), &info));
+	assert_non_null(strstr(info.path, "libc"));
+	for (uintptr_t bad = 1; bad; bad <<= 9)
+		assert_false(module_find(bad, 0, &info));
+	assert_false(module_find(0, 0, &info));
+	assert_false(module_find(UINTPTR_MAX, 0, &info));
+	assert_false(module_find((uintptr_t)&info, 0, &info));
+	assert_false(module_is_self((uintptr_t)test_live));
+}
+
+static void test_by_time(void **state)
+{
+	uintptr_t pcs[6];
+	uint32_t when[6];
+
+	(void)state;
+	/* 0, 1, 0, 1, … at one place, as ld.so puts them. */
+	for (unsigned i = 0; i < 6; i++) {
+		void *library = helper_open(i % 2);
+		pcs[i] = helper_pc(library);
+		next_jiffy();
+		when[i] = jiffies_now();
+		for (unsigned k = 0; k < i; k++)
+			expect_copy(pcs[k], when[k], k % 2, true);
+		expect_copy(pcs[i], when[i], i % 2, false);
+		expect_copy(pcs[i], 0, i % 2, false);
+		helper_close(library);
+		next_jiffy();
+		for (unsigned k = 0; k <= i; k++)
+			expect_copy(pcs[k], when[k], k % 2, true);
+	}
+	if (pcs[0] != pcs[1])
+		print_message("ld.so used different places: less was tested\n");
+	else
+		expect_copy(pcs[0], 0, 1, true);
+}
+
+static void test_many(void **state)
+{
+	struct module_info info;
+	uintptr_t pc = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		void *library = helper_open(10 + i);
+		pc = helper_pc(library);
+		helper_close(library);
+		expect_copy(pc, 0, 10 + i, true);
+	}
+	uint64_t bytes = meta_bytes(COST_UNWIND);
+	for (unsigned i = 0; i < 300; i++) {
+		void *library = helper_open(10 + i % 2);
+		helper_close(library);
+	}
+	assert_int_equal(meta_bytes(COST_UNWIND), bytes);
+	/* A library that stays is not gone when another goes, nor when it is closed once of twice. */
+	void *library = helper_open(1), *again = dlopen("libc.so.6", RTLD_NOW);
+	helper_close(again);
+	next_jiffy(); /* within one, it could be the library that was there before */
+	assert_true(module_find(helper_pc(library), jiffies_now(), &info));
+	assert_false(info.unloaded);
+	helper_close(library);
+}
+
+/* ---- stacks through them ---- */
+
+#define FRAMES 100
+static volatile int stop;
+
+static int walk_here(void *arg)
+{
+	struct unwind_regs regs;
+	uintptr_t pcs[FRAMES], saved[FRAMES];
+	size_t expected = *(size_t *)arg;
+
+	UNWIND_HERE(&regs);
+	size_t n = unwind_walk(&regs, pcs, FRAMES);
+	size_t m = depot_fetch(unwind_save(&regs), saved, FRAMES);
+	if (n != m || memcmp(pcs, saved, n * sizeof(uintptr_t)) != 0 || (expected && n != expected))
+		return -1;
+	return (int)n;
+}
+
+/* The same code, unloaded and loaded at the same place or another, gives the same number of frames, beside others that do so, too. */
+static void *load_walk_unload(void *arg)
+{
+	unsigned number = *(unsigned *)arg;
+	size_t expected = 0;
+	uintptr_t failed = 0;
+
+	for (unsigned i = 0; i < 60 && !failed; i++) {
+		char path[200];
+		snprintf(path, sizeof(path), "%s/thread%u.so", folder, number);
+		void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+		if (!library)
+			return (void *)1;
+		helper_call call = (helper_call)dlsym(library, "module_helper_call");
+		for (int k = 0; k < 5; k++) {
+			int n = call(walk_here, &expected);
+			if (n < 3)
+				failed = 2 + i;
+			expected = (size_t)n;
+		}
+		helper_close(library);
+	}
+	return (void *)failed;
+}
+
+static void *ask_all_the_time(void *arg)
+{
+	struct module_info info;
+	(void)arg;
+
+	while (!stop)
+		if (!module_find((uintptr_t)ask_all_the_time, 1, &info) && !module_find((uintptr_t)ask_all_the_time, 0, &info))
+			return (void *)1;
+	return NULL;
+}
+
+static void child_asks(void *arg)
+{
+	struct module_info info;
+
+	lib_fork_child();
+	module_find((uintptr_t)arg, 1, &info);
+	if (!module_find((uintptr_t)child_asks, 0, &info))
+		_exit(2);
+	/* No dlopen here: at the fork another thread may have been in the middle of one, and libc does not mend that. */
+}
+
+static void test_beside_each_other(void **state)
+{
+	static unsigned numbers[] = { 0, 1 };
+	pthread_t threads[3];
+	char path[2][200], err[100];
+	void *result;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		const char *copy = copy_helper(1000 + i);
+		snprintf(path[i], sizeof(path[i]), "%s/thread%u.so", folder, i);
+		assert_int_equal(rename(copy, path[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, load_walk_unload, &numbers[i]), 0);
+	}
+	assert_int_equal(pthread_create(&threads[2], NULL, ask_all_the_time, NULL), 0);
+	for (int i = 0; i < 10; i++) {
+		lib_fork_prepare();
+		int status = unit_child(child_asks, (void *)test_many, err, sizeof(err));
+		lib_fork_parent();
+		assert_int_equal(status, 0);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_join(threads[i], &result);
+		assert_null(result);
+		unlink(path[i]);
+	}
+	stop = 1;
+	pthread_join(threads[2], &result);
+	assert_null(result);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_live),
+		cmocka_unit_test(test_by_time),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_beside_each_other),
+	};
+
+	options_set_defaults(&options);
+	modules_start();
+	if (!mkdtemp(folder))
+		return 1;
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	rmdir(folder);
+	return failed;
+}
