@@ -39,6 +39,8 @@ bool leak_scan_note(struct leak_scan *s, uint64_t addr, enum leak_note note);
 bool leak_scan_area(struct leak_scan *s, uint64_t object, uint64_t addr, uint64_t size);
 /* Every aligned word of [addr, addr + size) may be a pointer: marks what it leads to. */
 void leak_scan_root(struct leak_scan *s, uint64_t addr, uint64_t size);
+/* The same for words that are at hand: registers out of a core file. */
+void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n);
 /* After the last root: visits each object of the classes in `wanted` (bits 1 << class): first possible, then reachable, then
  * lost ones, each direct one followed by the indirect ones that it holds. */
 typedef void (*leak_visit_fn)(void *ctx, uint64_t addr, enum leak_class class);

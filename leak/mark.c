@@ -548,6 +548,13 @@ void leak_scan_root(struct leak_scan *s, uint64_t addr, uint64_t size)
 	scan_drain(s);
 }
 
+void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n)
+{
+	s->mode = SCAN_MARK;
+	scan_words(s, words, n);
+	scan_drain(s);
+}
+
 /* ---- what was not reached ------------------------------------------------------------------------------------------------------------ */
 
 static void mark_possible(struct leak_scan *s)

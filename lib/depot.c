@@ -219,3 +219,19 @@ void depot_limit_space(uint64_t limit)
 		os_stepped_shrink(&depot_space, depot_space_for(limit));
 	lock_release(&depot_lock);
 }
+
+/* ---- seen from outside ------------------------------------------------------------------------------------------------ */
+
+void depot_root_fill(struct lib_root *r)
+{
+	r->depot_base = (uint64_t)(uintptr_t)&depot_space.base;
+	r->depot_used = (uint64_t)(uintptr_t)&depot_used;
+}
+
+void lib_root_fill(struct lib_root *r)
+{
+	os_root_fill(r);
+	depot_root_fill(r);
+	thread_root_fill(r);
+	clock_root_fill(r);
+}

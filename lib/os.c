@@ -193,6 +193,12 @@ bool os_is_reserve(const void *p)
 	return false;
 }
 
+void os_root_fill(struct lib_root *r)
+{
+	r->reserves = (uint64_t)(uintptr_t)reserves;
+	r->nr_reserves = RESERVES_MAX;
+}
+
 bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end)
 {
 	bool found = false;
