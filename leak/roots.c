@@ -27,6 +27,7 @@
 #define PTHREAD_WORDS 320            /* struct pthread has 2304 bytes in glibc 2.36 */
 #define RED_ZONE 128                 /* below the stack pointer, the ABI's */
 #define HOLES_MAX 4096
+#define SIGNAL_STACK_MAX (256u << 10)
 #define PAGEMAP_AT_ONCE 512u
 #define PAGEMAP_PRESENT ((uint64_t)3 << 62)  /* in memory or swapped */
 #define PAGEMAP_FILE ((uint64_t)1 << 61)
@@ -296,6 +297,15 @@ static void root_add(void *ctx, uint64_t addr, uint64_t size)
 	leak_scan_root(ctx, addr, size);
 }
 
+/* A thread in a handler on a signal stack that memsan gave it. */
+static void scan_signal_stack(struct leak_scan *s, const struct leak_thread *t)
+{
+	uintptr_t start, end;
+
+	if (t->answered && os_next_reserve(t->sp, &start, &end) && t->sp - start < end - start)
+		leak_scan_root(s, t->sp - MIN(t->sp - start, (uint64_t)RED_ZONE), MIN(end - t->sp, (uint64_t)SIGNAL_STACK_MAX));
+}
+
 static bool read_maps(void (*fn)(void *ctx, const struct mapping *m), void *ctx)
 {
 	int fd = os_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
@@ -325,6 +335,8 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 		for (int k = 0; k < 2; k++)
 			if (threads[i].saved_size[k])
 				leak_scan_root(s, threads[i].saved[k], threads[i].saved_size[k]);
+	for (uint32_t i = 0; i < nr_threads; i++)
+		scan_signal_stack(s, &threads[i]);
 	if (leak_hook_roots)
 		leak_hook_roots(root_add, s);
 	pagemap_fd = os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);

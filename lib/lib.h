@@ -160,6 +160,20 @@ void meta_account(enum cost_centre centre, int64_t bytes); /* for stepped reserv
 uint64_t meta_bytes(enum cost_centre centre);
 const char *meta_name(enum cost_centre centre);
 
+/* Counters that memsan stat reads out of a live process, which it finds by their magic in libmemsan's data; the real ones are those whose
+ * `self` is their address. */
+#define LIVE_COUNTERS_MAGIC "memsan counters" /* 16 bytes with its NUL */
+#define LIVE_COUNTERS_VERSION 1
+struct live_counters {
+	char magic[16];
+	uint64_t self;             /* 0 until live_counters_start */
+	uint32_t version, size;
+	uint64_t reports;
+	uint64_t fence_slots, fence_live, fence_allocs, fence_frees, fence_bugs, fence_skipped_covered, fence_skipped_capacity;
+};
+extern struct live_counters live_counters;  /* each word atomic; in the runtime */
+void live_counters_start(void);
+
 /* ---- lock.c: ranked locks ------------------------------------------------------------------------------------------ */
 
 /* A thread may take a lock only when its rank is higher than that of every lock it holds (debug builds abort on
@@ -167,6 +181,7 @@ const char *meta_name(enum cost_centre centre);
  * guards.  Locks do not recurse: a thread that takes one twice is ended with one line in any build, since it would hang. */
 enum lock_rank {
 	LOCK_RANK_INIT,        /* start-up, once */
+	LOCK_RANK_FENCE,       /* fence.only: functions and modules looked up */
 	LOCK_RANK_QUARANTINE,  /* the global quarantine queue */
 	LOCK_RANK_CACHE_LIST,  /* the list of slab caches */
 	LOCK_RANK_CACHE,       /* one slab cache: its slab lists and bitmaps */
@@ -340,6 +355,8 @@ typedef uint32_t stack_handle;      /* 0: no stack */
  * Reads no memory that has not been seen to be readable; ends where call frame information ends, without it follows frame
  * pointers while they make sense. */
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
+/* The same for a stack that may be deeper than `max`: the innermost `head` frames, then the outermost; *skipped counts those between. */
+size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head, size_t *skipped);
 /* The same, saved in the depot: about options.stack_depth frames, up to twice as many where an unchanged outer part is reused from
  * this thread's last trace.  When the depot is full what fits of it (the outer frames, or 0). */
 stack_handle unwind_save(const struct unwind_regs *regs);

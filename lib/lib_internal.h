@@ -74,6 +74,21 @@ bool cfi_expression_simple(const uint8_t *expr, uint8_t *reg, int32_t *offset, b
  * enough: the holder is not known at the first and last instructions.) */
 extern TLS_IE bool depot_busy __attribute__((visibility("hidden")));
 
+/* The hash of a path and of one more frame further in; 0 is that of no frames. */
+__inline_hot uint64_t depot_mix(uint64_t outer, uintptr_t pc)
+{
+	uint64_t h = (outer ^ pc) * 0x9e3779b97f4a7c15ULL;
+
+	return h ^ h >> 32;
+}
+
+/* The stack of that hash whose innermost frame is pc, or 0.  Takes no lock; may overlook one that another thread inserts just now. */
+stack_handle depot_find(uint64_t hash, uintptr_t pc);
+/* It will be looked for soon: what has to come from memory is asked for. */
+void depot_expect(uint64_t hash);
+/* Found, or inserted; `parent` is the stack of its outer frames.  No room: parent. */
+stack_handle depot_add(stack_handle parent, uint64_t hash, uintptr_t pc);
+
 /* ---- window.c: which words of a stack may be read without a fault --------------------------------------------------------- */
 
 struct window { uintptr_t lo, words; };        /* readable pages: their start, and how many words */

@@ -191,9 +191,14 @@ const void *mem_find_not(const void *start, int byte, size_t n)
 		p += 16;
 		n -= 16;
 	}
+	/* What is left of a range that began with more is looked at by one load that reaches back into what is known. */
+	if (n < 8 && p - (const unsigned char *)start >= 8 && LOAD(word8, p + n - 8) == w)
+		return NULL;
 	while (n >= 8 && LOAD(word8, p) == w) {
 		p += 8;
 		n -= 8;
+		if (n < 8 && LOAD(word8, p + n - 8) == w)
+			return NULL;
 	}
 	for (; n; p++, n--)
 		if (*p != (uint8_t)byte)

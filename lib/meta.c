@@ -9,6 +9,17 @@
  */
 #include "lib/lib.h"
 
+struct live_counters live_counters;
+
+/* At run time, so that the file on disk, or in a page cache that is looked at, holds no magic. */
+void live_counters_start(void)
+{
+	live_counters.version = LIVE_COUNTERS_VERSION;
+	live_counters.size = sizeof(live_counters);
+	mem_copy(live_counters.magic, LIVE_COUNTERS_MAGIC, sizeof(live_counters.magic));
+	__atomic_store_n(&live_counters.self, (uint64_t)(uintptr_t)&live_counters, __ATOMIC_RELEASE);
+}
+
 #define META_CHUNK ((size_t)16 << 20)
 #define META_STEP ((size_t)256 << 10)
 #define META_ALIGN ((size_t)16)

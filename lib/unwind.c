@@ -13,11 +13,12 @@
  *    The salt changes when a module goes away.  It is taken before the row is computed, so that what was read from the old module is
  *    never entered as the new one's.  Code of no module (a JIT's) is not entered: a module may come to be there.
  *
- * 2. Stacks are saved in the depot's tree, outer frames first, so that equal outer frames are equal handles.
+ * 2. Stacks are saved in the depot's tree, whose hashes are made of the outer frames' hash: frames that stand need not be looked at, and one
+ *    look into the depot finds the whole stack.
  *
  * 3. A thread's last trace remembers each frame's state (pc, sp, rbp) and which words it was read from.  A state and a row say where the next
  *    state is read, so: a new walk that comes to a remembered state, all of whose outer words still hold the same values, would go on
- *    to the same frames; their handle is reused, whether these are the same activations or not.  A loop that allocates pays for its
+ *    to the same frames; their hash is reused, whether these are the same activations or not.  A loop that allocates pays for its
  *    innermost frames, and two or three compares for each other.
  *
  *        outermost  frames[0]   pc sp rbp  read from  a0 b0      compared, from the inside out
@@ -390,8 +391,8 @@ static struct frame frame_first(const struct unwind_regs *regs)
 struct trace_frame {
 	struct frame f;               /* the state once it is the innermost */
 	struct origin from;           /* absent ones point to where they compare equal */
-	stack_handle handle;          /* of this frame and all outer ones */
-	uint16_t depth;               /* frames in handle */
+	uint64_t hash;                /* of this frame and all outer ones, as the depot names them */
+	uint16_t depth;               /* frames in that */
 	bool hidden;                  /* one of our own, left out */
 	bool foreign;                 /* this origin or one further out is not on the thread's own stack */
 };
@@ -531,6 +532,66 @@ size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 	return n;
 }
 
+/* A stack that overflowed has up to half a million frames. */
+#define ENDS_MAX ((size_t)4 << 20)
+
+/* What does not fit goes round behind the head, so that the outermost stay; how many frames there are. */
+static size_t walk_ends(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head)
+{
+	struct walk w;
+	struct frame f = frame_first(regs);
+	struct origin from;
+	uintptr_t first = 1;
+	size_t n = 0;
+	uint64_t row;
+
+	walk_begin(&w, view, &f);
+	do {
+		row = row_of(f.pc - 1);
+		if (likely(!(row & ROW_HIDDEN))) {
+			pcs[n < max ? n : head + (n - head) % (max - head)] = f.pc - first;
+			n++;
+		}
+		first = 0;
+	} while (n < ENDS_MAX && walk_step(&w, &f, row, &from));
+	return n;
+}
+
+static void reverse(uintptr_t *pcs, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		uintptr_t pc = pcs[i];
+
+		pcs[i] = pcs[n - 1 - i];
+		pcs[n - 1 - i] = pc;
+	}
+}
+
+size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head, size_t *skipped)
+{
+	struct unwind_thread *t = unwind_enter();
+	size_t n, turn, room = max - head;
+
+	if (likely(t)) {
+		n = walk_ends(&t->view, regs, pcs, max, head);
+		unwind_leave();
+	} else {
+		struct stack_view view;
+
+		mem_set(&view, 0, sizeof(view));
+		n = walk_ends(&view, regs, pcs, max, head);
+	}
+	*skipped = n > max ? n - max : 0;
+	if (!*skipped)
+		return n;
+	/* The ring begins with its oldest entry. */
+	turn = (n - head) % room;
+	reverse(pcs + head, turn);
+	reverse(pcs + head + turn, room - turn);
+	reverse(pcs + head, room);
+	return max;
+}
+
 /* ---- saving, with the last trace ------------------------------------------------------------------------------------------- */
 
 /* The three differences or-ed together: one branch, not three, for words that nearly always agree. */
@@ -600,39 +661,73 @@ __inline_hot void trace_set_origin(struct unwind_thread *t, uint32_t i, const st
 	f->from.cfa_at = from->cfa_at ? from->cfa_at : (uintptr_t)&f->f.sp;
 }
 
-__inline_hot void trace_keep(struct unwind_thread *t, uint32_t i, const struct trace_frame *fresh, stack_handle handle, uint32_t depth)
+__inline_hot void trace_keep(struct unwind_thread *t, uint32_t i, const struct trace_frame *fresh, uint32_t depth)
 {
 	struct trace_frame *f = &t->frames[i];
 
 	f->f = fresh->f;
 	f->hidden = fresh->hidden;
-	f->handle = handle;
+	f->hash = fresh->hash;
 	f->depth = (uint16_t)depth;
 	trace_set_origin(t, i, &fresh->from);
 }
 
-/* Frames [0, keep) stay; t->fresh (innermost first) go on top, each getting its handle.  Where the depot takes no more, the stack ends: it has
+/* The stack from the inside out: the fresh frames, then those that stand. */
+__inline_hot const struct trace_frame *trace_at(const struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
+{
+	return i < nr_fresh ? &t->fresh[i] : &t->frames[keep - 1 - (i - nr_fresh)];
+}
+
+/* The stack is new: outwards to the first frame that the depot knows, then back, adding.  Where the depot takes no more, the stack ends: it has
  * no holes. */
+static __cold_path stack_handle trace_insert(const struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
+{
+	stack_handle handle = 0;
+	uint32_t i, nr = nr_fresh + keep;
+
+	/* Nearly always it is one of the next few. */
+	for (i = 1; i < MIN(nr, 5u); i++)
+		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
+	for (i = 0; i < nr; i++) {
+		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
+		if (!f->hidden && (handle = depot_find(f->hash, f->f.pc - (i == 0))) != 0)
+			break;
+	}
+	while (i-- > 0) {
+		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
+		if (f->hidden)
+			continue;
+		stack_handle child = depot_add(handle, f->hash, f->f.pc - (i == 0));
+		if (child == handle)
+			break;
+		handle = child;
+	}
+	return handle;
+}
+
+/* Frames [0, keep) stay; t->fresh (innermost first) go on top.  The innermost of all is at an instruction, not at a return address, and so is
+ * never met again as another frame's caller: when it shows it is not kept. */
 __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
-	stack_handle handle = keep ? t->frames[keep - 1].handle : 0;
+	uint64_t hash = keep ? t->frames[keep - 1].hash : 0;
 	uint32_t depth = keep ? t->frames[keep - 1].depth : 0;
+	uintptr_t last = keep && !t->frames[keep - 1].hidden ? t->frames[keep - 1].f.pc : 0;
 	uint32_t nr = keep;
-	bool refused = false;
 
-	while (nr_fresh-- > 0) {
-		const struct trace_frame *f = &t->fresh[nr_fresh];
-		if (likely(!f->hidden && !refused)) {
-			stack_handle child = depot_child(handle, f->f.pc - (nr_fresh == 0));
-			refused = child == handle;
-			handle = child;
+	for (uint32_t i = nr_fresh; i-- > 0;) {
+		struct trace_frame *f = &t->fresh[i];
+		if (likely(!f->hidden)) {
+			last = f->f.pc - (i == 0);
+			hash = depot_mix(hash, last);
+			depth++;
 		}
-		depth += !f->hidden;
-		if (nr < TRACE_MAX) /* a deeper stack is matched from further out */
-			trace_keep(t, nr++, f, handle, depth);
+		f->hash = hash;
+		if (nr < TRACE_MAX && (i > 0 || f->hidden)) /* a deeper stack is matched from further out */
+			trace_keep(t, nr++, f, depth);
 	}
-	t->nr = unlikely(refused) && !depot_is_full() ? 0 : nr;
-	return handle;
+	t->nr = nr;
+	stack_handle handle = likely(last) ? depot_find(hash, last) : 0;
+	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
 
 /* May the trace be reused from frame i inwards when n frames are new?  Cut off, it must still be deep enough, never too deep. */

@@ -9,12 +9,42 @@ MEMSAN_EXPORT size_t memsan_check_all(void)
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	runtime_ensure();
-	return runtime_state_now == RUNTIME_READY ? slab_check_all(SLAB_AT_CHECK_ALL, &regs) : 0;
+	return runtime_state_now == RUNTIME_READY ? slab_check_all(SLAB_AT_CHECK_ALL, &regs) + fence_check_all("by memsan_check_all", &regs) : 0;
 }
 
 MEMSAN_EXPORT unsigned memsan_report_count(void)
 {
 	return report_count();
+}
+
+MEMSAN_EXPORT int memsan_stat(struct memsan_stats *stats)
+{
+	struct memsan_stats all;
+	struct slab_stats slab;
+	struct fence_stats fence;
+	size_t size = stats->size;
+
+	if (size < 2 * sizeof(size_t))
+		return -1;
+	runtime_ensure();
+	slab_get_stats(&slab);
+	fence_get_stats(&fence);
+	all.reports = report_count();
+	all.allocs = slab.allocs + fence.allocs;
+	all.frees = slab.frees + fence.frees;
+	all.live_objects = slab.live_objects + fence.live;
+	all.live_bytes = slab.live_bytes;
+	all.quarantine_objects = slab.quarantine_objects;
+	all.quarantine_bytes = slab.quarantine_bytes;
+	all.fence_slots = fence.slots;
+	all.fence_live = fence.live;
+	all.fence_allocs = fence.allocs;
+	all.fence_frees = fence.frees;
+	all.fence_bugs = fence.bugs;
+	all.fence_skipped_covered = fence.skipped_covered;
+	all.fence_skipped_capacity = fence.skipped_capacity;
+	mem_copy((char *)stats + sizeof(size_t), (char *)&all + sizeof(size_t), MIN(size, sizeof(all)) - sizeof(size_t));
+	return 0;
 }
 
 MEMSAN_EXPORT const char *memsan_version(void)

@@ -9,6 +9,7 @@
  */
 #include "preload/preload.h"
 
+#include <signal.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -75,14 +76,18 @@ static void start_locked(void)
 	/* Re-entered by this thread (a signal handler that allocates while we start): the outer call finishes. */
 	__atomic_store_n(&runtime_state_now, RUNTIME_STARTING, __ATOMIC_RELAXED);
 	read_options(getauxval(AT_SECURE) != 0);
+	live_counters_start();
 	slab_set_report_hook(dispatch_finding);
 	leak_connect();
 	slab_set_trace_hook(trace_event);
 	bool ok = slab_init();
 	if (!ok)
 		report_line("no address space for the heap (see ulimit -v); allocations will fail");
-	else
+	else {
 		shadow_init();
+		slab_set_foreign_hook(fence_find_object);
+		fence_init();
+	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
 }
 
@@ -108,4 +113,7 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 	modules_start();
 	runtime_ensure();
 	process_init();
+	/* The shared library does it when libc's own sigaction is known. */
+	if (!&runtime_is_shared)
+		fence_fault_init(sigaction);
 }

@@ -16,6 +16,24 @@ static void hole_shadow(void (*hole)(uint64_t start, uint64_t end))
 	hole(start, end);
 }
 
+struct root_call { void (*root)(void *ctx, uint64_t addr, uint64_t size); void *ctx; };
+
+static void root_fenced(void *ctx, uintptr_t addr, size_t size)
+{
+	const struct root_call *call = ctx;
+
+	call->root(call->ctx, addr, size);
+}
+
+/* A fenced object lies outside of the arena: what it points to is alive, and it is never called lost itself.  Few objects are fenced. */
+static void roots_elsewhere(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx)
+{
+	struct root_call call = { root, ctx };
+
+	shadow_each_frame(root, ctx);
+	fence_for_each_live(root_fenced, &call);
+}
+
 static const char *own_rules(void)
 {
 	if (&memsan_leak_default_suppressions)
@@ -27,7 +45,7 @@ void leak_connect(void)
 {
 	leak_own_rules = own_rules;
 	leak_hook_holes = hole_shadow;
-	leak_hook_roots = shadow_each_frame;
+	leak_hook_roots = roots_elsewhere;
 	leak_hook_copying = shadow_copying;
 }
 

@@ -32,12 +32,12 @@ INTERCEPT(size_t, strnlen, (const char *s, size_t n), (s, n), libc_foreign(s))
 
 typedef int compare_fn(const char *a, const char *b, size_t n);
 
-/* Compares chunk by chunk, each only as far as both may be read; *verdict is the outcome.  False after a report: the outcome hangs
+/* Compares from `done` on chunk by chunk, each only as far as both may be read; *verdict is the outcome.  False after a report: the outcome hangs
  * on a byte that may not be read. */
-static bool compare_strings(const char *a, const char *b, size_t max, compare_fn *compare, int *verdict, const char *entry)
+static bool compare_strings(const char *a, const char *b, size_t done, size_t max, compare_fn *compare, int *verdict, const char *entry)
 {
 	*verdict = 0;
-	for (size_t done = 0, chunk = WALK_FIRST; done < max; chunk = MIN(chunk * 2, (size_t)WALK_LARGEST)) {
+	for (size_t chunk = WALK_FIRST; done < max; chunk = MIN(chunk * 2, (size_t)WALK_LARGEST)) {
 		size_t want = MIN(chunk, max - done);
 		struct libc_scan in_a = libc_extent(a + done, want), in_b = libc_extent(b + done, want);
 		size_t good = MIN(in_a.len, in_b.len);
@@ -56,28 +56,83 @@ static bool compare_strings(const char *a, const char *b, size_t max, compare_fn
 	return true;
 }
 
+/* The beginning of strcmp, where most are decided: eight bytes at a time as far as one load of shadow for each says that all is well (a
+ * foreign string: to the end of its page).  Returns how many bytes are equal and no terminator; *decided when *verdict is the outcome. */
+static inline size_t compare_beginning(const char *a, const char *b, size_t max, int *verdict, bool *decided)
+{
+	const uint64_t ones = ~(uint64_t)0 / 255;
+	size_t in_a = shadow_covers(a) ? shadow_good_ahead(a) : PAGE_SIZE - ((uintptr_t)a & (PAGE_SIZE - 1));
+	size_t in_b = shadow_covers(b) ? shadow_good_ahead(b) : PAGE_SIZE - ((uintptr_t)b & (PAGE_SIZE - 1));
+	size_t good = MIN(max, MIN(in_a, in_b)), done = 0;
+
+	*decided = false;
+	for (; done + 8 <= good; done += 8) {
+		uint64_t x, y;
+		__builtin_memcpy(&x, a + done, 8);
+		__builtin_memcpy(&y, b + done, 8);
+		/* The lowest set bit is right, also where a borrow has spoilt those above it. */
+		uint64_t stop = (x ^ y) | ((x - ones) & ~x & ones << 7);
+		if (!stop)
+			continue;
+		unsigned shift = (unsigned)__builtin_ctzll(stop) & ~7u;
+		*verdict = (int)(x >> shift & 0xff) - (int)(y >> shift & 0xff);
+		*decided = true;
+		return done;
+	}
+	for (; done < good; done++) {
+		*verdict = (int)(unsigned char)a[done] - (int)(unsigned char)b[done];
+		*decided = *verdict || !a[done];
+		if (*decided)
+			return done;
+	}
+	*decided = done == max;
+	*verdict = 0;
+	return done;
+}
+
+/* strcmp and strncmp. */
+static bool compare_bytes(const char *a, const char *b, size_t max, int *verdict, const char *entry)
+{
+	bool decided;
+	size_t done = compare_beginning(a, b, max, verdict, &decided);
+
+	return decided || compare_strings(a, b, done, max, REAL(strncmp), verdict, entry);
+}
+
 #define COMPARE(name, with)                                                                                            \
 	INTERCEPT(int, name, (const char *a, const char *b), (a, b), libc_foreign(a) && libc_foreign(b))               \
 	{                                                                                                              \
 		int verdict;                                                                                           \
 		if (!(shadow_covers(a) || shadow_covers(b)))                                                           \
 			return REAL(name)(a, b);                                                                       \
-		return compare_strings(a, b, SIZE_MAX, REAL(with), &verdict, ENTRY) ? verdict : REAL(name)(a, b);      \
+		return compare_strings(a, b, 0, SIZE_MAX, REAL(with), &verdict, ENTRY) ? verdict : REAL(name)(a, b);      \
 	}
-COMPARE(strcmp, strncmp)
+INTERCEPT(int, strcmp, (const char *a, const char *b), (a, b), libc_foreign(a) && libc_foreign(b))
+{
+	int verdict;
+	if (!(shadow_covers(a) || shadow_covers(b)))
+		return REAL(strcmp)(a, b);
+	return compare_bytes(a, b, SIZE_MAX, &verdict, ENTRY) ? verdict : REAL(strcmp)(a, b);
+}
+
+INTERCEPT(int, strncmp, (const char *a, const char *b, size_t n), (a, b, n), libc_foreign(a) && libc_foreign(b))
+{
+	int verdict;
+	if (!(shadow_covers(a) || shadow_covers(b)))
+		return REAL(strncmp)(a, b, n);
+	return compare_bytes(a, b, n, &verdict, ENTRY) ? verdict : REAL(strncmp)(a, b, n);
+}
+
 COMPARE(strcasecmp, strncasecmp)
 COMPARE(__strcasecmp, strncasecmp)
 
-#define BOUNDED_COMPARE(name)                                                                                          \
-	INTERCEPT(int, name, (const char *a, const char *b, size_t n), (a, b, n), libc_foreign(a) && libc_foreign(b))  \
-	{                                                                                                              \
-		int verdict;                                                                                           \
-		if (!(shadow_covers(a) || shadow_covers(b)))                                                           \
-			return REAL(name)(a, b, n);                                                                    \
-		return compare_strings(a, b, n, REAL(name), &verdict, ENTRY) ? verdict : REAL(name)(a, b, n);          \
-	}
-BOUNDED_COMPARE(strncmp)
-BOUNDED_COMPARE(strncasecmp)
+INTERCEPT(int, strncasecmp, (const char *a, const char *b, size_t n), (a, b, n), libc_foreign(a) && libc_foreign(b))
+{
+	int verdict;
+	if (!(shadow_covers(a) || shadow_covers(b)))
+		return REAL(strncasecmp)(a, b, n);
+	return compare_strings(a, b, 0, n, REAL(strncasecmp), &verdict, ENTRY) ? verdict : REAL(strncasecmp)(a, b, n);
+}
 
 /* Collation may look at all of both. */
 INTERCEPT(int, strcoll, (const char *a, const char *b), (a, b), libc_foreign(a) && libc_foreign(b))

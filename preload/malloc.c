@@ -21,7 +21,11 @@ static void *allocate(size_t size, size_t align, enum slab_api api, bool zero, c
 {
 	runtime_ensure();
 	thread_ensure();
-	void *p = size <= PTRDIFF_MAX ? slab_malloc(size, align, api, zero, regs) : NULL;
+	void *p = NULL;
+	if (unlikely(fence_wanted()))
+		p = fence_alloc(size, align, api, regs);
+	if (likely(!p && size <= PTRDIFF_MAX))
+		p = slab_malloc(size, align, api, zero, regs);
 	if (unlikely(!p))
 		errno = ENOMEM;
 	else if (unlikely(leak_disabled))
@@ -33,7 +37,10 @@ static void release(void *p, size_t size_given, size_t align_given, const struct
 {
 	runtime_ensure();
 	thread_ensure();
-	slab_free(p, SLAB_API_MALLOC, size_given, align_given, regs);
+	if (unlikely(fence_contains(p)))
+		fence_free(p, SLAB_API_MALLOC, size_given, regs);
+	else
+		slab_free(p, SLAB_API_MALLOC, size_given, align_given, regs);
 }
 
 static __cold_path void *malloc_slow(size_t size, const struct unwind_regs *regs)
@@ -77,6 +84,25 @@ MEMSAN_EXPORT void *calloc(size_t n, size_t size)
 	return allocate(bytes, MIN_ALIGN, SLAB_API_MALLOC, true, &regs);
 }
 
+/* A fenced object always moves: the pointers that were forgotten then meet a guard. */
+static void *reallocate_fenced(void *p, size_t size, const struct unwind_regs *regs)
+{
+	enum slab_api api = SLAB_API_MALLOC;
+	size_t old = fence_usable_size(p, &api);
+	void *q;
+
+	if (old == SIZE_MAX) {
+		fence_report_bad_pointer(p, regs);
+		return NULL;
+	}
+	q = allocate(size, MIN_ALIGN, api, false, regs);
+	if (q) {
+		mem_copy(q, p, MIN(old, size));
+		fence_free(p, api, SIZE_MAX, regs);
+	}
+	return q;
+}
+
 static void *reallocate(void *p, size_t size, const struct unwind_regs *regs)
 {
 	if (!p)
@@ -87,6 +113,8 @@ static void *reallocate(void *p, size_t size, const struct unwind_regs *regs)
 	}
 	runtime_ensure();
 	thread_ensure();
+	if (unlikely(fence_contains(p)))
+		return reallocate_fenced(p, size, regs);
 	bool bad = false;
 	void *q = size <= PTRDIFF_MAX ? slab_realloc(p, size, regs, &bad) : NULL;
 	if (unlikely(!q))
@@ -202,6 +230,14 @@ MEMSAN_EXPORT size_t malloc_usable_size(void *p)
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	runtime_ensure();
+	if (unlikely(fence_contains(p))) {
+		size_t size = fence_usable_size(p, NULL);
+
+		if (size != SIZE_MAX)
+			return size;
+		fence_report_bad_pointer(p, &regs);
+		return 0;
+	}
 	return slab_usable_size(p, &regs);
 }
 

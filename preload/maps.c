@@ -30,6 +30,7 @@ MEMSAN_EXPORT int munmap(void *p, size_t n)
 struct thread_start {
 	void *(*fn)(void *);
 	void *arg;
+	uint64_t believed_mask;
 };
 
 static void *thread_body(void *p)
@@ -38,6 +39,7 @@ static void *thread_body(void *p)
 	mem_copy(&start, p, sizeof(start));
 	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
 	/* Registered, so that its end is seen; and nothing of who had the stack before is left. */
+	fence_believe_mask(start.believed_mask);
 	thread_ensure();
 	shadow_thread_start();
 	return start.fn(start.arg);
@@ -50,11 +52,12 @@ MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, 
 	if (!real_pthread_create)
 		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
 	runtime_ensure();
-	struct thread_start *start = shadow_everywhere ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL) : NULL;
+	struct thread_start *start = shadow_everywhere || fence_fault_on ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL) : NULL;
 	if (!start)
 		return real_pthread_create(thread, attr, fn, arg);
 	start->fn = fn;
 	start->arg = arg;
+	start->believed_mask = fence_believed_mask();
 	int ret = real_pthread_create(thread, attr, thread_body, start);
 	if (ret != 0)
 		slab_free(start, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);

@@ -22,6 +22,23 @@ extern "C" {
  * in proportion to the heap.  Thread-safe; not async-signal-safe. */
 size_t memsan_check_all(void);
 
+/* Counters of this process.  `size` is sizeof(struct memsan_stats) on entry: members that this library does not know yet, or the
+ * program does not, are left alone.  Returns 0, or -1 when size is too small to be one. */
+struct memsan_stats {
+	size_t size;
+	unsigned long long reports;                  /* made so far, repetitions not counted */
+	unsigned long long allocs, frees;            /* approximate while threads run */
+	unsigned long long live_objects, live_bytes;
+	unsigned long long quarantine_objects, quarantine_bytes;
+	unsigned long long fence_slots;              /* places for fenced objects */
+	unsigned long long fence_live;               /* fenced now */
+	unsigned long long fence_allocs, fence_frees; /* ever */
+	unsigned long long fence_bugs;               /* found with fences */
+	unsigned long long fence_skipped_covered;    /* not fenced, since their allocation stack had an object in the pool */
+	unsigned long long fence_skipped_capacity;   /* not fenced, since the pool was full */
+};
+int memsan_stat(struct memsan_stats *stats);
+
 /* ---- leaks (kmemleak's words; the names of sanitizer/lsan_interface.h work as well) ---- */
 
 /* Looks for objects that nothing points to any more, now, and reports them (those that were reported before are not reported

@@ -46,7 +46,10 @@ static void *try_allocate(size_t size, size_t align, enum slab_api api, const st
 	thread_ensure();
 	if (size > PTRDIFF_MAX || !IS_POW2(align))
 		return NULL;
-	void *p = slab_malloc(size, MAX(align, (size_t)MIN_ALIGN), api, false, regs);
+	align = MAX(align, (size_t)MIN_ALIGN);
+	void *p = unlikely(fence_wanted()) ? fence_alloc(size, align, api, regs) : NULL;
+	if (!p)
+		p = slab_malloc(size, align, api, false, regs);
 	if (unlikely(leak_disabled) && p)
 		leak_annotate(p, LEAK_NOTE_NOT_LEAK);
 	return p;
@@ -93,7 +96,10 @@ static void delete_object(void *p, enum slab_api api, size_t size, size_t align,
 		return;
 	runtime_ensure();
 	thread_ensure();
-	slab_free(p, api, size, align, regs);
+	if (unlikely(fence_contains(p)))
+		fence_free(p, api, size, regs);
+	else
+		slab_free(p, api, size, align, regs);
 }
 
 /* nothrow_t and align_val_t are passed as a reference and an integer. */

@@ -10,6 +10,7 @@
  *   process.c    fork, thread exit, program exit
  *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
  *   mlock.c      mlockall beside a large reserve
+ *   signals.c    handlers, masks and signal stacks beside ours (shared library only)
  *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
  *   limits.c     setrlimit beside a large reserve
  *   api.c        memsan_*
@@ -17,6 +18,7 @@
 #ifndef MEMSAN_PRELOAD_H
 #define MEMSAN_PRELOAD_H
 
+#include "fence/fence.h"
 #include "leak/leak.h"
 #include "lib/lib.h"
 #include "reports/reports.h"
@@ -35,6 +37,9 @@ __inline_hot void runtime_ensure(void)
 	if (unlikely(__atomic_load_n(&runtime_state_now, __ATOMIC_ACQUIRE) < RUNTIME_READY))
 		runtime_start();
 }
+
+/* Defined in the shared library only. */
+extern const char runtime_is_shared __attribute__((weak));
 
 /* ---- process.c ---- */
 void process_init(void);                /* constructor: fork handlers, the thread-exit key */

@@ -31,6 +31,7 @@ static void thread_exiting(void *value)
 	shadow_thread_exit();
 	slab_thread_exit();
 	unwind_thread_exit();
+	fence_thread_exit();
 	thread_exit_notify();
 }
 
@@ -41,6 +42,7 @@ __cold_path void process_watch_thread(void)
 	/* First, since pthread_setspecific may allocate. */
 	thread_watched = true;
 	pthread_setspecific(exit_key, &thread_watched);
+	fence_thread_start();
 }
 
 /* ---- fork ---- */
@@ -75,6 +77,8 @@ static void exit_last(void)
 		return;
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);
+	if (runtime_state_now == RUNTIME_READY)
+		fence_check_all("at exit", NULL);
 	if (runtime_state_now == RUNTIME_READY)
 		leak_check_at_exit();
 	report_summary();

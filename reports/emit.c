@@ -36,6 +36,9 @@ static char report_text[REPORT_TEXT_MAX];
 
 /* Atomic: report_count and report_begin read them without the lock. */
 static uint32_t nr_reports, nr_repeated, nr_left_out;
+/* The access of the last report.  Atomic words; only the thread that made it looks for itself. */
+static uint64_t last_addr, last_size;
+static uint32_t last_tid;
 
 /* ---- repetitions ----------------------------------------------------------------------------------------------------- */
 
@@ -90,9 +93,12 @@ static bool place_add(uint64_t place)
 
 /* ---- signals ------------------------------------------------------------------------------------------------------------- */
 
+/* A fault while its signal is blocked kills without a word. */
+#define SIGNALS_SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1))
+
 static uint64_t signals_block(void)
 {
-	uint64_t all = ~0ull, old = 0;
+	uint64_t all = ~SIGNALS_SYNCHRONOUS, old = 0;
 
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, sizeof(all), 0, 0);
 	return old;
@@ -186,12 +192,16 @@ static void report_panic(void)
 
 static enum report_outcome report_emit(struct report_record *r)
 {
+	__atomic_store_n(&last_addr, r->addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_size, r->access_size, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_tid, r->tid, __ATOMIC_RELAXED);
 	if (place_add(record_place(r))) {
 		__atomic_fetch_add(&nr_repeated, 1, __ATOMIC_RELAXED);
 		return REPORT_REPEATED;
 	}
 	if (!report_print(r))
 		return REPORT_SUPPRESSED;
+	__atomic_fetch_add(&live_counters.reports, 1, __ATOMIC_RELAXED);
 	if (__atomic_add_fetch(&nr_reports, 1, __ATOMIC_RELAXED) == options.max_reports && options.fault != FAULT_PANIC)
 		report_line("max_reports=%llu reached, further reports are left out", (unsigned long long)options.max_reports);
 	return REPORT_PRINTED;
@@ -288,6 +298,12 @@ void report_session_end(void)
 }
 
 /* ---- the rest of the outward functions ---------------------------------------------------------------------------------------- */
+
+bool report_is_last(uintptr_t addr)
+{
+	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() &&
+	       addr - __atomic_load_n(&last_addr, __ATOMIC_RELAXED) < MAX(__atomic_load_n(&last_size, __ATOMIC_RELAXED), 1u);
+}
 
 uint32_t report_count(void)
 {

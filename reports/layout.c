@@ -15,6 +15,8 @@ bool report_record_valid(const struct report_record *r, size_t len)
 	for (uint32_t i = 0; i < r->nr_stacks; i++)
 		if (r->stacks[i].nr_frames > REPORT_FRAMES || r->stacks[i].thread_name[THREAD_NAME_MAX - 1] != 0)
 			return false;
+	if (r->fault.code_len > sizeof(r->fault.code) || r->fault.nr_words > ARRAY_SIZE(r->fault.words))
+		return false;
 	for (uint32_t i = 0; i < r->nr_modules; i++)
 		if (r->modules[i].build_id_len > BUILD_ID_MAX)
 			return false;
@@ -67,8 +69,8 @@ const char *report_state_name(uint32_t state)
 
 const char *report_access_name(uint32_t is_write)
 {
-	static const char *const names[] = { "read", "write", "free", "access" };
-	return names[MIN(is_write, 3u)];
+	static const char *const names[] = { "read", "write", "free", "access", "execute" };
+	return names[is_write > 4 ? 3 : is_write];
 }
 
 void report_put_build_id(struct fmt_buf *b, const struct report_module *m)

@@ -105,7 +105,7 @@ static struct report_stack *stack_add(struct report_record *r, enum report_role 
 		return NULL;
 	r->nr_stacks++;
 	s->role = role;
-	s->nr_frames = s->tid = s->truncated = 0;
+	s->nr_frames = s->tid = s->truncated = s->skipped = s->skipped_at = 0;
 	s->age_ms = 0;
 	mem_set(s->thread_name, 0, sizeof(s->thread_name));
 	return s;
@@ -143,13 +143,15 @@ static void find_modules(struct report_record *r)
 void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact)
 {
 	struct report_stack *s = stack_add(r, role);
-	size_t n;
+	size_t n, skipped;
 
 	if (!s)
 		return;
 	s->tid = r->tid;
 	str_copy(s->thread_name, report_str(r, r->comm), sizeof(s->thread_name));
-	n = unwind_walk(regs, scratch_pcs, REPORT_FRAMES + 1);
+	n = unwind_walk_ends(regs, scratch_pcs, REPORT_FRAMES, REPORT_FRAMES / 2, &skipped);
+	s->skipped_at = REPORT_FRAMES / 2;
+	s->skipped = (uint32_t)skipped;
 	stack_fill(r, s, n, n && scratch_pcs[0] == regs->pc && (exact || !module_is_self(regs->pc)), 0);
 }
 

@@ -112,7 +112,10 @@ static void put_access(struct fmt_buf *b, const struct report_record *r)
 	put_key(b, "access");
 	fmt_printf(b, "{");
 	put_string(b, "type", report_access_name(r->is_write));
-	put_address(b, "addr", r->addr);
+	if (r->fault.no_addr)
+		put_string(b, "addr", NULL);
+	else
+		put_address(b, "addr", r->addr);
 	put_number(b, "size", r->access_size);
 	if (r->bad_addr)
 		put_address(b, "bad", r->bad_addr);
@@ -192,6 +195,8 @@ static void put_stack(struct fmt_buf *b, const struct report_record *r, const st
 		}
 	}
 	fmt_printf(b, "]");
+	put_known_number(b, "skipped_at", s->skipped_at, s->skipped);
+	put_number(b, "skipped", s->skipped);
 	put_number(b, "left_out", s->nr_frames - i);
 	put_bool(b, "truncated", s->truncated || i < s->nr_frames);
 	fmt_printf(b, "}");
@@ -327,6 +332,8 @@ size_t report_render_json(const struct report_record *r, const struct report_sym
 	put_identity(&b, r, symbols);
 	put_process(&b, r);
 	put_access(&b, r);
+	put_key(&b, "fault");
+	report_put_fault_json(&b, r);
 	put_stacks(&b, r, symbols);
 	put_object(&b, r);
 	put_field(&b, "place", r, r->place);

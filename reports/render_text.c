@@ -33,16 +33,19 @@ static void put_thread(struct fmt_buf *b, const char *name, uint32_t tid)
 
 static void put_access(struct fmt_buf *b, const struct report_record *r)
 {
-	static const char *const verbs[] = { "Read", "Write", "Free", "Access" };
+	static const char *const verbs[] = { "Read", "Write", "Free", "Access", "Execute" };
 	const char *found_at = report_str(r, r->found_at);
 	size_t start = b->len;
 
-	fmt_printf(b, "%s", verbs[MIN(r->is_write, 3u)]);
+	fmt_printf(b, "%s", verbs[r->is_write > 4 ? 3 : r->is_write]);
 	if (r->access_size)
 		fmt_printf(b, " of size %llu at", (unsigned long long)r->access_size);
 	else
 		fmt_printf(b, r->is_write == 2 ? " of" : " at");
-	fmt_printf(b, " addr 0x%llx", (unsigned long long)r->addr);
+	if (r->fault.no_addr)
+		fmt_printf(b, " an unknown address");
+	else
+		fmt_printf(b, " addr 0x%llx", (unsigned long long)r->addr);
 	if (found_at[0])
 		fmt_printf(b, " found %.200s", found_at);
 	fmt_printf(b, " by ");
@@ -91,6 +94,7 @@ static void put_header(struct fmt_buf *b, const struct report_record *r, const s
 		put_line(b, "The call trace shows where the damage was found; it was done earlier.");
 	fmt_printf(b, "\n");
 	put_process(b, r);
+	report_put_fault(b, r);
 }
 
 static void put_location(struct fmt_buf *b, const struct report_symbol *s)
@@ -145,6 +149,16 @@ static void put_stack_heading(struct fmt_buf *b, const struct report_stack *s)
 	end_line(b, start);
 }
 
+/* How many frames after this one are the same call again, in a recursion. */
+static uint32_t frames_alike(const struct report_stack *s, uint32_t i)
+{
+	uint32_t end = s->skipped && i < s->skipped_at ? MIN(s->skipped_at, s->nr_frames) : s->nr_frames, same = 0;
+
+	while (i + same + 1 < end && s->frames[i + same + 1].pc == s->frames[i].pc)
+		same++;
+	return same;
+}
+
 static void put_stack(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s,
                       const struct report_symbols *symbols, size_t limit)
 {
@@ -156,7 +170,15 @@ static void put_stack(struct fmt_buf *b, const struct report_record *r, const st
 		fmt_printf(b, " %.100s [libmemsan]\n", report_str(r, r->entry));
 	for (i = 0; i < s->nr_frames; i++) {
 		size_t mark = b->len;
+		uint32_t same = frames_alike(s, i);
+
+		if (s->skipped && i == s->skipped_at)
+			fmt_printf(b, " (%u frames left out)\n", s->skipped);
 		put_frame(b, r, &s->frames[i], symbols);
+		if (same > 1) {
+			fmt_printf(b, " (the same %u times more)\n", same);
+			i += same;
+		}
 		if (b->len > limit || b->truncated) {
 			report_rewind(b, mark);
 			break;
@@ -205,7 +227,7 @@ static void put_object(struct fmt_buf *b, const struct report_record *r)
 
 	if (r->place)
 		put_place(b, r);
-	if (!r->have_object && r->place)
+	if (!r->have_object && (r->place || r->fault.present))
 		return;
 	if (!r->have_object) {
 		fmt_printf(b, "\nThe buggy address belongs to no object that memsan knows\n");

@@ -48,6 +48,7 @@ struct report_stack {
 	uint32_t nr_frames;
 	uint32_t tid;
 	uint32_t truncated;
+	uint32_t skipped_at, skipped; /* frames left out in the middle: before frames[skipped_at], how many */
 	uint64_t age_ms;          /* how long before the report, or REPORT_AGE_UNKNOWN; 0 for the report's own stack */
 	char thread_name[THREAD_NAME_MAX];
 	struct report_frame frames[REPORT_FRAMES];
@@ -58,6 +59,21 @@ struct report_module {
 	uint8_t unloaded, build_id_len;
 	uint8_t build_id[BUILD_ID_MAX];
 	uint8_t pad[6];
+};
+/* The machine at a fault. */
+#define REPORT_REGS 24
+struct report_fault {
+	uint32_t present, signo;
+	int32_t si_code;
+	uint32_t trap;
+	uint64_t error, addr;      /* as the processor and the kernel gave them */
+	uint32_t no_addr;          /* the access has no known address */
+	uint32_t code_len;
+	uint8_t code[16];          /* from the faulting instruction on */
+	uint64_t regs[REPORT_REGS]; /* numbered as in instructions, then instruction pointer and flags */
+	uint32_t nr_words, insn;   /* words at the stack pointer; strings: the instruction, by the helper, or 0 */
+	uint64_t words[8];
+	uint64_t stack_lo, stack_hi; /* a stack that overflowed */
 };
 /* A plain versioned block of bytes: written by the runtime, read by the helper, by another process, out of a core file. */
 struct report_record {
@@ -76,7 +92,7 @@ struct report_record {
 	uint64_t addr;
 	uint64_t bad_addr;                         /* first byte that may not be accessed, or 0 (then addr is) */
 	uint64_t access_size;
-	uint32_t is_write;                         /* 0 read, 1 write, 2 free, 3 not known */
+	uint32_t is_write;                         /* 0 read, 1 write, 2 free, 3 not known, 4 execute */
 	uint32_t expected, found;                  /* first damaged byte: what it should have held and what it held */
 	uint32_t have_object;
 	/* object */
@@ -92,6 +108,7 @@ struct report_record {
 	uint64_t memory_addr, memory_mark;         /* mark: the bad byte */
 	uint8_t memory[REPORT_MEMORY];
 	uint8_t memory_valid[REPORT_MEMORY / 8];   /* bit set: byte was readable */
+	struct report_fault fault;
 	/* leak: what the group of objects is that obj_* is the largest of */
 	uint32_t leak_class;                       /* strings: "direct", "possible" …; 0: the report is about something else */
 	uint32_t leak_pad;
@@ -132,6 +149,8 @@ enum report_outcome report_end(struct report_record *r);
 void report_session_begin(const char *rules);
 void report_session_end(void);
 
+/* Was this thread's last report, and the last of all, about an access to addr?  Then a fault there is no news. */
+bool report_is_last(uintptr_t addr);
 uint32_t report_count(void);       /* reports made so far by this process, repetitions not counted */
 /* At exit: waits for a report that another thread is making, so that report_count is final; then one line when reports were repeated
  * or left out over max_reports. */
@@ -231,6 +250,8 @@ void symbolizer_want(struct symbolizer *s, int module, uint64_t addr);
 const struct report_symbol *symbolizer_lookup(struct symbolizer *s, int module, uint64_t addr, size_t *nr);
 /* Why a module has no symbols, or NULL. */
 const char *symbolizer_note(struct symbolizer *s, int module);
+/* insn.c: decodes the instruction of a fault into the record: its text, the size of the access, read or write where that is not known. */
+void insn_decode(struct report_record *r);
 /* A provider for a whole record, everything in it announced.  The record must outlive it.  False: out of memory. */
 bool symbolizer_attach(struct symbolizer *s, const struct report_record *r, struct report_symbols *symbols);
 

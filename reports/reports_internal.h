@@ -27,6 +27,9 @@ void report_put_place(struct fmt_buf *b, const struct report_record *r, const st
 void report_put_build_id(struct fmt_buf *b, const struct report_module *m);
 /* Where addr lies against the object: "inside of", "to the left of", "to the right of", and by how many bytes. */
 const char *report_relation(const struct report_record *r, uint64_t *distance);
+/* render_fault.c: registers and instruction of a fault, if the record is of one. */
+void report_put_fault(struct fmt_buf *b, const struct report_record *r);
+void report_put_fault_json(struct fmt_buf *b, const struct report_record *r);
 bool report_memory_byte(const struct report_record *r, size_t i, uint8_t *byte);
 
 /* Stacks share what is left of the buffer: how far this one may go when `left` stacks (with it) are to come and `tail`
@@ -98,6 +101,7 @@ struct lookup {
 	/* the ELF symbol that holds it; name NULL: none */
 	const char *elf_name;
 	uint64_t elf_start, elf_size;
+	uint64_t elf_nearest;   /* where the last function at or before the address starts, whether it holds the address or not */
 	int elf_rank;
 };
 

@@ -288,7 +288,10 @@ void sink_write(const char *text, size_t len)
 }
 
 /* memsan run names a memfd of its own, /proc/PID/fd/N.  That link leads to whatever has the number now: when memsan has ended, or
- * in another pid namespace, it may be anybody's file.  So what was opened is asked for its name before it is written to. */
+ * in another pid namespace, it may be anybody's file.  So what was opened is asked for its name before it is written to.
+ *
+ * A seccomp filter may kill for opening a file.  Then the program's life goes before memsan's exit status, which the program's own exit
+ * still sets. */
 static bool is_notify_memfd(int fd)
 {
 	static const char wanted[] = "/memfd:" REPORT_NOTIFY_NAME " ";
@@ -307,7 +310,7 @@ void sink_notify(void)
 	bool link = str_starts(options.notify, "/proc/");
 	int fd;
 
-	if (sink_secure || !options.notify[0])
+	if (sink_secure || !options.notify[0] || os_under_seccomp())
 		return;
 	fd = open_high(options.notify, link ? SINK_OPEN_FLAGS & ~O_NOFOLLOW : SINK_OPEN_FLAGS, 0);
 	if (fd < 0)

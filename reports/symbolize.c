@@ -274,7 +274,8 @@ static void symbol_offer(struct lookup *l, const GElf_Sym *sym, const char *name
 	l->elf_rank = rank;
 }
 
-/* A symbol without a size reaches to the next one: it is offered to the addresses up to the end of its section. */
+/* A symbol without a size reaches to the next one, at the latest to the end of its section.  It is offered to all addresses up to there;
+ * lookups_bound takes it back where another one comes between. */
 static uint64_t symbol_end(Dwfl_Module *mod, const GElf_Sym *sym, GElf_Word section, uint64_t start)
 {
 	GElf_Addr bias;
@@ -291,6 +292,22 @@ static uint64_t symbol_end(Dwfl_Module *mod, const GElf_Sym *sym, GElf_Word sect
 	return header.sh_addr + bias + header.sh_size;
 }
 
+/* What has no symbol of its own (a static function of a stripped library) is not part of a function far below that happens to have no size.
+ * Each lookup knows the nearest start since the lookup before. */
+static void lookups_bound(struct lookup **lookups, size_t n)
+{
+	uint64_t nearest = 0;
+
+	for (size_t k = 0; k < n; k++) {
+		struct lookup *l = lookups[k];
+
+		if (l->elf_nearest > nearest)
+			nearest = l->elf_nearest;
+		if (l->elf_name && !l->elf_size && l->elf_start < nearest)
+			l->elf_name = NULL;
+	}
+}
+
 static void resolve_elf(struct symbolizer *s, struct sym_module *m, struct lookup **lookups, size_t n)
 {
 	int nr = dwfl_module_getsymtab(m->mod);
@@ -301,15 +318,20 @@ static void resolve_elf(struct symbolizer *s, struct sym_module *m, struct looku
 		GElf_Word section;
 		const char *name = dwfl_module_getsym_info(m->mod, i, &sym, &start, &section, NULL, NULL);
 		uint64_t end;
+		size_t first;
 
 		if (!symbol_is_code(&sym, name, section) || lookups[n - 1]->addr < start)
 			continue;
 		if (i % 4096 == 0 && deadline_passed(&s->deadline))
 			break;
 		end = symbol_end(m->mod, &sym, section, start);
-		for (size_t k = lookup_from(lookups, n, start); k < n && lookups[k]->addr < end; k++)
+		first = lookup_from(lookups, n, start);
+		if (start > lookups[first]->elf_nearest)
+			lookups[first]->elf_nearest = start;
+		for (size_t k = first; k < n && lookups[k]->addr < end; k++)
 			symbol_offer(lookups[k], &sym, name, start);
 	}
+	lookups_bound(lookups, n);
 }
 
 /* libc starts the program and each thread, so it has frames in every report, and its debug information, compressed, takes longer to

@@ -140,17 +140,30 @@ void area_set_pages(struct area *a, uint32_t pages)
 	lock_release(&area_lock);
 }
 
-/* The lowest live area above an address that `wanted` says yes to. */
-struct area *area_find_live(uintptr_t after, bool (*wanted)(const struct area *a))
+/* Whoever looks at live areas under the lock passes it over meanwhile. */
+void area_set_resizing(struct area *a, bool resizing)
+{
+	lock_acquire(&area_lock);
+	a->resizing = resizing;
+	lock_release(&area_lock);
+}
+
+/* The lowest live area above an address that `wanted` says yes to is given to `take`, while it cannot go away; its address, or 0. */
+uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx), void *ctx)
 {
 	struct area *a, *found = NULL;
+	uintptr_t addr = 0;
 
 	lock_acquire(&area_lock);
 	for (a = live; a; a = a->next)
-		if (a->addr > after && (!found || a->addr < found->addr) && wanted(a))
+		if (!a->resizing && a->addr > after && (!found || a->addr < found->addr) && wanted(a))
 			found = a;
+	if (found) {
+		addr = found->addr;
+		take(found, ctx);
+	}
 	lock_release(&area_lock);
-	return found;
+	return addr;
 }
 
 /* The area is in no list and its pages are accessible. */
@@ -333,6 +346,8 @@ static struct area *held_take(bool all)
 /* Pages that cannot be made accessible again are lost to the heap rather than given to somebody. */
 static void held_release(struct area *a)
 {
+	if (a->opened)
+		os_decommit((void *)page_address(a->page), run_bytes(a));
 	if (area_guard_clear(a->page, a->nr_pages))
 		area_release(a, true);
 }
@@ -354,7 +369,10 @@ void area_quarantine(struct area *a)
 	a->state = AREA_QUARANTINED;
 	lock_release(&area_lock);
 	/* Out of the list of live areas first: area_check_all reads their slack. */
-	area_guard_set(a->page + a->guard_pages, a->nr_pages - 2 * a->guard_pages);
+	if (a->opened)
+		area_guard_set(a->page, a->nr_pages);
+	else
+		area_guard_set(a->page + a->guard_pages, a->nr_pages - 2 * a->guard_pages);
 	lock_acquire(&area_lock);
 	a->next = NULL;
 	if (held_last)

@@ -49,10 +49,14 @@ static bool reserve_maps(size_t blocks)
 	       os_stepped_init(&block_map, ALIGN_UP(blocks * sizeof(uint64_t), PAGE_SIZE), PAGE_SIZE);
 }
 
-/* The largest arena that leaves the program at least half of the address space it may have. */
+/* The largest arena that leaves the program at least half of the address space it may have and, where that is little, a thread's stack. */
+#define THREAD_STACK ((size_t)8 << 20)
+
 static size_t arena_size_for(size_t size, uint64_t limit)
 {
-	while (size > BLOCK_SIZE && reserve_cost(size) > limit / 2)
+	uint64_t most = MAX(limit / 4, limit / 2 - MIN(limit / 2, THREAD_STACK));
+
+	while (size > BLOCK_SIZE && reserve_cost(size) > most)
 		size = ALIGN_DOWN(size - size / 16, BLOCK_SIZE);
 	return MAX(size, BLOCK_SIZE);
 }

@@ -155,7 +155,7 @@ static struct slab *slab_new(struct slab_cache *c)
 	s->base = page_address(page);
 	s->nr_free = c->nr_objects;
 	s->fresh = s->hint = 0;
-	s->displaced = s->sealed = false;
+	s->displaced = s->sealed = s->opened = false;
 	for (i = 0; i < c->map_words; i++)
 		s->map[i] = ~(uint64_t)0;
 	if (c->nr_objects % 64)

@@ -44,6 +44,7 @@ struct tcache_bin {
 	uint32_t max;
 };
 struct tcache {
+	int32_t ticks;    /* allocations until fence/ is asked, in the slow path; below 0: now */
 	struct tcache_bin bins[SLAB_STATE_NR];
 };
 extern TLS_IE struct tcache *tcache_self; /* NULL: the thread has none yet, or no longer */
@@ -80,6 +81,8 @@ __inline_hot void *slab_malloc_fast(size_t size)
 	void *p;
 
 	if (unlikely(!tc))
+		return NULL;
+	if (unlikely(--tc->ticks < 0))
 		return NULL;
 	if (likely(size <= SLAB_FAST_SIZE))
 		class = slab_class_table[(size + 15) / 16];

@@ -4,6 +4,14 @@
 
 static slab_report_fn report_hook; /* set once before the program's first allocation */
 
+typedef bool (*foreign_find_fn)(uintptr_t addr, struct slab_object *obj);
+static foreign_find_fn foreign_hook; /* likewise */
+
+void slab_set_foreign_hook(bool (*find)(uintptr_t addr, struct slab_object *obj))
+{
+	__atomic_store_n(&foreign_hook, find, __ATOMIC_RELEASE);
+}
+
 void slab_set_report_hook(slab_report_fn fn)
 {
 	__atomic_store_n(&report_hook, fn, __ATOMIC_RELEASE);
@@ -142,8 +150,11 @@ bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uint64_t w;
 
-	if (!arena_usable(addr))
-		return false;
+	if (!arena_usable(addr)) {
+		foreign_find_fn find = __atomic_load_n(&foreign_hook, __ATOMIC_ACQUIRE);
+
+		return find && !arena_contains((void *)addr) && find(addr, obj);
+	}
 	w = arena_owner(addr);
 	if ((w & OWNER_TAG) == OWNER_SLAB)
 		return find_in_slab(OWNER_POINTER(w), addr, obj);

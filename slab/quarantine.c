@@ -206,6 +206,16 @@ static bool over_budget(bool drain)
 	return drain || queue_bytes + seal_metadata() > quarantine_budget();
 }
 
+/* The bytes of the oldest objects were last touched long ago.  Asked for together, they come together. */
+static void queue_prefetch(void)
+{
+	const struct chunk *k = head;
+	uint32_t i, end = k ? MIN(k->count, k->first + VICTIMS) : 0;
+
+	for (i = k ? k->first : 0; i < end; i++)
+		__builtin_prefetch(k->objects[i]);
+}
+
 static void evict(bool drain, const struct unwind_regs *regs)
 {
 	void *victims[VICTIMS];
@@ -213,6 +223,8 @@ static void evict(bool drain, const struct unwind_regs *regs)
 
 	do {
 		lock_acquire(&quarantine_lock);
+		if (over_budget(drain))
+			queue_prefetch();
 		for (n = 0; n < VICTIMS && over_budget(drain) && (victims[n] = queue_pop()) != NULL; n++)
 			;
 		lock_release(&quarantine_lock);

@@ -102,6 +102,8 @@ void seal_trim(bool all)
 	struct slab *s;
 
 	while ((s = take_oldest(all)) != NULL) {
+		if (s->opened)
+			os_decommit((void *)s->base, slab_bytes(s));
 		os_guard_remove((void *)s->base, slab_bytes(s));
 		cache_drop_sealed(s->cache, s);
 	}

@@ -68,8 +68,15 @@ struct slab_object {
 	uint32_t alloc_thread, free_thread;   /* thread indices */
 	uint32_t when;             /* jiffies of the last change (allocation, or free when freed) */
 };
+/* Asked about addresses outside the arena: another folder's objects.  Set once, before the program's first allocation. */
+void slab_set_foreign_hook(bool (*find)(uintptr_t addr, struct slab_object *obj));
 /* False when addr is outside the arena or in pages that hold no objects. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
+
+/* Does addr lie in a page that is guarded for an object: a large area's guard page, or a freed area?  With that object. */
+bool slab_is_guard(uintptr_t addr, struct slab_object *obj);
+/* After the report: that page becomes ordinary memory, until the area goes.  False when it is none that is guarded.  Signal-safe. */
+bool slab_guard_open(uintptr_t addr);
 
 struct slab_finding {
 	enum slab_finding_kind kind;

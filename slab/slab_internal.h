@@ -151,6 +151,7 @@ struct slab {
 	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
 	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
 	uint8_t list;             /* enum slab_list; under the cache lock */
+	bool opened;              /* sealed, and one of its pages was opened after a report */
 	bool sealed;              /* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
 	uint32_t nr_queued;       /* its objects' entries in the global queue; under quarantine_lock */
 	bool displaced;           /* an object in it did once not start at its slot's object; set before the object is live */
@@ -306,6 +307,8 @@ struct area {
 	uint8_t state;             /* enum area_state; written under area_lock, or by free's exchange of the state byte */
 	uint8_t api;
 	bool clean;                /* retained: reads as zero */
+	bool opened;               /* a guard was opened after a report: its page may hold anything */
+	bool resizing;             /* size and red zone disagree for the moment; under area_lock */
 	uintptr_t addr;            /* the user's pointer */
 	size_t size;               /* as requested */
 	stack_handle alloc_stack, free_stack;
@@ -343,7 +346,9 @@ struct area *area_descriptor_get(void);
 void area_descriptor_put(struct area *a);
 void area_make_live(struct area *a);
 void area_set_pages(struct area *a, uint32_t pages);
-struct area *area_find_live(uintptr_t after, bool (*wanted)(const struct area *a)); /* called under the lock */
+void area_set_resizing(struct area *a, bool resizing);
+/* Both are called under the lock. */
+uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx), void *ctx);
 void area_guard_set(uint32_t page, size_t n);
 bool area_guard_clear(uint32_t page, size_t n);     /* the pages read as zero afterwards */
 /* What becomes of a live area that was freed; exactly one of the three. */

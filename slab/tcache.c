@@ -240,6 +240,9 @@ void *tcache_take_debug(unsigned class)
 			return NULL;
 	}
 	bin->count--;
+	/* Its poison is going to be verified by the next allocation of this class. */
+	if (bin->count)
+		__builtin_prefetch(bin->items[bin->count - 1]);
 	WRITE_ONCE(b->allocs, b->allocs + 1);
 	return bin->items[bin->count];
 }

@@ -60,6 +60,7 @@ static struct area *area_new(size_t pages, size_t align)
 	a->nr_pages = (uint32_t)(pages + 2 * guards);
 	a->guard_pages = (uint32_t)guards;
 	a->clean = clean;
+	a->opened = false;
 	a->addr = area_data(a);
 	return a;
 }
@@ -146,31 +147,37 @@ void *area_alloc(size_t size, size_t align, enum slab_api api, bool zero, const 
 
 /* ---- free --------------------------------------------------------------------------------------------------------------------- */
 
-static void report_area(const struct area *a, enum slab_finding_kind kind, enum slab_found_at at, const struct damage *d,
-                        const struct unwind_regs *regs)
-{
-	struct slab_finding f;
-
-	finding_init(&f, kind, at, d->addr, regs);
-	f.size = d->size;
-	f.expected = d->expected;
-	f.found = d->found;
-	f.have_object = true;
-	object_describe_area(a, &f.object);
-	f.object.state = SLAB_OBJ_LIVE;
-	finding_report(&f);
-}
-
-static unsigned area_check_slack(struct area *a, enum slab_found_at at, const struct unwind_regs *regs)
+/* Damage of the red zone, described for the caller to report. */
+static bool slack_take_damage(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding *f)
 {
 	uintptr_t end = area_data(a) + area_data_size(a);
 	struct damage d;
 
 	if (!(area_flags & SLAB_F_REDZONE) || check_bytes(a->addr + a->size, end, SLUB_RED_ACTIVE, &d))
-		return 0;
-	report_area(a, SLAB_RIGHT_REDZONE, at, &d, regs);
-	mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
-	return 1;
+		return false;
+	finding_init(f, SLAB_RIGHT_REDZONE, at, d.addr, regs);
+	f->size = d.size;
+	f->expected = d.expected;
+	f->found = d.found;
+	f->have_object = true;
+	object_describe_area(a, &f->object);
+	f->object.state = SLAB_OBJ_LIVE;
+	return true;
+}
+
+static void slack_repair(const struct slab_finding *f)
+{
+	mem_set((void *)f->addr, SLUB_RED_ACTIVE, f->size);
+}
+
+static void area_check_slack(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	if (!slack_take_damage(a, at, regs, &f))
+		return;
+	finding_report(&f);
+	slack_repair(&f);
 }
 
 static void area_check_api(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
@@ -283,15 +290,24 @@ static bool area_stays(struct area *a, size_t size)
 /* NULL: no memory, nothing changed; another address: the caller frees the old one. */
 void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 {
+	stack_handle stack;
+	bool stays;
+
 	if (size > arena_size || (size > a->size && !os_may_commit(size)))
 		return NULL;
 	if (!area_flags)
 		return area_resize_in_place(a, size) ? (void *)a->addr : area_move(a, size, regs);
 	area_check_slack(a, SLAB_AT_REALLOC, regs);
-	if (!area_stays(a, size))
+	stack = regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
+	area_set_resizing(a, true);
+	stays = area_stays(a, size);
+	if (stays) {
+		area_stamp(a, size, (enum slab_api)a->api, stack);
+		area_fill_slack(a);
+	}
+	area_set_resizing(a, false);
+	if (!stays)
 		return area_move(a, size, regs);
-	area_stamp(a, size, (enum slab_api)a->api, regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0);
-	area_fill_slack(a);
 	area_trace(a, false, a->alloc_stack);
 	return (void *)a->addr;
 }
@@ -306,19 +322,48 @@ static bool slack_damaged(const struct area *a)
 	       !check_bytes(a->addr + a->size, area_data(a) + area_data_size(a), SLUB_RED_ACTIVE, &d);
 }
 
-/* Areas may be freed while we look, so only what the state byte still calls live is believed, and only under the lock: held_put
- * takes the area out of the list before the bytes go away. */
+struct slack_search {
+	struct slab_finding finding;
+	enum slab_found_at at;
+	const struct unwind_regs *regs;
+	bool found;
+};
+
+static void slack_take(struct area *a, void *ctx)
+{
+	struct slack_search *search = ctx;
+
+	search->found = slack_take_damage(a, search->at, search->regs, &search->finding);
+}
+
+/* After the report, which shows the bytes: if it is still there, as it was. */
+static void slack_take_repair(struct area *a, void *ctx)
+{
+	struct slack_search *search = ctx;
+	struct slab_finding now;
+
+	if (a->addr == search->finding.object.addr && slack_take_damage(a, search->at, search->regs, &now))
+		slack_repair(&now);
+}
+
+/* Areas may be freed or resized while we look, so only what the state byte still calls live is believed, and only under the lock: who
+ * frees takes the area out of the list before the bytes go away. */
 size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 {
-	struct area *bad;
+	struct slack_search search;
 	uintptr_t after = 0;
 	size_t found = 0;
 
 	if (!(area_flags & SLAB_F_REDZONE))
 		return 0;
-	while ((bad = area_find_live(after, slack_damaged)) != NULL) {
-		after = bad->addr;
-		found += area_check_slack(bad, at, regs);
+	search.at = at;
+	search.regs = regs;
+	while ((after = area_find_live(after, slack_damaged, slack_take, &search)) != 0) {
+		if (!search.found)
+			continue;
+		finding_report(&search.finding);
+		area_find_live(after - 1, slack_damaged, slack_take_repair, &search);
+		found++;
 	}
 	return found;
 }

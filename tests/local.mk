@@ -108,6 +108,12 @@ tests_unit_test_report_record_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_report_record_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_report_record
 
+check_PROGRAMS += tests/unit/test_fence_diagnose
+tests_unit_test_fence_diagnose_SOURCES = tests/unit/test_fence_diagnose.c
+tests_unit_test_fence_diagnose_CFLAGS = $(TEST_CFLAGS) $(CAPSTONE_CFLAGS)
+tests_unit_test_fence_diagnose_LDADD = $(TEST_LIBS) $(CAPSTONE_LIBS)
+TESTS += tests/unit/test_fence_diagnose
+
 check_PROGRAMS += tests/unit/test_unwind
 tests_unit_test_unwind_SOURCES = tests/unit/test_unwind.c
 tests_unit_test_unwind_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
@@ -138,6 +144,12 @@ tests_unit_test_modules_SOURCES = tests/unit/test_modules.c
 tests_unit_test_modules_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_modules_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_modules
+
+check_PROGRAMS += tests/unit/test_fence_pool
+tests_unit_test_fence_pool_SOURCES = tests/unit/test_fence_pool.c
+tests_unit_test_fence_pool_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_fence_pool_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_fence_pool
 
 check_PROGRAMS += tests/unit/test_leak_mark
 tests_unit_test_leak_mark_SOURCES = tests/unit/test_leak_mark.c

@@ -91,6 +91,7 @@ static bool take_report(struct session *s, const struct helper_request *request)
 	if (!symbolizer_attach(s->symbolizer, &s->record, &symbols))
 		return false;
 	s->suppressed = s->rules && suppressions_match(s->rules, &s->record, &symbols);
+	insn_decode(&s->record);
 	s->len = request->format == FORMAT_JSON ? report_render_json(&s->record, &symbols, s->text, sizeof(s->text))
 	                                        : report_render_text(&s->record, &symbols, s->text, sizeof(s->text));
 	return true;

@@ -34,7 +34,8 @@ struct tool_command {
 	const char *help;                     /* whole text of memsan COMMAND --help */
 	int (*main)(int argc, char **argv);   /* argv[0] is the subcommand's name; returns the exit status */
 };
-extern const struct tool_command command_run, command_options, command_decode, command_leak, command_describe, command_slabinfo;
+extern const struct tool_command command_run, command_options, command_decode, command_stat,
+	command_leak, command_describe, command_slabinfo;
 
 /* ---- common.c ---------------------------------------------------------------------------------------------------- */
 

@@ -383,6 +383,30 @@ static void symbol_table_alone(void **state)
 	symbolizer_destroy(a.s);
 }
 
+/* no_size, with_size, and code that has no symbol (as a static function of a stripped library). */
+static void function_without_size(void **state)
+{
+	struct asked a;
+	uint64_t no_size, with_size;
+
+	(void)state;
+	if (!have_cc)
+		skip();
+	write_file("n.s", ".text\n.globl no_size\n.type no_size,@function\nno_size: nop\nnop\nnop\n"
+	           ".globl with_size\n.type with_size,@function\nwith_size: nop\nnop\n.size with_size, 2\n.fill 16, 1, 0x90\n"
+	           ".section .note.GNU-stack,\"\",@progbits\n");
+	assert_int_equal(shell("%s -shared -nostdlib n.s -o n.so", TEST_CC), 0);
+	no_size = address_of("n.so", "no_size");
+	with_size = address_of("n.so", "with_size");
+	a = ask("n.so", NULL, no_size + 2);
+	assert_int_equal(a.nr, 1);
+	expect_symbol(&a.found[0], "no_size", NULL, 0);
+	symbolizer_destroy(a.s);
+	a = ask("n.so", NULL, with_size + 8);
+	assert_int_equal(a.nr, 0);
+	symbolizer_destroy(a.s);
+}
+
 static void nothing_at_all(void **state)
 {
 	struct asked a;
@@ -565,7 +589,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(forms_of_dwarf), cmocka_unit_test(relative_source_is_joined), cmocka_unit_test(names_of_cxx),
 		cmocka_unit_test(separate_debug_file_by_build_id), cmocka_unit_test(separate_debug_file_by_link),
-		cmocka_unit_test(symbol_table_alone), cmocka_unit_test(nothing_at_all), cmocka_unit_test(other_build_id),
+		cmocka_unit_test(symbol_table_alone), cmocka_unit_test(function_without_size),
+		cmocka_unit_test(nothing_at_all), cmocka_unit_test(other_build_id),
 		cmocka_unit_test(cut_and_changed_files), cmocka_unit_test(record_is_rendered),
 	};
 

@@ -171,6 +171,9 @@ def run(args, victim, way, mode, binary, out):
     env = dict(os.environ, VICTIM_MODULE=os.path.join(out, f"{victim.name}-module0.so"))
     env.pop("MEMSAN_OPTIONS", None)
     options = victim.one("options")
+    # A sample taken at the wrong moment would change what is reported.
+    if "fence" not in options:
+        options = ":".join(filter(None, ["fence=off", options]))
     if way == "preload":
         command = [args.memsan, "run", f"--mode={mode}", "--format=json", f"--report={report_file}"]
         for o in filter(None, options.split(":")):

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fence/facts.c - what is mapped where the fault was, read from /proc/self/maps. */
+#include "config.h"
+
+#include <fcntl.h>
+
+#include "fence/fence_internal.h"
+
+struct maps_reader {
+	int fd;
+	size_t have, at;
+	char data[2048];
+};
+
+/* The next line without its newline; NULL at the end.  Of an overlong line the beginning. */
+static char *maps_line(struct maps_reader *m)
+{
+	for (;;) {
+		char *start = m->data + m->at;
+
+		for (size_t i = m->at; i < m->have; i++)
+			if (m->data[i] == '\n') {
+				m->data[i] = 0;
+				m->at = i + 1;
+				return start;
+			}
+		if (m->at == 0 && m->have == sizeof(m->data))
+			m->have = 1; /* a path longer than the buffer: what is left of it is no line that parses */
+		mem_move(m->data, m->data + m->at, m->have - m->at);
+		m->have -= m->at;
+		m->at = 0;
+		ssize_t n = os_read(m->fd, m->data + m->have, sizeof(m->data) - m->have);
+		if (n <= 0)
+			return NULL;
+		m->have += (size_t)n;
+	}
+}
+
+static const char *parse_hex(const char *p, uintptr_t *value)
+{
+	*value = 0;
+	for (;; p++) {
+		if (*p >= '0' && *p <= '9')
+			*value = *value << 4 | (uintptr_t)(*p - '0');
+		else if (*p >= 'a' && *p <= 'f')
+			*value = *value << 4 | (uintptr_t)(*p - 'a' + 10);
+		else
+			return p;
+	}
+}
+
+static bool parse_mapping(const char *line, struct fault_mapping *m)
+{
+	const char *p = parse_hex(line, &m->start);
+
+	if (p == line || *p++ != '-')
+		return false;
+	p = parse_hex(p, &m->end);
+	if (*p++ != ' ' || m->end <= m->start)
+		return false;
+	m->known = m->mapped = true;
+	m->readable = p[0] == 'r';
+	m->writable = p[0] && p[1] == 'w';
+	m->executable = p[0] && p[1] && p[2] == 'x';
+	m->file = str_char(p, '/') != NULL;
+	return true;
+}
+
+void fault_find_mappings(struct fault_state *s)
+{
+	struct maps_reader reader = { .fd = os_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0) };
+	struct fault_mapping m;
+	char *line;
+
+	if (reader.fd < 0)
+		return;
+	s->at.known = true;
+	s->at.end = UINTPTR_MAX;
+	mem_set(&m, 0, sizeof(m));
+	while ((line = maps_line(&reader)) != NULL) {
+		if (!parse_mapping(line, &m))
+			continue;
+		if (m.end <= s->addr) {
+			s->at.start = m.end;
+		} else if (m.start <= s->addr) {
+			s->at = m;
+		} else {
+			if (!s->at.mapped)
+				s->at.end = m.start;
+			s->above = m;
+			break;
+		}
+	}
+	os_close(reader.fd);
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fence/fault.c - the handler of SIGSEGV and SIGBUS: whose fault it is, what is said about it, and who goes on.
+ *
+ *     kernel ─► fault_handler        on the program's signal stack, or ours
+ *                 │ changes over to this thread's own stack (stacks.c)
+ *                 ├─ while a fault is handled here? ──► one line, default action
+ *                 ├─ somebody sent it ────────────────► as the program wants it
+ *                 ├─ in a page that memsan guards ────► report, open the page, go on
+ *                 ├─ the program has a handler ───────► it runs, in the frame that it expects; nothing is reported
+ *                 └─ else ────────────────────────────► diagnosis, report, default action: the instruction faults again, so that a core
+ *                                                        file shows the program as it was
+ *
+ * A program with a handler of its own (a JIT's null checks, a garbage collector's barriers) uses faults on purpose, so only faults in
+ * memsan's own pages are told there.
+ *
+ * The program's handler runs as the kernel would run it: on the stack that its SA_ONSTACK asks for, with its sa_mask, once with
+ * SA_RESETHAND.  The kernel made the frame for our flags, so it may have to be moved to the interrupted stack first; the handler
+ * returns through it into the kernel, and we are out of the way.
+ */
+#include "config.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fence/fence_internal.h"
+
+bool fence_fault_on;
+
+static TLS_IE bool fault_busy; /* this thread is in here */
+
+struct fault {
+	int sig;
+	siginfo_t *info;
+	ucontext_t *uc;
+	uintptr_t enter;          /* the program's handler is to run, in the frame of `uc` */
+	uint64_t enter_mask;
+};
+
+/* ---- signals that somebody sent -------------------------------------------------------------------------------------------------- */
+
+static void kernel_mask(int how, uint64_t mask)
+{
+	arch_syscall6(SYS_rt_sigprocmask, how, (long)&mask, 0, sizeof(mask), 0, 0);
+}
+
+static uint64_t context_mask(const ucontext_t *uc)
+{
+	uint64_t mask;
+
+	mem_copy(&mask, &uc->uc_sigmask, sizeof(mask));
+	return mask;
+}
+
+static void context_set_mask(ucontext_t *uc, uint64_t mask)
+{
+	mem_copy(&uc->uc_sigmask, &mask, sizeof(mask));
+}
+
+/* The signal comes once more, when the context that we return to allows it. */
+static void send_again(const struct fault *f)
+{
+	kernel_mask(SIG_BLOCK, SIGNAL_BIT(f->sig));
+	arch_syscall6(SYS_rt_tgsigqueueinfo, os_getpid(), os_gettid(), f->sig, (long)f->info, 0, 0);
+}
+
+static void run_program_handler(struct fault *f);
+
+static void handle_sent(struct fault *f)
+{
+	struct program_action a;
+
+	if (signals_program_blocks(f->sig)) {
+		send_again(f);
+		context_set_mask(f->uc, context_mask(f->uc) | SIGNAL_BIT(f->sig));
+		return;
+	}
+	signals_program_action(f->sig, &a, false);
+	if (a.handler == (uintptr_t)SIG_IGN)
+		return;
+	if (a.handler != (uintptr_t)SIG_DFL) {
+		run_program_handler(f);
+		return;
+	}
+	signals_give_up(f->sig);
+	send_again(f);
+}
+
+/* ---- the program's handler ----------------------------------------------------------------------------------------------------------- */
+
+static bool range_writable(uintptr_t lo, uintptr_t hi)
+{
+	for (uintptr_t p = ALIGN_DOWN(lo, PAGE_SIZE); p < hi; p += PAGE_SIZE)
+		if (!os_page_readable((void *)p))
+			return false;
+	return lo < hi;
+}
+
+static void run_program_handler(struct fault *f)
+{
+	uint64_t interrupted = (uint64_t)f->uc->uc_mcontext.gregs[REG_RSP], mask;
+	uintptr_t frame = machine_frame_start(f->uc), lo, hi;
+	bool has_stack = signals_program_stack(&lo, &hi), on_theirs = has_stack && frame - lo < hi - lo;
+	bool was_on_theirs = has_stack && interrupted - lo < hi - lo;
+	struct program_action a;
+
+	signals_program_action(f->sig, &a, true);
+	bool in_place = on_theirs ? was_on_theirs || (a.flags & (uint64_t)SA_ONSTACK) : !fault_stack_holds(fault_stack_self, frame);
+	if (!in_place) {
+		uintptr_t top = interrupted - MACHINE_RED_ZONE;
+
+		/* As in the kernel: no room for a frame, no handler. */
+		if (!range_writable(top - machine_frame_room(f->uc), top)) {
+			signals_give_up(f->sig);
+			return;
+		}
+		f->uc = machine_frame_copy(f->uc, top);
+		f->info = machine_frame_info(f->uc);
+	}
+	mask = context_mask(f->uc) | a.mask;
+	if (!(a.flags & (uint64_t)SA_NODEFER))
+		mask |= SIGNAL_BIT(f->sig);
+	f->enter = a.handler;
+	f->enter_mask = mask;
+}
+
+/* ---- what the record says about the machine ------------------------------------------------------------------------------------------- */
+
+static void gather_state(const struct fault *f, struct fault_state *s)
+{
+	mem_set(s, 0, sizeof(*s));
+	s->signo = f->sig;
+	s->si_code = f->info->si_code;
+	s->trap = machine_trap(f->uc);
+	s->error = machine_error(f->uc);
+	s->addr = (uint64_t)(uintptr_t)f->info->si_addr;
+	machine_read_context(f->uc, s->regs);
+	s->tls_base = machine_tls_base();
+	s->code_len = (unsigned)os_safe_read(s->code, (void *)s->regs[MREG_IP], sizeof(s->code));
+	s->have_top_word = os_safe_read(&s->top_word, (void *)s->regs[MREG_SP], sizeof(s->top_word)) == sizeof(s->top_word);
+	s->stack_top = fault_stack_top_of_thread;
+}
+
+static void fill_fault(struct report_record *r, const struct fault_state *s)
+{
+	struct report_fault *f = &r->fault;
+
+	f->present = 1;
+	f->signo = (uint32_t)s->signo;
+	f->si_code = s->si_code;
+	f->trap = (uint32_t)s->trap;
+	f->error = s->error;
+	f->addr = s->addr;
+	mem_copy(f->regs, s->regs, sizeof(s->regs));
+	f->code_len = s->code_len;
+	mem_copy(f->code, s->code, s->code_len);
+	f->nr_words = (uint32_t)(os_safe_read(f->words, (void *)s->regs[MREG_SP], sizeof(f->words)) / sizeof(f->words[0]));
+}
+
+static void add_trace(struct report_record *r, const struct fault_state *s, const struct fault_verdict *v)
+{
+	struct unwind_regs regs = { .pc = s->regs[MREG_IP], .sp = s->regs[MREG_SP], .fp = s->regs[MREG_BP] };
+
+	/* Where it jumped to says nothing; who jumped does. */
+	if (v && v->bad_pc && s->have_top_word) {
+		/* The call lies just before the address that it would have returned to. */
+		struct report_stack *stack = &r->stacks[r->nr_stacks];
+
+		regs.pc = s->top_word - 1;
+		regs.sp += sizeof(uint64_t);
+		report_add_regs(r, STACK_ACCESS, &regs, true);
+		if (stack->nr_frames && stack->frames[0].pc == regs.pc) {
+			stack->frames[0].pc = s->top_word;
+			stack->frames[0].exact = 0;
+		}
+	} else {
+		report_add_regs(r, STACK_ACCESS, &regs, true);
+	}
+}
+
+/* ---- ours ------------------------------------------------------------------------------------------------------------------------------- */
+
+static enum fault_access page_access(const struct fault_state *s)
+{
+	return s->error & PAGE_ERROR_EXEC ? FAULT_EXEC : s->error & PAGE_ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
+}
+
+static void report_guard(const struct fault_state *s, const struct slab_object *o)
+{
+	bool live = o->state == SLAB_OBJ_LIVE;
+	struct report_record *r = report_begin(live ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_USE_AFTER_FREE, "fence");
+
+	if (!r)
+		return;
+	report_set_access(r, s->addr, 0, page_access(s));
+	fill_fault(r, s);
+	add_trace(r, s, NULL);
+	report_set_object(r, o);
+	report_end(r);
+}
+
+static enum report_kind fenced_kind(const struct slab_object *o, bool write)
+{
+	if (o->state == SLAB_OBJ_LIVE)
+		return write ? REPORT_OUT_OF_BOUNDS_WRITE : REPORT_OUT_OF_BOUNDS_READ;
+	return write ? REPORT_USE_AFTER_FREE_WRITE : REPORT_USE_AFTER_FREE_READ;
+}
+
+static bool handle_fenced(const struct fault_state *s)
+{
+	struct slab_object object;
+	struct report_record *r;
+
+	/* No object is or was near: diagnosed as any other address. */
+	if (!fence_find_object(s->addr, &object))
+		return false;
+	__atomic_fetch_add(&live_counters.fence_bugs, 1, __ATOMIC_RELAXED);
+	r = report_begin(fenced_kind(&object, s->error & PAGE_ERROR_WRITE), "fence");
+	if (r) {
+		report_set_access(r, s->addr, 0, page_access(s));
+		fill_fault(r, s);
+		add_trace(r, s, NULL);
+		report_set_object(r, &object);
+		report_end(r);
+	}
+	return fence_open_page(s->addr);
+}
+
+static bool handle_own(const struct fault_state *s)
+{
+	struct slab_object object;
+
+	if (s->trap == TRAP_PAGE && fence_contains((void *)s->addr))
+		return handle_fenced(s);
+	if (s->trap != TRAP_PAGE || !arena_contains((void *)s->addr) || !slab_is_guard(s->addr, &object))
+		return false;
+	report_guard(s, &object);
+	return slab_guard_open(s->addr);
+}
+
+/* ---- nobody's ----------------------------------------------------------------------------------------------------------------------------- */
+
+/* Does the object's memory hold the word?  Objects in the arena are readable. */
+static bool object_holds(const struct slab_object *o, uint64_t word)
+{
+	uint64_t have[32];
+	size_t n = MIN(o->size, (size_t)65536);
+
+	for (size_t at = 0; at < n; at += sizeof(have)) {
+		size_t got = os_safe_read(have, (void *)(o->addr + at), MIN(sizeof(have), n - at)) / sizeof(have[0]);
+
+		for (size_t i = 0; i < got; i++)
+			if (have[i] == word)
+				return true;
+		if (got < ARRAY_SIZE(have))
+			break;
+	}
+	return false;
+}
+
+/* The filled pointer was read through another one, which often still is in a register or on the stack.  Freed objects first. */
+static bool find_holder(const struct fault_state *s, const struct fault_verdict *v, struct slab_object *found, uint64_t *through)
+{
+	uint64_t words[32];
+	size_t nr = os_safe_read(words, (void *)s->regs[MREG_SP], sizeof(words)) / sizeof(words[0]);
+
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < MREG_IP + nr; i++) {
+			uint64_t word = i < MREG_IP ? s->regs[i] : words[i - MREG_IP];
+
+			if (!slab_find_object(word, found) || found->state == SLAB_OBJ_NONE || (pass == 0) != (found->state != SLAB_OBJ_LIVE))
+				continue;
+			if (found->large && found->state != SLAB_OBJ_LIVE)
+				continue;
+			if (!object_holds(found, v->poison * 0x0101010101010101u))
+				continue;
+			*through = word;
+			return true;
+		}
+	return false;
+}
+
+static void report_fault(const struct fault_state *s, struct fault_verdict *v)
+{
+	struct slab_object holder;
+	uint64_t through = 0;
+	bool held = v->pointer && find_holder(s, v, &holder, &through);
+	struct report_record *r;
+
+	if (held && holder.state != SLAB_OBJ_LIVE)
+		v->kind = REPORT_SLAB_USE_AFTER_FREE;
+	r = report_begin(v->kind, "fence");
+	if (!r)
+		return;
+	report_set_access(r, v->addr, 0, v->access);
+	fill_fault(r, s);
+	r->fault.no_addr = !v->have_addr;
+	/* What lies where it jumped to is no instruction. */
+	if (v->bad_pc)
+		r->fault.code_len = 0;
+	r->fault.stack_lo = v->stack_lo;
+	r->fault.stack_hi = v->stack_hi;
+	r->detail = report_string(r, v->detail);
+	add_trace(r, s, v);
+	if (held) {
+		report_set_object(r, &holder);
+		r->bad_addr = through;
+	}
+	report_end(r);
+}
+
+static void handle_nobodys(struct fault *f, struct fault_state *s)
+{
+	struct fault_verdict v;
+	struct program_action a;
+
+	signals_program_action(f->sig, &a, false);
+	/* A fault that is blocked kills, whatever handler there is. */
+	if (a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN && !signals_program_blocks(f->sig)) {
+		run_program_handler(f);
+		return;
+	}
+	if (options.fence_check_on_panic)
+		fence_check_all("when the program died", NULL);
+	fault_find_mappings(s);
+	fault_diagnose(s, &v);
+	/* An instrumented program has checked the access just before and was told. */
+	if (!v.have_addr || !report_is_last(v.addr))
+		report_fault(s, &v);
+	signals_give_up(f->sig);
+}
+
+/* ---- the handler ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void handle(void *arg)
+{
+	struct fault *f = arg;
+	struct fault_state s;
+
+	if (f->info->si_code <= 0) {
+		handle_sent(f);
+		return;
+	}
+	if (fault_busy) {
+		report_line("a fault inside memsan's fault handler, at 0x%llx; the program ends",
+		            (unsigned long long)f->uc->uc_mcontext.gregs[REG_RIP]);
+		signals_give_up(f->sig);
+		return;
+	}
+	fault_busy = true;
+	gather_state(f, &s);
+	if (!handle_own(&s))
+		handle_nobodys(f, &s);
+	fault_busy = false;
+}
+
+/* The stack may be the program's, and tiny. */
+static void fault_handler(int sig, siginfo_t *info, void *context)
+{
+	struct fault f = { .sig = sig, .info = info, .uc = context };
+
+	if (fault_stack_self && !fault_busy && !fault_stack_holds(fault_stack_self, machine_sp()))
+		machine_call_on(fault_stack_self->hi, handle, &f);
+	else
+		handle(&f);
+	if (f.enter) {
+		/* A context that is returned to blocks what it blocked before; the handler blocks more, as the program said. */
+		kernel_mask(SIG_SETMASK, f.enter_mask);
+		machine_frame_enter(f.uc, f.sig, f.enter);
+	}
+}
+
+void fence_fault_init(fence_sigaction_fn real)
+{
+	if (!options.fault_handler || fence_fault_on || !real)
+		return;
+	fence_fault_on = true;
+	fence_thread_start();
+	/* The main thread's stack begins above this function; the kernel's list of mappings knows where. */
+	fault_stack_top_of_thread = 0;
+	if (!signals_install(real, fault_handler))
+		fence_fault_on = false;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fence/fence.h - KFENCE for user programs: faults, what they mean, and the pages that make them.
+ *
+ *   gate.c         which allocations are fenced
+ *   pool.c         slots between guard pages; canaries
+ *   covered.c      which allocation stacks have an object there
+ *   only.c         fence.only
+ *   report.c       what is wrong with a fenced object
+ *   stacks.c       a stack of memsan's own for every thread, to handle faults on
+ *   signals.c      what the program believes its SIGSEGV and SIGBUS handlers, signal masks and signal stacks to be
+ *   fault.c        the handler: is it ours? else diagnose, report, and hand on to the program or the default action
+ *   facts.c        what is mapped where the fault was
+ *   diagnose.c     registers, trap number, mapping facts → kind and explanation (pure)
+ *   arch/          machine registers, memory operands, signal frames
+ */
+#ifndef MEMSAN_FENCE_H
+#define MEMSAN_FENCE_H
+
+#include "lib/lib.h"
+
+#include <signal.h>
+
+#include "reports/reports.h"
+#include "slab/slab.h"
+
+/* ---- fenced objects, called by preload/ ---------------------------------------------------------------------------------- */
+
+/* After slab_init.  False: nothing is fenced (the option, or no address space). */
+bool fence_init(void);
+extern bool fence_sampling;        /* something may be fenced; written once */
+extern bool fence_all;             /* everything is; becomes false when the kernel gives no more mappings */
+extern uintptr_t fence_base;
+extern size_t fence_size;          /* 0: there is no pool */
+__inline_hot bool fence_contains(const void *p)
+{
+	return (uintptr_t)p - fence_base < fence_size;
+}
+/* Is this allocation one to be fenced?  For the slow path of every allocation. */
+bool fence_gate(int32_t *ticks);
+__inline_hot bool fence_wanted(void)
+{
+	struct tcache *tc = tcache_self;
+
+	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_all;
+}
+/* Zeroed memory, or NULL: not this one (too large, no slot, covered already).  regs as in slab_malloc. */
+void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs);
+/* p is in the pool; a bad pointer is reported.  size_given: as in slab_free. */
+void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+/* Size as requested, and its family; SIZE_MAX: p is no live object. */
+size_t fence_usable_size(const void *p, enum slab_api *api);
+void fence_report_bad_pointer(const void *p, const struct unwind_regs *regs);
+/* The object at or nearest to addr, as slab_find_object; signal-safe. */
+bool fence_find_object(uintptr_t addr, struct slab_object *obj);
+/* Verifies every canary; how many objects were damaged. */
+size_t fence_check_all(const char *found_at, const struct unwind_regs *regs);
+/* Visits live objects; other threads may go on. */
+void fence_for_each_live(void (*fn)(void *ctx, uintptr_t addr, size_t size), void *ctx);
+struct fence_stats { uint64_t slots, live, allocs, frees, bugs, skipped_covered, skipped_capacity; };
+void fence_get_stats(struct fence_stats *s);
+
+/* ---- faults, called by preload/ --------------------------------------------------------------------------------------- */
+
+typedef int (*fence_sigaction_fn)(int sig, const struct sigaction *act, struct sigaction *old);
+/* Installs the handler for SIGSEGV and SIGBUS, once, when libc can be called.  What the program (or its parent) had set is remembered as the
+ * program's.  `real` is libc's own sigaction.  Does nothing when options.fault_handler is off. */
+void fence_fault_init(fence_sigaction_fn real);
+extern bool fence_fault_on; /* the handler is installed; written once by fence_fault_init */
+/* This thread gets a stack for faults (again does nothing), and loses it. */
+void fence_thread_start(void);
+void fence_thread_exit(void);
+
+/* ---- signals.c: what interposed functions say and do while the handler is installed ------------------------------------ */
+
+/* As the functions without the prefix, but -errno instead of errno. */
+int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+int fence_sigaltstack(const stack_t *ss, stack_t *old);
+int fence_sigmask(int how, const sigset_t *set, sigset_t *old);
+/* What this thread's program believes to block of our signals: a thread inherits it from the one that makes it. */
+uint64_t fence_believed_mask(void);
+void fence_believe_mask(uint64_t mask);
+
+#endif

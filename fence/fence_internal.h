@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fence/fence_internal.h - shared between the files of fence/ only. */
+#ifndef MEMSAN_FENCE_INTERNAL_H
+#define MEMSAN_FENCE_INTERNAL_H
+
+#include "fence/fence.h"
+
+/* ---- arch/: the machine ----------------------------------------------------------------------------------------------- */
+
+#include "fence/arch/x86_64/machine.h"
+
+/* ---- diagnose.c: pure ---------------------------------------------------------------------------------------------------- */
+
+/* What is mapped at an address. */
+struct fault_mapping {
+	bool known;               /* the following was to be had */
+	bool mapped;
+	bool readable, writable, executable;
+	bool file;                /* of a file (or the vdso …) */
+	uintptr_t start, end;     /* of the mapping; when not mapped, of the gap */
+};
+
+/* All that a diagnosis is made from. */
+struct fault_state {
+	int signo, si_code;
+	uint64_t trap, error;         /* as the processor gave them */
+	uint64_t addr;                /* si_addr: meaningful for page faults only */
+	uint64_t regs[MACHINE_REGS];
+	uint64_t tls_base;            /* what the thread segment register adds */
+	uint8_t code[MACHINE_CODE];   /* at the instruction pointer */
+	unsigned code_len;            /* 0: it cannot be read */
+	uint64_t top_word;            /* at the stack pointer */
+	bool have_top_word;
+	struct fault_mapping at;      /* at addr */
+	struct fault_mapping above;   /* the next mapping above addr, when addr is not accessible */
+	uint64_t stack_top;           /* of this thread, 0: not known */
+};
+
+enum fault_access { FAULT_READ = 0, FAULT_WRITE = 1, FAULT_ACCESS_UNKNOWN = 3, FAULT_EXEC = 4 };
+
+struct fault_verdict {
+	enum report_kind kind;
+	bool have_addr;
+	uint64_t addr;
+	enum fault_access access;
+	bool bad_pc;                  /* the instruction pointer itself is bad: the caller's address is on top of the stack */
+	uint64_t pointer;             /* a register or word that holds poison, 0: none */
+	uint8_t poison;               /* its byte */
+	uint64_t stack_lo, stack_hi;  /* stack-overflow */
+	char detail[240];             /* for people */
+};
+void fault_diagnose(const struct fault_state *s, struct fault_verdict *v);
+/* Is this pointer made of one of memsan's filling bytes?  That byte, or 0. */
+uint8_t fault_poison_byte(uint64_t value);
+
+/* ---- pool.c ---------------------------------------------------------------------------------------------------------------- */
+
+#define FENCE_RANGES 4
+enum { FENCE_SAMPLE, FENCE_ALL, FENCE_OFF };                                          /* option fence */
+enum { FENCE_SIDE_AUTO, FENCE_SIDE_LEFT, FENCE_SIDE_RIGHT, FENCE_SIDE_RANDOM };       /* option fence.side */
+
+enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
+#define SLOT_OPENED_LEFT 1u
+#define SLOT_OPENED_DATA 2u
+#define SLOT_OPENED_RIGHT 4u
+/* One object's page.  Written by the thread that takes or frees it; readers take a snapshot. */
+struct fence_slot {
+	uintptr_t addr;           /* the user's pointer */
+	uint32_t state;           /* atomic */
+	uint32_t size;
+	uint32_t next;            /* in the queue of freed slots; under the pool's lock */
+	stack_handle alloc_stack, free_stack;
+	uint32_t alloc_thread, free_thread, when;
+	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; atomic */
+	bool short_canary;        /* not the whole page has one */
+};
+_Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");
+
+/* ---- gate.c, covered.c, only.c ------------------------------------------------------------------------------------------------ */
+
+void gate_init(void);
+uint32_t gate_random(void);       /* this thread's; xorshift */
+bool covered_init(size_t objects);
+void covered_add(uint32_t hash, int n);
+bool covered_has(uint32_t hash);
+void only_init(void);
+bool only_matches(stack_handle stack);
+
+/* ---- report.c ------------------------------------------------------------------------------------------------------------------- */
+
+void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, const char *found_at, const struct unwind_regs *regs);
+void fence_report_bad_free(uintptr_t addr, enum slab_api api, const struct unwind_regs *regs);
+/* Reports an object that is freed by another family's function, or with another size. */
+void fence_check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+/* After a report: the page at addr becomes memory.  False: it is none that is fenced. */
+bool fence_open_page(uintptr_t addr);
+
+/* ---- facts.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* What is mapped at s->addr and next above it.  Needs a descriptor for a moment; without one nothing is known. */
+void fault_find_mappings(struct fault_state *s);
+
+/* ---- stacks.c ---------------------------------------------------------------------------------------------------------------- */
+
+struct fault_stack {
+	uintptr_t lo, hi;             /* usable; a guard page lies below */
+	struct fault_stack *next_free;
+};
+/* This thread's; NULL: it has none. */
+extern TLS_IE struct fault_stack *fault_stack_self;
+extern TLS_IE uintptr_t fault_stack_top_of_thread; /* the highest address of its ordinary stack that was seen, or 0 */
+static inline bool fault_stack_holds(const struct fault_stack *s, uintptr_t sp)
+{
+	return s && sp - s->lo < s->hi - s->lo;
+}
+
+/* ---- signals.c ----------------------------------------------------------------------------------------------------------------- */
+
+/* What the program wants done on one of our signals, as the kernel would see it. */
+struct program_action {
+	uintptr_t handler;            /* or SIG_DFL, SIG_IGN */
+	uint64_t flags;               /* SA_* */
+	uint64_t mask;
+};
+bool signals_is_ours(int sig);
+/* The program's action for the signal that just came; with SA_RESETHAND it is the default from now on when `take`. */
+void signals_program_action(int sig, struct program_action *a, bool take);
+/* Does the program, in this thread, believe that it blocks the signal? */
+bool signals_program_blocks(int sig);
+/* The program's own signal stack in this thread.  False: it has none. */
+bool signals_program_stack(uintptr_t *lo, uintptr_t *hi);
+/* From now on the kernel does the default for this signal: the process is about to end. */
+void signals_give_up(int sig);
+bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, void *));
+
+#define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
+#define SIGNALS_OURS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fence/gate.c - which allocations are fenced: the sampling gate.
+ *
+ * KFENCE opens a gate by a timer, and the next allocation goes through.  A process has no timer that its program would not notice (a signal
+ * interrupts system calls, a thread is seen), so time is looked at from within malloc, rarely:
+ *
+ *     malloc's fast path     --ticks < 0 ?  ──no──►  as usual                    one decrement and one branch
+ *                                 │ yes
+ *     gate                   the interval is over?  ──no──►  ticks = step        one vDSO call, some 5 ns
+ *                                 │ yes: one thread wins
+ *                            this allocation is fenced, and `burst` more
+ *
+ * The step is each thread's own and follows its pace, so that time is looked at some 16 times in an interval: it doubles while looks
+ * come quicker than that, and halves while they come slower than four times.  A thread that allocates once a second looks each time.
+ *
+ * So an allocation of a thread with rate r is fenced with probability 1 / (R * interval), where R is the rate of all threads together; and
+ * since the step is drawn at random from [step/2, 3*step/2), a program whose pattern of allocations repeats does not always show the same
+ * place.  A place that is reached n times in a run of t seconds is sampled at least once with probability
+ *
+ *     1 - (1 - n/A)^(t/interval)         A: allocations of the whole run
+ *
+ * With fence.sample_rate=N each thread draws the distance to its next sample uniformly from 1 … 2N-1, whose mean is N.
+ */
+#include "config.h"
+
+#include "fence/fence_internal.h"
+
+#define STEP_MAX 8192u
+#define LOOKS_MIN 4u
+#define LOOKS_MAX 16u
+
+static uint64_t next_sample_ms; /* atomic */
+
+static TLS_IE uint64_t random_state, last_look_ms;
+static TLS_IE uint32_t step, burst_left;
+static TLS_IE bool rate_drawn;
+
+uint32_t gate_random(void)
+{
+	uint64_t x = random_state;
+
+	if (unlikely(!x))
+		x = ((uint64_t)thread_tid() << 32 ^ (uintptr_t)&random_state ^ clock_coarse_ms()) * 0x9e3779b97f4a7c15u | 1;
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	random_state = x;
+	return (uint32_t)(x >> 32);
+}
+
+void gate_init(void)
+{
+	__atomic_store_n(&next_sample_ms, clock_coarse_ms() + options.fence_sample_interval, __ATOMIC_RELAXED);
+}
+
+/* Follows the thread's pace; the ticks until the next look. */
+static int32_t gate_pace(uint64_t now)
+{
+	uint64_t passed = now - last_look_ms, interval = options.fence_sample_interval;
+
+	if (!step || !last_look_ms)
+		step = 64;
+	else if (passed > interval)
+		step = 1;
+	else if (passed * LOOKS_MIN > interval)
+		step = MAX(1u, step / 2);
+	else if (passed * LOOKS_MAX < interval)
+		step = MIN(STEP_MAX, step * 2);
+	last_look_ms = now;
+	return step == 1 ? 0 : (int32_t)(step / 2 + gate_random() % step);
+}
+
+static bool gate_by_time(int32_t *ticks)
+{
+	uint64_t now = clock_coarse_ms(), due = __atomic_load_n(&next_sample_ms, __ATOMIC_RELAXED);
+
+	*ticks = gate_pace(now);
+	return now >= due && __atomic_compare_exchange_n(&next_sample_ms, &due, now + options.fence_sample_interval, false,
+	                                                 __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static bool gate_by_rate(int32_t *ticks)
+{
+	bool drawn = rate_drawn;
+
+	*ticks = (int32_t)(gate_random() % (2 * (uint32_t)options.fence_sample_rate - 1));
+	rate_drawn = true;
+	return drawn;
+}
+
+/* `ticks` has run out. */
+bool fence_gate(int32_t *ticks)
+{
+	bool open;
+
+	if (!fence_sampling) {
+		*ticks = INT32_MAX;
+		return false;
+	}
+	if (fence_all) {
+		*ticks = 0;
+		return true;
+	}
+	if (burst_left) {
+		burst_left--;
+		*ticks = 0;
+		return true;
+	}
+	if (options.fence_sample_rate)
+		open = gate_by_rate(ticks);
+	else
+		open = options.fence_sample_interval && gate_by_time(ticks);
+	if (!options.fence_sample_rate && !options.fence_sample_interval)
+		*ticks = INT32_MAX;
+	if (open && options.fence_burst) {
+		burst_left = (uint32_t)options.fence_burst;
+		*ticks = 0;
+	}
+	return open;
+}

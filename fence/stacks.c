@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fence/stacks.c - a stack of memsan's own for every thread, to handle faults on.
+ *
+ *     kernel's signal stack of the thread =  the program's, if it has set one (sigaltstack)
+ *                                            else ours
+ *     a fault is handled on                  ours in any case: the handler changes over at once
+ *
+ * So a stack that has overflowed is reported in every thread, a program's tiny signal stack is enough, and a program sees the signal stack
+ * that it has set, or none.  Stacks are cut from chunks, each with a guard page below, and recycled when threads end.
+ */
+#include "config.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include "fence/fence_internal.h"
+
+#define STACK_BYTES ((size_t)64 << 10)
+#define CHUNK_FIRST 16u
+#define CHUNK_MAX 1024u
+
+TLS_IE struct fault_stack *fault_stack_self;
+TLS_IE uintptr_t fault_stack_top_of_thread;
+
+/* Guards the list of stacks whose threads have ended, and the chunk that new ones are cut from. */
+static struct ranked_lock stack_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
+static struct fault_stack *stack_free;
+static uintptr_t chunk_next;
+static unsigned chunk_left, chunk_size;
+
+static struct fault_stack *stack_recycled(void)
+{
+	struct fault_stack *s;
+
+	lock_acquire(&stack_lock);
+	s = stack_free;
+	if (s)
+		stack_free = s->next_free;
+	lock_release(&stack_lock);
+	return s;
+}
+
+static bool chunk_cut(struct fault_stack *s)
+{
+	bool cut = false;
+
+	lock_acquire(&stack_lock);
+	if (chunk_left) {
+		s->lo = chunk_next + PAGE_SIZE;
+		s->hi = chunk_next + STACK_BYTES;
+		chunk_next += STACK_BYTES;
+		chunk_left--;
+		cut = true;
+	}
+	lock_release(&stack_lock);
+	return cut;
+}
+
+/* Chunks double, since each is a reserve of its own.  A chunk that two threads make at once is lost: 1 MiB of addresses. */
+static bool chunk_make(void)
+{
+	unsigned n = MIN(MAX(CHUNK_FIRST, 2 * chunk_size), CHUNK_MAX);
+	void *chunk = os_reserve(n * STACK_BYTES, PAGE_SIZE);
+
+	if (!chunk)
+		return false;
+	if (!os_commit(chunk, n * STACK_BYTES, false)) {
+		os_release(chunk, n * STACK_BYTES);
+		return false;
+	}
+	lock_acquire(&stack_lock);
+	chunk_next = (uintptr_t)chunk;
+	chunk_left = chunk_size = n;
+	lock_release(&stack_lock);
+	return true;
+}
+
+static struct fault_stack *stack_get(void)
+{
+	struct fault_stack *s = stack_recycled();
+
+	if (s)
+		return s;
+	s = meta_alloc(sizeof(*s), COST_FENCE);
+	if (!s)
+		return NULL;
+	while (!chunk_cut(s))
+		if (!chunk_make())
+			return NULL;
+	/* A guard that cannot be had is done without. */
+	if (!os_guard_install((void *)(s->lo - PAGE_SIZE), PAGE_SIZE))
+		os_protect_none((void *)(s->lo - PAGE_SIZE), PAGE_SIZE);
+	return s;
+}
+
+static void stack_put(struct fault_stack *s)
+{
+	lock_acquire(&stack_lock);
+	s->next_free = stack_free;
+	stack_free = s;
+	lock_release(&stack_lock);
+}
+
+void fence_thread_start(void)
+{
+	static bool registered;
+	stack_t now = { .ss_flags = SS_DISABLE }, ours;
+
+	if (!fence_fault_on || fault_stack_self)
+		return;
+	if (!__atomic_exchange_n(&registered, true, __ATOMIC_RELAXED))
+		lock_register_for_fork(&stack_lock);
+	fault_stack_self = stack_get();
+	if (!fault_stack_self)
+		return;
+	if (!fault_stack_top_of_thread)
+		fault_stack_top_of_thread = machine_sp();
+	arch_syscall6(SYS_sigaltstack, 0, (long)&now, 0, 0, 0, 0);
+	if (!(now.ss_flags & SS_DISABLE))
+		return;
+	mem_set(&ours, 0, sizeof(ours));
+	ours.ss_sp = (void *)fault_stack_self->lo;
+	ours.ss_size = fault_stack_self->hi - fault_stack_self->lo;
+	arch_syscall6(SYS_sigaltstack, (long)&ours, 0, 0, 0, 0, 0);
+}
+
+void fence_thread_exit(void)
+{
+	struct fault_stack *s = fault_stack_self;
+	stack_t now = { .ss_flags = SS_DISABLE }, none;
+
+	if (!s)
+		return;
+	arch_syscall6(SYS_sigaltstack, 0, (long)&now, 0, 0, 0, 0);
+	if (!(now.ss_flags & SS_DISABLE) && (uintptr_t)now.ss_sp == s->lo) {
+		mem_set(&none, 0, sizeof(none));
+		none.ss_flags = SS_DISABLE;
+		/* A thread that ends on its signal stack keeps it for ever. */
+		if (arch_syscall6(SYS_sigaltstack, (long)&none, 0, 0, 0, 0, 0) != 0)
+			return;
+	}
+	fault_stack_self = NULL;
+	stack_put(s);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/signals.c - sigaction, signal, sigaltstack and sigprocmask as the program sees them while memsan handles faults (fence/signals.c).
+ * Only in the shared library: a static program's own calls go to the kernel, and its handlers replace ours. */
+#include "preload/preload.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+
+const char runtime_is_shared = 1;
+
+static fence_sigaction_fn real_sigaction;
+static sighandler_t (*real_signal)(int, sighandler_t);
+static sighandler_t (*real_sysv_signal)(int, sighandler_t);
+static int (*real_siginterrupt)(int, int);
+
+MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+MEMSAN_EXPORT sighandler_t bsd_signal(int sig, sighandler_t handler);
+MEMSAN_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler);
+MEMSAN_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler);
+
+/* Another library's constructor may have come first; there is one thread then. */
+static void signals_lookup(void)
+{
+	if (real_siginterrupt)
+		return;
+	real_sigaction = (fence_sigaction_fn)dlsym(RTLD_NEXT, "sigaction");
+	real_signal = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "signal");
+	real_sysv_signal = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "sysv_signal");
+	real_siginterrupt = (int (*)(int, int))dlsym(RTLD_NEXT, "siginterrupt");
+}
+
+__attribute__((constructor)) static void signals_constructor(void)
+{
+	signals_lookup();
+	fence_fault_init(real_sigaction);
+}
+
+/* 0, or -1 with errno. */
+static int result(int r)
+{
+	if (r >= 0)
+		return r;
+	errno = -r;
+	return -1;
+}
+
+MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	if (unlikely(!fence_fault_on)) {
+		signals_lookup();
+		return real_sigaction(sig, act, old);
+	}
+	return result(fence_sigaction(sig, act, old));
+}
+
+MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	return sigaction(sig, act, old);
+}
+
+/* ---- signal and its dialects ---------------------------------------------------------------------------------------------- */
+
+static bool is_ours(int sig)
+{
+	return fence_fault_on && (sig == SIGSEGV || sig == SIGBUS);
+}
+
+static sighandler_t set_handler(int sig, sighandler_t handler, int flags)
+{
+	struct sigaction act, old;
+
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	mem_set(&act, 0, sizeof(act));
+	act.sa_handler = handler;
+	act.sa_flags = flags;
+	if (!(flags & SA_NODEFER))
+		sigaddset(&act.sa_mask, sig);
+	return sigaction(sig, &act, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+MEMSAN_EXPORT sighandler_t signal(int sig, sighandler_t handler)
+{
+	if (is_ours(sig))
+		return set_handler(sig, handler, SA_RESTART);
+	signals_lookup();
+	return real_signal(sig, handler);
+}
+
+MEMSAN_EXPORT sighandler_t bsd_signal(int sig, sighandler_t handler)
+{
+	return signal(sig, handler);
+}
+
+MEMSAN_EXPORT sighandler_t ssignal(int sig, sighandler_t handler)
+{
+	return signal(sig, handler);
+}
+
+MEMSAN_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler)
+{
+	if (is_ours(sig))
+		return set_handler(sig, handler, (int)(SA_RESETHAND | SA_NODEFER));
+	signals_lookup();
+	return real_sysv_signal(sig, handler);
+}
+
+MEMSAN_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler)
+{
+	return sysv_signal(sig, handler);
+}
+
+MEMSAN_EXPORT int siginterrupt(int sig, int interrupt)
+{
+	struct sigaction act;
+
+	if (!is_ours(sig)) {
+		signals_lookup();
+		return real_siginterrupt(sig, interrupt);
+	}
+	sigaction(sig, NULL, &act);
+	if (interrupt)
+		act.sa_flags &= ~SA_RESTART;
+	else
+		act.sa_flags |= SA_RESTART;
+	return sigaction(sig, &act, NULL);
+}
+
+/* ---- stacks and masks ------------------------------------------------------------------------------------------------------- */
+
+/* Without the handler they are what libc's are: the bare system calls. */
+
+MEMSAN_EXPORT int sigaltstack(const stack_t *ss, stack_t *old)
+{
+	return result(fence_sigaltstack(ss, old));
+}
+
+MEMSAN_EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return -fence_sigmask(how, set, old);
+}
+
+MEMSAN_EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return result(fence_sigmask(how, set, old));
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/guard.c - guarded pages seen from a fault: whose they are, and how the program gets over them after the report. */
+#include "slab/slab_internal.h"
+
+/* A page that was opened stays memory until its area or slab leaves the quarantine; what the program wrote there is dropped then, since
+ * who takes the pages next counts on zeros.  The owner remembers that it has such pages. */
+
+/* Only check mode guards areas. */
+static struct area *guarded_area(uintptr_t addr)
+{
+	struct area *a = area_at(addr);
+	uint32_t page = page_of(addr);
+
+	if (!a || !a->guard_pages || page < a->page || page - a->page >= a->nr_pages)
+		return NULL;
+	return READ_ONCE(a->state) == AREA_QUARANTINED || page == a->page || page == a->page + a->nr_pages - 1 ? a : NULL;
+}
+
+static struct slab *guarded_slab(uintptr_t addr)
+{
+	struct slab *s = slab_of(addr);
+
+	return s && READ_ONCE(s->sealed) ? s : NULL;
+}
+
+bool slab_is_guard(uintptr_t addr, struct slab_object *obj)
+{
+	if (!arena_usable(addr) || (!guarded_area(addr) && !guarded_slab(addr)))
+		return false;
+	return slab_find_object(addr, obj) && obj->state != SLAB_OBJ_NONE;
+}
+
+bool slab_guard_open(uintptr_t addr)
+{
+	struct area *a = arena_usable(addr) ? guarded_area(addr) : NULL;
+	struct slab *s = arena_usable(addr) ? guarded_slab(addr) : NULL;
+
+	if (a)
+		WRITE_ONCE(a->opened, true);
+	else if (s)
+		WRITE_ONCE(s->opened, true);
+	else
+		return false;
+	area_guard_clear(page_of(addr), 1);
+	return true;
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/unit/test_fence_diagnose.c - the diagnosis of faults on invented state, and the operand decoder against capstone. */
+#include "config.h"
+
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+#include <capstone/capstone.h>
+
+#include "fence/fence_internal.h"
+
+/* ---- invented state ---------------------------------------------------------------------------------------------------------- */
+
+#define CODE(s, bytes) set_code(s, bytes, sizeof(bytes) - 1)
+#define NOWHERE 0x123456789000u
+
+static void set_code(struct fault_state *s, const char *bytes, size_t n)
+{
+	memcpy(s->code, bytes, n);
+	s->code_len = (unsigned)n;
+}
+
+/* A page fault of `mov (%rax),%rax`, at an address where nothing is. */
+static struct fault_state page_fault(uint64_t addr, uint64_t error)
+{
+	struct fault_state s;
+
+	memset(&s, 0, sizeof(s));
+	s.signo = SIGSEGV;
+	s.si_code = SEGV_MAPERR;
+	s.trap = TRAP_PAGE;
+	s.error = error;
+	s.addr = addr;
+	s.regs[MREG_IP] = 0x401000;
+	s.regs[MREG_SP] = 0x7ffd00001000;
+	s.regs[MREG_AX] = addr;
+	CODE(&s, "\x48\x8b\x00");
+	s.at.known = true;
+	return s;
+}
+
+static struct fault_state protection_fault(void)
+{
+	struct fault_state s = page_fault(0, 0);
+
+	s.trap = TRAP_PROTECTION;
+	s.si_code = SI_KERNEL;
+	return s;
+}
+
+static void mapped(struct fault_mapping *m, uintptr_t start, uintptr_t end, const char *perms)
+{
+	*m = (struct fault_mapping){ .known = true, .mapped = true, .readable = perms[0] == 'r', .writable = perms[1] == 'w',
+		                     .executable = perms[2] == 'x', .start = start, .end = end };
+}
+
+static void expect(const struct fault_state *s, enum report_kind kind, bool have_addr, uint64_t addr, enum fault_access access)
+{
+	struct fault_verdict v;
+
+	fault_diagnose(s, &v);
+	assert_string_equal(report_kind_name(v.kind), report_kind_name(kind));
+	assert_int_equal(v.have_addr, have_addr);
+	if (have_addr)
+		assert_int_equal(v.addr, addr);
+	assert_int_equal(v.access, access);
+	assert_true(strlen(v.detail) > 0 && strlen(v.detail) < sizeof(v.detail) - 1);
+}
+
+static void expect_detail(const struct fault_state *s, const char *word)
+{
+	struct fault_verdict v;
+
+	fault_diagnose(s, &v);
+	if (!strstr(v.detail, word))
+		fail_msg("'%s' does not say '%s'", v.detail, word);
+}
+
+static void test_null(void **state)
+{
+	(void)state;
+	for (uint64_t offset = 0; offset < 65536; offset += 4093) {
+		struct fault_state s = page_fault(offset, 4);
+
+		s.regs[MREG_AX] = 0;
+		CODE(&s, "\x48\x8b\x80\x00\x00\x00\x00");
+		memcpy(s.code + 3, &offset, 4);
+		expect(&s, REPORT_NULL_PTR_DEREF, true, offset, FAULT_READ);
+		if (offset)
+			expect_detail(&s, "member at offset");
+		s.error = 6;
+		expect(&s, REPORT_NULL_PTR_DEREF, true, offset, FAULT_WRITE);
+	}
+	/* container_of(NULL) */
+	struct fault_state s = page_fault((uint64_t)-24, 5);
+	expect(&s, REPORT_NULL_PTR_DEREF, true, (uint64_t)-24, FAULT_READ);
+	expect_detail(&s, "24 bytes before");
+	/* array[i] with a null array: mov (%rax,%rcx,8),%rax */
+	s = page_fault(8 * 100, 4);
+	s.regs[MREG_AX] = 0;
+	s.regs[MREG_CX] = 100;
+	CODE(&s, "\x48\x8b\x04\xc8");
+	expect_detail(&s, "element 100 of size 8");
+	s = page_fault(65536, 4);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, 65536, FAULT_READ);
+}
+
+static void test_wild(void **state)
+{
+	(void)state;
+	struct fault_state s = page_fault(NOWHERE, 4);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, NOWHERE, FAULT_READ);
+	expect_detail(&s, "Nothing is mapped");
+	s = page_fault(0xffff800000000000u, 5);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, 0xffff800000000000u, FAULT_READ);
+	expect_detail(&s, "kernel");
+	s = page_fault(NOWHERE, 7);
+	mapped(&s.at, NOWHERE, NOWHERE + 4096, "r--");
+	expect(&s, REPORT_READ_ONLY, true, NOWHERE, FAULT_WRITE);
+	mapped(&s.at, NOWHERE, NOWHERE + 4096, "---");
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, NOWHERE, FAULT_WRITE);
+	s.error = 7 | PAGE_ERROR_KEY;
+	expect_detail(&s, "protection key");
+	/* Without /proc the kind is still there. */
+	s = page_fault(NOWHERE, 4);
+	s.at.known = false;
+	struct fault_verdict v;
+	fault_diagnose(&s, &v);
+	assert_int_equal(v.kind, REPORT_WILD_MEMORY_ACCESS);
+}
+
+static void test_poison(void **state)
+{
+	static const struct { uint64_t value; uint8_t byte; } known[] = {
+		{ 0x6b6b6b6b6b6b6b6b, 0x6b }, { 0x6b6b6b6b6b6b6b6b + 4000, 0x6b }, { 0x6b6b6b6b6b6b6b6b - 8, 0x6b },
+		{ 0xa56b6b6b6b6b6b6b, 0x6b }, { 0xcccccccccccccccc, 0xcc }, { 0xbbbbbbbbbbbbbbbb, 0 },
+		{ 0x5a5a5a5a5a5a5a5a, 0 }, { 0x6b6b6b6b, 0x6b }, { 0xffffffffcccccccc, 0xcc },
+	}, unknown[] = { { 0, 0 }, { 0x6b, 0 }, { 0x7fff6b6b6b6b, 0 }, { UINT64_MAX, 0 }, { 0x6b6b, 0 }, { 0x0101010101010101, 0 } };
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		assert_int_equal(fault_poison_byte(known[i].value), known[i].byte);
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
+		assert_int_equal(fault_poison_byte(unknown[i].value), 0);
+
+	struct fault_state s = protection_fault();
+	s.regs[MREG_AX] = 0x6b6b6b6b6b6b6b6b;
+	CODE(&s, "\x48\x8b\x40\x10");
+	struct fault_verdict v;
+	fault_diagnose(&s, &v);
+	assert_int_equal(v.kind, REPORT_WILD_MEMORY_ACCESS);
+	assert_int_equal(v.addr, 0x6b6b6b6b6b6b6b7b);
+	assert_int_equal(v.poison, 0x6b);
+	assert_int_equal(v.pointer, 0x6b6b6b6b6b6b6b6b);
+	/* through rbp it is another trap and signal */
+	s.trap = TRAP_STACK;
+	s.signo = SIGBUS;
+	s.regs[MREG_BP] = 0x6b6b6b6b6b6b6b6b;
+	CODE(&s, "\x48\x8b\x45\x00");
+	fault_diagnose(&s, &v);
+	assert_int_equal(v.poison, 0x6b);
+}
+
+static void test_protection(void **state)
+{
+	(void)state;
+	struct fault_state s = protection_fault();
+	CODE(&s, "\xf4");
+	expect(&s, REPORT_PRIVILEGED, false, 0, FAULT_ACCESS_UNKNOWN);
+	CODE(&s, "\x0f\x22\xd8");
+	expect(&s, REPORT_PRIVILEGED, false, 0, FAULT_ACCESS_UNKNOWN);
+	/* movaps %xmm0, 1(%rax) */
+	s.regs[MREG_AX] = 0x404000;
+	CODE(&s, "\x0f\x29\x40\x01");
+	expect(&s, REPORT_MISALIGNED, true, 0x404001, FAULT_ACCESS_UNKNOWN);
+	/* vmovaps %ymm0, 16(%rax) */
+	CODE(&s, "\xc5\xfc\x29\x40\x10");
+	expect(&s, REPORT_MISALIGNED, true, 0x404010, FAULT_ACCESS_UNKNOWN);
+	/* the same, aligned: no reason is seen */
+	CODE(&s, "\x0f\x29\x40\x10");
+	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, FAULT_ACCESS_UNKNOWN);
+	/* poison and privileged are told apart even when a register holds poison */
+	s.regs[MREG_AX] = 0x6b6b6b6b6b6b6b6b;
+	CODE(&s, "\xfa");
+	expect(&s, REPORT_PRIVILEGED, false, 0, FAULT_ACCESS_UNKNOWN);
+	/* call *%rax; ret; an instruction pointer that is none */
+	CODE(&s, "\xff\xd0");
+	expect(&s, REPORT_BAD_JUMP, true, 0x6b6b6b6b6b6b6b6b, FAULT_EXEC);
+	CODE(&s, "\xc3");
+	s.top_word = 0x4141414141414141;
+	s.have_top_word = true;
+	expect(&s, REPORT_BAD_JUMP, true, 0x4141414141414141, FAULT_EXEC);
+	expect_detail(&s, "return address");
+	s.regs[MREG_IP] = 0x4141414141414141;
+	s.code_len = 0;
+	expect(&s, REPORT_BAD_JUMP, true, 0x4141414141414141, FAULT_EXEC);
+}
+
+static void test_jump(void **state)
+{
+	(void)state;
+	struct fault_state s = page_fault(0, 0x14);
+	s.regs[MREG_IP] = 0;
+	s.code_len = 0;
+	expect(&s, REPORT_NULL_PTR_DEREF, true, 0, FAULT_EXEC);
+	s.addr = s.regs[MREG_IP] = NOWHERE;
+	expect(&s, REPORT_BAD_JUMP, true, NOWHERE, FAULT_EXEC);
+	s.error = 0x15;
+	mapped(&s.at, NOWHERE, NOWHERE + 4096, "rw-");
+	expect(&s, REPORT_BAD_JUMP, true, NOWHERE, FAULT_EXEC);
+	expect_detail(&s, "not as code");
+}
+
+static void test_stack(void **state)
+{
+	const uint64_t lo = 0x7f0000100000, hi = 0x7f0000900000;
+	(void)state;
+	for (int guard = 0; guard < 2; guard++)
+		for (uint64_t frame = 8; frame < 1 << 20; frame *= 4) {
+			struct fault_state s = page_fault(lo - 8, 6);
+
+			s.regs[MREG_SP] = lo - frame;
+			if (guard)
+				mapped(&s.at, lo - 4096, lo, "---");
+			mapped(&s.above, lo, hi, "rw-");
+			expect(&s, REPORT_STACK_OVERFLOW, true, lo - 8, FAULT_WRITE);
+			struct fault_verdict v;
+			fault_diagnose(&s, &v);
+			assert_int_equal(v.stack_lo, lo);
+			assert_int_equal(v.stack_hi, hi);
+			/* the same address, with the stack pointer elsewhere */
+			s.regs[MREG_SP] = hi - 1024;
+			expect(&s, REPORT_WILD_MEMORY_ACCESS, true, lo - 8, FAULT_WRITE);
+			s.regs[MREG_SP] = 0x7ffd00001000;
+			expect(&s, REPORT_WILD_MEMORY_ACCESS, true, lo - 8, FAULT_WRITE);
+		}
+	/* A guard that is a marker in the mapping. */
+	struct fault_state s = page_fault(lo + 4096 - 8, 6);
+	s.regs[MREG_SP] = lo + 4096 - 8;
+	s.stack_top = hi - 512;
+	mapped(&s.at, lo, hi, "rw-");
+	expect(&s, REPORT_STACK_OVERFLOW, true, lo + 4096 - 8, FAULT_WRITE);
+}
+
+static void test_bus(void **state)
+{
+	(void)state;
+	struct fault_state s = page_fault(NOWHERE, 6);
+	s.signo = SIGBUS;
+	s.si_code = BUS_ADRERR;
+	mapped(&s.at, NOWHERE, NOWHERE + 4096, "rw-");
+	s.at.file = true;
+	expect(&s, REPORT_PAST_FILE_END, true, NOWHERE, FAULT_WRITE);
+	s.si_code = BUS_MCEERR_AR;
+	expect(&s, REPORT_UNKNOWN_CRASH, true, NOWHERE, FAULT_WRITE);
+}
+
+/* Whatever the state, there is a verdict that can be printed. */
+static void test_any_state(void **state)
+{
+	uint64_t seed = 20261121;
+	(void)state;
+	for (int round = 0; round < 200000; round++) {
+		struct fault_state s;
+		struct fault_verdict v;
+		uint8_t *bytes = (uint8_t *)&s;
+
+		for (size_t i = 0; i < sizeof(s); i++) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			bytes[i] = (uint8_t)(seed >> 33);
+		}
+		s.trap = (uint64_t[]){ TRAP_STACK, TRAP_PROTECTION, TRAP_PAGE, TRAP_ALIGNMENT, 6 }[round % 5];
+		s.signo = round & 64 ? SIGBUS : SIGSEGV;
+		s.code_len %= MACHINE_CODE + 1;
+		s.at.known = s.at.mapped = s.at.readable = s.at.writable = s.at.executable = s.at.file = round & 1;
+		s.above = s.at;
+		s.have_top_word = round & 2;
+		fault_diagnose(&s, &v);
+		assert_true(v.kind < REPORT_KIND_NR);
+		assert_true(memchr(v.detail, 0, sizeof(v.detail)) != NULL);
+	}
+}
+
+/* ---- the decoder against capstone ------------------------------------------------------------------------------------------------ */
+
+static bool reg_number(csh handle, unsigned reg, int *number)
+{
+	static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9",
+		                             "r10", "r11", "r12", "r13", "r14", "r15", "rip" };
+	*number = -1;
+	if (reg == X86_REG_INVALID || reg == X86_REG_RIZ)
+		return true;
+	for (int i = 0; i < (int)ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], cs_reg_name(handle, reg)) == 0) {
+			*number = i;
+			return true;
+		}
+	return false;
+}
+
+/* Instructions whose operands nobody could compare: gathers, x87 state, those that only look like an access. */
+static bool comparable(const cs_insn *insn)
+{
+	const char *m = insn->mnemonic;
+	return strncmp(m, "vgather", 7) && strncmp(m, "vpgather", 8) && strncmp(m, "vscatter", 8) && strncmp(m, "vpscatter", 9) &&
+	       strncmp(m, "nop", 3) && strncmp(m, "prefetch", 8) && strncmp(m, "lea", 3) && strncmp(m, "bnd", 3) && strncmp(m, "xbegin", 6);
+}
+
+static void compare(csh handle, const cs_insn *insn, const uint64_t *regs, unsigned long *compared)
+{
+	struct machine_insn mine;
+
+	machine_decode(insn->bytes, insn->size, regs, 0, &mine);
+	for (unsigned i = 0; i < insn->detail->x86.op_count; i++) {
+		const cs_x86_op *op = &insn->detail->x86.operands[i];
+		int base, index;
+
+		if (op->type != X86_OP_MEM || op->mem.segment == X86_REG_FS || op->mem.segment == X86_REG_GS ||
+		    !reg_number(handle, op->mem.base, &base) || !reg_number(handle, op->mem.index, &index))
+			continue;
+		uint64_t addr = (base >= 0 ? regs[base] : 0) + (index >= 0 ? regs[index] * (uint64_t)op->mem.scale : 0) + (uint64_t)op->mem.disp;
+		if (base == MREG_IP)
+			addr += insn->size;
+		bool found = false;
+		for (unsigned k = 0; k < mine.nr; k++)
+			found |= mine.operand[k].addr == addr;
+		if (!found) {
+			fprintf(stderr, "%s %s:", insn->mnemonic, insn->op_str);
+			for (unsigned k = 0; k < insn->size; k++)
+				fprintf(stderr, " %02x", insn->bytes[k]);
+			fail_msg(" address 0x%llx not among %u operands (0x%llx)", (unsigned long long)addr, mine.nr,
+			         (unsigned long long)mine.operand[0].addr);
+		}
+		++*compared;
+	}
+}
+
+/* This very program's code, and libc's: all that compilers make. */
+static void test_decode_real_code(void **state)
+{
+	uint64_t regs[MACHINE_REGS];
+	unsigned long compared = 0;
+	csh handle;
+	(void)state;
+	for (size_t i = 0; i < MACHINE_REGS; i++)
+		regs[i] = 0x1111111111111111u * (i + 1) ^ 0x5bd1e9955bd1e995u;
+	assert_int_equal(cs_open(CS_ARCH_X86, CS_MODE_64, &handle), CS_ERR_OK);
+	cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
+	cs_insn *insn = cs_malloc(handle);
+	const uint8_t *starts[] = { (const uint8_t *)printf, (const uint8_t *)qsort, (const uint8_t *)machine_decode, (const uint8_t *)strtod };
+	for (size_t k = 0; k < ARRAY_SIZE(starts); k++) {
+		const uint8_t *code = starts[k];
+		size_t left = k == 2 ? 4000 : 60000;
+		uint64_t address = 0;
+
+		while (cs_disasm_iter(handle, &code, &left, &address, insn)) {
+			regs[MREG_IP] = 0;
+			if (comparable(insn) && insn->size <= MACHINE_CODE)
+				compare(handle, insn, regs, &compared);
+		}
+	}
+	cs_free(insn, 1);
+	cs_close(&handle);
+	assert_true(compared > 5000);
+}
+
+/* What the compiler does not use every day. */
+static void test_decode_rare(void **state)
+{
+	static const struct { const char *bytes; unsigned len; uint64_t addr; } cases[] = {
+		{ "\x67\x8b\x00", 3, 0x00002000 },                    /* mov (%eax),%eax */
+		{ "\xa1\x00\x90\x78\x56\x34\x12\x00\x00", 9, 0x123456789000 }, /* movabs */
+		{ "\xc4\xe2\x79\x18\x40\x04", 6, 0x100002004 },       /* vbroadcastss 4(%rax),%xmm0 */
+		{ "\x62\xf1\x7c\x48\x10\x40\x01", 7, 0x100002040 },   /* vmovups 64(%rax),%zmm0 */
+		{ "\x41\x8b\x44\x24\x08", 5, 0x100000c008 },          /* mov 8(%r12),%eax */
+		{ "\xf0\x48\x0f\xb1\x08", 5, 0x100002000 },           /* lock cmpxchg */
+		{ "\xff\x30", 2, 0x100002000 },                       /* push (%rax) */
+		{ "\x50", 1, 0x7000000000 - 8 },                      /* push %rax */
+	};
+	uint64_t regs[MACHINE_REGS] = { 0 };
+	(void)state;
+	regs[MREG_AX] = 0x100002000;
+	regs[MREG_12] = 0x100000c000;
+	regs[MREG_SP] = 0x7000000000;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct machine_insn insn;
+		bool found = false;
+
+		machine_decode((const uint8_t *)cases[i].bytes, cases[i].len, regs, 0, &insn);
+		for (unsigned k = 0; k < insn.nr; k++)
+			found |= insn.operand[k].addr == cases[i].addr;
+		if (!found)
+			fail_msg("case %zu: %u operands, first 0x%llx", i, insn.nr, (unsigned long long)insn.operand[0].addr);
+		/* A code page that ends in the middle of the instruction says nothing. */
+		for (unsigned len = 0; len < cases[i].len; len++) {
+			machine_decode((const uint8_t *)cases[i].bytes, len, regs, 0, &insn);
+			assert_true(insn.class == INSN_UNKNOWN || insn.nr <= 2);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_null), cmocka_unit_test(test_wild), cmocka_unit_test(test_poison),
+		cmocka_unit_test(test_protection), cmocka_unit_test(test_jump), cmocka_unit_test(test_stack),
+		cmocka_unit_test(test_bus), cmocka_unit_test(test_any_state), cmocka_unit_test(test_decode_real_code),
+		cmocka_unit_test(test_decode_rare),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

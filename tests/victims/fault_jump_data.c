@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A function pointer leads into data.
+ * expect: bad-jump in=main type=execute
+ * modes: check production
+ * status: 99
+ */
+static char data[16];
+static void *volatile f = data;
+
+int main(int argc, char **argv)
+{
+	((void (*)(void))f)(); /* BAD */
+	return argc > 5;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A use after free in a loop that is sampled: production finds it without any check.
+ * expect: use-after-free-read in=use type=read access=1 object=33 offset=5
+ * modes: check production
+ * options: fence.sample_rate=10:symbolizer.timeout=60000:quarantine.size=0
+ * stderr: any
+ */
+#include <stdlib.h>
+
+static int use(volatile char *p) { return p[5]; }
+
+int main(void)
+{
+	int sum = 0;
+	for (int i = 0; i < 1000; i++) {
+		char *p = malloc(33);
+		p[5] = 1;
+		free(p);
+		sum += use(p);
+	}
+	return sum == -1;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/stat.c - memsan stat: the counters of a live process, read out of its memory.
+ *
+ * Nothing is asked of the process: the block of counters is found by its magic in the writable mappings of libmemsan (or, in a static program,
+ * of the program).  Who may do this is decided by the kernel, as for a debugger. */
+#include "lib/lib.h"
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MAPPING_MAX ((uint64_t)64 << 20)
+
+static const char help[] =
+	"Usage: memsan stat PID\n"
+	"\n"
+	"Shows the counters of a process that runs with memsan: reports, and how many\n"
+	"allocations are and were fenced.\n"
+	"\n"
+	"  -h, --help     show this help\n"
+	"\n"
+	"Example: memsan stat $(pidof server)\n"
+	"Manual pages: memsan-stat(1), memsan-options(7)\n";
+
+/* The block within one mapping. */
+static bool find_in_mapping(int mem, uint64_t start, uint64_t end, struct live_counters *found)
+{
+	size_t size = (size_t)(end - start);
+	char *data = tool_alloc(size);
+	ssize_t got = pread(mem, data, size, (off_t)start);
+	bool is = false;
+
+	for (size_t at = 0; !is && got >= (ssize_t)sizeof(*found) && at <= (size_t)got - sizeof(*found); at += 8) {
+		if (memcmp(data + at, LIVE_COUNTERS_MAGIC, sizeof(found->magic)) != 0)
+			continue;
+		memcpy(found, data + at, sizeof(*found));
+		is = found->self == start + at && found->version == LIVE_COUNTERS_VERSION && found->size == sizeof(*found);
+	}
+	free(data);
+	return is;
+}
+
+/* Data and bss, which may be mappings without a name behind the file's. */
+static bool find_counters(FILE *maps, int mem, struct live_counters *found)
+{
+	char line[1024];
+	uint64_t start, end;
+	char perms[8];
+
+	while (fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &start, &end, perms) != 3 || perms[0] != 'r' || perms[1] != 'w' ||
+		    end - start > MAPPING_MAX || strstr(line, "[stack]") || strstr(line, "[heap]"))
+			continue;
+		if (find_in_mapping(mem, start, end, found))
+			return true;
+	}
+	return false;
+}
+
+static void print_counters(const struct live_counters *c)
+{
+	printf("reports                      %" PRIu64 "\n", c->reports);
+	printf("fenced objects now           %" PRIu64 " of %" PRIu64 " slots\n", c->fence_live, c->fence_slots);
+	printf("fenced allocations ever      %" PRIu64 "\n", c->fence_allocs);
+	printf("fenced objects freed         %" PRIu64 "\n", c->fence_frees);
+	printf("bugs found with fences       %" PRIu64 "\n", c->fence_bugs);
+	printf("skipped, stack covered       %" PRIu64 "\n", c->fence_skipped_covered);
+	printf("skipped, pool full           %" PRIu64 "\n", c->fence_skipped_capacity);
+}
+
+static int stat_process(long pid)
+{
+	struct live_counters counters;
+	char path[64];
+	FILE *maps;
+	int mem;
+	bool found;
+
+	snprintf(path, sizeof(path), "/proc/%ld/maps", pid);
+	maps = fopen(path, "r");
+	snprintf(path, sizeof(path), "/proc/%ld/mem", pid);
+	mem = maps ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (mem < 0) {
+		tool_say("process %ld cannot be looked at: %s", pid, errno == ENOENT ? "there is none" : strerror(errno));
+		if (maps)
+			fclose(maps);
+		return 1;
+	}
+	found = find_counters(maps, mem, &counters);
+	fclose(maps);
+	close(mem);
+	if (!found) {
+		tool_say("process %ld does not run with memsan (or with another version of it)", pid);
+		return 1;
+	}
+	print_counters(&counters);
+	return tool_finish_output(0);
+}
+
+static int stat_main(int argc, char **argv)
+{
+	char *end;
+	long pid;
+
+	if (argc != 2)
+		return tool_usage_error("stat", argc < 2 ? "which process?" : "one process at a time");
+	pid = strtol(argv[1], &end, 10);
+	if (pid <= 0 || *end || end == argv[1])
+		return tool_usage_error("stat", "'%s' is no process id", argv[1]);
+	return stat_process(pid);
+}
+
+const struct tool_command command_stat = {
+	.name = "stat", .summary = "show the counters of a running process", .help = help, .main = stat_main,
+};
