@@ -252,6 +252,9 @@ void depot_root_fill(struct lib_root *r)
 {
 	r->depot_base = (uint64_t)(uintptr_t)&depot_space.base;
 	r->depot_used = (uint64_t)(uintptr_t)&depot_used;
+	r->depot_size = sizeof(struct depot_node);
+	r->depot_pc = offsetof(struct depot_node, pc);
+	r->depot_parent = offsetof(struct depot_node, parent);
 }
 
 void lib_root_fill(struct lib_root *r)

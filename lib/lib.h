@@ -392,14 +392,15 @@ struct mem_view {
 struct lib_root {
 	uint64_t reserves;         /* pairs of start and size; size 0 or all ones: none */
 	uint64_t nr_reserves;
-	uint64_t depot_base;       /* where the address of the depot's nodes is: 16 bytes each, the pc and, in 32 bits, the caller's node */
+	uint64_t depot_base;       /* where the address of the depot's nodes is */
 	uint64_t depot_used;       /* where the uint32_t number of nodes is */
+	uint32_t depot_size, depot_pc, depot_parent, pad; /* size of a node; offsets in it of the pc and of the caller's handle (32 bits) */
 	uint64_t threads;          /* the table of threads */
 	uint32_t thread_size, thread_tid, thread_name;   /* size of an entry, offsets in it */
 	uint32_t nr_threads;
 	uint64_t jiffies_start;    /* where the boot time in ms of jiffies 0 is, 0: not known */
 };
-_Static_assert(sizeof(struct lib_root) == 64, "read by other processes");
+_Static_assert(sizeof(struct lib_root) == 80, "read by other processes");
 void lib_root_fill(struct lib_root *r);
 static inline bool view_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {

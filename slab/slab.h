@@ -197,7 +197,7 @@ struct slab_root {
 	uint32_t pad;
 	struct lib_root lib;
 };
-_Static_assert(sizeof(struct slab_root) == 168 && offsetof(struct slab_root, arena) == 48, "read by other processes");
+_Static_assert(sizeof(struct slab_root) == 184 && offsetof(struct slab_root, arena) == 48, "read by other processes");
 extern struct slab_root slab_root;
 
 #define SLAB_VIEW_CACHES 64

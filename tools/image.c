@@ -461,21 +461,20 @@ const struct image_module *image_module_at(const struct image *im, uint64_t pc)
 
 size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_t max)
 {
-	struct { uint64_t pc; uint32_t parent, next; } node;
+	const struct lib_root *r = &im->heap.root.lib;
 	uint64_t base = 0;
 	uint32_t used = 0;
 	size_t n = 0;
 
-	if (!view_read(&im->view, &base, im->heap.root.lib.depot_base, sizeof(base)) ||
-	    !view_read(&im->view, &used, im->heap.root.lib.depot_used, sizeof(used)))
+	if (!view_read(&im->view, &base, r->depot_base, sizeof(base)) || !view_read(&im->view, &used, r->depot_used, sizeof(used)))
 		return 0;
 	/* A caller's node is older than its own: no loop, whatever the file says. */
 	for (uint32_t last = UINT32_MAX; handle && handle < used && handle < last && n < max; n++) {
-		if (!view_read(&im->view, &node, base + (uint64_t)handle * sizeof(node), sizeof(node)))
-			break;
-		pcs[n] = node.pc;
+		uint64_t node = base + (uint64_t)handle * r->depot_size;
 		last = handle;
-		handle = node.parent;
+		if (!view_read(&im->view, &pcs[n], node + r->depot_pc, sizeof(pcs[n])) ||
+		    !view_read(&im->view, &handle, node + r->depot_parent, sizeof(handle)))
+			break;
 	}
 	return n;
 }
