@@ -399,6 +399,7 @@ static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refu
 		}
 		done += (size_t)r;
 	}
+	*refused = false;
 	return done;
 }
 
