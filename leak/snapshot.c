@@ -42,6 +42,7 @@
 
 #define STOP_LIMIT_MS 1000
 #define THREADS_MAX 16384u
+#define LIBC_OWN_SIGNAL 32           /* SIGCANCEL: cleared from every mask that a program sets through libc */
 
 struct kernel_action { void *handler; unsigned long flags; void *restorer; uint64_t mask; };
 #define ACTION_RESTORER 0x04000000ul
@@ -169,7 +170,8 @@ static bool known_tid(int32_t *tids, uint32_t nr, int32_t tid)
 	return false;
 }
 
-/* Is the signal blocked in that thread?  A thread that has gone does not matter. */
+/* Is the signal blocked in that thread for long?  A thread that blocks the two that libc never lets a program block is in a handler of
+ * ours still, or in one of libc's short moments.  A thread that has gone does not matter. */
 static bool blocks_signal(int32_t tid, int sig)
 {
 	char path[48], text[2048];
@@ -192,7 +194,7 @@ static bool blocks_signal(int32_t tid, int sig)
 				mask = mask << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
 			break;
 		}
-	return mask >> (sig - 1) & 1;
+	return (mask >> (sig - 1) & 1) && !(mask >> (LIBC_OWN_SIGNAL - 1) & 1);
 }
 
 struct round {
