@@ -125,6 +125,12 @@ extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
 
 /* ---- in this process: snapshot.c, check.c ------------------------------------------------------------------------------------------ */
 
+/* How often this thread was stopped.  A call that returned EINTR while the number grew was interrupted by nobody but us. */
+extern TLS_IE uint32_t leak_stops __attribute__((visibility("hidden")));
+/* The signal that stops threads, once a scan has made it ours; 0 before, and when the program has taken it. */
+int leak_signal_taken(void);
+/* Is this the handler that stops threads?  The program is told that there is none. */
+bool leak_is_handler(const void *handler);
 /* One scan of this process, in a snapshot; what was found is reported.  `at_exit`: the program is over.  Returns the objects found
  * (of the classes in leak.show, not suppressed), 0 when the scan was not possible (told in a line).  Takes no allocator lock. */
 uint64_t leak_check(bool at_exit);

@@ -115,7 +115,8 @@ static void hole_thread(const struct leak_thread *t)
 /* ---- threads that have ended ---------------------------------------------------------------------------------------------------------- */
 
 /* libc keeps the stacks of threads that ended for the next ones: dead words, which would keep alive what they point to.  A thread that
- * says goodbye leaves its thread pointer here.  Its stack is dead while the struct pthread there still names the same stack and the kernel
+ * says goodbye leaves its thread pointer here.  Its stack, up to its struct pthread (which holds its result until it is joined, and what libc
+ * keeps for the next thread), is dead while the struct pthread there still names the same stack and the kernel
  * has cleared the tid in it; memory that is used for something else since does not. */
 #define ENDED_MAX 1024
 static struct { uint64_t tp; uint32_t tid_at, pad; } ended[ENDED_MAX]; /* a slot is claimed by counting */
@@ -152,7 +153,7 @@ static void holes_ended(const struct leak_thread *threads, uint32_t nr_threads)
 		for (uint32_t k = 0; k < nr_threads; k++)
 			used |= threads[k].sp - b.start < b.end - b.start || threads[k].tp - b.start < b.end - b.start;
 		if (!used)
-			hole_add(b.start, b.end);
+			hole_add(b.start, tp);
 	}
 }
 

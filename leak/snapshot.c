@@ -38,7 +38,8 @@
  * copy, may be missed, so its stack is scanned as a whole, and it is told.  Our handler stays installed, for a signal that
  * was on its way when the time was up.
  *
- * Accepted: poll, epoll_wait, sleeps and some others return EINTR after any handler, whatever SA_RESTART says. */
+ * poll, epoll_wait, pause, the sleeps and some others return EINTR after any handler, whatever SA_RESTART says: preload/waits.c calls
+ * them again.  Accepted: calls that it does not know (io_getevents, semop, a raw system call, a static program's). */
 
 #define STOP_LIMIT_MS 1000
 #define THREADS_MAX 16384u
@@ -126,9 +127,12 @@ static void stop_here(ucontext_t *uc, uint32_t number)
 		futex_wait(&stop.active, number, 1000000);
 }
 
+TLS_IE uint32_t leak_stops;
+
 static void on_stop(int sig, siginfo_t *info, void *context)
 {
 	(void)sig;
+	leak_stops++;
 	if (info->si_code != SI_TKILL || info->si_pid != os_getpid())
 		return;
 	__atomic_fetch_add(&stop.left, 1, __ATOMIC_ACQ_REL);
@@ -143,6 +147,24 @@ static int stop_signal(void)
 	return options.leak_signal ? (int)options.leak_signal : 64 - 3;
 }
 
+static int signal_taken; /* atomic */
+
+int leak_signal_taken(void)
+{
+	int sig = __atomic_load_n(&signal_taken, __ATOMIC_RELAXED);
+	struct kernel_action now;
+
+	if (!sig)
+		return 0;
+	action_get(sig, &now);
+	return now.handler == (void *)on_stop ? sig : 0;
+}
+
+bool leak_is_handler(const void *handler)
+{
+	return handler == (const void *)on_stop;
+}
+
 /* False: the program uses the signal itself. */
 static bool handler_install(int sig)
 {
@@ -155,6 +177,7 @@ static bool handler_install(int sig)
 	if (old.handler != (void *)SIG_DFL)
 		return false;
 	action_set(sig, &ours);
+	__atomic_store_n(&signal_taken, sig, __ATOMIC_RELAXED);
 	return true;
 }
 

@@ -113,14 +113,15 @@ static void put_frame(struct fmt_buf *b, const struct report_record *r, const st
 {
 	size_t n, start = b->len;
 	const struct report_symbol *found = symbols->frame(symbols->ctx, r, f, &n);
+	const char *indent = r->leak_class ? "   " : "";
 
 	for (size_t i = 0; i + 1 < n; i++, start = b->len) {
-		fmt_printf(b, " %.1000s", found[i].function ? found[i].function : "?");
+		fmt_printf(b, "%s %.1000s", indent, found[i].function ? found[i].function : "?");
 		put_location(b, &found[i]);
 		fmt_printf(b, " (inlined)");
 		end_line(b, start);
 	}
-	fmt_printf(b, " ");
+	fmt_printf(b, "%s ", indent);
 	report_put_place(b, r, f, n ? &found[n - 1] : NULL);
 	if (n)
 		put_location(b, &found[n - 1]);
@@ -405,7 +406,6 @@ static size_t render_leak(struct fmt_buf *b, const struct report_record *r, cons
 	fmt_printf(b, "  backtrace:\n");
 	for (i = 0; i < frames; i++) {
 		size_t mark = b->len;
-		fmt_printf(b, "   ");
 		put_frame(b, r, &s->frames[i], symbols);
 		if (b->len > report_stack_limit(b, TEXT_TAIL, 1) || b->truncated) {
 			report_rewind(b, mark);
