@@ -19,3 +19,7 @@ bench_unwind_SOURCES = bench/unwind.c
 bench_unwind_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fomit-frame-pointer $(LIBUNWIND_CFLAGS)
 bench_unwind_LDADD = libcore.la $(LIBUNWIND_LIBS) -lpthread
 endif
+
+# Built twice: once with LeakSanitizer, once bare, to be run under memsan (bench/leak).
+EXTRA_DIST += bench/leak_heap.c
+dist_noinst_SCRIPTS += bench/leak

@@ -181,3 +181,8 @@ uint32_t jiffies_now(void)
 	ticks = now + 1 > epoch ? (now + 1 - epoch) / (1000 / JIFFIES_HZ) : 0;
 	return (uint32_t)ticks + 1;
 }
+
+void clock_root_fill(struct lib_root *r)
+{
+	r->jiffies_start = (uint64_t)(uintptr_t)&clock_epoch;
+}

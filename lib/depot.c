@@ -245,3 +245,22 @@ void depot_limit_space(uint64_t limit)
 		os_stepped_shrink(&depot_space, depot_space_for(limit));
 	lock_release(&depot_lock);
 }
+
+/* ---- seen from outside ------------------------------------------------------------------------------------------------ */
+
+void depot_root_fill(struct lib_root *r)
+{
+	r->depot_base = (uint64_t)(uintptr_t)&depot_space.base;
+	r->depot_used = (uint64_t)(uintptr_t)&depot_used;
+	r->depot_size = sizeof(struct depot_node);
+	r->depot_pc = offsetof(struct depot_node, pc);
+	r->depot_parent = offsetof(struct depot_node, parent);
+}
+
+void lib_root_fill(struct lib_root *r)
+{
+	os_root_fill(r);
+	depot_root_fill(r);
+	thread_root_fill(r);
+	clock_root_fill(r);
+}

@@ -16,6 +16,7 @@
  *   modules.c   loaded and since unloaded modules, build ids
  *   unwind.c    the stack unwinder (.eh_frame rows cached per pc); cfi.c, cfi_static.c read them, window.c guards the reading
  *   depot.c     stacks saved once, named by 32-bit handles
+ *   (header)    memory seen from elsewhere: struct mem_view
  *
  * Unless a function says otherwise it is async-signal-safe, thread-safe, never allocates through malloc and never
  * changes errno.
@@ -115,6 +116,8 @@ void *os_reserve(size_t size, size_t align);
 void os_release(void *p, size_t size);
 void os_release_part(void *p, size_t size);            /* the end of a reserve that otherwise stays */
 bool os_is_reserve(const void *p);   /* inside a reserve made by os_reserve and not released */
+/* The first part of a reserve at or above `from`: its bounds.  False: there is none. */
+bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end);
 /* Make part of a reserve readable and writable.  `huge` false asks for MADV_NOHUGEPAGE (all metadata does). */
 bool os_commit(void *p, size_t size, bool huge);
 void os_decommit(void *p, size_t size);                /* gives the memory back; reads as zero afterwards */
@@ -187,6 +190,7 @@ enum lock_rank {
 	LOCK_RANK_ARENA,       /* arena growth */
 	LOCK_RANK_REPORT,      /* one report at a time; never waits on an allocator lock */
 	LOCK_RANK_MODULES,     /* the history of unloaded modules; reports read it */
+	LOCK_RANK_LEAK,        /* annotations of objects */
 	LOCK_RANK_DEPOT,       /* depot growth */
 	LOCK_RANK_META,        /* meta_alloc */
 	LOCK_RANK_THREADS,     /* the thread table; late, so that thread_index() may be called under any lock but a leaf */
@@ -327,6 +331,8 @@ bool module_find(uintptr_t pc, uint32_t when, struct module_info *info);
 void modules_start(void);
 /* Is pc inside libmemsan's own code? */
 bool module_is_self(uintptr_t pc);
+/* All of libmemsan.so, code and data.  False in a static program, where both lie among the program's. */
+bool module_self_range(uintptr_t *start, uintptr_t *end);
 /* Where libmemsan itself (or the static program) was loaded from. */
 const char *module_self_path(void);
 /* Called around the real dlclose: remember what goes away, make cached unwind rows stale.  May take the loader's lock. */
@@ -368,6 +374,38 @@ size_t depot_fetch(stack_handle handle, uintptr_t *pcs, size_t max);
 uintptr_t depot_top(stack_handle handle);
 uint64_t depot_bytes(void);
 void unwind_flush(void);            /* cached rows of every thread become stale (a module went away) */
+
+/* ---- memory seen from elsewhere ---------------------------------------------------------------------------------------------- */
+
+/* Where an address space is read: our own (a snapshot of it), another process, a core file.  What reads memsan's state through one
+ * of these works on all of them.  Addresses are those of the process that is looked at. */
+struct mem_view {
+	/* Copies; the bytes before the first that cannot be had.  Never faults. */
+	size_t (*read)(const struct mem_view *v, void *dst, uint64_t addr, size_t n);
+	/* Where all of [addr, addr + n) can be loaded from, or NULL: use read.  What it gives may still fault when `faults` is set. */
+	const void *(*at)(const struct mem_view *v, uint64_t addr, size_t n);
+	void *ctx;
+	bool faults;
+	bool here;     /* it is this very process: every address may be loaded from */
+};
+/* Where lib/ keeps what a reader from outside needs.  All are addresses in the process that is looked at. */
+struct lib_root {
+	uint64_t reserves;         /* pairs of start and size; size 0 or all ones: none */
+	uint64_t nr_reserves;
+	uint64_t depot_base;       /* where the address of the depot's nodes is */
+	uint64_t depot_used;       /* where the uint32_t number of nodes is */
+	uint32_t depot_size, depot_pc, depot_parent, pad; /* size of a node; offsets in it of the pc and of the caller's handle (32 bits) */
+	uint64_t threads;          /* the table of threads */
+	uint32_t thread_size, thread_tid, thread_name;   /* size of an entry, offsets in it */
+	uint32_t nr_threads;
+	uint64_t jiffies_start;    /* where the boot time in ms of jiffies 0 is, 0: not known */
+};
+_Static_assert(sizeof(struct lib_root) == 80, "read by other processes");
+void lib_root_fill(struct lib_root *r);
+static inline bool view_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
+{
+	return v->read(v, dst, addr, n) == n;
+}
 
 /* fork: every registered lock of the runtime, in rank order, before; released in both processes after.  The child also
  * learns its new tid. */

@@ -200,6 +200,15 @@ bool module_is_self(uintptr_t pc)
 	return pc - self.start < self.end - self.start;
 }
 
+bool module_self_range(uintptr_t *start, uintptr_t *end)
+{
+	if (!__atomic_load_n(&self.known, __ATOMIC_ACQUIRE))
+		self_locate();
+	*start = self.start;
+	*end = self.end;
+	return !__start_memsan_text && self.start;
+}
+
 const char *module_self_path(void)
 {
 	static char path[MODULE_PATH_MAX];

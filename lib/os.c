@@ -193,6 +193,28 @@ bool os_is_reserve(const void *p)
 	return false;
 }
 
+void os_root_fill(struct lib_root *r)
+{
+	r->reserves = (uint64_t)(uintptr_t)reserves;
+	r->nr_reserves = RESERVES_MAX;
+}
+
+bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < RESERVES_MAX; i++) {
+		size_t size = __atomic_load_n(&reserves[i].size, __ATOMIC_ACQUIRE);
+		uintptr_t at = reserves[i].start;
+		if (!size || size == RESERVE_BUSY || at + size <= from || (found && at >= *start))
+			continue;
+		*start = at;
+		*end = at + size;
+		found = true;
+	}
+	return found;
+}
+
 void os_release_part(void *p, size_t size)
 {
 	os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);

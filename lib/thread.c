@@ -220,3 +220,12 @@ bool thread_lookup(uint32_t index, struct thread_info *info)
 		thread_read_name(info->name);
 	return true;
 }
+
+void thread_root_fill(struct lib_root *r)
+{
+	r->threads = (uint64_t)(uintptr_t)thread_slots;
+	r->thread_size = sizeof(struct thread_slot);
+	r->thread_tid = offsetof(struct thread_slot, tid);
+	r->thread_name = offsetof(struct thread_slot, name);
+	r->nr_threads = THREAD_SLOTS;
+}

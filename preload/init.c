@@ -78,6 +78,7 @@ static void start_locked(void)
 	read_options(getauxval(AT_SECURE) != 0);
 	live_counters_start();
 	slab_set_report_hook(dispatch_finding);
+	leak_connect();
 	slab_set_trace_hook(trace_event);
 	bool ok = slab_init();
 	if (!ok)

@@ -28,6 +28,8 @@ static void *allocate(size_t size, size_t align, enum slab_api api, bool zero, c
 		p = slab_malloc(size, align, api, zero, regs);
 	if (unlikely(!p))
 		errno = ENOMEM;
+	else if (unlikely(leak_disabled))
+		leak_annotate(p, LEAK_NOTE_NOT_LEAK);
 	return p;
 }
 
@@ -117,6 +119,8 @@ static void *reallocate(void *p, size_t size, const struct unwind_regs *regs)
 	void *q = size <= PTRDIFF_MAX ? slab_realloc(p, size, regs, &bad) : NULL;
 	if (unlikely(!q))
 		errno = ENOMEM;
+	else if (unlikely(leak_disabled))
+		leak_annotate(q, LEAK_NOTE_NOT_LEAK);
 	return q;
 }
 

@@ -39,6 +39,19 @@ struct memsan_stats {
 };
 int memsan_stat(struct memsan_stats *stats);
 
+/* ---- leaks (kmemleak's words; the names of sanitizer/lsan_interface.h work as well) ---- */
+
+/* Looks for objects that nothing points to any more, now, and reports them (those that were reported before are not reported
+ * again).  Returns how many objects were found.  The other threads stand still for a moment.  Thread-safe; not async-signal-safe. */
+size_t memsan_leak_check(void);
+/* The heap object that p points into ...  All are thread-safe, cheap, and do nothing for a p outside the heap. */
+void memsan_leak_not_leak(const void *p);  /* ... is in use although nothing points to it; what it points to is in use too */
+void memsan_leak_ignore(const void *p);    /* ... is not reported, and what it points to does not count as pointed to */
+void memsan_leak_no_scan(const void *p);   /* ... holds no pointers (a bitmap, compressed data) */
+void memsan_leak_scan_area(const void *p, size_t size); /* ... holds pointers only in [p, p+size) and other areas given so */
+/* Defined by the program, if it likes: suppressions as in the file of option suppressions.  (__lsan_default_suppressions too.) */
+const char *memsan_leak_default_suppressions(void);
+
 /* Reports made so far about this process, repetitions of the same report not counted.  Thread- and async-signal-safe. */
 unsigned memsan_report_count(void);
 

@@ -48,7 +48,11 @@ static void *try_allocate(size_t size, size_t align, enum slab_api api, const st
 		return NULL;
 	align = MAX(align, (size_t)MIN_ALIGN);
 	void *p = unlikely(fence_wanted()) ? fence_alloc(size, align, api, regs) : NULL;
-	return p ? p : slab_malloc(size, align, api, false, regs);
+	if (!p)
+		p = slab_malloc(size, align, api, false, regs);
+	if (unlikely(leak_disabled) && p)
+		leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+	return p;
 }
 
 /* The nothrow forms must swallow what a new-handler throws, which C cannot.  libstdc++'s own can: they call the throwing forms, which

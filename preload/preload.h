@@ -4,6 +4,7 @@
  *   init.c       options from the environment, start-up order, this thread's registration
  *   malloc.c     the malloc family: what C and POSIX say, then slab/
  *   new.c        the C++ operators
+ *   leak.c       what a scan for leaks must know of the others
  *   dispatch.c   what slab/ found becomes a report record
  *   trace.c      slab_debug=T
  *   process.c    fork, thread exit, program exit
@@ -18,6 +19,7 @@
 #define MEMSAN_PRELOAD_H
 
 #include "fence/fence.h"
+#include "leak/leak.h"
 #include "lib/lib.h"
 #include "reports/reports.h"
 #include "shadow/abi.h"
@@ -54,6 +56,9 @@ extern void *(*new_find_in_libstdcxx)(const char *name);
 
 /* ---- trace.c ---- */
 void trace_event(const struct slab_trace_event *event);
+
+/* ---- leak.c ---- */
+void leak_connect(void);
 
 /* ---- dispatch.c ---- */
 void dispatch_finding(const struct slab_finding *f);

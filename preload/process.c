@@ -27,6 +27,7 @@ static void thread_exiting(void *value)
 {
 	(void)value;
 	thread_watched = false;
+	leak_roots_thread_exit();
 	shadow_thread_exit();
 	slab_thread_exit();
 	unwind_thread_exit();
@@ -78,6 +79,8 @@ static void exit_last(void)
 		slab_check_all(SLAB_AT_EXIT, NULL);
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		fence_check_all("at exit", NULL);
+	if (runtime_state_now == RUNTIME_READY)
+		leak_check_at_exit();
 	report_summary();
 	if (report_count() == 0 || options.exitcode == 0)
 		return;

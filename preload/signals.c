@@ -47,11 +47,18 @@ static int result(int r)
 
 MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
+	int r;
+
 	if (unlikely(!fence_fault_on)) {
 		signals_lookup();
-		return real_sigaction(sig, act, old);
+		r = real_sigaction(sig, act, old);
+	} else {
+		r = result(fence_sigaction(sig, act, old));
 	}
-	return result(fence_sigaction(sig, act, old));
+	/* The signal that stops threads for a scan looks unused, as it is to the program. */
+	if (r == 0 && old && unlikely(leak_is_handler((const void *)old->sa_sigaction)))
+		mem_set(old, 0, sizeof(*old));
+	return r;
 }
 
 MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigaction *old)

@@ -19,6 +19,7 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -55,7 +56,8 @@ static uint64_t hash_mix(uint64_t h, uint64_t value)
 	return h ^ h >> 29;
 }
 
-/* What makes two reports one: the kind, and the innermost frames of where it happened and of where the object came from. */
+/* What makes two reports one: the kind, and the innermost frames of where it happened and of where the object came from; for leaks, which
+ * are grouped by their whole stacks, all of that. */
 static uint64_t record_place(const struct report_record *r)
 {
 	uint64_t h = hash_mix(0x6d656d73616eu, r->kind);
@@ -66,7 +68,7 @@ static uint64_t record_place(const struct report_record *r)
 		if (s->role == STACK_FREE)
 			continue;
 		h = hash_mix(h, s->role);
-		for (uint32_t j = 0; j < MIN(s->nr_frames, PLACE_FRAMES); j++, stacks = true)
+		for (uint32_t j = 0; j < (r->leak_class ? s->nr_frames : MIN(s->nr_frames, PLACE_FRAMES)); j++, stacks = true)
 			h = hash_mix(h, s->frames[j].pc);
 	}
 	if (!stacks)
@@ -164,16 +166,21 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 
 /* ---- end ------------------------------------------------------------------------------------------------------------------- */
 
-static void report_print(struct report_record *r)
+/* False: a rule says that it is not wanted. */
+static bool report_print(struct report_record *r)
 {
+	bool suppressed;
 	size_t len;
 
 	record_complete(r);
-	len = helper_render(r, report_text, sizeof(report_text));
+	len = helper_render(r, report_text, sizeof(report_text), &suppressed);
+	if (suppressed)
+		return false;
 	if (len == 0)
 		len = plain_render(r, report_text, sizeof(report_text));
 	sink_write(report_text, len);
 	sink_notify();
+	return true;
 }
 
 static void report_panic(void)
@@ -183,24 +190,109 @@ static void report_panic(void)
 	os_abort();
 }
 
-void report_end(struct report_record *r)
+static enum report_outcome report_emit(struct report_record *r)
 {
-	uint64_t mask = saved_mask;
-
 	__atomic_store_n(&last_addr, r->addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_size, r->access_size, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_tid, r->tid, __ATOMIC_RELAXED);
 	if (place_add(record_place(r))) {
 		__atomic_fetch_add(&nr_repeated, 1, __ATOMIC_RELAXED);
-	} else {
-		report_print(r);
-		__atomic_fetch_add(&live_counters.reports, 1, __ATOMIC_RELAXED);
-		if (__atomic_add_fetch(&nr_reports, 1, __ATOMIC_RELAXED) == options.max_reports && options.fault != FAULT_PANIC)
-			report_line("max_reports=%llu reached, further reports are left out",
-			            (unsigned long long)options.max_reports);
+		return REPORT_REPEATED;
 	}
-	if (options.fault == FAULT_PANIC)
+	if (!report_print(r))
+		return REPORT_SUPPRESSED;
+	__atomic_fetch_add(&live_counters.reports, 1, __ATOMIC_RELAXED);
+	if (__atomic_add_fetch(&nr_reports, 1, __ATOMIC_RELAXED) == options.max_reports && options.fault != FAULT_PANIC)
+		report_line("max_reports=%llu reached, further reports are left out", (unsigned long long)options.max_reports);
+	return REPORT_PRINTED;
+}
+
+enum report_outcome report_end(struct report_record *r)
+{
+	uint64_t mask = saved_mask;
+	enum report_outcome outcome = report_emit(r);
+
+	if (options.fault == FAULT_PANIC && outcome != REPORT_SUPPRESSED)
 		report_panic();
+	lock_release(&report_lock);
+	signals_restore(mask);
+	return outcome;
+}
+
+/* ---- many reports in a row --------------------------------------------------------------------------------------------------- */
+
+/* The user's rules, so that lines are counted as in the file; the length. */
+static size_t rules_read_file(char *to, size_t size)
+{
+	size_t have = 0;
+	ssize_t n = 1;
+	int fd = os_open(options.suppressions, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+
+	if (fd < 0) {
+		report_line("suppressions: cannot read %.400s (error %d)", options.suppressions, -fd);
+		return 0;
+	}
+	while (have < size && (n = os_read(fd, to + have, size - have)) > 0)
+		have += (size_t)n;
+	os_close(fd);
+	if (have == size)
+		report_line("suppressions: %.400s is longer than %u bytes; the rest is ignored", options.suppressions, (unsigned)size);
+	return have;
+}
+
+/* Those, then the program's own. */
+static size_t rules_read(char *to, size_t size, const char *own)
+{
+	size_t have = options.suppressions[0] ? rules_read_file(to, size - 2) : 0;
+
+	if (own && own[0]) {
+		to[have++] = '\n';
+		have += str_copy(to + have, own, size - have);
+	}
+	return have;
+}
+
+/* Messages of the helper, line by line. */
+static void tell_lines(char *text, size_t len)
+{
+	for (char *line = text; line < text + len;) {
+		char *end = line;
+		while (end < text + len && *end != '\n')
+			end++;
+		*end = '\0';
+		if (*line)
+			report_line("%s", line);
+		line = end + 1;
+	}
+}
+
+/* The two halves of the text buffer: rules on their way out, an answer on its way in. */
+#define RULES_AT (sizeof(report_text) - HELPER_RULES_MAX)
+_Static_assert(REPORT_TEXT_MAX >= 2 * HELPER_RULES_MAX, "rules and the answer share the buffer");
+
+void report_session_begin(const char *rules)
+{
+	uint64_t mask = signals_block();
+	size_t len, told;
+
+	lock_acquire(&report_lock);
+	len = rules_read(report_text + RULES_AT, HELPER_RULES_MAX, rules);
+	told = helper_session_begin(report_text + RULES_AT, len, report_text, RULES_AT);
+	tell_lines(report_text, told);
+	if (len && !told)
+		report_line("suppressions: without the symbolizer there are no names to compare with; none is applied");
+	lock_release(&report_lock);
+	signals_restore(mask);
+}
+
+void report_session_end(void)
+{
+	uint64_t mask = signals_block();
+	size_t told;
+
+	lock_acquire(&report_lock);
+	told = helper_session_end(report_text, sizeof(report_text));
+	tell_lines(report_text, told);
 	lock_release(&report_lock);
 	signals_restore(mask);
 }

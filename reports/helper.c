@@ -496,53 +496,94 @@ static enum talk_end helper_talk(struct talk *t, const struct helper_link *link)
 	}
 }
 
-static enum talk_end helper_ask(const struct report_record *r, struct talk *t, struct helper_link *link)
+static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t len, bool more, struct talk *t,
+                                struct helper_link *link)
 {
 	struct helper_request head = {
-		.magic = HELPER_REQUEST_MAGIC, .version = HELPER_WIRE_VERSION, .record_size = sizeof(*r),
-		.format = options.format, .timeout_ms = (uint32_t)options.symbolizer_timeout, .pad = 0,
+		.magic = HELPER_REQUEST_MAGIC, .version = HELPER_WIRE_VERSION, .kind = kind, .size = (uint32_t)len,
+		.format = options.format, .timeout_ms = (uint32_t)options.symbolizer_timeout, .more = more, .pad = 0,
 	};
 
 	t->part[0] = (const char *)&head;
 	t->part_len[0] = sizeof(head);
-	t->part[1] = (const char *)r;
-	t->part_len[1] = sizeof(*r);
+	t->part[1] = data;
+	t->part_len[1] = len;
 	t->have = 0;
 	t->pending = sink_signals_pending();
 	return helper_talk(t, link);
 }
 
-size_t helper_render(const struct report_record *r, char *buf, size_t size)
+/* Reports in a row are asked of one helper.  Under the report lock. */
+static struct { bool open; struct helper_link link; } session;
+
+/* `buf` is where the answer goes; until then it is lent. */
+static bool helper_open(struct helper_link *link, char *buf, size_t size)
+{
+	if (!helper_allowed())
+		return false;
+	if (helper_path_state == PATH_UNKNOWN)
+		helper_path_state = path_find() ? PATH_FOUND : PATH_MISSING;
+	if (helper_path_state == PATH_MISSING) {
+		helper_tell("there is no symbolizer", helper_path);
+		return false;
+	}
+	env_fill(buf, size);
+	return helper_start(link);
+}
+
+/* One question; the text's length, 0: no answer, and the helper has ended. */
+static size_t helper_question(enum helper_kind kind, const void *data, size_t len, bool more, struct helper_link *link, char *buf,
+                              size_t size, bool *suppressed)
 {
 	static const char *const failures[] = {
 		[TALK_TIMEOUT] = "no answer in time from the symbolizer", [TALK_CLOSED] = "no answer from the symbolizer",
 		[TALK_GARBLED] = "no sound answer from the symbolizer",
 	};
-	struct helper_link link;
-	struct talk t;
-	enum talk_end end;
+	struct talk t = { .text = buf, .size = size };
+	enum talk_end end = helper_ask(kind, data, len, more, &t, link);
 
-	if (!helper_allowed())
-		return 0;
-	if (helper_path_state == PATH_UNKNOWN)
-		helper_path_state = path_find() ? PATH_FOUND : PATH_MISSING;
-	if (helper_path_state == PATH_MISSING) {
-		helper_tell("there is no symbolizer", helper_path);
-		return 0;
+	if (end != TALK_ANSWERED || !more) {
+		helper_end(link);
+		session.open = false;
 	}
-	env_fill(buf, size);
-	if (!helper_start(&link))
-		return 0;
-	t.text = buf;
-	t.size = size;
-	end = helper_ask(r, &t, &link);
-	helper_end(&link);
 	if (end != TALK_ANSWERED) {
 		helper_tell(failures[end], helper_path);
 		return 0;
 	}
 	buf[t.head.length] = 0;
+	*suppressed = t.head.suppressed == 1;
 	return t.head.length;
+}
+
+size_t helper_render(const struct report_record *r, char *buf, size_t size, bool *suppressed)
+{
+	struct helper_link link;
+
+	*suppressed = false;
+	if (session.open)
+		return helper_question(HELPER_REPORT, r, sizeof(*r), true, &session.link, buf, size, suppressed);
+	if (!helper_open(&link, buf, size))
+		return 0;
+	return helper_question(HELPER_REPORT, r, sizeof(*r), false, &link, buf, size, suppressed);
+}
+
+size_t helper_session_begin(const char *rules, size_t len, char *buf, size_t size)
+{
+	bool suppressed;
+
+	session.open = helper_open(&session.link, buf, size);
+	if (!session.open || !len)
+		return 0;
+	return helper_question(HELPER_RULES, rules, len, true, &session.link, buf, size, &suppressed);
+}
+
+size_t helper_session_end(char *buf, size_t size)
+{
+	bool suppressed;
+
+	if (!session.open)
+		return 0;
+	return helper_question(HELPER_SUMMARY, "", 0, false, &session.link, buf, size, &suppressed);
 }
 
 void helper_init(bool secure)

@@ -36,9 +36,10 @@ const char *report_basename(const char *path)
 
 const struct report_stack *report_main_stack(const struct report_record *r)
 {
-	static const uint32_t order[] = { STACK_ACCESS, STACK_NOTICED };
+	static const uint32_t order[] = { STACK_ACCESS, STACK_NOTICED, STACK_ALLOC };
+	size_t n = r->leak_class ? 3 : 2; /* a leak has no other stack than where it was allocated */
 
-	for (size_t k = 0; k < ARRAY_SIZE(order); k++)
+	for (size_t k = 0; k < n; k++)
 		for (uint32_t i = 0; i < r->nr_stacks; i++)
 			if (r->stacks[i].role == order[k] && r->stacks[i].nr_frames)
 				return &r->stacks[i];

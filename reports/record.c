@@ -232,6 +232,25 @@ void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, 
 	r->memory_len = (uint32_t)(end - first);
 }
 
+/* The bytes were read when the object was found: it may be gone since. */
+void report_set_leak(struct report_record *r, const struct report_leak *leak, uint64_t addr, uint64_t size, const uint8_t *bytes,
+                     size_t len)
+{
+	r->leak_class = report_string(r, leak->class);
+	r->leak_count = leak->count;
+	r->leak_bytes = leak->bytes;
+	r->leak_held_count = leak->held_count;
+	r->leak_held_bytes = leak->held_bytes;
+	r->addr = r->obj_addr = addr;
+	r->obj_size = size;
+	r->is_write = 3;
+	r->have_object = 1;
+	r->memory_addr = r->memory_mark = addr;
+	r->memory_len = (uint32_t)MIN(len, (size_t)REPORT_MEMORY);
+	mem_copy(r->memory, bytes, r->memory_len);
+	mem_set(r->memory_valid, 0xff, (r->memory_len + 7) / 8);
+}
+
 /* Row by row: a guard page in the middle hides only itself. */
 static void read_memory(struct report_record *r)
 {
@@ -263,6 +282,7 @@ static void read_exe(struct report_record *r)
 void record_complete(struct report_record *r)
 {
 	find_modules(r);
-	read_memory(r);
+	if (!r->leak_class)
+		read_memory(r);
 	read_exe(r);
 }

@@ -261,6 +261,21 @@ static void put_memory(struct fmt_buf *b, const struct report_record *r)
 	fmt_printf(b, "\"}");
 }
 
+/* Only in reports of leaks. */
+static void put_leak(struct fmt_buf *b, const struct report_record *r)
+{
+	if (!r->leak_class)
+		return;
+	put_key(b, "leak");
+	fmt_printf(b, "{");
+	put_field(b, "class", r, r->leak_class);
+	put_number(b, "objects", r->leak_count);
+	put_number(b, "bytes", r->leak_bytes);
+	put_number(b, "held_objects", r->leak_held_count);
+	put_number(b, "held_bytes", r->leak_held_bytes);
+	fmt_printf(b, "}");
+}
+
 static void put_notes(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
 {
 	put_key(b, "notes");
@@ -323,6 +338,7 @@ size_t report_render_json(const struct report_record *r, const struct report_sym
 	put_object(&b, r);
 	put_field(&b, "place", r, r->place);
 	put_memory(&b, r);
+	put_leak(&b, r);
 	put_notes(&b, r, symbols);
 	fmt_printf(&b, "}\n");
 	return b.len;

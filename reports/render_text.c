@@ -113,14 +113,15 @@ static void put_frame(struct fmt_buf *b, const struct report_record *r, const st
 {
 	size_t n, start = b->len;
 	const struct report_symbol *found = symbols->frame(symbols->ctx, r, f, &n);
+	const char *indent = r->leak_class ? "   " : "";
 
 	for (size_t i = 0; i + 1 < n; i++, start = b->len) {
-		fmt_printf(b, " %.1000s", found[i].function ? found[i].function : "?");
+		fmt_printf(b, "%s %.1000s", indent, found[i].function ? found[i].function : "?");
 		put_location(b, &found[i]);
 		fmt_printf(b, " (inlined)");
 		end_line(b, start);
 	}
-	fmt_printf(b, " ");
+	fmt_printf(b, "%s ", indent);
 	report_put_place(b, r, f, n ? &found[n - 1] : NULL);
 	if (n)
 		put_location(b, &found[n - 1]);
@@ -353,11 +354,80 @@ static void put_modules(struct fmt_buf *b, const struct report_record *r, const 
 	}
 }
 
+/* ---- leaks: kmemleak's block (mm/kmemleak.c, print_unreferenced) ---------------------------------------------------------------- */
+
+static void put_leak_head(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s)
+{
+	size_t start = b->len;
+
+	fmt_printf(b, "unreferenced object 0x%llx (size %llu):\n", (unsigned long long)r->obj_addr, (unsigned long long)r->obj_size);
+	start = b->len;
+	fmt_printf(b, "  comm \"%.100s\", pid %u", report_str(r, r->comm), r->pid);
+	if (s && s->tid) {
+		fmt_printf(b, ", ");
+		put_thread(b, s->thread_name, s->tid);
+	}
+	if (s && s->age_ms != REPORT_AGE_UNKNOWN)
+		fmt_printf(b, " (age %llu.%02us)", (unsigned long long)(s->age_ms / 1000), (unsigned)(s->age_ms % 1000 / 10));
+	end_line(b, start);
+	start = b->len;
+	fmt_printf(b, "  %.20s: %llu object%s of %llu bytes in %.100s", report_str(r, r->leak_class), (unsigned long long)r->leak_count,
+	           r->leak_count == 1 ? "" : "s", (unsigned long long)r->leak_bytes, report_str(r, r->obj_cache));
+	if (r->leak_held_count)
+		fmt_printf(b, ", holding %llu more of %llu bytes", (unsigned long long)r->leak_held_count,
+		           (unsigned long long)r->leak_held_bytes);
+	end_line(b, start);
+}
+
+static void put_leak_dump(struct fmt_buf *b, const struct report_record *r)
+{
+	if (!r->memory_len)
+		return;
+	fmt_printf(b, "  hex dump (first %u bytes):\n", r->memory_len);
+	for (size_t row = 0; row < r->memory_len; row += ROW) {
+		size_t end = MIN(row + ROW, (size_t)r->memory_len);
+		fmt_printf(b, "   ");
+		for (size_t i = row; i < end; i++)
+			fmt_printf(b, " %02x", r->memory[i]);
+		fmt_printf(b, "%*s  ", (int)(3 * (row + ROW - end)), "");
+		for (size_t i = row; i < end; i++)
+			fmt_printf(b, "%c", r->memory[i] >= 0x20 && r->memory[i] < 0x7f ? r->memory[i] : '.');
+		fmt_printf(b, "\n");
+	}
+}
+
+static size_t render_leak(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	const struct report_stack *s = r->nr_stacks ? &r->stacks[0] : NULL;
+	uint32_t frames = s ? s->nr_frames : 0, i;
+
+	put_leak_head(b, r, s);
+	put_leak_dump(b, r);
+	fmt_printf(b, "  backtrace:\n");
+	for (i = 0; i < frames; i++) {
+		size_t mark = b->len;
+		put_frame(b, r, &s->frames[i], symbols);
+		if (b->len > report_stack_limit(b, TEXT_TAIL, 1) || b->truncated) {
+			report_rewind(b, mark);
+			break;
+		}
+	}
+	if (i < frames)
+		fmt_printf(b, "    (%u more frames left out: the report would be too long)\n", frames - i);
+	else if (!frames)
+		fmt_printf(b, "    (no stack was recorded)\n");
+	put_modules(b, r, symbols);
+	fmt_printf(b, "\n");
+	return b->len;
+}
+
 size_t report_render_text(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size)
 {
 	struct fmt_buf b;
 
 	fmt_init(&b, buf, size);
+	if (r->leak_class)
+		return render_leak(&b, r, symbols);
 	put_header(&b, r, symbols);
 	put_stacks(&b, r, symbols);
 	put_object(&b, r);

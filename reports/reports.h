@@ -28,7 +28,7 @@ const char *report_kind_text(enum report_kind kind);
 enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_FRAME, STACK_ROLE_NR };
 
 #define REPORT_MAGIC 0x5052534du  /* "MSRP" */
-#define REPORT_VERSION 1
+#define REPORT_VERSION 2
 #define REPORT_STACKS 5
 #define REPORT_FRAMES 256
 #define REPORT_MODULES 64
@@ -109,6 +109,10 @@ struct report_record {
 	uint8_t memory[REPORT_MEMORY];
 	uint8_t memory_valid[REPORT_MEMORY / 8];   /* bit set: byte was readable */
 	struct report_fault fault;
+	/* leak: what the group of objects is that obj_* is the largest of */
+	uint32_t leak_class;                       /* strings: "direct", "possible" …; 0: the report is about something else */
+	uint32_t leak_pad;
+	uint64_t leak_count, leak_bytes, leak_held_count, leak_held_bytes;
 	uint32_t nr_stacks, nr_modules, strings_len, repeated;
 	struct report_stack stacks[REPORT_STACKS];
 	struct report_module modules[REPORT_MODULES];
@@ -132,8 +136,18 @@ const char *report_alloc_name(enum slab_api api);
 /* The heap object with its stacks. */
 void report_set_object(struct report_record *r, const struct slab_object *o);
 void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi); /* whole 16-byte rows, clipped to [lo, hi) */
+/* Objects that one stack allocated and nothing reaches: how many, what hangs on them; the largest of them with its first bytes. */
+struct report_leak { const char *class; uint64_t count, bytes, held_count, held_bytes; };
+void report_set_leak(struct report_record *r, const struct report_leak *leak, uint64_t addr, uint64_t size, const uint8_t *bytes,
+                     size_t len);
 /* Emits, or counts it as a repetition; releases the report lock.  With fault=panic it does not return. */
-void report_end(struct report_record *r);
+enum report_outcome { REPORT_PRINTED, REPORT_REPEATED, REPORT_SUPPRESSED };
+enum report_outcome report_end(struct report_record *r);
+
+/* Many reports in a row: one helper serves them all, and suppressions (options.suppressions, and `rules`, a text or NULL) apply to
+ * them.  At the end one line for each rule: used how often, or not.  Reports of other threads may come in between. */
+void report_session_begin(const char *rules);
+void report_session_end(void);
 
 /* Was this thread's last report, and the last of all, about an access to addr?  Then a fault there is no news. */
 bool report_is_last(uintptr_t addr);
@@ -185,25 +199,33 @@ size_t report_render_json(const struct report_record *r, const struct report_sym
 /* s as a JSON string with its quotes: control bytes escaped, what is no UTF-8 as \ufffd; at most max bytes of s. */
 void report_json_string(struct fmt_buf *b, const char *s, size_t max);
 
-/* ---- the wire between runtime and helper: one request, one answer ---------------------------------------------------- */
+/* ---- the wire between runtime and helper: a request, its answer; then perhaps another ------------------------------------ */
 
 #define HELPER_REQUEST_MAGIC 0x5152534du /* "MSRQ" */
 #define HELPER_ANSWER_MAGIC 0x4152534du  /* "MSRA" */
-#define HELPER_WIRE_VERSION 1
+#define HELPER_WIRE_VERSION 2
+#define HELPER_RULES_MAX (128u * 1024)
 
+enum helper_kind {
+	HELPER_REPORT,            /* a record; its text */
+	HELPER_RULES,             /* suppressions for the reports that follow; what is wrong with them */
+	HELPER_SUMMARY,           /* nothing; which rules were used and which were not */
+};
 struct helper_request {
 	uint32_t magic, version;
-	uint32_t record_size;     /* bytes of the record that follows */
+	uint32_t kind;            /* enum helper_kind */
+	uint32_t size;            /* bytes that follow: a struct report_record, text, none */
 	uint32_t format;          /* enum option_format */
 	uint32_t timeout_ms;      /* the answer is wanted before that */
+	uint32_t more;            /* 1: another request may follow */
 	uint32_t pad;
 };
 struct helper_answer {
 	uint32_t magic, version;
 	uint32_t length;          /* bytes of text that follow, less than REPORT_TEXT_MAX */
-	uint32_t pad;
+	uint32_t suppressed;      /* 1: a rule says that the report is not wanted (its text is there all the same) */
 };
-_Static_assert(sizeof(struct helper_request) == 24, "the wire is fixed");
+_Static_assert(sizeof(struct helper_request) == 32, "the wire is fixed");
 _Static_assert(sizeof(struct helper_answer) == 16, "the wire is fixed");
 
 /* ---- tool half: symbolize.c ---------------------------------------------------------------------------------------------- */
@@ -213,6 +235,8 @@ struct symbolizer;
 /* budget_ms: after so long no more files are opened and what is known is what there is; 0: no limit.  NULL: out of memory. */
 struct symbolizer *symbolizer_create(unsigned budget_ms);
 void symbolizer_destroy(struct symbolizer *s);
+/* What is asked from now on may take so long again. */
+void symbolizer_budget(struct symbolizer *s, unsigned budget_ms);
 /* Where separate debug files are looked for, in elfutils' form (":.debug:/usr/lib/debug"); NULL: there.  The string is the caller's. */
 void symbolizer_debug_path(struct symbolizer *s, const char *path);
 /* The module's number; the same one again for the same path and build id.  A file whose build id is another one is not
@@ -230,5 +254,18 @@ const char *symbolizer_note(struct symbolizer *s, int module);
 void insn_decode(struct report_record *r);
 /* A provider for a whole record, everything in it announced.  The record must outlive it.  False: out of memory. */
 bool symbolizer_attach(struct symbolizer *s, const struct report_record *r, struct report_symbols *symbols);
+
+/* ---- tool half: suppress.c ------------------------------------------------------------------------------------------------ */
+/* Rules in LSan's form ("leak:pattern", one a line) and Valgrind's ("{ name Memcheck:Leak fun:… }"), mixed as they come. */
+
+struct suppressions;
+struct suppressions *suppressions_create(void);       /* NULL: out of memory */
+void suppressions_destroy(struct suppressions *s);
+/* Adds the rules of a text; what cannot be used is told, a line each. */
+void suppressions_add(struct suppressions *s, const char *text, void (*tell)(void *ctx, const char *line), void *ctx);
+/* Does a rule say that this report is not wanted?  Counts its use. */
+bool suppressions_match(struct suppressions *s, const struct report_record *r, const struct report_symbols *symbols);
+/* One line for each rule. */
+void suppressions_summary(const struct suppressions *s, void (*tell)(void *ctx, const char *line), void *ctx);
 
 #endif

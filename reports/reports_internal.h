@@ -64,7 +64,11 @@ void sink_take_back(int sig, uint64_t pending_before);
 
 void helper_init(bool secure);
 /* The finished text of the record in buf, or 0: there is no helper, or it was not to be had in time. */
-size_t helper_render(const struct report_record *r, char *buf, size_t size);
+size_t helper_render(const struct report_record *r, char *buf, size_t size, bool *suppressed);
+/* One helper for what is rendered from now on; with rules, if there are any.  What it says of them is in buf. */
+size_t helper_session_begin(const char *rules, size_t len, char *buf, size_t size);
+/* What it says of the rules' use is in buf. */
+size_t helper_session_end(char *buf, size_t size);
 
 /* ---- plain.c: without the helper ---------------------------------------------------------------------------------------- */
 

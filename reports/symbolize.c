@@ -89,6 +89,11 @@ struct symbolizer *symbolizer_create(unsigned budget_ms)
 	return s;
 }
 
+void symbolizer_budget(struct symbolizer *s, unsigned budget_ms)
+{
+	s->deadline.at_ns = budget_ms ? now_ns() + (uint64_t)budget_ms * 1000000u : 0;
+}
+
 void symbolizer_destroy(struct symbolizer *s)
 {
 	for (size_t i = 0; i < s->nr_modules; i++) {

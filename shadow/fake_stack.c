@@ -125,6 +125,17 @@ bool fake_stack_find(uintptr_t addr, uintptr_t *beg, uintptr_t *end)
 	return false;
 }
 
+void shadow_each_frame(void (*frame)(void *ctx, uint64_t addr, uint64_t size), void *ctx)
+{
+	for (struct fake_stack *s = __atomic_load_n(&all_stacks, __ATOMIC_ACQUIRE); s; s = s->next)
+		for (unsigned c = 0; c < CLASSES; c++) {
+			uintptr_t region = __atomic_load_n(&s->region[c], __ATOMIC_ACQUIRE);
+			for (uint32_t i = 0; region && i < region_frames(c); i++)
+				if (s->flags[c][i])
+					frame(ctx, region + i * CLASS_BYTES(c), CLASS_BYTES(c));
+		}
+}
+
 static void frames_release(struct fake_stack *s, uintptr_t from, uintptr_t below)
 {
 	for (unsigned c = 0; c < CLASSES; c++)

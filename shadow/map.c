@@ -267,3 +267,20 @@ void shadow_before_dlopen(void)
 	map_full();
 	lock_release(&map_lock);
 }
+
+/* ---- for leak/ --------------------------------------------------------------------------------------------------------- */
+
+void shadow_extent(uintptr_t *start, uintptr_t *end)
+{
+	*start = map_state == MAP_FULL ? SHADOW_START : arena_shadow;
+	*end = map_state == MAP_FULL ? SHADOW_END : arena_shadow + arena_shadow_size;
+}
+
+void shadow_copying(bool begins)
+{
+	uintptr_t start, end;
+
+	shadow_extent(&start, &end);
+	if (start < end)
+		arch_syscall6(SYS_madvise, (long)start, (long)(end - start), begins ? MADV_DONTFORK : MADV_DOFORK, 0, 0, 0);
+}

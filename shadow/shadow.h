@@ -112,6 +112,12 @@ void shadow_thread_exit(void);
 void shadow_forget(const void *p, size_t n);
 /* Was damage in [slot, slot+size) reported already at the access that did it?  What slab/ finds there later is no news. */
 bool shadow_was_reported(uintptr_t slot, size_t size);
+/* What shadow/ has mapped for itself; empty when nothing. */
+void shadow_extent(uintptr_t *start, uintptr_t *end);
+/* A copy of the process is about to be made, or has been: it needs no shadow.  All other threads stand still. */
+void shadow_copying(bool begins);
+/* Every frame of a function that runs (or was left by a jump) and has its variables here instead of on its stack.  Takes no lock. */
+void shadow_each_frame(void (*frame)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
 /* Is addr in memory that shadow/ mapped? */
 bool shadow_owns(uintptr_t addr);
 

@@ -27,7 +27,10 @@ bool slab_init(void)
 	area_init();
 	quarantine_init();
 	buddy_init();
-	return arena_init();
+	if (!arena_init())
+		return false;
+	root_init();
+	return true;
 }
 
 /* ---- allocation ------------------------------------------------------------------------------------------------------------------ */

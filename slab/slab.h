@@ -18,6 +18,8 @@
  *   malloc.c      malloc's engine: who serves what
  *   verify.c      slab_check_all
  *   stats.c       counters, slabinfo, trim
+ *   root.c        where everything is, for those who look from outside
+ *   view.c        the heap read through a mem_view: a snapshot, another process, a core file
  *
  * Nothing here prints.  What is wrong is told to the hook set by slab_set_report_hook, with no slab lock held.
  */
@@ -177,6 +179,63 @@ struct slab_stats {
 	uint64_t allocs, frees;
 };
 void slab_get_stats(struct slab_stats *s);
+/* ---- the heap seen from elsewhere (root.c, view.c; both halves) -------------------------------------------------------------- */
+
+#define SLAB_ROOT_MAGIC "memsan heap root"   /* 16 bytes, no NUL */
+#define SLAB_ROOT_VERSION 2
+/* Where everything is.  It is found by its magic in the data of libmemsan (or the static program), and is the real one when `self` is its
+ * address.  Sizes of the structures tell whether the reader was built from the same sources. */
+struct slab_root {
+	char magic[16];
+	uint64_t self;
+	uint32_t version, size;
+	uint32_t size_page, size_slab, size_cache, size_area;
+	uint64_t arena, state, memmap, blocks;   /* 0 before slab_init */
+	uint64_t ready_blocks;                   /* where the uint32_t of usable blocks is */
+	uint64_t caches;                         /* where the malloc caches are */
+	uint32_t nr_caches;
+	uint32_t pad;
+	struct lib_root lib;
+};
+_Static_assert(sizeof(struct slab_root) == 184 && offsetof(struct slab_root, arena) == 48, "read by other processes");
+extern struct slab_root slab_root;
+
+#define SLAB_VIEW_CACHES 64
+struct slab_view_cache {
+	char name[32];
+	uint64_t addr;             /* of its descriptor */
+	uint64_t reciprocal;
+	uint32_t object_size, slot_size, offset, flags, nr_objects, nr_pages, map_words;
+	bool fast;
+};
+struct slab_view {
+	const struct mem_view *mem;
+	struct slab_root root;
+	uint64_t base, used;       /* the usable part of the arena */
+	uint32_t nr_caches;        /* [0] is never one */
+	struct slab_view_cache caches[SLAB_VIEW_CACHES];
+};
+/* A run of pages that holds objects. */
+struct slab_view_run {
+	uint32_t page, nr_pages;
+	uint32_t cache;            /* index; 0: a large area */
+	uint64_t descriptor;
+	bool displaced;            /* slab: objects may start behind their slot's start */
+	uint64_t addr, size;       /* large area: the live object */
+};
+/* Reads the root at that address and what it leads to.  NULL, or why not. */
+const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint64_t root);
+/* Every slab and every live area, in order of address.  What contradicts itself (a snapshot may catch it half made) is left out. */
+void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx);
+/* As slab_find_object. */
+bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
+/* State bytes of [addr, addr + n * 16), which must lie in the usable part; NULL when they cannot be read. `buf` has room for n. */
+const uint8_t *slab_view_states(const struct slab_view *v, uint64_t addr, size_t n, uint8_t *buf);
+static inline bool slab_state_live(uint8_t state)
+{
+	return state != 0 && state != SLAB_STATE_DEAD;
+}
+
 /* One line a cache, /proc/slabinfo's columns. */
 void slab_print_slabinfo(void (*line)(void *ctx, const char *text), void *ctx);
 

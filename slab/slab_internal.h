@@ -107,6 +107,10 @@ void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used);
 /* An area's run changes from old_n to new_n pages; what it loses belongs to nobody. */
 void arena_change_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner);
 
+/* ---- root.c ---------------------------------------------------------------------------------------------------------- */
+
+void root_init(void);
+
 /* ---- buddy.c ------------------------------------------------------------------------------------------------------ */
 
 void buddy_init(void);

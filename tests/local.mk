@@ -162,3 +162,15 @@ tests_unit_test_fence_fault_SOURCES = tests/unit/test_fence_fault.c
 tests_unit_test_fence_fault_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_fence_fault_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_fence_fault
+
+check_PROGRAMS += tests/unit/test_leak_mark
+tests_unit_test_leak_mark_SOURCES = tests/unit/test_leak_mark.c
+tests_unit_test_leak_mark_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_leak_mark_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_leak_mark
+
+check_PROGRAMS += tests/unit/test_suppress
+tests_unit_test_suppress_SOURCES = tests/unit/test_suppress.c
+tests_unit_test_suppress_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_suppress_LDADD = libtool_half.la $(CMOCKA_LIBS)
+TESTS += tests/unit/test_suppress

@@ -12,6 +12,9 @@ static const struct tool_command *const commands[] = {
 	&command_options,  /* list what can be set */
 	&command_decode,   /* finish a report that has no function names yet */
 	&command_stat,     /* counters of a process */
+	&command_leak,     /* what can nothing reach any more, in a process or a core file? */
+	&command_describe, /* what is at this address? */
+	&command_slabinfo, /* the caches of a process or a core file */
 };
 enum { NR_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -31,7 +34,7 @@ static void print_help(FILE *out)
 	      "  -V, --version  show the version\n"
 	      "\n"
 	      "Start with: memsan run ./prog\n"
-	      "Manual pages: memsan(1), memsan-run(1), memsan-options(7), memsan-reports(7)\n", out);
+	      "Manual pages: memsan(1), memsan-run(1), memsan-leak(1), memsan-options(7), memsan-reports(7)\n", out);
 }
 
 static const struct tool_command *find_command(const char *name)

@@ -58,27 +58,88 @@ static bool write_whole(int fd, const void *buf, size_t len)
 	return true;
 }
 
-static size_t render(struct symbolizer *s, struct report_record *r, unsigned format, char *text)
+/* One request after the other, until no more are announced. */
+struct session {
+	struct symbolizer *symbolizer;
+	struct suppressions *rules;
+	struct report_record record;
+	char payload[HELPER_RULES_MAX + 1];
+	char text[REPORT_TEXT_MAX];
+	size_t len;
+	bool suppressed;
+};
+
+static void say(void *ctx, const char *line)
+{
+	struct session *s = ctx;
+	int n = snprintf(s->text + s->len, sizeof(s->text) - s->len, "%s\n", line);
+
+	if (n > 0 && (size_t)n < sizeof(s->text) - s->len)
+		s->len += (size_t)n;
+	s->text[s->len] = 0;
+}
+
+static bool take_report(struct session *s, const struct helper_request *request)
 {
 	struct report_symbols symbols;
 
-	if (!s || !symbolizer_attach(s, r, &symbols))
-		return 0;
-	insn_decode(r);
-	return format == FORMAT_JSON ? report_render_json(r, &symbols, text, REPORT_TEXT_MAX)
-	                             : report_render_text(r, &symbols, text, REPORT_TEXT_MAX);
+	if (request->size != sizeof(s->record) || !read_whole(&s->record, sizeof(s->record)) ||
+	    !report_record_valid(&s->record, sizeof(s->record)))
+		return false;
+	/* The answer has to arrive in time even when it is not complete. */
+	symbolizer_budget(s->symbolizer, request->timeout_ms / 10 * 7);
+	if (!symbolizer_attach(s->symbolizer, &s->record, &symbols))
+		return false;
+	s->suppressed = s->rules && suppressions_match(s->rules, &s->record, &symbols);
+	insn_decode(&s->record);
+	s->len = request->format == FORMAT_JSON ? report_render_json(&s->record, &symbols, s->text, sizeof(s->text))
+	                                        : report_render_text(&s->record, &symbols, s->text, sizeof(s->text));
+	return true;
 }
 
-static int answer(const char *text, size_t len)
+static bool take_rules(struct session *s, const struct helper_request *request)
+{
+	if (request->size > HELPER_RULES_MAX || !read_whole(s->payload, request->size))
+		return false;
+	s->payload[request->size] = 0;
+	s->rules = s->rules ? s->rules : suppressions_create();
+	if (!s->rules)
+		return false;
+	suppressions_add(s->rules, s->payload, say, s);
+	say(s, "");
+	return true;
+}
+
+static bool take_request(struct session *s, const struct helper_request *request)
+{
+	s->len = 0;
+	s->suppressed = false;
+	switch (request->kind) {
+	case HELPER_REPORT:
+		return take_report(s, request);
+	case HELPER_RULES:
+		return take_rules(s, request);
+	case HELPER_SUMMARY:
+		if (s->rules)
+			suppressions_summary(s->rules, say, s);
+		say(s, "");
+		return request->size == 0;
+	default:
+		return false;
+	}
+}
+
+/* A text for people that nobody is left to read is written to where reports go; answers to other questions are not. */
+static bool answer(const struct session *s, bool is_report)
 {
 	struct helper_answer head = {
-		.magic = HELPER_ANSWER_MAGIC, .version = HELPER_WIRE_VERSION, .length = (uint32_t)len, .pad = 0,
+		.magic = HELPER_ANSWER_MAGIC, .version = HELPER_WIRE_VERSION, .length = (uint32_t)s->len, .suppressed = s->suppressed,
 	};
 
 	signal(SIGPIPE, SIG_IGN);
-	if (write_whole(STDOUT_FILENO, &head, sizeof(head)) && write_whole(STDOUT_FILENO, text, len))
-		return 0;
-	return write_whole(STDERR_FILENO, text, len) ? 0 : 1;
+	if (write_whole(STDOUT_FILENO, &head, sizeof(head)) && write_whole(STDOUT_FILENO, s->text, s->len))
+		return true;
+	return is_report && !s->suppressed && write_whole(STDERR_FILENO, s->text, s->len);
 }
 
 static int usage(void)
@@ -89,24 +150,21 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-	static struct report_record record;
-	static char text[REPORT_TEXT_MAX];
+	static struct session session;
 	struct helper_request request;
-	struct symbolizer *s;
-	size_t len;
 
 	(void)argv;
 	if (argc > 1 || isatty(STDIN_FILENO))
 		return usage();
-	if (!read_whole(&request, sizeof(request)) || request.magic != HELPER_REQUEST_MAGIC ||
-	    request.version != HELPER_WIRE_VERSION || request.record_size != sizeof(record))
-		return 1;
-	limit_self(request.timeout_ms);
-	if (!read_whole(&record, sizeof(record)) || !report_record_valid(&record, sizeof(record)))
-		return 1;
-	/* The answer has to arrive in time even when it is not complete. */
-	s = symbolizer_create(request.timeout_ms / 10 * 7);
-	len = render(s, &record, request.format, text);
+	session.symbolizer = symbolizer_create(0);
+	do {
+		if (!session.symbolizer || !read_whole(&request, sizeof(request)) || request.magic != HELPER_REQUEST_MAGIC ||
+		    request.version != HELPER_WIRE_VERSION)
+			_exit(1);
+		limit_self(request.timeout_ms);
+		if (!take_request(&session, &request) || !answer(&session, request.kind == HELPER_REPORT))
+			_exit(1);
+	} while (request.more == 1);
 	/* Somebody waits for the answer, nobody for our memory to be given back piece by piece. */
-	_exit(len ? answer(text, len) : 1);
+	_exit(0);
 }

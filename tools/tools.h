@@ -7,6 +7,9 @@
  *   supervise.c  starts the program, passes signals on, decides the exit status
  *   options.c    memsan options
  *   decode.c     memsan decode
+ *   image.c      a process or a core file, to look into
+ *   leak.c       memsan leak
+ *   describe.c   memsan describe, memsan slabinfo
  *   common.c     messages, "did you mean", reading a whole stream
  *
  * This is the tool half: malloc, stdio and locale are allowed.
@@ -16,7 +19,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+
+#include "lib/lib.h"
+#include "slab/slab.h"
 
 /* Exit statuses, those of env(1) and nohup(1) where a program is started. */
 enum { EXIT_USAGE = 2, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
@@ -27,7 +34,8 @@ struct tool_command {
 	const char *help;                     /* whole text of memsan COMMAND --help */
 	int (*main)(int argc, char **argv);   /* argv[0] is the subcommand's name; returns the exit status */
 };
-extern const struct tool_command command_run, command_options, command_decode, command_stat;
+extern const struct tool_command command_run, command_options, command_decode, command_stat,
+	command_leak, command_describe, command_slabinfo;
 
 /* ---- common.c ---------------------------------------------------------------------------------------------------- */
 
@@ -73,5 +81,56 @@ void supervisor_init(struct supervisor *s);
 /* Runs argv[0] with this process's environment and returns the exit status for memsan, or does not return when the program died
  * by a signal.  After a report in the program or any of its children the status is the option exitcode's, of the process that reported. */
 int supervisor_run(struct supervisor *s, char **argv);
+
+/* ---- image.c ---------------------------------------------------------------------------------------------------------- */
+
+struct image_mapping {
+	uint64_t start, end;
+	uint64_t offset, in_file;    /* core: where it begins in the file, and how much of it is there */
+	uint64_t file_offset;        /* of what is mapped */
+	bool readable, root, main_stack;
+	char *path;                  /* a file's, or NULL */
+};
+struct image_thread {
+	int tid;
+	uint64_t sp, tp;             /* 0: not known */
+	uint64_t regs[32];
+	size_t nr_regs;
+};
+struct image_module {
+	uint64_t start, end, bias;
+	uint8_t build_id[BUILD_ID_MAX];
+	uint8_t build_id_len;
+	const char *path;
+};
+struct image {
+	struct mem_view view;
+	struct slab_view heap;
+	uint64_t root;
+	int pid;
+	char comm[64];
+	struct image_mapping *mappings;  /* in order of address */
+	size_t nr_mappings;
+	struct image_thread *threads;
+	size_t nr_threads;
+	struct image_module *modules;
+	size_t nr_modules;
+	int mem_fd, pagemap_fd;          /* process */
+	uint8_t *file;                   /* core */
+	uint64_t file_size;
+	uint64_t missing;                /* bytes that the core should have and has not */
+};
+/* A running process (core NULL) or a core file that memsan was part of.  NULL, or why not.  Lives until the tool ends. */
+const char *image_open(struct image *im, int pid, const char *core);
+const struct image_module *image_module_at(const struct image *im, uint64_t pc);
+/* The frames of a stack that memsan saved. */
+size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_t max);
+bool image_thread_name(const struct image *im, uint32_t index, int *tid, char name[THREAD_NAME_MAX]);
+
+/* --pid PID or --core FILE out of a command line; what is left over stays in argv[1..].  EXIT_USAGE or 0. */
+struct image_choice { int pid; const char *core; };
+int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice);
+/* Opens it, and says what is wrong. */
+bool image_open_choice(struct image *im, const struct image_choice *choice);
 
 #endif

@@ -4,7 +4,7 @@
 
 A victim's header comment holds lines "key: value":
   expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [bad=N] [cache=NAME]
-            [alloc=FUNCTION] [free=FUNCTION]; several expect lines, several reports.  "below": they stand in the code, each in a
+            [alloc=FUNCTION] [free=FUNCTION] [leak=CLASS] [held=OBJECTS] [count=OBJECTS]; several expect lines, several reports.  "below": they stand in the code, each in a
             comment /* expect: … */ on the line that the innermost frame of the access must have
   modes:    the modes it is run in (default: check); 'production' needs expect-production unless the expectation is the same
   expect-production: what production mode says
@@ -96,6 +96,9 @@ def check_report(victim, mode, report, expectation):
         wrong.append(f"cache {(report['object'] or {}).get('cache')}, expected {wants['cache']}")
     if "entry" in wants and (report["access"] or {}).get("entry") != wants["entry"]:
         wrong.append(f"entry {(report['access'] or {}).get('entry')}, expected {wants['entry']}")
+    for key, field in (("leak", "class"), ("held", "held_objects"), ("count", "objects")):
+        if key in wants and str((report.get("leak") or {}).get(field)) != wants[key]:
+            wrong.append(f"leak {field} {(report.get('leak') or {}).get(field)}, expected {wants[key]}")
     for role in ("alloc", "free"):
         frame = first_frame(report, (role,))
         if role in wants and (frame or {}).get("function") != wants[role]:

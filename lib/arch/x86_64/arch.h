@@ -39,6 +39,22 @@ static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*
 	return ret;
 }
 
+/* What a handler that was installed by a raw rt_sigaction returns to. */
+__attribute__((naked, noinline, unused)) static void arch_sigreturn(void)
+{
+	__asm__ volatile("movl $15, %eax\n\tsyscall");
+}
+
+/* fork without its handlers: a copy of this process with this thread alone.  0 in the child, its pid or -errno here. */
+static inline long arch_clone_copy(void)
+{
+	return arch_syscall6(56L /* __NR_clone */, 0, 0, 0, 0, 0, 0);
+}
+
+/* Stack and thread pointer of an interrupted thread, and where its vector registers lie. */
+#define ARCH_CONTEXT_SP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[15 /* REG_RSP */])
+#define ARCH_CONTEXT_VECTORS(uc) ((uintptr_t)(uc)->uc_mcontext.fpregs)
+
 #define unwind_here_arch(r)                                                                                    \
 	__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2"                               \
 	                 : "=&r"((r)->pc), "=&r"((r)->sp), "=&r"((r)->fp))

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* leak/leak.h - kmemleak for user programs: which allocated objects can nothing reach any more?
+ *
+ *   mark.c       the tables, the marking engine (both halves: it reads through a mem_view)
+ *   group.c      lost objects by allocation stack
+ *   roots.c      what memory is a root (runtime)
+ *   annotate.c   what the program says of its objects (runtime)
+ *   snapshot.c   threads stopped, a copy of the process made in which to scan (runtime)
+ *   check.c      a scan becomes reports (runtime)
+ */
+#ifndef MEMSAN_LEAK_H
+#define MEMSAN_LEAK_H
+
+#include "lib/lib.h"
+#include "slab/slab.h"
+
+/* ---- the engine: mark.c; no malloc, no state of its own ------------------------------------------------------------ */
+
+enum leak_class {
+	LEAK_REACHABLE,  /* from a root, by pointers to starts of objects */
+	LEAK_POSSIBLE,   /* only through a pointer into the middle of an object */
+	LEAK_DIRECT,     /* no pointer anywhere but in itself, or in a ring that it stands for */
+	LEAK_INDIRECT,   /* only from lost objects */
+	LEAK_CLASS_NR,
+};
+
+/* What an annotation says of one object. */
+enum leak_note { LEAK_NOTE_NONE, LEAK_NOTE_NOT_LEAK, LEAK_NOTE_IGNORE, LEAK_NOTE_NO_SCAN };
+
+struct leak_scan;
+/* Reads the heap's maps through `mem`, which must outlive the scan.  Takes about 1 % of the heap's size of memory, most of it when it is
+ * touched.  NULL with *why: what is wrong. */
+struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, const char **why);
+void leak_scan_destroy(struct leak_scan *s);
+const struct slab_view *leak_scan_heap(const struct leak_scan *s);
+/* All before the first root.  addr: the object's start; false when no live object starts there. */
+bool leak_scan_note(struct leak_scan *s, uint64_t addr, enum leak_note note);
+/* Of the object at addr only this part is scanned (and others given so). */
+bool leak_scan_area(struct leak_scan *s, uint64_t object, uint64_t addr, uint64_t size);
+/* Every aligned word of [addr, addr + size) may be a pointer: marks what it leads to. */
+void leak_scan_root(struct leak_scan *s, uint64_t addr, uint64_t size);
+/* The same for words that are at hand: registers out of a core file. */
+void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n);
+/* After the last root: visits each object of the classes in `wanted` (bits 1 << class): first possible, then reachable, then
+ * lost ones, each direct one followed by the indirect ones that it holds. */
+typedef void (*leak_visit_fn)(void *ctx, uint64_t addr, enum leak_class class);
+void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit, void *ctx);
+/* In a handler of SIGSEGV or SIGBUS: when the scan that is running here touched what is not there, goes on behind it and does not return. */
+void leak_scan_faulted(uint64_t addr);
+struct leak_scan_stats { uint64_t live, scanned_bytes, root_bytes, table_bytes; };
+void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats);
+
+/* ---- lost objects by where they came from: group.c ----------------------------------------------------------------------------- */
+
+#define LEAK_DUMP 32
+/* Objects of one class that were allocated by one stack (without stacks: that are in one cache). */
+struct leak_group {
+	uint32_t class;            /* enum leak_class */
+	stack_handle stack;
+	uint64_t count, bytes;
+	uint64_t held_count, held_bytes; /* direct: the indirect objects that hang on these */
+	/* the largest of them */
+	uint64_t addr, size;
+	uint32_t thread, when;     /* 0: not known */
+	uint32_t tracked, api;
+	char cache[32];
+	uint32_t dump_len;
+	uint8_t dump[LEAK_DUMP];
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct leak_group) == 144, "goes from one process to another");
+
+#define LEAK_GROUPS_MAX 8192u
+/* A plain block of memory, zero at first; the child of a snapshot fills it for its parent. */
+struct leak_groups {
+	uint64_t counts[LEAK_CLASS_NR], bytes[LEAK_CLASS_NR];
+	uint32_t nr, more;         /* more: objects for which there was no group left */
+	uint32_t order[LEAK_GROUPS_MAX]; /* after leak_groups_sort: indices, largest first */
+	uint32_t table[2 * LEAK_GROUPS_MAX]; /* index + 1 */
+	struct leak_group groups[LEAK_GROUPS_MAX];
+};
+struct leak_grouper {
+	struct leak_groups *groups;
+	const struct slab_view *heap;
+	uint32_t leader;           /* index + 1 of the last direct object's group */
+};
+void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class); /* a leak_visit_fn */
+void leak_groups_sort(struct leak_groups *g);
+/* leak.show: bits 1 << class.  False: a word is none (*bad). */
+bool leak_parse_classes(const char *text, unsigned *classes, const char **bad);
+const char *leak_class_name(enum leak_class class);
+
+/* ---- what a process has for roots: roots.c -------------------------------------------------------------------------------------- */
+
+/* A thread that stands still. */
+struct leak_thread {
+	int32_t tid;
+	uint32_t answered;         /* 0: its registers are not known and its stack is scanned whole */
+	uint64_t sp, tp;           /* stack pointer and thread pointer where it was stopped */
+	uint64_t saved[2], saved_size[2]; /* where its registers are */
+};
+/* Marks from every root of this very process (a snapshot): each page of readable private memory that is not the file's own, without
+ * memsan's and without the dead parts of stacks; registers.  NULL, or what could not be read. */
+const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *threads, uint32_t nr_threads);
+/* This thread is about to end: its stack, which libc keeps for the next thread, is no root any more. */
+void leak_roots_thread_exit(void);
+
+/* Set by preload/, which sees the other detectors: what else is no root, or is one; the copy begins or has been made. */
+extern void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
+extern void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
+extern void (*leak_hook_copying)(bool begins);
+extern const char *(*leak_own_rules)(void); /* suppressions that the program brings along, or NULL */
+
+/* ---- annotations: annotate.c ------------------------------------------------------------------------------------------------------ */
+
+/* The live object that p points into; false: there is none.  Thread-safe. */
+bool leak_annotate(const void *p, enum leak_note kind);
+/* Of that object only [p, p+size), and other areas given so, holds pointers. */
+bool leak_annotate_area(const void *p, size_t size);
+/* Memory that is scanned although a scan would not find it by itself (shared, a device's). */
+void leak_root_region(const void *p, size_t size);
+bool leak_root_region_remove(const void *p, size_t size);
+/* Above 0: what this thread allocates is not to be reported.  Whoever allocates looks at it and calls leak_annotate(NOT_LEAK). */
+extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
+
+/* ---- in this process: snapshot.c, check.c ------------------------------------------------------------------------------------------ */
+
+/* How often this thread was stopped.  A call that returned EINTR while the number grew was interrupted by nobody but us. */
+extern TLS_IE uint32_t leak_stops __attribute__((visibility("hidden")));
+/* The signal that stops threads, once a scan has made it ours; 0 before, and when the program has taken it. */
+int leak_signal_taken(void);
+/* Is this the handler that stops threads?  The program is told that there is none. */
+bool leak_is_handler(const void *handler);
+/* One scan of this process, in a snapshot; what was found is reported.  `at_exit`: the program is over.  Returns the objects found
+ * (of the classes in leak.show, not suppressed), 0 when the scan was not possible (told in a line).  Takes no allocator lock. */
+uint64_t leak_check(bool at_exit);
+/* At the end of the program, if that is wanted, and not done already by leak_check(true). */
+void leak_check_at_exit(void);
+/* No scan at the end any more. */
+void leak_check_done(void);
+
+#endif

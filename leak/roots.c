@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* leak/roots.c - what memory of this process is a root: everything private that was written, but what is known to be dead or memsan's. */
+#include "config.h"
+
+#include <fcntl.h>
+
+#include "leak/leak_internal.h"
+
+/* The list of mappings is the truth that no library can hide from: data and bss of every module (also of those that dlopen brought, and
+ * of those that are half unloaded), thread-local storage, stacks, pools that the program mapped for itself.
+ *
+ *     /proc/self/maps      every readable private mapping, minus:
+ *        ─ the arena and all that memsan has reserved or keeps in its own data
+ *        ─ below the stack pointer of each stopped thread, where its stack's bounds are known
+ *        ─ stacks that libc keeps of threads that have ended
+ *     /proc/self/pagemap   of that, the pages that were written: a page of a file that nobody changed holds no pointer of ours
+ *
+ * So a relocation section that was made read-only is scanned, and a sparse reserve of gigabytes costs what is in it.
+ *
+ * Bounds of a stack.  The main one is the mapping called [stack].  Others are known to libc alone: struct pthread, which the thread
+ * pointer points to, holds the stack's address, size and guard size as neighbouring words.  Where they are in it differs between versions,
+ * so they are looked for, and believed when they fit: they enclose both the thread pointer and the stack pointer.  A thread for which
+ * nothing fits (a coroutine, a stack that begins in the middle of a page) is scanned with all of the mapping that it is in.
+ *
+ * The weakness accepted: pointers that only shared memory or another process holds are not seen (register such areas). */
+
+#define PTHREAD_WORDS 320            /* struct pthread has 2304 bytes in glibc 2.36 */
+#define RED_ZONE 128                 /* below the stack pointer, the ABI's */
+#define HOLES_MAX 4096
+#define SIGNAL_STACK_MAX (256u << 10)
+#define PAGEMAP_AT_ONCE 512u
+#define PAGEMAP_PRESENT ((uint64_t)3 << 62)  /* in memory or swapped */
+#define PAGEMAP_FILE ((uint64_t)1 << 61)
+
+struct range { uint64_t start, end; };
+
+void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
+void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
+
+/* All used by one scan at a time: in the child of a snapshot. */
+static struct range holes[HOLES_MAX];
+static uint32_t nr_holes;
+static bool holes_lost;
+static int pagemap_fd;
+
+static void hole_add(uint64_t start, uint64_t end)
+{
+	if (start >= end)
+		return;
+	if (nr_holes == HOLES_MAX) {
+		holes_lost = true; /* more roots than need be */
+		return;
+	}
+	holes[nr_holes++] = (struct range){ start, end };
+}
+
+static void holes_sort(void)
+{
+	/* Shell sort: few, nearly sorted, no recursion. */
+	for (uint32_t gap = nr_holes / 2; gap; gap /= 2)
+		for (uint32_t i = gap; i < nr_holes; i++) {
+			struct range r = holes[i];
+			uint32_t k = i;
+			for (; k >= gap && holes[k - gap].start > r.start; k -= gap)
+				holes[k] = holes[k - gap];
+			holes[k] = r;
+		}
+}
+
+/* ---- memsan's own ---------------------------------------------------------------------------------------------------------------- */
+
+static void holes_memsan(void)
+{
+	uintptr_t at = 0, start, end;
+
+	while (os_next_reserve(at, &start, &end)) {
+		hole_add(start, end);
+		at = end;
+	}
+	if (module_self_range(&start, &end))
+		hole_add(start, end);
+	if (leak_hook_holes)
+		leak_hook_holes(hole_add);
+}
+
+/* ---- stacks ----------------------------------------------------------------------------------------------------------------------- */
+
+struct stack_bounds { uint64_t start, end, guard; };
+
+/* stackblock, stackblock_size, guardsize in the struct pthread at `tp`. */
+static bool stack_find_bounds(uint64_t tp, struct stack_bounds *b)
+{
+	static uint64_t words[PTHREAD_WORDS];
+	size_t n = os_safe_read(words, (void *)(uintptr_t)tp, sizeof(words)) / sizeof(words[0]);
+
+	for (size_t i = 0; i + 2 < n; i++) {
+		b->start = words[i];
+		b->end = words[i] + words[i + 1];
+		b->guard = words[i + 2];
+		if (b->start && (words[i] | words[i + 1]) % PAGE_SIZE == 0 && words[i + 1] < (uint64_t)1 << 40 && b->start < tp &&
+		    b->end > tp && b->end - tp < (uint64_t)64 << 20 && b->guard < tp - b->start)
+			return true;
+	}
+	return false;
+}
+
+static void hole_thread(const struct leak_thread *t)
+{
+	struct stack_bounds b;
+
+	if (t->answered && t->tp && stack_find_bounds(t->tp, &b) && t->sp > b.start && t->sp < b.end)
+		hole_add(b.start, t->sp - RED_ZONE);
+}
+
+/* ---- threads that have ended ---------------------------------------------------------------------------------------------------------- */
+
+/* libc keeps the stacks of threads that ended for the next ones: dead words, which would keep alive what they point to.  A thread that
+ * says goodbye leaves its thread pointer here.  Its stack, up to its struct pthread (which holds its result until it is joined, and what libc
+ * keeps for the next thread), is dead while the struct pthread there still names the same stack and the kernel
+ * has cleared the tid in it; memory that is used for something else since does not. */
+#define ENDED_MAX 1024
+static struct { uint64_t tp; uint32_t tid_at, pad; } ended[ENDED_MAX]; /* a slot is claimed by counting */
+static uint32_t nr_ended; /* atomic; a ring */
+
+void leak_roots_thread_exit(void)
+{
+	const uint32_t *self = (const uint32_t *)arch_thread_pointer();
+	uint32_t tid = (uint32_t)os_gettid(), i;
+
+	/* The tid is one of the first words behind the header. */
+	for (i = 16; i < PTHREAD_WORDS * 2; i++)
+		if (self[i] == tid)
+			break;
+	if (i == PTHREAD_WORDS * 2)
+		return;
+	uint32_t slot = __atomic_fetch_add(&nr_ended, 1, __ATOMIC_RELAXED) % ENDED_MAX;
+	ended[slot].tid_at = i;
+	__atomic_store_n(&ended[slot].tp, (uint64_t)(uintptr_t)self, __ATOMIC_RELEASE);
+}
+
+static void holes_ended(const struct leak_thread *threads, uint32_t nr_threads)
+{
+	for (uint32_t i = 0; i < ENDED_MAX && i < nr_ended; i++) {
+		uint64_t tp = __atomic_load_n(&ended[i].tp, __ATOMIC_ACQUIRE);
+		struct stack_bounds b;
+		uint32_t tid = 1;
+		bool used = false;
+
+		if (!tp || os_safe_read(&tid, (void *)(uintptr_t)(tp + ended[i].tid_at * 4), 4) != 4 || tid != 0 ||
+		    !stack_find_bounds(tp, &b))
+			continue;
+		/* A coroutine of a living thread may have found a home there. */
+		for (uint32_t k = 0; k < nr_threads; k++)
+			used |= threads[k].sp - b.start < b.end - b.start || threads[k].tp - b.start < b.end - b.start;
+		if (!used)
+			hole_add(b.start, tp);
+	}
+}
+
+/* ---- ranges become roots ---------------------------------------------------------------------------------------------------------- */
+
+static void scan_present(struct leak_scan *s, uint64_t start, uint64_t end, bool writable)
+{
+	uint64_t entries[PAGEMAP_AT_ONCE], page = ALIGN_DOWN(start, PAGE_SIZE);
+
+	if (pagemap_fd < 0) {
+		if (writable)
+			leak_scan_root(s, start, end - start);
+		return;
+	}
+	while (page < end) {
+		size_t n = (size_t)MIN((uint64_t)PAGEMAP_AT_ONCE, (end - page + PAGE_SIZE - 1) / PAGE_SIZE);
+		ssize_t got = os_pread(pagemap_fd, entries, n * sizeof(entries[0]), page / PAGE_SIZE * sizeof(entries[0]));
+		if (got < (ssize_t)sizeof(entries[0]))
+			return;
+		n = (size_t)got / sizeof(entries[0]);
+		for (size_t i = 0, k; i < n; i = k) {
+			for (k = i; k < n && (entries[k] & PAGEMAP_PRESENT) && !(entries[k] & PAGEMAP_FILE); k++)
+				;
+			uint64_t from = MAX(page + i * PAGE_SIZE, start), to = MIN(page + k * PAGE_SIZE, end);
+			if (from < to)
+				leak_scan_root(s, from, to - from);
+			k += k == i;
+		}
+		page += n * PAGE_SIZE;
+	}
+}
+
+static void scan_around_holes(struct leak_scan *s, uint64_t start, uint64_t end, bool writable)
+{
+	for (uint32_t i = 0; i < nr_holes && start < end; i++) {
+		if (holes[i].end <= start)
+			continue;
+		if (holes[i].start >= end)
+			break;
+		if (holes[i].start > start)
+			scan_present(s, start, holes[i].start, writable);
+		start = MAX(start, holes[i].end);
+	}
+	if (start < end)
+		scan_present(s, start, end, writable);
+}
+
+/* ---- /proc/self/maps ----------------------------------------------------------------------------------------------------------------- */
+
+struct mapping { uint64_t start, end; bool readable, writable, private; const char *name; };
+
+static const char *parse_hex(const char *p, uint64_t *value)
+{
+	*value = 0;
+	for (;; p++) {
+		if (*p >= '0' && *p <= '9')
+			*value = *value << 4 | (uint64_t)(*p - '0');
+		else if (*p >= 'a' && *p <= 'f')
+			*value = *value << 4 | (uint64_t)(*p - 'a' + 10);
+		else
+			return p;
+	}
+}
+
+/* "7f…000-7f…000 rw-p 00000000 08:01 123   /path" */
+static bool parse_mapping(const char *line, struct mapping *m)
+{
+	const char *p = parse_hex(line, &m->start);
+
+	if (*p != '-')
+		return false;
+	p = parse_hex(p + 1, &m->end);
+	if (*p != ' ' || str_length(p) < 6)
+		return false;
+	m->readable = p[1] == 'r';
+	m->writable = p[2] == 'w';
+	m->private = p[4] == 'p';
+	for (int words = 0; *p && words < 4; words++) {
+		while (*p == ' ')
+			p++;
+		while (*p && *p != ' ')
+			p++;
+	}
+	while (*p == ' ')
+		p++;
+	m->name = p;
+	return true;
+}
+
+/* Memory of a device, or of the kernel, must not be touched. */
+static bool mapping_is_root(const struct mapping *m)
+{
+	return m->readable && m->private && !(str_starts(m->name, "/dev/") && !str_starts(m->name, "/dev/zero")) &&
+	       !str_starts(m->name, "[v");
+}
+
+static bool each_mapping(int fd, void (*fn)(void *ctx, const struct mapping *m), void *ctx)
+{
+	static char window[8192];
+	size_t have = 0;
+	ssize_t n;
+
+	while ((n = os_read(fd, window + have, sizeof(window) - 1 - have)) > 0) {
+		have += (size_t)n;
+		window[have] = '\0';
+		char *line = window;
+		for (char *end; (end = (char *)str_char(line, '\n')) != NULL; line = end + 1) {
+			struct mapping m;
+			*end = '\0';
+			if (parse_mapping(line, &m))
+				fn(ctx, &m);
+		}
+		have = (size_t)(window + have - line);
+		mem_move(window, line, have);
+		if (have == sizeof(window) - 1)
+			have = 0; /* no path is that long */
+	}
+	return n == 0;
+}
+
+struct stack_search { const struct leak_thread *threads; uint32_t nr; };
+
+static void hole_main_stack(void *ctx, const struct mapping *m)
+{
+	const struct stack_search *x = ctx;
+
+	if (!str_equal(m->name, "[stack]"))
+		return;
+	for (uint32_t i = 0; i < x->nr; i++)
+		if (x->threads[i].answered && x->threads[i].sp - m->start < m->end - m->start)
+			hole_add(m->start, x->threads[i].sp - RED_ZONE);
+}
+
+static void scan_mapping(void *ctx, const struct mapping *m)
+{
+	if (mapping_is_root(m))
+		scan_around_holes(ctx, m->start, m->end, m->writable);
+}
+
+static void root_add(void *ctx, uint64_t addr, uint64_t size)
+{
+	leak_scan_root(ctx, addr, size);
+}
+
+/* A thread in a handler on a signal stack that memsan gave it. */
+static void scan_signal_stack(struct leak_scan *s, const struct leak_thread *t)
+{
+	uintptr_t start, end;
+
+	if (t->answered && os_next_reserve(t->sp, &start, &end) && t->sp - start < end - start)
+		leak_scan_root(s, t->sp - MIN(t->sp - start, (uint64_t)RED_ZONE), MIN(end - t->sp, (uint64_t)SIGNAL_STACK_MAX));
+}
+
+static bool read_maps(void (*fn)(void *ctx, const struct mapping *m), void *ctx)
+{
+	int fd = os_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = each_mapping(fd, fn, ctx);
+	os_close(fd);
+	return ok;
+}
+
+const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *threads, uint32_t nr_threads)
+{
+	struct stack_search search = { threads, nr_threads };
+	bool ok;
+
+	nr_holes = 0;
+	holes_memsan();
+	for (uint32_t i = 0; i < nr_threads; i++)
+		hole_thread(&threads[i]);
+	holes_ended(threads, nr_threads);
+	if (!read_maps(hole_main_stack, &search))
+		return "/proc/self/maps cannot be read";
+	holes_sort();
+	for (uint32_t i = 0; i < nr_threads; i++)
+		for (int k = 0; k < 2; k++)
+			if (threads[i].saved_size[k])
+				leak_scan_root(s, threads[i].saved[k], threads[i].saved_size[k]);
+	for (uint32_t i = 0; i < nr_threads; i++)
+		scan_signal_stack(s, &threads[i]);
+	if (leak_hook_roots)
+		leak_hook_roots(root_add, s);
+	pagemap_fd = os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+	ok = read_maps(scan_mapping, s);
+	if (pagemap_fd >= 0)
+		os_close(pagemap_fd);
+	return ok ? NULL : "/proc/self/maps cannot be read";
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/leak.c - what a scan for leaks must know of the other detectors. */
+#include "preload/preload.h"
+
+#include "preload/memsan.h"
+
+__attribute__((weak)) extern const char *__lsan_default_suppressions(void);
+__attribute__((weak)) extern const char *memsan_leak_default_suppressions(void);
+__attribute__((weak)) extern int __lsan_is_turned_off(void);
+
+static void hole_shadow(void (*hole)(uint64_t start, uint64_t end))
+{
+	uintptr_t start, end;
+
+	shadow_extent(&start, &end);
+	hole(start, end);
+}
+
+struct root_call { void (*root)(void *ctx, uint64_t addr, uint64_t size); void *ctx; };
+
+static void root_fenced(void *ctx, uintptr_t addr, size_t size)
+{
+	const struct root_call *call = ctx;
+
+	call->root(call->ctx, addr, size);
+}
+
+/* A fenced object lies outside of the arena: what it points to is alive, and it is never called lost itself.  Few objects are fenced. */
+static void roots_elsewhere(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx)
+{
+	struct root_call call = { root, ctx };
+
+	shadow_each_frame(root, ctx);
+	fence_for_each_live(root_fenced, &call);
+}
+
+static const char *own_rules(void)
+{
+	if (&memsan_leak_default_suppressions)
+		return memsan_leak_default_suppressions();
+	return &__lsan_default_suppressions ? __lsan_default_suppressions() : NULL;
+}
+
+void leak_connect(void)
+{
+	leak_own_rules = own_rules;
+	leak_hook_holes = hole_shadow;
+	leak_hook_roots = roots_elsewhere;
+	leak_hook_copying = shadow_copying;
+}
+
+/* ---- the program's side, under our names ------------------------------------------------------------------------------------- */
+
+MEMSAN_EXPORT size_t memsan_leak_check(void)
+{
+	runtime_ensure();
+	return runtime_state_now == RUNTIME_READY ? (size_t)leak_check(false) : 0;
+}
+
+MEMSAN_EXPORT void memsan_leak_not_leak(const void *p)
+{
+	leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+}
+
+MEMSAN_EXPORT void memsan_leak_ignore(const void *p)
+{
+	leak_annotate(p, LEAK_NOTE_IGNORE);
+}
+
+MEMSAN_EXPORT void memsan_leak_no_scan(const void *p)
+{
+	leak_annotate(p, LEAK_NOTE_NO_SCAN);
+}
+
+MEMSAN_EXPORT void memsan_leak_scan_area(const void *p, size_t size)
+{
+	leak_annotate_area(p, size);
+}
+
+/* ---- and under LeakSanitizer's (sanitizer/lsan_interface.h) ---------------------------------------------------------------------- */
+
+MEMSAN_EXPORT void __lsan_disable(void);
+MEMSAN_EXPORT void __lsan_enable(void);
+MEMSAN_EXPORT void __lsan_ignore_object(const void *p);
+MEMSAN_EXPORT void __lsan_register_root_region(const void *p, size_t size);
+MEMSAN_EXPORT void __lsan_unregister_root_region(const void *p, size_t size);
+MEMSAN_EXPORT void __lsan_do_leak_check(void);
+MEMSAN_EXPORT int __lsan_do_recoverable_leak_check(void);
+
+MEMSAN_EXPORT void __lsan_disable(void)
+{
+	leak_disabled++;
+}
+
+MEMSAN_EXPORT void __lsan_enable(void)
+{
+	if (leak_disabled == 0)
+		report_line("__lsan_enable() without __lsan_disable()");
+	else
+		leak_disabled--;
+}
+
+MEMSAN_EXPORT void __lsan_ignore_object(const void *p)
+{
+	leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+}
+
+MEMSAN_EXPORT void __lsan_register_root_region(const void *p, size_t size)
+{
+	leak_root_region(p, size);
+}
+
+MEMSAN_EXPORT void __lsan_unregister_root_region(const void *p, size_t size)
+{
+	if (!leak_root_region_remove(p, size))
+		report_line("__lsan_unregister_root_region(%p, %zu): no such region", (void *)(uintptr_t)p, size);
+}
+
+static bool turned_off(void)
+{
+	return &__lsan_is_turned_off && __lsan_is_turned_off();
+}
+
+/* The last scan: what is found ends the program, and nothing is looked for when it ends by itself. */
+MEMSAN_EXPORT void __lsan_do_leak_check(void)
+{
+	runtime_ensure();
+	if (turned_off() || runtime_state_now != RUNTIME_READY)
+		return;
+	leak_check_done();
+	if (leak_check(false) && options.exitcode)
+		os_exit_group((int)options.exitcode);
+}
+
+MEMSAN_EXPORT int __lsan_do_recoverable_leak_check(void)
+{
+	return !turned_off() && memsan_leak_check() != 0;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/view.c - the heap read through a mem_view: its caches, its runs of objects, and from any address to the object there. */
+#include "slab/slab_internal.h"
+
+/* What is read may be in the middle of a change (a thread was stopped anywhere) or damaged (a core file of a program that overwrote
+ * it).  So nothing is believed that does not fit together: a descriptor must name a cache that there is and the run that led to it.
+ * What does not fit is not an object.
+ *
+ * The structures are read as they are: root.size_* say whether this code was built for them. */
+
+#define PAGES_AT_ONCE 256u
+#define BLOCKS_MAX ((uint64_t)1 << 31)
+
+/* ---- opening ---------------------------------------------------------------------------------------------------------- */
+
+static bool cache_plausible(const struct slab_cache *c)
+{
+	return c->slot_size >= 16 && c->object_size >= 16 && c->object_size <= c->slot_size && c->offset <= c->slot_size &&
+	       c->nr_pages >= 1 && c->nr_pages <= 256 && c->nr_objects >= 1 && c->map_words == (c->nr_objects + 63) / 64 &&
+	       (uint64_t)c->nr_objects * c->slot_size + c->offset <= (uint64_t)c->nr_pages << PAGE_SHIFT &&
+	       c->reciprocal == (((uint64_t)1 << 40) + c->slot_size - 1) / c->slot_size;
+}
+
+static bool cache_read(const struct slab_view *v, uint64_t addr, struct slab_view_cache *out)
+{
+	struct slab_cache c;
+
+	if (!view_read(v->mem, &c, addr, offsetof(struct slab_cache, lock)) || !cache_plausible(&c))
+		return false;
+	mem_copy(out->name, c.name, sizeof(out->name));
+	out->name[sizeof(out->name) - 1] = '\0';
+	out->addr = addr;
+	out->reciprocal = c.reciprocal;
+	out->object_size = c.object_size;
+	out->slot_size = c.slot_size;
+	out->offset = c.offset;
+	out->flags = c.flags;
+	out->nr_objects = c.nr_objects;
+	out->nr_pages = c.nr_pages;
+	out->map_words = c.map_words;
+	out->fast = c.fast;
+	return true;
+}
+
+static const char *root_wrong(const struct slab_root *r, uint64_t at)
+{
+	if (mem_compare(r->magic, SLAB_ROOT_MAGIC, sizeof(r->magic)) != 0 || r->self != at)
+		return "there is no memsan heap";
+	if (r->version != SLAB_ROOT_VERSION || r->size != sizeof(*r) || r->size_page != sizeof(struct page) ||
+	    r->size_slab != sizeof(struct slab) || r->size_cache != sizeof(struct slab_cache) || r->size_area != sizeof(struct area))
+		return "its memsan is of another version";
+	if (r->nr_caches < 2 || r->nr_caches > SLAB_VIEW_CACHES || r->arena % PAGE_SIZE)
+		return "its heap is damaged";
+	return NULL;
+}
+
+const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint64_t root)
+{
+	const char *wrong;
+	uint32_t blocks, i;
+
+	v->mem = mem;
+	if (!view_read(mem, &v->root, root, sizeof(v->root)))
+		return "there is no memsan heap";
+	wrong = root_wrong(&v->root, root);
+	if (wrong)
+		return wrong;
+	if (!view_read(mem, &blocks, v->root.ready_blocks, sizeof(blocks)) || blocks > BLOCKS_MAX / BLOCK_PAGES)
+		return "its heap is damaged";
+	v->base = v->root.arena;
+	v->used = (uint64_t)blocks * BLOCK_SIZE;
+	v->nr_caches = v->root.nr_caches;
+	mem_set(&v->caches[0], 0, sizeof(v->caches[0]));
+	for (i = 1; i < v->nr_caches; i++)
+		if (!cache_read(v, v->root.caches + i * sizeof(struct slab_cache), &v->caches[i]))
+			return "its heap is damaged";
+	return NULL;
+}
+
+const uint8_t *slab_view_states(const struct slab_view *v, uint64_t addr, size_t n, uint8_t *buf)
+{
+	uint64_t at = v->root.state + ((addr - v->base) >> 4);
+	const uint8_t *direct = v->mem->at ? v->mem->at(v->mem, at, n) : NULL;
+
+	if (direct)
+		return direct;
+	return view_read(v->mem, buf, at, n) ? buf : NULL;
+}
+
+static uint8_t state_at(const struct slab_view *v, uint64_t addr)
+{
+	uint8_t buf;
+	const uint8_t *s = slab_view_states(v, addr, 1, &buf);
+
+	return s ? *s : 0;
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t cache_index(const struct slab_view *v, uint64_t addr)
+{
+	uint64_t i = (addr - v->root.caches) / sizeof(struct slab_cache);
+
+	return addr > v->root.caches && i < v->nr_caches && v->caches[i].addr == addr ? (uint32_t)i : 0;
+}
+
+/* The slab whose descriptor the page's word names, if that says the same. */
+static bool slab_run(const struct slab_view *v, uint64_t descriptor, uint32_t page, struct slab_view_run *r)
+{
+	struct slab s;
+	uint32_t first;
+
+	if (!view_read(v->mem, &s, descriptor, sizeof(s)))
+		return false;
+	r->cache = cache_index(v, (uint64_t)(uintptr_t)s.cache);
+	if (!r->cache || s.base % PAGE_SIZE || s.base < v->base || s.base - v->base >= v->used)
+		return false;
+	first = (uint32_t)((s.base - v->base) >> PAGE_SHIFT);
+	if (page - first >= v->caches[r->cache].nr_pages ||
+	    (uint64_t)(first + v->caches[r->cache].nr_pages) << PAGE_SHIFT > v->used)
+		return false;
+	r->page = first;
+	r->nr_pages = v->caches[r->cache].nr_pages;
+	r->descriptor = descriptor;
+	r->displaced = s.displaced;
+	r->addr = s.base;
+	r->size = (uint64_t)r->nr_pages << PAGE_SHIFT;
+	return true;
+}
+
+static bool area_plausible(const struct slab_view *v, const struct area *a)
+{
+	uint64_t pages = v->used >> PAGE_SHIFT, data, data_size;
+
+	if (a->page >= pages || a->nr_pages > pages - a->page || a->guard_pages > 1 || a->nr_pages <= 2 * a->guard_pages)
+		return false;
+	data = v->base + ((uint64_t)(a->page + a->guard_pages) << PAGE_SHIFT);
+	data_size = (uint64_t)(a->nr_pages - 2 * a->guard_pages) << PAGE_SHIFT;
+	return a->addr - data < data_size && a->size <= data + data_size - a->addr;
+}
+
+static bool area_read(const struct slab_view *v, uint64_t descriptor, uint32_t page, struct area *a)
+{
+	return view_read(v->mem, a, descriptor, sizeof(*a)) && area_plausible(v, a) && page - a->page < a->nr_pages;
+}
+
+static bool area_is_live(const struct slab_view *v, const struct area *a)
+{
+	return a->state == AREA_LIVE && state_at(v, a->addr) == SLAB_STATE_LARGE;
+}
+
+static void area_run(const struct area *a, uint64_t descriptor, struct slab_view_run *r)
+{
+	r->page = a->page;
+	r->nr_pages = a->nr_pages;
+	r->cache = 0;
+	r->descriptor = descriptor;
+	r->displaced = false;
+	r->addr = a->addr;
+	r->size = a->size;
+}
+
+struct walk {
+	const struct slab_view *v;
+	void (*run)(void *ctx, const struct slab_view_run *r);
+	void *ctx;
+};
+
+/* Visits what the owner word of `page` names; the page behind it. */
+static uint32_t walk_owner(const struct walk *w, uint32_t page, uint64_t owner)
+{
+	uint64_t descriptor = (uint64_t)(uintptr_t)OWNER_POINTER(owner);
+	struct slab_view_run r;
+	struct area a;
+
+	switch (owner & OWNER_TAG) {
+	case OWNER_SLAB:
+		if (!slab_run(w->v, descriptor, page, &r) || r.page != page)
+			return page + 1;
+		w->run(w->ctx, &r);
+		return page + r.nr_pages;
+	case OWNER_AREA:
+		if (!area_read(w->v, descriptor, page, &a) || a.page != page)
+			return page + 1;
+		if (area_is_live(w->v, &a)) {
+			area_run(&a, descriptor, &r);
+			w->run(w->ctx, &r);
+		}
+		return page + a.nr_pages;
+	case OWNER_FREE:
+		return page + (1u << MIN(owner >> 8 & 0xff, (uint64_t)30));
+	default:
+		return page + 1;
+	}
+}
+
+/* An area that covers whole blocks writes its first page as well, so that block words need not be looked at: a page without a word behind
+ * a walked run belongs to nobody. */
+void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx)
+{
+	struct walk w = { v, run, ctx };
+	struct page buf[PAGES_AT_ONCE];
+	uint32_t page = 0, end = (uint32_t)(v->used >> PAGE_SHIFT);
+
+	while (page < end) {
+		uint32_t first = page, n = MIN(PAGES_AT_ONCE, end - first);
+		size_t got = v->mem->read(v->mem, buf, v->root.memmap + (uint64_t)first * sizeof(struct page), n * sizeof(buf[0]));
+
+		n = (uint32_t)(got / sizeof(buf[0]));
+		while (page - first < n)
+			page = walk_owner(&w, page, buf[page - first].owner);
+		if (!n)
+			page += PAGES_AT_ONCE;
+	}
+}
+
+/* ---- from an address to its object -------------------------------------------------------------------------------------- */
+
+static uint64_t owner_of(const struct slab_view *v, uint32_t page)
+{
+	struct page p;
+	uint64_t block;
+
+	if (!view_read(v->mem, &p, v->root.memmap + (uint64_t)page * sizeof(p), sizeof(p)))
+		return 0;
+	if ((p.owner & OWNER_TAG) != OWNER_NONE)
+		return p.owner;
+	return view_read(v->mem, &block, v->root.blocks + (uint64_t)(page >> BLOCK_ORDER) * sizeof(block), sizeof(block)) ? block : 0;
+}
+
+static void describe_area(const struct slab_view *v, const struct area *a, struct slab_object *obj)
+{
+	obj->state = area_is_live(v, a) ? SLAB_OBJ_LIVE : a->state == AREA_QUARANTINED ? SLAB_OBJ_QUARANTINED : SLAB_OBJ_FREE;
+	obj->addr = a->addr;
+	obj->size = a->size;
+	obj->slot = v->base + ((uint64_t)(a->page + a->guard_pages) << PAGE_SHIFT);
+	obj->object_size = obj->slot_size = (size_t)(a->nr_pages - 2 * a->guard_pages) << PAGE_SHIFT;
+	str_copy(obj->cache, "vmalloc", sizeof(obj->cache));
+	obj->large = true;
+	obj->tracked = a->when != 0;
+	obj->api = a->api < SLAB_API_NR ? (enum slab_api)a->api : SLAB_API_MALLOC;
+	obj->alloc_stack = a->alloc_stack;
+	obj->free_stack = a->free_stack;
+	obj->alloc_thread = a->alloc_thread;
+	obj->free_thread = a->free_thread;
+	obj->when = a->when;
+}
+
+static bool map_bit(const struct slab_view *v, uint64_t map, uint32_t i)
+{
+	uint64_t word = 0;
+
+	view_read(v->mem, &word, map + i / 64 * 8, sizeof(word));
+	return word >> (i % 64) & 1;
+}
+
+/* The user's start in slot i: the first live state byte of the object. */
+static uint64_t user_addr(const struct slab_view *v, const struct slab_view_cache *c, uint64_t object, bool displaced)
+{
+	uint8_t buf[64];
+	uint64_t at, end = object + c->object_size;
+
+	if (!displaced || state_at(v, object))
+		return object;
+	for (at = object; at < end; at += sizeof(buf) * 16) {
+		size_t n = MIN(sizeof(buf), (size_t)(end - at) / 16);
+		const uint8_t *s = slab_view_states(v, at, n, buf);
+		for (size_t k = 0; s && k < n; k++)
+			if (s[k])
+				return at + k * 16;
+	}
+	return object;
+}
+
+static void describe_track(const struct slab_view *v, const struct slab_view_run *r, uint32_t i, struct slab_object *obj)
+{
+	const struct slab_view_cache *c = &v->caches[r->cache];
+	uint64_t tracks = r->descriptor + ALIGN_UP(sizeof(struct slab) + 2 * (uint64_t)c->map_words * sizeof(uint64_t), 16);
+	struct slab_track t;
+
+	if (!(c->flags & SLAB_F_TRACK) || !view_read(v->mem, &t, tracks + i * sizeof(t), sizeof(t)))
+		return;
+	obj->when = (uint32_t)t.when_high << 22 | (uint32_t)t.when_low;
+	obj->tracked = obj->when != 0;
+	if (obj->tracked)
+		obj->size = MIN(obj->size, (size_t)t.size);
+	obj->api = t.api < SLAB_API_NR ? (enum slab_api)t.api : SLAB_API_MALLOC;
+	obj->alloc_stack = t.alloc_stack;
+	obj->free_stack = t.free_stack;
+	obj->alloc_thread = t.alloc_thread;
+	obj->free_thread = t.free_thread;
+}
+
+static void describe_slot(const struct slab_view *v, const struct slab_view_run *r, uint64_t addr, struct slab_object *obj)
+{
+	const struct slab_view_cache *c = &v->caches[r->cache];
+	uint32_t i = MIN((uint32_t)(((addr - r->addr) * c->reciprocal) >> 40), c->nr_objects - 1);
+	uint64_t object = r->addr + (uint64_t)i * c->slot_size + c->offset;
+	uint64_t map = r->descriptor + offsetof(struct slab, map);
+
+	obj->addr = user_addr(v, c, object, r->displaced);
+	obj->object_size = c->object_size;
+	obj->size = object + c->object_size - obj->addr;
+	obj->slot = object - c->offset;
+	obj->slot_size = c->slot_size;
+	str_copy(obj->cache, c->name, sizeof(obj->cache));
+	if (slab_state_live(state_at(v, obj->addr)))
+		obj->state = SLAB_OBJ_LIVE;
+	else if (!map_bit(v, map, i) && !c->fast && map_bit(v, map + c->map_words * 8, i))
+		obj->state = SLAB_OBJ_QUARANTINED;
+	else
+		obj->state = SLAB_OBJ_FREE;
+	describe_track(v, r, i, obj);
+}
+
+bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj)
+{
+	uint32_t page = (uint32_t)((addr - v->base) >> PAGE_SHIFT);
+	uint64_t owner, descriptor;
+	struct slab_view_run r;
+	struct area a;
+
+	mem_set(obj, 0, sizeof(*obj));
+	if (addr - v->base >= v->used)
+		return false;
+	owner = owner_of(v, page);
+	descriptor = (uint64_t)(uintptr_t)OWNER_POINTER(owner);
+	if ((owner & OWNER_TAG) == OWNER_SLAB && slab_run(v, descriptor, page, &r)) {
+		describe_slot(v, &r, addr, obj);
+		return true;
+	}
+	if ((owner & OWNER_TAG) == OWNER_AREA && area_read(v, descriptor, page, &a)) {
+		describe_area(v, &a, obj);
+		return true;
+	}
+	return false;
+}

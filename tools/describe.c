@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/describe.c - memsan describe: what is at this address; memsan slabinfo: the caches; of a process or a core file. */
+#include "config.h"
+
+#include "tools/tools.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/reports.h"
+
+/* ---- arguments that all share ------------------------------------------------------------------------------------------------ */
+
+/* The value of "--name VALUE" or "--name=VALUE" at argv[*i]; NULL: it is something else. */
+static const char *option_value(int argc, char **argv, int *i, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(argv[*i], name, len) != 0)
+		return NULL;
+	if (argv[*i][len] == '=')
+		return argv[*i] + len + 1;
+	if (argv[*i][len] || *i + 1 >= argc)
+		return NULL;
+	return argv[++*i];
+}
+
+int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice)
+{
+	int left = 1;
+
+	for (int i = 1; i < *argc; i++) {
+		const char *pid = option_value(*argc, argv, &i, "--pid"), *core = pid ? NULL : option_value(*argc, argv, &i, "--core");
+		if (pid) {
+			char *end;
+			long n = strtol(pid, &end, 10);
+			if (*end || n <= 0 || n > 1 << 30)
+				return tool_usage_error(command, "'%s' is no process", pid);
+			choice->pid = (int)n;
+		} else if (core) {
+			choice->core = core;
+		} else {
+			argv[left++] = argv[i];
+		}
+	}
+	*argc = left;
+	if ((choice->pid != 0) == (choice->core != NULL))
+		return tool_usage_error(command, choice->core ? "--pid and --core exclude each other" : "--pid PID or --core FILE is wanted");
+	return 0;
+}
+
+bool image_open_choice(struct image *im, const struct image_choice *choice)
+{
+	const char *why = image_open(im, choice->pid, choice->core);
+
+	if (why)
+		tool_say("%s", why);
+	else if (im->missing)
+		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", im->missing);
+	return !why;
+}
+
+/* ---- describe ------------------------------------------------------------------------------------------------------------------ */
+
+#define STACK_MAX 256
+
+static void print_frame(const struct image *im, struct symbolizer *sym, uint64_t pc)
+{
+	const struct image_module *m = image_module_at(im, pc - 1);
+	const struct report_symbol *s = NULL;
+	size_t n = 0;
+
+	if (!m) {
+		printf("    0x%" PRIx64 "\n", pc);
+		return;
+	}
+	s = symbolizer_lookup(sym, symbolizer_module(sym, m->path, m->build_id, m->build_id_len), pc - m->bias - 1, &n);
+	if (!n)
+		printf("    %s+0x%" PRIx64 "\n", strrchr(m->path, '/') + 1, pc - m->bias);
+	for (size_t i = 0; i < n; i++) {
+		printf("    %s", s[i].function ? s[i].function : "?");
+		if (!s[i].inlined)
+			printf("+0x%" PRIx64 "/0x%" PRIx64 " [%s]", s[i].offset + 1, s[i].size, strrchr(m->path, '/') + 1);
+		if (s[i].file)
+			printf(" at %s:%u", s[i].file, s[i].line);
+		printf("%s\n", s[i].inlined ? " (inlined)" : "");
+	}
+}
+
+static void print_stack(const struct image *im, struct symbolizer *sym, const char *what, uint32_t handle, uint32_t thread)
+{
+	static uint64_t pcs[STACK_MAX];
+	char name[THREAD_NAME_MAX];
+	size_t n = image_stack(im, handle, pcs, STACK_MAX);
+	int tid;
+
+	if (!n)
+		return;
+	if (image_thread_name(im, thread, &tid, name))
+		printf("%s by thread %s/%d:\n", what, name, tid);
+	else
+		printf("%s:\n", what);
+	for (size_t i = 0; i < n; i++) {
+		const struct image_module *m = image_module_at(im, pcs[i] - 1);
+		if (m)
+			symbolizer_want(sym, symbolizer_module(sym, m->path, m->build_id, m->build_id_len), pcs[i] - m->bias - 1);
+	}
+	for (size_t i = 0; i < n; i++)
+		print_frame(im, sym, pcs[i]);
+}
+
+static void print_mapping(const struct image *im, uint64_t addr)
+{
+	for (size_t i = 0; i < im->nr_mappings; i++) {
+		const struct image_mapping *m = &im->mappings[i];
+		if (addr - m->start < m->end - m->start) {
+			printf("0x%" PRIx64 " is no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64 " %s\n", addr, m->start, m->end,
+			       m->path ? m->path : m->main_stack ? "[stack]" : "");
+			return;
+		}
+	}
+	printf("0x%" PRIx64 " is not mapped\n", addr);
+}
+
+static const char *const states[] = {
+	[SLAB_OBJ_NONE] = "never used", [SLAB_OBJ_LIVE] = "allocated", [SLAB_OBJ_QUARANTINED] = "freed (quarantined)", [SLAB_OBJ_FREE] = "free",
+};
+
+static void describe(const struct image *im, uint64_t addr)
+{
+	struct symbolizer *sym = symbolizer_create(0);
+	struct slab_object o;
+
+	if (!sym || !slab_view_object(&im->heap, addr, &o)) {
+		print_mapping(im, addr);
+		return;
+	}
+	printf("0x%" PRIx64 " lies ", addr);
+	if (addr < o.addr)
+		printf("%" PRIu64 " bytes before", (uint64_t)o.addr - addr);
+	else if (addr - o.addr < o.size || (addr == o.addr && !o.size))
+		printf("%" PRIu64 " bytes into", addr - o.addr);
+	else
+		printf("%" PRIu64 " bytes behind the end of", addr - o.addr - o.size);
+	printf(" the object at 0x%" PRIxPTR "\n  state: %s\n  size: %zu\n  cache: %s (objects of %zu)\n", o.addr, states[o.state], o.size, o.cache,
+	       o.object_size);
+	print_stack(im, sym, "Allocated", o.alloc_stack, o.alloc_thread);
+	if (o.state != SLAB_OBJ_LIVE)
+		print_stack(im, sym, "Freed", o.free_stack, o.free_thread);
+}
+
+static int describe_main(int argc, char **argv)
+{
+	static struct image im;
+	struct image_choice choice = { 0, NULL };
+	int status = image_arguments("describe", &argc, argv, &choice);
+
+	if (status)
+		return status;
+	if (argc < 2)
+		return tool_usage_error("describe", "no address");
+	for (int i = 1; i < argc; i++) {
+		char *end;
+		strtoull(argv[i], &end, 16);
+		if (*end || end == argv[i])
+			return tool_usage_error("describe", "'%s' is no address", argv[i]);
+	}
+	if (!image_open_choice(&im, &choice))
+		return EXIT_USAGE;
+	for (int i = 1; i < argc; i++)
+		describe(&im, strtoull(argv[i], NULL, 16));
+	return tool_finish_output(0);
+}
+
+const struct tool_command command_describe = {
+	.name = "describe",
+	.summary = "what is at an address of a process or a core file?",
+	.help = "Usage: memsan describe (--pid PID | --core FILE) ADDR…\n"
+	        "\n"
+	        "Tells which object of the heap an address belongs to: its state, size and cache, where\n"
+	        "in it the address lies, and who allocated and freed it. Addresses are hexadecimal.\n"
+	        "\n"
+	        "  -h, --help  show this help\n",
+	.main = describe_main,
+};
+
+/* ---- slabinfo ---------------------------------------------------------------------------------------------------------------------- */
+
+struct cache_count { uint64_t slabs, objects; };
+struct counting { const struct slab_view *v; struct cache_count caches[SLAB_VIEW_CACHES]; };
+
+static void count_run(void *ctx, const struct slab_view_run *r)
+{
+	struct counting *c = ctx;
+	uint8_t buf[4096];
+	uint64_t base = c->v->base + ((uint64_t)r->page << PAGE_SHIFT), size = (uint64_t)r->nr_pages << PAGE_SHIFT;
+
+	c->caches[r->cache].slabs++;
+	if (!r->cache) {
+		c->caches[0].objects++;
+		return;
+	}
+	for (uint64_t off = 0; off < size; off += sizeof(buf) * 16) {
+		size_t n = MIN(sizeof(buf), (size_t)(size - off) / 16);
+		const uint8_t *states_at = slab_view_states(c->v, base + off, n, buf);
+		for (size_t i = 0; states_at && i < n; i++)
+			c->caches[r->cache].objects += slab_state_live(states_at[i]);
+	}
+}
+
+static int slabinfo_main(int argc, char **argv)
+{
+	static struct image im;
+	static struct counting c;
+	struct image_choice choice = { 0, NULL };
+	int status = image_arguments("slabinfo", &argc, argv, &choice);
+
+	if (status)
+		return status;
+	if (argc > 1)
+		return tool_usage_error("slabinfo", "'%s' is not understood", argv[1]);
+	if (!image_open_choice(&im, &choice))
+		return EXIT_USAGE;
+	c.v = &im.heap;
+	slab_view_runs(&im.heap, count_run, &c);
+	printf("slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
+	       "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
+	for (uint32_t i = 1; i < im.heap.nr_caches; i++) {
+		const struct slab_view_cache *k = &im.heap.caches[i];
+		printf("%-17s %6" PRIu64 " %6" PRIu64 " %6u %4u %4u : tunables %4u %4u %4u : slabdata %6" PRIu64 " %6" PRIu64 " %6u\n", k->name,
+		       c.caches[i].objects, c.caches[i].slabs * k->nr_objects, k->slot_size, k->nr_objects, k->nr_pages, 0, 0, 0,
+		       c.caches[i].slabs, c.caches[i].slabs, 0);
+	}
+	printf("%-17s %6" PRIu64 "\n", "vmalloc", c.caches[0].objects);
+	return tool_finish_output(0);
+}
+
+const struct tool_command command_slabinfo = {
+	.name = "slabinfo",
+	.summary = "the heap's caches in a process or a core file",
+	.help = "Usage: memsan slabinfo (--pid PID | --core FILE)\n"
+	        "\n"
+	        "One line for each cache in the columns of the kernel's /proc/slabinfo: live objects,\n"
+	        "objects there is room for, their size with red zones, objects and pages a slab, slabs.\n"
+	        "The last line counts large areas.\n"
+	        "\n"
+	        "  -h, --help  show this help\n",
+	.main = slabinfo_main,
+};
