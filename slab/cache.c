@@ -22,6 +22,7 @@
 #define SLAB_MIN_ORDER 2
 #define SLAB_MAX_ORDER 7
 #define SLAB_MIN_OBJECTS 8
+#define SLAB_MIN_CHECKED 24
 #define RECIPROCAL_SHIFT 40
 #define RETURN_BATCH 64
 
@@ -38,17 +39,18 @@ int64_t cache_checked_bytes; /* atomic */
 
 /* ---- layout ------------------------------------------------------------------------------------------------------------ */
 
-/* The smallest run that holds enough objects and wastes at most an eighth. */
+/* The smallest run that holds enough objects and wastes at most an eighth.  With checks a slab's descriptor is shared by more: their
+ * metadata is to stay below 24 bytes an object, 16 of which are the track. */
 static void choose_run(struct slab_cache *c)
 {
-	unsigned order;
+	unsigned order, least = c->flags ? SLAB_MIN_CHECKED : SLAB_MIN_OBJECTS, share = c->flags ? 16 : 8;
 
 	for (order = SLAB_MIN_ORDER; order <= SLAB_MAX_ORDER; order++) {
 		size_t run = PAGE_SIZE << order, n = (run - c->offset) / c->slot_size;
 
 		c->nr_pages = 1u << order;
 		c->nr_objects = (uint32_t)n;
-		if (n >= SLAB_MIN_OBJECTS && run - n * c->slot_size <= run / 8)
+		if (n >= least && run - n * c->slot_size <= run / share)
 			break;
 	}
 }
@@ -62,6 +64,7 @@ void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsi
 	c->slot_size = c->object_size + c->offset;
 	c->reciprocal = (((uint64_t)1 << RECIPROCAL_SHIFT) + c->slot_size - 1) / c->slot_size;
 	choose_run(c);
+	slab_assert(c->nr_objects <= SLAB_VIEW_OBJECTS);
 	c->map_words = (c->nr_objects + 63) / 64;
 	c->state = state;
 	c->fast = flags == 0;
