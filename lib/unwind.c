@@ -21,9 +21,9 @@
  *    to the same frames; their hash is reused, whether these are the same activations or not.  A loop that allocates pays for its
  *    innermost frames, and two or three compares for each other.
  *
- *        outermost  frames[0]   pc sp rbp  read from  a0 b0      compared, from the inside out
- *                   frames[1]   pc sp rbp  read from  a1 b1      compared
- *                   frames[2]   pc sp rbp  ◄── the new walk is in this state: only frames further in are new
+ *        outermost  frame 0     pc sp rbp  read from  a0 b0      compared, from the inside out
+ *                   frame 1     pc sp rbp  read from  a1 b1      compared
+ *                   frame 2     pc sp rbp  ◄── the new walk is in this state: only frames further in are new
  *
  *    A step through a whole row may have read other words and registers: its frame remembers a word that never compares equal.
  *    A trace that was cut off at the depth limit is reused only while it is still deep enough: saved stacks have at least
@@ -387,7 +387,6 @@ static struct frame frame_first(const struct unwind_regs *regs)
 
 /* ---- per-thread state ------------------------------------------------------------------------------------------------ */
 
-#define TRACE_MAX 512
 struct trace_frame {
 	struct frame f;               /* the state once it is the innermost */
 	struct origin from;           /* absent ones point to where they compare equal */
@@ -397,16 +396,38 @@ struct trace_frame {
 	bool foreign;                 /* this origin or one further out is not on the thread's own stack */
 };
 
+/* A trace is kept as it is walked, innermost frame first, so that a walk which found nothing to reuse has only to be called the trace, in the
+ * place where it was written.  Two spaces take turns; a walk that met frame k of the last trace is moved in front of it, or, where that is
+ * less to move or there is no room in front, the kept frames behind the walk:
+ *
+ *     space A   [ room | ? i i i k k k k k ]          space B   [ room | n n n n ]
+ *                      [ n n n n k k k k k ]   or               [ room | n n n n k k k ] */
+#define TRACE_ROOM 256
+#define TRACE_SPACE (TRACE_ROOM + STACK_FRAMES_MAX + 256 + 32) /* no multiple of pages: equal places would be taken for one by the processor */
+
 /* Only its thread touches it; unwind_busy keeps that thread's signal handlers out.  Too big for a thread's own stack. */
 struct unwind_thread {
 	struct unwind_thread *next_free;
 	struct stack_view view;
 	uint64_t salt;                  /* cache_salt of the last trace */
 	uint32_t nr;
-	bool complete;                  /* frames[0] is the outermost there is, not where the depth limit came */
-	struct trace_frame frames[TRACE_MAX];       /* the last trace, outermost frame first */
-	struct trace_frame fresh[STACK_FRAMES_MAX]; /* of the walk going on, innermost first */
+	bool complete;                  /* the outermost is that of the stack, not where the depth limit came */
+	uint8_t space;                  /* the one of the last trace */
+	struct trace_frame *outermost;  /* of the last trace, which lies before it: nr frames, this one included */
+	struct trace_frame spaces[2][TRACE_SPACE];
 };
+
+/* Frame i of the last trace, from the outermost on. */
+__inline_hot struct trace_frame *trace_frame(const struct unwind_thread *t, uint32_t i)
+{
+	return t->outermost - i;
+}
+
+/* Where the walk going on writes its frames, innermost first. */
+__inline_hot struct trace_frame *trace_fresh(struct unwind_thread *t)
+{
+	return &t->spaces[t->space ^ 1][TRACE_ROOM];
+}
 
 static TLS_IE struct unwind_thread *unwind_self;
 static TLS_IE bool unwind_busy;
@@ -444,6 +465,8 @@ static __cold_path struct unwind_thread *thread_block_first(void)
 	if (!t)
 		return NULL;
 	t->nr = 0;
+	t->space = 0;
+	t->outermost = t->spaces[0];
 	mem_set(&t->view, 0, sizeof(t->view));
 	unwind_self = t;
 	return t;
@@ -614,16 +637,16 @@ static __cold_path bool origin_readable(struct stack_view *view, const struct tr
 	return true;
 }
 
-/* frames[0, i) are outside frame i: do all the words that led there still hold what they held?  *changed: a frame known to have
+/* Frames [0, i) are outside frame i: do all the words that led there still hold what they held?  *changed: a frame known to have
  * changed, so that a walk that meets remembered states all the way looks at each word once. */
 static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *changed)
 {
-	bool foreign = i > 0 && t->frames[i - 1].foreign;
+	bool foreign = i > 0 && trace_frame(t, i - 1)->foreign;
 
 	if (i > *changed)
 		return false;
-	while (i-- > 0) {
-		const struct trace_frame *f = &t->frames[i];
+	for (const struct trace_frame *f = trace_frame(t, i); i-- > 0;) {
+		f++;
 		if ((unlikely(foreign) && !origin_readable(&t->view, f)) || !origin_unchanged(f)) {
 			*changed = i;
 			return false;
@@ -635,11 +658,11 @@ static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *chang
 /* The remembered frame in state f, or -1.  *cursor: outer frames that may still match, since both lists get shallower. */
 __inline_hot int trace_match(const struct unwind_thread *t, uint32_t *cursor, const struct frame *f)
 {
-	while (*cursor > 0 && t->frames[*cursor - 1].f.sp < f->sp)
+	while (*cursor > 0 && trace_frame(t, *cursor - 1)->f.sp < f->sp)
 		--*cursor;
 	if (*cursor == 0)
 		return -1;
-	const struct frame *known = &t->frames[*cursor - 1].f;
+	const struct frame *known = &trace_frame(t, *cursor - 1)->f;
 	return known->sp == f->sp && known->pc == f->pc && known->fp == f->fp ? (int)*cursor - 1 : -1;
 }
 
@@ -651,36 +674,67 @@ static bool origin_foreign(const struct stack_view *view, const struct origin *o
 }
 
 /* Absent words become ones that compare equal. */
-__inline_hot void trace_set_origin(struct unwind_thread *t, uint32_t i, const struct origin *from)
+__inline_hot void trace_set_origin(const struct stack_view *view, struct trace_frame *f, const struct origin *from)
 {
-	struct trace_frame *f = &t->frames[i];
-
-	f->foreign = (i > 0 && t->frames[i - 1].foreign) || (unlikely(t->view.foreign) && origin_foreign(&t->view, from));
+	f->foreign = unlikely(view->foreign) && origin_foreign(view, from);
 	f->from.pc_at = from->pc_at;
 	f->from.fp_at = from->fp_at ? from->fp_at : (uintptr_t)&f->f.fp;
 	f->from.cfa_at = from->cfa_at ? from->cfa_at : (uintptr_t)&f->f.sp;
 }
 
-__inline_hot void trace_keep(struct unwind_thread *t, uint32_t i, const struct trace_frame *fresh, uint32_t depth)
+/* A frame is moved; words that stand for absent ones move along.  Each field by itself: a wider load would have to wait until the stores that
+ * the walk has just made have reached the cache. */
+__inline_hot void trace_move(volatile struct trace_frame *to, const volatile struct trace_frame *from)
 {
-	struct trace_frame *f = &t->frames[i];
+	uintptr_t fp_at = from->from.fp_at, cfa_at = from->from.cfa_at;
 
-	f->f = fresh->f;
-	f->hidden = fresh->hidden;
-	f->hash = fresh->hash;
-	f->depth = (uint16_t)depth;
-	trace_set_origin(t, i, &fresh->from);
+	to->f.pc = from->f.pc;
+	to->f.sp = from->f.sp;
+	to->f.fp = from->f.fp;
+	to->from.pc_at = from->from.pc_at;
+	to->from.fp_at = fp_at == (uintptr_t)&from->f.fp ? (uintptr_t)&to->f.fp : fp_at;
+	to->from.cfa_at = cfa_at == (uintptr_t)&from->f.sp ? (uintptr_t)&to->f.sp : cfa_at;
+	to->hash = from->hash;
+	to->depth = from->depth;
+	to->hidden = from->hidden;
+	to->foreign = from->foreign;
+}
+
+/* The walk's frames [skip, nr_fresh), then `keep` of the last trace, become the trace.  When there is no room for both, the walk's
+ * are dropped: a deeper stack is matched from further out. */
+__inline_hot void trace_replace(struct unwind_thread *t, uint32_t keep, uint32_t skip, uint32_t nr_fresh)
+{
+	struct trace_frame *fresh = trace_fresh(t), *kept = t->outermost + 1 - keep;
+	uint32_t n = nr_fresh - skip;
+
+	if (!keep) {
+		t->space ^= 1;
+		t->outermost = fresh + nr_fresh - 1;
+		t->nr = n;
+	} else if (n <= (uint32_t)(kept - t->spaces[t->space])) {
+		for (uint32_t i = 0; i < n; i++)
+			trace_move(kept - n + i, fresh + skip + i);
+		t->nr = keep + n;
+	} else if (TRACE_ROOM + nr_fresh + keep <= TRACE_SPACE) {
+		for (uint32_t i = 0; i < keep; i++)
+			trace_move(fresh + nr_fresh + i, kept + i);
+		t->space ^= 1;
+		t->outermost = fresh + nr_fresh + keep - 1;
+		t->nr = keep + n;
+	} else {
+		t->nr = keep;
+	}
 }
 
 /* The stack from the inside out: the fresh frames, then those that stand. */
-__inline_hot const struct trace_frame *trace_at(const struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
+__inline_hot const struct trace_frame *trace_at(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
 {
-	return i < nr_fresh ? &t->fresh[i] : &t->frames[keep - 1 - (i - nr_fresh)];
+	return i < nr_fresh ? trace_fresh(t) + i : trace_frame(t, keep - 1 - (i - nr_fresh));
 }
 
 /* The stack is new: outwards to the first frame that the depot knows, then back, adding.  Where the depot takes no more, the stack ends: it has
  * no holes. */
-static __cold_path stack_handle trace_insert(const struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
+static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	stack_handle handle = 0;
 	uint32_t i, nr = nr_fresh + keep;
@@ -705,35 +759,46 @@ static __cold_path stack_handle trace_insert(const struct unwind_thread *t, uint
 	return handle;
 }
 
-/* Frames [0, keep) stay; t->fresh (innermost first) go on top.  The innermost of all is at an instruction, not at a return address, and so is
- * never met again as another frame's caller: when it shows it is not kept. */
+/* What one frame adds to the hash of those further out; absent for a hidden one. */
+struct path { uint64_t hash; uintptr_t last; uint32_t depth; bool foreign; };
+
+__inline_hot void path_add(struct path *p, struct trace_frame *f, uintptr_t pc)
+{
+	if (likely(!f->hidden)) {
+		p->last = pc;
+		p->hash = depot_mix(p->hash, pc);
+		p->depth++;
+	}
+	f->hash = p->hash;
+	f->depth = (uint16_t)p->depth;
+	f->foreign = p->foreign |= f->foreign;
+}
+
+/* Frames [0, keep) stay; the fresh ones go on top.  The innermost of all is at an instruction, not at a return address, and so is never met again
+ * as another frame's caller: when it shows it is not kept. */
 __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
-	uint64_t hash = keep ? t->frames[keep - 1].hash : 0;
-	uint32_t depth = keep ? t->frames[keep - 1].depth : 0;
-	uintptr_t last = keep && !t->frames[keep - 1].hidden ? t->frames[keep - 1].f.pc : 0;
-	uint32_t nr = keep;
+	struct trace_frame *fresh = trace_fresh(t);
+	struct path p = { .hash = 0 };
 
-	for (uint32_t i = nr_fresh; i-- > 0;) {
-		struct trace_frame *f = &t->fresh[i];
-		if (likely(!f->hidden)) {
-			last = f->f.pc - (i == 0);
-			hash = depot_mix(hash, last);
-			depth++;
-		}
-		f->hash = hash;
-		if (nr < TRACE_MAX && (i > 0 || f->hidden)) /* a deeper stack is matched from further out */
-			trace_keep(t, nr++, f, depth);
+	if (keep) {
+		const struct trace_frame *f = trace_frame(t, keep - 1);
+		p = (struct path){ f->hash, f->hidden ? 0 : f->f.pc, f->depth, f->foreign };
 	}
-	t->nr = nr;
-	stack_handle handle = likely(last) ? depot_find(hash, last) : 0;
-	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
+	for (uint32_t i = nr_fresh - 1; i > 0; i--)
+		path_add(&p, &fresh[i], fresh[i].f.pc);
+	path_add(&p, &fresh[0], fresh[0].f.pc - 1);
+	stack_handle handle = likely(p.last) ? depot_find(p.hash, p.last) : 0;
+	if (unlikely(!handle))
+		handle = trace_insert(t, keep, nr_fresh);
+	trace_replace(t, keep, !fresh[0].hidden, nr_fresh);
+	return handle;
 }
 
 /* May the trace be reused from frame i inwards when n frames are new?  Cut off, it must still be deep enough, never too deep. */
 __inline_hot bool trace_depth_fits(const struct unwind_thread *t, uint32_t i, uint32_t n, uint32_t limit)
 {
-	uint32_t depth = t->frames[i].depth + n;
+	uint32_t depth = trace_frame(t, i)->depth + n;
 
 	return (t->complete || depth >= limit) && depth <= MIN(2 * limit, (uint32_t)STACK_FRAMES_MAX);
 }
@@ -744,19 +809,19 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 	struct walk w;
 	struct frame f = frame_first(regs);
 	struct origin from = { .pc_at = (uintptr_t)&never };
+	struct trace_frame *fresh = trace_fresh(t);
 	uint32_t cursor = t->nr, changed = t->nr, n = 0, shown = 0;
 	/* A quarter more, so that recursion deeper than that finds its way back for a while. */
 	uint32_t max = MIN(limit + limit / 4, (uint32_t)STACK_FRAMES_MAX);
 
 	walk_begin(&w, &t->view, &f);
-	for (;;) {
-		struct trace_frame *fresh = &t->fresh[n++];
+	for (;; fresh++) {
 		uint64_t row = row_of(f.pc - 1);
 		fresh->f = f;
-		fresh->from = from;
+		trace_set_origin(&t->view, fresh, &from);
 		fresh->hidden = row & ROW_HIDDEN;
-		shown += !fresh->hidden;
-		*nr_fresh = n;
+		shown += !(row & ROW_HIDDEN);
+		*nr_fresh = ++n;
 		if (shown >= max || n >= STACK_FRAMES_MAX) {
 			t->complete = false;
 			return 0;
@@ -768,7 +833,8 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 		int i = trace_match(t, &cursor, &f);
 		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) && trace_unchanged(t, (uint32_t)i, &changed)) {
 			/* Another function may have led there this time, which saved rbp elsewhere. */
-			trace_set_origin(t, (uint32_t)i, &from);
+			trace_set_origin(&t->view, trace_frame(t, (uint32_t)i), &from);
+			trace_frame(t, (uint32_t)i)->foreign |= i > 0 && trace_frame(t, (uint32_t)i - 1)->foreign;
 			return (uint32_t)i + 1;
 		}
 	}
