@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/unwind.c - the stack unwinder: full depth without frame pointers, at a few nanoseconds a frame.
  *
- * Three ideas, each on top of the one before:
+ * Four ideas, each on top of the one before:
  *
  * 1. Rows are cached per pc.  Nearly every row of call frame information on x86_64 says the same few things: the CFA is rsp or
  *    rbp plus a constant (or the word at rbp plus a constant, where the compiler realigned the stack), the return address is below it,
@@ -24,6 +24,9 @@
  *        outermost  frame 0     pc sp rbp  read from  a0 b0      compared, from the inside out
  *                   frame 1     pc sp rbp  read from  a1 b1      compared
  *                   frame 2     pc sp rbp  ◄── the new walk is in this state: only frames further in are new
+ *
+ * 4. A loop comes back to the same few states: those of the callers of malloc and free.  What was saved for such a state is remembered by it,
+ *    with every word that its walk read.  While they hold what they held, the handle is the same (struct memo).
  *
  *    A step through a whole row may have read other words and registers: its frame remembers a word that never compares equal.
  *    A trace that was cut off at the depth limit is reused only while it is still deep enough: saved stacks have at least
@@ -403,7 +406,25 @@ struct trace_frame {
  *     space A   [ room | ? i i i k k k k k ]          space B   [ room | n n n n ]
  *                      [ n n n n k k k k k ]   or               [ room | n n n n k k k ] */
 #define TRACE_ROOM 256
-#define TRACE_SPACE (TRACE_ROOM + STACK_FRAMES_MAX + 256 + 32) /* no multiple of pages: equal places would be taken for one by the processor */
+#define TRACE_FRESH (STACK_FRAMES_MAX + 32) /* frames of one walk: some are ours, and not counted */
+#define TRACE_SPACE (TRACE_ROOM + TRACE_FRESH + 256)
+_Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at a distance of pages for one");
+
+/* What was saved for a caller of ours: only complete stacks of ordinary rows on the thread's own stack, which need no other look at a word than
+ * a compare.  A state is remembered when it comes for the second time in a row in its place of the table: most never come again.
+ *
+ * In code without frame pointers rbp holds anything, another value each time round a loop.  It matters, in the state and where it was saved,
+ * only if a frame further out finds its CFA by that value. */
+#define MEMO_BITS 6
+#define MEMO_FRAMES 24
+struct memo {
+	struct frame f;
+	uint64_t salt;
+	stack_handle handle;          /* 0: the state was seen once */
+	uint32_t nr;                  /* frames behind it */
+	bool any_fp;                  /* the walk did not depend on f.fp */
+};
+struct memo_frame { uintptr_t pc_at, pc, fp_at, fp; };
 
 /* Only its thread touches it; unwind_busy keeps that thread's signal handlers out.  Too big for a thread's own stack. */
 struct unwind_thread {
@@ -413,6 +434,8 @@ struct unwind_thread {
 	uint32_t nr;
 	bool complete;                  /* the outermost is that of the stack, not where the depth limit came */
 	uint8_t space;                  /* the one of the last trace */
+	struct memo memos[1 << MEMO_BITS];
+	struct memo_frame memo_frames[1 << MEMO_BITS][MEMO_FRAMES];
 	struct trace_frame *outermost;  /* of the last trace, which lies before it: nr frames, this one included */
 	struct trace_frame spaces[2][TRACE_SPACE];
 };
@@ -467,6 +490,7 @@ static __cold_path struct unwind_thread *thread_block_first(void)
 	t->nr = 0;
 	t->space = 0;
 	t->outermost = t->spaces[0];
+	mem_set(t->memos, 0, sizeof(t->memos));
 	mem_set(&t->view, 0, sizeof(t->view));
 	unwind_self = t;
 	return t;
@@ -700,12 +724,13 @@ __inline_hot void trace_move(volatile struct trace_frame *to, const volatile str
 	to->foreign = from->foreign;
 }
 
-/* The walk's frames [skip, nr_fresh), then `keep` of the last trace, become the trace.  When there is no room for both, the walk's
- * are dropped: a deeper stack is matched from further out. */
-__inline_hot void trace_replace(struct unwind_thread *t, uint32_t keep, uint32_t skip, uint32_t nr_fresh)
+/* The walk's frames, then `keep` of the last trace, become the trace.  The innermost of all is at an instruction, not at a return address, and so
+ * is never met again as another frame's caller: when it shows it is not kept.  When there is no room for all, the walk's are dropped: a
+ * deeper stack is matched from further out. */
+__inline_hot void trace_replace(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	struct trace_frame *fresh = trace_fresh(t), *kept = t->outermost + 1 - keep;
-	uint32_t n = nr_fresh - skip;
+	uint32_t skip = !fresh[0].hidden, n = nr_fresh - skip;
 
 	if (!keep) {
 		t->space ^= 1;
@@ -774,8 +799,7 @@ __inline_hot void path_add(struct path *p, struct trace_frame *f, uintptr_t pc)
 	f->foreign = p->foreign |= f->foreign;
 }
 
-/* Frames [0, keep) stay; the fresh ones go on top.  The innermost of all is at an instruction, not at a return address, and so is never met again
- * as another frame's caller: when it shows it is not kept. */
+/* Frames [0, keep) stay; the fresh ones go on top. */
 __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	struct trace_frame *fresh = trace_fresh(t);
@@ -789,10 +813,7 @@ __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, u
 		path_add(&p, &fresh[i], fresh[i].f.pc);
 	path_add(&p, &fresh[0], fresh[0].f.pc - 1);
 	stack_handle handle = likely(p.last) ? depot_find(p.hash, p.last) : 0;
-	if (unlikely(!handle))
-		handle = trace_insert(t, keep, nr_fresh);
-	trace_replace(t, keep, !fresh[0].hidden, nr_fresh);
-	return handle;
+	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
 
 /* May the trace be reused from frame i inwards when n frames are new?  Cut off, it must still be deep enough, never too deep. */
@@ -822,7 +843,7 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 		fresh->hidden = row & ROW_HIDDEN;
 		shown += !(row & ROW_HIDDEN);
 		*nr_fresh = ++n;
-		if (shown >= max || n >= STACK_FRAMES_MAX) {
+		if (shown >= max || n >= TRACE_FRESH) {
 			t->complete = false;
 			return 0;
 		}
@@ -840,6 +861,97 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 	}
 }
 
+/* ---- what was saved for a state ------------------------------------------------------------------------------------------------ */
+
+/* Whoever called us, when that is one plain step away: its state, and its place in the table. */
+__inline_hot struct memo *memo_of(struct unwind_thread *t, const struct unwind_regs *regs, struct frame *caller)
+{
+	uint64_t row = row_of(regs->pc);
+	struct walk w;
+	struct origin from;
+
+	*caller = frame_first(regs);
+	if (unlikely(!(row & ROW_HIDDEN) || ROW_KIND(row) > ROW_FP))
+		return NULL;
+	w.view = &t->view;
+	stack_view_begin(&t->view);
+	if (unlikely(!walk_step(&w, caller, row, &from)))
+		return NULL;
+	return &t->memos[(caller->pc ^ caller->sp) * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS)];
+}
+
+__inline_hot bool memo_is_of(const struct memo *m, const struct frame *f, uint64_t salt)
+{
+	return m->f.pc == f->pc && m->f.sp == f->sp && m->salt == salt;
+}
+
+__inline_hot struct memo_frame *memo_frames(struct unwind_thread *t, const struct memo *m)
+{
+	return t->memo_frames[m - t->memos];
+}
+
+/* 0: not remembered, or a word has changed. */
+__inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *m, const struct frame *f, uint64_t salt)
+{
+	const struct memo_frame *g = memo_frames(t, m), *end = g + m->nr;
+
+	if (!memo_is_of(m, f, salt) || !(m->any_fp || m->f.fp == f->fp))
+		return 0;
+	for (; g < end; g++)
+		if (((*(const uintptr_t *)g->pc_at ^ g->pc) | (*(const uintptr_t *)g->fp_at ^ g->fp)) != 0)
+			return 0;
+	return m->handle;
+}
+
+/* Does it matter what fp is in this frame's state, when `outer` says that of the next one's? */
+static bool memo_needs_fp(const struct trace_frame *f, const struct trace_frame *next, bool outer)
+{
+	unsigned kind = ROW_KIND(row_of(f->f.pc - 1));
+
+	if (kind != ROW_SP && kind != ROW_END)
+		return true;
+	return outer && next->from.fp_at == (uintptr_t)&next->f.fp;
+}
+
+/* False: there are others than plain steps, code in which a module may come to be, or other stacks.  From the outside in, as only what is done further out tells whether a saved fp is
+ * ever used.  The first frame is ours, the second is the state itself. */
+static bool memo_fill(struct unwind_thread *t, struct memo *m, uint32_t keep, uint32_t nr_fresh)
+{
+	const struct trace_frame *f, *next = NULL;
+	uint32_t i, nr = nr_fresh + keep;
+	struct memo_frame *g;
+	bool needs_fp = false;
+
+	if (!t->complete || nr < 2 || nr > MEMO_FRAMES + 2 || t->view.foreign || (keep && trace_frame(t, keep - 1)->foreign))
+		return false;
+	for (i = nr - 1; i > 1; i--, next = f) {
+		f = trace_at(t, keep, nr_fresh, i);
+		if (f->from.pc_at == (uintptr_t)&never || f->from.cfa_at != (uintptr_t)&f->f.sp ||
+		    ROW_KIND(row_of(f->f.pc - 1)) == ROW_NO_CFI)
+			return false;
+		needs_fp = memo_needs_fp(f, next, needs_fp);
+		bool saved = needs_fp && f->from.fp_at != (uintptr_t)&f->f.fp;
+		g = &memo_frames(t, m)[i - 2];
+		g->pc_at = f->from.pc_at;
+		g->pc = f->f.pc;
+		g->fp_at = saved ? f->from.fp_at : f->from.pc_at;
+		g->fp = saved ? f->f.fp : f->f.pc;
+	}
+	m->nr = nr - 2;
+	m->any_fp = !memo_needs_fp(trace_at(t, keep, nr_fresh, 1), next, needs_fp);
+	return true;
+}
+
+static void memo_keep(struct unwind_thread *t, struct memo *m, const struct frame *f, uint64_t salt, uint32_t keep, uint32_t nr_fresh,
+                      stack_handle handle)
+{
+	bool again = memo_is_of(m, f, salt);
+
+	m->f = *f;
+	m->salt = salt;
+	m->handle = again && memo_fill(t, m, keep, nr_fresh) ? handle : 0;
+}
+
 /* A signal handler's allocation while this thread is in here, or no memory for the thread's block. */
 static __cold_path stack_handle save_plainly(const struct unwind_regs *regs)
 {
@@ -854,6 +966,9 @@ stack_handle unwind_save(const struct unwind_regs *regs)
 	struct unwind_thread *t = unwind_enter();
 	uint64_t salt = __atomic_load_n(&cache_salt, __ATOMIC_RELAXED);
 	uint32_t keep, nr_fresh;
+	stack_handle handle = 0;
+	struct frame caller;
+	struct memo *m;
 
 	if (unlikely(!t))
 		return save_plainly(regs);
@@ -861,8 +976,16 @@ stack_handle unwind_save(const struct unwind_regs *regs)
 		t->salt = salt;
 		t->nr = 0;
 	}
-	keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
-	stack_handle handle = trace_extend(t, keep, nr_fresh);
+	m = memo_of(t, regs, &caller);
+	if (likely(m))
+		handle = memo_find(t, m, &caller, salt);
+	if (!handle) {
+		keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
+		handle = trace_extend(t, keep, nr_fresh);
+		if (m)
+			memo_keep(t, m, &caller, salt, keep, nr_fresh, handle);
+		trace_replace(t, keep, nr_fresh);
+	}
 	unwind_leave();
 	return handle;
 }
