@@ -2,7 +2,9 @@
 /* fence/fence.h - KFENCE for user programs: faults, what they mean, and the pages that make them.
  *
  *   gate.c         which allocations are fenced
- *   pool.c         slots between guard pages; canaries
+ *   slots.c        pages between guard pages: fresh, live, freed
+ *   canary.c       the bytes around an object
+ *   pool.c         fenced objects: allocated, freed, found
  *   covered.c      which allocation stacks have an object there
  *   only.c         fence.only
  *   report.c       what is wrong with a fenced object
