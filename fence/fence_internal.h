@@ -180,8 +180,10 @@ struct program_action {
 bool signals_is_ours(int sig);
 /* The program's action for the signal that just came; with SA_RESETHAND it is the default from now on when `take`. */
 void signals_program_action(int sig, struct program_action *a, bool take);
-/* Does the program, in this thread, believe that it blocks the signal? */
-bool signals_program_blocks(int sig);
+/* Does the program, in this thread, believe that it blocks the signal?  kernel_mask: what the kernel blocked when it came. */
+bool signals_program_blocks(int sig, uint64_t kernel_mask);
+/* Does the program take our signal stack for its own? */
+bool signals_stack_is_shared(void);
 /* The program's own signal stack in this thread.  False: it has none. */
 bool signals_program_stack(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi);
 /* From now on the kernel does the default for this signal: the process is about to end. */

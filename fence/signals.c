@@ -11,8 +11,14 @@
  * Signal stacks.  Threads have ours until they set their own.  A program that never sets one, but says SA_ONSTACK for its handlers
  * (a library that wants to be safe), would have them run on ours; the flag is held back until it does.
  *
- * The weakness accepted: system calls that are made directly (Go's runtime) go past us, and so do masks given to sigsuspend, ppoll, pselect
- * and in siglongjmp's buffers: then a fault is not reported, and nothing else differs.
+ * Go.  Its runtime sets handlers through libc when there is cgo, but asks for the signal stack, and sets masks, by system calls of its own.  So
+ * it finds our stack, takes it for the one to use, and ends the process when a handler runs on another: its handlers run there.
+ *
+ * Masks that go past us (also those of sigsuspend, ppoll, pselect, and in siglongjmp's buffers) make what is believed stale.  A believed mask
+ * therefore remembers what else the thread blocked at that time; what of that the kernel does not block any more at a fault tells.
+ *
+ * The weakness accepted: a mask that blocks the two and nothing else, changed past us, is not noticed; nor are handlers that are set past us.
+ * Then a fault is not reported, and nothing else differs.
  */
 #include "config.h"
 
@@ -28,7 +34,7 @@ static struct program_action actions[2];
 
 static fence_sigaction_fn real_sigaction;
 static void (*our_handler)(int, siginfo_t *, void *);
-static TLS_IE uint64_t blocked_self;    /* of SIGNALS_OURS: what the program believes this thread to block */
+static TLS_IE uint64_t blocked_self;    /* what the program has this thread block, as far as it went through us */
 
 /* What was held back of the other signals' actions; bytes are written whole, readers see the old or the new. */
 #define SIGNALS_MAX 65
@@ -36,7 +42,8 @@ static TLS_IE uint64_t blocked_self;    /* of SIGNALS_OURS: what the program bel
 #define HELD_SEGV 2u
 #define HELD_BUS 4u
 static uint8_t held_back[SIGNALS_MAX];
-static bool program_has_stack;          /* atomic: some thread has set a signal stack */
+static bool program_has_stack;          /* atomic: some thread has set a signal stack, or uses ours */
+static bool program_uses_ours;          /* atomic */
 
 bool signals_is_ours(int sig)
 {
@@ -75,9 +82,19 @@ void signals_program_action(int sig, struct program_action *a, bool take)
 	actions_end(old);
 }
 
-bool signals_program_blocks(int sig)
+/* glibc keeps two real-time signals to itself. */
+#define SIGNALS_LIBC (SIGNAL_BIT(32) | SIGNAL_BIT(33))
+
+bool signals_program_blocks(int sig, uint64_t kernel_mask)
 {
-	return blocked_self & SIGNAL_BIT(sig);
+	uint64_t others = blocked_self & ~(SIGNALS_OURS | SIGNALS_LIBC | SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+
+	return (blocked_self & SIGNAL_BIT(sig)) && (others & ~kernel_mask) == 0;
+}
+
+bool signals_stack_is_shared(void)
+{
+	return __atomic_load_n(&program_uses_ours, __ATOMIC_RELAXED);
 }
 
 static uint64_t mask_of(const sigset_t *set)
@@ -213,13 +230,6 @@ static int other_sigaction(int sig, const struct sigaction *act, struct sigactio
 	return 0;
 }
 
-int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
-{
-	return signals_is_ours(sig) ? our_sigaction(sig, act, old) : other_sigaction(sig, act, old);
-}
-
-/* ---- signal stacks ------------------------------------------------------------------------------------------------------------- */
-
 /* The program has a signal stack now: its handlers that asked for one get what they asked for. */
 static void release_onstack(void)
 {
@@ -237,6 +247,17 @@ static void release_onstack(void)
 		__atomic_store_n(&held_back[sig], (uint8_t)(held & ~HELD_ONSTACK), __ATOMIC_RELAXED);
 	}
 }
+
+int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller)
+{
+	if (act && (act->sa_flags & SA_ONSTACK) && !signals_stack_is_shared() && module_is_go(caller)) {
+		__atomic_store_n(&program_uses_ours, true, __ATOMIC_RELAXED);
+		release_onstack();
+	}
+	return signals_is_ours(sig) ? our_sigaction(sig, act, old) : other_sigaction(sig, act, old);
+}
+
+/* ---- signal stacks ------------------------------------------------------------------------------------------------------------- */
 
 static bool stack_is_ours(const stack_t *s)
 {
@@ -286,12 +307,8 @@ int fence_sigaltstack(const stack_t *ss, stack_t *old)
 
 /* ---- masks ----------------------------------------------------------------------------------------------------------------------- */
 
-/* glibc keeps two real-time signals to itself. */
-#define SIGNALS_LIBC (SIGNAL_BIT(32) | SIGNAL_BIT(33))
-
 static void believe(int how, uint64_t mask)
 {
-	mask &= SIGNALS_OURS;
 	if (how == SIG_BLOCK)
 		blocked_self |= mask;
 	else if (how == SIG_UNBLOCK)
@@ -300,9 +317,17 @@ static void believe(int how, uint64_t mask)
 		blocked_self = mask;
 }
 
+/* What else the kernel blocks from now on. */
+static void note_others(int how, uint64_t mask, uint64_t before)
+{
+	uint64_t now = how == SIG_BLOCK ? before | mask : how == SIG_UNBLOCK ? before & ~mask : mask;
+
+	blocked_self = (blocked_self & SIGNALS_OURS) | (now & ~SIGNALS_OURS);
+}
+
 int fence_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
-	uint64_t before = 0, mask = 0, believed = blocked_self;
+	uint64_t before = 0, mask = 0, believed = blocked_self & SIGNALS_OURS;
 	long ret;
 
 	if (set) {
@@ -316,6 +341,8 @@ int fence_sigmask(int how, const sigset_t *set, sigset_t *old)
 	ret = arch_syscall6(SYS_rt_sigprocmask, how, set ? (long)&mask : 0, (long)&before, sizeof(before), 0, 0);
 	if (ret != 0)
 		return (int)ret;
+	if (set && fence_fault_on)
+		note_others(how, mask, before);
 	if (old) { /* no more than the kernel writes: programs have smaller sets than glibc's type */
 		before |= believed;
 		mem_copy(old, &before, sizeof(before));
@@ -330,5 +357,5 @@ uint64_t fence_believed_mask(void)
 
 void fence_believe_mask(uint64_t mask)
 {
-	blocked_self = mask & SIGNALS_OURS;
+	blocked_self = mask;
 }

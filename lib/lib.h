@@ -334,6 +334,8 @@ bool module_find(uintptr_t pc, uint32_t when, struct module_info *info);
 void modules_start(void);
 /* Is pc inside libmemsan's own code? */
 bool module_is_self(uintptr_t pc);
+/* Was the module that holds `pc` made by Go's linker?  Its runtime calls the kernel past libc. */
+bool module_is_go(uintptr_t pc);
 /* All of libmemsan.so, code and data.  False in a static program, where both lie among the program's. */
 bool module_self_range(uintptr_t *start, uintptr_t *end);
 /* Where libmemsan itself (or the static program) was loaded from. */
