@@ -80,7 +80,7 @@ void fence_thread_exit(void);
 int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller); /* caller: a pc in who calls */
 int fence_sigaltstack(const stack_t *ss, stack_t *old);
 int fence_sigmask(int how, const sigset_t *set, sigset_t *old);
-/* What this thread's program believes to block: a thread inherits it from the one that makes it. */
+/* Which of our signals this thread asked to block: a thread inherits it from the one that makes it. */
 uint64_t fence_believed_mask(void);
 void fence_believe_mask(uint64_t mask);
 
