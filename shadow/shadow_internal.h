@@ -40,6 +40,10 @@ bool map_has_shadow(uintptr_t addr);
 void map_require_full(void);
 /* Turn the detector off for good, saying why. */
 void shadow_give_up(const char *why);
+/* Most of the shadow is read-only (map.c). */
+extern bool map_strict;
+/* The shadow of [addr, addr+n), which is not the arena's, is about to be written.  False when there is no memory for it.  Needs nothing relocated. */
+bool map_writable(uintptr_t addr, size_t n);
 extern bool map_other_runtime;  /* libasan owns the shadow */
 extern bool map_instrumented;   /* something that is loaded is known to be */
 
@@ -52,6 +56,8 @@ void shadow_early_map(void);
 void shadow_poison(uintptr_t addr, size_t n, uint8_t value);
 /* addr is a multiple of 8; a partial last granule keeps its tail bad. */
 void shadow_unpoison(uintptr_t addr, size_t n);
+/* One granule's byte. */
+void shadow_set(uintptr_t addr, uint8_t value);
 /* As map_has_shadow, then the byte; 0 where there is none. */
 uint8_t shadow_byte(uintptr_t addr);
 
