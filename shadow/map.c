@@ -30,13 +30,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-
-#define GAP_START ((SHADOW_START >> SHADOW_SCALE) + SHADOW_OFFSET)
-#define GAP_END ((SHADOW_END >> SHADOW_SCALE) + SHADOW_OFFSET)
-#define NULL_PAGES (64ul << 10)
 #define WRITE_STEP (64ul << 10)   /* of shadow: 512 KiB of memory */
 #define EARLY_STACK (64ul << 20)  /* more than that of a stack without limit is left to the fault handler */
 #define ABOVE_STACK (1ul << 20)   /* arguments and environment lie above the first frame */
@@ -70,37 +63,6 @@ static void quick_span_update(void)
 		__atomic_store_n(&shadow_quick_span, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&shadow_quick_base, base, __ATOMIC_RELEASE);
 	__atomic_store_n(&shadow_quick_span, end - base > 64 ? end - base - 64 : 0, __ATOMIC_RELEASE);
-}
-
-/* ---- raw steps: these run before relocation ------------------------------------------------------------------------ */
-
-static long map_piece(uintptr_t start, uintptr_t end, int prot)
-{
-	if (start >= end)
-		return 0;
-	long r = arch_syscall6(SYS_mmap, (long)start, (long)(end - start), prot,
-	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	if (r < 0)
-		return r;
-	if ((uintptr_t)r != start) {
-		/* A kernel before 4.17 takes the address for a hint. */
-		arch_syscall6(SYS_munmap, r, (long)(end - start), 0, 0, 0, 0);
-		return -EEXIST;
-	}
-	return 0;
-}
-
-/* Neither in core files, nor in huge pages, of which a few touches would take gigabytes. */
-static void map_advise(uintptr_t start, uintptr_t end)
-{
-	arch_syscall6(SYS_madvise, (long)start, (long)(end - start), MADV_DONTDUMP, 0, 0, 0);
-	arch_syscall6(SYS_madvise, (long)start, (long)(end - start), MADV_NOHUGEPAGE, 0, 0, 0);
-}
-
-static void map_undo(uintptr_t start, uintptr_t end)
-{
-	if (start < end)
-		arch_syscall6(SYS_munmap, (long)start, (long)(end - start), 0, 0, 0, 0);
 }
 
 /* ---- strict: what is written is made writable; before relocation too ---------------------------------------------------------- */
@@ -161,15 +123,15 @@ static long map_around_arena(int prot)
 {
 	uintptr_t have = arena_shadow ? arena_shadow : SHADOW_END, have_end = arena_shadow ? have + arena_shadow_size : SHADOW_END;
 	uintptr_t rest = prot & PROT_WRITE ? have : have + arena_ready;
-	long r = map_piece(SHADOW_START, have, prot);
+	long r = reserve_map(SHADOW_START, have, prot);
 	if (r < 0)
 		return r;
-	r = map_piece(have_end, SHADOW_END, prot);
+	r = reserve_map(have_end, SHADOW_END, prot);
 	if (r == 0 && rest < have_end)
 		r = arch_syscall6(SYS_mprotect, (long)rest, (long)(have_end - rest), prot, 0, 0, 0);
 	if (r < 0) {
-		map_undo(SHADOW_START, have);
-		map_undo(have_end, SHADOW_END);
+		reserve_undo(SHADOW_START, have);
+		reserve_undo(have_end, SHADOW_END);
 	}
 	return r;
 }
@@ -179,21 +141,22 @@ int map_full(void)
 	if (map_state == MAP_FULL)
 		return 0;
 	long r = map_around_arena(PROT_READ | PROT_WRITE);
+	/* audit.c was here before us. */
+	if (r == -EEXIST && !arena_shadow && reserve_is_ours())
+		r = 0;
 	if (r == -ENOMEM) {
 		r = map_around_arena(PROT_READ);
 		map_strict = r == 0;
 	}
 	if (r < 0)
 		return (int)r;
-	map_advise(SHADOW_START, SHADOW_END);
-	arch_syscall6(SYS_mprotect, (long)GAP_START, (long)(GAP_END - GAP_START), PROT_NONE, 0, 0, 0);
 	if (map_strict) {
-		map_writable(0, NULL_PAGES);
+		steps_open((uintptr_t)shadow_of(0), (uintptr_t)shadow_of(NULL_PAGES));
 		map_writable_stack();
 	} else {
 		arena_ready = arena_shadow_size;
 	}
-	mem_set(shadow_of(0), SHADOW_NULL_PAGE, NULL_PAGES >> SHADOW_SCALE);
+	reserve_finish();
 	__atomic_store_n(&map_state, MAP_FULL, __ATOMIC_RELEASE);
 	quick_span_update();
 	return 0;
@@ -206,9 +169,9 @@ static bool map_arena(void)
 	uintptr_t start = ALIGN_DOWN((uintptr_t)shadow_of(arena_base), PAGE_SIZE);
 	uintptr_t end = ALIGN_UP((uintptr_t)shadow_of(arena_base + arena_size), PAGE_SIZE);
 	if (map_state == MAP_NONE) {
-		if (map_piece(start, end, PROT_NONE) < 0)
+		if (reserve_map(start, end, PROT_NONE) < 0)
 			return false;
-		map_advise(start, end);
+		reserve_advise(start, end);
 	}
 	arena_shadow_size = end - start;
 	arena_shadow = start;
@@ -332,7 +295,7 @@ void shadow_limit_space(void)
 	uintptr_t end = ALIGN_UP((uintptr_t)shadow_of(arena_base + arena_size), PAGE_SIZE);
 	if (map_state == MAP_ARENA && end < arena_shadow + arena_shadow_size) {
 		end = MAX(end, arena_shadow + arena_ready);
-		map_undo(end, arena_shadow + arena_shadow_size);
+		reserve_undo(end, arena_shadow + arena_shadow_size);
 		arena_shadow_size = end - arena_shadow;
 	}
 	lock_release(&map_lock);

@@ -25,6 +25,23 @@ struct scan {
 /* Looks at every loaded module.  Raw system calls and no relocated data: works before libmemsan is relocated. */
 struct scan scan_modules(void);
 
+/* A module that was just loaded; libmemsan counts as plain. */
+struct link_map;
+struct scan scan_module(const struct link_map *l);
+
+/* ---- reserve.c: system calls only ---- */
+#define GAP_START ((SHADOW_START >> SHADOW_SCALE) + SHADOW_OFFSET)
+#define GAP_END ((SHADOW_END >> SHADOW_SCALE) + SHADOW_OFFSET)
+#define NULL_PAGES (64ul << 10)
+/* 0 or -errno: -EEXIST when something is there. */
+long reserve_map(uintptr_t start, uintptr_t end, int prot);
+void reserve_advise(uintptr_t start, uintptr_t end);
+void reserve_undo(uintptr_t start, uintptr_t end);
+/* All of it is mapped and the null page's part writable: what it is to be besides. */
+void reserve_finish(void);
+/* Is what is mapped at the shadow's place a shadow that audit.c made? */
+bool reserve_is_ours(void);
+
 /* ---- map.c ---- */
 enum map_state { MAP_NONE, MAP_ARENA, MAP_FULL };
 extern enum map_state map_state;
