@@ -267,7 +267,7 @@ void map_require_full(void)
 	if (!map_gave_up)
 		shadow_on = true;
 	__atomic_store_n(&shadow_everywhere, shadow_on, __ATOMIC_RELEASE);
-	slab_accesses_checked = shadow_on;
+	slab_accesses_checked = shadow_on && options.quarantine_size;
 	tell_change();
 }
 
