@@ -322,6 +322,8 @@ unsigned check_find_poison(const struct slab_cache *c, struct slab *s, uint32_t 
 /* Both verify, report and repair; the object belongs to the caller.  How many findings. */
 unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                         enum slab_found_at at, const struct unwind_regs *regs);
+/* At its allocation, an object that was checked whole when it left the quarantine. */
+unsigned check_poisoned_again(const struct slab_cache *c, struct slab *s, uint32_t i, const struct unwind_regs *regs);
 unsigned check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
                         const struct unwind_regs *regs);
 bool check_bytes(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d);
