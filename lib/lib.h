@@ -166,13 +166,17 @@ const char *meta_name(enum cost_centre centre);
 /* Counters that memsan stat reads out of a live process, which it finds by their magic in libmemsan's data; the real ones are those whose
  * `self` is their address. */
 #define LIVE_COUNTERS_MAGIC "memsan counters" /* 16 bytes with its NUL */
-#define LIVE_COUNTERS_VERSION 1
+#define LIVE_COUNTERS_VERSION 2
 struct live_counters {
 	char magic[16];
 	uint64_t self;             /* 0 until live_counters_start */
 	uint32_t version, size;
 	uint64_t reports;
 	uint64_t fence_slots, fence_live, fence_allocs, fence_frees, fence_bugs, fence_skipped_covered, fence_skipped_capacity;
+	/* Threads count allocations each for itself: the address of the first one's block, and where in a block the next one's address,
+	 * its allocations and its frees are. */
+	uint64_t blocks;
+	uint32_t block_next, block_allocs, block_frees, unused;
 };
 extern struct live_counters live_counters;  /* each word atomic; in the runtime */
 void live_counters_start(void);
