@@ -133,6 +133,7 @@ struct os_range { void *start; size_t size; };
 size_t os_guard_open_many(const struct os_range *ranges, size_t n);
 /* Bytes of address space the process may still map (RLIMIT_AS), or UINT64_MAX.  Without a descriptor to read
  * /proc/self/statm the limit itself: what is mapped already is not known then, and a reserve of this size may be refused. */
+uint64_t os_mappings_limit(void); /* vm.max_map_count: how many mappings a process may have */
 uint64_t os_address_space_limit(void);
 /* Copy from memory that may not be readable: bytes copied before the first unreadable one.  Needs no descriptor.  Under a seccomp
  * filter it can fault when another thread unmaps the range at that very moment. */
