@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MODULE_DIRS_MAX 64
 #define BATCH_MAX 512                    /* records that are symbolized together */
 
 enum format { OUT_TEXT, OUT_SHORT, OUT_JSON, OUT_NR };
@@ -19,8 +18,7 @@ static const char *const format_names[OUT_NR] = { "text", "short", "json" };
 struct decode {
 	enum format format;
 	bool all, follow;
-	const char *vmlinux, *modules[MODULE_DIRS_MAX];
-	size_t nr_modules;
+	struct log_symbols *symbols;
 	struct log_text_options text;
 	struct log_record *batch[BATCH_MAX];
 	size_t nr_batch;
@@ -37,12 +35,20 @@ static void write_record(struct decode *d, struct log_record *r)
 	d->nr++;
 }
 
+static void tell(void *ctx, const char *line)
+{
+	(void)ctx;
+	tool_say("%s", line);
+}
+
 static void batch_flush(struct decode *d)
 {
+	log_symbols_apply(d->symbols, d->batch, d->nr_batch);
 	for (size_t i = 0; i < d->nr_batch; i++) {
 		write_record(d, d->batch[i]);
 		log_record_free(d->batch[i]);
 	}
+	log_symbols_tell(d->symbols, tell, NULL);
 	d->nr_batch = 0;
 }
 
@@ -115,10 +121,15 @@ static const char *option_value(const char *name, char **argv, int argc, int *i)
 
 static int decode_main(int argc, char **argv)
 {
-	struct decode d = { .format = OUT_TEXT, .text = { .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") } };
+	struct decode d = { .format = OUT_TEXT, .symbols = log_symbols_create(), .text = { .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") } };
 	size_t nr = 0;
 	bool more = true;
+	int status;
 
+	if (!d.symbols) {
+		tool_say("out of memory");
+		return 1;
+	}
 	for (int i = 1; i < argc; i++) {
 		const char *value;
 		if (!more || argv[i][0] != '-' || !argv[i][1]) {
@@ -129,9 +140,9 @@ static int decode_main(int argc, char **argv)
 			if (set_format(&d, value))
 				return EXIT_USAGE;
 		} else if ((value = option_value("--vmlinux", argv, argc, &i)) != NULL) {
-			d.vmlinux = value;
+			log_symbols_vmlinux(d.symbols, value);
 		} else if ((value = option_value("--modules", argv, argc, &i)) != NULL) {
-			d.modules[d.nr_modules++ % MODULE_DIRS_MAX] = value;
+			log_symbols_folder(d.symbols, value);
 		} else if (!strcmp(argv[i], "--short")) {
 			d.format = OUT_SHORT;
 		} else if (!strcmp(argv[i], "--source")) {
@@ -146,7 +157,9 @@ static int decode_main(int argc, char **argv)
 	}
 	if (d.all)
 		return complete_files(argv, nr);
-	return decode_files(&d, argv, nr);
+	status = decode_files(&d, argv, nr);
+	log_symbols_destroy(d.symbols);
+	return status;
 }
 
 const struct tool_command command_decode = {
