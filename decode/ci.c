@@ -10,7 +10,7 @@
 /* ---- JUnit: a failed case for each report ---------------------------------------------------------------------------------------------- */
 
 /* XML 1.0 has no place for control bytes, in whatever form; bytes that are no UTF-8 become question marks. */
-static void put_xml(FILE *out, const char *s)
+void log_put_xml(FILE *out, const char *s)
 {
 	for (const unsigned char *p = (const unsigned char *)(s ? s : ""); *p; p++) {
 		size_t more = *p >= 0xf0 && *p < 0xf5 ? 3 : *p >= 0xe0 && *p < 0xf0 ? 2 : *p >= 0xc2 && *p < 0xe0 ? 1 : 0;
@@ -49,7 +49,7 @@ static void put_report(FILE *out, const struct log_record *r)
 		return;
 	log_text_write(memory, r, &plain);
 	fclose(memory);
-	put_xml(out, text);
+	log_put_xml(out, text);
 	free(text);
 }
 
@@ -62,19 +62,19 @@ void log_junit_put(struct log_writer *w, const struct log_record *r)
 		return;
 	log_rule_name(rule, sizeof(rule), r);
 	fputs("    <testcase classname=\"memsan.", w->body);
-	put_xml(w->body, r->detector);
+	log_put_xml(w->body, r->detector);
 	fputs("\" name=\"", w->body);
-	put_xml(w->body, r->title);
+	log_put_xml(w->body, r->title);
 	fprintf(w->body, " [%016" PRIx64 "]\"", r->signature);
 	if (f) {
 		fputs(" file=\"", w->body);
-		put_xml(w->body, log_relative(f->file));
+		log_put_xml(w->body, log_relative(f->file));
 		fprintf(w->body, "\" line=\"%u\"", f->line);
 	}
 	fputs(">\n      <failure type=\"", w->body);
-	put_xml(w->body, rule);
+	log_put_xml(w->body, rule);
 	fputs("\" message=\"", w->body);
-	put_xml(w->body, r->title);
+	log_put_xml(w->body, r->title);
 	fputs("\">", w->body);
 	put_report(w->body, r);
 	fputs("</failure>\n    </testcase>\n", w->body);

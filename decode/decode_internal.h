@@ -153,6 +153,8 @@ void log_gitlab_put(struct log_writer *w, const struct log_record *r);
 void log_html_head(struct log_writer *w);
 void log_html_put(struct log_writer *w, const struct log_record *r);
 void log_html_tail(struct log_writer *w);
+/* s (NULL: nothing) as text or an attribute of XML and HTML, whatever bytes it holds. */
+void log_put_xml(FILE *out, const char *s);
 /* A path as a relative one below the working directory, else as it is. */
 const char *log_relative(const char *path);
 

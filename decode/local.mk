@@ -7,3 +7,11 @@ libdecode_la_SOURCES = $(decode_sources)
 libdecode_la_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(JSONC_CFLAGS)
 libdecode_la_LIBADD = libtool_half.la $(JSONC_LIBS)
 noinst_HEADERS += decode/decode.h decode/decode_internal.h
+
+# The page's style and script as C strings.
+decode/page.h: $(srcdir)/decode/page.css $(srcdir)/decode/page.js decode/$(am__dirstamp)
+	$(AM_V_GEN){ for f in css js; do echo "static const char page_$$f[] ="; \
+		$(SED) -e 's/[\\"]/\\&/g' -e 's/^.*$$/"&\\n"/' $(srcdir)/decode/page.$$f; echo ";"; done; } >$@.tmp && mv $@.tmp $@
+BUILT_SOURCES += decode/page.h
+CLEANFILES += decode/page.h
+EXTRA_DIST += decode/page.css decode/page.js

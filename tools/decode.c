@@ -12,13 +12,17 @@
 
 #define BATCH_MAX 512                    /* records that are symbolized together */
 
-enum format { OUT_TEXT, OUT_SHORT, OUT_JSON, OUT_NR };
-static const char *const format_names[OUT_NR] = { "text", "short", "json" };
+enum format { OUT_TEXT, OUT_SHORT, OUT_JSON, OUT_SARIF, OUT_JUNIT, OUT_HTML, OUT_GITHUB, OUT_GITLAB, OUT_NR };
+static const char *const format_names[OUT_NR] = { "text", "short", "json", "sarif", "junit", "html", "github", "gitlab" };
+static const enum log_document documents[OUT_NR] = {
+	[OUT_SARIF] = LOG_SARIF, [OUT_JUNIT] = LOG_JUNIT, [OUT_HTML] = LOG_HTML, [OUT_GITHUB] = LOG_GITHUB, [OUT_GITLAB] = LOG_GITLAB,
+};
 
 struct decode {
 	enum format format;
 	bool all, follow;
 	struct log_symbols *symbols;
+	struct log_writer *writer;       /* of formats that are one document */
 	struct log_text_options text;
 	struct log_record *batch[BATCH_MAX];
 	size_t nr_batch;
@@ -30,7 +34,8 @@ static void write_record(struct decode *d, struct log_record *r)
 	switch (d->format) {
 	case OUT_SHORT: log_short_write(stdout, r, &d->text); break;
 	case OUT_JSON: log_json_write(stdout, r); break;
-	default: log_text_write(stdout, r, &d->text); break;
+	case OUT_TEXT: log_text_write(stdout, r, &d->text); break;
+	default: log_writer_put(d->writer, r); break;
 	}
 	d->nr++;
 }
@@ -80,7 +85,9 @@ static int decode_files(struct decode *d, char **names, size_t nr)
 	char *standard[] = { (char *)"-" };
 	int status = 0;
 
-	if (!reader) {
+	if (d->format >= OUT_SARIF)
+		d->writer = log_writer_create(stdout, documents[d->format]);
+	if (!reader || (d->format >= OUT_SARIF && !d->writer)) {
 		tool_say("out of memory");
 		return 1;
 	}
@@ -92,6 +99,8 @@ static int decode_files(struct decode *d, char **names, size_t nr)
 		status |= !input_read(reader, names[i], &how);
 	log_reader_destroy(reader);
 	batch_flush(d);
+	if (d->writer)
+		log_writer_finish(d->writer);
 	return tool_finish_output(status);
 }
 
@@ -173,7 +182,8 @@ const struct tool_command command_decode = {
 		"SLUB, kmemleak and what accompanies them out of kernel logs, AddressSanitizer, Valgrind.\n"
 		"\n"
 		"  --format=FORMAT  text (as reported, completed by functions and lines), short (one line\n"
-		"                   each), json (memsan-report/1, one object a line)\n"
+		"                   each), json (memsan-report/1, one object a line), sarif (2.1.0), junit,\n"
+		"                   html (a page that needs nothing else), github, gitlab (annotations)\n"
 		"  --short          the same as --format=short\n"
 		"  --vmlinux=FILE   the kernel's ELF file, for functions and lines\n"
 		"  --modules=DIR    where its modules are (*.ko); may be given more than once\n"
