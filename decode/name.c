@@ -73,7 +73,7 @@ static bool frame_is_plumbing(const struct log_record *r, const struct log_frame
 	static const char *const kernel[] = { "kasan", "kfence", "slub", "kmemleak", "oops", "ubsan", "refcount", "list-debug", "usercopy" };
 	static const char *const bugs[] = { "_oob", "_uaf", "test_", "_test", "double_", "invalid_free", "negative_size" };
 
-	for (size_t i = 0; f->module && strcmp(f->module, "vmlinux") != 0 && i < ARRAY_SIZE(kernel); i++)
+	for (size_t i = 0; f->module && !f->inlined && strcmp(f->module, "vmlinux") != 0 && i < ARRAY_SIZE(kernel); i++)
 		if (strcmp(r->detector, kernel[i]) == 0)
 			return false;
 	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++)

@@ -325,7 +325,7 @@ static const char *copy_text(struct log_reader *l, const char *p, size_t len)
 /* Where in the line a headline begins that is believed in any place; len: nowhere. */
 static size_t find_headline(const char *p, size_t len)
 {
-	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KFENCE: ", "BUG: MEMSAN: ", "{\"schema\":\"memsan-report/" };
+	static const char *const marks[] = { "{\"schema\":\"memsan-report/", "BUG: KASAN: ", "BUG: KFENCE: ", "BUG: MEMSAN: " };
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
 		const char *at = memmem(p, len, marks[i], strlen(marks[i]));
