@@ -26,7 +26,7 @@ static const char *const plumbing[] = {
 	"no_context", "__bad_area*", "bad_area*", "do_page_fault*", "__do_page_fault", "do_user_addr_fault", "page_fault", "async_page_fault", "general_protection", "do_general_protection", "error_entry", "ret_from_exception", "do_mem_abort", "el1_*", "el1h_*",
 	"do_bad_area", "do_translation_fault", "__do_kernel_fault", "double_fault", "do_double_fault", "panic", "fixup_bug*", "bad_page*", "kunit_*fail*", "kernelmode_fixup_or_oops",
 	/* detectors */
-	"kasan_*", "__kasan_*", "__asan_*", "__hwasan_*", "__msan_*", "kmsan_*", "kfence_*", "__kfence_*", "check_memory_region*", "memory_is_poisoned*", "end_report", "start_report", "complete_report_info",
+	"kasan_*", "__kasan_*", "____kasan_*", "__asan_*", "__hwasan_*", "__msan_*", "kmsan_*", "kfence_*", "__kfence_*", "check_memory_region*", "memory_is_poisoned*", "end_report", "start_report", "complete_report_info",
 	"is_kfence_address", "kmemleak_*", "__ubsan_*", "ubsan_*", "refcount_*", "__refcount_*", "__list_*", "list_add*", "list_del*", "list_move*", "__check_object_size*", "check_heap_object", "usercopy_abort", "check_object_size", "fortify_panic", "__fortify_*", "check_poison_mem", "__kernel_unpoison_pages", "kernel_unpoison_pages*", "kernel_poison_pages*", "unpoison_page*",
 	"check_region_inline", "qlink_free", "qlist_free_all", "quarantine_*", "poison_slab_object", "poison_kmalloc_redzone",
 	/* allocators */
@@ -52,8 +52,23 @@ static bool pattern_matches(const char *pattern, const char *name)
 	return strncmp(pattern, name, len - 1) == 0;
 }
 
+/* "foo.constprop.0" and "foo.cold" are foo. */
+static int plain_length(const char *function)
+{
+	const char *dot = strchr(function + 1, '.');
+
+	return (int)(dot && !strchr(function, '(') ? dot - function : (ptrdiff_t)strlen(function));
+}
+
 bool log_function_is_plumbing(const char *function)
 {
+	char plain[200];
+
+	/* "check_object.cold" is check_object */
+	if (strchr(function + (*function != 0), '.') && plain_length(function) < (int)sizeof(plain)) {
+		snprintf(plain, sizeof(plain), "%.*s", plain_length(function), function);
+		function = plain;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(plumbing); i++) {
 		const char *pattern = plumbing[i];
 		size_t len = strlen(pattern);
@@ -162,14 +177,6 @@ static const char *oops_title(const char *kind)
 		if (strcmp(kind, names[i][0]) == 0)
 			return names[i][1];
 	return NULL;
-}
-
-/* "foo.constprop.0" and "foo.cold" are foo. */
-static int plain_length(const char *function)
-{
-	const char *dot = strchr(function + 1, '.');
-
-	return (int)(dot && !strchr(function, '(') ? dot - function : (ptrdiff_t)strlen(function));
 }
 
 static const char *leak_title(struct log_record *r)
