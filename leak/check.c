@@ -54,7 +54,7 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 
 	if (!s)
 		return;
-	annotations_apply(s);
+	leak_scan_notes(s, (uintptr_t)&leak_root);
 	r->why = leak_roots_scan_self(s, threads, nr);
 	if (!r->why) {
 		mem_copy(&heap, leak_scan_heap(s), sizeof(heap));

@@ -84,10 +84,19 @@ static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 	map[off >> 10] &= ~((uint64_t)1 << (off >> 4 & 63));
 }
 
-/* ---- annotate.c ------------------------------------------------------------------------------------------------------------------ */
+/* ---- annotate.c, notes.c --------------------------------------------------------------------------------------------------------- */
 
-/* Everything that the program has said, into a scan that has no roots yet. */
-void annotations_apply(struct leak_scan *s);
+#define NOTE_BUCKETS 4096u
+enum note_kind { NOTE_NOT_LEAK = LEAK_NOTE_NOT_LEAK, NOTE_IGNORE = LEAK_NOTE_IGNORE, NOTE_NO_SCAN = LEAK_NOTE_NO_SCAN,
+	         NOTE_AREA, NOTE_ROOT };
+struct note {
+	struct note *next;
+	uint64_t object;           /* its start; ROOT: the region's */
+	uint64_t addr, size;       /* AREA, ROOT */
+	stack_handle stack;
+	uint32_t when;
+	uint32_t kind;
+};
 
 /* ---- snapshot.c ------------------------------------------------------------------------------------------------------------------ */
 

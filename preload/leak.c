@@ -47,6 +47,7 @@ void leak_connect(void)
 	leak_hook_holes = hole_shadow;
 	leak_hook_roots = roots_elsewhere;
 	leak_hook_copying = shadow_copying;
+	leak_root_init(&fence_base, &fence_size);
 }
 
 /* ---- the program's side, under our names ------------------------------------------------------------------------------------- */
