@@ -2,6 +2,7 @@
 /* leak/leak.h - kmemleak for user programs: which allocated objects can nothing reach any more?
  *
  *   mark.c       the tables, the marking engine (both halves: it reads through a mem_view)
+ *   chains.c     long lists, walked from many places at once
  *   group.c      lost objects by allocation stack
  *   notes.c      what the program said of its objects, read for a scan (both halves)
  *   roots.c      what memory is a root (runtime)
