@@ -83,6 +83,7 @@ struct leak_grouper {
 	struct leak_groups *groups;
 	const struct slab_view *heap;
 	uint32_t leader;           /* index + 1 of the last direct object's group */
+	bool (*find)(uint64_t addr, struct slab_object *o); /* what is not on the heap; NULL: nothing */
 };
 void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class); /* a leak_visit_fn */
 void leak_groups_sort(struct leak_groups *g);
@@ -105,10 +106,14 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 /* This thread is about to end: its stack, which libc keeps for the next thread, is no root any more. */
 void leak_roots_thread_exit(void);
 
+/* Bytes below a thread's pointer that hold variables of its own and no stack. */
+extern size_t leak_static_tls;
+
 /* Set by preload/, which sees the other detectors: what else is no root, or is one; the copy begins or has been made. */
 extern void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
 extern void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
 extern void (*leak_hook_copying)(bool begins);
+extern bool (*leak_find_elsewhere)(uint64_t addr, struct slab_object *o); /* objects that are not on slab's heap */
 extern const char *(*leak_own_rules)(void); /* suppressions that the program brings along, or NULL */
 
 /* ---- annotations: annotate.c ------------------------------------------------------------------------------------------------------ */
@@ -125,18 +130,70 @@ extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
 
 /* ---- in this process: snapshot.c, check.c ------------------------------------------------------------------------------------------ */
 
-/* How often this thread was stopped.  A call that returned EINTR while the number grew was interrupted by nobody but us. */
+/* How often this thread was stopped (a call that moved less than it was given may have been interrupted by that), and how often that
+ * alone, with no handler of the program's beside, made a system call return EINTR. */
 extern TLS_IE uint32_t leak_stops __attribute__((visibility("hidden")));
-/* The signal that stops threads, once a scan has made it ours; 0 before, and when the program has taken it. */
-int leak_signal_taken(void);
+extern TLS_IE uint32_t leak_interrupts __attribute__((visibility("hidden")));
+/* The signals that have our handler (bits 1 << signal - 1): no program means them when it waits for signals. */
+uint64_t leak_signals_taken(void);
 /* Is this the handler that stops threads?  The program is told that there is none. */
 bool leak_is_handler(const void *handler);
+/* The program has set the default action for a signal: if it was ours it is ours again, and looks as it should. */
+void leak_signal_keep(int sig);
+/* The program has set a handler of its own for this signal, or ignores it. */
+void leak_signal_lost(int sig);
+/* The process in which a scan is going on, or 0; wait until it is no more. */
+int32_t leak_snapshot_child(void);
+void leak_snapshot_wait(int32_t pid);
 /* One scan of this process, in a snapshot; what was found is reported.  `at_exit`: the program is over.  Returns the objects found
  * (of the classes in leak.show, not suppressed), 0 when the scan was not possible (told in a line).  Takes no allocator lock. */
 uint64_t leak_check(bool at_exit);
-/* At the end of the program, if that is wanted, and not done already by leak_check(true). */
+/* At the end of the program, if that is wanted, and not done already. */
 void leak_check_at_exit(void);
 /* No scan at the end any more. */
 void leak_check_done(void);
+/* In the child of fork, with one thread: nothing that the parent had under way goes on, what it allocated is none of ours. */
+void leak_fork_child(void);
+
+/* ---- asked from outside: control.c ---------------------------------------------------------------------------------------------------- */
+
+enum leak_command {
+	LEAK_COMMAND_NONE,
+	LEAK_COMMAND_LOOK,         /* scan; the result is left for who asked */
+	LEAK_COMMAND_SCAN,         /* a scan by kmemleak's rules, reported by the process itself */
+	LEAK_COMMAND_EVERY,        /* such scans every so many seconds; 0: no more */
+	LEAK_COMMAND_CLEAR,
+	LEAK_COMMAND_STACK,        /* 1: stacks and registers are roots, 0: they are not */
+};
+#define LEAK_CONTROL_VERSION 1
+#define LEAK_POKE_VALUE 0x6c65616bu  /* goes with the signal, so that it is not taken for somebody else's */
+/* Who may write to this process's memory (/proc/PID/mem) may ask: fills in command, argument and classes, counts `request` up, sends one
+ * of the signals, with the value above, to a thread that does not block it.  Without a signal it is noticed at an allocation. */
+struct leak_control {
+	uint32_t version, size;
+	uint64_t signals;          /* bits 1 << signal - 1: those that have our handler, as far as is known */
+	/* by who asks */
+	uint32_t command, classes;
+	uint64_t argument;
+	uint32_t request;
+	/* by the process */
+	uint32_t taken, answered;  /* the number of the request */
+	uint32_t failed;
+	char message[160];         /* failed: why; else what there is to say, or "" */
+	uint64_t result;           /* LOOK: address of a struct leak_groups */
+	uint64_t interval;         /* seconds between scans now */
+	uint64_t objects, printed, suppressed;
+	uint32_t nr_threads, nr_silent;
+	uint64_t pause_us;
+};
+extern struct leak_control leak_control;
+/* Once, when libc can be called and options are known. */
+void leak_control_start(void);
+/* Does somebody wait?  For the slow path of an allocation, where no lock is held. */
+static inline bool leak_control_pending(void)
+{
+	return __atomic_load_n(&leak_control.request, __ATOMIC_RELAXED) != __atomic_load_n(&leak_control.taken, __ATOMIC_RELAXED);
+}
+void leak_control_serve(void);
 
 #endif

@@ -96,9 +96,64 @@ struct snapshot_info {
 	uint64_t pause_us;         /* the program stood still */
 	const char *why;           /* what went wrong, or NULL */
 };
-/* Runs fn in a copy of this process (or, when this thread is the only one and the program is over, right here) with what is known of its
- * threads.  In the copy fn may use what it likes of this process, but write only to shared memory.  False: it did not run to its end. */
-bool snapshot_run(bool in_place, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
+/* One scan at a time: waits for another one to end, with signals as they are.  All are blocked afterwards; returns the mask that was. */
+uint64_t scan_begin(void);
+void scan_end(uint64_t mask);
+enum snapshot_how {
+	SNAPSHOT_COPY,
+	SNAPSHOT_IN_PLACE,         /* the program is over: when this thread is the only one, no copy is needed */
+	SNAPSHOT_BY_SCANNER,       /* this thread is not the program's: it holds nothing */
+};
+/* Runs fn in a copy of this process with what is known of its threads.  In the copy fn may use what it likes of this process, but write only
+ * to shared memory.  Between scan_begin and scan_end.  False: it did not run to its end. */
+bool snapshot_run(enum snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
                   struct snapshot_info *info);
+/* The signal that is to stop threads: the option's, or what suits. */
+int snapshot_signal(void);
+/* Our handler for it, if the program has none. */
+bool handler_install(int sig);
+void snapshot_fork_child(void);
 
+/* ---- suspects.c ------------------------------------------------------------------------------------------------------------------ */
+
+enum suspects_rule {
+	SUSPECTS_ALL,              /* everything lost, but what was cleared */
+	SUSPECTS_CONFIRMED,        /* kmemleak's: twice lost, unchanged, old enough, not reported before */
+	SUSPECTS_CLEAR,            /* nothing; what is lost now is never reported */
+};
+/* Have there been any? */
+bool suspects_known(void);
+/* All between scan_begin and scan_end.  Before the copy is made.  False: no memory. */
+bool suspects_begin(void);
+/* In the copy: a lost object (`known`: what it is).  Is it to be reported by this rule? */
+bool suspects_meet(const struct mem_view *mem, const struct slab_object *known, enum suspects_rule rule);
+/* In the copy, at the end of a scan that went well. */
+void suspects_sort(void);
+/* Afterwards: this scan's suspects are those that the next one compares with.  !ok: those from before stay. */
+void suspects_end(bool ok);
+/* How many objects there was no room for in the last scan. */
+uint64_t suspects_left_out(void);
+void suspects_fork_child(void);
+
+/* ---- check.c ---------------------------------------------------------------------------------------------------------------------- */
+
+struct scan_answer {
+	uint64_t objects, printed, suppressed; /* of what was wanted */
+	struct snapshot_info info;
+};
+/* A scan whose result stays in *kept (until the next scan) when kept is not NULL, and is reported here otherwise.  classes 0: the option's.
+ * False: none was possible (info.why). */
+bool check_run(enum snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *answer);
+void check_fork_child(void);
+/* By the thread that a signal interrupted, before the scanner's thread starts: what only a thread of the program may call. */
+void check_prepare(void);
+
+/* ---- control.c -------------------------------------------------------------------------------------------------------------------- */
+
+/* In the handler: somebody wants something of this process; or it is time for a scan. */
+void control_poked(bool by_timer);
+void control_fork_child(void);
+void control_signal_kept(int sig);
+/* Are stacks and registers roots? */
+extern bool control_scan_stacks;
 #endif

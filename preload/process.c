@@ -65,6 +65,7 @@ static void fork_child(void)
 	reports_fork_child();
 	lib_fork_child();
 	slab_fork_child();
+	leak_fork_child();
 	process_pid = os_getpid();
 }
 

@@ -32,9 +32,9 @@ static void *real_named(void **cache, const char *name)
 #define REAL(name) ((__typeof__(&name))real_named(&real_##name, #name))
 
 /* Was it us, and nobody else, who interrupted? */
-static inline bool interrupted_by_us(long r, uint32_t stops_before)
+static inline bool interrupted_by_us(long r, uint32_t before_before)
 {
-	return unlikely(r < 0) && errno == EINTR && leak_stops != stops_before;
+	return unlikely(r < 0) && errno == EINTR && leak_interrupts != before_before;
 }
 
 /* ---- time that is left ---------------------------------------------------------------------------------------------------------- */
@@ -86,11 +86,11 @@ static void *real_poll, *real_ppoll, *real_epoll_wait, *real_epoll_pwait, *real_
 MEMSAN_EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
 {
 	uint64_t deadline = timeout > 0 ? deadline_of_ms(timeout) : UINT64_MAX;
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	int r = REAL(poll)(fds, n, timeout);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(poll)(fds, n, ms_left(deadline));
 	}
 	return r;
@@ -99,12 +99,12 @@ MEMSAN_EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
 MEMSAN_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
 	uint64_t deadline = deadline_of(timeout);
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	struct timespec left;
 	int r = REAL(ppoll)(fds, n, timeout, mask);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(ppoll)(fds, n, time_left(deadline, &left), mask);
 	}
 	return r;
@@ -113,11 +113,11 @@ MEMSAN_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *tim
 MEMSAN_EXPORT int epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
 {
 	uint64_t deadline = timeout > 0 ? deadline_of_ms(timeout) : UINT64_MAX;
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	int r = REAL(epoll_wait)(fd, events, n, timeout);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(epoll_wait)(fd, events, n, ms_left(deadline));
 	}
 	return r;
@@ -126,11 +126,11 @@ MEMSAN_EXPORT int epoll_wait(int fd, struct epoll_event *events, int n, int time
 MEMSAN_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int n, int timeout, const sigset_t *mask)
 {
 	uint64_t deadline = timeout > 0 ? deadline_of_ms(timeout) : UINT64_MAX;
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	int r = REAL(epoll_pwait)(fd, events, n, timeout, mask);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(epoll_pwait)(fd, events, n, ms_left(deadline), mask);
 	}
 	return r;
@@ -139,11 +139,11 @@ MEMSAN_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int n, int tim
 /* The kernel leaves the sets as they were when it was interrupted, and writes the time that is left. */
 MEMSAN_EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
 {
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	int r = REAL(select)(n, in, out, except, timeout);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(select)(n, in, out, except, timeout);
 	}
 	return r;
@@ -152,12 +152,12 @@ MEMSAN_EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct 
 MEMSAN_EXPORT int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout, const sigset_t *mask)
 {
 	uint64_t deadline = deadline_of(timeout);
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	struct timespec left;
 	int r = REAL(pselect)(n, in, out, except, timeout, mask);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(pselect)(n, in, out, except, time_left(deadline, &left), mask);
 	}
 	return r;
@@ -169,12 +169,12 @@ static void *real_nanosleep, *real_clock_nanosleep, *real_pause;
 
 MEMSAN_EXPORT int nanosleep(const struct timespec *wanted, struct timespec *rest)
 {
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	struct timespec left = { 0, 0 }, again;
 	int r = REAL(nanosleep)(wanted, &left);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		again = left;
 		r = REAL(nanosleep)(&again, &left);
 	}
@@ -186,12 +186,12 @@ MEMSAN_EXPORT int nanosleep(const struct timespec *wanted, struct timespec *rest
 /* Returns the error instead of setting it. */
 MEMSAN_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted, struct timespec *rest)
 {
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	struct timespec left = { 0, 0 }, again;
 	int r = REAL(clock_nanosleep)(clock, flags, wanted, flags & TIMER_ABSTIME ? NULL : &left);
 
-	while (r == EINTR && leak_stops != stops) {
-		stops = leak_stops;
+	while (r == EINTR && leak_interrupts != before) {
+		before = leak_interrupts;
 		again = left;
 		r = REAL(clock_nanosleep)(clock, flags, flags & TIMER_ABSTIME ? wanted : &again, flags & TIMER_ABSTIME ? NULL : &left);
 	}
@@ -221,11 +221,11 @@ MEMSAN_EXPORT unsigned sleep(unsigned seconds)
 
 MEMSAN_EXPORT int pause(void)
 {
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	int r = REAL(pause)();
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(pause)();
 	}
 	return r;
@@ -237,11 +237,11 @@ static void *real_sem_timedwait, *real_sem_clockwait;
 
 MEMSAN_EXPORT int sem_timedwait(sem_t *s, const struct timespec *end)
 {
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	int r = REAL(sem_timedwait)(s, end);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(sem_timedwait)(s, end);
 	}
 	return r;
@@ -249,11 +249,11 @@ MEMSAN_EXPORT int sem_timedwait(sem_t *s, const struct timespec *end)
 
 MEMSAN_EXPORT int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec *end)
 {
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	int r = REAL(sem_clockwait)(s, clock, end);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(sem_clockwait)(s, clock, end);
 	}
 	return r;
@@ -263,15 +263,16 @@ MEMSAN_EXPORT int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec
 
 static void *real_sigwait, *real_sigwaitinfo, *real_sigtimedwait, *real_sigsuspend;
 
-/* The set without the signal that is ours now. */
+/* The set without the signals that are ours now. */
 static const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
 {
-	int sig = leak_signal_taken();
+	uint64_t ours = leak_signals_taken();
 
-	if (!sig || !set || sigismember(set, sig) != 1)
+	if (!ours || !set)
 		return set;
 	*copy = *set;
-	sigdelset(copy, sig);
+	for (; ours; ours &= ours - 1)
+		sigdelset(copy, __builtin_ctzll(ours) + 1);
 	return copy;
 }
 
@@ -284,12 +285,12 @@ MEMSAN_EXPORT int sigwait(const sigset_t *set, int *sig)
 
 MEMSAN_EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 {
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	sigset_t copy;
 	int r = REAL(sigwaitinfo)(without_ours(set, &copy), info);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(sigwaitinfo)(without_ours(set, &copy), info);
 	}
 	return r;
@@ -298,13 +299,13 @@ MEMSAN_EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 MEMSAN_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
 {
 	uint64_t deadline = deadline_of(timeout);
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	struct timespec left;
 	sigset_t copy;
 	int r = REAL(sigtimedwait)(without_ours(set, &copy), info, timeout);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(sigtimedwait)(without_ours(set, &copy), info, time_left(deadline, &left));
 	}
 	return r;
@@ -312,11 +313,11 @@ MEMSAN_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struc
 
 MEMSAN_EXPORT int sigsuspend(const sigset_t *mask)
 {
-	uint32_t stops = leak_stops;
+	uint32_t before = leak_interrupts;
 	int r = REAL(sigsuspend)(mask);
 
-	while (interrupted_by_us(r, stops)) {
-		stops = leak_stops;
+	while (interrupted_by_us(r, before)) {
+		before = leak_interrupts;
 		r = REAL(sigsuspend)(mask);
 	}
 	return r;
