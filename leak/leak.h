@@ -134,8 +134,10 @@ extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
  * alone, with no handler of the program's beside, made a system call return EINTR. */
 extern TLS_IE uint32_t leak_stops __attribute__((visibility("hidden")));
 extern TLS_IE uint32_t leak_interrupts __attribute__((visibility("hidden")));
-/* The signals that have our handler (bits 1 << signal - 1): no program means them when it waits for signals. */
-uint64_t leak_signals_taken(void);
+/* The program is about to wait for the signals of this set (bit N-1 for signal N): those to leave out, because they stop threads for scans.
+ * A set of every real-time signal does not mean them; a set that has one and not all of those does, and then no scan uses it any more.
+ * Any thread, in signal handlers too. */
+uint64_t leak_signals_left_out(uint64_t waited);
 /* Is this the handler that stops threads?  The program is told that there is none. */
 bool leak_is_handler(const void *handler);
 /* The program has set the default action for a signal: if it was ours it is ours again, and looks as it should. */

@@ -113,7 +113,9 @@ static void action_set(int sig, const struct kernel_action *a)
 
 /* ---- the handler -------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t signals_taken; /* atomic: bits of those that have had our handler */
+#define REAL_TIME_SIGNALS (~(uint64_t)0 << (34 - 1)) /* below them are libc's own two */
+static uint64_t signals_taken;  /* atomic: bits of those that have had our handler */
+static uint64_t signals_waited; /* atomic: of those that the program waits for by name, with sigwait: they are its own */
 static void on_stop(int sig, siginfo_t *info, void *context);
 
 static void stop_here(ucontext_t *uc, uint32_t number)
@@ -200,17 +202,26 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 		leak_interrupts++;
 }
 
-uint64_t leak_signals_taken(void)
+uint64_t leak_signals_left_out(uint64_t waited)
 {
-	uint64_t mask = __atomic_load_n(&signals_taken, __ATOMIC_RELAXED), ours = 0;
-	struct kernel_action now;
+	uint64_t ours = waited & __atomic_load_n(&signals_taken, __ATOMIC_RELAXED), out = 0;
+	struct kernel_action now, none = { NULL, 0, NULL, 0 };
 
-	for (; mask; mask &= mask - 1) {
-		action_get(__builtin_ctzll(mask) + 1, &now);
-		if (now.handler == (void *)on_stop)
-			ours |= mask & -mask;
+	for (; ours; ours &= ours - 1) {
+		int sig = __builtin_ctzll(ours) + 1;
+		action_get(sig, &now);
+		if (now.handler != (void *)on_stop)
+			continue;
+		if ((waited & REAL_TIME_SIGNALS) == REAL_TIME_SIGNALS) {
+			out |= ours & -ours;
+			continue;
+		}
+		__atomic_fetch_or(&signals_waited, ours & -ours, __ATOMIC_RELAXED);
+		__atomic_fetch_and(&signals_taken, ~(ours & -ours), __ATOMIC_RELAXED);
+		leak_signal_lost(sig);
+		action_set(sig, &none);
 	}
-	return ours;
+	return out;
 }
 
 bool leak_is_handler(const void *handler)
@@ -251,6 +262,8 @@ bool handler_install(int sig)
 	                                   (void *)arch_sigreturn, ~(uint64_t)0 };
 
 	action_get(sig, &old);
+	if (__atomic_load_n(&signals_waited, __ATOMIC_RELAXED) >> (sig - 1) & 1)
+		return false;
 	if (old.handler == (void *)on_stop)
 		return true;
 	if (old.handler != (void *)SIG_DFL)

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -263,12 +264,12 @@ MEMSAN_EXPORT int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec
 
 static void *real_sigwait, *real_sigwaitinfo, *real_sigtimedwait, *real_sigsuspend;
 
-/* The set without the signals that are ours now. */
+/* The set without the signals that stop threads. */
 static const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
 {
-	uint64_t ours = leak_signals_taken();
+	uint64_t ours = set ? leak_signals_left_out(set->__val[0]) : 0;
 
-	if (!ours || !set)
+	if (!ours)
 		return set;
 	*copy = *set;
 	for (; ours; ours &= ours - 1)
@@ -309,6 +310,15 @@ MEMSAN_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struc
 		r = REAL(sigtimedwait)(without_ours(set, &copy), info, time_left(deadline, &left));
 	}
 	return r;
+}
+
+static void *real_signalfd;
+
+MEMSAN_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
+{
+	sigset_t copy;
+
+	return REAL(signalfd)(fd, without_ours(set, &copy), flags);
 }
 
 MEMSAN_EXPORT int sigsuspend(const sigset_t *mask)
