@@ -194,7 +194,7 @@ static void scanner_run(void)
 static bool scanner_allocate(void)
 {
 	/* Where our variables lie below the thread pointer is the same in every thread. */
-	uintptr_t below = arch_thread_pointer() - (uintptr_t)&leak_stops;
+	uintptr_t below = arch_thread_pointer() - (uintptr_t)&leak_interrupts;
 	size_t size;
 
 	if (scanner_memory)

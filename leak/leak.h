@@ -130,9 +130,8 @@ extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
 
 /* ---- in this process: snapshot.c, check.c ------------------------------------------------------------------------------------------ */
 
-/* How often this thread was stopped (a call that moved less than it was given may have been interrupted by that), and how often that
- * alone, with no handler of the program's beside, made a system call return EINTR. */
-extern TLS_IE uint32_t leak_stops __attribute__((visibility("hidden")));
+/* How often a system call of this thread was interrupted by its being stopped, with no handler of the program's beside: it returned EINTR, or
+ * moved less than it was given. */
 extern TLS_IE uint32_t leak_interrupts __attribute__((visibility("hidden")));
 /* The program is about to wait for the signals of this set (bit N-1 for signal N): those to leave out, because they stop threads for scans.
  * A set of every real-time signal does not mean them; a set that has one and not all of those does, and then no scan uses it any more.
@@ -147,6 +146,8 @@ void leak_signal_lost(int sig);
 /* The process in which a scan is going on, or 0; wait until it is no more. */
 int32_t leak_snapshot_child(void);
 void leak_snapshot_wait(int32_t pid);
+/* Was the child that a wait just returned a scan's? */
+bool leak_snapshot_was(int32_t pid);
 /* One scan of this process, in a snapshot; what was found is reported.  `at_exit`: the program is over.  Returns the objects found
  * (of the classes in leak.show, not suppressed), 0 when the scan was not possible (told in a line).  Takes no allocator lock. */
 uint64_t leak_check(bool at_exit);

@@ -140,7 +140,7 @@ static void stop_here(ucontext_t *uc, uint32_t number)
 		futex_wait(&stop.active, number, 1000000);
 }
 
-TLS_IE uint32_t leak_stops, leak_interrupts;
+TLS_IE uint32_t leak_interrupts;
 
 /* Whose handlers will run as soon as ours returns? */
 static bool program_signal_waits(const ucontext_t *uc)
@@ -185,7 +185,6 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
 
-	leak_stops++;
 	if (info->si_code == SI_TKILL && info->si_pid == os_getpid() && take_sent()) {
 		__atomic_fetch_add(&stop.left, 1, __ATOMIC_ACQ_REL);
 		uint32_t number = __atomic_load_n(&stop.active, __ATOMIC_ACQUIRE);
@@ -528,10 +527,16 @@ static void run_in_place(const struct snapshot_job *job)
 
 /* The copy, while there is one; a futex.  A wait of the program's for any clone child can see it, and passes it over (preload/waits.c). */
 static int32_t snapshot_child;
+static int32_t snapshot_reaped; /* atomic: by a wait of the program's, which has yet to look */
 
 int32_t leak_snapshot_child(void)
 {
 	return __atomic_load_n(&snapshot_child, __ATOMIC_ACQUIRE);
+}
+
+bool leak_snapshot_was(int32_t pid)
+{
+	return pid == leak_snapshot_child() || pid == __atomic_load_n(&snapshot_reaped, __ATOMIC_RELAXED);
 }
 
 void leak_snapshot_wait(int32_t pid)
@@ -549,6 +554,7 @@ static bool child_wait(long pid)
 	do
 		r = arch_syscall6(SYS_wait4, pid, (long)&status, __WCLONE, 0, 0, 0);
 	while (r == -EINTR);
+	__atomic_store_n(&snapshot_reaped, r == -ECHILD ? (int32_t)pid : 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&snapshot_child, 0, __ATOMIC_RELEASE);
 	futex_wake((uint32_t *)&snapshot_child);
 	return r == -ECHILD || (r == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);

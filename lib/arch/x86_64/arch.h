@@ -87,12 +87,14 @@ static inline long arch_clone_copy(void)
 	return arch_syscall6(56L /* __NR_clone */, 0x00800000L /* CLONE_UNTRACED */, 0, 0, 0, 0, 0);
 }
 
-/* Did the signal interrupt a system call that now returns EINTR, and nothing else?  (Another handler's frame would lie between.) */
+/* Did the signal interrupt a system call that now returns EINTR, or that it did a part of what it was to do, and nothing else?  (Another
+ * handler's frame would lie between.) */
 static inline bool arch_context_interrupted_call(const uint64_t *gregs)
 {
 	const uint8_t *pc = (const uint8_t *)gregs[16 /* REG_RIP */];
+	int64_t result = (int64_t)gregs[13 /* REG_RAX */];
 
-	return gregs[13 /* REG_RAX */] == (uint64_t)-4 /* EINTR */ && pc[-2] == 0x0f && pc[-1] == 0x05;
+	return (result == -4 /* EINTR */ || result > 0) && pc[-2] == 0x0f && pc[-1] == 0x05;
 }
 
 /* Stack and thread pointer of an interrupted thread, and where its vector registers lie. */
