@@ -71,10 +71,15 @@ static void fork_child(void)
 
 /* ---- the end ---- */
 
+/* A child that shares our memory (vfork, CLONE_VM) and calls exit is not this process. */
+bool process_is_this(void)
+{
+	return os_getpid() == process_pid;
+}
+
 static void exit_last(void)
 {
-	/* A child that shares our memory (vfork, CLONE_VM) and calls exit is not this process. */
-	if (os_getpid() != process_pid)
+	if (!process_is_this())
 		return;
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);

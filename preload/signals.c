@@ -36,13 +36,20 @@ __attribute__((constructor)) static void signals_constructor(void)
 	fence_fault_init(real_sigaction);
 }
 
-/* The signal that stops threads for a scan looks unused until the program sets a handler. */
+/* The signal that stops threads for a scan, and fatal ones that scan first, look unused until the program sets a handler. */
+static bool is_hidden(const void *handler)
+{
+	return leak_is_handler(handler) || exits_is_handler(handler);
+}
+
 static void stop_signal_set(int sig, const void *handler)
 {
-	if (handler == (const void *)SIG_DFL)
+	if (handler == (const void *)SIG_DFL) {
 		leak_signal_keep(sig);
-	else
+		exits_keep(sig);
+	} else {
 		leak_signal_lost(sig);
+	}
 }
 
 static sighandler_t stop_signal_hide(int sig, sighandler_t set, sighandler_t old)
@@ -50,7 +57,7 @@ static sighandler_t stop_signal_hide(int sig, sighandler_t set, sighandler_t old
 	if (old == SIG_ERR)
 		return old;
 	stop_signal_set(sig, (const void *)set);
-	return leak_is_handler((const void *)old) ? SIG_DFL : old;
+	return is_hidden((const void *)old) ? SIG_DFL : old;
 }
 
 /* 0, or -1 with errno. */
@@ -74,7 +81,7 @@ MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigacti
 	}
 	if (r == 0 && act)
 		stop_signal_set(sig, (const void *)act->sa_sigaction);
-	if (r == 0 && old && unlikely(leak_is_handler((const void *)old->sa_sigaction)))
+	if (r == 0 && old && unlikely(is_hidden((const void *)old->sa_sigaction)))
 		mem_set(old, 0, sizeof(*old));
 	return r;
 }
