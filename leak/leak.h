@@ -106,7 +106,7 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 /* This thread is about to end: its stack, which libc keeps for the next thread, is no root any more. */
 void leak_roots_thread_exit(void);
 
-/* Bytes below a thread's pointer that hold variables of its own and no stack. */
+/* Bytes at the upper end of a thread's stack block that are no stack but its control block and variables; 0: not known. */
 extern size_t leak_static_tls;
 
 /* Set by preload/, which sees the other detectors: what else is no root, or is one; the copy begins or has been made. */

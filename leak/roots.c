@@ -39,7 +39,7 @@ bool (*leak_find_elsewhere)(uint64_t addr, struct slab_object *o);
 void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
 
 /* All used by one scan at a time: in the child of a snapshot. */
-size_t leak_static_tls = PAGE_SIZE;
+size_t leak_static_tls;
 static struct range holes[HOLES_MAX];
 static uint32_t nr_holes;
 static bool holes_lost;
@@ -126,13 +126,13 @@ static void hole_stack(const struct stack_search *x, uint64_t start, uint64_t en
 		hole_add(start, lowest - RED_ZONE);
 }
 
-/* Below the thread pointer lie the thread-local variables of the modules that were loaded first. */
+/* Between the stack and the thread pointer lie the thread-local variables of the modules that were loaded first. */
 static void hole_thread(const struct stack_search *x, const struct leak_thread *t)
 {
 	struct stack_bounds b;
 
 	if (t->answered && t->tp && stack_find_bounds(t->tp, &b))
-		hole_stack(x, b.start, b.end - MIN(b.end - b.start, b.end - t->tp + leak_static_tls));
+		hole_stack(x, b.start, leak_static_tls && leak_static_tls < b.end - b.start ? b.end - leak_static_tls : t->tp - PAGE_SIZE);
 }
 
 /* ---- threads that have ended ---------------------------------------------------------------------------------------------------------- */

@@ -49,6 +49,17 @@ void leak_connect(void)
 	leak_hook_copying = shadow_copying;
 }
 
+/* Private to libc, but what every sanitizer asks. */
+void leak_find_static_tls(void *function)
+{
+	size_t size = 0, align = 0;
+
+	if (!function)
+		return;
+	((void (*)(size_t *, size_t *))function)(&size, &align);
+	leak_static_tls = size;
+}
+
 /* ---- the program's side, under our names ------------------------------------------------------------------------------------- */
 
 MEMSAN_EXPORT size_t memsan_leak_check(void)

@@ -61,6 +61,7 @@ void trace_event(const struct slab_trace_event *event);
 
 /* ---- leak.c ---- */
 void leak_connect(void);
+void leak_find_static_tls(void *function);  /* libc's _dl_get_tls_static_info, or NULL */
 
 /* ---- exits.c ---- */
 void exits_init(void);                  /* constructor */
