@@ -246,6 +246,7 @@ static const char *scan_by_asking(struct leak_job *j)
 		return "the result cannot be read";
 	/* Modules that came since the image was made are in the result's stacks. */
 	why = image_open(&j->image, j->choice.pid, j->choice.core);
+	tool_say("the process stood still for %.1f ms", (double)answer.pause_us / 1000);
 	if (answer.nr_silent)
 		tool_say("%u of %u threads did not stop; their stacks were scanned as a whole", answer.nr_silent, answer.nr_threads);
 	return why;
