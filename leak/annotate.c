@@ -100,7 +100,7 @@ bool leak_annotate(const void *p, enum leak_note kind)
 {
 	struct slab_object o;
 
-	if (!slab_find_object((uintptr_t)p, &o) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
+	if ((!leak_pool_find((uintptr_t)p, &o) && !slab_find_object((uintptr_t)p, &o)) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
 		return false;
 	note_put(o.addr, kind, 0, 0, &o);
 	return true;
@@ -110,7 +110,7 @@ bool leak_annotate_area(const void *p, size_t size)
 {
 	struct slab_object o;
 
-	if (!slab_find_object((uintptr_t)p, &o) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
+	if ((!leak_pool_find((uintptr_t)p, &o) && !slab_find_object((uintptr_t)p, &o)) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
 		return false;
 	note_put(o.addr, NOTE_AREA, (uintptr_t)p, size, &o);
 	return true;
@@ -141,7 +141,7 @@ static bool note_holds(const struct leak_scan *s, const struct note *n)
 {
 	struct slab_object o;
 
-	if (!slab_view_object(&s->heap, n->object, &o) || o.state != SLAB_OBJ_LIVE || o.addr != n->object)
+	if ((!(leak_find_elsewhere && leak_find_elsewhere(n->object, &o)) && !slab_view_object(&s->heap, n->object, &o)) || o.state != SLAB_OBJ_LIVE || o.addr != n->object)
 		return false;
 	return !o.tracked || (o.alloc_stack == n->stack && o.when == n->when);
 }

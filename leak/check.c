@@ -75,7 +75,7 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 	struct slab_object o;
 	bool is_wanted;
 
-	if (!slab_view_object(&job->heap, addr, &o) && !(leak_find_elsewhere && leak_find_elsewhere(addr, &o)))
+	if (!(leak_find_elsewhere && leak_find_elsewhere(addr, &o)) && !slab_view_object(&job->heap, addr, &o))
 		return;
 	is_wanted = wanted(job, &o, class);
 	if (class == LEAK_DIRECT)
@@ -84,14 +84,38 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 		leak_group_visit(&job->grouper, addr, class == LEAK_INDIRECT && job->leader_left_out ? LEAK_DIRECT : class);
 }
 
+static void count_object(void *ctx, uint64_t addr, uint64_t size)
+{
+	(void)addr, (void)size;
+	++*(uint32_t *)ctx;
+}
+
+static void add_object(void *ctx, uint64_t addr, uint64_t size)
+{
+	leak_scan_add(ctx, addr, size, false);
+}
+
+static uint32_t count_objects(void)
+{
+	uint32_t n = pools_count();
+
+	if (leak_hook_objects)
+		leak_hook_objects(count_object, &n);
+	return n;
+}
+
 static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 {
 	struct job *job = ctx;
 	struct leak_result *r = job->result;
-	struct leak_scan *s = leak_scan_create(&self_view, (uintptr_t)&slab_root, &r->why);
+	struct leak_scan *s = leak_scan_create_with(&self_view, (uintptr_t)&slab_root, count_objects(), &r->why);
 
 	if (!s)
 		return;
+	if (leak_hook_objects)
+		leak_hook_objects(add_object, s);
+	pools_apply(s);
+	leak_scan_added(s);
 	annotations_apply(s);
 	r->why = leak_roots_scan_self(s, threads, nr);
 	if (!r->why) {

@@ -31,6 +31,11 @@ struct leak_scan;
 /* Reads the heap's maps through `mem`, which must outlive the scan.  Takes about 1 % of the heap's size of memory, most of it when it is
  * touched.  NULL with *why: what is wrong. */
 struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, const char **why);
+/* The same with room for so many objects that are none of slab's. */
+struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_extra, const char **why);
+/* Before everything else: an object that slab knows nothing of, or (pooled) that the program cuts out of another object or of a root. */
+void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool pooled);
+void leak_scan_added(struct leak_scan *s); /* once, after the last */
 void leak_scan_destroy(struct leak_scan *s);
 const struct slab_view *leak_scan_heap(const struct leak_scan *s);
 /* All before the first root.  addr: the object's start; false when no live object starts there. */
@@ -112,6 +117,7 @@ extern size_t leak_static_tls;
 /* Set by preload/, which sees the other detectors: what else is no root, or is one; the copy begins or has been made. */
 extern void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
 extern void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
+extern void (*leak_hook_objects)(void (*object)(void *ctx, uint64_t addr, uint64_t size), void *ctx); /* live ones that are none of slab's */
 extern void (*leak_hook_copying)(bool begins);
 extern bool (*leak_find_elsewhere)(uint64_t addr, struct slab_object *o); /* objects that are not on slab's heap */
 extern const char *(*leak_own_rules)(void); /* suppressions that the program brings along, or NULL */
@@ -125,6 +131,15 @@ bool leak_annotate_area(const void *p, size_t size);
 /* Memory that is scanned although a scan would not find it by itself (shared, a device's). */
 void leak_root_region(const void *p, size_t size);
 bool leak_root_region_remove(const void *p, size_t size);
+/* ---- the program's own pools: pools.c ---------------------------------------------------------------------------------------------------- */
+
+/* [p, p+size), a part of another object or of memory that the program mapped, is an object: to be reached, scanned and lost by itself.
+ * Thread-safe, not in a signal handler that interrupted one of these.  regs: who says so. */
+void leak_pool_alloc(const void *p, size_t size, const struct unwind_regs *regs);
+void leak_pool_free(const void *p);   /* it is none any more; false pointers are ignored */
+/* The pool object that starts at addr. */
+bool leak_pool_find(uint64_t addr, struct slab_object *o);
+
 /* Above 0: what this thread allocates is not to be reported.  Whoever allocates looks at it and calls leak_annotate(NOT_LEAK). */
 extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
 

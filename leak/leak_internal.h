@@ -13,10 +13,17 @@
 #define PAGE_IN_SLAB(info) ((info) >> 8 & 0xffu)
 #define PAGE_DISPLACED (1u << 16)    /* objects may start behind their slot's start */
 #define PAGE_NOTED (1u << 17)        /* an annotated object is in this slab (areas: see the table) */
+#define PAGE_POOL (1u << 18)         /* the program cuts objects of its own out of one here (areas: see the table) */
 
 struct scan_cache { uint64_t reciprocal; uint32_t slot_size, offset, object_size, nr_objects; };
-struct scan_area { uint64_t start, size; bool noted; };      /* offset in the arena */
+struct scan_area { uint64_t start, size; bool noted, pool; };      /* offset in the arena, or behind it */
 struct scan_span { uint64_t addr, size; };
+#define SPAN_WHOLE ((uint64_t)1 << 63)   /* in a span's size: the object is one that the program cut out of another */
+#define SPAN_POOL ((uint64_t)1 << 62)    /* such objects lie in it, and are no part of it */
+#define SPAN_FLAGS (SPAN_WHOLE | SPAN_POOL)
+/* An object that slab knows nothing of: fenced, or cut out of a pool by the program.  It is an area too, at a made-up offset behind the
+ * arena: a page for each. */
+struct scan_extra { uint64_t addr, size; bool pooled; };
 
 /* Annotations of the scan: sorted by nothing, few. */
 #define SCAN_NOTES_MAX 4096
@@ -42,6 +49,10 @@ struct leak_scan {
 	uint64_t *pending;         /* reached, but the stack was full; then: visited among the lost */
 	struct scan_area *areas;
 	uint32_t nr_areas, max_areas;
+	struct scan_extra *extra;  /* sorted by address before the first root */
+	uint32_t nr_extra, max_extra, nr_pooled;
+	uint64_t extra_from, extra_span; /* addresses: of the first, and up to the end of the last */
+	uint64_t extra_off, end;   /* their first offset; the end of all offsets */
 	struct scan_cache caches[SLAB_VIEW_CACHES];
 	struct scan_note *notes;
 	uint32_t nr_notes;
@@ -66,6 +77,19 @@ struct leak_scan {
 	size_t memory_size;
 };
 
+/* A candidate: the offset of an object's start, a multiple of 16, and these. */
+#define SCAN_INTERIOR 1u
+#define SCAN_FOUND 2u
+/* Where the object at this offset is. */
+static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
+{
+	return likely(off < s->used) ? s->base + off : s->extra[(off - s->extra_off) >> PAGE_SHIFT].addr;
+}
+/* As a candidate: the extra object that holds the address; 0: none. */
+uint64_t scan_elsewhere(const struct leak_scan *s, uint64_t addr);
+/* How much of [addr, addr + n) is the pool's own, from addr on; 0: *skip bytes belong to an object that was cut out of it. */
+uint64_t scan_pool_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip);
+
 /* Follows every pointer from what is on the stack. */
 void scan_drain(struct leak_scan *s);
 /* The object that starts at this offset, or 0 bytes. */
@@ -88,6 +112,12 @@ static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 
 /* Everything that the program has said, into a scan that has no roots yet. */
 void annotations_apply(struct leak_scan *s);
+
+/* ---- pools.c --------------------------------------------------------------------------------------------------------------------- */
+
+uint32_t pools_count(void);
+/* In the copy. */
+void pools_apply(struct leak_scan *s);
 
 /* ---- snapshot.c ------------------------------------------------------------------------------------------------------------------ */
 
