@@ -68,6 +68,8 @@ typedef int (*fence_sigaction_fn)(int sig, const struct sigaction *act, struct s
  * program's.  `real` is libc's own sigaction.  Does nothing when options.fault_handler is off. */
 void fence_fault_init(fence_sigaction_fn real);
 extern bool fence_fault_on; /* the handler is installed; written once by fence_fault_init */
+/* Called in the handler when the program is about to die of a fault, after the report; NULL: nothing.  Set once. */
+extern void (*fence_hook_dying)(void);
 /* This thread gets a stack for faults (again does nothing), and loses it. */
 void fence_thread_start(void);
 void fence_thread_exit(void);

@@ -103,7 +103,7 @@ bool leak_annotate(const void *p, enum leak_note kind)
 {
 	struct slab_object o;
 
-	if (!slab_find_object((uintptr_t)p, &o) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
+	if ((!leak_pool_find((uintptr_t)p, &o) && !slab_find_object((uintptr_t)p, &o)) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
 		return false;
 	note_put(o.addr, kind, 0, 0, &o);
 	return true;
@@ -113,7 +113,7 @@ bool leak_annotate_area(const void *p, size_t size)
 {
 	struct slab_object o;
 
-	if (!slab_find_object((uintptr_t)p, &o) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
+	if ((!leak_pool_find((uintptr_t)p, &o) && !slab_find_object((uintptr_t)p, &o)) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
 		return false;
 	note_put(o.addr, NOTE_AREA, (uintptr_t)p, size, &o);
 	return true;

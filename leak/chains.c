@@ -95,11 +95,8 @@ struct counting { struct chains *c; uint64_t ring[COUNTING]; uint32_t at; };
 static void count_words(struct leak_scan *s, struct counting *n, const uint64_t *p, size_t words)
 {
 	for (size_t i = 0; i < words; i++) {
-		uint64_t off = p[i] - s->base, candidate;
-		if (likely(off >= s->used))
-			continue;
-		candidate = scan_locate(s, off);
-		if (!candidate)
+		uint64_t candidate = scan_candidate(s, p[i]);
+		if (likely(!candidate))
 			continue;
 		__builtin_prefetch(&n->c->counts[candidate >> 7], 1);
 		__builtin_prefetch(&s->white[candidate >> 10]);
@@ -114,6 +111,7 @@ static void count_span(struct leak_scan *s, struct counting *n, uint64_t addr, u
 {
 	uint64_t skip = -addr & 7;
 
+	size &= ~SPAN_FLAGS;
 	if (size < skip + 8)
 		return;
 	s->current = (struct scan_span){ addr, size };
@@ -129,11 +127,11 @@ static void count_all(struct leak_scan *s, struct chains *c)
 		count_span(s, &n, s->stack[i].addr, s->stack[i].size);
 	for (uint32_t i = 0; i < s->ring_count; i++)
 		count_span(s, &n, s->ring[(s->ring_first + i) % RING].addr, s->ring[(s->ring_first + i) % RING].size);
-	for (uint64_t i = 0; i < s->used >> 10; i++)
+	for (uint64_t i = 0; i < s->end >> 10; i++)
 		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1) {
-			uint64_t off = i << 10 | (uint64_t)__builtin_ctzll(bits) << 4;
-			__builtin_prefetch((void *)(uintptr_t)(s->base + off + 1024));
-			count_span(s, &n, s->base + off, scan_object_size(s, off));
+			uint64_t off = i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, addr = scan_address(s, off);
+			__builtin_prefetch((void *)(uintptr_t)(addr + 1024));
+			count_span(s, &n, addr, scan_object_size(s, off));
 		}
 	for (uint32_t i = 0; i < COUNTING; i++)
 		if (n.ring[i])
@@ -210,13 +208,10 @@ static void walker_read(struct leak_scan *s, const struct chains *c, struct walk
 	w->at = at;
 	w->nr_found = 0;
 	for (size_t i = 0; i < n; i++) {
-		uint64_t off = p[i] - s->base, candidate;
-		if (likely(off >= s->used))
+		uint64_t candidate = scan_candidate(s, p[i]);
+		if (likely(!candidate))
 			continue;
-		__builtin_prefetch(p[i] + (const char *)0);
-		candidate = scan_locate(s, off);
-		if (!candidate)
-			continue;
+		__builtin_prefetch((void *)(uintptr_t)p[i]);
 		__builtin_prefetch(&s->white[candidate >> 10]);
 		__builtin_prefetch(&c->counts[candidate >> 7]);
 		w->found[w->nr_found++] = candidate;
@@ -312,7 +307,7 @@ static void walk(struct leak_scan *s, struct chains *c)
 
 void chains_walk(struct leak_scan *s)
 {
-	size_t head = ALIGN_UP(sizeof(struct chains), PAGE_SIZE), size = head + ALIGN_UP((s->used >> 7) + 1, PAGE_SIZE);
+	size_t head = ALIGN_UP(sizeof(struct chains), PAGE_SIZE), size = head + ALIGN_UP((s->end >> 7) + 1, PAGE_SIZE);
 	struct chains *c = os_reserve(size, PAGE_SIZE);
 
 	if (!c)

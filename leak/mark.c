@@ -112,12 +112,13 @@ static void copy_caches(struct leak_scan *s)
 /* One piece of memory for all tables; pages that are not touched cost nothing. */
 static bool allocate_tables(struct leak_scan *s)
 {
-	size_t pages = ALIGN_UP((s->used >> PAGE_SHIFT) * sizeof(uint32_t) + 64, PAGE_SIZE);
-	size_t bits = ALIGN_UP((s->used >> 7) + 64, PAGE_SIZE);
-	size_t areas = ALIGN_UP((s->max_areas + 1) * sizeof(struct scan_area), PAGE_SIZE);
+	size_t pages = ALIGN_UP((s->end >> PAGE_SHIFT) * sizeof(uint32_t) + 64, PAGE_SIZE);
+	size_t bits = ALIGN_UP((s->end >> 7) + 64, PAGE_SIZE);
+	size_t extra = ALIGN_UP(s->max_extra * sizeof(struct scan_extra), PAGE_SIZE);
+	size_t areas = ALIGN_UP((s->max_areas + s->max_extra + 1) * sizeof(struct scan_area), PAGE_SIZE);
 	size_t notes = ALIGN_UP(SCAN_NOTES_MAX * sizeof(struct scan_note), PAGE_SIZE);
 	size_t stack = ALIGN_UP(MAX(STACK_MIN, s->used / STACK_SHARE), PAGE_SIZE);
-	size_t total = pages + 3 * bits + areas + notes + stack + CHUNK;
+	size_t total = pages + 3 * bits + areas + extra + notes + stack + CHUNK;
 	char *p = os_reserve(total, PAGE_SIZE);
 
 	if (!p || !os_commit(p, total, s->used > ((uint64_t)64 << 20))) {
@@ -132,7 +133,8 @@ static bool allocate_tables(struct leak_scan *s)
 	s->stack = (struct scan_span *)(p += pages);
 	s->max_stack = stack / sizeof(struct scan_span) - RING - 1;
 	s->areas = (struct scan_area *)(p += stack);
-	s->notes = (struct scan_note *)(p += areas);
+	s->extra = (struct scan_extra *)(p += areas);
+	s->notes = (struct scan_note *)(p += extra);
 	s->buffer = p += notes;
 	s->inner = (uint64_t *)(p += CHUNK);
 	s->pending = (uint64_t *)(p + bits);
@@ -140,6 +142,11 @@ static bool allocate_tables(struct leak_scan *s)
 }
 
 struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, const char **why)
+{
+	return leak_scan_create_with(mem, root, 0, why);
+}
+
+struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_extra, const char **why)
 {
 	size_t size = ALIGN_UP(sizeof(struct leak_scan), PAGE_SIZE);
 	struct leak_scan *s = os_reserve(size, PAGE_SIZE);
@@ -158,6 +165,9 @@ struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, co
 	if (!*why) {
 		s->base = s->heap.base;
 		s->used = s->heap.used;
+		s->max_extra = nr_extra;
+		s->extra_off = ALIGN_UP(s->used, (uint64_t)1 << 16);
+		s->end = nr_extra ? ALIGN_UP(s->extra_off + ((uint64_t)nr_extra << PAGE_SHIFT), (uint64_t)1 << 16) : s->used;
 		copy_caches(s);
 		slab_view_runs(&s->heap, count_run, s);
 		*why = allocate_tables(s) ? NULL : "no memory for the scan";
@@ -243,7 +253,11 @@ static bool note_add(struct leak_scan *s, uint64_t off, struct scan_span part, b
 
 static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 {
-	*off = addr - s->base;
+	uint64_t elsewhere = addr - s->extra_from < s->extra_span ? scan_elsewhere(s, addr) : 0;
+
+	*off = elsewhere ? elsewhere & ~(uint64_t)15 : addr - s->base;
+	if (elsewhere)
+		return !(elsewhere & SCAN_INTERIOR) && scan_bit(s->white, *off);
 	return *off < s->used && *off % 16 == 0 && scan_locate(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
 }
 
@@ -260,9 +274,9 @@ bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start,
 
 void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx)
 {
-	for (uint64_t i = 0; i < s->used >> 10; i++)
+	for (uint64_t i = 0; i < s->end >> 10; i++)
 		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1)
-			visit(ctx, s->base + (i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_REACHABLE);
+			visit(ctx, scan_address(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_REACHABLE);
 }
 
 bool leak_scan_note(struct leak_scan *s, uint64_t addr, enum leak_note note)
@@ -319,11 +333,20 @@ static __attribute__((noinline)) bool push_parts(struct leak_scan *s, uint64_t o
 	return found;
 }
 
+static __attribute__((noinline)) uint64_t span_flags(const struct leak_scan *s, uint64_t off)
+{
+	uint32_t info = s->pages[off >> PAGE_SHIFT];
+
+	if (off >= s->used)
+		return s->extra[(off - s->extra_off) >> PAGE_SHIFT].pooled ? SPAN_WHOLE : 0;
+	return (info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].pool : (info & PAGE_POOL) != 0) ? SPAN_POOL : 0;
+}
+
 void scan_push_object(struct leak_scan *s, uint64_t off)
 {
 	if (unlikely(s->nr_notes && is_noted(s, off)) && push_parts(s, off))
 		return;
-	push_span(s, s->base + off, scan_object_size(s, off));
+	push_span(s, scan_address(s, off), scan_object_size(s, off) | (unlikely(s->nr_extra) ? span_flags(s, off) : 0));
 }
 
 /* Reached while marking. */
@@ -353,7 +376,7 @@ static void reach_lost(struct leak_scan *s, uint64_t off)
 		return; /* with a full stack it stands for itself */
 	scan_bit_set(s->pending, off);
 	if (s->mode == SCAN_HOLD && s->wanted & 1u << LEAK_INDIRECT)
-		s->visit(s->visit_ctx, s->base + off, LEAK_INDIRECT);
+		s->visit(s->visit_ctx, scan_address(s, off), LEAK_INDIRECT);
 	scan_push_object(s, off);
 }
 
@@ -388,9 +411,9 @@ static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint
 		/* Further than the processor looks by itself: it stops at the end of a page. */
 		if (i % 8 == 0)
 			__builtin_prefetch(p + i + AHEAD);
-		if (likely(off >= used))
+		if (likely(off >= used) && likely(p[i] - s->extra_from >= s->extra_span))
 			continue;
-		candidate = scan_locate(s, off);
+		candidate = scan_candidate(s, p[i]);
 		if (!candidate)
 			continue;
 		__builtin_prefetch(&s->white[off >> 10]);
@@ -412,17 +435,25 @@ static void flush_candidates(struct leak_scan *s)
 /* A piece of what has to be read; the rest goes back to the stack. */
 static __attribute__((noinline)) void scan_piece(struct leak_scan *s, struct scan_span span)
 {
-	uint64_t skip = -span.addr & 7;
+	uint64_t flags = span.size & SPAN_FLAGS, skip = -span.addr & 7;
 	const void *p;
 	size_t n;
 
+	span.size &= ~SPAN_FLAGS;
 	if (span.size < skip + 8)
 		return;
 	span.addr += skip;
 	span.size -= skip;
 	n = MIN(span.size, CHUNK - span.addr % CHUNK) & ~(size_t)7;
+	if (unlikely(s->nr_pooled && !(flags & SPAN_WHOLE))) {
+		n = scan_pool_part(s, span.addr, n, &skip);
+		if (!n && skip < span.size)
+			push_span(s, span.addr + skip, (span.size - skip) | flags);
+		if (!n)
+			return;
+	}
 	if (span.size > n)
-		push_span(s, span.addr + n, span.size - n);
+		push_span(s, span.addr + n, (span.size - n) | flags);
 	s->current = (struct scan_span){ span.addr, n };
 	s->stats.scanned_bytes += n;
 	p = s->mem->at ? s->mem->at(s->mem, span.addr, n) : NULL;
@@ -491,9 +522,9 @@ static inline __attribute__((always_inline)) uint64_t scan_object(struct leak_sc
 	s->stats.scanned_bytes += size;
 	for (size_t i = 0; i < size / 8; i++) {
 		uint64_t off = p[i] - base, candidate, start;
-		if (likely(off >= used))
+		if (likely(off >= used) && likely(p[i] - s->extra_from >= s->extra_span))
 			continue;
-		candidate = scan_locate(s, off);
+		candidate = scan_candidate(s, p[i]);
 		start = candidate & ~(uint64_t)15;
 		if (!candidate || !scan_bit(s->white, start))
 			continue;
@@ -502,7 +533,7 @@ static inline __attribute__((always_inline)) uint64_t scan_object(struct leak_sc
 			continue;
 		}
 		reach(s, start);
-		reached = base + start;
+		reached = scan_address(s, start);
 	}
 	s->current.size = 0;
 	return reached;
@@ -562,7 +593,7 @@ static __attribute__((noinline)) void drain_objects(struct leak_scan *s)
 			note_step(s, s->ring[s->ring_first].addr);
 			lean |= s->lean > s->lean_limit;
 		}
-		if (unlikely(lean) && s->final && !s->tried && s->mode == SCAN_MARK && s->mem->here && !s->overflowed) {
+		if (unlikely(lean) && s->final && !s->tried && s->mode == SCAN_MARK && s->mem->here && !s->overflowed && !s->nr_pooled) {
 			flush_candidates(s);
 			s->tried = true;
 			chains_walk(s);
@@ -639,7 +670,7 @@ static void drain_pending(struct leak_scan *s)
 {
 	while (s->overflowed) {
 		s->overflowed = false;
-		for (uint64_t i = 0; i < s->used >> 10; i++) {
+		for (uint64_t i = 0; i < s->end >> 10; i++) {
 			uint64_t bits = s->pending[i];
 			s->pending[i] = 0;
 			for (; bits; bits &= bits - 1) {
@@ -673,7 +704,7 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n)
 
 static void mark_possible(struct leak_scan *s)
 {
-	uint64_t words = s->used >> 10, i;
+	uint64_t words = s->end >> 10, i;
 
 	for (i = 0; i < words; i++)
 		if (s->inner[i])
@@ -689,9 +720,9 @@ static void mark_possible(struct leak_scan *s)
 
 static void visit_possible(struct leak_scan *s)
 {
-	for (uint64_t i = 0; i < s->used >> 10; i++)
+	for (uint64_t i = 0; i < s->end >> 10; i++)
 		for (uint64_t bits = s->inner[i]; bits; bits &= bits - 1)
-			s->visit(s->visit_ctx, s->base + (i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_POSSIBLE);
+			s->visit(s->visit_ctx, scan_address(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_POSSIBLE);
 }
 
 /* Direct or indirect: as few objects as can be are to hold all others (a vertex basis: one of each strongly connected component that
@@ -711,7 +742,7 @@ static void follow_lost(struct leak_scan *s, uint64_t off)
 
 static void find_leaders(struct leak_scan *s)
 {
-	uint64_t words = s->used >> 10, i;
+	uint64_t words = s->end >> 10, i;
 
 	s->mode = SCAN_LEAD;
 	for (i = 0; i < words; i++) {
@@ -732,7 +763,7 @@ static void find_leaders(struct leak_scan *s)
 
 static void visit_leaders(struct leak_scan *s)
 {
-	uint64_t words = s->used >> 10, i;
+	uint64_t words = s->end >> 10, i;
 
 	s->mode = SCAN_HOLD;
 	for (i = 0; i < words; i++)
@@ -745,7 +776,7 @@ static void visit_leaders(struct leak_scan *s)
 			bits &= ~((uint64_t)1 << bit);
 			if (scan_bit(s->pending, off))
 				continue;
-			s->visit(s->visit_ctx, s->base + off, LEAK_DIRECT);
+			s->visit(s->visit_ctx, scan_address(s, off), LEAK_DIRECT);
 			follow_lost(s, off);
 		}
 }
@@ -754,7 +785,7 @@ static void visit_leaders(struct leak_scan *s)
 static void visit_reachable_at(struct leak_scan *s, uint64_t off)
 {
 	if (!scan_bit(s->white, off) && !scan_bit(s->inner, off))
-		s->visit(s->visit_ctx, s->base + off, LEAK_REACHABLE);
+		s->visit(s->visit_ctx, scan_address(s, off), LEAK_REACHABLE);
 }
 
 static void visit_reachable(void *ctx, const struct slab_view_run *r)
@@ -790,8 +821,11 @@ void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit,
 	mark_possible(s);
 	if (wanted & 1u << LEAK_POSSIBLE)
 		visit_possible(s);
-	if (wanted & 1u << LEAK_REACHABLE)
+	if (wanted & 1u << LEAK_REACHABLE) {
 		slab_view_runs(&s->heap, visit_reachable, s);
+		for (uint32_t i = 0; i < s->nr_extra; i++)
+			visit_reachable_at(s, s->extra_off + ((uint64_t)i << PAGE_SHIFT));
+	}
 	if (wanted & (1u << LEAK_DIRECT | 1u << LEAK_INDIRECT)) {
 		find_leaders(s);
 		visit_leaders(s);

@@ -151,6 +151,7 @@ void report_session_end(void);
 
 /* Was this thread's last report, and the last of all, about an access to addr?  Then a fault there is no news. */
 bool report_is_last(uintptr_t addr);
+bool report_is_mine(void);         /* is this thread in the middle of making one? */
 uint32_t report_count(void);       /* reports made so far by this process, repetitions not counted */
 /* At exit: waits for a report that another thread is making, so that report_count is final; then one line when reports were repeated
  * or left out over max_reports. */

@@ -182,7 +182,7 @@ void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (root.c, view.c; both halves) -------------------------------------------------------------- */
 
 #define SLAB_ROOT_MAGIC "memsan heap root"   /* 16 bytes, no NUL */
-#define SLAB_ROOT_VERSION 2
+#define SLAB_ROOT_VERSION 3
 /* Where everything is.  It is found by its magic in the data of libmemsan (or the static program), and is the real one when `self` is its
  * address.  Sizes of the structures tell whether the reader was built from the same sources. */
 struct slab_root {
@@ -195,9 +195,10 @@ struct slab_root {
 	uint64_t caches;                         /* where the malloc caches are */
 	uint32_t nr_caches;
 	uint32_t pad;
+	uint64_t control;                        /* struct leak_control (leak/leak.h), or 0 */
 	struct lib_root lib;
 };
-_Static_assert(sizeof(struct slab_root) == 184 && offsetof(struct slab_root, arena) == 48, "read by other processes");
+_Static_assert(sizeof(struct slab_root) == 192 && offsetof(struct slab_root, arena) == 48, "read by other processes");
 extern struct slab_root slab_root;
 
 #define SLAB_VIEW_CACHES 64

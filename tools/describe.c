@@ -97,7 +97,7 @@ static const char *const states[] = {
 	[SLAB_OBJ_NONE] = "never used", [SLAB_OBJ_LIVE] = "allocated", [SLAB_OBJ_QUARANTINED] = "freed (quarantined)", [SLAB_OBJ_FREE] = "free",
 };
 
-static void describe(const struct image *im, uint64_t addr)
+void describe_address(const struct image *im, uint64_t addr)
 {
 	struct symbolizer *sym = symbolizer_create(0);
 	struct slab_object o;
@@ -139,7 +139,7 @@ static int describe_main(int argc, char **argv)
 	if (!image_open_choice(&im, &choice))
 		return EXIT_USAGE;
 	for (int i = 1; i < argc; i++)
-		describe(&im, strtoull(argv[i], NULL, 16));
+		describe_address(&im, strtoull(argv[i], NULL, 16));
 	return tool_finish_output(0);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/leak.c - memsan leak: what can nothing reach any more, in a process that is only looked at, or in a core file.
+/* tools/leak.c - memsan leak: what can nothing reach any more, in a process that scans itself, or is only looked at, or in a core file.
  *
- * The engine and the roots' rules are those of the library (leak/); here the memory is read through an image, and the reports are
+ * A process that is asked scans a copy of itself and leaves the result in its memory, where it is read from; the reports are made here.  Else
+ * the engine and the roots' rules are those of the library (leak/); here the memory is read through an image, and the reports are
  * symbolized at once.
  *
  * A process that runs on changes while it is read.  So two scans are made, and an object counts only when both found it lost, the same
@@ -28,10 +29,11 @@ struct leak_job {
 	enum option_format format;
 	const char *suppressions;
 	const char *growth, *save, *why;
-	bool suggest, external, asked_growth;
+	bool suggest, asked_growth;
 	uint64_t *lost;            /* of the first scan, sorted */
 	size_t nr_lost, room;
-	bool first;
+	bool first, external;
+	struct ask_request ask;
 	struct leak_grouper grouper;
 };
 
@@ -81,6 +83,28 @@ static const char *scan_once(struct leak_job *j, struct leak_scan_stats *stats)
 	return NULL;
 }
 
+/* The process itself does it. */
+static const char *scan_by_asking(struct leak_job *j)
+{
+	struct ask_request r = { .command = LEAK_COMMAND_LOOK, .classes = j->classes };
+	struct leak_control answer;
+	const char *why = image_open(&j->image, &j->choice);
+
+	if (!why)
+		why = ask_process(&j->image, &r, &answer);
+	if (why)
+		return why;
+	if (!view_read(&j->image.view, j->grouper.groups, answer.result, sizeof(struct leak_groups)) ||
+	    j->grouper.groups->nr > LEAK_GROUPS_MAX)
+		return "the result cannot be read";
+	/* Modules that came since the image was made are in the result's stacks. */
+	why = image_open(&j->image, &j->choice);
+	tool_say("the process stood still for %.1f ms", (double)answer.pause_us / 1000);
+	if (answer.nr_silent)
+		tool_say("%u of %u threads did not stop; their stacks were scanned as a whole", answer.nr_silent, answer.nr_threads);
+	return why;
+}
+
 static bool scan(struct leak_job *j)
 {
 	struct leak_scan_stats stats;
@@ -90,6 +114,12 @@ static bool scan(struct leak_job *j)
 	if (!j->grouper.groups) {
 		tool_say("out of memory");
 		return false;
+	}
+	if (!j->choice.core && !j->external) {
+		why = scan_by_asking(j);
+		if (why)
+			tool_say("%s", why);
+		return !why;
 	}
 	if (!j->choice.core) {
 		struct timespec pause = { 0, SCAN_PAUSE_MS * 1000000L };
@@ -367,6 +397,8 @@ static bool take_option(struct leak_job *j, const char *arg)
 		j->growth = arg + 9;
 	else if (strncmp(arg, "--save=", 7) == 0)
 		j->save = arg + 7;
+	else if (strncmp(arg, "--command=", 10) == 0)
+		return ask_parse(arg + 10, &j->ask);
 	else if (strncmp(arg, "--show=", 7) == 0)
 		return leak_parse_classes(arg + 7, &j->classes, &bad);
 	else if (strncmp(arg, "--suppressions=", 15) == 0)
@@ -378,6 +410,18 @@ static bool take_option(struct leak_job *j, const char *arg)
 	else
 		return false;
 	return true;
+}
+
+static int command(struct leak_job *j)
+{
+	if (j->choice.core || (j->external && !j->ask.dump))
+		return tool_usage_error("leak", "a command is for a process that can answer");
+	if (!image_open_choice(&j->image, &j->choice))
+		return EXIT_USAGE;
+	if (!j->ask.dump)
+		return ask_command(&j->image, &j->ask);
+	describe_address(&j->image, j->ask.argument);
+	return tool_finish_output(0);
 }
 
 static int leak_main(int argc, char **argv)
@@ -398,26 +442,35 @@ static int leak_main(int argc, char **argv)
 		return tool_usage_error("leak", "--growth wants an earlier core file, or a file that --save wrote");
 	if (job.choice.earlier && job.growth != job.choice.earlier)
 		return tool_usage_error("leak", "one core file, or two with --growth");
-	if (!job.choice.core && !job.external)
-		return tool_usage_error("leak", "a process is read from outside: say --external");
+	if (job.ask.command || job.ask.dump)
+		return command(&job);
 	if (job.why)
 		return why_alive(&job);
 	if (job.growth || job.save)
 		return growth(&job);
+	job.classes |= job.classes & 1u << LEAK_POSSIBLE;
 	return scan(&job) ? report(&job) : EXIT_USAGE;
 }
 
 const struct tool_command command_leak = {
 	.name = "leak",
 	.summary = "what can nothing reach any more, in a process or a core file?",
-	.help = "Usage: memsan leak --pid PID --external [OPTIONS]\n"
+	.help = "Usage: memsan leak --pid PID [OPTIONS]\n"
+	        "       memsan leak --pid PID --command=COMMAND\n"
+	        "       memsan leak --pid PID --external [OPTIONS]\n"
 	        "       memsan leak --core FILE [OPTIONS]\n"
 	        "\n"
 	        "Looks for allocated memory that nothing points to any more, in a process that runs\n"
-	        "with memsan or in the core file of one. A process is only read: it is not stopped,\n"
-	        "and what both of two scans found lost is reported.\n"
+	        "with memsan or in the core file of one. A process scans a copy of itself and goes on;\n"
+	        "with --external (a hung process) it is only read, and what both of two scans found\n"
+	        "lost is reported.\n"
 	        "\n"
-	        "  --pid PID            a running (or hung) process\n"
+	        "  --pid PID            a running process\n"
+	        "  --command=COMMAND    scan         once, by kmemleak's rules; it reports by itself\n"
+	        "                       scan=on|off|SECS  so every 600 s, no more, every SECS s\n"
+	        "                       clear        what is lost by now is not reported any more\n"
+	        "                       dump=ADDR    which object is at this address?\n"
+	        "                       stack=on|off are stacks scanned?\n"
 	        "  --external           read it from outside, through /proc/PID/mem\n"
 	        "  --core FILE          a core file; it may be cut off\n"
 	        "  --show=CLASSES       direct, indirect, possible, reachable, all; several with\n"

@@ -190,7 +190,7 @@ static void scan_range(void *ctx, uint64_t start, uint64_t end)
 void image_scan_roots(const struct image *im, struct leak_scan *s)
 {
 	if (im->leak_root)
-		leak_scan_notes(s, im->leak_root);
+		leak_scan_notes(s, im->leak_root, NULL);
 	for (size_t i = 0; i < im->nr_threads; i++)
 		leak_scan_words(s, im->threads[i].regs, im->threads[i].nr_regs);
 	image_each_root(im, scan_range, s);

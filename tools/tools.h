@@ -13,6 +13,7 @@
  *   leak.c       memsan leak
  *   why.c        memsan leak --why
  *   growth.c     memsan leak --growth, --save
+ *   ask.c        a process is asked to scan itself
  *   describe.c   memsan describe, memsan slabinfo
  *   common.c     messages, "did you mean", reading a whole stream
  *
@@ -143,10 +144,29 @@ size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_
 uint64_t image_age_ms(const struct image *im, uint32_t when);
 bool image_thread_name(const struct image *im, uint32_t index, int *tid, char name[THREAD_NAME_MAX]);
 
+/* ---- ask.c ------------------------------------------------------------------------------------------------------------ */
+
+#define ASK_DEFAULT_INTERVAL 600  /* seconds: kmemleak's */
+struct ask_request {
+	uint32_t command;          /* enum leak_command */
+	uint32_t classes;          /* LOOK */
+	uint64_t argument;
+	bool dump;                 /* none of these: what is at the address `argument`? */
+};
+struct leak_control;
+/* kmemleak's words: scan, scan=on, scan=off, scan=SECS, clear, dump=ADDR, stack=on, stack=off. */
+bool ask_parse(const char *word, struct ask_request *r);
+/* Asks the process of an open image and waits for its answer.  NULL, or why there is none. */
+const char *ask_process(const struct image *im, const struct ask_request *r, struct leak_control *answer);
+/* The same for a command, with a line for people; the exit status. */
+int ask_command(struct image *im, const struct ask_request *r);
+
 /* --pid PID, --core FILE and --exe FILE out of a command line; what is left over stays in argv[1..].  EXIT_USAGE or 0. */
 struct image_choice { int pid; const char *core, *exe, *earlier; }; /* earlier: the first of two --core */
 int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice);
 /* Opens it, and says what is wrong. */
 bool image_open_choice(struct image *im, const struct image_choice *choice);
+/* describe.c: the paragraph about one address, to standard output. */
+void describe_address(const struct image *im, uint64_t addr);
 
 #endif

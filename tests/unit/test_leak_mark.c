@@ -54,7 +54,7 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 
 #define ALL_CLASSES (1u << LEAK_REACHABLE | 1u << LEAK_POSSIBLE | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT)
 
-static struct leak_scan *scan_start(const struct mem_view *view)
+static struct leak_scan *scan_new(const struct mem_view *view)
 {
 	const char *why = NULL;
 	struct leak_scan *s = leak_scan_create(view, (uint64_t)(uintptr_t)&slab_root, &why);
@@ -72,7 +72,7 @@ static struct leak_scan *scan_start(const struct mem_view *view)
 	return s;
 }
 
-static void scan_end(struct leak_scan *s)
+static void scan_finish(struct leak_scan *s)
 {
 	leak_scan_root(s, (uint64_t)(uintptr_t)roots, sizeof(roots));
 	leak_scan_finish(s, ALL_CLASSES, visit, NULL);
@@ -123,8 +123,8 @@ static void shapes_in(const struct mem_view *view)
 	roots[15] = (uintptr_t)objects[FREED_PARENT];
 	objects[FREED_PARENT][0] = objects[ONLY_BY_FREED];
 	heap_free(objects[FREED_PARENT]);
-	struct leak_scan *s = scan_start(view);
-	scan_end(s);
+	struct leak_scan *s = scan_new(view);
+	scan_finish(s);
 	CHECK(found[ROOTED] == LEAK_REACHABLE && found[CHAIN1] == LEAK_REACHABLE && found[CHAIN2] == LEAK_REACHABLE);
 	CHECK(found[INNER] == LEAK_POSSIBLE && found[UNDER_INNER] == LEAK_POSSIBLE);
 	CHECK(found[LOST] == LEAK_DIRECT && found[LOST_CHILD] == LEAK_INDIRECT);
@@ -281,8 +281,8 @@ static void random_graph(uint64_t *seed, const struct mem_view *view)
 		if (inner[r])
 			model_mark(root[r], true, LEAK_POSSIBLE);
 	model_possible();
-	struct leak_scan *s = scan_start(view);
-	scan_end(s);
+	struct leak_scan *s = scan_new(view);
+	scan_finish(s);
 	check_lost();
 	qsort(objects, nr_objects, sizeof(objects[0]), compare_pointer);
 	for (unsigned i = 0; i < nr_objects; i++)
@@ -325,7 +325,7 @@ static void comb(void)
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
 	roots[0] = (uintptr_t)head;
-	struct leak_scan *s = scan_start(&direct_view);
+	struct leak_scan *s = scan_new(&direct_view);
 	leak_scan_root(s, (uint64_t)(uintptr_t)roots, sizeof(roots));
 	leak_scan_finish(s, 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT | 1u << LEAK_POSSIBLE, visit, NULL);
 	leak_scan_get_stats(s, &stats);
@@ -350,14 +350,14 @@ static void notes(void)
 	objects[PARTLY][2] = objects[UNSEEN2];
 	roots[0] = (uintptr_t)objects[BLIND];
 	roots[1] = (uintptr_t)objects[PARTLY];
-	struct leak_scan *s = scan_start(&direct_view);
+	struct leak_scan *s = scan_new(&direct_view);
 	CHECK(leak_scan_note(s, (uintptr_t)objects[NOT_LEAK], LEAK_NOTE_NOT_LEAK));
 	CHECK(leak_scan_note(s, (uintptr_t)objects[IGNORED], LEAK_NOTE_IGNORE));
 	CHECK(leak_scan_note(s, (uintptr_t)objects[BLIND], LEAK_NOTE_NO_SCAN));
 	CHECK(leak_scan_area(s, (uintptr_t)objects[PARTLY], (uintptr_t)&objects[PARTLY][1], 8));
 	CHECK(!leak_scan_note(s, (uintptr_t)objects[BLIND] + 16, LEAK_NOTE_IGNORE));
 	CHECK(!leak_scan_note(s, (uintptr_t)roots, LEAK_NOTE_IGNORE));
-	scan_end(s);
+	scan_finish(s);
 	CHECK(found[NOT_LEAK] == LEAK_REACHABLE && found[HELD] == LEAK_REACHABLE && found[IGNORED] == LEAK_REACHABLE);
 	CHECK(found[UNDER_IGNORED] == LEAK_DIRECT && found[BLIND] == LEAK_REACHABLE && found[UNSEEN] == LEAK_DIRECT);
 	CHECK(found[PARTLY] == LEAK_REACHABLE && found[SEEN] == LEAK_REACHABLE && found[UNSEEN2] == LEAK_DIRECT);
@@ -374,8 +374,8 @@ static void displaced(void)
 	}
 	roots[0] = (uintptr_t)objects[0];
 	roots[1] = (uintptr_t)objects[1] + 50;
-	struct leak_scan *s = scan_start(&direct_view);
-	scan_end(s);
+	struct leak_scan *s = scan_new(&direct_view);
+	scan_finish(s);
 	CHECK(found[0] == LEAK_REACHABLE && found[1] == LEAK_POSSIBLE && found[2] == LEAK_DIRECT);
 }
 
