@@ -3,6 +3,7 @@
  *
  *   mark.c       the tables, the marking engine (both halves: it reads through a mem_view)
  *   group.c      lost objects by allocation stack
+ *   notes.c      what the program said of its objects, read for a scan (both halves)
  *   roots.c      what memory is a root (runtime)
  *   annotate.c   what the program says of its objects (runtime)
  *   snapshot.c   threads stopped, a copy of the process made in which to scan (runtime)
@@ -35,7 +36,8 @@ struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, co
 struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_extra, const char **why);
 /* Before everything else: an object that slab knows nothing of, or (pooled) that the program cuts out of another object or of a root. */
 void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool pooled);
-void leak_scan_added(struct leak_scan *s); /* once, after the last */
+/* Once, after the last.  find: what is known of each. */
+void leak_scan_added(struct leak_scan *s, bool (*find)(uint64_t addr, struct slab_object *o));
 void leak_scan_destroy(struct leak_scan *s);
 const struct slab_view *leak_scan_heap(const struct leak_scan *s);
 /* All before the first root.  addr: the object's start; false when no live object starts there. */
@@ -52,8 +54,32 @@ typedef void (*leak_visit_fn)(void *ctx, uint64_t addr, enum leak_class class);
 void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit, void *ctx);
 /* In a handler of SIGSEGV or SIGBUS: when the scan that is running here touched what is not there, goes on behind it and does not return. */
 void leak_scan_faulted(uint64_t addr);
+/* The live object that addr lies in, before anything is marked. False: there is none. */
+bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size);
+/* Visits each live object, before anything is marked (as LEAK_REACHABLE). */
+void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx);
 struct leak_scan_stats { uint64_t live, scanned_bytes, root_bytes, table_bytes; };
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats);
+
+/* ---- what the program said of its objects: notes.c ---------------------------------------------------------------------------- */
+
+#define LEAK_ROOT_MAGIC "MEMSAN-LEAKROOT" /* with its NUL 16 bytes */
+#define LEAK_ROOT_VERSION 1
+/* Found by its magic, like struct slab_root. */
+struct leak_root {
+	char magic[16];
+	uint64_t self;
+	uint32_t version, size;
+	uint64_t notes;            /* the table of annotations */
+	uint32_t nr_buckets, note_size;
+	uint64_t pool, pool_size;  /* where the address and the size of the fenced objects' pool are; 0: there is none */
+};
+_Static_assert(sizeof(struct leak_root) == 64, "read by other processes");
+extern struct leak_root leak_root;
+/* Once, before the program runs: where the variables are that tell of the pool of fenced objects. */
+void leak_root_init(const void *pool, const void *pool_size);
+/* All annotations of the process that the scan reads, into a scan that has no roots yet. */
+void leak_scan_notes(struct leak_scan *s, uint64_t root);
 
 /* ---- lost objects by where they came from: group.c ----------------------------------------------------------------------------- */
 

@@ -52,6 +52,7 @@ struct leak_scan {
 	struct scan_extra *extra;  /* sorted by address before the first root */
 	uint32_t nr_extra, max_extra, nr_pooled;
 	uint64_t extra_from, extra_span; /* addresses: of the first, and up to the end of the last */
+	bool (*find)(uint64_t addr, struct slab_object *o);
 	uint64_t extra_off, end;   /* their first offset; the end of all offsets */
 	struct scan_cache caches[SLAB_VIEW_CACHES];
 	struct scan_note *notes;
@@ -108,10 +109,19 @@ static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 	map[off >> 10] &= ~((uint64_t)1 << (off >> 4 & 63));
 }
 
-/* ---- annotate.c ------------------------------------------------------------------------------------------------------------------ */
+/* ---- annotate.c, notes.c --------------------------------------------------------------------------------------------------------- */
 
-/* Everything that the program has said, into a scan that has no roots yet. */
-void annotations_apply(struct leak_scan *s);
+#define NOTE_BUCKETS 4096u
+enum note_kind { NOTE_NOT_LEAK = LEAK_NOTE_NOT_LEAK, NOTE_IGNORE = LEAK_NOTE_IGNORE, NOTE_NO_SCAN = LEAK_NOTE_NO_SCAN,
+	         NOTE_AREA, NOTE_ROOT };
+struct note {
+	struct note *next;
+	uint64_t object;           /* its start; ROOT: the region's */
+	uint64_t addr, size;       /* AREA, ROOT */
+	stack_handle stack;
+	uint32_t when;
+	uint32_t kind;
+};
 
 /* ---- pools.c --------------------------------------------------------------------------------------------------------------------- */
 

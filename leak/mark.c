@@ -295,6 +295,24 @@ static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 	return *off < s->used && *off % 16 == 0 && locate(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
 }
 
+bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size)
+{
+	uint64_t off = addr - s->base, found = off < s->used ? locate(s, off) : 0;
+
+	if (!found || !scan_bit(s->white, found & ~(uint64_t)15))
+		return false;
+	*start = s->base + (found & ~(uint64_t)15);
+	*size = scan_object_size(s, found & ~(uint64_t)15);
+	return true;
+}
+
+void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx)
+{
+	for (uint64_t i = 0; i < s->used >> 10; i++)
+		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1)
+			visit(ctx, s->base + (i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_REACHABLE);
+}
+
 bool leak_scan_note(struct leak_scan *s, uint64_t addr, enum leak_note note)
 {
 	uint64_t off;

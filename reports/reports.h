@@ -266,6 +266,8 @@ void suppressions_destroy(struct suppressions *s);
 void suppressions_add(struct suppressions *s, const char *text, void (*tell)(void *ctx, const char *line), void *ctx);
 /* Does a rule say that this report is not wanted?  Counts its use. */
 bool suppressions_match(struct suppressions *s, const struct report_record *r, const struct report_symbols *symbols);
+/* A rule in Valgrind's form that fits this report's stack and class and no other one; its length, 0: there is no stack to go by. */
+size_t suppressions_suggest(const struct report_record *r, const struct report_symbols *symbols, unsigned number, char *text, size_t size);
 /* One line for each rule. */
 void suppressions_summary(const struct suppressions *s, void (*tell)(void *ctx, const char *line), void *ctx);
 
