@@ -72,6 +72,7 @@ struct leak_scan {
 
 	unsigned wanted;
 	leak_visit_fn visit;
+	bool visiting_extra;
 	void *visit_ctx;
 	struct leak_scan_stats stats;
 	void *memory;
@@ -81,6 +82,7 @@ struct leak_scan {
 /* A candidate: the offset of an object's start, a multiple of 16, and these. */
 #define SCAN_INTERIOR 1u
 #define SCAN_FOUND 2u
+#define SCAN_POOL 4u             /* alone: look twice */
 /* Where the object at this offset is. */
 static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
 {

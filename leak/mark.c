@@ -207,7 +207,8 @@ static uint64_t displaced_start(const struct leak_scan *s, uint64_t start, uint3
 	return start;
 }
 
-/* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies behind it; 0: none. */
+/* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies behind it; 0: none;
+ * SCAN_POOL: there may be two. */
 static inline __attribute__((always_inline)) uint64_t locate(const struct leak_scan *s, uint64_t off)
 {
 	uint32_t info = s->pages[off >> PAGE_SHIFT], slot;
@@ -220,11 +221,8 @@ static inline __attribute__((always_inline)) uint64_t locate(const struct leak_s
 		const struct scan_area *a = &s->areas[info & ~PAGE_AREA];
 		if (off - a->start >= MAX(a->size, 1))
 			return 0;
-		if (unlikely(a->pool)) {
-			uint64_t cut = scan_elsewhere(s, s->base + off);
-			if (cut)
-				return cut;
-		}
+		if (unlikely(a->pool))
+			return SCAN_POOL;
 		return a->start | SCAN_FOUND | (off != a->start);
 	}
 	c = &s->caches[PAGE_CACHE(info)];
@@ -234,17 +232,33 @@ static inline __attribute__((always_inline)) uint64_t locate(const struct leak_s
 	if (unlikely(in_slab - start >= c->object_size || slot >= c->nr_objects))
 		return 0;
 	start += off - in_slab;
-	if (unlikely(info & PAGE_POOL)) {
-		uint64_t cut = scan_elsewhere(s, s->base + off);
-		if (cut)
-			return cut;
-	}
+	if (unlikely(info & PAGE_POOL))
+		return SCAN_POOL;
 	if (unlikely(info & PAGE_DISPLACED)) {
 		start = displaced_start(s, start, c->object_size);
 		if (off < start)
 			return 0;
 	}
 	return start | SCAN_FOUND | (off != start);
+}
+
+/* In a pool: the object of slab's. */
+static __attribute__((noinline)) uint64_t locate_pool(const struct leak_scan *s, uint64_t off)
+{
+	struct slab_object o;
+	uint64_t start;
+
+	if (!slab_view_object(&s->heap, s->base + off, &o) || o.state != SLAB_OBJ_LIVE || s->base + off - o.addr >= MAX(o.size, 1))
+		return 0;
+	start = o.addr - s->base;
+	return start | SCAN_FOUND | (off != start ? SCAN_INTERIOR : 0);
+}
+
+static uint64_t locate_any(const struct leak_scan *s, uint64_t off)
+{
+	uint64_t found = locate(s, off);
+
+	return found == SCAN_POOL ? locate_pool(s, off) : found;
 }
 
 uint64_t scan_object_size(const struct leak_scan *s, uint64_t off)
@@ -292,12 +306,12 @@ static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 	*off = elsewhere ? elsewhere & ~(uint64_t)15 : addr - s->base;
 	if (elsewhere)
 		return !(elsewhere & SCAN_INTERIOR) && scan_bit(s->white, *off);
-	return *off < s->used && *off % 16 == 0 && locate(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
+	return *off < s->used && *off % 16 == 0 && locate_any(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
 }
 
 bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size)
 {
-	uint64_t off = addr - s->base, found = off < s->used ? locate(s, off) : 0;
+	uint64_t off = addr - s->base, found = off < s->used ? locate_any(s, off) : 0;
 
 	if (!found || !scan_bit(s->white, found & ~(uint64_t)15))
 		return false;
@@ -395,6 +409,17 @@ static inline void reach(struct leak_scan *s, uint64_t off)
 	scan_push_object(s, off);
 }
 
+static void visit_at(struct leak_scan *s, uint64_t off, enum leak_class class)
+{
+	s->visiting_extra = off >= s->used;
+	s->visit(s->visit_ctx, scan_address(s, off), class);
+}
+
+bool leak_scan_visits_extra(const struct leak_scan *s)
+{
+	return s->visiting_extra;
+}
+
 /* Among lost objects, all of which are white. */
 static void reach_lost(struct leak_scan *s, uint64_t off)
 {
@@ -402,7 +427,7 @@ static void reach_lost(struct leak_scan *s, uint64_t off)
 		return; /* with a full stack it stands for itself */
 	scan_bit_set(s->pending, off);
 	if (s->mode == SCAN_HOLD && s->wanted & 1u << LEAK_INDIRECT)
-		s->visit(s->visit_ctx, scan_address(s, off), LEAK_INDIRECT);
+		visit_at(s, off, LEAK_INDIRECT);
 	scan_push_object(s, off);
 }
 
@@ -443,6 +468,13 @@ static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint
 			candidate = scan_elsewhere(s, p[i]);
 		} else {
 			candidate = locate(s, off);
+		}
+		if (unlikely(candidate == SCAN_POOL)) {
+			/* It keeps the pool and what was cut out there. */
+			uint64_t pool = locate_pool(s, off);
+			if (pool)
+				judge(s, pool);
+			candidate = scan_elsewhere(s, p[i]);
 		}
 		if (!candidate)
 			continue;
@@ -636,7 +668,7 @@ static void visit_possible(struct leak_scan *s)
 {
 	for (uint64_t i = 0; i < s->end >> 10; i++)
 		for (uint64_t bits = s->inner[i]; bits; bits &= bits - 1)
-			s->visit(s->visit_ctx, scan_address(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_POSSIBLE);
+			visit_at(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_POSSIBLE);
 }
 
 /* Direct or indirect: as few objects as can be are to hold all others (a vertex basis: one of each strongly connected component that
@@ -690,7 +722,7 @@ static void visit_leaders(struct leak_scan *s)
 			bits &= ~((uint64_t)1 << bit);
 			if (scan_bit(s->pending, off))
 				continue;
-			s->visit(s->visit_ctx, scan_address(s, off), LEAK_DIRECT);
+			visit_at(s, off, LEAK_DIRECT);
 			follow_lost(s, off);
 		}
 }
@@ -699,7 +731,7 @@ static void visit_leaders(struct leak_scan *s)
 static void visit_reachable_at(struct leak_scan *s, uint64_t off)
 {
 	if (!scan_bit(s->white, off) && !scan_bit(s->inner, off))
-		s->visit(s->visit_ctx, scan_address(s, off), LEAK_REACHABLE);
+		visit_at(s, off, LEAK_REACHABLE);
 }
 
 static void visit_reachable(void *ctx, const struct slab_view_run *r)
