@@ -117,8 +117,8 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 	if (leak_hook_objects)
 		leak_hook_objects(add_object, s);
 	pools_apply(s);
-	leak_scan_added(s, leak_find_elsewhere);
-	leak_scan_notes(s, (uintptr_t)&leak_root);
+	leak_scan_added(s);
+	leak_scan_notes(s, (uintptr_t)&leak_root, leak_find_elsewhere);
 	r->why = leak_roots_scan_self(s, threads, nr);
 	if (!r->why) {
 		mem_copy(&job->heap, leak_scan_heap(s), sizeof(job->heap));

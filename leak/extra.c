@@ -45,11 +45,10 @@ static void mark_pool(struct leak_scan *s, const struct scan_extra *e)
 	}
 }
 
-void leak_scan_added(struct leak_scan *s, bool (*find)(uint64_t addr, struct slab_object *o))
+void leak_scan_added(struct leak_scan *s)
 {
 	uint32_t kept = 0;
 
-	s->find = find;
 	sort(s->extra, s->nr_extra);
 	for (uint32_t i = 0; i < s->nr_extra; i++)
 		if (!kept || s->extra[i].addr - s->extra[kept - 1].addr >= s->extra[kept - 1].size)

@@ -2,6 +2,7 @@
 /* leak/leak.h - kmemleak for user programs: which allocated objects can nothing reach any more?
  *
  *   mark.c       the tables, the marking engine (both halves: it reads through a mem_view)
+ *   chains.c     long lists, walked from many places at once
  *   group.c      lost objects by allocation stack
  *   notes.c      what the program said of its objects, read for a scan (both halves)
  *   roots.c      what memory is a root (runtime)
@@ -36,8 +37,7 @@ struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, co
 struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_extra, const char **why);
 /* Before everything else: an object that slab knows nothing of, or (pooled) that the program cuts out of another object or of a root. */
 void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool pooled);
-/* Once, after the last.  find: what is known of each. */
-void leak_scan_added(struct leak_scan *s, bool (*find)(uint64_t addr, struct slab_object *o));
+void leak_scan_added(struct leak_scan *s); /* once, after the last */
 void leak_scan_destroy(struct leak_scan *s);
 const struct slab_view *leak_scan_heap(const struct leak_scan *s);
 /* All before the first root.  addr: the object's start; false when no live object starts there. */
@@ -80,8 +80,8 @@ _Static_assert(sizeof(struct leak_root) == 64, "read by other processes");
 extern struct leak_root leak_root;
 /* Once, before the program runs: where the variables are that tell of the pool of fenced objects. */
 void leak_root_init(const void *pool, const void *pool_size);
-/* All annotations of the process that the scan reads, into a scan that has no roots yet. */
-void leak_scan_notes(struct leak_scan *s, uint64_t root);
+/* All annotations of the process that the scan reads, into a scan that has no roots yet; find: objects that are none of slab's, or NULL. */
+void leak_scan_notes(struct leak_scan *s, uint64_t root, bool (*find)(uint64_t addr, struct slab_object *o));
 
 /* ---- lost objects by where they came from: group.c ----------------------------------------------------------------------------- */
 

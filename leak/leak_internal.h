@@ -52,14 +52,23 @@ struct leak_scan {
 	struct scan_extra *extra;  /* sorted by address before the first root */
 	uint32_t nr_extra, max_extra, nr_pooled;
 	uint64_t extra_from, extra_span; /* addresses: of the first, and up to the end of the last */
-	bool (*find)(uint64_t addr, struct slab_object *o);
 	uint64_t extra_off, end;   /* their first offset; the end of all offsets */
 	struct scan_cache caches[SLAB_VIEW_CACHES];
 	struct scan_note *notes;
 	uint32_t nr_notes;
 
 	enum scan_mode mode;
+	struct scan_span root;     /* what is left of the root that is being read */
+	bool final;                /* all roots have been read */
 	bool overflowed;
+	bool tried;                /* chains_walk was called */
+	uint32_t lean;             /* steps far away with little choice, less the near ones */
+	uint64_t last[4];          /* the addresses of the steps before */
+	uint32_t steps;
+	uint32_t lean_limit;       /* when chains_walk is worth its price; what is far (tests want it sooner) */
+	uint64_t far;
+	struct chains *chains, *counting; /* see chains.c; NULL: there is none (now) */
+	size_t chains_size;
 	uint64_t candidates[CANDIDATES];  /* see mark.c; 0: none */
 	uint32_t first_candidate, nr_candidates;
 	struct scan_span ring[RING];      /* taken off the stack, on their way into the processor's cache */
@@ -79,6 +88,8 @@ struct leak_scan {
 	size_t memory_size;
 };
 
+/* ---- from a word to an object ------------------------------------------------------------------------------------------- */
+
 /* A candidate: the offset of an object's start, a multiple of 16, and these. */
 #define SCAN_INTERIOR 1u
 #define SCAN_FOUND 2u
@@ -92,12 +103,63 @@ static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
 uint64_t scan_elsewhere(const struct leak_scan *s, uint64_t addr);
 /* How much of [addr, addr + n) is the pool's own, from addr on; 0: *skip bytes belong to an object that was cut out of it. */
 uint64_t scan_pool_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip);
+/* The user's start in a slot where objects may be displaced. */
+uint64_t scan_displaced_start(const struct leak_scan *s, uint64_t start, uint32_t object_size);
+/* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies behind it; 0: none. */
+static inline __attribute__((always_inline)) uint64_t scan_locate(const struct leak_scan *s, uint64_t off)
+{
+	uint32_t info = s->pages[off >> PAGE_SHIFT], slot;
+	const struct scan_cache *c;
+	uint64_t in_slab, start;
+
+	if (unlikely(!info))
+		return 0;
+	if (unlikely(info & PAGE_AREA)) {
+		const struct scan_area *a = &s->areas[info & ~PAGE_AREA];
+		if (off - a->start >= MAX(a->size, 1))
+			return 0;
+		if (unlikely(a->pool))
+			return SCAN_POOL;
+		return a->start | SCAN_FOUND | (off != a->start);
+	}
+	c = &s->caches[PAGE_CACHE(info)];
+	in_slab = (uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1));
+	slot = (uint32_t)((in_slab * c->reciprocal) >> 40);
+	start = (uint64_t)slot * c->slot_size + c->offset;
+	if (unlikely(in_slab - start >= c->object_size || slot >= c->nr_objects))
+		return 0;
+	start += off - in_slab;
+	if (unlikely(info & PAGE_POOL))
+		return SCAN_POOL;
+	if (unlikely(info & PAGE_DISPLACED)) {
+		start = scan_displaced_start(s, start, c->object_size);
+		if (off < start)
+			return 0;
+	}
+	if (likely(off == start)) {
+		/* The same number, but the processor need not wait for the division: it follows a list as fast as it guesses. */
+		__asm__("" : "+r"(off));
+		return off | SCAN_FOUND;
+	}
+	return start | SCAN_FOUND | SCAN_INTERIOR;
+}
+/* The same for any word of memory. */
+static inline __attribute__((always_inline)) uint64_t scan_candidate(const struct leak_scan *s, uint64_t word)
+{
+	uint64_t off = word - s->base;
+
+	if (likely(off < s->used))
+		return scan_locate(s, off);
+	return unlikely(word - s->extra_from < s->extra_span) ? scan_elsewhere(s, word) : 0;
+}
 
 /* Follows every pointer from what is on the stack. */
 void scan_drain(struct leak_scan *s);
 /* The object that starts at this offset, or 0 bytes. */
 uint64_t scan_object_size(const struct leak_scan *s, uint64_t off);
 void scan_push_object(struct leak_scan *s, uint64_t off);
+/* Marks it, if it is white. */
+void scan_reach(struct leak_scan *s, uint64_t off);
 static inline bool scan_bit(const uint64_t *map, uint64_t off)
 {
 	return map[off >> 10] >> (off >> 4 & 63) & 1;
@@ -110,6 +172,19 @@ static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 {
 	map[off >> 10] &= ~((uint64_t)1 << (off >> 4 & 63));
 }
+
+/* ---- chains.c -------------------------------------------------------------------------------------------------------------------- */
+
+/* With all roots read, and nothing but stack and ring left to be followed: walks ahead on what is white. */
+void chains_walk(struct leak_scan *s);
+/* A fault while s->counting: as if it had not been called. */
+void chains_give_up(struct leak_scan *s);
+/* off was white until now. */
+void chains_reached(struct leak_scan *s, uint64_t off);
+/* Reaches the ends of one more segment; false: there is none. */
+bool chains_next(struct leak_scan *s);
+/* Marking is over: what was claimed and not reached is white again. */
+void chains_undo(struct leak_scan *s);
 
 /* ---- annotate.c, notes.c --------------------------------------------------------------------------------------------------------- */
 

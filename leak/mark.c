@@ -15,10 +15,11 @@
  *
  * Most of the time goes into waiting for memory: the white bit of a candidate, then the object's bytes.  Both are asked for before
  * they are needed: candidates wait in a small ring until their bit's line has come, objects taken off the stack in another one (Cher,
- * Hosking, Vitek 2004).  A list that is linked in random order gains nothing from that: there is only one object to wait for.
+ * Hosking, Vitek 2004).  A list that is linked in random order gains nothing from that, there is only one object to wait for: chains.c.
  *
  * The stack is bounded (a 200th of the heap).  When it is full the object stays white and gets its pending bit; after the stack ran
- * empty the pending map is looked through, until nothing is pending.
+ * empty the pending map is looked through, until nothing is pending.  Roots are all read before the first object is, so that there is
+ * much to choose from; a long list that is left then is chains.c's.
  *
  * Memory: pages 1/1024 of the heap, white 1/128, inner and pending 1/128 each where they are touched (seldom).
  *
@@ -29,6 +30,9 @@
 #define SMALL 1024u
 #define AHEAD 192                /* words */
 #define STACK_SHARE 200
+#define FAR (2 * PAGE_SIZE)
+#define LEAN 50000u
+#define FEW 3u                    /* objects at a time are too few to hide what waiting for memory costs */
 #define STACK_MIN ((size_t)256 << 10)
 #define STATES_AT_ONCE 4096u
 
@@ -155,6 +159,8 @@ struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t roo
 		return NULL;
 	}
 	s->mem = mem;
+	s->far = FAR;
+	s->lean_limit = LEAN;
 	*why = slab_view_open(&s->heap, mem, root);
 	if (!*why) {
 		s->base = s->heap.base;
@@ -189,13 +195,13 @@ const struct slab_view *leak_scan_heap(const struct leak_scan *s)
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats)
 {
 	mem_copy(stats, &s->stats, sizeof(*stats));
-	stats->table_bytes = s->memory_size;
+	stats->table_bytes = s->memory_size + s->chains_size;
 }
 
 /* ---- from a word to an object ------------------------------------------------------------------------------------------------ */
 
 /* The user's start in a slot where objects may be displaced: the live state byte. */
-static uint64_t displaced_start(const struct leak_scan *s, uint64_t start, uint32_t object_size)
+uint64_t scan_displaced_start(const struct leak_scan *s, uint64_t start, uint32_t object_size)
 {
 	uint8_t buf[STATES_AT_ONCE];
 	size_t n = MIN((size_t)object_size / 16, (size_t)STATES_AT_ONCE);
@@ -205,41 +211,6 @@ static uint64_t displaced_start(const struct leak_scan *s, uint64_t start, uint3
 		if (slab_state_live(states[i]))
 			return start + i * 16;
 	return start;
-}
-
-/* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies behind it; 0: none;
- * SCAN_POOL: there may be two. */
-static inline __attribute__((always_inline)) uint64_t locate(const struct leak_scan *s, uint64_t off)
-{
-	uint32_t info = s->pages[off >> PAGE_SHIFT], slot;
-	const struct scan_cache *c;
-	uint64_t in_slab, start;
-
-	if (unlikely(!info))
-		return 0;
-	if (unlikely(info & PAGE_AREA)) {
-		const struct scan_area *a = &s->areas[info & ~PAGE_AREA];
-		if (off - a->start >= MAX(a->size, 1))
-			return 0;
-		if (unlikely(a->pool))
-			return SCAN_POOL;
-		return a->start | SCAN_FOUND | (off != a->start);
-	}
-	c = &s->caches[PAGE_CACHE(info)];
-	in_slab = (uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1));
-	slot = (uint32_t)((in_slab * c->reciprocal) >> 40);
-	start = (uint64_t)slot * c->slot_size + c->offset;
-	if (unlikely(in_slab - start >= c->object_size || slot >= c->nr_objects))
-		return 0;
-	start += off - in_slab;
-	if (unlikely(info & PAGE_POOL))
-		return SCAN_POOL;
-	if (unlikely(info & PAGE_DISPLACED)) {
-		start = displaced_start(s, start, c->object_size);
-		if (off < start)
-			return 0;
-	}
-	return start | SCAN_FOUND | (off != start);
 }
 
 /* In a pool: the object of slab's. */
@@ -256,7 +227,7 @@ static __attribute__((noinline)) uint64_t locate_pool(const struct leak_scan *s,
 
 static uint64_t locate_any(const struct leak_scan *s, uint64_t off)
 {
-	uint64_t found = locate(s, off);
+	uint64_t found = scan_locate(s, off);
 
 	return found == SCAN_POOL ? locate_pool(s, off) : found;
 }
@@ -322,9 +293,9 @@ bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start,
 
 void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx)
 {
-	for (uint64_t i = 0; i < s->used >> 10; i++)
+	for (uint64_t i = 0; i < s->end >> 10; i++)
 		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1)
-			visit(ctx, s->base + (i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_REACHABLE);
+			visit(ctx, scan_address(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_REACHABLE);
 }
 
 bool leak_scan_note(struct leak_scan *s, uint64_t addr, enum leak_note note)
@@ -407,6 +378,14 @@ static inline void reach(struct leak_scan *s, uint64_t off)
 	}
 	scan_bit_clear(s->white, off);
 	scan_push_object(s, off);
+	if (unlikely(s->chains != NULL))
+		chains_reached(s, off);
+}
+
+void scan_reach(struct leak_scan *s, uint64_t off)
+{
+	if (scan_bit(s->white, off))
+		reach(s, off);
 }
 
 static void visit_at(struct leak_scan *s, uint64_t off, enum leak_class class)
@@ -451,6 +430,16 @@ static inline void judge(struct leak_scan *s, uint64_t candidate)
 	}
 }
 
+/* A pointer into a pool keeps the pool, and what was cut out there. */
+static __attribute__((noinline)) uint64_t judge_pool(struct leak_scan *s, uint64_t word)
+{
+	uint64_t pool = locate_pool(s, word - s->base);
+
+	if (pool)
+		judge(s, pool);
+	return scan_elsewhere(s, word);
+}
+
 /* ---- scanning --------------------------------------------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint64_t *p, size_t n)
@@ -462,20 +451,11 @@ static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint
 		/* Further than the processor looks by itself: it stops at the end of a page. */
 		if (i % 8 == 0)
 			__builtin_prefetch(p + i + AHEAD);
-		if (likely(off >= used)) {
-			if (likely(p[i] - s->extra_from >= s->extra_span))
-				continue;
-			candidate = scan_elsewhere(s, p[i]);
-		} else {
-			candidate = locate(s, off);
-		}
-		if (unlikely(candidate == SCAN_POOL)) {
-			/* It keeps the pool and what was cut out there. */
-			uint64_t pool = locate_pool(s, off);
-			if (pool)
-				judge(s, pool);
-			candidate = scan_elsewhere(s, p[i]);
-		}
+		if (likely(off >= used) && likely(p[i] - s->extra_from >= s->extra_span))
+			continue;
+		candidate = scan_candidate(s, p[i]);
+		if (unlikely(candidate == SCAN_POOL))
+			candidate = judge_pool(s, p[i]);
 		if (!candidate)
 			continue;
 		__builtin_prefetch(&s->white[off >> 10]);
@@ -559,20 +539,135 @@ static struct scan_span ring_take(struct leak_scan *s)
 	return span;
 }
 
-static __attribute__((noinline)) void drain_loop(struct leak_scan *s)
+/* A step to where the processor cannot have looked ahead?  Some lists may be followed in turns. */
+static inline bool note_step(struct leak_scan *s, uint64_t addr)
+{
+	bool near = false;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(s->last); i++)
+		near |= addr - s->last[i] + s->far <= 2 * s->far;
+	s->last[s->steps++ % ARRAY_SIZE(s->last)] = addr;
+	if (!near)
+		s->lean++;
+	else if (s->lean)
+		s->lean--;
+	return near;
+}
+
+/* One object, its pointers judged at once.  What is reached lies on the stack; the last of it is told as well. */
+static inline __attribute__((always_inline)) uint64_t scan_object(struct leak_scan *s, uint64_t addr, uint64_t size)
+{
+	const uint64_t *p = (const uint64_t *)(uintptr_t)addr;
+	uint64_t base = s->base, used = s->used, reached = 0;
+
+	s->current = (struct scan_span){ addr, size };
+	s->stats.scanned_bytes += size;
+	for (size_t i = 0; i < size / 8; i++) {
+		uint64_t off = p[i] - base, candidate, start;
+		if (likely(off >= used) && likely(p[i] - s->extra_from >= s->extra_span))
+			continue;
+		candidate = scan_candidate(s, p[i]);
+		if (unlikely(candidate == SCAN_POOL))
+			candidate = judge_pool(s, p[i]);
+		start = candidate & ~(uint64_t)15;
+		if (!candidate || !scan_bit(s->white, start))
+			continue;
+		if (unlikely(candidate & SCAN_INTERIOR)) {
+			scan_bit_set(s->inner, start);
+			continue;
+		}
+		reach(s, start);
+		reached = scan_address(s, start);
+	}
+	s->current.size = 0;
+	return reached;
+}
+
+static bool can_follow(const struct leak_scan *s, const struct scan_span *span)
+{
+	return s->mode == SCAN_MARK && s->mem->here && span->size <= SMALL && span->addr % 8 == 0;
+}
+
+/* Along a list there is one object at a time: no detour, not even to the stack and back.  Where there are others, only as long as its nodes
+ * are neighbours; else they take turns. */
+static void follow_links(struct leak_scan *s, struct scan_span span)
+{
+	size_t base = s->top;
+	bool alone = !base && !s->ring_count;
+
+	for (;;) {
+		uint64_t next = scan_object(s, span.addr, span.size);
+		if (s->top != base + 1 || s->stack[base].addr != next || s->stack[base].size > SMALL)
+			return;
+		bool near = note_step(s, next);
+		if (unlikely((!near && !alone) || s->lean > s->lean_limit))
+			return;
+		s->top = base;
+		/* Lists lie as they were allocated, in order, until they have been sorted. */
+		__builtin_prefetch((void *)(uintptr_t)(next + 8 * AHEAD));
+		span = (struct scan_span){ next, s->stack[base].size };
+	}
+}
+
+static bool follow_list(struct leak_scan *s)
+{
+	while (!s->ring_count && (s->top == 1 || (!s->top && s->nr_candidates))) {
+		if (s->top) {
+			struct scan_span span = s->stack[--s->top];
+			note_step(s, span.addr);
+			if (can_follow(s, &span))
+				follow_links(s, span);
+			else
+				scan_span(s, span);
+		}
+		flush_candidates(s);
+		if (unlikely(s->lean > s->lean_limit))
+			return true;
+	}
+	return false;
+}
+
+static __attribute__((noinline)) void drain_objects(struct leak_scan *s)
 {
 	for (;;) {
-		/* Along a list there is one object at a time: no detour. */
-		while (!s->ring_count && (s->top == 1 || (!s->top && s->nr_candidates))) {
-			if (s->top)
-				scan_span(s, s->stack[--s->top]);
-			flush_candidates(s);
-		}
+		bool lean = follow_list(s), few;
 		ring_fill(s);
-		if (!s->ring_count)
+		few = s->ring_count && s->ring_count <= FEW;
+		if (few) {
+			note_step(s, s->ring[s->ring_first].addr);
+			lean |= s->lean > s->lean_limit;
+		}
+		if (unlikely(lean) && s->final && !s->tried && s->mode == SCAN_MARK && s->mem->here && !s->overflowed && !s->nr_pooled) {
+			flush_candidates(s);
+			s->tried = true;
+			chains_walk(s);
+		}
+		s->lean = lean ? 0 : s->lean;
+		if (few && can_follow(s, &s->ring[s->ring_first]))
+			follow_links(s, ring_take(s));
+		else if (s->ring_count)
+			scan_span(s, ring_take(s));
+		else if (s->nr_candidates)
+			flush_candidates(s);
+		else if (!s->top && !(s->chains && chains_next(s)))
 			return;
-		scan_span(s, ring_take(s));
 	}
+}
+
+/* Roots come first: the more there is to choose from, the less is waited for. */
+static void drain_loop(struct leak_scan *s)
+{
+	while (s->root.size) {
+		struct scan_span piece = { s->root.addr, MIN(s->root.size, CHUNK - s->root.addr % CHUNK) };
+		s->root.addr += piece.size;
+		s->root.size -= piece.size;
+		scan_piece(s, piece);
+		flush_candidates(s);
+		if (s->top > s->max_stack / 2)
+			drain_objects(s);
+	}
+	if (s->final || s->top > s->max_stack / 2)
+		drain_objects(s);
 }
 
 /* ---- faults ----------------------------------------------------------------------------------------------------------------------- */
@@ -590,7 +685,9 @@ void leak_scan_faulted(uint64_t addr)
 	addr = ALIGN_DOWN(addr, PAGE_SIZE) + PAGE_SIZE;
 	uint64_t end = s->current.addr + s->current.size;
 	s->current.size = 0;
-	if (addr < end)
+	if (s->counting)
+		chains_give_up(s);
+	else if (addr < end)
 		push_span(s, addr, end - addr);
 	__builtin_longjmp((void **)s->fault_env, 1);
 }
@@ -635,7 +732,7 @@ void leak_scan_root(struct leak_scan *s, uint64_t addr, uint64_t size)
 {
 	s->mode = SCAN_MARK;
 	s->stats.root_bytes += size;
-	push_span(s, addr, size);
+	s->root = (struct scan_span){ addr, size };
 	scan_drain(s);
 }
 
@@ -643,6 +740,7 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n)
 {
 	s->mode = SCAN_MARK;
 	scan_words(s, words, n);
+	flush_candidates(s);
 	scan_drain(s);
 }
 
@@ -758,7 +856,12 @@ void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit,
 	s->wanted = wanted;
 	s->visit = visit;
 	s->visit_ctx = ctx;
+	s->mode = SCAN_MARK;
+	s->final = true;
+	scan_drain(s);
 	drain_pending(s);
+	if (s->chains)
+		chains_undo(s);
 	mark_possible(s);
 	if (wanted & 1u << LEAK_POSSIBLE)
 		visit_possible(s);

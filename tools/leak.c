@@ -29,10 +29,10 @@ struct leak_job {
 	enum option_format format;
 	const char *suppressions;
 	const char *growth, *save, *why;
-	bool suggest, external, asked_growth;
+	bool suggest, asked_growth;
 	uint64_t *lost;            /* of the first scan, sorted */
 	size_t nr_lost, room;
-	bool first;
+	bool first, external;
 	struct ask_request ask;
 	struct leak_grouper grouper;
 };
@@ -389,8 +389,6 @@ static bool take_option(struct leak_job *j, const char *arg)
 
 	if (strcmp(arg, "--external") == 0)
 		j->external = true;
-	else if (strncmp(arg, "--command=", 10) == 0)
-		return ask_parse(arg + 10, &j->ask);
 	else if (strcmp(arg, "--suggest") == 0)
 		j->suggest = true;
 	else if (strncmp(arg, "--why=", 6) == 0)
@@ -399,6 +397,8 @@ static bool take_option(struct leak_job *j, const char *arg)
 		j->growth = arg + 9;
 	else if (strncmp(arg, "--save=", 7) == 0)
 		j->save = arg + 7;
+	else if (strncmp(arg, "--command=", 10) == 0)
+		return ask_parse(arg + 10, &j->ask);
 	else if (strncmp(arg, "--show=", 7) == 0)
 		return leak_parse_classes(arg + 7, &j->classes, &bad);
 	else if (strncmp(arg, "--suppressions=", 15) == 0)
@@ -448,6 +448,7 @@ static int leak_main(int argc, char **argv)
 		return why_alive(&job);
 	if (job.growth || job.save)
 		return growth(&job);
+	job.classes |= job.classes & 1u << LEAK_POSSIBLE;
 	return scan(&job) ? report(&job) : EXIT_USAGE;
 }
 

@@ -283,7 +283,7 @@ bool image_on_stack(const struct image *im, uint64_t addr)
 	for (size_t i = 0; i < im->nr_threads; i++) {
 		const struct image_thread *t = &im->threads[i];
 		uint64_t start, end;
-		if (t->sp && image_stack_bounds(im, t, &start, &end) && addr >= start && addr < end &&
+		if (image_stack_bounds(im, t, &start, &end) && addr >= start && addr < end &&
 		    !(t->tp > addr && t->tp - addr <= tls_total(im)) && !(t->tp && addr >= t->tp && addr < t->tp + PTHREAD_SIZE))
 			return true;
 	}
@@ -321,9 +321,10 @@ static bool name_of_thread(const struct image *im, struct symbolizer *sym, uint6
 		const struct image_thread *t = &im->threads[i];
 		uint64_t start, end;
 		bool mine = name_tls(im, t, addr, name);
-		if (!mine && t->sp && image_stack_bounds(im, t, &start, &end) && addr >= start && addr < end) {
+		if (!mine && image_stack_bounds(im, t, &start, &end) && addr >= start && addr < end) {
 			name->kind = ROOT_STACK;
-			name_frame(im, sym, t, addr, name);
+			if (t->sp)
+				name_frame(im, sym, t, addr, name);
 			mine = true;
 		}
 		if (mine) {

@@ -89,7 +89,7 @@ static bool pthread_stack(const struct image *im, const struct image_thread *t, 
 		    w[i] + w[i + 1] - t->tp < (uint64_t)64 << 20 && w[i + 2] < t->tp - w[i]) {
 			*start = w[i];
 			*end = w[i] + w[i + 1];
-			return t->sp > *start && t->sp < *end;
+			return !t->sp || (t->sp > *start && t->sp < *end);
 		}
 	return false;
 }
@@ -98,7 +98,7 @@ bool image_stack_bounds(const struct image *im, const struct image_thread *t, ui
 {
 	for (size_t k = 0; k < im->nr_mappings; k++) {
 		const struct image_mapping *m = &im->mappings[k];
-		if (m->main_stack && t->sp - m->start < m->end - m->start) {
+		if (m->main_stack && (t->sp ? t->sp - m->start < m->end - m->start : t->tid == im->pid)) {
 			*start = m->start;
 			*end = m->end;
 			return true;
@@ -114,7 +114,7 @@ static void find_holes(const struct image *im, struct holes *h)
 	holes_reserves(im, h);
 	holes_library(im, h);
 	for (size_t i = 0; i < im->nr_threads; i++)
-		if (image_stack_bounds(im, &im->threads[i], &start, &end))
+		if (im->threads[i].sp && image_stack_bounds(im, &im->threads[i], &start, &end))
 			add_hole(h, start, im->threads[i].sp - RED_ZONE);
 	if (h->nr)
 		qsort(h->all, h->nr, sizeof(h->all[0]), compare_hole);
@@ -190,7 +190,7 @@ static void scan_range(void *ctx, uint64_t start, uint64_t end)
 void image_scan_roots(const struct image *im, struct leak_scan *s)
 {
 	if (im->leak_root)
-		leak_scan_notes(s, im->leak_root);
+		leak_scan_notes(s, im->leak_root, NULL);
 	for (size_t i = 0; i < im->nr_threads; i++)
 		leak_scan_words(s, im->threads[i].regs, im->threads[i].nr_regs);
 	image_each_root(im, scan_range, s);

@@ -11,9 +11,9 @@
  *   roots.c      what of it is a root
  *   names.c      what an address in it is called
  *   leak.c       memsan leak
- *   ask.c        a process is asked to scan itself
  *   why.c        memsan leak --why
  *   growth.c     memsan leak --growth, --save
+ *   ask.c        a process is asked to scan itself
  *   describe.c   memsan describe, memsan slabinfo
  *   common.c     messages, "did you mean", reading a whole stream
  *

@@ -11,7 +11,7 @@
 
 /* Every range of memory that is a root, in order of address (registers are in image->threads). */
 void image_each_root(const struct image *im, void (*fn)(void *ctx, uint64_t start, uint64_t end), void *ctx);
-/* The stack of a thread: where it ends, when struct pthread or the mapping's name tells.  False: not known. */
+/* The stack of a thread (whose stack pointer may not be known), when struct pthread or the mapping's name tells.  False: not known. */
 bool image_stack_bounds(const struct image *im, const struct image_thread *t, uint64_t *start, uint64_t *end);
 /* All roots of an image, and what the program said of its objects, into a scan that is new. */
 void image_scan_roots(const struct image *im, struct leak_scan *s);
