@@ -49,6 +49,7 @@ struct job {
 	unsigned classes;
 	enum suspects_rule rule;
 	bool remember;             /* there are tables of suspects */
+	const struct leak_scan *scan;
 	struct slab_view heap;
 	struct leak_grouper grouper;
 	bool leader_left_out;
@@ -75,7 +76,8 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 	struct slab_object o;
 	bool is_wanted;
 
-	if (!(leak_find_elsewhere && leak_find_elsewhere(addr, &o)) && !slab_view_object(&job->heap, addr, &o))
+	job->grouper.find = leak_scan_visits_extra(job->scan) ? leak_find_elsewhere : NULL;
+	if (job->grouper.find ? !job->grouper.find(addr, &o) : !slab_view_object(&job->heap, addr, &o))
 		return;
 	is_wanted = wanted(job, &o, class);
 	if (class == LEAK_DIRECT)
@@ -121,7 +123,8 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 	if (!r->why) {
 		mem_copy(&job->heap, leak_scan_heap(s), sizeof(job->heap));
 		job->heap.mem = &safe_view;
-		job->grouper = (struct leak_grouper){ .groups = &r->groups, .heap = &job->heap, .find = leak_find_elsewhere };
+		job->scan = s;
+		job->grouper = (struct leak_grouper){ .groups = &r->groups, .heap = &job->heap };
 		leak_scan_finish(s, job->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, job);
 		leak_groups_sort(&r->groups);
 		if (job->remember)

@@ -52,6 +52,8 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n);
  * lost ones, each direct one followed by the indirect ones that it holds. */
 typedef void (*leak_visit_fn)(void *ctx, uint64_t addr, enum leak_class class);
 void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit, void *ctx);
+/* While an object is visited: is it one that was added? */
+bool leak_scan_visits_extra(const struct leak_scan *s);
 /* In a handler of SIGSEGV or SIGBUS: when the scan that is running here touched what is not there, goes on behind it and does not return. */
 void leak_scan_faulted(uint64_t addr);
 /* The live object that addr lies in, before anything is marked. False: there is none. */
@@ -114,7 +116,7 @@ struct leak_grouper {
 	struct leak_groups *groups;
 	const struct slab_view *heap;
 	uint32_t leader;           /* index + 1 of the last direct object's group */
-	bool (*find)(uint64_t addr, struct slab_object *o); /* what is not on the heap; NULL: nothing */
+	bool (*find)(uint64_t addr, struct slab_object *o); /* of the object that is visited, when it is not on the heap; else NULL */
 };
 void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class); /* a leak_visit_fn */
 void leak_groups_sort(struct leak_groups *g);

@@ -47,6 +47,7 @@ struct leak_scan {
 	uint64_t *white;           /* a bit per 16 bytes: a live object starts here and was not reached */
 	uint64_t *inner;           /* it was pointed into; then: it is possible; then: it leads */
 	uint64_t *pending;         /* reached, but the stack was full; then: visited among the lost */
+	uint64_t *starts;          /* in slabs with displaced objects: a live object starts here; not cleared */
 	struct scan_area *areas;
 	uint32_t nr_areas, max_areas;
 	struct scan_extra *extra;  /* sorted by address before the first root */
@@ -81,6 +82,7 @@ struct leak_scan {
 
 	unsigned wanted;
 	leak_visit_fn visit;
+	bool visiting_extra;
 	void *visit_ctx;
 	struct leak_scan_stats stats;
 	void *memory;
@@ -92,6 +94,7 @@ struct leak_scan {
 /* A candidate: the offset of an object's start, a multiple of 16, and these. */
 #define SCAN_INTERIOR 1u
 #define SCAN_FOUND 2u
+#define SCAN_POOL 4u             /* alone: look twice */
 /* Where the object at this offset is. */
 static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
 {
@@ -116,11 +119,8 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 		const struct scan_area *a = &s->areas[info & ~PAGE_AREA];
 		if (off - a->start >= MAX(a->size, 1))
 			return 0;
-		if (unlikely(a->pool)) {
-			uint64_t cut = scan_elsewhere(s, s->base + off);
-			if (cut)
-				return cut;
-		}
+		if (unlikely(a->pool))
+			return SCAN_POOL;
 		return a->start | SCAN_FOUND | (off != a->start);
 	}
 	c = &s->caches[PAGE_CACHE(info)];
@@ -130,11 +130,8 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 	if (unlikely(in_slab - start >= c->object_size || slot >= c->nr_objects))
 		return 0;
 	start += off - in_slab;
-	if (unlikely(info & PAGE_POOL)) {
-		uint64_t cut = scan_elsewhere(s, s->base + off);
-		if (cut)
-			return cut;
-	}
+	if (unlikely(info & PAGE_POOL))
+		return SCAN_POOL;
 	if (unlikely(info & PAGE_DISPLACED)) {
 		start = scan_displaced_start(s, start, c->object_size);
 		if (off < start)

@@ -4,7 +4,7 @@
 
 /* Tri-colour marking over tables that are made once, from the heap's own maps:
  *
- *     state map ──► white: a bit per 16 bytes of the arena, set where a live object starts
+ *     slab view ──► white: a bit per 16 bytes of the arena, set where a live object starts
  *     memmap    ──► pages: 4 bytes a page: which cache, which page of its slab; or which large area
  *
  *     candidate word ── in the arena? ── pages[] ── slot (reciprocal) ── white bit set? ── clear it, push the object
@@ -21,7 +21,7 @@
  * empty the pending map is looked through, until nothing is pending.  Roots are all read before the first object is, so that there is
  * much to choose from; a long list that is left then is chains.c's.
  *
- * Memory: pages 1/1024 of the heap, white 1/128, inner and pending 1/128 each where they are touched (seldom).
+ * Memory: pages 1/1024 of the heap, white 1/128; inner, pending and starts 1/128 each where they are touched (seldom).
  *
  * Accepted weakness: a word that happens to look like a pointer keeps an object alive; pointers that are hidden (xor lists, compressed
  * or tagged in their upper bits, not aligned) are not seen.  Tags in the lower bits are: they point into the object. */
@@ -34,7 +34,6 @@
 #define LEAN 50000u
 #define FEW 3u                    /* objects at a time are too few to hide what waiting for memory costs */
 #define STACK_MIN ((size_t)256 << 10)
-#define STATES_AT_ONCE 4096u
 
 /* ---- tables ----------------------------------------------------------------------------------------------------------------- */
 
@@ -63,41 +62,25 @@ static void add_area(struct leak_scan *s, const struct slab_view_run *r)
 	s->stats.live++;
 }
 
-static void add_slab_bits(struct leak_scan *s, uint64_t off, const uint8_t *states, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		uint64_t eight = 0;
-		if (i % 8 == 0 && i + 8 <= n)
-			mem_copy(&eight, states + i, sizeof(eight));
-		if (i % 8 == 0 && i + 8 <= n && !eight) {
-			i += 7;
-			continue;
-		}
-		if (slab_state_live(states[i])) {
-			scan_bit_set(s->white, off + i * 16);
-			s->stats.live++;
-		}
-	}
-}
-
 static void add_run(void *ctx, const struct slab_view_run *r)
 {
 	struct leak_scan *s = ctx;
-	uint64_t off = (uint64_t)r->page << PAGE_SHIFT, end = off + ((uint64_t)r->nr_pages << PAGE_SHIFT);
-	uint8_t buf[STATES_AT_ONCE];
+	uint64_t off = (uint64_t)r->page << PAGE_SHIFT;
+	struct slab_view_live live;
 
 	if (!r->cache) {
 		add_area(s, r);
 		return;
 	}
+	slab_view_live(&s->heap, r, &live);
 	for (uint32_t i = 0; i < r->nr_pages; i++)
-		s->pages[r->page + i] = r->cache | i << 8 | (r->displaced ? PAGE_DISPLACED : 0);
-	for (; off < end; off += STATES_AT_ONCE * 16) {
-		size_t n = MIN(STATES_AT_ONCE, (size_t)(end - off) / 16);
-		const uint8_t *states = slab_view_states(&s->heap, s->base + off, n, buf);
-		if (states)
-			add_slab_bits(s, off, states, n);
+		s->pages[r->page + i] = r->cache | i << 8 | (live.displaced ? PAGE_DISPLACED : 0);
+	for (uint32_t i = 0; i < live.nr; i++) {
+		scan_bit_set(s->white, off + live.starts[i]);
+		if (live.displaced)
+			scan_bit_set(s->starts, off + live.starts[i]);
 	}
+	s->stats.live += live.nr;
 }
 
 static void copy_caches(struct leak_scan *s)
@@ -118,7 +101,7 @@ static bool allocate_tables(struct leak_scan *s)
 	size_t areas = ALIGN_UP((s->max_areas + s->max_extra + 1) * sizeof(struct scan_area), PAGE_SIZE);
 	size_t notes = ALIGN_UP(SCAN_NOTES_MAX * sizeof(struct scan_note), PAGE_SIZE);
 	size_t stack = ALIGN_UP(MAX(STACK_MIN, s->used / STACK_SHARE), PAGE_SIZE);
-	size_t total = pages + 3 * bits + areas + extra + notes + stack + CHUNK;
+	size_t total = pages + 4 * bits + areas + extra + notes + stack + CHUNK;
 	char *p = os_reserve(total, PAGE_SIZE);
 
 	if (!p || !os_commit(p, total, s->used > ((uint64_t)64 << 20))) {
@@ -137,7 +120,8 @@ static bool allocate_tables(struct leak_scan *s)
 	s->notes = (struct scan_note *)(p += extra);
 	s->buffer = p += notes;
 	s->inner = (uint64_t *)(p += CHUNK);
-	s->pending = (uint64_t *)(p + bits);
+	s->pending = (uint64_t *)(p += bits);
+	s->starts = (uint64_t *)(p + bits);
 	return true;
 }
 
@@ -200,17 +184,34 @@ void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stat
 
 /* ---- from a word to an object ------------------------------------------------------------------------------------------------ */
 
-/* The user's start in a slot where objects may be displaced: the live state byte. */
+/* The user's start in a slot where objects may be displaced. */
 uint64_t scan_displaced_start(const struct leak_scan *s, uint64_t start, uint32_t object_size)
 {
-	uint8_t buf[STATES_AT_ONCE];
-	size_t n = MIN((size_t)object_size / 16, (size_t)STATES_AT_ONCE);
-	const uint8_t *states = slab_view_states(&s->heap, s->base + start, n, buf);
-
-	for (size_t i = 0; states && i < n; i++)
-		if (slab_state_live(states[i]))
-			return start + i * 16;
+	for (uint64_t off = start, end = start + object_size; off < end; off = ALIGN_DOWN(off, 1024) + 1024) {
+		uint64_t bits = s->starts[off >> 10] >> (off >> 4 & 63);
+		if (bits)
+			return off + (uint64_t)__builtin_ctzll(bits) * 16 < end ? off + (uint64_t)__builtin_ctzll(bits) * 16 : start;
+	}
 	return start;
+}
+
+/* In a pool: the object of slab's. */
+static __attribute__((noinline)) uint64_t locate_pool(const struct leak_scan *s, uint64_t off)
+{
+	struct slab_object o;
+	uint64_t start;
+
+	if (!slab_view_object(&s->heap, s->base + off, &o) || o.state != SLAB_OBJ_LIVE || s->base + off - o.addr >= MAX(o.size, 1))
+		return 0;
+	start = o.addr - s->base;
+	return start | SCAN_FOUND | (off != start ? SCAN_INTERIOR : 0);
+}
+
+static uint64_t locate_any(const struct leak_scan *s, uint64_t off)
+{
+	uint64_t found = scan_locate(s, off);
+
+	return found == SCAN_POOL ? locate_pool(s, off) : found;
 }
 
 uint64_t scan_object_size(const struct leak_scan *s, uint64_t off)
@@ -258,12 +259,12 @@ static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 	*off = elsewhere ? elsewhere & ~(uint64_t)15 : addr - s->base;
 	if (elsewhere)
 		return !(elsewhere & SCAN_INTERIOR) && scan_bit(s->white, *off);
-	return *off < s->used && *off % 16 == 0 && scan_locate(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
+	return *off < s->used && *off % 16 == 0 && locate_any(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
 }
 
 bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size)
 {
-	uint64_t off = addr - s->base, found = off < s->used ? scan_locate(s, off) : 0;
+	uint64_t off = addr - s->base, found = off < s->used ? locate_any(s, off) : 0;
 
 	if (!found || !scan_bit(s->white, found & ~(uint64_t)15))
 		return false;
@@ -369,6 +370,17 @@ void scan_reach(struct leak_scan *s, uint64_t off)
 		reach(s, off);
 }
 
+static void visit_at(struct leak_scan *s, uint64_t off, enum leak_class class)
+{
+	s->visiting_extra = off >= s->used;
+	s->visit(s->visit_ctx, scan_address(s, off), class);
+}
+
+bool leak_scan_visits_extra(const struct leak_scan *s)
+{
+	return s->visiting_extra;
+}
+
 /* Among lost objects, all of which are white. */
 static void reach_lost(struct leak_scan *s, uint64_t off)
 {
@@ -376,7 +388,7 @@ static void reach_lost(struct leak_scan *s, uint64_t off)
 		return; /* with a full stack it stands for itself */
 	scan_bit_set(s->pending, off);
 	if (s->mode == SCAN_HOLD && s->wanted & 1u << LEAK_INDIRECT)
-		s->visit(s->visit_ctx, scan_address(s, off), LEAK_INDIRECT);
+		visit_at(s, off, LEAK_INDIRECT);
 	scan_push_object(s, off);
 }
 
@@ -400,6 +412,16 @@ static inline void judge(struct leak_scan *s, uint64_t candidate)
 	}
 }
 
+/* A pointer into a pool keeps the pool, and what was cut out there. */
+static __attribute__((noinline)) uint64_t judge_pool(struct leak_scan *s, uint64_t word)
+{
+	uint64_t pool = locate_pool(s, word - s->base);
+
+	if (pool)
+		judge(s, pool);
+	return scan_elsewhere(s, word);
+}
+
 /* ---- scanning --------------------------------------------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint64_t *p, size_t n)
@@ -414,6 +436,8 @@ static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint
 		if (likely(off >= used) && likely(p[i] - s->extra_from >= s->extra_span))
 			continue;
 		candidate = scan_candidate(s, p[i]);
+		if (unlikely(candidate == SCAN_POOL))
+			candidate = judge_pool(s, p[i]);
 		if (!candidate)
 			continue;
 		__builtin_prefetch(&s->white[off >> 10]);
@@ -525,6 +549,8 @@ static inline __attribute__((always_inline)) uint64_t scan_object(struct leak_sc
 		if (likely(off >= used) && likely(p[i] - s->extra_from >= s->extra_span))
 			continue;
 		candidate = scan_candidate(s, p[i]);
+		if (unlikely(candidate == SCAN_POOL))
+			candidate = judge_pool(s, p[i]);
 		start = candidate & ~(uint64_t)15;
 		if (!candidate || !scan_bit(s->white, start))
 			continue;
@@ -722,7 +748,7 @@ static void visit_possible(struct leak_scan *s)
 {
 	for (uint64_t i = 0; i < s->end >> 10; i++)
 		for (uint64_t bits = s->inner[i]; bits; bits &= bits - 1)
-			s->visit(s->visit_ctx, scan_address(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_POSSIBLE);
+			visit_at(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_POSSIBLE);
 }
 
 /* Direct or indirect: as few objects as can be are to hold all others (a vertex basis: one of each strongly connected component that
@@ -776,7 +802,7 @@ static void visit_leaders(struct leak_scan *s)
 			bits &= ~((uint64_t)1 << bit);
 			if (scan_bit(s->pending, off))
 				continue;
-			s->visit(s->visit_ctx, scan_address(s, off), LEAK_DIRECT);
+			visit_at(s, off, LEAK_DIRECT);
 			follow_lost(s, off);
 		}
 }
@@ -785,26 +811,21 @@ static void visit_leaders(struct leak_scan *s)
 static void visit_reachable_at(struct leak_scan *s, uint64_t off)
 {
 	if (!scan_bit(s->white, off) && !scan_bit(s->inner, off))
-		s->visit(s->visit_ctx, scan_address(s, off), LEAK_REACHABLE);
+		visit_at(s, off, LEAK_REACHABLE);
 }
 
 static void visit_reachable(void *ctx, const struct slab_view_run *r)
 {
 	struct leak_scan *s = ctx;
-	uint64_t off = (uint64_t)r->page << PAGE_SHIFT, end = off + ((uint64_t)r->nr_pages << PAGE_SHIFT);
-	uint8_t buf[STATES_AT_ONCE];
+	struct slab_view_live live;
 
 	if (!r->cache) {
 		visit_reachable_at(s, r->addr - s->base);
 		return;
 	}
-	for (; off < end; off += STATES_AT_ONCE * 16) {
-		size_t n = MIN(STATES_AT_ONCE, (size_t)(end - off) / 16);
-		const uint8_t *states = slab_view_states(&s->heap, s->base + off, n, buf);
-		for (size_t i = 0; states && i < n; i++)
-			if (slab_state_live(states[i]))
-				visit_reachable_at(s, off + i * 16);
-	}
+	slab_view_live(&s->heap, r, &live);
+	for (uint32_t i = 0; i < live.nr; i++)
+		visit_reachable_at(s, ((uint64_t)r->page << PAGE_SHIFT) + live.starts[i]);
 }
 
 void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit, void *ctx)

@@ -70,7 +70,7 @@ static int result(int r)
 	return -1;
 }
 
-MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+static int set_action(int sig, const struct sigaction *act, struct sigaction *old, const void *caller)
 {
 	int r;
 
@@ -78,7 +78,7 @@ MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigacti
 		signals_lookup();
 		r = real_sigaction(sig, act, old);
 	} else {
-		r = result(fence_sigaction(sig, act, old));
+		r = result(fence_sigaction(sig, act, old, (uintptr_t)caller));
 	}
 	if (r == 0 && act)
 		stop_signal_set(sig, (const void *)act->sa_sigaction);
@@ -87,9 +87,14 @@ MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigacti
 	return r;
 }
 
+MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	return set_action(sig, act, old, __builtin_return_address(0));
+}
+
 MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
-	return sigaction(sig, act, old);
+	return set_action(sig, act, old, __builtin_return_address(0));
 }
 
 /* ---- signal and its dialects ---------------------------------------------------------------------------------------------- */
