@@ -547,18 +547,20 @@ def main():
     args = p.parse_args()
     tests = TESTS + ([redis_server, nginx] if args.servers else [])
     chosen = [t for t in tests + [redis_server, nginx] if t.__name__ in args.names] if args.names else tests
-    failed = 0
+    passed = failed = 0
     with tempfile.TemporaryDirectory(prefix="memsan-live-") as folder:
         place = Place(os.path.abspath(args.build), args.cc, folder)
         for t in dict.fromkeys(chosen):
             try:
                 note = t(place)
+                passed += 1
                 print(f"PASS: {t.__name__}" + (f" ({note})" if note else ""), flush=True)
             except Skipped as e:
                 print(f"SKIP: {t.__name__}: {e}", flush=True)
             except (Failed, subprocess.SubprocessError) as e:
                 failed += 1
                 print(f"FAIL: {t.__name__}: {e}", flush=True)
+    print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
