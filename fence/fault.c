@@ -336,6 +336,13 @@ static void handle_nobodys(const struct fault *f, struct fault_state *s)
 
 /* ---- the handler ------------------------------------------------------------------------------------------------------------------------------ */
 
+static bool (*fault_hook)(uintptr_t addr); /* written once at start-up */
+
+void fence_set_fault_hook(bool (*mine)(uintptr_t addr))
+{
+	fault_hook = mine;
+}
+
 static bool maybe_own(const struct fault *f)
 {
 	return machine_trap(f->uc) == TRAP_PAGE && (fence_contains(f->info->si_addr) || arena_contains(f->info->si_addr));
@@ -359,6 +366,8 @@ static void handle(void *arg)
 		handle_sent(f);
 		return;
 	}
+	if (fault_hook && machine_trap(f->uc) == TRAP_PAGE && fault_hook((uintptr_t)f->info->si_addr))
+		return;
 	/* What a JIT does a thousand times a second must cost little: state is gathered only for a report. */
 	if (maybe_own(f)) {
 		gather_state(f, &s);
