@@ -122,7 +122,7 @@ static void run_program_handler(struct fault *f)
 	if (!(a.flags & (uint64_t)SA_NODEFER))
 		mask |= SIGNAL_BIT(f->sig);
 	f->enter = a.handler;
-	f->enter_mask = mask;
+	f->enter_mask = signals_handler_mask(context_mask(f->uc), mask);
 }
 
 /* ---- what the record says about the machine ------------------------------------------------------------------------------------------- */

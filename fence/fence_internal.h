@@ -187,6 +187,8 @@ bool signals_is_ours(int sig);
 void signals_program_action(int sig, struct program_action *a, bool take);
 /* Does the program, in this thread, believe that it blocks the signal?  kernel_mask: what the kernel blocked when it came. */
 bool signals_program_blocks(int sig, uint64_t kernel_mask);
+/* What the kernel is to block while the program's handler runs, that is to block `mask`; before it blocked `before`. */
+uint64_t signals_handler_mask(uint64_t before, uint64_t mask);
 /* Does the program take our signal stack for its own? */
 bool signals_stack_is_shared(void);
 /* The program's own signal stack in this thread.  False: it has none. */

@@ -110,6 +110,16 @@ static uint64_t mask_for_program(uint64_t kernel_mask, uint64_t wish)
 	return (kernel_mask & ~STAND_IN) | believed(kernel_mask, wish) | (itself ? STAND_IN : 0);
 }
 
+/* A fault of the handler itself is to be told too.  A thread that blocked one of the two already would be left with a wrong wish when the handler
+ * is over: there the kernel blocks them, and ends a handler that faults. */
+uint64_t signals_handler_mask(uint64_t before, uint64_t mask)
+{
+	if (before & STAND_IN)
+		return mask;
+	wish_self = mask & (SIGNALS_OURS | STAND_IN);
+	return mask_for_kernel(mask);
+}
+
 bool signals_stack_is_shared(void)
 {
 	return __atomic_load_n(&program_uses_ours, __ATOMIC_RELAXED);

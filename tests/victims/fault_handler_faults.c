@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The program's own SIGSEGV handler, meant to print something useful, faults itself: that is told, and the process ends by the signal.
+ * expect: null-ptr-deref in=handler type=write
+ * modes: check production
+ * output: signal 11
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int *volatile first, *volatile second;
+
+static void handler(int sig)
+{
+	*second = sig; /* BAD */
+}
+
+int main(void)
+{
+	int status;
+	signal(SIGSEGV, handler);
+	if (fork() == 0)
+		*first = 1;
+	wait(&status);
+	printf("signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : -1);
+	return 0;
+}
