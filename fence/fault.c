@@ -13,7 +13,7 @@
  * A program with a handler of its own (a JIT's null checks, a garbage collector's barriers) uses faults on purpose, so only faults in
  * memsan's own pages are told there.
  *
- * The program's handler runs as the kernel would run it: on the stack that its SA_ONSTACK asks for, with its sa_mask, once with
+ * The program's handler runs as the kernel would run it: on the signal stack if its SA_ONSTACK asks for one, with its sa_mask, once with
  * SA_RESETHAND.  The kernel made the frame for our flags, so it may have to be moved to the interrupted stack first; the handler
  * returns through it into the kernel, and we are out of the way.
  */
@@ -70,7 +70,7 @@ static void handle_sent(struct fault *f)
 {
 	struct program_action a;
 
-	if (signals_program_blocks(f->sig)) {
+	if (signals_program_blocks(f->sig, context_mask(f->uc))) {
 		send_again(f);
 		context_set_mask(f->uc, context_mask(f->uc) | SIGNAL_BIT(f->sig));
 		return;
@@ -101,11 +101,12 @@ static void run_program_handler(struct fault *f)
 	uint64_t interrupted = (uint64_t)f->uc->uc_mcontext.gregs[REG_RSP], mask;
 	uintptr_t frame = machine_frame_start(f->uc), lo, hi;
 	bool has_stack = signals_program_stack(f->uc, &lo, &hi), on_theirs = has_stack && frame - lo < hi - lo;
-	bool was_on_theirs = has_stack && interrupted - lo < hi - lo;
+	bool on_ours = fault_stack_holds(fault_stack_self, frame), was_there, in_place;
 	struct program_action a;
 
 	signals_program_action(f->sig, &a, true);
-	bool in_place = on_theirs ? was_on_theirs || (a.flags & (uint64_t)SA_ONSTACK) : !fault_stack_holds(fault_stack_self, frame);
+	was_there = on_theirs ? interrupted - lo < hi - lo : fault_stack_holds(fault_stack_self, interrupted);
+	in_place = (!on_theirs && !on_ours) || was_there || ((a.flags & (uint64_t)SA_ONSTACK) && (on_theirs || signals_stack_is_shared()));
 	if (!in_place) {
 		uintptr_t top = interrupted - MACHINE_RED_ZONE;
 
@@ -139,6 +140,14 @@ static void gather_state(const struct fault *f, struct fault_state *s)
 	s->code_len = (unsigned)os_safe_read(s->code, (void *)s->regs[MREG_IP], sizeof(s->code));
 	s->have_top_word = os_safe_read(&s->top_word, (void *)s->regs[MREG_SP], sizeof(s->top_word)) == sizeof(s->top_word);
 	s->stack_top = fault_stack_top_of_thread;
+}
+
+/* A call through a pointer in memory faults at the call, when what it found is no address at all. */
+static void gather_jump(struct fault_state *s)
+{
+	uint64_t from = s->trap == TRAP_PROTECTION ? fault_jump_through(s) : 0;
+
+	s->have_jump_word = from && os_safe_read(&s->jump_word, (void *)from, sizeof(s->jump_word)) == sizeof(s->jump_word);
 }
 
 static void fill_fault(struct report_record *r, const struct fault_state *s)
@@ -316,6 +325,7 @@ static void handle_nobodys(const struct fault *f, struct fault_state *s)
 	gather_state(f, s);
 	if (options.fence_check_on_panic)
 		fence_check_all("when the program died", NULL);
+	gather_jump(s);
 	fault_find_mappings(s);
 	fault_diagnose(s, &v);
 	/* An instrumented program has checked the access just before and was told. */
@@ -325,6 +335,13 @@ static void handle_nobodys(const struct fault *f, struct fault_state *s)
 }
 
 /* ---- the handler ------------------------------------------------------------------------------------------------------------------------------ */
+
+static bool (*fault_hook)(uintptr_t addr); /* written once at start-up */
+
+void fence_set_fault_hook(bool (*mine)(uintptr_t addr))
+{
+	fault_hook = mine;
+}
 
 static bool maybe_own(const struct fault *f)
 {
@@ -337,7 +354,7 @@ static bool program_handles(const struct fault *f)
 	struct program_action a;
 
 	signals_program_action(f->sig, &a, false);
-	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN && !signals_program_blocks(f->sig);
+	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN && !signals_program_blocks(f->sig, context_mask(f->uc));
 }
 
 static void handle(void *arg)
@@ -349,6 +366,8 @@ static void handle(void *arg)
 		handle_sent(f);
 		return;
 	}
+	if (fault_hook && machine_trap(f->uc) == TRAP_PAGE && fault_hook((uintptr_t)f->info->si_addr))
+		return;
 	/* What a JIT does a thousand times a second must cost little: state is gathered only for a report. */
 	if (maybe_own(f)) {
 		gather_state(f, &s);

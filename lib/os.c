@@ -20,6 +20,9 @@
 #define MADV_GUARD_INSTALL 102
 #define MADV_GUARD_REMOVE 103
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* The kernel's sigset_t is one word on every 64-bit architecture. */
 typedef uint64_t kernel_sigset;
@@ -348,15 +351,53 @@ bool os_guard_remove(void *p, size_t size)
 	return os_guard_supported() && os_advise(p, size, MADV_GUARD_REMOVE);
 }
 
+/* process_madvise on ourselves takes every advice, and a name for ourselves that needs no descriptor, since Linux 6.14. */
+#define PIDFD_SELF_PROCESS (-10001)
+static int batch_support; /* atomic; GUARD_* */
+
+static long os_advise_many(const struct os_range *ranges, size_t n, int advice)
+{
+	return arch_syscall6(SYS_process_madvise, PIDFD_SELF_PROCESS, (long)ranges, (long)n, advice, 0, 0);
+}
+
+static size_t os_guard_open_batch(const struct os_range *ranges, size_t n)
+{
+	size_t done = 0;
+	long r;
+
+	if (__atomic_load_n(&batch_support, __ATOMIC_RELAXED) == GUARD_NO || n < 2 || os_under_seccomp())
+		return 0;
+	r = os_advise_many(ranges, n, MADV_GUARD_REMOVE);
+	if (r <= 0) {
+		__atomic_store_n(&batch_support, GUARD_NO, __ATOMIC_RELAXED);
+		return 0;
+	}
+	/* Bytes: it stops at the first range that it cannot advise. */
+	while (done < n && (size_t)r >= ranges[done].size)
+		r -= (long)ranges[done++].size;
+	/* Each page that is there need not be asked for by a fault; one that cannot be had now is asked for then. */
+	os_advise_many(ranges, done, MADV_POPULATE_WRITE);
+	return done;
+}
+
+size_t os_guard_open_many(const struct os_range *ranges, size_t n)
+{
+	size_t done = os_guard_open_batch(ranges, n);
+
+	while (done < n && os_guard_remove(ranges[done].start, ranges[done].size))
+		done++;
+	return done;
+}
+
 /* ---- limits --------------------------------------------------------------------------------------------------- */
 
-/* First field of /proc/self/statm: pages mapped.  0 when it cannot be read (no descriptor left, no /proc). */
-static uint64_t os_mapped_bytes(void)
+/* The number that a file of /proc begins with; 0 when it cannot be read (no descriptor left, no /proc). */
+static uint64_t os_read_number(const char *path)
 {
 	char text[64];
 	size_t digits = 0;
-	uint64_t pages = 0;
-	int fd = os_open("/proc/self/statm", O_RDONLY | O_CLOEXEC, 0);
+	uint64_t value = 0;
+	int fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
 	ssize_t n;
 
 	if (fd < 0)
@@ -365,7 +406,21 @@ static uint64_t os_mapped_bytes(void)
 	os_close(fd);
 	while (n > 0 && digits < (size_t)n && text[digits] >= '0' && text[digits] <= '9')
 		digits++;
-	return fmt_parse_u64(text, digits, &pages) ? pages * PAGE_SIZE : 0;
+	return fmt_parse_u64(text, digits, &value) ? value : 0;
+}
+
+static uint64_t os_mapped_bytes(void)
+{
+	return os_read_number("/proc/self/statm") * PAGE_SIZE;
+}
+
+#define MAPPINGS_DEFAULT 65530 /* DEFAULT_MAX_MAP_COUNT */
+
+uint64_t os_mappings_limit(void)
+{
+	uint64_t limit = os_read_number("/proc/sys/vm/max_map_count");
+
+	return limit ? limit : MAPPINGS_DEFAULT;
 }
 
 uint64_t os_address_space_limit(void)

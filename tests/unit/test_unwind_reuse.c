@@ -49,12 +49,11 @@ static unsigned chance(unsigned limit)
 	return (unsigned)unit_below(&tree->seed, limit);
 }
 
-static noinline_fn void check(void)
+static void check_regs(const struct unwind_regs *at)
 {
-	struct unwind_regs regs;
+	struct unwind_regs regs = *at;
 	size_t limit = options.stack_depth;
 
-	UNWIND_HERE(&regs);
 	/* The save first: the walk must not prepare anything for it. */
 	size_t saved = depot_fetch(unwind_save(&regs), tree->saved, FRAMES);
 	size_t walked = unwind_walk(&regs, tree->walked, FRAMES);
@@ -66,6 +65,31 @@ static noinline_fn void check(void)
 		snprintf(tree->failure, sizeof(tree->failure),
 		         "check %llu, stack.depth %zu: of %zu frames %zu were saved, %zu of them the same; then %#lx, expected %#lx",
 		         (unsigned long long)tree->checks, limit, walked, saved, same, tree->saved[same], tree->walked[same]);
+}
+
+static noinline_fn void check_here(void)
+{
+	struct unwind_regs regs;
+
+	UNWIND_HERE(&regs);
+	check_regs(&regs);
+}
+
+/* What malloc is for the unwinder: code of the library itself, which is left out, and whose caller's state is remembered. */
+static noinline_fn __attribute__((section("memsan_text"))) void check_as_ours(void)
+{
+	struct unwind_regs regs;
+
+	UNWIND_HERE(&regs);
+	check_regs(&regs);
+}
+
+static void check(void)
+{
+	if (chance(3))
+		check_as_ours();
+	else
+		check_here();
 }
 
 /* ---- the tree ----------------------------------------------------------------------------------------------------------- */
@@ -325,6 +349,16 @@ static noinline_fn unsigned inner_dynamic(size_t n)
 	return framed_leaf((unsigned)n) + (unsigned)p[0];
 }
 
+/* Its own state may have the same pc and sp with another frame pointer, by which its caller is found. */
+static noinline_fn unsigned inner_alone(size_t n)
+{
+	volatile char *p = alloca(n);
+
+	p[0] = 1;
+	check_as_ours();
+	return (unsigned)p[0];
+}
+
 static noinline_fn unsigned inner_realigned(size_t n)
 {
 	volatile char aligned[64] __attribute__((aligned(64)));
@@ -358,6 +392,9 @@ static void test_shifted_frames(void **state)
 		shifted(realigned ? inner_realigned : inner_dynamic, a, 512 - a, (i ^ i / 4) & 1);
 	}
 	expect_success(tree, "shifted frames");
+	for (volatile unsigned i = 0; i < 12 * 8; i++)
+		shifted(inner_alone, 16 + 32 * (i / 8), 512 - 32 * (i / 8), (i / 8) & 1);
+	expect_success(tree, "shifted frames, their own");
 	free(tree);
 }
 
