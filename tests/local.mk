@@ -3,11 +3,11 @@ TEST_CFLAGS = $(AM_CFLAGS) -std=gnu11 $(CMOCKA_CFLAGS) $(LIBUNWIND_CFLAGS)
 TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 
 # Scripts that look at the sources, the documentation and what was built.
-script_tests = tests/layers tests/docs tests/exports tests/command tests/published
+script_tests = tests/layers tests/docs tests/exports tests/command tests/published tests/decode
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 # Longer ones that scripts/test runs besides make check.
-EXTRA_DIST += tests/golden tests/victims tests/victims-shadow tests/live tests/real tests/shadow
+EXTRA_DIST += tests/golden tests/logs tests/victims tests/victims-shadow tests/live tests/real tests/shadow
 
 noinst_HEADERS += tests/unit/unit.h
 
@@ -77,6 +77,12 @@ tests_unit_test_slab_check_SOURCES = tests/unit/test_slab_check.c
 tests_unit_test_slab_check_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_slab_check_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_slab_check
+
+check_PROGRAMS += tests/unit/test_slab_live
+tests_unit_test_slab_live_SOURCES = tests/unit/test_slab_live.c
+tests_unit_test_slab_live_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_live_LDADD = $(TEST_LIBS) -lpthread
+TESTS += tests/unit/test_slab_live
 
 check_PROGRAMS += tests/unit/test_slab_malloc
 tests_unit_test_slab_malloc_SOURCES = tests/unit/test_slab_malloc.c
