@@ -341,6 +341,17 @@ def unseen(place):
             line for line in out.splitlines(True) if line not in UNSEEN.splitlines(True)) + err)
 
 
+@test
+def threads_begin_and_end(place):
+    s = Server(place, "churn", "quiet")
+    for _ in range(50):
+        status, text = s.leak()
+        check(status == 0, text)
+    s.say("lose 2 3210")
+    expect_loss(s, 2, 3210)
+    s.end()
+
+
 # ---- kmemleak's commands -------------------------------------------------------------------------------------------------------
 
 @test

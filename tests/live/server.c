@@ -7,6 +7,7 @@
  *   taken       the program has a handler of its own for the signal
  *   quiet       the main thread sleeps in poll and must not be woken (it says so when it is)
  *   busy        threads allocate and free without end
+ *   churn       threads begin and end without end, each with objects in a local variable, a thread-local one and a key, and one that it returns
  *
  * Lines: "lose N SIZE" loses N objects; "write" changes each lost object; "alloc" allocates and frees one; "mark"; "end". */
 #include <errno.h>
@@ -133,6 +134,36 @@ static void *busy_thread(void *arg)
 	return arg;
 }
 
+static pthread_key_t key;
+
+static void *short_thread(void *arg)
+{
+	void *volatile mine = malloc(64), **result = malloc(32);
+
+	*result = arg; /* the maker's */
+	local = malloc(48);
+	pthread_setspecific(key, malloc(80));
+	free(local);
+	free(mine);
+	return result;
+}
+
+static void *churn_thread(void *arg)
+{
+	while (!done) {
+		pthread_t t[4];
+		void **result;
+		for (int i = 0; i < 4; i++)
+			pthread_create(&t[i], NULL, short_thread, malloc(128));
+		for (int i = 0; i < 4; i++) {
+			pthread_join(t[i], (void **)&result);
+			free(*result);
+			free(result);
+		}
+	}
+	return arg;
+}
+
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -152,6 +183,9 @@ static void start(const char *what)
 		pthread_create(&t, NULL, quiet_thread, NULL);
 	else if (strcmp(what, "taken") == 0)
 		signal(SIGRTMAX - 3, on_signal);
+	else if (strcmp(what, "churn") == 0 && pthread_key_create(&key, free) == 0)
+		for (size_t i = 0; i < 2; i++)
+			pthread_create(&t, NULL, churn_thread, NULL);
 	else if (strcmp(what, "busy") == 0)
 		for (size_t i = 1; i < 4; i++)
 			pthread_create(&t, NULL, busy_thread, (void *)i);
