@@ -50,7 +50,7 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 	const struct job *job = ctx;
 	struct result *r = job->result;
 	struct leak_scan *s = leak_scan_create(&self_view, (uintptr_t)&slab_root, &r->why);
-	struct slab_view heap;
+	static struct slab_view heap; /* too large for any stack; in the copy there is one thread */
 
 	if (!s)
 		return;

@@ -91,7 +91,7 @@ static void add_run(void *ctx, const struct slab_view_run *r)
 		return;
 	}
 	for (uint32_t i = 0; i < r->nr_pages; i++)
-		s->pages[r->page + i] = r->cache | i << 8 | (r->displaced ? PAGE_DISPLACED : 0);
+		s->pages[r->page + i] = r->cache | i << PAGE_IN_SLAB_SHIFT | (r->displaced ? PAGE_DISPLACED : 0);
 	for (; off < end; off += STATES_AT_ONCE * 16) {
 		size_t n = MIN(STATES_AT_ONCE, (size_t)(end - off) / 16);
 		const uint8_t *states = slab_view_states(&s->heap, s->base + off, n, buf);

@@ -13,7 +13,9 @@
  *   signals.c    handlers, masks and signal stacks beside ours (shared library only)
  *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
  *   limits.c     setrlimit beside a large reserve
- *   api.c        memsan_*
+ *   caches.c     memsan_cache_*, memsan_kmalloc ..., pages, shrinkers
+ *   views.c      memsan_slabinfo and the other views
+ *   api.c        the rest of memsan_*
  */
 #ifndef MEMSAN_PRELOAD_H
 #define MEMSAN_PRELOAD_H
@@ -40,6 +42,12 @@ __inline_hot void runtime_ensure(void)
 
 /* Defined in the shared library only. */
 extern const char runtime_is_shared __attribute__((weak));
+
+/* ---- malloc.c ---- */
+/* As malloc (or calloc), free and realloc, called by the function of regs. */
+void *malloc_allocate(size_t size, bool zero, const struct unwind_regs *regs);
+void malloc_release(void *p, const struct unwind_regs *regs);
+void *malloc_reallocate(void *p, size_t size, const struct unwind_regs *regs);
 
 /* ---- process.c ---- */
 void process_init(void);                /* constructor: fork handlers, the thread-exit key */

@@ -22,7 +22,7 @@ bool slab_init(void)
 
 		fmt_init(&b, name, sizeof(name));
 		fmt_printf(&b, "malloc-%zu", class_size(i));
-		cache_init(&malloc_caches[i], name, class_size(i), flags_for_cache(name), (uint8_t)i);
+		cache_init(&malloc_caches[i], name, class_size(i), 16, flags_for_cache(name), (uint8_t)i);
 	}
 	area_init();
 	quarantine_init();
@@ -73,15 +73,23 @@ static void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero
 	return p;
 }
 
-/* Out of memory: all that is only held back goes, then one more try. */
+/* All that is only held back goes, and the program gives what it can spare. */
+__cold_path bool slab_reclaim(const struct unwind_regs *regs)
+{
+	quarantine_drain(regs);
+	area_drain();
+	slab_trim(0);
+	slab_shrink_all();
+	return true;
+}
+
+/* Out of memory: one more try. */
 static __cold_path void *malloc_after_reclaim(size_t size, size_t align, enum slab_api api, bool zero,
                                               const struct unwind_regs *regs)
 {
 	if (size > arena_size || align > arena_size)
 		return NULL;
-	quarantine_drain(regs);
-	area_drain();
-	slab_trim(0);
+	slab_reclaim(regs);
 	return malloc_once(size, align, api, zero, regs);
 }
 
@@ -132,6 +140,8 @@ void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given
 	}
 	if (state == SLAB_STATE_LARGE) {
 		free_area(p, api, size_given, regs);
+	} else if (unlikely(state == SLAB_STATE_OTHER)) {
+		custom_put(slab_of((uintptr_t)p)->cache, p, api, regs);
 	} else if (malloc_caches[state].fast) {
 		*state_of((uintptr_t)p) = 0;
 		tcache_free(state, p);
@@ -147,7 +157,7 @@ static enum slab_api api_of(const void *p, uint8_t state)
 {
 	struct slab_object obj;
 
-	if (state != SLAB_STATE_LARGE && malloc_caches[state].fast)
+	if (state == SLAB_STATE_OTHER || (state != SLAB_STATE_LARGE && malloc_caches[state].fast))
 		return SLAB_API_MALLOC;
 	return slab_find_object((uintptr_t)p, &obj) && obj.tracked ? obj.api : SLAB_API_MALLOC;
 }
@@ -157,6 +167,8 @@ static void *realloc_in_place(void *p, uint8_t state, size_t old, size_t size, c
 {
 	if (state == SLAB_STATE_LARGE)
 		return size > SLAB_CLASS_MAX ? area_realloc(area_at((uintptr_t)p), size, regs) : NULL;
+	if (state == SLAB_STATE_OTHER)
+		return NULL;
 	if (!malloc_caches[state].fast)
 		return debug_realloc(slab_of((uintptr_t)p), (uintptr_t)p, size, regs);
 	return size <= old && (size > old / 2 || class_of(size) == state) ? p : NULL;
@@ -166,6 +178,8 @@ static size_t size_of(const void *p, uint8_t state)
 {
 	if (state == SLAB_STATE_LARGE)
 		return area_usable(area_at((uintptr_t)p));
+	if (state == SLAB_STATE_OTHER)
+		return slab_of((uintptr_t)p)->cache->user_size;
 	if (malloc_caches[state].fast)
 		return malloc_caches[state].object_size;
 	return debug_size(slab_of((uintptr_t)p), (uintptr_t)p);
@@ -184,6 +198,9 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 		return NULL;
 	}
 	old = size_of(p, state);
+	/* Not malloc's: it moves to malloc's memory, and the free of the old one tells. */
+	if (unlikely(state == SLAB_STATE_LARGE && area_at((uintptr_t)p)->api >= SLAB_API_CACHE))
+		state = SLAB_STATE_OTHER;
 	q = realloc_in_place(p, state, old, size, regs);
 	if (q == p)
 		return p;

@@ -41,12 +41,17 @@
 #define POISON_END        0xa5  /* last byte of a poisoned object */
 
 /* Which family an object came from; free by another one is alloc-dealloc-mismatch. */
-enum slab_api { SLAB_API_MALLOC, SLAB_API_NEW, SLAB_API_NEW_ARRAY, SLAB_API_MEMALIGN, SLAB_API_CACHE, SLAB_API_NR };
+enum slab_api { SLAB_API_MALLOC, SLAB_API_NEW, SLAB_API_NEW_ARRAY, SLAB_API_MEMALIGN, SLAB_API_CACHE, SLAB_API_VMALLOC, SLAB_API_PAGES, SLAB_API_NR };
 
 /* ---- what was found ------------------------------------------------------------------------------------------------ */
 enum slab_finding_kind {
 	SLAB_DOUBLE_FREE, SLAB_INVALID_FREE, SLAB_ALLOC_DEALLOC_MISMATCH, SLAB_SIZED_DELETE_MISMATCH,
 	SLAB_LEFT_REDZONE, SLAB_RIGHT_REDZONE, SLAB_POISON_OVERWRITTEN, SLAB_BAD_STATE,
+	SLAB_WRONG_CACHE,        /* freed to a cache that is not its own */
+	SLAB_CACHE_DESTROYED,    /* a cache is used that was destroyed, or never was one */
+	SLAB_OBJECT_REMAINS,     /* a cache is destroyed while this object of it is live */
+	SLAB_WRONG_ORDER,        /* pages freed with another order than they were allocated with */
+	SLAB_TAIL_PAGE,          /* pages freed by a page that is not their first */
 };
 enum slab_found_at { SLAB_AT_FREE, SLAB_AT_REALLOC, SLAB_AT_QUARANTINE_EXIT, SLAB_AT_CHECK_ALL, SLAB_AT_EXIT, SLAB_AT_ALLOC };
 
@@ -85,6 +90,8 @@ struct slab_finding {
 	size_t size;                 /* damaged bytes; sized delete: the size given */
 	uint8_t expected, found;     /* of the first damaged byte */
 	enum slab_api api_used;      /* what freed it (mismatches) */
+	char cache[32];              /* the cache that was passed in, where one was */
+	uint64_t nr, nr_allocated;   /* objects that remain; the order given and the true one; the tail page's number and the true order */
 	bool have_object;
 	struct slab_object object;
 	bool have_regs;
@@ -164,6 +171,72 @@ size_t slab_usable_size(const void *p, const struct unwind_regs *regs);
  *   bool  slab_free_fast(void *p);            false: take slab_free */
 #include "slab/fast.h"
 
+/* ---- custom.c: caches that the program makes ------------------------------------------------------------------------------- */
+
+struct slab_cache;
+#define SLAB_CUSTOM_SIZE_MAX ((size_t)128 << 10)
+/* Beside SLAB_F_*. */
+#define SLAB_F_TYPESAFE 0x100u    /* memory stays objects of the cache until it is destroyed */
+/* size up to SLAB_CUSTOM_SIZE_MAX, align a power of two up to the page size, or 0.  The flags are added to those that the options give.
+ * `ctor` may be NULL.  NULL: no memory, or too many caches. */
+struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *object));
+/* Is this a cache that was made and not destroyed?  Any pointer will do; what is none is reported as `cache_destroyed`. */
+bool slab_custom_check(const struct slab_cache *c, const struct unwind_regs *regs);
+/* NULL: no memory; errno untouched. */
+void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_regs *regs);
+void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs);
+/* Pages that went back. */
+size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs);
+/* How many objects were alive; each was reported, and with any the memory stays what it is. */
+size_t slab_custom_destroy(struct slab_cache *c, const struct unwind_regs *regs);
+size_t slab_custom_size(const struct slab_cache *c);
+size_t slab_custom_align(const struct slab_cache *c);
+bool slab_custom_has_ctor(const struct slab_cache *c);
+bool slab_custom_is_typesafe(const struct slab_cache *c);
+const char *slab_custom_name(const struct slab_cache *c);
+void slab_custom_construct(const struct slab_cache *c, void *object); /* for fenced objects */
+
+/* ---- pages.c: pages by order, and memory that is not malloc's --------------------------------------------------------------------- */
+
+#define SLAB_ORDER_MAX 10u
+/* 2^order pages, aligned to their size.  order at most SLAB_ORDER_MAX.  NULL: no memory; errno untouched. */
+void *slab_pages_alloc(unsigned order, bool zero, const struct unwind_regs *regs);
+/* Any pointer and order; what is wrong is reported, pages with a wrong order go back with their own. */
+void slab_pages_free(void *p, unsigned order, const struct unwind_regs *regs);
+/* Page-aligned, between guard pages in both modes. */
+void *slab_vmalloc(size_t size, bool zero, const struct unwind_regs *regs);
+/* Frees what should be `api`'s, and reports what is not. */
+void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs);
+/* Is it live memory of slab_vmalloc? */
+bool slab_is_vmalloc(const void *p);
+
+/* ---- shrinker.c: caches that the program keeps and can do without ------------------------------------------------------------ */
+
+/* Each registered shrinker is asked for all it has.  What they say they freed.  No lock may be held. */
+struct slab_shrink { unsigned long nr_to_scan, nr_scanned; };
+#define SLAB_SHRINK_STOP ~0ul
+struct slab_shrinker {
+	char name[32];
+	unsigned long (*count)(void *data);
+	unsigned long (*scan)(void *data, struct slab_shrink *control);
+	void *data;
+	struct slab_shrinker *next;
+};
+/* NULL: no memory. */
+struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*count)(void *data),
+                                             unsigned long (*scan)(void *data, struct slab_shrink *control), void *data);
+/* Returns when no thread is in its callbacks (but the caller).  False: it is not registered. */
+bool slab_shrinker_unregister(struct slab_shrinker *s);
+size_t slab_shrink_all(void);
+/* The same, now and then, when little of the arena is left. */
+void slab_shrink_near_limit(void);
+
+/* ---- failslab.c: allocations that fail on purpose --------------------------------------------------------------------------- */
+
+extern bool failslab_on;  /* written once at start-up */
+/* Shall this allocation fail?  cache: NULL for malloc's, which are looked up by size.  Only when failslab_on. */
+bool failslab_should(const char *cache, size_t size, const struct unwind_regs *regs);
+
 /* ---- checks and views --------------------------------------------------------------------------------------------------- */
 /* Verify every red zone and all poison; findings go to the hook.  Returns how many there were. */
 size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs);
@@ -200,13 +273,14 @@ struct slab_root {
 _Static_assert(sizeof(struct slab_root) == 184 && offsetof(struct slab_root, arena) == 48, "read by other processes");
 extern struct slab_root slab_root;
 
-#define SLAB_VIEW_CACHES 64
+#define SLAB_VIEW_CACHES 512
 struct slab_view_cache {
 	char name[32];
 	uint64_t addr;             /* of its descriptor */
 	uint64_t reciprocal;
 	uint32_t object_size, slot_size, offset, flags, nr_objects, nr_pages, map_words;
-	bool fast;
+	uint32_t user_size;        /* of an object as its creator gave it */
+	bool fast, used;
 };
 struct slab_view {
 	const struct mem_view *mem;

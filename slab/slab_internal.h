@@ -128,6 +128,8 @@ size_t buddy_dirty_pages(void); /* free, and probably resident */
 void buddy_decay(void);
 /* Every invariant, for tests: lists, tags, merging.  NULL, or what is wrong. */
 const char *buddy_verify(void);
+/* Free runs by order, the last: blocks, and how many pages of them may hold old bytes. */
+void buddy_count(uint64_t counts[BLOCK_ORDER + 1]);
 struct buddy_stats { size_t mapped_pages, free_pages, dirty_pages; };
 void buddy_get_stats(struct buddy_stats *s);
 
@@ -173,6 +175,13 @@ struct slab_cache {
 	uint32_t batch;        /* most objects taken or returned at once */
 	uint32_t keep_empty;   /* empty slabs that are kept */
 	uint8_t state;         /* the state byte of live objects */
+	uint8_t life;          /* enum cache_life; under cache_list_lock, read without */
+	uint32_t number;       /* its place in slab_caches */
+	uint32_t generation;   /* how many caches had this place before: what threads still hold of those is nothing */
+	uint32_t user_size;    /* of an object as its creator asked for it */
+	bool typesafe;         /* memory stays objects of this cache: no poison, slabs stay */
+	uint32_t pins;         /* atomic: itself while it is not destroyed, and objects on their way out of the quarantine */
+	void (*ctor)(void *object); /* runs once over each object of a new slab */
 	bool fast;             /* no flags: production's paths */
 	bool held;             /* freed objects go through the quarantine */
 
@@ -184,10 +193,21 @@ struct slab_cache {
 	bool broken;             /* its maps were found inconsistent: it takes nothing back any more */
 };
 
-extern struct slab_cache malloc_caches[SLAB_NR_CLASSES + 1]; /* by class; [0] is not used */
+enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects alive: its memory stays theirs */ };
+/* [0] is not used; then malloc's, by class; then those that the program made.  Only as many as were ever used are touched. */
+#define SLAB_FIRST_CUSTOM (SLAB_NR_CLASSES + 1)
+extern struct slab_cache slab_caches[SLAB_VIEW_CACHES];
+#define malloc_caches slab_caches
+static inline bool cache_is_custom(const struct slab_cache *c)
+{
+	return c->number >= SLAB_FIRST_CUSTOM;
+}
 extern int64_t cache_checked_bytes; /* slots that are out of their slabs, in caches with flags; atomic */
 
-void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsigned flags, uint8_t state);
+/* Objects of `size` bytes; `align` is a power of two from 16 to the page size. */
+void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state);
+/* Everything goes back: the slabs, which nobody may hold an object of any more, and their descriptors. */
+void cache_release(struct slab_cache *c);
 /* Takes up to n objects; how many.  0: no memory. */
 size_t cache_take(struct slab_cache *c, void **objects, size_t n);
 /* Gives them back.  An object that is already there (two threads freed it at once) is reported after the lock is released. */
@@ -227,6 +247,29 @@ static inline uint64_t *slab_held_map(const struct slab_cache *c, struct slab *s
 {
 	return s->map + c->map_words;
 }
+
+/* ---- custom.c: the program's caches -------------------------------------------------------------------------------- */
+
+void custom_finish(struct slab_cache *c);
+/* Whoever holds objects of a cache that are in no slab and in no queue pins it, under quarantine_lock: it may be destroyed meanwhile, and
+ * goes with the last pin. */
+static inline void custom_pin(struct slab_cache *c)
+{
+	if (cache_is_custom(c))
+		__atomic_fetch_add(&c->pins, 1, __ATOMIC_RELAXED);
+}
+static inline void custom_unpin(struct slab_cache *c, uint32_t n)
+{
+	if (cache_is_custom(c) && __atomic_sub_fetch(&c->pins, n, __ATOMIC_ACQ_REL) == 0)
+		custom_finish(c);
+}
+/* A live object of the program's caches, freed by another family's function: it goes back all the same. */
+void custom_put(struct slab_cache *c, void *p, enum slab_api api, const struct unwind_regs *regs);
+
+/* ---- malloc.c ---------------------------------------------------------------------------------------------------------- */
+
+/* Everything that is held back goes.  No lock may be held: findings are told, and the program's shrinkers run. */
+bool slab_reclaim(const struct unwind_regs *regs);
 
 /* ---- flags.c ------------------------------------------------------------------------------------------------------ */
 
@@ -363,6 +406,7 @@ void area_give_way(size_t pages);
 void area_decay(void);                              /* those that nobody took back for a while */
 void area_drain(void);                              /* quarantined ones too */
 struct area_stats { uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined; };
+void area_for_each_live(void (*fn)(const struct area *a, void *ctx), void *ctx);
 uint64_t area_live_bytes(void);                     /* without the lock */
 void area_get_stats(struct area_stats *s);
 
@@ -379,6 +423,13 @@ size_t debug_size(struct slab *s, uintptr_t user);
 /* ---- tcache.c ----------------------------------------------------------------------------------------------------------- */
 
 #define QUARANTINE_BUFFER 64
+#define CUSTOM_BINS 32
+
+/* Free objects of a cache that the program made, in both modes.  Of another generation: the cache that they were of is gone, and so are they. */
+struct custom_bin {
+	struct tcache_bin bin;
+	uint32_t generation;
+};
 
 /* A thread's block.  Blocks are never unmapped; those of threads that ended wait for the next. */
 struct tcache_block {
@@ -391,12 +442,18 @@ struct tcache_block {
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];
 	uint64_t allocs, frees;                         /* checked ones, and batches from and to slabs; read by others */
+	struct custom_bin *custom[SLAB_VIEW_CACHES / CUSTOM_BINS]; /* by the number of a cache that the program made; NULL: not yet */
 };
 struct tcache_block *tcache_block(void);            /* this thread's; NULL: no memory, or the thread has ended */
 struct tcache_block *tcache_first_block(void);
 void *tcache_malloc(unsigned class);                /* refills: fast caches */
 void tcache_free(unsigned class, void *p);          /* flushes */
-void *tcache_take_debug(unsigned class);
+void *tcache_take_debug(struct slab_cache *c);
+/* Of a cache that the program made; the state byte is the caller's. */
+void *tcache_take_custom(struct slab_cache *c);
+void tcache_put_custom(struct slab_cache *c, void *p);
+void tcache_flush_custom(struct slab_cache *c);    /* this thread's */
+uint64_t tcache_count_custom(const struct slab_cache *c);
 void tcache_flush_all(struct tcache_block *b);
 void tcache_fork_child(void);
 /* Objects cached by all threads, by class. */
@@ -407,6 +464,8 @@ void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1]);
 extern struct ranked_lock quarantine_lock; /* guards the global queue */
 void quarantine_init(void);
 void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs *regs);
+/* All that is held of one cache goes back to it. */
+void quarantine_remove_cache(struct slab_cache *c, const struct unwind_regs *regs);
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs);
 /* This thread's buffer and the whole queue go back. */
 void quarantine_drain(const struct unwind_regs *regs);
@@ -423,5 +482,7 @@ void seal_slab(struct slab *s, const struct unwind_regs *regs);
 uint64_t seal_metadata(void);                      /* bytes of the sealed slabs' descriptors; under quarantine_lock */
 /* Sealed slabs beyond the budget, or all, are given up. */
 void seal_trim(bool all);
+/* Those of a cache that the queue knows no more. */
+void seal_remove_cache(struct slab_cache *c);
 
 #endif

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/custom.c - the program's own slab caches: made, used, shrunk, destroyed. */
+#include "slab/slab_internal.h"
+
+/* They are malloc's caches with another constructor and another state byte (SLAB_STATE_OTHER: the memmap says which cache):
+ *
+ *     create ──► LIVE ──destroy──► no object alive:  slabs and number go back   UNUSED ──► another cache
+ *                          └─────► some are alive:   reported; memory stays     DEAD      for ever, as in the kernel
+ *
+ * A number (the place in slab_caches) is given to another cache as late as possible, so that a handle of a destroyed cache is known as such
+ * for long.  Free objects in other threads' bins cannot be fetched from there: their slabs go all the same, and the threads find
+ * by the generation that what they hold is nothing.
+ *
+ * Objects on their way out of the quarantine, in some thread's hands, pin the cache: the last of them finishes what destroy began.
+ *
+ * The kernel merges caches of like objects.  Nothing is merged here, as each would lose its name in reports.
+ *
+ * Accepted weakness: who allocates from a cache in one thread while another destroys it has a bug that is seen only by what it does
+ * afterwards. */
+
+static struct ranked_lock cache_list_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE_LIST); /* guards numbers, lives and generations */
+static uint16_t unused[SLAB_VIEW_CACHES]; /* numbers of caches that are gone: a ring, oldest first */
+static uint32_t unused_first, nr_unused;
+
+/* ---- numbers; under cache_list_lock -------------------------------------------------------------------------------------------- */
+
+static struct slab_cache *number_get(void)
+{
+	uint32_t fresh = slab_root.nr_caches, k;
+
+	if (fresh >= SLAB_FIRST_CUSTOM && fresh < SLAB_VIEW_CACHES)
+		return &slab_caches[fresh];
+	if (!nr_unused)
+		return NULL;
+	k = unused[unused_first];
+	unused_first = (unused_first + 1) % SLAB_VIEW_CACHES;
+	nr_unused--;
+	return &slab_caches[k];
+}
+
+static void number_put(const struct slab_cache *c)
+{
+	unused[(unused_first + nr_unused) % SLAB_VIEW_CACHES] = (uint16_t)c->number;
+	nr_unused++;
+}
+
+/* ---- create ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Poison would destroy what the constructor made, and what may still be read of a type-safe object. */
+static unsigned custom_flags(const char *name, unsigned flags, bool ctor)
+{
+	unsigned f = flags_for_cache(name) | (flags & (SLAB_F_SANITY | SLAB_F_REDZONE | SLAB_F_POISON | SLAB_F_TRACK | SLAB_F_TRACE));
+
+	return ctor || flags & SLAB_F_TYPESAFE ? f & ~SLAB_F_POISON : f;
+}
+
+static void custom_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *))
+{
+	uint32_t generation = c->generation + 1;
+	struct slab_cache fresh;
+
+	/* Whoever looks without the lock sees UNUSED, then a whole cache.  The lock itself stays where it is registered. */
+	mem_set(&fresh, 0, sizeof(fresh));
+	mem_copy(c, &fresh, offsetof(struct slab_cache, lock));
+	c->partial = c->empty = c->spare = NULL;
+	c->nr_slabs = c->nr_empty = 0;
+	c->nr_out = 0;
+	c->broken = false;
+	c->generation = generation;
+	c->ctor = ctor;
+	c->typesafe = flags & SLAB_F_TYPESAFE;
+	c->pins = 1;
+	cache_init(c, name, size, align, custom_flags(name, flags, ctor != NULL), SLAB_STATE_OTHER);
+	c->held &= !c->typesafe;
+}
+
+struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *object))
+{
+	struct slab_cache *c;
+
+	lock_register_for_fork(&cache_list_lock);
+	lock_acquire(&cache_list_lock);
+	c = number_get();
+	if (c) {
+		custom_init(c, name, size, MAX(align, 16), flags, ctor);
+		if (slab_root.nr_caches <= c->number)
+			STORE_RELEASE(slab_root.nr_caches, c->number + 1);
+	}
+	lock_release(&cache_list_lock);
+	return c;
+}
+
+/* ---- which cache is it? --------------------------------------------------------------------------------------------------------- */
+
+static bool is_one(const struct slab_cache *c)
+{
+	uintptr_t off = (uintptr_t)c - (uintptr_t)slab_caches;
+
+	return off < sizeof(slab_caches) && off % sizeof(*c) == 0 && off / sizeof(*c) >= SLAB_FIRST_CUSTOM;
+}
+
+/* `p`: the object that was passed along, or NULL. */
+static void report_destroyed(const struct slab_cache *c, const void *p, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, SLAB_CACHE_DESTROYED, SLAB_AT_FREE, p ? (uintptr_t)p : (uintptr_t)c, regs);
+	if (is_one(c))
+		str_copy(f.cache, c->name, sizeof(f.cache));
+	f.have_object = p && slab_find_object((uintptr_t)p, &f.object) && f.object.state != SLAB_OBJ_NONE;
+	f.api_used = SLAB_API_CACHE;
+	finding_report(&f);
+}
+
+bool slab_custom_check(const struct slab_cache *c, const struct unwind_regs *regs)
+{
+	if (likely(is_one(c) && READ_ONCE(c->life) == CACHE_LIVE))
+		return true;
+	report_destroyed(c, NULL, regs);
+	return false;
+}
+
+size_t slab_custom_size(const struct slab_cache *c)
+{
+	return c->user_size;
+}
+
+size_t slab_custom_align(const struct slab_cache *c)
+{
+	size_t align = c->slot_size & -(size_t)c->slot_size;
+
+	return MIN(align, PAGE_SIZE);
+}
+
+bool slab_custom_has_ctor(const struct slab_cache *c)
+{
+	return c->ctor != NULL;
+}
+
+bool slab_custom_is_typesafe(const struct slab_cache *c)
+{
+	return c->typesafe;
+}
+
+const char *slab_custom_name(const struct slab_cache *c)
+{
+	return c->name;
+}
+
+void slab_custom_construct(const struct slab_cache *c, void *object)
+{
+	if (c->ctor)
+		c->ctor(object);
+}
+
+/* ---- allocation and free ---------------------------------------------------------------------------------------------------------- */
+
+static void *alloc_once(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
+{
+	void *p;
+
+	if (!c->fast)
+		return debug_alloc(c, c->user_size, 16, SLAB_API_CACHE, zero, regs);
+	p = tcache_take_custom(c);
+	if (p) {
+		STORE_RELEASE(*state_of((uintptr_t)p), c->state);
+		if (zero)
+			mem_set(p, 0, c->user_size);
+	}
+	return p;
+}
+
+void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
+{
+	void *p = alloc_once(c, zero, regs);
+
+	if (likely(p) || !slab_reclaim(regs))
+		return p;
+	return alloc_once(c, zero, regs);
+}
+
+static void report_wrong(enum slab_finding_kind kind, const struct slab_cache *given, const void *p, enum slab_api api,
+                         const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, kind, SLAB_AT_FREE, (uintptr_t)p, regs);
+	f.have_object = slab_find_object((uintptr_t)p, &f.object);
+	f.api_used = api;
+	if (given)
+		str_copy(f.cache, given->name, sizeof(f.cache));
+	finding_report(&f);
+}
+
+/* The state byte says that p is live and a custom cache's. */
+static void put_live(struct slab_cache *own, struct slab *s, void *p, enum slab_api api, const struct unwind_regs *regs)
+{
+	if (!own->fast) {
+		debug_free(s, (uintptr_t)p, api, SIZE_MAX, regs);
+		return;
+	}
+	if (unlikely(__atomic_exchange_n(state_of((uintptr_t)p), 0, __ATOMIC_ACQ_REL) != own->state))
+		object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
+	else
+		tcache_put_custom(own, p);
+}
+
+void custom_put(struct slab_cache *c, void *p, enum slab_api api, const struct unwind_regs *regs)
+{
+	/* debug_free tells what it tracks. */
+	if (!(c->flags & SLAB_F_TRACK) && api != SLAB_API_CACHE) {
+		struct slab_finding f;
+
+		finding_init(&f, SLAB_ALLOC_DEALLOC_MISMATCH, SLAB_AT_FREE, (uintptr_t)p, regs);
+		f.have_object = slab_find_object((uintptr_t)p, &f.object);
+		f.object.api = SLAB_API_CACHE;
+		f.api_used = api;
+		finding_report(&f);
+	}
+	put_live(c, slab_of((uintptr_t)p), p, api, regs);
+}
+
+void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs)
+{
+	size_t at = arena_state_index(p);
+	uint8_t state = at < LOAD_ACQUIRE(arena_state_limit) ? LOAD_ACQUIRE(arena_state[at]) : 0;
+
+	/* An object of malloc that nobody tracks does not know its family, but its cache does. */
+	if (state && state <= SLAB_NR_CLASSES && !(malloc_caches[state].flags & SLAB_F_TRACK)) {
+		report_wrong(SLAB_ALLOC_DEALLOC_MISMATCH, NULL, p, api, regs);
+		api = SLAB_API_MALLOC;
+	}
+	slab_free(p, api, SIZE_MAX, 0, regs);
+}
+
+void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs)
+{
+	size_t at = arena_state_index(p);
+	uint8_t state = at < LOAD_ACQUIRE(arena_state_limit) ? LOAD_ACQUIRE(arena_state[at]) : 0;
+	struct slab *s;
+
+	if (unlikely(!is_one(c) || READ_ONCE(c->life) != CACHE_LIVE)) {
+		report_destroyed(c, p, regs);
+		return;
+	}
+	if (unlikely(state == 0 || state == SLAB_STATE_DEAD)) {
+		object_report_bad((uintptr_t)p, SLAB_API_CACHE, SLAB_AT_FREE, regs);
+		return;
+	}
+	if (unlikely(state != SLAB_STATE_OTHER)) {
+		slab_release(p, SLAB_API_CACHE, regs);
+		return;
+	}
+	s = slab_of((uintptr_t)p);
+	if (unlikely(s->cache != c)) {
+		report_wrong(SLAB_WRONG_CACHE, c, p, SLAB_API_CACHE, regs);
+		c = s->cache; /* where it belongs, as the kernel does */
+	}
+	put_live(c, s, p, SLAB_API_CACHE, regs);
+}
+
+size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs)
+{
+	tcache_flush_custom(c);
+	quarantine_remove_cache(c, regs);
+	return cache_shrink(c);
+}
+
+/* ---- destroy ------------------------------------------------------------------------------------------------------------------------ */
+
+static size_t slab_remaining(struct slab_cache *c, struct slab *s, uint64_t nr, bool tell, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+	size_t n = 0;
+	uint32_t i;
+
+	for (i = 0; i < READ_ONCE(s->fresh); i++) {
+		struct slab_object obj;
+
+		object_describe(c, s, i, &obj);
+		if (obj.state != SLAB_OBJ_LIVE)
+			continue;
+		n++;
+		if (!tell)
+			continue;
+		finding_init(&f, SLAB_OBJECT_REMAINS, SLAB_AT_FREE, obj.addr, regs);
+		mem_copy(&f.object, &obj, sizeof(obj));
+		f.have_object = true;
+		f.nr = nr;
+		str_copy(f.cache, c->name, sizeof(f.cache));
+		finding_report(&f);
+	}
+	return n;
+}
+
+/* Its live objects, wherever: the memmap leads to all of its slabs. */
+static size_t remaining(struct slab_cache *c, uint64_t nr, bool tell, const struct unwind_regs *regs)
+{
+	uint32_t page, end = LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_PAGES;
+	size_t n = 0;
+
+	for (page = 0; page < end && READ_ONCE(c->nr_slabs); page++) {
+		struct slab *s = slab_of(page_address(page));
+
+		if (s && s->cache == c && page_address(page) == s->base && !READ_ONCE(s->sealed))
+			n += slab_remaining(c, s, nr, tell, regs);
+	}
+	return n;
+}
+
+/* The last pin is gone: nobody has an object of it. */
+void custom_finish(struct slab_cache *c)
+{
+	seal_remove_cache(c);
+	cache_release(c);
+	lock_acquire(&cache_list_lock);
+	c->generation++;
+	WRITE_ONCE(c->life, CACHE_UNUSED);
+	number_put(c);
+	lock_release(&cache_list_lock);
+}
+
+size_t slab_custom_destroy(struct slab_cache *c, const struct unwind_regs *regs)
+{
+	bool mine;
+	size_t n;
+
+	lock_acquire(&cache_list_lock);
+	mine = c->life == CACHE_LIVE;
+	if (mine)
+		WRITE_ONCE(c->life, CACHE_DEAD);
+	lock_release(&cache_list_lock);
+	if (!mine) {
+		report_destroyed(c, NULL, regs);
+		return 0;
+	}
+	tcache_flush_custom(c);
+	quarantine_remove_cache(c, regs);
+	n = remaining(c, 0, false, regs);
+	if (n)
+		remaining(c, n, true, regs);
+	else
+		custom_unpin(c, 1);
+	return n;
+}
