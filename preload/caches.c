@@ -392,3 +392,56 @@ MEMSAN_EXPORT size_t memsan_shrink_all(void)
 	slab_trim(0);
 	return freed;
 }
+
+/* ---- pools ---------------------------------------------------------------------------------------------------------------------------------- */
+
+_Static_assert(MEMSAN_POOL_POISON == SLAB_POOL_POISON && MEMSAN_POOL_LEAKS == SLAB_POOL_LEAKS, "passed on as they are");
+
+MEMSAN_EXPORT struct memsan_pool *memsan_pool_create(const char *name, size_t redzone, unsigned flags)
+{
+	runtime_ensure();
+	if (!name || redzone > PAGE_SIZE || flags & ~(MEMSAN_POOL_POISON | MEMSAN_POOL_LEAKS))
+		return fail(EINVAL);
+	void *pool = slab_pool_create(name, redzone, flags);
+	return pool ? pool : fail(ENOMEM);
+}
+
+MEMSAN_EXPORT int memsan_pool_add(struct memsan_pool *pool, void *mem, size_t size)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	if (size < 16 || slab_pool_add((struct slab_pool *)pool, mem, size, &regs))
+		return 0;
+	errno = ENOMEM;
+	return -1;
+}
+
+MEMSAN_EXPORT int memsan_pool_alloc(struct memsan_pool *pool, void *p, size_t size)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	thread_ensure();
+	if (slab_pool_alloc((struct slab_pool *)pool, p, size, &regs))
+		return 0;
+	errno = ENOMEM;
+	return -1;
+}
+
+MEMSAN_EXPORT void memsan_pool_free(struct memsan_pool *pool, void *p)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	thread_ensure();
+	if (p)
+		slab_pool_free((struct slab_pool *)pool, p, &regs);
+}
+
+MEMSAN_EXPORT int memsan_pool_destroy(struct memsan_pool *pool)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	if (!pool || !slab_pool_destroy((struct slab_pool *)pool, &regs))
+		return 0;
+	errno = EBUSY;
+	return -1;
+}

@@ -41,12 +41,20 @@ static const char *const free_name[SLAB_API_NR] = {
 	[SLAB_API_CACHE] = "memsan_cache_free",
 	[SLAB_API_VMALLOC] = "memsan_vfree",
 	[SLAB_API_PAGES] = "memsan_free_pages",
+	[SLAB_API_POOL] = "memsan_pool_free",
 };
 
 /* Damage was done by a write that nobody saw; the other kinds are about the call that is being made. */
 static bool found_afterwards(enum slab_finding_kind kind)
 {
 	return kind == SLAB_LEFT_REDZONE || kind == SLAB_RIGHT_REDZONE || kind == SLAB_POISON_OVERWRITTEN;
+}
+
+static const char *entry_of(const struct slab_finding *f)
+{
+	if (f->kind == SLAB_OBJECT_REMAINS)
+		return f->api_used == SLAB_API_POOL ? "memsan_pool_destroy" : "memsan_cache_destroy";
+	return f->at == SLAB_AT_REALLOC ? "realloc" : free_name[f->api_used];
 }
 
 static void fill_detail(struct report_record *r, const struct slab_finding *f)
@@ -61,9 +69,9 @@ static void fill_detail(struct report_record *r, const struct slab_finding *f)
 	else if (f->kind == SLAB_WRONG_CACHE)
 		fmt_printf(&b, "wrong cache: freed to %s, but the object is from %s", f->cache, f->have_object ? f->object.cache : "?");
 	else if (f->kind == SLAB_CACHE_DESTROYED)
-		fmt_printf(&b, f->cache[0] ? "the cache %s was destroyed" : "there never was such a cache", f->cache);
+		fmt_printf(&b, f->cache[0] ? "the cache %s was destroyed" : "there is no such cache or pool", f->cache);
 	else if (f->kind == SLAB_OBJECT_REMAINS)
-		fmt_printf(&b, "Objects remaining in %s on memsan_cache_destroy(): %llu", f->cache, (unsigned long long)f->nr);
+		fmt_printf(&b, "Objects remaining in %s on %s(): %llu", f->cache, entry_of(f), (unsigned long long)f->nr);
 	else if (f->kind == SLAB_WRONG_ORDER)
 		fmt_printf(&b, "wrong order: freed with order %llu, allocated with order %llu", (unsigned long long)f->nr,
 		           (unsigned long long)f->nr_allocated);
@@ -83,13 +91,6 @@ static void fill_memory(struct report_record *r, const struct slab_finding *f)
 		hi = arena_base + arena_size;
 	}
 	report_set_memory(r, f->addr, lo, hi);
-}
-
-static const char *entry_of(const struct slab_finding *f)
-{
-	if (f->kind == SLAB_OBJECT_REMAINS)
-		return "memsan_cache_destroy";
-	return f->at == SLAB_AT_REALLOC ? "realloc" : free_name[f->api_used];
 }
 
 void dispatch_finding(const struct slab_finding *f)

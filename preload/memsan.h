@@ -116,6 +116,30 @@ void memsan_free_pages(void *, unsigned order);
 /* The smallest order whose pages hold `size` bytes. */
 unsigned memsan_get_order(size_t size);
 
+/* ---- pools: objects inside of memory that the program's own allocator cuts up ----
+ *
+ * The program says where its objects are, and memsan checks them there, without moving anything: double and invalid frees in both
+ * modes; in check mode also stacks, red zones, and, where the shadow reaches (libc calls on heap memory, instrumented code anywhere), each use
+ * of what is no object.  All are thread-safe, none is async-signal-safe; production mode keeps no stacks and no red zones. */
+struct memsan_pool;
+#define MEMSAN_POOL_POISON 0x1u /* nothing of the allocator's own lies in freed objects: they are filled with 0x6b and verified.  Without
+                                 * it their first 16 bytes may hold its links and are not checked */
+#define MEMSAN_POOL_LEAKS  0x2u /* objects that are alive when the pool is destroyed are reported (objects-remaining) */
+/* `redzone` bytes before and behind each object are left free by the allocator, for memsan to fill (0: there are none; a multiple of 8 for
+ * the shadow).  NULL with errno. */
+struct memsan_pool *memsan_pool_create(const char *name, size_t redzone, unsigned flags);
+/* Memory that the pool cuts its objects from: what is no object in it is not to be used, by libc calls or instrumented code, but by the
+ * allocator itself (which then should not be instrumented).  Optional.  0, or -1. */
+int memsan_pool_add(struct memsan_pool *, void *mem, size_t size);
+/* An object of `size` bytes begins at p.  Where the shadow is to tell objects apart, p is a multiple of 8.  0, or -1 with errno ENOMEM:
+ * the object is not known, and its free will be called invalid. */
+int memsan_pool_alloc(struct memsan_pool *, void *p, size_t size);
+/* It ends.  Called before the allocator puts its own data there. */
+void memsan_pool_free(struct memsan_pool *, void *p);
+/* All of its objects end at once.  0, or -1 with errno EBUSY when there were live ones that MEMSAN_POOL_LEAKS reported.  NULL is allowed.  Before
+ * the memory itself is freed. */
+int memsan_pool_destroy(struct memsan_pool *);
+
 /* ---- shrinkers ---- */
 
 struct memsan_shrinker;

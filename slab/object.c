@@ -150,6 +150,8 @@ bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uint64_t w;
 
+	if (unlikely(READ_ONCE(pool_any)) && pool_find_object(addr, obj))
+		return true;
 	if (!arena_usable(addr)) {
 		foreign_find_fn find = __atomic_load_n(&foreign_hook, __ATOMIC_ACQUIRE);
 

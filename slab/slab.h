@@ -41,7 +41,8 @@
 #define POISON_END        0xa5  /* last byte of a poisoned object */
 
 /* Which family an object came from; free by another one is alloc-dealloc-mismatch. */
-enum slab_api { SLAB_API_MALLOC, SLAB_API_NEW, SLAB_API_NEW_ARRAY, SLAB_API_MEMALIGN, SLAB_API_CACHE, SLAB_API_VMALLOC, SLAB_API_PAGES, SLAB_API_NR };
+enum slab_api { SLAB_API_MALLOC, SLAB_API_NEW, SLAB_API_NEW_ARRAY, SLAB_API_MEMALIGN, SLAB_API_CACHE, SLAB_API_VMALLOC, SLAB_API_PAGES, SLAB_API_POOL,
+                SLAB_API_NR };
 
 /* ---- what was found ------------------------------------------------------------------------------------------------ */
 enum slab_finding_kind {
@@ -209,6 +210,22 @@ void *slab_vmalloc(size_t size, bool zero, const struct unwind_regs *regs);
 void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs);
 /* Is it live memory of slab_vmalloc? */
 bool slab_is_vmalloc(const void *p);
+
+/* ---- mempool.c: objects inside of the program's own memory ---------------------------------------------------------------------- */
+
+struct slab_pool;
+#define SLAB_POOL_POISON 0x1u   /* freed objects are the detector's: nothing of the allocator's is in them */
+#define SLAB_POOL_LEAKS 0x2u    /* objects alive when the pool is destroyed are reported */
+#define SLAB_POOL_LINKS ((size_t)16) /* without poison, so many bytes at the start of a freed object may hold the allocator's links */
+/* Each object has `redzone` bytes before and behind it that are the detector's.  NULL: no memory. */
+struct slab_pool *slab_pool_create(const char *name, size_t redzone, unsigned flags);
+/* The pool's free memory: nobody may use what is no object in it. */
+bool slab_pool_add(struct slab_pool *pool, void *mem, size_t size, const struct unwind_regs *regs);
+/* False: no memory to know it by, or no such pool (reported). */
+bool slab_pool_alloc(struct slab_pool *pool, void *p, size_t size, const struct unwind_regs *regs);
+void slab_pool_free(struct slab_pool *pool, void *p, const struct unwind_regs *regs);
+/* How many remained and were reported. */
+size_t slab_pool_destroy(struct slab_pool *pool, const struct unwind_regs *regs);
 
 /* ---- shrinker.c: caches that the program keeps and can do without ------------------------------------------------------------ */
 

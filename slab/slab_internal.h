@@ -266,6 +266,13 @@ static inline void custom_unpin(struct slab_cache *c, uint32_t n)
 /* A live object of the program's caches, freed by another family's function: it goes back all the same. */
 void custom_put(struct slab_cache *c, void *p, enum slab_api api, const struct unwind_regs *regs);
 
+/* ---- mempool.c ----------------------------------------------------------------------------------------------------------- */
+
+extern bool pool_any;   /* a pool was made */
+/* The object of a pool at addr or beside it; takes no lock. */
+bool pool_find_object(uintptr_t addr, struct slab_object *obj);
+size_t pool_check_all(enum slab_found_at at, const struct unwind_regs *regs);
+
 /* ---- malloc.c ---------------------------------------------------------------------------------------------------------- */
 
 /* Everything that is held back goes.  No lock may be held: findings are told, and the program's shrinkers run. */

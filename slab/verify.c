@@ -172,5 +172,6 @@ size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 			page = next_run(page, w);
 		}
 	}
-	return found + area_check_all(at, regs);
+	found += area_check_all(at, regs);
+	return found + (READ_ONCE(pool_any) ? pool_check_all(at, regs) : 0);
 }
