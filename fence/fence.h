@@ -4,7 +4,7 @@
  *   gate.c         which allocations are fenced
  *   pool.c         slots between guard pages; canaries
  *   covered.c      which allocation stacks have an object there
- *   only.c         fence.only
+ *   only.c         fence.only, fail.stack
  *   report.c       what is wrong with a fenced object
  *   stacks.c       a stack of memsan's own for every thread, to handle faults on
  *   signals.c      what the program believes its SIGSEGV and SIGBUS handlers, signal masks and signal stacks to be
@@ -54,6 +54,8 @@ size_t fence_usable_size(const void *p, enum slab_api *api);
 void fence_report_bad_pointer(const void *p, const struct unwind_regs *regs);
 /* The object at or nearest to addr, as slab_find_object; signal-safe. */
 bool fence_find_object(uintptr_t addr, struct slab_object *obj);
+/* Does the stack hold what option fail.stack names?  Here because it is asked as fence.only is. */
+bool fence_fail_matches(stack_handle stack);
 /* Verifies every canary; how many objects were damaged. */
 size_t fence_check_all(const char *found_at, const struct unwind_regs *regs);
 /* Visits live objects; other threads may go on. */

@@ -7,6 +7,7 @@
  *   leak.c       what a scan for leaks must know of the others
  *   dispatch.c   what slab/ found becomes a report record
  *   trace.c      slab_debug=T
+ *   fail.c       fail.log
  *   process.c    fork, thread exit, program exit
  *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
  *   mlock.c      mlockall beside a large reserve
@@ -64,6 +65,9 @@ extern void *(*new_find_in_libstdcxx)(const char *name);
 
 /* ---- trace.c ---- */
 void trace_event(const struct slab_trace_event *event);
+
+/* ---- fail.c ---- */
+void fail_connect(void);
 
 /* ---- leak.c ---- */
 void leak_connect(void);

@@ -251,6 +251,11 @@ void slab_shrink_near_limit(void);
 /* ---- failslab.c: allocations that fail on purpose --------------------------------------------------------------------------- */
 
 extern bool failslab_on;  /* written once at start-up */
+/* The stack filter, and who is told of each failure (its cache, size and number).  Either may be NULL. */
+typedef bool (*failslab_stack_fn)(stack_handle stack);
+typedef void (*failslab_told_fn)(const char *cache, size_t size, uint64_t nr, const struct unwind_regs *regs);
+/* After slab_init, before the first allocation.  False: options.fail_times makes no sense, 1 is taken. */
+bool failslab_init(failslab_stack_fn stack, failslab_told_fn told);
 /* Shall this allocation fail?  cache: NULL for malloc's, which are looked up by size.  Only when failslab_on. */
 bool failslab_should(const char *cache, size_t size, const struct unwind_regs *regs);
 

@@ -282,6 +282,8 @@ bool slab_reclaim(const struct unwind_regs *regs);
 
 /* What options.slab_debug says for a cache of that name. */
 unsigned flags_for_cache(const char *name);
+/* Is the name one of "pattern,pattern"? */
+bool flags_name_in_list(const char *list, const char *name);
 
 /* ---- track.c ------------------------------------------------------------------------------------------------------ */
 

@@ -4,6 +4,7 @@
  *   main.c       the table of subcommands, help, version
  *   run.c        memsan run: command line, options, library, environment
  *   target.c     what can be known of a program before it is started: can memsan see into it?
+ *   fail_each.c  memsan run --fail-each
  *   supervise.c  starts the program, passes signals on, decides the exit status
  *   options.c    memsan options
  *   decode.c     memsan decode
@@ -81,6 +82,12 @@ void supervisor_init(struct supervisor *s);
 /* Runs argv[0] with this process's environment and returns the exit status for memsan, or does not return when the program died
  * by a signal.  After a report in the program or any of its children the status is the option exitcode's, of the process that reported. */
 int supervisor_run(struct supervisor *s, char **argv);
+
+/* ---- fail_each.c ----------------------------------------------------------------------------------------------------- */
+
+/* Runs argv[0] again and again in this environment, whose MEMSAN_OPTIONS are `option_text`, and lets its 1st, 2nd, 3rd … allocation fail, until a
+ * run has none that fails.  Prints what a failure did to the program; the exit status: exitcode when it did harm, else 0. */
+int fail_each_run(char **argv, const char *option_text, unsigned exitcode);
 
 /* ---- image.c ---------------------------------------------------------------------------------------------------------- */
 
