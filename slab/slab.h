@@ -332,6 +332,34 @@ static inline bool slab_state_live(uint8_t state)
 	return state != 0 && state != SLAB_STATE_DEAD;
 }
 
+/* ---- the heap as text (show.c; both halves) ------------------------------------------------------------------------------------ */
+
+struct slab_show {
+	const struct slab_view *view;
+	void (*line)(void *ctx, const char *text);
+	/* The frames of a stack, innermost first; how many. */
+	size_t (*stack)(void *ctx, uint32_t handle, uint64_t *pcs, size_t max);
+	/* Where a return address is, for people. */
+	void (*place)(void *ctx, uint64_t pc, struct fmt_buf *b);
+	uint32_t (*tid)(void *ctx, uint32_t thread);   /* of a thread index; 0: not known */
+	void *ctx;
+	uint64_t now;                /* jiffies, for ages */
+};
+struct slab_show_cache { uint64_t active, objects, active_slabs, slabs; };
+/* By the caches' indices in the view. */
+void slab_show_count(const struct slab_show *s, struct slab_show_cache caches[SLAB_VIEW_CACHES]);
+/* /proc/slabinfo's two heading lines, and one for a cache. */
+void slab_show_slabinfo_head(const struct slab_show *s);
+void slab_show_slabinfo_line(const struct slab_show *s, const struct slab_view_cache *c, const struct slab_show_cache *n);
+void slab_show_buddyinfo(const struct slab_show *s);
+void slab_show_vmallocinfo(const struct slab_show *s);
+struct slab_show_trace {
+	uint64_t count, bytes, min_age, max_age, sum_age;
+	uint32_t stack, min_thread, max_thread;
+};
+/* Live objects (or quarantined ones) of a cache, NULL: of all, by stack; how many stacks.  `table` has room for max. */
+size_t slab_show_traces(const struct slab_show *s, const char *cache, bool freed, struct slab_show_trace *table, size_t max);
+
 /* One line a cache, /proc/slabinfo's columns. */
 void slab_print_slabinfo(void (*line)(void *ctx, const char *text), void *ctx);
 

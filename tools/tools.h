@@ -10,7 +10,8 @@
  *   decode.c     memsan decode
  *   image.c      a process or a core file, to look into
  *   leak.c       memsan leak
- *   describe.c   memsan describe, memsan slabinfo
+ *   describe.c   memsan describe
+ *   views.c      memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces
  *   common.c     messages, "did you mean", reading a whole stream
  *
  * This is the tool half: malloc, stdio and locale are allowed.
@@ -36,7 +37,8 @@ struct tool_command {
 	int (*main)(int argc, char **argv);   /* argv[0] is the subcommand's name; returns the exit status */
 };
 extern const struct tool_command command_run, command_options, command_decode, command_stat,
-	command_leak, command_describe, command_slabinfo;
+	command_leak, command_describe, command_slabinfo, command_slabtop, command_buddyinfo, command_vmallocinfo,
+	command_alloc_traces, command_free_traces;
 
 /* ---- common.c ---------------------------------------------------------------------------------------------------- */
 
