@@ -102,6 +102,12 @@ static void cache_release(struct slab_cache *c, void *p, const struct unwind_reg
 
 MEMSAN_EXPORT void *memsan_cache_alloc(struct memsan_cache *c)
 {
+	void *p = slab_custom_alloc_fast(inner(c));
+	if (likely(p)) {
+		if (unlikely(leak_disabled))
+			leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+		return p;
+	}
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	thread_ensure();
@@ -136,6 +142,8 @@ MEMSAN_EXPORT size_t memsan_cache_alloc_bulk(struct memsan_cache *c, size_t n, v
 
 MEMSAN_EXPORT void memsan_cache_free(struct memsan_cache *c, void *p)
 {
+	if (likely(slab_custom_free_fast(inner(c), p)))
+		return;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	thread_ensure();

@@ -117,6 +117,7 @@ MEMSAN_EXPORT int memsan_slabinfo(int fd)
 	for (uint32_t i = 1; i < view.nr_caches; i++)
 		if (view.caches[i].used)
 			slab_show_slabinfo_line(&show, &view.caches[i], &counts[i]);
+	slab_show_slabinfo_areas(&show, &counts[0]);
 	return end();
 }
 

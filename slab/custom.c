@@ -72,6 +72,7 @@ static void custom_init(struct slab_cache *c, const char *name, size_t size, siz
 	c->pins = 1;
 	cache_init(c, name, size, align, custom_flags(name, flags, ctor != NULL), SLAB_STATE_OTHER);
 	c->held &= !c->typesafe;
+	STORE_RELEASE(c->self, c);
 }
 
 struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *object))
@@ -91,6 +92,11 @@ struct slab_cache *slab_custom_create(const char *name, size_t size, size_t alig
 }
 
 /* ---- which cache is it? --------------------------------------------------------------------------------------------------------- */
+
+static inline bool is_live(const struct slab_cache *c)
+{
+	return (uintptr_t)c - (uintptr_t)slab_caches < sizeof(slab_caches) - sizeof(*c) + 1 && READ_ONCE(c->self) == c;
+}
 
 static bool is_one(const struct slab_cache *c)
 {
@@ -114,7 +120,7 @@ static void report_destroyed(const struct slab_cache *c, const void *p, const st
 
 bool slab_custom_check(const struct slab_cache *c, const struct unwind_regs *regs)
 {
-	if (likely(is_one(c) && READ_ONCE(c->life) == CACHE_LIVE))
+	if (likely(is_live(c)))
 		return true;
 	report_destroyed(c, NULL, regs);
 	return false;
@@ -151,6 +157,53 @@ void slab_custom_construct(const struct slab_cache *c, void *object)
 {
 	if (c->ctor)
 		c->ctor(object);
+}
+
+/* ---- the fast paths -------------------------------------------------------------------------------------------------------------------- */
+
+/* As slab_malloc_fast and slab_free_fast (fast.h), with the bin of a cache that the program made.  Bins of checked caches are `ready` ones, so
+ * the cache is asked first. */
+static inline struct tcache_bin *fast_bin(const struct slab_cache *c)
+{
+	struct tcache_block *b = (struct tcache_block *)tcache_self;
+	struct custom_bin *x;
+
+	if (unlikely(!b || !is_live(c) || !c->fast))
+		return NULL;
+	x = b->custom[c->number / CUSTOM_BINS];
+	if (unlikely(!x))
+		return NULL;
+	x += c->number % CUSTOM_BINS;
+	return likely(x->generation == c->generation) ? &x->bin : NULL;
+}
+
+void *slab_custom_alloc_fast(struct slab_cache *c)
+{
+	struct tcache_bin *bin = fast_bin(c);
+	void *p;
+
+	if (unlikely(!bin || bin->count == 0 || --tcache_self->ticks < 0))
+		return NULL;
+	p = bin->items[bin->count - 1];
+	bin->count--;
+	*state_of((uintptr_t)p) = SLAB_STATE_OTHER;
+	return p;
+}
+
+bool slab_custom_free_fast(struct slab_cache *c, void *p)
+{
+	struct tcache_bin *bin = fast_bin(c);
+	size_t at = arena_state_index(p);
+
+	if (unlikely(!bin || at >= arena_state_limit || arena_state[at] != SLAB_STATE_OTHER || bin->count >= bin->max))
+		return false;
+	if (unlikely(slab_of((uintptr_t)p)->cache != c))
+		return false;
+	arena_state[at] = 0;
+	bin->items[bin->count] = p;
+	tcache_barrier();
+	bin->count++;
+	return true;
 }
 
 /* ---- allocation and free ---------------------------------------------------------------------------------------------------------- */
@@ -239,7 +292,7 @@ void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *r
 	uint8_t state = at < LOAD_ACQUIRE(arena_state_limit) ? LOAD_ACQUIRE(arena_state[at]) : 0;
 	struct slab *s;
 
-	if (unlikely(!is_one(c) || READ_ONCE(c->life) != CACHE_LIVE)) {
+	if (unlikely(!is_live(c))) {
 		report_destroyed(c, p, regs);
 		return;
 	}
@@ -327,8 +380,10 @@ size_t slab_custom_destroy(struct slab_cache *c, const struct unwind_regs *regs)
 
 	lock_acquire(&cache_list_lock);
 	mine = c->life == CACHE_LIVE;
-	if (mine)
+	if (mine) {
 		WRITE_ONCE(c->life, CACHE_DEAD);
+		WRITE_ONCE(c->self, NULL);
+	}
 	lock_release(&cache_list_lock);
 	if (!mine) {
 		report_destroyed(c, NULL, regs);

@@ -28,8 +28,13 @@ static void tally_run(void *ctx, const struct slab_view_run *r)
 	struct slab_object obj;
 	uint64_t live = 0, at = v->base + ((uint64_t)r->page << PAGE_SHIFT) + c->offset;
 
-	if (!r->cache)
+	if (!r->cache) {
+		t->caches[0].active++;
+		t->caches[0].objects++;
+		t->caches[0].active_slabs++;
+		t->caches[0].slabs++;
 		return;
+	}
 	for (uint32_t i = 0; i < c->nr_objects; i++, at += c->slot_size)
 		live += slab_view_object(v, at, &obj) && obj.state == SLAB_OBJ_LIVE;
 	t->caches[r->cache].slabs++;
@@ -63,6 +68,13 @@ void slab_show_slabinfo_line(const struct slab_show *s, const struct slab_view_c
 	           (unsigned long long)n->objects, c->slot_size, c->nr_objects, c->nr_pages, 0u, 0u, 0u, (unsigned long long)n->active_slabs,
 	           (unsigned long long)n->slabs, 0u);
 	say(s, &b);
+}
+
+void slab_show_slabinfo_areas(const struct slab_show *s, const struct slab_show_cache *n)
+{
+	const struct slab_view_cache areas = { .name = "vmalloc", .slot_size = PAGE_SIZE, .nr_objects = 1, .nr_pages = 1 };
+
+	slab_show_slabinfo_line(s, &areas, n);
 }
 
 /* ---- buddyinfo -------------------------------------------------------------------------------------------------------------------- */

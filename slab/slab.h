@@ -183,6 +183,9 @@ struct slab_cache;
 struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *object));
 /* Is this a cache that was made and not destroyed?  Any pointer will do; what is none is reported as `cache_destroyed`. */
 bool slab_custom_check(const struct slab_cache *c, const struct unwind_regs *regs);
+/* Production's thread caches; NULL or false: take the others. */
+void *slab_custom_alloc_fast(struct slab_cache *c);
+bool slab_custom_free_fast(struct slab_cache *c, void *p);
 /* NULL: no memory; errno untouched. */
 void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_regs *regs);
 void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs);
@@ -351,6 +354,8 @@ void slab_show_count(const struct slab_show *s, struct slab_show_cache caches[SL
 /* /proc/slabinfo's two heading lines, and one for a cache. */
 void slab_show_slabinfo_head(const struct slab_show *s);
 void slab_show_slabinfo_line(const struct slab_show *s, const struct slab_view_cache *c, const struct slab_show_cache *n);
+/* The same for the live large areas, as a cache "vmalloc" of one area a slab: counts[0]. */
+void slab_show_slabinfo_areas(const struct slab_show *s, const struct slab_show_cache *n);
 void slab_show_buddyinfo(const struct slab_show *s);
 void slab_show_vmallocinfo(const struct slab_show *s);
 struct slab_show_trace {

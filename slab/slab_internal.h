@@ -176,6 +176,7 @@ struct slab_cache {
 	uint32_t keep_empty;   /* empty slabs that are kept */
 	uint8_t state;         /* the state byte of live objects */
 	uint8_t life;          /* enum cache_life; under cache_list_lock, read without */
+	struct slab_cache *self; /* of a live cache that the program made: this address; under cache_list_lock, read without */
 	uint32_t number;       /* its place in slab_caches */
 	uint32_t generation;   /* how many caches had this place before: what threads still hold of those is nothing */
 	uint32_t user_size;    /* of an object as its creator asked for it */

@@ -229,7 +229,7 @@ static void print_totals(const struct top_row *rows, size_t n)
 }
 
 /* Rows of all caches, sorted; key 0: as they were made. */
-static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLAB_VIEW_CACHES])
+static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLAB_VIEW_CACHES], struct slab_show_cache *areas)
 {
 	static struct slab_show_cache counts[SLAB_VIEW_CACHES];
 	size_t n = 0;
@@ -239,6 +239,7 @@ static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLA
 		if (s->im.heap.caches[i].used)
 			rows[n++] = (struct top_row){ &s->im.heap.caches[i], counts[i],
 			                              counts[i].slabs * ((uint64_t)s->im.heap.caches[i].nr_pages << PAGE_SHIFT) };
+	*areas = counts[0];
 	sort_key = key;
 	if (key)
 		qsort(rows, n, sizeof(rows[0]), by_key);
@@ -248,7 +249,8 @@ static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLA
 static void print_top(const struct shown *s, char key)
 {
 	static struct top_row rows[SLAB_VIEW_CACHES];
-	size_t n = take_rows(s, key, rows);
+	struct slab_show_cache areas;
+	size_t n = take_rows(s, key, rows, &areas);
 
 	print_totals(rows, n);
 	printf("  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n");
@@ -331,6 +333,7 @@ static int slabinfo_main(int argc, char **argv)
 	static struct top_row rows[SLAB_VIEW_CACHES];
 	struct image_choice choice = { 0, NULL };
 	int status = image_arguments("slabinfo", &argc, argv, &choice);
+	struct slab_show_cache areas;
 	char key = 0;
 	size_t n;
 
@@ -344,10 +347,11 @@ static int slabinfo_main(int argc, char **argv)
 		return status;
 	if (!open_shown(&shown, &choice))
 		return EXIT_USAGE;
-	n = take_rows(&shown, key, rows);
+	n = take_rows(&shown, key, rows, &areas);
 	slab_show_slabinfo_head(&shown.show);
 	for (size_t i = 0; i < n; i++)
 		slab_show_slabinfo_line(&shown.show, rows[i].cache, &rows[i].n);
+	slab_show_slabinfo_areas(&shown.show, &areas);
 	return tool_finish_output(0);
 }
 
@@ -387,7 +391,7 @@ const struct tool_command command_slabinfo = {
 	        "\n"
 	        "One line for each cache in the columns of the kernel's /proc/slabinfo: live objects,\n"
 	        "objects there is room for, their size with red zones, objects and pages a slab, slabs.\n"
-	        "Large areas are what memsan vmallocinfo shows.\n"
+	        "The last line counts large areas, which memsan vmallocinfo shows one by one.\n"
 	        "\n"
 	        SORT_KEYS
 	        "                       (without: malloc's by size, then the program's own)\n"

@@ -3,6 +3,7 @@
  *
  * expect: unreferenced-object object=96 cache=session leak=direct count=1 alloc=lose
  * options: leak=on
+ * stderr: any
  * ways: linked
  */
 #include <memsan.h>
