@@ -38,6 +38,7 @@ bool failslab_init(failslab_stack_fn stack, failslab_told_fn told)
 	stack_hook = stack;
 	told_hook = told;
 	space = options.fail_space;
+	count = 0;
 	random_state = (clock_coarse_ms() * 0x9e3779b97f4a7c15u ^ (uint64_t)os_getpid() << 32) | 1;
 	failslab_on = options.fail_nth || options.fail_probability;
 	return good;
