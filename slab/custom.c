@@ -51,7 +51,10 @@ static unsigned custom_flags(const char *name, unsigned flags, bool ctor)
 {
 	unsigned f = flags_for_cache(name) | (flags & (SLAB_F_SANITY | SLAB_F_REDZONE | SLAB_F_POISON | SLAB_F_TRACK | SLAB_F_TRACE));
 
-	return ctor || flags & SLAB_F_TYPESAFE ? f & ~SLAB_F_POISON : f;
+	if (ctor || flags & SLAB_F_TYPESAFE)
+		f &= ~SLAB_F_POISON;
+	/* Where all of malloc's caches are checked there is no state map for objects that are not. */
+	return f || arena_state ? f : SLAB_F_SANITY;
 }
 
 static void custom_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *))
@@ -245,9 +248,10 @@ static void report_wrong(enum slab_finding_kind kind, const struct slab_cache *g
 	finding_report(&f);
 }
 
-/* The state byte says that p is live and a custom cache's. */
-static void put_live(struct slab_cache *own, struct slab *s, void *p, enum slab_api api, const struct unwind_regs *regs)
+static void put(struct slab *s, void *p, enum slab_api api, const struct unwind_regs *regs)
 {
+	struct slab_cache *own = s->cache;
+
 	if (!own->fast) {
 		debug_free(s, (uintptr_t)p, api, SIZE_MAX, regs);
 		return;
@@ -258,10 +262,15 @@ static void put_live(struct slab_cache *own, struct slab *s, void *p, enum slab_
 		tcache_put_custom(own, p);
 }
 
-void custom_put(struct slab_cache *c, void *p, enum slab_api api, const struct unwind_regs *regs)
+static bool is_live_object(struct slab *s, const void *p)
+{
+	return s->cache->fast || debug_is_live(s, (uintptr_t)p);
+}
+
+void custom_put(struct slab *s, void *p, enum slab_api api, const struct unwind_regs *regs)
 {
 	/* debug_free tells what it tracks. */
-	if (!(c->flags & SLAB_F_TRACK) && api != SLAB_API_CACHE) {
+	if (!(s->cache->flags & SLAB_F_TRACK) && api != SLAB_API_CACHE && is_live_object(s, p)) {
 		struct slab_finding f;
 
 		finding_init(&f, SLAB_ALLOC_DEALLOC_MISMATCH, SLAB_AT_FREE, (uintptr_t)p, regs);
@@ -270,16 +279,16 @@ void custom_put(struct slab_cache *c, void *p, enum slab_api api, const struct u
 		f.api_used = api;
 		finding_report(&f);
 	}
-	put_live(c, slab_of((uintptr_t)p), p, api, regs);
+	put(s, p, api, regs);
 }
 
 void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs)
 {
-	size_t at = arena_state_index(p);
-	uint8_t state = at < LOAD_ACQUIRE(arena_state_limit) ? LOAD_ACQUIRE(arena_state[at]) : 0;
+	struct lead to = lead_to_live(p);
+	bool malloced = to.place == PLACE_FAST || (to.place == PLACE_CHECKED && !cache_is_custom(to.slab->cache));
 
 	/* An object of malloc that nobody tracks does not know its family, but its cache does. */
-	if (state && state <= SLAB_NR_CLASSES && !(malloc_caches[state].flags & SLAB_F_TRACK)) {
+	if (malloced && (to.place == PLACE_FAST || !(to.slab->cache->flags & SLAB_F_TRACK))) {
 		report_wrong(SLAB_ALLOC_DEALLOC_MISMATCH, NULL, p, api, regs);
 		api = SLAB_API_MALLOC;
 	}
@@ -288,28 +297,21 @@ void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs)
 
 void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs)
 {
-	size_t at = arena_state_index(p);
-	uint8_t state = at < LOAD_ACQUIRE(arena_state_limit) ? LOAD_ACQUIRE(arena_state[at]) : 0;
-	struct slab *s;
+	struct lead to;
 
 	if (unlikely(!is_live(c))) {
 		report_destroyed(c, p, regs);
 		return;
 	}
-	if (unlikely(state == 0 || state == SLAB_STATE_DEAD)) {
-		object_report_bad((uintptr_t)p, SLAB_API_CACHE, SLAB_AT_FREE, regs);
-		return;
-	}
-	if (unlikely(state != SLAB_STATE_OTHER)) {
+	to = lead_of(p);
+	if (unlikely(!to.slab || !cache_is_custom(to.slab->cache))) {
 		slab_release(p, SLAB_API_CACHE, regs);
 		return;
 	}
-	s = slab_of((uintptr_t)p);
-	if (unlikely(s->cache != c)) {
+	/* It goes where it belongs, as in the kernel. */
+	if (unlikely(to.slab->cache != c) && is_live_object(to.slab, p))
 		report_wrong(SLAB_WRONG_CACHE, c, p, SLAB_API_CACHE, regs);
-		c = s->cache; /* where it belongs, as the kernel does */
-	}
-	put_live(c, s, p, SLAB_API_CACHE, regs);
+	put(to.slab, p, SLAB_API_CACHE, regs);
 }
 
 size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs)

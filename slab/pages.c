@@ -12,8 +12,9 @@
 
 static struct area *live_area(const void *p)
 {
-	return arena_usable((uintptr_t)p) && !((uintptr_t)p & 15) && LOAD_ACQUIRE(*state_of((uintptr_t)p)) == SLAB_STATE_LARGE
-	               ? area_at((uintptr_t)p) : NULL;
+	struct lead to = lead_to_live(p);
+
+	return to.place == PLACE_AREA ? to.area : NULL;
 }
 
 static unsigned order_of(const struct area *a)

@@ -25,8 +25,7 @@ static void tally_run(void *ctx, const struct slab_view_run *r)
 	struct tally *t = ctx;
 	const struct slab_view *v = t->s->view;
 	const struct slab_view_cache *c = &v->caches[r->cache];
-	struct slab_object obj;
-	uint64_t live = 0, at = v->base + ((uint64_t)r->page << PAGE_SHIFT) + c->offset;
+	struct slab_view_live live;
 
 	if (!r->cache) {
 		t->caches[0].active++;
@@ -35,11 +34,10 @@ static void tally_run(void *ctx, const struct slab_view_run *r)
 		t->caches[0].slabs++;
 		return;
 	}
-	for (uint32_t i = 0; i < c->nr_objects; i++, at += c->slot_size)
-		live += slab_view_object(v, at, &obj) && obj.state == SLAB_OBJ_LIVE;
+	slab_view_live(v, r, &live);
 	t->caches[r->cache].slabs++;
-	t->caches[r->cache].active_slabs += live != 0;
-	t->caches[r->cache].active += live;
+	t->caches[r->cache].active_slabs += live.nr != 0;
+	t->caches[r->cache].active += live.nr;
 	t->caches[r->cache].objects += c->nr_objects;
 }
 
