@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* examples/caches/object_cache.c - kernel code in user space: the ten most popular objects, kept in a list from a slab cache; with a bug of each
  * kind to plant: `object_cache`, `object_cache BUG`. */
-#include "kernel.h"
+#include <kernel.h>
 
 #include <stdlib.h>
 
