@@ -51,6 +51,9 @@ __inline_hot bool fence_wanted(void)
 void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs);
 /* p is in the pool; a bad pointer is reported.  size_given: as in slab_free. */
 void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+/* A live fenced object is somebody's: of a cache that the program made.  0: nobody's in particular. */
+void fence_set_owner(void *p, uint32_t owner);
+uint32_t fence_owner(const void *p);
 /* Size as requested, and its family; SIZE_MAX: p is no live object. */
 size_t fence_usable_size(const void *p, enum slab_api *api);
 void fence_report_bad_pointer(const void *p, const struct unwind_regs *regs);

@@ -78,8 +78,10 @@ static void *cache_allocate(struct slab_cache *c, bool zero, const struct unwind
 		return fail(ENOMEM);
 	if (unlikely(fence_wanted()) && !slab_custom_is_typesafe(c)) {
 		p = fence_alloc(slab_custom_size(c), slab_custom_align(c), SLAB_API_CACHE, regs);
-		if (p)
+		if (p) {
+			fence_set_owner(p, slab_custom_id(c));
 			slab_custom_construct(c, p);
+		}
 	}
 	if (likely(!p))
 		p = slab_custom_alloc(c, zero, regs);
@@ -94,10 +96,44 @@ static void cache_release(struct slab_cache *c, void *p, const struct unwind_reg
 {
 	if (!p)
 		return;
-	if (unlikely(fence_contains(p)))
-		fence_free(p, SLAB_API_CACHE, SIZE_MAX, regs);
-	else
+	if (likely(!fence_contains(p))) {
 		slab_custom_free(c, p, regs);
+		return;
+	}
+	if (!slab_custom_check(c, regs))
+		return;
+	uint32_t owner = fence_owner(p);
+	if (owner && owner != slab_custom_id(c))
+		slab_custom_report_wrong(c, owner, p, regs);
+	fence_free(p, SLAB_API_CACHE, SIZE_MAX, regs);
+}
+
+/* Fenced objects of a cache that is being destroyed. */
+struct fenced { struct slab_cache *cache; size_t nr; bool tell; const struct unwind_regs *regs; };
+
+static void fenced_visit(void *ctx, uintptr_t addr, size_t size)
+{
+	struct fenced *f = ctx;
+	(void)size;
+	if (fence_owner((void *)addr) != slab_custom_id(f->cache))
+		return;
+	if (f->tell)
+		slab_custom_report_remaining(f->cache, (void *)addr, f->nr, f->regs);
+	else
+		f->nr++;
+}
+
+/* How many objects remained. */
+static size_t cache_destroy(struct slab_cache *c, const struct unwind_regs *regs)
+{
+	struct fenced f = { .cache = c, .nr = 0, .tell = false, .regs = regs };
+	fence_for_each_live(fenced_visit, &f);
+	size_t fenced = f.nr;
+	f.nr = slab_custom_destroy(c, fenced, regs);
+	f.tell = true;
+	if (fenced && f.nr)
+		fence_for_each_live(fenced_visit, &f);
+	return f.nr;
 }
 
 MEMSAN_EXPORT void *memsan_cache_alloc(struct memsan_cache *c)
@@ -179,7 +215,7 @@ MEMSAN_EXPORT int memsan_cache_destroy(struct memsan_cache *c)
 		errno = EINVAL;
 		return -1;
 	}
-	if (!slab_custom_destroy(inner(c), &regs))
+	if (!cache_destroy(inner(c), &regs))
 		return 0;
 	errno = EBUSY;
 	return -1;

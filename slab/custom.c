@@ -375,7 +375,7 @@ void custom_finish(struct slab_cache *c)
 	lock_release(&cache_list_lock);
 }
 
-size_t slab_custom_destroy(struct slab_cache *c, const struct unwind_regs *regs)
+size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct unwind_regs *regs)
 {
 	bool mine;
 	size_t n;
@@ -393,10 +393,44 @@ size_t slab_custom_destroy(struct slab_cache *c, const struct unwind_regs *regs)
 	}
 	tcache_flush_custom(c);
 	quarantine_remove_cache(c, regs);
-	n = remaining(c, 0, false, regs);
+	n = remaining(c, 0, false, regs) + elsewhere;
 	if (n)
 		remaining(c, n, true, regs);
 	else
 		custom_unpin(c, 1);
 	return n;
+}
+
+/* ---- objects that fence/ keeps ---------------------------------------------------------------------------------------------------------- */
+
+#define ID_NUMBERS 10
+_Static_assert(SLAB_VIEW_CACHES <= 1 << ID_NUMBERS, "an id begins with the number");
+
+uint32_t slab_custom_id(const struct slab_cache *c)
+{
+	return c->generation << ID_NUMBERS | c->number;
+}
+
+void slab_custom_report_wrong(const struct slab_cache *c, uint32_t id, const void *p, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, SLAB_WRONG_CACHE, SLAB_AT_FREE, (uintptr_t)p, regs);
+	f.have_object = slab_find_object((uintptr_t)p, &f.object);
+	f.api_used = SLAB_API_CACHE;
+	str_copy(f.cache, c->name, sizeof(f.cache));
+	str_copy(f.object.cache, slab_caches[id % (1u << ID_NUMBERS) % SLAB_VIEW_CACHES].name, sizeof(f.object.cache));
+	finding_report(&f);
+}
+
+void slab_custom_report_remaining(const struct slab_cache *c, const void *p, size_t nr, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, SLAB_OBJECT_REMAINS, SLAB_AT_FREE, (uintptr_t)p, regs);
+	f.have_object = slab_find_object((uintptr_t)p, &f.object);
+	f.nr = nr;
+	str_copy(f.cache, c->name, sizeof(f.cache));
+	str_copy(f.object.cache, c->name, sizeof(f.object.cache));
+	finding_report(&f);
 }

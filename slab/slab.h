@@ -191,8 +191,13 @@ void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_reg
 void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs);
 /* Pages that went back. */
 size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs);
-/* How many objects were alive; each was reported, and with any the memory stays what it is. */
-size_t slab_custom_destroy(struct slab_cache *c, const struct unwind_regs *regs);
+/* How many objects were alive, with `elsewhere` that are in no slab; those in slabs were reported, and with any the memory stays what it is. */
+size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct unwind_regs *regs);
+/* Which cache it is, among all that ever were; never 0. */
+uint32_t slab_custom_id(const struct slab_cache *c);
+/* An object that is in no slab: it is of another cache (`id`) than the one it is freed to, or remains as one of nr. */
+void slab_custom_report_wrong(const struct slab_cache *c, uint32_t id, const void *p, const struct unwind_regs *regs);
+void slab_custom_report_remaining(const struct slab_cache *c, const void *p, size_t nr, const struct unwind_regs *regs);
 size_t slab_custom_size(const struct slab_cache *c);
 size_t slab_custom_align(const struct slab_cache *c);
 bool slab_custom_has_ctor(const struct slab_cache *c);

@@ -88,7 +88,7 @@ static void model_destroy(struct model *m, uint64_t *seed)
 {
 	while (m->nr)
 		model_free(m, seed);
-	CHECK(slab_custom_destroy(m->cache, &no_regs) == 0);
+	CHECK(slab_custom_destroy(m->cache, 0, &no_regs) == 0);
 	m->cache = NULL;
 }
 
@@ -151,7 +151,7 @@ static void mistakes(void)
 	expect_one(SLAB_INVALID_FREE, q + 16);
 	slab_custom_free(a, m, &no_regs);
 	expect_one(SLAB_ALLOC_DEALLOC_MISMATCH, m);
-	CHECK(slab_custom_destroy(a, &no_regs) == 1);
+	CHECK(slab_custom_destroy(a, 0, &no_regs) == 1);
 	expect_one(SLAB_OBJECT_REMAINS, q);
 	CHECK(findings[0].nr == 1);
 	slab_custom_free(a, q, &no_regs);
@@ -163,7 +163,7 @@ static void mistakes(void)
 	p = slab_custom_alloc(b, false, &no_regs);
 	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, 0, &no_regs);
 	expect_one(SLAB_ALLOC_DEALLOC_MISMATCH, p);
-	CHECK(slab_custom_destroy(b, &no_regs) == 0 && nr_findings == 0);
+	CHECK(slab_custom_destroy(b, 0, &no_regs) == 0 && nr_findings == 0);
 }
 
 /* A number comes again only after all others; what threads had in their bins is gone with its cache. */
@@ -174,17 +174,17 @@ static void numbers_come_again(void)
 	unsigned n = 0;
 
 	slab_custom_free(first, p, &no_regs);
-	CHECK(slab_custom_destroy(first, &no_regs) == 0);
+	CHECK(slab_custom_destroy(first, 0, &no_regs) == 0);
 	while ((c = slab_custom_create("next", 32 + n % 100, 0, 0, NULL)) != first) {
 		CHECK(c && n++ < SLAB_VIEW_CACHES);
 		p = slab_custom_alloc(c, false, &no_regs);
 		slab_custom_free(c, p, &no_regs);
-		CHECK(slab_custom_destroy(c, &no_regs) == 0);
+		CHECK(slab_custom_destroy(c, 0, &no_regs) == 0);
 	}
 	CHECK(n == SLAB_VIEW_CACHES - SLAB_FIRST_CUSTOM - 1);
 	p = slab_custom_alloc(c, false, &no_regs);
 	slab_custom_free(c, p, &no_regs);
-	CHECK(slab_custom_destroy(c, &no_regs) == 0 && nr_findings == 0);
+	CHECK(slab_custom_destroy(c, 0, &no_regs) == 0 && nr_findings == 0);
 }
 
 /* ---- threads --------------------------------------------------------------------------------------------------------------------- */
@@ -211,7 +211,7 @@ static void *thread(void *arg)
 		}
 		for (unsigned i = 0; i < 40; i++)
 			slab_custom_free(own, p[i], &no_regs);
-		CHECK(slab_custom_destroy(own, &no_regs) == 0);
+		CHECK(slab_custom_destroy(own, 0, &no_regs) == 0);
 	}
 	slab_thread_exit();
 	return NULL;
@@ -229,7 +229,7 @@ static void many_threads(void)
 	for (unsigned i = 0; i < 256; i++)
 		if (hand[i / 64][i % 64])
 			slab_custom_free(shared, hand[i / 64][i % 64], &no_regs);
-	CHECK(slab_custom_destroy(shared, &no_regs) == 0);
+	CHECK(slab_custom_destroy(shared, 0, &no_regs) == 0);
 	CHECK(nr_findings == 0);
 }
 
