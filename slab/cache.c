@@ -426,7 +426,7 @@ void cache_release(struct slab_cache *c)
 	for (page = 0; page < end && c->nr_slabs; page++) {
 		uint64_t w = LOAD_ACQUIRE(arena_memmap[page].owner);
 
-		if ((w & OWNER_TAG) == OWNER_SLAB && ((struct slab *)OWNER_POINTER(w))->cache == c) {
+		if ((w & OWNER_TAG) == OWNER_SLAB && READ_ONCE(((struct slab *)OWNER_POINTER(w))->cache) == c) {
 			s = OWNER_POINTER(w);
 			if (!c->fast)
 				__atomic_fetch_sub(&cache_checked_bytes, (int64_t)(c->nr_objects - s->nr_free) * c->slot_size, __ATOMIC_RELAXED);

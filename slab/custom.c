@@ -69,10 +69,10 @@ static void custom_init(struct slab_cache *c, const char *name, size_t size, siz
 	c->nr_slabs = c->nr_empty = 0;
 	c->nr_out = 0;
 	c->broken = false;
-	c->generation = generation;
+	WRITE_ONCE(c->generation, generation);
 	c->ctor = ctor;
 	c->typesafe = flags & SLAB_F_TYPESAFE;
-	c->pins = 1;
+	STORE_RELEASE(c->pins, 1u);
 	cache_init(c, name, size, align, custom_flags(name, flags, ctor != NULL), SLAB_STATE_OTHER);
 	c->held &= !c->typesafe;
 	STORE_RELEASE(c->self, c);
@@ -357,7 +357,7 @@ static size_t remaining(struct slab_cache *c, uint64_t nr, bool tell, const stru
 	for (page = 0; page < end && READ_ONCE(c->nr_slabs); page++) {
 		struct slab *s = slab_of(page_address(page));
 
-		if (s && s->cache == c && page_address(page) == s->base && !READ_ONCE(s->sealed))
+		if (s && READ_ONCE(s->cache) == c && page_address(page) == READ_ONCE(s->base) && !READ_ONCE(s->sealed))
 			n += slab_remaining(c, s, nr, tell, regs);
 	}
 	return n;
@@ -369,7 +369,7 @@ void custom_finish(struct slab_cache *c)
 	seal_remove_cache(c);
 	cache_release(c);
 	lock_acquire(&cache_list_lock);
-	c->generation++;
+	WRITE_ONCE(c->generation, c->generation + 1);
 	WRITE_ONCE(c->life, CACHE_UNUSED);
 	number_put(c);
 	lock_release(&cache_list_lock);

@@ -277,7 +277,7 @@ static inline struct tcache_bin *custom_bin(struct tcache_block *b, const struct
 			return NULL;
 	}
 	x += c->number % CUSTOM_BINS;
-	if (unlikely(x->generation != c->generation)) {
+	if (unlikely(x->generation != READ_ONCE(c->generation))) {
 		x->bin.count = 0;
 		x->generation = c->generation;
 	}
@@ -315,10 +315,12 @@ static void custom_flush_all(struct tcache_block *b)
 			continue;
 		}
 		x += i % CUSTOM_BINS;
-		if (x->generation == slab_caches[i].generation)
+		/* The cache may be destroyed by another thread just now. */
+		if (x->bin.count && custom_try_pin(&slab_caches[i], x->generation)) {
 			bin_flush_all(&x->bin, &slab_caches[i]);
-		else
-			x->bin.count = 0;
+			custom_unpin(&slab_caches[i], 1);
+		}
+		x->bin.count = 0;
 	}
 }
 
@@ -339,7 +341,7 @@ uint64_t tcache_count_custom(const struct slab_cache *c)
 	for (b = tcache_first_block(); b; b = b->next) {
 		const struct custom_bin *x = LOAD_ACQUIRE(b->custom[c->number / CUSTOM_BINS]);
 
-		if (x && READ_ONCE(x[c->number % CUSTOM_BINS].generation) == c->generation)
+		if (x && READ_ONCE(x[c->number % CUSTOM_BINS].generation) == READ_ONCE(c->generation))
 			n += READ_ONCE(x[c->number % CUSTOM_BINS].bin.count);
 	}
 	return n;
