@@ -231,6 +231,16 @@ _Static_assert(sizeof(struct helper_answer) == 16, "the wire is fixed");
 /* ---- tool half: symbolize.c ---------------------------------------------------------------------------------------------- */
 /* Not thread-safe, uses malloc and libdw.  ELF files are hostile input: what cannot be read has no symbols. */
 
+/* Small pieces of memory that are freed all at once.  A zeroed struct pool is an empty one. */
+struct pool_chunk;
+struct pool {
+	struct pool_chunk *chunks;
+	size_t used;
+};
+void *pool_alloc(struct pool *p, size_t size); /* zeroed, 16-byte aligned; NULL: no memory */
+char *pool_string(struct pool *p, const char *s);
+void pool_free(struct pool *p);
+
 struct symbolizer;
 /* budget_ms: after so long no more files are opened and what is known is what there is; 0: no limit.  NULL: out of memory. */
 struct symbolizer *symbolizer_create(unsigned budget_ms);
@@ -248,6 +258,9 @@ void symbolizer_want(struct symbolizer *s, int module, uint64_t addr);
 /* Innermost inlined function first, the function itself last; *nr 0: nothing known.  `addr` is looked up as it is (the caller
  * subtracts 1 from a return address); offsets are from addr.  Valid until symbolizer_destroy. */
 const struct report_symbol *symbolizer_lookup(struct symbolizer *s, int module, uint64_t addr, size_t *nr);
+/* Where in a module a function starts, by its name and, when there are several, its size as the kernel prints it (0: not known).  False: there
+ * is none, or more than one that it could be. */
+bool symbolizer_function(struct symbolizer *s, int module, const char *name, uint64_t size, uint64_t *start);
 /* Why a module has no symbols, or NULL. */
 const char *symbolizer_note(struct symbolizer *s, int module);
 /* insn.c: decodes the instruction of a fault into the record: its text, the size of the access, read or write where that is not known. */
@@ -265,6 +278,9 @@ void suppressions_destroy(struct suppressions *s);
 void suppressions_add(struct suppressions *s, const char *text, void (*tell)(void *ctx, const char *line), void *ctx);
 /* Does a rule say that this report is not wanted?  Counts its use. */
 bool suppressions_match(struct suppressions *s, const struct report_record *r, const struct report_symbols *symbols);
+/* The same for a report from elsewhere: class NULL when it is of no leak (only "report:" rules are about such). */
+struct suppress_frame { const char *function, *file, *module; uint32_t line; };
+bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes, const struct suppress_frame *frames, size_t n);
 /* One line for each rule. */
 void suppressions_summary(const struct suppressions *s, void (*tell)(void *ctx, const char *line), void *ctx);
 

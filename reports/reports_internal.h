@@ -78,16 +78,6 @@ size_t plain_render(const struct report_record *r, char *buf, size_t size);
 /* ---- tool half: what the symbolizer's files share --------------------------------------------------------------------------- */
 #include <elfutils/libdwfl.h>
 
-/* Small pieces of memory that live as long as the symbolizer. */
-struct pool_chunk;
-struct pool {
-	struct pool_chunk *chunks;
-	size_t used;
-};
-void *pool_alloc(struct pool *p, size_t size); /* zeroed, 16-byte aligned; NULL: no memory */
-char *pool_string(struct pool *p, const char *s);
-void pool_free(struct pool *p);
-
 /* When reading files must stop; 0: never. */
 struct deadline { uint64_t at_ns; };
 bool deadline_passed(const struct deadline *d);
@@ -107,6 +97,11 @@ struct lookup {
 
 /* demangle.c: a C++ or Rust name as people write it, else the name itself; from the pool or `name`. */
 const char *demangle(struct pool *p, const char *name);
+/* names.c: the functions of a file by name, in the pool; NULL: out of memory. */
+struct name_index;
+struct name_index *names_build(struct pool *pool, Dwfl_Module *mod);
+/* The only function of that name, and size if there is one. */
+bool names_find(const struct name_index *index, const char *name, uint64_t size, uint64_t *start);
 /* symbolize.c: an ELF symbol's name as people write it. */
 const char *elf_function_name(struct pool *p, const char *name);
 /* symbolize_dwarf.c: the symbols of each lookup (sorted by address, not yet resolved) that the DWARF knows.  `bias` is added to

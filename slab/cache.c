@@ -68,6 +68,8 @@ void cache_init(struct slab_cache *c, const char *name, size_t size, size_t alig
 	choose_run(c);
 	slab_assert(c->nr_objects <= SLAB_VIEW_OBJECTS);
 	c->map_words = (c->nr_objects + 63) / 64;
+	c->bytes_at = (uint32_t)slab_bytes_offset(c->map_words);
+	c->tracks_at = (uint32_t)slab_tracks_offset(c->map_words, c->nr_objects);
 	c->state = state;
 	c->fast = flags == 0;
 	c->held = flags != 0 && options.quarantine_size != 0;
@@ -118,13 +120,6 @@ static void orphan_put(const struct slab_cache *c, struct slab *s)
 	s->next = orphans[k];
 	orphans[k] = s;
 	lock_release(&orphan_lock);
-}
-
-struct slab_track *track_of(const struct slab_cache *c, struct slab *s, uint32_t i)
-{
-	size_t start = slab_tracks_offset(c->map_words, c->nr_objects);
-
-	return c->flags & SLAB_F_TRACK ? (struct slab_track *)((char *)s + start) + i : NULL;
 }
 
 /* ---- slabs; all under the cache lock -------------------------------------------------------------------------------------- */

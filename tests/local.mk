@@ -3,11 +3,11 @@ TEST_CFLAGS = $(AM_CFLAGS) -std=gnu11 $(CMOCKA_CFLAGS) $(LIBUNWIND_CFLAGS)
 TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 
 # Scripts that look at the sources, the documentation and what was built.
-script_tests = tests/layers tests/docs tests/exports tests/command tests/published tests/examples-caches
+script_tests = tests/layers tests/docs tests/exports tests/command tests/published tests/decode tests/examples-caches
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 # Longer ones that scripts/test runs besides make check.
-EXTRA_DIST += tests/golden tests/victims tests/victims-shadow tests/real tests/shadow
+EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/real tests/shadow
 
 noinst_HEADERS += tests/unit/unit.h
 
@@ -89,6 +89,12 @@ tests_unit_test_slab_pages_SOURCES = tests/unit/test_slab_pages.c
 tests_unit_test_slab_pages_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_slab_pages_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_slab_pages
+
+check_PROGRAMS += tests/unit/test_slab_live
+tests_unit_test_slab_live_SOURCES = tests/unit/test_slab_live.c
+tests_unit_test_slab_live_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_live_LDADD = $(TEST_LIBS) -lpthread
+TESTS += tests/unit/test_slab_live
 
 check_PROGRAMS += tests/unit/test_slab_malloc
 tests_unit_test_slab_malloc_SOURCES = tests/unit/test_slab_malloc.c
@@ -186,3 +192,9 @@ tests_unit_test_suppress_SOURCES = tests/unit/test_suppress.c
 tests_unit_test_suppress_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_suppress_LDADD = libtool_half.la $(CMOCKA_LIBS)
 TESTS += tests/unit/test_suppress
+
+check_PROGRAMS += tests/unit/test_decode
+tests_unit_test_decode_SOURCES = tests/unit/test_decode.c
+tests_unit_test_decode_CFLAGS = $(TEST_CFLAGS) -DMEMSAN_TOOL
+tests_unit_test_decode_LDADD = libdecode.la libtool_half.la $(CMOCKA_LIBS)
+TESTS += tests/unit/test_decode

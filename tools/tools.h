@@ -7,7 +7,11 @@
  *   fail_each.c  memsan run --fail-each
  *   supervise.c  starts the program, passes signals on, decides the exit status
  *   options.c    memsan options
- *   decode.c     memsan decode
+ *   decode.c     memsan decode: the command line, where records go
+ *   input.c      logs from files, pipes, compressed, growing
+ *   output.c     records in the form that --format names
+ *   complete.c   memsan decode --all
+ *   report.c     memsan report: merge, diff, top
  *   image.c      a process or a core file, to look into
  *   leak.c       memsan leak
  *   describe.c   memsan describe
@@ -36,7 +40,7 @@ struct tool_command {
 	const char *help;                     /* whole text of memsan COMMAND --help */
 	int (*main)(int argc, char **argv);   /* argv[0] is the subcommand's name; returns the exit status */
 };
-extern const struct tool_command command_run, command_options, command_decode, command_stat,
+extern const struct tool_command command_run, command_options, command_decode, command_report, command_stat,
 	command_leak, command_describe, command_slabinfo, command_slabtop, command_buddyinfo, command_vmallocinfo,
 	command_alloc_traces, command_free_traces;
 
@@ -69,6 +73,7 @@ struct target {
 	enum target_kind kind;
 	char file[4096];      /* the file that the reason is about; "" when the program was not found */
 	char reason[256];     /* for people, empty for TARGET_PRELOADABLE */
+	bool own_libraries;   /* some do not come from the system's folders, so may be instrumented */
 };
 /* Looks `program` up as execvp(3) would and reads its ELF header; a #! line leads to the interpreter (once). */
 void target_inspect(const char *program, struct target *t);
@@ -90,6 +95,40 @@ int supervisor_run(struct supervisor *s, char **argv);
 /* Runs argv[0] again and again in this environment, whose MEMSAN_OPTIONS are `option_text`, and lets its 1st, 2nd, 3rd … allocation fail, until a
  * run has none that fails.  Prints what a failure did to the program; the exit status: exitcode when it did harm, else 0. */
 int fail_each_run(char **argv, const char *option_text, unsigned exitcode);
+
+/* ---- input.c ----------------------------------------------------------------------------------------------------- */
+
+struct log_reader;
+/* All bytes of a log into the reader: a file, also compressed (gzip, bzip2, xz, zstd), "-" standard input.  `idle` is called when a pipe or a
+ * growing file has nothing to say.  False: it could not be read, and that was said. */
+struct input_options { bool follow; void (*idle)(void *ctx); void *ctx; };
+bool input_read(struct log_reader *reader, const char *name, const struct input_options *options);
+/* ---- output.c --------------------------------------------------------------------------------------------------------------- */
+
+struct log_record;
+struct log_writer;
+struct suppressions;
+struct output {
+	int format;
+	bool colour, source;
+	struct suppressions *rules;      /* or NULL */
+	uint64_t suppressed;
+	struct log_writer *writer;       /* of formats that are one document */
+};
+void output_init(struct output *o, const char *format);
+bool output_format(struct output *o, const char *name);              /* false: there is no such format */
+bool output_suppressions(struct output *o, const char *path);        /* false: not to be read, and that was said */
+bool output_begin(struct output *o);                                 /* false: out of memory */
+bool output_wanted(struct output *o, const struct log_record *r);
+void output_put(struct output *o, const struct log_record *r);
+void output_finish(struct output *o);
+/* The value of "--name=value" or "--name value"; NULL: argv[*i] is another option. */
+const char *tool_option_value(const char *name, char **argv, int argc, int *i);
+
+/* ---- complete.c --------------------------------------------------------------------------------------------------------- */
+
+/* Logs pass through to standard output, memsan's frames completed.  Returns the exit status. */
+int complete_files(char **names, size_t nr);
 
 /* ---- image.c ---------------------------------------------------------------------------------------------------------- */
 
