@@ -229,7 +229,7 @@ unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, 
 	uintptr_t object = slab_object_at(c, s, i);
 
 	if (!(c->flags & SLAB_F_REDZONE) ||
-	    likely(user == object && all_intact(object - c->offset, user + size, object + c->object_size)))
+	    likely(user == object && c->offset == REDZONE_SIZE && all_intact(object - c->offset, user + size, object + c->object_size)))
 		return 0;
 	return redzones_suspect(c, s, i, user, size, at, regs);
 }
