@@ -8,7 +8,7 @@
 
 static const char *free_name(enum slab_api api)
 {
-	return api == SLAB_API_NEW ? "operator delete" : api == SLAB_API_NEW_ARRAY ? "operator delete[]" : "free";
+	return api == SLAB_API_CACHE ? "memsan_cache_free" : api == SLAB_API_NEW ? "operator delete" : api == SLAB_API_NEW_ARRAY ? "operator delete[]" : "free";
 }
 
 static struct report_record *begin(enum report_kind kind)

@@ -54,7 +54,10 @@ static void gather_facts(struct shadow_facts *f, uintptr_t bad, struct slab_obje
 	f->value = shadow_byte(bad);
 	f->next = shadow_byte(bad + SHADOW_GRANULE);
 	f->in_arena = arena_contains((void *)bad);
-	f->have_object = f->in_arena && slab_find_object(bad, o);
+	bool have = slab_find_object(bad, o);
+	/* Objects of pools have the heap's shadow wherever they are. */
+	f->in_arena |= have && o->api == SLAB_API_POOL;
+	f->have_object = f->in_arena && have;
 	if (!f->have_object)
 		return;
 	f->state = o->state;

@@ -3,7 +3,7 @@ TEST_CFLAGS = $(AM_CFLAGS) -std=gnu11 $(CMOCKA_CFLAGS) $(LIBUNWIND_CFLAGS)
 TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 
 # Scripts that look at the sources, the documentation and what was built.
-script_tests = tests/layers tests/docs tests/exports tests/command tests/published tests/decode
+script_tests = tests/layers tests/docs tests/exports tests/command tests/published tests/decode tests/examples-caches
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 # Longer ones that scripts/test runs besides make check.
@@ -77,6 +77,18 @@ tests_unit_test_slab_check_SOURCES = tests/unit/test_slab_check.c
 tests_unit_test_slab_check_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_slab_check_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_slab_check
+
+check_PROGRAMS += tests/unit/test_slab_custom
+tests_unit_test_slab_custom_SOURCES = tests/unit/test_slab_custom.c
+tests_unit_test_slab_custom_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_custom_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_custom
+
+check_PROGRAMS += tests/unit/test_slab_pages
+tests_unit_test_slab_pages_SOURCES = tests/unit/test_slab_pages.c
+tests_unit_test_slab_pages_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_pages_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_pages
 
 check_PROGRAMS += tests/unit/test_slab_live
 tests_unit_test_slab_live_SOURCES = tests/unit/test_slab_live.c

@@ -16,6 +16,11 @@ static const struct tool_command *const commands[] = {
 	&command_leak,     /* what can nothing reach any more, in a process or a core file? */
 	&command_describe, /* what is at this address? */
 	&command_slabinfo, /* the caches of a process or a core file */
+	&command_slabtop,  /* the same, refreshed */
+	&command_buddyinfo,
+	&command_vmallocinfo,
+	&command_alloc_traces, /* who allocated, who freed */
+	&command_free_traces,
 };
 enum { NR_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -28,8 +33,8 @@ static void print_help(FILE *out)
 	      "\n"
 	      "Commands:\n", out);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
-		fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("  help      explain a command: memsan help COMMAND\n"
+		fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("  help         explain a command: memsan help COMMAND\n"
 	      "\n"
 	      "  -h, --help     show this help\n"
 	      "  -V, --version  show the version\n"
