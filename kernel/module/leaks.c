@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* kernel/module/leaks.c - memory that is forgotten, and the annotations that tell kmemleak otherwise. */
+#include "memsan_bugs.h"
+
+#include <linux/gfp.h>
+#include <linux/kmemleak.h>
+#include <linux/list.h>
+#include <linux/percpu.h>
+#include <linux/vmalloc.h>
+
+static struct kmem_cache *leaky;
+
+int bug_leak_kmalloc(void)
+{
+	return kmalloc(200, GFP_KERNEL) ? 0 : -ENOMEM;
+}
+
+int bug_leak_vmalloc(void)
+{
+	return vmalloc(10000) ? 0 : -ENOMEM;
+}
+
+int bug_leak_cache(void)
+{
+	if (!leaky)
+		leaky = kmem_cache_create("memsan_leaky", 72, 0, 0, NULL);
+	return leaky && kmem_cache_alloc(leaky, GFP_KERNEL) ? 0 : -ENOMEM;
+}
+
+int bug_leak_percpu(void)
+{
+	return __alloc_percpu(40, 8) ? 0 : -ENOMEM;
+}
+
+struct link {
+	struct link *next;
+	char payload[100];
+};
+
+int bug_leak_chain(void)
+{
+	struct link *first = kzalloc(sizeof(*first), GFP_KERNEL);
+
+	if (!first)
+		return -ENOMEM;
+	first->next = kzalloc(sizeof(*first), GFP_KERNEL);
+	return 0;
+}
+
+int bug_leak_pages(void)
+{
+	return alloc_pages(GFP_KERNEL, 1) ? 0 : -ENOMEM;
+}
+
+int bug_leak_not_leak(void)
+{
+	void *p = kmalloc(208, GFP_KERNEL);
+
+	kmemleak_not_leak(p);
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_leak_ignore(void)
+{
+	void *p = kmalloc(216, GFP_KERNEL);
+
+	kmemleak_ignore(p);
+	return p ? 0 : -ENOMEM;
+}
+
+/* Objects that hold the only pointer to another one, and are held here. */
+struct holder {
+	void *scanned[4];
+	void *other[4];
+};
+static struct holder *holder_area, *holder_no_scan;
+
+int bug_leak_scan_area(void)
+{
+	holder_area = kzalloc(sizeof(*holder_area), GFP_KERNEL);
+	if (!holder_area)
+		return -ENOMEM;
+	kmemleak_scan_area(holder_area, sizeof(holder_area->scanned), GFP_KERNEL);
+	holder_area->other[2] = kmalloc(224, GFP_KERNEL);
+	return 0;
+}
+
+int bug_leak_no_scan(void)
+{
+	holder_no_scan = kzalloc(sizeof(*holder_no_scan), GFP_KERNEL);
+	if (!holder_no_scan)
+		return -ENOMEM;
+	kmemleak_no_scan(holder_no_scan);
+	holder_no_scan->scanned[0] = kmalloc(232, GFP_KERNEL);
+	return 0;
+}
+
+void leak_forget(void)
+{
+	if (holder_area)
+		kfree(holder_area->other[2]);
+	if (holder_no_scan)
+		kfree(holder_no_scan->scanned[0]);
+	kfree(holder_area);
+	kfree(holder_no_scan);
+}
