@@ -231,6 +231,16 @@ _Static_assert(sizeof(struct helper_answer) == 16, "the wire is fixed");
 /* ---- tool half: symbolize.c ---------------------------------------------------------------------------------------------- */
 /* Not thread-safe, uses malloc and libdw.  ELF files are hostile input: what cannot be read has no symbols. */
 
+/* Small pieces of memory that are freed all at once.  A zeroed struct pool is an empty one. */
+struct pool_chunk;
+struct pool {
+	struct pool_chunk *chunks;
+	size_t used;
+};
+void *pool_alloc(struct pool *p, size_t size); /* zeroed, 16-byte aligned; NULL: no memory */
+char *pool_string(struct pool *p, const char *s);
+void pool_free(struct pool *p);
+
 struct symbolizer;
 /* budget_ms: after so long no more files are opened and what is known is what there is; 0: no limit.  NULL: out of memory. */
 struct symbolizer *symbolizer_create(unsigned budget_ms);

@@ -78,16 +78,6 @@ size_t plain_render(const struct report_record *r, char *buf, size_t size);
 /* ---- tool half: what the symbolizer's files share --------------------------------------------------------------------------- */
 #include <elfutils/libdwfl.h>
 
-/* Small pieces of memory that live as long as the symbolizer. */
-struct pool_chunk;
-struct pool {
-	struct pool_chunk *chunks;
-	size_t used;
-};
-void *pool_alloc(struct pool *p, size_t size); /* zeroed, 16-byte aligned; NULL: no memory */
-char *pool_string(struct pool *p, const char *s);
-void pool_free(struct pool *p);
-
 /* When reading files must stop; 0: never. */
 struct deadline { uint64_t at_ns; };
 bool deadline_passed(const struct deadline *d);

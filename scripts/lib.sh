@@ -5,9 +5,9 @@
 # Debian's names; everything that is ever installed stands here.
 # shellcheck disable=SC2034
 {
-packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev)
+packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev libjson-c-dev)
 packages_test=(libcmocka-dev libunwind-dev clang python3 shellcheck mandoc man-db gdb
-	git perl dash tar xz-utils gzip bzip2 bc diffutils patch sqlite3 nodejs openssl file findutils procps)
+	git perl dash tar xz-utils gzip bzip2 bc diffutils patch sqlite3 nodejs openssl file findutils procps python3-jsonschema)
 # Wanted by bench/run only (it says what it goes without).
 packages_bench=(libmimalloc2.0 libjemalloc2 clang libclang-rt-14-dev electric-fence duma valgrind)
 }

@@ -1,474 +1,175 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/decode.c - memsan decode: reports that were printed as module+offset get their functions, files and lines.
- *
- * A report is held back from its "BUG: MEMSAN:" line to its closing rule, because the paths of its modules stand at its end:
- *
- *     ==========                                               (passed on)
- *     BUG: MEMSAN: double-free in prog+0x11f2                  title: the first frame of the report once more
- *      prog+0x11f2 (BuildId 77ab…)                             frame  ─────┐ build id
- *     Modules linked in:                                                   │
- *      prog 0x5555…-0x5556… /home/me/prog (BuildId 77ab…)      module ◄────┘ path
- *     ==========
- *
- * A frame that says its module's whole path (slab_debug=T prints such, one event a line and its frames) needs no report around it.
- * Frames and modules are recognised anywhere in a line, so whatever a logger puts in front of them is kept.  Everything that is not
- * understood is passed on as it came.  Input is not trusted: a report that does not end is given up as it is after REPORT_LINES_MAX lines,
- * and the ELF files are read by code that trusts them no more.
- *
- * Weakness accepted: the text does not tell a faulting instruction from a return address, so every frame is looked up as a return
- * address, one byte earlier.
- */
-#include "lib/lib.h"
-#include "reports/reports.h"
+/* tools/decode.c - memsan decode: reports out of any log, with functions and lines, in the form that is asked for. */
+#include "config.h"
+
+#include "decode/decode.h"
 #include "tools/tools.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define REPORT_LINES_MAX 20000
-#define TITLE_MARK "BUG: MEMSAN: "
-#define BUILD_ID_MARK " (BuildId "
-#define UNLOADED_MARK " (unloaded)"
-#define RULE_LENGTH 60
+#define MODULE_DIRS_MAX 64
+#define BATCH_MAX 512                    /* records that are symbolized together */
 
-/* One frame without a function, as found in a line. */
-struct bare_frame {
-	size_t start, end;            /* in the line: from the module's name to behind the build id */
-	size_t name_len;
-	uint64_t addr;
-	uint8_t build_id[BUILD_ID_MAX];
-	size_t build_id_len;          /* 0: the module has none */
-};
+enum format { OUT_TEXT, OUT_SHORT, OUT_JSON, OUT_NR };
+static const char *const format_names[OUT_NR] = { "text", "short", "json" };
 
-struct known_module {
-	uint8_t build_id[BUILD_ID_MAX];
-	size_t build_id_len;
-	char *path;                   /* without a build id, its last part names the module, in this report only */
-	int number;                   /* the symbolizer's */
-	bool complained;
-};
-
-struct decoder {
-	struct symbolizer *symbolizer;
-	struct known_module *modules; /* of all reports so far; a build id names one file for good */
+struct decode {
+	enum format format;
+	bool all, follow;
+	const char *vmlinux, *modules[MODULE_DIRS_MAX];
 	size_t nr_modules;
-	char **lines;                 /* of the report that is being collected, each with its newline */
-	size_t nr_lines;
-	bool in_report;
+	struct log_text_options text;
+	struct log_record *batch[BATCH_MAX];
+	size_t nr_batch;
+	uint64_t nr;
 };
 
-/* ---- recognising ------------------------------------------------------------------------------------------------- */
-
-static int hex_digit(char c)
+static void write_record(struct decode *d, struct log_record *r)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* "… (BuildId 0123ab)" at p: its bytes, and what follows; NULL when it is something else. */
-static const char *parse_build_id(const char *p, uint8_t *id, size_t *len)
-{
-	if (strncmp(p, BUILD_ID_MARK, strlen(BUILD_ID_MARK)) != 0)
-		return NULL;
-	p += strlen(BUILD_ID_MARK);
-	for (*len = 0; *len < BUILD_ID_MAX && hex_digit(p[0]) >= 0 && hex_digit(p[1]) >= 0; p += 2)
-		id[(*len)++] = (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
-	return *len && *p == ')' ? p + 1 : NULL;
-}
-
-static const char *parse_hex(const char *p, uint64_t *value)
-{
-	char *end;
-
-	if (p[0] != '0' || p[1] != 'x' || hex_digit(p[2]) < 0)
-		return NULL;
-	errno = 0;
-	*value = strtoull(p + 2, &end, 16);
-	return errno ? NULL : end;
-}
-
-static bool ends_here(const char *p)
-{
-	return *p == '\0' || *p == '\n' || *p == '\r';
-}
-
-/* A module without build id is only believed at the end of a line that holds nothing but the frame: "foo+0x1f" is a common thing to say. */
-static bool find_frame(const char *line, struct bare_frame *f)
-{
-	for (const char *plus = strstr(line, "+0x"); plus; plus = strstr(plus + 1, "+0x")) {
-		const char *name = plus, *p = parse_hex(plus + 1, &f->addr), *behind;
-
-		while (name > line && name[-1] != ' ')
-			name--;
-		if (name == plus || name == line || !p)
-			continue;
-		behind = parse_build_id(p, f->build_id, &f->build_id_len);
-		if (!behind) {
-			f->build_id_len = 0;
-			if (!ends_here(p) && strncmp(p, UNLOADED_MARK, strlen(UNLOADED_MARK)) != 0)
-				continue;
-			behind = p;
-		}
-		f->start = (size_t)(name - line);
-		f->name_len = (size_t)(plus - name);
-		f->end = (size_t)(behind - line);
-		return true;
+	switch (d->format) {
+	case OUT_SHORT: log_short_write(stdout, r, &d->text); break;
+	case OUT_JSON: log_json_write(stdout, r); break;
+	default: log_text_write(stdout, r, &d->text); break;
 	}
-	return false;
+	d->nr++;
 }
 
-/* " NAME 0xSTART-0xEND /PATH (BuildId …) (remark)": the path, to be freed, and the build id, which may be missing. */
-static char *find_module(const char *line, uint8_t *id, size_t *id_len)
+static void batch_flush(struct decode *d)
 {
-	for (const char *at = strstr(line, " 0x"); at; at = strstr(at + 1, " 0x")) {
-		const char *p, *mark;
-		uint64_t bound;
-
-		if (!(p = parse_hex(at + 1, &bound)) || *p != '-' || !(p = parse_hex(p + 1, &bound)) || p[0] != ' ' || p[1] != '/')
-			continue;
-		mark = strstr(p, BUILD_ID_MARK);
-		if (!mark || !parse_build_id(mark, id, id_len)) {
-			*id_len = 0;
-			mark = strstr(p, " (");
-		}
-		return tool_format("%.*s", (int)((mark ? mark : p + strcspn(p, "\r\n")) - p - 1), p + 1);
+	for (size_t i = 0; i < d->nr_batch; i++) {
+		write_record(d, d->batch[i]);
+		log_record_free(d->batch[i]);
 	}
-	return NULL;
+	d->nr_batch = 0;
 }
 
-static bool is_rule(const char *line)
+static void take_record(void *ctx, struct log_record *r)
 {
-	size_t n = strlen(line), rule = 0;
+	struct decode *d = ctx;
 
-	while (n && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-		n--;
-	while (n && line[n - 1] == '=') {
-		n--;
-		rule++;
-	}
-	return rule >= RULE_LENGTH;
+	d->batch[d->nr_batch++] = r;
+	if (d->nr_batch == BATCH_MAX)
+		batch_flush(d);
 }
 
-/* The last part of a path, or the name itself; not terminated. */
-static const char *module_base(const char *name, size_t len)
-{
-	const char *slash = memrchr(name, '/', len);
+struct idle { struct decode *decode; struct log_reader *reader; };
 
-	return slash ? slash + 1 : name;
+static void on_idle(void *ctx)
+{
+	struct idle *i = ctx;
+
+	log_reader_idle(i->reader);
+	batch_flush(i->decode);
+	fflush(stdout);
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------ */
-
-static struct known_module *known_module_find(struct decoder *d, const uint8_t *id, size_t len, const char *name, size_t name_len)
+static int decode_files(struct decode *d, char **names, size_t nr)
 {
-	for (size_t i = 0; i < d->nr_modules; i++) {
-		struct known_module *m = &d->modules[i];
-		const char *last = strrchr(m->path, '/') + 1;
+	struct log_reader *reader = log_reader_create(take_record, d);
+	struct idle idle = { d, reader };
+	struct input_options how = { .follow = d->follow, .idle = on_idle, .ctx = &idle };
+	char *standard[] = { (char *)"-" };
+	int status = 0;
 
-		if (m->build_id_len != len)
-			continue;
-		if (len ? memcmp(m->build_id, id, len) == 0 : strlen(last) == name_len && memcmp(last, name, name_len) == 0)
-			return m;
-	}
-	return NULL;
-}
-
-static struct known_module *known_module_add(struct decoder *d, struct known_module *m)
-{
-	m->number = symbolizer_module(d->symbolizer, m->path, m->build_id, m->build_id_len);
-	d->modules = realloc(d->modules, (d->nr_modules + 1) * sizeof(*m));
-	if (!d->modules || m->number < 0) {
+	if (!reader) {
 		tool_say("out of memory");
-		exit(1);
+		return 1;
 	}
-	d->modules[d->nr_modules] = *m;
-	return &d->modules[d->nr_modules++];
-}
-
-static void known_module_learn(struct decoder *d, const char *line)
-{
-	struct known_module m = { .complained = false };
-	const char *last;
-
-	m.path = find_module(line, m.build_id, &m.build_id_len);
-	if (!m.path)
-		return;
-	last = strrchr(m.path, '/') + 1;
-	if (known_module_find(d, m.build_id, m.build_id_len, last, strlen(last)))
-		free(m.path);
-	else
-		known_module_add(d, &m);
-}
-
-/* A frame that names its module by path brings the module along. */
-static struct known_module *frame_module(struct decoder *d, const char *line, const struct bare_frame *f)
-{
-	const char *name = line + f->start, *last = module_base(name, f->name_len);
-	size_t last_len = (size_t)(name + f->name_len - last);
-	struct known_module *found = known_module_find(d, f->build_id, f->build_id_len, last, last_len);
-	struct known_module m = { .build_id_len = f->build_id_len };
-
-	if (found || *name != '/' || !f->build_id_len)
-		return found;
-	memcpy(m.build_id, f->build_id, f->build_id_len);
-	m.path = tool_format("%.*s", (int)f->name_len, name);
-	return known_module_add(d, &m);
-}
-
-/* A path without build id may be another file in the next report. */
-static void known_modules_forget(struct decoder *d, bool all)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < d->nr_modules; i++) {
-		if (d->modules[i].build_id_len && !all)
-			d->modules[kept++] = d->modules[i];
-		else
-			free(d->modules[i].path);
+	if (!nr) {
+		names = standard;
+		nr = 1;
 	}
-	d->nr_modules = kept;
+	for (size_t i = 0; i < nr; i++)
+		status |= !input_read(reader, names[i], &how);
+	log_reader_destroy(reader);
+	batch_flush(d);
+	return tool_finish_output(status);
 }
 
-/* Says once why a module has no symbols; that one function of many has no name is no news. */
-static void known_module_complain(struct decoder *d, struct known_module *m, const char *name, size_t name_len)
+static int set_format(struct decode *d, const char *name)
 {
-	const char *why = symbolizer_note(d->symbolizer, m->number);
-
-	if (why && !m->complained)
-		tool_say("%.*s: %s", (int)name_len, name, why);
-	m->complained = true;
+	for (int i = 0; i < OUT_NR; i++)
+		if (strcmp(name, format_names[i]) == 0) {
+			d->format = (enum format)i;
+			return 0;
+		}
+	return tool_usage_error("decode", "unknown format '%s'", name);
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------ */
-
-static void put_location(const struct report_symbol *s)
+/* The value of "--name=value" or "--name value"; NULL: another option. */
+static const char *option_value(const char *name, char **argv, int argc, int *i)
 {
-	if (!s->file)
-		return;
-	printf(" at %s", s->file);
-	if (s->line)
-		printf(":%" PRIu32, s->line);
-	if (s->line && s->column)
-		printf(":%" PRIu32, s->column);
-}
+	size_t len = strlen(name);
 
-/* "func+0xoff/0xsize [module]", the offset that of the return address. */
-static char *format_place(const struct report_symbol *s, const char *name, size_t name_len)
-{
-	char *size = s->size ? tool_format("/0x%" PRIx64, s->size) : tool_format("%s", "");
-	char *place = tool_format("%s+0x%" PRIx64 "%s [%.*s]", s->function, s->offset + 1, size, (int)name_len, name);
-
-	free(size);
-	return place;
-}
-
-/* The symbols of a frame, innermost first; NULL when its function is not known. */
-static const struct report_symbol *frame_symbols(struct decoder *d, const char *line, const struct bare_frame *f, size_t *nr)
-{
-	struct known_module *m = frame_module(d, line, f);
-	const struct report_symbol *found;
-
-	if (!m)
+	if (strncmp(argv[*i], name, len) != 0)
 		return NULL;
-	found = symbolizer_lookup(d->symbolizer, m->number, f->addr - 1, nr);
-	if (*nr && found[*nr - 1].function)
-		return found;
-	known_module_complain(d, m, line + f->start, f->name_len);
+	if (argv[*i][len] == '=')
+		return argv[*i] + len + 1;
+	if (argv[*i][len] == '\0' && *i + 1 < argc)
+		return argv[++*i];
 	return NULL;
-}
-
-static void print_frame(struct decoder *d, const char *line, const struct bare_frame *f)
-{
-	size_t nr = 0;
-	const struct report_symbol *s = frame_symbols(d, line, f, &nr);
-	const char *base;
-	char *place;
-
-	if (!s) {
-		fputs(line, stdout);
-		return;
-	}
-	for (size_t i = 0; i + 1 < nr; i++) {
-		printf("%.*s%s", (int)f->start, line, s[i].function ? s[i].function : "?");
-		put_location(&s[i]);
-		fputs(" (inlined)\n", stdout);
-	}
-	base = module_base(line + f->start, f->name_len);
-	place = format_place(&s[nr - 1], base, (size_t)(line + f->start + f->name_len - base));
-	printf("%.*s%s", (int)f->start, line, place);
-	put_location(&s[nr - 1]);
-	fputs(line + f->end, stdout);
-	free(place);
-}
-
-/* The title ends with the first frame, bare; it is completed from the frame that says the same. */
-static void print_title(struct decoder *d, const char *title)
-{
-	size_t len = strcspn(title, "\r\n"), nr = 0;
-	struct bare_frame f;
-
-	for (size_t i = 1; i < d->nr_lines; i++) {
-		const char *line = d->lines[i];
-		const struct report_symbol *s;
-		size_t n;
-
-		if (!find_frame(line, &f))
-			continue;
-		n = strcspn(line + f.start, " \r\n");
-		if (n >= len || memcmp(title + len - n, line + f.start, n) != 0 || title[len - n - 1] != ' ')
-			break;
-		s = frame_symbols(d, line, &f, &nr);
-		if (s) {
-			char *place = format_place(&s[nr - 1], line + f.start, f.name_len);
-
-			printf("%.*s%s%s", (int)(len - n), title, place, title + len);
-			free(place);
-			return;
-		}
-		break;
-	}
-	fputs(title, stdout);
-}
-
-/* ---- one report ------------------------------------------------------------------------------------------------------- */
-
-/* Everything is announced before the first question, so that each file is read once. */
-static void announce_report(struct decoder *d)
-{
-	struct bare_frame f;
-
-	for (size_t i = 0; i < d->nr_lines; i++)
-		known_module_learn(d, d->lines[i]);
-	for (size_t i = 0; i < d->nr_lines; i++) {
-		struct known_module *m = find_frame(d->lines[i], &f) ? frame_module(d, d->lines[i], &f) : NULL;
-
-		if (m)
-			symbolizer_want(d->symbolizer, m->number, f.addr - 1);
-	}
-}
-
-static void finish_report(struct decoder *d)
-{
-	struct bare_frame f;
-
-	announce_report(d);
-	for (size_t i = 0; i < d->nr_lines; i++) {
-		if (i == 0)
-			print_title(d, d->lines[0]);
-		else if (find_frame(d->lines[i], &f))
-			print_frame(d, d->lines[i], &f);
-		else
-			fputs(d->lines[i], stdout);
-	}
-	for (size_t i = 0; i < d->nr_lines; i++)
-		free(d->lines[i]);
-	known_modules_forget(d, false);
-	d->nr_lines = 0;
-	d->in_report = false;
-}
-
-static void take_line(struct decoder *d, const char *line)
-{
-	bool title = strstr(line, TITLE_MARK) != NULL;
-	struct bare_frame f;
-
-	if (d->in_report && (title || d->nr_lines == REPORT_LINES_MAX))
-		finish_report(d);
-	if (!d->in_report && !title) {
-		if (find_frame(line, &f) && line[f.start] == '/')
-			print_frame(d, line, &f);
-		else
-			fputs(line, stdout);
-		return;
-	}
-	d->in_report = true;
-	d->lines[d->nr_lines++] = tool_format("%s", line);
-	if (is_rule(line))
-		finish_report(d);
-}
-
-static bool decode_stream(struct decoder *d, FILE *in, const char *name)
-{
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n;
-	bool good;
-
-	while ((n = getline(&line, &size, in)) >= 0) {
-		if (strlen(line) == (size_t)n) {
-			take_line(d, line);
-		} else {
-			if (d->in_report)
-				finish_report(d);
-			fwrite(line, 1, (size_t)n, stdout);
-		}
-	}
-	good = !ferror(in);
-	if (!good)
-		tool_say("cannot read %s: %s", name, strerror(errno));
-	if (d->in_report)
-		finish_report(d);
-	free(line);
-	return good;
-}
-
-static bool decode_file(struct decoder *d, const char *name)
-{
-	FILE *in = fopen(name, "re");
-	bool good;
-
-	if (!in) {
-		tool_say("cannot read %s: %s", name, strerror(errno));
-		return false;
-	}
-	good = decode_stream(d, in, name);
-	fclose(in);
-	return good;
 }
 
 static int decode_main(int argc, char **argv)
 {
-	struct decoder d = { .symbolizer = symbolizer_create(0) };
-	int first = 1, status = 0;
+	struct decode d = { .format = OUT_TEXT, .text = { .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") } };
+	size_t nr = 0;
+	bool more = true;
 
-	if (argc > 1 && !strcmp(argv[1], "--"))
-		first = 2;
-	else if (argc > 1 && argv[1][0] == '-' && argv[1][1])
-		return tool_usage_error("decode", "unknown option '%s'", argv[1]);
-	if (!d.symbolizer) {
-		tool_say("out of memory");
-		return 1;
+	for (int i = 1; i < argc; i++) {
+		const char *value;
+		if (!more || argv[i][0] != '-' || !argv[i][1]) {
+			argv[nr++] = argv[i];
+		} else if (!strcmp(argv[i], "--")) {
+			more = false;
+		} else if ((value = option_value("--format", argv, argc, &i)) != NULL) {
+			if (set_format(&d, value))
+				return EXIT_USAGE;
+		} else if ((value = option_value("--vmlinux", argv, argc, &i)) != NULL) {
+			d.vmlinux = value;
+		} else if ((value = option_value("--modules", argv, argc, &i)) != NULL) {
+			d.modules[d.nr_modules++ % MODULE_DIRS_MAX] = value;
+		} else if (!strcmp(argv[i], "--short")) {
+			d.format = OUT_SHORT;
+		} else if (!strcmp(argv[i], "--source")) {
+			d.text.source = true;
+		} else if (!strcmp(argv[i], "--all")) {
+			d.all = true;
+		} else if (!strcmp(argv[i], "-f") || !strcmp(argv[i], "--follow")) {
+			d.follow = true;
+		} else {
+			return tool_usage_error("decode", "unknown option '%s'", argv[i]);
+		}
 	}
-	d.lines = tool_alloc(REPORT_LINES_MAX * sizeof(*d.lines));
-	if (first >= argc)
-		status = !decode_stream(&d, stdin, "standard input");
-	for (int i = first; i < argc; i++) {
-		bool good = strcmp(argv[i], "-") ? decode_file(&d, argv[i]) : decode_stream(&d, stdin, "standard input");
-
-		status |= !good;
-	}
-	free(d.lines);
-	known_modules_forget(&d, true);
-	free(d.modules);
-	symbolizer_destroy(d.symbolizer);
-	return tool_finish_output(status);
+	if (d.all)
+		return complete_files(argv, nr);
+	return decode_files(&d, argv, nr);
 }
 
 const struct tool_command command_decode = {
 	.name = "decode",
-	.summary = "complete reports that were printed without function names",
+	.summary = "read reports out of any log, with functions and lines",
 	.help =
-		"Usage: memsan decode [FILE…]\n"
+		"Usage: memsan decode [OPTION…] [FILE…]\n"
 		"\n"
-		"Prints each FILE (standard input when there is none, or for -), with the frames of\n"
-		"memsan's reports that look like 'module+0xoffset (BuildId …)' completed by function,\n"
-		"file and line. Everything else is passed through unchanged.\n"
+		"Reads each FILE (standard input when there is none, or for -; gzip, bzip2, xz and zstd\n"
+		"are unpacked) and prints the memory reports in it: memsan's text and JSON, KASAN, KFENCE,\n"
+		"SLUB, kmemleak and what accompanies them out of kernel logs, AddressSanitizer, Valgrind.\n"
 		"\n"
-		"  -h, --help  show this help\n"
+		"  --format=FORMAT  text (as reported, completed by functions and lines), short (one line\n"
+		"                   each), json (memsan-report/1, one object a line)\n"
+		"  --short          the same as --format=short\n"
+		"  --vmlinux=FILE   the kernel's ELF file, for functions and lines\n"
+		"  --modules=DIR    where its modules are (*.ko); may be given more than once\n"
+		"  --source         the lines of code around each frame\n"
+		"  -f, --follow     wait for more at the end of a file, as tail -f does\n"
+		"  --all            print everything as it is, memsan's frames completed\n"
+		"  -h, --help       show this help\n"
 		"\n"
+		"Exit status: 0, or 1 when a file could not be read.\n"
 		"Manual page: memsan-decode(1)\n",
 	.main = decode_main,
 };

@@ -6,7 +6,9 @@
  *   target.c     what can be known of a program before it is started: can memsan see into it?
  *   supervise.c  starts the program, passes signals on, decides the exit status
  *   options.c    memsan options
- *   decode.c     memsan decode
+ *   decode.c     memsan decode: the command line, where records go
+ *   input.c      logs from files, pipes, compressed, growing
+ *   complete.c   memsan decode --all
  *   image.c      a process or a core file, to look into
  *   leak.c       memsan leak
  *   describe.c   memsan describe, memsan slabinfo
@@ -81,6 +83,16 @@ void supervisor_init(struct supervisor *s);
 /* Runs argv[0] with this process's environment and returns the exit status for memsan, or does not return when the program died
  * by a signal.  After a report in the program or any of its children the status is the option exitcode's, of the process that reported. */
 int supervisor_run(struct supervisor *s, char **argv);
+
+/* ---- input.c, complete.c --------------------------------------------------------------------------------------------- */
+
+struct log_reader;
+/* All bytes of a log into the reader: a file, also compressed (gzip, bzip2, xz, zstd), "-" standard input.  `idle` is called when a pipe or a
+ * growing file has nothing to say.  False: it could not be read, and that was said. */
+struct input_options { bool follow; void (*idle)(void *ctx); void *ctx; };
+bool input_read(struct log_reader *reader, const char *name, const struct input_options *options);
+/* Logs pass through to standard output, memsan's frames completed.  Returns the exit status. */
+int complete_files(char **names, size_t nr);
 
 /* ---- image.c ---------------------------------------------------------------------------------------------------------- */
 

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/begin.c - is this line the first of a report, and of which detector?
+ *
+ * One function a detector, tried in turn on lines whose first letters allow it.  Each sets the record's detector, kind and headline,
+ * what the headline says of the access, and the form that the following lines will have.
+ */
+#include "config.h"
+
+#include <ctype.h>
+
+#include "decode/decode_internal.h"
+
+static void headline(struct log_open *o, const char *detector, const char *text)
+{
+	o->record->detector = detector;
+	o->record->headline = log_record_string(o->record, text, strlen(text));
+}
+
+/* " in func+0x1/0x2 [mod]" at the end of a headline. */
+static void headline_function(struct log_open *o, const char *text)
+{
+	struct log_record *r = o->record;
+	const char *in = strstr(text, " in ");
+	struct log_frame f;
+
+	if (!in)
+		return;
+	if (log_place(r, in + 4, &f, NULL)) {
+		if (!f.function_size && strcmp(r->detector, "memsan") == 0)
+			return; /* "prog+0x1334": no function, a place in a module */
+		r->title_function = f.function;
+		r->title_module = f.module;
+	} else if (strncmp(in + 4, "(null)", 6) != 0) {
+		size_t len = strcspn(in + 4, " +");
+		r->title_function = len ? log_record_string(r, in + 4, len) : NULL;
+	}
+}
+
+/* ---- KASAN, KFENCE, memsan ------------------------------------------------------------------------------------------------------- */
+
+/* The kind is what stands before " in " or " on address": "slab-out-of-bounds", "double-free or invalid-free". */
+static void kasan_kind(struct log_open *o, const char *p)
+{
+	const char *in = strstr(p, " in "), *on = strstr(p, " on address");
+	size_t len = in && (!on || in < on) ? (size_t)(in - p) : on ? (size_t)(on - p) : strlen(p);
+
+	o->record->kind = log_kind(o->record, p, len);
+	if (on)
+		o->record->have_addr = log_hex(on + 12, &o->record->addr);
+	if (log_hex_after(p, " at addr ", &o->record->addr))
+		o->record->have_addr = true;
+	headline_function(o, p);
+}
+
+/* "BUG: KFENCE: out-of-bounds read in func+0x1/0x2" */
+static void kfence_access(struct log_record *r)
+{
+	static const char *const words[] = { "read", "write" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strstr(r->kind, words[i]))
+			r->access = words[i];
+	if (strstr(r->kind, "invalid-free"))
+		r->access = "free";
+}
+
+static enum log_form begin_kasan(const char *text, struct log_open *o)
+{
+	static const struct { const char *mark, *detector; } marks[] = {
+		{ "BUG: KASAN: ", "kasan" }, { "BUG: KFENCE: ", "kfence" }, { "BUG: MEMSAN: ", "memsan" }, { "BUG: KMSAN: ", "kmsan" },
+		{ "BUG: KCSAN: ", "kcsan" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		const char *p = after(text, marks[i].mark);
+		if (!p)
+			continue;
+		headline(o, marks[i].detector, text);
+		kasan_kind(o, p);
+		if (i == 1)
+			kfence_access(o->record);
+		return FORM_KASAN;
+	}
+	return FORM_NONE;
+}
+
+/* ---- SLUB -------------------------------------------------------------------------------------------------------------------------- */
+
+/* Words of a SLUB message up to what changes from one report to the next: numbers, names, addresses. */
+static const char *slub_kind(struct log_record *r, const char *p)
+{
+	char words[200];
+	size_t n = 0;
+
+	while (*p && n + 1 < sizeof(words)) {
+		size_t len = strcspn(p, " ");
+		bool changes = false;
+		for (size_t i = 0; i < len; i++)
+			changes |= isdigit((unsigned char)p[i]) != 0;
+		if (strncmp(p, "in ", 3) == 0 || *p == '(' || *p == '.')
+			break;
+		if (memchr(p, '(', len)) /* "object(0x…)" */
+			changes = false, len = strcspn(p, "(");
+		if (!changes && n + len + 2 < sizeof(words)) {
+			memcpy(words + n, p, len);
+			n += len;
+			words[n++] = ' ';
+		}
+		if (len && p[len - 1] == '.')
+			break;
+		p += strcspn(p, " ");
+		p += strspn(p, " ");
+	}
+	return log_kind(r, words, n);
+}
+
+/* "BUG kmalloc-64 (Tainted: G    B): Right Redzone overwritten" */
+static enum log_form begin_slub(const char *text, struct log_open *o)
+{
+	const char *cache = after(text, "BUG "), *open, *close;
+	struct log_record *r = o->record;
+
+	if (!cache || !(open = strstr(cache, " (")) || !(close = strstr(open, "): ")))
+		return FORM_NONE;
+	if (!starts(open, " (Tainted:") && !starts(open, " (Not tainted"))
+		return FORM_NONE;
+	headline(o, "slub", text);
+	r->object.cache = log_record_string(r, cache, (size_t)(open - cache));
+	r->object.present = true;
+	r->tainted = starts(open, " (Tainted") ? log_record_string(r, open + 2, (size_t)(close - open - 2)) : NULL;
+	r->kind = slub_kind(r, close + 3);
+	if (log_hex_after(close + 3, "pointer 0x", &r->addr) || log_hex_after(close + 3, "object(0x", &r->addr))
+		r->have_addr = true;
+	return FORM_SLUB;
+}
+
+/* "cache_from_obj: Wrong slab cache. kmalloc-8 but object is from kmalloc-16", in a WARNING */
+static enum log_form begin_wrong_cache(const char *text, struct log_open *o)
+{
+	const char *from = strstr(text, " but object is from ");
+
+	if (!from || !strstr(text, "Wrong slab cache"))
+		return FORM_NONE;
+	headline(o, "slub", text);
+	o->record->kind = "wrong-slab-cache";
+	o->record->access = "free";
+	o->record->object.present = true;
+	o->record->object.cache = log_record_string(o->record, from + 20, strcspn(from + 20, " "));
+	return FORM_OOPS;
+}
+
+/* ---- kmemleak ------------------------------------------------------------------------------------------------------------------------ */
+
+/* "unreferenced object 0xffff888005e5b000 (size 128):" */
+static enum log_form begin_kmemleak(const char *text, struct log_open *o)
+{
+	const char *p = after(text, "unreferenced object ");
+	struct log_record *r = o->record;
+
+	if (!p)
+		return FORM_NONE;
+	if (*p == '(') {
+		p += strcspn(p, ")");
+		p += *p ? 2 : 0;
+	}
+	if (!starts(p, "0x") || !(p = log_hex(p, &r->object.addr)))
+		return FORM_NONE;
+	headline(o, "kmemleak", text);
+	r->kind = "unreferenced-object";
+	r->object.present = true;
+	r->object.state = "allocated";
+	log_decimal_after(p, "(size ", &r->object.size);
+	r->leak.class = "unreferenced";
+	r->leak.objects = 1;
+	r->leak.bytes = r->object.size;
+	return FORM_KMEMLEAK;
+}
+
+/* ---- faults -------------------------------------------------------------------------------------------------------------------------- */
+
+struct fault { const char *mark, *kind, *address; enum log_form form; };
+
+/* In order: the first that the line begins with. */
+static const struct fault faults[] = {
+	{ "general protection fault", "general-protection-fault", "address ", FORM_OOPS },
+	{ "BUG: kernel NULL pointer dereference", "null-pointer-dereference", "address: ", FORM_OOPS },
+	{ "BUG: unable to handle kernel NULL pointer dereference", "null-pointer-dereference", " at ", FORM_OOPS },
+	{ "BUG: unable to handle kernel paging request", "paging-request", " at ", FORM_OOPS },
+	{ "BUG: unable to handle page fault", "page-fault", "address: ", FORM_OOPS },
+	{ "BUG: stack guard page was hit", "stack-guard-page", " at ", FORM_OOPS },
+	{ "BUG: TASK stack guard page was hit", "stack-guard-page", " at ", FORM_OOPS },
+	{ "BUG: IRQ stack guard page was hit", "stack-guard-page", " at ", FORM_OOPS },
+	{ "BUG: NMI stack guard page was hit", "stack-guard-page", " at ", FORM_OOPS },
+	{ "BUG: Bad page state", "bad-page-state", "", FORM_TRACE },
+	{ "BUG: Bad page map", "bad-page-map", "", FORM_TRACE },
+	{ "BUG: Bad rss-counter state", "bad-rss-counter-state", "", FORM_TRACE },
+	{ "Unable to handle kernel NULL pointer dereference", "null-pointer-dereference", "address ", FORM_OOPS },
+	{ "Unable to handle kernel paging request", "paging-request", "address ", FORM_OOPS },
+	{ "Unable to handle kernel access", "paging-request", "address ", FORM_OOPS },
+	{ "Unable to handle kernel read from unreadable memory", "paging-request", "address ", FORM_OOPS },
+	{ "Unable to handle kernel write to read-only memory", "paging-request", "address ", FORM_OOPS },
+	{ "Unable to handle kernel execute", "paging-request", "address ", FORM_OOPS },
+	{ "Insufficient stack space to handle exception", "stack-overflow", "", FORM_OOPS },
+	{ "kernel stack overflow", "stack-overflow", "", FORM_OOPS },
+	{ "PANIC: double fault", "double-fault", "", FORM_OOPS },
+	{ "Kernel panic - not syncing: stack-protector", "stack-protector", "", FORM_OOPS },
+	{ "list_add corruption", "list-add-corruption", "", FORM_OOPS },
+	{ "list_add double add", "list-add-double-add", "", FORM_OOPS },
+	{ "list_del corruption", "list-del-corruption", "", FORM_OOPS },
+	{ "list_add_valid or KFENCE", "list-add-corruption", "", FORM_OOPS },
+	{ "refcount_t: ", NULL, "", FORM_OOPS },
+	{ "usercopy: ", "usercopy", "", FORM_OOPS },
+	{ "detected buffer overflow in ", "fortify-buffer-overflow", "", FORM_OOPS },
+	{ "kernel BUG at lib/list_debug.c", "list-corruption", "", FORM_OOPS },
+	{ "kernel BUG at mm/slub.c", "slub-bug", "", FORM_OOPS },
+	{ "kernel BUG at mm/usercopy.c", "usercopy", "", FORM_OOPS },
+	{ "pagealloc: single bit error", "page-poison-single-bit-error", "", FORM_TRACE },
+	{ "pagealloc: memory corruption", "page-poison-memory-corruption", "", FORM_TRACE },
+};
+
+static const char *fault_detector(const struct fault *f)
+{
+	static const struct { const char *mark, *detector; } names[] = {
+		{ "list", "list-debug" }, { "kernel BUG at lib/list", "list-debug" }, { "refcount", "refcount" }, { "usercopy", "usercopy" },
+		{ "detected", "fortify" }, { "kernel BUG at mm/slub", "slub" }, { "kernel BUG at mm/user", "usercopy" },
+		{ "pagealloc", "page-poison" }, { "BUG: Bad", "page-alloc" },
+		{ "BUG: stack", "vmap-stack" }, { "BUG: TASK", "vmap-stack" }, { "BUG: IRQ", "vmap-stack" }, { "BUG: NMI", "vmap-stack" },
+		{ "Insufficient", "vmap-stack" }, { "kernel stack", "vmap-stack" }, { "Kernel panic", "stack-protector" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (starts(f->mark, names[i].mark))
+			return names[i].detector;
+	return "oops";
+}
+
+/* "refcount_t: underflow; use-after-free." */
+static const char *refcount_kind(struct log_record *r, const char *p)
+{
+	size_t len = strcspn(p, ";.");
+
+	return log_kind(r, p, len);
+}
+
+static enum log_form begin_fault(const char *text, struct log_open *o)
+{
+	struct log_record *r = o->record;
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		const struct fault *f = &faults[i];
+		const char *p = after(text, f->mark);
+		if (!p)
+			continue;
+		headline(o, fault_detector(f), text);
+		r->kind = f->kind ? f->kind : refcount_kind(r, p);
+		if (*f->address && log_hex_after(p, f->address, &r->addr))
+			r->have_addr = true;
+		return f->form;
+	}
+	return FORM_NONE;
+}
+
+/* "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3", older "UBSAN: Undefined behaviour in fs/foo.c:12:3" */
+static enum log_form begin_ubsan(const char *text, struct log_open *o)
+{
+	const char *p = after(text, "UBSAN: "), *in;
+
+	if (!p || !(in = strstr(p, " in ")))
+		return FORM_NONE;
+	headline(o, "ubsan", text);
+	o->record->kind = log_kind(o->record, p, (size_t)(in - p));
+	o->record->place = log_record_string(o->record, in + 4, strlen(in + 4));
+	return FORM_OOPS;
+}
+
+/* ---- which ------------------------------------------------------------------------------------------------------------------------------ */
+
+size_t log_rule_length(const char *text)
+{
+	size_t n = strspn(text, "=");
+
+	return text[n] == '\0' || text[n] == ' ' ? n : 0;
+}
+
+/* First letters of everything that log_begin knows. */
+bool log_may_begin(const char *text, size_t len)
+{
+	static const char *const marks[] = {
+		"BUG", "general prot", "kernel BUG at", "kernel stack o", "unreferenced o", "usercopy: ", "UBSAN: ", "Unable to handle", "list_",
+		"refcount_t: ", "pagealloc: ", "Insufficient s", "PANIC: d", "Kernel panic - not syncing: stack-p", "cache_from_obj: ", "==", "{\"",
+		"detected buffer", "Kernel Offset: ", "Linux version ", "virt_to_cache", "kmem_cache_free: ",
+	};
+
+	if (len < 2 || !strchr("BgkuULlrpIPKc={dvk", text[0]))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		size_t n = strlen(marks[i]);
+		if (marks[i][0] == text[0] && len >= n && memcmp(text, marks[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
+enum log_form log_begin(const char *text, struct log_open *o)
+{
+	static enum log_form (*const tries[])(const char *, struct log_open *) = {
+		begin_kasan, begin_slub, begin_kmemleak, begin_wrong_cache, begin_fault, begin_ubsan,
+	};
+	enum log_form form;
+
+	o->section = SECTION_HEAD;
+	if (o->caller >> 48 == 'V')
+		return log_begin_valgrind(text, o) ? FORM_VALGRIND : FORM_NONE;
+	for (size_t i = 0; i < ARRAY_SIZE(tries); i++)
+		if ((form = tries[i](text, o)) != FORM_NONE)
+			return form;
+	return log_begin_asan(text, o) ? FORM_ASAN : FORM_NONE;
+}

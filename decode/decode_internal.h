@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/decode_internal.h - shared between the files of decode/ only. */
+#ifndef MEMSAN_DECODE_INTERNAL_H
+#define MEMSAN_DECODE_INTERNAL_H
+
+#include "decode/decode.h"
+
+#include <string.h>
+
+#define LOG_FRAMES_MAX 1024      /* of one stack */
+#define LOG_STACKS_MAX 64
+#define LOG_ROWS_MAX 1024
+#define LOG_MODULES_MAX 4096
+#define LOG_LINES_MAX 20000      /* of one report */
+#define LOG_LINE_MAX 65536       /* what is behind it in a line is not read (JSON lines may be longer) */
+
+/* ---- prefix.c ------------------------------------------------------------------------------------------------------------ */
+
+/* What stood in front of a line. */
+struct log_prefix {
+	size_t len;                 /* bytes to leave out */
+	uint64_t caller;            /* who said it: 'T' or 'C' and a number, a Valgrind pid; 0: not told */
+	uint64_t stamp_us;          /* seconds since boot, where the line has them */
+	bool have_stamp;
+	size_t stamp_at, stamp_len; /* the time as it is written */
+};
+void log_prefix_parse(const char *line, size_t len, struct log_prefix *p);
+
+/* ---- record.c -------------------------------------------------------------------------------------------------------------- */
+
+struct log_row *log_record_row(struct log_record *r);                              /* NULL: there are too many */
+bool log_record_line(struct log_record *r, const char *text, size_t len);          /* false: there are too many */
+
+struct log_module *log_record_module(struct log_record *r);                        /* NULL: there are too many */
+
+/* ---- small scanners -------------------------------------------------------------------------------------------------------- */
+
+static inline bool starts(const char *s, const char *with)
+{
+	return strncmp(s, with, strlen(with)) == 0;
+}
+/* What follows `with`, or NULL. */
+static inline const char *after(const char *s, const char *with)
+{
+	size_t n = strlen(with);
+
+	return strncmp(s, with, n) == 0 ? s + n : NULL;
+}
+int log_hex_digit(char c);
+/* Digits with or without 0x; NULL when there are none or too many. */
+const char *log_hex(const char *p, uint64_t *value);
+const char *log_decimal(const char *p, uint64_t *value);
+/* The number behind the first `word` in s. */
+bool log_hex_after(const char *s, const char *word, uint64_t *value);
+bool log_decimal_after(const char *s, const char *word, uint64_t *value);
+/* s in lower case, what is no letter or digit as single hyphens. */
+const char *log_kind(struct log_record *r, const char *s, size_t len);
+
+/* ---- begin.c, body.c, user.c ------------------------------------------------------------------------------------------------ */
+
+enum log_form {
+	FORM_NONE,
+	FORM_KASAN,                 /* to the rule: KASAN, KFENCE, memsan */
+	FORM_SLUB,                  /* to FIX, or the end of the call trace */
+	FORM_KMEMLEAK,              /* as long as lines are indented */
+	FORM_OOPS,                  /* to "---[ end trace" */
+	FORM_TRACE,                 /* to the end of a call trace: page poison, bad pages, lists */
+	FORM_ASAN,
+	FORM_VALGRIND,
+};
+/* What a line is to an open report. */
+enum log_answer {
+	LINE_FOREIGN,               /* not its own */
+	LINE_TAKEN,
+	LINE_LAST,                  /* its own, and the last */
+	LINE_BEHIND,                /* not its own, and the report is whole without it */
+};
+enum log_section {
+	SECTION_HEAD, SECTION_TRACE, SECTION_ALLOC, SECTION_FREE, SECTION_WORK, SECTION_FRAME, SECTION_OBJECT, SECTION_MEMORY,
+	SECTION_PAGE, SECTION_PLACE, SECTION_HEX, SECTION_MODULES, SECTION_TAIL,
+};
+/* An open report. */
+struct log_open {
+	struct log_record *record;
+	enum log_form form;
+	enum log_section section;
+	struct log_stack *stack;    /* that frames go to; NULL: none */
+	uint64_t caller;
+	uint64_t shape_len;         /* of an unknown prefix that its lines share */
+	char *shape;
+	size_t own_lines;           /* the record's lines up to its last own one */
+	unsigned foreign;           /* lines in a row that were not its own */
+	bool trace_began, trace_ended, saw_memory, saw_summary;
+	bool closed;                /* a rule came that may close it or open the next one */
+	size_t mark_column;         /* where the bytes of the marked row begin */
+	uint64_t last_use;
+	uint64_t stamp_us;
+	bool have_stamp;
+};
+/* Does a report begin here?  `text` is NUL-terminated.  The record's first fields and the form are set. */
+enum log_form log_begin(const char *text, struct log_open *o);
+/* Could it?  Quick, for every line of a log; no is sure. */
+bool log_may_begin(const char *text, size_t len);
+enum log_answer log_body(struct log_open *o, const char *text);
+enum log_answer log_body_asan(struct log_open *o, const char *text);
+enum log_answer log_body_valgrind(struct log_open *o, const char *text);
+bool log_begin_valgrind(const char *text, struct log_open *o);
+bool log_begin_asan(const char *text, struct log_open *o);
+/* Why an open report is not whole when its log ends now; NULL: it is. */
+const char *log_missing(const struct log_open *o);
+size_t log_rule_length(const char *text);
+
+/* ---- frame.c ------------------------------------------------------------------------------------------------------------------ */
+
+/* One frame per call, NULL when the line is none.  `to` NULL only asks. */
+bool log_frame_kernel(struct log_record *r, struct log_stack *to, const char *text);
+bool log_frame_asan(struct log_record *r, struct log_stack *to, const char *text);
+bool log_frame_valgrind(struct log_record *r, struct log_stack *to, const char *text);
+/* "func+0x1/0x2 [mod]": the function and the module out of a place in running text. */
+bool log_place(struct log_record *r, const char *text, struct log_frame *f, const char **end);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/frame.c - one line of a stack, in any notation that detectors use.
+ *
+ *     func+0x1d/0x40 [mod]                             kernel; also [mod BUILDID], "? func", "[<ffffffff81234567>] func", "func (P)"
+ *     func+0x1d/0x40 mm/slub.c:123 [inline]            syzbot, symbolized
+ *     func (mm/slub.c:123 mm/slab.h:42) mod            scripts/decode_stacktrace.sh
+ *     0xffffffffc0123456                               nothing is known
+ *     prog+0x1d (BuildId 0123ab)                       memsan, without the helper
+ *     ns::func(int)+0x1d/0x40 [prog] at a.c:12:3       memsan; an inlined one: "func at a.c:12:3 (inlined)"
+ *     #0 0x4011d6 in func a.c:12:3                     AddressSanitizer; also (/path/prog+0x1d) (BuildId: 0123ab)
+ *     at 0x4011D6: func (a.c:12)                       Valgrind; also (in /path/prog)
+ */
+#include "config.h"
+
+#include <ctype.h>
+
+#include "decode/decode_internal.h"
+
+#define FUNCTION_MAX 2048
+
+static const char *skip_blanks(const char *p)
+{
+	return p + strspn(p, " \t");
+}
+
+/* May this be the name of a function of the kernel? */
+static bool symbol_char(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '$' || c == '@' || c == ':' || c == '~';
+}
+
+/* "path:12", "path:12:3" up to `end`: true when a line number stands there. */
+static bool set_location(struct log_record *r, struct log_frame *f, const char *p, const char *end)
+{
+	uint64_t numbers[2] = { 0, 0 };
+	const char *tail = end;
+	size_t nr = 0;
+
+	while (nr < 2) {
+		const char *digits = tail;
+		while (digits > p && isdigit((unsigned char)digits[-1]))
+			digits--;
+		if (digits == tail || digits - p < 2 || digits[-1] != ':' || tail - digits > 9)
+			break;
+		log_decimal(digits, &numbers[nr++]);
+		tail = digits - 1;
+	}
+	if (!nr)
+		return false;
+	f->file = log_record_string(r, p, (size_t)(tail - p));
+	f->line = (uint32_t)numbers[nr - 1];
+	f->column = nr == 2 ? (uint32_t)numbers[0] : 0;
+	return true;
+}
+
+/* "+0x1d/0x40" at p: what follows, or NULL. */
+static const char *parse_offset(const char *p, uint64_t *offset, uint64_t *size)
+{
+	*size = 0;
+	if (p[0] != '+' || p[1] != '0' || p[2] != 'x' || !(p = log_hex(p + 1, offset)))
+		return NULL;
+	if (p[0] == '/' && p[1] == '0' && p[2] == 'x') {
+		const char *behind = log_hex(p + 1, size);
+		return behind ? behind : p;
+	}
+	return p;
+}
+
+static bool parse_module(struct log_record *r, struct log_frame *f, const char **at)
+{
+	const char *p = *at, *end, *blank;
+
+	if (*p != '[' || !(end = strchr(p, ']')) || end == p + 1 || end - p > 300)
+		return false;
+	blank = memchr(p, ' ', (size_t)(end - p));
+	if (!blank)
+		blank = end;
+	else
+		f->build_id = log_record_string(r, blank + 1, (size_t)(end - blank - 1));
+	f->module = log_record_string(r, p + 1, (size_t)(blank - p - 1));
+	*at = end + 1;
+	return true;
+}
+
+bool log_place(struct log_record *r, const char *text, struct log_frame *f, const char **end)
+{
+	for (const char *plus = strstr(text, "+0x"); plus; plus = strstr(plus + 1, "+0x")) {
+		uint64_t offset, size;
+		const char *name = plus, *p = parse_offset(plus, &offset, &size);
+		while (name > text && symbol_char(name[-1]))
+			name--;
+		if (!p || name == plus || (name > text && name[-1] != ' ' && name[-1] != '\t' && name[-1] != ']'))
+			continue;
+		memset(f, 0, sizeof(*f));
+		f->at_line = LOG_NONE;
+		f->function = log_record_string(r, name, (size_t)(plus - name));
+		f->function_offset = offset;
+		f->function_size = size;
+		f->have_function_offset = true;
+		if (*p == ' ') {
+			const char *module = p + 1;
+			if (parse_module(r, f, &module))
+				p = module;
+		}
+		if (end)
+			*end = p;
+		return f->function != NULL;
+	}
+	return false;
+}
+
+/* " (BuildId 0123ab)" */
+static void parse_build_id(struct log_record *r, struct log_frame *f, const char *p)
+{
+	const char *mark = strstr(p, "(BuildId"), *end;
+
+	if (!mark)
+		return;
+	mark += strspn(mark + 8, ": ") + 8;
+	end = mark + strspn(mark, "0123456789abcdef");
+	if (end > mark && *end == ')')
+		f->build_id = log_record_string(r, mark, (size_t)(end - mark));
+}
+
+/* What is written behind "func+0x1/0x2". */
+static void parse_tail(struct log_record *r, struct log_frame *f, const char *p)
+{
+	const char *end;
+
+	p = skip_blanks(p);
+	if (parse_module(r, f, &p))
+		p = skip_blanks(p);
+	parse_build_id(r, f, p);
+	f->unloaded = strstr(p, "(unloaded)") != NULL;
+	if (starts(p, "at "))
+		p += 3;
+	if (*p == '(') {
+		end = p + 1 + strcspn(p + 1, " )");
+		if (set_location(r, f, p + 1, end)) {
+			p = strchr(end, ')');
+			p = p ? skip_blanks(p + 1) : end;
+			if (!f->module && *p == '[')
+				parse_module(r, f, &p);
+		}
+		return;
+	}
+	/* a path may hold blanks; the last colon and number end it */
+	end = p + strlen(p);
+	if (end - p > 9 && strcmp(end - 9, " (inlined)" + 1) == 0)
+		end -= 10;
+	if (!strchr(p, ' ') || strstr(p, "/"))
+		while (end > p && !set_location(r, f, p, end))
+			do end--; while (end > p && *end != ' ');
+}
+
+/* A frame that has no offset: inlined, or already turned into lines by a script. */
+static bool bare_line(struct log_record *r, struct log_stack *to, const char *text)
+{
+	const char *name_end = text, *mark;
+	struct log_frame probe = { .inlined = false }, *f;
+	bool inlined;
+
+	mark = strstr(text, " at ");
+	if (mark && strstr(mark, " (inlined)")) {
+		if (!set_location(r, &probe, mark + 4, strstr(mark, " (inlined)")))
+			return false;
+		name_end = mark;
+		inlined = true;
+	} else {
+		size_t len;
+		while (symbol_char(*name_end))
+			name_end++;
+		if (*name_end != ' ' || !(isalpha((unsigned char)*text) || *text == '_'))
+			return false;
+		mark = name_end + 1;
+		inlined = strstr(mark, "[inline]") != NULL;
+		if (*mark == '(')
+			mark++;
+		len = strcspn(mark, " )");
+		if (!memchr(mark, '.', len) || !set_location(r, &probe, mark, mark + len))
+			return false;
+		len += strspn(mark + len, " )");
+		if (mark[len] && !starts(mark + len, "[") && name_end[1] != '(')
+			return false;
+	}
+	if (!to)
+		return true;
+	f = log_stack_frame(r, to);
+	if (!f)
+		return true;
+	probe.at_line = f->at_line;
+	*f = probe;
+	f->function = log_record_string(r, text, (size_t)(name_end - text));
+	f->inlined = inlined;
+	return true;
+}
+
+/* The '+' of "name+0x1d": the last one that is followed by an offset and then a blank, a slash or the end. */
+static const char *find_plus(const char *text)
+{
+	const char *found = NULL;
+
+	for (const char *plus = strstr(text, "+0x"); plus; plus = strstr(plus + 1, "+0x")) {
+		uint64_t offset, size;
+		const char *behind = parse_offset(plus, &offset, &size);
+		if (behind && (*behind == '\0' || *behind == ' ') && !found)
+			found = plus;
+	}
+	return found;
+}
+
+static bool module_offset(const char *p)
+{
+	return *p == '\0' || starts(p, " (BuildId ") || starts(p, " (unloaded)");
+}
+
+bool log_frame_kernel(struct log_record *r, struct log_stack *to, const char *text)
+{
+	struct log_frame probe = { .inlined = false }, *f;
+	const char *p = skip_blanks(text), *plus, *behind;
+
+	if (p[0] == '[' && p[1] == '<') {
+		behind = log_hex(p + 2, &probe.pc);
+		if (!behind || behind[0] != '>' || behind[1] != ']')
+			return false;
+		probe.have_pc = probe.pc > UINT32_MAX; /* hashed pointers are small */
+		p = skip_blanks(behind + 2);
+	}
+	if (p[0] == '?' && p[1] == ' ') {
+		probe.unreliable = true;
+		p = skip_blanks(p + 2);
+	}
+	plus = find_plus(p);
+	if (!plus) {
+		if (p[0] == '0' && p[1] == 'x') {
+			behind = log_hex(p, &probe.pc);
+			if (!behind || *skip_blanks(behind))
+				return false;
+			probe.have_pc = true;
+		} else if (!probe.have_pc || *p) {
+			return bare_line(r, to, p);
+		}
+	} else {
+		size_t len = (size_t)(plus - p);
+		if (!len || len > FUNCTION_MAX)
+			return false;
+		behind = parse_offset(plus, &probe.function_offset, &probe.function_size);
+		for (size_t i = 0; i < len; i++)
+			if (!symbol_char(p[i]) && !(probe.function_size && strchr(p, '[')) && !module_offset(behind))
+				return false;
+		if (!to)
+			return true;
+		if (probe.function_size || !module_offset(behind)) {
+			probe.function = log_record_string(r, p, len);
+			probe.have_function_offset = true;
+		} else if (r->detector && strcmp(r->detector, "memsan") == 0) {
+			probe.module = log_record_string(r, p, len);
+			probe.offset = probe.function_offset;
+			probe.have_offset = true;
+			probe.function_offset = 0;
+		} else {
+			probe.function = log_record_string(r, p, len);
+			probe.have_function_offset = true;
+		}
+		parse_tail(r, &probe, behind);
+	}
+	if (!to)
+		return true;
+	f = log_stack_frame(r, to);
+	if (f) {
+		probe.at_line = f->at_line;
+		*f = probe;
+	}
+	return true;
+}
+
+/* "(/path/prog+0x1d) (BuildId: 0123ab)" */
+static void asan_module(struct log_record *r, struct log_frame *f, const char *p)
+{
+	const char *end = strchr(p, ')'), *plus = NULL;
+
+	for (const char *at = p; end && at < end; at++)
+		if (starts(at, "+0x"))
+			plus = at;
+	if (!plus || !log_hex(plus + 1, &f->offset))
+		return;
+	f->have_offset = true;
+	f->module = log_record_string(r, p + 1, (size_t)(plus - p - 1));
+	parse_build_id(r, f, end);
+}
+
+bool log_frame_asan(struct log_record *r, struct log_stack *to, const char *text)
+{
+	const char *p = skip_blanks(text), *name, *end;
+	struct log_frame *f;
+	uint64_t pc, number;
+
+	if (*p != '#' || !(p = log_decimal(p + 1, &number)) || *p != ' ')
+		return false;
+	p = skip_blanks(p);
+	if (!starts(p, "0x") || !(p = log_hex(p, &pc)))
+		return false;
+	p = skip_blanks(p);
+	f = to ? log_stack_frame(r, to) : NULL;
+	if (!f)
+		return true;
+	f->pc = pc;
+	f->have_pc = true;
+	f->exact = number == 0;
+	if (*p == '(') {
+		asan_module(r, f, p);
+		return true;
+	}
+	if (!(name = after(p, "in ")))
+		return true;
+	end = strstr(name, " (/");
+	if (end) {
+		asan_module(r, f, end + 1);
+	} else {
+		/* "func(int) const /path/a.c:12:3": the location is the last word that has a slash or a colon before a number */
+		end = strrchr(name, ' ');
+		if (!end || !set_location(r, f, end + 1, end + strlen(end)))
+			end = end && end[1] == '/' ? end : name + strlen(name);
+	}
+	f->function = log_record_string(r, name, (size_t)(end - name));
+	return true;
+}
+
+bool log_frame_valgrind(struct log_record *r, struct log_stack *to, const char *text)
+{
+	const char *p = skip_blanks(text), *open;
+	struct log_frame *f;
+	uint64_t pc;
+	bool first = starts(p, "at ");
+
+	if ((!first && !starts(p, "by ")) || !starts(p + 3, "0x") || !(p = log_hex(p + 3, &pc)) || *p != ':')
+		return false;
+	p = skip_blanks(p + 1);
+	f = to ? log_stack_frame(r, to) : NULL;
+	if (!f)
+		return true;
+	f->pc = pc;
+	f->have_pc = true;
+	f->exact = first;
+	for (open = p + strlen(p); open > p && *open != '('; open--)
+		;
+	if (open == p || open[-1] != ' ' || p[strlen(p) - 1] != ')') {
+		if (!starts(p, "???"))
+			f->function = log_record_string(r, p, strlen(p));
+		return true;
+	}
+	if (!starts(p, "???"))
+		f->function = log_record_string(r, p, (size_t)(open - 1 - p));
+	if (starts(open, "(in "))
+		f->module = log_record_string(r, open + 4, strlen(open) - 5);
+	else
+		set_location(r, f, open + 1, open + strlen(open) - 1);
+	return true;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/json_read.c - a line of memsan-report/1 back into a record: the runtime's, and what `memsan decode --format=json` wrote.
+ *
+ * Nothing is trusted: a member of another type than it should have is as good as missing, lists are bounded as those of a log are.  Members
+ * that a record has no field for are kept as they are, if they are known to the schema.
+ */
+#include "config.h"
+
+#include <json-c/json.h>
+
+#include "decode/decode_internal.h"
+
+#define JSON_DEPTH 16
+
+static json_object *member(json_object *o, const char *key, enum json_type type)
+{
+	json_object *found = NULL;
+
+	if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, key, &found) || !json_object_is_type(found, type))
+		return NULL;
+	return found;
+}
+
+static const char *get_string(struct log_record *r, json_object *o, const char *key)
+{
+	json_object *s = member(o, key, json_type_string);
+
+	return s ? log_record_string(r, json_object_get_string(s), (size_t)json_object_get_string_len(s)) : NULL;
+}
+
+static bool get_number(json_object *o, const char *key, uint64_t *value)
+{
+	json_object *n = member(o, key, json_type_int);
+
+	if (!n)
+		return false;
+	*value = json_object_get_uint64(n);
+	return true;
+}
+
+static bool get_u32(json_object *o, const char *key, uint32_t *value)
+{
+	uint64_t wide;
+
+	if (!get_number(o, key, &wide) || wide > UINT32_MAX)
+		return false;
+	*value = (uint32_t)wide;
+	return true;
+}
+
+static bool get_address(json_object *o, const char *key, uint64_t *value)
+{
+	json_object *s = member(o, key, json_type_string);
+	const char *end = s ? log_hex(json_object_get_string(s), value) : NULL;
+
+	return end && !*end;
+}
+
+static bool get_bool(json_object *o, const char *key)
+{
+	json_object *b = member(o, key, json_type_boolean);
+
+	return b && json_object_get_boolean(b);
+}
+
+static void read_frame(struct log_record *r, struct log_stack *s, json_object *o)
+{
+	struct log_frame *f = log_stack_frame(r, s);
+
+	if (!f)
+		return;
+	f->at_line = LOG_NONE;
+	f->have_pc = get_address(o, "pc", &f->pc);
+	f->module = get_string(r, o, "module");
+	f->have_offset = get_address(o, "offset", &f->offset);
+	f->build_id = get_string(r, o, "build_id");
+	f->function = get_string(r, o, "function");
+	f->have_function_offset = get_number(o, "function_offset", &f->function_offset);
+	get_number(o, "function_size", &f->function_size);
+	f->file = get_string(r, o, "file");
+	get_u32(o, "line", &f->line);
+	get_u32(o, "column", &f->column);
+	f->inlined = get_bool(o, "inlined");
+	f->exact = get_bool(o, "exact");
+	f->unreliable = get_bool(o, "unreliable");
+	f->unloaded = get_bool(o, "unloaded");
+}
+
+static void read_stacks(struct log_record *r, json_object *root)
+{
+	json_object *stacks = member(root, "stacks", json_type_array);
+	size_t nr = stacks ? json_object_array_length(stacks) : 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		json_object *o = json_object_array_get_idx(stacks, i), *frames = member(o, "frames", json_type_array);
+		const char *role = get_string(r, o, "role");
+		struct log_stack *s = log_record_stack(r, role ? role : "access");
+		if (!s)
+			return;
+		s->thread = get_string(r, o, "thread");
+		s->have_tid = get_u32(o, "tid", &s->tid);
+		s->have_age = get_number(o, "age_ms", &s->age_ms);
+		s->truncated = get_bool(o, "truncated");
+		get_u32(o, "skipped_at", &s->skipped_at);
+		get_u32(o, "skipped", &s->skipped);
+		get_u32(o, "left_out", &s->left_out);
+		for (size_t k = 0; frames && k < json_object_array_length(frames); k++)
+			read_frame(r, s, json_object_array_get_idx(frames, k));
+	}
+}
+
+static void read_access(struct log_record *r, json_object *root)
+{
+	json_object *o = member(root, "access", json_type_object);
+	uint64_t byte;
+
+	r->access = get_string(r, o, "type");
+	r->have_addr = get_address(o, "addr", &r->addr);
+	r->have_size = get_number(o, "size", &r->access_size);
+	r->have_bad = get_address(o, "bad", &r->bad_addr);
+	r->found_at = get_string(r, o, "found_at");
+	r->entry = get_string(r, o, "entry");
+	if (get_number(o, "expected", &byte))
+		r->expected = (int32_t)(byte & 0xff);
+	if (get_number(o, "found", &byte))
+		r->found = (int32_t)(byte & 0xff);
+}
+
+static void read_object(struct log_record *r, json_object *root)
+{
+	json_object *o = member(root, "object", json_type_object);
+	struct log_object *to = &r->object;
+
+	to->present = o != NULL;
+	get_address(o, "addr", &to->addr);
+	get_number(o, "size", &to->size);
+	to->cache = get_string(r, o, "cache");
+	get_number(o, "cache_size", &to->cache_size);
+	to->state = get_string(r, o, "state");
+	to->allocated_by = get_string(r, o, "allocated_by");
+	get_address(o, "slot_addr", &to->slot_addr);
+	get_number(o, "slot_size", &to->slot_size);
+	to->relation = get_string(r, o, "relation");
+	to->have_distance = get_number(o, "distance", &to->distance);
+}
+
+/* Two digits a byte, "??" where it was not readable. */
+static void read_bytes(struct log_record *r, uint64_t addr, const char *hex, char label)
+{
+	uint32_t scale = r->row_scale ? r->row_scale : 1;
+	struct log_row *row = NULL;
+
+	for (; hex[0] && hex[1]; hex += 2) {
+		int high = log_hex_digit(hex[0]), low = log_hex_digit(hex[1]);
+		if (!row || row->nr == 16) {
+			addr += row ? (uint64_t)row->nr * scale : 0;
+			if (!(row = log_record_row(r)))
+				return;
+			row->addr = addr;
+			row->label = label;
+		}
+		if (high >= 0 && low >= 0) {
+			row->valid |= 1u << row->nr;
+			row->bytes[row->nr] = (uint8_t)(high << 4 | low);
+		}
+		row->nr++;
+	}
+}
+
+static char part_label(const char *part)
+{
+	return !part ? 'm' : strcmp(part, "memory") == 0 ? 'm' : part[0];
+}
+
+static void read_memory(struct log_record *r, json_object *root)
+{
+	json_object *o = member(root, "memory", json_type_object), *rows = member(o, "rows", json_type_array);
+	json_object *bytes = member(o, "bytes", json_type_string);
+	uint64_t addr = 0;
+
+	get_u32(o, "scale", &r->row_scale);
+	r->have_mark = get_address(o, "mark", &r->mark);
+	if (bytes && !rows && get_address(o, "addr", &addr))
+		read_bytes(r, addr, json_object_get_string(bytes), 'm');
+	for (size_t i = 0; rows && i < json_object_array_length(rows); i++) {
+		json_object *row = json_object_array_get_idx(rows, i);
+		bytes = member(row, "bytes", json_type_string);
+		if (bytes && get_address(row, "addr", &addr))
+			read_bytes(r, addr, json_object_get_string(bytes), part_label(get_string(r, row, "part")));
+	}
+}
+
+static void read_leak(struct log_record *r, json_object *root)
+{
+	json_object *o = member(root, "leak", json_type_object);
+
+	r->leak.class = get_string(r, o, "class");
+	get_number(o, "objects", &r->leak.objects);
+	get_number(o, "bytes", &r->leak.bytes);
+	get_number(o, "held_objects", &r->leak.held_objects);
+	get_number(o, "held_bytes", &r->leak.held_bytes);
+}
+
+static void read_process(struct log_record *r, json_object *root)
+{
+	json_object *o = member(root, "process", json_type_object), *log = member(root, "log", json_type_object);
+
+	r->have_pid = get_u32(o, "pid", &r->pid);
+	r->have_tid = get_u32(o, "tid", &r->tid);
+	r->have_cpu = get_u32(o, "cpu", &r->cpu);
+	r->comm = get_string(r, o, "comm");
+	r->exe = get_string(r, o, "exe");
+	r->file = get_string(r, log, "file");
+	r->time = get_string(r, log, "time");
+	get_number(log, "first_line", &r->first_line);
+	get_number(log, "last_line", &r->last_line);
+	r->kernel = get_string(r, root, "kernel");
+	r->tainted = get_string(r, root, "tainted");
+	r->tags = get_string(r, root, "tags");
+	r->have_kaslr = get_address(root, "kaslr_offset", &r->kaslr);
+}
+
+static void read_extras(struct log_record *r, json_object *root)
+{
+	static const char *const keys[] = { "class", "component", "explanation", "time_ms", "fault", "notes" };
+	json_object *o;
+
+	r->extras = pool_alloc(&r->pool, ARRAY_SIZE(keys) * sizeof(*r->extras));
+	for (size_t i = 0; r->extras && i < ARRAY_SIZE(keys); i++)
+		if (json_object_object_get_ex(root, keys[i], &o)) {
+			const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+			struct log_extra *e = &r->extras[r->nr_extras];
+			e->key = keys[i];
+			e->json = text ? log_record_string(r, text, strlen(text)) : NULL;
+			r->nr_extras += e->json != NULL;
+		}
+}
+
+static struct log_record *read_root(json_object *root, const char **why)
+{
+	json_object *schema = member(root, "schema", json_type_string);
+	struct log_record *r;
+
+	*why = "it is no memsan-report/1";
+	if (!schema || strcmp(json_object_get_string(schema), "memsan-report/1") != 0 || !(r = log_record_new()))
+		return NULL;
+	r->detector = get_string(r, root, "detector");
+	r->kind = get_string(r, root, "kind");
+	r->headline = get_string(r, root, "headline");
+	r->corrupted = get_string(r, root, "corrupted");
+	r->detail = get_string(r, root, "detail");
+	r->place = get_string(r, root, "place");
+	r->have_sequence = get_number(root, "sequence", &r->sequence);
+	if (!get_number(root, "count", &r->count) || !r->count)
+		r->count = 1;
+	/* without a stack it is all there is */
+	r->title_function = get_string(r, root, "function");
+	r->title_module = get_string(r, root, "function_module");
+	read_process(r, root);
+	read_access(r, root);
+	read_stacks(r, root);
+	read_object(r, root);
+	read_memory(r, root);
+	read_leak(r, root);
+	read_extras(r, root);
+	log_record_name(r);
+	return r;
+}
+
+struct log_record *log_json_read(const char *line, size_t len, const char **why)
+{
+	json_tokener *tok = json_tokener_new_ex(JSON_DEPTH);
+	struct log_record *r = NULL;
+	json_object *root;
+
+	*why = "out of memory";
+	if (!tok)
+		return NULL;
+	root = len < INT32_MAX ? json_tokener_parse_ex(tok, line, (int)len) : NULL;
+	*why = "it is no JSON";
+	if (root)
+		r = read_root(root, why);
+	json_object_put(root);
+	json_tokener_free(tok);
+	return r;
+}

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The reader of reports, for the tools and their tests; libFuzzer builds it too.
+decode_sources = decode/record.c decode/prefix.c decode/reader.c decode/begin.c decode/body.c decode/user.c decode/frame.c decode/name.c \
+	decode/json_read.c decode/json_write.c decode/text.c decode/source.c
+noinst_LTLIBRARIES += libdecode.la
+libdecode_la_SOURCES = $(decode_sources)
+libdecode_la_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(JSONC_CFLAGS)
+libdecode_la_LIBADD = libtool_half.la $(JSONC_LIBS)
+noinst_HEADERS += decode/decode.h decode/decode_internal.h

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/name.c - whose fault it is, what to call it, and how to know it again.
+ *
+ * The guilty function is the first of the main stack that is not plumbing: not the detector's, not the allocator's, not one that copies on behalf of
+ * its caller.  The title is what the kernel's mailing lists call such a bug (syzbot's form): "KASAN: slab-out-of-bounds Write in foo".
+ *
+ * The signature is a hash of detector, kind and up to four functions from the guilty one on, with the part that compilers add ("foo.constprop.0", "foo.cold")
+ * taken off.  No address, offset or line goes in, so the same bug has the same signature on another machine and in the next build.  Without
+ * any function the modules and their offsets must do.  Weakness accepted: two bugs of a kind in one function on one path are one; and a
+ * log that was symbolized with inlined functions must not differ from one that was not, so inlined frames are left out.
+ */
+#include "config.h"
+
+#include <ctype.h>
+
+#include "decode/decode_internal.h"
+
+#define SIGNATURE_FRAMES 4
+
+/* With a star at the end: anything that begins so. */
+static const char *const plumbing[] = {
+	/* printing */
+	"dump_stack*", "__dump_stack", "show_stack*", "dump_backtrace*", "__show_regs", "print_address_description*", "print_report", "print_trailer",
+	"show_trace*", "unwind_backtrace*", "walk_stackframe", "arch_stack_walk", "stack_trace_save*", "save_stack*", "set_track*", "stack_trace_consume_entry",
+	"__warn*", "warn_slowpath*", "report_bug*", "handle_bug*", "exc_*", "asm_exc_*", "do_trap*", "do_error_trap*", "do_invalid_op*", "invalid_op*", "die*", "__die*", "page_fault_oops",
+	"no_context", "__bad_area*", "bad_area*", "do_page_fault*", "__do_page_fault", "do_user_addr_fault", "page_fault", "async_page_fault", "general_protection", "do_general_protection", "error_entry", "ret_from_exception", "do_mem_abort", "el1_*", "el1h_*",
+	"do_bad_area", "do_translation_fault", "__do_kernel_fault", "double_fault", "do_double_fault", "panic", "fixup_bug*", "bad_page*", "kunit_*fail*", "kernelmode_fixup_or_oops",
+	/* detectors */
+	"kasan_*", "__kasan_*", "__asan_*", "__hwasan_*", "__msan_*", "kmsan_*", "kfence_*", "__kfence_*", "check_memory_region*", "memory_is_poisoned*", "end_report", "start_report", "complete_report_info",
+	"is_kfence_address", "kmemleak_*", "__ubsan_*", "ubsan_*", "refcount_*", "__refcount_*", "__list_*", "list_add*", "list_del*", "list_move*", "__check_object_size*", "check_heap_object", "usercopy_abort", "check_object_size", "fortify_panic", "__fortify_*", "check_poison_mem", "__kernel_unpoison_pages", "kernel_unpoison_pages*", "kernel_poison_pages*", "unpoison_page*",
+	"check_region_inline", "qlink_free", "qlist_free_all", "quarantine_*", "poison_slab_object", "poison_kmalloc_redzone",
+	/* allocators */
+	"kmalloc*", "__kmalloc*", "__do_kmalloc*", "kzalloc*", "kcalloc*", "krealloc*", "__krealloc*", "__do_krealloc*", "kfree*", "__kfree*", "kvfree*", "kvmalloc*", "__kvmalloc*", "kmem_cache_*", "__kmem_cache_*", "kmemdup*", "kstrdup*", "kvmemdup*", "kstrndup*", "memdup_user*", "__do_kmem*", "slab_*", "__slab_*", "___slab_*", "do_slab_free", "new_slab*", "allocate_slab", "alloc_single_from*", "get_partial*", "get_from_any_partial",
+	"check_slab*", "check_object*", "check_bytes_and_report*", "free_debug_processing*", "alloc_debug_processing*", "object_err*", "slub_*", "free_to_partial_list", "free_consistency_checks*", "alloc_consistency_checks*", "cache_from_obj*", "validate_slab*", "list_slab_objects*", "free_partial", "__free_slab", "cache_free_debugcheck", "___cache_free", "__cache_free", "init_object", "__free_object", "alloc_debug*", "check_pad_bytes", "early_kmem*",
+	"vmalloc*", "__vmalloc*", "vzalloc*", "vfree*", "__vfree*", "__vunmap*", "vunmap*", "vmap", "alloc_pages*", "__alloc_pages*", "alloc_page*", "__get_free_pages", "get_zeroed_page", "get_page_from_freelist*", "__free_pages*", "free_pages*", "free_the_page", "free_unref_page*", "free_pcp*", "prep_new_page*", "post_alloc_hook*", "check_new_page*", "bad_range", "rmqueue*", "mempool_*", "devm_kmalloc*", "devm_kzalloc*", "free_large_kmalloc*", "folio_alloc*", "__folio_alloc*", "slab_free_freelist_hook", "slob_*", "__rcu_free_sheaf*", "free_frozen_pages*", "__free_frozen*", "__alloc_frozen*",
+	/* those that act for their callers */
+	"memcpy*", "__memcpy*", "memset*", "__memset*", "memmove*", "__memmove*", "memcmp*", "bcmp", "memchr*", "strcpy*", "strncpy*", "strlen*", "strnlen*", "strcmp*", "strncmp*", "strchr*", "strrchr*", "strstr*", "strcat*", "strncat*", "strlcpy*", "strscpy*", "strlcat*", "strdup*", "stpcpy*", "sized_strscpy*",
+	"_raw_spin_*", "__raw_spin_*", "copy_from_user*", "copy_to_user*", "_copy_from_user*", "_copy_to_user*", "__copy_from_user*", "__copy_to_user*", "instrument_*", "atomic_*", "arch_atomic*", "raw_atomic*", "rep_movs_alternative", "rep_stos_alternative", "test_bit", "arch_test_bit", "set_bit", "clear_bit", "__read_once*",
+	"string", "string_nocheck", "vsnprintf", "snprintf", "sprintf",
+	/* programs: interceptors, and the C++ operators */
+	"malloc*", "calloc*", "realloc*", "free*", "cfree", "posix_memalign", "aligned_alloc", "memalign*", "valloc", "pvalloc", "operator new*", "operator delete*", "__interceptor_*", "__interceptor.*", "__asan::*", "__sanitizer::*", "__lsan::*", "___interceptor_*", "std::__*", "__gnu_cxx::*",
+};
+/* Of the above only the whole word, because programs have functions that begin so. */
+static const char *const whole_words[] = { "free", "malloc", "calloc", "realloc", "die", "string" };
+
+static bool pattern_matches(const char *pattern, const char *name)
+{
+	size_t len = strlen(pattern);
+
+	if (pattern[len - 1] != '*')
+		return strcmp(pattern, name) == 0;
+	return strncmp(pattern, name, len - 1) == 0;
+}
+
+bool log_function_is_plumbing(const char *function)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(plumbing); i++) {
+		const char *pattern = plumbing[i];
+		size_t len = strlen(pattern);
+		bool whole = false;
+		for (size_t k = 0; k < ARRAY_SIZE(whole_words); k++)
+			whole |= strlen(whole_words[k]) == len - 1 && strncmp(whole_words[k], pattern, len - 1) == 0;
+		if (whole ? strncmp(function, pattern, len - 1) == 0 && (!function[len - 1] || function[len - 1] == '.' || function[len - 1] == '@')
+		          : pattern_matches(pattern, function))
+			return true;
+	}
+	return false;
+}
+
+/* In a kernel's report what is in a module is nobody's plumbing; elsewhere tests of the detectors are named after what they call. */
+static bool frame_is_plumbing(const struct log_record *r, const struct log_frame *f)
+{
+	static const char *const kernel[] = { "kasan", "kfence", "slub", "kmemleak", "oops", "ubsan", "refcount", "list-debug", "usercopy" };
+	static const char *const bugs[] = { "_oob", "_uaf", "test_", "_test", "double_", "invalid_free", "negative_size" };
+
+	for (size_t i = 0; f->module && strcmp(f->module, "vmlinux") != 0 && i < ARRAY_SIZE(kernel); i++)
+		if (strcmp(r->detector, kernel[i]) == 0)
+			return false;
+	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++)
+		if (strstr(f->function, bugs[i]))
+			return false;
+	return log_function_is_plumbing(f->function);
+}
+
+/* The first that is not plumbing; index nr when there is none. */
+static size_t guilty_index(const struct log_record *r, const struct log_stack *s)
+{
+	size_t i, reliable = s->nr;
+
+	for (i = 0; i < s->nr; i++) {
+		const struct log_frame *f = &s->frames[i];
+		if (!f->function || frame_is_plumbing(r, f))
+			continue;
+		if (!f->unreliable)
+			return i;
+		if (reliable == s->nr)
+			reliable = i;
+	}
+	return reliable;
+}
+
+/* Is the function of the headline to be trusted?  KASAN takes it from the access itself, past the wrappers that the stack begins with. */
+static void set_guilty(struct log_record *r)
+{
+	const struct log_stack *s = log_record_main_stack(r);
+	size_t i = s ? guilty_index(r, s) : 0;
+
+	r->function = r->function_module = NULL;
+	if (s && i < s->nr) {
+		r->function = s->frames[i].function;
+		r->function_module = s->frames[i].module;
+	} else if (r->title_function) {
+		r->function = r->title_function;
+		r->function_module = r->title_module;
+	}
+}
+
+/* ---- titles ------------------------------------------------------------------------------------------------------------------------------- */
+
+static const char *detector_name(const char *detector)
+{
+	static const char *const names[][2] = {
+		{ "kasan", "KASAN" }, { "kfence", "KFENCE" }, { "memsan", "MEMSAN" }, { "kmsan", "KMSAN" }, { "kcsan", "KCSAN" }, { "ubsan", "UBSAN" },
+		{ "asan", "AddressSanitizer" }, { "hwasan", "HWAddressSanitizer" }, { "lsan", "LeakSanitizer" }, { "valgrind", "Valgrind" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(detector, names[i][0]) == 0)
+			return names[i][1];
+	return NULL;
+}
+
+static const char *oops_title(const char *kind)
+{
+	static const char *const names[][2] = {
+		{ "null-pointer-dereference", "BUG: unable to handle kernel NULL pointer dereference" },
+		{ "paging-request", "BUG: unable to handle kernel paging request" },
+		{ "page-fault", "BUG: unable to handle kernel paging request" },
+		{ "general-protection-fault", "general protection fault" },
+		{ "stack-guard-page", "BUG: stack guard page was hit" },
+		{ "stack-overflow", "kernel stack overflow" },
+		{ "stack-protector", "kernel panic: stack is corrupted" },
+		{ "bad-page-state", "BUG: Bad page state" },
+		{ "bad-page-map", "BUG: Bad page map" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(kind, names[i][0]) == 0)
+			return names[i][1];
+	return NULL;
+}
+
+/* "foo.constprop.0" and "foo.cold" are foo. */
+static int plain_length(const char *function)
+{
+	const char *dot = strchr(function + 1, '.');
+
+	return (int)(dot && !strchr(function, '(') ? dot - function : (ptrdiff_t)strlen(function));
+}
+
+static const char *leak_title(struct log_record *r)
+{
+	if (strcmp(r->detector, "kmemleak") == 0)
+		return "memory leak";
+	return log_record_format(r, "%s: %s", detector_name(r->detector), strcmp(r->kind, "unreferenced-object") ? r->kind : "memory leak");
+}
+
+static const char *title_start(struct log_record *r)
+{
+	const char *name = detector_name(r->detector), *oops = oops_title(r->kind);
+	const char *access = r->access && !strcmp(r->access, "read") ? " Read" : r->access && !strcmp(r->access, "write") ? " Write" : "";
+
+	if (r->leak.class)
+		return leak_title(r);
+	if (strcmp(r->detector, "slub") == 0 && r->object.cache)
+		return log_record_format(r, "BUG %s: %s", r->object.cache, r->kind);
+	if (name && (strstr(r->kind, "read") || strstr(r->kind, "write") || strcmp(r->detector, "kasan") != 0))
+		return log_record_format(r, "%s: %s", name, r->kind);
+	if (name)
+		return log_record_format(r, "%s: %s%s", name, r->kind, access);
+	if (strcmp(r->detector, "refcount") == 0)
+		return "WARNING: refcount bug";
+	if (oops)
+		return oops;
+	return r->kind;
+}
+
+/* ---- the signature ------------------------------------------------------------------------------------------------------------------------ */
+
+/* FNV-1a, 64 bits. */
+static uint64_t hash_bytes(uint64_t h, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)s[i]) * 0x100000001b3u;
+	return (h ^ 0xff) * 0x100000001b3u;
+}
+
+static uint64_t hash_frame(uint64_t h, const struct log_frame *f)
+{
+	if (f->function)
+		return hash_bytes(h, f->function, (size_t)plain_length(f->function));
+	if (f->module && f->have_offset) {
+		const char *slash = strrchr(f->module, '/');
+		h = hash_bytes(h, slash ? slash + 1 : f->module, strlen(slash ? slash + 1 : f->module));
+		return hash_bytes(h, (const char *)&f->offset, sizeof(f->offset));
+	}
+	return h;
+}
+
+static void set_signature(struct log_record *r)
+{
+	const struct log_stack *s = log_record_main_stack(r);
+	uint64_t h = 0xcbf29ce484222325u;
+	size_t taken = 0, i = s ? guilty_index(r, s) : 0;
+
+	h = hash_bytes(h, r->detector, strlen(r->detector));
+	h = hash_bytes(h, r->kind, strlen(r->kind));
+	if (s && i == s->nr)
+		i = 0;
+	/* an inlined guilty function counts as what it was inlined into */
+	for (; s && i < s->nr && taken < SIGNATURE_FRAMES; i++) {
+		const struct log_frame *f = &s->frames[i];
+		if (f->inlined || f->unreliable)
+			continue;
+		h = hash_frame(h, f);
+		taken++;
+	}
+	if (!taken && r->function)
+		h = hash_bytes(h, r->function, strlen(r->function));
+	r->signature = h;
+}
+
+/* Where the access was, as seen from the object, when the report leaves it to the reader. */
+static void set_relation(struct log_record *r)
+{
+	struct log_object *o = &r->object;
+
+	if (o->relation || !r->have_addr || !o->addr || !o->size)
+		return;
+	o->have_distance = true;
+	o->relation = r->addr < o->addr ? "to the left of" : r->addr - o->addr < o->size ? "inside of" : "to the right of";
+	o->distance = r->addr < o->addr ? o->addr - r->addr : r->addr - o->addr < o->size ? r->addr - o->addr : r->addr - o->addr - o->size;
+}
+
+void log_record_name(struct log_record *r)
+{
+	const char *start;
+
+	set_relation(r);
+
+	if (!r->detector)
+		r->detector = "unknown";
+	if (!r->kind)
+		r->kind = "unknown";
+	set_guilty(r);
+	start = title_start(r);
+	if (r->function)
+		r->title = log_record_format(r, "%s in %.*s", start, plain_length(r->function), r->function);
+	else
+		r->title = start;
+	set_signature(r);
+}

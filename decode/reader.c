@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/reader.c - bytes to lines, lines to lanes, lanes to records.
+ *
+ *     bytes ─▶ line ─▶ prefix off ─┬─ nothing open, cannot begin a report ─▶ next line          (the only path that must be fast)
+ *                                  └─▶ lane of its caller ─▶ body of the open report ─▶ record when whole or cut off
+ *
+ * A lane is one caller ("[ T123]", "[C0]", a pid): what CPUs and processes log at the same time does not mix.  Lines without a caller
+ * share a lane; there, strange lines inside a report are kept with it and do no harm.
+ *
+ * A report is cut off, and its record says so, when its lane's next report begins, the log ends, the machine starts anew, its lane is silent
+ * for SILENCE_US by the log's own clock, or FOREIGN_MAX strange lines come in a row.  Lines of its own that came before are its lines; what
+ * came behind the last of them is not.
+ *
+ * A logger that prefix.c does not know: a headline of KASAN, KFENCE, memsan or a JSON report is found inside a line too, and what stood before
+ * it is taken off the lines that follow, digits differing.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "decode/decode_internal.h"
+
+#define LANES_MAX 64
+#define FOREIGN_MAX 400
+#define SILENCE_US (30 * 1000000ull)
+#define JSON_LINE_MAX (8u << 20)
+
+struct log_reader {
+	log_record_fn fn;
+	void *ctx;
+	char *name;
+	uint64_t line, rule_line;          /* of the log: this one, the last rule */
+	char *carry;                       /* a line that is not whole yet */
+	size_t carry_len, carry_room;
+	bool skipping;                     /* the rest of a line that is too long */
+	struct log_open open[LANES_MAX];
+	size_t nr_open;
+	uint64_t uses;
+	bool have_kaslr;
+	uint64_t kaslr;
+	uint64_t rule_caller;
+	char *text;                        /* the line at hand, NUL-terminated, without its prefix */
+	size_t text_room;
+};
+
+struct log_reader *log_reader_create(log_record_fn fn, void *ctx)
+{
+	struct log_reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->fn = fn;
+	r->ctx = ctx;
+	return r;
+}
+
+/* ---- open reports ----------------------------------------------------------------------------------------------------------------- */
+
+static void open_clear(struct log_reader *l, struct log_open *o)
+{
+	free(o->shape);
+	*o = l->open[--l->nr_open];
+	memset(&l->open[l->nr_open], 0, sizeof(*o));
+}
+
+static void report_finish(struct log_reader *l, struct log_open *o, const char *cut)
+{
+	struct log_record *r = o->record;
+
+	r->nr_lines = o->own_lines;
+	r->corrupted = cut;
+	if (!cut && o->form == FORM_KASAN && strcmp(r->detector, "memsan") != 0 && !log_record_main_stack(r))
+		r->corrupted = "it has no call trace";
+	if (r->corrupted)
+		r->corrupted = log_record_string(r, r->corrupted, strlen(r->corrupted));
+	r->have_kaslr = l->have_kaslr;
+	r->kaslr = l->kaslr;
+	log_record_name(r);
+	open_clear(l, o);
+	l->fn(l->ctx, r);
+}
+
+static void report_cut(struct log_reader *l, struct log_open *o, const char *by)
+{
+	const char *missing = log_missing(o);
+	char why[200];
+
+	if (missing)
+		snprintf(why, sizeof(why), "cut off by %s: %s", by, missing);
+	report_finish(l, o, missing ? why : NULL);
+}
+
+static void cut_all(struct log_reader *l, const char *by)
+{
+	while (l->nr_open) {
+		struct log_open *first = &l->open[0];
+		for (size_t i = 1; i < l->nr_open; i++)
+			if (l->open[i].record->first_line < first->record->first_line)
+				first = &l->open[i];
+		report_cut(l, first, by);
+	}
+}
+
+static struct log_open *lane(struct log_reader *l, uint64_t caller)
+{
+	for (size_t i = 0; i < l->nr_open; i++)
+		if (l->open[i].caller == caller)
+			return &l->open[i];
+	return NULL;
+}
+
+/* A place for another open report: the one that was silent longest gives way. */
+static struct log_open *lane_new(struct log_reader *l)
+{
+	struct log_open *oldest = &l->open[0];
+
+	if (l->nr_open < LANES_MAX)
+		return &l->open[l->nr_open];
+	for (size_t i = 1; i < l->nr_open; i++)
+		if (l->open[i].last_use < oldest->last_use)
+			oldest = &l->open[i];
+	report_cut(l, oldest, "too many reports at once");
+	return &l->open[l->nr_open];
+}
+
+/* ---- one line --------------------------------------------------------------------------------------------------------------------------- */
+
+struct line {
+	const char *raw;
+	size_t raw_len;
+	struct log_prefix prefix;
+	const char *text;             /* NUL-terminated */
+	size_t shape_len;             /* of an unknown prefix before a headline; 0: none */
+};
+
+static void keep_line(struct log_reader *l, struct log_open *o, const struct line *n)
+{
+	o->last_use = ++l->uses;
+	log_record_line(o->record, n->text, strlen(n->text));
+}
+
+static void own_line(struct log_reader *l, struct log_open *o, const struct line *n)
+{
+	o->own_lines = o->record->nr_lines;
+	o->record->last_line = l->line;
+	o->foreign = 0;
+	o->stamp_us = n->prefix.stamp_us;
+	o->have_stamp = n->prefix.have_stamp;
+}
+
+static bool try_begin(struct log_reader *l, const struct line *n)
+{
+	struct log_open probe = { .caller = n->prefix.caller, .record = log_record_new() }, *o;
+
+	if (!probe.record)
+		return false;
+	log_record_line(probe.record, n->text, strlen(n->text));
+	probe.form = log_begin(n->text, &probe);
+	if (probe.form == FORM_NONE) {
+		log_record_free(probe.record);
+		return false;
+	}
+	o = lane_new(l);
+	l->nr_open++;
+	*o = probe;
+	o->record->file = l->name ? log_record_string(o->record, l->name, strlen(l->name)) : NULL;
+	o->record->first_line = l->rule_line && l->rule_line + 1 == l->line && l->rule_caller == n->prefix.caller ? l->rule_line : l->line;
+	if (n->prefix.stamp_len)
+		o->record->time = log_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
+	if (n->shape_len) {
+		o->shape = strndup(n->raw, n->shape_len);
+		o->shape_len = o->shape ? n->shape_len : 0;
+	}
+	own_line(l, o, n);
+	return true;
+}
+
+static void take_json(struct log_reader *l, const char *text, size_t len)
+{
+	const char *why;
+	struct log_record *r = log_json_read(text, len, &why);
+
+	if (!r)
+		return;
+	if (!r->file && l->name)
+		r->file = log_record_string(r, l->name, strlen(l->name));
+	if (!r->first_line)
+		r->first_line = r->last_line = l->line;
+	l->fn(l->ctx, r);
+}
+
+/* The log's own news about the machine. */
+static bool take_news(struct log_reader *l, const char *text)
+{
+	uint64_t offset;
+	const char *p;
+
+	if (starts(text, "Linux version ")) {
+		cut_all(l, "a restart of the machine");
+		l->have_kaslr = false;
+		return true;
+	}
+	if ((p = after(text, "Kernel Offset: ")) != NULL) {
+		l->have_kaslr = starts(p, "disabled") || log_hex(p, &offset);
+		l->kaslr = starts(p, "0x") && l->have_kaslr ? offset : 0;
+		return true;
+	}
+	return false;
+}
+
+static bool silent_too_long(const struct log_open *o, const struct line *n)
+{
+	return o->have_stamp && n->prefix.have_stamp && n->prefix.stamp_us > o->stamp_us + SILENCE_US;
+}
+
+static bool begins_report(const struct line *n)
+{
+	struct log_open probe = { .caller = n->prefix.caller, .record = NULL };
+	bool begins;
+
+	if (!log_may_begin(n->text, strlen(n->text)) && n->prefix.caller >> 48 != 'V' && !strchr("DI", n->text[0]))
+		return false;
+	probe.record = log_record_new();
+	begins = probe.record && log_begin(n->text, &probe) != FORM_NONE;
+	log_record_free(probe.record);
+	return begins;
+}
+
+/* Gives the line to the open report.  False: that report is over, and the line is still to be looked at. */
+static bool lane_take(struct log_reader *l, struct log_open *o, const struct line *n)
+{
+	bool was_closed = o->closed;
+
+	if (silent_too_long(o, n)) {
+		report_cut(l, o, "silence");
+		return false;
+	}
+	/* a rule that may have been the last line: the next headline tells */
+	if (was_closed && !starts(n->text, "===")) {
+		o->closed = !begins_report(n);
+		if (!o->closed)
+			o->own_lines--; /* the rule is the next report's */
+		report_cut(l, o, "another report");
+		return false;
+	}
+	if (was_closed) {
+		report_finish(l, o, NULL);
+		return false;
+	}
+	keep_line(l, o, n);
+	switch (log_body(o, n->text)) {
+	case LINE_TAKEN:
+		own_line(l, o, n);
+		return true;
+	case LINE_LAST:
+		own_line(l, o, n);
+		report_finish(l, o, NULL);
+		return true;
+	case LINE_BEHIND:
+		report_cut(l, o, "other messages");
+		return false;
+	default:
+		break;
+	}
+	if (begins_report(n)) {
+		report_cut(l, o, "another report");
+		return false;
+	}
+	if (++o->foreign > FOREIGN_MAX)
+		report_cut(l, o, "other messages");
+	return true;
+}
+
+static void take_text(struct log_reader *l, const struct line *n)
+{
+	struct log_open *o = lane(l, n->prefix.caller);
+	size_t rule = log_rule_length(n->text);
+
+	if (take_news(l, n->text))
+		return;
+	if (starts(n->text, "{\"schema\":\"memsan-report/") || starts(n->text, "{\"schema\": \"memsan-report/")) {
+		take_json(l, n->text, strlen(n->text));
+		return;
+	}
+	if (!(o && lane_take(l, o, n)))
+		if (!rule)
+			try_begin(l, n);
+	if (rule >= 60) {
+		l->rule_line = l->line;
+		l->rule_caller = n->prefix.caller;
+	}
+}
+
+/* The text behind the prefix, NULs and colours taken out. */
+static const char *copy_text(struct log_reader *l, const char *p, size_t len)
+{
+	size_t n = 0;
+
+	if (l->text_room < len + 1) {
+		char *grown = realloc(l->text, len + 1);
+		if (!grown)
+			return NULL;
+		l->text = grown;
+		l->text_room = len + 1;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] == '\033' && i + 1 < len && p[i + 1] == '[') {
+			for (i += 2; i < len && (p[i] < '@' || p[i] > '~'); i++)
+				;
+		} else if (p[i] != '\0') {
+			l->text[n++] = p[i];
+		}
+	}
+	while (n && (l->text[n - 1] == '\r' || l->text[n - 1] == '\n'))
+		n--;
+	l->text[n] = '\0';
+	return l->text;
+}
+
+/* Where in the line a headline begins that is believed in any place; len: nowhere. */
+static size_t find_headline(const char *p, size_t len)
+{
+	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KFENCE: ", "BUG: MEMSAN: ", "{\"schema\":\"memsan-report/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		const char *at = memmem(p, len, marks[i], strlen(marks[i]));
+		if (at)
+			return (size_t)(at - p);
+	}
+	return len;
+}
+
+/* Is `raw` preceded by the same words, digits differing? */
+static bool shape_matches(const char *shape, const char *raw, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (raw[i] != shape[i] && !(raw[i] >= '0' && raw[i] <= '9' && shape[i] >= '0' && shape[i] <= '9'))
+			return false;
+	return true;
+}
+
+static const struct log_open *shape_find(const struct log_reader *l, const char *raw, size_t len)
+{
+	for (size_t i = 0; i < l->nr_open; i++)
+		if (l->open[i].shape_len && l->open[i].shape_len <= len && shape_matches(l->open[i].shape, raw, l->open[i].shape_len))
+			return &l->open[i];
+	return NULL;
+}
+
+static void take_line(struct log_reader *l, const char *raw, size_t len, bool headlines)
+{
+	struct line n = { .raw = raw, .raw_len = len };
+	const struct log_open *shaped = NULL;
+	size_t at;
+
+	l->line++;
+	while (len && raw[len - 1] == '\r')
+		len--;
+	log_prefix_parse(raw, len, &n.prefix);
+	if (!l->nr_open && !headlines && raw[0] != '\033' && n.prefix.caller >> 48 != 'V' &&
+	    !log_may_begin(raw + n.prefix.len, len - n.prefix.len) && !(len > 1 && memchr("DI", raw[n.prefix.len], 2)))
+		return;
+	if (l->nr_open && (shaped = shape_find(l, raw, len)) != NULL) {
+		n.prefix.len = shaped->shape_len;
+		n.prefix.caller = shaped->caller;
+	} else if (headlines && (at = find_headline(raw + n.prefix.len, len - n.prefix.len)) && at < len - n.prefix.len) {
+		n.shape_len = n.prefix.len + at;
+		n.prefix.len += at;
+	}
+	n.text = copy_text(l, raw + n.prefix.len, len - n.prefix.len);
+	if (n.text)
+		take_text(l, &n);
+}
+
+/* ---- bytes ------------------------------------------------------------------------------------------------------------------------------------ */
+
+static size_t line_limit(const char *line, size_t len)
+{
+	return memmem(line, MIN(len, (size_t)300), "{\"schema\"", 9) ? JSON_LINE_MAX : LOG_LINE_MAX;
+}
+
+static void carry_add(struct log_reader *l, const char *p, size_t len)
+{
+	size_t limit;
+
+	if (l->skipping)
+		return;
+	limit = l->carry_len + len > LOG_LINE_MAX ? line_limit(l->carry_len ? l->carry : p, l->carry_len ? l->carry_len : len) : LOG_LINE_MAX;
+	if (l->carry_len + len > limit) {
+		l->skipping = true;
+		len = limit > l->carry_len ? limit - l->carry_len : 0;
+	}
+	if (l->carry_len + len + 1 > l->carry_room) {
+		size_t room = (l->carry_len + len + 1) * 2;
+		char *grown = realloc(l->carry, room);
+		if (!grown) {
+			l->skipping = true;
+			return;
+		}
+		l->carry = grown;
+		l->carry_room = room;
+	}
+	memcpy(l->carry + l->carry_len, p, len);
+	l->carry_len += len;
+	l->carry[l->carry_len] = '\0';
+}
+
+static bool any_headline(const char *p, size_t len)
+{
+	return memmem(p, len, "BUG: ", 5) || memmem(p, len, "{\"schema\"", 9);
+}
+
+void log_reader_feed(struct log_reader *l, const char *bytes, size_t len)
+{
+	const char *p = bytes, *end = bytes + len, *newline;
+	/* the expensive look into every line only where it can find something */
+	bool headlines = any_headline(bytes, len);
+
+	while (p < end && (newline = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		size_t n = (size_t)(newline - p);
+		if (l->carry_len || l->skipping) {
+			carry_add(l, p, n);
+			take_line(l, l->carry, l->carry_len, any_headline(l->carry, l->carry_len));
+			l->carry_len = 0;
+			l->skipping = false;
+		} else {
+			take_line(l, p, n > LOG_LINE_MAX ? MIN(n, line_limit(p, n)) : n, headlines);
+		}
+		p = newline + 1;
+	}
+	if (p < end)
+		carry_add(l, p, (size_t)(end - p));
+}
+
+void log_reader_begin(struct log_reader *l, const char *name)
+{
+	log_reader_end(l);
+	free(l->name);
+	l->name = name ? strdup(name) : NULL;
+	l->line = l->rule_line = 0;
+	l->have_kaslr = false;
+	l->kaslr = 0;
+}
+
+void log_reader_idle(struct log_reader *l)
+{
+	for (size_t i = l->nr_open; i-- > 0;)
+		if (!log_missing(&l->open[i]))
+			report_finish(l, &l->open[i], NULL);
+}
+
+void log_reader_end(struct log_reader *l)
+{
+	if (l->carry_len)
+		take_line(l, l->carry, l->carry_len, any_headline(l->carry, l->carry_len));
+	l->carry_len = 0;
+	l->skipping = false;
+	cut_all(l, "the end of the log");
+}
+
+void log_reader_destroy(struct log_reader *l)
+{
+	while (l->nr_open) {
+		log_record_free(l->open[0].record);
+		open_clear(l, &l->open[0]);
+	}
+	free(l->carry);
+	free(l->text);
+	free(l->name);
+	free(l);
+}

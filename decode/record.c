@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/record.c - a record, its stacks and frames, all in one pool; scanners of numbers and words. */
+#include "config.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "decode/decode_internal.h"
+
+struct log_record *log_record_new(void)
+{
+	struct log_record *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->expected = r->found = -1;
+	r->count = 1;
+	return r;
+}
+
+void log_record_free(struct log_record *r)
+{
+	if (!r)
+		return;
+	pool_free(&r->pool);
+	free(r);
+}
+
+const char *log_record_string(struct log_record *r, const char *s, size_t len)
+{
+	char *copy = pool_alloc(&r->pool, len + 1);
+
+	if (copy)
+		memcpy(copy, s, len);
+	return copy;
+}
+
+const char *log_record_format(struct log_record *r, const char *format, ...)
+{
+	char *text = NULL;
+	const char *copy;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vasprintf(&text, format, args);
+	va_end(args);
+	copy = n < 0 ? NULL : log_record_string(r, text, (size_t)n);
+	free(text);
+	return copy;
+}
+
+/* An array in the pool, twice as large; what it was stays in the pool. */
+static void *grow(struct log_record *r, void *old, size_t nr, size_t *room, size_t size)
+{
+	size_t wanted = *room ? *room * 2 : 8;
+	void *grown = pool_alloc(&r->pool, wanted * size);
+
+	if (!grown)
+		return NULL;
+	if (nr)
+		memcpy(grown, old, nr * size);
+	*room = wanted;
+	return grown;
+}
+
+struct log_stack *log_record_stack(struct log_record *r, const char *role)
+{
+	struct log_stack *s;
+
+	/* Stacks are pointed to while they are filled, so they never move. */
+	if (!r->stacks) {
+		r->stacks = pool_alloc(&r->pool, LOG_STACKS_MAX * sizeof(*r->stacks));
+		r->room_stacks = r->stacks ? LOG_STACKS_MAX : 0;
+	}
+	if (r->nr_stacks == r->room_stacks)
+		return NULL;
+	s = &r->stacks[r->nr_stacks++];
+	s->role = role;
+	return s;
+}
+
+struct log_frame *log_stack_frame(struct log_record *r, struct log_stack *s)
+{
+	struct log_frame *f;
+
+	if (s->nr == LOG_FRAMES_MAX) {
+		s->truncated = true;
+		return NULL;
+	}
+	if (s->nr == s->room) {
+		void *grown = grow(r, s->frames, s->nr, &s->room, sizeof(*s->frames));
+		if (!grown)
+			return NULL;
+		s->frames = grown;
+	}
+	f = &s->frames[s->nr++];
+	memset(f, 0, sizeof(*f));
+	f->at_line = r->nr_lines ? (uint32_t)(r->nr_lines - 1) : LOG_NONE;
+	return f;
+}
+
+struct log_row *log_record_row(struct log_record *r)
+{
+	if (r->nr_rows == LOG_ROWS_MAX)
+		return NULL;
+	if (r->nr_rows == r->room_rows) {
+		void *grown = grow(r, r->rows, r->nr_rows, &r->room_rows, sizeof(*r->rows));
+		if (!grown)
+			return NULL;
+		r->rows = grown;
+	}
+	return &r->rows[r->nr_rows++];
+}
+
+struct log_module *log_record_module(struct log_record *r)
+{
+	if (r->nr_modules == LOG_MODULES_MAX)
+		return NULL;
+	if (r->nr_modules == r->room_modules) {
+		void *grown = grow(r, r->modules, r->nr_modules, &r->room_modules, sizeof(*r->modules));
+		if (!grown)
+			return NULL;
+		r->modules = grown;
+	}
+	return &r->modules[r->nr_modules++];
+}
+
+bool log_record_line(struct log_record *r, const char *text, size_t len)
+{
+	const char *copy;
+
+	if (r->nr_lines == LOG_LINES_MAX)
+		return false;
+	if (r->nr_lines == r->room_lines) {
+		void *grown = grow(r, r->lines, r->nr_lines, &r->room_lines, sizeof(*r->lines));
+		if (!grown)
+			return false;
+		r->lines = grown;
+	}
+	copy = log_record_string(r, text, len);
+	if (!copy)
+		return false;
+	r->lines[r->nr_lines++] = copy;
+	return true;
+}
+
+const struct log_stack *log_record_role(const struct log_record *r, const char *role)
+{
+	for (size_t i = 0; i < r->nr_stacks; i++)
+		if (r->stacks[i].nr && strcmp(r->stacks[i].role, role) == 0)
+			return &r->stacks[i];
+	return NULL;
+}
+
+const struct log_stack *log_record_main_stack(const struct log_record *r)
+{
+	static const char *const order[] = { "access", "noticed", "alloc" };
+	const struct log_stack *s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
+		if ((s = log_record_role(r, order[i])) != NULL)
+			return s;
+	for (size_t i = 0; i < r->nr_stacks; i++)
+		if (r->stacks[i].nr)
+			return &r->stacks[i];
+	return NULL;
+}
+
+/* ---- scanners ---------------------------------------------------------------------------------------------------------------- */
+
+int log_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+const char *log_hex(const char *p, uint64_t *value)
+{
+	const char *start;
+
+	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X') && log_hex_digit(p[2]) >= 0)
+		p += 2;
+	*value = 0;
+	for (start = p; log_hex_digit(*p) >= 0; p++)
+		*value = *value << 4 | (uint64_t)log_hex_digit(*p);
+	return p == start || p - start > 16 ? NULL : p;
+}
+
+const char *log_decimal(const char *p, uint64_t *value)
+{
+	const char *start = p;
+
+	*value = 0;
+	for (; *p >= '0' && *p <= '9'; p++)
+		*value = *value * 10 + (uint64_t)(*p - '0');
+	return p == start || p - start > 19 ? NULL : p;
+}
+
+bool log_hex_after(const char *s, const char *word, uint64_t *value)
+{
+	const char *at = strstr(s, word);
+
+	return at && log_hex(at + strlen(word), value);
+}
+
+bool log_decimal_after(const char *s, const char *word, uint64_t *value)
+{
+	const char *at = strstr(s, word);
+
+	return at && log_decimal(at + strlen(word), value);
+}
+
+const char *log_kind(struct log_record *r, const char *s, size_t len)
+{
+	char *out = pool_alloc(&r->pool, len + 1);
+	size_t n = 0;
+
+	if (!out)
+		return "unknown";
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+		if (c < 0x80 && isalnum(c))
+			out[n++] = (char)tolower(c);
+		else if (n && out[n - 1] != '-')
+			out[n++] = '-';
+	}
+	while (n && out[n - 1] == '-')
+		n--;
+	out[n] = '\0';
+	return n ? out : "unknown";
+}
