@@ -15,6 +15,7 @@ static const struct tool_command *const commands[] = {
 	&command_leak,     /* what can nothing reach any more, in a process or a core file? */
 	&command_describe, /* what is at this address? */
 	&command_slabinfo, /* the caches of a process or a core file */
+	&command_kernel,   /* the kernel's own detectors in QEMU */
 };
 enum { NR_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

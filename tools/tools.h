@@ -12,6 +12,7 @@
  *   image.c      a process or a core file, to look into
  *   leak.c       memsan leak
  *   describe.c   memsan describe, memsan slabinfo
+ *   kernel.h     memsan kernel, in kernel*.c
  *   common.c     messages, "did you mean", reading a whole stream
  *
  * This is the tool half: malloc, stdio and locale are allowed.
@@ -37,7 +38,7 @@ struct tool_command {
 	int (*main)(int argc, char **argv);   /* argv[0] is the subcommand's name; returns the exit status */
 };
 extern const struct tool_command command_run, command_options, command_decode, command_stat,
-	command_leak, command_describe, command_slabinfo;
+	command_leak, command_describe, command_slabinfo, command_kernel;
 
 /* ---- common.c ---------------------------------------------------------------------------------------------------- */
 

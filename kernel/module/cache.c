@@ -48,7 +48,7 @@ int bug_cache_ctor_oob(void)
 }
 
 /* Writes to a freed object while another one keeps its slab in place. */
-static int write_after_free(struct kmem_cache *cache)
+static __always_inline int write_after_free(struct kmem_cache *cache)
 {
 	char *other = cache ? kmem_cache_alloc(cache, GFP_KERNEL) : NULL;
 	char *p = other ? hidden(kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
@@ -63,12 +63,12 @@ static int write_after_free(struct kmem_cache *cache)
 	return p ? 0 : -ENOMEM;
 }
 
-noinline int bug_cache_uaf(void)
+int bug_cache_uaf(void)
 {
 	return write_after_free(cache_make("uaf", SIZE, NULL));
 }
 
-noinline int bug_cache_ctor_uaf(void)
+int bug_cache_ctor_uaf(void)
 {
 	return write_after_free(cache_make("ctor_uaf", SIZE, fill));
 }
