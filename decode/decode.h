@@ -157,6 +157,19 @@ void log_reader_idle(struct log_reader *r);
 /* The log's end: what is open is handed on, marked corrupted when it is not whole. */
 void log_reader_end(struct log_reader *r);
 
+/* ---- symbols.c, files.c ----------------------------------------------------------------------------------------------------------- */
+
+struct log_symbols;
+struct log_symbols *log_symbols_create(void);                                  /* NULL: out of memory */
+void log_symbols_destroy(struct log_symbols *s);
+void log_symbols_vmlinux(struct log_symbols *s, const char *path);
+/* A folder with modules, programs and libraries, looked through with all below it when the first file is wanted. */
+void log_symbols_folder(struct log_symbols *s, const char *path);
+/* Completes the frames of `nr` records together, each file being read once, and names the records anew. */
+void log_symbols_apply(struct log_symbols *s, struct log_record **records, size_t nr);
+/* What went wrong, a line each, each once. */
+void log_symbols_tell(struct log_symbols *s, void (*tell)(void *ctx, const char *line), void *ctx);
+
 /* ---- text.c ---------------------------------------------------------------------------------------------------------------- */
 
 struct log_text_options {
@@ -167,7 +180,7 @@ struct log_text_options {
 void log_text_write(FILE *out, const struct log_record *r, const struct log_text_options *how);
 /* One line: place in the log, title, file and line. */
 void log_short_write(FILE *out, const struct log_record *r, const struct log_text_options *how);
-/* The innermost frame of the guilty function, with a file; NULL: none has one. */
+/* The guilty function's frame, with its file and line; NULL: they are not known. */
 const struct log_frame *log_record_location(const struct log_record *r);
 
 /* ---- source.c --------------------------------------------------------------------------------------------------------------- */
@@ -177,6 +190,15 @@ const struct log_frame *log_record_location(const struct log_record *r);
 const char *log_source_line(const char *path, uint32_t line, size_t *len);
 /* The lines around it, the line itself between `on` and `off`. */
 void log_source_write(FILE *out, const char *path, uint32_t line, const char *on, const char *off);
+
+/* ---- sarif.c, ci.c, html.c ------------------------------------------------------------------------------------------------- */
+
+/* A form that is one document: head, records, tail. */
+enum log_document { LOG_SARIF, LOG_JUNIT, LOG_HTML, LOG_GITHUB, LOG_GITLAB };
+struct log_writer;
+struct log_writer *log_writer_create(FILE *out, enum log_document form);   /* NULL: out of memory */
+void log_writer_put(struct log_writer *w, const struct log_record *r);
+void log_writer_finish(struct log_writer *w);                              /* and frees it */
 
 /* ---- json ----------------------------------------------------------------------------------------------------------------- */
 

@@ -119,4 +119,43 @@ bool log_frame_valgrind(struct log_record *r, struct log_stack *to, const char *
 /* "func+0x1/0x2 [mod]": the function and the module out of a place in running text. */
 bool log_place(struct log_record *r, const char *text, struct log_frame *f, const char **end);
 
+/* ---- files.c ------------------------------------------------------------------------------------------------------------------- */
+
+/* The files below some folders, by the last part of their names. */
+struct log_files;
+struct log_files *log_files_create(void);
+void log_files_destroy(struct log_files *f);
+void log_files_add(struct log_files *f, const char *folder);
+/* Candidate `i` for a module called so ("my_mod" is my-mod.ko too); NULL: there are no more. */
+const char *log_files_find(struct log_files *f, const char *name, size_t i);
+
+/* ---- writer.c, sarif.c, ci.c, html.c ------------------------------------------------------------------------------------------- */
+
+struct log_writer {
+	FILE *out;
+	enum log_document form;
+	uint64_t nr;                /* records so far */
+	char *rules;                /* SARIF: kinds so far, "kind\n" each; they stand behind the results */
+	size_t rules_len, rules_room;
+	FILE *body;                 /* JUnit: the cases, which the head counts */
+	char *body_text;
+	size_t body_len;
+};
+/* A record's rule, as SARIF and JUnit name it: "kasan/slab-out-of-bounds". */
+void log_rule_name(char *buf, size_t size, const struct log_record *r);
+void log_sarif_head(struct log_writer *w);
+void log_sarif_put(struct log_writer *w, const struct log_record *r);
+void log_sarif_tail(struct log_writer *w);
+void log_junit_put(struct log_writer *w, const struct log_record *r);
+void log_junit_tail(struct log_writer *w);
+void log_github_put(struct log_writer *w, const struct log_record *r);
+void log_gitlab_put(struct log_writer *w, const struct log_record *r);
+void log_html_head(struct log_writer *w);
+void log_html_put(struct log_writer *w, const struct log_record *r);
+void log_html_tail(struct log_writer *w);
+/* s (NULL: nothing) as text or an attribute of XML and HTML, whatever bytes it holds. */
+void log_put_xml(FILE *out, const char *s);
+/* A path as a relative one below the working directory, else as it is. */
+const char *log_relative(const char *path);
+
 #endif

@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The reader of reports, for the tools and their tests; libFuzzer builds it too.
 decode_sources = decode/record.c decode/prefix.c decode/reader.c decode/begin.c decode/body.c decode/user.c decode/frame.c decode/name.c \
-	decode/json_read.c decode/json_write.c decode/text.c decode/source.c
+	decode/json_read.c decode/json_write.c decode/symbols.c decode/files.c decode/writer.c decode/sarif.c decode/ci.c decode/html.c decode/text.c decode/source.c
 noinst_LTLIBRARIES += libdecode.la
 libdecode_la_SOURCES = $(decode_sources)
 libdecode_la_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(JSONC_CFLAGS)
 libdecode_la_LIBADD = libtool_half.la $(JSONC_LIBS)
 noinst_HEADERS += decode/decode.h decode/decode_internal.h
+
+# The page's style and script as C strings.
+decode/page.h: $(srcdir)/decode/page.css $(srcdir)/decode/page.js decode/$(am__dirstamp)
+	$(AM_V_GEN){ for f in css js; do echo "static const char page_$$f[] ="; \
+		$(SED) -e 's/[\\"]/\\&/g' -e 's/^.*$$/"&\\n"/' $(srcdir)/decode/page.$$f; echo ";"; done; } >$@.tmp && mv $@.tmp $@
+BUILT_SOURCES += decode/page.h
+CLEANFILES += decode/page.h
+EXTRA_DIST += decode/page.css decode/page.js

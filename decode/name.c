@@ -31,7 +31,7 @@ static const char *const plumbing[] = {
 	"check_region_inline", "qlink_free", "qlist_free_all", "quarantine_*", "poison_slab_object", "poison_kmalloc_redzone",
 	/* allocators */
 	"kmalloc*", "__kmalloc*", "__do_kmalloc*", "kzalloc*", "kcalloc*", "krealloc*", "__krealloc*", "__do_krealloc*", "kfree*", "__kfree*", "kvfree*", "kvmalloc*", "__kvmalloc*", "kmem_cache_*", "__kmem_cache_*", "kmemdup*", "kstrdup*", "kvmemdup*", "kstrndup*", "memdup_user*", "__do_kmem*", "slab_*", "__slab_*", "___slab_*", "do_slab_free", "new_slab*", "allocate_slab", "alloc_single_from*", "get_partial*", "get_from_any_partial",
-	"check_slab*", "check_object*", "check_bytes_and_report*", "free_debug_processing*", "alloc_debug_processing*", "object_err*", "slub_*", "free_to_partial_list", "free_consistency_checks*", "alloc_consistency_checks*", "cache_from_obj*", "validate_slab*", "list_slab_objects*", "free_partial", "__free_slab", "cache_free_debugcheck", "___cache_free", "__cache_free", "init_object", "__free_object", "alloc_debug*", "check_pad_bytes", "early_kmem*",
+	"check_slab*", "check_object*", "check_bytes_and_report*", "free_debug_processing*", "alloc_debug_processing*", "object_err*", "slub_*", "free_to_partial_list*", "on_freelist*", "free_consistency_checks*", "alloc_consistency_checks*", "cache_from_obj*", "validate_slab*", "list_slab_objects*", "free_partial", "free_slab*", "discard_slab*", "shutdown_cache", "slab_err*", "__free_slab", "cache_free_debugcheck", "___cache_free", "__cache_free", "init_object", "__free_object", "alloc_debug*", "check_pad_bytes", "early_kmem*",
 	"vmalloc*", "__vmalloc*", "vzalloc*", "vfree*", "__vfree*", "__vunmap*", "vunmap*", "vmap", "alloc_pages*", "__alloc_pages*", "alloc_page*", "__get_free_pages", "get_zeroed_page", "get_page_from_freelist*", "__free_pages*", "free_pages*", "free_the_page", "free_unref_page*", "free_pcp*", "prep_new_page*", "post_alloc_hook*", "check_new_page*", "bad_range", "rmqueue*", "mempool_*", "devm_kmalloc*", "devm_kzalloc*", "free_large_kmalloc*", "folio_alloc*", "__folio_alloc*", "slab_free_freelist_hook", "slob_*", "__rcu_free_sheaf*", "free_frozen_pages*", "__free_frozen*", "__alloc_frozen*",
 	/* those that act for their callers */
 	"memcpy*", "__memcpy*", "memset*", "__memset*", "memmove*", "__memmove*", "memcmp*", "bcmp", "memchr*", "strcpy*", "strncpy*", "strlen*", "strnlen*", "strcmp*", "strncmp*", "strchr*", "strrchr*", "strstr*", "strcat*", "strncat*", "strlcpy*", "strscpy*", "strlcat*", "strdup*", "stpcpy*", "sized_strscpy*",
@@ -77,7 +77,7 @@ static bool frame_is_plumbing(const struct log_record *r, const struct log_frame
 		if (strcmp(r->detector, kernel[i]) == 0)
 			return false;
 	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++)
-		if (strstr(f->function, bugs[i]))
+		if (strstr(f->function, bugs[i]) && !strstr(f->function, "kasan_"))
 			return false;
 	return log_function_is_plumbing(f->function);
 }
@@ -100,9 +100,23 @@ static size_t guilty_index(const struct log_record *r, const struct log_stack *s
 }
 
 /* Is the function of the headline to be trusted?  KASAN takes it from the access itself, past the wrappers that the stack begins with. */
+/* Damage that somebody asked SLUB to look for ("echo 1 >/sys/kernel/slab/…/validate") is not that somebody's: whoever freed or allocated the object
+ * is nearer to it. */
+static const struct log_stack *blame_stack(const struct log_record *r)
+{
+	const struct log_stack *s = log_record_main_stack(r), *other;
+
+	for (size_t i = 0; s && strcmp(r->detector, "slub") == 0 && i < s->nr; i++)
+		if (s->frames[i].function && starts(s->frames[i].function, "validate_s")) {
+			other = log_record_role(r, strstr(r->kind, "poison") ? "free" : "alloc");
+			return other ? other : s;
+		}
+	return s;
+}
+
 static void set_guilty(struct log_record *r)
 {
-	const struct log_stack *s = log_record_main_stack(r);
+	const struct log_stack *s = blame_stack(r);
 	size_t i = s ? guilty_index(r, s) : 0;
 
 	r->function = r->function_module = NULL;
@@ -209,7 +223,7 @@ static uint64_t hash_frame(uint64_t h, const struct log_frame *f)
 
 static void set_signature(struct log_record *r)
 {
-	const struct log_stack *s = log_record_main_stack(r);
+	const struct log_stack *s = blame_stack(r);
 	uint64_t h = 0xcbf29ce484222325u;
 	size_t taken = 0, i = s ? guilty_index(r, s) : 0;
 

@@ -238,8 +238,12 @@ static bool lane_take(struct log_reader *l, struct log_open *o, const struct lin
 	/* a rule that may have been the last line: the next headline tells */
 	if (was_closed && !starts(n->text, "===")) {
 		o->closed = !begins_report(n);
-		if (!o->closed)
-			o->own_lines--; /* the rule is the next report's */
+		if (!o->closed) { /* the rule is the next report's */
+			o->own_lines--;
+			o->record->last_line--;
+			l->rule_line = l->line - 1;
+			l->rule_caller = o->caller;
+		}
 		report_cut(l, o, "another report");
 		return false;
 	}
@@ -282,9 +286,10 @@ static void take_text(struct log_reader *l, const struct line *n)
 		take_json(l, n->text, strlen(n->text));
 		return;
 	}
-	if (!(o && lane_take(l, o, n)))
-		if (!rule)
-			try_begin(l, n);
+	if (o && lane_take(l, o, n)) /* its rule is no other's */
+		return;
+	if (!rule)
+		try_begin(l, n);
 	if (rule >= 60) {
 		l->rule_line = l->line;
 		l->rule_caller = n->prefix.caller;

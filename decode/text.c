@@ -43,15 +43,12 @@ static void put_text(const struct text *t, const char *s)
 
 const struct log_frame *log_record_location(const struct log_record *r)
 {
-	const struct log_stack *s = log_record_main_stack(r);
-	bool guilty = false;
-
-	for (size_t i = 0; s && i < s->nr; i++) {
-		const struct log_frame *f = &s->frames[i];
-		guilty |= r->function && f->function == r->function;
-		if (guilty && f->file && f->line)
-			return f;
-	}
+	for (size_t k = 0; r->function && k < r->nr_stacks; k++)
+		for (size_t i = 0; i < r->stacks[k].nr; i++) {
+			const struct log_frame *f = &r->stacks[k].frames[i];
+			if (f->function == r->function && f->file && f->line)
+				return f;
+		}
 	return NULL;
 }
 

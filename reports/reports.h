@@ -258,6 +258,9 @@ void symbolizer_want(struct symbolizer *s, int module, uint64_t addr);
 /* Innermost inlined function first, the function itself last; *nr 0: nothing known.  `addr` is looked up as it is (the caller
  * subtracts 1 from a return address); offsets are from addr.  Valid until symbolizer_destroy. */
 const struct report_symbol *symbolizer_lookup(struct symbolizer *s, int module, uint64_t addr, size_t *nr);
+/* Where in a module a function starts, by its name and, when there are several, its size as the kernel prints it (0: not known).  False: there
+ * is none, or more than one that it could be. */
+bool symbolizer_function(struct symbolizer *s, int module, const char *name, uint64_t size, uint64_t *start);
 /* Why a module has no symbols, or NULL. */
 const char *symbolizer_note(struct symbolizer *s, int module);
 /* insn.c: decodes the instruction of a fault into the record: its text, the size of the access, read or write where that is not known. */

@@ -97,6 +97,11 @@ struct lookup {
 
 /* demangle.c: a C++ or Rust name as people write it, else the name itself; from the pool or `name`. */
 const char *demangle(struct pool *p, const char *name);
+/* names.c: the functions of a file by name, in the pool; NULL: out of memory. */
+struct name_index;
+struct name_index *names_build(struct pool *pool, Dwfl_Module *mod);
+/* The only function of that name, and size if there is one. */
+bool names_find(const struct name_index *index, const char *name, uint64_t size, uint64_t *start);
 /* symbolize.c: an ELF symbol's name as people write it. */
 const char *elf_function_name(struct pool *p, const char *name);
 /* symbolize_dwarf.c: the symbols of each lookup (sorted by address, not yet resolved) that the DWARF knows.  `bias` is added to

@@ -13,6 +13,7 @@
  */
 #include "config.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <stdio.h>
@@ -24,6 +25,8 @@
 
 #include "reports/reports_internal.h"
 
+#define SERVER_PATIENCE_NS 1000000000u
+
 struct sym_module {
 	char *path;
 	uint8_t build_id[BUILD_ID_MAX];
@@ -34,6 +37,7 @@ struct sym_module {
 	const char *note;
 	Dwfl *dwfl;
 	Dwfl_Module *mod;               /* NULL: not to be read */
+	struct name_index *names;       /* once a function was asked for by name */
 };
 
 struct symbolizer {
@@ -68,7 +72,7 @@ static int find_debuginfo(Dwfl_Module *mod, void **userdata, const char *name, D
 	uint64_t before = now_ns();
 	int fd = dwfl_standard_find_debuginfo(mod, userdata, name, base, file, debuglink, crc, found);
 
-	if (fd < 0 && now_ns() - before > 1000000000u)
+	if (fd < 0 && now_ns() - before > SERVER_PATIENCE_NS)
 		unsetenv("DEBUGINFOD_URLS");
 	return fd;
 }
@@ -83,6 +87,7 @@ struct symbolizer *symbolizer_create(unsigned budget_ms)
 		s->deadline.at_ns = now_ns() + (uint64_t)budget_ms * 1000000u;
 	s->callbacks.find_elf = dwfl_build_id_find_elf;
 	s->callbacks.find_debuginfo = find_debuginfo;
+	s->callbacks.section_address = dwfl_offline_section_address;
 	s->callbacks.debuginfo_path = &s->debug_path;
 	setenv("DEBUGINFOD_TIMEOUT", "2", 0);
 	setenv("DEBUGINFOD_MAXTIME", "5", 0);
@@ -158,6 +163,17 @@ static bool build_id_matches(const struct sym_module *m, Dwfl_Module *mod)
 	return !m->build_id_len || (len == (int)m->build_id_len && memcmp(id, m->build_id, m->build_id_len) == 0);
 }
 
+/* Relocatable files (the kernel's modules) are laid out from here on, since nothing may be at 0. */
+#define RELOCATABLE_BASE 0x100000u
+
+static uint64_t layout_base(int fd)
+{
+	Elf64_Ehdr header;
+
+	return pread(fd, &header, sizeof(header), 0) == sizeof(header) && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_REL ?
+		RELOCATABLE_BASE : 0;
+}
+
 /* Opens one candidate file.  NULL when it is the module's, else why it is not. */
 static const char *open_file(struct symbolizer *s, struct sym_module *m, const char *path)
 {
@@ -167,7 +183,7 @@ static const char *open_file(struct symbolizer *s, struct sym_module *m, const c
 		return "the file cannot be opened";
 	m->dwfl = dwfl_begin(&s->callbacks);
 	dwfl_report_begin(m->dwfl);
-	m->mod = m->dwfl ? dwfl_report_elf(m->dwfl, m->path, path, fd, 0, true) : NULL;
+	m->mod = m->dwfl ? dwfl_report_elf(m->dwfl, m->path, path, fd, layout_base(fd), true) : NULL;
 	if (!m->mod)
 		close(fd);
 	if (m->mod && dwfl_report_end(m->dwfl, NULL, NULL) == 0 && build_id_matches(m, m->mod))
@@ -212,6 +228,34 @@ static bool open_debug_files(struct symbolizer *s, struct sym_module *m)
 	}
 }
 
+/* The debug file from a server, when DEBUGINFOD_URLS names one.  The client library is loaded only then, as elfutils does. */
+static bool open_from_server(struct symbolizer *s, struct sym_module *m)
+{
+	const char *urls = getenv("DEBUGINFOD_URLS");
+	void *library, *(*begin)(void), (*end)(void *), *client = NULL;
+	int (*find)(void *, const unsigned char *, int, char **), fd = -1;
+	uint64_t before = now_ns();
+	char *path = NULL;
+
+	if (!m->build_id_len || !urls || !urls[0] || !(library = dlopen("libdebuginfod.so.1", RTLD_LAZY)))
+		return false;
+	*(void **)&begin = dlsym(library, "debuginfod_begin");
+	*(void **)&end = dlsym(library, "debuginfod_end");
+	*(void **)&find = dlsym(library, "debuginfod_find_debuginfo");
+	if (begin && end && find && (client = begin()) != NULL) {
+		fd = find(client, m->build_id, (int)m->build_id_len, &path);
+		end(client);
+	}
+	if (fd < 0 && now_ns() - before > SERVER_PATIENCE_NS)
+		unsetenv("DEBUGINFOD_URLS");
+	if (fd >= 0) {
+		close(fd);
+		fd = open_file(s, m, path) == NULL ? 0 : -1;
+	}
+	free(path);
+	return fd == 0;
+}
+
 static void module_open(struct symbolizer *s, struct sym_module *m)
 {
 	if (m->opened)
@@ -222,7 +266,7 @@ static void module_open(struct symbolizer *s, struct sym_module *m)
 	}
 	m->opened = true;
 	m->note = open_file(s, m, m->path);
-	if (m->note && open_debug_files(s, m))
+	if (m->note && (open_debug_files(s, m) || open_from_server(s, m)))
 		m->note = NULL;
 }
 
@@ -476,6 +520,19 @@ const struct report_symbol *symbolizer_lookup(struct symbolizer *s, int module, 
 		return NULL;
 	*nr = l->nr;
 	return l->symbols;
+}
+
+bool symbolizer_function(struct symbolizer *s, int module, const char *name, uint64_t size, uint64_t *start)
+{
+	struct sym_module *m;
+
+	if (module < 0 || (size_t)module >= s->nr_modules)
+		return false;
+	m = &s->modules[module];
+	module_open(s, m);
+	if (m->mod && !m->names)
+		m->names = names_build(&s->pool, m->mod);
+	return m->names && names_find(m->names, name, size, start);
 }
 
 const char *symbolizer_note(struct symbolizer *s, int module)

@@ -10,17 +10,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MODULE_DIRS_MAX 64
 #define BATCH_MAX 512                    /* records that are symbolized together */
 
-enum format { OUT_TEXT, OUT_SHORT, OUT_JSON, OUT_NR };
-static const char *const format_names[OUT_NR] = { "text", "short", "json" };
+enum format { OUT_TEXT, OUT_SHORT, OUT_JSON, OUT_SARIF, OUT_JUNIT, OUT_HTML, OUT_GITHUB, OUT_GITLAB, OUT_NR };
+static const char *const format_names[OUT_NR] = { "text", "short", "json", "sarif", "junit", "html", "github", "gitlab" };
+static const enum log_document documents[OUT_NR] = {
+	[OUT_SARIF] = LOG_SARIF, [OUT_JUNIT] = LOG_JUNIT, [OUT_HTML] = LOG_HTML, [OUT_GITHUB] = LOG_GITHUB, [OUT_GITLAB] = LOG_GITLAB,
+};
 
 struct decode {
 	enum format format;
 	bool all, follow;
-	const char *vmlinux, *modules[MODULE_DIRS_MAX];
-	size_t nr_modules;
+	struct log_symbols *symbols;
+	struct log_writer *writer;       /* of formats that are one document */
 	struct log_text_options text;
 	struct log_record *batch[BATCH_MAX];
 	size_t nr_batch;
@@ -32,17 +34,26 @@ static void write_record(struct decode *d, struct log_record *r)
 	switch (d->format) {
 	case OUT_SHORT: log_short_write(stdout, r, &d->text); break;
 	case OUT_JSON: log_json_write(stdout, r); break;
-	default: log_text_write(stdout, r, &d->text); break;
+	case OUT_TEXT: log_text_write(stdout, r, &d->text); break;
+	default: log_writer_put(d->writer, r); break;
 	}
 	d->nr++;
 }
 
+static void tell(void *ctx, const char *line)
+{
+	(void)ctx;
+	tool_say("%s", line);
+}
+
 static void batch_flush(struct decode *d)
 {
+	log_symbols_apply(d->symbols, d->batch, d->nr_batch);
 	for (size_t i = 0; i < d->nr_batch; i++) {
 		write_record(d, d->batch[i]);
 		log_record_free(d->batch[i]);
 	}
+	log_symbols_tell(d->symbols, tell, NULL);
 	d->nr_batch = 0;
 }
 
@@ -74,7 +85,9 @@ static int decode_files(struct decode *d, char **names, size_t nr)
 	char *standard[] = { (char *)"-" };
 	int status = 0;
 
-	if (!reader) {
+	if (d->format >= OUT_SARIF)
+		d->writer = log_writer_create(stdout, documents[d->format]);
+	if (!reader || (d->format >= OUT_SARIF && !d->writer)) {
 		tool_say("out of memory");
 		return 1;
 	}
@@ -86,6 +99,8 @@ static int decode_files(struct decode *d, char **names, size_t nr)
 		status |= !input_read(reader, names[i], &how);
 	log_reader_destroy(reader);
 	batch_flush(d);
+	if (d->writer)
+		log_writer_finish(d->writer);
 	return tool_finish_output(status);
 }
 
@@ -115,10 +130,15 @@ static const char *option_value(const char *name, char **argv, int argc, int *i)
 
 static int decode_main(int argc, char **argv)
 {
-	struct decode d = { .format = OUT_TEXT, .text = { .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") } };
+	struct decode d = { .format = OUT_TEXT, .symbols = log_symbols_create(), .text = { .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") } };
 	size_t nr = 0;
 	bool more = true;
+	int status;
 
+	if (!d.symbols) {
+		tool_say("out of memory");
+		return 1;
+	}
 	for (int i = 1; i < argc; i++) {
 		const char *value;
 		if (!more || argv[i][0] != '-' || !argv[i][1]) {
@@ -129,9 +149,9 @@ static int decode_main(int argc, char **argv)
 			if (set_format(&d, value))
 				return EXIT_USAGE;
 		} else if ((value = option_value("--vmlinux", argv, argc, &i)) != NULL) {
-			d.vmlinux = value;
+			log_symbols_vmlinux(d.symbols, value);
 		} else if ((value = option_value("--modules", argv, argc, &i)) != NULL) {
-			d.modules[d.nr_modules++ % MODULE_DIRS_MAX] = value;
+			log_symbols_folder(d.symbols, value);
 		} else if (!strcmp(argv[i], "--short")) {
 			d.format = OUT_SHORT;
 		} else if (!strcmp(argv[i], "--source")) {
@@ -146,7 +166,9 @@ static int decode_main(int argc, char **argv)
 	}
 	if (d.all)
 		return complete_files(argv, nr);
-	return decode_files(&d, argv, nr);
+	status = decode_files(&d, argv, nr);
+	log_symbols_destroy(d.symbols);
+	return status;
 }
 
 const struct tool_command command_decode = {
@@ -160,7 +182,8 @@ const struct tool_command command_decode = {
 		"SLUB, kmemleak and what accompanies them out of kernel logs, AddressSanitizer, Valgrind.\n"
 		"\n"
 		"  --format=FORMAT  text (as reported, completed by functions and lines), short (one line\n"
-		"                   each), json (memsan-report/1, one object a line)\n"
+		"                   each), json (memsan-report/1, one object a line), sarif (2.1.0), junit,\n"
+		"                   html (a page that needs nothing else), github, gitlab (annotations)\n"
 		"  --short          the same as --format=short\n"
 		"  --vmlinux=FILE   the kernel's ELF file, for functions and lines\n"
 		"  --modules=DIR    where its modules are (*.ko); may be given more than once\n"

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/ci.c - records for continuous integration: JUnit's XML, GitHub's annotations, GitLab's code quality report. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "decode/decode_internal.h"
+
+/* ---- JUnit: a failed case for each report ---------------------------------------------------------------------------------------------- */
+
+/* XML 1.0 has no place for control bytes, in whatever form; bytes that are no UTF-8 become question marks. */
+void log_put_xml(FILE *out, const char *s)
+{
+	for (const unsigned char *p = (const unsigned char *)(s ? s : ""); *p; p++) {
+		size_t more = *p >= 0xf0 && *p < 0xf5 ? 3 : *p >= 0xe0 && *p < 0xf0 ? 2 : *p >= 0xc2 && *p < 0xe0 ? 1 : 0;
+		size_t n = 0;
+		while (n < more && (p[n + 1] & 0xc0) == 0x80)
+			n++;
+		switch (*p) {
+		case '&': fputs("&amp;", out); break;
+		case '<': fputs("&lt;", out); break;
+		case '>': fputs("&gt;", out); break;
+		case '"': fputs("&quot;", out); break;
+		case '\'': fputs("&apos;", out); break;
+		default:
+			if (*p < 0x80)
+				putc(*p < 0x20 && *p != '\n' && *p != '\t' ? '?' : *p, out);
+			else if (more && n == more && !(*p == 0xe0 && p[1] < 0xa0) && !(*p == 0xed && p[1] > 0x9f) && !(*p == 0xef && p[1] == 0xbf && p[2] > 0xbd) &&
+			         !(*p == 0xf0 && p[1] < 0x90) && !(*p == 0xf4 && p[1] > 0x8f)) {
+				fwrite(p, 1, more + 1, out);
+				p += more;
+			} else {
+				putc('?', out);
+			}
+		}
+	}
+}
+
+/* The whole report in its text form. */
+static void put_report(FILE *out, const struct log_record *r)
+{
+	static const struct log_text_options plain;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&text, &len);
+
+	if (!memory)
+		return;
+	log_text_write(memory, r, &plain);
+	fclose(memory);
+	log_put_xml(out, text);
+	free(text);
+}
+
+void log_junit_put(struct log_writer *w, const struct log_record *r)
+{
+	const struct log_frame *f = log_record_location(r);
+	char rule[300];
+
+	if (!w->body && !(w->body = open_memstream(&w->body_text, &w->body_len)))
+		return;
+	log_rule_name(rule, sizeof(rule), r);
+	fputs("    <testcase classname=\"memsan.", w->body);
+	log_put_xml(w->body, r->detector);
+	fputs("\" name=\"", w->body);
+	log_put_xml(w->body, r->title);
+	fprintf(w->body, " [%016" PRIx64 "]\"", r->signature);
+	if (f) {
+		fputs(" file=\"", w->body);
+		log_put_xml(w->body, log_relative(f->file));
+		fprintf(w->body, "\" line=\"%u\"", f->line);
+	}
+	fputs(">\n      <failure type=\"", w->body);
+	log_put_xml(w->body, rule);
+	fputs("\" message=\"", w->body);
+	log_put_xml(w->body, r->title);
+	fputs("\">", w->body);
+	put_report(w->body, r);
+	fputs("</failure>\n    </testcase>\n", w->body);
+}
+
+/* A run without a report is one case that passed. */
+void log_junit_tail(struct log_writer *w)
+{
+	uint64_t tests = w->nr ? w->nr : 1;
+
+	if (w->body)
+		fclose(w->body);
+	fprintf(w->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"%" PRIu64 "\" failures=\"%" PRIu64 "\">\n", tests, w->nr);
+	fprintf(w->out, "  <testsuite name=\"memsan\" tests=\"%" PRIu64 "\" failures=\"%" PRIu64 "\" errors=\"0\" skipped=\"0\">\n", tests, w->nr);
+	if (w->body_text)
+		fwrite(w->body_text, 1, w->body_len, w->out);
+	else
+		fputs("    <testcase classname=\"memsan\" name=\"no reports\"/>\n", w->out);
+	fputs("  </testsuite>\n</testsuites>\n", w->out);
+	free(w->body_text);
+}
+
+/* ---- GitHub: workflow commands, a line each --------------------------------------------------------------------------------------------------- */
+
+static void put_command(FILE *out, const char *s, bool property)
+{
+	for (; *s; s++)
+		if (*s == '%' || *s == '\r' || *s == '\n' || (property && (*s == ':' || *s == ',')))
+			fprintf(out, "%%%02X", (unsigned char)*s);
+		else
+			putc((unsigned char)*s < 0x20 ? '?' : *s, out);
+}
+
+void log_github_put(struct log_writer *w, const struct log_record *r)
+{
+	const struct log_frame *f = log_record_location(r);
+	const struct log_stack *alloc = log_record_role(r, "alloc");
+
+	fprintf(w->out, "::%s ", r->leak.class ? "warning" : "error");
+	if (f) {
+		fputs("file=", w->out);
+		put_command(w->out, log_relative(f->file), true);
+		fprintf(w->out, ",line=%u,", f->line);
+		if (f->column)
+			fprintf(w->out, "col=%u,", f->column);
+	}
+	fputs("title=", w->out);
+	put_command(w->out, r->kind, true);
+	fputs("::", w->out);
+	put_command(w->out, r->title, false);
+	if (alloc && !r->leak.class && alloc->nr)
+		for (size_t i = 0; i < alloc->nr; i++)
+			if (alloc->frames[i].file && alloc->frames[i].line && alloc->frames[i].function && !log_function_is_plumbing(alloc->frames[i].function)) {
+				fputs("%0Aallocated in ", w->out);
+				put_command(w->out, alloc->frames[i].function, false);
+				fputs(" at ", w->out);
+				put_command(w->out, alloc->frames[i].file, false);
+				fprintf(w->out, ":%u", alloc->frames[i].line);
+				break;
+			}
+	putc('\n', w->out);
+}
+
+/* ---- GitLab: code quality, an array of issues ---------------------------------------------------------------------------------------------------- */
+
+void log_gitlab_put(struct log_writer *w, const struct log_record *r)
+{
+	const struct log_frame *f = log_record_location(r);
+	char rule[300];
+
+	log_rule_name(rule, sizeof(rule), r);
+	fprintf(w->out, "%s{\"description\":", w->nr ? ",\n" : "\n");
+	log_json_string(w->out, r->title);
+	fputs(",\"check_name\":", w->out);
+	log_json_string(w->out, rule);
+	fprintf(w->out, ",\"fingerprint\":\"%016" PRIx64 "\",\"severity\":\"%s\",\"location\":{\"path\":", r->signature,
+	        r->leak.class ? "major" : "critical");
+	log_json_string(w->out, f ? log_relative(f->file) : r->file ? r->file : "-");
+	fprintf(w->out, ",\"lines\":{\"begin\":%" PRIu64 "}}}", f ? f->line : r->first_line ? r->first_line : 1);
+}

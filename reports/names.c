@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/names.c - from "func+0x1d/0x40" back to an address: the functions of one file by name.
+ *
+ * Kernels print a function's size as the distance to the next symbol, so that is what is compared, or the ELF symbol's own size.  Of several
+ * functions with one name (static ones of different files) the size decides; when it does not, there is no answer: no line is better than
+ * the wrong one.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/reports_internal.h"
+
+struct named { const char *name; uint64_t start, size, distance; GElf_Word section; };
+struct name_index { struct named *by_name; size_t nr; };
+
+static int by_start(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start ? 1 : strcmp(x->name, y->name);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : x->start < y->start ? -1 : x->start > y->start;
+}
+
+static void set_distances(struct named *n, size_t nr)
+{
+	qsort(n, nr, sizeof(*n), by_start);
+	for (size_t i = 0; i < nr; i++) {
+		size_t next = i + 1;
+		while (next < nr && n[next].start == n[i].start)
+			next++;
+		n[i].distance = next < nr && n[next].section == n[i].section ? n[next].start - n[i].start : 0;
+	}
+}
+
+struct name_index *names_build(struct pool *pool, Dwfl_Module *mod)
+{
+	struct name_index *index = pool_alloc(pool, sizeof(*index));
+	int nr = dwfl_module_getsymtab(mod);
+
+	if (!index || nr <= 0 || !(index->by_name = pool_alloc(pool, (size_t)nr * sizeof(*index->by_name))))
+		return index;
+	for (int i = 1; i < nr; i++) {
+		struct named *n = &index->by_name[index->nr];
+		GElf_Sym sym;
+		GElf_Addr start;
+		int type;
+		const char *name = dwfl_module_getsym_info(mod, i, &sym, &start, &n->section, NULL, NULL);
+		if (!name || !name[0] || n->section == SHN_UNDEF || n->section == SHN_ABS)
+			continue;
+		type = GELF_ST_TYPE(sym.st_info);
+		if (type != STT_FUNC && type != STT_NOTYPE && type != STT_GNU_IFUNC)
+			continue;
+		n->name = name;
+		n->start = start;
+		n->size = sym.st_size;
+		index->nr++;
+	}
+	set_distances(index->by_name, index->nr);
+	qsort(index->by_name, index->nr, sizeof(*index->by_name), by_name);
+	return index;
+}
+
+static size_t names_first(const struct name_index *index, const char *name)
+{
+	size_t lo = 0, hi = index->nr;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		if (strcmp(index->by_name[mid].name, name) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+bool names_find(const struct name_index *index, const char *name, uint64_t size, uint64_t *start)
+{
+	size_t found = 0;
+
+	for (size_t i = names_first(index, name); i < index->nr && strcmp(index->by_name[i].name, name) == 0; i++) {
+		const struct named *n = &index->by_name[i];
+		if (size && size != n->distance && size != n->size && !(n->distance > size && n->size <= size))
+			continue;
+		if (found && n->start == *start)
+			continue;
+		*start = n->start;
+		found++;
+	}
+	return found == 1;
+}
