@@ -26,7 +26,7 @@ static const char *const plumbing[] = {
 	"no_context", "__bad_area*", "bad_area*", "do_page_fault*", "__do_page_fault", "do_user_addr_fault", "page_fault", "async_page_fault", "general_protection", "do_general_protection", "error_entry", "ret_from_exception", "do_mem_abort", "el1_*", "el1h_*",
 	"do_bad_area", "do_translation_fault", "__do_kernel_fault", "double_fault", "do_double_fault", "panic", "fixup_bug*", "bad_page*", "kunit_*fail*", "kernelmode_fixup_or_oops",
 	/* detectors */
-	"kasan_*", "__kasan_*", "__asan_*", "__hwasan_*", "__msan_*", "kmsan_*", "kfence_*", "__kfence_*", "check_memory_region*", "memory_is_poisoned*", "end_report", "start_report", "complete_report_info",
+	"kasan_*", "__kasan_*", "____kasan_*", "__asan_*", "__hwasan_*", "__msan_*", "kmsan_*", "kfence_*", "__kfence_*", "check_memory_region*", "memory_is_poisoned*", "end_report", "start_report", "complete_report_info",
 	"is_kfence_address", "kmemleak_*", "__ubsan_*", "ubsan_*", "refcount_*", "__refcount_*", "__list_*", "list_add*", "list_del*", "list_move*", "__check_object_size*", "check_heap_object", "usercopy_abort", "check_object_size", "fortify_panic", "__fortify_*", "check_poison_mem", "__kernel_unpoison_pages", "kernel_unpoison_pages*", "kernel_poison_pages*", "unpoison_page*",
 	"check_region_inline", "qlink_free", "qlist_free_all", "quarantine_*", "poison_slab_object", "poison_kmalloc_redzone",
 	/* allocators */
@@ -67,13 +67,13 @@ bool log_function_is_plumbing(const char *function)
 	return false;
 }
 
-/* In a kernel's report what is in a module is nobody's plumbing; elsewhere tests of the detectors are named after what they call. */
+/* In a kernel's report what is in a module, and not inlined there from a header, is nobody's plumbing; elsewhere tests of the detectors are named after what they call. */
 static bool frame_is_plumbing(const struct log_record *r, const struct log_frame *f)
 {
 	static const char *const kernel[] = { "kasan", "kfence", "slub", "kmemleak", "oops", "ubsan", "refcount", "list-debug", "usercopy" };
 	static const char *const bugs[] = { "_oob", "_uaf", "test_", "_test", "double_", "invalid_free", "negative_size" };
 
-	for (size_t i = 0; f->module && strcmp(f->module, "vmlinux") != 0 && i < ARRAY_SIZE(kernel); i++)
+	for (size_t i = 0; f->module && !f->inlined && strcmp(f->module, "vmlinux") != 0 && i < ARRAY_SIZE(kernel); i++)
 		if (strcmp(r->detector, kernel[i]) == 0)
 			return false;
 	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++)

@@ -23,7 +23,7 @@
 /* ---- kernel_table.c ------------------------------------------------------------------------------------------------ */
 
 enum kernel_profile { PROFILE_KASAN, PROFILE_LIGHT, NR_TABLE_PROFILES, PROFILE_DEBIAN = NR_TABLE_PROFILES, NR_PROFILES };
-enum kernel_setup { SETUP_LEAK, SETUP_PLAIN, SETUP_CHECK, SETUP_FENCE, SETUP_DEMO, SETUP_LAST }; /* in the order of a boot */
+enum kernel_setup { SETUP_LEAK, SETUP_PLAIN, SETUP_CHECK, SETUP_FENCE, SETUP_DEMO, SETUP_LAST, SETUP_PANIC }; /* in the order of a boot */
 enum kernel_expect { EXPECT_REPORT, EXPECT_QUIET, EXPECT_SKIP };
 
 struct kernel_cell {
@@ -119,7 +119,7 @@ struct guest {
 	char *log;                        /* all that the first one said, NUL-terminated */
 	size_t log_len, log_size, line_start;
 	bool booted, panicked, said_done;
-	bool show_script;                 /* the second port goes to standard output */
+	FILE *script_out;                 /* where the second port's words go, or NULL */
 	int status;                       /* of "done STATUS" */
 	unsigned silence_limit, timeout;  /* seconds */
 	double started, last_heard, ended;
@@ -139,14 +139,15 @@ double kernel_now(void);              /* seconds */
 
 struct kernel_finding {
 	struct log_record *record;
-	const struct kernel_bug *bug;     /* the one whose function it names, or NULL */
+	const struct kernel_bug *bug;     /* the one whose function it names, else that which was being made, or NULL */
+	bool named;
 };
 struct kernel_findings {
 	struct kernel_finding *all;
 	size_t nr;
 };
-/* The reports of a log, in their order, with functions and lines where `modules` (a folder of .ko files, or NULL) and vmlinux have them. */
-void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *modules);
+/* The reports of a log, in their order, with functions and lines where vmlinux and `modules` (folders of .ko files) have them. */
+void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *const *modules, size_t nr_modules);
 void kernel_findings_free(struct kernel_findings *f);
 /* Does one of its stacks go through this bug's function? */
 bool kernel_finding_names(const struct kernel_finding *f, const struct kernel_bug *bug);

@@ -177,8 +177,8 @@ static bool listen_to(struct guest *g, int fd)
 		heard(g, bytes, (size_t)n);
 	} else {
 		g->last_heard = kernel_now();
-		if (g->show_script && fwrite(bytes, 1, (size_t)n, stdout) == (size_t)n)
-			fflush(stdout);
+		if (g->script_out && fwrite(bytes, 1, (size_t)n, g->script_out) == (size_t)n)
+			fflush(g->script_out);
 	}
 	return true;
 }

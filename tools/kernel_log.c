@@ -36,7 +36,8 @@ bool kernel_finding_names(const struct kernel_finding *f, const struct kernel_bu
 
 	for (size_t s = 0; s < r->nr_stacks; s++)
 		for (size_t i = 0; i < r->stacks[s].nr; i++)
-			if (is_function(r->stacks[s].frames[i].function, bug->name))
+			/* What is only found lying on the stack may be left over from another bug. */
+			if (!r->stacks[s].frames[i].unreliable && is_function(r->stacks[s].frames[i].function, bug->name))
 				return true;
 	return is_function(r->function, bug->name);
 }
@@ -87,8 +88,11 @@ static void find_regions(struct regions *r, const char *log)
 		if (strncmp(text, "memsan: bug ", 12) == 0) {
 			size_t len = strcspn(text + 12, " \n");
 
-			/* "memsan: bug NAME" begins it, "memsan: bug NAME ended N" ends it. */
-			region_add(r, number, text[12 + len] == ' ' ? NULL : bug_named(text + 12, len));
+			/* What comes between "bug NAME ended N" and the next bug is still its aftermath. */
+			if (text[12 + len] != ' ')
+				region_add(r, number, bug_named(text + 12, len));
+		} else if (strncmp(text, "memsan: scan", 12) == 0) {
+			region_add(r, number, NULL);
 		}
 		line = *end ? end + 1 : end;
 	}
@@ -115,27 +119,47 @@ static void take_record(void *ctx, struct log_record *record)
 	f->all[f->nr++] = (struct kernel_finding){ .record = record };
 }
 
-void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *modules)
+static void symbolize(struct kernel_findings *f, const struct kernel_built *k, const char *const *modules, size_t nr_modules)
+{
+	struct log_symbols *symbols = log_symbols_create();
+	struct log_record **records = tool_alloc((f->nr + 1) * sizeof(*records));
+
+	for (size_t i = 0; i < f->nr; i++)
+		records[i] = f->all[i].record;
+	if (symbols) {
+		if (k->vmlinux)
+			log_symbols_vmlinux(symbols, k->vmlinux);
+		for (size_t i = 0; i < nr_modules; i++)
+			log_symbols_folder(symbols, modules[i]);
+		log_symbols_apply(symbols, records, f->nr);
+		log_symbols_destroy(symbols);
+	}
+	free(records);
+}
+
+void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *const *modules, size_t nr_modules)
 {
 	struct log_reader *reader = log_reader_create(take_record, f);
 	struct regions regions = { 0 };
 
-	(void)k;
-	(void)modules;
 	if (!reader) {
 		tool_say("out of memory");
 		exit(1);
 	}
-	log_reader_begin(reader, "guest");
+	log_reader_begin(reader, "console");
 	log_reader_feed(reader, log, strlen(log));
 	log_reader_end(reader);
 	log_reader_destroy(reader);
+	symbolize(f, k, modules, nr_modules);
 	find_regions(&regions, log);
 	for (size_t i = 0; i < f->nr; i++) {
 		const struct kernel_bug *bug = region_of(&regions, f->all[i].record->first_line);
 
-		f->all[i].bug = bug && kernel_finding_names(&f->all[i], bug) ? bug : first_named(&f->all[i]);
-		log_record_name(f->all[i].record);
+		f->all[i].named = bug && kernel_finding_names(&f->all[i], bug);
+		f->all[i].bug = f->all[i].named ? bug : first_named(&f->all[i]);
+		f->all[i].named = f->all[i].bug != NULL;
+		if (!f->all[i].bug)
+			f->all[i].bug = bug;
 	}
 	free(regions.all);
 }

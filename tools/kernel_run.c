@@ -225,13 +225,21 @@ static bool check_release(const char *module, const struct kernel_built *k)
 	return fits;
 }
 
+/* What a guest with modules of its own is made of. */
+struct module_guest {
+	struct initrd *initrd;
+	FILE *plan, *unload;
+	const char *folders[9];           /* of the modules, for their symbols; then the kernel's own */
+	char *owned[9];
+	size_t nr_folders;
+};
+
 /* Puts one module into the archive and its orders into the plan. */
-static bool add_module(struct initrd *r, FILE *plan, FILE *unload, const char *given, const struct kernel_built *k)
+static bool add_module(struct module_guest *m, const char *given, const struct kernel_built *k)
 {
 	char *dir = is_ko(given) ? NULL : kernel_get_module(k, given);
-	char *file = is_ko(given) ? tool_format("%s", given) : dir ? kernel_module_file(dir) : NULL;
+	char *file = is_ko(given) ? realpath(given, NULL) : dir ? kernel_module_file(dir) : NULL, *inside;
 	const char *name;
-	char *inside;
 	bool ok;
 
 	if (!file) {
@@ -240,40 +248,46 @@ static bool add_module(struct initrd *r, FILE *plan, FILE *unload, const char *g
 		free(dir);
 		return false;
 	}
-	name = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+	name = strrchr(file, '/') + 1;
 	inside = tool_format("memsan/%s", name);
-	ok = check_release(file, k) && initrd_file(r, inside, 0644, file);
-	fprintf(plan, "insmod /memsan/%s\n", name);
-	fprintf(unload, "rmmod %.*s\n", (int)strlen(name) - 3, name);
+	ok = check_release(file, k) && initrd_file(m->initrd, inside, 0644, file);
+	fprintf(m->plan, "insmod /memsan/%s\n", name);
+	fprintf(m->unload, "rmmod %.*s\n", (int)strlen(name) - 3, name);
+	m->owned[m->nr_folders] = tool_format("%.*s", (int)(name - file - 1), file);
+	m->folders[m->nr_folders] = m->owned[m->nr_folders];
+	m->nr_folders++;
 	free(inside);
 	free(file);
 	free(dir);
 	return ok;
 }
 
-static bool make_module_guest(const struct kernel_options *o, const struct kernel_built *k, const char *path)
+static bool make_module_guest(struct module_guest *m, const struct kernel_options *o, const struct kernel_built *k, const char *path)
 {
 	char *orders = NULL, *unloads = NULL;
 	size_t size;
-	FILE *plan = open_memstream(&orders, &size), *unload = open_memstream(&unloads, &size);
-	struct initrd *r = initrd_base(path);
-	bool ok = r != NULL;
+	bool ok;
 
+	m->plan = open_memstream(&orders, &size);
+	m->unload = open_memstream(&unloads, &size);
+	m->initrd = m->plan && m->unload ? initrd_base(path) : NULL;
+	if (!m->initrd)
+		return false;
+	ok = true;
 	for (size_t i = 0; ok && i < o->nr_modules; i++)
-		ok = add_module(r, plan, unload, o->modules[i], k);
+		ok = add_module(m, o->modules[i], k);
 	if (ok && o->script) {
-		ok = initrd_file(r, "memsan/script", 0755, o->script);
-		fputs("script\n", plan);
+		ok = initrd_file(m->initrd, "memsan/script", 0755, o->script);
+		fputs("script\n", m->plan);
 	}
-	fputs("validate\nscan\n", plan);
-	fclose(unload);
+	fputs("validate\nscan\n", m->plan);
+	fclose(m->unload);
+	/* What a module forgets when it goes, only a scan behind its end can find. */
 	if (*unloads)
-		fprintf(plan, "%sscan\n", unloads);
-	fclose(plan);
-	if (r) {
-		initrd_data(r, "memsan/plan", 0644, orders, strlen(orders));
-		ok = initrd_finish(r) && ok;
-	}
+		fprintf(m->plan, "%sscan\n", unloads);
+	fclose(m->plan);
+	initrd_data(m->initrd, "memsan/plan", 0644, orders, strlen(orders));
+	ok = initrd_finish(m->initrd) && ok;
 	free(orders);
 	free(unloads);
 	return ok;
@@ -296,19 +310,31 @@ static bool print_complaints(const struct guest *g)
 	return any;
 }
 
-static int report_module(const struct kernel_options *o, const struct guest *g, const struct kernel_built *k, const char *modules)
+static void print_findings(const struct kernel_options *o, const struct kernel_findings *f)
 {
 	static const struct log_text_options plain;
+	struct log_writer *sarif = o->format == KERNEL_SARIF ? log_writer_create(stdout, LOG_SARIF) : NULL;
+
+	for (size_t i = 0; i < f->nr; i++) {
+		if (sarif)
+			log_writer_put(sarif, f->all[i].record);
+		else if (o->format == KERNEL_JSON)
+			log_json_write(stdout, f->all[i].record);
+		else
+			log_text_write(stdout, f->all[i].record, &plain);
+	}
+	if (sarif)
+		log_writer_finish(sarif);
+}
+
+static int report_module(const struct kernel_options *o, const struct guest *g, const struct kernel_built *k, const char *const *folders,
+			 size_t nr_folders)
+{
 	struct kernel_findings f = { 0 };
 	int status = 0;
 
-	kernel_find(&f, g->log, k, modules);
-	for (size_t i = 0; i < f.nr; i++) {
-		if (o->format == KERNEL_JSON)
-			log_json_write(stdout, f.all[i].record);
-		else
-			log_text_write(stdout, f.all[i].record, &plain);
-	}
+	kernel_find(&f, g->log, k, folders, nr_folders);
+	print_findings(o, &f);
 	if (g->end == GUEST_PANIC && !f.nr)
 		printf("%s", g->log + (g->log_len > 4000 ? g->log_len - 4000 : 0));
 	if (f.nr)
@@ -345,11 +371,12 @@ static void keep_log(const struct kernel_options *o, const struct guest *g)
 int kernel_run_module(const struct kernel_options *o)
 {
 	struct kernel_options with_limit = *o;
+	struct module_guest m = { 0 };
 	enum kernel_profile profile;
 	struct kernel_built k;
 	struct guest g = { .pid = -1 };
 	const char *dir;
-	char *initrd, *modules;
+	char *initrd;
 	int status = EXIT_USAGE;
 
 	if (o->script && access(o->script, R_OK) != 0) {
@@ -361,16 +388,17 @@ int kernel_run_module(const struct kernel_options *o)
 	if (!with_limit.timeout)
 		with_limit.timeout = 300;
 	initrd = tool_format("%s/initrd.cpio", dir);
-	if (make_module_guest(o, &k, initrd) && guest_start(&g, &with_limit, &k, initrd, false)) {
-		g.show_script = true;
+	if (make_module_guest(&m, o, &k, initrd) && guest_start(&g, &with_limit, &k, initrd, false)) {
+		/* Where reports are a document, what the script prints must not stand in it. */
+		g.script_out = o->format == KERNEL_TEXT ? stdout : stderr;
 		g.silence_limit = 0;
 		guest_watch(&g, 1);
 		keep_log(o, &g);
-		modules = o->nr_modules ? tool_format("%s", o->modules[0]) : NULL;
-		status = kernel_signal ? 0 : report_module(o, &g, &k, modules);
-		free(modules);
+		status = kernel_signal ? 0 : report_module(o, &g, &k, m.folders, m.nr_folders);
 	}
 	guest_free(&g);
+	for (size_t i = 0; i < m.nr_folders; i++)
+		free(m.owned[i]);
 	free(initrd);
 	kernel_work_remove(o);
 	return kernel_signal ? interrupted() : tool_finish_output(status);

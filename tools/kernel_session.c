@@ -84,7 +84,7 @@ static char *make_plan(const struct kernel_session *s)
 		exit(1);
 	}
 	fputs("insmod /memsan/memsan_bugs.ko\nfence 0\n", out);
-	for (int setup = SETUP_LEAK; setup <= SETUP_LAST; setup++) {
+	for (int setup = SETUP_LEAK; setup <= SETUP_PANIC; setup++) {
 		for (size_t i = 0; i < s->nr_results; i++)
 			if (is_left(&s->results[i]) && (int)s->results[i].bug->setup == setup) {
 				fprintf(out, "bug %s %s\n", s->results[i].bug->name, kernel_setup_name(s->results[i].bug->setup));
@@ -159,6 +159,19 @@ static struct kernel_result *read_line(struct kernel_session *s, const char *tex
 	return NULL;
 }
 
+static void give_findings(struct kernel_session *s, const struct kernel_findings *f, bool named)
+{
+	for (size_t i = 0; i < f->nr; i++) {
+		const struct kernel_bug *bug = f->all[i].bug;
+		struct kernel_result *r = bug && f->all[i].named == named ? result_named(s, bug->name, strlen(bug->name)) : NULL;
+
+		if (r && r->nr_findings < sizeof(r->findings) / sizeof(r->findings[0]))
+			r->findings[r->nr_findings] = &f->all[i];
+		if (r)
+			r->nr_findings++;
+	}
+}
+
 static bool read_log(struct kernel_session *s, const struct guest *g)
 {
 	struct kernel_result *open = NULL;
@@ -176,15 +189,10 @@ static bool read_log(struct kernel_session *s, const struct guest *g)
 		open->panicked = g->end == GUEST_PANIC || g->end == GUEST_DIED;
 		open->hung = !open->panicked;
 	}
-	kernel_find(f, g->log, &s->built, s->module_dir);
-	for (size_t i = 0; i < f->nr; i++) {
-		struct kernel_result *r = f->all[i].bug ? result_named(s, f->all[i].bug->name, strlen(f->all[i].bug->name)) : NULL;
-
-		if (r && r->nr_findings < sizeof(r->findings) / sizeof(r->findings[0]))
-			r->findings[r->nr_findings] = &f->all[i];
-		if (r)
-			r->nr_findings++;
-	}
+	kernel_find(f, g->log, &s->built, (const char *const *)&s->module_dir, 1);
+	/* Those that name their bug come first: what else was said meanwhile may be the aftermath of another one. */
+	give_findings(s, f, true);
+	give_findings(s, f, false);
 	return begun;
 }
 
@@ -198,12 +206,29 @@ static bool same_kind(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
-static bool same_function(const char *found, const struct kernel_bug *bug, const struct kernel_cell *cell)
+static bool is_function(const char *found, const char *wanted)
+{
+	size_t len = strlen(wanted);
+
+	return found && strncmp(found, wanted, len) == 0 && (!found[len] || found[len] == '.');
+}
+
+/* The function that is to blame, or the one that it was inlined into.  "*": any, where the damage is found later by whoever comes by. */
+static bool same_function(const struct log_record *r, const struct kernel_bug *bug, const struct kernel_cell *cell)
 {
 	char *wanted = *cell->function ? tool_format("%s", cell->function) : tool_format("bug_%s", bug->name);
-	size_t len = strlen(wanted);
-	bool same = found && strncmp(found, wanted, len) == 0 && (!found[len] || found[len] == '.');
+	bool same = strcmp(wanted, "*") == 0 || is_function(r->function, wanted);
 
+	for (size_t s = 0; !same && r->function && s < r->nr_stacks; s++)
+		for (size_t i = 0; i + 1 < r->stacks[s].nr; i++) {
+			const struct log_frame *f = &r->stacks[s].frames[i];
+
+			if (!f->inlined || !f->function || strcmp(f->function, r->function) != 0)
+				continue;
+			while (i + 1 < r->stacks[s].nr && r->stacks[s].frames[i].inlined)
+				i++;
+			same |= is_function(r->stacks[s].frames[i].function, wanted);
+		}
 	free(wanted);
 	return same;
 }
@@ -228,7 +253,7 @@ static char *difference_of(const struct kernel_result *r)
 	}
 	if (!first)
 		return tool_format("%s", r->panicked ? "no report, the guest panicked" : "no report");
-	if (strcmp(first->detector, cell->detector) == 0 && same_kind(first->kind, cell->kind) && same_function(first->function, r->bug, cell))
+	if (strcmp(first->detector, cell->detector) == 0 && same_kind(first->kind, cell->kind) && same_function(first, r->bug, cell))
 		return NULL;
 	return tool_format("%s %s in %s", first->detector, first->kind, first->function ? first->function : "?");
 }

@@ -31,7 +31,7 @@ const char *kernel_profile_name(enum kernel_profile p)
 
 const char *kernel_setup_name(enum kernel_setup setup)
 {
-	static const char *const names[] = { "LEAK", "PLAIN", "CHECK", "FENCE", "DEMO", "LAST" };
+	static const char *const names[] = { "LEAK", "PLAIN", "CHECK", "FENCE", "DEMO", "LAST", "PANIC" };
 
 	return names[setup];
 }
@@ -82,6 +82,8 @@ char *kernel_cell_text(const struct kernel_bug *bug, enum kernel_profile p)
 		return tool_format("no report");
 	if (cell->expect == EXPECT_SKIP)
 		return tool_format("not done there");
+	if (strcmp(cell->function, "*") == 0)
+		return tool_format("%s %s, found later", cell->detector, cell->kind);
 	return *cell->function ? tool_format("%s %s in %s", cell->detector, cell->kind, cell->function)
 			       : tool_format("%s %s in bug_%s", cell->detector, cell->kind, bug->name);
 }

@@ -258,7 +258,7 @@ static bool run_suite(const struct suite *suite, const struct kernel_options *o,
 		if (!ok && !kernel_signal)
 			tool_say("%s: the guest %s", suite->module, guest_end_text(g.end));
 		*t = count_ktap(g.log);
-		kernel_find(&f, g.log, &k, NULL);
+		kernel_find(&f, g.log, &k, (const char *const *)&k.dir, 1);
 		*reports = f.nr;
 		kernel_findings_free(&f);
 	}

@@ -209,17 +209,13 @@ int bug_null_deref(void)
 }
 
 /* Each step wants a frame of its own: the array is used behind the call. */
-static noinline int recurse(int depth)
-{
-	char frame[256];
-
-	frame[depth & 255] = 1;
-	if (depth > 0)
-		frame[0] = recurse(depth - 1);
-	return *hidden(&frame[depth & 255]);
-}
-
 int bug_stack_overflow(void)
 {
-	return recurse(1 << 20);
+	static int depth;
+	char frame[256];
+
+	frame[++depth & 255] = 1;
+	if (depth < 1 << 20)
+		frame[0] = (char)bug_stack_overflow();
+	return *hidden(&frame[depth & 255]);
 }
