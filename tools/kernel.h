@@ -184,6 +184,8 @@ bool kernel_sessions_run(struct kernel_session *sessions, size_t nr, const struc
 void kernel_session_free(struct kernel_session *s);
 /* A folder for this run's files; removed by kernel_work_remove unless --keep. */
 const char *kernel_work_dir(void);
+/* --keep: a guest's console into that folder. */
+void kernel_keep_log(const struct kernel_options *o, const char *name, const char *log);
 void kernel_work_remove(const struct kernel_options *o);
 
 /* ---- kernel_run.c, kernel_test.c --------------------------------------------------------------------------------------- */

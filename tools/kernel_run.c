@@ -356,18 +356,6 @@ static int report_module(const struct kernel_options *o, const struct guest *g, 
 	return status;
 }
 
-static void keep_log(const struct kernel_options *o, const struct guest *g)
-{
-	char *path = tool_format("%s/console.log", kernel_work_dir());
-	FILE *out = o->keep ? fopen(path, "w") : NULL;
-
-	if (out) {
-		fputs(g->log, out);
-		fclose(out);
-	}
-	free(path);
-}
-
 int kernel_run_module(const struct kernel_options *o)
 {
 	struct kernel_options with_limit = *o;
@@ -393,7 +381,7 @@ int kernel_run_module(const struct kernel_options *o)
 		g.script_out = o->format == KERNEL_TEXT ? stdout : stderr;
 		g.silence_limit = 0;
 		guest_watch(&g, 1);
-		keep_log(o, &g);
+		kernel_keep_log(o, "console.log", g.log);
 		status = kernel_signal ? 0 : report_module(o, &g, &k, m.folders, m.nr_folders);
 	}
 	guest_free(&g);

@@ -38,6 +38,18 @@ const char *kernel_work_dir(void)
 	return work;
 }
 
+void kernel_keep_log(const struct kernel_options *o, const char *name, const char *log)
+{
+	char *path = tool_format("%s/%s", work, name);
+	FILE *out = o->keep ? fopen(path, "w") : NULL;
+
+	free(path);
+	if (!out)
+		return;
+	fputs(log, out);
+	fclose(out);
+}
+
 void kernel_work_remove(const struct kernel_options *o)
 {
 	char *const argv[] = { (char *)"rm", (char *)"-rf", (char *)"--", work, NULL };
@@ -281,18 +293,12 @@ static bool prepare(struct kernel_session *s, const struct kernel_options *o)
 static void session_go_on(struct kernel_session *s, struct guest *g, const struct kernel_options *o)
 {
 	bool begun = read_log(s, g);
+	char *name;
 
 	s->seconds += g->ended - g->started;
-	if (o->keep) {
-		char *path = tool_format("%s/%s-%zu.log", kernel_work_dir(), kernel_profile_name(s->profile), s->nr_boots);
-		FILE *out = fopen(path, "w");
-
-		if (out) {
-			fputs(g->log, out);
-			fclose(out);
-		}
-		free(path);
-	}
+	name = tool_format("%s-%zu.log", kernel_profile_name(s->profile), s->nr_boots);
+	kernel_keep_log(o, name, g->log);
+	free(name);
 	s->logs[s->nr_boots++] = g->log;
 	g->log = NULL;
 	g->pid = -1;
