@@ -10,7 +10,7 @@
  *     oops                     "---[ end trace …", the end of a panic
  *     page poison and others   the first strange line behind the call trace
  *
- * A rule is also what the next report begins with.  So a rule that comes before the report is whole (no memory rows yet) closes it only
+ * A rule is also what the next report begins with.  So a rule that comes before the report is whole (its last rows of memory are missing) closes it only
  * when no headline follows on the next line.
  */
 #include "config.h"
@@ -353,6 +353,9 @@ static bool read_page(struct log_open *o, const char *t)
 	return false;
 }
 
+/* KASAN prints so many behind the marked row (META_ROWS_AROUND_ADDR); then only its closing line is missing. */
+#define ROWS_BEHIND 2
+
 /* ---- rows of memory ---------------------------------------------------------------------------------------------------------------------- */
 
 /* "6b 6b ?? 00": how many, one blank between them; *end behind the last. */
@@ -435,7 +438,8 @@ static bool read_memory(struct log_open *o, const char *text)
 		r->mark = addr;
 		o->mark_column = (size_t)(behind - text) + 2;
 	}
-	o->saw_memory = true;
+	o->rows_behind += r->have_mark;
+	o->saw_memory |= o->rows_behind >= ROWS_BEHIND;
 	return true;
 }
 
@@ -769,8 +773,10 @@ static enum log_answer body_kasan(struct log_open *o, const char *text, const ch
 
 static enum log_answer body_slub(struct log_open *o, const char *text, const char *t)
 {
-	if (starts(t, "FIX "))
-		return LINE_LAST;
+	if (starts(t, "FIX ")) {
+		size_t len = o->record->object.cache ? strlen(o->record->object.cache) : 0;
+		return strncmp(t + 4, o->record->object.cache ? o->record->object.cache : "", len) == 0 && t[4 + len] == ':' ? LINE_LAST : LINE_BEHIND;
+	}
 	if (log_rule_length(t) > 70 && (o->trace_began || o->record->nr_stacks))
 		return LINE_BEHIND;
 	if (o->trace_ended && !starts(t, "Object 0x") && !starts(t, "Allocated in") && !starts(t, "Freed in") && !starts(t, "INFO: Object"))

@@ -200,6 +200,25 @@ struct log_writer *log_writer_create(FILE *out, enum log_document form);   /* NU
 void log_writer_put(struct log_writer *w, const struct log_record *r);
 void log_writer_finish(struct log_writer *w);                              /* and frees it */
 
+/* ---- suppressed.c, merge.c -------------------------------------------------------------------------------------------------- */
+
+/* Does a rule say that this report is not wanted?  Counts its use. */
+bool log_record_suppressed(const struct log_record *r, struct suppressions *rules);
+
+/* Records by signature: each bug once.  Temporary files take what does not fit into a bounded amount of memory. */
+struct log_merge;
+struct log_bug { uint64_t signature, count, example; };
+struct log_merge *log_merge_create(void);                                  /* NULL: no memory, or no temporary file (errno) */
+void log_merge_destroy(struct log_merge *m);
+void log_merge_add(struct log_merge *m, const struct log_record *r);
+/* After the last record, before the first bug.  False: a temporary file could not be written or read (errno). */
+bool log_merge_finish(struct log_merge *m);
+/* Bugs in order of their signatures; false: there are no more. */
+bool log_merge_next(struct log_merge *m, struct log_bug *bug);
+/* A record of it, a whole one if there was one, its count that of the bug; to be freed.  NULL: it cannot be read back. */
+struct log_record *log_merge_example(struct log_merge *m, const struct log_bug *bug);
+bool log_merge_failed(const struct log_merge *m);
+
 /* ---- json ----------------------------------------------------------------------------------------------------------------- */
 
 /* A line "{"schema":"memsan-report/1",…}".  NULL: it is none, or broken; *why says so. */

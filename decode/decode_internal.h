@@ -92,6 +92,7 @@ struct log_open {
 	unsigned foreign;           /* lines in a row that were not its own */
 	bool trace_began, trace_ended, saw_memory, saw_summary;
 	bool closed;                /* a rule came that may close it or open the next one */
+	unsigned rows_behind;       /* the marked one */
 	size_t mark_column;         /* where the bytes of the marked row begin */
 	uint64_t last_use;
 	uint64_t stamp_us;
@@ -128,6 +129,9 @@ void log_files_destroy(struct log_files *f);
 void log_files_add(struct log_files *f, const char *folder);
 /* Candidate `i` for a module called so ("my_mod" is my-mod.ko too); NULL: there are no more. */
 const char *log_files_find(struct log_files *f, const char *name, size_t i);
+
+/* Length of the UTF-8 sequence at s, or 0: overlong, a surrogate, cut. */
+size_t log_utf8_length(const unsigned char *s);
 
 /* ---- writer.c, sarif.c, ci.c, html.c ------------------------------------------------------------------------------------------- */
 

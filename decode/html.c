@@ -293,11 +293,11 @@ static void put_stack(FILE *out, const struct log_record *r, const struct log_st
 	fputs("</h3><ol>\n", out);
 	for (size_t i = 0; i < s->nr; i++) {
 		const struct log_frame *f = &s->frames[i];
-		bool guilty = r->function && f->function == r->function, source;
+		bool guilty = r->function && f->function == r->function, source, plumbing = f->function && log_function_is_plumbing(f->function);
 		size_t len;
-		source = f->file && f->line && (sources < SOURCES_A_STACK || guilty) && log_source_line(f->file, f->line, &len);
+		source = (guilty || (!plumbing && !f->unreliable)) && f->file && f->line && (sources < SOURCES_A_STACK || guilty) && log_source_line(f->file, f->line, &len);
 		sources += source;
-		fprintf(out, "<li%s>", guilty ? " class=\"guilty\"" : f->function && log_function_is_plumbing(f->function) ? " class=\"plumbing\"" : "");
+		fprintf(out, "<li%s>", guilty ? " class=\"guilty\"" : plumbing ? " class=\"plumbing\"" : "");
 		fputs(!source ? "<span class=\"frame\">" : guilty ? "<details open><summary>" : "<details><summary>", out);
 		put_frame(out, f);
 		if (source) {

@@ -12,8 +12,7 @@
 
 #define STRING_MAX 65536
 
-/* Length of the UTF-8 sequence at s, or 0: overlong, a surrogate, cut. */
-static size_t utf8_length(const unsigned char *s)
+size_t log_utf8_length(const unsigned char *s)
 {
 	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : s[0] >= 0xe0 && s[0] <= 0xef ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
 
@@ -35,7 +34,7 @@ void log_json_string(FILE *out, const char *s)
 	}
 	putc('"', out);
 	while (*p && p - (const unsigned char *)s < STRING_MAX) {
-		size_t n = utf8_length(p);
+		size_t n = log_utf8_length(p);
 		if (!n) {
 			fputs("\\ufffd", out);
 			p++;

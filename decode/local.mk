@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The reader of reports, for the tools and their tests; libFuzzer builds it too.
 decode_sources = decode/record.c decode/prefix.c decode/reader.c decode/begin.c decode/body.c decode/user.c decode/frame.c decode/name.c \
-	decode/json_read.c decode/json_write.c decode/symbols.c decode/files.c decode/writer.c decode/sarif.c decode/ci.c decode/html.c decode/text.c decode/source.c
+	decode/json_read.c decode/json_write.c decode/symbols.c decode/files.c decode/merge.c decode/suppressed.c decode/writer.c decode/sarif.c decode/ci.c decode/html.c decode/text.c decode/source.c
 noinst_LTLIBRARIES += libdecode.la
 libdecode_la_SOURCES = $(decode_sources)
 libdecode_la_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(JSONC_CFLAGS)
@@ -15,3 +15,6 @@ decode/page.h: $(srcdir)/decode/page.css $(srcdir)/decode/page.js decode/$(am__d
 BUILT_SOURCES += decode/page.h
 CLEANFILES += decode/page.h
 EXTRA_DIST += decode/page.css decode/page.js
+
+# What memsan-report(5) describes, for machines.
+dist_pkgdata_DATA = decode/memsan-report-1.schema.json

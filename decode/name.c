@@ -52,8 +52,23 @@ static bool pattern_matches(const char *pattern, const char *name)
 	return strncmp(pattern, name, len - 1) == 0;
 }
 
+/* "foo.constprop.0" and "foo.cold" are foo. */
+static int plain_length(const char *function)
+{
+	const char *dot = strchr(function + 1, '.');
+
+	return (int)(dot && !strchr(function, '(') ? dot - function : (ptrdiff_t)strlen(function));
+}
+
 bool log_function_is_plumbing(const char *function)
 {
+	char plain[200];
+
+	/* "check_object.cold" is check_object */
+	if (strchr(function + (*function != 0), '.') && plain_length(function) < (int)sizeof(plain)) {
+		snprintf(plain, sizeof(plain), "%.*s", plain_length(function), function);
+		function = plain;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(plumbing); i++) {
 		const char *pattern = plumbing[i];
 		size_t len = strlen(pattern);
@@ -162,14 +177,6 @@ static const char *oops_title(const char *kind)
 		if (strcmp(kind, names[i][0]) == 0)
 			return names[i][1];
 	return NULL;
-}
-
-/* "foo.constprop.0" and "foo.cold" are foo. */
-static int plain_length(const char *function)
-{
-	const char *dot = strchr(function + 1, '.');
-
-	return (int)(dot && !strchr(function, '(') ? dot - function : (ptrdiff_t)strlen(function));
 }
 
 static const char *leak_title(struct log_record *r)

@@ -21,15 +21,20 @@
 #include "decode/decode_internal.h"
 
 #define LANES_MAX 64
+#define RULES_MAX 8
+#define RULE_NEAR 64                       /* lines of other callers may stand between a rule and its headline */
 #define FOREIGN_MAX 400
 #define SILENCE_US (30 * 1000000ull)
+#define JSON_MARK "\"memsan-report/"
 #define JSON_LINE_MAX (8u << 20)
 
 struct log_reader {
 	log_record_fn fn;
 	void *ctx;
 	char *name;
-	uint64_t line, rule_line;          /* of the log: this one, the last rule */
+	uint64_t line;                     /* of the log */
+	struct rule { uint64_t caller, line; } rules[RULES_MAX]; /* the last ones that no report has taken; line 0: none */
+	size_t next_rule;
 	char *carry;                       /* a line that is not whole yet */
 	size_t carry_len, carry_room;
 	bool skipping;                     /* the rest of a line that is too long */
@@ -38,9 +43,10 @@ struct log_reader {
 	uint64_t uses;
 	bool have_kaslr;
 	uint64_t kaslr;
-	uint64_t rule_caller;
 	char *text;                        /* the line at hand, NUL-terminated, without its prefix */
 	size_t text_room;
+	char *plain;                       /* a line without its colours */
+	size_t plain_room;
 };
 
 struct log_reader *log_reader_create(log_record_fn fn, void *ctx)
@@ -148,6 +154,25 @@ static void own_line(struct log_reader *l, struct log_open *o, const struct line
 	o->have_stamp = n->prefix.have_stamp;
 }
 
+static void rule_remember(struct log_reader *l, uint64_t caller, uint64_t line)
+{
+	l->rules[l->next_rule++ % RULES_MAX] = (struct rule){ caller, line };
+}
+
+/* The line that a report which begins here begins at: the rule above it is its own. */
+static uint64_t rule_before(struct log_reader *l, uint64_t caller)
+{
+	for (size_t i = 0; i < RULES_MAX; i++) {
+		struct rule *r = &l->rules[i];
+		if (r->line && r->caller == caller && l->line - r->line <= (caller ? RULE_NEAR : 1)) {
+			uint64_t line = r->line;
+			r->line = 0;
+			return line;
+		}
+	}
+	return l->line;
+}
+
 static bool try_begin(struct log_reader *l, const struct line *n)
 {
 	struct log_open probe = { .caller = n->prefix.caller, .record = log_record_new() }, *o;
@@ -164,7 +189,7 @@ static bool try_begin(struct log_reader *l, const struct line *n)
 	l->nr_open++;
 	*o = probe;
 	o->record->file = l->name ? log_record_string(o->record, l->name, strlen(l->name)) : NULL;
-	o->record->first_line = l->rule_line && l->rule_line + 1 == l->line && l->rule_caller == n->prefix.caller ? l->rule_line : l->line;
+	o->record->first_line = rule_before(l, n->prefix.caller);
 	if (n->prefix.stamp_len)
 		o->record->time = log_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
 	if (n->shape_len) {
@@ -241,8 +266,7 @@ static bool lane_take(struct log_reader *l, struct log_open *o, const struct lin
 		if (!o->closed) { /* the rule is the next report's */
 			o->own_lines--;
 			o->record->last_line--;
-			l->rule_line = l->line - 1;
-			l->rule_caller = o->caller;
+			rule_remember(l, o->caller, l->line - 1);
 		}
 		report_cut(l, o, "another report");
 		return false;
@@ -282,7 +306,7 @@ static void take_text(struct log_reader *l, const struct line *n)
 
 	if (take_news(l, n->text))
 		return;
-	if (starts(n->text, "{\"schema\":\"memsan-report/") || starts(n->text, "{\"schema\": \"memsan-report/")) {
+	if (n->text[0] == '{' && strstr(n->text, JSON_MARK)) {
 		take_json(l, n->text, strlen(n->text));
 		return;
 	}
@@ -290,43 +314,54 @@ static void take_text(struct log_reader *l, const struct line *n)
 		return;
 	if (!rule)
 		try_begin(l, n);
-	if (rule >= 60) {
-		l->rule_line = l->line;
-		l->rule_caller = n->prefix.caller;
-	}
+	if (rule >= 60)
+		rule_remember(l, n->prefix.caller, l->line);
 }
 
-/* The text behind the prefix, NULs and colours taken out. */
-static const char *copy_text(struct log_reader *l, const char *p, size_t len)
+/* Without NULs and colours, NUL-terminated; NULL: out of memory. */
+static const char *copy_clean(char **to, size_t *room, const char *p, size_t len)
 {
 	size_t n = 0;
 
-	if (l->text_room < len + 1) {
-		char *grown = realloc(l->text, len + 1);
+	if (*room < len + 1) {
+		char *grown = realloc(*to, len + 1);
 		if (!grown)
 			return NULL;
-		l->text = grown;
-		l->text_room = len + 1;
+		*to = grown;
+		*room = len + 1;
 	}
 	for (size_t i = 0; i < len; i++) {
 		if (p[i] == '\033' && i + 1 < len && p[i + 1] == '[') {
 			for (i += 2; i < len && (p[i] < '@' || p[i] > '~'); i++)
 				;
 		} else if (p[i] != '\0') {
-			l->text[n++] = p[i];
+			(*to)[n++] = p[i];
 		}
 	}
-	while (n && (l->text[n - 1] == '\r' || l->text[n - 1] == '\n'))
+	while (n && ((*to)[n - 1] == '\r' || (*to)[n - 1] == '\n'))
 		n--;
-	l->text[n] = '\0';
-	return l->text;
+	(*to)[n] = '\0';
+	return *to;
+}
+
+static const char *copy_text(struct log_reader *l, const char *p, size_t len)
+{
+	return copy_clean(&l->text, &l->text_room, p, len);
+}
+
+static const char *strip_colours(struct log_reader *l, const char *p, size_t len)
+{
+	return copy_clean(&l->plain, &l->plain_room, p, len);
 }
 
 /* Where in the line a headline begins that is believed in any place; len: nowhere. */
 static size_t find_headline(const char *p, size_t len)
 {
-	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KFENCE: ", "BUG: MEMSAN: ", "{\"schema\":\"memsan-report/" };
+	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KFENCE: ", "BUG: MEMSAN: " };
+	const char *brace = memchr(p, '{', len);
 
+	if (brace && memmem(brace, len - (size_t)(brace - p), JSON_MARK, strlen(JSON_MARK)))
+		return (size_t)(brace - p);
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
 		const char *at = memmem(p, len, marks[i], strlen(marks[i]));
 		if (at)
@@ -356,13 +391,20 @@ static void take_line(struct log_reader *l, const char *raw, size_t len, bool he
 {
 	struct line n = { .raw = raw, .raw_len = len };
 	const struct log_open *shaped = NULL;
+	const char *plain;
 	size_t at;
 
 	l->line++;
 	while (len && raw[len - 1] == '\r')
 		len--;
+	if (memchr(raw, '\033', MIN(len, (size_t)32)) && (plain = strip_colours(l, raw, len)) != NULL) {
+		raw = plain;
+		len = strlen(raw);
+		n.raw = raw;
+		n.raw_len = len;
+	}
 	log_prefix_parse(raw, len, &n.prefix);
-	if (!l->nr_open && !headlines && raw[0] != '\033' && n.prefix.caller >> 48 != 'V' &&
+	if (!l->nr_open && !headlines && n.prefix.caller >> 48 != 'V' &&
 	    !log_may_begin(raw + n.prefix.len, len - n.prefix.len) && !(len > 1 && memchr("DI", raw[n.prefix.len], 2)))
 		return;
 	if (l->nr_open && (shaped = shape_find(l, raw, len)) != NULL) {
@@ -381,7 +423,7 @@ static void take_line(struct log_reader *l, const char *raw, size_t len, bool he
 
 static size_t line_limit(const char *line, size_t len)
 {
-	return memmem(line, MIN(len, (size_t)300), "{\"schema\"", 9) ? JSON_LINE_MAX : LOG_LINE_MAX;
+	return memmem(line, len, JSON_MARK, strlen(JSON_MARK)) ? JSON_LINE_MAX : LOG_LINE_MAX;
 }
 
 static void carry_add(struct log_reader *l, const char *p, size_t len)
@@ -412,7 +454,7 @@ static void carry_add(struct log_reader *l, const char *p, size_t len)
 
 static bool any_headline(const char *p, size_t len)
 {
-	return memmem(p, len, "BUG: ", 5) || memmem(p, len, "{\"schema\"", 9);
+	return memmem(p, len, "BUG: ", 5) || memmem(p, len, JSON_MARK, strlen(JSON_MARK));
 }
 
 void log_reader_feed(struct log_reader *l, const char *bytes, size_t len)
@@ -442,7 +484,8 @@ void log_reader_begin(struct log_reader *l, const char *name)
 	log_reader_end(l);
 	free(l->name);
 	l->name = name ? strdup(name) : NULL;
-	l->line = l->rule_line = 0;
+	l->line = 0;
+	memset(l->rules, 0, sizeof(l->rules));
 	l->have_kaslr = false;
 	l->kaslr = 0;
 }
@@ -471,6 +514,7 @@ void log_reader_destroy(struct log_reader *l)
 	}
 	free(l->carry);
 	free(l->text);
+	free(l->plain);
 	free(l->name);
 	free(l);
 }

@@ -27,12 +27,17 @@ static const char *colour(const struct text *t, const char *code)
 /* What a log holds must not steer the terminal that it is read on. */
 static void put_clean(FILE *out, const char *s, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
+	const unsigned char *p = (const unsigned char *)s, *end = p + len;
+
+	while (p < end) {
+		size_t n = log_utf8_length(p);
+		/* C1 controls are sequences of their own too */
+		bool control = (*p < 0x20 && *p != '\t') || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0);
+		if (!n || n > (size_t)(end - p) || control)
 			putc('?', out);
 		else
-			putc(c, out);
+			fwrite(p, 1, n, out);
+		p += n && n <= (size_t)(end - p) ? n : 1;
 	}
 }
 

@@ -278,6 +278,9 @@ void suppressions_destroy(struct suppressions *s);
 void suppressions_add(struct suppressions *s, const char *text, void (*tell)(void *ctx, const char *line), void *ctx);
 /* Does a rule say that this report is not wanted?  Counts its use. */
 bool suppressions_match(struct suppressions *s, const struct report_record *r, const struct report_symbols *symbols);
+/* The same for a report from elsewhere: class NULL when it is of no leak (only "report:" rules are about such). */
+struct suppress_frame { const char *function, *file, *module; uint32_t line; };
+bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes, const struct suppress_frame *frames, size_t n);
 /* One line for each rule. */
 void suppressions_summary(const struct suppressions *s, void (*tell)(void *ctx, const char *line), void *ctx);
 

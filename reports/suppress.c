@@ -6,6 +6,7 @@
  *     leak:pattern        a frame's function, source file or module holds the pattern; '*' stands for anything, '^' and '$' tie it to
  *                         the beginning and the end
  *     only:pattern        ours: leaks through no such frame are not reported
+ *     report:pattern      ours: reports of any kind; memsan decode only
  *
  * Valgrind's form, frames from the innermost on, all of which must be there:
  *
@@ -35,11 +36,11 @@
 
 enum line_kind { LINE_FUN, LINE_OBJ, LINE_SRC, LINE_ANY };
 struct rule_line { enum line_kind kind; char *pattern; };
-enum rule_form { RULE_LEAK, RULE_ONLY, RULE_FRAMES };
+enum rule_form { RULE_LEAK, RULE_ONLY, RULE_REPORT, RULE_FRAMES };
 struct rule {
 	enum rule_form form;
 	char *name;                    /* as the user wrote it */
-	char *pattern;                 /* LEAK, ONLY */
+	char *pattern;                 /* LEAK, ONLY, REPORT */
 	struct rule_line *lines;       /* FRAMES */
 	size_t nr_lines;
 	char *kinds;                   /* match-leak-kinds, or NULL: all */
@@ -193,21 +194,26 @@ static struct rule *rule_new(struct reader *r, enum rule_form form, const char *
 
 static void read_plain(struct reader *r, const char *line)
 {
-	bool leak = strncmp(line, "leak:", 5) == 0, only = strncmp(line, "only:", 5) == 0;
+	static const struct { const char *word; enum rule_form form; } words[] = {
+		{ "leak:", RULE_LEAK }, { "only:", RULE_ONLY }, { "report:", RULE_REPORT },
+	};
 	struct rule *rule;
 
-	if (!leak && !only) {
-		complain(r, "'%.200s' is no rule (leak:PATTERN, only:PATTERN, or a block in braces)", line);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		size_t len = strlen(words[i].word);
+		if (strncmp(line, words[i].word, len) != 0)
+			continue;
+		if (!line[len]) {
+			complain(r, "'%s' has no pattern", line);
+			return;
+		}
+		rule = rule_new(r, words[i].form, line);
+		if (rule)
+			rule->pattern = strdup(line + len);
+		r->s->only |= words[i].form == RULE_ONLY;
 		return;
 	}
-	if (!line[5]) {
-		complain(r, "'%s' has no pattern", line);
-		return;
-	}
-	rule = rule_new(r, leak ? RULE_LEAK : RULE_ONLY, line);
-	if (rule)
-		rule->pattern = strdup(line + 5);
-	r->s->only |= only;
+	complain(r, "'%.200s' is no rule (leak:PATTERN, only:PATTERN, or a block in braces)", line);
 }
 
 static bool add_line(struct rule *rule, enum line_kind kind, const char *pattern)
@@ -298,11 +304,9 @@ void suppressions_add(struct suppressions *s, const char *text, void (*tell)(voi
 
 /* ---- matching ----------------------------------------------------------------------------------------------------------------- */
 
-/* One function, real or inlined, of the allocation's stack. */
-struct named_frame { const char *function, *file, *module; uint32_t line; };
 #define NAMED_MAX 1024
 
-static size_t name_frames(const struct report_record *r, const struct report_symbols *symbols, struct named_frame *out)
+static size_t name_frames(const struct report_record *r, const struct report_symbols *symbols, struct suppress_frame *out)
 {
 	size_t n = 0, nr;
 
@@ -315,16 +319,16 @@ static size_t name_frames(const struct report_record *r, const struct report_sym
 			const struct report_module *m = report_frame_module(r, f);
 			const char *module = m ? report_str(r, m->path) : "";
 			for (size_t k = 0; k < nr && n < NAMED_MAX; k++)
-				out[n++] = (struct named_frame){ found[k].function ? found[k].function : "",
+				out[n++] = (struct suppress_frame){ found[k].function ? found[k].function : "",
 				                                 found[k].file ? found[k].file : "", module, found[k].line };
 			if (!nr)
-				out[n++] = (struct named_frame){ "", "", module, 0 };
+				out[n++] = (struct suppress_frame){ "", "", module, 0 };
 		}
 	}
 	return n;
 }
 
-static bool plain_matches(const char *pattern, const struct named_frame *frames, size_t n)
+static bool plain_matches(const char *pattern, const struct suppress_frame *frames, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (holds_pattern(pattern, frames[i].function) || holds_pattern(pattern, frames[i].file) ||
@@ -333,7 +337,7 @@ static bool plain_matches(const char *pattern, const struct named_frame *frames,
 	return false;
 }
 
-static bool line_matches(const struct rule_line *l, const struct named_frame *f)
+static bool line_matches(const struct rule_line *l, const struct suppress_frame *f)
 {
 	char place[1100];
 
@@ -353,7 +357,7 @@ static bool line_matches(const struct rule_line *l, const struct named_frame *f)
 }
 
 /* Lines against frames: as glob_match, with "..." for the star and the frames behind the last line of no interest. */
-static bool lines_match(const struct rule_line *lines, size_t nr, const struct named_frame *frames, size_t n)
+static bool lines_match(const struct rule_line *lines, size_t nr, const struct suppress_frame *frames, size_t n)
 {
 	size_t l = 0, f = 0, star = SIZE_MAX, again = 0;
 
@@ -395,13 +399,15 @@ static bool kind_matches(const char *kinds, const char *class)
 	if (!kinds || strstr(kinds, "all"))
 		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
-		if (strcmp(class, pairs[i][1]) == 0)
+		if (strcmp(class, pairs[i][1]) == 0 || strcmp(class, pairs[i][0]) == 0)
 			return strstr(kinds, pairs[i][0]) != NULL;
 	return false;
 }
 
-static bool rule_matches(const struct rule *rule, const char *class, const struct named_frame *frames, size_t n)
+static bool rule_matches(const struct rule *rule, const char *class, const struct suppress_frame *frames, size_t n)
 {
+	if (!class && rule->form != RULE_REPORT)
+		return false;
 	if (rule->form != RULE_FRAMES)
 		return rule->pattern && plain_matches(rule->pattern, frames, n);
 	if (!rule->nr_lines || !kind_matches(rule->kinds, class))
@@ -413,20 +419,24 @@ static bool rule_matches(const struct rule *rule, const char *class, const struc
 
 bool suppressions_match(struct suppressions *s, const struct report_record *r, const struct report_symbols *symbols)
 {
-	static struct named_frame frames[NAMED_MAX];
-	size_t n = name_frames(r, symbols, frames);
-	const char *class = report_str(r, r->leak_class);
-	bool suppressed = false, wanted = !s->only;
+	static struct suppress_frame frames[NAMED_MAX];
 
 	if (!r->leak_class)
 		return false;
+	return suppressions_match_frames(s, report_str(r, r->leak_class), r->leak_count, r->leak_bytes, frames, name_frames(r, symbols, frames));
+}
+
+bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes, const struct suppress_frame *frames, size_t n)
+{
+	bool suppressed = false, wanted = !s->only || !class;
+
 	for (size_t i = 0; i < s->nr && !suppressed; i++) {
 		struct rule *rule = &s->rules[i];
 		if (!rule_matches(rule, class, frames, n))
 			continue;
 		rule->used++;
-		rule->objects += r->leak_count;
-		rule->bytes += r->leak_bytes;
+		rule->objects += objects;
+		rule->bytes += bytes;
 		if (rule->form == RULE_ONLY)
 			wanted = true;
 		else

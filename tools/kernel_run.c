@@ -350,8 +350,7 @@ static int report_module(const struct kernel_options *o, const struct guest *g, 
 		status = g->status;
 	}
 	fflush(stdout);
-	fprintf(stderr, "memsan: %zu report%s, %s kernel %s, %.1f s\n", f.nr, f.nr == 1 ? "" : "s",
-		strstr(k->release, "-memsan-") ? "" : "Debian's", k->release, g->ended - g->started);
+	tool_say("%zu report%s; kernel %s; %.1f s", f.nr, f.nr == 1 ? "" : "s", k->release, g->ended - g->started);
 	kernel_findings_free(&f);
 	return status;
 }

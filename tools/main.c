@@ -10,7 +10,8 @@
 static const struct tool_command *const commands[] = {
 	&command_run,      /* run a program under memsan */
 	&command_options,  /* list what can be set */
-	&command_decode,   /* finish a report that has no function names yet */
+	&command_decode,   /* reports out of any log */
+	&command_report,   /* many reports: merge, diff, top */
 	&command_stat,     /* counters of a process */
 	&command_leak,     /* what can nothing reach any more, in a process or a core file? */
 	&command_describe, /* what is at this address? */

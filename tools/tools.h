@@ -8,7 +8,9 @@
  *   options.c    memsan options
  *   decode.c     memsan decode: the command line, where records go
  *   input.c      logs from files, pipes, compressed, growing
+ *   output.c     records in the form that --format names
  *   complete.c   memsan decode --all
+ *   report.c     memsan report: merge, diff, top
  *   image.c      a process or a core file, to look into
  *   leak.c       memsan leak
  *   describe.c   memsan describe, memsan slabinfo
@@ -37,7 +39,7 @@ struct tool_command {
 	const char *help;                     /* whole text of memsan COMMAND --help */
 	int (*main)(int argc, char **argv);   /* argv[0] is the subcommand's name; returns the exit status */
 };
-extern const struct tool_command command_run, command_options, command_decode, command_stat,
+extern const struct tool_command command_run, command_options, command_decode, command_report, command_stat,
 	command_leak, command_describe, command_slabinfo, command_kernel;
 
 /* ---- common.c ---------------------------------------------------------------------------------------------------- */
@@ -85,13 +87,37 @@ void supervisor_init(struct supervisor *s);
  * by a signal.  After a report in the program or any of its children the status is the option exitcode's, of the process that reported. */
 int supervisor_run(struct supervisor *s, char **argv);
 
-/* ---- input.c, complete.c --------------------------------------------------------------------------------------------- */
+/* ---- input.c ----------------------------------------------------------------------------------------------------- */
 
 struct log_reader;
 /* All bytes of a log into the reader: a file, also compressed (gzip, bzip2, xz, zstd), "-" standard input.  `idle` is called when a pipe or a
  * growing file has nothing to say.  False: it could not be read, and that was said. */
 struct input_options { bool follow; void (*idle)(void *ctx); void *ctx; };
 bool input_read(struct log_reader *reader, const char *name, const struct input_options *options);
+/* ---- output.c --------------------------------------------------------------------------------------------------------------- */
+
+struct log_record;
+struct log_writer;
+struct suppressions;
+struct output {
+	int format;
+	bool colour, source;
+	struct suppressions *rules;      /* or NULL */
+	uint64_t suppressed;
+	struct log_writer *writer;       /* of formats that are one document */
+};
+void output_init(struct output *o, const char *format);
+bool output_format(struct output *o, const char *name);              /* false: there is no such format */
+bool output_suppressions(struct output *o, const char *path);        /* false: not to be read, and that was said */
+bool output_begin(struct output *o);                                 /* false: out of memory */
+bool output_wanted(struct output *o, const struct log_record *r);
+void output_put(struct output *o, const struct log_record *r);
+void output_finish(struct output *o);
+/* The value of "--name=value" or "--name value"; NULL: argv[*i] is another option. */
+const char *tool_option_value(const char *name, char **argv, int argc, int *i);
+
+/* ---- complete.c --------------------------------------------------------------------------------------------------------- */
+
 /* Logs pass through to standard output, memsan's frames completed.  Returns the exit status. */
 int complete_files(char **names, size_t nr);
 

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/merge.c - many records, each bug once: how often, and one example.  Memory is bounded, disk is not.
+ *
+ *     record ─▶ table by signature ──full──▶ run of entries, sorted, in a temporary file ─┐
+ *                   └─ the first example, as JSON, in another temporary file             ├─▶ runs merged by signature: each once, in order
+ *                                        the table itself is the last run ───────────────┘
+ *
+ * The table holds MERGE_ENTRIES entries of 32 bytes; a million records of a thousand bugs never leave it, a million bugs make four runs.
+ * It is the external merge sort of Knuth, volume 3, 5.4, in one pass; each run keeps a buffer of RUN_BUFFER entries while they are merged.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "decode/decode_internal.h"
+
+#define MERGE_ENTRIES (1u << 18)
+#define RUN_BUFFER 512u
+#define RUNS_MAX 4096u
+
+struct entry {
+	uint64_t signature, count;
+	uint64_t example;             /* offset in the spool, lowest bit: it is corrupted */
+	uint64_t pad;
+};
+struct run { uint64_t at, left; struct entry *buffer; size_t next, nr; };
+
+struct log_merge {
+	struct entry *table;
+	size_t nr;
+	FILE *spool, *entries;        /* examples as JSON lines; runs one behind the other */
+	uint64_t spool_len, entries_len;
+	struct run *runs;
+	size_t nr_runs;
+	bool failed;
+	char *line;
+	size_t line_room;
+	struct entry pending;
+	bool have_pending;
+};
+
+struct log_merge *log_merge_create(void)
+{
+	struct log_merge *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->table = calloc(MERGE_ENTRIES, sizeof(*m->table));
+	m->spool = tmpfile();
+	m->entries = tmpfile();
+	m->runs = calloc(RUNS_MAX, sizeof(*m->runs));
+	if (!m->table || !m->spool || !m->entries || !m->runs) {
+		log_merge_destroy(m);
+		return NULL;
+	}
+	return m;
+}
+
+void log_merge_destroy(struct log_merge *m)
+{
+	for (size_t i = 0; m->runs && i < m->nr_runs; i++)
+		free(m->runs[i].buffer);
+	if (m->spool)
+		fclose(m->spool);
+	if (m->entries)
+		fclose(m->entries);
+	free(m->runs);
+	free(m->table);
+	free(m->line);
+	free(m);
+}
+
+/* Open addressing; the hash is the signature, which is one already.  Count 0: free. */
+static struct entry *table_slot(struct log_merge *m, uint64_t signature)
+{
+	size_t i = (size_t)(signature * 0x9e3779b97f4a7c15u >> 46);
+
+	while (m->table[i].count && m->table[i].signature != signature)
+		i = (i + 1) % MERGE_ENTRIES;
+	return &m->table[i];
+}
+
+static int entry_order(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	if (x->signature != y->signature)
+		return x->signature < y->signature ? -1 : 1;
+	return x->example < y->example ? -1 : x->example > y->example;
+}
+
+static void table_spill(struct log_merge *m)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < MERGE_ENTRIES; i++)
+		if (m->table[i].count)
+			m->table[kept++] = m->table[i];
+	qsort(m->table, kept, sizeof(*m->table), entry_order);
+	if (m->nr_runs == RUNS_MAX || fwrite(m->table, sizeof(*m->table), kept, m->entries) != kept) {
+		m->failed = true;
+		return;
+	}
+	m->runs[m->nr_runs++] = (struct run){ .at = m->entries_len, .left = kept };
+	m->entries_len += kept * sizeof(*m->table);
+	memset(m->table, 0, MERGE_ENTRIES * sizeof(*m->table));
+	m->nr = 0;
+}
+
+static uint64_t spool_example(struct log_merge *m, const struct log_record *r)
+{
+	uint64_t at = m->spool_len;
+	long end;
+
+	log_json_write(m->spool, r);
+	end = ftell(m->spool);
+	if (end < 0 || ferror(m->spool))
+		m->failed = true;
+	else
+		m->spool_len = (uint64_t)end;
+	return at << 1 | (r->corrupted != NULL);
+}
+
+void log_merge_add(struct log_merge *m, const struct log_record *r)
+{
+	struct entry *e = table_slot(m, r->signature);
+
+	if (m->failed)
+		return;
+	if (!e->count) {
+		e->signature = r->signature;
+		e->example = spool_example(m, r);
+		m->nr++;
+	} else if (e->example & 1 && !r->corrupted) {
+		e->example = spool_example(m, r);
+	}
+	e->count += r->count;
+	if (m->nr > MERGE_ENTRIES * 3 / 4)
+		table_spill(m);
+}
+
+/* ---- reading it back, in order of signature -------------------------------------------------------------------------------------- */
+
+static const struct entry *run_peek(struct log_merge *m, struct run *r)
+{
+	size_t want = MIN(r->left, (uint64_t)RUN_BUFFER);
+
+	if (r->next < r->nr)
+		return &r->buffer[r->next];
+	if (!want || (!r->buffer && !(r->buffer = malloc(RUN_BUFFER * sizeof(*r->buffer)))))
+		return NULL;
+	if (fseek(m->entries, (long)r->at, SEEK_SET) != 0 || fread(r->buffer, sizeof(*r->buffer), want, m->entries) != want) {
+		m->failed = true;
+		return NULL;
+	}
+	r->at += want * sizeof(*r->buffer);
+	r->left -= want;
+	r->next = 0;
+	r->nr = want;
+	return &r->buffer[0];
+}
+
+/* The smallest entry of all runs, taken; false: there is none. */
+static bool runs_next(struct log_merge *m, struct entry *out)
+{
+	struct run *best = NULL;
+
+	for (size_t i = 0; i < m->nr_runs; i++) {
+		const struct entry *e = run_peek(m, &m->runs[i]);
+		if (e && (!best || entry_order(e, &best->buffer[best->next]) < 0))
+			best = &m->runs[i];
+	}
+	if (!best)
+		return false;
+	*out = best->buffer[best->next++];
+	return true;
+}
+
+bool log_merge_finish(struct log_merge *m)
+{
+	if (!m->failed)
+		table_spill(m);
+	m->have_pending = !m->failed && runs_next(m, &m->pending);
+	return !m->failed;
+}
+
+bool log_merge_next(struct log_merge *m, struct log_bug *bug)
+{
+	struct entry next;
+
+	if (!m->have_pending)
+		return false;
+	bug->signature = m->pending.signature;
+	bug->count = m->pending.count;
+	bug->example = m->pending.example;
+	while ((m->have_pending = runs_next(m, &next)) && next.signature == bug->signature) {
+		bug->count += next.count;
+		if (bug->example & 1 && !(next.example & 1))
+			bug->example = next.example;
+	}
+	m->pending = next;
+	return true;
+}
+
+struct log_record *log_merge_example(struct log_merge *m, const struct log_bug *bug)
+{
+	struct log_record *r = NULL;
+	const char *why;
+	ssize_t n;
+
+	if (fseek(m->spool, (long)(bug->example >> 1), SEEK_SET) != 0 || (n = getline(&m->line, &m->line_room, m->spool)) < 0)
+		m->failed = true;
+	else
+		r = log_json_read(m->line, (size_t)n, &why);
+	if (r)
+		r->count = bug->count;
+	return r;
+}
+
+bool log_merge_failed(const struct log_merge *m)
+{
+	return m->failed;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/output.c - records to standard output in the form that --format names; which records are not wanted at all. */
+#include "config.h"
+
+#include "decode/decode.h"
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum format { OUT_TEXT, OUT_SHORT, OUT_JSON, OUT_SARIF, OUT_JUNIT, OUT_HTML, OUT_GITHUB, OUT_GITLAB, OUT_NR };
+static const char *const format_names[OUT_NR] = { "text", "short", "json", "sarif", "junit", "html", "github", "gitlab" };
+static const enum log_document documents[OUT_NR] = {
+	[OUT_SARIF] = LOG_SARIF, [OUT_JUNIT] = LOG_JUNIT, [OUT_HTML] = LOG_HTML, [OUT_GITHUB] = LOG_GITHUB, [OUT_GITLAB] = LOG_GITLAB,
+};
+
+void output_init(struct output *o, const char *format)
+{
+	memset(o, 0, sizeof(*o));
+	o->colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	output_format(o, format);
+}
+
+bool output_format(struct output *o, const char *name)
+{
+	for (int i = 0; i < OUT_NR; i++)
+		if (strcmp(name, format_names[i]) == 0) {
+			o->format = i;
+			return true;
+		}
+	return false;
+}
+
+static void tell(void *ctx, const char *line)
+{
+	tool_say("%s: %s", (const char *)ctx, line);
+}
+
+/* The rules of a file; false: it cannot be read. */
+bool output_suppressions(struct output *o, const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char *text = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	if (!in || ((n = getdelim(&text, &size, '\0', in)) < 0 && ferror(in))) {
+		tool_say("cannot read %s: %s", path, strerror(errno));
+		if (in)
+			fclose(in);
+		free(text);
+		return false;
+	}
+	fclose(in);
+	if (!o->rules)
+		o->rules = suppressions_create();
+	if (o->rules && n > 0)
+		suppressions_add(o->rules, text, tell, (void *)path);
+	free(text);
+	return o->rules != NULL;
+}
+
+bool output_begin(struct output *o)
+{
+	if (o->format < OUT_SARIF)
+		return true;
+	o->writer = log_writer_create(stdout, documents[o->format]);
+	return o->writer != NULL;
+}
+
+bool output_wanted(struct output *o, const struct log_record *r)
+{
+	if (!o->rules || !log_record_suppressed(r, o->rules))
+		return true;
+	o->suppressed++;
+	return false;
+}
+
+void output_put(struct output *o, const struct log_record *r)
+{
+	struct log_text_options text = { .colour = o->colour, .source = o->source };
+
+	switch (o->format) {
+	case OUT_SHORT: log_short_write(stdout, r, &text); break;
+	case OUT_JSON: log_json_write(stdout, r); break;
+	case OUT_TEXT: log_text_write(stdout, r, &text); break;
+	default: log_writer_put(o->writer, r); break;
+	}
+}
+
+void output_finish(struct output *o)
+{
+	if (o->writer)
+		log_writer_finish(o->writer);
+	if (o->rules) {
+		suppressions_summary(o->rules, tell, (void *)"suppressions");
+		suppressions_destroy(o->rules);
+	}
+	o->writer = NULL;
+	o->rules = NULL;
+}
+
+const char *tool_option_value(const char *name, char **argv, int argc, int *i)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(argv[*i], name, len) != 0)
+		return NULL;
+	if (argv[*i][len] == '=')
+		return argv[*i] + len + 1;
+	if (argv[*i][len] == '\0' && *i + 1 < argc)
+		return argv[++*i];
+	return NULL;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/report.c - memsan report: many reports of many runs, each bug once; what is new since a baseline; what comes most often. */
+#include "config.h"
+
+#include "decode/decode.h"
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOP_MAX 100000u
+
+struct report {
+	struct output out;
+	struct log_merge *merge;          /* that records go to */
+	uint64_t top;
+};
+
+static void take_record(void *ctx, struct log_record *r)
+{
+	struct report *p = ctx;
+
+	if (output_wanted(&p->out, r))
+		log_merge_add(p->merge, r);
+	log_record_free(r);
+}
+
+/* All records of some logs; NULL: it cannot be done, and that was said.  *bad is set when a file could not be read. */
+static struct log_merge *gather(struct report *p, char **names, size_t nr, bool *bad)
+{
+	struct log_reader *reader = log_reader_create(take_record, p);
+	struct input_options how = { .follow = false };
+	char *standard[] = { (char *)"-" };
+
+	p->merge = log_merge_create();
+	if (!reader || !p->merge) {
+		tool_say("cannot begin: %s", strerror(errno));
+		return NULL;
+	}
+	if (!nr) {
+		names = standard;
+		nr = 1;
+	}
+	for (size_t i = 0; i < nr; i++)
+		*bad |= !input_read(reader, names[i], &how);
+	log_reader_destroy(reader);
+	if (log_merge_finish(p->merge))
+		return p->merge;
+	tool_say("a temporary file cannot be written: %s", strerror(errno));
+	log_merge_destroy(p->merge);
+	return NULL;
+}
+
+static void put_bug(struct report *p, struct log_merge *m, const struct log_bug *bug)
+{
+	struct log_record *r = log_merge_example(m, bug);
+
+	if (r)
+		output_put(&p->out, r);
+	log_record_free(r);
+}
+
+static int finish(struct report *p, int status)
+{
+	output_finish(&p->out);
+	return tool_finish_output(status);
+}
+
+/* ---- merge ------------------------------------------------------------------------------------------------------------------------------- */
+
+static int merge_main(struct report *p, char **names, size_t nr)
+{
+	bool bad = false;
+	struct log_merge *m = gather(p, names, nr, &bad);
+	struct log_bug bug;
+
+	if (!m || !output_begin(&p->out))
+		return EXIT_USAGE;
+	while (log_merge_next(m, &bug))
+		put_bug(p, m, &bug);
+	bad |= log_merge_failed(m);
+	log_merge_destroy(m);
+	return finish(p, bad ? EXIT_USAGE : 0);
+}
+
+/* ---- diff -------------------------------------------------------------------------------------------------------------------------------- */
+
+static void put_gone(struct log_merge *m, const struct log_bug *bug)
+{
+	struct log_record *r = log_merge_example(m, bug);
+
+	if (r)
+		tool_say("gone: %s", r->title);
+	log_record_free(r);
+}
+
+/* Both in order of signature: what only the second has is new. */
+static int diff_main(struct report *p, char **names, size_t nr)
+{
+	struct log_merge *old, *new;
+	struct log_bug a, b;
+	bool bad = false, have_a, have_b;
+	uint64_t fresh = 0, gone = 0, both = 0;
+
+	if (nr < 2)
+		return tool_usage_error("report", "diff wants a baseline and at least one file");
+	old = gather(p, names, 1, &bad);
+	new = old ? gather(p, names + 1, nr - 1, &bad) : NULL;
+	if (!new || !output_begin(&p->out))
+		return EXIT_USAGE;
+	have_a = log_merge_next(old, &a);
+	have_b = log_merge_next(new, &b);
+	while (have_a || have_b) {
+		if (!have_b || (have_a && a.signature < b.signature)) {
+			gone++;
+			put_gone(old, &a);
+			have_a = log_merge_next(old, &a);
+		} else if (!have_a || b.signature < a.signature) {
+			fresh++;
+			put_bug(p, new, &b);
+			have_b = log_merge_next(new, &b);
+		} else {
+			both++;
+			have_a = log_merge_next(old, &a);
+			have_b = log_merge_next(new, &b);
+		}
+	}
+	bad |= log_merge_failed(old) || log_merge_failed(new);
+	log_merge_destroy(old);
+	log_merge_destroy(new);
+	tool_say("%" PRIu64 " new, %" PRIu64 " gone, %" PRIu64 " in both", fresh, gone, both);
+	return finish(p, bad ? EXIT_USAGE : fresh != 0);
+}
+
+/* ---- top --------------------------------------------------------------------------------------------------------------------------------- */
+
+static int bug_order(const void *a, const void *b)
+{
+	const struct log_bug *x = a, *y = b;
+
+	if (x->count != y->count)
+		return x->count > y->count ? -1 : 1;
+	return x->signature < y->signature ? -1 : x->signature > y->signature;
+}
+
+/* The `top` most frequent: twice as many are collected, then the lesser half is dropped. */
+static size_t collect_top(struct report *p, struct log_merge *m, struct log_bug *bugs)
+{
+	size_t n = 0;
+
+	while (log_merge_next(m, &bugs[n]))
+		if (++n == 2 * p->top) {
+			qsort(bugs, n, sizeof(*bugs), bug_order);
+			n = p->top;
+		}
+	qsort(bugs, n, sizeof(*bugs), bug_order);
+	return n < p->top ? n : p->top;
+}
+
+static int top_main(struct report *p, char **names, size_t nr)
+{
+	bool bad = false;
+	struct log_merge *m = gather(p, names, nr, &bad);
+	struct log_bug *bugs;
+	size_t n;
+
+	if (!m || !output_begin(&p->out))
+		return EXIT_USAGE;
+	bugs = tool_alloc((2 * p->top + 1) * sizeof(*bugs));
+	n = collect_top(p, m, bugs);
+	for (size_t i = 0; i < n; i++)
+		put_bug(p, m, &bugs[i]);
+	bad |= log_merge_failed(m);
+	free(bugs);
+	log_merge_destroy(m);
+	return finish(p, bad ? EXIT_USAGE : 0);
+}
+
+/* ---- the command --------------------------------------------------------------------------------------------------------------------------- */
+
+static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
+{
+	bool more = true;
+
+	for (int i = 2; i < argc; i++) {
+		const char *value;
+		char *end;
+		if (!more || argv[i][0] != '-' || !argv[i][1]) {
+			argv[(*nr)++] = argv[i];
+		} else if (!strcmp(argv[i], "--")) {
+			more = false;
+		} else if ((value = tool_option_value("--format", argv, argc, &i)) != NULL) {
+			if (!output_format(&p->out, value))
+				return tool_usage_error("report", "unknown format '%s'", value);
+		} else if ((value = tool_option_value("--suppressions", argv, argc, &i)) != NULL) {
+			if (!output_suppressions(&p->out, value))
+				return EXIT_USAGE;
+		} else if ((value = tool_option_value("-n", argv, argc, &i)) != NULL) {
+			p->top = strtoull(value, &end, 10);
+			if (*end || !p->top || p->top > TOP_MAX)
+				return tool_usage_error("report", "'%s' is no number of reports", value);
+		} else {
+			return tool_usage_error("report", "unknown option '%s'", argv[i]);
+		}
+	}
+	return 0;
+}
+
+static int report_main(int argc, char **argv)
+{
+	static const struct { const char *name, *format; int (*main)(struct report *, char **, size_t); } verbs[] = {
+		{ "merge", "json", merge_main }, { "diff", "short", diff_main }, { "top", "short", top_main },
+	};
+	struct report p = { .top = 10 };
+	size_t nr = 0;
+	int status;
+
+	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(argv[1], verbs[i].name) != 0)
+			continue;
+		output_init(&p.out, verbs[i].format);
+		status = parse_arguments(&p, argc, argv, &nr);
+		return status ? status : verbs[i].main(&p, argv, nr);
+	}
+	if (argc > 1)
+		return tool_usage_error("report", "there is no 'report %s'", argv[1]);
+	return tool_usage_error("report", "merge, diff or top?");
+}
+
+const struct tool_command command_report = {
+	.name = "report",
+	.summary = "many reports: each bug once, what is new, what comes most often",
+	.help =
+		"Usage: memsan report merge [OPTION…] [FILE…]\n"
+		"       memsan report diff [OPTION…] BASELINE FILE…\n"
+		"       memsan report top [-n N] [OPTION…] [FILE…]\n"
+		"\n"
+		"Reads logs as memsan decode does. Reports of the same bug, by the names of their\n"
+		"functions, count as one, whatever run, machine or build they are from.\n"
+		"  merge prints each bug once, with how often it came.\n"
+		"  diff  prints the bugs that BASELINE does not have.\n"
+		"  top   prints the N (10) that came most often.\n"
+		"\n"
+		"  --format=FORMAT      as for memsan decode; merge prints json, the others short\n"
+		"  --suppressions=FILE  leave out what its rules name\n"
+		"  -h, --help           show this help\n"
+		"\n"
+		"Exit status: 0; 1 when diff found something new; 2 when a file could not be read.\n"
+		"Manual pages: memsan-report(1), memsan-report(5)\n",
+	.main = report_main,
+};
