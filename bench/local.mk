@@ -23,3 +23,9 @@ endif
 # Built twice: once with LeakSanitizer, once bare, to be run under memsan (bench/leak).
 EXTRA_DIST += bench/leak_heap.c
 dist_noinst_SCRIPTS += bench/leak
+
+# As malloc_micro: linked with nothing of ours.
+dist_noinst_SCRIPTS += bench/metadata
+check_PROGRAMS += bench/metadata_heap
+bench_metadata_heap_SOURCES = bench/metadata_heap.c
+bench_metadata_heap_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fno-builtin

@@ -13,7 +13,7 @@
  * A program with a handler of its own (a JIT's null checks, a garbage collector's barriers) uses faults on purpose, so only faults in
  * memsan's own pages are told there.
  *
- * The program's handler runs as the kernel would run it: on the stack that its SA_ONSTACK asks for, with its sa_mask, once with
+ * The program's handler runs as the kernel would run it: on the signal stack if its SA_ONSTACK asks for one, with its sa_mask, once with
  * SA_RESETHAND.  The kernel made the frame for our flags, so it may have to be moved to the interrupted stack first; the handler
  * returns through it into the kernel, and we are out of the way.
  */
@@ -70,7 +70,7 @@ static void handle_sent(struct fault *f)
 {
 	struct program_action a;
 
-	if (signals_program_blocks(f->sig)) {
+	if (signals_program_blocks(f->sig, context_mask(f->uc))) {
 		send_again(f);
 		context_set_mask(f->uc, context_mask(f->uc) | SIGNAL_BIT(f->sig));
 		return;
@@ -101,11 +101,12 @@ static void run_program_handler(struct fault *f)
 	uint64_t interrupted = (uint64_t)f->uc->uc_mcontext.gregs[REG_RSP], mask;
 	uintptr_t frame = machine_frame_start(f->uc), lo, hi;
 	bool has_stack = signals_program_stack(f->uc, &lo, &hi), on_theirs = has_stack && frame - lo < hi - lo;
-	bool was_on_theirs = has_stack && interrupted - lo < hi - lo;
+	bool on_ours = fault_stack_holds(fault_stack_self, frame), was_there, in_place;
 	struct program_action a;
 
 	signals_program_action(f->sig, &a, true);
-	bool in_place = on_theirs ? was_on_theirs || (a.flags & (uint64_t)SA_ONSTACK) : !fault_stack_holds(fault_stack_self, frame);
+	was_there = on_theirs ? interrupted - lo < hi - lo : fault_stack_holds(fault_stack_self, interrupted);
+	in_place = (!on_theirs && !on_ours) || was_there || ((a.flags & (uint64_t)SA_ONSTACK) && (on_theirs || signals_stack_is_shared()));
 	if (!in_place) {
 		uintptr_t top = interrupted - MACHINE_RED_ZONE;
 
@@ -337,7 +338,7 @@ static bool program_handles(const struct fault *f)
 	struct program_action a;
 
 	signals_program_action(f->sig, &a, false);
-	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN && !signals_program_blocks(f->sig);
+	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN && !signals_program_blocks(f->sig, context_mask(f->uc));
 }
 
 static void handle(void *arg)

@@ -2,7 +2,9 @@
 /* fence/fence.h - KFENCE for user programs: faults, what they mean, and the pages that make them.
  *
  *   gate.c         which allocations are fenced
- *   pool.c         slots between guard pages; canaries
+ *   slots.c        pages between guard pages: fresh, live, freed
+ *   canary.c       the bytes around an object
+ *   pool.c         fenced objects: allocated, freed, found
  *   covered.c      which allocation stacks have an object there
  *   only.c         fence.only
  *   report.c       what is wrong with a fenced object
@@ -75,10 +77,10 @@ void fence_thread_exit(void);
 /* ---- signals.c: what interposed functions say and do while the handler is installed ------------------------------------ */
 
 /* As the functions without the prefix, but -errno instead of errno. */
-int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller); /* caller: a pc in who calls */
 int fence_sigaltstack(const stack_t *ss, stack_t *old);
 int fence_sigmask(int how, const sigset_t *set, sigset_t *old);
-/* What this thread's program believes to block of our signals: a thread inherits it from the one that makes it. */
+/* Which of our signals this thread asked to block: a thread inherits it from the one that makes it. */
 uint64_t fence_believed_mask(void);
 void fence_believe_mask(uint64_t mask);
 

@@ -53,7 +53,7 @@ void fault_diagnose(const struct fault_state *s, struct fault_verdict *v);
 /* Is this pointer made of one of memsan's filling bytes?  That byte, or 0. */
 uint8_t fault_poison_byte(uint64_t value);
 
-/* ---- pool.c ---------------------------------------------------------------------------------------------------------------- */
+/* ---- slots.c ---------------------------------------------------------------------------------------------------------------- */
 
 #define FENCE_RANGES 4
 enum { FENCE_SAMPLE, FENCE_ALL, FENCE_OFF };                                          /* option fence */
@@ -73,8 +73,63 @@ struct fence_slot {
 	uint32_t alloc_thread, free_thread, when;
 	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; atomic */
 	bool short_canary;        /* not the whole page has one */
+	bool open;                /* its pages are memory already; while nobody's, under the pool's lock */
 };
 _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");
+
+#define FENCE_AHEAD 32u
+/* Slots of the same number of pages. */
+struct slot_range {
+	uintptr_t base;
+	size_t stride, nr_max;
+	unsigned pages;                 /* of data */
+	struct os_stepped slots;        /* struct fence_slot each */
+	uintptr_t ready;                /* pages below are usable; under pool_lock */
+	uint32_t fresh;                 /* slots from here on were never used; under pool_lock, read without */
+	uint32_t first, last, nr_free;  /* queue of freed slots, index + 1; under pool_lock */
+	uint32_t ahead[FENCE_AHEAD];    /* slots that were opened together, and the next of them; under pool_lock */
+	uint32_t nr_ahead, next_ahead;
+};
+
+static inline struct fence_slot *slot_at(const struct slot_range *r, size_t i)
+{
+	return (struct fence_slot *)r->slots.base + i;
+}
+
+static inline uintptr_t slot_data(const struct slot_range *r, const struct fence_slot *s)
+{
+	return r->base + (size_t)(s - slot_at(r, 0)) * r->stride + PAGE_SIZE;
+}
+
+static inline bool slot_known(const struct slot_range *r, size_t i)
+{
+	return i < __atomic_load_n(&r->fresh, __ATOMIC_ACQUIRE);
+}
+extern struct slot_range fence_ranges[FENCE_RANGES];
+
+/* Reserves address space for that many slots, or fewer; how many, 0: none. */
+size_t slots_init(size_t slots);
+/* The slot whose data pages or left guard hold addr; *guard: it is the guard.  NULL and *range: never used. */
+struct fence_slot *slot_of(uintptr_t addr, struct slot_range **range, bool *guard);
+/* A slot whose data pages are memory, of unknown contents when it was opened ahead (`fence_all`, one page).  NULL: all are in use, or
+ * (*no_mappings) the kernel refused to open it. */
+struct fence_slot *slot_take(struct slot_range *r, bool *no_mappings);
+/* A closed slot waits for its next use, behind all others. */
+void slot_put(struct slot_range *r, struct fence_slot *s);
+bool page_open(uintptr_t p, size_t n);
+/* Accesses fault from now on, and the memory goes back to the kernel. */
+void page_close(uintptr_t p, size_t n);
+
+/* ---- canary.c ------------------------------------------------------------------------------------------------------------------ */
+
+uint8_t canary_at(uintptr_t addr);
+void canary_fill(uintptr_t from, uintptr_t to);
+/* The first byte in [from, to) that is no canary, or 0; `bytes` are what is there, as aligned as `from`. */
+uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes);
+/* The part of the slot's pages that has canaries: from there to the object, and from its end to there. */
+uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s);
+uintptr_t canary_end(const struct slot_range *r, const struct fence_slot *s);
+void canary_prefetch(uintptr_t object);
 
 /* ---- gate.c, covered.c, only.c ------------------------------------------------------------------------------------------------ */
 
@@ -125,8 +180,10 @@ struct program_action {
 bool signals_is_ours(int sig);
 /* The program's action for the signal that just came; with SA_RESETHAND it is the default from now on when `take`. */
 void signals_program_action(int sig, struct program_action *a, bool take);
-/* Does the program, in this thread, believe that it blocks the signal? */
-bool signals_program_blocks(int sig);
+/* Does the program, in this thread, believe that it blocks the signal?  kernel_mask: what the kernel blocked when it came. */
+bool signals_program_blocks(int sig, uint64_t kernel_mask);
+/* Does the program take our signal stack for its own? */
+bool signals_stack_is_shared(void);
 /* The program's own signal stack in this thread.  False: it has none. */
 bool signals_program_stack(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi);
 /* From now on the kernel does the default for this signal: the process is about to end. */

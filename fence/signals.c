@@ -5,14 +5,19 @@
  * when the fault is not ours (fault.c).  Besides that:
  *
  * Masks.  A fault while its signal is blocked kills at once, and many threads block everything.  So the two are taken out of every mask
- * that the program sets (also of other handlers' sa_mask), and a thread-local word says what it believes.  A signal that somebody sends
- * meanwhile is blocked in the kernel after all, and waits there.
+ * that the program sets (also of other handlers' sa_mask), and a stand-in is blocked for them: SIGSTKFLT, which no Linux sends.  So the kernel
+ * itself knows what the program believes, whoever changes the mask: the end of a signal handler, siglongjmp, swapcontext, a new thread, Go's
+ * runtime by system calls of its own.  A thread-local word tells which of the two it was.  A signal that somebody sends meanwhile is blocked
+ * in the kernel after all, and waits there.
  *
  * Signal stacks.  Threads have ours until they set their own.  A program that never sets one, but says SA_ONSTACK for its handlers
  * (a library that wants to be safe), would have them run on ours; the flag is held back until it does.
  *
- * The weakness accepted: system calls that are made directly (Go's runtime) go past us, and so do masks given to sigsuspend, ppoll, pselect
- * and in siglongjmp's buffers: then a fault is not reported, and nothing else differs.
+ * Go.  Its runtime sets handlers through libc when there is cgo, but asks for the signal stack, and sets masks, by system calls of its own.  So
+ * it finds our stack, takes it for the one to use, and ends the process when a handler runs on another: its handlers run there.
+ *
+ * The weakness accepted: masks of sigsuspend, ppoll and pselect, and all that is set by system calls made directly, go past us as they are;
+ * then a fault is not reported, and nothing else differs.
  */
 #include "config.h"
 
@@ -28,15 +33,17 @@ static struct program_action actions[2];
 
 static fence_sigaction_fn real_sigaction;
 static void (*our_handler)(int, siginfo_t *, void *);
-static TLS_IE uint64_t blocked_self;    /* of SIGNALS_OURS: what the program believes this thread to block */
+static TLS_IE uint64_t wish_self;       /* which of SIGNALS_OURS and the stand-in this thread last asked to block */
 
 /* What was held back of the other signals' actions; bytes are written whole, readers see the old or the new. */
 #define SIGNALS_MAX 65
 #define HELD_ONSTACK 1u
 #define HELD_SEGV 2u
 #define HELD_BUS 4u
+#define HELD_STAND_IN 8u
 static uint8_t held_back[SIGNALS_MAX];
-static bool program_has_stack;          /* atomic: some thread has set a signal stack */
+static bool program_has_stack;          /* atomic: some thread has set a signal stack, or uses ours */
+static bool program_uses_ours;          /* atomic */
 
 bool signals_is_ours(int sig)
 {
@@ -75,9 +82,37 @@ void signals_program_action(int sig, struct program_action *a, bool take)
 	actions_end(old);
 }
 
-bool signals_program_blocks(int sig)
+/* glibc keeps two real-time signals to itself. */
+#define SIGNALS_LIBC (SIGNAL_BIT(32) | SIGNAL_BIT(33))
+#define STAND_IN SIGNAL_BIT(SIGSTKFLT)
+
+/* What the program blocks of ours when the kernel blocks the stand-in; a thread that never asked has inherited it from one that blocked all. */
+static uint64_t believed(uint64_t kernel_mask, uint64_t wish)
 {
-	return blocked_self & SIGNAL_BIT(sig);
+	wish &= SIGNALS_OURS;
+	return !(kernel_mask & STAND_IN) ? 0 : wish ? wish : SIGNALS_OURS;
+}
+
+bool signals_program_blocks(int sig, uint64_t kernel_mask)
+{
+	return believed(kernel_mask, wish_self) & SIGNAL_BIT(sig);
+}
+
+static uint64_t mask_for_kernel(uint64_t mask)
+{
+	return (mask & ~(SIGNALS_OURS | STAND_IN)) | (mask & SIGNALS_OURS ? STAND_IN : 0);
+}
+
+static uint64_t mask_for_program(uint64_t kernel_mask, uint64_t wish)
+{
+	bool itself = (kernel_mask & STAND_IN) && (!(wish & SIGNALS_OURS) || (wish & STAND_IN));
+
+	return (kernel_mask & ~STAND_IN) | believed(kernel_mask, wish) | (itself ? STAND_IN : 0);
+}
+
+bool signals_stack_is_shared(void)
+{
+	return __atomic_load_n(&program_uses_ours, __ATOMIC_RELAXED);
 }
 
 static uint64_t mask_of(const sigset_t *set)
@@ -110,6 +145,7 @@ static bool install_ours(int sig, uint64_t program_flags)
 bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, void *))
 {
 	static const int sigs[] = { SIGSEGV, SIGBUS };
+	sigset_t inherited;
 	bool ok = true;
 
 	lock_register_for_fork(&actions_lock);
@@ -126,6 +162,9 @@ bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, 
 		a->mask = mask_of(&old.sa_mask);
 		ok &= install_ours(sigs[i], a->flags);
 	}
+	/* Who started us may have had them blocked. */
+	fence_sigmask(SIG_BLOCK, NULL, &inherited);
+	fence_sigmask(SIG_SETMASK, &inherited, NULL);
 	return ok;
 }
 
@@ -169,7 +208,8 @@ static uint8_t hold_back(struct sigaction *act)
 	uint64_t mask = mask_of(&act->sa_mask);
 	uint8_t held = (uint8_t)((mask & SIGNAL_BIT(SIGSEGV) ? HELD_SEGV : 0) | (mask & SIGNAL_BIT(SIGBUS) ? HELD_BUS : 0));
 
-	mask_to(mask & ~SIGNALS_OURS, &act->sa_mask);
+	held |= mask & STAND_IN ? HELD_STAND_IN : 0;
+	mask_to(mask_for_kernel(mask), &act->sa_mask);
 	if ((act->sa_flags & SA_ONSTACK) && !__atomic_load_n(&program_has_stack, __ATOMIC_RELAXED)) {
 		act->sa_flags &= ~SA_ONSTACK;
 		held |= HELD_ONSTACK;
@@ -179,11 +219,11 @@ static uint8_t hold_back(struct sigaction *act)
 
 static void give_back(struct sigaction *old, uint8_t held)
 {
-	uint64_t mask = mask_of(&old->sa_mask);
+	uint64_t mask = mask_of(&old->sa_mask) & ~STAND_IN;
 
 	if (held & HELD_ONSTACK)
 		old->sa_flags |= SA_ONSTACK;
-	mask |= (held & HELD_SEGV ? SIGNAL_BIT(SIGSEGV) : 0) | (held & HELD_BUS ? SIGNAL_BIT(SIGBUS) : 0);
+	mask |= (held & HELD_SEGV ? SIGNAL_BIT(SIGSEGV) : 0) | (held & HELD_BUS ? SIGNAL_BIT(SIGBUS) : 0) | (held & HELD_STAND_IN ? STAND_IN : 0);
 	mask_to(mask, &old->sa_mask);
 }
 
@@ -213,13 +253,6 @@ static int other_sigaction(int sig, const struct sigaction *act, struct sigactio
 	return 0;
 }
 
-int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
-{
-	return signals_is_ours(sig) ? our_sigaction(sig, act, old) : other_sigaction(sig, act, old);
-}
-
-/* ---- signal stacks ------------------------------------------------------------------------------------------------------------- */
-
 /* The program has a signal stack now: its handlers that asked for one get what they asked for. */
 static void release_onstack(void)
 {
@@ -237,6 +270,17 @@ static void release_onstack(void)
 		__atomic_store_n(&held_back[sig], (uint8_t)(held & ~HELD_ONSTACK), __ATOMIC_RELAXED);
 	}
 }
+
+int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller)
+{
+	if (act && (act->sa_flags & SA_ONSTACK) && !signals_stack_is_shared() && module_is_go(caller)) {
+		__atomic_store_n(&program_uses_ours, true, __ATOMIC_RELAXED);
+		release_onstack();
+	}
+	return signals_is_ours(sig) ? our_sigaction(sig, act, old) : other_sigaction(sig, act, old);
+}
+
+/* ---- signal stacks ------------------------------------------------------------------------------------------------------------- */
 
 static bool stack_is_ours(const stack_t *s)
 {
@@ -286,38 +330,40 @@ int fence_sigaltstack(const stack_t *ss, stack_t *old)
 
 /* ---- masks ----------------------------------------------------------------------------------------------------------------------- */
 
-/* glibc keeps two real-time signals to itself. */
-#define SIGNALS_LIBC (SIGNAL_BIT(32) | SIGNAL_BIT(33))
-
-static void believe(int how, uint64_t mask)
+static void wish_note(int how, uint64_t mask)
 {
-	mask &= SIGNALS_OURS;
+	mask &= SIGNALS_OURS | STAND_IN;
 	if (how == SIG_BLOCK)
-		blocked_self |= mask;
+		wish_self |= mask;
 	else if (how == SIG_UNBLOCK)
-		blocked_self &= ~mask;
+		wish_self &= ~mask;
 	else
-		blocked_self = mask;
+		wish_self = mask;
 }
 
 int fence_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
-	uint64_t before = 0, mask = 0, believed = blocked_self;
+	uint64_t kernel = 0, before = 0, mask = 0, wish_before = wish_self;
 	long ret;
 
 	if (set) {
-		mask = mask_of(set) & ~SIGNALS_LIBC;
+		kernel = mask = mask_of(set) & ~SIGNALS_LIBC;
 		/* Before the kernel opens what had to be held there: the handler asks what is believed. */
 		if (fence_fault_on && (how == SIG_BLOCK || how == SIG_UNBLOCK || how == SIG_SETMASK))
-			believe(how, mask);
+			wish_note(how, mask);
 		if (fence_fault_on && how != SIG_UNBLOCK)
-			mask &= ~SIGNALS_OURS;
+			kernel = mask_for_kernel(mask);
+		else if (fence_fault_on) /* as long as one of them stays blocked, so does the stand-in */
+			kernel = (mask & ~STAND_IN) | ((mask & SIGNALS_OURS) && !(wish_self & SIGNALS_OURS) ? STAND_IN : 0);
 	}
-	ret = arch_syscall6(SYS_rt_sigprocmask, how, set ? (long)&mask : 0, (long)&before, sizeof(before), 0, 0);
+	ret = arch_syscall6(SYS_rt_sigprocmask, how, set ? (long)&kernel : 0, (long)&before, sizeof(before), 0, 0);
 	if (ret != 0)
 		return (int)ret;
+	/* What was asked for earlier was undone past us. */
+	if (set && how == SIG_BLOCK && !(before & STAND_IN))
+		wish_note(SIG_SETMASK, mask);
 	if (old) { /* no more than the kernel writes: programs have smaller sets than glibc's type */
-		before |= believed;
+		before = fence_fault_on ? mask_for_program(before, wish_before) : before;
 		mem_copy(old, &before, sizeof(before));
 	}
 	return 0;
@@ -325,10 +371,10 @@ int fence_sigmask(int how, const sigset_t *set, sigset_t *old)
 
 uint64_t fence_believed_mask(void)
 {
-	return blocked_self;
+	return wish_self;
 }
 
 void fence_believe_mask(uint64_t mask)
 {
-	blocked_self = mask & SIGNALS_OURS;
+	wish_self = mask;
 }

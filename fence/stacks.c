@@ -15,7 +15,8 @@
 
 #include "fence/fence_internal.h"
 
-#define STACK_BYTES ((size_t)64 << 10)
+/* Half of it for handlers of Go's runtime (signals.c). */
+#define STACK_BYTES ((size_t)128 << 10)
 #define CHUNK_FIRST 16u
 #define CHUNK_MAX 1024u
 
@@ -56,7 +57,7 @@ static bool chunk_cut(struct fault_stack *s)
 	return cut;
 }
 
-/* Chunks double, since each is a reserve of its own.  A chunk that two threads make at once is lost: 1 MiB of addresses. */
+/* Chunks double, since each is a reserve of its own.  A chunk that two threads make at once is lost: 2 MiB of addresses. */
 static bool chunk_make(void)
 {
 	unsigned n = MIN(MAX(CHUNK_FIRST, 2 * chunk_size), CHUNK_MAX);

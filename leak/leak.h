@@ -127,8 +127,10 @@ extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
 
 /* How often this thread was stopped.  A call that returned EINTR while the number grew was interrupted by nobody but us. */
 extern TLS_IE uint32_t leak_stops __attribute__((visibility("hidden")));
-/* The signal that stops threads, once a scan has made it ours; 0 before, and when the program has taken it. */
-int leak_signal_taken(void);
+/* The program is about to wait for the signals of this set (bit N-1 for signal N): the one to leave out, because it stops threads for a
+ * scan now or later, or 0.  A set of every real-time signal does not mean that one; a set that has it and not all of them does, and then
+ * no scan uses the signal any more.  Any thread, in signal handlers too. */
+int leak_signal_left_out(uint64_t waited);
 /* Is this the handler that stops threads?  The program is told that there is none. */
 bool leak_is_handler(const void *handler);
 /* One scan of this process, in a snapshot; what was found is reported.  `at_exit`: the program is over.  Returns the objects found

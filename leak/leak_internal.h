@@ -40,6 +40,7 @@ struct leak_scan {
 	uint64_t *white;           /* a bit per 16 bytes: a live object starts here and was not reached */
 	uint64_t *inner;           /* it was pointed into; then: it is possible; then: it leads */
 	uint64_t *pending;         /* reached, but the stack was full; then: visited among the lost */
+	uint64_t *starts;          /* in slabs with displaced objects: a live object starts here; not cleared */
 	struct scan_area *areas;
 	uint32_t nr_areas, max_areas;
 	struct scan_cache caches[SLAB_VIEW_CACHES];

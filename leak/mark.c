@@ -4,7 +4,7 @@
 
 /* Tri-colour marking over tables that are made once, from the heap's own maps:
  *
- *     state map ──► white: a bit per 16 bytes of the arena, set where a live object starts
+ *     slab view ──► white: a bit per 16 bytes of the arena, set where a live object starts
  *     memmap    ──► pages: 4 bytes a page: which cache, which page of its slab; or which large area
  *
  *     candidate word ── in the arena? ── pages[] ── slot (reciprocal) ── white bit set? ── clear it, push the object
@@ -20,7 +20,7 @@
  * The stack is bounded (a 200th of the heap).  When it is full the object stays white and gets its pending bit; after the stack ran
  * empty the pending map is looked through, until nothing is pending.
  *
- * Memory: pages 1/1024 of the heap, white 1/128, inner and pending 1/128 each where they are touched (seldom).
+ * Memory: pages 1/1024 of the heap, white 1/128; inner, pending and starts 1/128 each where they are touched (seldom).
  *
  * Accepted weakness: a word that happens to look like a pointer keeps an object alive; pointers that are hidden (xor lists, compressed
  * or tagged in their upper bits, not aligned) are not seen.  Tags in the lower bits are: they point into the object. */
@@ -30,7 +30,6 @@
 #define AHEAD 192                /* words */
 #define STACK_SHARE 200
 #define STACK_MIN ((size_t)256 << 10)
-#define STATES_AT_ONCE 4096u
 
 /* A candidate: the offset of an object's start, a multiple of 16, and these. */
 #define INTERIOR 1u
@@ -63,41 +62,25 @@ static void add_area(struct leak_scan *s, const struct slab_view_run *r)
 	s->stats.live++;
 }
 
-static void add_slab_bits(struct leak_scan *s, uint64_t off, const uint8_t *states, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		uint64_t eight = 0;
-		if (i % 8 == 0 && i + 8 <= n)
-			mem_copy(&eight, states + i, sizeof(eight));
-		if (i % 8 == 0 && i + 8 <= n && !eight) {
-			i += 7;
-			continue;
-		}
-		if (slab_state_live(states[i])) {
-			scan_bit_set(s->white, off + i * 16);
-			s->stats.live++;
-		}
-	}
-}
-
 static void add_run(void *ctx, const struct slab_view_run *r)
 {
 	struct leak_scan *s = ctx;
-	uint64_t off = (uint64_t)r->page << PAGE_SHIFT, end = off + ((uint64_t)r->nr_pages << PAGE_SHIFT);
-	uint8_t buf[STATES_AT_ONCE];
+	uint64_t off = (uint64_t)r->page << PAGE_SHIFT;
+	struct slab_view_live live;
 
 	if (!r->cache) {
 		add_area(s, r);
 		return;
 	}
+	slab_view_live(&s->heap, r, &live);
 	for (uint32_t i = 0; i < r->nr_pages; i++)
-		s->pages[r->page + i] = r->cache | i << 8 | (r->displaced ? PAGE_DISPLACED : 0);
-	for (; off < end; off += STATES_AT_ONCE * 16) {
-		size_t n = MIN(STATES_AT_ONCE, (size_t)(end - off) / 16);
-		const uint8_t *states = slab_view_states(&s->heap, s->base + off, n, buf);
-		if (states)
-			add_slab_bits(s, off, states, n);
+		s->pages[r->page + i] = r->cache | i << 8 | (live.displaced ? PAGE_DISPLACED : 0);
+	for (uint32_t i = 0; i < live.nr; i++) {
+		scan_bit_set(s->white, off + live.starts[i]);
+		if (live.displaced)
+			scan_bit_set(s->starts, off + live.starts[i]);
 	}
+	s->stats.live += live.nr;
 }
 
 static void copy_caches(struct leak_scan *s)
@@ -117,7 +100,7 @@ static bool allocate_tables(struct leak_scan *s)
 	size_t areas = ALIGN_UP((s->max_areas + 1) * sizeof(struct scan_area), PAGE_SIZE);
 	size_t notes = ALIGN_UP(SCAN_NOTES_MAX * sizeof(struct scan_note), PAGE_SIZE);
 	size_t stack = ALIGN_UP(MAX(STACK_MIN, s->used / STACK_SHARE), PAGE_SIZE);
-	size_t total = pages + 3 * bits + areas + notes + stack + CHUNK;
+	size_t total = pages + 4 * bits + areas + notes + stack + CHUNK;
 	char *p = os_reserve(total, PAGE_SIZE);
 
 	if (!p || !os_commit(p, total, s->used > ((uint64_t)64 << 20))) {
@@ -135,7 +118,8 @@ static bool allocate_tables(struct leak_scan *s)
 	s->notes = (struct scan_note *)(p += areas);
 	s->buffer = p += notes;
 	s->inner = (uint64_t *)(p += CHUNK);
-	s->pending = (uint64_t *)(p + bits);
+	s->pending = (uint64_t *)(p += bits);
+	s->starts = (uint64_t *)(p + bits);
 	return true;
 }
 
@@ -188,16 +172,14 @@ void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stat
 
 /* ---- from a word to an object ------------------------------------------------------------------------------------------------ */
 
-/* The user's start in a slot where objects may be displaced: the live state byte. */
+/* The user's start in a slot where objects may be displaced. */
 static uint64_t displaced_start(const struct leak_scan *s, uint64_t start, uint32_t object_size)
 {
-	uint8_t buf[STATES_AT_ONCE];
-	size_t n = MIN((size_t)object_size / 16, (size_t)STATES_AT_ONCE);
-	const uint8_t *states = slab_view_states(&s->heap, s->base + start, n, buf);
-
-	for (size_t i = 0; states && i < n; i++)
-		if (slab_state_live(states[i]))
-			return start + i * 16;
+	for (uint64_t off = start, end = start + object_size; off < end; off = ALIGN_DOWN(off, 1024) + 1024) {
+		uint64_t bits = s->starts[off >> 10] >> (off >> 4 & 63);
+		if (bits)
+			return off + (uint64_t)__builtin_ctzll(bits) * 16 < end ? off + (uint64_t)__builtin_ctzll(bits) * 16 : start;
+	}
 	return start;
 }
 
@@ -646,20 +628,15 @@ static void visit_reachable_at(struct leak_scan *s, uint64_t off)
 static void visit_reachable(void *ctx, const struct slab_view_run *r)
 {
 	struct leak_scan *s = ctx;
-	uint64_t off = (uint64_t)r->page << PAGE_SHIFT, end = off + ((uint64_t)r->nr_pages << PAGE_SHIFT);
-	uint8_t buf[STATES_AT_ONCE];
+	struct slab_view_live live;
 
 	if (!r->cache) {
 		visit_reachable_at(s, r->addr - s->base);
 		return;
 	}
-	for (; off < end; off += STATES_AT_ONCE * 16) {
-		size_t n = MIN(STATES_AT_ONCE, (size_t)(end - off) / 16);
-		const uint8_t *states = slab_view_states(&s->heap, s->base + off, n, buf);
-		for (size_t i = 0; states && i < n; i++)
-			if (slab_state_live(states[i]))
-				visit_reachable_at(s, off + i * 16);
-	}
+	slab_view_live(&s->heap, r, &live);
+	for (uint32_t i = 0; i < live.nr; i++)
+		visit_reachable_at(s, ((uint64_t)r->page << PAGE_SHIFT) + live.starts[i]);
 }
 
 void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit, void *ctx)

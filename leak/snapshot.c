@@ -147,17 +147,25 @@ static int stop_signal(void)
 	return options.leak_signal ? (int)options.leak_signal : 64 - 3;
 }
 
-static int signal_taken; /* atomic */
+#define REAL_TIME_SIGNALS (~(uint64_t)0 << (34 - 1)) /* below them are libc's own two */
 
-int leak_signal_taken(void)
+static int program_waits; /* atomic: for the signal by name, with sigwait, so it is the program's */
+
+int leak_signal_left_out(uint64_t waited)
 {
-	int sig = __atomic_load_n(&signal_taken, __ATOMIC_RELAXED);
+	int sig = stop_signal();
+	uint64_t bit = (uint64_t)1 << (sig - 1);
 	struct kernel_action now;
 
-	if (!sig)
+	if (!(waited & bit))
 		return 0;
 	action_get(sig, &now);
-	return now.handler == (void *)on_stop ? sig : 0;
+	if (now.handler != (void *)SIG_DFL && now.handler != (void *)on_stop)
+		return 0;
+	if ((waited & REAL_TIME_SIGNALS) == REAL_TIME_SIGNALS)
+		return sig;
+	__atomic_store_n(&program_waits, 1, __ATOMIC_RELAXED);
+	return 0;
 }
 
 bool leak_is_handler(const void *handler)
@@ -172,12 +180,13 @@ static bool handler_install(int sig)
 	                                   (void *)arch_sigreturn, ~(uint64_t)0 };
 
 	action_get(sig, &old);
+	if (__atomic_load_n(&program_waits, __ATOMIC_RELAXED))
+		return false;
 	if (old.handler == (void *)on_stop)
 		return true;
 	if (old.handler != (void *)SIG_DFL)
 		return false;
 	action_set(sig, &ours);
-	__atomic_store_n(&signal_taken, sig, __ATOMIC_RELAXED);
 	return true;
 }
 

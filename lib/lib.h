@@ -128,6 +128,9 @@ bool os_unprotect(void *p, size_t size);               /* back to read-write */
 bool os_guard_install(void *p, size_t size);
 bool os_guard_remove(void *p, size_t size);
 bool os_guard_supported(void);
+/* Guarded ranges become memory that is there, with as few system calls as the kernel lets us.  How many, from the first on. */
+struct os_range { void *start; size_t size; };
+size_t os_guard_open_many(const struct os_range *ranges, size_t n);
 /* Bytes of address space the process may still map (RLIMIT_AS), or UINT64_MAX.  Without a descriptor to read
  * /proc/self/statm the limit itself: what is mapped already is not known then, and a reserve of this size may be refused. */
 uint64_t os_address_space_limit(void);
@@ -331,6 +334,8 @@ bool module_find(uintptr_t pc, uint32_t when, struct module_info *info);
 void modules_start(void);
 /* Is pc inside libmemsan's own code? */
 bool module_is_self(uintptr_t pc);
+/* Was the module that holds `pc` made by Go's linker?  Its runtime calls the kernel past libc. */
+bool module_is_go(uintptr_t pc);
 /* All of libmemsan.so, code and data.  False in a static program, where both lie among the program's. */
 bool module_self_range(uintptr_t *start, uintptr_t *end);
 /* Where libmemsan itself (or the static program) was loaded from. */

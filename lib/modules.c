@@ -56,34 +56,41 @@ bool modules_usable(void)
 
 /* ---- reading what is mapped ---------------------------------------------------------------------------------------- */
 
-static void read_build_id(struct module_info *info)
+/* The note of that name (three characters) and type in the module's program headers: up to `max` bytes of what it says, and its length; 0: none. */
+static size_t note_find(const struct module_info *info, const char *name, ElfW(Word) type, void *dst, size_t max)
 {
 	ElfW(Ehdr) eh;
-	uint8_t note[64];
+	uint8_t note[128];
 
 	if (os_safe_read(&eh, (void *)info->start, sizeof(eh)) != sizeof(eh) || mem_compare(eh.e_ident, ELFMAG, SELFMAG) != 0)
-		return;
+		return 0;
 	for (unsigned i = 0; i < eh.e_phnum && i < 64; i++) {
 		ElfW(Phdr) ph;
 		uintptr_t at = info->start + eh.e_phoff + i * sizeof(ph);
 		if (at + sizeof(ph) > info->end || os_safe_read(&ph, (void *)at, sizeof(ph)) != sizeof(ph))
-			return;
+			return 0;
 		if (ph.p_type != PT_NOTE)
 			continue;
 		for (size_t off = 0; off + sizeof(ElfW(Nhdr)) < ph.p_memsz;) {
 			ElfW(Nhdr) nh;
 			size_t got = os_safe_read(note, (void *)(info->bias + ph.p_vaddr + off), MIN(sizeof(note), ph.p_memsz - off));
 			if (got < sizeof(nh))
-				return;
+				return 0;
 			mem_copy(&nh, note, sizeof(nh));
-			if (nh.n_type == NT_GNU_BUILD_ID && nh.n_namesz == 4 && got >= sizeof(nh) + 4 + nh.n_descsz) {
-				info->build_id_len = (uint8_t)MIN(nh.n_descsz, (ElfW(Word))BUILD_ID_MAX);
-				mem_copy(info->build_id, note + sizeof(nh) + 4, info->build_id_len);
-				return;
+			if (nh.n_type == type && nh.n_namesz == 4 && mem_compare(note + sizeof(nh), name, 4) == 0) {
+				size_t n = MIN(MIN((size_t)nh.n_descsz, max), got - sizeof(nh) - 4);
+				mem_copy(dst, note + sizeof(nh) + 4, n);
+				return n;
 			}
 			off += sizeof(nh) + ALIGN_UP((size_t)nh.n_namesz, 4) + ALIGN_UP((size_t)nh.n_descsz, 4);
 		}
 	}
+	return 0;
+}
+
+static void read_build_id(struct module_info *info)
+{
+	info->build_id_len = (uint8_t)note_find(info, "GNU", NT_GNU_BUILD_ID, info->build_id, BUILD_ID_MAX);
 }
 
 /* A name in ld.so's own list, which another thread's dlclose may free at this moment. */
@@ -120,6 +127,17 @@ static bool find_live(uintptr_t pc, struct module_info *info)
 		main_program_path(info->path, sizeof(info->path));
 	read_build_id(info);
 	return true;
+}
+
+/* Go's linker gives each program and library the note "Go", type 4. */
+#define NT_GO_BUILD_ID 4
+
+bool module_is_go(uintptr_t pc)
+{
+	struct module_info info;
+	char id[8];
+
+	return find_live(pc, &info) && note_find(&info, "Go\0", NT_GO_BUILD_ID, id, sizeof(id)) != 0;
 }
 
 /* ---- finding -------------------------------------------------------------------------------------------------------- */

@@ -20,6 +20,9 @@
 #define MADV_GUARD_INSTALL 102
 #define MADV_GUARD_REMOVE 103
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* The kernel's sigset_t is one word on every 64-bit architecture. */
 typedef uint64_t kernel_sigset;
@@ -346,6 +349,44 @@ bool os_guard_install(void *p, size_t size)
 bool os_guard_remove(void *p, size_t size)
 {
 	return os_guard_supported() && os_advise(p, size, MADV_GUARD_REMOVE);
+}
+
+/* process_madvise on ourselves takes every advice, and a name for ourselves that needs no descriptor, since Linux 6.14. */
+#define PIDFD_SELF_PROCESS (-10001)
+static int batch_support; /* atomic; GUARD_* */
+
+static long os_advise_many(const struct os_range *ranges, size_t n, int advice)
+{
+	return arch_syscall6(SYS_process_madvise, PIDFD_SELF_PROCESS, (long)ranges, (long)n, advice, 0, 0);
+}
+
+static size_t os_guard_open_batch(const struct os_range *ranges, size_t n)
+{
+	size_t done = 0;
+	long r;
+
+	if (__atomic_load_n(&batch_support, __ATOMIC_RELAXED) == GUARD_NO || n < 2 || os_under_seccomp())
+		return 0;
+	r = os_advise_many(ranges, n, MADV_GUARD_REMOVE);
+	if (r <= 0) {
+		__atomic_store_n(&batch_support, GUARD_NO, __ATOMIC_RELAXED);
+		return 0;
+	}
+	/* Bytes: it stops at the first range that it cannot advise. */
+	while (done < n && (size_t)r >= ranges[done].size)
+		r -= (long)ranges[done++].size;
+	/* Each page that is there need not be asked for by a fault; one that cannot be had now is asked for then. */
+	os_advise_many(ranges, done, MADV_POPULATE_WRITE);
+	return done;
+}
+
+size_t os_guard_open_many(const struct os_range *ranges, size_t n)
+{
+	size_t done = os_guard_open_batch(ranges, n);
+
+	while (done < n && os_guard_remove(ranges[done].start, ranges[done].size))
+		done++;
+	return done;
 }
 
 /* ---- limits --------------------------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/unwind.c - the stack unwinder: full depth without frame pointers, at a few nanoseconds a frame.
  *
- * Three ideas, each on top of the one before:
+ * Four ideas, each on top of the one before:
  *
  * 1. Rows are cached per pc.  Nearly every row of call frame information on x86_64 says the same few things: the CFA is rsp or
  *    rbp plus a constant (or the word at rbp plus a constant, where the compiler realigned the stack), the return address is below it,
@@ -21,9 +21,12 @@
  *    to the same frames; their hash is reused, whether these are the same activations or not.  A loop that allocates pays for its
  *    innermost frames, and two or three compares for each other.
  *
- *        outermost  frames[0]   pc sp rbp  read from  a0 b0      compared, from the inside out
- *                   frames[1]   pc sp rbp  read from  a1 b1      compared
- *                   frames[2]   pc sp rbp  ◄── the new walk is in this state: only frames further in are new
+ *        outermost  frame 0     pc sp rbp  read from  a0 b0      compared, from the inside out
+ *                   frame 1     pc sp rbp  read from  a1 b1      compared
+ *                   frame 2     pc sp rbp  ◄── the new walk is in this state: only frames further in are new
+ *
+ * 4. A loop comes back to the same few states: those of the callers of malloc and free.  What was saved for such a state is remembered by it,
+ *    with every word that its walk read.  While they hold what they held, the handle is the same (struct memo).
  *
  *    A step through a whole row may have read other words and registers: its frame remembers a word that never compares equal.
  *    A trace that was cut off at the depth limit is reused only while it is still deep enough: saved stacks have at least
@@ -387,7 +390,6 @@ static struct frame frame_first(const struct unwind_regs *regs)
 
 /* ---- per-thread state ------------------------------------------------------------------------------------------------ */
 
-#define TRACE_MAX 512
 struct trace_frame {
 	struct frame f;               /* the state once it is the innermost */
 	struct origin from;           /* absent ones point to where they compare equal */
@@ -397,16 +399,58 @@ struct trace_frame {
 	bool foreign;                 /* this origin or one further out is not on the thread's own stack */
 };
 
+/* A trace is kept as it is walked, innermost frame first, so that a walk which found nothing to reuse has only to be called the trace, in the
+ * place where it was written.  Two spaces take turns; a walk that met frame k of the last trace is moved in front of it, or, where that is
+ * less to move or there is no room in front, the kept frames behind the walk:
+ *
+ *     space A   [ room | ? i i i k k k k k ]          space B   [ room | n n n n ]
+ *                      [ n n n n k k k k k ]   or               [ room | n n n n k k k ] */
+#define TRACE_ROOM 256
+#define TRACE_FRESH (STACK_FRAMES_MAX + 32) /* frames of one walk: some are ours, and not counted */
+#define TRACE_SPACE (TRACE_ROOM + TRACE_FRESH + 256)
+_Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at a distance of pages for one");
+
+/* What was saved for a caller of ours: only complete stacks of ordinary rows on the thread's own stack, which need no other look at a word than
+ * a compare.  A state is remembered when it comes for the second time in a row in its place of the table: most never come again.
+ *
+ * In code without frame pointers rbp holds anything, another value each time round a loop.  It matters, in the state and where it was saved,
+ * only if a frame further out finds its CFA by that value. */
+#define MEMO_BITS 6
+#define MEMO_FRAMES 24
+struct memo {
+	struct frame f;
+	uint64_t salt;
+	stack_handle handle;          /* 0: the state was seen once */
+	uint32_t nr;                  /* frames behind it */
+	bool any_fp;                  /* the walk did not depend on f.fp */
+};
+struct memo_frame { uintptr_t pc_at, pc, fp_at, fp; };
+
 /* Only its thread touches it; unwind_busy keeps that thread's signal handlers out.  Too big for a thread's own stack. */
 struct unwind_thread {
 	struct unwind_thread *next_free;
 	struct stack_view view;
 	uint64_t salt;                  /* cache_salt of the last trace */
 	uint32_t nr;
-	bool complete;                  /* frames[0] is the outermost there is, not where the depth limit came */
-	struct trace_frame frames[TRACE_MAX];       /* the last trace, outermost frame first */
-	struct trace_frame fresh[STACK_FRAMES_MAX]; /* of the walk going on, innermost first */
+	bool complete;                  /* the outermost is that of the stack, not where the depth limit came */
+	uint8_t space;                  /* the one of the last trace */
+	struct memo memos[1 << MEMO_BITS];
+	struct memo_frame memo_frames[1 << MEMO_BITS][MEMO_FRAMES];
+	struct trace_frame *outermost;  /* of the last trace, which lies before it: nr frames, this one included */
+	struct trace_frame spaces[2][TRACE_SPACE];
 };
+
+/* Frame i of the last trace, from the outermost on. */
+__inline_hot struct trace_frame *trace_frame(const struct unwind_thread *t, uint32_t i)
+{
+	return t->outermost - i;
+}
+
+/* Where the walk going on writes its frames, innermost first. */
+__inline_hot struct trace_frame *trace_fresh(struct unwind_thread *t)
+{
+	return &t->spaces[t->space ^ 1][TRACE_ROOM];
+}
 
 static TLS_IE struct unwind_thread *unwind_self;
 static TLS_IE bool unwind_busy;
@@ -444,6 +488,9 @@ static __cold_path struct unwind_thread *thread_block_first(void)
 	if (!t)
 		return NULL;
 	t->nr = 0;
+	t->space = 0;
+	t->outermost = t->spaces[0];
+	mem_set(t->memos, 0, sizeof(t->memos));
 	mem_set(&t->view, 0, sizeof(t->view));
 	unwind_self = t;
 	return t;
@@ -614,16 +661,16 @@ static __cold_path bool origin_readable(struct stack_view *view, const struct tr
 	return true;
 }
 
-/* frames[0, i) are outside frame i: do all the words that led there still hold what they held?  *changed: a frame known to have
+/* Frames [0, i) are outside frame i: do all the words that led there still hold what they held?  *changed: a frame known to have
  * changed, so that a walk that meets remembered states all the way looks at each word once. */
 static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *changed)
 {
-	bool foreign = i > 0 && t->frames[i - 1].foreign;
+	bool foreign = i > 0 && trace_frame(t, i - 1)->foreign;
 
 	if (i > *changed)
 		return false;
-	while (i-- > 0) {
-		const struct trace_frame *f = &t->frames[i];
+	for (const struct trace_frame *f = trace_frame(t, i); i-- > 0;) {
+		f++;
 		if ((unlikely(foreign) && !origin_readable(&t->view, f)) || !origin_unchanged(f)) {
 			*changed = i;
 			return false;
@@ -635,11 +682,11 @@ static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *chang
 /* The remembered frame in state f, or -1.  *cursor: outer frames that may still match, since both lists get shallower. */
 __inline_hot int trace_match(const struct unwind_thread *t, uint32_t *cursor, const struct frame *f)
 {
-	while (*cursor > 0 && t->frames[*cursor - 1].f.sp < f->sp)
+	while (*cursor > 0 && trace_frame(t, *cursor - 1)->f.sp < f->sp)
 		--*cursor;
 	if (*cursor == 0)
 		return -1;
-	const struct frame *known = &t->frames[*cursor - 1].f;
+	const struct frame *known = &trace_frame(t, *cursor - 1)->f;
 	return known->sp == f->sp && known->pc == f->pc && known->fp == f->fp ? (int)*cursor - 1 : -1;
 }
 
@@ -651,36 +698,68 @@ static bool origin_foreign(const struct stack_view *view, const struct origin *o
 }
 
 /* Absent words become ones that compare equal. */
-__inline_hot void trace_set_origin(struct unwind_thread *t, uint32_t i, const struct origin *from)
+__inline_hot void trace_set_origin(const struct stack_view *view, struct trace_frame *f, const struct origin *from)
 {
-	struct trace_frame *f = &t->frames[i];
-
-	f->foreign = (i > 0 && t->frames[i - 1].foreign) || (unlikely(t->view.foreign) && origin_foreign(&t->view, from));
+	f->foreign = unlikely(view->foreign) && origin_foreign(view, from);
 	f->from.pc_at = from->pc_at;
 	f->from.fp_at = from->fp_at ? from->fp_at : (uintptr_t)&f->f.fp;
 	f->from.cfa_at = from->cfa_at ? from->cfa_at : (uintptr_t)&f->f.sp;
 }
 
-__inline_hot void trace_keep(struct unwind_thread *t, uint32_t i, const struct trace_frame *fresh, uint32_t depth)
+/* A frame is moved; words that stand for absent ones move along.  Each field by itself: a wider load would have to wait until the stores that
+ * the walk has just made have reached the cache. */
+__inline_hot void trace_move(volatile struct trace_frame *to, const volatile struct trace_frame *from)
 {
-	struct trace_frame *f = &t->frames[i];
+	uintptr_t fp_at = from->from.fp_at, cfa_at = from->from.cfa_at;
 
-	f->f = fresh->f;
-	f->hidden = fresh->hidden;
-	f->hash = fresh->hash;
-	f->depth = (uint16_t)depth;
-	trace_set_origin(t, i, &fresh->from);
+	to->f.pc = from->f.pc;
+	to->f.sp = from->f.sp;
+	to->f.fp = from->f.fp;
+	to->from.pc_at = from->from.pc_at;
+	to->from.fp_at = fp_at == (uintptr_t)&from->f.fp ? (uintptr_t)&to->f.fp : fp_at;
+	to->from.cfa_at = cfa_at == (uintptr_t)&from->f.sp ? (uintptr_t)&to->f.sp : cfa_at;
+	to->hash = from->hash;
+	to->depth = from->depth;
+	to->hidden = from->hidden;
+	to->foreign = from->foreign;
+}
+
+/* The walk's frames, then `keep` of the last trace, become the trace.  The innermost of all is at an instruction, not at a return address, and so
+ * is never met again as another frame's caller: when it shows it is not kept.  When there is no room for all, the walk's are dropped: a
+ * deeper stack is matched from further out. */
+__inline_hot void trace_replace(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
+{
+	struct trace_frame *fresh = trace_fresh(t), *kept = t->outermost + 1 - keep;
+	uint32_t skip = !fresh[0].hidden, n = nr_fresh - skip;
+
+	if (!keep) {
+		t->space ^= 1;
+		t->outermost = fresh + nr_fresh - 1;
+		t->nr = n;
+	} else if (n <= (uint32_t)(kept - t->spaces[t->space])) {
+		for (uint32_t i = 0; i < n; i++)
+			trace_move(kept - n + i, fresh + skip + i);
+		t->nr = keep + n;
+	} else if (TRACE_ROOM + nr_fresh + keep <= TRACE_SPACE) {
+		for (uint32_t i = 0; i < keep; i++)
+			trace_move(fresh + nr_fresh + i, kept + i);
+		t->space ^= 1;
+		t->outermost = fresh + nr_fresh + keep - 1;
+		t->nr = keep + n;
+	} else {
+		t->nr = keep;
+	}
 }
 
 /* The stack from the inside out: the fresh frames, then those that stand. */
-__inline_hot const struct trace_frame *trace_at(const struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
+__inline_hot const struct trace_frame *trace_at(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
 {
-	return i < nr_fresh ? &t->fresh[i] : &t->frames[keep - 1 - (i - nr_fresh)];
+	return i < nr_fresh ? trace_fresh(t) + i : trace_frame(t, keep - 1 - (i - nr_fresh));
 }
 
 /* The stack is new: outwards to the first frame that the depot knows, then back, adding.  Where the depot takes no more, the stack ends: it has
  * no holes. */
-static __cold_path stack_handle trace_insert(const struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
+static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	stack_handle handle = 0;
 	uint32_t i, nr = nr_fresh + keep;
@@ -705,35 +784,42 @@ static __cold_path stack_handle trace_insert(const struct unwind_thread *t, uint
 	return handle;
 }
 
-/* Frames [0, keep) stay; t->fresh (innermost first) go on top.  The innermost of all is at an instruction, not at a return address, and so is
- * never met again as another frame's caller: when it shows it is not kept. */
+/* What one frame adds to the hash of those further out; absent for a hidden one. */
+struct path { uint64_t hash; uintptr_t last; uint32_t depth; bool foreign; };
+
+__inline_hot void path_add(struct path *p, struct trace_frame *f, uintptr_t pc)
+{
+	if (likely(!f->hidden)) {
+		p->last = pc;
+		p->hash = depot_mix(p->hash, pc);
+		p->depth++;
+	}
+	f->hash = p->hash;
+	f->depth = (uint16_t)p->depth;
+	f->foreign = p->foreign |= f->foreign;
+}
+
+/* Frames [0, keep) stay; the fresh ones go on top. */
 __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
-	uint64_t hash = keep ? t->frames[keep - 1].hash : 0;
-	uint32_t depth = keep ? t->frames[keep - 1].depth : 0;
-	uintptr_t last = keep && !t->frames[keep - 1].hidden ? t->frames[keep - 1].f.pc : 0;
-	uint32_t nr = keep;
+	struct trace_frame *fresh = trace_fresh(t);
+	struct path p = { .hash = 0 };
 
-	for (uint32_t i = nr_fresh; i-- > 0;) {
-		struct trace_frame *f = &t->fresh[i];
-		if (likely(!f->hidden)) {
-			last = f->f.pc - (i == 0);
-			hash = depot_mix(hash, last);
-			depth++;
-		}
-		f->hash = hash;
-		if (nr < TRACE_MAX && (i > 0 || f->hidden)) /* a deeper stack is matched from further out */
-			trace_keep(t, nr++, f, depth);
+	if (keep) {
+		const struct trace_frame *f = trace_frame(t, keep - 1);
+		p = (struct path){ f->hash, f->hidden ? 0 : f->f.pc, f->depth, f->foreign };
 	}
-	t->nr = nr;
-	stack_handle handle = likely(last) ? depot_find(hash, last) : 0;
+	for (uint32_t i = nr_fresh - 1; i > 0; i--)
+		path_add(&p, &fresh[i], fresh[i].f.pc);
+	path_add(&p, &fresh[0], fresh[0].f.pc - 1);
+	stack_handle handle = likely(p.last) ? depot_find(p.hash, p.last) : 0;
 	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
 
 /* May the trace be reused from frame i inwards when n frames are new?  Cut off, it must still be deep enough, never too deep. */
 __inline_hot bool trace_depth_fits(const struct unwind_thread *t, uint32_t i, uint32_t n, uint32_t limit)
 {
-	uint32_t depth = t->frames[i].depth + n;
+	uint32_t depth = trace_frame(t, i)->depth + n;
 
 	return (t->complete || depth >= limit) && depth <= MIN(2 * limit, (uint32_t)STACK_FRAMES_MAX);
 }
@@ -744,20 +830,20 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 	struct walk w;
 	struct frame f = frame_first(regs);
 	struct origin from = { .pc_at = (uintptr_t)&never };
+	struct trace_frame *fresh = trace_fresh(t);
 	uint32_t cursor = t->nr, changed = t->nr, n = 0, shown = 0;
 	/* A quarter more, so that recursion deeper than that finds its way back for a while. */
 	uint32_t max = MIN(limit + limit / 4, (uint32_t)STACK_FRAMES_MAX);
 
 	walk_begin(&w, &t->view, &f);
-	for (;;) {
-		struct trace_frame *fresh = &t->fresh[n++];
+	for (;; fresh++) {
 		uint64_t row = row_of(f.pc - 1);
 		fresh->f = f;
-		fresh->from = from;
+		trace_set_origin(&t->view, fresh, &from);
 		fresh->hidden = row & ROW_HIDDEN;
-		shown += !fresh->hidden;
-		*nr_fresh = n;
-		if (shown >= max || n >= STACK_FRAMES_MAX) {
+		shown += !(row & ROW_HIDDEN);
+		*nr_fresh = ++n;
+		if (shown >= max || n >= TRACE_FRESH) {
 			t->complete = false;
 			return 0;
 		}
@@ -768,10 +854,102 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 		int i = trace_match(t, &cursor, &f);
 		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) && trace_unchanged(t, (uint32_t)i, &changed)) {
 			/* Another function may have led there this time, which saved rbp elsewhere. */
-			trace_set_origin(t, (uint32_t)i, &from);
+			trace_set_origin(&t->view, trace_frame(t, (uint32_t)i), &from);
+			trace_frame(t, (uint32_t)i)->foreign |= i > 0 && trace_frame(t, (uint32_t)i - 1)->foreign;
 			return (uint32_t)i + 1;
 		}
 	}
+}
+
+/* ---- what was saved for a state ------------------------------------------------------------------------------------------------ */
+
+/* Whoever called us, when that is one plain step away: its state, and its place in the table. */
+__inline_hot struct memo *memo_of(struct unwind_thread *t, const struct unwind_regs *regs, struct frame *caller)
+{
+	uint64_t row = row_of(regs->pc);
+	struct walk w;
+	struct origin from;
+
+	*caller = frame_first(regs);
+	if (unlikely(!(row & ROW_HIDDEN) || ROW_KIND(row) > ROW_FP))
+		return NULL;
+	w.view = &t->view;
+	stack_view_begin(&t->view);
+	if (unlikely(!walk_step(&w, caller, row, &from)))
+		return NULL;
+	return &t->memos[(caller->pc ^ caller->sp) * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS)];
+}
+
+__inline_hot bool memo_is_of(const struct memo *m, const struct frame *f, uint64_t salt)
+{
+	return m->f.pc == f->pc && m->f.sp == f->sp && m->salt == salt;
+}
+
+__inline_hot struct memo_frame *memo_frames(struct unwind_thread *t, const struct memo *m)
+{
+	return t->memo_frames[m - t->memos];
+}
+
+/* 0: not remembered, or a word has changed. */
+__inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *m, const struct frame *f, uint64_t salt)
+{
+	const struct memo_frame *g = memo_frames(t, m), *end = g + m->nr;
+
+	if (!memo_is_of(m, f, salt) || !(m->any_fp || m->f.fp == f->fp))
+		return 0;
+	for (; g < end; g++)
+		if (((*(const uintptr_t *)g->pc_at ^ g->pc) | (*(const uintptr_t *)g->fp_at ^ g->fp)) != 0)
+			return 0;
+	return m->handle;
+}
+
+/* Does it matter what fp is in this frame's state, when `outer` says that of the next one's? */
+static bool memo_needs_fp(const struct trace_frame *f, const struct trace_frame *next, bool outer)
+{
+	unsigned kind = ROW_KIND(row_of(f->f.pc - 1));
+
+	if (kind != ROW_SP && kind != ROW_END)
+		return true;
+	return outer && next->from.fp_at == (uintptr_t)&next->f.fp;
+}
+
+/* False: there are others than plain steps, code in which a module may come to be, or other stacks.  From the outside in, as only what is done further out tells whether a saved fp is
+ * ever used.  The first frame is ours, the second is the state itself. */
+static bool memo_fill(struct unwind_thread *t, struct memo *m, uint32_t keep, uint32_t nr_fresh)
+{
+	const struct trace_frame *f, *next = NULL;
+	uint32_t i, nr = nr_fresh + keep;
+	struct memo_frame *g;
+	bool needs_fp = false;
+
+	if (!t->complete || nr < 2 || nr > MEMO_FRAMES + 2 || t->view.foreign || (keep && trace_frame(t, keep - 1)->foreign))
+		return false;
+	for (i = nr - 1; i > 1; i--, next = f) {
+		f = trace_at(t, keep, nr_fresh, i);
+		if (f->from.pc_at == (uintptr_t)&never || f->from.cfa_at != (uintptr_t)&f->f.sp ||
+		    ROW_KIND(row_of(f->f.pc - 1)) == ROW_NO_CFI)
+			return false;
+		needs_fp = memo_needs_fp(f, next, needs_fp);
+		bool saved = needs_fp && f->from.fp_at != (uintptr_t)&f->f.fp;
+		g = &memo_frames(t, m)[i - 2];
+		g->pc_at = f->from.pc_at;
+		g->pc = f->f.pc;
+		g->fp_at = saved ? f->from.fp_at : f->from.pc_at;
+		g->fp = saved ? f->f.fp : f->f.pc;
+	}
+	m->nr = nr - 2;
+	m->any_fp = !memo_needs_fp(trace_at(t, keep, nr_fresh, 1), next, needs_fp);
+	return true;
+}
+
+static void memo_keep(struct unwind_thread *t, struct memo *m, const struct frame *f, uint64_t salt, uint32_t keep, uint32_t nr_fresh,
+                      stack_handle handle)
+{
+	bool again = memo_is_of(m, f, salt);
+
+	m->f = *f;
+	m->salt = salt;
+	m->handle = again && memo_fill(t, m, keep, nr_fresh) ? handle : 0;
 }
 
 /* A signal handler's allocation while this thread is in here, or no memory for the thread's block. */
@@ -788,6 +966,9 @@ stack_handle unwind_save(const struct unwind_regs *regs)
 	struct unwind_thread *t = unwind_enter();
 	uint64_t salt = __atomic_load_n(&cache_salt, __ATOMIC_RELAXED);
 	uint32_t keep, nr_fresh;
+	stack_handle handle = 0;
+	struct frame caller;
+	struct memo *m;
 
 	if (unlikely(!t))
 		return save_plainly(regs);
@@ -795,8 +976,16 @@ stack_handle unwind_save(const struct unwind_regs *regs)
 		t->salt = salt;
 		t->nr = 0;
 	}
-	keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
-	stack_handle handle = trace_extend(t, keep, nr_fresh);
+	m = memo_of(t, regs, &caller);
+	if (likely(m))
+		handle = memo_find(t, m, &caller, salt);
+	if (!handle) {
+		keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
+		handle = trace_extend(t, keep, nr_fresh);
+		if (m)
+			memo_keep(t, m, &caller, salt, keep, nr_fresh, handle);
+		trace_replace(t, keep, nr_fresh);
+	}
 	unwind_leave();
 	return handle;
 }

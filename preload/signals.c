@@ -45,7 +45,7 @@ static int result(int r)
 	return -1;
 }
 
-MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+static int set_action(int sig, const struct sigaction *act, struct sigaction *old, const void *caller)
 {
 	int r;
 
@@ -53,7 +53,7 @@ MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigacti
 		signals_lookup();
 		r = real_sigaction(sig, act, old);
 	} else {
-		r = result(fence_sigaction(sig, act, old));
+		r = result(fence_sigaction(sig, act, old, (uintptr_t)caller));
 	}
 	/* The signal that stops threads for a scan looks unused, as it is to the program. */
 	if (r == 0 && old && unlikely(leak_is_handler((const void *)old->sa_sigaction)))
@@ -61,9 +61,14 @@ MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigacti
 	return r;
 }
 
+MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	return set_action(sig, act, old, __builtin_return_address(0));
+}
+
 MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
-	return sigaction(sig, act, old);
+	return set_action(sig, act, old, __builtin_return_address(0));
 }
 
 /* ---- signal and its dialects ---------------------------------------------------------------------------------------------- */

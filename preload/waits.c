@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -263,12 +264,12 @@ MEMSAN_EXPORT int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec
 
 static void *real_sigwait, *real_sigwaitinfo, *real_sigtimedwait, *real_sigsuspend;
 
-/* The set without the signal that is ours now. */
+/* The set without the signal that stops threads, whether it has been used yet or not: who waits now still waits when a scan comes. */
 static const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
 {
-	int sig = leak_signal_taken();
+	int sig = set ? leak_signal_left_out(set->__val[0]) : 0;
 
-	if (!sig || !set || sigismember(set, sig) != 1)
+	if (!sig)
 		return set;
 	*copy = *set;
 	sigdelset(copy, sig);
@@ -308,6 +309,15 @@ MEMSAN_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struc
 		r = REAL(sigtimedwait)(without_ours(set, &copy), info, time_left(deadline, &left));
 	}
 	return r;
+}
+
+static void *real_signalfd;
+
+MEMSAN_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
+{
+	sigset_t copy;
+
+	return REAL(signalfd)(fd, without_ours(set, &copy), flags);
 }
 
 MEMSAN_EXPORT int sigsuspend(const sigset_t *mask)

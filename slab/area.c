@@ -316,7 +316,7 @@ size_t area_shrink(void)
 
 /* ---- quarantine --------------------------------------------------------------------------------------------------------------- */
 
-/* A held area costs no data, but about a page of state map that its start keeps resident; half of the byte budget may go there. */
+/* A held area costs no data, but its descriptor, its memmap entries and often a page of page tables; half of the byte budget may go there. */
 static bool held_over_budget(void)
 {
 	uint64_t most = os_guard_supported() ? HELD_AREAS_GUARDED : HELD_AREAS_MPROTECT;

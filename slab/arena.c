@@ -5,12 +5,13 @@
 /* The arena and its three maps are reserved at once and made usable together, block by block (4 MiB), from the bottom up:
  *
  *     arena      ███████████████░░░░░░░░░░░░░░░ … 1 TiB     PROT_NONE beyond the usable part
- *     state map  ███▌                                       1 byte per 16 bytes:  /16
+ *     state map  ███▌                                       1 byte per 16 bytes:  /16     only where a cache is without checks
  *     memmap     ▌                                          16 bytes per page:    /256
  *     blocks     .                                          8 bytes per block:    /524288
  *
  * "Is it ours?" is then one subtract and compare against the usable part, and whoever passes that test may load from every map.
- * The state map is the truth about liveness, the memmap leads from any address to its object.  A large area does not write a
+ * The state map is the truth about liveness of unchecked objects, the memmap leads from any address to its object (and to the descriptor which
+ * knows that of a checked or large one).  A large area does not write a
  * page entry for each of its pages (a gigabyte has 262,144): blocks that it covers whole carry its name in the block array.
  *
  * Accepted weakness: an entry and what it points to are two loads.  A reader without locks may see a descriptor that has since been
@@ -20,12 +21,14 @@ uintptr_t arena_base;
 size_t arena_size;
 uint8_t *arena_state;
 size_t arena_state_limit;
+size_t arena_usable_size;
 struct page *arena_memmap;
 uint64_t *arena_blocks;
 uint32_t arena_nr_blocks;
 uint32_t arena_ready_blocks;
 
 static struct os_stepped state_map, page_map, block_map; /* under the buddy lock */
+static bool has_state_map;                                /* set by arena_init */
 
 #define STATE_PER_BLOCK (BLOCK_SIZE / 16)
 #define PAGES_PER_BLOCK (BLOCK_PAGES * sizeof(struct page))
@@ -37,14 +40,14 @@ static struct os_stepped state_map, page_map, block_map; /* under the buddy lock
 
 static size_t reserve_cost(size_t size)
 {
-	size_t blocks = size / BLOCK_SIZE;
+	size_t blocks = size / BLOCK_SIZE, state = has_state_map ? STATE_PER_BLOCK : 0;
 
-	return size + blocks * (STATE_PER_BLOCK + PAGES_PER_BLOCK + sizeof(uint64_t));
+	return size + blocks * (state + PAGES_PER_BLOCK + sizeof(uint64_t));
 }
 
 static bool reserve_maps(size_t blocks)
 {
-	return os_stepped_init(&state_map, ALIGN_UP(blocks * STATE_PER_BLOCK, PAGE_SIZE), STATE_PER_BLOCK) &&
+	return (!has_state_map || os_stepped_init(&state_map, ALIGN_UP(blocks * STATE_PER_BLOCK, PAGE_SIZE), STATE_PER_BLOCK)) &&
 	       os_stepped_init(&page_map, ALIGN_UP(blocks * PAGES_PER_BLOCK, PAGE_SIZE), PAGES_PER_BLOCK) &&
 	       os_stepped_init(&block_map, ALIGN_UP(blocks * sizeof(uint64_t), PAGE_SIZE), PAGE_SIZE);
 }
@@ -61,10 +64,13 @@ static size_t arena_size_for(size_t size, uint64_t limit)
 	return MAX(size, BLOCK_SIZE);
 }
 
-bool arena_init(void)
+bool arena_init(bool state_map_wanted)
 {
-	size_t size = arena_size_for(ALIGN_UP((size_t)options.arena_size, BLOCK_SIZE), os_address_space_limit());
 	void *base = NULL;
+	size_t size;
+
+	has_state_map = state_map_wanted;
+	size = arena_size_for(ALIGN_UP((size_t)options.arena_size, BLOCK_SIZE), os_address_space_limit());
 
 	for (; size >= BLOCK_SIZE; size = ALIGN_DOWN(size / 2, BLOCK_SIZE)) {
 		base = os_reserve(size, BLOCK_SIZE);
@@ -87,7 +93,7 @@ bool arena_init(void)
 
 static bool commit_blocks(uint32_t from, uint32_t to)
 {
-	if (!os_stepped_reach(&state_map, to * STATE_PER_BLOCK) || !os_stepped_reach(&page_map, to * PAGES_PER_BLOCK) ||
+	if ((has_state_map && !os_stepped_reach(&state_map, to * STATE_PER_BLOCK)) || !os_stepped_reach(&page_map, to * PAGES_PER_BLOCK) ||
 	    !os_stepped_reach(&block_map, to * sizeof(uint64_t)))
 		return false;
 	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guards would break them up. */
@@ -110,10 +116,13 @@ bool arena_reach(uint32_t n)
 		if (!commit_blocks(from, to))
 			return false;
 	}
-	meta_account(COST_STATE_MAP, (int64_t)((to - from) * STATE_PER_BLOCK));
+	if (has_state_map)
+		meta_account(COST_STATE_MAP, (int64_t)((to - from) * STATE_PER_BLOCK));
 	meta_account(COST_MEMMAP, (int64_t)((to - from) * (PAGES_PER_BLOCK + sizeof(uint64_t))));
 	/* Pairs with the loads in arena_usable and slab_free_fast: who sees the limit may use the maps below it. */
-	STORE_RELEASE(arena_state_limit, to * STATE_PER_BLOCK);
+	STORE_RELEASE(arena_usable_size, to * BLOCK_SIZE);
+	if (has_state_map)
+		STORE_RELEASE(arena_state_limit, to * STATE_PER_BLOCK);
 	STORE_RELEASE(arena_ready_blocks, to);
 	return true;
 }
@@ -130,7 +139,8 @@ void arena_shrink(uint64_t limit)
 	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads test with the old or the new one */
 	arena_nr_blocks = blocks;
 	os_release_part((void *)(arena_base + size), released);
-	os_stepped_shrink(&state_map, blocks * STATE_PER_BLOCK);
+	if (has_state_map)
+		os_stepped_shrink(&state_map, blocks * STATE_PER_BLOCK);
 	os_stepped_shrink(&page_map, blocks * PAGES_PER_BLOCK);
 	os_stepped_shrink(&block_map, blocks * sizeof(uint64_t));
 }

@@ -8,10 +8,11 @@
  *     |RZ| object 0 |RZ| object 1 |RZ| … |RZ| object n-1 |RZ| unused |
  *     |<-- slot 0 ->|<-- slot 1 ->|
  *
- *     descriptor:  cache, list links, fresh │ free map 1101… │ held map 0010… │ tracks 16 bytes each
+ *     descriptor:  cache, list links, fresh │ free map 1101… │ a byte each: live? held? │ tracks 16 bytes each
  *
  * A slot's left red zone is the right one of the slot before.  A set bit in the free map means that the object is in its slab; all
- * others are out: live, in a thread's bin, or in the quarantine (then the held bit is set).  Objects leave lowest first, so that the
+ * others are out: live, in a thread's bin, or in the quarantine (a byte tells them apart; without checks only the state map tells which
+ * are live).  Objects leave lowest first, so that the
  * slots from `fresh` on have never been touched, and so that a cache packs towards the front of its slabs.  Slabs with no free slot are
  * in no list: they are found again through the memmap when an object comes back.
  *
@@ -21,6 +22,7 @@
 #define SLAB_MIN_ORDER 2
 #define SLAB_MAX_ORDER 7
 #define SLAB_MIN_OBJECTS 8
+#define SLAB_MIN_CHECKED 24
 #define RECIPROCAL_SHIFT 40
 #define RETURN_BATCH 64
 
@@ -37,17 +39,18 @@ int64_t cache_checked_bytes; /* atomic */
 
 /* ---- layout ------------------------------------------------------------------------------------------------------------ */
 
-/* The smallest run that holds enough objects and wastes at most an eighth. */
+/* The smallest run that holds enough objects and wastes at most an eighth.  With checks a slab's descriptor is shared by more: their
+ * metadata is to stay below 24 bytes an object, 16 of which are the track. */
 static void choose_run(struct slab_cache *c)
 {
-	unsigned order;
+	unsigned order, least = c->flags ? SLAB_MIN_CHECKED : SLAB_MIN_OBJECTS, share = c->flags ? 16 : 8;
 
 	for (order = SLAB_MIN_ORDER; order <= SLAB_MAX_ORDER; order++) {
 		size_t run = PAGE_SIZE << order, n = (run - c->offset) / c->slot_size;
 
 		c->nr_pages = 1u << order;
 		c->nr_objects = (uint32_t)n;
-		if (n >= SLAB_MIN_OBJECTS && run - n * c->slot_size <= run / 8)
+		if (n >= least && run - n * c->slot_size <= run / share)
 			break;
 	}
 }
@@ -61,6 +64,7 @@ void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsi
 	c->slot_size = c->object_size + c->offset;
 	c->reciprocal = (((uint64_t)1 << RECIPROCAL_SHIFT) + c->slot_size - 1) / c->slot_size;
 	choose_run(c);
+	slab_assert(c->nr_objects <= SLAB_VIEW_OBJECTS);
 	c->map_words = (c->nr_objects + 63) / 64;
 	c->state = state;
 	c->fast = flags == 0;
@@ -72,15 +76,14 @@ void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsi
 
 size_t cache_descriptor_size(const struct slab_cache *c)
 {
-	size_t maps = c->fast ? 1 : 2;
 	size_t tracks = c->flags & SLAB_F_TRACK ? c->nr_objects * sizeof(struct slab_track) : 0;
 
-	return ALIGN_UP(sizeof(struct slab) + maps * c->map_words * sizeof(uint64_t), 16) + tracks;
+	return slab_tracks_offset(c->map_words, c->fast ? 0 : c->nr_objects) + tracks;
 }
 
 struct slab_track *track_of(const struct slab_cache *c, struct slab *s, uint32_t i)
 {
-	size_t start = ALIGN_UP(sizeof(struct slab) + 2 * c->map_words * sizeof(uint64_t), 16);
+	size_t start = slab_tracks_offset(c->map_words, c->nr_objects);
 
 	return c->flags & SLAB_F_TRACK ? (struct slab_track *)((char *)s + start) + i : NULL;
 }
@@ -155,7 +158,9 @@ static struct slab *slab_new(struct slab_cache *c)
 	s->base = page_address(page);
 	s->nr_free = c->nr_objects;
 	s->fresh = s->hint = 0;
-	s->displaced = s->sealed = s->opened = false;
+	s->sealed = s->opened = false;
+	if (!c->fast)
+		mem_set(slab_byte(c, s, 0), 0, c->nr_objects);
 	for (i = 0; i < c->map_words; i++)
 		s->map[i] = ~(uint64_t)0;
 	if (c->nr_objects % 64)
@@ -347,12 +352,9 @@ void cache_seal_slab(struct slab_cache *c, struct slab *s)
 
 void cache_drop_sealed(struct slab_cache *c, struct slab *s)
 {
-	uint32_t page = page_of(s->base), i;
+	uint32_t page = page_of(s->base);
 
-	for (i = 0; i < c->map_words; i++)
-		WRITE_ONCE(slab_held_map(c, s)[i], (uint64_t)0);
-	if (s->displaced)
-		mem_set(state_of(s->base), 0, ((size_t)c->nr_pages << PAGE_SHIFT) / 16);
+	mem_set(slab_byte(c, s, 0), 0, c->nr_objects);
 	lock_acquire(&c->lock);
 	arena_clear_owner(page, c->nr_pages, c->nr_pages);
 	s->next = c->spare;

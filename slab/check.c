@@ -136,7 +136,7 @@ static void lay_damage(const struct slab_cache *c, struct slab *s, uint32_t i, u
 		f->kind = SLAB_LEFT_REDZONE;
 	} else {
 		object_describe(c, s, i, &f->object);
-		/* On its way through free or realloc: its state byte is cleared already. */
+		/* On its way through free or realloc: it is not called live any more. */
 		if (f->object.state == SLAB_OBJ_FREE)
 			f->object.state = SLAB_OBJ_LIVE;
 	}

@@ -2,16 +2,23 @@
 /* slab/debug.c - allocation and free for caches with debugging flags: every check at the moment when it can be made. */
 #include "slab/slab_internal.h"
 
-/* The life of an object's bytes and of its state byte:
+/* The life of an object's memory and of its byte in the slab's descriptor (slab_internal.h):
  *
- *     in its slab      6b…6b a5   0
- *     debug_alloc      verify poison, fill slack, track, then state = class      ← from here on the program's
- *     debug_free       exchange state with 0: one thread wins, the others report a double free
+ *     in its slab      6b…6b a5   a
+ *     debug_alloc      verify poison, fill slack, track, then LIVE|a              ← from here on the program's
+ *     debug_free       exchange LIVE|a with a: one thread wins, the others report a double free
  *                      verify red zones, track, fill poison, hold it
- *     quarantine       6b…6b a5   0, held bit set
+ *     quarantine       6b…6b a5   HELD|a
  *
- * Between the exchange and the held bit nobody but the freeing thread looks at the bytes.  A stack is saved before the first
- * lock and only where the cache tracks. */
+ * Between the exchange and HELD nobody but the freeing thread looks at the memory.  A stack is saved before the first lock and only where
+ * the cache tracks.
+ *
+ * DESIGN has a state map for all modes, a byte for 16 bytes of the arena.  It costs a page of memory for each object of 64 KiB, and was 65 bytes
+ * for one of 1000; here the slab is looked up anyway, and a byte for each object says the same.
+ *
+ * A free that races with all of this (its object freed by another thread, every other object of the slab too, the slab's descriptor given
+ * new pages, and an object allocated there) is seen by the descriptor's base, which is read again after the exchange; what the
+ * exchange did is then undone.  Accepted weakness: a rightful free in between the two is called a double one. */
 
 static stack_handle save_stack(const struct slab_cache *c, const struct unwind_regs *regs)
 {
@@ -56,8 +63,6 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	user = ALIGN_UP((uintptr_t)object, align);
 	if (!(c->flags & SLAB_F_TRACK))
 		size = (uintptr_t)object + c->object_size - user;
-	if (unlikely(user != (uintptr_t)object))
-		WRITE_ONCE(s->displaced, true);
 	check_fill_slack(c, (uintptr_t)object, user, size);
 	slab_shadow->live((uintptr_t)object, (uintptr_t)object + c->object_size, user, size, false);
 	if (zero)
@@ -65,9 +70,51 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	if (c->flags & SLAB_F_TRACK)
 		track_set_alloc(track_of(c, s, i), size, api, stack);
 	/* Pairs with the loads in check_all and object.c: who sees the object live sees its zones and track. */
-	STORE_RELEASE(*state_of(user), c->state);
+	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(OBJECT_LIVE | ((unsigned)__builtin_ctzl(align) - 4)));
 	trace(c, false, user, size, stack);
 	return (void *)user;
+}
+
+/* The byte of a live object, 0 when none starts at `user`, which may be anything in (what was a moment ago) the slab. */
+static uint8_t live_byte(struct slab *s, uintptr_t base, uintptr_t user, uint32_t *index)
+{
+	const struct slab_cache *c = s->cache;
+	uintptr_t off = user - base;
+	uint8_t byte;
+	uint32_t i;
+
+	if (unlikely(c->fast || off >= (uintptr_t)c->nr_pages << PAGE_SHIFT))
+		return 0;
+	i = (uint32_t)((off * c->reciprocal) >> 40);
+	if (unlikely(i >= c->nr_objects))
+		return 0;
+	*index = i;
+	byte = LOAD_ACQUIRE(*slab_byte(c, s, i));
+	return byte & OBJECT_LIVE && object_start(base + (uintptr_t)i * c->slot_size + c->offset, byte) == user ? byte : 0;
+}
+
+bool debug_is_live(struct slab *s, uintptr_t user)
+{
+	uint32_t i;
+
+	return live_byte(s, READ_ONCE(s->base), user, &i) != 0;
+}
+
+/* One of several threads that free the object at `user` gets true. */
+static bool claim(struct slab *s, uintptr_t user, uint32_t *index)
+{
+	uintptr_t base = READ_ONCE(s->base);
+	uint8_t live = live_byte(s, base, user, index), freed = live & OBJECT_ALIGN, *byte;
+
+	if (unlikely(!live))
+		return false;
+	byte = slab_byte(s->cache, s, *index);
+	if (unlikely(!__atomic_compare_exchange_n(byte, &live, freed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)))
+		return false;
+	if (likely(READ_ONCE(s->base) == base))
+		return true;
+	STORE_RELEASE(*byte, live);
+	return false;
 }
 
 size_t debug_size(struct slab *s, uintptr_t user)
@@ -100,16 +147,16 @@ static void check_api(const struct slab_cache *c, struct slab *s, uint32_t i, ui
 void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	struct slab_cache *c = s->cache;
-	uint32_t i = slab_index(c, s, user);
-	uintptr_t object = slab_object_at(c, s, i);
-	size_t size = debug_size(s, user);
-	/* A displaced start stays marked, so that it can be told from an interior pointer. */
-	uint8_t dead = user != object ? SLAB_STATE_DEAD : 0, live = __atomic_exchange_n(state_of(user), dead, __ATOMIC_ACQ_REL);
+	uintptr_t object;
+	size_t size;
+	uint32_t i;
 
-	if (unlikely(live == 0 || live == SLAB_STATE_DEAD)) {
+	if (unlikely(!claim(s, user, &i))) {
 		object_report_bad(user, api, SLAB_AT_FREE, regs);
 		return;
 	}
+	object = slab_object_at(c, s, i);
+	size = debug_size(s, user);
 	if (c->flags & SLAB_F_TRACK)
 		check_api(c, s, i, user, api, size_given, regs);
 	check_redzones(c, s, i, user, size, SLAB_AT_FREE, regs);
@@ -121,7 +168,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	slab_shadow->bad(object, c->object_size, SLAB_MARK_FREED);
 	if (c->flags & SLAB_F_POISON)
 		check_poison(c, object);
-	quarantine_put(c, (void *)object, regs);
+	quarantine_put(s, i, regs);
 }
 
 /* Shrinking stays in place down to half of the object; growing always moves, which catches pointers that were not updated. */

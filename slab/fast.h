@@ -7,12 +7,14 @@
  *     arena_state [ (p - arena_base) / 16 ]                              0, or the size class of the live object at p
  *
  * A state byte is at the same time the index of the bin that the object goes back to.  The bins of all other states (0: no live
- * object, large, other) are empty and have max 0, so that one test, "is there room in the bin", turns away a double free, an interior
- * pointer and a large area.  The pointer's low bits are rotated to the top of the index, so that one compare turns away a pointer
+ * object, or one that the state map does not know; other) are empty and have max 0, so that one test, "is there room in the bin", turns away
+ * a double free, an interior pointer and a large area.  The pointer's low bits are rotated to the top of the index, so that one compare turns away a pointer
  * outside the arena and one that is not a multiple of 16.
  *
- * In check mode, and for caches with debugging flags, the bins stay empty with max 0 and nothing is ever done here; the same holds
- * before slab_init and in threads without a block.  So no flag has to be tested.
+ * For caches with debugging flags the bins stay empty with max 0 and nothing is ever done here; the same holds before slab_init and in
+ * threads without a block.  So no flag has to be tested.  Their objects, and large areas, are not in the state map: a byte for 16 bytes is
+ * cheap for small objects that are freed by one load, but the page of it that each large object would touch is not (debug.c).  In check
+ * mode there is no state map at all, and its limit stays 0.
  */
 #ifndef MEMSAN_SLAB_FAST_H
 #define MEMSAN_SLAB_FAST_H
@@ -28,10 +30,8 @@
 #define SLAB_NR_CLASSES 40
 #define SLAB_CLASS_MAX ((size_t)32 << 10)
 /* State bytes that are no size class. */
-#define SLAB_STATE_LARGE (SLAB_NR_CLASSES + 1) /* a vmalloc area starts here */
-#define SLAB_STATE_OTHER (SLAB_NR_CLASSES + 2) /* live, in a cache that is not malloc's: ask the memmap */
-#define SLAB_STATE_DEAD (SLAB_NR_CLASSES + 3)  /* not live: marks where a displaced (over-aligned) quarantined object started */
-#define SLAB_STATE_NR (SLAB_NR_CLASSES + 4)
+#define SLAB_STATE_OTHER (SLAB_NR_CLASSES + 1) /* live, in a cache that is not malloc's: ask the memmap */
+#define SLAB_STATE_NR (SLAB_NR_CLASSES + 2)
 
 /* Up to here the table maps (size + 15) / 16 to a class; above, four classes a doubling (class.c). */
 #define SLAB_FAST_SIZE ((size_t)1024)
@@ -49,7 +49,8 @@ struct tcache {
 };
 extern TLS_IE struct tcache *tcache_self; /* NULL: the thread has none yet, or no longer */
 
-/* One byte per 16 bytes of the arena.  The limit is in bytes of the map, grows only, and covers every pointer ever handed out. */
+/* One byte per 16 bytes of the arena.  The limit is in bytes of the map, grows only, and covers every pointer ever handed out by a cache
+ * without checks. */
 extern uint8_t *arena_state;
 extern size_t arena_state_limit;
 

@@ -12,6 +12,7 @@
 
 bool slab_init(void)
 {
+	bool any_fast = false;
 	unsigned i;
 
 	if (arena_size)
@@ -23,11 +24,12 @@ bool slab_init(void)
 		fmt_init(&b, name, sizeof(name));
 		fmt_printf(&b, "malloc-%zu", class_size(i));
 		cache_init(&malloc_caches[i], name, class_size(i), flags_for_cache(name), (uint8_t)i);
+		any_fast |= malloc_caches[i].fast;
 	}
 	area_init();
 	quarantine_init();
 	buddy_init();
-	if (!arena_init())
+	if (!arena_init(any_fast))
 		return false;
 	root_init();
 	return true;
@@ -94,101 +96,127 @@ void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const
 
 /* ---- free -------------------------------------------------------------------------------------------------------------------------- */
 
-/* The state byte of a pointer that may be anything; 0 for what can be no object. */
-static uint8_t state_at(const void *p)
+/* What a pointer that may be anything leads to.  Who knows whether an object is live depends on who made it: the state map (fast), its slab's
+ * descriptor (checked), its area's. */
+enum place { PLACE_NOTHING, PLACE_FAST, PLACE_CHECKED, PLACE_AREA };
+struct lead {
+	enum place place;
+	unsigned class;      /* FAST: of the live object that starts there */
+	struct slab *slab;   /* CHECKED: the pointer is somewhere in it */
+	struct area *area;   /* AREA: likewise */
+};
+
+static inline struct lead lead_of(const void *p)
 {
 	size_t i = arena_state_index(p);
+	struct lead to = { .place = PLACE_NOTHING };
+	uint64_t w;
 
-	return i < LOAD_ACQUIRE(arena_state_limit) ? LOAD_ACQUIRE(arena_state[i]) : 0;
+	if (i < LOAD_ACQUIRE(arena_state_limit)) {
+		to.class = LOAD_ACQUIRE(arena_state[i]);
+		if (to.class) {
+			to.place = to.class <= SLAB_NR_CLASSES ? PLACE_FAST : PLACE_NOTHING;
+			return to;
+		}
+	}
+	if (unlikely(!arena_usable((uintptr_t)p)))
+		return to;
+	w = arena_owner((uintptr_t)p);
+	if ((w & OWNER_TAG) == OWNER_SLAB) {
+		to.slab = OWNER_POINTER(w);
+		to.place = to.slab->cache->fast ? PLACE_NOTHING : PLACE_CHECKED;
+	} else if ((w & OWNER_TAG) == OWNER_AREA) {
+		to.area = OWNER_POINTER(w);
+		to.place = PLACE_AREA;
+	}
+	return to;
 }
 
-/* One of several racing threads gets true. */
-static bool state_claim(const void *p, uint8_t state)
+/* The same for realloc and its like: NOTHING unless a live object starts there. */
+static struct lead lead_to_live(const void *p)
 {
-	return __atomic_exchange_n(state_of((uintptr_t)p), 0, __ATOMIC_ACQ_REL) == state;
+	struct lead to = lead_of(p);
+
+	if ((to.place == PLACE_CHECKED && !debug_is_live(to.slab, (uintptr_t)p)) ||
+	    (to.place == PLACE_AREA && LOAD_ACQUIRE(to.area->live) != (uintptr_t)p))
+		to.place = PLACE_NOTHING;
+	return to;
 }
 
-static void free_area(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
+/* One of several racing threads gets true, and whatever area the descriptor stands for by now, it is the one at p. */
+static bool area_claim(struct area *a, const void *p)
 {
-	struct area *a = area_at((uintptr_t)p);
+	uintptr_t live = (uintptr_t)p;
 
-	if (unlikely(!a || a->addr != (uintptr_t)p))
-		object_report_bad_state((uintptr_t)p);
-	else if (unlikely(!state_claim(p, SLAB_STATE_LARGE)))
-		object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
-	else
-		area_free(a, api, size_given, regs);
+	return __atomic_compare_exchange_n(&a->live, &live, (uintptr_t)0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given, const struct unwind_regs *regs)
 {
-	uint8_t state = state_at(p);
+	struct lead to = lead_of(p);
 
-	(void)align_given; /* no alignment is recorded to compare it with */
-	if (unlikely(state == 0 || state == SLAB_STATE_DEAD)) {
-		if (p)
-			object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
-		return;
-	}
-	if (state == SLAB_STATE_LARGE) {
-		free_area(p, api, size_given, regs);
-	} else if (malloc_caches[state].fast) {
+	(void)align_given; /* an alignment that was not needed to place the object is not recorded */
+	if (to.place == PLACE_CHECKED) {
+		debug_free(to.slab, (uintptr_t)p, api, size_given, regs);
+	} else if (to.place == PLACE_FAST) {
 		*state_of((uintptr_t)p) = 0;
-		tcache_free(state, p);
-	} else {
-		debug_free(slab_of((uintptr_t)p), (uintptr_t)p, api, size_given, regs);
+		tcache_free(to.class, p);
+	} else if (to.place == PLACE_AREA && area_claim(to.area, p)) {
+		area_free(to.area, api, size_given, regs);
+	} else if (p) {
+		object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
 	}
 }
 
 /* ---- realloc ------------------------------------------------------------------------------------------------------------------------ */
 
 /* A moved object stays in its family, so that only a wrong delete is called one. */
-static enum slab_api api_of(const void *p, uint8_t state)
+static enum slab_api api_of(const void *p, const struct lead *to)
 {
 	struct slab_object obj;
 
-	if (state != SLAB_STATE_LARGE && malloc_caches[state].fast)
+	if (to->place == PLACE_FAST)
 		return SLAB_API_MALLOC;
 	return slab_find_object((uintptr_t)p, &obj) && obj.tracked ? obj.api : SLAB_API_MALLOC;
 }
 
 /* In place or, for areas, moved by them; NULL: the caller moves it. */
-static void *realloc_in_place(void *p, uint8_t state, size_t old, size_t size, const struct unwind_regs *regs)
+static void *realloc_in_place(void *p, const struct lead *to, size_t old, size_t size, const struct unwind_regs *regs)
 {
-	if (state == SLAB_STATE_LARGE)
-		return size > SLAB_CLASS_MAX ? area_realloc(area_at((uintptr_t)p), size, regs) : NULL;
-	if (!malloc_caches[state].fast)
-		return debug_realloc(slab_of((uintptr_t)p), (uintptr_t)p, size, regs);
-	return size <= old && (size > old / 2 || class_of(size) == state) ? p : NULL;
+	if (to->place == PLACE_AREA)
+		return size > SLAB_CLASS_MAX ? area_realloc(to->area, size, regs) : NULL;
+	if (to->place == PLACE_CHECKED)
+		return debug_realloc(to->slab, (uintptr_t)p, size, regs);
+	return size <= old && (size > old / 2 || class_of(size) == to->class) ? p : NULL;
 }
 
-static size_t size_of(const void *p, uint8_t state)
+static size_t size_of(const void *p, const struct lead *to)
 {
-	if (state == SLAB_STATE_LARGE)
-		return area_usable(area_at((uintptr_t)p));
-	if (malloc_caches[state].fast)
-		return malloc_caches[state].object_size;
-	return debug_size(slab_of((uintptr_t)p), (uintptr_t)p);
+	if (to->place == PLACE_AREA)
+		return area_usable(to->area);
+	if (to->place == PLACE_FAST)
+		return malloc_caches[to->class].object_size;
+	return debug_size(to->slab, (uintptr_t)p);
 }
 
 void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad)
 {
-	uint8_t state = state_at(p);
+	struct lead to = lead_to_live(p);
 	enum slab_api api;
 	size_t old;
 	void *q;
 
-	*bad = state == 0 || state == SLAB_STATE_DEAD;
+	*bad = to.place == PLACE_NOTHING;
 	if (unlikely(*bad)) {
 		object_report_bad((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_REALLOC, regs);
 		return NULL;
 	}
-	old = size_of(p, state);
-	q = realloc_in_place(p, state, old, size, regs);
+	old = size_of(p, &to);
+	q = realloc_in_place(p, &to, old, size, regs);
 	if (q == p)
 		return p;
-	api = api_of(p, state);
-	if (!q && (state != SLAB_STATE_LARGE || size <= SLAB_CLASS_MAX)) {
+	api = api_of(p, &to);
+	if (!q && (to.place != PLACE_AREA || size <= SLAB_CLASS_MAX)) {
 		q = slab_malloc_fast(size);
 		if (!q)
 			q = slab_malloc(size, 16, api, false, regs);
@@ -202,11 +230,11 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 
 size_t slab_usable_size(const void *p, const struct unwind_regs *regs)
 {
-	uint8_t state = state_at(p);
+	struct lead to = lead_to_live(p);
 
-	if (unlikely(state == 0 || state == SLAB_STATE_DEAD)) {
+	if (unlikely(to.place == PLACE_NOTHING)) {
 		object_report_bad((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_FREE, regs);
 		return 0;
 	}
-	return size_of(p, state);
+	return size_of(p, &to);
 }

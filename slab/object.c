@@ -37,41 +37,26 @@ void slab_set_shadow_ops(const struct slab_shadow_ops *ops)
 
 /* ---- describing ---------------------------------------------------------------------------------------------------------- */
 
-static bool state_is_live(uint8_t state)
-{
-	return state != 0 && state != SLAB_STATE_DEAD;
-}
-
-/* Over-aligned objects start somewhere in their slot; the state map marks where, also after they were freed. */
-uintptr_t object_user_addr(const struct slab_cache *c, struct slab *s, uint32_t i)
-{
-	uintptr_t object = slab_object_at(c, s, i);
-	const uint8_t *state = state_of(object), *start;
-
-	if (!READ_ONCE(s->displaced) || READ_ONCE(*state) != 0)
-		return object;
-	start = mem_find_not(state, 0, c->object_size / 16);
-	return start ? object + (uintptr_t)(start - state) * 16 : object;
-}
-
-static enum slab_object_state slot_state(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user)
+/* `byte` is a checked object's. */
+static enum slab_object_state slot_state(const struct slab_cache *c, struct slab *s, uint32_t i, uint8_t byte)
 {
 	if (i >= READ_ONCE(s->fresh))
 		return SLAB_OBJ_NONE;
 	if (map_test(s->map, i))
 		return SLAB_OBJ_FREE;
-	if (!c->fast && map_test(slab_held_map(c, s), i))
-		return SLAB_OBJ_QUARANTINED;
-	return state_is_live(READ_ONCE(*state_of(user))) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
+	if (c->fast)
+		return READ_ONCE(*state_of(slab_object_at(c, s, i))) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
+	return byte & OBJECT_HELD ? SLAB_OBJ_QUARANTINED : byte & OBJECT_LIVE ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
 }
 
 void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj)
 {
 	const struct slab_track *t = track_of(c, s, i);
-	uintptr_t object = slab_object_at(c, s, i), user = object_user_addr(c, s, i);
+	uint8_t byte = c->fast ? 0 : LOAD_ACQUIRE(*slab_byte(c, s, i));
+	uintptr_t object = slab_object_at(c, s, i), user = object_start(object, byte);
 
 	mem_set(obj, 0, sizeof(*obj));
-	obj->state = slot_state(c, s, i, user);
+	obj->state = slot_state(c, s, i, byte);
 	obj->addr = user;
 	obj->object_size = c->object_size;
 	obj->size = object + c->object_size - user;
@@ -101,7 +86,7 @@ void object_describe_area(const struct area *a, struct slab_object *obj)
 	case AREA_RETAINED: obj->state = SLAB_OBJ_FREE; break;
 	default: obj->state = SLAB_OBJ_NONE;
 	}
-	if (obj->state == SLAB_OBJ_LIVE && READ_ONCE(*state_of(a->addr)) != SLAB_STATE_LARGE)
+	if (obj->state == SLAB_OBJ_LIVE && !READ_ONCE(a->live))
 		obj->state = SLAB_OBJ_FREE;
 	obj->addr = a->addr;
 	obj->size = a->size;

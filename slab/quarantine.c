@@ -175,9 +175,7 @@ static void verify_victim(void *object, const struct unwind_regs *regs)
 
 	check_poisoned(c, s, i, SLAB_AT_QUARANTINE_EXIT, regs);
 	check_redzones(c, s, i, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
-	if (unlikely(READ_ONCE(s->displaced)))
-		*state_of(object_user_addr(c, s, i)) = 0;
-	map_clear(slab_held_map(c, s), i);
+	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) & ~OBJECT_HELD));
 }
 
 /* Each cache's objects in one batch. */
@@ -293,20 +291,18 @@ static void put_without_block(void *object, const struct unwind_regs *regs)
 	enter_finish(&e, regs);
 }
 
-void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs *regs)
+void quarantine_put(struct slab *s, uint32_t i, const struct unwind_regs *regs)
 {
 	struct tcache_block *b = tcache_block();
-	struct slab *s = slab_of((uintptr_t)object);
-	uint32_t i = slab_index(c, s, (uintptr_t)object);
+	struct slab_cache *c = s->cache;
+	void *object = (void *)slab_object_at(c, s, i);
 
 	if (!c->held) {
-		if (READ_ONCE(s->displaced))
-			*state_of(object_user_addr(c, s, i)) = 0;
 		cache_return(c, &object, 1);
 		return;
 	}
-	/* Pairs with the acquiring load in check_all: who sees the bit sees the poison. */
-	map_set(slab_held_map(c, s), i);
+	/* Pairs with the acquiring load in check_all: who sees HELD sees the poison. */
+	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) | OBJECT_HELD));
 	if (unlikely(!b)) {
 		put_without_block(object, regs);
 		return;

@@ -182,7 +182,7 @@ void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (root.c, view.c; both halves) -------------------------------------------------------------- */
 
 #define SLAB_ROOT_MAGIC "memsan heap root"   /* 16 bytes, no NUL */
-#define SLAB_ROOT_VERSION 2
+#define SLAB_ROOT_VERSION 3
 /* Where everything is.  It is found by its magic in the data of libmemsan (or the static program), and is the real one when `self` is its
  * address.  Sizes of the structures tell whether the reader was built from the same sources. */
 struct slab_root {
@@ -190,7 +190,7 @@ struct slab_root {
 	uint64_t self;
 	uint32_t version, size;
 	uint32_t size_page, size_slab, size_cache, size_area;
-	uint64_t arena, state, memmap, blocks;   /* 0 before slab_init */
+	uint64_t arena, state, memmap, blocks;   /* 0 before slab_init; state also where every cache is checked */
 	uint64_t ready_blocks;                   /* where the uint32_t of usable blocks is */
 	uint64_t caches;                         /* where the malloc caches are */
 	uint32_t nr_caches;
@@ -220,7 +220,6 @@ struct slab_view_run {
 	uint32_t page, nr_pages;
 	uint32_t cache;            /* index; 0: a large area */
 	uint64_t descriptor;
-	bool displaced;            /* slab: objects may start behind their slot's start */
 	uint64_t addr, size;       /* large area: the live object */
 };
 /* Reads the root at that address and what it leads to.  NULL, or why not. */
@@ -229,12 +228,15 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx);
 /* As slab_find_object. */
 bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
-/* State bytes of [addr, addr + n * 16), which must lie in the usable part; NULL when they cannot be read. `buf` has room for n. */
-const uint8_t *slab_view_states(const struct slab_view *v, uint64_t addr, size_t n, uint8_t *buf);
-static inline bool slab_state_live(uint8_t state)
-{
-	return state != 0 && state != SLAB_STATE_DEAD;
-}
+/* No slab has more objects. */
+#define SLAB_VIEW_OBJECTS 1024
+struct slab_view_live {
+	uint32_t nr;
+	bool displaced;                    /* some start behind their slot's object */
+	uint32_t starts[SLAB_VIEW_OBJECTS]; /* offsets from the run's addr, rising */
+};
+/* The live objects of a slab (r->cache is not 0); none where it cannot be read. */
+void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live);
 
 /* One line a cache, /proc/slabinfo's columns. */
 void slab_print_slabinfo(void (*line)(void *ctx, const char *text), void *ctx);

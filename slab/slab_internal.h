@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/slab_internal.h - shared between the files of slab/ only.
  *
- *   address ── memmap ──► struct slab ──► struct slab_cache           objects up to 32 KiB
- *      │          └─────► struct area                                 large areas
- *      └────── state map: what starts at this address
+ *   address ── memmap ──► struct slab ──► struct slab_cache           objects up to 32 KiB; liveness of checked ones: a byte each
+ *      │          └─────► struct area                                 large areas; live: it names its address
+ *      └────── state map: which unchecked object starts at this address (production)
  *
  * Locks, in rank order: quarantine_lock, a cache's lock, area_lock, the buddy's lock.  Each says below what it guards.
  */
@@ -63,7 +63,8 @@ extern uint64_t *arena_blocks;     /* an owner word per block: an area that cove
 extern uint32_t arena_nr_blocks;   /* blocks that can be reserved in all */
 extern uint32_t arena_ready_blocks; /* blocks that are usable; under the buddy lock, read without it: grows only */
 
-bool arena_init(void);
+/* Without a state map no object can be in a cache without checks. */
+bool arena_init(bool state_map_wanted);
 /* Make blocks [0, n) usable with their maps.  Under the buddy lock.  False: no memory. */
 bool arena_reach(uint32_t n);
 /* Under the buddy lock: no more than half of `limit` bytes of address space for the arena and its maps, but what is in use stays. */
@@ -77,10 +78,11 @@ static inline uint32_t page_of(uintptr_t addr)
 {
 	return (uint32_t)((addr - arena_base) >> PAGE_SHIFT);
 }
-/* In the usable part of the arena? */
+extern size_t arena_usable_size;    /* bytes from arena_base on; grows only, and covers every pointer ever handed out */
+
 static inline bool arena_usable(uintptr_t addr)
 {
-	return (addr - arena_base) >> 4 < READ_ONCE(arena_state_limit);
+	return addr - arena_base < LOAD_ACQUIRE(arena_usable_size);
 }
 /* The owner word that speaks for an address in the usable part. */
 static inline uint64_t arena_owner(uintptr_t addr)
@@ -96,6 +98,7 @@ static inline struct slab *slab_of(uintptr_t addr)
 
 	return (w & OWNER_TAG) == OWNER_SLAB ? OWNER_POINTER(w) : NULL;
 }
+/* Of an object in a cache without checks: only those use the state map. */
 static inline uint8_t *state_of(uintptr_t addr)
 {
 	return &arena_state[(addr - arena_base) >> 4];
@@ -154,9 +157,23 @@ struct slab {
 	bool opened;              /* sealed, and one of its pages was opened after a report */
 	bool sealed;              /* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
 	uint32_t nr_queued;       /* its objects' entries in the global queue; under quarantine_lock */
-	bool displaced;           /* an object in it did once not start at its slot's object; set before the object is live */
-	uint64_t map[];           /* the free map, under the cache lock; in caches with flags then the held map, atomic */
+	uint64_t map[];           /* the free map, under the cache lock; in caches with flags then a byte an object, and the tracks */
 };
+
+/* What a byte of a checked object says, in its slab's descriptor:
+ *
+ *     7      6      5 4 3 2 1 0
+ *     LIVE   HELD   0 0 align          the object starts at the slot's first multiple of 16 << align
+ *
+ *     0 ──debug_alloc──► LIVE|a ──debug_free──► a ──quarantine_put──► HELD|a ──leaves it──► a ──next allocation──► …
+ *
+ * It is the truth about the object's liveness.  Who owns the object stores it (bytes that are next to each other do not disturb each
+ * other); only the step out of LIVE is a compare and exchange, as two threads may try to free the same object.  `align` stays until the
+ * slot is taken again, so that a stale pointer to the start of an over-aligned object can still be told from an interior one. */
+#define OBJECT_LIVE 0x80
+#define OBJECT_HELD 0x40
+#define OBJECT_ALIGN 0x0f
+_Static_assert(SLAB_CLASS_MAX <= (size_t)16 << OBJECT_ALIGN, "every alignment that a cache can give fits");
 enum slab_list { SLAB_LIST_NONE, SLAB_LIST_PARTIAL, SLAB_LIST_EMPTY };
 
 /* A kind of object.  Written once by cache_init, except what the lock guards. */
@@ -172,7 +189,7 @@ struct slab_cache {
 	uint32_t map_words;    /* of one bitmap */
 	uint32_t batch;        /* most objects taken or returned at once */
 	uint32_t keep_empty;   /* empty slabs that are kept */
-	uint8_t state;         /* the state byte of live objects */
+	uint8_t state;         /* the state byte of live objects, where it is fast; its number among the malloc caches */
 	bool fast;             /* no flags: production's paths */
 	bool held;             /* freed objects go through the quarantine */
 
@@ -215,17 +232,27 @@ static inline bool map_test(const uint64_t *map, uint32_t i)
 {
 	return READ_ONCE(map[i / 64]) >> (i % 64) & 1;
 }
-static inline void map_set(uint64_t *map, uint32_t i)
+/* Where a checked slab's object bytes and tracks are, from its descriptor on; view.c reads them elsewhere. */
+static inline size_t slab_bytes_offset(uint32_t map_words)
 {
-	__atomic_fetch_or(&map[i / 64], (uint64_t)1 << i % 64, __ATOMIC_RELEASE);
+	return sizeof(struct slab) + map_words * sizeof(uint64_t);
 }
-static inline void map_clear(uint64_t *map, uint32_t i)
+static inline size_t slab_tracks_offset(uint32_t map_words, uint32_t nr_objects)
 {
-	__atomic_fetch_and(&map[i / 64], ~((uint64_t)1 << i % 64), __ATOMIC_RELEASE);
+	return ALIGN_UP(slab_bytes_offset(map_words) + nr_objects, 16);
 }
-static inline uint64_t *slab_held_map(const struct slab_cache *c, struct slab *s)
+static inline uint8_t *slab_byte(const struct slab_cache *c, struct slab *s, uint32_t i)
 {
-	return s->map + c->map_words;
+	return (uint8_t *)s + slab_bytes_offset(c->map_words) + i;
+}
+static inline bool slab_is_held(const struct slab_cache *c, struct slab *s, uint32_t i)
+{
+	return READ_ONCE(*slab_byte(c, s, i)) & OBJECT_HELD;
+}
+/* Of a slot whose object is at `object` and says `byte`. */
+static inline uintptr_t object_start(uintptr_t object, uint8_t byte)
+{
+	return ALIGN_UP(object, (uintptr_t)16 << (byte & OBJECT_ALIGN));
 }
 
 /* ---- flags.c ------------------------------------------------------------------------------------------------------ */
@@ -255,8 +282,6 @@ extern const struct slab_shadow_ops *slab_shadow; /* never NULL; set once before
 
 /* ---- object.c: views, findings ------------------------------------------------------------------------------------- */
 
-/* The user's pointer of slot i: displaced within the slot for over-aligned objects. */
-uintptr_t object_user_addr(const struct slab_cache *c, struct slab *s, uint32_t i);
 void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj);
 void object_describe_area(const struct area *a, struct slab_object *obj);
 /* Starts a finding at `addr`, with the object there or nearby. */
@@ -304,12 +329,13 @@ enum area_state { AREA_UNUSED, AREA_LIVE, AREA_QUARANTINED, AREA_RETAINED };
 struct area {
 	uint32_t page, nr_pages;   /* the run with its guards */
 	uint32_t guard_pages;      /* on each side: 0 or 1 */
-	uint8_t state;             /* enum area_state; written under area_lock, or by free's exchange of the state byte */
+	uint8_t state;             /* enum area_state; written under area_lock */
 	uint8_t api;
 	bool clean;                /* retained: reads as zero */
 	bool opened;               /* a guard was opened after a report: its page may hold anything */
 	bool resizing;             /* size and red zone disagree for the moment; under area_lock */
 	uintptr_t addr;            /* the user's pointer */
+	uintptr_t live;            /* the same while the object is live, else 0: free exchanges it, one of several racing threads wins */
 	size_t size;               /* as requested */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
@@ -318,7 +344,7 @@ struct area {
 
 void area_init(void);
 void *area_alloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
-/* The caller has cleared the state byte, so the area is its own. */
+/* The caller has cleared `live`, so the area is its own. */
 void area_free(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs);
 size_t area_usable(const struct area *a);
@@ -369,7 +395,11 @@ void area_get_stats(struct area_stats *s);
 /* ---- debug.c: allocation and free with checks ------------------------------------------------------------------------- */
 
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
+/* Does a live object start there?  False for a slab without checks. */
+bool debug_is_live(struct slab *s, uintptr_t user);
+/* A pointer at which no live object starts is reported. */
 void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+/* The next: a live object starts at `user`. */
 void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct unwind_regs *regs);
 /* Tells the trace hook (flag T). */
 void debug_trace(const char *cache, bool free, uintptr_t user, size_t size, stack_handle stack);
@@ -406,7 +436,8 @@ void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1]);
 
 extern struct ranked_lock quarantine_lock; /* guards the global queue */
 void quarantine_init(void);
-void quarantine_put(struct slab_cache *c, void *object, const struct unwind_regs *regs);
+/* Object i of a checked slab, out of the program's hands. */
+void quarantine_put(struct slab *s, uint32_t i, const struct unwind_regs *regs);
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs);
 /* This thread's buffer and the whole queue go back. */
 void quarantine_drain(const struct unwind_regs *regs);

@@ -6,8 +6,8 @@
  * not: they may be freed or leave the quarantine while we read them.  So what is found is believed only when the object is in
  * the same state with the same track afterwards, and still damaged.  The order that this relies on:
  *
- *     debug_alloc    zones, track, then state byte set         debug_free       state byte cleared, then zones and bytes change
- *     quarantine     poison, then held bit set                 leaving it       held bit cleared, then the bytes may change
+ *     debug_alloc    zones, track, then LIVE set               debug_free       LIVE cleared, then zones and bytes change
+ *     quarantine     poison, then HELD set                     leaving it       HELD cleared, then the bytes may change
  *
  * Findings are reported after the lock is released, one slab at a time.
  *
@@ -39,11 +39,12 @@ static unsigned scan_live(const struct slab_cache *c, struct slab *s, uint32_t i
 {
 	const struct slab_track *t = track_of(c, s, i);
 	struct slab_track before = { .when_low = 0 }, after;
-	uintptr_t user = object_user_addr(c, s, i);
-	uint8_t *state = state_of(user);
+	const uint8_t *byte = slab_byte(c, s, i);
+	uint8_t live = LOAD_ACQUIRE(*byte);
+	uintptr_t user = object_start(slab_object_at(c, s, i), live);
 	size_t size;
 
-	if (!(c->flags & SLAB_F_REDZONE) || LOAD_ACQUIRE(*state) != c->state)
+	if (!(c->flags & SLAB_F_REDZONE) || !(live & OBJECT_LIVE))
 		return 0;
 	if (t)
 		before = track_read(t);
@@ -52,7 +53,7 @@ static unsigned scan_live(const struct slab_cache *c, struct slab *s, uint32_t i
 		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	after = t ? track_read(t) : before;
-	if (LOAD_ACQUIRE(*state) != c->state || !track_same(&before, &after))
+	if (LOAD_ACQUIRE(*byte) != live || !track_same(&before, &after))
 		return 0;
 	return check_find_redzones(c, s, i, user, size, scan->at, scan->regs, found);
 }
@@ -63,10 +64,10 @@ static unsigned scan_held(const struct slab_cache *c, struct slab *s, uint32_t i
 	if (likely(!check_find_poison(c, s, i, scan->at, scan->regs, found)))
 		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (!map_test(slab_held_map(c, s), i) || !check_find_poison(c, s, i, scan->at, scan->regs, found))
+	if (!slab_is_held(c, s, i) || !check_find_poison(c, s, i, scan->at, scan->regs, found))
 		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return map_test(slab_held_map(c, s), i);
+	return slab_is_held(c, s, i);
 }
 
 /* From object i on; returns where to go on.  Under the cache lock. */
@@ -75,12 +76,12 @@ static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, stru
 	struct slab_finding found[2];
 
 	for (scan->nr_found = 0; i < s->fresh && scan->nr_found + 2 <= FOUND_MAX; i++) {
-		bool held = map_test(slab_held_map(c, s), i);
+		bool held = slab_is_held(c, s, i);
 		unsigned n, k;
 
 		if (map_test(s->map, i))
 			continue;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with map_set: the bit before the poison */
+		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with quarantine_put: HELD before the poison */
 		n = held ? scan_held(c, s, i, scan, found) : scan_live(c, s, i, scan, found);
 		for (k = 0; k < n; k++) {
 			struct suspect *x = &scan->found[scan->nr_found++];
@@ -96,11 +97,11 @@ static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, stru
 /* Repairs what has been told, where the object is still what it was.  Under the cache lock. */
 static void repair(const struct slab_cache *c, struct slab *s, const struct suspect *x)
 {
-	uintptr_t user = object_user_addr(c, s, x->index);
+	uint8_t byte = LOAD_ACQUIRE(*slab_byte(c, s, x->index));
 
-	if (x->poison && map_test(slab_held_map(c, s), x->index))
+	if (x->poison && byte & OBJECT_HELD)
 		check_poison(c, slab_object_at(c, s, x->index));
-	if (!x->poison && LOAD_ACQUIRE(*state_of(user)) == c->state)
+	if (!x->poison && byte & OBJECT_LIVE)
 		mem_set((void *)x->finding.addr, SLUB_RED_ACTIVE, x->finding.size);
 }
 

@@ -9,6 +9,7 @@
  * The structures are read as they are: root.size_* say whether this code was built for them. */
 
 #define PAGES_AT_ONCE 256u
+#define STATES_AT_ONCE 4096u
 #define BLOCKS_MAX ((uint64_t)1 << 31)
 
 /* ---- opening ---------------------------------------------------------------------------------------------------------- */
@@ -16,7 +17,7 @@
 static bool cache_plausible(const struct slab_cache *c)
 {
 	return c->slot_size >= 16 && c->object_size >= 16 && c->object_size <= c->slot_size && c->offset <= c->slot_size &&
-	       c->nr_pages >= 1 && c->nr_pages <= 256 && c->nr_objects >= 1 && c->map_words == (c->nr_objects + 63) / 64 &&
+	       c->nr_pages >= 1 && c->nr_pages <= 256 && c->nr_objects >= 1 && c->nr_objects <= SLAB_VIEW_OBJECTS && c->map_words == (c->nr_objects + 63) / 64 &&
 	       (uint64_t)c->nr_objects * c->slot_size + c->offset <= (uint64_t)c->nr_pages << PAGE_SHIFT &&
 	       c->reciprocal == (((uint64_t)1 << 40) + c->slot_size - 1) / c->slot_size;
 }
@@ -77,22 +78,14 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 	return NULL;
 }
 
-const uint8_t *slab_view_states(const struct slab_view *v, uint64_t addr, size_t n, uint8_t *buf)
+/* n bytes, where they are if that can be, else in buf; NULL when they cannot be read. */
+static const uint8_t *view_bytes(const struct slab_view *v, uint64_t at, size_t n, uint8_t *buf)
 {
-	uint64_t at = v->root.state + ((addr - v->base) >> 4);
 	const uint8_t *direct = v->mem->at ? v->mem->at(v->mem, at, n) : NULL;
 
 	if (direct)
 		return direct;
 	return view_read(v->mem, buf, at, n) ? buf : NULL;
-}
-
-static uint8_t state_at(const struct slab_view *v, uint64_t addr)
-{
-	uint8_t buf;
-	const uint8_t *s = slab_view_states(v, addr, 1, &buf);
-
-	return s ? *s : 0;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------------------------- */
@@ -122,7 +115,6 @@ static bool slab_run(const struct slab_view *v, uint64_t descriptor, uint32_t pa
 	r->page = first;
 	r->nr_pages = v->caches[r->cache].nr_pages;
 	r->descriptor = descriptor;
-	r->displaced = s.displaced;
 	r->addr = s.base;
 	r->size = (uint64_t)r->nr_pages << PAGE_SHIFT;
 	return true;
@@ -144,9 +136,9 @@ static bool area_read(const struct slab_view *v, uint64_t descriptor, uint32_t p
 	return view_read(v->mem, a, descriptor, sizeof(*a)) && area_plausible(v, a) && page - a->page < a->nr_pages;
 }
 
-static bool area_is_live(const struct slab_view *v, const struct area *a)
+static bool area_is_live(const struct area *a)
 {
-	return a->state == AREA_LIVE && state_at(v, a->addr) == SLAB_STATE_LARGE;
+	return a->state == AREA_LIVE && a->live == a->addr;
 }
 
 static void area_run(const struct area *a, uint64_t descriptor, struct slab_view_run *r)
@@ -155,7 +147,6 @@ static void area_run(const struct area *a, uint64_t descriptor, struct slab_view
 	r->nr_pages = a->nr_pages;
 	r->cache = 0;
 	r->descriptor = descriptor;
-	r->displaced = false;
 	r->addr = a->addr;
 	r->size = a->size;
 }
@@ -182,7 +173,7 @@ static uint32_t walk_owner(const struct walk *w, uint32_t page, uint64_t owner)
 	case OWNER_AREA:
 		if (!area_read(w->v, descriptor, page, &a) || a.page != page)
 			return page + 1;
-		if (area_is_live(w->v, &a)) {
+		if (area_is_live(&a)) {
 			area_run(&a, descriptor, &r);
 			w->run(w->ctx, &r);
 		}
@@ -214,6 +205,59 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 	}
 }
 
+/* ---- the live objects of a slab ------------------------------------------------------------------------------------------ */
+
+/* Of a cache without checks: the state map, a piece at a time. */
+static void live_unchecked(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live)
+{
+	const struct slab_view_cache *c = &v->caches[r->cache];
+	uint64_t state = v->root.state + ((r->addr - v->base) >> 4);
+	uint8_t buf[STATES_AT_ONCE];
+	const uint8_t *piece = NULL;
+	uint32_t first = 0, end = 0, total = r->nr_pages * (uint32_t)(PAGE_SIZE / 16), i;
+
+	for (i = 0; i < c->nr_objects; i++) {
+		uint32_t start = i * c->slot_size + c->offset, at = start / 16;
+		if (at >= end) {
+			first = at;
+			end = MIN(first + STATES_AT_ONCE, total);
+			piece = view_bytes(v, state + first, end - first, buf);
+		}
+		if (piece && piece[at - first])
+			live->starts[live->nr++] = start;
+	}
+}
+
+/* Of one with checks: its descriptor's bytes. */
+static void live_checked(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live)
+{
+	const struct slab_view_cache *c = &v->caches[r->cache];
+	uint8_t buf[SLAB_VIEW_OBJECTS];
+	const uint8_t *bytes = view_bytes(v, r->descriptor + slab_bytes_offset(c->map_words), c->nr_objects, buf);
+	uint32_t i;
+
+	for (i = 0; bytes && i < c->nr_objects; i++) {
+		uint32_t object = i * c->slot_size + c->offset, start;
+		if (!(bytes[i] & OBJECT_LIVE))
+			continue;
+		start = (uint32_t)(object_start(r->addr + object, bytes[i]) - r->addr);
+		if (start - object >= c->object_size)
+			continue;
+		live->displaced |= start != object;
+		live->starts[live->nr++] = start;
+	}
+}
+
+void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live)
+{
+	live->nr = 0;
+	live->displaced = false;
+	if (v->caches[r->cache].fast)
+		live_unchecked(v, r, live);
+	else
+		live_checked(v, r, live);
+}
+
 /* ---- from an address to its object -------------------------------------------------------------------------------------- */
 
 static uint64_t owner_of(const struct slab_view *v, uint32_t page)
@@ -230,7 +274,7 @@ static uint64_t owner_of(const struct slab_view *v, uint32_t page)
 
 static void describe_area(const struct slab_view *v, const struct area *a, struct slab_object *obj)
 {
-	obj->state = area_is_live(v, a) ? SLAB_OBJ_LIVE : a->state == AREA_QUARANTINED ? SLAB_OBJ_QUARANTINED : SLAB_OBJ_FREE;
+	obj->state = area_is_live(a) ? SLAB_OBJ_LIVE : a->state == AREA_QUARANTINED ? SLAB_OBJ_QUARANTINED : SLAB_OBJ_FREE;
 	obj->addr = a->addr;
 	obj->size = a->size;
 	obj->slot = v->base + ((uint64_t)(a->page + a->guard_pages) << PAGE_SHIFT);
@@ -246,36 +290,34 @@ static void describe_area(const struct slab_view *v, const struct area *a, struc
 	obj->when = a->when;
 }
 
-static bool map_bit(const struct slab_view *v, uint64_t map, uint32_t i)
+static uint8_t view_byte(const struct slab_view *v, uint64_t at)
 {
-	uint64_t word = 0;
+	uint8_t byte = 0;
 
-	view_read(v->mem, &word, map + i / 64 * 8, sizeof(word));
-	return word >> (i % 64) & 1;
+	view_read(v->mem, &byte, at, 1);
+	return byte;
 }
 
-/* The user's start in slot i: the first live state byte of the object. */
-static uint64_t user_addr(const struct slab_view *v, const struct slab_view_cache *c, uint64_t object, bool displaced)
+/* What slot i holds, and where the user's object starts. */
+static enum slab_object_state slot_state(const struct slab_view *v, const struct slab_view_run *r, uint32_t i, uint64_t *start)
 {
-	uint8_t buf[64];
-	uint64_t at, end = object + c->object_size;
+	const struct slab_view_cache *c = &v->caches[r->cache];
+	uint8_t byte;
 
-	if (!displaced || state_at(v, object))
-		return object;
-	for (at = object; at < end; at += sizeof(buf) * 16) {
-		size_t n = MIN(sizeof(buf), (size_t)(end - at) / 16);
-		const uint8_t *s = slab_view_states(v, at, n, buf);
-		for (size_t k = 0; s && k < n; k++)
-			if (s[k])
-				return at + k * 16;
-	}
-	return object;
+	if (c->fast)
+		return view_byte(v, v->root.state + ((*start - v->base) >> 4)) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
+	byte = view_byte(v, r->descriptor + slab_bytes_offset(c->map_words) + i);
+	if (object_start(*start, byte) - *start < c->object_size)
+		*start = object_start(*start, byte);
+	if (byte & OBJECT_LIVE)
+		return SLAB_OBJ_LIVE;
+	return byte & OBJECT_HELD ? SLAB_OBJ_QUARANTINED : SLAB_OBJ_FREE;
 }
 
 static void describe_track(const struct slab_view *v, const struct slab_view_run *r, uint32_t i, struct slab_object *obj)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
-	uint64_t tracks = r->descriptor + ALIGN_UP(sizeof(struct slab) + 2 * (uint64_t)c->map_words * sizeof(uint64_t), 16);
+	uint64_t tracks = r->descriptor + slab_tracks_offset(c->map_words, c->nr_objects);
 	struct slab_track t;
 
 	if (!(c->flags & SLAB_F_TRACK) || !view_read(v->mem, &t, tracks + i * sizeof(t), sizeof(t)))
@@ -296,20 +338,14 @@ static void describe_slot(const struct slab_view *v, const struct slab_view_run 
 	const struct slab_view_cache *c = &v->caches[r->cache];
 	uint32_t i = MIN((uint32_t)(((addr - r->addr) * c->reciprocal) >> 40), c->nr_objects - 1);
 	uint64_t object = r->addr + (uint64_t)i * c->slot_size + c->offset;
-	uint64_t map = r->descriptor + offsetof(struct slab, map);
 
-	obj->addr = user_addr(v, c, object, r->displaced);
+	obj->addr = object;
+	obj->state = slot_state(v, r, i, &obj->addr);
 	obj->object_size = c->object_size;
 	obj->size = object + c->object_size - obj->addr;
 	obj->slot = object - c->offset;
 	obj->slot_size = c->slot_size;
 	str_copy(obj->cache, c->name, sizeof(obj->cache));
-	if (slab_state_live(state_at(v, obj->addr)))
-		obj->state = SLAB_OBJ_LIVE;
-	else if (!map_bit(v, map, i) && !c->fast && map_bit(v, map + c->map_words * 8, i))
-		obj->state = SLAB_OBJ_QUARANTINED;
-	else
-		obj->state = SLAB_OBJ_FREE;
 	describe_track(v, r, i, obj);
 }
 

@@ -133,7 +133,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 	area_fill_slack(a);
 	if (zero && !a->clean)
 		mem_set((void *)a->addr, 0, size);
-	STORE_RELEASE(*state_of(a->addr), (uint8_t)SLAB_STATE_LARGE);
+	STORE_RELEASE(a->live, a->addr);
 	area_trace(a, false, stack);
 	return (void *)a->addr;
 }
@@ -318,7 +318,7 @@ static bool slack_damaged(const struct area *a)
 {
 	struct damage d;
 
-	return READ_ONCE(*state_of(a->addr)) == SLAB_STATE_LARGE &&
+	return READ_ONCE(a->live) &&
 	       !check_bytes(a->addr + a->size, area_data(a) + area_data_size(a), SLUB_RED_ACTIVE, &d);
 }
 
@@ -346,7 +346,7 @@ static void slack_take_repair(struct area *a, void *ctx)
 		slack_repair(&now);
 }
 
-/* Areas may be freed or resized while we look, so only what the state byte still calls live is believed, and only under the lock: who
+/* Areas may be freed or resized while we look, so only what is still called live is believed, and only under the lock: who
  * frees takes the area out of the list before the bytes go away. */
 size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 {

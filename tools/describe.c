@@ -193,20 +193,15 @@ struct counting { const struct slab_view *v; struct cache_count caches[SLAB_VIEW
 static void count_run(void *ctx, const struct slab_view_run *r)
 {
 	struct counting *c = ctx;
-	uint8_t buf[4096];
-	uint64_t base = c->v->base + ((uint64_t)r->page << PAGE_SHIFT), size = (uint64_t)r->nr_pages << PAGE_SHIFT;
+	struct slab_view_live live;
 
 	c->caches[r->cache].slabs++;
 	if (!r->cache) {
 		c->caches[0].objects++;
 		return;
 	}
-	for (uint64_t off = 0; off < size; off += sizeof(buf) * 16) {
-		size_t n = MIN(sizeof(buf), (size_t)(size - off) / 16);
-		const uint8_t *states_at = slab_view_states(c->v, base + off, n, buf);
-		for (size_t i = 0; states_at && i < n; i++)
-			c->caches[r->cache].objects += slab_state_live(states_at[i]);
-	}
+	slab_view_live(c->v, r, &live);
+	c->caches[r->cache].objects += live.nr;
 }
 
 static int slabinfo_main(int argc, char **argv)

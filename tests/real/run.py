@@ -40,6 +40,21 @@ python3 -c 'raise ValueError("as it should")' 2>&1 | tail -1
 python3 -c 'import os,signal; os.kill(os.getpid(), signal.SIGTERM)'; echo $?
 python3 -c 'import multiprocessing as m; p = m.Pool(2); print(p.map(abs, range(-5, 5))); p.close(); p.join()'
 """),
+    "python3 faulthandler": ("python3", r"""
+python3 -X faulthandler - 2>&1 <<'PY' | sed 's/0x[0-9a-f]*/ADDRESS/'
+import os, signal, sys, faulthandler
+def handler(number, frame): print("handler", number, flush=True)
+signal.signal(signal.SIGSEGV, handler); os.kill(os.getpid(), signal.SIGSEGV)
+signal.signal(signal.SIGSEGV, signal.SIG_DFL); faulthandler.disable(); faulthandler.enable()
+faulthandler.register(signal.SIGUSR1); os.kill(os.getpid(), signal.SIGUSR1)
+if os.fork() == 0:
+    os.kill(os.getpid(), signal.SIGBUS)
+print(os.wait()[1])
+def f(n): return f(n + 1)
+try: f(0)
+except RecursionError: print("recursion")
+PY
+"""),
     "git init, add, commit, log, gc": ("git", r"""
 export GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-01T00:00:00Z' GIT_CONFIG_GLOBAL=/dev/null
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b.c GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b.c
@@ -89,6 +104,19 @@ sqlite3 t.db '.dump' | sha256sum; sqlite3 t.db 'select no from nowhere' 2>&1; ec
 node -e 'const m = new Map(); for (let i = 0; i < 50000; i++) m.set("k" + i, { i, a: [i, i + 1] }); let s = 0; for (const [k, v] of m) s += v.a[1];
 console.log(s, JSON.stringify([...m.values()].slice(0, 3)), require("crypto").createHash("sha1").update("x".repeat(1e6)).digest("hex"));
 require("child_process").execFile("echo", ["child"], (e, out) => { console.log(out.trim()); process.exit(6); });'; echo $?
+"""),
+    "node WebAssembly, whose bounds are checked by faults": ("node", r"""
+cat > a.js <<'JS'
+const code = new Uint8Array([0,97,115,109,1,0,0,0,1,6,1,96,1,127,1,127,3,2,1,0,5,3,1,0,1,7,5,1,1,102,0,0,10,9,1,7,0,32,0,40,2,0,11]);
+const load = new WebAssembly.Instance(new WebAssembly.Module(code)).exports.f;
+let caught = 0;
+for (let i = 0; i < 200; i++) { try { load(i * 4096) } catch (e) { caught++ } }
+console.log(load(0), caught);
+function f() { return f() + 1 }
+try { f() } catch (e) { console.log(e.name) }
+new (require("worker_threads").Worker)(__filename.replace("a.js", "b.js")).on("message", m => console.log(m));
+JS
+sed '/^function/,$d; s/console.log(/require("worker_threads").parentPort.postMessage(/; s/, caught)/)/' a.js > b.js; node a.js
 """),
     "awk, sed, grep, find, make": ("make", r"""
 printf 'all: a b\n\techo done $(words $(foreach i,1 2 3,$(i)))\na b:\n\tseq 1000 > $@\n' > Makefile; make -j2 2>&1 | sort; make -n all

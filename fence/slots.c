@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fence/slots.c - slots: pages between guard pages, each for one object; which is used next, and what opens and closes it.
+ *
+ *     | guard | data | guard | data | guard | …            slot i: guard i, data i; its right guard is slot i+1's left one
+ *             ^ canary, object flush left or right, canary
+ *
+ * There is a range of slots for objects of 1, 2, 4 and 8 pages; sampling uses the first alone, with fence.num_objects slots.  All pages start
+ * as guards, installed for megabytes at once, so an allocation is one system call (data becomes memory) and a free one (data becomes
+ * guard again, and its memory goes back).  Free slots queue up and are taken oldest first: sampling uses every slot once before the first comes
+ * again; fence=all keeps at least HELD slots in the queue, so that a stale pointer meets a guard for long.
+ *
+ * Half of what a guard costs to remove is the system call around it, and a page fault costs more than the page, so fence=all opens its next
+ * AHEAD slots of one page together:
+ *
+ *     fresh, or queue of freed slots ──AHEAD at once──► open, nobody's ──one at a time──► LIVE ──► closed at once, freed
+ *
+ * The weakness accepted: of the 65,536 slots freed last the oldest few lie open for a while before they are used again, and what a stale
+ * pointer does there is not seen (an object is zeroed when it is handed out, so it does no harm to the next one).
+ *
+ * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then is a mapping of its own, and when the kernel
+ * gives no more (vm.max_map_count) fence=all becomes sampling, with one line.
+ */
+#include "config.h"
+
+#include "fence/fence_internal.h"
+
+#define ALL_HELD 65536u
+#define STEP_BYTES ((size_t)4 << 20)
+
+uintptr_t fence_base;
+size_t fence_size;
+
+struct slot_range fence_ranges[FENCE_RANGES];
+
+/* Guards fresh slots, the queues and the slots opened ahead.  System calls that make pages usable are made under it, nothing else. */
+static struct ranked_lock pool_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
+
+/* ---- addresses ---------------------------------------------------------------------------------------------------------------- */
+
+static struct slot_range *range_of(uintptr_t addr)
+{
+	for (unsigned k = 0; k < FENCE_RANGES; k++)
+		if (fence_ranges[k].nr_max && addr - fence_ranges[k].base < fence_ranges[k].nr_max * fence_ranges[k].stride + PAGE_SIZE)
+			return &fence_ranges[k];
+	return NULL;
+}
+
+/* The slot whose data pages or left guard hold addr; *guard: it is the guard. */
+struct fence_slot *slot_of(uintptr_t addr, struct slot_range **range, bool *guard)
+{
+	struct slot_range *r = range_of(addr);
+	uint32_t page, i;
+
+	if (!r)
+		return NULL;
+	*range = r;
+	/* In pages, which are few enough for a short division. */
+	page = (uint32_t)((addr - r->base) >> PAGE_SHIFT);
+	i = page / (r->pages + 1);
+	*guard = page % (r->pages + 1) == 0;
+	return slot_known(r, i) ? slot_at(r, i) : NULL;
+}
+
+/* ---- pages -------------------------------------------------------------------------------------------------------------------- */
+
+bool page_open(uintptr_t p, size_t n)
+{
+	if (os_guard_supported())
+		return os_guard_remove((void *)p, n);
+	return os_unprotect((void *)p, n);
+}
+
+/* Its memory goes back.  Locked pages cannot become guards; they are not the program's any more. */
+void page_close(uintptr_t p, size_t n)
+{
+	if (os_guard_install((void *)p, n))
+		return;
+	os_decommit((void *)p, n);
+	if (os_guard_supported() && os_guard_install((void *)p, n))
+		return;
+	os_protect_none((void *)p, n);
+}
+
+/* Under pool_lock: pages up to `end` are usable, and guards. */
+static bool range_reach(struct slot_range *r, uintptr_t end)
+{
+	size_t n;
+
+	if (end <= r->ready)
+		return true;
+	n = MIN(ALIGN_UP(end - r->ready, STEP_BYTES), r->base + r->nr_max * r->stride + PAGE_SIZE - r->ready);
+	if (os_guard_supported() && (!os_commit((void *)r->ready, n, false) || !os_guard_install((void *)r->ready, n)))
+		return false;
+	r->ready += n;
+	return true;
+}
+
+/* ---- slots -------------------------------------------------------------------------------------------------------------------- */
+
+static struct fence_slot *slot_fresh(struct slot_range *r)
+{
+	size_t i = r->fresh;
+
+	if (i == r->nr_max || !os_stepped_reach(&r->slots, (i + 1) * sizeof(struct fence_slot)) ||
+	    !range_reach(r, r->base + (i + 1) * r->stride + PAGE_SIZE))
+		return NULL;
+	__atomic_store_n(&r->fresh, (uint32_t)i + 1, __ATOMIC_RELEASE);
+	return slot_at(r, i);
+}
+
+static struct fence_slot *slot_oldest(struct slot_range *r)
+{
+	struct fence_slot *s = r->first ? slot_at(r, r->first - 1) : NULL;
+
+	if (!s)
+		return NULL;
+	r->first = s->next;
+	if (!r->first)
+		r->last = 0;
+	r->nr_free--;
+	return s;
+}
+
+/* Under pool_lock. */
+static struct fence_slot *slot_next(struct slot_range *r)
+{
+	struct fence_slot *s = !fence_all || r->nr_free < ALL_HELD ? slot_fresh(r) : NULL;
+
+	return s ? s : slot_oldest(r);
+}
+
+/* What was written to a page that was opened after a report goes. */
+static void slot_reset(const struct slot_range *r, const struct fence_slot *s)
+{
+	if (s->opened & SLOT_OPENED_DATA)
+		page_close(slot_data(r, s), r->pages << PAGE_SHIFT);
+}
+
+/* Under pool_lock: the next slots are opened together, as many as can be. */
+static void slots_open_ahead(struct slot_range *r)
+{
+	struct os_range pages[FENCE_AHEAD];
+	struct fence_slot *s;
+	size_t opened;
+
+	r->nr_ahead = r->next_ahead = 0;
+	while (r->nr_ahead < FENCE_AHEAD && (s = slot_next(r)) != NULL) {
+		slot_reset(r, s);
+		s->open = false;
+		pages[r->nr_ahead] = (struct os_range) { (void *)slot_data(r, s), PAGE_SIZE };
+		r->ahead[r->nr_ahead++] = (uint32_t)(s - slot_at(r, 0));
+	}
+	opened = os_guard_open_many(pages, r->nr_ahead);
+	for (size_t i = 0; i < opened; i++)
+		slot_at(r, r->ahead[i])->open = true;
+}
+
+static struct fence_slot *slot_ahead(struct slot_range *r)
+{
+	if (r->next_ahead == r->nr_ahead)
+		slots_open_ahead(r);
+	return r->next_ahead < r->nr_ahead ? slot_at(r, r->ahead[r->next_ahead++]) : NULL;
+}
+
+/* Counters are written under pool_lock alone; who reads them takes none. */
+static void count(uint64_t *counter, uint64_t by)
+{
+	__atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED);
+}
+
+/* Under pool_lock. */
+static void queue_append(struct slot_range *r, struct fence_slot *s)
+{
+	uint32_t index = (uint32_t)(s - slot_at(r, 0)) + 1;
+
+	s->next = 0;
+	if (r->last)
+		slot_at(r, r->last - 1)->next = index;
+	else
+		r->first = index;
+	r->last = index;
+	r->nr_free++;
+}
+
+static bool slot_open(struct slot_range *r, struct fence_slot *s)
+{
+	slot_reset(r, s);
+	s->open = page_open(slot_data(r, s), r->pages << PAGE_SHIFT);
+	if (s->open)
+		return true;
+	lock_acquire(&pool_lock);
+	queue_append(r, s);
+	count(&live_counters.fence_live, -1ull);
+	count(&live_counters.fence_allocs, -1ull);
+	lock_release(&pool_lock);
+	return false;
+}
+
+struct fence_slot *slot_take(struct slot_range *r, bool *no_mappings)
+{
+	bool ahead = fence_all && r->pages == 1 && os_guard_supported();
+	struct fence_slot *s;
+
+	lock_acquire(&pool_lock);
+	s = ahead ? slot_ahead(r) : slot_next(r);
+	count(&live_counters.fence_live, s != NULL);
+	count(&live_counters.fence_allocs, s != NULL);
+	count(&live_counters.fence_skipped_capacity, s == NULL);
+	lock_release(&pool_lock);
+	*no_mappings = s && !(ahead && s->open) && !slot_open(r, s);
+	return *no_mappings ? NULL : s;
+}
+
+void slot_put(struct slot_range *r, struct fence_slot *s)
+{
+	lock_acquire(&pool_lock);
+	queue_append(r, s);
+	count(&live_counters.fence_live, -1ull);
+	count(&live_counters.fence_frees, 1);
+	lock_release(&pool_lock);
+}
+
+/* ---- the reserve --------------------------------------------------------------------------------------------------------------- */
+
+void fence_limit_space(uint64_t limit)
+{
+	if (!fence_size || fence_size < limit / 4)
+		return;
+	lock_acquire(&pool_lock);
+	for (unsigned k = 0; k < FENCE_RANGES; k++) {
+		struct slot_range *r = &fence_ranges[k];
+		uintptr_t end = r->base + r->nr_max * r->stride + PAGE_SIZE;
+
+		if (r->nr_max && r->ready < end)
+			os_release_part((void *)r->ready, end - r->ready);
+		/* The last usable page is a guard; a slot that has none behind it is no slot. */
+		r->nr_max = r->ready - r->base < PAGE_SIZE ? 0 : MIN(r->nr_max, (r->ready - r->base - PAGE_SIZE) / r->stride);
+		os_stepped_shrink(&r->slots, r->nr_max * sizeof(struct fence_slot));
+	}
+	lock_release(&pool_lock);
+}
+
+static size_t range_bytes(size_t slots, unsigned pages)
+{
+	return slots * ((pages + 1) << PAGE_SHIFT) + PAGE_SIZE;
+}
+
+static size_t slots_of(unsigned k, size_t slots)
+{
+	return k == 0 ? slots : fence_all && (size_t)PAGE_SIZE << (k - 1) < options.fence_max_size ? slots >> k : 0;
+}
+
+/* All ranges in one reserve, so that "is it ours" is one compare. */
+static bool ranges_reserve(size_t slots)
+{
+	size_t total = 0, at;
+	void *p;
+
+	for (unsigned k = 0; k < FENCE_RANGES; k++)
+		total += range_bytes(slots_of(k, slots), 1u << k);
+	p = os_reserve(total, PAGE_SIZE);
+	if (!p)
+		return false;
+	at = (uintptr_t)p;
+	for (unsigned k = 0; k < FENCE_RANGES; k++) {
+		struct slot_range *r = &fence_ranges[k];
+
+		r->nr_max = slots_of(k, slots);
+		if (r->nr_max && !os_stepped_init(&r->slots, ALIGN_UP(r->nr_max * sizeof(struct fence_slot), PAGE_SIZE),
+		                                  fence_all ? (size_t)64 << 10 : PAGE_SIZE))
+			r->nr_max = 0;
+		r->pages = 1u << k;
+		r->stride = (r->pages + 1) << PAGE_SHIFT;
+		r->base = r->ready = at;
+		at += range_bytes(slots_of(k, slots), r->pages);
+	}
+	fence_base = (uintptr_t)p;
+	fence_size = total;
+	return true;
+}
+
+size_t slots_init(size_t slots)
+{
+	uint64_t room = os_address_space_limit();
+	size_t total = 0;
+
+	/* Under a limit of address space a pool must leave the program its own. */
+	while (slots > 16 && range_bytes(slots, 1) * 4 > room)
+		slots /= 2;
+	while (!ranges_reserve(slots) && slots > 16)
+		slots /= 2;
+	if (!fence_size)
+		return 0;
+	lock_register_for_fork(&pool_lock);
+	for (unsigned k = 0; k < FENCE_RANGES; k++)
+		total += fence_ranges[k].nr_max;
+	return total;
+}
