@@ -282,22 +282,27 @@ size_t log_rule_length(const char *text)
 	return text[n] == '\0' || text[n] == ' ' ? n : 0;
 }
 
-/* First letters of everything that log_begin knows. */
+/* First letters of everything that log_begin and the reader know, by the first one. */
 bool log_may_begin(const char *text, size_t len)
 {
-	static const char *const marks[] = {
-		"BUG", "general prot", "kernel BUG at", "kernel stack o", "unreferenced o", "usercopy: ", "UBSAN: ", "Unable to handle", "list_",
-		"refcount_t: ", "pagealloc: ", "Insufficient s", "PANIC: d", "Kernel panic - not syncing: stack-p", "cache_from_obj: ", "==", "{\"",
-		"detected buffer", "Kernel Offset: ", "Linux version ", "virt_to_cache", "kmem_cache_free: ",
+#define MARK(s) { s, sizeof(s) - 1 }
+	static const struct { const char *text; size_t len; } marks[] = {
+		MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"), MARK("unreferenced o"), MARK("usercopy: "), MARK("UBSAN: "),
+		MARK("Unable to handle"), MARK("list_"), MARK("refcount_t: "), MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"),
+		MARK("Kernel panic - not syncing: stack-p"), MARK("cache_from_obj: "), MARK("=="), MARK("{"), MARK("detected buffer"),
+		MARK("Kernel Offset: "), MARK("Linux version "), MARK("virt_to_cache: "), MARK("kmem_cache_free: "), MARK("Direct leak of "), MARK("Indirect leak of "),
+	};
+#undef MARK
+	static const bool first[256] = {
+		['B'] = true, ['g'] = true, ['k'] = true, ['u'] = true, ['U'] = true, ['l'] = true, ['r'] = true, ['p'] = true, ['I'] = true, ['P'] = true,
+		['K'] = true, ['c'] = true, ['='] = true, ['{'] = true, ['d'] = true, ['L'] = true, ['v'] = true, ['D'] = true,
 	};
 
-	if (len < 2 || !strchr("BgkuULlrpIPKc={dvk", text[0]))
+	if (len < 2 || !first[(unsigned char)text[0]])
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		size_t n = strlen(marks[i]);
-		if (marks[i][0] == text[0] && len >= n && memcmp(text, marks[i], n) == 0)
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (marks[i].text[0] == text[0] && len >= marks[i].len && memcmp(text, marks[i].text, marks[i].len) == 0)
 			return true;
-	}
 	return false;
 }
 

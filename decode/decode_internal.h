@@ -94,7 +94,7 @@ struct log_open {
 	bool closed;                /* a rule came that may close it or open the next one */
 	unsigned rows_behind;       /* the marked one */
 	size_t mark_column;         /* where the bytes of the marked row begin */
-	uint64_t last_use;
+	uint64_t last_use, heard_at; /* a counter; the log's line */
 	uint64_t stamp_us;
 	bool have_stamp;
 };
@@ -145,6 +145,7 @@ struct log_writer {
 	char *body_text;
 	size_t body_len;
 };
+extern const char log_page_css[], log_page_js[];  /* out of page.css, page.js */
 /* A record's rule, as SARIF and JUnit name it: "kasan/slab-out-of-bounds". */
 void log_rule_name(char *buf, size_t size, const struct log_record *r);
 void log_sarif_head(struct log_writer *w);

@@ -9,7 +9,6 @@
 #include <inttypes.h>
 
 #include "decode/decode_internal.h"
-#include "decode/page.h"
 
 #define SOURCES_A_STACK 6
 
@@ -19,7 +18,7 @@ void log_html_head(struct log_writer *w)
 	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
 	      "<title>Memory reports</title>\n<style>\n", w->out);
-	fputs(page_css, w->out);
+	fputs(log_page_css, w->out);
 	fputs("</style>\n</head>\n<body>\n<header hidden>\n<h1>Memory reports</h1>\n"
 	      "<input type=\"search\" id=\"search\" placeholder=\"search\" aria-label=\"search\">\n"
 	      "<select id=\"detector\" aria-label=\"detector\"><option value=\"\">all detectors</option></select>\n"
@@ -35,7 +34,7 @@ void log_html_tail(struct log_writer *w)
 	if (!w->nr)
 		fputs("<p>No reports.</p>\n", w->out);
 	fputs("</main>\n<script>\n", w->out);
-	fputs(page_js, w->out);
+	fputs(log_page_js, w->out);
 	fputs("</script>\n</body>\n</html>\n", w->out);
 }
 

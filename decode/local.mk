@@ -9,11 +9,11 @@ libdecode_la_LIBADD = libtool_half.la $(JSONC_LIBS)
 noinst_HEADERS += decode/decode.h decode/decode_internal.h
 
 # The page's style and script as C strings.
-decode/page.h: $(srcdir)/decode/page.css $(srcdir)/decode/page.js decode/$(am__dirstamp)
-	$(AM_V_GEN){ for f in css js; do echo "static const char page_$$f[] ="; \
+nodist_libdecode_la_SOURCES = decode/page_data.c
+decode/page_data.c: $(srcdir)/decode/page.css $(srcdir)/decode/page.js
+	$(AM_V_GEN)$(MKDIR_P) decode && { echo '#include "decode/decode_internal.h"'; for f in css js; do echo "const char log_page_$$f[] ="; \
 		$(SED) -e 's/[\\"]/\\&/g' -e 's/^.*$$/"&\\n"/' $(srcdir)/decode/page.$$f; echo ";"; done; } >$@.tmp && mv $@.tmp $@
-BUILT_SOURCES += decode/page.h
-CLEANFILES += decode/page.h
+CLEANFILES += decode/page_data.c
 EXTRA_DIST += decode/page.css decode/page.js
 
 # What memsan-report(5) describes, for machines.

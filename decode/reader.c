@@ -23,6 +23,8 @@
 #define LANES_MAX 64
 #define RULES_MAX 8
 #define RULE_NEAR 64                       /* lines of other callers may stand between a rule and its headline */
+#define STALE_LINES 100000u                /* of other callers, while one with an open report is silent */
+#define STALE_LOOK 4096u
 #define FOREIGN_MAX 400
 #define SILENCE_US (30 * 1000000ull)
 #define JSON_MARK "\"memsan-report/"
@@ -142,6 +144,7 @@ struct line {
 static void keep_line(struct log_reader *l, struct log_open *o, const struct line *n)
 {
 	o->last_use = ++l->uses;
+	o->heard_at = l->line;
 	log_record_line(o->record, n->text, strlen(n->text));
 }
 
@@ -173,18 +176,24 @@ static uint64_t rule_before(struct log_reader *l, uint64_t caller)
 	return l->line;
 }
 
+/* May it be worth trying?  No is sure. */
+static bool may_begin(const struct line *n)
+{
+	return log_may_begin(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V';
+}
+
 static bool try_begin(struct log_reader *l, const struct line *n)
 {
-	struct log_open probe = { .caller = n->prefix.caller, .record = log_record_new() }, *o;
+	struct log_open probe = { .caller = n->prefix.caller }, *o;
 
-	if (!probe.record)
+	if (!may_begin(n) || !(probe.record = log_record_new()))
 		return false;
-	log_record_line(probe.record, n->text, strlen(n->text));
 	probe.form = log_begin(n->text, &probe);
 	if (probe.form == FORM_NONE) {
 		log_record_free(probe.record);
 		return false;
 	}
+	log_record_line(probe.record, n->text, strlen(n->text));
 	o = lane_new(l);
 	l->nr_open++;
 	*o = probe;
@@ -196,6 +205,7 @@ static bool try_begin(struct log_reader *l, const struct line *n)
 		o->shape = strndup(n->raw, n->shape_len);
 		o->shape_len = o->shape ? n->shape_len : 0;
 	}
+	o->heard_at = l->line;
 	own_line(l, o, n);
 	return true;
 }
@@ -243,7 +253,7 @@ static bool begins_report(const struct line *n)
 	struct log_open probe = { .caller = n->prefix.caller, .record = NULL };
 	bool begins;
 
-	if (!log_may_begin(n->text, strlen(n->text)) && n->prefix.caller >> 48 != 'V' && !strchr("DI", n->text[0]))
+	if (!may_begin(n))
 		return false;
 	probe.record = log_record_new();
 	begins = probe.record && log_begin(n->text, &probe) != FORM_NONE;
@@ -387,6 +397,23 @@ static const struct log_open *shape_find(const struct log_reader *l, const char 
 	return NULL;
 }
 
+/* Does an open report wait for lines of this caller, or of a logger whose callers are not known? */
+static bool listening(struct log_reader *l, uint64_t caller)
+{
+	for (size_t i = 0; i < l->nr_open; i++)
+		if (l->open[i].caller == caller || l->open[i].shape_len)
+			return true;
+	return false;
+}
+
+/* Reports whose callers have said nothing for very long. */
+static void cut_stale(struct log_reader *l)
+{
+	for (size_t i = l->nr_open; i-- > 0;)
+		if (i < l->nr_open && l->line - l->open[i].heard_at > STALE_LINES)
+			report_cut(l, &l->open[i], "silence");
+}
+
 static void take_line(struct log_reader *l, const char *raw, size_t len, bool headlines)
 {
 	struct line n = { .raw = raw, .raw_len = len };
@@ -404,8 +431,10 @@ static void take_line(struct log_reader *l, const char *raw, size_t len, bool he
 		n.raw_len = len;
 	}
 	log_prefix_parse(raw, len, &n.prefix);
-	if (!l->nr_open && !headlines && n.prefix.caller >> 48 != 'V' &&
-	    !log_may_begin(raw + n.prefix.len, len - n.prefix.len) && !(len > 1 && memchr("DI", raw[n.prefix.len], 2)))
+	if (l->nr_open && l->line % STALE_LOOK == 0)
+		cut_stale(l);
+	if (!headlines && !listening(l, n.prefix.caller) && n.prefix.caller >> 48 != 'V' &&
+	    !log_may_begin(raw + n.prefix.len, len - n.prefix.len))
 		return;
 	if (l->nr_open && (shaped = shape_find(l, raw, len)) != NULL) {
 		n.prefix.len = shaped->shape_len;
@@ -452,26 +481,61 @@ static void carry_add(struct log_reader *l, const char *p, size_t len)
 	l->carry[l->carry_len] = '\0';
 }
 
+/* memmem, for a text whose first letter is rare: several times as fast. */
+static const char *find_text(const char *p, size_t len, const char *wanted)
+{
+	const char *end = p + len;
+	size_t n = strlen(wanted);
+
+	while ((p = memchr(p, wanted[0], (size_t)(end - p))) != NULL) {
+		if ((size_t)(end - p) >= n && memcmp(p, wanted, n) == 0)
+			return p;
+		p++;
+	}
+	return NULL;
+}
+
+/* Only behind a brace. */
+static const char *find_json(const char *p, size_t len)
+{
+	const char *brace = memchr(p, '{', len);
+
+	return brace ? memmem(brace, len - (size_t)(brace - p), JSON_MARK, strlen(JSON_MARK)) : NULL;
+}
+
 static bool any_headline(const char *p, size_t len)
 {
-	return memmem(p, len, "BUG: ", 5) || memmem(p, len, JSON_MARK, strlen(JSON_MARK));
+	return find_text(p, len, "BUG: ") || find_json(p, len);
+}
+
+/* The next headline in a block at or behind `from`; `known` is the answer to the last question, which was further ahead. */
+static const char *next_headline(const char *known, const char *from, const char *end)
+{
+	const char *bug, *json;
+
+	if (!known || known >= from)
+		return known;
+	bug = find_text(from, (size_t)(end - from), "BUG: ");
+	json = find_json(from, (size_t)((bug ? bug : end) - from));
+	return json ? json : bug;
 }
 
 void log_reader_feed(struct log_reader *l, const char *bytes, size_t len)
 {
 	const char *p = bytes, *end = bytes + len, *newline;
-	/* the expensive look into every line only where it can find something */
-	bool headlines = any_headline(bytes, len);
+	/* the expensive look into a line only where it can find something */
+	const char *headline = any_headline(bytes, len) ? bytes - 1 : NULL;
 
 	while (p < end && (newline = memchr(p, '\n', (size_t)(end - p))) != NULL) {
 		size_t n = (size_t)(newline - p);
+		headline = next_headline(headline, p, end);
 		if (l->carry_len || l->skipping) {
 			carry_add(l, p, n);
 			take_line(l, l->carry, l->carry_len, any_headline(l->carry, l->carry_len));
 			l->carry_len = 0;
 			l->skipping = false;
 		} else {
-			take_line(l, p, n > LOG_LINE_MAX ? MIN(n, line_limit(p, n)) : n, headlines);
+			take_line(l, p, n > LOG_LINE_MAX ? MIN(n, line_limit(p, n)) : n, headline && headline < newline);
 		}
 		p = newline + 1;
 	}
