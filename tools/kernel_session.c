@@ -61,7 +61,6 @@ void kernel_work_remove(const struct kernel_options *o)
 		tool_say("kept: %s", work);
 		return;
 	}
-	kernel_signal = 0;
 	pid = kernel_spawn(argv, -1, -1);
 	if (pid > 0)
 		kernel_reap(pid);
