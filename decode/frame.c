@@ -146,7 +146,7 @@ static void parse_tail(struct log_record *r, struct log_frame *f, const char *p)
 	}
 	/* a path may hold blanks; the last colon and number end it */
 	end = p + strlen(p);
-	if (end - p > 9 && strcmp(end - 9, " (inlined)" + 1) == 0)
+	if (end - p > 10 && strcmp(end - 10, " (inlined)") == 0)
 		end -= 10;
 	if (!strchr(p, ' ') || strstr(p, "/"))
 		while (end > p && !set_location(r, f, p, end))

@@ -328,7 +328,7 @@ static void take_text(struct log_reader *l, const struct line *n)
 		rule_remember(l, n->prefix.caller, l->line);
 }
 
-/* Without NULs and colours, NUL-terminated; NULL: out of memory. */
+/* Without NULs and colours, in UTF-8 whatever it was, NUL-terminated; NULL: out of memory. */
 static const char *copy_clean(char **to, size_t *room, const char *p, size_t len)
 {
 	size_t n = 0;
@@ -351,6 +351,13 @@ static const char *copy_clean(char **to, size_t *room, const char *p, size_t len
 	while (n && ((*to)[n - 1] == '\r' || (*to)[n - 1] == '\n'))
 		n--;
 	(*to)[n] = '\0';
+	for (size_t i = 0, len8; i < n; i += len8) {
+		len8 = log_utf8_length((const unsigned char *)*to + i);
+		if (!len8) {
+			(*to)[i] = '?';
+			len8 = 1;
+		}
+	}
 	return *to;
 }
 

@@ -243,9 +243,10 @@ static void read_block_line(struct reader *r, struct rule *rule, const char *lin
 		ok = add_line(rule, LINE_SRC, line + 4);
 	else if (strcmp(line, "...") == 0)
 		ok = add_line(rule, LINE_ANY, "");
-	else if (strncmp(line, "match-leak-kinds:", 17) == 0)
+	else if (strncmp(line, "match-leak-kinds:", 17) == 0) {
+		free(rule->kinds);
 		ok = (rule->kinds = strdup(line + 17)) != NULL;
-	else {
+	} else {
 		complain(r, "'%.200s' is no frame (fun:, obj:, src:, ...)", line);
 		return;
 	}

@@ -121,6 +121,7 @@ int symbolizer_module(struct symbolizer *s, const char *path, const uint8_t *bui
 	struct sym_module *m, *grown;
 
 	build_id_len = MIN(build_id_len, (size_t)BUILD_ID_MAX);
+	build_id = build_id ? build_id : (const uint8_t *)"";
 	for (size_t i = 0; i < s->nr_modules; i++) {
 		m = &s->modules[i];
 		if (strcmp(m->path, path) == 0 && m->build_id_len == build_id_len &&

@@ -7,7 +7,7 @@ script_tests = tests/layers tests/docs tests/exports tests/command tests/publish
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 # Longer ones that scripts/test runs besides make check.
-EXTRA_DIST += tests/golden tests/logs tests/victims tests/victims-shadow tests/real tests/shadow
+EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/real tests/shadow
 
 noinst_HEADERS += tests/unit/unit.h
 
@@ -177,3 +177,8 @@ TESTS += tests/unit/test_suppress
 # memsan kernel: when things go wrong, with stand-ins; the real kernels are scripts/test's.
 
 EXTRA_DIST += tests/kernel-real tests/kernel-logs
+check_PROGRAMS += tests/unit/test_decode
+tests_unit_test_decode_SOURCES = tests/unit/test_decode.c
+tests_unit_test_decode_CFLAGS = $(TEST_CFLAGS) -DMEMSAN_TOOL
+tests_unit_test_decode_LDADD = libdecode.la libtool_half.la $(CMOCKA_LIBS)
+TESTS += tests/unit/test_decode

@@ -42,7 +42,11 @@ static void job_done(struct work_struct *work)
 int bug_workqueue_uaf(void)
 {
 	struct workqueue_struct *queue = alloc_workqueue("memsan", 0, 0);
+	/* A neighbour, so that the slab does not go back to the page allocator when the job is freed, and its poison with it. */
+	struct job *neighbour = kmalloc(sizeof(*neighbour), GFP_KERNEL);
 	struct job *job = queue ? hidden((struct job *)kzalloc(sizeof(*job), GFP_KERNEL)) : NULL;
+	void *again[32];
+	int i;
 
 	if (job) {
 		INIT_WORK(&job->work, job_done);
@@ -50,10 +54,15 @@ int bug_workqueue_uaf(void)
 	}
 	if (queue)
 		destroy_workqueue(queue);
-	if (!job)
-		return -ENOMEM;
-	hidden(job)->text[40] = 'x';
-	return 0;
+	if (job)
+		hidden(job)->text[40] = 'x';
+	/* SLUB looks at the poison when it gives the object out again. */
+	for (i = 0; i < ARRAY_SIZE(again); i++)
+		again[i] = kmalloc(sizeof(*job), GFP_KERNEL);
+	for (i = 0; i < ARRAY_SIZE(again); i++)
+		kfree(again[i]);
+	kfree(neighbour);
+	return job ? 0 : -ENOMEM;
 }
 
 int bug_atomic_oob(void)

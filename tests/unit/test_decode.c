@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/unit/test_decode.c - the log reader against pieces of any size and damaged logs, prefixes, merging against a simple model. */
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "decode/decode_internal.h"
+
+/* ---- logs ------------------------------------------------------------------------------------------------------------------------- */
+
+struct text { char *data; size_t len; };
+
+static struct text read_log(const char *name)
+{
+	const char *top = getenv("srcdir");
+	struct text t = { NULL, 0 };
+	char path[4096];
+	FILE *in;
+	size_t room = 1u << 20;
+
+	snprintf(path, sizeof(path), "%s/tests/logs/%s", top ? top : ".", name);
+	in = fopen(path, "r");
+	assert_non_null(in);
+	t.data = malloc(room);
+	t.len = fread(t.data, 1, room, in);
+	assert_in_range(t.len, 100, room - 1);
+	fclose(in);
+	return t;
+}
+
+/* All records of a log as JSON, one string. */
+struct collected { FILE *out; size_t nr; };
+
+static void collect(void *ctx, struct log_record *r)
+{
+	struct collected *c = ctx;
+
+	log_json_write(c->out, r);
+	c->nr++;
+	log_record_free(r);
+}
+
+static char *decode(const char *data, size_t len, unsigned seed, size_t *nr)
+{
+	char *text = NULL;
+	size_t text_len = 0;
+	struct collected c = { open_memstream(&text, &text_len), 0 };
+	struct log_reader *reader = log_reader_create(collect, &c);
+
+	log_reader_begin(reader, "log");
+	for (size_t at = 0, piece; at < len; at += piece) {
+		piece = seed ? MIN(len - at, (size_t)(rand_r(&seed) % 200 + 1)) : len;
+		log_reader_feed(reader, data + at, piece);
+	}
+	log_reader_end(reader);
+	log_reader_destroy(reader);
+	fclose(c.out);
+	if (nr)
+		*nr = c.nr;
+	return text;
+}
+
+static const char *const logs[] = { "kasan-callers.log", "kfence.log", "slub-dmesg-r.log", "others.log", "unknown.log", "asan.log", "valgrind.log" };
+
+static void test_pieces(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(logs); i++) {
+		struct text t = read_log(logs[i]);
+		size_t nr;
+		char *whole = decode(t.data, t.len, 0, &nr);
+		assert_true(nr > 0);
+		for (unsigned seed = 1; seed < 6; seed++) {
+			char *pieces = decode(t.data, t.len, seed, NULL);
+			assert_string_equal(pieces, whole);
+			free(pieces);
+		}
+		free(whole);
+		free(t.data);
+	}
+}
+
+/* Bytes are lost and changed: whatever comes out can be read back. */
+static void test_damage(void **state)
+{
+	unsigned seed = 7;
+
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		struct text t = read_log(logs[(size_t)round % ARRAY_SIZE(logs)]);
+		char *json, *line, *next;
+		for (int i = 0; i < 20; i++) {
+			size_t at = (size_t)rand_r(&seed) % t.len;
+			if (rand_r(&seed) % 2) {
+				t.data[at] = (char)rand_r(&seed);
+			} else {
+				size_t gone = MIN((size_t)rand_r(&seed) % 100, t.len - at - 1);
+				memmove(t.data + at, t.data + at + gone, t.len - at - gone);
+				t.len -= gone;
+			}
+		}
+		json = decode(t.data, t.len, 0, NULL);
+		for (line = json; *line; line = next) {
+			const char *why;
+			struct log_record *r;
+			next = strchr(line, '\n') + 1;
+			r = log_json_read(line, (size_t)(next - line), &why);
+			assert_non_null(r);
+			assert_non_null(r->title);
+			log_record_free(r);
+		}
+		free(json);
+		free(t.data);
+	}
+}
+
+/* ---- prefixes ---------------------------------------------------------------------------------------------------------------------- */
+
+static void test_prefixes(void **state)
+{
+	static const struct { const char *line, *text; uint64_t caller; } cases[] = {
+		{ "plain text", "plain text", 0 },
+		{ "[   12.345678] text", "text", 0 },
+		{ "[   12.345678]  func+0x1/0x2", " func+0x1/0x2", 0 },
+		{ "[   12.345678][  T123] text", "text", (uint64_t)'T' << 48 | 123 },
+		{ "<4>[   12.345678][    C1] text", "text", (uint64_t)'C' << 48 | 1 },
+		{ "[Sat Nov 21 03:02:16 2026] text", "text", 0 },
+		{ "kern  :warn  : [    1.000000] text", "text", 0 },
+		{ "6,339,5140900,-,caller=T1;text", "text", (uint64_t)'T' << 48 | 1 },
+		{ "Nov 21 03:02:16 host kernel: [    1.000000] text", "text", 0 },
+		{ "Nov  1 03:02:16 host prog[77]: text", "text", (uint64_t)'P' << 48 | 77 },
+		{ "2026-11-21T03:02:16.123456+00:00 host kernel: text", "text", 0 },
+		{ "[    1.000000] host kernel: text", "text", 0 },
+		{ "web-1  | text", "text", 0 },
+		{ "==123== text", "text", (uint64_t)'V' << 48 | 123 },
+		{ "==00:00:00:01.234 123== text", "text", (uint64_t)'V' << 48 | 123 },
+		/* what only looks like one */
+		{ " [<ffffffff81234567>] func+0x1/0x2", " [<ffffffff81234567>] func+0x1/0x2", 0 },
+		{ " [32, 42) 'array'", " [32, 42) 'array'", 0 },
+		{ "==123==ERROR: AddressSanitizer: x", "==123==ERROR: AddressSanitizer: x", 0 },
+		{ "==================================================================", "==================================================================", 0 },
+		{ "12, 13", "12, 13", 0 },
+		{ "", "", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct log_prefix p;
+		log_prefix_parse(cases[i].line, strlen(cases[i].line), &p);
+		assert_string_equal(cases[i].line + p.len, cases[i].text);
+		assert_int_equal(p.caller, cases[i].caller);
+	}
+}
+
+/* ---- the guilty ---------------------------------------------------------------------------------------------------------------------- */
+
+static void test_plumbing(void **state)
+{
+	static const char *const own[] = { "kasan_report", "__asan_store1", "kfree", "kmalloc_trace", "memcpy", "dump_stack_lvl", "check_object.cold",
+	                                   "__list_del_entry_valid_or_report", "malloc", "operator new(unsigned long)", "free_to_partial_list.cold" };
+	static const char *const others[] = { "freeze_processes", "mallocate", "drv_release", "stringify", "diesel", "main", "vfs_write", "list_length" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		assert_true(log_function_is_plumbing(own[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_false(log_function_is_plumbing(others[i]));
+}
+
+/* ---- merging ------------------------------------------------------------------------------------------------------------------------- */
+
+#define BUGS 300000u
+
+/* More bugs than the table holds, so that runs are written and merged; each bug's count by a formula. */
+static void test_merge(void **state)
+{
+	struct log_merge *m = log_merge_create();
+	struct log_record *r = log_record_new();
+	struct log_bug bug;
+	uint64_t before = 0, nr = 0, total = 0;
+
+	(void)state;
+	assert_non_null(m);
+	r->detector = "kasan";
+	r->kind = "x";
+	r->title = "x";
+	for (int pass = 0; pass < 2; pass++)
+		for (uint64_t i = 0; i < BUGS; i++) {
+			r->signature = i * 0x9e3779b97f4a7c15u + 1;
+			r->count = 1 + i % 3;
+			r->pid = (uint32_t)i;
+			r->have_pid = true;
+			log_merge_add(m, r);
+		}
+	assert_true(log_merge_finish(m));
+	while (log_merge_next(m, &bug)) {
+		uint64_t i = (bug.signature - 1) * 0xf1de83e19937733du; /* the inverse of the factor */
+		assert_true(!nr || bug.signature > before);
+		assert_true(i < BUGS);
+		assert_int_equal(bug.count, 2 * (1 + i % 3));
+		if (nr % 10007 == 0) {
+			struct log_record *example = log_merge_example(m, &bug);
+			assert_non_null(example);
+			assert_int_equal(example->pid, i);
+			assert_int_equal(example->count, bug.count);
+			log_record_free(example);
+		}
+		before = bug.signature;
+		nr++;
+		total += bug.count;
+	}
+	assert_int_equal(nr, BUGS);
+	assert_int_equal(total, 2 * (BUGS / 3 * 6));
+	log_record_free(r);
+	log_merge_destroy(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pieces), cmocka_unit_test(test_damage), cmocka_unit_test(test_prefixes), cmocka_unit_test(test_plumbing),
+		cmocka_unit_test(test_merge),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
