@@ -2,7 +2,7 @@
 /* bench/fence_blocks.c - for bench/fence: free and malloc of one of N live blocks, and a use after free now and then.
  *
  *     fence_blocks pairs N ROUNDS     "microseconds of processor time a pair, KiB resident for each block"
- *     fence_blocks bug MS EVERY       allocates for MS milliseconds; one in EVERY objects is read after its free; "allocations"
+ *     fence_blocks bug MS EVERY       allocates for MS milliseconds; one in EVERY objects is read after its free; "allocations", how many were fenced
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -10,6 +10,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "preload/memsan.h"
+#pragma weak memsan_stat
 
 static double seconds(clockid_t clock)
 {
@@ -73,7 +76,10 @@ static int bug(double ms, unsigned every)
 			if (next_random(&seed) % every == 0)
 				sum += p[0];
 		}
-	printf("%lu\n", done);
+	struct memsan_stats stats = { .size = sizeof(stats) };
+	if (!memsan_stat || memsan_stat(&stats) != 0)
+		return 1;
+	printf("%lu %llu\n", done, stats.fence_allocs);
 	return sum == -1;
 }
 

@@ -115,6 +115,18 @@ static void diagnose_null(const struct fault_state *s, const struct machine_insn
 
 /* ---- stacks -------------------------------------------------------------------------------------------------------------------- */
 
+/* A frame that is larger than the guard below a thread's stack: the stack pointer is where no stack is, at most a frame below it. */
+static bool is_past_guard(const struct fault_state *s, struct fault_verdict *v)
+{
+	uint64_t sp = s->regs[MREG_SP], lo = s->stack.start;
+
+	if (s->have_top_word || !s->stack.mapped || sp >= lo || lo - sp > FRAME_MAX || v->addr >= lo)
+		return false;
+	v->stack_lo = lo;
+	v->stack_hi = s->stack_top;
+	return true;
+}
+
 /* The access went to the first page that the stack does not have: at most a frame below where the stack ends, and the stack
  * pointer has come there too.  A guard that is a marker inside the mapping looks mapped. */
 static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict *v)
@@ -125,6 +137,8 @@ static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict 
 		return false;
 	if (v->addr + 256 < sp || v->addr - MIN(v->addr, sp) > FRAME_MAX)
 		return false;
+	if (is_past_guard(s, v))
+		return true;
 	if (s->at.mapped && s->at.writable) {
 		if (s->error & PAGE_ERROR_PRESENT || ALIGN_DOWN(sp, PAGE_SIZE) > ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE)
 			return false;
@@ -261,6 +275,8 @@ static void diagnose_protection(const struct fault_state *s, const struct machin
 		return;
 	} else if (insn->class == INSN_JUMP && insn->have_target && !machine_canonical(insn->target)) {
 		diagnose_jump(s, insn->target, v);
+	} else if (insn->class == INSN_JUMP && s->have_jump_word && !machine_canonical(s->jump_word)) {
+		diagnose_jump(s, s->jump_word, v);
 	} else if (insn->class == INSN_RETURN && s->have_top_word && !machine_canonical(s->top_word)) {
 		diagnose_jump(s, s->top_word, v);
 		say(v, "The return address on the stack is 0x%llx: the stack was overwritten.", (unsigned long long)s->top_word);
@@ -288,6 +304,14 @@ static void diagnose_bus(const struct fault_state *s, struct fault_verdict *v)
 	} else {
 		say(v, "The mapping is longer than the file is now.");
 	}
+}
+
+uint64_t fault_jump_through(const struct fault_state *s)
+{
+	struct machine_insn insn;
+
+	machine_decode(s->code, s->code_len, s->regs, s->tls_base, &insn);
+	return insn.class == INSN_JUMP && !insn.have_target && insn.nr ? insn.operand[0].addr : 0;
 }
 
 void fault_diagnose(const struct fault_state *s, struct fault_verdict *v)

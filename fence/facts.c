@@ -80,16 +80,19 @@ void fault_find_mappings(struct fault_state *s)
 	while ((line = maps_line(&reader)) != NULL) {
 		if (!parse_mapping(line, &m))
 			continue;
+		if (m.start < s->stack_top && s->stack_top <= m.end)
+			s->stack = m;
 		if (m.end <= s->addr) {
 			s->at.start = m.end;
 		} else if (m.start <= s->addr) {
 			s->at = m;
-		} else {
+		} else if (!s->above.known) {
 			if (!s->at.mapped)
 				s->at.end = m.start;
 			s->above = m;
-			break;
 		}
+		if (s->above.known && m.end >= s->stack_top)
+			break;
 	}
 	os_close(reader.fd);
 }

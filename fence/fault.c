@@ -142,6 +142,14 @@ static void gather_state(const struct fault *f, struct fault_state *s)
 	s->stack_top = fault_stack_top_of_thread;
 }
 
+/* A call through a pointer in memory faults at the call, when what it found is no address at all. */
+static void gather_jump(struct fault_state *s)
+{
+	uint64_t from = s->trap == TRAP_PROTECTION ? fault_jump_through(s) : 0;
+
+	s->have_jump_word = from && os_safe_read(&s->jump_word, (void *)from, sizeof(s->jump_word)) == sizeof(s->jump_word);
+}
+
 static void fill_fault(struct report_record *r, const struct fault_state *s)
 {
 	struct report_fault *f = &r->fault;
@@ -317,6 +325,7 @@ static void handle_nobodys(const struct fault *f, struct fault_state *s)
 	gather_state(f, s);
 	if (options.fence_check_on_panic)
 		fence_check_all("when the program died", NULL);
+	gather_jump(s);
 	fault_find_mappings(s);
 	fault_diagnose(s, &v);
 	/* An instrumented program has checked the access just before and was told. */
@@ -326,6 +335,13 @@ static void handle_nobodys(const struct fault *f, struct fault_state *s)
 }
 
 /* ---- the handler ------------------------------------------------------------------------------------------------------------------------------ */
+
+static bool (*fault_hook)(uintptr_t addr); /* written once at start-up */
+
+void fence_set_fault_hook(bool (*mine)(uintptr_t addr))
+{
+	fault_hook = mine;
+}
 
 static bool maybe_own(const struct fault *f)
 {
@@ -350,6 +366,8 @@ static void handle(void *arg)
 		handle_sent(f);
 		return;
 	}
+	if (fault_hook && machine_trap(f->uc) == TRAP_PAGE && fault_hook((uintptr_t)f->info->si_addr))
+		return;
 	/* What a JIT does a thousand times a second must cost little: state is gathered only for a report. */
 	if (maybe_own(f)) {
 		gather_state(f, &s);

@@ -69,6 +69,8 @@ typedef int (*fence_sigaction_fn)(int sig, const struct sigaction *act, struct s
 /* Installs the handler for SIGSEGV and SIGBUS, once, when libc can be called.  What the program (or its parent) had set is remembered as the
  * program's.  `real` is libc's own sigaction.  Does nothing when options.fault_handler is off. */
 void fence_fault_init(fence_sigaction_fn real);
+/* Asked first about each fault at an address: true when the access may simply be tried again.  Set once, at start-up. */
+void fence_set_fault_hook(bool (*mine)(uintptr_t addr));
 extern bool fence_fault_on; /* the handler is installed; written once by fence_fault_init */
 /* This thread gets a stack for faults (again does nothing), and loses it. */
 void fence_thread_start(void);

@@ -31,9 +31,12 @@ struct fault_state {
 	unsigned code_len;            /* 0: it cannot be read */
 	uint64_t top_word;            /* at the stack pointer */
 	bool have_top_word;
+	uint64_t jump_word;           /* what a jump or call through memory found there */
+	bool have_jump_word;
 	struct fault_mapping at;      /* at addr */
 	struct fault_mapping above;   /* the next mapping above addr, when addr is not accessible */
 	uint64_t stack_top;           /* of this thread, 0: not known */
+	struct fault_mapping stack;   /* that stack's, when known */
 };
 
 enum fault_access { FAULT_READ = 0, FAULT_WRITE = 1, FAULT_ACCESS_UNKNOWN = 3, FAULT_EXEC = 4 };
@@ -50,6 +53,8 @@ struct fault_verdict {
 	char detail[240];             /* for people */
 };
 void fault_diagnose(const struct fault_state *s, struct fault_verdict *v);
+/* Where the instruction reads the address that it goes to; 0: it is no such instruction. */
+uint64_t fault_jump_through(const struct fault_state *s);
 /* Is this pointer made of one of memsan's filling bytes?  That byte, or 0. */
 uint8_t fault_poison_byte(uint64_t value);
 
@@ -152,7 +157,7 @@ bool fence_open_page(uintptr_t addr);
 
 /* ---- facts.c ---------------------------------------------------------------------------------------------------------------- */
 
-/* What is mapped at s->addr and next above it.  Needs a descriptor for a moment; without one nothing is known. */
+/* What is mapped at s->addr, next above it, and below s->stack_top.  Needs a descriptor for a moment; without one nothing is known. */
 void fault_find_mappings(struct fault_state *s);
 
 /* ---- stacks.c ---------------------------------------------------------------------------------------------------------------- */

@@ -72,11 +72,13 @@ static int32_t gate_pace(uint64_t now)
 
 static bool gate_by_time(int32_t *ticks)
 {
-	uint64_t now = clock_coarse_ms(), due = __atomic_load_n(&next_sample_ms, __ATOMIC_RELAXED);
+	uint64_t now = clock_coarse_ms(), due = __atomic_load_n(&next_sample_ms, __ATOMIC_RELAXED), next = due + options.fence_sample_interval;
 
 	*ticks = gate_pace(now);
-	return now >= due && __atomic_compare_exchange_n(&next_sample_ms, &due, now + options.fence_sample_interval, false,
-	                                                 __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	/* From when it was due, so that a late look does not make all later ones late; what was slept through is not made up for. */
+	if (next <= now)
+		next = now + options.fence_sample_interval;
+	return now >= due && __atomic_compare_exchange_n(&next_sample_ms, &due, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static bool gate_by_rate(int32_t *ticks)

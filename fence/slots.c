@@ -17,8 +17,9 @@
  * The weakness accepted: of the 65,536 slots freed last the oldest few lie open for a while before they are used again, and what a stale
  * pointer does there is not seen (an object is zeroed when it is handed out, so it does no harm to the next one).
  *
- * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then is a mapping of its own, and when the kernel
- * gives no more (vm.max_map_count) fence=all becomes sampling, with one line.
+ * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then splits the mappings around it in two more, of which
+ * the kernel gives a process a limited number (vm.max_map_count).  A quarter of it is left to the program; then fence=all becomes sampling, with
+ * one line.
  */
 #include "config.h"
 
@@ -31,6 +32,7 @@ uintptr_t fence_base;
 size_t fence_size;
 
 struct slot_range fence_ranges[FENCE_RANGES];
+static uint64_t live_max; /* with more open slots the program would lack mappings; written once */
 
 /* Guards fresh slots, the queues and the slots opened ahead.  System calls that make pages usable are made under it, nothing else. */
 static struct ranked_lock pool_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
@@ -199,16 +201,21 @@ static bool slot_open(struct slot_range *r, struct fence_slot *s)
 struct fence_slot *slot_take(struct slot_range *r, bool *no_mappings)
 {
 	bool ahead = fence_all && r->pages == 1 && os_guard_supported();
-	struct fence_slot *s;
+	struct fence_slot *s = NULL;
 
 	lock_acquire(&pool_lock);
-	s = ahead ? slot_ahead(r) : slot_next(r);
+	*no_mappings = live_counters.fence_live >= live_max;
+	if (!*no_mappings)
+		s = ahead ? slot_ahead(r) : slot_next(r);
 	count(&live_counters.fence_live, s != NULL);
 	count(&live_counters.fence_allocs, s != NULL);
 	count(&live_counters.fence_skipped_capacity, s == NULL);
 	lock_release(&pool_lock);
-	*no_mappings = s && !(ahead && s->open) && !slot_open(r, s);
-	return *no_mappings ? NULL : s;
+	if (s && !(ahead && s->open) && !slot_open(r, s)) {
+		*no_mappings = true;
+		s = NULL;
+	}
+	return s;
 }
 
 void slot_put(struct slot_range *r, struct fence_slot *s)
@@ -291,6 +298,7 @@ size_t slots_init(size_t slots)
 		slots /= 2;
 	if (!fence_size)
 		return 0;
+	live_max = os_guard_supported() ? UINT64_MAX : os_mappings_limit() * 3 / 4 / 2;
 	lock_register_for_fork(&pool_lock);
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
 		total += fence_ranges[k].nr_max;

@@ -133,6 +133,7 @@ struct os_range { void *start; size_t size; };
 size_t os_guard_open_many(const struct os_range *ranges, size_t n);
 /* Bytes of address space the process may still map (RLIMIT_AS), or UINT64_MAX.  Without a descriptor to read
  * /proc/self/statm the limit itself: what is mapped already is not known then, and a reserve of this size may be refused. */
+uint64_t os_mappings_limit(void); /* vm.max_map_count: how many mappings a process may have */
 uint64_t os_address_space_limit(void);
 /* Copy from memory that may not be readable: bytes copied before the first unreadable one.  Needs no descriptor.  Under a seccomp
  * filter it can fault when another thread unmaps the range at that very moment. */
@@ -166,13 +167,17 @@ const char *meta_name(enum cost_centre centre);
 /* Counters that memsan stat reads out of a live process, which it finds by their magic in libmemsan's data; the real ones are those whose
  * `self` is their address. */
 #define LIVE_COUNTERS_MAGIC "memsan counters" /* 16 bytes with its NUL */
-#define LIVE_COUNTERS_VERSION 1
+#define LIVE_COUNTERS_VERSION 2
 struct live_counters {
 	char magic[16];
 	uint64_t self;             /* 0 until live_counters_start */
 	uint32_t version, size;
 	uint64_t reports;
 	uint64_t fence_slots, fence_live, fence_allocs, fence_frees, fence_bugs, fence_skipped_covered, fence_skipped_capacity;
+	/* Threads count allocations each for itself: the address of the first one's block, and where in a block the next one's address,
+	 * its allocations and its frees are. */
+	uint64_t blocks;
+	uint32_t block_next, block_allocs, block_frees, unused;
 };
 extern struct live_counters live_counters;  /* each word atomic; in the runtime */
 void live_counters_start(void);

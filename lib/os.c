@@ -391,13 +391,13 @@ size_t os_guard_open_many(const struct os_range *ranges, size_t n)
 
 /* ---- limits --------------------------------------------------------------------------------------------------- */
 
-/* First field of /proc/self/statm: pages mapped.  0 when it cannot be read (no descriptor left, no /proc). */
-static uint64_t os_mapped_bytes(void)
+/* The number that a file of /proc begins with; 0 when it cannot be read (no descriptor left, no /proc). */
+static uint64_t os_read_number(const char *path)
 {
 	char text[64];
 	size_t digits = 0;
-	uint64_t pages = 0;
-	int fd = os_open("/proc/self/statm", O_RDONLY | O_CLOEXEC, 0);
+	uint64_t value = 0;
+	int fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
 	ssize_t n;
 
 	if (fd < 0)
@@ -406,7 +406,21 @@ static uint64_t os_mapped_bytes(void)
 	os_close(fd);
 	while (n > 0 && digits < (size_t)n && text[digits] >= '0' && text[digits] <= '9')
 		digits++;
-	return fmt_parse_u64(text, digits, &pages) ? pages * PAGE_SIZE : 0;
+	return fmt_parse_u64(text, digits, &value) ? value : 0;
+}
+
+static uint64_t os_mapped_bytes(void)
+{
+	return os_read_number("/proc/self/statm") * PAGE_SIZE;
+}
+
+#define MAPPINGS_DEFAULT 65530 /* DEFAULT_MAX_MAP_COUNT */
+
+uint64_t os_mappings_limit(void)
+{
+	uint64_t limit = os_read_number("/proc/sys/vm/max_map_count");
+
+	return limit ? limit : MAPPINGS_DEFAULT;
 }
 
 uint64_t os_address_space_limit(void)

@@ -357,13 +357,19 @@ static __cold_path bool step_rare(struct walk *w, uint64_t row, uintptr_t pc, ui
 	}
 }
 
+/* By a row of kind ROW_SP or ROW_FP.  `in` and `out` may be one. */
+__inline_hot bool step_plain(struct stack_view *view, const struct frame *in, uint64_t row, struct frame *out, struct origin *from)
+{
+	uintptr_t cfa = (ROW_KIND(row) == ROW_SP ? in->sp : in->fp) + (uintptr_t)ROW_CFA(row);
+	uintptr_t fp_at = ROW_FP_AT(row) ? cfa + (uintptr_t)ROW_FP_AT(row) : 0;
+
+	return step_take(view, in, cfa, fp_at, out, from);
+}
+
 __inline_hot bool walk_step(struct walk *w, struct frame *f, uint64_t row, struct origin *from)
 {
-	if (likely(ROW_KIND(row) <= ROW_FP)) {
-		uintptr_t cfa = (ROW_KIND(row) == ROW_SP ? f->sp : f->fp) + (uintptr_t)ROW_CFA(row);
-		uintptr_t fp_at = ROW_FP_AT(row) ? cfa + (uintptr_t)ROW_FP_AT(row) : 0;
-		return step_take(w->view, f, cfa, fp_at, f, from);
-	}
+	if (likely(ROW_KIND(row) <= ROW_FP))
+		return step_plain(w->view, f, row, f, from);
 	struct step out;
 	if (!step_rare(w, row, f->pc, f->sp, f->fp, &out))
 		return false;
@@ -867,15 +873,13 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 __inline_hot struct memo *memo_of(struct unwind_thread *t, const struct unwind_regs *regs, struct frame *caller)
 {
 	uint64_t row = row_of(regs->pc);
-	struct walk w;
+	struct frame first = frame_first(regs);
 	struct origin from;
 
-	*caller = frame_first(regs);
 	if (unlikely(!(row & ROW_HIDDEN) || ROW_KIND(row) > ROW_FP))
 		return NULL;
-	w.view = &t->view;
 	stack_view_begin(&t->view);
-	if (unlikely(!walk_step(&w, caller, row, &from)))
+	if (unlikely(!step_plain(&t->view, &first, row, caller, &from)))
 		return NULL;
 	return &t->memos[(caller->pc ^ caller->sp) * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS)];
 }
@@ -961,11 +965,24 @@ static __cold_path stack_handle save_plainly(const struct unwind_regs *regs)
 	return depot_save(pcs, n);
 }
 
+/* Not remembered, or not by a state of its own. */
+static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread *t, const struct unwind_regs *regs, struct memo *m,
+                                                           const struct frame *caller)
+{
+	uint64_t salt = t->salt;
+	uint32_t nr_fresh, keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
+	stack_handle handle = trace_extend(t, keep, nr_fresh);
+
+	if (m)
+		memo_keep(t, m, caller, salt, keep, nr_fresh, handle);
+	trace_replace(t, keep, nr_fresh);
+	return handle;
+}
+
 stack_handle unwind_save(const struct unwind_regs *regs)
 {
 	struct unwind_thread *t = unwind_enter();
 	uint64_t salt = __atomic_load_n(&cache_salt, __ATOMIC_RELAXED);
-	uint32_t keep, nr_fresh;
 	stack_handle handle = 0;
 	struct frame caller;
 	struct memo *m;
@@ -979,13 +996,8 @@ stack_handle unwind_save(const struct unwind_regs *regs)
 	m = memo_of(t, regs, &caller);
 	if (likely(m))
 		handle = memo_find(t, m, &caller, salt);
-	if (!handle) {
-		keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
-		handle = trace_extend(t, keep, nr_fresh);
-		if (m)
-			memo_keep(t, m, &caller, salt, keep, nr_fresh, handle);
-		trace_replace(t, keep, nr_fresh);
-	}
+	if (!handle)
+		handle = save_walking(t, regs, m, &caller);
 	unwind_leave();
 	return handle;
 }

@@ -16,6 +16,8 @@ AC_DEFUN([MEMSAN_FLAGS], [
   RUNTIME_FLAGS="-std=gnu11 -fvisibility=hidden -fno-builtin -fno-strict-aliasing -ftls-model=initial-exec -fexceptions -fasynchronous-unwind-tables -fno-stack-protector"
   MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-semantic-interposition])
   MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-tree-loop-distribute-patterns])
+  # Two words that were just stored, loaded as one vector, wait for both stores: measured, 15 % of saving a stack.
+  MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-tree-slp-vectorize])
   TOOL_FLAGS="-std=gnu11 -fno-strict-aliasing"
   AC_SUBST([WARN_FLAGS])
   AC_SUBST([RUNTIME_FLAGS])

@@ -87,6 +87,7 @@ static void start_locked(void)
 		shadow_init();
 		slab_set_foreign_hook(fence_find_object);
 		fence_init();
+		fence_set_fault_hook(shadow_write_fault);
 	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
 }

@@ -105,6 +105,15 @@ uintptr_t libc_find_bad(const void *p, size_t n)
 	return shadow_find_bad(from, n);
 }
 
+bool check_guarded(const void *p, size_t n, enum libc_access access, const char *entry)
+{
+	struct slab_object object;
+	if (likely(n == 0 || !shadow_covers(p) || !arena_contains(p) || !slab_is_guard((uintptr_t)p, &object)))
+		return true;
+	libc_report_range(p, n, (uintptr_t)p, access, entry);
+	return false;
+}
+
 struct libc_scan libc_extent(const void *p, size_t max)
 {
 	struct libc_scan scan = { max, 0 };

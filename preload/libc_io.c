@@ -8,6 +8,8 @@
  */
 #include "preload/preload_internal.h"
 
+#include <errno.h>
+
 /* ---- one buffer -------------------------------------------------------------------------------------------------------------- */
 
 /* A datagram's true length (MSG_TRUNC) may be more than was stored. */
@@ -15,6 +17,8 @@ static void check_received(void *dst, size_t n, ssize_t ret, const char *entry)
 {
 	if (ret > 0)
 		check_write(dst, MIN((size_t)ret, n), entry);
+	else if (ret < 0 && errno == EFAULT)
+		check_guarded(dst, n, LIBC_WRITE, entry);
 }
 
 #define FILL(name, params, args)                                                                                       \
@@ -53,7 +57,7 @@ FILL_FROM(__recvfrom_chk, (int fd, void *dst, size_t n, size_t room, int flags, 
 /* A negative size makes the kernel fail the call; that it came to this is the error. */
 static void check_source(const void *src, size_t n, const char *entry)
 {
-	if (shadow_covers(src) && !check_negative(src, n, LIBC_READ, entry))
+	if (shadow_covers(src) && !check_negative(src, n, LIBC_READ, entry) && check_guarded(src, n, LIBC_READ, entry))
 		check_read(src, n, entry);
 }
 
@@ -85,10 +89,14 @@ static bool vector_readable(const struct iovec *v, long count, const char *entry
 	return v && count > 0 && count <= IOV_MAX && check_read(v, (size_t)count * sizeof(*v), entry);
 }
 
-/* `ret` bytes were stored, in order. */
+/* `ret` bytes were stored, in order; or none, because of one of the buffers. */
 static void check_scattered(const struct iovec *v, long count, ssize_t ret, const char *entry)
 {
 	size_t left = ret > 0 ? (size_t)ret : 0;
+	if (ret < 0 && errno == EFAULT)
+		for (long i = 0; i < count; i++)
+			if (!check_guarded(v[i].iov_base, v[i].iov_len, LIBC_WRITE, entry))
+				return;
 	for (long i = 0; i < count && left; i++) {
 		size_t here = MIN(left, v[i].iov_len);
 		if (!check_write(v[i].iov_base, here, entry))
@@ -99,9 +107,12 @@ static void check_scattered(const struct iovec *v, long count, ssize_t ret, cons
 
 static void check_gathered(const struct iovec *v, long count, const char *entry)
 {
-	for (long i = 0; i < count; i++)
-		if ((ptrdiff_t)v[i].iov_len > 0 && !check_read(v[i].iov_base, v[i].iov_len, entry))
+	for (long i = 0; i < count; i++) {
+		if ((ptrdiff_t)v[i].iov_len <= 0)
+			continue;
+		if (!check_guarded(v[i].iov_base, v[i].iov_len, LIBC_READ, entry) || !check_read(v[i].iov_base, v[i].iov_len, entry))
 			return;
+	}
 }
 
 #define SCATTER(name, params, args)                                                                                    \
@@ -109,7 +120,7 @@ static void check_gathered(const struct iovec *v, long count, const char *entry)
 	{                                                                                                              \
 		bool readable = vector_readable(v, count, ENTRY);                                                      \
 		ssize_t ret = REAL(name) args;                                                                         \
-		if (readable && ret > 0)                                                                               \
+		if (readable && ret != 0)                                                                              \
 			check_scattered(v, count, ret, ENTRY);                                                         \
 		return ret;                                                                                            \
 	}

@@ -22,6 +22,9 @@ static void check_name(const char *dst, size_t n, const char *entry)
 	}
 NAME_POINTER(getcwd, (char *dst, size_t n), (dst, n), n)
 NAME_POINTER(__getcwd_chk, (char *dst, size_t n, size_t room), (dst, n, room), n)
+/* Its buffer is said to have PATH_MAX bytes. */
+NAME_POINTER(getwd, (char *dst), (dst), PATH_MAX)
+NAME_POINTER(__getwd_chk, (char *dst, size_t room), (dst, room), PATH_MAX)
 
 #define REALPATH(name, params, args)                                                                                   \
 	INTERCEPT(char *, name, params, args, libc_foreign(path) && libc_foreign(dst))                                 \

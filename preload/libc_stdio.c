@@ -14,6 +14,8 @@
 		size_t ret = REAL(name) args, bytes;                                                                   \
 		if (!__builtin_mul_overflow(ret, size, &bytes))                                                        \
 			check_write(dst, bytes, ENTRY);                                                                \
+		if (ret == 0 && size && n)                                                                             \
+			check_guarded(dst, size, LIBC_WRITE, ENTRY);                                                   \
 		return ret;                                                                                            \
 	}
 FREAD(fread, (void *dst, size_t size, size_t n, FILE *f), (dst, size, n, f))

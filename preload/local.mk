@@ -28,12 +28,15 @@ EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map libruntime.la
 
 # The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.  Its code
 # goes into one section with a name that is a C identifier: ld then gives its bounds, and stacks leave it out (lib/modules.c).
+# The nothrow forms of operator new are left to libstdc++.a, which catches what a new-handler throws, as C cannot; they call the others,
+# which are ours.
+NOTHROW_NEW = _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t _ZnamSt11align_val_tRKSt9nothrow_t
 staticlibdir = $(libdir)
 staticlib_DATA = libmemsan.a
 libmemsan.a: libruntime.la
 	$(AM_V_GEN)rm -f $@ libmemsan-all.o && \
 	$(LD) -r -o libmemsan-all.o --whole-archive .libs/libruntime.a && \
-	$(OBJCOPY) --localize-hidden --rename-section .text=memsan_text --rename-section .text.unlikely=memsan_text \
+	$(OBJCOPY) --localize-hidden $(NOTHROW_NEW:%=--localize-symbol=%) --rename-section .text=memsan_text --rename-section .text.unlikely=memsan_text \
 		--rename-section .text.hot=memsan_text --rename-section .text.startup=memsan_text libmemsan-all.o && \
 	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
 CLEANFILES += libmemsan.a libmemsan-all.o

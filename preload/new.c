@@ -7,12 +7,16 @@
  */
 #include "preload/preload.h"
 
-
 #define MIN_ALIGN 16
 
 typedef void (*new_handler_fn)(void);
 __attribute__((weak)) extern new_handler_fn _ZSt15get_new_handlerv(void); /* std::get_new_handler() */
 __attribute__((weak)) extern void _ZSt17__throw_bad_allocv(void);         /* std::__throw_bad_alloc() */
+__attribute__((weak)) extern void *__cxa_allocate_exception(size_t size);
+__attribute__((weak)) extern void __cxa_throw(void *exception, void *type, void (*destroy)(void *));
+__attribute__((weak)) extern const char _ZTISt9bad_alloc;                 /* typeinfo for std::bad_alloc */
+__attribute__((weak)) extern void *const _ZTVSt9bad_alloc[];              /* vtable for std::bad_alloc */
+__attribute__((weak)) extern void _ZNSt9bad_allocD1Ev(void *self);        /* std::bad_alloc::~bad_alloc() */
 /* Set by modules.c, which a static program does not have. */
 void *(*new_find_in_libstdcxx)(const char *name);
 
@@ -29,10 +33,22 @@ static new_handler_fn current_new_handler(void)
 	return get ? get() : NULL;
 }
 
+/* In a static program std::__throw_bad_alloc() is there only when something else uses it.  The parts are, wherever bad_alloc can be caught by its
+ * name: an object of a class without members is its vtable pointer (Itanium C++ ABI, 2.5.2 and EH 2.4). */
+static __cold_path void throw_by_parts(void)
+{
+	if (!&__cxa_allocate_exception || !&__cxa_throw || !&_ZTISt9bad_alloc || !&_ZTVSt9bad_alloc || !&_ZNSt9bad_allocD1Ev)
+		return;
+	void **exception = __cxa_allocate_exception(sizeof(void *));
+	*exception = (void *)&_ZTVSt9bad_alloc[2];
+	__cxa_throw(exception, (void *)&_ZTISt9bad_alloc, _ZNSt9bad_allocD1Ev);
+}
+
 static __cold_path void throw_bad_alloc(void)
 {
 	if (&_ZSt17__throw_bad_allocv)
 		_ZSt17__throw_bad_allocv();
+	throw_by_parts();
 	void (*throw)(void) = (void (*)(void))find_in_libstdcxx("_ZSt17__throw_bad_allocv");
 	if (throw)
 		throw();
@@ -56,7 +72,7 @@ static void *try_allocate(size_t size, size_t align, enum slab_api api, const st
 }
 
 /* The nothrow forms must swallow what a new-handler throws, which C cannot.  libstdc++'s own can: they call the throwing forms, which
- * are ours, and catch.  Where libstdc++ cannot be asked (a static program) the handler is not called. */
+ * are ours, and catch.  (In a static program the nothrow forms are libstdc++'s from the beginning: preload/local.mk.) */
 static __cold_path void *new_by_libstdcxx(size_t size, size_t align, enum slab_api api)
 {
 	bool array = api == SLAB_API_NEW_ARRAY;

@@ -65,6 +65,9 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
+/* Programs still call getwd. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 /* ---- what glibc exports and its headers declare only for fortified code, or not at all --------------------------------- */
 
 void *__mempcpy(void *dst, const void *src, size_t n);
@@ -129,6 +132,7 @@ ssize_t __recv_chk(int fd, void *dst, size_t n, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address, socklen_t *address_len);
 
 char *__getcwd_chk(char *dst, size_t n, size_t room);
+char *__getwd_chk(char *dst, size_t room);
 char *__realpath_chk(const char *path, char *dst, size_t room);
 ssize_t __readlink_chk(const char *path, char *dst, size_t n, size_t room);
 ssize_t __readlinkat_chk(int fd, const char *path, char *dst, size_t n, size_t room);
@@ -226,6 +230,10 @@ __inline_hot bool check_write(const void *p, size_t n, const char *entry)
 {
 	return check_range(p, n, LIBC_WRITE, entry);
 }
+
+/* For memory that the kernel is going to access, or was refused: a freed area is guarded, and only its beginning has shadow that says so.  The
+ * program's own access would fault there; the kernel's fails with EFAULT, of which nobody is told.  False after a report. */
+bool check_guarded(const void *p, size_t n, enum libc_access access, const char *entry);
 
 /* A size that is negative when seen as signed; true after a report. */
 __inline_hot bool check_negative(const void *p, size_t n, enum libc_access access, const char *entry)

@@ -31,7 +31,7 @@ void __asan_alloca_poison(uintptr_t addr, size_t size)
 		return;
 	shadow_poison(addr - ALLOCA_REDZONE, ALLOCA_REDZONE, SHADOW_ALLOCA_LEFT);
 	if (tail < end) {
-		*shadow_of(tail) = (uint8_t)(end - tail);
+		shadow_set(tail, (uint8_t)(end - tail));
 		tail += SHADOW_GRANULE;
 	}
 	shadow_poison(tail, right + ALLOCA_REDZONE - tail, SHADOW_ALLOCA_RIGHT);
@@ -72,6 +72,7 @@ void __asan_after_dynamic_init(void)
 #define SET_SHADOW(v)                                                                                           \
 	void __asan_set_shadow_##v(uintptr_t shadow, size_t size)                                               \
 	{                                                                                                       \
-		mem_set((void *)shadow, 0x##v, size);                                                           \
+		if (map_writable((shadow - SHADOW_OFFSET) << SHADOW_SCALE, size << SHADOW_SCALE))               \
+			mem_set((void *)shadow, 0x##v, size);                                                   \
 	}
 ABI_SET_SHADOW(SET_SHADOW)

@@ -13,9 +13,11 @@
 
 static bool shadow_writable(uintptr_t addr, size_t n)
 {
-	if (map_state == MAP_FULL)
+	if (map_state == MAP_FULL && likely(!map_strict))
 		return true;
-	return map_state == MAP_ARENA && arena_contains((void *)addr) && map_arena_reach(addr + n - arena_base);
+	if (map_state == MAP_FULL && !arena_contains((void *)addr))
+		return map_writable(addr, n);
+	return map_state != MAP_NONE && arena_contains((void *)addr) && map_arena_reach(addr + n - arena_base);
 }
 
 /* Whole pages of shadow cost nothing to clear, and nothing afterwards. */
@@ -38,6 +40,12 @@ static void shadow_fill(uintptr_t addr, size_t granules, uint8_t value)
 		shadow_drop(s, granules);
 	else
 		mem_set(s, value, granules);
+}
+
+void shadow_set(uintptr_t addr, uint8_t value)
+{
+	if (shadow_writable(ALIGN_DOWN(addr, SHADOW_GRANULE), SHADOW_GRANULE))
+		*shadow_of(addr) = value;
 }
 
 void shadow_poison(uintptr_t addr, size_t n, uint8_t value)

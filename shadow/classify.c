@@ -58,11 +58,14 @@ bool shadow_value_is_stack(uint8_t value)
 	return false;
 }
 
-/* A tail whose next granule says nothing (good, or the end of another object). */
+/* A tail whose next granule says nothing (good, or the end of another object); or a freed area far from its beginning, where only the
+ * heap's record tells. */
 static enum report_kind classify_tail(const struct shadow_facts *f)
 {
 	if (!f->in_arena)
 		return REPORT_UNKNOWN_CRASH;
+	if (f->have_object && f->large && f->state != SLAB_OBJ_LIVE)
+		return REPORT_USE_AFTER_FREE;
 	return f->have_object && f->large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
 }
 

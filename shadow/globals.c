@@ -52,7 +52,7 @@ static void poison_one(const struct asan_global *g)
 	if (g->beg & GRANULE_MASK || stop < end || !map_has_shadow(g->beg) || !map_has_shadow(stop))
 		return;
 	if (granule < end) {
-		*shadow_of(granule) = (uint8_t)(end - granule);
+		shadow_set(granule, (uint8_t)(end - granule));
 		granule += SHADOW_GRANULE;
 	}
 	if (stop > granule)

@@ -263,7 +263,7 @@ static void container_mark(uintptr_t beg, uintptr_t end, uintptr_t mid)
 	if (from >= last)
 		return;
 	if (mid > from && mid & GRANULE_MASK) {
-		*shadow_of(from) = (uint8_t)(mid - from);
+		shadow_set(from, (uint8_t)(mid - from));
 		from += SHADOW_GRANULE;
 	}
 	if (last > from)

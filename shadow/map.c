@@ -15,6 +15,11 @@
  * instrumented, so only the part that belongs to the arena exists, and is made usable in steps as the arena grows.  MAP_NONE: production
  * mode, or the range is taken.
  *
+ * Where the kernel will not promise so much writable memory (vm.overcommit_memory=2 knows no NORESERVE; RLIMIT_DATA), MAP_FULL is "strict": all of it is
+ * mapped read-only, which is charged to nobody and reads as zero, and WRITE_STEP after WRITE_STEP becomes writable when it is to be written: before
+ * we write ourselves; the stacks, which instrumented code poisons by itself, when they become known; and what is left (a coroutine's stack) in
+ * the handler of the fault.
+ *
  * The first 64 KiB of the address space, which nobody can map, are poisoned in the full shadow, so that a null dereference in
  * instrumented code is reported before it faults.
  */
@@ -22,15 +27,12 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-
-#define GAP_START ((SHADOW_START >> SHADOW_SCALE) + SHADOW_OFFSET)
-#define GAP_END ((SHADOW_END >> SHADOW_SCALE) + SHADOW_OFFSET)
-#define NULL_PAGES (64ul << 10)
+#define WRITE_STEP (64ul << 10)   /* of shadow: 512 KiB of memory */
+#define EARLY_STACK (64ul << 20)  /* more than that of a stack without limit is left to the fault handler */
+#define ABOVE_STACK (1ul << 20)   /* arguments and environment lie above the first frame */
 #define ARENA_STEP (8ul << 20) /* of shadow: 64 MiB of heap */
 
 bool shadow_on;
@@ -41,6 +43,7 @@ void (*shadow_changed_hook)(void);
 enum map_state map_state;
 bool map_other_runtime;
 bool map_instrumented;
+bool map_strict;
 static bool map_started; /* options and arena are known; written once */
 static bool map_gave_up; /* grows only */
 
@@ -62,58 +65,98 @@ static void quick_span_update(void)
 	__atomic_store_n(&shadow_quick_span, end - base > 64 ? end - base - 64 : 0, __ATOMIC_RELEASE);
 }
 
-/* ---- raw steps: these run before relocation ------------------------------------------------------------------------ */
+/* ---- strict: what is written is made writable; before relocation too ---------------------------------------------------------- */
 
-static long map_piece(uintptr_t start, uintptr_t end, int prot)
+/* Steps that are writable, by number: a few of those met last.  Atomic words; a lost one costs a system call. */
+static uintptr_t steps_known[64];
+
+static bool step_known(uintptr_t step)
 {
-	if (start >= end)
-		return 0;
-	long r = arch_syscall6(SYS_mmap, (long)start, (long)(end - start), prot,
-	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-	if (r < 0)
-		return r;
-	if ((uintptr_t)r != start) {
-		/* A kernel before 4.17 takes the address for a hint. */
-		arch_syscall6(SYS_munmap, r, (long)(end - start), 0, 0, 0, 0);
-		return -EEXIST;
-	}
-	return 0;
+	return __atomic_load_n(&steps_known[step % ARRAY_SIZE(steps_known)], __ATOMIC_RELAXED) == step;
 }
 
-/* Neither in core files, nor in huge pages, of which a few touches would take gigabytes. */
-static void map_advise(uintptr_t start, uintptr_t end)
+/* The part of [from, to) that belongs to the same side of the gap as `from`, in whole steps as far as that side goes. */
+static bool steps_open(uintptr_t from, uintptr_t to)
 {
-	arch_syscall6(SYS_madvise, (long)start, (long)(end - start), MADV_DONTDUMP, 0, 0, 0);
-	arch_syscall6(SYS_madvise, (long)start, (long)(end - start), MADV_NOHUGEPAGE, 0, 0, 0);
+	uintptr_t side = from < GAP_START ? SHADOW_START : GAP_END, side_end = from < GAP_START ? GAP_START : SHADOW_END;
+	if (from < side)
+		return false;
+	from = MAX(ALIGN_DOWN(from, WRITE_STEP), side);
+	to = MIN(ALIGN_UP(to, WRITE_STEP), side_end);
+	if (arch_syscall6(SYS_mprotect, (long)from, (long)(to - from), PROT_READ | PROT_WRITE, 0, 0, 0) < 0)
+		return false;
+	if (to - from <= WRITE_STEP * ARRAY_SIZE(steps_known))
+		for (uintptr_t step = from / WRITE_STEP; step * WRITE_STEP < to; step++)
+			__atomic_store_n(&steps_known[step % ARRAY_SIZE(steps_known)], step, __ATOMIC_RELAXED);
+	return true;
 }
 
-static void map_undo(uintptr_t start, uintptr_t end)
+bool map_writable(uintptr_t addr, size_t n)
 {
-	if (start < end)
-		arch_syscall6(SYS_munmap, (long)start, (long)(end - start), 0, 0, 0, 0);
+	uintptr_t from = (uintptr_t)shadow_of(addr), to = (uintptr_t)shadow_of(addr + n - 1) + 1;
+	if (!map_strict || n == 0)
+		return true;
+	if (from / WRITE_STEP == (to - 1) / WRITE_STEP && step_known(from / WRITE_STEP))
+		return true;
+	return steps_open(from, to);
+}
+
+/* The stack that this runs on.  The first thread's has as much room as its limit says. */
+static void map_writable_stack(void)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0), room = 0;
+	struct { uint64_t now, most; } limit;
+	if (arch_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit, 0, 0) == 0)
+		room = MIN(limit.now, EARLY_STACK);
+	map_writable(ALIGN_DOWN(sp - MIN(room, sp / 2), SHADOW_GRANULE), room + ABOVE_STACK);
+}
+
+bool shadow_write_fault(uintptr_t addr)
+{
+	if (!map_strict || addr < SHADOW_START || addr >= SHADOW_END || (addr >= GAP_START && addr < GAP_END))
+		return false;
+	return steps_open(addr, addr + 1);
 }
 
 /* Everything around what the arena already has; all or nothing. */
+static long map_around_arena(int prot)
+{
+	uintptr_t have = arena_shadow ? arena_shadow : SHADOW_END, have_end = arena_shadow ? have + arena_shadow_size : SHADOW_END;
+	uintptr_t rest = prot & PROT_WRITE ? have : have + arena_ready;
+	long r = reserve_map(SHADOW_START, have, prot);
+	if (r < 0)
+		return r;
+	r = reserve_map(have_end, SHADOW_END, prot);
+	if (r == 0 && rest < have_end)
+		r = arch_syscall6(SYS_mprotect, (long)rest, (long)(have_end - rest), prot, 0, 0, 0);
+	if (r < 0) {
+		reserve_undo(SHADOW_START, have);
+		reserve_undo(have_end, SHADOW_END);
+	}
+	return r;
+}
+
 int map_full(void)
 {
 	if (map_state == MAP_FULL)
 		return 0;
-	uintptr_t have = arena_shadow ? arena_shadow : SHADOW_END, have_end = arena_shadow ? have + arena_shadow_size : SHADOW_END;
-	long r = map_piece(SHADOW_START, have, PROT_READ | PROT_WRITE);
+	long r = map_around_arena(PROT_READ | PROT_WRITE);
+	/* audit.c was here before us. */
+	if (r == -EEXIST && !arena_shadow && reserve_is_ours())
+		r = 0;
+	if (r == -ENOMEM) {
+		r = map_around_arena(PROT_READ);
+		map_strict = r == 0;
+	}
 	if (r < 0)
 		return (int)r;
-	r = map_piece(have_end, SHADOW_END, PROT_READ | PROT_WRITE);
-	if (r == 0 && arena_shadow)
-		r = arch_syscall6(SYS_mprotect, (long)have, (long)arena_shadow_size, PROT_READ | PROT_WRITE, 0, 0, 0);
-	if (r < 0) {
-		map_undo(SHADOW_START, have);
-		map_undo(have_end, SHADOW_END);
-		return (int)r;
+	if (map_strict) {
+		steps_open((uintptr_t)shadow_of(0), (uintptr_t)shadow_of(NULL_PAGES));
+		map_writable_stack();
+	} else {
+		arena_ready = arena_shadow_size;
 	}
-	map_advise(SHADOW_START, SHADOW_END);
-	arch_syscall6(SYS_mprotect, (long)GAP_START, (long)(GAP_END - GAP_START), PROT_NONE, 0, 0, 0);
-	mem_set(shadow_of(0), SHADOW_NULL_PAGE, NULL_PAGES >> SHADOW_SCALE);
-	arena_ready = arena_shadow_size;
+	reserve_finish();
 	__atomic_store_n(&map_state, MAP_FULL, __ATOMIC_RELEASE);
 	quick_span_update();
 	return 0;
@@ -126,14 +169,14 @@ static bool map_arena(void)
 	uintptr_t start = ALIGN_DOWN((uintptr_t)shadow_of(arena_base), PAGE_SIZE);
 	uintptr_t end = ALIGN_UP((uintptr_t)shadow_of(arena_base + arena_size), PAGE_SIZE);
 	if (map_state == MAP_NONE) {
-		if (map_piece(start, end, PROT_NONE) < 0)
+		if (reserve_map(start, end, PROT_NONE) < 0)
 			return false;
-		map_advise(start, end);
+		reserve_advise(start, end);
 	}
 	arena_shadow_size = end - start;
 	arena_shadow = start;
 	if (map_state == MAP_FULL)
-		arena_ready = arena_shadow_size;
+		arena_ready = map_strict ? 0 : arena_shadow_size;
 	else
 		map_state = MAP_ARENA;
 	quick_span_update();
@@ -224,6 +267,7 @@ void map_require_full(void)
 	if (!map_gave_up)
 		shadow_on = true;
 	__atomic_store_n(&shadow_everywhere, shadow_on, __ATOMIC_RELEASE);
+	slab_accesses_checked = shadow_on && options.quarantine_size;
 	tell_change();
 }
 
@@ -252,7 +296,7 @@ void shadow_limit_space(void)
 	uintptr_t end = ALIGN_UP((uintptr_t)shadow_of(arena_base + arena_size), PAGE_SIZE);
 	if (map_state == MAP_ARENA && end < arena_shadow + arena_shadow_size) {
 		end = MAX(end, arena_shadow + arena_ready);
-		map_undo(end, arena_shadow + arena_shadow_size);
+		reserve_undo(end, arena_shadow + arena_shadow_size);
 		arena_shadow_size = end - arena_shadow;
 	}
 	lock_release(&map_lock);

@@ -116,6 +116,17 @@ static void remember_last(const struct shadow_access *a, enum report_kind kind)
 	__atomic_add_fetch(&shadow_last.made, 1, __ATOMIC_RELEASE);
 }
 
+/* The access goes on after its report: guarded pages that it is going to meet are opened, or they would report it once more. */
+static void open_guards(const struct shadow_access *a)
+{
+	uintptr_t end = a->addr + a->size - 1, page = ALIGN_DOWN(a->bad, PAGE_SIZE);
+
+	if (end < a->addr || !arena_contains((void *)a->bad))
+		return;
+	for (; page <= end && slab_guard_open(page); page += PAGE_SIZE)
+		;
+}
+
 static _Noreturn void die(void)
 {
 	if (shadow_death_callback)
@@ -140,7 +151,8 @@ void shadow_report(const struct shadow_access *a)
 	/* Another thread made it good meanwhile, or an inline check was fooled by a race: nothing that could be shown. */
 	if (!access.bad)
 		return;
-	if (may_report()) {
+	bool told = may_report();
+	if (told) {
 		gather_facts(&facts, access.bad, &object);
 		enum report_kind kind = shadow_classify(&facts);
 		struct report_record *r = report_begin(kind, "shadow");
@@ -155,6 +167,8 @@ void shadow_report(const struct shadow_access *a)
 	}
 	if (access.fatal || options.shadow_fault == FAULT_PANIC)
 		die();
+	if (told)
+		open_guards(&access);
 }
 
 void shadow_report_range(const void *p, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs)

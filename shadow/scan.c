@@ -151,6 +151,19 @@ static bool module_defines(const struct module_tables *t, const char *name)
 	}
 }
 
+struct scan scan_module(const struct link_map *l)
+{
+	struct scan s = { SCAN_PLAIN, false };
+	struct module_tables t;
+	read_tables(l, &t);
+	if (module_defines(&t, "memsan_check_all"))
+		return s;
+	if (module_is_instrumented(&t))
+		s.result = SCAN_INSTRUMENTED;
+	s.other_runtime = module_defines(&t, "__asan_init");
+	return s;
+}
+
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
 struct scan scan_modules(void)

@@ -118,6 +118,8 @@ void shadow_extent(uintptr_t *start, uintptr_t *end);
 void shadow_copying(bool begins);
 /* Every frame of a function that runs (or was left by a jump) and has its variables here instead of on its stack.  Takes no lock. */
 void shadow_each_frame(void (*frame)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
+/* A write to addr faulted: a part of the shadow that was read-only until it is needed?  Then it is writable now.  Signal-safe. */
+bool shadow_write_fault(uintptr_t addr);
 /* Is addr in memory that shadow/ mapped? */
 bool shadow_owns(uintptr_t addr);
 

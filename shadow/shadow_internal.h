@@ -25,6 +25,23 @@ struct scan {
 /* Looks at every loaded module.  Raw system calls and no relocated data: works before libmemsan is relocated. */
 struct scan scan_modules(void);
 
+/* A module that was just loaded; libmemsan counts as plain. */
+struct link_map;
+struct scan scan_module(const struct link_map *l);
+
+/* ---- reserve.c: system calls only ---- */
+#define GAP_START ((SHADOW_START >> SHADOW_SCALE) + SHADOW_OFFSET)
+#define GAP_END ((SHADOW_END >> SHADOW_SCALE) + SHADOW_OFFSET)
+#define NULL_PAGES (64ul << 10)
+/* 0 or -errno: -EEXIST when something is there. */
+long reserve_map(uintptr_t start, uintptr_t end, int prot);
+void reserve_advise(uintptr_t start, uintptr_t end);
+void reserve_undo(uintptr_t start, uintptr_t end);
+/* All of it is mapped and the null page's part writable: what it is to be besides. */
+void reserve_finish(void);
+/* Is what is mapped at the shadow's place a shadow that audit.c made? */
+bool reserve_is_ours(void);
+
 /* ---- map.c ---- */
 enum map_state { MAP_NONE, MAP_ARENA, MAP_FULL };
 extern enum map_state map_state;
@@ -40,6 +57,10 @@ bool map_has_shadow(uintptr_t addr);
 void map_require_full(void);
 /* Turn the detector off for good, saying why. */
 void shadow_give_up(const char *why);
+/* Most of the shadow is read-only (map.c). */
+extern bool map_strict;
+/* The shadow of [addr, addr+n), which is not the arena's, is about to be written.  False when there is no memory for it.  Needs nothing relocated. */
+bool map_writable(uintptr_t addr, size_t n);
 extern bool map_other_runtime;  /* libasan owns the shadow */
 extern bool map_instrumented;   /* something that is loaded is known to be */
 
@@ -52,6 +73,8 @@ void shadow_early_map(void);
 void shadow_poison(uintptr_t addr, size_t n, uint8_t value);
 /* addr is a multiple of 8; a partial last granule keeps its tail bad. */
 void shadow_unpoison(uintptr_t addr, size_t n);
+/* One granule's byte. */
+void shadow_set(uintptr_t addr, uint8_t value);
 /* As map_has_shadow, then the byte; 0 where there is none. */
 uint8_t shadow_byte(uintptr_t addr);
 

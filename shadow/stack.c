@@ -101,8 +101,10 @@ void stack_clear_from(uintptr_t sp)
 void shadow_thread_start(void)
 {
 	uintptr_t lo, hi, sp = (uintptr_t)__builtin_frame_address(0);
-	if (map_state == MAP_FULL && stack_bounds(&lo, &hi) && sp > lo && sp < hi)
-		clear_stack_values(lo, sp);
+	if (map_state != MAP_FULL || !stack_bounds(&lo, &hi) || sp <= lo || sp >= hi)
+		return;
+	map_writable(lo, hi - lo);
+	clear_stack_values(lo, sp);
 }
 
 void shadow_thread_exit(void)

@@ -66,6 +66,8 @@ void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsi
 	choose_run(c);
 	slab_assert(c->nr_objects <= SLAB_VIEW_OBJECTS);
 	c->map_words = (c->nr_objects + 63) / 64;
+	c->bytes_at = (uint32_t)slab_bytes_offset(c->map_words);
+	c->tracks_at = (uint32_t)slab_tracks_offset(c->map_words, c->nr_objects);
 	c->state = state;
 	c->fast = flags == 0;
 	c->held = flags != 0 && options.quarantine_size != 0;
@@ -79,13 +81,6 @@ size_t cache_descriptor_size(const struct slab_cache *c)
 	size_t tracks = c->flags & SLAB_F_TRACK ? c->nr_objects * sizeof(struct slab_track) : 0;
 
 	return slab_tracks_offset(c->map_words, c->fast ? 0 : c->nr_objects) + tracks;
-}
-
-struct slab_track *track_of(const struct slab_cache *c, struct slab *s, uint32_t i)
-{
-	size_t start = slab_tracks_offset(c->map_words, c->nr_objects);
-
-	return c->flags & SLAB_F_TRACK ? (struct slab_track *)((char *)s + start) + i : NULL;
 }
 
 /* ---- slabs; all under the cache lock -------------------------------------------------------------------------------------- */

@@ -59,7 +59,7 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	s = slab_of((uintptr_t)object);
 	i = slab_index(c, s, (uintptr_t)object);
 	if (c->flags & SLAB_F_SANITY)
-		check_poisoned(c, s, i, SLAB_AT_ALLOC, regs);
+		check_poisoned_again(c, s, i, regs);
 	user = ALIGN_UP((uintptr_t)object, align);
 	if (!(c->flags & SLAB_F_TRACK))
 		size = (uintptr_t)object + c->object_size - user;

@@ -199,9 +199,12 @@ static void release_victims(void **victims, size_t n)
 	}
 }
 
-static bool over_budget(bool drain)
+/* What the queue may hold. */
+static uint64_t queue_allowance(bool drain)
 {
-	return drain || queue_bytes + seal_metadata() > quarantine_budget();
+	uint64_t budget = drain ? 0 : quarantine_budget();
+
+	return budget - MIN(budget, seal_metadata());
 }
 
 /* The bytes of the oldest objects were last touched long ago.  Asked for together, they come together. */
@@ -217,13 +220,15 @@ static void queue_prefetch(void)
 static void evict(bool drain, const struct unwind_regs *regs)
 {
 	void *victims[VICTIMS];
+	uint64_t most;
 	size_t n, i;
 
 	do {
 		lock_acquire(&quarantine_lock);
-		if (over_budget(drain))
+		most = queue_allowance(drain);
+		if (queue_bytes > most)
 			queue_prefetch();
-		for (n = 0; n < VICTIMS && over_budget(drain) && (victims[n] = queue_pop()) != NULL; n++)
+		for (n = 0; n < VICTIMS && (drain || queue_bytes > most) && (victims[n] = queue_pop()) != NULL; n++)
 			;
 		lock_release(&quarantine_lock);
 		for (i = 0; i < n; i++)

@@ -108,6 +108,8 @@ struct slab_shadow_ops {
 	void (*live)(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large);
 	void (*bad)(uintptr_t addr, size_t n, enum slab_mark why);
 };
+/* The program's own code is instrumented, so its late writes are seen when they are made; and there is a quarantine.  Set once, by shadow/. */
+extern bool slab_accesses_checked;
 /* Once, right after slab_init.  `ops` is not copied. */
 void slab_set_shadow_ops(const struct slab_shadow_ops *ops);
 

@@ -186,7 +186,9 @@ struct slab_cache {
 	uint64_t reciprocal;   /* 2^40 / slot_size, rounded up */
 	uint32_t nr_objects;   /* a slab */
 	uint32_t nr_pages;     /* a slab */
-	uint32_t map_words;    /* of one bitmap */
+	uint32_t map_words;    /* of the free map */
+	uint32_t bytes_at;     /* where a descriptor has its object bytes */
+	uint32_t tracks_at;    /* and its tracks */
 	uint32_t batch;        /* most objects taken or returned at once */
 	uint32_t keep_empty;   /* empty slabs that are kept */
 	uint8_t state;         /* the state byte of live objects, where it is fast; its number among the malloc caches */
@@ -243,7 +245,7 @@ static inline size_t slab_tracks_offset(uint32_t map_words, uint32_t nr_objects)
 }
 static inline uint8_t *slab_byte(const struct slab_cache *c, struct slab *s, uint32_t i)
 {
-	return (uint8_t *)s + slab_bytes_offset(c->map_words) + i;
+	return (uint8_t *)s + c->bytes_at + i;
 }
 static inline bool slab_is_held(const struct slab_cache *c, struct slab *s, uint32_t i)
 {
@@ -269,7 +271,10 @@ struct slab_track {
 };
 _Static_assert(sizeof(struct slab_track) == 16, "a track is 16 bytes");
 
-struct slab_track *track_of(const struct slab_cache *c, struct slab *s, uint32_t i);
+static inline struct slab_track *track_of(const struct slab_cache *c, struct slab *s, uint32_t i)
+{
+	return c->flags & SLAB_F_TRACK ? (struct slab_track *)((char *)s + c->tracks_at) + i : NULL;
+}
 void track_set_alloc(struct slab_track *t, size_t size, enum slab_api api, stack_handle stack);
 void track_set_free(struct slab_track *t, stack_handle stack);
 void track_set_size(struct slab_track *t, size_t size, stack_handle stack);
@@ -317,6 +322,8 @@ unsigned check_find_poison(const struct slab_cache *c, struct slab *s, uint32_t 
 /* Both verify, report and repair; the object belongs to the caller.  How many findings. */
 unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                         enum slab_found_at at, const struct unwind_regs *regs);
+/* At its allocation, an object that was checked whole when it left the quarantine. */
+unsigned check_poisoned_again(const struct slab_cache *c, struct slab *s, uint32_t i, const struct unwind_regs *regs);
 unsigned check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
                         const struct unwind_regs *regs);
 bool check_bytes(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d);

@@ -32,6 +32,15 @@ struct tcache_block *tcache_first_block(void)
 	return LOAD_ACQUIRE(all_blocks);
 }
 
+/* For who reads the counters from outside. */
+static void blocks_publish(void)
+{
+	live_counters.blocks = (uint64_t)(uintptr_t)&all_blocks;
+	live_counters.block_next = offsetof(struct tcache_block, next);
+	live_counters.block_allocs = offsetof(struct tcache_block, allocs);
+	live_counters.block_frees = offsetof(struct tcache_block, frees);
+}
+
 static struct tcache_block *block_find_unused(void)
 {
 	struct tcache_block *b;
@@ -55,6 +64,7 @@ static __cold_path struct tcache_block *block_attach(void)
 			return NULL;
 		b->in_use = 1;
 		b->next = READ_ONCE(all_blocks);
+		blocks_publish();
 		while (!__atomic_compare_exchange_n(&all_blocks, &b->next, b, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 			;
 	}

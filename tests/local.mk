@@ -78,6 +78,12 @@ tests_unit_test_slab_check_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_slab_check_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_slab_check
 
+check_PROGRAMS += tests/unit/test_slab_live
+tests_unit_test_slab_live_SOURCES = tests/unit/test_slab_live.c
+tests_unit_test_slab_live_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_live_LDADD = $(TEST_LIBS) -lpthread
+TESTS += tests/unit/test_slab_live
+
 check_PROGRAMS += tests/unit/test_slab_malloc
 tests_unit_test_slab_malloc_SOURCES = tests/unit/test_slab_malloc.c
 tests_unit_test_slab_malloc_CFLAGS = $(TEST_CFLAGS)

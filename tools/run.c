@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define LIBRARY_NAME "libmemsan.so"
+#define EARLY_NAME "libmemsan-early.so"
 
 /* What the command line asked for. */
 struct run_plan {
@@ -295,8 +296,24 @@ static void preload_library(const char *library)
 	free(joined);
 }
 
+/* The library that ld.so loads before it relocates anything lies beside the other.  Only for programs with libraries that may be instrumented. */
+static void audit_early(const char *library, const struct target *target)
+{
+	char *early, *joined;
+	const char *old = getenv("LD_AUDIT");
+
+	if (!target->own_libraries)
+		return;
+	early = tool_format("%.*s/" EARLY_NAME, (int)(strrchr(library, '/') - library), library);
+	joined = old && *old ? tool_format("%s:%s", early, old) : tool_format("%s", early);
+	if (access(early, R_OK) == 0 && !(old && strstr(old, early)))
+		setenv("LD_AUDIT", joined, 1);
+	free(joined);
+	free(early);
+}
+
 /* Puts library and options into this process's environment, for the program to inherit.  False: the library is missing. */
-static bool plan_prepare_environment(struct run_plan *plan)
+static bool plan_prepare_environment(struct run_plan *plan, const struct target *target)
 {
 	char *library = find_library();
 
@@ -310,6 +327,7 @@ static bool plan_prepare_environment(struct run_plan *plan)
 		return false;
 	}
 	preload_library(library);
+	audit_early(library, target);
 	free(library);
 	setenv("MEMSAN_OPTIONS", plan->text, 1);
 	return true;
@@ -330,7 +348,7 @@ static int plan_execute(struct run_plan *plan)
 	supervisor_init(&supervisor);
 	if (*supervisor.notify_path)
 		plan_set(plan, "notify", strlen("notify"), supervisor.notify_path);
-	if (target.kind != TARGET_SANITIZED && !plan_prepare_environment(plan))
+	if (target.kind != TARGET_SANITIZED && !plan_prepare_environment(plan, &target))
 		return EXIT_USAGE;
 	return supervisor_run(&supervisor, plan->program);
 }

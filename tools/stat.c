@@ -18,8 +18,8 @@
 static const char help[] =
 	"Usage: memsan stat PID\n"
 	"\n"
-	"Shows the counters of a process that runs with memsan: reports, and how many\n"
-	"allocations are and were fenced.\n"
+	"Shows the counters of a process that runs with memsan: reports, allocations, and\n"
+	"how many of them are and were fenced.\n"
 	"\n"
 	"  -h, --help     show this help\n"
 	"\n"
@@ -61,9 +61,34 @@ static bool find_counters(FILE *maps, int mem, struct live_counters *found)
 	return false;
 }
 
-static void print_counters(const struct live_counters *c)
+#define BLOCKS_MAX 1000000 /* a list that is damaged may have no end */
+
+static uint64_t read_word(int mem, uint64_t addr)
+{
+	uint64_t word = 0;
+
+	return pread(mem, &word, sizeof(word), (off_t)addr) == (ssize_t)sizeof(word) ? word : 0;
+}
+
+/* Each thread's own counts, ended threads too. */
+static void sum_threads(int mem, const struct live_counters *c, uint64_t *allocs, uint64_t *frees)
+{
+	uint64_t block = c->blocks ? read_word(mem, c->blocks) : 0;
+
+	*allocs = c->fence_allocs;
+	*frees = c->fence_frees;
+	for (unsigned i = 0; block && i < BLOCKS_MAX; i++) {
+		*allocs += read_word(mem, block + c->block_allocs);
+		*frees += read_word(mem, block + c->block_frees);
+		block = read_word(mem, block + c->block_next);
+	}
+}
+
+static void print_counters(const struct live_counters *c, uint64_t allocs, uint64_t frees)
 {
 	printf("reports                      %" PRIu64 "\n", c->reports);
+	printf("allocations                  %" PRIu64 "\n", allocs);
+	printf("frees                        %" PRIu64 "\n", frees);
 	printf("fenced objects now           %" PRIu64 " of %" PRIu64 " slots\n", c->fence_live, c->fence_slots);
 	printf("fenced allocations ever      %" PRIu64 "\n", c->fence_allocs);
 	printf("fenced objects freed         %" PRIu64 "\n", c->fence_frees);
@@ -75,6 +100,7 @@ static void print_counters(const struct live_counters *c)
 static int stat_process(long pid)
 {
 	struct live_counters counters;
+	uint64_t allocs = 0, frees = 0;
 	char path[64];
 	FILE *maps;
 	int mem;
@@ -91,13 +117,15 @@ static int stat_process(long pid)
 		return 1;
 	}
 	found = find_counters(maps, mem, &counters);
+	if (found)
+		sum_threads(mem, &counters, &allocs, &frees);
 	fclose(maps);
 	close(mem);
 	if (!found) {
 		tool_say("process %ld does not run with memsan (or with another version of it)", pid);
 		return 1;
 	}
-	print_counters(&counters);
+	print_counters(&counters, allocs, frees);
 	return tool_finish_output(0);
 }
 

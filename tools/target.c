@@ -138,6 +138,34 @@ static const char *sanitizer_defined(Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh
 	return memsan ? NULL : found;
 }
 
+/* Libraries from elsewhere are named with a path, or looked for along one of the program's own. */
+static bool needs_own_libraries(Elf *elf, Elf_Scn *scn, const GElf_Shdr *shdr)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+	GElf_Dyn dyn;
+
+	for (int i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+		const char *name = dyn.d_tag == DT_NEEDED ? elf_strptr(elf, shdr->sh_link, dyn.d_un.d_val) : NULL;
+
+		if (dyn.d_tag == DT_RPATH || dyn.d_tag == DT_RUNPATH || (name && strchr(name, '/')))
+			return true;
+	}
+	return false;
+}
+
+static bool has_own_libraries(Elf *elf)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr shdr;
+
+	if (getenv("LD_LIBRARY_PATH"))
+		return true;
+	while ((scn = elf_nextscn(elf, scn)) != NULL)
+		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_DYNAMIC && needs_own_libraries(elf, scn, &shdr))
+			return true;
+	return false;
+}
+
 static const char *find_sanitizer(Elf *elf)
 {
 	const char *found = NULL;
@@ -181,6 +209,7 @@ static void inspect_elf(struct target *t, Elf *elf)
 		target_verdict(t, TARGET_SANITIZED, "it is built for another sanitizer (%s)", sanitizer);
 	else if (!has_interpreter(elf))
 		target_verdict(t, TARGET_BLIND, "it is statically linked");
+	t->own_libraries = has_own_libraries(elf);
 }
 
 static void inspect_file(struct target *t, unsigned scripts_left)

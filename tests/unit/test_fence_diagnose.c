@@ -186,6 +186,19 @@ static void test_protection(void **state)
 	/* call *%rax; ret; an instruction pointer that is none */
 	CODE(&s, "\xff\xd0");
 	expect(&s, REPORT_BAD_JUMP, true, 0x6b6b6b6b6b6b6b6b, FAULT_EXEC);
+	/* call *8(%rdi), with and without what was found there */
+	s.regs[MREG_DI] = 0x7f0000001000;
+	CODE(&s, "\xff\x57\x08");
+	assert_true(fault_jump_through(&s) == 0x7f0000001008);
+	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, FAULT_ACCESS_UNKNOWN);
+	s.jump_word = 0x6b6b6b6b6b6b6b6b;
+	s.have_jump_word = true;
+	expect(&s, REPORT_BAD_JUMP, true, 0x6b6b6b6b6b6b6b6b, FAULT_EXEC);
+	expect_detail(&s, "freed");
+	s.jump_word = 0x404000;
+	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, FAULT_ACCESS_UNKNOWN);
+	CODE(&s, "\xff\xd0");
+	assert_true(fault_jump_through(&s) == 0);
 	CODE(&s, "\xc3");
 	s.top_word = 0x4141414141414141;
 	s.have_top_word = true;
@@ -240,6 +253,33 @@ static void test_stack(void **state)
 	s.stack_top = hi - 512;
 	mapped(&s.at, lo, hi, "rw-");
 	expect(&s, REPORT_STACK_OVERFLOW, true, lo + 4096 - 8, FAULT_WRITE);
+}
+
+/* A frame larger than the guard; the stack pointer lies in nothing, far below its thread's stack. */
+static void test_stack_past_guard(void **state)
+{
+	const uint64_t lo = 0x7f0000100000, hi = 0x7f0000900000;
+	struct fault_state s = page_fault(lo - (2 << 20) + 64, 6);
+	struct fault_verdict v;
+
+	(void)state;
+	s.regs[MREG_SP] = lo - (2 << 20);
+	s.stack_top = hi - 512;
+	mapped(&s.at, lo - (4 << 20), lo - (1 << 20), "---");
+	mapped(&s.above, lo - 4096, lo, "---");
+	mapped(&s.stack, lo, hi, "rw-");
+	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, FAULT_WRITE);
+	fault_diagnose(&s, &v);
+	assert_true(v.stack_lo == lo && v.stack_hi == s.stack_top);
+	/* The stack pointer is on a stack of another kind (a coroutine's). */
+	s.have_top_word = true;
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, FAULT_WRITE);
+	/* The frame would be too large to be one, or the access lies outside of it. */
+	s.have_top_word = false;
+	s.regs[MREG_SP] = lo - (65 << 20);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, FAULT_WRITE);
+	s.regs[MREG_SP] = s.addr + 4096;
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, FAULT_WRITE);
 }
 
 static void test_bus(void **state)
@@ -404,6 +444,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_null), cmocka_unit_test(test_wild), cmocka_unit_test(test_poison),
 		cmocka_unit_test(test_protection), cmocka_unit_test(test_jump), cmocka_unit_test(test_stack),
+		cmocka_unit_test(test_stack_past_guard),
 		cmocka_unit_test(test_bus), cmocka_unit_test(test_any_state), cmocka_unit_test(test_decode_real_code),
 		cmocka_unit_test(test_decode_rare),
 	};

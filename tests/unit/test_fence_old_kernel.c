@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -75,6 +76,11 @@ static void everything(void *arg)
 			memset(blocks[n++], 3, 64);
 	}
 	MUST(n > 1000);
+	/* The program can still have mappings of its own. */
+	char *own = mmap(NULL, (size_t)8000 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	MUST(own != MAP_FAILED);
+	for (size_t i = 0; i < 8000; i += 2)
+		MUST(mprotect(own + i * PAGE_SIZE, PAGE_SIZE, PROT_READ) == 0);
 	/* Now and then one can be had again; never a crash. */
 	for (int i = 0; i < 100; i++) {
 		void *p = fence_alloc(64, 16, SLAB_API_MALLOC, NULL);

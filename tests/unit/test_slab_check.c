@@ -160,6 +160,31 @@ static void write_to_free_slot(void)
 	expect_one(SLAB_POISON_OVERWRITTEN, (uintptr_t)p + 3, SLAB_AT_ALLOC);
 }
 
+/* An instrumented program's: its ends then, the whole only when it leaves the quarantine. */
+static void write_to_free_slot_of_checked_code(void)
+{
+	static const size_t at[] = { 0, 63, 447, 510, 511 };
+	size_t k, i;
+
+	slab_accesses_checked = true;
+	for (k = 0; k < ARRAY_SIZE(at); k++) {
+		uint8_t *p = heap_malloc(500);
+
+		CHECK(class_size(class_of(500)) == 512);
+		heap_free(p);
+		p[200] = 9;
+		quarantine_drain(&no_regs);
+		expect_one(SLAB_POISON_OVERWRITTEN, (uintptr_t)p + 200, SLAB_AT_QUARANTINE_EXIT);
+		p[at[k]] = 9;
+		for (i = 0; i < 5000 && nr_findings == 0; i++)
+			heap_malloc(500);
+		if (at[k] < 64 || at[k] >= 448)
+			expect_one(SLAB_POISON_OVERWRITTEN, (uintptr_t)p + at[k], SLAB_AT_ALLOC);
+		else
+			CHECK(nr_findings == 0);
+	}
+}
+
 static void check_all_sees_live_and_held(void)
 {
 	uint8_t *live = heap_malloc(33), *held = heap_malloc(200), *large = heap_malloc(100001);
@@ -341,6 +366,7 @@ CHILD_TEST(shared_zone_is_laid_to_its_side, "mode=check")
 CHILD_TEST(damage_is_a_range, "mode=check")
 CHILD_TEST(write_after_free, "mode=check")
 CHILD_TEST(write_to_free_slot, "mode=check")
+CHILD_TEST(write_to_free_slot_of_checked_code, "mode=check")
 CHILD_TEST(check_all_sees_live_and_held, "mode=check")
 CHILD_TEST(families, "mode=check")
 CHILD_TEST(trace_tells, "mode=check:slab_debug=T,malloc-64,vmalloc")
@@ -368,6 +394,7 @@ int main(void)
 		cmocka_unit_test(test_damage_is_a_range),
 		cmocka_unit_test(test_write_after_free),
 		cmocka_unit_test(test_write_to_free_slot),
+		cmocka_unit_test(test_write_to_free_slot_of_checked_code),
 		cmocka_unit_test(test_check_all_sees_live_and_held),
 		cmocka_unit_test(test_bad_frees),
 		cmocka_unit_test(test_families),

@@ -349,6 +349,16 @@ static noinline_fn unsigned inner_dynamic(size_t n)
 	return framed_leaf((unsigned)n) + (unsigned)p[0];
 }
 
+/* Its own state may have the same pc and sp with another frame pointer, by which its caller is found. */
+static noinline_fn unsigned inner_alone(size_t n)
+{
+	volatile char *p = alloca(n);
+
+	p[0] = 1;
+	check_as_ours();
+	return (unsigned)p[0];
+}
+
 static noinline_fn unsigned inner_realigned(size_t n)
 {
 	volatile char aligned[64] __attribute__((aligned(64)));
@@ -382,6 +392,9 @@ static void test_shifted_frames(void **state)
 		shifted(realigned ? inner_realigned : inner_dynamic, a, 512 - a, (i ^ i / 4) & 1);
 	}
 	expect_success(tree, "shifted frames");
+	for (volatile unsigned i = 0; i < 12 * 8; i++)
+		shifted(inner_alone, 16 + 32 * (i / 8), 512 - 32 * (i / 8), (i / 8) & 1);
+	expect_success(tree, "shifted frames, their own");
 	free(tree);
 }
 

@@ -131,6 +131,7 @@ static void names(void)
 	MUST(readlink("/proc/self/cwd", p, 1000) == 8);
 	MUST(readlink("/proc/self/cwd", p, 9) == 8 && readlink("/proc/self/cwd", p, 3) == 3);
 	errno = 0;
+	MUST(getwd(p) == p && !strcmp(p, full));
 	MUST(getcwd(p, 3) == NULL && errno == ERANGE);
 	free(full);
 	full = getcwd(NULL, 0);

@@ -37,6 +37,7 @@ ssize_t __pread64_chk(int, void *, size_t, off_t, size_t);
 ssize_t __recv_chk(int, void *, size_t, size_t, int);
 ssize_t __recvfrom_chk(int, void *, size_t, size_t, int, void *, socklen_t *);
 char *__getcwd_chk(char *, size_t, size_t);
+char *__getwd_chk(char *, size_t);
 char *__realpath_chk(const char *, char *, size_t);
 ssize_t __readlink_chk(const char *, char *, size_t, size_t);
 ssize_t __readlinkat_chk(int, const char *, char *, size_t, size_t);
@@ -181,6 +182,8 @@ static void names(void)
 	char *link = "/proc/self/root";
 	chdir("/usr/bin");
 	getcwd(room(8), 99);                                      /* expect: slab-out-of-bounds entry=getcwd object=8 access=9 bad=8 */
+	getwd(room(8));                                           /* expect: slab-out-of-bounds entry=getwd object=8 access=9 bad=8 */
+	__getwd_chk(room(8), 99);                                 /* expect: slab-out-of-bounds entry=__getwd_chk object=8 access=9 bad=8 */
 	__getcwd_chk(room(8), 99, 99);                            /* expect: slab-out-of-bounds entry=__getcwd_chk object=8 access=9 bad=8 */
 	realpath("/usr/./bin", room(8));                          /* expect: slab-out-of-bounds entry=realpath object=8 access=9 bad=8 */
 	__realpath_chk("/usr/./bin", room(8), PATH_MAX);          /* expect: slab-out-of-bounds entry=__realpath_chk object=8 access=9 bad=8 */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shadow/reserve.c - the raw steps of mapping the shadow: system calls only, for use before relocation, in libmemsan and in audit.c's library. */
+#include "shadow/shadow_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+long reserve_map(uintptr_t start, uintptr_t end, int prot)
+{
+	if (start >= end)
+		return 0;
+	long r = arch_syscall6(SYS_mmap, (long)start, (long)(end - start), prot,
+	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (r < 0)
+		return r;
+	if ((uintptr_t)r != start) {
+		/* A kernel before 4.17 takes the address for a hint. */
+		arch_syscall6(SYS_munmap, r, (long)(end - start), 0, 0, 0, 0);
+		return -EEXIST;
+	}
+	return 0;
+}
+
+/* Neither in core files, nor in huge pages, of which a few touches would take gigabytes. */
+void reserve_advise(uintptr_t start, uintptr_t end)
+{
+	arch_syscall6(SYS_madvise, (long)start, (long)(end - start), MADV_DONTDUMP, 0, 0, 0);
+	arch_syscall6(SYS_madvise, (long)start, (long)(end - start), MADV_NOHUGEPAGE, 0, 0, 0);
+}
+
+void reserve_undo(uintptr_t start, uintptr_t end)
+{
+	if (start < end)
+		arch_syscall6(SYS_munmap, (long)start, (long)(end - start), 0, 0, 0, 0);
+}
+
+void reserve_finish(void)
+{
+	reserve_advise(SHADOW_START, SHADOW_END);
+	arch_syscall6(SYS_mprotect, (long)GAP_START, (long)(GAP_END - GAP_START), PROT_NONE, 0, 0, 0);
+	mem_set(shadow_of(0), SHADOW_NULL_PAGE, NULL_PAGES >> SHADOW_SCALE);
+}
+
+/* A call that fails in any case says first whether it can read its argument. */
+static bool word_readable(uintptr_t addr)
+{
+	return arch_syscall6(SYS_rt_sigprocmask, -1, (long)addr, 0, 8, 0, 0) == -EINVAL;
+}
+
+/* What nobody else's mapping is like: the null page's shadow, and a gap that cannot be read. */
+bool reserve_is_ours(void)
+{
+	uintptr_t at = (uintptr_t)shadow_of(0), end = (uintptr_t)shadow_of(NULL_PAGES);
+
+	if (!word_readable(at) || !word_readable(end) || word_readable(GAP_START) || *(uint8_t *)end != 0)
+		return false;
+	return !mem_find_not((void *)at, SHADOW_NULL_PAGE, end - at);
+}

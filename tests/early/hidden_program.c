@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/early/hidden_program.c - uses tests/early/hidden.c */
+#include <stdio.h>
+
+int library_value(int i);
+
+int main(void)
+{
+	printf("%d\n", library_value(1));
+	return 0;
+}
