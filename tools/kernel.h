@@ -81,6 +81,8 @@ struct kernel_built {
 	char *vmlinux;                    /* with debug information, or NULL */
 	char *release;                    /* what uname -r says there */
 };
+/* Is this a line of its configuration?  Known once kernel_get has found Debian's kernel; false before. */
+bool kernel_debian_has(const char *line);
 /* Builds it, or finds it built.  False: said why. */
 bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k);
 /* A module's folder, built for this kernel; NULL: said why.  The caller frees it. */

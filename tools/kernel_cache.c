@@ -186,6 +186,30 @@ static char *read_release(const char *dir)
 	return tool_format("%s", line);
 }
 
+static char *debian_config; /* the text of /boot/config-RELEASE */
+
+bool kernel_debian_has(const char *line)
+{
+	char *with_ends = tool_format("\n%s\n", line);
+	bool has = debian_config && strstr(debian_config, with_ends);
+
+	free(with_ends);
+	return has;
+}
+
+static void read_debian_config(const char *release)
+{
+	char *path = tool_format("/boot/config-%s", release);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	free(path);
+	if (fd < 0)
+		return;
+	free(debian_config);
+	debian_config = kernel_slurp(fd, NULL);
+	close(fd);
+}
+
 /* Debian's kernel with its headers: the newest for which both are installed. */
 static bool get_debian(struct kernel_built *k)
 {
@@ -213,6 +237,8 @@ static bool get_debian(struct kernel_built *k)
 		closedir(dir);
 	if (!k->dir)
 		tool_say("no kernel of Debian's is installed together with its headers: apt-get install linux-image-amd64 linux-headers-amd64");
+	else
+		read_debian_config(k->release);
 	return k->dir != NULL;
 }
 

@@ -117,7 +117,7 @@ static bool start(struct guest *g, const struct kernel_options *o, const struct 
 {
 	int log[2], script[2];
 
-	*g = (struct guest){ .pid = -1, .log_fd = -1, .script_fd = -1, .silence_limit = 90, .timeout = o->timeout };
+	*g = (struct guest){ .pid = -1, .log_fd = -1, .script_fd = -1, .silence_limit = 120, .timeout = o->timeout };
 	if (pipe2(log, 0) != 0 || pipe2(script, 0) != 0) {
 		tool_say("cannot make a pipe: %s", strerror(errno));
 		return false;

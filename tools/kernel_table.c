@@ -38,10 +38,12 @@ const char *kernel_setup_name(enum kernel_setup setup)
 
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p)
 {
-	static const struct kernel_cell no_kmemleak = { EXPECT_QUIET, "", "", "" };
+	static const struct kernel_cell quiet = { EXPECT_QUIET, "", "", "" }, skip = { EXPECT_SKIP, "", "", "" };
 
-	if (p == PROFILE_DEBIAN && bug->setup == SETUP_LEAK)
-		return &no_kmemleak;
+	if (p == PROFILE_DEBIAN && bug->setup == SETUP_LEAK && !kernel_debian_has("CONFIG_DEBUG_KMEMLEAK=y"))
+		return &quiet;
+	if (p == PROFILE_DEBIAN && bug->setup == SETUP_FENCE && !kernel_debian_has("CONFIG_KFENCE=y"))
+		return &skip;
 	return &bug->cell[p == PROFILE_KASAN ? PROFILE_KASAN : PROFILE_LIGHT];
 }
 
