@@ -57,7 +57,7 @@ static void print_result(const struct kernel_session *s, const struct kernel_res
 	printf("expected: %s\n", expected);
 	if (r->difference)
 		printf("but:      %s\n", r->difference);
-	else
+	else if (kernel_cell_of(r->bug, r->profile)->expect != EXPECT_SKIP)
 		printf("          and that is what came%s\n", r->panicked ? "; then the kernel panicked" : r->died ? "; it killed its task" : "");
 	printf("why:      %s\n\n", r->bug->why);
 	free(expected);
