@@ -12,12 +12,16 @@ uint8_t canary_at(uintptr_t addr)
 #define CANARY_WORD 0xadacafaea9a8abaau
 
 typedef uint64_t canary_word __attribute__((may_alias));
-#define CANARY_BLOCK (8 * sizeof(canary_word))
+#define CANARY_WORDS 8u
+#define CANARY_BLOCK (CANARY_WORDS * sizeof(canary_word))
 
 void canary_fill(uintptr_t from, uintptr_t to)
 {
 	for (; from < to && (from & 7); from++)
 		*(uint8_t *)from = canary_at(from);
+	for (; from + CANARY_BLOCK <= to; from += CANARY_BLOCK)
+		for (unsigned i = 0; i < CANARY_WORDS; i++)
+			((canary_word *)from)[i] = CANARY_WORD;
 	for (; from + 8 <= to; from += 8)
 		*(canary_word *)from = CANARY_WORD;
 	for (; from < to; from++)

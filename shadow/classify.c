@@ -64,7 +64,7 @@ static enum report_kind classify_tail(const struct shadow_facts *f)
 {
 	if (!f->in_arena)
 		return REPORT_UNKNOWN_CRASH;
-	if (f->have_object && f->large && f->state != SLAB_OBJ_LIVE)
+	if (f->have_object && f->large && (f->state == SLAB_OBJ_QUARANTINED || f->state == SLAB_OBJ_FREE))
 		return REPORT_USE_AFTER_FREE;
 	return f->have_object && f->large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
 }

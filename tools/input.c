@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define BLOCK (256u << 10)
-#define IDLE_MS 300
+#define IDLE_MS 1000                      /* so long a writer may take between two lines of a report that has no closing line */
 #define FOLLOW_MS 200
 
 extern char **environ;
@@ -67,14 +67,16 @@ static void wait_for_input(int fd, const struct input_options *o)
 	}
 }
 
-/* A file that was rotated or cut begins again. */
-static void follow_wait(int fd, const struct input_options *o)
+/* A file that was rotated or cut begins again.  *quiet_ms: since there was something to read. */
+static void follow_wait(int fd, const struct input_options *o, unsigned *quiet_ms)
 {
 	struct stat st;
 	off_t at = lseek(fd, 0, SEEK_CUR);
 
-	if (o->idle)
+	if (o->idle && *quiet_ms == IDLE_MS)
 		o->idle(o->ctx);
+	if (*quiet_ms <= IDLE_MS)
+		*quiet_ms += FOLLOW_MS;
 	usleep(FOLLOW_MS * 1000);
 	if (at > 0 && fstat(fd, &st) == 0 && st.st_size < at)
 		lseek(fd, 0, SEEK_SET);
@@ -85,20 +87,21 @@ static bool read_all(struct log_reader *reader, int fd, const struct input_optio
 	struct stat st;
 	bool file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	char *block = tool_alloc(BLOCK);
+	unsigned quiet_ms = 0;
 	ssize_t n;
 
 	for (;;) {
 		if (!file)
 			wait_for_input(fd, o);
 		n = read(fd, block, BLOCK);
-		if (n > 0)
+		if (n > 0) {
 			log_reader_feed(reader, block, (size_t)n);
-		else if (n < 0 && errno == EINTR)
-			continue;
-		else if (n == 0 && file && o->follow)
-			follow_wait(fd, o);
-		else
+			quiet_ms = 0;
+		} else if (n == 0 && file && o->follow) {
+			follow_wait(fd, o, &quiet_ms);
+		} else if (n == 0 || errno != EINTR) {
 			break;
+		}
 	}
 	free(block);
 	return n == 0;

@@ -86,7 +86,11 @@ static void test_classify_objects(void **state)
 	f = facts(5, 0, true);
 	assert_int_equal(shadow_classify(&f), REPORT_SLAB_OUT_OF_BOUNDS);
 	f.have_object = f.large = true;
+	f.state = SLAB_OBJ_LIVE;
 	assert_int_equal(shadow_classify(&f), REPORT_VMALLOC_OUT_OF_BOUNDS);
+	/* Only the beginning of a freed area is marked. */
+	f.state = SLAB_OBJ_QUARANTINED;
+	assert_int_equal(shadow_classify(&f), REPORT_USE_AFTER_FREE);
 	f.in_arena = false;
 	assert_int_equal(shadow_classify(&f), REPORT_UNKNOWN_CRASH);
 }

@@ -2,6 +2,7 @@
 /* The nothrow forms of operator new call the new-handler until there is memory or no handler, and swallow what it throws.
  * expect: none
  * ways: preload, linked, static
+ * flags: -std=c++17
  * modes: check production
  * output: nothrow: 0 bytes, 3 calls; handler throws: 0 bytes, 1 call; aligned: 0 bytes, 1 call; throwing: caught after 1 call; small: 10 bytes
  */
