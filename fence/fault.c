@@ -318,6 +318,8 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	report_end(r);
 }
 
+void (*fence_hook_dying)(void);
+
 static void handle_nobodys(const struct fault *f, struct fault_state *s)
 {
 	struct fault_verdict v;
@@ -331,6 +333,8 @@ static void handle_nobodys(const struct fault *f, struct fault_state *s)
 	/* An instrumented program has checked the access just before and was told. */
 	if (!v.have_addr || !report_is_last(v.addr))
 		report_fault(s, &v);
+	if (fence_hook_dying)
+		fence_hook_dying();
 	signals_give_up(f->sig);
 }
 

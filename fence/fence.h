@@ -72,6 +72,8 @@ void fence_fault_init(fence_sigaction_fn real);
 /* Asked first about each fault at an address: true when the access may simply be tried again.  Set once, at start-up. */
 void fence_set_fault_hook(bool (*mine)(uintptr_t addr));
 extern bool fence_fault_on; /* the handler is installed; written once by fence_fault_init */
+/* Called in the handler when the program is about to die of a fault, after the report; NULL: nothing.  Set once. */
+extern void (*fence_hook_dying)(void);
 /* This thread gets a stack for faults (again does nothing), and loses it. */
 void fence_thread_start(void);
 void fence_thread_exit(void);

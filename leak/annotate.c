@@ -7,34 +7,38 @@
  *
  * Accepted: in production mode objects have neither, and a note stays with the address until it is used for another note. */
 
-#define BUCKETS 4096u
 #define NOTES_AT_ONCE 64u
-
-enum note_kind { NOTE_NOT_LEAK = LEAK_NOTE_NOT_LEAK, NOTE_IGNORE = LEAK_NOTE_IGNORE, NOTE_NO_SCAN = LEAK_NOTE_NO_SCAN,
-	         NOTE_AREA, NOTE_ROOT };
-struct note {
-	struct note *next;
-	uint64_t object;           /* its start; ROOT: the region's */
-	uint64_t addr, size;       /* AREA, ROOT */
-	stack_handle stack;
-	uint32_t when;
-	uint32_t kind;
-};
 
 /* Guards everything below.  The child of a snapshot reads without it: a note is linked when it is whole, and never unlinked but for a
  * root region, whose node stays what it was. */
 static struct ranked_lock notes_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAK);
-static struct note *buckets[BUCKETS];
+static struct note *buckets[NOTE_BUCKETS];
 static struct note *spare;
-static uint32_t nr_notes;
 
 TLS_IE uint32_t leak_disabled;
+
+struct leak_root leak_root;
+
+void leak_root_init(const void *pool, const void *pool_size)
+{
+	struct leak_root *r = &leak_root;
+
+	r->version = LEAK_ROOT_VERSION;
+	r->size = sizeof(*r);
+	r->notes = (uint64_t)(uintptr_t)buckets;
+	r->nr_buckets = NOTE_BUCKETS;
+	r->note_size = sizeof(struct note);
+	r->pool = (uint64_t)(uintptr_t)pool;
+	r->pool_size = (uint64_t)(uintptr_t)pool_size;
+	r->self = (uint64_t)(uintptr_t)r;
+	mem_copy(r->magic, LEAK_ROOT_MAGIC, sizeof(r->magic));
+}
 
 static struct note **bucket_of(uint64_t object)
 {
 	return &buckets[(object >> 4) * 0x9e3779b97f4a7c15u >> 52];
 }
-_Static_assert(BUCKETS == 1u << 12, "bucket_of takes 12 bits");
+_Static_assert(NOTE_BUCKETS == 1u << 12, "bucket_of takes 12 bits");
 
 /* Under notes_lock. */
 static struct note *note_new(void)
@@ -89,7 +93,6 @@ static void note_put(uint64_t object, uint32_t kind, uint64_t addr, uint64_t siz
 	if (n && fresh) {
 		n->next = *bucket_of(object);
 		__atomic_store_n(bucket_of(object), n, __ATOMIC_RELEASE);
-		nr_notes++;
 	}
 	lock_release(&notes_lock);
 }
@@ -100,7 +103,7 @@ bool leak_annotate(const void *p, enum leak_note kind)
 {
 	struct slab_object o;
 
-	if (!slab_find_object((uintptr_t)p, &o) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
+	if ((!leak_pool_find((uintptr_t)p, &o) && !slab_find_object((uintptr_t)p, &o)) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
 		return false;
 	note_put(o.addr, kind, 0, 0, &o);
 	return true;
@@ -110,7 +113,7 @@ bool leak_annotate_area(const void *p, size_t size)
 {
 	struct slab_object o;
 
-	if (!slab_find_object((uintptr_t)p, &o) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
+	if ((!leak_pool_find((uintptr_t)p, &o) && !slab_find_object((uintptr_t)p, &o)) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
 		return false;
 	note_put(o.addr, NOTE_AREA, (uintptr_t)p, size, &o);
 	return true;
@@ -133,42 +136,4 @@ bool leak_root_region_remove(const void *p, size_t size)
 		n->size = 0;
 	lock_release(&notes_lock);
 	return found;
-}
-
-/* ---- in a scan -------------------------------------------------------------------------------------------------------------------- */
-
-static bool note_holds(const struct leak_scan *s, const struct note *n)
-{
-	struct slab_object o;
-
-	if (!slab_view_object(&s->heap, n->object, &o) || o.state != SLAB_OBJ_LIVE || o.addr != n->object)
-		return false;
-	return !o.tracked || (o.alloc_stack == n->stack && o.when == n->when);
-}
-
-static void each_note(struct leak_scan *s, bool limits)
-{
-	for (uint32_t i = 0; i < BUCKETS; i++)
-		for (const struct note *n = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); n; n = n->next) {
-			bool limit = n->kind == NOTE_AREA || n->kind == NOTE_NO_SCAN;
-			if (n->kind == NOTE_ROOT || limit != limits || !note_holds(s, n))
-				continue;
-			if (n->kind == NOTE_AREA)
-				leak_scan_area(s, n->object, n->addr, n->size);
-			else
-				leak_scan_note(s, n->object, (enum leak_note)n->kind);
-		}
-}
-
-/* What limits the scanning of objects comes before anything is scanned. */
-void annotations_apply(struct leak_scan *s)
-{
-	if (!nr_notes)
-		return;
-	each_note(s, true);
-	each_note(s, false);
-	for (uint32_t i = 0; i < BUCKETS; i++)
-		for (const struct note *n = buckets[i]; n; n = n->next)
-			if (n->kind == NOTE_ROOT && n->size)
-				leak_scan_root(s, n->addr, n->size);
 }

@@ -11,12 +11,13 @@
 const char *(*leak_own_rules)(void);
 
 /* What the child tells its parent. */
-struct result {
+struct leak_result {
 	const char *why;           /* a string constant: it is at the same address in both */
 	bool done;
 	struct leak_scan_stats stats;
 	struct leak_groups groups;
 };
+#define RESULT_SIZE ALIGN_UP(sizeof(struct leak_result), PAGE_SIZE)
 
 /* ---- in the child: a process that nobody else changes -------------------------------------------------------------------------- */
 
@@ -43,25 +44,91 @@ static size_t self_read_safe(const struct mem_view *v, void *dst, uint64_t addr,
 static const struct mem_view self_view = { .read = self_read, .at = self_at, .ctx = NULL, .faults = true, .here = true };
 static const struct mem_view safe_view = { .read = self_read_safe, .at = self_at, .ctx = NULL, .faults = true, .here = true };
 
-struct job { struct result *result; unsigned classes; };
+struct job {
+	struct leak_result *result;
+	unsigned classes;
+	enum suspects_rule rule;
+	bool remember;             /* there are tables of suspects */
+	const struct leak_scan *scan;
+	struct slab_view heap;
+	struct leak_grouper grouper;
+	bool leader_left_out;
+};
+
+/* A child of fork finds on its heap what its parent allocated, and lost or left to others.  Who allocated is known by thread, where it is
+ * tracked; else nothing is the child's. */
+static bool is_own(const struct slab_object *o)
+{
+	return !thread_first_own || (o->tracked && o->alloc_thread >= thread_first_own);
+}
+
+static bool wanted(struct job *job, const struct slab_object *o, enum leak_class class)
+{
+	if (!is_own(o))
+		return false;
+	return (class != LEAK_DIRECT && class != LEAK_INDIRECT) || !job->remember || suspects_meet(&safe_view, o, job->rule);
+}
+
+/* What only an object holds that is not reported (the parent's, reported before) stands for itself. */
+static void visit(void *ctx, uint64_t addr, enum leak_class class)
+{
+	struct job *job = ctx;
+	struct slab_object o;
+	bool is_wanted;
+
+	job->grouper.find = leak_scan_visits_extra(job->scan) ? leak_find_elsewhere : NULL;
+	if (job->grouper.find ? !job->grouper.find(addr, &o) : !slab_view_object(&job->heap, addr, &o))
+		return;
+	is_wanted = wanted(job, &o, class);
+	if (class == LEAK_DIRECT)
+		job->leader_left_out = !is_wanted;
+	if (is_wanted)
+		leak_group_visit(&job->grouper, addr, class == LEAK_INDIRECT && job->leader_left_out ? LEAK_DIRECT : class);
+}
+
+static void count_object(void *ctx, uint64_t addr, uint64_t size)
+{
+	(void)addr, (void)size;
+	++*(uint32_t *)ctx;
+}
+
+static void add_object(void *ctx, uint64_t addr, uint64_t size)
+{
+	leak_scan_add(ctx, addr, size, false);
+}
+
+static uint32_t count_objects(void)
+{
+	uint32_t n = pools_count();
+
+	if (leak_hook_objects)
+		leak_hook_objects(count_object, &n);
+	return n;
+}
 
 static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 {
-	const struct job *job = ctx;
-	struct result *r = job->result;
-	struct leak_scan *s = leak_scan_create(&self_view, (uintptr_t)&slab_root, &r->why);
-	struct slab_view heap;
+	struct job *job = ctx;
+	struct leak_result *r = job->result;
+	struct leak_scan *s = leak_scan_create_with(&self_view, (uintptr_t)&slab_root, count_objects(), &r->why);
 
 	if (!s)
 		return;
-	annotations_apply(s);
+	if (leak_hook_objects)
+		leak_hook_objects(add_object, s);
+	pools_apply(s);
+	leak_scan_added(s);
+	leak_scan_notes(s, (uintptr_t)&leak_root, leak_find_elsewhere);
 	r->why = leak_roots_scan_self(s, threads, nr);
 	if (!r->why) {
-		mem_copy(&heap, leak_scan_heap(s), sizeof(heap));
-		heap.mem = &safe_view;
-		struct leak_grouper w = { .groups = &r->groups, .heap = &heap, .leader = 0 };
-		leak_scan_finish(s, job->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, leak_group_visit, &w);
+		mem_copy(&job->heap, leak_scan_heap(s), sizeof(job->heap));
+		job->heap.mem = &safe_view;
+		job->scan = s;
+		job->grouper = (struct leak_grouper){ .groups = &r->groups, .heap = &job->heap };
+		leak_scan_finish(s, job->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, job);
 		leak_groups_sort(&r->groups);
+		if (job->remember)
+			suspects_sort();
 		leak_scan_get_stats(s, &r->stats);
 		r->done = true;
 	}
@@ -100,20 +167,17 @@ static unsigned classes_wanted(void)
 	return 1u << LEAK_DIRECT;
 }
 
-struct told { uint32_t printed, suppressed; uint64_t objects, bytes; };
-
-static void report_groups(const struct leak_groups *g, unsigned classes, struct told *t)
+static void report_groups(const struct leak_groups *g, unsigned classes, struct scan_answer *a)
 {
 	for (uint32_t i = 0; i < g->nr; i++) {
 		const struct leak_group *group = &g->groups[g->order[i]];
 		if (!(classes >> group->class & 1))
 			continue;
 		if (report_group(group) == REPORT_SUPPRESSED) {
-			t->suppressed++;
+			a->suppressed++;
 		} else {
-			t->printed++;
-			t->objects += group->count;
-			t->bytes += group->bytes;
+			a->printed++;
+			a->objects += group->count;
 		}
 	}
 }
@@ -126,56 +190,110 @@ static bool any_wanted(const struct leak_groups *g, unsigned classes)
 	return false;
 }
 
-static uint64_t report_result(const struct result *r, unsigned classes)
+static const char *own_rules;
+
+void check_prepare(void)
+{
+	own_rules = leak_own_rules ? leak_own_rules() : NULL;
+}
+
+static void report_result(const struct leak_result *r, unsigned classes, enum snapshot_how how, struct scan_answer *a)
 {
 	const struct leak_groups *g = &r->groups;
-	struct told t = { 0, 0, 0, 0 };
 
 	if (!any_wanted(g, classes))
-		return 0;
-	report_session_begin(leak_own_rules ? leak_own_rules() : NULL);
-	report_groups(g, classes, &t);
+		return;
+	if (how != SNAPSHOT_BY_SCANNER)
+		check_prepare();
+	report_session_begin(own_rules);
+	report_groups(g, classes, a);
 	report_session_end();
-	report_line("leak: %llu bytes in %llu objects lost, %llu in %llu held by them, %llu in %llu possibly; %u places reported, %u suppressed",
+	report_line("leak: %llu bytes in %llu objects lost, %llu in %llu held by them, %llu in %llu possibly; %llu places reported, %llu suppressed",
 	            (unsigned long long)g->bytes[LEAK_DIRECT], (unsigned long long)g->counts[LEAK_DIRECT],
 	            (unsigned long long)g->bytes[LEAK_INDIRECT], (unsigned long long)g->counts[LEAK_INDIRECT],
-	            (unsigned long long)g->bytes[LEAK_POSSIBLE], (unsigned long long)g->counts[LEAK_POSSIBLE], t.printed, t.suppressed);
-	return t.objects;
+	            (unsigned long long)g->bytes[LEAK_POSSIBLE], (unsigned long long)g->counts[LEAK_POSSIBLE],
+	            (unsigned long long)a->printed, (unsigned long long)a->suppressed);
 }
 
 /* ---- the scan ---------------------------------------------------------------------------------------------------------------------- */
 
-static void *shared_map(size_t size)
-{
-	long p = arch_syscall6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+/* Between scan_begin and scan_end.  Made once; a result is the last scan's until the next one begins. */
+static struct leak_result *result_memory;
 
-	return p < 0 && p > -4096 ? NULL : (void *)p;
+static struct leak_result *result_new(void)
+{
+	long p = (long)result_memory;
+
+	if (result_memory) /* shared memory: gone for the copy as well */
+		arch_syscall6(SYS_madvise, p, RESULT_SIZE, MADV_REMOVE, 0, 0, 0);
+	else
+		p = arch_syscall6(SYS_mmap, 0, RESULT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	result_memory = p < 0 && p > -4096 ? NULL : (struct leak_result *)p;
+	return result_memory;
+}
+
+void check_fork_child(void)
+{
+	if (result_memory)
+		arch_syscall6(SYS_munmap, (long)result_memory, RESULT_SIZE, 0, 0, 0, 0);
+	result_memory = NULL;
+}
+
+/* More than before is news. */
+static void tell_silent(const struct snapshot_info *info)
+{
+	static uint32_t told;
+
+	if (info->nr_silent > told)
+		report_line("leak: %u of %u threads did not stop; their stacks are scanned as a whole", info->nr_silent, info->nr_threads);
+	told = MAX(told, info->nr_silent);
+}
+
+static bool run_locked(enum snapshot_how how, enum suspects_rule rule, unsigned classes, struct scan_answer *a)
+{
+	struct leak_result *r = result_new();
+	bool remember = (how != SNAPSHOT_IN_PLACE || suspects_known()) && suspects_begin();
+	struct job job = { .result = r, .classes = classes, .rule = rule, .remember = remember };
+
+	a->info.why = "no memory for a scan";
+	if (!r || (!remember && rule != SUSPECTS_ALL))
+		return false;
+	bool ok = snapshot_run(how, scan_self, &job, &a->info) && r->done;
+	if (!ok && !a->info.why)
+		a->info.why = r->why ? r->why : "it crashed";
+	if (remember)
+		suspects_end(ok);
+	return ok;
+}
+
+bool check_run(enum snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *a)
+{
+	uint64_t mask = scan_begin();
+	unsigned all = classes ? classes : classes_wanted();
+	bool ok;
+
+	mem_set(a, 0, sizeof(*a));
+	ok = run_locked(how, rule, all | 1u << LEAK_POSSIBLE, a);
+	if (ok && kept) {
+		*kept = &result_memory->groups;
+	} else if (ok && rule != SUSPECTS_CLEAR) {
+		/* The result is ours until the end; a report may wait for its helper. */
+		tell_silent(&a->info);
+		report_result(result_memory, all, how, a);
+	}
+	if (ok && rule == SUSPECTS_CONFIRMED && suspects_left_out())
+		report_line("leak: %llu more lost objects are not remembered from scan to scan", (unsigned long long)suspects_left_out());
+	scan_end(mask);
+	return ok;
 }
 
 uint64_t leak_check(bool at_exit)
 {
-	static uint32_t told_silent; /* more than before is news */
-	size_t size = ALIGN_UP(sizeof(struct result), PAGE_SIZE);
-	struct result *result = shared_map(size);
-	struct job job = { result, classes_wanted() | 1u << LEAK_POSSIBLE };
-	struct snapshot_info info;
-	uint64_t found = 0;
+	struct scan_answer answer;
 
-	if (!result) {
-		report_line("leak: no memory for a scan");
-		return 0;
-	}
-	bool ok = snapshot_run(at_exit, scan_self, &job, &info);
-	if (info.nr_silent > told_silent) {
-		told_silent = info.nr_silent;
-		report_line("leak: %u of %u threads did not stop; their stacks are scanned as a whole", info.nr_silent, info.nr_threads);
-	}
-	if (!ok || !result->done)
-		report_line("leak: no scan: %s", info.why ? info.why : result->why ? result->why : "it crashed");
-	else
-		found = report_result(result, classes_wanted());
-	arch_syscall6(SYS_munmap, (long)result, (long)size, 0, 0, 0, 0);
-	return found;
+	if (!check_run(at_exit ? SNAPSHOT_IN_PLACE : SNAPSHOT_COPY, SUSPECTS_ALL, 0, NULL, &answer))
+		report_line("leak: no scan: %s", answer.info.why);
+	return answer.objects;
 }
 
 static bool check_done; /* atomic */
@@ -189,4 +307,12 @@ void leak_check_at_exit(void)
 {
 	if (options.leak && !__atomic_exchange_n(&check_done, true, __ATOMIC_RELAXED))
 		leak_check(true);
+}
+
+void leak_fork_child(void)
+{
+	snapshot_fork_child();
+	suspects_fork_child();
+	check_fork_child();
+	control_fork_child();
 }

@@ -2,7 +2,9 @@
 /* leak/leak.h - kmemleak for user programs: which allocated objects can nothing reach any more?
  *
  *   mark.c       the tables, the marking engine (both halves: it reads through a mem_view)
+ *   chains.c     long lists, walked from many places at once
  *   group.c      lost objects by allocation stack
+ *   notes.c      what the program said of its objects, read for a scan (both halves)
  *   roots.c      what memory is a root (runtime)
  *   annotate.c   what the program says of its objects (runtime)
  *   snapshot.c   threads stopped, a copy of the process made in which to scan (runtime)
@@ -31,6 +33,11 @@ struct leak_scan;
 /* Reads the heap's maps through `mem`, which must outlive the scan.  Takes about 1 % of the heap's size of memory, most of it when it is
  * touched.  NULL with *why: what is wrong. */
 struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, const char **why);
+/* The same with room for so many objects that are none of slab's. */
+struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_extra, const char **why);
+/* Before everything else: an object that slab knows nothing of, or (pooled) that the program cuts out of another object or of a root. */
+void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool pooled);
+void leak_scan_added(struct leak_scan *s); /* once, after the last */
 void leak_scan_destroy(struct leak_scan *s);
 const struct slab_view *leak_scan_heap(const struct leak_scan *s);
 /* All before the first root.  addr: the object's start; false when no live object starts there. */
@@ -45,10 +52,36 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n);
  * lost ones, each direct one followed by the indirect ones that it holds. */
 typedef void (*leak_visit_fn)(void *ctx, uint64_t addr, enum leak_class class);
 void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit, void *ctx);
+/* While an object is visited: is it one that was added? */
+bool leak_scan_visits_extra(const struct leak_scan *s);
 /* In a handler of SIGSEGV or SIGBUS: when the scan that is running here touched what is not there, goes on behind it and does not return. */
 void leak_scan_faulted(uint64_t addr);
+/* The live object that addr lies in, before anything is marked. False: there is none. */
+bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size);
+/* Visits each live object, before anything is marked (as LEAK_REACHABLE). */
+void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx);
 struct leak_scan_stats { uint64_t live, scanned_bytes, root_bytes, table_bytes; };
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats);
+
+/* ---- what the program said of its objects: notes.c ---------------------------------------------------------------------------- */
+
+#define LEAK_ROOT_MAGIC "MEMSAN-LEAKROOT" /* with its NUL 16 bytes */
+#define LEAK_ROOT_VERSION 1
+/* Found by its magic, like struct slab_root. */
+struct leak_root {
+	char magic[16];
+	uint64_t self;
+	uint32_t version, size;
+	uint64_t notes;            /* the table of annotations */
+	uint32_t nr_buckets, note_size;
+	uint64_t pool, pool_size;  /* where the address and the size of the fenced objects' pool are; 0: there is none */
+};
+_Static_assert(sizeof(struct leak_root) == 64, "read by other processes");
+extern struct leak_root leak_root;
+/* Once, before the program runs: where the variables are that tell of the pool of fenced objects. */
+void leak_root_init(const void *pool, const void *pool_size);
+/* All annotations of the process that the scan reads, into a scan that has no roots yet; find: objects that are none of slab's, or NULL. */
+void leak_scan_notes(struct leak_scan *s, uint64_t root, bool (*find)(uint64_t addr, struct slab_object *o));
 
 /* ---- lost objects by where they came from: group.c ----------------------------------------------------------------------------- */
 
@@ -83,6 +116,7 @@ struct leak_grouper {
 	struct leak_groups *groups;
 	const struct slab_view *heap;
 	uint32_t leader;           /* index + 1 of the last direct object's group */
+	bool (*find)(uint64_t addr, struct slab_object *o); /* of the object that is visited, when it is not on the heap; else NULL */
 };
 void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class); /* a leak_visit_fn */
 void leak_groups_sort(struct leak_groups *g);
@@ -105,10 +139,15 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 /* This thread is about to end: its stack, which libc keeps for the next thread, is no root any more. */
 void leak_roots_thread_exit(void);
 
+/* Bytes at the upper end of a thread's stack block that are no stack but its control block and variables; 0: not known. */
+extern size_t leak_static_tls;
+
 /* Set by preload/, which sees the other detectors: what else is no root, or is one; the copy begins or has been made. */
 extern void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
 extern void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
+extern void (*leak_hook_objects)(void (*object)(void *ctx, uint64_t addr, uint64_t size), void *ctx); /* live ones that are none of slab's */
 extern void (*leak_hook_copying)(bool begins);
+extern bool (*leak_find_elsewhere)(uint64_t addr, struct slab_object *o); /* objects that are not on slab's heap */
 extern const char *(*leak_own_rules)(void); /* suppressions that the program brings along, or NULL */
 
 /* ---- annotations: annotate.c ------------------------------------------------------------------------------------------------------ */
@@ -120,25 +159,87 @@ bool leak_annotate_area(const void *p, size_t size);
 /* Memory that is scanned although a scan would not find it by itself (shared, a device's). */
 void leak_root_region(const void *p, size_t size);
 bool leak_root_region_remove(const void *p, size_t size);
+/* ---- the program's own pools: pools.c ---------------------------------------------------------------------------------------------------- */
+
+/* [p, p+size), a part of another object or of memory that the program mapped, is an object: to be reached, scanned and lost by itself.
+ * Thread-safe, not in a signal handler that interrupted one of these.  regs: who says so. */
+void leak_pool_alloc(const void *p, size_t size, const struct unwind_regs *regs);
+void leak_pool_free(const void *p);   /* it is none any more; false pointers are ignored */
+/* The pool object that starts at addr. */
+bool leak_pool_find(uint64_t addr, struct slab_object *o);
+
 /* Above 0: what this thread allocates is not to be reported.  Whoever allocates looks at it and calls leak_annotate(NOT_LEAK). */
 extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
 
 /* ---- in this process: snapshot.c, check.c ------------------------------------------------------------------------------------------ */
 
-/* How often this thread was stopped.  A call that returned EINTR while the number grew was interrupted by nobody but us. */
-extern TLS_IE uint32_t leak_stops __attribute__((visibility("hidden")));
-/* The program is about to wait for the signals of this set (bit N-1 for signal N): the one to leave out, because it stops threads for a
- * scan now or later, or 0.  A set of every real-time signal does not mean that one; a set that has it and not all of them does, and then
- * no scan uses the signal any more.  Any thread, in signal handlers too. */
-int leak_signal_left_out(uint64_t waited);
+/* How often a system call of this thread was interrupted by its being stopped, with no handler of the program's beside: it returned EINTR, or
+ * moved less than it was given. */
+extern TLS_IE uint32_t leak_interrupts __attribute__((visibility("hidden")));
+/* The program is about to wait for the signals of this set (bit N-1 for signal N): those to leave out, because they stop threads for scans.
+ * A set of every real-time signal does not mean them; a set that has one and not all of those does, and then no scan uses it any more.
+ * Any thread, in signal handlers too. */
+uint64_t leak_signals_left_out(uint64_t waited);
 /* Is this the handler that stops threads?  The program is told that there is none. */
 bool leak_is_handler(const void *handler);
+/* The program has set the default action for a signal: if it was ours it is ours again, and looks as it should. */
+void leak_signal_keep(int sig);
+/* The program has set a handler of its own for this signal, or ignores it. */
+void leak_signal_lost(int sig);
+/* The process in which a scan is going on, or 0; wait until it is no more. */
+int32_t leak_snapshot_child(void);
+void leak_snapshot_wait(int32_t pid);
+/* Was the child that a wait just returned a scan's? */
+bool leak_snapshot_was(int32_t pid);
 /* One scan of this process, in a snapshot; what was found is reported.  `at_exit`: the program is over.  Returns the objects found
  * (of the classes in leak.show, not suppressed), 0 when the scan was not possible (told in a line).  Takes no allocator lock. */
 uint64_t leak_check(bool at_exit);
-/* At the end of the program, if that is wanted, and not done already by leak_check(true). */
+/* At the end of the program, if that is wanted, and not done already. */
 void leak_check_at_exit(void);
 /* No scan at the end any more. */
 void leak_check_done(void);
+/* In the child of fork, with one thread: nothing that the parent had under way goes on, what it allocated is none of ours. */
+void leak_fork_child(void);
+
+/* ---- asked from outside: control.c ---------------------------------------------------------------------------------------------------- */
+
+enum leak_command {
+	LEAK_COMMAND_NONE,
+	LEAK_COMMAND_LOOK,         /* scan; the result is left for who asked */
+	LEAK_COMMAND_SCAN,         /* a scan by kmemleak's rules, reported by the process itself */
+	LEAK_COMMAND_EVERY,        /* such scans every so many seconds; 0: no more */
+	LEAK_COMMAND_CLEAR,
+	LEAK_COMMAND_STACK,        /* 1: stacks and registers are roots, 0: they are not */
+};
+#define LEAK_CONTROL_VERSION 1
+#define LEAK_POKE_VALUE 0x6c65616bu  /* goes with the signal, so that it is not taken for somebody else's */
+/* Who may write to this process's memory (/proc/PID/mem) may ask: fills in command, argument and classes, counts `request` up, sends one
+ * of the signals, with the value above, to a thread that does not block it.  Without a signal it is noticed at an allocation. */
+struct leak_control {
+	uint32_t version, size;
+	uint64_t signals;          /* bits 1 << signal - 1: those that have our handler, as far as is known */
+	/* by who asks */
+	uint32_t command, classes;
+	uint64_t argument;
+	uint32_t request;
+	/* by the process */
+	uint32_t taken, answered;  /* the number of the request */
+	uint32_t failed;
+	char message[160];         /* failed: why; else what there is to say, or "" */
+	uint64_t result;           /* LOOK: address of a struct leak_groups */
+	uint64_t interval;         /* seconds between scans now */
+	uint64_t objects, printed, suppressed;
+	uint32_t nr_threads, nr_silent;
+	uint64_t pause_us;
+};
+extern struct leak_control leak_control;
+/* Once, when libc can be called and options are known. */
+void leak_control_start(void);
+/* Does somebody wait?  For the slow path of an allocation, where no lock is held. */
+static inline bool leak_control_pending(void)
+{
+	return __atomic_load_n(&leak_control.request, __ATOMIC_RELAXED) != __atomic_load_n(&leak_control.taken, __ATOMIC_RELAXED);
+}
+void leak_control_serve(void);
 
 #endif

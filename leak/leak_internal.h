@@ -13,10 +13,17 @@
 #define PAGE_IN_SLAB(info) ((info) >> 8 & 0xffu)
 #define PAGE_DISPLACED (1u << 16)    /* objects may start behind their slot's start */
 #define PAGE_NOTED (1u << 17)        /* an annotated object is in this slab (areas: see the table) */
+#define PAGE_POOL (1u << 18)         /* the program cuts objects of its own out of one here (areas: see the table) */
 
 struct scan_cache { uint64_t reciprocal; uint32_t slot_size, offset, object_size, nr_objects; };
-struct scan_area { uint64_t start, size; bool noted; };      /* offset in the arena */
+struct scan_area { uint64_t start, size; bool noted, pool; };      /* offset in the arena, or behind it */
 struct scan_span { uint64_t addr, size; };
+#define SPAN_WHOLE ((uint64_t)1 << 63)   /* in a span's size: the object is one that the program cut out of another */
+#define SPAN_POOL ((uint64_t)1 << 62)    /* such objects lie in it, and are no part of it */
+#define SPAN_FLAGS (SPAN_WHOLE | SPAN_POOL)
+/* An object that slab knows nothing of: fenced, or cut out of a pool by the program.  It is an area too, at a made-up offset behind the
+ * arena: a page for each. */
+struct scan_extra { uint64_t addr, size; bool pooled; };
 
 /* Annotations of the scan: sorted by nothing, few. */
 #define SCAN_NOTES_MAX 4096
@@ -43,12 +50,26 @@ struct leak_scan {
 	uint64_t *starts;          /* in slabs with displaced objects: a live object starts here; not cleared */
 	struct scan_area *areas;
 	uint32_t nr_areas, max_areas;
+	struct scan_extra *extra;  /* sorted by address before the first root */
+	uint32_t nr_extra, max_extra, nr_pooled;
+	uint64_t extra_from, extra_span; /* addresses: of the first, and up to the end of the last */
+	uint64_t extra_off, end;   /* their first offset; the end of all offsets */
 	struct scan_cache caches[SLAB_VIEW_CACHES];
 	struct scan_note *notes;
 	uint32_t nr_notes;
 
 	enum scan_mode mode;
+	struct scan_span root;     /* what is left of the root that is being read */
+	bool final;                /* all roots have been read */
 	bool overflowed;
+	bool tried;                /* chains_walk was called */
+	uint32_t lean;             /* steps far away with little choice, less the near ones */
+	uint64_t last[4];          /* the addresses of the steps before */
+	uint32_t steps;
+	uint32_t lean_limit;       /* when chains_walk is worth its price; what is far (tests want it sooner) */
+	uint64_t far;
+	struct chains *chains, *counting; /* see chains.c; NULL: there is none (now) */
+	size_t chains_size;
 	uint64_t candidates[CANDIDATES];  /* see mark.c; 0: none */
 	uint32_t first_candidate, nr_candidates;
 	struct scan_span ring[RING];      /* taken off the stack, on their way into the processor's cache */
@@ -61,17 +82,85 @@ struct leak_scan {
 
 	unsigned wanted;
 	leak_visit_fn visit;
+	bool visiting_extra;
 	void *visit_ctx;
 	struct leak_scan_stats stats;
 	void *memory;
 	size_t memory_size;
 };
 
+/* ---- from a word to an object ------------------------------------------------------------------------------------------- */
+
+/* A candidate: the offset of an object's start, a multiple of 16, and these. */
+#define SCAN_INTERIOR 1u
+#define SCAN_FOUND 2u
+#define SCAN_POOL 4u             /* alone: look twice */
+/* Where the object at this offset is. */
+static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
+{
+	return likely(off < s->used) ? s->base + off : s->extra[(off - s->extra_off) >> PAGE_SHIFT].addr;
+}
+/* As a candidate: the extra object that holds the address; 0: none. */
+uint64_t scan_elsewhere(const struct leak_scan *s, uint64_t addr);
+/* How much of [addr, addr + n) is the pool's own, from addr on; 0: *skip bytes belong to an object that was cut out of it. */
+uint64_t scan_pool_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip);
+/* The user's start in a slot where objects may be displaced. */
+uint64_t scan_displaced_start(const struct leak_scan *s, uint64_t start, uint32_t object_size);
+/* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies behind it; 0: none. */
+static inline __attribute__((always_inline)) uint64_t scan_locate(const struct leak_scan *s, uint64_t off)
+{
+	uint32_t info = s->pages[off >> PAGE_SHIFT], slot;
+	const struct scan_cache *c;
+	uint64_t in_slab, start;
+
+	if (unlikely(!info))
+		return 0;
+	if (unlikely(info & PAGE_AREA)) {
+		const struct scan_area *a = &s->areas[info & ~PAGE_AREA];
+		if (off - a->start >= MAX(a->size, 1))
+			return 0;
+		if (unlikely(a->pool))
+			return SCAN_POOL;
+		return a->start | SCAN_FOUND | (off != a->start);
+	}
+	c = &s->caches[PAGE_CACHE(info)];
+	in_slab = (uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1));
+	slot = (uint32_t)((in_slab * c->reciprocal) >> 40);
+	start = (uint64_t)slot * c->slot_size + c->offset;
+	if (unlikely(in_slab - start >= c->object_size || slot >= c->nr_objects))
+		return 0;
+	start += off - in_slab;
+	if (unlikely(info & PAGE_POOL))
+		return SCAN_POOL;
+	if (unlikely(info & PAGE_DISPLACED)) {
+		start = scan_displaced_start(s, start, c->object_size);
+		if (off < start)
+			return 0;
+	}
+	if (likely(off == start)) {
+		/* The same number, but the processor need not wait for the division: it follows a list as fast as it guesses. */
+		__asm__("" : "+r"(off));
+		return off | SCAN_FOUND;
+	}
+	return start | SCAN_FOUND | SCAN_INTERIOR;
+}
+/* The same for any word of memory. */
+static inline __attribute__((always_inline)) uint64_t scan_candidate(const struct leak_scan *s, uint64_t word)
+{
+	uint64_t off = word - s->base;
+
+	if (likely(off < s->used))
+		return scan_locate(s, off);
+	return unlikely(word - s->extra_from < s->extra_span) ? scan_elsewhere(s, word) : 0;
+}
+
 /* Follows every pointer from what is on the stack. */
 void scan_drain(struct leak_scan *s);
 /* The object that starts at this offset, or 0 bytes. */
 uint64_t scan_object_size(const struct leak_scan *s, uint64_t off);
 void scan_push_object(struct leak_scan *s, uint64_t off);
+/* Marks it, if it is white. */
+void scan_reach(struct leak_scan *s, uint64_t off);
 static inline bool scan_bit(const uint64_t *map, uint64_t off)
 {
 	return map[off >> 10] >> (off >> 4 & 63) & 1;
@@ -85,10 +174,38 @@ static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 	map[off >> 10] &= ~((uint64_t)1 << (off >> 4 & 63));
 }
 
-/* ---- annotate.c ------------------------------------------------------------------------------------------------------------------ */
+/* ---- chains.c -------------------------------------------------------------------------------------------------------------------- */
 
-/* Everything that the program has said, into a scan that has no roots yet. */
-void annotations_apply(struct leak_scan *s);
+/* With all roots read, and nothing but stack and ring left to be followed: walks ahead on what is white. */
+void chains_walk(struct leak_scan *s);
+/* A fault while s->counting: as if it had not been called. */
+void chains_give_up(struct leak_scan *s);
+/* off was white until now. */
+void chains_reached(struct leak_scan *s, uint64_t off);
+/* Reaches the ends of one more segment; false: there is none. */
+bool chains_next(struct leak_scan *s);
+/* Marking is over: what was claimed and not reached is white again. */
+void chains_undo(struct leak_scan *s);
+
+/* ---- annotate.c, notes.c --------------------------------------------------------------------------------------------------------- */
+
+#define NOTE_BUCKETS 4096u
+enum note_kind { NOTE_NOT_LEAK = LEAK_NOTE_NOT_LEAK, NOTE_IGNORE = LEAK_NOTE_IGNORE, NOTE_NO_SCAN = LEAK_NOTE_NO_SCAN,
+	         NOTE_AREA, NOTE_ROOT };
+struct note {
+	struct note *next;
+	uint64_t object;           /* its start; ROOT: the region's */
+	uint64_t addr, size;       /* AREA, ROOT */
+	stack_handle stack;
+	uint32_t when;
+	uint32_t kind;
+};
+
+/* ---- pools.c --------------------------------------------------------------------------------------------------------------------- */
+
+uint32_t pools_count(void);
+/* In the copy. */
+void pools_apply(struct leak_scan *s);
 
 /* ---- snapshot.c ------------------------------------------------------------------------------------------------------------------ */
 
@@ -97,9 +214,64 @@ struct snapshot_info {
 	uint64_t pause_us;         /* the program stood still */
 	const char *why;           /* what went wrong, or NULL */
 };
-/* Runs fn in a copy of this process (or, when this thread is the only one and the program is over, right here) with what is known of its
- * threads.  In the copy fn may use what it likes of this process, but write only to shared memory.  False: it did not run to its end. */
-bool snapshot_run(bool in_place, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
+/* One scan at a time: waits for another one to end, with signals as they are.  All are blocked afterwards; returns the mask that was. */
+uint64_t scan_begin(void);
+void scan_end(uint64_t mask);
+enum snapshot_how {
+	SNAPSHOT_COPY,
+	SNAPSHOT_IN_PLACE,         /* the program is over: when this thread is the only one, no copy is needed */
+	SNAPSHOT_BY_SCANNER,       /* this thread is not the program's: it holds nothing */
+};
+/* Runs fn in a copy of this process with what is known of its threads.  In the copy fn may use what it likes of this process, but write only
+ * to shared memory.  Between scan_begin and scan_end.  False: it did not run to its end. */
+bool snapshot_run(enum snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
                   struct snapshot_info *info);
+/* The signal that is to stop threads: the option's, or what suits. */
+int snapshot_signal(void);
+/* Our handler for it, if the program has none. */
+bool handler_install(int sig);
+void snapshot_fork_child(void);
 
+/* ---- suspects.c ------------------------------------------------------------------------------------------------------------------ */
+
+enum suspects_rule {
+	SUSPECTS_ALL,              /* everything lost, but what was cleared */
+	SUSPECTS_CONFIRMED,        /* kmemleak's: twice lost, unchanged, old enough, not reported before */
+	SUSPECTS_CLEAR,            /* nothing; what is lost now is never reported */
+};
+/* Have there been any? */
+bool suspects_known(void);
+/* All between scan_begin and scan_end.  Before the copy is made.  False: no memory. */
+bool suspects_begin(void);
+/* In the copy: a lost object (`known`: what it is).  Is it to be reported by this rule? */
+bool suspects_meet(const struct mem_view *mem, const struct slab_object *known, enum suspects_rule rule);
+/* In the copy, at the end of a scan that went well. */
+void suspects_sort(void);
+/* Afterwards: this scan's suspects are those that the next one compares with.  !ok: those from before stay. */
+void suspects_end(bool ok);
+/* How many objects there was no room for in the last scan. */
+uint64_t suspects_left_out(void);
+void suspects_fork_child(void);
+
+/* ---- check.c ---------------------------------------------------------------------------------------------------------------------- */
+
+struct scan_answer {
+	uint64_t objects, printed, suppressed; /* of what was wanted */
+	struct snapshot_info info;
+};
+/* A scan whose result stays in *kept (until the next scan) when kept is not NULL, and is reported here otherwise.  classes 0: the option's.
+ * False: none was possible (info.why). */
+bool check_run(enum snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *answer);
+void check_fork_child(void);
+/* By the thread that a signal interrupted, before the scanner's thread starts: what only a thread of the program may call. */
+void check_prepare(void);
+
+/* ---- control.c -------------------------------------------------------------------------------------------------------------------- */
+
+/* In the handler: somebody wants something of this process; or it is time for a scan. */
+void control_poked(bool by_timer);
+void control_fork_child(void);
+void control_signal_kept(int sig);
+/* Are stacks and registers roots? */
+extern bool control_scan_stacks;
 #endif

@@ -15,10 +15,11 @@
  *
  * Most of the time goes into waiting for memory: the white bit of a candidate, then the object's bytes.  Both are asked for before
  * they are needed: candidates wait in a small ring until their bit's line has come, objects taken off the stack in another one (Cher,
- * Hosking, Vitek 2004).  A list that is linked in random order gains nothing from that: there is only one object to wait for.
+ * Hosking, Vitek 2004).  A list that is linked in random order gains nothing from that, there is only one object to wait for: chains.c.
  *
  * The stack is bounded (a 200th of the heap).  When it is full the object stays white and gets its pending bit; after the stack ran
- * empty the pending map is looked through, until nothing is pending.
+ * empty the pending map is looked through, until nothing is pending.  Roots are all read before the first object is, so that there is
+ * much to choose from; a long list that is left then is chains.c's.
  *
  * Memory: pages 1/1024 of the heap, white 1/128; inner, pending and starts 1/128 each where they are touched (seldom).
  *
@@ -29,11 +30,10 @@
 #define SMALL 1024u
 #define AHEAD 192                /* words */
 #define STACK_SHARE 200
+#define FAR (2 * PAGE_SIZE)
+#define LEAN 50000u
+#define FEW 3u                    /* objects at a time are too few to hide what waiting for memory costs */
 #define STACK_MIN ((size_t)256 << 10)
-
-/* A candidate: the offset of an object's start, a multiple of 16, and these. */
-#define INTERIOR 1u
-#define FOUND 2u
 
 /* ---- tables ----------------------------------------------------------------------------------------------------------------- */
 
@@ -95,12 +95,13 @@ static void copy_caches(struct leak_scan *s)
 /* One piece of memory for all tables; pages that are not touched cost nothing. */
 static bool allocate_tables(struct leak_scan *s)
 {
-	size_t pages = ALIGN_UP((s->used >> PAGE_SHIFT) * sizeof(uint32_t) + 64, PAGE_SIZE);
-	size_t bits = ALIGN_UP((s->used >> 7) + 64, PAGE_SIZE);
-	size_t areas = ALIGN_UP((s->max_areas + 1) * sizeof(struct scan_area), PAGE_SIZE);
+	size_t pages = ALIGN_UP((s->end >> PAGE_SHIFT) * sizeof(uint32_t) + 64, PAGE_SIZE);
+	size_t bits = ALIGN_UP((s->end >> 7) + 64, PAGE_SIZE);
+	size_t extra = ALIGN_UP(s->max_extra * sizeof(struct scan_extra), PAGE_SIZE);
+	size_t areas = ALIGN_UP((s->max_areas + s->max_extra + 1) * sizeof(struct scan_area), PAGE_SIZE);
 	size_t notes = ALIGN_UP(SCAN_NOTES_MAX * sizeof(struct scan_note), PAGE_SIZE);
 	size_t stack = ALIGN_UP(MAX(STACK_MIN, s->used / STACK_SHARE), PAGE_SIZE);
-	size_t total = pages + 4 * bits + areas + notes + stack + CHUNK;
+	size_t total = pages + 4 * bits + areas + extra + notes + stack + CHUNK;
 	char *p = os_reserve(total, PAGE_SIZE);
 
 	if (!p || !os_commit(p, total, s->used > ((uint64_t)64 << 20))) {
@@ -115,7 +116,8 @@ static bool allocate_tables(struct leak_scan *s)
 	s->stack = (struct scan_span *)(p += pages);
 	s->max_stack = stack / sizeof(struct scan_span) - RING - 1;
 	s->areas = (struct scan_area *)(p += stack);
-	s->notes = (struct scan_note *)(p += areas);
+	s->extra = (struct scan_extra *)(p += areas);
+	s->notes = (struct scan_note *)(p += extra);
 	s->buffer = p += notes;
 	s->inner = (uint64_t *)(p += CHUNK);
 	s->pending = (uint64_t *)(p += bits);
@@ -124,6 +126,11 @@ static bool allocate_tables(struct leak_scan *s)
 }
 
 struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, const char **why)
+{
+	return leak_scan_create_with(mem, root, 0, why);
+}
+
+struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_extra, const char **why)
 {
 	size_t size = ALIGN_UP(sizeof(struct leak_scan), PAGE_SIZE);
 	struct leak_scan *s = os_reserve(size, PAGE_SIZE);
@@ -136,10 +143,15 @@ struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, co
 		return NULL;
 	}
 	s->mem = mem;
+	s->far = FAR;
+	s->lean_limit = LEAN;
 	*why = slab_view_open(&s->heap, mem, root);
 	if (!*why) {
 		s->base = s->heap.base;
 		s->used = s->heap.used;
+		s->max_extra = nr_extra;
+		s->extra_off = ALIGN_UP(s->used, (uint64_t)1 << 16);
+		s->end = nr_extra ? ALIGN_UP(s->extra_off + ((uint64_t)nr_extra << PAGE_SHIFT), (uint64_t)1 << 16) : s->used;
 		copy_caches(s);
 		slab_view_runs(&s->heap, count_run, s);
 		*why = allocate_tables(s) ? NULL : "no memory for the scan";
@@ -167,13 +179,13 @@ const struct slab_view *leak_scan_heap(const struct leak_scan *s)
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats)
 {
 	mem_copy(stats, &s->stats, sizeof(*stats));
-	stats->table_bytes = s->memory_size;
+	stats->table_bytes = s->memory_size + s->chains_size;
 }
 
 /* ---- from a word to an object ------------------------------------------------------------------------------------------------ */
 
 /* The user's start in a slot where objects may be displaced. */
-static uint64_t displaced_start(const struct leak_scan *s, uint64_t start, uint32_t object_size)
+uint64_t scan_displaced_start(const struct leak_scan *s, uint64_t start, uint32_t object_size)
 {
 	for (uint64_t off = start, end = start + object_size; off < end; off = ALIGN_DOWN(off, 1024) + 1024) {
 		uint64_t bits = s->starts[off >> 10] >> (off >> 4 & 63);
@@ -183,34 +195,23 @@ static uint64_t displaced_start(const struct leak_scan *s, uint64_t start, uint3
 	return start;
 }
 
-/* The start of the object that holds the offset, as a candidate: FOUND, and INTERIOR when the offset lies behind it; 0: none. */
-static inline __attribute__((always_inline)) uint64_t locate(const struct leak_scan *s, uint64_t off)
+/* In a pool: the object of slab's. */
+static __attribute__((noinline)) uint64_t locate_pool(const struct leak_scan *s, uint64_t off)
 {
-	uint32_t info = s->pages[off >> PAGE_SHIFT], slot;
-	const struct scan_cache *c;
-	uint64_t in_slab, start;
+	struct slab_object o;
+	uint64_t start;
 
-	if (unlikely(!info))
+	if (!slab_view_object(&s->heap, s->base + off, &o) || o.state != SLAB_OBJ_LIVE || s->base + off - o.addr >= MAX(o.size, 1))
 		return 0;
-	if (unlikely(info & PAGE_AREA)) {
-		const struct scan_area *a = &s->areas[info & ~PAGE_AREA];
-		if (off - a->start >= MAX(a->size, 1))
-			return 0;
-		return a->start | FOUND | (off != a->start);
-	}
-	c = &s->caches[PAGE_CACHE(info)];
-	in_slab = (uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1));
-	slot = (uint32_t)((in_slab * c->reciprocal) >> 40);
-	start = (uint64_t)slot * c->slot_size + c->offset;
-	if (unlikely(in_slab - start >= c->object_size || slot >= c->nr_objects))
-		return 0;
-	start += off - in_slab;
-	if (unlikely(info & PAGE_DISPLACED)) {
-		start = displaced_start(s, start, c->object_size);
-		if (off < start)
-			return 0;
-	}
-	return start | FOUND | (off != start);
+	start = o.addr - s->base;
+	return start | SCAN_FOUND | (off != start ? SCAN_INTERIOR : 0);
+}
+
+static uint64_t locate_any(const struct leak_scan *s, uint64_t off)
+{
+	uint64_t found = scan_locate(s, off);
+
+	return found == SCAN_POOL ? locate_pool(s, off) : found;
 }
 
 uint64_t scan_object_size(const struct leak_scan *s, uint64_t off)
@@ -253,8 +254,30 @@ static bool note_add(struct leak_scan *s, uint64_t off, struct scan_span part, b
 
 static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 {
-	*off = addr - s->base;
-	return *off < s->used && *off % 16 == 0 && locate(s, *off) == (*off | FOUND) && scan_bit(s->white, *off);
+	uint64_t elsewhere = addr - s->extra_from < s->extra_span ? scan_elsewhere(s, addr) : 0;
+
+	*off = elsewhere ? elsewhere & ~(uint64_t)15 : addr - s->base;
+	if (elsewhere)
+		return !(elsewhere & SCAN_INTERIOR) && scan_bit(s->white, *off);
+	return *off < s->used && *off % 16 == 0 && locate_any(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
+}
+
+bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size)
+{
+	uint64_t off = addr - s->base, found = off < s->used ? locate_any(s, off) : 0;
+
+	if (!found || !scan_bit(s->white, found & ~(uint64_t)15))
+		return false;
+	*start = s->base + (found & ~(uint64_t)15);
+	*size = scan_object_size(s, found & ~(uint64_t)15);
+	return true;
+}
+
+void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx)
+{
+	for (uint64_t i = 0; i < s->end >> 10; i++)
+		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1)
+			visit(ctx, scan_address(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_REACHABLE);
 }
 
 bool leak_scan_note(struct leak_scan *s, uint64_t addr, enum leak_note note)
@@ -311,11 +334,20 @@ static __attribute__((noinline)) bool push_parts(struct leak_scan *s, uint64_t o
 	return found;
 }
 
+static __attribute__((noinline)) uint64_t span_flags(const struct leak_scan *s, uint64_t off)
+{
+	uint32_t info = s->pages[off >> PAGE_SHIFT];
+
+	if (off >= s->used)
+		return s->extra[(off - s->extra_off) >> PAGE_SHIFT].pooled ? SPAN_WHOLE : 0;
+	return (info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].pool : (info & PAGE_POOL) != 0) ? SPAN_POOL : 0;
+}
+
 void scan_push_object(struct leak_scan *s, uint64_t off)
 {
 	if (unlikely(s->nr_notes && is_noted(s, off)) && push_parts(s, off))
 		return;
-	push_span(s, s->base + off, scan_object_size(s, off));
+	push_span(s, scan_address(s, off), scan_object_size(s, off) | (unlikely(s->nr_extra) ? span_flags(s, off) : 0));
 }
 
 /* Reached while marking. */
@@ -328,6 +360,25 @@ static inline void reach(struct leak_scan *s, uint64_t off)
 	}
 	scan_bit_clear(s->white, off);
 	scan_push_object(s, off);
+	if (unlikely(s->chains != NULL))
+		chains_reached(s, off);
+}
+
+void scan_reach(struct leak_scan *s, uint64_t off)
+{
+	if (scan_bit(s->white, off))
+		reach(s, off);
+}
+
+static void visit_at(struct leak_scan *s, uint64_t off, enum leak_class class)
+{
+	s->visiting_extra = off >= s->used;
+	s->visit(s->visit_ctx, scan_address(s, off), class);
+}
+
+bool leak_scan_visits_extra(const struct leak_scan *s)
+{
+	return s->visiting_extra;
 }
 
 /* Among lost objects, all of which are white. */
@@ -337,7 +388,7 @@ static void reach_lost(struct leak_scan *s, uint64_t off)
 		return; /* with a full stack it stands for itself */
 	scan_bit_set(s->pending, off);
 	if (s->mode == SCAN_HOLD && s->wanted & 1u << LEAK_INDIRECT)
-		s->visit(s->visit_ctx, s->base + off, LEAK_INDIRECT);
+		visit_at(s, off, LEAK_INDIRECT);
 	scan_push_object(s, off);
 }
 
@@ -349,7 +400,7 @@ static inline void judge(struct leak_scan *s, uint64_t candidate)
 	if (likely(!scan_bit(s->white, off)))
 		return;
 	if (likely(s->mode == SCAN_MARK)) {
-		if (unlikely(candidate & INTERIOR))
+		if (unlikely(candidate & SCAN_INTERIOR))
 			scan_bit_set(s->inner, off);
 		else
 			reach(s, off);
@@ -359,6 +410,16 @@ static inline void judge(struct leak_scan *s, uint64_t candidate)
 	} else {
 		reach_lost(s, off);
 	}
+}
+
+/* A pointer into a pool keeps the pool, and what was cut out there. */
+static __attribute__((noinline)) uint64_t judge_pool(struct leak_scan *s, uint64_t word)
+{
+	uint64_t pool = locate_pool(s, word - s->base);
+
+	if (pool)
+		judge(s, pool);
+	return scan_elsewhere(s, word);
 }
 
 /* ---- scanning --------------------------------------------------------------------------------------------------------------------- */
@@ -372,9 +433,11 @@ static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint
 		/* Further than the processor looks by itself: it stops at the end of a page. */
 		if (i % 8 == 0)
 			__builtin_prefetch(p + i + AHEAD);
-		if (likely(off >= used))
+		if (likely(off >= used) && likely(p[i] - s->extra_from >= s->extra_span))
 			continue;
-		candidate = locate(s, off);
+		candidate = scan_candidate(s, p[i]);
+		if (unlikely(candidate == SCAN_POOL))
+			candidate = judge_pool(s, p[i]);
 		if (!candidate)
 			continue;
 		__builtin_prefetch(&s->white[off >> 10]);
@@ -396,17 +459,25 @@ static void flush_candidates(struct leak_scan *s)
 /* A piece of what has to be read; the rest goes back to the stack. */
 static __attribute__((noinline)) void scan_piece(struct leak_scan *s, struct scan_span span)
 {
-	uint64_t skip = -span.addr & 7;
+	uint64_t flags = span.size & SPAN_FLAGS, skip = -span.addr & 7;
 	const void *p;
 	size_t n;
 
+	span.size &= ~SPAN_FLAGS;
 	if (span.size < skip + 8)
 		return;
 	span.addr += skip;
 	span.size -= skip;
 	n = MIN(span.size, CHUNK - span.addr % CHUNK) & ~(size_t)7;
+	if (unlikely(s->nr_pooled && !(flags & SPAN_WHOLE))) {
+		n = scan_pool_part(s, span.addr, n, &skip);
+		if (!n && skip < span.size)
+			push_span(s, span.addr + skip, (span.size - skip) | flags);
+		if (!n)
+			return;
+	}
 	if (span.size > n)
-		push_span(s, span.addr + n, span.size - n);
+		push_span(s, span.addr + n, (span.size - n) | flags);
 	s->current = (struct scan_span){ span.addr, n };
 	s->stats.scanned_bytes += n;
 	p = s->mem->at ? s->mem->at(s->mem, span.addr, n) : NULL;
@@ -450,20 +521,135 @@ static struct scan_span ring_take(struct leak_scan *s)
 	return span;
 }
 
-static __attribute__((noinline)) void drain_loop(struct leak_scan *s)
+/* A step to where the processor cannot have looked ahead?  Some lists may be followed in turns. */
+static inline bool note_step(struct leak_scan *s, uint64_t addr)
+{
+	bool near = false;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(s->last); i++)
+		near |= addr - s->last[i] + s->far <= 2 * s->far;
+	s->last[s->steps++ % ARRAY_SIZE(s->last)] = addr;
+	if (!near)
+		s->lean++;
+	else if (s->lean)
+		s->lean--;
+	return near;
+}
+
+/* One object, its pointers judged at once.  What is reached lies on the stack; the last of it is told as well. */
+static inline __attribute__((always_inline)) uint64_t scan_object(struct leak_scan *s, uint64_t addr, uint64_t size)
+{
+	const uint64_t *p = (const uint64_t *)(uintptr_t)addr;
+	uint64_t base = s->base, used = s->used, reached = 0;
+
+	s->current = (struct scan_span){ addr, size };
+	s->stats.scanned_bytes += size;
+	for (size_t i = 0; i < size / 8; i++) {
+		uint64_t off = p[i] - base, candidate, start;
+		if (likely(off >= used) && likely(p[i] - s->extra_from >= s->extra_span))
+			continue;
+		candidate = scan_candidate(s, p[i]);
+		if (unlikely(candidate == SCAN_POOL))
+			candidate = judge_pool(s, p[i]);
+		start = candidate & ~(uint64_t)15;
+		if (!candidate || !scan_bit(s->white, start))
+			continue;
+		if (unlikely(candidate & SCAN_INTERIOR)) {
+			scan_bit_set(s->inner, start);
+			continue;
+		}
+		reach(s, start);
+		reached = scan_address(s, start);
+	}
+	s->current.size = 0;
+	return reached;
+}
+
+static bool can_follow(const struct leak_scan *s, const struct scan_span *span)
+{
+	return s->mode == SCAN_MARK && s->mem->here && span->size <= SMALL && span->addr % 8 == 0;
+}
+
+/* Along a list there is one object at a time: no detour, not even to the stack and back.  Where there are others, only as long as its nodes
+ * are neighbours; else they take turns. */
+static void follow_links(struct leak_scan *s, struct scan_span span)
+{
+	size_t base = s->top;
+	bool alone = !base && !s->ring_count;
+
+	for (;;) {
+		uint64_t next = scan_object(s, span.addr, span.size);
+		if (s->top != base + 1 || s->stack[base].addr != next || s->stack[base].size > SMALL)
+			return;
+		bool near = note_step(s, next);
+		if (unlikely((!near && !alone) || s->lean > s->lean_limit))
+			return;
+		s->top = base;
+		/* Lists lie as they were allocated, in order, until they have been sorted. */
+		__builtin_prefetch((void *)(uintptr_t)(next + 8 * AHEAD));
+		span = (struct scan_span){ next, s->stack[base].size };
+	}
+}
+
+static bool follow_list(struct leak_scan *s)
+{
+	while (!s->ring_count && (s->top == 1 || (!s->top && s->nr_candidates))) {
+		if (s->top) {
+			struct scan_span span = s->stack[--s->top];
+			note_step(s, span.addr);
+			if (can_follow(s, &span))
+				follow_links(s, span);
+			else
+				scan_span(s, span);
+		}
+		flush_candidates(s);
+		if (unlikely(s->lean > s->lean_limit))
+			return true;
+	}
+	return false;
+}
+
+static __attribute__((noinline)) void drain_objects(struct leak_scan *s)
 {
 	for (;;) {
-		/* Along a list there is one object at a time: no detour. */
-		while (!s->ring_count && (s->top == 1 || (!s->top && s->nr_candidates))) {
-			if (s->top)
-				scan_span(s, s->stack[--s->top]);
-			flush_candidates(s);
-		}
+		bool lean = follow_list(s), few;
 		ring_fill(s);
-		if (!s->ring_count)
+		few = s->ring_count && s->ring_count <= FEW;
+		if (few) {
+			note_step(s, s->ring[s->ring_first].addr);
+			lean |= s->lean > s->lean_limit;
+		}
+		if (unlikely(lean) && s->final && !s->tried && s->mode == SCAN_MARK && s->mem->here && !s->overflowed && !s->nr_pooled) {
+			flush_candidates(s);
+			s->tried = true;
+			chains_walk(s);
+		}
+		s->lean = lean ? 0 : s->lean;
+		if (few && can_follow(s, &s->ring[s->ring_first]))
+			follow_links(s, ring_take(s));
+		else if (s->ring_count)
+			scan_span(s, ring_take(s));
+		else if (s->nr_candidates)
+			flush_candidates(s);
+		else if (!s->top && !(s->chains && chains_next(s)))
 			return;
-		scan_span(s, ring_take(s));
 	}
+}
+
+/* Roots come first: the more there is to choose from, the less is waited for. */
+static void drain_loop(struct leak_scan *s)
+{
+	while (s->root.size) {
+		struct scan_span piece = { s->root.addr, MIN(s->root.size, CHUNK - s->root.addr % CHUNK) };
+		s->root.addr += piece.size;
+		s->root.size -= piece.size;
+		scan_piece(s, piece);
+		flush_candidates(s);
+		if (s->top > s->max_stack / 2)
+			drain_objects(s);
+	}
+	if (s->final || s->top > s->max_stack / 2)
+		drain_objects(s);
 }
 
 /* ---- faults ----------------------------------------------------------------------------------------------------------------------- */
@@ -481,7 +667,9 @@ void leak_scan_faulted(uint64_t addr)
 	addr = ALIGN_DOWN(addr, PAGE_SIZE) + PAGE_SIZE;
 	uint64_t end = s->current.addr + s->current.size;
 	s->current.size = 0;
-	if (addr < end)
+	if (s->counting)
+		chains_give_up(s);
+	else if (addr < end)
 		push_span(s, addr, end - addr);
 	__builtin_longjmp((void **)s->fault_env, 1);
 }
@@ -508,7 +696,7 @@ static void drain_pending(struct leak_scan *s)
 {
 	while (s->overflowed) {
 		s->overflowed = false;
-		for (uint64_t i = 0; i < s->used >> 10; i++) {
+		for (uint64_t i = 0; i < s->end >> 10; i++) {
 			uint64_t bits = s->pending[i];
 			s->pending[i] = 0;
 			for (; bits; bits &= bits - 1) {
@@ -526,7 +714,7 @@ void leak_scan_root(struct leak_scan *s, uint64_t addr, uint64_t size)
 {
 	s->mode = SCAN_MARK;
 	s->stats.root_bytes += size;
-	push_span(s, addr, size);
+	s->root = (struct scan_span){ addr, size };
 	scan_drain(s);
 }
 
@@ -534,6 +722,7 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n)
 {
 	s->mode = SCAN_MARK;
 	scan_words(s, words, n);
+	flush_candidates(s);
 	scan_drain(s);
 }
 
@@ -541,7 +730,7 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n)
 
 static void mark_possible(struct leak_scan *s)
 {
-	uint64_t words = s->used >> 10, i;
+	uint64_t words = s->end >> 10, i;
 
 	for (i = 0; i < words; i++)
 		if (s->inner[i])
@@ -557,9 +746,9 @@ static void mark_possible(struct leak_scan *s)
 
 static void visit_possible(struct leak_scan *s)
 {
-	for (uint64_t i = 0; i < s->used >> 10; i++)
+	for (uint64_t i = 0; i < s->end >> 10; i++)
 		for (uint64_t bits = s->inner[i]; bits; bits &= bits - 1)
-			s->visit(s->visit_ctx, s->base + (i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_POSSIBLE);
+			visit_at(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_POSSIBLE);
 }
 
 /* Direct or indirect: as few objects as can be are to hold all others (a vertex basis: one of each strongly connected component that
@@ -579,7 +768,7 @@ static void follow_lost(struct leak_scan *s, uint64_t off)
 
 static void find_leaders(struct leak_scan *s)
 {
-	uint64_t words = s->used >> 10, i;
+	uint64_t words = s->end >> 10, i;
 
 	s->mode = SCAN_LEAD;
 	for (i = 0; i < words; i++) {
@@ -600,7 +789,7 @@ static void find_leaders(struct leak_scan *s)
 
 static void visit_leaders(struct leak_scan *s)
 {
-	uint64_t words = s->used >> 10, i;
+	uint64_t words = s->end >> 10, i;
 
 	s->mode = SCAN_HOLD;
 	for (i = 0; i < words; i++)
@@ -613,7 +802,7 @@ static void visit_leaders(struct leak_scan *s)
 			bits &= ~((uint64_t)1 << bit);
 			if (scan_bit(s->pending, off))
 				continue;
-			s->visit(s->visit_ctx, s->base + off, LEAK_DIRECT);
+			visit_at(s, off, LEAK_DIRECT);
 			follow_lost(s, off);
 		}
 }
@@ -622,7 +811,7 @@ static void visit_leaders(struct leak_scan *s)
 static void visit_reachable_at(struct leak_scan *s, uint64_t off)
 {
 	if (!scan_bit(s->white, off) && !scan_bit(s->inner, off))
-		s->visit(s->visit_ctx, s->base + off, LEAK_REACHABLE);
+		visit_at(s, off, LEAK_REACHABLE);
 }
 
 static void visit_reachable(void *ctx, const struct slab_view_run *r)
@@ -644,12 +833,20 @@ void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit,
 	s->wanted = wanted;
 	s->visit = visit;
 	s->visit_ctx = ctx;
+	s->mode = SCAN_MARK;
+	s->final = true;
+	scan_drain(s);
 	drain_pending(s);
+	if (s->chains)
+		chains_undo(s);
 	mark_possible(s);
 	if (wanted & 1u << LEAK_POSSIBLE)
 		visit_possible(s);
-	if (wanted & 1u << LEAK_REACHABLE)
+	if (wanted & 1u << LEAK_REACHABLE) {
 		slab_view_runs(&s->heap, visit_reachable, s);
+		for (uint32_t i = 0; i < s->nr_extra; i++)
+			visit_reachable_at(s, s->extra_off + ((uint64_t)i << PAGE_SHIFT));
+	}
 	if (wanted & (1u << LEAK_DIRECT | 1u << LEAK_INDIRECT)) {
 		find_leaders(s);
 		visit_leaders(s);

@@ -35,9 +35,12 @@
 struct range { uint64_t start, end; };
 
 void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
+void (*leak_hook_objects)(void (*object)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
+bool (*leak_find_elsewhere)(uint64_t addr, struct slab_object *o);
 void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
 
 /* All used by one scan at a time: in the child of a snapshot. */
+size_t leak_static_tls;
 static struct range holes[HOLES_MAX];
 static uint32_t nr_holes;
 static bool holes_lost;
@@ -104,12 +107,33 @@ static bool stack_find_bounds(uint64_t tp, struct stack_bounds *b)
 	return false;
 }
 
-static void hole_thread(const struct leak_thread *t)
+struct stack_search { const struct leak_thread *threads; uint32_t nr; };
+
+/* The dead part of [start, end): below the stack pointer of who is on it; when several are (a coroutine has found room in another
+ * thread's frame) below the lowest.  Nobody, or one whose stack pointer is not known: nothing is.  A whole thread's stack (leak: stack=off)
+ * goes up to what lies above its first frame. */
+static void hole_stack(const struct stack_search *x, uint64_t start, uint64_t end)
+{
+	uint64_t lowest = UINT64_MAX;
+
+	if (!control_scan_stacks) {
+		hole_add(start, end);
+		return;
+	}
+	for (uint32_t i = 0; i < x->nr; i++)
+		if (x->threads[i].answered && x->threads[i].sp - start < end - start)
+			lowest = MIN(lowest, x->threads[i].sp);
+	if (lowest != UINT64_MAX)
+		hole_add(start, lowest - RED_ZONE);
+}
+
+/* Between the stack and the thread pointer lie the thread-local variables of the modules that were loaded first. */
+static void hole_thread(const struct stack_search *x, const struct leak_thread *t)
 {
 	struct stack_bounds b;
 
-	if (t->answered && t->tp && stack_find_bounds(t->tp, &b) && t->sp > b.start && t->sp < b.end)
-		hole_add(b.start, t->sp - RED_ZONE);
+	if (t->answered && t->tp && stack_find_bounds(t->tp, &b))
+		hole_stack(x, b.start, leak_static_tls && leak_static_tls < b.end - b.start ? b.end - leak_static_tls : t->tp - PAGE_SIZE);
 }
 
 /* ---- threads that have ended ---------------------------------------------------------------------------------------------------------- */
@@ -274,17 +298,10 @@ static bool each_mapping(int fd, void (*fn)(void *ctx, const struct mapping *m),
 	return n == 0;
 }
 
-struct stack_search { const struct leak_thread *threads; uint32_t nr; };
-
 static void hole_main_stack(void *ctx, const struct mapping *m)
 {
-	const struct stack_search *x = ctx;
-
-	if (!str_equal(m->name, "[stack]"))
-		return;
-	for (uint32_t i = 0; i < x->nr; i++)
-		if (x->threads[i].answered && x->threads[i].sp - m->start < m->end - m->start)
-			hole_add(m->start, x->threads[i].sp - RED_ZONE);
+	if (str_equal(m->name, "[stack]"))
+		hole_stack(ctx, m->start, m->end);
 }
 
 static void scan_mapping(void *ctx, const struct mapping *m)
@@ -327,16 +344,16 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 	nr_holes = 0;
 	holes_memsan();
 	for (uint32_t i = 0; i < nr_threads; i++)
-		hole_thread(&threads[i]);
+		hole_thread(&search, &threads[i]);
 	holes_ended(threads, nr_threads);
 	if (!read_maps(hole_main_stack, &search))
 		return "/proc/self/maps cannot be read";
 	holes_sort();
-	for (uint32_t i = 0; i < nr_threads; i++)
+	for (uint32_t i = 0; control_scan_stacks && i < nr_threads; i++)
 		for (int k = 0; k < 2; k++)
 			if (threads[i].saved_size[k])
 				leak_scan_root(s, threads[i].saved[k], threads[i].saved_size[k]);
-	for (uint32_t i = 0; i < nr_threads; i++)
+	for (uint32_t i = 0; control_scan_stacks && i < nr_threads; i++)
 		scan_signal_stack(s, &threads[i]);
 	if (leak_hook_roots)
 		leak_hook_roots(root_add, s);

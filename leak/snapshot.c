@@ -33,23 +33,31 @@
  *
  * Between the first signal and the release nothing may be done that needs a lock: the thread that has it may stand still.
  *
- * The signal must be the program's to have.  With a handler of its own, or a thread that blocks it (a pending signal would surface
- * later, in a sigwait), that thread is not asked.  It runs on: what it held in registers only, and changes between the list and the
- * copy, may be missed, so its stack is scanned as a whole, and it is told.  Our handler stays installed, for a signal that
- * was on its way when the time was up.
+ * The signal must be one that the program does not use.  With a handler of its own, or a thread that blocks it (a pending signal would surface
+ * later, in a sigwait), that thread is not asked, nor is one that sleeps without being interruptible waited for.  It runs on: what it held in
+ * registers only, and changes between the list and the copy, may be missed, so its stack is scanned as a whole, and it is told.  Our
+ * handler stays installed, for a signal that was on its way when the time was up; one that somebody else sent has the default action,
+ * as if there were no handler.  For a traced process it is SIGURG: debuggers pass that on without a word, and by default it is ignored.
  *
  * poll, epoll_wait, pause, the sleeps and some others return EINTR after any handler, whatever SA_RESTART says: preload/waits.c calls
- * them again.  Accepted: calls that it does not know (io_getevents, semop, a raw system call, a static program's). */
+ * them again.  It must not do so when a handler of the program's ran as well, which the program waits to be told.  Signals that are
+ * pending together have their frames built before the first handler runs, lowest number first: another frame on top of ours cannot be, since
+ * ours blocks all; one below ours shows, for then it was no system call that we interrupted; and one that came while we stood still is
+ * pending when we go.  Accepted: calls that waits.c does not know (a raw system call, a static program's). */
 
+#define FAULT_SIGNALS ((uint64_t)1 << (SIGSEGV - 1) | (uint64_t)1 << (SIGBUS - 1))
 #define STOP_LIMIT_MS 1000
+#define STOP_LOOK_MS 20              /* then who has not answered is looked at */
 #define THREADS_MAX 16384u
 #define LIBC_OWN_SIGNAL 32           /* SIGCANCEL: cleared from every mask that a program sets through libc */
 
 struct kernel_action { void *handler; unsigned long flags; void *restorer; uint64_t mask; };
 #define ACTION_RESTORER 0x04000000ul
 
-/* One scan at a time: taken by exchange, never waited for. */
+/* One scan at a time; a futex.  Who has it needs nothing of who waits for it. */
 static uint32_t stop_busy;
+/* Signals sent to our own threads, whose handlers have not begun. */
+static uint32_t stop_sent;
 static struct {
 	uint32_t active;          /* atomic: the number of this stop; 0: none */
 	uint32_t nr_answered;     /* atomic; a futex */
@@ -105,6 +113,11 @@ static void action_set(int sig, const struct kernel_action *a)
 
 /* ---- the handler -------------------------------------------------------------------------------------------------------------- */
 
+#define REAL_TIME_SIGNALS (~(uint64_t)0 << (34 - 1)) /* below them are libc's own two */
+static uint64_t signals_taken;  /* atomic: bits of those that have had our handler */
+static uint64_t signals_waited; /* atomic: of those that the program waits for by name, with sigwait: they are its own */
+static void on_stop(int sig, siginfo_t *info, void *context);
+
 static void stop_here(ucontext_t *uc, uint32_t number)
 {
 	uint32_t slot = __atomic_fetch_add(&stop.nr_claimed, 1, __ATOMIC_RELAXED) + 1;
@@ -127,45 +140,87 @@ static void stop_here(ucontext_t *uc, uint32_t number)
 		futex_wait(&stop.active, number, 1000000);
 }
 
-TLS_IE uint32_t leak_stops;
+TLS_IE uint32_t leak_interrupts;
+
+/* Whose handlers will run as soon as ours returns? */
+static bool program_signal_waits(const ucontext_t *uc)
+{
+	uint64_t pending = 0, blocked;
+	struct kernel_action a;
+
+	mem_copy(&blocked, &uc->uc_sigmask, sizeof(blocked));
+	arch_syscall6(SYS_rt_sigpending, (long)&pending, sizeof(pending), 0, 0, 0, 0);
+	for (pending &= ~blocked; pending; pending &= pending - 1) {
+		action_get(__builtin_ctzll(pending) + 1, &a);
+		if (a.handler != (void *)SIG_DFL && a.handler != (void *)SIG_IGN && a.handler != (void *)on_stop)
+			return true;
+	}
+	return false;
+}
+
+/* Somebody sent the signal to a program that has no handler for it. */
+static void default_action(int sig)
+{
+	struct kernel_action none = { NULL, 0, NULL, 0 };
+	uint64_t mask = ~((uint64_t)1 << (sig - 1));
+
+	if (sig == SIGURG)
+		return;
+	action_set(sig, &none);
+	arch_syscall6(SYS_tgkill, os_getpid(), os_gettid(), sig, 0, 0, 0);
+	mask_set(mask);
+	handler_install(sig); /* still here: init of a namespace */
+}
+
+static bool take_sent(void)
+{
+	uint32_t n = __atomic_load_n(&stop_sent, __ATOMIC_RELAXED);
+
+	while (n && !__atomic_compare_exchange_n(&stop_sent, &n, n - 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	return n != 0;
+}
 
 static void on_stop(int sig, siginfo_t *info, void *context)
 {
-	(void)sig;
-	leak_stops++;
-	if (info->si_code != SI_TKILL || info->si_pid != os_getpid())
+	ucontext_t *uc = context;
+
+	if (info->si_code == SI_TKILL && info->si_pid == os_getpid() && take_sent()) {
+		__atomic_fetch_add(&stop.left, 1, __ATOMIC_ACQ_REL);
+		uint32_t number = __atomic_load_n(&stop.active, __ATOMIC_ACQUIRE);
+		if (number)
+			stop_here(uc, number);
+		__atomic_fetch_sub(&stop.left, 1, __ATOMIC_ACQ_REL);
+	} else if ((info->si_code == SI_QUEUE || info->si_code == SI_TIMER) && info->si_value.sival_int == (int)LEAK_POKE_VALUE) {
+		control_poked(info->si_code == SI_TIMER);
+	} else {
+		default_action(sig);
 		return;
-	__atomic_fetch_add(&stop.left, 1, __ATOMIC_ACQ_REL);
-	uint32_t number = __atomic_load_n(&stop.active, __ATOMIC_ACQUIRE);
-	if (number)
-		stop_here(context, number);
-	__atomic_fetch_sub(&stop.left, 1, __ATOMIC_ACQ_REL);
+	}
+	if (arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs) && !program_signal_waits(uc))
+		leak_interrupts++;
 }
 
-static int stop_signal(void)
+uint64_t leak_signals_left_out(uint64_t waited)
 {
-	return options.leak_signal ? (int)options.leak_signal : 64 - 3;
-}
+	uint64_t ours = waited & __atomic_load_n(&signals_taken, __ATOMIC_RELAXED), out = 0;
+	struct kernel_action now, none = { NULL, 0, NULL, 0 };
 
-#define REAL_TIME_SIGNALS (~(uint64_t)0 << (34 - 1)) /* below them are libc's own two */
-
-static int program_waits; /* atomic: for the signal by name, with sigwait, so it is the program's */
-
-int leak_signal_left_out(uint64_t waited)
-{
-	int sig = stop_signal();
-	uint64_t bit = (uint64_t)1 << (sig - 1);
-	struct kernel_action now;
-
-	if (!(waited & bit))
-		return 0;
-	action_get(sig, &now);
-	if (now.handler != (void *)SIG_DFL && now.handler != (void *)on_stop)
-		return 0;
-	if ((waited & REAL_TIME_SIGNALS) == REAL_TIME_SIGNALS)
-		return sig;
-	__atomic_store_n(&program_waits, 1, __ATOMIC_RELAXED);
-	return 0;
+	for (; ours; ours &= ours - 1) {
+		int sig = __builtin_ctzll(ours) + 1;
+		action_get(sig, &now);
+		if (now.handler != (void *)on_stop)
+			continue;
+		if ((waited & REAL_TIME_SIGNALS) == REAL_TIME_SIGNALS) {
+			out |= ours & -ours;
+			continue;
+		}
+		__atomic_fetch_or(&signals_waited, ours & -ours, __ATOMIC_RELAXED);
+		__atomic_fetch_and(&signals_taken, ~(ours & -ours), __ATOMIC_RELAXED);
+		leak_signal_lost(sig);
+		action_set(sig, &none);
+	}
+	return out;
 }
 
 bool leak_is_handler(const void *handler)
@@ -173,20 +228,47 @@ bool leak_is_handler(const void *handler)
 	return handler == (const void *)on_stop;
 }
 
+void leak_signal_keep(int sig)
+{
+	if ((__atomic_load_n(&signals_taken, __ATOMIC_RELAXED) >> (sig - 1) & 1) && handler_install(sig))
+		control_signal_kept(sig);
+}
+
+static bool is_traced(void)
+{
+	char text[1024];
+	int fd = os_open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = fd >= 0 ? os_read(fd, text, sizeof(text) - 1) : 0;
+
+	if (fd >= 0)
+		os_close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	for (const char *p = text; (p = str_char(p, '\n')) != NULL && *++p;)
+		if (str_starts(p, "TracerPid:\t"))
+			return p[11] != '0';
+	return false;
+}
+
+int snapshot_signal(void)
+{
+	return options.leak_signal ? (int)options.leak_signal : is_traced() ? SIGURG : 64 - 3;
+}
+
 /* False: the program uses the signal itself. */
-static bool handler_install(int sig)
+bool handler_install(int sig)
 {
 	struct kernel_action old, ours = { (void *)on_stop, SA_SIGINFO | SA_RESTART | SA_ONSTACK | ACTION_RESTORER,
 	                                   (void *)arch_sigreturn, ~(uint64_t)0 };
 
 	action_get(sig, &old);
-	if (__atomic_load_n(&program_waits, __ATOMIC_RELAXED))
+	if (__atomic_load_n(&signals_waited, __ATOMIC_RELAXED) >> (sig - 1) & 1)
 		return false;
 	if (old.handler == (void *)on_stop)
 		return true;
 	if (old.handler != (void *)SIG_DFL)
 		return false;
 	action_set(sig, &ours);
+	__atomic_fetch_or(&signals_taken, (uint64_t)1 << (sig - 1), __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -194,57 +276,102 @@ static bool handler_install(int sig)
 
 struct dirent64 { uint64_t ino; int64_t off; uint16_t reclen; uint8_t type; char name[]; };
 
-static bool known_tid(int32_t *tids, uint32_t nr, int32_t tid)
+/* A line of /proc/self/task/TID/status. */
+struct thread_status { bool gone, cannot_answer; uint64_t blocked; int32_t tid; };
+
+static void status_line(struct thread_status *st, const char *p)
 {
-	for (uint32_t i = 0; i < nr; i++)
-		if (tids[i] == tid)
+	if (str_starts(p, "State:\t")) {
+		st->cannot_answer = p[7] == 'D' || p[7] == 'T' || p[7] == 't';
+		st->gone = p[7] == 'Z' || p[7] == 'X';
+	} else if (str_starts(p, "NSpid:\t")) {
+		/* As the outer name spaces call it, and last as we do. */
+		for (p += 6; *p == '\t';)
+			for (st->tid = 0, p++; *p >= '0' && *p <= '9'; p++)
+				st->tid = st->tid * 10 + (*p - '0');
+	} else if (str_starts(p, "SigBlk:\t")) {
+		for (p += 8; (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++)
+			st->blocked = st->blocked << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+	}
+}
+
+/* name: what /proc calls it, which is another number when /proc belongs to another name space. */
+static void read_status(int32_t name, struct thread_status *st)
+{
+	char path[48], text[2048];
+	struct fmt_buf b;
+	ssize_t n;
+	int fd;
+
+	*st = (struct thread_status){ .tid = name };
+	fmt_init(&b, path, sizeof(path));
+	fmt_printf(&b, "/proc/self/task/%d/status", name);
+	fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
+	st->gone = fd == -ENOENT;
+	st->cannot_answer = fd < 0;
+	if (fd < 0)
+		return;
+	n = os_read(fd, text, sizeof(text) - 1);
+	os_close(fd);
+	st->gone = n == -ESRCH;
+	text[n > 0 ? n : 0] = '\0';
+	for (const char *p = text; (p = str_char(p, '\n')) != NULL && *++p;)
+		status_line(st, p);
+}
+
+/* For long?  A thread that blocks the two that libc never lets a program block is in a handler of ours still, or in one of libc's
+ * short moments. */
+static bool status_blocks(const struct thread_status *st, int sig)
+{
+	return (st->blocked >> (sig - 1) & 1) && !(st->blocked >> (LIBC_OWN_SIGNAL - 1) & 1);
+}
+
+/* A thread that was met; as /proc calls it, and as we do. */
+struct met { int32_t name, tid; bool asked; };
+struct round {
+	struct met *met;          /* all seen so far */
+	uint32_t nr, nr_asked, nr_silent, nr_new;
+	int32_t self;             /* what /proc calls this thread */
+	int sig;                  /* 0: nobody may be asked */
+};
+
+static bool is_known(const struct round *r, int32_t name)
+{
+	for (uint32_t i = 0; i < r->nr; i++)
+		if (r->met[i].name == name)
 			return true;
 	return false;
 }
 
-/* Is the signal blocked in that thread for long?  A thread that blocks the two that libc never lets a program block is in a handler of
- * ours still, or in one of libc's short moments.  A thread that has gone does not matter. */
-static bool blocks_signal(int32_t tid, int sig)
+static bool ask_thread(const struct round *r, const struct thread_status *st)
 {
-	char path[48], text[2048];
-	struct fmt_buf b;
-	uint64_t mask = 0;
-	ssize_t n;
-	int fd;
-
-	fmt_init(&b, path, sizeof(path));
-	fmt_printf(&b, "/proc/self/task/%d/status", tid);
-	fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return fd != -ENOENT;
-	n = os_read(fd, text, sizeof(text) - 1);
-	os_close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	for (const char *p = text; (p = str_char(p, '\n')) != NULL && *++p;)
-		if (str_starts(p, "SigBlk:\t")) {
-			for (p += 8; (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++)
-				mask = mask << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
-			break;
-		}
-	return (mask >> (sig - 1) & 1) && !(mask >> (LIBC_OWN_SIGNAL - 1) & 1);
+	if (!r->sig || st->cannot_answer || status_blocks(st, r->sig))
+		return false;
+	__atomic_fetch_add(&stop_sent, 1, __ATOMIC_RELAXED);
+	if (arch_syscall6(SYS_tgkill, os_getpid(), st->tid, r->sig, 0, 0, 0) == 0)
+		return true;
+	take_sent();
+	return false;
 }
 
-struct round {
-	int32_t *tids;            /* all seen so far */
-	uint32_t nr, nr_asked, nr_silent, nr_new;
-	int sig;                  /* 0: nobody may be asked */
-};
-
-static void meet_thread(struct round *r, int32_t tid)
+static void meet_thread(struct round *r, int32_t name)
 {
-	if (r->nr == THREADS_MAX || known_tid(r->tids, r->nr, tid))
+	struct thread_status st;
+	struct met *m = &r->met[r->nr];
+
+	if (r->nr == THREADS_MAX || name == r->self || is_known(r, name))
 		return;
-	r->tids[r->nr++] = tid;
+	read_status(name, &st);
+	if (st.tid == os_gettid()) {
+		r->self = name;
+		return;
+	}
+	r->nr++;
 	r->nr_new++;
-	if (r->sig && !blocks_signal(tid, r->sig) &&
-	    arch_syscall6(SYS_tgkill, os_getpid(), tid, r->sig, 0, 0, 0) == 0)
+	*m = (struct met){ .name = name, .tid = st.tid, .asked = !st.gone && ask_thread(r, &st) };
+	if (m->asked)
 		r->nr_asked++;
-	else if (arch_syscall6(SYS_tgkill, os_getpid(), tid, 0, 0, 0, 0) == 0)
+	else if (!st.gone && arch_syscall6(SYS_tgkill, os_getpid(), st.tid, 0, 0, 0, 0) == 0)
 		r->nr_silent++;
 }
 
@@ -260,16 +387,15 @@ static int32_t parse_tid(const char *name)
 static bool list_threads(int fd, struct round *r)
 {
 	char buf[4096] __attribute__((aligned(8)));
-	int32_t self = os_gettid();
 	long n;
 
 	arch_syscall6(SYS_lseek, fd, 0, 0 /* SEEK_SET */, 0, 0, 0);
 	while ((n = arch_syscall6(SYS_getdents64, fd, (long)buf, sizeof(buf), 0, 0, 0)) > 0)
 		for (long at = 0; at < n;) {
 			const struct dirent64 *d = (const struct dirent64 *)(buf + at);
-			int32_t tid = parse_tid(d->name);
-			if (tid && tid != self)
-				meet_thread(r, tid);
+			int32_t name = parse_tid(d->name);
+			if (name)
+				meet_thread(r, name);
 			at += d->reclen;
 		}
 	return n == 0;
@@ -281,19 +407,48 @@ static uint32_t asked_and_gone(const struct round *r)
 	uint32_t gone = 0;
 
 	for (uint32_t i = 0; i < r->nr; i++)
-		gone += arch_syscall6(SYS_tgkill, os_getpid(), r->tids[i], 0, 0, 0, 0) == -ESRCH;
+		gone += r->met[i].asked && arch_syscall6(SYS_tgkill, os_getpid(), r->met[i].tid, 0, 0, 0, 0) == -ESRCH;
 	return gone;
+}
+
+static bool has_answered(int32_t tid)
+{
+	uint32_t n = MIN(__atomic_load_n(&stop.nr_claimed, __ATOMIC_RELAXED) + 1, stop.max);
+
+	for (uint32_t i = 1; i < n; i++)
+		if (stop.threads[i].tid == tid && __atomic_load_n(&stop.threads[i].answered, __ATOMIC_ACQUIRE))
+			return true;
+	return false;
+}
+
+/* Who was asked and went to sleep for a disk, a tracer or a child of vfork before the signal came, is not waited for either. */
+static uint32_t asked_in_vain(const struct round *r)
+{
+	uint32_t vain = 0;
+	struct thread_status st;
+
+	for (uint32_t i = 0; i < r->nr; i++) {
+		if (!r->met[i].asked || has_answered(r->met[i].tid))
+			continue;
+		read_status(r->met[i].name, &st);
+		vain += st.gone || st.cannot_answer || status_blocks(&st, r->sig);
+	}
+	return vain;
 }
 
 static void wait_for_answers(const struct round *r, uint64_t until)
 {
+	uint64_t look = now_us() + STOP_LOOK_MS * 1000;
+
 	for (;;) {
 		uint32_t n = __atomic_load_n(&stop.nr_answered, __ATOMIC_ACQUIRE);
 		uint64_t now = now_us();
 		if (n >= r->nr_asked || now >= until)
 			return;
 		futex_wait(&stop.nr_answered, n, MIN(until - now, 5000));
-		if (n == __atomic_load_n(&stop.nr_answered, __ATOMIC_ACQUIRE) && n + asked_and_gone(r) >= r->nr_asked)
+		if (n != __atomic_load_n(&stop.nr_answered, __ATOMIC_ACQUIRE))
+			continue;
+		if (n + asked_and_gone(r) >= r->nr_asked || (now > look && n + asked_in_vain(r) >= r->nr_asked))
 			return;
 	}
 }
@@ -339,8 +494,6 @@ static const struct kernel_action fault_action = {
 	(void *)on_fault, SA_SIGINFO | SA_NODEFER | ACTION_RESTORER, (void *)arch_sigreturn, 0,
 };
 
-#define FAULT_SIGNALS ((uint64_t)1 << (SIGSEGV - 1) | (uint64_t)1 << (SIGBUS - 1))
-
 struct snapshot_job {
 	void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr);
 	void *ctx;
@@ -372,6 +525,27 @@ static void run_in_place(const struct snapshot_job *job)
 	action_set(SIGBUS, &bus);
 }
 
+/* The copy, while there is one; a futex.  A wait of the program's for any clone child can see it, and passes it over (preload/waits.c). */
+static int32_t snapshot_child;
+static int32_t snapshot_reaped; /* atomic: by a wait of the program's, which has yet to look */
+
+int32_t leak_snapshot_child(void)
+{
+	return __atomic_load_n(&snapshot_child, __ATOMIC_ACQUIRE);
+}
+
+bool leak_snapshot_was(int32_t pid)
+{
+	return pid == leak_snapshot_child() || pid == __atomic_load_n(&snapshot_reaped, __ATOMIC_RELAXED);
+}
+
+void leak_snapshot_wait(int32_t pid)
+{
+	while (__atomic_load_n(&snapshot_child, __ATOMIC_ACQUIRE) == pid)
+		futex_wait((uint32_t *)&snapshot_child, (uint32_t)pid, 1000000);
+}
+
+/* False: it did not end well.  When the program's wait has reaped it, its result tells. */
 static bool child_wait(long pid)
 {
 	int status = -1;
@@ -380,10 +554,14 @@ static bool child_wait(long pid)
 	do
 		r = arch_syscall6(SYS_wait4, pid, (long)&status, __WCLONE, 0, 0, 0);
 	while (r == -EINTR);
+	__atomic_store_n(&snapshot_reaped, r == -ECHILD ? (int32_t)pid : 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&snapshot_child, 0, __ATOMIC_RELEASE);
+	futex_wake((uint32_t *)&snapshot_child);
 	return r == -ECHILD || (r == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* Registers of this thread: the callee-saved ones are stored in this frame, the others were given up by the call. */
+/* Registers of this thread: the callee-saved ones are stored in this frame, the others were given up by the call.  (The scanner's own
+ * thread holds nothing of the program's.) */
 static __attribute__((noinline)) void note_self(void)
 {
 	struct leak_thread *t = &stop.threads[0];
@@ -393,18 +571,20 @@ static __attribute__((noinline)) void note_self(void)
 	t->tp = arch_thread_pointer();
 }
 
-static bool snapshot_take(bool in_place, const struct snapshot_job *job, struct snapshot_info *info, struct round *r)
+static bool snapshot_take(enum snapshot_how how, const struct snapshot_job *job, struct snapshot_info *info, struct round *r)
 {
 	uint64_t began = now_us();
 	long pid = 0;
 
 	__builtin_unwind_init();
-	note_self();
-	stop.threads[0].sp = (uintptr_t)__builtin_frame_address(0) - 512;
+	if (how != SNAPSHOT_BY_SCANNER) {
+		note_self();
+		stop.threads[0].sp = (uintptr_t)__builtin_frame_address(0) - 512;
+	}
 	info->why = stop_threads(r) ? NULL : "the threads cannot be listed (/proc/self/task)";
-	info->nr_threads = r->nr + 1;
+	info->nr_threads = r->nr + (how != SNAPSHOT_BY_SCANNER);
 	info->nr_silent = r->nr_silent;
-	if (!info->why && !(in_place && r->nr == 0)) {
+	if (!info->why && !(how == SNAPSHOT_IN_PLACE && r->nr == 0)) {
 		/* A thread that runs on might fork just then, and its child would miss what is left out of the copy. */
 		bool all_still = leak_hook_copying && r->nr_silent == 0;
 		if (all_still)
@@ -415,6 +595,10 @@ static bool snapshot_take(bool in_place, const struct snapshot_job *job, struct 
 		if (all_still)
 			leak_hook_copying(false);
 	}
+	if (pid > 0)
+		__atomic_store_n(&snapshot_child, (int32_t)pid, __ATOMIC_RELEASE);
+	if (!info->why && pid <= 0 && how == SNAPSHOT_BY_SCANNER)
+		info->why = "no process can be made";
 	if (!info->why && pid <= 0)
 		run_in_place(job);
 	release_threads();
@@ -424,40 +608,61 @@ static bool snapshot_take(bool in_place, const struct snapshot_job *job, struct 
 	return !info->why;
 }
 
-bool snapshot_run(bool in_place, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
+/* The scan that is running may have to stop this very thread. */
+uint64_t scan_begin(void)
+{
+	for (;;) {
+		uint64_t mask = mask_set(~FAULT_SIGNALS);
+		if (!__atomic_exchange_n(&stop_busy, 1, __ATOMIC_ACQUIRE))
+			return mask;
+		mask_set(mask);
+		futex_wait(&stop_busy, 1, 1000000);
+	}
+}
+
+void scan_end(uint64_t mask)
+{
+	__atomic_store_n(&stop_busy, 0, __ATOMIC_RELEASE);
+	futex_wake(&stop_busy);
+	mask_set(mask);
+}
+
+void snapshot_fork_child(void)
+{
+	stop_busy = 0;
+	stop_sent = 0;
+	stop.active = stop.left = 0;
+	snapshot_child = 0;
+}
+
+bool snapshot_run(enum snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
                   struct snapshot_info *info)
 {
 	struct snapshot_job job = { fn, ctx };
-	struct round r = { .sig = stop_signal() };
-	size_t size = ALIGN_UP(THREADS_MAX * (sizeof(struct leak_thread) + sizeof(int32_t)), PAGE_SIZE);
+	struct round r = { .sig = snapshot_signal() };
+	size_t size = ALIGN_UP(THREADS_MAX * (sizeof(struct leak_thread) + sizeof(struct met)), PAGE_SIZE);
 	char *memory;
-	uint64_t mask;
 	bool ok;
 
 	mem_set(info, 0, sizeof(*info));
-	info->why = "another scan is running";
-	if (__atomic_exchange_n(&stop_busy, 1, __ATOMIC_ACQUIRE))
-		return false;
 	memory = os_reserve(size, PAGE_SIZE);
 	info->why = "no memory";
 	if (!memory || !os_commit(memory, size, false)) {
-		__atomic_store_n(&stop_busy, 0, __ATOMIC_RELEASE);
+		if (memory)
+			os_release(memory, size);
 		return false;
 	}
-	mask = mask_set(~(uint64_t)0);
 	stop.threads = (struct leak_thread *)memory;
 	stop.max = THREADS_MAX;
 	stop.nr_answered = stop.nr_claimed = 0;
-	r.tids = (int32_t *)(memory + THREADS_MAX * sizeof(struct leak_thread));
+	r.met = (struct met *)(memory + THREADS_MAX * sizeof(struct leak_thread));
 	if (!handler_install(r.sig))
 		r.sig = 0;
 	__atomic_store_n(&stop.active, ++stop_number ? stop_number : ++stop_number, __ATOMIC_RELEASE);
-	ok = snapshot_take(in_place, &job, info, &r);
+	ok = snapshot_take(how, &job, info, &r);
 	/* A late handler may still write its slot. */
 	while (__atomic_load_n(&stop.left, __ATOMIC_ACQUIRE))
 		arch_syscall6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 	os_release(memory, size);
-	mask_set(mask);
-	__atomic_store_n(&stop_busy, 0, __ATOMIC_RELEASE);
 	return ok;
 }

@@ -297,6 +297,9 @@ struct thread_info { pid_t tid; char name[THREAD_NAME_MAX]; bool alive; };
 
 extern TLS_IE uint32_t thread_self_index __attribute__((visibility("hidden")));   /* 0: not registered */
 extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden")));        /* 0: not asked for yet */
+/* Threads of this process have this index or a higher one (those that were forked from with lower ones); 0: no fork has made it.  When
+ * the table is full a lower one may be ours as well. */
+extern uint32_t thread_first_own __attribute__((visibility("hidden")));
 uint32_t thread_index_first(void);
 pid_t thread_tid_first(void);
 

@@ -41,6 +41,7 @@ static bool thread_lock_registered;  /* atomic */
 
 TLS_IE uint32_t thread_self_index;
 TLS_IE pid_t thread_self_tid;
+uint32_t thread_first_own;
 /* Inside a function that takes thread_lock: a signal handler that comes in between gets index 0 instead of a deadlock. */
 static TLS_IE bool thread_busy;
 
@@ -181,6 +182,7 @@ void thread_fork_child(void)
 	for (uint32_t i = 1; i < next_fresh; i++)
 		if (thread_slots[i].alive)
 			slot_bury(i);
+	thread_first_own = next_fresh;
 	thread_self_index = known ? slot_take() : 0;
 	if (thread_self_index) {
 		thread_read_name(name);

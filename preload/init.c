@@ -114,6 +114,10 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 	modules_start();
 	runtime_ensure();
 	process_init();
+	if (runtime_state_now == RUNTIME_READY)
+		leak_control_start();
+	if (runtime_state_now == RUNTIME_READY)
+		exits_init();
 	/* The shared library does it when libc's own sigaction is known. */
 	if (!&runtime_is_shared)
 		fence_fault_init(sigaction);

@@ -16,22 +16,26 @@ static void hole_shadow(void (*hole)(uint64_t start, uint64_t end))
 	hole(start, end);
 }
 
-struct root_call { void (*root)(void *ctx, uint64_t addr, uint64_t size); void *ctx; };
+struct object_call { void (*object)(void *ctx, uint64_t addr, uint64_t size); void *ctx; };
 
-static void root_fenced(void *ctx, uintptr_t addr, size_t size)
+static void object_fenced(void *ctx, uintptr_t addr, size_t size)
 {
-	const struct root_call *call = ctx;
+	const struct object_call *call = ctx;
 
-	call->root(call->ctx, addr, size);
+	call->object(call->ctx, addr, size);
 }
 
-/* A fenced object lies outside of the arena: what it points to is alive, and it is never called lost itself.  Few objects are fenced. */
-static void roots_elsewhere(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx)
+/* A fenced object lies outside of the arena. */
+static void objects_elsewhere(void (*object)(void *ctx, uint64_t addr, uint64_t size), void *ctx)
 {
-	struct root_call call = { root, ctx };
+	struct object_call call = { object, ctx };
 
-	shadow_each_frame(root, ctx);
-	fence_for_each_live(root_fenced, &call);
+	fence_for_each_live(object_fenced, &call);
+}
+
+static bool find_elsewhere(uint64_t addr, struct slab_object *o)
+{
+	return fence_contains((void *)(uintptr_t)addr) ? fence_find_object(addr, o) : leak_pool_find(addr, o);
 }
 
 static const char *own_rules(void)
@@ -45,8 +49,22 @@ void leak_connect(void)
 {
 	leak_own_rules = own_rules;
 	leak_hook_holes = hole_shadow;
-	leak_hook_roots = roots_elsewhere;
+	leak_hook_roots = shadow_each_frame;
+	leak_hook_objects = objects_elsewhere;
+	leak_find_elsewhere = find_elsewhere;
 	leak_hook_copying = shadow_copying;
+	leak_root_init(&fence_base, &fence_size);
+}
+
+/* Private to libc, but what every sanitizer asks. */
+void leak_find_static_tls(void *function)
+{
+	size_t size = 0, align = 0;
+
+	if (!function)
+		return;
+	((void (*)(size_t *, size_t *))function)(&size, &align);
+	leak_static_tls = size;
 }
 
 /* ---- the program's side, under our names ------------------------------------------------------------------------------------- */
@@ -75,6 +93,21 @@ MEMSAN_EXPORT void memsan_leak_no_scan(const void *p)
 MEMSAN_EXPORT void memsan_leak_scan_area(const void *p, size_t size)
 {
 	leak_annotate_area(p, size);
+}
+
+MEMSAN_EXPORT void memsan_leak_alloc(const void *p, size_t size)
+{
+	struct unwind_regs regs;
+
+	UNWIND_HERE(&regs);
+	runtime_ensure();
+	if (p && size && runtime_state_now == RUNTIME_READY)
+		leak_pool_alloc(p, size, &regs);
+}
+
+MEMSAN_EXPORT void memsan_leak_free(const void *p)
+{
+	leak_pool_free(p);
 }
 
 /* ---- and under LeakSanitizer's (sanitizer/lsan_interface.h) ---------------------------------------------------------------------- */

@@ -49,6 +49,7 @@ static void libc_lookup(void)
 	for (unsigned i = 0; i < LIBC_NR; i++, name += str_length(name) + 1) {
 		void *p = dlsym(RTLD_NEXT, name);
 		libc_replaced[i] = p && known && !is_libc(p, &libc);
+		p = wait_wrap_io(name, p);
 		__atomic_store_n(&slot[i], p, __ATOMIC_RELEASE);
 	}
 }

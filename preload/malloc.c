@@ -21,6 +21,8 @@ static void *allocate(size_t size, size_t align, enum slab_api api, bool zero, c
 {
 	runtime_ensure();
 	thread_ensure();
+	if (unlikely(leak_control_pending()))
+		leak_control_serve();
 	void *p = NULL;
 	if (unlikely(fence_wanted()))
 		p = fence_alloc(size, align, api, regs);

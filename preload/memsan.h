@@ -49,6 +49,11 @@ void memsan_leak_not_leak(const void *p);  /* ... is in use although nothing poi
 void memsan_leak_ignore(const void *p);    /* ... is not reported, and what it points to does not count as pointed to */
 void memsan_leak_no_scan(const void *p);   /* ... holds no pointers (a bitmap, compressed data) */
 void memsan_leak_scan_area(const void *p, size_t size); /* ... holds pointers only in [p, p+size) and other areas given so */
+/* For pools of the program's own: [p, p+size), a part of an allocation or of memory that the program mapped, is an object from here on, which is
+ * reached, scanned and reported by itself; and it is none any more.  Thread-safe; p that is none is ignored.  The kernel's kmemleak_alloc and
+ * kmemleak_free. */
+void memsan_leak_alloc(const void *p, size_t size);
+void memsan_leak_free(const void *p);
 /* Defined by the program, if it likes: suppressions as in the file of option suppressions.  (__lsan_default_suppressions too.) */
 const char *memsan_leak_default_suppressions(void);
 

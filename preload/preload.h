@@ -13,6 +13,7 @@
  *   signals.c    handlers, masks and signal stacks beside ours (shared library only)
  *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
  *   limits.c     setrlimit beside a large reserve
+ *   exits.c      the scan for leaks at _exit and fatal signals; quick_exit.c (shared library only)
  *   api.c        memsan_*
  */
 #ifndef MEMSAN_PRELOAD_H
@@ -45,6 +46,7 @@ extern const char runtime_is_shared __attribute__((weak));
 void process_init(void);                /* constructor: fork handlers, the thread-exit key */
 extern TLS_IE bool thread_watched;   /* this thread's exit will be noticed */
 void process_watch_thread(void);
+bool process_is_this(void);             /* not a child that shares our memory */
 __inline_hot void thread_ensure(void)
 {
 	if (unlikely(!thread_watched))
@@ -59,6 +61,13 @@ void trace_event(const struct slab_trace_event *event);
 
 /* ---- leak.c ---- */
 void leak_connect(void);
+void leak_find_static_tls(void *function);  /* libc's _dl_get_tls_static_info, or NULL */
+
+/* ---- exits.c ---- */
+void exits_init(void);                  /* constructor */
+int exits_scan(int status);             /* before _exit(status): what to exit with */
+bool exits_is_handler(const void *handler);
+void exits_keep(int sig);               /* the program has set the default action */
 
 /* ---- dispatch.c ---- */
 void dispatch_finding(const struct slab_finding *f);

@@ -9,6 +9,7 @@
  *   libc_scan.c     str* that only read             libc_stdio.c   fread, fgets, getline, fwrite, fputs
  *   libc_number.c   strtol and its family           libc_io.c      read, write, recv, send, …
  *                                                   libc_path.c    getcwd, realpath, readlink, gethostname, …
+ *   waits.c, waits_rare.c, waits_io.c   calls that a scan for leaks interrupted go on
  *
  * An interceptor is two functions.  The exported one asks the gate whether its pointers are foreign (not memory whose shadow is kept)
  * and jumps to libc's: one subtract and compare for each pointer.  Otherwise checked_NAME does the work:
@@ -36,7 +37,9 @@
 #define _GNU_SOURCE
 #endif
 
+#include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,5 +263,34 @@ bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *en
 /* The bytes from p on that are known to be good, at most max.  Fewer: bad is the byte behind them; or it is 0, and one asks again
  * from there on. */
 struct libc_scan libc_extent(const void *p, size_t max);
+
+/* ---- waits.c: calls that a scan for leaks interrupted go on ------------------------------------------------------------------ */
+
+/* Before a call that may wait: how often this thread had been interrupted by us alone, and errno. */
+struct wait_mark { uint32_t interrupts; int error; };
+static inline struct wait_mark wait_mark(void)
+{
+	return (struct wait_mark){ leak_interrupts, errno };
+}
+/* Did the call return because of us, and nobody else?  Then errno is what it was. */
+static inline bool interrupted_by_us(long r, const struct wait_mark *before)
+{
+	if (likely(r >= 0) || errno != EINTR || leak_interrupts == before->interrupts)
+		return false;
+	errno = before->error;
+	return true;
+}
+/* Looked up when it is first called: after main has begun, mostly. */
+void *wait_real(void **cache, const char *name);
+#define WAIT_REAL(name) ((__typeof__(&name))wait_real(&real_##name, #name))
+
+uint64_t wait_now_ns(void);
+uint64_t wait_deadline_of(const struct timespec *t);  /* when it ends; UINT64_MAX: never */
+uint64_t wait_deadline_of_ms(int ms);
+struct timespec *wait_time_left(uint64_t deadline, struct timespec *t);
+int wait_ms_left(uint64_t deadline);
+
+/* waits_io.c: what the interceptor of libc's function `name` is to call instead; `real` itself for most. */
+void *wait_wrap_io(const char *name, void *real);
 
 #endif

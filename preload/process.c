@@ -65,15 +65,21 @@ static void fork_child(void)
 	reports_fork_child();
 	lib_fork_child();
 	slab_fork_child();
+	leak_fork_child();
 	process_pid = os_getpid();
 }
 
 /* ---- the end ---- */
 
+/* A child that shares our memory (vfork, CLONE_VM) and calls exit is not this process. */
+bool process_is_this(void)
+{
+	return os_getpid() == process_pid;
+}
+
 static void exit_last(void)
 {
-	/* A child that shares our memory (vfork, CLONE_VM) and calls exit is not this process. */
-	if (os_getpid() != process_pid)
+	if (!process_is_this())
 		return;
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);

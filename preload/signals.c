@@ -34,6 +34,31 @@ __attribute__((constructor)) static void signals_constructor(void)
 {
 	signals_lookup();
 	fence_fault_init(real_sigaction);
+	leak_find_static_tls(dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info"));
+}
+
+/* The signal that stops threads for a scan, and fatal ones that scan first, look unused until the program sets a handler. */
+static bool is_hidden(const void *handler)
+{
+	return leak_is_handler(handler) || exits_is_handler(handler);
+}
+
+static void stop_signal_set(int sig, const void *handler)
+{
+	if (handler == (const void *)SIG_DFL) {
+		leak_signal_keep(sig);
+		exits_keep(sig);
+	} else {
+		leak_signal_lost(sig);
+	}
+}
+
+static sighandler_t stop_signal_hide(int sig, sighandler_t set, sighandler_t old)
+{
+	if (old == SIG_ERR)
+		return old;
+	stop_signal_set(sig, (const void *)set);
+	return is_hidden((const void *)old) ? SIG_DFL : old;
 }
 
 /* 0, or -1 with errno. */
@@ -55,8 +80,9 @@ static int set_action(int sig, const struct sigaction *act, struct sigaction *ol
 	} else {
 		r = result(fence_sigaction(sig, act, old, (uintptr_t)caller));
 	}
-	/* The signal that stops threads for a scan looks unused, as it is to the program. */
-	if (r == 0 && old && unlikely(leak_is_handler((const void *)old->sa_sigaction)))
+	if (r == 0 && act)
+		stop_signal_set(sig, (const void *)act->sa_sigaction);
+	if (r == 0 && old && unlikely(is_hidden((const void *)old->sa_sigaction)))
 		mem_set(old, 0, sizeof(*old));
 	return r;
 }
@@ -99,7 +125,7 @@ MEMSAN_EXPORT sighandler_t signal(int sig, sighandler_t handler)
 	if (is_ours(sig))
 		return set_handler(sig, handler, SA_RESTART);
 	signals_lookup();
-	return real_signal(sig, handler);
+	return stop_signal_hide(sig, handler, real_signal(sig, handler));
 }
 
 MEMSAN_EXPORT sighandler_t bsd_signal(int sig, sighandler_t handler)
@@ -117,7 +143,7 @@ MEMSAN_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler)
 	if (is_ours(sig))
 		return set_handler(sig, handler, (int)(SA_RESETHAND | SA_NODEFER));
 	signals_lookup();
-	return real_sysv_signal(sig, handler);
+	return stop_signal_hide(sig, handler, real_sysv_signal(sig, handler));
 }
 
 MEMSAN_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler)

@@ -71,7 +71,8 @@ static uint64_t record_place(const struct report_record *r)
 		for (uint32_t j = 0; j < (r->leak_class ? s->nr_frames : MIN(s->nr_frames, PLACE_FRAMES)); j++, stacks = true)
 			h = hash_mix(h, s->frames[j].pc);
 	}
-	if (!stacks)
+	/* Objects lost later by the same stack are news. */
+	if (!stacks || r->leak_class)
 		h = hash_mix(h, r->addr);
 	return h ? h : 1;
 }
@@ -303,6 +304,11 @@ bool report_is_last(uintptr_t addr)
 {
 	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() &&
 	       addr - __atomic_load_n(&last_addr, __ATOMIC_RELAXED) < MAX(__atomic_load_n(&last_size, __ATOMIC_RELAXED), 1u);
+}
+
+bool report_is_mine(void)
+{
+	return lock_mine(&report_lock);
 }
 
 uint32_t report_count(void)

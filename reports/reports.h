@@ -151,6 +151,7 @@ void report_session_end(void);
 
 /* Was this thread's last report, and the last of all, about an access to addr?  Then a fault there is no news. */
 bool report_is_last(uintptr_t addr);
+bool report_is_mine(void);         /* is this thread in the middle of making one? */
 uint32_t report_count(void);       /* reports made so far by this process, repetitions not counted */
 /* At exit: waits for a report that another thread is making, so that report_count is final; then one line when reports were repeated
  * or left out over max_reports. */
@@ -278,6 +279,8 @@ void suppressions_destroy(struct suppressions *s);
 void suppressions_add(struct suppressions *s, const char *text, void (*tell)(void *ctx, const char *line), void *ctx);
 /* Does a rule say that this report is not wanted?  Counts its use. */
 bool suppressions_match(struct suppressions *s, const struct report_record *r, const struct report_symbols *symbols);
+/* A rule in Valgrind's form that fits this report's stack and class and no other one; its length, 0: there is no stack to go by. */
+size_t suppressions_suggest(const struct report_record *r, const struct report_symbols *symbols, unsigned number, char *text, size_t size);
 /* The same for a report from elsewhere: class NULL when it is of no leak (only "report:" rules are about such). */
 struct suppress_frame { const char *function, *file, *module; uint32_t line; };
 bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes, const struct suppress_frame *frames, size_t n);

@@ -446,6 +446,43 @@ bool suppressions_match_frames(struct suppressions *s, const char *class, uint64
 	return suppressed || !wanted;
 }
 
+/* ---- suggesting ---------------------------------------------------------------------------------------------------------------- */
+
+static const char *valgrind_kind(const char *class)
+{
+	return strcmp(class, "direct") == 0 ? "definite" : class;
+}
+
+/* Names with letters that mean something in a pattern ('*' of operator*, '?') stand for themselves behind no escape: a '?' fits them too. */
+static void put_pattern(struct fmt_buf *b, const char *kind, const char *name)
+{
+	fmt_printf(b, "   %s:", kind);
+	for (; *name; name++)
+		fmt_printf(b, "%c", *name == '*' ? '?' : *name);
+	fmt_printf(b, "\n");
+}
+
+size_t suppressions_suggest(const struct report_record *r, const struct report_symbols *symbols, unsigned number, char *text, size_t size)
+{
+	static struct suppress_frame frames[NAMED_MAX];
+	size_t n = name_frames(r, symbols, frames);
+	struct fmt_buf b;
+
+	if (!n || !size)
+		return 0;
+	fmt_init(&b, text, size);
+	fmt_printf(&b, "{\n   leak-%u-%s\n   Memcheck:Leak\n   match-leak-kinds: %s\n", number, frames[0].function[0] ? frames[0].function : "unknown",
+	           valgrind_kind(report_str(r, r->leak_class)));
+	for (size_t i = 0; i < MIN(n, (size_t)RULE_LINES_MAX); i++) {
+		if (frames[i].function[0])
+			put_pattern(&b, "fun", frames[i].function);
+		else
+			put_pattern(&b, "obj", frames[i].module[0] ? frames[i].module : "*");
+	}
+	fmt_printf(&b, "}\n");
+	return b.len;
+}
+
 void suppressions_summary(const struct suppressions *s, void (*tell)(void *ctx, const char *line), void *ctx)
 {
 	char line[400];

@@ -197,9 +197,10 @@ struct slab_root {
 	uint64_t caches;                         /* where the malloc caches are */
 	uint32_t nr_caches;
 	uint32_t pad;
+	uint64_t control;                        /* struct leak_control (leak/leak.h), or 0 */
 	struct lib_root lib;
 };
-_Static_assert(sizeof(struct slab_root) == 184 && offsetof(struct slab_root, arena) == 48, "read by other processes");
+_Static_assert(sizeof(struct slab_root) == 192 && offsetof(struct slab_root, arena) == 48, "read by other processes");
 extern struct slab_root slab_root;
 
 #define SLAB_VIEW_CACHES 64

@@ -7,7 +7,7 @@ script_tests = tests/layers tests/docs tests/exports tests/command tests/publish
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 # Longer ones that scripts/test runs besides make check.
-EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/real tests/shadow
+EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/live tests/real tests/shadow
 
 noinst_HEADERS += tests/unit/unit.h
 

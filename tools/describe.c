@@ -2,13 +2,11 @@
 /* tools/describe.c - memsan describe: what is at this address; memsan slabinfo: the caches; of a process or a core file. */
 #include "config.h"
 
-#include "tools/tools.h"
+#include "tools/tools_internal.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "reports/reports.h"
 
 /* ---- arguments that all share ------------------------------------------------------------------------------------------------ */
 
@@ -32,6 +30,7 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 
 	for (int i = 1; i < *argc; i++) {
 		const char *pid = option_value(*argc, argv, &i, "--pid"), *core = pid ? NULL : option_value(*argc, argv, &i, "--core");
+		const char *exe = pid || core ? NULL : option_value(*argc, argv, &i, "--exe");
 		if (pid) {
 			char *end;
 			long n = strtol(pid, &end, 10);
@@ -39,7 +38,10 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 				return tool_usage_error(command, "'%s' is no process", pid);
 			choice->pid = (int)n;
 		} else if (core) {
+			choice->earlier = choice->core;
 			choice->core = core;
+		} else if (exe) {
+			choice->exe = exe;
 		} else {
 			argv[left++] = argv[i];
 		}
@@ -52,7 +54,7 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 
 bool image_open_choice(struct image *im, const struct image_choice *choice)
 {
-	const char *why = image_open(im, choice->pid, choice->core);
+	const char *why = image_open(im, choice);
 
 	if (why)
 		tool_say("%s", why);
@@ -63,51 +65,19 @@ bool image_open_choice(struct image *im, const struct image_choice *choice)
 
 /* ---- describe ------------------------------------------------------------------------------------------------------------------ */
 
-#define STACK_MAX 256
-
-static void print_frame(const struct image *im, struct symbolizer *sym, uint64_t pc)
-{
-	const struct image_module *m = image_module_at(im, pc - 1);
-	const struct report_symbol *s = NULL;
-	size_t n = 0;
-
-	if (!m) {
-		printf("    0x%" PRIx64 "\n", pc);
-		return;
-	}
-	s = symbolizer_lookup(sym, symbolizer_module(sym, m->path, m->build_id, m->build_id_len), pc - m->bias - 1, &n);
-	if (!n)
-		printf("    %s+0x%" PRIx64 "\n", strrchr(m->path, '/') + 1, pc - m->bias);
-	for (size_t i = 0; i < n; i++) {
-		printf("    %s", s[i].function ? s[i].function : "?");
-		if (!s[i].inlined)
-			printf("+0x%" PRIx64 "/0x%" PRIx64 " [%s]", s[i].offset + 1, s[i].size, strrchr(m->path, '/') + 1);
-		if (s[i].file)
-			printf(" at %s:%u", s[i].file, s[i].line);
-		printf("%s\n", s[i].inlined ? " (inlined)" : "");
-	}
-}
-
 static void print_stack(const struct image *im, struct symbolizer *sym, const char *what, uint32_t handle, uint32_t thread)
 {
-	static uint64_t pcs[STACK_MAX];
 	char name[THREAD_NAME_MAX];
-	size_t n = image_stack(im, handle, pcs, STACK_MAX);
+	uint64_t pc;
 	int tid;
 
-	if (!n)
+	if (!image_stack(im, handle, &pc, 1))
 		return;
 	if (image_thread_name(im, thread, &tid, name))
 		printf("%s by thread %s/%d:\n", what, name, tid);
 	else
 		printf("%s:\n", what);
-	for (size_t i = 0; i < n; i++) {
-		const struct image_module *m = image_module_at(im, pcs[i] - 1);
-		if (m)
-			symbolizer_want(sym, symbolizer_module(sym, m->path, m->build_id, m->build_id_len), pcs[i] - m->bias - 1);
-	}
-	for (size_t i = 0; i < n; i++)
-		print_frame(im, sym, pcs[i]);
+	image_print_stack(im, sym, "    ", handle);
 }
 
 static void print_mapping(const struct image *im, uint64_t addr)
@@ -127,7 +97,7 @@ static const char *const states[] = {
 	[SLAB_OBJ_NONE] = "never used", [SLAB_OBJ_LIVE] = "allocated", [SLAB_OBJ_QUARANTINED] = "freed (quarantined)", [SLAB_OBJ_FREE] = "free",
 };
 
-static void describe(const struct image *im, uint64_t addr)
+void describe_address(const struct image *im, uint64_t addr)
 {
 	struct symbolizer *sym = symbolizer_create(0);
 	struct slab_object o;
@@ -153,7 +123,7 @@ static void describe(const struct image *im, uint64_t addr)
 static int describe_main(int argc, char **argv)
 {
 	static struct image im;
-	struct image_choice choice = { 0, NULL };
+	struct image_choice choice = { .pid = 0 };
 	int status = image_arguments("describe", &argc, argv, &choice);
 
 	if (status)
@@ -169,14 +139,14 @@ static int describe_main(int argc, char **argv)
 	if (!image_open_choice(&im, &choice))
 		return EXIT_USAGE;
 	for (int i = 1; i < argc; i++)
-		describe(&im, strtoull(argv[i], NULL, 16));
+		describe_address(&im, strtoull(argv[i], NULL, 16));
 	return tool_finish_output(0);
 }
 
 const struct tool_command command_describe = {
 	.name = "describe",
 	.summary = "what is at an address of a process or a core file?",
-	.help = "Usage: memsan describe (--pid PID | --core FILE) ADDR…\n"
+	.help = "Usage: memsan describe (--pid PID | --core FILE [--exe FILE]) ADDR…\n"
 	        "\n"
 	        "Tells which object of the heap an address belongs to: its state, size and cache, where\n"
 	        "in it the address lies, and who allocated and freed it. Addresses are hexadecimal.\n"
@@ -208,7 +178,7 @@ static int slabinfo_main(int argc, char **argv)
 {
 	static struct image im;
 	static struct counting c;
-	struct image_choice choice = { 0, NULL };
+	struct image_choice choice = { .pid = 0 };
 	int status = image_arguments("slabinfo", &argc, argv, &choice);
 
 	if (status)

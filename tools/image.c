@@ -7,9 +7,10 @@
  */
 #include "config.h"
 
-#include "tools/tools.h"
+#include "tools/tools_internal.h"
 
 #include <elf.h>
+#include <elfutils/libdwelf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,6 +21,7 @@
 #include <sys/procfs.h>
 #include <sys/stat.h>
 #include <sys/user.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SEARCH_STEP (1u << 20)
@@ -133,7 +135,9 @@ static bool read_proc_maps(struct image *im)
 		m->root = perms[0] == 'r' && perms[3] == 'p' && line[at] != '[' && strncmp(line + at, "/dev/", 5) != 0;
 		m->root |= strncmp(line + at, "[stack]", 7) == 0 || strncmp(line + at, "[heap]", 6) == 0 || strncmp(line + at, "[anon", 5) == 0;
 		m->root &= perms[0] == 'r' && perms[3] == 'p';
+		m->code = perms[2] == 'x';
 		m->main_stack = strcmp(line + at, "[stack]") == 0;
+		m->heap = strcmp(line + at, "[heap]") == 0;
 		if (line[at] == '/')
 			m->path = strdup(line + at);
 	}
@@ -157,6 +161,7 @@ static void read_proc_thread(struct image *im, int tid)
 		if (fgets(text, sizeof(text), f)) {
 			char *pc = strrchr(text, ' ');
 			if (pc) {
+				t->pc = strtoull(pc, NULL, 16);
 				*pc = 0;
 				char *sp = strrchr(text, ' ');
 				t->sp = sp ? strtoull(sp, NULL, 16) : 0;
@@ -178,6 +183,21 @@ static void read_proc_threads(struct image *im)
 			read_proc_thread(im, atoi(e->d_name));
 	if (d)
 		closedir(d);
+}
+
+static void read_proc_auxv(struct image *im)
+{
+	char path[64];
+	uint64_t pair[2];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", im->pid);
+	f = fopen(path, "re");
+	while (f && fread(pair, sizeof(pair), 1, f) == 1)
+		if (pair[0] == AT_PHDR)
+			im->program_headers = pair[1];
+	if (f)
+		fclose(f);
 }
 
 static void read_proc_comm(struct image *im)
@@ -212,6 +232,7 @@ static const char *open_process(struct image *im, int pid)
 		return "its mappings cannot be read";
 	read_proc_threads(im);
 	read_proc_comm(im);
+	read_proc_auxv(im);
 	return NULL;
 }
 
@@ -237,6 +258,7 @@ static void core_thread(struct image *im, const uint8_t *desc, size_t size)
 		return;
 	t->tid = st.pr_pid;
 	t->sp = regs.rsp;
+	t->pc = regs.rip;
 	t->tp = regs.fs_base;
 	memcpy(t->regs, &regs, MIN(sizeof(regs), sizeof(t->regs)));
 	t->nr_regs = MIN(sizeof(regs), sizeof(t->regs)) / 8;
@@ -269,6 +291,22 @@ static void core_files(struct image *im, const uint8_t *desc, size_t size)
 	}
 }
 
+/* AT_RANDOM's bytes lie on the main thread's stack. */
+static void core_auxv(struct image *im, const uint8_t *desc, size_t size)
+{
+	for (size_t at = 0; at + 16 <= size; at += 16) {
+		uint64_t pair[2];
+		memcpy(pair, desc + at, sizeof(pair));
+		if (pair[0] != AT_RANDOM && pair[0] != AT_PHDR)
+			continue;
+		struct image_mapping *m = (struct image_mapping *)find_mapping(im, pair[1]);
+		if (m && pair[0] == AT_RANDOM)
+			m->main_stack = true;
+		if (pair[0] == AT_PHDR)
+			im->program_headers = pair[1];
+	}
+}
+
 static void core_notes(struct image *im, uint64_t offset, uint64_t size, bool files)
 {
 	size_t at = 0;
@@ -293,6 +331,8 @@ static void core_notes(struct image *im, uint64_t offset, uint64_t size, bool fi
 		}
 		if (nh.n_type == NT_FILE && files)
 			core_files(im, d, nh.n_descsz);
+		if (nh.n_type == NT_AUXV && files)
+			core_auxv(im, d, nh.n_descsz);
 		at = desc + ALIGN_UP((uint64_t)nh.n_descsz, 4);
 	}
 }
@@ -312,6 +352,7 @@ static void core_segment(struct image *im, const Elf64_Phdr *ph)
 	m->offset = ph->p_offset;
 	m->in_file = ph->p_offset < im->file_size ? MIN(MIN(ph->p_filesz, ph->p_memsz), im->file_size - ph->p_offset) : 0;
 	m->readable = (ph->p_flags & PF_R) != 0;
+	m->code = (ph->p_flags & PF_X) != 0;
 	m->root = m->readable && m->in_file;
 	im->missing += MIN(ph->p_filesz, ph->p_memsz) - m->in_file;
 }
@@ -353,19 +394,20 @@ static const char *open_core(struct image *im, const char *path)
 
 /* ---- memsan in it --------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t search_piece(struct image *im, uint64_t addr, const char *buf, size_t n)
+/* Both kinds of root begin with a magic of 16 bytes and their own address. */
+static uint64_t search_piece(const struct image *im, const char *magic, uint64_t addr, const char *buf, size_t n)
 {
-	for (const char *p = buf; (p = memmem(p, (size_t)(buf + n - p), SLAB_ROOT_MAGIC, 16)) != NULL; p++) {
-		struct slab_root r;
-		uint64_t at = addr + (uint64_t)(p - buf);
-		if (view_read(&im->view, &r, at, sizeof(r)) && r.self == at)
+	for (const char *p = buf; (p = memmem(p, (size_t)(buf + n - p), magic, 16)) != NULL; p++) {
+		uint64_t at = addr + (uint64_t)(p - buf), self;
+		if (view_read(&im->view, &self, at + 16, sizeof(self)) && self == at)
 			return at;
 	}
 	return 0;
 }
+_Static_assert(offsetof(struct slab_root, self) == 16 && offsetof(struct leak_root, self) == 16, "search_piece");
 
 /* The root lies in the data of a module (libmemsan.so, or a static program): writable, and next to a file's mappings. */
-static uint64_t search_root(struct image *im)
+static uint64_t search_root(const struct image *im, const char *magic)
 {
 	char *buf = tool_alloc(SEARCH_STEP);
 	uint64_t found = 0;
@@ -377,7 +419,7 @@ static uint64_t search_root(struct image *im)
 			continue;
 		for (uint64_t at = m->start; at < m->end && !found; at += SEARCH_STEP / 2) {
 			size_t n = im->view.read(&im->view, buf, at, MIN((uint64_t)SEARCH_STEP, m->end - at));
-			found = search_piece(im, at, buf, n);
+			found = search_piece(im, magic, at, buf, n);
 		}
 	}
 	free(buf);
@@ -406,6 +448,27 @@ static void read_build_id(const struct image *im, struct image_module *mod, cons
 	}
 }
 
+/* Of a file on disk; 0: it has none. */
+static size_t file_build_id(const char *path, uint8_t id[BUILD_ID_MAX])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	Elf *elf = NULL;
+	const void *found;
+	ssize_t n = -1;
+
+	elf_version(EV_CURRENT);
+	if (fd >= 0)
+		elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (elf)
+		n = dwelf_elf_gnu_build_id(elf, &found);
+	if (n > 0)
+		memcpy(id, found, MIN((size_t)n, (size_t)BUILD_ID_MAX));
+	elf_end(elf);
+	if (fd >= 0)
+		close(fd);
+	return n > 0 ? MIN((size_t)n, (size_t)BUILD_ID_MAX) : 0;
+}
+
 /* Where the file's first segment was meant to be tells how far it was moved. */
 static void read_elf(const struct image *im, struct image_module *mod)
 {
@@ -423,6 +486,8 @@ static void read_elf(const struct image *im, struct image_module *mod)
 				mod->bias = mod->start - ALIGN_DOWN(ph.p_vaddr, PAGE_SIZE);
 				have = true;
 			}
+			if (ph.p_type == PT_LOAD && pass == 1)
+				mod->size = MAX(mod->size, ph.p_vaddr + ph.p_memsz);
 			if (ph.p_type == PT_NOTE && pass == 1 && !mod->build_id_len)
 				read_build_id(im, mod, &ph);
 		}
@@ -445,8 +510,10 @@ static void find_modules(struct image *im)
 		im->modules = grown;
 		grown[im->nr_modules++] = (struct image_module){ .start = m->start, .end = m->end, .bias = m->start, .path = m->path };
 	}
-	for (size_t i = 0; i < im->nr_modules; i++)
+	for (size_t i = 0; i < im->nr_modules; i++) {
 		read_elf(im, &im->modules[i]);
+		im->modules[i].program = im->program_headers - im->modules[i].start < im->modules[i].end - im->modules[i].start;
+	}
 }
 
 const struct image_module *image_module_at(const struct image *im, uint64_t pc)
@@ -454,6 +521,46 @@ const struct image_module *image_module_at(const struct image *im, uint64_t pc)
 	for (size_t i = 0; i < im->nr_modules; i++)
 		if (pc - im->modules[i].start < im->modules[i].end - im->modules[i].start)
 			return &im->modules[i];
+	return NULL;
+}
+
+bool image_code_at(const struct image *im, uint64_t pc)
+{
+	const struct image_mapping *m = find_mapping(im, pc);
+
+	return m && m->code;
+}
+
+uint64_t image_file_offset(const struct image *im, uint64_t addr)
+{
+	const struct image_mapping *m = find_mapping(im, addr);
+
+	return m ? m->file_offset + (addr - m->start) : 0;
+}
+
+/* The file that the user says is the program: it must be the one that ran. */
+static const char *use_program(struct image *im, const char *exe)
+{
+	static char why[300];
+	uint8_t id[BUILD_ID_MAX];
+	size_t len = file_build_id(exe, id);
+	struct image_module *program = NULL;
+
+	if (access(exe, R_OK) != 0) {
+		snprintf(why, sizeof(why), "%.200s cannot be read: %s", exe, strerror(errno));
+		return why;
+	}
+	for (size_t i = 0; i < im->nr_modules; i++)
+		if (im->modules[i].program)
+			program = &im->modules[i];
+	for (size_t i = 0; i < im->nr_modules; i++) /* any module's file is welcome */
+		if (len && im->modules[i].build_id_len == len && memcmp(im->modules[i].build_id, id, len) == 0)
+			program = &im->modules[i];
+	if (!program || (len && program->build_id_len && (program->build_id_len != len || memcmp(program->build_id, id, len) != 0))) {
+		snprintf(why, sizeof(why), "%.200s is not the program that ran: its build id is another one", exe);
+		return why;
+	}
+	program->path = exe;
 	return NULL;
 }
 
@@ -479,6 +586,18 @@ size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_
 	return n;
 }
 
+uint64_t image_age_ms(const struct image *im, uint32_t when)
+{
+	uint64_t epoch = 0, at = im->heap.root.lib.jiffies_start, now;
+	struct timespec t;
+
+	if (im->file || !when || !at || !view_read(&im->view, &epoch, at, sizeof(epoch)) || !epoch ||
+	    clock_gettime(CLOCK_MONOTONIC_COARSE, &t) != 0)
+		return UINT64_MAX;
+	now = ((uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 + 1 - epoch) / (1000 / JIFFIES_HZ) + 1;
+	return (uint64_t)((uint32_t)now - when) * (1000 / JIFFIES_HZ);
+}
+
 bool image_thread_name(const struct image *im, uint32_t index, int *tid, char name[THREAD_NAME_MAX])
 {
 	const struct lib_root *r = &im->heap.root.lib;
@@ -491,21 +610,25 @@ bool image_thread_name(const struct image *im, uint32_t index, int *tid, char na
 	return *tid != 0;
 }
 
-const char *image_open(struct image *im, int pid, const char *core)
+const char *image_open(struct image *im, const struct image_choice *choice)
 {
 	const char *why;
 	uint64_t root;
 
 	memset(im, 0, sizeof(*im));
 	im->mem_fd = im->pagemap_fd = -1;
-	why = core ? open_core(im, core) : open_process(im, pid);
+	why = choice->core ? open_core(im, choice->core) : open_process(im, choice->pid);
 	if (why)
 		return why;
-	root = search_root(im);
+	root = search_root(im, SLAB_ROOT_MAGIC);
 	if (!root)
 		return im->missing ? "memsan's data is in the part of the core file that is missing" : "it does not run with memsan";
 	find_modules(im);
+	why = choice->exe ? use_program(im, choice->exe) : NULL;
+	if (why)
+		return why;
 	im->root = root;
+	im->leak_root = search_root(im, LEAK_ROOT_MAGIC);
 	why = slab_view_open(&im->heap, &im->view, root);
 	if (why && im->missing)
 		return "memsan's data is in the part of the core file that is missing";

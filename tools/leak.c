@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/leak.c - memsan leak: what can nothing reach any more, in a process that is only looked at, or in a core file.
+/* tools/leak.c - memsan leak: what can nothing reach any more, in a process that scans itself, or is only looked at, or in a core file.
  *
- * The engine and the roots' rules are those of the library (leak/); here the memory is read through an image, and the reports are
+ * A process that is asked scans a copy of itself and leaves the result in its memory, where it is read from; the reports are made here.  Else
+ * the engine and the roots' rules are those of the library (leak/); here the memory is read through an image, and the reports are
  * symbolized at once.
  *
  * A process that runs on changes while it is read.  So two scans are made, and an object counts only when both found it lost, the same
@@ -9,7 +10,7 @@
  */
 #include "config.h"
 
-#include "tools/tools.h"
+#include "tools/tools_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,169 +19,23 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "leak/leak.h"
-#include "reports/reports.h"
-
-#define SHADOW_OFFSET 0x7fff8000u   /* shadow/: the heap's shadow holds no pointers */
-#define RED_ZONE 128
-#define PTHREAD_WORDS 320
-#define PAGEMAP_AT_ONCE 4096u
 #define SCAN_PAUSE_MS 300
+#define GROWTH_SECONDS "10"
 
-struct hole { uint64_t start, end; };
 struct leak_job {
 	struct image image;
 	struct image_choice choice;
 	unsigned classes;
 	enum option_format format;
 	const char *suppressions;
-	struct hole *holes;
-	size_t nr_holes;
+	const char *growth, *save, *why;
+	bool suggest, asked_growth;
 	uint64_t *lost;            /* of the first scan, sorted */
 	size_t nr_lost, room;
-	bool first;
+	bool first, external;
+	struct ask_request ask;
 	struct leak_grouper grouper;
 };
-
-/* ---- what is no root ------------------------------------------------------------------------------------------------------- */
-
-static void add_hole(struct leak_job *j, uint64_t start, uint64_t end)
-{
-	struct hole *grown = start < end ? realloc(j->holes, (j->nr_holes + 1) * sizeof(*grown)) : NULL;
-
-	if (!grown)
-		return;
-	j->holes = grown;
-	grown[j->nr_holes++] = (struct hole){ start, end };
-}
-
-static int compare_hole(const void *a, const void *b)
-{
-	const struct hole *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-static void holes_reserves(struct leak_job *j)
-{
-	const struct lib_root *r = &j->image.heap.root.lib;
-
-	for (uint64_t i = 0; i < r->nr_reserves && i < 4096; i++) {
-		uint64_t pair[2];
-		if (!view_read(&j->image.view, pair, r->reserves + i * sizeof(pair), sizeof(pair)) || !pair[1] || pair[1] == UINT64_MAX)
-			continue;
-		add_hole(j, pair[0], pair[0] + pair[1]);
-		if (pair[0] == j->image.heap.base)
-			add_hole(j, (pair[0] >> 3) + SHADOW_OFFSET, ((pair[0] + pair[1]) >> 3) + SHADOW_OFFSET);
-	}
-}
-
-/* The mappings of libmemsan.so and its bss behind them; in a static program nothing. */
-static void holes_library(struct leak_job *j)
-{
-	const struct image *im = &j->image;
-
-	for (size_t i = 0; i < im->nr_mappings; i++) {
-		const struct image_mapping *m = &im->mappings[i];
-		const char *base = m->path ? strrchr(m->path, '/') : NULL;
-		if (!base || strncmp(base, "/libmemsan.so", 13) != 0)
-			continue;
-		add_hole(j, m->start, m->end);
-		if (i + 1 < im->nr_mappings && !m[1].path && m[1].start == m->end && im->root - m[1].start < m[1].end - m[1].start)
-			add_hole(j, m[1].start, m[1].end);
-	}
-}
-
-/* As in leak/roots.c: the stack's address, size and guard size are neighbouring words of struct pthread. */
-static void hole_stack(struct leak_job *j, const struct image_thread *t)
-{
-	uint64_t w[PTHREAD_WORDS];
-	size_t n = t->tp ? j->image.view.read(&j->image.view, w, t->tp, sizeof(w)) / 8 : 0;
-
-	for (size_t i = 0; i + 2 < n; i++)
-		if (w[i] && (w[i] | w[i + 1]) % PAGE_SIZE == 0 && w[i + 1] < (uint64_t)1 << 40 && w[i] < t->tp && w[i] + w[i + 1] > t->tp &&
-		    w[i] + w[i + 1] - t->tp < (uint64_t)64 << 20 && w[i + 2] < t->tp - w[i]) {
-			if (t->sp > w[i] && t->sp < w[i] + w[i + 1])
-				add_hole(j, w[i], t->sp - RED_ZONE);
-			return;
-		}
-}
-
-static void find_holes(struct leak_job *j)
-{
-	const struct image *im = &j->image;
-
-	j->nr_holes = 0;
-	holes_reserves(j);
-	holes_library(j);
-	for (size_t i = 0; i < im->nr_threads; i++) {
-		hole_stack(j, &im->threads[i]);
-		for (size_t k = 0; k < im->nr_mappings; k++)
-			if (im->mappings[k].main_stack && im->threads[i].sp - im->mappings[k].start < im->mappings[k].end - im->mappings[k].start)
-				add_hole(j, im->mappings[k].start, im->threads[i].sp - RED_ZONE);
-	}
-	qsort(j->holes, j->nr_holes, sizeof(j->holes[0]), compare_hole);
-}
-
-/* ---- roots --------------------------------------------------------------------------------------------------------------------- */
-
-/* Of a process only pages that were written. */
-static void scan_present(struct leak_job *j, struct leak_scan *s, uint64_t start, uint64_t end)
-{
-	static uint64_t entries[PAGEMAP_AT_ONCE];
-	uint64_t page = ALIGN_DOWN(start, PAGE_SIZE);
-
-	if (j->image.pagemap_fd < 0) {
-		leak_scan_root(s, start, end - start);
-		return;
-	}
-	while (page < end) {
-		size_t n = MIN((size_t)PAGEMAP_AT_ONCE, (size_t)((end - page + PAGE_SIZE - 1) / PAGE_SIZE)), k;
-		ssize_t got = pread(j->image.pagemap_fd, entries, n * 8, (off_t)(page / PAGE_SIZE * 8));
-		if (got < 8)
-			return;
-		n = (size_t)got / 8;
-		for (size_t i = 0; i < n; i = k) {
-			for (k = i; k < n && entries[k] >> 62 && !(entries[k] >> 61 & 1); k++)
-				;
-			uint64_t from = MAX(page + i * PAGE_SIZE, start), to = MIN(page + k * PAGE_SIZE, end);
-			if (from < to)
-				leak_scan_root(s, from, to - from);
-			k += k == i;
-		}
-		page += n * PAGE_SIZE;
-	}
-}
-
-static void scan_mapping(struct leak_job *j, struct leak_scan *s, uint64_t start, uint64_t end)
-{
-	for (size_t i = 0; i < j->nr_holes && start < end; i++) {
-		const struct hole *h = &j->holes[i];
-		if (h->end <= start)
-			continue;
-		if (h->start >= end)
-			break;
-		if (h->start > start)
-			scan_present(j, s, start, h->start);
-		start = MAX(start, h->end);
-	}
-	if (start < end)
-		scan_present(j, s, start, end);
-}
-
-static void scan_roots(struct leak_job *j, struct leak_scan *s)
-{
-	const struct image *im = &j->image;
-
-	find_holes(j);
-	for (size_t i = 0; i < im->nr_threads; i++)
-		leak_scan_words(s, im->threads[i].regs, im->threads[i].nr_regs);
-	for (size_t i = 0; i < im->nr_mappings; i++) {
-		const struct image_mapping *m = &im->mappings[i];
-		if (m->root)
-			scan_mapping(j, s, m->start, m->file_offset || !im->file ? m->end : m->start + m->in_file);
-	}
-}
 
 /* ---- scans ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -215,17 +70,39 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 
 static const char *scan_once(struct leak_job *j, struct leak_scan_stats *stats)
 {
-	const char *why = image_open(&j->image, j->choice.pid, j->choice.core);
+	const char *why = image_open(&j->image, &j->choice);
 	struct leak_scan *s = why ? NULL : leak_scan_create(&j->image.view, j->image.root, &why);
 
 	if (!s)
 		return why;
-	scan_roots(j, s);
+	image_scan_roots(&j->image, s);
 	j->grouper.heap = &j->image.heap;
 	leak_scan_finish(s, j->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, j);
 	leak_scan_get_stats(s, stats);
 	leak_scan_destroy(s);
 	return NULL;
+}
+
+/* The process itself does it. */
+static const char *scan_by_asking(struct leak_job *j)
+{
+	struct ask_request r = { .command = LEAK_COMMAND_LOOK, .classes = j->classes };
+	struct leak_control answer;
+	const char *why = image_open(&j->image, &j->choice);
+
+	if (!why)
+		why = ask_process(&j->image, &r, &answer);
+	if (why)
+		return why;
+	if (!view_read(&j->image.view, j->grouper.groups, answer.result, sizeof(struct leak_groups)) ||
+	    j->grouper.groups->nr > LEAK_GROUPS_MAX)
+		return "the result cannot be read";
+	/* Modules that came since the image was made are in the result's stacks. */
+	why = image_open(&j->image, &j->choice);
+	tool_say("the process stood still for %.1f ms", (double)answer.pause_us / 1000);
+	if (answer.nr_silent)
+		tool_say("%u of %u threads did not stop; their stacks were scanned as a whole", answer.nr_silent, answer.nr_threads);
+	return why;
 }
 
 static bool scan(struct leak_job *j)
@@ -237,6 +114,12 @@ static bool scan(struct leak_job *j)
 	if (!j->grouper.groups) {
 		tool_say("out of memory");
 		return false;
+	}
+	if (!j->choice.core && !j->external) {
+		why = scan_by_asking(j);
+		if (why)
+			tool_say("%s", why);
+		return !why;
 	}
 	if (!j->choice.core) {
 		struct timespec pause = { 0, SCAN_PAUSE_MS * 1000000L };
@@ -296,7 +179,7 @@ static void put_stack(struct report_record *r, const struct image *im, const str
 	int tid;
 
 	s->role = STACK_ALLOC;
-	s->age_ms = REPORT_AGE_UNKNOWN;
+	s->age_ms = image_age_ms(im, g->when);
 	if (image_thread_name(im, g->thread, &tid, s->thread_name))
 		s->tid = (uint32_t)tid;
 	s->truncated = n > REPORT_FRAMES;
@@ -359,7 +242,23 @@ static struct suppressions *read_suppressions(const char *path)
 	return s;
 }
 
-struct printed { uint32_t places, suppressed; };
+struct printed { uint32_t places, suppressed; char **rules; size_t nr_rules; };
+
+/* Two places in one function have the same rule.  The name, which is the first line in the braces, is left out. */
+static bool suggested_before(struct printed *p, const char *rule)
+{
+	const char *body = strchr(rule + 2, '\n');
+
+	for (size_t i = 0; body && i < p->nr_rules; i++)
+		if (strcmp(p->rules[i], body) == 0)
+			return true;
+	char **grown = realloc(p->rules, (p->nr_rules + 1) * sizeof(*grown));
+	if (grown && body) {
+		p->rules = grown;
+		grown[p->nr_rules++] = strdup(body);
+	}
+	return false;
+}
 
 static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppressions *rules, const struct leak_group *g,
                         struct printed *p)
@@ -376,6 +275,14 @@ static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppr
 		return;
 	}
 	p->places++;
+	if (j->suggest) {
+		size_t n = suppressions_suggest(&record, &symbols, p->places, text, sizeof(text));
+		if (!n)
+			printf("# no stack, no rule: %" PRIu64 " objects of the cache %s (check mode saves stacks)\n", g->count, g->cache);
+		else if (!suggested_before(p, text))
+			fputs(text, stdout);
+		return;
+	}
 	if (j->format == FORMAT_JSON)
 		report_render_json(&record, &symbols, text, sizeof(text));
 	else
@@ -388,7 +295,7 @@ static int report(struct leak_job *j)
 	const struct leak_groups *g = j->grouper.groups;
 	struct suppressions *rules = j->suppressions ? read_suppressions(j->suppressions) : NULL;
 	struct symbolizer *sym = symbolizer_create(0);
-	struct printed p = { 0, 0 };
+	struct printed p = { 0, 0, NULL, 0 };
 
 	for (uint32_t i = 0; sym && i < g->nr; i++)
 		if (j->classes >> g->groups[g->order[i]].class & 1)
@@ -404,14 +311,94 @@ static int report(struct leak_job *j)
 	return tool_finish_output(p.places ? 1 : 0);
 }
 
+/* ---- growth --------------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_elf(const char *path)
+{
+	char magic[4] = "";
+	FILE *f = fopen(path, "re");
+	bool elf = f && fread(magic, 1, 4, f) == 4 && memcmp(magic, "\177ELF", 4) == 0;
+
+	if (f)
+		fclose(f);
+	return elf;
+}
+
+/* The process now; an earlier core file; or what --save wrote. */
+static struct census *census_before(struct leak_job *j, const char *what, double seconds)
+{
+	static struct image before;
+	struct image_choice choice = j->choice;
+	struct census *c;
+
+	if (seconds <= 0 && !is_elf(what))
+		return census_read(what);
+	if (seconds <= 0)
+		choice = (struct image_choice){ .core = what };
+	if (!image_open_choice(&before, &choice))
+		return NULL;
+	c = census_take(&before);
+	if (c && seconds > 0) {
+		struct timespec t = { (time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9) };
+		while (nanosleep(&t, &t) != 0 && errno == EINTR)
+			;
+	}
+	return c;
+}
+
+static int growth(struct leak_job *j)
+{
+	char *end = NULL;
+	double seconds = j->growth ? strtod(j->growth, &end) : 0;
+	struct census *before = NULL, *now;
+
+	if (j->growth && (*end || end == j->growth || seconds <= 0 || seconds > 1e8))
+		seconds = 0;
+	if (seconds > 0 && j->choice.core)
+		return tool_usage_error("leak", "a core file does not change: --growth=FILE compares it with an earlier one");
+	if (j->growth && !(before = census_before(j, j->growth, seconds)))
+		return EXIT_USAGE;
+	if (!image_open_choice(&j->image, &j->choice))
+		return EXIT_USAGE;
+	now = census_take(&j->image);
+	if (!now || (j->save && !census_save(now, j->save)))
+		return EXIT_USAGE;
+	return tool_finish_output(before ? census_compare(&j->image, before, now, j->format) : 0);
+}
+
+/* ---- why ------------------------------------------------------------------------------------------------------------------------------- */
+
+static int why_alive(struct leak_job *j)
+{
+	char *end;
+	uint64_t addr = strtoull(j->why, &end, 16);
+
+	if (*end || end == j->why)
+		return tool_usage_error("leak", "'%s' is no address", j->why);
+	if (!image_open_choice(&j->image, &j->choice))
+		return EXIT_USAGE;
+	image_find_thread_pointers(&j->image);
+	return tool_finish_output(leak_why(&j->image, addr, j->format));
+}
+
 /* ---- the command ---------------------------------------------------------------------------------------------------------------------- */
 
-static bool take_option(struct leak_job *j, const char *arg, bool *external)
+static bool take_option(struct leak_job *j, const char *arg)
 {
 	const char *bad;
 
 	if (strcmp(arg, "--external") == 0)
-		*external = true;
+		j->external = true;
+	else if (strcmp(arg, "--suggest") == 0)
+		j->suggest = true;
+	else if (strncmp(arg, "--why=", 6) == 0)
+		j->why = arg + 6;
+	else if (strncmp(arg, "--growth=", 9) == 0)
+		j->growth = arg + 9;
+	else if (strncmp(arg, "--save=", 7) == 0)
+		j->save = arg + 7;
+	else if (strncmp(arg, "--command=", 10) == 0)
+		return ask_parse(arg + 10, &j->ask);
 	else if (strncmp(arg, "--show=", 7) == 0)
 		return leak_parse_classes(arg + 7, &j->classes, &bad);
 	else if (strncmp(arg, "--suppressions=", 15) == 0)
@@ -425,19 +412,42 @@ static bool take_option(struct leak_job *j, const char *arg, bool *external)
 	return true;
 }
 
+static int command(struct leak_job *j)
+{
+	if (j->choice.core || (j->external && !j->ask.dump))
+		return tool_usage_error("leak", "a command is for a process that can answer");
+	if (!image_open_choice(&j->image, &j->choice))
+		return EXIT_USAGE;
+	if (!j->ask.dump)
+		return ask_command(&j->image, &j->ask);
+	describe_address(&j->image, j->ask.argument);
+	return tool_finish_output(0);
+}
+
 static int leak_main(int argc, char **argv)
 {
 	static struct leak_job job = { .classes = 1u << LEAK_DIRECT };
-	bool external = false;
 	int status = image_arguments("leak", &argc, argv, &job.choice);
 
 	if (status)
 		return status;
 	for (int i = 1; i < argc; i++)
-		if (!take_option(&job, argv[i], &external))
+		if (strcmp(argv[i], "--why") == 0 && i + 1 < argc)
+			job.why = argv[++i];
+		else if (strcmp(argv[i], "--growth") == 0 && (job.asked_growth = true))
+			job.growth = i + 1 < argc && argv[i + 1][0] != '-' ? argv[++i] : job.choice.core ? job.choice.earlier : GROWTH_SECONDS;
+		else if (!take_option(&job, argv[i]))
 			return tool_usage_error("leak", "'%s' is not understood", argv[i]);
-	if (!job.choice.core && !external)
-		return tool_usage_error("leak", "a process is read from outside: say --external");
+	if (job.asked_growth && !job.growth)
+		return tool_usage_error("leak", "--growth wants an earlier core file, or a file that --save wrote");
+	if (job.choice.earlier && job.growth != job.choice.earlier)
+		return tool_usage_error("leak", "one core file, or two with --growth");
+	if (job.ask.command || job.ask.dump)
+		return command(&job);
+	if (job.why)
+		return why_alive(&job);
+	if (job.growth || job.save)
+		return growth(&job);
 	job.classes |= job.classes & 1u << LEAK_POSSIBLE;
 	return scan(&job) ? report(&job) : EXIT_USAGE;
 }
@@ -445,24 +455,40 @@ static int leak_main(int argc, char **argv)
 const struct tool_command command_leak = {
 	.name = "leak",
 	.summary = "what can nothing reach any more, in a process or a core file?",
-	.help = "Usage: memsan leak --pid PID --external [OPTIONS]\n"
+	.help = "Usage: memsan leak --pid PID [OPTIONS]\n"
+	        "       memsan leak --pid PID --command=COMMAND\n"
+	        "       memsan leak --pid PID --external [OPTIONS]\n"
 	        "       memsan leak --core FILE [OPTIONS]\n"
 	        "\n"
 	        "Looks for allocated memory that nothing points to any more, in a process that runs\n"
-	        "with memsan or in the core file of one. A process is only read: it is not stopped,\n"
-	        "and what both of two scans found lost is reported.\n"
+	        "with memsan or in the core file of one. A process scans a copy of itself and goes on;\n"
+	        "with --external (a hung process) it is only read, and what both of two scans found\n"
+	        "lost is reported.\n"
 	        "\n"
-	        "  --pid PID            a running (or hung) process\n"
+	        "  --pid PID            a running process\n"
+	        "  --command=COMMAND    scan         once, by kmemleak's rules; it reports by itself\n"
+	        "                       scan=on|off|SECS  so every 600 s, no more, every SECS s\n"
+	        "                       clear        what is lost by now is not reported any more\n"
+	        "                       dump=ADDR    which object is at this address?\n"
+	        "                       stack=on|off are stacks scanned?\n"
 	        "  --external           read it from outside, through /proc/PID/mem\n"
 	        "  --core FILE          a core file; it may be cut off\n"
 	        "  --show=CLASSES       direct, indirect, possible, reachable, all; several with\n"
 	        "                       commas (default: direct)\n"
 	        "  --suppressions=FILE  rules in LeakSanitizer's or Valgrind's form\n"
+	        "  --suggest            print rules for --suppressions that fit exactly what was found\n"
+	        "  --why ADDR           a path of pointers from a root to the object at ADDR instead\n"
+	        "  --growth[=SECONDS]   what allocation stacks hold more now than so long ago (10 s)\n"
+	        "  --growth=FILE        the same, compared with an earlier core file or a --save file;\n"
+	        "                       --growth --core OLD --core NEW\n"
+	        "  --save=FILE          write what each allocation stack holds, for --growth=FILE\n"
+	        "  --exe FILE           where the program's file is now\n"
 	        "  --format=text|json   kmemleak's blocks, or a JSON object a line\n"
 	        "  -h, --help           show this help\n"
 	        "\n"
 	        "To search at the end of a program: memsan run -o leak=on ./prog\n"
 	        "\n"
-	        "Exit status: 0 nothing was lost, 1 something was, 2 it could not be looked at.\n",
+	        "Exit status: 0 nothing was lost, 1 something was (--growth: something grew; --why:\n"
+	        "the object is lost), 2 it could not be looked at.\n",
 	.main = leak_main,
 };

@@ -12,7 +12,12 @@
  *   complete.c   memsan decode --all
  *   report.c     memsan report: merge, diff, top
  *   image.c      a process or a core file, to look into
+ *   roots.c      what of it is a root
+ *   names.c      what an address in it is called
  *   leak.c       memsan leak
+ *   why.c        memsan leak --why
+ *   growth.c     memsan leak --growth, --save
+ *   ask.c        a process is asked to scan itself
  *   describe.c   memsan describe, memsan slabinfo
  *   kernel.h     memsan kernel, in kernel*.c
  *   common.c     messages, "did you mean", reading a whole stream
@@ -128,17 +133,19 @@ struct image_mapping {
 	uint64_t start, end;
 	uint64_t offset, in_file;    /* core: where it begins in the file, and how much of it is there */
 	uint64_t file_offset;        /* of what is mapped */
-	bool readable, root, main_stack;
+	bool readable, root, code, main_stack, heap;
 	char *path;                  /* a file's, or NULL */
 };
 struct image_thread {
 	int tid;
-	uint64_t sp, tp;             /* 0: not known */
+	uint64_t sp, pc, tp;         /* 0: not known */
 	uint64_t regs[32];
 	size_t nr_regs;
 };
 struct image_module {
 	uint64_t start, end, bias;
+	uint64_t size;               /* in memory from bias on, with its bss */
+	bool program;                /* what was started, not a library */
 	uint8_t build_id[BUILD_ID_MAX];
 	uint8_t build_id_len;
 	const char *path;
@@ -146,7 +153,8 @@ struct image_module {
 struct image {
 	struct mem_view view;
 	struct slab_view heap;
-	uint64_t root;
+	uint64_t program_headers;        /* where the program's own are, 0: not known */
+	uint64_t root, leak_root;        /* addresses of struct slab_root and struct leak_root (0: none) */
 	int pid;
 	char comm[64];
 	struct image_mapping *mappings;  /* in order of address */
@@ -160,17 +168,45 @@ struct image {
 	uint64_t file_size;
 	uint64_t missing;                /* bytes that the core should have and has not */
 };
-/* A running process (core NULL) or a core file that memsan was part of.  NULL, or why not.  Lives until the tool ends. */
-const char *image_open(struct image *im, int pid, const char *core);
+struct image_choice;
+/* A running process (core NULL) or a core file that memsan was part of; exe: where the program's file is now (NULL: where it was).  NULL,
+ * or why not.  Lives until the tool ends. */
+const char *image_open(struct image *im, const struct image_choice *choice);
 const struct image_module *image_module_at(const struct image *im, uint64_t pc);
+/* In which mappings struct pthread of each thread is, where that is not known (a process that is only looked at). */
+void image_find_thread_pointers(struct image *im);
+bool image_code_at(const struct image *im, uint64_t pc);
+/* Where in its file this address of a mapped file comes from. */
+uint64_t image_file_offset(const struct image *im, uint64_t addr);
 /* The frames of a stack that memsan saved. */
 size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_t max);
+/* How long ago an allocation was; UINT64_MAX: not known (a core file does not tell when it was written). */
+uint64_t image_age_ms(const struct image *im, uint32_t when);
 bool image_thread_name(const struct image *im, uint32_t index, int *tid, char name[THREAD_NAME_MAX]);
 
-/* --pid PID or --core FILE out of a command line; what is left over stays in argv[1..].  EXIT_USAGE or 0. */
-struct image_choice { int pid; const char *core; };
+/* ---- ask.c ------------------------------------------------------------------------------------------------------------ */
+
+#define ASK_DEFAULT_INTERVAL 600  /* seconds: kmemleak's */
+struct ask_request {
+	uint32_t command;          /* enum leak_command */
+	uint32_t classes;          /* LOOK */
+	uint64_t argument;
+	bool dump;                 /* none of these: what is at the address `argument`? */
+};
+struct leak_control;
+/* kmemleak's words: scan, scan=on, scan=off, scan=SECS, clear, dump=ADDR, stack=on, stack=off. */
+bool ask_parse(const char *word, struct ask_request *r);
+/* Asks the process of an open image and waits for its answer.  NULL, or why there is none. */
+const char *ask_process(const struct image *im, const struct ask_request *r, struct leak_control *answer);
+/* The same for a command, with a line for people; the exit status. */
+int ask_command(struct image *im, const struct ask_request *r);
+
+/* --pid PID, --core FILE and --exe FILE out of a command line; what is left over stays in argv[1..].  EXIT_USAGE or 0. */
+struct image_choice { int pid; const char *core, *exe, *earlier; }; /* earlier: the first of two --core */
 int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice);
 /* Opens it, and says what is wrong. */
 bool image_open_choice(struct image *im, const struct image_choice *choice);
+/* describe.c: the paragraph about one address, to standard output. */
+void describe_address(const struct image *im, uint64_t addr);
 
 #endif

@@ -2,7 +2,7 @@
 /* tests/unit/test_leak_mark.c - the marking engine against a model: random object graphs, every class, views that copy. */
 #include "tests/unit/slab_test.h"
 
-#include "leak/leak.h"
+#include "leak/leak_internal.h"
 
 /* ---- views -------------------------------------------------------------------------------------------------------------- */
 
@@ -30,6 +30,8 @@ static int found[OBJECTS_MAX];     /* enum leak_class, or -1: not visited */
 static unsigned nr_objects;
 static uint64_t roots[64];
 static unsigned visited_twice, strange;
+static bool hasty;                 /* every list is walked from many places (chains.c) */
+static unsigned nr_hasty;          /* how often that was done */
 
 static int compare_pointer(const void *a, const void *b)
 {
@@ -52,7 +54,7 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 
 #define ALL_CLASSES (1u << LEAK_REACHABLE | 1u << LEAK_POSSIBLE | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT)
 
-static struct leak_scan *scan_start(const struct mem_view *view)
+static struct leak_scan *scan_new(const struct mem_view *view)
 {
 	const char *why = NULL;
 	struct leak_scan *s = leak_scan_create(view, (uint64_t)(uintptr_t)&slab_root, &why);
@@ -60,16 +62,21 @@ static struct leak_scan *scan_start(const struct mem_view *view)
 	if (!s)
 		fprintf(stderr, "%s\n", why);
 	CHECK(s);
+	if (hasty) {
+		s->lean_limit = 0;
+		s->far = 0;
+	}
 	for (unsigned i = 0; i < OBJECTS_MAX; i++)
 		found[i] = -1;
 	visited_twice = strange = 0;
 	return s;
 }
 
-static void scan_end(struct leak_scan *s)
+static void scan_finish(struct leak_scan *s)
 {
 	leak_scan_root(s, (uint64_t)(uintptr_t)roots, sizeof(roots));
 	leak_scan_finish(s, ALL_CLASSES, visit, NULL);
+	nr_hasty += s->chains_size != 0;
 	leak_scan_destroy(s);
 	CHECK(visited_twice == 0 && strange == 0);
 }
@@ -116,8 +123,8 @@ static void shapes_in(const struct mem_view *view)
 	roots[15] = (uintptr_t)objects[FREED_PARENT];
 	objects[FREED_PARENT][0] = objects[ONLY_BY_FREED];
 	heap_free(objects[FREED_PARENT]);
-	struct leak_scan *s = scan_start(view);
-	scan_end(s);
+	struct leak_scan *s = scan_new(view);
+	scan_finish(s);
 	CHECK(found[ROOTED] == LEAK_REACHABLE && found[CHAIN1] == LEAK_REACHABLE && found[CHAIN2] == LEAK_REACHABLE);
 	CHECK(found[INNER] == LEAK_POSSIBLE && found[UNDER_INNER] == LEAK_POSSIBLE);
 	CHECK(found[LOST] == LEAK_DIRECT && found[LOST_CHILD] == LEAK_INDIRECT);
@@ -218,20 +225,46 @@ static void check_lost(void)
 	}
 }
 
+/* Half of them mostly lists: each object points to the next one of a random order. */
+static void random_edges(uint64_t *seed, unsigned i, const unsigned *order, bool lists)
+{
+	nr_edges[i] = lists ? 1 + (random_below(seed, 10) == 0) : (unsigned)random_below(seed, 3);
+	for (unsigned e = 0; e < nr_edges[i]; e++) {
+		bool next = lists && e == 0 && random_below(seed, 40);
+		unsigned to = next ? order[i] : (unsigned)random_below(seed, nr_objects);
+		edge_to[i][e] = to;
+		edge_inner[i][e] = !next && random_below(seed, 4) == 0;
+		objects[i][e] = (char *)objects[to] + (edge_inner[i][e] ? 1 + random_below(seed, sizes[to] - 1) : 0);
+	}
+}
+
+static void random_order(uint64_t *seed, unsigned *next)
+{
+	static unsigned order[OBJECTS_MAX];
+
+	for (unsigned i = 0; i < nr_objects; i++) {
+		unsigned k = (unsigned)random_below(seed, i + 1);
+		order[i] = order[k];
+		order[k] = i;
+	}
+	for (unsigned i = 0; i < nr_objects; i++)
+		next[order[i]] = order[(i + 1) % nr_objects];
+}
+
 static void random_graph(uint64_t *seed, const struct mem_view *view)
 {
+	static unsigned next[OBJECTS_MAX];
+	bool lists = random_below(seed, 2);
+
+
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
 	for (unsigned n = 200 + (unsigned)random_below(seed, 300); nr_objects < n;)
 		object_new(random_below(seed, 20) ? 32 + random_below(seed, 400) : 40000 + random_below(seed, 100000));
+	random_order(seed, next);
 	for (unsigned i = 0; i < nr_objects; i++) {
 		model[i] = -1;
-		nr_edges[i] = (unsigned)random_below(seed, 3);
-		for (unsigned e = 0; e < nr_edges[i]; e++) {
-			unsigned to = edge_to[i][e] = (unsigned)random_below(seed, nr_objects);
-			edge_inner[i][e] = random_below(seed, 4) == 0;
-			objects[i][e] = (char *)objects[to] + (edge_inner[i][e] ? 1 + random_below(seed, sizes[to] - 1) : 0);
-		}
+		random_edges(seed, i, next, lists);
 	}
 	unsigned nr_roots = 1 + (unsigned)random_below(seed, 8), root[8], at[8];
 	bool inner[8];
@@ -248,8 +281,8 @@ static void random_graph(uint64_t *seed, const struct mem_view *view)
 		if (inner[r])
 			model_mark(root[r], true, LEAK_POSSIBLE);
 	model_possible();
-	struct leak_scan *s = scan_start(view);
-	scan_end(s);
+	struct leak_scan *s = scan_new(view);
+	scan_finish(s);
 	check_lost();
 	qsort(objects, nr_objects, sizeof(objects[0]), compare_pointer);
 	for (unsigned i = 0; i < nr_objects; i++)
@@ -262,6 +295,12 @@ static void graphs(void)
 
 	for (int round = 0; round < 40; round++)
 		random_graph(&seed, round % 3 == 0 ? &copying_view : round % 3 == 1 ? &here_view : &direct_view);
+	hasty = true;
+	for (int round = 0; round < 60; round++)
+		random_graph(&seed, &here_view);
+	shapes_in(&here_view);
+	hasty = false;
+	CHECK(nr_hasty > 40);
 }
 
 /* ---- a full stack ------------------------------------------------------------------------------------------------------------------ */
@@ -286,7 +325,7 @@ static void comb(void)
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
 	roots[0] = (uintptr_t)head;
-	struct leak_scan *s = scan_start(&direct_view);
+	struct leak_scan *s = scan_new(&direct_view);
 	leak_scan_root(s, (uint64_t)(uintptr_t)roots, sizeof(roots));
 	leak_scan_finish(s, 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT | 1u << LEAK_POSSIBLE, visit, NULL);
 	leak_scan_get_stats(s, &stats);
@@ -311,14 +350,14 @@ static void notes(void)
 	objects[PARTLY][2] = objects[UNSEEN2];
 	roots[0] = (uintptr_t)objects[BLIND];
 	roots[1] = (uintptr_t)objects[PARTLY];
-	struct leak_scan *s = scan_start(&direct_view);
+	struct leak_scan *s = scan_new(&direct_view);
 	CHECK(leak_scan_note(s, (uintptr_t)objects[NOT_LEAK], LEAK_NOTE_NOT_LEAK));
 	CHECK(leak_scan_note(s, (uintptr_t)objects[IGNORED], LEAK_NOTE_IGNORE));
 	CHECK(leak_scan_note(s, (uintptr_t)objects[BLIND], LEAK_NOTE_NO_SCAN));
 	CHECK(leak_scan_area(s, (uintptr_t)objects[PARTLY], (uintptr_t)&objects[PARTLY][1], 8));
 	CHECK(!leak_scan_note(s, (uintptr_t)objects[BLIND] + 16, LEAK_NOTE_IGNORE));
 	CHECK(!leak_scan_note(s, (uintptr_t)roots, LEAK_NOTE_IGNORE));
-	scan_end(s);
+	scan_finish(s);
 	CHECK(found[NOT_LEAK] == LEAK_REACHABLE && found[HELD] == LEAK_REACHABLE && found[IGNORED] == LEAK_REACHABLE);
 	CHECK(found[UNDER_IGNORED] == LEAK_DIRECT && found[BLIND] == LEAK_REACHABLE && found[UNSEEN] == LEAK_DIRECT);
 	CHECK(found[PARTLY] == LEAK_REACHABLE && found[SEEN] == LEAK_REACHABLE && found[UNSEEN2] == LEAK_DIRECT);
@@ -335,8 +374,8 @@ static void displaced(void)
 	}
 	roots[0] = (uintptr_t)objects[0];
 	roots[1] = (uintptr_t)objects[1] + 50;
-	struct leak_scan *s = scan_start(&direct_view);
-	scan_end(s);
+	struct leak_scan *s = scan_new(&direct_view);
+	scan_finish(s);
 	CHECK(found[0] == LEAK_REACHABLE && found[1] == LEAK_POSSIBLE && found[2] == LEAK_DIRECT);
 }
 

@@ -140,6 +140,15 @@ __attribute__((noinline)) static void lose(void)
 	pool[101] = (char *)TAKE(1011) + 1011 + 64;
 }
 
+/* Far down the stack: frames of the scan itself, with gaps between their words, would keep dead words of these alive. */
+__attribute__((noinline)) static void deep(void (*fn)(void))
+{
+	volatile char bytes[1 << 17];
+	bytes[0] = bytes[sizeof(bytes) - 1] = 1;
+	fn();
+	bytes[1] = 1;
+}
+
 int main(void)
 {
 	pthread_t t;
@@ -148,7 +157,7 @@ int main(void)
 	pthread_create(&t, NULL, ends, NULL);
 	pthread_join(t, NULL);
 	hold();
-	lose();
+	deep(lose);
 	wipe_stack();
 	return 0;
 }

@@ -39,16 +39,62 @@ static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*
 	return ret;
 }
 
+/* clone(2) of a thread of this process, with its own stack and thread pointer: fn is called without arguments and does not return.  *tid is its
+ * tid while it lives; the kernel makes it 0 when it is gone and wakes whoever waits there (CLONE_CHILD_CLEARTID, CLONE_PARENT_SETTID). */
+static inline long arch_clone_thread(unsigned long flags, void *stack_top, void (*fn)(void), void *thread_pointer, uint32_t *tid)
+{
+	register long r10 __asm__("r10") = (long)tid;
+	register long r8 __asm__("r8") = (long)thread_pointer;
+	register long r9 __asm__("r9") = (long)fn;
+	long ret;
+	__asm__ volatile("syscall\n\t"
+	                 "testq %%rax, %%rax\n\t"
+	                 "jnz 1f\n\t"
+	                 "xorl %%ebp, %%ebp\n\t"
+	                 "callq *%%r9\n\t"
+	                 "hlt\n"
+	                 "1:"
+	                 : "=a"(ret)
+	                 : "a"(56L /* __NR_clone */), "D"(flags), "S"(stack_top), "d"(tid), "r"(r10), "r"(r8), "r"(r9)
+	                 : "rcx", "r11", "memory");
+	return ret;
+}
+
+/* A thread control block for such a thread, which libc knows nothing of: its own address, and what compiled code reads of it (the stack
+ * protector's and the pointer guard's values).  Variables of initial-exec TLS lie below it. */
+#define ARCH_TCB_SIZE 64
+static inline void arch_tcb_init(void *tcb)
+{
+	uint64_t *words = (uint64_t *)tcb, guard, mangle;
+
+	__asm__("movq %%fs:0x28, %0" : "=r"(guard));
+	__asm__("movq %%fs:0x30, %0" : "=r"(mangle));
+	words[0] = words[2] = (uint64_t)tcb;
+	words[5] = guard;
+	words[6] = mangle;
+}
+
 /* What a handler that was installed by a raw rt_sigaction returns to. */
 __attribute__((naked, noinline, unused)) static void arch_sigreturn(void)
 {
 	__asm__ volatile("movl $15, %eax\n\tsyscall");
 }
 
-/* fork without its handlers: a copy of this process with this thread alone.  0 in the child, its pid or -errno here. */
+/* fork without its handlers: a copy of this process with this thread alone, of which a debugger is not told.  0 in the child, its pid or
+ * -errno here. */
 static inline long arch_clone_copy(void)
 {
-	return arch_syscall6(56L /* __NR_clone */, 0, 0, 0, 0, 0, 0);
+	return arch_syscall6(56L /* __NR_clone */, 0x00800000L /* CLONE_UNTRACED */, 0, 0, 0, 0, 0);
+}
+
+/* Did the signal interrupt a system call that now returns EINTR, or that it did a part of what it was to do, and nothing else?  (Another
+ * handler's frame would lie between.) */
+static inline bool arch_context_interrupted_call(const uint64_t *gregs)
+{
+	const uint8_t *pc = (const uint8_t *)gregs[16 /* REG_RIP */];
+	int64_t result = (int64_t)gregs[13 /* REG_RAX */];
+
+	return (result == -4 /* EINTR */ || result > 0) && pc[-2] == 0x0f && pc[-1] == 0x05;
 }
 
 /* Stack and thread pointer of an interrupted thread, and where its vector registers lie. */

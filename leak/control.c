@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* leak/control.c - a process that is asked to scan itself while it runs: by memsan leak --pid, or by its own timer. */
+#include "config.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "leak/leak_internal.h"
+#include "reports/reports.h"
+
+/* There is no socket and no thread that waits: who may write to the process's memory may ask.
+ *
+ *     memsan leak                        a thread of the program             the scanner
+ *       writes leak_control
+ *       (/proc/PID/mem)
+ *       signal, with a value ──────────► handler: takes the request,
+ *                                        clone(CLONE_THREAD) ────────────►  stops all threads, copies the process,
+ *                                        goes on                            lets them go, waits for the copy,
+ *       reads the result ◄────────────────────────────────────────────────  answers, ends
+ *
+ * The scanner is a thread that libc does not know, for as long as a scan lasts: it has a stack and a thread control block of memsan's own,
+ * all signals blocked, and holds nothing of the program's.  So no thread of the program waits for more than the copy, and the copy's end
+ * is awaited by somebody.  Scans by leak.scan_interval begin in the same way; the signal comes from a POSIX timer, which is no program's business,
+ * is not inherited by children, and is gone after exec.
+ *
+ * When the program uses the signal itself, a request is noticed at the next allocation that takes the slow path (in check mode: any).
+ *
+ * Accepted: while a scan lasts, /proc/self/task has an entry more, and what the kernel forbids to processes with several threads
+ * (unshare of a user name space) fails. */
+
+#define SCANNER_STACK ((size_t)256 << 10)
+#define SCANNER_TLS_ROOM ((size_t)16 << 10)   /* above and below our variables */
+
+struct leak_control leak_control = { .version = LEAK_CONTROL_VERSION, .size = sizeof(struct leak_control) };
+bool control_scan_stacks = true;
+
+static uint32_t scanner_tid;          /* the kernel makes it 0 when the thread is gone */
+static uint32_t scanner_claimed;      /* atomic: somebody is starting it, or it runs */
+static char *scanner_memory;
+static size_t scanner_tls;            /* bytes of it below the thread control block */
+static bool scanner_by_timer;
+static int timer_id = -1, timer_signal;
+
+/* ---- the timer ------------------------------------------------------------------------------------------------------------------- */
+
+static void timer_stop(void)
+{
+	if (timer_id >= 0)
+		arch_syscall6(SYS_timer_delete, timer_id, 0, 0, 0, 0, 0);
+	timer_id = -1;
+}
+
+static bool timer_start(uint64_t seconds)
+{
+	struct sigevent ev;
+	struct itimerspec t = { { (time_t)seconds, 0 }, { (time_t)seconds, 0 } };
+
+	timer_stop();
+	leak_control.interval = seconds;
+	if (!seconds)
+		return true;
+	mem_set(&ev, 0, sizeof(ev));
+	ev.sigev_notify = SIGEV_SIGNAL;
+	ev.sigev_signo = timer_signal;
+	ev.sigev_value.sival_int = (int)LEAK_POKE_VALUE;
+	if (!timer_signal || arch_syscall6(SYS_timer_create, CLOCK_MONOTONIC, (long)&ev, (long)&timer_id, 0, 0, 0) != 0) {
+		timer_id = -1;
+		leak_control.interval = 0;
+		return false;
+	}
+	arch_syscall6(SYS_timer_settime, timer_id, 0, (long)&t, 0, 0, 0);
+	return true;
+}
+
+void leak_signal_lost(int sig)
+{
+	if (!(leak_control.signals >> (sig - 1) & 1))
+		return;
+	leak_control.signals &= ~((uint64_t)1 << (sig - 1));
+	if (sig != timer_signal)
+		return;
+	timer_signal = 0;
+	if (timer_id >= 0)
+		report_line("leak: the program uses signal %d itself; no more scans by leak.scan_interval", sig);
+	timer_stop();
+	leak_control.interval = 0;
+}
+
+void control_signal_kept(int sig)
+{
+	leak_control.signals |= (uint64_t)1 << (sig - 1);
+	if (!timer_signal)
+		timer_signal = sig;
+}
+
+/* ---- what is asked for ------------------------------------------------------------------------------------------------------------- */
+
+static void answer_text(const char *text)
+{
+	str_copy(leak_control.message, text, sizeof(leak_control.message));
+}
+
+/* The kernel's line. */
+static void scan_by_rules(struct scan_answer *a)
+{
+	if (!check_run(SNAPSHOT_BY_SCANNER, SUSPECTS_CONFIRMED, 0, NULL, a)) {
+		report_line("leak: no scan: %s", a->info.why);
+		return;
+	}
+	if (a->objects)
+		report_line("leak: %llu new unreferenced objects", (unsigned long long)a->objects);
+}
+
+static bool serve_scan(struct scan_answer *a)
+{
+	struct leak_groups *kept = NULL;
+
+	switch (leak_control.command) {
+	case LEAK_COMMAND_LOOK:
+		if (!check_run(SNAPSHOT_BY_SCANNER, SUSPECTS_ALL, leak_control.classes, &kept, a))
+			return false;
+		leak_control.result = (uintptr_t)kept;
+		return true;
+	case LEAK_COMMAND_SCAN:
+		scan_by_rules(a);
+		return !a->info.why;
+	default:
+		return check_run(SNAPSHOT_BY_SCANNER, SUSPECTS_CLEAR, 0, NULL, a);
+	}
+}
+
+static void serve_request(void)
+{
+	struct leak_control *c = &leak_control;
+	struct scan_answer a;
+
+	mem_set(&a, 0, sizeof(a));
+	c->failed = 0;
+	c->result = 0;
+	answer_text("");
+	switch (c->command) {
+	case LEAK_COMMAND_LOOK:
+	case LEAK_COMMAND_SCAN:
+	case LEAK_COMMAND_CLEAR:
+		c->failed = !serve_scan(&a);
+		break;
+	case LEAK_COMMAND_EVERY:
+		c->failed = !timer_start(c->argument);
+		a.info.why = "the program uses the signal itself, or there are no more timers";
+		break;
+	case LEAK_COMMAND_STACK:
+		control_scan_stacks = c->argument != 0;
+		break;
+	default:
+		c->failed = 1;
+		a.info.why = "not understood";
+	}
+	if (c->failed)
+		answer_text(a.info.why ? a.info.why : "");
+	c->objects = a.objects;
+	c->printed = a.printed;
+	c->suppressed = a.suppressed;
+	c->nr_threads = a.info.nr_threads;
+	c->nr_silent = a.info.nr_silent;
+	c->pause_us = a.info.pause_us;
+	__atomic_store_n(&c->answered, c->taken, __ATOMIC_RELEASE);
+}
+
+/* ---- the scanner --------------------------------------------------------------------------------------------------------------------- */
+
+static void scanner_run(void)
+{
+	struct scan_answer a;
+
+	if (__atomic_exchange_n(&scanner_by_timer, false, __ATOMIC_ACQ_REL)) {
+		mem_set(&a, 0, sizeof(a));
+		scan_by_rules(&a);
+	}
+	while (leak_control_pending()) {
+		leak_control.taken = leak_control.request;
+		serve_request();
+	}
+	thread_exit_notify();
+	__atomic_store_n(&scanner_claimed, 0, __ATOMIC_RELEASE);
+	for (;;)
+		arch_syscall6(SYS_exit, 0, 0, 0, 0, 0, 0);
+}
+
+static bool scanner_allocate(void)
+{
+	/* Where our variables lie below the thread pointer is the same in every thread. */
+	uintptr_t below = arch_thread_pointer() - (uintptr_t)&leak_interrupts;
+	size_t size;
+
+	if (scanner_memory)
+		return true;
+	scanner_tls = ALIGN_UP(below + SCANNER_TLS_ROOM, PAGE_SIZE);
+	size = SCANNER_STACK + scanner_tls + PAGE_SIZE;
+	scanner_memory = os_reserve(size, PAGE_SIZE);
+	/* The lowest page guards. */
+	if (scanner_memory && os_commit(scanner_memory + PAGE_SIZE, size - PAGE_SIZE, false))
+		return true;
+	if (scanner_memory)
+		os_release(scanner_memory, size);
+	scanner_memory = NULL;
+	return false;
+}
+
+/* With all signals blocked, which the thread inherits. */
+static bool scanner_clone(void)
+{
+	char *tcb = scanner_memory + SCANNER_STACK + scanner_tls;
+
+	/* What an earlier one left: its tid among other things. */
+	mem_set(scanner_memory + SCANNER_STACK, 0, scanner_tls + PAGE_SIZE);
+	arch_tcb_init(tcb);
+	return arch_clone_thread(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+	                         CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_UNTRACED,
+	                         scanner_memory + SCANNER_STACK, scanner_run, tcb, &scanner_tid) > 0;
+}
+
+/* The last one has given up its claim and is on its way out of its stack. */
+static void scanner_await_end(void)
+{
+	uint32_t tid;
+
+	while ((tid = __atomic_load_n(&scanner_tid, __ATOMIC_ACQUIRE)) != 0)
+		arch_syscall6(SYS_futex, (long)&scanner_tid, FUTEX_WAIT, tid, 0, 0, 0);
+}
+
+/* Who finds it running has been seen by it, or is by the next one: it looks for requests until it gives up its claim. */
+static void scanner_start(void)
+{
+	uint64_t all = ~(uint64_t)0, mask = 0;
+
+	while (leak_control_pending() || __atomic_load_n(&scanner_by_timer, __ATOMIC_RELAXED)) {
+		if (__atomic_exchange_n(&scanner_claimed, 1, __ATOMIC_ACQUIRE))
+			return;
+		check_prepare();
+		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof(mask), 0, 0);
+		scanner_await_end();
+		bool ok = scanner_allocate() && scanner_clone();
+		if (!ok) {
+			leak_control.taken = leak_control.request;
+			leak_control.failed = 1;
+			answer_text("no thread can be made");
+			__atomic_store_n(&scanner_by_timer, false, __ATOMIC_RELAXED);
+			__atomic_store_n(&scanner_claimed, 0, __ATOMIC_RELEASE);
+			__atomic_store_n(&leak_control.answered, leak_control.taken, __ATOMIC_RELEASE);
+		}
+		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
+		if (ok)
+			return;
+	}
+}
+
+void control_poked(bool by_timer)
+{
+	if (by_timer)
+		__atomic_store_n(&scanner_by_timer, true, __ATOMIC_RELEASE);
+	scanner_start();
+}
+
+void leak_control_serve(void)
+{
+	scanner_start();
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------------------------------- */
+
+void leak_control_start(void)
+{
+	int sig = options.leak_signal ? (int)options.leak_signal : snapshot_signal();
+
+	if (handler_install(sig)) {
+		leak_control.signals |= (uint64_t)1 << (sig - 1);
+		timer_signal = sig;
+	}
+	slab_root.control = (uintptr_t)&leak_control;
+	if (options.leak_scan_interval && !timer_start(options.leak_scan_interval))
+		report_line("leak: no scans by leak.scan_interval: signal %d is used by the program", sig);
+}
+
+void control_fork_child(void)
+{
+	scanner_claimed = 0;
+	scanner_tid = 0;
+	scanner_by_timer = false;
+	leak_control.taken = leak_control.answered = leak_control.request;
+	timer_id = -1;
+	if (leak_control.interval)
+		timer_start(leak_control.interval);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* leak/notes.c - what the program said of its objects, read through a view: from a snapshot, another process, a core file. */
+#include "leak/leak_internal.h"
+
+/* The lists are as annotate.c links them.  A process that was damaged may have a ring among them: nobody says that much of his objects. */
+#define NOTES_MAX (1u << 20)
+
+struct noting { struct leak_scan *s; bool (*find)(uint64_t addr, struct slab_object *o); };
+
+static bool note_holds(const struct noting *x, const struct note *n)
+{
+	struct slab_object o;
+	bool found = (x->find && x->find(n->object, &o)) || slab_view_object(&x->s->heap, n->object, &o);
+
+	if (!found || o.state != SLAB_OBJ_LIVE || o.addr != n->object)
+		return false;
+	return !o.tracked || (o.alloc_stack == n->stack && o.when == n->when);
+}
+
+static void apply_limit(const struct noting *x, const struct note *n)
+{
+	if (n->kind == NOTE_AREA && note_holds(x, n))
+		leak_scan_area(x->s, n->object, n->addr, n->size);
+	if (n->kind == NOTE_NO_SCAN && note_holds(x, n))
+		leak_scan_note(x->s, n->object, LEAK_NOTE_NO_SCAN);
+}
+
+static void apply_root(const struct noting *x, const struct note *n)
+{
+	if (n->kind == NOTE_ROOT && n->size)
+		leak_scan_root(x->s, n->addr, n->size);
+	if ((n->kind == NOTE_NOT_LEAK || n->kind == NOTE_IGNORE) && note_holds(x, n))
+		leak_scan_note(x->s, n->object, (enum leak_note)n->kind);
+}
+
+static void each_note(const struct noting *x, const struct leak_root *r, void (*apply)(const struct noting *x, const struct note *n))
+{
+	uint32_t seen = 0;
+
+	for (uint32_t i = 0; i < r->nr_buckets; i++) {
+		struct note n;
+		uint64_t at = 0;
+		view_read(x->s->mem, &at, r->notes + i * sizeof(at), sizeof(at));
+		for (; at && seen < NOTES_MAX && view_read(x->s->mem, &n, at, sizeof(n)); at = (uint64_t)(uintptr_t)n.next, seen++)
+			apply(x, &n);
+	}
+}
+
+/* What limits the scanning of objects comes before anything is scanned. */
+void leak_scan_notes(struct leak_scan *s, uint64_t root, bool (*find)(uint64_t addr, struct slab_object *o))
+{
+	struct noting x = { s, find };
+	struct leak_root r;
+
+	if (!view_read(s->mem, &r, root, sizeof(r)) || mem_compare(r.magic, LEAK_ROOT_MAGIC, sizeof(r.magic)) != 0 ||
+	    r.version != LEAK_ROOT_VERSION || r.note_size != sizeof(struct note) || r.nr_buckets != NOTE_BUCKETS)
+		return;
+	each_note(&x, &r, apply_limit);
+	each_note(&x, &r, apply_root);
+}

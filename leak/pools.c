@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* leak/pools.c - objects that the program cuts out of pools of its own and tells of: kmemleak_alloc and kmemleak_free. */
+#include "leak/leak_internal.h"
+
+/* A table by address.  The copy of the process reads it without the lock: an entry is linked when it is whole.  One that is being taken out
+ * may be missed or met just then; the pointer to the object is in somebody's hands at that moment.
+ *
+ * Memory that was given back as a whole, with objects in it that were not: what is no live object's and not readable is no object. */
+
+#define BUCKETS 16384u
+#define ENTRIES_AT_ONCE 64u
+
+struct pool_object {
+	struct pool_object *next;
+	uint64_t addr, size;       /* addr 0: taken out */
+	stack_handle stack;
+	uint32_t thread, when, pad;
+};
+
+/* Guards everything below. */
+static struct ranked_lock pools_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAK);
+static struct pool_object **buckets;
+static struct pool_object *spare;
+static uint32_t nr_objects;       /* atomic to read */
+
+static struct pool_object **bucket_of(uint64_t addr)
+{
+	return &buckets[addr * 0x9e3779b97f4a7c15u >> 50];
+}
+_Static_assert(BUCKETS == 1u << 14, "bucket_of takes 14 bits");
+
+/* Under the lock. */
+static struct pool_object *entry_new(void)
+{
+	struct pool_object *e = spare;
+
+	if (!buckets)
+		__atomic_store_n(&buckets, meta_alloc(BUCKETS * sizeof(*buckets), COST_LEAK), __ATOMIC_RELEASE);
+	if (!buckets)
+		return NULL;
+	if (e) {
+		spare = e->next;
+		return e;
+	}
+	e = meta_alloc(ENTRIES_AT_ONCE * sizeof(*e), COST_LEAK);
+	for (uint32_t i = 1; e && i < ENTRIES_AT_ONCE; i++) {
+		e[i].next = spare;
+		spare = &e[i];
+	}
+	return e;
+}
+
+static struct pool_object *entry_find(uint64_t addr)
+{
+	struct pool_object *e = buckets ? __atomic_load_n(bucket_of(addr), __ATOMIC_ACQUIRE) : NULL;
+
+	while (e && e->addr != addr)
+		e = e->next;
+	return e;
+}
+
+void leak_pool_alloc(const void *p, size_t size, const struct unwind_regs *regs)
+{
+	stack_handle stack = unwind_save(regs);
+	uint32_t thread = thread_index();
+	struct pool_object *e;
+	bool fresh;
+
+	lock_register_for_fork(&pools_lock);
+	if (lock_mine(&pools_lock))
+		return; /* a signal handler in the middle of this very function */
+	lock_acquire(&pools_lock);
+	e = entry_find((uintptr_t)p);
+	fresh = !e;
+	if (fresh)
+		e = entry_new();
+	if (e) {
+		e->addr = (uintptr_t)p;
+		e->size = size;
+		e->stack = stack;
+		e->thread = thread;
+		e->when = jiffies_now();
+	}
+	if (e && fresh) {
+		e->next = *bucket_of(e->addr);
+		__atomic_store_n(bucket_of(e->addr), e, __ATOMIC_RELEASE);
+		__atomic_fetch_add(&nr_objects, 1, __ATOMIC_RELAXED);
+	}
+	lock_release(&pools_lock);
+}
+
+void leak_pool_free(const void *p)
+{
+	if (!__atomic_load_n(&nr_objects, __ATOMIC_RELAXED) || lock_mine(&pools_lock))
+		return;
+	lock_acquire(&pools_lock);
+	for (struct pool_object **at = bucket_of((uintptr_t)p); *at; at = &(*at)->next) {
+		struct pool_object *e = *at;
+		if (e->addr != (uintptr_t)p)
+			continue;
+		__atomic_store_n(at, e->next, __ATOMIC_RELEASE);
+		e->addr = 0;
+		e->next = spare;
+		spare = e;
+		__atomic_fetch_sub(&nr_objects, 1, __ATOMIC_RELAXED);
+		break;
+	}
+	lock_release(&pools_lock);
+}
+
+bool leak_pool_find(uint64_t addr, struct slab_object *o)
+{
+	const struct pool_object *e = __atomic_load_n(&nr_objects, __ATOMIC_RELAXED) ? entry_find(addr) : NULL;
+
+	if (!e)
+		return false;
+	*o = (struct slab_object){
+		.state = SLAB_OBJ_LIVE, .addr = e->addr, .size = e->size, .object_size = e->size, .slot = e->addr, .slot_size = e->size,
+		.tracked = true, .api = SLAB_API_CACHE, .alloc_stack = e->stack, .alloc_thread = e->thread, .when = e->when,
+	};
+	str_copy(o->cache, "pool", sizeof(o->cache));
+	return true;
+}
+
+/* ---- in a scan -------------------------------------------------------------------------------------------------------------------- */
+
+uint32_t pools_count(void)
+{
+	/* A few more may be linked until the copy is made, but the count is taken there. */
+	return __atomic_load_n(&nr_objects, __ATOMIC_RELAXED);
+}
+
+static bool still_there(const struct leak_scan *s, const struct pool_object *e)
+{
+	struct slab_object o;
+
+	if (e->addr - s->base < s->used)
+		return slab_view_object(&s->heap, e->addr, &o) && o.state == SLAB_OBJ_LIVE;
+	return os_page_readable((void *)(uintptr_t)e->addr);
+}
+
+void pools_apply(struct leak_scan *s)
+{
+	for (uint32_t i = 0; buckets && i < BUCKETS; i++)
+		for (const struct pool_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next)
+			if (e->addr && e->size && still_there(s, e))
+				leak_scan_add(s, e->addr, e->size, true);
+}

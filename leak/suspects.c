@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* leak/suspects.c - lost objects remembered from one scan to the next: kmemleak's rules for scans that nobody watches. */
+#include "config.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "leak/leak_internal.h"
+
+/* An object that one scan finds lost may have been in hands that the scan did not see.  So a scan by itself reports what was lost in
+ * the scan before as well, has not been written to since (its bytes have the same sum: who writes has a pointer), was allocated at least
+ * leak.min_age ago, and has not been reported.
+ *
+ *     shared memory       scan n-1 (sorted)           scan n (being filled by the copy of the process)
+ *                         addr stack when sum ◄────── looked up, flags carried over ── addr stack when sum
+ *
+ * Who an object is: its address, the stack that allocated it and when.  Without tracks (production) the address and the sum must do, and
+ * its age counts from the scan that first met it.
+ *
+ * The two tables swap places when a scan went well.  They are made with the first scan that needs them; only what is filled costs
+ * memory: 32 bytes a lost object.
+ *
+ * The weakness accepted: more than SUSPECTS_MAX lost objects are not remembered; by kmemleak's rules the rest is not reported, and a
+ * line says how many. */
+
+#define SUSPECTS_MAX ((size_t)1 << 22)
+#define REPORTED 1u
+#define CLEARED 2u
+
+struct suspect {
+	uint64_t addr, sum;
+	uint32_t stack, when, since, flags;
+};
+struct table { uint64_t nr, left_out; struct suspect all[SUSPECTS_MAX]; };
+
+/* Guarded by the one scan at a time (snapshot.c). */
+static struct table *before, *now;
+
+static struct table *table_new(void)
+{
+	long p = arch_syscall6(SYS_mmap, 0, sizeof(struct table), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p < 0 && p > -4096 ? NULL : (struct table *)p;
+}
+
+bool suspects_known(void)
+{
+	return before && before->nr;
+}
+
+bool suspects_begin(void)
+{
+	if (!before)
+		before = table_new();
+	if (!now)
+		now = table_new();
+	if (now)
+		now->nr = now->left_out = 0;
+	return before && now;
+}
+
+void suspects_fork_child(void)
+{
+	/* Shared with the parent: not ours to write to. */
+	if (before)
+		arch_syscall6(SYS_munmap, (long)before, sizeof(struct table), 0, 0, 0, 0);
+	if (now)
+		arch_syscall6(SYS_munmap, (long)now, sizeof(struct table), 0, 0, 0, 0);
+	before = now = NULL;
+}
+
+/* ---- in the copy ------------------------------------------------------------------------------------------------------------------ */
+
+static uint64_t sum_of(const struct mem_view *mem, uint64_t addr, uint64_t size)
+{
+	uint64_t words[512], h = size;
+
+	for (uint64_t at = 0; at < size; at += sizeof(words)) {
+		size_t want = MIN(sizeof(words), (size_t)(size - at)), n;
+		words[(want - 1) / 8] = 0;
+		n = mem->read(mem, words, addr + at, want);
+		for (size_t i = 0; i < (n + 7) / 8; i++)
+			h = (h ^ words[i]) * 0x9e3779b97f4a7c15u, h ^= h >> 32;
+		if (n < want)
+			break; /* protected */
+	}
+	return h;
+}
+
+static const struct suspect *find_before(uint64_t addr)
+{
+	size_t lo = 0, hi = before->nr;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (before->all[mid].addr < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < before->nr && before->all[lo].addr == addr ? &before->all[lo] : NULL;
+}
+
+static bool old_enough(const struct suspect *s)
+{
+	uint64_t age = (uint64_t)(jiffies_now() - (s->when ? s->when : s->since)) * (1000 / JIFFIES_HZ);
+
+	return age >= options.leak_min_age;
+}
+
+bool suspects_meet(const struct mem_view *mem, const struct slab_object *known, enum suspects_rule rule)
+{
+	struct suspect s = {
+		.addr = known->addr, .sum = sum_of(mem, known->addr, known->size), .since = jiffies_now(),
+		.stack = known->tracked ? known->alloc_stack : 0, .when = known->tracked ? known->when : 0,
+	};
+	const struct suspect *b = find_before(s.addr);
+	bool same = b && b->stack == s.stack && b->when == s.when && (known->tracked || b->sum == s.sum), wanted;
+
+	if (same) {
+		s.flags = b->flags;
+		s.since = b->since;
+	}
+	wanted = rule == SUSPECTS_ALL ? !(s.flags & CLEARED)
+	       : rule == SUSPECTS_CONFIRMED ? same && b->sum == s.sum && !s.flags && old_enough(&s) : false;
+	if (wanted)
+		s.flags |= REPORTED;
+	if (rule == SUSPECTS_CLEAR)
+		s.flags |= CLEARED;
+	if (now->nr < SUSPECTS_MAX) {
+		now->all[now->nr++] = s;
+		return wanted;
+	}
+	now->left_out++;
+	return rule == SUSPECTS_ALL;
+}
+
+/* Shell sort: no recursion, no memory; runs of addresses come in order or in reverse. */
+void suspects_sort(void)
+{
+	struct suspect *a = now->all;
+
+	for (size_t gap = now->nr / 2; gap; gap = gap == 2 ? 1 : gap * 5 / 11)
+		for (size_t i = gap; i < now->nr; i++) {
+			struct suspect s = a[i];
+			size_t k = i;
+			for (; k >= gap && a[k - gap].addr > s.addr; k -= gap)
+				a[k] = a[k - gap];
+			a[k] = s;
+		}
+}
+
+/* ---- afterwards ---------------------------------------------------------------------------------------------------------------------- */
+
+void suspects_end(bool ok)
+{
+	struct table *t = before;
+
+	if (!ok || !now)
+		return;
+	before = now;
+	now = t;
+}
+
+uint64_t suspects_left_out(void)
+{
+	return before ? before->left_out : 0;
+}

@@ -1,0 +1,568 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Scans of running processes for leaks, as a user asks for them: memsan leak --pid, its commands, leak.scan_interval; in containers, under a
+debugger, under seccomp; threads that do not answer; servers under load.
+
+    tests/live/run.py --build DIR [--cc CC] [NAME...]       --servers also redis-server and nginx, 100 scans each
+"""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = []
+
+
+def test(f):
+    TESTS.append(f)
+    return f
+
+
+class Failed(Exception):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+def check(condition, what):
+    if not condition:
+        raise Failed(what)
+
+
+class Place:
+    """The build, and a folder for what is compiled."""
+
+    def __init__(self, build, cc, folder):
+        self.memsan = os.path.join(build, "memsan")
+        self.library = os.path.join(build, ".libs", "libmemsan.so")
+        self.folder = folder
+        self.cc = cc
+
+    def compile(self, name, *flags):
+        exe = os.path.join(self.folder, name)
+        if not os.path.exists(exe):
+            subprocess.run([self.cc, "-g", "-O1", "-o", exe, os.path.join(HERE, name + ".c"), "-lpthread", *flags], check=True)
+        return exe
+
+
+class Server:
+    """tests/live/server.c, running."""
+
+    def __init__(self, place, *what, options="", before=()):
+        self.place = place
+        exe = place.compile("server")
+        env = dict(os.environ, LD_PRELOAD=place.library, MEMSAN_OPTIONS="exitcode=0:" + options)
+        self.errors = tempfile.TemporaryFile(mode="w+")
+        command = [exe, *what]
+        if before:
+            env.pop("LD_PRELOAD")
+            env["PRELOAD"] = place.library
+            command = [*before, "env", "LD_PRELOAD=" + place.library, *command]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=env)
+        self.pid = self.process.pid
+        self.wait_for("ready")
+        if before:
+            self.pid = self.find_child()
+
+    def find_child(self):
+        """The process that runs our program, as this name space calls it."""
+        for name in os.listdir("/proc"):
+            try:
+                if name.isdigit() and os.readlink(f"/proc/{name}/exe") == self.place.compile("server") and self.is_below(int(name)):
+                    return int(name)
+            except OSError:
+                pass
+        raise Failed("the process is not found")
+
+    def is_below(self, pid):
+        while pid > 1:
+            if pid == self.process.pid:
+                return True
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                pid = int(f.read().rsplit(")", 1)[1].split()[1])
+        return False
+
+    def wait_for(self, word):
+        for line in self.process.stdout:
+            if line.startswith(word):
+                return line
+            if line.startswith("woken"):
+                raise Failed("a thread that slept saw the scan: " + line.strip())
+        raise Failed(f"the server ended before it said {word}: " + self.log())
+
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        self.wait_for("done")
+
+    def log(self):
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def leak(self, *args):
+        r = subprocess.run([self.place.memsan, "leak", "--pid", str(self.pid), *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True, timeout=60, check=False)
+        return r.returncode, r.stdout
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.stdin.write("end\n")
+            self.process.stdin.close()
+            rest = self.process.stdout.read()
+            check("woken" not in rest, "a thread that slept saw the scan: " + rest)
+            check(self.process.wait(20) == 0, f"the server's status is {self.process.returncode}: " + self.log())
+        return self.log()
+
+
+def count_blocks(text):
+    return len(re.findall(r"^unreferenced object", text, re.M))
+
+
+def expect_loss(server, objects, size):
+    """Exactly these are lost."""
+    status, text = server.leak()
+    check(status == 1, f"status {status}: {text}")
+    check(count_blocks(text) == 1, "not one place: " + text)
+    check(f"direct: {objects} object" in text and f"(size {size})" in text, text)
+    check("lose+0x" in text, "no function: " + text)
+    return text
+
+
+# ---- one process, asked ---------------------------------------------------------------------------------------------------
+
+@test
+def asked(place):
+    s = Server(place, "quiet")
+    status, text = s.leak()
+    check(status == 0 and count_blocks(text) == 0, text)
+    s.say("lose 3 700")
+    expect_loss(s, 3, 700)
+    expect_loss(s, 3, 700)
+    check("unreferenced" not in s.end(), "the process reported by itself")
+
+
+@test
+def asked_in_production(place):
+    s = Server(place, "quiet", options="mode=production")
+    s.say("lose 3 700")
+    status, text = s.leak()
+    check(status == 1 and "direct: 3 objects" in text, text)
+    s.end()
+
+
+@test
+def asked_as_json(place):
+    s = Server(place)
+    s.say("lose 3 700")
+    status, text = s.leak("--format=json")
+    check(status == 1 and '"kind":"unreferenced-object"' in text and '"function":"lose"' in text, text)
+    s.end()
+
+
+@test
+def seccomp(place):
+    s = Server(place, "seccomp", "quiet")
+    s.say("lose 2 700")
+    expect_loss(s, 2, 700)
+    s.end()
+
+
+@test
+def first_of_a_container(place):
+    probe = subprocess.run(["unshare", "-pf", "--mount-proc", "true"], stderr=subprocess.PIPE, check=False)
+    if probe.returncode:
+        raise Skipped("unshare is not allowed here")
+    s = Server(place, "quiet", before=("unshare", "-pf", "--mount-proc"))
+    s.say("lose 2 700")
+    expect_loss(s, 2, 700)
+    check("did not stop" not in s.leak()[1], "a thread did not answer")
+    s.end()
+
+
+@test
+def proc_of_another_name_space(place):
+    probe = subprocess.run(["unshare", "-pf", "true"], stderr=subprocess.PIPE, check=False)
+    if probe.returncode:
+        raise Skipped("unshare is not allowed here")
+    s = Server(place, "quiet", before=("unshare", "-pf"))
+    s.say("lose 2 700")
+    check("did not stop" not in expect_loss(s, 2, 700), "a thread did not answer")
+    s.end()
+
+
+@test
+def under_gdb(place):
+    if not shutil.which("gdb"):
+        raise Skipped("there is no gdb")
+    s = Server(place, "quiet", before=("gdb", "-q", "-batch", "-ex", "run", "--args"))
+    s.say("lose 2 700")
+    for _ in range(3):
+        check("did not stop" not in expect_loss(s, 2, 700), "a thread did not answer")
+    s.process.stdin.write("end\n")
+    s.process.stdin.close()
+    rest = s.process.stdout.read()
+    check("received signal" not in rest and "exited normally" in rest, rest)
+
+
+@test
+def thread_that_blocks(place):
+    s = Server(place, "blocked", "quiet")
+    s.say("lose 2 700")
+    text = expect_loss(s, 2, 700)
+    check("1 of 3 threads did not stop; their stacks were scanned as a whole" in text, text)
+    s.end()
+
+
+@test
+def thread_that_cannot_be_interrupted(place):
+    s = Server(place, "vfork", "quiet")
+    s.say("lose 2 700")
+    began = time.monotonic()
+    text = expect_loss(s, 2, 700)
+    check("1 of 3 threads did not stop" in text, text)
+    check(time.monotonic() - began < 0.9, "the process stood still for a thread that cannot answer")
+    s.end()
+
+
+@test
+def signal_taken_by_the_program(place):
+    s = Server(place, "taken")
+    s.say("lose 2 700")
+    answer = []
+    t = threading.Thread(target=lambda: answer.append(s.leak()))
+    t.start()
+    time.sleep(0.3)
+    s.say("alloc")
+    t.join()
+    status, text = answer[0]
+    check(status == 1 and "direct: 2 objects" in text, text)
+    s.end()
+
+
+@test
+def not_with_memsan(place):
+    p = subprocess.Popen(["sleep", "100"])
+    r = subprocess.run([place.memsan, "leak", "--pid", str(p.pid)], stderr=subprocess.PIPE, text=True, check=False)
+    check(p.poll() is None, "it died")
+    p.kill()
+    p.wait()
+    check(r.returncode == 2 and "does not run with memsan" in r.stderr, r.stderr)
+
+
+@test
+def stopped(place):
+    s = Server(place)
+    s.say("lose 2 700")
+    os.kill(s.pid, 19)
+    while open(f"/proc/{s.pid}/stat", encoding="utf-8").read().rsplit(")", 1)[1].split()[0] != "T":
+        time.sleep(0.01)
+    r = s.leak("--external")
+    check(r[0] == 1 and "direct: 2 objects" in r[1], r[1])
+    os.kill(s.pid, 18)
+    expect_loss(s, 2, 700)
+    s.end()
+
+
+@test
+def foreign_signal_kills_as_ever(place):
+    s = Server(place, "quiet")
+    os.kill(s.pid, 61)
+    check(s.process.wait(10) == -61, f"status {s.process.returncode}")
+
+
+@test
+def busy(place):
+    """Objects that move all the time are never lost."""
+    s = Server(place, "busy", "quiet")
+    for _ in range(50):
+        status, text = s.leak()
+        check(status == 0, text)
+    s.say("lose 2 3210")
+    expect_loss(s, 2, 3210)
+    s.end()
+
+
+UNSEEN = """recv: -1 EAGAIN
+read: -1 EAGAIN
+recvmsg: -1 EAGAIN
+accept: -1 EAGAIN
+semtimedop: -1 EAGAIN
+thrd_sleep: 0
+poll: 0
+epoll_pwait2: 0
+writer 0: whole
+writer 1: whole
+writer 2: whole
+sigsuspend: all seen, woken for nothing 0
+signalfd: its own only
+waits: 0 wrong
+SIGCHLD: 1
+"""
+
+
+@test
+def unseen(place):
+    """No EINTR, no part of a write, no signal, no child; and the same without scans."""
+    exe = place.compile("unseen", "-O2", "-D_FORTIFY_SOURCE=2")
+    for scans in (False, True):
+        env = dict(os.environ, LD_PRELOAD=place.library)
+        p = subprocess.Popen([exe], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        p.stdout.readline()
+        stop = threading.Event()
+        count = [0]
+
+        def scan(pid=p.pid):
+            while not stop.is_set():
+                r = subprocess.run([place.memsan, "leak", "--pid", str(pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                if stop.is_set() or "no process" in r.stdout or r.returncode == 2:
+                    break
+                count[0] += 1
+                time.sleep(0.05)  # a scan lets sockets' limits begin anew: now and then there is none
+                if count[0] == 12:
+                    break
+
+        t = threading.Thread(target=scan)
+        if scans:
+            t.start()
+        out, err = p.communicate(timeout=60)
+        stop.set()
+        if scans:
+            t.join()
+            check(count[0] >= 5, f"only {count[0]} scans")
+        check(out == UNSEEN, ("with" if scans else "without") + " scans: " + "".join(
+            line for line in out.splitlines(True) if line not in UNSEEN.splitlines(True)) + err)
+
+
+# ---- kmemleak's commands -------------------------------------------------------------------------------------------------------
+
+@test
+def command_scan(place):
+    s = Server(place, options="leak.min_age=0")
+    s.say("lose 3 700")
+    check("0 new" in s.leak("--command=scan")[1], "reported by the first scan")
+    check("3 new unreferenced objects in 1 places" in s.leak("--command=scan")[1], "not reported by the second")
+    check("0 new" in s.leak("--command=scan")[1], "reported twice")
+    s.say("lose 1 700")
+    s.leak("--command=scan")
+    check("1 new" in s.leak("--command=scan")[1], "a later loss is not reported")
+    text = s.end()
+    check(count_blocks(text) == 2 and "lose+0x" in text, text)
+
+
+@test
+def command_scan_sees_writes(place):
+    s = Server(place, options="leak.min_age=0")
+    s.say("lose 3 700")
+    for _ in range(3):
+        check("0 new" in s.leak("--command=scan")[1], "what is written to is in use")
+        s.say("write")
+    s.leak("--command=scan")
+    check("3 new" in s.leak("--command=scan")[1], "not reported")
+    s.end()
+
+
+@test
+def command_scan_waits_for_age(place):
+    s = Server(place, options="leak.min_age=1500")
+    began = time.monotonic()
+    s.say("lose 3 700")
+    while "0 new" in s.leak("--command=scan")[1]:
+        check(time.monotonic() - began < 20, "never reported")
+    check(time.monotonic() - began > 1.4, "reported before its time")
+    s.end()
+
+
+@test
+def command_clear(place):
+    s = Server(place, options="leak.min_age=0:leak=on")
+    s.say("lose 3 700")
+    check(s.leak("--command=clear")[0] == 0, "status")
+    check(s.leak()[0] == 0, "what was cleared is shown")
+    s.say("lose 2 900")
+    expect_loss(s, 2, 900)
+    text = s.end()
+    check(count_blocks(text) == 1 and "size 900" in text, "at exit: " + text)
+
+
+@test
+def command_interval(place):
+    s = Server(place, options="leak.min_age=0")
+    s.say("lose 3 700")
+    check("every 1 s" in s.leak("--command=scan=1")[1], "no answer")
+    began = time.monotonic()
+    while "unreferenced object" not in s.log():
+        check(time.monotonic() - began < 20, "no report by itself")
+        time.sleep(0.05)
+    check("no scans" in s.leak("--command=scan=off")[1], "no answer")
+    check("every 600 s" in s.leak("--command=scan=on")[1], "no answer")
+    check(count_blocks(s.end()) == 1, "not once")
+
+
+@test
+def command_stack(place):
+    s = Server(place, "quiet")
+    check(s.leak()[0] == 0, "lost before")
+    check(s.leak("--command=stack=off")[0] == 0, "status")
+    status, text = s.leak()
+    check(status == 1 and "(size 99)" in text and "(size 88)" not in text, "what only a stack holds: " + text)
+    s.leak("--command=stack=on")
+    check(s.leak()[0] == 0, "stacks again")
+    s.end()
+
+
+@test
+def command_dump(place):
+    s = Server(place)
+    s.say("lose 1 700")
+    address = re.search(r"unreferenced object (0x[0-9a-f]+)", s.leak()[1]).group(1)
+    status, text = s.leak("--command=dump=" + address)
+    check(status == 0 and "size: 700" in text and "lose+0x" in text, text)
+    s.end()
+
+
+@test
+def command_wrong(place):
+    s = Server(place)
+    for word in ("", "scan=", "scan=x", "dump=", "dump=xyz", "stack", "stack=1", "off"):
+        check(s.leak("--command=" + word)[0] == 2, f"'{word}' was taken")
+    s.end()
+
+
+@test
+def interval_by_option(place):
+    s = Server(place, "quiet", options="leak.scan_interval=1:leak.min_age=0")
+    s.say("lose 3 700")
+    began = time.monotonic()
+    while "unreferenced object" not in s.log():
+        check(time.monotonic() - began < 20, "no report by itself")
+        time.sleep(0.05)
+    time.sleep(2.2)
+    check(count_blocks(s.end()) == 1, "not once")
+
+
+# ---- servers under load ----------------------------------------------------------------------------------------------------------
+
+def scan_often(place, pid, times):
+    silent = 0
+    for i in range(times):
+        r = subprocess.run([place.memsan, "leak", "--pid", str(pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+                           check=False)
+        check(r.returncode == 0, f"scan {i}: " + r.stdout)
+        silent += "did not stop" in r.stdout
+    return silent
+
+
+def redis_server(place):
+    if not shutil.which("redis-server"):
+        raise Skipped("there is no redis-server")
+    port = "17379"
+    server = subprocess.Popen([place.memsan, "run", "redis-server", "--port", port, "--save", "", "--io-threads", "3"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        while subprocess.run(["redis-cli", "-p", port, "ping"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
+            check(server.poll() is None, "redis-server does not start")
+            time.sleep(0.1)
+        out = subprocess.run(["redis-cli", "-p", port, "info", "server"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        pid = re.search(r"process_id:(\d+)", out).group(1)
+        load = subprocess.Popen(["redis-benchmark", "-p", port, "-q", "-n", "100000", "-l", "-r", "10000", "-t", "set,lpush,sadd,hset,zadd,lrange_100"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        silent = scan_often(place, pid, 100)
+        check(load.poll() is None, "the load ended early: " + (load.stderr.read() if load.poll() is not None else ""))
+        load.terminate()
+        load.wait()
+        subprocess.run(["redis-cli", "-p", port, "shutdown", "nosave"], stderr=subprocess.DEVNULL, check=False)
+        check(server.wait(30) == 0, "redis-server ended badly: " + server.stderr.read())
+        return f"{silent} scans met a thread that did not stop"
+    finally:
+        server.kill()
+
+
+def nginx(place):
+    if not shutil.which("nginx"):
+        raise Skipped("there is no nginx")
+    folder = os.path.join(place.folder, "nginx")
+    os.makedirs(folder + "/logs", exist_ok=True)
+    with open(folder + "/index.html", "w", encoding="utf-8") as f:
+        f.write("hello " * 5000)
+    with open(folder + "/nginx.conf", "w", encoding="utf-8") as f:
+        f.write(f"daemon off; master_process on; worker_processes 1; error_log {folder}/logs/error.log; pid {folder}/nginx.pid;\n"
+                "events { worker_connections 100; }\n"
+                f"http {{ access_log off; gzip on; server {{ listen 127.0.0.1:17380; root {folder}; }} }}\n"
+                "user root;\n")
+    server = subprocess.Popen([place.memsan, "run", "nginx", "-p", folder, "-c", folder + "/nginx.conf"], stderr=subprocess.PIPE, text=True)
+    stop = threading.Event()
+    served = [0]
+
+    def load():
+        import http.client
+        while not stop.is_set():
+            try:
+                c = http.client.HTTPConnection("127.0.0.1", 17380, timeout=10)
+                for i in range(20):
+                    c.request("GET", "/index.html" if i % 3 else "/none", headers={"Accept-Encoding": "gzip"})
+                    c.getresponse().read()
+                    served[0] += 1
+                c.close()
+            except OSError:
+                time.sleep(0.05)
+
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    try:
+        for t in threads:
+            t.start()
+        while not served[0]:
+            check(server.poll() is None, "nginx does not start")
+            time.sleep(0.1)
+        with open(folder + "/nginx.pid", encoding="utf-8") as f:
+            master = int(f.read())
+        worker = subprocess.run(["pgrep", "-P", str(master)], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[0]
+        before = served[0]
+        silent = scan_often(place, worker, 100)
+        silent += scan_often(place, master, 10)
+        check(served[0] > before + 20, "nothing was served meanwhile")
+        os.kill(master, 3)
+        check(server.wait(30) == 0, "nginx ended badly: " + server.stderr.read())
+        return f"{silent} scans met a thread that did not stop, {served[0]} requests served"
+    finally:
+        stop.set()
+        server.kill()
+        for t in threads:
+            t.join()
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--build", default=".")
+    p.add_argument("--cc", default="gcc")
+    p.add_argument("--servers", action="store_true")
+    p.add_argument("names", nargs="*")
+    args = p.parse_args()
+    tests = TESTS + ([redis_server, nginx] if args.servers else [])
+    chosen = [t for t in tests + [redis_server, nginx] if t.__name__ in args.names] if args.names else tests
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="memsan-live-") as folder:
+        place = Place(os.path.abspath(args.build), args.cc, folder)
+        for t in dict.fromkeys(chosen):
+            try:
+                note = t(place)
+                passed += 1
+                print(f"PASS: {t.__name__}" + (f" ({note})" if note else ""), flush=True)
+            except Skipped as e:
+                print(f"SKIP: {t.__name__}: {e}", flush=True)
+            except (Failed, subprocess.SubprocessError) as e:
+                failed += 1
+                print(f"FAIL: {t.__name__}: {e}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

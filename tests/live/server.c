@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/live/server.c - a process to be scanned while it runs: it does what its arguments say, says "ready", and answers lines on standard input.
+ *
+ *   seccomp     a filter that fails ptrace (and process_vm_readv) with EPERM
+ *   blocked     a thread that blocks every signal holds an object
+ *   vfork       a thread waits in vfork, not interruptible
+ *   taken       the program has a handler of its own for the signal
+ *   quiet       the main thread sleeps in poll and must not be woken (it says so when it is)
+ *   busy        threads allocate and free without end
+ *
+ * Lines: "lose N SIZE" loses N objects; "write" changes each lost object; "alloc" allocates and frees one; "mark"; "end". */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void *volatile global;
+static __thread void *volatile local;
+static uintptr_t hidden[64];
+static unsigned nr_hidden;
+static volatile int done;
+
+static __attribute__((noinline)) void lose(int n, int size)
+{
+	for (int i = 0; i < n; i++) {
+		char *volatile p = malloc((size_t)size);
+		memset(p, 'x', (size_t)size);
+		if (nr_hidden < 64)
+			hidden[nr_hidden++] = ~(uintptr_t)p;
+		p = NULL;
+	}
+}
+
+static __attribute__((noinline)) void scrub(void)
+{
+	volatile char stack[8192];
+
+	for (size_t i = 0; i < sizeof(stack); i++)
+		stack[i] = 0;
+}
+
+static void forbid_ptrace(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog)) {
+		perror("seccomp");
+		exit(1);
+	}
+}
+
+static void *blocked_thread(void *arg)
+{
+	char *volatile mine = malloc(111);
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	while (!done)
+		poll(NULL, 0, 50);
+	mine[0] = 1;
+	return arg;
+}
+
+static void *vfork_thread(void *arg)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		struct pollfd p = { -1, 0, 0 };
+		syscall(SYS_poll, &p, 0, 5000);
+		syscall(SYS_exit_group, 0);
+	}
+	waitpid(pid, NULL, 0);
+	return arg;
+}
+
+static void *quiet_thread(void *arg)
+{
+	char *volatile mine = malloc(99);
+
+	local = malloc(88);
+	for (;;) {
+		int r = poll(NULL, 0, -1);
+		printf("woken %d %d\n", r, errno);
+		fflush(stdout);
+		mine[0] = 1;
+	}
+	return arg;
+}
+
+/* Objects whose only pointer moves from register to stack to heap and back. */
+static void *busy_thread(void *arg)
+{
+	struct node { struct node *next; char data[200]; } *list = NULL, *n;
+	unsigned seed = (unsigned)(size_t)arg;
+
+	while (!done) {
+		if (rand_r(&seed) % 3 || !list) {
+			n = malloc(sizeof(*n) + (unsigned)rand_r(&seed) % 3000);
+			n->next = list;
+			list = n;
+		} else {
+			n = list;
+			list = n->next;
+			free(n);
+		}
+		if (rand_r(&seed) % 5000 == 0)
+			for (; list; list = n) {
+				n = list->next;
+				free(list);
+			}
+	}
+	return arg;
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+static void start(const char *what)
+{
+	pthread_t t;
+
+	if (strcmp(what, "seccomp") == 0)
+		forbid_ptrace();
+	else if (strcmp(what, "blocked") == 0)
+		pthread_create(&t, NULL, blocked_thread, NULL);
+	else if (strcmp(what, "vfork") == 0)
+		pthread_create(&t, NULL, vfork_thread, NULL);
+	else if (strcmp(what, "quiet") == 0)
+		pthread_create(&t, NULL, quiet_thread, NULL);
+	else if (strcmp(what, "taken") == 0)
+		signal(SIGRTMAX - 3, on_signal);
+	else if (strcmp(what, "busy") == 0)
+		for (size_t i = 1; i < 4; i++)
+			pthread_create(&t, NULL, busy_thread, (void *)i);
+}
+
+int main(int argc, char **argv)
+{
+	char line[256];
+	int n, size;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	global = malloc(1234);
+	for (int i = 1; i < argc; i++)
+		start(argv[i]);
+	usleep(50000);
+	printf("ready %d\n", (int)getpid());
+	while (fgets(line, sizeof(line), stdin) && strcmp(line, "end\n") != 0) {
+		if (sscanf(line, "lose %d %d", &n, &size) == 2)
+			lose(n, size);
+		else if (strcmp(line, "write\n") == 0)
+			for (unsigned i = 0; i < nr_hidden; i++)
+				++*(volatile char *)~hidden[i];
+		else if (strcmp(line, "alloc\n") == 0)
+			free((void *volatile){ malloc(10) });
+		scrub();
+		printf("done\n");
+	}
+	done = 1;
+	return 0;
+}

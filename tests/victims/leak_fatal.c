@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A signal that nobody handles ends the program: it is scanned before, as asked; what handlers the program sees and sets are its own.
+ * options: leak=on:leak.fatal_signals=on
+ * expect: unreferenced-object object=1001 leak=direct alloc=lose
+ * stderr: any
+ * output: default handled default
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *volatile lost;
+static volatile int handled;
+
+__attribute__((noinline)) static void lose(void)
+{
+	lost = calloc(1, 1001);
+	lost = NULL;
+}
+
+static void on_term(int sig)
+{
+	handled = sig;
+}
+
+static const char *seen(void)
+{
+	struct sigaction old;
+	sigaction(SIGTERM, NULL, &old);
+	return old.sa_handler == SIG_DFL ? "default" : "set";
+}
+
+__attribute__((noinline)) static void deep(void (*fn)(void))
+{
+	volatile char bytes[1 << 17];
+	bytes[0] = bytes[sizeof(bytes) - 1] = 1;
+	fn();
+	bytes[1] = 1;
+}
+
+int main(void)
+{
+	deep(lose);
+	printf("%s ", seen());
+	if (signal(SIGTERM, on_term) != SIG_DFL)
+		printf("not default ");
+	raise(SIGTERM);
+	printf("%s ", handled ? "handled" : "not handled");
+	signal(SIGTERM, SIG_DFL);
+	printf("%s\n", seen());
+	fflush(stdout);
+	raise(SIGTERM);
+	return 0;
+}
