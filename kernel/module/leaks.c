@@ -10,21 +10,36 @@
 
 static struct kmem_cache *leaky;
 
+/* Each leak is made a few times: the last pointer may lie on in some stack or register that kmemleak scans, and hides what it points to. */
+#define TIMES 4
+
 int bug_leak_kmalloc(void)
 {
-	return kmalloc(200, GFP_KERNEL) ? 0 : -ENOMEM;
+	int i, nr = 0;
+
+	for (i = 0; i < TIMES; i++)
+		nr += kmalloc(200, GFP_KERNEL) != NULL;
+	return nr == TIMES ? 0 : -ENOMEM;
 }
 
 int bug_leak_vmalloc(void)
 {
-	return vmalloc(10000) ? 0 : -ENOMEM;
+	int i, nr = 0;
+
+	for (i = 0; i < TIMES; i++)
+		nr += vmalloc(10000) != NULL;
+	return nr == TIMES ? 0 : -ENOMEM;
 }
 
 int bug_leak_cache(void)
 {
+	int i, nr = 0;
+
 	if (!leaky)
 		leaky = kmem_cache_create("memsan_leaky", 72, 0, 0, NULL);
-	return leaky && kmem_cache_alloc(leaky, GFP_KERNEL) ? 0 : -ENOMEM;
+	for (i = 0; leaky && i < TIMES; i++)
+		nr += kmem_cache_alloc(leaky, GFP_KERNEL) != NULL;
+	return nr == TIMES ? 0 : -ENOMEM;
 }
 
 int bug_leak_percpu(void)
@@ -39,11 +54,15 @@ struct link {
 
 int bug_leak_chain(void)
 {
-	struct link *first = kzalloc(sizeof(*first), GFP_KERNEL);
+	struct link *first;
+	int i;
 
-	if (!first)
-		return -ENOMEM;
-	first->next = kzalloc(sizeof(*first), GFP_KERNEL);
+	for (i = 0; i < TIMES; i++) {
+		first = kzalloc(sizeof(*first), GFP_KERNEL);
+		if (!first)
+			return -ENOMEM;
+		first->next = kzalloc(sizeof(*first), GFP_KERNEL);
+	}
 	return 0;
 }
 
@@ -70,37 +89,45 @@ int bug_leak_ignore(void)
 
 /* Objects that hold the only pointer to another one, and are held here. */
 struct holder {
-	void *scanned[4];
-	void *other[4];
+	void *scanned[TIMES];
+	void *other[TIMES];
 };
 static struct holder *holder_area, *holder_no_scan;
 
 int bug_leak_scan_area(void)
 {
+	int i;
+
 	holder_area = kzalloc(sizeof(*holder_area), GFP_KERNEL);
 	if (!holder_area)
 		return -ENOMEM;
 	kmemleak_scan_area(holder_area, sizeof(holder_area->scanned), GFP_KERNEL);
-	holder_area->other[2] = kmalloc(224, GFP_KERNEL);
+	for (i = 0; i < TIMES; i++)
+		holder_area->other[i] = kmalloc(224, GFP_KERNEL);
 	return 0;
 }
 
 int bug_leak_no_scan(void)
 {
+	int i;
+
 	holder_no_scan = kzalloc(sizeof(*holder_no_scan), GFP_KERNEL);
 	if (!holder_no_scan)
 		return -ENOMEM;
 	kmemleak_no_scan(holder_no_scan);
-	holder_no_scan->scanned[0] = kmalloc(232, GFP_KERNEL);
+	for (i = 0; i < TIMES; i++)
+		holder_no_scan->scanned[i] = kmalloc(232, GFP_KERNEL);
 	return 0;
 }
 
 void leak_forget(void)
 {
-	if (holder_area)
-		kfree(holder_area->other[2]);
-	if (holder_no_scan)
-		kfree(holder_no_scan->scanned[0]);
+	int i;
+
+	for (i = 0; holder_area && i < TIMES; i++)
+		kfree(holder_area->other[i]);
+	for (i = 0; holder_no_scan && i < TIMES; i++)
+		kfree(holder_no_scan->scanned[i]);
 	kfree(holder_area);
 	kfree(holder_no_scan);
 }
