@@ -8,3 +8,10 @@ man/memsan-options.7: $(srcdir)/man/memsan-options.7.in tools/gen_docs$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) man && ./tools/gen_docs <$(srcdir)/man/memsan-options.7.in >$@.tmp && mv $@.tmp $@
 man/memsan-reports.7: $(srcdir)/man/memsan-reports.7.in tools/gen_docs$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) man && ./tools/gen_docs <$(srcdir)/man/memsan-reports.7.in >$@.tmp && mv $@.tmp $@
+# The kernel half.
+dist_man_MANS += man/memsan-kernel.1 man/memsan-kernel-tutorial.7
+nodist_man_MANS += man/memsan-kernel-bugs.7
+EXTRA_DIST += man/memsan-kernel-bugs.7.in
+CLEANFILES += man/memsan-kernel-bugs.7
+man/memsan-kernel-bugs.7: $(srcdir)/man/memsan-kernel-bugs.7.in tools/gen_docs$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) man && ./tools/gen_docs <$(srcdir)/man/memsan-kernel-bugs.7.in >$@.tmp && mv $@.tmp $@

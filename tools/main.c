@@ -21,6 +21,7 @@ static const struct tool_command *const commands[] = {
 	&command_vmallocinfo,
 	&command_alloc_traces, /* who allocated, who freed */
 	&command_free_traces,
+	&command_kernel,   /* the kernel's own detectors in QEMU */
 };
 enum { NR_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -40,7 +41,8 @@ static void print_help(FILE *out)
 	      "  -V, --version  show the version\n"
 	      "\n"
 	      "Start with: memsan run ./prog\n"
-	      "Manual pages: memsan(1), memsan-run(1), memsan-leak(1), memsan-options(7), memsan-reports(7)\n", out);
+	      "Manual pages: memsan(1), memsan-run(1), memsan-leak(1), memsan-kernel(1),\n"
+	      "  memsan-options(7), memsan-reports(7)\n", out);
 }
 
 static const struct tool_command *find_command(const char *name)

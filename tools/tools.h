@@ -21,6 +21,7 @@
  *   ask.c        a process is asked to scan itself
  *   describe.c   memsan describe
  *   views.c      memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces
+ *   kernel.h     memsan kernel, in kernel*.c
  *   common.c     messages, "did you mean", reading a whole stream
  *
  * This is the tool half: malloc, stdio and locale are allowed.
@@ -47,7 +48,7 @@ struct tool_command {
 };
 extern const struct tool_command command_run, command_options, command_decode, command_report, command_stat,
 	command_leak, command_describe, command_slabinfo, command_slabtop, command_buddyinfo, command_vmallocinfo,
-	command_alloc_traces, command_free_traces;
+	command_alloc_traces, command_free_traces, command_kernel;
 
 /* ---- common.c ---------------------------------------------------------------------------------------------------- */
 
