@@ -6,12 +6,12 @@
  *                 ├─ while a fault is handled here? ──► one line, default action
  *                 ├─ somebody sent it ────────────────► as the program wants it
  *                 ├─ in a page that memsan guards ────► report, open the page, go on
- *                 ├─ the program has a handler ───────► it runs, in the frame that it expects; nothing is reported
+ *                 ├─ the program has a handler ───────► it runs, in the frame that it expects; reported before with handled_faults only
  *                 └─ else ────────────────────────────► diagnosis, report, default action: the instruction faults again, so that a core
  *                                                        file shows the program as it was
  *
  * A program with a handler of its own (a JIT's null checks, a garbage collector's barriers) uses faults on purpose, so only faults in
- * memsan's own pages are told there.
+ * memsan's own pages are told there, unless handled_faults asks for all of them (a program whose handler is a crash reporter).
  *
  * The program's handler runs as the kernel would run it: on the signal stack if its SA_ONSTACK asks for one, with its sa_mask, once with
  * SA_RESETHAND.  The kernel made the frame for our flags, so it may have to be moved to the interrupted stack first; the handler
@@ -320,19 +320,24 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 
 void (*fence_hook_dying)(void);
 
-static void handle_nobodys(const struct fault *f, struct fault_state *s)
+static void explain(const struct fault *f, struct fault_state *s)
 {
 	struct fault_verdict v;
 
 	gather_state(f, s);
-	if (options.fence_check_on_panic)
-		fence_check_all("when the program died", NULL);
 	gather_jump(s);
 	fault_find_mappings(s);
 	fault_diagnose(s, &v);
 	/* An instrumented program has checked the access just before and was told. */
 	if (!v.have_addr || !report_is_last(v.addr))
 		report_fault(s, &v);
+}
+
+static void handle_nobodys(const struct fault *f, struct fault_state *s)
+{
+	if (options.fence_check_on_panic)
+		fence_check_all("when the program died", NULL);
+	explain(f, s);
 	if (fence_hook_dying)
 		fence_hook_dying();
 	signals_give_up(f->sig);
@@ -378,10 +383,13 @@ static void handle(void *arg)
 		if (handle_own(&s))
 			return;
 	}
-	if (program_handles(f))
-		run_program_handler(f);
-	else
+	if (!program_handles(f)) {
 		handle_nobodys(f, &s);
+		return;
+	}
+	if (options.handled_faults)
+		explain(f, &s);
+	run_program_handler(f);
 }
 
 /* Whatever is wrong, it must not go round in circles. */
