@@ -21,6 +21,7 @@ int main(void)
 	char *p = make();
 	*(volatile char *)p = 1; /* so that something here is instrumented */
 	touch(p);
+	int kept = ((volatile char *)p)[50];
 	free(p);
-	return 0;
+	return kept != 1;
 }
