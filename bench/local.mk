@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-dist_noinst_SCRIPTS += bench/run bench/fence bench/decode
+dist_noinst_SCRIPTS += bench/run bench/fence bench/cache bench/decode
+EXTRA_DIST += bench/cache_objects.c
 EXTRA_DIST += bench/fence_blocks.c
 EXTRA_DIST += bench/README.md bench/measure.c bench/programs
 

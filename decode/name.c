@@ -82,7 +82,7 @@ bool log_function_is_plumbing(const char *function)
 	return false;
 }
 
-/* In a kernel's report what is in a module is nobody's plumbing; elsewhere tests of the detectors are named after what they call. */
+/* In a kernel's report what is in a module, and not inlined there from a header, is nobody's plumbing; elsewhere tests of the detectors are named after what they call. */
 static bool frame_is_plumbing(const struct log_record *r, const struct log_frame *f)
 {
 	static const char *const kernel[] = { "kasan", "kfence", "slub", "kmemleak", "oops", "ubsan", "refcount", "list-debug", "usercopy" };

@@ -5,5 +5,12 @@ examples/sessions: $(srcdir)/examples/sessions.c
 EXTRA_DIST += examples/sessions.c examples/README.md examples/real
 CLEANFILES += examples/sessions
 
+# The kernel's allocators in programs; tests/examples-caches builds and runs them.
+EXTRA_DIST += examples/caches
+
 # Three ways to build one program so that every access is checked.
 EXTRA_DIST += examples/scores.c examples/pkg-config/Makefile examples/memsan-cc/Makefile examples/relink-asan/Makefile
+EXTRA_DIST += examples/kernel-module/Makefile examples/kernel-module/notes.c examples/kernel-module/test.sh
+
+# The program's side of the kernel bugs of the same names (tests/kernel-real compares the reports).
+EXTRA_DIST += examples/kernel-bugs

@@ -6,7 +6,7 @@
  *   canary.c       the bytes around an object
  *   pool.c         fenced objects: allocated, freed, found
  *   covered.c      which allocation stacks have an object there
- *   only.c         fence.only
+ *   only.c         fence.only, fail.stack
  *   report.c       what is wrong with a fenced object
  *   stacks.c       a stack of memsan's own for every thread, to handle faults on
  *   signals.c      what the program believes its SIGSEGV and SIGBUS handlers, signal masks and signal stacks to be
@@ -51,6 +51,9 @@ __inline_hot bool fence_wanted(void)
 void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs);
 /* p is in the pool; a bad pointer is reported.  size_given: as in slab_free. */
 void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+/* A live fenced object is somebody's: of a cache that the program made.  0: nobody's in particular. */
+void fence_set_owner(void *p, uint32_t owner);
+uint32_t fence_owner(const void *p);
 /* Size as requested, and its family; SIZE_MAX: p is no live object. */
 size_t fence_usable_size(const void *p, enum slab_api *api);
 void fence_report_bad_pointer(const void *p, const struct unwind_regs *regs);
@@ -61,6 +64,8 @@ bool fence_find_object(uintptr_t addr, struct slab_object *obj);
 bool fence_open_page(uintptr_t addr);
 /* Was damage in [slot, slot + size) reported at the write that did it?  Then the canaries there say nothing new.  NULL: never.  Set once. */
 extern bool (*fence_hook_reported)(uintptr_t slot, size_t size);
+/* Does the stack hold what option fail.stack names?  Here because it is asked as fence.only is. */
+bool fence_fail_matches(stack_handle stack);
 /* Verifies every canary; how many objects were damaged. */
 size_t fence_check_all(const char *found_at, const struct unwind_regs *regs);
 /* Visits live objects; other threads may go on. */

@@ -76,6 +76,7 @@ struct fence_slot {
 	uint32_t next;            /* in the queue of freed slots; under the pool's lock */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
+	uint32_t owner;           /* whoever allocates may say whose it is; atomic */
 	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; atomic */
 	bool short_canary;        /* not the whole page has one */
 	bool open;                /* its pages are memory already; while nobody's, under the pool's lock */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/only.c - fence.only: is a name among the functions or modules of an allocation's stack?
+/* fence/only.c - fence.only and fail.stack: is a name among the functions or modules of an allocation's stack?
  *
  * Asked for every allocation, so answers are kept: one for each module (its name matches, or where in it the function is), and one for each
  * stack, by handle, in a small table that forgets.
@@ -22,15 +22,18 @@
 struct only_module { uintptr_t start, end; bool whole; };
 struct only_range { uintptr_t start, end; };
 
-/* Guards all below; files are read under it. */
+/* Guards all below but the answers; files are read under it. */
 static struct ranked_lock only_lock = RANKED_LOCK_INIT(LOCK_RANK_FENCE);
-static struct only_module modules[MODULES];
-static struct only_range found[RANGES];
-static unsigned nr_modules, nr_found;
 static struct module_info info;
 
-/* By handle: handle << 2 | 2 | answer; 0: empty.  Atomic words. */
-static uint64_t answers[ANSWERS];
+struct only_filter {
+	const char *wanted;      /* the option; "": everything matches */
+	struct only_module modules[MODULES];
+	struct only_range found[RANGES];
+	unsigned nr_modules, nr_found;
+	uint64_t answers[ANSWERS]; /* by handle: handle << 2 | 2 | answer; 0: empty.  Atomic words */
+};
+static struct only_filter fence_filter = { .wanted = options.fence_only }, fail_filter = { .wanted = options.fail_stack };
 
 /* ---- names ----------------------------------------------------------------------------------------------------------------- */
 
@@ -65,16 +68,18 @@ static bool path_matches(const char *path, const char *wanted)
 
 /* ---- symbols of a file, in small pieces ---------------------------------------------------------------------------------------- */
 
-static void symbol_add(const Elf64_Sym *sym, uintptr_t bias)
+static void symbol_add(struct only_filter *f, const Elf64_Sym *sym, uintptr_t bias)
 {
-	if (nr_found == RANGES)
+	struct only_range *r = &f->found[f->nr_found];
+
+	if (f->nr_found == RANGES)
 		return;
-	found[nr_found].start = bias + sym->st_value;
-	found[nr_found].end = bias + sym->st_value + MAX(sym->st_size, 1u);
-	nr_found++;
+	r->start = bias + sym->st_value;
+	r->end = bias + sym->st_value + MAX(sym->st_size, 1u);
+	f->nr_found++;
 }
 
-static void search_table(int fd, const Elf64_Shdr *table, const Elf64_Shdr *strings, uintptr_t bias)
+static void search_table(struct only_filter *f, int fd, const Elf64_Shdr *table, const Elf64_Shdr *strings, uintptr_t bias)
 {
 	static Elf64_Sym syms[64]; /* under only_lock */
 	uint64_t n = table->sh_size / sizeof(Elf64_Sym);
@@ -92,8 +97,8 @@ static void search_table(int fd, const Elf64_Shdr *table, const Elf64_Shdr *stri
 			if (len <= 0)
 				continue;
 			name[len] = 0;
-			if (name_matches(name, options.fence_only))
-				symbol_add(&syms[k], bias);
+			if (name_matches(name, f->wanted))
+				symbol_add(f, &syms[k], bias);
 		}
 		if (got < (ssize_t)sizeof(Elf64_Sym))
 			break;
@@ -105,19 +110,19 @@ static bool section_read(int fd, const Elf64_Ehdr *eh, unsigned i, Elf64_Shdr *s
 	return i < eh->e_shnum && os_pread(fd, sh, sizeof(*sh), eh->e_shoff + (uint64_t)i * sizeof(*sh)) == (ssize_t)sizeof(*sh);
 }
 
-static bool search_sections(int fd, const Elf64_Ehdr *eh, uint32_t type, uintptr_t bias)
+static bool search_sections(struct only_filter *f, int fd, const Elf64_Ehdr *eh, uint32_t type, uintptr_t bias)
 {
 	Elf64_Shdr table, strings;
 
 	for (unsigned i = 0; section_read(fd, eh, i, &table); i++)
 		if (table.sh_type == type && section_read(fd, eh, table.sh_link, &strings)) {
-			search_table(fd, &table, &strings, bias);
+			search_table(f, fd, &table, &strings, bias);
 			return true;
 		}
 	return false;
 }
 
-static void search_file(const char *path, uintptr_t bias)
+static void search_file(struct only_filter *f, const char *path, uintptr_t bias)
 {
 	Elf64_Ehdr eh;
 	int fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
@@ -126,45 +131,45 @@ static void search_file(const char *path, uintptr_t bias)
 		return;
 	if (os_pread(fd, &eh, sizeof(eh), 0) == (ssize_t)sizeof(eh) && mem_compare(eh.e_ident, ELFMAG, SELFMAG) == 0 &&
 	    eh.e_ident[EI_CLASS] == ELFCLASS64 && eh.e_shentsize == sizeof(Elf64_Shdr) &&
-	    !search_sections(fd, &eh, SHT_SYMTAB, bias))
-		search_sections(fd, &eh, SHT_DYNSYM, bias);
+	    !search_sections(f, fd, &eh, SHT_SYMTAB, bias))
+		search_sections(f, fd, &eh, SHT_DYNSYM, bias);
 	os_close(fd);
 }
 
 /* ---- stacks -------------------------------------------------------------------------------------------------------------------- */
 
 /* Under only_lock. */
-static const struct only_module *module_of(uintptr_t pc)
+static const struct only_module *module_of(struct only_filter *f, uintptr_t pc)
 {
 	struct only_module *m;
 
-	for (unsigned i = 0; i < nr_modules; i++)
-		if (pc - modules[i].start < modules[i].end - modules[i].start)
-			return &modules[i];
-	if (nr_modules == MODULES || !module_find(pc, 0, &info))
+	for (unsigned i = 0; i < f->nr_modules; i++)
+		if (pc - f->modules[i].start < f->modules[i].end - f->modules[i].start)
+			return &f->modules[i];
+	if (f->nr_modules == MODULES || !module_find(pc, 0, &info))
 		return NULL;
-	m = &modules[nr_modules++];
+	m = &f->modules[f->nr_modules++];
 	m->start = info.start;
 	m->end = info.end;
-	m->whole = path_matches(info.path, options.fence_only);
+	m->whole = path_matches(info.path, f->wanted);
 	if (!m->whole)
-		search_file(info.path, info.bias);
+		search_file(f, info.path, info.bias);
 	return m;
 }
 
-static bool frame_matches(uintptr_t pc)
+static bool frame_matches(struct only_filter *f, uintptr_t pc)
 {
-	const struct only_module *m = module_of(pc - 1);
+	const struct only_module *m = module_of(f, pc - 1);
 
 	if (m && m->whole)
 		return true;
-	for (unsigned i = 0; m && i < nr_found; i++)
-		if (pc - 1 - found[i].start < found[i].end - found[i].start)
+	for (unsigned i = 0; m && i < f->nr_found; i++)
+		if (pc - 1 - f->found[i].start < f->found[i].end - f->found[i].start)
 			return true;
 	return false;
 }
 
-static bool stack_matches(stack_handle stack)
+static bool stack_matches(struct only_filter *f, stack_handle stack)
 {
 	uintptr_t pcs[64];
 	size_t n = MIN(depot_fetch(stack, pcs, ARRAY_SIZE(pcs)), ARRAY_SIZE(pcs));
@@ -172,23 +177,33 @@ static bool stack_matches(stack_handle stack)
 
 	lock_acquire(&only_lock);
 	for (size_t i = 0; i < n && !matches; i++)
-		matches = frame_matches(pcs[i]);
+		matches = frame_matches(f, pcs[i]);
 	lock_release(&only_lock);
 	return matches;
 }
 
-bool only_matches(stack_handle stack)
+static bool filter_matches(struct only_filter *f, stack_handle stack)
 {
-	uint64_t *answer = &answers[(stack * 0x9e3779b1u) >> 22], known, key = (uint64_t)stack << 2 | 2;
+	uint64_t *answer = &f->answers[(stack * 0x9e3779b1u) >> 22], known, key = (uint64_t)stack << 2 | 2;
 
-	if (!options.fence_only[0])
+	if (!f->wanted[0])
 		return true;
 	known = __atomic_load_n(answer, __ATOMIC_RELAXED);
 	if ((known & ~1ull) == key)
 		return known & 1;
-	known = key | stack_matches(stack);
+	known = key | stack_matches(f, stack);
 	__atomic_store_n(answer, known, __ATOMIC_RELAXED);
 	return known & 1;
+}
+
+bool only_matches(stack_handle stack)
+{
+	return filter_matches(&fence_filter, stack);
+}
+
+bool fence_fail_matches(stack_handle stack)
+{
+	return filter_matches(&fail_filter, stack);
 }
 
 void only_init(void)

@@ -67,6 +67,7 @@ static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum s
 {
 	s->addr = addr;
 	s->size = (uint32_t)size;
+	s->owner = 0;
 	s->api = (uint8_t)api;
 	s->opened = 0;
 	s->short_canary = fence_all;
@@ -267,6 +268,24 @@ bool fence_open_page(uintptr_t addr)
 		                  __ATOMIC_RELAXED);
 	}
 	return page_open(page, PAGE_SIZE);
+}
+
+void fence_set_owner(void *p, uint32_t owner)
+{
+	struct slot_range *r = NULL;
+	struct fence_slot *s = slot_for((uintptr_t)p, &r);
+
+	if (s)
+		__atomic_store_n(&s->owner, owner, __ATOMIC_RELAXED);
+}
+
+uint32_t fence_owner(const void *p)
+{
+	struct slot_range *r = NULL;
+	const struct fence_slot *s = slot_for((uintptr_t)p, &r);
+
+	return s && s->addr == (uintptr_t)p && __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_LIVE
+	               ? __atomic_load_n(&s->owner, __ATOMIC_RELAXED) : 0;
 }
 
 void fence_for_each_live(void (*fn)(void *ctx, uintptr_t addr, size_t size), void *ctx)

@@ -10,7 +10,7 @@ bool (*fence_hook_reported)(uintptr_t slot, size_t size);
 
 static const char *free_name(enum slab_api api)
 {
-	return api == SLAB_API_NEW ? "operator delete" : api == SLAB_API_NEW_ARRAY ? "operator delete[]" : "free";
+	return api == SLAB_API_CACHE ? "memsan_cache_free" : api == SLAB_API_NEW ? "operator delete" : api == SLAB_API_NEW_ARRAY ? "operator delete[]" : "free";
 }
 
 static struct report_record *begin(enum report_kind kind)

@@ -50,7 +50,7 @@ struct job {
 	enum suspects_rule rule;
 	bool remember;             /* there are tables of suspects */
 	const struct leak_scan *scan;
-	struct slab_view heap;
+	struct slab_view *heap;
 	struct leak_grouper grouper;
 	bool leader_left_out;
 };
@@ -77,7 +77,7 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 	bool is_wanted;
 
 	job->grouper.find = leak_scan_visits_extra(job->scan) ? leak_find_elsewhere : NULL;
-	if (job->grouper.find ? !job->grouper.find(addr, &o) : !slab_view_object(&job->heap, addr, &o))
+	if (job->grouper.find ? !job->grouper.find(addr, &o) : !slab_view_object(job->heap, addr, &o))
 		return;
 	is_wanted = wanted(job, &o, class);
 	if (class == LEAK_DIRECT)
@@ -108,6 +108,7 @@ static uint32_t count_objects(void)
 
 static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 {
+	static struct slab_view heap; /* too large for any stack; in the copy there is one thread */
 	struct job *job = ctx;
 	struct leak_result *r = job->result;
 	struct leak_scan *s = leak_scan_create_with(&self_view, (uintptr_t)&slab_root, count_objects(), &r->why);
@@ -121,10 +122,11 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 	leak_scan_notes(s, (uintptr_t)&leak_root, leak_find_elsewhere);
 	r->why = leak_roots_scan_self(s, threads, nr);
 	if (!r->why) {
-		mem_copy(&job->heap, leak_scan_heap(s), sizeof(job->heap));
-		job->heap.mem = &safe_view;
+		mem_copy(&heap, leak_scan_heap(s), sizeof(heap));
+		heap.mem = &safe_view;
+		job->heap = &heap;
 		job->scan = s;
-		job->grouper = (struct leak_grouper){ .groups = &r->groups, .heap = &job->heap };
+		job->grouper = (struct leak_grouper){ .groups = &r->groups, .heap = &heap };
 		leak_scan_finish(s, job->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, job);
 		leak_groups_sort(&r->groups);
 		if (job->remember)

@@ -9,12 +9,14 @@
 
 /* What a page of the arena is, in 32 bits: 0 nothing, else a page of a slab or of a large area. */
 #define PAGE_AREA (1u << 31)         /* the rest: index into areas */
-#define PAGE_CACHE(info) ((info) & 0xffu)
-#define PAGE_IN_SLAB(info) ((info) >> 8 & 0xffu)
-#define PAGE_DISPLACED (1u << 16)    /* objects may start behind their slot's start */
-#define PAGE_NOTED (1u << 17)        /* an annotated object is in this slab (areas: see the table) */
-#define PAGE_POOL (1u << 18)         /* the program cuts objects of its own out of one here (areas: see the table) */
+#define PAGE_CACHE(info) ((info) & 0x3ffu)
+#define PAGE_IN_SLAB_SHIFT 10
+#define PAGE_IN_SLAB(info) ((info) >> PAGE_IN_SLAB_SHIFT & 0xffu)
+#define PAGE_DISPLACED (1u << 18)    /* objects may start behind their slot's start */
+#define PAGE_NOTED (1u << 19)        /* an annotated object is in this slab (areas: see the table) */
+#define PAGE_POOL (1u << 20)         /* the program cuts objects of its own out of one here (areas: see the table) */
 
+_Static_assert(SLAB_VIEW_CACHES <= 0x400, "a page names its cache");
 struct scan_cache { uint64_t reciprocal; uint32_t slot_size, offset, object_size, nr_objects; };
 struct scan_area { uint64_t start, size; bool noted, pool; };      /* offset in the arena, or behind it */
 struct scan_span { uint64_t addr, size; };

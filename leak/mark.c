@@ -74,7 +74,7 @@ static void add_run(void *ctx, const struct slab_view_run *r)
 	}
 	slab_view_live(&s->heap, r, &live);
 	for (uint32_t i = 0; i < r->nr_pages; i++)
-		s->pages[r->page + i] = r->cache | i << 8 | (live.displaced ? PAGE_DISPLACED : 0);
+		s->pages[r->page + i] = r->cache | i << PAGE_IN_SLAB_SHIFT | (live.displaced ? PAGE_DISPLACED : 0);
 	for (uint32_t i = 0; i < live.nr; i++) {
 		scan_bit_set(s->white, off + live.starts[i]);
 		if (live.displaced)

@@ -189,6 +189,7 @@ void live_counters_start(void);
  * guards.  Locks do not recurse: a thread that takes one twice is ended with one line in any build, since it would hang. */
 enum lock_rank {
 	LOCK_RANK_INIT,        /* start-up, once */
+	LOCK_RANK_SHRINK,      /* the program's shrinkers: held while they run */
 	LOCK_RANK_FENCE,       /* fence.only: functions and modules looked up */
 	LOCK_RANK_QUARANTINE,  /* the global quarantine queue */
 	LOCK_RANK_CACHE_LIST,  /* the list of slab caches */

@@ -25,7 +25,7 @@
 /* ---- complaints ----------------------------------------------------------------------------------------------- */
 
 static const char *const rank_names[] = {
-	[LOCK_RANK_INIT] = "init", [LOCK_RANK_FENCE] = "fence", [LOCK_RANK_MODULES] = "modules", [LOCK_RANK_QUARANTINE] = "quarantine",
+	[LOCK_RANK_INIT] = "init", [LOCK_RANK_SHRINK] = "shrink", [LOCK_RANK_FENCE] = "fence", [LOCK_RANK_MODULES] = "modules", [LOCK_RANK_QUARANTINE] = "quarantine",
 	[LOCK_RANK_CACHE_LIST] = "cache list", [LOCK_RANK_CACHE] = "cache", [LOCK_RANK_VMALLOC] = "vmalloc",
 	[LOCK_RANK_BUDDY] = "buddy", [LOCK_RANK_ARENA] = "arena", [LOCK_RANK_REPORT] = "report", [LOCK_RANK_DEPOT] = "depot",
 	[LOCK_RANK_META] = "meta", [LOCK_RANK_THREADS] = "threads", [LOCK_RANK_LEAF] = "leaf",

@@ -16,8 +16,13 @@ static const enum report_kind kind_of[] = {
 	[SLAB_RIGHT_REDZONE] = REPORT_RIGHT_REDZONE,
 	[SLAB_POISON_OVERWRITTEN] = REPORT_POISON,
 	[SLAB_BAD_STATE] = REPORT_BAD_STATE,
+	[SLAB_WRONG_CACHE] = REPORT_CACHE_MISMATCH,
+	[SLAB_CACHE_DESTROYED] = REPORT_CACHE_DESTROYED,
+	[SLAB_OBJECT_REMAINS] = REPORT_OBJECTS_REMAINING,
+	[SLAB_WRONG_ORDER] = REPORT_PAGE_ORDER,
+	[SLAB_TAIL_PAGE] = REPORT_TAIL_PAGE,
 };
-_Static_assert(ARRAY_SIZE(kind_of) == SLAB_BAD_STATE + 1, "each finding has a report kind");
+_Static_assert(ARRAY_SIZE(kind_of) == SLAB_TAIL_PAGE + 1, "each finding has a report kind");
 
 static const char *const found_at_text[] = {
 	[SLAB_AT_FREE] = "on free",
@@ -34,12 +39,22 @@ static const char *const free_name[SLAB_API_NR] = {
 	[SLAB_API_NEW_ARRAY] = "operator delete[]",
 	[SLAB_API_MEMALIGN] = "free",
 	[SLAB_API_CACHE] = "memsan_cache_free",
+	[SLAB_API_VMALLOC] = "memsan_vfree",
+	[SLAB_API_PAGES] = "memsan_free_pages",
+	[SLAB_API_POOL] = "memsan_pool_free",
 };
 
 /* Damage was done by a write that nobody saw; the other kinds are about the call that is being made. */
 static bool found_afterwards(enum slab_finding_kind kind)
 {
 	return kind == SLAB_LEFT_REDZONE || kind == SLAB_RIGHT_REDZONE || kind == SLAB_POISON_OVERWRITTEN;
+}
+
+static const char *entry_of(const struct slab_finding *f)
+{
+	if (f->kind == SLAB_OBJECT_REMAINS)
+		return f->api_used == SLAB_API_POOL ? "memsan_pool_destroy" : "memsan_cache_destroy";
+	return f->at == SLAB_AT_REALLOC ? "realloc" : free_name[f->api_used];
 }
 
 static void fill_detail(struct report_record *r, const struct slab_finding *f)
@@ -51,6 +66,18 @@ static void fill_detail(struct report_record *r, const struct slab_finding *f)
 		fmt_printf(&b, "allocated with %s, freed with %s", report_alloc_name(f->object.api), free_name[f->api_used]);
 	else if (f->kind == SLAB_SIZED_DELETE_MISMATCH && f->have_object)
 		fmt_printf(&b, "size given to %s: %zu; allocated: %zu", free_name[f->api_used], f->size, f->object.size);
+	else if (f->kind == SLAB_WRONG_CACHE)
+		fmt_printf(&b, "wrong cache: freed to %s, but the object is from %s", f->cache, f->have_object ? f->object.cache : "?");
+	else if (f->kind == SLAB_CACHE_DESTROYED)
+		fmt_printf(&b, f->cache[0] ? "the cache %s was destroyed" : "there is no such cache or pool", f->cache);
+	else if (f->kind == SLAB_OBJECT_REMAINS)
+		fmt_printf(&b, "Objects remaining in %s on %s(): %llu", f->cache, entry_of(f), (unsigned long long)f->nr);
+	else if (f->kind == SLAB_WRONG_ORDER)
+		fmt_printf(&b, "wrong order: freed with order %llu, allocated with order %llu", (unsigned long long)f->nr,
+		           (unsigned long long)f->nr_allocated);
+	else if (f->kind == SLAB_TAIL_PAGE)
+		fmt_printf(&b, "tail page: page %llu of an allocation of order %llu", (unsigned long long)f->nr,
+		           (unsigned long long)f->nr_allocated);
 	if (b.len)
 		r->detail = report_string(r, text);
 }
@@ -81,7 +108,7 @@ void dispatch_finding(const struct slab_finding *f)
 		r->expected = f->expected;
 		r->found = f->found;
 	} else {
-		r->entry = report_string(r, f->at == SLAB_AT_REALLOC ? "realloc" : free_name[f->api_used]);
+		r->entry = report_string(r, entry_of(f));
 	}
 	if (f->have_regs)
 		report_add_regs(r, late ? STACK_NOTICED : STACK_ACCESS, &f->regs, false);

@@ -90,6 +90,7 @@ static void start_locked(void)
 		slab_set_foreign(&fenced);
 		fence_hook_reported = shadow_was_reported;
 		fence_init();
+		fail_connect();
 		fence_set_fault_hook(shadow_write_fault);
 	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-runtime_sources += preload/init.c preload/malloc.c preload/new.c preload/dispatch.c preload/trace.c preload/api.c preload/process.c preload/exits.c preload/leak.c preload/mlock.c preload/limits.c
+runtime_sources += preload/init.c preload/malloc.c preload/new.c preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/caches.c preload/views.c preload/process.c preload/exits.c preload/leak.c preload/mlock.c preload/limits.c
 include_HEADERS += preload/memsan.h
 noinst_HEADERS += preload/preload.h preload/preload_internal.h preload/libc.def
 EXTRA_DIST += preload/memsan.map

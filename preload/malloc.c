@@ -24,6 +24,10 @@ static void *allocate(size_t size, size_t align, enum slab_api api, bool zero, c
 	if (unlikely(leak_control_pending()))
 		leak_control_serve();
 	void *p = NULL;
+	if (unlikely(failslab_on) && failslab_should(NULL, size, regs)) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	if (unlikely(fence_wanted()))
 		p = fence_alloc(size, align, api, regs);
 	if (likely(!p && size <= PTRDIFF_MAX))
@@ -48,6 +52,16 @@ static void release(void *p, size_t size_given, size_t align_given, const struct
 static __cold_path void *malloc_slow(size_t size, const struct unwind_regs *regs)
 {
 	return allocate(size, MIN_ALIGN, SLAB_API_MALLOC, false, regs);
+}
+
+void *malloc_allocate(size_t size, bool zero, const struct unwind_regs *regs)
+{
+	return allocate(size, MIN_ALIGN, SLAB_API_MALLOC, zero, regs);
+}
+
+void malloc_release(void *p, const struct unwind_regs *regs)
+{
+	release(p, SIZE_MAX, 0, regs);
 }
 
 MEMSAN_EXPORT void *malloc(size_t size)
@@ -117,6 +131,10 @@ static void *reallocate(void *p, size_t size, const struct unwind_regs *regs)
 	thread_ensure();
 	if (unlikely(fence_contains(p)))
 		return reallocate_fenced(p, size, regs);
+	if (unlikely(failslab_on) && failslab_should(NULL, size, regs)) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	bool bad = false;
 	void *q = size <= PTRDIFF_MAX ? slab_realloc(p, size, regs, &bad) : NULL;
 	if (unlikely(!q))
@@ -124,6 +142,11 @@ static void *reallocate(void *p, size_t size, const struct unwind_regs *regs)
 	else if (unlikely(leak_disabled))
 		leak_annotate(q, LEAK_NOTE_NOT_LEAK);
 	return q;
+}
+
+void *malloc_reallocate(void *p, size_t size, const struct unwind_regs *regs)
+{
+	return reallocate(p, size, regs);
 }
 
 MEMSAN_EXPORT void *realloc(void *p, size_t size)
@@ -248,6 +271,7 @@ MEMSAN_EXPORT size_t malloc_usable_size(void *p)
 MEMSAN_EXPORT int malloc_trim(size_t pad)
 {
 	runtime_ensure();
+	slab_shrink_all();
 	return slab_trim(pad);
 }
 

@@ -62,6 +62,8 @@ static void *try_allocate(size_t size, size_t align, enum slab_api api, const st
 	thread_ensure();
 	if (size > PTRDIFF_MAX || !IS_POW2(align))
 		return NULL;
+	if (unlikely(failslab_on) && failslab_should(NULL, size, regs))
+		return NULL;
 	align = MAX(align, (size_t)MIN_ALIGN);
 	void *p = unlikely(fence_wanted()) ? fence_alloc(size, align, api, regs) : NULL;
 	if (!p)

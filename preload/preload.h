@@ -7,6 +7,7 @@
  *   leak.c       what a scan for leaks must know of the others
  *   dispatch.c   what slab/ found becomes a report record
  *   trace.c      slab_debug=T
+ *   fail.c       fail.log
  *   process.c    fork, thread exit, program exit
  *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
  *   mlock.c      mlockall beside a large reserve
@@ -14,7 +15,9 @@
  *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
  *   limits.c     setrlimit beside a large reserve
  *   exits.c      the scan for leaks at _exit and fatal signals; quick_exit.c (shared library only)
- *   api.c        memsan_*
+ *   caches.c     memsan_cache_*, memsan_kmalloc ..., pages, shrinkers
+ *   views.c      memsan_slabinfo and the other views
+ *   api.c        the rest of memsan_*
  */
 #ifndef MEMSAN_PRELOAD_H
 #define MEMSAN_PRELOAD_H
@@ -42,6 +45,12 @@ __inline_hot void runtime_ensure(void)
 /* Defined in the shared library only. */
 extern const char runtime_is_shared __attribute__((weak));
 
+/* ---- malloc.c ---- */
+/* As malloc (or calloc), free and realloc, called by the function of regs. */
+void *malloc_allocate(size_t size, bool zero, const struct unwind_regs *regs);
+void malloc_release(void *p, const struct unwind_regs *regs);
+void *malloc_reallocate(void *p, size_t size, const struct unwind_regs *regs);
+
 /* ---- process.c ---- */
 void process_init(void);                /* constructor: fork handlers, the thread-exit key */
 extern TLS_IE bool thread_watched;   /* this thread's exit will be noticed */
@@ -58,6 +67,9 @@ extern void *(*new_find_in_libstdcxx)(const char *name);
 
 /* ---- trace.c ---- */
 void trace_event(const struct slab_trace_event *event);
+
+/* ---- fail.c ---- */
+void fail_connect(void);
 
 /* ---- leak.c ---- */
 void leak_connect(void);

@@ -71,8 +71,8 @@ static uint64_t record_place(const struct report_record *r)
 		for (uint32_t j = 0; j < (r->leak_class ? s->nr_frames : MIN(s->nr_frames, PLACE_FRAMES)); j++, stacks = true)
 			h = hash_mix(h, s->frames[j].pc);
 	}
-	/* Objects lost later by the same stack are news. */
-	if (!stacks || r->leak_class)
+	/* Objects lost later by the same stack are news, and each object that remains is told of, also those of one place. */
+	if (!stacks || r->leak_class || r->kind == REPORT_OBJECTS_REMAINING)
 		h = hash_mix(h, r->addr);
 	return h ? h : 1;
 }

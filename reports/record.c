@@ -189,6 +189,9 @@ static const char *const alloc_name[SLAB_API_NR] = {
 	[SLAB_API_NEW_ARRAY] = "operator new[]",
 	[SLAB_API_MEMALIGN] = "aligned_alloc",
 	[SLAB_API_CACHE] = "memsan_cache_alloc",
+	[SLAB_API_VMALLOC] = "memsan_vmalloc",
+	[SLAB_API_PAGES] = "memsan_alloc_pages",
+	[SLAB_API_POOL] = "memsan_pool_alloc",
 };
 
 const char *report_alloc_name(enum slab_api api)

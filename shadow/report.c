@@ -63,6 +63,7 @@ static void gather_facts(struct shadow_facts *f, uintptr_t bad, struct slab_obje
 	f->value = shadow_byte(bad);
 	f->next = shadow_byte(bad + SHADOW_GRANULE);
 	f->have_object = slab_find_object(bad, o);
+	/* Objects of pools and fenced ones have the heap's shadow wherever they are. */
 	f->in_heap = f->have_object || arena_contains((void *)bad);
 	if (!f->have_object)
 		return;

@@ -86,7 +86,7 @@ struct shadow_facts {
 	uintptr_t bad;              /* first bad byte */
 	bool has_shadow;            /* is there shadow for it at all */
 	uint8_t value, next;        /* its shadow byte, and the one after it */
-	bool in_heap;               /* in the arena, or in or near a fenced object */
+	bool in_heap;               /* in the arena, or where a pool or a fence has an object */
 	bool have_object;           /* in or near an object of the heap: */
 	enum slab_object_state state;
 	bool large;

@@ -393,7 +393,7 @@ void area_dispose(struct area *a)
 	lock_acquire(&area_lock);
 	live_remove(a);
 	lock_release(&area_lock);
-	if (area_guard_clear(a->page, a->nr_pages))
+	if (!a->guard_pages || area_guard_clear(a->page, a->nr_pages))
 		area_release(a, false);
 }
 
@@ -402,6 +402,17 @@ void area_dispose(struct area *a)
 uint64_t area_live_bytes(void)
 {
 	return READ_ONCE(live_bytes);
+}
+
+/* For views of all of them; the lock is held, so no more than look. */
+void area_for_each_live(void (*fn)(const struct area *a, void *ctx), void *ctx)
+{
+	const struct area *a;
+
+	lock_acquire(&area_lock);
+	for (a = live; a; a = a->next)
+		fn(a, ctx);
+	lock_release(&area_lock);
 }
 
 void area_get_stats(struct area_stats *s)

@@ -439,6 +439,22 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean)
 	return true;
 }
 
+void buddy_count(uint64_t counts[BLOCK_ORDER + 1])
+{
+	unsigned order;
+	uint32_t link;
+
+	lock_acquire(&buddy_lock);
+	for (order = 0; order < BLOCK_ORDER; order++) {
+		counts[order] = 0;
+		for (int dirty = CLEAN; dirty <= DIRTY; dirty++)
+			for (link = heads[dirty][order]; link; link = arena_memmap[link - 1].next)
+				counts[order]++;
+	}
+	counts[BLOCK_ORDER] = free_blocks[CLEAN] + free_blocks[DIRTY] + (arena_ready_blocks - top_block);
+	lock_release(&buddy_lock);
+}
+
 void buddy_get_stats(struct buddy_stats *s)
 {
 	lock_acquire(&buddy_lock);

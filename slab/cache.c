@@ -34,7 +34,7 @@ struct returned {
 	uintptr_t strange;               /* belongs to no slab of the cache */
 };
 
-struct slab_cache malloc_caches[SLAB_NR_CLASSES + 1];
+struct slab_cache slab_caches[SLAB_VIEW_CACHES];
 int64_t cache_checked_bytes; /* atomic */
 
 /* ---- layout ------------------------------------------------------------------------------------------------------------ */
@@ -55,12 +55,14 @@ static void choose_run(struct slab_cache *c)
 	}
 }
 
-void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsigned flags, uint8_t state)
+void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state)
 {
 	str_copy(c->name, name, sizeof(c->name));
+	c->number = (uintptr_t)c - (uintptr_t)slab_caches < sizeof(slab_caches) ? (uint32_t)(c - slab_caches) : 0;
 	c->flags = flags;
-	c->object_size = (uint32_t)object_size;
-	c->offset = flags & SLAB_F_REDZONE ? REDZONE_SIZE : 0;
+	c->user_size = (uint32_t)size;
+	c->object_size = (uint32_t)ALIGN_UP(size, align);
+	c->offset = flags & SLAB_F_REDZONE ? (uint32_t)MAX(align, REDZONE_SIZE) : 0;
 	c->slot_size = c->object_size + c->offset;
 	c->reciprocal = (((uint64_t)1 << RECIPROCAL_SHIFT) + c->slot_size - 1) / c->slot_size;
 	choose_run(c);
@@ -72,6 +74,7 @@ void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsi
 	c->fast = flags == 0;
 	c->held = flags != 0 && options.quarantine_size != 0;
 	c->batch = c->fast ? UINT32_MAX : (uint32_t)MIN(16, MAX(1, (16u << 10) / c->slot_size));
+	c->life = CACHE_LIVE;
 	lock_init(&c->lock, LOCK_RANK_CACHE);
 	lock_register_for_fork(&c->lock);
 }
@@ -81,6 +84,42 @@ size_t cache_descriptor_size(const struct slab_cache *c)
 	size_t tracks = c->flags & SLAB_F_TRACK ? c->nr_objects * sizeof(struct slab_track) : 0;
 
 	return slab_tracks_offset(c->map_words, c->fast ? 0 : c->nr_objects) + tracks;
+}
+
+/* ---- descriptors of caches that are gone ------------------------------------------------------------------------------------ */
+
+/* A descriptor stays one for ever, since somebody may still read it; another cache takes it whose descriptors fit in as many bytes.  Those of
+ * the program's caches are made in powers of two, so that there are few sizes. */
+#define ORPHAN_SIZES 32
+static struct ranked_lock orphan_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF); /* guards the lists */
+static struct slab *orphans[ORPHAN_SIZES]; /* by the power of two, linked by next */
+
+static unsigned orphan_size(const struct slab_cache *c)
+{
+	return 64 - (unsigned)__builtin_clzl(cache_descriptor_size(c) - 1);
+}
+
+static struct slab *orphan_get(const struct slab_cache *c)
+{
+	unsigned k = orphan_size(c);
+	struct slab *s;
+
+	lock_acquire(&orphan_lock);
+	s = orphans[k];
+	if (s)
+		orphans[k] = s->next;
+	lock_release(&orphan_lock);
+	return s ? s : meta_alloc((size_t)1 << k, COST_SLAB);
+}
+
+static void orphan_put(const struct slab_cache *c, struct slab *s)
+{
+	unsigned k = orphan_size(c);
+
+	lock_acquire(&orphan_lock);
+	s->next = orphans[k];
+	orphans[k] = s;
+	lock_release(&orphan_lock);
 }
 
 /* ---- slabs; all under the cache lock -------------------------------------------------------------------------------------- */
@@ -125,12 +164,23 @@ static struct slab *descriptor_get(struct slab_cache *c)
 		c->spare = s->next;
 		return s;
 	}
+	if (cache_is_custom(c))
+		return orphan_get(c);
 	s = meta_alloc(cache_descriptor_size(c), COST_SLAB);
 	if (s && tracks) {
 		meta_account(COST_SLAB, -(int64_t)tracks);
 		meta_account(COST_TRACKS, (int64_t)tracks);
 	}
 	return s;
+}
+
+/* It may have been another cache's, with another layout. */
+static void descriptor_clear(const struct slab_cache *c, struct slab *s)
+{
+	char *maps_end = (char *)(s->map + c->map_words);
+
+	s->nr_queued = 0;
+	mem_set(maps_end, 0, (size_t)((char *)s + cache_descriptor_size(c) - maps_end));
 }
 
 static struct slab *slab_new(struct slab_cache *c)
@@ -158,6 +208,8 @@ static struct slab *slab_new(struct slab_cache *c)
 		mem_set(slab_byte(c, s, 0), 0, c->nr_objects);
 	for (i = 0; i < c->map_words; i++)
 		s->map[i] = ~(uint64_t)0;
+	if (cache_is_custom(c))
+		descriptor_clear(c, s);
 	if (c->nr_objects % 64)
 		s->map[c->map_words - 1] = ((uint64_t)1 << c->nr_objects % 64) - 1;
 	list_add(c, s, SLAB_LIST_PARTIAL);
@@ -200,10 +252,13 @@ static struct slab *slab_with_room(struct slab_cache *c)
 	return s;
 }
 
+/* In a batch that was taken: the object has never been constructed. */
+#define OBJECT_RAW 1u
+
 static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, size_t n)
 {
 	size_t got = 0;
-	uint32_t w = s->hint, i = 0;
+	uint32_t w = s->hint, i = 0, raw = c->ctor ? s->fresh : UINT32_MAX;
 
 	n = MIN(n, s->nr_free);
 	while (got < n) {
@@ -211,7 +266,7 @@ static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, si
 
 		for (; bits && got < n; bits &= bits - 1) {
 			i = w * 64 + (uint32_t)__builtin_ctzl(bits);
-			objects[got++] = (void *)slab_object_at(c, s, i);
+			objects[got++] = (void *)(slab_object_at(c, s, i) | (i >= raw ? OBJECT_RAW : 0));
 		}
 		WRITE_ONCE(s->map[w], bits);
 		w += bits == 0;
@@ -230,6 +285,25 @@ static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, si
 
 /* ---- taking and returning -------------------------------------------------------------------------------------------------- */
 
+/* The program's constructor may allocate from other caches and must find the object accessible, so no lock is held. */
+static void construct_raw(const struct slab_cache *c, void **objects, size_t n)
+{
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		uintptr_t addr = (uintptr_t)objects[k] & ~(uintptr_t)OBJECT_RAW;
+
+		if (addr == (uintptr_t)objects[k])
+			continue;
+		objects[k] = (void *)addr;
+		if (!c->fast)
+			slab_shadow->live(addr, addr + c->object_size, addr, c->user_size, false);
+		c->ctor((void *)addr);
+		if (!c->fast)
+			slab_shadow->bad(addr, c->object_size, SLAB_MARK_REDZONE);
+	}
+}
+
 size_t cache_take(struct slab_cache *c, void **objects, size_t n)
 {
 	size_t got = 0;
@@ -242,6 +316,8 @@ size_t cache_take(struct slab_cache *c, void **objects, size_t n)
 	lock_release(&c->lock);
 	if (!c->fast)
 		__atomic_fetch_add(&cache_checked_bytes, (int64_t)(got * c->slot_size), __ATOMIC_RELAXED);
+	if (c->ctor)
+		construct_raw(c, objects, got);
 	return got;
 }
 
@@ -251,7 +327,7 @@ static void slab_became_empty(struct slab_cache *c, struct slab *s)
 {
 	list_remove(c, s);
 	list_add(c, s, SLAB_LIST_EMPTY);
-	if (c->nr_empty > 1 + c->nr_slabs / 8)
+	if (c->nr_empty > 1 + c->nr_slabs / 8 && !c->typesafe)
 		slab_delete(c, s);
 }
 
@@ -327,12 +403,37 @@ size_t cache_shrink(struct slab_cache *c)
 	size_t pages = 0;
 
 	lock_acquire(&c->lock);
-	while (c->empty) {
+	while (c->empty && !c->typesafe) {
 		slab_delete(c, c->empty);
 		pages += c->nr_pages;
 	}
 	lock_release(&c->lock);
 	return pages;
+}
+
+/* Slabs that are full, or whose objects other threads have in their bins, are in no list: the memmap has them all. */
+void cache_release(struct slab_cache *c)
+{
+	uint32_t page, end = LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_PAGES;
+	struct slab *s;
+
+	lock_acquire(&c->lock);
+	for (page = 0; page < end && c->nr_slabs; page++) {
+		uint64_t w = LOAD_ACQUIRE(arena_memmap[page].owner);
+
+		if ((w & OWNER_TAG) == OWNER_SLAB && READ_ONCE(((struct slab *)OWNER_POINTER(w))->cache) == c) {
+			s = OWNER_POINTER(w);
+			if (!c->fast)
+				__atomic_fetch_sub(&cache_checked_bytes, (int64_t)(c->nr_objects - s->nr_free) * c->slot_size, __ATOMIC_RELAXED);
+			slab_delete(c, s);
+		}
+	}
+	while ((s = c->spare) != NULL) {
+		c->spare = s->next;
+		orphan_put(c, s);
+	}
+	c->nr_out = 0;
+	lock_release(&c->lock);
 }
 
 void cache_seal_slab(struct slab_cache *c, struct slab *s)
@@ -361,10 +462,11 @@ void cache_drop_sealed(struct slab_cache *c, struct slab *s)
 
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx)
 {
-	unsigned i;
+	uint32_t i, n = LOAD_ACQUIRE(slab_root.nr_caches);
 
-	for (i = 1; i <= SLAB_NR_CLASSES; i++)
-		fn(&malloc_caches[i], ctx);
+	for (i = 1; i < n; i++)
+		if (READ_ONCE(slab_caches[i].life) != CACHE_UNUSED)
+			fn(&slab_caches[i], ctx);
 }
 
 /* ---- every invariant, for tests ------------------------------------------------------------------------------------------------- */

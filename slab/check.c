@@ -97,14 +97,14 @@ void check_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from,
 	uint32_t i;
 
 	if (from == 0 && c->flags & SLAB_F_REDZONE)
-		mem_set((void *)s->base, SLUB_RED_ACTIVE, REDZONE_SIZE);
+		mem_set((void *)s->base, SLUB_RED_ACTIVE, c->offset);
 	for (i = from; i < to; i++) {
 		uintptr_t object = slab_object_at(c, s, i);
 
 		if (c->flags & SLAB_F_POISON)
 			check_poison(c, object);
 		if (c->flags & SLAB_F_REDZONE)
-			mem_set((void *)(object + c->object_size), SLUB_RED_ACTIVE, REDZONE_SIZE);
+			mem_set((void *)(object + c->object_size), SLUB_RED_ACTIVE, c->offset);
 	}
 }
 
@@ -141,7 +141,7 @@ static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t 
 /* Which object, and which side of it, damage next to object i belongs to.  `zone` is the shared red zone. */
 static void lay_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t zone, bool left, struct slab_finding *f)
 {
-	bool in_zone = f->addr - zone < REDZONE_SIZE, near_lower = f->addr - zone < REDZONE_SIZE / 2;
+	bool in_zone = f->addr - zone < c->offset, near_lower = f->addr - zone < c->offset / 2;
 
 	if (left && in_zone && near_lower && neighbour_used(c, s, i - 1, &f->object)) {
 		f->kind = SLAB_RIGHT_REDZONE;
@@ -176,13 +176,13 @@ unsigned check_find_redzones(const struct slab_cache *c, struct slab *s, uint32_
 	struct damage d;
 	unsigned n = 0;
 
-	if (!(c->flags & SLAB_F_REDZONE) || likely(user == object && all_intact(slot, user + size, next)))
+	if (!(c->flags & SLAB_F_REDZONE) || likely(user == object && c->offset == REDZONE_SIZE && all_intact(slot, user + size, next)))
 		return 0;
 	if (!check_bytes(slot, user, SLUB_RED_ACTIVE, &d)) {
 		fill_finding(&found[n], SLAB_LEFT_REDZONE, at, &d, regs);
 		lay_damage(c, s, i, slot, true, &found[n++]);
 	}
-	if (!check_bytes(user + size, next + REDZONE_SIZE, SLUB_RED_ACTIVE, &d)) {
+	if (!check_bytes(user + size, next + c->offset, SLUB_RED_ACTIVE, &d)) {
 		fill_finding(&found[n], SLAB_RIGHT_REDZONE, at, &d, regs);
 		lay_damage(c, s, i, next, false, &found[n++]);
 	}
@@ -229,7 +229,7 @@ unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, 
 	uintptr_t object = slab_object_at(c, s, i);
 
 	if (!(c->flags & SLAB_F_REDZONE) ||
-	    likely(user == object && all_intact(object - c->offset, user + size, object + c->object_size)))
+	    likely(user == object && c->offset == REDZONE_SIZE && all_intact(object - c->offset, user + size, object + c->object_size)))
 		return 0;
 	return redzones_suspect(c, s, i, user, size, at, regs);
 }

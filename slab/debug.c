@@ -49,7 +49,7 @@ static inline void trace(const struct slab_cache *c, bool free, uintptr_t user, 
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
 	stack_handle stack = save_stack(c, regs);
-	void *object = tcache_take_debug(c->state);
+	void *object = cache_is_custom(c) ? tcache_take_custom(c) : tcache_take_debug(c);
 	uintptr_t user;
 	struct slab *s;
 	uint32_t i;
@@ -61,7 +61,7 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	if (c->flags & SLAB_F_SANITY)
 		check_poisoned_again(c, s, i, regs);
 	user = ALIGN_UP((uintptr_t)object, align);
-	if (!(c->flags & SLAB_F_TRACK))
+	if (!(c->flags & SLAB_F_TRACK) && !cache_is_custom(c))
 		size = (uintptr_t)object + c->object_size - user;
 	check_fill_slack(c, (uintptr_t)object, user, size);
 	slab_shadow->live((uintptr_t)object, (uintptr_t)object + c->object_size, user, size, false);
@@ -123,6 +123,8 @@ size_t debug_size(struct slab *s, uintptr_t user)
 	uint32_t i = slab_index(c, s, user);
 	const struct slab_track *t = track_of(c, s, i);
 
+	if (cache_is_custom(c))
+		return c->user_size;
 	return t ? track_read(t).size : slab_object_at(c, s, i) + c->object_size - user;
 }
 
@@ -131,9 +133,10 @@ static void check_api(const struct slab_cache *c, struct slab *s, uint32_t i, ui
 {
 	const struct slab_track t = track_read(track_of(c, s, i));
 	bool mismatch = mismatch_of_apis((enum slab_api)t.api, api);
+	size_t size = cache_is_custom(c) ? c->user_size : t.size;
 	struct slab_finding f;
 
-	if (likely(!mismatch && (size_given == SIZE_MAX || size_given == t.size)))
+	if (likely(!mismatch && (size_given == SIZE_MAX || size_given == size)))
 		return;
 	finding_init(&f, mismatch ? SLAB_ALLOC_DEALLOC_MISMATCH : SLAB_SIZED_DELETE_MISMATCH, SLAB_AT_FREE, user, regs);
 	f.size = mismatch ? 0 : size_given;
@@ -165,7 +168,8 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 		track_set_free(track_of(c, s, i), stack);
 		trace(c, true, user, size, stack);
 	}
-	slab_shadow->bad(object, c->object_size, SLAB_MARK_FREED);
+	if (!c->typesafe)
+		slab_shadow->bad(object, c->object_size, SLAB_MARK_FREED);
 	if (c->flags & SLAB_F_POISON)
 		check_poison(c, object);
 	quarantine_put(s, i, regs);

@@ -65,6 +65,19 @@ static bool patterns_match(const char *s, const char **end, const char *name)
 	return match;
 }
 
+bool flags_name_in_list(const char *list, const char *name)
+{
+	const char *end;
+
+	for (; *list; list = end + (*end == ',')) {
+		for (end = list; *end && *end != ','; end++)
+			;
+		if (pattern_matches(list, end, name))
+			return true;
+	}
+	return false;
+}
+
 const char *slab_debug_check(const char *text)
 {
 	const char *s = text, *bad;

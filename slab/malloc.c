@@ -23,7 +23,7 @@ bool slab_init(void)
 
 		fmt_init(&b, name, sizeof(name));
 		fmt_printf(&b, "malloc-%zu", class_size(i));
-		cache_init(&malloc_caches[i], name, class_size(i), flags_for_cache(name), (uint8_t)i);
+		cache_init(&malloc_caches[i], name, class_size(i), 16, flags_for_cache(name), (uint8_t)i);
 		any_fast |= malloc_caches[i].fast;
 	}
 	area_init();
@@ -75,15 +75,23 @@ static void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero
 	return p;
 }
 
-/* Out of memory: all that is only held back goes, then one more try. */
+/* All that is only held back goes, and the program gives what it can spare. */
+__cold_path bool slab_reclaim(const struct unwind_regs *regs)
+{
+	quarantine_drain(regs);
+	area_drain();
+	slab_trim(0);
+	slab_shrink_all();
+	return true;
+}
+
+/* Out of memory: one more try. */
 static __cold_path void *malloc_after_reclaim(size_t size, size_t align, enum slab_api api, bool zero,
                                               const struct unwind_regs *regs)
 {
 	if (size > arena_size || align > arena_size)
 		return NULL;
-	quarantine_drain(regs);
-	area_drain();
-	slab_trim(0);
+	slab_reclaim(regs);
 	return malloc_once(size, align, api, zero, regs);
 }
 
@@ -95,53 +103,6 @@ void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const
 }
 
 /* ---- free -------------------------------------------------------------------------------------------------------------------------- */
-
-/* What a pointer that may be anything leads to.  Who knows whether an object is live depends on who made it: the state map (fast), its slab's
- * descriptor (checked), its area's. */
-enum place { PLACE_NOTHING, PLACE_FAST, PLACE_CHECKED, PLACE_AREA };
-struct lead {
-	enum place place;
-	unsigned class;      /* FAST: of the live object that starts there */
-	struct slab *slab;   /* CHECKED: the pointer is somewhere in it */
-	struct area *area;   /* AREA: likewise */
-};
-
-static inline struct lead lead_of(const void *p)
-{
-	size_t i = arena_state_index(p);
-	struct lead to = { .place = PLACE_NOTHING };
-	uint64_t w;
-
-	if (i < LOAD_ACQUIRE(arena_state_limit)) {
-		to.class = LOAD_ACQUIRE(arena_state[i]);
-		if (to.class) {
-			to.place = to.class <= SLAB_NR_CLASSES ? PLACE_FAST : PLACE_NOTHING;
-			return to;
-		}
-	}
-	if (unlikely(!arena_usable((uintptr_t)p)))
-		return to;
-	w = arena_owner((uintptr_t)p);
-	if ((w & OWNER_TAG) == OWNER_SLAB) {
-		to.slab = OWNER_POINTER(w);
-		to.place = to.slab->cache->fast ? PLACE_NOTHING : PLACE_CHECKED;
-	} else if ((w & OWNER_TAG) == OWNER_AREA) {
-		to.area = OWNER_POINTER(w);
-		to.place = PLACE_AREA;
-	}
-	return to;
-}
-
-/* The same for realloc and its like: NOTHING unless a live object starts there. */
-static struct lead lead_to_live(const void *p)
-{
-	struct lead to = lead_of(p);
-
-	if ((to.place == PLACE_CHECKED && !debug_is_live(to.slab, (uintptr_t)p)) ||
-	    (to.place == PLACE_AREA && LOAD_ACQUIRE(to.area->live) != (uintptr_t)p))
-		to.place = PLACE_NOTHING;
-	return to;
-}
 
 /* One of several racing threads gets true, and whatever area the descriptor stands for by now, it is the one at p. */
 static bool area_claim(struct area *a, const void *p)
@@ -156,7 +117,9 @@ void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given
 	struct lead to = lead_of(p);
 
 	(void)align_given; /* an alignment that was not needed to place the object is not recorded */
-	if (to.place == PLACE_CHECKED) {
+	if (unlikely(to.slab && cache_is_custom(to.slab->cache))) {
+		custom_put(to.slab, p, api, regs);
+	} else if (to.place == PLACE_CHECKED) {
 		debug_free(to.slab, (uintptr_t)p, api, size_given, regs);
 	} else if (to.place == PLACE_FAST) {
 		*state_of((uintptr_t)p) = 0;
@@ -175,7 +138,7 @@ static enum slab_api api_of(const void *p, const struct lead *to)
 {
 	struct slab_object obj;
 
-	if (to->place == PLACE_FAST)
+	if (to->place == PLACE_FAST || to->place == PLACE_CUSTOM)
 		return SLAB_API_MALLOC;
 	return slab_find_object((uintptr_t)p, &obj) && obj.tracked ? obj.api : SLAB_API_MALLOC;
 }
@@ -185,6 +148,8 @@ static void *realloc_in_place(void *p, const struct lead *to, size_t old, size_t
 {
 	if (to->place == PLACE_AREA)
 		return size > SLAB_CLASS_MAX ? area_realloc(to->area, size, regs) : NULL;
+	if (to->place == PLACE_CUSTOM)
+		return NULL;
 	if (to->place == PLACE_CHECKED)
 		return debug_realloc(to->slab, (uintptr_t)p, size, regs);
 	return size <= old && (size > old / 2 || class_of(size) == to->class) ? p : NULL;
@@ -196,7 +161,7 @@ static size_t size_of(const void *p, const struct lead *to)
 		return area_usable(to->area);
 	if (to->place == PLACE_FAST)
 		return malloc_caches[to->class].object_size;
-	return debug_size(to->slab, (uintptr_t)p);
+	return to->place == PLACE_CUSTOM ? to->slab->cache->user_size : debug_size(to->slab, (uintptr_t)p);
 }
 
 void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad)
@@ -212,6 +177,9 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 		return NULL;
 	}
 	old = size_of(p, &to);
+	/* Not malloc's: it moves to malloc's memory, and the free of the old one tells. */
+	if (unlikely((to.place == PLACE_AREA && to.area->api >= SLAB_API_CACHE) || (to.slab && cache_is_custom(to.slab->cache))))
+		to.place = PLACE_CUSTOM;
 	q = realloc_in_place(p, &to, old, size, regs);
 	if (q == p)
 		return p;

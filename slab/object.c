@@ -58,7 +58,7 @@ void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, str
 	obj->state = slot_state(c, s, i, byte);
 	obj->addr = user;
 	obj->object_size = c->object_size;
-	obj->size = object + c->object_size - user;
+	obj->size = cache_is_custom(c) ? c->user_size : object + c->object_size - user;
 	obj->slot = object - c->offset;
 	obj->slot_size = c->slot_size;
 	str_copy(obj->cache, c->name, sizeof(obj->cache));
@@ -66,7 +66,7 @@ void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, str
 		struct slab_track copy = track_read(t);
 
 		obj->tracked = track_when(&copy) != 0;
-		obj->size = obj->tracked ? MIN(obj->size, (size_t)copy.size) : obj->size;
+		obj->size = obj->tracked && !cache_is_custom(c) ? MIN(obj->size, (size_t)copy.size) : obj->size;
 		obj->api = (enum slab_api)copy.api;
 		obj->alloc_stack = copy.alloc_stack;
 		obj->free_stack = copy.free_stack;
@@ -92,7 +92,7 @@ void object_describe_area(const struct area *a, struct slab_object *obj)
 	obj->object_size = area_data_size(a);
 	obj->slot = area_data(a);
 	obj->slot_size = area_data_size(a);
-	str_copy(obj->cache, "vmalloc", sizeof(obj->cache));
+	str_copy(obj->cache, a->api == SLAB_API_PAGES ? "pages" : "vmalloc", sizeof(obj->cache));
 	obj->large = true;
 	obj->tracked = a->when != 0;
 	obj->api = (enum slab_api)a->api;
@@ -134,6 +134,8 @@ bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uint64_t w;
 
+	if (unlikely(READ_ONCE(pool_any)) && pool_find_object(addr, obj))
+		return true;
 	if (!arena_usable(addr)) {
 		const struct slab_foreign *foreign = LOAD_ACQUIRE(slab_foreign);
 

@@ -97,15 +97,22 @@ static void chunk_drop_head(void)
 static void *queue_pop(void)
 {
 	while (head) {
-		void *object = head->objects[head->first++];
-		struct slab *s = slab_of((uintptr_t)object);
+		void *object;
+		struct slab *s;
 
+		if (head->first == head->count) { /* all of it was taken out */
+			chunk_drop_head();
+			continue;
+		}
+		object = head->objects[head->first++];
+		s = slab_of((uintptr_t)object);
 		if (head->first == head->count)
 			chunk_drop_head();
 		s->nr_queued--;
 		if (!s->sealed) {
 			queue_bytes -= s->cache->slot_size;
 			queue_objects--;
+			custom_pin(s->cache);
 			return object;
 		}
 		nr_stale--;
@@ -195,6 +202,7 @@ static void release_victims(void **victims, size_t n)
 				victims[rest++] = victims[i];
 		}
 		cache_return(c, batch, k);
+		custom_unpin(c, (uint32_t)k);
 		n = rest;
 	}
 }
@@ -249,9 +257,9 @@ struct entered {
 static void enter_one(void *object, struct entered *e)
 {
 	if (!queue_push(object, &e->full[e->nr_full]))
-		e->lost[e->nr_lost++] = object;
+		custom_pin(slab_of((uintptr_t)(e->lost[e->nr_lost++] = object))->cache);
 	else if (e->full[e->nr_full])
-		e->nr_full++;
+		custom_pin(e->full[e->nr_full++]->cache);
 }
 
 static void enter_finish(struct entered *e, const struct unwind_regs *regs)
@@ -261,8 +269,10 @@ static void enter_finish(struct entered *e, const struct unwind_regs *regs)
 	for (i = 0; i < e->nr_lost; i++)
 		verify_victim(e->lost[i], regs);
 	release_victims(e->lost, e->nr_lost);
-	for (i = 0; i < e->nr_full; i++)
+	for (i = 0; i < e->nr_full; i++) {
 		seal_slab(e->full[i], regs);
+		custom_unpin(e->full[i]->cache, 1);
+	}
 	evict(false, regs);
 	if (e->nr_full)
 		seal_trim(false);
@@ -308,7 +318,11 @@ void quarantine_put(struct slab *s, uint32_t i, const struct unwind_regs *regs)
 	}
 	/* Pairs with the acquiring load in check_all: who sees HELD sees the poison. */
 	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) | OBJECT_HELD));
-	if (unlikely(!b)) {
+	/* Those of the program's caches go to the queue at once: when the cache is destroyed, nobody could take them out of other threads'
+	 * buffers. */
+	if (unlikely(!b || cache_is_custom(c))) {
+		if (b)
+			WRITE_ONCE(b->frees, b->frees + 1);
 		put_without_block(object, regs);
 		return;
 	}
@@ -319,6 +333,54 @@ void quarantine_put(struct slab *s, uint32_t i, const struct unwind_regs *regs)
 	b->held_bytes += c->slot_size;
 	if (b->held_count == QUARANTINE_BUFFER || b->held_bytes > BUFFER_BYTES)
 		quarantine_flush_block(b, regs);
+}
+
+/* Up to VICTIMS of the cache's objects are taken out of the middle of the queue, whose order stays; entries of its sealed slabs go. */
+static size_t queue_extract(const struct slab_cache *c, void **victims)
+{
+	struct chunk *k;
+	size_t n = 0;
+	uint32_t i, to;
+
+	for (k = head; k && n < VICTIMS; k = k->next) {
+		for (i = to = k->first; i < k->count; i++) {
+			struct slab *s = slab_of((uintptr_t)k->objects[i]);
+
+			if (s->cache != c || n == VICTIMS) {
+				k->objects[to++] = k->objects[i];
+				continue;
+			}
+			s->nr_queued--;
+			if (s->sealed) {
+				nr_stale--;
+				continue;
+			}
+			queue_bytes -= c->slot_size;
+			queue_objects--;
+			victims[n++] = k->objects[i];
+		}
+		k->count = to;
+	}
+	while (head && head->first == head->count)
+		chunk_drop_head();
+	return n;
+}
+
+void quarantine_remove_cache(struct slab_cache *c, const struct unwind_regs *regs)
+{
+	void *victims[VICTIMS];
+	size_t n, i;
+
+	do {
+		lock_acquire(&quarantine_lock);
+		n = queue_extract(c, victims);
+		lock_release(&quarantine_lock);
+		for (i = 0; i < n; i++)
+			verify_victim(victims[i], regs);
+		if (n)
+			cache_return(c, victims, n);
+	} while (n == VICTIMS);
+	seal_remove_cache(c);
 }
 
 void quarantine_drain(const struct unwind_regs *regs)

@@ -20,7 +20,7 @@ void root_init(void)
 	r->blocks = (uint64_t)(uintptr_t)arena_blocks;
 	r->ready_blocks = (uint64_t)(uintptr_t)&arena_ready_blocks;
 	r->caches = (uint64_t)(uintptr_t)malloc_caches;
-	r->nr_caches = SLAB_NR_CLASSES + 1;
+	r->nr_caches = SLAB_FIRST_CUSTOM;
 	lib_root_fill(&r->lib);
 	r->self = (uint64_t)(uintptr_t)r;
 	mem_copy(r->magic, SLAB_ROOT_MAGIC, sizeof(r->magic));

@@ -73,15 +73,15 @@ void seal_slab(struct slab *s, const struct unwind_regs *regs)
 	lock_release(&quarantine_lock);
 }
 
-/* The oldest one that the queue knows no more. */
-static struct slab *take_oldest(bool all)
+/* The oldest one that the queue knows no more, of one cache or of any. */
+static struct slab *take_oldest(bool all, const struct slab_cache *of)
 {
 	struct slab *s, *before = NULL;
 	bool over;
 
 	lock_acquire(&quarantine_lock);
 	over = metadata_bytes > quarantine_budget() / 2 || sealed_bytes > MIN(ADDRESS_SPACE_MAX, arena_size / 4);
-	for (s = all || over ? oldest : NULL; s && s->nr_queued; s = s->next)
+	for (s = all || over ? oldest : NULL; s && (s->nr_queued || (of && s->cache != of)); s = s->next)
 		before = s;
 	if (s) {
 		if (before)
@@ -97,14 +97,26 @@ static struct slab *take_oldest(bool all)
 	return s;
 }
 
+static void give_up(struct slab *s)
+{
+	if (s->opened)
+		os_decommit((void *)s->base, slab_bytes(s));
+	os_guard_remove((void *)s->base, slab_bytes(s));
+	cache_drop_sealed(s->cache, s);
+}
+
 void seal_trim(bool all)
 {
 	struct slab *s;
 
-	while ((s = take_oldest(all)) != NULL) {
-		if (s->opened)
-			os_decommit((void *)s->base, slab_bytes(s));
-		os_guard_remove((void *)s->base, slab_bytes(s));
-		cache_drop_sealed(s->cache, s);
-	}
+	while ((s = take_oldest(all, NULL)) != NULL)
+		give_up(s);
+}
+
+void seal_remove_cache(struct slab_cache *c)
+{
+	struct slab *s;
+
+	while ((s = take_oldest(true, c)) != NULL)
+		give_up(s);
 }

@@ -41,12 +41,18 @@
 #define POISON_END        0xa5  /* last byte of a poisoned object */
 
 /* Which family an object came from; free by another one is alloc-dealloc-mismatch. */
-enum slab_api { SLAB_API_MALLOC, SLAB_API_NEW, SLAB_API_NEW_ARRAY, SLAB_API_MEMALIGN, SLAB_API_CACHE, SLAB_API_NR };
+enum slab_api { SLAB_API_MALLOC, SLAB_API_NEW, SLAB_API_NEW_ARRAY, SLAB_API_MEMALIGN, SLAB_API_CACHE, SLAB_API_VMALLOC, SLAB_API_PAGES, SLAB_API_POOL,
+                SLAB_API_NR };
 
 /* ---- what was found ------------------------------------------------------------------------------------------------ */
 enum slab_finding_kind {
 	SLAB_DOUBLE_FREE, SLAB_INVALID_FREE, SLAB_ALLOC_DEALLOC_MISMATCH, SLAB_SIZED_DELETE_MISMATCH,
 	SLAB_LEFT_REDZONE, SLAB_RIGHT_REDZONE, SLAB_POISON_OVERWRITTEN, SLAB_BAD_STATE,
+	SLAB_WRONG_CACHE,        /* freed to a cache that is not its own */
+	SLAB_CACHE_DESTROYED,    /* a cache is used that was destroyed, or never was one */
+	SLAB_OBJECT_REMAINS,     /* a cache is destroyed while this object of it is live */
+	SLAB_WRONG_ORDER,        /* pages freed with another order than they were allocated with */
+	SLAB_TAIL_PAGE,          /* pages freed by a page that is not their first */
 };
 enum slab_found_at { SLAB_AT_FREE, SLAB_AT_REALLOC, SLAB_AT_QUARANTINE_EXIT, SLAB_AT_CHECK_ALL, SLAB_AT_EXIT, SLAB_AT_ALLOC };
 
@@ -90,6 +96,8 @@ struct slab_finding {
 	size_t size;                 /* damaged bytes; sized delete: the size given */
 	uint8_t expected, found;     /* of the first damaged byte */
 	enum slab_api api_used;      /* what freed it (mismatches) */
+	char cache[32];              /* the cache that was passed in, where one was */
+	uint64_t nr, nr_allocated;   /* objects that remain; the order given and the true one; the tail page's number and the true order */
 	bool have_object;
 	struct slab_object object;
 	bool have_regs;
@@ -172,6 +180,101 @@ size_t slab_usable_size(const void *p, const struct unwind_regs *regs);
  *   bool  slab_free_fast(void *p);            false: take slab_free */
 #include "slab/fast.h"
 
+/* ---- custom.c: caches that the program makes ------------------------------------------------------------------------------- */
+
+struct slab_cache;
+#define SLAB_CUSTOM_SIZE_MAX ((size_t)128 << 10)
+/* Beside SLAB_F_*. */
+#define SLAB_F_TYPESAFE 0x100u    /* memory stays objects of the cache until it is destroyed */
+/* size up to SLAB_CUSTOM_SIZE_MAX, align a power of two up to the page size, or 0.  The flags are added to those that the options give.
+ * `ctor` may be NULL.  NULL: no memory, or too many caches. */
+struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *object));
+/* Is this a cache that was made and not destroyed?  Any pointer will do; what is none is reported as `cache_destroyed`. */
+bool slab_custom_check(const struct slab_cache *c, const struct unwind_regs *regs);
+/* Production's thread caches; NULL or false: take the others. */
+void *slab_custom_alloc_fast(struct slab_cache *c);
+bool slab_custom_free_fast(struct slab_cache *c, void *p);
+/* NULL: no memory; errno untouched. */
+void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_regs *regs);
+void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs);
+/* Pages that went back. */
+size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs);
+/* How many objects were alive, with `elsewhere` that are in no slab; those in slabs were reported, and with any the memory stays what it is. */
+size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct unwind_regs *regs);
+/* Which cache it is, among all that ever were; never 0. */
+uint32_t slab_custom_id(const struct slab_cache *c);
+/* An object that is in no slab: it is of another cache (`id`) than the one it is freed to, or remains as one of nr. */
+void slab_custom_report_wrong(const struct slab_cache *c, uint32_t id, const void *p, const struct unwind_regs *regs);
+void slab_custom_report_remaining(const struct slab_cache *c, const void *p, size_t nr, const struct unwind_regs *regs);
+size_t slab_custom_size(const struct slab_cache *c);
+size_t slab_custom_align(const struct slab_cache *c);
+bool slab_custom_has_ctor(const struct slab_cache *c);
+bool slab_custom_is_typesafe(const struct slab_cache *c);
+const char *slab_custom_name(const struct slab_cache *c);
+void slab_custom_construct(const struct slab_cache *c, void *object); /* for fenced objects */
+
+/* ---- pages.c: pages by order, and memory that is not malloc's --------------------------------------------------------------------- */
+
+#define SLAB_ORDER_MAX 10u
+/* 2^order pages, aligned to their size.  order at most SLAB_ORDER_MAX.  NULL: no memory; errno untouched. */
+void *slab_pages_alloc(unsigned order, bool zero, const struct unwind_regs *regs);
+/* Any pointer and order; what is wrong is reported, pages with a wrong order go back with their own. */
+void slab_pages_free(void *p, unsigned order, const struct unwind_regs *regs);
+/* Page-aligned, between guard pages in both modes. */
+void *slab_vmalloc(size_t size, bool zero, const struct unwind_regs *regs);
+/* Frees what should be `api`'s, and reports what is not. */
+void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs);
+/* Is it live memory of slab_vmalloc? */
+bool slab_is_vmalloc(const void *p);
+
+/* ---- mempool.c: objects inside of the program's own memory ---------------------------------------------------------------------- */
+
+struct slab_pool;
+#define SLAB_POOL_POISON 0x1u   /* freed objects are the detector's: nothing of the allocator's is in them */
+#define SLAB_POOL_LEAKS 0x2u    /* objects alive when the pool is destroyed are reported */
+#define SLAB_POOL_LINKS ((size_t)16) /* without poison, so many bytes at the start of a freed object may hold the allocator's links */
+/* Each object has `redzone` bytes before and behind it that are the detector's.  NULL: no memory. */
+struct slab_pool *slab_pool_create(const char *name, size_t redzone, unsigned flags);
+/* The pool's free memory: nobody may use what is no object in it. */
+bool slab_pool_add(struct slab_pool *pool, void *mem, size_t size, const struct unwind_regs *regs);
+/* False: no memory to know it by, or no such pool (reported). */
+bool slab_pool_alloc(struct slab_pool *pool, void *p, size_t size, const struct unwind_regs *regs);
+void slab_pool_free(struct slab_pool *pool, void *p, const struct unwind_regs *regs);
+/* How many remained and were reported. */
+size_t slab_pool_destroy(struct slab_pool *pool, const struct unwind_regs *regs);
+
+/* ---- shrinker.c: caches that the program keeps and can do without ------------------------------------------------------------ */
+
+/* Each registered shrinker is asked for all it has.  What they say they freed.  No lock may be held. */
+struct slab_shrink { unsigned long nr_to_scan, nr_scanned; };
+#define SLAB_SHRINK_STOP ~0ul
+struct slab_shrinker {
+	char name[32];
+	unsigned long (*count)(void *data);
+	unsigned long (*scan)(void *data, struct slab_shrink *control);
+	void *data;
+	struct slab_shrinker *next;
+};
+/* NULL: no memory. */
+struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*count)(void *data),
+                                             unsigned long (*scan)(void *data, struct slab_shrink *control), void *data);
+/* Returns when no thread is in its callbacks (but the caller).  False: it is not registered. */
+bool slab_shrinker_unregister(struct slab_shrinker *s);
+size_t slab_shrink_all(void);
+/* The same, now and then, when little of the arena is left. */
+void slab_shrink_near_limit(void);
+
+/* ---- failslab.c: allocations that fail on purpose --------------------------------------------------------------------------- */
+
+extern bool failslab_on;  /* written once at start-up */
+/* The stack filter, and who is told of each failure (its cache, size and number).  Either may be NULL. */
+typedef bool (*failslab_stack_fn)(stack_handle stack);
+typedef void (*failslab_told_fn)(const char *cache, size_t size, uint64_t nr, const struct unwind_regs *regs);
+/* After slab_init, before the first allocation.  False: options.fail_times makes no sense, 1 is taken. */
+bool failslab_init(failslab_stack_fn stack, failslab_told_fn told);
+/* Shall this allocation fail?  cache: NULL for malloc's, which are looked up by size.  Only when failslab_on. */
+bool failslab_should(const char *cache, size_t size, const struct unwind_regs *regs);
+
 /* ---- checks and views --------------------------------------------------------------------------------------------------- */
 /* Verify every red zone and all poison; findings go to the hook.  Returns how many there were. */
 size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs);
@@ -209,13 +312,14 @@ struct slab_root {
 _Static_assert(sizeof(struct slab_root) == 192 && offsetof(struct slab_root, arena) == 48, "read by other processes");
 extern struct slab_root slab_root;
 
-#define SLAB_VIEW_CACHES 64
+#define SLAB_VIEW_CACHES 512
 struct slab_view_cache {
 	char name[32];
 	uint64_t addr;             /* of its descriptor */
 	uint64_t reciprocal;
 	uint32_t object_size, slot_size, offset, flags, nr_objects, nr_pages, map_words;
-	bool fast;
+	uint32_t user_size;        /* of an object as its creator gave it */
+	bool fast, used;
 };
 struct slab_view {
 	const struct mem_view *mem;
@@ -246,6 +350,36 @@ struct slab_view_live {
 };
 /* The live objects of a slab (r->cache is not 0); none where it cannot be read. */
 void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live);
+
+/* ---- the heap as text (show.c; both halves) ------------------------------------------------------------------------------------ */
+
+struct slab_show {
+	const struct slab_view *view;
+	void (*line)(void *ctx, const char *text);
+	/* The frames of a stack, innermost first; how many. */
+	size_t (*stack)(void *ctx, uint32_t handle, uint64_t *pcs, size_t max);
+	/* Where a return address is, for people. */
+	void (*place)(void *ctx, uint64_t pc, struct fmt_buf *b);
+	uint32_t (*tid)(void *ctx, uint32_t thread);   /* of a thread index; 0: not known */
+	void *ctx;
+	uint64_t now;                /* jiffies, for ages */
+};
+struct slab_show_cache { uint64_t active, objects, active_slabs, slabs; };
+/* By the caches' indices in the view. */
+void slab_show_count(const struct slab_show *s, struct slab_show_cache caches[SLAB_VIEW_CACHES]);
+/* /proc/slabinfo's two heading lines, and one for a cache. */
+void slab_show_slabinfo_head(const struct slab_show *s);
+void slab_show_slabinfo_line(const struct slab_show *s, const struct slab_view_cache *c, const struct slab_show_cache *n);
+/* The same for the live large areas, as a cache "vmalloc" of one area a slab: counts[0]. */
+void slab_show_slabinfo_areas(const struct slab_show *s, const struct slab_show_cache *n);
+void slab_show_buddyinfo(const struct slab_show *s);
+void slab_show_vmallocinfo(const struct slab_show *s);
+struct slab_show_trace {
+	uint64_t count, bytes, min_age, max_age, sum_age;
+	uint32_t stack, min_thread, max_thread;
+};
+/* Live objects (or quarantined ones) of a cache, NULL: of all, by stack; how many stacks.  `table` has room for max. */
+size_t slab_show_traces(const struct slab_show *s, const char *cache, bool freed, struct slab_show_trace *table, size_t max);
 
 /* One line a cache, /proc/slabinfo's columns. */
 void slab_print_slabinfo(void (*line)(void *ctx, const char *text), void *ctx);

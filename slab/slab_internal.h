@@ -131,6 +131,8 @@ size_t buddy_dirty_pages(void); /* free, and probably resident */
 void buddy_decay(void);
 /* Every invariant, for tests: lists, tags, merging.  NULL, or what is wrong. */
 const char *buddy_verify(void);
+/* Free runs by order, the last: blocks, and how many pages of them may hold old bytes. */
+void buddy_count(uint64_t counts[BLOCK_ORDER + 1]);
 struct buddy_stats { size_t mapped_pages, free_pages, dirty_pages; };
 void buddy_get_stats(struct buddy_stats *s);
 
@@ -192,6 +194,14 @@ struct slab_cache {
 	uint32_t batch;        /* most objects taken or returned at once */
 	uint32_t keep_empty;   /* empty slabs that are kept */
 	uint8_t state;         /* the state byte of live objects, where it is fast; its number among the malloc caches */
+	uint8_t life;          /* enum cache_life; under cache_list_lock, read without */
+	struct slab_cache *self; /* of a live cache that the program made: this address; under cache_list_lock, read without */
+	uint32_t number;       /* its place in slab_caches */
+	uint32_t generation;   /* how many caches had this place before: what threads still hold of those is nothing */
+	uint32_t user_size;    /* of an object as its creator asked for it */
+	bool typesafe;         /* memory stays objects of this cache: no poison, slabs stay */
+	uint32_t pins;         /* atomic: itself while it is not destroyed, and objects on their way out of the quarantine */
+	void (*ctor)(void *object); /* runs once over each object of a new slab */
 	bool fast;             /* no flags: production's paths */
 	bool held;             /* freed objects go through the quarantine */
 
@@ -203,10 +213,21 @@ struct slab_cache {
 	bool broken;             /* its maps were found inconsistent: it takes nothing back any more */
 };
 
-extern struct slab_cache malloc_caches[SLAB_NR_CLASSES + 1]; /* by class; [0] is not used */
+enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects alive: its memory stays theirs */ };
+/* [0] is not used; then malloc's, by class; then those that the program made.  Only as many as were ever used are touched. */
+#define SLAB_FIRST_CUSTOM (SLAB_NR_CLASSES + 1)
+extern struct slab_cache slab_caches[SLAB_VIEW_CACHES];
+#define malloc_caches slab_caches
+static inline bool cache_is_custom(const struct slab_cache *c)
+{
+	return c->number >= SLAB_FIRST_CUSTOM;
+}
 extern int64_t cache_checked_bytes; /* slots that are out of their slabs, in caches with flags; atomic */
 
-void cache_init(struct slab_cache *c, const char *name, size_t object_size, unsigned flags, uint8_t state);
+/* Objects of `size` bytes; `align` is a power of two from 16 to the page size. */
+void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state);
+/* Everything goes back: the slabs, which nobody may hold an object of any more, and their descriptors. */
+void cache_release(struct slab_cache *c);
 /* Takes up to n objects; how many.  0: no memory. */
 size_t cache_take(struct slab_cache *c, void **objects, size_t n);
 /* Gives them back.  An object that is already there (two threads freed it at once) is reported after the lock is released. */
@@ -257,10 +278,55 @@ static inline uintptr_t object_start(uintptr_t object, uint8_t byte)
 	return ALIGN_UP(object, (uintptr_t)16 << (byte & OBJECT_ALIGN));
 }
 
+/* ---- custom.c: the program's caches -------------------------------------------------------------------------------- */
+
+void custom_finish(struct slab_cache *c);
+/* Whoever holds objects of a cache that are in no slab and in no queue pins it, under quarantine_lock: it may be destroyed meanwhile, and
+ * goes with the last pin. */
+static inline void custom_pin(struct slab_cache *c)
+{
+	if (cache_is_custom(c))
+		__atomic_fetch_add(&c->pins, 1, __ATOMIC_RELAXED);
+}
+static inline void custom_unpin(struct slab_cache *c, uint32_t n)
+{
+	if (cache_is_custom(c) && __atomic_sub_fetch(&c->pins, n, __ATOMIC_ACQ_REL) == 0)
+		custom_finish(c);
+}
+/* The same for a thread that holds objects of that generation in a bin, and no lock.  False: the cache is gone, and so are they. */
+static inline bool custom_try_pin(struct slab_cache *c, uint32_t generation)
+{
+	uint32_t n = READ_ONCE(c->pins);
+
+	while (n && !__atomic_compare_exchange_n(&c->pins, &n, n + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		;
+	if (n && READ_ONCE(c->generation) == generation)
+		return true;
+	if (n)
+		custom_unpin(c, 1);
+	return false;
+}
+/* A live object of the program's caches, freed by another family's function: it goes back all the same. */
+void custom_put(struct slab *s, void *p, enum slab_api api, const struct unwind_regs *regs);
+
+/* ---- mempool.c ----------------------------------------------------------------------------------------------------------- */
+
+extern bool pool_any;   /* a pool was made */
+/* The object of a pool at addr or beside it; takes no lock. */
+bool pool_find_object(uintptr_t addr, struct slab_object *obj);
+size_t pool_check_all(enum slab_found_at at, const struct unwind_regs *regs);
+
+/* ---- malloc.c ---------------------------------------------------------------------------------------------------------- */
+
+/* Everything that is held back goes.  No lock may be held: findings are told, and the program's shrinkers run. */
+bool slab_reclaim(const struct unwind_regs *regs);
+
 /* ---- flags.c ------------------------------------------------------------------------------------------------------ */
 
 /* What options.slab_debug says for a cache of that name. */
 unsigned flags_for_cache(const char *name);
+/* Is the name one of "pattern,pattern"? */
+bool flags_name_in_list(const char *list, const char *name);
 
 /* ---- track.c ------------------------------------------------------------------------------------------------------ */
 
@@ -393,6 +459,7 @@ void area_give_way(size_t pages);
 void area_decay(void);                              /* those that nobody took back for a while */
 void area_drain(void);                              /* quarantined ones too */
 struct area_stats { uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined; };
+void area_for_each_live(void (*fn)(const struct area *a, void *ctx), void *ctx);
 uint64_t area_live_bytes(void);                     /* without the lock */
 void area_get_stats(struct area_stats *s);
 
@@ -410,9 +477,63 @@ void debug_trace(const char *cache, bool free, uintptr_t user, size_t size, stac
 /* The requested size where it is known, else what the object has. */
 size_t debug_size(struct slab *s, uintptr_t user);
 
+/* ---- what a pointer that may be anything leads to -------------------------------------------------------------------------- */
+
+/* Who knows whether an object is live depends on who made it: the state map (fast), its slab's descriptor (checked), its area's. */
+enum place { PLACE_NOTHING, PLACE_FAST, PLACE_CUSTOM, PLACE_CHECKED, PLACE_AREA };
+struct lead {
+	enum place place;
+	unsigned class;      /* FAST: of the live object that starts there */
+	struct slab *slab;   /* CHECKED: the pointer is somewhere in it; CUSTOM: a live object of an unchecked cache of the program's starts there */
+	struct area *area;   /* AREA: likewise */
+};
+static inline struct lead lead_of(const void *p)
+{
+	size_t i = arena_state_index(p);
+	struct lead to = { .place = PLACE_NOTHING };
+	uint64_t w;
+
+	if (i < LOAD_ACQUIRE(arena_state_limit)) {
+		to.class = LOAD_ACQUIRE(arena_state[i]);
+		if (to.class) {
+			to.place = to.class <= SLAB_NR_CLASSES ? PLACE_FAST : PLACE_CUSTOM;
+			to.slab = to.place == PLACE_CUSTOM ? slab_of((uintptr_t)p) : NULL;
+			return to;
+		}
+	}
+	if (unlikely(!arena_usable((uintptr_t)p)))
+		return to;
+	w = arena_owner((uintptr_t)p);
+	if ((w & OWNER_TAG) == OWNER_SLAB && !((struct slab *)OWNER_POINTER(w))->cache->fast) {
+		to.slab = OWNER_POINTER(w);
+		to.place = PLACE_CHECKED;
+	} else if ((w & OWNER_TAG) == OWNER_AREA) {
+		to.area = OWNER_POINTER(w);
+		to.place = PLACE_AREA;
+	}
+	return to;
+}
+/* The same, NOTHING unless a live object starts there. */
+static inline struct lead lead_to_live(const void *p)
+{
+	struct lead to = lead_of(p);
+
+	if ((to.place == PLACE_CHECKED && !debug_is_live(to.slab, (uintptr_t)p)) ||
+	    (to.place == PLACE_AREA && LOAD_ACQUIRE(to.area->live) != (uintptr_t)p))
+		to.place = PLACE_NOTHING;
+	return to;
+}
+
 /* ---- tcache.c ----------------------------------------------------------------------------------------------------------- */
 
 #define QUARANTINE_BUFFER 64
+#define CUSTOM_BINS 32
+
+/* Free objects of a cache that the program made, in both modes.  Of another generation: the cache that they were of is gone, and so are they. */
+struct custom_bin {
+	struct tcache_bin bin;
+	uint32_t generation;
+};
 
 /* A thread's block.  Blocks are never unmapped; those of threads that ended wait for the next. */
 struct tcache_block {
@@ -425,12 +546,18 @@ struct tcache_block {
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];
 	uint64_t allocs, frees;                         /* checked ones, and batches from and to slabs; read by others */
+	struct custom_bin *custom[SLAB_VIEW_CACHES / CUSTOM_BINS]; /* by the number of a cache that the program made; NULL: not yet */
 };
 struct tcache_block *tcache_block(void);            /* this thread's; NULL: no memory, or the thread has ended */
 struct tcache_block *tcache_first_block(void);
 void *tcache_malloc(unsigned class);                /* refills: fast caches */
 void tcache_free(unsigned class, void *p);          /* flushes */
-void *tcache_take_debug(unsigned class);
+void *tcache_take_debug(struct slab_cache *c);
+/* Of a cache that the program made; the state byte is the caller's. */
+void *tcache_take_custom(struct slab_cache *c);
+void tcache_put_custom(struct slab_cache *c, void *p);
+void tcache_flush_custom(struct slab_cache *c);    /* this thread's */
+uint64_t tcache_count_custom(const struct slab_cache *c);
 void tcache_flush_all(struct tcache_block *b);
 void tcache_fork_child(void);
 /* Objects cached by all threads, by class. */
@@ -442,6 +569,8 @@ extern struct ranked_lock quarantine_lock; /* guards the global queue */
 void quarantine_init(void);
 /* Object i of a checked slab, out of the program's hands. */
 void quarantine_put(struct slab *s, uint32_t i, const struct unwind_regs *regs);
+/* All that is held of one cache goes back to it. */
+void quarantine_remove_cache(struct slab_cache *c, const struct unwind_regs *regs);
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs);
 /* This thread's buffer and the whole queue go back. */
 void quarantine_drain(const struct unwind_regs *regs);
@@ -458,5 +587,7 @@ void seal_slab(struct slab *s, const struct unwind_regs *regs);
 uint64_t seal_metadata(void);                      /* bytes of the sealed slabs' descriptors; under quarantine_lock */
 /* Sealed slabs beyond the budget, or all, are given up. */
 void seal_trim(bool all);
+/* Those of a cache that the queue knows no more. */
+void seal_remove_cache(struct slab_cache *c);
 
 #endif

@@ -13,7 +13,7 @@ struct cache_sum {
 static void cache_sum_add(struct slab_cache *c, void *ctx)
 {
 	struct cache_sum *sum = ctx;
-	uint64_t out, cached = MIN(READ_ONCE(c->nr_out), sum->cached[c->state]);
+	uint64_t out, cached = cache_is_custom(c) ? tcache_count_custom(c) : sum->cached[c->number];
 
 	lock_acquire(&c->lock);
 	out = c->nr_out;

@@ -18,6 +18,7 @@
 #define BIN_GROWTH 4u
 #define BIN_MAX 256u
 #define TICKS 256
+#define READY_MAX 16u /* cache_init gives no larger batch to a checked cache */
 #define BIN_BYTES ((size_t)64 << 10)
 
 TLS_IE struct tcache *tcache_self;
@@ -111,6 +112,7 @@ static void tick(struct tcache_block *b)
 		return;
 	area_decay();
 	buddy_decay();
+	slab_shrink_near_limit();
 }
 
 /* So that the lowest address, which the cache gives first, is on top of the stack. */
@@ -128,9 +130,13 @@ static void reverse(void **items, size_t n)
 
 static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, uint32_t want)
 {
-	uint32_t got = (uint32_t)cache_take(c, bin->items, want);
+	uint32_t got;
 
+	/* First, as the program's shrinkers may run there, which allocate. */
 	tick(b);
+	if (unlikely(bin->count))
+		return true;
+	got = (uint32_t)cache_take(c, bin->items, want);
 	if (c->fast)
 		WRITE_ONCE(b->allocs, b->allocs + got);
 
@@ -168,37 +174,52 @@ static void bin_flush_all(struct tcache_bin *bin, struct slab_cache *c)
 
 /* ---- production ---------------------------------------------------------------------------------------------------------------- */
 
-static void *malloc_without_block(unsigned class)
+static void *take_without_block(struct slab_cache *c)
 {
 	void *p;
 
-	return cache_take(&malloc_caches[class], &p, 1) ? p : NULL;
+	return cache_take(c, &p, 1) ? p : NULL;
+}
+
+static void *bin_take(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
+{
+	if (bin->count == 0) {
+		bin_grow(bin, c);
+		if (!bin->max || failslab_on)
+			return take_without_block(c);
+		if (!bin_refill(b, bin, c, (bin->max + 1) / 2))
+			return NULL;
+	}
+	bin->count--;
+	return bin->items[bin->count];
+}
+
+/* False: there is no room for it. */
+static bool bin_put(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, void *p)
+{
+	if (unlikely(failslab_on))
+		return false;
+	if (bin->count == bin->max) {
+		bin_grow(bin, c);
+		if (bin->count && bin->count == bin->max) {
+			WRITE_ONCE(b->frees, b->frees + (bin->count + 1) / 2);
+			bin_flush_half(bin, c);
+		}
+	}
+	if (unlikely(bin->count == bin->max))
+		return false;
+	bin->items[bin->count] = p;
+	tcache_barrier();
+	bin->count++;
+	return true;
 }
 
 void *tcache_malloc(unsigned class)
 {
 	struct tcache_block *b = tcache_block();
 	struct slab_cache *c = &malloc_caches[class];
-	struct tcache_bin *bin;
-	void *p;
+	void *p = likely(b) ? bin_take(b, &b->fast.bins[class], c) : take_without_block(c);
 
-	if (unlikely(!b)) {
-		p = malloc_without_block(class);
-	} else {
-		bin = &b->fast.bins[class];
-		if (bin->count == 0) {
-			bin_grow(bin, c);
-			if (!bin->max)
-				p = malloc_without_block(class);
-			else
-				p = bin_refill(b, bin, c, (bin->max + 1) / 2) ? bin->items[bin->count - 1] : NULL;
-			if (p && bin->count)
-				bin->count--;
-		} else {
-			p = bin->items[bin->count - 1];
-			bin->count--;
-		}
-	}
 	if (p)
 		*state_of((uintptr_t)p) = (uint8_t)class;
 	return p;
@@ -209,39 +230,19 @@ void tcache_free(unsigned class, void *p)
 {
 	struct tcache_block *b = tcache_block();
 	struct slab_cache *c = &malloc_caches[class];
-	struct tcache_bin *bin = b ? &b->fast.bins[class] : NULL;
 
-	if (bin && bin->count == bin->max) {
-		bin_grow(bin, c);
-		if (bin->count && bin->count == bin->max) {
-			WRITE_ONCE(b->frees, b->frees + (bin->count + 1) / 2);
-			bin_flush_half(bin, c);
-		}
-	}
-	if (unlikely(!bin || bin->count == bin->max)) {
+	if (unlikely(!b || !bin_put(b, &b->fast.bins[class], c, p)))
 		cache_return(c, &p, 1);
-		return;
-	}
-	bin->items[bin->count] = p;
-	tcache_barrier();
-	bin->count++;
 }
 
 /* ---- check mode ------------------------------------------------------------------------------------------------------------------- */
 
-void *tcache_take_debug(unsigned class)
+static void *bin_take_debug(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
 {
-	struct tcache_block *b = tcache_block();
-	struct slab_cache *c = &malloc_caches[class];
-	struct tcache_bin *bin;
-
-	if (unlikely(!b))
-		return malloc_without_block(class);
-	bin = &b->ready[class];
 	if (!bin->items) {
-		bin->items = meta_alloc(c->batch * sizeof(void *), COST_THREADS);
+		bin->items = meta_alloc(READY_MAX * sizeof(void *), COST_THREADS);
 		if (!bin->items)
-			return malloc_without_block(class);
+			return take_without_block(c);
 	}
 	if (!bin->count) {
 		/* Fresh objects are filled as they are taken: a class that is used once should not touch sixteen. */
@@ -257,6 +258,105 @@ void *tcache_take_debug(unsigned class)
 	return bin->items[bin->count];
 }
 
+void *tcache_take_debug(struct slab_cache *c)
+{
+	struct tcache_block *b = tcache_block();
+
+	return likely(b) ? bin_take_debug(b, &b->ready[c->number], c) : take_without_block(c);
+}
+
+/* ---- caches that the program made: one bin each, for either mode ---------------------------------------------------------------------- */
+
+static __cold_path struct custom_bin *custom_bins_new(struct tcache_block *b, uint32_t chunk)
+{
+	struct custom_bin *bins = meta_alloc(CUSTOM_BINS * sizeof(*bins), COST_THREADS);
+
+	if (bins)
+		STORE_RELEASE(b->custom[chunk], bins); /* pairs with tcache_count_custom */
+	return bins;
+}
+
+/* NULL: no memory. */
+static inline struct tcache_bin *custom_bin(struct tcache_block *b, const struct slab_cache *c)
+{
+	struct custom_bin *x = b->custom[c->number / CUSTOM_BINS];
+
+	if (unlikely(!x)) {
+		x = custom_bins_new(b, c->number / CUSTOM_BINS);
+		if (!x)
+			return NULL;
+	}
+	x += c->number % CUSTOM_BINS;
+	if (unlikely(x->generation != READ_ONCE(c->generation))) {
+		x->bin.count = 0;
+		x->generation = c->generation;
+	}
+	return &x->bin;
+}
+
+void *tcache_take_custom(struct slab_cache *c)
+{
+	struct tcache_block *b = tcache_block();
+	struct tcache_bin *bin = b ? custom_bin(b, c) : NULL;
+
+	if (unlikely(!bin))
+		return take_without_block(c);
+	return c->fast ? bin_take(b, bin, c) : bin_take_debug(b, bin, c);
+}
+
+void tcache_put_custom(struct slab_cache *c, void *p)
+{
+	struct tcache_block *b = tcache_block();
+	struct tcache_bin *bin = b ? custom_bin(b, c) : NULL;
+
+	if (unlikely(!bin || !bin_put(b, bin, c, p)))
+		cache_return(c, &p, 1);
+}
+
+static void custom_flush_all(struct tcache_block *b)
+{
+	uint32_t i;
+
+	for (i = 0; i < SLAB_VIEW_CACHES; i++) {
+		struct custom_bin *x = b->custom[i / CUSTOM_BINS];
+
+		if (!x) {
+			i |= CUSTOM_BINS - 1;
+			continue;
+		}
+		x += i % CUSTOM_BINS;
+		/* The cache may be destroyed by another thread just now. */
+		if (x->bin.count && custom_try_pin(&slab_caches[i], x->generation)) {
+			bin_flush_all(&x->bin, &slab_caches[i]);
+			custom_unpin(&slab_caches[i], 1);
+		}
+		x->bin.count = 0;
+	}
+}
+
+void tcache_flush_custom(struct slab_cache *c)
+{
+	struct tcache_block *b = tcache_block();
+	struct tcache_bin *bin = b ? custom_bin(b, c) : NULL;
+
+	if (bin)
+		bin_flush_all(bin, c);
+}
+
+uint64_t tcache_count_custom(const struct slab_cache *c)
+{
+	const struct tcache_block *b;
+	uint64_t n = 0;
+
+	for (b = tcache_first_block(); b; b = b->next) {
+		const struct custom_bin *x = LOAD_ACQUIRE(b->custom[c->number / CUSTOM_BINS]);
+
+		if (x && READ_ONCE(x[c->number % CUSTOM_BINS].generation) == READ_ONCE(c->generation))
+			n += READ_ONCE(x[c->number % CUSTOM_BINS].bin.count);
+	}
+	return n;
+}
+
 /* ---- threads come and go ------------------------------------------------------------------------------------------------------------ */
 
 void tcache_flush_all(struct tcache_block *b)
@@ -267,6 +367,7 @@ void tcache_flush_all(struct tcache_block *b)
 		bin_flush_all(&b->fast.bins[i], &malloc_caches[i]);
 		bin_flush_all(&b->ready[i], &malloc_caches[i]);
 	}
+	custom_flush_all(b);
 }
 
 void slab_thread_exit(void)

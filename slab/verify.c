@@ -48,7 +48,7 @@ static unsigned scan_live(const struct slab_cache *c, struct slab *s, uint32_t i
 		return 0;
 	if (t)
 		before = track_read(t);
-	size = t ? before.size : slab_object_at(c, s, i) + c->object_size - user;
+	size = cache_is_custom(c) ? c->user_size : t ? before.size : slab_object_at(c, s, i) + c->object_size - user;
 	if (likely(!check_find_redzones(c, s, i, user, size, scan->at, scan->regs, found)))
 		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -173,5 +173,6 @@ size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 			page = next_run(page, w);
 		}
 	}
-	return found + area_check_all(at, regs);
+	found += area_check_all(at, regs);
+	return found + (READ_ONCE(pool_any) ? pool_check_all(at, regs) : 0);
 }

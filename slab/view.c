@@ -26,7 +26,8 @@ static bool cache_read(const struct slab_view *v, uint64_t addr, struct slab_vie
 {
 	struct slab_cache c;
 
-	if (!view_read(v->mem, &c, addr, offsetof(struct slab_cache, lock)) || !cache_plausible(&c))
+	mem_set(out, 0, sizeof(*out));
+	if (!view_read(v->mem, &c, addr, offsetof(struct slab_cache, lock)) || c.life == CACHE_UNUSED || !cache_plausible(&c))
 		return false;
 	mem_copy(out->name, c.name, sizeof(out->name));
 	out->name[sizeof(out->name) - 1] = '\0';
@@ -39,7 +40,9 @@ static bool cache_read(const struct slab_view *v, uint64_t addr, struct slab_vie
 	out->nr_objects = c.nr_objects;
 	out->nr_pages = c.nr_pages;
 	out->map_words = c.map_words;
+	out->user_size = c.user_size;
 	out->fast = c.fast;
+	out->used = true;
 	return true;
 }
 
@@ -73,7 +76,7 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 	v->nr_caches = v->root.nr_caches;
 	mem_set(&v->caches[0], 0, sizeof(v->caches[0]));
 	for (i = 1; i < v->nr_caches; i++)
-		if (!cache_read(v, v->root.caches + i * sizeof(struct slab_cache), &v->caches[i]))
+		if (!cache_read(v, v->root.caches + i * sizeof(struct slab_cache), &v->caches[i]) && i < SLAB_FIRST_CUSTOM)
 			return "its heap is damaged";
 	return NULL;
 }
@@ -279,7 +282,7 @@ static void describe_area(const struct slab_view *v, const struct area *a, struc
 	obj->size = a->size;
 	obj->slot = v->base + ((uint64_t)(a->page + a->guard_pages) << PAGE_SHIFT);
 	obj->object_size = obj->slot_size = (size_t)(a->nr_pages - 2 * a->guard_pages) << PAGE_SHIFT;
-	str_copy(obj->cache, "vmalloc", sizeof(obj->cache));
+	str_copy(obj->cache, a->api == SLAB_API_PAGES ? "pages" : "vmalloc", sizeof(obj->cache));
 	obj->large = true;
 	obj->tracked = a->when != 0;
 	obj->api = a->api < SLAB_API_NR ? (enum slab_api)a->api : SLAB_API_MALLOC;
@@ -324,7 +327,7 @@ static void describe_track(const struct slab_view *v, const struct slab_view_run
 		return;
 	obj->when = (uint32_t)t.when_high << 22 | (uint32_t)t.when_low;
 	obj->tracked = obj->when != 0;
-	if (obj->tracked)
+	if (obj->tracked && r->cache < SLAB_FIRST_CUSTOM)
 		obj->size = MIN(obj->size, (size_t)t.size);
 	obj->api = t.api < SLAB_API_NR ? (enum slab_api)t.api : SLAB_API_MALLOC;
 	obj->alloc_stack = t.alloc_stack;
@@ -342,7 +345,7 @@ static void describe_slot(const struct slab_view *v, const struct slab_view_run 
 	obj->addr = object;
 	obj->state = slot_state(v, r, i, &obj->addr);
 	obj->object_size = c->object_size;
-	obj->size = object + c->object_size - obj->addr;
+	obj->size = r->cache < SLAB_FIRST_CUSTOM ? object + c->object_size - obj->addr : c->user_size;
 	obj->slot = object - c->offset;
 	obj->slot_size = c->slot_size;
 	str_copy(obj->cache, c->name, sizeof(obj->cache));

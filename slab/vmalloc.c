@@ -32,9 +32,11 @@ size_t area_usable(const struct area *a)
 /* ---- allocation ------------------------------------------------------------------------------------------------------------- */
 
 /* A run for `pages` data pages at the alignment, with its guards; what is left over on both sides goes back. */
-static struct area *area_new(size_t pages, size_t align)
+static struct area *area_new(size_t pages, size_t align, size_t guards)
 {
-	size_t guards = area_flags ? 1 : 0, extra = align > PAGE_SIZE ? (align >> PAGE_SHIFT) - 1 : 0;
+	/* The buddy aligns a power of two of pages to itself. */
+	bool aligned = !guards && pages == align >> PAGE_SHIFT && pages <= BLOCK_PAGES;
+	size_t extra = align > PAGE_SIZE && !aligned ? (align >> PAGE_SHIFT) - 1 : 0;
 	size_t total = pages + 2 * guards + extra, lead;
 	struct area *a;
 	uint32_t page;
@@ -101,19 +103,21 @@ static void area_publish(struct area *a)
 	area_make_live(a);
 }
 
-static struct area *area_get(size_t pages, size_t align)
+/* What is retained is malloc's; memsan_vmalloc promises guard pages, and memsan_alloc_pages aligned pages, in production too. */
+static struct area *area_get(size_t pages, size_t align, enum slab_api api)
 {
+	size_t guards = area_flags || api == SLAB_API_VMALLOC ? 1 : 0;
 	struct area *a = NULL;
 
-	if (!area_flags && align <= PAGE_SIZE)
+	if (!guards && align <= PAGE_SIZE && api != SLAB_API_PAGES)
 		a = area_take_retained(pages);
 	if (a) {
 		a->clean = false;
 		return a;
 	}
-	a = area_new(pages, align);
+	a = area_new(pages, align, guards);
 	if (!a && area_shrink())
-		a = area_new(pages, align);
+		a = area_new(pages, align, guards);
 	if (a)
 		area_publish(a);
 	return a;
@@ -126,7 +130,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 
 	if (room > arena_size || align > arena_size || !os_may_commit(room))
 		return NULL;
-	a = area_get((MAX(room, 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align);
+	a = area_get((MAX(room, 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align, api);
 	if (!a)
 		return NULL;
 	area_stamp(a, size, api, stack);
@@ -135,6 +139,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 		mem_set((void *)a->addr, 0, size);
 	STORE_RELEASE(a->live, a->addr);
 	area_trace(a, false, stack);
+	slab_shrink_near_limit();
 	return (void *)a->addr;
 }
 
@@ -185,7 +190,10 @@ static void area_check_api(struct area *a, enum slab_api api, size_t size_given,
 	struct slab_finding f;
 	bool mismatch = mismatch_of_apis((enum slab_api)a->api, api);
 
-	if (!(area_flags & SLAB_F_TRACK) || (!mismatch && (size_given == SIZE_MAX || size_given == a->size)))
+	/* Every area knows its family; between malloc and new only check mode looks. */
+	if (!(area_flags & SLAB_F_TRACK) && (!mismatch || (a->api < SLAB_API_CACHE && api < SLAB_API_CACHE)))
+		return;
+	if (!mismatch && (size_given == SIZE_MAX || size_given == a->size))
 		return;
 	finding_init(&f, mismatch ? SLAB_ALLOC_DEALLOC_MISMATCH : SLAB_SIZED_DELETE_MISMATCH, SLAB_AT_FREE, a->addr, regs);
 	f.size = mismatch ? 0 : size_given;
@@ -208,7 +216,7 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 		a->when = jiffies_now();
 	}
 	area_trace(a, true, a->free_stack);
-	if (!area_flags)
+	if (!area_flags && !a->guard_pages && a->api != SLAB_API_PAGES)
 		area_retain(a);
 	else if (area_held)
 		area_quarantine(a);

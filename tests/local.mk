@@ -3,7 +3,7 @@ TEST_CFLAGS = $(AM_CFLAGS) -std=gnu11 $(CMOCKA_CFLAGS) $(LIBUNWIND_CFLAGS)
 TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 
 # Scripts that look at the sources, the documentation and what was built.
-script_tests = tests/layers tests/docs tests/exports tests/command tests/published tests/decode
+script_tests = tests/layers tests/docs tests/exports tests/command tests/published tests/decode tests/examples-caches tests/kernel
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 # Longer ones that scripts/test runs besides make check.
@@ -78,6 +78,18 @@ tests_unit_test_slab_check_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_slab_check_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_slab_check
 
+check_PROGRAMS += tests/unit/test_slab_custom
+tests_unit_test_slab_custom_SOURCES = tests/unit/test_slab_custom.c
+tests_unit_test_slab_custom_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_custom_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_custom
+
+check_PROGRAMS += tests/unit/test_slab_pages
+tests_unit_test_slab_pages_SOURCES = tests/unit/test_slab_pages.c
+tests_unit_test_slab_pages_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_slab_pages_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_slab_pages
+
 check_PROGRAMS += tests/unit/test_slab_live
 tests_unit_test_slab_live_SOURCES = tests/unit/test_slab_live.c
 tests_unit_test_slab_live_CFLAGS = $(TEST_CFLAGS)
@@ -89,7 +101,6 @@ tests_unit_test_slab_malloc_SOURCES = tests/unit/test_slab_malloc.c
 tests_unit_test_slab_malloc_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_slab_malloc_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_slab_malloc
-
 
 check_PROGRAMS += tests/unit/test_report_emit
 tests_unit_test_report_emit_SOURCES = tests/unit/test_report_emit.c
@@ -181,6 +192,9 @@ tests_unit_test_suppress_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_suppress_LDADD = libtool_half.la $(CMOCKA_LIBS)
 TESTS += tests/unit/test_suppress
 
+# memsan kernel: when things go wrong, with stand-ins; the real kernels are scripts/test's.
+
+EXTRA_DIST += tests/kernel-real tests/kernel-logs
 check_PROGRAMS += tests/unit/test_decode
 tests_unit_test_decode_SOURCES = tests/unit/test_decode.c
 tests_unit_test_decode_CFLAGS = $(TEST_CFLAGS) -DMEMSAN_TOOL

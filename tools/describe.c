@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/describe.c - memsan describe: what is at this address; memsan slabinfo: the caches; of a process or a core file. */
+/* tools/describe.c - memsan describe: what is at this address of a process or a core file? */
 #include "config.h"
 
 #include "tools/tools_internal.h"
@@ -153,63 +153,4 @@ const struct tool_command command_describe = {
 	        "\n"
 	        "  -h, --help  show this help\n",
 	.main = describe_main,
-};
-
-/* ---- slabinfo ---------------------------------------------------------------------------------------------------------------------- */
-
-struct cache_count { uint64_t slabs, objects; };
-struct counting { const struct slab_view *v; struct cache_count caches[SLAB_VIEW_CACHES]; };
-
-static void count_run(void *ctx, const struct slab_view_run *r)
-{
-	struct counting *c = ctx;
-	struct slab_view_live live;
-
-	c->caches[r->cache].slabs++;
-	if (!r->cache) {
-		c->caches[0].objects++;
-		return;
-	}
-	slab_view_live(c->v, r, &live);
-	c->caches[r->cache].objects += live.nr;
-}
-
-static int slabinfo_main(int argc, char **argv)
-{
-	static struct image im;
-	static struct counting c;
-	struct image_choice choice = { .pid = 0 };
-	int status = image_arguments("slabinfo", &argc, argv, &choice);
-
-	if (status)
-		return status;
-	if (argc > 1)
-		return tool_usage_error("slabinfo", "'%s' is not understood", argv[1]);
-	if (!image_open_choice(&im, &choice))
-		return EXIT_USAGE;
-	c.v = &im.heap;
-	slab_view_runs(&im.heap, count_run, &c);
-	printf("slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
-	       "<batchcount> <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
-	for (uint32_t i = 1; i < im.heap.nr_caches; i++) {
-		const struct slab_view_cache *k = &im.heap.caches[i];
-		printf("%-17s %6" PRIu64 " %6" PRIu64 " %6u %4u %4u : tunables %4u %4u %4u : slabdata %6" PRIu64 " %6" PRIu64 " %6u\n", k->name,
-		       c.caches[i].objects, c.caches[i].slabs * k->nr_objects, k->slot_size, k->nr_objects, k->nr_pages, 0, 0, 0,
-		       c.caches[i].slabs, c.caches[i].slabs, 0);
-	}
-	printf("%-17s %6" PRIu64 "\n", "vmalloc", c.caches[0].objects);
-	return tool_finish_output(0);
-}
-
-const struct tool_command command_slabinfo = {
-	.name = "slabinfo",
-	.summary = "the heap's caches in a process or a core file",
-	.help = "Usage: memsan slabinfo (--pid PID | --core FILE)\n"
-	        "\n"
-	        "One line for each cache in the columns of the kernel's /proc/slabinfo: live objects,\n"
-	        "objects there is room for, their size with red zones, objects and pages a slab, slabs.\n"
-	        "The last line counts large areas.\n"
-	        "\n"
-	        "  -h, --help  show this help\n",
-	.main = slabinfo_main,
 };

@@ -5,6 +5,7 @@
  *
  *   @OPTIONS_MDOC@   every option as an mdoc list item
  *   @KINDS_MDOC@     every report kind as an mdoc list item
+ *   @KERNEL_BUGS_MDOC@, @KERNEL_DEMOS_MDOC@   the bugs of the kernel module, its demonstrations
  *   @OPTION_WORDS@   shell assignments with the names and values, for the completion
  */
 #include "lib/lib.h"
@@ -67,6 +68,79 @@ static void put_kinds_mdoc(void)
 	}
 }
 
+/* Each sentence on a line of its own, as mdoc wants it. */
+static void put_sentences(const char *text)
+{
+	char line[1024];
+	const char *end;
+
+	while ((end = strstr(text, ". ")) != NULL) {
+		snprintf(line, sizeof(line), "%.*s", (int)(end - text + 1), text);
+		put_mdoc(line);
+		putchar('\n');
+		text = end + 2;
+	}
+	put_mdoc(text);
+	putchar('\n');
+}
+
+struct bug_cell { const char *expect, *kind; };
+
+static void put_bug_cell(const char *kernel, const struct bug_cell *cell)
+{
+	printf(".br\n.Sy %s :\n", kernel);
+	put_mdoc(cell->expect);
+	if (*cell->kind) {
+		putchar(' ');
+		put_mdoc(cell->kind);
+	}
+	putchar('\n');
+}
+
+static void put_kernel_bugs(void)
+{
+	static const struct { const char *name, *what, *why; struct bug_cell kasan, light; } bugs[] = {
+#define SAY(detector, kind, function) { detector, kind }
+#define QUIET { "no report", "" }
+#define SKIP { "not done there", "" }
+#define KBUG(name, setup, kasan, light, what, why) { #name, what, why, kasan, light },
+#define DEMO(name, what)
+#include "kernel/module/bugs.def"
+#undef KBUG
+#undef DEMO
+#undef SAY
+#undef QUIET
+#undef SKIP
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++) {
+		printf(".It Cm %s\n", bugs[i].name);
+		put_mdoc(bugs[i].what);
+		fputs(".\n", stdout);
+		put_bug_cell("kasan", &bugs[i].kasan);
+		put_bug_cell("light", &bugs[i].light);
+		fputs(".br\n", stdout);
+		put_sentences(bugs[i].why);
+	}
+}
+
+static void put_kernel_demos(void)
+{
+#define KBUG(name, setup, kasan, light, what, why)
+#define DEMO(name, what) { "demo_" #name, what },
+	static const struct { const char *name, *what; } demos[] = {
+#include "kernel/module/bugs.def"
+	};
+#undef KBUG
+#undef DEMO
+
+	for (size_t i = 0; i < ARRAY_SIZE(demos); i++) {
+		printf(".It Cm %s\n", demos[i].name);
+		put_mdoc(demos[i].what);
+		fputs(".\n", stdout);
+	}
+}
+
 static void put_option_words(void)
 {
 	fputs("_memsan_options='", stdout);
@@ -97,6 +171,10 @@ int main(void)
 			put_options_mdoc();
 		else if (!strcmp(line, "@KINDS_MDOC@\n"))
 			put_kinds_mdoc();
+		else if (!strcmp(line, "@KERNEL_BUGS_MDOC@\n"))
+			put_kernel_bugs();
+		else if (!strcmp(line, "@KERNEL_DEMOS_MDOC@\n"))
+			put_kernel_demos();
 		else if (!strcmp(line, "@OPTION_WORDS@\n"))
 			put_option_words();
 		else

@@ -16,6 +16,12 @@ static const struct tool_command *const commands[] = {
 	&command_leak,     /* what can nothing reach any more, in a process or a core file? */
 	&command_describe, /* what is at this address? */
 	&command_slabinfo, /* the caches of a process or a core file */
+	&command_slabtop,  /* the same, refreshed */
+	&command_buddyinfo,
+	&command_vmallocinfo,
+	&command_alloc_traces, /* who allocated, who freed */
+	&command_free_traces,
+	&command_kernel,   /* the kernel's own detectors in QEMU */
 };
 enum { NR_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -28,14 +34,15 @@ static void print_help(FILE *out)
 	      "\n"
 	      "Commands:\n", out);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
-		fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("  help      explain a command: memsan help COMMAND\n"
+		fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("  help         explain a command: memsan help COMMAND\n"
 	      "\n"
 	      "  -h, --help     show this help\n"
 	      "  -V, --version  show the version\n"
 	      "\n"
 	      "Start with: memsan run ./prog\n"
-	      "Manual pages: memsan(1), memsan-run(1), memsan-leak(1), memsan-options(7), memsan-reports(7)\n", out);
+	      "Manual pages: memsan(1), memsan-run(1), memsan-leak(1), memsan-kernel(1),\n"
+	      "  memsan-options(7), memsan-reports(7)\n", out);
 }
 
 static const struct tool_command *find_command(const char *name)

@@ -28,6 +28,7 @@ struct run_plan {
 	struct memsan_options set;   /* environment, then command line */
 	char *text;                  /* the same as MEMSAN_OPTIONS will have it, "" or "a=b:c=d" */
 	bool list_options;
+	bool fail_each;
 };
 
 static void complain(void *ctx, const char *line)
@@ -124,12 +125,13 @@ static void plan_set_pair(struct run_plan *plan, const char *pair)
 
 /* ---- the command line ------------------------------------------------------------------------------------------------ */
 
-enum { OPT_MODE = 256, OPT_REPORT, OPT_FORMAT, OPT_HELP_OPTIONS };
+enum { OPT_MODE = 256, OPT_REPORT, OPT_FORMAT, OPT_HELP_OPTIONS, OPT_FAIL_EACH };
 static const struct option long_options[] = {
 	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "option", required_argument, NULL, 'o' },
 	{ "report", required_argument, NULL, OPT_REPORT },
 	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ "fail-each", no_argument, NULL, OPT_FAIL_EACH },
 	{ "help-options", no_argument, NULL, OPT_HELP_OPTIONS },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -179,6 +181,9 @@ static int plan_read_arguments(struct run_plan *plan, int argc, char **argv)
 			break;
 		case OPT_HELP_OPTIONS:
 			plan->list_options = true;
+			break;
+		case OPT_FAIL_EACH:
+			plan->fail_each = true;
 			break;
 		case 'o':
 			plan_set_pair(plan, optarg);
@@ -345,6 +350,10 @@ static int plan_execute(struct run_plan *plan)
 		tool_say("%s: %s, so memsan stands aside", target.file, target.reason);
 	else if (target.kind == TARGET_BLIND)
 		tool_say("%s: %s, so memsan cannot see into it", target.file, target.reason);
+	if (plan->fail_each && target.kind != TARGET_PRELOADABLE)
+		return EXIT_CANNOT_RUN;
+	if (plan->fail_each)
+		return plan_prepare_environment(plan, &target) ? fail_each_run(plan->program, plan->text, (unsigned)plan->set.exitcode) : EXIT_USAGE;
 	supervisor_init(&supervisor);
 	if (*supervisor.notify_path)
 		plan_set(plan, "notify", strlen("notify"), supervisor.notify_path);
@@ -391,6 +400,9 @@ const struct tool_command command_run = {
 		"  -o, --option NAME=VALUE  set an option (see memsan options); may be repeated\n"
 		"  --report=FILE            write the reports to FILE instead of standard error\n"
 		"  --format=text|json       reports for people, or one JSON object a line\n"
+		"  --fail-each              run PROG again and again and let its 1st, 2nd, 3rd …\n"
+		"                           allocation fail; list those whose failure crashes it, leaks\n"
+		"                           or corrupts memory\n"
 		"  --help-options           list every option\n"
 		"  -h, --help               show this help\n"
 		"\n"

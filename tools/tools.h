@@ -4,6 +4,7 @@
  *   main.c       the table of subcommands, help, version
  *   run.c        memsan run: command line, options, library, environment
  *   target.c     what can be known of a program before it is started: can memsan see into it?
+ *   fail_each.c  memsan run --fail-each
  *   supervise.c  starts the program, passes signals on, decides the exit status
  *   options.c    memsan options
  *   decode.c     memsan decode: the command line, where records go
@@ -18,7 +19,9 @@
  *   why.c        memsan leak --why
  *   growth.c     memsan leak --growth, --save
  *   ask.c        a process is asked to scan itself
- *   describe.c   memsan describe, memsan slabinfo
+ *   describe.c   memsan describe
+ *   views.c      memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces
+ *   kernel.h     memsan kernel, in kernel*.c
  *   common.c     messages, "did you mean", reading a whole stream
  *
  * This is the tool half: malloc, stdio and locale are allowed.
@@ -44,7 +47,8 @@ struct tool_command {
 	int (*main)(int argc, char **argv);   /* argv[0] is the subcommand's name; returns the exit status */
 };
 extern const struct tool_command command_run, command_options, command_decode, command_report, command_stat,
-	command_leak, command_describe, command_slabinfo;
+	command_leak, command_describe, command_slabinfo, command_slabtop, command_buddyinfo, command_vmallocinfo,
+	command_alloc_traces, command_free_traces, command_kernel;
 
 /* ---- common.c ---------------------------------------------------------------------------------------------------- */
 
@@ -91,6 +95,12 @@ void supervisor_init(struct supervisor *s);
 /* Runs argv[0] with this process's environment and returns the exit status for memsan, or does not return when the program died
  * by a signal.  After a report in the program or any of its children the status is the option exitcode's, of the process that reported. */
 int supervisor_run(struct supervisor *s, char **argv);
+
+/* ---- fail_each.c ----------------------------------------------------------------------------------------------------- */
+
+/* Runs argv[0] again and again in this environment, whose MEMSAN_OPTIONS are `option_text`, and lets its 1st, 2nd, 3rd … allocation fail, until a
+ * run has none that fails.  Prints what a failure did to the program; the exit status: exitcode when it did harm, else 0. */
+int fail_each_run(char **argv, const char *option_text, unsigned exitcode);
 
 /* ---- input.c ----------------------------------------------------------------------------------------------------- */
 

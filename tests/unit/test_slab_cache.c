@@ -67,7 +67,7 @@ static void one_cache(size_t object_size, unsigned flags, uint64_t *seed)
 	unsigned i;
 
 	memset(&cache, 0, sizeof(cache));
-	cache_init(&cache, "test", object_size, flags, SLAB_STATE_OTHER);
+	cache_init(&cache, "test", object_size, 16, flags, SLAB_STATE_OTHER);
 	for (i = 0; i < 150; i++) {
 		size_t n = random_below(seed, i % 10 ? 70 : 700);
 
@@ -105,7 +105,7 @@ static void returned_twice(void)
 {
 	void *two[2];
 
-	cache_init(&cache, "test", 64, 0, SLAB_STATE_OTHER);
+	cache_init(&cache, "test", 64, 16, 0, SLAB_STATE_OTHER);
 	CHECK(cache_take(&cache, two, 2) == 2);
 	cache_return(&cache, two, 1);
 	cache_return(&cache, two, 1);
@@ -120,7 +120,7 @@ static void strange_pointer(void)
 {
 	void *p, *bad = heap_malloc(100000);
 
-	cache_init(&cache, "test", 64, 0, SLAB_STATE_OTHER);
+	cache_init(&cache, "test", 64, 16, 0, SLAB_STATE_OTHER);
 	cache_return(&cache, &bad, 1);
 	CHECK(nr_findings == 1 && findings[0].kind == SLAB_BAD_STATE);
 	cache_return(&cache, &bad, 1);
@@ -135,7 +135,7 @@ static void fresh_slots_are_filled(void)
 	void *p[3];
 	struct slab *s;
 
-	cache_init(&cache, "test", 64, SLAB_F_REDZONE | SLAB_F_POISON, SLAB_STATE_OTHER);
+	cache_init(&cache, "test", 64, 16, SLAB_F_REDZONE | SLAB_F_POISON, SLAB_STATE_OTHER);
 	CHECK(cache_take(&cache, p, 3) == 3);
 	s = slab_of((uintptr_t)p[0]);
 	CHECK(s->fresh == 3);

@@ -54,7 +54,7 @@ static void reciprocal_is_exact(void)
 			struct slab s = { .base = 0x10000 };
 			uintptr_t off;
 
-			cache_init(&c, "test", class_size(class), redzone ? SLAB_F_REDZONE : 0, 1);
+			cache_init(&c, "test", class_size(class), 16, redzone ? SLAB_F_REDZONE : 0, 1);
 			CHECK(c.nr_objects >= 8);
 			CHECK(c.nr_objects * c.slot_size + c.offset <= c.nr_pages * PAGE_SIZE);
 			CHECK(c.nr_pages * PAGE_SIZE - c.nr_objects * c.slot_size <= c.nr_pages * PAGE_SIZE / 8);

@@ -111,7 +111,9 @@ def check_report(victim, mode, report, expectation):
         wrong.append(f"a {report['access']['type']}, expected a {wants['type']}")
     if "line" in wants and (first_frame(report, ("access",)) or {}).get("line") != int(wants["line"]):
         wrong.append(f"access stack starts at line {(first_frame(report, ('access',)) or {}).get('line')}, expected {wants['line']}")
-    if "offset" in wants:
+    if "offset" in wants and not report["object"]:
+        wrong.append("no object")
+    elif "offset" in wants:
         offset = int(report["access"].get("bad") or report["access"]["addr"], 16) - int(report["object"]["addr"], 16)
         if offset != int(wants["offset"]):
             wrong.append(f"damage at offset {offset} of the object, expected {wants['offset']}")

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* examples/caches/arena.c - an allocator that a program has already, told of to memsan: `arena`, `arena overrun|late|twice`. */
+#include <memsan.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REDZONE 16
+
+/* A block that is cut from the front, and a free list of one size. */
+struct arena {
+	char *block, *next, *end;
+	struct piece { struct piece *next; } *free;
+	size_t size;
+	struct memsan_pool *pool;
+};
+
+static int arena_init(struct arena *a, size_t size, size_t n)
+{
+	size_t bytes = (size + REDZONE) * n + REDZONE;
+
+	a->block = malloc(bytes);
+	if (!a->block)
+		return -1;
+	a->next = a->block + REDZONE;
+	a->end = a->block + bytes;
+	a->free = NULL;
+	a->size = size;
+	a->pool = memsan_pool_create("arena", REDZONE, MEMSAN_POOL_LEAKS);
+	memsan_pool_add(a->pool, a->block, bytes);
+	return 0;
+}
+
+static void *arena_alloc(struct arena *a)
+{
+	void *p = a->free;
+
+	if (p) {
+		a->free = a->free->next;
+	} else {
+		if (a->next + a->size > a->end)
+			return NULL;
+		p = a->next;
+		a->next += a->size + REDZONE;
+	}
+	memsan_pool_alloc(a->pool, p, a->size);
+	return p;
+}
+
+static void arena_free(struct arena *a, void *p)
+{
+	struct piece *piece = p;
+
+	memsan_pool_free(a->pool, p);
+	piece->next = a->free; /* its first 16 bytes may hold links */
+	a->free = piece;
+}
+
+static void arena_destroy(struct arena *a)
+{
+	memsan_pool_destroy(a->pool);
+	free(a->block);
+}
+
+int main(int argc, char **argv)
+{
+	const char *bug = argc > 1 ? argv[1] : "";
+	void *(*volatile set)(void *, int, size_t) = memset;
+	struct arena a;
+	char *p, *q;
+
+	if (arena_init(&a, 48, 100) != 0)
+		return 1;
+	p = arena_alloc(&a);
+	q = arena_alloc(&a);
+	set(p, 1, strcmp(bug, "overrun") == 0 ? 49 : 48);
+	arena_free(&a, p);
+	if (strcmp(bug, "late") == 0)
+		set(p + 16, 0, 32);
+	if (strcmp(bug, "twice") == 0)
+		arena_free(&a, p);
+	if (strcmp(bug, "lost") != 0)
+		arena_free(&a, q);
+	arena_destroy(&a);
+	puts("done");
+	return 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* examples/kernel-bugs/kmalloc_odd_size.c - the program's side of the kernel bug kmalloc_odd_size: writes byte 13 of a 13-byte object. */
+#include "kernel-bugs.h"
+
+static __attribute__((noinline)) void bug_kmalloc_odd_size(void)
+{
+	char *p = malloc(13);
+
+	p[13] = 'x';
+	free(p);
+}
+
+int main(void)
+{
+	bug_kmalloc_odd_size();
+	return 0;
+}

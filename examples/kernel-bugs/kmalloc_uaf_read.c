@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* examples/kernel-bugs/kmalloc_uaf_read.c - the program's side of the kernel bug kmalloc_uaf_read: reads an object after free. */
+#include "kernel-bugs.h"
+
+static __attribute__((noinline)) void bug_kmalloc_uaf_read(void)
+{
+	char *p = malloc(64);
+
+	free(p);
+	look(p[20]);
+}
+
+int main(void)
+{
+	bug_kmalloc_uaf_read();
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* examples/kernel-bugs/stack_oob.c - the program's side of the kernel bug stack_oob: reads behind an array on the stack. */
+#include "kernel-bugs.h"
+
+static __attribute__((noinline)) void bug_stack_oob(void)
+{
+	char array[10] = "";
+
+	look(array[size_of(10)]);
+}
+
+int main(void)
+{
+	bug_stack_oob();
+	return 0;
+}

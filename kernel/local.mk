@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The kernel half is built at run time, for the guest's kernel: here it is only installed, as it is.
+kerneldir = $(pkgdatadir)/kernel
+dist_kernel_SCRIPTS = kernel/build
+kernelconfigsdir = $(kerneldir)/configs
+dist_kernelconfigs_DATA = kernel/configs/common.config kernel/configs/x86_64.config kernel/configs/kasan.config kernel/configs/light.config
+kernelguestdir = $(kerneldir)/guest
+dist_kernelguest_DATA = kernel/guest/init
+kernelmoduledir = $(kerneldir)/module
+dist_kernelmodule_DATA = kernel/module/Kbuild kernel/module/bugs.def kernel/module/memsan_bugs.h kernel/module/main.c \
+	kernel/module/kmalloc.c kernel/module/cache.c kernel/module/pages.c kernel/module/access.c kernel/module/lifetime.c \
+	kernel/module/fence.c kernel/module/leaks.c kernel/module/demos.c
+
+# A command that is not installed finds them beside itself.
+all-local: kernel-data
+kernel-data:
+	$(AM_V_GEN)ln -sfn $(srcdir)/kernel $@
+CLEANFILES += kernel-data

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* kernel/module/cache.c - bugs with slab caches and mempools, and those that only SLUB's own checks are about. */
+#include "memsan_bugs.h"
+
+#include <linux/atomic.h>
+#include <linux/mempool.h>
+
+#define SIZE 200
+
+static void fill(void *object)
+{
+	memset(object, 0x11, SIZE);
+}
+
+/* A cache of each bug's own.  Where SLUB has a report against an object it does not take it back, so the cache could not be destroyed
+ * without a second report: those caches stay.  A name can be used only once: hence the number. */
+static struct kmem_cache *cache_make(const char *what, size_t size, void (*ctor)(void *))
+{
+	static atomic_t number = ATOMIC_INIT(0);
+	char name[40];
+
+	snprintf(name, sizeof(name), "memsan_%s_%d", what, atomic_inc_return(&number));
+	return kmem_cache_create(name, size, 0, 0, ctor);
+}
+
+int bug_cache_oob(void)
+{
+	struct kmem_cache *cache = cache_make("oob", SIZE, NULL);
+	char *p = cache ? hidden(kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		p[SIZE] = 'x';
+		kmem_cache_free(cache, p);
+	}
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_cache_ctor_oob(void)
+{
+	struct kmem_cache *cache = cache_make("ctor_oob", SIZE, fill);
+	char *p = cache ? hidden(kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		p[-1] = 'x';
+		kmem_cache_free(cache, p);
+	}
+	return p ? 0 : -ENOMEM;
+}
+
+/* Writes to a freed object while another one keeps its slab in place. */
+static __always_inline int write_after_free(struct kmem_cache *cache)
+{
+	char *other = cache ? kmem_cache_alloc(cache, GFP_KERNEL) : NULL;
+	char *p = other ? hidden(kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		kmem_cache_free(cache, p);
+		hidden(p)[100] = 'x';
+	}
+	if (other)
+		kmem_cache_free(cache, other);
+	kmem_cache_destroy(cache);
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_cache_uaf(void)
+{
+	return write_after_free(cache_make("uaf", SIZE, NULL));
+}
+
+int bug_cache_ctor_uaf(void)
+{
+	return write_after_free(cache_make("ctor_uaf", SIZE, fill));
+}
+
+int bug_cache_double_free(void)
+{
+	struct kmem_cache *cache = cache_make("double_free", SIZE, NULL);
+	char *other = cache ? kmem_cache_alloc(cache, GFP_KERNEL) : NULL;
+	char *p = other ? hidden(kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		kmem_cache_free(cache, p);
+		kmem_cache_free(cache, hidden(p));
+	}
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_cache_invalid_free(void)
+{
+	struct kmem_cache *cache = cache_make("invalid_free", SIZE, NULL);
+	char *p = cache ? hidden(kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		kmem_cache_free(cache, hidden(p) + 16);
+		kmem_cache_free(cache, p);
+	}
+	kmem_cache_destroy(cache);
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_cache_wrong_cache(void)
+{
+	struct kmem_cache *right = cache_make("right", SIZE, NULL), *wrong = cache_make("wrong", 80, NULL);
+	char *p = right && wrong ? hidden(kmem_cache_alloc(right, GFP_KERNEL)) : NULL;
+
+	if (p)
+		kmem_cache_free(wrong, p);
+	kmem_cache_destroy(wrong);
+	kmem_cache_destroy(right);
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_cache_destroy_busy(void)
+{
+	struct kmem_cache *cache = cache_make("busy", SIZE, NULL);
+	char *p = cache ? hidden(kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
+
+	kmem_cache_destroy(cache);
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_cache_bulk_oob(void)
+{
+	struct kmem_cache *cache = cache_make("bulk", SIZE, NULL);
+	void *objects[8];
+	bool done = false;
+
+	if (cache && kmem_cache_alloc_bulk(cache, GFP_KERNEL, ARRAY_SIZE(objects), objects)) {
+		((char *)hidden(objects[3]))[SIZE] = 'x';
+		kmem_cache_free_bulk(cache, ARRAY_SIZE(objects), objects);
+		done = true;
+	}
+	return done ? 0 : -ENOMEM;
+}
+
+int bug_cache_bulk_double_free(void)
+{
+	struct kmem_cache *cache = cache_make("bulk_double", SIZE, NULL);
+	void *objects[4];
+	bool done = false;
+
+	if (cache && kmem_cache_alloc_bulk(cache, GFP_KERNEL, ARRAY_SIZE(objects), objects)) {
+		void *twice[2] = { objects[0], objects[1] };
+
+		kmem_cache_free_bulk(cache, ARRAY_SIZE(twice), twice);
+		twice[0] = objects[2];
+		twice[1] = objects[1];
+		kmem_cache_free_bulk(cache, ARRAY_SIZE(twice), twice);
+		kmem_cache_free(cache, objects[3]);
+		done = true;
+	}
+	return done ? 0 : -ENOMEM;
+}
+
+int bug_mempool_oob(void)
+{
+	mempool_t *pool = mempool_create_kmalloc_pool(2, 64);
+	char *p = pool ? hidden((char *)mempool_alloc(pool, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		p[64] = 'x';
+		mempool_free(p, pool);
+	}
+	mempool_destroy(pool);
+	return p ? 0 : -ENOMEM;
+}
+
+/* The pool takes an element back only while it has fewer than its minimum, and otherwise frees it.  So it is made to want one more than
+ * it has; the room for that is there from before it was shrunk. */
+int bug_mempool_uaf(void)
+{
+	mempool_t *pool = mempool_create_kmalloc_pool(4, 64);
+	char *p = pool ? hidden((char *)mempool_alloc(pool, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		mempool_resize(pool, 2);
+		pool->min_nr = 3;
+		mempool_free(p, pool);
+		hidden(p)[20] = 'x';
+	}
+	mempool_destroy(pool);
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_slub_poison_alloc(void)
+{
+	struct kmem_cache *cache = cache_make("poison", SIZE, NULL);
+	char *p = cache ? hidden(kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
+	void *again[64];
+	int i;
+
+	if (p) {
+		kmem_cache_free(cache, p);
+		hidden(p)[30] = 'x';
+		for (i = 0; i < ARRAY_SIZE(again); i++)
+			again[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		for (i = 0; i < ARRAY_SIZE(again); i++)
+			if (again[i])
+				kmem_cache_free(cache, again[i]);
+	}
+	return p ? 0 : -ENOMEM;
+}
+
+/* With slub_debug=ZP an object of 64 bytes is followed by its red zone (8 bytes) and then by the free pointer. */
+int bug_slub_free_pointer(void)
+{
+	struct kmem_cache *cache = cache_make("freepointer", 64, NULL);
+	char *other = cache ? kmem_cache_alloc(cache, GFP_KERNEL) : NULL;
+	char *p = other ? hidden(kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		kmem_cache_free(cache, p);
+		*(unsigned long *)(hidden(p) + 72) = 0x1234567812345678;
+	}
+	if (other)
+		kmem_cache_free(cache, other);
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_slub_redzone_far(void)
+{
+	struct kmem_cache *cache = cache_make("redzone", 64, NULL);
+	char *p = cache ? hidden(kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		p[71] = 'x';
+		kmem_cache_free(cache, p);
+	}
+	return p ? 0 : -ENOMEM;
+}

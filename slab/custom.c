@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/custom.c - the program's own slab caches: made, used, shrunk, destroyed. */
+#include "slab/slab_internal.h"
+
+/* They are malloc's caches with another constructor and another state byte (SLAB_STATE_OTHER: the memmap says which cache):
+ *
+ *     create ──► LIVE ──destroy──► no object alive:  slabs and number go back   UNUSED ──► another cache
+ *                          └─────► some are alive:   reported; memory stays     DEAD      for ever, as in the kernel
+ *
+ * A number (the place in slab_caches) is given to another cache as late as possible, so that a handle of a destroyed cache is known as such
+ * for long.  Free objects in other threads' bins cannot be fetched from there: their slabs go all the same, and the threads find
+ * by the generation that what they hold is nothing.
+ *
+ * Objects on their way out of the quarantine, in some thread's hands, pin the cache: the last of them finishes what destroy began.
+ *
+ * The kernel merges caches of like objects.  Nothing is merged here, as each would lose its name in reports.
+ *
+ * Accepted weakness: who allocates from a cache in one thread while another destroys it has a bug that is seen only by what it does
+ * afterwards. */
+
+static struct ranked_lock cache_list_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE_LIST); /* guards numbers, lives and generations */
+static uint16_t unused[SLAB_VIEW_CACHES]; /* numbers of caches that are gone: a ring, oldest first */
+static uint32_t unused_first, nr_unused;
+
+/* ---- numbers; under cache_list_lock -------------------------------------------------------------------------------------------- */
+
+static struct slab_cache *number_get(void)
+{
+	uint32_t fresh = slab_root.nr_caches, k;
+
+	if (fresh >= SLAB_FIRST_CUSTOM && fresh < SLAB_VIEW_CACHES)
+		return &slab_caches[fresh];
+	if (!nr_unused)
+		return NULL;
+	k = unused[unused_first];
+	unused_first = (unused_first + 1) % SLAB_VIEW_CACHES;
+	nr_unused--;
+	return &slab_caches[k];
+}
+
+static void number_put(const struct slab_cache *c)
+{
+	unused[(unused_first + nr_unused) % SLAB_VIEW_CACHES] = (uint16_t)c->number;
+	nr_unused++;
+}
+
+/* ---- create ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Poison would destroy what the constructor made, and what may still be read of a type-safe object. */
+static unsigned custom_flags(const char *name, unsigned flags, bool ctor)
+{
+	unsigned f = flags_for_cache(name) | (flags & (SLAB_F_SANITY | SLAB_F_REDZONE | SLAB_F_POISON | SLAB_F_TRACK | SLAB_F_TRACE));
+
+	if (ctor || flags & SLAB_F_TYPESAFE)
+		f &= ~SLAB_F_POISON;
+	/* Where all of malloc's caches are checked there is no state map for objects that are not. */
+	return f || arena_state ? f : SLAB_F_SANITY;
+}
+
+static void custom_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *))
+{
+	uint32_t generation = c->generation + 1;
+	struct slab_cache fresh;
+
+	/* Whoever looks without the lock sees UNUSED, then a whole cache.  The lock itself stays where it is registered. */
+	mem_set(&fresh, 0, sizeof(fresh));
+	mem_copy(c, &fresh, offsetof(struct slab_cache, lock));
+	c->partial = c->empty = c->spare = NULL;
+	c->nr_slabs = c->nr_empty = 0;
+	c->nr_out = 0;
+	c->broken = false;
+	WRITE_ONCE(c->generation, generation);
+	c->ctor = ctor;
+	c->typesafe = flags & SLAB_F_TYPESAFE;
+	STORE_RELEASE(c->pins, 1u);
+	cache_init(c, name, size, align, custom_flags(name, flags, ctor != NULL), SLAB_STATE_OTHER);
+	c->held &= !c->typesafe;
+	STORE_RELEASE(c->self, c);
+}
+
+struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *object))
+{
+	struct slab_cache *c;
+
+	lock_register_for_fork(&cache_list_lock);
+	lock_acquire(&cache_list_lock);
+	c = number_get();
+	if (c) {
+		custom_init(c, name, size, MAX(align, 16), flags, ctor);
+		if (slab_root.nr_caches <= c->number)
+			STORE_RELEASE(slab_root.nr_caches, c->number + 1);
+	}
+	lock_release(&cache_list_lock);
+	return c;
+}
+
+/* ---- which cache is it? --------------------------------------------------------------------------------------------------------- */
+
+static inline bool is_live(const struct slab_cache *c)
+{
+	return (uintptr_t)c - (uintptr_t)slab_caches < sizeof(slab_caches) - sizeof(*c) + 1 && READ_ONCE(c->self) == c;
+}
+
+static bool is_one(const struct slab_cache *c)
+{
+	uintptr_t off = (uintptr_t)c - (uintptr_t)slab_caches;
+
+	return off < sizeof(slab_caches) && off % sizeof(*c) == 0 && off / sizeof(*c) >= SLAB_FIRST_CUSTOM;
+}
+
+/* `p`: the object that was passed along, or NULL. */
+static void report_destroyed(const struct slab_cache *c, const void *p, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, SLAB_CACHE_DESTROYED, SLAB_AT_FREE, p ? (uintptr_t)p : (uintptr_t)c, regs);
+	if (is_one(c))
+		str_copy(f.cache, c->name, sizeof(f.cache));
+	f.have_object = p && slab_find_object((uintptr_t)p, &f.object) && f.object.state != SLAB_OBJ_NONE;
+	f.api_used = SLAB_API_CACHE;
+	finding_report(&f);
+}
+
+bool slab_custom_check(const struct slab_cache *c, const struct unwind_regs *regs)
+{
+	if (likely(is_live(c)))
+		return true;
+	report_destroyed(c, NULL, regs);
+	return false;
+}
+
+size_t slab_custom_size(const struct slab_cache *c)
+{
+	return c->user_size;
+}
+
+size_t slab_custom_align(const struct slab_cache *c)
+{
+	size_t align = c->slot_size & -(size_t)c->slot_size;
+
+	return MIN(align, PAGE_SIZE);
+}
+
+bool slab_custom_has_ctor(const struct slab_cache *c)
+{
+	return c->ctor != NULL;
+}
+
+bool slab_custom_is_typesafe(const struct slab_cache *c)
+{
+	return c->typesafe;
+}
+
+const char *slab_custom_name(const struct slab_cache *c)
+{
+	return c->name;
+}
+
+void slab_custom_construct(const struct slab_cache *c, void *object)
+{
+	if (c->ctor)
+		c->ctor(object);
+}
+
+/* ---- the fast paths -------------------------------------------------------------------------------------------------------------------- */
+
+/* As slab_malloc_fast and slab_free_fast (fast.h), with the bin of a cache that the program made.  Bins of checked caches are `ready` ones, so
+ * the cache is asked first. */
+static inline struct tcache_bin *fast_bin(const struct slab_cache *c)
+{
+	struct tcache_block *b = (struct tcache_block *)tcache_self;
+	struct custom_bin *x;
+
+	if (unlikely(!b || !is_live(c) || !c->fast))
+		return NULL;
+	x = b->custom[c->number / CUSTOM_BINS];
+	if (unlikely(!x))
+		return NULL;
+	x += c->number % CUSTOM_BINS;
+	return likely(x->generation == c->generation) ? &x->bin : NULL;
+}
+
+void *slab_custom_alloc_fast(struct slab_cache *c)
+{
+	struct tcache_bin *bin = fast_bin(c);
+	void *p;
+
+	if (unlikely(!bin || bin->count == 0 || --tcache_self->ticks < 0))
+		return NULL;
+	p = bin->items[bin->count - 1];
+	bin->count--;
+	*state_of((uintptr_t)p) = SLAB_STATE_OTHER;
+	return p;
+}
+
+bool slab_custom_free_fast(struct slab_cache *c, void *p)
+{
+	struct tcache_bin *bin = fast_bin(c);
+	size_t at = arena_state_index(p);
+
+	if (unlikely(!bin || at >= arena_state_limit || arena_state[at] != SLAB_STATE_OTHER || bin->count >= bin->max))
+		return false;
+	if (unlikely(slab_of((uintptr_t)p)->cache != c))
+		return false;
+	arena_state[at] = 0;
+	bin->items[bin->count] = p;
+	tcache_barrier();
+	bin->count++;
+	return true;
+}
+
+/* ---- allocation and free ---------------------------------------------------------------------------------------------------------- */
+
+static void *alloc_once(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
+{
+	void *p;
+
+	if (!c->fast)
+		return debug_alloc(c, c->user_size, 16, SLAB_API_CACHE, zero, regs);
+	p = tcache_take_custom(c);
+	if (p) {
+		STORE_RELEASE(*state_of((uintptr_t)p), c->state);
+		if (zero)
+			mem_set(p, 0, c->user_size);
+	}
+	return p;
+}
+
+void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
+{
+	void *p = alloc_once(c, zero, regs);
+
+	if (likely(p) || !slab_reclaim(regs))
+		return p;
+	return alloc_once(c, zero, regs);
+}
+
+static void report_wrong(enum slab_finding_kind kind, const struct slab_cache *given, const void *p, enum slab_api api,
+                         const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, kind, SLAB_AT_FREE, (uintptr_t)p, regs);
+	f.have_object = slab_find_object((uintptr_t)p, &f.object);
+	f.api_used = api;
+	if (given)
+		str_copy(f.cache, given->name, sizeof(f.cache));
+	finding_report(&f);
+}
+
+static void put(struct slab *s, void *p, enum slab_api api, const struct unwind_regs *regs)
+{
+	struct slab_cache *own = s->cache;
+
+	if (!own->fast) {
+		debug_free(s, (uintptr_t)p, api, SIZE_MAX, regs);
+		return;
+	}
+	if (unlikely(__atomic_exchange_n(state_of((uintptr_t)p), 0, __ATOMIC_ACQ_REL) != own->state))
+		object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
+	else
+		tcache_put_custom(own, p);
+}
+
+static bool is_live_object(struct slab *s, const void *p)
+{
+	return s->cache->fast || debug_is_live(s, (uintptr_t)p);
+}
+
+void custom_put(struct slab *s, void *p, enum slab_api api, const struct unwind_regs *regs)
+{
+	/* debug_free tells what it tracks. */
+	if (!(s->cache->flags & SLAB_F_TRACK) && api != SLAB_API_CACHE && is_live_object(s, p)) {
+		struct slab_finding f;
+
+		finding_init(&f, SLAB_ALLOC_DEALLOC_MISMATCH, SLAB_AT_FREE, (uintptr_t)p, regs);
+		f.have_object = slab_find_object((uintptr_t)p, &f.object);
+		f.object.api = SLAB_API_CACHE;
+		f.api_used = api;
+		finding_report(&f);
+	}
+	put(s, p, api, regs);
+}
+
+void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs)
+{
+	struct lead to = lead_to_live(p);
+	bool malloced = to.place == PLACE_FAST || (to.place == PLACE_CHECKED && !cache_is_custom(to.slab->cache));
+
+	/* An object of malloc that nobody tracks does not know its family, but its cache does. */
+	if (malloced && (to.place == PLACE_FAST || !(to.slab->cache->flags & SLAB_F_TRACK))) {
+		report_wrong(SLAB_ALLOC_DEALLOC_MISMATCH, NULL, p, api, regs);
+		api = SLAB_API_MALLOC;
+	}
+	slab_free(p, api, SIZE_MAX, 0, regs);
+}
+
+void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs)
+{
+	struct lead to;
+
+	if (unlikely(!is_live(c))) {
+		report_destroyed(c, p, regs);
+		return;
+	}
+	to = lead_of(p);
+	if (unlikely(!to.slab || !cache_is_custom(to.slab->cache))) {
+		slab_release(p, SLAB_API_CACHE, regs);
+		return;
+	}
+	/* It goes where it belongs, as in the kernel. */
+	if (unlikely(to.slab->cache != c) && is_live_object(to.slab, p))
+		report_wrong(SLAB_WRONG_CACHE, c, p, SLAB_API_CACHE, regs);
+	put(to.slab, p, SLAB_API_CACHE, regs);
+}
+
+size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs)
+{
+	tcache_flush_custom(c);
+	quarantine_remove_cache(c, regs);
+	return cache_shrink(c);
+}
+
+/* ---- destroy ------------------------------------------------------------------------------------------------------------------------ */
+
+static size_t slab_remaining(struct slab_cache *c, struct slab *s, uint64_t nr, bool tell, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+	size_t n = 0;
+	uint32_t i;
+
+	for (i = 0; i < READ_ONCE(s->fresh); i++) {
+		struct slab_object obj;
+
+		object_describe(c, s, i, &obj);
+		if (obj.state != SLAB_OBJ_LIVE)
+			continue;
+		n++;
+		if (!tell)
+			continue;
+		finding_init(&f, SLAB_OBJECT_REMAINS, SLAB_AT_FREE, obj.addr, regs);
+		mem_copy(&f.object, &obj, sizeof(obj));
+		f.have_object = true;
+		f.nr = nr;
+		str_copy(f.cache, c->name, sizeof(f.cache));
+		finding_report(&f);
+	}
+	return n;
+}
+
+/* Its live objects, wherever: the memmap leads to all of its slabs. */
+static size_t remaining(struct slab_cache *c, uint64_t nr, bool tell, const struct unwind_regs *regs)
+{
+	uint32_t page, end = LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_PAGES;
+	size_t n = 0;
+
+	for (page = 0; page < end && READ_ONCE(c->nr_slabs); page++) {
+		struct slab *s = slab_of(page_address(page));
+
+		if (s && READ_ONCE(s->cache) == c && page_address(page) == READ_ONCE(s->base) && !READ_ONCE(s->sealed))
+			n += slab_remaining(c, s, nr, tell, regs);
+	}
+	return n;
+}
+
+/* The last pin is gone: nobody has an object of it. */
+void custom_finish(struct slab_cache *c)
+{
+	seal_remove_cache(c);
+	cache_release(c);
+	lock_acquire(&cache_list_lock);
+	WRITE_ONCE(c->generation, c->generation + 1);
+	WRITE_ONCE(c->life, CACHE_UNUSED);
+	number_put(c);
+	lock_release(&cache_list_lock);
+}
+
+size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct unwind_regs *regs)
+{
+	bool mine;
+	size_t n;
+
+	lock_acquire(&cache_list_lock);
+	mine = c->life == CACHE_LIVE;
+	if (mine) {
+		WRITE_ONCE(c->life, CACHE_DEAD);
+		WRITE_ONCE(c->self, NULL);
+	}
+	lock_release(&cache_list_lock);
+	if (!mine) {
+		report_destroyed(c, NULL, regs);
+		return 0;
+	}
+	tcache_flush_custom(c);
+	quarantine_remove_cache(c, regs);
+	n = remaining(c, 0, false, regs) + elsewhere;
+	if (n)
+		remaining(c, n, true, regs);
+	else
+		custom_unpin(c, 1);
+	return n;
+}
+
+/* ---- objects that fence/ keeps ---------------------------------------------------------------------------------------------------------- */
+
+#define ID_NUMBERS 10
+_Static_assert(SLAB_VIEW_CACHES <= 1 << ID_NUMBERS, "an id begins with the number");
+
+uint32_t slab_custom_id(const struct slab_cache *c)
+{
+	return c->generation << ID_NUMBERS | c->number;
+}
+
+void slab_custom_report_wrong(const struct slab_cache *c, uint32_t id, const void *p, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, SLAB_WRONG_CACHE, SLAB_AT_FREE, (uintptr_t)p, regs);
+	f.have_object = slab_find_object((uintptr_t)p, &f.object);
+	f.api_used = SLAB_API_CACHE;
+	str_copy(f.cache, c->name, sizeof(f.cache));
+	str_copy(f.object.cache, slab_caches[id % (1u << ID_NUMBERS) % SLAB_VIEW_CACHES].name, sizeof(f.object.cache));
+	finding_report(&f);
+}
+
+void slab_custom_report_remaining(const struct slab_cache *c, const void *p, size_t nr, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, SLAB_OBJECT_REMAINS, SLAB_AT_FREE, (uintptr_t)p, regs);
+	f.have_object = slab_find_object((uintptr_t)p, &f.object);
+	f.nr = nr;
+	str_copy(f.cache, c->name, sizeof(f.cache));
+	str_copy(f.object.cache, c->name, sizeof(f.object.cache));
+	finding_report(&f);
+}

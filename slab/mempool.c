@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/mempool.c - objects inside of memory that the program's own allocator cuts up: told to memsan, checked where they lie. */
+#include "slab/slab_internal.h"
+
+/* Valgrind's MEMPOOL requests and ASan's manual poisoning in one.  The program says where its objects begin and end; nothing is moved:
+ *
+ *     the program's block     | rz | object 40 bytes | rz |  free  | rz | object … | rz |        rz: as many bytes as it leaves free
+ *     shadow (where kept)       FC   00 … 00           FC    FC/FA   FC                          around each object for us
+ *     red zones                 cc                     cc             cc                         written and verified
+ *
+ * The table leads from an object's address to its entry, freed objects included, until the pool goes or another object begins at the
+ * same address; so double and invalid frees are known in both modes.  Stacks, red zones and poison are for check mode.
+ *
+ * Which object an address belongs to is found by going back from it, a step of the pools' alignment at a time, up to the
+ * longest object there was: only reports do that.
+ *
+ * Accepted weakness: the free bytes of a block belong to the program's allocator, which keeps its links there.  They are poisoned in the shadow
+ * only while it says so (memory given with pool_add, and freed objects); code that is not instrumented and uses its own loads and stores sees
+ * through that, unless the pool has poison. */
+
+#define TABLE_FIRST 256u
+#define FIND_STEPS 65536u
+
+struct pool_object {
+	uintptr_t addr;
+	size_t size;
+	struct slab_pool *pool;
+	struct pool_object *next, *prev; /* of the pool, live and freed */
+	stack_handle alloc_stack, free_stack;
+	uint32_t alloc_thread, free_thread, when;
+	bool live;
+};
+struct pool_block { uintptr_t addr; size_t size; struct pool_block *next; };
+struct slab_pool {
+	char name[SLAB_NAME_MAX];
+	size_t redzone;
+	unsigned flags;             /* SLAB_POOL_* */
+	bool used;
+	size_t nr_live;
+	struct pool_object *objects;
+	struct pool_block *blocks;
+	struct slab_pool *next;     /* of all ever made */
+};
+
+#define TOMBSTONE ((struct pool_object *)1)
+struct table { uint32_t size, used; struct pool_object *slots[]; }; /* a power of two; used: with tombstones */
+
+static struct ranked_lock pool_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE); /* guards all below */
+static struct table *table;               /* read without the lock by slab_find_object; old ones stay readable */
+static struct slab_pool *pools;
+static struct pool_object *spare_objects; /* linked by next */
+static struct pool_block *spare_blocks;
+static size_t longest, widest;            /* object with its red zones; red zone */
+static uintptr_t align_bits;              /* all addresses or'ed: the lowest bit is the step of a search */
+
+bool pool_any; /* written once */
+
+/* ---- the table; under pool_lock, but for find ------------------------------------------------------------------------------------ */
+
+static uint32_t slot_of(const struct table *t, uintptr_t addr)
+{
+	return (uint32_t)((addr >> 3) * 0x9e3779b97f4a7c15u >> 32) & (t->size - 1);
+}
+
+static struct pool_object *table_find(uintptr_t addr)
+{
+	const struct table *t = LOAD_ACQUIRE(table);
+	uint32_t i, n;
+
+	if (!t)
+		return NULL;
+	for (i = slot_of(t, addr), n = 0; n < t->size; i = (i + 1) & (t->size - 1), n++) {
+		struct pool_object *o = LOAD_ACQUIRE(t->slots[i]);
+
+		if (!o)
+			return NULL;
+		if (o != TOMBSTONE && READ_ONCE(o->addr) == addr)
+			return o;
+	}
+	return NULL;
+}
+
+static void table_put(struct table *t, struct pool_object *o)
+{
+	uint32_t i = slot_of(t, o->addr);
+
+	while (t->slots[i] && t->slots[i] != TOMBSTONE)
+		i = (i + 1) & (t->size - 1);
+	t->used += !t->slots[i];
+	STORE_RELEASE(t->slots[i], o);
+}
+
+/* Room for one more.  A table of tombstones is made anew at its size. */
+static bool table_reserve(void)
+{
+	uint32_t size = table ? table->size : TABLE_FIRST, i, live = 0;
+	struct table *t;
+
+	if (table && table->used < table->size - table->size / 4)
+		return true;
+	for (i = 0; table && i < table->size; i++)
+		live += table->slots[i] && table->slots[i] != TOMBSTONE;
+	if (live > size / 2)
+		size *= 2;
+	t = meta_alloc(sizeof(*t) + size * sizeof(t->slots[0]), COST_SLAB);
+	if (!t)
+		return false;
+	t->size = size;
+	for (i = 0; table && i < table->size; i++)
+		if (table->slots[i] && table->slots[i] != TOMBSTONE)
+			table_put(t, table->slots[i]);
+	STORE_RELEASE(table, t);
+	return true;
+}
+
+static void table_remove(const struct pool_object *o)
+{
+	uint32_t i = slot_of(table, o->addr);
+
+	while (table->slots[i] != o)
+		i = (i + 1) & (table->size - 1);
+	STORE_RELEASE(table->slots[i], TOMBSTONE);
+}
+
+static void object_unlink(struct pool_object *o)
+{
+	if (o->prev)
+		o->prev->next = o->next;
+	else
+		o->pool->objects = o->next;
+	if (o->next)
+		o->next->prev = o->prev;
+}
+
+static void object_link(struct slab_pool *pool, struct pool_object *o)
+{
+	o->pool = pool;
+	o->prev = NULL;
+	o->next = pool->objects;
+	if (o->next)
+		o->next->prev = o;
+	pool->objects = o;
+}
+
+/* The entry for an address, of another pool or freed before, or a new one. */
+static struct pool_object *object_get(struct slab_pool *pool, uintptr_t addr)
+{
+	struct pool_object *o = table_find(addr);
+
+	if (o) {
+		object_unlink(o);
+	} else {
+		if (!table_reserve())
+			return NULL;
+		o = spare_objects;
+		if (o)
+			spare_objects = o->next;
+		else
+			o = meta_alloc(sizeof(*o), COST_SLAB);
+		if (!o)
+			return NULL;
+		WRITE_ONCE(o->addr, addr);
+		table_put(table, o);
+	}
+	object_link(pool, o);
+	return o;
+}
+
+/* ---- bytes and shadow ------------------------------------------------------------------------------------------------------------- */
+
+static bool checks(void)
+{
+	return options.mode == MODE_CHECK;
+}
+
+/* Shadow can tell objects apart that start at its granules. */
+static bool has_granules(const struct pool_object *o)
+{
+	return ((o->addr | o->pool->redzone) & 7) == 0;
+}
+
+static void bytes_alloc(const struct pool_object *o)
+{
+	size_t rz = o->pool->redzone;
+
+	if (!checks())
+		return;
+	if (has_granules(o))
+		slab_shadow->live(o->addr - rz, ALIGN_UP(o->addr + o->size, 8) + rz, o->addr, o->size, false);
+	mem_set((void *)(o->addr - rz), SLUB_RED_ACTIVE, rz);
+	mem_set((void *)(o->addr + o->size), SLUB_RED_ACTIVE, rz);
+}
+
+static void bytes_free(const struct pool_object *o)
+{
+	if (!checks())
+		return;
+	if (o->pool->flags & SLAB_POOL_POISON)
+		mem_set((void *)o->addr, POISON_FREE, o->size);
+	if (has_granules(o) && o->pool->flags & SLAB_POOL_POISON)
+		slab_shadow->bad(o->addr, ALIGN_UP(o->size, 8), SLAB_MARK_FREED);
+	else if (has_granules(o) && o->size > SLAB_POOL_LINKS)
+		slab_shadow->bad(o->addr + SLAB_POOL_LINKS, ALIGN_UP(o->size - SLAB_POOL_LINKS, 8), SLAB_MARK_FREED);
+}
+
+/* The memory is nobody's object any more. */
+static void bytes_forget(const struct pool_object *o)
+{
+	size_t rz = o->pool->redzone;
+
+	if (checks() && has_granules(o))
+		slab_shadow->live(o->addr - rz, ALIGN_UP(o->addr + o->size, 8) + rz, o->addr - rz, ALIGN_UP(o->size, 8) + 2 * rz, false);
+}
+
+static void describe(const struct pool_object *o, struct slab_object *obj)
+{
+	mem_set(obj, 0, sizeof(*obj));
+	obj->state = o->live ? SLAB_OBJ_LIVE : SLAB_OBJ_QUARANTINED;
+	obj->addr = o->addr;
+	obj->size = obj->object_size = o->size;
+	obj->slot = o->addr - o->pool->redzone;
+	obj->slot_size = o->size + 2 * o->pool->redzone;
+	str_copy(obj->cache, o->pool->name, sizeof(obj->cache));
+	obj->api = SLAB_API_POOL;
+	obj->tracked = o->when != 0;
+	obj->alloc_stack = o->alloc_stack;
+	obj->free_stack = o->free_stack;
+	obj->alloc_thread = o->alloc_thread;
+	obj->free_thread = o->free_thread;
+	obj->when = o->when;
+}
+
+static uintptr_t distance(const struct pool_object *o, uintptr_t addr)
+{
+	if (addr < o->addr)
+		return o->addr - addr;
+	return addr < o->addr + o->size ? 0 : addr - (o->addr + o->size) + 1;
+}
+
+/* An entry may lie inside of one that was made later, so a live one is preferred; of two that share a red zone the nearer. */
+bool pool_find_object(uintptr_t addr, struct slab_object *obj)
+{
+	uintptr_t bits = READ_ONCE(align_bits), step = bits & -bits, at, most = READ_ONCE(longest);
+	const struct pool_object *best = NULL;
+	uint32_t n;
+
+	if (!step)
+		return false;
+	at = ALIGN_DOWN(addr + READ_ONCE(widest), step);
+	for (n = 0; n < FIND_STEPS && at + most > addr; n++, at -= step) {
+		const struct pool_object *o = table_find(at);
+
+		if (!o || addr - (o->addr - o->pool->redzone) >= o->size + 2 * o->pool->redzone)
+			continue;
+		if (!best || o->live > best->live || (o->live == best->live && distance(o, addr) <= distance(best, addr)))
+			best = o;
+		if (o->live && distance(o, addr) == 0)
+			break;
+	}
+	if (best)
+		describe(best, obj);
+	return best != NULL;
+}
+
+/* ---- findings ------------------------------------------------------------------------------------------------------------------------ */
+
+static void damage_init(struct slab_finding *f, enum slab_finding_kind kind, const struct pool_object *o, const struct damage *d,
+                        enum slab_found_at at, const struct unwind_regs *regs)
+{
+	finding_init(f, kind, at, d->addr, regs);
+	f->size = d->size;
+	f->expected = d->expected;
+	f->found = d->found;
+	f->have_object = true;
+	describe(o, &f->object);
+}
+
+/* Looks and repairs, so that it is told once; under the lock, so the telling is left to the caller.  How many. */
+static unsigned take_damage(const struct pool_object *o, enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2])
+{
+	size_t rz = o->pool->redzone;
+	unsigned n = 0;
+	struct damage d;
+
+	if (!checks())
+		return 0;
+	if (o->live && !check_bytes(o->addr - rz, o->addr, SLUB_RED_ACTIVE, &d)) {
+		damage_init(&found[n++], SLAB_LEFT_REDZONE, o, &d, at, regs);
+		mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
+	}
+	if (o->live && !check_bytes(o->addr + o->size, o->addr + o->size + rz, SLUB_RED_ACTIVE, &d)) {
+		damage_init(&found[n++], SLAB_RIGHT_REDZONE, o, &d, at, regs);
+		mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
+	}
+	if (!o->live && o->pool->flags & SLAB_POOL_POISON && !check_bytes(o->addr, o->addr + o->size, POISON_FREE, &d)) {
+		damage_init(&found[n++], SLAB_POISON_OVERWRITTEN, o, &d, at, regs);
+		mem_set((void *)d.addr, POISON_FREE, d.size);
+	}
+	return n;
+}
+
+static void tell(const struct slab_finding *found, unsigned n)
+{
+	unsigned k;
+
+	for (k = 0; k < n; k++)
+		finding_report(&found[k]);
+}
+
+size_t pool_check_all(enum slab_found_at at, const struct unwind_regs *regs)
+{
+	struct slab_finding found[2];
+	uint32_t i = 0, end;
+	size_t total = 0;
+	unsigned n;
+
+	do {
+		n = 0;
+		lock_acquire(&pool_lock);
+		end = table ? table->size : 0;
+		for (; i < end && !n; i++)
+			if (table->slots[i] && table->slots[i] != TOMBSTONE)
+				n = take_damage(table->slots[i], at, regs, found);
+		lock_release(&pool_lock);
+		tell(found, n);
+		total += n;
+	} while (n);
+	return total;
+}
+
+static void report_pool(enum slab_finding_kind kind, const struct slab_pool *pool, uintptr_t addr, const struct slab_object *obj, uint64_t nr,
+                        const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, kind, SLAB_AT_FREE, addr, regs);
+	f.api_used = SLAB_API_POOL;
+	f.nr = nr;
+	if (pool)
+		str_copy(f.cache, pool->name, sizeof(f.cache));
+	f.have_object = obj != NULL;
+	if (obj)
+		mem_copy(&f.object, obj, sizeof(*obj));
+	finding_report(&f);
+}
+
+/* ---- outward ------------------------------------------------------------------------------------------------------------------------- */
+
+struct slab_pool *slab_pool_create(const char *name, size_t redzone, unsigned flags)
+{
+	struct slab_pool *pool;
+
+	lock_register_for_fork(&pool_lock);
+	lock_acquire(&pool_lock);
+	for (pool = pools; pool && pool->used; pool = pool->next)
+		;
+	if (!pool) {
+		pool = meta_alloc(sizeof(*pool), COST_SLAB);
+		if (pool) {
+			pool->next = pools;
+			pools = pool;
+		}
+	}
+	if (pool) {
+		str_copy(pool->name, name, sizeof(pool->name));
+		pool->redzone = redzone;
+		pool->flags = flags;
+		pool->used = true;
+		pool->nr_live = 0;
+		__atomic_store_n(&pool_any, true, __ATOMIC_RELAXED);
+	}
+	lock_release(&pool_lock);
+	return pool;
+}
+
+/* Under the lock: is it one, whatever it is? */
+static bool pool_known(const struct slab_pool *pool)
+{
+	const struct slab_pool *p;
+
+	for (p = pools; p; p = p->next)
+		if (p == pool)
+			return p->used;
+	return false;
+}
+
+bool slab_pool_add(struct slab_pool *pool, void *mem, size_t size, const struct unwind_regs *regs)
+{
+	struct pool_block *b = NULL;
+	bool known;
+
+	lock_acquire(&pool_lock);
+	known = pool_known(pool);
+	if (known) {
+		b = spare_blocks;
+		if (b)
+			spare_blocks = b->next;
+		else
+			b = meta_alloc(sizeof(*b), COST_SLAB);
+	}
+	if (b) {
+		*b = (struct pool_block){ .addr = ALIGN_UP((uintptr_t)mem, 8), .size = size, .next = pool->blocks };
+		b->size = ALIGN_DOWN((uintptr_t)mem + size - b->addr, 8);
+		pool->blocks = b;
+		if (checks())
+			slab_shadow->bad(b->addr, b->size, SLAB_MARK_REDZONE);
+	}
+	lock_release(&pool_lock);
+	if (!known)
+		report_pool(SLAB_CACHE_DESTROYED, NULL, (uintptr_t)pool, NULL, 0, regs);
+	return b != NULL;
+}
+
+bool slab_pool_alloc(struct slab_pool *pool, void *p, size_t size, const struct unwind_regs *regs)
+{
+	stack_handle stack = checks() && regs ? unwind_save(regs) : 0;
+	struct slab_finding found[2];
+	struct pool_object *o = NULL;
+	unsigned n = 0;
+	bool known;
+
+	lock_acquire(&pool_lock);
+	known = pool_known(pool);
+	if (known)
+		o = object_get(pool, (uintptr_t)p);
+	if (o) {
+		if (!o->live && o->size == size && o->when)
+			n = take_damage(o, SLAB_AT_ALLOC, regs, found);
+		pool->nr_live += 1;
+		o->size = size;
+		o->live = true;
+		o->alloc_stack = stack;
+		o->alloc_thread = thread_index();
+		o->when = jiffies_now();
+		WRITE_ONCE(longest, MAX(longest, size + 2 * pool->redzone + 8));
+		WRITE_ONCE(widest, MAX(widest, pool->redzone));
+		WRITE_ONCE(align_bits, align_bits | (uintptr_t)p);
+		bytes_alloc(o);
+	}
+	lock_release(&pool_lock);
+	tell(found, n);
+	if (!known)
+		report_pool(SLAB_CACHE_DESTROYED, NULL, (uintptr_t)p, NULL, 0, regs);
+	return o != NULL;
+}
+
+void slab_pool_free(struct slab_pool *pool, void *p, const struct unwind_regs *regs)
+{
+	stack_handle stack = checks() && regs ? unwind_save(regs) : 0;
+	struct slab_finding found[2];
+	enum slab_finding_kind wrong = SLAB_INVALID_FREE;
+	bool good = false, have, known;
+	struct slab_object obj;
+	struct pool_object *o;
+	unsigned n = 0;
+
+	lock_acquire(&pool_lock);
+	known = pool_known(pool);
+	o = table_find((uintptr_t)p);
+	have = o || pool_find_object((uintptr_t)p, &obj);
+	if (o)
+		describe(o, &obj);
+	if (!known)
+		wrong = SLAB_CACHE_DESTROYED;
+	else if (o && !o->live)
+		wrong = SLAB_DOUBLE_FREE;
+	else if (o && o->pool != pool)
+		wrong = SLAB_WRONG_CACHE;
+	good = known && o && o->live && o->pool == pool;
+	if (good) {
+		n = take_damage(o, SLAB_AT_FREE, regs, found);
+		pool->nr_live--;
+		o->live = false;
+		o->free_stack = stack;
+		o->free_thread = thread_index();
+		o->when = jiffies_now();
+		bytes_free(o);
+	}
+	lock_release(&pool_lock);
+	tell(found, n);
+	if (!good)
+		report_pool(wrong, known ? pool : NULL, (uintptr_t)p, have ? &obj : NULL, 0, regs);
+}
+
+/* The next live object is taken out of the books; false: there is none. */
+static bool take_live(struct slab_pool *pool, struct slab_object *obj, struct slab_finding found[2], unsigned *n, const struct unwind_regs *regs)
+{
+	struct pool_object *o;
+	bool live = false;
+
+	*n = 0;
+	lock_acquire(&pool_lock);
+	while ((o = pool->objects) != NULL && !live) {
+		live = o->live;
+		*n = take_damage(o, SLAB_AT_FREE, regs, found);
+		describe(o, obj);
+		bytes_forget(o);
+		object_unlink(o);
+		table_remove(o);
+		o->next = spare_objects;
+		spare_objects = o;
+		if (*n)
+			break;
+	}
+	lock_release(&pool_lock);
+	return live || *n;
+}
+
+size_t slab_pool_destroy(struct slab_pool *pool, const struct unwind_regs *regs)
+{
+	struct slab_finding found[2];
+	struct slab_object obj;
+	struct pool_block *b;
+	size_t remain;
+	unsigned n;
+	bool known;
+
+	lock_acquire(&pool_lock);
+	known = pool_known(pool);
+	remain = known && pool->flags & SLAB_POOL_LEAKS ? pool->nr_live : 0;
+	lock_release(&pool_lock);
+	if (!known) {
+		report_pool(SLAB_CACHE_DESTROYED, NULL, (uintptr_t)pool, NULL, 0, regs);
+		return 0;
+	}
+	while (take_live(pool, &obj, found, &n, regs)) {
+		tell(found, n);
+		if (remain && obj.state == SLAB_OBJ_LIVE)
+			report_pool(SLAB_OBJECT_REMAINS, pool, obj.addr, &obj, remain, regs);
+	}
+	lock_acquire(&pool_lock);
+	while ((b = pool->blocks) != NULL) {
+		pool->blocks = b->next;
+		if (checks() && b->size)
+			slab_shadow->live(b->addr, b->addr + b->size, b->addr, b->size, false);
+		b->next = spare_blocks;
+		spare_blocks = b;
+	}
+	pool->used = false;
+	lock_release(&pool_lock);
+	return remain;
+}

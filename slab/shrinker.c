@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/shrinker.c - shrinkers: what the program keeps and can do without is asked back when memory is short. */
+#include "slab/slab_internal.h"
+
+/* The kernel's do_shrink_slab (mm/shrinker.c) at priority 0, where everything that can go is wanted:
+ *
+ *     freeable = count()                                   0: nothing to do
+ *     while something is left to scan                      in batches of SHRINK_BATCH, as the kernel's default
+ *         freed += scan(nr_to_scan)                        SLAB_SHRINK_STOP: no more now (it would deadlock)
+ *         left  -= nr_scanned                              which scan may lower or raise
+ *
+ * Callbacks run with shrink_lock held, which ranks before all others, so they may allocate, free and report.  Who comes while another
+ * thread is at it goes on without: it may hold what the callbacks wait for.  A callback that runs out of memory itself does not start again. */
+
+#define SHRINK_BATCH 128ul
+#define NEAR_LIMIT_JIFFIES JIFFIES_HZ
+
+static struct ranked_lock shrink_lock = RANKED_LOCK_INIT(LOCK_RANK_SHRINK); /* guards the list, and is held over the callbacks */
+static struct slab_shrinker *shrinkers;  /* linked by next */
+static struct slab_shrinker *spare;      /* unregistered */
+static uint32_t last_near_limit;         /* jiffies; atomic */
+
+struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*count)(void *data),
+                                             unsigned long (*scan)(void *data, struct slab_shrink *control), void *data)
+{
+	bool inside = lock_mine(&shrink_lock);
+	struct slab_shrinker *s, **end;
+
+	lock_register_for_fork(&shrink_lock);
+	if (!inside)
+		lock_acquire(&shrink_lock);
+	s = spare;
+	if (s)
+		spare = s->next;
+	else
+		s = meta_alloc(sizeof(*s), COST_SLAB);
+	if (s) {
+		str_copy(s->name, name, sizeof(s->name));
+		s->count = count;
+		s->scan = scan;
+		s->data = data;
+		s->next = NULL;
+		for (end = &shrinkers; *end; end = &(*end)->next)
+			;
+		*end = s;
+	}
+	if (!inside)
+		lock_release(&shrink_lock);
+	return s;
+}
+
+/* From inside of a callback the entry stays readable: shrink_all looks at its `next` afterwards. */
+bool slab_shrinker_unregister(struct slab_shrinker *s)
+{
+	bool inside = lock_mine(&shrink_lock), found = false;
+	struct slab_shrinker **at;
+
+	if (!inside)
+		lock_acquire(&shrink_lock);
+	for (at = &shrinkers; *at && !found; at = found ? at : &(*at)->next) {
+		if (*at != s)
+			continue;
+		found = true;
+		*at = s->next;
+		s->count = NULL;
+		if (!inside) {
+			s->next = spare;
+			spare = s;
+		}
+	}
+	if (!inside)
+		lock_release(&shrink_lock);
+	return found;
+}
+
+static size_t shrink_one(const struct slab_shrinker *s)
+{
+	unsigned long left = s->count(s->data), freed, total = 0;
+	struct slab_shrink control;
+
+	while (left && s->count) {
+		control.nr_to_scan = MIN(left, SHRINK_BATCH);
+		control.nr_scanned = control.nr_to_scan;
+		freed = s->scan(s->data, &control);
+		if (freed == SLAB_SHRINK_STOP)
+			break;
+		total += freed;
+		left -= MIN(left, MAX(control.nr_scanned, 1ul));
+	}
+	return total;
+}
+
+size_t slab_shrink_all(void)
+{
+	struct slab_shrinker *s;
+	size_t freed = 0;
+
+	if (!READ_ONCE(shrinkers) || lock_mine(&shrink_lock) || !lock_try(&shrink_lock))
+		return 0;
+	for (s = shrinkers; s; s = s->next)
+		if (s->count)
+			freed += shrink_one(s);
+	lock_release(&shrink_lock);
+	return freed;
+}
+
+void slab_shrink_near_limit(void)
+{
+	uint32_t ready = READ_ONCE(arena_ready_blocks), most = READ_ONCE(arena_nr_blocks), now, last;
+
+	if (likely(!READ_ONCE(shrinkers) || ready < most - most / 16))
+		return;
+	now = jiffies_now();
+	last = __atomic_load_n(&last_near_limit, __ATOMIC_RELAXED);
+	if (now - last >= NEAR_LIMIT_JIFFIES &&
+	    __atomic_compare_exchange_n(&last_near_limit, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		slab_shrink_all();
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/views.c - memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces: the heap of a process or a core file as the kernel shows
+ * its own. */
+#include "config.h"
+
+#include "reports/reports.h"
+#include "tools/tools.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TRACES_MAX ((size_t)1 << 16)
+
+struct shown {
+	struct image im;
+	struct symbolizer *sym;
+	struct slab_show show;
+};
+
+static void put_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	puts(text);
+}
+
+static size_t get_stack(void *ctx, uint32_t handle, uint64_t *pcs, size_t max)
+{
+	struct shown *s = ctx;
+
+	return image_stack(&s->im, handle, pcs, max);
+}
+
+static uint32_t get_tid(void *ctx, uint32_t thread)
+{
+	struct shown *s = ctx;
+	char name[THREAD_NAME_MAX];
+	int tid;
+
+	return image_thread_name(&s->im, thread, &tid, name) ? (uint32_t)tid : 0;
+}
+
+static void put_place(void *ctx, uint64_t pc, struct fmt_buf *b)
+{
+	struct shown *s = ctx;
+	const struct image_module *m = image_module_at(&s->im, pc - 1);
+	const struct report_symbol *found;
+	const char *base;
+	size_t n = 0;
+
+	if (!m) {
+		fmt_printf(b, "0x%llx", (unsigned long long)pc);
+		return;
+	}
+	base = strrchr(m->path, '/') ? strrchr(m->path, '/') + 1 : m->path;
+	found = s->sym ? symbolizer_lookup(s->sym, symbolizer_module(s->sym, m->path, m->build_id, m->build_id_len), pc - m->bias - 1, &n) : NULL;
+	if (!n || !found[n - 1].function) {
+		fmt_printf(b, "%.200s+0x%llx", base, (unsigned long long)(pc - m->bias));
+		return;
+	}
+	fmt_printf(b, "%.200s+0x%llx/0x%llx [%.100s]", found[n - 1].function, (unsigned long long)found[n - 1].offset + 1,
+	           (unsigned long long)found[n - 1].size, base);
+}
+
+/* The process's jiffies now; of a core file 0, from which every age would be 0: then the newest track is now. */
+static uint64_t jiffies_of(const struct shown *s, bool core)
+{
+	struct timespec t;
+	uint64_t start = 0;
+
+	if (core || !view_read(&s->im.view, &start, s->im.heap.root.lib.jiffies_start, sizeof(start)) || !start)
+		return 0;
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return ((uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 - start) / (1000 / JIFFIES_HZ);
+}
+
+static bool open_shown(struct shown *s, const struct image_choice *choice)
+{
+	if (!image_open_choice(&s->im, choice))
+		return false;
+	s->sym = symbolizer_create(0);
+	s->show = (struct slab_show){ .view = &s->im.heap, .line = put_line, .stack = get_stack, .place = put_place, .tid = get_tid, .ctx = s };
+	s->show.now = jiffies_of(s, choice->core != NULL);
+	return true;
+}
+
+/* ---- buddyinfo, vmallocinfo ---------------------------------------------------------------------------------------------------------- */
+
+static struct shown shown; /* some tens of kilobytes */
+
+static int simple_main(int argc, char **argv, void (*fn)(const struct slab_show *s))
+{
+	struct image_choice choice = { .pid = 0 };
+	int status = image_arguments(argv[0], &argc, argv, &choice);
+
+	if (status)
+		return status;
+	if (argc > 1)
+		return tool_usage_error(argv[0], "'%s' is not understood", argv[1]);
+	if (!open_shown(&shown, &choice))
+		return EXIT_USAGE;
+	fn(&shown.show);
+	return tool_finish_output(0);
+}
+
+static int buddyinfo_main(int argc, char **argv)
+{
+	return simple_main(argc, argv, slab_show_buddyinfo);
+}
+
+static int vmallocinfo_main(int argc, char **argv)
+{
+	return simple_main(argc, argv, slab_show_vmallocinfo);
+}
+
+/* ---- alloc_traces, free_traces ------------------------------------------------------------------------------------------------------- */
+
+/* The newest time in a core's tracks, so that ages count from there. */
+static void newest(void *ctx, const struct slab_view_run *r)
+{
+	struct shown *s = ctx;
+	const struct slab_view_cache *c = &s->im.heap.caches[r->cache];
+	uint64_t at = r->cache ? s->im.heap.base + ((uint64_t)r->page << PAGE_SHIFT) + c->offset : r->addr;
+	struct slab_object obj;
+
+	for (uint32_t i = 0; i < (r->cache ? c->nr_objects : 1); i++, at += c->slot_size)
+		if (slab_view_object(&s->im.heap, at, &obj) && obj.tracked && obj.when > s->show.now)
+			s->show.now = obj.when;
+}
+
+static int traces_main(int argc, char **argv, bool freed)
+{
+	struct image_choice choice = { .pid = 0 };
+	int status = image_arguments(argv[0], &argc, argv, &choice);
+	struct slab_show_trace *table;
+	size_t n = 0;
+
+	if (status)
+		return status;
+	if (!open_shown(&shown, &choice))
+		return EXIT_USAGE;
+	if (choice.core)
+		slab_view_runs(&shown.im.heap, newest, &shown);
+	table = tool_alloc(TRACES_MAX * sizeof(*table));
+	if (argc < 2)
+		n = slab_show_traces(&shown.show, NULL, freed, table, TRACES_MAX);
+	for (int i = 1; i < argc; i++)
+		n += slab_show_traces(&shown.show, argv[i], freed, table, TRACES_MAX);
+	free(table);
+	if (!n)
+		puts("No data");
+	return tool_finish_output(0);
+}
+
+static int alloc_traces_main(int argc, char **argv)
+{
+	return traces_main(argc, argv, false);
+}
+
+static int free_traces_main(int argc, char **argv)
+{
+	return traces_main(argc, argv, true);
+}
+
+/* ---- slabtop ------------------------------------------------------------------------------------------------------------------------------ */
+
+struct top_row { const struct slab_view_cache *cache; struct slab_show_cache n; uint64_t bytes; };
+struct top { char sort; double delay; bool once; };
+
+static char sort_key; /* for qsort */
+
+static uint64_t row_value(const struct top_row *r)
+{
+	switch (sort_key) {
+	case 'a': return r->n.active;
+	case 'b': return r->cache->nr_objects;
+	case 'c': return r->bytes;
+	case 'l': return r->n.slabs;
+	case 'v': return r->n.active_slabs;
+	case 'p': return r->cache->nr_pages;
+	case 's': return r->cache->slot_size;
+	case 'u': return r->n.objects ? r->n.active * 100 / r->n.objects : 0;
+	default: return r->n.objects;
+	}
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct top_row *x = a, *y = b;
+
+	if (sort_key == 'n')
+		return strcmp(x->cache->name, y->cache->name);
+	return row_value(x) < row_value(y) ? 1 : row_value(x) > row_value(y) ? -1 : 0;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+/* slabtop(1)'s head. */
+static void print_totals(const struct top_row *rows, size_t n)
+{
+	uint64_t active = 0, objects = 0, active_slabs = 0, slabs = 0, active_caches = 0, active_bytes = 0, bytes = 0, low = UINT64_MAX, high = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct top_row *r = &rows[i];
+		active += r->n.active;
+		objects += r->n.objects;
+		active_slabs += r->n.active_slabs;
+		slabs += r->n.slabs;
+		active_caches += r->n.active != 0;
+		active_bytes += r->n.active * r->cache->slot_size;
+		bytes += r->bytes;
+		low = r->cache->slot_size < low ? r->cache->slot_size : low;
+		high = r->cache->slot_size > high ? r->cache->slot_size : high;
+	}
+	printf(" Active / Total Objects (%% used)    : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active, objects, percent(active, objects));
+	printf(" Active / Total Slabs (%% used)      : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active_slabs, slabs, percent(active_slabs, slabs));
+	printf(" Active / Total Caches (%% used)     : %" PRIu64 " / %zu (%.1f%%)\n", active_caches, n, percent(active_caches, n));
+	printf(" Active / Total Size (%% used)       : %.2fK / %.2fK (%.1f%%)\n", (double)active_bytes / 1024, (double)bytes / 1024,
+	       percent(active_bytes, bytes));
+	printf(" Minimum / Average / Maximum Object : %.2fK / %.2fK / %.2fK\n\n", (double)low / 1024,
+	       objects ? (double)bytes / 1024 / (double)objects : 0, (double)high / 1024);
+}
+
+/* Rows of all caches, sorted; key 0: as they were made. */
+static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLAB_VIEW_CACHES], struct slab_show_cache *areas)
+{
+	static struct slab_show_cache counts[SLAB_VIEW_CACHES];
+	size_t n = 0;
+
+	slab_show_count(&s->show, counts);
+	for (uint32_t i = 1; i < s->im.heap.nr_caches; i++)
+		if (s->im.heap.caches[i].used)
+			rows[n++] = (struct top_row){ &s->im.heap.caches[i], counts[i],
+			                              counts[i].slabs * ((uint64_t)s->im.heap.caches[i].nr_pages << PAGE_SHIFT) };
+	*areas = counts[0];
+	sort_key = key;
+	if (key)
+		qsort(rows, n, sizeof(rows[0]), by_key);
+	return n;
+}
+
+static void print_top(const struct shown *s, char key)
+{
+	static struct top_row rows[SLAB_VIEW_CACHES];
+	struct slab_show_cache areas;
+	size_t n = take_rows(s, key, rows, &areas);
+
+	print_totals(rows, n);
+	printf("  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n");
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].n.slabs)
+			printf("%6" PRIu64 " %6" PRIu64 " %3.0f%% %7.2fK %6" PRIu64 " %8u %9" PRIu64 "K %s\n", rows[i].n.objects, rows[i].n.active,
+			       percent(rows[i].n.active, rows[i].n.objects), (double)rows[i].cache->slot_size / 1024, rows[i].n.slabs,
+			       rows[i].cache->nr_objects, rows[i].bytes / 1024, rows[i].cache->name);
+}
+
+static bool process_is_there(const struct image_choice *choice)
+{
+	return kill(choice->pid, 0) == 0 || errno == EPERM;
+}
+
+/* Shows it again and again, until the process or the user has had enough. */
+static int top_loop(const struct image_choice *choice, const struct top *top)
+{
+	struct timespec pause = { .tv_sec = (time_t)top->delay, .tv_nsec = (long)((top->delay - (double)(time_t)top->delay) * 1e9) };
+
+	for (;;) {
+		if (!top->once)
+			printf("\033[H\033[J");
+		print_top(&shown, top->sort);
+		if (top->once || fflush(stdout) != 0)
+			return tool_finish_output(0);
+		nanosleep(&pause, NULL);
+		if (!process_is_there(choice) || slab_view_open(&shown.im.heap, &shown.im.view, shown.im.root))
+			return tool_finish_output(0);
+	}
+}
+
+/* -d N, --delay=N and the like; NULL: it is something else.  An argument may be the next word. */
+static const char *value_of(int argc, char **argv, int *i, const char *short_name, const char *long_name)
+{
+	size_t len = strlen(long_name);
+
+	if (strcmp(argv[*i], short_name) == 0 || strcmp(argv[*i], long_name) == 0)
+		return *i + 1 < argc ? argv[++*i] : "";
+	if (strncmp(argv[*i], long_name, len) == 0 && argv[*i][len] == '=')
+		return argv[*i] + len + 1;
+	return NULL;
+}
+
+static bool is_sort_key(const char *s)
+{
+	return strlen(s) == 1 && strchr("abclnopsuv", *s);
+}
+
+static int top_arguments(int argc, char **argv, struct image_choice *choice, struct top *top)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *delay = value_of(argc, argv, &i, "-d", "--delay"), *sort = delay ? NULL : value_of(argc, argv, &i, "-s", "--sort");
+		char *end;
+
+		if (delay) {
+			top->delay = strtod(delay, &end);
+			if (end == delay || *end || !(top->delay > 0 && top->delay < 1e6))
+				return tool_usage_error("slabtop", "'%s' is no number of seconds", delay);
+		} else if (sort) {
+			if (!is_sort_key(sort))
+				return tool_usage_error("slabtop", "'%s' is no sort key", sort);
+			top->sort = *sort;
+		} else if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--once") == 0) {
+			top->once = true;
+		} else if (argv[i][0] != '-' && !choice->pid) {
+			long pid = strtol(argv[i], &end, 10);
+			if (*end || pid <= 0 || pid > 1 << 30)
+				return tool_usage_error("slabtop", "'%s' is no process", argv[i]);
+			choice->pid = (int)pid;
+		} else {
+			return tool_usage_error("slabtop", "'%s' is not understood", argv[i]);
+		}
+	}
+	return 0;
+}
+
+static int slabinfo_main(int argc, char **argv)
+{
+	static struct top_row rows[SLAB_VIEW_CACHES];
+	struct image_choice choice = { .pid = 0 };
+	int status = image_arguments("slabinfo", &argc, argv, &choice);
+	struct slab_show_cache areas;
+	char key = 0;
+	size_t n;
+
+	for (int i = 1; !status && i < argc; i++) {
+		const char *sort = value_of(argc, argv, &i, "-s", "--sort");
+		if (!sort || !is_sort_key(sort))
+			return tool_usage_error("slabinfo", "'%s' is %s", sort ? sort : argv[i], sort ? "no sort key" : "not understood");
+		key = *sort;
+	}
+	if (status)
+		return status;
+	if (!open_shown(&shown, &choice))
+		return EXIT_USAGE;
+	n = take_rows(&shown, key, rows, &areas);
+	slab_show_slabinfo_head(&shown.show);
+	for (size_t i = 0; i < n; i++)
+		slab_show_slabinfo_line(&shown.show, rows[i].cache, &rows[i].n);
+	slab_show_slabinfo_areas(&shown.show, &areas);
+	return tool_finish_output(0);
+}
+
+static int slabtop_main(int argc, char **argv)
+{
+	struct image_choice choice = { .pid = 0 };
+	struct top top = { .sort = 'o', .delay = 3, .once = false };
+	bool named = false;
+	int status = 0;
+
+	for (int i = 1; i < argc; i++)
+		named |= strncmp(argv[i], "--pid", 5) == 0 || strncmp(argv[i], "--core", 6) == 0;
+	if (named)
+		status = image_arguments("slabtop", &argc, argv, &choice);
+	if (!status)
+		status = top_arguments(argc, argv, &choice, &top);
+	if (status)
+		return status;
+	if (!choice.pid && !choice.core)
+		return tool_usage_error("slabtop", "which process?");
+	if (!open_shown(&shown, &choice))
+		return EXIT_USAGE;
+	top.once |= choice.core || !isatty(1);
+	return top_loop(&choice, &top);
+}
+
+/* ---- the commands -------------------------------------------------------------------------------------------------------------------------- */
+
+#define SORT_KEYS                                                                                     \
+	"  -s, --sort KEY       o objects, a active objects, u use, s object size, l slabs, v active\n"   \
+	"                       slabs, b objects a slab, p pages a slab, c cache size, n name\n"
+
+const struct tool_command command_slabinfo = {
+	.name = "slabinfo",
+	.summary = "the heap's caches in a process or a core file",
+	.help = "Usage: memsan slabinfo [OPTIONS] (--pid PID | --core FILE)\n"
+	        "\n"
+	        "One line for each cache in the columns of the kernel's /proc/slabinfo: live objects,\n"
+	        "objects there is room for, their size with red zones, objects and pages a slab, slabs.\n"
+	        "The last line counts large areas, which memsan vmallocinfo shows one by one.\n"
+	        "\n"
+	        SORT_KEYS
+	        "                       (without: malloc's by size, then the program's own)\n"
+	        "  -h, --help           show this help\n",
+	.main = slabinfo_main,
+};
+
+const struct tool_command command_slabtop = {
+	.name = "slabtop",
+	.summary = "a process's caches, refreshed like slabtop(1)",
+	.help = "Usage: memsan slabtop [OPTIONS] (PID | --pid PID | --core FILE)\n"
+	        "\n"
+	        "Shows the caches of a process in the columns of slabtop(1), again every few seconds until\n"
+	        "the process ends or the user interrupts; once, when standard output is no terminal.\n"
+	        "\n"
+	        "  -d, --delay SECONDS  between refreshes (3)\n"
+	        SORT_KEYS
+	        "                       (without: o)\n"
+	        "  -o, --once           show it once\n"
+	        "  -h, --help           show this help\n",
+	.main = slabtop_main,
+};
+
+const struct tool_command command_buddyinfo = {
+	.name = "buddyinfo",
+	.summary = "free page runs by order, in a process or a core file",
+	.help = "Usage: memsan buddyinfo (--pid PID | --core FILE)\n"
+	        "\n"
+	        "One line in the columns of the kernel's /proc/buddyinfo: how many free runs of 1, 2, 4 …\n"
+	        "1024 pages of 4 KiB the part of the heap has that is usable so far.\n"
+	        "\n"
+	        "  -h, --help  show this help\n",
+	.main = buddyinfo_main,
+};
+
+const struct tool_command command_vmallocinfo = {
+	.name = "vmallocinfo",
+	.summary = "large allocations of a process or a core file",
+	.help = "Usage: memsan vmallocinfo (--pid PID | --core FILE)\n"
+	        "\n"
+	        "One line for each live large area, as the kernel's /proc/vmallocinfo: its range with guard\n"
+	        "pages, bytes, who allocated it, pages of data, size asked for, and whether by malloc,\n"
+	        "vmalloc or by order (pages).\n"
+	        "\n"
+	        "  -h, --help  show this help\n",
+	.main = vmallocinfo_main,
+};
+
+const struct tool_command command_alloc_traces = {
+	.name = "alloc_traces",
+	.summary = "who allocated the live objects of a cache",
+	.help = "Usage: memsan alloc_traces (--pid PID | --core FILE) [CACHE…]\n"
+	        "\n"
+	        "As the kernel's /sys/kernel/debug/slab/CACHE/alloc_traces: for each stack how many live\n"
+	        "objects it allocated, their bytes, their ages (least/mean/most, in jiffies of 1/100 s) and\n"
+	        "threads, most objects first. Without CACHE: of all caches together. Needs user tracking\n"
+	        "(check mode, or slab_debug=U).\n"
+	        "\n"
+	        "  -h, --help  show this help\n",
+	.main = alloc_traces_main,
+};
+
+const struct tool_command command_free_traces = {
+	.name = "free_traces",
+	.summary = "who freed the quarantined objects of a cache",
+	.help = "Usage: memsan free_traces (--pid PID | --core FILE) [CACHE…]\n"
+	        "\n"
+	        "As memsan alloc_traces, of objects that were freed and are still in quarantine, by the\n"
+	        "stacks that freed them.\n"
+	        "\n"
+	        "  -h, --help  show this help\n",
+	.main = free_traces_main,
+};
