@@ -59,6 +59,11 @@ size_t fence_usable_size(const void *p, enum slab_api *api);
 void fence_report_bad_pointer(const void *p, const struct unwind_regs *regs);
 /* The object at or nearest to addr, as slab_find_object; signal-safe. */
 bool fence_find_object(uintptr_t addr, struct slab_object *obj);
+/* After a report: the page at addr becomes memory, until its object is freed or its slot used again.  False: it is none that is fenced.
+ * Signal-safe. */
+bool fence_open_page(uintptr_t addr);
+/* Was damage in [slot, slot + size) reported at the write that did it?  Then the canaries there say nothing new.  NULL: never.  Set once. */
+extern bool (*fence_hook_reported)(uintptr_t slot, size_t size);
 /* Does the stack hold what option fail.stack names?  Here because it is asked as fence.only is. */
 bool fence_fail_matches(stack_handle stack);
 /* Verifies every canary; how many objects were damaged. */

@@ -153,8 +153,6 @@ void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, con
 void fence_report_bad_free(uintptr_t addr, enum slab_api api, const struct unwind_regs *regs);
 /* Reports an object that is freed by another family's function, or with another size. */
 void fence_check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
-/* After a report: the page at addr becomes memory.  False: it is none that is fenced. */
-bool fence_open_page(uintptr_t addr);
 
 /* ---- facts.c ---------------------------------------------------------------------------------------------------------------- */
 

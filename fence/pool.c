@@ -78,6 +78,14 @@ static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum s
 	s->when = jiffies_now();
 }
 
+/* Instrumented code is told what it may access: the object.  What it shares a granule with at its left is left to the canary. */
+static void slot_shadow_live(const struct slot_range *r, const struct fence_slot *s)
+{
+	uintptr_t data = slot_data(r, s), start = ALIGN_DOWN(s->addr, 8);
+
+	slab_shadow->live(data, data + (r->pages << PAGE_SHIFT), start, s->addr + s->size - start, false);
+}
+
 /* The pool is that full (percent), and this stack has an object in it already. */
 static bool skip_covered(stack_handle stack)
 {
@@ -117,6 +125,7 @@ void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unw
 	/* A slot that was opened ahead may have been written to by a stale pointer. */
 	if (fence_all && r->pages == 1)
 		mem_set((void *)addr, 0, size);
+	slot_shadow_live(r, s);
 	covered_add(stack, 1);
 	__atomic_store_n(&s->state, SLOT_LIVE, __ATOMIC_RELEASE);
 	return (void *)addr;
@@ -168,6 +177,7 @@ void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwi
 	s->free_thread = thread_index();
 	s->when = jiffies_now();
 	covered_add(s->alloc_stack, -1);
+	slab_shadow->bad(slot_data(r, s), r->pages << PAGE_SHIFT, SLAB_MARK_FREED);
 	slot_close(r, s);
 	slot_put(r, s);
 }

@@ -6,6 +6,8 @@
 
 #define ACCESS_FREE 2
 
+bool (*fence_hook_reported)(uintptr_t slot, size_t size);
+
 static const char *free_name(enum slab_api api)
 {
 	return api == SLAB_API_CACHE ? "memsan_cache_free" : api == SLAB_API_NEW ? "operator delete" : api == SLAB_API_NEW_ARRAY ? "operator delete[]" : "free";
@@ -19,9 +21,13 @@ static struct report_record *begin(enum report_kind kind)
 
 void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, const char *found_at, const struct unwind_regs *regs)
 {
-	struct report_record *r = begin(REPORT_MEMORY_CORRUPTION);
 	struct slab_object object;
+	bool have = fence_find_object(bad, &object);
+	struct report_record *r;
 
+	if (have && fence_hook_reported && fence_hook_reported(object.slot, object.slot_size))
+		return;
+	r = begin(REPORT_MEMORY_CORRUPTION);
 	if (!r)
 		return;
 	report_set_access(r, bad, 1, FAULT_WRITE);
@@ -30,7 +36,7 @@ void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, con
 	r->found = found;
 	if (regs)
 		report_add_regs(r, STACK_NOTICED, regs, false);
-	if (fence_find_object(bad, &object)) {
+	if (have) {
 		/* It is on its way out of the program's hands, but was not freed when this was done. */
 		object.state = SLAB_OBJ_LIVE;
 		report_set_object(r, &object);

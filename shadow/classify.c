@@ -11,7 +11,7 @@
 
 static const struct {
 	uint8_t value;
-	enum report_kind arena, elsewhere;
+	enum report_kind heap, elsewhere;
 } kinds[] = {
 	{ SHADOW_SLAB_REDZONE, REPORT_SLAB_OUT_OF_BOUNDS, REPORT_CONTAINER_OUT_OF_BOUNDS },
 	{ SHADOW_SLAB_FREED, REPORT_SLAB_USE_AFTER_FREE, REPORT_UNKNOWN_CRASH },
@@ -62,7 +62,7 @@ bool shadow_value_is_stack(uint8_t value)
  * heap's record tells. */
 static enum report_kind classify_tail(const struct shadow_facts *f)
 {
-	if (!f->in_arena)
+	if (!f->in_heap)
 		return REPORT_UNKNOWN_CRASH;
 	if (f->have_object && f->large && (f->state == SLAB_OBJ_QUARANTINED || f->state == SLAB_OBJ_FREE))
 		return REPORT_USE_AFTER_FREE;
@@ -75,7 +75,7 @@ enum report_kind shadow_classify(const struct shadow_facts *f)
 		return REPORT_NULL_PTR_DEREF;
 	if (!f->has_shadow)
 		return REPORT_WILD_MEMORY_ACCESS;
-	bool inside_live = f->in_arena && f->have_object && f->state == SLAB_OBJ_LIVE && f->bad >= f->obj_addr &&
+	bool inside_live = f->in_heap && f->have_object && f->state == SLAB_OBJ_LIVE && f->bad >= f->obj_addr &&
 	                   f->bad - f->obj_addr < f->obj_size;
 	uint8_t value = shadow_deciding_value(f->value, f->next);
 	if (value == SHADOW_CONTAINER && inside_live)
@@ -87,6 +87,6 @@ enum report_kind shadow_classify(const struct shadow_facts *f)
 		return classify_tail(f);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].value == value)
-			return f->in_arena ? kinds[i].arena : kinds[i].elsewhere;
+			return f->in_heap ? kinds[i].heap : kinds[i].elsewhere;
 	return REPORT_UNKNOWN_CRASH;
 }

@@ -6,6 +6,8 @@
  *     │ FA FA … FA FA FA FA … FA FA FA FA FA FA … FA FA FA FA FA FA FA  │      freed: until the slot is taken again
  *     │ FC …                                                            │      a new slab, slots that were never handed out
  *
+ * A fenced object is the same, with its slot's pages from lo to hi; the guards between keep good shadow, and fault.
+ *
  * A freed large area is marked in its first bytes only: all of it is a guard region from then on, and marking gigabytes of quarantined
  * address space would cost an eighth of it in memory.
  */
@@ -26,6 +28,8 @@ static void heap_live(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, b
 	uintptr_t after = ALIGN_UP(user + size, SHADOW_GRANULE);
 	if (!shadow_on)
 		return;
+	if (!arena_contains((void *)lo))
+		report_forget(lo, hi - lo);
 	shadow_poison(lo, user - lo, around);
 	shadow_unpoison(user, size);
 	shadow_poison(after, hi - after, around);

@@ -70,7 +70,7 @@ const char *__asan_locate_address(void *addr, char *name, size_t name_size, void
 	const char *where = "unknown", *what = "";
 	if (shadow_owns(at)) {
 		where = at >= SHADOW_OFFSET + (SHADOW_END >> SHADOW_SCALE) ? "high shadow" : "low shadow";
-	} else if (arena_contains(addr) && slab_find_object(at, &o)) {
+	} else if (slab_find_object(at, &o)) {
 		where = o.state == SLAB_OBJ_LIVE || o.state == SLAB_OBJ_QUARANTINED ? "heap" : "heap-invalid";
 		base = o.addr;
 		size = o.size;
@@ -109,7 +109,7 @@ void __asan_describe_address(void *addr)
 static size_t object_stack(void *addr, bool freed, void **trace, size_t size, int *thread_id)
 {
 	struct slab_object o;
-	if (!arena_contains(addr) || !slab_find_object((uintptr_t)addr, &o) || !o.tracked)
+	if (!slab_find_object((uintptr_t)addr, &o) || !o.tracked)
 		return 0;
 	if (freed && o.state == SLAB_OBJ_LIVE)
 		return 0;

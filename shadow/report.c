@@ -30,9 +30,18 @@ bool shadow_was_reported(uintptr_t slot, size_t size)
 	return false;
 }
 
+void report_forget(uintptr_t slot, size_t size)
+{
+	if (likely(!__atomic_load_n(&reported_next, __ATOMIC_RELAXED)))
+		return;
+	for (size_t i = 0; i < REPORTED_SLOTS; i++)
+		if (__atomic_load_n(&reported_slots[i], __ATOMIC_RELAXED) - slot < size)
+			__atomic_store_n(&reported_slots[i], 0, __ATOMIC_RELAXED);
+}
+
 static void remember_write(const struct shadow_access *a, const struct shadow_facts *f)
 {
-	if (a->is_write != 1 || !f->in_arena)
+	if (a->is_write != 1 || !f->in_heap)
 		return;
 	/* A long write may run through several slots; the bad byte's and the last one's are remembered. */
 	uintptr_t last = a->addr + a->size - 1;
@@ -53,11 +62,9 @@ static void gather_facts(struct shadow_facts *f, uintptr_t bad, struct slab_obje
 	f->has_shadow = map_has_shadow(bad);
 	f->value = shadow_byte(bad);
 	f->next = shadow_byte(bad + SHADOW_GRANULE);
-	f->in_arena = arena_contains((void *)bad);
-	bool have = slab_find_object(bad, o);
-	/* Objects of pools have the heap's shadow wherever they are. */
-	f->in_arena |= have && o->api == SLAB_API_POOL;
-	f->have_object = f->in_arena && have;
+	f->have_object = slab_find_object(bad, o);
+	/* Objects of pools and fenced ones have the heap's shadow wherever they are. */
+	f->in_heap = f->have_object || arena_contains((void *)bad);
 	if (!f->have_object)
 		return;
 	f->state = o->state;
@@ -124,7 +131,7 @@ static void open_guards(const struct shadow_access *a)
 {
 	uintptr_t end = a->addr + a->size - 1, page = ALIGN_DOWN(a->bad, PAGE_SIZE);
 
-	if (end < a->addr || !arena_contains((void *)a->bad))
+	if (end < a->addr)
 		return;
 	for (; page <= end && slab_guard_open(page); page += PAGE_SIZE)
 		;

@@ -34,7 +34,7 @@
 enum shadow_value {
 	SHADOW_VMALLOC_INVALID = 0xf8, /* arena: behind a large area, its guards (elsewhere: see SHADOW_AFTER_SCOPE) */
 	SHADOW_SLAB_FREED = 0xfa,      /* object that was freed; alloc and free stacks are kept */
-	SHADOW_SLAB_REDZONE = 0xfc,    /* arena: red zones and slack (elsewhere, and in a live object: container) */
+	SHADOW_SLAB_REDZONE = 0xfc,    /* arena, fenced pages: red zones and slack (elsewhere, and in a live object: container) */
 	SHADOW_PAGE_FREE = 0xff,       /* arena: a large area that was freed, pages that belong to nobody */
 	SHADOW_GLOBAL_REDZONE = 0xf9,
 	SHADOW_STACK_LEFT = 0xf1,      /* before the first variable of a frame */

@@ -86,7 +86,7 @@ struct shadow_facts {
 	uintptr_t bad;              /* first bad byte */
 	bool has_shadow;            /* is there shadow for it at all */
 	uint8_t value, next;        /* its shadow byte, and the one after it */
-	bool in_arena;
+	bool in_heap;               /* in the arena, or where a pool or a fence has an object */
 	bool have_object;           /* in or near an object of the heap: */
 	enum slab_object_state state;
 	bool large;
@@ -109,6 +109,8 @@ struct shadow_access {
 	const struct unwind_regs *regs;
 };
 void shadow_report(const struct shadow_access *a);
+/* [slot, slot + size) holds another object from now on: what was reported there says nothing of it. */
+void report_forget(uintptr_t slot, size_t size);
 struct shadow_last {
 	uint32_t made;              /* reports so far */
 	uintptr_t pc, bp, sp, addr;

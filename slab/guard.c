@@ -34,7 +34,10 @@ bool slab_guard_open(uintptr_t addr)
 {
 	struct area *a = arena_usable(addr) ? guarded_area(addr) : NULL;
 	struct slab *s = arena_usable(addr) ? guarded_slab(addr) : NULL;
+	const struct slab_foreign *foreign = LOAD_ACQUIRE(slab_foreign);
 
+	if (!arena_contains((void *)addr))
+		return foreign && foreign->open(addr);
 	if (a)
 		WRITE_ONCE(a->opened, true);
 	else if (s)

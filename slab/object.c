@@ -4,12 +4,11 @@
 
 static slab_report_fn report_hook; /* set once before the program's first allocation */
 
-typedef bool (*foreign_find_fn)(uintptr_t addr, struct slab_object *obj);
-static foreign_find_fn foreign_hook; /* likewise */
+const struct slab_foreign *slab_foreign; /* likewise */
 
-void slab_set_foreign_hook(bool (*find)(uintptr_t addr, struct slab_object *obj))
+void slab_set_foreign(const struct slab_foreign *foreign)
 {
-	__atomic_store_n(&foreign_hook, find, __ATOMIC_RELEASE);
+	__atomic_store_n(&slab_foreign, foreign, __ATOMIC_RELEASE);
 }
 
 void slab_set_report_hook(slab_report_fn fn)
@@ -28,7 +27,7 @@ static void shadow_bad_nothing(uintptr_t addr, size_t n, enum slab_mark why)
 }
 
 static const struct slab_shadow_ops shadow_nothing = { shadow_live_nothing, shadow_bad_nothing };
-const struct slab_shadow_ops *slab_shadow = &shadow_nothing;
+const struct slab_shadow_ops *slab_shadow = &shadow_nothing; /* set once before the program's first allocation */
 
 void slab_set_shadow_ops(const struct slab_shadow_ops *ops)
 {
@@ -138,9 +137,9 @@ bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 	if (unlikely(READ_ONCE(pool_any)) && pool_find_object(addr, obj))
 		return true;
 	if (!arena_usable(addr)) {
-		foreign_find_fn find = __atomic_load_n(&foreign_hook, __ATOMIC_ACQUIRE);
+		const struct slab_foreign *foreign = LOAD_ACQUIRE(slab_foreign);
 
-		return find && !arena_contains((void *)addr) && find(addr, obj);
+		return foreign && !arena_contains((void *)addr) && foreign->find(addr, obj);
 	}
 	w = arena_owner(addr);
 	if ((w & OWNER_TAG) == OWNER_SLAB)

@@ -74,9 +74,14 @@ struct slab_object {
 	uint32_t alloc_thread, free_thread;   /* thread indices */
 	uint32_t when;             /* jiffies of the last change (allocation, or free when freed) */
 };
-/* Asked about addresses outside the arena: another folder's objects.  Set once, before the program's first allocation. */
-void slab_set_foreign_hook(bool (*find)(uintptr_t addr, struct slab_object *obj));
-/* False when addr is outside the arena or in pages that hold no objects. */
+/* Another folder's objects, outside the arena: what slab_find_object and slab_guard_open ask about addresses there. */
+struct slab_foreign {
+	bool (*find)(uintptr_t addr, struct slab_object *obj);
+	bool (*open)(uintptr_t addr);
+};
+/* Set once, before the program's first allocation; not copied. */
+void slab_set_foreign(const struct slab_foreign *foreign);
+/* False when addr is in pages that hold no objects. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
 
 /* Does addr lie in a page that is guarded for an object: a large area's guard page, or a freed area?  With that object. */
@@ -109,8 +114,8 @@ enum slab_mark {
 	SLAB_MARK_PAGES,     /* a large area that was freed, a run that went back */
 	SLAB_MARK_NR,
 };
-/* Called for caches and areas with debugging flags only, by the thread that owns the memory, possibly with a cache's lock held: may take
- * leaf locks and the system's time, may not allocate or report.  Addresses and sizes are multiples of 16, but for `size`. */
+/* Called for caches and areas with debugging flags, and for fenced objects, by the thread that owns the memory, possibly with a cache's lock
+ * held: may take leaf locks and the system's time, may not allocate or report.  Addresses and sizes are multiples of 8, but for `size`. */
 struct slab_shadow_ops {
 	/* [lo, hi) now holds one live object: its `size` bytes at `user` are good, the rest is red zone. */
 	void (*live)(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large);
@@ -120,6 +125,7 @@ struct slab_shadow_ops {
 extern bool slab_accesses_checked;
 /* Once, right after slab_init.  `ops` is not copied. */
 void slab_set_shadow_ops(const struct slab_shadow_ops *ops);
+extern const struct slab_shadow_ops *slab_shadow; /* never NULL */
 
 /* ---- tracing (slab_debug=T) ------------------------------------------------------------------------------------------ */
 /* An object of a traced cache was allocated (or resized in place), or is being freed.  No slab lock is held. */

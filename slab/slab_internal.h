@@ -347,12 +347,9 @@ void track_set_size(struct slab_track *t, size_t size, stack_handle stack);
 struct slab_track track_read(const struct slab_track *t);
 uint32_t track_when(const struct slab_track *t);
 
-/* ---- object.c: what shadow/ is told ---------------------------------------------------------------------------------- */
-
-extern const struct slab_shadow_ops *slab_shadow; /* never NULL; set once before the program's first allocation */
-
 /* ---- object.c: views, findings ------------------------------------------------------------------------------------- */
 
+extern const struct slab_foreign *slab_foreign; /* NULL: there is none */
 void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj);
 void object_describe_area(const struct area *a, struct slab_object *obj);
 /* Starts a finding at `addr`, with the object there or nearby. */

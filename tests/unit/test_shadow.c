@@ -11,9 +11,9 @@
 
 /* ---- classification ----------------------------------------------------------------------------------------------------- */
 
-static struct shadow_facts facts(uint8_t value, uint8_t next, bool in_arena)
+static struct shadow_facts facts(uint8_t value, uint8_t next, bool in_heap)
 {
-	return (struct shadow_facts){ .bad = 0x7f0000001000, .has_shadow = true, .value = value, .next = next, .in_arena = in_arena };
+	return (struct shadow_facts){ .bad = 0x7f0000001000, .has_shadow = true, .value = value, .next = next, .in_heap = in_heap };
 }
 
 static void test_classify_table(void **state)
@@ -42,7 +42,7 @@ static void test_classify_table(void **state)
 		for (unsigned partial = 0; partial < 8; partial++) {
 			struct shadow_facts in = facts(partial ? (uint8_t)partial : want[i].value, partial ? want[i].value : 0, true);
 			struct shadow_facts out = in;
-			out.in_arena = false;
+			out.in_heap = false;
 			assert_int_equal(shadow_classify(&in), want[i].arena);
 			assert_int_equal(shadow_classify(&out), want[i].elsewhere);
 		}
@@ -91,7 +91,7 @@ static void test_classify_objects(void **state)
 	/* Only the beginning of a freed area is marked. */
 	f.state = SLAB_OBJ_QUARANTINED;
 	assert_int_equal(shadow_classify(&f), REPORT_USE_AFTER_FREE);
-	f.in_arena = false;
+	f.in_heap = false;
 	assert_int_equal(shadow_classify(&f), REPORT_UNKNOWN_CRASH);
 }
 
