@@ -202,8 +202,11 @@ static bool try_begin(struct log_reader *l, const struct line *n)
 	if (n->prefix.stamp_len)
 		o->record->time = log_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
 	if (n->shape_len) {
-		o->shape = strndup(n->raw, n->shape_len);
-		o->shape_len = o->shape ? n->shape_len : 0;
+		o->shape = malloc(n->shape_len); /* any bytes: a NUL too */
+		if (o->shape) {
+			memcpy(o->shape, n->raw, n->shape_len);
+			o->shape_len = n->shape_len;
+		}
 	}
 	o->heard_at = l->line;
 	own_line(l, o, n);

@@ -80,6 +80,26 @@ static void test_pieces(void **state)
 	}
 }
 
+/* A prefix that no logger is known for may hold a NUL: it is remembered whole. */
+static void test_prefix_with_nul(void **state)
+{
+	struct text t = read_log("unknown.log");
+	char *text, *with_nul;
+	size_t nr, nr_with_nul;
+
+	(void)state;
+	text = decode(t.data, t.len, 0, &nr);
+	for (size_t i = 0; i < t.len; i++)
+		if (!i || t.data[i - 1] == '\n')
+			t.data[i] = '\0';
+	with_nul = decode(t.data, t.len, 0, &nr_with_nul);
+	assert_int_equal(nr_with_nul, nr);
+	assert_string_equal(with_nul, text);
+	free(with_nul);
+	free(text);
+	free(t.data);
+}
+
 /* Bytes are lost and changed: whatever comes out can be read back. */
 static void test_damage(void **state)
 {
@@ -218,7 +238,8 @@ static void test_merge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pieces), cmocka_unit_test(test_damage), cmocka_unit_test(test_prefixes), cmocka_unit_test(test_plumbing),
+		cmocka_unit_test(test_pieces), cmocka_unit_test(test_prefix_with_nul),
+		cmocka_unit_test(test_damage), cmocka_unit_test(test_prefixes), cmocka_unit_test(test_plumbing),
 		cmocka_unit_test(test_merge),
 	};
 
