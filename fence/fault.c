@@ -208,13 +208,6 @@ static void report_guard(const struct fault_state *s, const struct slab_object *
 	report_end(r);
 }
 
-static enum report_kind fenced_kind(const struct slab_object *o, bool write)
-{
-	if (o->state == SLAB_OBJ_LIVE)
-		return write ? REPORT_OUT_OF_BOUNDS_WRITE : REPORT_OUT_OF_BOUNDS_READ;
-	return write ? REPORT_USE_AFTER_FREE_WRITE : REPORT_USE_AFTER_FREE_READ;
-}
-
 static bool handle_fenced(const struct fault_state *s)
 {
 	struct slab_object object;

@@ -79,6 +79,7 @@ struct fence_slot {
 	uint32_t owner;           /* whoever allocates may say whose it is; atomic */
 	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; atomic */
 	bool short_canary;        /* not the whole page has one */
+	bool told;                /* a write beside the object was reported when it was made; atomic */
 	bool open;                /* its pages are memory already; while nobody's, under the pool's lock */
 };
 _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");
@@ -150,6 +151,7 @@ bool only_matches(stack_handle stack);
 /* ---- report.c ------------------------------------------------------------------------------------------------------------------- */
 
 void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, const char *found_at, const struct unwind_regs *regs);
+enum report_kind fenced_kind(const struct slab_object *o, bool write);
 void fence_report_bad_free(uintptr_t addr, enum slab_api api, const struct unwind_regs *regs);
 /* Reports an object that is freed by another family's function, or with another size. */
 void fence_check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
