@@ -68,6 +68,7 @@ enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
 #define SLOT_OPENED_LEFT 1u
 #define SLOT_OPENED_DATA 2u
 #define SLOT_OPENED_RIGHT 4u
+#define SLOT_TOLD 8u /* a write beside the object was reported when it was made */
 /* One object's page.  Written by the thread that takes or frees it; readers take a snapshot. */
 struct fence_slot {
 	uintptr_t addr;           /* the user's pointer */
@@ -77,9 +78,8 @@ struct fence_slot {
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
 	uint32_t owner;           /* whoever allocates may say whose it is; atomic */
-	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; atomic */
+	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; SLOT_TOLD; atomic */
 	bool short_canary;        /* not the whole page has one */
-	bool told;                /* a write beside the object was reported when it was made; atomic */
 	bool open;                /* its pages are memory already; while nobody's, under the pool's lock */
 };
 _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");

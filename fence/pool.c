@@ -7,12 +7,17 @@
 
 #include "fence/fence_internal.h"
 
-/* As many as fit into 32 GiB of addresses. */
-#define ALL_SLOTS ((size_t)4 << 20)
+/* As many as fit into 64 GiB of addresses. */
+#define ALL_SLOTS ((size_t)8 << 20)
 
 bool fence_all, fence_sampling;
 
 static bool told_no_mappings; /* atomic */
+
+static bool slot_told(const struct fence_slot *s)
+{
+	return __atomic_load_n(&s->opened, __ATOMIC_RELAXED) & SLOT_TOLD;
+}
 
 static bool canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at, const struct unwind_regs *regs)
 {
@@ -20,7 +25,7 @@ static bool canary_check(const struct slot_range *r, const struct fence_slot *s,
 
 	if (!bad)
 		bad = canary_find_bad(s->addr + s->size, canary_end(r, s), (uint8_t *)(s->addr + s->size));
-	if (bad && !__atomic_load_n(&s->told, __ATOMIC_RELAXED))
+	if (bad && !slot_told(s))
 		fence_report_corruption(bad, canary_at(bad), *(uint8_t *)bad, found_at, regs);
 	return bad == 0;
 }
@@ -70,7 +75,6 @@ static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum s
 	s->owner = 0;
 	s->api = (uint8_t)api;
 	s->opened = 0;
-	s->told = false;
 	s->short_canary = fence_all;
 	s->alloc_stack = stack;
 	s->free_stack = 0;
@@ -333,7 +337,7 @@ void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, unsigned is_wri
 		report_end(record);
 	}
 	if (s && is_write)
-		__atomic_store_n(&s->told, true, __ATOMIC_RELAXED);
+		__atomic_fetch_or(&s->opened, SLOT_TOLD, __ATOMIC_RELAXED);
 	fence_open_range(bad, n - (bad - addr));
 	/* A search that was to stop at this byte: libc's goes on to wherever what it looks for is, through canaries and the guard behind them. */
 	if (s && !is_write && bad == addr + n - 1 && bad >= s->addr)
@@ -387,7 +391,7 @@ static bool slot_verify(const struct slot_range *r, const struct fence_slot *s, 
 		for (unsigned k = 0; k < 2; k++) {
 			uintptr_t bad = parts[k][0] < parts[k][1] ? canary_find_bad(parts[k][0], parts[k][1], bytes + (parts[k][0] - at)) : 0;
 
-			if (!bad || __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != SLOT_LIVE || __atomic_load_n(&s->told, __ATOMIC_RELAXED))
+			if (!bad || __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != SLOT_LIVE || slot_told(s))
 				continue;
 			fence_report_corruption(bad, canary_at(bad), bytes[bad - at], found_at, regs);
 			return false;
