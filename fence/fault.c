@@ -242,54 +242,16 @@ static bool handle_own(const struct fault_state *s)
 
 /* ---- nobody's ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* Does the object's memory hold the word?  Objects in the arena are readable. */
-static bool object_holds(const struct slab_object *o, uint64_t word)
-{
-	uint64_t have[32];
-	size_t n = MIN(o->size, (size_t)65536);
-
-	for (size_t at = 0; at < n; at += sizeof(have)) {
-		size_t got = os_safe_read(have, (void *)(o->addr + at), MIN(sizeof(have), n - at)) / sizeof(have[0]);
-
-		for (size_t i = 0; i < got; i++)
-			if (have[i] == word)
-				return true;
-		if (got < ARRAY_SIZE(have))
-			break;
-	}
-	return false;
-}
-
-/* The filled pointer was read through another one, which often still is in a register or on the stack.  Freed objects first. */
-static bool find_holder(const struct fault_state *s, const struct fault_verdict *v, struct slab_object *found, uint64_t *through)
-{
-	uint64_t words[32];
-	size_t nr = os_safe_read(words, (void *)s->regs[MREG_SP], sizeof(words)) / sizeof(words[0]);
-
-	for (unsigned pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < MREG_IP + nr; i++) {
-			uint64_t word = i < MREG_IP ? s->regs[i] : words[i - MREG_IP];
-
-			if (!slab_find_object(word, found) || found->state == SLAB_OBJ_NONE || (pass == 0) != (found->state != SLAB_OBJ_LIVE))
-				continue;
-			if (found->large && found->state != SLAB_OBJ_LIVE)
-				continue;
-			if (!object_holds(found, v->poison * 0x0101010101010101u))
-				continue;
-			*through = word;
-			return true;
-		}
-	return false;
-}
-
 static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 {
-	struct slab_object holder;
-	uint64_t through = 0;
-	bool held = v->pointer && find_holder(s, v, &holder, &through);
+	struct fault_holder holder = { .how = HOLDER_NONE };
 	struct report_record *r;
+	bool held;
 
-	if (held && holder.state != SLAB_OBJ_LIVE)
+	if (v->pointer)
+		holder_find(s, v, &holder);
+	held = holder.how != HOLDER_NONE;
+	if (held && holder.object.state != SLAB_OBJ_LIVE)
 		v->kind = REPORT_SLAB_USE_AFTER_FREE;
 	r = report_begin(v->kind, "fence");
 	if (!r)
@@ -305,8 +267,8 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	r->detail = report_string(r, v->detail);
 	add_trace(r, s, v);
 	if (held) {
-		report_set_object(r, &holder);
-		r->bad_addr = through;
+		report_set_object(r, &holder.object);
+		r->bad_addr = holder.word;
 	}
 	report_end(r);
 }

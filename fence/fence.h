@@ -12,6 +12,7 @@
  *   signals.c      what the program believes its SIGSEGV and SIGBUS handlers, signal masks and signal stacks to be
  *   fault.c        the handler: is it ours? else diagnose, report, and hand on to the program or the default action
  *   facts.c        what is mapped where the fault was
+ *   holder.c       whose memory a pointer made of poison came from
  *   diagnose.c     registers, trap number, mapping facts → kind and explanation (pure)
  *   arch/          machine registers, memory operands, signal frames
  */

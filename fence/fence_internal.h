@@ -48,15 +48,37 @@ struct fault_verdict {
 	enum fault_access access;
 	bool bad_pc;                  /* the instruction pointer itself is bad: the caller's address is on top of the stack */
 	uint64_t pointer;             /* a register or word that holds poison, 0: none */
+	int pointer_reg;              /* that register, enum machine_reg, or -1 */
 	uint8_t poison;               /* its byte */
 	uint64_t stack_lo, stack_hi;  /* stack-overflow */
-	char detail[240];             /* for people */
+	char detail[360];             /* for people */
 };
 void fault_diagnose(const struct fault_state *s, struct fault_verdict *v);
 /* Where the instruction reads the address that it goes to; 0: it is no such instruction. */
 uint64_t fault_jump_through(const struct fault_state *s);
 /* Is this pointer made of one of memsan's filling bytes?  That byte, or 0. */
 uint8_t fault_poison_byte(uint64_t value);
+
+/* ---- holder.c -------------------------------------------------------------------------------------------------------------- */
+
+/* Instructions around the one that faulted which load the register that holds the pointer. */
+struct pointer_load {
+	int base;                 /* the instruction before loaded it through another register; -1: not so */
+	int64_t base_disp;
+	bool self;                /* somewhere near it is loaded through itself, as p = p->next is */
+	int64_t self_disp;
+};
+/* `before` ends where the instruction begins; `after` begins with it.  reg: enum machine_reg.  Pure. */
+void holder_decode(const uint8_t *before, size_t nr_before, const uint8_t *after, size_t nr_after, int reg, struct pointer_load *load);
+
+enum holder_how { HOLDER_NONE, HOLDER_LOADED, HOLDER_WORD, HOLDER_LINK, HOLDER_GLOBAL };
+struct fault_holder {
+	enum holder_how how;
+	struct slab_object object;
+	uint64_t word;            /* where in it the pointer was */
+};
+/* Whose memory did v->pointer come from?  Adds what is known to v->detail. */
+void holder_find(const struct fault_state *s, struct fault_verdict *v, struct fault_holder *h);
 
 /* ---- slots.c ---------------------------------------------------------------------------------------------------------------- */
 
@@ -158,6 +180,8 @@ void fence_check_api(const struct fence_slot *s, enum slab_api api, size_t size_
 
 /* ---- facts.c ---------------------------------------------------------------------------------------------------------------- */
 
+/* The program's variables: writable private memory of files, and what follows it.  False from `fn` ends it. */
+void fault_each_data(bool (*fn)(void *ctx, uintptr_t start, uintptr_t end), void *ctx);
 /* What is mapped at s->addr, next above it, and below s->stack_top.  Needs a descriptor for a moment; without one nothing is known. */
 void fault_find_mappings(struct fault_state *s);
 
