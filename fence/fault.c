@@ -242,15 +242,45 @@ static bool handle_own(const struct fault_state *s)
 
 /* ---- nobody's ----------------------------------------------------------------------------------------------------------------------------- */
 
+/* How far addr is from the object, if that is live; UINTPTR_MAX: it is none, or addr is in it. */
+static uintptr_t distance(const struct slab_object *o, uintptr_t addr)
+{
+	if (o->state != SLAB_OBJ_LIVE || addr - o->addr < o->size)
+		return UINTPTR_MAX;
+	return addr < o->addr ? o->addr - addr : addr - (o->addr + o->size) + 1;
+}
+
+/* Nothing is there, but a live object of the heap begins or ends within a page of it: at the edge of the arena, or of what of it is in use. */
+static bool find_beside(const struct fault_state *s, const struct fault_verdict *v, struct slab_object *o)
+{
+	const uintptr_t probes[] = { ALIGN_DOWN(v->addr, PAGE_SIZE) - 1, ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE };
+	uintptr_t nearest = PAGE_SIZE + 1;
+	struct slab_object found;
+
+	if (s->trap != TRAP_PAGE || v->kind != REPORT_WILD_MEMORY_ACCESS || v->pointer)
+		return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(probes); i++) {
+		if (!arena_contains((void *)probes[i]) || !slab_find_object(probes[i], &found) || distance(&found, v->addr) >= nearest)
+			continue;
+		nearest = distance(&found, v->addr);
+		*o = found;
+	}
+	return nearest <= PAGE_SIZE;
+}
+
 static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 {
 	struct fault_holder holder = { .how = HOLDER_NONE };
+	struct slab_object beside;
 	struct report_record *r;
-	bool held;
+	bool held, near;
 
 	if (v->pointer)
 		holder_find(s, v, &holder);
 	held = holder.how != HOLDER_NONE;
+	near = find_beside(s, v, &beside);
+	if (near)
+		v->kind = beside.large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
 	if (held && holder.object.state != SLAB_OBJ_LIVE)
 		v->kind = REPORT_SLAB_USE_AFTER_FREE;
 	r = report_begin(v->kind, "fence");
@@ -269,6 +299,8 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	if (held) {
 		report_set_object(r, &holder.object);
 		r->bad_addr = holder.word;
+	} else if (near) {
+		report_set_object(r, &beside);
 	}
 	report_end(r);
 }
