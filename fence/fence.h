@@ -41,11 +41,12 @@ __inline_hot bool fence_contains(const void *p)
 void fence_limit_space(uint64_t limit);
 /* Is this allocation one to be fenced?  For the slow path of every allocation. */
 bool fence_gate(int32_t *ticks);
+bool fence_gate_early(void); /* of a thread that has no cache yet */
 __inline_hot bool fence_wanted(void)
 {
 	struct tcache *tc = tcache_self;
 
-	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_all;
+	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_gate_early();
 }
 /* Zeroed memory, or NULL: not this one (too large, no slot, covered already).  regs as in slab_malloc. */
 void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs);

@@ -168,6 +168,12 @@ tests_unit_test_fence_pool_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_fence_pool_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_fence_pool
 
+check_PROGRAMS += tests/unit/test_fence_gate
+tests_unit_test_fence_gate_SOURCES = tests/unit/test_fence_gate.c
+tests_unit_test_fence_gate_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_fence_gate_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_fence_gate
+
 check_PROGRAMS += tests/unit/test_fence_old_kernel
 tests_unit_test_fence_old_kernel_SOURCES = tests/unit/test_fence_old_kernel.c
 tests_unit_test_fence_old_kernel_CFLAGS = $(TEST_CFLAGS)
