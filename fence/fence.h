@@ -95,8 +95,20 @@ void fence_thread_exit(void);
 int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller); /* caller: a pc in who calls */
 int fence_sigaltstack(const stack_t *ss, stack_t *old);
 int fence_sigmask(int how, const sigset_t *set, sigset_t *old);
+/* Around a call that waits with a mask of its own, and may be called again: what the kernel gets for `mask` (NULL: none), until the end. */
+struct fence_wait { sigset_t set; uint64_t wish, mask, held; uintptr_t frame; };
+void fence_wait_begin(struct fence_wait *w);
+const sigset_t *fence_wait_mask(struct fence_wait *w, const sigset_t *mask);
+void fence_wait_over(const struct fence_wait *w);
+/* How often this thread's system calls were interrupted by a signal that the program does not see. */
+extern TLS_IE uint32_t fence_interrupts __attribute__((visibility("hidden")));
+/* Before exec, and posix_spawn: the kernel ignores and blocks what the program believes that it does.  Again when that is over or failed. */
+struct fence_exec { uint64_t ignored, mask; bool mask_changed; };
+void fence_exec_begin(struct fence_exec *e);
+void fence_exec_over(const struct fence_exec *e);
 /* Which of our signals this thread asked to block: a thread inherits it from the one that makes it. */
 uint64_t fence_believed_mask(void);
 void fence_believe_mask(uint64_t mask);
+uint64_t fence_mask_to_believe(uint64_t mask); /* of a thread that asks to block `mask` */
 
 #endif

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -24,6 +25,9 @@ MEMSAN_EXPORT int munmap(void *p, size_t n)
 		shadow_forget(p, n);
 	return 0;
 }
+
+/* glibc 2.32. */
+extern __typeof__(pthread_attr_getsigmask_np) pthread_attr_getsigmask_np __attribute__((weak));
 
 /* ---- threads ---------------------------------------------------------------------------------------------------------- */
 
@@ -45,6 +49,18 @@ static void *thread_body(void *p)
 	return start.fn(start.arg);
 }
 
+/* What it will ask to block: the mask of its attributes, or its maker's. */
+static uint64_t start_mask(const pthread_attr_t *attr)
+{
+	uint64_t mask;
+	sigset_t set;
+
+	if (!attr || !pthread_attr_getsigmask_np || pthread_attr_getsigmask_np(attr, &set) != 0)
+		return fence_believed_mask();
+	mem_copy(&mask, &set, sizeof(mask));
+	return fence_mask_to_believe(mask);
+}
+
 static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
@@ -57,7 +73,7 @@ MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, 
 		return real_pthread_create(thread, attr, fn, arg);
 	start->fn = fn;
 	start->arg = arg;
-	start->believed_mask = fence_believed_mask();
+	start->believed_mask = start_mask(attr);
 	int ret = real_pthread_create(thread, attr, thread_body, start);
 	if (ret != 0)
 		slab_free(start, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
