@@ -460,6 +460,15 @@ static enum item_state item_read(const char **p, struct item *item)
 	return state;
 }
 
+size_t options_item_length(const char *text)
+{
+	const char *end = text;
+	struct item item;
+
+	item_read(&end, &item);
+	return (size_t)(end - text);
+}
+
 static bool item_apply(struct memsan_options *o, enum item_state state, const struct item *item, const struct complaints *c)
 {
 	switch (state) {

@@ -114,6 +114,12 @@ tests_unit_test_symbolize_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DM
 tests_unit_test_symbolize_LDADD = libtool_half.la $(CMOCKA_LIBS)
 TESTS += tests/unit/test_symbolize
 
+check_PROGRAMS += tests/unit/test_functions
+tests_unit_test_functions_SOURCES = tests/unit/test_functions.c
+tests_unit_test_functions_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DMEMSAN_TOOL -DTEST_CXX='"$(CXX)"'
+tests_unit_test_functions_LDADD = libtool_half.la $(CMOCKA_LIBS)
+TESTS += tests/unit/test_functions
+
 check_PROGRAMS += tests/unit/test_shadow
 tests_unit_test_shadow_SOURCES = tests/unit/test_shadow.c
 tests_unit_test_shadow_CFLAGS = $(TEST_CFLAGS)
