@@ -20,6 +20,7 @@
 #include "config.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -147,6 +148,21 @@ static void run_program_handler(struct fault *f)
 
 /* ---- what the record says about the machine ------------------------------------------------------------------------------------------- */
 
+static void gather_stack(struct fault_state *s)
+{
+	struct rlimit limit;
+
+	s->stack_top = fault_stack_top_of_thread;
+	s->stack_low = fault_stack_low_of_thread;
+	s->stack_at = s->stack_top;
+	if (s->stack_top)
+		return;
+	/* The first thread, or one that nobody told us of. */
+	s->stack_at = os_gettid() == os_getpid() ? fault_stack_of_process : 0;
+	if (s->stack_at && arch_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit, 0, 0) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		s->stack_limit = limit.rlim_cur;
+}
+
 static void gather_state(const struct fault *f, struct fault_state *s)
 {
 	mem_set(s, 0, sizeof(*s));
@@ -159,7 +175,7 @@ static void gather_state(const struct fault *f, struct fault_state *s)
 	s->tls_base = machine_tls_base();
 	s->code_len = (unsigned)os_safe_read(s->code, (void *)s->regs[MREG_IP], sizeof(s->code));
 	s->have_top_word = os_safe_read(&s->top_word, (void *)s->regs[MREG_SP], sizeof(s->top_word)) == sizeof(s->top_word);
-	s->stack_top = fault_stack_top_of_thread;
+	gather_stack(s);
 }
 
 /* A call through a pointer in memory faults at the call, when what it found is no address at all. */
@@ -457,6 +473,7 @@ void fence_fault_init(fence_sigaction_fn real)
 	fence_thread_start();
 	/* The main thread's stack begins above this function; the kernel's list of mappings knows where. */
 	fault_stack_top_of_thread = 0;
+	fault_stack_of_process = machine_sp();
 	if (!signals_install(real, fault_handler))
 		fence_fault_on = false;
 }

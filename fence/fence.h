@@ -89,6 +89,8 @@ extern bool fence_fault_on; /* the handler is installed; written once by fence_f
 extern void (*fence_hook_dying)(void);
 /* This thread gets a stack for faults (again does nothing), and loses it. */
 void fence_thread_start(void);
+/* Before: this thread's stack is [lo, hi), given by the program. */
+void fence_thread_stack(uintptr_t lo, uintptr_t hi);
 void fence_thread_exit(void);
 
 /* ---- signals.c: what interposed functions say and do while the handler is installed ------------------------------------ */

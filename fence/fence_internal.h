@@ -35,7 +35,9 @@ struct fault_state {
 	bool have_jump_word;
 	struct fault_mapping at;      /* at addr */
 	struct fault_mapping above;   /* the next mapping above addr, when addr is not accessible */
-	uint64_t stack_top;           /* of this thread, 0: not known */
+	uint64_t stack_low, stack_top; /* of this thread, 0: not known; low for a stack that the program gave */
+	uint64_t stack_at;            /* an address in it, 0: not known */
+	uint64_t stack_limit;         /* so much it may grow to, when it grows (the first thread's); 0: it does not, or without limit */
 	struct fault_mapping stack;   /* that stack's, when known */
 };
 
@@ -168,6 +170,8 @@ struct fault_stack {
 /* This thread's; NULL: it has none. */
 extern TLS_IE struct fault_stack *fault_stack_self;
 extern TLS_IE uintptr_t fault_stack_top_of_thread; /* the highest address of its ordinary stack that was seen, or 0 */
+extern TLS_IE uintptr_t fault_stack_low_of_thread; /* of a stack that the program gave, else 0 */
+extern uintptr_t fault_stack_of_process;           /* an address in the first thread's */
 static inline bool fault_stack_holds(const struct fault_stack *s, uintptr_t sp)
 {
 	return s && sp - s->lo < s->hi - s->lo;

@@ -29,7 +29,8 @@
 #define CHUNK_MAX 1024u
 
 TLS_IE struct fault_stack *fault_stack_self;
-TLS_IE uintptr_t fault_stack_top_of_thread;
+TLS_IE uintptr_t fault_stack_top_of_thread, fault_stack_low_of_thread;
+uintptr_t fault_stack_of_process;
 static TLS_IE stack_t small_self; /* the program's signal stack that is only remembered; size 0: there is none */
 
 /* Guards the list of stacks whose threads have ended, and the chunk that new ones are cut from. */
@@ -139,6 +140,12 @@ void fence_thread_start(void)
 		return;
 	stack_ours(&ours);
 	arch_syscall6(SYS_sigaltstack, (long)&ours, 0, 0, 0, 0, 0);
+}
+
+void fence_thread_stack(uintptr_t lo, uintptr_t hi)
+{
+	fault_stack_low_of_thread = lo;
+	fault_stack_top_of_thread = hi;
 }
 
 void fence_thread_exit(void)

@@ -35,6 +35,7 @@ struct thread_start {
 	void *(*fn)(void *);
 	void *arg;
 	uint64_t believed_mask;
+	uintptr_t stack_lo, stack_hi; /* that the program gave; 0: it gave none */
 };
 
 static void *thread_body(void *p)
@@ -44,6 +45,8 @@ static void *thread_body(void *p)
 	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
 	/* Registered, so that its end is seen; and nothing of who had the stack before is left. */
 	fence_believe_mask(start.believed_mask);
+	if (start.stack_lo)
+		fence_thread_stack(start.stack_lo, start.stack_hi);
 	thread_ensure();
 	shadow_thread_start();
 	return start.fn(start.arg);
@@ -61,6 +64,18 @@ static uint64_t start_mask(const pthread_attr_t *attr)
 	return fence_mask_to_believe(mask);
 }
 
+/* Without pthread_attr_setstack the attributes' stack ends at 0. */
+static void start_stack(const pthread_attr_t *attr, struct thread_start *start)
+{
+	void *lo = NULL;
+	size_t n = 0;
+
+	if (attr && pthread_attr_getstack(attr, &lo, &n) == 0 && lo && (uintptr_t)lo + n > (uintptr_t)lo) {
+		start->stack_lo = (uintptr_t)lo;
+		start->stack_hi = (uintptr_t)lo + n;
+	}
+}
+
 static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
@@ -74,6 +89,8 @@ MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, 
 	start->fn = fn;
 	start->arg = arg;
 	start->believed_mask = start_mask(attr);
+	start->stack_lo = 0;
+	start_stack(attr, start);
 	int ret = real_pthread_create(thread, attr, thread_body, start);
 	if (ret != 0)
 		slab_free(start, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
