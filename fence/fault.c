@@ -83,7 +83,7 @@ static void hold(const struct fault *f)
 	context_set_mask(f->uc, context_mask(f->uc) | SIGNAL_BIT(f->sig));
 }
 
-static void run_program_handler(struct fault *f);
+static bool run_program_handler(struct fault *f);
 
 static void handle_sent(struct fault *f)
 {
@@ -99,10 +99,8 @@ static void handle_sent(struct fault *f)
 		interrupted_unseen(f);
 		return;
 	}
-	if (a.handler != (uintptr_t)SIG_DFL) {
-		run_program_handler(f);
+	if (a.handler != (uintptr_t)SIG_DFL && run_program_handler(f))
 		return;
-	}
 	signals_give_up(f->sig);
 	send_again(f);
 }
@@ -117,7 +115,8 @@ static bool range_writable(uintptr_t lo, uintptr_t hi)
 	return lo < hi;
 }
 
-static void run_program_handler(struct fault *f)
+/* False: there is no room for its frame. */
+static bool run_program_handler(struct fault *f)
 {
 	uint64_t interrupted = (uint64_t)f->uc->uc_mcontext.gregs[REG_RSP], mask;
 	uintptr_t frame = machine_frame_start(f->uc), lo, hi;
@@ -131,11 +130,8 @@ static void run_program_handler(struct fault *f)
 	if (!in_place) {
 		uintptr_t top = interrupted - MACHINE_RED_ZONE;
 
-		/* As in the kernel: no room for a frame, no handler. */
-		if (!range_writable(top - machine_frame_room(f->uc), top)) {
-			signals_give_up(f->sig);
-			return;
-		}
+		if (!range_writable(top - machine_frame_room(f->uc), top))
+			return false;
 		f->uc = machine_frame_copy(f->uc, top);
 		f->info = machine_frame_info(f->uc);
 	}
@@ -144,6 +140,7 @@ static void run_program_handler(struct fault *f)
 		mask |= SIGNAL_BIT(f->sig);
 	f->enter = a.handler;
 	f->enter_mask = signals_handler_mask(context_mask(f->uc), mask);
+	return true;
 }
 
 /* ---- what the record says about the machine ------------------------------------------------------------------------------------------- */
@@ -425,7 +422,9 @@ static void handle(void *arg)
 	}
 	if (options.handled_faults)
 		explain(f, &s);
-	run_program_handler(f);
+	/* As in the kernel: no room for a frame, no handler. */
+	if (!run_program_handler(f))
+		handle_nobodys(f, &s);
 }
 
 /* Whatever is wrong, it must not go round in circles. */
