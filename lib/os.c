@@ -296,7 +296,8 @@ bool os_unprotect(void *p, size_t size)
  * 100 GB expects NULL, and would be killed for using it), so what exceeds the machine's memory is tried as an ordinary mapping first. */
 bool os_may_commit(size_t size)
 {
-	static size_t memory; /* bytes of RAM and swap; racing writers find the same */
+	static size_t known; /* bytes of RAM and swap; racing writers find the same */
+	size_t memory = READ_ONCE(known);
 	struct sysinfo info;
 	void *p;
 
@@ -304,6 +305,7 @@ bool os_may_commit(size_t size)
 		if (os_syscall4(SYS_sysinfo, (long)&info, 0, 0, 0) != 0)
 			return true;
 		memory = ((size_t)info.totalram + info.totalswap) * info.mem_unit;
+		WRITE_ONCE(known, memory);
 	}
 	if (size <= memory)
 		return true;
