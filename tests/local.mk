@@ -102,6 +102,14 @@ tests_unit_test_slab_malloc_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_slab_malloc_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_slab_malloc
 
+# All of memsan, with what it gets memory from inside wrapped.
+check_PROGRAMS += tests/unit/test_no_memory
+tests_unit_test_no_memory_SOURCES = tests/unit/test_no_memory.c
+tests_unit_test_no_memory_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_no_memory_LDFLAGS = -Wl,--wrap=meta_alloc -Wl,--wrap=buddy_alloc -Wl,--wrap=buddy_extend -Wl,--wrap=os_reserve -Wl,--wrap=os_commit
+tests_unit_test_no_memory_LDADD = libruntime.la -lpthread
+TESTS += tests/unit/test_no_memory
+
 # lib/ and slab/ built anew with ThreadSanitizer; tests/races runs it.
 if HAVE_TSAN
 check_PROGRAMS += tests/unit/races
