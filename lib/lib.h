@@ -52,6 +52,12 @@
 /* What leaves libmemsan.so; everything else is built with hidden visibility. */
 #define MEMSAN_EXPORT __attribute__((visibility("default")))
 
+/* Loads and stores of words that other threads look at, or change, without a lock in common: never torn, never made up by the compiler. */
+#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define LOAD_ACQUIRE(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define STORE_RELEASE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
+
 #define PAGE_SHIFT 12
 #define PAGE_SIZE ((size_t)1 << PAGE_SHIFT)
 
