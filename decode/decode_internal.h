@@ -91,13 +91,19 @@ struct log_open {
 	size_t own_lines;           /* the record's lines up to its last own one */
 	unsigned foreign;           /* lines in a row that were not its own */
 	bool trace_began, trace_ended, saw_memory, saw_summary;
+	bool printed_leak;          /* LOG_PRINTED_LEAK stands before each line */
+	bool inner_slub;            /* 4.x: SLUB's description of the object inside of KASAN's report */
+	bool gpf_hint;              /* the line before the fault's own was its first */
 	bool closed;                /* a rule came that may close it or open the next one */
 	unsigned rows_behind;       /* the marked one */
 	size_t mark_column;         /* where the bytes of the marked row begin */
+	uint64_t mark_row, mark_index; /* its address, and which byte of it */
+	bool scale_known;           /* from two rows */
 	uint64_t last_use, heard_at; /* a counter; the log's line */
 	uint64_t stamp_us;
 	bool have_stamp;
 };
+#define LOG_PRINTED_LEAK "kmemleak: "
 /* Does a report begin here?  `text` is NUL-terminated.  The record's first fields and the form are set. */
 enum log_form log_begin(const char *text, struct log_open *o);
 /* Could it?  Quick, for every line of a log; no is sure. */

@@ -315,9 +315,10 @@ void log_prefix_parse(const char *line, size_t len, struct log_prefix *p)
 		bool stamped = p->have_stamp;
 		if (!take_token(&c, line, p))
 			break;
-		/* The blank behind a token belongs to it, unless only a bracket of printk follows without one. */
+		/* The blank behind a token belongs to it; behind "<4>" it is the text's indentation. */
 		behind = c;
-		letter(&behind, ' ');
+		if (letter(&behind, ' ') && c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))
+			behind = c;
 		c = behind;
 		if (p->have_stamp && !stamped)
 			take_monotonic_host(&c, p);

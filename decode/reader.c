@@ -377,7 +377,7 @@ static const char *strip_colours(struct log_reader *l, const char *p, size_t len
 /* Where in the line a headline begins that is believed in any place; len: nowhere. */
 static size_t find_headline(const char *p, size_t len)
 {
-	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KFENCE: ", "BUG: MEMSAN: " };
+	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KASan: ", "BUG: KFENCE: ", "BUG: MEMSAN: " };
 	const char *brace = memchr(p, '{', len);
 
 	if (brace && memmem(brace, len - (size_t)(brace - p), JSON_MARK, strlen(JSON_MARK)))
