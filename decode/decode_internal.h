@@ -26,6 +26,39 @@ struct log_prefix {
 };
 void log_prefix_parse(const char *line, size_t len, struct log_prefix *p);
 
+/* ---- wrap.c -------------------------------------------------------------------------------------------------------------- */
+
+enum log_wrapped {
+	WRAP_NOT,                   /* the line is what was logged */
+	WRAP_TEXT,                  /* *text is */
+	WRAP_OTHER,                 /* nothing was: another field */
+};
+struct log_wrap {
+	enum { WRAP_PLAIN, WRAP_EXPORT, WRAP_VERBOSE, WRAP_PRETTY, WRAP_EVENTS, WRAP_DMESG } form;
+	bool binary;                /* eight bytes of length stand before the text */
+	uint64_t caller;            /* of the last text, as log_prefix's; 0: not told */
+	char *text;                 /* malloc, its user's to free */
+	size_t len, room;
+};
+/* *text is valid until the next call. */
+enum log_wrapped log_unwrap(struct log_wrap *w, const char *line, size_t len, const char **text, size_t *text_len);
+void log_wrap_reset(struct log_wrap *w);
+/* May the line be other than it is?  No is sure. */
+static inline bool log_may_wrap(const struct log_wrap *w, const char *line, size_t len)
+{
+	if (w->form != WRAP_PLAIN)
+		return true;
+	if (len < 10)
+		return false;
+	switch (*line) {
+	case '{': case '_': case '\036': return true;
+	case ' ': return line[3] == '"' || (line[3] == ' ' && (line[4] == '_' || line[4] == 'P'));
+	case '\t': return line[1] == '"';
+	case 'd': return line[6] == '{';
+	default: return false;
+	}
+}
+
 /* ---- record.c -------------------------------------------------------------------------------------------------------------- */
 
 struct log_row *log_record_row(struct log_record *r);                              /* NULL: there are too many */

@@ -45,6 +45,7 @@ struct log_reader {
 	uint64_t uses;
 	bool have_kaslr;
 	uint64_t kaslr;
+	struct log_wrap wrap;
 	char *text;                        /* the line at hand, NUL-terminated, without its prefix */
 	size_t text_room;
 	char *plain;                       /* a line without its colours */
@@ -424,14 +425,14 @@ static void cut_stale(struct log_reader *l)
 			report_cut(l, &l->open[i], "silence");
 }
 
-static void take_line(struct log_reader *l, const char *raw, size_t len, bool headlines)
+/* One line of what was logged.  `caller`: who said it, if its prefix does not tell. */
+static void take_plain(struct log_reader *l, const char *raw, size_t len, bool headlines, uint64_t caller)
 {
 	struct line n = { .raw = raw, .raw_len = len };
 	const struct log_open *shaped = NULL;
 	const char *plain;
 	size_t at;
 
-	l->line++;
 	while (len && raw[len - 1] == '\r')
 		len--;
 	if (memchr(raw, '\033', MIN(len, (size_t)32)) && (plain = strip_colours(l, raw, len)) != NULL) {
@@ -441,6 +442,8 @@ static void take_line(struct log_reader *l, const char *raw, size_t len, bool he
 		n.raw_len = len;
 	}
 	log_prefix_parse(raw, len, &n.prefix);
+	if (!n.prefix.caller)
+		n.prefix.caller = caller;
 	if (l->nr_open && l->line % STALE_LOOK == 0)
 		cut_stale(l);
 	if (!headlines && !listening(l, n.prefix.caller) && n.prefix.caller >> 48 != 'V' &&
@@ -456,6 +459,30 @@ static void take_line(struct log_reader *l, const char *raw, size_t len, bool he
 	n.text = copy_text(l, raw + n.prefix.len, len - n.prefix.len);
 	if (n.text)
 		take_text(l, &n);
+}
+
+static bool any_headline(const char *p, size_t len);
+
+/* One line of the log. */
+static void take_line(struct log_reader *l, const char *raw, size_t len, bool headlines)
+{
+	const char *text, *newline;
+	enum log_wrapped wrapped;
+	size_t left;
+
+	l->line++;
+	if (!log_may_wrap(&l->wrap, raw, len) || (wrapped = log_unwrap(&l->wrap, raw, len, &text, &left)) == WRAP_NOT) {
+		take_plain(l, raw, len, headlines, 0);
+		return;
+	}
+	while (wrapped == WRAP_TEXT) {
+		size_t n = (newline = memchr(text, '\n', left)) != NULL ? (size_t)(newline - text) : left;
+		take_plain(l, text, n, any_headline(text, n), l->wrap.caller);
+		if (!newline)
+			break;
+		text += n + 1;
+		left -= n + 1;
+	}
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------------------------------------ */
@@ -560,6 +587,7 @@ void log_reader_begin(struct log_reader *l, const char *name)
 	l->name = name ? strdup(name) : NULL;
 	l->line = 0;
 	memset(l->rules, 0, sizeof(l->rules));
+	log_wrap_reset(&l->wrap);
 	l->have_kaslr = false;
 	l->kaslr = 0;
 }
@@ -589,6 +617,7 @@ void log_reader_destroy(struct log_reader *l)
 	free(l->carry);
 	free(l->text);
 	free(l->plain);
+	free(l->wrap.text);
 	free(l->name);
 	free(l);
 }
