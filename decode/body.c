@@ -344,7 +344,7 @@ static bool read_place(struct log_open *o, const char *t)
 			add_place(o->record, t);
 		return true;
 	}
-	if (o->section == SECTION_PLACE && *t) {
+	if (o->section == SECTION_PLACE && *t && !log_may_begin(t, strlen(t))) {
 		add_place(o->record, t);
 		return true;
 	}
@@ -519,7 +519,7 @@ static bool read_slub(struct log_open *o, const char *t)
 
 	if (p && *(p += strspn(p, " ")))
 		t = p;
-	if (strspn(t, "-") > 20 || log_rule_length(t) > 70)
+	if (strspn(t, "-") > 20 || log_rule_length(t) > LOG_SHORT_RULE)
 		return true;
 	if (starts(t, "Object 0x")) {
 		if (log_hex(t + 7, &r->object.addr))
@@ -718,6 +718,7 @@ static bool read_common(struct log_open *o, const char *text, const char *t)
 	const char *pid;
 	uint64_t tid;
 
+	o->user_registers |= starts(t, "RIP: 0033:") || starts(t, "RIP: 0023:");
 	if (read_hint(r, t) || read_page_fault_access(r, t) || read_warning(r, t))
 		return true;
 	if (read_cpu(r, t)) {
@@ -751,6 +752,7 @@ static bool read_frame(struct log_open *o, const char *text, const char *t)
 
 	if (*t == '<' && (starts(t, "<TASK>") || starts(t, "</TASK>") || starts(t, "<IRQ>") || starts(t, "</IRQ>") || starts(t, "<NMI>") ||
 	                  starts(t, "</NMI>") || starts(t, "<#") || starts(t, "</#") || starts(t, "<EOI>") || starts(t, "<<"))) {
+		o->task_began |= starts(t, "<TASK>");
 		o->trace_ended |= starts(t, "</TASK>");
 		return true;
 	}
@@ -767,6 +769,12 @@ static bool read_frame(struct log_open *o, const char *text, const char *t)
 	return log_frame_kernel(r, o->stack, t);
 }
 
+/* In a trace whose end will be marked.  Where the program's registers follow the last frame, "</TASK>" may be missing. */
+static bool trace_open(const struct log_open *o)
+{
+	return o->task_began && !o->trace_ended && !o->user_registers && o->section == SECTION_TRACE;
+}
+
 /* ---- forms -------------------------------------------------------------------------------------------------------------------------------------- */
 
 /* 4.x put SLUB's description of the object inside. */
@@ -774,7 +782,7 @@ static bool read_inner_slub(struct log_open *o, const char *t)
 {
 	struct log_object *object = &o->record->object;
 
-	if (starts(t, "BUG ") && strstr(t, "kasan: bad access detected")) {
+	if (starts(t, "BUG ") && strstr(t, "): kasan")) {
 		object->cache = log_record_string(o->record, t + 4, strcspn(t + 4, " "));
 		object->present = true;
 		o->inner_slub = true;
@@ -788,7 +796,7 @@ static enum log_answer body_kasan(struct log_open *o, const char *text, const ch
 	struct log_record *r = o->record;
 	size_t rule = log_rule_length(t);
 
-	if (rule >= 60 && rule < 71) {
+	if (rule >= 60 && rule <= LOG_SHORT_RULE) {
 		bool whole = strcmp(r->detector, "kfence") == 0 ? o->saw_summary : o->saw_memory || strcmp(r->detector, "memsan") == 0;
 		if (whole && r->nr_stacks)
 			return LINE_LAST;
@@ -799,7 +807,7 @@ static enum log_answer body_kasan(struct log_open *o, const char *text, const ch
 		return LINE_TAKEN;
 	if (read_module(o, t))
 		return LINE_TAKEN;
-	if ((o->section == SECTION_OBJECT && read_slub(o, t)) || rule > 70 || read_inner_slub(o, t))
+	if ((o->section == SECTION_OBJECT && read_slub(o, t)) || rule > LOG_SHORT_RULE || read_inner_slub(o, t))
 		return o->section = SECTION_OBJECT, LINE_TAKEN;
 	if (strspn(t, "-") > 20 && !t[strspn(t, "-")])
 		return LINE_TAKEN;
@@ -819,7 +827,7 @@ static enum log_answer body_slub(struct log_open *o, const char *text, const cha
 		size_t len = o->record->object.cache ? strlen(o->record->object.cache) : 0;
 		return strncmp(t + 4, o->record->object.cache ? o->record->object.cache : "", len) == 0 && t[4 + len] == ':' ? LINE_LAST : LINE_BEHIND;
 	}
-	if (log_rule_length(t) > 70 && (o->trace_began || o->record->nr_stacks))
+	if (log_rule_length(t) > LOG_SHORT_RULE && (o->trace_began || o->record->nr_stacks))
 		return LINE_BEHIND;
 	if (o->trace_ended && !starts(t, "Object 0x") && !starts(t, "Allocated in") && !starts(t, "Freed in") && !starts(t, "INFO: Object"))
 		return !*t ? LINE_TAKEN : o->section == SECTION_TRACE || !log_frame_kernel(o->record, NULL, t) ? LINE_BEHIND : LINE_TAKEN;
@@ -827,7 +835,7 @@ static enum log_answer body_slub(struct log_open *o, const char *text, const cha
 		return LINE_TAKEN;
 	if (read_slub(o, t) || read_common(o, text, t) || read_frame(o, text, t) || read_registers(t) || !*t)
 		return LINE_TAKEN;
-	return o->trace_began && o->stack && o->stack->nr && o->section == SECTION_TRACE ? LINE_BEHIND : LINE_FOREIGN;
+	return o->trace_began && o->stack && o->stack->nr && o->section == SECTION_TRACE && !trace_open(o) ? LINE_BEHIND : LINE_FOREIGN;
 }
 
 static enum log_answer body_oops(struct log_open *o, const char *text, const char *t)
@@ -858,6 +866,8 @@ static enum log_answer body_trace(struct log_open *o, const char *text, const ch
 	const char *behind;
 	uint64_t addr;
 
+	if (o->trace_ended && strcmp(r->detector, "page-poison") == 0 && read_page(o, t))
+		return LINE_TAKEN;
 	if (o->trace_ended || log_rule_length(t) >= 60)
 		return LINE_BEHIND;
 	if (!o->trace_began && (behind = log_hex(t, &addr)) != NULL && *behind == ':' && add_row(r, addr, behind + 1, 'p')) {
@@ -866,7 +876,7 @@ static enum log_answer body_trace(struct log_open *o, const char *text, const ch
 	}
 	if (read_common(o, text, t) || read_frame(o, text, t) || read_registers(t) || !*t)
 		return LINE_TAKEN;
-	return o->stack && o->stack->nr && o->section == SECTION_TRACE ? LINE_BEHIND : LINE_FOREIGN;
+	return o->stack && o->stack->nr && o->section == SECTION_TRACE && !trace_open(o) ? LINE_BEHIND : LINE_FOREIGN;
 }
 
 enum log_answer log_body(struct log_open *o, const char *text)
@@ -894,12 +904,22 @@ const char *log_missing(const struct log_open *o)
 
 	switch (o->form) {
 	case FORM_KASAN: return o->closed ? NULL : "its closing line is missing";
-	case FORM_SLUB: return s && (o->trace_began || o->trace_ended) && o->stack && o->stack->nr ? NULL : o->trace_ended ? NULL : "its call trace is missing";
+	case FORM_SLUB:
+		if (trace_open(o))
+			return "its call trace goes on";
+		return s && (o->trace_began || o->trace_ended) && o->stack && o->stack->nr ? NULL : o->trace_ended ? NULL : "its call trace is missing";
 	case FORM_KMEMLEAK: return s ? NULL : "its backtrace is missing";
 	case FORM_OOPS: return o->trace_ended && strcmp(r->detector, "ubsan") == 0 ? NULL : "its end of trace is missing";
-	case FORM_TRACE: return s ? NULL : "its call trace is missing";
+	case FORM_TRACE: return trace_open(o) ? "its call trace goes on" : s ? NULL : "its call trace is missing";
 	case FORM_ASAN: return o->saw_summary ? NULL : "its summary is missing";
 	case FORM_VALGRIND: return s ? NULL : "its stack is missing";
 	default: return NULL;
 	}
+}
+
+bool log_trace_goes_on(const struct log_open *o)
+{
+	if (o->form != FORM_SLUB && o->form != FORM_KMEMLEAK && o->form != FORM_TRACE)
+		return false;
+	return o->section == SECTION_TRACE && !o->trace_ended && !log_record_guilty(o->record);
 }

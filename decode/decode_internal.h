@@ -66,6 +66,11 @@ bool log_record_line(struct log_record *r, const char *text, size_t len);       
 
 struct log_module *log_record_module(struct log_record *r);                        /* NULL: there are too many */
 
+/* ---- name.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* Does a frame of the stack that is to blame name a function that is nobody's plumbing? */
+bool log_record_guilty(const struct log_record *r);
+
 /* ---- small scanners -------------------------------------------------------------------------------------------------------- */
 
 static inline bool starts(const char *s, const char *with)
@@ -123,7 +128,7 @@ struct log_open {
 	char *shape;
 	size_t own_lines;           /* the record's lines up to its last own one */
 	unsigned foreign;           /* lines in a row that were not its own */
-	bool trace_began, trace_ended, saw_memory, saw_summary;
+	bool trace_began, task_began, trace_ended, user_registers, saw_memory, saw_summary;
 	bool printed_leak;          /* LOG_PRINTED_LEAK stands before each line */
 	bool inner_slub;            /* 4.x: SLUB's description of the object inside of KASAN's report */
 	bool gpf_hint;              /* the line before the fault's own was its first */
@@ -148,7 +153,10 @@ bool log_begin_valgrind(const char *text, struct log_open *o);
 bool log_begin_asan(const char *text, struct log_open *o);
 /* Why an open report is not whole when its log ends now; NULL: it is. */
 const char *log_missing(const struct log_open *o);
+/* Is it in the middle of a call trace that has shown nothing yet but the allocator's own frames? */
+bool log_trace_goes_on(const struct log_open *o);
 size_t log_rule_length(const char *text);
+#define LOG_SHORT_RULE 70           /* KASAN's has 66 and ASan's 65, SLUB's 77, UBSAN's 80 */
 
 /* ---- frame.c ------------------------------------------------------------------------------------------------------------------ */
 

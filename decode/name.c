@@ -114,7 +114,6 @@ static size_t guilty_index(const struct log_record *r, const struct log_stack *s
 	return reliable;
 }
 
-/* Is the function of the headline to be trusted?  KASAN takes it from the access itself, past the wrappers that the stack begins with. */
 /* Damage that somebody asked SLUB to look for ("echo 1 >/sys/kernel/slab/…/validate") is not that somebody's: whoever freed or allocated the object
  * is nearer to it. */
 static const struct log_stack *blame_stack(const struct log_record *r)
@@ -127,6 +126,13 @@ static const struct log_stack *blame_stack(const struct log_record *r)
 			return other ? other : s;
 		}
 	return s;
+}
+
+bool log_record_guilty(const struct log_record *r)
+{
+	const struct log_stack *s = blame_stack(r);
+
+	return s && guilty_index(r, s) < s->nr;
 }
 
 static void set_guilty(struct log_record *r)
