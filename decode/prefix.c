@@ -472,9 +472,9 @@ static void take_monotonic_host(struct cursor *c, struct log_prefix *out)
 {
 	struct cursor began = *c;
 	struct log_prefix kept = *out;
-	const char *mark = memmem(c->p, MIN((size_t)(c->end - c->p), (size_t)120), " kernel:", 8);
+	const char *blank = memchr(c->p, ' ', MIN((size_t)(c->end - c->p), (size_t)120));
 
-	if (mark && !memchr(c->p, ' ', (size_t)(mark - c->p)) && take_host(c, out))
+	if (blank && c->end - blank >= 8 && memcmp(blank, " kernel:", 8) == 0 && take_host(c, out))
 		return;
 	*c = began;
 	*out = kept;
