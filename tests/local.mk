@@ -3,8 +3,8 @@ TEST_CFLAGS = $(AM_CFLAGS) -std=gnu11 $(CMOCKA_CFLAGS) $(LIBUNWIND_CFLAGS)
 TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 
 # Scripts that look at the sources, the documentation and what was built.
-script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/published tests/decode tests/examples-caches tests/kernel \
-	tests/signals/run
+script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/published \
+	tests/decode tests/wording tests/examples-caches tests/kernel
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 # Longer ones that scripts/test runs besides make check.
