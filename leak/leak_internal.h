@@ -219,14 +219,16 @@ struct snapshot_info {
 /* One scan at a time: waits for another one to end, with signals as they are.  All are blocked afterwards; returns the mask that was. */
 uint64_t scan_begin(void);
 void scan_end(uint64_t mask);
-enum snapshot_how {
+enum snapshot_mode {
 	SNAPSHOT_COPY,
 	SNAPSHOT_IN_PLACE,         /* the program is over: when this thread is the only one, no copy is needed */
 	SNAPSHOT_BY_SCANNER,       /* this thread is not the program's: it holds nothing */
 };
+/* sp: what this thread of the program holds lies there and above (arch_call_stored); of no use by the scanner. */
+struct snapshot_how { enum snapshot_mode mode; uintptr_t sp; };
 /* Runs fn in a copy of this process with what is known of its threads.  In the copy fn may use what it likes of this process, but write only
  * to shared memory.  Between scan_begin and scan_end.  False: it did not run to its end. */
-bool snapshot_run(enum snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
+bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
                   struct snapshot_info *info);
 /* The signal that is to stop threads: the option's, or what suits. */
 int snapshot_signal(void);
@@ -263,7 +265,7 @@ struct scan_answer {
 };
 /* A scan whose result stays in *kept (until the next scan) when kept is not NULL, and is reported here otherwise.  classes 0: the option's.
  * False: none was possible (info.why). */
-bool check_run(enum snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *answer);
+bool check_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *answer);
 void check_fork_child(void);
 /* By the thread that a signal interrupted, before the scanner's thread starts: what only a thread of the program may call. */
 void check_prepare(void);
