@@ -89,7 +89,8 @@ static inline long arch_clone_copy(void)
 
 /* Calls fn(arg, sp) with all registers that a call preserves stored from sp on: what the caller's caller holds lies above it, what fn itself and
  * whoever was called before left behind below. */
-__attribute__((naked, noinline, unused)) static void arch_call_stored(void (*fn)(void *arg, uintptr_t sp), void *arg)
+__attribute__((naked, noinline, unused)) static void arch_call_stored(void (*fn)(void *arg, uintptr_t sp) __attribute__((unused)),
+                                                                               void *arg __attribute__((unused)))
 {
 	__asm__ volatile("pushq %rbp\n\t.cfi_adjust_cfa_offset 8\n\t"
 	                 "pushq %rbx\n\t.cfi_adjust_cfa_offset 8\n\t"
