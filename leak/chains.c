@@ -64,6 +64,13 @@ struct chains {
 	size_t size;
 };
 
+static inline __attribute__((always_inline)) uint64_t candidate_of(const struct leak_scan *s, uint64_t word)
+{
+	uint64_t candidate = scan_candidate(s, word);
+
+	return unlikely(candidate == SCAN_TWICE) ? scan_locate_whole(s, word - s->base) : candidate;
+}
+
 /* ---- how many pointers lead to an object ---------------------------------------------------------------------------------------- */
 
 static unsigned count_get(const struct chains *c, uint64_t off)
@@ -95,7 +102,7 @@ struct counting { struct chains *c; uint64_t ring[COUNTING]; uint32_t at; };
 static void count_words(struct leak_scan *s, struct counting *n, const uint64_t *p, size_t words)
 {
 	for (size_t i = 0; i < words; i++) {
-		uint64_t candidate = scan_candidate(s, p[i]);
+		uint64_t candidate = candidate_of(s, p[i]);
 		if (likely(!candidate))
 			continue;
 		__builtin_prefetch(&n->c->counts[candidate >> 7], 1);
@@ -125,8 +132,8 @@ static void count_all(struct leak_scan *s, struct chains *c)
 
 	for (size_t i = 0; i < s->top; i++)
 		count_span(s, &n, s->stack[i].addr, s->stack[i].size);
-	for (uint32_t i = 0; i < s->ring_count; i++)
-		count_span(s, &n, s->ring[(s->ring_first + i) % RING].addr, s->ring[(s->ring_first + i) % RING].size);
+	for (uint32_t i = s->batch_at; i < s->nr_batch; i++)
+		count_span(s, &n, s->batch[i].addr, s->batch[i].size);
 	for (uint64_t i = 0; i < s->end >> 10; i++)
 		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1) {
 			uint64_t off = i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, addr = scan_address(s, off);
@@ -208,7 +215,7 @@ static void walker_read(struct leak_scan *s, const struct chains *c, struct walk
 	w->at = at;
 	w->nr_found = 0;
 	for (size_t i = 0; i < n; i++) {
-		uint64_t candidate = scan_candidate(s, p[i]);
+		uint64_t candidate = candidate_of(s, p[i]);
 		if (likely(!candidate))
 			continue;
 		__builtin_prefetch((void *)(uintptr_t)p[i]);
