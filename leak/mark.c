@@ -59,19 +59,15 @@ static void add_area(struct leak_scan *s, const struct slab_view_run *r)
 static void add_run(void *ctx, const struct slab_view_run *r)
 {
 	struct leak_scan *s = ctx;
-	uint64_t off = (uint64_t)r->page << PAGE_SHIFT;
-	struct slab_view_live live;
+	bool displaced;
 
 	if (!r->cache) {
 		add_area(s, r);
 		return;
 	}
-	slab_view_live(&s->heap, r, &live);
+	s->stats.live += slab_view_live_map(&s->heap, r, &s->white[(uint64_t)r->page * (PAGE_SIZE / 1024)], &displaced);
 	for (uint32_t i = 0; i < r->nr_pages; i++)
-		s->pages[r->page + i] = r->cache | i << PAGE_IN_SLAB_SHIFT | (live.displaced ? PAGE_DISPLACED : 0);
-	for (uint32_t i = 0; i < live.nr; i++)
-		scan_bit_set(s->white, off + live.starts[i]);
-	s->stats.live += live.nr;
+		s->pages[r->page + i] = r->cache | i << PAGE_IN_SLAB_SHIFT | (displaced ? PAGE_DISPLACED : 0);
 }
 
 static void copy_caches(struct leak_scan *s)
