@@ -516,7 +516,8 @@ void fence_exec_begin(struct fence_exec *e)
 
 	e->ignored = 0;
 	e->mask_changed = false;
-	if (!fence_fault_on)
+	/* A filter may end the program for a call that it does not make itself. */
+	if (!fence_fault_on || os_under_seccomp())
 		return;
 	e->mask = kernel_mask();
 	mask = mask_for_program(e->mask, wish_self);
