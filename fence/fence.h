@@ -75,6 +75,8 @@ bool fence_open_page(uintptr_t addr);
 extern bool (*fence_hook_reported)(uintptr_t slot, size_t size);
 /* Does the stack hold what option fail.stack names?  Here because it is asked as fence.only is. */
 bool fence_fail_matches(stack_handle stack);
+/* Modules are gone: what is known of their functions is forgotten. */
+void fence_after_dlclose(void);
 /* At the end of the program: one line when option fence.only has matched nothing. */
 void fence_only_summary(void);
 /* Verifies every canary; how many objects were damaged. */
