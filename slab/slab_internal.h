@@ -121,6 +121,7 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean);
 /* Give memory of free runs back to the system until at most `keep` pages of it are left; pages given back. */
 size_t buddy_purge(size_t keep);
 size_t buddy_dirty_pages(void); /* free, and probably resident */
+size_t buddy_used_pages(void);  /* not free; without the lock */
 /* Gives back what was not needed for a while, if it is time. */
 void buddy_decay(void);
 /* Every invariant, for tests: lists, tags, merging.  NULL, or what is wrong. */
