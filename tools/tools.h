@@ -62,6 +62,12 @@ int tool_nearest(const char *word, const char *const *names, size_t nr);
 void *tool_alloc(size_t size);
 char *tool_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Flushes standard output; a full disk or closed pipe becomes exit status 1 with a line. */
+/* screen.c: standard output is a terminal.  Signals that end a program end screen_key's wait; screen_end then raises them again. */
+#define SCREEN_END (-1)
+void screen_start(void);
+void screen_draw(const char *text);  /* as many lines and columns as there is room for */
+int screen_key(double seconds);      /* a key, 0: none was pressed, or SCREEN_END */
+void screen_end(void);
 int tool_finish_output(int status);
 
 /* ---- options.c ---------------------------------------------------------------------------------------------------- */
