@@ -460,10 +460,15 @@ MEMSAN_EXPORT int memsan_pool_alloc(struct memsan_pool *pool, void *p, size_t si
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	thread_ensure();
-	if (slab_pool_alloc((struct slab_pool *)pool, p, size, &regs))
-		return 0;
-	errno = ENOMEM;
-	return -1;
+	if (!slab_pool_alloc((struct slab_pool *)pool, p, size, &regs)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (size && slab_pool_tells_leaks((struct slab_pool *)pool))
+		leak_pool_alloc(p, size, &regs);
+	else
+		leak_pool_free(p); /* what another pool had there */
+	return 0;
 }
 
 MEMSAN_EXPORT void memsan_pool_free(struct memsan_pool *pool, void *p)
@@ -471,15 +476,22 @@ MEMSAN_EXPORT void memsan_pool_free(struct memsan_pool *pool, void *p)
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	thread_ensure();
-	if (p)
-		slab_pool_free((struct slab_pool *)pool, p, &regs);
+	if (!p)
+		return;
+	if (slab_pool_owns((struct slab_pool *)pool, p))
+		leak_pool_free(p);
+	slab_pool_free((struct slab_pool *)pool, p, &regs);
 }
 
 MEMSAN_EXPORT int memsan_pool_destroy(struct memsan_pool *pool)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	if (!pool || !slab_pool_destroy((struct slab_pool *)pool, &regs))
+	if (!pool)
+		return 0;
+	if (slab_pool_tells_leaks((struct slab_pool *)pool))
+		slab_pool_each_live((struct slab_pool *)pool, leak_pool_free);
+	if (!slab_pool_destroy((struct slab_pool *)pool, &regs))
 		return 0;
 	errno = EBUSY;
 	return -1;

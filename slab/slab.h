@@ -237,6 +237,12 @@ struct slab_pool *slab_pool_create(const char *name, size_t redzone, unsigned fl
 bool slab_pool_add(struct slab_pool *pool, void *mem, size_t size, const struct unwind_regs *regs);
 /* False: no memory to know it by, or no such pool (reported). */
 bool slab_pool_alloc(struct slab_pool *pool, void *p, size_t size, const struct unwind_regs *regs);
+/* Of a pool that was made and not destroyed; any pointer will do. */
+bool slab_pool_tells_leaks(const struct slab_pool *pool);
+/* Its live objects, under a lock of rank CACHE. */
+void slab_pool_each_live(struct slab_pool *pool, void (*fn)(const void *p));
+/* False: nothing of it is the pool's any more (it is wrong, and reported). */
+bool slab_pool_owns(const struct slab_pool *pool, const void *p);
 void slab_pool_free(struct slab_pool *pool, void *p, const struct unwind_regs *regs);
 /* How many remained and were reported. */
 size_t slab_pool_destroy(struct slab_pool *pool, const struct unwind_regs *regs);
