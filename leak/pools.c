@@ -111,6 +111,7 @@ void leak_pool_free(const void *p)
 bool leak_pool_find(uint64_t addr, struct slab_object *o)
 {
 	const struct pool_object *e = __atomic_load_n(&nr_objects, __ATOMIC_RELAXED) ? entry_find(addr) : NULL;
+	struct slab_object named;
 
 	if (!e)
 		return false;
@@ -118,7 +119,8 @@ bool leak_pool_find(uint64_t addr, struct slab_object *o)
 		.state = SLAB_OBJ_LIVE, .addr = e->addr, .size = e->size, .object_size = e->size, .slot = e->addr, .slot_size = e->size,
 		.tracked = true, .api = SLAB_API_CACHE, .alloc_stack = e->stack, .alloc_thread = e->thread, .when = e->when,
 	};
-	str_copy(o->cache, "pool", sizeof(o->cache));
+	/* One of memsan_pool_alloc's goes by its pool's name. */
+	str_copy(o->cache, slab_find_object(addr, &named) && named.api == SLAB_API_POOL ? named.cache : "pool", sizeof(o->cache));
 	return true;
 }
 

@@ -123,6 +123,7 @@ MEMSAN_EXPORT int __lsan_do_recoverable_leak_check(void);
 MEMSAN_EXPORT void __lsan_disable(void)
 {
 	leak_disabled++;
+	slab_slow_next();
 }
 
 MEMSAN_EXPORT void __lsan_enable(void)
