@@ -128,8 +128,10 @@ static void judge(struct leak_scan *s, uint64_t candidate)
 	}
 	if (!scan_bit(s->white, off))
 		return;
-	if (candidate & SCAN_INTERIOR || s->mode == SCAN_POSSIBLE)
+	if (candidate & SCAN_INTERIOR || s->mode == SCAN_POSSIBLE) {
 		scan_bit_set(s->inner, off);
+		s->inner_used = true;
+	}
 	if (!(candidate & SCAN_INTERIOR) || s->mode == SCAN_POSSIBLE)
 		reach(s, off);
 }

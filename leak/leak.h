@@ -60,7 +60,8 @@ void leak_scan_faulted(uint64_t addr);
 bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size);
 /* Visits each live object, before anything is marked (as LEAK_REACHABLE). */
 void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx);
-struct leak_scan_stats { uint64_t live, scanned_bytes, root_bytes, table_bytes; };
+/* heap_bytes: of address space that objects may lie in; table_bytes: what the scan's tables took of memory. */
+struct leak_scan_stats { uint64_t live, scanned_bytes, root_bytes, heap_bytes, table_bytes; };
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats);
 
 /* ---- what the program said of its objects: notes.c ---------------------------------------------------------------------------- */

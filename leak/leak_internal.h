@@ -65,6 +65,7 @@ struct leak_scan {
 	enum scan_mode mode;
 	struct scan_span root;     /* what is left of the root that is being read */
 	bool final;                /* all roots have been read */
+	bool inner_used;           /* else the map is zero, and looking at it would only cost */
 	bool overflowed;           /* objects were dropped: reached, and not read */
 	uint64_t dropped_first, dropped_last;
 	bool tried;                /* chains_walk was called */
@@ -165,6 +166,9 @@ static inline __attribute__((always_inline)) uint64_t scan_candidate(const struc
 void scan_drain(struct leak_scan *s);
 /* Marks what these point to; it is followed later. */
 void scan_root_words(struct leak_scan *s, const uint64_t *words, size_t n);
+/* Memory that the tables take now; may they take so much more? */
+uint64_t scan_resident(const struct leak_scan *s);
+bool scan_can_afford(const struct leak_scan *s, uint64_t bytes);
 /* When all objects are known. */
 void scan_filter_set(struct leak_scan *s);
 /* The object that starts at this offset, or 0 bytes. */
@@ -247,6 +251,8 @@ struct snapshot_how { enum snapshot_mode mode; uintptr_t sp; };
  * to shared memory.  Between scan_begin and scan_end.  False: it did not run to its end. */
 bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
                   struct snapshot_info *info);
+/* A clock that only goes forward. */
+uint64_t snapshot_now_us(void);
 /* The signal that is to stop threads: the option's, or what suits. */
 int snapshot_signal(void);
 /* Our handler for it, if the program has none. */

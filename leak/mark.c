@@ -25,7 +25,8 @@
 #define STACK_SHARE 1000
 #define STACK_MIN ((size_t)256 << 10)
 #define STACK_SLACK (BATCH + 8u)   /* entries: what is put back of large objects, whatever room there is */
-#define MEMORY_SHARE 50
+#define MEMORY_SHARE 50            /* what all tables may take of the heap: 2 % */
+#define MEMORY_MIN ((uint64_t)4 << 20)
 #define FAR (2 * PAGE_SIZE)
 #define LEAN 50000u
 
@@ -162,10 +163,21 @@ const struct slab_view *leak_scan_heap(const struct leak_scan *s)
 	return &s->heap;
 }
 
+uint64_t scan_resident(const struct leak_scan *s)
+{
+	return os_resident(s->memory, s->memory_size) + (s->chains ? os_resident(s->chains, s->chains_size) : 0);
+}
+
+bool scan_can_afford(const struct leak_scan *s, uint64_t bytes)
+{
+	return scan_resident(s) + bytes <= MAX(s->used / MEMORY_SHARE, MEMORY_MIN);
+}
+
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats)
 {
 	mem_copy(stats, &s->stats, sizeof(*stats));
-	stats->table_bytes = s->memory_size + s->chains_size;
+	stats->heap_bytes = s->used;
+	stats->table_bytes = MAX(s->stats.table_bytes, scan_resident(s));
 }
 
 /* ---- from a word to an object ------------------------------------------------------------------------------------------------ */
@@ -383,7 +395,7 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n)
 
 static void mark_possible(struct leak_scan *s)
 {
-	uint64_t words = s->end >> 10, i;
+	uint64_t words = s->inner_used ? s->end >> 10 : 0, i;
 
 	for (i = 0; i < words; i++)
 		if (s->inner[i])
@@ -399,7 +411,7 @@ static void mark_possible(struct leak_scan *s)
 
 static void visit_possible(struct leak_scan *s)
 {
-	for (uint64_t i = 0; i < s->end >> 10; i++)
+	for (uint64_t i = 0; s->inner_used && i < s->end >> 10; i++)
 		for (uint64_t bits = s->inner[i]; bits; bits &= bits - 1)
 			scan_visit(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_POSSIBLE);
 }
@@ -430,13 +442,14 @@ static void find_leaders(struct leak_scan *s)
 	uint64_t words = s->end >> 10, i;
 
 	s->mode = SCAN_LEAD;
-	for (i = 0; i < words; i++)
+	for (i = 0; s->inner_used && i < words; i++)
 		if (s->inner[i])
 			s->inner[i] = 0;
 	for (i = 0; i < words; i++)
-		for (uint64_t bits; (bits = s->white[i] & ~s->inner[i]) != 0;) {
+		for (uint64_t bits; s->white[i] && (bits = s->white[i] & ~s->inner[i]) != 0;) {
 			uint64_t off = i << 10 | (uint64_t)__builtin_ctzll(bits) << 4;
 			scan_bit_set(s->inner, off);
+			s->inner_used = true;
 			follow_lost(s, off);
 		}
 }
@@ -456,9 +469,9 @@ static void visit_leaders(struct leak_scan *s)
 
 	s->mode = SCAN_HOLD;
 	for (i = words; i-- > 0;)
-		while ((bits = s->white[i] & s->inner[i]) != 0)
+		while (s->white[i] && (bits = s->white[i] & s->inner[i]) != 0)
 			visit_leader(s, i << 10 | (uint64_t)(63 - __builtin_clzll(bits)) << 4);
-	for (i = 0; i < words; i++)
+	for (i = 0; s->inner_used && i < words; i++)
 		while ((bits = s->inner[i]) != 0)
 			visit_leader(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4);
 }
@@ -466,7 +479,7 @@ static void visit_leaders(struct leak_scan *s)
 /* What is live and neither white nor possible. */
 static void visit_reachable_at(struct leak_scan *s, uint64_t off)
 {
-	if (!scan_bit(s->white, off) && !scan_bit(s->inner, off))
+	if (!scan_bit(s->white, off) && !(s->inner_used && scan_bit(s->inner, off)))
 		scan_visit(s, off, LEAK_REACHABLE);
 }
 
