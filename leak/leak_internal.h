@@ -51,6 +51,7 @@ struct leak_scan {
 	uint32_t *pages;           /* by page of the arena */
 	uint64_t *white;           /* a bit per 16 bytes: a live object starts here and was not reached */
 	uint64_t *inner;           /* it was pointed into; then: it is possible.  Among the lost both mean something else (mark.c) */
+	uint8_t *inner_pages;      /* which pages of inner were written: looking at the others would bring them into memory */
 	struct scan_area *areas;
 	uint32_t nr_areas, max_areas;
 	struct scan_extra *extra;  /* sorted by address before the first root */
@@ -65,7 +66,6 @@ struct leak_scan {
 	enum scan_mode mode;
 	struct scan_span root;     /* what is left of the root that is being read */
 	bool final;                /* all roots have been read */
-	bool inner_used;           /* else the map is zero, and looking at it would only cost */
 	bool overflowed;           /* objects were dropped: reached, and not read */
 	uint64_t dropped_first, dropped_last;
 	bool tried;                /* chains_walk was called */
@@ -195,6 +195,18 @@ static inline void scan_bit_set(uint64_t *map, uint64_t off)
 static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 {
 	map[off >> 10] &= ~((uint64_t)1 << (off >> 4 & 63));
+}
+
+#define INNER_PAGE_SHIFT 19        /* so much of the heap has its bits in a page */
+#define INNER_PAGE_WORDS 512u
+static inline bool scan_inner(const struct leak_scan *s, uint64_t off)
+{
+	return s->inner_pages[off >> INNER_PAGE_SHIFT] && scan_bit(s->inner, off);
+}
+static inline void scan_inner_set(struct leak_scan *s, uint64_t off)
+{
+	s->inner_pages[off >> INNER_PAGE_SHIFT] = 1;
+	scan_bit_set(s->inner, off);
 }
 
 /* ---- chains.c -------------------------------------------------------------------------------------------------------------------- */
