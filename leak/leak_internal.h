@@ -238,6 +238,24 @@ struct note {
 
 /* ---- pools.c --------------------------------------------------------------------------------------------------------------------- */
 
+#define POOL_BUCKETS 16384u
+struct pool_object {
+	struct pool_object *next;
+	uint64_t addr, size;       /* addr 0: taken out */
+	stack_handle stack;
+	uint32_t thread, when, pad;
+};
+/* Both halves. */
+static inline void pool_describe(const struct pool_object *e, struct slab_object *o)
+{
+	*o = (struct slab_object){
+		.state = SLAB_OBJ_LIVE, .addr = e->addr, .size = e->size, .object_size = e->size, .slot = e->addr, .slot_size = e->size,
+		.tracked = true, .api = SLAB_API_CACHE, .alloc_stack = e->stack, .alloc_thread = e->thread, .when = e->when,
+	};
+	str_copy(o->cache, "pool", sizeof(o->cache));
+}
+/* Where the address of the table is. */
+const void *pools_table(void);
 uint32_t pools_count(void);
 /* In the copy. */
 void pools_apply(struct leak_scan *s);
