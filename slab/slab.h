@@ -91,6 +91,9 @@ struct slab_slots {
 void slab_set_foreign(const struct slab_foreign *foreign);
 /* False when addr is in pages that hold no objects. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
+/* The first object of a slab, of any state, that ends behind *at; *at is its slot's end then.  From 0 on: all of them, in order of address.  Takes no
+ * lock, and memory of what it finds may go away. */
+bool slab_next_object(uintptr_t *at, struct slab_object *obj);
 
 /* Does addr lie in a page that is guarded for an object: a large area's guard page, or a freed area?  With that object. */
 bool slab_is_guard(uintptr_t addr, struct slab_object *obj);
