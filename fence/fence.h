@@ -83,6 +83,8 @@ void fence_only_summary(void);
 size_t fence_check_all(const char *found_at, const struct unwind_regs *regs);
 /* Visits live objects; other threads may go on. */
 void fence_for_each_live(void (*fn)(void *ctx, uintptr_t addr, size_t size), void *ctx);
+/* How the slots lie in memory. */
+void fence_describe_slots(struct slab_slots *l);
 struct fence_stats { uint64_t slots, live, allocs, frees, bugs, skipped_covered, skipped_capacity; };
 void fence_get_stats(struct fence_stats *s);
 

@@ -53,7 +53,9 @@ void leak_connect(void)
 	leak_hook_objects = objects_elsewhere;
 	leak_find_elsewhere = find_elsewhere;
 	leak_hook_copying = shadow_copying;
-	leak_root_init(&fence_base, &fence_size);
+	struct slab_slots slots;
+	fence_describe_slots(&slots);
+	leak_root_init(&fence_base, &fence_size, &slots);
 }
 
 /* Private to libc, but what every sanitizer asks. */

@@ -79,6 +79,14 @@ struct slab_foreign {
 	bool (*find)(uintptr_t addr, struct slab_object *obj);
 	bool (*open)(uintptr_t addr);
 };
+/* Where such a folder keeps what it knows of them, for who reads the process from outside: `ranges` is the address of nr_ranges structures, in
+ * each at `table` the address of its slots and at `used` how many there are; then offsets in a slot (addr 8 bytes, the others 4). */
+struct slab_slots {
+	uint64_t ranges;
+	uint32_t nr_ranges, range_size, table, used;
+	uint32_t slot_size, addr, state, live; /* live: the state of one with an object */
+	uint32_t length, stack, thread, when;
+};
 /* Set once, before the program's first allocation; not copied. */
 void slab_set_foreign(const struct slab_foreign *foreign);
 /* False when addr is in pages that hold no objects. */

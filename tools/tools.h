@@ -184,7 +184,11 @@ struct image {
 	uint8_t *file;                   /* core */
 	uint64_t file_size;
 	uint64_t missing;                /* bytes that the core should have and has not */
+	struct image_extra *extra;       /* image_find_extra: objects that slab knows nothing of, in order of address */
+	size_t nr_extra;
+	bool fenced_known;               /* fenced ones are all among them */
 };
+struct image_extra { struct slab_object object; bool pooled; };
 struct image_choice;
 /* A running process (core NULL) or a core file that memsan was part of; exe: where the program's file is now (NULL: where it was).  NULL,
  * or why not.  Lives until the tool ends. */
