@@ -775,7 +775,7 @@ static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t k
 		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
 	for (i = 0; i < nr; i++) {
 		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
-		if (!f->hidden && (handle = depot_find(f->hash, f->f.pc - (i == 0))) != 0)
+		if (!f->hidden && (handle = depot_find(f->hash)) != 0)
 			break;
 	}
 	while (i-- > 0) {
@@ -818,7 +818,7 @@ __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, u
 	for (uint32_t i = nr_fresh - 1; i > 0; i--)
 		path_add(&p, &fresh[i], fresh[i].f.pc);
 	path_add(&p, &fresh[0], fresh[0].f.pc - 1);
-	stack_handle handle = likely(p.last) ? depot_find(p.hash, p.last) : 0;
+	stack_handle handle = likely(p.last) ? depot_find(p.hash) : 0;
 	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
 
