@@ -152,15 +152,27 @@ static __cold_path vdso_clock_fn clock_find(void)
 
 /* ---- reading it ----------------------------------------------------------------------------------------------- */
 
-uint64_t clock_coarse_ms(void)
+__inline_hot void clock_read(struct kernel_timespec *ts)
 {
 	vdso_clock_fn fn = __atomic_load_n(&clock_fn, __ATOMIC_RELAXED);
-	struct kernel_timespec ts = { 0, 0 };
 
 	if (unlikely(!fn))
 		fn = clock_find();
-	fn(CLOCK_MONOTONIC_COARSE, &ts);
-	return (uint64_t)ts.sec * 1000 + (uint64_t)ts.nsec / 1000000;
+	ts->sec = ts->nsec = 0;
+	fn(CLOCK_MONOTONIC_COARSE, ts);
+}
+
+static uint64_t timespec_ms(const struct kernel_timespec *ts)
+{
+	return (uint64_t)ts->sec * 1000 + (uint64_t)ts->nsec / 1000000;
+}
+
+uint64_t clock_coarse_ms(void)
+{
+	struct kernel_timespec ts;
+
+	clock_read(&ts);
+	return timespec_ms(&ts);
 }
 
 static __cold_path uint64_t clock_start(uint64_t now)
@@ -171,15 +183,32 @@ static __cold_path uint64_t clock_start(uint64_t now)
 	       ? now + 1 : expected;
 }
 
-uint32_t jiffies_now(void)
-{
-	uint64_t now = clock_coarse_ms(), epoch = __atomic_load_n(&clock_epoch, __ATOMIC_RELAXED), ticks;
+/* The coarse clock stands still for some milliseconds, while thousands of objects are stamped: what its last reading came to.  A
+ * signal handler's reading in between is at most that much newer. */
+static TLS_IE struct { int64_t sec, nsec; uint32_t jiffies; } clock_last;
 
-	if (unlikely(!epoch))
+static __cold_path uint32_t jiffies_compute(const struct kernel_timespec *ts)
+{
+	uint64_t now = timespec_ms(ts), epoch = __atomic_load_n(&clock_epoch, __ATOMIC_RELAXED), ticks;
+
+	if (!epoch)
 		epoch = clock_start(now);
 	/* Another thread's epoch may be a tick newer than our reading. */
 	ticks = now + 1 > epoch ? (now + 1 - epoch) / (1000 / JIFFIES_HZ) : 0;
+	clock_last.jiffies = (uint32_t)ticks + 1;
+	clock_last.sec = ts->sec;
+	clock_last.nsec = ts->nsec;
 	return (uint32_t)ticks + 1;
+}
+
+uint32_t jiffies_now(void)
+{
+	struct kernel_timespec ts;
+
+	clock_read(&ts);
+	if (likely(ts.nsec == clock_last.nsec && ts.sec == clock_last.sec && clock_last.jiffies))
+		return clock_last.jiffies;
+	return jiffies_compute(&ts);
 }
 
 void clock_root_fill(struct lib_root *r)

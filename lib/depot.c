@@ -9,11 +9,12 @@
  *
  * A node is found by a hash of its whole path, from the outermost frame inwards.  Who knows the hash of the outer frames mixes the inner
  * ones in (unwind.c does) and looks once, however many frames are new: step by step through the tree, a recursion that branches
- * would wait for memory at each frame.  Two paths with one 64-bit hash and the same innermost frame would be taken for one, as the
- * sanitizers' stack depot does; with ten million stacks the odds of one such pair are below one in 300,000.
+ * would wait for memory at each frame.  Two paths with one hash would be taken for one, as the sanitizers' stack depot does; a slot's 36 bits of
+ * it and its neighbourhood in the table decide, so with ten million stacks the odds of one such pair are one in 25,000, with a million one
+ * in 250,000.
  *
- * The hash table has open addressing; a slot holds a handle and four bits of the hash, which spare most looks at nodes that are others.
- * Looking up takes no lock.  Inserting does, and looks again first.  A bigger table replaces a table at five eighths; the old one is
+ * The hash table has open addressing; a slot holds a handle and the hash's upper bits, so that a search waits for the slot alone: the node
+ * itself would be a second place in memory that nothing has touched for long.  Looking up takes no lock.  Inserting does, and looks again first.  A bigger table replaces a table at five eighths; the old one is
  * left to the readers that still have it, who at worst miss a node that is there, and then come here for the lock.
  *
  * 24 bytes a node, never freed: the number of different call paths of a program is bounded, as it is in the kernel.
@@ -35,7 +36,7 @@ _Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
 
 struct depot_table {
 	uint32_t mask;
-	uint32_t slots[];    /* four bits of the hash, handle; 0: free, and the end of a search.  Read without the lock */
+	uint64_t slots[];    /* upper bits of the hash, handle; 0: free, and the end of a search.  Read without the lock */
 };
 
 /* Guards insertion and growth: the three below and the writing of nodes. */
@@ -52,25 +53,22 @@ static struct depot_node *depot_nodes(void)
 	return (struct depot_node *)depot_space.base;
 }
 
-__inline_hot uint32_t depot_tag(uint64_t hash)
+__inline_hot uint64_t depot_tag(uint64_t hash)
 {
-	return (uint32_t)(hash >> 60) << STACK_HANDLE_BITS;
+	return hash & ~((uint64_t)DEPOT_NODES_MAX - 1);
 }
 
-__inline_hot uint32_t depot_lookup(const struct depot_table *t, uint64_t hash, uint64_t pc)
+__inline_hot uint32_t depot_lookup(const struct depot_table *t, uint64_t hash)
 {
 	if (unlikely(!t))
 		return 0;
 	for (uint32_t at = (uint32_t)hash & t->mask;; at = (at + 1) & t->mask) {
-		uint32_t slot = __atomic_load_n(&t->slots[at], __ATOMIC_ACQUIRE);
+		uint64_t slot = __atomic_load_n(&t->slots[at], __ATOMIC_ACQUIRE);
 		if (!slot)
 			return 0;
-		uint32_t i = slot ^ depot_tag(hash);
-		if (i >= DEPOT_NODES_MAX)
-			continue;
-		const struct depot_node *n = &depot_nodes()[i];
-		if (likely(n->hash == hash && n->pc == pc))
-			return i;
+		uint64_t i = slot ^ depot_tag(hash);
+		if (likely(i < DEPOT_NODES_MAX))
+			return (uint32_t)i;
 	}
 }
 
@@ -150,9 +148,9 @@ static uint32_t depot_insert(uint32_t parent, uint64_t hash, uint64_t pc)
 
 /* ---- the interface ------------------------------------------------------------------------------------------------ */
 
-stack_handle depot_find(uint64_t hash, uintptr_t pc)
+stack_handle depot_find(uint64_t hash)
 {
-	return depot_lookup(__atomic_load_n(&depot_table, __ATOMIC_ACQUIRE), hash, pc);
+	return depot_lookup(__atomic_load_n(&depot_table, __ATOMIC_ACQUIRE), hash);
 }
 
 void depot_expect(uint64_t hash)
@@ -177,7 +175,7 @@ stack_handle depot_add(stack_handle parent, uint64_t hash, uintptr_t pc)
 		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
 	}
 	lock_acquire(&depot_lock);
-	uint32_t i = depot_lookup(depot_table, hash, pc);
+	uint32_t i = depot_lookup(depot_table, hash);
 	if (!i)
 		i = depot_insert(parent, hash, pc);
 	lock_release(&depot_lock);
@@ -189,7 +187,7 @@ stack_handle depot_add(stack_handle parent, uint64_t hash, uintptr_t pc)
 stack_handle depot_child(stack_handle parent, uintptr_t pc)
 {
 	uint64_t hash = depot_mix(parent ? depot_nodes()[parent].hash : 0, pc);
-	stack_handle i = depot_find(hash, pc);
+	stack_handle i = depot_find(hash);
 
 	return likely(i) ? i : depot_add(parent, hash, pc);
 }

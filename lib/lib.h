@@ -378,6 +378,33 @@ struct unwind_regs { uintptr_t pc, sp, fp; /* enough on x86_64: rip, rsp, rbp */
 #define UNWIND_HERE(r) unwind_here_arch(r)
 #include "lib/arch/arch.h"
 
+/* As mem_set, in line: for what is nearly always a few words. */
+__inline_hot void mem_set_short(void *dst, uint8_t byte, size_t n)
+{
+	typedef uint64_t word8 __attribute__((aligned(1), may_alias));
+	typedef uint16_t word2 __attribute__((aligned(1), may_alias));
+	uint64_t w = byte * 0x0101010101010101ULL;
+	char *d = (char *)dst;
+
+	if (n > 64) {
+		mem_set(dst, byte, n);
+	} else if (n >= 16) {
+		arch_vec16 v = arch_vec16_fill(w);
+		char *last = d + n - 16;
+		for (; d < last; d += 16)
+			*(arch_vec16 *)d = v;
+		*(arch_vec16 *)last = v;
+	} else if (n >= 8) {
+		*(word8 *)d = w;
+		*(word8 *)(d + n - 8) = w;
+	} else {
+		for (; n >= 2; n -= 2, d += 2)
+			*(word2 *)d = (uint16_t)w;
+		if (n)
+			*d = (char)byte;
+	}
+}
+
 typedef uint32_t stack_handle;      /* 0: no stack */
 #define STACK_HANDLE_BITS 28
 #define STACK_FRAMES_MAX 1024

@@ -82,8 +82,8 @@ __inline_hot uint64_t depot_mix(uint64_t outer, uintptr_t pc)
 	return h ^ h >> 32;
 }
 
-/* The stack of that hash whose innermost frame is pc, or 0.  Takes no lock; may overlook one that another thread inserts just now. */
-stack_handle depot_find(uint64_t hash, uintptr_t pc);
+/* The stack of that hash, or 0.  Takes no lock; may overlook one that another thread inserts just now. */
+stack_handle depot_find(uint64_t hash);
 /* It will be looked for soon: what has to come from memory is asked for. */
 void depot_expect(uint64_t hash);
 /* Found, or inserted; `parent` is the stack of its outer frames.  No room: parent. */

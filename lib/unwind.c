@@ -421,16 +421,16 @@ _Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at 
  *
  * In code without frame pointers rbp holds anything, another value each time round a loop.  It matters, in the state and where it was saved,
  * only if a frame further out finds its CFA by that value. */
-#define MEMO_BITS 6
+#define MEMO_BITS 8
 #define MEMO_FRAMES 24
 struct memo {
 	struct frame f;
 	uint64_t salt;
 	stack_handle handle;          /* 0: the state was seen once */
-	uint32_t nr;                  /* frames behind it */
+	uint32_t nr;                  /* words that its walk read */
 	bool any_fp;                  /* the walk did not depend on f.fp */
 };
-struct memo_frame { uintptr_t pc_at, pc, fp_at, fp; };
+struct memo_word { uintptr_t at, value; };
 
 /* Only its thread touches it; unwind_busy keeps that thread's signal handlers out.  Too big for a thread's own stack. */
 struct unwind_thread {
@@ -441,7 +441,7 @@ struct unwind_thread {
 	bool complete;                  /* the outermost is that of the stack, not where the depth limit came */
 	uint8_t space;                  /* the one of the last trace */
 	struct memo memos[1 << MEMO_BITS];
-	struct memo_frame memo_frames[1 << MEMO_BITS][MEMO_FRAMES];
+	struct memo_word memo_words[1 << MEMO_BITS][2 * MEMO_FRAMES];
 	struct trace_frame *outermost;  /* of the last trace, which lies before it: nr frames, this one included */
 	struct trace_frame spaces[2][TRACE_SPACE];
 };
@@ -775,7 +775,7 @@ static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t k
 		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
 	for (i = 0; i < nr; i++) {
 		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
-		if (!f->hidden && (handle = depot_find(f->hash, f->f.pc - (i == 0))) != 0)
+		if (!f->hidden && (handle = depot_find(f->hash)) != 0)
 			break;
 	}
 	while (i-- > 0) {
@@ -818,7 +818,7 @@ __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, u
 	for (uint32_t i = nr_fresh - 1; i > 0; i--)
 		path_add(&p, &fresh[i], fresh[i].f.pc);
 	path_add(&p, &fresh[0], fresh[0].f.pc - 1);
-	stack_handle handle = likely(p.last) ? depot_find(p.hash, p.last) : 0;
+	stack_handle handle = likely(p.last) ? depot_find(p.hash) : 0;
 	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
 
@@ -889,22 +889,22 @@ __inline_hot bool memo_is_of(const struct memo *m, const struct frame *f, uint64
 	return m->f.pc == f->pc && m->f.sp == f->sp && m->salt == salt;
 }
 
-__inline_hot struct memo_frame *memo_frames(struct unwind_thread *t, const struct memo *m)
+__inline_hot struct memo_word *memo_words(struct unwind_thread *t, const struct memo *m)
 {
-	return t->memo_frames[m - t->memos];
+	return t->memo_words[m - t->memos];
 }
 
 /* 0: not remembered, or a word has changed. */
 __inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *m, const struct frame *f, uint64_t salt)
 {
-	const struct memo_frame *g = memo_frames(t, m), *end = g + m->nr;
+	const struct memo_word *w = memo_words(t, m), *end = w + m->nr;
+	uintptr_t changed = 0;
 
 	if (!memo_is_of(m, f, salt) || !(m->any_fp || m->f.fp == f->fp))
 		return 0;
-	for (; g < end; g++)
-		if (((*(const uintptr_t *)g->pc_at ^ g->pc) | (*(const uintptr_t *)g->fp_at ^ g->fp)) != 0)
-			return 0;
-	return m->handle;
+	for (; w < end; w++)
+		changed |= *(const uintptr_t *)w->at ^ w->value;
+	return changed ? 0 : m->handle;
 }
 
 /* Does it matter what fp is in this frame's state, when `outer` says that of the next one's? */
@@ -923,7 +923,7 @@ static bool memo_fill(struct unwind_thread *t, struct memo *m, uint32_t keep, ui
 {
 	const struct trace_frame *f, *next = NULL;
 	uint32_t i, nr = nr_fresh + keep;
-	struct memo_frame *g;
+	struct memo_word *w = memo_words(t, m);
 	bool needs_fp = false;
 
 	if (!t->complete || nr < 2 || nr > MEMO_FRAMES + 2 || t->view.foreign || (keep && trace_frame(t, keep - 1)->foreign))
@@ -934,14 +934,11 @@ static bool memo_fill(struct unwind_thread *t, struct memo *m, uint32_t keep, ui
 		    ROW_KIND(row_of(f->f.pc - 1)) == ROW_NO_CFI)
 			return false;
 		needs_fp = memo_needs_fp(f, next, needs_fp);
-		bool saved = needs_fp && f->from.fp_at != (uintptr_t)&f->f.fp;
-		g = &memo_frames(t, m)[i - 2];
-		g->pc_at = f->from.pc_at;
-		g->pc = f->f.pc;
-		g->fp_at = saved ? f->from.fp_at : f->from.pc_at;
-		g->fp = saved ? f->f.fp : f->f.pc;
+		*w++ = (struct memo_word){ f->from.pc_at, f->f.pc };
+		if (needs_fp && f->from.fp_at != (uintptr_t)&f->f.fp)
+			*w++ = (struct memo_word){ f->from.fp_at, f->f.fp };
 	}
-	m->nr = nr - 2;
+	m->nr = (uint32_t)(w - memo_words(t, m));
 	m->any_fp = !memo_needs_fp(trace_at(t, keep, nr_fresh, 1), next, needs_fp);
 	return true;
 }

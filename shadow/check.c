@@ -11,9 +11,9 @@
 #define DROP_SIZE (256ul << 10)
 #define LEAVING_SCAN (1ul << 30)
 
-static bool shadow_writable(uintptr_t addr, size_t n)
+bool shadow_writable_slowly(uintptr_t addr, size_t n)
 {
-	if (map_state == MAP_FULL && likely(!map_strict))
+	if (map_state == MAP_FULL && !map_strict)
 		return true;
 	if (map_state == MAP_FULL && !arena_contains((void *)addr))
 		return map_writable(addr, n);

@@ -22,14 +22,29 @@ static const uint8_t mark_value[] = {
 };
 _Static_assert(ARRAY_SIZE(mark_value) == SLAB_MARK_NR, "each mark has a value");
 
+/* Of every allocation and free of a slab's object, so all in line. */
+__inline_hot void heap_live_small(uintptr_t lo, uintptr_t hi, size_t size)
+{
+	uint8_t *s = shadow_of(lo), *end = shadow_of(ALIGN_UP(hi, SHADOW_GRANULE)), *after = s + (size >> SHADOW_SCALE);
+	mem_set_short(s, 0, (size_t)(after - s));
+	if (size & GRANULE_MASK)
+		*after++ = (uint8_t)(size & GRANULE_MASK);
+	mem_set_short(after, SHADOW_SLAB_REDZONE, (size_t)(end - after));
+}
+
 static void heap_live(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large)
 {
 	uint8_t around = large ? SHADOW_VMALLOC_INVALID : SHADOW_SLAB_REDZONE;
 	uintptr_t after = ALIGN_UP(user + size, SHADOW_GRANULE);
 	if (!shadow_on)
 		return;
-	if (!arena_contains((void *)lo))
+	if (unlikely(!arena_contains((void *)lo))) {
 		report_forget(lo, hi - lo);
+	} else if (likely(user == lo && !large)) {
+		if (likely(shadow_writable(lo, hi - lo)))
+			heap_live_small(lo, hi, size);
+		return;
+	}
 	shadow_poison(lo, user - lo, around);
 	shadow_unpoison(user, size);
 	shadow_poison(after, hi - after, around);
@@ -39,12 +54,15 @@ static void heap_bad(uintptr_t addr, size_t n, enum slab_mark why)
 {
 	if (!shadow_on)
 		return;
-	if (why != SLAB_MARK_PAGES || n <= LARGE_FREED_MARK) {
+	if (likely(why == SLAB_MARK_FREED)) {
+		if (likely(shadow_writable(addr, n)))
+			mem_set_short(shadow_of(addr), SHADOW_SLAB_FREED, ALIGN_UP(n, SHADOW_GRANULE) >> SHADOW_SCALE);
+	} else if (why != SLAB_MARK_PAGES || n <= LARGE_FREED_MARK) {
 		shadow_poison(addr, n, mark_value[why]);
-		return;
+	} else {
+		shadow_poison(addr, LARGE_FREED_MARK, SHADOW_PAGE_FREE);
+		shadow_unpoison(addr + LARGE_FREED_MARK, n - LARGE_FREED_MARK);
 	}
-	shadow_poison(addr, LARGE_FREED_MARK, SHADOW_PAGE_FREE);
-	shadow_unpoison(addr + LARGE_FREED_MARK, n - LARGE_FREED_MARK);
 }
 
 static const struct slab_shadow_ops heap_ops = { .live = heap_live, .bad = heap_bad };

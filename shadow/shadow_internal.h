@@ -73,6 +73,12 @@ void shadow_early_map(void);
 void shadow_poison(uintptr_t addr, size_t n, uint8_t value);
 /* addr is a multiple of 8; a partial last granule keeps its tail bad. */
 void shadow_unpoison(uintptr_t addr, size_t n);
+/* May the shadow of [addr, addr+n) be written?  Makes it so where it can. */
+bool shadow_writable_slowly(uintptr_t addr, size_t n);
+__inline_hot bool shadow_writable(uintptr_t addr, size_t n)
+{
+	return likely(map_state == MAP_FULL && !map_strict) || shadow_writable_slowly(addr, n);
+}
 /* One granule's byte. */
 void shadow_set(uintptr_t addr, uint8_t value);
 /* As map_has_shadow, then the byte; 0 where there is none. */

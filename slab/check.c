@@ -36,34 +36,12 @@ bool check_bytes(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *
 	return false;
 }
 
-/* Up to here a loop of words beats a call. */
-#define POISON_INLINE 128
-
-/* The common case, in whole vectors: of a size that is a multiple of 16, the last byte is 0xa5. */
-static inline bool poison_intact(uintptr_t object, size_t size)
-{
-	const uint64_t fill = POISON_FREE * 0x0101010101010101ULL;
-	const uint64_t *tail = (const uint64_t *)(object + size - 16);
-	const char *p = (const char *)object, *end = (const char *)tail;
-	arch_vec16 v = arch_vec16_fill(fill);
-
-	if (size % 16)
-		return false;
-	for (; end - p >= 64; p += 64)
-		if (!arch_equal_64(p, v))
-			return false;
-	for (; p < end; p += 16)
-		if (!arch_equal_16(p, v))
-			return false;
-	return ((tail[0] ^ fill) | (tail[1] ^ (fill ^ (uint64_t)(POISON_FREE ^ POISON_END) << 56))) == 0;
-}
-
 bool check_poison_bytes(const struct slab_cache *c, uintptr_t object, struct damage *d)
 {
 	uintptr_t last = object + c->object_size - 1;
 	uint8_t end = *(const volatile uint8_t *)last;
 
-	if (likely(poison_intact(object, c->object_size)))
+	if (likely(check_poison_intact(object, c->object_size)))
 		return true;
 	if (check_bytes(object, last, POISON_FREE, d)) {
 		if (likely(end == POISON_END))
@@ -74,22 +52,6 @@ bool check_poison_bytes(const struct slab_cache *c, uintptr_t object, struct dam
 	if (end != POISON_END)
 		d->size = last - d->addr + 1;
 	return false;
-}
-
-void check_poison(const struct slab_cache *c, uintptr_t object)
-{
-	const uint64_t fill = POISON_FREE * 0x0101010101010101ULL;
-	size_t n = c->object_size;
-
-	if (likely(n <= POISON_INLINE && n % 16 == 0)) {
-		uint64_t *w = (uint64_t *)object, *last = (uint64_t *)(object + n) - 1;
-		for (; w < last; w++)
-			WRITE_ONCE(*w, fill);
-		WRITE_ONCE(*last, fill ^ (uint64_t)(POISON_FREE ^ POISON_END) << 56);
-		return;
-	}
-	mem_set((void *)object, POISON_FREE, c->object_size - 1);
-	*(uint8_t *)(object + c->object_size - 1) = POISON_END;
 }
 
 void check_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to)
@@ -106,15 +68,6 @@ void check_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from,
 		if (c->flags & SLAB_F_REDZONE)
 			mem_set((void *)(object + c->object_size), SLUB_RED_ACTIVE, c->offset);
 	}
-}
-
-/* Before a displaced object, and behind one that is smaller than its slot. */
-void check_fill_slack(const struct slab_cache *c, uintptr_t object, uintptr_t user, size_t size)
-{
-	if (!(c->flags & SLAB_F_REDZONE))
-		return;
-	mem_set((void *)object, SLUB_RED_ACTIVE, user - object);
-	mem_set((void *)(user + size), SLUB_RED_ACTIVE, object + c->object_size - (user + size));
 }
 
 /* ---- finding: reads only, so that it can be done under a lock and told later ------------------------------------------------ */
@@ -155,20 +108,6 @@ static void lay_damage(const struct slab_cache *c, struct slab *s, uint32_t i, u
 	}
 }
 
-/* A red zone is two aligned words. */
-static inline bool zone_intact(uintptr_t zone)
-{
-	const uint64_t *w = (const uint64_t *)zone, red = SLUB_RED_ACTIVE * 0x0101010101010101ULL;
-
-	return ((w[0] ^ red) | (w[1] ^ red)) == 0;
-}
-
-/* The common case of an object that starts where its slot's object does. */
-static inline bool all_intact(uintptr_t slot, uintptr_t end, uintptr_t next)
-{
-	return zone_intact(slot) && zone_intact(next) && (end == next || !mem_find_not((const void *)end, SLUB_RED_ACTIVE, next - end));
-}
-
 unsigned check_find_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                              enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2])
 {
@@ -176,7 +115,7 @@ unsigned check_find_redzones(const struct slab_cache *c, struct slab *s, uint32_
 	struct damage d;
 	unsigned n = 0;
 
-	if (!(c->flags & SLAB_F_REDZONE) || likely(user == object && c->offset == REDZONE_SIZE && all_intact(slot, user + size, next)))
+	if (!(c->flags & SLAB_F_REDZONE) || likely(user == object && c->offset == REDZONE_SIZE && check_zones_intact(slot, user + size, next)))
 		return 0;
 	if (!check_bytes(slot, user, SLUB_RED_ACTIVE, &d)) {
 		fill_finding(&found[n], SLAB_LEFT_REDZONE, at, &d, regs);
@@ -213,8 +152,8 @@ static __cold_path void tell_redzones(struct slab_finding *found, unsigned n)
 	}
 }
 
-static __cold_path unsigned redzones_suspect(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
-                                             enum slab_found_at at, const struct unwind_regs *regs)
+__cold_path unsigned check_redzones_suspect(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+                                            enum slab_found_at at, const struct unwind_regs *regs)
 {
 	struct slab_finding found[2];
 	unsigned n = check_find_redzones(c, s, i, user, size, at, regs, found);
@@ -223,19 +162,8 @@ static __cold_path unsigned redzones_suspect(const struct slab_cache *c, struct 
 	return n;
 }
 
-unsigned check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
-                        enum slab_found_at at, const struct unwind_regs *regs)
-{
-	uintptr_t object = slab_object_at(c, s, i);
-
-	if (!(c->flags & SLAB_F_REDZONE) ||
-	    likely(user == object && c->offset == REDZONE_SIZE && all_intact(object - c->offset, user + size, object + c->object_size)))
-		return 0;
-	return redzones_suspect(c, s, i, user, size, at, regs);
-}
-
-static __cold_path unsigned poison_suspect(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
-                                           const struct unwind_regs *regs)
+__cold_path unsigned check_poison_suspect(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+                                          const struct unwind_regs *regs)
 {
 	struct slab_finding found;
 
@@ -246,29 +174,4 @@ static __cold_path unsigned poison_suspect(const struct slab_cache *c, struct sl
 	return 1;
 }
 
-unsigned check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
-                        const struct unwind_regs *regs)
-{
-	if (!(c->flags & SLAB_F_POISON) || likely(poison_intact(slab_object_at(c, s, i), c->object_size)))
-		return 0;
-	return poison_suspect(c, s, i, at, regs);
-}
-
 bool slab_accesses_checked;
-
-#define ENDS 64u
-
-/* In an instrumented program only the ends of objects that are larger than both: the bytes between have been whole since the quarantine but for what
- * code that is not instrumented has written there, between two events that follow each other closely.  That much is given up for a fifteenth of
- * the time of programs with objects of some KiB. */
-unsigned check_poisoned_again(const struct slab_cache *c, struct slab *s, uint32_t i, const struct unwind_regs *regs)
-{
-	uintptr_t object = slab_object_at(c, s, i);
-
-	if (likely(!slab_accesses_checked || c->object_size <= 2 * ENDS || !(c->flags & SLAB_F_POISON)))
-		return check_poisoned(c, s, i, SLAB_AT_ALLOC, regs);
-	if (likely(arch_equal_64((const char *)object, arch_vec16_fill(POISON_FREE * 0x0101010101010101ULL)) &&
-	           poison_intact(object + c->object_size - ENDS, ENDS)))
-		return 0;
-	return poison_suspect(c, s, i, SLAB_AT_ALLOC, regs);
-}

@@ -48,8 +48,8 @@ static inline void trace(const struct slab_cache *c, bool free, uintptr_t user, 
 
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
-	stack_handle stack = save_stack(c, regs);
 	void *object = cache_is_custom(c) ? tcache_take_custom(c) : tcache_take_debug(c);
+	stack_handle stack;
 	uintptr_t user;
 	struct slab *s;
 	uint32_t i;
@@ -58,6 +58,10 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 		return NULL;
 	s = slab_of((uintptr_t)object);
 	i = slab_index(c, s, (uintptr_t)object);
+	/* They come while the stack is walked. */
+	__builtin_prefetch(slab_byte(c, s, i), 1);
+	__builtin_prefetch(track_of(c, s, i), 1);
+	stack = save_stack(c, regs);
 	if (c->flags & SLAB_F_SANITY)
 		check_poisoned_again(c, s, i, regs);
 	user = ALIGN_UP((uintptr_t)object, align);
@@ -109,6 +113,8 @@ static bool claim(struct slab *s, uintptr_t user, uint32_t *index)
 	if (unlikely(!live))
 		return false;
 	byte = slab_byte(s->cache, s, *index);
+	__builtin_prefetch(track_of(s->cache, s, *index), 1);
+	__builtin_prefetch((const void *)(slab_object_at(s->cache, s, *index) + s->cache->object_size));
 	if (unlikely(!__atomic_compare_exchange_n(byte, &live, freed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)))
 		return false;
 	if (likely(READ_ONCE(s->base) == base))
@@ -117,15 +123,18 @@ static bool claim(struct slab *s, uintptr_t user, uint32_t *index)
 	return false;
 }
 
-size_t debug_size(struct slab *s, uintptr_t user)
+static inline size_t size_of(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user)
 {
-	const struct slab_cache *c = s->cache;
-	uint32_t i = slab_index(c, s, user);
 	const struct slab_track *t = track_of(c, s, i);
 
-	if (cache_is_custom(c))
+	if (unlikely(cache_is_custom(c)))
 		return c->user_size;
-	return t ? track_read(t).size : slab_object_at(c, s, i) + c->object_size - user;
+	return likely(t) ? track_read(t).size : slab_object_at(c, s, i) + c->object_size - user;
+}
+
+size_t debug_size(struct slab *s, uintptr_t user)
+{
+	return size_of(s->cache, s, slab_index(s->cache, s, user), user);
 }
 
 static void check_api(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, enum slab_api api,
@@ -159,7 +168,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 		return;
 	}
 	object = slab_object_at(c, s, i);
-	size = debug_size(s, user);
+	size = size_of(c, s, i, user);
 	if (c->flags & SLAB_F_TRACK)
 		check_api(c, s, i, user, api, size_given, regs);
 	check_redzones(c, s, i, user, size, SLAB_AT_FREE, regs);
@@ -186,7 +195,7 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 	struct slab_cache *c = s->cache;
 	uint32_t i = slab_index(c, s, user);
 	uintptr_t object = slab_object_at(c, s, i);
-	size_t old = debug_size(s, user);
+	size_t old = size_of(c, s, i, user);
 	stack_handle stack;
 
 	if (!keeps_place(c, old, size))

@@ -10,18 +10,19 @@
  * red zones are verified first, as the bytes are gone afterwards.  The descriptor keeps the held bits and the tracks, so that
  * slab_find_object still knows every object.
  *
- * Sealing and building the slab anew later costs some 10 us.  A program that fills and empties slabs in a loop would do little else, so
- * no more than SEALS_A_JIFFY are sealed in one (a few percent of the time); the others leave the quarantine object by object.
+ * Sealing and building the slab anew later costs some 3 us and half a microsecond a page (the guard, a fault for each page that comes back).  A
+ * program that fills and empties slabs in a loop would do little else, so no more than SEALED_A_JIFFY pages are sealed in one
+ * (a percent or two of the time); the others leave the quarantine object by object.
  *
  * Where the kernel has no guard regions nothing is sealed: each slab would be a mapping of its own, and those are limited. */
 
-#define SEALS_A_JIFFY 40
+#define SEALED_A_JIFFY 160 /* pages */
 #define ADDRESS_SPACE_MAX ((size_t)64 << 30)
 
 /* All under quarantine_lock. */
 static struct slab *oldest, *newest; /* sealed and guarded, linked by next */
 static uint64_t metadata_bytes, sealed_bytes;
-static uint32_t seal_jiffy, seals_in_jiffy;
+static uint32_t seal_jiffy, sealed_in_jiffy;
 
 bool seal_wanted(const struct slab_cache *c)
 {
@@ -32,9 +33,10 @@ bool seal_wanted(const struct slab_cache *c)
 	now = jiffies_now();
 	if (now != seal_jiffy) {
 		seal_jiffy = now;
-		seals_in_jiffy = 0;
+		sealed_in_jiffy = 0;
 	}
-	return seals_in_jiffy++ < SEALS_A_JIFFY;
+	sealed_in_jiffy += c->nr_pages;
+	return sealed_in_jiffy <= SEALED_A_JIFFY;
 }
 
 uint64_t seal_metadata(void)

@@ -10,27 +10,12 @@
  * `when` is the last change in jiffies: 27 bits are 15 days.  A track is built in registers and stored as two words, so that a reader
  * without a lock never sees half of a field; it may see the two words of different moments. */
 
-union packed_track {
-	struct slab_track t;
-	uint64_t word[2];
-};
-
 static void track_write(struct slab_track *to, const union packed_track *from)
 {
 	uint64_t *word = (uint64_t *)to;
 
 	WRITE_ONCE(word[0], from->word[0]);
 	WRITE_ONCE(word[1], from->word[1]);
-}
-
-struct slab_track track_read(const struct slab_track *t)
-{
-	const uint64_t *word = (const uint64_t *)t;
-	union packed_track p;
-
-	p.word[0] = READ_ONCE(word[0]);
-	p.word[1] = READ_ONCE(word[1]);
-	return p.t;
 }
 
 static void track_stamp(struct slab_track *t)

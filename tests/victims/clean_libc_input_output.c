@@ -143,6 +143,19 @@ static void names(void)
 	p = room(strlen(host) + 1);
 	MUST(gethostname(p, sizeof(host)) == 0 && !strcmp(p, host));
 	free(p);
+	MUST(getdomainname(host, sizeof(host)) == 0);
+	p = room(strlen(host) + 1);
+	MUST(getdomainname(p, strlen(host) + 1) == 0 && !strcmp(p, host));
+	free(p);
+	int main_side = posix_openpt(O_RDWR | O_NOCTTY);
+	MUST(main_side >= 0 && unlockpt(main_side) == 0);
+	int tty = open(ptsname(main_side), O_RDWR | O_NOCTTY);
+	p = room(strlen(ptsname(main_side)) + 1);
+	MUST(ttyname_r(tty, p, 99) == 0 && !strcmp(p, ptsname(main_side)));
+	MUST(ttyname_r(tty, p, 3) == ERANGE);
+	free(p);
+	close(tty);
+	close(main_side);
 }
 
 /* read is a cancellation point, and the cleanup handlers of the frames around it run. */

@@ -42,6 +42,8 @@ char *__realpath_chk(const char *, char *, size_t);
 ssize_t __readlink_chk(const char *, char *, size_t, size_t);
 ssize_t __readlinkat_chk(int, const char *, char *, size_t, size_t);
 int __gethostname_chk(char *, size_t, size_t);
+int __getdomainname_chk(char *, size_t, size_t);
+int __ttyname_r_chk(int, char *, size_t, size_t);
 size_t __confstr_chk(int, char *, size_t, size_t);
 
 static char *room(size_t n) { return malloc(n); }
@@ -177,9 +179,17 @@ static void sockets(void)
 	sendmmsg(datagram(), mm, 1, MSG_DONTWAIT);                /* expect: slab-out-of-bounds entry=sendmmsg object=5 access=6 bad=5 */
 }
 
+static int terminal(void)
+{
+	int main_side = posix_openpt(O_RDWR | O_NOCTTY);
+	unlockpt(main_side);
+	return open(ptsname(main_side), O_RDWR | O_NOCTTY);
+}
+
 static void names(void)
 {
 	char *link = "/proc/self/root";
+	int tty = terminal();
 	chdir("/usr/bin");
 	getcwd(room(8), 99);                                      /* expect: slab-out-of-bounds entry=getcwd object=8 access=9 bad=8 */
 	getwd(room(8));                                           /* expect: slab-out-of-bounds entry=getwd object=8 access=9 bad=8 */
@@ -194,6 +204,10 @@ static void names(void)
 	readlink(strncpy(room(15), link, 15), room(9), 9);        /* expect: slab-out-of-bounds entry=readlink object=15 access=16 bad=15 */
 	gethostname(room(1), 99);                                 /* expect: slab-out-of-bounds entry=gethostname object=1 bad=1 */
 	__gethostname_chk(room(1), 99, 99);                       /* expect: slab-out-of-bounds entry=__gethostname_chk object=1 bad=1 */
+	getdomainname(gone(70), 70);                              /* expect: slab-use-after-free entry=getdomainname object=70 bad=0 */
+	__getdomainname_chk(gone(70), 70, 99);                    /* expect: slab-use-after-free entry=__getdomainname_chk object=70 bad=0 */
+	ttyname_r(tty, room(9), 99);                              /* expect: slab-out-of-bounds entry=ttyname_r object=9 bad=9 */
+	__ttyname_r_chk(tty, room(9), 99, 99);                    /* expect: slab-out-of-bounds entry=__ttyname_r_chk object=9 bad=9 */
 	confstr(_CS_PATH, room(3), 99);                           /* expect: slab-out-of-bounds entry=confstr object=3 access=14 bad=3 */
 	__confstr_chk(_CS_PATH, room(3), 99, 99);                 /* expect: slab-out-of-bounds entry=__confstr_chk object=3 access=14 bad=3 */
 }
