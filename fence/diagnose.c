@@ -76,8 +76,9 @@ static bool poison_in(const struct fault_state *s, const struct machine_operand 
 			continue;
 		v->kind = REPORT_WILD_MEMORY_ACCESS; /* until an object is found */
 		v->pointer = s->regs[regs[i]];
+		v->pointer_reg = regs[i];
 		v->poison = byte;
-		say(v, "The pointer 0x%llx is made of 0x%02x, memsan's filling of %s: it was read from there.",
+		say(v, "The pointer 0x%llx is made of 0x%02x, memsan's filling of %s.",
 		    (unsigned long long)v->pointer, byte, poison_meaning(byte));
 		return true;
 	}
@@ -354,6 +355,7 @@ void fault_diagnose(const struct fault_state *s, struct fault_verdict *v)
 
 	mem_set(v, 0, sizeof(*v));
 	v->access = FAULT_ACCESS_UNKNOWN;
+	v->pointer_reg = -1;
 	machine_decode(s->code, s->code_len, s->regs, s->tls_base, &insn);
 	if (s->trap == TRAP_ALIGNMENT) {
 		v->kind = REPORT_MISALIGNED;

@@ -96,3 +96,27 @@ void fault_find_mappings(struct fault_state *s)
 	}
 	os_close(reader.fd);
 }
+
+/* Anonymous memory right behind a file's is its bss. */
+void fault_each_data(bool (*fn)(void *ctx, uintptr_t start, uintptr_t end), void *ctx)
+{
+	struct maps_reader reader = { .fd = os_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0) };
+	uintptr_t file_end = 0;
+	struct fault_mapping m;
+	char *line;
+
+	if (reader.fd < 0)
+		return;
+	mem_set(&m, 0, sizeof(m));
+	while ((line = maps_line(&reader)) != NULL) {
+		if (!parse_mapping(line, &m))
+			continue;
+		if (!m.file && m.start != file_end)
+			continue;
+		file_end = m.file ? m.end : 0;
+		/* Ours knows every object. */
+		if (m.readable && m.writable && (uintptr_t)&fence_base - m.start >= m.end - m.start && !fn(ctx, m.start, m.end))
+			break;
+	}
+	os_close(reader.fd);
+}

@@ -242,13 +242,6 @@ static void report_guard(const struct fault_state *s, const struct slab_object *
 	report_end(r);
 }
 
-static enum report_kind fenced_kind(const struct slab_object *o, bool write)
-{
-	if (o->state == SLAB_OBJ_LIVE)
-		return write ? REPORT_OUT_OF_BOUNDS_WRITE : REPORT_OUT_OF_BOUNDS_READ;
-	return write ? REPORT_USE_AFTER_FREE_WRITE : REPORT_USE_AFTER_FREE_READ;
-}
-
 static bool handle_fenced(const struct fault_state *s)
 {
 	struct slab_object object;
@@ -283,54 +276,46 @@ static bool handle_own(const struct fault_state *s)
 
 /* ---- nobody's ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* Does the object's memory hold the word?  Objects in the arena are readable. */
-static bool object_holds(const struct slab_object *o, uint64_t word)
+/* How far addr is from the object, if that is live; UINTPTR_MAX: it is none, or addr is in it. */
+static uintptr_t distance(const struct slab_object *o, uintptr_t addr)
 {
-	uint64_t have[32];
-	size_t n = MIN(o->size, (size_t)65536);
-
-	for (size_t at = 0; at < n; at += sizeof(have)) {
-		size_t got = os_safe_read(have, (void *)(o->addr + at), MIN(sizeof(have), n - at)) / sizeof(have[0]);
-
-		for (size_t i = 0; i < got; i++)
-			if (have[i] == word)
-				return true;
-		if (got < ARRAY_SIZE(have))
-			break;
-	}
-	return false;
+	if (o->state != SLAB_OBJ_LIVE || addr - o->addr < o->size)
+		return UINTPTR_MAX;
+	return addr < o->addr ? o->addr - addr : addr - (o->addr + o->size) + 1;
 }
 
-/* The filled pointer was read through another one, which often still is in a register or on the stack.  Freed objects first. */
-static bool find_holder(const struct fault_state *s, const struct fault_verdict *v, struct slab_object *found, uint64_t *through)
+/* Nothing is there, but a live object of the heap begins or ends within a page of it: at the edge of the arena, or of what of it is in use. */
+static bool find_beside(const struct fault_state *s, const struct fault_verdict *v, struct slab_object *o)
 {
-	uint64_t words[32];
-	size_t nr = os_safe_read(words, (void *)s->regs[MREG_SP], sizeof(words)) / sizeof(words[0]);
+	const uintptr_t probes[] = { ALIGN_DOWN(v->addr, PAGE_SIZE) - 1, ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE };
+	uintptr_t nearest = PAGE_SIZE + 1;
+	struct slab_object found;
 
-	for (unsigned pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < MREG_IP + nr; i++) {
-			uint64_t word = i < MREG_IP ? s->regs[i] : words[i - MREG_IP];
-
-			if (!slab_find_object(word, found) || found->state == SLAB_OBJ_NONE || (pass == 0) != (found->state != SLAB_OBJ_LIVE))
-				continue;
-			if (found->large && found->state != SLAB_OBJ_LIVE)
-				continue;
-			if (!object_holds(found, v->poison * 0x0101010101010101u))
-				continue;
-			*through = word;
-			return true;
-		}
-	return false;
+	if (s->trap != TRAP_PAGE || v->kind != REPORT_WILD_MEMORY_ACCESS || v->pointer)
+		return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(probes); i++) {
+		if (!arena_contains((void *)probes[i]) || !slab_find_object(probes[i], &found) || distance(&found, v->addr) >= nearest)
+			continue;
+		nearest = distance(&found, v->addr);
+		*o = found;
+	}
+	return nearest <= PAGE_SIZE;
 }
 
 static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 {
-	struct slab_object holder;
-	uint64_t through = 0;
-	bool held = v->pointer && find_holder(s, v, &holder, &through);
+	struct fault_holder holder = { .how = HOLDER_NONE };
+	struct slab_object beside;
 	struct report_record *r;
+	bool held, near;
 
-	if (held && holder.state != SLAB_OBJ_LIVE)
+	if (v->pointer)
+		holder_find(s, v, &holder);
+	held = holder.how != HOLDER_NONE;
+	near = find_beside(s, v, &beside);
+	if (near)
+		v->kind = beside.large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
+	if (held && holder.object.state != SLAB_OBJ_LIVE)
 		v->kind = REPORT_SLAB_USE_AFTER_FREE;
 	r = report_begin(v->kind, "fence");
 	if (!r)
@@ -346,8 +331,10 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	r->detail = report_string(r, v->detail);
 	add_trace(r, s, v);
 	if (held) {
-		report_set_object(r, &holder);
-		r->bad_addr = through;
+		report_set_object(r, &holder.object);
+		r->bad_addr = holder.word;
+	} else if (near) {
+		report_set_object(r, &beside);
 	}
 	report_end(r);
 }

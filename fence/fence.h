@@ -12,6 +12,7 @@
  *   signals.c      what the program believes its SIGSEGV and SIGBUS handlers, signal masks and signal stacks to be
  *   fault.c        the handler: is it ours? else diagnose, report, and hand on to the program or the default action
  *   facts.c        what is mapped where the fault was
+ *   holder.c       whose memory a pointer made of poison came from
  *   diagnose.c     registers, trap number, mapping facts → kind and explanation (pure)
  *   arch/          machine registers, memory operands, signal frames
  */
@@ -58,6 +59,13 @@ uint32_t fence_owner(const void *p);
 /* Size as requested, and its family; SIZE_MAX: p is no live object. */
 size_t fence_usable_size(const void *p, enum slab_api *api);
 void fence_report_bad_pointer(const void *p, const struct unwind_regs *regs);
+/* p is in the pool: the first byte in [p, p+n) that belongs to no live fenced object, or 0 (also where there never was one).  Signal-safe. */
+uintptr_t fence_find_bad(const void *p, size_t n);
+/* A libc function, or the kernel for it, is about to access [addr, addr+n), or has, and fence_find_bad gave `bad`.  is_write: 0 read, 1 write.  What
+ * it will meet of guards is memory afterwards. */
+void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs);
+/* As fence_open_page, for what of [addr, addr+n) is guarded, up to a megabyte from addr on. */
+void fence_open_range(uintptr_t addr, size_t n);
 /* The object at or nearest to addr, as slab_find_object; signal-safe. */
 bool fence_find_object(uintptr_t addr, struct slab_object *obj);
 /* After a report: the page at addr becomes memory, until its object is freed or its slot used again.  False: it is none that is fenced.

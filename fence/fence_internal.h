@@ -50,15 +50,37 @@ struct fault_verdict {
 	enum fault_access access;
 	bool bad_pc;                  /* the instruction pointer itself is bad: the caller's address is on top of the stack */
 	uint64_t pointer;             /* a register or word that holds poison, 0: none */
+	int pointer_reg;              /* that register, enum machine_reg, or -1 */
 	uint8_t poison;               /* its byte */
 	uint64_t stack_lo, stack_hi;  /* stack-overflow */
-	char detail[240];             /* for people */
+	char detail[360];             /* for people */
 };
 void fault_diagnose(const struct fault_state *s, struct fault_verdict *v);
 /* Where the instruction reads the address that it goes to; 0: it is no such instruction. */
 uint64_t fault_jump_through(const struct fault_state *s);
 /* Is this pointer made of one of memsan's filling bytes?  That byte, or 0. */
 uint8_t fault_poison_byte(uint64_t value);
+
+/* ---- holder.c -------------------------------------------------------------------------------------------------------------- */
+
+/* Instructions around the one that faulted which load the register that holds the pointer. */
+struct pointer_load {
+	int base;                 /* the instruction before loaded it through another register; -1: not so */
+	int64_t base_disp;
+	bool self;                /* somewhere near it is loaded through itself, as p = p->next is */
+	int64_t self_disp;
+};
+/* `before` ends where the instruction begins; `after` begins with it.  reg: enum machine_reg.  Pure. */
+void holder_decode(const uint8_t *before, size_t nr_before, const uint8_t *after, size_t nr_after, int reg, struct pointer_load *load);
+
+enum holder_how { HOLDER_NONE, HOLDER_LOADED, HOLDER_WORD, HOLDER_LINK, HOLDER_GLOBAL };
+struct fault_holder {
+	enum holder_how how;
+	struct slab_object object;
+	uint64_t word;            /* where in it the pointer was */
+};
+/* Whose memory did v->pointer come from?  Adds what is known to v->detail. */
+void holder_find(const struct fault_state *s, struct fault_verdict *v, struct fault_holder *h);
 
 /* ---- slots.c ---------------------------------------------------------------------------------------------------------------- */
 
@@ -70,6 +92,7 @@ enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
 #define SLOT_OPENED_LEFT 1u
 #define SLOT_OPENED_DATA 2u
 #define SLOT_OPENED_RIGHT 4u
+#define SLOT_TOLD 8u /* a write beside the object was reported when it was made */
 /* One object's page.  Written by the thread that takes or frees it; readers take a snapshot. */
 struct fence_slot {
 	uintptr_t addr;           /* the user's pointer */
@@ -79,7 +102,7 @@ struct fence_slot {
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
 	uint32_t owner;           /* whoever allocates may say whose it is; atomic */
-	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; atomic */
+	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; SLOT_TOLD; atomic */
 	bool short_canary;        /* not the whole page has one */
 	bool open;                /* its pages are memory already; while nobody's, under the pool's lock */
 };
@@ -152,12 +175,15 @@ bool only_matches(stack_handle stack);
 /* ---- report.c ------------------------------------------------------------------------------------------------------------------- */
 
 void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, const char *found_at, const struct unwind_regs *regs);
+enum report_kind fenced_kind(const struct slab_object *o, bool write);
 void fence_report_bad_free(uintptr_t addr, enum slab_api api, const struct unwind_regs *regs);
 /* Reports an object that is freed by another family's function, or with another size. */
 void fence_check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 
 /* ---- facts.c ---------------------------------------------------------------------------------------------------------------- */
 
+/* The program's variables: writable private memory of files, and what follows it.  False from `fn` ends it. */
+void fault_each_data(bool (*fn)(void *ctx, uintptr_t start, uintptr_t end), void *ctx);
 /* What is mapped at s->addr, next above it, and below s->stack_top.  Needs a descriptor for a moment; without one nothing is known. */
 void fault_find_mappings(struct fault_state *s);
 

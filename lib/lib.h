@@ -52,6 +52,12 @@
 /* What leaves libmemsan.so; everything else is built with hidden visibility. */
 #define MEMSAN_EXPORT __attribute__((visibility("default")))
 
+/* Loads and stores of words that other threads look at, or change, without a lock in common: never torn, never made up by the compiler. */
+#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define LOAD_ACQUIRE(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define STORE_RELEASE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
+
 #define PAGE_SHIFT 12
 #define PAGE_SIZE ((size_t)1 << PAGE_SHIFT)
 
@@ -138,6 +144,9 @@ struct os_range { void *start; size_t size; };
 size_t os_guard_open_many(const struct os_range *ranges, size_t n);
 /* Bytes of address space the process may still map (RLIMIT_AS), or UINT64_MAX.  Without a descriptor to read
  * /proc/self/statm the limit itself: what is mapped already is not known then, and a reserve of this size may be refused. */
+size_t os_memory_size(void);      /* bytes of RAM and swap; SIZE_MAX: not known */
+/* Bytes that may be writable but not there: a limit of data (RLIMIT_DATA) or a kernel that promises nothing (vm.overcommit_memory=2).  UINT64_MAX: any. */
+uint64_t os_charge_limit(void);
 uint64_t os_mappings_limit(void); /* vm.max_map_count: how many mappings a process may have */
 uint64_t os_address_space_limit(void);
 /* Copy from memory that may not be readable: bytes copied before the first unreadable one.  Needs no descriptor.  Under a seccomp

@@ -38,7 +38,7 @@ static char report_text[REPORT_TEXT_MAX] __attribute__((aligned(16)));
 static uint32_t nr_reports, nr_repeated, nr_left_out;
 /* The access of the last report.  Atomic words; only the thread that made it looks for itself. */
 static uint64_t last_addr, last_size;
-static uint32_t last_tid;
+static uint32_t last_tid, last_fault;
 
 /* ---- repetitions ----------------------------------------------------------------------------------------------------- */
 
@@ -195,6 +195,7 @@ static enum report_outcome report_emit(struct report_record *r)
 {
 	__atomic_store_n(&last_addr, r->addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_size, r->access_size, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_fault, r->fault.present, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_tid, r->tid, __ATOMIC_RELAXED);
 	if (place_add(record_place(r))) {
 		__atomic_fetch_add(&nr_repeated, 1, __ATOMIC_RELAXED);
@@ -342,6 +343,12 @@ bool report_is_last(uintptr_t addr)
 {
 	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() &&
 	       addr - __atomic_load_n(&last_addr, __ATOMIC_RELAXED) < MAX(__atomic_load_n(&last_size, __ATOMIC_RELAXED), 1u);
+}
+
+bool report_was_fault(uintptr_t addr, size_t n)
+{
+	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() && __atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&last_addr, __ATOMIC_RELAXED) - addr < n;
 }
 
 bool report_is_mine(void)

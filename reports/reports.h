@@ -158,6 +158,8 @@ bool report_find_functions(const struct module_info *m, const char *pattern,
                            void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx, bool *complete);
 /* Was this thread's last report, and the last of all, about an access to addr?  Then a fault there is no news. */
 bool report_is_last(uintptr_t addr);
+/* Was it about a fault in [addr, addr+n)?  Then a look at that memory after the call says nothing new. */
+bool report_was_fault(uintptr_t addr, size_t n);
 bool report_is_mine(void);         /* is this thread in the middle of making one? */
 uint32_t report_count(void);       /* reports made so far by this process, repetitions not counted */
 /* At exit: waits for a report that another thread is making, so that report_count is final; then one line when reports were repeated

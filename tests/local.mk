@@ -3,7 +3,8 @@ TEST_CFLAGS = $(AM_CFLAGS) -std=gnu11 $(CMOCKA_CFLAGS) $(LIBUNWIND_CFLAGS)
 TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 
 # Scripts that look at the sources, the documentation and what was built.
-script_tests = tests/layers tests/docs tests/exports tests/command tests/published tests/decode tests/examples-caches tests/kernel tests/signals/run
+script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/published \
+	tests/decode tests/wording tests/examples-caches tests/kernel
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 # Longer ones that scripts/test runs besides make check.
@@ -101,6 +102,24 @@ tests_unit_test_slab_malloc_SOURCES = tests/unit/test_slab_malloc.c
 tests_unit_test_slab_malloc_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_slab_malloc_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_slab_malloc
+
+# All of memsan, with what it gets memory from inside wrapped.
+check_PROGRAMS += tests/unit/test_no_memory
+tests_unit_test_no_memory_SOURCES = tests/unit/test_no_memory.c
+tests_unit_test_no_memory_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_no_memory_LDFLAGS = -Wl,--wrap=meta_alloc -Wl,--wrap=buddy_alloc -Wl,--wrap=buddy_extend -Wl,--wrap=os_reserve -Wl,--wrap=os_commit
+tests_unit_test_no_memory_LDADD = libruntime.la -lpthread
+TESTS += tests/unit/test_no_memory
+
+# lib/ and slab/ built anew with ThreadSanitizer; tests/races runs it.
+if HAVE_TSAN
+check_PROGRAMS += tests/unit/races
+endif
+tests_unit_races_SOURCES = tests/unit/races.c $(lib_base_sources) $(lib_core_sources) $(slab_base_sources) $(slab_core_sources)
+tests_unit_races_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS) $(CMOCKA_CFLAGS) $(TSAN_FLAGS)
+tests_unit_races_LDFLAGS = -fsanitize=thread
+tests_unit_races_LDADD = $(CMOCKA_LIBS) -lpthread
+EXTRA_PROGRAMS = tests/unit/races
 
 check_PROGRAMS += tests/unit/test_report_emit
 tests_unit_test_report_emit_SOURCES = tests/unit/test_report_emit.c

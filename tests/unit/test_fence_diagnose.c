@@ -130,6 +130,41 @@ static void test_wild(void **state)
 	assert_int_equal(v.kind, REPORT_WILD_MEMORY_ACCESS);
 }
 
+/* The load just before through another register; loads of the register through itself, which must agree. */
+static void test_holder_decode(void **state)
+{
+	static const struct { const char *before, *after; size_t nr_before, nr_after; int reg, base; int64_t base_disp; bool self; int64_t self_disp; } known[] = {
+		/* mov 8(%rbx),%rax | mov (%rax),%edx */
+		{ "\x90\x48\x8b\x43\x08", "\x8b\x10", 5, 2, MREG_AX, MREG_BX, 8, false, 0 },
+		/* mov 0x1234(%r12),%r9 */
+		{ "\x4d\x8b\x8c\x24\x34\x12\x00\x00", "\x41\x8b\x11", 8, 3, MREG_9, MREG_12, 0x1234, false, 0 },
+		/* add 8(%rdi),%eax; mov (%rdi),%rdi; test; jne */
+		{ "\x0f\x1f\x80\x00\x00\x00\x00", "\x03\x47\x08\x48\x8b\x3f\x48\x85\xff\x75\xf5", 7, 11, MREG_DI, -1, 0, true, 0 },
+		/* mov -8(%r13),%r13 */
+		{ "\x90", "\x4d\x8b\x6d\xf8", 1, 4, MREG_13, -1, 0, true, -8 },
+		/* two that disagree: mov 8(%rax),%rax and mov 16(%rax),%rax */
+		{ "\x48\x8b\x40\x08", "\x48\x8b\x40\x10", 4, 4, MREG_AX, -1, 0, false, 0 },
+		/* of another register; of 32 bits; lea; relative to the instruction */
+		{ "\x48\x8b\x4b\x08", "\x48\x8b\x3f", 4, 3, MREG_AX, -1, 0, false, 0 },
+		{ "\x90\x8b\x43\x08", "\x90", 4, 1, MREG_AX, -1, 0, false, 0 },
+		{ "\x48\x8d\x43\x08", "\x90", 4, 1, MREG_AX, -1, 0, false, 0 },
+		{ "\x48\x8b\x05\x00\x01\x00\x00", "\x90", 7, 1, MREG_AX, -1, 0, false, 0 },
+		{ "", "\x48\x8b", 0, 2, MREG_AX, -1, 0, false, 0 },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		struct pointer_load load;
+
+		holder_decode((const uint8_t *)known[i].before, known[i].nr_before, (const uint8_t *)known[i].after, known[i].nr_after, known[i].reg, &load);
+		assert_int_equal(load.base, known[i].base);
+		if (load.base >= 0)
+			assert_int_equal(load.base_disp, known[i].base_disp);
+		assert_int_equal(load.self, known[i].self);
+		if (load.self)
+			assert_int_equal(load.self_disp, known[i].self_disp);
+	}
+}
+
 static void test_poison(void **state)
 {
 	static const struct { uint64_t value; uint8_t byte; } known[] = {
@@ -501,7 +536,7 @@ static void test_decode_rare(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_null), cmocka_unit_test(test_wild), cmocka_unit_test(test_poison),
+		cmocka_unit_test(test_null), cmocka_unit_test(test_wild), cmocka_unit_test(test_poison), cmocka_unit_test(test_holder_decode),
 		cmocka_unit_test(test_protection), cmocka_unit_test(test_jump), cmocka_unit_test(test_stack),
 		cmocka_unit_test(test_stack_past_guard), cmocka_unit_test(test_stack_frame_too_large), cmocka_unit_test(test_stack_given),
 		cmocka_unit_test(test_bus), cmocka_unit_test(test_any_state), cmocka_unit_test(test_decode_real_code),
