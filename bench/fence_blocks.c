@@ -2,12 +2,16 @@
 /* bench/fence_blocks.c - for bench/fence: free and malloc of one of N live blocks, and a use after free now and then.
  *
  *     fence_blocks pairs N ROUNDS     "microseconds of processor time a pair, KiB resident for each block"
+ *     fence_blocks held N SIZE        N objects, each freed at once: "bytes resident, of page tables, of mappings a freed one; milliseconds of a fork; after how
+ *                                     many the first address comes again, 0: never"
  *     fence_blocks bug MS EVERY       allocates for MS milliseconds; one in EVERY objects is read after its free; "allocations", how many were fenced
  */
 #define _GNU_SOURCE
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +66,62 @@ static int pairs(unsigned long n, unsigned long rounds)
 	return 0;
 }
 
+/* A number of /proc/self/status, in KiB. */
+static double status_kib(const char *name)
+{
+	char line[200];
+	double kib = 0;
+	FILE *f = fopen("/proc/self/status", "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)))
+			kib = strtod(line + strlen(name) + 1, NULL);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static double mappings(void)
+{
+	double n = 0;
+	FILE *f = fopen("/proc/self/maps", "r");
+	for (int c; f && (c = getc(f)) != EOF;)
+		n += c == '\n';
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static double fork_ms(void)
+{
+	double begin = seconds(CLOCK_MONOTONIC);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(0);
+	waitpid(child, NULL, 0);
+	return (seconds(CLOCK_MONOTONIC) - begin) * 1e3;
+}
+
+static int held(unsigned long n, size_t size)
+{
+	for (int i = 0; i < 1000; i++)
+		free(malloc(size));
+	volatile char *first = malloc(size);
+	uintptr_t where = (uintptr_t)first;
+	free((void *)first);
+	double rss = status_kib("VmRSS:"), tables = status_kib("VmPTE:"), maps = mappings();
+	unsigned long again = 0;
+	for (unsigned long i = 1; i <= n; i++) {
+		volatile char *p = malloc(size);
+		p[0] = 1;
+		if ((uintptr_t)p == where && !again)
+			again = i;
+		free((void *)p);
+	}
+	printf("%.1f %.1f %.4f %.1f %lu\n", (status_kib("VmRSS:") - rss) * 1024 / (double)n, (status_kib("VmPTE:") - tables) * 1024 / (double)n,
+	       (mappings() - maps) / (double)n, fork_ms(), again);
+	return 0;
+}
+
 static int bug(double ms, unsigned every)
 {
 	double end = seconds(CLOCK_MONOTONIC) + ms / 1e3;
@@ -87,6 +147,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "pairs"))
 		return pairs(strtoul(argv[2], NULL, 0), strtoul(argv[3], NULL, 0));
+	if (argc == 4 && !strcmp(argv[1], "held"))
+		return held(strtoul(argv[2], NULL, 0), strtoul(argv[3], NULL, 0));
 	if (argc == 4 && !strcmp(argv[1], "bug"))
 		return bug(strtod(argv[2], NULL), (unsigned)strtoul(argv[3], NULL, 0));
 	return 2;

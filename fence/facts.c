@@ -80,7 +80,7 @@ void fault_find_mappings(struct fault_state *s)
 	while ((line = maps_line(&reader)) != NULL) {
 		if (!parse_mapping(line, &m))
 			continue;
-		if (m.start < s->stack_top && s->stack_top <= m.end)
+		if (m.start < s->stack_at && s->stack_at <= m.end)
 			s->stack = m;
 		if (m.end <= s->addr) {
 			s->at.start = m.end;
@@ -91,7 +91,31 @@ void fault_find_mappings(struct fault_state *s)
 				s->at.end = m.start;
 			s->above = m;
 		}
-		if (s->above.known && m.end >= s->stack_top)
+		if (s->above.known && m.end >= s->stack_at)
+			break;
+	}
+	os_close(reader.fd);
+}
+
+/* Anonymous memory right behind a file's is its bss. */
+void fault_each_data(bool (*fn)(void *ctx, uintptr_t start, uintptr_t end), void *ctx)
+{
+	struct maps_reader reader = { .fd = os_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0) };
+	uintptr_t file_end = 0;
+	struct fault_mapping m;
+	char *line;
+
+	if (reader.fd < 0)
+		return;
+	mem_set(&m, 0, sizeof(m));
+	while ((line = maps_line(&reader)) != NULL) {
+		if (!parse_mapping(line, &m))
+			continue;
+		if (!m.file && m.start != file_end)
+			continue;
+		file_end = m.file ? m.end : 0;
+		/* Ours knows every object. */
+		if (m.readable && m.writable && (uintptr_t)&fence_base - m.start >= m.end - m.start && !fn(ctx, m.start, m.end))
 			break;
 	}
 	os_close(reader.fd);

@@ -12,6 +12,7 @@
  *   signals.c      what the program believes its SIGSEGV and SIGBUS handlers, signal masks and signal stacks to be
  *   fault.c        the handler: is it ours? else diagnose, report, and hand on to the program or the default action
  *   facts.c        what is mapped where the fault was
+ *   holder.c       whose memory a pointer made of poison came from
  *   diagnose.c     registers, trap number, mapping facts → kind and explanation (pure)
  *   arch/          machine registers, memory operands, signal frames
  */
@@ -41,11 +42,12 @@ __inline_hot bool fence_contains(const void *p)
 void fence_limit_space(uint64_t limit);
 /* Is this allocation one to be fenced?  For the slow path of every allocation. */
 bool fence_gate(int32_t *ticks);
+bool fence_gate_early(void); /* of a thread that has no cache yet */
 __inline_hot bool fence_wanted(void)
 {
 	struct tcache *tc = tcache_self;
 
-	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_all;
+	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_gate_early();
 }
 /* Zeroed memory, or NULL: not this one (too large, no slot, covered already).  regs as in slab_malloc. */
 void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs);
@@ -57,6 +59,13 @@ uint32_t fence_owner(const void *p);
 /* Size as requested, and its family; SIZE_MAX: p is no live object. */
 size_t fence_usable_size(const void *p, enum slab_api *api);
 void fence_report_bad_pointer(const void *p, const struct unwind_regs *regs);
+/* p is in the pool: the first byte in [p, p+n) that belongs to no live fenced object, or 0 (also where there never was one).  Signal-safe. */
+uintptr_t fence_find_bad(const void *p, size_t n);
+/* A libc function, or the kernel for it, is about to access [addr, addr+n), or has, and fence_find_bad gave `bad`.  is_write: 0 read, 1 write.  What
+ * it will meet of guards is memory afterwards. */
+void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs);
+/* As fence_open_page, for what of [addr, addr+n) is guarded, up to a megabyte from addr on. */
+void fence_open_range(uintptr_t addr, size_t n);
 /* The object at or nearest to addr, as slab_find_object; signal-safe. */
 bool fence_find_object(uintptr_t addr, struct slab_object *obj);
 /* After a report: the page at addr becomes memory, until its object is freed or its slot used again.  False: it is none that is fenced.
@@ -66,6 +75,8 @@ bool fence_open_page(uintptr_t addr);
 extern bool (*fence_hook_reported)(uintptr_t slot, size_t size);
 /* Does the stack hold what option fail.stack names?  Here because it is asked as fence.only is. */
 bool fence_fail_matches(stack_handle stack);
+/* At the end of the program: one line when option fence.only has matched nothing. */
+void fence_only_summary(void);
 /* Verifies every canary; how many objects were damaged. */
 size_t fence_check_all(const char *found_at, const struct unwind_regs *regs);
 /* Visits live objects; other threads may go on. */
@@ -86,6 +97,8 @@ extern bool fence_fault_on; /* the handler is installed; written once by fence_f
 extern void (*fence_hook_dying)(void);
 /* This thread gets a stack for faults (again does nothing), and loses it. */
 void fence_thread_start(void);
+/* Before: this thread's stack is [lo, hi), given by the program. */
+void fence_thread_stack(uintptr_t lo, uintptr_t hi);
 void fence_thread_exit(void);
 
 /* ---- signals.c: what interposed functions say and do while the handler is installed ------------------------------------ */
@@ -94,8 +107,20 @@ void fence_thread_exit(void);
 int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller); /* caller: a pc in who calls */
 int fence_sigaltstack(const stack_t *ss, stack_t *old);
 int fence_sigmask(int how, const sigset_t *set, sigset_t *old);
+/* Around a call that waits with a mask of its own, and may be called again: what the kernel gets for `mask` (NULL: none), until the end. */
+struct fence_wait { sigset_t set; uint64_t wish, mask, held; uintptr_t frame; };
+void fence_wait_begin(struct fence_wait *w);
+const sigset_t *fence_wait_mask(struct fence_wait *w, const sigset_t *mask);
+void fence_wait_over(const struct fence_wait *w);
+/* How often this thread's system calls were interrupted by a signal that the program does not see. */
+extern TLS_IE uint32_t fence_interrupts __attribute__((visibility("hidden")));
+/* Before exec, and posix_spawn: the kernel ignores and blocks what the program believes that it does.  Again when that is over or failed. */
+struct fence_exec { uint64_t ignored, mask; bool mask_changed; };
+void fence_exec_begin(struct fence_exec *e);
+void fence_exec_over(const struct fence_exec *e);
 /* Which of our signals this thread asked to block: a thread inherits it from the one that makes it. */
 uint64_t fence_believed_mask(void);
 void fence_believe_mask(uint64_t mask);
+uint64_t fence_mask_to_believe(uint64_t mask); /* of a thread that asks to block `mask` */
 
 #endif

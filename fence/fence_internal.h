@@ -35,7 +35,9 @@ struct fault_state {
 	bool have_jump_word;
 	struct fault_mapping at;      /* at addr */
 	struct fault_mapping above;   /* the next mapping above addr, when addr is not accessible */
-	uint64_t stack_top;           /* of this thread, 0: not known */
+	uint64_t stack_low, stack_top; /* of this thread, 0: not known; low for a stack that the program gave */
+	uint64_t stack_at;            /* an address in it, 0: not known */
+	uint64_t stack_limit;         /* so much it may grow to, when it grows (the first thread's); 0: it does not, or without limit */
 	struct fault_mapping stack;   /* that stack's, when known */
 };
 
@@ -48,15 +50,37 @@ struct fault_verdict {
 	enum fault_access access;
 	bool bad_pc;                  /* the instruction pointer itself is bad: the caller's address is on top of the stack */
 	uint64_t pointer;             /* a register or word that holds poison, 0: none */
+	int pointer_reg;              /* that register, enum machine_reg, or -1 */
 	uint8_t poison;               /* its byte */
 	uint64_t stack_lo, stack_hi;  /* stack-overflow */
-	char detail[240];             /* for people */
+	char detail[360];             /* for people */
 };
 void fault_diagnose(const struct fault_state *s, struct fault_verdict *v);
 /* Where the instruction reads the address that it goes to; 0: it is no such instruction. */
 uint64_t fault_jump_through(const struct fault_state *s);
 /* Is this pointer made of one of memsan's filling bytes?  That byte, or 0. */
 uint8_t fault_poison_byte(uint64_t value);
+
+/* ---- holder.c -------------------------------------------------------------------------------------------------------------- */
+
+/* Instructions around the one that faulted which load the register that holds the pointer. */
+struct pointer_load {
+	int base;                 /* the instruction before loaded it through another register; -1: not so */
+	int64_t base_disp;
+	bool self;                /* somewhere near it is loaded through itself, as p = p->next is */
+	int64_t self_disp;
+};
+/* `before` ends where the instruction begins; `after` begins with it.  reg: enum machine_reg.  Pure. */
+void holder_decode(const uint8_t *before, size_t nr_before, const uint8_t *after, size_t nr_after, int reg, struct pointer_load *load);
+
+enum holder_how { HOLDER_NONE, HOLDER_LOADED, HOLDER_WORD, HOLDER_LINK, HOLDER_GLOBAL };
+struct fault_holder {
+	enum holder_how how;
+	struct slab_object object;
+	uint64_t word;            /* where in it the pointer was */
+};
+/* Whose memory did v->pointer come from?  Adds what is known to v->detail. */
+void holder_find(const struct fault_state *s, struct fault_verdict *v, struct fault_holder *h);
 
 /* ---- slots.c ---------------------------------------------------------------------------------------------------------------- */
 
@@ -68,6 +92,7 @@ enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
 #define SLOT_OPENED_LEFT 1u
 #define SLOT_OPENED_DATA 2u
 #define SLOT_OPENED_RIGHT 4u
+#define SLOT_TOLD 8u /* a write beside the object was reported when it was made */
 /* One object's page.  Written by the thread that takes or frees it; readers take a snapshot. */
 struct fence_slot {
 	uintptr_t addr;           /* the user's pointer */
@@ -77,7 +102,7 @@ struct fence_slot {
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
 	uint32_t owner;           /* whoever allocates may say whose it is; atomic */
-	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; atomic */
+	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; SLOT_TOLD; atomic */
 	bool short_canary;        /* not the whole page has one */
 	bool open;                /* its pages are memory already; while nobody's, under the pool's lock */
 };
@@ -150,12 +175,15 @@ bool only_matches(stack_handle stack);
 /* ---- report.c ------------------------------------------------------------------------------------------------------------------- */
 
 void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, const char *found_at, const struct unwind_regs *regs);
+enum report_kind fenced_kind(const struct slab_object *o, bool write);
 void fence_report_bad_free(uintptr_t addr, enum slab_api api, const struct unwind_regs *regs);
 /* Reports an object that is freed by another family's function, or with another size. */
 void fence_check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 
 /* ---- facts.c ---------------------------------------------------------------------------------------------------------------- */
 
+/* The program's variables: writable private memory of files, and what follows it.  False from `fn` ends it. */
+void fault_each_data(bool (*fn)(void *ctx, uintptr_t start, uintptr_t end), void *ctx);
 /* What is mapped at s->addr, next above it, and below s->stack_top.  Needs a descriptor for a moment; without one nothing is known. */
 void fault_find_mappings(struct fault_state *s);
 
@@ -168,10 +196,17 @@ struct fault_stack {
 /* This thread's; NULL: it has none. */
 extern TLS_IE struct fault_stack *fault_stack_self;
 extern TLS_IE uintptr_t fault_stack_top_of_thread; /* the highest address of its ordinary stack that was seen, or 0 */
+extern TLS_IE uintptr_t fault_stack_low_of_thread; /* of a stack that the program gave, else 0 */
+extern uintptr_t fault_stack_of_process;           /* an address in the first thread's */
 static inline bool fault_stack_holds(const struct fault_stack *s, uintptr_t sp)
 {
 	return s && sp - s->lo < s->hi - s->lo;
 }
+
+/* The program's own signal stack in this thread.  False: it has none, or one that the kernel does not know. */
+bool fault_stack_of_program(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi);
+/* Is ours used for the program's, which is too small for any frame? */
+bool fault_stack_stands_in(void);
 
 /* ---- signals.c ----------------------------------------------------------------------------------------------------------------- */
 
@@ -180,18 +215,29 @@ struct program_action {
 	uintptr_t handler;            /* or SIG_DFL, SIG_IGN */
 	uint64_t flags;               /* SA_* */
 	uint64_t mask;
+	void (*restorer)(void);       /* as libc shows it; unused here */
 };
 bool signals_is_ours(int sig);
 /* The program's action for the signal that just came; with SA_RESETHAND it is the default from now on when `take`. */
 void signals_program_action(int sig, struct program_action *a, bool take);
 /* Does the program, in this thread, believe that it blocks the signal?  kernel_mask: what the kernel blocked when it came. */
 bool signals_program_blocks(int sig, uint64_t kernel_mask);
+/* The same of a signal that somebody sent, asked in our handler. */
+bool signals_sent_blocked(int sig);
+/* What the kernel blocked when it interrupted: the mask of the wait that it ended, else the context's. */
+uint64_t signals_interrupted_mask(const ucontext_t *uc);
+/* A signal that was sent is going to wait in the kernel, blocked. */
+void signals_note_held(int sig, const ucontext_t *uc);
+/* Did the signal come when our handler was about to begin? */
+bool signals_in_handler(const ucontext_t *uc);
+/* This thread's mask was set past us: ours are not blocked in the kernel from now on. */
+void signals_mask_adopt(void);
 /* What the kernel is to block while the program's handler runs, that is to block `mask`; before it blocked `before`. */
 uint64_t signals_handler_mask(uint64_t before, uint64_t mask);
 /* Does the program take our signal stack for its own? */
 bool signals_stack_is_shared(void);
-/* The program's own signal stack in this thread.  False: it has none. */
-bool signals_program_stack(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi);
+/* The program has set a signal stack: its handlers that asked for one run there. */
+void signals_release_onstack(void);
 /* From now on the kernel does the default for this signal: the process is about to end. */
 void signals_give_up(int sig);
 bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, void *));

@@ -7,12 +7,17 @@
 
 #include "fence/fence_internal.h"
 
-/* As many as fit into 32 GiB of addresses. */
-#define ALL_SLOTS ((size_t)4 << 20)
+/* As many as fit into 64 GiB of addresses. */
+#define ALL_SLOTS ((size_t)8 << 20)
 
 bool fence_all, fence_sampling;
 
 static bool told_no_mappings; /* atomic */
+
+static bool slot_told(const struct fence_slot *s)
+{
+	return __atomic_load_n(&s->opened, __ATOMIC_RELAXED) & SLOT_TOLD;
+}
 
 static bool canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at, const struct unwind_regs *regs)
 {
@@ -20,7 +25,7 @@ static bool canary_check(const struct slot_range *r, const struct fence_slot *s,
 
 	if (!bad)
 		bad = canary_find_bad(s->addr + s->size, canary_end(r, s), (uint8_t *)(s->addr + s->size));
-	if (bad)
+	if (bad && !slot_told(s))
 		fence_report_corruption(bad, canary_at(bad), *(uint8_t *)bad, found_at, regs);
 	return bad == 0;
 }
@@ -270,6 +275,75 @@ bool fence_open_page(uintptr_t addr)
 	return page_open(page, PAGE_SIZE);
 }
 
+/* ---- ranges: what libc's functions and the kernel are told to access -------------------------------------------------------------------- */
+
+uintptr_t fence_find_bad(const void *p, size_t n)
+{
+	uintptr_t addr = (uintptr_t)p, end;
+	struct slot_range *r = NULL;
+	const struct fence_slot *s;
+	bool guard = false;
+
+	if (n == 0)
+		return 0;
+	s = slot_of(addr, &r, &guard);
+	if (guard && r)
+		return slot_nearest(r, addr) ? addr : 0;
+	if (!s || !__atomic_load_n(&s->state, __ATOMIC_ACQUIRE))
+		return 0;
+	end = s->addr + s->size;
+	if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != SLOT_LIVE || addr < s->addr || addr >= end)
+		return addr;
+	return n > end - addr ? end : 0;
+}
+
+#define OPEN_AT_ONCE ((size_t)1 << 20)
+
+void fence_open_range(uintptr_t addr, size_t n)
+{
+	uintptr_t end = addr + MIN(n, OPEN_AT_ONCE);
+
+	for (uintptr_t page = ALIGN_DOWN(addr, PAGE_SIZE); page < end && fence_contains((void *)page); page += PAGE_SIZE) {
+		struct slot_range *r = NULL;
+		bool guard = false;
+		const struct fence_slot *s = slot_of(page, &r, &guard);
+
+		if (r && (guard || !s || __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != SLOT_LIVE))
+			fence_open_page(page);
+	}
+}
+
+void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs)
+{
+	struct slot_range *r = NULL;
+	struct fence_slot *s = slot_for(bad, &r);
+	struct slab_object object;
+	struct report_record *record = NULL;
+
+	/* A fault in there, in the very call, has told of it. */
+	if (s && !report_was_fault(bad, n - (bad - addr))) {
+		slot_describe(r, s, &object);
+		__atomic_fetch_add(&live_counters.fence_bugs, 1, __ATOMIC_RELAXED);
+		record = report_begin(fenced_kind(&object, is_write), "fence");
+	}
+	if (record) {
+		report_set_access(record, addr, n, is_write);
+		record->bad_addr = bad;
+		record->entry = report_string(record, entry);
+		report_add_regs(record, STACK_ACCESS, regs, false);
+		report_set_object(record, &object);
+		if (object.state == SLAB_OBJ_LIVE)
+			report_set_memory(record, bad, object.slot, object.slot + object.slot_size);
+		report_end(record);
+	}
+	if (s && is_write)
+		__atomic_fetch_or(&s->opened, SLOT_TOLD, __ATOMIC_RELAXED);
+	fence_open_range(bad, n - (bad - addr));
+	/* A search that was to stop at this byte: libc's goes on to wherever what it looks for is, through canaries and the guard behind them. */
+	if (s && !is_write && bad == addr + n - 1 && bad >= s->addr)
+		fence_open_range(slot_data(r, s) + (r->pages << PAGE_SHIFT), PAGE_SIZE);
+}
+
 void fence_set_owner(void *p, uint32_t owner)
 {
 	struct slot_range *r = NULL;
@@ -317,7 +391,7 @@ static bool slot_verify(const struct slot_range *r, const struct fence_slot *s, 
 		for (unsigned k = 0; k < 2; k++) {
 			uintptr_t bad = parts[k][0] < parts[k][1] ? canary_find_bad(parts[k][0], parts[k][1], bytes + (parts[k][0] - at)) : 0;
 
-			if (!bad || __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != SLOT_LIVE)
+			if (!bad || __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != SLOT_LIVE || slot_told(s))
 				continue;
 			fence_report_corruption(bad, canary_at(bad), bytes[bad - at], found_at, regs);
 			return false;

@@ -19,6 +19,13 @@ static struct report_record *begin(enum report_kind kind)
 	return report_begin(kind, "fence");
 }
 
+enum report_kind fenced_kind(const struct slab_object *o, bool write)
+{
+	if (o->state == SLAB_OBJ_LIVE)
+		return write ? REPORT_OUT_OF_BOUNDS_WRITE : REPORT_OUT_OF_BOUNDS_READ;
+	return write ? REPORT_USE_AFTER_FREE_WRITE : REPORT_USE_AFTER_FREE_READ;
+}
+
 void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, const char *found_at, const struct unwind_regs *regs)
 {
 	struct slab_object object;

@@ -7,15 +7,21 @@
  * There is a range of slots for objects of 1, 2, 4 and 8 pages; sampling uses the first alone, with fence.num_objects slots.  All pages start
  * as guards, installed for megabytes at once, so an allocation is one system call (data becomes memory) and a free one (data becomes
  * guard again, and its memory goes back).  Free slots queue up and are taken oldest first: sampling uses every slot once before the first comes
- * again; fence=all keeps at least HELD slots in the queue, so that a stale pointer meets a guard for long.
+ * again; fence=all takes fresh ones as long as there are any, or until what the freed ones cost reaches a budget (fence.held_size), so that a
+ * stale pointer meets a guard for long.
+ *
+ * A freed slot has no page.  It costs its descriptor, and eight bytes of page table for each of its pages, because that is where the kernel
+ * keeps the mark of a guard: 64 bytes for an object of one page, and no mapping (bench/fence --held).  Where code is instrumented its shadow comes
+ * to that, a kilobyte, which cannot be given back by itself.  What really bounds the queue is fork, which copies the page tables: a million slots
+ * take it a quarter of a second.
  *
  * Half of what a guard costs to remove is the system call around it, and a page fault costs more than the page, so fence=all opens its next
  * AHEAD slots of one page together:
  *
  *     fresh, or queue of freed slots ──AHEAD at once──► open, nobody's ──one at a time──► LIVE ──► closed at once, freed
  *
- * The weakness accepted: of the 65,536 slots freed last the oldest few lie open for a while before they are used again, and what a stale
- * pointer does there is not seen (an object is zeroed when it is handed out, so it does no harm to the next one).
+ * The weakness accepted: once slots are used again the oldest few of the freed ones lie open for a while before that, and what a stale pointer
+ * does there is not seen (an object is zeroed when it is handed out, so it does no harm to the next one).
  *
  * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then splits the mappings around it in two more, of which
  * the kernel gives a process a limited number (vm.max_map_count).  A quarter of it is left to the program; then fence=all becomes sampling, with
@@ -25,7 +31,8 @@
 
 #include "fence/fence_internal.h"
 
-#define ALL_HELD 65536u
+/* Of each range so many are held, whatever the budget. */
+#define HELD_LEAST 1024u
 #define STEP_BYTES ((size_t)4 << 20)
 
 uintptr_t fence_base;
@@ -33,6 +40,8 @@ size_t fence_size;
 
 struct slot_range fence_ranges[FENCE_RANGES];
 static uint64_t live_max; /* with more open slots the program would lack mappings; written once */
+static uint64_t held_max; /* bytes that freed slots of fence=all may cost before they are used again; written once */
+static uint64_t held;     /* what they cost; under pool_lock */
 
 /* Guards fresh slots, the queues and the slots opened ahead.  System calls that make pages usable are made under it, nothing else. */
 static struct ranked_lock pool_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
@@ -110,6 +119,12 @@ static struct fence_slot *slot_fresh(struct slot_range *r)
 	return slot_at(r, i);
 }
 
+/* What a freed slot costs while it waits, in bytes. */
+static uint64_t slot_cost(const struct slot_range *r)
+{
+	return sizeof(struct fence_slot) + (r->stride >> PAGE_SHIFT) * sizeof(uint64_t) + (slab_accesses_checked ? r->stride >> 3 : 0);
+}
+
 static struct fence_slot *slot_oldest(struct slot_range *r)
 {
 	struct fence_slot *s = r->first ? slot_at(r, r->first - 1) : NULL;
@@ -120,15 +135,17 @@ static struct fence_slot *slot_oldest(struct slot_range *r)
 	if (!r->first)
 		r->last = 0;
 	r->nr_free--;
+	held -= MIN(held, slot_cost(r));
 	return s;
 }
 
 /* Under pool_lock. */
 static struct fence_slot *slot_next(struct slot_range *r)
 {
-	struct fence_slot *s = !fence_all || r->nr_free < ALL_HELD ? slot_fresh(r) : NULL;
+	bool hold = !fence_all || held < held_max || r->nr_free < HELD_LEAST;
+	struct fence_slot *s = hold ? slot_fresh(r) : slot_oldest(r);
 
-	return s ? s : slot_oldest(r);
+	return s ? s : hold ? slot_oldest(r) : slot_fresh(r);
 }
 
 /* What was written to a page that was opened after a report goes. */
@@ -182,6 +199,7 @@ static void queue_append(struct slot_range *r, struct fence_slot *s)
 		r->first = index;
 	r->last = index;
 	r->nr_free++;
+	held += slot_cost(r);
 }
 
 static bool slot_open(struct slot_range *r, struct fence_slot *s)
@@ -286,6 +304,15 @@ static bool ranges_reserve(size_t slots)
 	return true;
 }
 
+/* Pages of the pool are charged to the process as its own, although nothing is in them, where the kernel promises no memory that it does not
+ * have, and under a limit of data: most of that must be left to the program. */
+static uint64_t held_limit(void)
+{
+	uint64_t charge = os_charge_limit() / 4, most = MIN(options.fence_held_size, os_memory_size() / 16);
+
+	return charge / 2 < most ? MIN(most, charge / (2 * PAGE_SIZE) * slot_cost(&fence_ranges[0])) : most;
+}
+
 size_t slots_init(size_t slots)
 {
 	uint64_t room = os_address_space_limit();
@@ -299,6 +326,7 @@ size_t slots_init(size_t slots)
 	if (!fence_size)
 		return 0;
 	live_max = os_guard_supported() ? UINT64_MAX : os_mappings_limit() * 3 / 4 / 2;
+	held_max = held_limit();
 	lock_register_for_fork(&pool_lock);
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
 		total += fence_ranges[k].nr_max;

@@ -75,6 +75,11 @@ bool str_equal(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 const char *str_char(const char *s, int c);    /* first occurrence or NULL */
 const char *str_last(const char *s, int c);    /* last occurrence or NULL */
+/* names.c.  All of `text` by a shell pattern of '*' and '?'. */
+bool name_glob(const char *pattern, const char *text);
+bool name_is_glob(const char *s);
+/* The length of a symbol's name without what a compiler appended for a copy or a part ("parse.constprop.0.isra.0": that of "parse"). */
+size_t name_without_clones(const char *name);
 /* Copies at most size-1 bytes and always terminates; returns the length of what was copied. */
 size_t str_copy(char *dst, const char *src, size_t size);
 
@@ -139,6 +144,9 @@ struct os_range { void *start; size_t size; };
 size_t os_guard_open_many(const struct os_range *ranges, size_t n);
 /* Bytes of address space the process may still map (RLIMIT_AS), or UINT64_MAX.  Without a descriptor to read
  * /proc/self/statm the limit itself: what is mapped already is not known then, and a reserve of this size may be refused. */
+size_t os_memory_size(void);      /* bytes of RAM and swap; SIZE_MAX: not known */
+/* Bytes that may be writable but not there: a limit of data (RLIMIT_DATA) or a kernel that promises nothing (vm.overcommit_memory=2).  UINT64_MAX: any. */
+uint64_t os_charge_limit(void);
 uint64_t os_mappings_limit(void); /* vm.max_map_count: how many mappings a process may have */
 uint64_t os_address_space_limit(void);
 /* Copy from memory that may not be readable: bytes copied before the first unreadable one.  Needs no descriptor.  Under a seccomp
@@ -279,10 +287,12 @@ extern struct memsan_options options;
 /* Told about each mistake: one whole line without newline, naming the item and the nearest valid one. */
 typedef void (*option_complain_fn)(void *ctx, const char *line);
 void options_set_defaults(struct memsan_options *o);
-/* "name=value:name=value"; a value may be quoted with ' or " to hold a colon; bytes take k, M, G, T suffixes; a bool takes
+/* "name=value:name=value"; a value may be quoted with ' or " to hold a colon ("::" in a text needs no quotes); bytes take k, M, G, T suffixes; a bool takes
  * 0/1, on/off, yes/no, true/false.  Blanks around an item do not count, empty items are nothing, of a name given twice the last
  * wins.  Mistakes are told (20 of them, then how many more) and skipped, the rest is applied.  Returns the number of mistakes. */
 unsigned options_parse(struct memsan_options *o, const char *text, option_complain_fn complain, void *ctx);
+/* The length of the first "name=value" in such a text, with blanks around it. */
+size_t options_item_length(const char *text);
 /* One name and one value, as in `memsan run -o name=value`. */
 bool options_set_one(struct memsan_options *o, const char *name, size_t name_len, const char *value, size_t value_len,
                      option_complain_fn complain, void *ctx);

@@ -292,19 +292,23 @@ bool os_unprotect(void *p, size_t size)
 	return os_protect(p, size, PROT_READ | PROT_WRITE);
 }
 
+size_t os_memory_size(void)
+{
+	struct sysinfo info;
+
+	return os_syscall4(SYS_sysinfo, (long)&info, 0, 0, 0) == 0 ? ((size_t)info.totalram + info.totalswap) * info.mem_unit : SIZE_MAX;
+}
+
 /* The reserves are MAP_NORESERVE, which no policy of overcommitment refuses.  malloc must fail where it always did (a program that asks for
  * 100 GB expects NULL, and would be killed for using it), so what exceeds the machine's memory is tried as an ordinary mapping first. */
 bool os_may_commit(size_t size)
 {
-	static size_t known; /* bytes of RAM and swap; racing writers find the same */
+	static size_t known; /* racing writers find the same */
 	size_t memory = READ_ONCE(known);
-	struct sysinfo info;
 	void *p;
 
 	if (!memory) {
-		if (os_syscall4(SYS_sysinfo, (long)&info, 0, 0, 0) != 0)
-			return true;
-		memory = ((size_t)info.totalram + info.totalswap) * info.mem_unit;
+		memory = os_memory_size();
 		WRITE_ONCE(known, memory);
 	}
 	if (size <= memory)
@@ -423,6 +427,14 @@ uint64_t os_mappings_limit(void)
 	uint64_t limit = os_read_number("/proc/sys/vm/max_map_count");
 
 	return limit ? limit : MAPPINGS_DEFAULT;
+}
+
+uint64_t os_charge_limit(void)
+{
+	struct { uint64_t now, most; } limit;
+	uint64_t data = os_syscall4(SYS_prlimit64, 0, RLIMIT_DATA, 0, (long)&limit) == 0 ? limit.now : UINT64_MAX;
+
+	return MIN(data, os_read_number("/proc/sys/vm/overcommit_memory") == 2 ? os_memory_size() / 2 : UINT64_MAX);
 }
 
 uint64_t os_address_space_limit(void)

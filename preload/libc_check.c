@@ -20,7 +20,11 @@ __cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum 
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	shadow_report_range(p, n, bad, access, entry, &regs);
+	/* What shadow and fence both know is shadow's to tell, as it is for instrumented code's own accesses. */
+	if (!fence_contains(p) || (shadow_covers(p) && shadow_find_bad(p, n) == bad))
+		shadow_report_range(p, n, bad, access, entry, &regs);
+	else
+		fence_report_range((uintptr_t)p, n, bad, access, entry, &regs);
 }
 
 static void report_argument(enum report_kind kind, const void *p, size_t n, enum libc_access access, const char *entry,
@@ -89,15 +93,28 @@ __inline_hot bool block_good(const void *p, size_t bytes)
 	return (any[0] | any[1]) == 0;
 }
 
+/* In the fence's pool the object's slot tells, in every mode.  An instrumented program's shadow may know more (what the program has poisoned
+ * itself), and less: guards have none. */
+static __cold_path uintptr_t fenced_find_bad(const void *p, size_t n)
+{
+	uintptr_t bad = fence_find_bad(p, n), first = 0;
+
+	if (shadow_covers(p))
+		first = shadow_find_bad(p, bad ? bad - (uintptr_t)p : n);
+	return first ? first : bad;
+}
+
 uintptr_t libc_find_bad(const void *p, size_t n)
 {
 	const char *from = p, *end = from + n;
+	if (unlikely(fence_contains(p)))
+		return fenced_find_bad(p, n);
 	while ((size_t)(end - from) >= LARGE_BLOCK && block_good(from, LARGE_BLOCK))
 		from += LARGE_BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1));
 	while ((size_t)(end - from) >= BLOCK && block_good(from, BLOCK))
 		from += BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1));
 	n = (size_t)(end - from);
-	if (n <= shadow_good_ahead(from))
+	if (n <= libc_good_ahead(from))
 		return 0;
 	/* The last bytes lie within one more block, unless that block begins too far before them. */
 	if (n <= BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1)) && block_good(from, BLOCK))
@@ -105,26 +122,17 @@ uintptr_t libc_find_bad(const void *p, size_t n)
 	return shadow_find_bad(from, n);
 }
 
-bool check_guarded(const void *p, size_t n, enum libc_access access, const char *entry)
-{
-	struct slab_object object;
-	if (likely(n == 0 || !shadow_covers(p) || !arena_contains(p) || !slab_is_guard((uintptr_t)p, &object)))
-		return true;
-	libc_report_range(p, n, (uintptr_t)p, access, entry);
-	return false;
-}
-
 struct libc_scan libc_extent(const void *p, size_t max)
 {
 	struct libc_scan scan = { max, 0 };
-	if (!shadow_covers(p))
+	if (!libc_covers(p))
 		return scan;
-	size_t good = max <= SCAN_FIRST ? shadow_good_ahead(p) : 0;
+	size_t good = max <= SCAN_FIRST ? libc_good_ahead(p) : 0;
 	if (likely(good)) {
 		scan.len = MIN(good, max);
 		return scan;
 	}
-	scan.bad = shadow_find_bad(p, max);
+	scan.bad = unlikely(fence_contains(p)) ? fenced_find_bad(p, max) : shadow_find_bad(p, max);
 	if (scan.bad)
 		scan.len = scan.bad - (uintptr_t)p;
 	return scan;
@@ -138,7 +146,7 @@ static size_t foreign_strlen(const char *s, size_t max)
 struct libc_scan libc_scan_byte(const char *s, int c, size_t max)
 {
 	struct libc_scan scan = { 0, 0 };
-	if (!shadow_covers(s)) {
+	if (!libc_covers(s)) {
 		if (c == 0) {
 			scan.len = foreign_strlen(s, max);
 			return scan;
@@ -166,7 +174,7 @@ struct libc_scan libc_scan_byte(const char *s, int c, size_t max)
 struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max)
 {
 	struct libc_scan scan = { 0, 0 };
-	bool covered = shadow_covers(s);
+	bool covered = libc_covers(s);
 	max = MIN(max, SIZE_MAX / sizeof(wchar_t));
 	if (!covered && c == 0) {
 		scan.len = max == SIZE_MAX / sizeof(wchar_t) ? REAL(wcslen)(s) : REAL(wcsnlen)(s, max);
@@ -174,7 +182,7 @@ struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max)
 	}
 	for (size_t chunk = SCAN_FIRST; scan.len < max; chunk = MIN(chunk * 2, (size_t)SCAN_LARGEST)) {
 		size_t n = MIN(chunk, max - scan.len);
-		scan.bad = covered ? shadow_find_bad(s + scan.len, n * sizeof(wchar_t)) : 0;
+		scan.bad = covered ? libc_find_bad(s + scan.len, n * sizeof(wchar_t)) : 0;
 		size_t good = scan.bad ? (scan.bad - (uintptr_t)(s + scan.len)) / sizeof(wchar_t) : n;
 		const wchar_t *hit = REAL(wmemchr)(s + scan.len, c, good);
 		if (hit) {

@@ -4,7 +4,7 @@
  * A read is checked afterwards and for the bytes that came, for POSIX lets a program pass a size that its data will never reach.  A
  * write is checked before and whole: the size is what the program claims to have, and afterwards would be too late in another way: the
  * other side may have answered by then, and another thread freed the buffer.  libc's own function is called in both cases, so
- * cancellation, errno and restarts are as ever.
+ * cancellation, errno and restarts are as ever.  libc_kernel.c has what is special where guard pages are.
  */
 #include "preload/preload_internal.h"
 
@@ -13,19 +13,13 @@
 /* ---- one buffer -------------------------------------------------------------------------------------------------------------- */
 
 /* A datagram's true length (MSG_TRUNC) may be more than was stored. */
-static void check_received(void *dst, size_t n, ssize_t ret, const char *entry)
-{
-	if (ret > 0)
-		check_write(dst, MIN((size_t)ret, n), entry);
-	else if (ret < 0 && errno == EFAULT)
-		check_guarded(dst, n, LIBC_WRITE, entry);
-}
-
 #define FILL(name, params, args)                                                                                       \
 	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst))                                                      \
 	{                                                                                                              \
+		struct kernel_fill fill;                                                                               \
+		dst = kernel_fill_begin(&fill, dst, n);                                                                \
 		ssize_t ret = REAL(name) args;                                                                         \
-		check_received(dst, n, ret, ENTRY);                                                                    \
+		kernel_fill_end(&fill, ret, ENTRY);                                                                    \
 		return ret;                                                                                            \
 	}
 FILL(read, (int fd, void *dst, size_t n), (fd, dst, n))
@@ -42,11 +36,12 @@ FILL(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (fd, dst
 	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst) && libc_foreign(address.__sockaddr__))                \
 	{                                                                                                              \
 		bool wanted = address.__sockaddr__ && address_len;                                                     \
-		socklen_t room_for_address = wanted ? *address_len : 0;                                                \
+		struct kernel_fill data, from;                                                                         \
+		dst = kernel_fill_begin(&data, dst, n);                                                                \
+		address.__sockaddr__ = kernel_fill_begin(&from, address.__sockaddr__, wanted ? *address_len : 0);      \
 		ssize_t ret = REAL(name) args;                                                                         \
-		check_received(dst, n, ret, ENTRY);                                                                    \
-		if (ret >= 0 && wanted)                                                                                \
-			check_write(address.__sockaddr__, MIN(room_for_address, *address_len), ENTRY);                 \
+		kernel_fill_end(&data, ret, ENTRY);                                                                    \
+		kernel_fill_end(&from, ret >= 0 && wanted ? (ssize_t)*address_len : 0, ENTRY);                         \
 		return ret;                                                                                            \
 	}
 FILL_FROM(recvfrom, (int fd, void *dst, size_t n, int flags, __SOCKADDR_ARG address, socklen_t *address_len),
@@ -57,8 +52,8 @@ FILL_FROM(__recvfrom_chk, (int fd, void *dst, size_t n, size_t room, int flags, 
 /* A negative size makes the kernel fail the call; that it came to this is the error. */
 static void check_source(const void *src, size_t n, const char *entry)
 {
-	if (shadow_covers(src) && !check_negative(src, n, LIBC_READ, entry) && check_guarded(src, n, LIBC_READ, entry))
-		check_read(src, n, entry);
+	if (libc_covers(src) && !check_negative(src, n, LIBC_READ, entry))
+		kernel_reads(src, n, entry);
 }
 
 #define EMPTY(name, params, args)                                                                                      \
@@ -77,7 +72,7 @@ INTERCEPT(ssize_t, sendto, (int fd, const void *src, size_t n, int flags, __CONS
 {
 	check_source(src, n, ENTRY);
 	if (address.__sockaddr__)
-		check_read(address.__sockaddr__, address_len, ENTRY);
+		kernel_reads(address.__sockaddr__, address_len, ENTRY);
 	return REAL(sendto)(fd, src, n, flags, address, address_len);
 }
 
@@ -89,28 +84,12 @@ static bool vector_readable(const struct iovec *v, long count, const char *entry
 	return v && count > 0 && count <= IOV_MAX && check_read(v, (size_t)count * sizeof(*v), entry);
 }
 
-/* `ret` bytes were stored, in order; or none, because of one of the buffers. */
-static void check_scattered(const struct iovec *v, long count, ssize_t ret, const char *entry)
-{
-	size_t left = ret > 0 ? (size_t)ret : 0;
-	if (ret < 0 && errno == EFAULT)
-		for (long i = 0; i < count; i++)
-			if (!check_guarded(v[i].iov_base, v[i].iov_len, LIBC_WRITE, entry))
-				return;
-	for (long i = 0; i < count && left; i++) {
-		size_t here = MIN(left, v[i].iov_len);
-		if (!check_write(v[i].iov_base, here, entry))
-			return;
-		left -= here;
-	}
-}
-
 static void check_gathered(const struct iovec *v, long count, const char *entry)
 {
 	for (long i = 0; i < count; i++) {
 		if ((ptrdiff_t)v[i].iov_len <= 0)
 			continue;
-		if (!check_guarded(v[i].iov_base, v[i].iov_len, LIBC_READ, entry) || !check_read(v[i].iov_base, v[i].iov_len, entry))
+		if (!kernel_reads(v[i].iov_base, v[i].iov_len, entry))
 			return;
 	}
 }
@@ -118,10 +97,10 @@ static void check_gathered(const struct iovec *v, long count, const char *entry)
 #define SCATTER(name, params, args)                                                                                    \
 	INTERCEPT(ssize_t, name, params, args, false)                                                                  \
 	{                                                                                                              \
-		bool readable = vector_readable(v, count, ENTRY);                                                      \
+		struct kernel_scatter scatter;                                                                         \
+		v = kernel_scatter_begin(&scatter, v, vector_readable(v, count, ENTRY) ? count : 0);                   \
 		ssize_t ret = REAL(name) args;                                                                         \
-		if (readable && ret != 0)                                                                              \
-			check_scattered(v, count, ret, ENTRY);                                                         \
+		kernel_scatter_end(&scatter, ret, ENTRY);                                                              \
 		return ret;                                                                                            \
 	}
 SCATTER(readv, (int fd, const struct iovec *v, int count), (fd, v, count))
@@ -157,18 +136,33 @@ static void check_sent(const struct msghdr *m, const char *entry)
 		check_gathered(m->msg_iov, (long)m->msg_iovlen, entry);
 }
 
-/* `before`: the header as it was passed in; the kernel has stored the lengths it used in `m` since.  Ancillary data is cut off at
- * msg_controllen, a name may be longer than its room. */
-static void check_message(const struct msghdr *before, const struct msghdr *m, ssize_t ret, const char *entry)
+/* The kernel is given a header of our own, whose buffers it can fill.  Ancillary data is cut off at msg_controllen, a name may be longer than
+ * its room. */
+struct message_fill {
+	struct kernel_fill name, control;
+	struct kernel_scatter data;
+};
+
+static void message_begin(struct message_fill *fill, const struct msghdr *m, struct msghdr *use, const char *entry)
 {
-	if (!check_write(m, sizeof(*m), entry))
-		return;
-	if (before->msg_name && !check_write(before->msg_name, MIN(before->msg_namelen, m->msg_namelen), entry))
-		return;
-	if (before->msg_control && !check_write(before->msg_control, MIN(before->msg_controllen, m->msg_controllen), entry))
-		return;
-	if (vector_readable(m->msg_iov, (long)m->msg_iovlen, entry))
-		check_scattered(m->msg_iov, (long)m->msg_iovlen, ret, entry);
+	bool readable = vector_readable(m->msg_iov, (long)m->msg_iovlen, entry);
+
+	*use = *m;
+	use->msg_name = kernel_fill_begin(&fill->name, m->msg_name, m->msg_namelen);
+	use->msg_control = kernel_fill_begin(&fill->control, m->msg_control, m->msg_controllen);
+	use->msg_iov = (struct iovec *)kernel_scatter_begin(&fill->data, m->msg_iov, readable ? (long)m->msg_iovlen : 0);
+}
+
+static void message_end(struct message_fill *fill, struct msghdr *m, const struct msghdr *use, ssize_t ret, const char *entry)
+{
+	if (ret >= 0 && check_write(m, sizeof(*m), entry)) {
+		m->msg_namelen = use->msg_namelen;
+		m->msg_controllen = use->msg_controllen;
+		m->msg_flags = use->msg_flags;
+	}
+	kernel_fill_end(&fill->name, ret >= 0 && m->msg_name ? (ssize_t)use->msg_namelen : 0, entry);
+	kernel_fill_end(&fill->control, ret >= 0 && m->msg_control ? (ssize_t)use->msg_controllen : 0, entry);
+	kernel_scatter_end(&fill->data, ret, entry);
 }
 
 INTERCEPT(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), false)
@@ -187,26 +181,64 @@ INTERCEPT(int, sendmmsg, (int fd, struct mmsghdr *m, unsigned count, int flags),
 
 INTERCEPT(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags), false)
 {
+	struct message_fill fill;
+	struct msghdr use;
+
 	if (!m || !check_read(m, sizeof(*m), ENTRY))
 		return REAL(recvmsg)(fd, m, flags);
-	struct msghdr before = *m;
-	ssize_t ret = REAL(recvmsg)(fd, m, flags);
-	if (ret >= 0)
-		check_message(&before, m, ret, ENTRY);
+	message_begin(&fill, m, &use, ENTRY);
+	ssize_t ret = REAL(recvmsg)(fd, &use, flags);
+	message_end(&fill, m, &use, ret, ENTRY);
 	return ret;
 }
 
-/* Only the data: keeping the headers as they were would need memory of unknown size. */
+static bool message_data(const struct mmsghdr *m, const char *entry)
+{
+	return vector_readable(m->msg_hdr.msg_iov, (long)m->msg_hdr.msg_iovlen, entry);
+}
+
+/* Of many messages only the data is checked: keeping all headers as they were would need memory of unknown size. */
+static int receive_in_place(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout, const char *entry)
+{
+	int ret = REAL(recvmmsg)(fd, m, count, flags, timeout);
+
+	for (int i = 0; i < ret && check_write(&m[i], sizeof(m[i]), entry); i++) {
+		struct kernel_scatter data = { .asked = m[i].msg_hdr.msg_iov };
+
+		data.count = message_data(&m[i], entry) ? (long)m[i].msg_hdr.msg_iovlen : 0;
+		kernel_scatter_end(&data, m[i].msg_len, entry);
+	}
+	return ret;
+}
+
+static int receive_lent(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout, const char *entry)
+{
+	size_t size = count * (sizeof(struct mmsghdr) + sizeof(struct message_fill));
+	struct mmsghdr *use = kernel_lend(size);
+	struct message_fill *fills = (struct message_fill *)(use + count);
+	int ret;
+
+	if (!use)
+		return receive_in_place(fd, m, count, flags, timeout, entry);
+	for (unsigned i = 0; i < count; i++)
+		message_begin(&fills[i], &m[i].msg_hdr, &use[i].msg_hdr, entry);
+	ret = REAL(recvmmsg)(fd, use, count, flags, timeout);
+	for (int i = 0; i < (int)count; i++) {
+		if (i < ret)
+			m[i].msg_len = use[i].msg_len;
+		message_end(&fills[i], &m[i].msg_hdr, &use[i].msg_hdr, i < ret ? (ssize_t)use[i].msg_len : -1, entry);
+	}
+	kernel_take_back(use, size);
+	return ret;
+}
+
 INTERCEPT(int, recvmmsg, (int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout),
           (fd, m, count, flags, timeout), false)
 {
-	int ret = REAL(recvmmsg)(fd, m, count, flags, timeout);
-	for (int i = 0; i < ret; i++) {
-		struct msghdr *h = &m[i].msg_hdr;
-		if (!check_write(&m[i], sizeof(m[i]), ENTRY))
-			break;
-		if (vector_readable(h->msg_iov, (long)h->msg_iovlen, ENTRY))
-			check_scattered(h->msg_iov, (long)h->msg_iovlen, m[i].msg_len, ENTRY);
-	}
-	return ret;
+	if (!m || count > IOV_MAX || !check_read(m, count * sizeof(*m), ENTRY))
+		return REAL(recvmmsg)(fd, m, count, flags, timeout);
+	for (unsigned i = 0; i < count; i++)
+		if (message_data(&m[i], ENTRY) && kernel_meets_guard(m[i].msg_hdr.msg_iov, (long)m[i].msg_hdr.msg_iovlen))
+			return receive_lent(fd, m, count, flags, timeout, ENTRY);
+	return receive_in_place(fd, m, count, flags, timeout, ENTRY);
 }

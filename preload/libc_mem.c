@@ -201,7 +201,7 @@ RAWMEMCHR(__rawmemchr)
 INTERCEPT(void *, memrchr, (const void *s, int c, size_t n), (s, c, n), libc_foreign(s))
 {
 	if (n && !check_negative(s, n, LIBC_READ, ENTRY)) {
-		if (shadow_covers(s) && unlikely(libc_find_bad(s, n))) {
+		if (libc_covers(s) && unlikely(libc_find_bad(s, n))) {
 			const char *hit = REAL(memrchr)(s, c, n);
 			const char *from = hit ? hit : s;
 			check_read(from, n - (size_t)(from - (const char *)s), ENTRY);

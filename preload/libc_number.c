@@ -11,7 +11,7 @@
 
 static bool ends_soon(const char *s)
 {
-	if (!shadow_covers(s))
+	if (!libc_covers(s))
 		return true;
 	struct libc_scan scan = libc_scan_byte(s, 0, LOOK_AHEAD);
 	return !scan.bad && scan.len < LOOK_AHEAD;

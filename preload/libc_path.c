@@ -7,7 +7,7 @@
 /* A result with its terminator, in a buffer said to have n bytes. */
 static void check_name(const char *dst, size_t n, const char *entry)
 {
-	if (dst && shadow_covers(dst))
+	if (dst && libc_covers(dst))
 		check_write(dst, MIN(REAL(strnlen)(dst, n) + 1, n), entry);
 }
 
@@ -16,6 +16,8 @@ static void check_name(const char *dst, size_t n, const char *entry)
 	INTERCEPT(char *, name, params, args, libc_foreign(dst))                                                       \
 	{                                                                                                              \
 		char *ret = REAL(name) args;                                                                           \
+		if (!ret && dst && kernel_refused(dst, n))                                                             \
+			ret = REAL(name) args;                                                                         \
 		if (dst)                                                                                               \
 			check_name(ret, n, ENTRY);                                                                     \
 		return ret;                                                                                            \
@@ -47,6 +49,8 @@ REALPATH(__realpath_chk, (const char *path, char *dst, size_t room), (path, dst,
 		size_t len;                                                                                            \
 		check_string(path, SIZE_MAX, &len, ENTRY);                                                             \
 		ssize_t ret = REAL(name) args;                                                                         \
+		if (ret < 0 && kernel_refused(dst, n))                                                                 \
+			ret = REAL(name) args;                                                                         \
 		if (ret > 0)                                                                                           \
 			check_write(dst, (size_t)ret, ENTRY);                                                          \
 		return ret;                                                                                            \
@@ -61,6 +65,8 @@ READLINK(__readlinkat_chk, (int fd, const char *path, char *dst, size_t n, size_
 	INTERCEPT(int, name, params, args, libc_foreign(dst))                                                          \
 	{                                                                                                              \
 		int ret = REAL(name) args;                                                                             \
+		if (ret && kernel_refused(dst, n))                                                                     \
+			ret = REAL(name) args;                                                                         \
 		if (ret == 0)                                                                                          \
 			check_name(dst, n, ENTRY);                                                                     \
 		return ret;                                                                                            \

@@ -54,10 +54,17 @@ static void libc_lookup(void)
 	}
 }
 
+/* Checked are the arena, when it has shadow, and the fence's pool.  Memory between them is none of ours, but is not worth a second compare. */
 static void gate_update(void)
 {
-	uintptr_t end = arena_base + arena_size;
-	uintptr_t span = shadow_everywhere ? 0 : shadow_on ? 0 - arena_size : UINTPTR_MAX;
+	uintptr_t start = shadow_on ? arena_base : fence_base, end = shadow_on ? arena_base + arena_size : fence_base + fence_size;
+	uintptr_t span;
+
+	if (shadow_on && fence_size) {
+		start = MIN(start, fence_base);
+		end = MAX(end, fence_base + fence_size);
+	}
+	span = shadow_everywhere ? 0 : start == end ? UINTPTR_MAX : start - end;
 	/* Closed while it changes: a reader that sees only one of the words must not take our memory for foreign. */
 	__atomic_store_n(&libc_gate.span, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&libc_gate.end, end, __ATOMIC_RELEASE);

@@ -43,7 +43,7 @@ static bool compare_strings(const char *a, const char *b, size_t done, size_t ma
 		size_t good = MIN(in_a.len, in_b.len);
 		*verdict = compare(a + done, b + done, good);
 		/* Equal so far: a terminator in either is one in both. */
-		const char *known = shadow_covers(a) ? a : b;
+		const char *known = libc_covers(a) ? a : b;
 		if (*verdict || REAL(memchr)(known + done, 0, good))
 			return true;
 		done += good;
@@ -61,8 +61,8 @@ static bool compare_strings(const char *a, const char *b, size_t done, size_t ma
 static inline size_t compare_beginning(const char *a, const char *b, size_t max, int *verdict, bool *decided)
 {
 	const uint64_t ones = ~(uint64_t)0 / 255;
-	size_t in_a = shadow_covers(a) ? shadow_good_ahead(a) : PAGE_SIZE - ((uintptr_t)a & (PAGE_SIZE - 1));
-	size_t in_b = shadow_covers(b) ? shadow_good_ahead(b) : PAGE_SIZE - ((uintptr_t)b & (PAGE_SIZE - 1));
+	size_t in_a = libc_covers(a) ? libc_good_ahead(a) : PAGE_SIZE - ((uintptr_t)a & (PAGE_SIZE - 1));
+	size_t in_b = libc_covers(b) ? libc_good_ahead(b) : PAGE_SIZE - ((uintptr_t)b & (PAGE_SIZE - 1));
 	size_t good = MIN(max, MIN(in_a, in_b)), done = 0;
 
 	*decided = false;
@@ -103,14 +103,14 @@ static bool compare_bytes(const char *a, const char *b, size_t max, int *verdict
 	INTERCEPT(int, name, (const char *a, const char *b), (a, b), libc_foreign(a) && libc_foreign(b))               \
 	{                                                                                                              \
 		int verdict;                                                                                           \
-		if (!(shadow_covers(a) || shadow_covers(b)))                                                           \
+		if (!(libc_covers(a) || libc_covers(b)))                                                           \
 			return REAL(name)(a, b);                                                                       \
 		return compare_strings(a, b, 0, SIZE_MAX, REAL(with), &verdict, ENTRY) ? verdict : REAL(name)(a, b);      \
 	}
 INTERCEPT(int, strcmp, (const char *a, const char *b), (a, b), libc_foreign(a) && libc_foreign(b))
 {
 	int verdict;
-	if (!(shadow_covers(a) || shadow_covers(b)))
+	if (!(libc_covers(a) || libc_covers(b)))
 		return REAL(strcmp)(a, b);
 	return compare_bytes(a, b, SIZE_MAX, &verdict, ENTRY) ? verdict : REAL(strcmp)(a, b);
 }
@@ -118,7 +118,7 @@ INTERCEPT(int, strcmp, (const char *a, const char *b), (a, b), libc_foreign(a) &
 INTERCEPT(int, strncmp, (const char *a, const char *b, size_t n), (a, b, n), libc_foreign(a) && libc_foreign(b))
 {
 	int verdict;
-	if (!(shadow_covers(a) || shadow_covers(b)))
+	if (!(libc_covers(a) || libc_covers(b)))
 		return REAL(strncmp)(a, b, n);
 	return compare_bytes(a, b, n, &verdict, ENTRY) ? verdict : REAL(strncmp)(a, b, n);
 }
@@ -129,7 +129,7 @@ COMPARE(__strcasecmp, strncasecmp)
 INTERCEPT(int, strncasecmp, (const char *a, const char *b, size_t n), (a, b, n), libc_foreign(a) && libc_foreign(b))
 {
 	int verdict;
-	if (!(shadow_covers(a) || shadow_covers(b)))
+	if (!(libc_covers(a) || libc_covers(b)))
 		return REAL(strncasecmp)(a, b, n);
 	return compare_strings(a, b, 0, n, REAL(strncasecmp), &verdict, ENTRY) ? verdict : REAL(strncasecmp)(a, b, n);
 }
@@ -169,7 +169,7 @@ static bool find_character(const char *s, int c, size_t *index, const char *entr
 	INTERCEPT(char *, name, (const char *s, int c), (s, c), libc_foreign(s))                                       \
 	{                                                                                                              \
 		size_t i;                                                                                              \
-		if (!shadow_covers(s) || !find_character(s, c, &i, ENTRY))                                             \
+		if (!libc_covers(s) || !find_character(s, c, &i, ENTRY))                                             \
 			return REAL(name)(s, c);                                                                       \
 		return s[i] == (char)c ? (char *)s + i : none;                                                         \
 	}
@@ -215,7 +215,7 @@ INTERCEPT(char *, strstr, (const char *s, const char *what), (s, what), libc_for
 {
 	size_t len;
 	bool ok = check_string(what, SIZE_MAX, &len, ENTRY);
-	if (!ok || !len || !shadow_covers(s))
+	if (!ok || !len || !libc_covers(s))
 		return REAL(strstr)(s, what);
 	char *hit = find_string(s, what, len, &ok, ENTRY);
 	return ok ? hit : REAL(strstr)(s, what);
@@ -254,7 +254,7 @@ static bool find_letters(const char *s, const char *what, size_t what_len, char 
 	{                                                                                                              \
 		size_t len;                                                                                            \
 		char *hit;                                                                                             \
-		if (!check_string(what, SIZE_MAX, &len, ENTRY) || !len || !shadow_covers(s))                           \
+		if (!check_string(what, SIZE_MAX, &len, ENTRY) || !len || !libc_covers(s))                           \
 			return REAL(name)(s, what);                                                                    \
 		return find_letters(s, what, len, &hit, ENTRY) ? hit : REAL(name)(s, what);                            \
 	}
@@ -310,7 +310,7 @@ static bool walk_to(const char *s, size_t start, const struct character_set *sto
 	{                                                                                                              \
 		struct character_set stop;                                                                             \
 		size_t i;                                                                                              \
-		if (!set_read(&stop, set, stop_inside, ENTRY) || !shadow_covers(s) || !walk_to(s, 0, &stop, &i, ENTRY)) \
+		if (!set_read(&stop, set, stop_inside, ENTRY) || !libc_covers(s) || !walk_to(s, 0, &stop, &i, ENTRY)) \
 			return REAL(name)(s, set);                                                                     \
 		return result;                                                                                         \
 	}
@@ -324,7 +324,7 @@ static void check_token(const char *s, const char *delimiters, bool skip_first, 
 {
 	struct character_set stop;
 	size_t i = 0;
-	if (!s || !shadow_covers(s))
+	if (!s || !libc_covers(s))
 		return;
 	if (skip_first && (!set_read(&stop, delimiters, false, entry) || !walk_to(s, 0, &stop, &i, entry)))
 		return;

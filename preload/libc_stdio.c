@@ -8,14 +8,17 @@
 
 /* ---- fread, fwrite ----------------------------------------------------------------------------------------------------------- */
 
+/* A large one is read into the buffer itself. */
 #define FREAD(name, params, args)                                                                                      \
 	INTERCEPT(size_t, name, params, args, libc_foreign(dst))                                                       \
 	{                                                                                                              \
-		size_t ret = REAL(name) args, bytes;                                                                   \
-		if (!__builtin_mul_overflow(ret, size, &bytes))                                                        \
-			check_write(dst, bytes, ENTRY);                                                                \
-		if (ret == 0 && size && n)                                                                             \
-			check_guarded(dst, size, LIBC_WRITE, ENTRY);                                                   \
+		struct kernel_fill fill;                                                                               \
+		size_t bytes;                                                                                          \
+		if (__builtin_mul_overflow(n, size, &bytes))                                                           \
+			return REAL(name) args;                                                                        \
+		dst = kernel_fill_begin(&fill, dst, bytes);                                                            \
+		size_t ret = REAL(name) args;                                                                          \
+		kernel_fill_end(&fill, (ssize_t)(ret * size), ENTRY);                                                  \
 		return ret;                                                                                            \
 	}
 FREAD(fread, (void *dst, size_t size, size_t n, FILE *f), (dst, size, n, f))
@@ -56,13 +59,13 @@ INTERCEPT(int, puts, (const char *s), (s), libc_foreign(s))
 /* A line with zero bytes in it is longer than it looks; then only its first part is checked. */
 static void check_line(const char *line, int n, const char *entry)
 {
-	if (line && n > 0 && shadow_covers(line))
+	if (line && n > 0 && libc_covers(line))
 		check_write(line, MIN(REAL(strnlen)(line, (size_t)n - 1) + 1, (size_t)n), entry);
 }
 
 static void check_wide_line(const wchar_t *line, int n, const char *entry)
 {
-	if (line && n > 0 && shadow_covers(line))
+	if (line && n > 0 && libc_covers(line))
 		check_write(line, MIN(REAL(wcsnlen)(line, (size_t)n - 1) + 1, (size_t)n) * sizeof(wchar_t), entry);
 }
 

@@ -101,7 +101,7 @@ typedef int compare_fn(const wchar_t *a, const wchar_t *b, size_t n);
 /* Whole wide characters that may be read from p on, at most max, and the byte that ends them, or 0. */
 static struct libc_scan wide_extent(const wchar_t *p, size_t max)
 {
-	struct libc_scan scan = { max, shadow_covers(p) ? shadow_find_bad(p, max * WIDE) : 0 };
+	struct libc_scan scan = { max, libc_covers(p) ? libc_find_bad(p, max * WIDE) : 0 };
 	if (scan.bad)
 		scan.len = (scan.bad - (uintptr_t)p) / WIDE;
 	return scan;
@@ -110,7 +110,7 @@ static struct libc_scan wide_extent(const wchar_t *p, size_t max)
 static bool compare_wide(const wchar_t *a, const wchar_t *b, size_t max, compare_fn *compare, bool strings, int *verdict,
                          const char *entry)
 {
-	const wchar_t *known = shadow_covers(a) ? a : b;
+	const wchar_t *known = libc_covers(a) ? a : b;
 	*verdict = 0;
 	for (size_t done = 0, chunk = COMPARE_FIRST; done < max; chunk = MIN(chunk * 2, (size_t)COMPARE_LARGEST)) {
 		size_t want = MIN(chunk, max - done);
@@ -135,7 +135,7 @@ static bool compare_wide(const wchar_t *a, const wchar_t *b, size_t max, compare
 	INTERCEPT(int, name, (const wchar_t *a, const wchar_t *b), (a, b), FOREIGN_BOTH)                               \
 	{                                                                                                              \
 		int verdict;                                                                                           \
-		if (!(shadow_covers(a) || shadow_covers(b)) ||                                                         \
+		if (!(libc_covers(a) || libc_covers(b)) ||                                                         \
 		    !compare_wide(a, b, SIZE_MAX, REAL(with), true, &verdict, ENTRY))                                  \
 			return REAL(name)(a, b);                                                                       \
 		return verdict;                                                                                        \
@@ -147,7 +147,7 @@ WIDE_COMPARE(wcscasecmp, wcsncasecmp)
 	INTERCEPT(int, name, (const wchar_t *a, const wchar_t *b, size_t n), (a, b, n), FOREIGN_BOTH)                  \
 	{                                                                                                              \
 		int verdict;                                                                                           \
-		if (!(shadow_covers(a) || shadow_covers(b)) ||                                                         \
+		if (!(libc_covers(a) || libc_covers(b)) ||                                                         \
 		    !compare_wide(a, b, n, REAL(name), strings, &verdict, ENTRY))                                      \
 			return REAL(name)(a, b, n);                                                                    \
 		return verdict;                                                                                        \

@@ -8,6 +8,7 @@
  *   libc_str.c      str*, stp* that copy            libc_printf.c  sprintf and its family
  *   libc_scan.c     str* that only read             libc_stdio.c   fread, fgets, getline, fwrite, fputs
  *   libc_number.c   strtol and its family           libc_io.c      read, write, recv, send, …
+ *                                                   libc_kernel.c  buffers with guards in them
  *                                                   libc_path.c    getcwd, realpath, readlink, gethostname, …
  *   waits.c, waits_rare.c, waits_io.c   calls that a scan for leaks interrupted go on
  *
@@ -209,13 +210,26 @@ void libc_report_range(const void *p, size_t n, uintptr_t bad, enum libc_access 
 void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry);
 void libc_report_negative(const void *p, size_t n, enum libc_access access, const char *entry);
 
+/* Is a range starting at p checked at all: fenced memory in every mode, and what has shadow. */
+__inline_hot bool libc_covers(const void *p)
+{
+	return fence_contains(p) || shadow_covers(p);
+}
+
+/* How many bytes from p on may surely be accessed, as far as one load of shadow tells; 0 says nothing.  Guards of the fence's pool have no
+ * shadow that says so. */
+__inline_hot size_t libc_good_ahead(const void *p)
+{
+	return fence_contains(p) ? 0 : shadow_good_ahead(p);
+}
+
 /* The first bad byte of a range of covered memory, or 0: short ranges without a call into shadow/. */
 uintptr_t libc_find_bad(const void *p, size_t n);
 
 /* All of [p, p+n) may be accessed; false after a report. */
 __inline_hot bool check_range(const void *p, size_t n, enum libc_access access, const char *entry)
 {
-	if (!shadow_covers(p) || n <= shadow_good_ahead(p))
+	if (likely(!fence_contains(p)) && (!shadow_covers(p) || n <= shadow_good_ahead(p)))
 		return true;
 	uintptr_t bad = libc_find_bad(p, n);
 	if (likely(!bad))
@@ -234,9 +248,39 @@ __inline_hot bool check_write(const void *p, size_t n, const char *entry)
 	return check_range(p, n, LIBC_WRITE, entry);
 }
 
-/* For memory that the kernel is going to access, or was refused: a freed area is guarded, and only its beginning has shadow that says so.  The
- * program's own access would fault there; the kernel's fails with EFAULT, of which nobody is told.  False after a report. */
-bool check_guarded(const void *p, size_t n, enum libc_access access, const char *entry);
+/* ---- libc_kernel.c: buffers that the kernel reads and fills.  The program's own access to a guarded page would fault and be reported; the
+ * kernel's fails with EFAULT, of which nobody is told. */
+
+/* What is about to be read by the kernel, whole.  False after a report; then what was guarded is memory. */
+bool kernel_reads(const void *src, size_t n, const char *entry);
+/* A call without effects besides filling dst has failed: because of a guard there?  It is open then, and the call may be made again. */
+bool kernel_refused(const void *dst, size_t n);
+
+/* A buffer that the kernel is to fill.  `to` is where: the buffer itself, or memory lent for the call when pages of the buffer are guarded. */
+struct kernel_fill {
+	void *dst, *to;
+	size_t n, good;               /* how much of dst is accessible from its beginning on; when lent */
+	void *map;                    /* what was lent, NULL: nothing */
+	size_t map_size;
+};
+void *kernel_fill_begin(struct kernel_fill *fill, void *dst, size_t n);
+/* `came` bytes were stored, -1: the call failed.  They are checked, and are in dst afterwards.  False after a report. */
+bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry);
+
+/* The same for a vector.  Its return value replaces v. */
+struct kernel_scatter {
+	const struct iovec *asked;
+	long count;
+	struct kernel_fill *fills;    /* NULL: nothing was lent */
+	struct iovec *to;
+	size_t map_size;
+};
+const struct iovec *kernel_scatter_begin(struct kernel_scatter *scatter, const struct iovec *v, long count);
+void kernel_scatter_end(struct kernel_scatter *scatter, ssize_t came, const char *entry);
+bool kernel_meets_guard(const struct iovec *v, long count);
+/* Memory for the length of a call; NULL when there is none. */
+void *kernel_lend(size_t size);
+void kernel_take_back(void *map, size_t size);
 
 /* A size that is negative when seen as signed; true after a report. */
 __inline_hot bool check_negative(const void *p, size_t n, enum libc_access access, const char *entry)
@@ -264,21 +308,33 @@ bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *en
  * from there on. */
 struct libc_scan libc_extent(const void *p, size_t max);
 
-/* ---- waits.c: calls that a scan for leaks interrupted go on ------------------------------------------------------------------ */
+/* ---- waits.c: calls that a scan for leaks, or a signal that the program does not see, interrupted go on ------------------------------------------------------------------ */
 
 /* Before a call that may wait: how often this thread had been interrupted by us alone, and errno. */
 struct wait_mark { uint32_t interrupts; int error; };
+static inline uint32_t wait_interrupts(void)
+{
+	return leak_interrupts + fence_interrupts;
+}
 static inline struct wait_mark wait_mark(void)
 {
-	return (struct wait_mark){ leak_interrupts, errno };
+	return (struct wait_mark){ wait_interrupts(), errno };
 }
 /* Did the call return because of us, and nobody else?  Then errno is what it was. */
 static inline bool interrupted_by_us(long r, const struct wait_mark *before)
 {
-	if (likely(r >= 0) || errno != EINTR || leak_interrupts == before->interrupts)
+	if (likely(r >= 0) || errno != EINTR || wait_interrupts() == before->interrupts)
 		return false;
 	errno = before->error;
 	return true;
+}
+/* Handlers of what was held for so long run now, and errno is the call's. */
+static inline void wait_is_over(const struct fence_wait *w)
+{
+	int error = errno;
+
+	fence_wait_over(w);
+	errno = error;
 }
 /* Looked up when it is first called: after main has begun, mostly. */
 void *wait_real(void **cache, const char *name);

@@ -32,13 +32,13 @@ static struct ranked_lock report_lock = RANKED_LOCK_INIT(LOCK_RANK_REPORT);
 static uint64_t saved_mask;             /* the holder's signal mask */
 
 static struct report_record record;
-static char report_text[REPORT_TEXT_MAX];
+static char report_text[REPORT_TEXT_MAX] __attribute__((aligned(16)));
 
 /* Atomic: report_count and report_begin read them without the lock. */
 static uint32_t nr_reports, nr_repeated, nr_left_out;
 /* The access of the last report.  Atomic words; only the thread that made it looks for itself. */
 static uint64_t last_addr, last_size;
-static uint32_t last_tid;
+static uint32_t last_tid, last_fault;
 
 /* ---- repetitions ----------------------------------------------------------------------------------------------------- */
 
@@ -195,6 +195,7 @@ static enum report_outcome report_emit(struct report_record *r)
 {
 	__atomic_store_n(&last_addr, r->addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_size, r->access_size, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_fault, r->fault.present, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_tid, r->tid, __ATOMIC_RELAXED);
 	if (place_add(record_place(r))) {
 		__atomic_fetch_add(&nr_repeated, 1, __ATOMIC_RELAXED);
@@ -298,12 +299,56 @@ void report_session_end(void)
 	signals_restore(mask);
 }
 
+/* ---- functions by name ------------------------------------------------------------------------------------------------------------ */
+
+/* The question stands where rules do. */
+static bool functions_ask(const struct module_info *m, const char *pattern, const struct helper_ranges **answer)
+{
+	struct helper_functions *q = (struct helper_functions *)(report_text + RULES_AT);
+	size_t len;
+
+	mem_set(q, 0, sizeof(*q));
+	q->build_id_len = m->build_id_len;
+	mem_copy(q->build_id, m->build_id, sizeof(q->build_id));
+	str_copy(q->path, m->path, sizeof(q->path));
+	str_copy(q->pattern, pattern, sizeof(q->pattern));
+	len = helper_functions(q, report_text, RULES_AT);
+	*answer = (const struct helper_ranges *)report_text;
+	return len >= sizeof(**answer) && (len - sizeof(**answer)) / sizeof((*answer)->ranges[0]) == (*answer)->nr;
+}
+
+bool report_find_functions(const struct module_info *m, const char *pattern,
+                           void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx, bool *complete)
+{
+	const struct helper_ranges *answer;
+	uint64_t mask;
+	bool found;
+
+	if (lock_mine(&report_lock))
+		return false;
+	mask = signals_block();
+	lock_acquire(&report_lock);
+	found = functions_ask(m, pattern, &answer);
+	if (found)
+		take(ctx, answer->ranges, answer->nr);
+	*complete = found && answer->complete;
+	lock_release(&report_lock);
+	signals_restore(mask);
+	return found;
+}
+
 /* ---- the rest of the outward functions ---------------------------------------------------------------------------------------- */
 
 bool report_is_last(uintptr_t addr)
 {
 	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() &&
 	       addr - __atomic_load_n(&last_addr, __ATOMIC_RELAXED) < MAX(__atomic_load_n(&last_size, __ATOMIC_RELAXED), 1u);
+}
+
+bool report_was_fault(uintptr_t addr, size_t n)
+{
+	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() && __atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&last_addr, __ATOMIC_RELAXED) - addr < n;
 }
 
 bool report_is_mine(void)

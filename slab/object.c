@@ -153,6 +153,29 @@ bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 	return false;
 }
 
+bool slab_next_object(uintptr_t *at, struct slab_object *obj)
+{
+	for (uintptr_t a = MAX(*at, arena_base); arena_usable(a);) {
+		struct slab *s = slab_of(a);
+		const struct slab_cache *c = s ? READ_ONCE(s->cache) : NULL;
+		uint32_t i;
+
+		if (!c || a < s->base) {
+			a = ALIGN_DOWN(a, PAGE_SIZE) + PAGE_SIZE;
+			continue;
+		}
+		i = slab_index(c, s, a);
+		if (i >= c->nr_objects || i >= READ_ONCE(s->fresh)) {
+			a = MAX(s->base + ((uintptr_t)c->nr_pages << PAGE_SHIFT), ALIGN_DOWN(a, PAGE_SIZE) + PAGE_SIZE);
+			continue;
+		}
+		object_describe(c, s, i, obj);
+		*at = MAX(obj->slot + obj->slot_size, a + 1);
+		return true;
+	}
+	return false;
+}
+
 /* ---- findings -------------------------------------------------------------------------------------------------------------- */
 
 void finding_init(struct slab_finding *f, enum slab_finding_kind kind, enum slab_found_at at, uintptr_t addr,

@@ -83,6 +83,9 @@ struct slab_foreign {
 void slab_set_foreign(const struct slab_foreign *foreign);
 /* False when addr is in pages that hold no objects. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
+/* The first object of a slab, of any state, that ends behind *at; *at is its slot's end then.  From 0 on: all of them, in order of address.  Takes no
+ * lock, and memory of what it finds may go away. */
+bool slab_next_object(uintptr_t *at, struct slab_object *obj);
 
 /* Does addr lie in a page that is guarded for an object: a large area's guard page, or a freed area?  With that object. */
 bool slab_is_guard(uintptr_t addr, struct slab_object *obj);
@@ -354,6 +357,8 @@ struct slab_view_live {
 };
 /* The live objects of a slab (r->cache is not 0); none where it cannot be read. */
 void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live);
+/* The same as a bit per 16 bytes of the run, set in `map`, which begins with its first page (and may be longer); how many there are. */
+uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_run *r, uint64_t *map, bool *displaced);
 
 /* ---- the heap as text (show.c; both halves) ------------------------------------------------------------------------------------ */
 

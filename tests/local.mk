@@ -3,11 +3,12 @@ TEST_CFLAGS = $(AM_CFLAGS) -std=gnu11 $(CMOCKA_CFLAGS) $(LIBUNWIND_CFLAGS)
 TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 
 # Scripts that look at the sources, the documentation and what was built.
-script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/published tests/decode tests/examples-caches tests/kernel
+script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/published \
+	tests/decode tests/wording tests/examples-caches tests/kernel
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 # Longer ones that scripts/test runs besides make check.
-EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/live tests/real tests/shadow
+EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/live tests/real tests/shadow tests/signals
 
 noinst_HEADERS += tests/unit/unit.h
 
@@ -132,6 +133,12 @@ tests_unit_test_symbolize_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DM
 tests_unit_test_symbolize_LDADD = libtool_half.la $(CMOCKA_LIBS)
 TESTS += tests/unit/test_symbolize
 
+check_PROGRAMS += tests/unit/test_functions
+tests_unit_test_functions_SOURCES = tests/unit/test_functions.c
+tests_unit_test_functions_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DMEMSAN_TOOL -DTEST_CXX='"$(CXX)"'
+tests_unit_test_functions_LDADD = libtool_half.la $(CMOCKA_LIBS)
+TESTS += tests/unit/test_functions
+
 check_PROGRAMS += tests/unit/test_shadow
 tests_unit_test_shadow_SOURCES = tests/unit/test_shadow.c
 tests_unit_test_shadow_CFLAGS = $(TEST_CFLAGS)
@@ -185,6 +192,12 @@ tests_unit_test_fence_pool_SOURCES = tests/unit/test_fence_pool.c
 tests_unit_test_fence_pool_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_fence_pool_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_fence_pool
+
+check_PROGRAMS += tests/unit/test_fence_gate
+tests_unit_test_fence_gate_SOURCES = tests/unit/test_fence_gate.c
+tests_unit_test_fence_gate_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_fence_gate_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_fence_gate
 
 check_PROGRAMS += tests/unit/test_fence_old_kernel
 tests_unit_test_fence_old_kernel_SOURCES = tests/unit/test_fence_old_kernel.c

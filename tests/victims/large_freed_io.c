@@ -42,7 +42,7 @@ int main(void)
 	readv(zero, &v, 1);                     /* expect: use-after-free entry=readv object=300000 access=5 bad=200000 */
 	v.iov_base = gone();
 	sendmsg(s[0], &m, 0);                   /* expect: use-after-free entry=sendmsg object=300000 access=5 bad=200000 */
-	fread(gone(), 5000, 2, f);              /* expect: use-after-free entry=fread object=300000 access=5000 bad=200000 */
+	fread(gone(), 5000, 2, f);              /* expect: use-after-free entry=fread object=300000 access=10000 bad=200000 */
 	/* Not an error: the size is more than there is, and nothing comes. */
 	char *small = malloc(8);
 	f = fopen("/dev/null", "r");
