@@ -64,10 +64,21 @@ static void kfence_access(struct log_record *r)
 		r->access = "free";
 }
 
+/* "BUG: Double free or freeing an invalid pointer", as 4.8 to 4.10 say it, without the detector's name */
+static enum log_form begin_kasan_free(const char *text, struct log_open *o)
+{
+	if (!starts(text, "BUG: Double free or freeing an invalid pointer"))
+		return FORM_NONE;
+	headline(o, "kasan", text);
+	o->record->kind = log_kind(o->record, text + 5, strlen(text + 5));
+	o->record->access = "free";
+	return FORM_KASAN;
+}
+
 static enum log_form begin_kasan(const char *text, struct log_open *o)
 {
 	static const struct { const char *mark, *detector; } marks[] = {
-		{ "BUG: KASAN: ", "kasan" }, { "BUG: KFENCE: ", "kfence" }, { "BUG: MEMSAN: ", "memsan" }, { "BUG: KMSAN: ", "kmsan" },
+		{ "BUG: KASAN: ", "kasan" }, { "BUG: KASan: ", "kasan" }, { "BUG: KFENCE: ", "kfence" }, { "BUG: MEMSAN: ", "memsan" }, { "BUG: KMSAN: ", "kmsan" },
 		{ "BUG: KCSAN: ", "kcsan" },
 	};
 
@@ -77,11 +88,11 @@ static enum log_form begin_kasan(const char *text, struct log_open *o)
 			continue;
 		headline(o, marks[i].detector, text);
 		kasan_kind(o, p);
-		if (i == 1)
+		if (strcmp(marks[i].detector, "kfence") == 0)
 			kfence_access(o->record);
 		return FORM_KASAN;
 	}
-	return FORM_NONE;
+	return begin_kasan_free(text, o);
 }
 
 /* ---- SLUB -------------------------------------------------------------------------------------------------------------------------- */
@@ -97,7 +108,7 @@ static const char *slub_kind(struct log_record *r, const char *p)
 		bool changes = false;
 		for (size_t i = 0; i < len; i++)
 			changes |= isdigit((unsigned char)p[i]) != 0;
-		if (strncmp(p, "in ", 3) == 0 || *p == '(' || *p == '.')
+		if (starts(p, "in ") || starts(p, "on __") || *p == '(' || *p == '.')
 			break;
 		if (memchr(p, '(', len)) /* "object(0x…)" */
 			changes = false, len = strcspn(p, "(");
@@ -139,6 +150,12 @@ static enum log_form begin_wrong_cache(const char *text, struct log_open *o)
 {
 	const char *from = strstr(text, " but object is from ");
 
+	if (strstr(text, ": Object is not a Slab page!")) {
+		headline(o, "slub", text);
+		o->record->kind = "object-is-not-a-slab-page";
+		o->record->access = "free";
+		return FORM_OOPS;
+	}
 	if (!from || !strstr(text, "Wrong slab cache"))
 		return FORM_NONE;
 	headline(o, "slub", text);
@@ -149,12 +166,28 @@ static enum log_form begin_wrong_cache(const char *text, struct log_open *o)
 	return FORM_OOPS;
 }
 
+/* "kmem_cache_destroy mine: Slab cache still has objects", since 5.17 in a WARNING and with " when called from func+0x1/0x2" */
+static enum log_form begin_busy_cache(const char *text, struct log_open *o)
+{
+	const char *cache = after(text, "kmem_cache_destroy "), *end = cache ? strstr(cache, ": Slab cache still has objects") : NULL;
+	struct log_record *r = o->record;
+
+	if (!end)
+		return FORM_NONE;
+	headline(o, "slub", text);
+	r->kind = "slab-cache-still-has-objects";
+	r->object.present = true;
+	r->object.cache = log_record_string(r, cache, (size_t)(end - cache));
+	return strstr(end, " when called from ") ? FORM_OOPS : FORM_TRACE;
+}
+
 /* ---- kmemleak ------------------------------------------------------------------------------------------------------------------------ */
 
-/* "unreferenced object 0xffff888005e5b000 (size 128):" */
+/* "unreferenced object 0xffff888005e5b000 (size 128):"; with kmemleak.verbose each line is printed behind "kmemleak: ". */
 static enum log_form begin_kmemleak(const char *text, struct log_open *o)
 {
-	const char *p = after(text, "unreferenced object ");
+	o->printed_leak = starts(text, LOG_PRINTED_LEAK);
+	const char *p = after(text, o->printed_leak ? "kmemleak: unreferenced object " : "unreferenced object ");
 	struct log_record *r = o->record;
 
 	if (!p)
@@ -183,6 +216,7 @@ struct fault { const char *mark, *kind, *address; enum log_form form; };
 /* In order: the first that the line begins with. */
 static const struct fault faults[] = {
 	{ "general protection fault", "general-protection-fault", "address ", FORM_OOPS },
+	{ "Oops: general protection fault", "general-protection-fault", "address ", FORM_OOPS },
 	{ "BUG: kernel NULL pointer dereference", "null-pointer-dereference", "address: ", FORM_OOPS },
 	{ "BUG: unable to handle kernel NULL pointer dereference", "null-pointer-dereference", " at ", FORM_OOPS },
 	{ "BUG: unable to handle kernel paging request", "paging-request", " at ", FORM_OOPS },
@@ -234,10 +268,41 @@ static const char *fault_detector(const struct fault *f)
 	return "oops";
 }
 
+/* 4.x and 5.x up to 5.5 say it before the fault: "kasan: GPF could be caused by NULL-ptr deref or user memory access" */
+static enum log_form begin_gpf_hint(const char *text, struct log_open *o)
+{
+	const char *p = after(text, "kasan: GPF could be caused by ");
+
+	if (!p)
+		return FORM_NONE;
+	headline(o, "kasan", text);
+	o->record->kind = log_kind(o->record, p, strlen(p));
+	o->gpf_hint = true;
+	return FORM_OOPS;
+}
+
+/* "memcpy: detected buffer overflow: 40 byte write of buffer size 32", "memcpy: detected field-spanning write (size 40) of …" */
+static enum log_form begin_fortify(const char *text, struct log_open *o)
+{
+	const char *p = strstr(text, ": detected ");
+	struct log_record *r = o->record;
+
+	if (!p || (size_t)(p - text) != strspn(text, "abcdefghijklmnopqrstuvwxyz_"))
+		return FORM_NONE;
+	p += 11;
+	if (!starts(p, "buffer overflow") && !starts(p, "field-spanning "))
+		return FORM_NONE;
+	headline(o, "fortify", text);
+	r->kind = starts(p, "buffer") ? "fortify-buffer-overflow" : log_kind(r, p, strcspn(p, "("));
+	r->access = strstr(p, " read") ? "read" : "write";
+	r->have_size = log_decimal_after(p, "overflow: ", &r->access_size) || log_decimal_after(p, "(size ", &r->access_size);
+	return FORM_OOPS;
+}
+
 /* "refcount_t: underflow; use-after-free." */
 static const char *refcount_kind(struct log_record *r, const char *p)
 {
-	size_t len = strcspn(p, ";.");
+	size_t len = strcspn(p, ".");
 
 	return log_kind(r, p, len);
 }
@@ -290,12 +355,15 @@ bool log_may_begin(const char *text, size_t len)
 		MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"), MARK("unreferenced o"), MARK("usercopy: "), MARK("UBSAN: "),
 		MARK("Unable to handle"), MARK("list_"), MARK("refcount_t: "), MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"),
 		MARK("Kernel panic - not syncing: stack-p"), MARK("cache_from_obj: "), MARK("=="), MARK("{"), MARK("detected buffer"),
-		MARK("Kernel Offset: "), MARK("Linux version "), MARK("virt_to_cache: "), MARK("kmem_cache_free: "), MARK("Direct leak of "), MARK("Indirect leak of "),
+		MARK("Kernel Offset: "), MARK("Linux version "), MARK("virt_to_cache: "), MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "), MARK("kmemleak: unreferenced o"), MARK("kasan: GPF could"), MARK("Oops: general prot"),
+		MARK("memcpy: detected "), MARK("memmove: detected "), MARK("memset: detected "), MARK("memcmp: detected "), MARK("memchr"), MARK("memscan: detected "),
+		MARK("str"), MARK("kmemdup: detected "), MARK("sized_strscpy: detected "), MARK("Direct leak of "), MARK("Indirect leak of "),
 	};
 #undef MARK
 	static const bool first[256] = {
 		['B'] = true, ['g'] = true, ['k'] = true, ['u'] = true, ['U'] = true, ['l'] = true, ['r'] = true, ['p'] = true, ['I'] = true, ['P'] = true,
 		['K'] = true, ['c'] = true, ['='] = true, ['{'] = true, ['d'] = true, ['L'] = true, ['v'] = true, ['D'] = true,
+		['O'] = true, ['m'] = true, ['s'] = true,
 	};
 
 	if (len < 2 || !first[(unsigned char)text[0]])
@@ -309,7 +377,8 @@ bool log_may_begin(const char *text, size_t len)
 enum log_form log_begin(const char *text, struct log_open *o)
 {
 	static enum log_form (*const tries[])(const char *, struct log_open *) = {
-		begin_kasan, begin_slub, begin_kmemleak, begin_wrong_cache, begin_fault, begin_ubsan,
+		begin_kasan, begin_slub, begin_kmemleak, begin_wrong_cache, begin_busy_cache, begin_fault, begin_ubsan, begin_gpf_hint,
+		begin_fortify,
 	};
 	enum log_form form;
 

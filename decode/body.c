@@ -103,6 +103,8 @@ static bool read_cpu(struct log_record *r, const char *t)
 		while (*p == ' ' || (*p >= 'A' && *p <= 'Z' && (p[1] == ' ' || (p[1] >= 'A' && p[1] <= 'Z'))) || *p == '[')
 			p += *p == '[' ? strcspn(p, " ") : 1;
 		version = p;
+		while (p > end && p[-1] == ' ')
+			p--;
 		r->tainted = log_record_string(r, end + 1, (size_t)(p - end - 1));
 	}
 	if (!end)
@@ -143,29 +145,6 @@ static bool read_kfence_access(struct log_open *o, const char *t)
 		return true;
 	}
 	return false;
-}
-
-/* "kfence-#72: 0xffff8c3f2e292000-0xffff8c3f2e29201f, size=32, cache=kmalloc-32" (before 5.17 with "[…" and ", size=") */
-static bool read_kfence_object(struct log_record *r, const char *t)
-{
-	const char *cache;
-
-	if (!starts(t, "kfence-#"))
-		return false;
-	r->object.present = log_hex_after(t, ": 0x", &r->object.addr) || log_hex_after(t, " [0x", &r->object.addr);
-	log_decimal_after(t, "size=", &r->object.size);
-	if ((cache = strstr(t, "cache=")) != NULL) {
-		r->object.cache = log_record_string(r, cache + 6, strcspn(cache + 6, " ]"));
-		log_decimal_after(cache, "kmalloc-", &r->object.cache_size);
-	}
-	if (!r->object.relation && r->have_addr && r->addr >= r->object.addr) {
-		r->object.distance = r->addr - r->object.addr;
-		r->object.relation = "inside of";
-		r->object.have_distance = true;
-	}
-	if (!r->object.state)
-		r->object.state = strstr(r->kind, "use-after-free") ? "freed" : "allocated";
-	return true;
 }
 
 /* ---- headings of stacks ------------------------------------------------------------------------------------------------------------ */
@@ -223,11 +202,40 @@ static void slub_track(struct log_open *o, const char *in)
 	*f = place;
 }
 
+/* "kfence-#72: 0xffff8c3f2e292000-0xffff8c3f2e29201f, size=32, cache=kmalloc-32" (before 5.17 with "[…" and ", size=") */
+static bool read_kfence_object(struct log_open *o, const char *t)
+{
+	struct log_record *r = o->record;
+	const char *cache, *allocated;
+
+	if (!starts(t, "kfence-#"))
+		return false;
+	allocated = strstr(t, "] allocated by task ");
+	if (allocated) { /* before 5.17 it is the heading of the stack too */
+		open_stack(o, SECTION_ALLOC, "alloc");
+		stack_thread(o, allocated);
+	}
+	r->object.present = log_hex_after(t, ": 0x", &r->object.addr) || log_hex_after(t, " [0x", &r->object.addr);
+	log_decimal_after(t, "size=", &r->object.size);
+	if ((cache = strstr(t, "cache=")) != NULL) {
+		r->object.cache = log_record_string(r, cache + 6, strcspn(cache + 6, " ]"));
+		log_decimal_after(cache, "kmalloc-", &r->object.cache_size);
+	}
+	if (!r->object.relation && r->have_addr && r->addr >= r->object.addr) {
+		r->object.distance = r->addr - r->object.addr;
+		r->object.relation = "inside of";
+		r->object.have_distance = true;
+	}
+	if (!r->object.state)
+		r->object.state = strstr(r->kind, "use-after-free") ? "freed" : "allocated";
+	return true;
+}
+
 static bool read_heading(struct log_open *o, const char *t)
 {
 	const char *p;
 
-	if ((p = after(t, "INFO: ")) != NULL && o->form == FORM_SLUB)
+	if ((p = after(t, "INFO: ")) != NULL && (o->form == FORM_SLUB || o->inner_slub))
 		t = p;
 	if (starts(t, "Allocated by ") || starts(t, "allocated by task ") || starts(t, "Allocated in ") || starts(t, "Allocated:"))
 		open_stack(o, SECTION_ALLOC, "alloc");
@@ -293,7 +301,12 @@ static bool read_object(struct log_open *o, const char *t)
 	struct log_record *r = o->record;
 	const char *p;
 
-	if ((p = after(t, "The buggy address belongs to the object at ")) != NULL) {
+	if ((p = after(t, "Object at ")) != NULL && (p = log_hex(p, &r->object.addr)) != NULL && starts(p, ", in cache ")) {
+		/* 4.8 to 4.10 */
+		r->object.present = true;
+		r->object.cache = log_record_string(r, p + 11, strcspn(p + 11, " "));
+		log_decimal_after(p, " size: ", &r->object.cache_size);
+	} else if ((p = after(t, "The buggy address belongs to the object at ")) != NULL) {
 		r->object.present = log_hex(p, &r->object.addr) != NULL;
 	} else if ((p = after(t, "which belongs to the cache ")) != NULL) {
 		r->object.cache = log_record_string(r, p, strcspn(p, " "));
@@ -331,7 +344,7 @@ static bool read_place(struct log_open *o, const char *t)
 			add_place(o->record, t);
 		return true;
 	}
-	if (o->section == SECTION_PLACE && *t) {
+	if (o->section == SECTION_PLACE && *t && !log_may_begin(t, strlen(t))) {
 		add_place(o->record, t);
 		return true;
 	}
@@ -399,14 +412,19 @@ static bool add_row(struct log_record *r, uint64_t addr, const char *bytes, char
 	return true;
 }
 
-/* How much memory a byte stands for: 8 bytes in generic KASAN, 16 with tags. */
-static void row_scale(struct log_record *r)
+/* How much memory a byte stands for: 8 bytes in generic KASAN, 16 with tags.  The smallest step between rows tells, as a row may have been lost. */
+static void row_scale(struct log_open *o)
 {
+	struct log_record *r = o->record;
 	const struct log_row *last = &r->rows[r->nr_rows - 1];
-	uint64_t step = r->nr_rows > 1 ? (last->addr - last[-1].addr) / last[-1].nr : 0;
+	uint64_t step = r->nr_rows > 1 && last[-1].label == 'm' ? (last->addr - last[-1].addr) / last[-1].nr : 0;
 
-	if (step == 1 || step == 8 || step == 16)
-		r->row_scale = (uint32_t)step;
+	if ((step != 1 && step != 8 && step != 16) || (o->scale_known && step >= r->row_scale))
+		return;
+	o->scale_known = true;
+	r->row_scale = (uint32_t)step;
+	if (r->have_mark)
+		r->mark = o->mark_row + o->mark_index * step;
 }
 
 /* " ffff8801f44ec300: 00 00 …", ">0x7f…: …"; the caret under the marked row. */
@@ -427,15 +445,16 @@ static bool read_memory(struct log_open *o, const char *text)
 	if (*t == '^') {
 		size_t column = (size_t)(t - text);
 		r->have_mark = o->mark_column && column >= o->mark_column && (column - o->mark_column) / 3 < 32;
-		r->mark += r->have_mark ? (column - o->mark_column) / 3 * r->row_scale : 0;
+		o->mark_index = r->have_mark ? (column - o->mark_column) / 3 : 0;
+		r->mark = o->mark_row + o->mark_index * r->row_scale;
 		return true;
 	}
 	behind = log_hex(t, &addr);
 	if (!behind || *behind != ':' || !add_row(r, addr, behind + 1, 'm'))
 		return false;
-	row_scale(r);
+	row_scale(o);
 	if (text[strspn(text, " ")] == '>') {
-		r->mark = addr;
+		o->mark_row = addr;
 		o->mark_column = (size_t)(behind - text) + 2;
 	}
 	o->rows_behind += r->have_mark;
@@ -500,7 +519,7 @@ static bool read_slub(struct log_open *o, const char *t)
 
 	if (p && *(p += strspn(p, " ")))
 		t = p;
-	if (strspn(t, "-") > 20 || log_rule_length(t) > 70)
+	if (strspn(t, "-") > 20 || log_rule_length(t) > LOG_SHORT_RULE)
 		return true;
 	if (starts(t, "Object 0x")) {
 		if (log_hex(t + 7, &r->object.addr))
@@ -580,8 +599,11 @@ static bool leak_class(struct log_record *r, const char *t)
 static enum log_answer body_kmemleak(struct log_open *o, const char *text)
 {
 	struct log_record *r = o->record;
-	const char *t = text + strspn(text, " \t"), *p;
+	const char *t, *p;
 
+	if (o->printed_leak && starts(text, LOG_PRINTED_LEAK))
+		text += strlen(LOG_PRINTED_LEAK);
+	t = text + strspn(text, " \t");
 	if (!*t)
 		return o->trace_began && (!o->stack || o->stack->nr) ? LINE_BEHIND : LINE_TAKEN;
 	if (read_module(o, t))
@@ -693,7 +715,10 @@ static bool read_page_fault_access(struct log_record *r, const char *t)
 static bool read_common(struct log_open *o, const char *text, const char *t)
 {
 	struct log_record *r = o->record;
+	const char *pid;
+	uint64_t tid;
 
+	o->user_registers |= starts(t, "RIP: 0033:") || starts(t, "RIP: 0023:");
 	if (read_hint(r, t) || read_page_fault_access(r, t) || read_warning(r, t))
 		return true;
 	if (read_cpu(r, t)) {
@@ -702,8 +727,13 @@ static bool read_common(struct log_open *o, const char *text, const char *t)
 		o->saw_summary = true;
 		return true;
 	}
-	if (read_heading(o, t) || read_trace_heading(o, t) || read_access(r, t) || read_kfence_access(o, t) || read_kfence_object(r, t))
+	if (read_heading(o, t) || read_trace_heading(o, t) || read_access(r, t) || read_kfence_access(o, t) || read_kfence_object(o, t))
 		return true;
+	if (o->stack && !o->stack->nr && (pid = after(t, "PID = ")) != NULL && log_decimal(pid, &tid)) { /* 4.8 to 4.10 */
+		o->stack->tid = (uint32_t)tid;
+		o->stack->have_tid = true;
+		return true;
+	}
 	if (starts(t, "Pointer tag: [")) {
 		r->tags = log_record_string(r, t, strlen(t));
 		return true;
@@ -722,6 +752,7 @@ static bool read_frame(struct log_open *o, const char *text, const char *t)
 
 	if (*t == '<' && (starts(t, "<TASK>") || starts(t, "</TASK>") || starts(t, "<IRQ>") || starts(t, "</IRQ>") || starts(t, "<NMI>") ||
 	                  starts(t, "</NMI>") || starts(t, "<#") || starts(t, "</#") || starts(t, "<EOI>") || starts(t, "<<"))) {
+		o->task_began |= starts(t, "<TASK>");
 		o->trace_ended |= starts(t, "</TASK>");
 		return true;
 	}
@@ -738,14 +769,34 @@ static bool read_frame(struct log_open *o, const char *text, const char *t)
 	return log_frame_kernel(r, o->stack, t);
 }
 
+/* In a trace whose end will be marked.  Where the program's registers follow the last frame, "</TASK>" may be missing. */
+static bool trace_open(const struct log_open *o)
+{
+	return o->task_began && !o->trace_ended && !o->user_registers && o->section == SECTION_TRACE;
+}
+
 /* ---- forms -------------------------------------------------------------------------------------------------------------------------------------- */
+
+/* 4.x put SLUB's description of the object inside. */
+static bool read_inner_slub(struct log_open *o, const char *t)
+{
+	struct log_object *object = &o->record->object;
+
+	if (starts(t, "BUG ") && strstr(t, "): kasan")) {
+		object->cache = log_record_string(o->record, t + 4, strcspn(t + 4, " "));
+		object->present = true;
+		o->inner_slub = true;
+		return true;
+	}
+	return o->inner_slub && !o->trace_began && read_slub(o, t);
+}
 
 static enum log_answer body_kasan(struct log_open *o, const char *text, const char *t)
 {
 	struct log_record *r = o->record;
 	size_t rule = log_rule_length(t);
 
-	if (rule >= 60 && rule < 71) {
+	if (rule >= 60 && rule <= LOG_SHORT_RULE) {
 		bool whole = strcmp(r->detector, "kfence") == 0 ? o->saw_summary : o->saw_memory || strcmp(r->detector, "memsan") == 0;
 		if (whole && r->nr_stacks)
 			return LINE_LAST;
@@ -756,8 +807,7 @@ static enum log_answer body_kasan(struct log_open *o, const char *text, const ch
 		return LINE_TAKEN;
 	if (read_module(o, t))
 		return LINE_TAKEN;
-	/* 4.x put SLUB's description of the object inside */
-	if (rule > 70 || (starts(t, "BUG ") && strstr(t, "kasan: bad access detected")) || (o->section == SECTION_OBJECT && read_slub(o, t)))
+	if ((o->section == SECTION_OBJECT && read_slub(o, t)) || rule > LOG_SHORT_RULE || read_inner_slub(o, t))
 		return o->section = SECTION_OBJECT, LINE_TAKEN;
 	if (strspn(t, "-") > 20 && !t[strspn(t, "-")])
 		return LINE_TAKEN;
@@ -777,7 +827,7 @@ static enum log_answer body_slub(struct log_open *o, const char *text, const cha
 		size_t len = o->record->object.cache ? strlen(o->record->object.cache) : 0;
 		return strncmp(t + 4, o->record->object.cache ? o->record->object.cache : "", len) == 0 && t[4 + len] == ':' ? LINE_LAST : LINE_BEHIND;
 	}
-	if (log_rule_length(t) > 70 && (o->trace_began || o->record->nr_stacks))
+	if (log_rule_length(t) > LOG_SHORT_RULE && (o->trace_began || o->record->nr_stacks))
 		return LINE_BEHIND;
 	if (o->trace_ended && !starts(t, "Object 0x") && !starts(t, "Allocated in") && !starts(t, "Freed in") && !starts(t, "INFO: Object"))
 		return !*t ? LINE_TAKEN : o->section == SECTION_TRACE || !log_frame_kernel(o->record, NULL, t) ? LINE_BEHIND : LINE_TAKEN;
@@ -785,7 +835,7 @@ static enum log_answer body_slub(struct log_open *o, const char *text, const cha
 		return LINE_TAKEN;
 	if (read_slub(o, t) || read_common(o, text, t) || read_frame(o, text, t) || read_registers(t) || !*t)
 		return LINE_TAKEN;
-	return o->trace_began && o->stack && o->stack->nr && o->section == SECTION_TRACE ? LINE_BEHIND : LINE_FOREIGN;
+	return o->trace_began && o->stack && o->stack->nr && o->section == SECTION_TRACE && !trace_open(o) ? LINE_BEHIND : LINE_FOREIGN;
 }
 
 static enum log_answer body_oops(struct log_open *o, const char *text, const char *t)
@@ -796,6 +846,10 @@ static enum log_answer body_oops(struct log_open *o, const char *text, const cha
 		return LINE_LAST;
 	if (log_rule_length(t) >= 60)
 		return strcmp(r->detector, "ubsan") == 0 ? LINE_LAST : LINE_BEHIND;
+	if (o->gpf_hint && starts(t, "general protection fault")) {
+		o->gpf_hint = false;
+		return LINE_TAKEN;
+	}
 	if (read_rip(o, t) || read_common(o, text, t))
 		return LINE_TAKEN;
 	if (o->form == FORM_OOPS && strcmp(r->detector, "ubsan") == 0 && o->trace_ended)
@@ -812,6 +866,8 @@ static enum log_answer body_trace(struct log_open *o, const char *text, const ch
 	const char *behind;
 	uint64_t addr;
 
+	if (o->trace_ended && strcmp(r->detector, "page-poison") == 0 && read_page(o, t))
+		return LINE_TAKEN;
 	if (o->trace_ended || log_rule_length(t) >= 60)
 		return LINE_BEHIND;
 	if (!o->trace_began && (behind = log_hex(t, &addr)) != NULL && *behind == ':' && add_row(r, addr, behind + 1, 'p')) {
@@ -820,7 +876,7 @@ static enum log_answer body_trace(struct log_open *o, const char *text, const ch
 	}
 	if (read_common(o, text, t) || read_frame(o, text, t) || read_registers(t) || !*t)
 		return LINE_TAKEN;
-	return o->stack && o->stack->nr && o->section == SECTION_TRACE ? LINE_BEHIND : LINE_FOREIGN;
+	return o->stack && o->stack->nr && o->section == SECTION_TRACE && !trace_open(o) ? LINE_BEHIND : LINE_FOREIGN;
 }
 
 enum log_answer log_body(struct log_open *o, const char *text)
@@ -848,12 +904,22 @@ const char *log_missing(const struct log_open *o)
 
 	switch (o->form) {
 	case FORM_KASAN: return o->closed ? NULL : "its closing line is missing";
-	case FORM_SLUB: return s && (o->trace_began || o->trace_ended) && o->stack && o->stack->nr ? NULL : o->trace_ended ? NULL : "its call trace is missing";
+	case FORM_SLUB:
+		if (trace_open(o))
+			return "its call trace goes on";
+		return s && (o->trace_began || o->trace_ended) && o->stack && o->stack->nr ? NULL : o->trace_ended ? NULL : "its call trace is missing";
 	case FORM_KMEMLEAK: return s ? NULL : "its backtrace is missing";
 	case FORM_OOPS: return o->trace_ended && strcmp(r->detector, "ubsan") == 0 ? NULL : "its end of trace is missing";
-	case FORM_TRACE: return s ? NULL : "its call trace is missing";
+	case FORM_TRACE: return trace_open(o) ? "its call trace goes on" : s ? NULL : "its call trace is missing";
 	case FORM_ASAN: return o->saw_summary ? NULL : "its summary is missing";
 	case FORM_VALGRIND: return s ? NULL : "its stack is missing";
 	default: return NULL;
 	}
+}
+
+bool log_trace_goes_on(const struct log_open *o)
+{
+	if (o->form != FORM_SLUB && o->form != FORM_KMEMLEAK && o->form != FORM_TRACE)
+		return false;
+	return o->section == SECTION_TRACE && !o->trace_ended && !log_record_guilty(o->record);
 }

@@ -2,6 +2,7 @@
 /* decode/decode.h - one reader for memory reports: log lines become records, records become text, JSON, SARIF, JUnit, HTML.
  *
  *   prefix.c      what loggers put in front of a line: time, level, caller
+ *   wrap.c        lines that are wrapped: journald's JSON and export, Docker's, dmesg --json
  *   reader.c      bytes to lines, lines to lanes (a caller each), lanes to records
  *   begin.c       is this the first line of a report, and of which?
  *   body.c        the lines of a kernel report: access, task, stacks, object, memory

@@ -26,12 +26,50 @@ struct log_prefix {
 };
 void log_prefix_parse(const char *line, size_t len, struct log_prefix *p);
 
+/* ---- wrap.c -------------------------------------------------------------------------------------------------------------- */
+
+enum log_wrapped {
+	WRAP_NOT,                   /* the line is what was logged */
+	WRAP_TEXT,                  /* *text is */
+	WRAP_OTHER,                 /* nothing was: another field */
+};
+struct log_wrap {
+	enum { WRAP_PLAIN, WRAP_EXPORT, WRAP_VERBOSE, WRAP_PRETTY, WRAP_EVENTS, WRAP_DMESG } form;
+	bool binary;                /* eight bytes of length stand before the text */
+	uint64_t caller;            /* of the last text, as log_prefix's; 0: not told */
+	char *text;                 /* malloc, its user's to free */
+	size_t len, room;
+};
+/* *text is valid until the next call. */
+enum log_wrapped log_unwrap(struct log_wrap *w, const char *line, size_t len, const char **text, size_t *text_len);
+void log_wrap_reset(struct log_wrap *w);
+/* May the line be other than it is?  No is sure. */
+static inline bool log_may_wrap(const struct log_wrap *w, const char *line, size_t len)
+{
+	if (w->form != WRAP_PLAIN)
+		return true;
+	if (len < 10)
+		return false;
+	switch (*line) {
+	case '{': case '_': case '\036': return true;
+	case ' ': return line[3] == '"' || (line[3] == ' ' && (line[4] == '_' || line[4] == 'P'));
+	case '\t': return line[1] == '"';
+	case 'd': return line[6] == '{';
+	default: return false;
+	}
+}
+
 /* ---- record.c -------------------------------------------------------------------------------------------------------------- */
 
 struct log_row *log_record_row(struct log_record *r);                              /* NULL: there are too many */
 bool log_record_line(struct log_record *r, const char *text, size_t len);          /* false: there are too many */
 
 struct log_module *log_record_module(struct log_record *r);                        /* NULL: there are too many */
+
+/* ---- name.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* Does a frame of the stack that is to blame name a function that is nobody's plumbing? */
+bool log_record_guilty(const struct log_record *r);
 
 /* ---- small scanners -------------------------------------------------------------------------------------------------------- */
 
@@ -90,14 +128,20 @@ struct log_open {
 	char *shape;
 	size_t own_lines;           /* the record's lines up to its last own one */
 	unsigned foreign;           /* lines in a row that were not its own */
-	bool trace_began, trace_ended, saw_memory, saw_summary;
+	bool trace_began, task_began, trace_ended, user_registers, saw_memory, saw_summary;
+	bool printed_leak;          /* LOG_PRINTED_LEAK stands before each line */
+	bool inner_slub;            /* 4.x: SLUB's description of the object inside of KASAN's report */
+	bool gpf_hint;              /* the line before the fault's own was its first */
 	bool closed;                /* a rule came that may close it or open the next one */
 	unsigned rows_behind;       /* the marked one */
 	size_t mark_column;         /* where the bytes of the marked row begin */
+	uint64_t mark_row, mark_index; /* its address, and which byte of it */
+	bool scale_known;           /* from two rows */
 	uint64_t last_use, heard_at; /* a counter; the log's line */
 	uint64_t stamp_us;
 	bool have_stamp;
 };
+#define LOG_PRINTED_LEAK "kmemleak: "
 /* Does a report begin here?  `text` is NUL-terminated.  The record's first fields and the form are set. */
 enum log_form log_begin(const char *text, struct log_open *o);
 /* Could it?  Quick, for every line of a log; no is sure. */
@@ -109,7 +153,10 @@ bool log_begin_valgrind(const char *text, struct log_open *o);
 bool log_begin_asan(const char *text, struct log_open *o);
 /* Why an open report is not whole when its log ends now; NULL: it is. */
 const char *log_missing(const struct log_open *o);
+/* Is it in the middle of a call trace that has shown nothing yet but the allocator's own frames? */
+bool log_trace_goes_on(const struct log_open *o);
 size_t log_rule_length(const char *text);
+#define LOG_SHORT_RULE 70           /* KASAN's has 66 and ASan's 65, SLUB's 77, UBSAN's 80 */
 
 /* ---- frame.c ------------------------------------------------------------------------------------------------------------------ */
 

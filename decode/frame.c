@@ -220,7 +220,7 @@ bool log_frame_kernel(struct log_record *r, struct log_stack *to, const char *te
 	const char *p = skip_blanks(text), *plus, *behind;
 
 	if (p[0] == '[' && p[1] == '<') {
-		behind = log_hex(p + 2, &probe.pc);
+		behind = starts(p + 2, "(____ptrval____)") ? p + 18 : log_hex(p + 2, &probe.pc);
 		if (!behind || behind[0] != '>' || behind[1] != ']')
 			return false;
 		probe.have_pc = probe.pc > UINT32_MAX; /* hashed pointers are small */

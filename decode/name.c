@@ -24,10 +24,10 @@ static const char *const plumbing[] = {
 	"show_trace*", "unwind_backtrace*", "walk_stackframe", "arch_stack_walk", "stack_trace_save*", "save_stack*", "set_track*", "stack_trace_consume_entry",
 	"__warn*", "warn_slowpath*", "report_bug*", "handle_bug*", "exc_*", "asm_exc_*", "do_trap*", "do_error_trap*", "do_invalid_op*", "invalid_op*", "die*", "__die*", "page_fault_oops",
 	"no_context", "__bad_area*", "bad_area*", "do_page_fault*", "__do_page_fault", "do_user_addr_fault", "page_fault", "async_page_fault", "general_protection", "do_general_protection", "error_entry", "ret_from_exception", "do_mem_abort", "el1_*", "el1h_*",
-	"do_bad_area", "do_translation_fault", "__do_kernel_fault", "double_fault", "do_double_fault", "panic", "fixup_bug*", "bad_page*", "kunit_*fail*", "kernelmode_fixup_or_oops",
+	"do_bad_area", "do_tag_check_fault", "do_tag_recovery", "mte_check_*", "report_tag_fault", "do_translation_fault", "__do_kernel_fault", "double_fault", "do_double_fault", "panic", "fixup_bug*", "bad_page*", "kunit_*fail*", "kernelmode_fixup_or_oops",
 	/* detectors */
 	"kasan_*", "__kasan_*", "____kasan_*", "__asan_*", "__hwasan_*", "__msan_*", "kmsan_*", "kfence_*", "__kfence_*", "check_memory_region*", "memory_is_poisoned*", "end_report", "start_report", "complete_report_info",
-	"is_kfence_address", "kmemleak_*", "__ubsan_*", "ubsan_*", "refcount_*", "__refcount_*", "__list_*", "list_add*", "list_del*", "list_move*", "__check_object_size*", "check_heap_object", "usercopy_abort", "check_object_size", "fortify_panic", "__fortify_*", "check_poison_mem", "__kernel_unpoison_pages", "kernel_unpoison_pages*", "kernel_poison_pages*", "unpoison_page*",
+	"is_kfence_address", "kmemleak_*", "__ubsan_*", "ubsan_*", "refcount_*", "__refcount_*", "__list_*", "list_add*", "list_del*", "list_move*", "__check_object_size*", "check_heap_object", "__check_heap_object", "usercopy_abort", "check_object_size", "fortify_panic", "__fortify_*", "check_poison_mem", "__kernel_unpoison_pages", "kernel_unpoison_pages*", "kernel_poison_pages*", "unpoison_page*",
 	"check_region_inline", "qlink_free", "qlist_free_all", "quarantine_*", "poison_slab_object", "poison_kmalloc_redzone",
 	/* allocators */
 	"kmalloc*", "__kmalloc*", "__do_kmalloc*", "kzalloc*", "kcalloc*", "krealloc*", "__krealloc*", "__do_krealloc*", "kfree*", "__kfree*", "kvfree*", "kvmalloc*", "__kvmalloc*", "kmem_cache_*", "__kmem_cache_*", "kmemdup*", "kstrdup*", "kvmemdup*", "kstrndup*", "memdup_user*", "__do_kmem*", "slab_*", "__slab_*", "___slab_*", "do_slab_free", "new_slab*", "allocate_slab", "alloc_single_from*", "get_partial*", "get_from_any_partial",
@@ -114,7 +114,6 @@ static size_t guilty_index(const struct log_record *r, const struct log_stack *s
 	return reliable;
 }
 
-/* Is the function of the headline to be trusted?  KASAN takes it from the access itself, past the wrappers that the stack begins with. */
 /* Damage that somebody asked SLUB to look for ("echo 1 >/sys/kernel/slab/…/validate") is not that somebody's: whoever freed or allocated the object
  * is nearer to it. */
 static const struct log_stack *blame_stack(const struct log_record *r)
@@ -127,6 +126,13 @@ static const struct log_stack *blame_stack(const struct log_record *r)
 			return other ? other : s;
 		}
 	return s;
+}
+
+bool log_record_guilty(const struct log_record *r)
+{
+	const struct log_stack *s = blame_stack(r);
+
+	return s && guilty_index(r, s) < s->nr;
 }
 
 static void set_guilty(struct log_record *r)

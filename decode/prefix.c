@@ -5,18 +5,24 @@
  *     [Sat Nov 21 03:02:16 2026] text            dmesg -T
  *     kern  :warn  : [   12.345678] text         dmesg -x
  *     6,339,5140900,-,caller=T1;text             /dev/kmsg, netconsole
- *     Nov 21 03:02:16 host kernel: text          syslog, journalctl; also with an ISO date, also without the time
- *     Nov 21 03:02:16 host prog[123]: text
+ *     [Nov21 03:02] text, [  +0.000012] text     dmesg -e; with "<    0.000012>" behind the time: dmesg -d, journalctl -o short-delta
+ *     Nov 21 03:02:16 host kernel: text          syslog, journalctl -o short, short-precise
+ *     Sat 2026-11-21 03:02:16 UTC host prog[123]: text   journalctl -o short-full; also with an ISO date or seconds of the epoch
+ *     <3>1 2026-11-21T03:02:16Z host kernel - - - text   RFC 5424
+ *     2026-11-21T03:02:16.123Z text              GitHub's runners, dmesg --time-format=iso; with "stderr F" behind it: Kubernetes
+ *     11-21 03:02:16.123  1  2 E tag: text       logcat
  *     web-1  | text                              docker compose
  *     ==123== text                               Valgrind
  *
- * Tokens follow each other in any order; one space behind the last one is theirs.  What is no such token begins the text.
+ * Tokens follow each other in any order; one space behind the last one is theirs.  What is no such token begins the text, unless printk's time
+ * stands not far behind it: then some logger has put its own words in front of the kernel's line.
  */
 #include "config.h"
 
 #include "decode/decode_internal.h"
 
 #define TOKENS_MAX 8
+#define STAMP_NEAR 120           /* so far into a line printk's time is looked for */
 
 struct cursor { const char *p, *end; };
 
@@ -58,18 +64,50 @@ static bool word(struct cursor *c, size_t max)
 	return c->p > start && c->p < c->end && *c->p == ' ';
 }
 
-/* "<4>", "<12>" */
-static bool take_level(struct cursor *c)
-{
-	uint64_t n;
 
-	return letter(c, '<') && number(c, &n) && letter(c, '>');
+/* " <    0.000012>" between a time and its bracket */
+static void delta(struct cursor *c)
+{
+	const char *end;
+
+	if (c->end - c->p > 2 && c->p[0] == ' ' && c->p[1] == '<' && (end = memchr(c->p, '>', MIN((size_t)(c->end - c->p), (size_t)24))) != NULL) {
+		c->p = end + 1;
+		spaces(c);
+	}
 }
 
-/* "[   12.345678]", "[ T123]", "[C0]", "[Sat Nov 21 03:02:16 2026]" */
+static bool is_month(const char *p, size_t len)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	bool month = false;
+
+	for (size_t i = 0; len >= 3 && i < 36; i += 3)
+		month |= memcmp(months + i, p, 3) == 0;
+	return month;
+}
+
+/* "[  +0.000012]", "[Nov21 03:02]", "[2026-11-21 03:02:16.123]", "[Sat Nov 21 03:02:16 2026]" */
+static bool take_dated_bracket(struct cursor *c, const char *line, struct log_prefix *out)
+{
+	const char *start = c->p, *close = memchr(c->p, ']', MIN((size_t)(c->end - c->p), (size_t)40));
+	size_t len = close ? (size_t)(close - start) : 0;
+	bool known = len > 4 && start[0] == '+' && digit(start[1]) && (start[2] == '.' || digit(start[2]));
+
+	known |= len >= 11 && is_month(start, len) && (digit(start[4]) || digit(start[3])) && start[len - 3] == ':';
+	known |= len >= 19 && start[4] == '-' && start[7] == '-' && start[13] == ':' && start[16] == ':' && digit(start[0]);
+	known |= len == 24 && start[3] == ' ' && start[13] == ':' && start[16] == ':';
+	if (!known)
+		return false;
+	out->stamp_at = (size_t)(start - line);
+	out->stamp_len = len;
+	c->p = close + 1;
+	return true;
+}
+
+/* "[   12.345678]", "[ T123]", "[C0]", and the dates above */
 static bool take_bracket(struct cursor *c, const char *line, struct log_prefix *out)
 {
-	const char *start = c->p + 1;
+	const char *start = c->p + 1, *digits;
 	uint64_t n, fraction;
 
 	if (!letter(c, '['))
@@ -83,28 +121,24 @@ static bool take_bracket(struct cursor *c, const char *line, struct log_prefix *
 		}
 		c->p = start;
 	}
-	if (c->p < c->end && digit(*c->p)) {
-		const char *point;
-		if (!number(c, &n) || !letter(c, '.'))
+	digits = c->p;
+	if (number(c, &n) && letter(c, '.')) {
+		const char *point = c->p;
+		if (!number(c, &fraction))
 			return false;
-		point = c->p;
-		if (!number(c, &fraction) || !letter(c, ']'))
-			return false;
-		for (ptrdiff_t digits = c->p - 1 - point; digits < 6; digits++)
+		for (ptrdiff_t places = c->p - point; places < 6; places++)
 			fraction *= 10;
+		delta(c);
+		if (!letter(c, ']'))
+			return false;
 		out->stamp_us = n * 1000000 + fraction;
 		out->have_stamp = true;
 		out->stamp_at = (size_t)(start - line);
 		out->stamp_len = (size_t)(c->p - 1 - start);
 		return true;
 	}
-	if (c->end - c->p >= 25 && c->p[3] == ' ' && c->p[13] == ':' && c->p[16] == ':' && c->p[24] == ']') {
-		out->stamp_at = (size_t)(c->p - line);
-		out->stamp_len = 24;
-		c->p += 25;
-		return true;
-	}
-	return false;
+	c->p = digits;
+	return take_dated_bracket(c, line, out);
 }
 
 /* "host kernel:" or "host prog[123]:" */
@@ -141,16 +175,10 @@ static bool clock_time(struct cursor *c)
 /* "Nov 21 03:02:16 host tag:" */
 static bool take_syslog(struct cursor *c, const char *line, struct log_prefix *out)
 {
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	const char *start = c->p;
-	bool month = false;
 	uint64_t day;
 
-	if (c->end - c->p < 8 || c->p[3] != ' ')
-		return false;
-	for (size_t i = 0; i < 36; i += 3)
-		month |= memcmp(months + i, c->p, 3) == 0;
-	if (!month)
+	if (c->end - c->p < 8 || c->p[3] != ' ' || !is_month(c->p, 8))
 		return false;
 	c->p += 4;
 	spaces(c);
@@ -163,8 +191,8 @@ static bool take_syslog(struct cursor *c, const char *line, struct log_prefix *o
 	return take_host(c, out);
 }
 
-/* "2026-11-21T03:02:16.123456+00:00 host tag:", also with a blank between date and time. */
-static bool take_iso(struct cursor *c, const char *line, struct log_prefix *out)
+/* "2026-11-21T03:02:16.123456+00:00", also with a blank between date and time. */
+static bool iso_time(struct cursor *c, const char *line, struct log_prefix *out)
 {
 	const char *start = c->p;
 
@@ -175,7 +203,135 @@ static bool take_iso(struct cursor *c, const char *line, struct log_prefix *out)
 		return false;
 	out->stamp_at = (size_t)(start - line);
 	out->stamp_len = (size_t)(c->p - 1 - start);
+	return true;
+}
+
+static bool optional_word(struct cursor *c, const char *wanted)
+{
+	size_t len = strlen(wanted);
+
+	if ((size_t)(c->end - c->p) < len || memcmp(c->p, wanted, len) != 0)
+		return false;
+	c->p += len;
+	return true;
+}
+
+/* Lines of reports that look like "host tag:". */
+static bool own_words(const struct cursor *c)
+{
+	static const char *const marks[] = {
+		"[", "Call ", "Hardware name:", "Pointer tag:", "Memory Limit:", "user pgtable:", "swapper pgtable:", "Task stack:", "IRQ stack:", "Overflow stack:",
+		"Kernel Offset:", "Last ", "kmem_cache_destroy ",
+	};
+	const char *blank = c->p < c->end ? memchr(c->p, ' ', (size_t)(c->end - c->p)) : NULL;
+	struct cursor at = *c;
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (optional_word(&at, marks[i]))
+			return true;
+	return !blank || (blank > c->p && blank[-1] == ':');
+}
+
+/* What may follow a time: "host tag:", "stderr F", or at once the text, whose blank before it is then still to come. */
+static bool behind_time(struct cursor *c, struct log_prefix *out)
+{
+	struct cursor began = *c;
+	struct log_prefix kept = *out;
+
+	if (optional_word(c, "stdout ") || optional_word(c, "stderr "))
+		return letter(c, 'F') || letter(c, 'P');
+	if (!own_words(c) && take_host(c, out))
+		return true;
+	*c = began;
+	*out = kept;
+	c->p--;
+	return true;
+}
+
+static bool take_iso(struct cursor *c, const char *line, struct log_prefix *out)
+{
+	return iso_time(c, line, out) && behind_time(c, out);
+}
+
+/* "1795230136.123456 host kernel:" */
+static bool take_epoch(struct cursor *c, const char *line, struct log_prefix *out)
+{
+	const char *start = c->p;
+	uint64_t seconds, fraction;
+
+	if (!number(c, &seconds) || seconds < 100000000 || !letter(c, '.') || !number(c, &fraction) || !letter(c, ' '))
+		return false;
+	out->stamp_at = (size_t)(start - line);
+	out->stamp_len = (size_t)(c->p - 1 - start);
 	return take_host(c, out);
+}
+
+/* "Sat 2026-11-21 03:02:16 UTC host kernel:" */
+static bool take_full(struct cursor *c, const char *line, struct log_prefix *out)
+{
+	const char *start = c->p;
+	struct cursor zone;
+
+	if (c->end - c->p < 24 || c->p[3] != ' ' || !digit(c->p[4]))
+		return false;
+	c->p += 4;
+	if (!iso_time(c, line, out))
+		return false;
+	zone = *c;
+	if (word(&zone, 6) && letter(&zone, ' '))
+		*c = zone;
+	out->stamp_at = (size_t)(start - line);
+	return take_host(c, out);
+}
+
+/* "11-21 03:02:16.123   12   34 E tag     :" */
+static bool take_logcat(struct cursor *c, const char *line, struct log_prefix *out)
+{
+	const char *start = c->p, *colon;
+	uint64_t pid, tid;
+
+	if (c->end - c->p < 24 || c->p[2] != '-' || c->p[5] != ' ')
+		return false;
+	c->p += 6;
+	if (!clock_time(c))
+		return false;
+	out->stamp_at = (size_t)(start - line);
+	out->stamp_len = (size_t)(c->p - start);
+	spaces(c);
+	if (!number(c, &pid))
+		return false;
+	spaces(c);
+	if (!number(c, &tid) || !letter(c, ' ') || c->end - c->p < 3 || !strchr("VDIWEF", *c->p) || c->p[1] != ' ')
+		return false;
+	colon = memchr(c->p, ':', MIN((size_t)(c->end - c->p), (size_t)64));
+	if (!colon)
+		return false;
+	if (tid)
+		out->caller = (uint64_t)'P' << 48 | tid;
+	c->p = colon + 1;
+	return true;
+}
+
+/* "<4>", "<12>"; RFC 5424's "<3>1 TIME HOST TAG PID ID -" */
+static bool take_level(struct cursor *c, const char *line, struct log_prefix *out)
+{
+	struct cursor began;
+	uint64_t n;
+
+	if (!letter(c, '<') || !number(c, &n) || !letter(c, '>'))
+		return false;
+	began = *c;
+	if (letter(c, '1') && letter(c, ' ') && iso_time(c, line, out)) {
+		int words = 0;
+		while (words < 5 && word(c, 255) && letter(c, ' '))
+			words++;
+		if (words == 5) {
+			c->p--;
+			return true;
+		}
+	}
+	*c = began;
+	return true;
 }
 
 /* "6,339,5140900,-,caller=T1;" */
@@ -259,24 +415,41 @@ static bool take_compose(struct cursor *c)
 	return letter(c, '|');
 }
 
+/* What begins with a digit. */
+static bool take_number(struct cursor *c, const char *line, struct log_prefix *out)
+{
+	static bool (*const tries[])(struct cursor *, const char *, struct log_prefix *) = { take_kmsg, take_iso, take_epoch, take_logcat };
+	struct cursor began = *c;
+	struct log_prefix kept = *out;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
+		if (tries[i](c, line, out))
+			return true;
+		*c = began;
+		*out = kept;
+	}
+	return false;
+}
+
 static bool take_token(struct cursor *c, const char *line, struct log_prefix *out)
 {
 	struct cursor began = *c;
+	struct log_prefix kept = *out;
 	bool taken;
 
 	switch (c->p < c->end ? *c->p : '\0') {
-	case '<': taken = take_level(c); break;
+	case '<': taken = take_level(c, line, out); break;
 	case '[': taken = take_bracket(c, line, out); break;
 	case '=': taken = take_valgrind(c, out); break;
 	case '0' ... '9':
-		taken = take_kmsg(c, line, out);
+		taken = take_number(c, line, out);
+		break;
+	case 'A': case 'D': case 'F': case 'J': case 'M': case 'N': case 'O': case 'S': case 'T': case 'W':
+		taken = take_syslog(c, line, out);
 		if (!taken) {
 			*c = began;
-			taken = take_iso(c, line, out);
+			taken = take_full(c, line, out);
 		}
-		break;
-	case 'A': case 'D': case 'F': case 'J': case 'M': case 'N': case 'O': case 'S':
-		taken = take_syslog(c, line, out);
 		break;
 	case 'a' ... 'z':
 		taken = take_facility(c);
@@ -287,8 +460,10 @@ static bool take_token(struct cursor *c, const char *line, struct log_prefix *ou
 		break;
 	default: taken = false;
 	}
-	if (!taken)
+	if (!taken) {
 		*c = began;
+		*out = kept;
+	}
 	return taken;
 }
 
@@ -297,30 +472,85 @@ static void take_monotonic_host(struct cursor *c, struct log_prefix *out)
 {
 	struct cursor began = *c;
 	struct log_prefix kept = *out;
-	const char *mark = memmem(c->p, MIN((size_t)(c->end - c->p), (size_t)120), " kernel:", 8);
+	const char *blank = memchr(c->p, ' ', MIN((size_t)(c->end - c->p), (size_t)120));
 
-	if (mark && !memchr(c->p, ' ', (size_t)(mark - c->p)) && take_host(c, out))
+	if (blank && c->end - blank >= 8 && memcmp(blank, " kernel:", 8) == 0 && take_host(c, out))
 		return;
 	*c = began;
 	*out = kept;
 }
 
+/* Android's words behind the time: "c0  1234 text", CPU and pid; "[0:  swapper/0:   12] text" */
+static void take_vendor(struct cursor *c, struct log_prefix *out)
+{
+	struct cursor at = *c;
+	const char *close, *colon;
+	uint64_t cpu, pid;
+
+	if (letter(&at, 'c') && number(&at, &cpu) && letter(&at, ' ')) {
+		spaces(&at);
+		if (!number(&at, &pid) || at.p >= at.end || *at.p != ' ')
+			return;
+	} else {
+		at = *c;
+		if (!letter(&at, '[') || !number(&at, &cpu) || !letter(&at, ':') || !(close = memchr(at.p, ']', MIN((size_t)(at.end - at.p), (size_t)40))))
+			return;
+		for (colon = close; colon > at.p && *colon != ':'; colon--)
+			;
+		at.p = colon + 1;
+		spaces(&at);
+		if (*colon != ':' || !number(&at, &pid) || at.p != close)
+			return;
+		at.p = close + 1;
+	}
+	letter(&at, ' ');
+	*c = at;
+	out->caller = pid ? (uint64_t)'T' << 48 | pid : (uint64_t)'C' << 48 | cpu;
+}
+
+/* Printk's time some way into the line; false: there is none. */
+static bool find_stamp(struct cursor *c)
+{
+	const char *end = c->p + MIN((size_t)(c->end - c->p), (size_t)STAMP_NEAR), *open = c->p;
+
+	while ((open = memchr(open, '[', (size_t)(end - open))) != NULL) {
+		const char *p = ++open;
+		while (p < c->end && *p == ' ')
+			p++;
+		while (p < c->end && digit(*p))
+			p++;
+		if (c->end - p > 8 && p > open && p[0] == '.' && p[7] == ']' && strspn(p + 1, "0123456789") == 6) {
+			c->p = open - 1;
+			return true;
+		}
+	}
+	return false;
+}
+
 void log_prefix_parse(const char *line, size_t len, struct log_prefix *p)
 {
 	struct cursor c = { line, line + len };
+	bool searched = false;
 
 	memset(p, 0, sizeof(*p));
 	for (int i = 0; i < TOKENS_MAX; i++) {
 		struct cursor behind;
 		bool stamped = p->have_stamp;
-		if (!take_token(&c, line, p))
-			break;
-		/* The blank behind a token belongs to it, unless only a bracket of printk follows without one. */
+		if (!take_token(&c, line, p)) {
+			if (p->have_stamp || searched || !find_stamp(&c))
+				break;
+			searched = true;
+			continue;
+		}
+		/* The blank behind a token belongs to it; behind "<4>" and kmsg's fields it is the text's indentation. */
 		behind = c;
-		letter(&behind, ' ');
+		if (letter(&behind, ' ') && (c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))
+			behind = c;
 		c = behind;
-		if (p->have_stamp && !stamped)
+		if (p->have_stamp && !stamped) {
 			take_monotonic_host(&c, p);
+			take_vendor(&c, p);
+		}
 		if (c.p > line && c.p[-1] == ':' && c.p < c.end && *c.p == ' ')
 			c.p++;
 	}

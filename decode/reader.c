@@ -22,6 +22,7 @@
 
 #define LANES_MAX 64
 #define RULES_MAX 8
+#define RULE_MIN 60
 #define RULE_NEAR 64                       /* lines of other callers may stand between a rule and its headline */
 #define STALE_LINES 100000u                /* of other callers, while one with an open report is silent */
 #define STALE_LOOK 4096u
@@ -35,16 +36,18 @@ struct log_reader {
 	void *ctx;
 	char *name;
 	uint64_t line;                     /* of the log */
-	struct rule { uint64_t caller, line; } rules[RULES_MAX]; /* the last ones that no report has taken; line 0: none */
+	struct rule { uint64_t caller, line; size_t len; } rules[RULES_MAX]; /* the last ones that no report has taken; line 0: none */
 	size_t next_rule;
 	char *carry;                       /* a line that is not whole yet */
 	size_t carry_len, carry_room;
+	bool ending;                       /* at the last line, which has no end */
 	bool skipping;                     /* the rest of a line that is too long */
 	struct log_open open[LANES_MAX];
 	size_t nr_open;
 	uint64_t uses;
 	bool have_kaslr;
 	uint64_t kaslr;
+	struct log_wrap wrap;
 	char *text;                        /* the line at hand, NUL-terminated, without its prefix */
 	size_t text_room;
 	char *plain;                       /* a line without its colours */
@@ -88,11 +91,35 @@ static void report_finish(struct log_reader *l, struct log_open *o, const char *
 	l->fn(l->ctx, r);
 }
 
+#define BY_REPORT "another report"
+#define BY_END "the end of the log"
+
+static void rule_remember(struct log_reader *l, uint64_t caller, uint64_t line, size_t len)
+{
+	l->rules[l->next_rule++ % RULES_MAX] = (struct rule){ caller, line, len };
+}
+
+/* A rule at the end of a report that another one cuts off is the other one's. */
+static void rule_give_back(struct log_reader *l, struct log_open *o)
+{
+	size_t len = o->own_lines > 1 ? log_rule_length(o->record->lines[o->own_lines - 1]) : 0;
+
+	if (len < RULE_MIN || o->closed)
+		return;
+	rule_remember(l, o->caller, o->record->last_line, len);
+	o->own_lines--;
+	o->record->last_line--;
+}
+
 static void report_cut(struct log_reader *l, struct log_open *o, const char *by)
 {
 	const char *missing = log_missing(o);
 	char why[200];
 
+	if (strcmp(by, BY_REPORT) == 0)
+		rule_give_back(l, o);
+	if (!missing && (l->ending || strcmp(by, BY_END) == 0) && log_trace_goes_on(o))
+		missing = "its call trace goes on";
 	if (missing)
 		snprintf(why, sizeof(why), "cut off by %s: %s", by, missing);
 	report_finish(l, o, missing ? why : NULL);
@@ -157,17 +184,22 @@ static void own_line(struct log_reader *l, struct log_open *o, const struct line
 	o->have_stamp = n->prefix.have_stamp;
 }
 
-static void rule_remember(struct log_reader *l, uint64_t caller, uint64_t line)
+/* Which reports have such a rule above their first line? */
+static bool rule_opens(const struct log_open *o, size_t len)
 {
-	l->rules[l->next_rule++ % RULES_MAX] = (struct rule){ caller, line };
+	if (o->form == FORM_KASAN || o->form == FORM_ASAN)
+		return len <= LOG_SHORT_RULE;
+	return len > LOG_SHORT_RULE && (o->form == FORM_SLUB || strcmp(o->record->detector, "ubsan") == 0);
 }
 
 /* The line that a report which begins here begins at: the rule above it is its own. */
-static uint64_t rule_before(struct log_reader *l, uint64_t caller)
+static uint64_t rule_before(struct log_reader *l, const struct log_open *o)
 {
+	uint64_t caller = o->caller;
+
 	for (size_t i = 0; i < RULES_MAX; i++) {
 		struct rule *r = &l->rules[i];
-		if (r->line && r->caller == caller && l->line - r->line <= (caller ? RULE_NEAR : 1)) {
+		if (r->line && r->caller == caller && rule_opens(o, r->len) && l->line - r->line <= (caller ? RULE_NEAR : 1)) {
 			uint64_t line = r->line;
 			r->line = 0;
 			return line;
@@ -198,7 +230,7 @@ static bool try_begin(struct log_reader *l, const struct line *n)
 	l->nr_open++;
 	*o = probe;
 	o->record->file = l->name ? log_record_string(o->record, l->name, strlen(l->name)) : NULL;
-	o->record->first_line = rule_before(l, n->prefix.caller);
+	o->record->first_line = rule_before(l, o);
 	if (n->prefix.stamp_len)
 		o->record->time = log_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
 	if (n->shape_len) {
@@ -251,15 +283,15 @@ static bool silent_too_long(const struct log_open *o, const struct line *n)
 	return o->have_stamp && n->prefix.have_stamp && n->prefix.stamp_us > o->stamp_us + SILENCE_US;
 }
 
-static bool begins_report(const struct line *n)
+static enum log_form begins_report(const struct line *n)
 {
 	struct log_open probe = { .caller = n->prefix.caller, .record = NULL };
-	bool begins;
+	enum log_form begins;
 
 	if (!may_begin(n))
-		return false;
+		return FORM_NONE;
 	probe.record = log_record_new();
-	begins = probe.record && log_begin(n->text, &probe) != FORM_NONE;
+	begins = probe.record ? log_begin(n->text, &probe) : FORM_NONE;
 	log_record_free(probe.record);
 	return begins;
 }
@@ -275,17 +307,18 @@ static bool lane_take(struct log_reader *l, struct log_open *o, const struct lin
 	}
 	/* a rule that may have been the last line: the next headline tells */
 	if (was_closed && !starts(n->text, "===")) {
-		o->closed = !begins_report(n);
-		if (!o->closed) { /* the rule is the next report's */
-			o->own_lines--;
-			o->record->last_line--;
-			rule_remember(l, o->caller, l->line - 1);
-		}
-		report_cut(l, o, "another report");
+		enum log_form next = begins_report(n);
+		o->closed = next != FORM_KASAN && next != FORM_ASAN; /* else it is the next report's */
+		report_cut(l, o, BY_REPORT);
 		return false;
 	}
 	if (was_closed) {
 		report_finish(l, o, NULL);
+		return false;
+	}
+	/* looks like a frame, ending in "func+0x1/0x2" */
+	if (starts(n->text, "BUG: ") && begins_report(n)) {
+		report_cut(l, o, BY_REPORT);
 		return false;
 	}
 	keep_line(l, o, n);
@@ -304,7 +337,7 @@ static bool lane_take(struct log_reader *l, struct log_open *o, const struct lin
 		break;
 	}
 	if (begins_report(n)) {
-		report_cut(l, o, "another report");
+		report_cut(l, o, BY_REPORT);
 		return false;
 	}
 	if (++o->foreign > FOREIGN_MAX)
@@ -327,8 +360,8 @@ static void take_text(struct log_reader *l, const struct line *n)
 		return;
 	if (!rule)
 		try_begin(l, n);
-	if (rule >= 60)
-		rule_remember(l, n->prefix.caller, l->line);
+	if (rule >= RULE_MIN)
+		rule_remember(l, n->prefix.caller, l->line, rule);
 }
 
 /* Without NULs and colours, in UTF-8 whatever it was, NUL-terminated; NULL: out of memory. */
@@ -377,7 +410,7 @@ static const char *strip_colours(struct log_reader *l, const char *p, size_t len
 /* Where in the line a headline begins that is believed in any place; len: nowhere. */
 static size_t find_headline(const char *p, size_t len)
 {
-	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KFENCE: ", "BUG: MEMSAN: " };
+	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KASan: ", "BUG: KFENCE: ", "BUG: MEMSAN: " };
 	const char *brace = memchr(p, '{', len);
 
 	if (brace && memmem(brace, len - (size_t)(brace - p), JSON_MARK, strlen(JSON_MARK)))
@@ -424,14 +457,14 @@ static void cut_stale(struct log_reader *l)
 			report_cut(l, &l->open[i], "silence");
 }
 
-static void take_line(struct log_reader *l, const char *raw, size_t len, bool headlines)
+/* One line of what was logged.  `caller`: who said it, if its prefix does not tell. */
+static void take_plain(struct log_reader *l, const char *raw, size_t len, bool headlines, uint64_t caller)
 {
 	struct line n = { .raw = raw, .raw_len = len };
 	const struct log_open *shaped = NULL;
 	const char *plain;
 	size_t at;
 
-	l->line++;
 	while (len && raw[len - 1] == '\r')
 		len--;
 	if (memchr(raw, '\033', MIN(len, (size_t)32)) && (plain = strip_colours(l, raw, len)) != NULL) {
@@ -441,6 +474,8 @@ static void take_line(struct log_reader *l, const char *raw, size_t len, bool he
 		n.raw_len = len;
 	}
 	log_prefix_parse(raw, len, &n.prefix);
+	if (!n.prefix.caller)
+		n.prefix.caller = caller;
 	if (l->nr_open && l->line % STALE_LOOK == 0)
 		cut_stale(l);
 	if (!headlines && !listening(l, n.prefix.caller) && n.prefix.caller >> 48 != 'V' &&
@@ -456,6 +491,30 @@ static void take_line(struct log_reader *l, const char *raw, size_t len, bool he
 	n.text = copy_text(l, raw + n.prefix.len, len - n.prefix.len);
 	if (n.text)
 		take_text(l, &n);
+}
+
+static bool any_headline(const char *p, size_t len);
+
+/* One line of the log. */
+static void take_line(struct log_reader *l, const char *raw, size_t len, bool headlines)
+{
+	const char *text, *newline;
+	enum log_wrapped wrapped;
+	size_t left;
+
+	l->line++;
+	if (!log_may_wrap(&l->wrap, raw, len) || (wrapped = log_unwrap(&l->wrap, raw, len, &text, &left)) == WRAP_NOT) {
+		take_plain(l, raw, len, headlines, 0);
+		return;
+	}
+	while (wrapped == WRAP_TEXT) {
+		size_t n = (newline = memchr(text, '\n', left)) != NULL ? (size_t)(newline - text) : left;
+		take_plain(l, text, n, any_headline(text, n), l->wrap.caller);
+		if (!newline)
+			break;
+		text += n + 1;
+		left -= n + 1;
+	}
 }
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------------------------------------ */
@@ -560,6 +619,7 @@ void log_reader_begin(struct log_reader *l, const char *name)
 	l->name = name ? strdup(name) : NULL;
 	l->line = 0;
 	memset(l->rules, 0, sizeof(l->rules));
+	log_wrap_reset(&l->wrap);
 	l->have_kaslr = false;
 	l->kaslr = 0;
 }
@@ -573,11 +633,13 @@ void log_reader_idle(struct log_reader *l)
 
 void log_reader_end(struct log_reader *l)
 {
+	l->ending = true;
 	if (l->carry_len)
 		take_line(l, l->carry, l->carry_len, any_headline(l->carry, l->carry_len));
+	l->ending = false;
 	l->carry_len = 0;
 	l->skipping = false;
-	cut_all(l, "the end of the log");
+	cut_all(l, BY_END);
 }
 
 void log_reader_destroy(struct log_reader *l)
@@ -589,6 +651,7 @@ void log_reader_destroy(struct log_reader *l)
 	free(l->carry);
 	free(l->text);
 	free(l->plain);
+	free(l->wrap.text);
 	free(l->name);
 	free(l);
 }

@@ -18,7 +18,9 @@
 /* A null pointer minus the offset of a member (container_of) or of an index. */
 #define NULL_BELOW ((uint64_t)65536)
 /* The largest frame that is taken to belong to a stack that overflows. */
-#define FRAME_MAX ((uint64_t)64 << 20)
+#define FRAME_MAX ((uint64_t)1 << 30)
+/* A frame as functions have that call each other; the stack pointer further below the stack: one frame was too large. */
+#define FRAME_USUAL ((uint64_t)64 << 10)
 #define NEAR_BOTTOM ((uint64_t)256 << 10)
 /* What a filled word may have had added to it: a member's offset. */
 #define POISON_SPAN ((int64_t)1 << 20)
@@ -116,6 +118,23 @@ static void diagnose_null(const struct fault_state *s, const struct machine_insn
 
 /* ---- stacks -------------------------------------------------------------------------------------------------------------------- */
 
+static uint64_t stack_end(const struct fault_state *s, uint64_t mapping_end)
+{
+	return s->stack_top ? s->stack_top : mapping_end;
+}
+
+/* A stack that the program gave has no guard: whatever is mapped below it is written to, until something refuses. */
+static bool is_below_given(const struct fault_state *s, struct fault_verdict *v)
+{
+	uint64_t sp = s->regs[MREG_SP], lo = s->stack_low;
+
+	if (!lo || sp >= lo || lo - sp > FRAME_MAX || v->addr >= lo)
+		return false;
+	v->stack_lo = lo;
+	v->stack_hi = s->stack_top;
+	return true;
+}
+
 /* A frame that is larger than the guard below a thread's stack: the stack pointer is where no stack is, at most a frame below it. */
 static bool is_past_guard(const struct fault_state *s, struct fault_verdict *v)
 {
@@ -124,7 +143,7 @@ static bool is_past_guard(const struct fault_state *s, struct fault_verdict *v)
 	if (s->have_top_word || !s->stack.mapped || sp >= lo || lo - sp > FRAME_MAX || v->addr >= lo)
 		return false;
 	v->stack_lo = lo;
-	v->stack_hi = s->stack_top;
+	v->stack_hi = stack_end(s, s->stack.end);
 	return true;
 }
 
@@ -138,7 +157,7 @@ static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict 
 		return false;
 	if (v->addr + 256 < sp || v->addr - MIN(v->addr, sp) > FRAME_MAX)
 		return false;
-	if (is_past_guard(s, v))
+	if (is_below_given(s, v) || is_past_guard(s, v))
 		return true;
 	if (s->at.mapped && s->at.writable) {
 		if (s->error & PAGE_ERROR_PRESENT || ALIGN_DOWN(sp, PAGE_SIZE) > ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE)
@@ -158,17 +177,32 @@ static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict 
 	return true;
 }
 
+/* The first thread's stack has only what it used so far; it ends where its limit is. */
+static void stack_to_limit(const struct fault_state *s, struct fault_verdict *v)
+{
+	uint64_t limit = ALIGN_UP(s->stack_limit, PAGE_SIZE);
+
+	if (limit && s->stack.mapped && v->stack_lo == s->stack.start && v->stack_hi - v->stack_lo < limit && v->stack_hi > limit)
+		v->stack_lo = v->stack_hi - limit;
+}
+
 static void diagnose_overflow(const struct fault_state *s, struct fault_verdict *v)
 {
-	uint64_t sp = s->regs[MREG_SP];
+	uint64_t sp = s->regs[MREG_SP], below;
 
 	v->kind = REPORT_STACK_OVERFLOW;
-	if (v->stack_hi > v->stack_lo)
-		say(v, "The stack [0x%llx, 0x%llx), %llu KiB, is used up; the stack pointer is at 0x%llx.", (unsigned long long)v->stack_lo,
-		    (unsigned long long)v->stack_hi, (unsigned long long)((v->stack_hi - v->stack_lo) >> 10), (unsigned long long)sp);
-	else
+	stack_to_limit(s, v);
+	below = v->stack_lo > sp ? v->stack_lo - sp : 0;
+	if (v->stack_hi <= v->stack_lo)
 		say(v, "The stack is used up down to 0x%llx; the stack pointer is at 0x%llx.", (unsigned long long)v->stack_lo,
 		    (unsigned long long)sp);
+	else if (below > FRAME_USUAL)
+		say(v, "A frame (a local array, alloca) does not fit: the stack is [0x%llx, 0x%llx), %llu KiB, and the stack pointer %llu KiB below it, at 0x%llx.",
+		    (unsigned long long)v->stack_lo, (unsigned long long)v->stack_hi, (unsigned long long)((v->stack_hi - v->stack_lo) >> 10),
+		    (unsigned long long)(below >> 10), (unsigned long long)sp);
+	else
+		say(v, "The stack [0x%llx, 0x%llx), %llu KiB, is used up; the stack pointer is at 0x%llx.", (unsigned long long)v->stack_lo,
+		    (unsigned long long)v->stack_hi, (unsigned long long)((v->stack_hi - v->stack_lo) >> 10), (unsigned long long)sp);
 }
 
 /* ---- jumps ----------------------------------------------------------------------------------------------------------------------- */

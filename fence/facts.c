@@ -80,7 +80,7 @@ void fault_find_mappings(struct fault_state *s)
 	while ((line = maps_line(&reader)) != NULL) {
 		if (!parse_mapping(line, &m))
 			continue;
-		if (m.start < s->stack_top && s->stack_top <= m.end)
+		if (m.start < s->stack_at && s->stack_at <= m.end)
 			s->stack = m;
 		if (m.end <= s->addr) {
 			s->at.start = m.end;
@@ -91,7 +91,7 @@ void fault_find_mappings(struct fault_state *s)
 				s->at.end = m.start;
 			s->above = m;
 		}
-		if (s->above.known && m.end >= s->stack_top)
+		if (s->above.known && m.end >= s->stack_at)
 			break;
 	}
 	os_close(reader.fd);

@@ -20,6 +20,7 @@
 #include "config.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -57,31 +58,49 @@ static void context_set_mask(ucontext_t *uc, uint64_t mask)
 	mem_copy(&uc->uc_sigmask, &mask, sizeof(mask));
 }
 
-/* The signal comes once more, when the context that we return to allows it. */
+/* The signal comes once more, when the context that we return to allows it: to this thread when it was sent to it, else to whichever thread is
+ * open to it.  Only the first thread may repeat who called kill(); from the others it comes in the program's own name. */
 static void send_again(const struct fault *f)
 {
 	kernel_mask(SIG_BLOCK, SIGNAL_BIT(f->sig));
-	arch_syscall6(SYS_rt_tgsigqueueinfo, os_getpid(), os_gettid(), f->sig, (long)f->info, 0, 0);
+	if (f->info->si_code == SI_TKILL)
+		arch_syscall6(SYS_rt_tgsigqueueinfo, os_getpid(), os_gettid(), f->sig, (long)f->info, 0, 0);
+	else if (arch_syscall6(SYS_rt_sigqueueinfo, os_getpid(), f->sig, (long)f->info, 0, 0, 0) != 0)
+		arch_syscall6(SYS_kill, os_getpid(), f->sig, 0, 0, 0, 0);
 }
 
-static void run_program_handler(struct fault *f);
+/* The program is not to see that its system call was interrupted. */
+static void interrupted_unseen(const struct fault *f)
+{
+	if (arch_context_interrupted_call((const uint64_t *)f->uc->uc_mcontext.gregs))
+		fence_interrupts++;
+}
+
+static void hold(const struct fault *f)
+{
+	signals_note_held(f->sig, f->uc);
+	send_again(f);
+	context_set_mask(f->uc, context_mask(f->uc) | SIGNAL_BIT(f->sig));
+}
+
+static bool run_program_handler(struct fault *f);
 
 static void handle_sent(struct fault *f)
 {
 	struct program_action a;
 
-	if (signals_program_blocks(f->sig, context_mask(f->uc))) {
-		send_again(f);
-		context_set_mask(f->uc, context_mask(f->uc) | SIGNAL_BIT(f->sig));
+	if (signals_sent_blocked(f->sig)) {
+		hold(f);
+		interrupted_unseen(f);
 		return;
 	}
 	signals_program_action(f->sig, &a, false);
-	if (a.handler == (uintptr_t)SIG_IGN)
-		return;
-	if (a.handler != (uintptr_t)SIG_DFL) {
-		run_program_handler(f);
+	if (a.handler == (uintptr_t)SIG_IGN) {
+		interrupted_unseen(f);
 		return;
 	}
+	if (a.handler != (uintptr_t)SIG_DFL && run_program_handler(f))
+		return;
 	signals_give_up(f->sig);
 	send_again(f);
 }
@@ -96,36 +115,50 @@ static bool range_writable(uintptr_t lo, uintptr_t hi)
 	return lo < hi;
 }
 
-static void run_program_handler(struct fault *f)
+/* False: there is no room for its frame. */
+static bool run_program_handler(struct fault *f)
 {
 	uint64_t interrupted = (uint64_t)f->uc->uc_mcontext.gregs[REG_RSP], mask;
 	uintptr_t frame = machine_frame_start(f->uc), lo, hi;
-	bool has_stack = signals_program_stack(f->uc, &lo, &hi), on_theirs = has_stack && frame - lo < hi - lo;
+	bool has_stack = fault_stack_of_program(f->uc, &lo, &hi), on_theirs = has_stack && frame - lo < hi - lo;
 	bool on_ours = fault_stack_holds(fault_stack_self, frame), was_there, in_place;
 	struct program_action a;
 
 	signals_program_action(f->sig, &a, true);
 	was_there = on_theirs ? interrupted - lo < hi - lo : fault_stack_holds(fault_stack_self, interrupted);
-	in_place = (!on_theirs && !on_ours) || was_there || ((a.flags & (uint64_t)SA_ONSTACK) && (on_theirs || signals_stack_is_shared()));
+	in_place = (!on_theirs && !on_ours) || was_there || ((a.flags & (uint64_t)SA_ONSTACK) && (on_theirs || fault_stack_stands_in() || signals_stack_is_shared()));
 	if (!in_place) {
 		uintptr_t top = interrupted - MACHINE_RED_ZONE;
 
-		/* As in the kernel: no room for a frame, no handler. */
-		if (!range_writable(top - machine_frame_room(f->uc), top)) {
-			signals_give_up(f->sig);
-			return;
-		}
+		if (!range_writable(top - machine_frame_room(f->uc), top))
+			return false;
 		f->uc = machine_frame_copy(f->uc, top);
 		f->info = machine_frame_info(f->uc);
 	}
-	mask = context_mask(f->uc) | a.mask;
+	mask = signals_interrupted_mask(f->uc) | a.mask;
 	if (!(a.flags & (uint64_t)SA_NODEFER))
 		mask |= SIGNAL_BIT(f->sig);
 	f->enter = a.handler;
 	f->enter_mask = signals_handler_mask(context_mask(f->uc), mask);
+	return true;
 }
 
 /* ---- what the record says about the machine ------------------------------------------------------------------------------------------- */
+
+static void gather_stack(struct fault_state *s)
+{
+	struct rlimit limit;
+
+	s->stack_top = fault_stack_top_of_thread;
+	s->stack_low = fault_stack_low_of_thread;
+	s->stack_at = s->stack_top;
+	if (s->stack_top)
+		return;
+	/* The first thread, or one that nobody told us of. */
+	s->stack_at = os_gettid() == os_getpid() ? fault_stack_of_process : 0;
+	if (s->stack_at && arch_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit, 0, 0) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		s->stack_limit = limit.rlim_cur;
+}
 
 static void gather_state(const struct fault *f, struct fault_state *s)
 {
@@ -139,7 +172,7 @@ static void gather_state(const struct fault *f, struct fault_state *s)
 	s->tls_base = machine_tls_base();
 	s->code_len = (unsigned)os_safe_read(s->code, (void *)s->regs[MREG_IP], sizeof(s->code));
 	s->have_top_word = os_safe_read(&s->top_word, (void *)s->regs[MREG_SP], sizeof(s->top_word)) == sizeof(s->top_word);
-	s->stack_top = fault_stack_top_of_thread;
+	gather_stack(s);
 }
 
 /* A call through a pointer in memory faults at the call, when what it found is no address at all. */
@@ -376,7 +409,9 @@ static void handle(void *arg)
 	}
 	if (options.handled_faults)
 		explain(f, &s);
-	run_program_handler(f);
+	/* As in the kernel: no room for a frame, no handler. */
+	if (!run_program_handler(f))
+		handle_nobodys(f, &s);
 }
 
 /* Whatever is wrong, it must not go round in circles. */
@@ -397,13 +432,18 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 		handle_own_fault(&f);
 		return;
 	}
+	/* One after the other, as the kernel would do it. */
+	if (busy || (info->si_code <= 0 && signals_in_handler(f.uc))) {
+		hold(&f);
+		return;
+	}
 	/* Before anything else that could fault, the change of stacks too. */
 	fault_busy = true;
-	if (fault_stack_self && !busy && !fault_stack_holds(fault_stack_self, machine_sp()))
+	if (fault_stack_self && !fault_stack_holds(fault_stack_self, machine_sp()))
 		machine_call_on(fault_stack_self->hi, handle, &f);
 	else
 		handle(&f);
-	fault_busy = busy;
+	fault_busy = false;
 	if (f.enter) {
 		/* A context that is returned to blocks what it blocked before; the handler blocks more, as the program said. */
 		kernel_mask(SIG_SETMASK, f.enter_mask);
@@ -419,6 +459,7 @@ void fence_fault_init(fence_sigaction_fn real)
 	fence_thread_start();
 	/* The main thread's stack begins above this function; the kernel's list of mappings knows where. */
 	fault_stack_top_of_thread = 0;
+	fault_stack_of_process = machine_sp();
 	if (!signals_install(real, fault_handler))
 		fence_fault_on = false;
 }

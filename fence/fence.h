@@ -42,11 +42,12 @@ __inline_hot bool fence_contains(const void *p)
 void fence_limit_space(uint64_t limit);
 /* Is this allocation one to be fenced?  For the slow path of every allocation. */
 bool fence_gate(int32_t *ticks);
+bool fence_gate_early(void); /* of a thread that has no cache yet */
 __inline_hot bool fence_wanted(void)
 {
 	struct tcache *tc = tcache_self;
 
-	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_all;
+	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_gate_early();
 }
 /* Zeroed memory, or NULL: not this one (too large, no slot, covered already).  regs as in slab_malloc. */
 void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs);
@@ -74,6 +75,8 @@ bool fence_open_page(uintptr_t addr);
 extern bool (*fence_hook_reported)(uintptr_t slot, size_t size);
 /* Does the stack hold what option fail.stack names?  Here because it is asked as fence.only is. */
 bool fence_fail_matches(stack_handle stack);
+/* At the end of the program: one line when option fence.only has matched nothing. */
+void fence_only_summary(void);
 /* Verifies every canary; how many objects were damaged. */
 size_t fence_check_all(const char *found_at, const struct unwind_regs *regs);
 /* Visits live objects; other threads may go on. */
@@ -94,6 +97,8 @@ extern bool fence_fault_on; /* the handler is installed; written once by fence_f
 extern void (*fence_hook_dying)(void);
 /* This thread gets a stack for faults (again does nothing), and loses it. */
 void fence_thread_start(void);
+/* Before: this thread's stack is [lo, hi), given by the program. */
+void fence_thread_stack(uintptr_t lo, uintptr_t hi);
 void fence_thread_exit(void);
 
 /* ---- signals.c: what interposed functions say and do while the handler is installed ------------------------------------ */
@@ -102,8 +107,20 @@ void fence_thread_exit(void);
 int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller); /* caller: a pc in who calls */
 int fence_sigaltstack(const stack_t *ss, stack_t *old);
 int fence_sigmask(int how, const sigset_t *set, sigset_t *old);
+/* Around a call that waits with a mask of its own, and may be called again: what the kernel gets for `mask` (NULL: none), until the end. */
+struct fence_wait { sigset_t set; uint64_t wish, mask, held; uintptr_t frame; };
+void fence_wait_begin(struct fence_wait *w);
+const sigset_t *fence_wait_mask(struct fence_wait *w, const sigset_t *mask);
+void fence_wait_over(const struct fence_wait *w);
+/* How often this thread's system calls were interrupted by a signal that the program does not see. */
+extern TLS_IE uint32_t fence_interrupts __attribute__((visibility("hidden")));
+/* Before exec, and posix_spawn: the kernel ignores and blocks what the program believes that it does.  Again when that is over or failed. */
+struct fence_exec { uint64_t ignored, mask; bool mask_changed; };
+void fence_exec_begin(struct fence_exec *e);
+void fence_exec_over(const struct fence_exec *e);
 /* Which of our signals this thread asked to block: a thread inherits it from the one that makes it. */
 uint64_t fence_believed_mask(void);
 void fence_believe_mask(uint64_t mask);
+uint64_t fence_mask_to_believe(uint64_t mask); /* of a thread that asks to block `mask` */
 
 #endif

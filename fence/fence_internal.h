@@ -35,7 +35,9 @@ struct fault_state {
 	bool have_jump_word;
 	struct fault_mapping at;      /* at addr */
 	struct fault_mapping above;   /* the next mapping above addr, when addr is not accessible */
-	uint64_t stack_top;           /* of this thread, 0: not known */
+	uint64_t stack_low, stack_top; /* of this thread, 0: not known; low for a stack that the program gave */
+	uint64_t stack_at;            /* an address in it, 0: not known */
+	uint64_t stack_limit;         /* so much it may grow to, when it grows (the first thread's); 0: it does not, or without limit */
 	struct fault_mapping stack;   /* that stack's, when known */
 };
 
@@ -194,10 +196,17 @@ struct fault_stack {
 /* This thread's; NULL: it has none. */
 extern TLS_IE struct fault_stack *fault_stack_self;
 extern TLS_IE uintptr_t fault_stack_top_of_thread; /* the highest address of its ordinary stack that was seen, or 0 */
+extern TLS_IE uintptr_t fault_stack_low_of_thread; /* of a stack that the program gave, else 0 */
+extern uintptr_t fault_stack_of_process;           /* an address in the first thread's */
 static inline bool fault_stack_holds(const struct fault_stack *s, uintptr_t sp)
 {
 	return s && sp - s->lo < s->hi - s->lo;
 }
+
+/* The program's own signal stack in this thread.  False: it has none, or one that the kernel does not know. */
+bool fault_stack_of_program(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi);
+/* Is ours used for the program's, which is too small for any frame? */
+bool fault_stack_stands_in(void);
 
 /* ---- signals.c ----------------------------------------------------------------------------------------------------------------- */
 
@@ -206,18 +215,29 @@ struct program_action {
 	uintptr_t handler;            /* or SIG_DFL, SIG_IGN */
 	uint64_t flags;               /* SA_* */
 	uint64_t mask;
+	void (*restorer)(void);       /* as libc shows it; unused here */
 };
 bool signals_is_ours(int sig);
 /* The program's action for the signal that just came; with SA_RESETHAND it is the default from now on when `take`. */
 void signals_program_action(int sig, struct program_action *a, bool take);
 /* Does the program, in this thread, believe that it blocks the signal?  kernel_mask: what the kernel blocked when it came. */
 bool signals_program_blocks(int sig, uint64_t kernel_mask);
+/* The same of a signal that somebody sent, asked in our handler. */
+bool signals_sent_blocked(int sig);
+/* What the kernel blocked when it interrupted: the mask of the wait that it ended, else the context's. */
+uint64_t signals_interrupted_mask(const ucontext_t *uc);
+/* A signal that was sent is going to wait in the kernel, blocked. */
+void signals_note_held(int sig, const ucontext_t *uc);
+/* Did the signal come when our handler was about to begin? */
+bool signals_in_handler(const ucontext_t *uc);
+/* This thread's mask was set past us: ours are not blocked in the kernel from now on. */
+void signals_mask_adopt(void);
 /* What the kernel is to block while the program's handler runs, that is to block `mask`; before it blocked `before`. */
 uint64_t signals_handler_mask(uint64_t before, uint64_t mask);
 /* Does the program take our signal stack for its own? */
 bool signals_stack_is_shared(void);
-/* The program's own signal stack in this thread.  False: it has none. */
-bool signals_program_stack(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi);
+/* The program has set a signal stack: its handlers that asked for one run there. */
+void signals_release_onstack(void);
 /* From now on the kernel does the default for this signal: the process is about to end. */
 void signals_give_up(int sig);
 bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, void *));

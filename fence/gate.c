@@ -20,6 +20,8 @@
  *     1 - (1 - n/A)^(t/interval)         A: allocations of the whole run
  *
  * With fence.sample_rate=N each thread draws the distance to its next sample uniformly from 1 … 2N-1, whose mean is N.
+ *
+ * A thread's first allocations come before it has a thread cache; their ticks are counted here, and go on in the cache when there is one.
  */
 #include "config.h"
 
@@ -33,6 +35,7 @@ static uint64_t next_sample_ms; /* atomic */
 
 static TLS_IE uint64_t random_state, last_look_ms;
 static TLS_IE uint32_t step, burst_left;
+static TLS_IE int32_t ticks_after_burst, ticks_early;
 static TLS_IE bool rate_drawn;
 
 uint32_t gate_random(void)
@@ -81,13 +84,34 @@ static bool gate_by_time(int32_t *ticks)
 	return now >= due && __atomic_compare_exchange_n(&next_sample_ms, &due, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
+static int32_t rate_draw(void)
+{
+	return (int32_t)(gate_random() % (2 * (uint32_t)options.fence_sample_rate - 1));
+}
+
+/* The first distance counts this allocation as well, which nobody has drawn for. */
 static bool gate_by_rate(int32_t *ticks)
 {
-	bool drawn = rate_drawn;
+	bool first = !rate_drawn;
 
-	*ticks = (int32_t)(gate_random() % (2 * (uint32_t)options.fence_sample_rate - 1));
+	*ticks = rate_draw();
 	rate_drawn = true;
-	return drawn;
+	if (!first)
+		return true;
+	if (*ticks == 0) {
+		*ticks = rate_draw();
+		return true;
+	}
+	--*ticks;
+	return false;
+}
+
+/* The samples of a burst follow each other; behind them the distance that was drawn before counts. */
+static bool gate_burst(int32_t *ticks)
+{
+	burst_left--;
+	*ticks = burst_left ? 0 : ticks_after_burst;
+	return true;
 }
 
 /* `ticks` has run out. */
@@ -103,11 +127,13 @@ bool fence_gate(int32_t *ticks)
 		*ticks = 0;
 		return true;
 	}
-	if (burst_left) {
-		burst_left--;
-		*ticks = 0;
-		return true;
+	if (ticks_early > 0 && ticks != &ticks_early) {
+		*ticks = ticks_early - 1;
+		ticks_early = 0;
+		return false;
 	}
+	if (burst_left)
+		return gate_burst(ticks);
 	if (options.fence_sample_rate)
 		open = gate_by_rate(ticks);
 	else
@@ -116,7 +142,13 @@ bool fence_gate(int32_t *ticks)
 		*ticks = INT32_MAX;
 	if (open && options.fence_burst) {
 		burst_left = (uint32_t)options.fence_burst;
+		ticks_after_burst = *ticks;
 		*ticks = 0;
 	}
 	return open;
+}
+
+bool fence_gate_early(void)
+{
+	return fence_sampling && --ticks_early < 0 && fence_gate(&ticks_early);
 }

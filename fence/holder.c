@@ -9,8 +9,8 @@
  *     add  8(%rdi),%eax  ◄── faults, rdi is poison
  *     mov  (%rdi),%rdi             p = p->next: what pointed to the holder is gone, but its member's offset is known
  *
- * So it is looked for, nearest first: in registers and the last words of the stack; in the stack above; then, when the offset is known, in memory as that
- * member of a live object of the same size (the list's last good element still points to the freed one), and in the program's variables.  A candidate
+ * So it is looked for, nearest first: in registers and the last words of the stack and, when the offset is known, in memory as that member of a live
+ * object of the same size (the list's last good element still points to the freed one); in the stack above; in the program's variables.  A candidate
  * is a freed object that holds such a word, at the offset if that is known.  Where the first place that has any has more than one, none is named.  What
  * was found so is said to be probable: another pointer may have led there.
  *
@@ -126,13 +126,13 @@ static uint64_t holds(const struct search *q, uint64_t pointer, const struct sla
 	return have == q->poison ? at : 0;
 }
 
-/* A word that may point to the holder. */
+/* A word that may point to the holder: what points beside an object (our own functions leave addresses of slabs behind) does not. */
 static void consider(struct search *q, uint64_t pointer)
 {
 	struct slab_object o;
 	uint64_t word;
 
-	if (!slab_find_object(pointer, &o) || o.state == SLAB_OBJ_NONE || q->live != (o.state == SLAB_OBJ_LIVE) || (o.large && !q->live))
+	if (!slab_find_object(pointer, &o) || pointer - o.addr >= o.size || o.state == SLAB_OBJ_NONE || q->live != (o.state == SLAB_OBJ_LIVE) || (o.large && !q->live))
 		return;
 	word = holds(q, pointer, &o);
 	if (!word || (q->nr && q->h->object.addr == o.addr))
@@ -259,18 +259,20 @@ static void say_how(struct fault_verdict *v, const struct fault_holder *h)
 static bool search_freed(const struct fault_state *s, struct search *q)
 {
 	search_near(q, s);
+	/* A register may hold what a call before has left there, free() itself too: what a link says counts as much. */
+	if (q->load->self) {
+		q->how = q->nr ? q->how : HOLDER_LINK;
+		search_links(q);
+	}
 	if (search_done(q))
 		return true;
+	q->how = HOLDER_WORD;
 	consider_stack(q, s, NEAR_WORDS, STACK_WORDS);
 	if (search_done(q))
 		return true;
 	/* Farther away a word that points to freed memory says little: only one that leads to the very member does. */
 	if (!q->load->self)
 		return false;
-	q->how = HOLDER_LINK;
-	search_links(q);
-	if (search_done(q))
-		return true;
 	q->how = HOLDER_GLOBAL;
 	fault_each_data(search_data, q);
 	return search_done(q);

@@ -1,94 +1,146 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fence/only.c - fence.only and fail.stack: is a name among the functions or modules of an allocation's stack?
  *
- * Asked for every allocation, so answers are kept: one for each module (its name matches, or where in it the function is), and one for each
- * stack, by handle, in a small table that forgets.
+ * Asked for every allocation, so answers are kept: one for each module (its name matches, or where in it the functions' code is), and one for
+ * each stack, by handle, in a table that forgets.
  *
- * A function is looked for in the module's own file, .symtab first, since most functions of a program are in no dynamic table.  Its name
- * is the one in the table: C++ names are mangled there, so a name that occurs inside the mangled one, with its length before it as the mangling
- * writes it, matches too ("parse" finds _ZN6Parser5parseEv).
+ *     module seen first ──► symbolizer helper: symbols, demangled names, code that was inlined ──► ranges, in order
+ *                           none to be had: the symbol table of the file, read here
+ *
+ * Without the helper a function is found by its symbol: clones and parts that compilers make of it are it as well, and a C++ name is looked for
+ * inside of the mangled one, as the mangling writes it ("Parser::parse" is 6Parser, then 5parse), without its parameters.  What was inlined is not found.
  */
 #include "config.h"
 
 #include <elf.h>
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "fence/fence_internal.h"
 
-#define MODULES 64u
-#define RANGES 64u
-#define ANSWERS 1024u
+#define MODULES 1024u
+#define SYMBOLS 1024u /* that match in one file, without the helper */
+#define ANSWERS 16384u
+#define DEPTH 1024u
+#define NAME_SIZE 1024u
 
-struct only_module { uintptr_t start, end; bool whole; };
-struct only_range { uintptr_t start, end; };
+struct only_module {
+	uintptr_t start, end, bias;
+	bool whole;
+	uint32_t nr;
+	const struct code_range *ranges;
+};
 
 /* Guards all below but the answers; files are read under it. */
 static struct ranked_lock only_lock = RANKED_LOCK_INIT(LOCK_RANK_FENCE);
 static struct module_info info;
+static struct code_range scratch[SYMBOLS];
+static uintptr_t scratch_pcs[DEPTH];
+
+/* Shared with children of fork: what matched in one of them did match. */
+struct only_shared { uint32_t matched; };
 
 struct only_filter {
-	const char *wanted;      /* the option; "": everything matches */
+	const char *option, *wanted; /* wanted "": everything matches */
+	struct only_shared *shared;  /* NULL: nobody asks */
 	struct only_module modules[MODULES];
-	struct only_range found[RANGES];
-	unsigned nr_modules, nr_found;
-	uint64_t answers[ANSWERS]; /* by handle: handle << 2 | 2 | answer; 0: empty.  Atomic words */
+	unsigned nr_modules;
+	bool known;                  /* some module, or function, of that name was seen */
+	bool told_incomplete;
+	uint64_t answers[ANSWERS];   /* by handle: handle << 2 | 2 | answer; 0: empty.  Atomic words */
 };
-static struct only_filter fence_filter = { .wanted = options.fence_only }, fail_filter = { .wanted = options.fail_stack };
+static struct only_filter fence_filter = { .option = "fence.only", .wanted = options.fence_only };
+static struct only_filter fail_filter = { .option = "fail.stack", .wanted = options.fail_stack };
+static pid_t first_process;
 
 /* ---- names ----------------------------------------------------------------------------------------------------------------- */
 
-static bool name_in_mangled(const char *name, size_t len, const char *wanted, size_t wanted_len)
+/* Behind "6Parser" in the mangled name; NULL: it is not there.  Digits in front would be another length, but those of an unnamed namespace. */
+static const char *part_in_mangled(const char *name, const char *part, size_t len)
 {
-	char digits[16];
+	static const char unnamed[] = "_GLOBAL__N_1";
+	char text[NAME_SIZE];
 	struct fmt_buf b;
 
-	fmt_init(&b, digits, sizeof(digits));
-	fmt_printf(&b, "%zu", wanted_len);
-	for (size_t i = 2; i + b.len + wanted_len <= len; i++)
-		if (mem_compare(name + i, digits, b.len) == 0 && !(name[i - 1] >= '0' && name[i - 1] <= '9') &&
-		    mem_compare(name + i + b.len, wanted, wanted_len) == 0)
-			return true;
-	return false;
+	fmt_init(&b, text, sizeof(text));
+	fmt_printf(&b, "%zu%.*s", len, (int)len, part);
+	for (const char *at = name + 2; !b.truncated && *at; at++) {
+		bool digit = at[-1] >= '0' && at[-1] <= '9', after_unnamed = at - name >= (ptrdiff_t)sizeof(unnamed) &&
+		             mem_compare(at - (sizeof(unnamed) - 1), unnamed, sizeof(unnamed) - 1) == 0;
+
+		if (str_starts(at, text) && (!digit || after_unnamed))
+			return at + b.len;
+	}
+	return NULL;
 }
 
-static bool name_matches(const char *name, const char *wanted)
+/* The parts of "app::Parser::parse(int)" in this order. */
+static bool name_in_mangled(const char *name, const char *wanted)
 {
-	size_t len = str_length(name);
+	const char *end = str_char(wanted, '(');
+	size_t len = end ? (size_t)(end - wanted) : str_length(wanted), n;
 
-	return str_equal(name, wanted) || (str_starts(name, "_Z") && name_in_mangled(name, len, wanted, str_length(wanted)));
+	for (size_t i = 0; i < len; i += n) {
+		for (; i < len && wanted[i] == ':'; i++)
+			;
+		for (n = 0; i + n < len && wanted[i + n] != ':'; n++)
+			;
+		if (n)
+			name = part_in_mangled(name, wanted + i, n);
+		if (!name)
+			return false;
+		name -= 2;
+	}
+	return len != 0;
 }
 
-/* libc.so.6, or libc without what follows. */
+/* `name` is shortened. */
+static bool name_matches(char *name, const char *wanted)
+{
+	if (str_equal(name, wanted) || (name_is_glob(wanted) && name_glob(wanted, name)))
+		return true;
+	name[name_without_clones(name)] = 0;
+	return str_equal(name, wanted) || (str_starts(name, "_Z") && name_in_mangled(name, wanted));
+}
+
+/* libc.so.6, libc without what follows, lib*, or all of the path. */
 static bool path_matches(const char *path, const char *wanted)
 {
 	const char *slash = str_last(path, '/'), *base = slash ? slash + 1 : path;
 
-	return str_equal(base, wanted) || (str_starts(base, wanted) && base[str_length(wanted)] == '.');
+	return str_equal(base, wanted) || str_equal(path, wanted) || (str_starts(base, wanted) && base[str_length(wanted)] == '.') ||
+	       (name_is_glob(wanted) && !str_equal(wanted, "*") && name_glob(wanted, str_char(wanted, '/') ? path : base));
 }
 
 /* ---- symbols of a file, in small pieces ---------------------------------------------------------------------------------------- */
 
-static void symbol_add(struct only_filter *f, const Elf64_Sym *sym, uintptr_t bias)
+/* In order: a table that is asked often. */
+static void symbol_add(size_t *nr, const Elf64_Sym *sym)
 {
-	struct only_range *r = &f->found[f->nr_found];
+	struct code_range r = { sym->st_value, sym->st_value + MAX(sym->st_size, 1u) };
+	size_t at = *nr;
 
-	if (f->nr_found == RANGES)
+	if (*nr == SYMBOLS)
 		return;
-	r->start = bias + sym->st_value;
-	r->end = bias + sym->st_value + MAX(sym->st_size, 1u);
-	f->nr_found++;
+	while (at && scratch[at - 1].start > r.start) {
+		scratch[at] = scratch[at - 1];
+		at--;
+	}
+	scratch[at] = r;
+	++*nr;
 }
 
-static void search_table(struct only_filter *f, int fd, const Elf64_Shdr *table, const Elf64_Shdr *strings, uintptr_t bias)
+static void search_table(size_t *nr, int fd, const Elf64_Shdr *table, const Elf64_Shdr *strings, const char *wanted)
 {
 	static Elf64_Sym syms[64]; /* under only_lock */
+	static char name[NAME_SIZE];
 	uint64_t n = table->sh_size / sizeof(Elf64_Sym);
 
 	for (uint64_t i = 0; i < n; i += ARRAY_SIZE(syms)) {
 		ssize_t got = os_pread(fd, syms, sizeof(syms), table->sh_offset + i * sizeof(Elf64_Sym));
 
 		for (size_t k = 0; got > 0 && k < (size_t)got / sizeof(Elf64_Sym) && i + k < n; k++) {
-			char name[256];
 			ssize_t len;
 
 			if (ELF64_ST_TYPE(syms[k].st_info) != STT_FUNC || syms[k].st_shndx == SHN_UNDEF || syms[k].st_name >= strings->sh_size)
@@ -97,8 +149,8 @@ static void search_table(struct only_filter *f, int fd, const Elf64_Shdr *table,
 			if (len <= 0)
 				continue;
 			name[len] = 0;
-			if (name_matches(name, f->wanted))
-				symbol_add(f, &syms[k], bias);
+			if (name_matches(name, wanted))
+				symbol_add(nr, &syms[k]);
 		}
 		if (got < (ssize_t)sizeof(Elf64_Sym))
 			break;
@@ -110,33 +162,65 @@ static bool section_read(int fd, const Elf64_Ehdr *eh, unsigned i, Elf64_Shdr *s
 	return i < eh->e_shnum && os_pread(fd, sh, sizeof(*sh), eh->e_shoff + (uint64_t)i * sizeof(*sh)) == (ssize_t)sizeof(*sh);
 }
 
-static bool search_sections(struct only_filter *f, int fd, const Elf64_Ehdr *eh, uint32_t type, uintptr_t bias)
+static bool search_sections(size_t *nr, int fd, const Elf64_Ehdr *eh, uint32_t type, const char *wanted)
 {
 	Elf64_Shdr table, strings;
 
 	for (unsigned i = 0; section_read(fd, eh, i, &table); i++)
 		if (table.sh_type == type && section_read(fd, eh, table.sh_link, &strings)) {
-			search_table(f, fd, &table, &strings, bias);
+			search_table(nr, fd, &table, &strings, wanted);
 			return true;
 		}
 	return false;
 }
 
-static void search_file(struct only_filter *f, const char *path, uintptr_t bias)
+/* How many are in scratch. */
+static size_t search_file(const char *path, const char *wanted)
 {
 	Elf64_Ehdr eh;
 	int fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
+	size_t nr = 0;
 
 	if (fd < 0)
-		return;
+		return 0;
 	if (os_pread(fd, &eh, sizeof(eh), 0) == (ssize_t)sizeof(eh) && mem_compare(eh.e_ident, ELFMAG, SELFMAG) == 0 &&
 	    eh.e_ident[EI_CLASS] == ELFCLASS64 && eh.e_shentsize == sizeof(Elf64_Shdr) &&
-	    !search_sections(f, fd, &eh, SHT_SYMTAB, bias))
-		search_sections(f, fd, &eh, SHT_DYNSYM, bias);
+	    !search_sections(&nr, fd, &eh, SHT_SYMTAB, wanted))
+		search_sections(&nr, fd, &eh, SHT_DYNSYM, wanted);
 	os_close(fd);
+	return nr;
 }
 
-/* ---- stacks -------------------------------------------------------------------------------------------------------------------- */
+/* ---- modules ------------------------------------------------------------------------------------------------------------------ */
+
+struct taking { struct only_filter *f; struct only_module *m; };
+
+static void ranges_take(void *ctx, const struct code_range *ranges, size_t nr)
+{
+	const struct taking *t = ctx;
+	struct code_range *kept = nr ? meta_alloc(nr * sizeof(*kept), COST_FENCE) : NULL;
+
+	if (!kept)
+		return;
+	mem_copy(kept, ranges, nr * sizeof(*kept));
+	t->m->ranges = kept;
+	t->m->nr = (uint32_t)nr;
+	t->f->known = true;
+}
+
+static void module_search(struct only_filter *f, struct only_module *m)
+{
+	struct taking t = { f, m };
+	bool complete = true;
+
+	if (!report_find_functions(&info, f->wanted, ranges_take, &t, &complete))
+		ranges_take(&t, scratch, search_file(info.path, f->wanted));
+	else if (!complete && !f->told_incomplete) {
+		f->told_incomplete = true;
+		report_line("%s: not everything in %.300s could be looked at (symbolizer.timeout); functions inlined there may be missing",
+		            f->option, info.path);
+	}
+}
 
 /* Under only_lock. */
 static const struct only_module *module_of(struct only_filter *f, uintptr_t pc)
@@ -149,42 +233,49 @@ static const struct only_module *module_of(struct only_filter *f, uintptr_t pc)
 	if (f->nr_modules == MODULES || !module_find(pc, 0, &info))
 		return NULL;
 	m = &f->modules[f->nr_modules++];
-	m->start = info.start;
-	m->end = info.end;
-	m->whole = path_matches(info.path, f->wanted);
-	if (!m->whole)
-		search_file(f, info.path, info.bias);
+	*m = (struct only_module){ .start = info.start, .end = info.end, .bias = info.bias, .whole = path_matches(info.path, f->wanted) };
+	f->known |= m->whole;
+	if (!m->whole && info.path[0])
+		module_search(f, m);
 	return m;
 }
 
+/* ---- stacks -------------------------------------------------------------------------------------------------------------------- */
+
 static bool frame_matches(struct only_filter *f, uintptr_t pc)
 {
-	const struct only_module *m = module_of(f, pc - 1);
+	const struct only_module *m = module_of(f, pc);
+	uint32_t lo = 0, hi = m ? m->nr : 0;
 
 	if (m && m->whole)
 		return true;
-	for (unsigned i = 0; m && i < f->nr_found; i++)
-		if (pc - 1 - f->found[i].start < f->found[i].end - f->found[i].start)
-			return true;
-	return false;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (pc - m->bias >= m->ranges[mid].end)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return m && lo < m->nr && pc - m->bias >= m->ranges[lo].start;
 }
 
 static bool stack_matches(struct only_filter *f, stack_handle stack)
 {
-	uintptr_t pcs[64];
-	size_t n = MIN(depot_fetch(stack, pcs, ARRAY_SIZE(pcs)), ARRAY_SIZE(pcs));
 	bool matches = false;
+	size_t n;
 
 	lock_acquire(&only_lock);
+	n = MIN(depot_fetch(stack, scratch_pcs, DEPTH), (size_t)DEPTH);
 	for (size_t i = 0; i < n && !matches; i++)
-		matches = frame_matches(f, pcs[i]);
+		matches = frame_matches(f, scratch_pcs[i] - 1);
 	lock_release(&only_lock);
 	return matches;
 }
 
 static bool filter_matches(struct only_filter *f, stack_handle stack)
 {
-	uint64_t *answer = &f->answers[(stack * 0x9e3779b1u) >> 22], known, key = (uint64_t)stack << 2 | 2;
+	uint64_t *answer = &f->answers[(stack * 0x9e3779b1u) >> 18], known, key = (uint64_t)stack << 2 | 2;
 
 	if (!f->wanted[0])
 		return true;
@@ -193,8 +284,11 @@ static bool filter_matches(struct only_filter *f, stack_handle stack)
 		return known & 1;
 	known = key | stack_matches(f, stack);
 	__atomic_store_n(answer, known, __ATOMIC_RELAXED);
+	if ((known & 1) && f->shared)
+		__atomic_store_n(&f->shared->matched, 1, __ATOMIC_RELAXED);
 	return known & 1;
 }
+_Static_assert(ANSWERS == 1u << (32 - 18), "the upper bits of the hash number the answers");
 
 bool only_matches(stack_handle stack)
 {
@@ -206,7 +300,34 @@ bool fence_fail_matches(stack_handle stack)
 	return filter_matches(&fail_filter, stack);
 }
 
+/* ---- start and end -------------------------------------------------------------------------------------------------------------- */
+
 void only_init(void)
 {
+	long p;
+
 	lock_register_for_fork(&only_lock);
+	if (!fence_filter.wanted[0])
+		return;
+	first_process = os_getpid();
+	p = arch_syscall6(SYS_mmap, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	fence_filter.shared = p > 0 ? (struct only_shared *)p : NULL;
+}
+
+/* Children of fork say nothing: what they did is their parent's program too.  But each program that a script runs does. */
+void fence_only_summary(void)
+{
+	const struct only_filter *f = &fence_filter;
+	char path[256];
+	const char *base;
+	long n;
+
+	if (!f->shared || os_getpid() != first_process || __atomic_load_n(&f->shared->matched, __ATOMIC_RELAXED))
+		return;
+	n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)path, sizeof(path) - 1, 0, 0, 0);
+	path[MAX(n, 0)] = 0;
+	base = str_last(path, '/');
+	report_line("fence.only=%.300s matched no allocation of %s: %s", f->wanted, base ? base + 1 : "the program",
+	            f->known ? "there is such a function or module, but it made none that could be fenced"
+	                     : "no module on their stacks is called so or has a function of that name");
 }

@@ -16,14 +16,22 @@
  * Go.  Its runtime sets handlers through libc when there is cgo, but asks for the signal stack, and sets masks, by system calls of its own.  So
  * it finds our stack, takes it for the one to use, and ends the process when a handler runs on another: its handlers run there.
  *
- * The weakness accepted: masks of sigsuspend, ppoll and pselect, and all that is set by system calls made directly, go past us as they are;
- * then a fault is not reported, and nothing else differs.
+ * Waits.  sigsuspend, ppoll and their like set a mask for their own time (fence_wait_mask).  A signal that comes then is judged by that mask,
+ * which the context does not show: it has the one that is set again afterwards.
+ *
+ * exec.  The kernel hands on what is ignored, and masks: before exec it learns what the program believes (fence_exec_begin).
+ *
+ * The weaknesses accepted: masks that are set by system calls made directly go past us as they are; then a fault is not reported, and nothing
+ * else differs.  While a program that ignores one of the two starts another one by posix_spawn, and for a moment when it begins to ignore one
+ * that is pending, the kernel ignores it in all threads; a fault then ends the program without a report.  What system() runs has the default
+ * action instead of an ignored one.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "fence/fence_internal.h"
 
@@ -33,7 +41,15 @@ static struct program_action actions[2];
 
 static fence_sigaction_fn real_sigaction;
 static void (*our_handler)(int, siginfo_t *, void *);
+static void (*libc_restorer)(void);     /* what libc's sigaction shows as sa_restorer */
 static TLS_IE uint64_t wish_self;       /* which of SIGNALS_OURS and the stand-in this thread last asked to block */
+static TLS_IE uint64_t wait_mask;       /* of the call that it waits in */
+static TLS_IE uint64_t wait_held;       /* signals that came, blocked by that mask; after the call they may be open */
+static TLS_IE uintptr_t wait_frame;     /* on the stack, just above that call; 0: it waits in none */
+/* What libc puts on the stack between. */
+#define WAIT_FRAMES 1024u
+TLS_IE uint32_t fence_interrupts;
+static bool held_once;                  /* atomic: a signal that was sent had to be held in the kernel */
 
 /* What was held back of the other signals' actions; bytes are written whole, readers see the old or the new. */
 #define SIGNALS_MAX 65
@@ -43,12 +59,17 @@ static TLS_IE uint64_t wish_self;       /* which of SIGNALS_OURS and the stand-i
 #define HELD_STAND_IN 8u
 static uint8_t held_back[SIGNALS_MAX];
 static bool program_has_stack;          /* atomic: some thread has set a signal stack, or uses ours */
+/* What Linux 5.11 and later keep of sa_flags. */
+#define FLAGS_KNOWN ((uint64_t)(unsigned)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND) | 0x800u)
+#define FLAG_RESTORER ((uint64_t)0x04000000u)
 static bool program_uses_ours;          /* atomic */
 
 bool signals_is_ours(int sig)
 {
 	return fence_fault_on && (sig == SIGSEGV || sig == SIGBUS);
 }
+
+static const int our_signals[] = { SIGSEGV, SIGBUS };
 
 static struct program_action *action_of(int sig)
 {
@@ -89,8 +110,7 @@ void signals_program_action(int sig, struct program_action *a, bool take)
 /* What the program blocks of ours when the kernel blocks the stand-in; a thread that never asked has inherited it from one that blocked all. */
 static uint64_t believed(uint64_t kernel_mask, uint64_t wish)
 {
-	wish &= SIGNALS_OURS;
-	return !(kernel_mask & STAND_IN) ? 0 : wish ? wish : SIGNALS_OURS;
+	return !(kernel_mask & STAND_IN) ? 0 : wish & (SIGNALS_OURS | STAND_IN) ? wish & SIGNALS_OURS : SIGNALS_OURS;
 }
 
 bool signals_program_blocks(int sig, uint64_t kernel_mask)
@@ -100,12 +120,12 @@ bool signals_program_blocks(int sig, uint64_t kernel_mask)
 
 static uint64_t mask_for_kernel(uint64_t mask)
 {
-	return (mask & ~(SIGNALS_OURS | STAND_IN)) | (mask & SIGNALS_OURS ? STAND_IN : 0);
+	return (mask & ~(SIGNALS_OURS | STAND_IN)) | (mask & (SIGNALS_OURS | STAND_IN) ? STAND_IN : 0);
 }
 
 static uint64_t mask_for_program(uint64_t kernel_mask, uint64_t wish)
 {
-	bool itself = (kernel_mask & STAND_IN) && (!(wish & SIGNALS_OURS) || (wish & STAND_IN));
+	bool itself = (kernel_mask & STAND_IN) && (!(wish & (SIGNALS_OURS | STAND_IN)) || (wish & STAND_IN));
 
 	return (kernel_mask & ~STAND_IN) | believed(kernel_mask, wish) | (itself ? STAND_IN : 0);
 }
@@ -125,6 +145,56 @@ bool signals_stack_is_shared(void)
 	return __atomic_load_n(&program_uses_ours, __ATOMIC_RELAXED);
 }
 
+static uint64_t kernel_mask(void)
+{
+	uint64_t mask = 0;
+
+	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask, sizeof(mask), 0, 0);
+	return mask;
+}
+
+static uint64_t kernel_pending(void)
+{
+	uint64_t pending = 0;
+
+	arch_syscall6(SYS_rt_sigpending, (long)&pending, sizeof(pending), 0, 0, 0, 0);
+	return pending;
+}
+
+/* Our handler runs with everything else blocked, but not the stand-in: so the kernel still says what was blocked when it came. */
+bool signals_sent_blocked(int sig)
+{
+	return signals_program_blocks(sig, kernel_mask());
+}
+
+static bool in_wait(const ucontext_t *uc)
+{
+	return wait_frame - ARCH_CONTEXT_SP(uc) < WAIT_FRAMES && arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs);
+}
+
+/* Only while the call itself waits: before and after it, and when it was left by longjmp, the context's own is the right one. */
+uint64_t signals_interrupted_mask(const ucontext_t *uc)
+{
+	uint64_t mask;
+
+	if (in_wait(uc))
+		return wait_mask;
+	mem_copy(&mask, &uc->uc_sigmask, sizeof(mask));
+	return mask;
+}
+
+void signals_note_held(int sig, const ucontext_t *uc)
+{
+	__atomic_store_n(&held_once, true, __ATOMIC_RELAXED);
+	if (in_wait(uc))
+		wait_held |= SIGNAL_BIT(sig);
+}
+
+bool signals_in_handler(const ucontext_t *uc)
+{
+	return ARCH_CONTEXT_PC(uc) == (uintptr_t)our_handler;
+}
+
 static uint64_t mask_of(const sigset_t *set)
 {
 	uint64_t mask;
@@ -139,39 +209,54 @@ static void mask_to(uint64_t mask, sigset_t *set)
 	mem_copy(set, &mask, sizeof(mask));
 }
 
-/* Ours stays open for nested faults (a fault inside memsan has to be told); everything else waits.  Whether system calls go on
- * after a signal that somebody sent is the program's choice. */
-static bool install_ours(int sig, uint64_t program_flags)
+/* Ours stays open for nested faults (a fault inside memsan has to be told); everything else waits, but the stand-in (signals_sent_blocked).
+ * Whether system calls go on after a signal that somebody sent is the program's choice; an ignored one never ends them. */
+static bool restarts(const struct program_action *a)
+{
+	return a->handler == (uintptr_t)SIG_IGN || (a->flags & (uint64_t)SA_RESTART);
+}
+
+static bool install_ours(int sig, const struct program_action *a)
 {
 	struct sigaction act;
 
 	mem_set(&act, 0, sizeof(act));
 	act.sa_sigaction = our_handler;
-	act.sa_flags = (int)((uint64_t)(SA_SIGINFO | SA_ONSTACK | SA_NODEFER) | (program_flags & (uint64_t)SA_RESTART));
-	mask_to(~SIGNALS_OURS, &act.sa_mask);
+	act.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | (restarts(a) ? SA_RESTART : 0);
+	mask_to(~(SIGNALS_OURS | STAND_IN), &act.sa_mask);
 	return real_sigaction(sig, &act, NULL) == 0;
+}
+
+static void install_kernels(int sig, void (*handler)(int))
+{
+	struct { uint64_t handler, flags, restorer, mask; } act = { (uintptr_t)handler, 0, 0, 0 };
+
+	arch_syscall6(SYS_rt_sigaction, sig, (long)&act, 0, sizeof(act.mask), 0, 0);
 }
 
 bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, void *))
 {
-	static const int sigs[] = { SIGSEGV, SIGBUS };
 	sigset_t inherited;
+	struct sigaction ours;
 	bool ok = true;
 
 	lock_register_for_fork(&actions_lock);
 	real_sigaction = real;
 	our_handler = handler;
-	for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(our_signals); i++) {
 		struct sigaction old;
-		struct program_action *a = action_of(sigs[i]);
+		struct program_action *a = action_of(our_signals[i]);
 
-		if (real(sigs[i], NULL, &old) != 0)
+		if (real(our_signals[i], NULL, &old) != 0)
 			return false;
 		a->handler = (uintptr_t)old.sa_handler;
 		a->flags = (uint64_t)(unsigned)old.sa_flags;
+		a->restorer = old.sa_restorer;
 		a->mask = mask_of(&old.sa_mask);
-		ok &= install_ours(sigs[i], a->flags);
+		ok &= install_ours(our_signals[i], a);
 	}
+	if (real(SIGSEGV, NULL, &ours) == 0)
+		libc_restorer = ours.sa_restorer;
 	/* Who started us may have had them blocked. */
 	fence_sigmask(SIG_BLOCK, NULL, &inherited);
 	fence_sigmask(SIG_SETMASK, &inherited, NULL);
@@ -180,36 +265,56 @@ bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, 
 
 void signals_give_up(int sig)
 {
-	struct { uint64_t handler, flags, restorer, mask; } act = { 0, 0, 0, 0 };
-
-	arch_syscall6(SYS_rt_sigaction, sig, (long)&act, 0, sizeof(act.mask), 0, 0);
+	install_kernels(sig, SIG_DFL);
 }
 
 /* ---- sigaction --------------------------------------------------------------------------------------------------------------- */
 
+/* To ignore a signal discards it where it is pending; the kernel does that when it is told. */
+static void discard_pending(int sig)
+{
+	if (kernel_pending() & SIGNAL_BIT(sig))
+		install_kernels(sig, SIG_IGN);
+}
+
+static void action_to_program(const struct program_action *a, struct sigaction *act)
+{
+	mem_set(act, 0, sizeof(*act));
+	act->sa_handler = (void (*)(int))a->handler;
+	act->sa_flags = (int)a->flags;
+	act->sa_restorer = a->restorer;
+	mask_to(a->mask, &act->sa_mask);
+}
+
+static void action_from_program(const struct sigaction *act, struct program_action *a)
+{
+	a->handler = (uintptr_t)act->sa_handler;
+	a->flags = ((uint64_t)(unsigned)act->sa_flags & FLAGS_KNOWN) | (libc_restorer ? FLAG_RESTORER : 0);
+	a->restorer = libc_restorer;
+	a->mask = mask_of(&act->sa_mask) & ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+}
+
 static int our_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	struct program_action now, set;
+	bool ignores = false;
 	uint64_t saved;
 
 	if (act) {
-		set.handler = (uintptr_t)act->sa_handler;
-		set.flags = (uint64_t)(unsigned)act->sa_flags;
-		set.mask = mask_of(&act->sa_mask) & ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+		action_from_program(act, &set);
+		ignores = set.handler == (uintptr_t)SIG_IGN;
 	}
 	saved = actions_begin();
 	now = *action_of(sig);
 	if (act)
 		*action_of(sig) = set;
 	actions_end(saved);
-	if (act && ((set.flags ^ now.flags) & (uint64_t)SA_RESTART))
-		install_ours(sig, set.flags);
-	if (old) {
-		mem_set(old, 0, sizeof(*old));
-		old->sa_handler = (void (*)(int))now.handler;
-		old->sa_flags = (int)now.flags;
-		mask_to(now.mask, &old->sa_mask);
-	}
+	if (ignores)
+		discard_pending(sig);
+	if (act && (ignores || restarts(&set) != restarts(&now)))
+		install_ours(sig, &set);
+	if (old)
+		action_to_program(&now, old);
 	return 0;
 }
 
@@ -264,7 +369,7 @@ static int other_sigaction(int sig, const struct sigaction *act, struct sigactio
 }
 
 /* The program has a signal stack now: its handlers that asked for one get what they asked for. */
-static void release_onstack(void)
+void signals_release_onstack(void)
 {
 	struct sigaction act;
 
@@ -285,57 +390,9 @@ int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old,
 {
 	if (act && (act->sa_flags & SA_ONSTACK) && !signals_stack_is_shared() && module_is_go(caller)) {
 		__atomic_store_n(&program_uses_ours, true, __ATOMIC_RELAXED);
-		release_onstack();
+		signals_release_onstack();
 	}
 	return signals_is_ours(sig) ? our_sigaction(sig, act, old) : other_sigaction(sig, act, old);
-}
-
-/* ---- signal stacks ------------------------------------------------------------------------------------------------------------- */
-
-static bool stack_is_ours(const stack_t *s)
-{
-	return fault_stack_self && !(s->ss_flags & SS_DISABLE) && (uintptr_t)s->ss_sp == fault_stack_self->lo;
-}
-
-static void stack_describe(const stack_t *kernel, stack_t *old)
-{
-	mem_copy(old, kernel, sizeof(*old));
-	if (!stack_is_ours(kernel))
-		return;
-	mem_set(old, 0, sizeof(*old));
-	old->ss_flags = SS_DISABLE;
-}
-
-/* The kernel notes in the frame which stack was in force; no system call, which a filter might forbid the program. */
-bool signals_program_stack(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi)
-{
-	*lo = (uintptr_t)uc->uc_stack.ss_sp;
-	*hi = *lo + uc->uc_stack.ss_size;
-	return !(uc->uc_stack.ss_flags & SS_DISABLE) && !stack_is_ours(&uc->uc_stack);
-}
-
-int fence_sigaltstack(const stack_t *ss, stack_t *old)
-{
-	stack_t now, set;
-	long ret;
-
-	mem_set(&now, 0, sizeof(now));
-	if (ss) {
-		mem_copy(&set, ss, sizeof(set));
-		if ((set.ss_flags & SS_DISABLE) && fault_stack_self) {
-			mem_set(&set, 0, sizeof(set));
-			set.ss_sp = (void *)fault_stack_self->lo;
-			set.ss_size = fault_stack_self->hi - fault_stack_self->lo;
-		}
-	}
-	ret = arch_syscall6(SYS_sigaltstack, ss ? (long)&set : 0, (long)&now, 0, 0, 0, 0);
-	if (ret != 0)
-		return (int)ret;
-	if (ss && !(ss->ss_flags & SS_DISABLE))
-		release_onstack();
-	if (old)
-		stack_describe(&now, old);
-	return 0;
 }
 
 /* ---- masks ----------------------------------------------------------------------------------------------------------------------- */
@@ -364,7 +421,8 @@ int fence_sigmask(int how, const sigset_t *set, sigset_t *old)
 		if (fence_fault_on && how != SIG_UNBLOCK)
 			kernel = mask_for_kernel(mask);
 		else if (fence_fault_on) /* as long as one of them stays blocked, so does the stand-in */
-			kernel = (mask & ~STAND_IN) | ((mask & SIGNALS_OURS) && !(wish_self & SIGNALS_OURS) ? STAND_IN : 0);
+			kernel = (mask & ~STAND_IN) |
+			         ((mask & (SIGNALS_OURS | STAND_IN)) && !(wish_self & (SIGNALS_OURS | STAND_IN)) ? STAND_IN : 0);
 	}
 	ret = arch_syscall6(SYS_rt_sigprocmask, how, set ? (long)&kernel : 0, (long)&before, sizeof(before), 0, 0);
 	if (ret != 0)
@@ -379,6 +437,111 @@ int fence_sigmask(int how, const sigset_t *set, sigset_t *old)
 	return 0;
 }
 
+/* A mask that came past us (a thread's attributes). */
+void signals_mask_adopt(void)
+{
+	uint64_t mask = our_handler ? kernel_mask() : 0; /* the first thread's is adopted when there is a handler */
+	sigset_t set;
+
+	if (!(mask & SIGNALS_OURS))
+		return;
+	mask_to(mask_for_program(mask, wish_self), &set);
+	fence_sigmask(SIG_SETMASK, &set, NULL);
+}
+
+/* ---- waits with a mask ----------------------------------------------------------------------------------------------------------- */
+
+void fence_wait_begin(struct fence_wait *w)
+{
+	w->frame = wait_frame;
+	w->mask = wait_mask;
+	w->held = wait_held;
+	w->wish = wish_self;
+	wait_held = 0;
+}
+
+const sigset_t *fence_wait_mask(struct fence_wait *w, const sigset_t *mask)
+{
+	uint64_t wanted, kernel;
+
+	if (!mask || !fence_fault_on)
+		return mask;
+	wanted = mask_of(mask);
+	kernel = mask_for_kernel(wanted);
+	if (wanted & SIGNALS_OURS) {
+		wish_self = wanted & (SIGNALS_OURS | STAND_IN);
+		/* What was held for it would come again and again. */
+		if (__atomic_load_n(&held_once, __ATOMIC_RELAXED))
+			kernel |= wanted & SIGNALS_OURS & kernel_pending();
+	}
+	mask_to(kernel, &w->set);
+	wait_mask = wanted;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	wait_frame = (uintptr_t)w;
+	return &w->set;
+}
+
+void fence_wait_over(const struct fence_wait *w)
+{
+	uint64_t held = wait_held;
+
+	wait_frame = w->frame;
+	wait_mask = w->mask;
+	wait_held = w->held;
+	wish_self = w->wish;
+	/* Where the thread blocks it as well, it is held again. */
+	if (held)
+		arch_syscall6(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&held, 0, sizeof(held), 0, 0);
+}
+
+/* ---- exec ------------------------------------------------------------------------------------------------------------------------- */
+
+/* Ignoring a signal discards what is pending of it; but a blocked one stays pending over exec. */
+static void ignore_keeping_pending(int sig)
+{
+	struct timespec now = { 0, 0 };
+	uint64_t set = SIGNAL_BIT(sig);
+	siginfo_t info;
+	bool pending = (kernel_pending() & set) &&
+	               arch_syscall6(SYS_rt_sigtimedwait, (long)&set, (long)&info, (long)&now, sizeof(set), 0, 0) == sig;
+
+	install_kernels(sig, SIG_IGN);
+	if (pending)
+		arch_syscall6(SYS_rt_tgsigqueueinfo, os_getpid(), os_gettid(), sig, (long)&info, 0, 0);
+}
+
+void fence_exec_begin(struct fence_exec *e)
+{
+	uint64_t mask, saved;
+
+	e->ignored = 0;
+	e->mask_changed = false;
+	if (!fence_fault_on)
+		return;
+	e->mask = kernel_mask();
+	mask = mask_for_program(e->mask, wish_self);
+	e->mask_changed = mask != e->mask;
+	if (e->mask_changed)
+		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
+	saved = actions_begin();
+	for (unsigned i = 0; i < ARRAY_SIZE(our_signals); i++)
+		if (action_of(our_signals[i])->handler == (uintptr_t)SIG_IGN)
+			e->ignored |= SIGNAL_BIT(our_signals[i]);
+	actions_end(saved);
+	for (unsigned i = 0; i < ARRAY_SIZE(our_signals); i++)
+		if (e->ignored & SIGNAL_BIT(our_signals[i]))
+			ignore_keeping_pending(our_signals[i]);
+}
+
+void fence_exec_over(const struct fence_exec *e)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(our_signals); i++)
+		if (e->ignored & SIGNAL_BIT(our_signals[i]))
+			install_ours(our_signals[i], action_of(our_signals[i]));
+	if (e->mask_changed)
+		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&e->mask, 0, sizeof(e->mask), 0, 0);
+}
+
 uint64_t fence_believed_mask(void)
 {
 	return wish_self;
@@ -387,4 +550,9 @@ uint64_t fence_believed_mask(void)
 void fence_believe_mask(uint64_t mask)
 {
 	wish_self = mask;
+}
+
+uint64_t fence_mask_to_believe(uint64_t mask)
+{
+	return mask & (SIGNALS_OURS | STAND_IN);
 }

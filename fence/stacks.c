@@ -5,23 +5,33 @@
  *                                            else ours
  *     a fault is handled on                  ours in any case: the handler changes over at once
  *
- * So a stack that has overflowed is reported in every thread, a program's tiny signal stack is enough, and a program sees the signal stack
- * that it has set, or none.  Stacks are cut from chunks, each with a guard page below, and recycled when threads end.
+ * So a stack that has overflowed is reported in every thread, a program's small signal stack is enough, and a program sees the signal stack
+ * that it has set, or none.  Linux takes signal stacks of 2 KiB, on which no frame of a processor with wide registers fits: it ends the
+ * program when a handler is to run there.  A fault of a program that never runs one there must not end it, so the kernel keeps ours, and the
+ * program's is only remembered.  Stacks are cut from chunks, each with a guard page below, and recycled when threads end.
  */
 #include "config.h"
 
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 
 #include "fence/fence_internal.h"
 
 /* Half of it for handlers of Go's runtime (signals.c). */
 #define STACK_BYTES ((size_t)128 << 10)
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1 << 31)
+#endif
+/* Of the handler, until it has changed over (fault.c). */
+#define HANDLER_ROOM 1024u
 #define CHUNK_FIRST 16u
 #define CHUNK_MAX 1024u
 
 TLS_IE struct fault_stack *fault_stack_self;
-TLS_IE uintptr_t fault_stack_top_of_thread;
+TLS_IE uintptr_t fault_stack_top_of_thread, fault_stack_low_of_thread;
+uintptr_t fault_stack_of_process;
+static TLS_IE stack_t small_self; /* the program's signal stack that is only remembered; size 0: there is none */
 
 /* Guards the list of stacks whose threads have ended, and the chunk that new ones are cut from. */
 static struct ranked_lock stack_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
@@ -102,6 +112,13 @@ static void stack_put(struct fault_stack *s)
 	lock_release(&stack_lock);
 }
 
+static void stack_ours(stack_t *s)
+{
+	mem_set(s, 0, sizeof(*s));
+	s->ss_sp = (void *)fault_stack_self->lo;
+	s->ss_size = fault_stack_self->hi - fault_stack_self->lo;
+}
+
 void fence_thread_start(void)
 {
 	static bool registered;
@@ -115,15 +132,20 @@ void fence_thread_start(void)
 	fault_stack_self = stack_get();
 	if (!fault_stack_self)
 		return;
+	signals_mask_adopt();
 	if (!fault_stack_top_of_thread)
 		fault_stack_top_of_thread = machine_sp();
 	arch_syscall6(SYS_sigaltstack, 0, (long)&now, 0, 0, 0, 0);
 	if (!(now.ss_flags & SS_DISABLE))
 		return;
-	mem_set(&ours, 0, sizeof(ours));
-	ours.ss_sp = (void *)fault_stack_self->lo;
-	ours.ss_size = fault_stack_self->hi - fault_stack_self->lo;
+	stack_ours(&ours);
 	arch_syscall6(SYS_sigaltstack, (long)&ours, 0, 0, 0, 0, 0);
+}
+
+void fence_thread_stack(uintptr_t lo, uintptr_t hi)
+{
+	fault_stack_low_of_thread = lo;
+	fault_stack_top_of_thread = hi;
 }
 
 void fence_thread_exit(void)
@@ -142,5 +164,74 @@ void fence_thread_exit(void)
 			return;
 	}
 	fault_stack_self = NULL;
+	mem_set(&small_self, 0, sizeof(small_self));
 	stack_put(s);
+}
+
+/* ---- the program's ------------------------------------------------------------------------------------------------------------- */
+
+static bool stack_is_ours(const stack_t *s)
+{
+	return fault_stack_self && !(s->ss_flags & SS_DISABLE) && (uintptr_t)s->ss_sp == fault_stack_self->lo;
+}
+
+bool fault_stack_stands_in(void)
+{
+	return small_self.ss_size != 0;
+}
+
+static void stack_describe(const stack_t *kernel, const stack_t *small, stack_t *old)
+{
+	mem_copy(old, kernel, sizeof(*old));
+	if (!stack_is_ours(kernel))
+		return;
+	mem_copy(old, small, sizeof(*old));
+	old->ss_flags |= small->ss_size ? kernel->ss_flags & SS_ONSTACK : SS_DISABLE;
+}
+
+/* The kernel notes in the frame which stack was in force; no system call, which a filter might forbid the program. */
+bool fault_stack_of_program(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi)
+{
+	*lo = (uintptr_t)uc->uc_stack.ss_sp;
+	*hi = *lo + uc->uc_stack.ss_size;
+	return !(uc->uc_stack.ss_flags & SS_DISABLE) && !stack_is_ours(&uc->uc_stack);
+}
+
+static bool stack_is_small(const stack_t *s)
+{
+	unsigned long frame = getauxval(AT_MINSIGSTKSZ);
+
+	return frame && fault_stack_self && !(s->ss_flags & SS_DISABLE) && s->ss_size < frame + HANDLER_ROOM;
+}
+
+int fence_sigaltstack(const stack_t *ss, stack_t *old)
+{
+	stack_t now, set, small;
+	long ret;
+
+	mem_set(&now, 0, sizeof(now));
+	mem_copy(&small, &small_self, sizeof(small));
+	if (ss) {
+		mem_copy(&set, ss, sizeof(set));
+		if ((set.ss_flags & ~SS_AUTODISARM) == SS_DISABLE && fault_stack_self)
+			stack_ours(&set);
+	}
+	/* The kernel is asked in any case: it knows what may be set now. */
+	ret = arch_syscall6(SYS_sigaltstack, ss ? (long)&set : 0, (long)&now, 0, 0, 0, 0);
+	if (ret != 0)
+		return (int)ret;
+	if (ss) {
+		mem_set(&small_self, 0, sizeof(small_self));
+		if (stack_is_small(ss)) {
+			mem_copy(&small_self, ss, sizeof(small_self));
+			small_self.ss_flags &= ~SS_ONSTACK;
+			stack_ours(&set);
+			arch_syscall6(SYS_sigaltstack, (long)&set, 0, 0, 0, 0, 0);
+		}
+	}
+	if (ss && !(ss->ss_flags & SS_DISABLE))
+		signals_release_onstack();
+	if (old)
+		stack_describe(&now, &small, old);
+	return 0;
 }

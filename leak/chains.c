@@ -64,6 +64,25 @@ struct chains {
 	size_t size;
 };
 
+static inline __attribute__((always_inline)) uint64_t candidate_of(const struct leak_scan *s, uint64_t word)
+{
+	uint64_t candidate = scan_candidate(s, word);
+
+	return unlikely(candidate == SCAN_TWICE) ? scan_locate_whole(s, word - s->base) : candidate;
+}
+
+/* Which of the next eight of n words may be pointers. */
+static inline unsigned filter_words(const struct leak_scan *s, const uint64_t *p, size_t n)
+{
+	unsigned mask = 0;
+
+	if (likely(n >= 8 || (uintptr_t)p % PAGE_SIZE <= PAGE_SIZE - 64))
+		return arch_filter_8(&s->filter, p) & (n >= 8 ? 0xff : (1u << n) - 1);
+	for (size_t i = 0; i < n; i++)
+		mask |= (unsigned)scan_may_point(s, p[i]) << i;
+	return mask;
+}
+
 /* ---- how many pointers lead to an object ---------------------------------------------------------------------------------------- */
 
 static unsigned count_get(const struct chains *c, uint64_t off)
@@ -94,17 +113,18 @@ struct counting { struct chains *c; uint64_t ring[COUNTING]; uint32_t at; };
 
 static void count_words(struct leak_scan *s, struct counting *n, const uint64_t *p, size_t words)
 {
-	for (size_t i = 0; i < words; i++) {
-		uint64_t candidate = scan_candidate(s, p[i]);
-		if (likely(!candidate))
-			continue;
-		__builtin_prefetch(&n->c->counts[candidate >> 7], 1);
-		__builtin_prefetch(&s->white[candidate >> 10]);
-		uint64_t *slot = &n->ring[n->at++ % COUNTING];
-		if (*slot)
-			count_one(s, n->c, *slot);
-		*slot = candidate;
-	}
+	for (size_t i = 0; i < words; i += 8)
+		for (unsigned mask = filter_words(s, p + i, words - i); mask; mask &= mask - 1) {
+			uint64_t candidate = candidate_of(s, p[i + (unsigned)__builtin_ctz(mask)]);
+			if (!candidate)
+				continue;
+			__builtin_prefetch(&n->c->counts[candidate >> 7], 1);
+			__builtin_prefetch(&s->white[candidate >> 10]);
+			uint64_t *slot = &n->ring[n->at++ % COUNTING];
+			if (*slot)
+				count_one(s, n->c, *slot);
+			*slot = candidate;
+		}
 }
 
 static void count_span(struct leak_scan *s, struct counting *n, uint64_t addr, uint64_t size)
@@ -114,7 +134,7 @@ static void count_span(struct leak_scan *s, struct counting *n, uint64_t addr, u
 	size &= ~SPAN_FLAGS;
 	if (size < skip + 8)
 		return;
-	s->current = (struct scan_span){ addr, size };
+	s->current = (struct scan_span){ addr, size + 64 }; /* what is read at once may end later */
 	count_words(s, n, (const uint64_t *)(uintptr_t)(addr + skip), (size - skip) / 8);
 	s->current.size = 0;
 }
@@ -125,8 +145,8 @@ static void count_all(struct leak_scan *s, struct chains *c)
 
 	for (size_t i = 0; i < s->top; i++)
 		count_span(s, &n, s->stack[i].addr, s->stack[i].size);
-	for (uint32_t i = 0; i < s->ring_count; i++)
-		count_span(s, &n, s->ring[(s->ring_first + i) % RING].addr, s->ring[(s->ring_first + i) % RING].size);
+	for (uint32_t i = s->batch_at; i < s->nr_batch; i++)
+		count_span(s, &n, s->batch[i].addr, s->batch[i].size);
 	for (uint64_t i = 0; i < s->end >> 10; i++)
 		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1) {
 			uint64_t off = i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, addr = scan_address(s, off);
@@ -203,19 +223,22 @@ static bool choose_start(struct leak_scan *s, struct chains *c, uint64_t *off)
 static void walker_read(struct leak_scan *s, const struct chains *c, struct walker *w, uint64_t at)
 {
 	const uint64_t *p = (const uint64_t *)(uintptr_t)(s->base + at);
-	size_t n = scan_object_size(s, at) / 8;
+	size_t n = scan_object_size(s, at) / 8, i;
+	uint64_t candidate;
 
 	w->at = at;
 	w->nr_found = 0;
-	for (size_t i = 0; i < n; i++) {
-		uint64_t candidate = scan_candidate(s, p[i]);
-		if (likely(!candidate))
-			continue;
-		__builtin_prefetch((void *)(uintptr_t)p[i]);
-		__builtin_prefetch(&s->white[candidate >> 10]);
-		__builtin_prefetch(&c->counts[candidate >> 7]);
-		w->found[w->nr_found++] = candidate;
-	}
+	for (i = 0; i < n; i += 8)
+		for (unsigned mask = filter_words(s, p + i, n - i); mask; mask &= mask - 1) {
+			uint64_t word = p[i + (unsigned)__builtin_ctz(mask)];
+			candidate = candidate_of(s, word);
+			if (!candidate)
+				continue;
+			__builtin_prefetch((void *)(uintptr_t)word);
+			__builtin_prefetch(&s->white[candidate >> 10]);
+			__builtin_prefetch(&c->counts[candidate >> 7]);
+			w->found[w->nr_found++] = candidate;
+		}
 }
 
 /* May its pointers be followed ahead of time? */

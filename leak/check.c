@@ -199,13 +199,13 @@ void check_prepare(void)
 	own_rules = leak_own_rules ? leak_own_rules() : NULL;
 }
 
-static void report_result(const struct leak_result *r, unsigned classes, enum snapshot_how how, struct scan_answer *a)
+static void report_result(const struct leak_result *r, unsigned classes, struct snapshot_how how, struct scan_answer *a)
 {
 	const struct leak_groups *g = &r->groups;
 
 	if (!any_wanted(g, classes))
 		return;
-	if (how != SNAPSHOT_BY_SCANNER)
+	if (how.mode != SNAPSHOT_BY_SCANNER)
 		check_prepare();
 	report_session_begin(own_rules);
 	report_groups(g, classes, a);
@@ -251,10 +251,10 @@ static void tell_silent(const struct snapshot_info *info)
 	told = MAX(told, info->nr_silent);
 }
 
-static bool run_locked(enum snapshot_how how, enum suspects_rule rule, unsigned classes, struct scan_answer *a)
+static bool run_locked(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct scan_answer *a)
 {
 	struct leak_result *r = result_new();
-	bool remember = (how != SNAPSHOT_IN_PLACE || suspects_known()) && suspects_begin();
+	bool remember = (how.mode != SNAPSHOT_IN_PLACE || suspects_known()) && suspects_begin();
 	struct job job = { .result = r, .classes = classes, .rule = rule, .remember = remember };
 
 	a->info.why = "no memory for a scan";
@@ -268,7 +268,7 @@ static bool run_locked(enum snapshot_how how, enum suspects_rule rule, unsigned 
 	return ok;
 }
 
-bool check_run(enum snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *a)
+bool check_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *a)
 {
 	uint64_t mask = scan_begin();
 	unsigned all = classes ? classes : classes_wanted();
@@ -289,13 +289,24 @@ bool check_run(enum snapshot_how how, enum suspects_rule rule, unsigned classes,
 	return ok;
 }
 
-uint64_t leak_check(bool at_exit)
+struct call { enum snapshot_mode mode; uint64_t objects; };
+
+static void check_stored(void *ctx, uintptr_t sp)
 {
+	struct call *c = ctx;
 	struct scan_answer answer;
 
-	if (!check_run(at_exit ? SNAPSHOT_IN_PLACE : SNAPSHOT_COPY, SUSPECTS_ALL, 0, NULL, &answer))
+	if (!check_run((struct snapshot_how){ c->mode, sp }, SUSPECTS_ALL, 0, NULL, &answer))
 		report_line("leak: no scan: %s", answer.info.why);
-	return answer.objects;
+	c->objects = answer.objects;
+}
+
+uint64_t leak_check(bool at_exit)
+{
+	struct call c = { at_exit ? SNAPSHOT_IN_PLACE : SNAPSHOT_COPY, 0 };
+
+	arch_call_stored(check_stored, &c);
+	return c.objects;
 }
 
 static bool check_done; /* atomic */

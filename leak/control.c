@@ -105,10 +105,12 @@ static void answer_text(const char *text)
 	str_copy(leak_control.message, text, sizeof(leak_control.message));
 }
 
+static const struct snapshot_how by_scanner = { SNAPSHOT_BY_SCANNER, 0 };
+
 /* The kernel's line. */
 static void scan_by_rules(struct scan_answer *a)
 {
-	if (!check_run(SNAPSHOT_BY_SCANNER, SUSPECTS_CONFIRMED, 0, NULL, a)) {
+	if (!check_run(by_scanner, SUSPECTS_CONFIRMED, 0, NULL, a)) {
 		report_line("leak: no scan: %s", a->info.why);
 		return;
 	}
@@ -122,7 +124,7 @@ static bool serve_scan(struct scan_answer *a)
 
 	switch (leak_control.command) {
 	case LEAK_COMMAND_LOOK:
-		if (!check_run(SNAPSHOT_BY_SCANNER, SUSPECTS_ALL, leak_control.classes, &kept, a))
+		if (!check_run(by_scanner, SUSPECTS_ALL, leak_control.classes, &kept, a))
 			return false;
 		leak_control.result = (uintptr_t)kept;
 		return true;
@@ -130,7 +132,7 @@ static bool serve_scan(struct scan_answer *a)
 		scan_by_rules(a);
 		return !a->info.why;
 	default:
-		return check_run(SNAPSHOT_BY_SCANNER, SUSPECTS_CLEAR, 0, NULL, a);
+		return check_run(by_scanner, SUSPECTS_CLEAR, 0, NULL, a);
 	}
 }
 

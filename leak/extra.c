@@ -69,6 +69,7 @@ void leak_scan_added(struct leak_scan *s)
 		s->extra_from = s->extra[0].addr;
 		s->extra_span = s->extra[kept - 1].addr + s->extra[kept - 1].size - s->extra_from;
 	}
+	scan_filter_set(s);
 }
 
 /* Index of the last that starts at or below addr, or UINT32_MAX. */

@@ -130,7 +130,7 @@ const char *leak_class_name(enum leak_class class);
 struct leak_thread {
 	int32_t tid;
 	uint32_t answered;         /* 0: its registers are not known and its stack is scanned whole */
-	uint64_t sp, tp;           /* stack pointer and thread pointer where it was stopped */
+	uint64_t sp, tp;           /* the lowest word of its stack that is in use, and its thread pointer, where it was stopped */
 	uint64_t saved[2], saved_size[2]; /* where its registers are */
 };
 /* Marks from every root of this very process (a snapshot): each page of readable private memory that is not the file's own, without

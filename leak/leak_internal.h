@@ -4,6 +4,7 @@
 #define MEMSAN_LEAK_INTERNAL_H
 
 #include "leak/leak.h"
+#include "leak/arch/x86_64/filter.h"
 
 /* ---- the scan: mark.c ------------------------------------------------------------------------------------------------ */
 
@@ -15,6 +16,7 @@
 #define PAGE_DISPLACED (1u << 18)    /* objects may start behind their slot's start */
 #define PAGE_NOTED (1u << 19)        /* an annotated object is in this slab (areas: see the table) */
 #define PAGE_POOL (1u << 20)         /* the program cuts objects of its own out of one here (areas: see the table) */
+#define PAGE_SPECIAL (PAGE_AREA | PAGE_DISPLACED | PAGE_NOTED | PAGE_POOL)
 
 _Static_assert(SLAB_VIEW_CACHES <= 0x400, "a page names its cache");
 struct scan_cache { uint64_t reciprocal; uint32_t slot_size, offset, object_size, nr_objects; };
@@ -38,8 +40,9 @@ enum scan_mode {
 	SCAN_HOLD,      /* among the lost: what a leader holds */
 };
 
-#define CANDIDATES 16u
-#define RING 16u
+#define SCAN_CHUNK ((size_t)16 << 10) /* scanned at once; the rest of a large object goes back to the stack */
+#define BATCH 32u
+#define FOUND 512u
 
 struct leak_scan {
 	const struct mem_view *mem;
@@ -47,23 +50,23 @@ struct leak_scan {
 	uint64_t base, used;
 	uint32_t *pages;           /* by page of the arena */
 	uint64_t *white;           /* a bit per 16 bytes: a live object starts here and was not reached */
-	uint64_t *inner;           /* it was pointed into; then: it is possible; then: it leads */
-	uint64_t *pending;         /* reached, but the stack was full; then: visited among the lost */
-	uint64_t *starts;          /* in slabs with displaced objects: a live object starts here; not cleared */
+	uint64_t *inner;           /* it was pointed into; then: it is possible.  Among the lost both mean something else (mark.c) */
 	struct scan_area *areas;
 	uint32_t nr_areas, max_areas;
 	struct scan_extra *extra;  /* sorted by address before the first root */
 	uint32_t nr_extra, max_extra, nr_pooled;
 	uint64_t extra_from, extra_span; /* addresses: of the first, and up to the end of the last */
 	uint64_t extra_off, end;   /* their first offset; the end of all offsets */
+	struct arch_filter filter; /* upper halves of their and the arena's addresses */
 	struct scan_cache caches[SLAB_VIEW_CACHES];
 	struct scan_note *notes;
-	uint32_t nr_notes;
+	uint32_t nr_notes, nr_ignored; /* the ignored ones from the end on */
 
 	enum scan_mode mode;
 	struct scan_span root;     /* what is left of the root that is being read */
 	bool final;                /* all roots have been read */
-	bool overflowed;
+	bool overflowed;           /* objects were dropped: reached, and not read */
+	uint64_t dropped_first, dropped_last;
 	bool tried;                /* chains_walk was called */
 	uint32_t lean;             /* steps far away with little choice, less the near ones */
 	uint64_t last[4];          /* the addresses of the steps before */
@@ -72,10 +75,10 @@ struct leak_scan {
 	uint64_t far;
 	struct chains *chains, *counting; /* see chains.c; NULL: there is none (now) */
 	size_t chains_size;
-	uint64_t candidates[CANDIDATES];  /* see mark.c; 0: none */
-	uint32_t first_candidate, nr_candidates;
-	struct scan_span ring[RING];      /* taken off the stack, on their way into the processor's cache */
-	uint32_t ring_first, ring_count;
+	uint64_t found[FOUND];     /* words that may be pointers, to be looked at */
+	uint32_t nr_found;
+	uint32_t batch_at, nr_batch;
+	struct scan_span batch[BATCH]; /* taken off the stack, on their way into the processor's cache */
 	struct scan_span *stack;
 	size_t top, max_stack;
 	struct scan_span current;  /* being read: where a fault happened */
@@ -96,7 +99,7 @@ struct leak_scan {
 /* A candidate: the offset of an object's start, a multiple of 16, and these. */
 #define SCAN_INTERIOR 1u
 #define SCAN_FOUND 2u
-#define SCAN_POOL 4u             /* alone: look twice */
+#define SCAN_TWICE 4u            /* alone: cache and slot do not tell, scan_locate_whole does */
 /* Where the object at this offset is. */
 static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
 {
@@ -106,8 +109,13 @@ static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
 uint64_t scan_elsewhere(const struct leak_scan *s, uint64_t addr);
 /* How much of [addr, addr + n) is the pool's own, from addr on; 0: *skip bytes belong to an object that was cut out of it. */
 uint64_t scan_pool_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip);
-/* The user's start in a slot where objects may be displaced. */
-uint64_t scan_displaced_start(const struct leak_scan *s, uint64_t start, uint32_t object_size);
+/* What scan_locate does not tell: pools, and slots where objects may start behind the slot's start. */
+uint64_t scan_locate_whole(const struct leak_scan *s, uint64_t off);
+/* May the word be a pointer at all? */
+static inline bool scan_may_point(const struct leak_scan *s, uint64_t word)
+{
+	return word - s->base < s->used || word - s->extra_from < s->extra_span;
+}
 /* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies behind it; 0: none. */
 static inline __attribute__((always_inline)) uint64_t scan_locate(const struct leak_scan *s, uint64_t off)
 {
@@ -122,7 +130,7 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 		if (off - a->start >= MAX(a->size, 1))
 			return 0;
 		if (unlikely(a->pool))
-			return SCAN_POOL;
+			return SCAN_TWICE;
 		return a->start | SCAN_FOUND | (off != a->start);
 	}
 	c = &s->caches[PAGE_CACHE(info)];
@@ -132,13 +140,8 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 	if (unlikely(in_slab - start >= c->object_size || slot >= c->nr_objects))
 		return 0;
 	start += off - in_slab;
-	if (unlikely(info & PAGE_POOL))
-		return SCAN_POOL;
-	if (unlikely(info & PAGE_DISPLACED)) {
-		start = scan_displaced_start(s, start, c->object_size);
-		if (off < start)
-			return 0;
-	}
+	if (unlikely(info & (PAGE_POOL | PAGE_DISPLACED)))
+		return SCAN_TWICE;
 	if (likely(off == start)) {
 		/* The same number, but the processor need not wait for the division: it follows a list as fast as it guesses. */
 		__asm__("" : "+r"(off));
@@ -156,13 +159,27 @@ static inline __attribute__((always_inline)) uint64_t scan_candidate(const struc
 	return unlikely(word - s->extra_from < s->extra_span) ? scan_elsewhere(s, word) : 0;
 }
 
+/* ---- drain.c ---------------------------------------------------------------------------------------------------------------------- */
+
 /* Follows every pointer from what is on the stack. */
 void scan_drain(struct leak_scan *s);
+/* Marks what these point to; it is followed later. */
+void scan_root_words(struct leak_scan *s, const uint64_t *words, size_t n);
+/* When all objects are known. */
+void scan_filter_set(struct leak_scan *s);
 /* The object that starts at this offset, or 0 bytes. */
 uint64_t scan_object_size(const struct leak_scan *s, uint64_t off);
 void scan_push_object(struct leak_scan *s, uint64_t off);
 /* Marks it, if it is white. */
 void scan_reach(struct leak_scan *s, uint64_t off);
+/* mark.c: what is known of it is told; are there annotations for objects near it? */
+void scan_visit(struct leak_scan *s, uint64_t off, enum leak_class class);
+static inline bool scan_is_noted(const struct leak_scan *s, uint64_t off)
+{
+	uint32_t info = s->pages[off >> PAGE_SHIFT];
+
+	return info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].noted : (info & PAGE_NOTED) != 0;
+}
 static inline bool scan_bit(const uint64_t *map, uint64_t off)
 {
 	return map[off >> 10] >> (off >> 4 & 63) & 1;
@@ -178,7 +195,7 @@ static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 
 /* ---- chains.c -------------------------------------------------------------------------------------------------------------------- */
 
-/* With all roots read, and nothing but stack and ring left to be followed: walks ahead on what is white. */
+/* With all roots read, and nothing but stack and batch left to be followed: walks ahead on what is white. */
 void chains_walk(struct leak_scan *s);
 /* A fault while s->counting: as if it had not been called. */
 void chains_give_up(struct leak_scan *s);
@@ -219,14 +236,16 @@ struct snapshot_info {
 /* One scan at a time: waits for another one to end, with signals as they are.  All are blocked afterwards; returns the mask that was. */
 uint64_t scan_begin(void);
 void scan_end(uint64_t mask);
-enum snapshot_how {
+enum snapshot_mode {
 	SNAPSHOT_COPY,
 	SNAPSHOT_IN_PLACE,         /* the program is over: when this thread is the only one, no copy is needed */
 	SNAPSHOT_BY_SCANNER,       /* this thread is not the program's: it holds nothing */
 };
+/* sp: what this thread of the program holds lies there and above (arch_call_stored); of no use by the scanner. */
+struct snapshot_how { enum snapshot_mode mode; uintptr_t sp; };
 /* Runs fn in a copy of this process with what is known of its threads.  In the copy fn may use what it likes of this process, but write only
  * to shared memory.  Between scan_begin and scan_end.  False: it did not run to its end. */
-bool snapshot_run(enum snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
+bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
                   struct snapshot_info *info);
 /* The signal that is to stop threads: the option's, or what suits. */
 int snapshot_signal(void);
@@ -263,7 +282,7 @@ struct scan_answer {
 };
 /* A scan whose result stays in *kept (until the next scan) when kept is not NULL, and is reported here otherwise.  classes 0: the option's.
  * False: none was possible (info.why). */
-bool check_run(enum snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *answer);
+bool check_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *answer);
 void check_fork_child(void);
 /* By the thread that a signal interrupted, before the scanner's thread starts: what only a thread of the program may call. */
 void check_prepare(void);

@@ -25,7 +25,6 @@
  * The weakness accepted: pointers that only shared memory or another process holds are not seen (register such areas). */
 
 #define PTHREAD_WORDS 320            /* struct pthread has 2304 bytes in glibc 2.36 */
-#define RED_ZONE 128                 /* below the stack pointer, the ABI's */
 #define HOLES_MAX 4096
 #define SIGNAL_STACK_MAX (256u << 10)
 #define PAGEMAP_AT_ONCE 512u
@@ -124,7 +123,7 @@ static void hole_stack(const struct stack_search *x, uint64_t start, uint64_t en
 		if (x->threads[i].answered && x->threads[i].sp - start < end - start)
 			lowest = MIN(lowest, x->threads[i].sp);
 	if (lowest != UINT64_MAX)
-		hole_add(start, lowest - RED_ZONE);
+		hole_add(start, lowest);
 }
 
 /* Between the stack and the thread pointer lie the thread-local variables of the modules that were loaded first. */
@@ -321,7 +320,7 @@ static void scan_signal_stack(struct leak_scan *s, const struct leak_thread *t)
 	uintptr_t start, end;
 
 	if (t->answered && os_next_reserve(t->sp, &start, &end) && t->sp - start < end - start)
-		leak_scan_root(s, t->sp - MIN(t->sp - start, (uint64_t)RED_ZONE), MIN(end - t->sp, (uint64_t)SIGNAL_STACK_MAX));
+		leak_scan_root(s, t->sp, MIN(end - t->sp, (uint64_t)SIGNAL_STACK_MAX));
 }
 
 static bool read_maps(void (*fn)(void *ctx, const struct mapping *m), void *ctx)

@@ -49,6 +49,7 @@
 #define STOP_LIMIT_MS 1000
 #define STOP_LOOK_MS 20              /* then who has not answered is looked at */
 #define THREADS_MAX 16384u
+#define RED_ZONE 128                 /* below the stack pointer, the ABI's */
 #define LIBC_OWN_SIGNAL 32           /* SIGCANCEL: cleared from every mask that a program sets through libc */
 
 struct kernel_action { void *handler; unsigned long flags; void *restorer; uint64_t mask; };
@@ -125,7 +126,7 @@ static void stop_here(ucontext_t *uc, uint32_t number)
 	if (slot < stop.max) {
 		struct leak_thread *t = &stop.threads[slot];
 		t->tid = os_gettid();
-		t->sp = ARCH_CONTEXT_SP(uc);
+		t->sp = ARCH_CONTEXT_SP(uc) - RED_ZONE;
 		t->tp = arch_thread_pointer();
 		/* The frame may lie on a signal stack: all of the saved registers are named. */
 		t->saved[0] = (uintptr_t)uc;
@@ -560,31 +561,23 @@ static bool child_wait(long pid)
 	return r == -ECHILD || (r == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* Registers of this thread: the callee-saved ones are stored in this frame, the others were given up by the call.  (The scanner's own
- * thread holds nothing of the program's.) */
-static __attribute__((noinline)) void note_self(void)
+/* Our own frames, below sp, are left out: they are large, and in what they have not written yet stands what other calls left. */
+static void note_self(uintptr_t sp)
 {
-	struct leak_thread *t = &stop.threads[0];
-
-	t->tid = os_gettid();
-	t->answered = 1;
-	t->tp = arch_thread_pointer();
+	stop.threads[0] = (struct leak_thread){ .tid = os_gettid(), .answered = 1, .sp = sp, .tp = arch_thread_pointer() };
 }
 
-static bool snapshot_take(enum snapshot_how how, const struct snapshot_job *job, struct snapshot_info *info, struct round *r)
+static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *job, struct snapshot_info *info, struct round *r)
 {
 	uint64_t began = now_us();
 	long pid = 0;
 
-	__builtin_unwind_init();
-	if (how != SNAPSHOT_BY_SCANNER) {
-		note_self();
-		stop.threads[0].sp = (uintptr_t)__builtin_frame_address(0) - 512;
-	}
+	if (how.mode != SNAPSHOT_BY_SCANNER)
+		note_self(how.sp);
 	info->why = stop_threads(r) ? NULL : "the threads cannot be listed (/proc/self/task)";
-	info->nr_threads = r->nr + (how != SNAPSHOT_BY_SCANNER);
+	info->nr_threads = r->nr + (how.mode != SNAPSHOT_BY_SCANNER);
 	info->nr_silent = r->nr_silent;
-	if (!info->why && !(how == SNAPSHOT_IN_PLACE && r->nr == 0)) {
+	if (!info->why && !(how.mode == SNAPSHOT_IN_PLACE && r->nr == 0)) {
 		/* A thread that runs on might fork just then, and its child would miss what is left out of the copy. */
 		bool all_still = leak_hook_copying && r->nr_silent == 0;
 		if (all_still)
@@ -597,7 +590,7 @@ static bool snapshot_take(enum snapshot_how how, const struct snapshot_job *job,
 	}
 	if (pid > 0)
 		__atomic_store_n(&snapshot_child, (int32_t)pid, __ATOMIC_RELEASE);
-	if (!info->why && pid <= 0 && how == SNAPSHOT_BY_SCANNER)
+	if (!info->why && pid <= 0 && how.mode == SNAPSHOT_BY_SCANNER)
 		info->why = "no process can be made";
 	if (!info->why && pid <= 0)
 		run_in_place(job);
@@ -635,7 +628,7 @@ void snapshot_fork_child(void)
 	snapshot_child = 0;
 }
 
-bool snapshot_run(enum snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
+bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
                   struct snapshot_info *info)
 {
 	struct snapshot_job job = { fn, ctx };

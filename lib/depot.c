@@ -139,10 +139,11 @@ static uint32_t depot_insert(uint32_t parent, uint64_t hash, uint64_t pc)
 		return 0;
 	}
 	meta_account(COST_DEPOT, (int64_t)(depot_space.committed - before));
-	uint32_t i = depot_used++;
+	uint32_t i = depot_used;
 	depot_nodes()[i].hash = hash;
 	depot_nodes()[i].pc = pc;
 	depot_nodes()[i].parent = parent;
+	STORE_RELEASE(depot_used, i + 1);    /* pairs with depot_valid */
 	depot_enter(depot_table, i);
 	return i;
 }

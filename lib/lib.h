@@ -52,6 +52,12 @@
 /* What leaves libmemsan.so; everything else is built with hidden visibility. */
 #define MEMSAN_EXPORT __attribute__((visibility("default")))
 
+/* Loads and stores of words that other threads look at, or change, without a lock in common: never torn, never made up by the compiler. */
+#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
+#define LOAD_ACQUIRE(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define STORE_RELEASE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
+
 #define PAGE_SHIFT 12
 #define PAGE_SIZE ((size_t)1 << PAGE_SHIFT)
 
@@ -69,6 +75,11 @@ bool str_equal(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 const char *str_char(const char *s, int c);    /* first occurrence or NULL */
 const char *str_last(const char *s, int c);    /* last occurrence or NULL */
+/* names.c.  All of `text` by a shell pattern of '*' and '?'. */
+bool name_glob(const char *pattern, const char *text);
+bool name_is_glob(const char *s);
+/* The length of a symbol's name without what a compiler appended for a copy or a part ("parse.constprop.0.isra.0": that of "parse"). */
+size_t name_without_clones(const char *name);
 /* Copies at most size-1 bytes and always terminates; returns the length of what was copied. */
 size_t str_copy(char *dst, const char *src, size_t size);
 
@@ -276,10 +287,12 @@ extern struct memsan_options options;
 /* Told about each mistake: one whole line without newline, naming the item and the nearest valid one. */
 typedef void (*option_complain_fn)(void *ctx, const char *line);
 void options_set_defaults(struct memsan_options *o);
-/* "name=value:name=value"; a value may be quoted with ' or " to hold a colon; bytes take k, M, G, T suffixes; a bool takes
+/* "name=value:name=value"; a value may be quoted with ' or " to hold a colon ("::" in a text needs no quotes); bytes take k, M, G, T suffixes; a bool takes
  * 0/1, on/off, yes/no, true/false.  Blanks around an item do not count, empty items are nothing, of a name given twice the last
  * wins.  Mistakes are told (20 of them, then how many more) and skipped, the rest is applied.  Returns the number of mistakes. */
 unsigned options_parse(struct memsan_options *o, const char *text, option_complain_fn complain, void *ctx);
+/* The length of the first "name=value" in such a text, with blanks around it. */
+size_t options_item_length(const char *text);
 /* One name and one value, as in `memsan run -o name=value`. */
 bool options_set_one(struct memsan_options *o, const char *name, size_t name_len, const char *value, size_t value_len,
                      option_complain_fn complain, void *ctx);

@@ -5,6 +5,8 @@
  *    item    = name "=" value             blanks around an item, and around its name, do not count
  *    value   = "'" any "'"  |  '"' any '"'  |  any but ":"
  *
+ * A text may hold "::" as it is, since the names of C++ functions do, unless an option's name and "=" follow it.
+ *
  * A mistake costs its own item only.  A quote that is never closed ends, as if it were not there, at the next colon: the options behind it
  * are more likely meant as such.  The text comes from the environment and may hold anything.
  */
@@ -221,7 +223,12 @@ static void complain_unknown(const struct complaints *c, struct span name)
 
 static bool unit_is_bytes(const struct option_desc *d)
 {
-	return str_equal(d->unit, "bytes");
+	return str_starts(d->unit, "bytes");
+}
+
+static bool unit_is_power(const struct option_desc *d)
+{
+	return str_equal(d->unit, "bytes (a power of two)");
 }
 
 /* log2 of a byte suffix, -1 when it is none. */
@@ -256,6 +263,8 @@ static bool parse_uint(const struct option_desc *d, struct span v, uint64_t *val
 	if (!fmt_parse_u64(v.s, v.len, value) || *value > UINT64_MAX >> shift)
 		return false;
 	*value <<= shift;
+	if (unit_is_power(d) && (*value & (*value - 1)))
+		return false;
 	return *value >= d->min && *value <= d->max;
 }
 
@@ -381,6 +390,28 @@ static const char *skip_blanks(const char *p)
 	return p;
 }
 
+/* p is at a colon in the value of a text: does it belong to a C++ name? */
+static bool colon_in_name(const char *p)
+{
+	const char *next = p + 2, *end = next;
+
+	if (p[0] != ':' || p[1] != ':' || !*next || *next == ':')
+		return false;
+	while (*end && *end != ':' && *end != '=')
+		end++;
+	return *end != '=' || !option_find(span_trim((struct span){ next, (size_t)(end - next) }));
+}
+
+/* Where the value at p ends. */
+static const char *skip_value(const char *p, struct span name)
+{
+	const struct option_desc *d = option_find(name);
+
+	for (p = skip_to_colon(p); d && d->type == OPTION_TYPE_STRING && colon_in_name(p);)
+		p = skip_to_colon(p + 2);
+	return p;
+}
+
 enum item_state { ITEM_EMPTY, ITEM_NO_VALUE, ITEM_OPEN_QUOTE, ITEM_AFTER_QUOTE, ITEM_GOOD };
 struct item {
 	struct span whole, name, value;
@@ -413,6 +444,8 @@ static enum item_state item_read(const char **p, struct item *item)
 	if (eq == end)
 		return ITEM_NO_VALUE;
 	eq++;
+	*p = end = skip_value(eq, item->name);
+	item->whole = span_trim((struct span){ start, (size_t)(end - start) });
 	item->value = span_trim((struct span){ eq, (size_t)(end - eq) });
 	eq = skip_blanks(eq);
 	if (*eq != '\'' && *eq != '"')
@@ -425,6 +458,15 @@ static enum item_state item_read(const char **p, struct item *item)
 		state = ITEM_AFTER_QUOTE;
 	*p = skip_to_colon(*p);
 	return state;
+}
+
+size_t options_item_length(const char *text)
+{
+	const char *end = text;
+	struct item item;
+
+	item_read(&end, &item);
+	return (size_t)(end - text);
 }
 
 static bool item_apply(struct memsan_options *o, enum item_state state, const struct item *item, const struct complaints *c)

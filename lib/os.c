@@ -303,11 +303,14 @@ size_t os_memory_size(void)
  * 100 GB expects NULL, and would be killed for using it), so what exceeds the machine's memory is tried as an ordinary mapping first. */
 bool os_may_commit(size_t size)
 {
-	static size_t memory; /* racing writers find the same */
+	static size_t known; /* racing writers find the same */
+	size_t memory = READ_ONCE(known);
 	void *p;
 
-	if (!memory)
+	if (!memory) {
 		memory = os_memory_size();
+		WRITE_ONCE(known, memory);
+	}
 	if (size <= memory)
 		return true;
 	p = os_map(size, PROT_READ | PROT_WRITE, 0);

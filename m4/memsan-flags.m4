@@ -23,3 +23,17 @@ AC_DEFUN([MEMSAN_FLAGS], [
   AC_SUBST([RUNTIME_FLAGS])
   AC_SUBST([TOOL_FLAGS])
 ])
+# Tests of the memory stack in threads are built with ThreadSanitizer, where the compiler and its library have it.
+AC_DEFUN([MEMSAN_TSAN], [
+  AC_MSG_CHECKING([whether $CC links with -fsanitize=thread])
+  memsan_saved_cflags=$CFLAGS
+  CFLAGS="$CFLAGS -fsanitize=thread"
+  AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])], [have_tsan=yes], [have_tsan=no])
+  CFLAGS=$memsan_saved_cflags
+  AC_MSG_RESULT([$have_tsan])
+  TSAN_FLAGS="-fsanitize=thread"
+  # It knows no fences; tests/unit/races.c says what it leaves out therefore.
+  MEMSAN_TRY_FLAG([TSAN_FLAGS], [-Wno-tsan])
+  AC_SUBST([TSAN_FLAGS])
+  AM_CONDITIONAL([HAVE_TSAN], [test "$have_tsan" = yes])
+])

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -25,12 +26,16 @@ MEMSAN_EXPORT int munmap(void *p, size_t n)
 	return 0;
 }
 
+/* glibc 2.32. */
+extern __typeof__(pthread_attr_getsigmask_np) pthread_attr_getsigmask_np __attribute__((weak));
+
 /* ---- threads ---------------------------------------------------------------------------------------------------------- */
 
 struct thread_start {
 	void *(*fn)(void *);
 	void *arg;
 	uint64_t believed_mask;
+	uintptr_t stack_lo, stack_hi; /* that the program gave; 0: it gave none */
 };
 
 static void *thread_body(void *p)
@@ -40,9 +45,35 @@ static void *thread_body(void *p)
 	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
 	/* Registered, so that its end is seen; and nothing of who had the stack before is left. */
 	fence_believe_mask(start.believed_mask);
+	if (start.stack_lo)
+		fence_thread_stack(start.stack_lo, start.stack_hi);
 	thread_ensure();
 	shadow_thread_start();
 	return start.fn(start.arg);
+}
+
+/* What it will ask to block: the mask of its attributes, or its maker's. */
+static uint64_t start_mask(const pthread_attr_t *attr)
+{
+	uint64_t mask;
+	sigset_t set;
+
+	if (!attr || !pthread_attr_getsigmask_np || pthread_attr_getsigmask_np(attr, &set) != 0)
+		return fence_believed_mask();
+	mem_copy(&mask, &set, sizeof(mask));
+	return fence_mask_to_believe(mask);
+}
+
+/* Without pthread_attr_setstack the attributes' stack ends at 0. */
+static void start_stack(const pthread_attr_t *attr, struct thread_start *start)
+{
+	void *lo = NULL;
+	size_t n = 0;
+
+	if (attr && pthread_attr_getstack(attr, &lo, &n) == 0 && lo && (uintptr_t)lo + n > (uintptr_t)lo) {
+		start->stack_lo = (uintptr_t)lo;
+		start->stack_hi = (uintptr_t)lo + n;
+	}
 }
 
 static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
@@ -57,7 +88,9 @@ MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, 
 		return real_pthread_create(thread, attr, fn, arg);
 	start->fn = fn;
 	start->arg = arg;
-	start->believed_mask = fence_believed_mask();
+	start->believed_mask = start_mask(attr);
+	start->stack_lo = 0;
+	start_stack(attr, start);
 	int ret = real_pthread_create(thread, attr, thread_body, start);
 	if (ret != 0)
 		slab_free(start, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);

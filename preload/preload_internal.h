@@ -161,8 +161,7 @@ enum libc_index {
 };
 
 /* Pointers with (uintptr_t)p - end < span are foreign: no byte of shadow is kept for them, no object is fenced there, and libc_real is
- * filled in.  All zero
- * (nothing is foreign) until the constructor has run, so that one compare also answers "are we ready?". */
+ * filled in.  All zero (nothing is foreign) until the constructor has run, so that one compare also answers "are we ready?". */
 struct libc_gate { uintptr_t end, span; };
 #pragma GCC visibility push(hidden)
 extern struct libc_gate libc_gate;
@@ -309,21 +308,33 @@ bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *en
  * from there on. */
 struct libc_scan libc_extent(const void *p, size_t max);
 
-/* ---- waits.c: calls that a scan for leaks interrupted go on ------------------------------------------------------------------ */
+/* ---- waits.c: calls that a scan for leaks, or a signal that the program does not see, interrupted go on ------------------------------------------------------------------ */
 
 /* Before a call that may wait: how often this thread had been interrupted by us alone, and errno. */
 struct wait_mark { uint32_t interrupts; int error; };
+static inline uint32_t wait_interrupts(void)
+{
+	return leak_interrupts + fence_interrupts;
+}
 static inline struct wait_mark wait_mark(void)
 {
-	return (struct wait_mark){ leak_interrupts, errno };
+	return (struct wait_mark){ wait_interrupts(), errno };
 }
 /* Did the call return because of us, and nobody else?  Then errno is what it was. */
 static inline bool interrupted_by_us(long r, const struct wait_mark *before)
 {
-	if (likely(r >= 0) || errno != EINTR || leak_interrupts == before->interrupts)
+	if (likely(r >= 0) || errno != EINTR || wait_interrupts() == before->interrupts)
 		return false;
 	errno = before->error;
 	return true;
+}
+/* Handlers of what was held for so long run now, and errno is the call's. */
+static inline void wait_is_over(const struct fence_wait *w)
+{
+	int error = errno;
+
+	fence_wait_over(w);
+	errno = error;
 }
 /* Looked up when it is first called: after main has begun, mostly. */
 void *wait_real(void **cache, const char *name);

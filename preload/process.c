@@ -87,6 +87,8 @@ static void exit_last(void)
 		fence_check_all("at exit", NULL);
 	if (runtime_state_now == RUNTIME_READY)
 		leak_check_at_exit();
+	if (runtime_state_now == RUNTIME_READY)
+		fence_only_summary();
 	report_summary();
 	if (report_count() == 0 || options.exitcode == 0)
 		return;

@@ -104,6 +104,14 @@ static bool is_ours(int sig)
 	return fence_fault_on && (sig == SIGSEGV || sig == SIGBUS);
 }
 
+/* siginterrupt is about handlers that signal sets later, too. */
+static bool interrupting[2];
+
+static bool *interrupts(int sig)
+{
+	return &interrupting[sig == SIGBUS];
+}
+
 static sighandler_t set_handler(int sig, sighandler_t handler, int flags)
 {
 	struct sigaction act, old;
@@ -123,7 +131,7 @@ static sighandler_t set_handler(int sig, sighandler_t handler, int flags)
 MEMSAN_EXPORT sighandler_t signal(int sig, sighandler_t handler)
 {
 	if (is_ours(sig))
-		return set_handler(sig, handler, SA_RESTART);
+		return set_handler(sig, handler, *interrupts(sig) ? 0 : SA_RESTART);
 	signals_lookup();
 	return stop_signal_hide(sig, handler, real_signal(sig, handler));
 }
@@ -159,12 +167,71 @@ MEMSAN_EXPORT int siginterrupt(int sig, int interrupt)
 		signals_lookup();
 		return real_siginterrupt(sig, interrupt);
 	}
+	*interrupts(sig) = interrupt != 0;
 	sigaction(sig, NULL, &act);
 	if (interrupt)
 		act.sa_flags &= ~SA_RESTART;
 	else
 		act.sa_flags |= SA_RESTART;
 	return sigaction(sig, &act, NULL);
+}
+
+/* ---- System V's ------------------------------------------------------------------------------------------------------------------ */
+
+static bool mask_one(int how, int sig, int *ret)
+{
+	sigset_t set, old;
+
+	sigemptyset(&set);
+	*ret = sigaddset(&set, sig) != 0 ? -1 : sigprocmask(how, &set, &old);
+	return *ret == 0 && sigismember(&old, sig) == 1;
+}
+
+MEMSAN_EXPORT int sighold(int sig)
+{
+	int ret;
+
+	mask_one(SIG_BLOCK, sig, &ret);
+	return ret;
+}
+
+MEMSAN_EXPORT int sigrelse(int sig)
+{
+	int ret;
+
+	mask_one(SIG_UNBLOCK, sig, &ret);
+	return ret;
+}
+
+MEMSAN_EXPORT int sigignore(int sig)
+{
+	struct sigaction act;
+
+	mem_set(&act, 0, sizeof(act));
+	act.sa_handler = SIG_IGN;
+	return sigaction(sig, &act, NULL);
+}
+
+MEMSAN_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
+{
+	struct sigaction act, old;
+	bool hold = handler == SIG_HOLD, held;
+	int ret;
+
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	mem_set(&act, 0, sizeof(act));
+	act.sa_handler = handler;
+	if (hold) {
+		held = mask_one(SIG_BLOCK, sig, &ret);
+		return ret != 0 ? SIG_ERR : held ? SIG_HOLD : sigaction(sig, NULL, &old) == 0 ? old.sa_handler : SIG_ERR;
+	}
+	if (sigaction(sig, &act, &old) != 0)
+		return SIG_ERR;
+	held = mask_one(SIG_UNBLOCK, sig, &ret);
+	return ret != 0 ? SIG_ERR : held ? SIG_HOLD : old.sa_handler;
 }
 
 /* ---- stacks and masks ------------------------------------------------------------------------------------------------------- */

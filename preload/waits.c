@@ -8,6 +8,9 @@
  * Whether a handler of the program's ran as well is known to ours (leak/snapshot.c): then the call returns as it would without us.
  * waits_rare.c has the less frequent calls, waits_io.c those that move data.
  *
+ * The same goes for SIGSEGV and SIGBUS that somebody sent, when the program blocks or ignores them (fence/signals.c), which also wants to
+ * know the masks that some of these calls set.
+ *
  * Accepted: timeouts that belong to a socket (SO_RCVTIMEO) begin anew.
  * Only in the shared library: a static program's own calls go to the kernel. */
 #include "preload/preload_internal.h"
@@ -95,14 +98,18 @@ MEMSAN_EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
 MEMSAN_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
 	uint64_t deadline = wait_deadline_of(timeout);
+	struct fence_wait wait;
 	struct wait_mark before = wait_mark();
 	struct timespec left;
-	int r = WAIT_REAL(ppoll)(fds, n, timeout, mask);
+	int r;
 
+	fence_wait_begin(&wait);
+	r = WAIT_REAL(ppoll)(fds, n, timeout, fence_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(ppoll)(fds, n, wait_time_left(deadline, &left), mask);
+		r = WAIT_REAL(ppoll)(fds, n, wait_time_left(deadline, &left), fence_wait_mask(&wait, mask));
 	}
+	wait_is_over(&wait);
 	return r;
 }
 
@@ -122,13 +129,17 @@ MEMSAN_EXPORT int epoll_wait(int fd, struct epoll_event *events, int n, int time
 MEMSAN_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int n, int timeout, const sigset_t *mask)
 {
 	uint64_t deadline = timeout > 0 ? wait_deadline_of_ms(timeout) : UINT64_MAX;
+	struct fence_wait wait;
 	struct wait_mark before = wait_mark();
-	int r = WAIT_REAL(epoll_pwait)(fd, events, n, timeout, mask);
+	int r;
 
+	fence_wait_begin(&wait);
+	r = WAIT_REAL(epoll_pwait)(fd, events, n, timeout, fence_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(epoll_pwait)(fd, events, n, wait_ms_left(deadline), mask);
+		r = WAIT_REAL(epoll_pwait)(fd, events, n, wait_ms_left(deadline), fence_wait_mask(&wait, mask));
 	}
+	wait_is_over(&wait);
 	return r;
 }
 
@@ -148,14 +159,18 @@ MEMSAN_EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct 
 MEMSAN_EXPORT int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout, const sigset_t *mask)
 {
 	uint64_t deadline = wait_deadline_of(timeout);
+	struct fence_wait wait;
 	struct wait_mark before = wait_mark();
 	struct timespec left;
-	int r = WAIT_REAL(pselect)(n, in, out, except, timeout, mask);
+	int r;
 
+	fence_wait_begin(&wait);
+	r = WAIT_REAL(pselect)(n, in, out, except, timeout, fence_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(pselect)(n, in, out, except, wait_time_left(deadline, &left), mask);
+		r = WAIT_REAL(pselect)(n, in, out, except, wait_time_left(deadline, &left), fence_wait_mask(&wait, mask));
 	}
+	wait_is_over(&wait);
 	return r;
 }
 
@@ -186,7 +201,7 @@ MEMSAN_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct times
 	struct timespec left = { 0, 0 }, again;
 	int r = WAIT_REAL(clock_nanosleep)(clock, flags, wanted, flags & TIMER_ABSTIME ? NULL : &left);
 
-	while (r == EINTR && leak_interrupts != before.interrupts) {
+	while (r == EINTR && wait_interrupts() != before.interrupts) {
 		before = wait_mark();
 		again = left;
 		r = WAIT_REAL(clock_nanosleep)(clock, flags, flags & TIMER_ABSTIME ? wanted : &again, flags & TIMER_ABSTIME ? NULL : &left);
@@ -318,12 +333,16 @@ MEMSAN_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 
 MEMSAN_EXPORT int sigsuspend(const sigset_t *mask)
 {
+	struct fence_wait wait;
 	struct wait_mark before = wait_mark();
-	int r = WAIT_REAL(sigsuspend)(mask);
+	int r;
 
+	fence_wait_begin(&wait);
+	r = WAIT_REAL(sigsuspend)(fence_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(sigsuspend)(mask);
+		r = WAIT_REAL(sigsuspend)(fence_wait_mask(&wait, mask));
 	}
+	wait_is_over(&wait);
 	return r;
 }

@@ -33,7 +33,7 @@ static struct {
 /* A part was moved, and we interrupted. */
 static bool cut_short(ssize_t r, size_t n, const struct wait_mark *before)
 {
-	return unlikely(r > 0 && (size_t)r < n) && leak_interrupts != before->interrupts;
+	return unlikely(r > 0 && (size_t)r < n) && wait_interrupts() != before->interrupts;
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------------------------------------- */
@@ -173,7 +173,7 @@ static ssize_t again_writev(int fd, const struct iovec *v, int count)
 	ssize_t r;
 
 	REPEAT(r, before, own.writev(fd, v, count));
-	if (unlikely(r > 0 && leak_interrupts != before.interrupts) && (size_t)r < vector_size(v, (size_t)count))
+	if (unlikely(r > 0 && wait_interrupts() != before.interrupts) && (size_t)r < vector_size(v, (size_t)count))
 		r = send_rest_of_vector(fd, v, (size_t)count, r, 0, false);
 	return r;
 }
@@ -184,7 +184,7 @@ static ssize_t again_sendmsg(int fd, const struct msghdr *m, int flags)
 	ssize_t r;
 
 	REPEAT(r, before, own.sendmsg(fd, m, flags));
-	if (unlikely(r > 0 && leak_interrupts != before.interrupts) && (size_t)r < vector_size(m->msg_iov, m->msg_iovlen))
+	if (unlikely(r > 0 && wait_interrupts() != before.interrupts) && (size_t)r < vector_size(m->msg_iov, m->msg_iovlen))
 		r = send_rest_of_vector(fd, m->msg_iov, m->msg_iovlen, r, flags, true);
 	return r;
 }

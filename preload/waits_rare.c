@@ -40,10 +40,6 @@ AGAIN(int, semop, (int id, struct sembuf *ops, size_t n), (id, ops, n))
 AGAIN(int, accept, (int fd, __SOCKADDR_ARG address, socklen_t *len), (fd, address, len))
 AGAIN(int, accept4, (int fd, __SOCKADDR_ARG address, socklen_t *len, int flags), (fd, address, len, flags))
 AGAIN(int, connect, (int fd, __CONST_SOCKADDR_ARG address, socklen_t len), (fd, address, len))
-/* As pause: a handler of the program's must have run. */
-AGAIN(int, __sigsuspend, (const sigset_t *mask), (mask))
-AGAIN(int, __sigpause, (int sig_or_mask, int is_sig), (sig_or_mask, is_sig))
-AGAIN(int, __xpg_sigpause, (int sig), (sig))
 
 /* ---- other names of what waits.c has --------------------------------------------------------------------------------------------------- */
 
@@ -52,6 +48,35 @@ MEMSAN_EXPORT int __select(int n, fd_set *in, fd_set *out, fd_set *except, struc
 MEMSAN_EXPORT int __nanosleep(const struct timespec *wanted, struct timespec *rest);
 MEMSAN_EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
 MEMSAN_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t size);
+MEMSAN_EXPORT int __sigsuspend(const sigset_t *mask);
+MEMSAN_EXPORT int __sigpause(int sig_or_mask, int is_sig);
+MEMSAN_EXPORT int __xpg_sigpause(int sig);
+
+MEMSAN_EXPORT int __sigsuspend(const sigset_t *mask)
+{
+	return sigsuspend(mask);
+}
+
+/* The thread's mask without the signal; or the signals up to 32 that the mask has. */
+MEMSAN_EXPORT int __sigpause(int sig_or_mask, int is_sig)
+{
+	sigset_t set;
+
+	if (sigprocmask(SIG_BLOCK, NULL, &set) != 0)
+		return -1;
+	if (is_sig && sigdelset(&set, sig_or_mask) != 0)
+		return -1;
+	if (!is_sig) {
+		sigemptyset(&set);
+		set.__val[0] = (unsigned)sig_or_mask;
+	}
+	return sigsuspend(&set);
+}
+
+MEMSAN_EXPORT int __xpg_sigpause(int sig)
+{
+	return __sigpause(sig, 1);
+}
 
 MEMSAN_EXPORT int __poll(struct pollfd *fds, nfds_t n, int timeout)
 {
@@ -89,14 +114,18 @@ MEMSAN_EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int n, const 
 {
 	static void *real_epoll_pwait2;
 	uint64_t deadline = wait_deadline_of(timeout);
+	struct fence_wait wait;
 	struct wait_mark before = wait_mark();
 	struct timespec left;
-	int r = WAIT_REAL(epoll_pwait2)(fd, events, n, timeout, mask);
+	int r;
 
+	fence_wait_begin(&wait);
+	r = WAIT_REAL(epoll_pwait2)(fd, events, n, timeout, fence_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(epoll_pwait2)(fd, events, n, wait_time_left(deadline, &left), mask);
+		r = WAIT_REAL(epoll_pwait2)(fd, events, n, wait_time_left(deadline, &left), fence_wait_mask(&wait, mask));
 	}
+	wait_is_over(&wait);
 	return r;
 }
 
@@ -142,10 +171,10 @@ MEMSAN_EXPORT int io_getevents(void *context, long min, long n, struct io_event 
 	int r;
 
 	do {
-		before = leak_interrupts;
+		before = wait_interrupts();
 		r = WAIT_REAL(io_getevents) ? WAIT_REAL(io_getevents)(context, min, n, events, timeout) : -ENOSYS;
 		timeout = timeout ? wait_time_left(deadline, &left) : NULL;
-	} while (r == -EINTR && leak_interrupts != before);
+	} while (r == -EINTR && wait_interrupts() != before);
 	return r;
 }
 

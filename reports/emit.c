@@ -32,7 +32,7 @@ static struct ranked_lock report_lock = RANKED_LOCK_INIT(LOCK_RANK_REPORT);
 static uint64_t saved_mask;             /* the holder's signal mask */
 
 static struct report_record record;
-static char report_text[REPORT_TEXT_MAX];
+static char report_text[REPORT_TEXT_MAX] __attribute__((aligned(16)));
 
 /* Atomic: report_count and report_begin read them without the lock. */
 static uint32_t nr_reports, nr_repeated, nr_left_out;
@@ -297,6 +297,44 @@ void report_session_end(void)
 	tell_lines(report_text, told);
 	lock_release(&report_lock);
 	signals_restore(mask);
+}
+
+/* ---- functions by name ------------------------------------------------------------------------------------------------------------ */
+
+/* The question stands where rules do. */
+static bool functions_ask(const struct module_info *m, const char *pattern, const struct helper_ranges **answer)
+{
+	struct helper_functions *q = (struct helper_functions *)(report_text + RULES_AT);
+	size_t len;
+
+	mem_set(q, 0, sizeof(*q));
+	q->build_id_len = m->build_id_len;
+	mem_copy(q->build_id, m->build_id, sizeof(q->build_id));
+	str_copy(q->path, m->path, sizeof(q->path));
+	str_copy(q->pattern, pattern, sizeof(q->pattern));
+	len = helper_functions(q, report_text, RULES_AT);
+	*answer = (const struct helper_ranges *)report_text;
+	return len >= sizeof(**answer) && (len - sizeof(**answer)) / sizeof((*answer)->ranges[0]) == (*answer)->nr;
+}
+
+bool report_find_functions(const struct module_info *m, const char *pattern,
+                           void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx, bool *complete)
+{
+	const struct helper_ranges *answer;
+	uint64_t mask;
+	bool found;
+
+	if (lock_mine(&report_lock))
+		return false;
+	mask = signals_block();
+	lock_acquire(&report_lock);
+	found = functions_ask(m, pattern, &answer);
+	if (found)
+		take(ctx, answer->ranges, answer->nr);
+	*complete = found && answer->complete;
+	lock_release(&report_lock);
+	signals_restore(mask);
+	return found;
 }
 
 /* ---- the rest of the outward functions ---------------------------------------------------------------------------------------- */

@@ -567,6 +567,18 @@ size_t helper_render(const struct report_record *r, char *buf, size_t size, bool
 	return helper_question(HELPER_REPORT, r, sizeof(*r), false, &link, buf, size, suppressed);
 }
 
+size_t helper_functions(const struct helper_functions *question, char *buf, size_t size)
+{
+	struct helper_link link;
+	bool suppressed;
+
+	if (session.open)
+		return helper_question(HELPER_FUNCTIONS, question, sizeof(*question), true, &session.link, buf, size, &suppressed);
+	if (!helper_open(&link, buf, size))
+		return 0;
+	return helper_question(HELPER_FUNCTIONS, question, sizeof(*question), false, &link, buf, size, &suppressed);
+}
+
 size_t helper_session_begin(const char *rules, size_t len, char *buf, size_t size)
 {
 	bool suppressed;

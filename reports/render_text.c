@@ -150,20 +150,49 @@ static void put_stack_heading(struct fmt_buf *b, const struct report_stack *s)
 	end_line(b, start);
 }
 
-/* How many frames after this one are the same call again, in a recursion. */
-static uint32_t frames_alike(const struct report_stack *s, uint32_t i)
-{
-	uint32_t end = s->skipped && i < s->skipped_at ? MIN(s->skipped_at, s->nr_frames) : s->nr_frames, same = 0;
+#define CYCLE_MAX 16u
 
-	while (i + same + 1 < end && s->frames[i + same + 1].pc == s->frames[i].pc)
+/* Where the frames from `i` on that stand without a gap end. */
+static uint32_t frames_end(const struct report_stack *s, uint32_t i)
+{
+	return s->skipped && i < s->skipped_at ? MIN(s->skipped_at, s->nr_frames) : s->nr_frames;
+}
+
+/* How often the `length` frames from `i` on come again right behind themselves: the same calls, in a recursion. */
+static uint32_t frames_again(const struct report_stack *s, uint32_t i, uint32_t length)
+{
+	uint32_t end = frames_end(s, i), same = 0;
+
+	while (i + length + same < end && s->frames[i + length + same].pc == s->frames[i + same].pc)
 		same++;
-	return same;
+	return same / length;
+}
+
+/* The shortest cycle of calls that begins at frame i, and how often it comes again; 0: it is none that is worth a line. */
+static uint32_t frames_cycle(const struct report_stack *s, uint32_t i, uint32_t *length)
+{
+	for (*length = 1; *length <= CYCLE_MAX; ++*length) {
+		uint32_t again = frames_again(s, i, *length);
+
+		if (again > 1)
+			return again;
+	}
+	return 0;
+}
+
+/* A cycle was printed once, and comes again. */
+static void put_again(struct fmt_buf *b, uint32_t length, uint32_t again)
+{
+	if (length == 1)
+		fmt_printf(b, " (the same %u times more)\n", again);
+	else
+		fmt_printf(b, " (the same %u frames %u times more)\n", length, again);
 }
 
 static void put_stack(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s,
                       const struct report_symbols *symbols, size_t limit)
 {
-	uint32_t i;
+	uint32_t i, cycle = 0, left = 0, again = 0;
 
 	put_stack_heading(b, s);
 	/* A libc function that memsan stands in for: its own frame is not among the program's. */
@@ -171,14 +200,15 @@ static void put_stack(struct fmt_buf *b, const struct report_record *r, const st
 		fmt_printf(b, " %.100s [libmemsan]\n", report_str(r, r->entry));
 	for (i = 0; i < s->nr_frames; i++) {
 		size_t mark = b->len;
-		uint32_t same = frames_alike(s, i);
 
 		if (s->skipped && i == s->skipped_at)
 			fmt_printf(b, " (%u frames left out)\n", s->skipped);
+		if (!left && (again = frames_cycle(s, i, &cycle)) != 0)
+			left = cycle;
 		put_frame(b, r, &s->frames[i], symbols);
-		if (same > 1) {
-			fmt_printf(b, " (the same %u times more)\n", same);
-			i += same;
+		if (left && --left == 0) {
+			put_again(b, cycle, again);
+			i += cycle * again;
 		}
 		if (b->len > limit || b->truncated) {
 			report_rewind(b, mark);

@@ -149,6 +149,13 @@ enum report_outcome report_end(struct report_record *r);
 void report_session_begin(const char *rules);
 void report_session_end(void);
 
+/* Code, as addresses of the ELF file. */
+struct code_range { uint64_t start, end; };
+/* The code of the functions in a module that a pattern names, asked of the helper and given to `take`, in order, once (with the report lock held).
+ * False: there is no helper, or no answer, and take was not called.  *complete: that was all of them.  Takes the report lock, and as long as
+ * options.symbolizer_timeout allows. */
+bool report_find_functions(const struct module_info *m, const char *pattern,
+                           void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx, bool *complete);
 /* Was this thread's last report, and the last of all, about an access to addr?  Then a fault there is no news. */
 bool report_is_last(uintptr_t addr);
 /* Was it about a fault in [addr, addr+n)?  Then a look at that memory after the call says nothing new. */
@@ -213,6 +220,7 @@ enum helper_kind {
 	HELPER_REPORT,            /* a record; its text */
 	HELPER_RULES,             /* suppressions for the reports that follow; what is wrong with them */
 	HELPER_SUMMARY,           /* nothing; which rules were used and which were not */
+	HELPER_FUNCTIONS,         /* struct helper_functions; struct helper_ranges */
 };
 struct helper_request {
 	uint32_t magic, version;
@@ -222,6 +230,17 @@ struct helper_request {
 	uint32_t timeout_ms;      /* the answer is wanted before that */
 	uint32_t more;            /* 1: another request may follow */
 	uint32_t pad;
+};
+/* Where is the code of the functions that a pattern names? */
+struct helper_functions {
+	uint8_t build_id[BUILD_ID_MAX];
+	uint32_t build_id_len;
+	char path[MODULE_PATH_MAX];
+	char pattern[OPTION_STRING_MAX];
+};
+struct helper_ranges {
+	uint32_t nr, complete;    /* complete 0: there was no time or room for all */
+	struct code_range ranges[];
 };
 struct helper_answer {
 	uint32_t magic, version;
@@ -264,6 +283,8 @@ const struct report_symbol *symbolizer_lookup(struct symbolizer *s, int module, 
 /* Where in a module a function starts, by its name and, when there are several, its size as the kernel prints it (0: not known).  False: there
  * is none, or more than one that it could be. */
 bool symbolizer_function(struct symbolizer *s, int module, const char *name, uint64_t size, uint64_t *start);
+/* The code of the functions that a pattern names (fence.only in memsan-options(7)), inlined or not; *ranges to be freed.  False: there is more. */
+bool symbolizer_functions(struct symbolizer *s, int module, const char *pattern, struct code_range **ranges, size_t *nr);
 /* Why a module has no symbols, or NULL. */
 const char *symbolizer_note(struct symbolizer *s, int module);
 /* insn.c: decodes the instruction of a fault into the record: its text, the size of the access, read or write where that is not known. */

@@ -65,6 +65,8 @@ void sink_take_back(int sig, uint64_t pending_before);
 void helper_init(bool secure);
 /* The finished text of the record in buf, or 0: there is no helper, or it was not to be had in time. */
 size_t helper_render(const struct report_record *r, char *buf, size_t size, bool *suppressed);
+/* A struct helper_ranges in buf; its size, 0: no answer. */
+size_t helper_functions(const struct helper_functions *question, char *buf, size_t size);
 /* One helper for what is rendered from now on; with rules, if there are any.  What it says of them is in buf. */
 size_t helper_session_begin(const char *rules, size_t len, char *buf, size_t size);
 /* What it says of the rules' use is in buf. */
@@ -102,6 +104,14 @@ struct name_index;
 struct name_index *names_build(struct pool *pool, Dwfl_Module *mod);
 /* The only function of that name, and size if there is one. */
 bool names_find(const struct name_index *index, const char *name, uint64_t size, uint64_t *start);
+/* function_match.c: does the pattern mean this function?  `function`: as people write it, with its scope and perhaps parameters. */
+bool function_matches(const char *function, const char *pattern);
+/* … or this symbol, as the linker has it. */
+bool function_symbol_matches(const char *symbol, const char *pattern);
+/* A word that is in the name of every function that the pattern means, as people write it and as the linker does; 0: none is. */
+size_t function_literal(const char *pattern, const char **literal);
+/* functions.c: the code of the functions that the pattern means, in order; *ranges to be freed.  False: there is more. */
+bool functions_search(Dwfl_Module *mod, const char *pattern, const struct deadline *deadline, struct code_range **ranges, size_t *nr);
 /* symbolize.c: an ELF symbol's name as people write it. */
 const char *elf_function_name(struct pool *p, const char *name);
 /* symbolize_dwarf.c: the symbols of each lookup (sorted by address, not yet resolved) that the DWARF knows.  `bias` is added to

@@ -78,30 +78,6 @@ void suppressions_destroy(struct suppressions *s)
 
 /* ---- patterns --------------------------------------------------------------------------------------------------------------- */
 
-/* The whole of `text` by a shell pattern of '*' and '?'. */
-static bool glob_match(const char *pattern, const char *text)
-{
-	const char *star = NULL, *again = NULL;
-
-	while (*text) {
-		if (*pattern == '*') {
-			star = ++pattern;
-			again = text;
-		} else if (*pattern == '?' || *pattern == *text) {
-			pattern++;
-			text++;
-		} else if (star) {
-			pattern = star;
-			text = ++again;
-		} else {
-			return false;
-		}
-	}
-	while (*pattern == '*')
-		pattern++;
-	return !*pattern;
-}
-
 /* LeakSanitizer's: anywhere in the text unless tied; '?' is a letter like others there. */
 static bool holds_pattern(const char *pattern, const char *text)
 {
@@ -344,20 +320,20 @@ static bool line_matches(const struct rule_line *l, const struct suppress_frame 
 
 	switch (l->kind) {
 	case LINE_FUN:
-		return glob_match(l->pattern, f->function);
+		return name_glob(l->pattern, f->function);
 	case LINE_OBJ:
-		return glob_match(l->pattern, f->module);
+		return name_glob(l->pattern, f->module);
 	case LINE_SRC:
 		if (!strchr(l->pattern, ':'))
-			return glob_match(l->pattern, report_basename(f->file));
+			return name_glob(l->pattern, report_basename(f->file));
 		snprintf(place, sizeof(place), "%s:%u", report_basename(f->file), f->line);
-		return glob_match(l->pattern, place);
+		return name_glob(l->pattern, place);
 	default:
 		return true;
 	}
 }
 
-/* Lines against frames: as glob_match, with "..." for the star and the frames behind the last line of no interest. */
+/* Lines against frames: as name_glob, with "..." for the star and the frames behind the last line of no interest. */
 static bool lines_match(const struct rule_line *lines, size_t nr, const struct suppress_frame *frames, size_t n)
 {
 	size_t l = 0, f = 0, star = SIZE_MAX, again = 0;
@@ -385,7 +361,7 @@ static bool is_allocator(const struct rule_line *l)
 	                                     "_Znwm", "_Znam", "operator new(unsigned long)", "operator new[](unsigned long)" };
 
 	for (size_t i = 0; l->kind == LINE_FUN && i < ARRAY_SIZE(names); i++)
-		if (glob_match(l->pattern, names[i]))
+		if (name_glob(l->pattern, names[i]))
 			return true;
 	return false;
 }

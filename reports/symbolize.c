@@ -536,6 +536,19 @@ bool symbolizer_function(struct symbolizer *s, int module, const char *name, uin
 	return m->names && names_find(m->names, name, size, start);
 }
 
+bool symbolizer_functions(struct symbolizer *s, int module, const char *pattern, struct code_range **ranges, size_t *nr)
+{
+	struct sym_module *m;
+
+	*ranges = NULL;
+	*nr = 0;
+	if (module < 0 || (size_t)module >= s->nr_modules)
+		return false;
+	m = &s->modules[module];
+	module_open(s, m);
+	return m->mod && functions_search(m->mod, pattern, &s->deadline, ranges, nr);
+}
+
 const char *symbolizer_note(struct symbolizer *s, int module)
 {
 	return module >= 0 && (size_t)module < s->nr_modules ? s->modules[module].note : NULL;

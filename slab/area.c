@@ -87,9 +87,9 @@ static void live_add(struct area *a)
 		live->prev = a;
 	live = a;
 	nr_live++;
-	live_bytes += area_data_size(a);
+	WRITE_ONCE(live_bytes, live_bytes + area_data_size(a));
 	peak = MAX(peak, live_bytes);
-	a->state = AREA_LIVE;
+	WRITE_ONCE(a->state, AREA_LIVE);
 }
 
 static void live_remove(struct area *a)
@@ -101,7 +101,7 @@ static void live_remove(struct area *a)
 	if (a->next)
 		a->next->prev = a->prev;
 	nr_live--;
-	live_bytes -= area_data_size(a);
+	WRITE_ONCE(live_bytes, live_bytes - area_data_size(a));
 }
 
 struct area *area_descriptor_get(void)
@@ -119,7 +119,7 @@ struct area *area_descriptor_get(void)
 void area_descriptor_put(struct area *a)
 {
 	lock_acquire(&area_lock);
-	a->state = AREA_UNUSED;
+	WRITE_ONCE(a->state, AREA_UNUSED);
 	a->next = spare;
 	spare = a;
 	lock_release(&area_lock);
@@ -135,8 +135,8 @@ void area_make_live(struct area *a)
 void area_set_pages(struct area *a, uint32_t pages)
 {
 	lock_acquire(&area_lock);
-	live_bytes += ((size_t)pages << PAGE_SHIFT) - run_bytes(a);
-	a->nr_pages = pages;
+	WRITE_ONCE(live_bytes, live_bytes + ((size_t)pages << PAGE_SHIFT) - run_bytes(a));
+	WRITE_ONCE(a->nr_pages, pages);
 	lock_release(&area_lock);
 }
 
@@ -181,7 +181,7 @@ static void area_release(struct area *a, bool clean)
 static void retained_drop(unsigned i)
 {
 	retained_bytes -= run_bytes(retained[i]);
-	nr_retained--;
+	WRITE_ONCE(nr_retained, nr_retained - 1);
 	for (; i < nr_retained; i++)
 		retained[i] = retained[i + 1];
 }
@@ -264,8 +264,9 @@ void area_retain(struct area *a)
 	} else {
 		limit = retained_limit();
 		excess = retained_excess(limit - MIN(limit, run_bytes(a)));
-		a->state = AREA_RETAINED;
-		retained[nr_retained++] = a;
+		WRITE_ONCE(a->state, AREA_RETAINED);
+		retained[nr_retained] = a;
+		WRITE_ONCE(nr_retained, nr_retained + 1);
 		retained_bytes += run_bytes(a);
 	}
 	lock_release(&area_lock);
@@ -366,7 +367,7 @@ void area_quarantine(struct area *a)
 
 	lock_acquire(&area_lock);
 	live_remove(a);
-	a->state = AREA_QUARANTINED;
+	WRITE_ONCE(a->state, AREA_QUARANTINED);
 	lock_release(&area_lock);
 	/* Out of the list of live areas first: area_check_all reads their slack. */
 	if (a->opened)

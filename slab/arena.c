@@ -174,12 +174,12 @@ void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used)
 	uint32_t end = page + n, used_end = page + used;
 
 	/* The tail of an area: the pages before it in this block have got entries of their own. */
-	if (n && (arena_blocks[page >> BLOCK_ORDER] & OWNER_TAG) == OWNER_AREA && (page & (BLOCK_PAGES - 1)) != 0)
+	if (n && (READ_ONCE(arena_blocks[page >> BLOCK_ORDER]) & OWNER_TAG) == OWNER_AREA && (page & (BLOCK_PAGES - 1)) != 0)
 		STORE_RELEASE(arena_blocks[page >> BLOCK_ORDER], (uint64_t)0);
 	if (n)
 		STORE_RELEASE(arena_memmap[page].owner, (uint64_t)(used ? OWNER_USED_BEFORE : 0));
 	while (page < end) {
-		if ((page & (BLOCK_PAGES - 1)) == 0 && (arena_blocks[page >> BLOCK_ORDER] & OWNER_TAG) == OWNER_AREA) {
+		if ((page & (BLOCK_PAGES - 1)) == 0 && (READ_ONCE(arena_blocks[page >> BLOCK_ORDER]) & OWNER_TAG) == OWNER_AREA) {
 			STORE_RELEASE(arena_blocks[page >> BLOCK_ORDER], (uint64_t)0);
 			page += BLOCK_PAGES;
 		} else {

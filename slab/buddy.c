@@ -55,13 +55,13 @@ static bool word_is_free(uint64_t w)
 static void count_free(int dirty, size_t n)
 {
 	free_pages += n;
-	dirty_pages += dirty ? n : 0;
+	WRITE_ONCE(dirty_pages, dirty_pages + (dirty ? n : 0));
 }
 
 static void count_used(int dirty, size_t n)
 {
 	free_pages -= n;
-	dirty_pages -= dirty ? n : 0;
+	WRITE_ONCE(dirty_pages, dirty_pages - (dirty ? n : 0));
 	dirty_low = MIN(dirty_low, dirty_pages);
 }
 
@@ -398,7 +398,7 @@ static size_t free_run_at(uint32_t page)
 
 	if (block >= top_block)
 		return block < arena_nr_blocks ? BLOCK_PAGES : 0;
-	w = (page & (BLOCK_PAGES - 1)) == 0 && word_is_free(arena_blocks[block]) ? arena_blocks[block] : arena_memmap[page].owner;
+	w = (page & (BLOCK_PAGES - 1)) == 0 && word_is_free(arena_blocks[block]) ? arena_blocks[block] : READ_ONCE(arena_memmap[page].owner);
 	return word_is_free(w) ? (size_t)1 << (w >> 8 & 0xff) : 0;
 }
 

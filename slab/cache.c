@@ -44,15 +44,16 @@ int64_t cache_checked_bytes; /* atomic */
 static void choose_run(struct slab_cache *c)
 {
 	unsigned order, least = c->flags ? SLAB_MIN_CHECKED : SLAB_MIN_OBJECTS, share = c->flags ? 16 : 8;
+	size_t run, n;
 
-	for (order = SLAB_MIN_ORDER; order <= SLAB_MAX_ORDER; order++) {
-		size_t run = PAGE_SIZE << order, n = (run - c->offset) / c->slot_size;
-
-		c->nr_pages = 1u << order;
-		c->nr_objects = (uint32_t)n;
-		if (n >= least && run - n * c->slot_size <= run / share)
+	for (order = SLAB_MIN_ORDER;; order++) {
+		run = PAGE_SIZE << order;
+		n = (run - c->offset) / c->slot_size;
+		if (order == SLAB_MAX_ORDER || (n >= least && run - n * c->slot_size <= run / share))
 			break;
 	}
+	c->nr_pages = 1u << order;
+	c->nr_objects = (uint32_t)n;
 }
 
 void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state)
@@ -74,9 +75,9 @@ void cache_init(struct slab_cache *c, const char *name, size_t size, size_t alig
 	c->fast = flags == 0;
 	c->held = flags != 0 && options.quarantine_size != 0;
 	c->batch = c->fast ? UINT32_MAX : (uint32_t)MIN(16, MAX(1, (16u << 10) / c->slot_size));
-	c->life = CACHE_LIVE;
 	lock_init(&c->lock, LOCK_RANK_CACHE);
 	lock_register_for_fork(&c->lock);
+	STORE_RELEASE(c->life, CACHE_LIVE); /* pairs with cache_for_each */
 }
 
 size_t cache_descriptor_size(const struct slab_cache *c)
@@ -174,13 +175,13 @@ static struct slab *descriptor_get(struct slab_cache *c)
 	return s;
 }
 
-/* It may have been another cache's, with another layout. */
-static void descriptor_clear(const struct slab_cache *c, struct slab *s)
+/* No object of it is live or held.  Word by word, as somebody may still read what the descriptor was before. */
+static void bytes_clear(const struct slab_cache *c, struct slab *s, size_t end)
 {
-	char *maps_end = (char *)(s->map + c->map_words);
+	uint64_t *word = s->map + c->map_words, *last = (uint64_t *)((char *)s + ALIGN_UP(end, sizeof(*word)));
 
-	s->nr_queued = 0;
-	mem_set(maps_end, 0, (size_t)((char *)s + cache_descriptor_size(c) - maps_end));
+	for (; word < last; word++)
+		WRITE_ONCE(*word, 0);
 }
 
 static struct slab *slab_new(struct slab_cache *c)
@@ -199,19 +200,21 @@ static struct slab *slab_new(struct slab_cache *c)
 		c->spare = s;
 		return NULL;
 	}
-	s->cache = c;
-	s->base = page_address(page);
+	WRITE_ONCE(s->cache, c);
+	WRITE_ONCE(s->base, page_address(page));
 	s->nr_free = c->nr_objects;
-	s->fresh = s->hint = 0;
-	s->sealed = s->opened = false;
-	if (!c->fast)
-		mem_set(slab_byte(c, s, 0), 0, c->nr_objects);
-	for (i = 0; i < c->map_words; i++)
-		s->map[i] = ~(uint64_t)0;
+	WRITE_ONCE(s->fresh, 0);
+	s->hint = 0;
+	WRITE_ONCE(s->sealed, false);
+	WRITE_ONCE(s->opened, false);
 	if (cache_is_custom(c))
-		descriptor_clear(c, s);
+		s->nr_queued = 0;
+	/* That of a custom cache may have been another's, with another layout. */
+	bytes_clear(c, s, cache_is_custom(c) ? cache_descriptor_size(c) : c->bytes_at + (c->fast ? 0 : c->nr_objects));
+	for (i = 0; i < c->map_words; i++)
+		WRITE_ONCE(s->map[i], ~(uint64_t)0);
 	if (c->nr_objects % 64)
-		s->map[c->map_words - 1] = ((uint64_t)1 << c->nr_objects % 64) - 1;
+		WRITE_ONCE(s->map[c->map_words - 1], ((uint64_t)1 << c->nr_objects % 64) - 1);
 	list_add(c, s, SLAB_LIST_PARTIAL);
 	c->nr_slabs++;
 	/* Objects without checks are never told of one by one: their pages may have been a checked cache's before. */
@@ -450,7 +453,7 @@ void cache_drop_sealed(struct slab_cache *c, struct slab *s)
 {
 	uint32_t page = page_of(s->base);
 
-	mem_set(slab_byte(c, s, 0), 0, c->nr_objects);
+	bytes_clear(c, s, c->bytes_at + c->nr_objects);
 	lock_acquire(&c->lock);
 	arena_clear_owner(page, c->nr_pages, c->nr_pages);
 	s->next = c->spare;
@@ -465,7 +468,7 @@ void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx)
 	uint32_t i, n = LOAD_ACQUIRE(slab_root.nr_caches);
 
 	for (i = 1; i < n; i++)
-		if (READ_ONCE(slab_caches[i].life) != CACHE_UNUSED)
+		if (LOAD_ACQUIRE(slab_caches[i].life) != CACHE_UNUSED)
 			fn(&slab_caches[i], ctx);
 }
 

@@ -59,17 +59,12 @@ static unsigned custom_flags(const char *name, unsigned flags, bool ctor)
 
 static void custom_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *))
 {
-	uint32_t generation = c->generation + 1;
-	struct slab_cache fresh;
-
 	/* Whoever looks without the lock sees UNUSED, then a whole cache.  The lock itself stays where it is registered. */
-	mem_set(&fresh, 0, sizeof(fresh));
-	mem_copy(c, &fresh, offsetof(struct slab_cache, lock));
 	c->partial = c->empty = c->spare = NULL;
 	c->nr_slabs = c->nr_empty = 0;
 	c->nr_out = 0;
 	c->broken = false;
-	WRITE_ONCE(c->generation, generation);
+	WRITE_ONCE(c->generation, c->generation + 1);
 	c->ctor = ctor;
 	c->typesafe = flags & SLAB_F_TYPESAFE;
 	STORE_RELEASE(c->pins, 1u);
@@ -188,8 +183,8 @@ void *slab_custom_alloc_fast(struct slab_cache *c)
 	if (unlikely(!bin || bin->count == 0 || --tcache_self->ticks < 0))
 		return NULL;
 	p = bin->items[bin->count - 1];
-	bin->count--;
-	*state_of((uintptr_t)p) = SLAB_STATE_OTHER;
+	WRITE_ONCE(bin->count, bin->count - 1);
+	WRITE_ONCE(*state_of((uintptr_t)p), SLAB_STATE_OTHER);
 	return p;
 }
 
@@ -198,14 +193,14 @@ bool slab_custom_free_fast(struct slab_cache *c, void *p)
 	struct tcache_bin *bin = fast_bin(c);
 	size_t at = arena_state_index(p);
 
-	if (unlikely(!bin || at >= arena_state_limit || arena_state[at] != SLAB_STATE_OTHER || bin->count >= bin->max))
+	if (unlikely(!bin || at >= READ_ONCE(arena_state_limit) || arena_state[at] != SLAB_STATE_OTHER || bin->count >= bin->max))
 		return false;
 	if (unlikely(slab_of((uintptr_t)p)->cache != c))
 		return false;
-	arena_state[at] = 0;
+	WRITE_ONCE(arena_state[at], 0);
 	bin->items[bin->count] = p;
 	tcache_barrier();
-	bin->count++;
+	WRITE_ONCE(bin->count, bin->count + 1);
 	return true;
 }
 

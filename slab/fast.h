@@ -96,8 +96,8 @@ __inline_hot void *slab_malloc_fast(size_t size)
 	if (unlikely(n == 0))
 		return NULL;
 	p = bin->items[n - 1];
-	bin->count = n - 1;
-	arena_state[((uintptr_t)p - arena_base) >> 4] = (uint8_t)class;
+	WRITE_ONCE(bin->count, n - 1);
+	WRITE_ONCE(arena_state[((uintptr_t)p - arena_base) >> 4], (uint8_t)class);
 	return p;
 }
 
@@ -108,16 +108,16 @@ __inline_hot bool slab_free_fast(void *p)
 	struct tcache_bin *bin;
 	uint32_t n;
 
-	if (unlikely(i >= arena_state_limit || !tc))
+	if (unlikely(i >= READ_ONCE(arena_state_limit) || !tc))
 		return false;
 	bin = &tc->bins[arena_state[i]];
 	n = bin->count;
 	if (unlikely(n >= bin->max))
 		return false;
-	arena_state[i] = 0;
+	WRITE_ONCE(arena_state[i], 0);
 	bin->items[n] = p;
 	tcache_barrier();
-	bin->count = n + 1;
+	WRITE_ONCE(bin->count, n + 1);
 	return true;
 }
 

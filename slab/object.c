@@ -87,20 +87,20 @@ void object_describe_area(const struct area *a, struct slab_object *obj)
 	}
 	if (obj->state == SLAB_OBJ_LIVE && !READ_ONCE(a->live))
 		obj->state = SLAB_OBJ_FREE;
-	obj->addr = a->addr;
-	obj->size = a->size;
+	obj->addr = READ_ONCE(a->addr);
+	obj->size = READ_ONCE(a->size);
 	obj->object_size = area_data_size(a);
 	obj->slot = area_data(a);
 	obj->slot_size = area_data_size(a);
-	str_copy(obj->cache, a->api == SLAB_API_PAGES ? "pages" : "vmalloc", sizeof(obj->cache));
+	str_copy(obj->cache, READ_ONCE(a->api) == SLAB_API_PAGES ? "pages" : "vmalloc", sizeof(obj->cache));
 	obj->large = true;
-	obj->tracked = a->when != 0;
-	obj->api = (enum slab_api)a->api;
-	obj->alloc_stack = a->alloc_stack;
-	obj->free_stack = a->free_stack;
-	obj->alloc_thread = a->alloc_thread;
-	obj->free_thread = a->free_thread;
-	obj->when = a->when;
+	obj->when = READ_ONCE(a->when);
+	obj->tracked = obj->when != 0;
+	obj->api = (enum slab_api)READ_ONCE(a->api);
+	obj->alloc_stack = READ_ONCE(a->alloc_stack);
+	obj->free_stack = READ_ONCE(a->free_stack);
+	obj->alloc_thread = READ_ONCE(a->alloc_thread);
+	obj->free_thread = READ_ONCE(a->free_thread);
 }
 
 /* How far addr is from the user's bytes of an object; 0: inside. */
@@ -114,11 +114,11 @@ static uintptr_t distance(const struct slab_object *obj, uintptr_t addr)
 /* In a left red zone the object before may be nearer, and is, where nothing was ever in this slot. */
 static bool find_in_slab(struct slab *s, uintptr_t addr, struct slab_object *obj)
 {
-	const struct slab_cache *c = s->cache;
+	const struct slab_cache *c = READ_ONCE(s->cache);
 	struct slab_object before;
 	uint32_t i;
 
-	if (!c || addr - s->base >= (uintptr_t)c->nr_pages << PAGE_SHIFT)
+	if (!c || addr - READ_ONCE(s->base) >= (uintptr_t)c->nr_pages << PAGE_SHIFT)
 		return false;
 	i = MIN(slab_index(c, s, addr), c->nr_objects - 1);
 	object_describe(c, s, i, obj);
@@ -148,7 +148,7 @@ bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 		const struct area *a = OWNER_POINTER(w);
 
 		object_describe_area(a, obj);
-		return obj->state != SLAB_OBJ_NONE && addr - page_address(a->page) < (uintptr_t)a->nr_pages << PAGE_SHIFT;
+		return obj->state != SLAB_OBJ_NONE && addr - page_address(READ_ONCE(a->page)) < (uintptr_t)READ_ONCE(a->nr_pages) << PAGE_SHIFT;
 	}
 	return false;
 }

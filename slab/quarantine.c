@@ -70,11 +70,11 @@ static bool queue_push(void *object, struct slab **full)
 	if ((!tail || tail->count == CHUNK_OBJECTS) && !chunk_add())
 		return false;
 	tail->objects[tail->count++] = object;
-	queue_bytes += c->slot_size;
+	WRITE_ONCE(queue_bytes, queue_bytes + c->slot_size);
 	queue_objects++;
 	if (++s->nr_queued == c->nr_objects && seal_wanted(c)) {
 		WRITE_ONCE(s->sealed, true);
-		queue_bytes -= (uint64_t)c->nr_objects * c->slot_size;
+		WRITE_ONCE(queue_bytes, queue_bytes - (uint64_t)c->nr_objects * c->slot_size);
 		queue_objects -= c->nr_objects;
 		nr_stale += c->nr_objects;
 		*full = s;
@@ -109,8 +109,8 @@ static void *queue_pop(void)
 		if (head->first == head->count)
 			chunk_drop_head();
 		s->nr_queued--;
-		if (!s->sealed) {
-			queue_bytes -= s->cache->slot_size;
+		if (!READ_ONCE(s->sealed)) {
+			WRITE_ONCE(queue_bytes, queue_bytes - s->cache->slot_size);
 			queue_objects--;
 			custom_pin(s->cache);
 			return object;
@@ -139,7 +139,7 @@ static void queue_compact(void)
 		for (i = from->first; i < from->count; i++) {
 			struct slab *s = slab_of((uintptr_t)from->objects[i]);
 
-			if (s->sealed)
+			if (READ_ONCE(s->sealed))
 				s->nr_queued--;
 			else
 				kept[n++] = from->objects[i];
@@ -288,8 +288,8 @@ void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *re
 	lock_acquire(&quarantine_lock);
 	for (i = 0; i < b->held_count; i++)
 		enter_one(b->held[i], &e);
-	b->held_count = 0;
-	b->held_bytes = 0;
+	WRITE_ONCE(b->held_count, 0);
+	WRITE_ONCE(b->held_bytes, 0);
 	queue_compact();
 	lock_release(&quarantine_lock);
 	enter_finish(&e, regs);
@@ -329,8 +329,8 @@ void quarantine_put(struct slab *s, uint32_t i, const struct unwind_regs *regs)
 	WRITE_ONCE(b->frees, b->frees + 1);
 	b->held[b->held_count] = object;
 	tcache_barrier();
-	b->held_count++;
-	b->held_bytes += c->slot_size;
+	WRITE_ONCE(b->held_count, b->held_count + 1);
+	WRITE_ONCE(b->held_bytes, b->held_bytes + c->slot_size);
 	if (b->held_count == QUARANTINE_BUFFER || b->held_bytes > BUFFER_BYTES)
 		quarantine_flush_block(b, regs);
 }
@@ -351,11 +351,11 @@ static size_t queue_extract(const struct slab_cache *c, void **victims)
 				continue;
 			}
 			s->nr_queued--;
-			if (s->sealed) {
+			if (READ_ONCE(s->sealed)) {
 				nr_stale--;
 				continue;
 			}
-			queue_bytes -= c->slot_size;
+			WRITE_ONCE(queue_bytes, queue_bytes - c->slot_size);
 			queue_objects--;
 			victims[n++] = k->objects[i];
 		}

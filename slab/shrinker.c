@@ -42,7 +42,7 @@ struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*c
 		s->next = NULL;
 		for (end = &shrinkers; *end; end = &(*end)->next)
 			;
-		*end = s;
+		WRITE_ONCE(*end, s);
 	}
 	if (!inside)
 		lock_release(&shrink_lock);
@@ -61,7 +61,7 @@ bool slab_shrinker_unregister(struct slab_shrinker *s)
 		if (*at != s)
 			continue;
 		found = true;
-		*at = s->next;
+		WRITE_ONCE(*at, s->next);
 		s->count = NULL;
 		if (!inside) {
 			s->next = spare;

@@ -353,6 +353,8 @@ struct slab_view_live {
 };
 /* The live objects of a slab (r->cache is not 0); none where it cannot be read. */
 void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live);
+/* The same as a bit per 16 bytes of the run, set in `map`, which begins with its first page (and may be longer); how many there are. */
+uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_run *r, uint64_t *map, bool *displaced);
 
 /* ---- the heap as text (show.c; both halves) ------------------------------------------------------------------------------------ */
 

@@ -12,12 +12,6 @@
 
 #include "slab/slab.h"
 
-/* Plain loads and stores of words that other threads look at without the lock of their writer. */
-#define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
-#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
-#define LOAD_ACQUIRE(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
-#define STORE_RELEASE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
-
 #ifdef MEMSAN_DEBUG
 #define slab_assert(x)                         \
 	do {                                   \
@@ -192,7 +186,6 @@ struct slab_cache {
 	uint32_t bytes_at;     /* where a descriptor has its object bytes */
 	uint32_t tracks_at;    /* and its tracks */
 	uint32_t batch;        /* most objects taken or returned at once */
-	uint32_t keep_empty;   /* empty slabs that are kept */
 	uint8_t state;         /* the state byte of live objects, where it is fast; its number among the malloc caches */
 	uint8_t life;          /* enum cache_life; under cache_list_lock, read without */
 	struct slab_cache *self; /* of a live cache that the program made: this address; under cache_list_lock, read without */
@@ -245,11 +238,11 @@ const char *cache_verify(struct slab_cache *c); /* for tests: every invariant */
 
 static inline uint32_t slab_index(const struct slab_cache *c, const struct slab *s, uintptr_t addr)
 {
-	return (uint32_t)(((addr - s->base) * c->reciprocal) >> 40);
+	return (uint32_t)(((addr - READ_ONCE(s->base)) * c->reciprocal) >> 40);
 }
 static inline uintptr_t slab_object_at(const struct slab_cache *c, const struct slab *s, uint32_t i)
 {
-	return s->base + (uintptr_t)i * c->slot_size + c->offset;
+	return READ_ONCE(s->base) + (uintptr_t)i * c->slot_size + c->offset;
 }
 static inline bool map_test(const uint64_t *map, uint32_t i)
 {
@@ -421,11 +414,11 @@ size_t area_usable(const struct area *a);
 size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 static inline uintptr_t area_data(const struct area *a)
 {
-	return page_address(a->page + a->guard_pages);
+	return page_address(READ_ONCE(a->page) + READ_ONCE(a->guard_pages));
 }
 static inline size_t area_data_size(const struct area *a)
 {
-	return (size_t)(a->nr_pages - 2 * a->guard_pages) << PAGE_SHIFT;
+	return (size_t)(READ_ONCE(a->nr_pages) - 2 * READ_ONCE(a->guard_pages)) << PAGE_SHIFT;
 }
 static inline struct area *area_at(uintptr_t addr)
 {

@@ -142,7 +142,7 @@ static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct sl
 
 	reverse(bin->items, got);
 	tcache_barrier();
-	bin->count = got;
+	WRITE_ONCE(bin->count, got);
 	return got != 0;
 }
 
@@ -154,11 +154,11 @@ static void bin_flush_half(struct tcache_bin *bin, struct slab_cache *c)
 
 	mem_copy(old, bin->items, n * sizeof(void *));
 	/* From the top down to the new bottom: an interrupted copy loses objects, it never doubles one. */
-	bin->count = 0;
+	WRITE_ONCE(bin->count, 0);
 	tcache_barrier();
 	mem_move(bin->items, bin->items + n, rest * sizeof(void *));
 	tcache_barrier();
-	bin->count = rest;
+	WRITE_ONCE(bin->count, rest);
 	cache_return(c, old, n);
 }
 
@@ -166,7 +166,7 @@ static void bin_flush_all(struct tcache_bin *bin, struct slab_cache *c)
 {
 	uint32_t n = bin->count;
 
-	bin->count = 0;
+	WRITE_ONCE(bin->count, 0);
 	tcache_barrier();
 	if (n)
 		cache_return(c, bin->items, n);
@@ -190,7 +190,7 @@ static void *bin_take(struct tcache_block *b, struct tcache_bin *bin, struct sla
 		if (!bin_refill(b, bin, c, (bin->max + 1) / 2))
 			return NULL;
 	}
-	bin->count--;
+	WRITE_ONCE(bin->count, bin->count - 1);
 	return bin->items[bin->count];
 }
 
@@ -210,7 +210,7 @@ static bool bin_put(struct tcache_block *b, struct tcache_bin *bin, struct slab_
 		return false;
 	bin->items[bin->count] = p;
 	tcache_barrier();
-	bin->count++;
+	WRITE_ONCE(bin->count, bin->count + 1);
 	return true;
 }
 
@@ -221,7 +221,7 @@ void *tcache_malloc(unsigned class)
 	void *p = likely(b) ? bin_take(b, &b->fast.bins[class], c) : take_without_block(c);
 
 	if (p)
-		*state_of((uintptr_t)p) = (uint8_t)class;
+		WRITE_ONCE(*state_of((uintptr_t)p), (uint8_t)class);
 	return p;
 }
 
@@ -250,7 +250,7 @@ static void *bin_take_debug(struct tcache_block *b, struct tcache_bin *bin, stru
 		if (!bin_refill(b, bin, c, bin->max))
 			return NULL;
 	}
-	bin->count--;
+	WRITE_ONCE(bin->count, bin->count - 1);
 	/* Its poison is going to be verified by the next allocation of this class. */
 	if (bin->count)
 		__builtin_prefetch(bin->items[bin->count - 1]);
@@ -288,8 +288,8 @@ static inline struct tcache_bin *custom_bin(struct tcache_block *b, const struct
 	}
 	x += c->number % CUSTOM_BINS;
 	if (unlikely(x->generation != READ_ONCE(c->generation))) {
-		x->bin.count = 0;
-		x->generation = c->generation;
+		WRITE_ONCE(x->bin.count, 0);
+		WRITE_ONCE(x->generation, READ_ONCE(c->generation));
 	}
 	return &x->bin;
 }
@@ -330,7 +330,7 @@ static void custom_flush_all(struct tcache_block *b)
 			bin_flush_all(&x->bin, &slab_caches[i]);
 			custom_unpin(&slab_caches[i], 1);
 		}
-		x->bin.count = 0;
+		WRITE_ONCE(x->bin.count, 0);
 	}
 }
 

@@ -261,6 +261,67 @@ void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, st
 		live_checked(v, r, live);
 }
 
+/* Bits gather in a register until they belong to another word. */
+struct gather { uint64_t *map, bits; uint32_t word, nr; };
+
+static inline void gather_bit(struct gather *g, uint32_t at, bool live)
+{
+	if (at / 64 != g->word) {
+		g->map[g->word] |= g->bits;
+		g->bits = 0;
+		g->word = at / 64;
+	}
+	g->bits |= (uint64_t)live << at % 64;
+	g->nr += live;
+}
+
+static void map_unchecked(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
+{
+	const struct slab_view_cache *c = &v->caches[r->cache];
+	uint64_t state = v->root.state + ((r->addr - v->base) >> 4);
+	uint32_t total = r->nr_pages * (uint32_t)(PAGE_SIZE / 16), end = (c->nr_objects - 1) * c->slot_size + c->offset;
+	uint32_t step = c->slot_size / 16, at = c->offset / 16, first;
+	uint8_t buf[STATES_AT_ONCE];
+
+	for (first = 0; first < total; first += STATES_AT_ONCE) {
+		uint32_t behind = MIN(first + STATES_AT_ONCE, total);
+		const uint8_t *piece = view_bytes(v, state + first, behind - first, buf);
+		behind = MIN(behind, end / 16 + 1);
+		if (!piece && at < behind)
+			at += (behind - at + step - 1) / step * step;
+		for (; at < behind; at += step)
+			gather_bit(g, at, piece[at - first] != 0);
+	}
+}
+
+static void map_checked(const struct slab_view *v, const struct slab_view_run *r, struct gather *g, bool *displaced)
+{
+	const struct slab_view_cache *c = &v->caches[r->cache];
+	uint8_t buf[SLAB_VIEW_OBJECTS];
+	const uint8_t *bytes = view_bytes(v, r->descriptor + slab_bytes_offset(c->map_words), c->nr_objects, buf);
+	uint32_t object = c->offset, i;
+
+	for (i = 0; bytes && i < c->nr_objects; i++, object += c->slot_size) {
+		uint32_t start = (uint32_t)(object_start(r->addr + object, bytes[i]) - r->addr);
+		bool live = (bytes[i] & OBJECT_LIVE) && start - object < c->object_size;
+		*displaced |= live && start != object;
+		gather_bit(g, live ? start / 16 : object / 16, live);
+	}
+}
+
+uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_run *r, uint64_t *map, bool *displaced)
+{
+	struct gather g = { map, 0, 0, 0 };
+
+	*displaced = false;
+	if (v->caches[r->cache].fast)
+		map_unchecked(v, r, &g);
+	else
+		map_checked(v, r, &g, displaced);
+	g.map[g.word] |= g.bits;
+	return g.nr;
+}
+
 /* ---- from an address to its object -------------------------------------------------------------------------------------- */
 
 static uint64_t owner_of(const struct slab_view *v, uint32_t page)

@@ -58,12 +58,12 @@ static struct area *area_new(size_t pages, size_t align, size_t guards)
 		buddy_free(page, lead, clean);
 	if (extra > lead)
 		buddy_free(page + (uint32_t)(total - (extra - lead)), extra - lead, clean);
-	a->page = page + (uint32_t)lead;
-	a->nr_pages = (uint32_t)(pages + 2 * guards);
-	a->guard_pages = (uint32_t)guards;
+	WRITE_ONCE(a->page, page + (uint32_t)lead);
+	WRITE_ONCE(a->nr_pages, (uint32_t)(pages + 2 * guards));
+	WRITE_ONCE(a->guard_pages, (uint32_t)guards);
 	a->clean = clean;
-	a->opened = false;
-	a->addr = area_data(a);
+	WRITE_ONCE(a->opened, false);
+	WRITE_ONCE(a->addr, area_data(a));
 	return a;
 }
 
@@ -75,13 +75,13 @@ static void area_trace(const struct area *a, bool free, stack_handle stack)
 
 static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_handle stack)
 {
-	a->size = size;
-	a->api = (uint8_t)api;
-	a->alloc_stack = stack;
-	a->free_stack = 0;
-	a->free_thread = 0;
-	a->alloc_thread = area_flags & SLAB_F_TRACK ? thread_index() : 0;
-	a->when = area_flags & SLAB_F_TRACK ? jiffies_now() : 0;
+	WRITE_ONCE(a->size, size);
+	WRITE_ONCE(a->api, (uint8_t)api);
+	WRITE_ONCE(a->alloc_stack, stack);
+	WRITE_ONCE(a->free_stack, 0);
+	WRITE_ONCE(a->free_thread, 0);
+	WRITE_ONCE(a->alloc_thread, area_flags & SLAB_F_TRACK ? thread_index() : 0);
+	WRITE_ONCE(a->when, area_flags & SLAB_F_TRACK ? jiffies_now() : 0);
 }
 
 /* Red zone bytes behind the user's, and the shadow of the whole run. */
@@ -211,9 +211,9 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 	if (area_flags)
 		slab_shadow->bad(area_data(a), area_data_size(a), SLAB_MARK_PAGES);
 	if (area_flags & SLAB_F_TRACK) {
-		a->free_stack = regs ? unwind_save(regs) : 0;
-		a->free_thread = thread_index();
-		a->when = jiffies_now();
+		WRITE_ONCE(a->free_stack, regs ? unwind_save(regs) : 0);
+		WRITE_ONCE(a->free_thread, thread_index());
+		WRITE_ONCE(a->when, jiffies_now());
 	}
 	area_trace(a, true, a->free_stack);
 	if (!area_flags && !a->guard_pages && a->api != SLAB_API_PAGES)
@@ -248,7 +248,7 @@ static bool area_resize_in_place(struct area *a, size_t size)
 		area_resize_run(a, (uint32_t)pages);
 		buddy_free(tail, have - pages, false);
 	}
-	a->size = size;
+	WRITE_ONCE(a->size, size);
 	if (pages > have)
 		area_fill_slack(a);
 	return true;

@@ -3,11 +3,12 @@ TEST_CFLAGS = $(AM_CFLAGS) -std=gnu11 $(CMOCKA_CFLAGS) $(LIBUNWIND_CFLAGS)
 TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 
 # Scripts that look at the sources, the documentation and what was built.
-script_tests = tests/layers tests/docs tests/exports tests/command tests/published tests/decode tests/examples-caches tests/kernel
+script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/published \
+	tests/decode tests/wording tests/examples-caches tests/kernel
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
 # Longer ones that scripts/test runs besides make check.
-EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/live tests/real tests/shadow
+EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/live tests/real tests/shadow tests/signals
 
 noinst_HEADERS += tests/unit/unit.h
 
@@ -102,6 +103,24 @@ tests_unit_test_slab_malloc_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_slab_malloc_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_slab_malloc
 
+# All of memsan, with what it gets memory from inside wrapped.
+check_PROGRAMS += tests/unit/test_no_memory
+tests_unit_test_no_memory_SOURCES = tests/unit/test_no_memory.c
+tests_unit_test_no_memory_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_no_memory_LDFLAGS = -Wl,--wrap=meta_alloc -Wl,--wrap=buddy_alloc -Wl,--wrap=buddy_extend -Wl,--wrap=os_reserve -Wl,--wrap=os_commit
+tests_unit_test_no_memory_LDADD = libruntime.la -lpthread
+TESTS += tests/unit/test_no_memory
+
+# lib/ and slab/ built anew with ThreadSanitizer; tests/races runs it.
+if HAVE_TSAN
+check_PROGRAMS += tests/unit/races
+endif
+tests_unit_races_SOURCES = tests/unit/races.c $(lib_base_sources) $(lib_core_sources) $(slab_base_sources) $(slab_core_sources)
+tests_unit_races_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS) $(CMOCKA_CFLAGS) $(TSAN_FLAGS)
+tests_unit_races_LDFLAGS = -fsanitize=thread
+tests_unit_races_LDADD = $(CMOCKA_LIBS) -lpthread
+EXTRA_PROGRAMS = tests/unit/races
+
 check_PROGRAMS += tests/unit/test_report_emit
 tests_unit_test_report_emit_SOURCES = tests/unit/test_report_emit.c
 tests_unit_test_report_emit_CFLAGS = $(TEST_CFLAGS)
@@ -113,6 +132,12 @@ tests_unit_test_symbolize_SOURCES = tests/unit/test_symbolize.c
 tests_unit_test_symbolize_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DMEMSAN_TOOL -DTEST_CC='"$(CC)"' -DTEST_CXX='"$(CXX)"'
 tests_unit_test_symbolize_LDADD = libtool_half.la $(CMOCKA_LIBS)
 TESTS += tests/unit/test_symbolize
+
+check_PROGRAMS += tests/unit/test_functions
+tests_unit_test_functions_SOURCES = tests/unit/test_functions.c
+tests_unit_test_functions_CFLAGS = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DMEMSAN_TOOL -DTEST_CXX='"$(CXX)"'
+tests_unit_test_functions_LDADD = libtool_half.la $(CMOCKA_LIBS)
+TESTS += tests/unit/test_functions
 
 check_PROGRAMS += tests/unit/test_shadow
 tests_unit_test_shadow_SOURCES = tests/unit/test_shadow.c
@@ -167,6 +192,12 @@ tests_unit_test_fence_pool_SOURCES = tests/unit/test_fence_pool.c
 tests_unit_test_fence_pool_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_fence_pool_LDADD = $(TEST_LIBS)
 TESTS += tests/unit/test_fence_pool
+
+check_PROGRAMS += tests/unit/test_fence_gate
+tests_unit_test_fence_gate_SOURCES = tests/unit/test_fence_gate.c
+tests_unit_test_fence_gate_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_fence_gate_LDADD = $(TEST_LIBS)
+TESTS += tests/unit/test_fence_gate
 
 check_PROGRAMS += tests/unit/test_fence_old_kernel
 tests_unit_test_fence_old_kernel_SOURCES = tests/unit/test_fence_old_kernel.c

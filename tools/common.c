@@ -8,9 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int output_error;
+
+void tool_check_output(void)
+{
+	if (!output_error && ferror(stdout))
+		output_error = errno;
+}
+
 static void say(const char *format, va_list args)
 {
 	fflush(stdout);
+	tool_check_output();
 	fputs("memsan: ", stderr);
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
@@ -82,9 +91,12 @@ int tool_nearest(const char *word, const char *const *names, size_t nr)
 
 int tool_finish_output(int status)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	bool good = fflush(stdout) == 0 && !ferror(stdout);
+
+	if (good)
 		return status;
-	if (errno != EPIPE)
-		tool_say("cannot write the output: %s", strerror(errno));
+	tool_check_output();
+	if (output_error != EPIPE)
+		tool_say("cannot write the output: %s", strerror(output_error));
 	return status ? status : 1;
 }

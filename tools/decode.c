@@ -5,8 +5,12 @@
 #include "decode/decode.h"
 #include "tools/tools.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define BATCH_MAX 512                    /* records that are symbolized together */
 
@@ -79,6 +83,25 @@ static int decode_files(struct decode *d, char **names, size_t nr)
 	return tool_finish_output(status);
 }
 
+/* Said at once, not when the first frame wants the file. */
+static bool readable(const char *path, bool folder)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (folder ? O_DIRECTORY : O_NONBLOCK));
+	struct stat st;
+
+	if (fd >= 0 && !folder && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		close(fd);
+		fd = -1;
+		errno = EISDIR;
+	}
+	if (fd < 0) {
+		tool_say("cannot read %s: %s", path, strerror(errno));
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
 /* EXIT_USAGE, 1, or 0: what is no option is moved to the front of argv, *nr of them. */
 static int parse_arguments(struct decode *d, int argc, char **argv, size_t *nr)
 {
@@ -94,8 +117,12 @@ static int parse_arguments(struct decode *d, int argc, char **argv, size_t *nr)
 			if (!output_format(&d->out, value))
 				return tool_usage_error("decode", "unknown format '%s'", value);
 		} else if ((value = tool_option_value("--vmlinux", argv, argc, &i)) != NULL) {
+			if (!readable(value, false))
+				return 1;
 			log_symbols_vmlinux(d->symbols, value);
 		} else if ((value = tool_option_value("--modules", argv, argc, &i)) != NULL) {
+			if (!readable(value, true))
+				return 1;
 			log_symbols_folder(d->symbols, value);
 		} else if ((value = tool_option_value("--suppressions", argv, argc, &i)) != NULL) {
 			if (!output_suppressions(&d->out, value))
@@ -156,7 +183,7 @@ const struct tool_command command_decode = {
 		"  --all            print everything as it is, memsan's frames completed\n"
 		"  -h, --help       show this help\n"
 		"\n"
-		"Exit status: 0, or 1 when a file could not be read.\n"
+		"Exit status: 0, or 1 when a file could not be read or the output not be written.\n"
 		"Manual pages: memsan-decode(1), memsan-report(5)\n",
 	.main = decode_main,
 };

@@ -272,8 +272,6 @@ static enum verdict judge_reports(const struct session *s, char *reports, char *
 			continue;
 		worst = v;
 		member(line, "title", title, sizeof(title));
-		if (v == LEAKS)
-			member(line, "kind", title, sizeof(title));
 		snprintf(what, size, "%s", title);
 	}
 	return worst;

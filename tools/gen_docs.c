@@ -84,7 +84,7 @@ static void put_sentences(const char *text)
 	putchar('\n');
 }
 
-struct bug_cell { const char *expect, *kind; };
+struct bug_cell { const char *expect, *kind, *why; };
 
 static void put_bug_cell(const char *kernel, const struct bug_cell *cell)
 {
@@ -95,22 +95,33 @@ static void put_bug_cell(const char *kernel, const struct bug_cell *cell)
 		put_mdoc(cell->kind);
 	}
 	putchar('\n');
+	if (*cell->why) {
+		puts(".Po");
+		put_mdoc(cell->why);
+		puts("\n.Pc");
+	}
 }
 
 static void put_kernel_bugs(void)
 {
-	static const struct { const char *name, *what, *why; struct bug_cell kasan, light; } bugs[] = {
-#define SAY(detector, kind, function) { detector, kind }
-#define QUIET { "no report", "" }
-#define SKIP { "not done there", "" }
-#define KBUG(name, setup, kasan, light, what, why) { #name, what, why, kasan, light },
+	static const struct { const char *name, *what, *why; struct bug_cell kasan, light, arm64; } bugs[] = {
+#define SAY(detector, kind, function) { detector, kind, "" }
+#define SAY_BECAUSE(detector, kind, function, why) { detector, kind, why }
+#define QUIET { "no report", "", "" }
+#define QUIET_BECAUSE(why) { "no report", "", why }
+#define SKIP { "not done there", "", "" }
+#define AS_KASAN { "", "", "" }
+#define KBUG(name, setup, kasan, light, arm64, what, why) { #name, what, why, kasan, light, arm64 },
 #define DEMO(name, what)
 #include "kernel/module/bugs.def"
 #undef KBUG
 #undef DEMO
 #undef SAY
+#undef SAY_BECAUSE
 #undef QUIET
+#undef QUIET_BECAUSE
 #undef SKIP
+#undef AS_KASAN
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++) {
@@ -119,6 +130,7 @@ static void put_kernel_bugs(void)
 		fputs(".\n", stdout);
 		put_bug_cell("kasan", &bugs[i].kasan);
 		put_bug_cell("light", &bugs[i].light);
+		put_bug_cell("arm64", *bugs[i].arm64.expect ? &bugs[i].arm64 : &bugs[i].kasan);
 		fputs(".br\n", stdout);
 		put_sentences(bugs[i].why);
 	}
@@ -126,7 +138,7 @@ static void put_kernel_bugs(void)
 
 static void put_kernel_demos(void)
 {
-#define KBUG(name, setup, kasan, light, what, why)
+#define KBUG(name, setup, kasan, light, arm64, what, why)
 #define DEMO(name, what) { "demo_" #name, what },
 	static const struct { const char *name, *what; } demos[] = {
 #include "kernel/module/bugs.def"

@@ -19,20 +19,23 @@ static int list_main(const struct kernel_options *o)
 	for (size_t i = 0; i < kernel_nr_bugs; i++) {
 		const struct kernel_bug *bug = &kernel_bugs[i];
 		char *kasan = kernel_cell_text(bug, PROFILE_KASAN), *light = kernel_cell_text(bug, PROFILE_LIGHT);
+		char *arm64 = kernel_cell_text(bug, PROFILE_ARM64);
 
 		if (o->format == KERNEL_JSON) {
 			printf("%s{\"name\":\"%s\",\"setup\":\"%s\",\"what\":", i ? ",\n" : "", bug->name, kernel_setup_name(bug->setup));
 			log_json_string(stdout, bug->what);
-			printf(",\"kasan\":\"%s\",\"light\":\"%s\",\"why\":", kasan, light);
+			printf(",\"kasan\":\"%s\",\"light\":\"%s\",\"arm64\":\"%s\",\"why\":", kasan, light, arm64);
 			log_json_string(stdout, bug->why);
 			putchar('}');
 		} else if (bug->setup == SETUP_DEMO) {
 			printf("%s\n    %s (a demonstration)\n", bug->name, bug->what);
 		} else {
-			printf("%s\n    %s\n    kasan kernel: %s\n    light kernel: %s\n", bug->name, bug->what, kasan, light);
+			printf("%s\n    %s\n    kasan kernel: %s\n    light kernel: %s\n    arm64 kernel: %s\n", bug->name, bug->what, kasan, light,
+			       arm64);
 		}
 		free(kasan);
 		free(light);
+		free(arm64);
 	}
 	if (o->format == KERNEL_JSON)
 		puts("\n]");
@@ -44,7 +47,7 @@ static int build_main(const struct kernel_options *o)
 	for (int p = 0; p < NR_PROFILES; p++) {
 		struct kernel_built k;
 
-		if (o->profile_given ? !o->profile[p] : p >= NR_TABLE_PROFILES)
+		if (o->profile_given ? !o->profile[p] : p >= NR_DEFAULT_PROFILES)
 			continue;
 		if (!kernel_get(o, (enum kernel_profile)p, &k))
 			return kernel_signal ? 128 + kernel_signal : EXIT_USAGE;
@@ -87,7 +90,7 @@ static int set_profile(struct kernel_options *o, const char *name)
 			o->profile[p] = o->profile_given = true;
 			return 0;
 		}
-	return tool_usage_error("kernel", "unknown profile '%s' (kasan, light, debian)", name);
+	return tool_usage_error("kernel", "unknown profile '%s' (kasan, light, arm64, debian)", name);
 }
 
 static int set_timeout(struct kernel_options *o, const char *text)
@@ -235,7 +238,8 @@ const struct tool_command command_kernel = {
 		"and script, and shows what KASAN, KFENCE, SLUB's checks and kmemleak say. Kernels are\n"
 		"built once (some minutes each, 3 GB altogether) from Debian's linux-source.\n"
 		"\n"
-		"  --profile=NAME       kasan, light (no KASAN), debian (the installed kernel, no build)\n"
+		"  --profile=NAME       kasan, light (no KASAN), arm64 (KASAN by tags), debian (the\n"
+		"                       installed kernel, no build); may be given again\n"
 		"  --module=MODULE      a .ko file, or the folder of its source; may be given again\n"
 		"  --script=SCRIPT      a shell script for the guest, after the modules are loaded\n"
 		"  --timeout=SECONDS    how long a guest may run (300 for --module and --script)\n"

@@ -22,14 +22,17 @@
 
 /* ---- kernel_table.c ------------------------------------------------------------------------------------------------ */
 
-enum kernel_profile { PROFILE_KASAN, PROFILE_LIGHT, NR_TABLE_PROFILES, PROFILE_DEBIAN = NR_TABLE_PROFILES, NR_PROFILES };
+/* The first are those that are meant when nobody says which. */
+enum kernel_profile { PROFILE_KASAN, PROFILE_LIGHT, NR_DEFAULT_PROFILES, PROFILE_ARM64 = NR_DEFAULT_PROFILES, NR_TABLE_PROFILES,
+	PROFILE_DEBIAN = NR_TABLE_PROFILES, NR_PROFILES };
 enum kernel_setup { SETUP_LEAK, SETUP_PLAIN, SETUP_CHECK, SETUP_FENCE, SETUP_DEMO, SETUP_LAST, SETUP_PANIC }; /* in the order of a boot */
-enum kernel_expect { EXPECT_REPORT, EXPECT_QUIET, EXPECT_SKIP };
+enum kernel_expect { EXPECT_REPORT, EXPECT_QUIET, EXPECT_SKIP, EXPECT_AS_KASAN };
 
 struct kernel_cell {
 	enum kernel_expect expect;
 	const char *detector, *kind;
 	const char *function;     /* "": the bug's own */
+	const char *why;          /* of this kernel, besides the bug's; or "" */
 };
 struct kernel_bug {
 	const char *name;
@@ -41,6 +44,7 @@ extern const struct kernel_bug kernel_bugs[];
 extern const size_t kernel_nr_bugs;
 
 const char *kernel_profile_name(enum kernel_profile p);
+bool kernel_profile_is_arm64(enum kernel_profile p);
 const char *kernel_setup_name(enum kernel_setup setup);
 /* What is expected under a profile; Debian's kernel is a light one. */
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p);
@@ -80,13 +84,20 @@ struct kernel_built {
 	char *image;                      /* what QEMU boots */
 	char *vmlinux;                    /* with debug information, or NULL */
 	char *release;                    /* what uname -r says there */
+	bool arm64;
 };
+/* Are QEMU and the compilers there that this profile wants?  False: said what to install. */
+bool kernel_programs_there(enum kernel_profile p);
 /* Is this a line of its configuration?  Known once kernel_get has found Debian's kernel; false before. */
 bool kernel_debian_has(const char *line);
 /* Builds it, or finds it built.  False: said why. */
 bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k);
 /* A module's folder, built for this kernel; NULL: said why.  The caller frees it. */
 char *kernel_get_module(const struct kernel_built *k, const char *source);
+/* The guest's first program, for this kernel's processor; NULL: said why.  The caller frees it. */
+char *kernel_get_init(const struct kernel_built *k);
+/* A statically linked busybox for it; NULL: said why.  The caller frees it. */
+char *kernel_get_busybox(const struct kernel_built *k);
 /* The release that a .ko was built for; "" and a message when it is no module.  The caller frees it. */
 char *kernel_module_release(const char *path);
 /* The path of the one .ko in a folder, or NULL. */
@@ -108,8 +119,9 @@ void initrd_device(struct initrd *r, const char *name, unsigned major, unsigned 
 void initrd_data(struct initrd *r, const char *name, unsigned mode, const void *data, size_t len);
 bool initrd_file(struct initrd *r, const char *name, unsigned mode, const char *path); /* false: said why */
 bool initrd_finish(struct initrd *r);                                                  /* false: said why */
-/* init, busybox and the folders: all but the plan and what it needs.  NULL: said why. */
-struct initrd *initrd_base(const char *path);
+/* init and the folders, busybox if a shell is wanted: all but the plan and what it needs.  NULL: said why. */
+struct initrd *initrd_base(const char *path, const struct kernel_built *k, bool shell);
+bool initrd_is_static(const char *path); /* an ELF file that needs no libraries */
 
 /* ---- kernel_guest.c -------------------------------------------------------------------------------------------------- */
 

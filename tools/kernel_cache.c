@@ -227,7 +227,7 @@ static bool get_debian(struct kernel_built *k)
 			free(k->dir);
 			free(k->image);
 			free(k->release);
-			*k = (struct kernel_built){ headers, image, NULL, tool_format("%s", e->d_name + 8) };
+			*k = (struct kernel_built){ headers, image, NULL, tool_format("%s", e->d_name + 8), false };
 			continue;
 		}
 		free(headers);
@@ -274,10 +274,12 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	k->image = tool_format("%s/image", k->dir);
 	k->vmlinux = tool_format("%s/vmlinux", k->dir);
 	k->release = read_release(k->dir);
+	k->arm64 = kernel_profile_is_arm64(p);
 	return true;
 }
 
-char *kernel_get_module(const struct kernel_built *k, const char *source)
+/* What kernel/build makes beside kernels: `words` are its arguments behind the first place, which is the script's. */
+static char *build_thing(const char **words)
 {
 	const char *data = kernel_data_dir();
 	char *script, *dir;
@@ -285,9 +287,84 @@ char *kernel_get_module(const struct kernel_built *k, const char *source)
 	if (!data)
 		return NULL;
 	script = tool_format("%s/build", data);
-	dir = call_build((const char *[]){ script, "module", "--kernel", k->dir, "--source", source, NULL });
+	words[0] = script;
+	dir = call_build(words);
 	free(script);
 	return dir;
+}
+
+char *kernel_get_module(const struct kernel_built *k, const char *source)
+{
+	return build_thing((const char *[]){ NULL, "module", "--kernel", k->dir, "--source", source, NULL });
+}
+
+static char *build_file(const char *what, const char *arch, const char *name)
+{
+	char *dir = build_thing((const char *[]){ NULL, what, "--arch", arch, NULL }), *path = dir ? tool_format("%s/%s", dir, name) : NULL;
+
+	free(dir);
+	return path;
+}
+
+char *kernel_get_init(const struct kernel_built *k)
+{
+	static char *known[2]; /* each boot asks */
+	char **path = &known[k->arm64];
+
+	if (!*path)
+		*path = build_file("guest", k->arm64 ? "arm64" : "x86_64", "init");
+	return *path ? tool_format("%s", *path) : NULL;
+}
+
+char *kernel_get_busybox(const struct kernel_built *k)
+{
+	static const char *const places[] = { "/bin/busybox", "/usr/bin/busybox", "/sbin/busybox" };
+
+	if (k->arm64)
+		return build_file("busybox", "arm64", "busybox");
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (initrd_is_static(places[i]))
+			return tool_format("%s", places[i]);
+	tool_say("a shell in the guest needs a statically linked busybox: apt-get install busybox-static");
+	return NULL;
+}
+
+/* Is it in PATH? */
+static bool have_program(const char *name)
+{
+	const char *path = getenv("PATH");
+	bool found = false;
+
+	for (const char *p = path ? path : ""; *p && !found; p += strcspn(p, ":"), p += *p == ':') {
+		char *file = tool_format("%.*s/%s", (int)strcspn(p, ":"), p, name);
+
+		found = access(file, X_OK) == 0;
+		free(file);
+	}
+	return found;
+}
+
+bool kernel_programs_there(enum kernel_profile p)
+{
+	static const struct program { const char *name, *package; bool arm64; } programs[] = {
+		{ "qemu-system-x86_64", "qemu-system-x86", false },
+		{ "qemu-system-aarch64", "qemu-system-arm", true },
+		{ "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross", true },
+	};
+	char names[200] = "", packages[200] = "";
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		const struct program *program = &programs[i];
+		size_t n = strlen(names), m = strlen(packages);
+
+		if (program->arm64 != kernel_profile_is_arm64(p) || have_program(program->name))
+			continue;
+		snprintf(names + n, sizeof(names) - n, "%s%s", n ? " and no " : "", program->name);
+		snprintf(packages + m, sizeof(packages) - m, " %s", program->package);
+	}
+	if (*names)
+		tool_say("there is no %s: apt-get install%s", names, packages);
+	return !*names;
 }
 
 /* ---- modules ------------------------------------------------------------------------------------------------------------ */

@@ -30,8 +30,7 @@
 #include <unistd.h>
 
 #define LOG_MAX (64u << 20)
-#define BASE_APPEND "console=ttyS0,115200 panic=-1 nokaslr printk.devkmsg=on no_hash_pointers kasan_multi_shot slub_debug=FZPU " \
-	"kfence.sample_interval=10 kmemleak=on"
+#define BASE_APPEND "panic=-1 nokaslr printk.devkmsg=on no_hash_pointers kasan_multi_shot kfence.sample_interval=10 kmemleak=on"
 
 double kernel_now(void)
 {
@@ -77,40 +76,53 @@ static bool check_machine(const struct kernel_options *o)
 	return true;
 }
 
-/* The command line; its strings live as long as the guest's start. */
+/* A command line in the making. */
+struct words {
+	const char *all[64];
+	size_t nr;
+};
+
+static void add_words(struct words *w, const char *const *more)
+{
+	for (; *more && w->nr + 1 < sizeof(w->all) / sizeof(w->all[0]); more++)
+		w->all[w->nr++] = *more;
+}
+
+/* The machines have two ports: the kernel's console ("log"), and one for scripts and shells. */
+static const char *const x86_machine[] = { "qemu-system-x86_64", "-cpu", "max,la57=off", "-machine", "q35,hpet=off", "-serial", "chardev:log",
+	"-serial", "chardev:script", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", NULL };
+static const char *const arm64_machine[] = { "qemu-system-aarch64", "-cpu", "cortex-a76", "-machine", "virt,gic-version=3", "-serial",
+	"chardev:log", "-device", "virtio-serial-device", "-device", "virtconsole,chardev=script", NULL };
+
+/* Debian's kernel has ACPI, whose interpreter takes seconds under TCG, and so do the old pseudo-terminals; both are good for nothing here.
+ *
+ * Tags in pointers and SLUB's red zones and poison do not go together: where Linux 6.1 repairs what it found damaged, the end of the range
+ * has a tag and its beginning has none, so that all memory is overwritten (mm/slub.c, restore_bytes). */
+static char *make_append(const struct kernel_options *o, const struct kernel_built *k)
+{
+	return tool_format("console=%s " BASE_APPEND "%s%s",
+			   k->arm64 ? "ttyAMA0 slub_debug=FU" : "ttyS0,115200 slub_debug=FZPU acpi=off pty.legacy_count=0", o->append ? " " : "",
+			   o->append ? o->append : "");
+}
+
 static pid_t start_qemu(const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell, int log_fd,
 			int script_fd)
 {
-	char *append = tool_format(BASE_APPEND "%s%s", o->append ? " " : "", o->append ? o->append : "");
-	char *log = tool_format("file,id=log,path=/dev/fd/%d", log_fd);
+	char *append = make_append(o, k), *log = tool_format("file,id=log,path=/dev/fd/%d", log_fd);
 	char *script = shell ? tool_format("stdio,id=script,signal=off") : tool_format("file,id=script,path=/dev/fd/%d", script_fd);
-	const char *argv[] = { "qemu-system-x86_64", "-accel", o->kvm ? "kvm" : "tcg,thread=multi", "-cpu", "max,la57=off", "-machine",
-		"q35,hpet=off", "-m", o->mem ? o->mem : "1G", "-smp", o->smp ? o->smp : "1", "-nodefaults", "-no-user-config", "-display", "none",
-		"-chardev", log, "-serial", "chardev:log", "-chardev", script, "-serial", "chardev:script", "-monitor", "none", "-no-reboot",
-		"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-kernel", k->image, "-initrd", initrd, "-append", append, NULL };
-	pid_t pid = kernel_spawn((char *const *)(uintptr_t)argv, shell ? STDIN_FILENO : -1, -1);
+	const char *const more[] = { "-accel", o->kvm ? "kvm" : "tcg,thread=multi", "-m", o->mem ? o->mem : "1G", "-smp", o->smp ? o->smp : "1",
+		"-nodefaults", "-no-user-config", "-display", "none", "-chardev", log, "-chardev", script, "-monitor", "none", "-no-reboot",
+		"-kernel", k->image, "-initrd", initrd, "-append", append, NULL };
+	struct words argv = { .nr = 0 };
+	pid_t pid;
 
+	add_words(&argv, k->arm64 ? arm64_machine : x86_machine);
+	add_words(&argv, more);
+	pid = kernel_spawn((char *const *)(uintptr_t)argv.all, shell ? STDIN_FILENO : -1, -1);
 	free(append);
 	free(log);
 	free(script);
 	return pid;
-}
-
-/* Is it in PATH? */
-static bool have_qemu(void)
-{
-	const char *path = getenv("PATH");
-	bool found = false;
-
-	for (const char *p = path ? path : ""; *p && !found; p += strcspn(p, ":"), p += *p == ':') {
-		char *file = tool_format("%.*s/qemu-system-x86_64", (int)strcspn(p, ":"), p);
-
-		found = access(file, X_OK) == 0;
-		free(file);
-	}
-	if (!found)
-		tool_say("there is no qemu-system-x86_64: apt-get install qemu-system-x86");
-	return found;
 }
 
 static bool start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell)
@@ -148,7 +160,7 @@ static bool kvm_works(const struct kernel_options *o, const struct kernel_built 
 	struct kernel_options probe = *o;
 	struct guest g = { .pid = -1 };
 	char *path = tool_format("%s/probe.cpio", kernel_work_dir());
-	struct initrd *r = known < 0 ? initrd_base(path) : NULL;
+	struct initrd *r = known < 0 ? initrd_base(path, k, false) : NULL;
 
 	if (r) {
 		initrd_data(r, "memsan/plan", 0644, "", 0);
@@ -170,7 +182,7 @@ bool guest_start(struct guest *g, const struct kernel_options *o, const struct k
 	struct kernel_options how = *o;
 
 	g->pid = -1;
-	if (!check_machine(o) || !have_qemu())
+	if (!check_machine(o))
 		return false;
 	how.kvm = o->kvm && kvm_works(o, k);
 	return !kernel_signal && start(g, &how, k, initrd, shell);
@@ -241,6 +253,7 @@ static void guest_ended(struct guest *g, enum guest_end end)
 		close(g->script_fd);
 	g->log_fd = g->script_fd = -1;
 	kill(-g->pid, SIGKILL);
+	kill(g->pid, SIGKILL); /* a guest with a shell is in our own group */
 	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (!g->log)

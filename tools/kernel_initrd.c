@@ -116,7 +116,7 @@ bool initrd_finish(struct initrd *r)
 }
 
 /* Debian has busybox linked dynamically (busybox) and statically (busybox-static) at the same path; the guest has no libraries. */
-static bool is_static(const char *path)
+bool initrd_is_static(const char *path)
 {
 	FILE *in = fopen(path, "r");
 	Elf64_Ehdr e;
@@ -130,22 +130,17 @@ static bool is_static(const char *path)
 	return ok;
 }
 
-static const char *find_busybox(void)
+static bool add_program(struct initrd *r, const char *name, char *path)
 {
-	static const char *const places[] = { "/bin/busybox", "/usr/bin/busybox", "/sbin/busybox" };
+	bool ok = path && initrd_file(r, name, 0755, path);
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (is_static(places[i]))
-			return places[i];
-	tool_say("the guest needs a statically linked busybox: apt-get install busybox-static");
-	return NULL;
+	free(path);
+	return ok;
 }
 
-struct initrd *initrd_base(const char *path)
+struct initrd *initrd_base(const char *path, const struct kernel_built *k, bool shell)
 {
-	const char *busybox = find_busybox(), *data = kernel_data_dir();
-	struct initrd *r = busybox && data ? initrd_create(path) : NULL;
-	char *init;
+	struct initrd *r = initrd_create(path);
 
 	if (!r)
 		return NULL;
@@ -153,11 +148,9 @@ struct initrd *initrd_base(const char *path)
 	initrd_dir(r, "dev");
 	initrd_dir(r, "memsan");
 	initrd_device(r, "dev/console", 5, 1);
-	init = tool_format("%s/guest/init", data);
-	if (!initrd_file(r, "bin/busybox", 0755, busybox) || !initrd_file(r, "init", 0755, init)) {
+	if (!add_program(r, "init", kernel_get_init(k)) || (shell && !add_program(r, "bin/busybox", kernel_get_busybox(k)))) {
 		initrd_finish(r);
 		r = NULL;
 	}
-	free(init);
 	return r;
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum { EXIT_LIMIT = 124 }; /* as timeout(1) */
@@ -45,6 +46,7 @@ static void print_notes(const struct kernel_session *s, const struct kernel_resu
 static void print_result(const struct kernel_session *s, const struct kernel_result *r)
 {
 	static const struct log_text_options plain;
+	const struct kernel_cell *cell = kernel_cell_of(r->bug, r->profile);
 	char *expected = kernel_cell_text(r->bug, r->profile);
 	size_t kept = r->nr_findings < 16 ? r->nr_findings : 16;
 
@@ -57,9 +59,9 @@ static void print_result(const struct kernel_session *s, const struct kernel_res
 	printf("expected: %s\n", expected);
 	if (r->difference)
 		printf("but:      %s\n", r->difference);
-	else if (kernel_cell_of(r->bug, r->profile)->expect != EXPECT_SKIP)
+	else if (cell->expect != EXPECT_SKIP)
 		printf("          and that is what came%s\n", r->panicked ? "; then the kernel panicked" : r->died ? "; it killed its task" : "");
-	printf("why:      %s\n\n", r->bug->why);
+	printf("why:      %s%s%s\n\n", r->bug->why, *cell->why ? " " : "", cell->why);
 	free(expected);
 }
 
@@ -67,6 +69,7 @@ static void print_result_json(const struct kernel_result *r)
 {
 	const struct kernel_cell *cell = kernel_cell_of(r->bug, r->profile);
 	size_t kept = r->nr_findings < 16 ? r->nr_findings : 16;
+	char *why;
 
 	printf("{\"schema\":\"memsan-kernel-run/1\",\"bug\":\"%s\",\"profile\":\"%s\",\"what\":", r->bug->name, kernel_profile_name(r->profile));
 	log_json_string(stdout, r->bug->what);
@@ -78,7 +81,9 @@ static void print_result_json(const struct kernel_result *r)
 	printf(",\"as_expected\":%s,\"difference\":", r->as_expected ? "true" : "false");
 	log_json_string(stdout, r->difference);
 	printf(",\"killed_task\":%s,\"panicked\":%s,\"why\":", r->died ? "true" : "false", r->panicked ? "true" : "false");
-	log_json_string(stdout, r->bug->why);
+	why = tool_format("%s%s%s", r->bug->why, *cell->why ? " " : "", cell->why);
+	log_json_string(stdout, why);
+	free(why);
 	printf(",\"reports\":[");
 	for (size_t i = 0; i < kept; i++) {
 		char *line = NULL;
@@ -220,7 +225,8 @@ static bool check_release(const char *module, const struct kernel_built *k)
 
 	if (!fits)
 		tool_say("%s was built for the kernel %s, not for %s; give its source folder instead (--module DIR), or build it with: "
-			 "make -C %s M=$PWD modules", module, release, k->release, k->dir);
+			 "make -C %s%s M=$PWD modules", module, release, k->release, k->dir,
+			 k->arm64 ? " ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-" : "");
 	free(release);
 	return fits;
 }
@@ -252,7 +258,7 @@ static bool add_module(struct module_guest *m, const char *given, const struct k
 	inside = tool_format("memsan/%s", name);
 	ok = check_release(file, k) && initrd_file(m->initrd, inside, 0644, file);
 	fprintf(m->plan, "insmod /memsan/%s\n", name);
-	fprintf(m->unload, "rmmod %.*s\n", (int)strlen(name) - 3, name);
+	fprintf(m->unload, "remember %.*s\nrmmod %.*s\n", (int)strlen(name) - 3, name, (int)strlen(name) - 3, name);
 	m->owned[m->nr_folders] = tool_format("%.*s", (int)(name - file - 1), file);
 	m->folders[m->nr_folders] = m->owned[m->nr_folders];
 	m->nr_folders++;
@@ -270,7 +276,7 @@ static bool make_module_guest(struct module_guest *m, const struct kernel_option
 
 	m->plan = open_memstream(&orders, &size);
 	m->unload = open_memstream(&unloads, &size);
-	m->initrd = m->plan && m->unload ? initrd_base(path) : NULL;
+	m->initrd = m->plan && m->unload ? initrd_base(path, k, o->script) : NULL;
 	if (!m->initrd)
 		return false;
 	ok = true;
@@ -370,7 +376,7 @@ int kernel_run_module(const struct kernel_options *o)
 		tool_say("cannot read the script %s: %s", o->script, strerror(errno));
 		return EXIT_USAGE;
 	}
-	if (!choose_profile(o, &profile) || !kernel_get(o, profile, &k) || !(dir = kernel_work_dir()))
+	if (!choose_profile(o, &profile) || !kernel_programs_there(profile) || !kernel_get(o, profile, &k) || !(dir = kernel_work_dir()))
 		return kernel_signal ? interrupted() : EXIT_USAGE;
 	if (!with_limit.timeout)
 		with_limit.timeout = 300;
@@ -393,6 +399,27 @@ int kernel_run_module(const struct kernel_options *o)
 
 /* ---- a shell ------------------------------------------------------------------------------------------------------------------ */
 
+/* QEMU makes the terminal raw, and gives it back only where it ends in order. */
+static bool watch_shell(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd)
+{
+	struct termios before;
+	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0, ok = guest_start(g, o, k, initrd, true);
+
+	if (ok)
+		guest_watch(g, 1);
+	if (terminal)
+		tcsetattr(STDIN_FILENO, TCSANOW, &before);
+	if (!ok || kernel_signal)
+		return ok;
+	if (g->end != GUEST_DONE) {
+		tool_say("the guest %s", guest_end_text(g->end));
+		if (g->log_len)
+			fprintf(stderr, "%s", g->log + (g->log_len > 2000 ? g->log_len - 2000 : 0));
+		return false;
+	}
+	return true;
+}
+
 int kernel_run_shell(const struct kernel_options *o)
 {
 	enum kernel_profile profile = PROFILE_KASAN;
@@ -406,13 +433,13 @@ int kernel_run_shell(const struct kernel_options *o)
 	for (int p = 0; p < NR_PROFILES; p++)
 		if (o->profile_given && o->profile[p])
 			profile = (enum kernel_profile)p;
-	if (!data || !kernel_get(o, profile, &k) || !(dir = kernel_work_dir()))
+	if (!data || !kernel_programs_there(profile) || !kernel_get(o, profile, &k) || !(dir = kernel_work_dir()))
 		return EXIT_USAGE;
 	source = tool_format("%s/module", data);
 	module_dir = kernel_get_module(&k, source);
 	module = module_dir ? kernel_module_file(module_dir) : NULL;
 	initrd = tool_format("%s/initrd.cpio", dir);
-	r = module ? initrd_base(initrd) : NULL;
+	r = module ? initrd_base(initrd, &k, true) : NULL;
 	ok = r != NULL;
 	if (r) {
 		static const char plan[] = "insmod /memsan/memsan_bugs.ko\nshell\n";
@@ -423,15 +450,14 @@ int kernel_run_shell(const struct kernel_options *o)
 	}
 	if (ok) {
 		tool_say("the guest's shell; /sys/kernel/debug/memsan/trigger lists and makes bugs, dmesg shows reports; ^D ends it");
-		ok = guest_start(&g, o, &k, initrd, true);
-		if (ok)
-			guest_watch(&g, 1);
+		ok = watch_shell(&g, o, &k, initrd);
 	}
+	kernel_keep_log(o, "console.log", g.log ? g.log : "");
 	guest_free(&g);
 	free(source);
 	free(module_dir);
 	free(module);
 	free(initrd);
 	kernel_work_remove(o);
-	return kernel_signal ? interrupted() : ok ? 0 : EXIT_USAGE;
+	return kernel_signal ? interrupted() : ok ? 0 : g.end == GUEST_PANIC ? 1 : EXIT_USAGE;
 }

@@ -114,7 +114,7 @@ static bool boot(struct kernel_session *s, struct guest *g, const struct kernel_
 	const char *dir = kernel_work_dir();
 	char *path = tool_format("%s/%s-%zu.cpio", dir ? dir : "", kernel_profile_name(s->profile), s->nr_boots);
 	char *module = kernel_module_file(s->module_dir), *plan = make_plan(s);
-	struct initrd *r = dir && module ? initrd_base(path) : NULL;
+	struct initrd *r = dir && module ? initrd_base(path, &s->built, false) : NULL;
 	bool ok = r != NULL;
 
 	if (r) {
@@ -208,13 +208,22 @@ static bool read_log(struct kernel_session *s, const struct guest *g)
 }
 
 /* Linux 6.3 says slab-use-after-free where 6.1 says use-after-free. */
-static bool same_kind(const char *a, const char *b)
+static const char *older_name(const char *kind)
 {
-	if (strncmp(a, "slab-use", 8) == 0)
-		a += 5;
-	if (strncmp(b, "slab-use", 8) == 0)
-		b += 5;
-	return strcmp(a, b) == 0;
+	return strncmp(kind, "slab-use", 8) == 0 ? kind + 5 : kind;
+}
+
+/* Is it one of those between the "|"? */
+static bool same_kind(const char *found, const char *wanted)
+{
+	size_t len;
+
+	for (found = older_name(found); *wanted; wanted += len + (wanted[len] == '|')) {
+		len = strcspn(wanted, "|");
+		if (strlen(found) == len - (size_t)(older_name(wanted) - wanted) && strncmp(found, older_name(wanted), strlen(found)) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool is_function(const char *found, const char *wanted)
@@ -320,6 +329,10 @@ bool kernel_sessions_run(struct kernel_session *sessions, size_t nr, const struc
 	struct guest guests[NR_PROFILES] = { 0 };
 	bool ok = true, running = true;
 
+	/* What is missing is said before anything is built for minutes. */
+	for (size_t i = 0; i < nr; i++)
+		if (!kernel_programs_there(sessions[i].profile))
+			return false;
 	for (size_t i = 0; i < nr; i++)
 		if (!prepare(&sessions[i], o))
 			return false;

@@ -7,26 +7,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAY(detector, kind, function) { EXPECT_REPORT, detector, kind, function }
-#define QUIET { EXPECT_QUIET, "", "", "" }
-#define SKIP { EXPECT_SKIP, "", "", "" }
-#define KBUG(name, setup, kasan, light, what, why) { #name, SETUP_##setup, what, why, { kasan, light } },
-#define DEMO(name, what) { "demo_" #name, SETUP_DEMO, what, "Nothing is wrong: the kernel's log tells what happens.", { QUIET, QUIET } },
+#define SAY(detector, kind, function) { EXPECT_REPORT, detector, kind, function, "" }
+#define SAY_BECAUSE(detector, kind, function, why) { EXPECT_REPORT, detector, kind, function, why }
+#define QUIET { EXPECT_QUIET, "", "", "", "" }
+#define QUIET_BECAUSE(why) { EXPECT_QUIET, "", "", "", why }
+#define SKIP { EXPECT_SKIP, "", "", "", "" }
+#define AS_KASAN { EXPECT_AS_KASAN, "", "", "", "" }
+#define KBUG(name, setup, kasan, light, arm64, what, why) { #name, SETUP_##setup, what, why, { kasan, light, arm64 } },
+#define DEMO(name, what) { "demo_" #name, SETUP_DEMO, what, "Nothing is wrong: the kernel's log tells what happens.", { QUIET, QUIET, QUIET } },
 const struct kernel_bug kernel_bugs[] = {
 #include "kernel/module/bugs.def"
 };
 #undef KBUG
 #undef DEMO
 #undef SAY
+#undef SAY_BECAUSE
 #undef QUIET
+#undef QUIET_BECAUSE
 #undef SKIP
+#undef AS_KASAN
 const size_t kernel_nr_bugs = sizeof(kernel_bugs) / sizeof(kernel_bugs[0]);
 
 const char *kernel_profile_name(enum kernel_profile p)
 {
-	static const char *const names[NR_PROFILES] = { "kasan", "light", "debian" };
+	static const char *const names[NR_PROFILES] = { "kasan", "light", "arm64", "debian" };
 
 	return names[p];
+}
+
+bool kernel_profile_is_arm64(enum kernel_profile p)
+{
+	return p == PROFILE_ARM64;
 }
 
 const char *kernel_setup_name(enum kernel_setup setup)
@@ -38,13 +49,15 @@ const char *kernel_setup_name(enum kernel_setup setup)
 
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p)
 {
-	static const struct kernel_cell quiet = { EXPECT_QUIET, "", "", "" }, skip = { EXPECT_SKIP, "", "", "" };
+	static const struct kernel_cell quiet = { EXPECT_QUIET, "", "", "", "" }, skip = { EXPECT_SKIP, "", "", "", "" };
 
 	if (p == PROFILE_DEBIAN && bug->setup == SETUP_LEAK && !kernel_debian_has("CONFIG_DEBUG_KMEMLEAK=y"))
 		return &quiet;
 	if (p == PROFILE_DEBIAN && bug->setup == SETUP_FENCE && !kernel_debian_has("CONFIG_KFENCE=y"))
 		return &skip;
-	return &bug->cell[p == PROFILE_KASAN ? PROFILE_KASAN : PROFILE_LIGHT];
+	if (p == PROFILE_ARM64 && bug->cell[p].expect == EXPECT_AS_KASAN)
+		return &bug->cell[PROFILE_KASAN];
+	return &bug->cell[p == PROFILE_DEBIAN ? PROFILE_LIGHT : p];
 }
 
 static bool same_name(const char *a, const char *b)

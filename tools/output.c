@@ -88,6 +88,7 @@ void output_put(struct output *o, const struct log_record *r)
 	case OUT_TEXT: log_text_write(stdout, r, &text); break;
 	default: log_writer_put(o->writer, r); break;
 	}
+	tool_check_output();
 }
 
 void output_finish(struct output *o)

@@ -65,7 +65,8 @@ static void put_bug(struct report *p, struct log_merge *m, const struct log_bug 
 static int finish(struct report *p, int status)
 {
 	output_finish(&p->out);
-	return tool_finish_output(status);
+	tool_check_output();
+	return tool_finish_output(0) ? EXIT_USAGE : status;
 }
 
 /* ---- merge ------------------------------------------------------------------------------------------------------------------------------- */

@@ -60,27 +60,13 @@ static bool plan_slab_debug_good(struct run_plan *plan)
 	return false;
 }
 
-/* Length of the first "name=value" in `text`: up to a colon that is not inside quotes.  As in the parser of lib/options.c, a quote
- * that is never closed is no quote. */
-static size_t item_length(const char *text)
-{
-	size_t n = strcspn(text, "=:");
-
-	if (text[n] == '=' && (text[n + 1] == '\'' || text[n + 1] == '"')) {
-		const char *close = strchr(text + n + 2, text[n + 1]);
-
-		n = close ? (size_t)(close - text) : n;
-	}
-	return n + strcspn(text + n, ":");
-}
-
 /* What the environment already says, item by item, so that a mistake costs only itself. */
 static void plan_take_environment(struct run_plan *plan)
 {
 	const char *text = getenv("MEMSAN_OPTIONS");
 
 	while (text && *text) {
-		size_t len = item_length(text);
+		size_t len = options_item_length(text);
 		char *item = tool_format("%.*s", (int)len, text);
 
 		if (len && options_parse(&plan->set, item, complain, NULL) == 0 && plan_slab_debug_good(plan))

@@ -63,8 +63,8 @@ struct session {
 	struct symbolizer *symbolizer;
 	struct suppressions *rules;
 	struct report_record record;
-	char payload[HELPER_RULES_MAX + 1];
-	char text[REPORT_TEXT_MAX];
+	_Alignas(8) char payload[HELPER_RULES_MAX + 1];
+	_Alignas(8) char text[REPORT_TEXT_MAX];
 	size_t len;
 	bool suppressed;
 };
@@ -110,6 +110,33 @@ static bool take_rules(struct session *s, const struct helper_request *request)
 	return true;
 }
 
+/* Servers of debug files are not asked: the program waits, for each module of its stacks. */
+static bool take_functions(struct session *s, const struct helper_request *request)
+{
+	struct helper_ranges *answer = (struct helper_ranges *)s->text;
+	size_t room = (sizeof(s->text) - 1 - sizeof(*answer)) / sizeof(answer->ranges[0]), nr = 0;
+	struct code_range *found = NULL;
+	struct helper_functions *f = (struct helper_functions *)s->payload;
+	bool complete;
+	int module;
+
+	_Static_assert(sizeof(s->payload) >= sizeof(*f), "the question has room");
+	if (request->size != sizeof(*f) || !read_whole(f, sizeof(*f)))
+		return false;
+	f->path[sizeof(f->path) - 1] = f->pattern[sizeof(f->pattern) - 1] = 0;
+	unsetenv("DEBUGINFOD_URLS");
+	symbolizer_budget(s->symbolizer, request->timeout_ms / 10 * 9);
+	module = symbolizer_module(s->symbolizer, f->path, f->build_id, f->build_id_len);
+	complete = symbolizer_functions(s->symbolizer, module, f->pattern, &found, &nr);
+	answer->complete = complete && nr <= room;
+	answer->nr = (uint32_t)MIN(nr, room);
+	if (answer->nr)
+		memcpy(answer->ranges, found, answer->nr * sizeof(*found));
+	s->len = sizeof(*answer) + answer->nr * sizeof(*found);
+	free(found);
+	return true;
+}
+
 static bool take_request(struct session *s, const struct helper_request *request)
 {
 	s->len = 0;
@@ -124,6 +151,8 @@ static bool take_request(struct session *s, const struct helper_request *request
 			suppressions_summary(s->rules, say, s);
 		say(s, "");
 		return request->size == 0;
+	case HELPER_FUNCTIONS:
+		return take_functions(s, request);
 	default:
 		return false;
 	}

@@ -61,6 +61,8 @@ int tool_nearest(const char *word, const char *const *names, size_t nr);
 /* malloc that does not return NULL: it says so and exits. */
 void *tool_alloc(size_t size);
 char *tool_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* While something is written: remembers why standard output cannot be written, if it cannot. */
+void tool_check_output(void);
 /* Flushes standard output; a full disk or closed pipe becomes exit status 1 with a line. */
 int tool_finish_output(int status);
 

@@ -13,7 +13,8 @@
 #include <linux/kfence.h>
 #include <linux/sched.h>
 
-#define SIZE 64
+/* The cache's alignment, so that an object at the right end ends with its page. */
+#define SIZE (ARCH_KMALLOC_MINALIGN > 64 ? ARCH_KMALLOC_MINALIGN : 64)
 
 enum side { ANY, LEFT, RIGHT };
 

@@ -26,7 +26,7 @@ struct bug {
 };
 
 static const struct bug bugs[] = {
-#define KBUG(name, setup, kasan, light, what, why) { #name, #setup, what, bug_##name },
+#define KBUG(name, setup, kasan, light, arm64, what, why) { #name, #setup, what, bug_##name },
 #define DEMO(name, what) { "demo_" #name, "DEMO", what, demo_##name },
 #include "bugs.def"
 #undef KBUG

@@ -15,7 +15,7 @@
 
 /* Each bug is a function bug_NAME in a file of its kind, called in process context with no lock held and no argument.  Returns 0 when the
  * bug was made, or why it could not be: -ENOMEM, -EOPNOTSUPP (this kernel lacks what the bug is about). */
-#define KBUG(name, setup, kasan, light, what, why) int bug_##name(void);
+#define KBUG(name, setup, kasan, light, arm64, what, why) int bug_##name(void);
 #define DEMO(name, what) int demo_##name(void);
 #include "bugs.def"
 #undef KBUG

@@ -299,7 +299,7 @@ static void test_stack_past_guard(void **state)
 
 	(void)state;
 	s.regs[MREG_SP] = lo - (2 << 20);
-	s.stack_top = hi - 512;
+	s.stack_at = s.stack_top = hi - 512;
 	mapped(&s.at, lo - (4 << 20), lo - (1 << 20), "---");
 	mapped(&s.above, lo - 4096, lo, "---");
 	mapped(&s.stack, lo, hi, "rw-");
@@ -311,10 +311,69 @@ static void test_stack_past_guard(void **state)
 	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, FAULT_WRITE);
 	/* The frame would be too large to be one, or the access lies outside of it. */
 	s.have_top_word = false;
-	s.regs[MREG_SP] = lo - (65 << 20);
+	s.regs[MREG_SP] = lo - (1025ull << 20);
 	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, FAULT_WRITE);
 	s.regs[MREG_SP] = s.addr + 4096;
 	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, FAULT_WRITE);
+}
+
+/* The first thread's stack has grown a little; a frame goes past all that it could grow to. */
+static void test_stack_frame_too_large(void **state)
+{
+	const uint64_t lo = 0x7ffd00000000, hi = lo + (132 << 10), limit = 8 << 20;
+	struct fault_state s = page_fault(hi - (9 << 20), 6);
+	struct fault_verdict v;
+
+	(void)state;
+	s.regs[MREG_SP] = s.addr - 16;
+	s.stack_at = hi - 4096;
+	s.stack_limit = limit;
+	s.at.known = true;
+	mapped(&s.above, lo, hi, "rw-");
+	mapped(&s.stack, lo, hi, "rw-");
+	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, FAULT_WRITE);
+	expect_detail(&s, "does not fit");
+	expect_detail(&s, "8192 KiB");
+	expect_detail(&s, "1024 KiB below");
+	fault_diagnose(&s, &v);
+	assert_true(v.stack_lo == hi - limit && v.stack_hi == hi);
+	/* It has grown to its limit, and the next frame is an ordinary one. */
+	s.addr = hi - limit - 8;
+	s.regs[MREG_SP] = s.addr;
+	mapped(&s.above, hi - limit, hi, "rw-");
+	mapped(&s.stack, hi - limit, hi, "rw-");
+	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, FAULT_WRITE);
+	expect_detail(&s, "is used up");
+	/* Without a limit what is there is what there is. */
+	s.stack_limit = 0;
+	fault_diagnose(&s, &v);
+	assert_true(v.stack_lo == hi - limit && v.stack_hi == hi);
+}
+
+/* A stack that the program gave lies in its data, which goes on below, down to what is read-only. */
+static void test_stack_given(void **state)
+{
+	const uint64_t lo = 0x555500010000, hi = lo + 65536;
+	struct fault_state s = page_fault(lo - 0x4010, 7);
+	struct fault_verdict v;
+
+	(void)state;
+	s.regs[MREG_SP] = s.addr;
+	s.have_top_word = true;
+	s.stack_low = lo;
+	s.stack_at = s.stack_top = hi;
+	mapped(&s.at, lo - 0x5000, lo - 0x4000, "r--");
+	s.at.file = true;
+	mapped(&s.above, lo - 0x4000, hi + 4096, "rw-");
+	mapped(&s.stack, lo - 0x4000, hi + 4096, "rw-");
+	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, FAULT_WRITE);
+	fault_diagnose(&s, &v);
+	assert_true(v.stack_lo == lo && v.stack_hi == hi);
+	/* A write to read-only memory from a stack that has room is just that; and so is one far from the stack pointer. */
+	s.regs[MREG_SP] = lo + 4096;
+	expect(&s, REPORT_READ_ONLY, true, s.addr, FAULT_WRITE);
+	s.regs[MREG_SP] = lo - 64;
+	expect(&s, REPORT_READ_ONLY, true, s.addr, FAULT_WRITE);
 }
 
 static void test_bus(void **state)
@@ -479,7 +538,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_null), cmocka_unit_test(test_wild), cmocka_unit_test(test_poison), cmocka_unit_test(test_holder_decode),
 		cmocka_unit_test(test_protection), cmocka_unit_test(test_jump), cmocka_unit_test(test_stack),
-		cmocka_unit_test(test_stack_past_guard),
+		cmocka_unit_test(test_stack_past_guard), cmocka_unit_test(test_stack_frame_too_large), cmocka_unit_test(test_stack_given),
 		cmocka_unit_test(test_bus), cmocka_unit_test(test_any_state), cmocka_unit_test(test_decode_real_code),
 		cmocka_unit_test(test_decode_rare),
 	};

@@ -143,6 +143,46 @@ static void quotes_hold_colons(void **state)
 	assert_int_equal(parsed.mode, MODE_PRODUCTION);
 }
 
+/* Users of big C++ programs do not think of quotes. */
+static void texts_hold_cxx_names(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("fence=all:fence.only=app::Parser::parse:exitcode=3"), 0);
+	assert_string_equal(parsed.fence_only, "app::Parser::parse");
+	assert_int_equal(parsed.exitcode, 3);
+	assert_int_equal(parse("fence.only=::parse(int, char*)"), 0);
+	assert_string_equal(parsed.fence_only, "::parse(int, char*)");
+	assert_int_equal(parse("fence.only=A::operator=="), 0);
+	assert_string_equal(parsed.fence_only, "A::operator==");
+	/* Empty items between options stay what they were. */
+	assert_int_equal(parse("fence.only=parse::exitcode=3::fence.side=left"), 0);
+	assert_string_equal(parsed.fence_only, "parse");
+	assert_int_equal(parsed.exitcode, 3);
+	assert_int_equal(parse("fence.only=parse::"), 0);
+	assert_string_equal(parsed.fence_only, "parse");
+	assert_int_equal(parse("exitcode=3::parse"), 1);
+	assert_int_equal(parse("fence.only='parse'::x"), 1);
+	assert_string_equal(parsed.fence_only, "parse");
+}
+
+static void alignments_are_powers_of_two(void **state)
+{
+	char text[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 5000; i++) {
+		bool good = i && !(i & (i - 1)) && i <= 4096;
+
+		sprintf(text, "fence.align=%u", i);
+		assert_int_equal(parse(text), !good);
+		assert_int_equal(parsed.fence_align, good ? i : 16);
+		if (!good)
+			MENTIONS("a power of two");
+	}
+	assert_int_equal(parse("fence.align=1k"), 0);
+	assert_int_equal(parsed.fence_align, 1024);
+}
+
 static void quote_mistakes_cost_one_item(void **state)
 {
 	(void)state;
@@ -335,6 +375,8 @@ int main(void)
 		cmocka_unit_test(values_are_stored),
 		cmocka_unit_test(booleans_have_eight_words),
 		cmocka_unit_test(quotes_hold_colons),
+		cmocka_unit_test(texts_hold_cxx_names),
+		cmocka_unit_test(alignments_are_powers_of_two),
 		cmocka_unit_test(quote_mistakes_cost_one_item),
 		cmocka_unit_test(unknown_names_get_the_nearest),
 		cmocka_unit_test(bad_values_say_what_is_accepted),

@@ -435,6 +435,53 @@ static uint64_t rng(void)
 }
 
 /* Any bytes at all: report_record_valid refuses them, or they can be rendered. */
+static size_t count_lines(const char *from, const char *to, const char *what)
+{
+	size_t n = 0;
+
+	for (; (from = strstr(from, what)) != NULL && from < to; from++)
+		n++;
+	return n;
+}
+
+/* Frames 1, 2, 3 … are written as letters; each stack must come out with its cycles counted, and nothing lost. */
+static void cycles_of_calls_are_counted(void **state)
+{
+	static const struct { const char *frames; size_t lines; const char *says, *never; } stacks[] = {
+		{ "abcdef", 6, NULL, "more)" },
+		{ "aab", 3, NULL, "more)" },
+		{ "aaab", 2, " (the same 2 times more)", "frames 2" },
+		{ "xababab", 3, " (the same 2 frames 2 times more)", NULL },
+		{ "xabababy", 4, " (the same 2 frames 2 times more)", NULL },
+		{ "xabababay", 5, " (the same 2 frames 2 times more)", NULL },
+		{ "abcabcabcabcz", 4, " (the same 3 frames 3 times more)", NULL },
+		{ "abcabcabccccc", 4, " (the same 3 frames 2 times more)", NULL },
+		{ "abab", 4, NULL, "more)" },
+		{ "xaaaabababc", 8, " (the same 3 times more)", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(stacks); i++) {
+		const char *from, *to;
+
+		fill_record();
+		record.stacks[0].nr_frames = 0;
+		for (const char *f = stacks[i].frames; *f; f++)
+			add_frame(&record.stacks[0], 0x555500000000 + (uint64_t)(*f - 'a') * 16, 0);
+		report_render_text(&record, &plain, text, sizeof(text));
+		from = strstr(text, "Call Trace:\n");
+		assert_non_null(from);
+		to = strstr(from, "\n\n");
+		assert_non_null(to);
+		if (stacks[i].says && (!strstr(from, stacks[i].says) || strstr(from, stacks[i].says) > to))
+			fail_msg("%s: not \"%s\" in %s", stacks[i].frames, stacks[i].says, from);
+		if (stacks[i].never && strstr(from, stacks[i].never) && strstr(from, stacks[i].never) < to)
+			fail_msg("%s: \"%s\" in %s", stacks[i].frames, stacks[i].never, from);
+		if (count_lines(from, to, "+0x") != stacks[i].lines)
+			fail_msg("%s: %zu frames in %s", stacks[i].frames, count_lines(from, to, "+0x"), from);
+	}
+}
+
 static void hostile_records(void **state)
 {
 	uint64_t accepted = 0;
@@ -509,7 +556,8 @@ int main(void)
 		cmocka_unit_test(text_found_afterwards), cmocka_unit_test(text_left_of_the_object),
 		cmocka_unit_test(text_cannot_be_steered),
 		cmocka_unit_test(json_says_it_all), cmocka_unit_test(json_strings),
-		cmocka_unit_test(deep_stacks_give_way_to_the_rest), cmocka_unit_test(hostile_records),
+		cmocka_unit_test(deep_stacks_give_way_to_the_rest), cmocka_unit_test(cycles_of_calls_are_counted),
+		cmocka_unit_test(hostile_records),
 		cmocka_unit_test(records_that_are_refused), cmocka_unit_test(kinds_have_names),
 	};
 

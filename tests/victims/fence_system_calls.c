@@ -98,6 +98,9 @@ int main(void)
 	n = fread(p = make(), 1, 8192, f);      /* expect: out-of-bounds-write entry=fread object=16 access=8192 bad=16 */
 	IS(n, 8192);
 	IS(p[8191], 0);
+	IS(chdir("/proc/sys/kernel/random"), 0); /* a name that does not fit */
+	p = getcwd(make(), sizeof(name));       /* expect: out-of-bounds-write entry=getcwd object=16 bad=16 */
+	IS(memcmp(p, getcwd(name, sizeof(name)), 16), 0);
 	strcpy(link, "/proc/self/exe");
 	n = readlink(link, p = make(), 4096);   /* expect: out-of-bounds-write entry=readlink object=16 bad=16 */
 	IS(n, readlink(link, name, sizeof(name)));

@@ -179,7 +179,7 @@ def run(args, victim, way, mode, binary, out):
         options = ":".join(filter(None, ["fence=off", options]))
     if way == "preload":
         command = [args.memsan, "run", f"--mode={mode}", "--format=json", f"--report={report_file}"]
-        for o in filter(None, options.split(":")):
+        for o in filter(None, re.split(r"(?<!:):(?!:)", options)):
             command += ["-o", o]
         command += ["--", binary]
     else:

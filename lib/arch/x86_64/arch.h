@@ -87,6 +87,27 @@ static inline long arch_clone_copy(void)
 	return arch_syscall6(56L /* __NR_clone */, 0x00800000L /* CLONE_UNTRACED */, 0, 0, 0, 0, 0);
 }
 
+/* Calls fn(arg, sp) with all registers that a call preserves stored from sp on: what the caller's caller holds lies above it, what fn itself and
+ * whoever was called before left behind below. */
+__attribute__((naked, noinline, unused)) static void arch_call_stored(void (*fn)(void *arg, uintptr_t sp) __attribute__((unused)),
+                                                                               void *arg __attribute__((unused)))
+{
+	__asm__ volatile("pushq %rbp\n\t.cfi_adjust_cfa_offset 8\n\t"
+	                 "pushq %rbx\n\t.cfi_adjust_cfa_offset 8\n\t"
+	                 "pushq %r12\n\t.cfi_adjust_cfa_offset 8\n\t"
+	                 "pushq %r13\n\t.cfi_adjust_cfa_offset 8\n\t"
+	                 "pushq %r14\n\t.cfi_adjust_cfa_offset 8\n\t"
+	                 "pushq %r15\n\t.cfi_adjust_cfa_offset 8\n\t"
+	                 "subq $8, %rsp\n\t.cfi_adjust_cfa_offset 8\n\t"
+	                 "movq $0, (%rsp)\n\t"
+	                 "movq %rdi, %rax\n\t"
+	                 "movq %rsi, %rdi\n\t"
+	                 "movq %rsp, %rsi\n\t"
+	                 "callq *%rax\n\t"
+	                 "addq $56, %rsp\n\t.cfi_adjust_cfa_offset -56\n\t"
+	                 "ret");
+}
+
 /* Did the signal interrupt a system call that now returns EINTR, or that it did a part of what it was to do, and nothing else?  (Another
  * handler's frame would lie between.) */
 static inline bool arch_context_interrupted_call(const uint64_t *gregs)
@@ -98,6 +119,7 @@ static inline bool arch_context_interrupted_call(const uint64_t *gregs)
 }
 
 /* Stack and thread pointer of an interrupted thread, and where its vector registers lie. */
+#define ARCH_CONTEXT_PC(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[16 /* REG_RIP */])
 #define ARCH_CONTEXT_SP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[15 /* REG_RSP */])
 #define ARCH_CONTEXT_VECTORS(uc) ((uintptr_t)(uc)->uc_mcontext.fpregs)
 

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* leak/drain.c - from words to objects to their words: the inner loops of marking. */
+#include "leak/leak_internal.h"
+
+/* Objects go round in batches, and each step is a tight loop of its own:
+ *
+ *     stack ──take 32──► batch ──8 words at a time, by their upper halves──► found ──white bit set? clear it──► stack
+ *            (asked for)                                                     (words)     where, how large?
+ *
+ * Most of the time is spent on waiting for memory.  A processor waits for many things at once, but only for what lies within the few
+ * hundred instructions that it looks ahead; a prefetch between two objects that each take a hundred instructions brings three misses
+ * at a time together, thirty-two prefetches in a row as many as the hardware can do (after Cher, Hosking, Vitek 2004).
+ *
+ * The filter compares upper halves of words with those that addresses of objects can have (arch_filter_8: eight words in thirteen
+ * instructions), so that plain data costs what reading it costs.  What passes is looked at twice.  A pointer to the start of a white object
+ * is known by the white bit alone; anything else takes the way by cache and slot (scan_locate).
+ *
+ * A list is one object at a time.  follow_links goes along it without detour: where the next pointer lies in a node is guessed to be where it
+ * was in the one before, so that the next node's address needs one load and not the filter's answer.  A list that is linked in random
+ * order gains nothing from that, there is only one object to wait for: chains.c.
+ *
+ * In a copy of a process each page is one that nobody has used yet, and the first use of it is slow: the processor sets its accessed bit,
+ * 0.35 us a page, as long as reading it takes.  Asked for sixteen pages ahead that is hardly seen (measured on Zen 4: 256 MiB in 45 ms, so in
+ * 17; where they had been used in 12).
+ *
+ * The stack is bounded (a thousandth of the heap).  What finds it full is dropped: reached, but not read.  When the rest is done the
+ * reached objects between the lowest and the highest that were dropped are read again, until nothing was dropped (mark.c, after Boehm and
+ * Weiser 1988). */
+
+#define CHUNK SCAN_CHUNK
+#define SMALL 1024u
+#define AHEAD 1536                /* bytes: further than the processor looks by itself in a list */
+#define PAGES_AHEAD (16 * (int64_t)PAGE_SIZE)
+#define FEW 3u                    /* objects at a time are too few to hide what waiting for memory costs */
+#define BLOCK 64u                 /* bytes */
+
+/* ---- the stack ------------------------------------------------------------------------------------------------------------------ */
+
+static void push_span(struct leak_scan *s, uint64_t addr, uint64_t size)
+{
+	s->stack[s->top++] = (struct scan_span){ addr, size };
+}
+
+/* What its annotations leave of an object; true when there were any. */
+static __attribute__((noinline)) bool push_parts(struct leak_scan *s, uint64_t off)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < s->nr_notes; i++) {
+		if (s->notes[i].start != off)
+			continue;
+		found = true;
+		if (!s->notes[i].no_scan && s->top < s->max_stack)
+			push_span(s, s->notes[i].part.addr, s->notes[i].part.size);
+	}
+	return found;
+}
+
+static uint64_t span_flags(const struct leak_scan *s, uint64_t off)
+{
+	uint32_t info = s->pages[off >> PAGE_SHIFT];
+
+	if (off >= s->used)
+		return s->extra[(off - s->extra_off) >> PAGE_SHIFT].pooled ? SPAN_WHOLE : 0;
+	return (info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].pool : (info & PAGE_POOL) != 0) ? SPAN_POOL : 0;
+}
+
+void scan_push_object(struct leak_scan *s, uint64_t off)
+{
+	if (unlikely(s->nr_notes && scan_is_noted(s, off)) && push_parts(s, off))
+		return;
+	push_span(s, scan_address(s, off), scan_object_size(s, off) | (unlikely(s->nr_pooled) ? span_flags(s, off) : 0));
+}
+
+/* ---- what is found ---------------------------------------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void drop(struct leak_scan *s, uint64_t off)
+{
+	s->dropped_first = s->overflowed ? MIN(s->dropped_first, off) : off;
+	s->dropped_last = s->overflowed ? MAX(s->dropped_last, off) : off;
+	s->overflowed = true;
+}
+
+/* Reached while marking: off is white. */
+static __attribute__((noinline)) void reach(struct leak_scan *s, uint64_t off)
+{
+	scan_bit_clear(s->white, off);
+	if (likely(s->top < s->max_stack))
+		scan_push_object(s, off);
+	else
+		drop(s, off);
+	if (unlikely(s->chains != NULL))
+		chains_reached(s, off);
+}
+
+void scan_reach(struct leak_scan *s, uint64_t off)
+{
+	if (scan_bit(s->white, off))
+		reach(s, off);
+}
+
+/* Among lost objects: see mark.c for what the two bits mean.  With a full stack it stands for itself. */
+static void reach_lost(struct leak_scan *s, uint64_t off)
+{
+	bool white = scan_bit(s->white, off), inner = scan_bit(s->inner, off);
+
+	if (s->top >= s->max_stack || (s->mode == SCAN_LEAD ? !white || inner : !inner))
+		return;
+	if (s->mode == SCAN_LEAD) {
+		scan_bit_clear(s->white, off);
+		scan_bit_set(s->inner, off);
+	} else {
+		scan_bit_set(s->white, off);
+		scan_bit_clear(s->inner, off);
+		if (s->wanted & 1u << LEAK_INDIRECT)
+			scan_visit(s, off, LEAK_INDIRECT);
+	}
+	scan_push_object(s, off);
+}
+
+static void judge(struct leak_scan *s, uint64_t candidate)
+{
+	uint64_t off = candidate & ~(uint64_t)15;
+
+	if (s->mode > SCAN_POSSIBLE) {
+		reach_lost(s, off);
+		return;
+	}
+	if (!scan_bit(s->white, off))
+		return;
+	if (candidate & SCAN_INTERIOR || s->mode == SCAN_POSSIBLE)
+		scan_bit_set(s->inner, off);
+	if (!(candidate & SCAN_INTERIOR) || s->mode == SCAN_POSSIBLE)
+		reach(s, off);
+}
+
+/* Any word: also one that points to the start of what has been reached, or to nothing. */
+static inline void judge_word(struct leak_scan *s, uint64_t word)
+{
+	uint64_t candidate = scan_candidate(s, word);
+
+	if (unlikely(candidate == SCAN_TWICE)) {
+		/* A pointer into a pool keeps the pool, and what was cut out there. */
+		candidate = scan_locate_whole(s, word - s->base);
+		if (candidate)
+			judge(s, candidate);
+		candidate = s->nr_pooled ? scan_elsewhere(s, word) : 0;
+	}
+	if (candidate)
+		judge(s, candidate);
+}
+
+/* Does a white object start at off, of which there is nothing special to know?  *size: it has that many bytes, and is reached now. */
+static inline __attribute__((always_inline)) bool reach_plain(struct leak_scan *s, uint64_t off, uint64_t *size)
+{
+	uint64_t *white, bit;
+	uint32_t info;
+
+	if (unlikely(off >= s->used || off % 16))
+		return false;
+	white = &s->white[off >> 10];
+	bit = (uint64_t)1 << (off >> 4 & 63);
+	info = s->pages[off >> PAGE_SHIFT];
+	if (!(*white & bit) || unlikely(info & PAGE_SPECIAL))
+		return false;
+	*white &= ~bit;
+	*size = s->caches[PAGE_CACHE(info)].object_size;
+	return true;
+}
+
+/* What was found goes to the stack, which has room for all of it, or the long way. */
+static __attribute__((noinline)) void judge_found(struct leak_scan *s)
+{
+	bool plain = s->mode == SCAN_MARK && !s->chains && s->top + FOUND <= s->max_stack;
+	uint32_t n = s->nr_found;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t word = s->found[i], size;
+		if (likely(plain) && reach_plain(s, word - s->base, &size))
+			push_span(s, word, size);
+		else
+			judge_word(s, word);
+	}
+	s->nr_found = 0;
+}
+
+static inline __attribute__((always_inline)) void find(struct leak_scan *s, const uint64_t *p, unsigned mask)
+{
+	for (; mask; mask &= mask - 1)
+		s->found[s->nr_found++] = p[__builtin_ctz(mask)];
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint64_t *p, size_t n)
+{
+	struct arch_filter filter = s->filter;
+	unsigned mask;
+	size_t i;
+
+	for (i = 0; i < n; i += PAGE_SIZE / 8)
+		__builtin_prefetch((const char *)(p + i) + PAGES_AHEAD);
+	for (i = 0; i + 8 <= n; i += 8) {
+		mask = arch_filter_8(&filter, p + i);
+		if (likely(!mask))
+			continue;
+		if (unlikely(s->nr_found > FOUND - 8))
+			judge_found(s);
+		find(s, p + i, mask);
+	}
+	if (s->nr_found > FOUND - 8)
+		judge_found(s);
+	for (; i < n; i++)
+		if (scan_may_point(s, p[i]))
+			s->found[s->nr_found++] = p[i];
+}
+
+/* A piece of what has to be read; the rest goes back to the stack. */
+static __attribute__((noinline)) void scan_piece(struct leak_scan *s, struct scan_span span)
+{
+	uint64_t flags = span.size & SPAN_FLAGS, skip = -span.addr & 7;
+	const void *p;
+	size_t n;
+
+	span.size &= ~SPAN_FLAGS;
+	if (span.size < skip + 8)
+		return;
+	span.addr += skip;
+	span.size -= skip;
+	n = MIN(span.size, CHUNK - span.addr % CHUNK) & ~(size_t)7;
+	if (unlikely(s->nr_pooled && !(flags & SPAN_WHOLE))) {
+		n = scan_pool_part(s, span.addr, n, &skip);
+		if (!n && skip < span.size)
+			push_span(s, span.addr + skip, (span.size - skip) | flags);
+		if (!n)
+			return;
+	}
+	if (span.size > n)
+		push_span(s, span.addr + n, (span.size - n) | flags);
+	s->current = (struct scan_span){ span.addr, n };
+	s->stats.scanned_bytes += n;
+	p = s->mem->at ? s->mem->at(s->mem, span.addr, n) : NULL;
+	if (!p) {
+		n = s->mem->read(s->mem, s->buffer, span.addr, n);
+		p = s->buffer;
+	}
+	scan_words(s, p, n / 8);
+	s->current.size = 0;
+}
+
+static inline bool is_direct(const struct leak_scan *s, const struct scan_span *span)
+{
+	return s->mem->here && span->size <= SMALL && span->addr % 8 == 0;
+}
+
+/* Which of the words of an object of at most 64 bytes may be pointers.  All that lies in its page can be read if it can. */
+static inline bool is_block(const struct scan_span *span)
+{
+	return span->size <= BLOCK && span->addr % PAGE_SIZE <= PAGE_SIZE - BLOCK;
+}
+
+static inline __attribute__((always_inline)) unsigned filter_block(struct leak_scan *s, const struct scan_span *span)
+{
+	s->current = (struct scan_span){ span->addr, BLOCK };
+	return arch_filter_8(&s->filter, (const void *)(uintptr_t)span->addr) & ((1u << span->size / 8) - 1);
+}
+
+static inline __attribute__((always_inline)) void scan_span(struct leak_scan *s, struct scan_span span)
+{
+	const uint64_t *p = (const uint64_t *)(uintptr_t)span.addr;
+
+	if (unlikely(!is_direct(s, &span))) {
+		scan_piece(s, span);
+		return;
+	}
+	s->stats.scanned_bytes += span.size;
+	if (likely(is_block(&span))) {
+		if (unlikely(s->nr_found > FOUND - 8))
+			judge_found(s);
+		find(s, p, filter_block(s, &span));
+	} else {
+		s->current = span;
+		scan_words(s, p, span.size / 8);
+	}
+	s->current.size = 0;
+}
+
+/* ---- lists --------------------------------------------------------------------------------------------------------------------------- */
+
+/* A step to where the processor cannot have looked ahead?  Some lists may be followed in turns. */
+static inline bool note_step(struct leak_scan *s, uint64_t addr)
+{
+	bool near = false;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(s->last); i++)
+		near |= addr - s->last[i] + s->far <= 2 * s->far;
+	s->last[s->steps++ % ARRAY_SIZE(s->last)] = addr;
+	if (!near)
+		s->lean++;
+	else if (s->lean)
+		s->lean--;
+	return near;
+}
+
+/* The one link of a node that does not lead back: nodes of lists that are linked both ways have two.  Else false. */
+static bool link_find(const uint64_t *p, unsigned mask, uint64_t before, uint32_t *link)
+{
+	unsigned found = 0;
+
+	for (; mask; mask &= mask - 1) {
+		unsigned i = (unsigned)__builtin_ctz(mask);
+		if (p[i] == before)
+			continue;
+		*link = i;
+		found++;
+	}
+	return found == 1;
+}
+
+/* What the nodes are of the page that addr lies in: 0 bytes when that cannot be said for all of them. */
+static uint64_t node_size(const struct leak_scan *s, uint64_t addr)
+{
+	uint64_t off = addr - s->base;
+	uint32_t info = off < s->used ? s->pages[off >> PAGE_SHIFT] : PAGE_AREA;
+
+	return info & PAGE_SPECIAL ? 0 : s->caches[PAGE_CACHE(info)].object_size;
+}
+
+struct walk { uint64_t addr, size, before, bytes; uint32_t link, steps; };
+
+/* Along those nodes of a list that lie in the page where it is.  The link of the last one read, 0: it has none that is plain. */
+static inline __attribute__((always_inline)) uint64_t follow_in_page(struct leak_scan *s, struct walk *w)
+{
+	const struct arch_filter filter = s->filter;
+	const uint64_t base = s->base, used = s->used, node = node_size(s, w->addr), same = node && s->far >= PAGE_SIZE ? PAGE_SIZE : 0;
+	uint64_t *const white = s->white, addr = w->addr, before = w->before, next = 0, bytes = 0;
+	unsigned words = (1u << w->size / 8) - 1, more = (1u << node / 8 % 16) - 1, mask;
+	uint32_t link = w->link, steps = 0;
+
+	s->current.size = BLOCK;
+	while (addr % PAGE_SIZE <= PAGE_SIZE - BLOCK) {
+		const uint64_t *p = (const uint64_t *)(uintptr_t)addr;
+		s->current.addr = addr;
+		mask = arch_filter_8(&filter, p) & words;
+		if (unlikely(mask != 1u << link) && !link_find(p, mask, before, &link)) {
+			next = 0;
+			break;
+		}
+		next = p[link];
+		uint64_t off = next - base, bits;
+		if ((next ^ addr) >= same || unlikely(off >= used || off % 16))
+			break;
+		bits = white[off >> 10];
+		if (unlikely(!(bits >> (off >> 4 & 63) & 1)))
+			break;
+		white[off >> 10] = bits & ~((uint64_t)1 << (off >> 4 & 63));
+		/* Lists lie as they were allocated, or the other way round, until they have been sorted. */
+		__builtin_prefetch((void *)(uintptr_t)(next + (uint64_t)(next > addr ? AHEAD : -AHEAD)));
+		before = addr;
+		addr = next;
+		next = 0;
+		words = more;
+		steps++;
+		if (unlikely(node > BLOCK))
+			break;
+	}
+	s->current.size = 0;
+	if (steps) {
+		bytes = w->size + (steps - 1) * node;
+		*w = (struct walk){ addr, node, before, w->bytes + bytes, link, w->steps + steps };
+	}
+	w->link = link;
+	return next;
+}
+
+/* The plain part of a list: small nodes, each with one pointer to something white, which lies where it lay in the node before.  Stops at the
+ * first node that is otherwise, which has not been read yet, or after a long step.  *before: the node before it. */
+static __attribute__((noinline)) struct scan_span follow_plain(struct leak_scan *s, struct scan_span span, uint64_t *before)
+{
+	struct walk w = { span.addr, span.size, *before, 0, 0, 0 };
+	bool near = true;
+
+	while (near && w.size <= BLOCK) {
+		uint64_t next = follow_in_page(s, &w), size;
+		if (!next || !reach_plain(s, next - s->base, &size))
+			break;
+		near = next - w.addr + s->far <= 2 * s->far;
+		__builtin_prefetch((void *)(uintptr_t)(next + (uint64_t)(next > w.addr ? PAGES_AHEAD : -PAGES_AHEAD)));
+		w = (struct walk){ next, size, w.addr, w.bytes + w.size, w.link, w.steps + near };
+	}
+	if (w.bytes)
+		s->last[s->steps++ % ARRAY_SIZE(s->last)] = w.before;
+	s->lean -= MIN(s->lean, w.steps);
+	s->stats.scanned_bytes += w.bytes;
+	*before = w.before;
+	return (struct scan_span){ w.addr, w.size };
+}
+
+static bool can_follow(const struct leak_scan *s, const struct scan_span *span)
+{
+	return s->mode == SCAN_MARK && is_direct(s, span);
+}
+
+/* Along a list there is one object at a time: no detour, not even to the stack and back.  Where there are others, only as long as its nodes
+ * are neighbours; else they take turns. */
+static void follow_links(struct leak_scan *s, struct scan_span span, bool alone)
+{
+	size_t base = s->top;
+	uint64_t before = 0;
+
+	for (;;) {
+		bool near = true;
+		if (!s->chains && s->top < s->max_stack) {
+			uint64_t from = span.addr;
+			span = follow_plain(s, span, &before);
+			near = span.addr == from || note_step(s, span.addr);
+		}
+		if (near) {
+			scan_span(s, span);
+			judge_found(s);
+			if (s->top != base + 1)
+				return;
+			before = span.addr;
+			span = s->stack[--s->top];
+			near = note_step(s, span.addr);
+		}
+		if (!can_follow(s, &span) || (!near && !alone) || s->lean > s->lean_limit) {
+			push_span(s, span.addr, span.size);
+			return;
+		}
+	}
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------------------------------------------- */
+
+static void take_batch(struct leak_scan *s)
+{
+	uint32_t n = (uint32_t)MIN(s->top, (size_t)BATCH);
+
+	s->top -= n;
+	for (uint32_t i = 0; i < n; i++)
+		s->batch[i] = s->stack[s->top + i];
+	for (uint32_t i = 0; i < n && s->mem->here; i++) {
+		uint64_t addr = s->batch[i].addr;
+		__builtin_prefetch((void *)(uintptr_t)addr);
+		__builtin_prefetch((void *)(uintptr_t)(addr + MIN(s->batch[i].size, 2 * BLOCK) - 1));
+	}
+	s->batch_at = 0;
+	s->nr_batch = n;
+}
+
+static bool wants_chains(const struct leak_scan *s)
+{
+	return s->final && !s->tried && s->mode == SCAN_MARK && s->mem->here && !s->overflowed && !s->nr_pooled;
+}
+
+/* With few objects at hand. */
+static void drain_few(struct leak_scan *s, bool alone)
+{
+	struct scan_span first = s->batch[s->batch_at];
+	bool lean = s->lean > s->lean_limit;
+
+	note_step(s, first.addr);
+	if (unlikely(lean || s->lean > s->lean_limit)) {
+		s->lean = 0;
+		if (wants_chains(s)) {
+			s->tried = true;
+			chains_walk(s);
+		}
+	}
+	s->batch_at++;
+	if (can_follow(s, &first))
+		follow_links(s, first, alone);
+	else
+		scan_span(s, first);
+}
+
+static __attribute__((noinline)) void drain_objects(struct leak_scan *s)
+{
+	for (;;) {
+		if (s->batch_at == s->nr_batch)
+			take_batch(s);
+		if (s->nr_batch - s->batch_at > FEW)
+			while (s->batch_at < s->nr_batch)
+				scan_span(s, s->batch[s->batch_at++]);
+		else if (s->batch_at < s->nr_batch)
+			drain_few(s, s->batch_at + 1 == s->nr_batch && !s->top);
+		else if (!s->nr_found && !(s->chains && chains_next(s)))
+			return;
+		judge_found(s);
+	}
+}
+
+/* Roots come first: the more there is to choose from, the less is waited for. */
+static void drain_loop(struct leak_scan *s)
+{
+	while (s->root.size) {
+		struct scan_span piece = { s->root.addr, MIN(s->root.size, CHUNK - s->root.addr % CHUNK) };
+		s->root.addr += piece.size;
+		s->root.size -= piece.size;
+		scan_piece(s, piece);
+		judge_found(s);
+		if (s->top > s->max_stack / 2)
+			drain_objects(s);
+	}
+	judge_found(s);
+	if (s->final || s->top > s->max_stack / 2)
+		drain_objects(s);
+}
+
+/* ---- faults ----------------------------------------------------------------------------------------------------------------------- */
+
+/* The scan that is running in this process; a fault in anything else is not ours. */
+static struct leak_scan *volatile running;
+
+/* A page that is guarded, or behind the end of a truncated file.  What was found before it stays found. */
+void leak_scan_faulted(uint64_t addr)
+{
+	struct leak_scan *s = running;
+
+	if (!s || addr - s->current.addr >= s->current.size)
+		return;
+	addr = ALIGN_DOWN(addr, PAGE_SIZE) + PAGE_SIZE;
+	uint64_t end = s->current.addr + s->current.size;
+	s->current.size = 0;
+	if (s->counting)
+		chains_give_up(s);
+	else if (addr < end)
+		push_span(s, addr, end - addr);
+	__builtin_longjmp((void **)s->fault_env, 1);
+}
+
+static __attribute__((noinline)) void drain_faulting(struct leak_scan *s)
+{
+	running = s;
+	__builtin_setjmp((void **)s->fault_env); /* and again after each fault */
+	drain_loop(running);
+	running = NULL;
+}
+
+void scan_drain(struct leak_scan *s)
+{
+	if (s->mem->faults)
+		drain_faulting(s);
+	else
+		drain_loop(s);
+}
+
+void scan_root_words(struct leak_scan *s, const uint64_t *words, size_t n)
+{
+	scan_words(s, words, n);
+	judge_found(s);
+}

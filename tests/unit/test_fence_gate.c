@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/unit/test_fence_gate.c - which allocations the gate lets through: one in N, from a thread's first on, and bursts behind them. */
+#include "config.h"
+
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+#include <pthread.h>
+
+#include "fence/fence_internal.h"
+
+static int32_t ticks;
+
+/* As a thread with a cache does. */
+static bool wanted(void)
+{
+	return --ticks < 0 && fence_gate(&ticks);
+}
+
+static void sample(uint64_t rate, uint64_t burst)
+{
+	fence_sampling = true;
+	options.fence_sample_rate = rate;
+	options.fence_burst = burst;
+}
+
+struct outcome { bool early; unsigned long rate, burst, allocations, fenced, longest; };
+
+/* In a thread of its own, so that each begins anew. */
+static void *count(void *arg)
+{
+	struct outcome *o = arg;
+	unsigned long row = 0;
+
+	sample(o->rate, o->burst);
+	ticks = 0;
+	for (unsigned long i = 0; i < o->allocations; i++) {
+		bool open = o->early && i < 5 ? fence_gate_early() : wanted();
+
+		o->fenced += open;
+		row = open ? row + 1 : 0;
+		o->longest = MAX(o->longest, row);
+	}
+	return NULL;
+}
+
+static void run(struct outcome *o)
+{
+	pthread_t t;
+
+	o->fenced = o->longest = 0;
+	assert_int_equal(pthread_create(&t, NULL, count, o), 0);
+	assert_int_equal(pthread_join(t, NULL), 0);
+}
+
+static void one_in_one_is_every_allocation(void **state)
+{
+	struct outcome o = { .rate = 1, .allocations = 1000 };
+
+	(void)state;
+	run(&o);
+	assert_int_equal(o.fenced, 1000);
+	o.early = true;
+	run(&o);
+	assert_int_equal(o.fenced, 1000);
+}
+
+/* Uniform from 1 … 2N-1: the first sample of many threads comes as late as the others, on the average. */
+static void first_sample_comes_when_it_should(void **state)
+{
+	unsigned long at_first = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 500; i++) {
+		struct outcome o = { .early = i & 1, .rate = 4, .allocations = 1 };
+
+		run(&o);
+		at_first += o.fenced;
+	}
+	/* One in seven: 71, and six standard deviations are 47. */
+	assert_in_range(at_first, 24, 118);
+}
+
+static void rate_is_kept(void **state)
+{
+	struct outcome o = { .rate = 100, .allocations = 200000 };
+
+	(void)state;
+	run(&o);
+	assert_in_range(o.fenced, 1800, 2200);
+}
+
+static void burst_ends(void **state)
+{
+	struct outcome o = { .rate = 100, .burst = 3, .allocations = 200000 };
+
+	(void)state;
+	run(&o);
+	/* Four in a row in each 103. */
+	assert_in_range(o.fenced, 7767 * 9 / 10, 7767 * 11 / 10);
+	assert_true(o.longest >= 4 && o.longest < 40);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_in_one_is_every_allocation),
+		cmocka_unit_test(first_sample_comes_when_it_should),
+		cmocka_unit_test(rate_is_kept),
+		cmocka_unit_test(burst_ends),
+	};
+
+	options_set_defaults(&options);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
