@@ -15,6 +15,7 @@
  *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
  *   limits.c     setrlimit beside a large reserve
  *   exits.c      the scan for leaks at _exit and fatal signals; quick_exit.c (shared library only)
+ *   fclose.c     standard error that an exit handler closes (shared library only)
  *   caches.c     memsan_cache_*, memsan_kmalloc ..., pages, shrinkers
  *   views.c      memsan_slabinfo and the other views
  *   api.c        the rest of memsan_*

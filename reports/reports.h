@@ -165,6 +165,8 @@ uint32_t report_count(void);       /* reports made so far by this process, repet
 /* At exit: waits for a report that another thread is making, so that report_count is final; then one line when reports were repeated
  * or left out over max_reports. */
 void report_summary(void);
+/* Standard error is about to be closed while the program exits: a copy is kept for what comes after.  Closed by the end of the process. */
+void report_keep_stderr(void);
 /* Ready text for people, whole lines in one write; among JSON lines it goes to standard error. */
 void report_message(const char *text, size_t len);
 /* One line "memsan: …" to where reports go. */

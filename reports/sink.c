@@ -2,7 +2,7 @@
 /* reports/sink.c - where reports go: standard error, log_path, report_file; and notify.
  *
  * No descriptor is kept between reports: a program may close or reuse any number it likes, and a daemon that got 2 for its
- * database is not written into.  A file is opened for each report and the whole report goes out in one write, so that processes
+ * database is not written into.  Only when an exit handler closes stderr a copy of it lives on for what is found at exit.  A file is opened for each report and the whole report goes out in one write, so that processes
  * that share a file do not mix.  What cannot be written where it should go is written to standard error with one line that says why.
  *
  * No lock is taken: report_line must work with any lock held.  What threads share is one atomic word, the state of the log file.
@@ -31,6 +31,7 @@
 static bool sink_secure;
 static bool stderr_known;       /* was open at start; written once */
 static uint64_t stderr_dev, stderr_ino;
+static int stderr_kept = -1;    /* a copy, while the program exits; written once */
 
 /* The log file of this process: pid << 32 | suffix << 8 | step, so that a child of fork sees that it has none yet. */
 enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED, LOG_FAILED };
@@ -142,10 +143,31 @@ static bool stderr_usable(void)
 	return S_ISREG(st.st_mode) && flags >= 0 && (flags & O_APPEND);
 }
 
+/* Where text for people may be written, or -1. */
+static int stderr_fd(void)
+{
+	struct stat st;
+
+	if (stderr_usable())
+		return FD_STDERR;
+	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && st.st_dev == stderr_dev && st.st_ino == stderr_ino ? stderr_kept : -1;
+}
+
 static void write_stderr(const char *text, size_t len)
 {
-	if (stderr_usable())
-		write_whole(FD_STDERR, text, len);
+	int fd = stderr_fd();
+
+	if (fd >= 0)
+		write_whole(fd, text, len);
+}
+
+void report_keep_stderr(void)
+{
+	struct stat st;
+
+	if (stderr_kept >= 0 || !stderr_known || !stat_fd(FD_STDERR, &st) || st.st_dev != stderr_dev || st.st_ino != stderr_ino)
+		return;
+	stderr_kept = (int)arch_syscall6(SYS_fcntl, FD_STDERR, F_DUPFD_CLOEXEC, FD_LOW, 0, 0, 0);
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------------------------ */
@@ -334,7 +356,7 @@ int sink_borrow(bool *opened)
 			return fd;
 		}
 	}
-	return stderr_usable() ? FD_STDERR : -1;
+	return stderr_fd();
 }
 
 /* A relative log_path means the directory that the program was started in. */
