@@ -62,6 +62,8 @@ static void put_leak_stack(FILE *out, const struct log_record *r)
 	const struct log_stack *s = log_record_main_stack(r);
 
 	fprintf(out, " data-bytes=\"%" PRIu64 "\" data-stack=\"", r->leak.bytes * (r->count ? r->count : 1));
+	if (!s || !s->nr)
+		fputs("(no stack)", out);
 	for (size_t i = s ? s->nr : 0; i-- > 0;) {
 		const struct log_frame *f = &s->frames[i];
 		log_put_xml(out, f->function ? f->function : f->module ? f->module : "?");

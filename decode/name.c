@@ -192,6 +192,37 @@ static const char *leak_title(struct log_record *r)
 	return log_record_format(r, "%s: %s", detector_name(r->detector), strcmp(r->kind, "unreferenced-object") ? r->kind : "memory leak");
 }
 
+/* How many bytes of `text` are the kind's words as the tool wrote them: "out-of-bounds read" is out-of-bounds-read.  0: they are not. */
+static size_t words_length(const char *text, const char *kind)
+{
+	const char *p = text;
+
+	while (*kind) {
+		if (*kind == '-') {
+			if (isalnum((unsigned char)*p))
+				return 0;
+			while (*p && !isalnum((unsigned char)*p))
+				p++;
+			kind++;
+		} else if (tolower((unsigned char)*p++) != *kind++) {
+			return 0;
+		}
+	}
+	return isalnum((unsigned char)*p) ? 0 : (size_t)(p - text);
+}
+
+/* The kind in the words of the headline, as people write of it; where they do not stand there, the kind. */
+static const char *kind_words(struct log_record *r)
+{
+	for (const char *p = r->headline; p && *p; p++) {
+		bool begins = isalnum((unsigned char)*p) && (p == r->headline || !isalnum((unsigned char)p[-1]));
+		size_t len = begins ? words_length(p, r->kind) : 0;
+		if (len && len < 200)
+			return log_record_string(r, p, len);
+	}
+	return r->kind;
+}
+
 static const char *title_start(struct log_record *r)
 {
 	const char *name = detector_name(r->detector), *oops = oops_title(r->kind);
@@ -200,16 +231,16 @@ static const char *title_start(struct log_record *r)
 	if (r->leak.class)
 		return leak_title(r);
 	if (strcmp(r->detector, "slub") == 0 && r->object.cache)
-		return log_record_format(r, "BUG %s: %s", r->object.cache, r->kind);
+		return log_record_format(r, "BUG %s: %s", r->object.cache, kind_words(r));
 	if (name && (strstr(r->kind, "read") || strstr(r->kind, "write") || strcmp(r->detector, "kasan") != 0))
-		return log_record_format(r, "%s: %s", name, r->kind);
+		return log_record_format(r, "%s: %s", name, kind_words(r));
 	if (name)
-		return log_record_format(r, "%s: %s%s", name, r->kind, access);
+		return log_record_format(r, "%s: %s%s", name, kind_words(r), access);
 	if (strcmp(r->detector, "refcount") == 0)
 		return "WARNING: refcount bug";
 	if (oops)
 		return oops;
-	return r->kind;
+	return kind_words(r);
 }
 
 /* ---- the signature ------------------------------------------------------------------------------------------------------------------------ */

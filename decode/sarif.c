@@ -96,9 +96,20 @@ static const char *role_text(const char *role)
 	return role;
 }
 
+/* Which stack of its role it is, from 1: the schema wants all stacks to differ. */
+static unsigned ordinal(const struct log_record *r, size_t i)
+{
+	unsigned n = 1;
+
+	for (size_t k = 0; k < i; k++)
+		n += r->stacks[k].nr && strcmp(r->stacks[k].role, r->stacks[i].role) == 0;
+	return n;
+}
+
 static void put_stacks(FILE *out, const struct log_record *r)
 {
 	const char *comma = "";
+	char text[300];
 
 	fputs(",\"stacks\":[", out);
 	for (size_t i = 0; i < r->nr_stacks; i++) {
@@ -106,7 +117,8 @@ static void put_stacks(FILE *out, const struct log_record *r)
 		if (!s->nr)
 			continue;
 		fprintf(out, "%s{\"message\":{\"text\":", comma);
-		log_json_string(out, role_text(s->role));
+		snprintf(text, sizeof(text), ordinal(r, i) > 1 ? "%.200s (%u)" : "%.200s", role_text(s->role), ordinal(r, i));
+		log_json_string(out, text);
 		fputs("},\"frames\":[", out);
 		for (size_t k = 0; k < s->nr; k++) {
 			if (k)
@@ -174,8 +186,10 @@ static void put_location(FILE *out, const struct log_record *r)
 	if (f) {
 		putc('{', out);
 		put_place(out, f);
-		putc(',', out);
-		put_logical(out, f);
+		if (f->function) {
+			putc(',', out);
+			put_logical(out, f);
+		}
 		putc('}', out);
 	} else if (r->file && r->first_line && strcmp(r->file, "-") != 0) {
 		struct log_frame log = { .file = r->file, .line = (uint32_t)MIN(r->first_line, (uint64_t)INT32_MAX) };

@@ -34,6 +34,7 @@ struct fault {
 	int sig;
 	siginfo_t *info;
 	ucontext_t *uc;
+	bool above_theirs;        /* the frame lies on the program's signal stack, which we left */
 	uintptr_t enter;          /* the program's handler is to run, in the frame of `uc` */
 	uint64_t enter_mask;
 };
@@ -363,6 +364,42 @@ static void handle_nobodys(const struct fault *f, struct fault_state *s)
 	signals_give_up(f->sig);
 }
 
+/* ---- on the program's signal stack --------------------------------------------------------------------------------------------------------- */
+
+/* The kernel takes a signal stack that nobody stands on for free, and puts the next frame at its top, over the one that we came with.  So while we
+ * are away from the program's, nothing may come; and for a report, which may take long, and in which a fault is to be told, ours is the
+ * signal stack. */
+static void leave_theirs(struct fault *f)
+{
+	uintptr_t lo, hi, frame = machine_frame_start(f->uc);
+
+	if (!fault_stack_of_program(f->uc, &lo, &hi) || frame - lo >= hi - lo || (f->uc->uc_stack.ss_flags & SS_AUTODISARM))
+		return;
+	f->above_theirs = true;
+	/* A stack of ours that has gone away is to be told too; from here on a fault could not be. */
+	*(volatile uintptr_t *)(fault_stack_self->hi - sizeof(uintptr_t)) = 0;
+	kernel_mask(SIG_BLOCK, SIGNALS_OURS);
+}
+
+static void report_begins(const struct fault *f)
+{
+	stack_t ours;
+
+	if (!f->above_theirs)
+		return;
+	fault_stack_ours(&ours);
+	arch_syscall6(SYS_sigaltstack, (long)&ours, 0, 0, 0, 0, 0);
+	kernel_mask(SIG_UNBLOCK, SIGNALS_OURS);
+}
+
+static void report_is_over(const struct fault *f)
+{
+	if (!f->above_theirs)
+		return;
+	kernel_mask(SIG_BLOCK, SIGNALS_OURS);
+	arch_syscall6(SYS_sigaltstack, (long)&f->uc->uc_stack, 0, 0, 0, 0, 0);
+}
+
 /* ---- the handler ------------------------------------------------------------------------------------------------------------------------------ */
 
 static bool (*fault_hook)(uintptr_t addr); /* written once at start-up */
@@ -386,10 +423,23 @@ static bool program_handles(const struct fault *f)
 	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN && !signals_program_blocks(f->sig, context_mask(f->uc));
 }
 
+static bool reported_own(const struct fault *f)
+{
+	struct fault_state s;
+	bool own;
+
+	report_begins(f);
+	gather_state(f, &s);
+	own = handle_own(&s);
+	report_is_over(f);
+	return own;
+}
+
 static void handle(void *arg)
 {
 	struct fault *f = arg;
 	struct fault_state s;
+	bool handles;
 
 	if (f->info->si_code <= 0) {
 		handle_sent(f);
@@ -398,20 +448,20 @@ static void handle(void *arg)
 	if (fault_hook && machine_trap(f->uc) == TRAP_PAGE && fault_hook((uintptr_t)f->info->si_addr))
 		return;
 	/* What a JIT does a thousand times a second must cost little: state is gathered only for a report. */
-	if (maybe_own(f)) {
-		gather_state(f, &s);
-		if (handle_own(&s))
-			return;
-	}
-	if (!program_handles(f)) {
-		handle_nobodys(f, &s);
+	if (maybe_own(f) && reported_own(f))
 		return;
-	}
-	if (options.handled_faults)
+	handles = program_handles(f);
+	if (handles && options.handled_faults) {
+		report_begins(f);
 		explain(f, &s);
+		report_is_over(f);
+	}
 	/* As in the kernel: no room for a frame, no handler. */
-	if (!run_program_handler(f))
-		handle_nobodys(f, &s);
+	if (handles && run_program_handler(f))
+		return;
+	report_begins(f);
+	handle_nobodys(f, &s);
+	report_is_over(f);
 }
 
 /* Whatever is wrong, it must not go round in circles. */
@@ -439,10 +489,12 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 	}
 	/* Before anything else that could fault, the change of stacks too. */
 	fault_busy = true;
-	if (fault_stack_self && !fault_stack_holds(fault_stack_self, machine_sp()))
+	if (fault_stack_self && !fault_stack_holds(fault_stack_self, machine_sp())) {
+		leave_theirs(&f);
 		machine_call_on(fault_stack_self->hi, handle, &f);
-	else
+	} else {
 		handle(&f);
+	}
 	fault_busy = false;
 	if (f.enter) {
 		/* A context that is returned to blocks what it blocked before; the handler blocks more, as the program said. */

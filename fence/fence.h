@@ -75,12 +75,16 @@ bool fence_open_page(uintptr_t addr);
 extern bool (*fence_hook_reported)(uintptr_t slot, size_t size);
 /* Does the stack hold what option fail.stack names?  Here because it is asked as fence.only is. */
 bool fence_fail_matches(stack_handle stack);
+/* Modules are gone: what is known of their functions is forgotten. */
+void fence_after_dlclose(void);
 /* At the end of the program: one line when option fence.only has matched nothing. */
 void fence_only_summary(void);
 /* Verifies every canary; how many objects were damaged. */
 size_t fence_check_all(const char *found_at, const struct unwind_regs *regs);
 /* Visits live objects; other threads may go on. */
 void fence_for_each_live(void (*fn)(void *ctx, uintptr_t addr, size_t size), void *ctx);
+/* How the slots lie in memory. */
+void fence_describe_slots(struct slab_slots *l);
 struct fence_stats { uint64_t slots, live, allocs, frees, bugs, skipped_covered, skipped_capacity; };
 void fence_get_stats(struct fence_stats *s);
 

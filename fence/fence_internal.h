@@ -205,6 +205,11 @@ static inline bool fault_stack_holds(const struct fault_stack *s, uintptr_t sp)
 
 /* The program's own signal stack in this thread.  False: it has none, or one that the kernel does not know. */
 bool fault_stack_of_program(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi);
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1 << 31)
+#endif
+/* Ours, as sigaltstack takes it. */
+void fault_stack_ours(stack_t *s);
 /* Is ours used for the program's, which is too small for any frame? */
 bool fault_stack_stands_in(void);
 

@@ -27,6 +27,8 @@
 
 struct only_module {
 	uintptr_t start, end, bias;
+	uintptr_t pc;            /* that was in it */
+	uint64_t identity;       /* of its build id */
 	bool whole;
 	uint32_t nr;
 	const struct code_range *ranges;
@@ -222,6 +224,20 @@ static void module_search(struct only_filter *f, struct only_module *m)
 	}
 }
 
+static uint64_t identity_of(const struct module_info *m)
+{
+	uint64_t id;
+
+	_Static_assert(sizeof(m->build_id) >= sizeof(id), "a part of the build id identifies the module");
+	mem_copy(&id, m->build_id, sizeof(id));
+	return id;
+}
+
+static bool module_is_there(const struct only_module *m)
+{
+	return module_find(m->pc, 0, &info) && !info.unloaded && info.start == m->start && info.bias == m->bias && identity_of(&info) == m->identity;
+}
+
 /* Under only_lock. */
 static const struct only_module *module_of(struct only_filter *f, uintptr_t pc)
 {
@@ -233,7 +249,8 @@ static const struct only_module *module_of(struct only_filter *f, uintptr_t pc)
 	if (f->nr_modules == MODULES || !module_find(pc, 0, &info))
 		return NULL;
 	m = &f->modules[f->nr_modules++];
-	*m = (struct only_module){ .start = info.start, .end = info.end, .bias = info.bias, .whole = path_matches(info.path, f->wanted) };
+	*m = (struct only_module){ .start = info.start, .end = info.end, .bias = info.bias, .pc = pc, .identity = identity_of(&info),
+		                   .whole = path_matches(info.path, f->wanted) };
 	f->known |= m->whole;
 	if (!m->whole && info.path[0])
 		module_search(f, m);
@@ -298,6 +315,33 @@ bool only_matches(stack_handle stack)
 bool fence_fail_matches(stack_handle stack)
 {
 	return filter_matches(&fail_filter, stack);
+}
+
+/* Where a module was, another one may be. */
+static void filter_forget(struct only_filter *f)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < f->nr_modules; i++)
+		if (module_is_there(&f->modules[i]))
+			f->modules[kept++] = f->modules[i];
+	if (kept == f->nr_modules)
+		return;
+	f->nr_modules = kept;
+	for (unsigned i = 0; i < ANSWERS; i++)
+		__atomic_store_n(&f->answers[i], 0, __ATOMIC_RELAXED);
+}
+
+void fence_after_dlclose(void)
+{
+	struct only_filter *const filters[] = { &fence_filter, &fail_filter };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(filters); i++)
+		if (filters[i]->wanted[0]) {
+			lock_acquire(&only_lock);
+			filter_forget(filters[i]);
+			lock_release(&only_lock);
+		}
 }
 
 /* ---- start and end -------------------------------------------------------------------------------------------------------------- */

@@ -221,6 +221,17 @@ static void slot_describe(const struct slot_range *r, const struct fence_slot *s
 	obj->when = s->when;
 }
 
+void fence_describe_slots(struct slab_slots *l)
+{
+	*l = (struct slab_slots){
+		.ranges = (uint64_t)(uintptr_t)fence_ranges, .nr_ranges = FENCE_RANGES, .range_size = sizeof(struct slot_range),
+		.table = offsetof(struct slot_range, slots) + offsetof(struct os_stepped, base), .used = offsetof(struct slot_range, fresh),
+		.slot_size = sizeof(struct fence_slot), .addr = offsetof(struct fence_slot, addr), .state = offsetof(struct fence_slot, state),
+		.live = SLOT_LIVE, .length = offsetof(struct fence_slot, size), .stack = offsetof(struct fence_slot, alloc_stack),
+		.thread = offsetof(struct fence_slot, alloc_thread), .when = offsetof(struct fence_slot, when),
+	};
+}
+
 /* In a guard page: the nearer neighbour, a live one before a freed one. */
 static struct fence_slot *slot_nearest(const struct slot_range *r, uintptr_t addr)
 {

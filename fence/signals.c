@@ -35,9 +35,11 @@
 
 #include "fence/fence_internal.h"
 
-/* Guards `actions`; taken with all signals blocked. */
+/* Guards writing to `actions`; taken with all signals blocked.  Our handler, which may come while any lock is held, only reads: what it read
+ * is whole when the version is even and still the same. */
 static struct ranked_lock actions_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct program_action actions[2];
+static uint32_t actions_version[2];
 
 static fence_sigaction_fn real_sigaction;
 static void (*our_handler)(int, siginfo_t *, void *);
@@ -93,14 +95,38 @@ static void actions_end(uint64_t old)
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, sizeof(old), 0, 0);
 }
 
+/* Under actions_lock. */
+static void action_write(int sig, const struct program_action *a)
+{
+	uint32_t *version = &actions_version[sig == SIGBUS];
+
+	__atomic_store_n(version, *version + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	*action_of(sig) = *a;
+	__atomic_store_n(version, *version + 1, __ATOMIC_RELEASE); /* pairs with action_read */
+}
+
+static void action_read(int sig, struct program_action *a)
+{
+	const uint32_t *version = &actions_version[sig == SIGBUS];
+	uint32_t before;
+
+	do {
+		before = __atomic_load_n(version, __ATOMIC_ACQUIRE);
+		*a = *(volatile struct program_action *)action_of(sig);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while ((before & 1) || __atomic_load_n(version, __ATOMIC_RELAXED) != before);
+}
+
 void signals_program_action(int sig, struct program_action *a, bool take)
 {
-	uint64_t old = actions_begin();
+	uintptr_t handler;
 
-	*a = *action_of(sig);
+	action_read(sig, a);
+	handler = a->handler;
+	/* Unless the program has set another one meanwhile. */
 	if (take && (a->flags & (uint64_t)SA_RESETHAND))
-		action_of(sig)->handler = (uintptr_t)SIG_DFL;
-	actions_end(old);
+		__atomic_compare_exchange_n(&action_of(sig)->handler, &handler, (uintptr_t)SIG_DFL, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 /* glibc keeps two real-time signals to itself. */
@@ -307,7 +333,7 @@ static int our_sigaction(int sig, const struct sigaction *act, struct sigaction 
 	saved = actions_begin();
 	now = *action_of(sig);
 	if (act)
-		*action_of(sig) = set;
+		action_write(sig, &set);
 	actions_end(saved);
 	if (ignores)
 		discard_pending(sig);
@@ -512,22 +538,24 @@ static void ignore_keeping_pending(int sig)
 
 void fence_exec_begin(struct fence_exec *e)
 {
-	uint64_t mask, saved;
+	uint64_t mask;
 
 	e->ignored = 0;
 	e->mask_changed = false;
-	if (!fence_fault_on)
+	/* A filter may end the program for a call that it does not make itself. */
+	if (!fence_fault_on || os_under_seccomp())
 		return;
 	e->mask = kernel_mask();
 	mask = mask_for_program(e->mask, wish_self);
 	e->mask_changed = mask != e->mask;
 	if (e->mask_changed)
 		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
-	saved = actions_begin();
-	for (unsigned i = 0; i < ARRAY_SIZE(our_signals); i++)
-		if (action_of(our_signals[i])->handler == (uintptr_t)SIG_IGN)
-			e->ignored |= SIGNAL_BIT(our_signals[i]);
-	actions_end(saved);
+	for (unsigned i = 0; i < ARRAY_SIZE(our_signals); i++) {
+		struct program_action a;
+
+		action_read(our_signals[i], &a);
+		e->ignored |= a.handler == (uintptr_t)SIG_IGN ? SIGNAL_BIT(our_signals[i]) : 0;
+	}
 	for (unsigned i = 0; i < ARRAY_SIZE(our_signals); i++)
 		if (e->ignored & SIGNAL_BIT(our_signals[i]))
 			ignore_keeping_pending(our_signals[i]);

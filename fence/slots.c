@@ -310,7 +310,7 @@ static uint64_t held_limit(void)
 {
 	uint64_t charge = os_charge_limit() / 4, most = MIN(options.fence_held_size, os_memory_size() / 16);
 
-	return charge / 2 < most ? MIN(most, charge / (2 * PAGE_SIZE) * slot_cost(&fence_ranges[0])) : most;
+	return MIN(most, charge / (2 * PAGE_SIZE) * slot_cost(&fence_ranges[0]));
 }
 
 size_t slots_init(size_t slots)

@@ -20,9 +20,6 @@
 
 /* Half of it for handlers of Go's runtime (signals.c). */
 #define STACK_BYTES ((size_t)128 << 10)
-#ifndef SS_AUTODISARM
-#define SS_AUTODISARM (1 << 31)
-#endif
 /* Of the handler, until it has changed over (fault.c). */
 #define HANDLER_ROOM 1024u
 #define CHUNK_FIRST 16u
@@ -112,7 +109,7 @@ static void stack_put(struct fault_stack *s)
 	lock_release(&stack_lock);
 }
 
-static void stack_ours(stack_t *s)
+void fault_stack_ours(stack_t *s)
 {
 	mem_set(s, 0, sizeof(*s));
 	s->ss_sp = (void *)fault_stack_self->lo;
@@ -138,7 +135,7 @@ void fence_thread_start(void)
 	arch_syscall6(SYS_sigaltstack, 0, (long)&now, 0, 0, 0, 0);
 	if (!(now.ss_flags & SS_DISABLE))
 		return;
-	stack_ours(&ours);
+	fault_stack_ours(&ours);
 	arch_syscall6(SYS_sigaltstack, (long)&ours, 0, 0, 0, 0, 0);
 }
 
@@ -214,7 +211,7 @@ int fence_sigaltstack(const stack_t *ss, stack_t *old)
 	if (ss) {
 		mem_copy(&set, ss, sizeof(set));
 		if ((set.ss_flags & ~SS_AUTODISARM) == SS_DISABLE && fault_stack_self)
-			stack_ours(&set);
+			fault_stack_ours(&set);
 	}
 	/* The kernel is asked in any case: it knows what may be set now. */
 	ret = arch_syscall6(SYS_sigaltstack, ss ? (long)&set : 0, (long)&now, 0, 0, 0, 0);
@@ -225,7 +222,7 @@ int fence_sigaltstack(const stack_t *ss, stack_t *old)
 		if (stack_is_small(ss)) {
 			mem_copy(&small_self, ss, sizeof(small_self));
 			small_self.ss_flags &= ~SS_ONSTACK;
-			stack_ours(&set);
+			fault_stack_ours(&set);
 			arch_syscall6(SYS_sigaltstack, (long)&set, 0, 0, 0, 0, 0);
 		}
 	}

@@ -19,7 +19,7 @@ TLS_IE uint32_t leak_disabled;
 
 struct leak_root leak_root;
 
-void leak_root_init(const void *pool, const void *pool_size)
+void leak_root_init(const void *pool, const void *pool_size, const struct slab_slots *slots)
 {
 	struct leak_root *r = &leak_root;
 
@@ -30,6 +30,10 @@ void leak_root_init(const void *pool, const void *pool_size)
 	r->note_size = sizeof(struct note);
 	r->pool = (uint64_t)(uintptr_t)pool;
 	r->pool_size = (uint64_t)(uintptr_t)pool_size;
+	mem_copy(&r->slots, slots, sizeof(r->slots));
+	r->pools = (uint64_t)(uintptr_t)pools_table();
+	r->nr_pool_buckets = POOL_BUCKETS;
+	r->pool_object_size = sizeof(struct pool_object);
 	r->self = (uint64_t)(uintptr_t)r;
 	mem_copy(r->magic, LEAK_ROOT_MAGIC, sizeof(r->magic));
 }

@@ -27,7 +27,7 @@
  *
  * Accepted: lists linked both ways have two pointers to each node, and are walked as before.  Objects that share 32 bytes are counted together.
  *
- * Memory: 1/128 of the heap for the counts; the segments' tables have a fixed size. */
+ * Memory: 1/128 of the heap for the counts, if that can be afforded; the segments' tables have a fixed size. */
 
 #define WALKERS 16u
 #define QUEUE 8u
@@ -331,7 +331,7 @@ static void walk(struct leak_scan *s, struct chains *c)
 void chains_walk(struct leak_scan *s)
 {
 	size_t head = ALIGN_UP(sizeof(struct chains), PAGE_SIZE), size = head + ALIGN_UP((s->end >> 7) + 1, PAGE_SIZE);
-	struct chains *c = os_reserve(size, PAGE_SIZE);
+	struct chains *c = scan_can_afford(s, size) ? os_reserve(size, PAGE_SIZE) : NULL;
 
 	if (!c)
 		return;
@@ -410,6 +410,7 @@ void chains_undo(struct leak_scan *s)
 	for (uint32_t i = 0; i < c->nr_segments; i++)
 		if (!c->segments[i].proven)
 			undo_segment(s, c, c->segments[i].start);
+	s->stats.table_bytes = scan_resident(s);
 	s->chains = NULL;
 	os_release(c, c->size);
 }

@@ -251,6 +251,18 @@ static void tell_silent(const struct snapshot_info *info)
 	told = MAX(told, info->nr_silent);
 }
 
+/* Of the time, what passed until the copy was gone. */
+static void tell_stats(const struct leak_scan_stats *s, uint64_t took, uint64_t pause)
+{
+	unsigned long long share = s->heap_bytes ? s->table_bytes * 10000 / s->heap_bytes : 0;
+
+	report_line("leak: %llu objects; %llu KiB read in %llu.%u ms, standing still for %llu.%u ms; tables of %llu KiB for a heap of %llu KiB (%llu.%u%u %%)",
+	            (unsigned long long)s->live, (unsigned long long)s->scanned_bytes >> 10, (unsigned long long)took / 1000,
+	            (unsigned)(took / 100 % 10), (unsigned long long)pause / 1000, (unsigned)(pause / 100 % 10),
+	            (unsigned long long)s->table_bytes >> 10, (unsigned long long)s->heap_bytes >> 10, share / 100, (unsigned)(share / 10 % 10),
+	            (unsigned)(share % 10));
+}
+
 static bool run_locked(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct scan_answer *a)
 {
 	struct leak_result *r = result_new();
@@ -260,11 +272,15 @@ static bool run_locked(struct snapshot_how how, enum suspects_rule rule, unsigne
 	a->info.why = "no memory for a scan";
 	if (!r || (!remember && rule != SUSPECTS_ALL))
 		return false;
+	uint64_t began = snapshot_now_us();
 	bool ok = snapshot_run(how, scan_self, &job, &a->info) && r->done;
+	uint64_t took = snapshot_now_us() - began;
 	if (!ok && !a->info.why)
 		a->info.why = r->why ? r->why : "it crashed";
 	if (remember)
 		suspects_end(ok);
+	if (ok && options.leak_stats)
+		tell_stats(&r->stats, took, a->info.pause_us);
 	return ok;
 }
 

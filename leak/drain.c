@@ -102,13 +102,13 @@ void scan_reach(struct leak_scan *s, uint64_t off)
 /* Among lost objects: see mark.c for what the two bits mean.  With a full stack it stands for itself. */
 static void reach_lost(struct leak_scan *s, uint64_t off)
 {
-	bool white = scan_bit(s->white, off), inner = scan_bit(s->inner, off);
+	bool unvisited = s->mode == SCAN_LEAD ? scan_bit(s->white, off) && !scan_inner(s, off) : scan_inner(s, off);
 
-	if (s->top >= s->max_stack || (s->mode == SCAN_LEAD ? !white || inner : !inner))
+	if (!unvisited || s->top >= s->max_stack)
 		return;
 	if (s->mode == SCAN_LEAD) {
 		scan_bit_clear(s->white, off);
-		scan_bit_set(s->inner, off);
+		scan_inner_set(s, off);
 	} else {
 		scan_bit_set(s->white, off);
 		scan_bit_clear(s->inner, off);
@@ -129,7 +129,7 @@ static void judge(struct leak_scan *s, uint64_t candidate)
 	if (!scan_bit(s->white, off))
 		return;
 	if (candidate & SCAN_INTERIOR || s->mode == SCAN_POSSIBLE)
-		scan_bit_set(s->inner, off);
+		scan_inner_set(s, off);
 	if (!(candidate & SCAN_INTERIOR) || s->mode == SCAN_POSSIBLE)
 		reach(s, off);
 }

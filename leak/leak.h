@@ -2,8 +2,10 @@
 /* leak/leak.h - kmemleak for user programs: which allocated objects can nothing reach any more?
  *
  *   mark.c       the tables, the marking engine (both halves: it reads through a mem_view)
+ *   drain.c      its inner loops
  *   chains.c     long lists, walked from many places at once
  *   group.c      lost objects by allocation stack
+ *   elsewhere.c  objects that slab knows nothing of, read for a scan (both halves)
  *   notes.c      what the program said of its objects, read for a scan (both halves)
  *   roots.c      what memory is a root (runtime)
  *   annotate.c   what the program says of its objects (runtime)
@@ -60,13 +62,14 @@ void leak_scan_faulted(uint64_t addr);
 bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size);
 /* Visits each live object, before anything is marked (as LEAK_REACHABLE). */
 void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx);
-struct leak_scan_stats { uint64_t live, scanned_bytes, root_bytes, table_bytes; };
+/* heap_bytes: of address space that objects may lie in; table_bytes: what the scan's tables took of memory. */
+struct leak_scan_stats { uint64_t live, scanned_bytes, root_bytes, heap_bytes, table_bytes; };
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats);
 
 /* ---- what the program said of its objects: notes.c ---------------------------------------------------------------------------- */
 
 #define LEAK_ROOT_MAGIC "MEMSAN-LEAKROOT" /* with its NUL 16 bytes */
-#define LEAK_ROOT_VERSION 1
+#define LEAK_ROOT_VERSION 2
 /* Found by its magic, like struct slab_root. */
 struct leak_root {
 	char magic[16];
@@ -75,13 +78,22 @@ struct leak_root {
 	uint64_t notes;            /* the table of annotations */
 	uint32_t nr_buckets, note_size;
 	uint64_t pool, pool_size;  /* where the address and the size of the fenced objects' pool are; 0: there is none */
+	struct slab_slots slots;   /* of the fenced objects */
+	uint64_t pools;            /* where the address of the table of the program's own pools' objects is */
+	uint32_t nr_pool_buckets, pool_object_size;
 };
-_Static_assert(sizeof(struct leak_root) == 64, "read by other processes");
+_Static_assert(sizeof(struct leak_root) == 136, "read by other processes");
 extern struct leak_root leak_root;
-/* Once, before the program runs: where the variables are that tell of the pool of fenced objects. */
-void leak_root_init(const void *pool, const void *pool_size);
+/* Once, before the program runs: where the variables are that tell of the pool of fenced objects; how these lie. */
+void leak_root_init(const void *pool, const void *pool_size, const struct slab_slots *slots);
 /* All annotations of the process that the scan reads, into a scan that has no roots yet; find: objects that are none of slab's, or NULL. */
 void leak_scan_notes(struct leak_scan *s, uint64_t root, bool (*find)(uint64_t addr, struct slab_object *o));
+
+/* ---- objects that slab knows nothing of, through a view: elsewhere.c ------------------------------------------------------------ */
+
+/* Calls fn for each (pooled: the program cut it out of another object, or of memory that it mapped).  root: of struct leak_root.  False: fenced
+ * ones are not known. */
+bool leak_elsewhere_each(const struct slab_view *heap, uint64_t root, void (*fn)(void *ctx, const struct slab_object *o, bool pooled), void *ctx);
 
 /* ---- lost objects by where they came from: group.c ----------------------------------------------------------------------------- */
 

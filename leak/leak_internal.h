@@ -51,6 +51,7 @@ struct leak_scan {
 	uint32_t *pages;           /* by page of the arena */
 	uint64_t *white;           /* a bit per 16 bytes: a live object starts here and was not reached */
 	uint64_t *inner;           /* it was pointed into; then: it is possible.  Among the lost both mean something else (mark.c) */
+	uint8_t *inner_pages;      /* which pages of inner were written: looking at the others would bring them into memory */
 	struct scan_area *areas;
 	uint32_t nr_areas, max_areas;
 	struct scan_extra *extra;  /* sorted by address before the first root */
@@ -165,6 +166,9 @@ static inline __attribute__((always_inline)) uint64_t scan_candidate(const struc
 void scan_drain(struct leak_scan *s);
 /* Marks what these point to; it is followed later. */
 void scan_root_words(struct leak_scan *s, const uint64_t *words, size_t n);
+/* Memory that the tables take now; may they take so much more? */
+uint64_t scan_resident(const struct leak_scan *s);
+bool scan_can_afford(const struct leak_scan *s, uint64_t bytes);
 /* When all objects are known. */
 void scan_filter_set(struct leak_scan *s);
 /* The object that starts at this offset, or 0 bytes. */
@@ -191,6 +195,18 @@ static inline void scan_bit_set(uint64_t *map, uint64_t off)
 static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 {
 	map[off >> 10] &= ~((uint64_t)1 << (off >> 4 & 63));
+}
+
+#define INNER_PAGE_SHIFT 19        /* so much of the heap has its bits in a page */
+#define INNER_PAGE_WORDS 512u
+static inline bool scan_inner(const struct leak_scan *s, uint64_t off)
+{
+	return s->inner_pages[off >> INNER_PAGE_SHIFT] && scan_bit(s->inner, off);
+}
+static inline void scan_inner_set(struct leak_scan *s, uint64_t off)
+{
+	s->inner_pages[off >> INNER_PAGE_SHIFT] = 1;
+	scan_bit_set(s->inner, off);
 }
 
 /* ---- chains.c -------------------------------------------------------------------------------------------------------------------- */
@@ -222,6 +238,24 @@ struct note {
 
 /* ---- pools.c --------------------------------------------------------------------------------------------------------------------- */
 
+#define POOL_BUCKETS 16384u
+struct pool_object {
+	struct pool_object *next;
+	uint64_t addr, size;       /* addr 0: taken out */
+	stack_handle stack;
+	uint32_t thread, when, pad;
+};
+/* Both halves. */
+static inline void pool_describe(const struct pool_object *e, struct slab_object *o)
+{
+	*o = (struct slab_object){
+		.state = SLAB_OBJ_LIVE, .addr = e->addr, .size = e->size, .object_size = e->size, .slot = e->addr, .slot_size = e->size,
+		.tracked = true, .api = SLAB_API_CACHE, .alloc_stack = e->stack, .alloc_thread = e->thread, .when = e->when,
+	};
+	str_copy(o->cache, "pool", sizeof(o->cache));
+}
+/* Where the address of the table is. */
+const void *pools_table(void);
 uint32_t pools_count(void);
 /* In the copy. */
 void pools_apply(struct leak_scan *s);
@@ -247,6 +281,8 @@ struct snapshot_how { enum snapshot_mode mode; uintptr_t sp; };
  * to shared memory.  Between scan_begin and scan_end.  False: it did not run to its end. */
 bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
                   struct snapshot_info *info);
+/* A clock that only goes forward. */
+uint64_t snapshot_now_us(void);
 /* The signal that is to stop threads: the option's, or what suits. */
 int snapshot_signal(void);
 /* Our handler for it, if the program has none. */

@@ -25,7 +25,8 @@
 #define STACK_SHARE 1000
 #define STACK_MIN ((size_t)256 << 10)
 #define STACK_SLACK (BATCH + 8u)   /* entries: what is put back of large objects, whatever room there is */
-#define MEMORY_SHARE 50
+#define MEMORY_SHARE 50            /* what all tables may take of the heap: 2 % */
+#define MEMORY_MIN ((uint64_t)4 << 20)
 #define FAR (2 * PAGE_SIZE)
 #define LEAN 50000u
 
@@ -87,8 +88,9 @@ static bool allocate_tables(struct leak_scan *s)
 	size_t extra = ALIGN_UP(s->max_extra * sizeof(struct scan_extra), PAGE_SIZE);
 	size_t areas = ALIGN_UP((s->max_areas + s->max_extra + 1) * sizeof(struct scan_area), PAGE_SIZE);
 	size_t notes = ALIGN_UP(SCAN_NOTES_MAX * sizeof(struct scan_note), PAGE_SIZE);
+	size_t inner_pages = ALIGN_UP((s->end >> INNER_PAGE_SHIFT) + 1, PAGE_SIZE);
 	size_t stack = ALIGN_UP(MAX(STACK_MIN, s->used / STACK_SHARE), PAGE_SIZE);
-	size_t total = pages + 2 * bits + areas + extra + notes + stack + SCAN_CHUNK;
+	size_t total = pages + inner_pages + 2 * bits + areas + extra + notes + stack + SCAN_CHUNK;
 	char *p = os_reserve(total, PAGE_SIZE);
 
 	if (!p || !os_commit(p, total, s->used > ((uint64_t)64 << 20))) {
@@ -106,7 +108,8 @@ static bool allocate_tables(struct leak_scan *s)
 	s->extra = (struct scan_extra *)(p += areas);
 	s->notes = (struct scan_note *)(p += extra);
 	s->buffer = p += notes;
-	s->inner = (uint64_t *)(p + SCAN_CHUNK);
+	s->inner_pages = (uint8_t *)(p += SCAN_CHUNK);
+	s->inner = (uint64_t *)(p + inner_pages);
 	return true;
 }
 
@@ -162,10 +165,21 @@ const struct slab_view *leak_scan_heap(const struct leak_scan *s)
 	return &s->heap;
 }
 
+uint64_t scan_resident(const struct leak_scan *s)
+{
+	return os_resident(s->memory, s->memory_size) + (s->chains ? os_resident(s->chains, s->chains_size) : 0);
+}
+
+bool scan_can_afford(const struct leak_scan *s, uint64_t bytes)
+{
+	return scan_resident(s) + bytes <= MAX(s->used / MEMORY_SHARE, MEMORY_MIN);
+}
+
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats)
 {
 	mem_copy(stats, &s->stats, sizeof(*stats));
-	stats->table_bytes = s->memory_size + s->chains_size;
+	stats->heap_bytes = s->used;
+	stats->table_bytes = MAX(s->stats.table_bytes, scan_resident(s));
 }
 
 /* ---- from a word to an object ------------------------------------------------------------------------------------------------ */
@@ -381,15 +395,28 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n)
 
 /* ---- what was not reached ------------------------------------------------------------------------------------------------------------ */
 
+static uint64_t inner_words(const struct leak_scan *s)
+{
+	return s->end >> 10;
+}
+
+/* The first word of the map from i on that lies in a page that was written. */
+static uint64_t inner_next(const struct leak_scan *s, uint64_t i)
+{
+	while (i % INNER_PAGE_WORDS == 0 && i < inner_words(s) && !s->inner_pages[i / INNER_PAGE_WORDS])
+		i += INNER_PAGE_WORDS;
+	return i;
+}
+
 static void mark_possible(struct leak_scan *s)
 {
-	uint64_t words = s->end >> 10, i;
+	uint64_t i;
 
-	for (i = 0; i < words; i++)
+	for (i = inner_next(s, 0); i < inner_words(s); i = inner_next(s, i + 1))
 		if (s->inner[i])
 			s->inner[i] &= s->white[i];
 	s->mode = SCAN_POSSIBLE;
-	for (i = 0; i < words; i++)
+	for (i = inner_next(s, 0); i < inner_words(s); i = inner_next(s, i + 1))
 		for (uint64_t bits = s->inner[i] & s->white[i]; bits; bits = bits & (bits - 1) & s->white[i]) {
 			scan_reach(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4);
 			scan_drain(s);
@@ -399,7 +426,7 @@ static void mark_possible(struct leak_scan *s)
 
 static void visit_possible(struct leak_scan *s)
 {
-	for (uint64_t i = 0; i < s->end >> 10; i++)
+	for (uint64_t i = inner_next(s, 0); i < inner_words(s); i = inner_next(s, i + 1))
 		for (uint64_t bits = s->inner[i]; bits; bits &= bits - 1)
 			scan_visit(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_POSSIBLE);
 }
@@ -430,13 +457,13 @@ static void find_leaders(struct leak_scan *s)
 	uint64_t words = s->end >> 10, i;
 
 	s->mode = SCAN_LEAD;
-	for (i = 0; i < words; i++)
+	for (i = inner_next(s, 0); i < words; i = inner_next(s, i + 1))
 		if (s->inner[i])
 			s->inner[i] = 0;
 	for (i = 0; i < words; i++)
-		for (uint64_t bits; (bits = s->white[i] & ~s->inner[i]) != 0;) {
+		for (uint64_t bits; s->white[i] && (bits = s->white[i] & ~s->inner[i]) != 0;) {
 			uint64_t off = i << 10 | (uint64_t)__builtin_ctzll(bits) << 4;
-			scan_bit_set(s->inner, off);
+			scan_inner_set(s, off);
 			follow_lost(s, off);
 		}
 }
@@ -456,9 +483,9 @@ static void visit_leaders(struct leak_scan *s)
 
 	s->mode = SCAN_HOLD;
 	for (i = words; i-- > 0;)
-		while ((bits = s->white[i] & s->inner[i]) != 0)
+		while (s->white[i] && (bits = s->white[i] & s->inner[i]) != 0)
 			visit_leader(s, i << 10 | (uint64_t)(63 - __builtin_clzll(bits)) << 4);
-	for (i = 0; i < words; i++)
+	for (i = inner_next(s, 0); i < words; i = inner_next(s, i + 1))
 		while ((bits = s->inner[i]) != 0)
 			visit_leader(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4);
 }
@@ -466,7 +493,7 @@ static void visit_leaders(struct leak_scan *s)
 /* What is live and neither white nor possible. */
 static void visit_reachable_at(struct leak_scan *s, uint64_t off)
 {
-	if (!scan_bit(s->white, off) && !scan_bit(s->inner, off))
+	if (!scan_bit(s->white, off) && !scan_inner(s, off))
 		scan_visit(s, off, LEAK_REACHABLE);
 }
 

@@ -7,15 +7,7 @@
  *
  * Memory that was given back as a whole, with objects in it that were not: what is no live object's and not readable is no object. */
 
-#define BUCKETS 16384u
 #define ENTRIES_AT_ONCE 64u
-
-struct pool_object {
-	struct pool_object *next;
-	uint64_t addr, size;       /* addr 0: taken out */
-	stack_handle stack;
-	uint32_t thread, when, pad;
-};
 
 /* Guards everything below. */
 static struct ranked_lock pools_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAK);
@@ -27,7 +19,7 @@ static struct pool_object **bucket_of(uint64_t addr)
 {
 	return &buckets[addr * 0x9e3779b97f4a7c15u >> 50];
 }
-_Static_assert(BUCKETS == 1u << 14, "bucket_of takes 14 bits");
+_Static_assert(POOL_BUCKETS == 1u << 14, "bucket_of takes 14 bits");
 
 /* Under the lock. */
 static struct pool_object *entry_new(void)
@@ -35,7 +27,7 @@ static struct pool_object *entry_new(void)
 	struct pool_object *e = spare;
 
 	if (!buckets)
-		__atomic_store_n(&buckets, meta_alloc(BUCKETS * sizeof(*buckets), COST_LEAK), __ATOMIC_RELEASE);
+		__atomic_store_n(&buckets, meta_alloc(POOL_BUCKETS * sizeof(*buckets), COST_LEAK), __ATOMIC_RELEASE);
 	if (!buckets)
 		return NULL;
 	if (e) {
@@ -111,15 +103,19 @@ void leak_pool_free(const void *p)
 bool leak_pool_find(uint64_t addr, struct slab_object *o)
 {
 	const struct pool_object *e = __atomic_load_n(&nr_objects, __ATOMIC_RELAXED) ? entry_find(addr) : NULL;
+	struct slab_object named;
 
 	if (!e)
 		return false;
-	*o = (struct slab_object){
-		.state = SLAB_OBJ_LIVE, .addr = e->addr, .size = e->size, .object_size = e->size, .slot = e->addr, .slot_size = e->size,
-		.tracked = true, .api = SLAB_API_CACHE, .alloc_stack = e->stack, .alloc_thread = e->thread, .when = e->when,
-	};
-	str_copy(o->cache, "pool", sizeof(o->cache));
+	pool_describe(e, o);
+	if (slab_find_object(addr, &named) && named.api == SLAB_API_POOL) /* one of memsan_pool_alloc's: its pool's name */
+		str_copy(o->cache, named.cache, sizeof(o->cache));
 	return true;
+}
+
+const void *pools_table(void)
+{
+	return &buckets;
 }
 
 /* ---- in a scan -------------------------------------------------------------------------------------------------------------------- */
@@ -141,7 +137,7 @@ static bool still_there(const struct leak_scan *s, const struct pool_object *e)
 
 void pools_apply(struct leak_scan *s)
 {
-	for (uint32_t i = 0; buckets && i < BUCKETS; i++)
+	for (uint32_t i = 0; buckets && i < POOL_BUCKETS; i++)
 		for (const struct pool_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next)
 			if (e->addr && e->size && still_there(s, e))
 				leak_scan_add(s, e->addr, e->size, true);

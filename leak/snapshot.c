@@ -73,7 +73,7 @@ void (*leak_hook_copying)(bool begins);
 
 /* ---- small calls ---------------------------------------------------------------------------------------------------------- */
 
-static uint64_t now_us(void)
+uint64_t snapshot_now_us(void)
 {
 	struct timespec t = { 0, 0 };
 
@@ -439,11 +439,11 @@ static uint32_t asked_in_vain(const struct round *r)
 
 static void wait_for_answers(const struct round *r, uint64_t until)
 {
-	uint64_t look = now_us() + STOP_LOOK_MS * 1000;
+	uint64_t look = snapshot_now_us() + STOP_LOOK_MS * 1000;
 
 	for (;;) {
 		uint32_t n = __atomic_load_n(&stop.nr_answered, __ATOMIC_ACQUIRE);
-		uint64_t now = now_us();
+		uint64_t now = snapshot_now_us();
 		if (n >= r->nr_asked || now >= until)
 			return;
 		futex_wait(&stop.nr_answered, n, MIN(until - now, 5000));
@@ -456,7 +456,7 @@ static void wait_for_answers(const struct round *r, uint64_t until)
 
 static bool stop_threads(struct round *r)
 {
-	uint64_t until = now_us() + STOP_LIMIT_MS * 1000;
+	uint64_t until = snapshot_now_us() + STOP_LIMIT_MS * 1000;
 	int fd = os_open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	bool ok = fd >= 0;
 
@@ -464,7 +464,7 @@ static bool stop_threads(struct round *r)
 		r->nr_new = 0;
 		ok = list_threads(fd, r);
 		wait_for_answers(r, until);
-		if (!r->nr_new || now_us() >= until)
+		if (!r->nr_new || snapshot_now_us() >= until)
 			break;
 	}
 	if (fd >= 0)
@@ -569,7 +569,7 @@ static void note_self(uintptr_t sp)
 
 static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *job, struct snapshot_info *info, struct round *r)
 {
-	uint64_t began = now_us();
+	uint64_t began = snapshot_now_us();
 	long pid = 0;
 
 	if (how.mode != SNAPSHOT_BY_SCANNER)
@@ -595,7 +595,7 @@ static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *jo
 	if (!info->why && pid <= 0)
 		run_in_place(job);
 	release_threads();
-	info->pause_us = now_us() - began;
+	info->pause_us = snapshot_now_us() - began;
 	if (pid > 0 && !child_wait(pid))
 		info->why = "the scan crashed";
 	return !info->why;

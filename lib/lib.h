@@ -131,6 +131,8 @@ bool os_is_reserve(const void *p);   /* inside a reserve made by os_reserve and 
 bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end);
 /* Make part of a reserve readable and writable.  `huge` false asks for MADV_NOHUGEPAGE (all metadata does). */
 bool os_commit(void *p, size_t size, bool huge);
+void os_want_huge(void *p, size_t size);               /* huge pages there, if the system gives them to who asks */
+size_t os_resident(const void *p, size_t size);        /* how many bytes of these whole pages are in memory; 0: not known */
 void os_decommit(void *p, size_t size);                /* gives the memory back; reads as zero afterwards */
 bool os_may_commit(size_t size);                       /* would the system grant an ordinary mapping of so many bytes? */
 bool os_protect_none(void *p, size_t size);            /* mprotect PROT_NONE */

@@ -272,6 +272,26 @@ bool os_commit(void *p, size_t size, bool huge)
 	return true;
 }
 
+void os_want_huge(void *p, size_t size)
+{
+	os_advise(p, size, MADV_HUGEPAGE);
+}
+
+size_t os_resident(const void *p, size_t size)
+{
+	uint8_t pages[1024];
+	size_t resident = 0;
+
+	for (size_t at = 0; at < size; at += sizeof(pages) * PAGE_SIZE) {
+		size_t n = MIN(size - at, sizeof(pages) * PAGE_SIZE);
+		if (os_syscall4(SYS_mincore, (long)p + (long)at, (long)n, (long)pages, 0) != 0)
+			return 0;
+		for (size_t i = 0; i < (n + PAGE_SIZE - 1) / PAGE_SIZE; i++)
+			resident += (pages[i] & 1) * PAGE_SIZE;
+	}
+	return resident;
+}
+
 /* MADV_DONTNEED refuses locked pages; those are unlocked first, as they are no longer anybody's. */
 void os_decommit(void *p, size_t size)
 {

@@ -68,10 +68,11 @@ MEMSAN_EXPORT struct memsan_cache *memsan_cache_create(const char *name, size_t 
 }
 
 /* The one place where an object of a cache comes from; sets errno. */
-static void *cache_allocate(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
+static __attribute__((noinline)) void *cache_allocate(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
 {
 	void *p = NULL;
 
+	thread_ensure();
 	if (unlikely(!slab_custom_check(c, regs)))
 		return fail(EINVAL);
 	if (unlikely(failslab_on) && failslab_should(slab_custom_name(c), slab_custom_size(c), regs))
@@ -88,14 +89,15 @@ static void *cache_allocate(struct slab_cache *c, bool zero, const struct unwind
 	if (unlikely(!p))
 		return fail(ENOMEM);
 	if (unlikely(leak_disabled))
-		leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+		leak_allocated_unseen(p);
 	return p;
 }
 
-static void cache_release(struct slab_cache *c, void *p, const struct unwind_regs *regs)
+static __attribute__((noinline)) void cache_release(struct slab_cache *c, void *p, const struct unwind_regs *regs)
 {
 	if (!p)
 		return;
+	thread_ensure();
 	if (likely(!fence_contains(p))) {
 		slab_custom_free(c, p, regs);
 		return;
@@ -139,14 +141,10 @@ static size_t cache_destroy(struct slab_cache *c, const struct unwind_regs *regs
 MEMSAN_EXPORT void *memsan_cache_alloc(struct memsan_cache *c)
 {
 	void *p = slab_custom_alloc_fast(inner(c));
-	if (likely(p)) {
-		if (unlikely(leak_disabled))
-			leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+	if (likely(p))
 		return p;
-	}
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	thread_ensure();
 	return cache_allocate(inner(c), false, &regs);
 }
 
@@ -164,7 +162,6 @@ MEMSAN_EXPORT size_t memsan_cache_alloc_bulk(struct memsan_cache *c, size_t n, v
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	thread_ensure();
 	for (size_t i = 0; i < n; i++) {
 		objects[i] = cache_allocate(inner(c), false, &regs);
 		if (unlikely(!objects[i])) {
@@ -182,7 +179,6 @@ MEMSAN_EXPORT void memsan_cache_free(struct memsan_cache *c, void *p)
 		return;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	thread_ensure();
 	cache_release(inner(c), p, &regs);
 }
 
@@ -190,7 +186,6 @@ MEMSAN_EXPORT void memsan_cache_free_bulk(struct memsan_cache *c, size_t n, void
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	thread_ensure();
 	for (size_t i = 0; i < n; i++)
 		cache_release(inner(c), objects[i], &regs);
 }
@@ -275,7 +270,7 @@ static void *vmalloc_allocate(size_t size, bool zero, const struct unwind_regs *
 	if (unlikely(!p))
 		return fail(ENOMEM);
 	if (unlikely(leak_disabled))
-		leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+		leak_allocated_unseen(p);
 	return p;
 }
 
@@ -372,7 +367,7 @@ static void *pages_allocate(unsigned order, bool zero, const struct unwind_regs 
 	if (unlikely(!p))
 		return fail(ENOMEM);
 	if (unlikely(leak_disabled))
-		leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+		leak_allocated_unseen(p);
 	return p;
 }
 
@@ -465,10 +460,15 @@ MEMSAN_EXPORT int memsan_pool_alloc(struct memsan_pool *pool, void *p, size_t si
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	thread_ensure();
-	if (slab_pool_alloc((struct slab_pool *)pool, p, size, &regs))
-		return 0;
-	errno = ENOMEM;
-	return -1;
+	if (!slab_pool_alloc((struct slab_pool *)pool, p, size, &regs)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (size && slab_pool_tells_leaks((struct slab_pool *)pool))
+		leak_pool_alloc(p, size, &regs);
+	else
+		leak_pool_free(p); /* what another pool had there */
+	return 0;
 }
 
 MEMSAN_EXPORT void memsan_pool_free(struct memsan_pool *pool, void *p)
@@ -476,15 +476,22 @@ MEMSAN_EXPORT void memsan_pool_free(struct memsan_pool *pool, void *p)
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	thread_ensure();
-	if (p)
-		slab_pool_free((struct slab_pool *)pool, p, &regs);
+	if (!p)
+		return;
+	if (slab_pool_owns((struct slab_pool *)pool, p))
+		leak_pool_free(p);
+	slab_pool_free((struct slab_pool *)pool, p, &regs);
 }
 
 MEMSAN_EXPORT int memsan_pool_destroy(struct memsan_pool *pool)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	if (!pool || !slab_pool_destroy((struct slab_pool *)pool, &regs))
+	if (!pool)
+		return 0;
+	if (slab_pool_tells_leaks((struct slab_pool *)pool))
+		slab_pool_each_live((struct slab_pool *)pool, leak_pool_free);
+	if (!slab_pool_destroy((struct slab_pool *)pool, &regs))
 		return 0;
 	errno = EBUSY;
 	return -1;

@@ -53,7 +53,9 @@ void leak_connect(void)
 	leak_hook_objects = objects_elsewhere;
 	leak_find_elsewhere = find_elsewhere;
 	leak_hook_copying = shadow_copying;
-	leak_root_init(&fence_base, &fence_size);
+	struct slab_slots slots;
+	fence_describe_slots(&slots);
+	leak_root_init(&fence_base, &fence_size, &slots);
 }
 
 /* Private to libc, but what every sanitizer asks. */
@@ -123,6 +125,7 @@ MEMSAN_EXPORT int __lsan_do_recoverable_leak_check(void);
 MEMSAN_EXPORT void __lsan_disable(void)
 {
 	leak_disabled++;
+	slab_slow_next();
 }
 
 MEMSAN_EXPORT void __lsan_enable(void)

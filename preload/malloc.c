@@ -35,7 +35,7 @@ static void *allocate(size_t size, size_t align, enum slab_api api, bool zero, c
 	if (unlikely(!p))
 		errno = ENOMEM;
 	else if (unlikely(leak_disabled))
-		leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+		leak_allocated_unseen(p);
 	return p;
 }
 

@@ -124,7 +124,8 @@ unsigned memsan_get_order(size_t size);
 struct memsan_pool;
 #define MEMSAN_POOL_POISON 0x1u /* nothing of the allocator's own lies in freed objects: they are filled with 0x6b and verified.  Without
                                  * it their first 16 bytes may hold its links and are not checked */
-#define MEMSAN_POOL_LEAKS  0x2u /* objects that are alive when the pool is destroyed are reported (objects-remaining) */
+#define MEMSAN_POOL_LEAKS  0x2u /* each object is to be freed: scans for leaks report those that nothing points to, and destroying the pool those that
+                                 * are alive (objects-remaining) */
 /* `redzone` bytes before and behind each object are left free by the allocator, for memsan to fill (0: there are none; a multiple of 8 for
  * the shadow).  NULL with errno. */
 struct memsan_pool *memsan_pool_create(const char *name, size_t redzone, unsigned flags);

@@ -16,6 +16,7 @@ MEMSAN_EXPORT int dlclose(void *handle)
 	void *snapshot = modules_before_dlclose();
 	int ret = real_dlclose(handle);
 	modules_after_dlclose(snapshot);
+	fence_after_dlclose();
 	return ret;
 }
 

@@ -69,7 +69,7 @@ static void *try_allocate(size_t size, size_t align, enum slab_api api, const st
 	if (!p)
 		p = slab_malloc(size, align, api, false, regs);
 	if (unlikely(leak_disabled) && p)
-		leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+		leak_allocated_unseen(p);
 	return p;
 }
 

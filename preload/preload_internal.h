@@ -12,7 +12,7 @@
  *                                                   libc_path.c    getcwd, realpath, readlink, gethostname, …
  *   waits.c, waits_rare.c, waits_io.c   calls that a scan for leaks interrupted go on
  *
- * An interceptor is two functions.  The exported one asks the gate whether its pointers are foreign (not memory whose shadow is kept)
+ * An interceptor is two functions.  The exported one asks the gate whether its pointers are foreign (neither memory whose shadow is kept nor the fence's pool)
  * and jumps to libc's: one subtract and compare for each pointer.  Otherwise checked_NAME does the work:
  *
  *      program ── memcpy ──┬── foreign ──────────────────────→ libc's memcpy
@@ -160,8 +160,8 @@ enum libc_index {
 	LIBC_NR,
 };
 
-/* Pointers with (uintptr_t)p - end < span are foreign: no byte of shadow is kept for them, and libc_real is filled in.  All zero
- * (nothing is foreign) until the constructor has run, so that one compare also answers "are we ready?". */
+/* Pointers with (uintptr_t)p - end < span are foreign: no byte of shadow is kept for them, no object is fenced there, and libc_real is
+ * filled in.  All zero (nothing is foreign) until the constructor has run, so that one compare also answers "are we ready?". */
 struct libc_gate { uintptr_t end, span; };
 #pragma GCC visibility push(hidden)
 extern struct libc_gate libc_gate;

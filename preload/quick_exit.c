@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-MEMSAN_EXPORT void _exit(int status)
+/* Called by what follows. */
+__attribute__((used, visibility("hidden"))) void quick_exit_now(int status);
+void quick_exit_now(int status)
 {
 	os_exit_group(exits_scan(status));
 }
 
-MEMSAN_EXPORT void _Exit(int status)
-{
-	os_exit_group(exits_scan(status));
-}
+ARCH_ENTER_CLEAN(_exit, quick_exit_now);
+ARCH_ENTER_CLEAN(_Exit, quick_exit_now);

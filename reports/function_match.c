@@ -122,9 +122,19 @@ static void strip_templates(char *s)
 	s[n] = 0;
 }
 
+/* What Rust puts behind a function's name: "::h" and sixteen digits. */
+static void strip_hash(char *s)
+{
+	size_t len = strlen(s);
+
+	if (len > 19 && memcmp(s + len - 19, "::h", 3) == 0 && strspn(s + len - 16, "0123456789abcdef") == 16)
+		s[len - 19] = 0;
+}
+
 /* Scopes that the source does not name. */
 static void strip_scopes(char *s)
 {
+	strip_hash(s);
 	remove_all(s, "(anonymous namespace)::");
 	remove_all(s, "__cxx11::");
 	remove_all(s, "__1::");

@@ -501,7 +501,7 @@ static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t 
 {
 	struct helper_request head = {
 		.magic = HELPER_REQUEST_MAGIC, .version = HELPER_WIRE_VERSION, .kind = kind, .size = (uint32_t)len,
-		.format = options.format, .timeout_ms = (uint32_t)options.symbolizer_timeout, .more = more, .pad = 0,
+		.format = options.format, .timeout_ms = (uint32_t)options.symbolizer_timeout, .more = more, .suggest = options.leak_suggest,
 	};
 
 	t->part[0] = (const char *)&head;

@@ -213,7 +213,7 @@ void report_json_string(struct fmt_buf *b, const char *s, size_t max);
 
 #define HELPER_REQUEST_MAGIC 0x5152534du /* "MSRQ" */
 #define HELPER_ANSWER_MAGIC 0x4152534du  /* "MSRA" */
-#define HELPER_WIRE_VERSION 2
+#define HELPER_WIRE_VERSION 3
 #define HELPER_RULES_MAX (128u * 1024)
 
 enum helper_kind {
@@ -229,7 +229,7 @@ struct helper_request {
 	uint32_t format;          /* enum option_format */
 	uint32_t timeout_ms;      /* the answer is wanted before that */
 	uint32_t more;            /* 1: another request may follow */
-	uint32_t pad;
+	uint32_t suggest;         /* 1: a rule that suppresses the leak follows its text */
 };
 /* Where is the code of the functions that a pattern names? */
 struct helper_functions {

@@ -97,8 +97,12 @@ static bool commit_blocks(uint32_t from, uint32_t to)
 	    !os_stepped_reach(&block_map, to * sizeof(uint64_t)))
 		return false;
 	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guards would break them up. */
-	return os_commit((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE,
-	                 options.mode == MODE_PRODUCTION && from >= HUGE_FROM_BLOCK);
+	bool huge = options.mode == MODE_PRODUCTION && from >= HUGE_FROM_BLOCK;
+	if (!os_commit((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE, huge))
+		return false;
+	if (huge && options.huge_pages)
+		os_want_huge((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE);
+	return true;
 }
 
 bool arena_reach(uint32_t n)

@@ -54,13 +54,13 @@ static bool word_is_free(uint64_t w)
 
 static void count_free(int dirty, size_t n)
 {
-	free_pages += n;
+	WRITE_ONCE(free_pages, free_pages + n);
 	WRITE_ONCE(dirty_pages, dirty_pages + (dirty ? n : 0));
 }
 
 static void count_used(int dirty, size_t n)
 {
-	free_pages -= n;
+	WRITE_ONCE(free_pages, free_pages - n);
 	WRITE_ONCE(dirty_pages, dirty_pages - (dirty ? n : 0));
 	dirty_low = MIN(dirty_low, dirty_pages);
 }
@@ -234,7 +234,7 @@ static uint32_t take_blocks(uint32_t n, int *dirty)
 		return NO_PAGE;
 	for (b = start; b < start + n && b < top_block; b++)
 		*dirty |= block_remove(b);
-	top_block = MAX(top_block, start + n);
+	WRITE_ONCE(top_block, MAX(top_block, start + n));
 	return start << BLOCK_ORDER;
 }
 
@@ -381,6 +381,13 @@ size_t buddy_dirty_pages(void)
 	return READ_ONCE(dirty_pages);
 }
 
+size_t buddy_used_pages(void)
+{
+	size_t mapped = (size_t)READ_ONCE(top_block) * BLOCK_PAGES, free = READ_ONCE(free_pages);
+
+	return mapped - MIN(free, mapped);
+}
+
 void buddy_decay(void)
 {
 	if (READ_ONCE(dirty_pages) <= RESERVE_PAGES)
@@ -431,7 +438,7 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean)
 		run = free_run_at(p);
 		dirty |= take_run_at(p, run);
 	}
-	top_block = MAX(top_block, last + 1);
+	WRITE_ONCE(top_block, MAX(top_block, last + 1));
 	if (have > n)
 		free_range(page + (uint32_t)n, have - n, dirty);
 	lock_release(&buddy_lock);

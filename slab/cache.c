@@ -34,7 +34,7 @@ struct returned {
 	uintptr_t strange;               /* belongs to no slab of the cache */
 };
 
-struct slab_cache slab_caches[SLAB_VIEW_CACHES];
+struct slab_cache slab_caches[SLAB_CACHES];
 int64_t cache_checked_bytes; /* atomic */
 
 /* ---- layout ------------------------------------------------------------------------------------------------------------ */
@@ -375,10 +375,17 @@ static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
 {
 	struct slab *slabs[RETURN_BATCH];
 	struct returned r = { .nr_twice = 0, .strange = 0 };
-	size_t k;
+	size_t k, run = (size_t)c->nr_pages << PAGE_SHIFT;
+	uintptr_t base = 0;
 
 	for (k = 0; k < n; k++) {
+		/* Often one slab's, one after the other. */
+		if (k && (uintptr_t)objects[k] - base < run) {
+			slabs[k] = slabs[k - 1];
+			continue;
+		}
 		slabs[k] = slab_of((uintptr_t)objects[k]);
+		base = slabs[k] ? slabs[k]->base : 0;
 		__builtin_prefetch(slabs[k], 1);
 	}
 	lock_acquire(&c->lock);

@@ -2,7 +2,7 @@
 /* slab/custom.c - the program's own slab caches: made, used, shrunk, destroyed. */
 #include "slab/slab_internal.h"
 
-/* They are malloc's caches with another constructor and another state byte (SLAB_STATE_OTHER: the memmap says which cache):
+/* They are malloc's caches with another constructor and another state byte (its own, or SLAB_STATE_OTHER: the memmap says which cache):
  *
  *     create ──► LIVE ──destroy──► no object alive:  slabs and number go back   UNUSED ──► another cache
  *                          └─────► some are alive:   reported; memory stays     DEAD      for ever, as in the kernel
@@ -57,6 +57,12 @@ static unsigned custom_flags(const char *name, unsigned flags, bool ctor)
 	return f || arena_state ? f : SLAB_F_SANITY;
 }
 
+/* As long as there are enough each has its own. */
+static uint8_t state_for(uint32_t number)
+{
+	return (uint8_t)MIN(number - SLAB_FIRST_CUSTOM + SLAB_STATE_CUSTOM, SLAB_STATE_OTHER);
+}
+
 static void custom_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *))
 {
 	/* Whoever looks without the lock sees UNUSED, then a whole cache.  The lock itself stays where it is registered. */
@@ -68,7 +74,7 @@ static void custom_init(struct slab_cache *c, const char *name, size_t size, siz
 	c->ctor = ctor;
 	c->typesafe = flags & SLAB_F_TYPESAFE;
 	STORE_RELEASE(c->pins, 1u);
-	cache_init(c, name, size, align, custom_flags(name, flags, ctor != NULL), SLAB_STATE_OTHER);
+	cache_init(c, name, size, align, custom_flags(name, flags, ctor != NULL), state_for((uint32_t)(c - slab_caches)));
 	c->held &= !c->typesafe;
 	STORE_RELEASE(c->self, c);
 }
@@ -155,53 +161,6 @@ void slab_custom_construct(const struct slab_cache *c, void *object)
 {
 	if (c->ctor)
 		c->ctor(object);
-}
-
-/* ---- the fast paths -------------------------------------------------------------------------------------------------------------------- */
-
-/* As slab_malloc_fast and slab_free_fast (fast.h), with the bin of a cache that the program made.  Bins of checked caches are `ready` ones, so
- * the cache is asked first. */
-static inline struct tcache_bin *fast_bin(const struct slab_cache *c)
-{
-	struct tcache_block *b = (struct tcache_block *)tcache_self;
-	struct custom_bin *x;
-
-	if (unlikely(!b || !is_live(c) || !c->fast))
-		return NULL;
-	x = b->custom[c->number / CUSTOM_BINS];
-	if (unlikely(!x))
-		return NULL;
-	x += c->number % CUSTOM_BINS;
-	return likely(x->generation == c->generation) ? &x->bin : NULL;
-}
-
-void *slab_custom_alloc_fast(struct slab_cache *c)
-{
-	struct tcache_bin *bin = fast_bin(c);
-	void *p;
-
-	if (unlikely(!bin || bin->count == 0 || --tcache_self->ticks < 0))
-		return NULL;
-	p = bin->items[bin->count - 1];
-	WRITE_ONCE(bin->count, bin->count - 1);
-	WRITE_ONCE(*state_of((uintptr_t)p), SLAB_STATE_OTHER);
-	return p;
-}
-
-bool slab_custom_free_fast(struct slab_cache *c, void *p)
-{
-	struct tcache_bin *bin = fast_bin(c);
-	size_t at = arena_state_index(p);
-
-	if (unlikely(!bin || at >= READ_ONCE(arena_state_limit) || arena_state[at] != SLAB_STATE_OTHER || bin->count >= bin->max))
-		return false;
-	if (unlikely(slab_of((uintptr_t)p)->cache != c))
-		return false;
-	WRITE_ONCE(arena_state[at], 0);
-	bin->items[bin->count] = p;
-	tcache_barrier();
-	WRITE_ONCE(bin->count, bin->count + 1);
-	return true;
 }
 
 /* ---- allocation and free ---------------------------------------------------------------------------------------------------------- */
@@ -386,6 +345,7 @@ size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct 
 		report_destroyed(c, NULL, regs);
 		return 0;
 	}
+	tcache_forget_custom(c);
 	tcache_flush_custom(c);
 	quarantine_remove_cache(c, regs);
 	n = remaining(c, 0, false, regs) + elsewhere;
@@ -398,12 +358,9 @@ size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct 
 
 /* ---- objects that fence/ keeps ---------------------------------------------------------------------------------------------------------- */
 
-#define ID_NUMBERS 10
-_Static_assert(SLAB_VIEW_CACHES <= 1 << ID_NUMBERS, "an id begins with the number");
-
 uint32_t slab_custom_id(const struct slab_cache *c)
 {
-	return c->generation << ID_NUMBERS | c->number;
+	return c->generation * SLAB_CACHES + c->number;
 }
 
 void slab_custom_report_wrong(const struct slab_cache *c, uint32_t id, const void *p, const struct unwind_regs *regs)
@@ -414,7 +371,7 @@ void slab_custom_report_wrong(const struct slab_cache *c, uint32_t id, const voi
 	f.have_object = slab_find_object((uintptr_t)p, &f.object);
 	f.api_used = SLAB_API_CACHE;
 	str_copy(f.cache, c->name, sizeof(f.cache));
-	str_copy(f.object.cache, slab_caches[id % (1u << ID_NUMBERS) % SLAB_VIEW_CACHES].name, sizeof(f.object.cache));
+	str_copy(f.object.cache, slab_caches[id % SLAB_CACHES].name, sizeof(f.object.cache));
 	finding_report(&f);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/fast.h - the inline malloc and free of production mode; everything they cannot do is left to slab_malloc and slab_free.
+/* slab/fast.h - production's inline paths, of malloc and of the program's caches; what they cannot do is left to slab_malloc, slab_free, slab_custom_….
  *
  * The state that both need is a thread's block of bins and the state map:
  *
@@ -15,6 +15,11 @@
  * threads without a block.  So no flag has to be tested.  Their objects, and large areas, are not in the state map: a byte for 16 bytes is
  * cheap for small objects that are freed by one load, but the page of it that each large object would touch is not (debug.c).  In check
  * mode there is no state map at all, and its limit stays 0.
+ *
+ * A cache of the program's has a bin of its own for each thread and, as long as there are enough, a state byte of its own, so that the byte alone
+ * says that an object is live and of this cache.  The bin is found by the cache's address (an array, so no two have the same place) and names the cache;
+ * nothing is read of what may be no cache at all.  Where the cache is checked, or shares its state byte, its bins do not name it, and destroying
+ * it takes its name out of every thread's bin.  (No cache at all, NULL, is what bins name that were never used, and have nothing.)
  */
 #ifndef MEMSAN_SLAB_FAST_H
 #define MEMSAN_SLAB_FAST_H
@@ -29,9 +34,10 @@
 /* Size classes are numbered from 1 in order of size. */
 #define SLAB_NR_CLASSES 40
 #define SLAB_CLASS_MAX ((size_t)32 << 10)
-/* State bytes that are no size class. */
-#define SLAB_STATE_OTHER (SLAB_NR_CLASSES + 1) /* live, in a cache that is not malloc's: ask the memmap */
-#define SLAB_STATE_NR (SLAB_NR_CLASSES + 2)
+/* State bytes that are no size class: live, in a cache that is not malloc's, which has this byte for itself or, with the last, shares it. */
+#define SLAB_STATE_CUSTOM (SLAB_NR_CLASSES + 1)
+#define SLAB_STATE_OTHER 255
+#define SLAB_STATE_NR 256
 
 /* Up to here the table maps (size + 15) / 16 to a class; above, four classes a doubling (class.c). */
 #define SLAB_FAST_SIZE ((size_t)1024)
@@ -43,10 +49,22 @@ struct tcache_bin {
 	uint32_t count;
 	uint32_t max;
 };
+/* One of a cache that the program made, in both modes. */
+struct slab_cache;
+struct custom_bin {
+	struct tcache_bin bin;
+	const struct slab_cache *cache; /* or CUSTOM_NOT_INLINE; NULL where no cache ever was */
+	uint32_t generation;            /* of the cache that the objects are of, else they are nobody's */
+	uint8_t state;                  /* the state byte of its live objects */
+};
 struct tcache {
 	int32_t ticks;    /* allocations until fence/ is asked, in the slow path; below 0: now */
+	struct custom_bin *custom;   /* SLAB_CACHES of them, all zeros until the thread uses such a cache */
 	struct tcache_bin bins[SLAB_STATE_NR];
 };
+#define CUSTOM_NOT_INLINE ((const struct slab_cache *)1)
+#define SLAB_CACHES 512
+#define SLAB_CACHE_ALIGN 64
 extern TLS_IE struct tcache *tcache_self; /* NULL: the thread has none yet, or no longer */
 
 /* One byte per 16 bytes of the arena.  The limit is in bytes of the map, grows only, and covers every pointer ever handed out by a cache
@@ -96,6 +114,8 @@ __inline_hot void *slab_malloc_fast(size_t size)
 	if (unlikely(n == 0))
 		return NULL;
 	p = bin->items[n - 1];
+	if (!p)
+		__builtin_unreachable(); /* the caller's test for NULL goes */
 	WRITE_ONCE(bin->count, n - 1);
 	WRITE_ONCE(arena_state[((uintptr_t)p - arena_base) >> 4], (uint8_t)class);
 	return p;
@@ -119,6 +139,64 @@ __inline_hot bool slab_free_fast(void *p)
 	tcache_barrier();
 	WRITE_ONCE(bin->count, n + 1);
 	return true;
+}
+
+/* Any pointer may come as a cache. */
+__inline_hot struct custom_bin *slab_custom_bin(const struct slab_cache *c, struct custom_bin *bins)
+{
+	return &bins[(uintptr_t)c / SLAB_CACHE_ALIGN % SLAB_CACHES];
+}
+
+__inline_hot void *slab_custom_alloc_fast(struct slab_cache *c)
+{
+	struct tcache *tc = tcache_self;
+	struct custom_bin *x;
+	uint32_t n;
+	void *p;
+
+	if (unlikely(!tc))
+		return NULL;
+	x = slab_custom_bin(c, tc->custom);
+	if (unlikely(READ_ONCE(x->cache) != c))
+		return NULL;
+	n = x->bin.count;
+	if (unlikely(n == 0 || --tc->ticks < 0))
+		return NULL;
+	p = x->bin.items[n - 1];
+	if (!p)
+		__builtin_unreachable();
+	WRITE_ONCE(x->bin.count, n - 1);
+	WRITE_ONCE(arena_state[((uintptr_t)p - arena_base) >> 4], x->state);
+	return p;
+}
+
+__inline_hot bool slab_custom_free_fast(struct slab_cache *c, void *p)
+{
+	struct tcache *tc = tcache_self;
+	size_t i = arena_state_index(p);
+	struct custom_bin *x;
+	uint32_t n;
+
+	if (unlikely(!tc || i >= READ_ONCE(arena_state_limit)))
+		return false;
+	x = slab_custom_bin(c, tc->custom);
+	if (unlikely(READ_ONCE(x->cache) != c))
+		return false;
+	n = x->bin.count;
+	if (unlikely(READ_ONCE(arena_state[i]) != x->state || n >= x->bin.max))
+		return false;
+	WRITE_ONCE(arena_state[i], 0);
+	x->bin.items[n] = p;
+	tcache_barrier();
+	WRITE_ONCE(x->bin.count, n + 1);
+	return true;
+}
+
+/* This thread's next allocation comes by the slow path, once. */
+__inline_hot void slab_slow_next(void)
+{
+	if (tcache_self)
+		tcache_self->ticks = 0;
 }
 
 #endif

@@ -482,6 +482,39 @@ void slab_pool_free(struct slab_pool *pool, void *p, const struct unwind_regs *r
 		report_pool(wrong, known ? pool : NULL, (uintptr_t)p, have ? &obj : NULL, 0, regs);
 }
 
+bool slab_pool_tells_leaks(const struct slab_pool *pool)
+{
+	bool tells;
+
+	lock_acquire(&pool_lock);
+	tells = pool_known(pool) && pool->flags & SLAB_POOL_LEAKS;
+	lock_release(&pool_lock);
+	return tells;
+}
+
+bool slab_pool_owns(const struct slab_pool *pool, const void *p)
+{
+	const struct pool_object *o;
+	bool owns;
+
+	lock_acquire(&pool_lock);
+	o = table_find((uintptr_t)p);
+	owns = o && o->live && o->pool == pool;
+	lock_release(&pool_lock);
+	return owns;
+}
+
+void slab_pool_each_live(struct slab_pool *pool, void (*fn)(const void *p))
+{
+	const struct pool_object *o;
+
+	lock_acquire(&pool_lock);
+	for (o = pool_known(pool) ? pool->objects : NULL; o; o = o->next)
+		if (o->live)
+			fn((const void *)o->addr);
+	lock_release(&pool_lock);
+}
+
 /* The next live object is taken out of the books; false: there is none. */
 static bool take_live(struct slab_pool *pool, struct slab_object *obj, struct slab_finding found[2], unsigned *n, const struct unwind_regs *regs)
 {

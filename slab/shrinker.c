@@ -18,7 +18,7 @@
 static struct ranked_lock shrink_lock = RANKED_LOCK_INIT(LOCK_RANK_SHRINK); /* guards the list, and is held over the callbacks */
 static struct slab_shrinker *shrinkers;  /* linked by next */
 static struct slab_shrinker *spare;      /* unregistered */
-static uint32_t last_near_limit;         /* jiffies; atomic */
+static uint32_t last_near_limit;         /* jiffies, 0: never yet; atomic */
 
 struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*count)(void *data),
                                              unsigned long (*scan)(void *data, struct slab_shrink *control), void *data)
@@ -106,13 +106,14 @@ size_t slab_shrink_all(void)
 
 void slab_shrink_near_limit(void)
 {
-	uint32_t ready = READ_ONCE(arena_ready_blocks), most = READ_ONCE(arena_nr_blocks), now, last;
+	size_t most = (size_t)READ_ONCE(arena_nr_blocks) * BLOCK_PAGES;
+	uint32_t now, last;
 
-	if (likely(!READ_ONCE(shrinkers) || ready < most - most / 16))
+	if (likely(!READ_ONCE(shrinkers)) || buddy_used_pages() < most - most / 16)
 		return;
-	now = jiffies_now();
+	now = MAX(jiffies_now(), 1u);
 	last = __atomic_load_n(&last_near_limit, __ATOMIC_RELAXED);
-	if (now - last >= NEAR_LIMIT_JIFFIES &&
+	if ((!last || now - last >= NEAR_LIMIT_JIFFIES) &&
 	    __atomic_compare_exchange_n(&last_near_limit, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		slab_shrink_all();
 }

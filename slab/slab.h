@@ -79,6 +79,14 @@ struct slab_foreign {
 	bool (*find)(uintptr_t addr, struct slab_object *obj);
 	bool (*open)(uintptr_t addr);
 };
+/* Where such a folder keeps what it knows of them, for who reads the process from outside: `ranges` is the address of nr_ranges structures, in
+ * each at `table` the address of its slots and at `used` how many there are; then offsets in a slot (addr 8 bytes, the others 4). */
+struct slab_slots {
+	uint64_t ranges;
+	uint32_t nr_ranges, range_size, table, used;
+	uint32_t slot_size, addr, state, live; /* live: the state of one with an object */
+	uint32_t length, stack, thread, when;
+};
 /* Set once, before the program's first allocation; not copied. */
 void slab_set_foreign(const struct slab_foreign *foreign);
 /* False when addr is in pages that hold no objects. */
@@ -194,9 +202,7 @@ struct slab_cache;
 struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *object));
 /* Is this a cache that was made and not destroyed?  Any pointer will do; what is none is reported as `cache_destroyed`. */
 bool slab_custom_check(const struct slab_cache *c, const struct unwind_regs *regs);
-/* Production's thread caches; NULL or false: take the others. */
-void *slab_custom_alloc_fast(struct slab_cache *c);
-bool slab_custom_free_fast(struct slab_cache *c, void *p);
+/* Production's thread caches are in fast.h: slab_custom_alloc_fast, slab_custom_free_fast. */
 /* NULL: no memory; errno untouched. */
 void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_regs *regs);
 void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs);
@@ -242,6 +248,12 @@ struct slab_pool *slab_pool_create(const char *name, size_t redzone, unsigned fl
 bool slab_pool_add(struct slab_pool *pool, void *mem, size_t size, const struct unwind_regs *regs);
 /* False: no memory to know it by, or no such pool (reported). */
 bool slab_pool_alloc(struct slab_pool *pool, void *p, size_t size, const struct unwind_regs *regs);
+/* Of a pool that was made and not destroyed; any pointer will do. */
+bool slab_pool_tells_leaks(const struct slab_pool *pool);
+/* Its live objects, under a lock of rank CACHE. */
+void slab_pool_each_live(struct slab_pool *pool, void (*fn)(const void *p));
+/* False: nothing of it is the pool's any more (it is wrong, and reported). */
+bool slab_pool_owns(const struct slab_pool *pool, const void *p);
 void slab_pool_free(struct slab_pool *pool, void *p, const struct unwind_regs *regs);
 /* How many remained and were reported. */
 size_t slab_pool_destroy(struct slab_pool *pool, const struct unwind_regs *regs);
@@ -296,7 +308,7 @@ void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (root.c, view.c; both halves) -------------------------------------------------------------- */
 
 #define SLAB_ROOT_MAGIC "memsan heap root"   /* 16 bytes, no NUL */
-#define SLAB_ROOT_VERSION 3
+#define SLAB_ROOT_VERSION 4
 /* Where everything is.  It is found by its magic in the data of libmemsan (or the static program), and is the real one when `self` is its
  * address.  Sizes of the structures tell whether the reader was built from the same sources. */
 struct slab_root {
@@ -315,7 +327,7 @@ struct slab_root {
 _Static_assert(sizeof(struct slab_root) == 192 && offsetof(struct slab_root, arena) == 48, "read by other processes");
 extern struct slab_root slab_root;
 
-#define SLAB_VIEW_CACHES 512
+#define SLAB_VIEW_CACHES SLAB_CACHES
 struct slab_view_cache {
 	char name[32];
 	uint64_t addr;             /* of its descriptor */

@@ -121,6 +121,7 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean);
 /* Give memory of free runs back to the system until at most `keep` pages of it are left; pages given back. */
 size_t buddy_purge(size_t keep);
 size_t buddy_dirty_pages(void); /* free, and probably resident */
+size_t buddy_used_pages(void);  /* not free; without the lock */
 /* Gives back what was not needed for a while, if it is time. */
 void buddy_decay(void);
 /* Every invariant, for tests: lists, tags, merging.  NULL, or what is wrong. */
@@ -204,12 +205,14 @@ struct slab_cache {
 	uint32_t nr_slabs, nr_empty;
 	uint64_t nr_out;         /* objects outside of the free maps */
 	bool broken;             /* its maps were found inconsistent: it takes nothing back any more */
-};
+} __attribute__((aligned(SLAB_CACHE_ALIGN)));
 
 enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects alive: its memory stays theirs */ };
 /* [0] is not used; then malloc's, by class; then those that the program made.  Only as many as were ever used are touched. */
 #define SLAB_FIRST_CUSTOM (SLAB_NR_CLASSES + 1)
-extern struct slab_cache slab_caches[SLAB_VIEW_CACHES];
+extern struct slab_cache slab_caches[SLAB_CACHES];
+/* fast.h finds a cache's bin by its address: odd multiples of a step, and a power of two of them. */
+_Static_assert(sizeof(struct slab_cache) / SLAB_CACHE_ALIGN % 2 == 1 && IS_POW2(SLAB_CACHES), "every cache has a bin of its own");
 #define malloc_caches slab_caches
 static inline bool cache_is_custom(const struct slab_cache *c)
 {
@@ -620,13 +623,6 @@ static inline struct lead lead_to_live(const void *p)
 /* ---- tcache.c ----------------------------------------------------------------------------------------------------------- */
 
 #define QUARANTINE_BUFFER 64
-#define CUSTOM_BINS 32
-
-/* Free objects of a cache that the program made, in both modes.  Of another generation: the cache that they were of is gone, and so are they. */
-struct custom_bin {
-	struct tcache_bin bin;
-	uint32_t generation;
-};
 
 /* A thread's block.  Blocks are never unmapped; those of threads that ended wait for the next. */
 struct tcache_block {
@@ -639,7 +635,6 @@ struct tcache_block {
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];
 	uint64_t allocs, frees;                         /* checked ones, and batches from and to slabs; read by others */
-	struct custom_bin *custom[SLAB_VIEW_CACHES / CUSTOM_BINS]; /* by the number of a cache that the program made; NULL: not yet */
 };
 struct tcache_block *tcache_block(void);            /* this thread's; NULL: no memory, or the thread has ended */
 struct tcache_block *tcache_first_block(void);
@@ -650,6 +645,7 @@ void *tcache_take_debug(struct slab_cache *c);
 void *tcache_take_custom(struct slab_cache *c);
 void tcache_put_custom(struct slab_cache *c, void *p);
 void tcache_flush_custom(struct slab_cache *c);    /* this thread's */
+void tcache_forget_custom(const struct slab_cache *c); /* in all threads: it is for the inline paths no more */
 uint64_t tcache_count_custom(const struct slab_cache *c);
 void tcache_flush_all(struct tcache_block *b);
 void tcache_fork_child(void);

@@ -24,6 +24,9 @@
 TLS_IE struct tcache *tcache_self;
 static TLS_IE bool tcache_gone; /* the thread has ended: what its destructors still do goes without a block */
 
+/* Where threads that use no cache of the program's look for its bin.  Never written. */
+static struct custom_bin custom_none[SLAB_CACHES];
+
 static struct tcache_block *all_blocks; /* pushed atomically, never removed */
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------------------ */
@@ -64,6 +67,7 @@ static __cold_path struct tcache_block *block_attach(void)
 		if (!b)
 			return NULL;
 		b->in_use = 1;
+		b->fast.custom = custom_none;
 		b->next = READ_ONCE(all_blocks);
 		blocks_publish();
 		while (!__atomic_compare_exchange_n(&all_blocks, &b->next, b, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
@@ -267,29 +271,34 @@ void *tcache_take_debug(struct slab_cache *c)
 
 /* ---- caches that the program made: one bin each, for either mode ---------------------------------------------------------------------- */
 
-static __cold_path struct custom_bin *custom_bins_new(struct tcache_block *b, uint32_t chunk)
+static __cold_path bool custom_bins_new(struct tcache_block *b)
 {
-	struct custom_bin *bins = meta_alloc(CUSTOM_BINS * sizeof(*bins), COST_THREADS);
+	struct custom_bin *bins = meta_alloc(sizeof(custom_none), COST_THREADS);
 
 	if (bins)
-		STORE_RELEASE(b->custom[chunk], bins); /* pairs with tcache_count_custom */
-	return bins;
+		STORE_RELEASE(b->fast.custom, bins); /* pairs with tcache_count_custom */
+	return bins != NULL;
+}
+
+/* In any thread's block. */
+static struct custom_bin *custom_bin_of(struct tcache_block *b, const struct slab_cache *c)
+{
+	return slab_custom_bin(c, LOAD_ACQUIRE(b->fast.custom));
 }
 
 /* NULL: no memory. */
 static inline struct tcache_bin *custom_bin(struct tcache_block *b, const struct slab_cache *c)
 {
-	struct custom_bin *x = b->custom[c->number / CUSTOM_BINS];
+	struct custom_bin *x;
 
-	if (unlikely(!x)) {
-		x = custom_bins_new(b, c->number / CUSTOM_BINS);
-		if (!x)
-			return NULL;
-	}
-	x += c->number % CUSTOM_BINS;
+	if (unlikely(b->fast.custom == custom_none) && !custom_bins_new(b))
+		return NULL;
+	x = slab_custom_bin(c, b->fast.custom);
 	if (unlikely(x->generation != READ_ONCE(c->generation))) {
 		WRITE_ONCE(x->bin.count, 0);
 		WRITE_ONCE(x->generation, READ_ONCE(c->generation));
+		x->state = c->state;
+		WRITE_ONCE(x->cache, c->fast && c->state != SLAB_STATE_OTHER ? c : CUSTOM_NOT_INLINE);
 	}
 	return &x->bin;
 }
@@ -315,16 +324,11 @@ void tcache_put_custom(struct slab_cache *c, void *p)
 
 static void custom_flush_all(struct tcache_block *b)
 {
-	uint32_t i;
+	uint32_t i, end = b->fast.custom == custom_none ? 0 : LOAD_ACQUIRE(slab_root.nr_caches);
 
-	for (i = 0; i < SLAB_VIEW_CACHES; i++) {
-		struct custom_bin *x = b->custom[i / CUSTOM_BINS];
+	for (i = SLAB_FIRST_CUSTOM; i < end; i++) {
+		struct custom_bin *x = slab_custom_bin(&slab_caches[i], b->fast.custom);
 
-		if (!x) {
-			i |= CUSTOM_BINS - 1;
-			continue;
-		}
-		x += i % CUSTOM_BINS;
 		/* The cache may be destroyed by another thread just now. */
 		if (x->bin.count && custom_try_pin(&slab_caches[i], x->generation)) {
 			bin_flush_all(&x->bin, &slab_caches[i]);
@@ -343,16 +347,29 @@ void tcache_flush_custom(struct slab_cache *c)
 		bin_flush_all(bin, c);
 }
 
+/* Nobody uses the cache but who has a bug, so its bins' threads do not change the name just now. */
+void tcache_forget_custom(const struct slab_cache *c)
+{
+	struct tcache_block *b;
+
+	for (b = tcache_first_block(); b; b = b->next) {
+		struct custom_bin *x = custom_bin_of(b, c);
+
+		if (READ_ONCE(x->cache) == c)
+			WRITE_ONCE(x->cache, CUSTOM_NOT_INLINE);
+	}
+}
+
 uint64_t tcache_count_custom(const struct slab_cache *c)
 {
-	const struct tcache_block *b;
+	struct tcache_block *b;
 	uint64_t n = 0;
 
 	for (b = tcache_first_block(); b; b = b->next) {
-		const struct custom_bin *x = LOAD_ACQUIRE(b->custom[c->number / CUSTOM_BINS]);
+		const struct custom_bin *x = custom_bin_of(b, c);
 
-		if (x && READ_ONCE(x[c->number % CUSTOM_BINS].generation) == READ_ONCE(c->generation))
-			n += READ_ONCE(x[c->number % CUSTOM_BINS].bin.count);
+		if (READ_ONCE(x->generation) == READ_ONCE(c->generation))
+			n += READ_ONCE(x->bin.count);
 	}
 	return n;
 }

@@ -25,6 +25,7 @@ static bool cache_plausible(const struct slab_cache *c)
 static bool cache_read(const struct slab_view *v, uint64_t addr, struct slab_view_cache *out)
 {
 	struct slab_cache c;
+	uint8_t fast;
 
 	mem_set(out, 0, sizeof(*out));
 	if (!view_read(v->mem, &c, addr, offsetof(struct slab_cache, lock)) || c.life == CACHE_UNUSED || !cache_plausible(&c))
@@ -41,7 +42,8 @@ static bool cache_read(const struct slab_view *v, uint64_t addr, struct slab_vie
 	out->nr_pages = c.nr_pages;
 	out->map_words = c.map_words;
 	out->user_size = c.user_size;
-	out->fast = c.fast;
+	mem_copy(&fast, &c.fast, 1); /* what is read may hold any byte, which a bool may not */
+	out->fast = fast != 0;
 	out->used = true;
 	return true;
 }

@@ -350,7 +350,9 @@ static void core_segment(struct image *im, const Elf64_Phdr *ph)
 	m->start = ph->p_vaddr;
 	m->end = ph->p_vaddr + ph->p_memsz;
 	m->offset = ph->p_offset;
-	m->in_file = ph->p_offset < im->file_size ? MIN(MIN(ph->p_filesz, ph->p_memsz), im->file_size - ph->p_offset) : 0;
+	/* words are read where they lie: a segment that would put them across words is as good as missing */
+	if (ph->p_offset < im->file_size && (ph->p_offset | ph->p_vaddr) % sizeof(uint64_t) == 0)
+		m->in_file = MIN(MIN(ph->p_filesz, ph->p_memsz), im->file_size - ph->p_offset);
 	m->readable = (ph->p_flags & PF_R) != 0;
 	m->code = (ph->p_flags & PF_X) != 0;
 	m->root = m->readable && m->in_file;

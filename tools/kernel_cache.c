@@ -246,12 +246,16 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 {
 	const char *argv[8 + 2 * 16], *data = kernel_data_dir();
 	size_t n = 0;
-	char *script;
+	char *script, *init;
 
 	*k = (struct kernel_built){ 0 };
 	if (p == PROFILE_DEBIAN)
 		return get_debian(k);
-	if (!data)
+	k->arm64 = kernel_profile_is_arm64(p);
+	/* It is quickly made, and what it lacks is better said now than when the kernel is there. */
+	init = data ? kernel_get_init(k) : NULL;
+	free(init);
+	if (!init)
 		return false;
 	script = tool_format("%s/build", data);
 	argv[n++] = script;
@@ -274,7 +278,6 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	k->image = tool_format("%s/image", k->dir);
 	k->vmlinux = tool_format("%s/vmlinux", k->dir);
 	k->release = read_release(k->dir);
-	k->arm64 = kernel_profile_is_arm64(p);
 	return true;
 }
 

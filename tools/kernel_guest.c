@@ -109,8 +109,10 @@ static pid_t start_qemu(const struct kernel_options *o, const struct kernel_buil
 			int script_fd)
 {
 	char *append = make_append(o, k), *log = tool_format("file,id=log,path=/dev/fd/%d", log_fd);
+	/* One processor a socket: the MP table of SeaBIOS lists sockets. */
+	char *smp = tool_format("%s,sockets=%s", o->smp ? o->smp : "1", o->smp ? o->smp : "1");
 	char *script = shell ? tool_format("stdio,id=script,signal=off") : tool_format("file,id=script,path=/dev/fd/%d", script_fd);
-	const char *const more[] = { "-accel", o->kvm ? "kvm" : "tcg,thread=multi", "-m", o->mem ? o->mem : "1G", "-smp", o->smp ? o->smp : "1",
+	const char *const more[] = { "-accel", o->kvm ? "kvm" : "tcg,thread=multi", "-m", o->mem ? o->mem : "1G", "-smp", smp,
 		"-nodefaults", "-no-user-config", "-display", "none", "-chardev", log, "-chardev", script, "-monitor", "none", "-no-reboot",
 		"-kernel", k->image, "-initrd", initrd, "-append", append, NULL };
 	struct words argv = { .nr = 0 };
@@ -122,6 +124,7 @@ static pid_t start_qemu(const struct kernel_options *o, const struct kernel_buil
 	free(append);
 	free(log);
 	free(script);
+	free(smp);
 	return pid;
 }
 

@@ -61,7 +61,10 @@ static void print_result(const struct kernel_session *s, const struct kernel_res
 		printf("but:      %s\n", r->difference);
 	else if (cell->expect != EXPECT_SKIP)
 		printf("          and that is what came%s\n", r->panicked ? "; then the kernel panicked" : r->died ? "; it killed its task" : "");
-	printf("why:      %s%s%s\n\n", r->bug->why, *cell->why ? " " : "", cell->why);
+	printf("why:      %s\n", r->bug->why);
+	if (*cell->why)
+		printf("%-9s %s\n", kernel_profile_name(r->profile), cell->why);
+	putchar('\n');
 	free(expected);
 }
 
@@ -69,7 +72,6 @@ static void print_result_json(const struct kernel_result *r)
 {
 	const struct kernel_cell *cell = kernel_cell_of(r->bug, r->profile);
 	size_t kept = r->nr_findings < 16 ? r->nr_findings : 16;
-	char *why;
 
 	printf("{\"schema\":\"memsan-kernel-run/1\",\"bug\":\"%s\",\"profile\":\"%s\",\"what\":", r->bug->name, kernel_profile_name(r->profile));
 	log_json_string(stdout, r->bug->what);
@@ -81,9 +83,9 @@ static void print_result_json(const struct kernel_result *r)
 	printf(",\"as_expected\":%s,\"difference\":", r->as_expected ? "true" : "false");
 	log_json_string(stdout, r->difference);
 	printf(",\"killed_task\":%s,\"panicked\":%s,\"why\":", r->died ? "true" : "false", r->panicked ? "true" : "false");
-	why = tool_format("%s%s%s", r->bug->why, *cell->why ? " " : "", cell->why);
-	log_json_string(stdout, why);
-	free(why);
+	log_json_string(stdout, r->bug->why);
+	printf(",\"why_here\":");
+	log_json_string(stdout, *cell->why ? cell->why : NULL);
 	printf(",\"reports\":[");
 	for (size_t i = 0; i < kept; i++) {
 		char *line = NULL;
@@ -442,7 +444,8 @@ int kernel_run_shell(const struct kernel_options *o)
 	r = module ? initrd_base(initrd, &k, true) : NULL;
 	ok = r != NULL;
 	if (r) {
-		static const char plan[] = "insmod /memsan/memsan_bugs.ko\nshell\n";
+		/* Fences at the kernel's own rate: at ours, KFENCE would have most of what KASAN is expected to say. */
+		static const char plan[] = "fence 100\ninsmod /memsan/memsan_bugs.ko\nshell\n";
 
 		initrd_data(r, "memsan/plan", 0644, plan, strlen(plan));
 		ok = initrd_file(r, "memsan/memsan_bugs.ko", 0644, module);

@@ -52,8 +52,10 @@ static void print_markdown(const struct kernel_session *s, size_t nr)
 		printf("| `%s` | %s |", bug->name, bug->what);
 		for (size_t i = 0; i < nr; i++) {
 			char *text = reported_text(&s[i].results[b]);
+			const char *why = kernel_cell_of(bug, s[i].profile)->why;
 
-			printf(" %s%s |", text, s[i].results[b].as_expected ? "" : " (**not as expected**)");
+			printf(" %s%s", text, s[i].results[b].as_expected ? "" : " (**not as expected**)");
+			printf(*why ? "; %s |" : " |", why);
 			free(text);
 		}
 		printf(" %s |\n", bug->why);

@@ -35,6 +35,7 @@ struct leak_job {
 	bool first, external;
 	struct ask_request ask;
 	struct leak_grouper grouper;
+	const struct leak_scan *scan;
 };
 
 /* ---- scans ---------------------------------------------------------------------------------------------------------------------- */
@@ -53,6 +54,7 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 	if (!j->first) {
 		if (j->nr_lost && !bsearch(&addr, j->lost, j->nr_lost, sizeof(addr), compare_address) && !j->image.file)
 			return;
+		j->grouper.find = leak_scan_visits_extra(j->scan) ? image_extra_object : NULL;
 		leak_group_visit(&j->grouper, addr, class);
 		return;
 	}
@@ -71,10 +73,11 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 static const char *scan_once(struct leak_job *j, struct leak_scan_stats *stats)
 {
 	const char *why = image_open(&j->image, &j->choice);
-	struct leak_scan *s = why ? NULL : leak_scan_create(&j->image.view, j->image.root, &why);
+	struct leak_scan *s = why ? NULL : image_scan_create(&j->image, &why);
 
 	if (!s)
 		return why;
+	j->scan = s;
 	image_scan_roots(&j->image, s);
 	j->grouper.heap = &j->image.heap;
 	leak_scan_finish(s, j->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, j);

@@ -6,7 +6,7 @@ libtool_half_la_LIBADD = $(DW_LIBS) $(ELF_LIBS) $(CAPSTONE_LIBS)
 
 bin_PROGRAMS += memsan
 memsan_SOURCES = tools/main.c tools/run.c tools/target.c tools/fail_each.c tools/supervise.c tools/options.c tools/decode.c tools/report.c tools/input.c tools/output.c tools/complete.c tools/stat.c tools/image.c tools/roots.c tools/names.c \
-	tools/leak.c tools/why.c tools/growth.c tools/ask.c tools/describe.c tools/views.c tools/common.c \
+	tools/leak.c tools/why.c tools/growth.c tools/ask.c tools/describe.c tools/views.c tools/screen.c tools/common.c \
 	slab/flags.c
 # memsan kernel
 memsan_SOURCES += tools/kernel.c tools/kernel_table.c tools/kernel_cache.c tools/kernel_initrd.c tools/kernel_guest.c \

@@ -36,7 +36,7 @@ static int compare_hole(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Fenced objects are roots: what they point to is alive, and few are fenced. */
+/* Where fenced objects are not looked for one by one they are roots: what they point to is alive. */
 static uint64_t fence_pool(const struct image *im)
 {
 	struct leak_root r;
@@ -51,7 +51,7 @@ static uint64_t fence_pool(const struct image *im)
 static void holes_reserves(const struct image *im, struct holes *h)
 {
 	const struct lib_root *r = &im->heap.root.lib;
-	uint64_t pool = fence_pool(im);
+	uint64_t pool = im->fenced_known ? 0 : fence_pool(im);
 
 	for (uint64_t i = 0; i < r->nr_reserves && i < 4096; i++) {
 		uint64_t pair[2];
@@ -187,10 +187,71 @@ static void scan_range(void *ctx, uint64_t start, uint64_t end)
 	leak_scan_root(ctx, start, end - start);
 }
 
+/* ---- objects that slab knows nothing of ------------------------------------------------------------------------------------------- */
+
+static void extra_add(void *ctx, const struct slab_object *o, bool pooled)
+{
+	struct image *im = ctx;
+
+	if ((im->nr_extra & (im->nr_extra - 1)) == 0) {
+		struct image_extra *grown = realloc(im->extra, (im->nr_extra ? im->nr_extra * 2 : 1) * sizeof(im->extra[0]));
+		if (!grown) {
+			tool_say("out of memory");
+			exit(EXIT_USAGE);
+		}
+		im->extra = grown;
+	}
+	im->extra[im->nr_extra++] = (struct image_extra){ *o, pooled };
+}
+
+static int compare_extra(const void *a, const void *b)
+{
+	const struct image_extra *x = a, *y = b;
+
+	return x->object.addr < y->object.addr ? -1 : x->object.addr > y->object.addr;
+}
+
+void image_find_extra(struct image *im)
+{
+	free(im->extra);
+	im->extra = NULL;
+	im->nr_extra = 0;
+	im->fenced_known = im->leak_root && leak_elsewhere_each(&im->heap, im->leak_root, extra_add, im);
+	if (im->nr_extra)
+		qsort(im->extra, im->nr_extra, sizeof(im->extra[0]), compare_extra);
+}
+
+static const struct image *extra_image; /* leak_scan's callbacks have no room for it */
+
+bool image_extra_object(uint64_t addr, struct slab_object *o)
+{
+	struct image_extra key = { .object = { .addr = addr } }, *found = NULL;
+
+	if (extra_image && extra_image->nr_extra)
+		found = bsearch(&key, extra_image->extra, extra_image->nr_extra, sizeof(key), compare_extra);
+	if (found)
+		*o = found->object;
+	return found != NULL;
+}
+
+struct leak_scan *image_scan_create(struct image *im, const char **why)
+{
+	image_find_extra(im);
+	extra_image = im;
+	struct leak_scan *s = leak_scan_create_with(&im->view, im->root, (uint32_t)im->nr_extra, why);
+	for (size_t i = 0; s && i < im->nr_extra; i++)
+		leak_scan_add(s, im->extra[i].object.addr, im->extra[i].object.size, im->extra[i].pooled);
+	if (s)
+		leak_scan_added(s);
+	return s;
+}
+
+/* ---- a scan's roots ----------------------------------------------------------------------------------------------------------------- */
+
 void image_scan_roots(const struct image *im, struct leak_scan *s)
 {
 	if (im->leak_root)
-		leak_scan_notes(s, im->leak_root, NULL);
+		leak_scan_notes(s, im->leak_root, image_extra_object);
 	for (size_t i = 0; i < im->nr_threads; i++)
 		leak_scan_words(s, im->threads[i].regs, im->threads[i].nr_regs);
 	image_each_root(im, scan_range, s);

@@ -67,6 +67,8 @@ struct session {
 	_Alignas(8) char text[REPORT_TEXT_MAX];
 	size_t len;
 	bool suppressed;
+	char **suggested;
+	uint32_t nr_suggested;
 };
 
 static void say(void *ctx, const char *line)
@@ -76,6 +78,25 @@ static void say(void *ctx, const char *line)
 
 	if (n > 0 && (size_t)n < sizeof(s->text) - s->len)
 		s->len += (size_t)n;
+	s->text[s->len] = 0;
+}
+
+/* A rule for the leak, unless it would be the same as one before but for its name, which is the first line in the braces. */
+static void suggest(struct session *s, const struct report_symbols *symbols)
+{
+	char *rule = s->text + s->len;
+	size_t n = suppressions_suggest(&s->record, symbols, s->nr_suggested + 1, rule, sizeof(s->text) - s->len);
+	const char *body = n > 2 ? strchr(rule + 2, '\n') : NULL;
+	char **grown = body ? realloc(s->suggested, (s->nr_suggested + 1) * sizeof(*grown)) : NULL;
+
+	for (uint32_t i = 0; grown && i < s->nr_suggested; i++)
+		if (strcmp(grown[i], body) == 0)
+			n = 0;
+	if (grown)
+		s->suggested = grown;
+	if (grown && n && (grown[s->nr_suggested] = strdup(body)) != NULL)
+		s->nr_suggested++;
+	s->len += n;
 	s->text[s->len] = 0;
 }
 
@@ -94,6 +115,8 @@ static bool take_report(struct session *s, const struct helper_request *request)
 	insn_decode(&s->record);
 	s->len = request->format == FORMAT_JSON ? report_render_json(&s->record, &symbols, s->text, sizeof(s->text))
 	                                        : report_render_text(&s->record, &symbols, s->text, sizeof(s->text));
+	if (request->suggest && !s->suppressed && request->format != FORMAT_JSON && s->record.kind == REPORT_UNREFERENCED)
+		suggest(s, &symbols);
 	return true;
 }
 

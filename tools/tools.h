@@ -64,6 +64,12 @@ char *tool_format(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* While something is written: remembers why standard output cannot be written, if it cannot. */
 void tool_check_output(void);
 /* Flushes standard output; a full disk or closed pipe becomes exit status 1 with a line. */
+/* screen.c: standard output is a terminal.  Signals that end a program end screen_key's wait; screen_end then raises them again. */
+#define SCREEN_END (-1)
+void screen_start(void);
+void screen_draw(const char *text);  /* as many lines and columns as there is room for */
+int screen_key(double seconds);      /* a key, 0: none was pressed, or SCREEN_END */
+void screen_end(void);
 int tool_finish_output(int status);
 
 /* ---- options.c ---------------------------------------------------------------------------------------------------- */
@@ -178,7 +184,11 @@ struct image {
 	uint8_t *file;                   /* core */
 	uint64_t file_size;
 	uint64_t missing;                /* bytes that the core should have and has not */
+	struct image_extra *extra;       /* image_find_extra: objects that slab knows nothing of, in order of address */
+	size_t nr_extra;
+	bool fenced_known;               /* fenced ones are all among them */
 };
+struct image_extra { struct slab_object object; bool pooled; };
 struct image_choice;
 /* A running process (core NULL) or a core file that memsan was part of; exe: where the program's file is now (NULL: where it was).  NULL,
  * or why not.  Lives until the tool ends. */

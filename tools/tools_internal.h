@@ -13,6 +13,11 @@
 void image_each_root(const struct image *im, void (*fn)(void *ctx, uint64_t start, uint64_t end), void *ctx);
 /* The stack of a thread (whose stack pointer may not be known), when struct pthread or the mapping's name tells.  False: not known. */
 bool image_stack_bounds(const struct image *im, const struct image_thread *t, uint64_t *start, uint64_t *end);
+/* A scan of an image with all of its objects, those that slab knows nothing of among them; NULL and why not.  One image at a time. */
+struct leak_scan *image_scan_create(struct image *im, const char **why);
+void image_find_extra(struct image *im);
+/* One of those, of the image that is being scanned. */
+bool image_extra_object(uint64_t addr, struct slab_object *o);
 /* All roots of an image, and what the program said of its objects, into a scan that is new. */
 void image_scan_roots(const struct image *im, struct leak_scan *s);
 

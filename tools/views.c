@@ -168,6 +168,7 @@ static int free_traces_main(int argc, char **argv)
 
 /* ---- slabtop ------------------------------------------------------------------------------------------------------------------------------ */
 
+#define SORT_LETTERS "abclnopsuv"
 struct top_row { const struct slab_view_cache *cache; struct slab_show_cache n; uint64_t bytes; };
 struct top { char sort; double delay; bool once; };
 
@@ -203,7 +204,7 @@ static double percent(uint64_t part, uint64_t whole)
 }
 
 /* slabtop(1)'s head. */
-static void print_totals(const struct top_row *rows, size_t n)
+static void print_totals(FILE *f, const struct top_row *rows, size_t n)
 {
 	uint64_t active = 0, objects = 0, active_slabs = 0, slabs = 0, active_caches = 0, active_bytes = 0, bytes = 0, low = UINT64_MAX, high = 0;
 
@@ -219,12 +220,12 @@ static void print_totals(const struct top_row *rows, size_t n)
 		low = r->cache->slot_size < low ? r->cache->slot_size : low;
 		high = r->cache->slot_size > high ? r->cache->slot_size : high;
 	}
-	printf(" Active / Total Objects (%% used)    : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active, objects, percent(active, objects));
-	printf(" Active / Total Slabs (%% used)      : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active_slabs, slabs, percent(active_slabs, slabs));
-	printf(" Active / Total Caches (%% used)     : %" PRIu64 " / %zu (%.1f%%)\n", active_caches, n, percent(active_caches, n));
-	printf(" Active / Total Size (%% used)       : %.2fK / %.2fK (%.1f%%)\n", (double)active_bytes / 1024, (double)bytes / 1024,
+	fprintf(f, " Active / Total Objects (%% used)    : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active, objects, percent(active, objects));
+	fprintf(f, " Active / Total Slabs (%% used)      : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active_slabs, slabs, percent(active_slabs, slabs));
+	fprintf(f, " Active / Total Caches (%% used)     : %" PRIu64 " / %zu (%.1f%%)\n", active_caches, n, percent(active_caches, n));
+	fprintf(f, " Active / Total Size (%% used)       : %.2fK / %.2fK (%.1f%%)\n", (double)active_bytes / 1024, (double)bytes / 1024,
 	       percent(active_bytes, bytes));
-	printf(" Minimum / Average / Maximum Object : %.2fK / %.2fK / %.2fK\n\n", (double)low / 1024,
+	fprintf(f, " Minimum / Average / Maximum Object : %.2fK / %.2fK / %.2fK\n\n", (double)low / 1024,
 	       objects ? (double)bytes / 1024 / (double)objects : 0, (double)high / 1024);
 }
 
@@ -246,17 +247,17 @@ static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLA
 	return n;
 }
 
-static void print_top(const struct shown *s, char key)
+static void print_top(FILE *f, const struct shown *s, char key)
 {
 	static struct top_row rows[SLAB_VIEW_CACHES];
 	struct slab_show_cache areas;
 	size_t n = take_rows(s, key, rows, &areas);
 
-	print_totals(rows, n);
-	printf("  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n");
+	print_totals(f, rows, n);
+	fprintf(f, "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n");
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].n.slabs)
-			printf("%6" PRIu64 " %6" PRIu64 " %3.0f%% %7.2fK %6" PRIu64 " %8u %9" PRIu64 "K %s\n", rows[i].n.objects, rows[i].n.active,
+			fprintf(f, "%6" PRIu64 " %6" PRIu64 " %3.0f%% %7.2fK %6" PRIu64 " %8u %9" PRIu64 "K %s\n", rows[i].n.objects, rows[i].n.active,
 			       percent(rows[i].n.active, rows[i].n.objects), (double)rows[i].cache->slot_size / 1024, rows[i].n.slabs,
 			       rows[i].cache->nr_objects, rows[i].bytes / 1024, rows[i].cache->name);
 }
@@ -266,21 +267,37 @@ static bool process_is_there(const struct image_choice *choice)
 	return kill(choice->pid, 0) == 0 || errno == EPERM;
 }
 
-/* Shows it again and again, until the process or the user has had enough. */
-static int top_loop(const struct image_choice *choice, const struct top *top)
+static void draw_top(char key)
 {
-	struct timespec pause = { .tv_sec = (time_t)top->delay, .tv_nsec = (long)((top->delay - (double)(time_t)top->delay) * 1e9) };
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
 
-	for (;;) {
-		if (!top->once)
-			printf("\033[H\033[J");
-		print_top(&shown, top->sort);
-		if (top->once || fflush(stdout) != 0)
-			return tool_finish_output(0);
-		nanosleep(&pause, NULL);
+	if (!f)
+		return;
+	print_top(f, &shown, key);
+	fclose(f);
+	screen_draw(text);
+	free(text);
+}
+
+/* Shows it again and again, until the process or the user has had enough.  Keys are slabtop(1)'s: a letter sorts, q and Q end, any other draws anew. */
+static int top_loop(const struct image_choice *choice, struct top *top)
+{
+	int key = 0;
+
+	screen_start();
+	while (key != 'q' && key != 'Q' && key != SCREEN_END) {
+		draw_top(top->sort);
+		key = screen_key(top->delay);
+		if (key > 0 && strchr(SORT_LETTERS, key))
+			top->sort = (char)key;
 		if (!process_is_there(choice) || slab_view_open(&shown.im.heap, &shown.im.view, shown.im.root))
-			return tool_finish_output(0);
+			break;
 	}
+	putchar('\n');
+	screen_end();
+	return tool_finish_output(0);
 }
 
 /* -d N, --delay=N and the like; NULL: it is something else.  An argument may be the next word. */
@@ -297,7 +314,7 @@ static const char *value_of(int argc, char **argv, int *i, const char *short_nam
 
 static bool is_sort_key(const char *s)
 {
-	return strlen(s) == 1 && strchr("abclnopsuv", *s);
+	return strlen(s) == 1 && strchr(SORT_LETTERS, *s);
 }
 
 static int top_arguments(int argc, char **argv, struct image_choice *choice, struct top *top)
@@ -375,7 +392,10 @@ static int slabtop_main(int argc, char **argv)
 	if (!open_shown(&shown, &choice))
 		return EXIT_USAGE;
 	top.once |= choice.core || !isatty(1);
-	return top_loop(&choice, &top);
+	if (!top.once)
+		return top_loop(&choice, &top);
+	print_top(stdout, &shown, top.sort);
+	return tool_finish_output(0);
 }
 
 /* ---- the commands -------------------------------------------------------------------------------------------------------------------------- */
@@ -405,7 +425,8 @@ const struct tool_command command_slabtop = {
 	.help = "Usage: memsan slabtop [OPTIONS] (PID | --pid PID | --core FILE)\n"
 	        "\n"
 	        "Shows the caches of a process in the columns of slabtop(1), again every few seconds until\n"
-	        "the process ends or the user interrupts; once, when standard output is no terminal.\n"
+	        "the process ends or the user presses q; once, when standard output is no terminal.\n"
+	        "Other keys are the letters of --sort, and the space bar draws anew.\n"
 	        "\n"
 	        "  -d, --delay SECONDS  between refreshes (3)\n"
 	        SORT_KEYS

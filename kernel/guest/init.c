@@ -28,6 +28,7 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TRIGGER "/sys/kernel/debug/memsan/trigger"
@@ -217,9 +218,25 @@ static void displace_recent_objects(void)
 #endif
 }
 
-/* kmemleak wants objects to be five seconds old, and reports what was unreferenced, and unchanged, in two scans. */
+/* Sleeps until so many seconds after `began`. */
+static void sleep_until(const struct timespec *began, double seconds)
+{
+	struct timespec now, rest;
+	double left;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	left = seconds - (double)(now.tv_sec - began->tv_sec) - (double)(now.tv_nsec - began->tv_nsec) / 1e9;
+	if (left <= 0)
+		return;
+	rest.tv_sec = (time_t)left;
+	rest.tv_nsec = (long)((left - (double)rest.tv_sec) * 1e9);
+	nanosleep(&rest, NULL);
+}
+
+/* kmemleak reports what was unreferenced, and unchanged, in two scans, and five seconds old in the second. */
 static void scan_leaks(char *unused)
 {
+	struct timespec began;
 	char line[512];
 	FILE *in;
 
@@ -229,10 +246,11 @@ static void scan_leaks(char *unused)
 		return;
 	}
 	say("scan");
+	clock_gettime(CLOCK_MONOTONIC, &began);
 	displace_recent_objects();
-	sleep(6);
+	sleep_until(&began, 4.5);
 	write_file(KMEMLEAK, "scan");
-	sleep(1);
+	sleep_until(&began, 5.1);
 	write_file(KMEMLEAK, "scan");
 	in = fopen(KMEMLEAK, "re");
 	while (in && fgets(line, sizeof(line), in)) {

@@ -477,6 +477,37 @@ static void process_directed(void)
 	show_mask("after");
 }
 
+static void *waits_for_it(void *arg)
+{
+	sigset_t set;
+	int got = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	ready = 1;
+	printf("sigwait %d", sigwait(&set, &got));
+	printf(" %d\n", got);
+	taken = 1;
+	return arg;
+}
+
+/* All block it, and one waits for it: that one gets it. */
+static void waited_for_by_a_thread(void)
+{
+	block(SIG_BLOCK, sig, 0);
+	signal(sig, handler);
+	pthread_create(&taker, NULL, waits_for_it, NULL);
+	while (!ready)
+		usleep(1000);
+	for (int i = 0; i < 2; i++) {
+		kill(getpid(), sig);
+		while (!taken)
+			usleep(1000);
+		show_pending("after");
+	}
+	pthread_join(taker, NULL);
+}
+
 static void *shows_mask(void *arg)
 {
 	show_mask(arg);
@@ -731,7 +762,7 @@ static void exec_itself(void)
 static const struct { const char *name; void (*run)(void); } cases[] = {
 	{ "actions", actions }, { "system_v", system_v }, { "masks", masks }, { "ignored_while_pending", ignored_while_pending },
 	{ "queued_while_blocked", queued_while_blocked }, { "wait_for", wait_for }, { "waits", waits }, { "reads", reads },
-	{ "process_directed", process_directed }, { "threads", threads }, { "stacks", stacks }, { "faults", faults },
+	{ "process_directed", process_directed }, { "waited_for_by_a_thread", waited_for_by_a_thread }, { "threads", threads }, { "stacks", stacks }, { "faults", faults },
 	{ "fault_blocked", fault_blocked }, { "fault_ignored", fault_ignored }, { "fault_changed", fault_changed },
 	{ "dies_of_it", dies_of_it }, { "exec_ignored", exec_ignored }, { "exec_handled", exec_handled },
 	{ "exec_blocked", exec_blocked }, { "exec_itself", exec_itself }, { "other", other_program },

@@ -150,6 +150,34 @@ static void test_open_after_report(void **state)
 	assert_false(fence_open_page(0x1000));
 }
 
+/* What a call may access: the object's bytes, while it lives. */
+static void test_ranges(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		size_t size = 1 + unit_below(&seed, PAGE_SIZE);
+		char *p = fence_alloc(size, 16, SLAB_API_MALLOC, NULL);
+		uintptr_t page = ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
+
+		assert_non_null(p);
+		for (int i = 0; i < 100; i++) {
+			uintptr_t from = page - 100 + unit_below(&seed, PAGE_SIZE + 200), bad = 0;
+			size_t n = unit_below(&seed, 3) ? unit_below(&seed, 2 * size) : unit_below(&seed, 20);
+
+			for (uintptr_t at = from; at < from + n && !bad; at++)
+				bad = at - (uintptr_t)p < size ? 0 : at;
+			assert_int_equal(fence_find_bad((void *)from, n), bad);
+		}
+		assert_int_equal(fence_find_bad(p, SIZE_MAX), (uintptr_t)p + size);
+		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
+		assert_int_equal(fence_find_bad(p, 1), (uintptr_t)p);
+		assert_int_equal(fence_find_bad(p, 0), 0);
+		/* What a freed object's memory is made accessible by, a live one's is not touched by. */
+		fence_open_range((uintptr_t)p, 1);
+		assert_true(accessible((uintptr_t)p) && !accessible(page + PAGE_SIZE) && !accessible(page - 1));
+	}
+}
+
 static void test_covered(void **state)
 {
 	(void)state;
@@ -236,7 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model), cmocka_unit_test(test_oldest_first), cmocka_unit_test(test_open_after_report),
 		cmocka_unit_test(test_rate), cmocka_unit_test(test_interval), cmocka_unit_test(test_canaries),
-		cmocka_unit_test(test_covered),
+		cmocka_unit_test(test_ranges), cmocka_unit_test(test_covered),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

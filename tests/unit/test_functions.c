@@ -40,6 +40,7 @@ static const struct { const char *function, *means, *others; } names[] = {
 	{ "A::operator unsigned int() const", "operator unsigned int  A::operator unsigned int", "int  unsigned int" },
 	{ "A::~A()", "~A  A::~A  ~A()", "A" },
 	{ "main::{lambda(int)#1}::operator()(int) const", "operator()  main::*", "lambda" },
+	{ "app::deep::hf492b59b28796613", "deep  app::deep  app::deep::hf492b59b28796613  app::*", "hf492b59b2879661  app" },
 	{ "operator new(unsigned long)", "operator new  operator new(unsigned long)", "new" },
 };
 

@@ -295,7 +295,11 @@ static bool views(void)
 /* A thread has thread caches to make first. */
 static void *in_thread(void *arg)
 {
-	*(bool *)arg = kmalloc() & caches_used() & vmalloc();
+	bool *good = arg;
+
+	*good = kmalloc();
+	*good &= caches_used();
+	*good &= vmalloc();
 	return NULL;
 }
 

@@ -102,6 +102,9 @@ int main(void)
 	p = getcwd(make(), sizeof(name));       /* expect: out-of-bounds-write entry=getcwd object=16 bad=16 */
 	IS(memcmp(p, getcwd(name, sizeof(name)), 16), 0);
 	strcpy(link, "/proc/self/exe");
+	n = readlink(link, p = make(), 4096);   /* expect: out-of-bounds-write entry=readlink object=16 bad=16 */
+	IS(n, readlink(link, name, sizeof(name)));
+	IS(memcmp(p, name, 16), 0);
 	n = readlink(link, gone(), 8);          /* expect: use-after-free-write entry=readlink object=16 bad=0 */
 	IS(n, 8);
 

@@ -175,6 +175,27 @@ _Noreturn static inline void arch_trap(void)
 	        ".size " #name ", . - " #name "\n"                                                             \
 	        ".popsection\n")
 
+/* An exported function NAME of one argument that goes on in FN, with nothing in the registers that its caller has given up: what they happen
+ * to hold (the result of an earlier malloc) would be stored in our frames, and a scan for leaks would take it for the program's. */
+#define ARCH_ENTER_CLEAN(name, fn)                                                                              \
+	__asm__(".pushsection .text\n"                                                                         \
+	        ".globl " #name "\n"                                                                           \
+	        ".type " #name ", @function\n" #name ":\n"                                                    \
+	        ".cfi_startproc\n"                                                                             \
+	        "endbr64\n"                                                                                    \
+	        "xorl %eax, %eax\n"                                                                            \
+	        "xorl %ecx, %ecx\n"                                                                            \
+	        "xorl %edx, %edx\n"                                                                            \
+	        "xorl %esi, %esi\n"                                                                            \
+	        "xorl %r8d, %r8d\n"                                                                            \
+	        "xorl %r9d, %r9d\n"                                                                            \
+	        "xorl %r10d, %r10d\n"                                                                          \
+	        "xorl %r11d, %r11d\n"                                                                          \
+	        "jmp " #fn "\n"                                                                                \
+	        ".cfi_endproc\n"                                                                               \
+	        ".size " #name ", . - " #name "\n"                                                             \
+	        ".popsection\n")
+
 /* ---- wide memory access (mem.c) ---- */
 
 typedef char arch_vec16 __attribute__((vector_size(16), aligned(1), may_alias));

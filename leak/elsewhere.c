@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* leak/elsewhere.c - objects that slab knows nothing of, read through a view: fenced ones, and those of the program's own pools. */
+#include "leak/leak_internal.h"
+
+/* The slots of the fence are described by offsets (struct slab_slots), since they are another folder's; the pools' table is pools.c's.  A process
+ * that was damaged may have anything there: what is not plausible is left out, and no list is followed for ever. */
+
+#define SLOTS_AT_ONCE 64u
+#define SLOT_SIZE_MAX 128u
+#define SLOTS_MAX (1u << 24)
+#define OBJECTS_MAX (1u << 22)
+
+struct reading {
+	const struct mem_view *mem;
+	const struct slab_view *heap;
+	void (*fn)(void *ctx, const struct slab_object *o, bool pooled);
+	void *ctx;
+};
+
+static uint32_t field(const uint8_t *slot, uint32_t at)
+{
+	uint32_t value;
+
+	mem_copy(&value, slot + at, sizeof(value));
+	return value;
+}
+
+static void read_slot(const struct reading *x, const struct slab_slots *l, const uint8_t *slot, uint32_t number)
+{
+	struct slab_object o = { .state = SLAB_OBJ_LIVE, .tracked = true, .api = SLAB_API_MALLOC };
+	struct fmt_buf b;
+	uint64_t addr;
+
+	mem_copy(&addr, slot + l->addr, sizeof(addr));
+	if (field(slot, l->state) != l->live || !addr || !field(slot, l->length))
+		return;
+	o.addr = o.slot = addr;
+	o.size = o.object_size = o.slot_size = field(slot, l->length);
+	o.alloc_stack = field(slot, l->stack);
+	o.alloc_thread = field(slot, l->thread);
+	o.when = field(slot, l->when);
+	fmt_init(&b, o.cache, sizeof(o.cache));
+	fmt_printf(&b, "fence-#%u", number);
+	x->fn(x->ctx, &o, false);
+}
+
+static bool layout_plausible(const struct slab_slots *l)
+{
+	const uint32_t at[] = { l->state, l->length, l->stack, l->thread, l->when };
+	bool inside = l->addr + 8 <= l->slot_size;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
+		inside = inside && at[i] < l->slot_size && at[i] + 4 <= l->slot_size;
+	return inside && l->slot_size <= SLOT_SIZE_MAX && l->addr < l->slot_size && l->nr_ranges <= 16 && l->range_size <= 4096;
+}
+
+static void read_range(const struct reading *x, const struct slab_slots *l, uint64_t range)
+{
+	uint8_t slots[SLOTS_AT_ONCE * SLOT_SIZE_MAX];
+	uint64_t table;
+	uint32_t used;
+
+	if (!view_read(x->mem, &table, range + l->table, sizeof(table)) || !view_read(x->mem, &used, range + l->used, sizeof(used)) ||
+	    used > SLOTS_MAX)
+		return;
+	for (uint32_t first = 0; first < used; first += SLOTS_AT_ONCE) {
+		uint32_t n = MIN(used - first, SLOTS_AT_ONCE);
+		n = (uint32_t)(x->mem->read(x->mem, slots, table + (uint64_t)first * l->slot_size, (size_t)n * l->slot_size) / l->slot_size);
+		for (uint32_t i = 0; i < n; i++)
+			read_slot(x, l, slots + i * l->slot_size, first + i);
+	}
+}
+
+/* Memory that was given back as a whole may have had objects in it that were not. */
+static bool still_there(const struct reading *x, uint64_t addr)
+{
+	struct slab_object o;
+	uint8_t byte;
+
+	if (addr - x->heap->base < x->heap->used)
+		return slab_view_object(x->heap, addr, &o) && o.state == SLAB_OBJ_LIVE;
+	return view_read(x->mem, &byte, addr, 1);
+}
+
+static void read_pools(const struct reading *x, const struct leak_root *r)
+{
+	uint64_t buckets = 0, at;
+	struct pool_object e;
+	uint32_t seen = 0;
+
+	if (r->pool_object_size != sizeof(e) || r->nr_pool_buckets != POOL_BUCKETS || !view_read(x->mem, &buckets, r->pools, sizeof(buckets)) || !buckets)
+		return;
+	for (uint32_t i = 0; i < POOL_BUCKETS; i++) {
+		if (!view_read(x->mem, &at, buckets + i * sizeof(at), sizeof(at)))
+			continue;
+		for (; at && seen < OBJECTS_MAX && view_read(x->mem, &e, at, sizeof(e)); at = (uint64_t)(uintptr_t)e.next, seen++) {
+			struct slab_object o;
+			if (!e.addr || !e.size || !still_there(x, e.addr))
+				continue;
+			pool_describe(&e, &o);
+			x->fn(x->ctx, &o, true);
+		}
+	}
+}
+
+bool leak_elsewhere_each(const struct slab_view *heap, uint64_t root, void (*fn)(void *ctx, const struct slab_object *o, bool pooled), void *ctx)
+{
+	struct reading x = { heap->mem, heap, fn, ctx };
+	struct leak_root r;
+
+	if (!view_read(x.mem, &r, root, sizeof(r)) || mem_compare(r.magic, LEAK_ROOT_MAGIC, sizeof(r.magic)) != 0 ||
+	    r.version != LEAK_ROOT_VERSION)
+		return false;
+	read_pools(&x, &r);
+	if (!layout_plausible(&r.slots))
+		return false;
+	for (uint32_t i = 0; i < r.slots.nr_ranges; i++)
+		read_range(&x, &r.slots, r.slots.ranges + (uint64_t)i * r.slots.range_size);
+	return true;
+}
