@@ -275,7 +275,8 @@ static size_t slots_of(unsigned k, size_t slots)
 	return k == 0 ? slots : fence_all && (size_t)PAGE_SIZE << (k - 1) < options.fence_max_size ? slots >> k : 0;
 }
 
-/* All ranges in one reserve, so that "is it ours" is one compare. */
+/* All ranges in one reserve, so that "is it ours" is one compare.  Between pages that stay inaccessible, so that the kernel makes one mapping of them
+ * and of no neighbour: gdb's gcore leaves off a mapping at its first guard. */
 static bool ranges_reserve(size_t slots)
 {
 	size_t total = 0, at;
@@ -283,10 +284,10 @@ static bool ranges_reserve(size_t slots)
 
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
 		total += range_bytes(slots_of(k, slots), 1u << k);
-	p = os_reserve(total, PAGE_SIZE);
+	p = os_reserve(total + 2 * PAGE_SIZE, PAGE_SIZE);
 	if (!p)
 		return false;
-	at = (uintptr_t)p;
+	at = (uintptr_t)p + PAGE_SIZE;
 	for (unsigned k = 0; k < FENCE_RANGES; k++) {
 		struct slot_range *r = &fence_ranges[k];
 
@@ -299,7 +300,7 @@ static bool ranges_reserve(size_t slots)
 		r->base = r->ready = at;
 		at += range_bytes(slots_of(k, slots), r->pages);
 	}
-	fence_base = (uintptr_t)p;
+	fence_base = (uintptr_t)p + PAGE_SIZE;
 	fence_size = total;
 	return true;
 }

@@ -64,20 +64,21 @@ static bool chunk_cut(struct fault_stack *s)
 	return cut;
 }
 
-/* Chunks double, since each is a reserve of its own.  A chunk that two threads make at once is lost: 2 MiB of addresses. */
+/* Chunks double, since each is a reserve of its own.  A chunk that two threads make at once is lost: 2 MiB of addresses.  A page before and behind it
+ * stays inaccessible, as with the pool (slots.c): merged with the mapping of slab's descriptors, its guards hid those from gcore. */
 static bool chunk_make(void)
 {
 	unsigned n = MIN(MAX(CHUNK_FIRST, 2 * chunk_size), CHUNK_MAX);
-	void *chunk = os_reserve(n * STACK_BYTES, PAGE_SIZE);
+	char *chunk = os_reserve(n * STACK_BYTES + 2 * PAGE_SIZE, PAGE_SIZE);
 
 	if (!chunk)
 		return false;
-	if (!os_commit(chunk, n * STACK_BYTES, false)) {
-		os_release(chunk, n * STACK_BYTES);
+	if (!os_commit(chunk + PAGE_SIZE, n * STACK_BYTES, false)) {
+		os_release(chunk, n * STACK_BYTES + 2 * PAGE_SIZE);
 		return false;
 	}
 	lock_acquire(&stack_lock);
-	chunk_next = (uintptr_t)chunk;
+	chunk_next = (uintptr_t)chunk + PAGE_SIZE;
 	chunk_left = chunk_size = n;
 	lock_release(&stack_lock);
 	return true;

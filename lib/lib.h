@@ -122,14 +122,14 @@ bool os_under_seccomp(void);     /* a system call filter is active: unusual call
 uint32_t jiffies_now(void);
 uint64_t clock_coarse_ms(void);  /* CLOCK_MONOTONIC_COARSE in milliseconds */
 
-/* Reserve address space: PROT_NONE, MAP_NORESERVE, left out of core files' cost.  NULL when refused. */
+/* Reserve address space: PROT_NONE, MAP_NORESERVE, left out of core files.  NULL when refused. */
 void *os_reserve(size_t size, size_t align);
 void os_release(void *p, size_t size);
 void os_release_part(void *p, size_t size);            /* the end of a reserve that otherwise stays */
 bool os_is_reserve(const void *p);   /* inside a reserve made by os_reserve and not released */
 /* The first part of a reserve at or above `from`: its bounds.  False: there is none. */
 bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end);
-/* Make part of a reserve readable and writable.  `huge` false asks for MADV_NOHUGEPAGE (all metadata does). */
+/* Make part of a reserve readable, writable and part of core files.  `huge` false asks for MADV_NOHUGEPAGE (all metadata does). */
 bool os_commit(void *p, size_t size, bool huge);
 void os_want_huge(void *p, size_t size);               /* huge pages there, if the system gives them to who asks */
 size_t os_resident(const void *p, size_t size);        /* how many bytes of these whole pages are in memory; 0: not known */

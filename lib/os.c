@@ -229,6 +229,11 @@ void os_release(void *p, size_t size)
 	os_release_part(p, size);
 }
 
+static bool os_advise(void *p, size_t size, int advice)
+{
+	return os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
+}
+
 void *os_reserve(size_t size, size_t align)
 {
 	size_t extra = align > PAGE_SIZE ? align - PAGE_SIZE : 0, total;
@@ -249,13 +254,10 @@ void *os_reserve(size_t size, size_t align)
 		os_release((void *)end, raw + total - end);
 	/* After mlockall(MCL_FUTURE) a reserve would count as locked, all of it. */
 	os_syscall4(SYS_munlock, (long)start, (long)size, 0, 0);
+	/* The kernel leaves what was never touched out of a core file, but gdb's gcore writes a terabyte of zeros. */
+	os_advise((void *)start, size, MADV_DONTDUMP);
 	reserve_note(start, size);
 	return (void *)start;
-}
-
-static bool os_advise(void *p, size_t size, int advice)
-{
-	return os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
 }
 
 static bool os_protect(void *p, size_t size, int prot)
@@ -267,6 +269,7 @@ bool os_commit(void *p, size_t size, bool huge)
 {
 	if (!os_protect(p, size, PROT_READ | PROT_WRITE))
 		return false;
+	os_advise(p, size, MADV_DODUMP); /* os_reserve said the opposite */
 	if (!huge)
 		os_advise(p, size, MADV_NOHUGEPAGE); /* EINVAL on a kernel without huge pages: what we want anyway */
 	return true;

@@ -198,10 +198,12 @@ void finding_report(const struct slab_finding *f)
 		fn(f);
 }
 
-/* The start of something that was freed is a double free, anything else an invalid one.  Pages that were given back keep a mark that
- * objects were in them (for large areas, in their first). */
+/* The start of something that was freed is a double free, that of an object of the program's own pool somebody else's; anything else is an
+ * invalid free.  Pages that were given back keep a mark that objects were in them (for large areas, in their first). */
 static enum slab_finding_kind classify_bad(uintptr_t addr, bool have, const struct slab_object *obj)
 {
+	if (have && obj->api == SLAB_API_POOL && obj->state == SLAB_OBJ_LIVE && obj->addr == addr)
+		return SLAB_ALLOC_DEALLOC_MISMATCH;
 	if (addr & 15 || !arena_usable(addr))
 		return SLAB_INVALID_FREE;
 	if (have)

@@ -8,6 +8,7 @@ debugger, under seccomp; threads that do not answer; servers under load.
 import argparse
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -210,6 +211,27 @@ def under_gdb(place):
     s.process.stdin.close()
     rest = s.process.stdout.read()
     check("received signal" not in rest and "exited normally" in rest, rest)
+
+
+@test
+def core_file_of_gcore(place):
+    """gdb writes reserves that are not left out, and nothing of a mapping behind its first guard."""
+    if not shutil.which("gcore"):
+        raise Skipped("there is no gcore")
+    s = Server(place, "quiet", options="mode=production")
+    s.say("lose 3 700")
+    core = os.path.join(place.folder, "core")
+    subprocess.run(["gcore", "-o", core, str(s.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False,
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 28, 1 << 28)))
+    core += f".{s.pid}"
+    check(os.path.getsize(core) < 1 << 27, f"a core file of {os.path.getsize(core)} bytes")
+    leak, slabs, live = (subprocess.run([place.memsan, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+                                        check=False).stdout
+                         for args in (("leak", "--core", core), ("slabinfo", "--core", core), ("slabinfo", "--pid", str(s.pid))))
+    os.unlink(core)
+    check("direct: 3 objects" in leak, leak)
+    check(slabs == live, "of the core file:\n" + slabs + "of the process:\n" + live)
+    s.end()
 
 
 @test

@@ -185,6 +185,39 @@ static void reserve_returns_what_it_trims(void **state)
 	os_release(p, PAGE_SIZE);
 }
 
+/* Does the mapping around `p` say that it is left out of core files? */
+static bool left_out_of_core_files(const char *p)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long start, end;
+	char line[1024], *flags;
+	bool here = false, out = false;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			here = (uintptr_t)p >= start && (uintptr_t)p < end;
+		flags = here ? strstr(line, "VmFlags:") : NULL;
+		out = out || (flags && strstr(flags, " dd"));
+	}
+	fclose(f);
+	return out;
+}
+
+/* gdb's gcore writes what is PROT_NONE too. */
+static void only_what_is_committed_is_dumped(void **state)
+{
+	char *p = os_reserve(8 * PAGE_SIZE, PAGE_SIZE);
+
+	(void)state;
+	assert_true(left_out_of_core_files(p));
+	assert_true(os_commit(p, PAGE_SIZE, true) && os_commit(p + PAGE_SIZE, PAGE_SIZE, false));
+	assert_false(left_out_of_core_files(p));
+	assert_false(left_out_of_core_files(p + PAGE_SIZE));
+	assert_true(left_out_of_core_files(p + 2 * PAGE_SIZE));
+	os_release(p, 8 * PAGE_SIZE);
+}
+
 static void decommit_gives_zeroes(void **state)
 {
 	char *p = os_reserve(8 * PAGE_SIZE, PAGE_SIZE);
@@ -432,6 +465,7 @@ int main(void)
 		cmocka_unit_test(endings),
 		cmocka_unit_test(reserve_is_aligned_and_free_of_charge),
 		cmocka_unit_test(reserve_returns_what_it_trims),
+		cmocka_unit_test(only_what_is_committed_is_dumped),
 		cmocka_unit_test(decommit_gives_zeroes),
 		cmocka_unit_test(guards_keep_out),
 		cmocka_unit_test(limits),
