@@ -100,12 +100,16 @@ static const char *const states[] = {
 void describe_address(const struct image *im, uint64_t addr)
 {
 	struct symbolizer *sym = symbolizer_create(0);
-	struct slab_object o;
+	const struct image_extra *extra = image_extra_at(im, addr);
+	struct slab_object o, block;
+	bool known = extra || slab_view_object(&im->heap, addr, &o);
 
-	if (!sym || !slab_view_object(&im->heap, addr, &o)) {
+	if (!sym || !known) {
 		print_mapping(im, addr);
 		return;
 	}
+	if (extra)
+		o = extra->object;
 	printf("0x%" PRIx64 " lies ", addr);
 	if (addr < o.addr)
 		printf("%" PRIu64 " bytes before", (uint64_t)o.addr - addr);
@@ -115,6 +119,8 @@ void describe_address(const struct image *im, uint64_t addr)
 		printf("%" PRIu64 " bytes behind the end of", addr - o.addr - o.size);
 	printf(" the object at 0x%" PRIxPTR "\n  state: %s\n  size: %zu\n  cache: %s (objects of %zu)\n", o.addr, states[o.state], o.size, o.cache,
 	       o.object_size);
+	if (extra && extra->pooled && slab_view_object(&im->heap, addr, &block))
+		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", block.addr, block.size, block.cache);
 	print_stack(im, sym, "Allocated", o.alloc_stack, o.alloc_thread);
 	if (o.state != SLAB_OBJ_LIVE)
 		print_stack(im, sym, "Freed", o.free_stack, o.free_thread);
@@ -138,6 +144,7 @@ static int describe_main(int argc, char **argv)
 	}
 	if (!image_open_choice(&im, &choice))
 		return EXIT_USAGE;
+	image_find_extra(&im);
 	for (int i = 1; i < argc; i++)
 		describe_address(&im, strtoull(argv[i], NULL, 16));
 	return tool_finish_output(0);

@@ -84,19 +84,31 @@ static struct place *place_of(struct census *c, uint32_t stack, const char *cach
 	return p;
 }
 
+static void count_in_place(struct census *c, const struct slab_object *o, const char *cache)
+{
+	struct place *p = place_of(c, o->alloc_stack, cache);
+
+	p->objects++;
+	p->bytes += o->size;
+	c->objects++;
+	c->bytes += o->size;
+}
+
 static void count_object(void *ctx, uint64_t addr, enum leak_class class)
 {
 	struct census *c = ctx;
 	struct slab_object o;
 
 	(void)class;
-	if (!slab_view_object(&c->im->heap, addr, &o) || o.state != SLAB_OBJ_LIVE)
-		return;
-	struct place *p = place_of(c, o.alloc_stack, o.cache);
-	p->objects++;
-	p->bytes += o.size;
-	c->objects++;
-	c->bytes += o.size;
+	if (slab_view_object(&c->im->heap, addr, &o) && o.state == SLAB_OBJ_LIVE)
+		count_in_place(c, &o, o.cache);
+}
+
+/* What the program cut out of a block counts beside the block, since each may be what grows.  A fence slot's name is one object's alone. */
+static void count_extra(struct census *c)
+{
+	for (size_t i = 0; i < c->im->nr_extra; i++)
+		count_in_place(c, &c->im->extra[i].object, c->im->extra[i].pooled ? c->im->extra[i].object.cache : "fence");
 }
 
 /* ---- names that last ------------------------------------------------------------------------------------------------------------ */
@@ -145,7 +157,7 @@ static char *place_name(const struct image *im, const struct place *p)
 	return name;
 }
 
-struct census *census_take(const struct image *im)
+struct census *census_take(struct image *im)
 {
 	const char *why = NULL;
 	struct leak_scan *s = leak_scan_create(&im->view, im->root, &why);
@@ -158,6 +170,8 @@ struct census *census_take(const struct image *im)
 	memset(c, 0, sizeof(*c));
 	c->im = im;
 	leak_scan_each(s, count_object, c);
+	image_find_extra(im);
+	count_extra(c);
 	leak_scan_destroy(s);
 	for (size_t i = 0; i < c->nr; i++)
 		c->places[i].name = place_name(im, &c->places[i]);

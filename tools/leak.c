@@ -423,6 +423,7 @@ static int command(struct leak_job *j)
 		return EXIT_USAGE;
 	if (!j->ask.dump)
 		return ask_command(&j->image, &j->ask);
+	image_find_extra(&j->image);
 	describe_address(&j->image, j->ask.argument);
 	return tool_finish_output(0);
 }

@@ -217,8 +217,31 @@ void image_find_extra(struct image *im)
 	im->extra = NULL;
 	im->nr_extra = 0;
 	im->fenced_known = im->leak_root && leak_elsewhere_each(&im->heap, im->leak_root, extra_add, im);
-	if (im->nr_extra)
-		qsort(im->extra, im->nr_extra, sizeof(im->extra[0]), compare_extra);
+	if (!im->nr_extra)
+		return;
+	qsort(im->extra, im->nr_extra, sizeof(im->extra[0]), compare_extra);
+	/* Of two that overlap (a table that was read while it changed) the lower counts, as in a scan. */
+	size_t kept = 1;
+	for (size_t i = 1; i < im->nr_extra; i++) {
+		const struct slab_object *last = &im->extra[kept - 1].object;
+		if (im->extra[i].object.addr - last->addr >= last->size)
+			im->extra[kept++] = im->extra[i];
+	}
+	im->nr_extra = kept;
+}
+
+const struct image_extra *image_extra_at(const struct image *im, uint64_t addr)
+{
+	size_t lo = 0, hi = im->nr_extra;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		if (im->extra[mid].object.addr <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && addr - im->extra[lo - 1].object.addr < im->extra[lo - 1].object.size ? &im->extra[lo - 1] : NULL;
 }
 
 static const struct image *extra_image; /* leak_scan's callbacks have no room for it */

@@ -15,7 +15,10 @@ void image_each_root(const struct image *im, void (*fn)(void *ctx, uint64_t star
 bool image_stack_bounds(const struct image *im, const struct image_thread *t, uint64_t *start, uint64_t *end);
 /* A scan of an image with all of its objects, those that slab knows nothing of among them; NULL and why not.  One image at a time. */
 struct leak_scan *image_scan_create(struct image *im, const char **why);
+/* Reads those that slab knows nothing of into im->extra. */
 void image_find_extra(struct image *im);
+/* The one of im->extra that addr lies in, or NULL. */
+const struct image_extra *image_extra_at(const struct image *im, uint64_t addr);
 /* One of those, of the image that is being scanned. */
 bool image_extra_object(uint64_t addr, struct slab_object *o);
 /* All roots of an image, and what the program said of its objects, into a scan that is new. */
@@ -51,11 +54,11 @@ void root_name_text(const struct root_name *name, uint64_t addr, char *text, siz
 /* ---- why.c, growth.c ---------------------------------------------------------------------------------------------------------- */
 
 /* Prints the path; 0, 1: nothing reaches it, EXIT_USAGE: it is no live object. */
-int leak_why(const struct image *im, uint64_t addr, enum option_format format);
+int leak_why(struct image *im, uint64_t addr, enum option_format format);
 
 /* What is allocated, by the place that allocated it. */
 struct census;
-struct census *census_take(const struct image *im);
+struct census *census_take(struct image *im);
 /* One that was saved; NULL, and it is said why. */
 struct census *census_read(const char *path);
 bool census_save(const struct census *c, const char *path);

@@ -4,7 +4,10 @@
  * A search in breadth from all roots at once.  Each object that is met remembers who led to it first, so the path that is printed is one of
  * the shortest.  Three searches, and the first that finds it is the answer: from what lasts (variables, thread-local storage, mappings);
  * from stacks and registers as well, which often hold an object for a moment only; and at last through pointers into the middle of objects
- * too (what is reached through such pointers alone is "possible").  A tool has the memory for that: 24 bytes an object.
+ * too (what is reached through such pointers alone is "possible").  A tool has the memory for that: 32 bytes an object.
+ *
+ * Objects that slab knows nothing of (fenced, or cut out of a block by the program) are looked up beside slab's.  A pointer to one that was cut
+ * out of a block leads to both; a word in it is its own and not the block's.
  */
 #include "config.h"
 
@@ -20,30 +23,38 @@
 #define FROM_REGISTER (UINT32_MAX - 1)
 #define POINTERS_SHOWN 8
 
-struct step { uint64_t start, word; uint32_t parent; };  /* word: where the pointer was (a register: thread << 8 | number) */
+struct step {
+	uint64_t start, size;
+	uint64_t word;             /* where the pointer was (a register: thread << 8 | number) */
+	uint32_t parent, extra;    /* extra: index + 1 in im->extra, or 0 */
+};
 struct search {
 	const struct image *im;
 	struct leak_scan *scan;
 	struct step *steps;
 	uint64_t nr, room;
-	uint64_t *seen;            /* a bit per 16 bytes of the arena */
+	uint64_t *seen;            /* a bit per 16 bytes of the arena, then one per object of im->extra */
+	size_t seen_size;
 	char *buffer;
 	uint64_t target;
+	uint32_t target_extra;
 	uint64_t found;            /* index + 1 of its step */
 	enum pass { PASS_LASTING, PASS_STACKS, PASS_INTERIOR } pass;
 };
 
 /* ---- searching ------------------------------------------------------------------------------------------------------------------ */
 
-static void meet(struct search *s, uint64_t value, uint64_t word, uint64_t parent)
+/* 0: none, which is no object's number. */
+static uint32_t extra_number(const struct image *im, const struct image_extra *e)
 {
-	uint64_t start, size, bit;
+	return e ? (uint32_t)(e - im->extra) + 1 : 0;
+}
 
-	if (value - s->im->heap.base >= s->im->heap.used || !leak_scan_object(s->scan, value, &start, &size) ||
-	    (start != value && s->pass < PASS_INTERIOR))
-		return;
-	bit = (start - s->im->heap.base) >> 4;
-	if (s->seen[bit >> 6] >> (bit & 63) & 1)
+static void meet_object(struct search *s, const struct step *step, uint64_t value)
+{
+	uint64_t bit = step->extra ? (s->im->heap.used >> 4) + step->extra : (step->start - s->im->heap.base) >> 4;
+
+	if ((step->start != value && s->pass < PASS_INTERIOR) || s->seen[bit >> 6] >> (bit & 63) & 1)
 		return;
 	s->seen[bit >> 6] |= (uint64_t)1 << (bit & 63);
 	if (s->nr == s->room) {
@@ -54,19 +65,54 @@ static void meet(struct search *s, uint64_t value, uint64_t word, uint64_t paren
 			memcpy(s->steps, old, s->nr * sizeof(*old));
 		free(old);
 	}
-	s->steps[s->nr++] = (struct step){ start, word, (uint32_t)parent };
-	if (start == s->target)
+	s->steps[s->nr++] = *step;
+	if (step->start == s->target && step->extra == s->target_extra)
 		s->found = s->nr;
+}
+
+static void meet(struct search *s, uint64_t value, uint64_t word, uint64_t parent)
+{
+	const struct image_extra *e = image_extra_at(s->im, value);
+	struct step step = { .word = word, .parent = (uint32_t)parent };
+
+	if (e) {
+		step.start = e->object.addr;
+		step.size = e->object.size;
+		step.extra = extra_number(s->im, e);
+		meet_object(s, &step, value);
+	}
+	if (!s->found && value - s->im->heap.base < s->im->heap.used && leak_scan_object(s->scan, value, &step.start, &step.size)) {
+		step.extra = 0;
+		meet_object(s, &step, value);
+	}
+}
+
+static bool leads_somewhere(const struct image *im, uint64_t value)
+{
+	const struct image_extra *last = im->nr_extra ? &im->extra[im->nr_extra - 1] : NULL;
+
+	return value - im->heap.base < im->heap.used ||
+	       (last && value - im->extra[0].object.addr < last->object.addr + last->object.size - im->extra[0].object.addr);
+}
+
+/* Is the word at addr the object's (extra; 0: slab's, or a root)?  What was cut out there has its own words. */
+static bool has_word(const struct image *im, uint32_t extra, uint64_t addr)
+{
+	const struct image_extra *e = image_extra_at(im, addr);
+
+	return !e || !e->pooled || extra_number(im, e) == extra;
 }
 
 static void search_range(struct search *s, uint64_t start, uint64_t end, uint64_t parent)
 {
+	uint32_t extra = parent < FROM_REGISTER ? s->steps[parent].extra : 0;
+
 	for (uint64_t at = (start + 7) & ~(uint64_t)7; at < end && !s->found; at += READ_AT_ONCE) {
 		size_t n = s->im->view.read(&s->im->view, s->buffer, at, MIN(READ_AT_ONCE, (size_t)(end - at)));
 		for (size_t i = 0; i + 8 <= n && !s->found; i += 8) {
 			uint64_t value;
 			memcpy(&value, s->buffer + i, 8);
-			if (value - s->im->heap.base < s->im->heap.used &&
+			if (leads_somewhere(s->im, value) && has_word(s->im, extra, at + i) &&
 			    (parent != FROM_ROOT || s->pass > PASS_LASTING || !image_on_stack(s->im, at + i)))
 				meet(s, value, at + i, parent);
 		}
@@ -86,11 +132,8 @@ static void search_all(struct search *s)
 	for (size_t t = 0; t < im->nr_threads && s->pass > PASS_LASTING; t++)
 		for (size_t i = 0; i < im->threads[t].nr_regs && !s->found; i++)
 			meet(s, im->threads[t].regs[i], t << 8 | i, FROM_REGISTER);
-	for (uint64_t i = 0; i < s->nr && i < FROM_REGISTER && !s->found; i++) {
-		uint64_t start, size;
-		if (leak_scan_object(s->scan, s->steps[i].start, &start, &size))
-			search_range(s, start, start + size, i);
-	}
+	for (uint64_t i = 0; i < s->nr && i < FROM_REGISTER && !s->found; i++)
+		search_range(s, s->steps[i].start, s->steps[i].start + s->steps[i].size, i);
 }
 
 /* ---- the path ---------------------------------------------------------------------------------------------------------------------- */
@@ -146,12 +189,15 @@ static void print_root(const struct printing *p, const struct step *step)
 	printf("},\"path\":[");
 }
 
-static void print_object(const struct printing *p, uint64_t start, const char *how, uint64_t offset, bool interior)
+static void print_object(const struct printing *p, uint64_t start, uint32_t extra, const char *how, uint64_t offset, bool interior)
 {
 	struct slab_object o;
 	char where[600];
 
-	slab_view_object(&p->s->im->heap, start, &o);
+	if (extra)
+		o = p->s->im->extra[extra - 1].object;
+	else
+		slab_view_object(&p->s->im->heap, start, &o);
 	image_name_stack(p->s->im, p->sym, o.alloc_stack, where, sizeof(where));
 	if (p->json) {
 		printf("{\"address\":\"0x%" PRIx64 "\",\"size\":%zu,\"cache\":", start, o.size);
@@ -191,7 +237,7 @@ static void print_path(const struct printing *p)
 		interior = interior && view_read(&s->im->view, &value, step->word, 8) && value != step->start;
 		if (length > ARRAY_SIZE(chain) && k == n - ARRAY_SIZE(chain) / 2 - 1 && !p->json)
 			printf("    … %" PRIu64 " objects …\n", length - n);
-		print_object(p, step->start, how, offset, interior);
+		print_object(p, step->start, step->extra, how, offset, interior);
 		if (p->json && k)
 			printf(",");
 	}
@@ -201,36 +247,47 @@ static void print_path(const struct printing *p)
 
 struct pointed { struct printing *p; uint64_t target, end; unsigned nr; };
 
-static void look_into(void *ctx, uint64_t addr, enum leak_class class)
+static void look_into_object(struct pointed *x, uint64_t start, uint64_t size, uint32_t extra)
 {
-	struct pointed *x = ctx;
 	const struct search *s = x->p->s;
-	uint64_t start, size, value;
+	uint64_t value;
 
-	(void)class;
-	if (x->nr >= POINTERS_SHOWN || addr == x->target || !leak_scan_object(s->scan, addr, &start, &size))
+	if (x->nr >= POINTERS_SHOWN || (start == x->target && extra == s->target_extra))
 		return;
-	for (uint64_t at = start; at < start + size; at += READ_AT_ONCE) {
+	for (uint64_t at = (start + 7) & ~(uint64_t)7; at < start + size; at += READ_AT_ONCE) {
 		size_t n = s->im->view.read(&s->im->view, s->buffer, at, MIN(READ_AT_ONCE, (size_t)(start + size - at)));
 		for (size_t i = 0; i + 8 <= n; i += 8) {
 			memcpy(&value, s->buffer + i, 8);
-			if (value - x->target >= x->end - x->target)
+			if (value - x->target >= x->end - x->target || !has_word(s->im, extra, at + i))
 				continue;
 			if (x->p->json && x->nr)
 				printf(",");
 			x->nr++;
-			print_object(x->p, start, "a lost object points to it:", at + i - start, false);
+			print_object(x->p, start, extra, "a lost object points to it:", at + i - start, false);
 			return;
 		}
 	}
 }
 
+static void look_into(void *ctx, uint64_t addr, enum leak_class class)
+{
+	struct pointed *x = ctx;
+	uint64_t start, size;
+
+	(void)class;
+	if (leak_scan_object(x->p->s->scan, addr, &start, &size))
+		look_into_object(x, start, size, 0);
+}
+
 static void print_pointers(struct printing *p, uint64_t start, uint64_t size)
 {
 	struct pointed x = { p, start, start + MAX(size, 1), 0 };
+	const struct image *im = p->s->im;
 
 	/* Nothing was marked: every live object is visited as a lost one. */
 	leak_scan_each(p->s->scan, look_into, &x);
+	for (uint32_t i = 0; i < im->nr_extra; i++)
+		look_into_object(&x, im->extra[i].object.addr, im->extra[i].object.size, i + 1);
 	if (!x.nr && !p->json)
 		printf("    no object points to it\n");
 }
@@ -262,26 +319,41 @@ static int print_result(struct search *s, uint64_t addr, uint64_t size, enum opt
 	return s->found ? 0 : 1;
 }
 
-int leak_why(const struct image *im, uint64_t addr, enum option_format format)
+/* The object that addr lies in becomes what is searched for. */
+static bool set_target(struct search *s, uint64_t addr, uint64_t *size)
+{
+	const struct image_extra *e = image_extra_at(s->im, addr);
+
+	if (!e)
+		return leak_scan_object(s->scan, addr, &s->target, size);
+	s->target_extra = extra_number(s->im, e);
+	s->target = e->object.addr;
+	*size = e->object.size;
+	return true;
+}
+
+int leak_why(struct image *im, uint64_t addr, enum option_format format)
 {
 	struct search s = { .im = im };
 	const char *why = NULL;
 	uint64_t size;
 	int status;
 
+	image_find_extra(im);
 	s.scan = leak_scan_create(&im->view, im->root, &why);
 	if (!s.scan) {
 		tool_say("%s", why);
 		return EXIT_USAGE;
 	}
-	if (!leak_scan_object(s.scan, addr, &s.target, &size)) {
+	if (!set_target(&s, addr, &size)) {
 		tool_say("0x%" PRIx64 " lies in no live object (memsan describe tells what is there)", addr);
 		return EXIT_USAGE;
 	}
 	s.buffer = tool_alloc(READ_AT_ONCE);
-	s.seen = tool_alloc((im->heap.used >> 10) * 8 + 8);
+	s.seen_size = (((im->heap.used >> 4) + im->nr_extra) / 64 + 1) * 8;
+	s.seen = tool_alloc(s.seen_size);
 	for (s.pass = PASS_LASTING;; s.pass++) {
-		memset(s.seen, 0, (im->heap.used >> 10) * 8 + 8);
+		memset(s.seen, 0, s.seen_size);
 		s.nr = 0;
 		search_all(&s);
 		if (s.found || s.pass == PASS_INTERIOR)

@@ -469,6 +469,52 @@ def command_wrong(place):
     s.end()
 
 
+def elsewhere_asked(place, options, end_cache):
+    """--why, describe and --growth know objects that slab does not."""
+    exe = place.compile("elsewhere")
+    env = dict(os.environ, LD_PRELOAD=place.library, MEMSAN_OPTIONS=options)
+    with subprocess.Popen([exe], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as p:
+        at = dict(line.split() for line in iter(p.stdout.readline, "ready\n"))
+
+        def ask(*args):
+            r = subprocess.run([place.memsan, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+            return r.returncode, r.stdout
+
+        def wants(what, status, *patterns):
+            check(what[0] == status, f"status {what[0]}: {what[1]}")
+            for pattern in patterns:
+                check(re.search(pattern, what[1]), f"no '{pattern}': {what[1]}")
+
+        pid = str(p.pid)
+        wants(ask("leak", "--pid", pid, "--why", at["told"]), 0, "is reachable", r"global variable (chain|told_block)",
+              rf"-> {at['told']} \(size 101, pool\), allocated in cut_told ")
+        wants(ask("leak", "--pid", pid, "--why", at["end"]), 0, rf"-> {at['pooled']} \(size 102, pool\), allocated in cut_from_pool ",
+              rf"at offset 0x10 -> {at['end']} \(size 77, {end_cache}\)")
+        wants(ask("leak", "--pid", pid, "--why", at["held"], "--format=json"), 1, r'"reachable":false', rf'"address":"{at["lost"]}","size":103')
+        wants(ask("describe", "--pid", pid, hex(int(at["pooled"], 16) + 3)), 0, "3 bytes into", "state: allocated", "size: 102", "cache: pool",
+              r"cut out of: the object at 0x\w+ \(size 1048576, ", r"cut_from_pool\+0x")
+        wants(ask("describe", "--pid", pid, hex(int(at["end"], 16) + 76)), 0, "76 bytes into", "state: allocated", "size: 77", f"cache: {end_cache}")
+        saved = os.path.join(place.folder, "census-" + end_cache.split("-")[0])
+        wants(ask("leak", "--pid", pid, "--save=" + saved), 0)
+        p.stdin.write("\n")
+        p.stdin.flush()
+        p.stdout.readline()
+        wants(ask("leak", "--pid", pid, "--growth=" + saved), 1, r"grown by 20000 bytes, 100 objects", r"grown by 4800 bytes, 100 objects.*\n    cut_from_pool",
+              r"grown by 4000 bytes, 100 objects.*\n    cut_told")
+        wants(ask("leak", "--pid", pid), 1, rf"unreferenced object {at['lost']} \(size 103\)", "holding 1 more of 104 bytes")
+        p.stdin.close()
+
+
+@test
+def elsewhere_on_the_heap(place):
+    elsewhere_asked(place, "exitcode=0", "malloc-80")
+
+
+@test
+def elsewhere_fenced(place):
+    elsewhere_asked(place, "exitcode=0:fence=all", r"fence-#\d+")
+
+
 @test
 def interval_by_option(place):
     s = Server(place, "quiet", options="leak.scan_interval=1:leak.min_age=0")

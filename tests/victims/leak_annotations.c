@@ -71,8 +71,9 @@ __attribute__((noinline)) static void work(void)
 
 static void wipe_stack(void)
 {
-	volatile char bytes[16384];
-	memset((void *)bytes, 0, sizeof(bytes));
+	char bytes[16384];
+	memset(bytes, 0, sizeof(bytes));
+	__asm__ volatile("" : : "r"(bytes) : "memory");
 }
 
 int main(void)

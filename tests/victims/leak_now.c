@@ -54,8 +54,9 @@ static void on_child(int sig)
 
 static void wipe_stack(void)
 {
-	volatile char bytes[16384];
-	memset((void *)bytes, 0, sizeof(bytes));
+	char bytes[16384];
+	memset(bytes, 0, sizeof(bytes));
+	__asm__ volatile("" : : "r"(bytes) : "memory");
 }
 
 int main(void)

@@ -44,8 +44,9 @@ __attribute__((noinline)) static void use(void)
 
 __attribute__((noinline)) static void wipe(void)
 {
-	volatile char x[16384];
-	memset((void *)x, 0, sizeof(x));
+	char x[16384];
+	memset(x, 0, sizeof(x));
+	__asm__ volatile("" : : "r"(x) : "memory");
 }
 
 int main(void)

@@ -81,8 +81,9 @@ static void coroutine(void)
 
 static void wipe_stack(void)
 {
-	volatile char bytes[16384];
-	memset((void *)bytes, 0, sizeof(bytes));
+	char bytes[16384];
+	memset(bytes, 0, sizeof(bytes));
+	__asm__ volatile("" : : "r"(bytes) : "memory");
 }
 
 __attribute__((noinline)) static void hold(void)
@@ -143,10 +144,11 @@ __attribute__((noinline)) static void lose(void)
 /* Far down the stack: frames of the scan itself, with gaps between their words, would keep dead words of these alive. */
 __attribute__((noinline)) static void deep(void (*fn)(void))
 {
-	volatile char bytes[1 << 17];
-	bytes[0] = bytes[sizeof(bytes) - 1] = 1;
+	char bytes[1 << 17];
+	/* A whole array to every compiler: clang keeps of a volatile one only the elements that are named. */
+	__asm__ volatile("" : : "r"(bytes) : "memory");
 	fn();
-	bytes[1] = 1;
+	__asm__ volatile("" : : "r"(bytes) : "memory");
 }
 
 int main(void)

@@ -33,8 +33,9 @@ static void *wait_for_ever(void *arg)
 
 static void wipe_stack(void)
 {
-	volatile char bytes[16384];
-	memset((void *)bytes, 0, sizeof(bytes));
+	char bytes[16384];
+	memset(bytes, 0, sizeof(bytes));
+	__asm__ volatile("" : : "r"(bytes) : "memory");
 }
 
 __attribute__((noinline)) static void fill(void)
