@@ -8,6 +8,20 @@
 
 /* ---- fread, fwrite ----------------------------------------------------------------------------------------------------------- */
 
+/* How many bytes were stored.  The result counts whole elements only; of the last, incomplete one it can be seen in lent memory, which began
+ * as zeros behind what is accessible of dst: what is no zero there was stored.  A page of it is looked at. */
+static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t size)
+{
+	const char *to = fill->to;
+	size_t from = MAX(whole, fill->good), end = MIN(MIN(fill->n, whole + size), from + PAGE_SIZE);
+
+	if (likely(fill->to == fill->dst) || whole >= fill->n)
+		return (ssize_t)whole;
+	while (end > from && !to[end - 1])
+		end--;
+	return (ssize_t)(end > from ? end : whole);
+}
+
 /* A large one is read into the buffer itself. */
 #define FREAD(name, params, args)                                                                                      \
 	INTERCEPT(size_t, name, params, args, libc_foreign(dst))                                                       \
@@ -18,7 +32,7 @@
 			return REAL(name) args;                                                                        \
 		dst = kernel_fill_begin(&fill, dst, bytes);                                                            \
 		size_t ret = REAL(name) args;                                                                          \
-		kernel_fill_end(&fill, (ssize_t)(ret * size), ENTRY);                                                  \
+		kernel_fill_end(&fill, bytes_stored(&fill, ret * size, size), ENTRY);                                  \
 		return ret;                                                                                            \
 	}
 FREAD(fread, (void *dst, size_t size, size_t n, FILE *f), (dst, size, n, f))

@@ -99,6 +99,13 @@ int main(void)
 	IS(n, 8192);
 	IS(p[8191], 0);
 	IS(chdir("/proc/sys/kernel/random"), 0); /* a name that does not fit */
+	/* An incomplete element, which the result does not count. */
+	f = fmemopen(good, sizeof(good), "w+");
+	fprintf(f, "%040d", 1);
+	rewind(f);
+	n = fread(p = make(), 100, 1, f);       /* expect: out-of-bounds-write entry=fread object=16 access=40 bad=16 */
+	IS(n, 0);
+	IS(p[39], '1');
 	p = getcwd(make(), sizeof(name));       /* expect: out-of-bounds-write entry=getcwd object=16 bad=16 */
 	IS(memcmp(p, getcwd(name, sizeof(name)), 16), 0);
 	strcpy(link, "/proc/self/exe");
