@@ -320,9 +320,31 @@ semtimedop: -1 EAGAIN
 thrd_sleep: 0
 poll: 0
 epoll_pwait2: 0
+ppoll: 0
+epoll_wait: 0
+epoll_pwait: 0
+select: 0
+pselect: 0
+nanosleep: 0
+clock_nanosleep: 0
+clock_nanosleep until: 0
+sleep: 0
+usleep: 0
+sem_timedwait: -1 ETIMEDOUT
+sem_clockwait: -1 ETIMEDOUT
+sigtimedwait: -1 EAGAIN
+recvfrom: -1 EAGAIN
+recvmmsg: -1 EAGAIN
+accept4: -1 EAGAIN
+connect: -1 EAGAIN
+semop: -1 EIDRM
+msgrcv: -1 EIDRM
+msgsnd: -1 EIDRM
 writer 0: whole
 writer 1: whole
 writer 2: whole
+writer 3: whole
+writer 4: whole
 sigsuspend: all seen, woken for nothing 0
 signalfd: its own only
 waits: 0 wrong

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/select.h>
 #include <sys/sem.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -24,10 +26,11 @@
 
 #define SECONDS 2
 #define BYTES (3 << 20)
+#define NR_WRITERS 5
 
 static volatile int over;
 static volatile sig_atomic_t children_ended;
-static int sem_id, msg_id;
+static int sem_id, msg_id, full_id;
 
 static double now(void)
 {
@@ -60,6 +63,102 @@ static int small_socket(struct timeval *limit)
 	return fds[0];
 }
 
+/* A call that the table below names by what it is called with. */
+static long wait_for_time(const char *name)
+{
+	struct timespec t = { SECONDS, 0 }, end;
+	struct timeval tv = { SECONDS, 0 };
+	struct epoll_event e;
+	sigset_t never;
+	sem_t sem;
+
+	sem_init(&sem, 0, 0);
+	sigemptyset(&never);
+	sigaddset(&never, SIGRTMIN + 5);
+	clock_gettime(strcmp(name, "sem_timedwait") == 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC, &end);
+	end.tv_sec += SECONDS;
+	if (strcmp(name, "ppoll") == 0)
+		return ppoll(NULL, 0, &t, NULL);
+	if (strcmp(name, "epoll_wait") == 0)
+		return epoll_wait(epoll_create1(0), &e, 1, SECONDS * 1000);
+	if (strcmp(name, "epoll_pwait") == 0)
+		return epoll_pwait(epoll_create1(0), &e, 1, SECONDS * 1000, NULL);
+	if (strcmp(name, "select") == 0)
+		return select(0, NULL, NULL, NULL, &tv);
+	if (strcmp(name, "pselect") == 0)
+		return pselect(0, NULL, NULL, NULL, &t, NULL);
+	if (strcmp(name, "nanosleep") == 0)
+		return nanosleep(&t, NULL);
+	if (strcmp(name, "clock_nanosleep") == 0)
+		return -clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+	if (strcmp(name, "clock_nanosleep until") == 0)
+		return -clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
+	if (strcmp(name, "sleep") == 0)
+		return sleep(SECONDS);
+	if (strcmp(name, "usleep") == 0)
+		return usleep(SECONDS * 1000000);
+	if (strcmp(name, "sem_timedwait") == 0)
+		return sem_timedwait(&sem, &end);
+	if (strcmp(name, "sem_clockwait") == 0)
+		return sem_clockwait(&sem, CLOCK_MONOTONIC, &end);
+	return sigtimedwait(&never, NULL, &t);
+}
+
+/* Sockets: nothing comes, and nobody takes a connection from a queue that is full. */
+static long wait_at_socket(const char *name)
+{
+	struct timeval tv = { SECONDS, 0 };
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(a);
+	int server, fd;
+	char text[8];
+
+	if (strcmp(name, "recvfrom") == 0)
+		return recvfrom(small_socket(&tv), text, 1, 0, NULL, NULL);
+	if (strcmp(name, "recvmmsg") == 0) {
+		struct iovec v = { text, 1 };
+		struct mmsghdr m = { .msg_hdr = { .msg_iov = &v, .msg_iovlen = 1 } };
+		return recvmmsg(small_socket(&tv), &m, 1, 0, NULL);
+	}
+	server = socket(AF_UNIX, SOCK_STREAM, 0);
+	bind(server, (struct sockaddr *)&a, sizeof(a.sun_family));
+	listen(server, 0);
+	if (strcmp(name, "accept4") == 0) {
+		setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+		return accept4(server, NULL, NULL, SOCK_CLOEXEC);
+	}
+	getsockname(server, (struct sockaddr *)&a, &len);
+	connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&a, len);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	return connect(fd, (struct sockaddr *)&a, len);
+}
+
+/* Calls without a limit: they end when main removes what they wait for. */
+static long wait_for_removal(const char *name)
+{
+	struct { long type; char text[8]; } m = { 1, "" };
+	struct sembuf down = { 0, -1, 0 };
+
+	if (strcmp(name, "semop") == 0)
+		return semop(sem_id, &down, 1);
+	if (strcmp(name, "msgrcv") == 0)
+		return msgrcv(msg_id, &m, sizeof(m.text), 0, 0);
+	while (msgsnd(full_id, &m, sizeof(m.text), IPC_NOWAIT) == 0)
+		;
+	return msgsnd(full_id, &m, sizeof(m.text), 0);
+}
+
+static const struct { const char *name; long (*wait)(const char *name); } by_kind[] = {
+	{ "ppoll", wait_for_time }, { "epoll_wait", wait_for_time }, { "epoll_pwait", wait_for_time },
+	{ "select", wait_for_time }, { "pselect", wait_for_time }, { "nanosleep", wait_for_time },
+	{ "clock_nanosleep", wait_for_time }, { "clock_nanosleep until", wait_for_time }, { "sleep", wait_for_time },
+	{ "usleep", wait_for_time }, { "sem_timedwait", wait_for_time }, { "sem_clockwait", wait_for_time },
+	{ "sigtimedwait", wait_for_time }, { "recvfrom", wait_at_socket }, { "recvmmsg", wait_at_socket },
+	{ "accept4", wait_at_socket }, { "connect", wait_at_socket }, { "semop", wait_for_removal },
+	{ "msgrcv", wait_for_removal }, { "msgsnd", wait_for_removal },
+};
+
 static long do_wait(const char *name)
 {
 	struct timespec t = { SECONDS, 0 };
@@ -90,6 +189,9 @@ static long do_wait(const char *name)
 		return semtimedop(sem_id, &down, 1, &t);
 	if (strcmp(name, "thrd_sleep") == 0)
 		return thrd_sleep(&t, NULL);
+	for (size_t i = 0; i < sizeof(by_kind) / sizeof(by_kind[0]); i++)
+		if (strcmp(name, by_kind[i].name) == 0)
+			return by_kind[i].wait(name);
 	if (strcmp(name, "poll") == 0) {
 		volatile nfds_t n = 1; /* the fortified one */
 		return poll(p, n, SECONDS * 1000);
@@ -97,7 +199,13 @@ static long do_wait(const char *name)
 	return epoll_pwait2(epoll_create1(0), &e, 1, &t, NULL);
 }
 
-static const char *const limited[] = { "recv", "read", "recvmsg", "accept", "semtimedop", "thrd_sleep", "poll", "epoll_pwait2" };
+static const char *const limited[] = {
+	"recv", "read", "recvmsg", "accept", "semtimedop", "thrd_sleep", "poll", "epoll_pwait2", "ppoll",
+	"epoll_wait", "epoll_pwait", "select", "pselect", "nanosleep", "clock_nanosleep", "clock_nanosleep until",
+	"sleep", "usleep", "sem_timedwait", "sem_clockwait", "sigtimedwait", "recvfrom", "recvmmsg", "accept4",
+	"connect", "semop", "msgrcv", "msgsnd",
+};
+#define NR_UNTIL_REMOVAL 3 /* the last ones */
 #define NR_LIMITED (sizeof(limited) / sizeof(limited[0]))
 
 /* A socket's limit begins anew with each interruption. */
@@ -125,6 +233,24 @@ static void *drain_slowly(void *arg)
 	return NULL;
 }
 
+static ssize_t move(int how, int fd, struct iovec v[3])
+{
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = 3 };
+
+	switch (how) {
+	case 0:
+		return write(fd, v[0].iov_base, BYTES);
+	case 1:
+		return writev(fd, v, 3);
+	case 2:
+		return send(fd, v[0].iov_base, BYTES, 0);
+	case 3:
+		return sendto(fd, v[0].iov_base, BYTES, 0, NULL, 0);
+	default:
+		return sendmsg(fd, &m, 0);
+	}
+}
+
 static void *writer(void *arg)
 {
 	int how = (int)(size_t)arg, fds[2];
@@ -143,8 +269,7 @@ static void *writer(void *arg)
 	}
 	pthread_create(&t, NULL, drain_slowly, (void *)(size_t)fds[0]);
 	while (!over) {
-		ssize_t r = how == 0 ? write(fds[1], data, BYTES) : how == 1 ? writev(fds[1], v, 3) : send(fds[1], data, BYTES, 0);
-		if (r == BYTES)
+		if (move(how, fds[1], v) == BYTES)
 			whole++;
 		else
 			parts++;
@@ -242,7 +367,7 @@ static void *waiter(void *arg)
 
 int main(void)
 {
-	pthread_t limited_t[NR_LIMITED], writer_t[3], suspend_t, signal_t, wait_t;
+	pthread_t limited_t[NR_LIMITED], writer_t[NR_WRITERS], suspend_t, signal_t, wait_t;
 	sigset_t block;
 	void *answer;
 	volatile long woken = 0;
@@ -250,6 +375,7 @@ int main(void)
 
 	sem_id = semget(IPC_PRIVATE, 1, 0600);
 	msg_id = msgget(IPC_PRIVATE, 0600);
+	full_id = msgget(IPC_PRIVATE, 0600);
 	signal(SIGUSR2, on_usr2);
 	signal(SIGCHLD, on_child);
 	sigemptyset(&block);
@@ -260,7 +386,7 @@ int main(void)
 	pthread_sigmask(SIG_BLOCK, &block, NULL);
 	for (size_t i = 0; i < NR_LIMITED; i++)
 		pthread_create(&limited_t[i], NULL, limited_thread, (void *)limited[i]);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < NR_WRITERS; i++)
 		pthread_create(&writer_t[i], NULL, writer, (void *)i);
 	pthread_create(&suspend_t, NULL, suspender, (void *)&woken);
 	pthread_create(&wait_t, NULL, waiter, NULL);
@@ -286,10 +412,15 @@ int main(void)
 	pthread_kill(suspend_t, SIGUSR2);
 	pthread_kill(signal_t, SIGUSR1);
 	for (size_t i = 0; i < NR_LIMITED; i++) {
+		if (i == NR_LIMITED - NR_UNTIL_REMOVAL) {
+			semctl(sem_id, 0, IPC_RMID);
+			msgctl(msg_id, IPC_RMID, NULL);
+			msgctl(full_id, IPC_RMID, NULL);
+		}
 		pthread_join(limited_t[i], &answer);
 		printf("%s: %s\n", limited[i], (char *)answer);
 	}
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < NR_WRITERS; i++) {
 		pthread_join(writer_t[i], &answer);
 		printf("writer %zu: %s\n", i, (char *)answer);
 	}
@@ -299,7 +430,5 @@ int main(void)
 	printf("signalfd: %s\n", answer ? "its own only" : "others");
 	pthread_join(wait_t, &answer);
 	printf("waits: %s\nSIGCHLD: %d\n", (char *)answer, (int)children_ended);
-	semctl(sem_id, 0, IPC_RMID);
-	msgctl(msg_id, IPC_RMID, NULL);
 	return 0;
 }
