@@ -9,27 +9,43 @@
 #include "preload/preload_internal.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
 
 /* ---- one buffer -------------------------------------------------------------------------------------------------------------- */
 
-/* A datagram's true length (MSG_TRUNC) may be more than was stored. */
-#define FILL(name, params, args)                                                                                       \
+/* With MSG_TRUNC, datagram sockets return the true length, which may be more than was stored, and TCP throws away what it counts: there the
+ * buffer is not touched and may be NULL. */
+static ssize_t stored_by_socket(int fd, int flags, ssize_t ret)
+{
+	int type = 0, domain = 0;
+	socklen_t type_size = sizeof(type), domain_size = sizeof(domain);
+
+	if (likely(!(flags & MSG_TRUNC) || ret <= 0))
+		return ret;
+	arch_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, (long)&type, (long)&type_size, 0);
+	arch_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, (long)&domain, (long)&domain_size, 0);
+	return type == SOCK_STREAM && (domain == AF_INET || domain == AF_INET6) ? 0 : ret;
+}
+
+#define FILL_CALL(name, params, args, stored)                                                                                    \
 	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst))                                                      \
 	{                                                                                                              \
 		struct kernel_fill fill;                                                                               \
 		dst = kernel_fill_begin(&fill, dst, n);                                                                \
 		ssize_t ret = REAL(name) args;                                                                         \
-		kernel_fill_end(&fill, ret, ENTRY);                                                                    \
+		kernel_fill_end(&fill, stored, ENTRY);                                                                 \
 		return ret;                                                                                            \
 	}
+#define FILL(name, params, args) FILL_CALL(name, params, args, ret)
+#define FILL_SOCKET(name, params, args) FILL_CALL(name, params, args, stored_by_socket(fd, flags, ret))
 FILL(read, (int fd, void *dst, size_t n), (fd, dst, n))
 FILL(pread, (int fd, void *dst, size_t n, off_t offset), (fd, dst, n, offset))
 FILL(pread64, (int fd, void *dst, size_t n, off64_t offset), (fd, dst, n, offset))
-FILL(recv, (int fd, void *dst, size_t n, int flags), (fd, dst, n, flags))
+FILL_SOCKET(recv, (int fd, void *dst, size_t n, int flags), (fd, dst, n, flags))
 FILL(__read_chk, (int fd, void *dst, size_t n, size_t room), (fd, dst, n, room))
 FILL(__pread_chk, (int fd, void *dst, size_t n, off_t offset, size_t room), (fd, dst, n, offset, room))
 FILL(__pread64_chk, (int fd, void *dst, size_t n, off64_t offset, size_t room), (fd, dst, n, offset, room))
-FILL(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (fd, dst, n, room, flags))
+FILL_SOCKET(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (fd, dst, n, room, flags))
 
 /* The kernel stores as much of the address as fits and the length of all of it. */
 #define FILL_FROM(name, params, args)                                                                                  \
@@ -40,7 +56,7 @@ FILL(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (fd, dst
 		dst = kernel_fill_begin(&data, dst, n);                                                                \
 		address.__sockaddr__ = kernel_fill_begin(&from, address.__sockaddr__, wanted ? *address_len : 0);      \
 		ssize_t ret = REAL(name) args;                                                                         \
-		kernel_fill_end(&data, ret, ENTRY);                                                                    \
+		kernel_fill_end(&data, stored_by_socket(fd, flags, ret), ENTRY);                                       \
 		kernel_fill_end(&from, ret >= 0 && wanted ? (ssize_t)*address_len : 0, ENTRY);                         \
 		return ret;                                                                                            \
 	}
@@ -153,16 +169,17 @@ static void message_begin(struct message_fill *fill, const struct msghdr *m, str
 	use->msg_iov = (struct iovec *)kernel_scatter_begin(&fill->data, m->msg_iov, readable ? (long)m->msg_iovlen : 0);
 }
 
-static void message_end(struct message_fill *fill, struct msghdr *m, const struct msghdr *use, ssize_t ret, const char *entry)
+/* `stored` bytes of data; -1: the call failed. */
+static void message_end(struct message_fill *fill, struct msghdr *m, const struct msghdr *use, ssize_t stored, const char *entry)
 {
-	if (ret >= 0 && check_write(m, sizeof(*m), entry)) {
+	if (stored >= 0 && check_write(m, sizeof(*m), entry)) {
 		m->msg_namelen = use->msg_namelen;
 		m->msg_controllen = use->msg_controllen;
 		m->msg_flags = use->msg_flags;
 	}
-	kernel_fill_end(&fill->name, ret >= 0 && m->msg_name ? (ssize_t)use->msg_namelen : 0, entry);
-	kernel_fill_end(&fill->control, ret >= 0 && m->msg_control ? (ssize_t)use->msg_controllen : 0, entry);
-	kernel_scatter_end(&fill->data, ret, entry);
+	kernel_fill_end(&fill->name, stored >= 0 && fill->name.dst ? (ssize_t)use->msg_namelen : 0, entry);
+	kernel_fill_end(&fill->control, stored >= 0 && fill->control.dst ? (ssize_t)use->msg_controllen : 0, entry);
+	kernel_scatter_end(&fill->data, stored, entry);
 }
 
 INTERCEPT(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), false)
@@ -188,7 +205,7 @@ INTERCEPT(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags
 		return REAL(recvmsg)(fd, m, flags);
 	message_begin(&fill, m, &use, ENTRY);
 	ssize_t ret = REAL(recvmsg)(fd, &use, flags);
-	message_end(&fill, m, &use, ret, ENTRY);
+	message_end(&fill, m, &use, stored_by_socket(fd, flags, ret), ENTRY);
 	return ret;
 }
 
@@ -206,7 +223,7 @@ static int receive_in_place(int fd, struct mmsghdr *m, unsigned count, int flags
 		struct kernel_scatter data = { .asked = m[i].msg_hdr.msg_iov };
 
 		data.count = message_data(&m[i], entry) ? (long)m[i].msg_hdr.msg_iovlen : 0;
-		kernel_scatter_end(&data, m[i].msg_len, entry);
+		kernel_scatter_end(&data, stored_by_socket(fd, flags, m[i].msg_len), entry);
 	}
 	return ret;
 }
@@ -226,7 +243,7 @@ static int receive_lent(int fd, struct mmsghdr *m, unsigned count, int flags, st
 	for (int i = 0; i < (int)count; i++) {
 		if (i < ret)
 			m[i].msg_len = use[i].msg_len;
-		message_end(&fills[i], &m[i].msg_hdr, &use[i].msg_hdr, i < ret ? (ssize_t)use[i].msg_len : -1, entry);
+		message_end(&fills[i], &m[i].msg_hdr, &use[i].msg_hdr, i < ret ? stored_by_socket(fd, flags, use[i].msg_len) : -1, entry);
 	}
 	kernel_take_back(use, size);
 	return ret;

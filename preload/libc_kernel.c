@@ -139,7 +139,8 @@ bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry)
 		return ok;
 	if (n > fill->good)
 		open_guards((char *)fill->dst + fill->good, n - fill->good);
-	mem_copy(fill->dst, fill->to, MAX(n, fill->good));
+	/* No more: the rest is as it was, or another thread's. */
+	mem_copy(fill->dst, fill->to, n);
 	kernel_take_back(fill->map, fill->map_size);
 	fill->to = fill->dst;
 	return ok;
@@ -156,10 +157,20 @@ bool kernel_meets_guard(const struct iovec *v, long count)
 	return false;
 }
 
+/* The kernel has its copy of a vector by the time it fills the buffers; here it is looked at afterwards, too. */
+static bool overlaps_itself(const struct iovec *v, long count)
+{
+	for (long i = 0; i < count; i++)
+		if ((uintptr_t)v - (uintptr_t)v[i].iov_base < v[i].iov_len ||
+		    (uintptr_t)v[i].iov_base - (uintptr_t)v < (size_t)count * sizeof(*v))
+			return true;
+	return false;
+}
+
 const struct iovec *kernel_scatter_begin(struct kernel_scatter *scatter, const struct iovec *v, long count)
 {
 	*scatter = (struct kernel_scatter) { .asked = v, .count = count };
-	if (likely(!kernel_meets_guard(v, count)))
+	if (likely(!kernel_meets_guard(v, count) && !overlaps_itself(v, count)))
 		return v;
 	scatter->map_size = (size_t)count * (sizeof(*scatter->fills) + sizeof(*v));
 	scatter->fills = kernel_lend(scatter->map_size);
@@ -178,7 +189,7 @@ void kernel_scatter_end(struct kernel_scatter *scatter, ssize_t came, const char
 	bool ok = true;
 
 	for (long i = 0; i < scatter->count; i++) {
-		struct iovec part = scatter->asked[i];
+		struct iovec part = scatter->fills ? (struct iovec){ scatter->fills[i].dst, scatter->fills[i].n } : scatter->asked[i];
 		size_t here = MIN(left, part.iov_len);
 
 		left -= here;

@@ -9,7 +9,8 @@
 /* ---- fread, fwrite ----------------------------------------------------------------------------------------------------------- */
 
 /* How many bytes were stored.  The result counts whole elements only; of the last, incomplete one it can be seen in lent memory, which began
- * as zeros behind what is accessible of dst: what is no zero there was stored.  A page of it is looked at. */
+ * as zeros behind what is accessible of dst: what is no zero there was stored.  A page of it is looked at.  What is accessible of the element
+ * began as it was, and is copied back. */
 static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t size)
 {
 	const char *to = fill->to;
@@ -19,7 +20,7 @@ static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t
 		return (ssize_t)whole;
 	while (end > from && !to[end - 1])
 		end--;
-	return (ssize_t)(end > from ? end : whole);
+	return (ssize_t)(end > from ? end : MAX(whole, MIN(fill->good, whole + size)));
 }
 
 /* A large one is read into the buffer itself. */
