@@ -99,14 +99,34 @@ static void plan_set(struct run_plan *plan, const char *name, size_t name_len, c
 	free(item);
 }
 
+static bool option_begins(const char *text)
+{
+	size_t len = strcspn(text, "=:");
+
+	for (size_t i = 0; text[len] == '=' && i < option_table_size; i++)
+		if (strlen(option_table[i].name) == len && memcmp(option_table[i].name, text, len) == 0)
+			return true;
+	return false;
+}
+
+/* name=value, or several as MEMSAN_OPTIONS has them.  A colon that no option's name follows belongs to the value. */
 static void plan_set_pair(struct run_plan *plan, const char *pair)
 {
-	const char *equals = strchr(pair, '=');
+	const char *equals = strchr(pair, '='), *end = equals;
+	char *value;
 
-	if (equals)
-		plan_set(plan, pair, (size_t)(equals - pair), equals + 1);
-	else
+	if (!equals) {
 		tool_say("option '%s' has no value: write -o %s=VALUE", pair, pair);
+		return;
+	}
+	do
+		end = strchrnul(end + 1, ':');
+	while (*end && !option_begins(end + 1));
+	value = tool_format("%.*s", (int)(end - equals - 1), equals + 1);
+	plan_set(plan, pair, (size_t)(equals - pair), value);
+	free(value);
+	if (*end)
+		plan_set_pair(plan, end + 1);
 }
 
 /* ---- the command line ------------------------------------------------------------------------------------------------ */
