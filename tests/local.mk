@@ -12,7 +12,7 @@ dist_check_SCRIPTS += $(script_tests)
 tool-sources:
 	@echo $(base_sources) $(tool_sources)
 # Longer ones that scripts/test runs besides make check.
-EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/live tests/real tests/shadow tests/signals
+EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/live tests/real tests/shadow tests/signals/program.c
 
 noinst_HEADERS += tests/unit/unit.h
 
