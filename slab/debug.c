@@ -48,8 +48,9 @@ static inline void trace(const struct slab_cache *c, bool free, uintptr_t user, 
 
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
+	/* First, also because the walk's frames would keep the object's address on the stack, where a scan for leaks finds it. */
+	stack_handle stack = save_stack(c, regs);
 	void *object = cache_is_custom(c) ? tcache_take_custom(c) : tcache_take_debug(c);
-	stack_handle stack;
 	uintptr_t user;
 	struct slab *s;
 	uint32_t i;
@@ -58,10 +59,6 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 		return NULL;
 	s = slab_of((uintptr_t)object);
 	i = slab_index(c, s, (uintptr_t)object);
-	/* They come while the stack is walked. */
-	__builtin_prefetch(slab_byte(c, s, i), 1);
-	__builtin_prefetch(track_of(c, s, i), 1);
-	stack = save_stack(c, regs);
 	if (c->flags & SLAB_F_SANITY)
 		check_poisoned_again(c, s, i, regs);
 	user = ALIGN_UP((uintptr_t)object, align);

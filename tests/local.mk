@@ -7,6 +7,10 @@ script_tests = tests/races tests/layers tests/docs tests/exports tests/command t
 	tests/decode tests/wording tests/examples-caches tests/kernel
 TESTS += $(script_tests)
 dist_check_SCRIPTS += $(script_tests)
+# For tests/fuzz/run, which builds them in its own way.
+.PHONY: tool-sources
+tool-sources:
+	@echo $(base_sources) $(tool_sources)
 # Longer ones that scripts/test runs besides make check.
 EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/live tests/real tests/shadow tests/signals
 

@@ -255,6 +255,8 @@ int main(void)
 	sigemptyset(&block);
 	sigaddset(&block, SIGUSR2);
 	sigaddset(&block, SIGUSR1);
+	/* A child's end goes to the first thread, whose calls may be interrupted by it: while a scan's signal waits there the kernel takes another. */
+	sigaddset(&block, SIGCHLD);
 	pthread_sigmask(SIG_BLOCK, &block, NULL);
 	for (size_t i = 0; i < NR_LIMITED; i++)
 		pthread_create(&limited_t[i], NULL, limited_thread, (void *)limited[i]);
@@ -266,6 +268,7 @@ int main(void)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &mine);
 	pthread_create(&signal_t, NULL, signalfd_thread, NULL);
+	sigdelset(&mine, SIGCHLD);
 	pthread_sigmask(SIG_SETMASK, &mine, NULL);
 	printf("ready %d\n", (int)getpid());
 	fflush(stdout);
