@@ -6,12 +6,13 @@
  *                 ├─ while a fault is handled here? ──► one line, default action
  *                 ├─ somebody sent it ────────────────► as the program wants it
  *                 ├─ in a page that memsan guards ────► report, open the page, go on
- *                 ├─ the program has a handler ───────► it runs, in the frame that it expects; reported before with handled_faults only
+ *                 ├─ the program has a handler ───────► it runs, in the frame that it expects; reported before with handled_faults, else
+ *                 │                                     when the program ends in it (handled.c)
  *                 └─ else ────────────────────────────► diagnosis, report, default action: the instruction faults again, so that a core
  *                                                        file shows the program as it was
  *
- * A program with a handler of its own (a JIT's null checks, a garbage collector's barriers) uses faults on purpose, so only faults in
- * memsan's own pages are told there, unless handled_faults asks for all of them (a program whose handler is a crash reporter).
+ * A program with a handler of its own may use faults on purpose (a JIT's null checks, a garbage collector's barriers), so before it runs only faults
+ * in memsan's own pages are told, unless handled_faults asks for all of them.
  *
  * The program's handler runs as the kernel would run it: on the signal stack if its SA_ONSTACK asks for one, with its sa_mask, once with
  * SA_RESETHAND.  The kernel made the frame for our flags, so it may have to be moved to the interrupted stack first; the handler
@@ -85,6 +86,7 @@ static void hold(const struct fault *f)
 }
 
 static bool run_program_handler(struct fault *f);
+static void explain_raised(const struct fault *f);
 
 static void handle_sent(struct fault *f)
 {
@@ -102,6 +104,8 @@ static void handle_sent(struct fault *f)
 	}
 	if (a.handler != (uintptr_t)SIG_DFL && run_program_handler(f))
 		return;
+	if (a.handler == (uintptr_t)SIG_DFL)
+		explain_raised(f);
 	signals_give_up(f->sig);
 	send_again(f);
 }
@@ -161,15 +165,24 @@ static void gather_stack(struct fault_state *s)
 		s->stack_limit = limit.rlim_cur;
 }
 
-static void gather_state(const struct fault *f, struct fault_state *s)
+static void origin_of(const struct fault *f, struct fault_origin *origin)
+{
+	origin->sig = f->sig;
+	origin->si_code = f->info->si_code;
+	origin->trap = machine_trap(f->uc);
+	origin->error = machine_error(f->uc);
+	origin->addr = (uint64_t)(uintptr_t)f->info->si_addr;
+}
+
+static void gather_state(const struct fault_origin *origin, const ucontext_t *uc, struct fault_state *s)
 {
 	mem_set(s, 0, sizeof(*s));
-	s->signo = f->sig;
-	s->si_code = f->info->si_code;
-	s->trap = machine_trap(f->uc);
-	s->error = machine_error(f->uc);
-	s->addr = (uint64_t)(uintptr_t)f->info->si_addr;
-	machine_read_context(f->uc, s->regs);
+	s->signo = origin->sig;
+	s->si_code = origin->si_code;
+	s->trap = origin->trap;
+	s->error = origin->error;
+	s->addr = origin->addr;
+	machine_read_context(uc, s->regs);
 	s->tls_base = machine_tls_base();
 	s->code_len = (unsigned)os_safe_read(s->code, (void *)s->regs[MREG_IP], sizeof(s->code));
 	s->have_top_word = os_safe_read(&s->top_word, (void *)s->regs[MREG_SP], sizeof(s->top_word)) == sizeof(s->top_word);
@@ -341,24 +354,45 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 
 void (*fence_hook_dying)(void);
 
-static void explain(const struct fault *f, struct fault_state *s)
+static void explain(const struct fault_origin *origin, const ucontext_t *uc)
 {
+	struct fault_state s;
 	struct fault_verdict v;
 
-	gather_state(f, s);
-	gather_jump(s);
-	fault_find_mappings(s);
-	fault_diagnose(s, &v);
+	gather_state(origin, uc, &s);
+	gather_jump(&s);
+	fault_find_mappings(&s);
+	fault_diagnose(&s, &v);
 	/* An instrumented program has checked the access just before and was told. */
 	if (!v.have_addr || !report_is_last(v.addr))
-		report_fault(s, &v);
+		report_fault(&s, &v);
 }
 
-static void handle_nobodys(const struct fault *f, struct fault_state *s)
+static void explain_handled(const struct unwind_regs *regs)
 {
+	struct fault_origin origin;
+	const ucontext_t *uc;
+
+	while ((uc = handled_take(regs, &origin)))
+		explain(&origin, uc);
+}
+
+static void explain_interrupted(const ucontext_t *uc)
+{
+	const struct unwind_regs regs = { ARCH_CONTEXT_PC(uc), ARCH_CONTEXT_SP(uc), ARCH_CONTEXT_FP(uc) };
+
+	explain_handled(&regs);
+}
+
+static void handle_nobodys(const struct fault *f)
+{
+	struct fault_origin origin;
+
 	if (options.fence_check_on_panic)
 		fence_check_all("when the program died", NULL);
-	explain(f, s);
+	explain_interrupted(f->uc);
+	origin_of(f, &origin);
+	explain(&origin, f->uc);
 	if (fence_hook_dying)
 		fence_hook_dying();
 	signals_give_up(f->sig);
@@ -425,11 +459,13 @@ static bool program_handles(const struct fault *f)
 
 static bool reported_own(const struct fault *f)
 {
+	struct fault_origin origin;
 	struct fault_state s;
 	bool own;
 
 	report_begins(f);
-	gather_state(f, &s);
+	origin_of(f, &origin);
+	gather_state(&origin, f->uc, &s);
 	own = handle_own(&s);
 	report_is_over(f);
 	return own;
@@ -438,7 +474,7 @@ static bool reported_own(const struct fault *f)
 static void handle(void *arg)
 {
 	struct fault *f = arg;
-	struct fault_state s;
+	struct fault_origin origin;
 	bool handles;
 
 	if (f->info->si_code <= 0) {
@@ -450,18 +486,72 @@ static void handle(void *arg)
 	/* What a JIT does a thousand times a second must cost little: state is gathered only for a report. */
 	if (maybe_own(f) && reported_own(f))
 		return;
+	origin_of(f, &origin);
 	handles = program_handles(f);
 	if (handles && options.handled_faults) {
 		report_begins(f);
-		explain(f, &s);
+		explain(&origin, f->uc);
 		report_is_over(f);
 	}
 	/* As in the kernel: no room for a frame, no handler. */
-	if (handles && run_program_handler(f))
+	if (handles && run_program_handler(f)) {
+		if (!options.handled_faults)
+			handled_note(&origin, f->uc);
+		return;
+	}
+	report_begins(f);
+	handle_nobodys(f);
+	report_is_over(f);
+}
+
+/* The program sent itself the signal that is going to end it: in its handler for a fault, or there and it came when that had returned. */
+static void explain_raised(const struct fault *f)
+{
+	struct fault_origin origin;
+
+	if (f->info->si_pid != os_getpid() || !fence_handled_any())
 		return;
 	report_begins(f);
-	handle_nobodys(f, &s);
+	explain_interrupted(f->uc);
+	if (handled_take_at(ARCH_CONTEXT_PC(f->uc), ARCH_CONTEXT_SP(f->uc), &origin))
+		explain(&origin, f->uc);
 	report_is_over(f);
+}
+
+static void tell_handled(void *arg)
+{
+	const struct unwind_regs *regs = arg;
+	stack_t ours, theirs;
+
+	/* As for any other report.  The program's handler may stand on its signal stack, whose top is not to be used again. */
+	fault_stack_ours(&ours);
+	mem_set(&theirs, 0, sizeof(theirs));
+	arch_syscall6(SYS_sigaltstack, (long)&ours, (long)&theirs, 0, 0, 0, 0);
+	kernel_mask(SIG_UNBLOCK, SIGNALS_OURS);
+	explain_handled(regs);
+	kernel_mask(SIG_BLOCK, SIGNALS_OURS);
+	arch_syscall6(SYS_sigaltstack, (long)&theirs, 0, 0, 0, 0, 0);
+}
+
+void fence_tell_handled(const struct unwind_regs *regs)
+{
+	uint64_t ours = SIGNALS_OURS, before;
+
+	if (!fence_fault_on || fault_busy || !fault_stack_self || !fence_handled_any())
+		return;
+	fault_busy = true;
+	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&ours, (long)&before, sizeof(ours), 0, 0);
+	if (fault_stack_holds(fault_stack_self, machine_sp()))
+		tell_handled((void *)regs);
+	else
+		machine_call_on(fault_stack_self->hi, tell_handled, (void *)regs);
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before), 0, 0);
+	fault_busy = false;
+}
+
+void fence_fork_child(void)
+{
+	handled_forget();
 }
 
 /* Whatever is wrong, it must not go round in circles. */

@@ -213,6 +213,19 @@ void fault_stack_ours(stack_t *s);
 /* Is ours used for the program's, which is too small for any frame? */
 bool fault_stack_stands_in(void);
 
+/* ---- handled.c --------------------------------------------------------------------------------------------------------------- */
+
+/* What the kernel said of a fault, besides the registers. */
+struct fault_origin { int sig, si_code; uint64_t trap, error, addr; };
+/* The program's handler is about to run in the frame of `uc`. */
+void handled_note(const struct fault_origin *origin, const ucontext_t *uc);
+/* In the child of a fork: they were the parent's. */
+void handled_forget(void);
+/* The oldest of this thread's faults whose handler the walk from regs lies in; each once.  NULL: none, or no more. */
+const ucontext_t *handled_take(const struct unwind_regs *regs, struct fault_origin *origin);
+/* The fault there, whose handler has returned. */
+bool handled_take_at(uintptr_t pc, uintptr_t sp, struct fault_origin *origin);
+
 /* ---- signals.c ----------------------------------------------------------------------------------------------------------------- */
 
 /* What the program wants done on one of our signals, as the kernel would see it. */
