@@ -14,6 +14,7 @@
  *   fault.c        the handler: is it ours? else diagnose, report, and hand on to the program or the default action
  *   facts.c        what is mapped where the fault was
  *   holder.c       whose memory a pointer made of poison came from
+ *   explain.c      a fault's state gathered, diagnosed, reported
  *   diagnose.c     registers, trap number, mapping facts → kind and explanation (pure)
  *   arch/          machine registers, memory operands, signal frames
  */
