@@ -7,6 +7,7 @@
  *   group.c      lost objects by allocation stack
  *   elsewhere.c  objects that slab knows nothing of, read for a scan (both halves)
  *   notes.c      what the program said of its objects, read for a scan (both halves)
+ *   follow.c     the same rules for who follows pointers by himself (both halves)
  *   roots.c      what memory is a root (runtime)
  *   annotate.c   what the program says of its objects (runtime)
  *   snapshot.c   threads stopped, a copy of the process made in which to scan (runtime)
@@ -28,8 +29,8 @@ enum leak_class {
 	LEAK_CLASS_NR,
 };
 
-/* What an annotation says of one object. */
-enum leak_note { LEAK_NOTE_NONE, LEAK_NOTE_NOT_LEAK, LEAK_NOTE_IGNORE, LEAK_NOTE_NO_SCAN };
+/* What an annotation says of one object; of which part of it (AREA); of any memory (ROOT). */
+enum leak_note { LEAK_NOTE_NONE, LEAK_NOTE_NOT_LEAK, LEAK_NOTE_IGNORE, LEAK_NOTE_NO_SCAN, LEAK_NOTE_AREA, LEAK_NOTE_ROOT };
 
 struct leak_scan;
 /* Reads the heap's maps through `mem`, which must outlive the scan.  Takes about 1 % of the heap's size of memory, most of it when it is
@@ -58,10 +59,23 @@ void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit,
 bool leak_scan_visits_extra(const struct leak_scan *s);
 /* In a handler of SIGSEGV or SIGBUS: when the scan that is running here touched what is not there, goes on behind it and does not return. */
 void leak_scan_faulted(uint64_t addr);
-/* The live object that addr lies in, before anything is marked. False: there is none. */
-bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size);
+
+/* For who follows pointers by himself, by the rules of marking and before anything is marked.  Where a word leads to: to no live object, to one, or
+ * to one and another that was cut out of it.  Returns how many. */
+struct leak_target {
+	uint64_t addr, size;
+	uint64_t place;            /* the scan's own number for it, which no other object has: a multiple of 16 below leak_scan_places() */
+	bool extra;                /* it was added */
+	bool interior;             /* the word points behind its start */
+};
+uint64_t leak_scan_places(const struct leak_scan *s);
+unsigned leak_scan_leads_to(const struct leak_scan *s, uint64_t word, struct leak_target to[2]);
+/* What a scan reads of an object that leak_scan_leads_to told of; of memory that is a root. */
+typedef void (*leak_range_fn)(void *ctx, uint64_t start, uint64_t end);
+void leak_scan_reads(const struct leak_scan *s, const struct leak_target *object, leak_range_fn fn, void *ctx);
+void leak_scan_reads_root(const struct leak_scan *s, uint64_t start, uint64_t end, leak_range_fn fn, void *ctx);
 /* Visits each live object, before anything is marked (as LEAK_REACHABLE). */
-void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx);
+void leak_scan_each(struct leak_scan *s, leak_visit_fn visit, void *ctx);
 /* heap_bytes: of address space that objects may lie in; table_bytes: what the scan's tables took of memory. */
 struct leak_scan_stats { uint64_t live, scanned_bytes, root_bytes, heap_bytes, table_bytes; };
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats);
@@ -87,7 +101,12 @@ extern struct leak_root leak_root;
 /* Once, before the program runs: where the variables are that tell of the pool of fenced objects; how these lie. */
 void leak_root_init(const void *pool, const void *pool_size, const struct slab_slots *slots);
 /* All annotations of the process that the scan reads, into a scan that has no roots yet; find: objects that are none of slab's, or NULL. */
-void leak_scan_notes(struct leak_scan *s, uint64_t root, bool (*find)(uint64_t addr, struct slab_object *o));
+typedef bool (*leak_find_fn)(uint64_t addr, struct slab_object *o);
+void leak_scan_notes(struct leak_scan *s, uint64_t root, leak_find_fn find);
+/* The same for who follows pointers by himself: only what is read of objects changes (of ignored ones nothing is), and what else was said is told:
+ * roots [addr, addr + size), and the objects at addr of which the program says that they are no leaks, or to be ignored. */
+typedef void (*leak_said_fn)(void *ctx, enum leak_note note, uint64_t addr, uint64_t size);
+void leak_scan_notes_told(struct leak_scan *s, uint64_t root, leak_find_fn find, leak_said_fn said, void *ctx);
 
 /* ---- objects that slab knows nothing of, through a view: elsewhere.c ------------------------------------------------------------ */
 
@@ -179,6 +198,8 @@ void leak_pool_alloc(const void *p, size_t size, const struct unwind_regs *regs)
 void leak_pool_free(const void *p);   /* it is none any more; false pointers are ignored */
 /* The pool object that starts at addr. */
 bool leak_pool_find(uint64_t addr, struct slab_object *o);
+/* The pool object that addr lies in; looks at all of them.  *o is not touched when there is none. */
+bool leak_pool_around(uint64_t addr, struct slab_object *o);
 
 /* Above 0: what this thread allocates is not to be reported.  Whoever allocates looks at it and calls leak_annotate(NOT_LEAK). */
 extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));

@@ -160,6 +160,22 @@ static inline __attribute__((always_inline)) uint64_t scan_candidate(const struc
 	return unlikely(word - s->extra_from < s->extra_span) ? scan_elsewhere(s, word) : 0;
 }
 
+/* A pointer into a pool leads to the pool and to what was cut out there (*inside; else 0). */
+static inline uint64_t scan_candidates(const struct leak_scan *s, uint64_t word, uint64_t *inside)
+{
+	uint64_t candidate = scan_candidate(s, word);
+
+	*inside = 0;
+	if (likely(candidate != SCAN_TWICE))
+		return candidate;
+	if (s->nr_pooled)
+		*inside = scan_elsewhere(s, word);
+	return scan_locate_whole(s, word - s->base);
+}
+/* Of an object with annotations: the next part that may be scanned, from note *i on.  False: there is none (any more).  *noted: there were
+ * annotations; without any it is scanned whole. */
+bool scan_next_part(const struct leak_scan *s, uint64_t off, uint32_t *i, struct scan_span *part, bool *noted);
+
 /* ---- drain.c ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Follows every pointer from what is on the stack. */
@@ -225,15 +241,13 @@ void chains_undo(struct leak_scan *s);
 /* ---- annotate.c, notes.c --------------------------------------------------------------------------------------------------------- */
 
 #define NOTE_BUCKETS 4096u
-enum note_kind { NOTE_NOT_LEAK = LEAK_NOTE_NOT_LEAK, NOTE_IGNORE = LEAK_NOTE_IGNORE, NOTE_NO_SCAN = LEAK_NOTE_NO_SCAN,
-	         NOTE_AREA, NOTE_ROOT };
 struct note {
 	struct note *next;
 	uint64_t object;           /* its start; ROOT: the region's */
 	uint64_t addr, size;       /* AREA, ROOT */
 	stack_handle stack;
 	uint32_t when;
-	uint32_t kind;
+	uint32_t kind;             /* enum leak_note */
 };
 
 /* ---- pools.c --------------------------------------------------------------------------------------------------------------------- */

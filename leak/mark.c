@@ -260,24 +260,6 @@ static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 	return *off < s->used && *off % 16 == 0 && locate_any(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
 }
 
-bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size)
-{
-	uint64_t off = addr - s->base, found = off < s->used ? locate_any(s, off) : 0;
-
-	if (!found || !scan_bit(s->white, found & ~(uint64_t)15))
-		return false;
-	*start = s->base + (found & ~(uint64_t)15);
-	*size = scan_object_size(s, found & ~(uint64_t)15);
-	return true;
-}
-
-void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx)
-{
-	for (uint64_t i = 0; i < s->end >> 10; i++)
-		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1)
-			visit(ctx, scan_address(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_REACHABLE);
-}
-
 bool leak_scan_note(struct leak_scan *s, uint64_t addr, enum leak_note note)
 {
 	uint64_t off;
@@ -323,6 +305,15 @@ void scan_visit(struct leak_scan *s, uint64_t off, enum leak_class class)
 bool leak_scan_visits_extra(const struct leak_scan *s)
 {
 	return s->visiting_extra;
+}
+
+void leak_scan_each(struct leak_scan *s, leak_visit_fn visit, void *ctx)
+{
+	s->visit = visit;
+	s->visit_ctx = ctx;
+	for (uint64_t i = 0; i < s->end >> 10; i++)
+		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1)
+			scan_visit(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_REACHABLE);
 }
 
 /* ---- marking ------------------------------------------------------------------------------------------------------------------------ */

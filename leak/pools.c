@@ -113,6 +113,19 @@ bool leak_pool_find(uint64_t addr, struct slab_object *o)
 	return true;
 }
 
+bool leak_pool_around(uint64_t addr, struct slab_object *o)
+{
+	if (!__atomic_load_n(&nr_objects, __ATOMIC_RELAXED))
+		return false;
+	for (uint32_t i = 0; i < POOL_BUCKETS; i++)
+		for (const struct pool_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next) {
+			uint64_t start = READ_ONCE(e->addr);
+			if (start && addr - start < e->size && leak_pool_find(start, o))
+				return true;
+		}
+	return false;
+}
+
 const void *pools_table(void)
 {
 	return &buckets;

@@ -286,6 +286,8 @@ static void core_files(struct image *im, const uint8_t *desc, size_t size)
 		if (m && !m->path && name + len < end) {
 			m->path = strdup(name);
 			m->file_offset = triple[2] * page;
+			/* Shared memory is no root, and in a core file its name is all that tells it. */
+			m->root &= strncmp(name, "/dev/", 5) != 0 && strncmp(name, "/SYSV", 5) != 0;
 		}
 		name += len + 1;
 	}

@@ -280,6 +280,12 @@ void image_scan_roots(const struct image *im, struct leak_scan *s)
 	image_each_root(im, scan_range, s);
 }
 
+void image_scan_notes_told(const struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx)
+{
+	if (im->leak_root)
+		leak_scan_notes_told(s, im->leak_root, image_extra_object, said, ctx);
+}
+
 /* ---- thread pointers -------------------------------------------------------------------------------------------------------------- */
 
 /* struct pthread begins with its own address, has it again in the third word, and the tid in the first hundreds of bytes. */

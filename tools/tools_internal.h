@@ -23,6 +23,8 @@ const struct image_extra *image_extra_at(const struct image *im, uint64_t addr);
 bool image_extra_object(uint64_t addr, struct slab_object *o);
 /* All roots of an image, and what the program said of its objects, into a scan that is new. */
 void image_scan_roots(const struct image *im, struct leak_scan *s);
+/* What the program said of its objects, for who follows pointers by himself (leak_scan_notes_told). */
+void image_scan_notes_told(const struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx);
 
 /* ---- names.c ------------------------------------------------------------------------------------------------------------- */
 
@@ -33,7 +35,7 @@ void image_name_stack(const struct image *im, struct symbolizer *sym, uint32_t h
 /* The same for an address of code; `pc` is the address itself, not one behind a call. */
 void image_name_code(const struct image *im, struct symbolizer *sym, uint64_t pc, char *name, size_t size);
 
-enum root_kind { ROOT_GLOBAL, ROOT_STACK, ROOT_TLS, ROOT_PTHREAD, ROOT_REGISTER, ROOT_MAPPING };
+enum root_kind { ROOT_GLOBAL, ROOT_STACK, ROOT_TLS, ROOT_PTHREAD, ROOT_REGISTER, ROOT_MAPPING, ROOT_NOT_LEAK };
 struct root_name {
 	enum root_kind kind;
 	char symbol[256];          /* global, TLS: the variable, "" when it has no name */
