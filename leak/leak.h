@@ -83,7 +83,7 @@ void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stat
 /* ---- what the program said of its objects: notes.c ---------------------------------------------------------------------------- */
 
 #define LEAK_ROOT_MAGIC "MEMSAN-LEAKROOT" /* with its NUL 16 bytes */
-#define LEAK_ROOT_VERSION 2
+#define LEAK_ROOT_VERSION 3
 /* Found by its magic, like struct slab_root. */
 struct leak_root {
 	char magic[16];
@@ -96,7 +96,7 @@ struct leak_root {
 	uint64_t pools;            /* where the address of the table of the program's own pools' objects is */
 	uint32_t nr_pool_buckets, pool_object_size;
 };
-_Static_assert(sizeof(struct leak_root) == 136, "read by other processes");
+_Static_assert(sizeof(struct leak_root) == 152, "read by other processes");
 extern struct leak_root leak_root;
 /* Once, before the program runs: where the variables are that tell of the pool of fenced objects; how these lie. */
 void leak_root_init(const void *pool, const void *pool_size, const struct slab_slots *slots);
@@ -113,6 +113,9 @@ void leak_scan_notes_told(struct leak_scan *s, uint64_t root, leak_find_fn find,
 /* Calls fn for each (pooled: the program cut it out of another object, or of memory that it mapped).  root: of struct leak_root.  False: fenced
  * ones are not known. */
 bool leak_elsewhere_each(const struct slab_view *heap, uint64_t root, void (*fn)(void *ctx, const struct slab_object *o, bool pooled), void *ctx);
+
+/* The fenced object, allocated or freed, whose pages addr lies in; in a guard page (*guard) the one beside it. */
+bool leak_elsewhere_find(const struct mem_view *mem, uint64_t root, uint64_t addr, struct slab_object *o, bool *guard);
 
 /* ---- lost objects by where they came from: group.c ----------------------------------------------------------------------------- */
 

@@ -53,7 +53,8 @@ static const char *root_wrong(const struct slab_root *r, uint64_t at)
 	if (mem_compare(r->magic, SLAB_ROOT_MAGIC, sizeof(r->magic)) != 0 || r->self != at)
 		return "there is no memsan heap";
 	if (r->version != SLAB_ROOT_VERSION || r->size != sizeof(*r) || r->size_page != sizeof(struct page) ||
-	    r->size_slab != sizeof(struct slab) || r->size_cache != sizeof(struct slab_cache) || r->size_area != sizeof(struct area))
+	    r->size_slab != sizeof(struct slab) || r->size_cache != sizeof(struct slab_cache) || r->size_area != sizeof(struct area) ||
+	    r->size_pool != sizeof(struct slab_pool) || r->size_pool_object != sizeof(struct pool_object))
 		return "its memsan is of another version";
 	if (r->nr_caches < 2 || r->nr_caches > SLAB_VIEW_CACHES || r->arena % PAGE_SIZE)
 		return "its heap is damaged";

@@ -32,7 +32,7 @@ struct leak_job {
 	bool suggest, asked_growth;
 	uint64_t *lost;            /* of the first scan, sorted */
 	size_t nr_lost, room;
-	bool first, external;
+	bool first;
 	struct ask_request ask;
 	struct leak_grouper grouper;
 	const struct leak_scan *scan;
@@ -118,7 +118,7 @@ static bool scan(struct leak_job *j)
 		tool_say("out of memory");
 		return false;
 	}
-	if (!j->choice.core && !j->external) {
+	if (!j->choice.core && !j->choice.external) {
 		why = scan_by_asking(j);
 		if (why)
 			tool_say("%s", why);
@@ -390,9 +390,7 @@ static bool take_option(struct leak_job *j, const char *arg)
 {
 	const char *bad;
 
-	if (strcmp(arg, "--external") == 0)
-		j->external = true;
-	else if (strcmp(arg, "--suggest") == 0)
+	if (strcmp(arg, "--suggest") == 0)
 		j->suggest = true;
 	else if (strncmp(arg, "--why=", 6) == 0)
 		j->why = arg + 6;
@@ -417,7 +415,7 @@ static bool take_option(struct leak_job *j, const char *arg)
 
 static int command(struct leak_job *j)
 {
-	if (j->choice.core || (j->external && !j->ask.dump))
+	if (j->choice.core || (j->choice.external && !j->ask.dump))
 		return tool_usage_error("leak", "a command is for a process that can answer");
 	if (!image_open_choice(&j->image, &j->choice))
 		return EXIT_USAGE;

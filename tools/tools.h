@@ -223,7 +223,7 @@ const char *ask_process(const struct image *im, const struct ask_request *r, str
 int ask_command(struct image *im, const struct ask_request *r);
 
 /* --pid PID, --core FILE and --exe FILE out of a command line; what is left over stays in argv[1..].  EXIT_USAGE or 0. */
-struct image_choice { int pid; const char *core, *exe, *earlier; }; /* earlier: the first of two --core */
+struct image_choice { int pid; const char *core, *exe, *earlier; bool external; }; /* earlier: the first of two --core */
 int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice);
 /* Opens it, and says what is wrong. */
 bool image_open_choice(struct image *im, const struct image_choice *choice);
