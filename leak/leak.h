@@ -10,6 +10,7 @@
  *   follow.c     the same rules for who follows pointers by himself (both halves)
  *   roots.c      what memory is a root (runtime)
  *   annotate.c   what the program says of its objects (runtime)
+ *   calls.c      system calls that a scan interrupted go on (runtime)
  *   snapshot.c   threads stopped, a copy of the process made in which to scan (runtime)
  *   check.c      a scan becomes reports (runtime)
  */
@@ -212,6 +213,10 @@ extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
 /* How often a system call of this thread was interrupted by its being stopped, with no handler of the program's beside: it returned EINTR, or
  * moved less than it was given. */
 extern TLS_IE uint32_t leak_interrupts __attribute__((visibility("hidden")));
+/* Code of libc, whose calls preload/ makes again by itself, and its syscall() (0: not known, a static program).  Set once at start-up. */
+extern uintptr_t leak_libc_start, leak_libc_end, leak_libc_syscall;
+/* Above 0: this thread's call from outside of libc is made again by its caller in preload/. */
+extern TLS_IE uint32_t leak_waits_itself __attribute__((visibility("hidden")));
 /* The program is about to wait for the signals of this set (bit N-1 for signal N): those to leave out, because they stop threads for scans.
  * A set of every real-time signal does not mean them; a set that has one and not all of those does, and then no scan uses it any more.
  * Any thread, in signal handlers too. */
@@ -247,7 +252,9 @@ enum leak_command {
 	LEAK_COMMAND_CLEAR,
 	LEAK_COMMAND_STACK,        /* 1: stacks and registers are roots, 0: they are not */
 };
-#define LEAK_CONTROL_VERSION 1
+/* A system call, as /proc/PID/task/TID/syscall tells it. */
+struct leak_call { int32_t tid; uint32_t nr; uint64_t pc, sp, args[6]; };
+#define LEAK_CONTROL_VERSION 2
 #define LEAK_POKE_VALUE 0x6c65616bu  /* goes with the signal, so that it is not taken for somebody else's */
 /* Who may write to this process's memory (/proc/PID/mem) may ask: fills in command, argument and classes, counts `request` up, sends one
  * of the signals, with the value above, to a thread that does not block it.  Without a signal it is noticed at an allocation. */
@@ -257,6 +264,7 @@ struct leak_control {
 	/* by who asks */
 	uint32_t command, classes;
 	uint64_t argument;
+	struct leak_call call;     /* in which the thread was that gets the signal; pc 0: in none, or it is not known */
 	uint32_t request;
 	/* by the process */
 	uint32_t taken, answered;  /* the number of the request */

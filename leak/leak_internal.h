@@ -303,6 +303,19 @@ int snapshot_signal(void);
 bool handler_install(int sig);
 void snapshot_fork_child(void);
 
+/* ---- calls.c -------------------------------------------------------------------------------------------------------------------- */
+
+/* Room for what is known of so many threads' calls. */
+size_t calls_size(uint32_t threads);
+/* For a scan: calls_begin; for each thread before it is stopped calls_note (what /proc calls it, and what we do); when no handler runs calls_end. */
+void calls_begin(void *memory, uint32_t threads);
+void calls_note(int32_t name, int32_t tid);
+void calls_end(void);
+/* In the handler, which interrupted nothing of the program's: a call that was noted, or (asked) that who sent the signal has seen, will be made
+ * again when it returns.  False: it was none, or one that preload/ makes again. */
+bool calls_go_on(void *context);
+bool calls_go_on_asked(void *context);
+
 /* ---- suspects.c ------------------------------------------------------------------------------------------------------------------ */
 
 enum suspects_rule {

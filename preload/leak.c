@@ -69,6 +69,17 @@ void leak_find_static_tls(void *function)
 	leak_static_tls = size;
 }
 
+void leak_find_libc(void *function)
+{
+	struct module_info m;
+
+	if (!function || !module_find((uintptr_t)function, 0, &m))
+		return;
+	leak_libc_start = m.start;
+	leak_libc_end = m.end;
+	leak_libc_syscall = (uintptr_t)function;
+}
+
 /* ---- the program's side, under our names ------------------------------------------------------------------------------------- */
 
 MEMSAN_EXPORT size_t memsan_leak_check(void)
