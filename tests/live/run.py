@@ -47,8 +47,8 @@ class Place:
         self.folder = folder
         self.cc = cc
 
-    def compile(self, name, *flags):
-        exe = os.path.join(self.folder, name)
+    def compile(self, name, *flags, output=None):
+        exe = os.path.join(self.folder, output or name)
         if not os.path.exists(exe):
             subprocess.run([self.cc, "-g", "-O1", "-o", exe, os.path.join(HERE, name + ".c"), "-lpthread", *flags], check=True)
         return exe
@@ -425,6 +425,14 @@ def waiting(place):
 
 
 @test
+def waiting_in_a_static_program(place):
+    library = os.path.join(os.path.dirname(place.memsan), "libmemsan.a")
+    check(os.path.exists(library), "there is no " + library)
+    exe = place.compile("waiting", "-O2", "-static", "-Wl,--whole-archive", library, "-Wl,--no-whole-archive", "-lrt", output="waiting-static")
+    same_with_scans(place, exe, WAITING)
+
+
+@test
 def threads_begin_and_end(place):
     s = Server(place, "churn", "quiet")
     for _ in range(50):
@@ -549,10 +557,10 @@ def elsewhere_asked(place, options, end_cache):
         pid = str(p.pid)
         wants(ask("leak", "--pid", pid, "--why", at["told"]), 0, "is reachable", r"global variable (chain|told_block)",
               rf"-> {at['told']} \(size 101, pool\), allocated in cut_told ")
-        wants(ask("leak", "--pid", pid, "--why", at["end"]), 0, rf"-> {at['pooled']} \(size 102, pool\), allocated in cut_from_pool ",
+        wants(ask("leak", "--pid", pid, "--why", at["end"]), 0, rf"-> {at['pooled']} \(size 102, arena\), allocated in cut_from_pool ",
               rf"at offset 0x10 -> {at['end']} \(size 77, {end_cache}\)")
         wants(ask("leak", "--pid", pid, "--why", at["held"], "--format=json"), 1, r'"reachable":false', rf'"address":"{at["lost"]}","size":103')
-        wants(ask("describe", "--pid", pid, hex(int(at["pooled"], 16) + 3)), 0, "3 bytes into", "state: allocated", "size: 102", "cache: pool",
+        wants(ask("describe", "--pid", pid, hex(int(at["pooled"], 16) + 3)), 0, "3 bytes into", "state: allocated", "size: 102", "in pool: arena",
               r"cut out of: the object at 0x\w+ \(size 1048576, ", r"cut_from_pool\+0x")
         wants(ask("describe", "--pid", pid, hex(int(at["end"], 16) + 76)), 0, "76 bytes into", "state: allocated", "size: 77", f"cache: {end_cache}")
         saved = os.path.join(place.folder, "census-" + end_cache.split("-")[0])
