@@ -87,7 +87,10 @@ static void print_mapping(const struct image *im, uint64_t addr)
 	for (size_t i = 0; i < im->nr_mappings; i++) {
 		const struct image_mapping *m = &im->mappings[i];
 		if (addr - m->start < m->end - m->start) {
-			printf("0x%" PRIx64 " is no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64 " %s\n", addr, m->start, m->end,
+			if (addr - im->heap.base < im->heap.used && im->missing)
+				printf("0x%" PRIx64 " lies in the heap; what is there is not known, since the core file is cut off\n", addr);
+			else
+				printf("0x%" PRIx64 " is no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64 " %s\n", addr, m->start, m->end,
 			       m->path ? m->path : m->main_stack ? "[stack]" : "");
 			return;
 		}

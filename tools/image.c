@@ -358,7 +358,8 @@ static void core_segment(struct image *im, const Elf64_Phdr *ph)
 	m->readable = (ph->p_flags & PF_R) != 0;
 	m->code = (ph->p_flags & PF_X) != 0;
 	m->root = m->readable && m->in_file;
-	im->missing += MIN(ph->p_filesz, ph->p_memsz) - m->in_file;
+	m->cut_off = MIN(ph->p_filesz, ph->p_memsz) - m->in_file;
+	im->missing += m->cut_off;
 }
 
 static const char *open_core(struct image *im, const char *path)

@@ -36,6 +36,7 @@ struct leak_job {
 	struct ask_request ask;
 	struct leak_grouper grouper;
 	const struct leak_scan *scan;
+	uint64_t unseen;           /* image_unseen */
 };
 
 /* ---- scans ---------------------------------------------------------------------------------------------------------------------- */
@@ -206,7 +207,8 @@ static void fill_record(struct report_record *r, const struct leak_job *j, const
 	r->pid = (uint32_t)j->image.pid;
 	r->tid = r->pid;
 	r->comm = put_string(r, j->image.comm);
-	r->leak_class = put_string(r, leak_class_name(g->class));
+	/* Memory that is missing may point to it. */
+	r->leak_class = put_string(r, leak_class_name(j->unseen && g->class != LEAK_REACHABLE ? LEAK_POSSIBLE : g->class));
 	r->leak_count = g->count;
 	r->leak_bytes = g->bytes;
 	r->leak_held_count = g->held_count;
@@ -300,16 +302,19 @@ static int report(struct leak_job *j)
 	struct symbolizer *sym = symbolizer_create(0);
 	struct printed p = { 0, 0, NULL, 0 };
 
+	j->unseen = image_unseen(&j->image);
+	if (j->image.missing)
+		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", j->image.missing);
+	if (j->unseen)
+		tool_say("%" PRIu64 " of them may hold pointers: what nothing else points to is only possibly lost", j->unseen);
 	for (uint32_t i = 0; sym && i < g->nr; i++)
 		if (j->classes >> g->groups[g->order[i]].class & 1)
 			print_group(j, sym, rules, &g->groups[g->order[i]], &p);
 	if (rules)
 		suppressions_summary(rules, say_line, NULL);
-	if (j->image.missing)
-		tool_say("%" PRIu64 " bytes are missing from the core file: what only they point to is called lost", j->image.missing);
-	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects lost, %" PRIu64 " in %" PRIu64 " held by them, %" PRIu64 " in %" PRIu64
+	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects %s, %" PRIu64 " in %" PRIu64 " held by them, %" PRIu64 " in %" PRIu64
 	         " possibly; %u places reported, %u suppressed",
-	         g->bytes[LEAK_DIRECT], g->counts[LEAK_DIRECT], g->bytes[LEAK_INDIRECT], g->counts[LEAK_INDIRECT], g->bytes[LEAK_POSSIBLE],
+	         g->bytes[LEAK_DIRECT], g->counts[LEAK_DIRECT], j->unseen ? "not reached" : "lost", g->bytes[LEAK_INDIRECT], g->counts[LEAK_INDIRECT], g->bytes[LEAK_POSSIBLE],
 	         g->counts[LEAK_POSSIBLE], p.places, p.suppressed);
 	return tool_finish_output(p.places ? 1 : 0);
 }

@@ -182,6 +182,33 @@ void image_each_root(const struct image *im, void (*fn)(void *ctx, uint64_t star
 	free(holes.all);
 }
 
+static void add_size(void *ctx, uint64_t start, uint64_t end)
+{
+	*(uint64_t *)ctx += end - start;
+}
+
+uint64_t image_unseen(const struct image *im)
+{
+	uint64_t unseen = 0, base = im->heap.base;
+	struct visit v = { im, add_size, &unseen };
+	struct holes holes = { NULL, 0 };
+
+	holes_reserves(im, &holes);
+	holes_library(im, &holes);
+	if (holes.nr)
+		qsort(holes.all, holes.nr, sizeof(holes.all[0]), compare_hole);
+	for (size_t i = 0; i < im->nr_mappings; i++) {
+		const struct image_mapping *m = &im->mappings[i];
+		uint64_t start = m->start + m->in_file, end = start + m->cut_off;
+		if (m->readable && !m->code)
+			visit_mapping(&v, &holes, start, end);
+		if (m->readable && MAX(start, base) < MIN(end, base + im->heap.used))
+			unseen += MIN(end, base + im->heap.used) - MAX(start, base);
+	}
+	free(holes.all);
+	return unseen;
+}
+
 static void scan_range(void *ctx, uint64_t start, uint64_t end)
 {
 	leak_scan_root(ctx, start, end - start);

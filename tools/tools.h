@@ -149,6 +149,7 @@ int complete_files(char **names, size_t nr);
 struct image_mapping {
 	uint64_t start, end;
 	uint64_t offset, in_file;    /* core: where it begins in the file, and how much of it is there */
+	uint64_t cut_off;            /* core: so much more should be there */
 	uint64_t file_offset;        /* of what is mapped */
 	bool readable, root, code, main_stack, heap;
 	char *path;                  /* a file's, or NULL */

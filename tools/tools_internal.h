@@ -13,6 +13,8 @@
 void image_each_root(const struct image *im, void (*fn)(void *ctx, uint64_t start, uint64_t end), void *ctx);
 /* The stack of a thread (whose stack pointer may not be known), when struct pthread or the mapping's name tells.  False: not known. */
 bool image_stack_bounds(const struct image *im, const struct image_thread *t, uint64_t *start, uint64_t *end);
+/* Bytes of a core file that it should have, has not, and that may hold pointers: what nothing else points to is not known to be lost. */
+uint64_t image_unseen(const struct image *im);
 /* A scan of an image with all of its objects, those that slab knows nothing of among them; NULL and why not.  One image at a time. */
 struct leak_scan *image_scan_create(struct image *im, const char **why);
 /* Reads those that slab knows nothing of into im->extra. */

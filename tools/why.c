@@ -321,19 +321,22 @@ static bool is_ignored(const struct search *s)
 static int print_result(struct search *s, uint64_t addr, enum option_format format)
 {
 	struct printing p = { s, symbolizer_create(0), format == FORMAT_JSON };
+	bool unseen = image_unseen(s->im) != 0;
 
 	if (!p.sym)
 		return EXIT_USAGE;
 	if (p.json)
 		printf("{\"schema\":\"memsan-why/1\",\"address\":\"0x%" PRIx64 "\",\"object\":\"0x%" PRIx64 "\",\"size\":%" PRIu64
-		       ",\"reachable\":%s,\"possible\":%s,", addr, s->target.addr, s->target.size, s->found ? "true" : "false",
-		       s->found && s->pass == PASS_INTERIOR ? "true" : "false");
+		       ",\"reachable\":%s,\"possible\":%s,\"partial\":%s,", addr, s->target.addr, s->target.size, s->found ? "true" : "false",
+		       s->found && s->pass == PASS_INTERIOR ? "true" : "false", unseen ? "true" : "false");
 	if (s->found) {
 		if (!p.json)
 			printf("0x%" PRIx64 " is %s:\n", addr, s->pass == PASS_INTERIOR ? "possibly reachable (a pointer into the middle of an object is in the path)" : "reachable");
 		print_path(&p);
 	} else {
-		if (!p.json)
+		if (!p.json && unseen)
+			printf("0x%" PRIx64 " may be lost: no root that is in the core file leads to it\n", addr);
+		else if (!p.json)
 			printf("0x%" PRIx64 " is %s: no root leads to it\n", addr, is_ignored(s) ? "not reported, as the program wants it (memsan_leak_ignore)" : "lost");
 		else
 			printf("\"path\":[],\"pointed_to_by\":[");
