@@ -239,6 +239,18 @@ static inline bool arch_equal_16(const void *p, arch_vec16 v)
 }
 
 /* One mask for four loads: the moves to a general register are what limits the plain loop. */
+/* Bit i: byte i is not zero. */
+static inline uint64_t arch_nonzero_64(const void *p)
+{
+	typedef char bytes __attribute__((vector_size(16)));
+	const arch_vec16 *q = p;
+	uint64_t zero = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		zero |= (uint64_t)(uint16_t)__builtin_ia32_pmovmskb128((bytes)(q[i] == (arch_vec16){ 0 })) << 16 * i;
+	return ~zero;
+}
+
 static inline bool arch_equal_64(const void *p, arch_vec16 v)
 {
 	typedef char bytes __attribute__((vector_size(16)));
