@@ -33,7 +33,7 @@ void leak_root_init(const void *pool, const void *pool_size, const struct slab_s
 	mem_copy(&r->slots, slots, sizeof(r->slots));
 	r->pools = (uint64_t)(uintptr_t)pools_table();
 	r->nr_pool_buckets = POOL_BUCKETS;
-	r->pool_object_size = sizeof(struct pool_object);
+	r->pool_object_size = sizeof(struct leak_pool_object);
 	r->self = (uint64_t)(uintptr_t)r;
 	mem_copy(r->magic, LEAK_ROOT_MAGIC, sizeof(r->magic));
 }

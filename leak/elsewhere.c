@@ -95,7 +95,7 @@ static bool still_there(const struct reading *x, uint64_t addr)
 static void read_pools(const struct reading *x, const struct leak_root *r)
 {
 	uint64_t buckets = 0, at;
-	struct pool_object e;
+	struct leak_pool_object e;
 	uint32_t seen = 0;
 
 	if (r->pool_object_size != sizeof(e) || r->nr_pool_buckets != POOL_BUCKETS || !view_read(x->mem, &buckets, r->pools, sizeof(buckets)) || !buckets)

@@ -253,14 +253,14 @@ struct note {
 /* ---- pools.c --------------------------------------------------------------------------------------------------------------------- */
 
 #define POOL_BUCKETS 16384u
-struct pool_object {
-	struct pool_object *next;
+struct leak_pool_object {
+	struct leak_pool_object *next;
 	uint64_t addr, size;       /* addr 0: taken out */
 	stack_handle stack;
 	uint32_t thread, when, pad;
 };
 /* Both halves. */
-static inline void pool_describe(const struct pool_object *e, struct slab_object *o)
+static inline void pool_describe(const struct leak_pool_object *e, struct slab_object *o)
 {
 	*o = (struct slab_object){
 		.state = SLAB_OBJ_LIVE, .addr = e->addr, .size = e->size, .object_size = e->size, .slot = e->addr, .slot_size = e->size,
