@@ -45,8 +45,8 @@ static uint64_t span_flags(const struct leak_scan *s, uint64_t off)
 {
 	uint32_t info = s->pages[off >> PAGE_SHIFT];
 
-	if (off >= s->used)
-		return s->extra[(off - s->extra_off) >> PAGE_SHIFT].pooled ? SPAN_WHOLE : 0;
+	if (off >= s->used && s->extra[(off - s->extra_off) >> PAGE_SHIFT].pooled)
+		return SPAN_WHOLE;
 	return (info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].pool : (info & PAGE_POOL) != 0) ? SPAN_POOL : 0;
 }
 

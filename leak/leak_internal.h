@@ -27,7 +27,7 @@ struct scan_span { uint64_t addr, size; };
 #define SPAN_FLAGS (SPAN_WHOLE | SPAN_POOL)
 /* An object that slab knows nothing of: fenced, or cut out of a pool by the program.  It is an area too, at a made-up offset behind the
  * arena: a page for each. */
-struct scan_extra { uint64_t addr, size; bool pooled; };
+struct scan_extra { uint64_t addr, size; bool pooled; uint32_t outer; }; /* outer: index + 1 of the fenced one that it was cut out of */
 
 /* Annotations of the scan: sorted by nothing, few. */
 #define SCAN_NOTES_MAX 4096
@@ -106,8 +106,10 @@ static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
 {
 	return likely(off < s->used) ? s->base + off : s->extra[(off - s->extra_off) >> PAGE_SHIFT].addr;
 }
-/* As a candidate: the extra object that holds the address; 0: none. */
+/* As a candidate: the extra object that holds the address; 0: none; SCAN_TWICE: one that was cut out of another, and that other one. */
 uint64_t scan_elsewhere(const struct leak_scan *s, uint64_t addr);
+/* The outer one of both, and the *inside one (0: there are no two). */
+uint64_t scan_elsewhere_both(const struct leak_scan *s, uint64_t addr, uint64_t *inside);
 /* How much of [addr, addr + n) is the pool's own, from addr on; 0: *skip bytes belong to an object that was cut out of it. */
 uint64_t scan_pool_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip);
 /* What scan_locate does not tell: pools, and slots where objects may start behind the slot's start. */
@@ -168,6 +170,8 @@ static inline uint64_t scan_candidates(const struct leak_scan *s, uint64_t word,
 	*inside = 0;
 	if (likely(candidate != SCAN_TWICE))
 		return candidate;
+	if (word - s->base >= s->used)
+		return scan_elsewhere_both(s, word, inside);
 	if (s->nr_pooled)
 		*inside = scan_elsewhere(s, word);
 	return scan_locate_whole(s, word - s->base);

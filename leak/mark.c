@@ -252,8 +252,10 @@ static bool note_add(struct leak_scan *s, uint64_t off, struct scan_span part, b
 
 static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 {
-	uint64_t elsewhere = addr - s->extra_from < s->extra_span ? scan_elsewhere(s, addr) : 0;
+	uint64_t inside = 0, elsewhere = addr - s->extra_from < s->extra_span ? scan_elsewhere_both(s, addr, &inside) : 0;
 
+	if (inside && !(inside & SCAN_INTERIOR))
+		elsewhere = inside;
 	*off = elsewhere ? elsewhere & ~(uint64_t)15 : addr - s->base;
 	if (elsewhere)
 		return !(elsewhere & SCAN_INTERIOR) && scan_bit(s->white, *off);

@@ -35,7 +35,7 @@ static void objects_elsewhere(void (*object)(void *ctx, uint64_t addr, uint64_t 
 
 static bool find_elsewhere(uint64_t addr, struct slab_object *o)
 {
-	return fence_contains((void *)(uintptr_t)addr) ? fence_find_object(addr, o) : leak_pool_find(addr, o);
+	return leak_pool_find(addr, o) || (fence_contains((void *)(uintptr_t)addr) && fence_find_object(addr, o));
 }
 
 static const char *own_rules(void)

@@ -81,7 +81,7 @@ static const char *scan_once(struct leak_job *j, struct leak_scan_stats *stats)
 	j->scan = s;
 	image_scan_roots(&j->image, s);
 	j->grouper.heap = &j->image.heap;
-	leak_scan_finish(s, j->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, j);
+	leak_scan_finish(s, j->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT | 1u << LEAK_POSSIBLE, visit, j);
 	leak_scan_get_stats(s, stats);
 	leak_scan_destroy(s);
 	return NULL;
@@ -455,7 +455,6 @@ static int leak_main(int argc, char **argv)
 		return why_alive(&job);
 	if (job.growth || job.save)
 		return growth(&job);
-	job.classes |= job.classes & 1u << LEAK_POSSIBLE;
 	return scan(&job) ? report(&job) : EXIT_USAGE;
 }
 

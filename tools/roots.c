@@ -228,14 +228,37 @@ static void extra_add(void *ctx, const struct slab_object *o, bool pooled)
 		}
 		im->extra = grown;
 	}
-	im->extra[im->nr_extra++] = (struct image_extra){ *o, pooled };
+	im->extra[im->nr_extra++] = (struct image_extra){ *o, pooled, 0 };
 }
 
 static int compare_extra(const void *a, const void *b)
 {
 	const struct image_extra *x = a, *y = b;
 
-	return x->object.addr < y->object.addr ? -1 : x->object.addr > y->object.addr;
+	return x->object.addr != y->object.addr ? (x->object.addr < y->object.addr ? -1 : 1) : x->pooled - y->pooled;
+}
+
+static bool extra_holds(const struct image_extra *e, uint64_t addr)
+{
+	return addr - e->object.addr < e->object.size;
+}
+
+/* As in a scan: of two that overlap (a table that was read while it changed) the lower counts, but for what was cut out of a fenced one. */
+static void keep_apart(struct image *im)
+{
+	size_t kept = 0, fenced = 0;
+
+	for (size_t i = 0; i < im->nr_extra; i++) {
+		struct image_extra e = im->extra[i];
+		bool inside = e.pooled && fenced && extra_holds(&im->extra[fenced - 1], e.object.addr);
+		if (kept && extra_holds(&im->extra[kept - 1], e.object.addr) && !(inside && fenced == kept))
+			continue;
+		e.outer = inside ? fenced : 0;
+		im->extra[kept++] = e;
+		if (!e.pooled)
+			fenced = kept;
+	}
+	im->nr_extra = kept;
 }
 
 void image_find_extra(struct image *im)
@@ -247,19 +270,12 @@ void image_find_extra(struct image *im)
 	if (!im->nr_extra)
 		return;
 	qsort(im->extra, im->nr_extra, sizeof(im->extra[0]), compare_extra);
-	/* Of two that overlap (a table that was read while it changed) the lower counts, as in a scan. */
-	size_t kept = 1;
-	for (size_t i = 1; i < im->nr_extra; i++) {
-		const struct slab_object *last = &im->extra[kept - 1].object;
-		if (im->extra[i].object.addr - last->addr >= last->size)
-			im->extra[kept++] = im->extra[i];
-	}
-	im->nr_extra = kept;
+	keep_apart(im);
 }
 
 const struct image_extra *image_extra_at(const struct image *im, uint64_t addr)
 {
-	size_t lo = 0, hi = im->nr_extra;
+	size_t lo = 0, hi = im->nr_extra, outer;
 
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
@@ -268,20 +284,22 @@ const struct image_extra *image_extra_at(const struct image *im, uint64_t addr)
 		else
 			hi = mid;
 	}
-	return lo && addr - im->extra[lo - 1].object.addr < im->extra[lo - 1].object.size ? &im->extra[lo - 1] : NULL;
+	if (!lo || extra_holds(&im->extra[lo - 1], addr))
+		return lo ? &im->extra[lo - 1] : NULL;
+	outer = im->extra[lo - 1].outer;
+	return outer && extra_holds(&im->extra[outer - 1], addr) ? &im->extra[outer - 1] : NULL;
 }
 
 static const struct image *extra_image; /* leak_scan's callbacks have no room for it */
 
 bool image_extra_object(uint64_t addr, struct slab_object *o)
 {
-	struct image_extra key = { .object = { .addr = addr } }, *found = NULL;
+	const struct image_extra *found = extra_image ? image_extra_at(extra_image, addr) : NULL;
 
-	if (extra_image && extra_image->nr_extra)
-		found = bsearch(&key, extra_image->extra, extra_image->nr_extra, sizeof(key), compare_extra);
-	if (found)
-		*o = found->object;
-	return found != NULL;
+	if (!found || found->object.addr != addr)
+		return false;
+	*o = found->object;
+	return true;
 }
 
 struct leak_scan *image_scan_create(struct image *im, const char **why)

@@ -189,7 +189,7 @@ struct image {
 	size_t nr_extra;
 	bool fenced_known;               /* fenced ones are all among them */
 };
-struct image_extra { struct slab_object object; bool pooled; };
+struct image_extra { struct slab_object object; bool pooled; size_t outer; }; /* outer: index + 1 of the fenced one that it was cut out of */
 struct image_choice;
 /* A running process (core NULL) or a core file that memsan was part of; exe: where the program's file is now (NULL: where it was).  NULL,
  * or why not.  Lives until the tool ends. */

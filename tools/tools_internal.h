@@ -19,7 +19,7 @@ uint64_t image_unseen(const struct image *im);
 struct leak_scan *image_scan_create(struct image *im, const char **why);
 /* Reads those that slab knows nothing of into im->extra. */
 void image_find_extra(struct image *im);
-/* The one of im->extra that addr lies in, or NULL. */
+/* The one of im->extra that addr lies in, the inner one of two, or NULL. */
 const struct image_extra *image_extra_at(const struct image *im, uint64_t addr);
 /* One of those, of the image that is being scanned. */
 bool image_extra_object(uint64_t addr, struct slab_object *o);
