@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHADOW_OFFSET 0x7fff8000u   /* shadow/: the heap's shadow holds no pointers */
+#define SHADOW_OFFSET 0x7fff8000u   /* shadow/: it holds no pointers */
+#define SHADOW_END (((uint64_t)1 << 47 >> 3) + SHADOW_OFFSET)
+#define SHADOW_LARGE ((uint64_t)1 << 40)
 #define RED_ZONE 128
 #define PTHREAD_WORDS 320
 #define THREAD_HEAD 112u            /* words of struct pthread up to the tid and some more */
@@ -64,6 +66,14 @@ static void holes_reserves(const struct image *im, struct holes *h)
 	}
 }
 
+/* Where code is instrumented there is shadow for all of the address space: terabytes, of which even asking what was written takes minutes. */
+static void holes_shadow(const struct image *im, struct holes *h)
+{
+	for (size_t i = 0; i < im->nr_mappings; i++)
+		if (im->mappings[i].end == SHADOW_END && im->mappings[i].end - im->mappings[i].start >= SHADOW_LARGE)
+			add_hole(h, SHADOW_OFFSET, SHADOW_END);
+}
+
 /* The mappings of libmemsan.so and its bss behind them; in a static program nothing. */
 static void holes_library(const struct image *im, struct holes *h)
 {
@@ -112,6 +122,7 @@ static void find_holes(const struct image *im, struct holes *h)
 	uint64_t start, end;
 
 	holes_reserves(im, h);
+	holes_shadow(im, h);
 	holes_library(im, h);
 	for (size_t i = 0; i < im->nr_threads; i++)
 		if (im->threads[i].sp && image_stack_bounds(im, &im->threads[i], &start, &end))
