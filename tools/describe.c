@@ -54,14 +54,22 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 	return 0;
 }
 
+void image_say_missing(const struct image *im)
+{
+	if (im->missing)
+		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", im->missing);
+	if (im->left_out)
+		tool_say("%" PRIu64 " of them gdb left out, since it stops at the first guard page of a mapping; a core file that the kernel writes has them", im->left_out);
+}
+
 bool image_open_choice(struct image *im, const struct image_choice *choice)
 {
 	const char *why = image_open(im, choice);
 
 	if (why)
 		tool_say("%s", why);
-	else if (im->missing)
-		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", im->missing);
+	else
+		image_say_missing(im);
 	return !why;
 }
 

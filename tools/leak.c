@@ -303,8 +303,7 @@ static int report(struct leak_job *j)
 	struct printed p = { 0, 0, NULL, 0 };
 
 	j->unseen = image_unseen(&j->image);
-	if (j->image.missing)
-		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", j->image.missing);
+	image_say_missing(&j->image);
 	if (j->unseen)
 		tool_say("%" PRIu64 " of them may hold pointers: what nothing else points to is only possibly lost", j->unseen);
 	for (uint32_t i = 0; sym && i < g->nr; i++)

@@ -201,6 +201,7 @@ static void add_size(void *ctx, uint64_t start, uint64_t end)
 uint64_t image_unseen(const struct image *im)
 {
 	uint64_t unseen = 0, base = im->heap.base;
+	uint8_t byte;
 	struct visit v = { im, add_size, &unseen };
 	struct holes holes = { NULL, 0 };
 
@@ -217,6 +218,9 @@ uint64_t image_unseen(const struct image *im)
 			unseen += MIN(end, base + im->heap.used) - MAX(start, base);
 	}
 	free(holes.all);
+	for (size_t i = 0; i < im->nr_extra; i++)
+		if (im->missing && !view_read(&im->view, &byte, im->extra[i].object.addr, 1))
+			unseen += im->extra[i].object.size;
 	return unseen;
 }
 

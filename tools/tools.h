@@ -185,6 +185,8 @@ struct image {
 	uint8_t *file;                   /* core */
 	uint64_t file_size;
 	uint64_t missing;                /* bytes that the core should have and has not */
+	uint64_t left_out;               /* of these, what gcore did not copy */
+	bool by_gdb;                     /* gdb wrote the core */
 	struct image_extra *extra;       /* image_find_extra: objects that slab knows nothing of, in order of address */
 	size_t nr_extra;
 	bool fenced_known;               /* fenced ones are all among them */
@@ -226,6 +228,8 @@ int ask_command(struct image *im, const struct ask_request *r);
 /* --pid PID, --core FILE and --exe FILE out of a command line; what is left over stays in argv[1..].  EXIT_USAGE or 0. */
 struct image_choice { int pid; const char *core, *exe, *earlier; bool external; }; /* earlier: the first of two --core */
 int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice);
+/* One line or two, when a core file is not whole. */
+void image_say_missing(const struct image *im);
 /* Opens it, and says what is wrong. */
 bool image_open_choice(struct image *im, const struct image_choice *choice);
 /* describe.c: the paragraph about one address, to standard output. */
