@@ -629,6 +629,7 @@ void snapshot_fork_child(void)
 	stop_busy = 0;
 	stop_sent = 0;
 	stop.active = stop.left = 0;
+	calls_end();
 	snapshot_child = 0;
 }
 
