@@ -226,9 +226,11 @@ void fence_describe_slots(struct slab_slots *l)
 	*l = (struct slab_slots){
 		.ranges = (uint64_t)(uintptr_t)fence_ranges, .nr_ranges = FENCE_RANGES, .range_size = sizeof(struct slot_range),
 		.table = offsetof(struct slot_range, slots) + offsetof(struct os_stepped, base), .used = offsetof(struct slot_range, fresh),
+		.base = offsetof(struct slot_range, base), .stride = offsetof(struct slot_range, stride),
 		.slot_size = sizeof(struct fence_slot), .addr = offsetof(struct fence_slot, addr), .state = offsetof(struct fence_slot, state),
 		.live = SLOT_LIVE, .length = offsetof(struct fence_slot, size), .stack = offsetof(struct fence_slot, alloc_stack),
 		.thread = offsetof(struct fence_slot, alloc_thread), .when = offsetof(struct fence_slot, when),
+		.free_stack = offsetof(struct fence_slot, free_stack), .free_thread = offsetof(struct fence_slot, free_thread),
 	};
 }
 

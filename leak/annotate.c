@@ -33,7 +33,7 @@ void leak_root_init(const void *pool, const void *pool_size, const struct slab_s
 	mem_copy(&r->slots, slots, sizeof(r->slots));
 	r->pools = (uint64_t)(uintptr_t)pools_table();
 	r->nr_pool_buckets = POOL_BUCKETS;
-	r->pool_object_size = sizeof(struct pool_object);
+	r->pool_object_size = sizeof(struct leak_pool_object);
 	r->self = (uint64_t)(uintptr_t)r;
 	mem_copy(r->magic, LEAK_ROOT_MAGIC, sizeof(r->magic));
 }
@@ -103,11 +103,22 @@ static void note_put(uint64_t object, uint32_t kind, uint64_t addr, uint64_t siz
 
 /* ---- what the program calls ---------------------------------------------------------------------------------------------------- */
 
+/* The innermost: what was cut out of an object before that object.  Where one starts, nothing but an object with the same start is cut out. */
+static bool object_around(uintptr_t p, struct slab_object *o)
+{
+	bool found;
+
+	if (leak_pool_find(p, o))
+		return true;
+	found = slab_find_object(p, o) && o->state == SLAB_OBJ_LIVE && p - o->addr < MAX(o->size, 1);
+	return (found && p == o->addr) || leak_pool_around(p, o) || found;
+}
+
 bool leak_annotate(const void *p, enum leak_note kind)
 {
 	struct slab_object o;
 
-	if ((!leak_pool_find((uintptr_t)p, &o) && !slab_find_object((uintptr_t)p, &o)) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
+	if (!object_around((uintptr_t)p, &o))
 		return false;
 	note_put(o.addr, kind, 0, 0, &o);
 	return true;
@@ -117,15 +128,15 @@ bool leak_annotate_area(const void *p, size_t size)
 {
 	struct slab_object o;
 
-	if ((!leak_pool_find((uintptr_t)p, &o) && !slab_find_object((uintptr_t)p, &o)) || o.state != SLAB_OBJ_LIVE || (uintptr_t)p - o.addr >= MAX(o.size, 1))
+	if (!object_around((uintptr_t)p, &o))
 		return false;
-	note_put(o.addr, NOTE_AREA, (uintptr_t)p, size, &o);
+	note_put(o.addr, LEAK_NOTE_AREA, (uintptr_t)p, size, &o);
 	return true;
 }
 
 void leak_root_region(const void *p, size_t size)
 {
-	note_put((uintptr_t)p, NOTE_ROOT, (uintptr_t)p, size, NULL);
+	note_put((uintptr_t)p, LEAK_NOTE_ROOT, (uintptr_t)p, size, NULL);
 }
 
 bool leak_root_region_remove(const void *p, size_t size)
@@ -134,7 +145,7 @@ bool leak_root_region_remove(const void *p, size_t size)
 	bool found;
 
 	lock_acquire(&notes_lock);
-	n = note_find((uintptr_t)p, NOTE_ROOT, (uintptr_t)p);
+	n = note_find((uintptr_t)p, LEAK_NOTE_ROOT, (uintptr_t)p);
 	found = n && n->size == size;
 	if (found)
 		n->size = 0;

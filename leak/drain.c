@@ -41,28 +41,26 @@ static void push_span(struct leak_scan *s, uint64_t addr, uint64_t size)
 	s->stack[s->top++] = (struct scan_span){ addr, size };
 }
 
-/* What its annotations leave of an object; true when there were any. */
-static __attribute__((noinline)) bool push_parts(struct leak_scan *s, uint64_t off)
-{
-	bool found = false;
-
-	for (uint32_t i = 0; i < s->nr_notes; i++) {
-		if (s->notes[i].start != off)
-			continue;
-		found = true;
-		if (!s->notes[i].no_scan && s->top < s->max_stack)
-			push_span(s, s->notes[i].part.addr, s->notes[i].part.size);
-	}
-	return found;
-}
-
 static uint64_t span_flags(const struct leak_scan *s, uint64_t off)
 {
 	uint32_t info = s->pages[off >> PAGE_SHIFT];
 
-	if (off >= s->used)
-		return s->extra[(off - s->extra_off) >> PAGE_SHIFT].pooled ? SPAN_WHOLE : 0;
+	if (off >= s->used && s->extra[(off - s->extra_off) >> PAGE_SHIFT].pooled)
+		return SPAN_WHOLE;
 	return (info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].pool : (info & PAGE_POOL) != 0) ? SPAN_POOL : 0;
+}
+
+/* What its annotations leave of an object; true when there were any. */
+static __attribute__((noinline)) bool push_parts(struct leak_scan *s, uint64_t off)
+{
+	struct scan_span part;
+	uint32_t i = 0;
+	bool noted = false;
+
+	while (scan_next_part(s, off, &i, &part, &noted))
+		if (s->top < s->max_stack)
+			push_span(s, part.addr, part.size | span_flags(s, off));
+	return noted;
 }
 
 void scan_push_object(struct leak_scan *s, uint64_t off)
@@ -137,17 +135,12 @@ static void judge(struct leak_scan *s, uint64_t candidate)
 /* Any word: also one that points to the start of what has been reached, or to nothing. */
 static inline void judge_word(struct leak_scan *s, uint64_t word)
 {
-	uint64_t candidate = scan_candidate(s, word);
+	uint64_t inside, candidate = scan_candidates(s, word, &inside);
 
-	if (unlikely(candidate == SCAN_TWICE)) {
-		/* A pointer into a pool keeps the pool, and what was cut out there. */
-		candidate = scan_locate_whole(s, word - s->base);
-		if (candidate)
-			judge(s, candidate);
-		candidate = s->nr_pooled ? scan_elsewhere(s, word) : 0;
-	}
 	if (candidate)
 		judge(s, candidate);
+	if (unlikely(inside))
+		judge(s, inside);
 }
 
 /* Does a white object start at off, of which there is nothing special to know?  *size: it has that many bytes, and is reached now. */

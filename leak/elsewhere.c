@@ -25,28 +25,38 @@ static uint32_t field(const uint8_t *slot, uint32_t at)
 	return value;
 }
 
-static void read_slot(const struct reading *x, const struct slab_slots *l, const uint8_t *slot, uint32_t number)
+/* False: it was never used. */
+static bool describe_slot(const struct slab_slots *l, const uint8_t *slot, uint32_t number, struct slab_object *o)
 {
-	struct slab_object o = { .state = SLAB_OBJ_LIVE, .tracked = true, .api = SLAB_API_MALLOC };
+	uint32_t state = field(slot, l->state);
 	struct fmt_buf b;
 	uint64_t addr;
 
 	mem_copy(&addr, slot + l->addr, sizeof(addr));
-	if (field(slot, l->state) != l->live || !addr || !field(slot, l->length))
-		return;
-	o.addr = o.slot = addr;
-	o.size = o.object_size = o.slot_size = field(slot, l->length);
-	o.alloc_stack = field(slot, l->stack);
-	o.alloc_thread = field(slot, l->thread);
-	o.when = field(slot, l->when);
-	fmt_init(&b, o.cache, sizeof(o.cache));
+	*o = (struct slab_object){ .state = state == l->live ? SLAB_OBJ_LIVE : SLAB_OBJ_QUARANTINED, .tracked = true, .api = SLAB_API_MALLOC };
+	o->addr = o->slot = addr;
+	o->size = o->object_size = o->slot_size = field(slot, l->length);
+	o->alloc_stack = field(slot, l->stack);
+	o->alloc_thread = field(slot, l->thread);
+	o->free_stack = field(slot, l->free_stack);
+	o->free_thread = field(slot, l->free_thread);
+	o->when = field(slot, l->when);
+	fmt_init(&b, o->cache, sizeof(o->cache));
 	fmt_printf(&b, "fence-#%u", number);
-	x->fn(x->ctx, &o, false);
+	return state && addr;
+}
+
+static void read_slot(const struct reading *x, const struct slab_slots *l, const uint8_t *slot, uint32_t number)
+{
+	struct slab_object o;
+
+	if (describe_slot(l, slot, number, &o) && o.state == SLAB_OBJ_LIVE && o.size)
+		x->fn(x->ctx, &o, false);
 }
 
 static bool layout_plausible(const struct slab_slots *l)
 {
-	const uint32_t at[] = { l->state, l->length, l->stack, l->thread, l->when };
+	const uint32_t at[] = { l->state, l->length, l->stack, l->thread, l->when, l->free_stack, l->free_thread };
 	bool inside = l->addr + 8 <= l->slot_size;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
@@ -85,7 +95,7 @@ static bool still_there(const struct reading *x, uint64_t addr)
 static void read_pools(const struct reading *x, const struct leak_root *r)
 {
 	uint64_t buckets = 0, at;
-	struct pool_object e;
+	struct leak_pool_object e;
 	uint32_t seen = 0;
 
 	if (r->pool_object_size != sizeof(e) || r->nr_pool_buckets != POOL_BUCKETS || !view_read(x->mem, &buckets, r->pools, sizeof(buckets)) || !buckets)
@@ -94,13 +104,20 @@ static void read_pools(const struct reading *x, const struct leak_root *r)
 		if (!view_read(x->mem, &at, buckets + i * sizeof(at), sizeof(at)))
 			continue;
 		for (; at && seen < OBJECTS_MAX && view_read(x->mem, &e, at, sizeof(e)); at = (uint64_t)(uintptr_t)e.next, seen++) {
-			struct slab_object o;
+			struct slab_object o, named;
 			if (!e.addr || !e.size || !still_there(x, e.addr))
 				continue;
 			pool_describe(&e, &o);
+			if (slab_view_pool_at(x->heap, e.addr, &named)) /* one of memsan_pool_alloc's: its pool's name */
+				str_copy(o.cache, named.cache, sizeof(o.cache));
 			x->fn(x->ctx, &o, true);
 		}
 	}
+}
+
+static bool root_read(const struct mem_view *mem, uint64_t root, struct leak_root *r)
+{
+	return view_read(mem, r, root, sizeof(*r)) && mem_compare(r->magic, LEAK_ROOT_MAGIC, sizeof(r->magic)) == 0 && r->version == LEAK_ROOT_VERSION;
 }
 
 bool leak_elsewhere_each(const struct slab_view *heap, uint64_t root, void (*fn)(void *ctx, const struct slab_object *o, bool pooled), void *ctx)
@@ -108,8 +125,7 @@ bool leak_elsewhere_each(const struct slab_view *heap, uint64_t root, void (*fn)
 	struct reading x = { heap->mem, heap, fn, ctx };
 	struct leak_root r;
 
-	if (!view_read(x.mem, &r, root, sizeof(r)) || mem_compare(r.magic, LEAK_ROOT_MAGIC, sizeof(r.magic)) != 0 ||
-	    r.version != LEAK_ROOT_VERSION)
+	if (!root_read(x.mem, root, &r))
 		return false;
 	read_pools(&x, &r);
 	if (!layout_plausible(&r.slots))
@@ -117,4 +133,53 @@ bool leak_elsewhere_each(const struct slab_view *heap, uint64_t root, void (*fn)
 	for (uint32_t i = 0; i < r.slots.nr_ranges; i++)
 		read_range(&x, &r.slots, r.slots.ranges + (uint64_t)i * r.slots.range_size);
 	return true;
+}
+
+/* ---- whose an address of the fence's is --------------------------------------------------------------------------------------------------- */
+
+struct fenced_range { uint64_t base, stride, table; uint32_t used; };
+
+static bool slot_at(const struct mem_view *mem, const struct slab_slots *l, const struct fenced_range *g, uint64_t i, struct slab_object *o)
+{
+	uint8_t slot[SLOT_SIZE_MAX];
+
+	return i < g->used && view_read(mem, slot, g->table + i * l->slot_size, l->slot_size) && describe_slot(l, slot, (uint32_t)i, o);
+}
+
+/* In a guard page: the nearer neighbour, a live one before a freed one, as the fence itself says it. */
+static bool slot_beside_guard(const struct mem_view *mem, const struct slab_slots *l, const struct fenced_range *g, uint64_t i, uint64_t addr,
+                              struct slab_object *o)
+{
+	struct slab_object left;
+	bool right = slot_at(mem, l, g, i, o);
+
+	if (!i || !slot_at(mem, l, g, i - 1, &left))
+		return right;
+	if (!right || (left.state == SLAB_OBJ_LIVE) > (o->state == SLAB_OBJ_LIVE) ||
+	    (left.state == o->state && addr - (left.addr + left.size) < o->addr - addr))
+		*o = left;
+	return true;
+}
+
+bool leak_elsewhere_find(const struct mem_view *mem, uint64_t root, uint64_t addr, struct slab_object *o, bool *guard)
+{
+	struct leak_root r;
+	const struct slab_slots *l = &r.slots;
+
+	if (!root_read(mem, root, &r) || !layout_plausible(l))
+		return false;
+	for (uint32_t k = 0; k < l->nr_ranges; k++) {
+		uint64_t range = l->ranges + (uint64_t)k * l->range_size, i;
+		struct fenced_range g;
+		if (!view_read(mem, &g.base, range + l->base, 8) || !view_read(mem, &g.stride, range + l->stride, 8) ||
+		    !view_read(mem, &g.table, range + l->table, 8) || !view_read(mem, &g.used, range + l->used, 4) || g.stride < 2 * PAGE_SIZE ||
+		    g.used > SLOTS_MAX || addr < g.base)
+			continue;
+		i = (addr - g.base) / g.stride;
+		*guard = (addr - g.base) % g.stride < PAGE_SIZE;
+		if (i > g.used || (i == g.used && !*guard))
+			continue;
+		return *guard ? slot_beside_guard(mem, l, &g, i, addr, o) : slot_at(mem, l, &g, i, o);
+	}
+	return false;
 }

@@ -8,12 +8,19 @@
  *     offsets    0 ……………………… used     extra_off ──┬────────┬────────┐ end
  *                the arena                        extra[0] extra[1] …    a page of offsets each
  *
- * Each is an area at an offset behind the arena, so that the rest of the scan needs not know.  Of two that overlap the lower counts. */
+ * Each is an area at an offset behind the arena, so that the rest of the scan needs not know.  What was cut out of a fenced object lies behind it in
+ * the table and names it (outer); of two others that overlap the lower counts. */
 
 void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool pooled)
 {
 	if (s->nr_extra < s->max_extra && size)
-		s->extra[s->nr_extra++] = (struct scan_extra){ addr, size, pooled };
+		s->extra[s->nr_extra++] = (struct scan_extra){ .addr = addr, .size = size, .pooled = pooled };
+}
+
+/* A fenced object comes before what was cut out of it. */
+static bool is_behind(const struct scan_extra *a, const struct scan_extra *b)
+{
+	return a->addr > b->addr || (a->addr == b->addr && a->pooled && !b->pooled);
 }
 
 static void sort(struct scan_extra *a, uint32_t n)
@@ -23,10 +30,35 @@ static void sort(struct scan_extra *a, uint32_t n)
 		for (uint32_t i = gap; i < n; i++) {
 			struct scan_extra e = a[i];
 			uint32_t k = i;
-			for (; k >= gap && a[k - gap].addr > e.addr; k -= gap)
+			for (; k >= gap && is_behind(&a[k - gap], &e); k -= gap)
 				a[k] = a[k - gap];
 			a[k] = e;
 		}
+}
+
+static bool extra_holds(const struct scan_extra *e, uint64_t addr)
+{
+	return addr - e->addr < e->size;
+}
+
+/* Those that count, in order. */
+static void keep_apart(struct leak_scan *s)
+{
+	uint32_t kept = 0, fenced = 0;
+
+	for (uint32_t i = 0; i < s->nr_extra; i++) {
+		struct scan_extra e = s->extra[i];
+		bool inside = e.pooled && fenced && extra_holds(&s->extra[fenced - 1], e.addr);
+		if (kept && extra_holds(&s->extra[kept - 1], e.addr) && !(inside && fenced == kept))
+			continue;
+		if (inside)
+			e.size = MIN(e.size, s->extra[fenced - 1].addr + s->extra[fenced - 1].size - e.addr);
+		e.outer = inside ? fenced : 0;
+		s->extra[kept++] = e;
+		if (!e.pooled)
+			fenced = kept;
+	}
+	s->nr_extra = kept;
 }
 
 /* The object of the arena that it is cut out of scans without it. */
@@ -45,30 +77,30 @@ static void mark_pool(struct leak_scan *s, const struct scan_extra *e)
 	}
 }
 
+static void add_extra(struct leak_scan *s, uint32_t i)
+{
+	const struct scan_extra *e = &s->extra[i];
+	uint64_t off = s->extra_off + ((uint64_t)i << PAGE_SHIFT);
+
+	s->areas[s->nr_areas] = (struct scan_area){ .start = off, .size = e->size };
+	s->pages[off >> PAGE_SHIFT] = PAGE_AREA | s->nr_areas++;
+	scan_bit_set(s->white, off);
+	s->stats.live++;
+	s->nr_pooled += e->pooled;
+	s->extra_span = MAX(s->extra_span, e->addr + e->size - s->extra[0].addr);
+	if (e->outer)
+		s->areas[s->nr_areas - 1 - (i - (e->outer - 1))].pool = true;
+	else if (e->pooled)
+		mark_pool(s, e);
+}
+
 void leak_scan_added(struct leak_scan *s)
 {
-	uint32_t kept = 0;
-
 	sort(s->extra, s->nr_extra);
+	keep_apart(s);
+	s->extra_from = s->nr_extra ? s->extra[0].addr : 0;
 	for (uint32_t i = 0; i < s->nr_extra; i++)
-		if (!kept || s->extra[i].addr - s->extra[kept - 1].addr >= s->extra[kept - 1].size)
-			s->extra[kept++] = s->extra[i];
-	s->nr_extra = kept;
-	for (uint32_t i = 0; i < kept; i++) {
-		const struct scan_extra *e = &s->extra[i];
-		uint64_t off = s->extra_off + ((uint64_t)i << PAGE_SHIFT);
-		s->areas[s->nr_areas] = (struct scan_area){ .start = off, .size = e->size };
-		s->pages[off >> PAGE_SHIFT] = PAGE_AREA | s->nr_areas++;
-		scan_bit_set(s->white, off);
-		s->stats.live++;
-		s->nr_pooled += e->pooled;
-		if (e->pooled)
-			mark_pool(s, e);
-	}
-	if (kept) {
-		s->extra_from = s->extra[0].addr;
-		s->extra_span = s->extra[kept - 1].addr + s->extra[kept - 1].size - s->extra_from;
-	}
+		add_extra(s, i);
 	scan_filter_set(s);
 }
 
@@ -87,13 +119,28 @@ static uint32_t find_below(const struct leak_scan *s, uint64_t addr)
 	return lo - 1;
 }
 
+static uint64_t candidate_of(const struct leak_scan *s, uint32_t i, uint64_t addr)
+{
+	return (s->extra_off + ((uint64_t)i << PAGE_SHIFT)) | SCAN_FOUND | (addr != s->extra[i].addr ? SCAN_INTERIOR : 0);
+}
+
+uint64_t scan_elsewhere_both(const struct leak_scan *s, uint64_t addr, uint64_t *inside)
+{
+	uint32_t i = find_below(s, addr), outer = i == UINT32_MAX ? 0 : s->extra[i].outer;
+	uint64_t inner = i != UINT32_MAX && extra_holds(&s->extra[i], addr) ? candidate_of(s, i, addr) : 0;
+
+	*inside = 0;
+	if (!outer || !extra_holds(&s->extra[outer - 1], addr))
+		return inner;
+	*inside = inner;
+	return candidate_of(s, outer - 1, addr);
+}
+
 uint64_t scan_elsewhere(const struct leak_scan *s, uint64_t addr)
 {
-	uint32_t i = find_below(s, addr);
+	uint64_t inside, candidate = scan_elsewhere_both(s, addr, &inside);
 
-	if (i == UINT32_MAX || addr - s->extra[i].addr >= s->extra[i].size)
-		return 0;
-	return (s->extra_off + ((uint64_t)i << PAGE_SHIFT)) | SCAN_FOUND | (addr != s->extra[i].addr ? SCAN_INTERIOR : 0);
+	return inside ? SCAN_TWICE : candidate;
 }
 
 uint64_t scan_pool_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip)

@@ -7,8 +7,10 @@
  *   group.c      lost objects by allocation stack
  *   elsewhere.c  objects that slab knows nothing of, read for a scan (both halves)
  *   notes.c      what the program said of its objects, read for a scan (both halves)
+ *   follow.c     the same rules for who follows pointers by himself (both halves)
  *   roots.c      what memory is a root (runtime)
  *   annotate.c   what the program says of its objects (runtime)
+ *   calls.c      system calls that a scan interrupted go on (runtime)
  *   snapshot.c   threads stopped, a copy of the process made in which to scan (runtime)
  *   check.c      a scan becomes reports (runtime)
  */
@@ -28,8 +30,8 @@ enum leak_class {
 	LEAK_CLASS_NR,
 };
 
-/* What an annotation says of one object. */
-enum leak_note { LEAK_NOTE_NONE, LEAK_NOTE_NOT_LEAK, LEAK_NOTE_IGNORE, LEAK_NOTE_NO_SCAN };
+/* What an annotation says of one object; of which part of it (AREA); of any memory (ROOT). */
+enum leak_note { LEAK_NOTE_NONE, LEAK_NOTE_NOT_LEAK, LEAK_NOTE_IGNORE, LEAK_NOTE_NO_SCAN, LEAK_NOTE_AREA, LEAK_NOTE_ROOT };
 
 struct leak_scan;
 /* Reads the heap's maps through `mem`, which must outlive the scan.  Takes about 1 % of the heap's size of memory, most of it when it is
@@ -58,10 +60,23 @@ void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit,
 bool leak_scan_visits_extra(const struct leak_scan *s);
 /* In a handler of SIGSEGV or SIGBUS: when the scan that is running here touched what is not there, goes on behind it and does not return. */
 void leak_scan_faulted(uint64_t addr);
-/* The live object that addr lies in, before anything is marked. False: there is none. */
-bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size);
+
+/* For who follows pointers by himself, by the rules of marking and before anything is marked.  Where a word leads to: to no live object, to one, or
+ * to one and another that was cut out of it.  Returns how many. */
+struct leak_target {
+	uint64_t addr, size;
+	uint64_t place;            /* the scan's own number for it, which no other object has: a multiple of 16 below leak_scan_places() */
+	bool extra;                /* it was added */
+	bool interior;             /* the word points behind its start */
+};
+uint64_t leak_scan_places(const struct leak_scan *s);
+unsigned leak_scan_leads_to(const struct leak_scan *s, uint64_t word, struct leak_target to[2]);
+/* What a scan reads of an object that leak_scan_leads_to told of; of memory that is a root. */
+typedef void (*leak_range_fn)(void *ctx, uint64_t start, uint64_t end);
+void leak_scan_reads(const struct leak_scan *s, const struct leak_target *object, leak_range_fn fn, void *ctx);
+void leak_scan_reads_root(const struct leak_scan *s, uint64_t start, uint64_t end, leak_range_fn fn, void *ctx);
 /* Visits each live object, before anything is marked (as LEAK_REACHABLE). */
-void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx);
+void leak_scan_each(struct leak_scan *s, leak_visit_fn visit, void *ctx);
 /* heap_bytes: of address space that objects may lie in; table_bytes: what the scan's tables took of memory. */
 struct leak_scan_stats { uint64_t live, scanned_bytes, root_bytes, heap_bytes, table_bytes; };
 void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats);
@@ -69,7 +84,7 @@ void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stat
 /* ---- what the program said of its objects: notes.c ---------------------------------------------------------------------------- */
 
 #define LEAK_ROOT_MAGIC "MEMSAN-LEAKROOT" /* with its NUL 16 bytes */
-#define LEAK_ROOT_VERSION 2
+#define LEAK_ROOT_VERSION 3
 /* Found by its magic, like struct slab_root. */
 struct leak_root {
 	char magic[16];
@@ -82,18 +97,26 @@ struct leak_root {
 	uint64_t pools;            /* where the address of the table of the program's own pools' objects is */
 	uint32_t nr_pool_buckets, pool_object_size;
 };
-_Static_assert(sizeof(struct leak_root) == 136, "read by other processes");
+_Static_assert(sizeof(struct leak_root) == 152, "read by other processes");
 extern struct leak_root leak_root;
 /* Once, before the program runs: where the variables are that tell of the pool of fenced objects; how these lie. */
 void leak_root_init(const void *pool, const void *pool_size, const struct slab_slots *slots);
 /* All annotations of the process that the scan reads, into a scan that has no roots yet; find: objects that are none of slab's, or NULL. */
-void leak_scan_notes(struct leak_scan *s, uint64_t root, bool (*find)(uint64_t addr, struct slab_object *o));
+typedef bool (*leak_find_fn)(uint64_t addr, struct slab_object *o);
+void leak_scan_notes(struct leak_scan *s, uint64_t root, leak_find_fn find);
+/* The same for who follows pointers by himself: only what is read of objects changes (of ignored ones nothing is), and what else was said is told:
+ * roots [addr, addr + size), and the objects at addr of which the program says that they are no leaks, or to be ignored. */
+typedef void (*leak_said_fn)(void *ctx, enum leak_note note, uint64_t addr, uint64_t size);
+void leak_scan_notes_told(struct leak_scan *s, uint64_t root, leak_find_fn find, leak_said_fn said, void *ctx);
 
 /* ---- objects that slab knows nothing of, through a view: elsewhere.c ------------------------------------------------------------ */
 
 /* Calls fn for each (pooled: the program cut it out of another object, or of memory that it mapped).  root: of struct leak_root.  False: fenced
  * ones are not known. */
 bool leak_elsewhere_each(const struct slab_view *heap, uint64_t root, void (*fn)(void *ctx, const struct slab_object *o, bool pooled), void *ctx);
+
+/* The fenced object, allocated or freed, whose pages addr lies in; in a guard page (*guard) the one beside it. */
+bool leak_elsewhere_find(const struct mem_view *mem, uint64_t root, uint64_t addr, struct slab_object *o, bool *guard);
 
 /* ---- lost objects by where they came from: group.c ----------------------------------------------------------------------------- */
 
@@ -179,6 +202,8 @@ void leak_pool_alloc(const void *p, size_t size, const struct unwind_regs *regs)
 void leak_pool_free(const void *p);   /* it is none any more; false pointers are ignored */
 /* The pool object that starts at addr. */
 bool leak_pool_find(uint64_t addr, struct slab_object *o);
+/* The pool object that addr lies in; looks at all of them.  *o is not touched when there is none. */
+bool leak_pool_around(uint64_t addr, struct slab_object *o);
 
 /* Above 0: what this thread allocates is not to be reported.  Whoever allocates looks at it and calls leak_annotate(NOT_LEAK). */
 extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
@@ -188,6 +213,10 @@ extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
 /* How often a system call of this thread was interrupted by its being stopped, with no handler of the program's beside: it returned EINTR, or
  * moved less than it was given. */
 extern TLS_IE uint32_t leak_interrupts __attribute__((visibility("hidden")));
+/* Code of libc, whose calls preload/ makes again by itself, and its syscall() (0: not known, a static program).  Set once at start-up. */
+extern uintptr_t leak_libc_start, leak_libc_end, leak_libc_syscall;
+/* Above 0: this thread's call from outside of libc is made again by its caller in preload/. */
+extern TLS_IE uint32_t leak_waits_itself __attribute__((visibility("hidden")));
 /* The program is about to wait for the signals of this set (bit N-1 for signal N): those to leave out, because they stop threads for scans.
  * A set of every real-time signal does not mean them; a set that has one and not all of those does, and then no scan uses it any more.
  * Any thread, in signal handlers too. */
@@ -223,7 +252,9 @@ enum leak_command {
 	LEAK_COMMAND_CLEAR,
 	LEAK_COMMAND_STACK,        /* 1: stacks and registers are roots, 0: they are not */
 };
-#define LEAK_CONTROL_VERSION 1
+/* A system call, as /proc/PID/task/TID/syscall tells it. */
+struct leak_call { int32_t tid; uint32_t nr; uint64_t pc, sp, args[6]; };
+#define LEAK_CONTROL_VERSION 2
 #define LEAK_POKE_VALUE 0x6c65616bu  /* goes with the signal, so that it is not taken for somebody else's */
 /* Who may write to this process's memory (/proc/PID/mem) may ask: fills in command, argument and classes, counts `request` up, sends one
  * of the signals, with the value above, to a thread that does not block it.  Without a signal it is noticed at an allocation. */
@@ -233,6 +264,7 @@ struct leak_control {
 	/* by who asks */
 	uint32_t command, classes;
 	uint64_t argument;
+	struct leak_call call;     /* in which the thread was that gets the signal; pc 0: in none, or it is not known */
 	uint32_t request;
 	/* by the process */
 	uint32_t taken, answered;  /* the number of the request */

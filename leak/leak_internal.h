@@ -27,7 +27,7 @@ struct scan_span { uint64_t addr, size; };
 #define SPAN_FLAGS (SPAN_WHOLE | SPAN_POOL)
 /* An object that slab knows nothing of: fenced, or cut out of a pool by the program.  It is an area too, at a made-up offset behind the
  * arena: a page for each. */
-struct scan_extra { uint64_t addr, size; bool pooled; };
+struct scan_extra { uint64_t addr, size; bool pooled; uint32_t outer; }; /* outer: index + 1 of the fenced one that it was cut out of */
 
 /* Annotations of the scan: sorted by nothing, few. */
 #define SCAN_NOTES_MAX 4096
@@ -106,8 +106,10 @@ static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
 {
 	return likely(off < s->used) ? s->base + off : s->extra[(off - s->extra_off) >> PAGE_SHIFT].addr;
 }
-/* As a candidate: the extra object that holds the address; 0: none. */
+/* As a candidate: the extra object that holds the address; 0: none; SCAN_TWICE: one that was cut out of another, and that other one. */
 uint64_t scan_elsewhere(const struct leak_scan *s, uint64_t addr);
+/* The outer one of both, and the *inside one (0: there are no two). */
+uint64_t scan_elsewhere_both(const struct leak_scan *s, uint64_t addr, uint64_t *inside);
 /* How much of [addr, addr + n) is the pool's own, from addr on; 0: *skip bytes belong to an object that was cut out of it. */
 uint64_t scan_pool_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip);
 /* What scan_locate does not tell: pools, and slots where objects may start behind the slot's start. */
@@ -159,6 +161,24 @@ static inline __attribute__((always_inline)) uint64_t scan_candidate(const struc
 		return scan_locate(s, off);
 	return unlikely(word - s->extra_from < s->extra_span) ? scan_elsewhere(s, word) : 0;
 }
+
+/* A pointer into a pool leads to the pool and to what was cut out there (*inside; else 0). */
+static inline uint64_t scan_candidates(const struct leak_scan *s, uint64_t word, uint64_t *inside)
+{
+	uint64_t candidate = scan_candidate(s, word);
+
+	*inside = 0;
+	if (likely(candidate != SCAN_TWICE))
+		return candidate;
+	if (word - s->base >= s->used)
+		return scan_elsewhere_both(s, word, inside);
+	if (s->nr_pooled)
+		*inside = scan_elsewhere(s, word);
+	return scan_locate_whole(s, word - s->base);
+}
+/* Of an object with annotations: the next part that may be scanned, from note *i on.  False: there is none (any more).  *noted: there were
+ * annotations; without any it is scanned whole. */
+bool scan_next_part(const struct leak_scan *s, uint64_t off, uint32_t *i, struct scan_span *part, bool *noted);
 
 /* ---- drain.c ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -225,28 +245,26 @@ void chains_undo(struct leak_scan *s);
 /* ---- annotate.c, notes.c --------------------------------------------------------------------------------------------------------- */
 
 #define NOTE_BUCKETS 4096u
-enum note_kind { NOTE_NOT_LEAK = LEAK_NOTE_NOT_LEAK, NOTE_IGNORE = LEAK_NOTE_IGNORE, NOTE_NO_SCAN = LEAK_NOTE_NO_SCAN,
-	         NOTE_AREA, NOTE_ROOT };
 struct note {
 	struct note *next;
 	uint64_t object;           /* its start; ROOT: the region's */
 	uint64_t addr, size;       /* AREA, ROOT */
 	stack_handle stack;
 	uint32_t when;
-	uint32_t kind;
+	uint32_t kind;             /* enum leak_note */
 };
 
 /* ---- pools.c --------------------------------------------------------------------------------------------------------------------- */
 
 #define POOL_BUCKETS 16384u
-struct pool_object {
-	struct pool_object *next;
+struct leak_pool_object {
+	struct leak_pool_object *next;
 	uint64_t addr, size;       /* addr 0: taken out */
 	stack_handle stack;
 	uint32_t thread, when, pad;
 };
 /* Both halves. */
-static inline void pool_describe(const struct pool_object *e, struct slab_object *o)
+static inline void pool_describe(const struct leak_pool_object *e, struct slab_object *o)
 {
 	*o = (struct slab_object){
 		.state = SLAB_OBJ_LIVE, .addr = e->addr, .size = e->size, .object_size = e->size, .slot = e->addr, .slot_size = e->size,
@@ -288,6 +306,19 @@ int snapshot_signal(void);
 /* Our handler for it, if the program has none. */
 bool handler_install(int sig);
 void snapshot_fork_child(void);
+
+/* ---- calls.c -------------------------------------------------------------------------------------------------------------------- */
+
+/* Room for what is known of so many threads' calls. */
+size_t calls_size(uint32_t threads);
+/* For a scan: calls_begin; for each thread before it is stopped calls_note (what /proc calls it, and what we do); when no handler runs calls_end. */
+void calls_begin(void *memory, uint32_t threads);
+void calls_note(int32_t name, int32_t tid);
+void calls_end(void);
+/* In the handler, which interrupted nothing of the program's: a call that was noted, or (asked) that who sent the signal has seen, will be made
+ * again when it returns.  False: it was none, or one that preload/ makes again. */
+bool calls_go_on(void *context);
+bool calls_go_on_asked(void *context);
 
 /* ---- suspects.c ------------------------------------------------------------------------------------------------------------------ */
 

@@ -252,30 +252,14 @@ static bool note_add(struct leak_scan *s, uint64_t off, struct scan_span part, b
 
 static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 {
-	uint64_t elsewhere = addr - s->extra_from < s->extra_span ? scan_elsewhere(s, addr) : 0;
+	uint64_t inside = 0, elsewhere = addr - s->extra_from < s->extra_span ? scan_elsewhere_both(s, addr, &inside) : 0;
 
+	if (inside && !(inside & SCAN_INTERIOR))
+		elsewhere = inside;
 	*off = elsewhere ? elsewhere & ~(uint64_t)15 : addr - s->base;
 	if (elsewhere)
 		return !(elsewhere & SCAN_INTERIOR) && scan_bit(s->white, *off);
 	return *off < s->used && *off % 16 == 0 && locate_any(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
-}
-
-bool leak_scan_object(const struct leak_scan *s, uint64_t addr, uint64_t *start, uint64_t *size)
-{
-	uint64_t off = addr - s->base, found = off < s->used ? locate_any(s, off) : 0;
-
-	if (!found || !scan_bit(s->white, found & ~(uint64_t)15))
-		return false;
-	*start = s->base + (found & ~(uint64_t)15);
-	*size = scan_object_size(s, found & ~(uint64_t)15);
-	return true;
-}
-
-void leak_scan_each(const struct leak_scan *s, leak_visit_fn visit, void *ctx)
-{
-	for (uint64_t i = 0; i < s->end >> 10; i++)
-		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1)
-			visit(ctx, scan_address(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4), LEAK_REACHABLE);
 }
 
 bool leak_scan_note(struct leak_scan *s, uint64_t addr, enum leak_note note)
@@ -323,6 +307,15 @@ void scan_visit(struct leak_scan *s, uint64_t off, enum leak_class class)
 bool leak_scan_visits_extra(const struct leak_scan *s)
 {
 	return s->visiting_extra;
+}
+
+void leak_scan_each(struct leak_scan *s, leak_visit_fn visit, void *ctx)
+{
+	s->visit = visit;
+	s->visit_ctx = ctx;
+	for (uint64_t i = 0; i < s->end >> 10; i++)
+		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1)
+			scan_visit(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_REACHABLE);
 }
 
 /* ---- marking ------------------------------------------------------------------------------------------------------------------------ */

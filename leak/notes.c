@@ -5,7 +5,7 @@
 /* The lists are as annotate.c links them.  A process that was damaged may have a ring among them: nobody says that much of his objects. */
 #define NOTES_MAX (1u << 20)
 
-struct noting { struct leak_scan *s; bool (*find)(uint64_t addr, struct slab_object *o); };
+struct noting { struct leak_scan *s; leak_find_fn find; leak_said_fn said; void *ctx; };
 
 static bool note_holds(const struct noting *x, const struct note *n)
 {
@@ -19,18 +19,28 @@ static bool note_holds(const struct noting *x, const struct note *n)
 
 static void apply_limit(const struct noting *x, const struct note *n)
 {
-	if (n->kind == NOTE_AREA && note_holds(x, n))
+	bool blind = n->kind == LEAK_NOTE_NO_SCAN || (x->said && n->kind == LEAK_NOTE_IGNORE);
+
+	if (n->kind == LEAK_NOTE_AREA && note_holds(x, n))
 		leak_scan_area(x->s, n->object, n->addr, n->size);
-	if (n->kind == NOTE_NO_SCAN && note_holds(x, n))
+	if (blind && note_holds(x, n))
 		leak_scan_note(x->s, n->object, LEAK_NOTE_NO_SCAN);
 }
 
 static void apply_root(const struct noting *x, const struct note *n)
 {
-	if (n->kind == NOTE_ROOT && n->size)
+	if (n->kind == LEAK_NOTE_ROOT && n->size)
 		leak_scan_root(x->s, n->addr, n->size);
-	if ((n->kind == NOTE_NOT_LEAK || n->kind == NOTE_IGNORE) && note_holds(x, n))
+	if ((n->kind == LEAK_NOTE_NOT_LEAK || n->kind == LEAK_NOTE_IGNORE) && note_holds(x, n))
 		leak_scan_note(x->s, n->object, (enum leak_note)n->kind);
+}
+
+static void tell(const struct noting *x, const struct note *n)
+{
+	if (n->kind == LEAK_NOTE_ROOT && n->size)
+		x->said(x->ctx, LEAK_NOTE_ROOT, n->addr, n->size);
+	if ((n->kind == LEAK_NOTE_NOT_LEAK || n->kind == LEAK_NOTE_IGNORE) && note_holds(x, n))
+		x->said(x->ctx, (enum leak_note)n->kind, n->object, 0);
 }
 
 static void each_note(const struct noting *x, const struct leak_root *r, void (*apply)(const struct noting *x, const struct note *n))
@@ -47,14 +57,23 @@ static void each_note(const struct noting *x, const struct leak_root *r, void (*
 }
 
 /* What limits the scanning of objects comes before anything is scanned. */
-void leak_scan_notes(struct leak_scan *s, uint64_t root, bool (*find)(uint64_t addr, struct slab_object *o))
+static void read_notes(const struct noting *x, uint64_t root)
 {
-	struct noting x = { s, find };
 	struct leak_root r;
 
-	if (!view_read(s->mem, &r, root, sizeof(r)) || mem_compare(r.magic, LEAK_ROOT_MAGIC, sizeof(r.magic)) != 0 ||
+	if (!view_read(x->s->mem, &r, root, sizeof(r)) || mem_compare(r.magic, LEAK_ROOT_MAGIC, sizeof(r.magic)) != 0 ||
 	    r.version != LEAK_ROOT_VERSION || r.note_size != sizeof(struct note) || r.nr_buckets != NOTE_BUCKETS)
 		return;
-	each_note(&x, &r, apply_limit);
-	each_note(&x, &r, apply_root);
+	each_note(x, &r, apply_limit);
+	each_note(x, &r, x->said ? tell : apply_root);
+}
+
+void leak_scan_notes(struct leak_scan *s, uint64_t root, leak_find_fn find)
+{
+	read_notes(&(struct noting){ .s = s, .find = find }, root);
+}
+
+void leak_scan_notes_told(struct leak_scan *s, uint64_t root, leak_find_fn find, leak_said_fn said, void *ctx)
+{
+	read_notes(&(struct noting){ s, find, said, ctx }, root);
 }

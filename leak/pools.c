@@ -11,20 +11,20 @@
 
 /* Guards everything below. */
 static struct ranked_lock pools_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAK);
-static struct pool_object **buckets;
-static struct pool_object *spare;
+static struct leak_pool_object **buckets;
+static struct leak_pool_object *spare;
 static uint32_t nr_objects;       /* atomic to read */
 
-static struct pool_object **bucket_of(uint64_t addr)
+static struct leak_pool_object **bucket_of(uint64_t addr)
 {
 	return &buckets[addr * 0x9e3779b97f4a7c15u >> 50];
 }
 _Static_assert(POOL_BUCKETS == 1u << 14, "bucket_of takes 14 bits");
 
 /* Under the lock. */
-static struct pool_object *entry_new(void)
+static struct leak_pool_object *entry_new(void)
 {
-	struct pool_object *e = spare;
+	struct leak_pool_object *e = spare;
 
 	if (!buckets)
 		__atomic_store_n(&buckets, meta_alloc(POOL_BUCKETS * sizeof(*buckets), COST_LEAK), __ATOMIC_RELEASE);
@@ -42,9 +42,9 @@ static struct pool_object *entry_new(void)
 	return e;
 }
 
-static struct pool_object *entry_find(uint64_t addr)
+static struct leak_pool_object *entry_find(uint64_t addr)
 {
-	struct pool_object *e = buckets ? __atomic_load_n(bucket_of(addr), __ATOMIC_ACQUIRE) : NULL;
+	struct leak_pool_object *e = buckets ? __atomic_load_n(bucket_of(addr), __ATOMIC_ACQUIRE) : NULL;
 
 	while (e && e->addr != addr)
 		e = e->next;
@@ -55,7 +55,7 @@ void leak_pool_alloc(const void *p, size_t size, const struct unwind_regs *regs)
 {
 	stack_handle stack = unwind_save(regs);
 	uint32_t thread = thread_index();
-	struct pool_object *e;
+	struct leak_pool_object *e;
 	bool fresh;
 
 	lock_register_for_fork(&pools_lock);
@@ -86,8 +86,8 @@ void leak_pool_free(const void *p)
 	if (!__atomic_load_n(&nr_objects, __ATOMIC_RELAXED) || lock_mine(&pools_lock))
 		return;
 	lock_acquire(&pools_lock);
-	for (struct pool_object **at = bucket_of((uintptr_t)p); *at; at = &(*at)->next) {
-		struct pool_object *e = *at;
+	for (struct leak_pool_object **at = bucket_of((uintptr_t)p); *at; at = &(*at)->next) {
+		struct leak_pool_object *e = *at;
 		if (e->addr != (uintptr_t)p)
 			continue;
 		__atomic_store_n(at, e->next, __ATOMIC_RELEASE);
@@ -102,7 +102,7 @@ void leak_pool_free(const void *p)
 
 bool leak_pool_find(uint64_t addr, struct slab_object *o)
 {
-	const struct pool_object *e = __atomic_load_n(&nr_objects, __ATOMIC_RELAXED) ? entry_find(addr) : NULL;
+	const struct leak_pool_object *e = __atomic_load_n(&nr_objects, __ATOMIC_RELAXED) ? entry_find(addr) : NULL;
 	struct slab_object named;
 
 	if (!e)
@@ -111,6 +111,19 @@ bool leak_pool_find(uint64_t addr, struct slab_object *o)
 	if (slab_find_object(addr, &named) && named.api == SLAB_API_POOL) /* one of memsan_pool_alloc's: its pool's name */
 		str_copy(o->cache, named.cache, sizeof(o->cache));
 	return true;
+}
+
+bool leak_pool_around(uint64_t addr, struct slab_object *o)
+{
+	if (!__atomic_load_n(&nr_objects, __ATOMIC_RELAXED))
+		return false;
+	for (uint32_t i = 0; i < POOL_BUCKETS; i++)
+		for (const struct leak_pool_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next) {
+			uint64_t start = READ_ONCE(e->addr);
+			if (start && addr - start < e->size && leak_pool_find(start, o))
+				return true;
+		}
+	return false;
 }
 
 const void *pools_table(void)
@@ -126,7 +139,7 @@ uint32_t pools_count(void)
 	return __atomic_load_n(&nr_objects, __ATOMIC_RELAXED);
 }
 
-static bool still_there(const struct leak_scan *s, const struct pool_object *e)
+static bool still_there(const struct leak_scan *s, const struct leak_pool_object *e)
 {
 	struct slab_object o;
 
@@ -138,7 +151,7 @@ static bool still_there(const struct leak_scan *s, const struct pool_object *e)
 void pools_apply(struct leak_scan *s)
 {
 	for (uint32_t i = 0; buckets && i < POOL_BUCKETS; i++)
-		for (const struct pool_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next)
+		for (const struct leak_pool_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next)
 			if (e->addr && e->size && still_there(s, e))
 				leak_scan_add(s, e->addr, e->size, true);
 }

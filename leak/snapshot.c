@@ -43,7 +43,7 @@
  * them again.  It must not do so when a handler of the program's ran as well, which the program waits to be told.  Signals that are
  * pending together have their frames built before the first handler runs, lowest number first: another frame on top of ours cannot be, since
  * ours blocks all; one below ours shows, for then it was no system call that we interrupted; and one that came while we stood still is
- * pending when we go.  Accepted: calls that waits.c does not know (a raw system call, a static program's). */
+ * pending when we go.  Calls that are not made through libc's functions go on by themselves (calls.c). */
 
 #define FAULT_SIGNALS ((uint64_t)1 << (SIGSEGV - 1) | (uint64_t)1 << (SIGBUS - 1))
 #define STOP_LIMIT_MS 1000
@@ -185,20 +185,23 @@ static bool take_sent(void)
 static void on_stop(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
+	bool went_on = false;
 
 	if (info->si_code == SI_TKILL && info->si_pid == os_getpid() && take_sent()) {
 		__atomic_fetch_add(&stop.left, 1, __ATOMIC_ACQ_REL);
 		uint32_t number = __atomic_load_n(&stop.active, __ATOMIC_ACQUIRE);
 		if (number)
 			stop_here(uc, number);
+		went_on = number && !program_signal_waits(uc) && calls_go_on(uc);
 		__atomic_fetch_sub(&stop.left, 1, __ATOMIC_ACQ_REL);
 	} else if ((info->si_code == SI_QUEUE || info->si_code == SI_TIMER) && info->si_value.sival_int == (int)LEAK_POKE_VALUE) {
+		went_on = info->si_code == SI_QUEUE && !program_signal_waits(uc) && calls_go_on_asked(uc);
 		control_poked(info->si_code == SI_TIMER);
 	} else {
 		default_action(sig);
 		return;
 	}
-	if (arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs) && !program_signal_waits(uc))
+	if (!went_on && arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs) && !program_signal_waits(uc))
 		leak_interrupts++;
 }
 
@@ -344,10 +347,11 @@ static bool is_known(const struct round *r, int32_t name)
 	return false;
 }
 
-static bool ask_thread(const struct round *r, const struct thread_status *st)
+static bool ask_thread(const struct round *r, int32_t name, const struct thread_status *st)
 {
 	if (!r->sig || st->cannot_answer || status_blocks(st, r->sig))
 		return false;
+	calls_note(name, st->tid);
 	__atomic_fetch_add(&stop_sent, 1, __ATOMIC_RELAXED);
 	if (arch_syscall6(SYS_tgkill, os_getpid(), st->tid, r->sig, 0, 0, 0) == 0)
 		return true;
@@ -369,7 +373,7 @@ static void meet_thread(struct round *r, int32_t name)
 	}
 	r->nr++;
 	r->nr_new++;
-	*m = (struct met){ .name = name, .tid = st.tid, .asked = !st.gone && ask_thread(r, &st) };
+	*m = (struct met){ .name = name, .tid = st.tid, .asked = !st.gone && ask_thread(r, name, &st) };
 	if (m->asked)
 		r->nr_asked++;
 	else if (!st.gone && arch_syscall6(SYS_tgkill, os_getpid(), st.tid, 0, 0, 0, 0) == 0)
@@ -625,6 +629,7 @@ void snapshot_fork_child(void)
 	stop_busy = 0;
 	stop_sent = 0;
 	stop.active = stop.left = 0;
+	calls_end();
 	snapshot_child = 0;
 }
 
@@ -633,7 +638,8 @@ bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct le
 {
 	struct snapshot_job job = { fn, ctx };
 	struct round r = { .sig = snapshot_signal() };
-	size_t size = ALIGN_UP(THREADS_MAX * (sizeof(struct leak_thread) + sizeof(struct met)), PAGE_SIZE);
+	size_t threads = THREADS_MAX * (sizeof(struct leak_thread) + sizeof(struct met));
+	size_t size = ALIGN_UP(threads + calls_size(THREADS_MAX), PAGE_SIZE);
 	char *memory;
 	bool ok;
 
@@ -651,11 +657,13 @@ bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct le
 	r.met = (struct met *)(memory + THREADS_MAX * sizeof(struct leak_thread));
 	if (!handler_install(r.sig))
 		r.sig = 0;
+	calls_begin(memory + threads, THREADS_MAX);
 	__atomic_store_n(&stop.active, ++stop_number ? stop_number : ++stop_number, __ATOMIC_RELEASE);
 	ok = snapshot_take(how, &job, info, &r);
 	/* A late handler may still write its slot. */
 	while (__atomic_load_n(&stop.left, __ATOMIC_ACQUIRE))
 		arch_syscall6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	calls_end();
 	os_release(memory, size);
 	return ok;
 }

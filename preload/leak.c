@@ -35,7 +35,7 @@ static void objects_elsewhere(void (*object)(void *ctx, uint64_t addr, uint64_t 
 
 static bool find_elsewhere(uint64_t addr, struct slab_object *o)
 {
-	return fence_contains((void *)(uintptr_t)addr) ? fence_find_object(addr, o) : leak_pool_find(addr, o);
+	return leak_pool_find(addr, o) || (fence_contains((void *)(uintptr_t)addr) && fence_find_object(addr, o));
 }
 
 static const char *own_rules(void)
@@ -67,6 +67,17 @@ void leak_find_static_tls(void *function)
 		return;
 	((void (*)(size_t *, size_t *))function)(&size, &align);
 	leak_static_tls = size;
+}
+
+void leak_find_libc(void *function)
+{
+	struct module_info m;
+
+	if (!function || !module_find((uintptr_t)function, 0, &m))
+		return;
+	leak_libc_start = m.start;
+	leak_libc_end = m.end;
+	leak_libc_syscall = (uintptr_t)function;
 }
 
 /* ---- the program's side, under our names ------------------------------------------------------------------------------------- */

@@ -80,6 +80,7 @@ static inline void leak_allocated_unseen(const void *p)
 	leak_annotate(p, LEAK_NOTE_NOT_LEAK);
 	slab_slow_next();
 }
+void leak_find_libc(void *function);        /* libc's syscall(), or NULL */
 void leak_find_static_tls(void *function);  /* libc's _dl_get_tls_static_info, or NULL */
 
 /* ---- exits.c ---- */

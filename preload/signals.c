@@ -35,6 +35,7 @@ __attribute__((constructor)) static void signals_constructor(void)
 	signals_lookup();
 	fence_fault_init(real_sigaction);
 	leak_find_static_tls(dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info"));
+	leak_find_libc(dlsym(RTLD_NEXT, "syscall"));
 }
 
 /* The signal that stops threads for a scan, and fatal ones that scan first, look unused until the program sets a handler. */

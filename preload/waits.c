@@ -12,7 +12,7 @@
  * know the masks that some of these calls set.
  *
  * Accepted: timeouts that belong to a socket (SO_RCVTIMEO) begin anew.
- * Only in the shared library: a static program's own calls go to the kernel. */
+ * Only in the shared library: a static program's own calls go to the kernel, and go on by themselves (leak/calls.c). */
 #include "preload/preload_internal.h"
 
 #include <dlfcn.h>

@@ -170,11 +170,13 @@ MEMSAN_EXPORT int io_getevents(void *context, long min, long n, struct io_event 
 	struct timespec left;
 	int r;
 
+	leak_waits_itself++;
 	do {
 		before = wait_interrupts();
 		r = WAIT_REAL(io_getevents) ? WAIT_REAL(io_getevents)(context, min, n, events, timeout) : -ENOSYS;
 		timeout = timeout ? wait_time_left(deadline, &left) : NULL;
 	} while (r == -EINTR && wait_interrupts() != before);
+	leak_waits_itself--;
 	return r;
 }
 

@@ -21,32 +21,10 @@
 #define TABLE_FIRST 256u
 #define FIND_STEPS 65536u
 
-struct pool_object {
-	uintptr_t addr;
-	size_t size;
-	struct slab_pool *pool;
-	struct pool_object *next, *prev; /* of the pool, live and freed */
-	stack_handle alloc_stack, free_stack;
-	uint32_t alloc_thread, free_thread, when;
-	bool live;
-};
-struct pool_block { uintptr_t addr; size_t size; struct pool_block *next; };
-struct slab_pool {
-	char name[SLAB_NAME_MAX];
-	size_t redzone;
-	unsigned flags;             /* SLAB_POOL_* */
-	bool used;
-	size_t nr_live;
-	struct pool_object *objects;
-	struct pool_block *blocks;
-	struct slab_pool *next;     /* of all ever made */
-};
-
-#define TOMBSTONE ((struct pool_object *)1)
-struct table { uint32_t size, used; struct pool_object *slots[]; }; /* a power of two; used: with tombstones */
+#define TOMBSTONE ((struct pool_object *)POOL_TOMBSTONE)
 
 static struct ranked_lock pool_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE); /* guards all below */
-static struct table *table;               /* read without the lock by slab_find_object; old ones stay readable */
+static struct pool_table *table;               /* read without the lock by slab_find_object; old ones stay readable */
 static struct slab_pool *pools;
 static struct pool_object *spare_objects; /* linked by next */
 static struct pool_block *spare_blocks;
@@ -57,19 +35,14 @@ bool pool_any; /* written once */
 
 /* ---- the table; under pool_lock, but for find ------------------------------------------------------------------------------------ */
 
-static uint32_t slot_of(const struct table *t, uintptr_t addr)
-{
-	return (uint32_t)((addr >> 3) * 0x9e3779b97f4a7c15u >> 32) & (t->size - 1);
-}
-
 static struct pool_object *table_find(uintptr_t addr)
 {
-	const struct table *t = LOAD_ACQUIRE(table);
+	const struct pool_table *t = LOAD_ACQUIRE(table);
 	uint32_t i, n;
 
 	if (!t)
 		return NULL;
-	for (i = slot_of(t, addr), n = 0; n < t->size; i = (i + 1) & (t->size - 1), n++) {
+	for (i = pool_table_slot(t->size, addr), n = 0; n < t->size; i = (i + 1) & (t->size - 1), n++) {
 		struct pool_object *o = LOAD_ACQUIRE(t->slots[i]);
 
 		if (!o)
@@ -80,9 +53,9 @@ static struct pool_object *table_find(uintptr_t addr)
 	return NULL;
 }
 
-static void table_put(struct table *t, struct pool_object *o)
+static void table_put(struct pool_table *t, struct pool_object *o)
 {
-	uint32_t i = slot_of(t, o->addr);
+	uint32_t i = pool_table_slot(t->size, o->addr);
 
 	while (t->slots[i] && t->slots[i] != TOMBSTONE)
 		i = (i + 1) & (t->size - 1);
@@ -94,7 +67,7 @@ static void table_put(struct table *t, struct pool_object *o)
 static bool table_reserve(void)
 {
 	uint32_t size = table ? table->size : TABLE_FIRST, i, live = 0;
-	struct table *t;
+	struct pool_table *t;
 
 	if (table && table->used < table->size - table->size / 4)
 		return true;
@@ -115,7 +88,7 @@ static bool table_reserve(void)
 
 static void table_remove(const struct pool_object *o)
 {
-	uint32_t i = slot_of(table, o->addr);
+	uint32_t i = pool_table_slot(table->size, o->addr);
 
 	while (table->slots[i] != o)
 		i = (i + 1) & (table->size - 1);
@@ -214,27 +187,12 @@ static void bytes_forget(const struct pool_object *o)
 
 static void describe(const struct pool_object *o, struct slab_object *obj)
 {
-	mem_set(obj, 0, sizeof(*obj));
-	obj->state = o->live ? SLAB_OBJ_LIVE : SLAB_OBJ_QUARANTINED;
-	obj->addr = o->addr;
-	obj->size = obj->object_size = o->size;
-	obj->slot = o->addr - o->pool->redzone;
-	obj->slot_size = o->size + 2 * o->pool->redzone;
-	str_copy(obj->cache, o->pool->name, sizeof(obj->cache));
-	obj->api = SLAB_API_POOL;
-	obj->tracked = o->when != 0;
-	obj->alloc_stack = o->alloc_stack;
-	obj->free_stack = o->free_stack;
-	obj->alloc_thread = o->alloc_thread;
-	obj->free_thread = o->free_thread;
-	obj->when = o->when;
+	pool_object_describe(o, o->pool, o->live, obj);
 }
 
-static uintptr_t distance(const struct pool_object *o, uintptr_t addr)
+const void *pool_table_place(void)
 {
-	if (addr < o->addr)
-		return o->addr - addr;
-	return addr < o->addr + o->size ? 0 : addr - (o->addr + o->size) + 1;
+	return &table;
 }
 
 /* An entry may lie inside of one that was made later, so a live one is preferred; of two that share a red zone the nearer. */
@@ -250,11 +208,11 @@ bool pool_find_object(uintptr_t addr, struct slab_object *obj)
 	for (n = 0; n < FIND_STEPS && at + most > addr; n++, at -= step) {
 		const struct pool_object *o = table_find(at);
 
-		if (!o || addr - (o->addr - o->pool->redzone) >= o->size + 2 * o->pool->redzone)
+		if (!o || !pool_object_holds(o, o->pool, addr))
 			continue;
-		if (!best || o->live > best->live || (o->live == best->live && distance(o, addr) <= distance(best, addr)))
+		if (!best || o->live > best->live || (o->live == best->live && pool_object_distance(o, addr) <= pool_object_distance(best, addr)))
 			best = o;
-		if (o->live && distance(o, addr) == 0)
+		if (o->live && pool_object_distance(o, addr) == 0)
 			break;
 	}
 	if (best)

@@ -21,6 +21,9 @@ void root_init(void)
 	r->ready_blocks = (uint64_t)(uintptr_t)&arena_ready_blocks;
 	r->caches = (uint64_t)(uintptr_t)malloc_caches;
 	r->nr_caches = SLAB_FIRST_CUSTOM;
+	r->pools = (uint64_t)(uintptr_t)pool_table_place();
+	r->size_pool = sizeof(struct slab_pool);
+	r->size_pool_object = sizeof(struct pool_object);
 	lib_root_fill(&r->lib);
 	r->self = (uint64_t)(uintptr_t)r;
 	mem_copy(r->magic, SLAB_ROOT_MAGIC, sizeof(r->magic));

@@ -80,12 +80,13 @@ struct slab_foreign {
 	bool (*open)(uintptr_t addr);
 };
 /* Where such a folder keeps what it knows of them, for who reads the process from outside: `ranges` is the address of nr_ranges structures, in
- * each at `table` the address of its slots and at `used` how many there are; then offsets in a slot (addr 8 bytes, the others 4). */
+ * each at `table` the address of its slots, at `used` how many there are, at `base` the address of the first one's guard page and at `stride` how far
+ * they are apart; then offsets in a slot (addr 8 bytes, the others 4).  States: 0 never used, live, any other freed. */
 struct slab_slots {
 	uint64_t ranges;
-	uint32_t nr_ranges, range_size, table, used;
-	uint32_t slot_size, addr, state, live; /* live: the state of one with an object */
-	uint32_t length, stack, thread, when;
+	uint32_t nr_ranges, range_size, table, used, base, stride;
+	uint32_t slot_size, addr, state, live;
+	uint32_t length, stack, thread, when, free_stack, free_thread;
 };
 /* Set once, before the program's first allocation; not copied. */
 void slab_set_foreign(const struct slab_foreign *foreign);
@@ -308,7 +309,7 @@ void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (root.c, view.c; both halves) -------------------------------------------------------------- */
 
 #define SLAB_ROOT_MAGIC "memsan heap root"   /* 16 bytes, no NUL */
-#define SLAB_ROOT_VERSION 4
+#define SLAB_ROOT_VERSION 5
 /* Where everything is.  It is found by its magic in the data of libmemsan (or the static program), and is the real one when `self` is its
  * address.  Sizes of the structures tell whether the reader was built from the same sources. */
 struct slab_root {
@@ -322,9 +323,11 @@ struct slab_root {
 	uint32_t nr_caches;
 	uint32_t pad;
 	uint64_t control;                        /* struct leak_control (leak/leak.h), or 0 */
+	uint64_t pools;                          /* where the address of the table of pools' objects is */
+	uint32_t size_pool, size_pool_object;
 	struct lib_root lib;
 };
-_Static_assert(sizeof(struct slab_root) == 192 && offsetof(struct slab_root, arena) == 48, "read by other processes");
+_Static_assert(sizeof(struct slab_root) == 208 && offsetof(struct slab_root, arena) == 48, "read by other processes");
 extern struct slab_root slab_root;
 
 #define SLAB_VIEW_CACHES SLAB_CACHES
@@ -356,6 +359,9 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx);
 /* As slab_find_object. */
 bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
+/* The object of a pool (mempool.c) that starts at addr; that addr belongs to, freed ones and red zones included (looks at all of them). */
+bool slab_view_pool_at(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
+bool slab_view_pool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
 /* No slab has more objects. */
 #define SLAB_VIEW_OBJECTS 1024
 struct slab_view_live {

@@ -310,6 +310,47 @@ void custom_put(struct slab *s, void *p, enum slab_api api, const struct unwind_
 extern bool pool_any;   /* a pool was made */
 /* The object of a pool at addr or beside it; takes no lock. */
 bool pool_find_object(uintptr_t addr, struct slab_object *obj);
+
+/* What mempool.c's table holds, which view_pools.c reads from outside. */
+struct pool_object {
+	uintptr_t addr;
+	size_t size;
+	struct slab_pool *pool;
+	struct pool_object *next, *prev; /* of the pool, live and freed */
+	stack_handle alloc_stack, free_stack;
+	uint32_t alloc_thread, free_thread, when;
+	bool live;
+};
+struct pool_block { uintptr_t addr; size_t size; struct pool_block *next; };
+struct slab_pool {
+	char name[SLAB_NAME_MAX];
+	size_t redzone;
+	unsigned flags;             /* SLAB_POOL_* */
+	bool used;
+	size_t nr_live;
+	struct pool_object *objects;
+	struct pool_block *blocks;
+	struct slab_pool *next;     /* of all ever made */
+};
+#define POOL_TOMBSTONE 1u
+struct pool_table { uint32_t size, used; struct pool_object *slots[]; }; /* a power of two; used: with tombstones */
+/* Where the pointer to the table is. */
+const void *pool_table_place(void);
+static inline uint32_t pool_table_slot(uint32_t size, uintptr_t addr)
+{
+	return (uint32_t)((addr >> 3) * 0x9e3779b97f4a7c15u >> 32) & (size - 1);
+}
+static inline bool pool_object_holds(const struct pool_object *o, const struct slab_pool *pool, uintptr_t addr)
+{
+	return addr - (o->addr - pool->redzone) < o->size + 2 * pool->redzone;
+}
+static inline uintptr_t pool_object_distance(const struct pool_object *o, uintptr_t addr)
+{
+	if (addr < o->addr)
+		return o->addr - addr;
+	return addr < o->addr + o->size ? 0 : addr - (o->addr + o->size) + 1;
+}
+void pool_object_describe(const struct pool_object *o, const struct slab_pool *pool, bool live, struct slab_object *obj);
 size_t pool_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 
 /* ---- malloc.c ---------------------------------------------------------------------------------------------------------- */

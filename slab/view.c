@@ -9,6 +9,7 @@
  * The structures are read as they are: root.size_* say whether this code was built for them. */
 
 #define PAGES_AT_ONCE 256u
+#define DESCRIPTORS_AHEAD 16u
 #define STATES_AT_ONCE 4096u
 #define BLOCKS_MAX ((uint64_t)1 << 31)
 
@@ -53,7 +54,8 @@ static const char *root_wrong(const struct slab_root *r, uint64_t at)
 	if (mem_compare(r->magic, SLAB_ROOT_MAGIC, sizeof(r->magic)) != 0 || r->self != at)
 		return "there is no memsan heap";
 	if (r->version != SLAB_ROOT_VERSION || r->size != sizeof(*r) || r->size_page != sizeof(struct page) ||
-	    r->size_slab != sizeof(struct slab) || r->size_cache != sizeof(struct slab_cache) || r->size_area != sizeof(struct area))
+	    r->size_slab != sizeof(struct slab) || r->size_cache != sizeof(struct slab_cache) || r->size_area != sizeof(struct area) ||
+	    r->size_pool != sizeof(struct slab_pool) || r->size_pool_object != sizeof(struct pool_object))
 		return "its memsan is of another version";
 	if (r->nr_caches < 2 || r->nr_caches > SLAB_VIEW_CACHES || r->arena % PAGE_SIZE)
 		return "its heap is damaged";
@@ -190,6 +192,15 @@ static uint32_t walk_owner(const struct walk *w, uint32_t page, uint64_t owner)
 	}
 }
 
+/* Where descriptors are as many as pages they come from memory, one after the other. */
+static inline void prefetch_descriptor(uint64_t owner)
+{
+	const char *descriptor = (const char *)OWNER_POINTER(owner);
+
+	__builtin_prefetch(descriptor);
+	__builtin_prefetch(descriptor + 64);
+}
+
 /* An area that covers whole blocks writes its first page as well, so that block words need not be looked at: a page without a word behind
  * a walked run belongs to nobody. */
 void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx)
@@ -203,8 +214,11 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 		size_t got = v->mem->read(v->mem, buf, v->root.memmap + (uint64_t)first * sizeof(struct page), n * sizeof(buf[0]));
 
 		n = (uint32_t)(got / sizeof(buf[0]));
-		while (page - first < n)
+		while (page - first < n) {
+			if (v->mem->here && page - first + DESCRIPTORS_AHEAD < n)
+				prefetch_descriptor(buf[page - first + DESCRIPTORS_AHEAD].owner);
 			page = walk_owner(&w, page, buf[page - first].owner);
+		}
 		if (!n)
 			page += PAGES_AT_ONCE;
 	}
@@ -277,6 +291,20 @@ static inline void gather_bit(struct gather *g, uint32_t at, bool live)
 	g->nr += live;
 }
 
+/* The state map has a byte where the map of objects has a bit.  Nothing but starts of objects has one, unless a process is read while it
+ * changes: then each slot is looked at. */
+static void map_unchecked_here(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
+{
+	const uint8_t *states = (const uint8_t *)(uintptr_t)(v->root.state + ((r->addr - v->base) >> 4));
+	uint32_t words = r->nr_pages * (uint32_t)(PAGE_SIZE / 16 / 64), i;
+
+	for (i = 0; i < words; i++) {
+		uint64_t bits = arch_nonzero_64(states + 64 * i);
+		g->map[i] |= bits;
+		g->nr += bits ? (uint32_t)__builtin_popcountll(bits) : 0;
+	}
+}
+
 static void map_unchecked(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
@@ -296,19 +324,27 @@ static void map_unchecked(const struct slab_view *v, const struct slab_view_run 
 	}
 }
 
-static void map_checked(const struct slab_view *v, const struct slab_view_run *r, struct gather *g, bool *displaced)
+static void map_checked(const struct slab_view *v, const struct slab_view_run *r, struct gather *gathered, bool *displaced)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
 	uint8_t buf[SLAB_VIEW_OBJECTS];
 	const uint8_t *bytes = view_bytes(v, r->descriptor + slab_bytes_offset(c->map_words), c->nr_objects, buf);
-	uint32_t object = c->offset, i;
+	uint32_t object = c->offset, i, nr = bytes ? c->nr_objects : 0, slot = c->slot_size, size = c->object_size;
+	bool aligned = (slot | object) % 16 == 0;
+	struct gather g = *gathered; /* in registers */
 
-	for (i = 0; bytes && i < c->nr_objects; i++, object += c->slot_size) {
-		uint32_t start = (uint32_t)(object_start(r->addr + object, bytes[i]) - r->addr);
-		bool live = (bytes[i] & OBJECT_LIVE) && start - object < c->object_size;
-		*displaced |= live && start != object;
-		gather_bit(g, live ? start / 16 : object / 16, live);
+	for (i = 0; i < nr; i++, object += slot) {
+		uint8_t byte = bytes[i];
+		uint32_t start = object;
+		bool live = (byte & OBJECT_LIVE) != 0;
+		if (unlikely(live && (byte != OBJECT_LIVE || !aligned))) {
+			start = (uint32_t)(object_start(r->addr + object, byte) - r->addr);
+			live = start - object < size;
+			*displaced |= live && start != object;
+		}
+		gather_bit(&g, live ? start / 16 : object / 16, live);
 	}
+	*gathered = g;
 }
 
 uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_run *r, uint64_t *map, bool *displaced)
@@ -316,7 +352,9 @@ uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_ru
 	struct gather g = { map, 0, 0, 0 };
 
 	*displaced = false;
-	if (v->caches[r->cache].fast)
+	if (v->caches[r->cache].fast && v->mem->here)
+		map_unchecked_here(v, r, &g);
+	else if (v->caches[r->cache].fast)
 		map_unchecked(v, r, &g);
 	else
 		map_checked(v, r, &g, displaced);

@@ -108,8 +108,32 @@ static bool send_signal(int pid, int tid, int sig)
 	return syscall(SYS_rt_tgsigqueueinfo, pid, tid, sig, &info) == 0;
 }
 
+/* What memsan leak writes for the process: `fd` is its memory. */
+static bool put(int fd, uint64_t control, size_t at, const void *value, size_t n)
+{
+	return pwrite(fd, value, n, (off_t)(control + at)) == (ssize_t)n;
+}
+
+/* The call that the thread is in, so that it can be made again (leak/calls.c). */
+static void note_call(int fd, uint64_t control, int pid, int tid)
+{
+	struct leak_call c = { .tid = tid };
+	char path[80], line[256] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", pid, tid);
+	f = fopen(path, "re");
+	if (!f || !fgets(line, sizeof(line), f) || line[0] < '0' || line[0] > '9' ||
+	    sscanf(line, "%" SCNu32 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64, &c.nr, &c.args[0],
+	           &c.args[1], &c.args[2], &c.args[3], &c.args[4], &c.args[5], &c.sp, &c.pc) != 9)
+		c = (struct leak_call){ .tid = tid };
+	if (f)
+		fclose(f);
+	put(fd, control, offsetof(struct leak_control, call), &c, sizeof(c));
+}
+
 /* 's' when the signal was sent; else why not: 'T' the process is stopped, 'b' every thread blocks it, 'u' the program uses it. */
-static char poke(int pid, uint64_t signals)
+static char poke(int fd, uint64_t control, int pid, uint64_t signals)
 {
 	char path[64], why = signals ? 'b' : 'u';
 	DIR *d;
@@ -122,6 +146,8 @@ static char poke(int pid, uint64_t signals)
 		if (tid <= 0 || !read_facts(pid, tid, &t))
 			continue;
 		sig = choose_signal(signals, &t);
+		if (sig)
+			note_call(fd, control, pid, tid);
 		if (sig && send_signal(pid, tid, sig))
 			why = 's';
 		else if (t.state == 'T' || t.state == 't')
@@ -134,10 +160,6 @@ static char poke(int pid, uint64_t signals)
 
 /* ---- question and answer ------------------------------------------------------------------------------------------------------------ */
 
-static bool put(int fd, uint64_t control, size_t at, const void *value, size_t n)
-{
-	return pwrite(fd, value, n, (off_t)(control + at)) == (ssize_t)n;
-}
 #define PUT(field, value) \
 	put(fd, control, offsetof(struct leak_control, field), &(__typeof__(answer->field)){ value }, sizeof(answer->field))
 
@@ -211,10 +233,10 @@ const char *ask_process(const struct image *im, const struct ask_request *r, str
 		return why;
 	}
 	bad = write_request(fd, control, r, answer, &request);
+	poked = bad ? 0 : poke(fd, control, im->pid, answer->signals);
 	close(fd);
 	if (bad)
 		return bad;
-	poked = poke(im->pid, answer->signals);
 	bad = await(im, control, request, poked, answer);
 	if (!bad && answer->failed) {
 		answer->message[sizeof(answer->message) - 1] = 0;

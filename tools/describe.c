@@ -42,6 +42,8 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 			choice->core = core;
 		} else if (exe) {
 			choice->exe = exe;
+		} else if (strcmp(argv[i], "--external") == 0) {
+			choice->external = true; /* what only looks does so from outside anyway */
 		} else {
 			argv[left++] = argv[i];
 		}
@@ -52,14 +54,22 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 	return 0;
 }
 
+void image_say_missing(const struct image *im)
+{
+	if (im->missing)
+		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", im->missing);
+	if (im->left_out)
+		tool_say("%" PRIu64 " of them gdb left out, since it stops at the first guard page of a mapping; a core file that the kernel writes has them", im->left_out);
+}
+
 bool image_open_choice(struct image *im, const struct image_choice *choice)
 {
 	const char *why = image_open(im, choice);
 
 	if (why)
 		tool_say("%s", why);
-	else if (im->missing)
-		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", im->missing);
+	else
+		image_say_missing(im);
 	return !why;
 }
 
@@ -85,7 +95,10 @@ static void print_mapping(const struct image *im, uint64_t addr)
 	for (size_t i = 0; i < im->nr_mappings; i++) {
 		const struct image_mapping *m = &im->mappings[i];
 		if (addr - m->start < m->end - m->start) {
-			printf("0x%" PRIx64 " is no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64 " %s\n", addr, m->start, m->end,
+			if (addr - im->heap.base < im->heap.used && im->missing)
+				printf("0x%" PRIx64 " lies in the heap; what is there is not known, since the core file is cut off\n", addr);
+			else
+				printf("0x%" PRIx64 " is no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64 " %s\n", addr, m->start, m->end,
 			       m->path ? m->path : m->main_stack ? "[stack]" : "");
 			return;
 		}
@@ -97,33 +110,66 @@ static const char *const states[] = {
 	[SLAB_OBJ_NONE] = "never used", [SLAB_OBJ_LIVE] = "allocated", [SLAB_OBJ_QUARANTINED] = "freed (quarantined)", [SLAB_OBJ_FREE] = "free",
 };
 
+/* What there is to be known of an address. */
+struct described {
+	struct slab_object object, block;
+	bool pooled;               /* the program cut it out of memory */
+	bool guard;                /* the address is in a guard page of the fence's */
+};
+
+/* Objects of pools first, since they lie in others; live ones before what was freed. */
+static bool find_object(const struct image *im, uint64_t addr, struct described *d)
+{
+	const struct image_extra *extra = image_extra_at(im, addr);
+
+	memset(d, 0, sizeof(*d));
+	if (slab_view_pool_object(&im->heap, addr, &d->object) && (d->object.state == SLAB_OBJ_LIVE || !extra || !extra->pooled)) {
+		d->pooled = true;
+		return true;
+	}
+	if (extra) {
+		d->object = extra->object;
+		d->pooled = extra->pooled;
+		return true;
+	}
+	return (im->leak_root && leak_elsewhere_find(&im->view, im->leak_root, addr, &d->object, &d->guard)) ||
+	       slab_view_object(&im->heap, addr, &d->object);
+}
+
+static void print_place(uint64_t addr, const struct slab_object *o, bool guard)
+{
+	printf("0x%" PRIx64 " lies ", addr);
+	if (addr < o->addr)
+		printf("%" PRIu64 " bytes before", (uint64_t)o->addr - addr);
+	else if (addr - o->addr < o->size || (addr == o->addr && !o->size))
+		printf("%" PRIu64 " bytes into", addr - o->addr);
+	else
+		printf("%" PRIu64 " bytes behind the end of", addr - o->addr - o->size);
+	printf(" the object at 0x%" PRIxPTR "%s\n", o->addr, guard ? ", in a guard page" : "");
+}
+
 void describe_address(const struct image *im, uint64_t addr)
 {
 	struct symbolizer *sym = symbolizer_create(0);
-	const struct image_extra *extra = image_extra_at(im, addr);
-	struct slab_object o, block;
-	bool known = extra || slab_view_object(&im->heap, addr, &o);
+	struct described d;
+	const struct slab_object *o = &d.object;
 
-	if (!sym || !known) {
+	if (!sym || !find_object(im, addr, &d)) {
 		print_mapping(im, addr);
 		return;
 	}
-	if (extra)
-		o = extra->object;
-	printf("0x%" PRIx64 " lies ", addr);
-	if (addr < o.addr)
-		printf("%" PRIu64 " bytes before", (uint64_t)o.addr - addr);
-	else if (addr - o.addr < o.size || (addr == o.addr && !o.size))
-		printf("%" PRIu64 " bytes into", addr - o.addr);
+	print_place(addr, o, d.guard);
+	printf("  state: %s\n  size: %zu\n", states[o->state], o->size);
+	if (o->api == SLAB_API_POOL)
+		printf("  in pool: %s\n", o->cache);
 	else
-		printf("%" PRIu64 " bytes behind the end of", addr - o.addr - o.size);
-	printf(" the object at 0x%" PRIxPTR "\n  state: %s\n  size: %zu\n  cache: %s (objects of %zu)\n", o.addr, states[o.state], o.size, o.cache,
-	       o.object_size);
-	if (extra && extra->pooled && slab_view_object(&im->heap, addr, &block))
-		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", block.addr, block.size, block.cache);
-	print_stack(im, sym, "Allocated", o.alloc_stack, o.alloc_thread);
-	if (o.state != SLAB_OBJ_LIVE)
-		print_stack(im, sym, "Freed", o.free_stack, o.free_thread);
+		printf("  cache: %s (objects of %zu)\n", o->cache, o->object_size);
+	if (d.pooled && (slab_view_object(&im->heap, addr, &d.block) ||
+	                 (im->leak_root && leak_elsewhere_find(&im->view, im->leak_root, addr, &d.block, &d.guard))))
+		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size, d.block.cache);
+	print_stack(im, sym, "Allocated", o->alloc_stack, o->alloc_thread);
+	if (o->state != SLAB_OBJ_LIVE)
+		print_stack(im, sym, "Freed", o->free_stack, o->free_thread);
 }
 
 static int describe_main(int argc, char **argv)

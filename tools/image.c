@@ -286,6 +286,8 @@ static void core_files(struct image *im, const uint8_t *desc, size_t size)
 		if (m && !m->path && name + len < end) {
 			m->path = strdup(name);
 			m->file_offset = triple[2] * page;
+			/* Shared memory is no root, and in a core file its name is all that tells it. */
+			m->root &= strncmp(name, "/dev/", 5) != 0 && strncmp(name, "/SYSV", 5) != 0;
 		}
 		name += len + 1;
 	}
@@ -353,27 +355,51 @@ static void core_segment(struct image *im, const Elf64_Phdr *ph)
 	/* words are read where they lie: a segment that would put them across words is as good as missing */
 	if (ph->p_offset < im->file_size && (ph->p_offset | ph->p_vaddr) % sizeof(uint64_t) == 0)
 		m->in_file = MIN(MIN(ph->p_filesz, ph->p_memsz), im->file_size - ph->p_offset);
+	im->by_gdb |= ph->p_align == 1;
 	m->readable = (ph->p_flags & PF_R) != 0;
 	m->code = (ph->p_flags & PF_X) != 0;
 	m->root = m->readable && m->in_file;
-	im->missing += MIN(ph->p_filesz, ph->p_memsz) - m->in_file;
+	m->cut_off = MIN(ph->p_filesz, ph->p_memsz) - m->in_file;
+	im->missing += m->cut_off;
 }
 
-static const char *open_core(struct image *im, const char *path)
+/* Where the last block ends that was written to this part of the file; the one that it shares with the next part does not count. */
+static uint64_t written_end(int fd, uint64_t from, uint64_t end)
 {
-	static char why[300];
-	struct stat st;
-	Elf64_Ehdr eh;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	uint64_t last = from;
 
-	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		snprintf(why, sizeof(why), "%.200s cannot be read: %s", path, fd < 0 ? strerror(errno) : "it is no regular file");
-		return why;
+	for (off_t data = (off_t)from; (data = lseek(fd, data, SEEK_DATA)) >= 0 && (uint64_t)data < ALIGN_DOWN(end, PAGE_SIZE);) {
+		data = lseek(fd, data, SEEK_HOLE);
+		if (data < 0)
+			return end;
+		last = MIN((uint64_t)data, end);
 	}
-	im->file_size = (uint64_t)st.st_size;
-	im->file = im->file_size ? mmap(NULL, im->file_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-	close(fd);
-	if (im->file == MAP_FAILED || im->file_size < sizeof(eh))
+	return last;
+}
+
+/* gcore copies a mapping in pieces and stops, with a warning, at the first piece that has a page which cannot be read: a guard.  The rest of the
+ * segment is a hole in the file and reads as zeros, which nobody wrote.  It is missing as if it had been cut off. */
+#define GCORE_PIECE ((uint64_t)1 << 20)
+static void core_left_out(struct image *im, int fd)
+{
+	for (size_t i = 0; i < im->nr_mappings; i++) {
+		struct image_mapping *m = &im->mappings[i];
+		uint64_t copied = m->in_file ? written_end(fd, m->offset, m->offset + m->in_file) - m->offset : 0;
+		if (copied + PAGE_SIZE >= m->in_file || copied % GCORE_PIECE > PAGE_SIZE)
+			continue;
+		copied -= copied % GCORE_PIECE;
+		m->cut_off += m->in_file - copied;
+		im->missing += m->in_file - copied;
+		im->left_out += m->in_file - copied;
+		m->in_file = copied;
+	}
+}
+
+static const char *read_core(struct image *im, int fd)
+{
+	Elf64_Ehdr eh;
+
+	if (im->file_size < sizeof(eh))
 		return "the core file is empty, or cut off in its header";
 	memcpy(&eh, im->file, sizeof(eh));
 	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_type != ET_CORE || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
@@ -391,7 +417,31 @@ static const char *open_core(struct image *im, const char *path)
 			if (ph.p_type == PT_NOTE)
 				core_notes(im, ph.p_offset, ph.p_filesz, pass == 1);
 		}
+	if (im->by_gdb)
+		core_left_out(im, fd);
 	return NULL;
+}
+
+static const char *open_core(struct image *im, const char *path)
+{
+	static char why[300];
+	const char *wrong;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		snprintf(why, sizeof(why), "%.200s cannot be read: %s", path, fd < 0 ? strerror(errno) : "it is no regular file");
+		return why;
+	}
+	im->file_size = (uint64_t)st.st_size;
+	im->file = im->file_size ? mmap(NULL, im->file_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+	if (im->file == MAP_FAILED) {
+		close(fd);
+		return "the core file is empty, or cut off in its header";
+	}
+	wrong = read_core(im, fd);
+	close(fd);
+	return wrong;
 }
 
 /* ---- memsan in it --------------------------------------------------------------------------------------------------------------- */

@@ -32,10 +32,11 @@ struct leak_job {
 	bool suggest, asked_growth;
 	uint64_t *lost;            /* of the first scan, sorted */
 	size_t nr_lost, room;
-	bool first, external;
+	bool first;
 	struct ask_request ask;
 	struct leak_grouper grouper;
 	const struct leak_scan *scan;
+	uint64_t unseen;           /* image_unseen */
 };
 
 /* ---- scans ---------------------------------------------------------------------------------------------------------------------- */
@@ -80,7 +81,7 @@ static const char *scan_once(struct leak_job *j, struct leak_scan_stats *stats)
 	j->scan = s;
 	image_scan_roots(&j->image, s);
 	j->grouper.heap = &j->image.heap;
-	leak_scan_finish(s, j->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, j);
+	leak_scan_finish(s, j->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT | 1u << LEAK_POSSIBLE, visit, j);
 	leak_scan_get_stats(s, stats);
 	leak_scan_destroy(s);
 	return NULL;
@@ -118,7 +119,7 @@ static bool scan(struct leak_job *j)
 		tool_say("out of memory");
 		return false;
 	}
-	if (!j->choice.core && !j->external) {
+	if (!j->choice.core && !j->choice.external) {
 		why = scan_by_asking(j);
 		if (why)
 			tool_say("%s", why);
@@ -206,7 +207,8 @@ static void fill_record(struct report_record *r, const struct leak_job *j, const
 	r->pid = (uint32_t)j->image.pid;
 	r->tid = r->pid;
 	r->comm = put_string(r, j->image.comm);
-	r->leak_class = put_string(r, leak_class_name(g->class));
+	/* Memory that is missing may point to it. */
+	r->leak_class = put_string(r, leak_class_name(j->unseen && g->class != LEAK_REACHABLE ? LEAK_POSSIBLE : g->class));
 	r->leak_count = g->count;
 	r->leak_bytes = g->bytes;
 	r->leak_held_count = g->held_count;
@@ -300,16 +302,18 @@ static int report(struct leak_job *j)
 	struct symbolizer *sym = symbolizer_create(0);
 	struct printed p = { 0, 0, NULL, 0 };
 
+	j->unseen = image_unseen(&j->image);
+	image_say_missing(&j->image);
+	if (j->unseen)
+		tool_say("%" PRIu64 " of them may hold pointers: what nothing else points to is only possibly lost", j->unseen);
 	for (uint32_t i = 0; sym && i < g->nr; i++)
 		if (j->classes >> g->groups[g->order[i]].class & 1)
 			print_group(j, sym, rules, &g->groups[g->order[i]], &p);
 	if (rules)
 		suppressions_summary(rules, say_line, NULL);
-	if (j->image.missing)
-		tool_say("%" PRIu64 " bytes are missing from the core file: what only they point to is called lost", j->image.missing);
-	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects lost, %" PRIu64 " in %" PRIu64 " held by them, %" PRIu64 " in %" PRIu64
+	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects %s, %" PRIu64 " in %" PRIu64 " held by them, %" PRIu64 " in %" PRIu64
 	         " possibly; %u places reported, %u suppressed",
-	         g->bytes[LEAK_DIRECT], g->counts[LEAK_DIRECT], g->bytes[LEAK_INDIRECT], g->counts[LEAK_INDIRECT], g->bytes[LEAK_POSSIBLE],
+	         g->bytes[LEAK_DIRECT], g->counts[LEAK_DIRECT], j->unseen ? "not reached" : "lost", g->bytes[LEAK_INDIRECT], g->counts[LEAK_INDIRECT], g->bytes[LEAK_POSSIBLE],
 	         g->counts[LEAK_POSSIBLE], p.places, p.suppressed);
 	return tool_finish_output(p.places ? 1 : 0);
 }
@@ -390,9 +394,7 @@ static bool take_option(struct leak_job *j, const char *arg)
 {
 	const char *bad;
 
-	if (strcmp(arg, "--external") == 0)
-		j->external = true;
-	else if (strcmp(arg, "--suggest") == 0)
+	if (strcmp(arg, "--suggest") == 0)
 		j->suggest = true;
 	else if (strncmp(arg, "--why=", 6) == 0)
 		j->why = arg + 6;
@@ -417,7 +419,7 @@ static bool take_option(struct leak_job *j, const char *arg)
 
 static int command(struct leak_job *j)
 {
-	if (j->choice.core || (j->external && !j->ask.dump))
+	if (j->choice.core || (j->choice.external && !j->ask.dump))
 		return tool_usage_error("leak", "a command is for a process that can answer");
 	if (!image_open_choice(&j->image, &j->choice))
 		return EXIT_USAGE;
@@ -452,7 +454,6 @@ static int leak_main(int argc, char **argv)
 		return why_alive(&job);
 	if (job.growth || job.save)
 		return growth(&job);
-	job.classes |= job.classes & 1u << LEAK_POSSIBLE;
 	return scan(&job) ? report(&job) : EXIT_USAGE;
 }
 

@@ -395,6 +395,9 @@ void root_name_text(const struct root_name *n, uint64_t addr, char *text, size_t
 	case ROOT_REGISTER:
 		snprintf(text, size, "register %s%s", n->symbol, thread);
 		break;
+	case ROOT_NOT_LEAK:
+		snprintf(text, size, "the program said that it is no leak (memsan_leak_not_leak)");
+		break;
 	default:
 		snprintf(text, size, "mapping %s%s0x%" PRIx64 "+0x%" PRIx64, n->module, n->module[0] ? " " : "", addr - n->offset, n->offset);
 	}

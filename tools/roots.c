@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHADOW_OFFSET 0x7fff8000u   /* shadow/: the heap's shadow holds no pointers */
+#define SHADOW_OFFSET 0x7fff8000u   /* shadow/: it holds no pointers */
+#define SHADOW_END (((uint64_t)1 << 47 >> 3) + SHADOW_OFFSET)
+#define SHADOW_LARGE ((uint64_t)1 << 40)
 #define RED_ZONE 128
 #define PTHREAD_WORDS 320
 #define THREAD_HEAD 112u            /* words of struct pthread up to the tid and some more */
@@ -64,6 +66,14 @@ static void holes_reserves(const struct image *im, struct holes *h)
 	}
 }
 
+/* Where code is instrumented there is shadow for all of the address space: terabytes, of which even asking what was written takes minutes. */
+static void holes_shadow(const struct image *im, struct holes *h)
+{
+	for (size_t i = 0; i < im->nr_mappings; i++)
+		if (im->mappings[i].end == SHADOW_END && im->mappings[i].end - im->mappings[i].start >= SHADOW_LARGE)
+			add_hole(h, SHADOW_OFFSET, SHADOW_END);
+}
+
 /* The mappings of libmemsan.so and its bss behind them; in a static program nothing. */
 static void holes_library(const struct image *im, struct holes *h)
 {
@@ -112,6 +122,7 @@ static void find_holes(const struct image *im, struct holes *h)
 	uint64_t start, end;
 
 	holes_reserves(im, h);
+	holes_shadow(im, h);
 	holes_library(im, h);
 	for (size_t i = 0; i < im->nr_threads; i++)
 		if (im->threads[i].sp && image_stack_bounds(im, &im->threads[i], &start, &end))
@@ -182,6 +193,37 @@ void image_each_root(const struct image *im, void (*fn)(void *ctx, uint64_t star
 	free(holes.all);
 }
 
+static void add_size(void *ctx, uint64_t start, uint64_t end)
+{
+	*(uint64_t *)ctx += end - start;
+}
+
+uint64_t image_unseen(const struct image *im)
+{
+	uint64_t unseen = 0, base = im->heap.base;
+	uint8_t byte;
+	struct visit v = { im, add_size, &unseen };
+	struct holes holes = { NULL, 0 };
+
+	holes_reserves(im, &holes);
+	holes_library(im, &holes);
+	if (holes.nr)
+		qsort(holes.all, holes.nr, sizeof(holes.all[0]), compare_hole);
+	for (size_t i = 0; i < im->nr_mappings; i++) {
+		const struct image_mapping *m = &im->mappings[i];
+		uint64_t start = m->start + m->in_file, end = start + m->cut_off;
+		if (m->readable && !m->code)
+			visit_mapping(&v, &holes, start, end);
+		if (m->readable && MAX(start, base) < MIN(end, base + im->heap.used))
+			unseen += MIN(end, base + im->heap.used) - MAX(start, base);
+	}
+	free(holes.all);
+	for (size_t i = 0; i < im->nr_extra; i++)
+		if (im->missing && !view_read(&im->view, &byte, im->extra[i].object.addr, 1))
+			unseen += im->extra[i].object.size;
+	return unseen;
+}
+
 static void scan_range(void *ctx, uint64_t start, uint64_t end)
 {
 	leak_scan_root(ctx, start, end - start);
@@ -201,14 +243,37 @@ static void extra_add(void *ctx, const struct slab_object *o, bool pooled)
 		}
 		im->extra = grown;
 	}
-	im->extra[im->nr_extra++] = (struct image_extra){ *o, pooled };
+	im->extra[im->nr_extra++] = (struct image_extra){ *o, pooled, 0 };
 }
 
 static int compare_extra(const void *a, const void *b)
 {
 	const struct image_extra *x = a, *y = b;
 
-	return x->object.addr < y->object.addr ? -1 : x->object.addr > y->object.addr;
+	return x->object.addr != y->object.addr ? (x->object.addr < y->object.addr ? -1 : 1) : x->pooled - y->pooled;
+}
+
+static bool extra_holds(const struct image_extra *e, uint64_t addr)
+{
+	return addr - e->object.addr < e->object.size;
+}
+
+/* As in a scan: of two that overlap (a table that was read while it changed) the lower counts, but for what was cut out of a fenced one. */
+static void keep_apart(struct image *im)
+{
+	size_t kept = 0, fenced = 0;
+
+	for (size_t i = 0; i < im->nr_extra; i++) {
+		struct image_extra e = im->extra[i];
+		bool inside = e.pooled && fenced && extra_holds(&im->extra[fenced - 1], e.object.addr);
+		if (kept && extra_holds(&im->extra[kept - 1], e.object.addr) && !(inside && fenced == kept))
+			continue;
+		e.outer = inside ? fenced : 0;
+		im->extra[kept++] = e;
+		if (!e.pooled)
+			fenced = kept;
+	}
+	im->nr_extra = kept;
 }
 
 void image_find_extra(struct image *im)
@@ -220,19 +285,12 @@ void image_find_extra(struct image *im)
 	if (!im->nr_extra)
 		return;
 	qsort(im->extra, im->nr_extra, sizeof(im->extra[0]), compare_extra);
-	/* Of two that overlap (a table that was read while it changed) the lower counts, as in a scan. */
-	size_t kept = 1;
-	for (size_t i = 1; i < im->nr_extra; i++) {
-		const struct slab_object *last = &im->extra[kept - 1].object;
-		if (im->extra[i].object.addr - last->addr >= last->size)
-			im->extra[kept++] = im->extra[i];
-	}
-	im->nr_extra = kept;
+	keep_apart(im);
 }
 
 const struct image_extra *image_extra_at(const struct image *im, uint64_t addr)
 {
-	size_t lo = 0, hi = im->nr_extra;
+	size_t lo = 0, hi = im->nr_extra, outer;
 
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
@@ -241,20 +299,22 @@ const struct image_extra *image_extra_at(const struct image *im, uint64_t addr)
 		else
 			hi = mid;
 	}
-	return lo && addr - im->extra[lo - 1].object.addr < im->extra[lo - 1].object.size ? &im->extra[lo - 1] : NULL;
+	if (!lo || extra_holds(&im->extra[lo - 1], addr))
+		return lo ? &im->extra[lo - 1] : NULL;
+	outer = im->extra[lo - 1].outer;
+	return outer && extra_holds(&im->extra[outer - 1], addr) ? &im->extra[outer - 1] : NULL;
 }
 
 static const struct image *extra_image; /* leak_scan's callbacks have no room for it */
 
 bool image_extra_object(uint64_t addr, struct slab_object *o)
 {
-	struct image_extra key = { .object = { .addr = addr } }, *found = NULL;
+	const struct image_extra *found = extra_image ? image_extra_at(extra_image, addr) : NULL;
 
-	if (extra_image && extra_image->nr_extra)
-		found = bsearch(&key, extra_image->extra, extra_image->nr_extra, sizeof(key), compare_extra);
-	if (found)
-		*o = found->object;
-	return found != NULL;
+	if (!found || found->object.addr != addr)
+		return false;
+	*o = found->object;
+	return true;
 }
 
 struct leak_scan *image_scan_create(struct image *im, const char **why)
@@ -278,6 +338,12 @@ void image_scan_roots(const struct image *im, struct leak_scan *s)
 	for (size_t i = 0; i < im->nr_threads; i++)
 		leak_scan_words(s, im->threads[i].regs, im->threads[i].nr_regs);
 	image_each_root(im, scan_range, s);
+}
+
+void image_scan_notes_told(const struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx)
+{
+	if (im->leak_root)
+		leak_scan_notes_told(s, im->leak_root, image_extra_object, said, ctx);
 }
 
 /* ---- thread pointers -------------------------------------------------------------------------------------------------------------- */

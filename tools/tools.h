@@ -150,6 +150,7 @@ int complete_files(char **names, size_t nr);
 struct image_mapping {
 	uint64_t start, end;
 	uint64_t offset, in_file;    /* core: where it begins in the file, and how much of it is there */
+	uint64_t cut_off;            /* core: so much more should be there */
 	uint64_t file_offset;        /* of what is mapped */
 	bool readable, root, code, main_stack, heap;
 	char *path;                  /* a file's, or NULL */
@@ -185,11 +186,13 @@ struct image {
 	uint8_t *file;                   /* core */
 	uint64_t file_size;
 	uint64_t missing;                /* bytes that the core should have and has not */
+	uint64_t left_out;               /* of these, what gcore did not copy */
+	bool by_gdb;                     /* gdb wrote the core */
 	struct image_extra *extra;       /* image_find_extra: objects that slab knows nothing of, in order of address */
 	size_t nr_extra;
 	bool fenced_known;               /* fenced ones are all among them */
 };
-struct image_extra { struct slab_object object; bool pooled; };
+struct image_extra { struct slab_object object; bool pooled; size_t outer; }; /* outer: index + 1 of the fenced one that it was cut out of */
 struct image_choice;
 /* A running process (core NULL) or a core file that memsan was part of; exe: where the program's file is now (NULL: where it was).  NULL,
  * or why not.  Lives until the tool ends. */
@@ -224,8 +227,10 @@ const char *ask_process(const struct image *im, const struct ask_request *r, str
 int ask_command(struct image *im, const struct ask_request *r);
 
 /* --pid PID, --core FILE and --exe FILE out of a command line; what is left over stays in argv[1..].  EXIT_USAGE or 0. */
-struct image_choice { int pid; const char *core, *exe, *earlier; }; /* earlier: the first of two --core */
+struct image_choice { int pid; const char *core, *exe, *earlier; bool external; }; /* earlier: the first of two --core */
 int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice);
+/* One line or two, when a core file is not whole. */
+void image_say_missing(const struct image *im);
 /* Opens it, and says what is wrong. */
 bool image_open_choice(struct image *im, const struct image_choice *choice);
 /* describe.c: the paragraph about one address, to standard output. */

@@ -13,16 +13,20 @@
 void image_each_root(const struct image *im, void (*fn)(void *ctx, uint64_t start, uint64_t end), void *ctx);
 /* The stack of a thread (whose stack pointer may not be known), when struct pthread or the mapping's name tells.  False: not known. */
 bool image_stack_bounds(const struct image *im, const struct image_thread *t, uint64_t *start, uint64_t *end);
+/* Bytes of a core file that it should have, has not, and that may hold pointers: what nothing else points to is not known to be lost. */
+uint64_t image_unseen(const struct image *im);
 /* A scan of an image with all of its objects, those that slab knows nothing of among them; NULL and why not.  One image at a time. */
 struct leak_scan *image_scan_create(struct image *im, const char **why);
 /* Reads those that slab knows nothing of into im->extra. */
 void image_find_extra(struct image *im);
-/* The one of im->extra that addr lies in, or NULL. */
+/* The one of im->extra that addr lies in, the inner one of two, or NULL. */
 const struct image_extra *image_extra_at(const struct image *im, uint64_t addr);
 /* One of those, of the image that is being scanned. */
 bool image_extra_object(uint64_t addr, struct slab_object *o);
 /* All roots of an image, and what the program said of its objects, into a scan that is new. */
 void image_scan_roots(const struct image *im, struct leak_scan *s);
+/* What the program said of its objects, for who follows pointers by himself (leak_scan_notes_told). */
+void image_scan_notes_told(const struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx);
 
 /* ---- names.c ------------------------------------------------------------------------------------------------------------- */
 
@@ -33,7 +37,7 @@ void image_name_stack(const struct image *im, struct symbolizer *sym, uint32_t h
 /* The same for an address of code; `pc` is the address itself, not one behind a call. */
 void image_name_code(const struct image *im, struct symbolizer *sym, uint64_t pc, char *name, size_t size);
 
-enum root_kind { ROOT_GLOBAL, ROOT_STACK, ROOT_TLS, ROOT_PTHREAD, ROOT_REGISTER, ROOT_MAPPING };
+enum root_kind { ROOT_GLOBAL, ROOT_STACK, ROOT_TLS, ROOT_PTHREAD, ROOT_REGISTER, ROOT_MAPPING, ROOT_NOT_LEAK };
 struct root_name {
 	enum root_kind kind;
 	char symbol[256];          /* global, TLS: the variable, "" when it has no name */

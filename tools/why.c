@@ -4,10 +4,10 @@
  * A search in breadth from all roots at once.  Each object that is met remembers who led to it first, so the path that is printed is one of
  * the shortest.  Three searches, and the first that finds it is the answer: from what lasts (variables, thread-local storage, mappings);
  * from stacks and registers as well, which often hold an object for a moment only; and at last through pointers into the middle of objects
- * too (what is reached through such pointers alone is "possible").  A tool has the memory for that: 32 bytes an object.
+ * too (what is reached through such pointers alone is "possible").  A tool has the memory for that: 48 bytes an object.
  *
- * Objects that slab knows nothing of (fenced, or cut out of a block by the program) are looked up beside slab's.  A pointer to one that was cut
- * out of a block leads to both; a word in it is its own and not the block's.
+ * What is read, and where a word leads to, is what a scan's own tables say (leak/follow.c): objects that the program does not want scanned lead
+ * nowhere, of some only a part is read, and what was cut out of a block by the program has its own words.
  */
 #include "config.h"
 
@@ -21,42 +21,36 @@
 #define READ_AT_ONCE ((size_t)256 << 10)
 #define FROM_ROOT UINT32_MAX
 #define FROM_REGISTER (UINT32_MAX - 1)
+#define FROM_NOT_LEAK (UINT32_MAX - 2)
+#define FIRST_ROOT FROM_NOT_LEAK       /* parents below are objects */
 #define POINTERS_SHOWN 8
 
 struct step {
-	uint64_t start, size;
+	struct leak_target object;
 	uint64_t word;             /* where the pointer was (a register: thread << 8 | number) */
-	uint32_t parent, extra;    /* extra: index + 1 in im->extra, or 0 */
+	uint32_t parent;
 };
+struct said { enum leak_note note; uint64_t addr, size; };
 struct search {
 	const struct image *im;
 	struct leak_scan *scan;
 	struct step *steps;
-	uint64_t nr, room;
-	uint64_t *seen;            /* a bit per 16 bytes of the arena, then one per object of im->extra */
+	uint64_t nr, room, at;     /* at: so many of them have been read */
+	uint32_t parent;           /* whose words are being read */
+	uint64_t *seen;            /* a bit per 16 bytes of the scan's places */
 	size_t seen_size;
+	struct said *said;
+	size_t nr_said;
 	char *buffer;
-	uint64_t target;
-	uint32_t target_extra;
+	struct leak_target target;
 	uint64_t found;            /* index + 1 of its step */
 	enum pass { PASS_LASTING, PASS_STACKS, PASS_INTERIOR } pass;
 };
 
 /* ---- searching ------------------------------------------------------------------------------------------------------------------ */
 
-/* 0: none, which is no object's number. */
-static uint32_t extra_number(const struct image *im, const struct image_extra *e)
+static void add_step(struct search *s, const struct step *step)
 {
-	return e ? (uint32_t)(e - im->extra) + 1 : 0;
-}
-
-static void meet_object(struct search *s, const struct step *step, uint64_t value)
-{
-	uint64_t bit = step->extra ? (s->im->heap.used >> 4) + step->extra : (step->start - s->im->heap.base) >> 4;
-
-	if ((step->start != value && s->pass < PASS_INTERIOR) || s->seen[bit >> 6] >> (bit & 63) & 1)
-		return;
-	s->seen[bit >> 6] |= (uint64_t)1 << (bit & 63);
 	if (s->nr == s->room) {
 		struct step *old = s->steps;
 		s->room = s->room ? 2 * s->room : 4096;
@@ -66,74 +60,98 @@ static void meet_object(struct search *s, const struct step *step, uint64_t valu
 		free(old);
 	}
 	s->steps[s->nr++] = *step;
-	if (step->start == s->target && step->extra == s->target_extra)
+	if (step->object.place == s->target.place)
 		s->found = s->nr;
 }
 
-static void meet(struct search *s, uint64_t value, uint64_t word, uint64_t parent)
+static void meet(struct search *s, uint64_t value, uint64_t word, uint32_t parent)
 {
-	const struct image_extra *e = image_extra_at(s->im, value);
-	struct step step = { .word = word, .parent = (uint32_t)parent };
+	struct leak_target to[2];
+	unsigned n = leak_scan_leads_to(s->scan, value, to);
 
-	if (e) {
-		step.start = e->object.addr;
-		step.size = e->object.size;
-		step.extra = extra_number(s->im, e);
-		meet_object(s, &step, value);
-	}
-	if (!s->found && value - s->im->heap.base < s->im->heap.used && leak_scan_object(s->scan, value, &step.start, &step.size)) {
-		step.extra = 0;
-		meet_object(s, &step, value);
+	for (unsigned i = 0; i < n && !s->found; i++) {
+		uint64_t bit = to[i].place >> 4;
+		if ((to[i].interior && s->pass < PASS_INTERIOR) || s->seen[bit >> 6] >> (bit & 63) & 1)
+			continue;
+		s->seen[bit >> 6] |= (uint64_t)1 << (bit & 63);
+		add_step(s, &(struct step){ to[i], word, parent });
 	}
 }
 
-static bool leads_somewhere(const struct image *im, uint64_t value)
+/* Words that the scan reads, each aligned one. */
+static void search_range(struct search *s, uint64_t start, uint64_t end)
 {
-	const struct image_extra *last = im->nr_extra ? &im->extra[im->nr_extra - 1] : NULL;
-
-	return value - im->heap.base < im->heap.used ||
-	       (last && value - im->extra[0].object.addr < last->object.addr + last->object.size - im->extra[0].object.addr);
-}
-
-/* Is the word at addr the object's (extra; 0: slab's, or a root)?  What was cut out there has its own words. */
-static bool has_word(const struct image *im, uint32_t extra, uint64_t addr)
-{
-	const struct image_extra *e = image_extra_at(im, addr);
-
-	return !e || !e->pooled || extra_number(im, e) == extra;
-}
-
-static void search_range(struct search *s, uint64_t start, uint64_t end, uint64_t parent)
-{
-	uint32_t extra = parent < FROM_REGISTER ? s->steps[parent].extra : 0;
-
-	for (uint64_t at = (start + 7) & ~(uint64_t)7; at < end && !s->found; at += READ_AT_ONCE) {
+	for (uint64_t at = ALIGN_UP(start, 8); at < end && !s->found; at += READ_AT_ONCE) {
 		size_t n = s->im->view.read(&s->im->view, s->buffer, at, MIN(READ_AT_ONCE, (size_t)(end - at)));
 		for (size_t i = 0; i + 8 <= n && !s->found; i += 8) {
 			uint64_t value;
 			memcpy(&value, s->buffer + i, 8);
-			if (leads_somewhere(s->im, value) && has_word(s->im, extra, at + i) &&
-			    (parent != FROM_ROOT || s->pass > PASS_LASTING || !image_on_stack(s->im, at + i)))
-				meet(s, value, at + i, parent);
+			if (s->parent != FROM_ROOT || s->pass > PASS_LASTING || !image_on_stack(s->im, at + i))
+				meet(s, value, at + i, s->parent);
 		}
 	}
 }
 
-static void search_root(void *ctx, uint64_t start, uint64_t end)
+static void search_part(void *ctx, uint64_t start, uint64_t end)
 {
-	search_range(ctx, start, end, FROM_ROOT);
+	search_range(ctx, start, end);
 }
 
+static void search_root(void *ctx, uint64_t start, uint64_t end)
+{
+	struct search *s = ctx;
+
+	s->parent = FROM_ROOT;
+	leak_scan_reads_root(s->scan, start, end, search_part, s);
+}
+
+static void search_objects(struct search *s)
+{
+	for (; s->at < s->nr && s->at < FIRST_ROOT && !s->found; s->at++) {
+		struct leak_target object = s->steps[s->at].object;
+		s->parent = (uint32_t)s->at;
+		leak_scan_reads(s->scan, &object, search_part, s);
+	}
+}
+
+/* What the program said: memory that is a root, objects that are to be taken as reached, or ignored. */
+static void remember_said(void *ctx, enum leak_note note, uint64_t addr, uint64_t size)
+{
+	struct search *s = ctx;
+	struct said *grown = realloc(s->said, (s->nr_said + 1) * sizeof(*grown));
+
+	if (!grown)
+		return;
+	s->said = grown;
+	grown[s->nr_said++] = (struct said){ note, addr, size };
+}
+
+static void search_said(struct search *s, enum leak_note note)
+{
+	for (size_t i = 0; i < s->nr_said && !s->found; i++) {
+		const struct said *x = &s->said[i];
+		if (x->note != note)
+			continue;
+		if (note == LEAK_NOTE_ROOT)
+			search_root(s, x->addr, x->addr + x->size);
+		else
+			meet(s, x->addr, x->addr, FROM_NOT_LEAK);
+	}
+}
+
+/* What the program only says is alive comes after what is. */
 static void search_all(struct search *s)
 {
 	const struct image *im = s->im;
 
 	image_each_root(im, search_root, s);
+	search_said(s, LEAK_NOTE_ROOT);
 	for (size_t t = 0; t < im->nr_threads && s->pass > PASS_LASTING; t++)
 		for (size_t i = 0; i < im->threads[t].nr_regs && !s->found; i++)
 			meet(s, im->threads[t].regs[i], t << 8 | i, FROM_REGISTER);
-	for (uint64_t i = 0; i < s->nr && i < FROM_REGISTER && !s->found; i++)
-		search_range(s, s->steps[i].start, s->steps[i].start + s->steps[i].size, i);
+	search_objects(s);
+	search_said(s, LEAK_NOTE_NOT_LEAK);
+	search_objects(s);
 }
 
 /* ---- the path ---------------------------------------------------------------------------------------------------------------------- */
@@ -151,7 +169,7 @@ _Static_assert(sizeof(struct user_regs_struct) == 27 * 8, "register_name knows t
 
 static const char *const root_kinds[] = {
 	[ROOT_GLOBAL] = "global", [ROOT_STACK] = "stack", [ROOT_TLS] = "tls", [ROOT_PTHREAD] = "thread-specific",
-	[ROOT_REGISTER] = "register", [ROOT_MAPPING] = "mapping",
+	[ROOT_REGISTER] = "register", [ROOT_MAPPING] = "mapping", [ROOT_NOT_LEAK] = "annotation",
 };
 
 static void print_root(const struct printing *p, const struct step *step)
@@ -165,6 +183,8 @@ static void print_root(const struct printing *p, const struct step *step)
 		name.kind = ROOT_REGISTER;
 		register_name((unsigned)(step->word & 0xff), name.symbol, sizeof(name.symbol));
 		image_name_thread(im, im->threads[step->word >> 8].tid, &name);
+	} else if (step->parent == FROM_NOT_LEAK) {
+		name.kind = ROOT_NOT_LEAK;
 	} else {
 		image_name_root(im, p->sym, step->word, &name);
 	}
@@ -189,55 +209,50 @@ static void print_root(const struct printing *p, const struct step *step)
 	printf("},\"path\":[");
 }
 
-static void print_object(const struct printing *p, uint64_t start, uint32_t extra, const char *how, uint64_t offset, bool interior)
+static void print_object(const struct printing *p, const struct leak_target *to, const char *how, uint64_t offset, bool interior)
 {
 	struct slab_object o;
 	char where[600];
 
-	if (extra)
-		o = p->s->im->extra[extra - 1].object;
-	else
-		slab_view_object(&p->s->im->heap, start, &o);
+	if (!to->extra || !image_extra_object(to->addr, &o))
+		slab_view_object(&p->s->im->heap, to->addr, &o);
 	image_name_stack(p->s->im, p->sym, o.alloc_stack, where, sizeof(where));
 	if (p->json) {
-		printf("{\"address\":\"0x%" PRIx64 "\",\"size\":%zu,\"cache\":", start, o.size);
+		printf("{\"address\":\"0x%" PRIx64 "\",\"size\":%zu,\"cache\":", to->addr, o.size);
 		print_json_string(stdout, o.cache);
 		printf(",\"pointer_offset\":%" PRIu64 ",\"interior\":%s,\"allocated_in\":", offset, interior ? "true" : "false");
 		print_json_string(stdout, where);
 		printf("}");
 		return;
 	}
-	printf("    %s 0x%" PRIx64 " (size %zu, %s)%s%s%s\n", how, start, o.size, o.cache, interior ? ", by a pointer into its middle" : "",
+	printf("    %s 0x%" PRIx64 " (size %zu, %s)%s%s%s\n", how, to->addr, o.size, o.cache, interior ? ", by a pointer into its middle" : "",
 	       where[0] ? ", allocated in " : "", where);
 }
 
 static void print_path(const struct printing *p)
 {
 	const struct search *s = p->s;
-	uint64_t chain[4096], n = 0, value;
+	uint64_t chain[4096], n = 0;
 	uint64_t i = s->found - 1, length = 1;
 
-	for (uint64_t k = i; s->steps[k].parent < FROM_REGISTER; k = s->steps[k].parent)
+	for (uint64_t k = i; s->steps[k].parent < FIRST_ROOT; k = s->steps[k].parent)
 		length++;
 	/* Both ends of a long list say more than its middle. */
 	for (uint64_t k = i, at = length; at-- > 0; k = s->steps[k].parent)
 		if (length <= ARRAY_SIZE(chain) || at < ARRAY_SIZE(chain) / 2 || at >= length - ARRAY_SIZE(chain) / 2)
 			chain[n++] = k;
-	const struct step *first = &s->steps[chain[n - 1]];
-	print_root(p, first);
+	print_root(p, &s->steps[chain[n - 1]]);
 	for (uint64_t k = n; k-- > 0;) {
 		const struct step *step = &s->steps[chain[k]];
 		char how[64] = "->";
 		uint64_t offset = 0;
-		bool known = step->parent < FROM_REGISTER, interior = known || step->parent == FROM_ROOT;
-		if (known) {
-			offset = step->word - s->steps[step->parent].start;
+		if (step->parent < FIRST_ROOT) {
+			offset = step->word - s->steps[step->parent].object.addr;
 			snprintf(how, sizeof(how), "at offset 0x%" PRIx64 " ->", offset);
 		}
-		interior = interior && view_read(&s->im->view, &value, step->word, 8) && value != step->start;
 		if (length > ARRAY_SIZE(chain) && k == n - ARRAY_SIZE(chain) / 2 - 1 && !p->json)
 			printf("    … %" PRIu64 " objects …\n", length - n);
-		print_object(p, step->start, step->extra, how, offset, interior);
+		print_object(p, &step->object, how, offset, step->object.interior);
 		if (p->json && k)
 			printf(",");
 	}
@@ -245,26 +260,26 @@ static void print_path(const struct printing *p)
 
 /* ---- when there is none ------------------------------------------------------------------------------------------------------------ */
 
-struct pointed { struct printing *p; uint64_t target, end; unsigned nr; };
+struct pointed { struct printing *p; struct leak_target from; unsigned nr; bool done; };
 
-static void look_into_object(struct pointed *x, uint64_t start, uint64_t size, uint32_t extra)
+static void look_into_part(void *ctx, uint64_t start, uint64_t end)
 {
+	struct pointed *x = ctx;
 	const struct search *s = x->p->s;
-	uint64_t value;
 
-	if (x->nr >= POINTERS_SHOWN || (start == x->target && extra == s->target_extra))
-		return;
-	for (uint64_t at = (start + 7) & ~(uint64_t)7; at < start + size; at += READ_AT_ONCE) {
-		size_t n = s->im->view.read(&s->im->view, s->buffer, at, MIN(READ_AT_ONCE, (size_t)(start + size - at)));
-		for (size_t i = 0; i + 8 <= n; i += 8) {
+	for (uint64_t at = ALIGN_UP(start, 8); at < end && !x->done; at += READ_AT_ONCE) {
+		size_t n = s->im->view.read(&s->im->view, s->buffer, at, MIN(READ_AT_ONCE, (size_t)(end - at)));
+		for (size_t i = 0; i + 8 <= n && !x->done; i += 8) {
+			struct leak_target to[2];
+			uint64_t value;
 			memcpy(&value, s->buffer + i, 8);
-			if (value - x->target >= x->end - x->target || !has_word(s->im, extra, at + i))
-				continue;
-			if (x->p->json && x->nr)
-				printf(",");
-			x->nr++;
-			print_object(x->p, start, extra, "a lost object points to it:", at + i - start, false);
-			return;
+			for (unsigned k = leak_scan_leads_to(s->scan, value, to); k-- > 0 && !x->done;)
+				if ((x->done = to[k].place == s->target.place)) {
+					if (x->p->json && x->nr)
+						printf(",");
+					x->nr++;
+					print_object(x->p, &x->from, "a lost object points to it:", at + i - x->from.addr, false);
+				}
 		}
 	}
 }
@@ -272,46 +287,60 @@ static void look_into_object(struct pointed *x, uint64_t start, uint64_t size, u
 static void look_into(void *ctx, uint64_t addr, enum leak_class class)
 {
 	struct pointed *x = ctx;
-	uint64_t start, size;
+	struct leak_target at[2];
 
 	(void)class;
-	if (leak_scan_object(x->p->s->scan, addr, &start, &size))
-		look_into_object(x, start, size, 0);
+	for (unsigned k = leak_scan_leads_to(x->p->s->scan, addr, at); k-- > 0;) {
+		if (x->nr >= POINTERS_SHOWN || at[k].extra != leak_scan_visits_extra(x->p->s->scan) || at[k].interior || at[k].place == x->p->s->target.place)
+			continue;
+		x->from = at[k];
+		x->done = false;
+		leak_scan_reads(x->p->s->scan, &at[k], look_into_part, x);
+		return;
+	}
 }
 
-static void print_pointers(struct printing *p, uint64_t start, uint64_t size)
+static void print_pointers(struct printing *p)
 {
-	struct pointed x = { p, start, start + MAX(size, 1), 0 };
-	const struct image *im = p->s->im;
+	struct pointed x = { .p = p };
 
 	/* Nothing was marked: every live object is visited as a lost one. */
 	leak_scan_each(p->s->scan, look_into, &x);
-	for (uint32_t i = 0; i < im->nr_extra; i++)
-		look_into_object(&x, im->extra[i].object.addr, im->extra[i].object.size, i + 1);
 	if (!x.nr && !p->json)
 		printf("    no object points to it\n");
 }
 
-static int print_result(struct search *s, uint64_t addr, uint64_t size, enum option_format format)
+static bool is_ignored(const struct search *s)
+{
+	for (size_t i = 0; i < s->nr_said; i++)
+		if (s->said[i].note == LEAK_NOTE_IGNORE && s->said[i].addr == s->target.addr)
+			return true;
+	return false;
+}
+
+static int print_result(struct search *s, uint64_t addr, enum option_format format)
 {
 	struct printing p = { s, symbolizer_create(0), format == FORMAT_JSON };
+	bool unseen = image_unseen(s->im) != 0;
 
 	if (!p.sym)
 		return EXIT_USAGE;
 	if (p.json)
 		printf("{\"schema\":\"memsan-why/1\",\"address\":\"0x%" PRIx64 "\",\"object\":\"0x%" PRIx64 "\",\"size\":%" PRIu64
-		       ",\"reachable\":%s,\"possible\":%s,", addr, s->target, size, s->found ? "true" : "false",
-		       s->found && s->pass == PASS_INTERIOR ? "true" : "false");
+		       ",\"reachable\":%s,\"possible\":%s,\"partial\":%s,", addr, s->target.addr, s->target.size, s->found ? "true" : "false",
+		       s->found && s->pass == PASS_INTERIOR ? "true" : "false", unseen ? "true" : "false");
 	if (s->found) {
 		if (!p.json)
 			printf("0x%" PRIx64 " is %s:\n", addr, s->pass == PASS_INTERIOR ? "possibly reachable (a pointer into the middle of an object is in the path)" : "reachable");
 		print_path(&p);
 	} else {
-		if (!p.json)
-			printf("0x%" PRIx64 " is lost: no root leads to it\n", addr);
+		if (!p.json && unseen)
+			printf("0x%" PRIx64 " may be lost: no root that is in the core file leads to it\n", addr);
+		else if (!p.json)
+			printf("0x%" PRIx64 " is %s: no root leads to it\n", addr, is_ignored(s) ? "not reported, as the program wants it (memsan_leak_ignore)" : "lost");
 		else
 			printf("\"path\":[],\"pointed_to_by\":[");
-		print_pointers(&p, s->target, size);
+		print_pointers(&p);
 	}
 	if (p.json)
 		printf("]}\n");
@@ -319,48 +348,46 @@ static int print_result(struct search *s, uint64_t addr, uint64_t size, enum opt
 	return s->found ? 0 : 1;
 }
 
-/* The object that addr lies in becomes what is searched for. */
-static bool set_target(struct search *s, uint64_t addr, uint64_t *size)
+/* The object that addr lies in becomes what is searched for: where another one is cut out of it, that. */
+static bool set_target(struct search *s, uint64_t addr)
 {
-	const struct image_extra *e = image_extra_at(s->im, addr);
+	struct leak_target to[2];
+	unsigned n = leak_scan_leads_to(s->scan, addr, to);
 
-	if (!e)
-		return leak_scan_object(s->scan, addr, &s->target, size);
-	s->target_extra = extra_number(s->im, e);
-	s->target = e->object.addr;
-	*size = e->object.size;
-	return true;
+	if (n)
+		s->target = to[n - 1];
+	return n != 0;
 }
 
 int leak_why(struct image *im, uint64_t addr, enum option_format format)
 {
 	struct search s = { .im = im };
 	const char *why = NULL;
-	uint64_t size;
 	int status;
 
-	image_find_extra(im);
-	s.scan = leak_scan_create(&im->view, im->root, &why);
+	s.scan = image_scan_create(im, &why);
 	if (!s.scan) {
 		tool_say("%s", why);
 		return EXIT_USAGE;
 	}
-	if (!set_target(&s, addr, &size)) {
+	if (!set_target(&s, addr)) {
 		tool_say("0x%" PRIx64 " lies in no live object (memsan describe tells what is there)", addr);
 		return EXIT_USAGE;
 	}
+	image_scan_notes_told(im, s.scan, remember_said, &s);
 	s.buffer = tool_alloc(READ_AT_ONCE);
-	s.seen_size = (((im->heap.used >> 4) + im->nr_extra) / 64 + 1) * 8;
+	s.seen_size = ((leak_scan_places(s.scan) >> 4) / 64 + 1) * 8;
 	s.seen = tool_alloc(s.seen_size);
 	for (s.pass = PASS_LASTING;; s.pass++) {
 		memset(s.seen, 0, s.seen_size);
-		s.nr = 0;
+		s.nr = s.at = 0;
 		search_all(&s);
 		if (s.found || s.pass == PASS_INTERIOR)
 			break;
 	}
-	status = print_result(&s, addr, size, format);
+	status = print_result(&s, addr, format);
 	free(s.seen);
+	free(s.said);
 	free(s.steps);
 	free(s.buffer);
 	leak_scan_destroy(s.scan);

@@ -169,6 +169,16 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
+/* An object that only another object holds, and a large one with guard pages around it. */
+static void *volatile *volatile chain;
+static void *volatile large;
+static void hold_chain(void)
+{
+	large = malloc(200000);
+	chain = calloc(1, 64);
+	chain[0] = malloc(77);
+}
+
 static void start(const char *what)
 {
 	pthread_t t;
@@ -181,6 +191,8 @@ static void start(const char *what)
 		pthread_create(&t, NULL, vfork_thread, NULL);
 	else if (strcmp(what, "quiet") == 0)
 		pthread_create(&t, NULL, quiet_thread, NULL);
+	else if (strcmp(what, "guarded") == 0)
+		hold_chain();
 	else if (strcmp(what, "taken") == 0)
 		signal(SIGRTMAX - 3, on_signal);
 	else if (strcmp(what, "churn") == 0 && pthread_key_create(&key, free) == 0)

@@ -118,6 +118,31 @@ static inline bool arch_context_interrupted_call(const uint64_t *gregs)
 	return (result == -4 /* EINTR */ || result > 0) && pc[-2] == 0x0f && pc[-1] == 0x05;
 }
 
+/* Did it interrupt this very call, which now returns EINTR?  The kernel has changed none of its arguments. */
+static inline bool arch_context_ended_call(const uint64_t *gregs, uint64_t pc, uint64_t sp, const uint64_t args[6])
+{
+	const uint8_t *code = (const uint8_t *)gregs[16 /* REG_RIP */];
+
+	return gregs[16] == pc && gregs[15 /* REG_RSP */] == sp && (int64_t)gregs[13 /* REG_RAX */] == -4 /* EINTR */ &&
+	       gregs[8 /* REG_RDI */] == args[0] && gregs[9 /* REG_RSI */] == args[1] && gregs[12 /* REG_RDX */] == args[2] &&
+	       gregs[2 /* REG_R10 */] == args[3] && gregs[0 /* REG_R8 */] == args[4] && gregs[1 /* REG_R9 */] == args[5] &&
+	       code[-2] == 0x0f && code[-1] == 0x05;
+}
+
+static inline uint64_t *arch_context_argument(uint64_t *gregs, unsigned i)
+{
+	static const uint8_t at[6] = { 8, 9, 12, 2, 0, 1 };
+
+	return &gregs[at[i]];
+}
+
+/* It makes the call once more. */
+static inline void arch_context_call_again(uint64_t *gregs, uint32_t nr)
+{
+	gregs[13] = nr;
+	gregs[16] -= 2;
+}
+
 /* Stack and thread pointer of an interrupted thread, and where its vector registers lie. */
 #define ARCH_CONTEXT_PC(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[16 /* REG_RIP */])
 #define ARCH_CONTEXT_SP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[15 /* REG_RSP */])
@@ -215,6 +240,18 @@ static inline bool arch_equal_16(const void *p, arch_vec16 v)
 }
 
 /* One mask for four loads: the moves to a general register are what limits the plain loop. */
+/* Bit i: byte i is not zero. */
+static inline uint64_t arch_nonzero_64(const void *p)
+{
+	typedef char bytes __attribute__((vector_size(16)));
+	const arch_vec16 *q = p;
+	uint64_t zero = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		zero |= (uint64_t)(uint16_t)__builtin_ia32_pmovmskb128((bytes)(q[i] == (arch_vec16){ 0 })) << 16 * i;
+	return ~zero;
+}
+
 static inline bool arch_equal_64(const void *p, arch_vec16 v)
 {
 	typedef char bytes __attribute__((vector_size(16)));
