@@ -137,6 +137,7 @@ void os_decommit(void *p, size_t size);                /* gives the memory back;
 bool os_may_commit(size_t size);                       /* would the system grant an ordinary mapping of so many bytes? */
 bool os_protect_none(void *p, size_t size);            /* mprotect PROT_NONE */
 bool os_unprotect(void *p, size_t size);               /* back to read-write */
+bool os_protect_read(void *p, size_t size);            /* back to what a file's constants are */
 /* Guard regions (MADV_GUARD_INSTALL, Linux 6.13+), probed once; false means "use os_protect_none". */
 bool os_guard_install(void *p, size_t size);
 bool os_guard_remove(void *p, size_t size);

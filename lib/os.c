@@ -315,6 +315,11 @@ bool os_unprotect(void *p, size_t size)
 	return os_protect(p, size, PROT_READ | PROT_WRITE);
 }
 
+bool os_protect_read(void *p, size_t size)
+{
+	return os_protect(p, size, PROT_READ);
+}
+
 size_t os_memory_size(void)
 {
 	struct sysinfo info;

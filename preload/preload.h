@@ -12,6 +12,7 @@
  *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
  *   mlock.c      mlockall beside a large reserve
  *   signals.c    handlers, masks and signal stacks beside ours (shared library only)
+ *   handles.c    libc's own names lead to ours (shared library only)
  *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
  *   limits.c     setrlimit beside a large reserve
  *   exits.c      the scan for leaks at _exit and fatal signals; quick_exit.c (shared library only)
