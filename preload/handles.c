@@ -32,12 +32,13 @@ static const char *const allocator_names[] = {
 	"malloc_info", "__libc_malloc", "__libc_free", "__libc_calloc", "__libc_realloc", "__libc_memalign", "__libc_valloc", "__libc_pvalloc",
 };
 
-/* The operators: preload/new.c.  Without the nothrow forms of new: they call the others, and ours ask for libstdc++'s when they need C++. */
-static const char *const operator_names[] = {
-	"_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
-	"_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZdaPvm", "_ZdlPvRKSt9nothrow_t", "_ZdaPvRKSt9nothrow_t", "_ZdlPvSt11align_val_t",
-	"_ZdaPvSt11align_val_t", "_ZdlPvmSt11align_val_t", "_ZdaPvmSt11align_val_t", "_ZdlPvSt11align_val_tRKSt9nothrow_t",
-	"_ZdaPvSt11align_val_tRKSt9nothrow_t",
+/* Without the nothrow forms of new: they call the others, and ours ask for libstdc++'s when they need C++. */
+static const struct { const char *name; unsigned index; } operators[] = {
+#define OPERATOR(name, base) { #name, OPERATOR_##name },
+#define OPERATOR_NOTHROW(name, base)
+#include "preload/operators.def"
+#undef OPERATOR
+#undef OPERATOR_NOTHROW
 };
 
 static const char *const intercepted_names[] = {
@@ -112,12 +113,6 @@ static void table_redirect(const struct symbol_table *t, const struct link_map *
 	__atomic_store_n(&theirs->st_value, self->l_addr + ours->st_value - t->module->l_addr, __ATOMIC_RELEASE);
 }
 
-static void table_redirect_all(const struct symbol_table *t, const struct link_map *self, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		table_redirect(t, self, names[i]);
-}
-
 /* Does `later` stand behind `m` in the order in which ld.so looks through modules? */
 static bool is_behind(const struct link_map *m, const struct link_map *later)
 {
@@ -126,7 +121,7 @@ static bool is_behind(const struct link_map *m, const struct link_map *later)
 	return m;
 }
 
-static bool is_cxx_runtime(const struct link_map *m)
+bool module_is_cxx_runtime(const struct link_map *m)
 {
 	const char *file = str_last(m->l_name, '/');
 	file = file ? file + 1 : m->l_name;
@@ -135,7 +130,8 @@ static bool is_cxx_runtime(const struct link_map *m)
 
 static void redirect_libc(const struct symbol_table *t, const struct link_map *self)
 {
-	table_redirect_all(t, self, allocator_names, ARRAY_SIZE(allocator_names));
+	for (unsigned i = 0; i < ARRAY_SIZE(allocator_names); i++)
+		table_redirect(t, self, allocator_names[i]);
 	/* Where another library's function is behind ours, that one may look for libc's, and would find itself. */
 	for (unsigned i = 0; i < LIBC_NR; i++)
 		if (!libc_replaced[i])
@@ -144,7 +140,9 @@ static void redirect_libc(const struct symbol_table *t, const struct link_map *s
 
 static void redirect_operators(const struct symbol_table *t, const struct link_map *self)
 {
-	table_redirect_all(t, self, operator_names, ARRAY_SIZE(operator_names));
+	for (unsigned i = 0; i < ARRAY_SIZE(operators); i++)
+		if (!operator_forward[operators[i].index])
+			table_redirect(t, self, operators[i].name);
 }
 
 static void redirect(const struct link_map *m, uintptr_t base, const struct link_map *self,
@@ -167,6 +165,6 @@ void handles_redirect(void)
 		return;
 	redirect(libc.dlfo_link_map, (uintptr_t)libc.dlfo_map_start, self.dlfo_link_map, redirect_libc);
 	for (const struct link_map *m = self.dlfo_link_map; m; m = m->l_next)
-		if (is_cxx_runtime(m) && _dl_find_object((void *)m->l_ld, &found) == 0)
+		if (module_is_cxx_runtime(m) && _dl_find_object((void *)m->l_ld, &found) == 0)
 			redirect(m, (uintptr_t)found.dlfo_map_start, self.dlfo_link_map, redirect_operators);
 }

@@ -75,6 +75,7 @@ __attribute__((constructor)) static void libc_constructor(void)
 {
 	runtime_ensure();
 	libc_lookup();
+	replaced_find();
 	handles_redirect();
 	gate_update();
 	shadow_changed_hook = gate_update;
