@@ -47,12 +47,13 @@ static const char *const intercepted_names[] = {
 #undef LIBC
 };
 
-/* glibc has made the addresses in a module's dynamic section absolute when it is on the list. */
+/* glibc has made the addresses in a module's dynamic section absolute when it is on the list, but where that may not be written: the kernel's
+ * vdso. */
 static uintptr_t dynamic_value(const struct link_map *m, ElfW(Sxword) tag)
 {
-	for (const ElfW(Dyn) *d = m->l_ld; d->d_tag != DT_NULL; d++)
+	for (const ElfW(Dyn) *d = m->l_ld; d && d->d_tag != DT_NULL; d++)
 		if (d->d_tag == tag)
-			return d->d_un.d_ptr;
+			return d->d_un.d_ptr < m->l_addr ? d->d_un.d_ptr + m->l_addr : d->d_un.d_ptr;
 	return 0;
 }
 
@@ -62,7 +63,7 @@ const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)
 	const ElfW(Sym) *symbols = (const void *)dynamic_value(m, DT_SYMTAB);
 	const char *strings = (const void *)dynamic_value(m, DT_STRTAB);
 	const uint16_t *versions = (const void *)dynamic_value(m, DT_VERSYM);
-	if (!table || !symbols || !strings || !versions || !table[0])
+	if (!table || !symbols || !strings || !table[0])
 		return NULL;
 	const uint32_t *buckets = (const void *)((const uintptr_t *)(table + 4) + table[2]), *chain = buckets + table[0];
 	uint32_t hash = 5381;
@@ -70,7 +71,7 @@ const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)
 		hash = hash * 33 + (unsigned char)*c;
 	for (uint32_t i = buckets[hash % table[0]]; i >= table[1]; i++) {
 		uint32_t word = chain[i - table[1]];
-		if ((word | 1) == (hash | 1) && !(versions[i] & 0x8000) && str_equal(strings + symbols[i].st_name, name))
+		if ((word | 1) == (hash | 1) && (!versions || !(versions[i] & 0x8000)) && str_equal(strings + symbols[i].st_name, name))
 			return &symbols[i];
 		if (word & 1)
 			break;

@@ -28,21 +28,17 @@ static const struct { const char *name; unsigned base; } operators[] = {
 #undef OPERATOR_NOTHROW
 };
 
-static const struct link_map *module_of(const void *p)
+/* The first module from m on that defines `name`.  Not dlsym, which keeps an error message when there is none: in memory of the program's own
+ * malloc, which may not work before the program's constructors have run. */
+static const struct link_map *definer(const struct link_map *m, const char *name)
 {
-	struct dl_find_object found;
-
-	return p && _dl_find_object((void *)(uintptr_t)p, &found) == 0 ? found.dlfo_link_map : NULL;
-}
-
-/* Do the program's calls of `name` reach somebody before us?  A program at a fixed address that takes a function's address has a symbol of
- * that name too, undefined, with the address of its own stub. */
-static bool is_programs(const char *name)
-{
-	const struct link_map *m = module_of(dlsym(RTLD_DEFAULT, name));
-	const ElfW(Sym) *symbol = m && m != module_of(operators) ? module_symbol(m, name) : NULL;
-
-	return symbol && symbol->st_shndx != SHN_UNDEF;
+	for (; m; m = m->l_next) {
+		const ElfW(Sym) *symbol = module_symbol(m, name);
+		/* A program at a fixed address that takes a function's address has a symbol of that name, undefined, for its own stub. */
+		if (symbol && symbol->st_shndx != SHN_UNDEF && symbol->st_value)
+			return m;
+	}
+	return NULL;
 }
 
 /* A library with operators that are neither its allocator's nor the C++ runtime's. */
@@ -51,33 +47,38 @@ static bool has_private_operators(const struct link_map *m)
 	return m && !module_is_cxx_runtime(m) && !module_symbol(m, "malloc");
 }
 
-static void pass_on(unsigned form)
+/* The function `name` of m.  No allocator's is chosen by a resolver. */
+static void *function_of(const struct link_map *m, const char *name)
 {
-	void *next = dlsym(RTLD_NEXT, operators[form].name);
-
-	if (module_of(next) != module_of(operators))
-		operator_forward[form] = next;
+	return m ? (void *)(m->l_addr + module_symbol(m, name)->st_value) : NULL;
 }
 
 void replaced_find(void)
 {
+	struct dl_find_object self, libc;
 	bool own[OPERATOR_NR], all = false;
 
-	/* Linked behind libc, as a library that only wants memsan's functions may be: nothing of ours is in use. */
-	if (is_programs("free") && module_of(dlsym(RTLD_DEFAULT, "free")) == module_of((void *)gnu_get_libc_version))
+	if (_dl_find_object((void *)(uintptr_t)operators, &self) != 0 || _dl_find_object((void *)gnu_get_libc_version, &libc) != 0)
 		return;
-	if (is_programs("malloc")) {
+	const struct link_map *us = self.dlfo_link_map, *first = us;
+	while (first->l_prev)
+		first = first->l_prev;
+	const struct link_map *m = definer(first, "malloc");
+	/* Behind libc, as a library is that was loaded late, nothing of ours is in use. */
+	if (m == libc.dlfo_link_map)
+		return;
+	if (m != us) {
 		all = true;
-		malloc_programs_realloc = (void *(*)(void *, size_t))dlsym(RTLD_DEFAULT, "realloc");
-		if (!is_programs("realloc"))
-			malloc_programs_realloc = NULL;
+		if ((m = definer(first, "realloc")) != us)
+			malloc_programs_realloc = (void *(*)(void *, size_t))function_of(m, "realloc");
 	}
-	all = all || has_private_operators(module_of(dlsym(RTLD_NEXT, "_Znwm")));
+	all = all || has_private_operators(definer(us->l_next, "_Znwm"));
 	/* A base stands before what is made of it. */
 	for (unsigned i = 0; i < OPERATOR_NR; i++) {
+		const char *name = operators[i].name;
 		own[i] = operators[i].base != i && own[operators[i].base];
 		if (own[i] || all)
-			pass_on(i);
-		own[i] = own[i] || is_programs(operators[i].name);
+			operator_forward[i] = function_of(definer(us->l_next, name), name);
+		own[i] = own[i] || definer(first, name) != us;
 	}
 }
