@@ -91,7 +91,7 @@ static void start_locked(void)
 		fence_hook_reported = shadow_was_reported;
 		fence_init();
 		fail_connect();
-		fence_set_fault_hook(shadow_write_fault);
+		fence_set_fault_hook(shadow_fault);
 	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
 }
