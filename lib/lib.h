@@ -115,6 +115,7 @@ pid_t os_getpid(void);
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void);   /* SIGABRT with the default action, whatever handlers are installed */
 bool os_under_seccomp(void);     /* a system call filter is active: unusual calls may kill */
+void os_note_seccomp(void);      /* one is about to be: from now on that is known without asking, which may kill too */
 
 /* The kernel's word for a coarse clock: 100 a second, since the first call (start-up); at most one tick behind.  Never 0, goes
  * on in children, wraps after 497 days. */

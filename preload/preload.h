@@ -10,6 +10,7 @@
  *   fail.c       fail.log
  *   process.c    fork, thread exit, program exit
  *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
+ *   sandbox.c    system call filters that the program sets (shared library only)
  *   mlock.c      mlockall beside a large reserve
  *   signals.c    handlers, masks and signal stacks beside ours (shared library only)
  *   replaced.c   the program's own malloc and operators (shared library only)
