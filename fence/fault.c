@@ -213,9 +213,9 @@ static void report_is_over(const struct fault *f)
 
 /* ---- the handler ------------------------------------------------------------------------------------------------------------------------------ */
 
-static bool (*fault_hook)(uintptr_t addr); /* written once at start-up */
+static bool (*fault_hook)(uintptr_t addr, uintptr_t pc); /* written once at start-up */
 
-void fence_set_fault_hook(bool (*mine)(uintptr_t addr))
+void fence_set_fault_hook(bool (*mine)(uintptr_t addr, uintptr_t pc))
 {
 	fault_hook = mine;
 }
@@ -258,7 +258,8 @@ static void handle(void *arg)
 		handle_sent(f);
 		return;
 	}
-	if (fault_hook && machine_trap(f->uc) == TRAP_PAGE && fault_hook((uintptr_t)f->info->si_addr))
+	if (fault_hook && machine_trap(f->uc) == TRAP_PAGE &&
+	    fault_hook((uintptr_t)f->info->si_addr, ARCH_CONTEXT_PC(f->uc)))
 		return;
 	/* What a JIT does a thousand times a second must cost little: state is gathered only for a report. */
 	if (maybe_own(f) && reported_own(f))

@@ -97,7 +97,7 @@ typedef int (*fence_sigaction_fn)(int sig, const struct sigaction *act, struct s
  * program's.  `real` is libc's own sigaction.  Does nothing when options.fault_handler is off. */
 void fence_fault_init(fence_sigaction_fn real);
 /* Asked first about each fault at an address: true when the access may simply be tried again.  Set once, at start-up. */
-void fence_set_fault_hook(bool (*mine)(uintptr_t addr));
+void fence_set_fault_hook(bool (*mine)(uintptr_t addr, uintptr_t pc));
 extern bool fence_fault_on; /* the handler is installed; written once by fence_fault_init */
 /* This thread is about to end the program, other than in success, at regs: when it does so in a handler of its own for a fault, that fault is reported
  * now.  Signal-safe. */

@@ -115,6 +115,7 @@ pid_t os_getpid(void);
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void);   /* SIGABRT with the default action, whatever handlers are installed */
 bool os_under_seccomp(void);     /* a system call filter is active: unusual calls may kill */
+void os_note_seccomp(void);      /* one is about to be: from now on that is known without asking, which may kill too */
 
 /* The kernel's word for a coarse clock: 100 a second, since the first call (start-up); at most one tick behind.  Never 0, goes
  * on in children, wraps after 497 days. */
@@ -137,6 +138,7 @@ void os_decommit(void *p, size_t size);                /* gives the memory back;
 bool os_may_commit(size_t size);                       /* would the system grant an ordinary mapping of so many bytes? */
 bool os_protect_none(void *p, size_t size);            /* mprotect PROT_NONE */
 bool os_unprotect(void *p, size_t size);               /* back to read-write */
+bool os_protect_read(void *p, size_t size);            /* back to what a file's constants are */
 /* Guard regions (MADV_GUARD_INSTALL, Linux 6.13+), probed once; false means "use os_protect_none". */
 bool os_guard_install(void *p, size_t size);
 bool os_guard_remove(void *p, size_t size);

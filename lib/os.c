@@ -143,8 +143,17 @@ _Noreturn void os_abort(void)
 	os_exit_group(128 + SIGABRT);
 }
 
+static bool seccomp_noted; /* grows only */
+
+void os_note_seccomp(void)
+{
+	WRITE_ONCE(seccomp_noted, true);
+}
+
 bool os_under_seccomp(void)
 {
+	if (READ_ONCE(seccomp_noted))
+		return true;
 	long r = os_syscall4(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0);
 
 	return r != 0 && r != -EINVAL;
@@ -313,6 +322,11 @@ bool os_protect_none(void *p, size_t size)
 bool os_unprotect(void *p, size_t size)
 {
 	return os_protect(p, size, PROT_READ | PROT_WRITE);
+}
+
+bool os_protect_read(void *p, size_t size)
+{
+	return os_protect(p, size, PROT_READ);
 }
 
 size_t os_memory_size(void)

@@ -91,7 +91,7 @@ static void start_locked(void)
 		fence_hook_reported = shadow_was_reported;
 		fence_init();
 		fail_connect();
-		fence_set_fault_hook(shadow_write_fault);
+		fence_set_fault_hook(shadow_fault);
 	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
 }
@@ -112,14 +112,30 @@ void shadow_start_runtime(void)
 	runtime_ensure();
 }
 
+/* What the first stack, the first sample and the first large request of a process ask of the kernel, once, is asked before main: later a sandbox may
+ * kill for it, hours after the start and for no more than a sample (sshd's does, for prlimit64 and prctl). */
+static void warm_up(void)
+{
+	struct unwind_regs regs;
+
+	os_may_commit(0);
+	if (options.mode != MODE_CHECK && !fence_sampling)
+		return;
+	UNWIND_HERE(&regs);
+	unwind_save(&regs);
+	thread_index();
+}
+
 /* -z initfirst puts the shared library's before all others; in a static program the priority does. */
 __attribute__((constructor(101))) static void runtime_constructor(void)
 {
 	modules_start();
 	runtime_ensure();
 	process_init();
-	if (runtime_state_now == RUNTIME_READY)
+	if (runtime_state_now == RUNTIME_READY) {
+		warm_up();
 		leak_control_start();
+	}
 	if (runtime_state_now == RUNTIME_READY)
 		exits_init();
 	/* The shared library does it when libc's own sigaction is known. */

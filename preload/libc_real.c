@@ -75,6 +75,8 @@ __attribute__((constructor)) static void libc_constructor(void)
 {
 	runtime_ensure();
 	libc_lookup();
+	replaced_find();
+	handles_redirect();
 	gate_update();
 	shadow_changed_hook = gate_update;
 }
@@ -109,38 +111,6 @@ static const struct link_map *loaded_modules(void)
 	for (const ElfW(Dyn) *d = dynamic ? (const void *)(bias + dynamic->p_vaddr) : NULL; d && d->d_tag != DT_NULL; d++)
 		if (d->d_tag == DT_DEBUG && d->d_un.d_ptr)
 			return ((const struct r_debug *)d->d_un.d_ptr)->r_map;
-	return NULL;
-}
-
-/* glibc has made the addresses in a module's dynamic section absolute when it is on the list. */
-static uintptr_t dynamic_value(const struct link_map *m, ElfW(Sxword) tag)
-{
-	for (const ElfW(Dyn) *d = m->l_ld; d->d_tag != DT_NULL; d++)
-		if (d->d_tag == tag)
-			return d->d_un.d_ptr;
-	return 0;
-}
-
-/* One name in a module's GNU hash table; of several versions the default one. */
-static const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)
-{
-	const uint32_t *table = (const void *)dynamic_value(m, DT_GNU_HASH);
-	const ElfW(Sym) *symbols = (const void *)dynamic_value(m, DT_SYMTAB);
-	const char *strings = (const void *)dynamic_value(m, DT_STRTAB);
-	const uint16_t *versions = (const void *)dynamic_value(m, DT_VERSYM);
-	if (!table || !symbols || !strings || !versions || !table[0])
-		return NULL;
-	const uint32_t *buckets = (const void *)((const uintptr_t *)(table + 4) + table[2]), *chain = buckets + table[0];
-	uint32_t hash = 5381;
-	for (const char *c = name; *c; c++)
-		hash = hash * 33 + (unsigned char)*c;
-	for (uint32_t i = buckets[hash % table[0]]; i >= table[1]; i++) {
-		uint32_t word = chain[i - table[1]];
-		if ((word | 1) == (hash | 1) && !(versions[i] & 0x8000) && str_equal(strings + symbols[i].st_name, name))
-			return &symbols[i];
-		if (word & 1)
-			break;
-	}
 	return NULL;
 }
 

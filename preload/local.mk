@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 runtime_sources += preload/init.c preload/malloc.c preload/new.c preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/caches.c preload/views.c preload/process.c preload/exits.c preload/leak.c preload/mlock.c preload/limits.c
 include_HEADERS += preload/memsan.h
-noinst_HEADERS += preload/preload.h preload/preload_internal.h preload/libc.def
+noinst_HEADERS += preload/preload.h preload/preload_internal.h preload/libc.def preload/operators.def
 EXTRA_DIST += preload/memsan.map
 
 # The convenience library that libmemsan.so and libmemsan.a are both made from.
@@ -17,8 +17,8 @@ libcore_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 
 lib_LTLIBRARIES += libmemsan.la
 # dlclose and the interceptors have libc's own behind them only in a shared library.
-libmemsan_la_SOURCES = preload/modules.c preload/maps.c preload/signals.c preload/exec.c preload/quick_exit.c preload/raise.c preload/fclose.c preload/waits.c preload/waits_rare.c preload/waits_io.c \
-	preload/libc_real.c preload/libc_check.c preload/libc_mem.c preload/libc_str.c preload/libc_scan.c preload/libc_number.c \
+libmemsan_la_SOURCES = preload/modules.c preload/sandbox.c preload/maps.c preload/signals.c preload/exec.c preload/quick_exit.c preload/raise.c preload/fclose.c preload/waits.c preload/waits_rare.c preload/waits_io.c \
+	preload/libc_real.c preload/replaced.c preload/handles.c preload/libc_check.c preload/libc_mem.c preload/libc_str.c preload/libc_scan.c preload/libc_number.c \
 	preload/libc_wcs.c preload/libc_printf.c preload/libc_stdio.c preload/libc_io.c preload/libc_kernel.c preload/libc_path.c
 libmemsan_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 libmemsan_la_LIBADD = libruntime.la

@@ -156,6 +156,8 @@ MEMSAN_EXPORT void *realloc(void *p, size_t size)
 	return reallocate(p, size, &regs);
 }
 
+void *(*malloc_programs_realloc)(void *p, size_t size);
+
 MEMSAN_EXPORT void *reallocarray(void *p, size_t n, size_t size)
 {
 	size_t bytes;
@@ -163,6 +165,8 @@ MEMSAN_EXPORT void *reallocarray(void *p, size_t n, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
+	if (unlikely(malloc_programs_realloc))
+		return malloc_programs_realloc(p, bytes);
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	return reallocate(p, bytes, &regs);

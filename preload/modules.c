@@ -25,11 +25,18 @@ MEMSAN_EXPORT int dlclose(void *handle)
 __attribute__((used)) void *modules_find_dlopen(void);
 __attribute__((used)) void *modules_find_dlmopen(void);
 
+/* What comes may be instrumented; a fault tells when it is.  Whether it is cannot be known before its own code has run. */
+static void before_dlopen(void)
+{
+	if (!fence_fault_on)
+		shadow_before_dlopen();
+}
+
 void *modules_find_dlopen(void)
 {
 	static void *real;
 	runtime_ensure();
-	shadow_before_dlopen();
+	before_dlopen();
 	if (!real)
 		real = dlsym(RTLD_NEXT, "dlopen");
 	return real;
@@ -39,7 +46,7 @@ void *modules_find_dlmopen(void)
 {
 	static void *real;
 	runtime_ensure();
-	shadow_before_dlopen();
+	before_dlopen();
 	if (!real)
 		real = dlsym(RTLD_NEXT, "dlmopen");
 	return real;

@@ -120,11 +120,15 @@ static void delete_object(void *p, enum slab_api api, size_t size, size_t align,
 		slab_free(p, api, size, align, regs);
 }
 
+void *operator_forward[OPERATOR_NR];
+
 /* nothrow_t and align_val_t are passed as a reference and an integer. */
-#define DEFINE_NEW(name, params, align, api, nothrow)                                                         \
+#define DEFINE_NEW(name, params, args, align, api, nothrow)                                                   \
 	MEMSAN_EXPORT void *name params;                                                                      \
 	MEMSAN_EXPORT void *name params                                                                       \
 	{                                                                                                     \
+		if (unlikely(operator_forward[OPERATOR_##name]))                                              \
+			return ((__typeof__(name) *)operator_forward[OPERATOR_##name]) args;                  \
 		void *fast = (align) == 0 ? slab_malloc_fast(size) : NULL;                                    \
 		if (likely(fast))                                                                             \
 			return fast;                                                                          \
@@ -133,20 +137,24 @@ static void delete_object(void *p, enum slab_api api, size_t size, size_t align,
 		return new_object(size, (align) ? (align) : MIN_ALIGN, api, nothrow, &regs);                  \
 	}
 
-#define NOTHROW const void *tag __attribute__((unused))
-DEFINE_NEW(_Znwm, (size_t size), 0, SLAB_API_NEW, false)
-DEFINE_NEW(_Znam, (size_t size), 0, SLAB_API_NEW_ARRAY, false)
-DEFINE_NEW(_ZnwmRKSt9nothrow_t, (size_t size, NOTHROW), 0, SLAB_API_NEW, true)
-DEFINE_NEW(_ZnamRKSt9nothrow_t, (size_t size, NOTHROW), 0, SLAB_API_NEW_ARRAY, true)
-DEFINE_NEW(_ZnwmSt11align_val_t, (size_t size, size_t align), align, SLAB_API_NEW, false)
-DEFINE_NEW(_ZnamSt11align_val_t, (size_t size, size_t align), align, SLAB_API_NEW_ARRAY, false)
-DEFINE_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHROW), align, SLAB_API_NEW, true)
-DEFINE_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHROW), align, SLAB_API_NEW_ARRAY, true)
+#define NOTHROW const void *tag
+DEFINE_NEW(_Znwm, (size_t size), (size), 0, SLAB_API_NEW, false)
+DEFINE_NEW(_Znam, (size_t size), (size), 0, SLAB_API_NEW_ARRAY, false)
+DEFINE_NEW(_ZnwmRKSt9nothrow_t, (size_t size, NOTHROW), (size, tag), 0, SLAB_API_NEW, true)
+DEFINE_NEW(_ZnamRKSt9nothrow_t, (size_t size, NOTHROW), (size, tag), 0, SLAB_API_NEW_ARRAY, true)
+DEFINE_NEW(_ZnwmSt11align_val_t, (size_t size, size_t align), (size, align), align, SLAB_API_NEW, false)
+DEFINE_NEW(_ZnamSt11align_val_t, (size_t size, size_t align), (size, align), align, SLAB_API_NEW_ARRAY, false)
+DEFINE_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHROW), (size, align, tag), align, SLAB_API_NEW, true)
+DEFINE_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHROW), (size, align, tag), align, SLAB_API_NEW_ARRAY, true)
 
-#define DEFINE_DELETE(name, params, size_given, align_given, api)                                             \
+#define DEFINE_DELETE(name, params, args, size_given, align_given, api)                                       \
 	MEMSAN_EXPORT void name params;                                                                       \
 	MEMSAN_EXPORT void name params                                                                        \
 	{                                                                                                     \
+		if (unlikely(operator_forward[OPERATOR_##name])) {                                            \
+			((__typeof__(name) *)operator_forward[OPERATOR_##name]) args;                         \
+			return;                                                                               \
+		}                                                                                             \
 		if (likely(slab_free_fast(p)))                                                                \
 			return;                                                                               \
 		struct unwind_regs regs;                                                                      \
@@ -154,15 +162,15 @@ DEFINE_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHR
 		delete_object(p, api, size_given, align_given, &regs);                                        \
 	}
 
-DEFINE_DELETE(_ZdlPv, (void *p), SIZE_MAX, 0, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPv, (void *p), SIZE_MAX, 0, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvm, (void *p, size_t size), size, 0, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvm, (void *p, size_t size), size, 0, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvRKSt9nothrow_t, (void *p, NOTHROW), SIZE_MAX, 0, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvRKSt9nothrow_t, (void *p, NOTHROW), SIZE_MAX, 0, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvSt11align_val_t, (void *p, size_t align), SIZE_MAX, align, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvSt11align_val_t, (void *p, size_t align), SIZE_MAX, align, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t size, size_t align), size, align, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t size, size_t align), size, align, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), SIZE_MAX, align, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), SIZE_MAX, align, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPv, (void *p), (p), SIZE_MAX, 0, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPv, (void *p), (p), SIZE_MAX, 0, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvm, (void *p, size_t size), (p, size), size, 0, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvm, (void *p, size_t size), (p, size), size, 0, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvRKSt9nothrow_t, (void *p, NOTHROW), (p, tag), SIZE_MAX, 0, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvRKSt9nothrow_t, (void *p, NOTHROW), (p, tag), SIZE_MAX, 0, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvSt11align_val_t, (void *p, size_t align), (p, align), SIZE_MAX, align, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvSt11align_val_t, (void *p, size_t align), (p, align), SIZE_MAX, align, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t size, size_t align), (p, size, align), size, align, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t size, size_t align), (p, size, align), size, align, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), (p, align, tag), SIZE_MAX, align, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), (p, align, tag), SIZE_MAX, align, SLAB_API_NEW_ARRAY)

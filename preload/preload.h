@@ -10,8 +10,11 @@
  *   fail.c       fail.log
  *   process.c    fork, thread exit, program exit
  *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
+ *   sandbox.c    system call filters that the program sets (shared library only)
  *   mlock.c      mlockall beside a large reserve
  *   signals.c    handlers, masks and signal stacks beside ours (shared library only)
+ *   replaced.c   the program's own malloc and operators (shared library only)
+ *   handles.c    libc's own names lead to ours (shared library only)
  *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
  *   limits.c     setrlimit beside a large reserve
  *   exits.c      the scan for leaks at _exit and fatal signals; quick_exit.c (shared library only)
@@ -51,6 +54,8 @@ extern const char runtime_is_shared __attribute__((weak));
 void *malloc_allocate(size_t size, bool zero, const struct unwind_regs *regs);
 void malloc_release(void *p, const struct unwind_regs *regs);
 void *malloc_reallocate(void *p, size_t size, const struct unwind_regs *regs);
+/* realloc of a program that has a malloc of its own, or NULL (replaced.c). */
+extern void *(*malloc_programs_realloc)(void *p, size_t size);
 
 /* ---- process.c ---- */
 void process_init(void);                /* constructor: fork handlers, the thread-exit key */
@@ -64,6 +69,16 @@ __inline_hot void thread_ensure(void)
 }
 
 /* ---- new.c ---- */
+enum operator_index {
+#define OPERATOR(name, base) OPERATOR_##name,
+#define OPERATOR_NOTHROW(name, base) OPERATOR_##name,
+#include "preload/operators.def"
+#undef OPERATOR
+#undef OPERATOR_NOTHROW
+	OPERATOR_NR,
+};
+/* Who is to do it instead of us, NULL: we.  Written by the shared library's constructor only (replaced.c). */
+extern void *operator_forward[OPERATOR_NR];
 extern void *(*new_find_in_libstdcxx)(const char *name);
 
 /* ---- trace.c ---- */

@@ -10,6 +10,8 @@
  *   libc_number.c   strtol and its family           libc_io.c      read, write, recv, send, …
  *                                                   libc_kernel.c  buffers with guards in them
  *                                                   libc_path.c    getcwd, realpath, readlink, gethostname, …
+ *   replaced.c      malloc and operators that are the program's own
+ *   handles.c       the same functions, for those who find libc's names past us
  *   waits.c, waits_rare.c, waits_io.c   calls that a scan for leaks interrupted go on
  *
  * An interceptor is two functions.  The exported one asks the gate whether its pointers are foreign (neither memory whose shadow is kept nor the fence's pool)
@@ -40,6 +42,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <link.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -177,6 +180,19 @@ __inline_hot bool libc_foreign(const void *p)
 {
 	return (uintptr_t)p - libc_gate.end < libc_gate.span;
 }
+
+/* ---- handles.c ---------------------------------------------------------------------------------------------------------- */
+
+/* One name in a module's GNU hash table, NULL: none; of several versions the default one.  Needs no relocation. */
+const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name);
+bool module_is_cxx_runtime(const struct link_map *m);
+/* libc's symbols of what we replace become ours, once; by the constructor, when libc_replaced is known. */
+void handles_redirect(void);
+
+/* ---- replaced.c ---------------------------------------------------------------------------------------------------------- */
+
+/* Fills operator_forward; by the constructor, before handles_redirect: then libstdc++'s operators are not to be found any more. */
+void replaced_find(void);
 
 #define REAL(name)                                                                                                    \
 	(likely(libc_real.name != NULL) ? libc_real.name : (__typeof__(name) *)libc_early(LIBC_##name))

@@ -11,6 +11,9 @@
  *                    │ low shadow         │  of programs linked at a fixed address, and of the null page
  *     0x00007fff8000 └────────────────────┘
  *
+ * A program without instrumented code may dlopen some: its first look at shadow faults, and all of it is mapped then (shadow_fault).  Not before:
+ * many programs call dlopen, and some of these want an address down there for themselves (Wine, 0x140000000).
+ *
  * Three states.  MAP_FULL: all of it, read-write, without reserve: one mapping that costs nothing until it is touched.  MAP_ARENA: nothing is
  * instrumented, so only the part that belongs to the arena exists, and is made usable in steps as the arena grows.  MAP_NONE: production
  * mode, or the range is taken.
@@ -25,7 +28,9 @@
  */
 #include "shadow/shadow_internal.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -111,12 +116,6 @@ static void map_writable_stack(void)
 	map_writable(ALIGN_DOWN(sp - MIN(room, sp / 2), SHADOW_GRANULE), room + ABOVE_STACK);
 }
 
-bool shadow_write_fault(uintptr_t addr)
-{
-	if (!map_strict || addr < SHADOW_START || addr >= SHADOW_END || (addr >= GAP_START && addr < GAP_END))
-		return false;
-	return steps_open(addr, addr + 1);
-}
 
 /* Everything around what the arena already has; all or nothing. */
 static long map_around_arena(int prot)
@@ -302,7 +301,8 @@ void shadow_limit_space(void)
 	lock_release(&map_lock);
 }
 
-/* Map first and ask later: whether the module is instrumented is known only when its own code has already run. */
+/* ---- instrumented code that dlopen brings to a program without ------------------------------------------------------------- */
+
 void shadow_before_dlopen(void)
 {
 	if (map_other_runtime || map_state == MAP_FULL)
@@ -310,6 +310,44 @@ void shadow_before_dlopen(void)
 	lock_acquire(&map_lock);
 	map_full();
 	lock_release(&map_lock);
+}
+
+/* May code at pc look at the shadow: an instrumented module's, or what it has called of ours? */
+static bool looks_at_shadow(uintptr_t pc)
+{
+	struct dl_find_object found, self;
+
+	if (_dl_find_object((void *)pc, &found) != 0)
+		return false;
+	/* In a static program all code is the program's, and was looked at when it began. */
+	if (_dl_find_object((void *)(uintptr_t)map_full, &self) == 0 && self.dlfo_link_map == found.dlfo_link_map)
+		return self.dlfo_link_map->l_name && self.dlfo_link_map->l_name[0];
+	return scan_module(found.dlfo_link_map).result == SCAN_INSTRUMENTED;
+}
+
+/* Its first look at shadow that is not there.  A handler of the program may have come while this thread was growing the arena's part; what is
+ * made usable twice does no harm. */
+static bool map_on_demand(uintptr_t pc)
+{
+	bool mine = lock_mine(&map_lock), ok;
+
+	if (map_other_runtime || !looks_at_shadow(pc))
+		return false;
+	if (!mine)
+		lock_acquire(&map_lock);
+	ok = map_full() == 0;
+	if (!mine)
+		lock_release(&map_lock);
+	return ok;
+}
+
+bool shadow_fault(uintptr_t addr, uintptr_t pc)
+{
+	if (addr < SHADOW_START || addr >= SHADOW_END || (addr >= GAP_START && addr < GAP_END))
+		return false;
+	if (map_state != MAP_FULL)
+		return map_on_demand(pc);
+	return map_strict && steps_open(addr, addr + 1);
 }
 
 /* ---- for leak/ --------------------------------------------------------------------------------------------------------- */

@@ -102,7 +102,7 @@ void shadow_init(void);
 /* The program limits its address space, and slab/ has shortened the arena: what belongs to the arena that is gone goes back too.  The full shadow
  * stays: instrumented code cannot do without. */
 void shadow_limit_space(void);
-/* The real dlopen is about to run: what it loads may be instrumented, and its resolvers and constructors run inside it. */
+/* The real dlopen is about to run, and no fault will tell when instrumented code that it loads looks at the shadow. */
 void shadow_before_dlopen(void);
 /* This thread is about to run its first function. */
 void shadow_thread_start(void);
@@ -118,8 +118,8 @@ void shadow_extent(uintptr_t *start, uintptr_t *end);
 void shadow_copying(bool begins);
 /* Every frame of a function that runs (or was left by a jump) and has its variables here instead of on its stack.  Takes no lock. */
 void shadow_each_frame(void (*frame)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
-/* A write to addr faulted: a part of the shadow that was read-only until it is needed?  Then it is writable now.  Signal-safe. */
-bool shadow_write_fault(uintptr_t addr);
+/* The instruction at pc faulted at addr: at a part of the shadow that waits until it is needed?  Then it is there now.  Signal-safe. */
+bool shadow_fault(uintptr_t addr, uintptr_t pc);
 /* Is addr in memory that shadow/ mapped? */
 bool shadow_owns(uintptr_t addr);
 

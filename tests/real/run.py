@@ -131,6 +131,58 @@ objdump -d p | grep -c call; readelf -sW p | grep -c FUNC; strip p; nm p 2>&1 | 
     "openssl, curl --version, less": ("openssl", r"""
 openssl genrsa 1024 2>/dev/null | openssl rsa -check -noout 2>&1; seq 10000 | openssl dgst -sha512; seq 9 | openssl enc -aes-128-cbc -K 00 -iv 00 -e 2>/dev/null | sha1sum; openssl speed -bytes 16 -seconds 1 md5 >/dev/null 2>&1; echo $?
 """),
+    "php, whose extensions are bound to their own libraries first (RTLD_DEEPBIND)": ("php", r"""
+cat > a.php <<'P'
+<?php
+$a = []; for ($i = 0; $i < 30000; $i++) $a["k$i"] = ['x' => $i, 'y' => str_repeat("z", $i % 50)];
+ksort($a); echo count($a), " ", md5(serialize($a)), " ", json_decode(json_encode($a), true) == $a, "\n";
+class N { public $p; } for ($i = 0; $i < 1000; $i++) { $x = new N; $x->p = $x; } unset($x); echo gc_collect_cycles(), "\n";
+function g() { for ($i = 0; $i < 1000; $i++) yield $i => $i * $i; } echo array_sum(iterator_to_array(g())), "\n";
+$f = new Fiber(function () { $x = Fiber::suspend(1); echo "got $x\n"; }); echo $f->start(), "\n"; $f->resume("r");
+try { intdiv(1, 0); } catch (DivisionByZeroError $e) { echo $e->getMessage(), "\n"; }
+echo shell_exec("echo sub"), preg_match_all('/(\w)\d+\1/', implode(' ', array_keys($a)) . 'a12a'), " ", extension_loaded("pdo"), "\n"; exit(5);
+P
+php a.php; echo $?; USE_ZEND_ALLOC=0 php a.php | md5sum; php -r 'function f($x) { return f($x . "abcdefgh"); } ini_set("memory_limit", "30M"); f("");' 2>&1 | head -c 60
+"""),
+    "python3 ctypes, whose strdup and free are asked of libc itself": ("python3", r"""
+python3 - <<'PY'
+import ctypes
+libc = ctypes.CDLL("libc.so.6")
+libc.strdup.restype = libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+for i in range(2000):
+    libc.free(libc.strdup(b"abc" * i)); libc.free(libc.malloc(i))
+compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))(lambda a, b: a[0] - b[0])
+numbers = (ctypes.c_int * 500)(*[i * 7919 % 503 for i in range(500)])
+libc.qsort(numbers, 500, 4, compare)
+print(numbers[0], numbers[499], list(numbers) == sorted(numbers))
+PY
+"""),
+    "ruby threads, fibers, garbage collection": ("ruby", r"""
+ruby -e 'require "json"; require "digest"; require "zlib"
+h = (1..20000).to_h { |i| ["k#{i}", [i, "v" * (i % 40)]] }; s = JSON.dump(h); puts s.size, Digest::SHA256.hexdigest(s), JSON.parse(s) == h
+puts Zlib::Inflate.inflate(Zlib::Deflate.deflate(s)).size; 3.times { GC.start }
+p 8.times.map { |n| Thread.new { (1..2000).map { |i| (i * n).to_s }.join.size } }.map(&:value)
+p 500.times.map { |i| g = Fiber.new { Fiber.yield i; i * 2 }; g.resume; g }.map(&:resume).sum
+def deep(n) deep(n + 1) end; begin; deep(0); rescue SystemStackError; puts "deep"; end
+fork { exit 3 }; Process.wait; p $?.exitstatus; puts `echo sub`; p "aXbXc".gsub(/X(.)/) { $1.upcase }, (1..50).inject(:*); exit 6'; echo $?
+"""),
+    "apache2 with processes and threads, graceful restart": ("/usr/sbin/apache2", r"""
+port=$((20000 + $$ % 20000)); modules=/usr/lib/apache2/modules; here=$(mktemp -d); chmod 755 "$here"; mkdir "$here/www"; seq 2000 > "$here/www/a"
+waits() { for i in $(seq 300); do "$@" && return; sleep .1; done; echo "never: $*"; }
+answers() { (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; }
+for mpm in prefork worker event; do
+    { echo "ServerRoot $here"; echo "ServerName localhost"; echo "Listen 127.0.0.1:$port"; echo "LoadModule mpm_${mpm}_module $modules/mod_mpm_$mpm.so"
+    for m in authz_core dir mime deflate filter rewrite proxy proxy_http status dav authn_core lua ssl; do echo "LoadModule ${m}_module $modules/mod_$m.so"; done
+    printf 'TypesConfig /dev/null\nAddType text/plain a\nDocumentRoot %s/www\nPidFile %s/pid\nErrorLog %s/log\n' "$here" "$here" "$here"
+    printf 'DefaultRuntimeDir %s\nSetOutputFilter DEFLATE\nRewriteEngine on\nRewriteRule ^/b$ /a\n' "$here"; [ "$(id -u)" != 0 ] || echo "User www-data"; } > "$here/conf"
+    /usr/sbin/apache2 -f "$here/conf" -k start; waits answers
+    curl -s "127.0.0.1:$port/a" | md5sum; curl -s --compressed "127.0.0.1:$port/b" | md5sum; curl -s -o /dev/null -w '%{http_code}\n' "127.0.0.1:$port/none"
+    for i in $(seq 10); do curl -s "127.0.0.1:$port/a" "127.0.0.1:$port/b" | md5sum & done; wait
+    kill -USR1 "$(cat "$here/pid")"; waits grep -qi 'graceful restart' "$here/log"; curl -s "127.0.0.1:$port/a" | md5sum
+    kill "$(cat "$here/pid")"; waits test ! -e "$here/pid"; grep -c 'Segmentation\|exit signal' "$here/log"; rm "$here/log"; port=$((port + 1))
+done; rm -r "$here"
+"""),
 }
 
 

@@ -10,6 +10,8 @@ A victim's header comment holds lines "key: value":
   expect-production: what production mode says
   options:  MEMSAN_OPTIONS
   flags:    compiler flags            libs: what to link
+  module:   a source file; the library made of it is $VICTIM_MODULE      module-libs: what that is linked with;
+            link-module: the program is linked with it
   ways:     preload, linked, static   (default: preload)
   status-linked, status-static: the same for those ways, where there is no memsan run
   status:   exit status when it is not exitcode (99 after a report, else 0)
@@ -155,15 +157,18 @@ def build(args, victim, way, out):
     elif way == "static":
         command += ["-static", args.archive]
     command += ["-pthread", *shlex.split(victim.one("libs"))]
-    r = subprocess.run(command, capture_output=True, text=True)
-    if r.returncode != 0:
-        return None, r.stderr
     for i, extra in enumerate(victim.keys.get("module", [])):
         so = os.path.join(out, f"{victim.name}-module{i}.so")
-        r = subprocess.run([*shlex.split(args.cc), *shlex.split(args.compile_flags), "-g", "-O1", "-shared", "-fPIC", "-w", "-o", so, os.path.join(args.dir, extra)],
+        r = subprocess.run([*shlex.split(args.cc), *shlex.split(args.compile_flags), "-g", "-O1", "-shared", "-fPIC", "-w", "-o", so, os.path.join(args.dir, extra),
+                            *shlex.split(victim.one("module-libs"))],
                            capture_output=True, text=True)
         if r.returncode != 0:
             return None, r.stderr
+        if victim.one("link-module"):
+            command.append(so)
+    r = subprocess.run(command, capture_output=True, text=True)
+    if r.returncode != 0:
+        return None, r.stderr
     return binary, ""
 
 

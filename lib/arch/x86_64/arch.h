@@ -192,7 +192,15 @@ _Noreturn static inline void arch_trap(void)
 	        "pushq %rdi\n.cfi_adjust_cfa_offset 8\n"                                                       \
 	        "pushq %rsi\n.cfi_adjust_cfa_offset 8\n"                                                       \
 	        "pushq %rdx\n.cfi_adjust_cfa_offset 8\n"                                                       \
+	        "pushq %rcx\n.cfi_adjust_cfa_offset 8\n"                                                       \
+	        "pushq %r8\n.cfi_adjust_cfa_offset 8\n"                                                        \
+	        "pushq %r9\n.cfi_adjust_cfa_offset 8\n"                                                        \
+	        "subq $8, %rsp\n.cfi_adjust_cfa_offset 8\n"                                                    \
 	        "call " #find "\n"                                                                             \
+	        "addq $8, %rsp\n.cfi_adjust_cfa_offset -8\n"                                                   \
+	        "popq %r9\n.cfi_adjust_cfa_offset -8\n"                                                        \
+	        "popq %r8\n.cfi_adjust_cfa_offset -8\n"                                                        \
+	        "popq %rcx\n.cfi_adjust_cfa_offset -8\n"                                                       \
 	        "popq %rdx\n.cfi_adjust_cfa_offset -8\n"                                                       \
 	        "popq %rsi\n.cfi_adjust_cfa_offset -8\n"                                                       \
 	        "popq %rdi\n.cfi_adjust_cfa_offset -8\n"                                                       \

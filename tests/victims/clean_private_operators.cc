@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* tests/victims/clean_private_operators.cc - objects made by a library's own operator new, deleted by the program, and the other way round
+ *
+ * expect: none
+ * ways: preload
+ * modes: check production
+ * module: module_runtime.cc
+ * module-libs: -Wl,-Bsymbolic
+ * link-module: yes
+ * output: ok
+ */
+#include <cstdio>
+
+extern "C" int *module_new();
+extern "C" void module_delete(int *p);
+
+int main()
+{
+	int *p = module_new();
+	if (*p != 5)
+		return 1;
+	delete p;
+	module_delete(new int);
+	puts("ok");
+	return 0;
+}
