@@ -417,7 +417,8 @@ struct trace_frame {
 _Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at a distance of pages for one");
 
 /* What was saved for a caller of ours: only complete stacks of ordinary rows on the thread's own stack, which need no other look at a word than
- * a compare.  A state is remembered when it comes for the second time in a row in its place of the table: most never come again.
+ * a compare.  A state is remembered when it comes for the second time in a row in its place of the table, with the same
+ * stack: most never come again, and where each stack is another one words would be kept for nothing.
  *
  * In code without frame pointers rbp holds anything, another value each time round a loop.  It matters, in the state and where it was saved,
  * only if a frame further out finds its CFA by that value. */
@@ -426,7 +427,8 @@ _Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at 
 struct memo {
 	struct frame f;
 	uint64_t salt;
-	stack_handle handle;          /* 0: the state was seen once */
+	stack_handle handle;          /* 0: the words are not kept */
+	stack_handle last;            /* what the state's stack was when it was last walked */
 	uint32_t nr;                  /* words that its walk read */
 	bool any_fp;                  /* the walk did not depend on f.fp */
 };
@@ -440,6 +442,7 @@ struct unwind_thread {
 	uint32_t nr;
 	bool complete;                  /* the outermost is that of the stack, not where the depth limit came */
 	uint8_t space;                  /* the one of the last trace */
+	bool new_stacks;                /* the depot did not know the last one */
 	struct memo memos[1 << MEMO_BITS];
 	struct memo_word memo_words[1 << MEMO_BITS][2 * MEMO_FRAMES];
 	struct trace_frame *outermost;  /* of the last trace, which lies before it: nr frames, this one included */
@@ -763,6 +766,19 @@ __inline_hot const struct trace_frame *trace_at(struct unwind_thread *t, uint32_
 	return i < nr_fresh ? trace_fresh(t) + i : trace_frame(t, keep - 1 - (i - nr_fresh));
 }
 
+/* The hash of what is outside of that frame. */
+__inline_hot uint64_t trace_outer(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
+{
+	return i + 1 < nr_fresh + keep ? trace_at(t, keep, nr_fresh, i + 1)->hash : 0;
+}
+
+/* The last stack was new; if this one is too, nearly always one of the next few frames' is known.  What is asked for together comes together. */
+static void trace_expect(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
+{
+	for (uint32_t i = 1; i < MIN(nr_fresh + keep, 5u); i++)
+		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
+}
+
 /* The stack is new: outwards to the first frame that the depot knows, then back, adding.  Where the depot takes no more, the stack ends: it has
  * no holes. */
 static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
@@ -770,19 +786,16 @@ static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t k
 	stack_handle handle = 0;
 	uint32_t i, nr = nr_fresh + keep;
 
-	/* Nearly always it is one of the next few. */
-	for (i = 1; i < MIN(nr, 5u); i++)
-		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
 	for (i = 0; i < nr; i++) {
 		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
-		if (!f->hidden && (handle = depot_find(f->hash)) != 0)
+		if (!f->hidden && (handle = depot_find(trace_outer(t, keep, nr_fresh, i), f->hash)) != 0)
 			break;
 	}
 	while (i-- > 0) {
 		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
 		if (f->hidden)
 			continue;
-		stack_handle child = depot_add(handle, f->hash, f->f.pc - (i == 0));
+		stack_handle child = depot_add(handle, trace_outer(t, keep, nr_fresh, i), f->hash, f->f.pc - (i == 0));
 		if (child == handle)
 			break;
 		handle = child;
@@ -791,12 +804,13 @@ static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t k
 }
 
 /* What one frame adds to the hash of those further out; absent for a hidden one. */
-struct path { uint64_t hash; uintptr_t last; uint32_t depth; bool foreign; };
+struct path { uint64_t hash, outer; uintptr_t last; uint32_t depth; bool foreign; };
 
 __inline_hot void path_add(struct path *p, struct trace_frame *f, uintptr_t pc)
 {
 	if (likely(!f->hidden)) {
 		p->last = pc;
+		p->outer = p->hash;
 		p->hash = depot_mix(p->hash, pc);
 		p->depth++;
 	}
@@ -813,12 +827,15 @@ __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, u
 
 	if (keep) {
 		const struct trace_frame *f = trace_frame(t, keep - 1);
-		p = (struct path){ f->hash, f->hidden ? 0 : f->f.pc, f->depth, f->foreign };
+		p = (struct path){ f->hash, trace_outer(t, keep, 0, 0), f->hidden ? 0 : f->f.pc, f->depth, f->foreign };
 	}
 	for (uint32_t i = nr_fresh - 1; i > 0; i--)
 		path_add(&p, &fresh[i], fresh[i].f.pc);
 	path_add(&p, &fresh[0], fresh[0].f.pc - 1);
-	stack_handle handle = likely(p.last) ? depot_find(p.hash) : 0;
+	if (t->new_stacks)
+		trace_expect(t, keep, nr_fresh);
+	stack_handle handle = likely(p.last) ? depot_find(p.outer, p.hash) : 0;
+	t->new_stacks = !handle;
 	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
 
@@ -946,10 +963,11 @@ static bool memo_fill(struct unwind_thread *t, struct memo *m, uint32_t keep, ui
 static void memo_keep(struct unwind_thread *t, struct memo *m, const struct frame *f, uint64_t salt, uint32_t keep, uint32_t nr_fresh,
                       stack_handle handle)
 {
-	bool again = memo_is_of(m, f, salt);
+	bool again = memo_is_of(m, f, salt) && m->last == handle;
 
 	m->f = *f;
 	m->salt = salt;
+	m->last = handle;
 	m->handle = again && memo_fill(t, m, keep, nr_fresh) ? handle : 0;
 }
 
