@@ -425,17 +425,20 @@ _Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at 
 #define MEMO_BITS 8
 #define MEMO_FRAMES 24
 struct memo {
-	struct frame f;
-	uint64_t salt;
+	uintptr_t pc, sp, ret;        /* the state: where in which function of ours, and who called it */
+	uintptr_t fp, fp_mask;        /* our fp; no bits, where the walk did not depend on it */
 	stack_handle handle;          /* 0: the words are not kept */
 	stack_handle last;            /* what the state's stack was when it was last walked */
-	uint32_t nr;                  /* words that its walk read */
-	bool any_fp;                  /* the walk did not depend on f.fp */
+	uint32_t nr;                  /* words that its walk read, an even number */
+	uint32_t line[3];
 };
+_Static_assert(sizeof(struct memo) == 64, "one line of the cache");
+#define MEMO_WORDS (2 * MEMO_FRAMES + 2)
 struct memo_word { uintptr_t at, value; };
 
 /* Only its thread touches it; unwind_busy keeps that thread's signal handlers out.  Too big for a thread's own stack. */
 struct unwind_thread {
+	struct memo memos[1 << MEMO_BITS];   /* of this salt; each in its line of the cache */
 	struct unwind_thread *next_free;
 	struct stack_view view;
 	uint64_t salt;                  /* cache_salt of the last trace */
@@ -443,8 +446,7 @@ struct unwind_thread {
 	bool complete;                  /* the outermost is that of the stack, not where the depth limit came */
 	uint8_t space;                  /* the one of the last trace */
 	bool new_stacks;                /* the depot did not know the last one */
-	struct memo memos[1 << MEMO_BITS];
-	struct memo_word memo_words[1 << MEMO_BITS][2 * MEMO_FRAMES];
+	struct memo_word memo_words[1 << MEMO_BITS][MEMO_WORDS];
 	struct trace_frame *outermost;  /* of the last trace, which lies before it: nr frames, this one included */
 	struct trace_frame spaces[2][TRACE_SPACE];
 };
@@ -477,7 +479,9 @@ static struct unwind_thread *thread_block_take(void)
 	if (t)
 		free_blocks = t->next_free;
 	lock_release(&free_lock);
-	return t ? t : meta_alloc(sizeof(*t), COST_UNWIND);
+	if (!t && (t = meta_alloc(sizeof(*t) + sizeof(struct memo), COST_UNWIND)) != NULL)
+		t = (struct unwind_thread *)ALIGN_UP((uintptr_t)t, sizeof(struct memo));
+	return t;
 }
 
 static __cold_path struct unwind_thread *thread_block_first(void)
@@ -886,24 +890,15 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 
 /* ---- what was saved for a state ------------------------------------------------------------------------------------------------ */
 
-/* Whoever called us, when that is one plain step away: its state, and its place in the table. */
-__inline_hot struct memo *memo_of(struct unwind_thread *t, const struct unwind_regs *regs, struct frame *caller)
+/* The place of this caller's state in the table.  Where nobody told who called, `ret` is 0, and nothing is kept there. */
+__inline_hot struct memo *memo_at(struct unwind_thread *t, const struct unwind_regs *regs)
 {
-	uint64_t row = row_of(regs->pc);
-	struct frame first = frame_first(regs);
-	struct origin from;
-
-	if (unlikely(!(row & ROW_HIDDEN) || ROW_KIND(row) > ROW_FP))
-		return NULL;
-	stack_view_begin(&t->view);
-	if (unlikely(!step_plain(&t->view, &first, row, caller, &from)))
-		return NULL;
-	return &t->memos[(caller->pc ^ caller->sp) * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS)];
+	return &t->memos[(regs->ret ^ regs->sp) * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS)];
 }
 
-__inline_hot bool memo_is_of(const struct memo *m, const struct frame *f, uint64_t salt)
+__inline_hot bool memo_is_of(const struct memo *m, const struct unwind_regs *regs)
 {
-	return m->f.pc == f->pc && m->f.sp == f->sp && m->salt == salt;
+	return ((m->pc ^ regs->pc) | (m->sp ^ regs->sp) | (m->ret ^ regs->ret)) == 0;
 }
 
 __inline_hot struct memo_word *memo_words(struct unwind_thread *t, const struct memo *m)
@@ -912,15 +907,15 @@ __inline_hot struct memo_word *memo_words(struct unwind_thread *t, const struct 
 }
 
 /* 0: not remembered, or a word has changed. */
-__inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *m, const struct frame *f, uint64_t salt)
+__inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *m, const struct unwind_regs *regs)
 {
 	const struct memo_word *w = memo_words(t, m), *end = w + m->nr;
-	uintptr_t changed = 0;
+	uintptr_t changed = (m->fp ^ regs->fp) & m->fp_mask;
 
-	if (!memo_is_of(m, f, salt) || !(m->any_fp || m->f.fp == f->fp))
+	if (!memo_is_of(m, regs) || !m->handle)
 		return 0;
-	for (; w < end; w++)
-		changed |= *(const uintptr_t *)w->at ^ w->value;
+	for (; w < end; w += 2)
+		changed |= (*(const uintptr_t *)w[0].at ^ w[0].value) | (*(const uintptr_t *)w[1].at ^ w[1].value);
 	return changed ? 0 : m->handle;
 }
 
@@ -934,41 +929,56 @@ static bool memo_needs_fp(const struct trace_frame *f, const struct trace_frame 
 	return outer && next->from.fp_at == (uintptr_t)&next->f.fp;
 }
 
+/* Is the first frame ours, and the second the caller that we know of? */
+static bool memo_begins(struct unwind_thread *t, const struct unwind_regs *regs, uint32_t keep, uint32_t nr_fresh)
+{
+	return trace_at(t, keep, nr_fresh, 0)->hidden && ROW_KIND(row_of(regs->pc)) <= ROW_FP &&
+	       trace_at(t, keep, nr_fresh, 1)->f.pc == regs->ret;
+}
+
 /* False: there are others than plain steps, code in which a module may come to be, or other stacks.  From the outside in, as only what is done further out tells whether a saved fp is
- * ever used.  The first frame is ours, the second is the state itself. */
-static bool memo_fill(struct unwind_thread *t, struct memo *m, uint32_t keep, uint32_t nr_fresh)
+ * ever used.  The first frame is ours, the second is its caller; of these two only the caller's fp was not compared with the state. */
+static bool memo_fill(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep, uint32_t nr_fresh)
 {
 	const struct trace_frame *f, *next = NULL;
 	uint32_t i, nr = nr_fresh + keep;
-	struct memo_word *w = memo_words(t, m);
+	struct memo_word *words = memo_words(t, m), *w = words;
 	bool needs_fp = false;
 
-	if (!t->complete || nr < 2 || nr > MEMO_FRAMES + 2 || t->view.foreign || (keep && trace_frame(t, keep - 1)->foreign))
+	if (!t->complete || nr < 2 || nr > MEMO_FRAMES + 2 || t->view.foreign || (keep && trace_frame(t, keep - 1)->foreign) ||
+	    !memo_begins(t, regs, keep, nr_fresh))
 		return false;
-	for (i = nr - 1; i > 1; i--, next = f) {
+	for (i = nr - 1; i > 0; i--, next = f) {
 		f = trace_at(t, keep, nr_fresh, i);
 		if (f->from.pc_at == (uintptr_t)&never || f->from.cfa_at != (uintptr_t)&f->f.sp ||
 		    ROW_KIND(row_of(f->f.pc - 1)) == ROW_NO_CFI)
 			return false;
 		needs_fp = memo_needs_fp(f, next, needs_fp);
-		*w++ = (struct memo_word){ f->from.pc_at, f->f.pc };
+		if (i > 1)
+			*w++ = (struct memo_word){ f->from.pc_at, f->f.pc };
 		if (needs_fp && f->from.fp_at != (uintptr_t)&f->f.fp)
 			*w++ = (struct memo_word){ f->from.fp_at, f->f.fp };
 	}
-	m->nr = (uint32_t)(w - memo_words(t, m));
-	m->any_fp = !memo_needs_fp(trace_at(t, keep, nr_fresh, 1), next, needs_fp);
+	m->fp_mask = memo_needs_fp(trace_at(t, keep, nr_fresh, 0), next, needs_fp) ? UINTPTR_MAX : 0;
+	if ((w - words) % 2) {
+		*w = w[-1];
+		w++;
+	}
+	m->nr = (uint32_t)(w - words);
 	return true;
 }
 
-static void memo_keep(struct unwind_thread *t, struct memo *m, const struct frame *f, uint64_t salt, uint32_t keep, uint32_t nr_fresh,
+static void memo_keep(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep, uint32_t nr_fresh,
                       stack_handle handle)
 {
-	bool again = memo_is_of(m, f, salt) && m->last == handle;
+	bool again = memo_is_of(m, regs) && m->last == handle && regs->ret;
 
-	m->f = *f;
-	m->salt = salt;
+	m->pc = regs->pc;
+	m->sp = regs->sp;
+	m->ret = regs->ret;
+	m->fp = regs->fp;
 	m->last = handle;
-	m->handle = again && memo_fill(t, m, keep, nr_fresh) ? handle : 0;
+	m->handle = again && memo_fill(t, m, regs, keep, nr_fresh) ? handle : 0;
 }
 
 /* A signal handler's allocation while this thread is in here, or no memory for the thread's block. */
@@ -980,39 +990,39 @@ static __cold_path stack_handle save_plainly(const struct unwind_regs *regs)
 	return depot_save(pcs, n);
 }
 
-/* Not remembered, or not by a state of its own. */
-static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread *t, const struct unwind_regs *regs, struct memo *m,
-                                                           const struct frame *caller)
+/* Not remembered.  Leaves. */
+static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread *t, const struct unwind_regs *regs, struct memo *m)
 {
-	uint64_t salt = t->salt;
 	uint32_t nr_fresh, keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
 	stack_handle handle = trace_extend(t, keep, nr_fresh);
 
-	if (m)
-		memo_keep(t, m, caller, salt, keep, nr_fresh, handle);
+	memo_keep(t, m, regs, keep, nr_fresh, handle);
 	trace_replace(t, keep, nr_fresh);
+	unwind_leave();
 	return handle;
+}
+
+/* A module went away, and with it what its code said of stacks. */
+static __cold_path void forget_rows(struct unwind_thread *t, uint64_t salt)
+{
+	t->salt = salt;
+	t->nr = 0;
+	mem_set(t->memos, 0, sizeof(t->memos));
 }
 
 stack_handle unwind_save(const struct unwind_regs *regs)
 {
 	struct unwind_thread *t = unwind_enter();
 	uint64_t salt = __atomic_load_n(&cache_salt, __ATOMIC_RELAXED);
-	stack_handle handle = 0;
-	struct frame caller;
-	struct memo *m;
 
 	if (unlikely(!t))
 		return save_plainly(regs);
-	if (unlikely(t->salt != salt)) {
-		t->salt = salt;
-		t->nr = 0;
-	}
-	m = memo_of(t, regs, &caller);
-	if (likely(m))
-		handle = memo_find(t, m, &caller, salt);
-	if (!handle)
-		handle = save_walking(t, regs, m, &caller);
+	if (unlikely(t->salt != salt))
+		forget_rows(t, salt);
+	struct memo *m = memo_at(t, regs);
+	stack_handle handle = memo_find(t, m, regs);
+	if (unlikely(!handle))
+		return save_walking(t, regs, m);
 	unwind_leave();
 	return handle;
 }

@@ -180,8 +180,8 @@ static void verify_victim(void *object, const struct unwind_regs *regs)
 	struct slab_cache *c = s->cache;
 	uint32_t i = slab_index(c, s, addr);
 
-	check_poisoned(c, s, i, SLAB_AT_QUARANTINE_EXIT, regs);
-	check_redzones(c, s, i, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
+	check_poisoned(c, s, i, addr, SLAB_AT_QUARANTINE_EXIT, regs);
+	check_redzones(c, s, i, addr, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) & ~OBJECT_HELD));
 }
 
@@ -320,21 +320,20 @@ static void put_without_block(void *object, const struct unwind_regs *regs)
 	enter_finish(&e, regs);
 }
 
-void quarantine_put(struct slab *s, uint32_t i, const struct unwind_regs *regs)
+void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const struct unwind_regs *regs)
 {
-	struct tcache_block *b = tcache_block();
-	struct slab_cache *c = s->cache;
-	void *object = (void *)slab_object_at(c, s, i);
+	struct tcache_block *b = (struct tcache_block *)tcache_self;
+	void *object = (void *)at;
 
-	if (!c->held) {
+	if (unlikely(!c->held)) {
 		cache_return(c, &object, 1);
 		return;
 	}
 	/* Pairs with the acquiring load in check_all: who sees HELD sees the poison. */
-	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) | OBJECT_HELD));
+	STORE_RELEASE(*byte, (uint8_t)(*byte | OBJECT_HELD));
 	/* Those of the program's caches go to the queue at once: when the cache is destroyed, nobody could take them out of other threads'
 	 * buffers. */
-	if (unlikely(!b || cache_is_custom(c))) {
+	if (unlikely((!b && !(b = tcache_block())) || cache_is_custom(c))) {
 		if (b)
 			WRITE_ONCE(b->frees, b->frees + 1);
 		put_without_block(object, regs);
