@@ -45,6 +45,7 @@ _Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
 #define LINE_SLOTS 8u
 #define LINE_BYTES (LINE_SLOTS * sizeof(uint64_t))
 #define TABLE_HUGE ((size_t)2 << 20)
+#define REHASH_AHEAD 16u     /* a bigger table's lines are asked for so many nodes before they are written */
 
 struct depot_table {
 	uint32_t mask;
@@ -188,8 +189,10 @@ static bool depot_make_room(void)
 	if (!t)
 		return old && depot_used < old->mask - old->mask / 8;
 	t->mask = slots - 1;
-	for (uint32_t i = 1; i < depot_used; i++)
+	for (uint32_t i = 1; i < depot_used; i++) {
+		__builtin_prefetch(&t->slots[depot_line(t, depot_nodes()[MIN(i + REHASH_AHEAD, depot_used - 1)].line, 0)], 1);
 		depot_enter(t, i);
+	}
 	__atomic_store_n(&depot_table, t, __ATOMIC_RELEASE);
 	return true;
 }
