@@ -230,7 +230,7 @@ void fault_explain_handled(const struct unwind_regs *regs)
 
 void fault_explain_interrupted(const ucontext_t *uc)
 {
-	const struct unwind_regs regs = { ARCH_CONTEXT_PC(uc), ARCH_CONTEXT_SP(uc), ARCH_CONTEXT_FP(uc) };
+	const struct unwind_regs regs = { .pc = ARCH_CONTEXT_PC(uc), .sp = ARCH_CONTEXT_SP(uc), .fp = ARCH_CONTEXT_FP(uc) };
 
 	fault_explain_handled(&regs);
 }

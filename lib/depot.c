@@ -10,12 +10,20 @@
  * A node is found by a hash of its whole path, from the outermost frame inwards.  Who knows the hash of the outer frames mixes the inner
  * ones in (unwind.c does) and looks once, however many frames are new: step by step through the tree, a recursion that branches
  * would wait for memory at each frame.  Two paths with one hash would be taken for one, as the sanitizers' stack depot does; a slot's 36 bits of
- * it and its neighbourhood in the table decide, so with ten million stacks the odds of one such pair are one in 25,000, with a million one
- * in 250,000.
+ * it and its line in the table decide, so with ten million stacks the odds of one such pair are one in 3,000, with a million one in 30,000.
  *
- * The hash table has open addressing; a slot holds a handle and the hash's upper bits, so that a search waits for the slot alone: the node
- * itself would be a second place in memory that nothing has touched for long.  Looking up takes no lock.  Inserting does, and looks again first.  A bigger table replaces a table at five eighths; the old one is
- * left to the readers that still have it, who at worst miss a node that is there, and then come here for the lock.
+ * The hash table is made of lines of eight slots, as a processor's cache is.  A stack belongs into the line of its *outer* frames' hash: a function's
+ * two allocations, the calls that it makes of itself, and what they free lie side by side, so that a program whose every stack is new waits for memory
+ * once where each stack by its own hash would wait four times.  Who finds that line and the one beside it full goes on from its own hash, slot by slot:
+ *
+ *     line of "main < run"     [ parse | emit | - | - | - | - | - | - ]         a free slot: there is no other child of "run"
+ *     line of "main"           [ run | a | b | c | d | e | f | g ]  full ──►  h lies beside it, or at its own hash, or behind
+ *
+ * In a line it is looked for from the place on that its hash says, so that mostly the first look is right.  No slot is ever freed, so a line that
+ * has a free one was never full.  A slot holds a handle and the hash's upper bits: a search waits for the
+ * table alone, not for the node too.  Looking up takes no lock.  Inserting does, and looks again first.  A bigger table replaces a table at five
+ * eighths; the old one is left to the readers that still have it, who at worst miss a node that is there, and then come here for the lock.
+ * Tables of megabytes lie in huge pages: every page of them is used, and each look is at another one.
  *
  * 24 bytes a node, never freed: the number of different call paths of a program is bounded, as it is in the kernel.
  */
@@ -26,6 +34,7 @@ struct depot_node {
 	uint64_t hash;       /* of the whole path */
 	uint64_t pc;
 	uint32_t parent;
+	uint32_t line;       /* where it belongs: of the parent's hash, as much as a table's index has */
 };
 _Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
 
@@ -33,10 +42,14 @@ _Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
 #define DEPOT_NODES_MIN (1u << 16)
 #define DEPOT_STEP (64u << 10)
 #define TABLE_BITS_FIRST 10
+#define LINE_SLOTS 8u
+#define LINE_BYTES (LINE_SLOTS * sizeof(uint64_t))
+#define TABLE_HUGE ((size_t)2 << 20)
+#define REHASH_AHEAD 16u     /* a bigger table's lines are asked for so many nodes before they are written */
 
 struct depot_table {
 	uint32_t mask;
-	uint64_t slots[];    /* upper bits of the hash, handle; 0: free, and the end of a search.  Read without the lock */
+	uint64_t slots[] __attribute__((aligned(LINE_BYTES))); /* upper bits of the hash, handle; 0: free, and the end of a search.  Read without the lock */
 };
 
 /* Guards insertion and growth: the three below and the writing of nodes. */
@@ -58,18 +71,39 @@ __inline_hot uint64_t depot_tag(uint64_t hash)
 	return hash & ~((uint64_t)DEPOT_NODES_MAX - 1);
 }
 
-__inline_hot uint32_t depot_lookup(const struct depot_table *t, uint64_t hash)
+/* The first slot of the line, or the one beside it, where a stack with such outer frames belongs. */
+__inline_hot uint32_t depot_line(const struct depot_table *t, uint32_t outer, uint32_t beside)
+{
+	return (outer & t->mask & ~(LINE_SLOTS - 1)) ^ beside * LINE_SLOTS;
+}
+
+/* What lies in slot `at`: a handle; 0 for a free slot; more than any handle: another stack's. */
+__inline_hot uint64_t depot_slot(const struct depot_table *t, uint32_t at, uint64_t hash)
+{
+	uint64_t slot = __atomic_load_n(&t->slots[at], __ATOMIC_ACQUIRE);
+
+	return likely(slot) ? slot ^ depot_tag(hash) : 0;
+}
+
+static __attribute__((noinline)) uint32_t depot_lookup_further(const struct depot_table *t, uint64_t hash)
+{
+	for (uint32_t at = (uint32_t)hash & t->mask;; at = (at + 1) & t->mask) {
+		uint64_t i = depot_slot(t, at, hash);
+		if (i < DEPOT_NODES_MAX)
+			return (uint32_t)i;
+	}
+}
+
+__inline_hot uint32_t depot_lookup(const struct depot_table *t, uint64_t outer, uint64_t hash)
 {
 	if (unlikely(!t))
 		return 0;
-	for (uint32_t at = (uint32_t)hash & t->mask;; at = (at + 1) & t->mask) {
-		uint64_t slot = __atomic_load_n(&t->slots[at], __ATOMIC_ACQUIRE);
-		if (!slot)
-			return 0;
-		uint64_t i = slot ^ depot_tag(hash);
+	for (uint32_t k = 0; k < 2 * LINE_SLOTS; k++) {
+		uint64_t i = depot_slot(t, depot_line(t, (uint32_t)outer, k / LINE_SLOTS) | ((uint32_t)hash + k) % LINE_SLOTS, hash);
 		if (likely(i < DEPOT_NODES_MAX))
 			return (uint32_t)i;
 	}
+	return depot_lookup_further(t, hash);
 }
 
 /* ---- growth, under depot_lock ----------------------------------------------------------------------------------- */
@@ -94,19 +128,54 @@ static bool depot_start(void)
 	return true;
 }
 
+/* In the order in which depot_lookup looks. */
+static uint32_t depot_place(const struct depot_table *t, uint32_t outer, uint64_t hash)
+{
+	uint32_t at;
+
+	for (uint32_t k = 0; k < 2 * LINE_SLOTS; k++) {
+		at = depot_line(t, outer, k / LINE_SLOTS) | ((uint32_t)hash + k) % LINE_SLOTS;
+		if (!t->slots[at])
+			return at;
+	}
+	for (at = (uint32_t)hash & t->mask; t->slots[at]; at = (at + 1) & t->mask)
+		;
+	return at;
+}
+
 static void depot_enter(struct depot_table *t, uint32_t i)
 {
-	uint64_t hash = depot_nodes()[i].hash;
-	uint32_t at = (uint32_t)hash & t->mask;
+	const struct depot_node *node = &depot_nodes()[i];
+	uint32_t at = depot_place(t, node->line, node->hash);
 
-	while (t->slots[at])
-		at = (at + 1) & t->mask;
-	__atomic_store_n(&t->slots[at], depot_tag(hash) | i, __ATOMIC_RELEASE);    /* pairs with depot_lookup: who sees it sees the node */
+	__atomic_store_n(&t->slots[at], depot_tag(node->hash) | i, __ATOMIC_RELEASE);    /* pairs with depot_slot: who sees it sees the node */
 }
 
 static bool depot_table_has_room(void)
 {
 	return depot_table && (uint64_t)depot_used * 8 < (uint64_t)(depot_table->mask + 1) * 5;
+}
+
+/* A line of slots is a line of the cache. */
+static struct depot_table *depot_table_small(size_t bytes)
+{
+	char *p = meta_alloc(bytes + LINE_BYTES, COST_DEPOT);
+
+	return p ? (struct depot_table *)ALIGN_UP((uintptr_t)p, LINE_BYTES) : NULL;
+}
+
+static struct depot_table *depot_table_new(size_t bytes)
+{
+	void *p = bytes < TABLE_HUGE ? NULL : os_reserve(bytes, TABLE_HUGE);
+
+	if (p && os_commit(p, ALIGN_UP(bytes, PAGE_SIZE), true)) {
+		os_want_huge(p, ALIGN_UP(bytes, PAGE_SIZE));
+		meta_account(COST_DEPOT, (int64_t)bytes);
+		return p;
+	}
+	if (p)
+		os_release(p, ALIGN_UP(bytes, PAGE_SIZE));
+	return depot_table_small(bytes);
 }
 
 /* A table twice the size; all the old ones together are as big as this.  Without memory the old one fills up further, but a search
@@ -115,18 +184,20 @@ static bool depot_make_room(void)
 {
 	struct depot_table *old = depot_table;
 	uint32_t slots = old ? (old->mask + 1) * 2 : 1u << TABLE_BITS_FIRST;
-	struct depot_table *t = meta_alloc(sizeof(*t) + slots * sizeof(t->slots[0]), COST_DEPOT);
+	struct depot_table *t = depot_table_new(sizeof(*t) + slots * sizeof(t->slots[0]));
 
 	if (!t)
 		return old && depot_used < old->mask - old->mask / 8;
 	t->mask = slots - 1;
-	for (uint32_t i = 1; i < depot_used; i++)
+	for (uint32_t i = 1; i < depot_used; i++) {
+		__builtin_prefetch(&t->slots[depot_line(t, depot_nodes()[MIN(i + REHASH_AHEAD, depot_used - 1)].line, 0)], 1);
 		depot_enter(t, i);
+	}
 	__atomic_store_n(&depot_table, t, __ATOMIC_RELEASE);
 	return true;
 }
 
-static uint32_t depot_insert(uint32_t parent, uint64_t hash, uint64_t pc)
+static uint32_t depot_insert(uint32_t parent, uint64_t outer, uint64_t hash, uint64_t pc)
 {
 	size_t before = depot_space.committed;
 
@@ -141,6 +212,7 @@ static uint32_t depot_insert(uint32_t parent, uint64_t hash, uint64_t pc)
 	depot_nodes()[i].hash = hash;
 	depot_nodes()[i].pc = pc;
 	depot_nodes()[i].parent = parent;
+	depot_nodes()[i].line = (uint32_t)outer;
 	STORE_RELEASE(depot_used, i + 1);    /* pairs with depot_valid */
 	depot_enter(depot_table, i);
 	return i;
@@ -148,20 +220,20 @@ static uint32_t depot_insert(uint32_t parent, uint64_t hash, uint64_t pc)
 
 /* ---- the interface ------------------------------------------------------------------------------------------------ */
 
-stack_handle depot_find(uint64_t hash)
+stack_handle depot_find(uint64_t outer, uint64_t hash)
 {
-	return depot_lookup(__atomic_load_n(&depot_table, __ATOMIC_ACQUIRE), hash);
+	return depot_lookup(__atomic_load_n(&depot_table, __ATOMIC_ACQUIRE), outer, hash);
 }
 
-void depot_expect(uint64_t hash)
+void depot_expect(uint64_t outer)
 {
 	const struct depot_table *t = __atomic_load_n(&depot_table, __ATOMIC_ACQUIRE);
 
-	if (t)
-		__builtin_prefetch(&t->slots[hash & t->mask]);
+	if (likely(t))
+		__builtin_prefetch(&t->slots[depot_line(t, (uint32_t)outer, 0)]);
 }
 
-stack_handle depot_add(stack_handle parent, uint64_t hash, uintptr_t pc)
+stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintptr_t pc)
 {
 	static bool registered;
 
@@ -175,9 +247,9 @@ stack_handle depot_add(stack_handle parent, uint64_t hash, uintptr_t pc)
 		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
 	}
 	lock_acquire(&depot_lock);
-	uint32_t i = depot_lookup(depot_table, hash);
+	uint32_t i = depot_lookup(depot_table, outer, hash);
 	if (!i)
-		i = depot_insert(parent, hash, pc);
+		i = depot_insert(parent, outer, hash, pc);
 	lock_release(&depot_lock);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	depot_busy = false;
@@ -186,10 +258,10 @@ stack_handle depot_add(stack_handle parent, uint64_t hash, uintptr_t pc)
 
 stack_handle depot_child(stack_handle parent, uintptr_t pc)
 {
-	uint64_t hash = depot_mix(parent ? depot_nodes()[parent].hash : 0, pc);
-	stack_handle i = depot_find(hash);
+	uint64_t outer = parent ? depot_nodes()[parent].hash : 0, hash = depot_mix(outer, pc);
+	stack_handle i = depot_find(outer, hash);
 
-	return likely(i) ? i : depot_add(parent, hash, pc);
+	return likely(i) ? i : depot_add(parent, outer, hash, pc);
 }
 
 stack_handle depot_save(const uintptr_t *pcs, size_t n)

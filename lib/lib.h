@@ -375,8 +375,11 @@ void modules_after_dlclose(void *snapshot);  /* frees it */
 
 /* ---- unwind.c and depot.c: stacks ------------------------------------------------------------------------------------------ */
 
-struct unwind_regs { uintptr_t pc, sp, fp; /* enough on x86_64: rip, rsp, rbp */ };
-/* The registers of the function that says this: pc in its body, its sp and fp. */
+struct unwind_regs {
+	uintptr_t pc, sp, fp; /* enough on x86_64: rip, rsp, rbp */
+	uintptr_t ret;        /* where the function returns to, or 0: only to know a stack again that was saved before */
+};
+/* The registers of the function that says this: pc in its body, its sp and fp, its caller. */
 #define UNWIND_HERE(r) unwind_here_arch(r)
 #include "lib/arch/arch.h"
 

@@ -82,12 +82,12 @@ __inline_hot uint64_t depot_mix(uint64_t outer, uintptr_t pc)
 	return h ^ h >> 32;
 }
 
-/* The stack of that hash, or 0.  Takes no lock; may overlook one that another thread inserts just now. */
-stack_handle depot_find(uint64_t hash);
-/* It will be looked for soon: what has to come from memory is asked for. */
-void depot_expect(uint64_t hash);
-/* Found, or inserted; `parent` is the stack of its outer frames.  No room: parent. */
-stack_handle depot_add(stack_handle parent, uint64_t hash, uintptr_t pc);
+/* The stack of that hash, whose outer frames have the hash `outer`, or 0.  Takes no lock; may overlook one that another thread inserts just now. */
+stack_handle depot_find(uint64_t outer, uint64_t hash);
+/* A stack with such outer frames will be looked for soon: what has to come from memory is asked for. */
+void depot_expect(uint64_t outer);
+/* Found, or inserted; `parent` is the stack of its outer frames, of the hash `outer`.  No room: parent. */
+stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintptr_t pc);
 
 /* ---- window.c: which words of a stack may be read without a fault --------------------------------------------------------- */
 

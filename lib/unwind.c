@@ -417,31 +417,36 @@ struct trace_frame {
 _Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at a distance of pages for one");
 
 /* What was saved for a caller of ours: only complete stacks of ordinary rows on the thread's own stack, which need no other look at a word than
- * a compare.  A state is remembered when it comes for the second time in a row in its place of the table: most never come again.
+ * a compare.  A state is remembered when it comes for the second time in a row in its place of the table, with the same
+ * stack: most never come again, and where each stack is another one words would be kept for nothing.
  *
  * In code without frame pointers rbp holds anything, another value each time round a loop.  It matters, in the state and where it was saved,
  * only if a frame further out finds its CFA by that value. */
 #define MEMO_BITS 8
 #define MEMO_FRAMES 24
 struct memo {
-	struct frame f;
-	uint64_t salt;
-	stack_handle handle;          /* 0: the state was seen once */
-	uint32_t nr;                  /* words that its walk read */
-	bool any_fp;                  /* the walk did not depend on f.fp */
+	uintptr_t pc, sp, ret;        /* the state: where in which function of ours, and who called it */
+	uintptr_t fp, fp_mask;        /* our fp; no bits, where the walk did not depend on it */
+	stack_handle handle;          /* 0: the words are not kept */
+	stack_handle last;            /* what the state's stack was when it was last walked */
+	uint32_t nr;                  /* words that its walk read, an even number */
+	uint32_t line[3];
 };
+_Static_assert(sizeof(struct memo) == 64, "one line of the cache");
+#define MEMO_WORDS (2 * MEMO_FRAMES + 2)
 struct memo_word { uintptr_t at, value; };
 
 /* Only its thread touches it; unwind_busy keeps that thread's signal handlers out.  Too big for a thread's own stack. */
 struct unwind_thread {
+	struct memo memos[1 << MEMO_BITS];   /* of this salt; each in its line of the cache */
 	struct unwind_thread *next_free;
 	struct stack_view view;
 	uint64_t salt;                  /* cache_salt of the last trace */
 	uint32_t nr;
 	bool complete;                  /* the outermost is that of the stack, not where the depth limit came */
 	uint8_t space;                  /* the one of the last trace */
-	struct memo memos[1 << MEMO_BITS];
-	struct memo_word memo_words[1 << MEMO_BITS][2 * MEMO_FRAMES];
+	bool new_stacks;                /* the depot did not know the last one */
+	struct memo_word memo_words[1 << MEMO_BITS][MEMO_WORDS];
 	struct trace_frame *outermost;  /* of the last trace, which lies before it: nr frames, this one included */
 	struct trace_frame spaces[2][TRACE_SPACE];
 };
@@ -474,7 +479,9 @@ static struct unwind_thread *thread_block_take(void)
 	if (t)
 		free_blocks = t->next_free;
 	lock_release(&free_lock);
-	return t ? t : meta_alloc(sizeof(*t), COST_UNWIND);
+	if (!t && (t = meta_alloc(sizeof(*t) + sizeof(struct memo), COST_UNWIND)) != NULL)
+		t = (struct unwind_thread *)ALIGN_UP((uintptr_t)t, sizeof(struct memo));
+	return t;
 }
 
 static __cold_path struct unwind_thread *thread_block_first(void)
@@ -797,6 +804,19 @@ __inline_hot const struct trace_frame *trace_at(struct unwind_thread *t, uint32_
 	return i < nr_fresh ? trace_fresh(t) + i : trace_frame(t, keep - 1 - (i - nr_fresh));
 }
 
+/* The hash of what is outside of that frame. */
+__inline_hot uint64_t trace_outer(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
+{
+	return i + 1 < nr_fresh + keep ? trace_at(t, keep, nr_fresh, i + 1)->hash : 0;
+}
+
+/* The last stack was new; if this one is too, nearly always one of the next few frames' is known.  What is asked for together comes together. */
+static void trace_expect(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
+{
+	for (uint32_t i = 1; i < MIN(nr_fresh + keep, 5u); i++)
+		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
+}
+
 /* The stack is new: outwards to the first frame that the depot knows, then back, adding.  Where the depot takes no more, the stack ends: it has
  * no holes. */
 static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
@@ -804,19 +824,16 @@ static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t k
 	stack_handle handle = 0;
 	uint32_t i, nr = nr_fresh + keep;
 
-	/* Nearly always it is one of the next few. */
-	for (i = 1; i < MIN(nr, 5u); i++)
-		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
 	for (i = 0; i < nr; i++) {
 		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
-		if (!f->hidden && (handle = depot_find(f->hash)) != 0)
+		if (!f->hidden && (handle = depot_find(trace_outer(t, keep, nr_fresh, i), f->hash)) != 0)
 			break;
 	}
 	while (i-- > 0) {
 		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
 		if (f->hidden)
 			continue;
-		stack_handle child = depot_add(handle, f->hash, f->f.pc - (i == 0));
+		stack_handle child = depot_add(handle, trace_outer(t, keep, nr_fresh, i), f->hash, f->f.pc - (i == 0));
 		if (child == handle)
 			break;
 		handle = child;
@@ -825,12 +842,13 @@ static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t k
 }
 
 /* What one frame adds to the hash of those further out; absent for a hidden one. */
-struct path { uint64_t hash; uintptr_t last; uint32_t depth; bool foreign; };
+struct path { uint64_t hash, outer; uintptr_t last; uint32_t depth; bool foreign; };
 
 __inline_hot void path_add(struct path *p, struct trace_frame *f, uintptr_t pc)
 {
 	if (likely(!f->hidden)) {
 		p->last = pc;
+		p->outer = p->hash;
 		p->hash = depot_mix(p->hash, pc);
 		p->depth++;
 	}
@@ -847,12 +865,15 @@ __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, u
 
 	if (keep) {
 		const struct trace_frame *f = trace_frame(t, keep - 1);
-		p = (struct path){ f->hash, f->hidden ? 0 : f->f.pc, f->depth, f->foreign };
+		p = (struct path){ f->hash, trace_outer(t, keep, 0, 0), f->hidden ? 0 : f->f.pc, f->depth, f->foreign };
 	}
 	for (uint32_t i = nr_fresh - 1; i > 0; i--)
 		path_add(&p, &fresh[i], fresh[i].f.pc);
 	path_add(&p, &fresh[0], fresh[0].f.pc - 1);
-	stack_handle handle = likely(p.last) ? depot_find(p.hash) : 0;
+	if (t->new_stacks)
+		trace_expect(t, keep, nr_fresh);
+	stack_handle handle = likely(p.last) ? depot_find(p.outer, p.hash) : 0;
+	t->new_stacks = !handle;
 	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
 
@@ -903,24 +924,15 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 
 /* ---- what was saved for a state ------------------------------------------------------------------------------------------------ */
 
-/* Whoever called us, when that is one plain step away: its state, and its place in the table. */
-__inline_hot struct memo *memo_of(struct unwind_thread *t, const struct unwind_regs *regs, struct frame *caller)
+/* The place of this caller's state in the table.  Where nobody told who called, `ret` is 0, and nothing is kept there. */
+__inline_hot struct memo *memo_at(struct unwind_thread *t, const struct unwind_regs *regs)
 {
-	uint64_t row = row_of(regs->pc);
-	struct frame first = frame_first(regs);
-	struct origin from;
-
-	if (unlikely(!(row & ROW_HIDDEN) || ROW_KIND(row) > ROW_FP))
-		return NULL;
-	stack_view_begin(&t->view);
-	if (unlikely(!step_plain(&t->view, &first, row, caller, &from)))
-		return NULL;
-	return &t->memos[(caller->pc ^ caller->sp) * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS)];
+	return &t->memos[(regs->ret ^ regs->sp) * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS)];
 }
 
-__inline_hot bool memo_is_of(const struct memo *m, const struct frame *f, uint64_t salt)
+__inline_hot bool memo_is_of(const struct memo *m, const struct unwind_regs *regs)
 {
-	return m->f.pc == f->pc && m->f.sp == f->sp && m->salt == salt;
+	return ((m->pc ^ regs->pc) | (m->sp ^ regs->sp) | (m->ret ^ regs->ret)) == 0;
 }
 
 __inline_hot struct memo_word *memo_words(struct unwind_thread *t, const struct memo *m)
@@ -929,15 +941,15 @@ __inline_hot struct memo_word *memo_words(struct unwind_thread *t, const struct 
 }
 
 /* 0: not remembered, or a word has changed. */
-__inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *m, const struct frame *f, uint64_t salt)
+__inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *m, const struct unwind_regs *regs)
 {
 	const struct memo_word *w = memo_words(t, m), *end = w + m->nr;
-	uintptr_t changed = 0;
+	uintptr_t changed = (m->fp ^ regs->fp) & m->fp_mask;
 
-	if (!memo_is_of(m, f, salt) || !(m->any_fp || m->f.fp == f->fp))
+	if (!memo_is_of(m, regs) || !m->handle)
 		return 0;
-	for (; w < end; w++)
-		changed |= *(const uintptr_t *)w->at ^ w->value;
+	for (; w < end; w += 2)
+		changed |= (*(const uintptr_t *)w[0].at ^ w[0].value) | (*(const uintptr_t *)w[1].at ^ w[1].value);
 	return changed ? 0 : m->handle;
 }
 
@@ -951,40 +963,56 @@ static bool memo_needs_fp(const struct trace_frame *f, const struct trace_frame 
 	return outer && next->from.fp_at == (uintptr_t)&next->f.fp;
 }
 
+/* Is the first frame ours, and the second the caller that we know of? */
+static bool memo_begins(struct unwind_thread *t, const struct unwind_regs *regs, uint32_t keep, uint32_t nr_fresh)
+{
+	return trace_at(t, keep, nr_fresh, 0)->hidden && ROW_KIND(row_of(regs->pc)) <= ROW_FP &&
+	       trace_at(t, keep, nr_fresh, 1)->f.pc == regs->ret;
+}
+
 /* False: there are others than plain steps, code in which a module may come to be, or other stacks.  From the outside in, as only what is done further out tells whether a saved fp is
- * ever used.  The first frame is ours, the second is the state itself. */
-static bool memo_fill(struct unwind_thread *t, struct memo *m, uint32_t keep, uint32_t nr_fresh)
+ * ever used.  The first frame is ours, the second is its caller; of these two only the caller's fp was not compared with the state. */
+static bool memo_fill(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep, uint32_t nr_fresh)
 {
 	const struct trace_frame *f, *next = NULL;
 	uint32_t i, nr = nr_fresh + keep;
-	struct memo_word *w = memo_words(t, m);
+	struct memo_word *words = memo_words(t, m), *w = words;
 	bool needs_fp = false;
 
-	if (!t->complete || nr < 2 || nr > MEMO_FRAMES + 2 || t->view.foreign || (keep && trace_frame(t, keep - 1)->foreign))
+	if (!t->complete || nr < 2 || nr > MEMO_FRAMES + 2 || t->view.foreign || (keep && trace_frame(t, keep - 1)->foreign) ||
+	    !memo_begins(t, regs, keep, nr_fresh))
 		return false;
-	for (i = nr - 1; i > 1; i--, next = f) {
+	for (i = nr - 1; i > 0; i--, next = f) {
 		f = trace_at(t, keep, nr_fresh, i);
 		if (f->from.pc_at == (uintptr_t)&never || f->from.cfa_at != (uintptr_t)&f->f.sp ||
 		    ROW_KIND(row_of(f->f.pc - 1)) == ROW_NO_CFI)
 			return false;
 		needs_fp = memo_needs_fp(f, next, needs_fp);
-		*w++ = (struct memo_word){ f->from.pc_at, f->f.pc };
+		if (i > 1)
+			*w++ = (struct memo_word){ f->from.pc_at, f->f.pc };
 		if (needs_fp && f->from.fp_at != (uintptr_t)&f->f.fp)
 			*w++ = (struct memo_word){ f->from.fp_at, f->f.fp };
 	}
-	m->nr = (uint32_t)(w - memo_words(t, m));
-	m->any_fp = !memo_needs_fp(trace_at(t, keep, nr_fresh, 1), next, needs_fp);
+	m->fp_mask = memo_needs_fp(trace_at(t, keep, nr_fresh, 0), next, needs_fp) ? UINTPTR_MAX : 0;
+	if ((w - words) % 2) {
+		*w = w[-1];
+		w++;
+	}
+	m->nr = (uint32_t)(w - words);
 	return true;
 }
 
-static void memo_keep(struct unwind_thread *t, struct memo *m, const struct frame *f, uint64_t salt, uint32_t keep, uint32_t nr_fresh,
+static void memo_keep(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep, uint32_t nr_fresh,
                       stack_handle handle)
 {
-	bool again = memo_is_of(m, f, salt);
+	bool again = memo_is_of(m, regs) && m->last == handle && regs->ret;
 
-	m->f = *f;
-	m->salt = salt;
-	m->handle = again && memo_fill(t, m, keep, nr_fresh) ? handle : 0;
+	m->pc = regs->pc;
+	m->sp = regs->sp;
+	m->ret = regs->ret;
+	m->fp = regs->fp;
+	m->last = handle;
+	m->handle = again && memo_fill(t, m, regs, keep, nr_fresh) ? handle : 0;
 }
 
 /* A signal handler's allocation while this thread is in here, or no memory for the thread's block. */
@@ -996,39 +1024,39 @@ static __cold_path stack_handle save_plainly(const struct unwind_regs *regs)
 	return depot_save(pcs, n);
 }
 
-/* Not remembered, or not by a state of its own. */
-static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread *t, const struct unwind_regs *regs, struct memo *m,
-                                                           const struct frame *caller)
+/* Not remembered.  Leaves. */
+static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread *t, const struct unwind_regs *regs, struct memo *m)
 {
-	uint64_t salt = t->salt;
 	uint32_t nr_fresh, keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
 	stack_handle handle = trace_extend(t, keep, nr_fresh);
 
-	if (m)
-		memo_keep(t, m, caller, salt, keep, nr_fresh, handle);
+	memo_keep(t, m, regs, keep, nr_fresh, handle);
 	trace_replace(t, keep, nr_fresh);
+	unwind_leave();
 	return handle;
+}
+
+/* A module went away, and with it what its code said of stacks. */
+static __cold_path void forget_rows(struct unwind_thread *t, uint64_t salt)
+{
+	t->salt = salt;
+	t->nr = 0;
+	mem_set(t->memos, 0, sizeof(t->memos));
 }
 
 stack_handle unwind_save(const struct unwind_regs *regs)
 {
 	struct unwind_thread *t = unwind_enter();
 	uint64_t salt = __atomic_load_n(&cache_salt, __ATOMIC_RELAXED);
-	stack_handle handle = 0;
-	struct frame caller;
-	struct memo *m;
 
 	if (unlikely(!t))
 		return save_plainly(regs);
-	if (unlikely(t->salt != salt)) {
-		t->salt = salt;
-		t->nr = 0;
-	}
-	m = memo_of(t, regs, &caller);
-	if (likely(m))
-		handle = memo_find(t, m, &caller, salt);
-	if (!handle)
-		handle = save_walking(t, regs, m, &caller);
+	if (unlikely(t->salt != salt))
+		forget_rows(t, salt);
+	struct memo *m = memo_at(t, regs);
+	stack_handle handle = memo_find(t, m, regs);
+	if (unlikely(!handle))
+		return save_walking(t, regs, m);
 	unwind_leave();
 	return handle;
 }

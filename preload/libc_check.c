@@ -197,8 +197,24 @@ struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max)
 	return scan;
 }
 
+/* The length of a string that ends within eight bytes which may all be read; else something above seven. */
+__inline_hot size_t short_length(const char *s)
+{
+	const uint64_t ones = ~(uint64_t)0 / 255;
+	uint64_t x, ends;
+
+	if (!libc_eight_good(s))
+		return SIZE_MAX;
+	__builtin_memcpy(&x, s, 8);
+	ends = (x - ones) & ~x & ones << 7;
+	return ends ? (size_t)__builtin_ctzll(ends) / 8 : SIZE_MAX;
+}
+
 bool check_string(const char *s, size_t max, size_t *len, const char *entry)
 {
+	*len = short_length(s);
+	if (*len < max && *len < 8)
+		return true;
 	struct libc_scan scan = libc_scan_byte(s, 0, max);
 	*len = scan.len;
 	if (likely(!scan.bad))

@@ -56,38 +56,49 @@ static bool compare_strings(const char *a, const char *b, size_t done, size_t ma
 	return true;
 }
 
+/* Eight bytes of each; false: they are equal, with no terminator among them. */
+__inline_hot bool compare_eight(const char *a, const char *b, int *verdict)
+{
+	const uint64_t ones = ~(uint64_t)0 / 255;
+	uint64_t x, y;
+
+	__builtin_memcpy(&x, a, 8);
+	__builtin_memcpy(&y, b, 8);
+	/* The lowest set bit is right, also where a borrow has spoilt those above it. */
+	uint64_t stop = (x ^ y) | ((x - ones) & ~x & ones << 7);
+	if (!stop)
+		return false;
+	unsigned shift = (unsigned)__builtin_ctzll(stop) & ~7u;
+	*verdict = (int)(x >> shift & 0xff) - (int)(y >> shift & 0xff);
+	return true;
+}
+
 /* The beginning of strcmp, where most are decided: eight bytes at a time as far as one load of shadow for each says that all is well (a
  * foreign string: to the end of its page).  Returns how many bytes are equal and no terminator; *decided when *verdict is the outcome. */
 static inline size_t compare_beginning(const char *a, const char *b, size_t max, int *verdict, bool *decided)
 {
-	const uint64_t ones = ~(uint64_t)0 / 255;
 	size_t in_a = libc_covers(a) ? libc_good_ahead(a) : PAGE_SIZE - ((uintptr_t)a & (PAGE_SIZE - 1));
 	size_t in_b = libc_covers(b) ? libc_good_ahead(b) : PAGE_SIZE - ((uintptr_t)b & (PAGE_SIZE - 1));
 	size_t good = MIN(max, MIN(in_a, in_b)), done = 0;
 
-	*decided = false;
-	for (; done + 8 <= good; done += 8) {
-		uint64_t x, y;
-		__builtin_memcpy(&x, a + done, 8);
-		__builtin_memcpy(&y, b + done, 8);
-		/* The lowest set bit is right, also where a borrow has spoilt those above it. */
-		uint64_t stop = (x ^ y) | ((x - ones) & ~x & ones << 7);
-		if (!stop)
-			continue;
-		unsigned shift = (unsigned)__builtin_ctzll(stop) & ~7u;
-		*verdict = (int)(x >> shift & 0xff) - (int)(y >> shift & 0xff);
-		*decided = true;
-		return done;
-	}
+	*decided = true;
+	for (; done + 8 <= good; done += 8)
+		if (compare_eight(a + done, b + done, verdict))
+			return done;
 	for (; done < good; done++) {
 		*verdict = (int)(unsigned char)a[done] - (int)(unsigned char)b[done];
-		*decided = *verdict || !a[done];
-		if (*decided)
+		if (*verdict || !a[done])
 			return done;
 	}
 	*decided = done == max;
 	*verdict = 0;
 	return done;
+}
+
+/* Most are decided by their first eight bytes. */
+__inline_hot bool compare_quickly(const char *a, const char *b, int *verdict)
+{
+	return libc_eight_good(a) && libc_eight_good(b) && compare_eight(a, b, verdict);
 }
 
 /* strcmp and strncmp. */
@@ -97,6 +108,24 @@ static bool compare_bytes(const char *a, const char *b, size_t max, int *verdict
 	size_t done = compare_beginning(a, b, max, verdict, &decided);
 
 	return decided || compare_strings(a, b, done, max, REAL(strncmp), verdict, entry);
+}
+
+static __attribute__((noinline)) int strcmp_further(const char *a, const char *b, const char *entry)
+{
+	int verdict;
+
+	if (!(libc_covers(a) || libc_covers(b)))
+		return REAL(strcmp)(a, b);
+	return compare_bytes(a, b, SIZE_MAX, &verdict, entry) ? verdict : REAL(strcmp)(a, b);
+}
+
+static __attribute__((noinline)) int strncmp_further(const char *a, const char *b, size_t n, const char *entry)
+{
+	int verdict;
+
+	if (!(libc_covers(a) || libc_covers(b)))
+		return REAL(strncmp)(a, b, n);
+	return compare_bytes(a, b, n, &verdict, entry) ? verdict : REAL(strncmp)(a, b, n);
 }
 
 #define COMPARE(name, with)                                                                                            \
@@ -110,17 +139,13 @@ static bool compare_bytes(const char *a, const char *b, size_t max, int *verdict
 INTERCEPT(int, strcmp, (const char *a, const char *b), (a, b), libc_foreign(a) && libc_foreign(b))
 {
 	int verdict;
-	if (!(libc_covers(a) || libc_covers(b)))
-		return REAL(strcmp)(a, b);
-	return compare_bytes(a, b, SIZE_MAX, &verdict, ENTRY) ? verdict : REAL(strcmp)(a, b);
+	return likely(compare_quickly(a, b, &verdict)) ? verdict : strcmp_further(a, b, ENTRY);
 }
 
 INTERCEPT(int, strncmp, (const char *a, const char *b, size_t n), (a, b, n), libc_foreign(a) && libc_foreign(b))
 {
 	int verdict;
-	if (!(libc_covers(a) || libc_covers(b)))
-		return REAL(strncmp)(a, b, n);
-	return compare_bytes(a, b, n, &verdict, ENTRY) ? verdict : REAL(strncmp)(a, b, n);
+	return likely(n >= 8) && likely(compare_quickly(a, b, &verdict)) ? verdict : strncmp_further(a, b, n, ENTRY);
 }
 
 COMPARE(strcasecmp, strncasecmp)

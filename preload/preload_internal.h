@@ -239,13 +239,19 @@ __inline_hot size_t libc_good_ahead(const void *p)
 	return fence_contains(p) ? 0 : shadow_good_ahead(p);
 }
 
+/* May eight bytes from p on be accessed for sure?  False says nothing. */
+__inline_hot bool libc_eight_good(const void *p)
+{
+	return !fence_contains(p) && shadow_eight_good(p);
+}
+
 /* The first bad byte of a range of covered memory, or 0: short ranges without a call into shadow/. */
 uintptr_t libc_find_bad(const void *p, size_t n);
 
 /* All of [p, p+n) may be accessed; false after a report. */
 __inline_hot bool check_range(const void *p, size_t n, enum libc_access access, const char *entry)
 {
-	if (likely(!fence_contains(p)) && (!shadow_covers(p) || n <= shadow_good_ahead(p)))
+	if (likely(!fence_contains(p)) && (n <= shadow_good_ahead(p) || !shadow_covers(p)))
 		return true;
 	uintptr_t bad = libc_find_bad(p, n);
 	if (likely(!bad))

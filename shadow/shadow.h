@@ -88,6 +88,17 @@ __inline_hot size_t shadow_good_ahead(const void *p)
 	return good > before ? good - before : 0;
 }
 
+/* May the eight bytes at p be accessed for sure, as far as one load of shadow tells? */
+__inline_hot bool shadow_eight_good(const void *p)
+{
+	if ((uintptr_t)p - shadow_quick_base >= shadow_quick_span)
+		return false;
+	struct __attribute__((packed)) unaligned { uint16_t pair; };
+	uint16_t pair = ((const struct unaligned *)(((uintptr_t)p >> SHADOW_SCALE) + SHADOW_OFFSET))->pair;
+	/* The second granule is spoken of by the upper byte. */
+	return (uint16_t)(pair << ((uintptr_t)p & (SHADOW_GRANULE - 1) ? 0 : 8)) == 0;
+}
+
 /* The first byte in [p, p+n) that may not be accessed, or 0 when all may.  n may be 0 (nothing is bad).  Never faults. */
 uintptr_t shadow_find_bad(const void *p, size_t n);
 

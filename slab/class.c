@@ -22,11 +22,6 @@ const uint8_t slab_class_table[SLAB_FAST_SIZE / 16 + 1] = {
 };
 /* clang-format on */
 
-unsigned class_of(size_t size)
-{
-	return size <= SLAB_FAST_SIZE ? slab_class_table[(size + 15) / 16] : slab_class_large(size);
-}
-
 size_t class_size(unsigned class)
 {
 	unsigned top, quarter;

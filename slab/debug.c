@@ -60,7 +60,7 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	s = slab_of((uintptr_t)object);
 	i = slab_index(c, s, (uintptr_t)object);
 	if (c->flags & SLAB_F_SANITY)
-		check_poisoned_again(c, s, i, regs);
+		check_poisoned_again(c, s, i, (uintptr_t)object, regs);
 	user = ALIGN_UP((uintptr_t)object, align);
 	if (!(c->flags & SLAB_F_TRACK) && !cache_is_custom(c))
 		size = (uintptr_t)object + c->object_size - user;
@@ -76,74 +76,70 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	return (void *)user;
 }
 
-/* The byte of a live object, 0 when none starts at `user`, which may be anything in (what was a moment ago) the slab. */
-static uint8_t live_byte(struct slab *s, uintptr_t base, uintptr_t user, uint32_t *index)
+/* What speaks for the object at `user`, which may be anything in (what was a moment ago) the slab; false: there is none. */
+struct slot { uintptr_t base; uint32_t i; uint8_t *byte; };
+
+__inline_hot bool slot_find(const struct slab_cache *c, struct slab *s, uintptr_t user, struct slot *slot)
 {
-	const struct slab_cache *c = s->cache;
-	uintptr_t off = user - base;
-	uint8_t byte;
-	uint32_t i;
+	slot->base = READ_ONCE(s->base);
+	uintptr_t off = user - slot->base;
 
 	if (unlikely(c->fast || off >= (uintptr_t)c->nr_pages << PAGE_SHIFT))
-		return 0;
-	i = (uint32_t)((off * c->reciprocal) >> 40);
-	if (unlikely(i >= c->nr_objects))
-		return 0;
-	*index = i;
-	byte = LOAD_ACQUIRE(*slab_byte(c, s, i));
-	return byte & OBJECT_LIVE && object_start(base + (uintptr_t)i * c->slot_size + c->offset, byte) == user ? byte : 0;
+		return false;
+	slot->i = (uint32_t)((off * c->reciprocal) >> 40);
+	slot->byte = slab_byte(c, s, slot->i);
+	return likely(slot->i < c->nr_objects);
+}
+
+/* The byte of a live object, 0 when none starts at `user`. */
+__inline_hot uint8_t live_byte(const struct slab_cache *c, const struct slot *slot, uintptr_t user)
+{
+	uint8_t byte = LOAD_ACQUIRE(*slot->byte);
+
+	return byte & OBJECT_LIVE && object_start(slot->base + (uintptr_t)slot->i * c->slot_size + c->offset, byte) == user ? byte : 0;
 }
 
 bool debug_is_live(struct slab *s, uintptr_t user)
 {
-	uint32_t i;
+	const struct slab_cache *c = s->cache;
+	struct slot slot;
 
-	return live_byte(s, READ_ONCE(s->base), user, &i) != 0;
+	return slot_find(c, s, user, &slot) && live_byte(c, &slot, user) != 0;
 }
 
 /* One of several threads that free the object at `user` gets true. */
-static bool claim(struct slab *s, uintptr_t user, uint32_t *index)
+__inline_hot bool claim(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
 {
-	uintptr_t base = READ_ONCE(s->base);
-	uint8_t live = live_byte(s, base, user, index), freed = live & OBJECT_ALIGN, *byte;
+	uint8_t live = live_byte(c, slot, user), freed = live & OBJECT_ALIGN;
 
-	if (unlikely(!live))
+	if (unlikely(!live || !__atomic_compare_exchange_n(slot->byte, &live, freed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)))
 		return false;
-	byte = slab_byte(s->cache, s, *index);
-	__builtin_prefetch(track_of(s->cache, s, *index), 1);
-	__builtin_prefetch((const void *)(slab_object_at(s->cache, s, *index) + s->cache->object_size));
-	if (unlikely(!__atomic_compare_exchange_n(byte, &live, freed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)))
-		return false;
-	if (likely(READ_ONCE(s->base) == base))
+	if (likely(READ_ONCE(s->base) == slot->base))
 		return true;
-	STORE_RELEASE(*byte, live);
+	STORE_RELEASE(*slot->byte, live);
 	return false;
 }
 
-static inline size_t size_of(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user)
+static inline size_t size_of(const struct slab_cache *c, const struct slab_track *t, uintptr_t object, uintptr_t user)
 {
-	const struct slab_track *t = track_of(c, s, i);
-
 	if (unlikely(cache_is_custom(c)))
 		return c->user_size;
-	return likely(t) ? track_read(t).size : slab_object_at(c, s, i) + c->object_size - user;
+	return likely(t) ? track_read(t).size : object + c->object_size - user;
 }
 
 size_t debug_size(struct slab *s, uintptr_t user)
 {
-	return size_of(s->cache, s, slab_index(s->cache, s, user), user);
+	const struct slab_cache *c = s->cache;
+	uint32_t i = slab_index(c, s, user);
+
+	return size_of(c, track_of(c, s, i), slab_object_at(c, s, i), user);
 }
 
-static void check_api(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, enum slab_api api,
-                      size_t size_given, const struct unwind_regs *regs)
+static __cold_path void report_api(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, enum slab_api api, bool mismatch,
+                                   size_t size_given, const struct unwind_regs *regs)
 {
-	const struct slab_track t = track_read(track_of(c, s, i));
-	bool mismatch = mismatch_of_apis((enum slab_api)t.api, api);
-	size_t size = cache_is_custom(c) ? c->user_size : t.size;
 	struct slab_finding f;
 
-	if (likely(!mismatch && (size_given == SIZE_MAX || size_given == size)))
-		return;
 	finding_init(&f, mismatch ? SLAB_ALLOC_DEALLOC_MISMATCH : SLAB_SIZED_DELETE_MISMATCH, SLAB_AT_FREE, user, regs);
 	f.size = mismatch ? 0 : size_given;
 	f.api_used = api;
@@ -153,32 +149,58 @@ static void check_api(const struct slab_cache *c, struct slab *s, uint32_t i, ui
 	finding_report(&f);
 }
 
+__inline_hot void check_api(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size, enum slab_api api,
+                            size_t size_given, const struct unwind_regs *regs)
+{
+	bool mismatch = mismatch_of_apis((enum slab_api)track_read(track_of(c, s, i)).api, api);
+
+	if (unlikely(mismatch || (size_given != SIZE_MAX && size_given != size)))
+		report_api(c, s, i, user, api, mismatch, size_given, regs);
+}
+
+/* All that a free looks at is asked for at once, and comes while the stack is walked. */
+__inline_hot void slot_expect(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
+{
+	__builtin_prefetch(slot->byte, 1);
+	__builtin_prefetch(track_of(c, s, slot->i), 1);
+	__builtin_prefetch((const void *)(user - REDZONE_SIZE), 1);
+	__builtin_prefetch((const void *)(slot->base + (slot->i + 1) * (uintptr_t)c->slot_size), 1);
+}
+
 void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	struct slab_cache *c = s->cache;
+	struct slab_track *track;
+	stack_handle stack = 0;
 	uintptr_t object;
+	struct slot slot;
 	size_t size;
-	uint32_t i;
+	bool mine = false;
 
-	if (unlikely(!claim(s, user, &i))) {
+	if (likely(slot_find(c, s, user, &slot))) {
+		slot_expect(c, s, &slot, user);
+		stack = save_stack(c, regs);
+		mine = claim(c, s, &slot, user);
+	}
+	if (unlikely(!mine)) {
 		object_report_bad(user, api, SLAB_AT_FREE, regs);
 		return;
 	}
-	object = slab_object_at(c, s, i);
-	size = size_of(c, s, i, user);
-	if (c->flags & SLAB_F_TRACK)
-		check_api(c, s, i, user, api, size_given, regs);
-	check_redzones(c, s, i, user, size, SLAB_AT_FREE, regs);
-	if (c->flags & SLAB_F_TRACK) {
-		stack_handle stack = save_stack(c, regs);
-		track_set_free(track_of(c, s, i), stack);
+	object = slot.base + (uintptr_t)slot.i * c->slot_size + c->offset;
+	track = track_of(c, s, slot.i);
+	size = size_of(c, track, object, user);
+	if (likely(track))
+		check_api(c, s, slot.i, user, size, api, size_given, regs);
+	check_redzones(c, s, slot.i, object, user, size, SLAB_AT_FREE, regs);
+	if (likely(track)) {
+		track_set_free(track, stack);
 		trace(c, true, user, size, stack);
 	}
-	if (!c->typesafe)
+	if (likely(!c->typesafe))
 		slab_shadow->bad(object, c->object_size, SLAB_MARK_FREED);
-	if (c->flags & SLAB_F_POISON)
+	if (likely(c->flags & SLAB_F_POISON))
 		check_poison(c, object);
-	quarantine_put(s, i, regs);
+	quarantine_put(c, slot.byte, object, regs);
 }
 
 /* Shrinking stays in place down to half of the object; growing always moves, which catches pointers that were not updated. */
@@ -192,7 +214,7 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 	struct slab_cache *c = s->cache;
 	uint32_t i = slab_index(c, s, user);
 	uintptr_t object = slab_object_at(c, s, i);
-	size_t old = size_of(c, s, i, user);
+	size_t old = size_of(c, track_of(c, s, i), object, user);
 	stack_handle stack;
 
 	if (!keeps_place(c, old, size))
@@ -200,7 +222,7 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 	if (!(c->flags & SLAB_F_TRACK))
 		return (void *)user;
 	stack = save_stack(c, regs);
-	check_redzones(c, s, i, user, old, SLAB_AT_REALLOC, regs);
+	check_redzones(c, s, i, object, user, old, SLAB_AT_REALLOC, regs);
 	/* The new slack first, then the smaller size: a verifier in between checks less, never the program's bytes. */
 	check_fill_slack(c, object, user, size);
 	slab_shadow->live(object, object + c->object_size, user, size, false);

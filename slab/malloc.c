@@ -56,16 +56,16 @@ static unsigned class_aligned(size_t size, size_t align)
 	return 0;
 }
 
-static void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+__inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
 	unsigned class;
 	void *p;
 
-	if (align <= 16)
-		class = size <= SLAB_CLASS_MAX ? class_of(size) : 0;
+	if (likely(align <= 16))
+		class = likely(size <= SLAB_CLASS_MAX) ? class_of(size) : 0;
 	else
 		class = class_aligned(size, align);
-	if (!class)
+	if (unlikely(!class))
 		return area_alloc(size, align, api, zero, regs);
 	if (!malloc_caches[class].fast)
 		return debug_alloc(&malloc_caches[class], size, align, api, zero, regs);

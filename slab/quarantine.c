@@ -60,24 +60,23 @@ static bool chunk_add(void)
 	return true;
 }
 
-/* *full: the slab whose last object this was, when it should be sealed; its entries count no more and are skipped from now on. */
-static bool queue_push(void *object, struct slab **full)
+/* *full: this was the slab's last object, and it should be sealed; its entries count no more and are skipped from now on. */
+__inline_hot bool queue_push(void *object, struct slab *s, bool *full)
 {
-	struct slab *s = slab_of((uintptr_t)object);
 	const struct slab_cache *c = s->cache;
 
-	*full = NULL;
-	if ((!tail || tail->count == CHUNK_OBJECTS) && !chunk_add())
+	*full = false;
+	if (unlikely(!tail || tail->count == CHUNK_OBJECTS) && !chunk_add())
 		return false;
 	tail->objects[tail->count++] = object;
 	WRITE_ONCE(queue_bytes, queue_bytes + c->slot_size);
 	queue_objects++;
-	if (++s->nr_queued == c->nr_objects && seal_wanted(c)) {
+	if (unlikely(++s->nr_queued == c->nr_objects) && seal_wanted(c)) {
 		WRITE_ONCE(s->sealed, true);
 		WRITE_ONCE(queue_bytes, queue_bytes - (uint64_t)c->nr_objects * c->slot_size);
 		queue_objects -= c->nr_objects;
 		nr_stale += c->nr_objects;
-		*full = s;
+		*full = true;
 	}
 	return true;
 }
@@ -93,8 +92,22 @@ static void chunk_drop_head(void)
 	spare = k;
 }
 
-/* The oldest object that is not in a sealed slab, or NULL. */
-static void *queue_pop(void)
+/* What leaves the queue, and whose it is; or a batch that could not enter it. */
+_Static_assert(VICTIMS >= QUARANTINE_BUFFER, "a thread's buffer is one batch");
+struct victims {
+	size_t n;
+	void *object[VICTIMS];
+	struct slab *slab[VICTIMS];
+};
+
+static void victims_add(struct victims *v, void *object, struct slab *s)
+{
+	v->object[v->n] = object;
+	v->slab[v->n++] = s;
+}
+
+/* The oldest object that is not in a sealed slab; false: there is none. */
+static bool queue_pop(struct victims *v)
 {
 	while (head) {
 		void *object;
@@ -113,11 +126,12 @@ static void *queue_pop(void)
 			WRITE_ONCE(queue_bytes, queue_bytes - s->cache->slot_size);
 			queue_objects--;
 			custom_pin(s->cache);
-			return object;
+			victims_add(v, object, s);
+			return true;
 		}
 		nr_stale--;
 	}
-	return NULL;
+	return false;
 }
 
 /* Entries of sealed slabs are taken out of the middle when they are most of the queue: each is looked at a constant number of times. */
@@ -173,37 +187,38 @@ uint64_t quarantine_budget(void)
 
 /* ---- leaving -------------------------------------------------------------------------------------------------------------------- */
 
-static void verify_victim(void *object, const struct unwind_regs *regs)
+static void verify_victim(void *object, struct slab *s, const struct unwind_regs *regs)
 {
 	uintptr_t addr = (uintptr_t)object;
-	struct slab *s = slab_of(addr);
 	struct slab_cache *c = s->cache;
 	uint32_t i = slab_index(c, s, addr);
 
-	check_poisoned(c, s, i, SLAB_AT_QUARANTINE_EXIT, regs);
-	check_redzones(c, s, i, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
+	check_poisoned(c, s, i, addr, SLAB_AT_QUARANTINE_EXIT, regs);
+	check_redzones(c, s, i, addr, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) & ~OBJECT_HELD));
 }
 
 /* Each cache's objects in one batch. */
-static void release_victims(void **victims, size_t n)
+static void release_victims(struct victims *v)
 {
+	struct slab_cache *of[VICTIMS], *c;
 	void *batch[VICTIMS];
-	size_t i, k;
+	size_t i, k, rest;
 
-	while (n) {
-		struct slab_cache *c = slab_of((uintptr_t)victims[0])->cache;
-		size_t rest = 0;
-
-		for (i = k = 0; i < n; i++) {
-			if (slab_of((uintptr_t)victims[i])->cache == c)
-				batch[k++] = victims[i];
-			else
-				victims[rest++] = victims[i];
+	for (i = 0; i < v->n; i++)
+		of[i] = v->slab[i]->cache;
+	for (; v->n; v->n = rest) {
+		c = of[0];
+		for (i = k = rest = 0; i < v->n; i++) {
+			if (of[i] == c) {
+				batch[k++] = v->object[i];
+			} else {
+				of[rest] = of[i];
+				v->object[rest++] = v->object[i];
+			}
 		}
 		cache_return(c, batch, k);
 		custom_unpin(c, (uint32_t)k);
-		n = rest;
 	}
 }
 
@@ -228,9 +243,9 @@ static void queue_prefetch(void)
 /* The rest of a larger one, while others are verified; the processor itself finds out what follows. */
 #define PREFETCH_MAX 1024u
 
-static void victim_prefetch(const void *object)
+static void victim_prefetch(const void *object, const struct slab *s)
 {
-	uint32_t at, size = slab_of((uintptr_t)object)->cache->object_size;
+	uint32_t at, size = s->cache->object_size;
 
 	for (at = 64; at < MIN(size, PREFETCH_MAX); at += 64)
 		__builtin_prefetch((const char *)object + at);
@@ -238,24 +253,26 @@ static void victim_prefetch(const void *object)
 
 static void evict(bool drain, const struct unwind_regs *regs)
 {
-	void *victims[VICTIMS];
+	struct victims v;
 	uint64_t most;
 	size_t n, i;
 
 	do {
+		v.n = 0;
 		lock_acquire(&quarantine_lock);
 		most = queue_allowance(drain);
 		if (queue_bytes > most)
 			queue_prefetch();
-		for (n = 0; n < VICTIMS && (drain || queue_bytes > most) && (victims[n] = queue_pop()) != NULL; n++)
+		while (v.n < VICTIMS && (drain || queue_bytes > most) && queue_pop(&v))
 			;
 		lock_release(&quarantine_lock);
+		n = v.n;
 		for (i = 0; i < n; i++) {
 			if (i + 1 < n)
-				victim_prefetch(victims[i + 1]);
-			verify_victim(victims[i], regs);
+				victim_prefetch(v.object[i + 1], v.slab[i + 1]);
+			verify_victim(v.object[i], v.slab[i], regs);
 		}
-		release_victims(victims, n);
+		release_victims(&v);
 	} while (n == VICTIMS);
 }
 
@@ -263,26 +280,32 @@ static void evict(bool drain, const struct unwind_regs *regs)
 
 /* What a batch leaves to be done without the lock. */
 struct entered {
-	void *lost[QUARANTINE_BUFFER];         /* there was no memory to queue them */
+	struct victims lost;                   /* there was no memory to queue them */
 	struct slab *full[QUARANTINE_BUFFER];  /* to be sealed */
-	size_t nr_lost, nr_full;
+	size_t nr_full;
 };
 
-static void enter_one(void *object, struct entered *e)
+__inline_hot void enter_one(void *object, struct entered *e)
 {
-	if (!queue_push(object, &e->full[e->nr_full]))
-		custom_pin(slab_of((uintptr_t)(e->lost[e->nr_lost++] = object))->cache);
-	else if (e->full[e->nr_full])
-		custom_pin(e->full[e->nr_full++]->cache);
+	struct slab *s = slab_of((uintptr_t)object);
+	bool full;
+
+	if (unlikely(!queue_push(object, s, &full)))
+		victims_add(&e->lost, object, s);
+	else if (likely(!full))
+		return;
+	else
+		e->full[e->nr_full++] = s;
+	custom_pin(s->cache);
 }
 
 static void enter_finish(struct entered *e, const struct unwind_regs *regs)
 {
 	size_t i;
 
-	for (i = 0; i < e->nr_lost; i++)
-		verify_victim(e->lost[i], regs);
-	release_victims(e->lost, e->nr_lost);
+	for (i = 0; i < e->lost.n; i++)
+		verify_victim(e->lost.object[i], e->lost.slab[i], regs);
+	release_victims(&e->lost);
 	for (i = 0; i < e->nr_full; i++) {
 		seal_slab(e->full[i], regs);
 		custom_unpin(e->full[i]->cache, 1);
@@ -298,7 +321,7 @@ void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *re
 	struct entered e;
 	uint32_t i;
 
-	e.nr_lost = e.nr_full = 0;
+	e.lost.n = e.nr_full = 0;
 	lock_acquire(&quarantine_lock);
 	for (i = 0; i < b->held_count; i++)
 		enter_one(b->held[i], &e);
@@ -313,28 +336,27 @@ static void put_without_block(void *object, const struct unwind_regs *regs)
 {
 	struct entered e;
 
-	e.nr_lost = e.nr_full = 0;
+	e.lost.n = e.nr_full = 0;
 	lock_acquire(&quarantine_lock);
 	enter_one(object, &e);
 	lock_release(&quarantine_lock);
 	enter_finish(&e, regs);
 }
 
-void quarantine_put(struct slab *s, uint32_t i, const struct unwind_regs *regs)
+void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const struct unwind_regs *regs)
 {
-	struct tcache_block *b = tcache_block();
-	struct slab_cache *c = s->cache;
-	void *object = (void *)slab_object_at(c, s, i);
+	struct tcache_block *b = (struct tcache_block *)tcache_self;
+	void *object = (void *)at;
 
-	if (!c->held) {
+	if (unlikely(!c->held)) {
 		cache_return(c, &object, 1);
 		return;
 	}
 	/* Pairs with the acquiring load in check_all: who sees HELD sees the poison. */
-	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) | OBJECT_HELD));
+	STORE_RELEASE(*byte, (uint8_t)(*byte | OBJECT_HELD));
 	/* Those of the program's caches go to the queue at once: when the cache is destroyed, nobody could take them out of other threads'
 	 * buffers. */
-	if (unlikely(!b || cache_is_custom(c))) {
+	if (unlikely((!b && !(b = tcache_block())) || cache_is_custom(c))) {
 		if (b)
 			WRITE_ONCE(b->frees, b->frees + 1);
 		put_without_block(object, regs);
@@ -390,7 +412,7 @@ void quarantine_remove_cache(struct slab_cache *c, const struct unwind_regs *reg
 		n = queue_extract(c, victims);
 		lock_release(&quarantine_lock);
 		for (i = 0; i < n; i++)
-			verify_victim(victims[i], regs);
+			verify_victim(victims[i], slab_of((uintptr_t)victims[i]), regs);
 		if (n)
 			cache_return(c, victims, n);
 	} while (n == VICTIMS);

@@ -57,8 +57,10 @@ void seal_slab(struct slab *s, const struct unwind_regs *regs)
 	uint32_t i;
 
 	for (i = 0; i < c->nr_objects; i++) {
-		check_poisoned(c, s, i, SLAB_AT_QUARANTINE_EXIT, regs);
-		check_redzones(c, s, i, slab_object_at(c, s, i), c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
+		uintptr_t object = slab_object_at(c, s, i);
+
+		check_poisoned(c, s, i, object, SLAB_AT_QUARANTINE_EXIT, regs);
+		check_redzones(c, s, i, object, object, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	}
 	cache_seal_slab(c, s);
 	if (!os_guard_install((void *)s->base, slab_bytes(s)))

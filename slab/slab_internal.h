@@ -133,7 +133,10 @@ void buddy_get_stats(struct buddy_stats *s);
 
 /* ---- class.c ------------------------------------------------------------------------------------------------------ */
 
-unsigned class_of(size_t size);          /* size at most SLAB_CLASS_MAX */
+__inline_hot unsigned class_of(size_t size)          /* at most SLAB_CLASS_MAX */
+{
+	return likely(size <= SLAB_FAST_SIZE) ? slab_class_table[(size + 15) / 16] : slab_class_large(size);
+}
 size_t class_size(unsigned class);
 
 /* ---- cache.c ------------------------------------------------------------------------------------------------------ */
@@ -496,21 +499,20 @@ static inline bool check_zones_intact(uintptr_t slot, uintptr_t end, uintptr_t n
 	return true;
 }
 
-static inline void check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+/* In the next three `object` is where object i of the slab is. */
+static inline void check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object, uintptr_t user, size_t size,
                                   enum slab_found_at at, const struct unwind_regs *regs)
 {
-	uintptr_t object = slab_object_at(c, s, i);
-
 	if (c->flags & SLAB_F_REDZONE &&
 	    unlikely(user != object || c->offset != REDZONE_SIZE ||
 	             !check_zones_intact(object - REDZONE_SIZE, user + size, object + c->object_size)))
 		check_redzones_suspect(c, s, i, user, size, at, regs);
 }
 
-static inline void check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+static inline void check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object, enum slab_found_at at,
                                   const struct unwind_regs *regs)
 {
-	if (c->flags & SLAB_F_POISON && unlikely(!check_poison_intact(slab_object_at(c, s, i), c->object_size)))
+	if (c->flags & SLAB_F_POISON && unlikely(!check_poison_intact(object, c->object_size)))
 		check_poison_suspect(c, s, i, at, regs);
 }
 
@@ -518,12 +520,11 @@ static inline void check_poisoned(const struct slab_cache *c, struct slab *s, ui
  * larger than both: the bytes between have been whole since the quarantine but for what code that is not instrumented has written there,
  * between two events that follow each other closely.  That much is given up for a fifteenth of the time of programs with objects of some KiB. */
 #define CHECK_ENDS 64u
-static inline void check_poisoned_again(const struct slab_cache *c, struct slab *s, uint32_t i, const struct unwind_regs *regs)
+static inline void check_poisoned_again(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
+                                        const struct unwind_regs *regs)
 {
-	uintptr_t object = slab_object_at(c, s, i);
-
 	if (likely(c->object_size <= 2 * CHECK_ENDS || !slab_accesses_checked))
-		check_poisoned(c, s, i, SLAB_AT_ALLOC, regs);
+		check_poisoned(c, s, i, object, SLAB_AT_ALLOC, regs);
 	else if (c->flags & SLAB_F_POISON && unlikely(!arch_equal_64((const void *)object, arch_vec16_fill(POISON_WORD)) ||
 	                                              !check_poison_intact(object + c->object_size - CHECK_ENDS, CHECK_ENDS)))
 		check_poison_suspect(c, s, i, SLAB_AT_ALLOC, regs);
@@ -624,7 +625,7 @@ struct lead {
 	struct slab *slab;   /* CHECKED: the pointer is somewhere in it; CUSTOM: a live object of an unchecked cache of the program's starts there */
 	struct area *area;   /* AREA: likewise */
 };
-static inline struct lead lead_of(const void *p)
+__inline_hot struct lead lead_of(const void *p)
 {
 	size_t i = arena_state_index(p);
 	struct lead to = { .place = PLACE_NOTHING };
@@ -681,7 +682,27 @@ struct tcache_block *tcache_block(void);            /* this thread's; NULL: no m
 struct tcache_block *tcache_first_block(void);
 void *tcache_malloc(unsigned class);                /* refills: fast caches */
 void tcache_free(unsigned class, void *p);          /* flushes */
-void *tcache_take_debug(struct slab_cache *c);
+/* One of malloc's caches with checks. */
+void *tcache_take_debug_slowly(struct slab_cache *c);
+__inline_hot void *tcache_take_debug(struct slab_cache *c)
+{
+	struct tcache_block *b = (struct tcache_block *)tcache_self;
+	struct tcache_bin *bin;
+	uint32_t n;
+
+	if (unlikely(!b))
+		return tcache_take_debug_slowly(c);
+	bin = &b->ready[c->number];
+	n = bin->count;
+	if (unlikely(n == 0))
+		return tcache_take_debug_slowly(c);
+	WRITE_ONCE(bin->count, n - 1);
+	WRITE_ONCE(b->allocs, b->allocs + 1);
+	/* Its poison is going to be verified by the next allocation of this class. */
+	if (n > 1)
+		__builtin_prefetch(bin->items[n - 2]);
+	return bin->items[n - 1];
+}
 /* Of a cache that the program made; the state byte is the caller's. */
 void *tcache_take_custom(struct slab_cache *c);
 void tcache_put_custom(struct slab_cache *c, void *p);
@@ -697,8 +718,8 @@ void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1]);
 
 extern struct ranked_lock quarantine_lock; /* guards the global queue */
 void quarantine_init(void);
-/* Object i of a checked slab, out of the program's hands. */
-void quarantine_put(struct slab *s, uint32_t i, const struct unwind_regs *regs);
+/* An object of a checked slab, whose byte is `byte`, out of the program's hands. */
+void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t object, const struct unwind_regs *regs);
 /* All that is held of one cache goes back to it. */
 void quarantine_remove_cache(struct slab_cache *c, const struct unwind_regs *regs);
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs);

@@ -262,7 +262,7 @@ static void *bin_take_debug(struct tcache_block *b, struct tcache_bin *bin, stru
 	return bin->items[bin->count];
 }
 
-void *tcache_take_debug(struct slab_cache *c)
+void *tcache_take_debug_slowly(struct slab_cache *c)
 {
 	struct tcache_block *b = tcache_block();
 

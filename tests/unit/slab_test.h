@@ -75,7 +75,7 @@ static inline uint64_t random_below(uint64_t *state, uint64_t n)
 }
 
 /* Registers of no function in particular: stacks are not what is tested here. */
-static const struct unwind_regs no_regs __attribute__((unused)) = { 0x1000, 0, 0 };
+static const struct unwind_regs no_regs __attribute__((unused)) = { .pc = 0x1000 };
 
 static inline void run_child(const char *opts, void (*fn)(void))
 {

@@ -378,7 +378,7 @@ static void step_seen(int sig, siginfo_t *info, void *context)
 	if (!ends_with_outer(here.pcs, here.n))
 		fail_with("single step", "callers are lost", here.n, (uintptr_t)gregs[REG_RIP], steps);
 	/* From the interrupted registers alone: the same, one off in the first frame; but for rows that need other registers. */
-	regs = (struct unwind_regs){ (uintptr_t)gregs[REG_RIP], (uintptr_t)gregs[REG_RSP], (uintptr_t)gregs[REG_RBP] };
+	regs = (struct unwind_regs){ .pc = (uintptr_t)gregs[REG_RIP], .sp = (uintptr_t)gregs[REG_RSP], .fp = (uintptr_t)gregs[REG_RBP] };
 	direct.n = unwind_walk(&regs, direct.pcs, FRAMES);
 	if (ends_with_outer(direct.pcs, direct.n))
 		steps_from_context++;

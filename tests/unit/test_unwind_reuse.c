@@ -84,10 +84,19 @@ static noinline_fn __attribute__((section("memsan_text"))) void check_as_ours(vo
 	check_regs(&regs);
 }
 
+/* The same where our own frame holds the caller's frame pointer. */
+static noinline_fn WITH_FP __attribute__((section("memsan_text"))) void check_as_ours_framed(void)
+{
+	struct unwind_regs regs;
+
+	UNWIND_HERE(&regs);
+	check_regs(&regs);
+}
+
 static void check(void)
 {
 	if (chance(3))
-		check_as_ours();
+		chance(2) ? check_as_ours() : check_as_ours_framed();
 	else
 		check_here();
 }

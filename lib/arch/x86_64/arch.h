@@ -150,8 +150,11 @@ static inline void arch_context_call_again(uint64_t *gregs, uint32_t nr)
 #define ARCH_CONTEXT_VECTORS(uc) ((uintptr_t)(uc)->uc_mcontext.fpregs)
 
 #define unwind_here_arch(r)                                                                                    \
-	__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2"                               \
-	                 : "=&r"((r)->pc), "=&r"((r)->sp), "=&r"((r)->fp))
+	do {                                                                                                   \
+		__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2"                       \
+		                 : "=&r"((r)->pc), "=&r"((r)->sp), "=&r"((r)->fp));                            \
+		(r)->ret = (uintptr_t)__builtin_return_address(0);                                             \
+	} while (0)
 
 /* The thread control block, whose first word is its own address. */
 static inline uintptr_t arch_thread_pointer(void)
