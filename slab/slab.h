@@ -3,7 +3,7 @@
  *
  *   arena.c       the reserve, the state map, the memmap
  *   buddy.c       2^order page runs
- *   class.c       size classes: malloc-16 … four a doubling
+ *   class.c       size classes: malloc-16 … four a doubling, eight beyond 1 KiB
  *   flags.c       slab_debug's letters
  *   cache.c       slab caches: slabs cut into equal slots, per-slab out-of-line state
  *   track.c       SLUB's user tracking: 16 bytes an object
@@ -308,7 +308,7 @@ void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (root.c, view.c; both halves) -------------------------------------------------------------- */
 
 #define SLAB_ROOT_MAGIC "memsan heap root"   /* 16 bytes, no NUL */
-#define SLAB_ROOT_VERSION 4
+#define SLAB_ROOT_VERSION 5
 /* Where everything is.  It is found by its magic in the data of libmemsan (or the static program), and is the real one when `self` is its
  * address.  Sizes of the structures tell whether the reader was built from the same sources. */
 struct slab_root {
@@ -317,6 +317,7 @@ struct slab_root {
 	uint32_t version, size;
 	uint32_t size_page, size_slab, size_cache, size_area;
 	uint64_t arena, state, memmap, blocks;   /* 0 before slab_init; state also where every cache is checked */
+	uint64_t coarse;                         /* as state */
 	uint64_t ready_blocks;                   /* where the uint32_t of usable blocks is */
 	uint64_t caches;                         /* where the malloc caches are */
 	uint32_t nr_caches;
@@ -324,7 +325,7 @@ struct slab_root {
 	uint64_t control;                        /* struct leak_control (leak/leak.h), or 0 */
 	struct lib_root lib;
 };
-_Static_assert(sizeof(struct slab_root) == 192 && offsetof(struct slab_root, arena) == 48, "read by other processes");
+_Static_assert(sizeof(struct slab_root) == 200 && offsetof(struct slab_root, arena) == 48, "read by other processes");
 extern struct slab_root slab_root;
 
 #define SLAB_VIEW_CACHES SLAB_CACHES
