@@ -5,7 +5,8 @@
  *   wrap.c        lines that are wrapped: journald's JSON and export, Docker's, dmesg --json
  *   reader.c      bytes to lines, lines to lanes (a caller each), lanes to records
  *   begin.c       is this the first line of a report, and of which?
- *   body.c        the lines of a kernel report: access, task, stacks, object, memory
+ *   body.c        the lines of a kernel report: whose they are, and its end
+ *   body_access.c, body_object.c   what single lines of it say
  *   user.c        the lines of AddressSanitizer's and Valgrind's reports
  *   frame.c       one line of a stack, in any of their notations
  *   record.c      records and their memory

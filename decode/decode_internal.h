@@ -158,6 +158,26 @@ bool log_trace_goes_on(const struct log_open *o);
 size_t log_rule_length(const char *text);
 #define LOG_SHORT_RULE 70           /* KASAN's has 66 and ASan's 65, SLUB's 77, UBSAN's 80 */
 
+/* ---- body_access.c, body_object.c: readers of single lines, behind their blanks; false: it is not such a line ---------------------- */
+
+bool log_read_access(struct log_record *r, const char *t);
+bool log_read_kfence_access(struct log_open *o, const char *t);   /* a stack follows */
+bool log_read_cpu(struct log_record *r, const char *t);           /* the task, too */
+void log_open_stack(struct log_open *o, enum log_section section, const char *role);
+bool log_read_heading(struct log_open *o, const char *t);         /* of an allocating or freeing stack */
+bool log_read_trace_heading(struct log_open *o, const char *t);   /* of a call trace */
+bool log_read_kfence_object(struct log_open *o, const char *t);
+bool log_read_object(struct log_open *o, const char *t);
+bool log_read_place(struct log_open *o, const char *t);           /* where the object lies: variables, stacks, mappings */
+bool log_read_page(struct log_open *o, const char *t);
+bool log_read_first_byte(struct log_record *r, const char *t);
+bool log_read_slub(struct log_open *o, const char *t);
+bool log_read_module(struct log_open *o, const char *t);
+/* Here blanks mean something. */
+bool log_read_memory(struct log_open *o, const char *text);
+/* Up to 16 bytes at addr, as they are printed. */
+bool log_add_row(struct log_record *r, uint64_t addr, const char *bytes, char label);
+
 /* ---- frame.c ------------------------------------------------------------------------------------------------------------------ */
 
 /* One frame per call, NULL when the line is none.  `to` NULL only asks. */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The reader of reports, for the tools and their tests; libFuzzer builds it too.
-decode_sources = decode/record.c decode/prefix.c decode/reader.c decode/begin.c decode/body.c decode/user.c decode/frame.c decode/name.c \
+decode_sources = decode/record.c decode/prefix.c decode/reader.c decode/begin.c decode/body.c decode/body_access.c decode/body_object.c decode/user.c decode/frame.c decode/name.c \
 	decode/json_read.c decode/json_write.c decode/symbols.c decode/files.c decode/merge.c decode/suppressed.c decode/writer.c decode/sarif.c decode/ci.c decode/html.c decode/text.c decode/source.c decode/wrap.c
 noinst_LTLIBRARIES += libdecode.la
 libdecode_la_SOURCES = $(decode_sources)

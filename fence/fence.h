@@ -10,9 +10,11 @@
  *   report.c       what is wrong with a fenced object
  *   stacks.c       a stack of memsan's own for every thread, to handle faults on
  *   signals.c      what the program believes its SIGSEGV and SIGBUS handlers, signal masks and signal stacks to be
+ *   handled.c      faults that the program's own handler took, until it is known what came of them
  *   fault.c        the handler: is it ours? else diagnose, report, and hand on to the program or the default action
  *   facts.c        what is mapped where the fault was
  *   holder.c       whose memory a pointer made of poison came from
+ *   explain.c      a fault's state gathered, diagnosed, reported
  *   diagnose.c     registers, trap number, mapping facts → kind and explanation (pure)
  *   arch/          machine registers, memory operands, signal frames
  */
@@ -97,6 +99,11 @@ void fence_fault_init(fence_sigaction_fn real);
 /* Asked first about each fault at an address: true when the access may simply be tried again.  Set once, at start-up. */
 void fence_set_fault_hook(bool (*mine)(uintptr_t addr));
 extern bool fence_fault_on; /* the handler is installed; written once by fence_fault_init */
+/* This thread is about to end the program, other than in success, at regs: when it does so in a handler of its own for a fault, that fault is reported
+ * now.  Signal-safe. */
+void fence_tell_handled(const struct unwind_regs *regs);
+bool fence_handled_any(void);  /* it may have such a handler at work.  Cheap. */
+void fence_fork_child(void); /* the faults of the thread that forked are the parent's */
 /* Called in the handler when the program is about to die of a fault, after the report; NULL: nothing.  Set once. */
 extern void (*fence_hook_dying)(void);
 /* This thread gets a stack for faults (again does nothing), and loses it. */

@@ -187,6 +187,20 @@ void fault_each_data(bool (*fn)(void *ctx, uintptr_t start, uintptr_t end), void
 /* What is mapped at s->addr, next above it, and below s->stack_top.  Needs a descriptor for a moment; without one nothing is known. */
 void fault_find_mappings(struct fault_state *s);
 
+/* ---- explain.c -------------------------------------------------------------------------------------------------------------- */
+
+/* What the kernel said of a fault, besides the registers. */
+struct fault_origin { int sig, si_code; uint64_t trap, error, addr; };
+/* What a diagnosis starts from: the registers of `uc`, and what lies where they point. */
+void fault_gather(const struct fault_origin *origin, const ucontext_t *uc, struct fault_state *s);
+/* Is it in a page that memsan guards?  Then it is reported, and the page is memory from now on; false also when it cannot be. */
+bool fault_open_own(const struct fault_state *s);
+/* Any other fault: diagnosed and reported. */
+void fault_explain(const struct fault_origin *origin, const ucontext_t *uc);
+/* Those whose handlers are at work where the walk from regs goes (handled.c), or the one from what `uc` interrupted. */
+void fault_explain_handled(const struct unwind_regs *regs);
+void fault_explain_interrupted(const ucontext_t *uc);
+
 /* ---- stacks.c ---------------------------------------------------------------------------------------------------------------- */
 
 struct fault_stack {
@@ -212,6 +226,17 @@ bool fault_stack_of_program(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi);
 void fault_stack_ours(stack_t *s);
 /* Is ours used for the program's, which is too small for any frame? */
 bool fault_stack_stands_in(void);
+
+/* ---- handled.c --------------------------------------------------------------------------------------------------------------- */
+
+/* The program's handler is about to run in the frame of `uc`. */
+void handled_note(const struct fault_origin *origin, const ucontext_t *uc);
+/* In the child of a fork: they were the parent's. */
+void handled_forget(void);
+/* The oldest of this thread's faults whose handler the walk from regs lies in; each once.  NULL: none, or no more. */
+const ucontext_t *handled_take(const struct unwind_regs *regs, struct fault_origin *origin);
+/* The fault there, whose handler has returned. */
+bool handled_take_at(uintptr_t pc, uintptr_t sp, struct fault_origin *origin);
 
 /* ---- signals.c ----------------------------------------------------------------------------------------------------------------- */
 

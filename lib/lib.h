@@ -416,6 +416,8 @@ typedef uint32_t stack_handle;      /* 0: no stack */
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
 /* The same for a stack that may be deeper than `max`: the innermost `head` frames, then the outermost; *skipped counts those between. */
 size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head, size_t *skipped);
+/* Does that walk come from a signal frame whose handler returns at stack pointer `from_sp` to what it interrupted, at pc with stack pointer sp? */
+bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc, uintptr_t sp);
 /* The same, saved in the depot: about options.stack_depth frames, up to twice as many where an unchanged outer part is reused from
  * this thread's last trace.  When the depot is full what fits of it (the outer frames, or 0). */
 stack_handle unwind_save(const struct unwind_regs *regs);

@@ -585,6 +585,40 @@ size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 	return n;
 }
 
+/* A frame that a signal interrupted comes with its pc plus one. */
+static bool walk_passes(struct stack_view *view, const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc, uintptr_t sp)
+{
+	struct walk w;
+	struct frame f = frame_first(regs);
+	struct origin from;
+	uintptr_t before = 0;
+
+	walk_begin(&w, view, &f);
+	for (unsigned i = 0; i < STACK_FRAMES_MAX; i++) {
+		if (before == from_sp && f.pc == pc + 1 && f.sp == sp)
+			return true;
+		before = f.sp;
+		if (!walk_step(&w, &f, row_of(f.pc - 1), &from))
+			return false;
+	}
+	return false;
+}
+
+bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc, uintptr_t sp)
+{
+	struct unwind_thread *t = unwind_enter();
+	struct stack_view view;
+	bool passes;
+
+	if (likely(t)) {
+		passes = walk_passes(&t->view, regs, from_sp, pc, sp);
+		unwind_leave();
+		return passes;
+	}
+	mem_set(&view, 0, sizeof(view));
+	return walk_passes(&view, regs, from_sp, pc, sp);
+}
+
 /* A stack that overflowed has up to half a million frames. */
 #define ENDS_MAX ((size_t)4 << 20)
 

@@ -70,6 +70,17 @@ void exits_keep(int sig)
 			install(sig);
 }
 
+void exits_tell(int status)
+{
+	struct unwind_regs here;
+
+	/* In success it was no crash: a program that provokes a fault to see one (a configure script's) says so. */
+	if (!status || !process_is_this() || runtime_state_now != RUNTIME_READY || report_is_mine())
+		return;
+	UNWIND_HERE(&here);
+	fence_tell_handled(&here);
+}
+
 static void on_quick_exit(void)
 {
 	int status = exits_scan(0);

@@ -17,7 +17,7 @@ libcore_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 
 lib_LTLIBRARIES += libmemsan.la
 # dlclose and the interceptors have libc's own behind them only in a shared library.
-libmemsan_la_SOURCES = preload/modules.c preload/maps.c preload/signals.c preload/exec.c preload/quick_exit.c preload/fclose.c preload/waits.c preload/waits_rare.c preload/waits_io.c \
+libmemsan_la_SOURCES = preload/modules.c preload/maps.c preload/signals.c preload/exec.c preload/quick_exit.c preload/raise.c preload/fclose.c preload/waits.c preload/waits_rare.c preload/waits_io.c \
 	preload/libc_real.c preload/libc_check.c preload/libc_mem.c preload/libc_str.c preload/libc_scan.c preload/libc_number.c \
 	preload/libc_wcs.c preload/libc_printf.c preload/libc_stdio.c preload/libc_io.c preload/libc_kernel.c preload/libc_path.c
 libmemsan_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)

@@ -66,6 +66,7 @@ static void fork_child(void)
 	lib_fork_child();
 	slab_fork_child();
 	leak_fork_child();
+	fence_fork_child();
 	process_pid = os_getpid();
 }
 
@@ -77,10 +78,12 @@ bool process_is_this(void)
 	return os_getpid() == process_pid;
 }
 
-static void exit_last(void)
+static void exit_last(int status, void *unused)
 {
+	(void)unused;
 	if (!process_is_this())
 		return;
+	exits_tell(status);
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
@@ -99,8 +102,8 @@ static void exit_last(void)
 
 __attribute__((destructor)) static void process_destructor(void)
 {
-	if (atexit(exit_last) != 0)
-		exit_last();
+	if (on_exit(exit_last, NULL) != 0)
+		exit_last(0, NULL);
 }
 
 void process_init(void)

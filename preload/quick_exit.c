@@ -10,6 +10,7 @@
 __attribute__((used, visibility("hidden"))) void quick_exit_now(int status);
 void quick_exit_now(int status)
 {
+	exits_tell(status);
 	os_exit_group(exits_scan(status));
 }
 

@@ -341,7 +341,7 @@ bool report_find_functions(const struct module_info *m, const char *pattern,
 
 bool report_is_last(uintptr_t addr)
 {
-	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() &&
+	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() && !__atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
 	       addr - __atomic_load_n(&last_addr, __ATOMIC_RELAXED) < MAX(__atomic_load_n(&last_size, __ATOMIC_RELAXED), 1u);
 }
 

@@ -156,7 +156,7 @@ struct code_range { uint64_t start, end; };
  * options.symbolizer_timeout allows. */
 bool report_find_functions(const struct module_info *m, const char *pattern,
                            void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx, bool *complete);
-/* Was this thread's last report, and the last of all, about an access to addr?  Then a fault there is no news. */
+/* Was this thread's last report, and the last of all, of a check that found an access to addr?  Then a fault there is no news. */
 bool report_is_last(uintptr_t addr);
 /* Was it about a fault in [addr, addr+n)?  Then a look at that memory after the call says nothing new. */
 bool report_was_fault(uintptr_t addr, size_t n);

@@ -167,7 +167,7 @@ tests_unit_test_unwind_LDADD = $(TEST_LIBS) $(LIBUNWIND_LIBS)
 TESTS += tests/unit/test_unwind
 
 # Instrumented victims, in every form of every compiler; needs gcc and clang.
-EXTRA_DIST += tests/shadow tests/shadow-early tests/early tests/examples-shadow tests/victims-shadow
+EXTRA_DIST += tests/shadow tests/memsan-cc tests/shadow-early tests/early tests/examples-shadow tests/victims-shadow
 check_PROGRAMS += tests/unit/test_unwind_reuse
 tests_unit_test_unwind_reuse_SOURCES = tests/unit/test_unwind_reuse.c
 tests_unit_test_unwind_reuse_CFLAGS = $(TEST_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls

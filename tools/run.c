@@ -259,12 +259,13 @@ static char *relative_way(const char *from, const char *to)
 	return longer;
 }
 
-/* The library of the command in `dir`: in a build folder it is under .libs; an installation may have been moved as a whole. */
-static char *library_beside(const char *dir)
+/* A file that belongs to the command in `dir`: a build folder has it in its folder `built`; an installation, whose folder for it is `installed`, may
+ * have been moved as a whole.  NULL: it is not there. */
+static char *file_beside(const char *dir, const char *built, const char *installed, const char *name)
 {
 	char *mark = tool_format("%s/libmemsan.la", dir);
-	char *way = relative_way(MEMSAN_BINDIR, MEMSAN_LIBDIR);
-	char *path = tool_format("%s/%s/" LIBRARY_NAME, dir, access(mark, F_OK) == 0 ? ".libs" : way);
+	char *way = relative_way(MEMSAN_BINDIR, installed);
+	char *path = tool_format("%s/%s/%s", dir, access(mark, F_OK) == 0 ? built : way, name);
 	char *whole = realpath(path, NULL);
 
 	free(mark);
@@ -274,18 +275,32 @@ static char *library_beside(const char *dir)
 }
 
 /* Beside the command, else where it was configured to be; NULL when it is in neither place. */
-static char *find_library(void)
+static char *find_file(const char *built, const char *installed, const char *name)
 {
-	char dir[4096];
+	char dir[4096], *path, *found = NULL;
 	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
-	char *found = NULL;
 
 	if (n > 0) {
 		dir[n] = '\0';
 		*strrchr(dir, '/') = '\0';
-		found = library_beside(dir);
+		found = file_beside(dir, built, installed, name);
 	}
-	return found ? found : realpath(MEMSAN_LIBDIR "/" LIBRARY_NAME, NULL);
+	if (found)
+		return found;
+	path = tool_format("%s/%s", installed, name);
+	found = realpath(path, NULL);
+	free(path);
+	return found;
+}
+
+/* A static program was not loaded from beside its helper. */
+static void plan_set_symbolizer(struct run_plan *plan)
+{
+	char *helper = plan->set.symbolizer[0] ? NULL : find_file(".", MEMSAN_LIBEXECDIR, "memsan-symbolize");
+
+	if (helper)
+		plan_set(plan, "symbolizer", strlen("symbolizer"), helper);
+	free(helper);
 }
 
 /* In front of what is there, unless it is there already. */
@@ -326,7 +341,7 @@ static void audit_early(const char *library, const struct target *target)
 /* Puts library and options into this process's environment, for the program to inherit.  False: the library is missing. */
 static bool plan_prepare_environment(struct run_plan *plan, const struct target *target)
 {
-	char *library = find_library();
+	char *library = find_file(".libs", MEMSAN_LIBDIR, LIBRARY_NAME);
 
 	if (!library) {
 		tool_say("cannot find " LIBRARY_NAME " (looked beside the command and in %s)", MEMSAN_LIBDIR);
@@ -360,6 +375,8 @@ static int plan_execute(struct run_plan *plan)
 		return EXIT_CANNOT_RUN;
 	if (plan->fail_each)
 		return plan_prepare_environment(plan, &target) ? fail_each_run(plan->program, plan->text, (unsigned)plan->set.exitcode) : EXIT_USAGE;
+	if (target.holds_memsan)
+		plan_set_symbolizer(plan);
 	supervisor_init(&supervisor);
 	if (*supervisor.notify_path)
 		plan_set(plan, "notify", strlen("notify"), supervisor.notify_path);

@@ -183,6 +183,24 @@ static const char *find_sanitizer(Elf *elf)
 	return found;
 }
 
+/* The section that holds the runtime's code in a program that is linked with libmemsan.a. */
+static bool holds_memsan(Elf *elf)
+{
+	Elf_Scn *scn = NULL;
+	size_t names;
+	GElf_Shdr shdr;
+
+	if (elf_getshdrstrndx(elf, &names) != 0)
+		return false;
+	while ((scn = elf_nextscn(elf, scn)) != NULL) {
+		const char *name = gelf_getshdr(scn, &shdr) ? elf_strptr(elf, names, shdr.sh_name) : NULL;
+
+		if (name && strcmp(name, "memsan_text") == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool has_interpreter(Elf *elf)
 {
 	size_t nr = 0;
@@ -207,7 +225,7 @@ static void inspect_elf(struct target *t, Elf *elf)
 		target_verdict(t, TARGET_BLIND, "it is not a 64-bit x86-64 program");
 	else if ((sanitizer = find_sanitizer(elf)) != NULL)
 		target_verdict(t, TARGET_SANITIZED, "it is built for another sanitizer (%s)", sanitizer);
-	else if (!has_interpreter(elf))
+	else if (!(t->holds_memsan = holds_memsan(elf)) && !has_interpreter(elf))
 		target_verdict(t, TARGET_BLIND, "it is statically linked");
 	t->own_libraries = has_own_libraries(elf);
 }

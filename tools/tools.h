@@ -87,6 +87,7 @@ struct target {
 	enum target_kind kind;
 	char file[4096];      /* the file that the reason is about; "" when the program was not found */
 	char reason[256];     /* for people, empty for TARGET_PRELOADABLE */
+	bool holds_memsan;    /* linked with libmemsan.a */
 	bool own_libraries;   /* some do not come from the system's folders, so may be instrumented */
 };
 /* Looks `program` up as execvp(3) would and reads its ELF header; a #! line leads to the interpreter (once). */

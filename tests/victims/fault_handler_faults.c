@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The program's own SIGSEGV handler, meant to print something useful, faults itself: that is told, and the process ends by the signal.
+/* The program's own SIGSEGV handler, meant to print something useful, faults itself: both faults are told, and the process ends by the signal.
+ * expect: null-ptr-deref in=main type=write
  * expect: null-ptr-deref in=handler type=write
  * modes: check production
  * output: signal 11
@@ -21,7 +22,7 @@ int main(void)
 	int status;
 	signal(SIGSEGV, handler);
 	if (fork() == 0)
-		*first = 1;
+		*first = 1; /* BAD */
 	wait(&status);
 	printf("signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : -1);
 	return 0;

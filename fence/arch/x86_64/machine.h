@@ -96,6 +96,11 @@ void machine_call_on(uintptr_t stack_top, void (*fn)(void *), void *arg);
 size_t machine_frame_size(const ucontext_t *uc);
 /* Where the frame that `uc` is part of begins. */
 uintptr_t machine_frame_start(const ucontext_t *uc);
+/* The stack pointer when the handler has returned. */
+static inline uintptr_t machine_frame_returned(const ucontext_t *uc)
+{
+	return (uintptr_t)uc;
+}
 /* A copy of the whole frame at the highest suitable address below `top`, which must be writable.  The copy's context. */
 ucontext_t *machine_frame_copy(const ucontext_t *uc, uintptr_t top);
 /* Bytes that machine_frame_copy needs below `top` at most. */

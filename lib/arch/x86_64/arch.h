@@ -121,6 +121,7 @@ static inline bool arch_context_interrupted_call(const uint64_t *gregs)
 /* Stack and thread pointer of an interrupted thread, and where its vector registers lie. */
 #define ARCH_CONTEXT_PC(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[16 /* REG_RIP */])
 #define ARCH_CONTEXT_SP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[15 /* REG_RSP */])
+#define ARCH_CONTEXT_FP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[10 /* REG_RBP */])
 #define ARCH_CONTEXT_VECTORS(uc) ((uintptr_t)(uc)->uc_mcontext.fpregs)
 
 #define unwind_here_arch(r)                                                                                    \
