@@ -8,16 +8,16 @@
  *     alloc ──► LIVE ──free──► RETAINED ──taken again──► LIVE
  *                                 └── too many, not needed for a while, or others need pages ──► buddy (dirty)
  *
- * Check mode.  A freed area becomes one guard as a whole, so that any use of it faults, and its memory goes back at once: only
- * address space is held, first in first out.
+ * Check mode, and what production unmaps (vmalloc.c).  A freed area becomes one guard as a whole, so that any use of it faults, and its memory goes
+ * back at once: only address space is held, first in first out.
  *
  *     alloc ──► LIVE ──free──► QUARANTINED ──over budget──► buddy (clean)
  *
  * Accepted weakness: a retained area may be up to an eighth larger than asked for. */
 
 #define RETAIN_AREAS 64
-#define RETAIN_BYTES ((size_t)64 << 20)
 #define RETAIN_AREA_MAX ((size_t)32 << 20)
+#define RETAIN_BYTES ((size_t)64 << 20)
 #define RETAIN_SLACK ((size_t)256 << 10)
 #define PEAK_JIFFIES (JIFFIES_HZ / 4)
 #define HELD_BYTES_MAX ((size_t)64 << 30)

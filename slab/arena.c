@@ -6,6 +6,7 @@
  *
  *     arena      ███████████████░░░░░░░░░░░░░░░ … 1 TiB     PROT_NONE beyond the usable part
  *     state map  ███▌                                       1 byte per 16 bytes:  /16     only where a cache is without checks
+ *     coarse map .                                          2 bytes per KiB:      /512    likewise
  *     memmap     ▌                                          16 bytes per page:    /256
  *     blocks     .                                          8 bytes per block:    /524288
  *
@@ -21,16 +22,18 @@ uintptr_t arena_base;
 size_t arena_size;
 uint8_t *arena_state;
 size_t arena_state_limit;
+uint16_t *arena_coarse;
 size_t arena_usable_size;
 struct page *arena_memmap;
 uint64_t *arena_blocks;
 uint32_t arena_nr_blocks;
 uint32_t arena_ready_blocks;
 
-static struct os_stepped state_map, page_map, block_map; /* under the buddy lock */
+static struct os_stepped state_map, coarse_map, page_map, block_map; /* under the buddy lock */
 static bool has_state_map;                                /* set by arena_init */
 
 #define STATE_PER_BLOCK (BLOCK_SIZE / 16)
+#define COARSE_PER_BLOCK ((BLOCK_SIZE >> COARSE_SHIFT) * sizeof(uint16_t))
 #define PAGES_PER_BLOCK (BLOCK_PAGES * sizeof(struct page))
 /* Growth beyond what was asked: a quarter of what there is, within these. */
 #define GROW_MIN_BLOCKS 1
@@ -40,14 +43,15 @@ static bool has_state_map;                                /* set by arena_init *
 
 static size_t reserve_cost(size_t size)
 {
-	size_t blocks = size / BLOCK_SIZE, state = has_state_map ? STATE_PER_BLOCK : 0;
+	size_t blocks = size / BLOCK_SIZE, state = has_state_map ? STATE_PER_BLOCK + COARSE_PER_BLOCK : 0;
 
 	return size + blocks * (state + PAGES_PER_BLOCK + sizeof(uint64_t));
 }
 
 static bool reserve_maps(size_t blocks)
 {
-	return (!has_state_map || os_stepped_init(&state_map, ALIGN_UP(blocks * STATE_PER_BLOCK, PAGE_SIZE), STATE_PER_BLOCK)) &&
+	return (!has_state_map || (os_stepped_init(&state_map, ALIGN_UP(blocks * STATE_PER_BLOCK, PAGE_SIZE), STATE_PER_BLOCK) &&
+	                           os_stepped_init(&coarse_map, ALIGN_UP(blocks * COARSE_PER_BLOCK, PAGE_SIZE), COARSE_PER_BLOCK))) &&
 	       os_stepped_init(&page_map, ALIGN_UP(blocks * PAGES_PER_BLOCK, PAGE_SIZE), PAGES_PER_BLOCK) &&
 	       os_stepped_init(&block_map, ALIGN_UP(blocks * sizeof(uint64_t), PAGE_SIZE), PAGE_SIZE);
 }
@@ -83,6 +87,7 @@ bool arena_init(bool state_map_wanted)
 	if (!base)
 		return false;
 	arena_state = (uint8_t *)state_map.base;
+	arena_coarse = (uint16_t *)coarse_map.base;
 	arena_memmap = (struct page *)page_map.base;
 	arena_blocks = (uint64_t *)block_map.base;
 	arena_nr_blocks = (uint32_t)(size / BLOCK_SIZE);
@@ -93,8 +98,8 @@ bool arena_init(bool state_map_wanted)
 
 static bool commit_blocks(uint32_t from, uint32_t to)
 {
-	if ((has_state_map && !os_stepped_reach(&state_map, to * STATE_PER_BLOCK)) || !os_stepped_reach(&page_map, to * PAGES_PER_BLOCK) ||
-	    !os_stepped_reach(&block_map, to * sizeof(uint64_t)))
+	if ((has_state_map && !(os_stepped_reach(&state_map, to * STATE_PER_BLOCK) && os_stepped_reach(&coarse_map, to * COARSE_PER_BLOCK))) ||
+	    !os_stepped_reach(&page_map, to * PAGES_PER_BLOCK) || !os_stepped_reach(&block_map, to * sizeof(uint64_t)))
 		return false;
 	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guards would break them up. */
 	bool huge = options.mode == MODE_PRODUCTION && from >= HUGE_FROM_BLOCK;
@@ -121,7 +126,7 @@ bool arena_reach(uint32_t n)
 			return false;
 	}
 	if (has_state_map)
-		meta_account(COST_STATE_MAP, (int64_t)((to - from) * STATE_PER_BLOCK));
+		meta_account(COST_STATE_MAP, (int64_t)((to - from) * (STATE_PER_BLOCK + COARSE_PER_BLOCK)));
 	meta_account(COST_MEMMAP, (int64_t)((to - from) * (PAGES_PER_BLOCK + sizeof(uint64_t))));
 	/* Pairs with the loads in arena_usable and slab_free_fast: who sees the limit may use the maps below it. */
 	STORE_RELEASE(arena_usable_size, to * BLOCK_SIZE);
@@ -143,8 +148,10 @@ void arena_shrink(uint64_t limit)
 	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads test with the old or the new one */
 	arena_nr_blocks = blocks;
 	os_release_part((void *)(arena_base + size), released);
-	if (has_state_map)
+	if (has_state_map) {
 		os_stepped_shrink(&state_map, blocks * STATE_PER_BLOCK);
+		os_stepped_shrink(&coarse_map, blocks * COARSE_PER_BLOCK);
+	}
 	os_stepped_shrink(&page_map, blocks * PAGES_PER_BLOCK);
 	os_stepped_shrink(&block_map, blocks * sizeof(uint64_t));
 }

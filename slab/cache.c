@@ -39,17 +39,17 @@ int64_t cache_checked_bytes; /* atomic */
 
 /* ---- layout ------------------------------------------------------------------------------------------------------------ */
 
-/* The smallest run that holds enough objects and wastes at most an eighth.  With checks a slab's descriptor is shared by more: their
+/* The smallest run that holds enough objects and wastes at most a sixteenth.  With checks a slab's descriptor is shared by more: their
  * metadata is to stay below 24 bytes an object, 16 of which are the track. */
 static void choose_run(struct slab_cache *c)
 {
-	unsigned order, least = c->flags ? SLAB_MIN_CHECKED : SLAB_MIN_OBJECTS, share = c->flags ? 16 : 8;
+	unsigned order, least = c->flags ? SLAB_MIN_CHECKED : SLAB_MIN_OBJECTS;
 	size_t run, n;
 
 	for (order = SLAB_MIN_ORDER;; order++) {
 		run = PAGE_SIZE << order;
 		n = (run - c->offset) / c->slot_size;
-		if (order == SLAB_MAX_ORDER || (n >= least && run - n * c->slot_size <= run / share))
+		if (order == SLAB_MAX_ORDER || (n >= least && run - n * c->slot_size <= run / 16))
 			break;
 	}
 	c->nr_pages = 1u << order;
@@ -324,14 +324,14 @@ size_t cache_take(struct slab_cache *c, void **objects, size_t n)
 	return got;
 }
 
-/* A slab has become empty: keep a few, and more the more slabs there are; a loop that frees all and allocates all again should
- * not build its slabs anew each time. */
+/* A slab has become empty: keep a few, and more the more slabs there are; a loop that frees much and allocates it again should
+ * not build all of its slabs anew each time.  What was kept while there were many more goes too. */
 static void slab_became_empty(struct slab_cache *c, struct slab *s)
 {
 	list_remove(c, s);
 	list_add(c, s, SLAB_LIST_EMPTY);
-	if (c->nr_empty > 1 + c->nr_slabs / 8 && !c->typesafe)
-		slab_delete(c, s);
+	while (c->nr_empty > 1 + c->nr_slabs / 8 && !c->typesafe)
+		slab_delete(c, c->empty);
 }
 
 /* False: it was there already. */

@@ -5,6 +5,7 @@
  *
  *     tcache_self ──► bins[ state byte ] ── items ──► p p p p . . .      count: how many are there, max: how many may be
  *     arena_state [ (p - arena_base) / 16 ]                              0, or the size class of the live object at p
+ *     arena_coarse[ (p - arena_base) / 1024 ]                            0, or class and place of the live object that starts in that KiB
  *
  * A state byte is at the same time the index of the bin that the object goes back to.  The bins of all other states (0: no live
  * object, or one that the state map does not know; other) are empty and have max 0, so that one test, "is there room in the bin", turns away
@@ -15,6 +16,10 @@
  * threads without a block.  So no flag has to be tested.  Their objects, and large areas, are not in the state map: a byte for 16 bytes is
  * cheap for small objects that are freed by one load, but the page of it that each large object would touch is not (debug.c).  In check
  * mode there is no state map at all, and its limit stays 0.
+ *
+ * Objects of more than 1 KiB are not in the state map: no two of them start in the same KiB, so that a word for each KiB says which class and where in
+ * it, for a 32nd of the memory.  A heap of such objects would use a byte of the state map here and there, but its memory whole, as it comes in pages.  What
+ * was never written there is the kernel's page of zeros, and reads as "not here" from the processor's cache.
  *
  * A cache of the program's has a bin of its own for each thread and, as long as there are enough, a state byte of its own, so that the byte alone
  * says that an object is live and of this cache.  The bin is found by the cache's address (an array, so no two have the same place) and names the cache;
@@ -32,14 +37,17 @@
 #pragma GCC visibility push(hidden)
 
 /* Size classes are numbered from 1 in order of size. */
-#define SLAB_NR_CLASSES 40
+#define SLAB_NR_CLASSES 60
+#define COARSE_SHIFT 10
+#define COARSE_PLACE ((1u << COARSE_SHIFT) - 1)
+#define SLAB_CLASS_COARSE 21 /* the first beyond SLAB_FAST_SIZE */
 #define SLAB_CLASS_MAX ((size_t)32 << 10)
 /* State bytes that are no size class: live, in a cache that is not malloc's, which has this byte for itself or, with the last, shares it. */
 #define SLAB_STATE_CUSTOM (SLAB_NR_CLASSES + 1)
 #define SLAB_STATE_OTHER 255
 #define SLAB_STATE_NR 256
 
-/* Up to here the table maps (size + 15) / 16 to a class; above, four classes a doubling (class.c). */
+/* Up to here the table maps (size + 15) / 16 to a class; above, eight classes a doubling (class.c). */
 #define SLAB_FAST_SIZE ((size_t)1024)
 extern const uint8_t slab_class_table[SLAB_FAST_SIZE / 16 + 1];
 
@@ -56,6 +64,7 @@ struct custom_bin {
 	const struct slab_cache *cache; /* or CUSTOM_NOT_INLINE; NULL where no cache ever was */
 	uint32_t generation;            /* of the cache that the objects are of, else they are nobody's */
 	uint8_t state;                  /* the state byte of its live objects */
+	bool ran_empty;                 /* since bins_decay looked last */
 };
 struct tcache {
 	int32_t ticks;    /* allocations until fence/ is asked, in the slow path; below 0: now */
@@ -71,6 +80,9 @@ extern TLS_IE struct tcache *tcache_self; /* NULL: the thread has none yet, or n
  * without checks. */
 extern uint8_t *arena_state;
 extern size_t arena_state_limit;
+/* One word per KiB, as far as the state map goes. */
+extern uint16_t *arena_coarse;
+_Static_assert(SLAB_FAST_SIZE == (size_t)1 << COARSE_SHIFT && SLAB_NR_CLASSES < 1 << (16 - COARSE_SHIFT), "a class and a place fit in a word");
 
 #pragma GCC visibility pop
 
@@ -88,7 +100,69 @@ __inline_hot unsigned slab_class_large(size_t size)
 {
 	unsigned top = 63 - (unsigned)__builtin_clzl(size - 1);
 
-	return 9 + (top - 7) * 4 + (unsigned)((size - 1) >> (top - 2) & 3);
+	return SLAB_CLASS_COARSE + (top - COARSE_SHIFT) * 8 + (unsigned)((size - 1) >> (top - 3) & 7);
+}
+
+/* The live object of such a class at p starts there. */
+__inline_hot void slab_coarse_set(const void *p, unsigned class)
+{
+	uintptr_t off = (uintptr_t)p - arena_base;
+
+	WRITE_ONCE(arena_coarse[off >> COARSE_SHIFT], (uint16_t)(class << COARSE_SHIFT | (off & COARSE_PLACE)));
+}
+
+/* Of any pointer below the limit; 0: no live object of such a class starts there. */
+__inline_hot unsigned slab_coarse_class(const void *p)
+{
+	uintptr_t off = (uintptr_t)p - arena_base;
+	unsigned w = READ_ONCE(arena_coarse[off >> COARSE_SHIFT]);
+
+	return (w ^ off) & COARSE_PLACE ? 0 : w >> COARSE_SHIFT;
+}
+
+/* Of the n that are there, which is not 0, the last. */
+__inline_hot void *slab_bin_pop(struct tcache_bin *bin, uint32_t n)
+{
+	void *p = bin->items[n - 1];
+
+	if (!p)
+		__builtin_unreachable(); /* the caller's test for NULL goes */
+	WRITE_ONCE(bin->count, n - 1);
+	return p;
+}
+
+/* Behind the n that are there; there is room. */
+__inline_hot void slab_bin_push(struct tcache_bin *bin, uint32_t n, void *p)
+{
+	bin->items[n] = p;
+	tcache_barrier();
+	WRITE_ONCE(bin->count, n + 1);
+}
+
+/* Its address is worked out once, not for each of its fields. */
+__inline_hot struct tcache_bin *slab_bin(struct tcache *tc, unsigned i)
+{
+	struct tcache_bin *bin = &tc->bins[i];
+
+	__asm__("" : "+r"(bin));
+	return bin;
+}
+
+__inline_hot void *slab_malloc_coarse(struct tcache *tc, size_t size)
+{
+	struct tcache_bin *bin;
+	unsigned class;
+	void *p;
+
+	if (unlikely(size > SLAB_CLASS_MAX))
+		return NULL;
+	class = slab_class_large(size);
+	bin = slab_bin(tc, class);
+	if (unlikely(bin->count == 0))
+		return NULL;
+	p = slab_bin_pop(bin, bin->count);
+	slab_coarse_set(p, class);
+	return p;
 }
 
 __inline_hot void *slab_malloc_fast(size_t size)
@@ -96,29 +170,36 @@ __inline_hot void *slab_malloc_fast(size_t size)
 	struct tcache *tc = tcache_self;
 	struct tcache_bin *bin;
 	unsigned class;
-	uint32_t n;
 	void *p;
 
 	if (unlikely(!tc))
 		return NULL;
 	if (unlikely(--tc->ticks < 0))
 		return NULL;
-	if (likely(size <= SLAB_FAST_SIZE))
-		class = slab_class_table[(size + 15) / 16];
-	else if (size <= SLAB_CLASS_MAX)
-		class = slab_class_large(size);
-	else
+	if (unlikely(size > SLAB_FAST_SIZE))
+		return slab_malloc_coarse(tc, size);
+	class = slab_class_table[(size + 15) / 16];
+	bin = slab_bin(tc, class);
+	if (unlikely(bin->count == 0))
 		return NULL;
-	bin = &tc->bins[class];
-	n = bin->count;
-	if (unlikely(n == 0))
-		return NULL;
-	p = bin->items[n - 1];
-	if (!p)
-		__builtin_unreachable(); /* the caller's test for NULL goes */
-	WRITE_ONCE(bin->count, n - 1);
+	p = slab_bin_pop(bin, bin->count);
 	WRITE_ONCE(arena_state[((uintptr_t)p - arena_base) >> 4], (uint8_t)class);
 	return p;
+}
+
+__inline_hot bool slab_free_coarse(struct tcache *tc, void *p)
+{
+	struct tcache_bin *bin;
+	uint32_t n;
+
+	__asm__("" : "+r"(p)); /* nothing of this is worked out on the way of small objects */
+	bin = slab_bin(tc, slab_coarse_class(p));
+	n = bin->count;
+	if (unlikely(n >= bin->max))
+		return false;
+	WRITE_ONCE(arena_coarse[((uintptr_t)p - arena_base) >> COARSE_SHIFT], 0);
+	slab_bin_push(bin, n, p);
+	return true;
 }
 
 __inline_hot bool slab_free_fast(void *p)
@@ -130,14 +211,12 @@ __inline_hot bool slab_free_fast(void *p)
 
 	if (unlikely(i >= READ_ONCE(arena_state_limit) || !tc))
 		return false;
-	bin = &tc->bins[arena_state[i]];
+	bin = slab_bin(tc, arena_state[i]);
 	n = bin->count;
 	if (unlikely(n >= bin->max))
-		return false;
+		return slab_free_coarse(tc, p);
 	WRITE_ONCE(arena_state[i], 0);
-	bin->items[n] = p;
-	tcache_barrier();
-	WRITE_ONCE(bin->count, n + 1);
+	slab_bin_push(bin, n, p);
 	return true;
 }
 
@@ -162,10 +241,7 @@ __inline_hot void *slab_custom_alloc_fast(struct slab_cache *c)
 	n = x->bin.count;
 	if (unlikely(n == 0 || --tc->ticks < 0))
 		return NULL;
-	p = x->bin.items[n - 1];
-	if (!p)
-		__builtin_unreachable();
-	WRITE_ONCE(x->bin.count, n - 1);
+	p = slab_bin_pop(&x->bin, n);
 	WRITE_ONCE(arena_state[((uintptr_t)p - arena_base) >> 4], x->state);
 	return p;
 }
@@ -186,9 +262,7 @@ __inline_hot bool slab_custom_free_fast(struct slab_cache *c, void *p)
 	if (unlikely(READ_ONCE(arena_state[i]) != x->state || n >= x->bin.max))
 		return false;
 	WRITE_ONCE(arena_state[i], 0);
-	x->bin.items[n] = p;
-	tcache_barrier();
-	WRITE_ONCE(x->bin.count, n + 1);
+	slab_bin_push(&x->bin, n, p);
 	return true;
 }
 

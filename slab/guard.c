@@ -5,15 +5,16 @@
 /* A page that was opened stays memory until its area or slab leaves the quarantine; what the program wrote there is dropped then, since
  * who takes the pages next counts on zeros.  The owner remembers that it has such pages. */
 
-/* Only check mode guards areas. */
 static struct area *guarded_area(uintptr_t addr)
 {
 	struct area *a = area_at(addr);
 	uint32_t page = page_of(addr);
 
-	if (!a || !a->guard_pages || page < a->page || page - a->page >= a->nr_pages)
+	if (!a || page < a->page || page - a->page >= a->nr_pages)
 		return NULL;
-	return READ_ONCE(a->state) == AREA_QUARANTINED || page == a->page || page == a->page + a->nr_pages - 1 ? a : NULL;
+	if (READ_ONCE(a->state) == AREA_QUARANTINED)
+		return a;
+	return a->guard_pages && (page == a->page || page == a->page + a->nr_pages - 1) ? a : NULL;
 }
 
 static struct slab *guarded_slab(uintptr_t addr)
@@ -45,5 +46,8 @@ bool slab_guard_open(uintptr_t addr)
 	else
 		return false;
 	area_guard_clear(page_of(addr), 1);
+	/* A large area is guarded by its protection. */
+	if (a)
+		os_unprotect((void *)ALIGN_DOWN(addr, PAGE_SIZE), PAGE_SIZE);
 	return true;
 }

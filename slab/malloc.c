@@ -122,7 +122,7 @@ void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given
 	} else if (to.place == PLACE_CHECKED) {
 		debug_free(to.slab, (uintptr_t)p, api, size_given, regs);
 	} else if (to.place == PLACE_FAST) {
-		WRITE_ONCE(*state_of((uintptr_t)p), 0);
+		state_clear(p, to.class);
 		tcache_free(to.class, p);
 	} else if (to.place == PLACE_AREA && area_claim(to.area, p)) {
 		area_free(to.area, api, size_given, regs);

@@ -44,7 +44,7 @@ static enum slab_object_state slot_state(const struct slab_cache *c, struct slab
 	if (map_test(s->map, i))
 		return SLAB_OBJ_FREE;
 	if (c->fast)
-		return READ_ONCE(*state_of(slab_object_at(c, s, i))) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
+		return state_is_live(c, slab_object_at(c, s, i)) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
 	return byte & OBJECT_HELD ? SLAB_OBJ_QUARANTINED : byte & OBJECT_LIVE ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
 }
 

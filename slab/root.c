@@ -16,6 +16,7 @@ void root_init(void)
 	r->size_area = sizeof(struct area);
 	r->arena = arena_base;
 	r->state = (uint64_t)(uintptr_t)arena_state;
+	r->coarse = (uint64_t)(uintptr_t)arena_coarse;
 	r->memmap = (uint64_t)(uintptr_t)arena_memmap;
 	r->blocks = (uint64_t)(uintptr_t)arena_blocks;
 	r->ready_blocks = (uint64_t)(uintptr_t)&arena_ready_blocks;

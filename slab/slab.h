@@ -3,7 +3,7 @@
  *
  *   arena.c       the reserve, the state map, the memmap
  *   buddy.c       2^order page runs
- *   class.c       size classes: malloc-16 … four a doubling
+ *   class.c       size classes: malloc-16 … four a doubling, eight beyond 1 KiB
  *   flags.c       slab_debug's letters
  *   cache.c       slab caches: slabs cut into equal slots, per-slab out-of-line state
  *   track.c       SLUB's user tracking: 16 bytes an object
@@ -318,6 +318,7 @@ struct slab_root {
 	uint32_t version, size;
 	uint32_t size_page, size_slab, size_cache, size_area;
 	uint64_t arena, state, memmap, blocks;   /* 0 before slab_init; state also where every cache is checked */
+	uint64_t coarse;                         /* as state */
 	uint64_t ready_blocks;                   /* where the uint32_t of usable blocks is */
 	uint64_t caches;                         /* where the malloc caches are */
 	uint32_t nr_caches;
@@ -327,7 +328,7 @@ struct slab_root {
 	uint32_t size_pool, size_pool_object;
 	struct lib_root lib;
 };
-_Static_assert(sizeof(struct slab_root) == 208 && offsetof(struct slab_root, arena) == 48, "read by other processes");
+_Static_assert(sizeof(struct slab_root) == 216 && offsetof(struct slab_root, arena) == 48, "read by other processes");
 extern struct slab_root slab_root;
 
 #define SLAB_VIEW_CACHES SLAB_CACHES

@@ -92,10 +92,30 @@ static inline struct slab *slab_of(uintptr_t addr)
 
 	return (w & OWNER_TAG) == OWNER_SLAB ? OWNER_POINTER(w) : NULL;
 }
-/* Of an object in a cache without checks: only those use the state map. */
+/* Of an object in a cache without checks: only those use the state map, and of malloc's only those up to 1 KiB. */
 static inline uint8_t *state_of(uintptr_t addr)
 {
 	return &arena_state[(addr - arena_base) >> 4];
+}
+/* Of a malloc class: not in the state map but in the coarse one. */
+static inline bool class_is_coarse(unsigned class)
+{
+	return class >= SLAB_CLASS_COARSE && class <= SLAB_NR_CLASSES;
+}
+/* An object of that class is live now, or no longer. */
+static inline void state_set(void *p, unsigned class)
+{
+	if (class_is_coarse(class))
+		slab_coarse_set(p, class);
+	else
+		WRITE_ONCE(*state_of((uintptr_t)p), (uint8_t)class);
+}
+static inline void state_clear(void *p, unsigned class)
+{
+	if (class_is_coarse(class))
+		WRITE_ONCE(arena_coarse[((uintptr_t)p - arena_base) >> COARSE_SHIFT], 0);
+	else
+		WRITE_ONCE(*state_of((uintptr_t)p), 0);
 }
 /* The whole run [page, page + n) belongs to `owner`. */
 void arena_set_owner(uint32_t page, uint32_t n, uint64_t owner);
@@ -249,6 +269,11 @@ static inline uint32_t slab_index(const struct slab_cache *c, const struct slab 
 static inline uintptr_t slab_object_at(const struct slab_cache *c, const struct slab *s, uint32_t i)
 {
 	return READ_ONCE(s->base) + (uintptr_t)i * c->slot_size + c->offset;
+}
+/* Of a cache without checks. */
+static inline bool state_is_live(const struct slab_cache *c, uintptr_t addr)
+{
+	return class_is_coarse(c->number) ? slab_coarse_class((void *)addr) != 0 : READ_ONCE(*state_of(addr)) != 0;
 }
 static inline bool map_test(const uint64_t *map, uint32_t i)
 {
@@ -633,6 +658,8 @@ __inline_hot struct lead lead_of(const void *p)
 
 	if (i < LOAD_ACQUIRE(arena_state_limit)) {
 		to.class = LOAD_ACQUIRE(arena_state[i]);
+		if (!to.class)
+			to.class = slab_coarse_class(p);
 		if (to.class) {
 			to.place = to.class <= SLAB_NR_CLASSES ? PLACE_FAST : PLACE_CUSTOM;
 			to.slab = to.place == PLACE_CUSTOM ? slab_of((uintptr_t)p) : NULL;
@@ -673,6 +700,7 @@ struct tcache_block {
 	struct tcache_block *next;                      /* in the list of all blocks: written once */
 	uint32_t in_use;                                /* exchanged atomically */
 	uint32_t ticks;                                 /* trips to a slab cache */
+	uint64_t ran_empty;                             /* which of malloc's bins did since they were last looked at: a bit per class */
 	uint32_t held_count;                            /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];

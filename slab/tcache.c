@@ -9,6 +9,9 @@
  * a thread that uses a class once costs little, one in a loop goes to the lock once in 128 operations.  Refilled objects are
  * handed out in order of address, so that a program which fills memory walks it forwards.
  *
+ * Objects that wait in a bin keep their slabs from becoming empty.  A bin that did not run empty for a while holds more than its thread needs, and half of
+ * them go back (jemalloc's collection of thread caches, with "was it refilled" for its low-water mark, which would cost the inline path).
+ *
  * Only its thread touches a block's bins.  A bin is changed so that a copy of it taken at any instruction (the child of fork) holds no
  * pointer twice: pointers are taken off before they go to a slab, and counted after they are written.
  *
@@ -109,11 +112,16 @@ static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
 	bin->max = max;
 }
 
+static void bins_decay(struct tcache_block *b);
+static void custom_decay(struct tcache_block *b);
+
 /* Now and then somebody has to look whether memory that was freed long ago is still kept; nobody else is sure to come by. */
 static void tick(struct tcache_block *b)
 {
 	if (++b->ticks % TICKS)
 		return;
+	bins_decay(b);
+	custom_decay(b);
 	area_decay();
 	buddy_decay();
 	slab_shrink_near_limit();
@@ -164,6 +172,18 @@ static void bin_flush_half(struct tcache_bin *bin, struct slab_cache *c)
 	tcache_barrier();
 	WRITE_ONCE(bin->count, rest);
 	cache_return(c, old, n);
+}
+
+/* A bin that did not run empty since the last time has more than it needs, and its objects may be the last ones out of many slabs. */
+static void bins_decay(struct tcache_block *b)
+{
+	uint64_t ran_empty = b->ran_empty;
+	unsigned i;
+
+	b->ran_empty = 0;
+	for (i = 1; i <= SLAB_NR_CLASSES; i++)
+		if (b->fast.bins[i].count && !(ran_empty >> i & 1))
+			bin_flush_half(&b->fast.bins[i], &malloc_caches[i]);
 }
 
 static void bin_flush_all(struct tcache_bin *bin, struct slab_cache *c)
@@ -222,10 +242,14 @@ void *tcache_malloc(unsigned class)
 {
 	struct tcache_block *b = tcache_block();
 	struct slab_cache *c = &malloc_caches[class];
-	void *p = likely(b) ? bin_take(b, &b->fast.bins[class], c) : take_without_block(c);
+	void *p;
+
+	if (likely(b) && b->fast.bins[class].count == 0)
+		b->ran_empty |= (uint64_t)1 << class;
+	p = likely(b) ? bin_take(b, &b->fast.bins[class], c) : take_without_block(c);
 
 	if (p)
-		WRITE_ONCE(*state_of((uintptr_t)p), (uint8_t)class);
+		state_set(p, class);
 	return p;
 }
 
@@ -310,6 +334,8 @@ void *tcache_take_custom(struct slab_cache *c)
 
 	if (unlikely(!bin))
 		return take_without_block(c);
+	if (bin->count == 0)
+		custom_bin_of(b, c)->ran_empty = true;
 	return c->fast ? bin_take(b, bin, c) : bin_take_debug(b, bin, c);
 }
 
@@ -335,6 +361,22 @@ static void custom_flush_all(struct tcache_block *b)
 			custom_unpin(&slab_caches[i], 1);
 		}
 		WRITE_ONCE(x->bin.count, 0);
+	}
+}
+
+static void custom_decay(struct tcache_block *b)
+{
+	uint32_t i, end = b->fast.custom == custom_none ? 0 : LOAD_ACQUIRE(slab_root.nr_caches);
+
+	for (i = SLAB_FIRST_CUSTOM; i < end; i++) {
+		struct slab_cache *c = &slab_caches[i];
+		struct custom_bin *x = slab_custom_bin(c, b->fast.custom);
+
+		if (x->bin.count && !x->ran_empty && c->fast && custom_try_pin(c, x->generation)) {
+			bin_flush_half(&x->bin, c);
+			custom_unpin(c, 1);
+		}
+		x->ran_empty = false;
 	}
 }
 

@@ -11,6 +11,8 @@
 #define PAGES_AT_ONCE 256u
 #define DESCRIPTORS_AHEAD 16u
 #define STATES_AT_ONCE 4096u
+#define SLAB_PAGES_MAX 256u /* cache_plausible */
+#define COARSE_SLOTS 64u    /* of a slab of malloc's with objects beyond 1 KiB */
 #define BLOCKS_MAX ((uint64_t)1 << 31)
 
 /* ---- opening ---------------------------------------------------------------------------------------------------------- */
@@ -18,7 +20,7 @@
 static bool cache_plausible(const struct slab_cache *c)
 {
 	return c->slot_size >= 16 && c->object_size >= 16 && c->object_size <= c->slot_size && c->offset <= c->slot_size &&
-	       c->nr_pages >= 1 && c->nr_pages <= 256 && c->nr_objects >= 1 && c->nr_objects <= SLAB_VIEW_OBJECTS && c->map_words == (c->nr_objects + 63) / 64 &&
+	       c->nr_pages >= 1 && c->nr_pages <= SLAB_PAGES_MAX && c->nr_objects >= 1 && c->nr_objects <= SLAB_VIEW_OBJECTS && c->map_words == (c->nr_objects + 63) / 64 &&
 	       (uint64_t)c->nr_objects * c->slot_size + c->offset <= (uint64_t)c->nr_pages << PAGE_SHIFT &&
 	       c->reciprocal == (((uint64_t)1 << 40) + c->slot_size - 1) / c->slot_size;
 }
@@ -226,7 +228,34 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 
 /* ---- the live objects of a slab ------------------------------------------------------------------------------------------ */
 
-/* Of a cache without checks: the state map, a piece at a time. */
+/* Which slots of a slab of malloc's unchecked coarse classes are live; their number, 0 where that cannot be read. */
+static uint32_t coarse_slots(const struct slab_view *v, const struct slab_view_run *r, bool live[COARSE_SLOTS])
+{
+	const struct slab_view_cache *c = &v->caches[r->cache];
+	uint64_t at = v->root.coarse + ((r->addr - v->base) >> COARSE_SHIFT) * sizeof(uint16_t);
+	uint16_t words[SLAB_PAGES_MAX * (PAGE_SIZE >> COARSE_SHIFT)];
+	uint32_t i, n = r->nr_pages * (uint32_t)(PAGE_SIZE >> COARSE_SHIFT);
+
+	if (n > ARRAY_SIZE(words) || c->nr_objects > COARSE_SLOTS || !view_read(v->mem, words, at, n * sizeof(words[0])))
+		return 0;
+	for (i = 0; i < c->nr_objects; i++) {
+		uint32_t start = i * c->slot_size, w = words[start >> COARSE_SHIFT];
+		live[i] = w != 0 && !((w ^ start) & COARSE_PLACE);
+	}
+	return c->nr_objects;
+}
+
+static void live_coarse(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live)
+{
+	bool slots[COARSE_SLOTS];
+	uint32_t i, n = coarse_slots(v, r, slots);
+
+	for (i = 0; i < n; i++)
+		if (slots[i])
+			live->starts[live->nr++] = i * v->caches[r->cache].slot_size;
+}
+
+/* Of another cache without checks: the state map, a piece at a time. */
 static void live_unchecked(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
@@ -271,7 +300,9 @@ void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, st
 {
 	live->nr = 0;
 	live->displaced = false;
-	if (v->caches[r->cache].fast)
+	if (v->caches[r->cache].fast && class_is_coarse(r->cache))
+		live_coarse(v, r, live);
+	else if (v->caches[r->cache].fast)
 		live_unchecked(v, r, live);
 	else
 		live_checked(v, r, live);
@@ -303,6 +334,15 @@ static void map_unchecked_here(const struct slab_view *v, const struct slab_view
 		g->map[i] |= bits;
 		g->nr += bits ? (uint32_t)__builtin_popcountll(bits) : 0;
 	}
+}
+
+static void map_coarse(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
+{
+	bool slots[COARSE_SLOTS];
+	uint32_t i, n = coarse_slots(v, r, slots);
+
+	for (i = 0; i < n; i++)
+		gather_bit(g, i * v->caches[r->cache].slot_size / 16, slots[i]);
 }
 
 static void map_unchecked(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
@@ -352,7 +392,9 @@ uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_ru
 	struct gather g = { map, 0, 0, 0 };
 
 	*displaced = false;
-	if (v->caches[r->cache].fast && v->mem->here)
+	if (v->caches[r->cache].fast && class_is_coarse(r->cache))
+		map_coarse(v, r, &g);
+	else if (v->caches[r->cache].fast && v->mem->here)
 		map_unchecked_here(v, r, &g);
 	else if (v->caches[r->cache].fast)
 		map_unchecked(v, r, &g);
@@ -402,12 +444,23 @@ static uint8_t view_byte(const struct slab_view *v, uint64_t at)
 	return byte;
 }
 
+static bool view_coarse(const struct slab_view *v, uint64_t addr)
+{
+	uint64_t off = addr - v->base;
+	uint16_t w = 0;
+
+	view_read(v->mem, &w, v->root.coarse + (off >> COARSE_SHIFT) * sizeof(w), sizeof(w));
+	return w != 0 && !((w ^ off) & COARSE_PLACE);
+}
+
 /* What slot i holds, and where the user's object starts. */
 static enum slab_object_state slot_state(const struct slab_view *v, const struct slab_view_run *r, uint32_t i, uint64_t *start)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
 	uint8_t byte;
 
+	if (c->fast && class_is_coarse(r->cache))
+		return view_coarse(v, *start) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
 	if (c->fast)
 		return view_byte(v, v->root.state + ((*start - v->base) >> 4)) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
 	byte = view_byte(v, r->descriptor + slab_bytes_offset(c->map_words) + i);

@@ -7,12 +7,16 @@
  *             ^addr                                   ^addr
  *
  * Data starts at its first page.  In check mode the rest of the last page is red zone and verified at free; guards cost two system
- * calls, so production has none.  What becomes of freed areas is in area.c.
+ * calls, so production has none, but for memsan_vmalloc, which promises them.  What becomes of freed areas is in area.c.
+ *
+ * In production too a freed area faults where that costs little: one of memsan_vmalloc (as after the kernel's vunmap), and one so large that most of it
+ * would be given back to the system anyway (as after the munmap of other allocators).  Those have stacks, so that the fault can be told.
  *
  * A realloc that has to move a large area in production takes half as much again in address space: pages that are not touched cost
  * nothing, and a buffer that grows step by step is copied a logarithmic number of times. */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
+#define UNMAP_MIN ((size_t)64 << 20) /* what the buddy keeps for reuse */
 
 static unsigned area_flags; /* of the cache "vmalloc"; written by area_init */
 static bool area_held;
@@ -67,6 +71,22 @@ static struct area *area_new(size_t pages, size_t align, size_t guards)
 	return a;
 }
 
+/* Is it unmapped by free, in production? */
+static bool area_unmaps(enum slab_api api, size_t size)
+{
+	return options.quarantine_size != 0 && (api == SLAB_API_VMALLOC || (api != SLAB_API_PAGES && size > UNMAP_MIN));
+}
+
+static bool area_tracked(enum slab_api api, size_t size)
+{
+	return area_flags & SLAB_F_TRACK || (!area_flags && area_unmaps(api, size));
+}
+
+static stack_handle area_save_stack(enum slab_api api, size_t size, const struct unwind_regs *regs)
+{
+	return regs && area_tracked(api, size) ? unwind_save(regs) : 0;
+}
+
 static void area_trace(const struct area *a, bool free, stack_handle stack)
 {
 	if (unlikely(area_flags & SLAB_F_TRACE))
@@ -80,8 +100,8 @@ static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_han
 	WRITE_ONCE(a->alloc_stack, stack);
 	WRITE_ONCE(a->free_stack, 0);
 	WRITE_ONCE(a->free_thread, 0);
-	WRITE_ONCE(a->alloc_thread, area_flags & SLAB_F_TRACK ? thread_index() : 0);
-	WRITE_ONCE(a->when, area_flags & SLAB_F_TRACK ? jiffies_now() : 0);
+	WRITE_ONCE(a->alloc_thread, area_tracked(api, size) ? thread_index() : 0);
+	WRITE_ONCE(a->when, area_tracked(api, size) ? jiffies_now() : 0);
 }
 
 /* Red zone bytes behind the user's, and the shadow of the whole run. */
@@ -145,9 +165,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 
 void *area_alloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
-	stack_handle stack = regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
-
-	return area_alloc_room(size, size, align, api, zero, stack);
+	return area_alloc_room(size, size, align, api, zero, area_save_stack(api, size, regs));
 }
 
 /* ---- free --------------------------------------------------------------------------------------------------------------------- */
@@ -206,20 +224,22 @@ static void area_check_api(struct area *a, enum slab_api api, size_t size_given,
 
 void area_free(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
+	bool unmap = !area_flags && area_unmaps((enum slab_api)a->api, area_data_size(a));
+
 	area_check_api(a, api, size_given, regs);
 	area_check_slack(a, SLAB_AT_FREE, regs);
 	if (area_flags)
 		slab_shadow->bad(area_data(a), area_data_size(a), SLAB_MARK_PAGES);
-	if (area_flags & SLAB_F_TRACK) {
+	if (area_flags & SLAB_F_TRACK || unmap) {
 		WRITE_ONCE(a->free_stack, regs ? unwind_save(regs) : 0);
 		WRITE_ONCE(a->free_thread, thread_index());
 		WRITE_ONCE(a->when, jiffies_now());
 	}
 	area_trace(a, true, a->free_stack);
-	if (!area_flags && !a->guard_pages && a->api != SLAB_API_PAGES)
-		area_retain(a);
-	else if (area_held)
+	if (area_held || unmap)
 		area_quarantine(a);
+	else if (!area_flags && !a->guard_pages && a->api != SLAB_API_PAGES)
+		area_retain(a);
 	else
 		area_dispose(a);
 }
@@ -256,7 +276,7 @@ static bool area_resize_in_place(struct area *a, size_t size)
 
 static void *area_move(struct area *a, size_t size, const struct unwind_regs *regs)
 {
-	stack_handle stack = regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
+	stack_handle stack = area_save_stack((enum slab_api)a->api, size, regs);
 	size_t room = !area_flags && size > a->size ? size + size / 2 : size;
 	void *p = area_alloc_room(size, room, 16, (enum slab_api)a->api, false, stack);
 

@@ -22,7 +22,8 @@
  *     no line        there was no n-th allocation: all have been tried
  *
  * A run is judged by what run 0 did not do: a signal that ends it (crash), a report of memory errors (corrupts; a fault's is the crash's), a report
- * of a leak, no end (hangs).  Places are told once: allocations that come by the same stack and end the same way are one.
+ * of a leak, no end (hangs).  A fault that is reported although the program itself was not killed is the crash of a process that it started, or its own
+ * handler took it.  Places are told once: allocations that come by the same stack and end the same way are one.
  *
  * Each process of the program counts its own allocations, so run n fails the n-th one of each.  The program's output is nobody's, its
  * input is the same for each run: standard input, if it is a file, from where it stands, else a copy of all that comes. */
@@ -253,6 +254,18 @@ static void learn_known(struct session *s, char *reports)
 		s->known[s->nr_known++] = signature(line);
 }
 
+/* Nobody handles those: the process ends. */
+static bool is_fault(const char *class)
+{
+	static const char *const faults[] = { "null-ptr-deref", "wild-memory-access", "stack-overflow", "bad-jump", "write-to-read-only",
+	                                      "past-end-of-file", "misaligned-access", "privileged-instruction" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		if (strcmp(class, faults[i]) == 0)
+			return true;
+	return false;
+}
+
 /* The worst of the new reports; its title in `what`. */
 static enum verdict judge_reports(const struct session *s, char *reports, char *what, size_t size)
 {
@@ -267,8 +280,8 @@ static enum verdict judge_reports(const struct session *s, char *reports, char *
 		free(sig);
 		if (old || !member(line, "class", class, sizeof(class)))
 			continue;
-		v = strcmp(class, "leak") == 0 ? LEAKS : CORRUPTS;
-		if (worst == CORRUPTS || v == worst)
+		v = strcmp(class, "leak") == 0 ? LEAKS : is_fault(class) ? CRASHES : CORRUPTS;
+		if (worst != GOOD && worst <= v)
 			continue;
 		worst = v;
 		member(line, "title", title, sizeof(title));
@@ -292,12 +305,14 @@ static enum verdict judge(const struct session *s, struct run *r, const struct r
 		return HANGS;
 	}
 	if (is_crash(sig) && !(WIFSIGNALED(plain->status) && WTERMSIG(plain->status) == sig)) {
-		char *title = tool_format("%s", by_report == CORRUPTS ? what : "");
+		char *title = tool_format("%s", by_report == CORRUPTS || by_report == CRASHES ? what : "");
 
 		snprintf(what, size, "SIG%s%s%.200s", sigabbrev_np(sig), *title ? ": " : "", title);
 		free(title);
 		return CRASHES;
 	}
+	if (by_report == CRASHES && !WIFSIGNALED(r->status))
+		strncat(what, ", but the program itself was not killed", size - strlen(what) - 1);
 	return by_report;
 }
 

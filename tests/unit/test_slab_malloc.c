@@ -530,6 +530,66 @@ static void stale_entries_go(void)
 	all_comes_back();
 }
 
+/* Without checks: of each class, pointers beside a live object's start are none, and a second free is told. */
+static void bad_pointers(void)
+{
+	static const unsigned beside[] = { 1, 8, 16, 48, 512, 1024, 1040, 2048, 4096 };
+	struct slab_object obj;
+	unsigned class, i;
+
+	for (class = 1; class <= SLAB_NR_CLASSES; class++) {
+		size_t size = class_size(class);
+		uint8_t *before = heap_malloc(size), *p = heap_malloc(size), *behind = heap_malloc(size);
+
+		for (i = 0; i < ARRAY_SIZE(beside) && beside[i] < size; i++) {
+			nr_findings = 0;
+			heap_free(p + beside[i]);
+			CHECK(nr_findings == 1 && findings[0].kind == SLAB_INVALID_FREE && findings[0].object.addr == (uintptr_t)p);
+			CHECK(slab_find_object((uintptr_t)p + beside[i], &obj) && obj.state == SLAB_OBJ_LIVE && obj.addr == (uintptr_t)p);
+		}
+		nr_findings = 0;
+		heap_free(p);
+		CHECK(nr_findings == 0 && slab_find_object((uintptr_t)p, &obj) && obj.state == SLAB_OBJ_FREE);
+		heap_free(p);
+		CHECK(nr_findings == 1 && findings[0].kind == SLAB_DOUBLE_FREE && findings[0].object.addr == (uintptr_t)p);
+		nr_findings = 0;
+		heap_free(before);
+		heap_free(behind);
+		CHECK(nr_findings == 0);
+	}
+	all_comes_back();
+}
+
+static uint64_t cached_of(unsigned class)
+{
+	uint64_t cached[SLAB_NR_CLASSES + 1];
+
+	tcache_count(cached);
+	return cached[class];
+}
+
+/* What a thread no longer asks for leaves its bins while it goes on with something else, and so do the slabs. */
+static void idle_bins_are_emptied(void)
+{
+	static void *p[4000];
+	unsigned class = class_of(64), i, round;
+
+	for (i = 0; i < 4000; i++)
+		p[i] = heap_malloc(64);
+	for (i = 0; i < 4000; i++)
+		heap_free(p[i]);
+	CHECK(cached_of(class) > 64);
+	for (round = 0; round < 3000; round++) {
+		for (i = 0; i < 200; i++)
+			p[i] = heap_malloc(8000);
+		for (i = 0; i < 200; i++)
+			heap_free(p[i]);
+	}
+	CHECK(cached_of(class) == 0 && malloc_caches[class].nr_out == 0);
+	CHECK(malloc_caches[class].nr_slabs <= 1);
+	all_comes_back();
+}
+
 #define CHILD_TEST(name, function, opts)           \
 	static void test_##name(void **state)      \
 	{                                          \
@@ -550,6 +610,8 @@ CHILD_TEST(impossible_production, impossible_sizes, "mode=production")
 CHILD_TEST(impossible_check, impossible_sizes, "mode=check")
 CHILD_TEST(gigabytes_production, gigabytes, "mode=production")
 CHILD_TEST(gigabytes_check, gigabytes, "mode=check")
+CHILD_TEST(bad_pointers, bad_pointers, "mode=production")
+CHILD_TEST(idle_bins, idle_bins_are_emptied, "mode=production")
 CHILD_TEST(budget, budget_holds, "mode=check")
 CHILD_TEST(order, quarantine_order, "mode=check")
 CHILD_TEST(sealed, sealed_slabs, "mode=check")
@@ -575,6 +637,8 @@ int main(void)
 		cmocka_unit_test(test_gigabytes_production),
 		cmocka_unit_test(test_gigabytes_check),
 		cmocka_unit_test(test_rlimit_as),
+		cmocka_unit_test(test_bad_pointers),
+		cmocka_unit_test(test_idle_bins),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_sealed),
