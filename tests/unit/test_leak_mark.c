@@ -411,6 +411,128 @@ static void displaced(void)
 	CHECK(found[0] == LEAK_REACHABLE && found[1] == LEAK_POSSIBLE && found[2] == LEAK_DIRECT);
 }
 
+/* ---- who follows pointers by the scan's rules meets what the scan reaches ------------------------------------------------------------ */
+
+#define FOLLOWED 200
+#define PARTS 40
+static struct { uint64_t addr; bool extra, reached, met; } things[FOLLOWED + 2 * PARTS + 1];
+static unsigned nr_things, nr_reached;
+static uint64_t fenced[512];       /* stands for a fenced object, out of which some are cut */
+static struct { const struct leak_scan *s; struct leak_target queue[FOLLOWED + 2 * PARTS + 1]; unsigned nr, at; } follow;
+
+static unsigned thing_at(uint64_t addr, bool extra)
+{
+	unsigned i = 0;
+
+	while (i < nr_things && (things[i].addr != addr || things[i].extra != extra))
+		i++;
+	if (i == nr_things)
+		things[nr_things++].addr = addr;
+	things[i].extra = extra;
+	return i;
+}
+
+static void visit_thing(void *scan, uint64_t addr, enum leak_class class)
+{
+	unsigned i = thing_at(addr, leak_scan_visits_extra(scan));
+
+	things[i].reached |= class == LEAK_REACHABLE;
+	nr_reached += class == LEAK_REACHABLE;
+}
+
+static void follow_range(void *ctx, uint64_t start, uint64_t end)
+{
+	struct leak_target to[2];
+
+	(void)ctx;
+	for (uint64_t at = ALIGN_UP(start, 8); at + 8 <= end; at += 8)
+		for (unsigned k = leak_scan_leads_to(follow.s, *(const uint64_t *)(uintptr_t)at, to); k-- > 0;) {
+			unsigned i = thing_at(to[k].addr, to[k].extra);
+			if (to[k].interior || things[i].met)
+				continue;
+			things[i].met = true;
+			follow.queue[follow.nr++] = to[k];
+		}
+}
+
+struct cut { uint64_t addr, size; };
+static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uint64_t seed)
+{
+	const char *why = NULL;
+	struct leak_scan *s = leak_scan_create_with(&here_view, (uint64_t)(uintptr_t)&slab_root, nr + 1, &why);
+
+	CHECK(s);
+	leak_scan_add(s, (uintptr_t)fenced, sizeof(fenced), false);
+	for (unsigned i = 0; i < nr; i++)
+		leak_scan_add(s, cuts[i].addr, cuts[i].size, true);
+	leak_scan_added(s);
+	for (unsigned i = 0; i < 40; i++) {
+		uint64_t addr = i % 4 == 3 ? cuts[random_next(&seed) % nr].addr : (uintptr_t)objects[random_next(&seed) % FOLLOWED];
+		if (i % 2)
+			leak_scan_note(s, addr, LEAK_NOTE_NO_SCAN);
+		else
+			leak_scan_area(s, addr, addr + 8 * (random_next(&seed) % 8), 8 + 8 * (random_next(&seed) % 4));
+	}
+	return s;
+}
+
+/* Objects of 8 to 63 words with cuts of two to four words in some, and as many in the fenced one; every fourth word points somewhere. */
+static unsigned make_followed(struct cut *cuts, uint64_t *seed)
+{
+	unsigned nr = 0;
+
+	nr_objects = 0;
+	memset(roots, 0, sizeof(roots));
+	memset(fenced, 0, sizeof(fenced));
+	for (unsigned i = 0; i < FOLLOWED; i++)
+		object_new(64 + 8 * (random_next(seed) % 56));
+	for (unsigned i = 0; i < PARTS; i++) {
+		cuts[nr++] = (struct cut){ (uintptr_t)(objects[i * 5] + (i % 3 ? 2 : 0)), 16 + 8 * (i % 3) };
+		cuts[nr++] = (struct cut){ (uintptr_t)(fenced + 12 * i + 1), 16 + 8 * (i % 3) };
+	}
+	for (unsigned i = 0; i < FOLLOWED + 1; i++) {
+		uint64_t *words = i < FOLLOWED ? (uint64_t *)objects[i] : fenced, n = i < FOLLOWED ? sizes[i] / 8 : ARRAY_SIZE(fenced);
+		for (uint64_t k = 0; k < n; k++) {
+			uint64_t r = random_next(seed);
+			if (r % 12 == 0)
+				words[k] = r >> 8 & 3 ? (uintptr_t)objects[(r >> 10) % FOLLOWED] + (r >> 20) % 2 * 8 : cuts[(r >> 10) % nr].addr;
+		}
+	}
+	for (unsigned i = 0; i < 3; i++)
+		roots[i] = (uintptr_t)objects[random_next(seed) % FOLLOWED];
+	roots[5] = random_next(seed) % 2 ? (uintptr_t)fenced : cuts[random_next(seed) % nr].addr;
+	return nr;
+}
+
+static void followed(void)
+{
+	struct cut cuts[2 * PARTS];
+	uint64_t seed = 77, all = 0;
+
+	for (unsigned round = 0; round < 40; round++) {
+		unsigned nr = make_followed(cuts, &seed);
+		struct leak_scan *s = scan_with_cuts(cuts, nr, round + 1);
+		memset(things, 0, sizeof(things));
+		nr_things = nr_reached = 0;
+		follow.s = s;
+		follow.nr = follow.at = 0;
+		leak_scan_reads_root(s, (uintptr_t)roots, (uintptr_t)(roots + ARRAY_SIZE(roots)), follow_range, NULL);
+		while (follow.at < follow.nr) {
+			struct leak_target t = follow.queue[follow.at++];
+			leak_scan_reads(s, &t, follow_range, NULL);
+		}
+		leak_scan_root(s, (uintptr_t)roots, sizeof(roots));
+		leak_scan_finish(s, ALL_CLASSES, visit_thing, s);
+		leak_scan_destroy(s);
+		for (unsigned i = 0; i < nr_things; i++)
+			CHECK(things[i].met == things[i].reached);
+		all += nr_reached;
+		for (unsigned i = 0; i < nr_objects; i++)
+			heap_free(objects[i]);
+	}
+	CHECK(all > 40 * 20 && all < 40 * (FOLLOWED + 2 * PARTS));
+}
+
 #define BOTH_MODES(fn)                                                        \
 	static void test_##fn(void **state)                                   \
 	{                                                                     \
@@ -423,12 +545,14 @@ BOTH_MODES(graphs)
 BOTH_MODES(full_stack)
 BOTH_MODES(notes)
 BOTH_MODES(displaced)
+BOTH_MODES(followed)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shapes), cmocka_unit_test(test_graphs), cmocka_unit_test(test_full_stack),
 		cmocka_unit_test(test_notes), cmocka_unit_test(test_displaced),
+		cmocka_unit_test(test_followed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
