@@ -568,7 +568,15 @@ static bool child_wait(long pid)
 /* Our own frames, below sp, are left out: they are large, and in what they have not written yet stands what other calls left. */
 static void note_self(uintptr_t sp)
 {
-	stop.threads[0] = (struct leak_thread){ .tid = os_gettid(), .answered = 1, .sp = sp, .tp = arch_thread_pointer() };
+	static stack_t signal_stack; /* one thread scans at a time */
+	struct leak_thread self = { .tid = os_gettid(), .answered = 1, .sp = sp, .tp = arch_thread_pointer() };
+
+	/* The kernel holds the pointer to it, and maybe nobody else; the others' stands in the frame of their handler. */
+	if (!os_under_seccomp() && arch_syscall6(SYS_sigaltstack, 0, (long)&signal_stack, 0, 0, 0, 0) == 0) {
+		self.saved[0] = (uintptr_t)&signal_stack;
+		self.saved_size[0] = sizeof(signal_stack);
+	}
+	stop.threads[0] = self;
 }
 
 static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *job, struct snapshot_info *info, struct round *r)

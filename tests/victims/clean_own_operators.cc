@@ -4,7 +4,7 @@
  * expect: none
  * ways: preload linked
  * modes: check production
- * flags: -std=c++17
+ * flags: -std=c++17 -fsized-deallocation
  * output: 7 made, 7 deleted, 0 left
  */
 #include <cstdio>
