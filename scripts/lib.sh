@@ -7,10 +7,10 @@
 {
 packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev libjson-c-dev)
 packages_test=(libcmocka-dev libunwind-dev clang libclang-rt-14-dev python3 shellcheck mandoc man-db gdb redis-server nginx
-	git perl dash tar xz-utils gzip bzip2 zstd bc diffutils patch sqlite3 nodejs openssl file findutils procps python3-jsonschema)
+	git perl dash tar xz-utils gzip bzip2 zstd lz4 busybox-static bc diffutils patch sqlite3 nodejs openssl file findutils procps python3-jsonschema)
 # For real kernels in QEMU; --quick goes without.
 packages_arm64=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
-packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils busybox-static qemu-system-x86 linux-image-amd64 linux-headers-amd64)
+packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils qemu-system-x86 linux-image-amd64 linux-headers-amd64)
 # Wanted by bench/run only (it says what it goes without).
 packages_bench=(libmimalloc2.0 libjemalloc2 clang libclang-rt-14-dev electric-fence duma valgrind)
 }
