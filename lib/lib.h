@@ -14,7 +14,7 @@
  *   options.c   the option table (options.def), its parser
  *   thread.c    per-thread state and the table of threads
  *   modules.c   loaded and since unloaded modules, build ids
- *   unwind.c    the stack unwinder (.eh_frame rows cached per pc); cfi.c, cfi_static.c read them, window.c guards the reading
+ *   unwind.c, unwind_save.c   the stack unwinder (.eh_frame rows cached per pc), stacks saved; cfi.c, cfi_static.c read them, window.c guards the reading
  *   depot.c     stacks saved once, named by 32-bit handles
  *   (header)    memory seen from elsewhere: struct mem_view
  *
@@ -373,7 +373,7 @@ const char *module_self_path(void);
 void *modules_before_dlclose(void);          /* NULL when there is no memory: then nothing is remembered */
 void modules_after_dlclose(void *snapshot);  /* frees it */
 
-/* ---- unwind.c and depot.c: stacks ------------------------------------------------------------------------------------------ */
+/* ---- unwind.c, unwind_save.c and depot.c: stacks ------------------------------------------------------------------------------------------ */
 
 struct unwind_regs {
 	uintptr_t pc, sp, fp; /* enough on x86_64: rip, rsp, rbp */
