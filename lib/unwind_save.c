@@ -109,7 +109,9 @@ static struct unwind_thread *thread_block_take(void)
 	if (t)
 		free_blocks = t->next_free;
 	lock_release(&free_lock);
-	if (!t && (t = meta_alloc(sizeof(*t) + sizeof(struct memo), COST_UNWIND)) != NULL)
+	if (t)
+		mem_set(t->memos, 0, sizeof(t->memos));
+	else if ((t = meta_alloc(sizeof(*t) + sizeof(struct memo), COST_UNWIND)) != NULL)
 		t = (struct unwind_thread *)ALIGN_UP((uintptr_t)t, sizeof(struct memo));
 	return t;
 }
@@ -133,7 +135,7 @@ static __cold_path struct unwind_thread *thread_block_first(void)
 	t->nr = 0;
 	t->space = 0;
 	t->outermost = t->spaces[0];
-	mem_set(t->memos, 0, sizeof(t->memos));
+	t->salt = __atomic_load_n(&unwind_salt, __ATOMIC_RELAXED);
 	mem_set(&t->view, 0, sizeof(t->view));
 	unwind_self = t;
 	return t;

@@ -47,40 +47,78 @@ static const char *const intercepted_names[] = {
 #undef LIBC
 };
 
+/* Where a module keeps its symbols.  table NULL: it has no GNU hash table. */
+struct module_symbols {
+	const uint32_t *table;
+	const ElfW(Sym) *symbols;
+	const char *strings;
+	const uint16_t *versions;
+};
+
 /* glibc has made the addresses in a module's dynamic section absolute when it is on the list, but where that may not be written: the kernel's
  * vdso. */
-static uintptr_t dynamic_value(const struct link_map *m, ElfW(Sxword) tag)
+static const void *dynamic_address(const struct link_map *m, const ElfW(Dyn) *d)
 {
-	for (const ElfW(Dyn) *d = m->l_ld; d && d->d_tag != DT_NULL; d++)
-		if (d->d_tag == tag)
-			return d->d_un.d_ptr < m->l_addr ? d->d_un.d_ptr + m->l_addr : d->d_un.d_ptr;
-	return 0;
+	return (const void *)(d->d_un.d_ptr < m->l_addr ? d->d_un.d_ptr + m->l_addr : d->d_un.d_ptr);
 }
 
-const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)
+static void symbols_find(struct module_symbols *s, const struct link_map *m)
 {
-	const uint32_t *table = (const void *)dynamic_value(m, DT_GNU_HASH);
-	const ElfW(Sym) *symbols = (const void *)dynamic_value(m, DT_SYMTAB);
-	const char *strings = (const void *)dynamic_value(m, DT_STRTAB);
-	const uint16_t *versions = (const void *)dynamic_value(m, DT_VERSYM);
-	if (!table || !symbols || !strings || !table[0])
-		return NULL;
-	const uint32_t *buckets = (const void *)((const uintptr_t *)(table + 4) + table[2]), *chain = buckets + table[0];
+	*s = (struct module_symbols){ 0 };
+	for (const ElfW(Dyn) *d = m->l_ld; d && d->d_tag != DT_NULL; d++) {
+		switch (d->d_tag) {
+		case DT_GNU_HASH: s->table = dynamic_address(m, d); break;
+		case DT_SYMTAB: s->symbols = dynamic_address(m, d); break;
+		case DT_STRTAB: s->strings = dynamic_address(m, d); break;
+		case DT_VERSYM: s->versions = dynamic_address(m, d); break;
+		default: break;
+		}
+	}
+	if (!s->symbols || !s->strings || (s->table && !s->table[0]))
+		s->table = NULL;
+}
+
+/* The hash table begins with a Bloom filter of two bits a name: most modules do not have most names. */
+static bool symbols_may_have(const struct module_symbols *s, uint32_t hash)
+{
+	const uint64_t *filter = (const uint64_t *)(s->table + 4);
+	uint64_t word = filter[hash / 64 & (s->table[2] - 1)];
+
+	return word >> hash % 64 & word >> (hash >> s->table[3]) % 64 & 1;
+}
+
+/* Of several versions the default one. */
+static const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name)
+{
 	uint32_t hash = 5381;
+
 	for (const char *c = name; *c; c++)
 		hash = hash * 33 + (unsigned char)*c;
-	for (uint32_t i = buckets[hash % table[0]]; i >= table[1]; i++) {
-		uint32_t word = chain[i - table[1]];
-		if ((word | 1) == (hash | 1) && (!versions || !(versions[i] & 0x8000)) && str_equal(strings + symbols[i].st_name, name))
-			return &symbols[i];
+	if (!s->table || !symbols_may_have(s, hash))
+		return NULL;
+	const uint32_t *buckets = (const void *)((const uint64_t *)(s->table + 4) + s->table[2]), *chain = buckets + s->table[0];
+	for (uint32_t i = buckets[hash % s->table[0]]; i >= s->table[1]; i++) {
+		uint32_t word = chain[i - s->table[1]];
+		if ((word | 1) == (hash | 1) && (!s->versions || !(s->versions[i] & 0x8000)) && str_equal(s->strings + s->symbols[i].st_name, name))
+			return &s->symbols[i];
 		if (word & 1)
 			break;
 	}
 	return NULL;
 }
 
+const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)
+{
+	struct module_symbols symbols;
+
+	symbols_find(&symbols, m);
+	return symbols_look_up(&symbols, name);
+}
+
 /* A symbol table in memory: the module's pages that hold it. */
-struct symbol_table { const struct link_map *module; uintptr_t start, end; };
+struct symbol_table { const struct link_map *module; struct module_symbols symbols; uintptr_t start, end; };
+/* The library that the symbols are to lead to. */
+struct symbol_target { const struct link_map *module; struct module_symbols symbols; };
 
 /* How far the table goes is written nowhere; in every file that ld and its kin make, the strings follow it.  False: it may not be changed,
  * as it is not of a segment that is only read. */
@@ -88,11 +126,16 @@ static bool table_find(struct symbol_table *t, const struct link_map *m, uintptr
 {
 	const ElfW(Ehdr) *elf = (const void *)base;
 	const ElfW(Phdr) *segments = (const void *)(base + elf->e_phoff);
-	uintptr_t symbols = dynamic_value(m, DT_SYMTAB), strings = dynamic_value(m, DT_STRTAB);
+	uintptr_t symbols, strings;
 
-	if (!symbols || strings <= symbols)
+	symbols_find(&t->symbols, m);
+	symbols = (uintptr_t)t->symbols.symbols;
+	strings = (uintptr_t)t->symbols.strings;
+	if (!t->symbols.table || strings <= symbols)
 		return false;
-	*t = (struct symbol_table){ .module = m, .start = ALIGN_DOWN(symbols, PAGE_SIZE), .end = ALIGN_UP(strings, PAGE_SIZE) };
+	t->module = m;
+	t->start = ALIGN_DOWN(symbols, PAGE_SIZE);
+	t->end = ALIGN_UP(strings, PAGE_SIZE);
 	for (unsigned i = 0; i < elf->e_phnum; i++) {
 		uintptr_t start = m->l_addr + segments[i].p_vaddr;
 		if (segments[i].p_type == PT_LOAD && start <= symbols && strings < start + segments[i].p_filesz)
@@ -102,16 +145,16 @@ static bool table_find(struct symbol_table *t, const struct link_map *m, uintptr
 }
 
 /* The symbol `name` of the table becomes ours.  Other threads may look it up meanwhile: a word at a time, and ordinary functions have but one. */
-static void table_redirect(const struct symbol_table *t, const struct link_map *self, const char *name)
+static void table_redirect(const struct symbol_table *t, const struct symbol_target *self, const char *name)
 {
-	ElfW(Sym) *theirs = (ElfW(Sym) *)(uintptr_t)module_symbol(t->module, name);
-	const ElfW(Sym) *ours = module_symbol(self, name);
+	ElfW(Sym) *theirs = (ElfW(Sym) *)(uintptr_t)symbols_look_up(&t->symbols, name);
+	const ElfW(Sym) *ours = symbols_look_up(&self->symbols, name);
 
 	if (!theirs || !ours || !theirs->st_value || !ours->st_value || (uintptr_t)(theirs + 1) > t->end)
 		return;
 	if (ELF64_ST_TYPE(theirs->st_info) == STT_GNU_IFUNC)
 		theirs->st_info = ELF64_ST_INFO(ELF64_ST_BIND(theirs->st_info), STT_FUNC);
-	__atomic_store_n(&theirs->st_value, self->l_addr + ours->st_value - t->module->l_addr, __ATOMIC_RELEASE);
+	__atomic_store_n(&theirs->st_value, self->module->l_addr + ours->st_value - t->module->l_addr, __ATOMIC_RELEASE);
 }
 
 /* Does `later` stand behind `m` in the order in which ld.so looks through modules? */
@@ -129,7 +172,7 @@ bool module_is_cxx_runtime(const struct link_map *m)
 	return str_starts(file, "libstdc++.so") || str_starts(file, "libc++.so") || str_starts(file, "libc++abi.so");
 }
 
-static void redirect_libc(const struct symbol_table *t, const struct link_map *self)
+static void redirect_libc(const struct symbol_table *t, const struct symbol_target *self)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(allocator_names); i++)
 		table_redirect(t, self, allocator_names[i]);
@@ -139,15 +182,15 @@ static void redirect_libc(const struct symbol_table *t, const struct link_map *s
 			table_redirect(t, self, intercepted_names[i]);
 }
 
-static void redirect_operators(const struct symbol_table *t, const struct link_map *self)
+static void redirect_operators(const struct symbol_table *t, const struct symbol_target *self)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(operators); i++)
 		if (!operator_forward[operators[i].index])
 			table_redirect(t, self, operators[i].name);
 }
 
-static void redirect(const struct link_map *m, uintptr_t base, const struct link_map *self,
-                     void (*change)(const struct symbol_table *t, const struct link_map *self))
+static void redirect(const struct link_map *m, uintptr_t base, const struct symbol_target *self,
+                     void (*change)(const struct symbol_table *t, const struct symbol_target *self))
 {
 	struct symbol_table t;
 
@@ -160,12 +203,15 @@ static void redirect(const struct link_map *m, uintptr_t base, const struct link
 void handles_redirect(void)
 {
 	struct dl_find_object self, libc, found;
+	struct symbol_target target;
 
 	if (_dl_find_object((void *)(uintptr_t)handles_redirect, &self) != 0 || _dl_find_object((void *)gnu_get_libc_version, &libc) != 0 ||
 	    !is_behind(self.dlfo_link_map, libc.dlfo_link_map))
 		return;
-	redirect(libc.dlfo_link_map, (uintptr_t)libc.dlfo_map_start, self.dlfo_link_map, redirect_libc);
+	target.module = self.dlfo_link_map;
+	symbols_find(&target.symbols, target.module);
+	redirect(libc.dlfo_link_map, (uintptr_t)libc.dlfo_map_start, &target, redirect_libc);
 	for (const struct link_map *m = self.dlfo_link_map; m; m = m->l_next)
 		if (module_is_cxx_runtime(m) && _dl_find_object((void *)m->l_ld, &found) == 0)
-			redirect(m, (uintptr_t)found.dlfo_map_start, self.dlfo_link_map, redirect_operators);
+			redirect(m, (uintptr_t)found.dlfo_map_start, &target, redirect_operators);
 }
