@@ -17,7 +17,7 @@
  *
  * A pc is kept as a return address is: one less lies inside the call.  A frame that a signal interrupted is at its pc plus one.
  */
-#include "lib/unwind_internal.h"
+#include "lib/lib_internal.h"
 
 /* ---- packed rows ------------------------------------------------------------------------------------------------- */
 

@@ -22,7 +22,7 @@
  *    A trace that was cut off at the depth limit is reused only while it is still deep enough: saved stacks have at least
  *    options.stack_depth frames, or all.
  */
-#include "lib/unwind_internal.h"
+#include "lib/lib_internal.h"
 
 /* ---- per-thread state ------------------------------------------------------------------------------------------------ */
 
