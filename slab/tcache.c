@@ -39,13 +39,13 @@ struct tcache_block *tcache_first_block(void)
 	return LOAD_ACQUIRE(all_blocks);
 }
 
-/* For who reads the counters from outside. */
+/* For who reads the counters from outside.  Threads that begin at once write the same. */
 static void blocks_publish(void)
 {
-	live_counters.blocks = (uint64_t)(uintptr_t)&all_blocks;
-	live_counters.block_next = offsetof(struct tcache_block, next);
-	live_counters.block_allocs = offsetof(struct tcache_block, allocs);
-	live_counters.block_frees = offsetof(struct tcache_block, frees);
+	WRITE_ONCE(live_counters.blocks, (uint64_t)(uintptr_t)&all_blocks);
+	WRITE_ONCE(live_counters.block_next, offsetof(struct tcache_block, next));
+	WRITE_ONCE(live_counters.block_allocs, offsetof(struct tcache_block, allocs));
+	WRITE_ONCE(live_counters.block_frees, offsetof(struct tcache_block, frees));
 }
 
 static struct tcache_block *block_find_unused(void)
