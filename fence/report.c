@@ -4,6 +4,7 @@
 
 #include "fence/fence_internal.h"
 
+#define ACCESS_WRITE 1
 #define ACCESS_FREE 2
 
 bool (*fence_hook_reported)(uintptr_t slot, size_t size);
@@ -37,7 +38,7 @@ void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, con
 	r = begin(REPORT_MEMORY_CORRUPTION);
 	if (!r)
 		return;
-	report_set_access(r, bad, 1, FAULT_WRITE);
+	report_set_access(r, bad, 1, ACCESS_WRITE);
 	r->found_at = report_string(r, found_at);
 	r->expected = expected;
 	r->found = found;

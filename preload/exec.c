@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/exec.c - what another program inherits of SIGSEGV and SIGBUS: ignored or blocked, as this one believes (fence/signals.c).
+/* preload/exec.c - what another program inherits of SIGSEGV and SIGBUS: ignored or blocked, as this one believes (fault/signals.c).
  *
  * Also in the child of vfork, which shares this memory: nothing is allocated, and what it changes in the kernel is its own.
  * Only in the shared library. */

@@ -4,7 +4,7 @@
  *
  * For every signal that would end the program and that has no handler, ours is installed; the program is told that there is none, and one
  * that it sets takes its place.  After the scan the signal gets its default action, so that the status is the program's own.  SIGSEGV and SIGBUS
- * come by way of fence/fault.c, after what it has to say. */
+ * come by way of fault/fault.c, after what it has to say. */
 #include "preload/preload.h"
 
 #include <signal.h>

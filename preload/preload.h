@@ -26,6 +26,7 @@
 #ifndef MEMSAN_PRELOAD_H
 #define MEMSAN_PRELOAD_H
 
+#include "fault/fault.h"
 #include "fence/fence.h"
 #include "leak/leak.h"
 #include "lib/lib.h"
@@ -100,7 +101,7 @@ void leak_find_static_tls(void *function);  /* libc's _dl_get_tls_static_info, o
 
 /* ---- exits.c ---- */
 void exits_init(void);                  /* constructor */
-void exits_tell(int status);            /* before the program ends with status: faults whose handler ends it (fence/handled.c) */
+void exits_tell(int status);            /* before the program ends with status: faults whose handler ends it (fault/handled.c) */
 int exits_scan(int status);             /* before _exit(status): what to exit with */
 bool exits_is_handler(const void *handler);
 void exits_keep(int sig);               /* the program has set the default action */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/raise.c - abort, raise, kill and pthread_kill: a program that ends itself so in its handler for a fault is told which fault it was first
- * (fence/handled.c).  SIGSEGV and SIGBUS that it raises come by way of fence/fault.c.
+ * (fault/handled.c).  SIGSEGV and SIGBUS that it raises come by way of fault/fault.c.
  * Only in the shared library: a static program's handler replaces ours. */
 #include "preload/preload_internal.h"
 

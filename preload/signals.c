@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/signals.c - sigaction, signal, sigaltstack and sigprocmask as the program sees them while memsan handles faults (fence/signals.c).
+/* preload/signals.c - sigaction, signal, sigaltstack and sigprocmask as the program sees them while memsan handles faults (fault/signals.c).
  * Only in the shared library: a static program's own calls go to the kernel, and its handlers replace ours. */
 #include "preload/preload.h"
 

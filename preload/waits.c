@@ -8,7 +8,7 @@
  * Whether a handler of the program's ran as well is known to ours (leak/snapshot.c): then the call returns as it would without us.
  * waits_rare.c has the less frequent calls, waits_io.c those that move data.
  *
- * The same goes for SIGSEGV and SIGBUS that somebody sent, when the program blocks or ignores them (fence/signals.c), which also wants to
+ * The same goes for SIGSEGV and SIGBUS that somebody sent, when the program blocks or ignores them (fault/signals.c), which also wants to
  * know the masks that some of these calls set.
  *
  * Accepted: timeouts that belong to a socket (SO_RCVTIMEO) begin anew.

@@ -8,7 +8,7 @@
 
 #include <capstone/capstone.h>
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 /* ---- invented state ---------------------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 
 #include "tests/unit/unit.h"
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 static int *volatile null_member = (int *)8;
 

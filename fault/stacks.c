@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/stacks.c - a stack of memsan's own for every thread, to handle faults on.
+/* fault/stacks.c - a stack of memsan's own for every thread, to handle faults on.
  *
  *     kernel's signal stack of the thread =  the program's, if it has set one (sigaltstack)
  *                                            else ours
@@ -16,7 +16,7 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 /* Half of it for handlers of Go's runtime (signals.c). */
 #define STACK_BYTES ((size_t)128 << 10)

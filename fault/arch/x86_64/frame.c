@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/arch/x86_64/frame.c - the frame that the kernel makes for a signal handler: copied to where the program's handler expects it. */
+/* fault/arch/x86_64/frame.c - the frame that the kernel makes for a signal handler: copied to where the program's handler expects it. */
 #include "config.h"
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 /* arch/x86/include/asm/sigframe.h, from low to high addresses:
  *

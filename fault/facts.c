@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/facts.c - what is mapped where the fault was, read from /proc/self/maps. */
+/* fault/facts.c - what is mapped where the fault was, read from /proc/self/maps. */
 #include "config.h"
 
 #include <fcntl.h>
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 struct maps_reader {
 	int fd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/holder.c - a pointer made of poison was followed: which freed object was it read from?
+/* fault/holder.c - a pointer made of poison was followed: which freed object was it read from?
  *
  * The program read the pointer through another one, and a compiler often puts it in that one's place:
  *
@@ -18,7 +18,7 @@
  */
 #include "config.h"
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 #define NEAR_WORDS 32u
 #define STACK_WORDS 512u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/handled.c - faults that the program took itself, kept while its handler is at work: they are told when the program ends in there.
+/* fault/handled.c - faults that the program took itself, kept while its handler is at work: they are told when the program ends in there.
  *
  * A handler that recovers (a JIT's null check, a garbage collector's barrier, a probe that jumps out) made nothing of the fault that anybody should
  * hear of; one that prints a backtrace and ends the program did.  Which it is shows at the end only, so each thread keeps the last few:
@@ -13,7 +13,7 @@
  * it does not: such a fault is not told. */
 #include "config.h"
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 /* A crash reporter's own probing of memory may fault, too. */
 #define HANDLED_KEPT 8

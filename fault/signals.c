@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/signals.c - what the program believes its handlers of SIGSEGV and SIGBUS, its signal masks and its signal stacks to be.
+/* fault/signals.c - what the program believes its handlers of SIGSEGV and SIGBUS, its signal masks and its signal stacks to be.
  *
  * The kernel has our handler for the two signals from start-up on; what the program sets is kept here, given back when it asks, and followed
  * when the fault is not ours (fault.c).  Besides that:
@@ -33,7 +33,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 /* Guards writing to `actions`; taken with all signals blocked.  Our handler, which may come while any lock is held, only reads: what it read
  * is whole when the version is even and still the same. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/diagnose.c - what a fault means: from registers, trap number, code bytes and mapping facts to a kind and an explanation.  Pure.
+/* fault/diagnose.c - what a fault means: from registers, trap number, code bytes and mapping facts to a kind and an explanation.  Pure.
  *
  *     SIGBUS ── page fault ──────────► past the end of a mapped file, or memory that is broken
  *     page fault ┬─ of the fetch ────► a jump to where there is no code
@@ -11,7 +11,7 @@
  */
 #include "config.h"
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 /* mmap_min_addr is 64 KiB, so nothing can be mapped below it. */
 #define NULL_PAGES ((uint64_t)65536)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/explain.c - what is said about a fault: the machine's state gathered, diagnosed (diagnose.c), and made a record; for pages that memsan guards,
+/* fault/explain.c - what is said about a fault: the machine's state gathered, diagnosed (diagnose.c), and made a record; for pages that memsan guards,
  * with the object they guard. */
 #include "config.h"
 
@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 /* ---- what the record says about the machine ------------------------------------------------------------------------------------------- */
 

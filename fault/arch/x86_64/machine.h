@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/arch/x86_64/machine.h - registers, faults, memory operands and signal frames of x86_64. */
+/* fault/arch/x86_64/machine.h - registers, faults, memory operands and signal frames of x86_64. */
 #ifndef MEMSAN_FENCE_ARCH_X86_64_MACHINE_H
 #define MEMSAN_FENCE_ARCH_X86_64_MACHINE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/arch/x86_64/decode.c - the memory operands of one instruction and where they point, from the registers.
+/* fault/arch/x86_64/decode.c - the memory operands of one instruction and where they point, from the registers.
  *
  * A page fault brings its address; a general protection fault (non-canonical address, misaligned vector, privileged instruction)
  * brings nothing, so the instruction has to be asked.  This is the part of a disassembler that finds ModRM, SIB and displacement and
@@ -11,7 +11,7 @@
  */
 #include "config.h"
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 struct cursor {
 	const uint8_t *code;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/fault.c - the handler of SIGSEGV and SIGBUS: whose fault it is, what is said about it, and who goes on.
+/* fault/fault.c - the handler of SIGSEGV and SIGBUS: whose fault it is, what is said about it, and who goes on.
  *
  *     kernel ─► fault_handler        on the program's signal stack, or ours
  *                 │ changes over to this thread's own stack (stacks.c)
@@ -25,7 +25,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "fence/fence_internal.h"
+#include "fault/fault_internal.h"
 
 bool fence_fault_on;
 
