@@ -7,7 +7,7 @@
 #include <time.h>
 #include <ucontext.h>
 
-/* preload/waits.c calls libc's functions again that our signal ended with EINTR, for the rest of their time.  A program that makes system calls by
+/* preload/unseen/waits.c calls libc's functions again that our signal ended with EINTR, for the rest of their time.  A program that makes system calls by
  * itself (syscall(2), liburing, a static program) has no such function.  There the handler makes the thread go back to the instruction:
  *
  *     who is about to send the signal                        the handler

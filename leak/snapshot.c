@@ -39,7 +39,7 @@
  * handler stays installed, for a signal that was on its way when the time was up; one that somebody else sent has the default action,
  * as if there were no handler.  For a traced process it is SIGURG: debuggers pass that on without a word, and by default it is ignored.
  *
- * poll, epoll_wait, pause, the sleeps and some others return EINTR after any handler, whatever SA_RESTART says: preload/waits.c calls
+ * poll, epoll_wait, pause, the sleeps and some others return EINTR after any handler, whatever SA_RESTART says: preload/unseen/waits.c calls
  * them again.  It must not do so when a handler of the program's ran as well, which the program waits to be told.  Signals that are
  * pending together have their frames built before the first handler runs, lowest number first: another frame on top of ours cannot be, since
  * ours blocks all; one below ours shows, for then it was no system call that we interrupted; and one that came while we stood still is
@@ -530,7 +530,7 @@ static void run_in_place(const struct snapshot_job *job)
 	action_set(SIGBUS, &bus);
 }
 
-/* The copy, while there is one; a futex.  A wait of the program's for any clone child can see it, and passes it over (preload/waits.c). */
+/* The copy, while there is one; a futex.  A wait of the program's for any clone child can see it, and passes it over (preload/unseen/waits.c). */
 static int32_t snapshot_child;
 static int32_t snapshot_reaped; /* atomic: by a wait of the program's, which has yet to look */
 

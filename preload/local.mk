@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-runtime_sources += preload/init.c preload/malloc.c preload/new.c preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/caches.c preload/views.c preload/process.c preload/exits.c preload/leak.c preload/mlock.c preload/limits.c
+runtime_sources += preload/init.c preload/malloc.c preload/new.c preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/caches.c preload/views.c preload/process.c preload/unseen/exits.c preload/leak.c preload/unseen/mlock.c preload/unseen/limits.c
 include_HEADERS += preload/memsan.h
-noinst_HEADERS += preload/preload.h preload/preload_internal.h preload/libc.def preload/operators.def
+noinst_HEADERS += preload/preload.h preload/intercept/intercept.h preload/unseen/unseen.h preload/intercept/libc.def preload/operators.def
 EXTRA_DIST += preload/memsan.map
 
 # The convenience library that libmemsan.so and libmemsan.a are both made from.
@@ -17,9 +17,9 @@ libcore_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 
 lib_LTLIBRARIES += libmemsan.la
 # dlclose and the interceptors have libc's own behind them only in a shared library.
-libmemsan_la_SOURCES = preload/modules.c preload/sandbox.c preload/maps.c preload/signals.c preload/exec.c preload/quick_exit.c preload/raise.c preload/fclose.c preload/waits.c preload/waits_rare.c preload/waits_io.c \
-	preload/libc_real.c preload/replaced.c preload/handles.c preload/libc_check.c preload/libc_mem.c preload/libc_str.c preload/libc_scan.c preload/libc_number.c \
-	preload/libc_wcs.c preload/libc_printf.c preload/libc_stdio.c preload/libc_io.c preload/libc_kernel.c preload/libc_path.c
+libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload/unseen/maps.c preload/unseen/signals.c preload/unseen/exec.c preload/unseen/quick_exit.c preload/unseen/raise.c preload/unseen/fclose.c preload/unseen/waits.c preload/unseen/waits_rare.c preload/unseen/waits_io.c \
+	preload/intercept/libc_real.c preload/unseen/replaced.c preload/unseen/handles.c preload/intercept/libc_check.c preload/intercept/libc_mem.c preload/intercept/libc_str.c preload/intercept/libc_scan.c preload/intercept/libc_number.c \
+	preload/intercept/libc_wcs.c preload/intercept/libc_printf.c preload/intercept/libc_stdio.c preload/intercept/libc_io.c preload/intercept/libc_kernel.c preload/intercept/libc_path.c
 libmemsan_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 libmemsan_la_LIBADD = libruntime.la
 libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/preload/memsan.map \

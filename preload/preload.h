@@ -4,24 +4,16 @@
  *   init.c       options from the environment, start-up order, this thread's registration
  *   malloc.c     the malloc family: what C and POSIX say, then slab/
  *   new.c        the C++ operators
- *   leak.c       what a scan for leaks must know of the others
- *   dispatch.c   what slab/ found becomes a report record
- *   trace.c      slab_debug=T
- *   fail.c       fail.log
- *   process.c    fork, thread exit, program exit
- *   modules.c    what needs ld.so: dlclose, libstdc++ when it comes late (shared library only)
- *   sandbox.c    system call filters that the program sets (shared library only)
- *   mlock.c      mlockall beside a large reserve
- *   signals.c    handlers, masks and signal stacks beside ours (shared library only)
- *   replaced.c   the program's own malloc and operators (shared library only)
- *   handles.c    libc's own names lead to ours (shared library only)
- *   libc_*.c     interceptors of mem*, str*, wcs*, stdio and I/O (shared library only; preload_internal.h)
- *   limits.c     setrlimit beside a large reserve
- *   exits.c      the scan for leaks at _exit and fatal signals; quick_exit.c (shared library only)
- *   fclose.c     standard error that an exit handler closes (shared library only)
  *   caches.c     memsan_cache_*, memsan_kmalloc ..., pages, shrinkers
  *   views.c      memsan_slabinfo and the other views
  *   api.c        the rest of memsan_*
+ *   dispatch.c   what slab/ found becomes a report record
+ *   leak.c       what a scan for leaks must know of the others
+ *   trace.c      slab_debug=T
+ *   fail.c       fail.log
+ *   process.c    fork, thread exit, program exit
+ *   intercept/   libc calls, checked (shared library only; intercept/intercept.h)
+ *   unseen/      what the program must not notice (most of it in the shared library only; unseen/unseen.h)
  */
 #ifndef MEMSAN_PRELOAD_H
 #define MEMSAN_PRELOAD_H

@@ -2,7 +2,7 @@
 /* tools/describe.c - memsan describe: what is at this address of a process or a core file? */
 #include "config.h"
 
-#include "tools/tools_internal.h"
+#include "tools/image/image.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -5,17 +5,17 @@ libtool_half_la_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS) $
 libtool_half_la_LIBADD = $(DW_LIBS) $(ELF_LIBS) $(CAPSTONE_LIBS)
 
 bin_PROGRAMS += memsan
-memsan_SOURCES = tools/main.c tools/run.c tools/target.c tools/fail_each.c tools/supervise.c tools/options.c tools/decode.c tools/report.c tools/input.c tools/output.c tools/complete.c tools/stat.c tools/image.c tools/roots.c tools/names.c \
-	tools/leak.c tools/why.c tools/growth.c tools/ask.c tools/describe.c tools/views.c tools/screen.c tools/common.c \
+memsan_SOURCES = tools/main.c tools/run.c tools/target.c tools/fail_each.c tools/supervise.c tools/options.c tools/decode.c tools/report.c tools/input.c tools/output.c tools/complete.c tools/stat.c tools/image/image.c tools/image/roots.c tools/image/names.c \
+	tools/leak.c tools/why.c tools/growth.c tools/image/ask.c tools/describe.c tools/views.c tools/screen.c tools/common.c \
 	slab/flags.c
 # memsan kernel
-memsan_SOURCES += tools/kernel.c tools/kernel_table.c tools/kernel_cache.c tools/kernel_initrd.c tools/kernel_guest.c \
-	tools/kernel_log.c tools/kernel_session.c tools/kernel_run.c tools/kernel_test.c
-noinst_HEADERS += tools/kernel.h
+memsan_SOURCES += tools/qemu/kernel.c tools/qemu/kernel_table.c tools/qemu/kernel_cache.c tools/qemu/kernel_initrd.c tools/qemu/kernel_guest.c \
+	tools/qemu/kernel_log.c tools/qemu/kernel_session.c tools/qemu/kernel_run.c tools/qemu/kernel_test.c
+noinst_HEADERS += tools/qemu/kernel.h
 memsan_CPPFLAGS = $(AM_CPPFLAGS) -DMEMSAN_BINDIR='"$(bindir)"'
 memsan_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS) $(ELF_CFLAGS)
 memsan_LDADD = libdecode.la libtool_half.la
-noinst_HEADERS += tools/tools.h tools/tools_internal.h
+noinst_HEADERS += tools/tools.h tools/tools_internal.h tools/image/image.h
 
 pkglibexec_PROGRAMS += memsan-symbolize
 memsan_symbolize_SOURCES = tools/symbolize_main.c

@@ -4,7 +4,7 @@
 #include "config.h"
 
 #include "reports/reports.h"
-#include "tools/tools.h"
+#include "tools/image/image.h"
 
 #include <errno.h>
 #include <inttypes.h>

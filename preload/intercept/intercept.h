@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/intercept/intercept.h - shared by the interceptors of libc's memory, string and I/O functions (libmemsan.so only).
+ *
+ *   libc.def        every function that is intercepted, once
+ *   libc_real.c     libc's own functions behind ours; the gate
+ *   libc_check.c    what checks have in common: scans that stop at bad memory, reports
+ *   libc_mem.c      mem*, b*                        libc_wcs.c     wcs*, wmem*
+ *   libc_str.c      str*, stp* that copy            libc_printf.c  sprintf and its family
+ *   libc_scan.c     str* that only read             libc_stdio.c   fread, fgets, getline, fwrite, fputs
+ *   libc_number.c   strtol and its family           libc_io.c      read, write, recv, send, …
+ *                                                   libc_kernel.c  buffers with guards in them
+ *                                                   libc_path.c    getcwd, realpath, readlink, gethostname, …
+ *
+ * An interceptor is two functions.  The exported one asks the gate whether its pointers are foreign (neither memory whose shadow is kept nor the fence's pool)
+ * and jumps to libc's: one subtract and compare for each pointer.  Otherwise checked_NAME does the work:
+ *
+ *      program ── memcpy ──┬── foreign ──────────────────────→ libc's memcpy
+ *                          └── checked_memcpy: check, report ─→ libc's memcpy
+ *
+ * What a check asks for is what the call really does, never more: sources and fixed lengths are checked before the call; where only
+ * libc or the kernel knows how much is written (read, fgets, snprintf) the destination is checked afterwards; a scan is checked up
+ * to the byte at which it stops.  A report never changes what the call does afterwards, but for a negative size, which libc could
+ * only die of: that call does nothing.  errno, cancellation and variadic arguments stay libc's own business.
+ *
+ * Weakness accepted: of functions that glibc has in several versions (memcpy, realpath) all callers get the newest; overlapping
+ * memcpy therefore copies as memmove does, as memcpy@GLIBC_2.2.5 did.
+ */
+#ifndef MEMSAN_INTERCEPT_H
+#define MEMSAN_INTERCEPT_H
+
+/* Fortified and optimizing headers would define some of these functions themselves. */
+#undef _FORTIFY_SOURCE
+#ifndef __NO_INLINE__
+#define __NO_INLINE__ 1
+#endif
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <limits.h>
+#include <link.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+#include <wchar.h>
+
+/* Hidden also where they are only declared, so that they are reached without the global offset table (and before relocation). */
+#pragma GCC visibility push(hidden)
+#include "preload/preload.h"
+#include "shadow/shadow.h"
+#pragma GCC visibility pop
+
+/* Macros in some glibc headers. */
+#undef fread_unlocked
+#undef fwrite_unlocked
+#undef strdup
+#undef strndup
+
+/* glibc declares destinations as only written, and so a look at their shadow seems too early to gcc -O0. */
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+/* Programs still call getwd. */
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+/* ---- what glibc exports and its headers declare only for fortified code, or not at all --------------------------------- */
+
+void *__mempcpy(void *dst, const void *src, size_t n);
+int __memcmpeq(const void *a, const void *b, size_t n);
+void *__rawmemchr(const void *s, int c);
+void *__memcpy_chk(void *dst, const void *src, size_t n, size_t room);
+void *__memmove_chk(void *dst, const void *src, size_t n, size_t room);
+void *__mempcpy_chk(void *dst, const void *src, size_t n, size_t room);
+void *__memset_chk(void *dst, int c, size_t n, size_t room);
+void __explicit_bzero_chk(void *dst, size_t n, size_t room);
+
+char *__stpcpy(char *dst, const char *src);
+char *__stpncpy(char *dst, const char *src, size_t n);
+char *__strdup(const char *s);
+char *__strndup(const char *s, size_t n);
+char *__strcpy_chk(char *dst, const char *src, size_t room);
+char *__stpcpy_chk(char *dst, const char *src, size_t room);
+char *__strncpy_chk(char *dst, const char *src, size_t n, size_t room);
+char *__stpncpy_chk(char *dst, const char *src, size_t n, size_t room);
+char *__strcat_chk(char *dst, const char *src, size_t room);
+char *__strncat_chk(char *dst, const char *src, size_t n, size_t room);
+int __strcasecmp(const char *a, const char *b);
+char *__strcasestr(const char *s, const char *what);
+char *__strtok_r(char *s, const char *delimiters, char **save);
+
+wchar_t *__wmemcpy_chk(wchar_t *dst, const wchar_t *src, size_t n, size_t room);
+wchar_t *__wmemmove_chk(wchar_t *dst, const wchar_t *src, size_t n, size_t room);
+wchar_t *__wmempcpy_chk(wchar_t *dst, const wchar_t *src, size_t n, size_t room);
+wchar_t *__wmemset_chk(wchar_t *dst, wchar_t c, size_t n, size_t room);
+wchar_t *__wcscpy_chk(wchar_t *dst, const wchar_t *src, size_t room);
+wchar_t *__wcpcpy_chk(wchar_t *dst, const wchar_t *src, size_t room);
+wchar_t *__wcsncpy_chk(wchar_t *dst, const wchar_t *src, size_t n, size_t room);
+wchar_t *__wcpncpy_chk(wchar_t *dst, const wchar_t *src, size_t n, size_t room);
+wchar_t *__wcscat_chk(wchar_t *dst, const wchar_t *src, size_t room);
+wchar_t *__wcsncat_chk(wchar_t *dst, const wchar_t *src, size_t n, size_t room);
+size_t __mbstowcs_chk(wchar_t *dst, const char *src, size_t n, size_t room);
+size_t __wcstombs_chk(char *dst, const wchar_t *src, size_t n, size_t room);
+size_t __mbsrtowcs_chk(wchar_t *dst, const char **src, size_t n, mbstate_t *state, size_t room);
+size_t __wcsrtombs_chk(char *dst, const wchar_t **src, size_t n, mbstate_t *state, size_t room);
+size_t __mbsnrtowcs_chk(wchar_t *dst, const char **src, size_t in, size_t n, mbstate_t *state, size_t room);
+size_t __wcsnrtombs_chk(char *dst, const wchar_t **src, size_t in, size_t n, mbstate_t *state, size_t room);
+
+int __sprintf_chk(char *dst, int flag, size_t room, const char *format, ...);
+int __snprintf_chk(char *dst, size_t n, int flag, size_t room, const char *format, ...);
+int __vsprintf_chk(char *dst, int flag, size_t room, const char *format, va_list args);
+int __vsnprintf_chk(char *dst, size_t n, int flag, size_t room, const char *format, va_list args);
+int __swprintf_chk(wchar_t *dst, size_t n, int flag, size_t room, const wchar_t *format, ...);
+int __vswprintf_chk(wchar_t *dst, size_t n, int flag, size_t room, const wchar_t *format, va_list args);
+
+ssize_t __getdelim(char **line, size_t *size, int delimiter, FILE *f);
+size_t __fread_chk(void *dst, size_t room, size_t size, size_t n, FILE *f);
+size_t __fread_unlocked_chk(void *dst, size_t room, size_t size, size_t n, FILE *f);
+char *__fgets_chk(char *dst, size_t room, int n, FILE *f);
+char *__fgets_unlocked_chk(char *dst, size_t room, int n, FILE *f);
+wchar_t *__fgetws_chk(wchar_t *dst, size_t room, int n, FILE *f);
+wchar_t *__fgetws_unlocked_chk(wchar_t *dst, size_t room, int n, FILE *f);
+
+ssize_t __read_chk(int fd, void *dst, size_t n, size_t room);
+ssize_t __pread_chk(int fd, void *dst, size_t n, off_t offset, size_t room);
+ssize_t __pread64_chk(int fd, void *dst, size_t n, off64_t offset, size_t room);
+ssize_t __recv_chk(int fd, void *dst, size_t n, size_t room, int flags);
+ssize_t __recvfrom_chk(int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address, socklen_t *address_len);
+
+char *__getcwd_chk(char *dst, size_t n, size_t room);
+char *__getwd_chk(char *dst, size_t room);
+char *__realpath_chk(const char *path, char *dst, size_t room);
+ssize_t __readlink_chk(const char *path, char *dst, size_t n, size_t room);
+ssize_t __readlinkat_chk(int fd, const char *path, char *dst, size_t n, size_t room);
+int __gethostname_chk(char *dst, size_t n, size_t room);
+int __getdomainname_chk(char *dst, size_t n, size_t room);
+int __getlogin_r_chk(char *dst, size_t n, size_t room);
+int __ttyname_r_chk(int fd, char *dst, size_t n, size_t room);
+size_t __confstr_chk(int name, char *dst, size_t n, size_t room);
+
+/* ---- libc_real.c: libc's own ------------------------------------------------------------------------------------------ */
+
+struct libc_table {
+#define LIBC(name) __typeof__(name) *name;
+#include "preload/intercept/libc.def"
+#undef LIBC
+};
+enum libc_index {
+#define LIBC(name) LIBC_##name,
+#include "preload/intercept/libc.def"
+#undef LIBC
+	LIBC_NR,
+};
+
+/* Pointers with (uintptr_t)p - end < span are foreign: no byte of shadow is kept for them, no object is fenced there, and libc_real is
+ * filled in.  All zero (nothing is foreign) until the constructor has run, so that one compare also answers "are we ready?". */
+struct libc_gate { uintptr_t end, span; };
+#pragma GCC visibility push(hidden)
+extern struct libc_gate libc_gate;
+extern struct libc_table libc_real;
+/* The function found behind ours is not libc's: another library's idea of the name, whose contract we do not know. */
+extern bool libc_replaced[LIBC_NR];
+#pragma GCC visibility pop
+
+/* libc_real's entry before the constructor has filled it: looked up now, or our own while we are not relocated yet. */
+void *libc_early(enum libc_index index);
+
+__inline_hot bool libc_foreign(const void *p)
+{
+	return (uintptr_t)p - libc_gate.end < libc_gate.span;
+}
+
+#define REAL(name)                                                                                                    \
+	(likely(libc_real.name != NULL) ? libc_real.name : (__typeof__(name) *)libc_early(LIBC_##name))
+
+/* INTERCEPT(ret, name, (parameters), (arguments), foreign) { body of checked_name }: the parts of an interceptor.  The exported one must
+ * stay a leaf that saves nothing, hence the function between. */
+#define INTERCEPT(ret, name, params, args, foreign)                                                                   \
+	static inline ret checked_##name params;                                                                       \
+	static __attribute__((noinline)) ret gated_##name params                                                       \
+	{                                                                                                              \
+		if (unlikely(libc_replaced[LIBC_##name]))                                                              \
+			return REAL(name) args;                                                                        \
+		return checked_##name args;                                                                            \
+	}                                                                                                              \
+	MEMSAN_EXPORT ret name params                                                                                  \
+	{                                                                                                              \
+		if (likely(foreign))                                                                                   \
+			return libc_real.name args;                                                                    \
+		return gated_##name args;                                                                              \
+	}                                                                                                              \
+	static inline ret checked_##name params
+
+/* In the body of checked_NAME: "NAME". */
+#define ENTRY (__func__ + sizeof("checked_") - 1)
+
+/* ---- libc_check.c ------------------------------------------------------------------------------------------------------- */
+
+enum libc_access { LIBC_READ = 0, LIBC_WRITE = 1 };
+
+void libc_report_range(const void *p, size_t n, uintptr_t bad, enum libc_access access, const char *entry);
+void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry);
+void libc_report_negative(const void *p, size_t n, enum libc_access access, const char *entry);
+
+/* Is a range starting at p checked at all: fenced memory in every mode, and what has shadow. */
+__inline_hot bool libc_covers(const void *p)
+{
+	return fence_contains(p) || shadow_covers(p);
+}
+
+/* How many bytes from p on may surely be accessed, as far as one load of shadow tells; 0 says nothing.  Guards of the fence's pool have no
+ * shadow that says so. */
+__inline_hot size_t libc_good_ahead(const void *p)
+{
+	return fence_contains(p) ? 0 : shadow_good_ahead(p);
+}
+
+/* May eight bytes from p on be accessed for sure?  False says nothing. */
+__inline_hot bool libc_eight_good(const void *p)
+{
+	return !fence_contains(p) && shadow_eight_good(p);
+}
+
+/* The first bad byte of a range of covered memory, or 0: short ranges without a call into shadow/. */
+uintptr_t libc_find_bad(const void *p, size_t n);
+
+/* All of [p, p+n) may be accessed; false after a report. */
+__inline_hot bool check_range(const void *p, size_t n, enum libc_access access, const char *entry)
+{
+	if (likely(!fence_contains(p)) && (n <= shadow_good_ahead(p) || !shadow_covers(p)))
+		return true;
+	uintptr_t bad = libc_find_bad(p, n);
+	if (likely(!bad))
+		return true;
+	libc_report_range(p, n, bad, access, entry);
+	return false;
+}
+
+__inline_hot bool check_read(const void *p, size_t n, const char *entry)
+{
+	return check_range(p, n, LIBC_READ, entry);
+}
+
+__inline_hot bool check_write(const void *p, size_t n, const char *entry)
+{
+	return check_range(p, n, LIBC_WRITE, entry);
+}
+
+/* ---- libc_kernel.c: buffers that the kernel reads and fills.  The program's own access to a guarded page would fault and be reported; the
+ * kernel's fails with EFAULT, of which nobody is told. */
+
+/* What is about to be read by the kernel, whole.  False after a report; then what was guarded is memory. */
+bool kernel_reads(const void *src, size_t n, const char *entry);
+/* A call without effects besides filling dst has failed: because of a guard there?  It is open then, and the call may be made again. */
+bool kernel_refused(const void *dst, size_t n);
+
+/* A buffer that the kernel is to fill.  `to` is where: the buffer itself, or memory lent for the call when pages of the buffer are guarded. */
+struct kernel_fill {
+	void *dst, *to;
+	size_t n, good;               /* how much of dst is accessible from its beginning on; when lent */
+	void *map;                    /* what was lent, NULL: nothing */
+	size_t map_size;
+};
+void *kernel_fill_begin(struct kernel_fill *fill, void *dst, size_t n);
+/* `came` bytes were stored, -1: the call failed.  They are checked, and are in dst afterwards.  False after a report. */
+bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry);
+
+/* The same for a vector.  Its return value replaces v. */
+struct kernel_scatter {
+	const struct iovec *asked;
+	long count;
+	struct kernel_fill *fills;    /* NULL: nothing was lent */
+	struct iovec *to;
+	size_t map_size;
+};
+const struct iovec *kernel_scatter_begin(struct kernel_scatter *scatter, const struct iovec *v, long count);
+void kernel_scatter_end(struct kernel_scatter *scatter, ssize_t came, const char *entry);
+bool kernel_meets_guard(const struct iovec *v, long count);
+/* Memory for the length of a call; NULL when there is none. */
+void *kernel_lend(size_t size);
+void kernel_take_back(void *map, size_t size);
+
+/* A size that is negative when seen as signed; true after a report. */
+__inline_hot bool check_negative(const void *p, size_t n, enum libc_access access, const char *entry)
+{
+	if (likely((ptrdiff_t)n >= 0))
+		return false;
+	libc_report_negative(p, n, access, entry);
+	return true;
+}
+
+__inline_hot bool ranges_overlap(const void *a, size_t an, const void *b, size_t bn)
+{
+	return (uintptr_t)a < (uintptr_t)b + bn && (uintptr_t)b < (uintptr_t)a + an;
+}
+
+/* A scan that never touches a byte it may not read.  len: how far it came; bad: the byte that stopped it, or 0. */
+struct libc_scan { size_t len; uintptr_t bad; };
+/* For byte c in [s, s+max): len is its index, or max, or the count of good bytes. */
+struct libc_scan libc_scan_byte(const char *s, int c, size_t max);
+struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max);
+/* A string argument: its length in *len (up to max, where a terminator is not needed); false after a report. */
+bool check_string(const char *s, size_t max, size_t *len, const char *entry);
+bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *entry);
+/* The bytes from p on that are known to be good, at most max.  Fewer: bad is the byte behind them; or it is 0, and one asks again
+ * from there on. */
+struct libc_scan libc_extent(const void *p, size_t max);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/intercept/libc_check.c - what the interceptors' checks have in common: scans that stop at bad memory, and reports of arguments.
+ *
+ * libc's strlen runs on until it finds a NUL, wherever that is.  Ours asks the shadow first how far it may go, in chunks that grow (most
+ * strings are short, some are megabytes), and lets libc's memchr search only there:
+ *
+ *      s ........ chunk ....│.... chunk ........│  red zone
+ *                           find_bad: none       find_bad: here → the scan ends with what was good
+ *
+ * So an unterminated string is reported at its first bad byte, and nothing is read past that to find out.
+ */
+#include "preload/intercept/intercept.h"
+
+#define SCAN_FIRST 64
+#define SCAN_LARGEST 4096
+
+/* ---- reports ---------------------------------------------------------------------------------------------------------- */
+
+__cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum libc_access access, const char *entry)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	/* What shadow and fence both know is shadow's to tell, as it is for instrumented code's own accesses. */
+	if (!fence_contains(p) || (shadow_covers(p) && shadow_find_bad(p, n) == bad))
+		shadow_report_range(p, n, bad, access, entry, &regs);
+	else
+		fence_report_range((uintptr_t)p, n, bad, access, entry, &regs);
+}
+
+static void report_argument(enum report_kind kind, const void *p, size_t n, enum libc_access access, const char *entry,
+                            const char *detail, const struct unwind_regs *regs)
+{
+	struct report_record *r = report_begin(kind, "libc");
+	if (!r)
+		return;
+	report_set_access(r, (uintptr_t)p, n, access);
+	r->entry = report_string(r, entry);
+	r->detail = report_string(r, detail);
+	report_add_regs(r, STACK_ACCESS, regs, false);
+	struct slab_object object;
+	if (slab_find_object((uintptr_t)p, &object))
+		report_set_object(r, &object);
+	if (arena_contains(p))
+		report_set_memory(r, (uintptr_t)p, arena_base, arena_base + arena_size);
+	report_end(r);
+}
+
+__cold_path void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	uintptr_t from = MAX((uintptr_t)dst, (uintptr_t)src);
+	uintptr_t to = MIN((uintptr_t)dst + dst_size, (uintptr_t)src + src_size);
+	char detail[200];
+	struct fmt_buf b;
+	fmt_init(&b, detail, sizeof(detail));
+	fmt_printf(&b, "destination [%p, %p) and source [%p, %p) have %zu bytes in common",
+	           dst, (const char *)dst + dst_size, src, (const char *)src + src_size, (size_t)(to - from));
+	report_argument(REPORT_PARAM_OVERLAP, dst, dst_size, LIBC_WRITE, entry, detail, &regs);
+}
+
+__cold_path void libc_report_negative(const void *p, size_t n, enum libc_access access, const char *entry)
+{
+	struct unwind_regs regs;
+	UNWIND_HERE(&regs);
+	char detail[80];
+	struct fmt_buf b;
+	fmt_init(&b, detail, sizeof(detail));
+	fmt_printf(&b, "size %ld (0x%zx)", (long)n, n);
+	report_argument(REPORT_NEGATIVE_SIZE, p, n, access, entry, detail, &regs);
+}
+
+/* ---- scans -------------------------------------------------------------------------------------------------------------- */
+
+/* Shadow is looked at 16 bytes at a time, as 128 of memory. */
+typedef uint64_t shadow_pair __attribute__((vector_size(16), aligned(1), may_alias));
+#define BLOCK 256u
+#define LARGE_BLOCK 2048u
+
+/* Shadow of the `bytes` from p's granule on is readable and zero. */
+__inline_hot bool block_good(const void *p, size_t bytes)
+{
+	if ((uintptr_t)p - shadow_quick_base + bytes >= shadow_quick_span)
+		return false;
+	const shadow_pair *s = (const void *)(((uintptr_t)p >> SHADOW_SCALE) + SHADOW_OFFSET);
+	shadow_pair any = s[0], other = s[1];
+#pragma GCC unroll 8
+	for (size_t i = 2; i < bytes / 128; i += 2) {
+		any |= s[i];
+		other |= s[i + 1];
+	}
+	any |= other;
+	return (any[0] | any[1]) == 0;
+}
+
+/* In the fence's pool the object's slot tells, in every mode.  An instrumented program's shadow may know more (what the program has poisoned
+ * itself), and less: guards have none. */
+static __cold_path uintptr_t fenced_find_bad(const void *p, size_t n)
+{
+	uintptr_t bad = fence_find_bad(p, n), first = 0;
+
+	if (shadow_covers(p))
+		first = shadow_find_bad(p, bad ? bad - (uintptr_t)p : n);
+	return first ? first : bad;
+}
+
+uintptr_t libc_find_bad(const void *p, size_t n)
+{
+	const char *from = p, *end = from + n;
+	if (unlikely(fence_contains(p)))
+		return fenced_find_bad(p, n);
+	while ((size_t)(end - from) >= LARGE_BLOCK && block_good(from, LARGE_BLOCK))
+		from += LARGE_BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1));
+	while ((size_t)(end - from) >= BLOCK && block_good(from, BLOCK))
+		from += BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1));
+	n = (size_t)(end - from);
+	if (n <= libc_good_ahead(from))
+		return 0;
+	/* The last bytes lie within one more block, unless that block begins too far before them. */
+	if (n <= BLOCK - ((uintptr_t)from & (SHADOW_GRANULE - 1)) && block_good(from, BLOCK))
+		return 0;
+	return shadow_find_bad(from, n);
+}
+
+struct libc_scan libc_extent(const void *p, size_t max)
+{
+	struct libc_scan scan = { max, 0 };
+	if (!libc_covers(p))
+		return scan;
+	size_t good = max <= SCAN_FIRST ? libc_good_ahead(p) : 0;
+	if (likely(good)) {
+		scan.len = MIN(good, max);
+		return scan;
+	}
+	scan.bad = unlikely(fence_contains(p)) ? fenced_find_bad(p, max) : shadow_find_bad(p, max);
+	if (scan.bad)
+		scan.len = scan.bad - (uintptr_t)p;
+	return scan;
+}
+
+static size_t foreign_strlen(const char *s, size_t max)
+{
+	return max == SIZE_MAX ? REAL(strlen)(s) : REAL(strnlen)(s, max);
+}
+
+struct libc_scan libc_scan_byte(const char *s, int c, size_t max)
+{
+	struct libc_scan scan = { 0, 0 };
+	if (!libc_covers(s)) {
+		if (c == 0) {
+			scan.len = foreign_strlen(s, max);
+			return scan;
+		}
+		const char *hit = REAL(memchr)(s, c, max);
+		scan.len = hit ? (size_t)(hit - s) : max;
+		return scan;
+	}
+	for (size_t chunk = SCAN_FIRST; scan.len < max; chunk = MIN(chunk * 2, (size_t)SCAN_LARGEST)) {
+		struct libc_scan part = libc_extent(s + scan.len, MIN(chunk, max - scan.len));
+		const char *hit = REAL(memchr)(s + scan.len, c, part.len);
+		if (hit) {
+			scan.len = (size_t)(hit - s);
+			return scan;
+		}
+		scan.len += part.len;
+		scan.bad = part.bad;
+		if (part.bad)
+			return scan;
+	}
+	return scan;
+}
+
+/* len counts whole wide characters; a character of which only a part may be read is bad. */
+struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max)
+{
+	struct libc_scan scan = { 0, 0 };
+	bool covered = libc_covers(s);
+	max = MIN(max, SIZE_MAX / sizeof(wchar_t));
+	if (!covered && c == 0) {
+		scan.len = max == SIZE_MAX / sizeof(wchar_t) ? REAL(wcslen)(s) : REAL(wcsnlen)(s, max);
+		return scan;
+	}
+	for (size_t chunk = SCAN_FIRST; scan.len < max; chunk = MIN(chunk * 2, (size_t)SCAN_LARGEST)) {
+		size_t n = MIN(chunk, max - scan.len);
+		scan.bad = covered ? libc_find_bad(s + scan.len, n * sizeof(wchar_t)) : 0;
+		size_t good = scan.bad ? (scan.bad - (uintptr_t)(s + scan.len)) / sizeof(wchar_t) : n;
+		const wchar_t *hit = REAL(wmemchr)(s + scan.len, c, good);
+		if (hit) {
+			scan.len = (size_t)(hit - s);
+			scan.bad = 0;
+			return scan;
+		}
+		scan.len += good;
+		if (scan.bad)
+			return scan;
+	}
+	return scan;
+}
+
+/* The length of a string that ends within eight bytes which may all be read; else something above seven. */
+__inline_hot size_t short_length(const char *s)
+{
+	const uint64_t ones = ~(uint64_t)0 / 255;
+	uint64_t x, ends;
+
+	if (!libc_eight_good(s))
+		return SIZE_MAX;
+	__builtin_memcpy(&x, s, 8);
+	ends = (x - ones) & ~x & ones << 7;
+	return ends ? (size_t)__builtin_ctzll(ends) / 8 : SIZE_MAX;
+}
+
+bool check_string(const char *s, size_t max, size_t *len, const char *entry)
+{
+	*len = short_length(s);
+	if (*len < max && *len < 8)
+		return true;
+	struct libc_scan scan = libc_scan_byte(s, 0, max);
+	*len = scan.len;
+	if (likely(!scan.bad))
+		return true;
+	libc_report_range(s, scan.len + 1, scan.bad, LIBC_READ, entry);
+	return false;
+}
+
+bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *entry)
+{
+	struct libc_scan scan = libc_scan_wide(s, 0, max);
+	*len = scan.len;
+	if (likely(!scan.bad))
+		return true;
+	libc_report_range(s, (scan.len + 1) * sizeof(wchar_t), scan.bad, LIBC_READ, entry);
+	return false;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/intercept/libc_io.c - interceptors of the system calls that fill a buffer or empty one.
+ *
+ * A read is checked afterwards and for the bytes that came, for POSIX lets a program pass a size that its data will never reach.  A
+ * write is checked before and whole: the size is what the program claims to have, and afterwards would be too late in another way: the
+ * other side may have answered by then, and another thread freed the buffer.  libc's own function is called in both cases, so
+ * cancellation, errno and restarts are as ever.  libc_kernel.c has what is special where guard pages are.
+ */
+#include "preload/intercept/intercept.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+
+/* ---- one buffer -------------------------------------------------------------------------------------------------------------- */
+
+/* With MSG_TRUNC, datagram sockets return the true length, which may be more than was stored, and TCP throws away what it counts: there the
+ * buffer is not touched and may be NULL. */
+static ssize_t stored_by_socket(int fd, int flags, ssize_t ret)
+{
+	int type = 0, domain = 0;
+	socklen_t type_size = sizeof(type), domain_size = sizeof(domain);
+
+	if (likely(!(flags & MSG_TRUNC) || ret <= 0))
+		return ret;
+	arch_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, (long)&type, (long)&type_size, 0);
+	arch_syscall6(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, (long)&domain, (long)&domain_size, 0);
+	return type == SOCK_STREAM && (domain == AF_INET || domain == AF_INET6) ? 0 : ret;
+}
+
+#define FILL_CALL(name, params, args, stored)                                                                                    \
+	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst))                                                      \
+	{                                                                                                              \
+		struct kernel_fill fill;                                                                               \
+		dst = kernel_fill_begin(&fill, dst, n);                                                                \
+		ssize_t ret = REAL(name) args;                                                                         \
+		kernel_fill_end(&fill, stored, ENTRY);                                                                 \
+		return ret;                                                                                            \
+	}
+#define FILL(name, params, args) FILL_CALL(name, params, args, ret)
+#define FILL_SOCKET(name, params, args) FILL_CALL(name, params, args, stored_by_socket(fd, flags, ret))
+FILL(read, (int fd, void *dst, size_t n), (fd, dst, n))
+FILL(pread, (int fd, void *dst, size_t n, off_t offset), (fd, dst, n, offset))
+FILL(pread64, (int fd, void *dst, size_t n, off64_t offset), (fd, dst, n, offset))
+FILL_SOCKET(recv, (int fd, void *dst, size_t n, int flags), (fd, dst, n, flags))
+FILL(__read_chk, (int fd, void *dst, size_t n, size_t room), (fd, dst, n, room))
+FILL(__pread_chk, (int fd, void *dst, size_t n, off_t offset, size_t room), (fd, dst, n, offset, room))
+FILL(__pread64_chk, (int fd, void *dst, size_t n, off64_t offset, size_t room), (fd, dst, n, offset, room))
+FILL_SOCKET(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (fd, dst, n, room, flags))
+
+/* The kernel stores as much of the address as fits and the length of all of it. */
+#define FILL_FROM(name, params, args)                                                                                  \
+	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst) && libc_foreign(address.__sockaddr__))                \
+	{                                                                                                              \
+		bool wanted = address.__sockaddr__ && address_len;                                                     \
+		struct kernel_fill data, from;                                                                         \
+		dst = kernel_fill_begin(&data, dst, n);                                                                \
+		address.__sockaddr__ = kernel_fill_begin(&from, address.__sockaddr__, wanted ? *address_len : 0);      \
+		ssize_t ret = REAL(name) args;                                                                         \
+		kernel_fill_end(&data, stored_by_socket(fd, flags, ret), ENTRY);                                       \
+		kernel_fill_end(&from, ret >= 0 && wanted ? (ssize_t)*address_len : 0, ENTRY);                         \
+		return ret;                                                                                            \
+	}
+FILL_FROM(recvfrom, (int fd, void *dst, size_t n, int flags, __SOCKADDR_ARG address, socklen_t *address_len),
+          (fd, dst, n, flags, address, address_len))
+FILL_FROM(__recvfrom_chk, (int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address, socklen_t *address_len),
+          (fd, dst, n, room, flags, address, address_len))
+
+/* A negative size makes the kernel fail the call; that it came to this is the error. */
+static void check_source(const void *src, size_t n, const char *entry)
+{
+	if (libc_covers(src) && !check_negative(src, n, LIBC_READ, entry))
+		kernel_reads(src, n, entry);
+}
+
+#define EMPTY(name, params, args)                                                                                      \
+	INTERCEPT(ssize_t, name, params, args, libc_foreign(src))                                                      \
+	{                                                                                                              \
+		check_source(src, n, ENTRY);                                                                           \
+		return REAL(name) args;                                                                                \
+	}
+EMPTY(write, (int fd, const void *src, size_t n), (fd, src, n))
+EMPTY(pwrite, (int fd, const void *src, size_t n, off_t offset), (fd, src, n, offset))
+EMPTY(pwrite64, (int fd, const void *src, size_t n, off64_t offset), (fd, src, n, offset))
+EMPTY(send, (int fd, const void *src, size_t n, int flags), (fd, src, n, flags))
+
+INTERCEPT(ssize_t, sendto, (int fd, const void *src, size_t n, int flags, __CONST_SOCKADDR_ARG address, socklen_t address_len),
+          (fd, src, n, flags, address, address_len), libc_foreign(src) && libc_foreign(address.__sockaddr__))
+{
+	check_source(src, n, ENTRY);
+	if (address.__sockaddr__)
+		kernel_reads(address.__sockaddr__, address_len, ENTRY);
+	return REAL(sendto)(fd, src, n, flags, address, address_len);
+}
+
+/* ---- vectors: the buffers are what matters, wherever the array of them is --------------------------------------------------------- */
+
+/* More than the kernel takes (IOV_MAX) makes the call fail before anything is looked at. */
+static bool vector_readable(const struct iovec *v, long count, const char *entry)
+{
+	return v && count > 0 && count <= IOV_MAX && check_read(v, (size_t)count * sizeof(*v), entry);
+}
+
+static void check_gathered(const struct iovec *v, long count, const char *entry)
+{
+	for (long i = 0; i < count; i++) {
+		if ((ptrdiff_t)v[i].iov_len <= 0)
+			continue;
+		if (!kernel_reads(v[i].iov_base, v[i].iov_len, entry))
+			return;
+	}
+}
+
+#define SCATTER(name, params, args)                                                                                    \
+	INTERCEPT(ssize_t, name, params, args, false)                                                                  \
+	{                                                                                                              \
+		struct kernel_scatter scatter;                                                                         \
+		v = kernel_scatter_begin(&scatter, v, vector_readable(v, count, ENTRY) ? count : 0);                   \
+		ssize_t ret = REAL(name) args;                                                                         \
+		kernel_scatter_end(&scatter, ret, ENTRY);                                                              \
+		return ret;                                                                                            \
+	}
+SCATTER(readv, (int fd, const struct iovec *v, int count), (fd, v, count))
+SCATTER(preadv, (int fd, const struct iovec *v, int count, off_t offset), (fd, v, count, offset))
+SCATTER(preadv64, (int fd, const struct iovec *v, int count, off64_t offset), (fd, v, count, offset))
+SCATTER(preadv2, (int fd, const struct iovec *v, int count, off_t offset, int flags), (fd, v, count, offset, flags))
+SCATTER(preadv64v2, (int fd, const struct iovec *v, int count, off64_t offset, int flags), (fd, v, count, offset, flags))
+
+#define GATHER(name, params, args)                                                                                     \
+	INTERCEPT(ssize_t, name, params, args, false)                                                                  \
+	{                                                                                                              \
+		if (vector_readable(v, count, ENTRY))                                                                  \
+			check_gathered(v, count, ENTRY);                                                               \
+		return REAL(name) args;                                                                                \
+	}
+GATHER(writev, (int fd, const struct iovec *v, int count), (fd, v, count))
+GATHER(pwritev, (int fd, const struct iovec *v, int count, off_t offset), (fd, v, count, offset))
+GATHER(pwritev64, (int fd, const struct iovec *v, int count, off64_t offset), (fd, v, count, offset))
+GATHER(pwritev2, (int fd, const struct iovec *v, int count, off_t offset, int flags), (fd, v, count, offset, flags))
+GATHER(pwritev64v2, (int fd, const struct iovec *v, int count, off64_t offset, int flags), (fd, v, count, offset, flags))
+
+/* ---- messages ------------------------------------------------------------------------------------------------------------------------- */
+
+static void check_sent(const struct msghdr *m, const char *entry)
+{
+	if (!m || !check_read(m, sizeof(*m), entry))
+		return;
+	if (m->msg_name && !check_read(m->msg_name, m->msg_namelen, entry))
+		return;
+	if (m->msg_control && !check_read(m->msg_control, m->msg_controllen, entry))
+		return;
+	if (vector_readable(m->msg_iov, (long)m->msg_iovlen, entry))
+		check_gathered(m->msg_iov, (long)m->msg_iovlen, entry);
+}
+
+/* The kernel is given a header of our own, whose buffers it can fill.  Ancillary data is cut off at msg_controllen, a name may be longer than
+ * its room. */
+struct message_fill {
+	struct kernel_fill name, control;
+	struct kernel_scatter data;
+};
+
+static void message_begin(struct message_fill *fill, const struct msghdr *m, struct msghdr *use, const char *entry)
+{
+	bool readable = vector_readable(m->msg_iov, (long)m->msg_iovlen, entry);
+
+	*use = *m;
+	use->msg_name = kernel_fill_begin(&fill->name, m->msg_name, m->msg_namelen);
+	use->msg_control = kernel_fill_begin(&fill->control, m->msg_control, m->msg_controllen);
+	use->msg_iov = (struct iovec *)kernel_scatter_begin(&fill->data, m->msg_iov, readable ? (long)m->msg_iovlen : 0);
+}
+
+/* `stored` bytes of data; -1: the call failed. */
+static void message_end(struct message_fill *fill, struct msghdr *m, const struct msghdr *use, ssize_t stored, const char *entry)
+{
+	if (stored >= 0 && check_write(m, sizeof(*m), entry)) {
+		m->msg_namelen = use->msg_namelen;
+		m->msg_controllen = use->msg_controllen;
+		m->msg_flags = use->msg_flags;
+	}
+	kernel_fill_end(&fill->name, stored >= 0 && fill->name.dst ? (ssize_t)use->msg_namelen : 0, entry);
+	kernel_fill_end(&fill->control, stored >= 0 && fill->control.dst ? (ssize_t)use->msg_controllen : 0, entry);
+	kernel_scatter_end(&fill->data, stored, entry);
+}
+
+INTERCEPT(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), false)
+{
+	check_sent(m, ENTRY);
+	return REAL(sendmsg)(fd, m, flags);
+}
+
+INTERCEPT(int, sendmmsg, (int fd, struct mmsghdr *m, unsigned count, int flags), (fd, m, count, flags), false)
+{
+	if (m && count <= IOV_MAX && check_read(m, count * sizeof(*m), ENTRY))
+		for (unsigned i = 0; i < count; i++)
+			check_sent(&m[i].msg_hdr, ENTRY);
+	return REAL(sendmmsg)(fd, m, count, flags);
+}
+
+INTERCEPT(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags), false)
+{
+	struct message_fill fill;
+	struct msghdr use;
+
+	if (!m || !check_read(m, sizeof(*m), ENTRY))
+		return REAL(recvmsg)(fd, m, flags);
+	message_begin(&fill, m, &use, ENTRY);
+	ssize_t ret = REAL(recvmsg)(fd, &use, flags);
+	message_end(&fill, m, &use, stored_by_socket(fd, flags, ret), ENTRY);
+	return ret;
+}
+
+static bool message_data(const struct mmsghdr *m, const char *entry)
+{
+	return vector_readable(m->msg_hdr.msg_iov, (long)m->msg_hdr.msg_iovlen, entry);
+}
+
+/* Of many messages only the data is checked: keeping all headers as they were would need memory of unknown size. */
+static int receive_in_place(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout, const char *entry)
+{
+	int ret = REAL(recvmmsg)(fd, m, count, flags, timeout);
+
+	for (int i = 0; i < ret && check_write(&m[i], sizeof(m[i]), entry); i++) {
+		struct kernel_scatter data = { .asked = m[i].msg_hdr.msg_iov };
+
+		data.count = message_data(&m[i], entry) ? (long)m[i].msg_hdr.msg_iovlen : 0;
+		kernel_scatter_end(&data, stored_by_socket(fd, flags, m[i].msg_len), entry);
+	}
+	return ret;
+}
+
+static int receive_lent(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout, const char *entry)
+{
+	size_t size = count * (sizeof(struct mmsghdr) + sizeof(struct message_fill));
+	struct mmsghdr *use = kernel_lend(size);
+	struct message_fill *fills = (struct message_fill *)(use + count);
+	int ret;
+
+	if (!use)
+		return receive_in_place(fd, m, count, flags, timeout, entry);
+	for (unsigned i = 0; i < count; i++)
+		message_begin(&fills[i], &m[i].msg_hdr, &use[i].msg_hdr, entry);
+	ret = REAL(recvmmsg)(fd, use, count, flags, timeout);
+	for (int i = 0; i < (int)count; i++) {
+		if (i < ret)
+			m[i].msg_len = use[i].msg_len;
+		message_end(&fills[i], &m[i].msg_hdr, &use[i].msg_hdr, i < ret ? stored_by_socket(fd, flags, use[i].msg_len) : -1, entry);
+	}
+	kernel_take_back(use, size);
+	return ret;
+}
+
+INTERCEPT(int, recvmmsg, (int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout),
+          (fd, m, count, flags, timeout), false)
+{
+	if (!m || count > IOV_MAX || !check_read(m, count * sizeof(*m), ENTRY))
+		return REAL(recvmmsg)(fd, m, count, flags, timeout);
+	for (unsigned i = 0; i < count; i++)
+		if (message_data(&m[i], ENTRY) && kernel_meets_guard(m[i].msg_hdr.msg_iov, (long)m[i].msg_hdr.msg_iovlen))
+			return receive_lent(fd, m, count, flags, timeout, ENTRY);
+	return receive_in_place(fd, m, count, flags, timeout, ENTRY);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/intercept/libc_real.c - libc's own functions behind the interceptors, and the gate that lets foreign memory pass to them.
+ *
+ * They are looked up all at once by the library's constructor, which -z initfirst puts before every other constructor and .preinit_array
+ * (about 200 dlsym calls, some 50 µs): a lookup takes the loader's lock, so it must not happen later, in a signal handler or in the
+ * child of a fork.  Earlier calls can only come from ifunc resolvers, or from constructors when another library has claimed initfirst:
+ *
+ *   not relocated yet    our pointers and dlsym's are empty: libc's symbol table is read as a debugger would, for each call
+ *   relocated            looked up on the spot; there is one thread
+ *   constructor has run  the table is complete, the gate open
+ */
+#include "preload/unseen/unseen.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <gnu/libc-version.h>
+#include <link.h>
+
+struct libc_table libc_real;
+bool libc_replaced[LIBC_NR];
+struct libc_gate libc_gate;
+
+_Static_assert(sizeof(struct libc_table) == LIBC_NR * sizeof(void *), "the table is an array of pointers");
+
+/* One string, so that it needs no relocation. */
+static const char libc_names[] =
+#define LIBC(name) #name "\0"
+#include "preload/intercept/libc.def"
+#undef LIBC
+	;
+
+/* Holds a relative relocation: the right address only after ld.so has been here. */
+static void *volatile relocated_witness = &libc_real;
+
+/* Same object as a function that is surely libc's? */
+static bool is_libc(void *p, const struct dl_find_object *libc)
+{
+	struct dl_find_object found;
+	return _dl_find_object(p, &found) == 0 && found.dlfo_link_map == libc->dlfo_link_map;
+}
+
+static void libc_lookup(void)
+{
+	struct dl_find_object libc;
+	bool known = _dl_find_object((void *)gnu_get_libc_version, &libc) == 0;
+	const char *name = libc_names;
+	void **slot = (void **)&libc_real;
+	for (unsigned i = 0; i < LIBC_NR; i++, name += str_length(name) + 1) {
+		void *p = dlsym(RTLD_NEXT, name);
+		libc_replaced[i] = p && known && !is_libc(p, &libc);
+		p = wait_wrap_io(name, p);
+		__atomic_store_n(&slot[i], p, __ATOMIC_RELEASE);
+	}
+}
+
+/* Checked are the arena, when it has shadow, and the fence's pool.  Memory between them is none of ours, but is not worth a second compare. */
+static void gate_update(void)
+{
+	uintptr_t start = shadow_on ? arena_base : fence_base, end = shadow_on ? arena_base + arena_size : fence_base + fence_size;
+	uintptr_t span;
+
+	if (shadow_on && fence_size) {
+		start = MIN(start, fence_base);
+		end = MAX(end, fence_base + fence_size);
+	}
+	span = shadow_everywhere ? 0 : start == end ? UINTPTR_MAX : start - end;
+	/* Closed while it changes: a reader that sees only one of the words must not take our memory for foreign. */
+	__atomic_store_n(&libc_gate.span, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&libc_gate.end, end, __ATOMIC_RELEASE);
+	__atomic_store_n(&libc_gate.span, span, __ATOMIC_RELEASE);
+}
+
+__attribute__((constructor)) static void libc_constructor(void)
+{
+	runtime_ensure();
+	libc_lookup();
+	replaced_find();
+	handles_redirect();
+	gate_update();
+	shadow_changed_hook = gate_update;
+}
+
+/* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation -------------------- */
+
+/* What the kernel told of the program: AT_PHDR.  getauxval is libc's, which we cannot reach yet. */
+static uintptr_t auxiliary_value(uintptr_t type)
+{
+	ElfW(auxv_t) entries[64];
+	int fd = os_open("/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = fd < 0 ? 0 : os_read(fd, entries, sizeof(entries));
+	if (fd >= 0)
+		os_close(fd);
+	for (ssize_t i = 0; i < n / (ssize_t)sizeof(entries[0]); i++)
+		if (entries[i].a_type == type)
+			return entries[i].a_un.a_val;
+	return 0;
+}
+
+/* ld.so's list of modules, as debuggers find it: the program's DT_DEBUG. */
+static const struct link_map *loaded_modules(void)
+{
+	const ElfW(Phdr) *headers = (const void *)auxiliary_value(AT_PHDR), *dynamic = NULL;
+	uintptr_t count = auxiliary_value(AT_PHNUM), bias = 0;
+	for (uintptr_t i = 0; headers && i < count; i++) {
+		if (headers[i].p_type == PT_PHDR)
+			bias = (uintptr_t)headers - headers[i].p_vaddr;
+		if (headers[i].p_type == PT_DYNAMIC)
+			dynamic = &headers[i];
+	}
+	for (const ElfW(Dyn) *d = dynamic ? (const void *)(bias + dynamic->p_vaddr) : NULL; d && d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_DEBUG && d->d_un.d_ptr)
+			return ((const struct r_debug *)d->d_un.d_ptr)->r_map;
+	return NULL;
+}
+
+static void *lookup_before_relocation(const char *name)
+{
+	for (const struct link_map *m = loaded_modules(); m; m = m->l_next) {
+		const char *file = str_last(m->l_name, '/');
+		if (!str_equal(file ? file + 1 : m->l_name, "libc.so.6"))
+			continue;
+		const ElfW(Sym) *symbol = module_symbol(m, name);
+		if (!symbol || !symbol->st_value)
+			return NULL;
+		void *p = (void *)(m->l_addr + symbol->st_value);
+		return ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC ? ((void *(*)(void))p)() : p;
+	}
+	return NULL;
+}
+
+__cold_path void *libc_early(enum libc_index index)
+{
+	if (relocated_witness == &libc_real) {
+		libc_lookup();
+		return ((void **)&libc_real)[index];
+	}
+	const char *name = libc_names;
+	for (unsigned i = 0; i < index; i++)
+		name += str_length(name) + 1;
+	void *p = lookup_before_relocation(name);
+	if (!p) {
+		static const char text[] = "memsan: a libc function was called before libc could be found\n";
+		os_write_all(2, text, sizeof(text) - 1);
+		os_abort();
+	}
+	return p;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/intercept/libc_str.c - interceptors of the string functions that copy. */
+#include "preload/intercept/intercept.h"
+
+#define FOREIGN_COPY (libc_foreign(dst) && libc_foreign(src))
+
+/* ---- strcpy, stpcpy ------------------------------------------------------------------------------------------------------- */
+
+/* COPY_KNOWN: the string with its terminator has *n bytes and was checked; COPY_OVERLAP: the same, to be moved;
+ * COPY_BLIND: the source has no end, only libc knows what to do. */
+enum copy_verdict { COPY_KNOWN, COPY_OVERLAP, COPY_BLIND };
+
+static enum copy_verdict string_copy_check(char *dst, const char *src, size_t *n, const char *entry)
+{
+	if (!check_string(src, SIZE_MAX, n, entry))
+		return COPY_BLIND;
+	*n += 1;
+	if (unlikely(ranges_overlap(dst, *n, src, *n))) {
+		libc_report_overlap(dst, *n, src, *n, entry);
+		return COPY_OVERLAP;
+	}
+	check_write(dst, *n, entry);
+	return COPY_KNOWN;
+}
+
+/* The length is known by now, and memcpy does not look for it again. */
+#define STRING_COPY(name, result)                                                                                      \
+	INTERCEPT(char *, name, (char *dst, const char *src), (dst, src), FOREIGN_COPY)                                \
+	{                                                                                                              \
+		size_t n;                                                                                              \
+		enum copy_verdict verdict = string_copy_check(dst, src, &n, ENTRY);                                    \
+		if (verdict == COPY_BLIND)                                                                             \
+			return REAL(name)(dst, src);                                                                   \
+		(verdict == COPY_KNOWN ? REAL(memcpy) : REAL(memmove))(dst, src, n);                                   \
+		return result;                                                                                         \
+	}
+STRING_COPY(strcpy, dst)
+STRING_COPY(stpcpy, dst + n - 1)
+STRING_COPY(__stpcpy, dst + n - 1)
+
+#define STRING_COPY_CHK(name, result)                                                                                  \
+	INTERCEPT(char *, name, (char *dst, const char *src, size_t room), (dst, src, room), FOREIGN_COPY)             \
+	{                                                                                                              \
+		size_t n;                                                                                              \
+		enum copy_verdict verdict = string_copy_check(dst, src, &n, ENTRY);                                    \
+		if (verdict != COPY_OVERLAP)                                                                           \
+			return REAL(name)(dst, src, room);                                                             \
+		REAL(__memmove_chk)(dst, src, n, room);                                                                \
+		return result;                                                                                         \
+	}
+STRING_COPY_CHK(__strcpy_chk, dst)
+STRING_COPY_CHK(__stpcpy_chk, dst + n - 1)
+
+/* ---- strncpy, stpncpy: always n bytes written, the rest of them zero -------------------------------------------------------------- */
+
+/* False when the call must not be made. */
+static bool bounded_copy_check(char *dst, const char *src, size_t n, const char *entry)
+{
+	size_t len;
+	if (check_negative(dst, n, LIBC_WRITE, entry))
+		return false;
+	if (!check_string(src, n, &len, entry))
+		return true;
+	size_t copied = MIN(len + 1, n);
+	if (unlikely(ranges_overlap(dst, copied, src, copied)))
+		libc_report_overlap(dst, copied, src, copied, entry);
+	else
+		check_write(dst, n, entry);
+	return true;
+}
+
+#define BOUNDED_COPY(name)                                                                                             \
+	INTERCEPT(char *, name, (char *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)                   \
+	{                                                                                                              \
+		if (!bounded_copy_check(dst, src, n, ENTRY))                                                           \
+			return dst;                                                                                    \
+		return REAL(name)(dst, src, n);                                                                        \
+	}
+BOUNDED_COPY(strncpy)
+BOUNDED_COPY(stpncpy)
+BOUNDED_COPY(__stpncpy)
+
+#define BOUNDED_COPY_CHK(name)                                                                                         \
+	INTERCEPT(char *, name, (char *dst, const char *src, size_t n, size_t room), (dst, src, n, room), FOREIGN_COPY) \
+	{                                                                                                              \
+		bounded_copy_check(dst, src, n, ENTRY);                                                                \
+		return REAL(name)(dst, src, n, room);                                                                  \
+	}
+BOUNDED_COPY_CHK(__strncpy_chk)
+BOUNDED_COPY_CHK(__stpncpy_chk)
+
+/* ---- strcat, strncat ---------------------------------------------------------------------------------------------------------------- */
+
+/* dst's string and src's first `max` bytes; strncat always terminates, so one byte more than it copies is written.  An empty source
+ * only writes the terminator that is there already. */
+static void append_check(char *dst, const char *src, size_t max, const char *entry)
+{
+	size_t src_len, dst_len;
+	if (!check_string(src, max, &src_len, entry) || !check_string(dst, SIZE_MAX, &dst_len, entry))
+		return;
+	size_t src_read = src_len < max ? src_len + 1 : src_len;
+	if (src_len && unlikely(ranges_overlap(dst, dst_len + src_len + 1, src, src_read)))
+		libc_report_overlap(dst, dst_len + src_len + 1, src, src_read, entry);
+	else
+		check_write(dst + dst_len, src_len + 1, entry);
+}
+
+INTERCEPT(char *, strcat, (char *dst, const char *src), (dst, src), FOREIGN_COPY)
+{
+	append_check(dst, src, SIZE_MAX, ENTRY);
+	return REAL(strcat)(dst, src);
+}
+
+INTERCEPT(char *, strncat, (char *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)
+{
+	append_check(dst, src, n, ENTRY);
+	return REAL(strncat)(dst, src, n);
+}
+
+INTERCEPT(char *, __strcat_chk, (char *dst, const char *src, size_t room), (dst, src, room), FOREIGN_COPY)
+{
+	append_check(dst, src, SIZE_MAX, ENTRY);
+	return REAL(__strcat_chk)(dst, src, room);
+}
+
+INTERCEPT(char *, __strncat_chk, (char *dst, const char *src, size_t n, size_t room), (dst, src, n, room), FOREIGN_COPY)
+{
+	append_check(dst, src, n, ENTRY);
+	return REAL(__strncat_chk)(dst, src, n, room);
+}
+
+/* ---- duplicates: what they allocate comes from our malloc --------------------------------------------------------------------------- */
+
+#define DUPLICATE(name)                                                                                                \
+	INTERCEPT(char *, name, (const char *s), (s), libc_foreign(s))                                                 \
+	{                                                                                                              \
+		size_t len;                                                                                            \
+		check_string(s, SIZE_MAX, &len, ENTRY);                                                                \
+		return REAL(name)(s);                                                                                  \
+	}
+DUPLICATE(strdup)
+DUPLICATE(__strdup)
+
+#define BOUNDED_DUPLICATE(name)                                                                                        \
+	INTERCEPT(char *, name, (const char *s, size_t n), (s, n), libc_foreign(s))                                    \
+	{                                                                                                              \
+		size_t len;                                                                                            \
+		check_string(s, n, &len, ENTRY);                                                                       \
+		return REAL(name)(s, n);                                                                               \
+	}
+BOUNDED_DUPLICATE(strndup)
+BOUNDED_DUPLICATE(__strndup)
+
+/* Returns the length of the whole result; what does not fit in n leaves dst's contents open, and unknown to us. */
+INTERCEPT(size_t, strxfrm, (char *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)
+{
+	size_t len;
+	check_string(src, SIZE_MAX, &len, ENTRY);
+	size_t ret = REAL(strxfrm)(dst, src, n);
+	if (ret < n)
+		check_write(dst, ret + 1, ENTRY);
+	return ret;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/unseen/exec.c - what another program inherits of SIGSEGV and SIGBUS: ignored or blocked, as this one believes (fault/signals.c).
+ *
+ * Also in the child of vfork, which shares this memory: nothing is allocated, and what it changes in the kernel is its own.
+ * Only in the shared library. */
+#include "preload/unseen/unseen.h"
+
+#include <alloca.h>
+#include <dlfcn.h>
+#include <spawn.h>
+
+/* Comes back only when it failed. */
+#define EXEC(call)                                                                                                     \
+	do {                                                                                                           \
+		struct fence_exec e_;                                                                                  \
+		int ret_, error_;                                                                                      \
+		fence_exec_begin(&e_);                                                                                 \
+		ret_ = (call);                                                                                         \
+		error_ = errno;                                                                                        \
+		fence_exec_over(&e_);                                                                                \
+		errno = error_;                                                                                        \
+		return ret_;                                                                                           \
+	} while (0)
+
+MEMSAN_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
+{
+	static void *real_execve;
+
+	EXEC(WAIT_REAL(execve)(path, argv, envp));
+}
+
+MEMSAN_EXPORT int execv(const char *path, char *const argv[])
+{
+	static void *real_execv;
+
+	EXEC(WAIT_REAL(execv)(path, argv));
+}
+
+MEMSAN_EXPORT int execvp(const char *file, char *const argv[])
+{
+	static void *real_execvp;
+
+	EXEC(WAIT_REAL(execvp)(file, argv));
+}
+
+MEMSAN_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
+{
+	static void *real_execvpe;
+
+	EXEC(WAIT_REAL(execvpe)(file, argv, envp));
+}
+
+MEMSAN_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
+{
+	static void *real_fexecve;
+
+	EXEC(WAIT_REAL(fexecve)(fd, argv, envp));
+}
+
+MEMSAN_EXPORT int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
+{
+	static void *real_execveat;
+
+	EXEC(WAIT_REAL(execveat)(dir, path, argv, envp, flags));
+}
+
+/* The arguments of execl and its like as an array, which ends with their NULL; what follows is the caller's. */
+#define ARGUMENTS(argv, first, args)                                                                                   \
+	do {                                                                                                           \
+		size_t n_ = 0;                                                                                         \
+		va_start(args, first);                                                                                 \
+		for (const char *a_ = (first); a_; a_ = va_arg(args, const char *))                                    \
+			n_++;                                                                                          \
+		va_end(args);                                                                                          \
+		argv = alloca((n_ + 1) * sizeof(*argv));                                                               \
+		argv[0] = (char *)(uintptr_t)(first);                                                                  \
+		va_start(args, first);                                                                                 \
+		for (size_t i_ = 1; i_ <= n_; i_++)                                                                    \
+			argv[i_] = va_arg(args, char *);                                                               \
+	} while (0)
+
+MEMSAN_EXPORT int execl(const char *path, const char *first, ...)
+{
+	va_list args;
+	char **argv;
+
+	ARGUMENTS(argv, first, args);
+	va_end(args);
+	return execv(path, argv);
+}
+
+MEMSAN_EXPORT int execlp(const char *file, const char *first, ...)
+{
+	va_list args;
+	char **argv;
+
+	ARGUMENTS(argv, first, args);
+	va_end(args);
+	return execvp(file, argv);
+}
+
+MEMSAN_EXPORT int execle(const char *path, const char *first, ...)
+{
+	va_list args;
+	char **argv, **envp;
+
+	ARGUMENTS(argv, first, args);
+	envp = va_arg(args, char **);
+	va_end(args);
+	return execve(path, argv, envp);
+}
+
+/* ---- a child with another program at once; this one goes on ----------------------------------------------------------------------- */
+
+#define SPAWN(name)                                                                                                    \
+	MEMSAN_EXPORT int name(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,                \
+	                       const posix_spawnattr_t *attr, char *const argv[], char *const envp[])                  \
+	{                                                                                                              \
+		static void *real_##name;                                                                              \
+		struct fence_exec e;                                                                                   \
+		int ret;                                                                                               \
+                                                                                                                       \
+		fence_exec_begin(&e);                                                                                  \
+		ret = WAIT_REAL(name)(pid, path, actions, attr, argv, envp);                                           \
+		fence_exec_over(&e);                                                                                 \
+		return ret;                                                                                            \
+	}
+SPAWN(posix_spawn)
+SPAWN(posix_spawnp)
+
+MEMSAN_EXPORT FILE *popen(const char *command, const char *type)
+{
+	static void *real_popen;
+	struct fence_exec e;
+	FILE *f;
+	int error;
+
+	fence_exec_begin(&e);
+	f = WAIT_REAL(popen)(command, type);
+	error = errno;
+	fence_exec_over(&e);
+	errno = error;
+	return f;
+}

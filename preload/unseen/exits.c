@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/unseen/exits.c - the scan for leaks at ends that run no exit handlers, when it is asked for: _exit (leak.quick_exit) and fatal signals
+ * (leak.fatal_signals).
+ *
+ * For every signal that would end the program and that has no handler, ours is installed; the program is told that there is none, and one
+ * that it sets takes its place.  After the scan the signal gets its default action, so that the status is the program's own.  SIGSEGV and SIGBUS
+ * come by way of fault/fault.c, after what it has to say. */
+#include "preload/preload.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+static const uint8_t fatal_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,
+	                                 SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS };
+
+struct kernel_action { const void *handler; unsigned long flags; void (*restorer)(void); uint64_t mask; };
+#define ACTION_RESTORER 0x04000000ul
+
+static void action_set(int sig, const struct kernel_action *a)
+{
+	arch_syscall6(SYS_rt_sigaction, sig, (long)a, 0, sizeof(a->mask), 0, 0);
+}
+
+static const void *action_get(int sig)
+{
+	struct kernel_action a = { NULL, 0, NULL, 0 };
+
+	arch_syscall6(SYS_rt_sigaction, sig, 0, (long)&a, sizeof(a.mask), 0, 0);
+	return a.handler;
+}
+
+static void last_scan(void)
+{
+	/* A bug found in the middle of a report must not make it hang. */
+	if (process_is_this() && runtime_state_now == RUNTIME_READY && !report_is_mine())
+		leak_check_at_exit();
+}
+
+static void on_fatal(int sig)
+{
+	static const struct kernel_action none = { SIG_DFL, 0, NULL, 0 };
+	uint64_t mask = ~((uint64_t)1 << (sig - 1));
+
+	last_scan();
+	action_set(sig, &none);
+	arch_syscall6(SYS_tgkill, os_getpid(), os_gettid(), sig, 0, 0, 0);
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
+	/* Here still: init of a name space. */
+}
+
+/* Default action for the program is ours. */
+static void install(int sig)
+{
+	static const struct kernel_action ours = { (const void *)on_fatal, ACTION_RESTORER, arch_sigreturn, ~(uint64_t)0 };
+
+	if (action_get(sig) == (const void *)SIG_DFL)
+		action_set(sig, &ours);
+}
+
+bool exits_is_handler(const void *handler)
+{
+	return handler == (const void *)on_fatal;
+}
+
+void exits_keep(int sig)
+{
+	for (unsigned i = 0; options.leak && options.leak_fatal_signals && i < ARRAY_SIZE(fatal_signals); i++)
+		if (fatal_signals[i] == sig)
+			install(sig);
+}
+
+void exits_tell(int status)
+{
+	struct unwind_regs here;
+
+	/* In success it was no crash: a program that provokes a fault to see one (a configure script's) says so. */
+	if (!status || !process_is_this() || runtime_state_now != RUNTIME_READY || report_is_mine())
+		return;
+	UNWIND_HERE(&here);
+	fence_tell_handled(&here);
+}
+
+static void on_quick_exit(void)
+{
+	int status = exits_scan(0);
+
+	if (status)
+		os_exit_group(status);
+}
+
+int exits_scan(int status)
+{
+	if (!options.leak || !options.leak_quick_exit || !process_is_this() || runtime_state_now != RUNTIME_READY)
+		return status;
+	last_scan();
+	report_summary();
+	return report_count() && options.exitcode ? (int)options.exitcode : status;
+}
+
+void exits_init(void)
+{
+	if (!options.leak)
+		return;
+	if (options.leak_quick_exit)
+		at_quick_exit(on_quick_exit); /* registered first, called last */
+	for (unsigned i = 0; options.leak_fatal_signals && i < ARRAY_SIZE(fatal_signals); i++)
+		install(fatal_signals[i]);
+	if (options.leak_fatal_signals)
+		fence_hook_dying = last_scan;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/unseen/fclose.c - fclose(stderr) in an exit handler, as GNU programs do (gnulib's close_stdout), is not the end of what memsan has to say.
+ *
+ * What is found at exit is reported after the last handler, and would go to a descriptor that is closed.  Before that a program that closes
+ * its standard error means it (a daemon does, and whoever reads the other end waits for that), so a copy is kept only when exit() is among
+ * the callers.  Only in the shared library. */
+#include "preload/unseen/unseen.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+
+#define CALLERS_MAX 64          /* exit() is near: a handler and a function or two of its own */
+
+/* Is exit() one of the callers, in libc's code?  It calls the handlers, so that a return address lies in it or just behind. */
+static bool exit_calls(const struct unwind_regs *regs)
+{
+	static void *exit_cache;
+	uintptr_t pcs[CALLERS_MAX], start = (uintptr_t)wait_real(&exit_cache, "exit");
+	const ElfW(Sym) *sym = NULL;
+	Dl_info info;
+	size_t n;
+
+	if (!start || !dladdr1((void *)start, &info, (void **)&sym, RTLD_DL_SYMENT) || !sym)
+		return false;
+	n = unwind_walk(regs, pcs, CALLERS_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (pcs[i] - 1 - start < sym->st_size)
+			return true;
+	return false;
+}
+
+MEMSAN_EXPORT int fclose(FILE *f)
+{
+	static void *real_cache;
+	int (*real)(FILE *) = (int (*)(FILE *))wait_real(&real_cache, "fclose");
+	struct unwind_regs regs;
+
+	UNWIND_HERE(&regs);
+	if (f == stderr && runtime_state_now == RUNTIME_READY && process_is_this() && exit_calls(&regs))
+		report_keep_stderr();
+	return real(f);
+}

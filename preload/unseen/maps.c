@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/unseen/maps.c - memory that changes hands outside of the heap takes no shadow along: unmapped ranges, stacks of threads.
+ *
+ * Frames that never returned leave poison (a coroutine given up, a thread cancelled).  When their memory is unmapped, the poison must not stay
+ * behind for whoever is mapped there next; and a thread starts on a clean stack, whoever had it before.  Only with instrumented code, and only in the
+ * shared library.
+ */
+#include "preload/preload.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+MEMSAN_EXPORT int munmap(void *p, size_t n)
+{
+	long ret = arch_syscall6(SYS_munmap, (long)p, (long)n, 0, 0, 0, 0);
+	if (ret < 0) {
+		errno = (int)-ret;
+		return -1;
+	}
+	if (shadow_everywhere)
+		shadow_forget(p, n);
+	return 0;
+}
+
+/* glibc 2.32. */
+extern __typeof__(pthread_attr_getsigmask_np) pthread_attr_getsigmask_np __attribute__((weak));
+
+/* ---- threads ---------------------------------------------------------------------------------------------------------- */
+
+struct thread_start {
+	void *(*fn)(void *);
+	void *arg;
+	uint64_t believed_mask;
+	uintptr_t stack_lo, stack_hi; /* that the program gave; 0: it gave none */
+};
+
+static void *thread_body(void *p)
+{
+	struct thread_start start;
+	mem_copy(&start, p, sizeof(start));
+	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
+	/* Registered, so that its end is seen; and nothing of who had the stack before is left. */
+	fence_believe_mask(start.believed_mask);
+	if (start.stack_lo)
+		fence_thread_stack(start.stack_lo, start.stack_hi);
+	thread_ensure();
+	shadow_thread_start();
+	return start.fn(start.arg);
+}
+
+/* What it will ask to block: the mask of its attributes, or its maker's. */
+static uint64_t start_mask(const pthread_attr_t *attr)
+{
+	uint64_t mask;
+	sigset_t set;
+
+	if (!attr || !pthread_attr_getsigmask_np || pthread_attr_getsigmask_np(attr, &set) != 0)
+		return fence_believed_mask();
+	mem_copy(&mask, &set, sizeof(mask));
+	return fence_mask_to_believe(mask);
+}
+
+/* Without pthread_attr_setstack the attributes' stack ends at 0. */
+static void start_stack(const pthread_attr_t *attr, struct thread_start *start)
+{
+	void *lo = NULL;
+	size_t n = 0;
+
+	if (attr && pthread_attr_getstack(attr, &lo, &n) == 0 && lo && (uintptr_t)lo + n > (uintptr_t)lo) {
+		start->stack_lo = (uintptr_t)lo;
+		start->stack_hi = (uintptr_t)lo + n;
+	}
+}
+
+static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	if (!real_pthread_create)
+		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
+	runtime_ensure();
+	struct thread_start *start = shadow_everywhere || fence_fault_on ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL) : NULL;
+	if (!start)
+		return real_pthread_create(thread, attr, fn, arg);
+	start->fn = fn;
+	start->arg = arg;
+	start->believed_mask = start_mask(attr);
+	start->stack_lo = 0;
+	start_stack(attr, start);
+	int ret = real_pthread_create(thread, attr, thread_body, start);
+	if (ret != 0)
+		slab_free(start, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
+	return ret;
+}

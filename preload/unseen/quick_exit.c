@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/unseen/quick_exit.c - _exit and _Exit, which run no handlers, with a scan for leaks before when it is asked for (exits.c).
+ * Only in the shared library: a static program has libc's own beside it. */
+#include "preload/preload.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Called by what follows. */
+__attribute__((used, visibility("hidden"))) void quick_exit_now(int status);
+void quick_exit_now(int status)
+{
+	exits_tell(status);
+	os_exit_group(exits_scan(status));
+}
+
+ARCH_ENTER_CLEAN(_exit, quick_exit_now);
+ARCH_ENTER_CLEAN(_Exit, quick_exit_now);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/unseen/raise.c - abort, raise, kill and pthread_kill: a program that ends itself so in its handler for a fault is told which fault it was first
+ * (fault/handled.c).  SIGSEGV and SIGBUS that it raises come by way of fault/fault.c.
+ * Only in the shared library: a static program's handler replaces ours. */
+#include "preload/unseen/unseen.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+static void *real_abort, *real_raise, *real_kill, *real_pthread_kill;
+
+/* Its default is to end the process. */
+static bool is_fatal(int sig)
+{
+	switch (sig) {
+	case 0: case SIGCHLD: case SIGCONT: case SIGURG: case SIGWINCH: case SIGSTOP: case SIGTSTP: case SIGTTIN: case SIGTTOU: return false;
+	default: return true;
+	}
+}
+
+static bool ends_program(int sig)
+{
+	struct sigaction now;
+
+	return is_fatal(sig) && (sig == SIGKILL || (sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_DFL));
+}
+
+static void raising(int sig)
+{
+	if (fence_handled_any() && ends_program(sig))
+		exits_tell(128 + sig);
+}
+
+MEMSAN_EXPORT _Noreturn void abort(void)
+{
+	void (*libcs)(void) = (void (*)(void))wait_real(&real_abort, "abort");
+
+	raising(SIGABRT);
+	if (libcs)
+		libcs();
+	os_abort();
+}
+
+MEMSAN_EXPORT int raise(int sig)
+{
+	raising(sig);
+	return WAIT_REAL(raise)(sig);
+}
+
+MEMSAN_EXPORT int kill(pid_t pid, int sig)
+{
+	if (fence_handled_any() && (pid == 0 || pid == os_getpid()))
+		raising(sig);
+	return WAIT_REAL(kill)(pid, sig);
+}
+
+MEMSAN_EXPORT int pthread_kill(pthread_t thread, int sig)
+{
+	if (pthread_equal(thread, pthread_self()))
+		raising(sig);
+	return WAIT_REAL(pthread_kill)(thread, sig);
+}

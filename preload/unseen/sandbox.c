@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/unseen/sandbox.c - prctl and syscall as far as a process filters its own system calls by them (shared library only).
+ *
+ * Under a filter we leave out the calls that filters do not know (process_madvise, process_vm_readv, a helper's start).  Whether there is one
+ * could be asked of prctl(PR_GET_SECCOMP), but narrow filters kill for that too.  So we see it coming.
+ *
+ * Weakness accepted: filters that the process was started with, and those that it sets by an instruction of its own or in a static program, are still
+ * asked for.
+ */
+#include "preload/preload.h"
+
+#include <dlfcn.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+/* Called by the stubs in arch/ with the caller's arguments; they jump to what is returned.  A NULL filter only asks whether filters exist. */
+__attribute__((used)) void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter);
+__attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c);
+
+static void note_prctl(unsigned long option, unsigned long mode, unsigned long filter)
+{
+	if ((int)option == PR_SET_SECCOMP && (mode == SECCOMP_MODE_STRICT || (mode == SECCOMP_MODE_FILTER && filter)))
+		os_note_seccomp();
+}
+
+void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter)
+{
+	static void *real;
+
+	note_prctl(option, mode, filter);
+	if (!real)
+		real = dlsym(RTLD_NEXT, "prctl");
+	return real;
+}
+
+void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c)
+{
+	static void *real;
+
+	if (nr == SYS_prctl)
+		note_prctl(a, b, c);
+	else if (nr == SYS_seccomp && (a == SECCOMP_SET_MODE_STRICT || (a == SECCOMP_SET_MODE_FILTER && c)))
+		os_note_seccomp();
+	if (!real)
+		real = dlsym(RTLD_NEXT, "syscall");
+	return real;
+}
+
+ARCH_FORWARD(prctl, sandbox_find_prctl);
+ARCH_FORWARD(syscall, sandbox_find_syscall);
+
+/* A lookup takes the loader's lock: not in a signal handler, where programs call these. */
+__attribute__((constructor)) static void sandbox_constructor(void)
+{
+	sandbox_find_prctl(0, 0, 0);
+	sandbox_find_syscall(0, 0, 0, 0);
+}

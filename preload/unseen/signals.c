@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/unseen/signals.c - sigaction, signal, sigaltstack and sigprocmask as the program sees them while memsan handles faults (fault/signals.c).
+ * Only in the shared library: a static program's own calls go to the kernel, and its handlers replace ours. */
+#include "preload/preload.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+
+const char runtime_is_shared = 1;
+
+static fence_sigaction_fn real_sigaction;
+static sighandler_t (*real_signal)(int, sighandler_t);
+static sighandler_t (*real_sysv_signal)(int, sighandler_t);
+static int (*real_siginterrupt)(int, int);
+
+MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigaction *old);
+MEMSAN_EXPORT sighandler_t bsd_signal(int sig, sighandler_t handler);
+MEMSAN_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler);
+MEMSAN_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler);
+
+/* Another library's constructor may have come first; there is one thread then. */
+static void signals_lookup(void)
+{
+	if (real_siginterrupt)
+		return;
+	real_sigaction = (fence_sigaction_fn)dlsym(RTLD_NEXT, "sigaction");
+	real_signal = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "signal");
+	real_sysv_signal = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "sysv_signal");
+	real_siginterrupt = (int (*)(int, int))dlsym(RTLD_NEXT, "siginterrupt");
+}
+
+__attribute__((constructor)) static void signals_constructor(void)
+{
+	signals_lookup();
+	fence_fault_init(real_sigaction);
+	leak_find_static_tls(dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info"));
+	leak_find_libc(dlsym(RTLD_NEXT, "syscall"));
+}
+
+/* The signal that stops threads for a scan, and fatal ones that scan first, look unused until the program sets a handler. */
+static bool is_hidden(const void *handler)
+{
+	return leak_is_handler(handler) || exits_is_handler(handler);
+}
+
+static void stop_signal_set(int sig, const void *handler)
+{
+	if (handler == (const void *)SIG_DFL) {
+		leak_signal_keep(sig);
+		exits_keep(sig);
+	} else {
+		leak_signal_lost(sig);
+	}
+}
+
+static sighandler_t stop_signal_hide(int sig, sighandler_t set, sighandler_t old)
+{
+	if (old == SIG_ERR)
+		return old;
+	stop_signal_set(sig, (const void *)set);
+	return is_hidden((const void *)old) ? SIG_DFL : old;
+}
+
+/* 0, or -1 with errno. */
+static int result(int r)
+{
+	if (r >= 0)
+		return r;
+	errno = -r;
+	return -1;
+}
+
+static int set_action(int sig, const struct sigaction *act, struct sigaction *old, const void *caller)
+{
+	int r;
+
+	if (unlikely(!fence_fault_on)) {
+		signals_lookup();
+		r = real_sigaction(sig, act, old);
+	} else {
+		r = result(fence_sigaction(sig, act, old, (uintptr_t)caller));
+	}
+	if (r == 0 && act)
+		stop_signal_set(sig, (const void *)act->sa_sigaction);
+	if (r == 0 && old && unlikely(is_hidden((const void *)old->sa_sigaction)))
+		mem_set(old, 0, sizeof(*old));
+	return r;
+}
+
+MEMSAN_EXPORT int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	return set_action(sig, act, old, __builtin_return_address(0));
+}
+
+MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	return set_action(sig, act, old, __builtin_return_address(0));
+}
+
+/* ---- signal and its dialects ---------------------------------------------------------------------------------------------- */
+
+static bool is_ours(int sig)
+{
+	return fence_fault_on && (sig == SIGSEGV || sig == SIGBUS);
+}
+
+/* siginterrupt is about handlers that signal sets later, too. */
+static bool interrupting[2];
+
+static bool *interrupts(int sig)
+{
+	return &interrupting[sig == SIGBUS];
+}
+
+static sighandler_t set_handler(int sig, sighandler_t handler, int flags)
+{
+	struct sigaction act, old;
+
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	mem_set(&act, 0, sizeof(act));
+	act.sa_handler = handler;
+	act.sa_flags = flags;
+	if (!(flags & SA_NODEFER))
+		sigaddset(&act.sa_mask, sig);
+	return sigaction(sig, &act, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+MEMSAN_EXPORT sighandler_t signal(int sig, sighandler_t handler)
+{
+	if (is_ours(sig))
+		return set_handler(sig, handler, *interrupts(sig) ? 0 : SA_RESTART);
+	signals_lookup();
+	return stop_signal_hide(sig, handler, real_signal(sig, handler));
+}
+
+MEMSAN_EXPORT sighandler_t bsd_signal(int sig, sighandler_t handler)
+{
+	return signal(sig, handler);
+}
+
+MEMSAN_EXPORT sighandler_t ssignal(int sig, sighandler_t handler)
+{
+	return signal(sig, handler);
+}
+
+MEMSAN_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler)
+{
+	if (is_ours(sig))
+		return set_handler(sig, handler, (int)(SA_RESETHAND | SA_NODEFER));
+	signals_lookup();
+	return stop_signal_hide(sig, handler, real_sysv_signal(sig, handler));
+}
+
+MEMSAN_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler)
+{
+	return sysv_signal(sig, handler);
+}
+
+MEMSAN_EXPORT int siginterrupt(int sig, int interrupt)
+{
+	struct sigaction act;
+
+	if (!is_ours(sig)) {
+		signals_lookup();
+		return real_siginterrupt(sig, interrupt);
+	}
+	*interrupts(sig) = interrupt != 0;
+	sigaction(sig, NULL, &act);
+	if (interrupt)
+		act.sa_flags &= ~SA_RESTART;
+	else
+		act.sa_flags |= SA_RESTART;
+	return sigaction(sig, &act, NULL);
+}
+
+/* ---- System V's ------------------------------------------------------------------------------------------------------------------ */
+
+static bool mask_one(int how, int sig, int *ret)
+{
+	sigset_t set, old;
+
+	sigemptyset(&set);
+	*ret = sigaddset(&set, sig) != 0 ? -1 : sigprocmask(how, &set, &old);
+	return *ret == 0 && sigismember(&old, sig) == 1;
+}
+
+MEMSAN_EXPORT int sighold(int sig)
+{
+	int ret;
+
+	mask_one(SIG_BLOCK, sig, &ret);
+	return ret;
+}
+
+MEMSAN_EXPORT int sigrelse(int sig)
+{
+	int ret;
+
+	mask_one(SIG_UNBLOCK, sig, &ret);
+	return ret;
+}
+
+MEMSAN_EXPORT int sigignore(int sig)
+{
+	struct sigaction act;
+
+	mem_set(&act, 0, sizeof(act));
+	act.sa_handler = SIG_IGN;
+	return sigaction(sig, &act, NULL);
+}
+
+MEMSAN_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
+{
+	struct sigaction act, old;
+	bool hold = handler == SIG_HOLD, held;
+	int ret;
+
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	mem_set(&act, 0, sizeof(act));
+	act.sa_handler = handler;
+	if (hold) {
+		held = mask_one(SIG_BLOCK, sig, &ret);
+		return ret != 0 ? SIG_ERR : held ? SIG_HOLD : sigaction(sig, NULL, &old) == 0 ? old.sa_handler : SIG_ERR;
+	}
+	if (sigaction(sig, &act, &old) != 0)
+		return SIG_ERR;
+	held = mask_one(SIG_UNBLOCK, sig, &ret);
+	return ret != 0 ? SIG_ERR : held ? SIG_HOLD : old.sa_handler;
+}
+
+/* ---- stacks and masks ------------------------------------------------------------------------------------------------------- */
+
+/* Without the handler they are what libc's are: the bare system calls. */
+
+MEMSAN_EXPORT int sigaltstack(const stack_t *ss, stack_t *old)
+{
+	return result(fence_sigaltstack(ss, old));
+}
+
+MEMSAN_EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return -fence_sigmask(how, set, old);
+}
+
+MEMSAN_EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return result(fence_sigmask(how, set, old));
+}

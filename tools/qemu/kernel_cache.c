@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tools/qemu/kernel_cache.c - memsan kernel: what is built and where.  kernel/build does the work; here are its callers, and processes. */
+#include "config.h"
+
+#include "tools/qemu/kernel.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- processes ------------------------------------------------------------------------------------------------------- */
+
+volatile sig_atomic_t kernel_signal;
+static volatile pid_t build_group; /* what is building just now, or 0 */
+
+static void on_signal(int number)
+{
+	kernel_signal = number;
+	if (build_group > 0)
+		kill(-build_group, SIGTERM);
+}
+
+void kernel_watch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: what waits shall notice */
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void run_child(char *const argv[], int in_fd, int out_fd, pid_t parent, bool shell)
+{
+	/* In a group of its own, a ^C of the terminal reaches us alone, and we end the group.  A child on the terminal stays in ours. */
+	if (!shell)
+		setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(1);
+	signal(SIGINT, shell ? SIG_IGN : SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	if (in_fd < 0)
+		in_fd = open("/dev/null", O_RDONLY);
+	dup2(in_fd, STDIN_FILENO);
+	if (out_fd >= 0)
+		dup2(out_fd, STDOUT_FILENO);
+	execvp(argv[0], argv);
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+pid_t kernel_spawn(char *const argv[], int in_fd, int out_fd)
+{
+	pid_t parent = getpid(), pid;
+	bool shell = in_fd == STDIN_FILENO;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		tool_say("cannot start %s: %s", argv[0], strerror(errno));
+	else if (pid == 0)
+		run_child(argv, in_fd, out_fd, parent, shell);
+	else if (!shell)
+		setpgid(pid, pid); /* both sides do it: whoever is first */
+	return pid;
+}
+
+int kernel_reap(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) != pid)
+		if (errno != EINTR)
+			return -1;
+	return status;
+}
+
+char *kernel_slurp(int fd, size_t *len)
+{
+	size_t size = 4096, n = 0;
+	char *text = tool_alloc(size);
+
+	for (;;) {
+		ssize_t got = read(fd, text + n, size - n - 1);
+
+		if (got > 0)
+			n += (size_t)got;
+		if (got == 0 || (got < 0 && errno != EINTR))
+			break;
+		if (size - n < 2) {
+			char *larger = realloc(text, size *= 2);
+
+			if (!larger) {
+				tool_say("out of memory");
+				exit(1);
+			}
+			text = larger;
+		}
+	}
+	text[n] = '\0';
+	if (len)
+		*len = n;
+	return text;
+}
+
+/* ---- kernel/ and its build script --------------------------------------------------------------------------------------- */
+
+const char *kernel_data_dir(void)
+{
+	static char found[4096];
+	char exe[4000], *slash, *script;
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	const char *const places[] = { "kernel-data", "../kernel-data", "../share/memsan/kernel", NULL };
+
+	if (*found)
+		return found;
+	exe[n > 0 ? n : 0] = '\0';
+	slash = strrchr(exe, '/');
+	if (slash)
+		*slash = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (places[i])
+			snprintf(found, sizeof(found), "%s/%s", exe, places[i]);
+		else
+			snprintf(found, sizeof(found), "%s", MEMSAN_DATADIR "/kernel");
+		script = tool_format("%s/build", found);
+		n = access(script, X_OK);
+		free(script);
+		if (n == 0)
+			return found;
+	}
+	*found = '\0';
+	tool_say("cannot find kernel/build (looked beside the command and in %s)", MEMSAN_DATADIR "/kernel");
+	return NULL;
+}
+
+/* The last line that the script prints: a folder.  NULL: it said why not. */
+static char *call_build(const char **argv)
+{
+	char *text, *last;
+	int fds[2], status;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return NULL;
+	pid = kernel_spawn((char *const *)(uintptr_t)argv, -1, fds[1]);
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		return NULL;
+	}
+	build_group = pid;
+	if (kernel_signal)
+		kill(-pid, SIGTERM); /* it came before the handler knew of the group */
+	text = kernel_slurp(fds[0], NULL);
+	close(fds[0]);
+	status = kernel_reap(pid);
+	build_group = 0;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || kernel_signal) {
+		free(text);
+		return NULL;
+	}
+	text[strcspn(text, "\n")] = '\0';
+	last = tool_format("%s", text);
+	free(text);
+	return last;
+}
+
+static char *read_release(const char *dir)
+{
+	char *path = tool_format("%s/include/config/kernel.release", dir), line[256] = "";
+	FILE *in = fopen(path, "r");
+
+	free(path);
+	if (in && fgets(line, sizeof(line), in))
+		line[strcspn(line, "\n")] = '\0';
+	if (in)
+		fclose(in);
+	return tool_format("%s", line);
+}
+
+static char *debian_config; /* the text of /boot/config-RELEASE */
+
+bool kernel_debian_has(const char *line)
+{
+	char *with_ends = tool_format("\n%s\n", line);
+	bool has = debian_config && strstr(debian_config, with_ends);
+
+	free(with_ends);
+	return has;
+}
+
+static void read_debian_config(const char *release)
+{
+	char *path = tool_format("/boot/config-%s", release);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	free(path);
+	if (fd < 0)
+		return;
+	free(debian_config);
+	debian_config = kernel_slurp(fd, NULL);
+	close(fd);
+}
+
+/* Debian's kernel with its headers: the newest for which both are installed. */
+static bool get_debian(struct kernel_built *k)
+{
+	DIR *dir = opendir("/boot");
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir)) != NULL) {
+		char *headers, *image;
+
+		if (strncmp(e->d_name, "vmlinuz-", 8) != 0)
+			continue;
+		headers = tool_format("/usr/src/linux-headers-%s", e->d_name + 8);
+		image = tool_format("/boot/%s", e->d_name);
+		if (access(headers, R_OK) == 0 && access(image, R_OK) == 0 && (!k->release || strverscmp(e->d_name + 8, k->release) > 0)) {
+			free(k->dir);
+			free(k->image);
+			free(k->release);
+			*k = (struct kernel_built){ headers, image, NULL, tool_format("%s", e->d_name + 8), false };
+			continue;
+		}
+		free(headers);
+		free(image);
+	}
+	if (dir)
+		closedir(dir);
+	if (!k->dir)
+		tool_say("no kernel of Debian's is installed together with its headers: apt-get install linux-image-amd64 linux-headers-amd64");
+	else
+		read_debian_config(k->release);
+	return k->dir != NULL;
+}
+
+bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k)
+{
+	const char *argv[8 + 2 * 16], *data = kernel_data_dir();
+	size_t n = 0;
+	char *script, *init;
+
+	*k = (struct kernel_built){ 0 };
+	if (p == PROFILE_DEBIAN)
+		return get_debian(k);
+	k->arm64 = kernel_profile_is_arm64(p);
+	/* It is quickly made, and what it lacks is better said now than when the kernel is there. */
+	init = data ? kernel_get_init(k) : NULL;
+	free(init);
+	if (!init)
+		return false;
+	script = tool_format("%s/build", data);
+	argv[n++] = script;
+	argv[n++] = "kernel";
+	argv[n++] = "--profile";
+	argv[n++] = kernel_profile_name(p);
+	if (o->source) {
+		argv[n++] = "--source";
+		argv[n++] = o->source;
+	}
+	for (size_t i = 0; i < o->nr_configs; i++) {
+		argv[n++] = "--config";
+		argv[n++] = o->configs[i];
+	}
+	argv[n] = NULL;
+	k->dir = call_build(argv);
+	free(script);
+	if (!k->dir)
+		return false;
+	k->image = tool_format("%s/image", k->dir);
+	k->vmlinux = tool_format("%s/vmlinux", k->dir);
+	k->release = read_release(k->dir);
+	return true;
+}
+
+/* What kernel/build makes beside kernels: `words` are its arguments behind the first place, which is the script's. */
+static char *build_thing(const char **words)
+{
+	const char *data = kernel_data_dir();
+	char *script, *dir;
+
+	if (!data)
+		return NULL;
+	script = tool_format("%s/build", data);
+	words[0] = script;
+	dir = call_build(words);
+	free(script);
+	return dir;
+}
+
+char *kernel_get_module(const struct kernel_built *k, const char *source)
+{
+	return build_thing((const char *[]){ NULL, "module", "--kernel", k->dir, "--source", source, NULL });
+}
+
+static char *build_file(const char *what, const char *arch, const char *name)
+{
+	char *dir = build_thing((const char *[]){ NULL, what, "--arch", arch, NULL }), *path = dir ? tool_format("%s/%s", dir, name) : NULL;
+
+	free(dir);
+	return path;
+}
+
+char *kernel_get_init(const struct kernel_built *k)
+{
+	static char *known[2]; /* each boot asks */
+	char **path = &known[k->arm64];
+
+	if (!*path)
+		*path = build_file("guest", k->arm64 ? "arm64" : "x86_64", "init");
+	return *path ? tool_format("%s", *path) : NULL;
+}
+
+char *kernel_get_busybox(const struct kernel_built *k)
+{
+	static const char *const places[] = { "/bin/busybox", "/usr/bin/busybox", "/sbin/busybox" };
+
+	if (k->arm64)
+		return build_file("busybox", "arm64", "busybox");
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (initrd_is_static(places[i]))
+			return tool_format("%s", places[i]);
+	tool_say("a shell in the guest needs a statically linked busybox: apt-get install busybox-static");
+	return NULL;
+}
+
+/* Is it in PATH? */
+static bool have_program(const char *name)
+{
+	const char *path = getenv("PATH");
+	bool found = false;
+
+	for (const char *p = path ? path : ""; *p && !found; p += strcspn(p, ":"), p += *p == ':') {
+		char *file = tool_format("%.*s/%s", (int)strcspn(p, ":"), p, name);
+
+		found = access(file, X_OK) == 0;
+		free(file);
+	}
+	return found;
+}
+
+bool kernel_programs_there(enum kernel_profile p)
+{
+	static const struct program { const char *name, *package; bool arm64; } programs[] = {
+		{ "qemu-system-x86_64", "qemu-system-x86", false },
+		{ "qemu-system-aarch64", "qemu-system-arm", true },
+		{ "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross", true },
+	};
+	char names[200] = "", packages[200] = "";
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		const struct program *program = &programs[i];
+		size_t n = strlen(names), m = strlen(packages);
+
+		if (program->arm64 != kernel_profile_is_arm64(p) || have_program(program->name))
+			continue;
+		snprintf(names + n, sizeof(names) - n, "%s%s", n ? " and no " : "", program->name);
+		snprintf(packages + m, sizeof(packages) - m, " %s", program->package);
+	}
+	if (*names)
+		tool_say("there is no %s: apt-get install%s", names, packages);
+	return !*names;
+}
+
+/* ---- modules ------------------------------------------------------------------------------------------------------------ */
+
+char *kernel_module_release(const char *path)
+{
+	static const char mark[] = "vermagic=";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text, *found = NULL;
+	size_t len;
+
+	if (fd < 0) {
+		tool_say("cannot read %s: %s", path, strerror(errno));
+		return tool_format("%s", "");
+	}
+	text = kernel_slurp(fd, &len);
+	close(fd);
+	if (len > 4 && memcmp(text, "\177ELF", 4) == 0) {
+		char *at = memmem(text, len, mark, strlen(mark));
+
+		if (at)
+			found = tool_format("%.*s", (int)strcspn(at + strlen(mark), " "), at + strlen(mark));
+	}
+	free(text);
+	if (!found)
+		tool_say("%s is no kernel module (it has no vermagic)", path);
+	return found ? found : tool_format("%s", "");
+}
+
+char *kernel_module_file(const char *path)
+{
+	DIR *dir = opendir(path);
+	char *found = NULL;
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir)) != NULL) {
+		size_t len = strlen(e->d_name);
+
+		if (len > 3 && strcmp(e->d_name + len - 3, ".ko") == 0 && !found)
+			found = tool_format("%s/%s", path, e->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
