@@ -170,14 +170,14 @@ static bool find_beside(const struct fault_state *s, const struct fault_verdict 
 
 static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 {
-	struct fault_holder holder = { .how = HOLDER_NONE };
+	struct poison_origin holder = { .how = ORIGIN_NONE };
 	struct slab_object beside;
 	struct report_record *r;
 	bool held, near;
 
 	if (v->pointer)
-		holder_find(s, v, &holder);
-	held = holder.how != HOLDER_NONE;
+		poison_origin_find(s, v, &holder);
+	held = holder.how != ORIGIN_NONE;
 	near = find_beside(s, v, &beside);
 	if (near)
 		v->kind = beside.large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
@@ -224,7 +224,7 @@ void fault_explain_handled(const struct unwind_regs *regs)
 	struct fault_origin origin;
 	const ucontext_t *uc;
 
-	while ((uc = handled_take(regs, &origin)))
+	while ((uc = pending_take(regs, &origin)))
 		fault_explain(&origin, uc);
 }
 

@@ -6,13 +6,13 @@
  *                 ├─ while a fault is handled here? ──► one line, default action
  *                 ├─ somebody sent it ────────────────► as the program wants it
  *                 ├─ in a page that memsan guards ────► report, open the page, go on
- *                 ├─ the program has a handler ───────► it runs, in the frame that it expects; reported before with handled_faults, else
- *                 │                                     when the program ends in it (handled.c)
+ *                 ├─ the program has a handler ───────► it runs, in the frame that it expects; reported before with pending_faults, else
+ *                 │                                     when the program ends in it (pending.c)
  *                 └─ else ────────────────────────────► diagnosis, report, default action: the instruction faults again, so that a core
  *                                                        file shows the program as it was
  *
  * A program with a handler of its own may use faults on purpose (a JIT's null checks, a garbage collector's barriers), so before it runs only faults
- * in memsan's own pages are told, unless handled_faults asks for all of them.
+ * in memsan's own pages are told, unless pending_faults asks for all of them.
  *
  * The program's handler runs as the kernel would run it: on the signal stack if its SA_ONSTACK asks for one, with its sa_mask, once with
  * SA_RESETHAND.  The kernel made the frame for our flags, so it may have to be moved to the interrupted stack first; the handler
@@ -27,7 +27,7 @@
 
 #include "fault/fault_internal.h"
 
-bool fence_fault_on;
+bool fault_installed;
 
 static TLS_IE bool fault_busy; /* this thread is in here */
 
@@ -75,7 +75,7 @@ static void send_again(const struct fault *f)
 static void interrupted_unseen(const struct fault *f)
 {
 	if (arch_context_interrupted_call((const uint64_t *)f->uc->uc_mcontext.gregs))
-		fence_interrupts++;
+		signals_interrupts++;
 }
 
 static void hold(const struct fault *f)
@@ -159,7 +159,7 @@ static void origin_of(const struct fault *f, struct fault_origin *origin)
 	origin->addr = (uint64_t)(uintptr_t)f->info->si_addr;
 }
 
-void (*fence_hook_dying)(void);
+void (*fault_hook_dying)(void);
 
 static void handle_nobodys(const struct fault *f)
 {
@@ -170,8 +170,8 @@ static void handle_nobodys(const struct fault *f)
 	fault_explain_interrupted(f->uc);
 	origin_of(f, &origin);
 	fault_explain(&origin, f->uc);
-	if (fence_hook_dying)
-		fence_hook_dying();
+	if (fault_hook_dying)
+		fault_hook_dying();
 	signals_give_up(f->sig);
 }
 
@@ -215,7 +215,7 @@ static void report_is_over(const struct fault *f)
 
 static bool (*fault_hook)(uintptr_t addr, uintptr_t pc); /* written once at start-up */
 
-void fence_set_fault_hook(bool (*mine)(uintptr_t addr, uintptr_t pc))
+void fault_set_hook(bool (*mine)(uintptr_t addr, uintptr_t pc))
 {
 	fault_hook = mine;
 }
@@ -266,15 +266,15 @@ static void handle(void *arg)
 		return;
 	origin_of(f, &origin);
 	handles = program_handles(f);
-	if (handles && options.handled_faults) {
+	if (handles && options.pending_faults) {
 		report_begins(f);
 		fault_explain(&origin, f->uc);
 		report_is_over(f);
 	}
 	/* As in the kernel: no room for a frame, no handler. */
 	if (handles && run_program_handler(f)) {
-		if (!options.handled_faults)
-			handled_note(&origin, f->uc);
+		if (!options.pending_faults)
+			pending_note(&origin, f->uc);
 		return;
 	}
 	report_begins(f);
@@ -287,11 +287,11 @@ static void explain_raised(const struct fault *f)
 {
 	struct fault_origin origin;
 
-	if (f->info->si_pid != os_getpid() || !fence_handled_any())
+	if (f->info->si_pid != os_getpid() || !pending_any())
 		return;
 	report_begins(f);
 	fault_explain_interrupted(f->uc);
-	if (handled_take_at(ARCH_CONTEXT_PC(f->uc), ARCH_CONTEXT_SP(f->uc), &origin))
+	if (pending_take_at(ARCH_CONTEXT_PC(f->uc), ARCH_CONTEXT_SP(f->uc), &origin))
 		fault_explain(&origin, f->uc);
 	report_is_over(f);
 }
@@ -311,11 +311,11 @@ static void tell_handled(void *arg)
 	arch_syscall6(SYS_sigaltstack, (long)&theirs, 0, 0, 0, 0, 0);
 }
 
-void fence_tell_handled(const struct unwind_regs *regs)
+void pending_tell(const struct unwind_regs *regs)
 {
 	uint64_t ours = SIGNALS_OURS, before;
 
-	if (!fence_fault_on || fault_busy || !fault_stack_self || !fence_handled_any())
+	if (!fault_installed || fault_busy || !fault_stack_self || !pending_any())
 		return;
 	fault_busy = true;
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&ours, (long)&before, sizeof(ours), 0, 0);
@@ -327,9 +327,9 @@ void fence_tell_handled(const struct unwind_regs *regs)
 	fault_busy = false;
 }
 
-void fence_fork_child(void)
+void fault_fork_child(void)
 {
-	handled_forget();
+	pending_forget();
 }
 
 /* Whatever is wrong, it must not go round in circles. */
@@ -371,15 +371,15 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 	}
 }
 
-void fence_fault_init(fence_sigaction_fn real)
+void fault_init(signals_sigaction_fn real)
 {
-	if (!options.fault_handler || fence_fault_on || !real)
+	if (!options.fault_handler || fault_installed || !real)
 		return;
-	fence_fault_on = true;
-	fence_thread_start();
+	fault_installed = true;
+	fault_thread_start();
 	/* The main thread's stack begins above this function; the kernel's list of mappings knows where. */
 	fault_stack_top_of_thread = 0;
 	fault_stack_of_process = machine_sp();
 	if (!signals_install(real, fault_handler))
-		fence_fault_on = false;
+		fault_installed = false;
 }

@@ -3,10 +3,10 @@
  *
  *   stacks.c       a stack of memsan's own for every thread, to handle faults on
  *   signals.c      what the program believes its SIGSEGV and SIGBUS handlers, signal masks and signal stacks to be
- *   handled.c      faults that the program's own handler took, until it is known what came of them
+ *   pending.c      faults that the program's own handler took, until it is known what came of them
  *   fault.c        the handler: is it ours? else diagnose, report, and hand on to the program or the default action
- *   facts.c        what is mapped where the fault was
- *   holder.c       whose memory a pointer made of poison came from
+ *   mappings.c        what is mapped where the fault was
+ *   poison_origin.c       whose memory a pointer made of poison came from
  *   explain.c      a fault's state gathered, diagnosed, reported
  *   diagnose.c     registers, trap number, mapping facts → kind and explanation (pure)
  *   arch/          machine registers, memory operands, signal frames
@@ -24,46 +24,46 @@
 
 /* ---- faults, called by preload/ --------------------------------------------------------------------------------------- */
 
-typedef int (*fence_sigaction_fn)(int sig, const struct sigaction *act, struct sigaction *old);
+typedef int (*signals_sigaction_fn)(int sig, const struct sigaction *act, struct sigaction *old);
 /* Installs the handler for SIGSEGV and SIGBUS, once, when libc can be called.  What the program (or its parent) had set is remembered as the
  * program's.  `real` is libc's own sigaction.  Does nothing when options.fault_handler is off. */
-void fence_fault_init(fence_sigaction_fn real);
+void fault_init(signals_sigaction_fn real);
 /* Asked first about each fault at an address: true when the access may simply be tried again.  Set once, at start-up. */
-void fence_set_fault_hook(bool (*mine)(uintptr_t addr, uintptr_t pc));
-extern bool fence_fault_on; /* the handler is installed; written once by fence_fault_init */
+void fault_set_hook(bool (*mine)(uintptr_t addr, uintptr_t pc));
+extern bool fault_installed; /* the handler is installed; written once by fault_init */
 /* This thread is about to end the program, other than in success, at regs: when it does so in a handler of its own for a fault, that fault is reported
  * now.  Signal-safe. */
-void fence_tell_handled(const struct unwind_regs *regs);
-bool fence_handled_any(void);  /* it may have such a handler at work.  Cheap. */
-void fence_fork_child(void); /* the faults of the thread that forked are the parent's */
+void pending_tell(const struct unwind_regs *regs);
+bool pending_any(void);  /* it may have such a handler at work.  Cheap. */
+void fault_fork_child(void); /* the faults of the thread that forked are the parent's */
 /* Called in the handler when the program is about to die of a fault, after the report; NULL: nothing.  Set once. */
-extern void (*fence_hook_dying)(void);
+extern void (*fault_hook_dying)(void);
 /* This thread gets a stack for faults (again does nothing), and loses it. */
-void fence_thread_start(void);
+void fault_thread_start(void);
 /* Before: this thread's stack is [lo, hi), given by the program. */
-void fence_thread_stack(uintptr_t lo, uintptr_t hi);
-void fence_thread_exit(void);
+void fault_thread_stack(uintptr_t lo, uintptr_t hi);
+void fault_thread_exit(void);
 
 /* ---- signals.c: what interposed functions say and do while the handler is installed ------------------------------------ */
 
 /* As the functions without the prefix, but -errno instead of errno. */
-int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller); /* caller: a pc in who calls */
-int fence_sigaltstack(const stack_t *ss, stack_t *old);
-int fence_sigmask(int how, const sigset_t *set, sigset_t *old);
+int signals_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller); /* caller: a pc in who calls */
+int signals_sigaltstack(const stack_t *ss, stack_t *old);
+int signals_sigmask(int how, const sigset_t *set, sigset_t *old);
 /* Around a call that waits with a mask of its own, and may be called again: what the kernel gets for `mask` (NULL: none), until the end. */
-struct fence_wait { sigset_t set; uint64_t wish, mask, held; uintptr_t frame; };
-void fence_wait_begin(struct fence_wait *w);
-const sigset_t *fence_wait_mask(struct fence_wait *w, const sigset_t *mask);
-void fence_wait_over(const struct fence_wait *w);
+struct signals_wait { sigset_t set; uint64_t wish, mask, held; uintptr_t frame; };
+void signals_wait_begin(struct signals_wait *w);
+const sigset_t *signals_wait_mask(struct signals_wait *w, const sigset_t *mask);
+void signals_wait_over(const struct signals_wait *w);
 /* How often this thread's system calls were interrupted by a signal that the program does not see. */
-extern TLS_IE uint32_t fence_interrupts __attribute__((visibility("hidden")));
+extern TLS_IE uint32_t signals_interrupts __attribute__((visibility("hidden")));
 /* Before exec, and posix_spawn: the kernel ignores and blocks what the program believes that it does.  Again when that is over or failed. */
-struct fence_exec { uint64_t ignored, mask; bool mask_changed; };
-void fence_exec_begin(struct fence_exec *e);
-void fence_exec_over(const struct fence_exec *e);
+struct signals_exec { uint64_t ignored, mask; bool mask_changed; };
+void signals_exec_begin(struct signals_exec *e);
+void signals_exec_over(const struct signals_exec *e);
 /* Which of our signals this thread asked to block: a thread inherits it from the one that makes it. */
-uint64_t fence_believed_mask(void);
-void fence_believe_mask(uint64_t mask);
-uint64_t fence_mask_to_believe(uint64_t mask); /* of a thread that asks to block `mask` */
+uint64_t signals_believed_mask(void);
+void signals_believe_mask(uint64_t mask);
+uint64_t signals_mask_to_believe(uint64_t mask); /* of a thread that asks to block `mask` */
 
 #endif

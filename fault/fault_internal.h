@@ -61,7 +61,7 @@ uint64_t fault_jump_through(const struct fault_state *s);
 /* Is this pointer made of one of memsan's filling bytes?  That byte, or 0. */
 uint8_t fault_poison_byte(uint64_t value);
 
-/* ---- holder.c -------------------------------------------------------------------------------------------------------------- */
+/* ---- poison_origin.c -------------------------------------------------------------------------------------------------------------- */
 
 /* Instructions around the one that faulted which load the register that holds the pointer. */
 struct pointer_load {
@@ -71,18 +71,18 @@ struct pointer_load {
 	int64_t self_disp;
 };
 /* `before` ends where the instruction begins; `after` begins with it.  reg: enum machine_reg.  Pure. */
-void holder_decode(const uint8_t *before, size_t nr_before, const uint8_t *after, size_t nr_after, int reg, struct pointer_load *load);
+void poison_origin_decode(const uint8_t *before, size_t nr_before, const uint8_t *after, size_t nr_after, int reg, struct pointer_load *load);
 
-enum holder_how { HOLDER_NONE, HOLDER_LOADED, HOLDER_WORD, HOLDER_LINK, HOLDER_GLOBAL };
-struct fault_holder {
-	enum holder_how how;
+enum poison_origin_how { ORIGIN_NONE, ORIGIN_LOADED, ORIGIN_WORD, ORIGIN_LINK, ORIGIN_GLOBAL };
+struct poison_origin {
+	enum poison_origin_how how;
 	struct slab_object object;
 	uint64_t word;            /* where in it the pointer was */
 };
 /* Whose memory did v->pointer come from?  Adds what is known to v->detail. */
-void holder_find(const struct fault_state *s, struct fault_verdict *v, struct fault_holder *h);
+void poison_origin_find(const struct fault_state *s, struct fault_verdict *v, struct poison_origin *h);
 
-/* ---- facts.c ---------------------------------------------------------------------------------------------------------------- */
+/* ---- mappings.c ---------------------------------------------------------------------------------------------------------------- */
 
 /* The program's variables: writable private memory of files, and what follows it.  False from `fn` ends it. */
 void fault_each_data(bool (*fn)(void *ctx, uintptr_t start, uintptr_t end), void *ctx);
@@ -99,7 +99,7 @@ void fault_gather(const struct fault_origin *origin, const ucontext_t *uc, struc
 bool fault_open_own(const struct fault_state *s);
 /* Any other fault: diagnosed and reported. */
 void fault_explain(const struct fault_origin *origin, const ucontext_t *uc);
-/* Those whose handlers are at work where the walk from regs goes (handled.c), or the one from what `uc` interrupted. */
+/* Those whose handlers are at work where the walk from regs goes (pending.c), or the one from what `uc` interrupted. */
 void fault_explain_handled(const struct unwind_regs *regs);
 void fault_explain_interrupted(const ucontext_t *uc);
 
@@ -129,16 +129,16 @@ void fault_stack_ours(stack_t *s);
 /* Is ours used for the program's, which is too small for any frame? */
 bool fault_stack_stands_in(void);
 
-/* ---- handled.c --------------------------------------------------------------------------------------------------------------- */
+/* ---- pending.c --------------------------------------------------------------------------------------------------------------- */
 
 /* The program's handler is about to run in the frame of `uc`. */
-void handled_note(const struct fault_origin *origin, const ucontext_t *uc);
+void pending_note(const struct fault_origin *origin, const ucontext_t *uc);
 /* In the child of a fork: they were the parent's. */
-void handled_forget(void);
+void pending_forget(void);
 /* The oldest of this thread's faults whose handler the walk from regs lies in; each once.  NULL: none, or no more. */
-const ucontext_t *handled_take(const struct unwind_regs *regs, struct fault_origin *origin);
+const ucontext_t *pending_take(const struct unwind_regs *regs, struct fault_origin *origin);
 /* The fault there, whose handler has returned. */
-bool handled_take_at(uintptr_t pc, uintptr_t sp, struct fault_origin *origin);
+bool pending_take_at(uintptr_t pc, uintptr_t sp, struct fault_origin *origin);
 
 /* ---- signals.c ----------------------------------------------------------------------------------------------------------------- */
 
@@ -172,7 +172,7 @@ bool signals_stack_is_shared(void);
 void signals_release_onstack(void);
 /* From now on the kernel does the default for this signal: the process is about to end. */
 void signals_give_up(int sig);
-bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, void *));
+bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *, void *));
 
 #define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
 #define SIGNALS_OURS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))

@@ -16,10 +16,10 @@
  * Go.  Its runtime sets handlers through libc when there is cgo, but asks for the signal stack, and sets masks, by system calls of its own.  So
  * it finds our stack, takes it for the one to use, and ends the process when a handler runs on another: its handlers run there.
  *
- * Waits.  sigsuspend, ppoll and their like set a mask for their own time (fence_wait_mask).  A signal that comes then is judged by that mask,
+ * Waits.  sigsuspend, ppoll and their like set a mask for their own time (signals_wait_mask).  A signal that comes then is judged by that mask,
  * which the context does not show: it has the one that is set again afterwards.
  *
- * exec.  The kernel hands on what is ignored, and masks: before exec it learns what the program believes (fence_exec_begin).
+ * exec.  The kernel hands on what is ignored, and masks: before exec it learns what the program believes (signals_exec_begin).
  *
  * The weaknesses accepted: masks that are set by system calls made directly go past us as they are; then a fault is not reported, and nothing
  * else differs.  While a program that ignores one of the two starts another one by posix_spawn, and for a moment when it begins to ignore one
@@ -41,7 +41,7 @@ static struct ranked_lock actions_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct program_action actions[2];
 static uint32_t actions_version[2];
 
-static fence_sigaction_fn real_sigaction;
+static signals_sigaction_fn real_sigaction;
 static void (*our_handler)(int, siginfo_t *, void *);
 static void (*libc_restorer)(void);     /* what libc's sigaction shows as sa_restorer */
 static TLS_IE uint64_t wish_self;       /* which of SIGNALS_OURS and the stand-in this thread last asked to block */
@@ -50,7 +50,7 @@ static TLS_IE uint64_t wait_held;       /* signals that came, blocked by that ma
 static TLS_IE uintptr_t wait_frame;     /* on the stack, just above that call; 0: it waits in none */
 /* What libc puts on the stack between. */
 #define WAIT_FRAMES 1024u
-TLS_IE uint32_t fence_interrupts;
+TLS_IE uint32_t signals_interrupts;
 static bool held_once;                  /* atomic: a signal that was sent had to be held in the kernel */
 
 /* What was held back of the other signals' actions; bytes are written whole, readers see the old or the new. */
@@ -68,7 +68,7 @@ static bool program_uses_ours;          /* atomic */
 
 bool signals_is_ours(int sig)
 {
-	return fence_fault_on && (sig == SIGSEGV || sig == SIGBUS);
+	return fault_installed && (sig == SIGSEGV || sig == SIGBUS);
 }
 
 static const int our_signals[] = { SIGSEGV, SIGBUS };
@@ -260,7 +260,7 @@ static void install_kernels(int sig, void (*handler)(int))
 	arch_syscall6(SYS_rt_sigaction, sig, (long)&act, 0, sizeof(act.mask), 0, 0);
 }
 
-bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, void *))
+bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *, void *))
 {
 	sigset_t inherited;
 	struct sigaction ours;
@@ -284,8 +284,8 @@ bool signals_install(fence_sigaction_fn real, void (*handler)(int, siginfo_t *, 
 	if (real(SIGSEGV, NULL, &ours) == 0)
 		libc_restorer = ours.sa_restorer;
 	/* Who started us may have had them blocked. */
-	fence_sigmask(SIG_BLOCK, NULL, &inherited);
-	fence_sigmask(SIG_SETMASK, &inherited, NULL);
+	signals_sigmask(SIG_BLOCK, NULL, &inherited);
+	signals_sigmask(SIG_SETMASK, &inherited, NULL);
 	return ok;
 }
 
@@ -412,7 +412,7 @@ void signals_release_onstack(void)
 	}
 }
 
-int fence_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller)
+int signals_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller)
 {
 	if (act && (act->sa_flags & SA_ONSTACK) && !signals_stack_is_shared() && module_is_go(caller)) {
 		__atomic_store_n(&program_uses_ours, true, __ATOMIC_RELAXED);
@@ -434,7 +434,7 @@ static void wish_note(int how, uint64_t mask)
 		wish_self = mask;
 }
 
-int fence_sigmask(int how, const sigset_t *set, sigset_t *old)
+int signals_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
 	uint64_t kernel = 0, before = 0, mask = 0, wish_before = wish_self;
 	long ret;
@@ -442,11 +442,11 @@ int fence_sigmask(int how, const sigset_t *set, sigset_t *old)
 	if (set) {
 		kernel = mask = mask_of(set) & ~SIGNALS_LIBC;
 		/* Before the kernel opens what had to be held there: the handler asks what is believed. */
-		if (fence_fault_on && (how == SIG_BLOCK || how == SIG_UNBLOCK || how == SIG_SETMASK))
+		if (fault_installed && (how == SIG_BLOCK || how == SIG_UNBLOCK || how == SIG_SETMASK))
 			wish_note(how, mask);
-		if (fence_fault_on && how != SIG_UNBLOCK)
+		if (fault_installed && how != SIG_UNBLOCK)
 			kernel = mask_for_kernel(mask);
-		else if (fence_fault_on) /* as long as one of them stays blocked, so does the stand-in */
+		else if (fault_installed) /* as long as one of them stays blocked, so does the stand-in */
 			kernel = (mask & ~STAND_IN) |
 			         ((mask & (SIGNALS_OURS | STAND_IN)) && !(wish_self & (SIGNALS_OURS | STAND_IN)) ? STAND_IN : 0);
 	}
@@ -457,7 +457,7 @@ int fence_sigmask(int how, const sigset_t *set, sigset_t *old)
 	if (set && how == SIG_BLOCK && !(before & STAND_IN))
 		wish_note(SIG_SETMASK, mask);
 	if (old) { /* no more than the kernel writes: programs have smaller sets than glibc's type */
-		before = fence_fault_on ? mask_for_program(before, wish_before) : before;
+		before = fault_installed ? mask_for_program(before, wish_before) : before;
 		mem_copy(old, &before, sizeof(before));
 	}
 	return 0;
@@ -472,12 +472,12 @@ void signals_mask_adopt(void)
 	if (!(mask & SIGNALS_OURS))
 		return;
 	mask_to(mask_for_program(mask, wish_self), &set);
-	fence_sigmask(SIG_SETMASK, &set, NULL);
+	signals_sigmask(SIG_SETMASK, &set, NULL);
 }
 
 /* ---- waits with a mask ----------------------------------------------------------------------------------------------------------- */
 
-void fence_wait_begin(struct fence_wait *w)
+void signals_wait_begin(struct signals_wait *w)
 {
 	w->frame = wait_frame;
 	w->mask = wait_mask;
@@ -486,11 +486,11 @@ void fence_wait_begin(struct fence_wait *w)
 	wait_held = 0;
 }
 
-const sigset_t *fence_wait_mask(struct fence_wait *w, const sigset_t *mask)
+const sigset_t *signals_wait_mask(struct signals_wait *w, const sigset_t *mask)
 {
 	uint64_t wanted, kernel;
 
-	if (!mask || !fence_fault_on)
+	if (!mask || !fault_installed)
 		return mask;
 	wanted = mask_of(mask);
 	kernel = mask_for_kernel(wanted);
@@ -507,7 +507,7 @@ const sigset_t *fence_wait_mask(struct fence_wait *w, const sigset_t *mask)
 	return &w->set;
 }
 
-void fence_wait_over(const struct fence_wait *w)
+void signals_wait_over(const struct signals_wait *w)
 {
 	uint64_t held = wait_held;
 
@@ -536,14 +536,14 @@ static void ignore_keeping_pending(int sig)
 		arch_syscall6(SYS_rt_tgsigqueueinfo, os_getpid(), os_gettid(), sig, (long)&info, 0, 0);
 }
 
-void fence_exec_begin(struct fence_exec *e)
+void signals_exec_begin(struct signals_exec *e)
 {
 	uint64_t mask;
 
 	e->ignored = 0;
 	e->mask_changed = false;
 	/* A filter may end the program for a call that it does not make itself. */
-	if (!fence_fault_on || os_under_seccomp())
+	if (!fault_installed || os_under_seccomp())
 		return;
 	e->mask = kernel_mask();
 	mask = mask_for_program(e->mask, wish_self);
@@ -561,7 +561,7 @@ void fence_exec_begin(struct fence_exec *e)
 			ignore_keeping_pending(our_signals[i]);
 }
 
-void fence_exec_over(const struct fence_exec *e)
+void signals_exec_over(const struct signals_exec *e)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(our_signals); i++)
 		if (e->ignored & SIGNAL_BIT(our_signals[i]))
@@ -570,17 +570,17 @@ void fence_exec_over(const struct fence_exec *e)
 		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&e->mask, 0, sizeof(e->mask), 0, 0);
 }
 
-uint64_t fence_believed_mask(void)
+uint64_t signals_believed_mask(void)
 {
 	return wish_self;
 }
 
-void fence_believe_mask(uint64_t mask)
+void signals_believe_mask(uint64_t mask)
 {
 	wish_self = mask;
 }
 
-uint64_t fence_mask_to_believe(uint64_t mask)
+uint64_t signals_mask_to_believe(uint64_t mask)
 {
 	return mask & (SIGNALS_OURS | STAND_IN);
 }

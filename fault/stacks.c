@@ -117,13 +117,13 @@ void fault_stack_ours(stack_t *s)
 	s->ss_size = fault_stack_self->hi - fault_stack_self->lo;
 }
 
-void fence_thread_start(void)
+void fault_thread_start(void)
 {
 	static bool registered;
 	stack_t now = { .ss_flags = SS_DISABLE }, ours;
 
 	/* A filter may end the program for a call that it does not make itself. */
-	if (!fence_fault_on || fault_stack_self || os_under_seccomp())
+	if (!fault_installed || fault_stack_self || os_under_seccomp())
 		return;
 	if (!__atomic_exchange_n(&registered, true, __ATOMIC_RELAXED))
 		lock_register_for_fork(&stack_lock);
@@ -140,13 +140,13 @@ void fence_thread_start(void)
 	arch_syscall6(SYS_sigaltstack, (long)&ours, 0, 0, 0, 0, 0);
 }
 
-void fence_thread_stack(uintptr_t lo, uintptr_t hi)
+void fault_thread_stack(uintptr_t lo, uintptr_t hi)
 {
 	fault_stack_low_of_thread = lo;
 	fault_stack_top_of_thread = hi;
 }
 
-void fence_thread_exit(void)
+void fault_thread_exit(void)
 {
 	struct fault_stack *s = fault_stack_self;
 	stack_t now = { .ss_flags = SS_DISABLE }, none;
@@ -202,7 +202,7 @@ static bool stack_is_small(const stack_t *s)
 	return frame && fault_stack_self && !(s->ss_flags & SS_DISABLE) && s->ss_size < frame + HANDLER_ROOM;
 }
 
-int fence_sigaltstack(const stack_t *ss, stack_t *old)
+int signals_sigaltstack(const stack_t *ss, stack_t *old)
 {
 	stack_t now, set, small;
 	long ret;

@@ -91,7 +91,7 @@ static void start_locked(void)
 		fence_hook_reported = shadow_was_reported;
 		fence_init();
 		fail_connect();
-		fence_set_fault_hook(shadow_fault);
+		fault_set_hook(shadow_fault);
 	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
 }
@@ -140,5 +140,5 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 		exits_init();
 	/* The shared library does it when libc's own sigaction is known. */
 	if (!&runtime_is_shared)
-		fence_fault_init(sigaction);
+		fault_init(sigaction);
 }

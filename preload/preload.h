@@ -93,7 +93,7 @@ void leak_find_static_tls(void *function);  /* libc's _dl_get_tls_static_info, o
 
 /* ---- exits.c ---- */
 void exits_init(void);                  /* constructor */
-void exits_tell(int status);            /* before the program ends with status: faults whose handler ends it (fault/handled.c) */
+void exits_tell(int status);            /* before the program ends with status: faults whose handler ends it (fault/pending.c) */
 int exits_scan(int status);             /* before _exit(status): what to exit with */
 bool exits_is_handler(const void *handler);
 void exits_keep(int sig);               /* the program has set the default action */

@@ -31,7 +31,7 @@ static void thread_exiting(void *value)
 	shadow_thread_exit();
 	slab_thread_exit();
 	unwind_thread_exit();
-	fence_thread_exit();
+	fault_thread_exit();
 	thread_exit_notify();
 }
 
@@ -42,7 +42,7 @@ __cold_path void process_watch_thread(void)
 	/* First, since pthread_setspecific may allocate. */
 	thread_watched = true;
 	pthread_setspecific(exit_key, &thread_watched);
-	fence_thread_start();
+	fault_thread_start();
 }
 
 /* ---- fork ---- */
@@ -66,7 +66,7 @@ static void fork_child(void)
 	lib_fork_child();
 	slab_fork_child();
 	leak_fork_child();
-	fence_fork_child();
+	fault_fork_child();
 	process_pid = os_getpid();
 }
 

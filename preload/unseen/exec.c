@@ -12,12 +12,12 @@
 /* Comes back only when it failed. */
 #define EXEC(call)                                                                                                     \
 	do {                                                                                                           \
-		struct fence_exec e_;                                                                                  \
+		struct signals_exec e_;                                                                                  \
 		int ret_, error_;                                                                                      \
-		fence_exec_begin(&e_);                                                                                 \
+		signals_exec_begin(&e_);                                                                                 \
 		ret_ = (call);                                                                                         \
 		error_ = errno;                                                                                        \
-		fence_exec_over(&e_);                                                                                \
+		signals_exec_over(&e_);                                                                                \
 		errno = error_;                                                                                        \
 		return ret_;                                                                                           \
 	} while (0)
@@ -117,12 +117,12 @@ MEMSAN_EXPORT int execle(const char *path, const char *first, ...)
 	                       const posix_spawnattr_t *attr, char *const argv[], char *const envp[])                  \
 	{                                                                                                              \
 		static void *real_##name;                                                                              \
-		struct fence_exec e;                                                                                   \
+		struct signals_exec e;                                                                                   \
 		int ret;                                                                                               \
                                                                                                                        \
-		fence_exec_begin(&e);                                                                                  \
+		signals_exec_begin(&e);                                                                                  \
 		ret = WAIT_REAL(name)(pid, path, actions, attr, argv, envp);                                           \
-		fence_exec_over(&e);                                                                                 \
+		signals_exec_over(&e);                                                                                 \
 		return ret;                                                                                            \
 	}
 SPAWN(posix_spawn)
@@ -131,14 +131,14 @@ SPAWN(posix_spawnp)
 MEMSAN_EXPORT FILE *popen(const char *command, const char *type)
 {
 	static void *real_popen;
-	struct fence_exec e;
+	struct signals_exec e;
 	FILE *f;
 	int error;
 
-	fence_exec_begin(&e);
+	signals_exec_begin(&e);
 	f = WAIT_REAL(popen)(command, type);
 	error = errno;
-	fence_exec_over(&e);
+	signals_exec_over(&e);
 	errno = error;
 	return f;
 }

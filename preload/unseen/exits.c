@@ -78,7 +78,7 @@ void exits_tell(int status)
 	if (!status || !process_is_this() || runtime_state_now != RUNTIME_READY || report_is_mine())
 		return;
 	UNWIND_HERE(&here);
-	fence_tell_handled(&here);
+	pending_tell(&here);
 }
 
 static void on_quick_exit(void)
@@ -107,5 +107,5 @@ void exits_init(void)
 	for (unsigned i = 0; options.leak_fatal_signals && i < ARRAY_SIZE(fatal_signals); i++)
 		install(fatal_signals[i]);
 	if (options.leak_fatal_signals)
-		fence_hook_dying = last_scan;
+		fault_hook_dying = last_scan;
 }

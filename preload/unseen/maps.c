@@ -44,9 +44,9 @@ static void *thread_body(void *p)
 	mem_copy(&start, p, sizeof(start));
 	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
 	/* Registered, so that its end is seen; and nothing of who had the stack before is left. */
-	fence_believe_mask(start.believed_mask);
+	signals_believe_mask(start.believed_mask);
 	if (start.stack_lo)
-		fence_thread_stack(start.stack_lo, start.stack_hi);
+		fault_thread_stack(start.stack_lo, start.stack_hi);
 	thread_ensure();
 	shadow_thread_start();
 	return start.fn(start.arg);
@@ -59,9 +59,9 @@ static uint64_t start_mask(const pthread_attr_t *attr)
 	sigset_t set;
 
 	if (!attr || !pthread_attr_getsigmask_np || pthread_attr_getsigmask_np(attr, &set) != 0)
-		return fence_believed_mask();
+		return signals_believed_mask();
 	mem_copy(&mask, &set, sizeof(mask));
-	return fence_mask_to_believe(mask);
+	return signals_mask_to_believe(mask);
 }
 
 /* Without pthread_attr_setstack the attributes' stack ends at 0. */
@@ -83,7 +83,7 @@ MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, 
 	if (!real_pthread_create)
 		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
 	runtime_ensure();
-	struct thread_start *start = shadow_everywhere || fence_fault_on ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL) : NULL;
+	struct thread_start *start = shadow_everywhere || fault_installed ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL) : NULL;
 	if (!start)
 		return real_pthread_create(thread, attr, fn, arg);
 	start->fn = fn;

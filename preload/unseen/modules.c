@@ -28,7 +28,7 @@ __attribute__((used)) void *modules_find_dlmopen(void);
 /* What comes may be instrumented; a fault tells when it is.  Whether it is cannot be known before its own code has run. */
 static void before_dlopen(void)
 {
-	if (!fence_fault_on)
+	if (!fault_installed)
 		shadow_before_dlopen();
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/unseen/raise.c - abort, raise, kill and pthread_kill: a program that ends itself so in its handler for a fault is told which fault it was first
- * (fault/handled.c).  SIGSEGV and SIGBUS that it raises come by way of fault/fault.c.
+ * (fault/pending.c).  SIGSEGV and SIGBUS that it raises come by way of fault/fault.c.
  * Only in the shared library: a static program's handler replaces ours. */
 #include "preload/unseen/unseen.h"
 
@@ -28,7 +28,7 @@ static bool ends_program(int sig)
 
 static void raising(int sig)
 {
-	if (fence_handled_any() && ends_program(sig))
+	if (pending_any() && ends_program(sig))
 		exits_tell(128 + sig);
 }
 
@@ -50,7 +50,7 @@ MEMSAN_EXPORT int raise(int sig)
 
 MEMSAN_EXPORT int kill(pid_t pid, int sig)
 {
-	if (fence_handled_any() && (pid == 0 || pid == os_getpid()))
+	if (pending_any() && (pid == 0 || pid == os_getpid()))
 		raising(sig);
 	return WAIT_REAL(kill)(pid, sig);
 }

@@ -9,7 +9,7 @@
 
 const char runtime_is_shared = 1;
 
-static fence_sigaction_fn real_sigaction;
+static signals_sigaction_fn real_sigaction;
 static sighandler_t (*real_signal)(int, sighandler_t);
 static sighandler_t (*real_sysv_signal)(int, sighandler_t);
 static int (*real_siginterrupt)(int, int);
@@ -24,7 +24,7 @@ static void signals_lookup(void)
 {
 	if (real_siginterrupt)
 		return;
-	real_sigaction = (fence_sigaction_fn)dlsym(RTLD_NEXT, "sigaction");
+	real_sigaction = (signals_sigaction_fn)dlsym(RTLD_NEXT, "sigaction");
 	real_signal = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "signal");
 	real_sysv_signal = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "sysv_signal");
 	real_siginterrupt = (int (*)(int, int))dlsym(RTLD_NEXT, "siginterrupt");
@@ -33,7 +33,7 @@ static void signals_lookup(void)
 __attribute__((constructor)) static void signals_constructor(void)
 {
 	signals_lookup();
-	fence_fault_init(real_sigaction);
+	fault_init(real_sigaction);
 	leak_find_static_tls(dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info"));
 	leak_find_libc(dlsym(RTLD_NEXT, "syscall"));
 }
@@ -75,11 +75,11 @@ static int set_action(int sig, const struct sigaction *act, struct sigaction *ol
 {
 	int r;
 
-	if (unlikely(!fence_fault_on)) {
+	if (unlikely(!fault_installed)) {
 		signals_lookup();
 		r = real_sigaction(sig, act, old);
 	} else {
-		r = result(fence_sigaction(sig, act, old, (uintptr_t)caller));
+		r = result(signals_sigaction(sig, act, old, (uintptr_t)caller));
 	}
 	if (r == 0 && act)
 		stop_signal_set(sig, (const void *)act->sa_sigaction);
@@ -102,7 +102,7 @@ MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigac
 
 static bool is_ours(int sig)
 {
-	return fence_fault_on && (sig == SIGSEGV || sig == SIGBUS);
+	return fault_installed && (sig == SIGSEGV || sig == SIGBUS);
 }
 
 /* siginterrupt is about handlers that signal sets later, too. */
@@ -241,15 +241,15 @@ MEMSAN_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 
 MEMSAN_EXPORT int sigaltstack(const stack_t *ss, stack_t *old)
 {
-	return result(fence_sigaltstack(ss, old));
+	return result(signals_sigaltstack(ss, old));
 }
 
 MEMSAN_EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
-	return -fence_sigmask(how, set, old);
+	return -signals_sigmask(how, set, old);
 }
 
 MEMSAN_EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
-	return result(fence_sigmask(how, set, old));
+	return result(signals_sigmask(how, set, old));
 }

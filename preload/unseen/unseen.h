@@ -39,7 +39,7 @@ void replaced_find(void);
 struct wait_mark { uint32_t interrupts; int error; };
 static inline uint32_t wait_interrupts(void)
 {
-	return leak_interrupts + fence_interrupts;
+	return leak_interrupts + signals_interrupts;
 }
 static inline struct wait_mark wait_mark(void)
 {
@@ -54,11 +54,11 @@ static inline bool interrupted_by_us(long r, const struct wait_mark *before)
 	return true;
 }
 /* Handlers of what was held for so long run now, and errno is the call's. */
-static inline void wait_is_over(const struct fence_wait *w)
+static inline void wait_is_over(const struct signals_wait *w)
 {
 	int error = errno;
 
-	fence_wait_over(w);
+	signals_wait_over(w);
 	errno = error;
 }
 /* Looked up when it is first called: after main has begun, mostly. */

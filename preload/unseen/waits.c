@@ -98,16 +98,16 @@ MEMSAN_EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
 MEMSAN_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
 	uint64_t deadline = wait_deadline_of(timeout);
-	struct fence_wait wait;
+	struct signals_wait wait;
 	struct wait_mark before = wait_mark();
 	struct timespec left;
 	int r;
 
-	fence_wait_begin(&wait);
-	r = WAIT_REAL(ppoll)(fds, n, timeout, fence_wait_mask(&wait, mask));
+	signals_wait_begin(&wait);
+	r = WAIT_REAL(ppoll)(fds, n, timeout, signals_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(ppoll)(fds, n, wait_time_left(deadline, &left), fence_wait_mask(&wait, mask));
+		r = WAIT_REAL(ppoll)(fds, n, wait_time_left(deadline, &left), signals_wait_mask(&wait, mask));
 	}
 	wait_is_over(&wait);
 	return r;
@@ -129,15 +129,15 @@ MEMSAN_EXPORT int epoll_wait(int fd, struct epoll_event *events, int n, int time
 MEMSAN_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int n, int timeout, const sigset_t *mask)
 {
 	uint64_t deadline = timeout > 0 ? wait_deadline_of_ms(timeout) : UINT64_MAX;
-	struct fence_wait wait;
+	struct signals_wait wait;
 	struct wait_mark before = wait_mark();
 	int r;
 
-	fence_wait_begin(&wait);
-	r = WAIT_REAL(epoll_pwait)(fd, events, n, timeout, fence_wait_mask(&wait, mask));
+	signals_wait_begin(&wait);
+	r = WAIT_REAL(epoll_pwait)(fd, events, n, timeout, signals_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(epoll_pwait)(fd, events, n, wait_ms_left(deadline), fence_wait_mask(&wait, mask));
+		r = WAIT_REAL(epoll_pwait)(fd, events, n, wait_ms_left(deadline), signals_wait_mask(&wait, mask));
 	}
 	wait_is_over(&wait);
 	return r;
@@ -159,16 +159,16 @@ MEMSAN_EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct 
 MEMSAN_EXPORT int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout, const sigset_t *mask)
 {
 	uint64_t deadline = wait_deadline_of(timeout);
-	struct fence_wait wait;
+	struct signals_wait wait;
 	struct wait_mark before = wait_mark();
 	struct timespec left;
 	int r;
 
-	fence_wait_begin(&wait);
-	r = WAIT_REAL(pselect)(n, in, out, except, timeout, fence_wait_mask(&wait, mask));
+	signals_wait_begin(&wait);
+	r = WAIT_REAL(pselect)(n, in, out, except, timeout, signals_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(pselect)(n, in, out, except, wait_time_left(deadline, &left), fence_wait_mask(&wait, mask));
+		r = WAIT_REAL(pselect)(n, in, out, except, wait_time_left(deadline, &left), signals_wait_mask(&wait, mask));
 	}
 	wait_is_over(&wait);
 	return r;
@@ -333,15 +333,15 @@ MEMSAN_EXPORT int signalfd(int fd, const sigset_t *set, int flags)
 
 MEMSAN_EXPORT int sigsuspend(const sigset_t *mask)
 {
-	struct fence_wait wait;
+	struct signals_wait wait;
 	struct wait_mark before = wait_mark();
 	int r;
 
-	fence_wait_begin(&wait);
-	r = WAIT_REAL(sigsuspend)(fence_wait_mask(&wait, mask));
+	signals_wait_begin(&wait);
+	r = WAIT_REAL(sigsuspend)(signals_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(sigsuspend)(fence_wait_mask(&wait, mask));
+		r = WAIT_REAL(sigsuspend)(signals_wait_mask(&wait, mask));
 	}
 	wait_is_over(&wait);
 	return r;

@@ -114,16 +114,16 @@ MEMSAN_EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int n, const 
 {
 	static void *real_epoll_pwait2;
 	uint64_t deadline = wait_deadline_of(timeout);
-	struct fence_wait wait;
+	struct signals_wait wait;
 	struct wait_mark before = wait_mark();
 	struct timespec left;
 	int r;
 
-	fence_wait_begin(&wait);
-	r = WAIT_REAL(epoll_pwait2)(fd, events, n, timeout, fence_wait_mask(&wait, mask));
+	signals_wait_begin(&wait);
+	r = WAIT_REAL(epoll_pwait2)(fd, events, n, timeout, signals_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(epoll_pwait2)(fd, events, n, wait_time_left(deadline, &left), fence_wait_mask(&wait, mask));
+		r = WAIT_REAL(epoll_pwait2)(fd, events, n, wait_time_left(deadline, &left), signals_wait_mask(&wait, mask));
 	}
 	wait_is_over(&wait);
 	return r;

@@ -155,7 +155,7 @@ static void test_holder_decode(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		struct pointer_load load;
 
-		holder_decode((const uint8_t *)known[i].before, known[i].nr_before, (const uint8_t *)known[i].after, known[i].nr_after, known[i].reg, &load);
+		poison_origin_decode((const uint8_t *)known[i].before, known[i].nr_before, (const uint8_t *)known[i].after, known[i].nr_after, known[i].reg, &load);
 		assert_int_equal(load.base, known[i].base);
 		if (load.base >= 0)
 			assert_int_equal(load.base_disp, known[i].base_disp);

@@ -17,8 +17,8 @@ static void start(void)
 	reports_init(false);
 	if (!slab_init())
 		_exit(1);
-	fence_fault_init(sigaction);
-	if (!fence_fault_on || !fault_stack_self)
+	fault_init(sigaction);
+	if (!fault_installed || !fault_stack_self)
 		_exit(2);
 }
 

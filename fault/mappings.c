@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/facts.c - what is mapped where the fault was, read from /proc/self/maps. */
+/* fault/mappings.c - what is mapped where the fault was, read from /proc/self/maps. */
 #include "config.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/handled.c - faults that the program took itself, kept while its handler is at work: they are told when the program ends in there.
+/* fault/pending.c - faults that the program took itself, kept while its handler is at work: they are told when the program ends in there.
  *
  * A handler that recovers (a JIT's null check, a garbage collector's barrier, a probe that jumps out) made nothing of the fault that anybody should
  * hear of; one that prints a backtrace and ends the program did.  Which it is shows at the end only, so each thread keeps the last few:
@@ -28,7 +28,7 @@ struct handled {
 static TLS_IE struct handled kept[HANDLED_KEPT];
 static TLS_IE unsigned kept_next;
 
-void handled_note(const struct fault_origin *origin, const ucontext_t *uc)
+void pending_note(const struct fault_origin *origin, const ucontext_t *uc)
 {
 	struct handled *h = &kept[kept_next];
 
@@ -44,12 +44,12 @@ void handled_note(const struct fault_origin *origin, const ucontext_t *uc)
 	h->sp = ARCH_CONTEXT_SP(uc);
 }
 
-void handled_forget(void)
+void pending_forget(void)
 {
 	mem_set(kept, 0, sizeof(kept));
 }
 
-bool fence_handled_any(void)
+bool pending_any(void)
 {
 	for (unsigned i = 0; i < HANDLED_KEPT; i++)
 		if (kept[i].uc)
@@ -57,7 +57,7 @@ bool fence_handled_any(void)
 	return false;
 }
 
-const ucontext_t *handled_take(const struct unwind_regs *regs, struct fault_origin *origin)
+const ucontext_t *pending_take(const struct unwind_regs *regs, struct fault_origin *origin)
 {
 	for (unsigned i = 0; i < HANDLED_KEPT; i++) {
 		struct handled *h = &kept[(kept_next + i) % HANDLED_KEPT];
@@ -72,7 +72,7 @@ const ucontext_t *handled_take(const struct unwind_regs *regs, struct fault_orig
 	return NULL;
 }
 
-bool handled_take_at(uintptr_t pc, uintptr_t sp, struct fault_origin *origin)
+bool pending_take_at(uintptr_t pc, uintptr_t sp, struct fault_origin *origin)
 {
 	for (unsigned i = 0; i < HANDLED_KEPT; i++) {
 		struct handled *h = &kept[i];

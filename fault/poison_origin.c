@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/holder.c - a pointer made of poison was followed: which freed object was it read from?
+/* fault/poison_origin.c - a pointer made of poison was followed: which freed object was it read from?
  *
  * The program read the pointer through another one, and a compiler often puts it in that one's place:
  *
@@ -67,7 +67,7 @@ static void find_self(const uint8_t *code, size_t len, int reg, struct pointer_l
 	}
 }
 
-void holder_decode(const uint8_t *before, size_t nr_before, const uint8_t *after, size_t nr_after, int reg, struct pointer_load *load)
+void poison_origin_decode(const uint8_t *before, size_t nr_before, const uint8_t *after, size_t nr_after, int reg, struct pointer_load *load)
 {
 	bool conflict = false;
 
@@ -93,8 +93,8 @@ struct search {
 	const struct pointer_load *load;
 	bool live;                /* live objects, not freed ones */
 	unsigned nr;              /* different objects found */
-	struct fault_holder *h;   /* the first */
-	enum holder_how how;
+	struct poison_origin *h;   /* the first */
+	enum poison_origin_how how;
 };
 
 /* Where in the object's memory is the word?  0: nowhere. */
@@ -208,12 +208,12 @@ static bool search_data(void *ctx, uintptr_t start, uintptr_t end)
 static bool search_done(const struct search *q)
 {
 	if (q->nr > 1)
-		q->h->how = HOLDER_NONE;
+		q->h->how = ORIGIN_NONE;
 	return q->nr > 0;
 }
 
 /* The instruction before read it through a register that is still there. */
-static bool find_loaded(const struct fault_state *s, const struct fault_verdict *v, const struct pointer_load *load, struct fault_holder *h)
+static bool find_loaded(const struct fault_state *s, const struct fault_verdict *v, const struct pointer_load *load, struct poison_origin *h)
 {
 	uint64_t at, have;
 
@@ -223,7 +223,7 @@ static bool find_loaded(const struct fault_state *s, const struct fault_verdict 
 	if (os_safe_read(&have, (void *)at, sizeof(have)) != sizeof(have) || have != v->pointer || !slab_find_object(at, &h->object) ||
 	    at - h->object.addr >= h->object.size || h->object.state == SLAB_OBJ_NONE)
 		return false;
-	h->how = HOLDER_LOADED;
+	h->how = ORIGIN_LOADED;
 	h->word = at;
 	return true;
 }
@@ -236,24 +236,24 @@ static void decode_loads(const struct fault_state *s, const struct fault_verdict
 	*load = (struct pointer_load) { .base = -1 };
 	if (v->pointer_reg < 0 || os_safe_read(before, (void *)(ip - sizeof(before)), sizeof(before)) != sizeof(before))
 		return;
-	holder_decode(before, sizeof(before), after, os_safe_read(after, (void *)ip, sizeof(after)), v->pointer_reg, load);
+	poison_origin_decode(before, sizeof(before), after, os_safe_read(after, (void *)ip, sizeof(after)), v->pointer_reg, load);
 }
 
 /* ---- what is said ------------------------------------------------------------------------------------------------------------------ */
 
-static void say_how(struct fault_verdict *v, const struct fault_holder *h)
+static void say_how(struct fault_verdict *v, const struct poison_origin *h)
 {
 	static const char *const how[] = {
-		[HOLDER_LOADED] = "the instruction before it says so",
-		[HOLDER_WORD] = "a register or the stack still points to it",
-		[HOLDER_LINK] = "a live object of the same size still points to it with the same member",
-		[HOLDER_GLOBAL] = "a variable of the program still points to it",
+		[ORIGIN_LOADED] = "the instruction before it says so",
+		[ORIGIN_WORD] = "a register or the stack still points to it",
+		[ORIGIN_LINK] = "a live object of the same size still points to it with the same member",
+		[ORIGIN_GLOBAL] = "a variable of the program still points to it",
 	};
 	size_t len = str_length(v->detail);
 	struct fmt_buf b;
 
 	fmt_init(&b, v->detail + len, sizeof(v->detail) - len);
-	fmt_printf(&b, " The pointer was %sread from the object below: %s.", h->how == HOLDER_LOADED ? "" : "probably ", how[h->how]);
+	fmt_printf(&b, " The pointer was %sread from the object below: %s.", h->how == ORIGIN_LOADED ? "" : "probably ", how[h->how]);
 }
 
 static bool search_freed(const struct fault_state *s, struct search *q)
@@ -261,35 +261,35 @@ static bool search_freed(const struct fault_state *s, struct search *q)
 	search_near(q, s);
 	/* A register may hold what a call before has left there, free() itself too: what a link says counts as much. */
 	if (q->load->self) {
-		q->how = q->nr ? q->how : HOLDER_LINK;
+		q->how = q->nr ? q->how : ORIGIN_LINK;
 		search_links(q);
 	}
 	if (search_done(q))
 		return true;
-	q->how = HOLDER_WORD;
+	q->how = ORIGIN_WORD;
 	consider_stack(q, s, NEAR_WORDS, STACK_WORDS);
 	if (search_done(q))
 		return true;
 	/* Farther away a word that points to freed memory says little: only one that leads to the very member does. */
 	if (!q->load->self)
 		return false;
-	q->how = HOLDER_GLOBAL;
+	q->how = ORIGIN_GLOBAL;
 	fault_each_data(search_data, q);
 	return search_done(q);
 }
 
-void holder_find(const struct fault_state *s, struct fault_verdict *v, struct fault_holder *h)
+void poison_origin_find(const struct fault_state *s, struct fault_verdict *v, struct poison_origin *h)
 {
 	struct pointer_load load;
-	struct search q = { .poison = v->poison * 0x0101010101010101u, .load = &load, .h = h, .how = HOLDER_WORD };
+	struct search q = { .poison = v->poison * 0x0101010101010101u, .load = &load, .h = h, .how = ORIGIN_WORD };
 
 	decode_loads(s, v, &load);
 	if (!find_loaded(s, v, &load, h) && !search_freed(s, &q)) {
-		q.how = HOLDER_WORD;
+		q.how = ORIGIN_WORD;
 		q.live = true;
 		search_near(&q, s);
 		search_done(&q);
 	}
-	if (h->how != HOLDER_NONE)
+	if (h->how != ORIGIN_NONE)
 		say_how(v, h);
 }
