@@ -10,7 +10,7 @@
 /* ---- JUnit: a failed case for each report ---------------------------------------------------------------------------------------------- */
 
 /* XML 1.0 has no place for control bytes, in whatever form; bytes that are no UTF-8 become question marks. */
-void log_put_xml(FILE *out, const char *s)
+void decode_put_xml(FILE *out, const char *s)
 {
 	for (const unsigned char *p = (const unsigned char *)(s ? s : ""); *p; p++) {
 		size_t more = *p >= 0xf0 && *p < 0xf5 ? 3 : *p >= 0xe0 && *p < 0xf0 ? 2 : *p >= 0xc2 && *p < 0xe0 ? 1 : 0;
@@ -38,50 +38,50 @@ void log_put_xml(FILE *out, const char *s)
 }
 
 /* The whole report in its text form. */
-static void put_report(FILE *out, const struct log_record *r)
+static void put_report(FILE *out, const struct decode_record *r)
 {
-	static const struct log_text_options plain;
+	static const struct decode_text_options plain;
 	char *text = NULL;
 	size_t len = 0;
 	FILE *memory = open_memstream(&text, &len);
 
 	if (!memory)
 		return;
-	log_text_write(memory, r, &plain);
+	decode_text_write(memory, r, &plain);
 	fclose(memory);
-	log_put_xml(out, text);
+	decode_put_xml(out, text);
 	free(text);
 }
 
-void log_junit_put(struct log_writer *w, const struct log_record *r)
+void decode_junit_put(struct decode_writer *w, const struct decode_record *r)
 {
-	const struct log_frame *f = log_record_location(r);
+	const struct decode_frame *f = decode_record_location(r);
 	char rule[300];
 
 	if (!w->body && !(w->body = open_memstream(&w->body_text, &w->body_len)))
 		return;
-	log_rule_name(rule, sizeof(rule), r);
+	decode_rule_name(rule, sizeof(rule), r);
 	fputs("    <testcase classname=\"memsan.", w->body);
-	log_put_xml(w->body, r->detector);
+	decode_put_xml(w->body, r->detector);
 	fputs("\" name=\"", w->body);
-	log_put_xml(w->body, r->title);
+	decode_put_xml(w->body, r->title);
 	fprintf(w->body, " [%016" PRIx64 "]\"", r->signature);
 	if (f) {
 		fputs(" file=\"", w->body);
-		log_put_xml(w->body, log_relative(f->file));
+		decode_put_xml(w->body, decode_relative(f->file));
 		fprintf(w->body, "\" line=\"%u\"", f->line);
 	}
 	fputs(">\n      <failure type=\"", w->body);
-	log_put_xml(w->body, rule);
+	decode_put_xml(w->body, rule);
 	fputs("\" message=\"", w->body);
-	log_put_xml(w->body, r->title);
+	decode_put_xml(w->body, r->title);
 	fputs("\">", w->body);
 	put_report(w->body, r);
 	fputs("</failure>\n    </testcase>\n", w->body);
 }
 
 /* A run without a report is one case that passed. */
-void log_junit_tail(struct log_writer *w)
+void decode_junit_tail(struct decode_writer *w)
 {
 	uint64_t tests = w->nr ? w->nr : 1;
 
@@ -108,15 +108,15 @@ static void put_command(FILE *out, const char *s, bool property)
 			putc((unsigned char)*s < 0x20 ? '?' : *s, out);
 }
 
-void log_github_put(struct log_writer *w, const struct log_record *r)
+void decode_github_put(struct decode_writer *w, const struct decode_record *r)
 {
-	const struct log_frame *f = log_record_location(r);
-	const struct log_stack *alloc = log_record_role(r, "alloc");
+	const struct decode_frame *f = decode_record_location(r);
+	const struct decode_stack *alloc = decode_record_role(r, "alloc");
 
 	fprintf(w->out, "::%s ", r->leak.class ? "warning" : "error");
 	if (f) {
 		fputs("file=", w->out);
-		put_command(w->out, log_relative(f->file), true);
+		put_command(w->out, decode_relative(f->file), true);
 		fprintf(w->out, ",line=%u,", f->line);
 		if (f->column)
 			fprintf(w->out, "col=%u,", f->column);
@@ -127,7 +127,7 @@ void log_github_put(struct log_writer *w, const struct log_record *r)
 	put_command(w->out, r->title, false);
 	if (alloc && !r->leak.class && alloc->nr)
 		for (size_t i = 0; i < alloc->nr; i++)
-			if (alloc->frames[i].file && alloc->frames[i].line && alloc->frames[i].function && !log_function_is_plumbing(alloc->frames[i].function)) {
+			if (alloc->frames[i].file && alloc->frames[i].line && alloc->frames[i].function && !decode_function_is_plumbing(alloc->frames[i].function)) {
 				fputs("%0Aallocated in ", w->out);
 				put_command(w->out, alloc->frames[i].function, false);
 				fputs(" at ", w->out);
@@ -140,18 +140,18 @@ void log_github_put(struct log_writer *w, const struct log_record *r)
 
 /* ---- GitLab: code quality, an array of issues ---------------------------------------------------------------------------------------------------- */
 
-void log_gitlab_put(struct log_writer *w, const struct log_record *r)
+void decode_gitlab_put(struct decode_writer *w, const struct decode_record *r)
 {
-	const struct log_frame *f = log_record_location(r);
+	const struct decode_frame *f = decode_record_location(r);
 	char rule[300];
 
-	log_rule_name(rule, sizeof(rule), r);
+	decode_rule_name(rule, sizeof(rule), r);
 	fprintf(w->out, "%s{\"description\":", w->nr ? ",\n" : "\n");
-	log_json_string(w->out, r->title);
+	decode_json_string(w->out, r->title);
 	fputs(",\"check_name\":", w->out);
-	log_json_string(w->out, rule);
+	decode_json_string(w->out, rule);
 	fprintf(w->out, ",\"fingerprint\":\"%016" PRIx64 "\",\"severity\":\"%s\",\"location\":{\"path\":", r->signature,
 	        r->leak.class ? "major" : "critical");
-	log_json_string(w->out, f ? log_relative(f->file) : r->file ? r->file : "-");
+	decode_json_string(w->out, f ? decode_relative(f->file) : r->file ? r->file : "-");
 	fprintf(w->out, ",\"lines\":{\"begin\":%" PRIu64 "}}}", f ? f->line : r->first_line ? r->first_line : 1);
 }

@@ -13,19 +13,19 @@
 #define FILES_MAX 2000000u
 
 struct found { char *key, *path; };
-struct log_files {
+struct decode_files {
 	char *folders[FOLDERS_MAX];
 	size_t nr_folders, nr_walked;
 	struct found *files;
 	size_t nr, room;
 };
 
-struct log_files *log_files_create(void)
+struct decode_files *decode_files_create(void)
 {
-	return calloc(1, sizeof(struct log_files));
+	return calloc(1, sizeof(struct decode_files));
 }
 
-void log_files_destroy(struct log_files *f)
+void decode_files_destroy(struct decode_files *f)
 {
 	for (size_t i = 0; i < f->nr_folders; i++)
 		free(f->folders[i]);
@@ -37,7 +37,7 @@ void log_files_destroy(struct log_files *f)
 	free(f);
 }
 
-void log_files_add(struct log_files *f, const char *folder)
+void decode_files_add(struct decode_files *f, const char *folder)
 {
 	if (f->nr_folders < FOLDERS_MAX && (f->folders[f->nr_folders] = strdup(folder)) != NULL)
 		f->nr_folders++;
@@ -59,7 +59,7 @@ static char *make_key(const char *name)
 	return key;
 }
 
-static void add_file(struct log_files *f, const char *path, const char *name)
+static void add_file(struct decode_files *f, const char *path, const char *name)
 {
 	struct found new = { make_key(name), strdup(path) };
 
@@ -91,7 +91,7 @@ static bool is_of_no_use(const char *name)
 	return name[0] == '.';
 }
 
-static void walk(struct log_files *f, const char *folder, int depth)
+static void walk(struct decode_files *f, const char *folder, int depth)
 {
 	DIR *dir = depth < DEPTH_MAX ? opendir(folder) : NULL;
 	struct dirent *e;
@@ -122,7 +122,7 @@ static int key_order(const void *a, const void *b)
 	return order ? order : strcmp(x->path, y->path);
 }
 
-const char *log_files_find(struct log_files *f, const char *name, size_t i)
+const char *decode_files_find(struct decode_files *f, const char *name, size_t i)
 {
 	size_t lo = 0, hi;
 

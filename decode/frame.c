@@ -30,7 +30,7 @@ static bool symbol_char(char c)
 }
 
 /* "path:12", "path:12:3" up to `end`: true when a line number stands there. */
-static bool set_location(struct log_record *r, struct log_frame *f, const char *p, const char *end)
+static bool set_location(struct decode_record *r, struct decode_frame *f, const char *p, const char *end)
 {
 	uint64_t numbers[2] = { 0, 0 };
 	const char *tail = end;
@@ -42,12 +42,12 @@ static bool set_location(struct log_record *r, struct log_frame *f, const char *
 			digits--;
 		if (digits == tail || digits - p < 2 || digits[-1] != ':' || tail - digits > 9)
 			break;
-		log_decimal(digits, &numbers[nr++]);
+		decode_decimal(digits, &numbers[nr++]);
 		tail = digits - 1;
 	}
 	if (!nr)
 		return false;
-	f->file = log_record_string(r, p, (size_t)(tail - p));
+	f->file = decode_record_string(r, p, (size_t)(tail - p));
 	f->line = (uint32_t)numbers[nr - 1];
 	f->column = nr == 2 ? (uint32_t)numbers[0] : 0;
 	return true;
@@ -57,16 +57,16 @@ static bool set_location(struct log_record *r, struct log_frame *f, const char *
 static const char *parse_offset(const char *p, uint64_t *offset, uint64_t *size)
 {
 	*size = 0;
-	if (p[0] != '+' || p[1] != '0' || p[2] != 'x' || !(p = log_hex(p + 1, offset)))
+	if (p[0] != '+' || p[1] != '0' || p[2] != 'x' || !(p = decode_hex(p + 1, offset)))
 		return NULL;
 	if (p[0] == '/' && p[1] == '0' && p[2] == 'x') {
-		const char *behind = log_hex(p + 1, size);
+		const char *behind = decode_hex(p + 1, size);
 		return behind ? behind : p;
 	}
 	return p;
 }
 
-static bool parse_module(struct log_record *r, struct log_frame *f, const char **at)
+static bool parse_module(struct decode_record *r, struct decode_frame *f, const char **at)
 {
 	const char *p = *at, *end, *blank;
 
@@ -76,13 +76,13 @@ static bool parse_module(struct log_record *r, struct log_frame *f, const char *
 	if (!blank)
 		blank = end;
 	else
-		f->build_id = log_record_string(r, blank + 1, (size_t)(end - blank - 1));
-	f->module = log_record_string(r, p + 1, (size_t)(blank - p - 1));
+		f->build_id = decode_record_string(r, blank + 1, (size_t)(end - blank - 1));
+	f->module = decode_record_string(r, p + 1, (size_t)(blank - p - 1));
 	*at = end + 1;
 	return true;
 }
 
-bool log_place(struct log_record *r, const char *text, struct log_frame *f, const char **end)
+bool decode_place(struct decode_record *r, const char *text, struct decode_frame *f, const char **end)
 {
 	for (const char *plus = strstr(text, "+0x"); plus; plus = strstr(plus + 1, "+0x")) {
 		uint64_t offset, size;
@@ -92,8 +92,8 @@ bool log_place(struct log_record *r, const char *text, struct log_frame *f, cons
 		if (!p || name == plus || (name > text && name[-1] != ' ' && name[-1] != '\t' && name[-1] != ']'))
 			continue;
 		memset(f, 0, sizeof(*f));
-		f->at_line = LOG_NONE;
-		f->function = log_record_string(r, name, (size_t)(plus - name));
+		f->at_line = DECODE_NONE;
+		f->function = decode_record_string(r, name, (size_t)(plus - name));
 		f->function_offset = offset;
 		f->function_size = size;
 		f->have_function_offset = true;
@@ -110,7 +110,7 @@ bool log_place(struct log_record *r, const char *text, struct log_frame *f, cons
 }
 
 /* " (BuildId 0123ab)" */
-static void parse_build_id(struct log_record *r, struct log_frame *f, const char *p)
+static void parse_build_id(struct decode_record *r, struct decode_frame *f, const char *p)
 {
 	const char *mark = strstr(p, "(BuildId"), *end;
 
@@ -119,11 +119,11 @@ static void parse_build_id(struct log_record *r, struct log_frame *f, const char
 	mark += strspn(mark + 8, ": ") + 8;
 	end = mark + strspn(mark, "0123456789abcdef");
 	if (end > mark && *end == ')')
-		f->build_id = log_record_string(r, mark, (size_t)(end - mark));
+		f->build_id = decode_record_string(r, mark, (size_t)(end - mark));
 }
 
 /* What is written behind "func+0x1/0x2". */
-static void parse_tail(struct log_record *r, struct log_frame *f, const char *p)
+static void parse_tail(struct decode_record *r, struct decode_frame *f, const char *p)
 {
 	const char *end;
 
@@ -154,10 +154,10 @@ static void parse_tail(struct log_record *r, struct log_frame *f, const char *p)
 }
 
 /* A frame that has no offset: inlined, or already turned into lines by a script. */
-static bool bare_line(struct log_record *r, struct log_stack *to, const char *text)
+static bool bare_line(struct decode_record *r, struct decode_stack *to, const char *text)
 {
 	const char *name_end = text, *mark;
-	struct log_frame probe = { .inlined = false }, *f;
+	struct decode_frame probe = { .inlined = false }, *f;
 	bool inlined;
 
 	mark = strstr(text, " at ");
@@ -185,12 +185,12 @@ static bool bare_line(struct log_record *r, struct log_stack *to, const char *te
 	}
 	if (!to)
 		return true;
-	f = log_stack_frame(r, to);
+	f = decode_stack_frame(r, to);
 	if (!f)
 		return true;
 	probe.at_line = f->at_line;
 	*f = probe;
-	f->function = log_record_string(r, text, (size_t)(name_end - text));
+	f->function = decode_record_string(r, text, (size_t)(name_end - text));
 	f->inlined = inlined;
 	return true;
 }
@@ -214,13 +214,13 @@ static bool module_offset(const char *p)
 	return *p == '\0' || starts(p, " (BuildId ") || starts(p, " (unloaded)");
 }
 
-bool log_frame_kernel(struct log_record *r, struct log_stack *to, const char *text)
+bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const char *text)
 {
-	struct log_frame probe = { .inlined = false }, *f;
+	struct decode_frame probe = { .inlined = false }, *f;
 	const char *p = skip_blanks(text), *plus, *behind;
 
 	if (p[0] == '[' && p[1] == '<') {
-		behind = starts(p + 2, "(____ptrval____)") ? p + 18 : log_hex(p + 2, &probe.pc);
+		behind = starts(p + 2, "(____ptrval____)") ? p + 18 : decode_hex(p + 2, &probe.pc);
 		if (!behind || behind[0] != '>' || behind[1] != ']')
 			return false;
 		probe.have_pc = probe.pc > UINT32_MAX; /* hashed pointers are small */
@@ -233,7 +233,7 @@ bool log_frame_kernel(struct log_record *r, struct log_stack *to, const char *te
 	plus = find_plus(p);
 	if (!plus) {
 		if (p[0] == '0' && p[1] == 'x') {
-			behind = log_hex(p, &probe.pc);
+			behind = decode_hex(p, &probe.pc);
 			if (!behind || *skip_blanks(behind))
 				return false;
 			probe.have_pc = true;
@@ -251,22 +251,22 @@ bool log_frame_kernel(struct log_record *r, struct log_stack *to, const char *te
 		if (!to)
 			return true;
 		if (probe.function_size || !module_offset(behind)) {
-			probe.function = log_record_string(r, p, len);
+			probe.function = decode_record_string(r, p, len);
 			probe.have_function_offset = true;
 		} else if (r->detector && strcmp(r->detector, "memsan") == 0) {
-			probe.module = log_record_string(r, p, len);
+			probe.module = decode_record_string(r, p, len);
 			probe.offset = probe.function_offset;
 			probe.have_offset = true;
 			probe.function_offset = 0;
 		} else {
-			probe.function = log_record_string(r, p, len);
+			probe.function = decode_record_string(r, p, len);
 			probe.have_function_offset = true;
 		}
 		parse_tail(r, &probe, behind);
 	}
 	if (!to)
 		return true;
-	f = log_stack_frame(r, to);
+	f = decode_stack_frame(r, to);
 	if (f) {
 		probe.at_line = f->at_line;
 		*f = probe;
@@ -275,33 +275,33 @@ bool log_frame_kernel(struct log_record *r, struct log_stack *to, const char *te
 }
 
 /* "(/path/prog+0x1d) (BuildId: 0123ab)" */
-static void asan_module(struct log_record *r, struct log_frame *f, const char *p)
+static void asan_module(struct decode_record *r, struct decode_frame *f, const char *p)
 {
 	const char *end = strchr(p, ')'), *plus = NULL;
 
 	for (const char *at = p; end && at < end; at++)
 		if (starts(at, "+0x"))
 			plus = at;
-	if (!plus || !log_hex(plus + 1, &f->offset))
+	if (!plus || !decode_hex(plus + 1, &f->offset))
 		return;
 	f->have_offset = true;
-	f->module = log_record_string(r, p + 1, (size_t)(plus - p - 1));
+	f->module = decode_record_string(r, p + 1, (size_t)(plus - p - 1));
 	parse_build_id(r, f, end);
 }
 
-bool log_frame_asan(struct log_record *r, struct log_stack *to, const char *text)
+bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const char *text)
 {
 	const char *p = skip_blanks(text), *name, *end;
-	struct log_frame *f;
+	struct decode_frame *f;
 	uint64_t pc, number;
 
-	if (*p != '#' || !(p = log_decimal(p + 1, &number)) || *p != ' ')
+	if (*p != '#' || !(p = decode_decimal(p + 1, &number)) || *p != ' ')
 		return false;
 	p = skip_blanks(p);
-	if (!starts(p, "0x") || !(p = log_hex(p, &pc)))
+	if (!starts(p, "0x") || !(p = decode_hex(p, &pc)))
 		return false;
 	p = skip_blanks(p);
-	f = to ? log_stack_frame(r, to) : NULL;
+	f = to ? decode_stack_frame(r, to) : NULL;
 	if (!f)
 		return true;
 	f->pc = pc;
@@ -322,21 +322,21 @@ bool log_frame_asan(struct log_record *r, struct log_stack *to, const char *text
 		if (!end || !set_location(r, f, end + 1, end + strlen(end)))
 			end = end && end[1] == '/' ? end : name + strlen(name);
 	}
-	f->function = log_record_string(r, name, (size_t)(end - name));
+	f->function = decode_record_string(r, name, (size_t)(end - name));
 	return true;
 }
 
-bool log_frame_valgrind(struct log_record *r, struct log_stack *to, const char *text)
+bool decode_frame_valgrind(struct decode_record *r, struct decode_stack *to, const char *text)
 {
 	const char *p = skip_blanks(text), *open;
-	struct log_frame *f;
+	struct decode_frame *f;
 	uint64_t pc;
 	bool first = starts(p, "at ");
 
-	if ((!first && !starts(p, "by ")) || !starts(p + 3, "0x") || !(p = log_hex(p + 3, &pc)) || *p != ':')
+	if ((!first && !starts(p, "by ")) || !starts(p + 3, "0x") || !(p = decode_hex(p + 3, &pc)) || *p != ':')
 		return false;
 	p = skip_blanks(p + 1);
-	f = to ? log_stack_frame(r, to) : NULL;
+	f = to ? decode_stack_frame(r, to) : NULL;
 	if (!f)
 		return true;
 	f->pc = pc;
@@ -346,13 +346,13 @@ bool log_frame_valgrind(struct log_record *r, struct log_stack *to, const char *
 		;
 	if (open == p || open[-1] != ' ' || p[strlen(p) - 1] != ')') {
 		if (!starts(p, "???"))
-			f->function = log_record_string(r, p, strlen(p));
+			f->function = decode_record_string(r, p, strlen(p));
 		return true;
 	}
 	if (!starts(p, "???"))
-		f->function = log_record_string(r, p, (size_t)(open - 1 - p));
+		f->function = decode_record_string(r, p, (size_t)(open - 1 - p));
 	if (starts(open, "(in "))
-		f->module = log_record_string(r, open + 4, strlen(open) - 5);
+		f->module = decode_record_string(r, open + 4, strlen(open) - 5);
 	else
 		set_location(r, f, open + 1, open + strlen(open) - 1);
 	return true;

@@ -2,7 +2,7 @@
 /* decode/html.c - the page: one file, no network, every report a part that opens (page.css, page.js are put into it).
  *
  * It is complete without JavaScript, which only filters, moves by keyboard and draws the flame graph of leaks.  Whatever comes out of a log or a source file
- * goes through log_put_xml; the page's policy forbids everything that is not in it, so what should slip through would load nothing.
+ * goes through decode_put_xml; the page's policy forbids everything that is not in it, so what should slip through would load nothing.
  */
 #include "config.h"
 
@@ -12,13 +12,13 @@
 
 #define SOURCES_A_STACK 6
 
-void log_html_head(struct log_writer *w)
+void decode_html_head(struct decode_writer *w)
 {
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
 	      "<title>Memory reports</title>\n<style>\n", w->out);
-	fputs(log_page_css, w->out);
+	fputs(decode_page_css, w->out);
 	fputs("</style>\n</head>\n<body>\n<header hidden>\n<h1>Memory reports</h1>\n"
 	      "<input type=\"search\" id=\"search\" placeholder=\"search\" aria-label=\"search\">\n"
 	      "<select id=\"detector\" aria-label=\"detector\"><option value=\"\">all detectors</option></select>\n"
@@ -29,19 +29,19 @@ void log_html_head(struct log_writer *w)
 	      "<section id=\"flame\" hidden><h3>Leaked bytes by stack</h3><div class=\"graph\"></div></section>\n", w->out);
 }
 
-void log_html_tail(struct log_writer *w)
+void decode_html_tail(struct decode_writer *w)
 {
 	if (!w->nr)
 		fputs("<p>No reports.</p>\n", w->out);
 	fputs("</main>\n<script>\n", w->out);
-	fputs(log_page_js, w->out);
+	fputs(decode_page_js, w->out);
 	fputs("</script>\n</body>\n</html>\n", w->out);
 }
 
 static void put_attribute(FILE *out, const char *name, const char *value)
 {
 	fprintf(out, " %s=\"", name);
-	log_put_xml(out, value);
+	decode_put_xml(out, value);
 	putc('"', out);
 }
 
@@ -50,35 +50,35 @@ static void put_fact(FILE *out, const char *name, const char *value)
 	if (!value)
 		return;
 	fprintf(out, "<dt>%s</dt><dd>", name);
-	log_put_xml(out, value);
+	decode_put_xml(out, value);
 	fputs("</dd>\n", out);
 }
 
 /* ---- head of a report ---------------------------------------------------------------------------------------------------------------- */
 
 /* Outermost first, for the flame graph. */
-static void put_leak_stack(FILE *out, const struct log_record *r)
+static void put_leak_stack(FILE *out, const struct decode_record *r)
 {
-	const struct log_stack *s = log_record_main_stack(r);
+	const struct decode_stack *s = decode_record_main_stack(r);
 
 	fprintf(out, " data-bytes=\"%" PRIu64 "\" data-stack=\"", r->leak.bytes * (r->count ? r->count : 1));
 	if (!s || !s->nr)
 		fputs("(no stack)", out);
 	for (size_t i = s ? s->nr : 0; i-- > 0;) {
-		const struct log_frame *f = &s->frames[i];
-		log_put_xml(out, f->function ? f->function : f->module ? f->module : "?");
+		const struct decode_frame *f = &s->frames[i];
+		decode_put_xml(out, f->function ? f->function : f->module ? f->module : "?");
 		if (i)
 			fputs("&#10;", out);
 	}
 	putc('"', out);
 }
 
-static void put_summary(FILE *out, const struct log_record *r)
+static void put_summary(FILE *out, const struct decode_record *r)
 {
-	const struct log_frame *f = log_record_location(r);
+	const struct decode_frame *f = decode_record_location(r);
 
 	fputs("<summary><span class=\"title\">", out);
-	log_put_xml(out, r->title);
+	decode_put_xml(out, r->title);
 	fputs("</span>", out);
 	if (r->count > 1)
 		fprintf(out, "<span class=\"tag\">%" PRIu64 " times</span>", r->count);
@@ -86,13 +86,13 @@ static void put_summary(FILE *out, const struct log_record *r)
 		fputs("<span class=\"tag corrupted\">corrupted</span>", out);
 	fputs("<span class=\"where\">", out);
 	if (f) {
-		log_put_xml(out, log_relative(f->file));
+		decode_put_xml(out, decode_relative(f->file));
 		fprintf(out, ":%u", f->line);
 	}
 	fputs("</span></summary>\n", out);
 }
 
-static void put_facts(struct log_writer *w, const struct log_record *r)
+static void put_facts(struct decode_writer *w, const struct decode_record *r)
 {
 	FILE *out = w->out;
 
@@ -101,7 +101,7 @@ static void put_facts(struct log_writer *w, const struct log_record *r)
 	put_fact(out, "corrupted", r->corrupted);
 	if (r->access || r->have_addr) {
 		fputs("<dt>access</dt><dd>", out);
-		log_put_xml(out, r->access ? r->access : "access");
+		decode_put_xml(out, r->access ? r->access : "access");
 		if (r->have_size && r->access_size)
 			fprintf(out, " of %" PRIu64 " bytes", r->access_size);
 		if (r->have_addr)
@@ -112,7 +112,7 @@ static void put_facts(struct log_writer *w, const struct log_record *r)
 	}
 	if (r->comm || r->have_pid) {
 		fputs("<dt>task</dt><dd>", out);
-		log_put_xml(out, r->comm);
+		decode_put_xml(out, r->comm);
 		if (r->have_tid || r->have_pid)
 			fprintf(out, " (%u)", r->have_tid ? r->tid : r->pid);
 		if (r->have_cpu)
@@ -127,7 +127,7 @@ static void put_facts(struct log_writer *w, const struct log_record *r)
 		fprintf(out, "<dt>leak</dt><dd>%" PRIu64 " bytes in %" PRIu64 " objects</dd>\n", r->leak.bytes, r->leak.objects);
 	if (r->file) {
 		fputs("<dt>log</dt><dd>", out);
-		log_put_xml(out, r->file);
+		decode_put_xml(out, r->file);
 		fprintf(out, ":%" PRIu64 "&#8211;%" PRIu64 "</dd>\n", r->first_line, r->last_line);
 	}
 	fprintf(out, "<dt>signature</dt><dd>%016" PRIx64 "</dd>\n</dl>\n", r->signature);
@@ -136,9 +136,9 @@ static void put_facts(struct log_writer *w, const struct log_record *r)
 /* ---- the object and its memory ---------------------------------------------------------------------------------------------------------- */
 
 /* The object between what lies beside it, to scale, with the access marked. */
-static void put_bar(FILE *out, const struct log_record *r)
+static void put_bar(FILE *out, const struct decode_record *r)
 {
-	const struct log_object *o = &r->object;
+	const struct decode_object *o = &r->object;
 	uint64_t low = o->addr, high = o->addr + o->size, at = r->have_bad ? r->bad_addr : r->addr, pad;
 	double width, mark;
 	bool drawn;
@@ -164,9 +164,9 @@ static void put_bar(FILE *out, const struct log_record *r)
 	fputs("</div>\n", out);
 }
 
-static const char *byte_class(const struct log_record *r, uint64_t addr, uint64_t scale, uint8_t value)
+static const char *byte_class(const struct decode_record *r, uint64_t addr, uint64_t scale, uint8_t value)
 {
-	const struct log_object *o = &r->object;
+	const struct decode_object *o = &r->object;
 	bool shadow = scale > 1;
 
 	if (r->have_mark && r->mark - addr < scale)
@@ -180,7 +180,7 @@ static const char *byte_class(const struct log_record *r, uint64_t addr, uint64_
 	return o->present && addr >= o->addr && addr - o->addr < o->size ? "in" : "out";
 }
 
-static void put_rows(FILE *out, const struct log_record *r)
+static void put_rows(FILE *out, const struct decode_record *r)
 {
 	uint64_t scale = r->row_scale ? r->row_scale : 1;
 
@@ -188,7 +188,7 @@ static void put_rows(FILE *out, const struct log_record *r)
 		return;
 	fprintf(out, "<div class=\"memory\" tabindex=\"0\" aria-label=\"memory\">\n");
 	for (size_t i = 0; i < r->nr_rows; i++) {
-		const struct log_row *row = &r->rows[i];
+		const struct decode_row *row = &r->rows[i];
 		fprintf(out, "<div class=\"row\">0x%" PRIx64 ": ", row->addr);
 		for (uint8_t k = 0; k < row->nr; k++)
 			if (row->valid >> k & 1)
@@ -202,9 +202,9 @@ static void put_rows(FILE *out, const struct log_record *r)
 		fprintf(out, "<p class=\"dim\">Shadow: a byte stands for %" PRIu64 " bytes of memory.</p>\n", scale);
 }
 
-static void put_object(FILE *out, const struct log_record *r)
+static void put_object(FILE *out, const struct decode_record *r)
 {
-	const struct log_object *o = &r->object;
+	const struct decode_object *o = &r->object;
 
 	if (!o->present && !r->nr_rows)
 		return;
@@ -216,12 +216,12 @@ static void put_object(FILE *out, const struct log_record *r)
 		if (o->size)
 			fprintf(out, ", %" PRIu64 " bytes", o->size);
 		fputs(o->state ? ", " : "", out);
-		log_put_xml(out, o->state);
+		decode_put_xml(out, o->state);
 		fputs(o->cache ? ", cache " : "", out);
-		log_put_xml(out, o->cache);
+		decode_put_xml(out, o->cache);
 		if (o->relation && o->have_distance) {
 			fprintf(out, "; the access is %" PRIu64 " bytes ", o->distance);
-			log_put_xml(out, o->relation);
+			decode_put_xml(out, o->relation);
 			fputs(" it", out);
 		}
 		fputs("</p>\n", out);
@@ -232,30 +232,30 @@ static void put_object(FILE *out, const struct log_record *r)
 
 /* ---- stacks ------------------------------------------------------------------------------------------------------------------------------- */
 
-static void put_source(FILE *out, const struct log_frame *f)
+static void put_source(FILE *out, const struct decode_frame *f)
 {
-	uint32_t first = f->line > LOG_SOURCE_AROUND ? f->line - LOG_SOURCE_AROUND : 1;
+	uint32_t first = f->line > DECODE_SOURCE_AROUND ? f->line - DECODE_SOURCE_AROUND : 1;
 
 	fputs("<pre>", out);
-	for (uint32_t at = first; at <= f->line + LOG_SOURCE_AROUND; at++) {
+	for (uint32_t at = first; at <= f->line + DECODE_SOURCE_AROUND; at++) {
 		char line[400];
 		size_t len;
-		const char *text = log_source_line(f->file, at, &len);
+		const char *text = decode_source_line(f->file, at, &len);
 		if (!text)
 			continue;
 		snprintf(line, sizeof(line), "%6u  %.*s", at, (int)MIN(len, (size_t)380), text);
 		fputs(at == f->line ? "<mark>" : "", out);
-		log_put_xml(out, line);
+		decode_put_xml(out, line);
 		fputs(at == f->line ? "</mark>" : "\n", out);
 	}
 	fputs("</pre>", out);
 }
 
-static void put_frame(FILE *out, const struct log_frame *f)
+static void put_frame(FILE *out, const struct decode_frame *f)
 {
 	if (f->unreliable)
 		fputs("? ", out);
-	log_put_xml(out, f->function ? f->function : f->module ? f->module : "?");
+	decode_put_xml(out, f->function ? f->function : f->module ? f->module : "?");
 	if (f->have_function_offset && !f->inlined)
 		fprintf(out, "+0x%" PRIx64 "/0x%" PRIx64, f->function_offset, f->function_size);
 	else if (!f->function && f->have_offset)
@@ -266,7 +266,7 @@ static void put_frame(FILE *out, const struct log_frame *f)
 		fputs(" (inlined)", out);
 	if (f->file) {
 		fputs(" <span class=\"where\">", out);
-		log_put_xml(out, log_relative(f->file));
+		decode_put_xml(out, decode_relative(f->file));
 		fprintf(out, ":%u</span>", f->line);
 	}
 }
@@ -283,20 +283,20 @@ static const char *role_title(const char *role)
 	return role;
 }
 
-static void put_stack(FILE *out, const struct log_record *r, const struct log_stack *s)
+static void put_stack(FILE *out, const struct decode_record *r, const struct decode_stack *s)
 {
 	unsigned sources = 0;
 
 	fputs("<section class=\"stack\"><h3>", out);
-	log_put_xml(out, role_title(s->role));
+	decode_put_xml(out, role_title(s->role));
 	if (s->have_tid)
 		fprintf(out, " by %u", s->tid);
 	fputs("</h3><ol>\n", out);
 	for (size_t i = 0; i < s->nr; i++) {
-		const struct log_frame *f = &s->frames[i];
-		bool guilty = r->function && f->function == r->function, source, plumbing = f->function && log_function_is_plumbing(f->function);
+		const struct decode_frame *f = &s->frames[i];
+		bool guilty = r->function && f->function == r->function, source, plumbing = f->function && decode_function_is_plumbing(f->function);
 		size_t len;
-		source = (guilty || (!plumbing && !f->unreliable)) && f->file && f->line && (sources < SOURCES_A_STACK || guilty) && log_source_line(f->file, f->line, &len);
+		source = (guilty || (!plumbing && !f->unreliable)) && f->file && f->line && (sources < SOURCES_A_STACK || guilty) && decode_source_line(f->file, f->line, &len);
 		sources += source;
 		fprintf(out, "<li%s>", guilty ? " class=\"guilty\"" : plumbing ? " class=\"plumbing\"" : "");
 		fputs(!source ? "<span class=\"frame\">" : guilty ? "<details open><summary>" : "<details><summary>", out);
@@ -310,7 +310,7 @@ static void put_stack(FILE *out, const struct log_record *r, const struct log_st
 	fputs("</ol></section>\n", out);
 }
 
-void log_html_put(struct log_writer *w, const struct log_record *r)
+void decode_html_put(struct decode_writer *w, const struct decode_record *r)
 {
 	FILE *out = w->out;
 
@@ -332,7 +332,7 @@ void log_html_put(struct log_writer *w, const struct log_record *r)
 	if (r->nr_lines) {
 		fputs("<details><summary>as it was logged</summary><pre>", out);
 		for (size_t i = 0; i < r->nr_lines; i++) {
-			log_put_xml(out, r->lines[i]);
+			decode_put_xml(out, r->lines[i]);
 			putc('\n', out);
 		}
 		fputs("</pre></details>\n", out);

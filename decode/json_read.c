@@ -21,11 +21,11 @@ static json_object *member(json_object *o, const char *key, enum json_type type)
 	return found;
 }
 
-static const char *get_string(struct log_record *r, json_object *o, const char *key)
+static const char *get_string(struct decode_record *r, json_object *o, const char *key)
 {
 	json_object *s = member(o, key, json_type_string);
 
-	return s ? log_record_string(r, json_object_get_string(s), (size_t)json_object_get_string_len(s)) : NULL;
+	return s ? decode_record_string(r, json_object_get_string(s), (size_t)json_object_get_string_len(s)) : NULL;
 }
 
 static bool get_number(json_object *o, const char *key, uint64_t *value)
@@ -51,7 +51,7 @@ static bool get_u32(json_object *o, const char *key, uint32_t *value)
 static bool get_address(json_object *o, const char *key, uint64_t *value)
 {
 	json_object *s = member(o, key, json_type_string);
-	const char *end = s ? log_hex(json_object_get_string(s), value) : NULL;
+	const char *end = s ? decode_hex(json_object_get_string(s), value) : NULL;
 
 	return end && !*end;
 }
@@ -63,13 +63,13 @@ static bool get_bool(json_object *o, const char *key)
 	return b && json_object_get_boolean(b);
 }
 
-static void read_frame(struct log_record *r, struct log_stack *s, json_object *o)
+static void read_frame(struct decode_record *r, struct decode_stack *s, json_object *o)
 {
-	struct log_frame *f = log_stack_frame(r, s);
+	struct decode_frame *f = decode_stack_frame(r, s);
 
 	if (!f)
 		return;
-	f->at_line = LOG_NONE;
+	f->at_line = DECODE_NONE;
 	f->have_pc = get_address(o, "pc", &f->pc);
 	f->module = get_string(r, o, "module");
 	f->have_offset = get_address(o, "offset", &f->offset);
@@ -86,7 +86,7 @@ static void read_frame(struct log_record *r, struct log_stack *s, json_object *o
 	f->unloaded = get_bool(o, "unloaded");
 }
 
-static void read_stacks(struct log_record *r, json_object *root)
+static void read_stacks(struct decode_record *r, json_object *root)
 {
 	json_object *stacks = member(root, "stacks", json_type_array);
 	size_t nr = stacks ? json_object_array_length(stacks) : 0;
@@ -94,7 +94,7 @@ static void read_stacks(struct log_record *r, json_object *root)
 	for (size_t i = 0; i < nr; i++) {
 		json_object *o = json_object_array_get_idx(stacks, i), *frames = member(o, "frames", json_type_array);
 		const char *role = get_string(r, o, "role");
-		struct log_stack *s = log_record_stack(r, role ? role : "access");
+		struct decode_stack *s = decode_record_stack(r, role ? role : "access");
 		if (!s)
 			return;
 		s->thread = get_string(r, o, "thread");
@@ -109,7 +109,7 @@ static void read_stacks(struct log_record *r, json_object *root)
 	}
 }
 
-static void read_access(struct log_record *r, json_object *root)
+static void read_access(struct decode_record *r, json_object *root)
 {
 	json_object *o = member(root, "access", json_type_object);
 	uint64_t byte;
@@ -126,10 +126,10 @@ static void read_access(struct log_record *r, json_object *root)
 		r->found = (int32_t)(byte & 0xff);
 }
 
-static void read_object(struct log_record *r, json_object *root)
+static void read_object(struct decode_record *r, json_object *root)
 {
 	json_object *o = member(root, "object", json_type_object);
-	struct log_object *to = &r->object;
+	struct decode_object *to = &r->object;
 
 	to->present = o != NULL;
 	get_address(o, "addr", &to->addr);
@@ -145,16 +145,16 @@ static void read_object(struct log_record *r, json_object *root)
 }
 
 /* Two digits a byte, "??" where it was not readable. */
-static void read_bytes(struct log_record *r, uint64_t addr, const char *hex, char label)
+static void read_bytes(struct decode_record *r, uint64_t addr, const char *hex, char label)
 {
 	uint32_t scale = r->row_scale ? r->row_scale : 1;
-	struct log_row *row = NULL;
+	struct decode_row *row = NULL;
 
 	for (; hex[0] && hex[1]; hex += 2) {
-		int high = log_hex_digit(hex[0]), low = log_hex_digit(hex[1]);
+		int high = decode_hex_digit(hex[0]), low = decode_hex_digit(hex[1]);
 		if (!row || row->nr == 16) {
 			addr += row ? (uint64_t)row->nr * scale : 0;
-			if (!(row = log_record_row(r)))
+			if (!(row = decode_record_row(r)))
 				return;
 			row->addr = addr;
 			row->label = label;
@@ -172,7 +172,7 @@ static char part_label(const char *part)
 	return !part ? 'm' : strcmp(part, "memory") == 0 ? 'm' : part[0];
 }
 
-static void read_memory(struct log_record *r, json_object *root)
+static void read_memory(struct decode_record *r, json_object *root)
 {
 	json_object *o = member(root, "memory", json_type_object), *rows = member(o, "rows", json_type_array);
 	json_object *bytes = member(o, "bytes", json_type_string);
@@ -190,7 +190,7 @@ static void read_memory(struct log_record *r, json_object *root)
 	}
 }
 
-static void read_leak(struct log_record *r, json_object *root)
+static void read_leak(struct decode_record *r, json_object *root)
 {
 	json_object *o = member(root, "leak", json_type_object);
 
@@ -201,7 +201,7 @@ static void read_leak(struct log_record *r, json_object *root)
 	get_number(o, "held_bytes", &r->leak.held_bytes);
 }
 
-static void read_process(struct log_record *r, json_object *root)
+static void read_process(struct decode_record *r, json_object *root)
 {
 	json_object *o = member(root, "process", json_type_object), *log = member(root, "log", json_type_object);
 
@@ -220,7 +220,7 @@ static void read_process(struct log_record *r, json_object *root)
 	r->have_kaslr = get_address(root, "kaslr_offset", &r->kaslr);
 }
 
-static void read_extras(struct log_record *r, json_object *root)
+static void read_extras(struct decode_record *r, json_object *root)
 {
 	static const char *const keys[] = { "class", "component", "explanation", "time_ms", "fault", "notes" };
 	json_object *o;
@@ -229,20 +229,20 @@ static void read_extras(struct log_record *r, json_object *root)
 	for (size_t i = 0; r->extras && i < ARRAY_SIZE(keys); i++)
 		if (json_object_object_get_ex(root, keys[i], &o)) {
 			const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-			struct log_extra *e = &r->extras[r->nr_extras];
+			struct decode_extra *e = &r->extras[r->nr_extras];
 			e->key = keys[i];
-			e->json = text ? log_record_string(r, text, strlen(text)) : NULL;
+			e->json = text ? decode_record_string(r, text, strlen(text)) : NULL;
 			r->nr_extras += e->json != NULL;
 		}
 }
 
-static struct log_record *read_root(json_object *root, const char **why)
+static struct decode_record *read_root(json_object *root, const char **why)
 {
 	json_object *schema = member(root, "schema", json_type_string);
-	struct log_record *r;
+	struct decode_record *r;
 
 	*why = "it is no memsan-report/1";
-	if (!schema || strcmp(json_object_get_string(schema), "memsan-report/1") != 0 || !(r = log_record_new()))
+	if (!schema || strcmp(json_object_get_string(schema), "memsan-report/1") != 0 || !(r = decode_record_new()))
 		return NULL;
 	r->detector = get_string(r, root, "detector");
 	r->kind = get_string(r, root, "kind");
@@ -263,14 +263,14 @@ static struct log_record *read_root(json_object *root, const char **why)
 	read_memory(r, root);
 	read_leak(r, root);
 	read_extras(r, root);
-	log_record_name(r);
+	decode_record_name(r);
 	return r;
 }
 
-struct log_record *log_json_read(const char *line, size_t len, const char **why)
+struct decode_record *decode_json_read(const char *line, size_t len, const char **why)
 {
 	json_tokener *tok = json_tokener_new_ex(JSON_DEPTH);
-	struct log_record *r = NULL;
+	struct decode_record *r = NULL;
 	json_object *root;
 
 	*why = "out of memory";

@@ -12,7 +12,7 @@
 
 #define STRING_MAX 65536
 
-size_t log_utf8_length(const unsigned char *s)
+size_t decode_utf8_length(const unsigned char *s)
 {
 	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : s[0] >= 0xe0 && s[0] <= 0xef ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
 
@@ -24,7 +24,7 @@ size_t log_utf8_length(const unsigned char *s)
 	return n;
 }
 
-void log_json_string(FILE *out, const char *s)
+void decode_json_string(FILE *out, const char *s)
 {
 	const unsigned char *p = (const unsigned char *)s;
 
@@ -34,7 +34,7 @@ void log_json_string(FILE *out, const char *s)
 	}
 	putc('"', out);
 	while (*p && p - (const unsigned char *)s < STRING_MAX) {
-		size_t n = log_utf8_length(p);
+		size_t n = decode_utf8_length(p);
 		if (!n) {
 			fputs("\\ufffd", out);
 			p++;
@@ -54,7 +54,7 @@ void log_json_string(FILE *out, const char *s)
 static void put_string(FILE *out, const char *key, const char *s)
 {
 	fprintf(out, ",\"%s\":", key);
-	log_json_string(out, s);
+	decode_json_string(out, s);
 }
 
 static void put_number(FILE *out, const char *key, uint64_t value, bool known)
@@ -78,7 +78,7 @@ static void put_bool(FILE *out, const char *key, bool value)
 	fprintf(out, ",\"%s\":%s", key, value ? "true" : "false");
 }
 
-static void put_frame(FILE *out, const struct log_frame *f)
+static void put_frame(FILE *out, const struct decode_frame *f)
 {
 	if (f->have_pc)
 		fprintf(out, "{\"pc\":\"0x%" PRIx64 "\"", f->pc);
@@ -100,13 +100,13 @@ static void put_frame(FILE *out, const struct log_frame *f)
 	putc('}', out);
 }
 
-static void put_stacks(FILE *out, const struct log_record *r)
+static void put_stacks(FILE *out, const struct decode_record *r)
 {
 	fputs(",\"stacks\":[", out);
 	for (size_t i = 0; i < r->nr_stacks; i++) {
-		const struct log_stack *s = &r->stacks[i];
+		const struct decode_stack *s = &r->stacks[i];
 		fprintf(out, "%s{\"role\":", i ? "," : "");
-		log_json_string(out, s->role);
+		decode_json_string(out, s->role);
 		put_string(out, "thread", s->thread);
 		put_number(out, "tid", s->tid, s->have_tid);
 		put_number(out, "age_ms", s->age_ms, s->have_age);
@@ -126,14 +126,14 @@ static void put_stacks(FILE *out, const struct log_record *r)
 	putc(']', out);
 }
 
-static void put_access(FILE *out, const struct log_record *r)
+static void put_access(FILE *out, const struct decode_record *r)
 {
 	if (!r->access && !r->have_addr) {
 		fputs(",\"access\":null", out);
 		return;
 	}
 	fputs(",\"access\":{\"type\":", out);
-	log_json_string(out, r->access);
+	decode_json_string(out, r->access);
 	put_address(out, "addr", r->addr, r->have_addr);
 	put_number(out, "size", r->access_size, r->have_size);
 	put_address(out, "bad", r->bad_addr, r->have_bad);
@@ -144,9 +144,9 @@ static void put_access(FILE *out, const struct log_record *r)
 	putc('}', out);
 }
 
-static void put_object(FILE *out, const struct log_record *r)
+static void put_object(FILE *out, const struct decode_record *r)
 {
-	const struct log_object *o = &r->object;
+	const struct decode_object *o = &r->object;
 
 	if (!o->present) {
 		fputs(",\"object\":null", out);
@@ -168,7 +168,7 @@ static void put_object(FILE *out, const struct log_record *r)
 	putc('}', out);
 }
 
-static void put_bytes(FILE *out, const struct log_row *row)
+static void put_bytes(FILE *out, const struct decode_row *row)
 {
 	for (uint8_t k = 0; k < row->nr; k++)
 		if (row->valid >> k & 1)
@@ -178,7 +178,7 @@ static void put_bytes(FILE *out, const struct log_row *row)
 }
 
 /* The bytes of all rows, when each begins where the one before ends. */
-static void put_run(FILE *out, const struct log_record *r, uint32_t scale)
+static void put_run(FILE *out, const struct decode_record *r, uint32_t scale)
 {
 	for (size_t i = 1; i < r->nr_rows; i++)
 		if (r->rows[i].addr != r->rows[i - 1].addr + (uint64_t)r->rows[i - 1].nr * scale) {
@@ -191,7 +191,7 @@ static void put_run(FILE *out, const struct log_record *r, uint32_t scale)
 	putc('"', out);
 }
 
-static void put_memory(FILE *out, const struct log_record *r)
+static void put_memory(FILE *out, const struct decode_record *r)
 {
 	uint32_t scale = r->row_scale ? r->row_scale : 1;
 
@@ -205,7 +205,7 @@ static void put_memory(FILE *out, const struct log_record *r)
 	put_run(out, r, scale);
 	fputs(",\"rows\":[", out);
 	for (size_t i = 0; i < r->nr_rows; i++) {
-		const struct log_row *row = &r->rows[i];
+		const struct decode_row *row = &r->rows[i];
 		const char *label = row->label == 'o' ? "object" : row->label == 'r' ? "redzone" : row->label == 'b' ? "before" :
 		                    row->label == 'p' ? "padding" : row->label == 's' ? "shadow" : "memory";
 		fprintf(out, "%s{\"addr\":\"0x%" PRIx64 "\",\"part\":\"%s\",\"bytes\":\"", i ? "," : "", row->addr, label);
@@ -215,14 +215,14 @@ static void put_memory(FILE *out, const struct log_record *r)
 	fputs("]}", out);
 }
 
-static void put_leak(FILE *out, const struct log_record *r)
+static void put_leak(FILE *out, const struct decode_record *r)
 {
 	if (!r->leak.class) {
 		fputs(",\"leak\":null", out);
 		return;
 	}
 	fputs(",\"leak\":{\"class\":", out);
-	log_json_string(out, r->leak.class);
+	decode_json_string(out, r->leak.class);
 	put_number(out, "objects", r->leak.objects, true);
 	put_number(out, "bytes", r->leak.bytes, true);
 	put_number(out, "held_objects", r->leak.held_objects, true);
@@ -230,7 +230,7 @@ static void put_leak(FILE *out, const struct log_record *r)
 	putc('}', out);
 }
 
-static void put_identity(FILE *out, const struct log_record *r)
+static void put_identity(FILE *out, const struct decode_record *r)
 {
 	fputs("{\"schema\":\"memsan-report/1\"", out);
 	put_number(out, "sequence", r->sequence, r->have_sequence);
@@ -246,7 +246,7 @@ static void put_identity(FILE *out, const struct log_record *r)
 	put_string(out, "detail", r->detail);
 }
 
-static void put_where(FILE *out, const struct log_record *r)
+static void put_where(FILE *out, const struct decode_record *r)
 {
 	fputs(",\"process\":{\"pid\":", out);
 	if (r->have_pid)
@@ -263,14 +263,14 @@ static void put_where(FILE *out, const struct log_record *r)
 	put_string(out, "tags", r->tags);
 	put_address(out, "kaslr_offset", r->kaslr, r->have_kaslr);
 	fputs(",\"log\":{\"file\":", out);
-	log_json_string(out, r->file);
+	decode_json_string(out, r->file);
 	put_number(out, "first_line", r->first_line, r->first_line != 0);
 	put_number(out, "last_line", r->last_line, r->first_line != 0);
 	put_string(out, "time", r->time);
 	putc('}', out);
 }
 
-void log_json_write(FILE *out, const struct log_record *r)
+void decode_json_write(FILE *out, const struct decode_record *r)
 {
 	put_identity(out, r);
 	put_where(out, r);

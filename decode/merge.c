@@ -26,7 +26,7 @@ struct entry {
 };
 struct run { uint64_t at, left; struct entry *buffer; size_t next, nr; };
 
-struct log_merge {
+struct decode_merge {
 	struct entry *table;
 	size_t nr;
 	FILE *spool, *entries;        /* examples as JSON lines; runs one behind the other */
@@ -40,9 +40,9 @@ struct log_merge {
 	bool have_pending;
 };
 
-struct log_merge *log_merge_create(void)
+struct decode_merge *decode_merge_create(void)
 {
-	struct log_merge *m = calloc(1, sizeof(*m));
+	struct decode_merge *m = calloc(1, sizeof(*m));
 
 	if (!m)
 		return NULL;
@@ -51,13 +51,13 @@ struct log_merge *log_merge_create(void)
 	m->entries = tmpfile();
 	m->runs = calloc(RUNS_MAX, sizeof(*m->runs));
 	if (!m->table || !m->spool || !m->entries || !m->runs) {
-		log_merge_destroy(m);
+		decode_merge_destroy(m);
 		return NULL;
 	}
 	return m;
 }
 
-void log_merge_destroy(struct log_merge *m)
+void decode_merge_destroy(struct decode_merge *m)
 {
 	for (size_t i = 0; m->runs && i < m->nr_runs; i++)
 		free(m->runs[i].buffer);
@@ -72,7 +72,7 @@ void log_merge_destroy(struct log_merge *m)
 }
 
 /* Open addressing; the hash is the signature, which is one already.  Count 0: free. */
-static struct entry *table_slot(struct log_merge *m, uint64_t signature)
+static struct entry *table_slot(struct decode_merge *m, uint64_t signature)
 {
 	size_t i = (size_t)(signature * 0x9e3779b97f4a7c15u >> 46);
 
@@ -90,7 +90,7 @@ static int entry_order(const void *a, const void *b)
 	return x->example < y->example ? -1 : x->example > y->example;
 }
 
-static void table_spill(struct log_merge *m)
+static void table_spill(struct decode_merge *m)
 {
 	size_t kept = 0;
 
@@ -108,12 +108,12 @@ static void table_spill(struct log_merge *m)
 	m->nr = 0;
 }
 
-static uint64_t spool_example(struct log_merge *m, const struct log_record *r)
+static uint64_t spool_example(struct decode_merge *m, const struct decode_record *r)
 {
 	uint64_t at = m->spool_len;
 	long end;
 
-	log_json_write(m->spool, r);
+	decode_json_write(m->spool, r);
 	end = ftell(m->spool);
 	if (end < 0 || ferror(m->spool))
 		m->failed = true;
@@ -122,7 +122,7 @@ static uint64_t spool_example(struct log_merge *m, const struct log_record *r)
 	return at << 1 | (r->corrupted != NULL);
 }
 
-void log_merge_add(struct log_merge *m, const struct log_record *r)
+void decode_merge_add(struct decode_merge *m, const struct decode_record *r)
 {
 	struct entry *e = table_slot(m, r->signature);
 
@@ -142,7 +142,7 @@ void log_merge_add(struct log_merge *m, const struct log_record *r)
 
 /* ---- reading it back, in order of signature -------------------------------------------------------------------------------------- */
 
-static const struct entry *run_peek(struct log_merge *m, struct run *r)
+static const struct entry *run_peek(struct decode_merge *m, struct run *r)
 {
 	size_t want = MIN(r->left, (uint64_t)RUN_BUFFER);
 
@@ -162,7 +162,7 @@ static const struct entry *run_peek(struct log_merge *m, struct run *r)
 }
 
 /* The smallest entry of all runs, taken; false: there is none. */
-static bool runs_next(struct log_merge *m, struct entry *out)
+static bool runs_next(struct decode_merge *m, struct entry *out)
 {
 	struct run *best = NULL;
 
@@ -177,7 +177,7 @@ static bool runs_next(struct log_merge *m, struct entry *out)
 	return true;
 }
 
-bool log_merge_finish(struct log_merge *m)
+bool decode_merge_finish(struct decode_merge *m)
 {
 	if (!m->failed)
 		table_spill(m);
@@ -185,7 +185,7 @@ bool log_merge_finish(struct log_merge *m)
 	return !m->failed;
 }
 
-bool log_merge_next(struct log_merge *m, struct log_bug *bug)
+bool decode_merge_next(struct decode_merge *m, struct decode_bug *bug)
 {
 	struct entry next;
 
@@ -203,22 +203,22 @@ bool log_merge_next(struct log_merge *m, struct log_bug *bug)
 	return true;
 }
 
-struct log_record *log_merge_example(struct log_merge *m, const struct log_bug *bug)
+struct decode_record *decode_merge_example(struct decode_merge *m, const struct decode_bug *bug)
 {
-	struct log_record *r = NULL;
+	struct decode_record *r = NULL;
 	const char *why;
 	ssize_t n;
 
 	if (fseek(m->spool, (long)(bug->example >> 1), SEEK_SET) != 0 || (n = getline(&m->line, &m->line_room, m->spool)) < 0)
 		m->failed = true;
 	else
-		r = log_json_read(m->line, (size_t)n, &why);
+		r = decode_json_read(m->line, (size_t)n, &why);
 	if (r)
 		r->count = bug->count;
 	return r;
 }
 
-bool log_merge_failed(const struct log_merge *m)
+bool decode_merge_failed(const struct decode_merge *m)
 {
 	return m->failed;
 }

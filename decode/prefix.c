@@ -87,7 +87,7 @@ static bool is_month(const char *p, size_t len)
 }
 
 /* "[  +0.000012]", "[Nov21 03:02]", "[2026-11-21 03:02:16.123]", "[Sat Nov 21 03:02:16 2026]" */
-static bool take_dated_bracket(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_dated_bracket(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	const char *start = c->p, *close = memchr(c->p, ']', MIN((size_t)(c->end - c->p), (size_t)40));
 	size_t len = close ? (size_t)(close - start) : 0;
@@ -105,7 +105,7 @@ static bool take_dated_bracket(struct cursor *c, const char *line, struct log_pr
 }
 
 /* "[   12.345678]", "[ T123]", "[C0]", and the dates above */
-static bool take_bracket(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_bracket(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	const char *start = c->p + 1, *digits;
 	uint64_t n, fraction;
@@ -142,7 +142,7 @@ static bool take_bracket(struct cursor *c, const char *line, struct log_prefix *
 }
 
 /* "host kernel:" or "host prog[123]:" */
-static bool take_host(struct cursor *c, struct log_prefix *out)
+static bool take_host(struct cursor *c, struct decode_prefix *out)
 {
 	const char *tag;
 	uint64_t pid;
@@ -173,7 +173,7 @@ static bool clock_time(struct cursor *c)
 }
 
 /* "Nov 21 03:02:16 host tag:" */
-static bool take_syslog(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_syslog(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	const char *start = c->p;
 	uint64_t day;
@@ -192,7 +192,7 @@ static bool take_syslog(struct cursor *c, const char *line, struct log_prefix *o
 }
 
 /* "2026-11-21T03:02:16.123456+00:00", also with a blank between date and time. */
-static bool iso_time(struct cursor *c, const char *line, struct log_prefix *out)
+static bool iso_time(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	const char *start = c->p;
 
@@ -233,10 +233,10 @@ static bool own_words(const struct cursor *c)
 }
 
 /* What may follow a time: "host tag:", "stderr F", or at once the text, whose blank before it is then still to come. */
-static bool behind_time(struct cursor *c, struct log_prefix *out)
+static bool behind_time(struct cursor *c, struct decode_prefix *out)
 {
 	struct cursor began = *c;
-	struct log_prefix kept = *out;
+	struct decode_prefix kept = *out;
 
 	if (optional_word(c, "stdout ") || optional_word(c, "stderr "))
 		return letter(c, 'F') || letter(c, 'P');
@@ -248,13 +248,13 @@ static bool behind_time(struct cursor *c, struct log_prefix *out)
 	return true;
 }
 
-static bool take_iso(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_iso(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	return iso_time(c, line, out) && behind_time(c, out);
 }
 
 /* "1795230136.123456 host kernel:" */
-static bool take_epoch(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_epoch(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	const char *start = c->p;
 	uint64_t seconds, fraction;
@@ -267,7 +267,7 @@ static bool take_epoch(struct cursor *c, const char *line, struct log_prefix *ou
 }
 
 /* "Sat 2026-11-21 03:02:16 UTC host kernel:" */
-static bool take_full(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_full(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	const char *start = c->p;
 	struct cursor zone;
@@ -285,7 +285,7 @@ static bool take_full(struct cursor *c, const char *line, struct log_prefix *out
 }
 
 /* "11-21 03:02:16.123   12   34 E tag     :" */
-static bool take_logcat(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_logcat(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	const char *start = c->p, *colon;
 	uint64_t pid, tid;
@@ -313,7 +313,7 @@ static bool take_logcat(struct cursor *c, const char *line, struct log_prefix *o
 }
 
 /* "<4>", "<12>"; RFC 5424's "<3>1 TIME HOST TAG PID ID -" */
-static bool take_level(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_level(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	struct cursor began;
 	uint64_t n;
@@ -335,7 +335,7 @@ static bool take_level(struct cursor *c, const char *line, struct log_prefix *ou
 }
 
 /* "6,339,5140900,-,caller=T1;" */
-static bool take_kmsg(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_kmsg(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	uint64_t level, sequence, us, n;
 	const char *stamp;
@@ -363,7 +363,7 @@ static bool take_kmsg(struct cursor *c, const char *line, struct log_prefix *out
 }
 
 /* "==123==", "==00:00:00:01.234 123==" */
-static bool take_valgrind(struct cursor *c, struct log_prefix *out)
+static bool take_valgrind(struct cursor *c, struct decode_prefix *out)
 {
 	const char *blank;
 	uint64_t pid;
@@ -416,11 +416,11 @@ static bool take_compose(struct cursor *c)
 }
 
 /* What begins with a digit. */
-static bool take_number(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_number(struct cursor *c, const char *line, struct decode_prefix *out)
 {
-	static bool (*const tries[])(struct cursor *, const char *, struct log_prefix *) = { take_kmsg, take_iso, take_epoch, take_logcat };
+	static bool (*const tries[])(struct cursor *, const char *, struct decode_prefix *) = { take_kmsg, take_iso, take_epoch, take_logcat };
 	struct cursor began = *c;
-	struct log_prefix kept = *out;
+	struct decode_prefix kept = *out;
 
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
 		if (tries[i](c, line, out))
@@ -431,10 +431,10 @@ static bool take_number(struct cursor *c, const char *line, struct log_prefix *o
 	return false;
 }
 
-static bool take_token(struct cursor *c, const char *line, struct log_prefix *out)
+static bool take_token(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	struct cursor began = *c;
-	struct log_prefix kept = *out;
+	struct decode_prefix kept = *out;
 	bool taken;
 
 	switch (c->p < c->end ? *c->p : '\0') {
@@ -468,10 +468,10 @@ static bool take_token(struct cursor *c, const char *line, struct log_prefix *ou
 }
 
 /* journalctl -o short-monotonic: "[   12.345678] host kernel: text" */
-static void take_monotonic_host(struct cursor *c, struct log_prefix *out)
+static void take_monotonic_host(struct cursor *c, struct decode_prefix *out)
 {
 	struct cursor began = *c;
-	struct log_prefix kept = *out;
+	struct decode_prefix kept = *out;
 	const char *blank = memchr(c->p, ' ', MIN((size_t)(c->end - c->p), (size_t)120));
 
 	if (blank && c->end - blank >= 8 && memcmp(blank, " kernel:", 8) == 0 && take_host(c, out))
@@ -481,7 +481,7 @@ static void take_monotonic_host(struct cursor *c, struct log_prefix *out)
 }
 
 /* Android's words behind the time: "c0  1234 text", CPU and pid; "[0:  swapper/0:   12] text" */
-static void take_vendor(struct cursor *c, struct log_prefix *out)
+static void take_vendor(struct cursor *c, struct decode_prefix *out)
 {
 	struct cursor at = *c;
 	const char *close, *colon;
@@ -527,7 +527,7 @@ static bool find_stamp(struct cursor *c)
 	return false;
 }
 
-void log_prefix_parse(const char *line, size_t len, struct log_prefix *p)
+void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 {
 	struct cursor c = { line, line + len };
 	bool searched = false;

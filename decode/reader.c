@@ -31,8 +31,8 @@
 #define JSON_MARK "\"memsan-report/"
 #define JSON_LINE_MAX (8u << 20)
 
-struct log_reader {
-	log_record_fn fn;
+struct decode_reader {
+	decode_record_fn fn;
 	void *ctx;
 	char *name;
 	uint64_t line;                     /* of the log */
@@ -42,21 +42,21 @@ struct log_reader {
 	size_t carry_len, carry_room;
 	bool ending;                       /* at the last line, which has no end */
 	bool skipping;                     /* the rest of a line that is too long */
-	struct log_open open[LANES_MAX];
+	struct decode_open open[LANES_MAX];
 	size_t nr_open;
 	uint64_t uses;
 	bool have_kaslr;
 	uint64_t kaslr;
-	struct log_wrap wrap;
+	struct decode_envelope wrap;
 	char *text;                        /* the line at hand, NUL-terminated, without its prefix */
 	size_t text_room;
 	char *plain;                       /* a line without its colours */
 	size_t plain_room;
 };
 
-struct log_reader *log_reader_create(log_record_fn fn, void *ctx)
+struct decode_reader *decode_reader_create(decode_record_fn fn, void *ctx)
 {
-	struct log_reader *r = calloc(1, sizeof(*r));
+	struct decode_reader *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
@@ -67,26 +67,26 @@ struct log_reader *log_reader_create(log_record_fn fn, void *ctx)
 
 /* ---- open reports ----------------------------------------------------------------------------------------------------------------- */
 
-static void open_clear(struct log_reader *l, struct log_open *o)
+static void open_clear(struct decode_reader *l, struct decode_open *o)
 {
 	free(o->shape);
 	*o = l->open[--l->nr_open];
 	memset(&l->open[l->nr_open], 0, sizeof(*o));
 }
 
-static void report_finish(struct log_reader *l, struct log_open *o, const char *cut)
+static void report_finish(struct decode_reader *l, struct decode_open *o, const char *cut)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 
 	r->nr_lines = o->own_lines;
 	r->corrupted = cut;
-	if (!cut && o->form == FORM_KASAN && strcmp(r->detector, "memsan") != 0 && !log_record_main_stack(r))
+	if (!cut && o->form == FORM_KASAN && strcmp(r->detector, "memsan") != 0 && !decode_record_main_stack(r))
 		r->corrupted = "it has no call trace";
 	if (r->corrupted)
-		r->corrupted = log_record_string(r, r->corrupted, strlen(r->corrupted));
+		r->corrupted = decode_record_string(r, r->corrupted, strlen(r->corrupted));
 	r->have_kaslr = l->have_kaslr;
 	r->kaslr = l->kaslr;
-	log_record_name(r);
+	decode_record_name(r);
 	open_clear(l, o);
 	l->fn(l->ctx, r);
 }
@@ -94,15 +94,15 @@ static void report_finish(struct log_reader *l, struct log_open *o, const char *
 #define BY_REPORT "another report"
 #define BY_END "the end of the log"
 
-static void rule_remember(struct log_reader *l, uint64_t caller, uint64_t line, size_t len)
+static void rule_remember(struct decode_reader *l, uint64_t caller, uint64_t line, size_t len)
 {
 	l->rules[l->next_rule++ % RULES_MAX] = (struct rule){ caller, line, len };
 }
 
 /* A rule at the end of a report that another one cuts off is the other one's. */
-static void rule_give_back(struct log_reader *l, struct log_open *o)
+static void rule_give_back(struct decode_reader *l, struct decode_open *o)
 {
-	size_t len = o->own_lines > 1 ? log_rule_length(o->record->lines[o->own_lines - 1]) : 0;
+	size_t len = o->own_lines > 1 ? decode_rule_length(o->record->lines[o->own_lines - 1]) : 0;
 
 	if (len < RULE_MIN || o->closed)
 		return;
@@ -111,24 +111,24 @@ static void rule_give_back(struct log_reader *l, struct log_open *o)
 	o->record->last_line--;
 }
 
-static void report_cut(struct log_reader *l, struct log_open *o, const char *by)
+static void report_cut(struct decode_reader *l, struct decode_open *o, const char *by)
 {
-	const char *missing = log_missing(o);
+	const char *missing = decode_missing(o);
 	char why[200];
 
 	if (strcmp(by, BY_REPORT) == 0)
 		rule_give_back(l, o);
-	if (!missing && (l->ending || strcmp(by, BY_END) == 0) && log_trace_goes_on(o))
+	if (!missing && (l->ending || strcmp(by, BY_END) == 0) && decode_trace_goes_on(o))
 		missing = "its call trace goes on";
 	if (missing)
 		snprintf(why, sizeof(why), "cut off by %s: %s", by, missing);
 	report_finish(l, o, missing ? why : NULL);
 }
 
-static void cut_all(struct log_reader *l, const char *by)
+static void cut_all(struct decode_reader *l, const char *by)
 {
 	while (l->nr_open) {
-		struct log_open *first = &l->open[0];
+		struct decode_open *first = &l->open[0];
 		for (size_t i = 1; i < l->nr_open; i++)
 			if (l->open[i].record->first_line < first->record->first_line)
 				first = &l->open[i];
@@ -136,7 +136,7 @@ static void cut_all(struct log_reader *l, const char *by)
 	}
 }
 
-static struct log_open *lane(struct log_reader *l, uint64_t caller)
+static struct decode_open *lane(struct decode_reader *l, uint64_t caller)
 {
 	for (size_t i = 0; i < l->nr_open; i++)
 		if (l->open[i].caller == caller)
@@ -145,9 +145,9 @@ static struct log_open *lane(struct log_reader *l, uint64_t caller)
 }
 
 /* A place for another open report: the one that was silent longest gives way. */
-static struct log_open *lane_new(struct log_reader *l)
+static struct decode_open *lane_new(struct decode_reader *l)
 {
-	struct log_open *oldest = &l->open[0];
+	struct decode_open *oldest = &l->open[0];
 
 	if (l->nr_open < LANES_MAX)
 		return &l->open[l->nr_open];
@@ -163,19 +163,19 @@ static struct log_open *lane_new(struct log_reader *l)
 struct line {
 	const char *raw;
 	size_t raw_len;
-	struct log_prefix prefix;
+	struct decode_prefix prefix;
 	const char *text;             /* NUL-terminated */
 	size_t shape_len;             /* of an unknown prefix before a headline; 0: none */
 };
 
-static void keep_line(struct log_reader *l, struct log_open *o, const struct line *n)
+static void keep_line(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
 	o->last_use = ++l->uses;
 	o->heard_at = l->line;
-	log_record_line(o->record, n->text, strlen(n->text));
+	decode_record_line(o->record, n->text, strlen(n->text));
 }
 
-static void own_line(struct log_reader *l, struct log_open *o, const struct line *n)
+static void own_line(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
 	o->own_lines = o->record->nr_lines;
 	o->record->last_line = l->line;
@@ -185,15 +185,15 @@ static void own_line(struct log_reader *l, struct log_open *o, const struct line
 }
 
 /* Which reports have such a rule above their first line? */
-static bool rule_opens(const struct log_open *o, size_t len)
+static bool rule_opens(const struct decode_open *o, size_t len)
 {
 	if (o->form == FORM_KASAN || o->form == FORM_ASAN)
-		return len <= LOG_SHORT_RULE;
-	return len > LOG_SHORT_RULE && (o->form == FORM_SLUB || strcmp(o->record->detector, "ubsan") == 0);
+		return len <= DECODE_SHORT_RULE;
+	return len > DECODE_SHORT_RULE && (o->form == FORM_SLUB || strcmp(o->record->detector, "ubsan") == 0);
 }
 
 /* The line that a report which begins here begins at: the rule above it is its own. */
-static uint64_t rule_before(struct log_reader *l, const struct log_open *o)
+static uint64_t rule_before(struct decode_reader *l, const struct decode_open *o)
 {
 	uint64_t caller = o->caller;
 
@@ -211,28 +211,28 @@ static uint64_t rule_before(struct log_reader *l, const struct log_open *o)
 /* May it be worth trying?  No is sure. */
 static bool may_begin(const struct line *n)
 {
-	return log_may_begin(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V';
+	return decode_may_be_headline(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V';
 }
 
-static bool try_begin(struct log_reader *l, const struct line *n)
+static bool try_begin(struct decode_reader *l, const struct line *n)
 {
-	struct log_open probe = { .caller = n->prefix.caller }, *o;
+	struct decode_open probe = { .caller = n->prefix.caller }, *o;
 
-	if (!may_begin(n) || !(probe.record = log_record_new()))
+	if (!may_begin(n) || !(probe.record = decode_record_new()))
 		return false;
-	probe.form = log_begin(n->text, &probe);
+	probe.form = decode_headline(n->text, &probe);
 	if (probe.form == FORM_NONE) {
-		log_record_free(probe.record);
+		decode_record_free(probe.record);
 		return false;
 	}
-	log_record_line(probe.record, n->text, strlen(n->text));
+	decode_record_line(probe.record, n->text, strlen(n->text));
 	o = lane_new(l);
 	l->nr_open++;
 	*o = probe;
-	o->record->file = l->name ? log_record_string(o->record, l->name, strlen(l->name)) : NULL;
+	o->record->file = l->name ? decode_record_string(o->record, l->name, strlen(l->name)) : NULL;
 	o->record->first_line = rule_before(l, o);
 	if (n->prefix.stamp_len)
-		o->record->time = log_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
+		o->record->time = decode_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
 	if (n->shape_len) {
 		o->shape = malloc(n->shape_len); /* any bytes: a NUL too */
 		if (o->shape) {
@@ -245,22 +245,22 @@ static bool try_begin(struct log_reader *l, const struct line *n)
 	return true;
 }
 
-static void take_json(struct log_reader *l, const char *text, size_t len)
+static void take_json(struct decode_reader *l, const char *text, size_t len)
 {
 	const char *why;
-	struct log_record *r = log_json_read(text, len, &why);
+	struct decode_record *r = decode_json_read(text, len, &why);
 
 	if (!r)
 		return;
 	if (!r->file && l->name)
-		r->file = log_record_string(r, l->name, strlen(l->name));
+		r->file = decode_record_string(r, l->name, strlen(l->name));
 	if (!r->first_line)
 		r->first_line = r->last_line = l->line;
 	l->fn(l->ctx, r);
 }
 
 /* The log's own news about the machine. */
-static bool take_news(struct log_reader *l, const char *text)
+static bool take_news(struct decode_reader *l, const char *text)
 {
 	uint64_t offset;
 	const char *p;
@@ -271,33 +271,33 @@ static bool take_news(struct log_reader *l, const char *text)
 		return true;
 	}
 	if ((p = after(text, "Kernel Offset: ")) != NULL) {
-		l->have_kaslr = starts(p, "disabled") || log_hex(p, &offset);
+		l->have_kaslr = starts(p, "disabled") || decode_hex(p, &offset);
 		l->kaslr = starts(p, "0x") && l->have_kaslr ? offset : 0;
 		return true;
 	}
 	return false;
 }
 
-static bool silent_too_long(const struct log_open *o, const struct line *n)
+static bool silent_too_long(const struct decode_open *o, const struct line *n)
 {
 	return o->have_stamp && n->prefix.have_stamp && n->prefix.stamp_us > o->stamp_us + SILENCE_US;
 }
 
-static enum log_form begins_report(const struct line *n)
+static enum decode_form begins_report(const struct line *n)
 {
-	struct log_open probe = { .caller = n->prefix.caller, .record = NULL };
-	enum log_form begins;
+	struct decode_open probe = { .caller = n->prefix.caller, .record = NULL };
+	enum decode_form begins;
 
 	if (!may_begin(n))
 		return FORM_NONE;
-	probe.record = log_record_new();
-	begins = probe.record ? log_begin(n->text, &probe) : FORM_NONE;
-	log_record_free(probe.record);
+	probe.record = decode_record_new();
+	begins = probe.record ? decode_headline(n->text, &probe) : FORM_NONE;
+	decode_record_free(probe.record);
 	return begins;
 }
 
 /* Gives the line to the open report.  False: that report is over, and the line is still to be looked at. */
-static bool lane_take(struct log_reader *l, struct log_open *o, const struct line *n)
+static bool lane_take(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
 	bool was_closed = o->closed;
 
@@ -307,7 +307,7 @@ static bool lane_take(struct log_reader *l, struct log_open *o, const struct lin
 	}
 	/* a rule that may have been the last line: the next headline tells */
 	if (was_closed && !starts(n->text, "===")) {
-		enum log_form next = begins_report(n);
+		enum decode_form next = begins_report(n);
 		o->closed = next != FORM_KASAN && next != FORM_ASAN; /* else it is the next report's */
 		report_cut(l, o, BY_REPORT);
 		return false;
@@ -322,7 +322,7 @@ static bool lane_take(struct log_reader *l, struct log_open *o, const struct lin
 		return false;
 	}
 	keep_line(l, o, n);
-	switch (log_body(o, n->text)) {
+	switch (decode_line(o, n->text)) {
 	case LINE_TAKEN:
 		own_line(l, o, n);
 		return true;
@@ -345,10 +345,10 @@ static bool lane_take(struct log_reader *l, struct log_open *o, const struct lin
 	return true;
 }
 
-static void take_text(struct log_reader *l, const struct line *n)
+static void take_text(struct decode_reader *l, const struct line *n)
 {
-	struct log_open *o = lane(l, n->prefix.caller);
-	size_t rule = log_rule_length(n->text);
+	struct decode_open *o = lane(l, n->prefix.caller);
+	size_t rule = decode_rule_length(n->text);
 
 	if (take_news(l, n->text))
 		return;
@@ -388,7 +388,7 @@ static const char *copy_clean(char **to, size_t *room, const char *p, size_t len
 		n--;
 	(*to)[n] = '\0';
 	for (size_t i = 0, len8; i < n; i += len8) {
-		len8 = log_utf8_length((const unsigned char *)*to + i);
+		len8 = decode_utf8_length((const unsigned char *)*to + i);
 		if (!len8) {
 			(*to)[i] = '?';
 			len8 = 1;
@@ -397,12 +397,12 @@ static const char *copy_clean(char **to, size_t *room, const char *p, size_t len
 	return *to;
 }
 
-static const char *copy_text(struct log_reader *l, const char *p, size_t len)
+static const char *copy_text(struct decode_reader *l, const char *p, size_t len)
 {
 	return copy_clean(&l->text, &l->text_room, p, len);
 }
 
-static const char *strip_colours(struct log_reader *l, const char *p, size_t len)
+static const char *strip_colours(struct decode_reader *l, const char *p, size_t len)
 {
 	return copy_clean(&l->plain, &l->plain_room, p, len);
 }
@@ -432,7 +432,7 @@ static bool shape_matches(const char *shape, const char *raw, size_t len)
 	return true;
 }
 
-static const struct log_open *shape_find(const struct log_reader *l, const char *raw, size_t len)
+static const struct decode_open *shape_find(const struct decode_reader *l, const char *raw, size_t len)
 {
 	for (size_t i = 0; i < l->nr_open; i++)
 		if (l->open[i].shape_len && l->open[i].shape_len <= len && shape_matches(l->open[i].shape, raw, l->open[i].shape_len))
@@ -441,7 +441,7 @@ static const struct log_open *shape_find(const struct log_reader *l, const char 
 }
 
 /* Does an open report wait for lines of this caller, or of a logger whose callers are not known? */
-static bool listening(struct log_reader *l, uint64_t caller)
+static bool listening(struct decode_reader *l, uint64_t caller)
 {
 	for (size_t i = 0; i < l->nr_open; i++)
 		if (l->open[i].caller == caller || l->open[i].shape_len)
@@ -450,7 +450,7 @@ static bool listening(struct log_reader *l, uint64_t caller)
 }
 
 /* Reports whose callers have said nothing for very long. */
-static void cut_stale(struct log_reader *l)
+static void cut_stale(struct decode_reader *l)
 {
 	for (size_t i = l->nr_open; i-- > 0;)
 		if (i < l->nr_open && l->line - l->open[i].heard_at > STALE_LINES)
@@ -458,10 +458,10 @@ static void cut_stale(struct log_reader *l)
 }
 
 /* One line of what was logged.  `caller`: who said it, if its prefix does not tell. */
-static void take_plain(struct log_reader *l, const char *raw, size_t len, bool headlines, uint64_t caller)
+static void take_plain(struct decode_reader *l, const char *raw, size_t len, bool headlines, uint64_t caller)
 {
 	struct line n = { .raw = raw, .raw_len = len };
-	const struct log_open *shaped = NULL;
+	const struct decode_open *shaped = NULL;
 	const char *plain;
 	size_t at;
 
@@ -473,13 +473,13 @@ static void take_plain(struct log_reader *l, const char *raw, size_t len, bool h
 		n.raw = raw;
 		n.raw_len = len;
 	}
-	log_prefix_parse(raw, len, &n.prefix);
+	decode_prefix_parse(raw, len, &n.prefix);
 	if (!n.prefix.caller)
 		n.prefix.caller = caller;
 	if (l->nr_open && l->line % STALE_LOOK == 0)
 		cut_stale(l);
 	if (!headlines && !listening(l, n.prefix.caller) && n.prefix.caller >> 48 != 'V' &&
-	    !log_may_begin(raw + n.prefix.len, len - n.prefix.len))
+	    !decode_may_be_headline(raw + n.prefix.len, len - n.prefix.len))
 		return;
 	if (l->nr_open && (shaped = shape_find(l, raw, len)) != NULL) {
 		n.prefix.len = shaped->shape_len;
@@ -496,14 +496,14 @@ static void take_plain(struct log_reader *l, const char *raw, size_t len, bool h
 static bool any_headline(const char *p, size_t len);
 
 /* One line of the log. */
-static void take_line(struct log_reader *l, const char *raw, size_t len, bool headlines)
+static void take_line(struct decode_reader *l, const char *raw, size_t len, bool headlines)
 {
 	const char *text, *newline;
-	enum log_wrapped wrapped;
+	enum decode_enveloped wrapped;
 	size_t left;
 
 	l->line++;
-	if (!log_may_wrap(&l->wrap, raw, len) || (wrapped = log_unwrap(&l->wrap, raw, len, &text, &left)) == WRAP_NOT) {
+	if (!decode_may_be_envelope(&l->wrap, raw, len) || (wrapped = decode_envelope_open(&l->wrap, raw, len, &text, &left)) == WRAP_NOT) {
 		take_plain(l, raw, len, headlines, 0);
 		return;
 	}
@@ -521,16 +521,16 @@ static void take_line(struct log_reader *l, const char *raw, size_t len, bool he
 
 static size_t line_limit(const char *line, size_t len)
 {
-	return memmem(line, len, JSON_MARK, strlen(JSON_MARK)) ? JSON_LINE_MAX : LOG_LINE_MAX;
+	return memmem(line, len, JSON_MARK, strlen(JSON_MARK)) ? JSON_LINE_MAX : DECODE_LINE_MAX;
 }
 
-static void carry_add(struct log_reader *l, const char *p, size_t len)
+static void carry_add(struct decode_reader *l, const char *p, size_t len)
 {
 	size_t limit;
 
 	if (l->skipping)
 		return;
-	limit = l->carry_len + len > LOG_LINE_MAX ? line_limit(l->carry_len ? l->carry : p, l->carry_len ? l->carry_len : len) : LOG_LINE_MAX;
+	limit = l->carry_len + len > DECODE_LINE_MAX ? line_limit(l->carry_len ? l->carry : p, l->carry_len ? l->carry_len : len) : DECODE_LINE_MAX;
 	if (l->carry_len + len > limit) {
 		l->skipping = true;
 		len = limit > l->carry_len ? limit - l->carry_len : 0;
@@ -589,7 +589,7 @@ static const char *next_headline(const char *known, const char *from, const char
 	return json ? json : bug;
 }
 
-void log_reader_feed(struct log_reader *l, const char *bytes, size_t len)
+void decode_reader_feed(struct decode_reader *l, const char *bytes, size_t len)
 {
 	const char *p = bytes, *end = bytes + len, *newline;
 	/* the expensive look into a line only where it can find something */
@@ -604,7 +604,7 @@ void log_reader_feed(struct log_reader *l, const char *bytes, size_t len)
 			l->carry_len = 0;
 			l->skipping = false;
 		} else {
-			take_line(l, p, n > LOG_LINE_MAX ? MIN(n, line_limit(p, n)) : n, headline && headline < newline);
+			take_line(l, p, n > DECODE_LINE_MAX ? MIN(n, line_limit(p, n)) : n, headline && headline < newline);
 		}
 		p = newline + 1;
 	}
@@ -612,26 +612,26 @@ void log_reader_feed(struct log_reader *l, const char *bytes, size_t len)
 		carry_add(l, p, (size_t)(end - p));
 }
 
-void log_reader_begin(struct log_reader *l, const char *name)
+void decode_reader_begin(struct decode_reader *l, const char *name)
 {
-	log_reader_end(l);
+	decode_reader_end(l);
 	free(l->name);
 	l->name = name ? strdup(name) : NULL;
 	l->line = 0;
 	memset(l->rules, 0, sizeof(l->rules));
-	log_wrap_reset(&l->wrap);
+	decode_envelope_reset(&l->wrap);
 	l->have_kaslr = false;
 	l->kaslr = 0;
 }
 
-void log_reader_idle(struct log_reader *l)
+void decode_reader_idle(struct decode_reader *l)
 {
 	for (size_t i = l->nr_open; i-- > 0;)
-		if (!log_missing(&l->open[i]))
+		if (!decode_missing(&l->open[i]))
 			report_finish(l, &l->open[i], NULL);
 }
 
-void log_reader_end(struct log_reader *l)
+void decode_reader_end(struct decode_reader *l)
 {
 	l->ending = true;
 	if (l->carry_len)
@@ -642,10 +642,10 @@ void log_reader_end(struct log_reader *l)
 	cut_all(l, BY_END);
 }
 
-void log_reader_destroy(struct log_reader *l)
+void decode_reader_destroy(struct decode_reader *l)
 {
 	while (l->nr_open) {
-		log_record_free(l->open[0].record);
+		decode_record_free(l->open[0].record);
 		open_clear(l, &l->open[0]);
 	}
 	free(l->carry);

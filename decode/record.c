@@ -8,9 +8,9 @@
 
 #include "decode/decode_internal.h"
 
-struct log_record *log_record_new(void)
+struct decode_record *decode_record_new(void)
 {
-	struct log_record *r = calloc(1, sizeof(*r));
+	struct decode_record *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
@@ -19,7 +19,7 @@ struct log_record *log_record_new(void)
 	return r;
 }
 
-void log_record_free(struct log_record *r)
+void decode_record_free(struct decode_record *r)
 {
 	if (!r)
 		return;
@@ -27,7 +27,7 @@ void log_record_free(struct log_record *r)
 	free(r);
 }
 
-const char *log_record_string(struct log_record *r, const char *s, size_t len)
+const char *decode_record_string(struct decode_record *r, const char *s, size_t len)
 {
 	char *copy = pool_alloc(&r->pool, len + 1);
 
@@ -36,7 +36,7 @@ const char *log_record_string(struct log_record *r, const char *s, size_t len)
 	return copy;
 }
 
-const char *log_record_format(struct log_record *r, const char *format, ...)
+const char *decode_record_format(struct decode_record *r, const char *format, ...)
 {
 	char *text = NULL;
 	const char *copy;
@@ -46,13 +46,13 @@ const char *log_record_format(struct log_record *r, const char *format, ...)
 	va_start(args, format);
 	n = vasprintf(&text, format, args);
 	va_end(args);
-	copy = n < 0 ? NULL : log_record_string(r, text, (size_t)n);
+	copy = n < 0 ? NULL : decode_record_string(r, text, (size_t)n);
 	free(text);
 	return copy;
 }
 
 /* An array in the pool, twice as large; what it was stays in the pool. */
-static void *grow(struct log_record *r, void *old, size_t nr, size_t *room, size_t size)
+static void *grow(struct decode_record *r, void *old, size_t nr, size_t *room, size_t size)
 {
 	size_t wanted = *room ? *room * 2 : 8;
 	void *grown = pool_alloc(&r->pool, wanted * size);
@@ -65,14 +65,14 @@ static void *grow(struct log_record *r, void *old, size_t nr, size_t *room, size
 	return grown;
 }
 
-struct log_stack *log_record_stack(struct log_record *r, const char *role)
+struct decode_stack *decode_record_stack(struct decode_record *r, const char *role)
 {
-	struct log_stack *s;
+	struct decode_stack *s;
 
 	/* Stacks are pointed to while they are filled, so they never move. */
 	if (!r->stacks) {
-		r->stacks = pool_alloc(&r->pool, LOG_STACKS_MAX * sizeof(*r->stacks));
-		r->room_stacks = r->stacks ? LOG_STACKS_MAX : 0;
+		r->stacks = pool_alloc(&r->pool, DECODE_STACKS_MAX * sizeof(*r->stacks));
+		r->room_stacks = r->stacks ? DECODE_STACKS_MAX : 0;
 	}
 	if (r->nr_stacks == r->room_stacks)
 		return NULL;
@@ -81,11 +81,11 @@ struct log_stack *log_record_stack(struct log_record *r, const char *role)
 	return s;
 }
 
-struct log_frame *log_stack_frame(struct log_record *r, struct log_stack *s)
+struct decode_frame *decode_stack_frame(struct decode_record *r, struct decode_stack *s)
 {
-	struct log_frame *f;
+	struct decode_frame *f;
 
-	if (s->nr == LOG_FRAMES_MAX) {
+	if (s->nr == DECODE_FRAMES_MAX) {
 		s->truncated = true;
 		return NULL;
 	}
@@ -97,13 +97,13 @@ struct log_frame *log_stack_frame(struct log_record *r, struct log_stack *s)
 	}
 	f = &s->frames[s->nr++];
 	memset(f, 0, sizeof(*f));
-	f->at_line = r->nr_lines ? (uint32_t)(r->nr_lines - 1) : LOG_NONE;
+	f->at_line = r->nr_lines ? (uint32_t)(r->nr_lines - 1) : DECODE_NONE;
 	return f;
 }
 
-struct log_row *log_record_row(struct log_record *r)
+struct decode_row *decode_record_row(struct decode_record *r)
 {
-	if (r->nr_rows == LOG_ROWS_MAX)
+	if (r->nr_rows == DECODE_ROWS_MAX)
 		return NULL;
 	if (r->nr_rows == r->room_rows) {
 		void *grown = grow(r, r->rows, r->nr_rows, &r->room_rows, sizeof(*r->rows));
@@ -114,9 +114,9 @@ struct log_row *log_record_row(struct log_record *r)
 	return &r->rows[r->nr_rows++];
 }
 
-struct log_module *log_record_module(struct log_record *r)
+struct decode_module *decode_record_module(struct decode_record *r)
 {
-	if (r->nr_modules == LOG_MODULES_MAX)
+	if (r->nr_modules == DECODE_MODULES_MAX)
 		return NULL;
 	if (r->nr_modules == r->room_modules) {
 		void *grown = grow(r, r->modules, r->nr_modules, &r->room_modules, sizeof(*r->modules));
@@ -127,11 +127,11 @@ struct log_module *log_record_module(struct log_record *r)
 	return &r->modules[r->nr_modules++];
 }
 
-bool log_record_line(struct log_record *r, const char *text, size_t len)
+bool decode_record_line(struct decode_record *r, const char *text, size_t len)
 {
 	const char *copy;
 
-	if (r->nr_lines == LOG_LINES_MAX)
+	if (r->nr_lines == DECODE_LINES_MAX)
 		return false;
 	if (r->nr_lines == r->room_lines) {
 		void *grown = grow(r, r->lines, r->nr_lines, &r->room_lines, sizeof(*r->lines));
@@ -139,14 +139,14 @@ bool log_record_line(struct log_record *r, const char *text, size_t len)
 			return false;
 		r->lines = grown;
 	}
-	copy = log_record_string(r, text, len);
+	copy = decode_record_string(r, text, len);
 	if (!copy)
 		return false;
 	r->lines[r->nr_lines++] = copy;
 	return true;
 }
 
-const struct log_stack *log_record_role(const struct log_record *r, const char *role)
+const struct decode_stack *decode_record_role(const struct decode_record *r, const char *role)
 {
 	for (size_t i = 0; i < r->nr_stacks; i++)
 		if (r->stacks[i].nr && strcmp(r->stacks[i].role, role) == 0)
@@ -154,13 +154,13 @@ const struct log_stack *log_record_role(const struct log_record *r, const char *
 	return NULL;
 }
 
-const struct log_stack *log_record_main_stack(const struct log_record *r)
+const struct decode_stack *decode_record_main_stack(const struct decode_record *r)
 {
 	static const char *const order[] = { "access", "noticed", "alloc" };
-	const struct log_stack *s;
+	const struct decode_stack *s;
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		if ((s = log_record_role(r, order[i])) != NULL)
+		if ((s = decode_record_role(r, order[i])) != NULL)
 			return s;
 	for (size_t i = 0; i < r->nr_stacks; i++)
 		if (r->stacks[i].nr)
@@ -170,7 +170,7 @@ const struct log_stack *log_record_main_stack(const struct log_record *r)
 
 /* ---- scanners ---------------------------------------------------------------------------------------------------------------- */
 
-int log_hex_digit(char c)
+int decode_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -179,19 +179,19 @@ int log_hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-const char *log_hex(const char *p, uint64_t *value)
+const char *decode_hex(const char *p, uint64_t *value)
 {
 	const char *start;
 
-	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X') && log_hex_digit(p[2]) >= 0)
+	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X') && decode_hex_digit(p[2]) >= 0)
 		p += 2;
 	*value = 0;
-	for (start = p; log_hex_digit(*p) >= 0; p++)
-		*value = *value << 4 | (uint64_t)log_hex_digit(*p);
+	for (start = p; decode_hex_digit(*p) >= 0; p++)
+		*value = *value << 4 | (uint64_t)decode_hex_digit(*p);
 	return p == start || p - start > 16 ? NULL : p;
 }
 
-const char *log_decimal(const char *p, uint64_t *value)
+const char *decode_decimal(const char *p, uint64_t *value)
 {
 	const char *start = p;
 
@@ -201,21 +201,21 @@ const char *log_decimal(const char *p, uint64_t *value)
 	return p == start || p - start > 19 ? NULL : p;
 }
 
-bool log_hex_after(const char *s, const char *word, uint64_t *value)
+bool decode_hex_after(const char *s, const char *word, uint64_t *value)
 {
 	const char *at = strstr(s, word);
 
-	return at && log_hex(at + strlen(word), value);
+	return at && decode_hex(at + strlen(word), value);
 }
 
-bool log_decimal_after(const char *s, const char *word, uint64_t *value)
+bool decode_decimal_after(const char *s, const char *word, uint64_t *value)
 {
 	const char *at = strstr(s, word);
 
-	return at && log_decimal(at + strlen(word), value);
+	return at && decode_decimal(at + strlen(word), value);
 }
 
-const char *log_kind(struct log_record *r, const char *s, size_t len)
+const char *decode_kind(struct decode_record *r, const char *s, size_t len)
 {
 	char *out = pool_alloc(&r->pool, len + 1);
 	size_t n = 0;

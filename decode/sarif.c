@@ -13,7 +13,7 @@
 
 #define SCHEMA_URI "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
-void log_sarif_head(struct log_writer *w)
+void decode_sarif_head(struct decode_writer *w)
 {
 	fputs("{\"$schema\":\"" SCHEMA_URI "\",\"version\":\"2.1.0\",\"runs\":[{\"columnKind\":\"utf16CodeUnits\",\"results\":[", w->out);
 }
@@ -21,7 +21,7 @@ void log_sarif_head(struct log_writer *w)
 /* A path as a URI: what is no plain letter of a path is percent-coded. */
 static void put_uri(FILE *out, const char *path)
 {
-	path = log_relative(path);
+	path = decode_relative(path);
 	putc('"', out);
 	if (path[0] == '/')
 		fputs("file://", out);
@@ -41,7 +41,7 @@ static void put_region(FILE *out, uint32_t line, uint32_t column)
 	putc('}', out);
 }
 
-static void put_place(FILE *out, const struct log_frame *f)
+static void put_place(FILE *out, const struct decode_frame *f)
 {
 	fputs("\"physicalLocation\":{\"artifactLocation\":{\"uri\":", out);
 	put_uri(out, f->file);
@@ -51,15 +51,15 @@ static void put_place(FILE *out, const struct log_frame *f)
 	putc('}', out);
 }
 
-static void put_logical(FILE *out, const struct log_frame *f)
+static void put_logical(FILE *out, const struct decode_frame *f)
 {
 	fputs("\"logicalLocations\":[{\"fullyQualifiedName\":", out);
-	log_json_string(out, f->function);
+	decode_json_string(out, f->function);
 	fputs(",\"kind\":\"function\"}]", out);
 }
 
 /* {"location":…,"module":…} */
-static void put_frame(FILE *out, const struct log_frame *f)
+static void put_frame(FILE *out, const struct decode_frame *f)
 {
 	const char *comma = "";
 
@@ -74,11 +74,11 @@ static void put_frame(FILE *out, const struct log_frame *f)
 		comma = ",";
 	}
 	fprintf(out, "%s\"message\":{\"text\":", comma);
-	log_json_string(out, f->function ? f->function : "?");
+	decode_json_string(out, f->function ? f->function : "?");
 	fputs("}}", out);
 	if (f->module) {
 		fputs(",\"module\":", out);
-		log_json_string(out, f->module);
+		decode_json_string(out, f->module);
 	}
 	putc('}', out);
 }
@@ -97,7 +97,7 @@ static const char *role_text(const char *role)
 }
 
 /* Which stack of its role it is, from 1: the schema wants all stacks to differ. */
-static unsigned ordinal(const struct log_record *r, size_t i)
+static unsigned ordinal(const struct decode_record *r, size_t i)
 {
 	unsigned n = 1;
 
@@ -106,19 +106,19 @@ static unsigned ordinal(const struct log_record *r, size_t i)
 	return n;
 }
 
-static void put_stacks(FILE *out, const struct log_record *r)
+static void put_stacks(FILE *out, const struct decode_record *r)
 {
 	const char *comma = "";
 	char text[300];
 
 	fputs(",\"stacks\":[", out);
 	for (size_t i = 0; i < r->nr_stacks; i++) {
-		const struct log_stack *s = &r->stacks[i];
+		const struct decode_stack *s = &r->stacks[i];
 		if (!s->nr)
 			continue;
 		fprintf(out, "%s{\"message\":{\"text\":", comma);
 		snprintf(text, sizeof(text), ordinal(r, i) > 1 ? "%.200s (%u)" : "%.200s", role_text(s->role), ordinal(r, i));
-		log_json_string(out, text);
+		decode_json_string(out, text);
 		fputs("},\"frames\":[", out);
 		for (size_t k = 0; k < s->nr; k++) {
 			if (k)
@@ -132,31 +132,31 @@ static void put_stacks(FILE *out, const struct log_record *r)
 }
 
 /* The first frame of a stack with a line, that is not plumbing if it can be. */
-static const struct log_frame *telling_frame(const struct log_stack *s)
+static const struct decode_frame *telling_frame(const struct decode_stack *s)
 {
-	const struct log_frame *found = NULL;
+	const struct decode_frame *found = NULL;
 
 	for (size_t i = 0; i < s->nr; i++) {
-		const struct log_frame *f = &s->frames[i];
+		const struct decode_frame *f = &s->frames[i];
 		if (!f->file || !f->line)
 			continue;
 		if (!found)
 			found = f;
-		if (f->function && !log_function_is_plumbing(f->function))
+		if (f->function && !decode_function_is_plumbing(f->function))
 			return f;
 	}
 	return found;
 }
 
-static void put_related(FILE *out, const struct log_record *r)
+static void put_related(FILE *out, const struct decode_record *r)
 {
 	static const char *const roles[] = { "alloc", "free" };
 	unsigned id = 0;
 
 	fputs(",\"relatedLocations\":[", out);
 	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
-		const struct log_stack *s = log_record_role(r, roles[i]);
-		const struct log_frame *f = s ? telling_frame(s) : NULL;
+		const struct decode_stack *s = decode_record_role(r, roles[i]);
+		const struct decode_frame *f = s ? telling_frame(s) : NULL;
 		if (!s || !s->nr)
 			continue;
 		if (!f)
@@ -172,15 +172,15 @@ static void put_related(FILE *out, const struct log_record *r)
 			putc(',', out);
 		}
 		fputs("\"message\":{\"text\":", out);
-		log_json_string(out, role_text(roles[i]));
+		decode_json_string(out, role_text(roles[i]));
 		fputs("}}", out);
 	}
 	putc(']', out);
 }
 
-static void put_location(FILE *out, const struct log_record *r)
+static void put_location(FILE *out, const struct decode_record *r)
 {
-	const struct log_frame *f = log_record_location(r), named = { .function = r->function };
+	const struct decode_frame *f = decode_record_location(r), named = { .function = r->function };
 
 	fputs(",\"locations\":[", out);
 	if (f) {
@@ -192,7 +192,7 @@ static void put_location(FILE *out, const struct log_record *r)
 		}
 		putc('}', out);
 	} else if (r->file && r->first_line && strcmp(r->file, "-") != 0) {
-		struct log_frame log = { .file = r->file, .line = (uint32_t)MIN(r->first_line, (uint64_t)INT32_MAX) };
+		struct decode_frame log = { .file = r->file, .line = (uint32_t)MIN(r->first_line, (uint64_t)INT32_MAX) };
 		putc('{', out);
 		put_place(out, &log);
 		if (r->function) {
@@ -204,7 +204,7 @@ static void put_location(FILE *out, const struct log_record *r)
 	putc(']', out);
 }
 
-static void remember_rule(struct log_writer *w, const char *rule)
+static void remember_rule(struct decode_writer *w, const char *rule)
 {
 	size_t len = strlen(rule) + 1;
 
@@ -221,16 +221,16 @@ static void remember_rule(struct log_writer *w, const char *rule)
 	w->rules_len += (size_t)sprintf(w->rules + w->rules_len, "%s\n", rule);
 }
 
-void log_sarif_put(struct log_writer *w, const struct log_record *r)
+void decode_sarif_put(struct decode_writer *w, const struct decode_record *r)
 {
 	char rule[300];
 
-	log_rule_name(rule, sizeof(rule), r);
+	decode_rule_name(rule, sizeof(rule), r);
 	remember_rule(w, rule);
 	fprintf(w->out, "%s{\"ruleId\":", w->nr ? ",\n" : "\n");
-	log_json_string(w->out, rule);
+	decode_json_string(w->out, rule);
 	fprintf(w->out, ",\"level\":\"%s\",\"message\":{\"text\":", r->leak.class ? "warning" : "error");
-	log_json_string(w->out, r->title);
+	decode_json_string(w->out, r->title);
 	putc('}', w->out);
 	put_location(w->out, r);
 	put_related(w->out, r);
@@ -238,13 +238,13 @@ void log_sarif_put(struct log_writer *w, const struct log_record *r)
 	fprintf(w->out, ",\"partialFingerprints\":{\"memsanSignature/v1\":\"%016" PRIx64 "\"},\"occurrenceCount\":%" PRIu64, r->signature,
 	        r->count);
 	fputs(",\"properties\":{\"detector\":", w->out);
-	log_json_string(w->out, r->detector);
+	decode_json_string(w->out, r->detector);
 	fputs(",\"corrupted\":", w->out);
-	log_json_string(w->out, r->corrupted);
+	decode_json_string(w->out, r->corrupted);
 	fputs("}}", w->out);
 }
 
-void log_sarif_tail(struct log_writer *w)
+void decode_sarif_tail(struct decode_writer *w)
 {
 	const char *p = w->rules, *end;
 
@@ -254,9 +254,9 @@ void log_sarif_tail(struct log_writer *w)
 		end = strchr(p, '\n');
 		snprintf(rule, sizeof(rule), "%.*s", (int)(end - p), p);
 		fprintf(w->out, "%s{\"id\":", p == w->rules ? "" : ",");
-		log_json_string(w->out, rule);
+		decode_json_string(w->out, rule);
 		fputs(",\"shortDescription\":{\"text\":", w->out);
-		log_json_string(w->out, rule);
+		decode_json_string(w->out, rule);
 		fputs("}}", w->out);
 	}
 	fputs("]}}}]}\n", w->out);

@@ -58,7 +58,7 @@ static const char *source_text(const char *path)
 	return oldest->text;
 }
 
-const char *log_source_line(const char *path, uint32_t line, size_t *len)
+const char *decode_source_line(const char *path, uint32_t line, size_t *len)
 {
 	const char *text = source_text(path);
 
@@ -73,13 +73,13 @@ const char *log_source_line(const char *path, uint32_t line, size_t *len)
 	return NULL;
 }
 
-void log_source_write(FILE *out, const char *path, uint32_t line, const char *on, const char *off)
+void decode_source_write(FILE *out, const char *path, uint32_t line, const char *on, const char *off)
 {
-	uint32_t first = line > LOG_SOURCE_AROUND ? line - LOG_SOURCE_AROUND : 1;
+	uint32_t first = line > DECODE_SOURCE_AROUND ? line - DECODE_SOURCE_AROUND : 1;
 	size_t len;
 
-	for (uint32_t at = first; at <= line + LOG_SOURCE_AROUND; at++) {
-		const char *text = log_source_line(path, at, &len);
+	for (uint32_t at = first; at <= line + DECODE_SOURCE_AROUND; at++) {
+		const char *text = decode_source_line(path, at, &len);
 		if (!text)
 			continue;
 		fprintf(out, "    %s%c%6u | ", at == line ? on : "", at == line ? '>' : ' ', at);

@@ -26,9 +26,9 @@ struct sym_file {
 	size_t nr;
 };
 
-struct log_symbols {
+struct decode_symbols {
 	struct symbolizer *symbolizer;
-	struct log_files *files;
+	struct decode_files *files;
 	int vmlinux;                     /* the symbolizer's module; -1: none */
 	char *vmlinux_path;
 	struct sym_file *known;
@@ -39,19 +39,19 @@ struct log_symbols {
 	bool have_kaslr;
 };
 
-struct log_symbols *log_symbols_create(void)
+struct decode_symbols *decode_symbols_create(void)
 {
-	struct log_symbols *s = calloc(1, sizeof(*s));
+	struct decode_symbols *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->symbolizer = symbolizer_create(0);
-	s->files = log_files_create();
+	s->files = decode_files_create();
 	s->vmlinux = -1;
 	return s;
 }
 
-void log_symbols_destroy(struct log_symbols *s)
+void decode_symbols_destroy(struct decode_symbols *s)
 {
 	for (size_t i = 0; i < s->nr_known; i++) {
 		free(s->known[i].name);
@@ -63,26 +63,26 @@ void log_symbols_destroy(struct log_symbols *s)
 	free(s->known);
 	free(s->vmlinux_path);
 	if (s->files)
-		log_files_destroy(s->files);
+		decode_files_destroy(s->files);
 	if (s->symbolizer)
 		symbolizer_destroy(s->symbolizer);
 	free(s);
 }
 
-void log_symbols_vmlinux(struct log_symbols *s, const char *path)
+void decode_symbols_vmlinux(struct decode_symbols *s, const char *path)
 {
 	free(s->vmlinux_path);
 	s->vmlinux_path = strdup(path);
 	s->vmlinux = s->symbolizer ? symbolizer_module(s->symbolizer, path, NULL, 0) : -1;
 }
 
-void log_symbols_folder(struct log_symbols *s, const char *path)
+void decode_symbols_folder(struct decode_symbols *s, const char *path)
 {
 	if (s->files)
-		log_files_add(s->files, path);
+		decode_files_add(s->files, path);
 }
 
-__attribute__((format(printf, 2, 3))) static void note(struct log_symbols *s, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void note(struct decode_symbols *s, const char *format, ...)
 {
 	char *text = NULL;
 	va_list args;
@@ -100,7 +100,7 @@ __attribute__((format(printf, 2, 3))) static void note(struct log_symbols *s, co
 		s->notes[s->nr_notes++] = text;
 }
 
-void log_symbols_tell(struct log_symbols *s, void (*tell)(void *ctx, const char *line), void *ctx)
+void decode_symbols_tell(struct decode_symbols *s, void (*tell)(void *ctx, const char *line), void *ctx)
 {
 	while (s->nr_told < s->nr_notes)
 		tell(ctx, s->notes[s->nr_told++]);
@@ -112,12 +112,12 @@ static size_t parse_id(const char *hex, uint8_t *id)
 {
 	size_t n = 0;
 
-	for (; hex && n < BUILD_ID_MAX && log_hex_digit(hex[0]) >= 0 && log_hex_digit(hex[1]) >= 0; hex += 2)
-		id[n++] = (uint8_t)(log_hex_digit(hex[0]) << 4 | log_hex_digit(hex[1]));
+	for (; hex && n < BUILD_ID_MAX && decode_hex_digit(hex[0]) >= 0 && decode_hex_digit(hex[1]) >= 0; hex += 2)
+		id[n++] = (uint8_t)(decode_hex_digit(hex[0]) << 4 | decode_hex_digit(hex[1]));
 	return n;
 }
 
-static void add_candidate(struct log_symbols *s, struct sym_file *f, const char *path, const uint8_t *id, size_t id_len)
+static void add_candidate(struct decode_symbols *s, struct sym_file *f, const char *path, const uint8_t *id, size_t id_len)
 {
 	int module = symbolizer_module(s->symbolizer, path, id, id_len);
 	int *grown = realloc(f->modules, (f->nr + 1) * sizeof(*grown));
@@ -142,7 +142,7 @@ static bool same(const char *a, const char *b)
 }
 
 /* The module of that name (or path) and build id, with the files that it may be. */
-static struct sym_file *sym_file(struct log_symbols *s, const char *name, const char *build_id, const char *told_path)
+static struct sym_file *sym_file(struct decode_symbols *s, const char *name, const char *build_id, const char *told_path)
 {
 	struct sym_file *f, *grown;
 	uint8_t id[BUILD_ID_MAX];
@@ -161,7 +161,7 @@ static struct sym_file *sym_file(struct log_symbols *s, const char *name, const 
 	if (!f->name)
 		return NULL;
 	s->nr_known++;
-	for (size_t i = 0; (path = log_files_find(s->files, base_name(f->name), i)) != NULL; i++)
+	for (size_t i = 0; (path = decode_files_find(s->files, base_name(f->name), i)) != NULL; i++)
 		add_candidate(s, f, path, id, id_len);
 	/* the path on the machine of the report is a file of this one by chance, unless the build id says so */
 	if (told_path || strchr(name, '/') || id_len)
@@ -169,10 +169,10 @@ static struct sym_file *sym_file(struct log_symbols *s, const char *name, const 
 	return f;
 }
 
-static const struct log_module *told_module(const struct log_record *r, const struct log_frame *f)
+static const struct decode_module *told_module(const struct decode_record *r, const struct decode_frame *f)
 {
 	for (size_t i = 0; i < r->nr_modules; i++) {
-		const struct log_module *m = &r->modules[i];
+		const struct decode_module *m = &r->modules[i];
 		if (m->path && (f->build_id ? same(m->build_id, f->build_id) : !m->build_id && same(m->name, f->module)))
 			return m;
 	}
@@ -183,7 +183,7 @@ static const struct log_module *told_module(const struct log_record *r, const st
 
 struct target { int module; uint64_t addr; bool exact; };
 
-static bool is_kernel(const struct log_record *r)
+static bool is_kernel(const struct decode_record *r)
 {
 	static const char *const users[] = { "memsan", "asan", "lsan", "hwasan", "valgrind", "sanitizer" };
 
@@ -193,7 +193,7 @@ static bool is_kernel(const struct log_record *r)
 	return true;
 }
 
-static bool kernel_function(struct log_symbols *s, const struct log_frame *f, struct target *t)
+static bool kernel_function(struct decode_symbols *s, const struct decode_frame *f, struct target *t)
 {
 	struct sym_file *file = NULL;
 	uint64_t start;
@@ -216,9 +216,9 @@ static bool kernel_function(struct log_symbols *s, const struct log_frame *f, st
 	return true;
 }
 
-static bool user_offset(struct log_symbols *s, const struct log_record *r, const struct log_frame *f, struct target *t, size_t candidate)
+static bool user_offset(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f, struct target *t, size_t candidate)
 {
-	const struct log_module *told = told_module(r, f);
+	const struct decode_module *told = told_module(r, f);
 	struct sym_file *file = sym_file(s, f->module, f->build_id, told ? told->path : NULL);
 
 	if (!file || candidate >= file->nr)
@@ -229,7 +229,7 @@ static bool user_offset(struct log_symbols *s, const struct log_record *r, const
 }
 
 /* False: there is nothing to ask, or all is known. */
-static bool frame_target(struct log_symbols *s, const struct log_record *r, const struct log_frame *f, struct target *t, size_t candidate)
+static bool frame_target(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f, struct target *t, size_t candidate)
 {
 	if (f->file || f->inlined)
 		return false;
@@ -250,13 +250,13 @@ static bool frame_target(struct log_symbols *s, const struct log_record *r, cons
 }
 
 /* The offset of the running kernel: the log says it, or a frame with both an address and a name does. */
-static void learn_kaslr(struct log_symbols *s, const struct log_record *r)
+static void learn_kaslr(struct decode_symbols *s, const struct decode_record *r)
 {
 	s->have_kaslr = r->have_kaslr;
 	s->kaslr = r->kaslr;
 	for (size_t i = 0; !s->have_kaslr && i < r->nr_stacks; i++)
 		for (size_t k = 0; k < r->stacks[i].nr; k++) {
-			const struct log_frame *f = &r->stacks[i].frames[k];
+			const struct decode_frame *f = &r->stacks[i].frames[k];
 			uint64_t start;
 			if (!f->have_pc || !f->function || !f->have_function_offset || f->module || s->vmlinux < 0 ||
 			    !symbolizer_function(s->symbolizer, s->vmlinux, f->function, f->function_size, &start))
@@ -269,21 +269,21 @@ static void learn_kaslr(struct log_symbols *s, const struct log_record *r)
 
 /* ---- answers ----------------------------------------------------------------------------------------------------------------------------------- */
 
-static void set_symbol(struct log_record *r, struct log_frame *f, const struct report_symbol *s)
+static void set_symbol(struct decode_record *r, struct decode_frame *f, const struct report_symbol *s)
 {
 	if (s->function && (!f->function || s->inlined))
-		f->function = log_record_string(r, s->function, strlen(s->function));
-	f->file = s->file ? log_record_string(r, s->file, strlen(s->file)) : NULL;
+		f->function = decode_record_string(r, s->function, strlen(s->function));
+	f->file = s->file ? decode_record_string(r, s->file, strlen(s->file)) : NULL;
 	f->line = s->line;
 	f->column = s->column;
 	f->inlined = s->inlined;
 }
 
 /* The frame and the functions inlined into it, in its place. */
-static void put_symbols(struct log_record *r, struct log_stack *to, const struct log_frame *f, const struct report_symbol *found, size_t nr)
+static void put_symbols(struct decode_record *r, struct decode_stack *to, const struct decode_frame *f, const struct report_symbol *found, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++) {
-		struct log_frame *new = log_stack_frame(r, to);
+		struct decode_frame *new = decode_stack_frame(r, to);
 		if (!new)
 			return;
 		*new = *f;
@@ -300,7 +300,7 @@ static void put_symbols(struct log_record *r, struct log_stack *to, const struct
 	}
 }
 
-static size_t lookup(struct log_symbols *s, const struct log_record *r, const struct log_frame *f, const struct report_symbol **found)
+static size_t lookup(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f, const struct report_symbol **found)
 {
 	struct target t = { .module = -1 };
 	size_t nr = 0;
@@ -315,26 +315,26 @@ static size_t lookup(struct log_symbols *s, const struct log_record *r, const st
 	return nr;
 }
 
-static void complete_stack(struct log_symbols *s, struct log_record *r, struct log_stack *stack)
+static void complete_stack(struct decode_symbols *s, struct decode_record *r, struct decode_stack *stack)
 {
-	struct log_stack new = *stack;
+	struct decode_stack new = *stack;
 
 	new.frames = NULL;
 	new.nr = new.room = 0;
 	for (size_t i = 0; i < stack->nr; i++) {
-		const struct log_frame *f = &stack->frames[i];
+		const struct decode_frame *f = &stack->frames[i];
 		const struct report_symbol *found = NULL;
 		size_t nr = lookup(s, r, f, &found);
-		struct log_frame *kept;
+		struct decode_frame *kept;
 		if (nr)
 			put_symbols(r, &new, f, found, nr);
-		else if ((kept = log_stack_frame(r, &new)) != NULL)
+		else if ((kept = decode_stack_frame(r, &new)) != NULL)
 			*kept = *f;
 	}
 	*stack = new;
 }
 
-static void announce(struct log_symbols *s, const struct log_record *r)
+static void announce(struct decode_symbols *s, const struct decode_record *r)
 {
 	learn_kaslr(s, r);
 	for (size_t i = 0; i < r->nr_stacks; i++)
@@ -345,7 +345,7 @@ static void announce(struct log_symbols *s, const struct log_record *r)
 		}
 }
 
-void log_symbols_apply(struct log_symbols *s, struct log_record **records, size_t nr)
+void decode_symbols_apply(struct decode_symbols *s, struct decode_record **records, size_t nr)
 {
 	if (!s->symbolizer || !s->files)
 		return;
@@ -357,6 +357,6 @@ void log_symbols_apply(struct log_symbols *s, struct log_record **records, size_
 		learn_kaslr(s, records[i]);
 		for (size_t k = 0; k < records[i]->nr_stacks; k++)
 			complete_stack(s, records[i], &records[i]->stacks[k]);
-		log_record_name(records[i]);
+		decode_record_name(records[i]);
 	}
 }

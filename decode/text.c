@@ -17,7 +17,7 @@
 #define BLUE "\033[36m"
 #define PLAIN "\033[0m"
 
-struct text { FILE *out; const struct log_record *r; const struct log_text_options *options; };
+struct text { FILE *out; const struct decode_record *r; const struct decode_text_options *options; };
 
 static const char *colour(const struct text *t, const char *code)
 {
@@ -30,7 +30,7 @@ static void put_clean(FILE *out, const char *s, size_t len)
 	const unsigned char *p = (const unsigned char *)s, *end = p + len;
 
 	while (p < end) {
-		size_t n = log_utf8_length(p);
+		size_t n = decode_utf8_length(p);
 		/* C1 controls are sequences of their own too */
 		bool control = (*p < 0x20 && *p != '\t') || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0);
 		if (!n || n > (size_t)(end - p) || control)
@@ -46,11 +46,11 @@ static void put_text(const struct text *t, const char *s)
 	put_clean(t->out, s, strlen(s));
 }
 
-const struct log_frame *log_record_location(const struct log_record *r)
+const struct decode_frame *decode_record_location(const struct decode_record *r)
 {
 	for (size_t k = 0; r->function && k < r->nr_stacks; k++)
 		for (size_t i = 0; i < r->stacks[k].nr; i++) {
-			const struct log_frame *f = &r->stacks[k].frames[i];
+			const struct decode_frame *f = &r->stacks[k].frames[i];
 			if (f->function == r->function && f->file && f->line)
 				return f;
 		}
@@ -59,7 +59,7 @@ const struct log_frame *log_record_location(const struct log_record *r)
 
 /* ---- frames ------------------------------------------------------------------------------------------------------------------------ */
 
-static void put_location(const struct text *t, const struct log_frame *f)
+static void put_location(const struct text *t, const struct decode_frame *f)
 {
 	if (!f->file)
 		return;
@@ -80,7 +80,7 @@ static const char *base_name(const char *path)
 }
 
 /* "func+0x1/0x2 [mod] at a.c:3", "func at a.c:3 (inlined)", "prog+0x12 (BuildId …)" */
-static void put_place(const struct text *t, const struct log_frame *f)
+static void put_place(const struct text *t, const struct decode_frame *f)
 {
 	bool guilty = t->r->function && f->function == t->r->function;
 
@@ -117,13 +117,13 @@ static void put_place(const struct text *t, const struct log_frame *f)
 		fputs(" (unloaded)", t->out);
 }
 
-static void put_source(const struct text *t, const struct log_frame *f)
+static void put_source(const struct text *t, const struct decode_frame *f)
 {
 	if (t->options->source && f->file && f->line)
-		log_source_write(t->out, f->file, f->line, colour(t, BLUE), colour(t, PLAIN));
+		decode_source_write(t->out, f->file, f->line, colour(t, BLUE), colour(t, PLAIN));
 }
 
-static void put_frame(const struct text *t, const struct log_frame *f, const char *indent, size_t len)
+static void put_frame(const struct text *t, const struct decode_frame *f, const char *indent, size_t len)
 {
 	put_clean(t->out, indent, len);
 	put_place(t, f);
@@ -134,10 +134,10 @@ static void put_frame(const struct text *t, const struct log_frame *f, const cha
 /* ---- as it was logged ----------------------------------------------------------------------------------------------------------------- */
 
 /* The frames of line i, or NULL. */
-static const struct log_frame *line_frames(const struct log_record *r, size_t i, size_t *nr)
+static const struct decode_frame *line_frames(const struct decode_record *r, size_t i, size_t *nr)
 {
 	for (size_t k = 0; k < r->nr_stacks; k++) {
-		const struct log_stack *s = &r->stacks[k];
+		const struct decode_stack *s = &r->stacks[k];
 		for (size_t n = 0; n < s->nr; n++) {
 			if (s->frames[n].at_line != i)
 				continue;
@@ -164,7 +164,7 @@ static size_t indent_length(const char *line)
 /* "BUG: MEMSAN: double-free in prog+0x1334": the frame is known by now. */
 static void put_headline(const struct text *t, const char *line)
 {
-	const struct log_stack *s = log_record_main_stack(t->r);
+	const struct decode_stack *s = decode_record_main_stack(t->r);
 	const char *in = strstr(line, " in ");
 	size_t i = 0;
 
@@ -173,8 +173,8 @@ static void put_headline(const struct text *t, const char *line)
 		i++;
 	if (strcmp(t->r->detector, "memsan") == 0 && in && !strchr(in, '/') && s && i < s->nr && s->frames[i].function && !t->r->leak.class) {
 		struct text plain = *t;
-		struct log_frame f = s->frames[i];
-		struct log_text_options none = { .colour = false };
+		struct decode_frame f = s->frames[i];
+		struct decode_text_options none = { .colour = false };
 		plain.options = &none;
 		f.file = NULL;
 		put_clean(t->out, line, (size_t)(in + 4 - line));
@@ -187,11 +187,11 @@ static void put_headline(const struct text *t, const char *line)
 
 static void put_logged(const struct text *t)
 {
-	const struct log_record *r = t->r;
+	const struct decode_record *r = t->r;
 
 	for (size_t i = 0; i < r->nr_lines; i++) {
 		const char *line = r->lines[i];
-		const struct log_frame *frames;
+		const struct decode_frame *frames;
 		size_t nr = 0, indent = indent_length(line);
 		if (i == 0) {
 			put_headline(t, line);
@@ -218,7 +218,7 @@ static void put_logged(const struct text *t)
 
 /* ---- put into KASAN's layout ---------------------------------------------------------------------------------------------------------------- */
 
-static void put_stack(const struct text *t, const struct log_stack *s)
+static void put_stack(const struct text *t, const struct decode_stack *s)
 {
 	if (strcmp(s->role, "alloc") == 0 || strcmp(s->role, "free") == 0) {
 		fprintf(t->out, "\n%s", s->role[0] == 'a' ? "Allocated" : "Freed");
@@ -246,7 +246,7 @@ static void put_stack(const struct text *t, const struct log_stack *s)
 
 static void put_access(const struct text *t)
 {
-	const struct log_record *r = t->r;
+	const struct decode_record *r = t->r;
 
 	if (!r->access && !r->have_addr)
 		return;
@@ -265,7 +265,7 @@ static void put_access(const struct text *t)
 
 static void put_object(const struct text *t)
 {
-	const struct log_object *o = &t->r->object;
+	const struct decode_object *o = &t->r->object;
 
 	if (t->r->place) {
 		putc('\n', t->out);
@@ -287,13 +287,13 @@ static void put_object(const struct text *t)
 
 static void put_rows(const struct text *t)
 {
-	const struct log_record *r = t->r;
+	const struct decode_record *r = t->r;
 	uint64_t scale = r->row_scale ? r->row_scale : 1;
 
 	if (r->nr_rows)
 		fputs(scale == 1 ? "\nMemory around the buggy address:\n" : "\nMemory state around the buggy address:\n", t->out);
 	for (size_t i = 0; i < r->nr_rows; i++) {
-		const struct log_row *row = &r->rows[i];
+		const struct decode_row *row = &r->rows[i];
 		bool marked = r->have_mark && r->mark - row->addr < row->nr * scale;
 		int column = fprintf(t->out, "%c0x%" PRIx64 ":", marked ? '>' : ' ', row->addr);
 		for (uint8_t k = 0; k < row->nr; k++)
@@ -309,7 +309,7 @@ static void put_rows(const struct text *t)
 
 static void put_built(const struct text *t)
 {
-	const struct log_record *r = t->r;
+	const struct decode_record *r = t->r;
 	bool built_headline = !r->headline || strcmp(r->detector, "memsan") == 0;
 
 	fprintf(t->out, RULE "\n%s%s", colour(t, BOLD), colour(t, RED));
@@ -334,7 +334,7 @@ static void put_built(const struct text *t)
 
 static void put_where(const struct text *t)
 {
-	const struct log_record *r = t->r;
+	const struct decode_record *r = t->r;
 
 	if (r->file) {
 		put_text(t, r->file);
@@ -353,7 +353,7 @@ static void put_where(const struct text *t)
 	}
 }
 
-static bool logged_in_layout(const struct log_record *r)
+static bool logged_in_layout(const struct decode_record *r)
 {
 	static const char *const others[] = { "asan", "lsan", "hwasan", "valgrind", "sanitizer" };
 
@@ -363,14 +363,14 @@ static bool logged_in_layout(const struct log_record *r)
 	return r->nr_lines != 0;
 }
 
-void log_text_write(FILE *out, const struct log_record *r, const struct log_text_options *how)
+void decode_text_write(FILE *out, const struct decode_record *r, const struct decode_text_options *how)
 {
 	struct text t = { out, r, how };
 
 	put_where(&t);
 	putc('\n', out);
 	if (logged_in_layout(r)) {
-		bool ruled = log_rule_length(r->lines[r->nr_lines - 1]) != 0;
+		bool ruled = decode_rule_length(r->lines[r->nr_lines - 1]) != 0;
 		fputs(RULE "\n", out);
 		put_logged(&t);
 		if (!ruled)
@@ -381,10 +381,10 @@ void log_text_write(FILE *out, const struct log_record *r, const struct log_text
 	putc('\n', out);
 }
 
-void log_short_write(FILE *out, const struct log_record *r, const struct log_text_options *how)
+void decode_short_write(FILE *out, const struct decode_record *r, const struct decode_text_options *how)
 {
 	struct text t = { out, r, how };
-	const struct log_frame *f = log_record_location(r);
+	const struct decode_frame *f = decode_record_location(r);
 
 	put_where(&t);
 	if (f)

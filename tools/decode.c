@@ -17,10 +17,10 @@
 struct decode {
 	bool all, follow;
 	struct output out;
-	struct log_symbols *symbols;
-	struct log_record *batch[BATCH_MAX];
+	struct decode_symbols *symbols;
+	struct decode_record *batch[BATCH_MAX];
 	size_t nr_batch;
-	struct log_reader *reader;
+	struct decode_reader *reader;
 };
 
 static void tell(void *ctx, const char *line)
@@ -31,17 +31,17 @@ static void tell(void *ctx, const char *line)
 
 static void batch_flush(struct decode *d)
 {
-	log_symbols_apply(d->symbols, d->batch, d->nr_batch);
+	decode_symbols_apply(d->symbols, d->batch, d->nr_batch);
 	for (size_t i = 0; i < d->nr_batch; i++) {
 		if (output_wanted(&d->out, d->batch[i]))
 			output_put(&d->out, d->batch[i]);
-		log_record_free(d->batch[i]);
+		decode_record_free(d->batch[i]);
 	}
-	log_symbols_tell(d->symbols, tell, NULL);
+	decode_symbols_tell(d->symbols, tell, NULL);
 	d->nr_batch = 0;
 }
 
-static void take_record(void *ctx, struct log_record *r)
+static void take_record(void *ctx, struct decode_record *r)
 {
 	struct decode *d = ctx;
 
@@ -55,7 +55,7 @@ static void on_idle(void *ctx)
 {
 	struct decode *d = ctx;
 
-	log_reader_idle(d->reader);
+	decode_reader_idle(d->reader);
 	batch_flush(d);
 	fflush(stdout);
 }
@@ -66,7 +66,7 @@ static int decode_files(struct decode *d, char **names, size_t nr)
 	char *standard[] = { (char *)"-" };
 	int status = 0;
 
-	d->reader = log_reader_create(take_record, d);
+	d->reader = decode_reader_create(take_record, d);
 	if (!d->reader || !output_begin(&d->out)) {
 		tool_say("out of memory");
 		return 1;
@@ -77,7 +77,7 @@ static int decode_files(struct decode *d, char **names, size_t nr)
 	}
 	for (size_t i = 0; i < nr; i++)
 		status |= !input_read(d->reader, names[i], &how);
-	log_reader_destroy(d->reader);
+	decode_reader_destroy(d->reader);
 	batch_flush(d);
 	output_finish(&d->out);
 	return tool_finish_output(status);
@@ -119,11 +119,11 @@ static int parse_arguments(struct decode *d, int argc, char **argv, size_t *nr)
 		} else if ((value = tool_option_value("--vmlinux", argv, argc, &i)) != NULL) {
 			if (!readable(value, false))
 				return 1;
-			log_symbols_vmlinux(d->symbols, value);
+			decode_symbols_vmlinux(d->symbols, value);
 		} else if ((value = tool_option_value("--modules", argv, argc, &i)) != NULL) {
 			if (!readable(value, true))
 				return 1;
-			log_symbols_folder(d->symbols, value);
+			decode_symbols_folder(d->symbols, value);
 		} else if ((value = tool_option_value("--suppressions", argv, argc, &i)) != NULL) {
 			if (!output_suppressions(&d->out, value))
 				return 1;
@@ -144,7 +144,7 @@ static int parse_arguments(struct decode *d, int argc, char **argv, size_t *nr)
 
 static int decode_main(int argc, char **argv)
 {
-	struct decode d = { .symbols = log_symbols_create() };
+	struct decode d = { .symbols = decode_symbols_create() };
 	size_t nr = 0;
 	int status;
 
@@ -156,7 +156,7 @@ static int decode_main(int argc, char **argv)
 	status = parse_arguments(&d, argc, argv, &nr);
 	if (!status)
 		status = d.all ? complete_files(argv, nr) : decode_files(&d, argv, nr);
-	log_symbols_destroy(d.symbols);
+	decode_symbols_destroy(d.symbols);
 	return status;
 }
 

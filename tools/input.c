@@ -82,7 +82,7 @@ static void follow_wait(int fd, const struct input_options *o, unsigned *quiet_m
 		lseek(fd, 0, SEEK_SET);
 }
 
-static bool read_all(struct log_reader *reader, int fd, const struct input_options *o)
+static bool read_all(struct decode_reader *reader, int fd, const struct input_options *o)
 {
 	struct stat st;
 	bool file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
@@ -95,7 +95,7 @@ static bool read_all(struct log_reader *reader, int fd, const struct input_optio
 			wait_for_input(fd, o);
 		n = read(fd, block, BLOCK);
 		if (n > 0) {
-			log_reader_feed(reader, block, (size_t)n);
+			decode_reader_feed(reader, block, (size_t)n);
 			quiet_ms = 0;
 		} else if (n == 0 && file && o->follow) {
 			follow_wait(fd, o, &quiet_ms);
@@ -107,7 +107,7 @@ static bool read_all(struct log_reader *reader, int fd, const struct input_optio
 	return n == 0;
 }
 
-static bool read_packed(struct log_reader *reader, int fd, const char *name, const char *program, const struct input_options *o)
+static bool read_packed(struct decode_reader *reader, int fd, const char *name, const char *program, const struct input_options *o)
 {
 	pid_t pid;
 	int from = unpack(program, fd, &pid), status = 0;
@@ -128,7 +128,7 @@ static bool read_packed(struct log_reader *reader, int fd, const char *name, con
 	return false;
 }
 
-bool input_read(struct log_reader *reader, const char *name, const struct input_options *o)
+bool input_read(struct decode_reader *reader, const char *name, const struct input_options *o)
 {
 	bool standard = strcmp(name, "-") == 0, good;
 	int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
@@ -143,7 +143,7 @@ bool input_read(struct log_reader *reader, const char *name, const struct input_
 			close(fd);
 		return false;
 	}
-	log_reader_begin(reader, standard ? "-" : name);
+	decode_reader_begin(reader, standard ? "-" : name);
 	n = pread(fd, head, sizeof(head), 0);
 	program = n > 0 ? packer_of(head, (size_t)n) : NULL;
 	if (program) {
@@ -153,7 +153,7 @@ bool input_read(struct log_reader *reader, const char *name, const struct input_
 		if (!good)
 			tool_say("cannot read %s: %s", name, strerror(errno));
 	}
-	log_reader_end(reader);
+	decode_reader_end(reader);
 	if (!standard)
 		close(fd);
 	return good;

@@ -12,8 +12,8 @@
 
 enum format { OUT_TEXT, OUT_SHORT, OUT_JSON, OUT_SARIF, OUT_JUNIT, OUT_HTML, OUT_GITHUB, OUT_GITLAB, OUT_NR };
 static const char *const format_names[OUT_NR] = { "text", "short", "json", "sarif", "junit", "html", "github", "gitlab" };
-static const enum log_document documents[OUT_NR] = {
-	[OUT_SARIF] = LOG_SARIF, [OUT_JUNIT] = LOG_JUNIT, [OUT_HTML] = LOG_HTML, [OUT_GITHUB] = LOG_GITHUB, [OUT_GITLAB] = LOG_GITLAB,
+static const enum decode_document documents[OUT_NR] = {
+	[OUT_SARIF] = DECODE_SARIF, [OUT_JUNIT] = DECODE_JUNIT, [OUT_HTML] = DECODE_HTML, [OUT_GITHUB] = DECODE_GITHUB, [OUT_GITLAB] = DECODE_GITLAB,
 };
 
 void output_init(struct output *o, const char *format)
@@ -66,27 +66,27 @@ bool output_begin(struct output *o)
 {
 	if (o->format < OUT_SARIF)
 		return true;
-	o->writer = log_writer_create(stdout, documents[o->format]);
+	o->writer = decode_writer_create(stdout, documents[o->format]);
 	return o->writer != NULL;
 }
 
-bool output_wanted(struct output *o, const struct log_record *r)
+bool output_wanted(struct output *o, const struct decode_record *r)
 {
-	if (!o->rules || !log_record_suppressed(r, o->rules))
+	if (!o->rules || !decode_record_suppressed(r, o->rules))
 		return true;
 	o->suppressed++;
 	return false;
 }
 
-void output_put(struct output *o, const struct log_record *r)
+void output_put(struct output *o, const struct decode_record *r)
 {
-	struct log_text_options text = { .colour = o->colour, .source = o->source };
+	struct decode_text_options text = { .colour = o->colour, .source = o->source };
 
 	switch (o->format) {
-	case OUT_SHORT: log_short_write(stdout, r, &text); break;
-	case OUT_JSON: log_json_write(stdout, r); break;
-	case OUT_TEXT: log_text_write(stdout, r, &text); break;
-	default: log_writer_put(o->writer, r); break;
+	case OUT_SHORT: decode_short_write(stdout, r, &text); break;
+	case OUT_JSON: decode_json_write(stdout, r); break;
+	case OUT_TEXT: decode_text_write(stdout, r, &text); break;
+	default: decode_writer_put(o->writer, r); break;
 	}
 	tool_check_output();
 }
@@ -94,7 +94,7 @@ void output_put(struct output *o, const struct log_record *r)
 void output_finish(struct output *o)
 {
 	if (o->writer)
-		log_writer_finish(o->writer);
+		decode_writer_finish(o->writer);
 	if (o->rules) {
 		suppressions_summary(o->rules, tell, (void *)"suppressions");
 		suppressions_destroy(o->rules);

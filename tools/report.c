@@ -14,27 +14,27 @@
 
 struct report {
 	struct output out;
-	struct log_merge *merge;          /* that records go to */
+	struct decode_merge *merge;          /* that records go to */
 	uint64_t top;
 };
 
-static void take_record(void *ctx, struct log_record *r)
+static void take_record(void *ctx, struct decode_record *r)
 {
 	struct report *p = ctx;
 
 	if (output_wanted(&p->out, r))
-		log_merge_add(p->merge, r);
-	log_record_free(r);
+		decode_merge_add(p->merge, r);
+	decode_record_free(r);
 }
 
 /* All records of some logs; NULL: it cannot be done, and that was said.  *bad is set when a file could not be read. */
-static struct log_merge *gather(struct report *p, char **names, size_t nr, bool *bad)
+static struct decode_merge *gather(struct report *p, char **names, size_t nr, bool *bad)
 {
-	struct log_reader *reader = log_reader_create(take_record, p);
+	struct decode_reader *reader = decode_reader_create(take_record, p);
 	struct input_options how = { .follow = false };
 	char *standard[] = { (char *)"-" };
 
-	p->merge = log_merge_create();
+	p->merge = decode_merge_create();
 	if (!reader || !p->merge) {
 		tool_say("cannot begin: %s", strerror(errno));
 		return NULL;
@@ -45,21 +45,21 @@ static struct log_merge *gather(struct report *p, char **names, size_t nr, bool 
 	}
 	for (size_t i = 0; i < nr; i++)
 		*bad |= !input_read(reader, names[i], &how);
-	log_reader_destroy(reader);
-	if (log_merge_finish(p->merge))
+	decode_reader_destroy(reader);
+	if (decode_merge_finish(p->merge))
 		return p->merge;
 	tool_say("a temporary file cannot be written: %s", strerror(errno));
-	log_merge_destroy(p->merge);
+	decode_merge_destroy(p->merge);
 	return NULL;
 }
 
-static void put_bug(struct report *p, struct log_merge *m, const struct log_bug *bug)
+static void put_bug(struct report *p, struct decode_merge *m, const struct decode_bug *bug)
 {
-	struct log_record *r = log_merge_example(m, bug);
+	struct decode_record *r = decode_merge_example(m, bug);
 
 	if (r)
 		output_put(&p->out, r);
-	log_record_free(r);
+	decode_record_free(r);
 }
 
 static int finish(struct report *p, int status)
@@ -74,34 +74,34 @@ static int finish(struct report *p, int status)
 static int merge_main(struct report *p, char **names, size_t nr)
 {
 	bool bad = false;
-	struct log_merge *m = gather(p, names, nr, &bad);
-	struct log_bug bug;
+	struct decode_merge *m = gather(p, names, nr, &bad);
+	struct decode_bug bug;
 
 	if (!m || !output_begin(&p->out))
 		return EXIT_USAGE;
-	while (log_merge_next(m, &bug))
+	while (decode_merge_next(m, &bug))
 		put_bug(p, m, &bug);
-	bad |= log_merge_failed(m);
-	log_merge_destroy(m);
+	bad |= decode_merge_failed(m);
+	decode_merge_destroy(m);
 	return finish(p, bad ? EXIT_USAGE : 0);
 }
 
 /* ---- diff -------------------------------------------------------------------------------------------------------------------------------- */
 
-static void put_gone(struct log_merge *m, const struct log_bug *bug)
+static void put_gone(struct decode_merge *m, const struct decode_bug *bug)
 {
-	struct log_record *r = log_merge_example(m, bug);
+	struct decode_record *r = decode_merge_example(m, bug);
 
 	if (r)
 		tool_say("gone: %s", r->title);
-	log_record_free(r);
+	decode_record_free(r);
 }
 
 /* Both in order of signature: what only the second has is new. */
 static int diff_main(struct report *p, char **names, size_t nr)
 {
-	struct log_merge *old, *new;
-	struct log_bug a, b;
+	struct decode_merge *old, *new;
+	struct decode_bug a, b;
 	bool bad = false, have_a, have_b;
 	uint64_t fresh = 0, gone = 0, both = 0;
 
@@ -111,26 +111,26 @@ static int diff_main(struct report *p, char **names, size_t nr)
 	new = old ? gather(p, names + 1, nr - 1, &bad) : NULL;
 	if (!new || !output_begin(&p->out))
 		return EXIT_USAGE;
-	have_a = log_merge_next(old, &a);
-	have_b = log_merge_next(new, &b);
+	have_a = decode_merge_next(old, &a);
+	have_b = decode_merge_next(new, &b);
 	while (have_a || have_b) {
 		if (!have_b || (have_a && a.signature < b.signature)) {
 			gone++;
 			put_gone(old, &a);
-			have_a = log_merge_next(old, &a);
+			have_a = decode_merge_next(old, &a);
 		} else if (!have_a || b.signature < a.signature) {
 			fresh++;
 			put_bug(p, new, &b);
-			have_b = log_merge_next(new, &b);
+			have_b = decode_merge_next(new, &b);
 		} else {
 			both++;
-			have_a = log_merge_next(old, &a);
-			have_b = log_merge_next(new, &b);
+			have_a = decode_merge_next(old, &a);
+			have_b = decode_merge_next(new, &b);
 		}
 	}
-	bad |= log_merge_failed(old) || log_merge_failed(new);
-	log_merge_destroy(old);
-	log_merge_destroy(new);
+	bad |= decode_merge_failed(old) || decode_merge_failed(new);
+	decode_merge_destroy(old);
+	decode_merge_destroy(new);
 	tool_say("%" PRIu64 " new, %" PRIu64 " gone, %" PRIu64 " in both", fresh, gone, both);
 	return finish(p, bad ? EXIT_USAGE : fresh != 0);
 }
@@ -139,7 +139,7 @@ static int diff_main(struct report *p, char **names, size_t nr)
 
 static int bug_order(const void *a, const void *b)
 {
-	const struct log_bug *x = a, *y = b;
+	const struct decode_bug *x = a, *y = b;
 
 	if (x->count != y->count)
 		return x->count > y->count ? -1 : 1;
@@ -147,11 +147,11 @@ static int bug_order(const void *a, const void *b)
 }
 
 /* The `top` most frequent: twice as many are collected, then the lesser half is dropped. */
-static size_t collect_top(struct report *p, struct log_merge *m, struct log_bug *bugs)
+static size_t collect_top(struct report *p, struct decode_merge *m, struct decode_bug *bugs)
 {
 	size_t n = 0;
 
-	while (log_merge_next(m, &bugs[n]))
+	while (decode_merge_next(m, &bugs[n]))
 		if (++n == 2 * p->top) {
 			qsort(bugs, n, sizeof(*bugs), bug_order);
 			n = p->top;
@@ -163,8 +163,8 @@ static size_t collect_top(struct report *p, struct log_merge *m, struct log_bug 
 static int top_main(struct report *p, char **names, size_t nr)
 {
 	bool bad = false;
-	struct log_merge *m = gather(p, names, nr, &bad);
-	struct log_bug *bugs;
+	struct decode_merge *m = gather(p, names, nr, &bad);
+	struct decode_bug *bugs;
 	size_t n;
 
 	if (!m || !output_begin(&p->out))
@@ -173,9 +173,9 @@ static int top_main(struct report *p, char **names, size_t nr)
 	n = collect_top(p, m, bugs);
 	for (size_t i = 0; i < n; i++)
 		put_bug(p, m, &bugs[i]);
-	bad |= log_merge_failed(m);
+	bad |= decode_merge_failed(m);
 	free(bugs);
-	log_merge_destroy(m);
+	decode_merge_destroy(m);
 	return finish(p, bad ? EXIT_USAGE : 0);
 }
 

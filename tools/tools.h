@@ -110,29 +110,29 @@ int fail_each_run(char **argv, const char *option_text, unsigned exitcode);
 
 /* ---- input.c ----------------------------------------------------------------------------------------------------- */
 
-struct log_reader;
+struct decode_reader;
 /* All bytes of a log into the reader: a file, also compressed (gzip, bzip2, xz, zstd), "-" standard input.  `idle` is called when a pipe or a
  * growing file has nothing to say.  False: it could not be read, and that was said. */
 struct input_options { bool follow; void (*idle)(void *ctx); void *ctx; };
-bool input_read(struct log_reader *reader, const char *name, const struct input_options *options);
+bool input_read(struct decode_reader *reader, const char *name, const struct input_options *options);
 /* ---- output.c --------------------------------------------------------------------------------------------------------------- */
 
-struct log_record;
-struct log_writer;
+struct decode_record;
+struct decode_writer;
 struct suppressions;
 struct output {
 	int format;
 	bool colour, source;
 	struct suppressions *rules;      /* or NULL */
 	uint64_t suppressed;
-	struct log_writer *writer;       /* of formats that are one document */
+	struct decode_writer *writer;       /* of formats that are one document */
 };
 void output_init(struct output *o, const char *format);
 bool output_format(struct output *o, const char *name);              /* false: there is no such format */
 bool output_suppressions(struct output *o, const char *path);        /* false: not to be read, and that was said */
 bool output_begin(struct output *o);                                 /* false: out of memory */
-bool output_wanted(struct output *o, const struct log_record *r);
-void output_put(struct output *o, const struct log_record *r);
+bool output_wanted(struct output *o, const struct decode_record *r);
+void output_put(struct output *o, const struct decode_record *r);
 void output_finish(struct output *o);
 /* The value of "--name=value" or "--name value"; NULL: argv[*i] is another option. */
 const char *tool_option_value(const char *name, char **argv, int argc, int *i);

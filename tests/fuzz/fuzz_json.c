@@ -7,16 +7,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static FILE *nowhere;
-	static const struct log_text_options plain;
+	static const struct decode_text_options plain;
 	const char *why;
-	struct log_record *r = log_json_read((const char *)data, size, &why);
+	struct decode_record *r = decode_json_read((const char *)data, size, &why);
 
 	if (!nowhere)
 		nowhere = fopen("/dev/null", "w");
 	if (!r)
 		return 0;
-	log_text_write(nowhere, r, &plain);
-	log_json_write(nowhere, r);
-	log_record_free(r);
+	decode_text_write(nowhere, r, &plain);
+	decode_json_write(nowhere, r);
+	decode_record_free(r);
 	return 0;
 }

@@ -8,55 +8,55 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static FILE *nowhere;
-static struct log_writer *writers[5];
+static struct decode_writer *writers[5];
 
 /* What is written can be read again, and says the same of the bug. */
-static void round_trip(const struct log_record *r)
+static void round_trip(const struct decode_record *r)
 {
 	char *text = NULL;
 	size_t len = 0;
 	FILE *memory = open_memstream(&text, &len);
-	struct log_record *again;
+	struct decode_record *again;
 	const char *why;
 
-	log_json_write(memory, r);
+	decode_json_write(memory, r);
 	fclose(memory);
-	again = log_json_read(text, len, &why);
+	again = decode_json_read(text, len, &why);
 	if (!again || again->signature != r->signature || strcmp(again->kind, r->kind) != 0)
 		abort();
-	log_record_free(again);
+	decode_record_free(again);
 	free(text);
 }
 
-static void take_record(void *ctx, struct log_record *r)
+static void take_record(void *ctx, struct decode_record *r)
 {
-	static const struct log_text_options plain = { .colour = true, .source = true };
+	static const struct decode_text_options plain = { .colour = true, .source = true };
 
 	(void)ctx;
-	log_text_write(nowhere, r, &plain);
-	log_short_write(nowhere, r, &plain);
+	decode_text_write(nowhere, r, &plain);
+	decode_short_write(nowhere, r, &plain);
 	for (size_t i = 0; i < 5; i++)
-		log_writer_put(writers[i], r);
+		decode_writer_put(writers[i], r);
 	round_trip(r);
-	log_record_free(r);
+	decode_record_free(r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct log_reader *reader = log_reader_create(take_record, NULL);
+	struct decode_reader *reader = decode_reader_create(take_record, NULL);
 	size_t piece = size ? data[0] % 64 + 1 : 1;
 
 	if (!nowhere)
 		nowhere = fopen("/dev/null", "w");
 	for (int i = 0; i < 5; i++)
-		writers[i] = log_writer_create(nowhere, (enum log_document)i);
-	log_reader_begin(reader, "fuzz");
+		writers[i] = decode_writer_create(nowhere, (enum decode_document)i);
+	decode_reader_begin(reader, "fuzz");
 	for (size_t at = 1; at < size; at += piece)
-		log_reader_feed(reader, (const char *)data + at, size - at < piece ? size - at : piece);
-	log_reader_idle(reader);
-	log_reader_end(reader);
-	log_reader_destroy(reader);
+		decode_reader_feed(reader, (const char *)data + at, size - at < piece ? size - at : piece);
+	decode_reader_idle(reader);
+	decode_reader_end(reader);
+	decode_reader_destroy(reader);
 	for (int i = 0; i < 5; i++)
-		log_writer_finish(writers[i]);
+		decode_writer_finish(writers[i]);
 	return 0;
 }

@@ -31,13 +31,13 @@ static struct text read_log(const char *name)
 /* All records of a log as JSON, one string. */
 struct collected { FILE *out; size_t nr; };
 
-static void collect(void *ctx, struct log_record *r)
+static void collect(void *ctx, struct decode_record *r)
 {
 	struct collected *c = ctx;
 
-	log_json_write(c->out, r);
+	decode_json_write(c->out, r);
 	c->nr++;
-	log_record_free(r);
+	decode_record_free(r);
 }
 
 static char *decode(const char *data, size_t len, unsigned seed, size_t *nr)
@@ -45,15 +45,15 @@ static char *decode(const char *data, size_t len, unsigned seed, size_t *nr)
 	char *text = NULL;
 	size_t text_len = 0;
 	struct collected c = { open_memstream(&text, &text_len), 0 };
-	struct log_reader *reader = log_reader_create(collect, &c);
+	struct decode_reader *reader = decode_reader_create(collect, &c);
 
-	log_reader_begin(reader, "log");
+	decode_reader_begin(reader, "log");
 	for (size_t at = 0, piece; at < len; at += piece) {
 		piece = seed ? MIN(len - at, (size_t)(rand_r(&seed) % 200 + 1)) : len;
-		log_reader_feed(reader, data + at, piece);
+		decode_reader_feed(reader, data + at, piece);
 	}
-	log_reader_end(reader);
-	log_reader_destroy(reader);
+	decode_reader_end(reader);
+	decode_reader_destroy(reader);
 	fclose(c.out);
 	if (nr)
 		*nr = c.nr;
@@ -122,12 +122,12 @@ static void test_damage(void **state)
 		json = decode(t.data, t.len, 0, NULL);
 		for (line = json; *line; line = next) {
 			const char *why;
-			struct log_record *r;
+			struct decode_record *r;
 			next = strchr(line, '\n') + 1;
-			r = log_json_read(line, (size_t)(next - line), &why);
+			r = decode_json_read(line, (size_t)(next - line), &why);
 			assert_non_null(r);
 			assert_non_null(r->title);
-			log_record_free(r);
+			decode_record_free(r);
 		}
 		free(json);
 		free(t.data);
@@ -165,8 +165,8 @@ static void test_prefixes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct log_prefix p;
-		log_prefix_parse(cases[i].line, strlen(cases[i].line), &p);
+		struct decode_prefix p;
+		decode_prefix_parse(cases[i].line, strlen(cases[i].line), &p);
 		assert_string_equal(cases[i].line + p.len, cases[i].text);
 		assert_int_equal(p.caller, cases[i].caller);
 	}
@@ -182,9 +182,9 @@ static void test_plumbing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		assert_true(log_function_is_plumbing(own[i]));
+		assert_true(decode_function_is_plumbing(own[i]));
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		assert_false(log_function_is_plumbing(others[i]));
+		assert_false(decode_function_is_plumbing(others[i]));
 }
 
 /* ---- merging ------------------------------------------------------------------------------------------------------------------------- */
@@ -194,9 +194,9 @@ static void test_plumbing(void **state)
 /* More bugs than the table holds, so that runs are written and merged; each bug's count by a formula. */
 static void test_merge(void **state)
 {
-	struct log_merge *m = log_merge_create();
-	struct log_record *r = log_record_new();
-	struct log_bug bug;
+	struct decode_merge *m = decode_merge_create();
+	struct decode_record *r = decode_record_new();
+	struct decode_bug bug;
 	uint64_t before = 0, nr = 0, total = 0;
 
 	(void)state;
@@ -210,20 +210,20 @@ static void test_merge(void **state)
 			r->count = 1 + i % 3;
 			r->pid = (uint32_t)i;
 			r->have_pid = true;
-			log_merge_add(m, r);
+			decode_merge_add(m, r);
 		}
-	assert_true(log_merge_finish(m));
-	while (log_merge_next(m, &bug)) {
+	assert_true(decode_merge_finish(m));
+	while (decode_merge_next(m, &bug)) {
 		uint64_t i = (bug.signature - 1) * 0xf1de83e19937733du; /* the inverse of the factor */
 		assert_true(!nr || bug.signature > before);
 		assert_true(i < BUGS);
 		assert_int_equal(bug.count, 2 * (1 + i % 3));
 		if (nr % 10007 == 0) {
-			struct log_record *example = log_merge_example(m, &bug);
+			struct decode_record *example = decode_merge_example(m, &bug);
 			assert_non_null(example);
 			assert_int_equal(example->pid, i);
 			assert_int_equal(example->count, bug.count);
-			log_record_free(example);
+			decode_record_free(example);
 		}
 		before = bug.signature;
 		nr++;
@@ -231,8 +231,8 @@ static void test_merge(void **state)
 	}
 	assert_int_equal(nr, BUGS);
 	assert_int_equal(total, 2 * (BUGS / 3 * 6));
-	log_record_free(r);
-	log_merge_destroy(m);
+	decode_record_free(r);
+	decode_merge_destroy(m);
 }
 
 int main(void)

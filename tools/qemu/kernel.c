@@ -23,9 +23,9 @@ static int list_main(const struct kernel_options *o)
 
 		if (o->format == KERNEL_JSON) {
 			printf("%s{\"name\":\"%s\",\"setup\":\"%s\",\"what\":", i ? ",\n" : "", bug->name, kernel_setup_name(bug->setup));
-			log_json_string(stdout, bug->what);
+			decode_json_string(stdout, bug->what);
 			printf(",\"kasan\":\"%s\",\"light\":\"%s\",\"arm64\":\"%s\",\"why\":", kasan, light, arm64);
-			log_json_string(stdout, bug->why);
+			decode_json_string(stdout, bug->why);
 			putchar('}');
 		} else if (bug->setup == SETUP_DEMO) {
 			printf("%s\n    %s (a demonstration)\n", bug->name, bug->what);

@@ -152,7 +152,7 @@ double kernel_now(void);              /* seconds */
 /* ---- kernel_log.c ---------------------------------------------------------------------------------------------------- */
 
 struct kernel_finding {
-	struct log_record *record;
+	struct decode_record *record;
 	const struct kernel_bug *bug;     /* the one whose function it names, else that which was being made, or NULL */
 	bool named;
 };

@@ -32,7 +32,7 @@ static bool is_function(const char *found, const char *name)
 
 bool kernel_finding_names(const struct kernel_finding *f, const struct kernel_bug *bug)
 {
-	const struct log_record *r = f->record;
+	const struct decode_record *r = f->record;
 
 	for (size_t s = 0; s < r->nr_stacks; s++)
 		for (size_t i = 0; i < r->stacks[s].nr; i++)
@@ -107,7 +107,7 @@ static const struct kernel_bug *region_of(const struct regions *r, uint64_t line
 	return bug;
 }
 
-static void take_record(void *ctx, struct log_record *record)
+static void take_record(void *ctx, struct decode_record *record)
 {
 	struct kernel_findings *f = ctx;
 
@@ -121,35 +121,35 @@ static void take_record(void *ctx, struct log_record *record)
 
 static void symbolize(struct kernel_findings *f, const struct kernel_built *k, const char *const *modules, size_t nr_modules)
 {
-	struct log_symbols *symbols = log_symbols_create();
-	struct log_record **records = tool_alloc((f->nr + 1) * sizeof(*records));
+	struct decode_symbols *symbols = decode_symbols_create();
+	struct decode_record **records = tool_alloc((f->nr + 1) * sizeof(*records));
 
 	for (size_t i = 0; i < f->nr; i++)
 		records[i] = f->all[i].record;
 	if (symbols) {
 		if (k->vmlinux)
-			log_symbols_vmlinux(symbols, k->vmlinux);
+			decode_symbols_vmlinux(symbols, k->vmlinux);
 		for (size_t i = 0; i < nr_modules; i++)
-			log_symbols_folder(symbols, modules[i]);
-		log_symbols_apply(symbols, records, f->nr);
-		log_symbols_destroy(symbols);
+			decode_symbols_folder(symbols, modules[i]);
+		decode_symbols_apply(symbols, records, f->nr);
+		decode_symbols_destroy(symbols);
 	}
 	free(records);
 }
 
 void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *const *modules, size_t nr_modules)
 {
-	struct log_reader *reader = log_reader_create(take_record, f);
+	struct decode_reader *reader = decode_reader_create(take_record, f);
 	struct regions regions = { 0 };
 
 	if (!reader) {
 		tool_say("out of memory");
 		exit(1);
 	}
-	log_reader_begin(reader, "console");
-	log_reader_feed(reader, log, strlen(log));
-	log_reader_end(reader);
-	log_reader_destroy(reader);
+	decode_reader_begin(reader, "console");
+	decode_reader_feed(reader, log, strlen(log));
+	decode_reader_end(reader);
+	decode_reader_destroy(reader);
 	symbolize(f, k, modules, nr_modules);
 	find_regions(&regions, log);
 	for (size_t i = 0; i < f->nr; i++) {
@@ -167,7 +167,7 @@ void kernel_find(struct kernel_findings *f, const char *log, const struct kernel
 void kernel_findings_free(struct kernel_findings *f)
 {
 	for (size_t i = 0; i < f->nr; i++)
-		log_record_free(f->all[i].record);
+		decode_record_free(f->all[i].record);
 	free(f->all);
 	*f = (struct kernel_findings){ 0 };
 }

@@ -45,7 +45,7 @@ static void print_notes(const struct kernel_session *s, const struct kernel_resu
 
 static void print_result(const struct kernel_session *s, const struct kernel_result *r)
 {
-	static const struct log_text_options plain;
+	static const struct decode_text_options plain;
 	const struct kernel_cell *cell = kernel_cell_of(r->bug, r->profile);
 	char *expected = kernel_cell_text(r->bug, r->profile);
 	size_t kept = r->nr_findings < 16 ? r->nr_findings : 16;
@@ -53,7 +53,7 @@ static void print_result(const struct kernel_session *s, const struct kernel_res
 	printf("---- %s, %s kernel: %s\n\n", r->bug->name, kernel_profile_name(r->profile), r->bug->what);
 	print_notes(s, r);
 	for (size_t i = 0; i < kept; i++) {
-		log_text_write(stdout, r->findings[i]->record, &plain);
+		decode_text_write(stdout, r->findings[i]->record, &plain);
 		putchar('\n');
 	}
 	printf("expected: %s\n", expected);
@@ -74,18 +74,18 @@ static void print_result_json(const struct kernel_result *r)
 	size_t kept = r->nr_findings < 16 ? r->nr_findings : 16;
 
 	printf("{\"schema\":\"memsan-kernel-run/1\",\"bug\":\"%s\",\"profile\":\"%s\",\"what\":", r->bug->name, kernel_profile_name(r->profile));
-	log_json_string(stdout, r->bug->what);
+	decode_json_string(stdout, r->bug->what);
 	printf(",\"expected\":");
 	if (cell->expect == EXPECT_REPORT)
 		printf("{\"detector\":\"%s\",\"kind\":\"%s\"}", cell->detector, cell->kind);
 	else
 		printf("null");
 	printf(",\"as_expected\":%s,\"difference\":", r->as_expected ? "true" : "false");
-	log_json_string(stdout, r->difference);
+	decode_json_string(stdout, r->difference);
 	printf(",\"killed_task\":%s,\"panicked\":%s,\"why\":", r->died ? "true" : "false", r->panicked ? "true" : "false");
-	log_json_string(stdout, r->bug->why);
+	decode_json_string(stdout, r->bug->why);
 	printf(",\"why_here\":");
-	log_json_string(stdout, *cell->why ? cell->why : NULL);
+	decode_json_string(stdout, *cell->why ? cell->why : NULL);
 	printf(",\"reports\":[");
 	for (size_t i = 0; i < kept; i++) {
 		char *line = NULL;
@@ -94,7 +94,7 @@ static void print_result_json(const struct kernel_result *r)
 
 		if (!out)
 			break;
-		log_json_write(out, r->findings[i]->record);
+		decode_json_write(out, r->findings[i]->record);
 		fclose(out);
 		printf("%s%.*s", i ? "," : "", (int)strcspn(line, "\n"), line);
 		free(line);
@@ -320,19 +320,19 @@ static bool print_complaints(const struct guest *g)
 
 static void print_findings(const struct kernel_options *o, const struct kernel_findings *f)
 {
-	static const struct log_text_options plain;
-	struct log_writer *sarif = o->format == KERNEL_SARIF ? log_writer_create(stdout, LOG_SARIF) : NULL;
+	static const struct decode_text_options plain;
+	struct decode_writer *sarif = o->format == KERNEL_SARIF ? decode_writer_create(stdout, DECODE_SARIF) : NULL;
 
 	for (size_t i = 0; i < f->nr; i++) {
 		if (sarif)
-			log_writer_put(sarif, f->all[i].record);
+			decode_writer_put(sarif, f->all[i].record);
 		else if (o->format == KERNEL_JSON)
-			log_json_write(stdout, f->all[i].record);
+			decode_json_write(stdout, f->all[i].record);
 		else
-			log_text_write(stdout, f->all[i].record, &plain);
+			decode_text_write(stdout, f->all[i].record, &plain);
 	}
 	if (sarif)
-		log_writer_finish(sarif);
+		decode_writer_finish(sarif);
 }
 
 static int report_module(const struct kernel_options *o, const struct guest *g, const struct kernel_built *k, const char *const *folders,

@@ -234,14 +234,14 @@ static bool is_function(const char *found, const char *wanted)
 }
 
 /* The function that is to blame, or the one that it was inlined into.  "*": any, where the damage is found later by whoever comes by. */
-static bool same_function(const struct log_record *r, const struct kernel_bug *bug, const struct kernel_cell *cell)
+static bool same_function(const struct decode_record *r, const struct kernel_bug *bug, const struct kernel_cell *cell)
 {
 	char *wanted = *cell->function ? tool_format("%s", cell->function) : tool_format("bug_%s", bug->name);
 	bool same = strcmp(wanted, "*") == 0 || is_function(r->function, wanted);
 
 	for (size_t s = 0; !same && r->function && s < r->nr_stacks; s++)
 		for (size_t i = 0; i + 1 < r->stacks[s].nr; i++) {
-			const struct log_frame *f = &r->stacks[s].frames[i];
+			const struct decode_frame *f = &r->stacks[s].frames[i];
 
 			if (!f->inlined || !f->function || strcmp(f->function, r->function) != 0)
 				continue;
@@ -256,7 +256,7 @@ static bool same_function(const struct log_record *r, const struct kernel_bug *b
 static char *difference_of(const struct kernel_result *r)
 {
 	const struct kernel_cell *cell = kernel_cell_of(r->bug, r->profile);
-	const struct log_record *first = r->nr_findings ? r->findings[0]->record : NULL;
+	const struct decode_record *first = r->nr_findings ? r->findings[0]->record : NULL;
 
 	if (cell->expect == EXPECT_SKIP)
 		return NULL;

@@ -12,7 +12,7 @@
 /* "kasan slab-out-of-bounds", "no report", … as it came. */
 static char *reported_text(const struct kernel_result *r)
 {
-	const struct log_record *first = r->nr_findings ? r->findings[0]->record : NULL;
+	const struct decode_record *first = r->nr_findings ? r->findings[0]->record : NULL;
 
 	if (kernel_cell_of(r->bug, r->profile)->expect == EXPECT_SKIP)
 		return tool_format("not done");
@@ -72,13 +72,13 @@ static void print_json(const struct kernel_session *s, size_t nr)
 		const struct kernel_bug *bug = s[0].results[b].bug;
 
 		printf("%s\n{\"name\":\"%s\",\"what\":", b ? "," : "", bug->name);
-		log_json_string(stdout, bug->what);
+		decode_json_string(stdout, bug->what);
 		printf(",\"why\":");
-		log_json_string(stdout, bug->why);
+		decode_json_string(stdout, bug->why);
 		for (size_t i = 0; i < nr; i++) {
 			const struct kernel_result *r = &s[i].results[b];
 			const struct kernel_cell *cell = kernel_cell_of(bug, r->profile);
-			const struct log_record *first = r->nr_findings ? r->findings[0]->record : NULL;
+			const struct decode_record *first = r->nr_findings ? r->findings[0]->record : NULL;
 
 			printf(",\"%s\":{\"expected\":", kernel_profile_name(r->profile));
 			if (cell->expect == EXPECT_REPORT)
@@ -88,9 +88,9 @@ static void print_json(const struct kernel_session *s, size_t nr)
 			printf(",\"reported\":");
 			if (first) {
 				printf("{\"detector\":\"%s\",\"kind\":\"%s\",\"function\":", first->detector, first->kind);
-				log_json_string(stdout, first->function);
+				decode_json_string(stdout, first->function);
 				printf(",\"title\":");
-				log_json_string(stdout, first->title);
+				decode_json_string(stdout, first->title);
 				putchar('}');
 			} else {
 				printf("null");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/body.c - the lines of a kernel report (and of memsan's, which are alike): whose they are, and where the report ends.
+/* decode/lines.c - the lines of a kernel report (and of memsan's, which are alike): whose they are, and where the report ends.
  *
  * A line belongs to the report when one of the readers below knows it; the section that the last heading opened says what a frame or a
  * row of bytes in it means.  How a report ends is its form's:
@@ -19,14 +19,14 @@
 
 /* ---- kmemleak -------------------------------------------------------------------------------------------------------------------------------- */
 
-static void leak_comm(struct log_record *r, const char *p)
+static void leak_comm(struct decode_record *r, const char *p)
 {
 	const char *end = strstr(p, "\", pid ");
 	uint64_t value;
 
 	if (end) {
-		r->comm = log_record_string(r, p, (size_t)(end - p));
-		if (log_decimal(end + 7, &value)) {
+		r->comm = decode_record_string(r, p, (size_t)(end - p));
+		if (decode_decimal(end + 7, &value)) {
 			r->pid = r->tid = (uint32_t)value;
 			r->have_pid = r->have_tid = true;
 		}
@@ -34,35 +34,35 @@ static void leak_comm(struct log_record *r, const char *p)
 }
 
 /* memsan: "  direct: 3 objects of 96 bytes in malloc-32, holding 2 more of 40 bytes" */
-static bool leak_class(struct log_record *r, const char *t)
+static bool leak_class(struct decode_record *r, const char *t)
 {
 	const char *colon = strstr(t, ": "), *in;
 
-	if (!colon || !log_decimal(colon + 2, &r->leak.objects) || !strstr(colon, " object"))
+	if (!colon || !decode_decimal(colon + 2, &r->leak.objects) || !strstr(colon, " object"))
 		return false;
 	r->detector = "memsan";
-	r->leak.class = log_record_string(r, t, (size_t)(colon - t));
-	log_decimal_after(colon, " of ", &r->leak.bytes);
+	r->leak.class = decode_record_string(r, t, (size_t)(colon - t));
+	decode_decimal_after(colon, " of ", &r->leak.bytes);
 	if ((in = strstr(colon, " bytes in ")) != NULL)
-		r->object.cache = log_record_string(r, in + 10, strcspn(in + 10, ", "));
+		r->object.cache = decode_record_string(r, in + 10, strcspn(in + 10, ", "));
 	if ((in = strstr(colon, "holding ")) != NULL) {
-		log_decimal(in + 8, &r->leak.held_objects);
-		log_decimal_after(in, " of ", &r->leak.held_bytes);
+		decode_decimal(in + 8, &r->leak.held_objects);
+		decode_decimal_after(in, " of ", &r->leak.held_bytes);
 	}
 	return true;
 }
 
-static enum log_answer body_kmemleak(struct log_open *o, const char *text)
+static enum decode_answer body_kmemleak(struct decode_open *o, const char *text)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 	const char *t, *p;
 
-	if (o->printed_leak && starts(text, LOG_PRINTED_LEAK))
-		text += strlen(LOG_PRINTED_LEAK);
+	if (o->printed_leak && starts(text, DECODE_PRINTED_LEAK))
+		text += strlen(DECODE_PRINTED_LEAK);
 	t = text + strspn(text, " \t");
 	if (!*t)
 		return o->trace_began && (!o->stack || o->stack->nr) ? LINE_BEHIND : LINE_TAKEN;
-	if (log_read_module(o, t))
+	if (decode_read_module(o, t))
 		return LINE_TAKEN;
 	if (t == text)
 		return LINE_BEHIND;
@@ -75,22 +75,22 @@ static enum log_answer body_kmemleak(struct log_open *o, const char *text)
 		r->row_scale = 1;
 		return LINE_TAKEN;
 	}
-	if (log_read_trace_heading(o, t))
+	if (decode_read_trace_heading(o, t))
 		return LINE_TAKEN;
 	if (o->section == SECTION_HEX)
-		return log_add_row(r, r->object.addr + 16 * r->nr_rows, t, 'o') ? LINE_TAKEN : LINE_FOREIGN;
+		return decode_add_row(r, r->object.addr + 16 * r->nr_rows, t, 'o') ? LINE_TAKEN : LINE_FOREIGN;
 	if (o->section == SECTION_TRACE)
-		return *t == '(' || log_frame_kernel(r, o->stack, t) ? LINE_TAKEN : LINE_BEHIND;
+		return *t == '(' || decode_frame_kernel(r, o->stack, t) ? LINE_TAKEN : LINE_BEHIND;
 	return leak_class(r, t) ? LINE_TAKEN : LINE_FOREIGN;
 }
 
 /* ---- faults ------------------------------------------------------------------------------------------------------------------------------------ */
 
 /* "RIP: 0010:func+0x1/0x2 [mod]", "pc : func+0x1/0x2": the instruction itself. */
-static bool read_rip(struct log_open *o, const char *t)
+static bool read_rip(struct decode_open *o, const char *t)
 {
-	struct log_record *r = o->record;
-	struct log_frame place, *f;
+	struct decode_record *r = o->record;
+	struct decode_frame place, *f;
 	bool kernel = starts(t, "RIP: 0010:") || starts(t, "pc : ") || starts(t, "IP: ") || starts(t, "EIP: ") || starts(t, "PC is at ");
 
 	if (starts(t, "RIP: ") || starts(t, "lr : "))
@@ -99,10 +99,10 @@ static bool read_rip(struct log_open *o, const char *t)
 		return false;
 	if (starts(t, "RIP: 0010:"))
 		t += 10;
-	if (!kernel || r->nr_stacks || !log_place(r, t, &place, NULL))
+	if (!kernel || r->nr_stacks || !decode_place(r, t, &place, NULL))
 		return true;
-	o->stack = log_record_stack(r, "access");
-	f = o->stack ? log_stack_frame(r, o->stack) : NULL;
+	o->stack = decode_record_stack(r, "access");
+	f = o->stack ? decode_stack_frame(r, o->stack) : NULL;
 	if (f) {
 		place.at_line = f->at_line;
 		*f = place;
@@ -112,11 +112,11 @@ static bool read_rip(struct log_open *o, const char *t)
 }
 
 /* "WARNING: CPU: 0 PID: 12 at lib/refcount.c:28 refcount_warn_saturate+0x8f/0xe0" */
-static bool read_warning(struct log_record *r, const char *t)
+static bool read_warning(struct decode_record *r, const char *t)
 {
 	const char *p = after(t, "WARNING: ");
 
-	return p && (!starts(p, "CPU: ") || log_read_cpu(r, p));
+	return p && (!starts(p, "CPU: ") || decode_read_cpu(r, p));
 }
 
 static bool read_registers(const char *t)
@@ -138,7 +138,7 @@ static bool read_registers(const char *t)
 }
 
 /* "KASAN: null-ptr-deref in range [0x0000000000000000-0x0000000000000007]", "KASAN: maybe wild-memory-access in range […]" */
-static bool read_hint(struct log_record *r, const char *t)
+static bool read_hint(struct decode_record *r, const char *t)
 {
 	const char *p = after(t, "KASAN: "), *in;
 
@@ -149,12 +149,12 @@ static bool read_hint(struct log_record *r, const char *t)
 		p += 9;
 	if (starts(p, "maybe "))
 		p += 6;
-	r->kind = log_kind(r, p, (size_t)(in - p));
-	r->have_addr = log_hex(in + 11, &r->addr) != NULL;
+	r->kind = decode_kind(r, p, (size_t)(in - p));
+	r->have_addr = decode_hex(in + 11, &r->addr) != NULL;
 	return true;
 }
 
-static bool read_page_fault_access(struct log_record *r, const char *t)
+static bool read_page_fault_access(struct decode_record *r, const char *t)
 {
 	if (!starts(t, "#PF: "))
 		return false;
@@ -168,43 +168,43 @@ static bool read_page_fault_access(struct log_record *r, const char *t)
 }
 
 /* A line that one form or another of a kernel report has. */
-static bool read_common(struct log_open *o, const char *text, const char *t)
+static bool read_common(struct decode_open *o, const char *text, const char *t)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 	const char *pid;
 	uint64_t tid;
 
 	o->user_registers |= starts(t, "RIP: 0033:") || starts(t, "RIP: 0023:");
 	if (read_hint(r, t) || read_page_fault_access(r, t) || read_warning(r, t))
 		return true;
-	if (log_read_cpu(r, t)) {
+	if (decode_read_cpu(r, t)) {
 		if (o->section != SECTION_TRACE || o->form == FORM_KASAN)
 			o->stack = NULL;
 		o->saw_summary = true;
 		return true;
 	}
-	if (log_read_heading(o, t) || log_read_trace_heading(o, t) || log_read_access(r, t) || log_read_kfence_access(o, t) || log_read_kfence_object(o, t))
+	if (decode_read_heading(o, t) || decode_read_trace_heading(o, t) || decode_read_access(r, t) || decode_read_kfence_access(o, t) || decode_read_kfence_object(o, t))
 		return true;
-	if (o->stack && !o->stack->nr && (pid = after(t, "PID = ")) != NULL && log_decimal(pid, &tid)) { /* 4.8 to 4.10 */
+	if (o->stack && !o->stack->nr && (pid = after(t, "PID = ")) != NULL && decode_decimal(pid, &tid)) { /* 4.8 to 4.10 */
 		o->stack->tid = (uint32_t)tid;
 		o->stack->have_tid = true;
 		return true;
 	}
 	if (starts(t, "Pointer tag: [")) {
-		r->tags = log_record_string(r, t, strlen(t));
+		r->tags = decode_record_string(r, t, strlen(t));
 		return true;
 	}
 	if (starts(t, "The buggy address is located in the frame of:")) {
-		log_open_stack(o, SECTION_FRAME, "frame");
+		decode_open_stack(o, SECTION_FRAME, "frame");
 		return true;
 	}
-	return log_read_memory(o, text) || log_read_object(o, t) || log_read_page(o, t) || (o->form != FORM_SLUB && log_read_place(o, t));
+	return decode_read_memory(o, text) || decode_read_object(o, t) || decode_read_page(o, t) || (o->form != FORM_SLUB && decode_read_place(o, t));
 }
 
 /* A frame, or what may stand between frames. */
-static bool read_frame(struct log_open *o, const char *text, const char *t)
+static bool read_frame(struct decode_open *o, const char *text, const char *t)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 
 	if (*t == '<' && (starts(t, "<TASK>") || starts(t, "</TASK>") || starts(t, "<IRQ>") || starts(t, "</IRQ>") || starts(t, "<NMI>") ||
 	                  starts(t, "</NMI>") || starts(t, "<#") || starts(t, "</#") || starts(t, "<EOI>") || starts(t, "<<"))) {
@@ -216,17 +216,17 @@ static bool read_frame(struct log_open *o, const char *text, const char *t)
 		return true;
 	if (!o->stack || o->section == SECTION_PAGE)
 		return (o->section == SECTION_PAGE || o->section == SECTION_PLACE || o->section == SECTION_TRACE) && text != t &&
-		       log_frame_kernel(r, NULL, t);
+		       decode_frame_kernel(r, NULL, t);
 	/* the frame of the heading again, with its callers */
-	if (o->form == FORM_SLUB && o->stack->nr == 1 && o->stack->frames[0].at_line == LOG_NONE && log_frame_kernel(r, NULL, t))
+	if (o->form == FORM_SLUB && o->stack->nr == 1 && o->stack->frames[0].at_line == DECODE_NONE && decode_frame_kernel(r, NULL, t))
 		o->stack->nr = 0;
 	if (*t == '(' && strstr(t, "frames"))
 		return true;
-	return log_frame_kernel(r, o->stack, t);
+	return decode_frame_kernel(r, o->stack, t);
 }
 
 /* In a trace whose end will be marked.  Where the program's registers follow the last frame, "</TASK>" may be missing. */
-static bool trace_open(const struct log_open *o)
+static bool trace_open(const struct decode_open *o)
 {
 	return o->task_began && !o->trace_ended && !o->user_registers && o->section == SECTION_TRACE;
 }
@@ -234,36 +234,36 @@ static bool trace_open(const struct log_open *o)
 /* ---- forms -------------------------------------------------------------------------------------------------------------------------------------- */
 
 /* 4.x put SLUB's description of the object inside. */
-static bool read_inner_slub(struct log_open *o, const char *t)
+static bool read_inner_slub(struct decode_open *o, const char *t)
 {
-	struct log_object *object = &o->record->object;
+	struct decode_object *object = &o->record->object;
 
 	if (starts(t, "BUG ") && strstr(t, "): kasan")) {
-		object->cache = log_record_string(o->record, t + 4, strcspn(t + 4, " "));
+		object->cache = decode_record_string(o->record, t + 4, strcspn(t + 4, " "));
 		object->present = true;
 		o->inner_slub = true;
 		return true;
 	}
-	return o->inner_slub && !o->trace_began && log_read_slub(o, t);
+	return o->inner_slub && !o->trace_began && decode_read_slub(o, t);
 }
 
-static enum log_answer body_kasan(struct log_open *o, const char *text, const char *t)
+static enum decode_answer body_kasan(struct decode_open *o, const char *text, const char *t)
 {
-	struct log_record *r = o->record;
-	size_t rule = log_rule_length(t);
+	struct decode_record *r = o->record;
+	size_t rule = decode_rule_length(t);
 
-	if (rule >= 60 && rule <= LOG_SHORT_RULE) {
+	if (rule >= 60 && rule <= DECODE_SHORT_RULE) {
 		bool whole = strcmp(r->detector, "kfence") == 0 ? o->saw_summary : o->saw_memory || strcmp(r->detector, "memsan") == 0;
 		if (whole && r->nr_stacks)
 			return LINE_LAST;
 		o->closed = true;
 		return LINE_TAKEN;
 	}
-	if (strcmp(r->detector, "memsan") == 0 && o->section == SECTION_HEAD && (starts(t, "Meaning: ") || log_read_first_byte(r, t)))
+	if (strcmp(r->detector, "memsan") == 0 && o->section == SECTION_HEAD && (starts(t, "Meaning: ") || decode_read_first_byte(r, t)))
 		return LINE_TAKEN;
-	if (log_read_module(o, t))
+	if (decode_read_module(o, t))
 		return LINE_TAKEN;
-	if ((o->section == SECTION_OBJECT && log_read_slub(o, t)) || rule > LOG_SHORT_RULE || read_inner_slub(o, t))
+	if ((o->section == SECTION_OBJECT && decode_read_slub(o, t)) || rule > DECODE_SHORT_RULE || read_inner_slub(o, t))
 		return o->section = SECTION_OBJECT, LINE_TAKEN;
 	if (strspn(t, "-") > 20 && !t[strspn(t, "-")])
 		return LINE_TAKEN;
@@ -277,30 +277,30 @@ static enum log_answer body_kasan(struct log_open *o, const char *text, const ch
 	return starts(t, "Disabling lock debugging") ? LINE_TAKEN : LINE_FOREIGN;
 }
 
-static enum log_answer body_slub(struct log_open *o, const char *text, const char *t)
+static enum decode_answer body_slub(struct decode_open *o, const char *text, const char *t)
 {
 	if (starts(t, "FIX ")) {
 		size_t len = o->record->object.cache ? strlen(o->record->object.cache) : 0;
 		return strncmp(t + 4, o->record->object.cache ? o->record->object.cache : "", len) == 0 && t[4 + len] == ':' ? LINE_LAST : LINE_BEHIND;
 	}
-	if (log_rule_length(t) > LOG_SHORT_RULE && (o->trace_began || o->record->nr_stacks))
+	if (decode_rule_length(t) > DECODE_SHORT_RULE && (o->trace_began || o->record->nr_stacks))
 		return LINE_BEHIND;
 	if (o->trace_ended && !starts(t, "Object 0x") && !starts(t, "Allocated in") && !starts(t, "Freed in") && !starts(t, "INFO: Object"))
-		return !*t ? LINE_TAKEN : o->section == SECTION_TRACE || !log_frame_kernel(o->record, NULL, t) ? LINE_BEHIND : LINE_TAKEN;
-	if (log_read_heading(o, t))
+		return !*t ? LINE_TAKEN : o->section == SECTION_TRACE || !decode_frame_kernel(o->record, NULL, t) ? LINE_BEHIND : LINE_TAKEN;
+	if (decode_read_heading(o, t))
 		return LINE_TAKEN;
-	if (log_read_slub(o, t) || read_common(o, text, t) || read_frame(o, text, t) || read_registers(t) || !*t)
+	if (decode_read_slub(o, t) || read_common(o, text, t) || read_frame(o, text, t) || read_registers(t) || !*t)
 		return LINE_TAKEN;
 	return o->trace_began && o->stack && o->stack->nr && o->section == SECTION_TRACE && !trace_open(o) ? LINE_BEHIND : LINE_FOREIGN;
 }
 
-static enum log_answer body_oops(struct log_open *o, const char *text, const char *t)
+static enum decode_answer body_oops(struct decode_open *o, const char *text, const char *t)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 
 	if (starts(t, "---[ end trace") || starts(t, "---[ end Kernel panic"))
 		return LINE_LAST;
-	if (log_rule_length(t) >= 60)
+	if (decode_rule_length(t) >= 60)
 		return strcmp(r->detector, "ubsan") == 0 ? LINE_LAST : LINE_BEHIND;
 	if (o->gpf_hint && starts(t, "general protection fault")) {
 		o->gpf_hint = false;
@@ -316,17 +316,17 @@ static enum log_answer body_oops(struct log_open *o, const char *text, const cha
 }
 
 /* "00000010: aa aa aa …" of print_hex_dump, then the stack. */
-static enum log_answer body_trace(struct log_open *o, const char *text, const char *t)
+static enum decode_answer body_trace(struct decode_open *o, const char *text, const char *t)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 	const char *behind;
 	uint64_t addr;
 
-	if (o->trace_ended && strcmp(r->detector, "page-poison") == 0 && log_read_page(o, t))
+	if (o->trace_ended && strcmp(r->detector, "page-poison") == 0 && decode_read_page(o, t))
 		return LINE_TAKEN;
-	if (o->trace_ended || log_rule_length(t) >= 60)
+	if (o->trace_ended || decode_rule_length(t) >= 60)
 		return LINE_BEHIND;
-	if (!o->trace_began && (behind = log_hex(t, &addr)) != NULL && *behind == ':' && log_add_row(r, addr, behind + 1, 'p')) {
+	if (!o->trace_began && (behind = decode_hex(t, &addr)) != NULL && *behind == ':' && decode_add_row(r, addr, behind + 1, 'p')) {
 		r->row_scale = 1;
 		return LINE_TAKEN;
 	}
@@ -335,7 +335,7 @@ static enum log_answer body_trace(struct log_open *o, const char *text, const ch
 	return o->stack && o->stack->nr && o->section == SECTION_TRACE && !trace_open(o) ? LINE_BEHIND : LINE_FOREIGN;
 }
 
-enum log_answer log_body(struct log_open *o, const char *text)
+enum decode_answer decode_line(struct decode_open *o, const char *text)
 {
 	const char *t = text + strspn(text, " \t");
 
@@ -345,18 +345,18 @@ enum log_answer log_body(struct log_open *o, const char *text)
 	case FORM_KMEMLEAK: return body_kmemleak(o, text);
 	case FORM_OOPS: return body_oops(o, text, t);
 	case FORM_TRACE: return body_trace(o, text, t);
-	case FORM_ASAN: return log_body_asan(o, text);
-	case FORM_VALGRIND: return log_body_valgrind(o, text);
+	case FORM_ASAN: return decode_line_asan(o, text);
+	case FORM_VALGRIND: return decode_line_valgrind(o, text);
 	default: return LINE_FOREIGN;
 	}
 }
 
 /* ---- whole or not -------------------------------------------------------------------------------------------------------------------------------- */
 
-const char *log_missing(const struct log_open *o)
+const char *decode_missing(const struct decode_open *o)
 {
-	const struct log_record *r = o->record;
-	const struct log_stack *s = log_record_main_stack(r);
+	const struct decode_record *r = o->record;
+	const struct decode_stack *s = decode_record_main_stack(r);
 
 	switch (o->form) {
 	case FORM_KASAN: return o->closed ? NULL : "its closing line is missing";
@@ -373,9 +373,9 @@ const char *log_missing(const struct log_open *o)
 	}
 }
 
-bool log_trace_goes_on(const struct log_open *o)
+bool decode_trace_goes_on(const struct decode_open *o)
 {
 	if (o->form != FORM_SLUB && o->form != FORM_KMEMLEAK && o->form != FORM_TRACE)
 		return false;
-	return o->section == SECTION_TRACE && !o->trace_ended && !log_record_guilty(o->record);
+	return o->section == SECTION_TRACE && !o->trace_ended && !decode_record_guilty(o->record);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/wrap.c - logs whose lines are wrapped into a format of their own: what was logged is taken out of it.
+/* decode/envelope.c - logs whose lines are wrapped into a format of their own: what was logged is taken out of it.
  *
  *     {"MESSAGE":"text","_PID":"12",…}          journalctl -o json, json-seq, json-sse; a text that is not all printable is an array of bytes
  *     {"log":"text\n","stream":"stderr",…}      Docker's json-file; also "msg", "message"
@@ -88,7 +88,7 @@ static bool is(const struct cut *text, const char *wanted)
 
 /* ---- texts ---------------------------------------------------------------------------------------------------------------------------- */
 
-static char *room(struct log_wrap *w, size_t len)
+static char *room(struct decode_envelope *w, size_t len)
 {
 	char *grown;
 
@@ -103,7 +103,7 @@ static char *room(struct log_wrap *w, size_t len)
 	return w->text;
 }
 
-static void put_utf8(struct log_wrap *w, uint32_t c)
+static void put_utf8(struct decode_envelope *w, uint32_t c)
 {
 	char *to = w->text + w->len;
 
@@ -122,7 +122,7 @@ static void put_utf8(struct log_wrap *w, uint32_t c)
 	}
 }
 
-static void put_escaped(struct log_wrap *w, struct cut *c)
+static void put_escaped(struct decode_envelope *w, struct cut *c)
 {
 	static const char names[] = "nrtbf", values[] = "\n\r\t\b\f";
 	const char *name;
@@ -131,7 +131,7 @@ static void put_escaped(struct log_wrap *w, struct cut *c)
 	c->p++;
 	if (c->end - c->p >= 5 && *c->p == 'u') {
 		for (int i = 1; i <= 4; i++) {
-			int digit = log_hex_digit(c->p[i]);
+			int digit = decode_hex_digit(c->p[i]);
 			code = code << 4 | (uint32_t)(digit < 0 ? 0 : digit);
 		}
 		c->p += 5;
@@ -146,7 +146,7 @@ static void put_escaped(struct log_wrap *w, struct cut *c)
 }
 
 /* The inside of a JSON string; never longer than it was. */
-static bool take_string(struct log_wrap *w, struct cut text)
+static bool take_string(struct decode_envelope *w, struct cut text)
 {
 	if (!room(w, (size_t)(text.end - text.p)))
 		return false;
@@ -159,7 +159,7 @@ static bool take_string(struct log_wrap *w, struct cut text)
 }
 
 /* "[66,85,71]" */
-static bool take_bytes(struct log_wrap *w, struct cut array)
+static bool take_bytes(struct decode_envelope *w, struct cut array)
 {
 	if (!room(w, (size_t)(array.end - array.p)))
 		return false;
@@ -178,7 +178,7 @@ static bool take_bytes(struct log_wrap *w, struct cut array)
 
 /* ---- objects ---------------------------------------------------------------------------------------------------------------------------- */
 
-static bool take_message(struct log_wrap *w, const struct cut *value)
+static bool take_message(struct decode_envelope *w, const struct cut *value)
 {
 	struct cut c = *value, text;
 
@@ -190,7 +190,7 @@ static bool take_message(struct log_wrap *w, const struct cut *value)
 	return true;
 }
 
-static bool take_object(struct log_wrap *w, struct cut c)
+static bool take_object(struct decode_envelope *w, struct cut c)
 {
 	static const char *const names[] = { "MESSAGE", "log", "msg", "message" };
 	struct cut key, value;
@@ -214,7 +214,7 @@ static bool take_object(struct log_wrap *w, struct cut c)
 		value.end = c.p;
 		for (size_t i = 0; i < ARRAY_SIZE(names) && !taken; i++)
 			taken = is(&key, names[i]) && (*value.p == '"' || *value.p == '[') && take_message(w, &value);
-		if (is(&key, "_PID") && value.end - value.p > 2 && log_decimal(value.p + 1, &pid))
+		if (is(&key, "_PID") && value.end - value.p > 2 && decode_decimal(value.p + 1, &pid))
 			w->caller = (uint64_t)'P' << 48 | pid;
 		blanks(&c);
 	} while (letter(&c, ','));
@@ -229,7 +229,7 @@ static bool begins(const char *p, size_t len, const char *with)
 }
 
 /* journalctl -o export */
-static enum log_wrapped export_line(struct log_wrap *w, const char *p, size_t len, const char **text, size_t *text_len)
+static enum decode_enveloped export_line(struct decode_envelope *w, const char *p, size_t len, const char **text, size_t *text_len)
 {
 	bool binary = w->binary;
 
@@ -247,7 +247,7 @@ static enum log_wrapped export_line(struct log_wrap *w, const char *p, size_t le
 }
 
 /* journalctl -o verbose */
-static enum log_wrapped verbose_line(const char *p, size_t len, const char **text, size_t *text_len)
+static enum decode_enveloped verbose_line(const char *p, size_t len, const char **text, size_t *text_len)
 {
 	if (!begins(p, len, VERBOSE_FIELD "MESSAGE="))
 		return WRAP_OTHER;
@@ -257,7 +257,7 @@ static enum log_wrapped verbose_line(const char *p, size_t len, const char **tex
 }
 
 /* A member on a line of its own: `         "msg": "text"` of dmesg --json, `\t"MESSAGE" : "text"` of journalctl -o json-pretty */
-static enum log_wrapped member_line(struct log_wrap *w, const char *name, const char *p, size_t len, const char **text, size_t *text_len)
+static enum decode_enveloped member_line(struct decode_envelope *w, const char *name, const char *p, size_t len, const char **text, size_t *text_len)
 {
 	struct cut c = { p, p + len }, key;
 
@@ -285,7 +285,7 @@ static size_t name_length(const char *p, size_t len)
 }
 
 /* Is the line one of the format?  If not, the log was not in that format after all, or is no longer. */
-static bool fits(const struct log_wrap *w, const char *p, size_t len)
+static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 {
 	size_t name;
 
@@ -303,7 +303,7 @@ static bool fits(const struct log_wrap *w, const char *p, size_t len)
 }
 
 /* Does a format of many lines an entry begin here? */
-static bool learn_form(struct log_wrap *w, const char *p, size_t len)
+static bool learn_form(struct decode_envelope *w, const char *p, size_t len)
 {
 	if (begins(p, len, "__CURSOR="))
 		w->form = WRAP_EXPORT;
@@ -318,7 +318,7 @@ static bool learn_form(struct log_wrap *w, const char *p, size_t len)
 	return w->form != WRAP_PLAIN;
 }
 
-enum log_wrapped log_unwrap(struct log_wrap *w, const char *p, size_t len, const char **text, size_t *text_len)
+enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *p, size_t len, const char **text, size_t *text_len)
 {
 	size_t skip = begins(p, len, "\036{") ? 1 : begins(p, len, "data: {") ? 6 : 0;
 
@@ -344,7 +344,7 @@ enum log_wrapped log_unwrap(struct log_wrap *w, const char *p, size_t len, const
 	return WRAP_TEXT;
 }
 
-void log_wrap_reset(struct log_wrap *w)
+void decode_envelope_reset(struct decode_envelope *w)
 {
 	w->form = WRAP_PLAIN;
 	w->binary = false;

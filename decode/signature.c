@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/name.c - whose fault it is, what to call it, and how to know it again.
+/* decode/signature.c - whose fault it is, what to call it, and how to know it again.
  *
  * The guilty function is the first of the main stack that is not plumbing: not the detector's, not the allocator's, not one that copies on behalf of
  * its caller.  The title is what the kernel's mailing lists call such a bug (syzbot's form): "KASAN: slab-out-of-bounds Write in foo".
@@ -60,7 +60,7 @@ static int plain_length(const char *function)
 	return (int)(dot && !strchr(function, '(') ? dot - function : (ptrdiff_t)strlen(function));
 }
 
-bool log_function_is_plumbing(const char *function)
+bool decode_function_is_plumbing(const char *function)
 {
 	char plain[200];
 
@@ -83,7 +83,7 @@ bool log_function_is_plumbing(const char *function)
 }
 
 /* In a kernel's report what is in a module, and not inlined there from a header, is nobody's plumbing; elsewhere tests of the detectors are named after what they call. */
-static bool frame_is_plumbing(const struct log_record *r, const struct log_frame *f)
+static bool frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
 	static const char *const kernel[] = { "kasan", "kfence", "slub", "kmemleak", "oops", "ubsan", "refcount", "list-debug", "usercopy" };
 	static const char *const bugs[] = { "_oob", "_uaf", "test_", "_test", "double_", "invalid_free", "negative_size" };
@@ -94,16 +94,16 @@ static bool frame_is_plumbing(const struct log_record *r, const struct log_frame
 	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++)
 		if (strstr(f->function, bugs[i]) && !strstr(f->function, "kasan_"))
 			return false;
-	return log_function_is_plumbing(f->function);
+	return decode_function_is_plumbing(f->function);
 }
 
 /* The first that is not plumbing; index nr when there is none. */
-static size_t guilty_index(const struct log_record *r, const struct log_stack *s)
+static size_t guilty_index(const struct decode_record *r, const struct decode_stack *s)
 {
 	size_t i, reliable = s->nr;
 
 	for (i = 0; i < s->nr; i++) {
-		const struct log_frame *f = &s->frames[i];
+		const struct decode_frame *f = &s->frames[i];
 		if (!f->function || frame_is_plumbing(r, f))
 			continue;
 		if (!f->unreliable)
@@ -116,28 +116,28 @@ static size_t guilty_index(const struct log_record *r, const struct log_stack *s
 
 /* Damage that somebody asked SLUB to look for ("echo 1 >/sys/kernel/slab/…/validate") is not that somebody's: whoever freed or allocated the object
  * is nearer to it. */
-static const struct log_stack *blame_stack(const struct log_record *r)
+static const struct decode_stack *blame_stack(const struct decode_record *r)
 {
-	const struct log_stack *s = log_record_main_stack(r), *other;
+	const struct decode_stack *s = decode_record_main_stack(r), *other;
 
 	for (size_t i = 0; s && strcmp(r->detector, "slub") == 0 && i < s->nr; i++)
 		if (s->frames[i].function && starts(s->frames[i].function, "validate_s")) {
-			other = log_record_role(r, strstr(r->kind, "poison") ? "free" : "alloc");
+			other = decode_record_role(r, strstr(r->kind, "poison") ? "free" : "alloc");
 			return other ? other : s;
 		}
 	return s;
 }
 
-bool log_record_guilty(const struct log_record *r)
+bool decode_record_guilty(const struct decode_record *r)
 {
-	const struct log_stack *s = blame_stack(r);
+	const struct decode_stack *s = blame_stack(r);
 
 	return s && guilty_index(r, s) < s->nr;
 }
 
-static void set_guilty(struct log_record *r)
+static void set_guilty(struct decode_record *r)
 {
-	const struct log_stack *s = blame_stack(r);
+	const struct decode_stack *s = blame_stack(r);
 	size_t i = s ? guilty_index(r, s) : 0;
 
 	r->function = r->function_module = NULL;
@@ -185,11 +185,11 @@ static const char *oops_title(const char *kind)
 	return NULL;
 }
 
-static const char *leak_title(struct log_record *r)
+static const char *leak_title(struct decode_record *r)
 {
 	if (strcmp(r->detector, "kmemleak") == 0)
 		return "memory leak";
-	return log_record_format(r, "%s: %s", detector_name(r->detector), strcmp(r->kind, "unreferenced-object") ? r->kind : "memory leak");
+	return decode_record_format(r, "%s: %s", detector_name(r->detector), strcmp(r->kind, "unreferenced-object") ? r->kind : "memory leak");
 }
 
 /* How many bytes of `text` are the kind's words as the tool wrote them: "out-of-bounds read" is out-of-bounds-read.  0: they are not. */
@@ -212,18 +212,18 @@ static size_t words_length(const char *text, const char *kind)
 }
 
 /* The kind in the words of the headline, as people write of it; where they do not stand there, the kind. */
-static const char *kind_words(struct log_record *r)
+static const char *kind_words(struct decode_record *r)
 {
 	for (const char *p = r->headline; p && *p; p++) {
 		bool begins = isalnum((unsigned char)*p) && (p == r->headline || !isalnum((unsigned char)p[-1]));
 		size_t len = begins ? words_length(p, r->kind) : 0;
 		if (len && len < 200)
-			return log_record_string(r, p, len);
+			return decode_record_string(r, p, len);
 	}
 	return r->kind;
 }
 
-static const char *title_start(struct log_record *r)
+static const char *title_start(struct decode_record *r)
 {
 	const char *name = detector_name(r->detector), *oops = oops_title(r->kind);
 	const char *access = r->access && !strcmp(r->access, "read") ? " Read" : r->access && !strcmp(r->access, "write") ? " Write" : "";
@@ -231,11 +231,11 @@ static const char *title_start(struct log_record *r)
 	if (r->leak.class)
 		return leak_title(r);
 	if (strcmp(r->detector, "slub") == 0 && r->object.cache)
-		return log_record_format(r, "BUG %s: %s", r->object.cache, kind_words(r));
+		return decode_record_format(r, "BUG %s: %s", r->object.cache, kind_words(r));
 	if (name && (strstr(r->kind, "read") || strstr(r->kind, "write") || strcmp(r->detector, "kasan") != 0))
-		return log_record_format(r, "%s: %s", name, kind_words(r));
+		return decode_record_format(r, "%s: %s", name, kind_words(r));
 	if (name)
-		return log_record_format(r, "%s: %s%s", name, kind_words(r), access);
+		return decode_record_format(r, "%s: %s%s", name, kind_words(r), access);
 	if (strcmp(r->detector, "refcount") == 0)
 		return "WARNING: refcount bug";
 	if (oops)
@@ -253,7 +253,7 @@ static uint64_t hash_bytes(uint64_t h, const char *s, size_t len)
 	return (h ^ 0xff) * 0x100000001b3u;
 }
 
-static uint64_t hash_frame(uint64_t h, const struct log_frame *f)
+static uint64_t hash_frame(uint64_t h, const struct decode_frame *f)
 {
 	if (f->function)
 		return hash_bytes(h, f->function, (size_t)plain_length(f->function));
@@ -265,9 +265,9 @@ static uint64_t hash_frame(uint64_t h, const struct log_frame *f)
 	return h;
 }
 
-static void set_signature(struct log_record *r)
+static void set_signature(struct decode_record *r)
 {
-	const struct log_stack *s = blame_stack(r);
+	const struct decode_stack *s = blame_stack(r);
 	uint64_t h = 0xcbf29ce484222325u;
 	size_t taken = 0, i = s ? guilty_index(r, s) : 0;
 
@@ -277,7 +277,7 @@ static void set_signature(struct log_record *r)
 		i = 0;
 	/* an inlined guilty function counts as what it was inlined into */
 	for (; s && i < s->nr && taken < SIGNATURE_FRAMES; i++) {
-		const struct log_frame *f = &s->frames[i];
+		const struct decode_frame *f = &s->frames[i];
 		if (f->inlined || f->unreliable)
 			continue;
 		h = hash_frame(h, f);
@@ -289,9 +289,9 @@ static void set_signature(struct log_record *r)
 }
 
 /* Where the access was, as seen from the object, when the report leaves it to the reader. */
-static void set_relation(struct log_record *r)
+static void set_relation(struct decode_record *r)
 {
-	struct log_object *o = &r->object;
+	struct decode_object *o = &r->object;
 
 	if (o->relation || !r->have_addr || !o->addr || !o->size)
 		return;
@@ -300,7 +300,7 @@ static void set_relation(struct log_record *r)
 	o->distance = r->addr < o->addr ? o->addr - r->addr : r->addr - o->addr < o->size ? r->addr - o->addr : r->addr - o->addr - o->size;
 }
 
-void log_record_name(struct log_record *r)
+void decode_record_name(struct decode_record *r)
 {
 	const char *start;
 
@@ -313,7 +313,7 @@ void log_record_name(struct log_record *r)
 	set_guilty(r);
 	start = title_start(r);
 	if (r->function)
-		r->title = log_record_format(r, "%s in %.*s", start, plain_length(r->function), r->function);
+		r->title = decode_record_format(r, "%s in %.*s", start, plain_length(r->function), r->function);
 	else
 		r->title = start;
 	set_signature(r);

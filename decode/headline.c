@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/begin.c - is this line the first of a report, and of which detector?
+/* decode/headline.c - is this line the first of a report, and of which detector?
  *
  * One function a detector, tried in turn on lines whose first letters allow it.  Each sets the record's detector, kind and headline,
  * what the headline says of the access, and the form that the following lines will have.
@@ -10,50 +10,50 @@
 
 #include "decode/decode_internal.h"
 
-static void headline(struct log_open *o, const char *detector, const char *text)
+static void headline(struct decode_open *o, const char *detector, const char *text)
 {
 	o->record->detector = detector;
-	o->record->headline = log_record_string(o->record, text, strlen(text));
+	o->record->headline = decode_record_string(o->record, text, strlen(text));
 }
 
 /* " in func+0x1/0x2 [mod]" at the end of a headline. */
-static void headline_function(struct log_open *o, const char *text)
+static void headline_function(struct decode_open *o, const char *text)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 	const char *in = strstr(text, " in ");
-	struct log_frame f;
+	struct decode_frame f;
 
 	if (!in)
 		return;
-	if (log_place(r, in + 4, &f, NULL)) {
+	if (decode_place(r, in + 4, &f, NULL)) {
 		if (!f.function_size && strcmp(r->detector, "memsan") == 0)
 			return; /* "prog+0x1334": no function, a place in a module */
 		r->title_function = f.function;
 		r->title_module = f.module;
 	} else if (strncmp(in + 4, "(null)", 6) != 0) {
 		size_t len = strcspn(in + 4, " +");
-		r->title_function = len ? log_record_string(r, in + 4, len) : NULL;
+		r->title_function = len ? decode_record_string(r, in + 4, len) : NULL;
 	}
 }
 
 /* ---- KASAN, KFENCE, memsan ------------------------------------------------------------------------------------------------------- */
 
 /* The kind is what stands before " in " or " on address": "slab-out-of-bounds", "double-free or invalid-free". */
-static void kasan_kind(struct log_open *o, const char *p)
+static void kasan_kind(struct decode_open *o, const char *p)
 {
 	const char *in = strstr(p, " in "), *on = strstr(p, " on address");
 	size_t len = in && (!on || in < on) ? (size_t)(in - p) : on ? (size_t)(on - p) : strlen(p);
 
-	o->record->kind = log_kind(o->record, p, len);
+	o->record->kind = decode_kind(o->record, p, len);
 	if (on)
-		o->record->have_addr = log_hex(on + 12, &o->record->addr);
-	if (log_hex_after(p, " at addr ", &o->record->addr))
+		o->record->have_addr = decode_hex(on + 12, &o->record->addr);
+	if (decode_hex_after(p, " at addr ", &o->record->addr))
 		o->record->have_addr = true;
 	headline_function(o, p);
 }
 
 /* "BUG: KFENCE: out-of-bounds read in func+0x1/0x2" */
-static void kfence_access(struct log_record *r)
+static void kfence_access(struct decode_record *r)
 {
 	static const char *const words[] = { "read", "write" };
 
@@ -65,17 +65,17 @@ static void kfence_access(struct log_record *r)
 }
 
 /* "BUG: Double free or freeing an invalid pointer", as 4.8 to 4.10 say it, without the detector's name */
-static enum log_form begin_kasan_free(const char *text, struct log_open *o)
+static enum decode_form begin_kasan_free(const char *text, struct decode_open *o)
 {
 	if (!starts(text, "BUG: Double free or freeing an invalid pointer"))
 		return FORM_NONE;
 	headline(o, "kasan", text);
-	o->record->kind = log_kind(o->record, text + 5, strlen(text + 5));
+	o->record->kind = decode_kind(o->record, text + 5, strlen(text + 5));
 	o->record->access = "free";
 	return FORM_KASAN;
 }
 
-static enum log_form begin_kasan(const char *text, struct log_open *o)
+static enum decode_form begin_kasan(const char *text, struct decode_open *o)
 {
 	static const struct { const char *mark, *detector; } marks[] = {
 		{ "BUG: KASAN: ", "kasan" }, { "BUG: KASan: ", "kasan" }, { "BUG: KFENCE: ", "kfence" }, { "BUG: MEMSAN: ", "memsan" }, { "BUG: KMSAN: ", "kmsan" },
@@ -98,7 +98,7 @@ static enum log_form begin_kasan(const char *text, struct log_open *o)
 /* ---- SLUB -------------------------------------------------------------------------------------------------------------------------- */
 
 /* Words of a SLUB message up to what changes from one report to the next: numbers, names, addresses. */
-static const char *slub_kind(struct log_record *r, const char *p)
+static const char *slub_kind(struct decode_record *r, const char *p)
 {
 	char words[200];
 	size_t n = 0;
@@ -122,31 +122,31 @@ static const char *slub_kind(struct log_record *r, const char *p)
 		p += strcspn(p, " ");
 		p += strspn(p, " ");
 	}
-	return log_kind(r, words, n);
+	return decode_kind(r, words, n);
 }
 
 /* "BUG kmalloc-64 (Tainted: G    B): Right Redzone overwritten" */
-static enum log_form begin_slub(const char *text, struct log_open *o)
+static enum decode_form begin_slub(const char *text, struct decode_open *o)
 {
 	const char *cache = after(text, "BUG "), *open, *close;
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 
 	if (!cache || !(open = strstr(cache, " (")) || !(close = strstr(open, "): ")))
 		return FORM_NONE;
 	if (!starts(open, " (Tainted:") && !starts(open, " (Not tainted"))
 		return FORM_NONE;
 	headline(o, "slub", text);
-	r->object.cache = log_record_string(r, cache, (size_t)(open - cache));
+	r->object.cache = decode_record_string(r, cache, (size_t)(open - cache));
 	r->object.present = true;
-	r->tainted = starts(open, " (Tainted") ? log_record_string(r, open + 2, (size_t)(close - open - 2)) : NULL;
+	r->tainted = starts(open, " (Tainted") ? decode_record_string(r, open + 2, (size_t)(close - open - 2)) : NULL;
 	r->kind = slub_kind(r, close + 3);
-	if (log_hex_after(close + 3, "pointer 0x", &r->addr) || log_hex_after(close + 3, "object(0x", &r->addr))
+	if (decode_hex_after(close + 3, "pointer 0x", &r->addr) || decode_hex_after(close + 3, "object(0x", &r->addr))
 		r->have_addr = true;
 	return FORM_SLUB;
 }
 
 /* "cache_from_obj: Wrong slab cache. kmalloc-8 but object is from kmalloc-16", in a WARNING */
-static enum log_form begin_wrong_cache(const char *text, struct log_open *o)
+static enum decode_form begin_wrong_cache(const char *text, struct decode_open *o)
 {
 	const char *from = strstr(text, " but object is from ");
 
@@ -162,33 +162,33 @@ static enum log_form begin_wrong_cache(const char *text, struct log_open *o)
 	o->record->kind = "wrong-slab-cache";
 	o->record->access = "free";
 	o->record->object.present = true;
-	o->record->object.cache = log_record_string(o->record, from + 20, strcspn(from + 20, " "));
+	o->record->object.cache = decode_record_string(o->record, from + 20, strcspn(from + 20, " "));
 	return FORM_OOPS;
 }
 
 /* "kmem_cache_destroy mine: Slab cache still has objects", since 5.17 in a WARNING and with " when called from func+0x1/0x2" */
-static enum log_form begin_busy_cache(const char *text, struct log_open *o)
+static enum decode_form begin_busy_cache(const char *text, struct decode_open *o)
 {
 	const char *cache = after(text, "kmem_cache_destroy "), *end = cache ? strstr(cache, ": Slab cache still has objects") : NULL;
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 
 	if (!end)
 		return FORM_NONE;
 	headline(o, "slub", text);
 	r->kind = "slab-cache-still-has-objects";
 	r->object.present = true;
-	r->object.cache = log_record_string(r, cache, (size_t)(end - cache));
+	r->object.cache = decode_record_string(r, cache, (size_t)(end - cache));
 	return strstr(end, " when called from ") ? FORM_OOPS : FORM_TRACE;
 }
 
 /* ---- kmemleak ------------------------------------------------------------------------------------------------------------------------ */
 
 /* "unreferenced object 0xffff888005e5b000 (size 128):"; with kmemleak.verbose each line is printed behind "kmemleak: ". */
-static enum log_form begin_kmemleak(const char *text, struct log_open *o)
+static enum decode_form begin_kmemleak(const char *text, struct decode_open *o)
 {
-	o->printed_leak = starts(text, LOG_PRINTED_LEAK);
+	o->printed_leak = starts(text, DECODE_PRINTED_LEAK);
 	const char *p = after(text, o->printed_leak ? "kmemleak: unreferenced object " : "unreferenced object ");
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 
 	if (!p)
 		return FORM_NONE;
@@ -196,13 +196,13 @@ static enum log_form begin_kmemleak(const char *text, struct log_open *o)
 		p += strcspn(p, ")");
 		p += *p ? 2 : 0;
 	}
-	if (!starts(p, "0x") || !(p = log_hex(p, &r->object.addr)))
+	if (!starts(p, "0x") || !(p = decode_hex(p, &r->object.addr)))
 		return FORM_NONE;
 	headline(o, "kmemleak", text);
 	r->kind = "unreferenced-object";
 	r->object.present = true;
 	r->object.state = "allocated";
-	log_decimal_after(p, "(size ", &r->object.size);
+	decode_decimal_after(p, "(size ", &r->object.size);
 	r->leak.class = "unreferenced";
 	r->leak.objects = 1;
 	r->leak.bytes = r->object.size;
@@ -211,7 +211,7 @@ static enum log_form begin_kmemleak(const char *text, struct log_open *o)
 
 /* ---- faults -------------------------------------------------------------------------------------------------------------------------- */
 
-struct fault { const char *mark, *kind, *address; enum log_form form; };
+struct fault { const char *mark, *kind, *address; enum decode_form form; };
 
 /* In order: the first that the line begins with. */
 static const struct fault faults[] = {
@@ -269,23 +269,23 @@ static const char *fault_detector(const struct fault *f)
 }
 
 /* 4.x and 5.x up to 5.5 say it before the fault: "kasan: GPF could be caused by NULL-ptr deref or user memory access" */
-static enum log_form begin_gpf_hint(const char *text, struct log_open *o)
+static enum decode_form begin_gpf_hint(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, "kasan: GPF could be caused by ");
 
 	if (!p)
 		return FORM_NONE;
 	headline(o, "kasan", text);
-	o->record->kind = log_kind(o->record, p, strlen(p));
+	o->record->kind = decode_kind(o->record, p, strlen(p));
 	o->gpf_hint = true;
 	return FORM_OOPS;
 }
 
 /* "memcpy: detected buffer overflow: 40 byte write of buffer size 32", "memcpy: detected field-spanning write (size 40) of …" */
-static enum log_form begin_fortify(const char *text, struct log_open *o)
+static enum decode_form begin_fortify(const char *text, struct decode_open *o)
 {
 	const char *p = strstr(text, ": detected ");
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 
 	if (!p || (size_t)(p - text) != strspn(text, "abcdefghijklmnopqrstuvwxyz_"))
 		return FORM_NONE;
@@ -293,23 +293,23 @@ static enum log_form begin_fortify(const char *text, struct log_open *o)
 	if (!starts(p, "buffer overflow") && !starts(p, "field-spanning "))
 		return FORM_NONE;
 	headline(o, "fortify", text);
-	r->kind = starts(p, "buffer") ? "fortify-buffer-overflow" : log_kind(r, p, strcspn(p, "("));
+	r->kind = starts(p, "buffer") ? "fortify-buffer-overflow" : decode_kind(r, p, strcspn(p, "("));
 	r->access = strstr(p, " read") ? "read" : "write";
-	r->have_size = log_decimal_after(p, "overflow: ", &r->access_size) || log_decimal_after(p, "(size ", &r->access_size);
+	r->have_size = decode_decimal_after(p, "overflow: ", &r->access_size) || decode_decimal_after(p, "(size ", &r->access_size);
 	return FORM_OOPS;
 }
 
 /* "refcount_t: underflow; use-after-free." */
-static const char *refcount_kind(struct log_record *r, const char *p)
+static const char *refcount_kind(struct decode_record *r, const char *p)
 {
 	size_t len = strcspn(p, ".");
 
-	return log_kind(r, p, len);
+	return decode_kind(r, p, len);
 }
 
-static enum log_form begin_fault(const char *text, struct log_open *o)
+static enum decode_form begin_fault(const char *text, struct decode_open *o)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		const struct fault *f = &faults[i];
@@ -318,7 +318,7 @@ static enum log_form begin_fault(const char *text, struct log_open *o)
 			continue;
 		headline(o, fault_detector(f), text);
 		r->kind = f->kind ? f->kind : refcount_kind(r, p);
-		if (*f->address && log_hex_after(p, f->address, &r->addr))
+		if (*f->address && decode_hex_after(p, f->address, &r->addr))
 			r->have_addr = true;
 		return f->form;
 	}
@@ -326,29 +326,29 @@ static enum log_form begin_fault(const char *text, struct log_open *o)
 }
 
 /* "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3", older "UBSAN: Undefined behaviour in fs/foo.c:12:3" */
-static enum log_form begin_ubsan(const char *text, struct log_open *o)
+static enum decode_form begin_ubsan(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, "UBSAN: "), *in;
 
 	if (!p || !(in = strstr(p, " in ")))
 		return FORM_NONE;
 	headline(o, "ubsan", text);
-	o->record->kind = log_kind(o->record, p, (size_t)(in - p));
-	o->record->place = log_record_string(o->record, in + 4, strlen(in + 4));
+	o->record->kind = decode_kind(o->record, p, (size_t)(in - p));
+	o->record->place = decode_record_string(o->record, in + 4, strlen(in + 4));
 	return FORM_OOPS;
 }
 
 /* ---- which ------------------------------------------------------------------------------------------------------------------------------ */
 
-size_t log_rule_length(const char *text)
+size_t decode_rule_length(const char *text)
 {
 	size_t n = strspn(text, "=");
 
 	return text[n] == '\0' || text[n] == ' ' ? n : 0;
 }
 
-/* First letters of everything that log_begin and the reader know, by the first one. */
-bool log_may_begin(const char *text, size_t len)
+/* First letters of everything that decode_headline and the reader know, by the first one. */
+bool decode_may_be_headline(const char *text, size_t len)
 {
 #define MARK(s) { s, sizeof(s) - 1 }
 	static const struct { const char *text; size_t len; } marks[] = {
@@ -374,19 +374,19 @@ bool log_may_begin(const char *text, size_t len)
 	return false;
 }
 
-enum log_form log_begin(const char *text, struct log_open *o)
+enum decode_form decode_headline(const char *text, struct decode_open *o)
 {
-	static enum log_form (*const tries[])(const char *, struct log_open *) = {
+	static enum decode_form (*const tries[])(const char *, struct decode_open *) = {
 		begin_kasan, begin_slub, begin_kmemleak, begin_wrong_cache, begin_busy_cache, begin_fault, begin_ubsan, begin_gpf_hint,
 		begin_fortify,
 	};
-	enum log_form form;
+	enum decode_form form;
 
 	o->section = SECTION_HEAD;
 	if (o->caller >> 48 == 'V')
-		return log_begin_valgrind(text, o) ? FORM_VALGRIND : FORM_NONE;
+		return decode_headline_valgrind(text, o) ? FORM_VALGRIND : FORM_NONE;
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++)
 		if ((form = tries[i](text, o)) != FORM_NONE)
 			return form;
-	return log_begin_asan(text, o) ? FORM_ASAN : FORM_NONE;
+	return decode_headline_asan(text, o) ? FORM_ASAN : FORM_NONE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/body_object.c - lines of a report that tell the object, what SLUB prints of it, the rows of memory, and the modules. */
+/* decode/lines_object.c - lines of a report that tell the object, what SLUB prints of it, the rows of memory, and the modules. */
 #include "config.h"
 
 #include "decode/decode_internal.h"
@@ -7,7 +7,7 @@
 /* ---- the object ------------------------------------------------------------------------------------------------------------------------ */
 
 /* "The buggy address is located 123 bytes inside of 128-byte region [a, b)", in one line or two. */
-static bool read_region(struct log_record *r, const char *t)
+static bool read_region(struct decode_record *r, const char *t)
 {
 	const char *region = strstr(t, "-byte region ["), *digits;
 	uint64_t start, end;
@@ -16,8 +16,8 @@ static bool read_region(struct log_record *r, const char *t)
 		return false;
 	for (digits = region; digits > t && digits[-1] >= '0' && digits[-1] <= '9'; digits--)
 		;
-	log_decimal(digits, &r->object.size);
-	if (log_hex(region + 14, &start) && log_hex_after(region, ", ", &end)) {
+	decode_decimal(digits, &r->object.size);
+	if (decode_hex(region + 14, &start) && decode_hex_after(region, ", ", &end)) {
 		r->object.addr = start;
 		r->object.present = true;
 	}
@@ -28,25 +28,25 @@ static bool read_region(struct log_record *r, const char *t)
 	return true;
 }
 
-bool log_read_object(struct log_open *o, const char *t)
+bool decode_read_object(struct decode_open *o, const char *t)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 	const char *p;
 
-	if ((p = after(t, "Object at ")) != NULL && (p = log_hex(p, &r->object.addr)) != NULL && starts(p, ", in cache ")) {
+	if ((p = after(t, "Object at ")) != NULL && (p = decode_hex(p, &r->object.addr)) != NULL && starts(p, ", in cache ")) {
 		/* 4.8 to 4.10 */
 		r->object.present = true;
-		r->object.cache = log_record_string(r, p + 11, strcspn(p + 11, " "));
-		log_decimal_after(p, " size: ", &r->object.cache_size);
+		r->object.cache = decode_record_string(r, p + 11, strcspn(p + 11, " "));
+		decode_decimal_after(p, " size: ", &r->object.cache_size);
 	} else if ((p = after(t, "The buggy address belongs to the object at ")) != NULL) {
-		r->object.present = log_hex(p, &r->object.addr) != NULL;
+		r->object.present = decode_hex(p, &r->object.addr) != NULL;
 	} else if ((p = after(t, "which belongs to the cache ")) != NULL) {
-		r->object.cache = log_record_string(r, p, strcspn(p, " "));
-		log_decimal_after(p, " of size ", &r->object.cache_size);
+		r->object.cache = decode_record_string(r, p, strcspn(p, " "));
+		decode_decimal_after(p, " of size ", &r->object.cache_size);
 	} else if ((p = after(t, "and was allocated by ")) != NULL) {
-		r->object.allocated_by = log_record_string(r, p, strlen(p));
+		r->object.allocated_by = decode_record_string(r, p, strlen(p));
 	} else if ((p = after(t, "The buggy address is located ")) != NULL) {
-		r->object.have_distance = log_decimal(p, &r->object.distance) != NULL;
+		r->object.have_distance = decode_decimal(p, &r->object.distance) != NULL;
 		r->object.relation = strstr(p, "inside") ? "inside of" : strstr(p, "left") ? "to the left of" : "to the right of";
 		read_region(r, p);
 	} else if (!(o->section == SECTION_OBJECT && read_region(r, t))) {
@@ -57,13 +57,13 @@ bool log_read_object(struct log_open *o, const char *t)
 	return true;
 }
 
-static void add_place(struct log_record *r, const char *t)
+static void add_place(struct decode_record *r, const char *t)
 {
-	r->place = r->place ? log_record_format(r, "%s\n%s", r->place, t) : log_record_string(r, t, strlen(t));
+	r->place = r->place ? decode_record_format(r, "%s\n%s", r->place, t) : decode_record_string(r, t, strlen(t));
 }
 
 /* Variables, stacks, mappings, pages. */
-bool log_read_place(struct log_open *o, const char *t)
+bool decode_read_place(struct decode_open *o, const char *t)
 {
 	if (starts(t, "The buggy address belongs to the variable") || starts(t, "The buggy address belongs to stack of") ||
 	    starts(t, "The buggy address is located in stack of") || starts(t, "This frame has ") || starts(t, "and is located at offset ") ||
@@ -76,14 +76,14 @@ bool log_read_place(struct log_open *o, const char *t)
 			add_place(o->record, t);
 		return true;
 	}
-	if (o->section == SECTION_PLACE && *t && !log_may_begin(t, strlen(t))) {
+	if (o->section == SECTION_PLACE && *t && !decode_may_be_headline(t, strlen(t))) {
 		add_place(o->record, t);
 		return true;
 	}
 	return false;
 }
 
-bool log_read_page(struct log_open *o, const char *t)
+bool decode_read_page(struct decode_open *o, const char *t)
 {
 	static const char *const marks[] = { "page:", "page: ", "head:", "flags:", "raw:", "page dumped because", "page_owner tracks",
 	                                     "page_type:", "page allocated via", "page last allocated", "page last free", "page_owner free",
@@ -104,7 +104,7 @@ bool log_read_page(struct log_open *o, const char *t)
 /* ---- rows of memory ---------------------------------------------------------------------------------------------------------------------- */
 
 /* "6b 6b ?? 00": how many, one blank between them; *end behind the last. */
-static uint8_t parse_bytes(const char *p, struct log_row *row)
+static uint8_t parse_bytes(const char *p, struct decode_row *row)
 {
 	uint8_t n = 0;
 
@@ -118,9 +118,9 @@ static uint8_t parse_bytes(const char *p, struct log_row *row)
 			p += 2;
 			continue;
 		}
-		high = log_hex_digit(p[0]);
-		low = high < 0 ? -1 : log_hex_digit(p[1]);
-		if (low < 0 || log_hex_digit(p[2]) >= 0)
+		high = decode_hex_digit(p[0]);
+		low = high < 0 ? -1 : decode_hex_digit(p[1]);
+		if (low < 0 || decode_hex_digit(p[2]) >= 0)
 			break;
 		row->valid |= 1u << n;
 		row->bytes[n++] = (uint8_t)(high << 4 | low);
@@ -131,12 +131,12 @@ static uint8_t parse_bytes(const char *p, struct log_row *row)
 	return n;
 }
 
-bool log_add_row(struct log_record *r, uint64_t addr, const char *bytes, char label)
+bool decode_add_row(struct decode_record *r, uint64_t addr, const char *bytes, char label)
 {
-	struct log_row probe, *row;
+	struct decode_row probe, *row;
 
 	probe.nr = parse_bytes(bytes, &probe);
-	if (!probe.nr || !(row = log_record_row(r)))
+	if (!probe.nr || !(row = decode_record_row(r)))
 		return false;
 	probe.addr = addr;
 	probe.label = label;
@@ -145,10 +145,10 @@ bool log_add_row(struct log_record *r, uint64_t addr, const char *bytes, char la
 }
 
 /* How much memory a byte stands for: 8 bytes in generic KASAN, 16 with tags.  The smallest step between rows tells, as a row may have been lost. */
-static void row_scale(struct log_open *o)
+static void row_scale(struct decode_open *o)
 {
-	struct log_record *r = o->record;
-	const struct log_row *last = &r->rows[r->nr_rows - 1];
+	struct decode_record *r = o->record;
+	const struct decode_row *last = &r->rows[r->nr_rows - 1];
 	uint64_t step = r->nr_rows > 1 && last[-1].label == 'm' ? (last->addr - last[-1].addr) / last[-1].nr : 0;
 
 	if ((step != 1 && step != 8 && step != 16) || (o->scale_known && step >= r->row_scale))
@@ -160,9 +160,9 @@ static void row_scale(struct log_open *o)
 }
 
 /* " ffff8801f44ec300: 00 00 …", ">0x7f…: …"; the caret under the marked row. */
-bool log_read_memory(struct log_open *o, const char *text)
+bool decode_read_memory(struct decode_open *o, const char *text)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 	const char *t = text + strspn(text, " >="), *behind;
 	uint64_t addr;
 
@@ -181,8 +181,8 @@ bool log_read_memory(struct log_open *o, const char *text)
 		r->mark = o->mark_row + o->mark_index * r->row_scale;
 		return true;
 	}
-	behind = log_hex(t, &addr);
-	if (!behind || *behind != ':' || !log_add_row(r, addr, behind + 1, 'm'))
+	behind = decode_hex(t, &addr);
+	if (!behind || *behind != ':' || !decode_add_row(r, addr, behind + 1, 'm'))
 		return false;
 	row_scale(o);
 	if (text[strspn(text, " ")] == '>') {
@@ -195,7 +195,7 @@ bool log_read_memory(struct log_open *o, const char *text)
 }
 
 /* SLUB's "Redzone  ffff888005e5b040: bb bb …" and its sisters, in words of two lengths. */
-static bool read_slub_row(struct log_record *r, const char *t)
+static bool read_slub_row(struct decode_record *r, const char *t)
 {
 	static const struct { const char *mark; char label; } marks[] = {
 		{ "Bytes b4 ", 'b' }, { "Object ", 'o' }, { "Redzone ", 'r' }, { "Padding ", 'p' }, { "Right Redzone ", 'r' }, { "Left Redzone ", 'r' },
@@ -207,8 +207,8 @@ static bool read_slub_row(struct log_record *r, const char *t)
 		if (!p)
 			continue;
 		p += strspn(p, " ");
-		colon = log_hex(p, &addr);
-		if (!colon || *colon != ':' || !log_add_row(r, addr, colon + 1, marks[i].label))
+		colon = decode_hex(p, &addr);
+		if (!colon || *colon != ':' || !decode_add_row(r, addr, colon + 1, marks[i].label))
 			continue;
 		if (marks[i].label == 'o' && !r->object.addr)
 			r->object.addr = addr;
@@ -223,19 +223,19 @@ static bool read_slub_row(struct log_record *r, const char *t)
 /* ---- SLUB ---------------------------------------------------------------------------------------------------------------------------------- */
 
 /* "0xffff888005e5b040-0xffff888005e5b047 @offset=64. First byte 0x78 instead of 0xcc" */
-bool log_read_first_byte(struct log_record *r, const char *t)
+bool decode_read_first_byte(struct decode_record *r, const char *t)
 {
 	const char *mark = strstr(t, "First byte 0x");
 	uint64_t found, expected;
 
 	if (!mark)
 		return false;
-	if (log_hex_after(mark, "First byte 0x", &found) && log_hex_after(mark, "instead of 0x", &expected)) {
+	if (decode_hex_after(mark, "First byte 0x", &found) && decode_hex_after(mark, "instead of 0x", &expected)) {
 		r->found = (int32_t)(found & 0xff);
 		r->expected = (int32_t)(expected & 0xff);
 	}
 	t += strcspn(t, "0");
-	if (starts(t, "0x") && log_hex(t, &r->addr)) {
+	if (starts(t, "0x") && decode_hex(t, &r->addr)) {
 		r->have_addr = true;
 		r->mark = r->addr;
 		r->have_mark = true;
@@ -244,17 +244,17 @@ bool log_read_first_byte(struct log_record *r, const char *t)
 	return true;
 }
 
-bool log_read_slub(struct log_open *o, const char *t)
+bool decode_read_slub(struct decode_open *o, const char *t)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 	const char *p = after(t, "INFO: ");
 
 	if (p && *(p += strspn(p, " ")))
 		t = p;
-	if (strspn(t, "-") > 20 || log_rule_length(t) > LOG_SHORT_RULE)
+	if (strspn(t, "-") > 20 || decode_rule_length(t) > DECODE_SHORT_RULE)
 		return true;
 	if (starts(t, "Object 0x")) {
-		if (log_hex(t + 7, &r->object.addr))
+		if (decode_hex(t + 7, &r->object.addr))
 			o->stack = NULL;
 		return true;
 	}
@@ -263,17 +263,17 @@ bool log_read_slub(struct log_open *o, const char *t)
 		o->stack = NULL;
 		return true;
 	}
-	return log_read_first_byte(r, t) || read_slub_row(r, t);
+	return decode_read_first_byte(r, t) || read_slub_row(r, t);
 }
 
 /* ---- modules ----------------------------------------------------------------------------------------------------------------------------- */
 
 /* memsan: " prog 0x55d0-0x55e0 /home/me/prog (BuildId 0123ab) (remark)" under "Modules linked in:" */
-bool log_read_module(struct log_open *o, const char *t)
+bool decode_read_module(struct decode_open *o, const char *t)
 {
-	struct log_record *r = o->record;
+	struct decode_record *r = o->record;
 	const char *range = strstr(t, " 0x"), *p, *mark, *end;
-	struct log_module m = { .name = NULL }, *to;
+	struct decode_module m = { .name = NULL }, *to;
 
 	if (starts(t, "Modules linked in:") && strcmp(r->detector, "memsan") == 0) {
 		o->section = SECTION_MODULES;
@@ -282,15 +282,15 @@ bool log_read_module(struct log_open *o, const char *t)
 	}
 	if (o->section != SECTION_MODULES || !range)
 		return false;
-	p = log_hex(range + 1, &m.start);
-	if (!p || *p != '-' || !(p = log_hex(p + 1, &m.end)) || p[0] != ' ')
+	p = decode_hex(range + 1, &m.start);
+	if (!p || *p != '-' || !(p = decode_hex(p + 1, &m.end)) || p[0] != ' ')
 		return false;
 	mark = strstr(p, " (BuildId ");
 	end = mark ? mark : strstr(p, " (");
-	m.name = log_record_string(r, t, (size_t)(range - t));
-	m.path = log_record_string(r, p + 1, end ? (size_t)(end - p - 1) : strlen(p + 1));
-	m.build_id = mark ? log_record_string(r, mark + 10, strspn(mark + 10, "0123456789abcdef")) : NULL;
-	if ((to = log_record_module(r)) != NULL)
+	m.name = decode_record_string(r, t, (size_t)(range - t));
+	m.path = decode_record_string(r, p + 1, end ? (size_t)(end - p - 1) : strlen(p + 1));
+	m.build_id = mark ? decode_record_string(r, mark + 10, strspn(mark + 10, "0123456789abcdef")) : NULL;
+	if ((to = decode_record_module(r)) != NULL)
 		*to = m;
 	return true;
 }
