@@ -77,7 +77,7 @@ struct decode_module { const char *name, *path, *build_id; uint64_t start, end; 
 struct decode_extra { const char *key, *json; };
 
 struct decode_record {
-	struct pool pool;                          /* everything below lives in it */
+	struct alloc_region region;                          /* everything below lives in it */
 	const char *detector;                      /* "kasan", "kfence", "slub", "kmemleak", "memsan", "asan", "valgrind", … */
 	const char *kind;                          /* the tool's words: "slab-out-of-bounds" */
 	const char *title;                         /* "KASAN: slab-out-of-bounds Write in foo" */

@@ -225,7 +225,7 @@ static void read_extras(struct decode_record *r, json_object *root)
 	static const char *const keys[] = { "class", "component", "explanation", "time_ms", "fault", "notes" };
 	json_object *o;
 
-	r->extras = pool_alloc(&r->pool, ARRAY_SIZE(keys) * sizeof(*r->extras));
+	r->extras = region_alloc(&r->region, ARRAY_SIZE(keys) * sizeof(*r->extras));
 	for (size_t i = 0; r->extras && i < ARRAY_SIZE(keys); i++)
 		if (json_object_object_get_ex(root, keys[i], &o)) {
 			const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -236,7 +236,7 @@ static void read_extras(struct decode_record *r, json_object *root)
 		}
 }
 
-static struct decode_record *read_root(json_object *root, const char **why)
+static struct decode_record *read_directory(json_object *root, const char **why)
 {
 	json_object *schema = member(root, "schema", json_type_string);
 	struct decode_record *r;
@@ -279,7 +279,7 @@ struct decode_record *decode_json_read(const char *line, size_t len, const char 
 	root = len < INT32_MAX ? json_tokener_parse_ex(tok, line, (int)len) : NULL;
 	*why = "it is no JSON";
 	if (root)
-		r = read_root(root, why);
+		r = read_directory(root, why);
 	json_object_put(root);
 	json_tokener_free(tok);
 	return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/record.c - a record, its stacks and frames, all in one pool; scanners of numbers and words. */
+/* decode/record.c - a record, its stacks and frames, all in one region; scanners of numbers and words. */
 #include "config.h"
 
 #include <ctype.h>
@@ -23,13 +23,13 @@ void decode_record_free(struct decode_record *r)
 {
 	if (!r)
 		return;
-	pool_free(&r->pool);
+	region_free(&r->region);
 	free(r);
 }
 
 const char *decode_record_string(struct decode_record *r, const char *s, size_t len)
 {
-	char *copy = pool_alloc(&r->pool, len + 1);
+	char *copy = region_alloc(&r->region, len + 1);
 
 	if (copy)
 		memcpy(copy, s, len);
@@ -51,11 +51,11 @@ const char *decode_record_format(struct decode_record *r, const char *format, ..
 	return copy;
 }
 
-/* An array in the pool, twice as large; what it was stays in the pool. */
+/* An array in the region, twice as large; what it was stays in the region. */
 static void *grow(struct decode_record *r, void *old, size_t nr, size_t *room, size_t size)
 {
 	size_t wanted = *room ? *room * 2 : 8;
-	void *grown = pool_alloc(&r->pool, wanted * size);
+	void *grown = region_alloc(&r->region, wanted * size);
 
 	if (!grown)
 		return NULL;
@@ -71,7 +71,7 @@ struct decode_stack *decode_record_stack(struct decode_record *r, const char *ro
 
 	/* Stacks are pointed to while they are filled, so they never move. */
 	if (!r->stacks) {
-		r->stacks = pool_alloc(&r->pool, DECODE_STACKS_MAX * sizeof(*r->stacks));
+		r->stacks = region_alloc(&r->region, DECODE_STACKS_MAX * sizeof(*r->stacks));
 		r->room_stacks = r->stacks ? DECODE_STACKS_MAX : 0;
 	}
 	if (r->nr_stacks == r->room_stacks)
@@ -217,7 +217,7 @@ bool decode_decimal_after(const char *s, const char *word, uint64_t *value)
 
 const char *decode_kind(struct decode_record *r, const char *s, size_t len)
 {
-	char *out = pool_alloc(&r->pool, len + 1);
+	char *out = region_alloc(&r->region, len + 1);
 	size_t n = 0;
 
 	if (!out)

@@ -4,9 +4,9 @@
  *   gate.c         which allocations are fenced
  *   slots.c        pages between guard pages: fresh, live, freed
  *   canary.c       the bytes around an object
- *   pool.c         fenced objects: allocated, freed, found
+ *   core.c         fenced objects: allocated, freed, found
  *   covered.c      which allocation stacks have an object there
- *   only.c         fence.only, fail.stack
+ *   filter.c         fence.only, fail.stack
  *   report.c       what is wrong with a fenced object
  */
 #ifndef MEMSAN_FENCE_H

@@ -37,11 +37,11 @@ struct slot_range {
 	uintptr_t base;
 	size_t stride, nr_max;
 	unsigned pages;                 /* of data */
-	struct os_stepped slots;        /* struct fence_slot each */
-	uintptr_t ready;                /* pages below are usable; under pool_lock */
-	uint32_t fresh;                 /* slots from here on were never used; under pool_lock, read without */
-	uint32_t first, last, nr_free;  /* queue of freed slots, index + 1; under pool_lock */
-	uint32_t ahead[FENCE_AHEAD];    /* slots that were opened together, and the next of them; under pool_lock */
+	struct stepped_reserve slots;        /* struct fence_slot each */
+	uintptr_t ready;                /* pages below are usable; under slots_lock */
+	uint32_t fresh;                 /* slots from here on were never used; under slots_lock, read without */
+	uint32_t first, last, nr_free;  /* queue of freed slots, index + 1; under slots_lock */
+	uint32_t ahead[FENCE_AHEAD];    /* slots that were opened together, and the next of them; under slots_lock */
 	uint32_t nr_ahead, next_ahead;
 };
 
@@ -85,15 +85,15 @@ uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s);
 uintptr_t canary_end(const struct slot_range *r, const struct fence_slot *s);
 void canary_prefetch(uintptr_t object);
 
-/* ---- gate.c, covered.c, only.c ------------------------------------------------------------------------------------------------ */
+/* ---- gate.c, covered.c, filter.c ------------------------------------------------------------------------------------------------ */
 
 void gate_init(void);
 uint32_t gate_random(void);       /* this thread's; xorshift */
 bool covered_init(size_t objects);
 void covered_add(uint32_t hash, int n);
 bool covered_has(uint32_t hash);
-void only_init(void);
-bool only_matches(stack_handle stack);
+void filter_init(void);
+bool filter_matches_only(stack_handle stack);
 
 /* ---- report.c ------------------------------------------------------------------------------------------------------------------- */
 

@@ -41,10 +41,10 @@ size_t fence_size;
 struct slot_range fence_ranges[FENCE_RANGES];
 static uint64_t live_max; /* with more open slots the program would lack mappings; written once */
 static uint64_t held_max; /* bytes that freed slots of fence=all may cost before they are used again; written once */
-static uint64_t held;     /* what they cost; under pool_lock */
+static uint64_t held;     /* what they cost; under slots_lock */
 
 /* Guards fresh slots, the queues and the slots opened ahead.  System calls that make pages usable are made under it, nothing else. */
-static struct ranked_lock pool_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
+static struct ranked_lock slots_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 
 /* ---- addresses ---------------------------------------------------------------------------------------------------------------- */
 
@@ -92,7 +92,7 @@ void page_close(uintptr_t p, size_t n)
 	os_protect_none((void *)p, n);
 }
 
-/* Under pool_lock: pages up to `end` are usable, and guards. */
+/* Under slots_lock: pages up to `end` are usable, and guards. */
 static bool range_reach(struct slot_range *r, uintptr_t end)
 {
 	size_t n;
@@ -112,7 +112,7 @@ static struct fence_slot *slot_fresh(struct slot_range *r)
 {
 	size_t i = r->fresh;
 
-	if (i == r->nr_max || !os_stepped_reach(&r->slots, (i + 1) * sizeof(struct fence_slot)) ||
+	if (i == r->nr_max || !stepped_reserve_reach(&r->slots, (i + 1) * sizeof(struct fence_slot)) ||
 	    !range_reach(r, r->base + (i + 1) * r->stride + PAGE_SIZE))
 		return NULL;
 	__atomic_store_n(&r->fresh, (uint32_t)i + 1, __ATOMIC_RELEASE);
@@ -139,7 +139,7 @@ static struct fence_slot *slot_oldest(struct slot_range *r)
 	return s;
 }
 
-/* Under pool_lock. */
+/* Under slots_lock. */
 static struct fence_slot *slot_next(struct slot_range *r)
 {
 	bool hold = !fence_all || held < held_max || r->nr_free < HELD_LEAST;
@@ -155,7 +155,7 @@ static void slot_reset(const struct slot_range *r, const struct fence_slot *s)
 		page_close(slot_data(r, s), r->pages << PAGE_SHIFT);
 }
 
-/* Under pool_lock: the next slots are opened together, as many as can be. */
+/* Under slots_lock: the next slots are opened together, as many as can be. */
 static void slots_open_ahead(struct slot_range *r)
 {
 	struct os_range pages[FENCE_AHEAD];
@@ -181,13 +181,13 @@ static struct fence_slot *slot_ahead(struct slot_range *r)
 	return r->next_ahead < r->nr_ahead ? slot_at(r, r->ahead[r->next_ahead++]) : NULL;
 }
 
-/* Counters are written under pool_lock alone; who reads them takes none. */
+/* Counters are written under slots_lock alone; who reads them takes none. */
 static void count(uint64_t *counter, uint64_t by)
 {
 	__atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED);
 }
 
-/* Under pool_lock. */
+/* Under slots_lock. */
 static void queue_append(struct slot_range *r, struct fence_slot *s)
 {
 	uint32_t index = (uint32_t)(s - slot_at(r, 0)) + 1;
@@ -208,11 +208,11 @@ static bool slot_open(struct slot_range *r, struct fence_slot *s)
 	s->open = page_open(slot_data(r, s), r->pages << PAGE_SHIFT);
 	if (s->open)
 		return true;
-	lock_acquire(&pool_lock);
+	lock_acquire(&slots_lock);
 	queue_append(r, s);
 	count(&live_counters.fence_live, -1ull);
 	count(&live_counters.fence_allocs, -1ull);
-	lock_release(&pool_lock);
+	lock_release(&slots_lock);
 	return false;
 }
 
@@ -221,14 +221,14 @@ struct fence_slot *slot_take(struct slot_range *r, bool *no_mappings)
 	bool ahead = fence_all && r->pages == 1 && os_guard_supported();
 	struct fence_slot *s = NULL;
 
-	lock_acquire(&pool_lock);
+	lock_acquire(&slots_lock);
 	*no_mappings = live_counters.fence_live >= live_max;
 	if (!*no_mappings)
 		s = ahead ? slot_ahead(r) : slot_next(r);
 	count(&live_counters.fence_live, s != NULL);
 	count(&live_counters.fence_allocs, s != NULL);
 	count(&live_counters.fence_skipped_capacity, s == NULL);
-	lock_release(&pool_lock);
+	lock_release(&slots_lock);
 	if (s && !(ahead && s->open) && !slot_open(r, s)) {
 		*no_mappings = true;
 		s = NULL;
@@ -238,11 +238,11 @@ struct fence_slot *slot_take(struct slot_range *r, bool *no_mappings)
 
 void slot_put(struct slot_range *r, struct fence_slot *s)
 {
-	lock_acquire(&pool_lock);
+	lock_acquire(&slots_lock);
 	queue_append(r, s);
 	count(&live_counters.fence_live, -1ull);
 	count(&live_counters.fence_frees, 1);
-	lock_release(&pool_lock);
+	lock_release(&slots_lock);
 }
 
 /* ---- the reserve --------------------------------------------------------------------------------------------------------------- */
@@ -251,7 +251,7 @@ void fence_limit_space(uint64_t limit)
 {
 	if (!fence_size || fence_size < limit / 4)
 		return;
-	lock_acquire(&pool_lock);
+	lock_acquire(&slots_lock);
 	for (unsigned k = 0; k < FENCE_RANGES; k++) {
 		struct slot_range *r = &fence_ranges[k];
 		uintptr_t end = r->base + r->nr_max * r->stride + PAGE_SIZE;
@@ -260,9 +260,9 @@ void fence_limit_space(uint64_t limit)
 			os_release_part((void *)r->ready, end - r->ready);
 		/* The last usable page is a guard; a slot that has none behind it is no slot. */
 		r->nr_max = r->ready - r->base < PAGE_SIZE ? 0 : MIN(r->nr_max, (r->ready - r->base - PAGE_SIZE) / r->stride);
-		os_stepped_shrink(&r->slots, r->nr_max * sizeof(struct fence_slot));
+		stepped_reserve_shrink(&r->slots, r->nr_max * sizeof(struct fence_slot));
 	}
-	lock_release(&pool_lock);
+	lock_release(&slots_lock);
 }
 
 static size_t range_bytes(size_t slots, unsigned pages)
@@ -292,7 +292,7 @@ static bool ranges_reserve(size_t slots)
 		struct slot_range *r = &fence_ranges[k];
 
 		r->nr_max = slots_of(k, slots);
-		if (r->nr_max && !os_stepped_init(&r->slots, ALIGN_UP(r->nr_max * sizeof(struct fence_slot), PAGE_SIZE),
+		if (r->nr_max && !stepped_reserve_init(&r->slots, ALIGN_UP(r->nr_max * sizeof(struct fence_slot), PAGE_SIZE),
 		                                  fence_all ? (size_t)64 << 10 : PAGE_SIZE))
 			r->nr_max = 0;
 		r->pages = 1u << k;
@@ -328,7 +328,7 @@ size_t slots_init(size_t slots)
 		return 0;
 	live_max = os_guard_supported() ? UINT64_MAX : os_mappings_limit() * 3 / 4 / 2;
 	held_max = held_limit();
-	lock_register_for_fork(&pool_lock);
+	lock_register_for_fork(&slots_lock);
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
 		total += fence_ranges[k].nr_max;
 	return total;

@@ -17,13 +17,13 @@ static struct note *spare;
 
 TLS_IE uint32_t leak_disabled;
 
-struct leak_root leak_root;
+struct leak_directory leak_directory;
 
-void leak_root_init(const void *pool, const void *pool_size, const struct slab_slots *slots)
+void leak_directory_init(const void *pool, const void *pool_size, const struct slab_slots *slots)
 {
-	struct leak_root *r = &leak_root;
+	struct leak_directory *r = &leak_directory;
 
-	r->version = LEAK_ROOT_VERSION;
+	r->version = LEAK_DIRECTORY_VERSION;
 	r->size = sizeof(*r);
 	r->notes = (uint64_t)(uintptr_t)buckets;
 	r->nr_buckets = NOTE_BUCKETS;
@@ -33,9 +33,9 @@ void leak_root_init(const void *pool, const void *pool_size, const struct slab_s
 	mem_copy(&r->slots, slots, sizeof(r->slots));
 	r->pools = (uint64_t)(uintptr_t)pools_table();
 	r->nr_pool_buckets = POOL_BUCKETS;
-	r->pool_object_size = sizeof(struct leak_pool_object);
+	r->pool_object_size = sizeof(struct leak_registered_object);
 	r->self = (uint64_t)(uintptr_t)r;
-	mem_copy(r->magic, LEAK_ROOT_MAGIC, sizeof(r->magic));
+	mem_copy(r->magic, LEAK_DIRECTORY_MAGIC, sizeof(r->magic));
 }
 
 static struct note **bucket_of(uint64_t object)
@@ -108,10 +108,10 @@ static bool object_around(uintptr_t p, struct slab_object *o)
 {
 	bool found;
 
-	if (leak_pool_find(p, o))
+	if (leak_registered_find(p, o))
 		return true;
 	found = slab_find_object(p, o) && o->state == SLAB_OBJ_LIVE && p - o->addr < MAX(o->size, 1);
-	return (found && p == o->addr) || leak_pool_around(p, o) || found;
+	return (found && p == o->addr) || leak_registered_around(p, o) || found;
 }
 
 bool leak_annotate(const void *p, enum leak_note kind)

@@ -283,7 +283,7 @@ void leak_control_start(void)
 		leak_control.signals |= (uint64_t)1 << (sig - 1);
 		timer_signal = sig;
 	}
-	slab_root.control = (uintptr_t)&leak_control;
+	slab_directory.control = (uintptr_t)&leak_control;
 	if (options.leak_scan_interval && !timer_start(options.leak_scan_interval))
 		report_line("leak: no scans by leak.scan_interval: signal %d is used by the program", sig);
 }

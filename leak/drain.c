@@ -17,7 +17,7 @@
  *
  * A list is one object at a time.  follow_links goes along it without detour: where the next pointer lies in a node is guessed to be where it
  * was in the one before, so that the next node's address needs one load and not the filter's answer.  A list that is linked in random
- * order gains nothing from that, there is only one object to wait for: chains.c.
+ * order gains nothing from that, there is only one object to wait for: speculate.c.
  *
  * In a copy of a process each page is one that nobody has used yet, and the first use of it is slow: the processor sets its accessed bit,
  * 0.35 us a page, as long as reading it takes.  Asked for sixteen pages ahead that is hardly seen (measured on Zen 4: 256 MiB in 45 ms, so in
@@ -88,7 +88,7 @@ static __attribute__((noinline)) void reach(struct leak_scan *s, uint64_t off)
 	else
 		drop(s, off);
 	if (unlikely(s->chains != NULL))
-		chains_reached(s, off);
+		speculate_reached(s, off);
 }
 
 void scan_reach(struct leak_scan *s, uint64_t off)
@@ -222,7 +222,7 @@ static __attribute__((noinline)) void scan_piece(struct leak_scan *s, struct sca
 	span.size -= skip;
 	n = MIN(span.size, CHUNK - span.addr % CHUNK) & ~(size_t)7;
 	if (unlikely(s->nr_pooled && !(flags & SPAN_WHOLE))) {
-		n = scan_pool_part(s, span.addr, n, &skip);
+		n = scan_registered_part(s, span.addr, n, &skip);
 		if (!n && skip < span.size)
 			push_span(s, span.addr + skip, (span.size - skip) | flags);
 		if (!n)
@@ -458,7 +458,7 @@ static void drain_few(struct leak_scan *s, bool alone)
 		s->lean = 0;
 		if (wants_chains(s)) {
 			s->tried = true;
-			chains_walk(s);
+			speculate_walk(s);
 		}
 	}
 	s->batch_at++;
@@ -478,7 +478,7 @@ static __attribute__((noinline)) void drain_objects(struct leak_scan *s)
 				scan_span(s, s->batch[s->batch_at++]);
 		else if (s->batch_at < s->nr_batch)
 			drain_few(s, s->batch_at + 1 == s->nr_batch && !s->top);
-		else if (!s->nr_found && !(s->chains && chains_next(s)))
+		else if (!s->nr_found && !(s->chains && speculate_next(s)))
 			return;
 		judge_found(s);
 	}
@@ -517,7 +517,7 @@ void leak_scan_faulted(uint64_t addr)
 	uint64_t end = s->current.addr + s->current.size;
 	s->current.size = 0;
 	if (s->counting)
-		chains_give_up(s);
+		speculate_give_up(s);
 	else if (addr < end)
 		push_span(s, addr, end - addr);
 	__builtin_longjmp((void **)s->fault_env, 1);

@@ -2,7 +2,7 @@
 /* leak/elsewhere.c - objects that slab knows nothing of, read through a view: fenced ones, and those of the program's own pools. */
 #include "leak/leak_internal.h"
 
-/* The slots of the fence are described by offsets (struct slab_slots), since they are another folder's; the pools' table is pools.c's.  A process
+/* The slots of the fence are described by offsets (struct slab_slots), since they are another folder's; the pools' table is registered.c's.  A process
  * that was damaged may have anything there: what is not plausible is left out, and no list is followed for ever. */
 
 #define SLOTS_AT_ONCE 64u
@@ -92,10 +92,10 @@ static bool still_there(const struct reading *x, uint64_t addr)
 	return view_read(x->mem, &byte, addr, 1);
 }
 
-static void read_pools(const struct reading *x, const struct leak_root *r)
+static void read_pools(const struct reading *x, const struct leak_directory *r)
 {
 	uint64_t buckets = 0, at;
-	struct leak_pool_object e;
+	struct leak_registered_object e;
 	uint32_t seen = 0;
 
 	if (r->pool_object_size != sizeof(e) || r->nr_pool_buckets != POOL_BUCKETS || !view_read(x->mem, &buckets, r->pools, sizeof(buckets)) || !buckets)
@@ -108,24 +108,24 @@ static void read_pools(const struct reading *x, const struct leak_root *r)
 			if (!e.addr || !e.size || !still_there(x, e.addr))
 				continue;
 			pool_describe(&e, &o);
-			if (slab_view_pool_at(x->heap, e.addr, &named)) /* one of memsan_pool_alloc's: its pool's name */
+			if (slab_view_mempool_at(x->heap, e.addr, &named)) /* one of memsan_pool_alloc's: its pool's name */
 				str_copy(o.cache, named.cache, sizeof(o.cache));
 			x->fn(x->ctx, &o, true);
 		}
 	}
 }
 
-static bool root_read(const struct mem_view *mem, uint64_t root, struct leak_root *r)
+static bool directory_read(const struct mem_view *mem, uint64_t root, struct leak_directory *r)
 {
-	return view_read(mem, r, root, sizeof(*r)) && mem_compare(r->magic, LEAK_ROOT_MAGIC, sizeof(r->magic)) == 0 && r->version == LEAK_ROOT_VERSION;
+	return view_read(mem, r, root, sizeof(*r)) && mem_compare(r->magic, LEAK_DIRECTORY_MAGIC, sizeof(r->magic)) == 0 && r->version == LEAK_DIRECTORY_VERSION;
 }
 
 bool leak_elsewhere_each(const struct slab_view *heap, uint64_t root, void (*fn)(void *ctx, const struct slab_object *o, bool pooled), void *ctx)
 {
 	struct reading x = { heap->mem, heap, fn, ctx };
-	struct leak_root r;
+	struct leak_directory r;
 
-	if (!root_read(x.mem, root, &r))
+	if (!directory_read(x.mem, root, &r))
 		return false;
 	read_pools(&x, &r);
 	if (!layout_plausible(&r.slots))
@@ -163,10 +163,10 @@ static bool slot_beside_guard(const struct mem_view *mem, const struct slab_slot
 
 bool leak_elsewhere_find(const struct mem_view *mem, uint64_t root, uint64_t addr, struct slab_object *o, bool *guard)
 {
-	struct leak_root r;
+	struct leak_directory r;
 	const struct slab_slots *l = &r.slots;
 
-	if (!root_read(mem, root, &r) || !layout_plausible(l))
+	if (!directory_read(mem, root, &r) || !layout_plausible(l))
 		return false;
 	for (uint32_t k = 0; k < l->nr_ranges; k++) {
 		uint64_t range = l->ranges + (uint64_t)k * l->range_size, i;

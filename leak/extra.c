@@ -143,7 +143,7 @@ uint64_t scan_elsewhere(const struct leak_scan *s, uint64_t addr)
 	return inside ? SCAN_TWICE : candidate;
 }
 
-uint64_t scan_pool_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip)
+uint64_t scan_registered_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip)
 {
 	uint32_t i = find_below(s, addr);
 

@@ -3,16 +3,16 @@
  *
  *   mark.c       the tables, the marking engine (both halves: it reads through a mem_view)
  *   drain.c      its inner loops
- *   chains.c     long lists, walked from many places at once
+ *   speculate.c     long lists, walked from many places at once
  *   group.c      lost objects by allocation stack
  *   elsewhere.c  objects that slab knows nothing of, read for a scan (both halves)
  *   notes.c      what the program said of its objects, read for a scan (both halves)
- *   follow.c     the same rules for who follows pointers by himself (both halves)
+ *   edges.c     the same rules for who follows pointers by himself (both halves)
  *   roots.c      what memory is a root (runtime)
  *   annotate.c   what the program says of its objects (runtime)
  *   calls.c      system calls that a scan interrupted go on (runtime)
  *   snapshot.c   threads stopped, a copy of the process made in which to scan (runtime)
- *   check.c      a scan becomes reports (runtime)
+ *   scan.c      a scan becomes reports (runtime)
  */
 #ifndef MEMSAN_LEAK_H
 #define MEMSAN_LEAK_H
@@ -83,10 +83,10 @@ void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stat
 
 /* ---- what the program said of its objects: notes.c ---------------------------------------------------------------------------- */
 
-#define LEAK_ROOT_MAGIC "MEMSAN-LEAKROOT" /* with its NUL 16 bytes */
-#define LEAK_ROOT_VERSION 3
-/* Found by its magic, like struct slab_root. */
-struct leak_root {
+#define LEAK_DIRECTORY_MAGIC "MEMSAN-LEAKROOT" /* with its NUL 16 bytes */
+#define LEAK_DIRECTORY_VERSION 3
+/* Found by its magic, like struct slab_directory. */
+struct leak_directory {
 	char magic[16];
 	uint64_t self;
 	uint32_t version, size;
@@ -97,10 +97,10 @@ struct leak_root {
 	uint64_t pools;            /* where the address of the table of the program's own pools' objects is */
 	uint32_t nr_pool_buckets, pool_object_size;
 };
-_Static_assert(sizeof(struct leak_root) == 152, "read by other processes");
-extern struct leak_root leak_root;
+_Static_assert(sizeof(struct leak_directory) == 152, "read by other processes");
+extern struct leak_directory leak_directory;
 /* Once, before the program runs: where the variables are that tell of the pool of fenced objects; how these lie. */
-void leak_root_init(const void *pool, const void *pool_size, const struct slab_slots *slots);
+void leak_directory_init(const void *pool, const void *pool_size, const struct slab_slots *slots);
 /* All annotations of the process that the scan reads, into a scan that has no roots yet; find: objects that are none of slab's, or NULL. */
 typedef bool (*leak_find_fn)(uint64_t addr, struct slab_object *o);
 void leak_scan_notes(struct leak_scan *s, uint64_t root, leak_find_fn find);
@@ -111,7 +111,7 @@ void leak_scan_notes_told(struct leak_scan *s, uint64_t root, leak_find_fn find,
 
 /* ---- objects that slab knows nothing of, through a view: elsewhere.c ------------------------------------------------------------ */
 
-/* Calls fn for each (pooled: the program cut it out of another object, or of memory that it mapped).  root: of struct leak_root.  False: fenced
+/* Calls fn for each (pooled: the program cut it out of another object, or of memory that it mapped).  root: of struct leak_directory.  False: fenced
  * ones are not known. */
 bool leak_elsewhere_each(const struct slab_view *heap, uint64_t root, void (*fn)(void *ctx, const struct slab_object *o, bool pooled), void *ctx);
 
@@ -194,21 +194,21 @@ bool leak_annotate_area(const void *p, size_t size);
 /* Memory that is scanned although a scan would not find it by itself (shared, a device's). */
 void leak_root_region(const void *p, size_t size);
 bool leak_root_region_remove(const void *p, size_t size);
-/* ---- the program's own pools: pools.c ---------------------------------------------------------------------------------------------------- */
+/* ---- the program's own pools: registered.c ---------------------------------------------------------------------------------------------------- */
 
 /* [p, p+size), a part of another object or of memory that the program mapped, is an object: to be reached, scanned and lost by itself.
  * Thread-safe, not in a signal handler that interrupted one of these.  regs: who says so. */
-void leak_pool_alloc(const void *p, size_t size, const struct unwind_regs *regs);
-void leak_pool_free(const void *p);   /* it is none any more; false pointers are ignored */
+void leak_registered_alloc(const void *p, size_t size, const struct unwind_regs *regs);
+void leak_registered_free(const void *p);   /* it is none any more; false pointers are ignored */
 /* The pool object that starts at addr. */
-bool leak_pool_find(uint64_t addr, struct slab_object *o);
+bool leak_registered_find(uint64_t addr, struct slab_object *o);
 /* The pool object that addr lies in; looks at all of them.  *o is not touched when there is none. */
-bool leak_pool_around(uint64_t addr, struct slab_object *o);
+bool leak_registered_around(uint64_t addr, struct slab_object *o);
 
 /* Above 0: what this thread allocates is not to be reported.  Whoever allocates looks at it and calls leak_annotate(NOT_LEAK). */
 extern TLS_IE uint32_t leak_disabled __attribute__((visibility("hidden")));
 
-/* ---- in this process: snapshot.c, check.c ------------------------------------------------------------------------------------------ */
+/* ---- in this process: snapshot.c, scan.c ------------------------------------------------------------------------------------------ */
 
 /* How often a system call of this thread was interrupted by its being stopped, with no handler of the program's beside: it returned EINTR, or
  * moved less than it was given. */

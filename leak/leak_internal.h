@@ -68,14 +68,14 @@ struct leak_scan {
 	bool final;                /* all roots have been read */
 	bool overflowed;           /* objects were dropped: reached, and not read */
 	uint64_t dropped_first, dropped_last;
-	bool tried;                /* chains_walk was called */
+	bool tried;                /* speculate_walk was called */
 	uint32_t lean;             /* steps far away with little choice, less the near ones */
 	uint64_t last[4];          /* the addresses of the steps before */
 	uint32_t steps;
-	uint32_t lean_limit;       /* when chains_walk is worth its price; what is far (tests want it sooner) */
+	uint32_t lean_limit;       /* when speculate_walk is worth its price; what is far (tests want it sooner) */
 	uint64_t far;
-	struct chains *chains, *counting; /* see chains.c; NULL: there is none (now) */
-	size_t chains_size;
+	struct chains *chains, *counting; /* see speculate.c; NULL: there is none (now) */
+	size_t speculate_size;
 	uint64_t found[FOUND];     /* words that may be pointers, to be looked at */
 	uint32_t nr_found;
 	uint32_t batch_at, nr_batch;
@@ -111,7 +111,7 @@ uint64_t scan_elsewhere(const struct leak_scan *s, uint64_t addr);
 /* The outer one of both, and the *inside one (0: there are no two). */
 uint64_t scan_elsewhere_both(const struct leak_scan *s, uint64_t addr, uint64_t *inside);
 /* How much of [addr, addr + n) is the pool's own, from addr on; 0: *skip bytes belong to an object that was cut out of it. */
-uint64_t scan_pool_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip);
+uint64_t scan_registered_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip);
 /* What scan_locate does not tell: pools, and slots where objects may start behind the slot's start. */
 uint64_t scan_locate_whole(const struct leak_scan *s, uint64_t off);
 /* May the word be a pointer at all? */
@@ -229,18 +229,18 @@ static inline void scan_inner_set(struct leak_scan *s, uint64_t off)
 	scan_bit_set(s->inner, off);
 }
 
-/* ---- chains.c -------------------------------------------------------------------------------------------------------------------- */
+/* ---- speculate.c -------------------------------------------------------------------------------------------------------------------- */
 
 /* With all roots read, and nothing but stack and batch left to be followed: walks ahead on what is white. */
-void chains_walk(struct leak_scan *s);
+void speculate_walk(struct leak_scan *s);
 /* A fault while s->counting: as if it had not been called. */
-void chains_give_up(struct leak_scan *s);
+void speculate_give_up(struct leak_scan *s);
 /* off was white until now. */
-void chains_reached(struct leak_scan *s, uint64_t off);
+void speculate_reached(struct leak_scan *s, uint64_t off);
 /* Reaches the ends of one more segment; false: there is none. */
-bool chains_next(struct leak_scan *s);
+bool speculate_next(struct leak_scan *s);
 /* Marking is over: what was claimed and not reached is white again. */
-void chains_undo(struct leak_scan *s);
+void speculate_undo(struct leak_scan *s);
 
 /* ---- annotate.c, notes.c --------------------------------------------------------------------------------------------------------- */
 
@@ -254,17 +254,17 @@ struct note {
 	uint32_t kind;             /* enum leak_note */
 };
 
-/* ---- pools.c --------------------------------------------------------------------------------------------------------------------- */
+/* ---- registered.c --------------------------------------------------------------------------------------------------------------------- */
 
 #define POOL_BUCKETS 16384u
-struct leak_pool_object {
-	struct leak_pool_object *next;
+struct leak_registered_object {
+	struct leak_registered_object *next;
 	uint64_t addr, size;       /* addr 0: taken out */
 	stack_handle stack;
 	uint32_t thread, when, pad;
 };
 /* Both halves. */
-static inline void pool_describe(const struct leak_pool_object *e, struct slab_object *o)
+static inline void pool_describe(const struct leak_registered_object *e, struct slab_object *o)
 {
 	*o = (struct slab_object){
 		.state = SLAB_OBJ_LIVE, .addr = e->addr, .size = e->size, .object_size = e->size, .slot = e->addr, .slot_size = e->size,
@@ -341,7 +341,7 @@ void suspects_end(bool ok);
 uint64_t suspects_left_out(void);
 void suspects_fork_child(void);
 
-/* ---- check.c ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- scan.c ---------------------------------------------------------------------------------------------------------------------- */
 
 struct scan_answer {
 	uint64_t objects, printed, suppressed; /* of what was wanted */

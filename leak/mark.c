@@ -14,10 +14,10 @@
  * only when nothing better was found: what is reached through such pointers alone is "possible".
  *
  * How words become objects become words, and how that is done fast, is drain.c's.  Roots are all read before the first object is, so that
- * there is much to choose from; a long list that is left then is chains.c's.
+ * there is much to choose from; a long list that is left then is speculate.c's.
  *
  * Memory, of the heap: pages 1/1024, white 1/128, inner 1/128 where it is touched (seldom, until something is lost), the stack 1/1000: at most
- * 1.8 %.  chains.c's counts, 1/128, are taken only where that and what has been touched make no more than 2 % (scan_can_afford).
+ * 1.8 %.  speculate.c's counts, 1/128, are taken only where that and what has been touched make no more than 2 % (scan_can_afford).
  *
  * Accepted weakness: a word that happens to look like a pointer keeps an object alive; pointers that are hidden (xor lists, compressed
  * or tagged in their upper bits, not aligned) are not seen.  Tags in the lower bits are: they point into the object. */
@@ -167,7 +167,7 @@ const struct slab_view *leak_scan_heap(const struct leak_scan *s)
 
 uint64_t scan_resident(const struct leak_scan *s)
 {
-	return os_resident(s->memory, s->memory_size) + (s->chains ? os_resident(s->chains, s->chains_size) : 0);
+	return os_resident(s->memory, s->memory_size) + (s->chains ? os_resident(s->chains, s->speculate_size) : 0);
 }
 
 bool scan_can_afford(const struct leak_scan *s, uint64_t bytes)
@@ -356,11 +356,11 @@ static void read_run_again(void *ctx, const struct slab_view_run *r)
 		read_again(a, off + live.starts[i]);
 }
 
-/* What only stands claimed by chains.c is not reached: first those are white again. */
+/* What only stands claimed by speculate.c is not reached: first those are white again. */
 static void drain_dropped(struct leak_scan *s)
 {
 	if (s->overflowed && s->chains)
-		chains_undo(s);
+		speculate_undo(s);
 	s->tried |= s->overflowed;
 	while (s->overflowed) {
 		struct again a = { s, s->dropped_first, s->dropped_last };
@@ -514,7 +514,7 @@ void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit,
 	scan_drain(s);
 	drain_dropped(s);
 	if (s->chains)
-		chains_undo(s);
+		speculate_undo(s);
 	mark_possible(s);
 	if (wanted & 1u << LEAK_POSSIBLE)
 		visit_possible(s);

@@ -43,7 +43,7 @@ static void tell(const struct noting *x, const struct note *n)
 		x->said(x->ctx, (enum leak_note)n->kind, n->object, 0);
 }
 
-static void each_note(const struct noting *x, const struct leak_root *r, void (*apply)(const struct noting *x, const struct note *n))
+static void each_note(const struct noting *x, const struct leak_directory *r, void (*apply)(const struct noting *x, const struct note *n))
 {
 	uint32_t seen = 0;
 
@@ -59,10 +59,10 @@ static void each_note(const struct noting *x, const struct leak_root *r, void (*
 /* What limits the scanning of objects comes before anything is scanned. */
 static void read_notes(const struct noting *x, uint64_t root)
 {
-	struct leak_root r;
+	struct leak_directory r;
 
-	if (!view_read(x->s->mem, &r, root, sizeof(r)) || mem_compare(r.magic, LEAK_ROOT_MAGIC, sizeof(r.magic)) != 0 ||
-	    r.version != LEAK_ROOT_VERSION || r.note_size != sizeof(struct note) || r.nr_buckets != NOTE_BUCKETS)
+	if (!view_read(x->s->mem, &r, root, sizeof(r)) || mem_compare(r.magic, LEAK_DIRECTORY_MAGIC, sizeof(r.magic)) != 0 ||
+	    r.version != LEAK_DIRECTORY_VERSION || r.note_size != sizeof(struct note) || r.nr_buckets != NOTE_BUCKETS)
 		return;
 	each_note(x, &r, apply_limit);
 	each_note(x, &r, x->said ? tell : apply_root);

@@ -211,7 +211,7 @@ uint32_t jiffies_now(void)
 	return jiffies_compute(&ts);
 }
 
-void clock_root_fill(struct lib_root *r)
+void clock_directory_fill(struct lib_directory *r)
 {
 	r->jiffies_start = (uint64_t)(uintptr_t)&clock_epoch;
 }

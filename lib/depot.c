@@ -54,7 +54,7 @@ struct depot_table {
 
 /* Guards insertion and growth: the three below and the writing of nodes. */
 static struct ranked_lock depot_lock = RANKED_LOCK_INIT(LOCK_RANK_DEPOT);
-static struct os_stepped depot_space;
+static struct stepped_reserve depot_space;
 static uint32_t depot_used;                 /* nodes handed out; node 0 is the root of all and never used */
 static struct depot_table *depot_table;     /* published with release */
 static bool depot_full;                     /* said so once; may be read without the lock */
@@ -122,7 +122,7 @@ static bool depot_start(void)
 {
 	if (depot_space.base)
 		return true;
-	if (!os_stepped_init(&depot_space, depot_space_for(os_address_space_limit()), DEPOT_STEP))
+	if (!stepped_reserve_init(&depot_space, depot_space_for(os_address_space_limit()), DEPOT_STEP))
 		return false;
 	depot_used = 1;
 	return true;
@@ -202,7 +202,7 @@ static uint32_t depot_insert(uint32_t parent, uint64_t outer, uint64_t hash, uin
 	size_t before = depot_space.committed;
 
 	if (!depot_start() || (size_t)(depot_used + 1) * sizeof(struct depot_node) > depot_space.reserved ||
-	    !os_stepped_reach(&depot_space, (size_t)(depot_used + 1) * sizeof(struct depot_node)) ||
+	    !stepped_reserve_reach(&depot_space, (size_t)(depot_used + 1) * sizeof(struct depot_node)) ||
 	    (!depot_table_has_room() && !depot_make_room())) {
 		__atomic_store_n(&depot_full, true, __ATOMIC_RELAXED);
 		return 0;
@@ -313,13 +313,13 @@ void depot_limit_space(uint64_t limit)
 {
 	lock_acquire(&depot_lock);
 	if (depot_space.base)
-		os_stepped_shrink(&depot_space, depot_space_for(limit));
+		stepped_reserve_shrink(&depot_space, depot_space_for(limit));
 	lock_release(&depot_lock);
 }
 
 /* ---- seen from outside ------------------------------------------------------------------------------------------------ */
 
-void depot_root_fill(struct lib_root *r)
+void depot_directory_fill(struct lib_directory *r)
 {
 	r->depot_base = (uint64_t)(uintptr_t)&depot_space.base;
 	r->depot_used = (uint64_t)(uintptr_t)&depot_used;
@@ -328,10 +328,10 @@ void depot_root_fill(struct lib_root *r)
 	r->depot_parent = offsetof(struct depot_node, parent);
 }
 
-void lib_root_fill(struct lib_root *r)
+void lib_directory_fill(struct lib_directory *r)
 {
-	os_root_fill(r);
-	depot_root_fill(r);
-	thread_root_fill(r);
-	clock_root_fill(r);
+	os_directory_fill(r);
+	depot_directory_fill(r);
+	thread_directory_fill(r);
+	clock_directory_fill(r);
 }

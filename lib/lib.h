@@ -75,7 +75,7 @@ bool str_equal(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 const char *str_char(const char *s, int c);    /* first occurrence or NULL */
 const char *str_last(const char *s, int c);    /* last occurrence or NULL */
-/* names.c.  All of `text` by a shell pattern of '*' and '?'. */
+/* name_match.c.  All of `text` by a shell pattern of '*' and '?'. */
 bool name_glob(const char *pattern, const char *text);
 bool name_is_glob(const char *s);
 /* The length of a symbol's name without what a compiler appended for a copy or a part ("parse.constprop.0.isra.0": that of "parse"). */
@@ -160,16 +160,16 @@ size_t os_safe_read(void *dst, const void *src, size_t n);
 bool os_page_readable(const void *p);
 
 /* A reserve that is made usable in steps: metadata arrays indexed by page, object or handle. */
-struct os_stepped {
+struct stepped_reserve {
 	char *base;
 	size_t reserved;
 	size_t committed; /* multiple of step; grows only; under the owner's lock, may be read without it */
 	size_t step;
 };
-bool os_stepped_init(struct os_stepped *s, size_t reserve, size_t step);
-bool os_stepped_reach(struct os_stepped *s, size_t bytes); /* [0, bytes) usable afterwards; false: no memory */
-/* Gives back the address space above `bytes` (but never what is usable); under the lock that os_stepped_reach is called under. */
-void os_stepped_shrink(struct os_stepped *s, size_t bytes);
+bool stepped_reserve_init(struct stepped_reserve *s, size_t reserve, size_t step);
+bool stepped_reserve_reach(struct stepped_reserve *s, size_t bytes); /* [0, bytes) usable afterwards; false: no memory */
+/* Gives back the address space above `bytes` (but never what is usable); under the lock that stepped_reserve_reach is called under. */
+void stepped_reserve_shrink(struct stepped_reserve *s, size_t bytes);
 
 /* memsan's own memory, told apart from the user's by cost centre (printed by malloc_stats and memsan stat). */
 enum cost_centre {
@@ -455,7 +455,7 @@ struct mem_view {
 	bool here;     /* it is this very process: every address may be loaded from */
 };
 /* Where lib/ keeps what a reader from outside needs.  All are addresses in the process that is looked at. */
-struct lib_root {
+struct lib_directory {
 	uint64_t reserves;         /* pairs of start and size; size 0 or all ones: none */
 	uint64_t nr_reserves;
 	uint64_t depot_base;       /* where the address of the depot's nodes is */
@@ -466,8 +466,8 @@ struct lib_root {
 	uint32_t nr_threads;
 	uint64_t jiffies_start;    /* where the boot time in ms of jiffies 0 is, 0: not known */
 };
-_Static_assert(sizeof(struct lib_root) == 80, "read by other processes");
-void lib_root_fill(struct lib_root *r);
+_Static_assert(sizeof(struct lib_directory) == 80, "read by other processes");
+void lib_directory_fill(struct lib_directory *r);
 static inline bool view_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
 	return v->read(v, dst, addr, n) == n;

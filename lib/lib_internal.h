@@ -11,11 +11,11 @@ static inline long os_syscall4(long nr, long a, long b, long c, long d)
 	return arch_syscall6(nr, a, b, c, d, 0, 0);
 }
 
-/* What each file adds to struct lib_root. */
-void os_root_fill(struct lib_root *r);
-void depot_root_fill(struct lib_root *r);
-void thread_root_fill(struct lib_root *r);
-void clock_root_fill(struct lib_root *r);
+/* What each file adds to struct lib_directory. */
+void os_directory_fill(struct lib_directory *r);
+void depot_directory_fill(struct lib_directory *r);
+void thread_directory_fill(struct lib_directory *r);
+void clock_directory_fill(struct lib_directory *r);
 
 /* modules.c: may _dl_find_object be asked yet? */
 bool modules_usable(void);

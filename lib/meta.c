@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/meta.c - memsan's own memory: stepped reserves, a bump allocator, and who has how much of it.
+/* lib/meta.c - memsan's own memory: a bump allocator, and who has how much of it.
  *
  *   chunk (reserved)  |#### handed out ####|.... committed ....|        PROT_NONE        |
  *                     start              used            committed                       end
@@ -26,66 +26,21 @@ void live_counters_start(void)
 
 /* Guards meta_chunk and meta_used.  Nothing is called under it but the kernel. */
 static struct ranked_lock meta_lock = RANKED_LOCK_INIT(LOCK_RANK_META);
-static struct os_stepped meta_chunk;
+static struct stepped_reserve meta_chunk;
 static size_t meta_used;
 static bool meta_lock_registered; /* atomic */
 static int64_t meta_cost[COST_NR]; /* atomic */
-
-/* ---- stepped reserves ----------------------------------------------------------------------------------------- */
-
-/* Up to a multiple of step, which need not be a power of two. */
-static size_t stepped_round(size_t bytes, size_t step)
-{
-	return (bytes + step - 1) / step * step;
-}
-
-bool os_stepped_init(struct os_stepped *s, size_t reserve, size_t step)
-{
-	step = ALIGN_UP(step ? step : 1, PAGE_SIZE);
-	reserve = stepped_round(reserve, step);
-	s->base = os_reserve(reserve, PAGE_SIZE);
-	s->reserved = s->base ? reserve : 0;
-	s->committed = 0;
-	s->step = step;
-	return s->base != NULL;
-}
-
-bool os_stepped_reach(struct os_stepped *s, size_t bytes)
-{
-	size_t have = __atomic_load_n(&s->committed, __ATOMIC_ACQUIRE), want;
-
-	if (likely(bytes <= have))
-		return true;
-	if (bytes > s->reserved)
-		return false;
-	want = stepped_round(bytes, s->step);
-	if (!os_commit(s->base + have, want - have, false))
-		return false;
-	/* Pairs with the load above: who sees the size may touch the memory. */
-	__atomic_store_n(&s->committed, want, __ATOMIC_RELEASE);
-	return true;
-}
-
-void os_stepped_shrink(struct os_stepped *s, size_t bytes)
-{
-	size_t keep = MAX(ALIGN_UP(bytes, PAGE_SIZE), s->committed);
-
-	if (keep >= s->reserved)
-		return;
-	os_release_part(s->base + keep, s->reserved - keep);
-	s->reserved = keep;
-}
 
 /* ---- the bump allocator --------------------------------------------------------------------------------------- */
 
 /* Under meta_lock.  Under a tight RLIMIT_AS a smaller chunk has to do. */
 static bool meta_open_chunk(size_t need)
 {
-	struct os_stepped chunk;
+	struct stepped_reserve chunk;
 	size_t size = MAX(META_CHUNK, need);
 
 	for (;;) {
-		if (os_stepped_init(&chunk, size, META_STEP))
+		if (stepped_reserve_init(&chunk, size, META_STEP))
 			break;
 		if (size <= ALIGN_UP(need, META_STEP))
 			return false;
@@ -108,7 +63,7 @@ void *meta_alloc(size_t size, enum cost_centre centre)
 		__atomic_store_n(&meta_lock_registered, true, __ATOMIC_RELAXED);
 	}
 	lock_acquire(&meta_lock);
-	if ((size <= meta_chunk.reserved - meta_used || meta_open_chunk(size)) && os_stepped_reach(&meta_chunk, meta_used + size)) {
+	if ((size <= meta_chunk.reserved - meta_used || meta_open_chunk(size)) && stepped_reserve_reach(&meta_chunk, meta_used + size)) {
 		p = meta_chunk.base + meta_used;
 		meta_used += size;
 	}

@@ -205,7 +205,7 @@ bool os_is_reserve(const void *p)
 	return false;
 }
 
-void os_root_fill(struct lib_root *r)
+void os_directory_fill(struct lib_directory *r)
 {
 	r->reserves = (uint64_t)(uintptr_t)reserves;
 	r->nr_reserves = RESERVES_MAX;

@@ -223,7 +223,7 @@ bool thread_lookup(uint32_t index, struct thread_info *info)
 	return true;
 }
 
-void thread_root_fill(struct lib_root *r)
+void thread_directory_fill(struct lib_directory *r)
 {
 	r->threads = (uint64_t)(uintptr_t)thread_slots;
 	r->thread_size = sizeof(struct thread_slot);

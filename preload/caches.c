@@ -434,14 +434,14 @@ MEMSAN_EXPORT size_t memsan_shrink_all(void)
 
 /* ---- pools ---------------------------------------------------------------------------------------------------------------------------------- */
 
-_Static_assert(MEMSAN_POOL_POISON == SLAB_POOL_POISON && MEMSAN_POOL_LEAKS == SLAB_POOL_LEAKS, "passed on as they are");
+_Static_assert(MEMSAN_POOL_POISON == SLAB_MEMPOOL_POISON && MEMSAN_POOL_LEAKS == SLAB_MEMPOOL_LEAKS, "passed on as they are");
 
 MEMSAN_EXPORT struct memsan_pool *memsan_pool_create(const char *name, size_t redzone, unsigned flags)
 {
 	runtime_ensure();
 	if (!name || redzone > PAGE_SIZE || flags & ~(MEMSAN_POOL_POISON | MEMSAN_POOL_LEAKS))
 		return fail(EINVAL);
-	void *pool = slab_pool_create(name, redzone, flags);
+	void *pool = slab_mempool_create(name, redzone, flags);
 	return pool ? pool : fail(ENOMEM);
 }
 
@@ -449,7 +449,7 @@ MEMSAN_EXPORT int memsan_pool_add(struct memsan_pool *pool, void *mem, size_t si
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	if (size < 16 || slab_pool_add((struct slab_pool *)pool, mem, size, &regs))
+	if (size < 16 || slab_mempool_add((struct slab_mempool *)pool, mem, size, &regs))
 		return 0;
 	errno = ENOMEM;
 	return -1;
@@ -460,14 +460,14 @@ MEMSAN_EXPORT int memsan_pool_alloc(struct memsan_pool *pool, void *p, size_t si
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	thread_ensure();
-	if (!slab_pool_alloc((struct slab_pool *)pool, p, size, &regs)) {
+	if (!slab_mempool_alloc((struct slab_mempool *)pool, p, size, &regs)) {
 		errno = ENOMEM;
 		return -1;
 	}
-	if (size && slab_pool_tells_leaks((struct slab_pool *)pool))
-		leak_pool_alloc(p, size, &regs);
+	if (size && slab_mempool_tells_leaks((struct slab_mempool *)pool))
+		leak_registered_alloc(p, size, &regs);
 	else
-		leak_pool_free(p); /* what another pool had there */
+		leak_registered_free(p); /* what another pool had there */
 	return 0;
 }
 
@@ -478,9 +478,9 @@ MEMSAN_EXPORT void memsan_pool_free(struct memsan_pool *pool, void *p)
 	thread_ensure();
 	if (!p)
 		return;
-	if (slab_pool_owns((struct slab_pool *)pool, p))
-		leak_pool_free(p);
-	slab_pool_free((struct slab_pool *)pool, p, &regs);
+	if (slab_mempool_owns((struct slab_mempool *)pool, p))
+		leak_registered_free(p);
+	slab_mempool_free((struct slab_mempool *)pool, p, &regs);
 }
 
 MEMSAN_EXPORT int memsan_pool_destroy(struct memsan_pool *pool)
@@ -489,9 +489,9 @@ MEMSAN_EXPORT int memsan_pool_destroy(struct memsan_pool *pool)
 	UNWIND_HERE(&regs);
 	if (!pool)
 		return 0;
-	if (slab_pool_tells_leaks((struct slab_pool *)pool))
-		slab_pool_each_live((struct slab_pool *)pool, leak_pool_free);
-	if (!slab_pool_destroy((struct slab_pool *)pool, &regs))
+	if (slab_mempool_tells_leaks((struct slab_mempool *)pool))
+		slab_mempool_each_live((struct slab_mempool *)pool, leak_registered_free);
+	if (!slab_mempool_destroy((struct slab_mempool *)pool, &regs))
 		return 0;
 	errno = EBUSY;
 	return -1;

@@ -35,7 +35,7 @@ static void objects_elsewhere(void (*object)(void *ctx, uint64_t addr, uint64_t 
 
 static bool find_elsewhere(uint64_t addr, struct slab_object *o)
 {
-	return leak_pool_find(addr, o) || (fence_contains((void *)(uintptr_t)addr) && fence_find_object(addr, o));
+	return leak_registered_find(addr, o) || (fence_contains((void *)(uintptr_t)addr) && fence_find_object(addr, o));
 }
 
 static const char *own_rules(void)
@@ -55,7 +55,7 @@ void leak_connect(void)
 	leak_hook_copying = shadow_copying;
 	struct slab_slots slots;
 	fence_describe_slots(&slots);
-	leak_root_init(&fence_base, &fence_size, &slots);
+	leak_directory_init(&fence_base, &fence_size, &slots);
 }
 
 /* Private to libc, but what every sanitizer asks. */
@@ -115,12 +115,12 @@ MEMSAN_EXPORT void memsan_leak_alloc(const void *p, size_t size)
 	UNWIND_HERE(&regs);
 	runtime_ensure();
 	if (p && size && runtime_state_now == RUNTIME_READY)
-		leak_pool_alloc(p, size, &regs);
+		leak_registered_alloc(p, size, &regs);
 }
 
 MEMSAN_EXPORT void memsan_leak_free(const void *p)
 {
-	leak_pool_free(p);
+	leak_registered_free(p);
 }
 
 /* ---- and under LeakSanitizer's (sanitizer/lsan_interface.h) ---------------------------------------------------------------------- */

@@ -93,7 +93,7 @@ static bool begin(int fd)
 	out.fd = fd;
 	out.error = 0;
 	out.len = 0;
-	slab_view_open(&view, &self_view, (uintptr_t)&slab_root);
+	slab_view_open(&view, &self_view, (uintptr_t)&slab_directory);
 	return true;
 }
 

@@ -33,7 +33,7 @@ static demangle_fn demangler(void)
 	return fn;
 }
 
-const char *demangle(struct pool *p, const char *name)
+const char *demangle(struct alloc_region *p, const char *name)
 {
 	int status = 0;
 	const char *kept;
@@ -44,7 +44,7 @@ const char *demangle(struct pool *p, const char *name)
 	plain = demangler()(name, NULL, NULL, &status);
 	if (!plain)
 		return name;
-	kept = pool_string(p, plain);
+	kept = region_string(p, plain);
 	free(plain);
 	return kept ? kept : name;
 }

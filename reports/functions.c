@@ -68,10 +68,10 @@ static bool may_match(const struct search *f, const char *name)
 	return !f->literal_len || memmem(name, strlen(name), f->literal, f->literal_len) != NULL;
 }
 
-/* The pool would keep a name for each symbol that was looked at. */
+/* The region would keep a name for each symbol that was looked at. */
 static bool linkage_matches(const struct search *f, const char *name)
 {
-	struct pool mine = { NULL, 0 };
+	struct alloc_region mine = { NULL, 0 };
 	size_t len;
 	char *base;
 	bool matches;
@@ -86,7 +86,7 @@ static bool linkage_matches(const struct search *f, const char *name)
 	base[name_without_clones(base)] = 0;
 	matches = matches || function_symbol_matches(base, f->pattern) || function_matches(demangle(&mine, base), f->pattern);
 	free(base);
-	pool_free(&mine);
+	region_free(&mine);
 	return matches;
 }
 

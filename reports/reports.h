@@ -5,7 +5,7 @@
  *               differ only in the frames.
  * Runtime half (in libmemsan.so): record.c fills a record in stages, emit.c decides what is printed and when, helper.c starts and asks
  *               the helper, plain.c prints without it, sink.c writes it where reports go.
- * Tool half (helper and memsan command): symbolize.c modules and ELF symbols, symbolize_dwarf.c functions and lines, demangle.c, pool.c.
+ * Tool half (helper and memsan command): symbolize.c modules and ELF symbols, symbolize_dwarf.c functions and lines, demangle.c, region.c.
  */
 #ifndef MEMSAN_REPORTS_H
 #define MEMSAN_REPORTS_H
@@ -255,15 +255,15 @@ _Static_assert(sizeof(struct helper_answer) == 16, "the wire is fixed");
 /* ---- tool half: symbolize.c ---------------------------------------------------------------------------------------------- */
 /* Not thread-safe, uses malloc and libdw.  ELF files are hostile input: what cannot be read has no symbols. */
 
-/* Small pieces of memory that are freed all at once.  A zeroed struct pool is an empty one. */
-struct pool_chunk;
-struct pool {
-	struct pool_chunk *chunks;
+/* Small pieces of memory that are freed all at once.  A zeroed struct alloc_region is an empty one. */
+struct region_chunk;
+struct alloc_region {
+	struct region_chunk *chunks;
 	size_t used;
 };
-void *pool_alloc(struct pool *p, size_t size); /* zeroed, 16-byte aligned; NULL: no memory */
-char *pool_string(struct pool *p, const char *s);
-void pool_free(struct pool *p);
+void *region_alloc(struct alloc_region *p, size_t size); /* zeroed, 16-byte aligned; NULL: no memory */
+char *region_string(struct alloc_region *p, const char *s);
+void region_free(struct alloc_region *p);
 
 struct symbolizer;
 /* budget_ms: after so long no more files are opened and what is known is what there is; 0: no limit.  NULL: out of memory. */

@@ -97,11 +97,11 @@ struct lookup {
 	int elf_rank;
 };
 
-/* demangle.c: a C++ or Rust name as people write it, else the name itself; from the pool or `name`. */
-const char *demangle(struct pool *p, const char *name);
-/* names.c: the functions of a file by name, in the pool; NULL: out of memory. */
+/* demangle.c: a C++ or Rust name as people write it, else the name itself; from the region or `name`. */
+const char *demangle(struct alloc_region *p, const char *name);
+/* function_address.c: the functions of a file by name, in the region; NULL: out of memory. */
 struct name_index;
-struct name_index *names_build(struct pool *pool, Dwfl_Module *mod);
+struct name_index *names_build(struct alloc_region *region, Dwfl_Module *mod);
 /* The only function of that name, and size if there is one. */
 bool names_find(const struct name_index *index, const char *name, uint64_t size, uint64_t *start);
 /* function_match.c: does the pattern mean this function?  `function`: as people write it, with its scope and perhaps parameters. */
@@ -113,10 +113,10 @@ size_t function_literal(const char *pattern, const char **literal);
 /* functions.c: the code of the functions that the pattern means, in order; *ranges to be freed.  False: there is more. */
 bool functions_search(Dwfl_Module *mod, const char *pattern, const struct deadline *deadline, struct code_range **ranges, size_t *nr);
 /* symbolize.c: an ELF symbol's name as people write it. */
-const char *elf_function_name(struct pool *p, const char *name);
+const char *elf_function_name(struct alloc_region *p, const char *name);
 /* symbolize_dwarf.c: the symbols of each lookup (sorted by address, not yet resolved) that the DWARF knows.  `bias` is added to
  * a DWARF address to give the lookup's.  The ELF symbols are there already. */
-void dwarf_resolve(struct pool *pool, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias, struct lookup **lookups,
+void dwarf_resolve(struct alloc_region *region, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias, struct lookup **lookups,
                    size_t n);
 #endif
 

@@ -41,7 +41,7 @@ struct sym_module {
 };
 
 struct symbolizer {
-	struct pool pool;
+	struct alloc_region region;
 	struct deadline deadline;
 	struct sym_module *modules;
 	size_t nr_modules;
@@ -107,7 +107,7 @@ void symbolizer_destroy(struct symbolizer *s)
 		free(s->modules[i].lookups);
 	}
 	free(s->modules);
-	pool_free(&s->pool);
+	region_free(&s->region);
 	free(s);
 }
 
@@ -134,7 +134,7 @@ int symbolizer_module(struct symbolizer *s, const char *path, const uint8_t *bui
 	s->modules = grown;
 	m = &s->modules[s->nr_modules];
 	memset(m, 0, sizeof(*m));
-	m->path = pool_string(&s->pool, path);
+	m->path = region_string(&s->region, path);
 	if (!m->path)
 		return -1;
 	memcpy(m->build_id, build_id, build_id_len);
@@ -401,15 +401,15 @@ static bool only_starts_program(struct lookup **lookups, size_t n)
 }
 
 /* Without the version that a static symbol table gives it ("fopen@@GLIBC_2.2.5"). */
-const char *elf_function_name(struct pool *pool, const char *name)
+const char *elf_function_name(struct alloc_region *region, const char *name)
 {
 	size_t len = strcspn(name, "@");
 	char *copy;
 
-	if (!name[len] || !(copy = pool_alloc(pool, len + 1)))
-		return demangle(pool, name);
+	if (!name[len] || !(copy = region_alloc(region, len + 1)))
+		return demangle(region, name);
 	memcpy(copy, name, len);
-	return demangle(pool, copy);
+	return demangle(region, copy);
 }
 
 /* What the ELF symbol alone says. */
@@ -420,10 +420,10 @@ static void lookup_finish(struct symbolizer *s, struct lookup *l)
 	l->resolved = true;
 	if (l->nr || !l->elf_name)
 		return;
-	symbol = pool_alloc(&s->pool, sizeof(*symbol));
+	symbol = region_alloc(&s->region, sizeof(*symbol));
 	if (!symbol)
 		return;
-	symbol->function = elf_function_name(&s->pool, l->elf_name);
+	symbol->function = elf_function_name(&s->region, l->elf_name);
 	symbol->offset = l->addr - l->elf_start;
 	symbol->size = l->elf_size;
 	l->symbols = symbol;
@@ -464,14 +464,14 @@ void symbolizer_want(struct symbolizer *s, int module, uint64_t addr)
 		m->lookups = grown;
 		m->room = room;
 	}
-	l = pool_alloc(&s->pool, sizeof(*l));
+	l = region_alloc(&s->region, sizeof(*l));
 	if (!l)
 		return;
 	l->addr = addr;
 	m->lookups[m->nr++] = l;
 }
 
-/* The new lookups in order and each once (what is dropped stays in the pool). */
+/* The new lookups in order and each once (what is dropped stays in the region). */
 static size_t lookups_unique(struct lookup **lookups, size_t n)
 {
 	size_t kept = 0;
@@ -495,7 +495,7 @@ static void module_resolve(struct symbolizer *s, struct sym_module *m)
 		resolve_elf(s, m, fresh, n);
 		dwarf = only_starts_program(fresh, n) ? NULL : dwfl_module_getdwarf(m->mod, &bias);
 		if (dwarf)
-			dwarf_resolve(&s->pool, &s->deadline, dwarf, bias, fresh, n);
+			dwarf_resolve(&s->region, &s->deadline, dwarf, bias, fresh, n);
 	}
 	for (size_t i = 0; i < n; i++)
 		lookup_finish(s, fresh[i]);
@@ -532,7 +532,7 @@ bool symbolizer_function(struct symbolizer *s, int module, const char *name, uin
 	m = &s->modules[module];
 	module_open(s, m);
 	if (m->mod && !m->names)
-		m->names = names_build(&s->pool, m->mod);
+		m->names = names_build(&s->region, m->mod);
 	return m->names && names_find(m->names, name, size, start);
 }
 
@@ -597,7 +597,7 @@ static const char *attached_note(void *ctx, const struct report_record *r, unsig
 
 bool symbolizer_attach(struct symbolizer *s, const struct report_record *r, struct report_symbols *symbols)
 {
-	struct attached *a = pool_alloc(&s->pool, sizeof(*a));
+	struct attached *a = region_alloc(&s->region, sizeof(*a));
 
 	if (!a)
 		return false;

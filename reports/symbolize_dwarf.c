@@ -35,7 +35,7 @@ struct place {
 };
 
 struct walk {
-	struct pool *pool;
+	struct alloc_region *region;
 	const struct deadline *deadline;
 	Dwarf *dwarf;
 	struct place *places;     /* in order of address */
@@ -259,7 +259,7 @@ static const char *source_name(Dwarf_Die *die)
 /* Mangled names say more (scope, parameters) than the source's short one. */
 static const char *function_name(struct walk *w, Dwarf_Die *die)
 {
-	const char *linkage = linkage_name(die), *plain = linkage ? demangle(w->pool, linkage) : NULL;
+	const char *linkage = linkage_name(die), *plain = linkage ? demangle(w->region, linkage) : NULL;
 
 	if (plain && plain != linkage)
 		return plain;
@@ -283,7 +283,7 @@ static const char *file_name(struct walk *w, const char *name)
 	while (strncmp(name, "./", 2) == 0)
 		name += 2;
 	len = strlen(directory);
-	joined = pool_alloc(w->pool, len + strlen(name) + 2);
+	joined = region_alloc(w->region, len + strlen(name) + 2);
 	if (!joined)
 		return name;
 	memcpy(joined, directory, len);
@@ -365,14 +365,14 @@ static void set_function(struct walk *w, struct place *p, struct report_symbol *
 	if (!raw)
 		raw = source_name(&p->function);
 	if (!raw || (strncmp(l->elf_name, raw, strlen(raw)) == 0 && l->elf_name[strlen(raw)] == '.'))
-		s->function = elf_function_name(w->pool, l->elf_name);
+		s->function = elf_function_name(w->region, l->elf_name);
 }
 
 static void place_finish(struct walk *w, struct place *p)
 {
 	Dwarf_Die chain[INLINE_MAX];
 	size_t n = p->have_function ? find_inlined(w, &p->function, p->addr, chain) : 0;
-	struct report_symbol *symbols = pool_alloc(w->pool, (n + 1) * sizeof(*symbols));
+	struct report_symbol *symbols = region_alloc(w->region, (n + 1) * sizeof(*symbols));
 
 	if (!symbols)
 		return;
@@ -386,7 +386,7 @@ static void place_finish(struct walk *w, struct place *p)
 	if (p->have_function) {
 		set_function(w, p, &symbols[n]);
 	} else if (p->lookup->elf_name) { /* assembler, or a .dwo file that is not there */
-		symbols[n].function = elf_function_name(w->pool, p->lookup->elf_name);
+		symbols[n].function = elf_function_name(w->region, p->lookup->elf_name);
 		symbols[n].offset = p->lookup->addr - p->lookup->elf_start;
 		symbols[n].size = p->lookup->elf_size;
 	}
@@ -430,10 +430,10 @@ static void unit_resolve(struct walk *w, Dwarf_Off offset)
 			place_finish(w, &w->places[i]);
 }
 
-void dwarf_resolve(struct pool *pool, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias, struct lookup **lookups,
+void dwarf_resolve(struct alloc_region *region, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias, struct lookup **lookups,
                    size_t n)
 {
-	struct walk w = { .pool = pool, .deadline = deadline, .dwarf = dwarf, .n = n };
+	struct walk w = { .region = region, .deadline = deadline, .dwarf = dwarf, .n = n };
 
 	w.places = calloc(n, sizeof(*w.places));
 	if (!w.places)

@@ -5,10 +5,10 @@
  *   early.c        the resolver that maps the shadow before anything instrumented can run
  *   scan.c         is anything that is loaded instrumented? is libasan there?
  *   map.c          the mapping: full, or the arena's part in steps
- *   check.c        poison, unpoison, first bad byte of a range
+ *   poison.c        poison, unpoison, first bad byte of a range
  *   heap.c         what slab/ does to memory, told to the shadow
  *   classify.c     shadow bytes and object state -> kind
- *   report.c       a bad access becomes a report record
+ *   bad_access.c       a bad access becomes a report record
  *   describe.c     which frame's variable, which global
  *   globals.c      the registry of instrumented globals
  *   stack.c        stale stack poison: no-return calls, threads that end, other stacks

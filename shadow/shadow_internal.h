@@ -68,7 +68,7 @@ extern bool map_instrumented;   /* something that is loaded is known to be */
 void shadow_early(void);
 void shadow_early_map(void);
 
-/* ---- check.c ---- */
+/* ---- poison.c ---- */
 /* addr is a multiple of 8; n is rounded up. */
 void shadow_poison(uintptr_t addr, size_t n, uint8_t value);
 /* addr is a multiple of 8; a partial last granule keeps its tail bad. */
@@ -104,7 +104,7 @@ enum report_kind shadow_classify(const struct shadow_facts *f);
 uint8_t shadow_deciding_value(uint8_t value, uint8_t next);
 bool shadow_value_is_stack(uint8_t value);
 
-/* ---- report.c ---- */
+/* ---- bad_access.c ---- */
 struct shadow_access {
 	uintptr_t addr;
 	size_t size;

@@ -29,7 +29,7 @@ uint64_t *arena_blocks;
 uint32_t arena_nr_blocks;
 uint32_t arena_ready_blocks;
 
-static struct os_stepped state_map, coarse_map, page_map, block_map; /* under the buddy lock */
+static struct stepped_reserve state_map, coarse_map, page_map, block_map; /* under the buddy lock */
 static bool has_state_map;                                /* set by arena_init */
 
 #define STATE_PER_BLOCK (BLOCK_SIZE / 16)
@@ -50,10 +50,10 @@ static size_t reserve_cost(size_t size)
 
 static bool reserve_maps(size_t blocks)
 {
-	return (!has_state_map || (os_stepped_init(&state_map, ALIGN_UP(blocks * STATE_PER_BLOCK, PAGE_SIZE), STATE_PER_BLOCK) &&
-	                           os_stepped_init(&coarse_map, ALIGN_UP(blocks * COARSE_PER_BLOCK, PAGE_SIZE), COARSE_PER_BLOCK))) &&
-	       os_stepped_init(&page_map, ALIGN_UP(blocks * PAGES_PER_BLOCK, PAGE_SIZE), PAGES_PER_BLOCK) &&
-	       os_stepped_init(&block_map, ALIGN_UP(blocks * sizeof(uint64_t), PAGE_SIZE), PAGE_SIZE);
+	return (!has_state_map || (stepped_reserve_init(&state_map, ALIGN_UP(blocks * STATE_PER_BLOCK, PAGE_SIZE), STATE_PER_BLOCK) &&
+	                           stepped_reserve_init(&coarse_map, ALIGN_UP(blocks * COARSE_PER_BLOCK, PAGE_SIZE), COARSE_PER_BLOCK))) &&
+	       stepped_reserve_init(&page_map, ALIGN_UP(blocks * PAGES_PER_BLOCK, PAGE_SIZE), PAGES_PER_BLOCK) &&
+	       stepped_reserve_init(&block_map, ALIGN_UP(blocks * sizeof(uint64_t), PAGE_SIZE), PAGE_SIZE);
 }
 
 /* The largest arena that leaves the program at least half of the address space it may have and, where that is little, a thread's stack. */
@@ -98,8 +98,8 @@ bool arena_init(bool state_map_wanted)
 
 static bool commit_blocks(uint32_t from, uint32_t to)
 {
-	if ((has_state_map && !(os_stepped_reach(&state_map, to * STATE_PER_BLOCK) && os_stepped_reach(&coarse_map, to * COARSE_PER_BLOCK))) ||
-	    !os_stepped_reach(&page_map, to * PAGES_PER_BLOCK) || !os_stepped_reach(&block_map, to * sizeof(uint64_t)))
+	if ((has_state_map && !(stepped_reserve_reach(&state_map, to * STATE_PER_BLOCK) && stepped_reserve_reach(&coarse_map, to * COARSE_PER_BLOCK))) ||
+	    !stepped_reserve_reach(&page_map, to * PAGES_PER_BLOCK) || !stepped_reserve_reach(&block_map, to * sizeof(uint64_t)))
 		return false;
 	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guards would break them up. */
 	bool huge = options.mode == MODE_PRODUCTION && from >= HUGE_FROM_BLOCK;
@@ -149,11 +149,11 @@ void arena_shrink(uint64_t limit)
 	arena_nr_blocks = blocks;
 	os_release_part((void *)(arena_base + size), released);
 	if (has_state_map) {
-		os_stepped_shrink(&state_map, blocks * STATE_PER_BLOCK);
-		os_stepped_shrink(&coarse_map, blocks * COARSE_PER_BLOCK);
+		stepped_reserve_shrink(&state_map, blocks * STATE_PER_BLOCK);
+		stepped_reserve_shrink(&coarse_map, blocks * COARSE_PER_BLOCK);
 	}
-	os_stepped_shrink(&page_map, blocks * PAGES_PER_BLOCK);
-	os_stepped_shrink(&block_map, blocks * sizeof(uint64_t));
+	stepped_reserve_shrink(&page_map, blocks * PAGES_PER_BLOCK);
+	stepped_reserve_shrink(&block_map, blocks * sizeof(uint64_t));
 }
 
 /* Page entries for the blocks that the run only touches, block entries for those that it covers.  An area covering whole blocks

@@ -205,7 +205,7 @@ static struct slab *slab_new(struct slab_cache *c)
 	s->nr_free = c->nr_objects;
 	WRITE_ONCE(s->fresh, 0);
 	s->hint = 0;
-	WRITE_ONCE(s->sealed, false);
+	WRITE_ONCE(s->guarded, false);
 	WRITE_ONCE(s->opened, false);
 	if (cache_is_custom(c))
 		s->nr_queued = 0;
@@ -278,7 +278,7 @@ static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, si
 	s->nr_free -= (uint32_t)got;
 	if (i >= s->fresh) {
 		if (!c->fast)
-			check_fill_fresh(c, s, s->fresh, i + 1);
+			redzone_fill_fresh(c, s, s->fresh, i + 1);
 		WRITE_ONCE(s->fresh, i + 1);
 	}
 	if (!s->nr_free)
@@ -446,17 +446,17 @@ void cache_release(struct slab_cache *c)
 	lock_release(&c->lock);
 }
 
-void cache_seal_slab(struct slab_cache *c, struct slab *s)
+void cache_guard_slab(struct slab_cache *c, struct slab *s)
 {
 	lock_acquire(&c->lock);
 	c->nr_slabs--;
 	c->nr_out -= c->nr_objects;
-	WRITE_ONCE(s->sealed, true);
+	WRITE_ONCE(s->guarded, true);
 	lock_release(&c->lock);
 	__atomic_fetch_sub(&cache_checked_bytes, (int64_t)c->nr_objects * c->slot_size, __ATOMIC_RELAXED);
 }
 
-void cache_drop_sealed(struct slab_cache *c, struct slab *s)
+void cache_drop_guarded(struct slab_cache *c, struct slab *s)
 {
 	uint32_t page = page_of(s->base);
 
@@ -472,7 +472,7 @@ void cache_drop_sealed(struct slab_cache *c, struct slab *s)
 
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx)
 {
-	uint32_t i, n = LOAD_ACQUIRE(slab_root.nr_caches);
+	uint32_t i, n = LOAD_ACQUIRE(slab_directory.nr_caches);
 
 	for (i = 1; i < n; i++)
 		if (LOAD_ACQUIRE(slab_caches[i].life) != CACHE_UNUSED)

@@ -26,7 +26,7 @@ static uint32_t unused_first, nr_unused;
 
 static struct slab_cache *number_get(void)
 {
-	uint32_t fresh = slab_root.nr_caches, k;
+	uint32_t fresh = slab_directory.nr_caches, k;
 
 	if (fresh >= SLAB_FIRST_CUSTOM && fresh < SLAB_VIEW_CACHES)
 		return &slab_caches[fresh];
@@ -88,8 +88,8 @@ struct slab_cache *slab_custom_create(const char *name, size_t size, size_t alig
 	c = number_get();
 	if (c) {
 		custom_init(c, name, size, MAX(align, 16), flags, ctor);
-		if (slab_root.nr_caches <= c->number)
-			STORE_RELEASE(slab_root.nr_caches, c->number + 1);
+		if (slab_directory.nr_caches <= c->number)
+			STORE_RELEASE(slab_directory.nr_caches, c->number + 1);
 	}
 	lock_release(&cache_list_lock);
 	return c;
@@ -238,7 +238,7 @@ void custom_put(struct slab *s, void *p, enum slab_api api, const struct unwind_
 
 void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs)
 {
-	struct lead to = lead_to_live(p);
+	struct lookup to = lookup_live(p);
 	bool malloced = to.place == PLACE_FAST || (to.place == PLACE_CHECKED && !cache_is_custom(to.slab->cache));
 
 	/* An object of malloc that nobody tracks does not know its family, but its cache does. */
@@ -251,13 +251,13 @@ void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs)
 
 void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs)
 {
-	struct lead to;
+	struct lookup to;
 
 	if (unlikely(!is_live(c))) {
 		report_destroyed(c, p, regs);
 		return;
 	}
-	to = lead_of(p);
+	to = lookup_pointer(p);
 	if (unlikely(!to.slab || !cache_is_custom(to.slab->cache))) {
 		slab_release(p, SLAB_API_CACHE, regs);
 		return;
@@ -311,7 +311,7 @@ static size_t remaining(struct slab_cache *c, uint64_t nr, bool tell, const stru
 	for (page = 0; page < end && READ_ONCE(c->nr_slabs); page++) {
 		struct slab *s = slab_of(page_address(page));
 
-		if (s && READ_ONCE(s->cache) == c && page_address(page) == READ_ONCE(s->base) && !READ_ONCE(s->sealed))
+		if (s && READ_ONCE(s->cache) == c && page_address(page) == READ_ONCE(s->base) && !READ_ONCE(s->guarded))
 			n += slab_remaining(c, s, nr, tell, regs);
 	}
 	return n;
@@ -320,7 +320,7 @@ static size_t remaining(struct slab_cache *c, uint64_t nr, bool tell, const stru
 /* The last pin is gone: nobody has an object of it. */
 void custom_finish(struct slab_cache *c)
 {
-	seal_remove_cache(c);
+	guard_slab_remove_cache(c);
 	cache_release(c);
 	lock_acquire(&cache_list_lock);
 	WRITE_ONCE(c->generation, c->generation + 1);

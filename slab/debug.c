@@ -64,7 +64,7 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	user = ALIGN_UP((uintptr_t)object, align);
 	if (!(c->flags & SLAB_F_TRACK) && !cache_is_custom(c))
 		size = (uintptr_t)object + c->object_size - user;
-	check_fill_slack(c, (uintptr_t)object, user, size);
+	redzone_fill_slack(c, (uintptr_t)object, user, size);
 	slab_shadow->live((uintptr_t)object, (uintptr_t)object + c->object_size, user, size, false);
 	if (zero)
 		mem_set((void *)user, 0, size);
@@ -199,7 +199,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	if (likely(!c->typesafe))
 		slab_shadow->bad(object, c->object_size, SLAB_MARK_FREED);
 	if (likely(c->flags & SLAB_F_POISON))
-		check_poison(c, object);
+		poison_fill(c, object);
 	quarantine_put(c, slot.byte, object, regs);
 }
 
@@ -224,7 +224,7 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 	stack = save_stack(c, regs);
 	check_redzones(c, s, i, object, user, old, SLAB_AT_REALLOC, regs);
 	/* The new slack first, then the smaller size: a verifier in between checks less, never the program's bytes. */
-	check_fill_slack(c, object, user, size);
+	redzone_fill_slack(c, object, user, size);
 	slab_shadow->live(object, object + c->object_size, user, size, false);
 	track_set_size(track_of(c, s, i), size, stack);
 	trace(c, false, user, size, stack);

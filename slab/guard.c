@@ -21,7 +21,7 @@ static struct slab *guarded_slab(uintptr_t addr)
 {
 	struct slab *s = slab_of(addr);
 
-	return s && READ_ONCE(s->sealed) ? s : NULL;
+	return s && READ_ONCE(s->guarded) ? s : NULL;
 }
 
 bool slab_is_guard(uintptr_t addr, struct slab_object *obj)

@@ -31,7 +31,7 @@ bool slab_init(void)
 	buddy_init();
 	if (!arena_init(any_fast))
 		return false;
-	root_init();
+	directory_init();
 	return true;
 }
 
@@ -114,7 +114,7 @@ static bool area_claim(struct area *a, const void *p)
 
 void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given, const struct unwind_regs *regs)
 {
-	struct lead to = lead_of(p);
+	struct lookup to = lookup_pointer(p);
 
 	(void)align_given; /* an alignment that was not needed to place the object is not recorded */
 	if (unlikely(to.slab && cache_is_custom(to.slab->cache))) {
@@ -134,7 +134,7 @@ void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given
 /* ---- realloc ------------------------------------------------------------------------------------------------------------------------ */
 
 /* A moved object stays in its family, so that only a wrong delete is called one. */
-static enum slab_api api_of(const void *p, const struct lead *to)
+static enum slab_api api_of(const void *p, const struct lookup *to)
 {
 	struct slab_object obj;
 
@@ -144,7 +144,7 @@ static enum slab_api api_of(const void *p, const struct lead *to)
 }
 
 /* In place or, for areas, moved by them; NULL: the caller moves it. */
-static void *realloc_in_place(void *p, const struct lead *to, size_t old, size_t size, const struct unwind_regs *regs)
+static void *realloc_in_place(void *p, const struct lookup *to, size_t old, size_t size, const struct unwind_regs *regs)
 {
 	if (to->place == PLACE_AREA)
 		return size > SLAB_CLASS_MAX ? area_realloc(to->area, size, regs) : NULL;
@@ -155,7 +155,7 @@ static void *realloc_in_place(void *p, const struct lead *to, size_t old, size_t
 	return size <= old && (size > old / 2 || class_of(size) == to->class) ? p : NULL;
 }
 
-static size_t size_of(const void *p, const struct lead *to)
+static size_t size_of(const void *p, const struct lookup *to)
 {
 	if (to->place == PLACE_AREA)
 		return area_usable(to->area);
@@ -166,7 +166,7 @@ static size_t size_of(const void *p, const struct lead *to)
 
 void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad)
 {
-	struct lead to = lead_to_live(p);
+	struct lookup to = lookup_live(p);
 	enum slab_api api;
 	size_t old;
 	void *q;
@@ -198,7 +198,7 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 
 size_t slab_usable_size(const void *p, const struct unwind_regs *regs)
 {
-	struct lead to = lead_to_live(p);
+	struct lookup to = lookup_live(p);
 
 	if (unlikely(to.place == PLACE_NOTHING)) {
 		object_report_bad((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_FREE, regs);

@@ -15,35 +15,35 @@
  * longest object there was: only reports do that.
  *
  * Accepted weakness: the free bytes of a block belong to the program's allocator, which keeps its links there.  They are poisoned in the shadow
- * only while it says so (memory given with pool_add, and freed objects); code that is not instrumented and uses its own loads and stores sees
+ * only while it says so (memory given with mempool_add, and freed objects); code that is not instrumented and uses its own loads and stores sees
  * through that, unless the pool has poison. */
 
 #define TABLE_FIRST 256u
 #define FIND_STEPS 65536u
 
-#define TOMBSTONE ((struct pool_object *)POOL_TOMBSTONE)
+#define TOMBSTONE ((struct mempool_object *)MEMPOOL_TOMBSTONE)
 
-static struct ranked_lock pool_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE); /* guards all below */
-static struct pool_table *table;               /* read without the lock by slab_find_object; old ones stay readable */
-static struct slab_pool *pools;
-static struct pool_object *spare_objects; /* linked by next */
-static struct pool_block *spare_blocks;
+static struct ranked_lock mempool_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE); /* guards all below */
+static struct mempool_table *table;               /* read without the lock by slab_find_object; old ones stay readable */
+static struct slab_mempool *pools;
+static struct mempool_object *spare_objects; /* linked by next */
+static struct mempool_block *spare_blocks;
 static size_t longest, widest;            /* object with its red zones; red zone */
 static uintptr_t align_bits;              /* all addresses or'ed: the lowest bit is the step of a search */
 
-bool pool_any; /* written once */
+bool mempool_any; /* written once */
 
-/* ---- the table; under pool_lock, but for find ------------------------------------------------------------------------------------ */
+/* ---- the table; under mempool_lock, but for find ------------------------------------------------------------------------------------ */
 
-static struct pool_object *table_find(uintptr_t addr)
+static struct mempool_object *table_find(uintptr_t addr)
 {
-	const struct pool_table *t = LOAD_ACQUIRE(table);
+	const struct mempool_table *t = LOAD_ACQUIRE(table);
 	uint32_t i, n;
 
 	if (!t)
 		return NULL;
-	for (i = pool_table_slot(t->size, addr), n = 0; n < t->size; i = (i + 1) & (t->size - 1), n++) {
-		struct pool_object *o = LOAD_ACQUIRE(t->slots[i]);
+	for (i = mempool_table_slot(t->size, addr), n = 0; n < t->size; i = (i + 1) & (t->size - 1), n++) {
+		struct mempool_object *o = LOAD_ACQUIRE(t->slots[i]);
 
 		if (!o)
 			return NULL;
@@ -53,9 +53,9 @@ static struct pool_object *table_find(uintptr_t addr)
 	return NULL;
 }
 
-static void table_put(struct pool_table *t, struct pool_object *o)
+static void table_put(struct mempool_table *t, struct mempool_object *o)
 {
-	uint32_t i = pool_table_slot(t->size, o->addr);
+	uint32_t i = mempool_table_slot(t->size, o->addr);
 
 	while (t->slots[i] && t->slots[i] != TOMBSTONE)
 		i = (i + 1) & (t->size - 1);
@@ -67,7 +67,7 @@ static void table_put(struct pool_table *t, struct pool_object *o)
 static bool table_reserve(void)
 {
 	uint32_t size = table ? table->size : TABLE_FIRST, i, live = 0;
-	struct pool_table *t;
+	struct mempool_table *t;
 
 	if (table && table->used < table->size - table->size / 4)
 		return true;
@@ -86,16 +86,16 @@ static bool table_reserve(void)
 	return true;
 }
 
-static void table_remove(const struct pool_object *o)
+static void table_remove(const struct mempool_object *o)
 {
-	uint32_t i = pool_table_slot(table->size, o->addr);
+	uint32_t i = mempool_table_slot(table->size, o->addr);
 
 	while (table->slots[i] != o)
 		i = (i + 1) & (table->size - 1);
 	STORE_RELEASE(table->slots[i], TOMBSTONE);
 }
 
-static void object_unlink(struct pool_object *o)
+static void object_unlink(struct mempool_object *o)
 {
 	if (o->prev)
 		o->prev->next = o->next;
@@ -105,7 +105,7 @@ static void object_unlink(struct pool_object *o)
 		o->next->prev = o->prev;
 }
 
-static void object_link(struct slab_pool *pool, struct pool_object *o)
+static void object_link(struct slab_mempool *pool, struct mempool_object *o)
 {
 	o->pool = pool;
 	o->prev = NULL;
@@ -116,9 +116,9 @@ static void object_link(struct slab_pool *pool, struct pool_object *o)
 }
 
 /* The entry for an address, of another pool or freed before, or a new one. */
-static struct pool_object *object_get(struct slab_pool *pool, uintptr_t addr)
+static struct mempool_object *object_get(struct slab_mempool *pool, uintptr_t addr)
 {
-	struct pool_object *o = table_find(addr);
+	struct mempool_object *o = table_find(addr);
 
 	if (o) {
 		object_unlink(o);
@@ -147,12 +147,12 @@ static bool checks(void)
 }
 
 /* Shadow can tell objects apart that start at its granules. */
-static bool has_granules(const struct pool_object *o)
+static bool has_granules(const struct mempool_object *o)
 {
 	return ((o->addr | o->pool->redzone) & 7) == 0;
 }
 
-static void bytes_alloc(const struct pool_object *o)
+static void bytes_alloc(const struct mempool_object *o)
 {
 	size_t rz = o->pool->redzone;
 
@@ -164,20 +164,20 @@ static void bytes_alloc(const struct pool_object *o)
 	mem_set((void *)(o->addr + o->size), SLUB_RED_ACTIVE, rz);
 }
 
-static void bytes_free(const struct pool_object *o)
+static void bytes_free(const struct mempool_object *o)
 {
 	if (!checks())
 		return;
-	if (o->pool->flags & SLAB_POOL_POISON)
+	if (o->pool->flags & SLAB_MEMPOOL_POISON)
 		mem_set((void *)o->addr, POISON_FREE, o->size);
-	if (has_granules(o) && o->pool->flags & SLAB_POOL_POISON)
+	if (has_granules(o) && o->pool->flags & SLAB_MEMPOOL_POISON)
 		slab_shadow->bad(o->addr, ALIGN_UP(o->size, 8), SLAB_MARK_FREED);
-	else if (has_granules(o) && o->size > SLAB_POOL_LINKS)
-		slab_shadow->bad(o->addr + SLAB_POOL_LINKS, ALIGN_UP(o->size - SLAB_POOL_LINKS, 8), SLAB_MARK_FREED);
+	else if (has_granules(o) && o->size > SLAB_MEMPOOL_LINKS)
+		slab_shadow->bad(o->addr + SLAB_MEMPOOL_LINKS, ALIGN_UP(o->size - SLAB_MEMPOOL_LINKS, 8), SLAB_MARK_FREED);
 }
 
 /* The memory is nobody's object any more. */
-static void bytes_forget(const struct pool_object *o)
+static void bytes_forget(const struct mempool_object *o)
 {
 	size_t rz = o->pool->redzone;
 
@@ -185,34 +185,34 @@ static void bytes_forget(const struct pool_object *o)
 		slab_shadow->live(o->addr - rz, ALIGN_UP(o->addr + o->size, 8) + rz, o->addr - rz, ALIGN_UP(o->size, 8) + 2 * rz, false);
 }
 
-static void describe(const struct pool_object *o, struct slab_object *obj)
+static void describe(const struct mempool_object *o, struct slab_object *obj)
 {
-	pool_object_describe(o, o->pool, o->live, obj);
+	mempool_object_describe(o, o->pool, o->live, obj);
 }
 
-const void *pool_table_place(void)
+const void *mempool_table_place(void)
 {
 	return &table;
 }
 
 /* An entry may lie inside of one that was made later, so a live one is preferred; of two that share a red zone the nearer. */
-bool pool_find_object(uintptr_t addr, struct slab_object *obj)
+bool mempool_find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uintptr_t bits = READ_ONCE(align_bits), step = bits & -bits, at, most = READ_ONCE(longest);
-	const struct pool_object *best = NULL;
+	const struct mempool_object *best = NULL;
 	uint32_t n;
 
 	if (!step)
 		return false;
 	at = ALIGN_DOWN(addr + READ_ONCE(widest), step);
 	for (n = 0; n < FIND_STEPS && at + most > addr; n++, at -= step) {
-		const struct pool_object *o = table_find(at);
+		const struct mempool_object *o = table_find(at);
 
-		if (!o || !pool_object_holds(o, o->pool, addr))
+		if (!o || !mempool_object_holds(o, o->pool, addr))
 			continue;
-		if (!best || o->live > best->live || (o->live == best->live && pool_object_distance(o, addr) <= pool_object_distance(best, addr)))
+		if (!best || o->live > best->live || (o->live == best->live && mempool_object_distance(o, addr) <= mempool_object_distance(best, addr)))
 			best = o;
-		if (o->live && pool_object_distance(o, addr) == 0)
+		if (o->live && mempool_object_distance(o, addr) == 0)
 			break;
 	}
 	if (best)
@@ -222,7 +222,7 @@ bool pool_find_object(uintptr_t addr, struct slab_object *obj)
 
 /* ---- findings ------------------------------------------------------------------------------------------------------------------------ */
 
-static void damage_init(struct slab_finding *f, enum slab_finding_kind kind, const struct pool_object *o, const struct damage *d,
+static void damage_init(struct slab_finding *f, enum slab_finding_kind kind, const struct mempool_object *o, const struct damage *d,
                         enum slab_found_at at, const struct unwind_regs *regs)
 {
 	finding_init(f, kind, at, d->addr, regs);
@@ -234,7 +234,7 @@ static void damage_init(struct slab_finding *f, enum slab_finding_kind kind, con
 }
 
 /* Looks and repairs, so that it is told once; under the lock, so the telling is left to the caller.  How many. */
-static unsigned take_damage(const struct pool_object *o, enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2])
+static unsigned take_damage(const struct mempool_object *o, enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2])
 {
 	size_t rz = o->pool->redzone;
 	unsigned n = 0;
@@ -250,7 +250,7 @@ static unsigned take_damage(const struct pool_object *o, enum slab_found_at at, 
 		damage_init(&found[n++], SLAB_RIGHT_REDZONE, o, &d, at, regs);
 		mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
 	}
-	if (!o->live && o->pool->flags & SLAB_POOL_POISON && !check_bytes(o->addr, o->addr + o->size, POISON_FREE, &d)) {
+	if (!o->live && o->pool->flags & SLAB_MEMPOOL_POISON && !check_bytes(o->addr, o->addr + o->size, POISON_FREE, &d)) {
 		damage_init(&found[n++], SLAB_POISON_OVERWRITTEN, o, &d, at, regs);
 		mem_set((void *)d.addr, POISON_FREE, d.size);
 	}
@@ -265,7 +265,7 @@ static void tell(const struct slab_finding *found, unsigned n)
 		finding_report(&found[k]);
 }
 
-size_t pool_check_all(enum slab_found_at at, const struct unwind_regs *regs)
+size_t mempool_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 {
 	struct slab_finding found[2];
 	uint32_t i = 0, end;
@@ -274,19 +274,19 @@ size_t pool_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 
 	do {
 		n = 0;
-		lock_acquire(&pool_lock);
+		lock_acquire(&mempool_lock);
 		end = table ? table->size : 0;
 		for (; i < end && !n; i++)
 			if (table->slots[i] && table->slots[i] != TOMBSTONE)
 				n = take_damage(table->slots[i], at, regs, found);
-		lock_release(&pool_lock);
+		lock_release(&mempool_lock);
 		tell(found, n);
 		total += n;
 	} while (n);
 	return total;
 }
 
-static void report_pool(enum slab_finding_kind kind, const struct slab_pool *pool, uintptr_t addr, const struct slab_object *obj, uint64_t nr,
+static void report_pool(enum slab_finding_kind kind, const struct slab_mempool *pool, uintptr_t addr, const struct slab_object *obj, uint64_t nr,
                         const struct unwind_regs *regs)
 {
 	struct slab_finding f;
@@ -304,12 +304,12 @@ static void report_pool(enum slab_finding_kind kind, const struct slab_pool *poo
 
 /* ---- outward ------------------------------------------------------------------------------------------------------------------------- */
 
-struct slab_pool *slab_pool_create(const char *name, size_t redzone, unsigned flags)
+struct slab_mempool *slab_mempool_create(const char *name, size_t redzone, unsigned flags)
 {
-	struct slab_pool *pool;
+	struct slab_mempool *pool;
 
-	lock_register_for_fork(&pool_lock);
-	lock_acquire(&pool_lock);
+	lock_register_for_fork(&mempool_lock);
+	lock_acquire(&mempool_lock);
 	for (pool = pools; pool && pool->used; pool = pool->next)
 		;
 	if (!pool) {
@@ -325,16 +325,16 @@ struct slab_pool *slab_pool_create(const char *name, size_t redzone, unsigned fl
 		pool->flags = flags;
 		pool->used = true;
 		pool->nr_live = 0;
-		__atomic_store_n(&pool_any, true, __ATOMIC_RELAXED);
+		__atomic_store_n(&mempool_any, true, __ATOMIC_RELAXED);
 	}
-	lock_release(&pool_lock);
+	lock_release(&mempool_lock);
 	return pool;
 }
 
 /* Under the lock: is it one, whatever it is? */
-static bool pool_known(const struct slab_pool *pool)
+static bool mempool_known(const struct slab_mempool *pool)
 {
-	const struct slab_pool *p;
+	const struct slab_mempool *p;
 
 	for (p = pools; p; p = p->next)
 		if (p == pool)
@@ -342,13 +342,13 @@ static bool pool_known(const struct slab_pool *pool)
 	return false;
 }
 
-bool slab_pool_add(struct slab_pool *pool, void *mem, size_t size, const struct unwind_regs *regs)
+bool slab_mempool_add(struct slab_mempool *pool, void *mem, size_t size, const struct unwind_regs *regs)
 {
-	struct pool_block *b = NULL;
+	struct mempool_block *b = NULL;
 	bool known;
 
-	lock_acquire(&pool_lock);
-	known = pool_known(pool);
+	lock_acquire(&mempool_lock);
+	known = mempool_known(pool);
 	if (known) {
 		b = spare_blocks;
 		if (b)
@@ -357,28 +357,28 @@ bool slab_pool_add(struct slab_pool *pool, void *mem, size_t size, const struct 
 			b = meta_alloc(sizeof(*b), COST_SLAB);
 	}
 	if (b) {
-		*b = (struct pool_block){ .addr = ALIGN_UP((uintptr_t)mem, 8), .size = size, .next = pool->blocks };
+		*b = (struct mempool_block){ .addr = ALIGN_UP((uintptr_t)mem, 8), .size = size, .next = pool->blocks };
 		b->size = ALIGN_DOWN((uintptr_t)mem + size - b->addr, 8);
 		pool->blocks = b;
 		if (checks())
 			slab_shadow->bad(b->addr, b->size, SLAB_MARK_REDZONE);
 	}
-	lock_release(&pool_lock);
+	lock_release(&mempool_lock);
 	if (!known)
 		report_pool(SLAB_CACHE_DESTROYED, NULL, (uintptr_t)pool, NULL, 0, regs);
 	return b != NULL;
 }
 
-bool slab_pool_alloc(struct slab_pool *pool, void *p, size_t size, const struct unwind_regs *regs)
+bool slab_mempool_alloc(struct slab_mempool *pool, void *p, size_t size, const struct unwind_regs *regs)
 {
 	stack_handle stack = checks() && regs ? unwind_save(regs) : 0;
 	struct slab_finding found[2];
-	struct pool_object *o = NULL;
+	struct mempool_object *o = NULL;
 	unsigned n = 0;
 	bool known;
 
-	lock_acquire(&pool_lock);
-	known = pool_known(pool);
+	lock_acquire(&mempool_lock);
+	known = mempool_known(pool);
 	if (known)
 		o = object_get(pool, (uintptr_t)p);
 	if (o) {
@@ -395,27 +395,27 @@ bool slab_pool_alloc(struct slab_pool *pool, void *p, size_t size, const struct 
 		WRITE_ONCE(align_bits, align_bits | (uintptr_t)p);
 		bytes_alloc(o);
 	}
-	lock_release(&pool_lock);
+	lock_release(&mempool_lock);
 	tell(found, n);
 	if (!known)
 		report_pool(SLAB_CACHE_DESTROYED, NULL, (uintptr_t)p, NULL, 0, regs);
 	return o != NULL;
 }
 
-void slab_pool_free(struct slab_pool *pool, void *p, const struct unwind_regs *regs)
+void slab_mempool_free(struct slab_mempool *pool, void *p, const struct unwind_regs *regs)
 {
 	stack_handle stack = checks() && regs ? unwind_save(regs) : 0;
 	struct slab_finding found[2];
 	enum slab_finding_kind wrong = SLAB_INVALID_FREE;
 	bool good = false, have, known;
 	struct slab_object obj;
-	struct pool_object *o;
+	struct mempool_object *o;
 	unsigned n = 0;
 
-	lock_acquire(&pool_lock);
-	known = pool_known(pool);
+	lock_acquire(&mempool_lock);
+	known = mempool_known(pool);
 	o = table_find((uintptr_t)p);
-	have = o || pool_find_object((uintptr_t)p, &obj);
+	have = o || mempool_find_object((uintptr_t)p, &obj);
 	if (o)
 		describe(o, &obj);
 	if (!known)
@@ -434,53 +434,53 @@ void slab_pool_free(struct slab_pool *pool, void *p, const struct unwind_regs *r
 		o->when = jiffies_now();
 		bytes_free(o);
 	}
-	lock_release(&pool_lock);
+	lock_release(&mempool_lock);
 	tell(found, n);
 	if (!good)
 		report_pool(wrong, known ? pool : NULL, (uintptr_t)p, have ? &obj : NULL, 0, regs);
 }
 
-bool slab_pool_tells_leaks(const struct slab_pool *pool)
+bool slab_mempool_tells_leaks(const struct slab_mempool *pool)
 {
 	bool tells;
 
-	lock_acquire(&pool_lock);
-	tells = pool_known(pool) && pool->flags & SLAB_POOL_LEAKS;
-	lock_release(&pool_lock);
+	lock_acquire(&mempool_lock);
+	tells = mempool_known(pool) && pool->flags & SLAB_MEMPOOL_LEAKS;
+	lock_release(&mempool_lock);
 	return tells;
 }
 
-bool slab_pool_owns(const struct slab_pool *pool, const void *p)
+bool slab_mempool_owns(const struct slab_mempool *pool, const void *p)
 {
-	const struct pool_object *o;
+	const struct mempool_object *o;
 	bool owns;
 
-	lock_acquire(&pool_lock);
+	lock_acquire(&mempool_lock);
 	o = table_find((uintptr_t)p);
 	owns = o && o->live && o->pool == pool;
-	lock_release(&pool_lock);
+	lock_release(&mempool_lock);
 	return owns;
 }
 
-void slab_pool_each_live(struct slab_pool *pool, void (*fn)(const void *p))
+void slab_mempool_each_live(struct slab_mempool *pool, void (*fn)(const void *p))
 {
-	const struct pool_object *o;
+	const struct mempool_object *o;
 
-	lock_acquire(&pool_lock);
-	for (o = pool_known(pool) ? pool->objects : NULL; o; o = o->next)
+	lock_acquire(&mempool_lock);
+	for (o = mempool_known(pool) ? pool->objects : NULL; o; o = o->next)
 		if (o->live)
 			fn((const void *)o->addr);
-	lock_release(&pool_lock);
+	lock_release(&mempool_lock);
 }
 
 /* The next live object is taken out of the books; false: there is none. */
-static bool take_live(struct slab_pool *pool, struct slab_object *obj, struct slab_finding found[2], unsigned *n, const struct unwind_regs *regs)
+static bool take_live(struct slab_mempool *pool, struct slab_object *obj, struct slab_finding found[2], unsigned *n, const struct unwind_regs *regs)
 {
-	struct pool_object *o;
+	struct mempool_object *o;
 	bool live = false;
 
 	*n = 0;
-	lock_acquire(&pool_lock);
+	lock_acquire(&mempool_lock);
 	while ((o = pool->objects) != NULL && !live) {
 		live = o->live;
 		*n = take_damage(o, SLAB_AT_FREE, regs, found);
@@ -493,23 +493,23 @@ static bool take_live(struct slab_pool *pool, struct slab_object *obj, struct sl
 		if (*n)
 			break;
 	}
-	lock_release(&pool_lock);
+	lock_release(&mempool_lock);
 	return live || *n;
 }
 
-size_t slab_pool_destroy(struct slab_pool *pool, const struct unwind_regs *regs)
+size_t slab_mempool_destroy(struct slab_mempool *pool, const struct unwind_regs *regs)
 {
 	struct slab_finding found[2];
 	struct slab_object obj;
-	struct pool_block *b;
+	struct mempool_block *b;
 	size_t remain;
 	unsigned n;
 	bool known;
 
-	lock_acquire(&pool_lock);
-	known = pool_known(pool);
-	remain = known && pool->flags & SLAB_POOL_LEAKS ? pool->nr_live : 0;
-	lock_release(&pool_lock);
+	lock_acquire(&mempool_lock);
+	known = mempool_known(pool);
+	remain = known && pool->flags & SLAB_MEMPOOL_LEAKS ? pool->nr_live : 0;
+	lock_release(&mempool_lock);
 	if (!known) {
 		report_pool(SLAB_CACHE_DESTROYED, NULL, (uintptr_t)pool, NULL, 0, regs);
 		return 0;
@@ -519,7 +519,7 @@ size_t slab_pool_destroy(struct slab_pool *pool, const struct unwind_regs *regs)
 		if (remain && obj.state == SLAB_OBJ_LIVE)
 			report_pool(SLAB_OBJECT_REMAINS, pool, obj.addr, &obj, remain, regs);
 	}
-	lock_acquire(&pool_lock);
+	lock_acquire(&mempool_lock);
 	while ((b = pool->blocks) != NULL) {
 		pool->blocks = b->next;
 		if (checks() && b->size)
@@ -528,6 +528,6 @@ size_t slab_pool_destroy(struct slab_pool *pool, const struct unwind_regs *regs)
 		spare_blocks = b;
 	}
 	pool->used = false;
-	lock_release(&pool_lock);
+	lock_release(&mempool_lock);
 	return remain;
 }

@@ -134,7 +134,7 @@ bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uint64_t w;
 
-	if (unlikely(READ_ONCE(pool_any)) && pool_find_object(addr, obj))
+	if (unlikely(READ_ONCE(mempool_any)) && mempool_find_object(addr, obj))
 		return true;
 	if (!arena_usable(addr)) {
 		const struct slab_foreign *foreign = LOAD_ACQUIRE(slab_foreign);

@@ -12,7 +12,7 @@
 
 static struct area *live_area(const void *p)
 {
-	struct lead to = lead_to_live(p);
+	struct lookup to = lookup_live(p);
 
 	return to.place == PLACE_AREA ? to.area : NULL;
 }

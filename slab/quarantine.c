@@ -8,7 +8,7 @@
  * The budget is quarantine.size, but never more than quarantine.percent of the live heap (always up to 1 MiB), so that a program with a
  * small heap stays small.  Objects stay poisoned, their held bit tells the verifier which ones they are.
  *
- * A slab whose objects have all come here is sealed (seal.c): its memory goes back to the system, and only address space is held.
+ * A slab whose objects have all come here is guarded (guard_slab.c): its memory goes back to the system, and only address space is held.
  * Its entries stay in the queue as stale ones until they are met or compacted away.
  *
  * The queue is a list of chunks of pointers; chunks are recycled.  A full system (no memory for a chunk) sends the object back at
@@ -31,7 +31,7 @@ struct ranked_lock quarantine_lock = RANKED_LOCK_INIT(LOCK_RANK_QUARANTINE);
 /* All under quarantine_lock. */
 static struct chunk *head, *tail, *spare;
 static uint64_t queue_bytes, queue_objects; /* what counts */
-static uint64_t nr_stale;                   /* entries of sealed slabs */
+static uint64_t nr_stale;                   /* entries of guarded slabs */
 
 void quarantine_init(void)
 {
@@ -60,7 +60,7 @@ static bool chunk_add(void)
 	return true;
 }
 
-/* *full: this was the slab's last object, and it should be sealed; its entries count no more and are skipped from now on. */
+/* *full: this was the slab's last object, and it should be guarded; its entries count no more and are skipped from now on. */
 __inline_hot bool queue_push(void *object, struct slab *s, bool *full)
 {
 	const struct slab_cache *c = s->cache;
@@ -71,8 +71,8 @@ __inline_hot bool queue_push(void *object, struct slab *s, bool *full)
 	tail->objects[tail->count++] = object;
 	WRITE_ONCE(queue_bytes, queue_bytes + c->slot_size);
 	queue_objects++;
-	if (unlikely(++s->nr_queued == c->nr_objects) && seal_wanted(c)) {
-		WRITE_ONCE(s->sealed, true);
+	if (unlikely(++s->nr_queued == c->nr_objects) && guard_slab_wanted(c)) {
+		WRITE_ONCE(s->guarded, true);
 		WRITE_ONCE(queue_bytes, queue_bytes - (uint64_t)c->nr_objects * c->slot_size);
 		queue_objects -= c->nr_objects;
 		nr_stale += c->nr_objects;
@@ -106,7 +106,7 @@ static void victims_add(struct victims *v, void *object, struct slab *s)
 	v->slab[v->n++] = s;
 }
 
-/* The oldest object that is not in a sealed slab; false: there is none. */
+/* The oldest object that is not in a guarded slab; false: there is none. */
 static bool queue_pop(struct victims *v)
 {
 	while (head) {
@@ -122,7 +122,7 @@ static bool queue_pop(struct victims *v)
 		if (head->first == head->count)
 			chunk_drop_head();
 		s->nr_queued--;
-		if (!READ_ONCE(s->sealed)) {
+		if (!READ_ONCE(s->guarded)) {
 			WRITE_ONCE(queue_bytes, queue_bytes - s->cache->slot_size);
 			queue_objects--;
 			custom_pin(s->cache);
@@ -134,7 +134,7 @@ static bool queue_pop(struct victims *v)
 	return false;
 }
 
-/* Entries of sealed slabs are taken out of the middle when they are most of the queue: each is looked at a constant number of times. */
+/* Entries of guarded slabs are taken out of the middle when they are most of the queue: each is looked at a constant number of times. */
 static void queue_compact(void)
 {
 	struct chunk *from = head, *old_spare = spare;
@@ -153,7 +153,7 @@ static void queue_compact(void)
 		for (i = from->first; i < from->count; i++) {
 			struct slab *s = slab_of((uintptr_t)from->objects[i]);
 
-			if (READ_ONCE(s->sealed))
+			if (READ_ONCE(s->guarded))
 				s->nr_queued--;
 			else
 				kept[n++] = from->objects[i];
@@ -227,7 +227,7 @@ static uint64_t queue_allowance(bool drain)
 {
 	uint64_t budget = drain ? 0 : quarantine_budget();
 
-	return budget - MIN(budget, seal_metadata());
+	return budget - MIN(budget, guard_slab_metadata());
 }
 
 /* The bytes of the oldest objects were last touched long ago.  Asked for together, they come together. */
@@ -281,7 +281,7 @@ static void evict(bool drain, const struct unwind_regs *regs)
 /* What a batch leaves to be done without the lock. */
 struct entered {
 	struct victims lost;                   /* there was no memory to queue them */
-	struct slab *full[QUARANTINE_BUFFER];  /* to be sealed */
+	struct slab *full[QUARANTINE_BUFFER];  /* to be guarded */
 	size_t nr_full;
 };
 
@@ -307,12 +307,12 @@ static void enter_finish(struct entered *e, const struct unwind_regs *regs)
 		verify_victim(e->lost.object[i], e->lost.slab[i], regs);
 	release_victims(&e->lost);
 	for (i = 0; i < e->nr_full; i++) {
-		seal_slab(e->full[i], regs);
+		guard_slab(e->full[i], regs);
 		custom_unpin(e->full[i]->cache, 1);
 	}
 	evict(false, regs);
 	if (e->nr_full)
-		seal_trim(false);
+		guard_slab_trim(false);
 }
 
 /* The count is reset under the lock: the child of a fork sees the objects in the queue or in the buffer, not in both. */
@@ -371,7 +371,7 @@ void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const str
 		quarantine_flush_block(b, regs);
 }
 
-/* Up to VICTIMS of the cache's objects are taken out of the middle of the queue, whose order stays; entries of its sealed slabs go. */
+/* Up to VICTIMS of the cache's objects are taken out of the middle of the queue, whose order stays; entries of its guarded slabs go. */
 static size_t queue_extract(const struct slab_cache *c, void **victims)
 {
 	struct chunk *k;
@@ -387,7 +387,7 @@ static size_t queue_extract(const struct slab_cache *c, void **victims)
 				continue;
 			}
 			s->nr_queued--;
-			if (READ_ONCE(s->sealed)) {
+			if (READ_ONCE(s->guarded)) {
 				nr_stale--;
 				continue;
 			}
@@ -416,7 +416,7 @@ void quarantine_remove_cache(struct slab_cache *c, const struct unwind_regs *reg
 		if (n)
 			cache_return(c, victims, n);
 	} while (n == VICTIMS);
-	seal_remove_cache(c);
+	guard_slab_remove_cache(c);
 }
 
 void quarantine_drain(const struct unwind_regs *regs)
@@ -426,7 +426,7 @@ void quarantine_drain(const struct unwind_regs *regs)
 	if (b)
 		quarantine_flush_block(b, regs);
 	evict(true, regs);
-	seal_trim(true);
+	guard_slab_trim(true);
 }
 
 void quarantine_get_stats(struct quarantine_stats *s)
@@ -434,6 +434,6 @@ void quarantine_get_stats(struct quarantine_stats *s)
 	lock_acquire(&quarantine_lock);
 	s->bytes = queue_bytes;
 	s->objects = queue_objects;
-	s->sealed = nr_stale;
+	s->guarded = nr_stale;
 	lock_release(&quarantine_lock);
 }

@@ -84,13 +84,13 @@ static void count_block(const struct slab_view *v, uint32_t block, uint64_t coun
 	uint64_t word = 0;
 	bool untouched = true;
 
-	view_read(v->mem, &word, v->root.blocks + (uint64_t)block * sizeof(word), sizeof(word));
+	view_read(v->mem, &word, v->directory.blocks + (uint64_t)block * sizeof(word), sizeof(word));
 	if ((word & OWNER_TAG) == OWNER_FREE)
 		counts[SLAB_ORDER_MAX]++;
 	if (word & OWNER_TAG)
 		return;
 	for (uint32_t first = 0; first < BLOCK_PAGES; first += ARRAY_SIZE(pages)) {
-		uint64_t at = v->root.memmap + ((uint64_t)block << BLOCK_ORDER | first) * sizeof(struct page);
+		uint64_t at = v->directory.memmap + ((uint64_t)block << BLOCK_ORDER | first) * sizeof(struct page);
 
 		if (!view_read(v->mem, pages, at, sizeof(pages)))
 			continue;

@@ -7,18 +7,18 @@
  *   flags.c       slab_debug's letters
  *   cache.c       slab caches: slabs cut into equal slots, per-slab out-of-line state
  *   track.c       SLUB's user tracking: 16 bytes an object
- *   check.c       red zones, poison: fill and verify; what was found becomes a slab_finding
+ *   redzone.c       red zones, poison: fill and verify; what was found becomes a slab_finding
  *   object.c      from any address to the object there; findings on their way to the hook
  *   vmalloc.c     large requests, with guard pages in check mode
  *   area.c        their lists: live, retained, quarantined
  *   tcache.c      thread caches
  *   quarantine.c  freed objects held back
- *   seal.c        slabs that are freed as a whole become guarded address space
+ *   guard_slab.c        slabs that are freed as a whole become guarded address space
  *   debug.c       allocation and free with checks
  *   malloc.c      malloc's engine: who serves what
  *   verify.c      slab_check_all
  *   stats.c       counters, slabinfo, trim
- *   root.c        where everything is, for those who look from outside
+ *   directory.c        where everything is, for those who look from outside
  *   view.c        the heap read through a mem_view: a snapshot, another process, a core file
  *
  * Nothing here prints.  What is wrong is told to the hook set by slab_set_report_hook, with no slab lock held.
@@ -239,25 +239,25 @@ bool slab_is_vmalloc(const void *p);
 
 /* ---- mempool.c: objects inside of the program's own memory ---------------------------------------------------------------------- */
 
-struct slab_pool;
-#define SLAB_POOL_POISON 0x1u   /* freed objects are the detector's: nothing of the allocator's is in them */
-#define SLAB_POOL_LEAKS 0x2u    /* objects alive when the pool is destroyed are reported */
-#define SLAB_POOL_LINKS ((size_t)16) /* without poison, so many bytes at the start of a freed object may hold the allocator's links */
+struct slab_mempool;
+#define SLAB_MEMPOOL_POISON 0x1u   /* freed objects are the detector's: nothing of the allocator's is in them */
+#define SLAB_MEMPOOL_LEAKS 0x2u    /* objects alive when the pool is destroyed are reported */
+#define SLAB_MEMPOOL_LINKS ((size_t)16) /* without poison, so many bytes at the start of a freed object may hold the allocator's links */
 /* Each object has `redzone` bytes before and behind it that are the detector's.  NULL: no memory. */
-struct slab_pool *slab_pool_create(const char *name, size_t redzone, unsigned flags);
+struct slab_mempool *slab_mempool_create(const char *name, size_t redzone, unsigned flags);
 /* The pool's free memory: nobody may use what is no object in it. */
-bool slab_pool_add(struct slab_pool *pool, void *mem, size_t size, const struct unwind_regs *regs);
+bool slab_mempool_add(struct slab_mempool *pool, void *mem, size_t size, const struct unwind_regs *regs);
 /* False: no memory to know it by, or no such pool (reported). */
-bool slab_pool_alloc(struct slab_pool *pool, void *p, size_t size, const struct unwind_regs *regs);
+bool slab_mempool_alloc(struct slab_mempool *pool, void *p, size_t size, const struct unwind_regs *regs);
 /* Of a pool that was made and not destroyed; any pointer will do. */
-bool slab_pool_tells_leaks(const struct slab_pool *pool);
+bool slab_mempool_tells_leaks(const struct slab_mempool *pool);
 /* Its live objects, under a lock of rank CACHE. */
-void slab_pool_each_live(struct slab_pool *pool, void (*fn)(const void *p));
+void slab_mempool_each_live(struct slab_mempool *pool, void (*fn)(const void *p));
 /* False: nothing of it is the pool's any more (it is wrong, and reported). */
-bool slab_pool_owns(const struct slab_pool *pool, const void *p);
-void slab_pool_free(struct slab_pool *pool, void *p, const struct unwind_regs *regs);
+bool slab_mempool_owns(const struct slab_mempool *pool, const void *p);
+void slab_mempool_free(struct slab_mempool *pool, void *p, const struct unwind_regs *regs);
 /* How many remained and were reported. */
-size_t slab_pool_destroy(struct slab_pool *pool, const struct unwind_regs *regs);
+size_t slab_mempool_destroy(struct slab_mempool *pool, const struct unwind_regs *regs);
 
 /* ---- shrinker.c: caches that the program keeps and can do without ------------------------------------------------------------ */
 
@@ -306,13 +306,13 @@ struct slab_stats {
 	uint64_t allocs, frees;
 };
 void slab_get_stats(struct slab_stats *s);
-/* ---- the heap seen from elsewhere (root.c, view.c; both halves) -------------------------------------------------------------- */
+/* ---- the heap seen from elsewhere (directory.c, view.c; both halves) -------------------------------------------------------------- */
 
-#define SLAB_ROOT_MAGIC "memsan heap root"   /* 16 bytes, no NUL */
-#define SLAB_ROOT_VERSION 5
+#define SLAB_DIRECTORY_MAGIC "memsan heap root"   /* 16 bytes, no NUL */
+#define SLAB_DIRECTORY_VERSION 5
 /* Where everything is.  It is found by its magic in the data of libmemsan (or the static program), and is the real one when `self` is its
  * address.  Sizes of the structures tell whether the reader was built from the same sources. */
-struct slab_root {
+struct slab_directory {
 	char magic[16];
 	uint64_t self;
 	uint32_t version, size;
@@ -326,10 +326,10 @@ struct slab_root {
 	uint64_t control;                        /* struct leak_control (leak/leak.h), or 0 */
 	uint64_t pools;                          /* where the address of the table of pools' objects is */
 	uint32_t size_pool, size_pool_object;
-	struct lib_root lib;
+	struct lib_directory lib;
 };
-_Static_assert(sizeof(struct slab_root) == 216 && offsetof(struct slab_root, arena) == 48, "read by other processes");
-extern struct slab_root slab_root;
+_Static_assert(sizeof(struct slab_directory) == 216 && offsetof(struct slab_directory, arena) == 48, "read by other processes");
+extern struct slab_directory slab_directory;
 
 #define SLAB_VIEW_CACHES SLAB_CACHES
 struct slab_view_cache {
@@ -342,7 +342,7 @@ struct slab_view_cache {
 };
 struct slab_view {
 	const struct mem_view *mem;
-	struct slab_root root;
+	struct slab_directory directory;
 	uint64_t base, used;       /* the usable part of the arena */
 	uint32_t nr_caches;        /* [0] is never one */
 	struct slab_view_cache caches[SLAB_VIEW_CACHES];
@@ -361,8 +361,8 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 /* As slab_find_object. */
 bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
 /* The object of a pool (mempool.c) that starts at addr; that addr belongs to, freed ones and red zones included (looks at all of them). */
-bool slab_view_pool_at(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
-bool slab_view_pool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
+bool slab_view_mempool_at(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
+bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
 /* No slab has more objects. */
 #define SLAB_VIEW_OBJECTS 1024
 struct slab_view_live {

@@ -124,9 +124,9 @@ void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used);
 /* An area's run changes from old_n to new_n pages; what it loses belongs to nobody. */
 void arena_change_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner);
 
-/* ---- root.c ---------------------------------------------------------------------------------------------------------- */
+/* ---- directory.c ---------------------------------------------------------------------------------------------------------- */
 
-void root_init(void);
+void directory_init(void);
 
 /* ---- buddy.c ------------------------------------------------------------------------------------------------------ */
 
@@ -174,8 +174,8 @@ struct slab {
 	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
 	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
 	uint8_t list;             /* enum slab_list; under the cache lock */
-	bool opened;              /* sealed, and one of its pages was opened after a report */
-	bool sealed;              /* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
+	bool opened;              /* guarded, and one of its pages was opened after a report */
+	bool guarded;              /* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
 	uint32_t nr_queued;       /* its objects' entries in the global queue; under quarantine_lock */
 	uint64_t map[];           /* the free map, under the cache lock; in caches with flags then a byte an object, and the tracks */
 };
@@ -255,8 +255,8 @@ void cache_return(struct slab_cache *c, void *const *objects, size_t n);
 size_t cache_shrink(struct slab_cache *c);
 /* A slab whose objects are all quarantined leaves the cache's books, or comes back from there to be given up: its pages read as
  * zero and are accessible again. */
-void cache_seal_slab(struct slab_cache *c, struct slab *s);
-void cache_drop_sealed(struct slab_cache *c, struct slab *s);
+void cache_guard_slab(struct slab_cache *c, struct slab *s);
+void cache_drop_guarded(struct slab_cache *c, struct slab *s);
 size_t cache_descriptor_size(const struct slab_cache *c);
 /* Visits every cache there is. */
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx);
@@ -335,51 +335,51 @@ void custom_put(struct slab *s, void *p, enum slab_api api, const struct unwind_
 
 /* ---- mempool.c ----------------------------------------------------------------------------------------------------------- */
 
-extern bool pool_any;   /* a pool was made */
+extern bool mempool_any;   /* a pool was made */
 /* The object of a pool at addr or beside it; takes no lock. */
-bool pool_find_object(uintptr_t addr, struct slab_object *obj);
+bool mempool_find_object(uintptr_t addr, struct slab_object *obj);
 
-/* What mempool.c's table holds, which view_pools.c reads from outside. */
-struct pool_object {
+/* What mempool.c's table holds, which view_mempools.c reads from outside. */
+struct mempool_object {
 	uintptr_t addr;
 	size_t size;
-	struct slab_pool *pool;
-	struct pool_object *next, *prev; /* of the pool, live and freed */
+	struct slab_mempool *pool;
+	struct mempool_object *next, *prev; /* of the pool, live and freed */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
 	bool live;
 };
-struct pool_block { uintptr_t addr; size_t size; struct pool_block *next; };
-struct slab_pool {
+struct mempool_block { uintptr_t addr; size_t size; struct mempool_block *next; };
+struct slab_mempool {
 	char name[SLAB_NAME_MAX];
 	size_t redzone;
 	unsigned flags;             /* SLAB_POOL_* */
 	bool used;
 	size_t nr_live;
-	struct pool_object *objects;
-	struct pool_block *blocks;
-	struct slab_pool *next;     /* of all ever made */
+	struct mempool_object *objects;
+	struct mempool_block *blocks;
+	struct slab_mempool *next;     /* of all ever made */
 };
-#define POOL_TOMBSTONE 1u
-struct pool_table { uint32_t size, used; struct pool_object *slots[]; }; /* a power of two; used: with tombstones */
+#define MEMPOOL_TOMBSTONE 1u
+struct mempool_table { uint32_t size, used; struct mempool_object *slots[]; }; /* a power of two; used: with tombstones */
 /* Where the pointer to the table is. */
-const void *pool_table_place(void);
-static inline uint32_t pool_table_slot(uint32_t size, uintptr_t addr)
+const void *mempool_table_place(void);
+static inline uint32_t mempool_table_slot(uint32_t size, uintptr_t addr)
 {
 	return (uint32_t)((addr >> 3) * 0x9e3779b97f4a7c15u >> 32) & (size - 1);
 }
-static inline bool pool_object_holds(const struct pool_object *o, const struct slab_pool *pool, uintptr_t addr)
+static inline bool mempool_object_holds(const struct mempool_object *o, const struct slab_mempool *pool, uintptr_t addr)
 {
 	return addr - (o->addr - pool->redzone) < o->size + 2 * pool->redzone;
 }
-static inline uintptr_t pool_object_distance(const struct pool_object *o, uintptr_t addr)
+static inline uintptr_t mempool_object_distance(const struct mempool_object *o, uintptr_t addr)
 {
 	if (addr < o->addr)
 		return o->addr - addr;
 	return addr < o->addr + o->size ? 0 : addr - (o->addr + o->size) + 1;
 }
-void pool_object_describe(const struct pool_object *o, const struct slab_pool *pool, bool live, struct slab_object *obj);
-size_t pool_check_all(enum slab_found_at at, const struct unwind_regs *regs);
+void mempool_object_describe(const struct mempool_object *o, const struct slab_mempool *pool, bool live, struct slab_object *obj);
+size_t mempool_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 
 /* ---- malloc.c ---------------------------------------------------------------------------------------------------------- */
 
@@ -447,12 +447,12 @@ static inline bool mismatch_of_apis(enum slab_api allocated, enum slab_api freed
 void object_report_bad(uintptr_t addr, enum slab_api api, enum slab_found_at at, const struct unwind_regs *regs);
 void object_report_bad_state(uintptr_t addr);
 
-/* ---- check.c -------------------------------------------------------------------------------------------------------- */
+/* ---- redzone.c -------------------------------------------------------------------------------------------------------- */
 
 /* Where damage was: [addr, addr + size), `size` 0 when there was none. */
 struct damage { uintptr_t addr; size_t size; uint8_t expected, found; };
 
-void check_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to);
+void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to);
 /* What is wrong with an object's red zones or poison, described but neither told nor repaired.  How many findings. */
 unsigned check_find_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                              enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2]);
@@ -472,7 +472,7 @@ bool check_poison_bytes(const struct slab_cache *c, uintptr_t object, struct dam
 #define POISON_LAST_WORD (POISON_WORD ^ (uint64_t)(POISON_FREE ^ POISON_END) << 56)
 #define POISON_INLINE 256u /* up to here a loop beats a call */
 
-static inline void check_poison(const struct slab_cache *c, uintptr_t object)
+static inline void poison_fill(const struct slab_cache *c, uintptr_t object)
 {
 	arch_vec16 v = arch_vec16_fill(POISON_WORD);
 	uintptr_t p = object, end = object + c->object_size;
@@ -486,7 +486,7 @@ static inline void check_poison(const struct slab_cache *c, uintptr_t object)
 }
 
 /* Before a displaced object, and behind one that is smaller than its slot. */
-static inline void check_fill_slack(const struct slab_cache *c, uintptr_t object, uintptr_t user, size_t size)
+static inline void redzone_fill_slack(const struct slab_cache *c, uintptr_t object, uintptr_t user, size_t size)
 {
 	if (!(c->flags & SLAB_F_REDZONE))
 		return;
@@ -644,16 +644,16 @@ size_t debug_size(struct slab *s, uintptr_t user);
 
 /* Who knows whether an object is live depends on who made it: the state map (fast), its slab's descriptor (checked), its area's. */
 enum place { PLACE_NOTHING, PLACE_FAST, PLACE_CUSTOM, PLACE_CHECKED, PLACE_AREA };
-struct lead {
+struct lookup {
 	enum place place;
 	unsigned class;      /* FAST: of the live object that starts there */
 	struct slab *slab;   /* CHECKED: the pointer is somewhere in it; CUSTOM: a live object of an unchecked cache of the program's starts there */
 	struct area *area;   /* AREA: likewise */
 };
-__inline_hot struct lead lead_of(const void *p)
+__inline_hot struct lookup lookup_pointer(const void *p)
 {
 	size_t i = arena_state_index(p);
-	struct lead to = { .place = PLACE_NOTHING };
+	struct lookup to = { .place = PLACE_NOTHING };
 	uint64_t w;
 
 	if (i < LOAD_ACQUIRE(arena_state_limit)) {
@@ -679,9 +679,9 @@ __inline_hot struct lead lead_of(const void *p)
 	return to;
 }
 /* The same, NOTHING unless a live object starts there. */
-static inline struct lead lead_to_live(const void *p)
+static inline struct lookup lookup_live(const void *p)
 {
-	struct lead to = lead_of(p);
+	struct lookup to = lookup_pointer(p);
 
 	if ((to.place == PLACE_CHECKED && !debug_is_live(to.slab, (uintptr_t)p)) ||
 	    (to.place == PLACE_AREA && LOAD_ACQUIRE(to.area->live) != (uintptr_t)p))
@@ -755,18 +755,18 @@ void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *re
 void quarantine_drain(const struct unwind_regs *regs);
 /* Bytes that the quarantine may hold at the moment. */
 uint64_t quarantine_budget(void);
-/* `bytes`: held memory; `sealed`: objects in slabs that are guarded as a whole, which hold none. */
-struct quarantine_stats { uint64_t bytes, objects, sealed; };
+/* `bytes`: held memory; `guarded`: objects in slabs that are guarded as a whole, which hold none. */
+struct quarantine_stats { uint64_t bytes, objects, guarded; };
 void quarantine_get_stats(struct quarantine_stats *s);
 
-/* ---- seal.c ---------------------------------------------------------------------------------------------------------------- */
+/* ---- guard_slab.c ---------------------------------------------------------------------------------------------------------------- */
 
-bool seal_wanted(const struct slab_cache *c);      /* under quarantine_lock: is there time for it? */
-void seal_slab(struct slab *s, const struct unwind_regs *regs);
-uint64_t seal_metadata(void);                      /* bytes of the sealed slabs' descriptors; under quarantine_lock */
+bool guard_slab_wanted(const struct slab_cache *c);      /* under quarantine_lock: is there time for it? */
+void guard_slab(struct slab *s, const struct unwind_regs *regs);
+uint64_t guard_slab_metadata(void);                      /* bytes of the guarded slabs' descriptors; under quarantine_lock */
 /* Sealed slabs beyond the budget, or all, are given up. */
-void seal_trim(bool all);
+void guard_slab_trim(bool all);
 /* Those of a cache that the queue knows no more. */
-void seal_remove_cache(struct slab_cache *c);
+void guard_slab_remove_cache(struct slab_cache *c);
 
 #endif

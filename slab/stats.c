@@ -45,7 +45,7 @@ void slab_get_stats(struct slab_stats *s)
 		s->frees += READ_ONCE(b->frees);
 	}
 	s->arena_mapped = (uint64_t)READ_ONCE(arena_ready_blocks) * BLOCK_SIZE;
-	s->quarantine_objects = q.objects + q.sealed;
+	s->quarantine_objects = q.objects + q.guarded;
 	s->quarantine_bytes = q.bytes;
 	s->large_areas = areas.areas;
 	s->large_bytes = areas.bytes;

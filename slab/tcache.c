@@ -350,7 +350,7 @@ void tcache_put_custom(struct slab_cache *c, void *p)
 
 static void custom_flush_all(struct tcache_block *b)
 {
-	uint32_t i, end = b->fast.custom == custom_none ? 0 : LOAD_ACQUIRE(slab_root.nr_caches);
+	uint32_t i, end = b->fast.custom == custom_none ? 0 : LOAD_ACQUIRE(slab_directory.nr_caches);
 
 	for (i = SLAB_FIRST_CUSTOM; i < end; i++) {
 		struct custom_bin *x = slab_custom_bin(&slab_caches[i], b->fast.custom);
@@ -366,7 +366,7 @@ static void custom_flush_all(struct tcache_block *b)
 
 static void custom_decay(struct tcache_block *b)
 {
-	uint32_t i, end = b->fast.custom == custom_none ? 0 : LOAD_ACQUIRE(slab_root.nr_caches);
+	uint32_t i, end = b->fast.custom == custom_none ? 0 : LOAD_ACQUIRE(slab_directory.nr_caches);
 
 	for (i = SLAB_FIRST_CUSTOM; i < end; i++) {
 		struct slab_cache *c = &slab_caches[i];

@@ -100,7 +100,7 @@ static void repair(const struct slab_cache *c, struct slab *s, const struct susp
 	uint8_t byte = LOAD_ACQUIRE(*slab_byte(c, s, x->index));
 
 	if (x->poison && byte & OBJECT_HELD)
-		check_poison(c, slab_object_at(c, s, x->index));
+		poison_fill(c, slab_object_at(c, s, x->index));
 	if (!x->poison && byte & OBJECT_LIVE)
 		mem_set((void *)x->finding.addr, SLUB_RED_ACTIVE, x->finding.size);
 }
@@ -108,7 +108,7 @@ static void repair(const struct slab_cache *c, struct slab *s, const struct susp
 /* Do the pages at `base` still belong to the slab, and hold its bytes?  Under the cache lock. */
 static bool slab_there(const struct slab_cache *c, const struct slab *s, uintptr_t base)
 {
-	return slab_of(base) == s && s->cache == c && !READ_ONCE(s->sealed);
+	return slab_of(base) == s && s->cache == c && !READ_ONCE(s->guarded);
 }
 
 static size_t check_slab(struct slab *s, uintptr_t base, struct scan *scan)
@@ -174,5 +174,5 @@ size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 		}
 	}
 	found += area_check_all(at, regs);
-	return found + (READ_ONCE(pool_any) ? pool_check_all(at, regs) : 0);
+	return found + (READ_ONCE(mempool_any) ? mempool_check_all(at, regs) : 0);
 }

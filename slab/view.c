@@ -51,13 +51,13 @@ static bool cache_read(const struct slab_view *v, uint64_t addr, struct slab_vie
 	return true;
 }
 
-static const char *root_wrong(const struct slab_root *r, uint64_t at)
+static const char *directory_wrong(const struct slab_directory *r, uint64_t at)
 {
-	if (mem_compare(r->magic, SLAB_ROOT_MAGIC, sizeof(r->magic)) != 0 || r->self != at)
+	if (mem_compare(r->magic, SLAB_DIRECTORY_MAGIC, sizeof(r->magic)) != 0 || r->self != at)
 		return "there is no memsan heap";
-	if (r->version != SLAB_ROOT_VERSION || r->size != sizeof(*r) || r->size_page != sizeof(struct page) ||
+	if (r->version != SLAB_DIRECTORY_VERSION || r->size != sizeof(*r) || r->size_page != sizeof(struct page) ||
 	    r->size_slab != sizeof(struct slab) || r->size_cache != sizeof(struct slab_cache) || r->size_area != sizeof(struct area) ||
-	    r->size_pool != sizeof(struct slab_pool) || r->size_pool_object != sizeof(struct pool_object))
+	    r->size_pool != sizeof(struct slab_mempool) || r->size_pool_object != sizeof(struct mempool_object))
 		return "its memsan is of another version";
 	if (r->nr_caches < 2 || r->nr_caches > SLAB_VIEW_CACHES || r->arena % PAGE_SIZE)
 		return "its heap is damaged";
@@ -70,19 +70,19 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 	uint32_t blocks, i;
 
 	v->mem = mem;
-	if (!view_read(mem, &v->root, root, sizeof(v->root)))
+	if (!view_read(mem, &v->directory, root, sizeof(v->directory)))
 		return "there is no memsan heap";
-	wrong = root_wrong(&v->root, root);
+	wrong = directory_wrong(&v->directory, root);
 	if (wrong)
 		return wrong;
-	if (!view_read(mem, &blocks, v->root.ready_blocks, sizeof(blocks)) || blocks > BLOCKS_MAX / BLOCK_PAGES)
+	if (!view_read(mem, &blocks, v->directory.ready_blocks, sizeof(blocks)) || blocks > BLOCKS_MAX / BLOCK_PAGES)
 		return "its heap is damaged";
-	v->base = v->root.arena;
+	v->base = v->directory.arena;
 	v->used = (uint64_t)blocks * BLOCK_SIZE;
-	v->nr_caches = v->root.nr_caches;
+	v->nr_caches = v->directory.nr_caches;
 	mem_set(&v->caches[0], 0, sizeof(v->caches[0]));
 	for (i = 1; i < v->nr_caches; i++)
-		if (!cache_read(v, v->root.caches + i * sizeof(struct slab_cache), &v->caches[i]) && i < SLAB_FIRST_CUSTOM)
+		if (!cache_read(v, v->directory.caches + i * sizeof(struct slab_cache), &v->caches[i]) && i < SLAB_FIRST_CUSTOM)
 			return "its heap is damaged";
 	return NULL;
 }
@@ -101,9 +101,9 @@ static const uint8_t *view_bytes(const struct slab_view *v, uint64_t at, size_t 
 
 static uint32_t cache_index(const struct slab_view *v, uint64_t addr)
 {
-	uint64_t i = (addr - v->root.caches) / sizeof(struct slab_cache);
+	uint64_t i = (addr - v->directory.caches) / sizeof(struct slab_cache);
 
-	return addr > v->root.caches && i < v->nr_caches && v->caches[i].addr == addr ? (uint32_t)i : 0;
+	return addr > v->directory.caches && i < v->nr_caches && v->caches[i].addr == addr ? (uint32_t)i : 0;
 }
 
 /* The slab whose descriptor the page's word names, if that says the same. */
@@ -213,7 +213,7 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 
 	while (page < end) {
 		uint32_t first = page, n = MIN(PAGES_AT_ONCE, end - first);
-		size_t got = v->mem->read(v->mem, buf, v->root.memmap + (uint64_t)first * sizeof(struct page), n * sizeof(buf[0]));
+		size_t got = v->mem->read(v->mem, buf, v->directory.memmap + (uint64_t)first * sizeof(struct page), n * sizeof(buf[0]));
 
 		n = (uint32_t)(got / sizeof(buf[0]));
 		while (page - first < n) {
@@ -232,7 +232,7 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 static uint32_t coarse_slots(const struct slab_view *v, const struct slab_view_run *r, bool live[COARSE_SLOTS])
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
-	uint64_t at = v->root.coarse + ((r->addr - v->base) >> COARSE_SHIFT) * sizeof(uint16_t);
+	uint64_t at = v->directory.coarse + ((r->addr - v->base) >> COARSE_SHIFT) * sizeof(uint16_t);
 	uint16_t words[SLAB_PAGES_MAX * (PAGE_SIZE >> COARSE_SHIFT)];
 	uint32_t i, n = r->nr_pages * (uint32_t)(PAGE_SIZE >> COARSE_SHIFT);
 
@@ -259,7 +259,7 @@ static void live_coarse(const struct slab_view *v, const struct slab_view_run *r
 static void live_unchecked(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
-	uint64_t state = v->root.state + ((r->addr - v->base) >> 4);
+	uint64_t state = v->directory.state + ((r->addr - v->base) >> 4);
 	uint8_t buf[STATES_AT_ONCE];
 	const uint8_t *piece = NULL;
 	uint32_t first = 0, end = 0, total = r->nr_pages * (uint32_t)(PAGE_SIZE / 16), i;
@@ -326,7 +326,7 @@ static inline void gather_bit(struct gather *g, uint32_t at, bool live)
  * changes: then each slot is looked at. */
 static void map_unchecked_here(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
 {
-	const uint8_t *states = (const uint8_t *)(uintptr_t)(v->root.state + ((r->addr - v->base) >> 4));
+	const uint8_t *states = (const uint8_t *)(uintptr_t)(v->directory.state + ((r->addr - v->base) >> 4));
 	uint32_t words = r->nr_pages * (uint32_t)(PAGE_SIZE / 16 / 64), i;
 
 	for (i = 0; i < words; i++) {
@@ -348,7 +348,7 @@ static void map_coarse(const struct slab_view *v, const struct slab_view_run *r,
 static void map_unchecked(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
-	uint64_t state = v->root.state + ((r->addr - v->base) >> 4);
+	uint64_t state = v->directory.state + ((r->addr - v->base) >> 4);
 	uint32_t total = r->nr_pages * (uint32_t)(PAGE_SIZE / 16), end = (c->nr_objects - 1) * c->slot_size + c->offset;
 	uint32_t step = c->slot_size / 16, at = c->offset / 16, first;
 	uint8_t buf[STATES_AT_ONCE];
@@ -411,11 +411,11 @@ static uint64_t owner_of(const struct slab_view *v, uint32_t page)
 	struct page p;
 	uint64_t block;
 
-	if (!view_read(v->mem, &p, v->root.memmap + (uint64_t)page * sizeof(p), sizeof(p)))
+	if (!view_read(v->mem, &p, v->directory.memmap + (uint64_t)page * sizeof(p), sizeof(p)))
 		return 0;
 	if ((p.owner & OWNER_TAG) != OWNER_NONE)
 		return p.owner;
-	return view_read(v->mem, &block, v->root.blocks + (uint64_t)(page >> BLOCK_ORDER) * sizeof(block), sizeof(block)) ? block : 0;
+	return view_read(v->mem, &block, v->directory.blocks + (uint64_t)(page >> BLOCK_ORDER) * sizeof(block), sizeof(block)) ? block : 0;
 }
 
 static void describe_area(const struct slab_view *v, const struct area *a, struct slab_object *obj)
@@ -449,7 +449,7 @@ static bool view_coarse(const struct slab_view *v, uint64_t addr)
 	uint64_t off = addr - v->base;
 	uint16_t w = 0;
 
-	view_read(v->mem, &w, v->root.coarse + (off >> COARSE_SHIFT) * sizeof(w), sizeof(w));
+	view_read(v->mem, &w, v->directory.coarse + (off >> COARSE_SHIFT) * sizeof(w), sizeof(w));
 	return w != 0 && !((w ^ off) & COARSE_PLACE);
 }
 
@@ -462,7 +462,7 @@ static enum slab_object_state slot_state(const struct slab_view *v, const struct
 	if (c->fast && class_is_coarse(r->cache))
 		return view_coarse(v, *start) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
 	if (c->fast)
-		return view_byte(v, v->root.state + ((*start - v->base) >> 4)) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
+		return view_byte(v, v->directory.state + ((*start - v->base) >> 4)) ? SLAB_OBJ_LIVE : SLAB_OBJ_FREE;
 	byte = view_byte(v, r->descriptor + slab_bytes_offset(c->map_words) + i);
 	if (object_start(*start, byte) - *start < c->object_size)
 		*start = object_start(*start, byte);

@@ -123,7 +123,7 @@ static bool find_object(const struct image *im, uint64_t addr, struct described 
 	const struct image_extra *extra = image_extra_at(im, addr);
 
 	memset(d, 0, sizeof(*d));
-	if (slab_view_pool_object(&im->heap, addr, &d->object) && (d->object.state == SLAB_OBJ_LIVE || !extra || !extra->pooled)) {
+	if (slab_view_mempool_object(&im->heap, addr, &d->object) && (d->object.state == SLAB_OBJ_LIVE || !extra || !extra->pooled)) {
 		d->pooled = true;
 		return true;
 	}
@@ -132,7 +132,7 @@ static bool find_object(const struct image *im, uint64_t addr, struct described 
 		d->pooled = extra->pooled;
 		return true;
 	}
-	return (im->leak_root && leak_elsewhere_find(&im->view, im->leak_root, addr, &d->object, &d->guard)) ||
+	return (im->leak_directory && leak_elsewhere_find(&im->view, im->leak_directory, addr, &d->object, &d->guard)) ||
 	       slab_view_object(&im->heap, addr, &d->object);
 }
 
@@ -165,7 +165,7 @@ void describe_address(const struct image *im, uint64_t addr)
 	else
 		printf("  cache: %s (objects of %zu)\n", o->cache, o->object_size);
 	if (d.pooled && (slab_view_object(&im->heap, addr, &d.block) ||
-	                 (im->leak_root && leak_elsewhere_find(&im->view, im->leak_root, addr, &d.block, &d.guard))))
+	                 (im->leak_directory && leak_elsewhere_find(&im->view, im->leak_directory, addr, &d.block, &d.guard))))
 		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size, d.block.cache);
 	print_stack(im, sym, "Allocated", o->alloc_stack, o->alloc_thread);
 	if (o->state != SLAB_OBJ_LIVE)

@@ -160,7 +160,7 @@ static char *place_name(const struct image *im, const struct place *p)
 struct census *census_take(struct image *im)
 {
 	const char *why = NULL;
-	struct leak_scan *s = leak_scan_create(&im->view, im->root, &why);
+	struct leak_scan *s = leak_scan_create(&im->view, im->directory, &why);
 	struct census *c = tool_alloc(sizeof(*c));
 
 	if (!s) {

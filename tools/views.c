@@ -72,7 +72,7 @@ static uint64_t jiffies_of(const struct shown *s, bool core)
 	struct timespec t;
 	uint64_t start = 0;
 
-	if (core || !view_read(&s->im.view, &start, s->im.heap.root.lib.jiffies_start, sizeof(start)) || !start)
+	if (core || !view_read(&s->im.view, &start, s->im.heap.directory.lib.jiffies_start, sizeof(start)) || !start)
 		return 0;
 	clock_gettime(CLOCK_BOOTTIME, &t);
 	return ((uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 - start) / (1000 / JIFFIES_HZ);
@@ -292,7 +292,7 @@ static int top_loop(const struct image_choice *choice, struct top *top)
 		key = screen_key(top->delay);
 		if (key > 0 && strchr(SORT_LETTERS, key))
 			top->sort = (char)key;
-		if (!process_is_there(choice) || slab_view_open(&shown.im.heap, &shown.im.view, shown.im.root))
+		if (!process_is_there(choice) || slab_view_open(&shown.im.heap, &shown.im.view, shown.im.directory))
 			break;
 	}
 	putchar('\n');

@@ -6,7 +6,7 @@
  * from stacks and registers as well, which often hold an object for a moment only; and at last through pointers into the middle of objects
  * too (what is reached through such pointers alone is "possible").  A tool has the memory for that: 48 bytes an object.
  *
- * What is read, and where a word leads to, is what a scan's own tables say (leak/follow.c): objects that the program does not want scanned lead
+ * What is read, and where a word leads to, is what a scan's own tables say (leak/edges.c): objects that the program does not want scanned lead
  * nowhere, of some only a part is read, and what was cut out of a block by the program has its own words.
  */
 #include "config.h"
@@ -97,7 +97,7 @@ static void search_part(void *ctx, uint64_t start, uint64_t end)
 	search_range(ctx, start, end);
 }
 
-static void search_root(void *ctx, uint64_t start, uint64_t end)
+static void search_directory(void *ctx, uint64_t start, uint64_t end)
 {
 	struct search *s = ctx;
 
@@ -133,7 +133,7 @@ static void search_said(struct search *s, enum leak_note note)
 		if (x->note != note)
 			continue;
 		if (note == LEAK_NOTE_ROOT)
-			search_root(s, x->addr, x->addr + x->size);
+			search_directory(s, x->addr, x->addr + x->size);
 		else
 			meet(s, x->addr, x->addr, FROM_NOT_LEAK);
 	}
@@ -144,7 +144,7 @@ static void search_all(struct search *s)
 {
 	const struct image *im = s->im;
 
-	image_each_root(im, search_root, s);
+	image_each_root(im, search_directory, s);
 	search_said(s, LEAK_NOTE_ROOT);
 	for (size_t t = 0; t < im->nr_threads && s->pass > PASS_LASTING; t++)
 		for (size_t i = 0; i < im->threads[t].nr_regs && !s->found; i++)

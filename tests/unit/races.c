@@ -37,7 +37,7 @@ struct gift { void *p; size_t size; unsigned order; enum family family; };
 
 static struct gift *mailboxes[MAILBOXES]; /* exchanged atomically */
 static struct slab_cache *shared;
-static struct slab_pool *pool;
+static struct slab_mempool *pool;
 static char pool_block[THREADS * SLOTS * 96] __attribute__((aligned(16)));
 static unsigned long spare_objects = 1000; /* of the shrinkers; atomic */
 
@@ -137,9 +137,9 @@ static void pool_slot(struct worker *w)
 	char *p = pool_block + (w->number * SLOTS + k) * 96 + 16;
 
 	if (w->slots[k])
-		slab_pool_free(pool, p, &no_regs);
+		slab_mempool_free(pool, p, &no_regs);
 	else
-		CHECK(slab_pool_alloc(pool, p, 64, &no_regs));
+		CHECK(slab_mempool_alloc(pool, p, 64, &no_regs));
 	w->slots[k] = !w->slots[k];
 }
 
@@ -245,15 +245,15 @@ static void run(void)
 	struct tcache_block *b;
 
 	shared = slab_custom_create("shared", 72, 0, 0, NULL);
-	pool = slab_pool_create("pool", 16, SLAB_POOL_POISON);
+	pool = slab_mempool_create("pool", 16, SLAB_MEMPOOL_POISON);
 	run_threads(work);
-	slab_pool_destroy(pool, &no_regs);
-	pool = slab_pool_create("pool", 16, 0);
+	slab_mempool_destroy(pool, &no_regs);
+	pool = slab_mempool_create("pool", 16, 0);
 	run_threads(work);
 	for (unsigned i = 0; i < MAILBOXES; i++)
 		if (mailboxes[i])
 			gift_take(mailboxes[i]);
-	slab_pool_destroy(pool, &no_regs);
+	slab_mempool_destroy(pool, &no_regs);
 	CHECK(slab_custom_destroy(shared, 0, &no_regs) == 0);
 	CHECK(slab_check_all(SLAB_AT_CHECK_ALL, &no_regs) == 0 && nr_findings == 0);
 	quarantine_drain(&no_regs);

@@ -59,7 +59,7 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 static struct leak_scan *scan_new(const struct mem_view *view)
 {
 	const char *why = NULL;
-	struct leak_scan *s = leak_scan_create(view, (uint64_t)(uintptr_t)&slab_root, &why);
+	struct leak_scan *s = leak_scan_create(view, (uint64_t)(uintptr_t)&slab_directory, &why);
 
 	if (!s)
 		fprintf(stderr, "%s\n", why);
@@ -80,7 +80,7 @@ static void scan_finish(struct leak_scan *s)
 {
 	leak_scan_root(s, (uint64_t)(uintptr_t)roots, sizeof(roots));
 	leak_scan_finish(s, ALL_CLASSES, visit, NULL);
-	nr_hasty += s->chains_size != 0;
+	nr_hasty += s->speculate_size != 0;
 	nr_dropped += s->dropped_last != 0;
 	leak_scan_destroy(s);
 	CHECK(visited_twice == 0 && strange == 0);
@@ -459,7 +459,7 @@ struct cut { uint64_t addr, size; };
 static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uint64_t seed)
 {
 	const char *why = NULL;
-	struct leak_scan *s = leak_scan_create_with(&here_view, (uint64_t)(uintptr_t)&slab_root, nr + 1, &why);
+	struct leak_scan *s = leak_scan_create_with(&here_view, (uint64_t)(uintptr_t)&slab_directory, nr + 1, &why);
 
 	CHECK(s);
 	leak_scan_add(s, (uintptr_t)fenced, sizeof(fenced), false);

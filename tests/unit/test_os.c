@@ -404,26 +404,26 @@ static void jiffies_never_go_back(void **state)
 
 static void stepped_reserve_grows(void **state)
 {
-	struct os_stepped s;
+	struct stepped_reserve s;
 
 	(void)state;
-	assert_true(os_stepped_init(&s, 10 * PAGE_SIZE + 1, 3 * PAGE_SIZE));
+	assert_true(stepped_reserve_init(&s, 10 * PAGE_SIZE + 1, 3 * PAGE_SIZE));
 	assert_int_equal(s.reserved, 12 * PAGE_SIZE);
 	assert_int_equal(s.committed, 0);
-	assert_true(os_stepped_reach(&s, 0));
+	assert_true(stepped_reserve_reach(&s, 0));
 	assert_int_equal(s.committed, 0);
-	assert_true(os_stepped_reach(&s, 1));
+	assert_true(stepped_reserve_reach(&s, 1));
 	assert_int_equal(s.committed, 3 * PAGE_SIZE);
 	s.base[3 * PAGE_SIZE - 1] = 1;
 	assert_int_equal(os_safe_read(&(char){ 0 }, s.base + 3 * PAGE_SIZE, 1), 0);
-	assert_true(os_stepped_reach(&s, 12 * PAGE_SIZE));
+	assert_true(stepped_reserve_reach(&s, 12 * PAGE_SIZE));
 	s.base[12 * PAGE_SIZE - 1] = 1;
-	assert_true(os_stepped_reach(&s, 5));
-	assert_false(os_stepped_reach(&s, 12 * PAGE_SIZE + 1));
-	assert_false(os_stepped_reach(&s, SIZE_MAX));
+	assert_true(stepped_reserve_reach(&s, 5));
+	assert_false(stepped_reserve_reach(&s, 12 * PAGE_SIZE + 1));
+	assert_false(stepped_reserve_reach(&s, SIZE_MAX));
 	os_release(s.base, s.reserved);
-	assert_false(os_stepped_init(&s, (size_t)1 << 62, PAGE_SIZE));
-	assert_false(os_stepped_reach(&s, 1));
+	assert_false(stepped_reserve_init(&s, (size_t)1 << 62, PAGE_SIZE));
+	assert_false(stepped_reserve_reach(&s, 1));
 }
 
 #define PIECES 3000

@@ -240,7 +240,7 @@ static char block[SLOTS * 96] __attribute__((aligned(16)));
 
 static void pools_against_model(void)
 {
-	struct slab_pool *pools[2] = { slab_pool_create("p", 16, 0), slab_pool_create("q", 16, SLAB_POOL_POISON) };
+	struct slab_mempool *pools[2] = { slab_mempool_create("p", 16, 0), slab_mempool_create("q", 16, SLAB_MEMPOOL_POISON) };
 	bool live[SLOTS] = { false }, ever[SLOTS] = { false };
 	struct slab_object obj;
 	uint64_t seed = SEED;
@@ -249,23 +249,23 @@ static void pools_against_model(void)
 		size_t k = random_below(&seed, SLOTS), which = k % 2;
 		char *p = block + k * 96 + 16;
 		if (!live[k] && random_below(&seed, 10)) {
-			CHECK(slab_pool_alloc(pools[which], p, 64, &no_regs));
+			CHECK(slab_mempool_alloc(pools[which], p, 64, &no_regs));
 			memset(p, 1, 64);
 			live[k] = ever[k] = true;
 		} else if (live[k]) {
 			CHECK(slab_find_object((uintptr_t)p + 63, &obj) && obj.addr == (uintptr_t)p && obj.state == SLAB_OBJ_LIVE && obj.size == 64);
-			slab_pool_free(pools[which], p, &no_regs);
+			slab_mempool_free(pools[which], p, &no_regs);
 			live[k] = false;
 		} else {
-			slab_pool_free(pools[which], p, &no_regs);
+			slab_mempool_free(pools[which], p, &no_regs);
 			expect_one(ever[k] ? SLAB_DOUBLE_FREE : SLAB_INVALID_FREE, p);
 		}
 		if (i % 1000 == 0) {
 			CHECK(slab_check_all(SLAB_AT_CHECK_ALL, &no_regs) == 0);
 		}
 		if (i % 3000 == 2999) {
-			slab_pool_destroy(pools[0], &no_regs);
-			pools[0] = slab_pool_create("p", 16, 0);
+			slab_mempool_destroy(pools[0], &no_regs);
+			pools[0] = slab_mempool_create("p", 16, 0);
 			for (k = 0; k < SLOTS; k += 2)
 				live[k] = ever[k] = false;
 		}
@@ -274,8 +274,8 @@ static void pools_against_model(void)
 	block[96 + 16 + 64] ^= 1;
 	CHECK(slab_check_all(SLAB_AT_CHECK_ALL, &no_regs) == (live[1] && options.mode == MODE_CHECK));
 	nr_findings = 0;
-	slab_pool_destroy(pools[0], &no_regs);
-	slab_pool_destroy(pools[1], &no_regs);
+	slab_mempool_destroy(pools[0], &no_regs);
+	slab_mempool_destroy(pools[1], &no_regs);
 	CHECK(!slab_find_object((uintptr_t)block + 20, &obj));
 	CHECK(nr_findings == 0);
 }

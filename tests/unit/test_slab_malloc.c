@@ -454,7 +454,7 @@ static void quarantine_delays_reuse(void)
 }
 
 /* A slab whose objects are all freed faults when it is used, holds no memory, and is still known. */
-static void sealed_slabs(void)
+static void guarded_slabs(void)
 {
 	static uint8_t *p[4000];
 	struct slab_object obj;
@@ -493,7 +493,7 @@ static void sealed_slabs(void)
 }
 
 /* Damage is found before its bytes go away. */
-static void sealing_verifies(void)
+static void guarding_verifies(void)
 {
 	static uint8_t *p[400];
 	size_t i;
@@ -614,8 +614,8 @@ CHILD_TEST(bad_pointers, bad_pointers, "mode=production")
 CHILD_TEST(idle_bins, idle_bins_are_emptied, "mode=production")
 CHILD_TEST(budget, budget_holds, "mode=check")
 CHILD_TEST(order, quarantine_order, "mode=check")
-CHILD_TEST(sealed, sealed_slabs, "mode=check")
-CHILD_TEST(sealing, sealing_verifies, "mode=check")
+CHILD_TEST(sealed, guarded_slabs, "mode=check")
+CHILD_TEST(sealing, guarding_verifies, "mode=check")
 CHILD_TEST(stale, stale_entries_go, "mode=check")
 CHILD_TEST(reuse, quarantine_delays_reuse, "mode=check")
 

@@ -215,7 +215,7 @@ static const char *write_request(int fd, uint64_t control, const struct ask_requ
 const char *ask_process(const struct image *im, const struct ask_request *r, struct leak_control *answer)
 {
 	static char why[256];
-	uint64_t control = im->heap.root.control;
+	uint64_t control = im->heap.directory.control;
 	char path[64], poked;
 	const char *bad;
 	uint32_t request;

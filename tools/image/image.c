@@ -456,10 +456,10 @@ static uint64_t search_piece(const struct image *im, const char *magic, uint64_t
 	}
 	return 0;
 }
-_Static_assert(offsetof(struct slab_root, self) == 16 && offsetof(struct leak_root, self) == 16, "search_piece");
+_Static_assert(offsetof(struct slab_directory, self) == 16 && offsetof(struct leak_directory, self) == 16, "search_piece");
 
 /* The root lies in the data of a module (libmemsan.so, or a static program): writable, and next to a file's mappings. */
-static uint64_t search_root(const struct image *im, const char *magic)
+static uint64_t search_directory(const struct image *im, const char *magic)
 {
 	char *buf = tool_alloc(SEARCH_STEP);
 	uint64_t found = 0;
@@ -620,7 +620,7 @@ static const char *use_program(struct image *im, const char *exe)
 
 size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_t max)
 {
-	const struct lib_root *r = &im->heap.root.lib;
+	const struct lib_directory *r = &im->heap.directory.lib;
 	uint64_t base = 0;
 	uint32_t used = 0;
 	size_t n = 0;
@@ -640,7 +640,7 @@ size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_
 
 uint64_t image_age_ms(const struct image *im, uint32_t when)
 {
-	uint64_t epoch = 0, at = im->heap.root.lib.jiffies_start, now;
+	uint64_t epoch = 0, at = im->heap.directory.lib.jiffies_start, now;
 	struct timespec t;
 
 	if (im->file || !when || !at || !view_read(&im->view, &epoch, at, sizeof(epoch)) || !epoch ||
@@ -652,7 +652,7 @@ uint64_t image_age_ms(const struct image *im, uint32_t when)
 
 bool image_thread_name(const struct image *im, uint32_t index, int *tid, char name[THREAD_NAME_MAX])
 {
-	const struct lib_root *r = &im->heap.root.lib;
+	const struct lib_directory *r = &im->heap.directory.lib;
 	uint64_t at = r->threads + (uint64_t)index * r->thread_size;
 
 	if (!index || index >= r->nr_threads || !view_read(&im->view, tid, at + r->thread_tid, sizeof(*tid)) ||
@@ -672,15 +672,15 @@ const char *image_open(struct image *im, const struct image_choice *choice)
 	why = choice->core ? open_core(im, choice->core) : open_process(im, choice->pid);
 	if (why)
 		return why;
-	root = search_root(im, SLAB_ROOT_MAGIC);
+	root = search_directory(im, SLAB_DIRECTORY_MAGIC);
 	if (!root)
 		return im->missing ? "memsan's data is in the part of the core file that is missing" : "it does not run with memsan";
 	find_modules(im);
 	why = choice->exe ? use_program(im, choice->exe) : NULL;
 	if (why)
 		return why;
-	im->root = root;
-	im->leak_root = search_root(im, LEAK_ROOT_MAGIC);
+	im->directory = root;
+	im->leak_directory = search_directory(im, LEAK_DIRECTORY_MAGIC);
 	why = slab_view_open(&im->heap, &im->view, root);
 	if (why && im->missing)
 		return "memsan's data is in the part of the core file that is missing";

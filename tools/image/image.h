@@ -3,7 +3,7 @@
  *
  *   image.c      a process or a core file, to look into
  *   roots.c      what of it is a root
- *   names.c      what an address in it is called
+ *   address_name.c      what an address in it is called
  *   ask.c        a process is asked to scan itself
  */
 #ifndef MEMSAN_IMAGE_H
@@ -41,7 +41,7 @@ struct image {
 	struct mem_view view;
 	struct slab_view heap;
 	uint64_t program_headers;        /* where the program's own are, 0: not known */
-	uint64_t root, leak_root;        /* addresses of struct slab_root and struct leak_root (0: none) */
+	uint64_t directory, leak_directory;        /* addresses of struct slab_directory and struct leak_directory (0: none) */
 	int pid;
 	char comm[64];
 	struct image_mapping *mappings;  /* in order of address */
@@ -122,7 +122,7 @@ void image_scan_roots(const struct image *im, struct leak_scan *s);
 /* What the program said of its objects, for who follows pointers by himself (leak_scan_notes_told). */
 void image_scan_notes_told(const struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx);
 
-/* ---- names.c ------------------------------------------------------------------------------------------------------------- */
+/* ---- address_name.c ------------------------------------------------------------------------------------------------------------- */
 
 /* Frames of a stack that memsan saved, a line each behind `indent`. */
 void image_print_stack(const struct image *im, struct symbolizer *sym, const char *indent, uint32_t handle);

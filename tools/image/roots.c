@@ -41,10 +41,10 @@ static int compare_hole(const void *a, const void *b)
 /* Where fenced objects are not looked for one by one they are roots: what they point to is alive. */
 static uint64_t fence_pool(const struct image *im)
 {
-	struct leak_root r;
+	struct leak_directory r;
 	uint64_t base = 0;
 
-	if (!im->leak_root || !view_read(&im->view, &r, im->leak_root, sizeof(r)) || !r.pool ||
+	if (!im->leak_directory || !view_read(&im->view, &r, im->leak_directory, sizeof(r)) || !r.pool ||
 	    !view_read(&im->view, &base, r.pool, sizeof(base)))
 		return 0;
 	return base;
@@ -52,7 +52,7 @@ static uint64_t fence_pool(const struct image *im)
 
 static void holes_reserves(const struct image *im, struct holes *h)
 {
-	const struct lib_root *r = &im->heap.root.lib;
+	const struct lib_directory *r = &im->heap.directory.lib;
 	uint64_t pool = im->fenced_known ? 0 : fence_pool(im);
 
 	for (uint64_t i = 0; i < r->nr_reserves && i < 4096; i++) {
@@ -83,7 +83,7 @@ static void holes_library(const struct image *im, struct holes *h)
 		if (!base || strncmp(base, "/libmemsan.so", 13) != 0)
 			continue;
 		add_hole(h, m->start, m->end);
-		if (i + 1 < im->nr_mappings && !m[1].path && m[1].start == m->end && im->root - m[1].start < m[1].end - m[1].start)
+		if (i + 1 < im->nr_mappings && !m[1].path && m[1].start == m->end && im->directory - m[1].start < m[1].end - m[1].start)
 			add_hole(h, m[1].start, m[1].end);
 	}
 }
@@ -281,7 +281,7 @@ void image_find_extra(struct image *im)
 	free(im->extra);
 	im->extra = NULL;
 	im->nr_extra = 0;
-	im->fenced_known = im->leak_root && leak_elsewhere_each(&im->heap, im->leak_root, extra_add, im);
+	im->fenced_known = im->leak_directory && leak_elsewhere_each(&im->heap, im->leak_directory, extra_add, im);
 	if (!im->nr_extra)
 		return;
 	qsort(im->extra, im->nr_extra, sizeof(im->extra[0]), compare_extra);
@@ -321,7 +321,7 @@ struct leak_scan *image_scan_create(struct image *im, const char **why)
 {
 	image_find_extra(im);
 	extra_image = im;
-	struct leak_scan *s = leak_scan_create_with(&im->view, im->root, (uint32_t)im->nr_extra, why);
+	struct leak_scan *s = leak_scan_create_with(&im->view, im->directory, (uint32_t)im->nr_extra, why);
 	for (size_t i = 0; s && i < im->nr_extra; i++)
 		leak_scan_add(s, im->extra[i].object.addr, im->extra[i].object.size, im->extra[i].pooled);
 	if (s)
@@ -333,8 +333,8 @@ struct leak_scan *image_scan_create(struct image *im, const char **why)
 
 void image_scan_roots(const struct image *im, struct leak_scan *s)
 {
-	if (im->leak_root)
-		leak_scan_notes(s, im->leak_root, image_extra_object);
+	if (im->leak_directory)
+		leak_scan_notes(s, im->leak_directory, image_extra_object);
 	for (size_t i = 0; i < im->nr_threads; i++)
 		leak_scan_words(s, im->threads[i].regs, im->threads[i].nr_regs);
 	image_each_root(im, scan_range, s);
@@ -342,8 +342,8 @@ void image_scan_roots(const struct image *im, struct leak_scan *s)
 
 void image_scan_notes_told(const struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx)
 {
-	if (im->leak_root)
-		leak_scan_notes_told(s, im->leak_root, image_extra_object, said, ctx);
+	if (im->leak_directory)
+		leak_scan_notes_told(s, im->leak_directory, image_extra_object, said, ctx);
 }
 
 /* ---- thread pointers -------------------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/check.c - red zones and poison: what is written around and into objects, and how damage to it is found and repaired. */
+/* slab/redzone.c - red zones and poison: what is written around and into objects, and how damage to it is found and repaired. */
 #include "slab/slab_internal.h"
 
 /* One slot and the beginning of the next, with red zones and a requested size that is not the whole object:
@@ -54,7 +54,7 @@ bool check_poison_bytes(const struct slab_cache *c, uintptr_t object, struct dam
 	return false;
 }
 
-void check_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to)
+void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to)
 {
 	uint32_t i;
 
@@ -64,7 +64,7 @@ void check_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from,
 		uintptr_t object = slab_object_at(c, s, i);
 
 		if (c->flags & SLAB_F_POISON)
-			check_poison(c, object);
+			poison_fill(c, object);
 		if (c->flags & SLAB_F_REDZONE)
 			mem_set((void *)(object + c->object_size), SLUB_RED_ACTIVE, c->offset);
 	}
@@ -170,7 +170,7 @@ __cold_path unsigned check_poison_suspect(const struct slab_cache *c, struct sla
 	if (!check_find_poison(c, s, i, at, regs, &found))
 		return 0;
 	finding_report(&found);
-	check_poison(c, slab_object_at(c, s, i));
+	poison_fill(c, slab_object_at(c, s, i));
 	return 1;
 }
 

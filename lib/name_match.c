@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/names.c - names of functions and files against what people write for them: shell patterns, clones that compilers make. */
+/* lib/name_match.c - names of functions and files against what people write for them: shell patterns, clones that compilers make. */
 #include "lib/lib.h"
 
 bool name_is_glob(const char *s)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/view_pools.c - objects of pools (mempool.c), read through a view. */
+/* slab/view_mempools.c - objects of pools (mempool.c), read through a view. */
 #include "slab/slab_internal.h"
 
 /* A process may change while it is read, and a core file may say anything: a table has a plausible size, no probe goes round more than once, and of
@@ -8,37 +8,37 @@
 #define SLOTS_AT_ONCE 256u
 #define TABLE_MAX (1u << 26)
 
-struct reading { const struct slab_view *view; uint64_t slots; uint32_t size; uint64_t pool_at; struct slab_pool pool; };
+struct reading { const struct slab_view *view; uint64_t slots; uint32_t size; uint64_t mempool_at; struct slab_mempool pool; };
 
 static bool table_open(const struct slab_view *v, struct reading *x)
 {
-	struct pool_table t;
+	struct mempool_table t;
 	uint64_t at;
 
 	*x = (struct reading){ .view = v };
-	if (!v->root.pools || !view_read(v->mem, &at, v->root.pools, sizeof(at)) || !at || !view_read(v->mem, &t, at, sizeof(t)))
+	if (!v->directory.pools || !view_read(v->mem, &at, v->directory.pools, sizeof(at)) || !at || !view_read(v->mem, &t, at, sizeof(t)))
 		return false;
 	x->slots = at + sizeof(t);
 	x->size = t.size;
 	return t.size && t.size <= TABLE_MAX && (t.size & (t.size - 1)) == 0;
 }
 
-static bool entry_read(struct reading *x, uint64_t at, struct pool_object *o)
+static bool entry_read(struct reading *x, uint64_t at, struct mempool_object *o)
 {
 	uint64_t pool;
 
-	if (at <= POOL_TOMBSTONE || !view_read(x->view->mem, o, at, sizeof(*o)))
+	if (at <= MEMPOOL_TOMBSTONE || !view_read(x->view->mem, o, at, sizeof(*o)))
 		return false;
 	pool = (uint64_t)(uintptr_t)o->pool;
-	if (pool != x->pool_at && !view_read(x->view->mem, &x->pool, pool, sizeof(x->pool)))
+	if (pool != x->mempool_at && !view_read(x->view->mem, &x->pool, pool, sizeof(x->pool)))
 		return false;
-	x->pool_at = pool;
+	x->mempool_at = pool;
 	x->pool.name[sizeof(x->pool.name) - 1] = 0;
 	return true;
 }
 
 /* What is read may hold any byte, which a bool may not. */
-static bool entry_live(const struct pool_object *o)
+static bool entry_live(const struct mempool_object *o)
 {
 	uint8_t live;
 
@@ -46,30 +46,30 @@ static bool entry_live(const struct pool_object *o)
 	return live != 0;
 }
 
-bool slab_view_pool_at(const struct slab_view *v, uint64_t addr, struct slab_object *obj)
+bool slab_view_mempool_at(const struct slab_view *v, uint64_t addr, struct slab_object *obj)
 {
-	struct pool_object o;
+	struct mempool_object o;
 	struct reading x;
 	uint64_t at;
 
 	if (!table_open(v, &x))
 		return false;
-	for (uint32_t i = pool_table_slot(x.size, addr), n = 0; n < x.size; i = (i + 1) & (x.size - 1), n++) {
+	for (uint32_t i = mempool_table_slot(x.size, addr), n = 0; n < x.size; i = (i + 1) & (x.size - 1), n++) {
 		if (!view_read(v->mem, &at, x.slots + (uint64_t)i * sizeof(at), sizeof(at)) || !at)
 			return false;
 		if (!entry_read(&x, at, &o) || o.addr != addr)
 			continue;
-		pool_object_describe(&o, &x.pool, entry_live(&o), obj);
+		mempool_object_describe(&o, &x.pool, entry_live(&o), obj);
 		return true;
 	}
 	return false;
 }
 
-/* A live one is preferred, of two that share a red zone the nearer: as pool_find_object. */
-bool slab_view_pool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj)
+/* A live one is preferred, of two that share a red zone the nearer: as mempool_find_object. */
+bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj)
 {
 	uint64_t slots[SLOTS_AT_ONCE], best = UINT64_MAX;
-	struct pool_object o;
+	struct mempool_object o;
 	struct reading x;
 
 	if (!table_open(v, &x))
@@ -77,19 +77,19 @@ bool slab_view_pool_object(const struct slab_view *v, uint64_t addr, struct slab
 	for (uint32_t first = 0; first < x.size; first += SLOTS_AT_ONCE) {
 		size_t n = v->mem->read(v->mem, slots, x.slots + first * sizeof(slots[0]), MIN(x.size - first, SLOTS_AT_ONCE) * sizeof(slots[0]));
 		for (size_t i = 0; i < n / sizeof(slots[0]); i++) {
-			if (!entry_read(&x, slots[i], &o) || !pool_object_holds(&o, &x.pool, addr))
+			if (!entry_read(&x, slots[i], &o) || !mempool_object_holds(&o, &x.pool, addr))
 				continue;
-			uint64_t rank = (uint64_t)!entry_live(&o) << 63 | pool_object_distance(&o, addr) >> 1;
+			uint64_t rank = (uint64_t)!entry_live(&o) << 63 | mempool_object_distance(&o, addr) >> 1;
 			if (rank >= best)
 				continue;
 			best = rank;
-			pool_object_describe(&o, &x.pool, entry_live(&o), obj);
+			mempool_object_describe(&o, &x.pool, entry_live(&o), obj);
 		}
 	}
 	return best != UINT64_MAX;
 }
 
-void pool_object_describe(const struct pool_object *o, const struct slab_pool *pool, bool live, struct slab_object *obj)
+void mempool_object_describe(const struct mempool_object *o, const struct slab_mempool *pool, bool live, struct slab_object *obj)
 {
 	mem_set(obj, 0, sizeof(*obj));
 	obj->state = live ? SLAB_OBJ_LIVE : SLAB_OBJ_QUARANTINED;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/image/names.c - what an address of a process or a core file is called: functions, variables, frames, thread-local storage.
+/* tools/image/address_name.c - what an address of a process or a core file is called: functions, variables, frames, thread-local storage.
  *
  * A word on a stack belongs to the function whose frame it is in.  Frames are found without unwinding, which a foreign process that runs
  * on does not allow: between the stack pointer and the word, the return address nearest to the word was stored by a call out of that frame, so
@@ -189,7 +189,7 @@ static const struct image_module *module_of_data(const struct image *im, uint64_
 void image_name_thread(const struct image *im, int tid, struct root_name *name)
 {
 	name->tid = tid;
-	for (uint32_t i = im->heap.root.lib.nr_threads; i-- > 1;) {
+	for (uint32_t i = im->heap.directory.lib.nr_threads; i-- > 1;) {
 		int known;
 		char text[THREAD_NAME_MAX];
 		if (image_thread_name(im, i, &known, text) && known == tid) {

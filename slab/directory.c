@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/root.c - where everything is, for those who look at the heap from outside: another process, a core file. */
+/* slab/directory.c - where everything is, for those who look at the heap from outside: another process, a core file. */
 #include "slab/slab_internal.h"
 
-struct slab_root slab_root;
+struct slab_directory slab_directory;
 
-void root_init(void)
+void directory_init(void)
 {
-	struct slab_root *r = &slab_root;
+	struct slab_directory *r = &slab_directory;
 
-	r->version = SLAB_ROOT_VERSION;
+	r->version = SLAB_DIRECTORY_VERSION;
 	r->size = sizeof(*r);
 	r->size_page = sizeof(struct page);
 	r->size_slab = sizeof(struct slab);
@@ -22,10 +22,10 @@ void root_init(void)
 	r->ready_blocks = (uint64_t)(uintptr_t)&arena_ready_blocks;
 	r->caches = (uint64_t)(uintptr_t)malloc_caches;
 	r->nr_caches = SLAB_FIRST_CUSTOM;
-	r->pools = (uint64_t)(uintptr_t)pool_table_place();
-	r->size_pool = sizeof(struct slab_pool);
-	r->size_pool_object = sizeof(struct pool_object);
-	lib_root_fill(&r->lib);
+	r->pools = (uint64_t)(uintptr_t)mempool_table_place();
+	r->size_pool = sizeof(struct slab_mempool);
+	r->size_pool_object = sizeof(struct mempool_object);
+	lib_directory_fill(&r->lib);
 	r->self = (uint64_t)(uintptr_t)r;
-	mem_copy(r->magic, SLAB_ROOT_MAGIC, sizeof(r->magic));
+	mem_copy(r->magic, SLAB_DIRECTORY_MAGIC, sizeof(r->magic));
 }

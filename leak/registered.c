@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/pools.c - objects that the program cuts out of pools of its own and tells of: kmemleak_alloc and kmemleak_free. */
+/* leak/registered.c - objects that the program cuts out of pools of its own and tells of: kmemleak_alloc and kmemleak_free. */
 #include "leak/leak_internal.h"
 
 /* A table by address.  The copy of the process reads it without the lock: an entry is linked when it is whole.  One that is being taken out
@@ -10,21 +10,21 @@
 #define ENTRIES_AT_ONCE 64u
 
 /* Guards everything below. */
-static struct ranked_lock pools_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAK);
-static struct leak_pool_object **buckets;
-static struct leak_pool_object *spare;
+static struct ranked_lock registered_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAK);
+static struct leak_registered_object **buckets;
+static struct leak_registered_object *spare;
 static uint32_t nr_objects;       /* atomic to read */
 
-static struct leak_pool_object **bucket_of(uint64_t addr)
+static struct leak_registered_object **bucket_of(uint64_t addr)
 {
 	return &buckets[addr * 0x9e3779b97f4a7c15u >> 50];
 }
 _Static_assert(POOL_BUCKETS == 1u << 14, "bucket_of takes 14 bits");
 
 /* Under the lock. */
-static struct leak_pool_object *entry_new(void)
+static struct leak_registered_object *entry_new(void)
 {
-	struct leak_pool_object *e = spare;
+	struct leak_registered_object *e = spare;
 
 	if (!buckets)
 		__atomic_store_n(&buckets, meta_alloc(POOL_BUCKETS * sizeof(*buckets), COST_LEAK), __ATOMIC_RELEASE);
@@ -42,26 +42,26 @@ static struct leak_pool_object *entry_new(void)
 	return e;
 }
 
-static struct leak_pool_object *entry_find(uint64_t addr)
+static struct leak_registered_object *entry_find(uint64_t addr)
 {
-	struct leak_pool_object *e = buckets ? __atomic_load_n(bucket_of(addr), __ATOMIC_ACQUIRE) : NULL;
+	struct leak_registered_object *e = buckets ? __atomic_load_n(bucket_of(addr), __ATOMIC_ACQUIRE) : NULL;
 
 	while (e && e->addr != addr)
 		e = e->next;
 	return e;
 }
 
-void leak_pool_alloc(const void *p, size_t size, const struct unwind_regs *regs)
+void leak_registered_alloc(const void *p, size_t size, const struct unwind_regs *regs)
 {
 	stack_handle stack = unwind_save(regs);
 	uint32_t thread = thread_index();
-	struct leak_pool_object *e;
+	struct leak_registered_object *e;
 	bool fresh;
 
-	lock_register_for_fork(&pools_lock);
-	if (lock_mine(&pools_lock))
+	lock_register_for_fork(&registered_lock);
+	if (lock_mine(&registered_lock))
 		return; /* a signal handler in the middle of this very function */
-	lock_acquire(&pools_lock);
+	lock_acquire(&registered_lock);
 	e = entry_find((uintptr_t)p);
 	fresh = !e;
 	if (fresh)
@@ -78,16 +78,16 @@ void leak_pool_alloc(const void *p, size_t size, const struct unwind_regs *regs)
 		__atomic_store_n(bucket_of(e->addr), e, __ATOMIC_RELEASE);
 		__atomic_fetch_add(&nr_objects, 1, __ATOMIC_RELAXED);
 	}
-	lock_release(&pools_lock);
+	lock_release(&registered_lock);
 }
 
-void leak_pool_free(const void *p)
+void leak_registered_free(const void *p)
 {
-	if (!__atomic_load_n(&nr_objects, __ATOMIC_RELAXED) || lock_mine(&pools_lock))
+	if (!__atomic_load_n(&nr_objects, __ATOMIC_RELAXED) || lock_mine(&registered_lock))
 		return;
-	lock_acquire(&pools_lock);
-	for (struct leak_pool_object **at = bucket_of((uintptr_t)p); *at; at = &(*at)->next) {
-		struct leak_pool_object *e = *at;
+	lock_acquire(&registered_lock);
+	for (struct leak_registered_object **at = bucket_of((uintptr_t)p); *at; at = &(*at)->next) {
+		struct leak_registered_object *e = *at;
 		if (e->addr != (uintptr_t)p)
 			continue;
 		__atomic_store_n(at, e->next, __ATOMIC_RELEASE);
@@ -97,12 +97,12 @@ void leak_pool_free(const void *p)
 		__atomic_fetch_sub(&nr_objects, 1, __ATOMIC_RELAXED);
 		break;
 	}
-	lock_release(&pools_lock);
+	lock_release(&registered_lock);
 }
 
-bool leak_pool_find(uint64_t addr, struct slab_object *o)
+bool leak_registered_find(uint64_t addr, struct slab_object *o)
 {
-	const struct leak_pool_object *e = __atomic_load_n(&nr_objects, __ATOMIC_RELAXED) ? entry_find(addr) : NULL;
+	const struct leak_registered_object *e = __atomic_load_n(&nr_objects, __ATOMIC_RELAXED) ? entry_find(addr) : NULL;
 	struct slab_object named;
 
 	if (!e)
@@ -113,14 +113,14 @@ bool leak_pool_find(uint64_t addr, struct slab_object *o)
 	return true;
 }
 
-bool leak_pool_around(uint64_t addr, struct slab_object *o)
+bool leak_registered_around(uint64_t addr, struct slab_object *o)
 {
 	if (!__atomic_load_n(&nr_objects, __ATOMIC_RELAXED))
 		return false;
 	for (uint32_t i = 0; i < POOL_BUCKETS; i++)
-		for (const struct leak_pool_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next) {
+		for (const struct leak_registered_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next) {
 			uint64_t start = READ_ONCE(e->addr);
-			if (start && addr - start < e->size && leak_pool_find(start, o))
+			if (start && addr - start < e->size && leak_registered_find(start, o))
 				return true;
 		}
 	return false;
@@ -139,7 +139,7 @@ uint32_t pools_count(void)
 	return __atomic_load_n(&nr_objects, __ATOMIC_RELAXED);
 }
 
-static bool still_there(const struct leak_scan *s, const struct leak_pool_object *e)
+static bool still_there(const struct leak_scan *s, const struct leak_registered_object *e)
 {
 	struct slab_object o;
 
@@ -151,7 +151,7 @@ static bool still_there(const struct leak_scan *s, const struct leak_pool_object
 void pools_apply(struct leak_scan *s)
 {
 	for (uint32_t i = 0; buckets && i < POOL_BUCKETS; i++)
-		for (const struct leak_pool_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next)
+		for (const struct leak_registered_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next)
 			if (e->addr && e->size && still_there(s, e))
 				leak_scan_add(s, e->addr, e->size, true);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/chains.c - long lists: many walkers at once on what is not yet known to be reached. */
+/* leak/speculate.c - long lists: many walkers at once on what is not yet known to be reached. */
 #include "leak/leak_internal.h"
 
 /* A list that is linked in random order is one long dependent chain of cache misses: whoever walks it waits for memory once for each node,
@@ -328,7 +328,7 @@ static void walk(struct leak_scan *s, struct chains *c)
 
 /* ---- the outside ------------------------------------------------------------------------------------------------------------------ */
 
-void chains_walk(struct leak_scan *s)
+void speculate_walk(struct leak_scan *s)
 {
 	size_t head = ALIGN_UP(sizeof(struct chains), PAGE_SIZE), size = head + ALIGN_UP((s->end >> 7) + 1, PAGE_SIZE);
 	struct chains *c = scan_can_afford(s, size) ? os_reserve(size, PAGE_SIZE) : NULL;
@@ -348,17 +348,17 @@ void chains_walk(struct leak_scan *s)
 	s->counting = NULL;
 	walk(s, c);
 	s->chains = c;
-	s->chains_size = size;
+	s->speculate_size = size;
 }
 
 /* The sweep met memory that cannot be read: it is the real marking's business what to do about that. */
-void chains_give_up(struct leak_scan *s)
+void speculate_give_up(struct leak_scan *s)
 {
 	os_release(s->counting, s->counting->size);
 	s->counting = NULL;
 }
 
-void chains_reached(struct leak_scan *s, uint64_t off)
+void speculate_reached(struct leak_scan *s, uint64_t off)
 {
 	struct chains *c = s->chains;
 	uint32_t n = count_get(c, off) == COUNT_START ? segment_of(c, off) : NONE;
@@ -370,7 +370,7 @@ void chains_reached(struct leak_scan *s, uint64_t off)
 	c->proven = n;
 }
 
-bool chains_next(struct leak_scan *s)
+bool speculate_next(struct leak_scan *s)
 {
 	struct chains *c = s->chains;
 	uint32_t n = c->proven;
@@ -403,7 +403,7 @@ static void undo_segment(struct leak_scan *s, struct chains *c, uint64_t start)
 	}
 }
 
-void chains_undo(struct leak_scan *s)
+void speculate_undo(struct leak_scan *s)
 {
 	struct chains *c = s->chains;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/check.c - one scan of this process from beginning to end: snapshot, marking, groups, reports. */
+/* leak/scan.c - one scan of this process from beginning to end: snapshot, marking, groups, reports. */
 #include "config.h"
 
 #include <sys/mman.h>
@@ -111,7 +111,7 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 	static struct slab_view heap; /* too large for any stack; in the copy there is one thread */
 	struct job *job = ctx;
 	struct leak_result *r = job->result;
-	struct leak_scan *s = leak_scan_create_with(&self_view, (uintptr_t)&slab_root, count_objects(), &r->why);
+	struct leak_scan *s = leak_scan_create_with(&self_view, (uintptr_t)&slab_directory, count_objects(), &r->why);
 
 	if (!s)
 		return;
@@ -119,7 +119,7 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 		leak_hook_objects(add_object, s);
 	pools_apply(s);
 	leak_scan_added(s);
-	leak_scan_notes(s, (uintptr_t)&leak_root, leak_find_elsewhere);
+	leak_scan_notes(s, (uintptr_t)&leak_directory, leak_find_elsewhere);
 	r->why = leak_roots_scan_self(s, threads, nr);
 	if (!r->why) {
 		mem_copy(&heap, leak_scan_heap(s), sizeof(heap));

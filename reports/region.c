@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/pool.c - memory of the symbolizer that is freed all at once. */
+/* reports/region.c - memory of the symbolizer that is freed all at once. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -7,15 +7,15 @@
 
 #include "reports/reports_internal.h"
 
-#define POOL_CHUNK 65536u
+#define REGION_CHUNK 65536u
 
-struct pool_chunk {
-	struct pool_chunk *next;
+struct region_chunk {
+	struct region_chunk *next;
 	size_t size;
 	_Alignas(16) char data[];
 };
 
-void *pool_alloc(struct pool *p, size_t size)
+void *region_alloc(struct alloc_region *p, size_t size)
 {
 	void *at;
 
@@ -23,8 +23,8 @@ void *pool_alloc(struct pool *p, size_t size)
 		return NULL;
 	size = ALIGN_UP(size, (size_t)16);
 	if (!p->chunks || p->chunks->size - p->used < size) {
-		size_t room = MAX(size, (size_t)POOL_CHUNK);
-		struct pool_chunk *chunk = calloc(1, sizeof(*chunk) + room);
+		size_t room = MAX(size, (size_t)REGION_CHUNK);
+		struct region_chunk *chunk = calloc(1, sizeof(*chunk) + room);
 		if (!chunk)
 			return NULL;
 		chunk->next = p->chunks;
@@ -37,18 +37,18 @@ void *pool_alloc(struct pool *p, size_t size)
 	return at;
 }
 
-char *pool_string(struct pool *p, const char *s)
+char *region_string(struct alloc_region *p, const char *s)
 {
 	size_t len = strlen(s) + 1;
-	char *copy = pool_alloc(p, len);
+	char *copy = region_alloc(p, len);
 
 	return copy ? memcpy(copy, s, len) : NULL;
 }
 
-void pool_free(struct pool *p)
+void region_free(struct alloc_region *p)
 {
 	while (p->chunks) {
-		struct pool_chunk *next = p->chunks->next;
+		struct region_chunk *next = p->chunks->next;
 		free(p->chunks);
 		p->chunks = next;
 	}

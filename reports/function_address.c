@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/names.c - from "func+0x1d/0x40" back to an address: the functions of one file by name.
+/* reports/function_address.c - from "func+0x1d/0x40" back to an address: the functions of one file by name.
  *
  * Kernels print a function's size as the distance to the next symbol, so that is what is compared, or the ELF symbol's own size.  Of several
  * functions with one name (static ones of different files) the size decides; when it does not, there is no answer: no line is better than
@@ -41,12 +41,12 @@ static void set_distances(struct named *n, size_t nr)
 	}
 }
 
-struct name_index *names_build(struct pool *pool, Dwfl_Module *mod)
+struct name_index *names_build(struct alloc_region *region, Dwfl_Module *mod)
 {
-	struct name_index *index = pool_alloc(pool, sizeof(*index));
+	struct name_index *index = region_alloc(region, sizeof(*index));
 	int nr = dwfl_module_getsymtab(mod);
 
-	if (!index || nr <= 0 || !(index->by_name = pool_alloc(pool, (size_t)nr * sizeof(*index->by_name))))
+	if (!index || nr <= 0 || !(index->by_name = region_alloc(region, (size_t)nr * sizeof(*index->by_name))))
 		return index;
 	for (int i = 1; i < nr; i++) {
 		struct named *n = &index->by_name[index->nr];

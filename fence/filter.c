@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/only.c - fence.only and fail.stack: is a name among the functions or modules of an allocation's stack?
+/* fence/filter.c - fence.only and fail.stack: is a name among the functions or modules of an allocation's stack?
  *
  * Asked for every allocation, so answers are kept: one for each module (its name matches, or where in it the functions' code is), and one for
  * each stack, by handle, in a table that forgets.
@@ -25,7 +25,7 @@
 #define DEPTH 1024u
 #define NAME_SIZE 1024u
 
-struct only_module {
+struct filter_module {
 	uintptr_t start, end, bias;
 	uintptr_t pc;            /* that was in it */
 	uint64_t identity;       /* of its build id */
@@ -35,25 +35,25 @@ struct only_module {
 };
 
 /* Guards all below but the answers; files are read under it. */
-static struct ranked_lock only_lock = RANKED_LOCK_INIT(LOCK_RANK_FENCE);
+static struct ranked_lock filter_lock = RANKED_LOCK_INIT(LOCK_RANK_FENCE);
 static struct module_info info;
 static struct code_range scratch[SYMBOLS];
 static uintptr_t scratch_pcs[DEPTH];
 
 /* Shared with children of fork: what matched in one of them did match. */
-struct only_shared { uint32_t matched; };
+struct filter_shared { uint32_t matched; };
 
-struct only_filter {
+struct stack_filter {
 	const char *option, *wanted; /* wanted "": everything matches */
-	struct only_shared *shared;  /* NULL: nobody asks */
-	struct only_module modules[MODULES];
+	struct filter_shared *shared;  /* NULL: nobody asks */
+	struct filter_module modules[MODULES];
 	unsigned nr_modules;
 	bool known;                  /* some module, or function, of that name was seen */
 	bool told_incomplete;
 	uint64_t answers[ANSWERS];   /* by handle: handle << 2 | 2 | answer; 0: empty.  Atomic words */
 };
-static struct only_filter fence_filter = { .option = "fence.only", .wanted = options.fence_only };
-static struct only_filter fail_filter = { .option = "fail.stack", .wanted = options.fail_stack };
+static struct stack_filter fence_filter = { .option = "fence.only", .wanted = options.fence_only };
+static struct stack_filter fail_filter = { .option = "fail.stack", .wanted = options.fail_stack };
 static pid_t first_process;
 
 /* ---- names ----------------------------------------------------------------------------------------------------------------- */
@@ -135,7 +135,7 @@ static void symbol_add(size_t *nr, const Elf64_Sym *sym)
 
 static void search_table(size_t *nr, int fd, const Elf64_Shdr *table, const Elf64_Shdr *strings, const char *wanted)
 {
-	static Elf64_Sym syms[64]; /* under only_lock */
+	static Elf64_Sym syms[64]; /* under filter_lock */
 	static char name[NAME_SIZE];
 	uint64_t n = table->sh_size / sizeof(Elf64_Sym);
 
@@ -195,7 +195,7 @@ static size_t search_file(const char *path, const char *wanted)
 
 /* ---- modules ------------------------------------------------------------------------------------------------------------------ */
 
-struct taking { struct only_filter *f; struct only_module *m; };
+struct taking { struct stack_filter *f; struct filter_module *m; };
 
 static void ranges_take(void *ctx, const struct code_range *ranges, size_t nr)
 {
@@ -210,7 +210,7 @@ static void ranges_take(void *ctx, const struct code_range *ranges, size_t nr)
 	t->f->known = true;
 }
 
-static void module_search(struct only_filter *f, struct only_module *m)
+static void module_search(struct stack_filter *f, struct filter_module *m)
 {
 	struct taking t = { f, m };
 	bool complete = true;
@@ -233,15 +233,15 @@ static uint64_t identity_of(const struct module_info *m)
 	return id;
 }
 
-static bool module_is_there(const struct only_module *m)
+static bool module_is_there(const struct filter_module *m)
 {
 	return module_find(m->pc, 0, &info) && !info.unloaded && info.start == m->start && info.bias == m->bias && identity_of(&info) == m->identity;
 }
 
-/* Under only_lock. */
-static const struct only_module *module_of(struct only_filter *f, uintptr_t pc)
+/* Under filter_lock. */
+static const struct filter_module *module_of(struct stack_filter *f, uintptr_t pc)
 {
-	struct only_module *m;
+	struct filter_module *m;
 
 	for (unsigned i = 0; i < f->nr_modules; i++)
 		if (pc - f->modules[i].start < f->modules[i].end - f->modules[i].start)
@@ -249,7 +249,7 @@ static const struct only_module *module_of(struct only_filter *f, uintptr_t pc)
 	if (f->nr_modules == MODULES || !module_find(pc, 0, &info))
 		return NULL;
 	m = &f->modules[f->nr_modules++];
-	*m = (struct only_module){ .start = info.start, .end = info.end, .bias = info.bias, .pc = pc, .identity = identity_of(&info),
+	*m = (struct filter_module){ .start = info.start, .end = info.end, .bias = info.bias, .pc = pc, .identity = identity_of(&info),
 		                   .whole = path_matches(info.path, f->wanted) };
 	f->known |= m->whole;
 	if (!m->whole && info.path[0])
@@ -259,9 +259,9 @@ static const struct only_module *module_of(struct only_filter *f, uintptr_t pc)
 
 /* ---- stacks -------------------------------------------------------------------------------------------------------------------- */
 
-static bool frame_matches(struct only_filter *f, uintptr_t pc)
+static bool frame_matches(struct stack_filter *f, uintptr_t pc)
 {
-	const struct only_module *m = module_of(f, pc);
+	const struct filter_module *m = module_of(f, pc);
 	uint32_t lo = 0, hi = m ? m->nr : 0;
 
 	if (m && m->whole)
@@ -277,20 +277,20 @@ static bool frame_matches(struct only_filter *f, uintptr_t pc)
 	return m && lo < m->nr && pc - m->bias >= m->ranges[lo].start;
 }
 
-static bool stack_matches(struct only_filter *f, stack_handle stack)
+static bool stack_matches(struct stack_filter *f, stack_handle stack)
 {
 	bool matches = false;
 	size_t n;
 
-	lock_acquire(&only_lock);
+	lock_acquire(&filter_lock);
 	n = MIN(depot_fetch(stack, scratch_pcs, DEPTH), (size_t)DEPTH);
 	for (size_t i = 0; i < n && !matches; i++)
 		matches = frame_matches(f, scratch_pcs[i] - 1);
-	lock_release(&only_lock);
+	lock_release(&filter_lock);
 	return matches;
 }
 
-static bool filter_matches(struct only_filter *f, stack_handle stack)
+static bool filter_matches(struct stack_filter *f, stack_handle stack)
 {
 	uint64_t *answer = &f->answers[(stack * 0x9e3779b1u) >> 18], known, key = (uint64_t)stack << 2 | 2;
 
@@ -307,7 +307,7 @@ static bool filter_matches(struct only_filter *f, stack_handle stack)
 }
 _Static_assert(ANSWERS == 1u << (32 - 18), "the upper bits of the hash number the answers");
 
-bool only_matches(stack_handle stack)
+bool filter_matches_only(stack_handle stack)
 {
 	return filter_matches(&fence_filter, stack);
 }
@@ -318,7 +318,7 @@ bool fence_fail_matches(stack_handle stack)
 }
 
 /* Where a module was, another one may be. */
-static void filter_forget(struct only_filter *f)
+static void filter_forget(struct stack_filter *f)
 {
 	unsigned kept = 0;
 
@@ -334,34 +334,34 @@ static void filter_forget(struct only_filter *f)
 
 void fence_after_dlclose(void)
 {
-	struct only_filter *const filters[] = { &fence_filter, &fail_filter };
+	struct stack_filter *const filters[] = { &fence_filter, &fail_filter };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(filters); i++)
 		if (filters[i]->wanted[0]) {
-			lock_acquire(&only_lock);
+			lock_acquire(&filter_lock);
 			filter_forget(filters[i]);
-			lock_release(&only_lock);
+			lock_release(&filter_lock);
 		}
 }
 
 /* ---- start and end -------------------------------------------------------------------------------------------------------------- */
 
-void only_init(void)
+void filter_init(void)
 {
 	long p;
 
-	lock_register_for_fork(&only_lock);
+	lock_register_for_fork(&filter_lock);
 	if (!fence_filter.wanted[0])
 		return;
 	first_process = os_getpid();
 	p = arch_syscall6(SYS_mmap, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	fence_filter.shared = p > 0 ? (struct only_shared *)p : NULL;
+	fence_filter.shared = p > 0 ? (struct filter_shared *)p : NULL;
 }
 
 /* Children of fork say nothing: what they did is their parent's program too.  But each program that a script runs does. */
 void fence_only_summary(void)
 {
-	const struct only_filter *f = &fence_filter;
+	const struct stack_filter *f = &fence_filter;
 	char path[256];
 	const char *base;
 	long n;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/check.c - writing and reading shadow bytes: poison, unpoison, the first bad byte of a range.
+/* shadow/poison.c - writing and reading shadow bytes: poison, unpoison, the first bad byte of a range.
  *
  * A granule of eight bytes is good as a whole (0), in its first k bytes (k = 1..7), or not at all (0x80 and above).  So objects start
  * at a multiple of eight, and may end anywhere.  The shadow is read and written without locks: a byte belongs to whoever owns the

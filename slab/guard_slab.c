@@ -1,45 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/seal.c - quarantine that grows stronger: slabs whose objects are all freed become guarded address space. */
+/* slab/guard_slab.c - quarantine that grows stronger: slabs whose objects are all freed become guarded address space. */
 #include "slab/slab_internal.h"
 
 /*     slab in use ──last object queued──► verified, guarded as a whole ──over budget──► buddy (clean)
  *     objects held, bytes in memory        objects held, any use faults, no memory
  *
- * A guard region (MADV_GUARD_INSTALL) drops the pages, so a sealed slab costs its descriptor with the tracks, about a fifth of what its
+ * A guard region (MADV_GUARD_INSTALL) drops the pages, so a guarded slab costs its descriptor with the tracks, about a fifth of what its
  * bytes did: the same budget holds back several times as much, and even code that nobody instrumented faults on it.  Poison and
  * red zones are verified first, as the bytes are gone afterwards.  The descriptor keeps the held bits and the tracks, so that
  * slab_find_object still knows every object.
  *
  * Sealing and building the slab anew later costs some 3 us and half a microsecond a page (the guard, a fault for each page that comes back).  A
- * program that fills and empties slabs in a loop would do little else, so no more than SEALED_A_JIFFY pages are sealed in one
+ * program that fills and empties slabs in a loop would do little else, so no more than SEALED_A_JIFFY pages are guarded in one
  * (a percent or two of the time); the others leave the quarantine object by object.
  *
- * Where the kernel has no guard regions nothing is sealed: each slab would be a mapping of its own, and those are limited. */
+ * Where the kernel has no guard regions nothing is guarded: each slab would be a mapping of its own, and those are limited. */
 
 #define SEALED_A_JIFFY 160 /* pages */
 #define ADDRESS_SPACE_MAX ((size_t)64 << 30)
 
 /* All under quarantine_lock. */
-static struct slab *oldest, *newest; /* sealed and guarded, linked by next */
-static uint64_t metadata_bytes, sealed_bytes;
-static uint32_t seal_jiffy, sealed_in_jiffy;
+static struct slab *oldest, *newest; /* guarded and guarded, linked by next */
+static uint64_t metadata_bytes, guarded_bytes;
+static uint32_t guard_jiffy, guarded_in_jiffy;
 
-bool seal_wanted(const struct slab_cache *c)
+bool guard_slab_wanted(const struct slab_cache *c)
 {
 	uint32_t now;
 
 	if (!c->held || !os_guard_supported())
 		return false;
 	now = jiffies_now();
-	if (now != seal_jiffy) {
-		seal_jiffy = now;
-		sealed_in_jiffy = 0;
+	if (now != guard_jiffy) {
+		guard_jiffy = now;
+		guarded_in_jiffy = 0;
 	}
-	sealed_in_jiffy += c->nr_pages;
-	return sealed_in_jiffy <= SEALED_A_JIFFY;
+	guarded_in_jiffy += c->nr_pages;
+	return guarded_in_jiffy <= SEALED_A_JIFFY;
 }
 
-uint64_t seal_metadata(void)
+uint64_t guard_slab_metadata(void)
 {
 	return metadata_bytes;
 }
@@ -50,8 +50,8 @@ static size_t slab_bytes(const struct slab *s)
 }
 
 /* All objects of the slab are the caller's: evict passes them over since they were marked.  slab_check_all, which reads under the cache
- * lock, is kept out by cache_seal_slab before the bytes go away. */
-void seal_slab(struct slab *s, const struct unwind_regs *regs)
+ * lock, is kept out by cache_guard_slab before the bytes go away. */
+void guard_slab(struct slab *s, const struct unwind_regs *regs)
 {
 	struct slab_cache *c = s->cache;
 	uint32_t i;
@@ -62,7 +62,7 @@ void seal_slab(struct slab *s, const struct unwind_regs *regs)
 		check_poisoned(c, s, i, object, SLAB_AT_QUARANTINE_EXIT, regs);
 		check_redzones(c, s, i, object, object, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	}
-	cache_seal_slab(c, s);
+	cache_guard_slab(c, s);
 	if (!os_guard_install((void *)s->base, slab_bytes(s)))
 		os_decommit((void *)s->base, slab_bytes(s));
 	lock_acquire(&quarantine_lock);
@@ -73,7 +73,7 @@ void seal_slab(struct slab *s, const struct unwind_regs *regs)
 		oldest = s;
 	newest = s;
 	metadata_bytes += cache_descriptor_size(c);
-	sealed_bytes += slab_bytes(s);
+	guarded_bytes += slab_bytes(s);
 	lock_release(&quarantine_lock);
 }
 
@@ -84,7 +84,7 @@ static struct slab *take_oldest(bool all, const struct slab_cache *of)
 	bool over;
 
 	lock_acquire(&quarantine_lock);
-	over = metadata_bytes > quarantine_budget() / 2 || sealed_bytes > MIN(ADDRESS_SPACE_MAX, arena_size / 4);
+	over = metadata_bytes > quarantine_budget() / 2 || guarded_bytes > MIN(ADDRESS_SPACE_MAX, arena_size / 4);
 	for (s = all || over ? oldest : NULL; s && (s->nr_queued || (of && s->cache != of)); s = s->next)
 		before = s;
 	if (s) {
@@ -95,7 +95,7 @@ static struct slab *take_oldest(bool all, const struct slab_cache *of)
 		if (newest == s)
 			newest = before;
 		metadata_bytes -= cache_descriptor_size(s->cache);
-		sealed_bytes -= slab_bytes(s);
+		guarded_bytes -= slab_bytes(s);
 	}
 	lock_release(&quarantine_lock);
 	return s;
@@ -106,10 +106,10 @@ static void give_up(struct slab *s)
 	if (s->opened)
 		os_decommit((void *)s->base, slab_bytes(s));
 	os_guard_remove((void *)s->base, slab_bytes(s));
-	cache_drop_sealed(s->cache, s);
+	cache_drop_guarded(s->cache, s);
 }
 
-void seal_trim(bool all)
+void guard_slab_trim(bool all)
 {
 	struct slab *s;
 
@@ -117,7 +117,7 @@ void seal_trim(bool all)
 		give_up(s);
 }
 
-void seal_remove_cache(struct slab_cache *c)
+void guard_slab_remove_cache(struct slab_cache *c)
 {
 	struct slab *s;
 

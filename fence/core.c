@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/pool.c - fenced objects: allocated into slots (slots.c) between canaries (canary.c), freed, found again.
+/* fence/core.c - fenced objects: allocated into slots (slots.c) between canaries (canary.c), freed, found again.
  *
  * State of a slot: UNUSED ─► LIVE ─► FREED ─► LIVE …  An atomic exchange out of LIVE decides who frees it.
  */
@@ -114,7 +114,7 @@ void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unw
 	if (!r)
 		return NULL;
 	stack = regs ? unwind_save(regs) : 0;
-	if (skip_covered(stack) || !only_matches(stack))
+	if (skip_covered(stack) || !filter_matches_only(stack))
 		return NULL;
 	s = slot_take(r, &no_mappings);
 	if (!s) {
@@ -225,7 +225,7 @@ void fence_describe_slots(struct slab_slots *l)
 {
 	*l = (struct slab_slots){
 		.ranges = (uint64_t)(uintptr_t)fence_ranges, .nr_ranges = FENCE_RANGES, .range_size = sizeof(struct slot_range),
-		.table = offsetof(struct slot_range, slots) + offsetof(struct os_stepped, base), .used = offsetof(struct slot_range, fresh),
+		.table = offsetof(struct slot_range, slots) + offsetof(struct stepped_reserve, base), .used = offsetof(struct slot_range, fresh),
 		.base = offsetof(struct slot_range, base), .stride = offsetof(struct slot_range, stride),
 		.slot_size = sizeof(struct fence_slot), .addr = offsetof(struct fence_slot, addr), .state = offsetof(struct fence_slot, state),
 		.live = SLOT_LIVE, .length = offsetof(struct fence_slot, size), .stack = offsetof(struct fence_slot, alloc_stack),
@@ -453,7 +453,7 @@ bool fence_init(void)
 	live_counters.fence_slots = slots;
 	if (!fence_all)
 		covered_init(fence_ranges[0].nr_max);
-	only_init();
+	filter_init();
 	gate_init();
 	fence_sampling = true;
 	return true;
