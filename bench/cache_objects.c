@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/cache_objects.c - objects of one size from a cache, from malloc and from a free list written by hand; fragmentation; buddies.
+/* bench/cache_objects.c - objects of one size from a cache, from malloc and from a free list written by hand;
+ * fragmentation; buddies.
  *
  *   cache_objects SHAPE FROM THREADS [ROUNDS]    ns an operation (an allocation with its free), of processor time
  *       SHAPE   pair    an object at a time        bulk    1000 taken, then all given back
  *               churn   a random one of 1000 is given back and another taken
- *       FROM    malloc, cache (memsan_cache_alloc; memsan must be preloaded), freelist (a list a thread, as programs write them)
- *   cache_objects fragment [OPERATIONS]          peak and final resident kilobytes of a trace of random sizes and lives, of which 2 % live on
- *   cache_objects buddy                          random orders, all given back: free runs by order, and whether all are in largest blocks
- *   cache_objects colour                         ns to touch the first line of each object of 16 KiB slabs, slabs that all begin alike and
- *                                                slabs that begin one line later each (of objects of 1984 bytes, which leave room for that)
+ *       FROM    malloc, cache (memsan_cache_alloc; memsan must be preloaded),
+ *               freelist (a list a thread, as programs write them)
+ *   cache_objects fragment [OPERATIONS]          peak and final resident kilobytes of a trace of random sizes and
+ *                                                lives, of which 2 % live on
+ *   cache_objects buddy                          random orders, all given back: free runs by order, and whether all
+ *                                                are in largest blocks
+ *   cache_objects colour                         ns to touch the first line of each object of 16 KiB slabs, slabs that
+ *                                                all begin alike and slabs that begin one line later each (of objects
+ *                                                of 1984 bytes, which leave room for that)
  *
  * It is linked with nothing: run it with LD_PRELOAD of what is to be measured. */
 #include <pthread.h>
@@ -26,7 +31,8 @@
 #define USED(p) __asm__ volatile("" : : "r"(p) : "memory")
 
 struct memsan_cache;
-__attribute__((weak)) struct memsan_cache *memsan_cache_create(const char *, size_t, size_t, unsigned, void (*)(void *));
+__attribute__((weak)) struct memsan_cache *memsan_cache_create(const char *, size_t, size_t, unsigned,
+                                                               void (*)(void *));
 __attribute__((weak)) void *memsan_cache_alloc(struct memsan_cache *);
 __attribute__((weak)) void memsan_cache_free(struct memsan_cache *, void *);
 __attribute__((weak)) void *memsan_alloc_pages(unsigned);
@@ -50,13 +56,15 @@ static double seconds(clockid_t clock)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* ---- one size ---------------------------------------------------------------------------------------------------------- */
+/* ---- one size -------------------------------------------------------------------------------- */
 
 enum from { FROM_MALLOC, FROM_CACHE, FROM_LIST };
 static enum from from;
 static struct memsan_cache *cache;
 
-struct link { struct link *next; };
+struct link {
+	struct link *next;
+};
 static __thread struct link *list;
 
 static __attribute__((noinline)) struct link *list_grow(void)
@@ -167,7 +175,7 @@ static int one_size(int argc, char **argv)
 	return 0;
 }
 
-/* ---- fragmentation ------------------------------------------------------------------------------------------------------- */
+/* ---- fragmentation --------------------------------------------------------------------------- */
 
 static long resident_kib(void)
 {
@@ -214,7 +222,7 @@ static int fragment(unsigned long n)
 	return 0;
 }
 
-/* ---- buddies ----------------------------------------------------------------------------------------------------------------- */
+/* ---- buddies --------------------------------------------------------------------------------- */
 
 static int buddy(void)
 {
@@ -242,9 +250,10 @@ static int buddy(void)
 	return 0;
 }
 
-/* ---- colouring ----------------------------------------------------------------------------------------------------------------- */
+/* ---- colouring ------------------------------------------------------------------------------- */
 
-/* `slabs` slabs of 16 KiB with 8 objects each, touched in turn; a slab begins `step` bytes later than the one before, within `room`. */
+/* `slabs` slabs of 16 KiB with 8 objects each, touched in turn; a slab begins `step` bytes later than the one before,
+ * within `room`. */
 static double touch(char *memory, unsigned slabs, unsigned size, unsigned step, unsigned room)
 {
 	double best = 1e9;

@@ -2,9 +2,11 @@
 /* bench/fence_blocks.c - for bench/fence: free and malloc of one of N live blocks, and a use after free now and then.
  *
  *     fence_blocks pairs N ROUNDS     "microseconds of processor time a pair, KiB resident for each block"
- *     fence_blocks held N SIZE        N objects, each freed at once: "bytes resident, of page tables, of mappings a freed one; milliseconds of a fork; after how
- *                                     many the first address comes again, 0: never"
- *     fence_blocks bug MS EVERY       allocates for MS milliseconds; one in EVERY objects is read after its free; "allocations", how many were fenced
+ *     fence_blocks held N SIZE        N objects, each freed at once: "bytes resident, of page tables, of mappings a
+ *                                     freed one; milliseconds of a fork; after how many the first address comes again,
+ *                                     0: never"
+ *     fence_blocks bug MS EVERY       allocates for MS milliseconds; one in EVERY objects is read after its free;
+ *                                     "allocations", how many were fenced
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -117,8 +119,8 @@ static int held(unsigned long n, size_t size)
 			again = i;
 		free((void *)p);
 	}
-	printf("%.1f %.1f %.4f %.1f %lu\n", (status_kib("VmRSS:") - rss) * 1024 / (double)n, (status_kib("VmPTE:") - tables) * 1024 / (double)n,
-	       (mappings() - maps) / (double)n, fork_ms(), again);
+	printf("%.1f %.1f %.4f %.1f %lu\n", (status_kib("VmRSS:") - rss) * 1024 / (double)n,
+	       (status_kib("VmPTE:") - tables) * 1024 / (double)n, (mappings() - maps) / (double)n, fork_ms(), again);
 	return 0;
 }
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bench/leak_heap.c - how long a scan for leaks takes, and how long the program stands still for it.
  *
- *     leak_heap SHAPE NODES PLAIN_MIB      SHAPE: list (linked in order), shuffled (linked in random order), array (of pointers),
- *                                          tree (a binary tree in random order)
+ *     leak_heap SHAPE NODES PLAIN_MIB      SHAPE: list (linked in order), shuffled (linked in random order),
+ *                                          array (of pointers), tree (a binary tree in random order)
  *
- * Linked with nothing of ours: the scan is asked for by LeakSanitizer's name, so that the same source measures both (built with
- * -fsanitize=leak, or run under memsan).  A second thread writes to its memory all the time; its longest gap is the program's pause.
- * After each scan a word of every page of the plain data is written, twice: what the first time takes longer is what a copy of the process
- * leaves behind.  A fourth argument says how many scans there are (the best counts), 5 without it.
+ * Linked with nothing of ours: the scan is asked for by LeakSanitizer's name, so that the same source measures both
+ * (built with -fsanitize=leak, or run under memsan).  A second thread writes to its memory all the time; its longest
+ * gap is the program's pause. After each scan a word of every page of the plain data is written, twice: what the first
+ * time takes longer is what a copy of the process leaves behind.  A fourth argument says how many scans there are (the
+ * best counts), 5 without it.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -20,7 +21,10 @@
 
 __attribute__((weak)) int __lsan_do_recoverable_leak_check(void);
 
-struct node { struct node *a, *b; char rest[48]; };
+struct node {
+	struct node *a, *b;
+	char rest[48];
+};
 _Static_assert(sizeof(struct node) == 64, "64 bytes a node");
 
 static struct node *volatile root;
@@ -42,8 +46,12 @@ static double cpu_ms(void)
 	struct rusage self, children;
 	getrusage(RUSAGE_THREAD, &self);
 	getrusage(RUSAGE_CHILDREN, &children);
-	return (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec + children.ru_utime.tv_sec + children.ru_stime.tv_sec) * 1e3 +
-	       (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec + children.ru_utime.tv_usec + children.ru_stime.tv_usec) / 1e3;
+	return (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec + children.ru_utime.tv_sec +
+	                children.ru_stime.tv_sec) *
+	               1e3 +
+	       (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec + children.ru_utime.tv_usec +
+	                children.ru_stime.tv_usec) /
+	               1e3;
 }
 
 static void *watch(void *arg)
@@ -153,9 +161,9 @@ int main(int argc, char **argv)
 	over = 1;
 	pthread_join(t, NULL);
 	double bytes = (double)n * sizeof(struct node) + (double)(mib << 20), read = read_plain(plain, mib << 20);
-	printf("%-9s %zu nodes, %zu MiB plain: scan %.1f ms (%.1f ms of processor time: %.2f GB/s; a plain read: %.2f GB/s), longest pause %.1f ms, "
-	       "afterwards %.2f us more for the first write to a page\n",
-	       argv[1], n, mib, (double)best / 1e6, cpu, bytes / cpu / 1e6, mib ? (double)(mib << 20) / read / 1e6 : 0, (double)gap / 1e6,
-	       mib ? written * 1e3 / (double)(mib * 256) : 0);
+	printf("%-9s %zu nodes, %zu MiB plain: scan %.1f ms (%.1f ms of processor time: %.2f GB/s; "
+	       "a plain read: %.2f GB/s), longest pause %.1f ms, afterwards %.2f us more for the first write to a page\n",
+	       argv[1], n, mib, (double)best / 1e6, cpu, bytes / cpu / 1e6, mib ? (double)(mib << 20) / read / 1e6 : 0,
+	       (double)gap / 1e6, mib ? written * 1e3 / (double)(mib * 256) : 0);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/messages.c - two threads that pass batches of messages to each other: what one allocates the other frees, the
- * case that thread caches must hand back.  Deterministic; prints a checksum.  Usage: messages [BATCHES] */
+/* bench/programs/messages.c - two threads that pass batches of messages to each other: what one allocates the other
+ * frees, the case that thread caches must hand back.  Deterministic; prints a checksum.  Usage: messages [BATCHES] */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -108,7 +108,8 @@ int main(int argc, char **argv)
 		{ .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER },
 	};
 	long batches = argc > 1 ? atol(argv[1]) : 24000;
-	struct side a = { &channels[0], &channels[1], 1, 0, batches }, b = { &channels[1], &channels[0], 2, 0, batches };
+	struct side a = { &channels[0], &channels[1], 1, 0, batches },
+		    b = { &channels[1], &channels[0], 2, 0, batches };
 	pthread_t other;
 
 	if (batches < DEPTH)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bench/programs/tree_insert.c - search trees built by recursion, so that each allocation comes from another stack.
  *
- * tree_insert N: N keys into an unbalanced tree, inserted and deleted by functions that call themselves with either child.  A tool that keeps
- * the stack of each allocation sees as many different ones as there are nodes, some thirty frames deep. */
+ * tree_insert N: N keys into an unbalanced tree, inserted and deleted by functions that call themselves with either
+ * child.  A tool that keeps the stack of each allocation sees as many different ones as there are nodes, some thirty
+ * frames deep. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

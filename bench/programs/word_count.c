@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/word_count.c - counts the words of generated books in hash tables that grow: one string and one entry for each
- * word, long-lived, a copy of each word of the text that lives for one lookup, and a sorted listing at the end of each book.
- * Deterministic; prints a checksum.  Usage: word_count [BOOKS] */
+/* bench/programs/word_count.c - counts the words of generated books in hash tables that grow: one string and one entry
+ * for each word, long-lived, a copy of each word of the text that lives for one lookup, and a sorted listing at the end
+ * of each book. Deterministic; prints a checksum.  Usage: word_count [BOOKS] */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct entry { struct entry *next; char *word; unsigned count; };
-struct table { struct entry **buckets; size_t nr_buckets, nr_entries; };
+struct entry {
+	struct entry *next;
+	char *word;
+	unsigned count;
+};
+struct table {
+	struct entry **buckets;
+	size_t nr_buckets, nr_entries;
+};
 
 static uint64_t seed;
 

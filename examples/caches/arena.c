@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/arena.c - an allocator that a program has already, told of to memsan: `arena`, `arena overrun|late|twice`. */
+/* examples/caches/arena.c - an allocator that a program has already, told of to memsan: `arena`, `arena
+ * overrun|late|twice`. */
 #include <memsan.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,9 +9,13 @@
 #define REDZONE 16
 
 /* A block that is cut from the front, and a free list of one size. */
+struct piece {
+	struct piece *next;
+};
+
 struct arena {
 	char *block, *next, *end;
-	struct piece { struct piece *next; } *free;
+	struct piece *free;
 	size_t size;
 	struct memsan_pool *pool;
 };

@@ -10,7 +10,7 @@ int main(void)
 	char *small = memsan_kmalloc(100);                               /* from the cache malloc-112 */
 	uint64_t *table = memsan_kvmalloc_array(100000, sizeof(*table)); /* large: between guard pages */
 	char *area = memsan_vzalloc(10000);
-	unsigned order = memsan_get_order(20000);                        /* 8 pages: order 3 */
+	unsigned order = memsan_get_order(20000); /* 8 pages: order 3 */
 	char *pages = memsan_alloc_pages(order), *zeros = memsan_get_zeroed_page();
 
 	if (!small || !table || !area || !pages || !zeros)

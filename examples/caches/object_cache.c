@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/object_cache.c - kernel code in user space: the ten most popular objects, kept in a list from a slab cache; with a bug of each
- * kind to plant: `object_cache`, `object_cache BUG`. */
+/* examples/caches/object_cache.c - kernel code in user space: the ten most popular objects, kept in a list from a slab
+ * cache; with a bug of each kind to plant: `object_cache`, `object_cache BUG`. */
 #include <kernel.h>
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@ struct object {
 	struct list_head list;
 	int id, popularity;
 	char name[32];
-	char *note;             /* kmalloc'ed, or NULL */
+	char *note; /* kmalloc'ed, or NULL */
 };
 
 /* Guards the list and what is in it. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* examples/kernel-module/notes.c - a device that keeps the last line written to it, with two mistakes for memsan kernel to find. */
+/* examples/kernel-module/notes.c - a device that keeps the last line written to it, with two planted bugs. */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -25,7 +25,7 @@ static ssize_t notes_write(struct file *file, const char __user *from, size_t le
 	}
 	text[len] = '\0'; /* one byte too far: room for len bytes, not for len + 1 */
 	mutex_lock(&note_lock);
-	note = text;      /* and the note before this one is forgotten, not freed */
+	note = text; /* and the note before this one is forgotten, not freed */
 	mutex_unlock(&note_lock);
 	return len;
 }

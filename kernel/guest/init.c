@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* kernel/guest/init.c - the first program of the guest: does what /memsan/plan says, tells the host, and ends the machine.
+/* kernel/guest/init.c - the first program of the guest: does what /memsan/plan says, tells the host, and ends the
+ * machine.
  *
  * What the host must know goes through the kernel's log, in one order with the kernel's reports:
  *
@@ -11,8 +12,9 @@
  *
  * What a script prints goes to the second port.  /memsan/plan is lines "WORD ARGUMENTS", see words[].
  *
- * A program and not a shell script, because under TCG each process costs 10 ms, and because a guest of another processor has no shell
- * unless it needs one.  Built statically by kernel/build, with the compiler that builds the guest's kernel.
+ * A program and not a shell script, because under TCG each process costs 10 ms, and because a guest of another
+ * processor has no shell unless it needs one.  Built statically by kernel/build, with the compiler that builds the
+ * guest's kernel.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -36,7 +38,7 @@
 
 static int failed; /* the status of "done" */
 
-/* ---- telling -------------------------------------------------------------------------------------------------------------- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 /* One record of the kernel's log, which takes about a thousand bytes. */
 static void log_line(int level, const char *text)
@@ -62,7 +64,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 	log_line(5, text);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int write_file(const char *path, const char *text)
 {
@@ -93,8 +95,11 @@ static char *read_file(const char *path)
 
 static void mount_all(void)
 {
-	static const struct { const char *type, *where; } mounts[] = {
-		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" }, { "debugfs", "/sys/kernel/debug" }, { "tmpfs", "/tmp" },
+	static const struct {
+		const char *type, *where;
+	} mounts[] = {
+		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" }, { "debugfs", "/sys/kernel/debug" },
+		{ "tmpfs", "/tmp" },
 	};
 	int console;
 
@@ -110,7 +115,7 @@ static void mount_all(void)
 		close(console);
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------------------ */
+/* ---- modules --------------------------------------------------------------------------------- */
 
 /* The kernel knows my-module.ko as my_module. */
 static void kernel_name(char *module)
@@ -121,10 +126,11 @@ static void kernel_name(char *module)
 }
 
 /* Where an unloaded module's functions were: kmemleak has only their addresses left. */
-static struct function {
+struct function {
 	unsigned long at;
 	char name[128], module[64];
-} *functions;
+};
+static struct function *functions;
 static size_t nr_functions;
 
 static void remember_functions(char *module)
@@ -154,9 +160,12 @@ static void remember_functions(char *module)
 static const char *why_not_loaded(int error)
 {
 	switch (error) {
-	case ENOENT: return "unknown symbol in module, or unknown parameter";
-	case ENOEXEC: return "invalid module format";
-	default: return strerror(error);
+	case ENOENT:
+		return "unknown symbol in module, or unknown parameter";
+	case ENOEXEC:
+		return "invalid module format";
+	default:
+		return strerror(error);
 	}
 }
 
@@ -187,7 +196,7 @@ static void unload_module(char *name)
 		say("module %s not unloaded: %s", name, strerror(errno));
 }
 
-/* ---- leaks ------------------------------------------------------------------------------------------------------------------ */
+/* ---- leaks ----------------------------------------------------------------------------------- */
 
 /* "    [<ffffffffc0001234>] 0xffffffffc0001234": an address for which the kernel has no name any more. */
 static void print_leak_line(const char *line)
@@ -204,12 +213,14 @@ static void print_leak_line(const char *line)
 		log_line(4, line);
 		return;
 	}
-	snprintf(text, sizeof(text), "%.*s%s+0x%lx/0x%x %s", (int)(mark + 3 - line), line, best->name, at - best->at, 65536, best->module);
+	snprintf(text, sizeof(text), "%.*s%s+0x%lx/0x%x %s", (int)(mark + 3 - line), line, best->name, at - best->at,
+	         65536, best->module);
 	log_line(4, text);
 }
 
-/* KASAN with tags keeps the last 32768 allocations and frees by their addresses (mm/kasan/tags.c), in memory that kmemleak scans: what was
- * leaked a moment ago is not seen before so many others have come.  A name that is looked up is one allocation and one free. */
+/* KASAN with tags keeps the last 32768 allocations and frees by their addresses (mm/kasan/tags.c), in memory that
+ * kmemleak scans: what was leaked a moment ago is not seen before so many others have come.  A name that is looked up
+ * is one allocation and one free. */
 static void displace_recent_objects(void)
 {
 #ifdef __aarch64__
@@ -264,7 +275,7 @@ static void scan_leaks(char *unused)
 	say("scan ended");
 }
 
-/* ---- bugs -------------------------------------------------------------------------------------------------------------------- */
+/* ---- bugs ------------------------------------------------------------------------------------ */
 
 static int is_watched_cache(const char *name)
 {
@@ -311,7 +322,8 @@ static void show_slabinfo(void)
 		write_file("/sys/kernel/debug/memsan/cache_fill", objects[i]);
 		text = read_file("/proc/slabinfo");
 		line = text ? strstr(text, "memsan_demo") : NULL;
-		say("slabinfo with %s objects: %.*s", objects[i], line ? (int)strcspn(line, "\n") : 0, line ? line : "");
+		say("slabinfo with %s objects: %.*s", objects[i], line ? (int)strcspn(line, "\n") : 0,
+		    line ? line : "");
 		free(text);
 	}
 }
@@ -354,7 +366,7 @@ static void run_bug(char *name)
 	say("bug %s ended %d", name, status);
 }
 
-/* ---- scripts ------------------------------------------------------------------------------------------------------------------ */
+/* ---- scripts --------------------------------------------------------------------------------- */
 
 static int busybox(const char *const argv[])
 {
@@ -418,18 +430,18 @@ static void do_shell(char *unused)
 	run_shell(NULL);
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 /* Arguments may be changed. */
 static const struct word {
 	const char *name;
 	void (*act)(char *arguments);
 } words[] = {
-	{ "insmod", load_module },       /* path, parameters */
+	{ "insmod", load_module },          /* path, parameters */
 	{ "remember", remember_functions }, /* module, loaded, whose leaks are looked for once it is gone */
-	{ "rmmod", unload_module },      /* file's name without .ko */
-	{ "fence", set_fence },          /* KFENCE's sample interval */
-	{ "bug", run_bug },              /* name, setup */
+	{ "rmmod", unload_module },         /* file's name without .ko */
+	{ "fence", set_fence },             /* KFENCE's sample interval */
+	{ "bug", run_bug },                 /* name, setup */
 	{ "scan", scan_leaks },
 	{ "validate", validate_caches },
 	{ "script", do_script },

@@ -202,7 +202,9 @@ int bug_wild_access(void)
 
 int bug_null_deref(void)
 {
-	struct list { struct list *prev, *next, *owner; } *none = hidden((struct list *)NULL);
+	struct list {
+		struct list *prev, *next, *owner;
+	} *none = hidden((struct list *)NULL);
 
 	look(none->owner);
 	return 0;

@@ -12,8 +12,8 @@ static void fill(void *object)
 	memset(object, 0x11, SIZE);
 }
 
-/* A cache of each bug's own.  Where SLUB has a report against an object it does not take it back, so the cache could not be destroyed
- * without a second report: those caches stay.  A name can be used only once: hence the number. */
+/* A cache of each bug's own.  Where SLUB has a report against an object it does not take it back, so the cache could
+ * not be destroyed without a second report: those caches stay.  A name can be used only once: hence the number. */
 static struct kmem_cache *cache_make(const char *what, size_t size, void (*ctor)(void *))
 {
 	static atomic_t number = ATOMIC_INIT(0);
@@ -166,8 +166,8 @@ int bug_mempool_oob(void)
 	return p ? 0 : -ENOMEM;
 }
 
-/* The pool takes an element back only while it has fewer than its minimum, and otherwise frees it.  So it is made to want one more than
- * it has; the room for that is there from before it was shrunk. */
+/* The pool takes an element back only while it has fewer than its minimum, and otherwise frees it.  So it is made to
+ * want one more than it has; the room for that is there from before it was shrunk. */
 int bug_mempool_uaf(void)
 {
 	mempool_t *pool = mempool_create_kmalloc_pool(4, 64);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* kernel/module/fence.c - bugs with KFENCE objects, and how to get one.
  *
- * KFENCE takes one allocation in each sample interval (kfence.sample_interval, milliseconds), wherever it may come from.  A loop of
- * allocations and frees gets one sooner or later; whether it lies at the left or the right end of its page is chance.
+ * KFENCE takes one allocation in each sample interval (kfence.sample_interval, milliseconds), wherever it may come
+ * from.  A loop of allocations and frees gets one sooner or later; whether it lies at the left or the right end of its
+ * page is chance.
  *
  *      guard page │ object ……canary…… │ guard page            left
  *      guard page │ ……canary…… object │ guard page            right

@@ -10,7 +10,8 @@
 
 static struct kmem_cache *leaky;
 
-/* Each leak is made a few times: the last pointer may lie on in some stack or register that kmemleak scans, and hides what it points to. */
+/* Each leak is made a few times: the last pointer may lie on in some stack or register that kmemleak scans, and hides
+ * what it points to. */
 #define TIMES 4
 
 int bug_leak_kmalloc(void)

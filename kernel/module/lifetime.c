@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kernel/module/lifetime.c - objects freed by somebody else: RCU, work queues; and what is checked by hand: atomics, bit operations. */
+/* kernel/module/lifetime.c - objects freed by somebody else: RCU, work queues; and what is checked by hand: atomics,
+ * bit operations. */
 #include "memsan_bugs.h"
 
 #include <linux/atomic.h>
@@ -42,7 +43,8 @@ static void job_done(struct work_struct *work)
 int bug_workqueue_uaf(void)
 {
 	struct workqueue_struct *queue = alloc_workqueue("memsan", 0, 0);
-	/* A neighbour, so that the slab does not go back to the page allocator when the job is freed, and its poison with it. */
+	/* A neighbour, so that the slab does not go back to the page allocator when the job is freed, and its poison
+	 * with it. */
 	struct job *neighbour = kmalloc(sizeof(*neighbour), GFP_KERNEL);
 	struct job *job = queue ? hidden((struct job *)kzalloc(sizeof(*job), GFP_KERNEL)) : NULL;
 	void *again[32];

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* kernel/module/main.c - the table of bugs, and the debugfs files that list and trigger them.
  *
- *   /sys/kernel/debug/memsan/trigger      read: name, setup and what it does, a line each; write: make the bug NAME happen
+ *   /sys/kernel/debug/memsan/trigger      read: name, setup and what it does, a line each;
+ *                                         write: make the bug NAME happen
  *   /sys/kernel/debug/memsan/cache_fill   write: how many objects the demonstration cache "memsan_demo" shall hold
  *
- * A bug runs in the context of whoever writes, with no lock held: when it kills the task, the file can still be used by the next one.
- * Lines "begin NAME" and "end NAME: STATUS" stand around it in the log, so that reports can be given to their bugs; a bug without its
- * "end" killed its task, or the machine.
+ * A bug runs in the context of whoever writes, with no lock held: when it kills the task, the file can still be used by
+ * the next one. Lines "begin NAME" and "end NAME: STATUS" stand around it in the log, so that reports can be given to
+ * their bugs; a bug without its "end" killed its task, or the machine.
  *
- * After an oops the module stays in use for good (the task that died had the file open) and cannot be unloaded; otherwise it can.
+ * After an oops the module stays in use for good (the task that died had the file open) and cannot be unloaded;
+ * otherwise it can.
  */
 #include "memsan_bugs.h"
 
