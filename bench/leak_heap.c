@@ -162,7 +162,8 @@ int main(int argc, char **argv)
 	pthread_join(t, NULL);
 	double bytes = (double)n * sizeof(struct node) + (double)(mib << 20), read = read_plain(plain, mib << 20);
 	printf("%-9s %zu nodes, %zu MiB plain: scan %.1f ms (%.1f ms of processor time: %.2f GB/s; "
-	       "a plain read: %.2f GB/s), longest pause %.1f ms, afterwards %.2f us more for the first write to a page\n",
+	       "a plain read: %.2f GB/s), longest pause %.1f ms, "
+	       "afterwards %.2f us more for the first write to a page\n",
 	       argv[1], n, mib, (double)best / 1e6, cpu, bytes / cpu / 1e6, mib ? (double)(mib << 20) / read / 1e6 : 0,
 	       (double)gap / 1e6, mib ? written * 1e3 / (double)(mib * 256) : 0);
 	return 0;
