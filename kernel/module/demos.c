@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kernel/module/demos.c - demonstrations of how kernel memory behaves; nothing in here is a bug. */
+/* kernel/module/demos.c - demonstrations of how kernel memory behaves; none of them is a bug. */
 #include "memsan_bugs.h"
 
 #include <linux/gfp.h>
@@ -43,7 +43,7 @@ int demo_contiguity(void)
 static struct kmem_cache *demo_cache;
 static LIST_HEAD(demo_objects);
 static unsigned int nr_demo_objects;
-static DEFINE_MUTEX(demo_lock); /* guards the three */
+static DEFINE_MUTEX(demo_lock); /* guards the three variables above */
 
 int demo_cache_fill(unsigned int objects)
 {
@@ -74,7 +74,7 @@ void demo_cache_drop(void)
 	kmem_cache_destroy(demo_cache);
 }
 
-/* What is seen of it is in /proc/slabinfo, which user space reads after each step: echo N >cache_fill. */
+/* The effect shows in /proc/slabinfo: user space writes N to cache_fill and reads slabinfo after each step. */
 int demo_slabinfo(void)
 {
 	return demo_cache_fill(500);
@@ -82,7 +82,7 @@ int demo_slabinfo(void)
 
 /* ---- a shrinker under pressure --------------------------------------------------------------- */
 
-/* pages; touched by the demonstration and its shrinker, both in its own context or in kswapd */
+/* Pages; under hoard_lock while the shrinker is registered.  The shrinker runs in this task or in kswapd. */
 static LIST_HEAD(hoard);
 static DEFINE_SPINLOCK(hoard_lock);
 static unsigned long nr_hoard, nr_counted, nr_scanned, nr_given; /* under hoard_lock */
@@ -143,7 +143,7 @@ static struct shrinker *shrinker_make(void)
 #define shrinker_free unregister_shrinker
 #endif
 
-/* Takes blocks until there are no more, or until the shrinker was asked often enough; gives them all back. */
+/* Allocates blocks until an allocation fails or the shrinker has given `stop_after` pages, then frees them all. */
 static unsigned long press(unsigned int order, gfp_t flags, unsigned long stop_after)
 {
 	LIST_HEAD(taken);
