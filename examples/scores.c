@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/scores.c - three bugs that only a check at the access sees: on the stack, in a global, behind a block's end.
+/* examples/scores.c - three bugs that only instrumentation finds: on the stack, in a global, after a block's end.
  *
- * Each is asked for by name: ./scores stack, ./scores global, ./scores scope.  The makefiles beside
- * show three ways to build it. */
+ * Run ./scores stack, ./scores global or ./scores scope.  The makefiles in the folders beside show three ways to build
+ * the program. */
 #include <stdio.h>
 #include <string.h>
 

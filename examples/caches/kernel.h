@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/kernel.h - what a piece of kernel code needs to run in user space, on memsan's allocators. */
+/* examples/caches/kernel.h - lets kernel code run in user space, on memsan's allocators. */
 #ifndef KERNEL_H
 #define KERNEL_H
 

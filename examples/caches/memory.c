@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/memory.c - kmalloc, kvmalloc_array, vmalloc and pages, each for what it is good for. */
+/* examples/caches/memory.c - kmalloc, kvmalloc_array, vmalloc and pages, each with a typical use. */
 #include <memsan.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ int main(void)
 	memset(pages, 1, (size_t)4096 << order);
 	printf("%s, %u, order %u, aligned to %s size, %d and %d\n", small, (unsigned)table[99999], order,
 	       (uintptr_t)pages % ((size_t)4096 << order) ? "less than its" : "its", area[9999], zeros[4095]);
-	/* A product that overflows is no small allocation. */
+	/* When the product overflows, the result is NULL and not a small object. */
 	if (memsan_kvmalloc_array(SIZE_MAX / 2, 4))
 		return 1;
 	memsan_free_pages(zeros, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/no_memory.c - a list of words; three of its out-of-memory paths are wrong: memsan run --fail-each
- * ./no_memory */
+/* examples/caches/no_memory.c - a list of words with three wrong out-of-memory paths.  Find them with
+ * memsan run --fail-each ./no_memory */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

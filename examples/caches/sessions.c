@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/sessions.c - a slab cache with a constructor: sessions keep their lock and their buffer from one user
- * to the next. */
+/* examples/caches/sessions.c - a slab cache with a constructor: a session keeps its lock from one user to the next. */
 #include <memsan.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 struct session {
-	pthread_mutex_t lock; /* made once for each object, by the constructor */
+	pthread_mutex_t lock; /* initialized once for each object, by the constructor */
 	unsigned served;
 	char user[20];
 };
@@ -35,7 +34,7 @@ int main(void)
 		printf("%s: a session of %zu bytes that was used %u times\n", s->user, memsan_cache_size(sessions),
 		       s->served);
 		pthread_mutex_unlock(&s->lock);
-		memsan_cache_free(sessions, s); /* as it was constructed: unlocked */
+		memsan_cache_free(sessions, s); /* unlocked, as the constructor left it */
 	}
 	return memsan_cache_destroy(sessions);
 }

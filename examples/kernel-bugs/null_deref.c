@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/null_deref.c - the program's side of the kernel bug null_deref: reads a member of a structure at
+/* examples/kernel-bugs/null_deref.c - the kernel bug of this name in a program: reads a member of a structure at
  * NULL. */
 #include "kernel-bugs.h"
 
