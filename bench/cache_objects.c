@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/cache_objects.c - objects of one size from a cache, from malloc and from a free list written by hand;
- * fragmentation; buddies.
+/* bench/cache_objects.c - the cost of objects of one size from a cache, from malloc and from a hand-written free list;
+ * fragmentation; buddy merging; colouring.
  *
- *   cache_objects SHAPE FROM THREADS [ROUNDS]    ns an operation (an allocation with its free), of processor time
- *       SHAPE   pair    an object at a time        bulk    1000 taken, then all given back
- *               churn   a random one of 1000 is given back and another taken
+ *   cache_objects SHAPE FROM THREADS [ROUNDS]    processor time of an operation (an allocation with its free), in ns
+ *       SHAPE   pair    allocates and frees one object at a time
+ *               bulk    allocates 1000 objects, then frees them all
+ *               churn   frees a random one of 1000 objects and allocates another
  *       FROM    malloc, cache (memsan_cache_alloc; memsan must be preloaded),
- *               freelist (a list a thread, as programs write them)
+ *               freelist (one list for each thread, as programs write them)
  *   cache_objects fragment [OPERATIONS]          peak and final resident kilobytes of a trace of random sizes and
- *                                                lives, of which 2 % live on
- *   cache_objects buddy                          random orders, all given back: free runs by order, and whether all
- *                                                are in largest blocks
- *   cache_objects colour                         ns to touch the first line of each object of 16 KiB slabs, slabs that
- *                                                all begin alike and slabs that begin one line later each (of objects
- *                                                of 1984 bytes, which leave room for that)
+ *                                                lifetimes; 2 % of the objects stay
+ *   cache_objects buddy                          allocates random orders and frees them all; prints the free runs by
+ *                                                order amid the churn, and at the end
+ *   cache_objects colour                         ns to touch the first cache line of each object in 16 KiB slabs: with
+ *                                                all objects at the same offsets, and with each slab's objects one line
+ *                                                later than the last slab's (1984 bytes an object leave room for that)
  *
- * It is linked with nothing: run it with LD_PRELOAD of what is to be measured. */
+ * The program links no allocator: run it with LD_PRELOAD set to the library that is to be measured. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -189,7 +190,7 @@ static long resident_kib(void)
 	return pages * 4;
 }
 
-/* Sizes come in phases, as in programs: what lived in one phase leaves holes that the next one's sizes fit in badly. */
+/* Sizes come in phases, as in programs: one phase leaves holes that the next phase's sizes fit into badly. */
 static int fragment(unsigned long n)
 {
 	enum { LIVE = 100000 };
@@ -210,7 +211,7 @@ static int fragment(unsigned long n)
 			v[i] = NULL;
 		}
 	getrusage(RUSAGE_SELF, &usage);
-	/* A program that goes on a little: what decays does so now. */
+	/* The program runs on a little, so that an allocator that frees memory after a delay can do so. */
 	for (unsigned i = 0; i < 200000; i++) {
 		void *p = malloc(next(&s) % 100 + 1);
 		USED(p);
@@ -252,8 +253,8 @@ static int buddy(void)
 
 /* ---- colouring ------------------------------------------------------------------------------- */
 
-/* `slabs` slabs of 16 KiB with 8 objects each, touched in turn; a slab begins `step` bytes later than the one before,
- * within `room`. */
+/* Touches `slabs` slabs of 16 KiB with 8 objects each in turn.  Each slab's objects start `step` bytes later than those
+ * of the slab before, within `room`. */
 static double touch(char *memory, unsigned slabs, unsigned size, unsigned step, unsigned room)
 {
 	double best = 1e9;

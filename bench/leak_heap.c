@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/leak_heap.c - how long a scan for leaks takes, and how long the program stands still for it.
+/* bench/leak_heap.c - how long a scan for leaks takes, and how long it stops the program.
  *
  *     leak_heap SHAPE NODES PLAIN_MIB      SHAPE: list (linked in order), shuffled (linked in random order),
  *                                          array (of pointers), tree (a binary tree in random order)
  *
- * Linked with nothing of ours: the scan is asked for by LeakSanitizer's name, so that the same source measures both
- * (built with -fsanitize=leak, or run under memsan).  A second thread writes to its memory all the time; its longest
- * gap is the program's pause. After each scan a word of every page of the plain data is written, twice: what the first
- * time takes longer is what a copy of the process leaves behind.  A fourth argument says how many scans there are (the
- * best counts), 5 without it.
+ * The program is not linked with memsan.  It calls LeakSanitizer's function for a scan, so that the same source
+ * measures both: built with -fsanitize=leak, or run under memsan.  A second thread writes to memory all the time; its
+ * longest gap is the program's pause.  After each scan the program writes a word of every page of the plain data,
+ * twice.  The extra time of the first write is the cost that a copy of the process leaves behind.  A fourth argument is
+ * the number of scans (default 5); the best counts.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -40,7 +40,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Of this thread and of those that worked for it as processes. */
+/* Processor time, in ms, of this thread and of the child processes that scanned for it. */
 static double cpu_ms(void)
 {
 	struct rusage self, children;
@@ -106,7 +106,7 @@ static void build(const char *shape, size_t n)
 	free(order);
 }
 
-/* What reading the same memory takes: the limit of any scan. */
+/* The time to read the same memory: no scan can be faster. */
 static double read_plain(const char *p, size_t n)
 {
 	volatile uint64_t sum = 0;
@@ -118,7 +118,7 @@ static double read_plain(const char *p, size_t n)
 	return (double)(now_ns() - began) / 1e6;
 }
 
-/* Milliseconds for a write to each page. */
+/* Writes to each page; returns milliseconds. */
 static double write_pages(char *p, size_t n)
 {
 	uint64_t began = now_ns();
@@ -148,7 +148,7 @@ int main(int argc, char **argv)
 		int found = __lsan_do_recoverable_leak_check();
 		uint64_t took = now_ns() - began;
 		if (found)
-			fprintf(stderr, "something was found: the heap is not what it should be\n");
+			fprintf(stderr, "the scan found leaks in a heap that has none\n");
 		for (uint64_t seen = looks; looks - seen < 2;)
 			;
 		double cpu_took = cpu_ms() - cpu_began;

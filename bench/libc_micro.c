@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/libc_micro.c - what a libc call costs, on memory that is nobody's business (static) and on heap objects;
- * bench/libc_calls runs it
+/* bench/libc_micro.c - the cost of libc calls, on static memory, which memsan does not check, and on heap objects.
  *
- * Prints a line "where.call nanoseconds" for each, the least of several batches.  Built with -fno-builtin: every call
- * is made.
+ * bench/libc_calls runs it.  It prints a line "where.call nanoseconds" for each call, the minimum of several batches.
+ * It is built with -fno-builtin, so that the compiler does not replace the calls.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/malloc_micro.c - the shapes that allocators are measured by, one at a time: `malloc_micro SHAPE [rounds]`
- * prints ns an operation.
+/* bench/malloc_micro.c - common patterns of malloc and free: `malloc_micro SHAPE [rounds]` prints ns an operation.
  *
  *   pair       malloc and free of 64 bytes in turn
  *   churn      random sizes to 1000 in 1000 random places
  *   mixed      sizes to 64 KiB, most of them small
- *   bulk       a million of 48 bytes, freed in order of allocation
+ *   bulk       a million objects of 48 bytes, freed in the order of their allocation
  *   scatter    the same, freed in random order
  *   realloc    a buffer grown to 64 MiB, an eighth at a time
  *   calloc     calloc and free of 4 KiB
@@ -13,7 +12,7 @@
  *   cross      one thread allocates, the other frees
  *   threads    churn in four threads
  *
- * It is linked with nothing: run it with LD_PRELOAD of what is to be measured. */
+ * The program links no allocator: run it with LD_PRELOAD set to the library that is to be measured. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -27,7 +26,7 @@
 #define BULK 1000000
 #define RING 4096
 
-/* The compiler may not know what becomes of p. */
+/* Makes the compiler assume that p is used. */
 #define USED(p) __asm__ volatile("" : : "r"(p) : "memory")
 
 static double now(void)
@@ -162,7 +161,7 @@ static unsigned long large(unsigned long n)
 	return n;
 }
 
-static void *ring[RING]; /* entries exchanged atomically; NULL is an empty place */
+static void *ring[RING]; /* entries are exchanged atomically; NULL is an empty place */
 
 static void *consumer(void *arg)
 {

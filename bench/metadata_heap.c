@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/metadata_heap.c - many live objects of one size: what they cost in resident memory and by the allocator's own
- * count. */
+/* bench/metadata_heap.c - the cost of many live objects of one size: in resident memory, and by the allocator's own
+ * counters. */
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -10,10 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* metadata_heap SIZE COUNT prints the growth of resident memory in bytes on standard output; malloc_stats speaks before
- * and after on standard error.  The table of pointers is outside of the heap, touched before the first reading. */
+/* metadata_heap SIZE COUNT prints the growth of resident memory in bytes on standard output.  Before and after,
+ * malloc_stats writes to standard error.  The table of pointers is outside the heap, and is touched before the first
+ * reading. */
 
-/* Without stdio: the reading must not allocate. */
+/* Does not use stdio, because it must not allocate. */
 static long resident(void)
 {
 	char text[128];

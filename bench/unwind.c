@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/unwind.c - what a stack costs: whole walks and saved stacks at several depths, beside libunwind and the C++
- * unwinder.
+/* bench/unwind.c - the cost of a stack trace: whole walks and saved stacks at several depths, beside libunwind and the
+ * C++ unwinder.
  *
- * The stacks consist of sixteen functions of different frames, compiled with -O2 and no frame pointers, in a
- * pseudo-random but fixed order. All contenders run in turn, in the same rounds, at the bottom of the same stack;
- * printed is the median of the rounds.  "steady" is a loop that allocates: two inner frames change, the others stand.
- * "save, fresh" reuses nothing of the trace before: a trace that has nothing in common with any other is saved first,
- * whose own time, measured alone, is subtracted.
+ * The stacks consist of sixteen functions with different frames, compiled with -O2 and without frame pointers, in a
+ * pseudo-random but fixed order.  In each round all contenders run in turn at the bottom of the same stack.  The median
+ * of the rounds is printed.  "save, steady" is like a loop that allocates: two inner frames change and the others stay.
+ * "save, fresh" reuses nothing of the previous trace: before each save it saves a trace that shares no frame with any
+ * other.  The time of that trace, measured alone, is subtracted.
  */
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
@@ -156,7 +156,7 @@ static const function functions[] = {
 	function_8, function_9, function_10, function_11, function_12, function_13, function_14, function_15,
 };
 
-/* Inlined into each of the functions: a frame of stack is one call. */
+/* Is inlined into each of the functions, so that each call adds one frame. */
 static inline __attribute__((always_inline)) unsigned descend(unsigned depth, uint64_t path)
 {
 	if (depth == 0) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/interpreter.c - a machine of byte codes whose stack is a local array: branches, small loads and
- * stores.
+/* bench/programs/interpreter.c - a byte code interpreter with a local array as stack: branches, small loads and stores.
  *
- * interpreter N: runs a program that counts primes below N by trial division, and sums them on its stack. */
+ * interpreter N: runs a program that counts and sums the primes below N, by trial division. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/json_tree.c - builds JSON-like trees, prints them, parses the text back, frees all: small nodes of
- * mixed sizes with short and long lives, strings, and two buffers that grow by realloc.  Deterministic; prints a
- * checksum.  Usage: json_tree [ROUNDS] */
+/* bench/programs/json_tree.c - builds JSON-like trees, prints them, parses the text again and frees all.  It allocates
+ * small nodes of mixed sizes with short and long lives, strings, and two buffers that grow by realloc.  It is
+ * deterministic and prints a checksum.  Usage: json_tree [ROUNDS] */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
