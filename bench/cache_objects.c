@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/cache_objects.c - objects of one size from a cache, from malloc and from a free list written by hand; fragmentation; buddies.
+/* bench/cache_objects.c - the cost of objects of one size from a cache, from malloc and from a hand-written free list;
+ * fragmentation; buddy merging; colouring.
  *
- *   cache_objects SHAPE FROM THREADS [ROUNDS]    ns an operation (an allocation with its free), of processor time
- *       SHAPE   pair    an object at a time        bulk    1000 taken, then all given back
- *               churn   a random one of 1000 is given back and another taken
- *       FROM    malloc, cache (memsan_cache_alloc; memsan must be preloaded), freelist (a list a thread, as programs write them)
- *   cache_objects fragment [OPERATIONS]          peak and final resident kilobytes of a trace of random sizes and lives, of which 2 % live on
- *   cache_objects buddy                          random orders, all given back: free runs by order, and whether all are in largest blocks
- *   cache_objects colour                         ns to touch the first line of each object of 16 KiB slabs, slabs that all begin alike and
- *                                                slabs that begin one line later each (of objects of 1984 bytes, which leave room for that)
+ *   cache_objects SHAPE FROM THREADS [ROUNDS]    processor time of an operation (an allocation with its free), in ns
+ *       SHAPE   pair    allocates and frees one object at a time
+ *               bulk    allocates 1000 objects, then frees them all
+ *               churn   frees a random one of 1000 objects and allocates another
+ *       FROM    malloc, cache (memsan_cache_alloc; memsan must be preloaded),
+ *               freelist (one list for each thread, as programs write them)
+ *   cache_objects fragment [OPERATIONS]          peak and final resident kilobytes of a trace of random sizes and
+ *                                                lifetimes; 2 % of the objects stay
+ *   cache_objects buddy                          allocates random orders and frees them all; prints the free runs by
+ *                                                order amid the churn, and at the end
+ *   cache_objects colour                         ns to touch the first cache line of each object in 16 KiB slabs: with
+ *                                                all objects at the same offsets, and with each slab's objects one line
+ *                                                later than the last slab's (1984 bytes an object leave room for that)
  *
- * It is linked with nothing: run it with LD_PRELOAD of what is to be measured. */
+ * The program links no allocator: run it with LD_PRELOAD set to the library that is to be measured. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,7 +32,8 @@
 #define USED(p) __asm__ volatile("" : : "r"(p) : "memory")
 
 struct memsan_cache;
-__attribute__((weak)) struct memsan_cache *memsan_cache_create(const char *, size_t, size_t, unsigned, void (*)(void *));
+__attribute__((weak)) struct memsan_cache *memsan_cache_create(const char *, size_t, size_t, unsigned,
+                                                               void (*)(void *));
 __attribute__((weak)) void *memsan_cache_alloc(struct memsan_cache *);
 __attribute__((weak)) void memsan_cache_free(struct memsan_cache *, void *);
 __attribute__((weak)) void *memsan_alloc_pages(unsigned);
@@ -50,13 +57,15 @@ static double seconds(clockid_t clock)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* ---- one size ---------------------------------------------------------------------------------------------------------- */
+/* ---- one size -------------------------------------------------------------------------------- */
 
 enum from { FROM_MALLOC, FROM_CACHE, FROM_LIST };
 static enum from from;
 static struct memsan_cache *cache;
 
-struct link { struct link *next; };
+struct link {
+	struct link *next;
+};
 static __thread struct link *list;
 
 static __attribute__((noinline)) struct link *list_grow(void)
@@ -167,7 +176,7 @@ static int one_size(int argc, char **argv)
 	return 0;
 }
 
-/* ---- fragmentation ------------------------------------------------------------------------------------------------------- */
+/* ---- fragmentation --------------------------------------------------------------------------- */
 
 static long resident_kib(void)
 {
@@ -181,7 +190,7 @@ static long resident_kib(void)
 	return pages * 4;
 }
 
-/* Sizes come in phases, as in programs: what lived in one phase leaves holes that the next one's sizes fit in badly. */
+/* Sizes come in phases, as in programs: one phase leaves holes that the next phase's sizes fit into badly. */
 static int fragment(unsigned long n)
 {
 	enum { LIVE = 100000 };
@@ -202,7 +211,7 @@ static int fragment(unsigned long n)
 			v[i] = NULL;
 		}
 	getrusage(RUSAGE_SELF, &usage);
-	/* A program that goes on a little: what decays does so now. */
+	/* The program runs on a little, so that an allocator that frees memory after a delay can do so. */
 	for (unsigned i = 0; i < 200000; i++) {
 		void *p = malloc(next(&s) % 100 + 1);
 		USED(p);
@@ -214,7 +223,7 @@ static int fragment(unsigned long n)
 	return 0;
 }
 
-/* ---- buddies ----------------------------------------------------------------------------------------------------------------- */
+/* ---- buddies --------------------------------------------------------------------------------- */
 
 static int buddy(void)
 {
@@ -242,9 +251,10 @@ static int buddy(void)
 	return 0;
 }
 
-/* ---- colouring ----------------------------------------------------------------------------------------------------------------- */
+/* ---- colouring ------------------------------------------------------------------------------- */
 
-/* `slabs` slabs of 16 KiB with 8 objects each, touched in turn; a slab begins `step` bytes later than the one before, within `room`. */
+/* Touches `slabs` slabs of 16 KiB with 8 objects each in turn.  Each slab's objects start `step` bytes later than those
+ * of the slab before, within `room`. */
 static double touch(char *memory, unsigned slabs, unsigned size, unsigned step, unsigned room)
 {
 	double best = 1e9;

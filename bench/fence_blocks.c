@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/fence_blocks.c - for bench/fence: free and malloc of one of N live blocks, and a use after free now and then.
+/* bench/fence_blocks.c - the program that bench/fence measures.
  *
- *     fence_blocks pairs N ROUNDS     "microseconds of processor time a pair, KiB resident for each block"
- *     fence_blocks held N SIZE        N objects, each freed at once: "bytes resident, of page tables, of mappings a freed one; milliseconds of a fork; after how
- *                                     many the first address comes again, 0: never"
- *     fence_blocks bug MS EVERY       allocates for MS milliseconds; one in EVERY objects is read after its free; "allocations", how many were fenced
+ *     fence_blocks pairs N ROUNDS     frees one of N live blocks and allocates another, again and again; prints the
+ *                                     microseconds of processor time for each pair and the resident KiB for each block
+ *     fence_blocks held N SIZE        allocates N objects and frees each at once; prints for each freed object the
+ *                                     resident bytes, the bytes of page tables and the number of mappings; then the
+ *                                     milliseconds of a fork, and after how many objects the first address is used
+ *                                     again (0: never)
+ *     fence_blocks bug MS EVERY       allocates for MS milliseconds and reads one in EVERY objects after its free;
+ *                                     prints how many objects it allocated and how many of them were fenced
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -66,7 +70,7 @@ static int pairs(unsigned long n, unsigned long rounds)
 	return 0;
 }
 
-/* A number of /proc/self/status, in KiB. */
+/* Returns a figure from /proc/self/status, in KiB. */
 static double status_kib(const char *name)
 {
 	char line[200];
@@ -117,8 +121,8 @@ static int held(unsigned long n, size_t size)
 			again = i;
 		free((void *)p);
 	}
-	printf("%.1f %.1f %.4f %.1f %lu\n", (status_kib("VmRSS:") - rss) * 1024 / (double)n, (status_kib("VmPTE:") - tables) * 1024 / (double)n,
-	       (mappings() - maps) / (double)n, fork_ms(), again);
+	printf("%.1f %.1f %.4f %.1f %lu\n", (status_kib("VmRSS:") - rss) * 1024 / (double)n,
+	       (status_kib("VmPTE:") - tables) * 1024 / (double)n, (mappings() - maps) / (double)n, fork_ms(), again);
 	return 0;
 }
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/leak_heap.c - how long a scan for leaks takes, and how long the program stands still for it.
+/* bench/leak_heap.c - how long a scan for leaks takes, and how long it stops the program.
  *
- *     leak_heap SHAPE NODES PLAIN_MIB      SHAPE: list (linked in order), shuffled (linked in random order), array (of pointers),
- *                                          tree (a binary tree in random order)
+ *     leak_heap SHAPE NODES PLAIN_MIB      SHAPE: list (linked in order), shuffled (linked in random order),
+ *                                          array (of pointers), tree (a binary tree in random order)
  *
- * Linked with nothing of ours: the scan is asked for by LeakSanitizer's name, so that the same source measures both (built with
- * -fsanitize=leak, or run under memsan).  A second thread writes to its memory all the time; its longest gap is the program's pause.
- * After each scan a word of every page of the plain data is written, twice: what the first time takes longer is what a copy of the process
- * leaves behind.  A fourth argument says how many scans there are (the best counts), 5 without it.
+ * The program is not linked with memsan.  It calls LeakSanitizer's function for a scan, so that the same source
+ * measures both: built with -fsanitize=leak, or run under memsan.  A second thread writes to memory all the time; its
+ * longest gap is the program's pause.  After each scan the program writes a word of every page of the plain data,
+ * twice.  The extra time of the first write is the cost that a copy of the process leaves behind.  A fourth argument is
+ * the number of scans (default 5); the best counts.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -20,7 +21,10 @@
 
 __attribute__((weak)) int __lsan_do_recoverable_leak_check(void);
 
-struct node { struct node *a, *b; char rest[48]; };
+struct node {
+	struct node *a, *b;
+	char rest[48];
+};
 _Static_assert(sizeof(struct node) == 64, "64 bytes a node");
 
 static struct node *volatile root;
@@ -36,14 +40,18 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Of this thread and of those that worked for it as processes. */
+/* Processor time, in ms, of this thread and of the child processes that scanned for it. */
 static double cpu_ms(void)
 {
 	struct rusage self, children;
 	getrusage(RUSAGE_THREAD, &self);
 	getrusage(RUSAGE_CHILDREN, &children);
-	return (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec + children.ru_utime.tv_sec + children.ru_stime.tv_sec) * 1e3 +
-	       (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec + children.ru_utime.tv_usec + children.ru_stime.tv_usec) / 1e3;
+	return (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec + children.ru_utime.tv_sec +
+	                children.ru_stime.tv_sec) *
+	               1e3 +
+	       (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec + children.ru_utime.tv_usec +
+	                children.ru_stime.tv_usec) /
+	               1e3;
 }
 
 static void *watch(void *arg)
@@ -98,7 +106,7 @@ static void build(const char *shape, size_t n)
 	free(order);
 }
 
-/* What reading the same memory takes: the limit of any scan. */
+/* The time to read the same memory: no scan can be faster. */
 static double read_plain(const char *p, size_t n)
 {
 	volatile uint64_t sum = 0;
@@ -110,7 +118,7 @@ static double read_plain(const char *p, size_t n)
 	return (double)(now_ns() - began) / 1e6;
 }
 
-/* Milliseconds for a write to each page. */
+/* Writes to each page; returns milliseconds. */
 static double write_pages(char *p, size_t n)
 {
 	uint64_t began = now_ns();
@@ -140,7 +148,7 @@ int main(int argc, char **argv)
 		int found = __lsan_do_recoverable_leak_check();
 		uint64_t took = now_ns() - began;
 		if (found)
-			fprintf(stderr, "something was found: the heap is not what it should be\n");
+			fprintf(stderr, "the scan found leaks in a heap that has none\n");
 		for (uint64_t seen = looks; looks - seen < 2;)
 			;
 		double cpu_took = cpu_ms() - cpu_began;
@@ -153,9 +161,10 @@ int main(int argc, char **argv)
 	over = 1;
 	pthread_join(t, NULL);
 	double bytes = (double)n * sizeof(struct node) + (double)(mib << 20), read = read_plain(plain, mib << 20);
-	printf("%-9s %zu nodes, %zu MiB plain: scan %.1f ms (%.1f ms of processor time: %.2f GB/s; a plain read: %.2f GB/s), longest pause %.1f ms, "
+	printf("%-9s %zu nodes, %zu MiB plain: scan %.1f ms (%.1f ms of processor time: %.2f GB/s; "
+	       "a plain read: %.2f GB/s), longest pause %.1f ms, "
 	       "afterwards %.2f us more for the first write to a page\n",
-	       argv[1], n, mib, (double)best / 1e6, cpu, bytes / cpu / 1e6, mib ? (double)(mib << 20) / read / 1e6 : 0, (double)gap / 1e6,
-	       mib ? written * 1e3 / (double)(mib * 256) : 0);
+	       argv[1], n, mib, (double)best / 1e6, cpu, bytes / cpu / 1e6, mib ? (double)(mib << 20) / read / 1e6 : 0,
+	       (double)gap / 1e6, mib ? written * 1e3 / (double)(mib * 256) : 0);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/libc_micro.c - what a libc call costs, on memory that is nobody's business (static) and on heap objects; bench/libc_calls runs it
+/* bench/libc_micro.c - the cost of libc calls, on static memory, which memsan does not check, and on heap objects.
  *
- * Prints a line "where.call nanoseconds" for each, the least of several batches.  Built with -fno-builtin: every call is made.
+ * bench/libc_calls runs it.  It prints a line "where.call nanoseconds" for each call, the minimum of several batches.
+ * It is built with -fno-builtin, so that the compiler does not replace the calls.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,17 +22,17 @@ static double now_ns(void)
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
-#define MEASURE(where, name, batch, call)                                   \
-	do {                                                                \
-		double best = 1e30;                                         \
-		for (int round = 0; round < BATCHES; round++) {                         \
-			double start = now_ns();                            \
-			for (int i = 0; i < (batch); i++)                   \
-				sink = (size_t)(call);                      \
-			double each = (now_ns() - start) / (batch);         \
-			best = each < best ? each : best;                   \
-		}                                                           \
-		printf("%s.%s %.3f\n", where, name, best);                  \
+#define MEASURE(where, name, batch, call)                           \
+	do {                                                        \
+		double best = 1e30;                                 \
+		for (int round = 0; round < BATCHES; round++) {     \
+			double start = now_ns();                    \
+			for (int i = 0; i < (batch); i++)           \
+				sink = (size_t)(call);              \
+			double each = (now_ns() - start) / (batch); \
+			best = each < best ? each : best;           \
+		}                                                   \
+		printf("%s.%s %.3f\n", where, name, best);          \
 	} while (0)
 
 static void measure(const char *where, char *a, char *b)

@@ -4,7 +4,7 @@ EXTRA_DIST += bench/cache_objects.c
 EXTRA_DIST += bench/fence_blocks.c
 EXTRA_DIST += bench/README.md bench/measure.c bench/programs
 
-# Linked with nothing of ours: it is run with LD_PRELOAD of what is to be measured.
+# Not linked with memsan: it runs with LD_PRELOAD set to the library that is to be measured.
 check_PROGRAMS += bench/malloc_micro
 bench_malloc_micro_SOURCES = bench/malloc_micro.c
 bench_malloc_micro_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fno-builtin
@@ -21,11 +21,11 @@ bench_unwind_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fomit-frame-pointer $(LIBUNWI
 bench_unwind_LDADD = libcore.la $(LIBUNWIND_LIBS) -lpthread
 endif
 
-# Built twice: once with LeakSanitizer, once bare, to be run under memsan (bench/leak).
+# bench/leak builds it twice: with LeakSanitizer, and without it, to run under memsan.
 EXTRA_DIST += bench/leak_heap.c
 dist_noinst_SCRIPTS += bench/leak
 
-# As malloc_micro: linked with nothing of ours.
+# Not linked with memsan, like malloc_micro.
 dist_noinst_SCRIPTS += bench/metadata
 check_PROGRAMS += bench/metadata_heap
 bench_metadata_heap_SOURCES = bench/metadata_heap.c

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/malloc_micro.c - the shapes that allocators are measured by, one at a time: `malloc_micro SHAPE [rounds]` prints ns an operation.
+/* bench/malloc_micro.c - common patterns of malloc and free: `malloc_micro SHAPE [rounds]` prints ns an operation.
  *
- *   pair       malloc and free of 64 bytes in turn                    realloc   a buffer grown to 64 MiB, an eighth at a time
- *   churn      random sizes to 1000 in 1000 random places             calloc    calloc and free of 4 KiB
- *   mixed      sizes to 64 KiB, most of them small                    large     malloc and free of 300 KiB, one byte a page written
- *   bulk       a million of 48 bytes, freed in order of allocation    scatter   the same, freed in random order
- *   cross      one thread allocates, the other frees                  threads   churn in four threads
+ *   pair       malloc and free of 64 bytes in turn
+ *   churn      random sizes to 1000 in 1000 random places
+ *   mixed      sizes to 64 KiB, most of them small
+ *   bulk       a million objects of 48 bytes, freed in the order of their allocation
+ *   scatter    the same, freed in random order
+ *   realloc    a buffer grown to 64 MiB, an eighth at a time
+ *   calloc     calloc and free of 4 KiB
+ *   large      malloc and free of 300 KiB, one byte a page written
+ *   cross      one thread allocates, the other frees
+ *   threads    churn in four threads
  *
- * It is linked with nothing: run it with LD_PRELOAD of what is to be measured. */
+ * The program links no allocator: run it with LD_PRELOAD set to the library that is to be measured. */
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
@@ -21,7 +26,7 @@
 #define BULK 1000000
 #define RING 4096
 
-/* The compiler may not know what becomes of p. */
+/* Makes the compiler assume that p is used. */
 #define USED(p) __asm__ volatile("" : : "r"(p) : "memory")
 
 static double now(void)
@@ -156,7 +161,7 @@ static unsigned long large(unsigned long n)
 	return n;
 }
 
-static void *ring[RING]; /* entries exchanged atomically; NULL is an empty place */
+static void *ring[RING]; /* entries are exchanged atomically; NULL is an empty place */
 
 static void *consumer(void *arg)
 {
@@ -216,9 +221,10 @@ static const struct shape {
 	unsigned long (*run)(unsigned long n);
 	unsigned long n;
 } shapes[] = {
-	{ "pair", pair, 20000000 },   { "churn", churn, 8000000 },    { "mixed", mixed, 4000000 },   { "bulk", bulk, 5000000 },
-	{ "scatter", scatter, 3000000 }, { "realloc", grow, 2000 },  { "calloc", zeroed, 4000000 }, { "large", large, 20000 },
-	{ "cross", cross, 4000000 },  { "threads", threads, 8000000 },
+	{ "pair", pair, 20000000 },      { "churn", churn, 8000000 },     { "mixed", mixed, 4000000 },
+	{ "bulk", bulk, 5000000 },       { "scatter", scatter, 3000000 }, { "realloc", grow, 2000 },
+	{ "calloc", zeroed, 4000000 },   { "large", large, 20000 },       { "cross", cross, 4000000 },
+	{ "threads", threads, 8000000 },
 };
 
 int main(int argc, char **argv)

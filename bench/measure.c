@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/measure.c - runs a program once and says what it took: measure SECONDS OUTPUT [NAME=VALUE…] -- PROG [ARGS…]
+/* bench/measure.c - runs a program once and measures it: measure SECONDS OUTPUT [NAME=VALUE…] -- PROG [ARGS…]
  *
- * The clock is read right before fork and right after wait4, in a process that is small itself: a child's peak memory starts with what its
- * parent had.  Prints nanoseconds of wall clock, user and system time, KiB at the peak, and the wait status.  After SECONDS (0: never)
- * the program is killed.  Its standard output goes to OUTPUT, its standard error nowhere. */
+ * It reads the clock right before fork and right after wait4.  It is small itself, because a child's peak memory starts
+ * at the size of its parent.  It prints nanoseconds of wall clock, user and system time, the peak KiB, and the wait
+ * status.  It kills the program after SECONDS (0: never).  The program's standard output goes to OUTPUT, its standard
+ * error to /dev/null. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -69,6 +70,7 @@ int main(int argc, char **argv)
 	while (wait4(child, &status, 0, &usage) < 0 && errno == EINTR)
 		;
 	end = now();
-	printf("%lld %lld %lld %ld %d\n", end - begin, nanoseconds(usage.ru_utime), nanoseconds(usage.ru_stime), usage.ru_maxrss, status);
+	printf("%lld %lld %lld %ld %d\n", end - begin, nanoseconds(usage.ru_utime), nanoseconds(usage.ru_stime),
+	       usage.ru_maxrss, status);
 	return 0;
 }

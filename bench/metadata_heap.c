@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/metadata_heap.c - many live objects of one size: what they cost in resident memory and by the allocator's own count. */
+/* bench/metadata_heap.c - the cost of many live objects of one size: in resident memory, and by the allocator's own
+ * counters. */
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -9,10 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* metadata_heap SIZE COUNT prints the growth of resident memory in bytes on standard output; malloc_stats speaks before and after on
- * standard error.  The table of pointers is outside of the heap, touched before the first reading. */
+/* metadata_heap SIZE COUNT prints the growth of resident memory in bytes on standard output.  Before and after,
+ * malloc_stats writes to standard error.  The table of pointers is outside the heap, and is touched before the first
+ * reading. */
 
-/* Without stdio: the reading must not allocate. */
+/* Does not use stdio, because it must not allocate. */
 static long resident(void)
 {
 	char text[128];
@@ -28,8 +30,10 @@ static long resident(void)
 
 int main(int argc, char **argv)
 {
-	size_t size = argc > 2 ? strtoul(argv[1], NULL, 10) : 64, count = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000, i;
-	char **p = mmap(NULL, count * sizeof(*p), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	size_t size = argc > 2 ? strtoul(argv[1], NULL, 10) : 64,
+	       count = argc > 2 ? strtoul(argv[2], NULL, 10) : 1000000, i;
+	char **p = mmap(NULL, count * sizeof(*p), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+	                -1, 0);
 	long before;
 
 	if (p == MAP_FAILED)

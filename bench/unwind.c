@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/unwind.c - what a stack costs: whole walks and saved stacks at several depths, beside libunwind and the C++ unwinder.
+/* bench/unwind.c - the cost of a stack trace: whole walks and saved stacks at several depths, beside libunwind and the
+ * C++ unwinder.
  *
- * The stacks consist of sixteen functions of different frames, compiled with -O2 and no frame pointers, in a pseudo-random but fixed order.
- * All contenders run in turn, in the same rounds, at the bottom of the same stack; printed is the median of the rounds.  "steady" is a
- * loop that allocates: two inner frames change, the others stand.  "save, fresh" reuses nothing of the trace before: a trace that has
- * nothing in common with any other is saved first, whose own time, measured alone, is subtracted.
+ * The stacks consist of sixteen functions with different frames, compiled with -O2 and without frame pointers, in a
+ * pseudo-random but fixed order.  In each round all contenders run in turn at the bottom of the same stack.  The median
+ * of the rounds is printed.  "save, steady" is like a loop that allocates: two inner frames change and the others stay.
+ * "save, fresh" reuses nothing of the previous trace: before each save it saves a trace that shares no frame with any
+ * other.  The time of that trace, measured alone, is subtracted.
  */
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
@@ -26,7 +28,8 @@
 
 enum contender { WALK, SAVE_FRESH, SAVE_STEADY, LIBUNWIND, CXX_UNWINDER, SAVE_NOTHING, CONTENDERS };
 #define SHOWN SAVE_NOTHING
-static const char *const names[] = { "unwind_walk", "save, fresh", "save, steady", "unw_backtrace", "_Unwind_Backtrace", "" };
+static const char *const names[] = { "unwind_walk",   "save, fresh",       "save, steady",
+	                             "unw_backtrace", "_Unwind_Backtrace", "" };
 
 static uintptr_t pcs[FRAMES_MAX];
 static double results[CONTENDERS][ROUNDS];
@@ -41,7 +44,7 @@ static double now(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* ---- the contenders ---- */
+/* ---- the contenders -------------------------------------------------------------------------- */
 
 static _Unwind_Reason_Code count_frame(struct _Unwind_Context *context, void *n)
 {
@@ -99,9 +102,14 @@ static noinline_fn void run_once(enum contender who, int i)
 		regs = (struct unwind_regs){ .sp = 64 };
 		sink = unwind_save(&regs);
 		break;
-	case LIBUNWIND: n = (size_t)unw_backtrace((void **)pcs, FRAMES_MAX); break;
-	case CXX_UNWINDER: _Unwind_Backtrace(count_frame, &n); break;
-	default: break;
+	case LIBUNWIND:
+		n = (size_t)unw_backtrace((void **)pcs, FRAMES_MAX);
+		break;
+	case CXX_UNWINDER:
+		_Unwind_Backtrace(count_frame, &n);
+		break;
+	default:
+		break;
 	}
 	frames[who] = n;
 }
@@ -119,32 +127,36 @@ static noinline_fn void measure_all(void)
 		}
 }
 
-/* ---- the stack ---- */
+/* ---- the stack ------------------------------------------------------------------------------- */
 
 static inline unsigned descend(unsigned depth, uint64_t path);
 
-#define FUNCTION(n, bytes, work)                                                                                  \
-	static noinline_fn unsigned function_##n(unsigned depth, uint64_t path)                                   \
-	{                                                                                                         \
-		volatile char pad[bytes];                                                                         \
-		unsigned a = depth * 3 + n, b = (unsigned)path ^ n, c = a ^ b, r;                                 \
-		pad[depth % bytes] = (char)n;                                                                     \
-		r = descend(depth, path * 6364136223846793005u + n);                                              \
-		(void)c; work;                                                                                       \
-		return r + a + (unsigned)pad[depth % bytes];                                                      \
+#define FUNCTION(n, bytes, work)                                                  \
+	static noinline_fn unsigned function_##n(unsigned depth, uint64_t path)   \
+	{                                                                         \
+		volatile char pad[bytes];                                         \
+		unsigned a = depth * 3 + n, b = (unsigned)path ^ n, c = a ^ b, r; \
+		pad[depth % bytes] = (char)n;                                     \
+		r = descend(depth, path * 6364136223846793005u + n);              \
+		(void)c;                                                          \
+		work;                                                             \
+		return r + a + (unsigned)pad[depth % bytes];                      \
 	}
+/* clang-format takes the uses of the macro for one declaration. */
+// clang-format off
 FUNCTION(0, 8, a += 1) FUNCTION(1, 16, a += b) FUNCTION(2, 24, a += b * c) FUNCTION(3, 200, a ^= b - c)
 FUNCTION(4, 40, a += 1) FUNCTION(5, 8, a += b) FUNCTION(6, 64, a += b * c) FUNCTION(7, 24, a ^= b - c)
 FUNCTION(8, 88, a += 1) FUNCTION(9, 500, a += b) FUNCTION(10, 16, a += b * c) FUNCTION(11, 32, a ^= b - c)
 FUNCTION(12, 8, a += 1) FUNCTION(13, 48, a += b) FUNCTION(14, 136, a += b * c) FUNCTION(15, 24, a ^= b - c)
 
 typedef unsigned (*function)(unsigned depth, uint64_t path);
+// clang-format on
 static const function functions[] = {
-	function_0, function_1, function_2, function_3, function_4, function_5, function_6, function_7,
+	function_0, function_1, function_2,  function_3,  function_4,  function_5,  function_6,  function_7,
 	function_8, function_9, function_10, function_11, function_12, function_13, function_14, function_15,
 };
 
-/* Inlined into each of the functions: a frame of stack is one call. */
+/* Is inlined into each of the functions, so that each call adds one frame. */
 static inline __attribute__((always_inline)) unsigned descend(unsigned depth, uint64_t path)
 {
 	if (depth == 0) {

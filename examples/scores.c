@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/scores.c - three bugs that only a check at the access sees: on the stack, in a global, behind a block's end.
+/* examples/scores.c - three bugs that only instrumentation finds: on the stack, in a global, after a block's end.
  *
- * Each is asked for by name: ./scores stack, ./scores global, ./scores scope.  The makefiles beside show three ways to build it. */
+ * Run ./scores stack, ./scores global or ./scores scope.  The makefiles in the folders beside show three ways to build
+ * the program. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@ static int best[4] = { 90, 80, 70, 60 };
 static int sum(const int *scores, int n)
 {
 	int total = 0;
-	for (int i = 0; i <= n; i++)   /* one too many */
+	for (int i = 0; i <= n; i++) /* one too many */
 		total += scores[i];
 	return total;
 }
@@ -34,7 +35,9 @@ static int after_scope(void)
 int main(int argc, char **argv)
 {
 	const char *which = argc > 1 ? argv[1] : "stack";
-	int result = strcmp(which, "global") == 0 ? sum(best, 4) : strcmp(which, "scope") == 0 ? after_scope() : on_stack();
+	int result = strcmp(which, "global") == 0  ? sum(best, 4)
+	             : strcmp(which, "scope") == 0 ? after_scope()
+	                                           : on_stack();
 	printf("%d\n", result);
 	return 0;
 }

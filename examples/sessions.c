@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/sessions.c - the session table of a small chat server, with two bugs of the usual kind.
+/* examples/sessions.c - the session table of a small chat server, with two common bugs.
  *
- *   1. session_open copies a name into a buffer without room for its final zero byte (off by one).
- *   2. session_kick frees a session's outbox; session_free, which everything goes through at shutdown, frees it again.
+ *   1. session_open copies a name into a buffer without room for the final zero byte (off by one).
+ *   2. session_kick frees a session's outbox.  At shutdown, session_free frees the outbox again.
  *
- * With most allocators the first bug shows nothing at all, because the byte falls into unused space; the second ends the program
- * somewhere in free(), long after the mistake.  Run it under memsan:
+ * With most allocators the first bug goes unnoticed, because the byte falls into unused space.  The second bug ends the
+ * program somewhere in free(), long after the mistake.  Run it under memsan:
  *
  *     memsan run ./sessions
  */
@@ -34,9 +34,9 @@ static void session_open(struct server *server, const char *name)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
-	s->name = malloc(strlen(name));       /* bug 1: no room for the zero byte … */
+	s->name = malloc(strlen(name)); /* bug 1: no room for the zero byte … */
 	for (size_t i = 0; i <= strlen(name); i++)
-		s->name[i] = name[i];         /* … which is written here */
+		s->name[i] = name[i]; /* … which is written here */
 	s->outbox = calloc(1, sizeof(*s->outbox));
 	s->next = server->sessions;
 	server->sessions = s;
@@ -55,12 +55,12 @@ static void session_send(struct server *server, struct session *s, const char *t
 static void session_kick(struct session *s)
 {
 	s->kicked = 1;
-	free(s->outbox);                      /* bug 2: freed, but the pointer stays */
+	free(s->outbox); /* bug 2: freed, but the pointer stays */
 }
 
 static void session_free(struct session *s)
 {
-	free(s->outbox);                      /* bug 2: a second time for kicked sessions */
+	free(s->outbox); /* bug 2: a second time for kicked sessions */
 	free(s->name);
 	free(s);
 }
@@ -90,7 +90,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		session_open(&server, names[i]);
 	server_broadcast(&server, "welcome");
-	session_kick(server.sessions);        /* the last that came */
+	session_kick(server.sessions); /* the newest session */
 	server_broadcast(&server, "the spammer is gone");
 	server_shutdown(&server);
 	printf("%u messages delivered\n", server.delivered);

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The kernel half is built at run time, for the guest's kernel: here it is only installed, as it is.
+# The kernel half is only installed here, as source: "memsan kernel" builds it at run time, for the guest's kernel.
 kerneldir = $(pkgdatadir)/kernel
 dist_kernel_SCRIPTS = kernel/build
 kernelconfigsdir = $(kerneldir)/configs
-dist_kernelconfigs_DATA = kernel/configs/common.config kernel/configs/x86_64.config kernel/configs/kasan.config kernel/configs/light.config \
-	kernel/configs/arm64.config
+dist_kernelconfigs_DATA = kernel/configs/common.config kernel/configs/x86_64.config kernel/configs/kasan.config \
+	kernel/configs/light.config kernel/configs/arm64.config
 kernelguestdir = $(kerneldir)/guest
 dist_kernelguest_DATA = kernel/guest/init.c
 kernelmoduledir = $(kerneldir)/module
-dist_kernelmodule_DATA = kernel/module/Kbuild kernel/module/bugs.def kernel/module/memsan_bugs.h kernel/module/main.c \
-	kernel/module/kmalloc.c kernel/module/cache.c kernel/module/pages.c kernel/module/access.c kernel/module/lifetime.c \
-	kernel/module/fence.c kernel/module/leaks.c kernel/module/demos.c
+dist_kernelmodule_DATA = kernel/module/Kbuild kernel/module/bugs.def kernel/module/memsan_bugs.h \
+	kernel/module/main.c kernel/module/kmalloc.c kernel/module/cache.c kernel/module/pages.c \
+	kernel/module/access.c kernel/module/lifetime.c kernel/module/fence.c kernel/module/leaks.c \
+	kernel/module/demos.c
 
-# A command that is not installed finds them beside itself.
+# A memsan command that is not installed finds the files through this link beside it.
 all-local: kernel-data
 kernel-data:
 	$(AM_V_GEN)ln -sfn $(srcdir)/kernel $@

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bench/programs/compress.c - a compressor: bytes, hash tables in static memory, histograms on the stack.
  *
- * compress N: N times, 256 KiB of text are packed (back references found through a table of hashes, then literals counted), unpacked
- * and compared. */
+ * compress N: packs 256 KiB of text (finds back references through a table of hashes, then counts literals), unpacks
+ * and compares it, N times. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #define MATCH_MIN 4
 #define MATCH_MAX 255
 
-static uint32_t last_at[HASHES];   /* position + 1 */
+static uint32_t last_at[HASHES]; /* position + 1 */
 
 static uint32_t hash4(const uint8_t *p)
 {
@@ -21,7 +21,8 @@ static uint32_t hash4(const uint8_t *p)
 
 static void make_text(uint8_t *text, uint32_t seed)
 {
-	static const char *const words[] = { "page", "slab", "shadow", "zone", "object", "the ", "of ", "and ", "red", "\n", "cache", "free" };
+	static const char *const words[] = { "page", "slab", "shadow", "zone", "object", "the ",
+		                             "of ",  "and ", "red",    "\n",   "cache",  "free" };
 
 	for (size_t at = 0; at < BYTES;) {
 		seed = seed * 1664525u + 1013904223u;
@@ -42,7 +43,7 @@ static size_t match_length(const uint8_t *a, const uint8_t *b, const uint8_t *en
 	return n;
 }
 
-/* 0 byte: a literal; else: a length, and the distance in three bytes. */
+/* A literal is a byte 0 and the literal byte; a back reference is its length and, in three bytes, its distance. */
 static size_t pack(const uint8_t *text, uint8_t *out)
 {
 	size_t n = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/json_tree.c - builds JSON-like trees, prints them, parses the text back, frees all: small nodes of mixed sizes with
- * short and long lives, strings, and two buffers that grow by realloc.  Deterministic; prints a checksum.  Usage: json_tree [ROUNDS] */
+/* bench/programs/json_tree.c - builds JSON-like trees, prints them, parses the text again and frees all.  It allocates
+ * small nodes of mixed sizes with short and long lives, strings, and two buffers that grow by realloc.  It is
+ * deterministic and prints a checksum.  Usage: json_tree [ROUNDS] */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,8 @@ enum kind { NUMBER, STRING, LIST, MAP };
 
 struct node {
 	enum kind kind;
-	struct node *next;       /* in the list or map that holds it */
-	char *key;               /* in a map */
+	struct node *next; /* in the list or map that holds it */
+	char *key;         /* in a map */
 	union {
 		double number;
 		char *string;
@@ -19,7 +20,10 @@ struct node {
 	} u;
 };
 
-struct text { char *data; size_t len, size; };
+struct text {
+	char *data;
+	size_t len, size;
+};
 
 static uint64_t seed;
 
@@ -130,7 +134,11 @@ static char *parse_string(const char **p)
 
 static struct node *parse(const char **p)
 {
-	struct node *n = node_new(**p == '"' ? STRING : **p == '[' ? LIST : **p == '{' ? MAP : NUMBER), **tail = &n->u.first;
+	struct node *n = node_new(**p == '"'   ? STRING
+	                          : **p == '[' ? LIST
+	                          : **p == '{' ? MAP
+	                                       : NUMBER),
+		    **tail = &n->u.first;
 
 	if (n->kind == STRING) {
 		n->u.string = parse_string(p);

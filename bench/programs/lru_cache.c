@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/lru_cache.c - a server's object cache under a stream of requests: values of 16 bytes to 32 KiB that live long and die in
- * another order than they were born, some growing in place, beside request records that live shortly.
- * Deterministic; prints a checksum.  Usage: lru_cache [REQUESTS] */
+/* bench/programs/lru_cache.c - a server's object cache under a stream of requests.  Values of 16 bytes to 32 KiB live
+ * long and are freed in another order than they were allocated; some grow in place.  Request records live only briefly.
+ * It is deterministic and prints a checksum.  Usage: lru_cache [REQUESTS] */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bench/programs/matrix.c - floating point over rows on the heap: products, and solving linear systems.
  *
- * matrix N: N times, two matrices of 120 by 120 are multiplied and a system with the product is solved. */
+ * matrix N: multiplies two matrices of 120 by 120 and solves a system with the product, N times. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,7 +31,7 @@ static void multiply(double **a, double **b, double **out)
 				out[i][j] += a[i][k] * b[k][j];
 }
 
-/* Gauss, without pivots: the matrix has a heavy diagonal. */
+/* Gaussian elimination without pivots, because the diagonal of the matrix dominates. */
 static void solve(double **m, double *x)
 {
 	for (int i = 0; i < SIZE; i++)

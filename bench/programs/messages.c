@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/messages.c - two threads that pass batches of messages to each other: what one allocates the other frees, the
- * case that thread caches must hand back.  Deterministic; prints a checksum.  Usage: messages [BATCHES] */
+/* bench/programs/messages.c - two threads that pass batches of messages to each other.  One thread frees what the other
+ * allocates, so thread caches must hand objects back.  It is deterministic and prints a checksum.
+ * Usage: messages [BATCHES] */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct message {
 	unsigned char body[];
 };
 
-/* One direction: a ring of batches.  Everything under lock. */
+/* One direction: a ring of batches.  Its lock guards all fields. */
 struct channel {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -86,7 +87,7 @@ static void batch_take(struct side *s, struct message *m)
 	}
 }
 
-/* DEPTH / 2 batches are always under way in each direction, so neither side waits for the other's answer. */
+/* DEPTH / 2 batches are always on their way in each direction, so neither side waits for the other's answer. */
 static void *side_main(void *arg)
 {
 	struct side *s = arg;
@@ -108,7 +109,8 @@ int main(int argc, char **argv)
 		{ .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER },
 	};
 	long batches = argc > 1 ? atol(argv[1]) : 24000;
-	struct side a = { &channels[0], &channels[1], 1, 0, batches }, b = { &channels[1], &channels[0], 2, 0, batches };
+	struct side a = { &channels[0], &channels[1], 1, 0, batches },
+		    b = { &channels[1], &channels[0], 2, 0, batches };
 	pthread_t other;
 
 	if (batches < DEPTH)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/sort.c - lists and arrays of records are sorted, by recursion, through pointers and through callbacks.
+/* bench/programs/sort.c - sorts lists and arrays of records, by recursion, through pointers and through callbacks.
  *
- * sort N: N records on the heap, sorted as a linked list, by quicksort over pointers, and by qsort. */
+ * sort N: sorts N records on the heap as a linked list, by quicksort over pointers, and by qsort. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/start.c - the least a program can do: what is measured is everything before and after it. */
+/* bench/programs/start.c - does next to nothing, so that only a process's start and end are measured. */
 #include <stdlib.h>
 
 int main(void)

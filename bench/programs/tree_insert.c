@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/tree_insert.c - search trees built by recursion, so that each allocation comes from another stack.
+/* bench/programs/tree_insert.c - builds search trees by recursion, so that each allocation has a different stack.
  *
- * tree_insert N: N keys into an unbalanced tree, inserted and deleted by functions that call themselves with either child.  A tool that keeps
- * the stack of each allocation sees as many different ones as there are nodes, some thirty frames deep. */
+ * tree_insert N: inserts N keys into an unbalanced tree and deletes them, by functions that call themselves with either
+ * child.  A tool that keeps the stack of each allocation sees a different stack for each node, some thirty frames
+ * deep. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@ static struct node *node_new(uint64_t key)
 	return n;
 }
 
-/* What comes after the calls keeps them from being turned into jumps, and differs, so that the two are not merged. */
+/* The code after the two calls keeps the compiler from turning them into jumps.  It differs, so that the compiler does
+ * not merge them. */
 static struct node *insert(struct node *n, uint64_t key, unsigned *depth)
 {
 	if (!n)

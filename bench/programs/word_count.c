@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench/programs/word_count.c - counts the words of generated books in hash tables that grow: one string and one entry for each
- * word, long-lived, a copy of each word of the text that lives for one lookup, and a sorted listing at the end of each book.
- * Deterministic; prints a checksum.  Usage: word_count [BOOKS] */
+/* bench/programs/word_count.c - counts the words of generated books in hash tables that grow.  Each different word has
+ * a string and an entry, which live long.  Each word of the text is copied for one lookup.  Each book ends with a
+ * sorted listing.  The program is deterministic and prints a checksum.  Usage: word_count [BOOKS] */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct entry { struct entry *next; char *word; unsigned count; };
-struct table { struct entry **buckets; size_t nr_buckets, nr_entries; };
+struct entry {
+	struct entry *next;
+	char *word;
+	unsigned count;
+};
+struct table {
+	struct entry **buckets;
+	size_t nr_buckets, nr_entries;
+};
 
 static uint64_t seed;
 
@@ -34,7 +41,7 @@ static uint64_t hash(const char *s)
 	return h;
 }
 
-/* Common words are short and come often. */
+/* Common words are short and frequent. */
 static char *next_word(void)
 {
 	uint32_t rank = chance(3) ? chance(200) : chance(10) ? chance(5000) : chance(60000);
@@ -96,7 +103,7 @@ static int by_count(const void *a, const void *b)
 	return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->word, y->word);
 }
 
-/* Listing and end of a table: every word as a line of its own, the way a program that builds output would. */
+/* Lists a table and frees it.  Each word becomes a string with its own line, as in a program that builds output. */
 static uint64_t table_finish(struct table *t)
 {
 	struct entry **all = need(malloc((t->nr_entries + 1) * sizeof(*all)));

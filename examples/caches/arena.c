@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/arena.c - an allocator that a program has already, told of to memsan: `arena`, `arena overrun|late|twice`. */
+/* examples/caches/arena.c - a program's own allocator that tells memsan about its objects: `arena`, or with a planted
+ * bug `arena overrun|late|twice|lost`. */
 #include <memsan.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +8,14 @@
 
 #define REDZONE 16
 
-/* A block that is cut from the front, and a free list of one size. */
+/* Cuts objects of one size from the front of a block, and keeps freed ones in a list. */
+struct piece {
+	struct piece *next;
+};
+
 struct arena {
 	char *block, *next, *end;
-	struct piece { struct piece *next; } *free;
+	struct piece *free;
 	size_t size;
 	struct memsan_pool *pool;
 };
@@ -52,7 +57,7 @@ static void arena_free(struct arena *a, void *p)
 	struct piece *piece = p;
 
 	memsan_pool_free(a->pool, p);
-	piece->next = a->free; /* its first 16 bytes may hold links */
+	piece->next = a->free; /* memsan leaves a freed object's first 16 bytes to links */
 	a->free = piece;
 }
 

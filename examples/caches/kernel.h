@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/kernel.h - what a piece of kernel code needs to run in user space, on memsan's allocators. */
+/* examples/caches/kernel.h - lets kernel code run in user space, on memsan's allocators. */
 #ifndef KERNEL_H
 #define KERNEL_H
 
@@ -30,11 +30,13 @@
 #define mutex_lock pthread_mutex_lock
 #define mutex_unlock pthread_mutex_unlock
 
-struct list_head { struct list_head *next, *prev; };
+struct list_head {
+	struct list_head *next, *prev;
+};
 #define LIST_HEAD(name) struct list_head name = { &(name), &(name) }
-#define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
-#define list_for_each_entry(pos, head, type, member)                                      \
-	for (pos = container_of((head)->next, type, member); &pos->member != (head);      \
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+#define list_for_each_entry(pos, head, type, member)                                 \
+	for (pos = container_of((head)->next, type, member); &pos->member != (head); \
 	     pos = container_of(pos->member.next, type, member))
 
 static inline void list_add(struct list_head *entry, struct list_head *head)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/memory.c - kmalloc, kvmalloc_array, vmalloc and pages, each for what it is good for. */
+/* examples/caches/memory.c - kmalloc, kvmalloc_array, vmalloc and pages, each with a typical use. */
 #include <memsan.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@ int main(void)
 	char *small = memsan_kmalloc(100);                               /* from the cache malloc-112 */
 	uint64_t *table = memsan_kvmalloc_array(100000, sizeof(*table)); /* large: between guard pages */
 	char *area = memsan_vzalloc(10000);
-	unsigned order = memsan_get_order(20000);                        /* 8 pages: order 3 */
+	unsigned order = memsan_get_order(20000); /* 8 pages: order 3 */
 	char *pages = memsan_alloc_pages(order), *zeros = memsan_get_zeroed_page();
 
 	if (!small || !table || !area || !pages || !zeros)
@@ -20,7 +20,7 @@ int main(void)
 	memset(pages, 1, (size_t)4096 << order);
 	printf("%s, %u, order %u, aligned to %s size, %d and %d\n", small, (unsigned)table[99999], order,
 	       (uintptr_t)pages % ((size_t)4096 << order) ? "less than its" : "its", area[9999], zeros[4095]);
-	/* A product that overflows is no small allocation. */
+	/* When the product overflows, the result is NULL and not a small object. */
 	if (memsan_kvmalloc_array(SIZE_MAX / 2, 4))
 		return 1;
 	memsan_free_pages(zeros, 0);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/no_memory.c - a list of words; three of its out-of-memory paths are wrong: memsan run --fail-each ./no_memory */
+/* examples/caches/no_memory.c - a list of words with three wrong out-of-memory paths.  Find them with
+ * memsan run --fail-each ./no_memory */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct word { struct word *next; char *text; };
+struct word {
+	struct word *next;
+	char *text;
+};
 static struct word *words;
 
 static int word_add(const char *text)
@@ -15,7 +19,7 @@ static int word_add(const char *text)
 		return -1;
 	w->text = strdup(text);
 	if (!w->text)
-		return -1;           /* leaks w */
+		return -1; /* leaks w */
 	w->next = words;
 	words = w;
 	return 0;
@@ -41,7 +45,7 @@ static int grow(void)
 	}
 	line = longer;
 out:
-	free(line);                /* corrupts memory: freed twice */
+	free(line); /* corrupts memory: freed twice */
 	return 0;
 }
 

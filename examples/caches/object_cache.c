@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/object_cache.c - kernel code in user space: the ten most popular objects, kept in a list from a slab cache; with a bug of each
- * kind to plant: `object_cache`, `object_cache BUG`. */
+/* examples/caches/object_cache.c - kernel code in user space: a list of the ten most popular objects from a slab
+ * cache.  `object_cache` runs without a bug, `object_cache BUG` with the planted bug. */
 #include <kernel.h>
 
 #include <stdlib.h>
@@ -11,17 +11,17 @@ struct object {
 	struct list_head list;
 	int id, popularity;
 	char name[32];
-	char *note;             /* kmalloc'ed, or NULL */
+	char *note; /* kmalloc'ed, or NULL */
 };
 
-/* Guards the list and what is in it. */
+/* Guards the list and its objects. */
 static DEFINE_MUTEX(objects_lock);
 static LIST_HEAD(objects);
 static int nr_objects;
 static struct kmem_cache *object_cache, *other_cache;
 static const char *bug = "";
 
-/* memset as the compiler may not see through it: a checked call in a program that is not instrumented. */
+/* memset through a pointer that the compiler cannot see through, so the call goes to memsan, which checks it. */
 static void *(*volatile fill)(void *, int, size_t) = memset;
 
 static bool planted(const char *name)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/caches/shrinker.c - a cache of computed things that can be computed again: it gives them back when memory is short. */
+/* examples/caches/shrinker.c - a cache of results that can be computed again: it frees them when memory is short. */
 #include <malloc.h>
 #include <memsan.h>
 #include <stdio.h>

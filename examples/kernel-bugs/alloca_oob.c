@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/alloca_oob.c - the program's side of the kernel bug alloca_oob: reads behind memory of alloca. */
+/* examples/kernel-bugs/alloca_oob.c - the kernel bug of this name in a program: reads past the end of memory from
+ * alloca. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_alloca_oob(void)

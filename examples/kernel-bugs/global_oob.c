@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/global_oob.c - the program's side of the kernel bug global_oob: reads behind a global array. */
+/* examples/kernel-bugs/global_oob.c - the kernel bug of this name in a program: reads past the end of a global
+ * array. */
 #include "kernel-bugs.h"
 
 static char global_array[10];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/kcalloc_oob.c - the program's side of the kernel bug kcalloc_oob: writes element 4 of an array of 4 (calloc). */
+/* examples/kernel-bugs/kcalloc_oob.c - the kernel bug of this name in a program: writes element 4 of an array of 4
+ * (calloc). */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_kcalloc_oob(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/kernel-bugs.h - reads that must happen, and sizes that the compiler does not know. */
+/* examples/kernel-bugs/kernel-bugs.h - reads that the compiler must not drop, and sizes that it does not know. */
 #ifndef KERNEL_BUGS_H
 #define KERNEL_BUGS_H
 

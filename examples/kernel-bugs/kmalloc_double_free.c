@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/kmalloc_double_free.c - the program's side of the kernel bug kmalloc_double_free: frees an object twice. */
+/* examples/kernel-bugs/kmalloc_double_free.c - the kernel bug of this name in a program: frees an object twice. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_kmalloc_double_free(void)

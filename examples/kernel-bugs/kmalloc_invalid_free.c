@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/kmalloc_invalid_free.c - the program's side of the kernel bug kmalloc_invalid_free: frees a pointer into the middle of an object. */
+/* examples/kernel-bugs/kmalloc_invalid_free.c - the kernel bug of this name in a program: frees a pointer into the
+ * middle of an object. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_kmalloc_invalid_free(void)

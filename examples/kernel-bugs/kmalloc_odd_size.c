@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/kmalloc_odd_size.c - the program's side of the kernel bug kmalloc_odd_size: writes byte 13 of a 13-byte object. */
+/* examples/kernel-bugs/kmalloc_odd_size.c - the kernel bug of this name in a program: writes byte 13 of a 13-byte
+ * object. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_kmalloc_odd_size(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/kmalloc_oob_read.c - the program's side of the kernel bug kmalloc_oob_read: reads the byte behind a malloc object. */
+/* examples/kernel-bugs/kmalloc_oob_read.c - the kernel bug of this name in a program: reads the byte after a malloc
+ * object. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_kmalloc_oob_read(void)

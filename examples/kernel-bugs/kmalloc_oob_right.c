@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/kmalloc_oob_right.c - the program's side of the kernel bug kmalloc_oob_right: writes the byte behind a 64-byte malloc object. */
+/* examples/kernel-bugs/kmalloc_oob_right.c - the kernel bug of this name in a program: writes the byte after a 64-byte
+ * malloc object. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_kmalloc_oob_right(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/kmalloc_slack.c - the program's side of the kernel bug kmalloc_slack: writes into the slack between a requested size of 100 and the cache's 128. */
+/* examples/kernel-bugs/kmalloc_slack.c - the kernel bug of this name in a program: writes into the slack after a
+ * requested size of 100. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_kmalloc_slack(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/kmalloc_uaf_read.c - the program's side of the kernel bug kmalloc_uaf_read: reads an object after free. */
+/* examples/kernel-bugs/kmalloc_uaf_read.c - the kernel bug of this name in a program: reads an object after free. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_kmalloc_uaf_read(void)

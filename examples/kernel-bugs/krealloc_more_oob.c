@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/krealloc_more_oob.c - the program's side of the kernel bug krealloc_more_oob: grows an object with realloc and writes behind its new end. */
+/* examples/kernel-bugs/krealloc_more_oob.c - the kernel bug of this name in a program: grows an object with realloc and
+ * writes past its new end. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_krealloc_more_oob(void)

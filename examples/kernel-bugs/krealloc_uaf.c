@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/krealloc_uaf.c - the program's side of the kernel bug krealloc_uaf: goes on with the old pointer after realloc has moved the object. */
+/* examples/kernel-bugs/krealloc_uaf.c - the kernel bug of this name in a program: uses the old pointer after realloc
+ * has moved the object. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_krealloc_uaf(void)

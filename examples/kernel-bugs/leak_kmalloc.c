@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/leak_kmalloc.c - the program's side of the kernel bug leak_kmalloc: forgets the only pointer to a malloc object. */
+/* examples/kernel-bugs/leak_kmalloc.c - the kernel bug of this name in a program: forgets the only pointer to a malloc
+ * object. */
 #include "kernel-bugs.h"
 
 static void *volatile sink;

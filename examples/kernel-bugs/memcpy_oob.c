@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/memcpy_oob.c - the program's side of the kernel bug memcpy_oob: copies 65 bytes into an object of 64. */
+/* examples/kernel-bugs/memcpy_oob.c - the kernel bug of this name in a program: copies 65 bytes into an object of
+ * 64. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_memcpy_oob(void)

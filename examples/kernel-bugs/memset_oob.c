@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/memset_oob.c - the program's side of the kernel bug memset_oob: clears one byte too many with memset. */
+/* examples/kernel-bugs/memset_oob.c - the kernel bug of this name in a program: clears one byte too many with
+ * memset. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_memset_oob(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/stack_oob.c - the program's side of the kernel bug stack_oob: reads behind an array on the stack. */
+/* examples/kernel-bugs/stack_oob.c - the kernel bug of this name in a program: reads past the end of an array on the
+ * stack. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_stack_oob(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* examples/kernel-bugs/wild_access.c - the program's side of the kernel bug wild_access: reads at a non-canonical address. */
+/* examples/kernel-bugs/wild_access.c - the kernel bug of this name in a program: reads at a non-canonical address. */
 #include "kernel-bugs.h"
 
 static __attribute__((noinline)) void bug_wild_access(void)

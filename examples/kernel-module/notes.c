@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* examples/kernel-module/notes.c - a device that keeps the last line written to it, with two mistakes for memsan kernel to find. */
+/* examples/kernel-module/notes.c - a device that keeps the last line written to it, with two planted bugs. */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -23,9 +23,9 @@ static ssize_t notes_write(struct file *file, const char __user *from, size_t le
 		kfree(text);
 		return -EFAULT;
 	}
-	text[len] = '\0'; /* one byte too far: room for len bytes, not for len + 1 */
+	text[len] = '\0'; /* bug: one byte too far, there is room for len bytes only */
 	mutex_lock(&note_lock);
-	note = text;      /* and the note before this one is forgotten, not freed */
+	note = text; /* bug: the note before this one is not freed */
 	mutex_unlock(&note_lock);
 	return len;
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* kernel/guest/init.c - the first program of the guest: does what /memsan/plan says, tells the host, and ends the machine.
+/* kernel/guest/init.c - the guest's first program: follows /memsan/plan, tells the host, and powers the machine off.
  *
- * What the host must know goes through the kernel's log, in one order with the kernel's reports:
+ * Messages for the host go through the kernel's log, so that they stand in order with the kernel's reports:
  *
- *     memsan: guest booted RELEASE            we are here
- *     memsan: bug NAME                        next comes this bug
+ *     memsan: guest booted RELEASE            this program runs
+ *     memsan: bug NAME                        the bug NAME runs next
  *     memsan: bug NAME ended STATUS           0, 1 when the module refused, or 128 + the signal that killed the writer
- *     memsan: scan / memsan: scan ended       kmemleak's report stands between
+ *     memsan: scan / memsan: scan ended       kmemleak's report stands between the two
  *     memsan: done STATUS                     the machine ends now
  *
- * What a script prints goes to the second port.  /memsan/plan is lines "WORD ARGUMENTS", see words[].
+ * A script's output goes to the second serial port.  Each line of /memsan/plan is "WORD ARGUMENTS"; words[] has them.
  *
- * A program and not a shell script, because under TCG each process costs 10 ms, and because a guest of another processor has no shell
- * unless it needs one.  Built statically by kernel/build, with the compiler that builds the guest's kernel.
+ * This is a program and not a shell script, because under TCG each process costs 10 ms, and because a guest of another
+ * architecture gets a shell only when it needs one.  kernel/build links it statically, with the compiler that builds
+ * the guest's kernel.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -36,9 +37,9 @@
 
 static int failed; /* the status of "done" */
 
-/* ---- telling -------------------------------------------------------------------------------------------------------------- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
-/* One record of the kernel's log, which takes about a thousand bytes. */
+/* Writes one record to the kernel's log.  A record holds about a thousand bytes. */
 static void log_line(int level, const char *text)
 {
 	static int kmsg = -1;
@@ -62,7 +63,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
 	log_line(5, text);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int write_file(const char *path, const char *text)
 {
@@ -76,7 +77,7 @@ static int write_file(const char *path, const char *text)
 	return error;
 }
 
-/* All of it, NUL-terminated; NULL when it cannot be read. */
+/* Returns the whole file, NUL-terminated; NULL when it cannot be read. */
 static char *read_file(const char *path)
 {
 	FILE *in = fopen(path, "re");
@@ -93,8 +94,11 @@ static char *read_file(const char *path)
 
 static void mount_all(void)
 {
-	static const struct { const char *type, *where; } mounts[] = {
-		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" }, { "debugfs", "/sys/kernel/debug" }, { "tmpfs", "/tmp" },
+	static const struct {
+		const char *type, *where;
+	} mounts[] = {
+		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" }, { "debugfs", "/sys/kernel/debug" },
+		{ "tmpfs", "/tmp" },
 	};
 	int console;
 
@@ -110,9 +114,9 @@ static void mount_all(void)
 		close(console);
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------------------ */
+/* ---- modules --------------------------------------------------------------------------------- */
 
-/* The kernel knows my-module.ko as my_module. */
+/* Turns a file's name into the module's name: my-module.ko is the module my_module. */
 static void kernel_name(char *module)
 {
 	for (char *p = module; *p; p++)
@@ -120,11 +124,12 @@ static void kernel_name(char *module)
 			*p = '_';
 }
 
-/* Where an unloaded module's functions were: kmemleak has only their addresses left. */
-static struct function {
+/* Functions of modules, remembered because kmemleak has only their addresses once a module is unloaded. */
+struct function {
 	unsigned long at;
 	char name[128], module[64];
-} *functions;
+};
+static struct function *functions;
 static size_t nr_functions;
 
 static void remember_functions(char *module)
@@ -150,13 +155,16 @@ static void remember_functions(char *module)
 		fclose(in);
 }
 
-/* As busybox and kmod explain it. */
+/* The wording of busybox and kmod. */
 static const char *why_not_loaded(int error)
 {
 	switch (error) {
-	case ENOENT: return "unknown symbol in module, or unknown parameter";
-	case ENOEXEC: return "invalid module format";
-	default: return strerror(error);
+	case ENOENT:
+		return "unknown symbol in module, or unknown parameter";
+	case ENOEXEC:
+		return "invalid module format";
+	default:
+		return strerror(error);
 	}
 }
 
@@ -187,9 +195,9 @@ static void unload_module(char *name)
 		say("module %s not unloaded: %s", name, strerror(errno));
 }
 
-/* ---- leaks ------------------------------------------------------------------------------------------------------------------ */
+/* ---- leaks ----------------------------------------------------------------------------------- */
 
-/* "    [<ffffffffc0001234>] 0xffffffffc0001234": an address for which the kernel has no name any more. */
+/* In "    [<ffffffffc0001234>] 0xffffffffc0001234" the kernel no longer knows the function: puts in its name. */
 static void print_leak_line(const char *line)
 {
 	const char *mark = strstr(line, ">] 0x");
@@ -204,12 +212,14 @@ static void print_leak_line(const char *line)
 		log_line(4, line);
 		return;
 	}
-	snprintf(text, sizeof(text), "%.*s%s+0x%lx/0x%x %s", (int)(mark + 3 - line), line, best->name, at - best->at, 65536, best->module);
+	snprintf(text, sizeof(text), "%.*s%s+0x%lx/0x%x %s", (int)(mark + 3 - line), line, best->name, at - best->at,
+	         65536, best->module);
 	log_line(4, text);
 }
 
-/* KASAN with tags keeps the last 32768 allocations and frees by their addresses (mm/kasan/tags.c), in memory that kmemleak scans: what was
- * leaked a moment ago is not seen before so many others have come.  A name that is looked up is one allocation and one free. */
+/* KASAN with tags keeps the addresses of the last 32768 allocations and frees (mm/kasan/tags.c) in memory that kmemleak
+ * scans.  So kmemleak misses a fresh leak until that many other events have displaced it.  Each lookup of a file name
+ * is one allocation and one free. */
 static void displace_recent_objects(void)
 {
 #ifdef __aarch64__
@@ -218,7 +228,7 @@ static void displace_recent_objects(void)
 #endif
 }
 
-/* Sleeps until so many seconds after `began`. */
+/* Sleeps until `seconds` after `began`. */
 static void sleep_until(const struct timespec *began, double seconds)
 {
 	struct timespec now, rest;
@@ -233,7 +243,8 @@ static void sleep_until(const struct timespec *began, double seconds)
 	nanosleep(&rest, NULL);
 }
 
-/* kmemleak reports what was unreferenced, and unchanged, in two scans, and five seconds old in the second. */
+/* kmemleak reports an object that two scans found unreferenced and unchanged and that is five seconds old at the
+ * second. */
 static void scan_leaks(char *unused)
 {
 	struct timespec began;
@@ -259,12 +270,12 @@ static void scan_leaks(char *unused)
 	}
 	if (in)
 		fclose(in);
-	/* What was said once need not be said by the next scan. */
+	/* The next scan need not repeat these reports. */
 	write_file(KMEMLEAK, "clear");
 	say("scan ended");
 }
 
-/* ---- bugs -------------------------------------------------------------------------------------------------------------------- */
+/* ---- bugs ------------------------------------------------------------------------------------ */
 
 static int is_watched_cache(const char *name)
 {
@@ -273,7 +284,7 @@ static int is_watched_cache(const char *name)
 	return strncmp(name, "memsan_", 7) == 0 || (digits >= 2 && digits <= 3 && !name[8 + digits]);
 }
 
-/* What SLUB knows of damage in objects that nobody touches again. */
+/* Lets SLUB report damage in objects that are not allocated or freed again. */
 static void validate_caches(char *unused)
 {
 	DIR *dir = opendir("/sys/kernel/slab");
@@ -311,7 +322,8 @@ static void show_slabinfo(void)
 		write_file("/sys/kernel/debug/memsan/cache_fill", objects[i]);
 		text = read_file("/proc/slabinfo");
 		line = text ? strstr(text, "memsan_demo") : NULL;
-		say("slabinfo with %s objects: %.*s", objects[i], line ? (int)strcspn(line, "\n") : 0, line ? line : "");
+		say("slabinfo with %s objects: %.*s", objects[i], line ? (int)strcspn(line, "\n") : 0,
+		    line ? line : "");
 		free(text);
 	}
 }
@@ -321,14 +333,14 @@ static int status_of(pid_t pid)
 	int status = 0;
 	pid_t ended;
 
-	/* Orphans come to us, too. */
+	/* As the first process we also get the orphans' ends. */
 	while ((ended = wait(&status)) != pid)
 		if (ended < 0 && errno != EINTR)
 			return 127;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* "NAME SETUP".  In a process of its own, because an oops kills it. */
+/* Takes "NAME SETUP".  The bug runs in a child process, because an oops kills the process. */
 static void run_bug(char *name)
 {
 	char *setup = strchr(name, ' ');
@@ -354,7 +366,7 @@ static void run_bug(char *name)
 	say("bug %s ended %d", name, status);
 }
 
-/* ---- scripts ------------------------------------------------------------------------------------------------------------------ */
+/* ---- scripts --------------------------------------------------------------------------------- */
 
 static int busybox(const char *const argv[])
 {
@@ -367,7 +379,7 @@ static int busybox(const char *const argv[])
 	return pid > 0 ? status_of(pid) : 127;
 }
 
-/* A shell in a session of its own, on the second port. */
+/* Runs a shell in its own session, on the second port. */
 static int run_shell(const char *script)
 {
 	pid_t pid;
@@ -382,7 +394,7 @@ static int run_shell(const char *script)
 		int port, input;
 
 		setsid();
-		/* The first terminal that a session opens is its own: ^C arrives there. */
+		/* The first terminal that a session opens becomes its controlling terminal, which delivers ^C. */
 		port = open("/dev/hvc0", O_RDWR);
 		if (port < 0)
 			port = open("/dev/ttyS1", O_RDWR);
@@ -418,18 +430,18 @@ static void do_shell(char *unused)
 	run_shell(NULL);
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
-/* Arguments may be changed. */
+/* The functions may change their arguments. */
 static const struct word {
 	const char *name;
 	void (*act)(char *arguments);
 } words[] = {
-	{ "insmod", load_module },       /* path, parameters */
-	{ "remember", remember_functions }, /* module, loaded, whose leaks are looked for once it is gone */
-	{ "rmmod", unload_module },      /* file's name without .ko */
-	{ "fence", set_fence },          /* KFENCE's sample interval */
-	{ "bug", run_bug },              /* name, setup */
+	{ "insmod", load_module },          /* path, parameters */
+	{ "remember", remember_functions }, /* a loaded module, to name its functions after rmmod */
+	{ "rmmod", unload_module },         /* the file's name without .ko */
+	{ "fence", set_fence },             /* KFENCE's sample interval */
+	{ "bug", run_bug },                 /* name, setup */
 	{ "scan", scan_leaks },
 	{ "validate", validate_caches },
 	{ "script", do_script },
@@ -456,7 +468,7 @@ static void follow_plan(void)
 		fclose(plan);
 }
 
-/* On a PC through QEMU's isa-debug-exit device, because without ACPI there is no power-off. */
+/* A PC ends through QEMU's isa-debug-exit device, because it cannot power off without ACPI. */
 static void finish(void)
 {
 	say("done %d", failed);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kernel/module/access.c - bugs with the stack, globals, memory and string functions, user space, wild pointers. */
+/* kernel/module/access.c - bugs with the stack, globals, memory and string functions, user space and wild pointers. */
 #include "memsan_bugs.h"
 
 #include <linux/mm.h>
@@ -97,7 +97,7 @@ int bug_memmove_negative(void)
 	return 0;
 }
 
-/* The NUL is there, eight bytes behind the object's end: it was larger before. */
+/* The object was zeroed when it was larger, so a NUL follows its new end and strlen stops. */
 int bug_strlen_oob(void)
 {
 	char *p = kzalloc(64, GFP_KERNEL), *shorter;
@@ -202,13 +202,15 @@ int bug_wild_access(void)
 
 int bug_null_deref(void)
 {
-	struct list { struct list *prev, *next, *owner; } *none = hidden((struct list *)NULL);
+	struct list {
+		struct list *prev, *next, *owner;
+	} *none = hidden((struct list *)NULL);
 
 	look(none->owner);
 	return 0;
 }
 
-/* Each step wants a frame of its own: the array is used behind the call. */
+/* The array is used after the call, so each call needs its own stack frame. */
 int bug_stack_overflow(void)
 {
 	static int depth;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kernel/module/cache.c - bugs with slab caches and mempools, and those that only SLUB's own checks are about. */
+/* kernel/module/cache.c - bugs with slab caches and mempools, and bugs made for SLUB's own checks. */
 #include "memsan_bugs.h"
 
 #include <linux/atomic.h>
@@ -12,8 +12,8 @@ static void fill(void *object)
 	memset(object, 0x11, SIZE);
 }
 
-/* A cache of each bug's own.  Where SLUB has a report against an object it does not take it back, so the cache could not be destroyed
- * without a second report: those caches stay.  A name can be used only once: hence the number. */
+/* Each bug gets its own cache.  SLUB does not take back an object that it has reported, and destroying the cache would
+ * then cause a second report, so such a cache stays.  The number keeps the names unique. */
 static struct kmem_cache *cache_make(const char *what, size_t size, void (*ctor)(void *))
 {
 	static atomic_t number = ATOMIC_INIT(0);
@@ -47,7 +47,7 @@ int bug_cache_ctor_oob(void)
 	return p ? 0 : -ENOMEM;
 }
 
-/* Writes to a freed object while another one keeps its slab in place. */
+/* Writes to a freed object while a second object keeps the slab from being freed. */
 static __always_inline int write_after_free(struct kmem_cache *cache)
 {
 	char *other = cache ? kmem_cache_alloc(cache, GFP_KERNEL) : NULL;
@@ -166,8 +166,8 @@ int bug_mempool_oob(void)
 	return p ? 0 : -ENOMEM;
 }
 
-/* The pool takes an element back only while it has fewer than its minimum, and otherwise frees it.  So it is made to want one more than
- * it has; the room for that is there from before it was shrunk. */
+/* A pool keeps a freed element only while it holds fewer than its minimum; otherwise it frees the element.  So the
+ * minimum is set to one more than the pool holds.  Its table has the room, because the pool was larger before. */
 int bug_mempool_uaf(void)
 {
 	mempool_t *pool = mempool_create_kmalloc_pool(4, 64);
@@ -202,7 +202,7 @@ int bug_slub_poison_alloc(void)
 	return p ? 0 : -ENOMEM;
 }
 
-/* With slub_debug=ZP an object of 64 bytes is followed by its red zone (8 bytes) and then by the free pointer. */
+/* With slub_debug=ZP a red zone of 8 bytes follows the object of 64 bytes, and then the free pointer. */
 int bug_slub_free_pointer(void)
 {
 	struct kmem_cache *cache = cache_make("freepointer", 64, NULL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kernel/module/demos.c - demonstrations of how kernel memory behaves; nothing in here is a bug. */
+/* kernel/module/demos.c - demonstrations of how kernel memory behaves; none of them is a bug. */
 #include "memsan_bugs.h"
 
 #include <linux/gfp.h>
@@ -26,7 +26,7 @@ int demo_contiguity(void)
 		phys_addr_t v_at = page_to_phys(vmalloc_to_page(v + i * PAGE_SIZE));
 
 		pr_info("page %d: kmalloc %px is at physical %pa, vmalloc %px at %pa\n", i, k + i * PAGE_SIZE, &k_at,
-			v + i * PAGE_SIZE, &v_at);
+		        v + i * PAGE_SIZE, &v_at);
 		k_jumps += i && k_at != k_before + PAGE_SIZE;
 		v_jumps += i && v_at != v_before + PAGE_SIZE;
 		k_before = k_at;
@@ -38,12 +38,12 @@ int demo_contiguity(void)
 	return k && v ? 0 : -ENOMEM;
 }
 
-/* ---- a cache that fills ---- */
+/* ---- a cache that fills ---------------------------------------------------------------------- */
 
 static struct kmem_cache *demo_cache;
 static LIST_HEAD(demo_objects);
 static unsigned int nr_demo_objects;
-static DEFINE_MUTEX(demo_lock); /* guards the three */
+static DEFINE_MUTEX(demo_lock); /* guards the three variables above */
 
 int demo_cache_fill(unsigned int objects)
 {
@@ -74,15 +74,16 @@ void demo_cache_drop(void)
 	kmem_cache_destroy(demo_cache);
 }
 
-/* What is seen of it is in /proc/slabinfo, which user space reads after each step: echo N >cache_fill. */
+/* The effect shows in /proc/slabinfo: user space writes N to cache_fill and reads slabinfo after each step. */
 int demo_slabinfo(void)
 {
 	return demo_cache_fill(500);
 }
 
-/* ---- a shrinker under pressure ---- */
+/* ---- a shrinker under pressure --------------------------------------------------------------- */
 
-static LIST_HEAD(hoard);         /* pages; touched by the demonstration and its shrinker, both in its own context or in kswapd */
+/* Pages; under hoard_lock while the shrinker is registered.  The shrinker runs in this task or in kswapd. */
+static LIST_HEAD(hoard);
 static DEFINE_SPINLOCK(hoard_lock);
 static unsigned long nr_hoard, nr_counted, nr_scanned, nr_given; /* under hoard_lock */
 
@@ -142,14 +143,15 @@ static struct shrinker *shrinker_make(void)
 #define shrinker_free unregister_shrinker
 #endif
 
-/* Takes blocks until there are no more, or until the shrinker was asked often enough; gives them all back. */
+/* Allocates blocks until an allocation fails or the shrinker has given `stop_after` pages, then frees them all. */
 static unsigned long press(unsigned int order, gfp_t flags, unsigned long stop_after)
 {
 	LIST_HEAD(taken);
 	unsigned long nr = 0;
 	struct page *page;
 
-	while (READ_ONCE(nr_given) < stop_after && (page = alloc_pages(flags | __GFP_NOWARN | __GFP_NORETRY, order)) != NULL) {
+	while (READ_ONCE(nr_given) < stop_after &&
+	       (page = alloc_pages(flags | __GFP_NOWARN | __GFP_NORETRY, order)) != NULL) {
 		list_add(&page->lru, &taken);
 		nr++;
 		cond_resched();
@@ -181,8 +183,9 @@ int demo_shrinker(void)
 	pr_info("the shrinker's owner hoards %d pages; now memory is taken until it is short\n", i);
 	blocks = press(4, GFP_KERNEL, 1024);
 	kept = nr_hoard;
-	pr_info("%lu blocks of 64 KiB later: asked %lu times how much could go, %lu times to let go; gave %lu pages, kept %lu\n", blocks,
-		nr_counted, nr_scanned, nr_given, kept);
+	pr_info("%lu blocks of 64 KiB later: asked %lu times how much could go, %lu times to let go; "
+	        "gave %lu pages, kept %lu\n",
+	        blocks, nr_counted, nr_scanned, nr_given, kept);
 	shrinker_free(s);
 	while (!list_empty(&hoard)) {
 		page = list_first_entry(&hoard, struct page, lru);
@@ -193,7 +196,7 @@ int demo_shrinker(void)
 	return nr_scanned ? 0 : -EAGAIN;
 }
 
-/* ---- counters ---- */
+/* ---- counters -------------------------------------------------------------------------------- */
 
 #define ROUNDS 200000
 
@@ -231,19 +234,25 @@ int demo_percpu(void)
 	end = ktime_get_ns();
 	for_each_possible_cpu(cpu)
 		sum += per_cpu(private_count, cpu);
-	pr_info("%u CPUs, %d increments each: per-CPU %llu us (sum %llu), under one spinlock %llu us (%llu)\n", num_online_cpus(), ROUNDS,
-		(middle - began) / 1000, sum, (end - middle) / 1000, shared_count);
+	pr_info("%u CPUs, %d increments each: per-CPU %llu us (sum %llu), under one spinlock %llu us (%llu)\n",
+	        num_online_cpus(), ROUNDS, (middle - began) / 1000, sum, (end - middle) / 1000, shared_count);
 	if (num_online_cpus() == 1)
 		pr_info("with one CPU nobody waits for the lock: try --smp 2\n");
 	return 0;
 }
 
-/* ---- blocks of pages ---- */
+/* ---- blocks of pages ------------------------------------------------------------------------- */
 
 int demo_page_orders(void)
 {
-	static const struct { const char *name; gfp_t flags; } kinds[] = {
-		{ "GFP_KERNEL", GFP_KERNEL }, { "GFP_ATOMIC", GFP_ATOMIC }, { "GFP_NOWAIT", GFP_NOWAIT }, { "GFP_DMA32", GFP_KERNEL | GFP_DMA32 },
+	static const struct {
+		const char *name;
+		gfp_t flags;
+	} kinds[] = {
+		{ "GFP_KERNEL", GFP_KERNEL },
+		{ "GFP_ATOMIC", GFP_ATOMIC },
+		{ "GFP_NOWAIT", GFP_NOWAIT },
+		{ "GFP_DMA32", GFP_KERNEL | GFP_DMA32 },
 	};
 	unsigned int order;
 	size_t k;
@@ -252,8 +261,8 @@ int demo_page_orders(void)
 		for (k = 0; k < ARRAY_SIZE(kinds); k++) {
 			unsigned long nr = press(order, kinds[k].flags, ULONG_MAX);
 
-			pr_info("order %2u (%5lu KiB) %-10s %7lu blocks, %5lu MiB\n", order, PAGE_SIZE << order >> 10, kinds[k].name, nr,
-				nr << order >> (20 - PAGE_SHIFT));
+			pr_info("order %2u (%5lu KiB) %-10s %7lu blocks, %5lu MiB\n", order, PAGE_SIZE << order >> 10,
+			        kinds[k].name, nr, nr << order >> (20 - PAGE_SHIFT));
 		}
 	return 0;
 }

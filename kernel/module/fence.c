@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kernel/module/fence.c - bugs with KFENCE objects, and how to get one.
+/* kernel/module/fence.c - bugs with KFENCE objects, and how to get such an object.
  *
- * KFENCE takes one allocation in each sample interval (kfence.sample_interval, milliseconds), wherever it may come from.  A loop of
- * allocations and frees gets one sooner or later; whether it lies at the left or the right end of its page is chance.
+ * In each sample interval (kfence.sample_interval, milliseconds) KFENCE takes one allocation, from any caller.  A loop
+ * of allocations and frees gets a KFENCE object sooner or later.  KFENCE chooses at random whether the object lies at
+ * the left or the right end of its page.
  *
  *      guard page │ object ……canary…… │ guard page            left
  *      guard page │ ……canary…… object │ guard page            right
@@ -13,7 +14,7 @@
 #include <linux/kfence.h>
 #include <linux/sched.h>
 
-/* The cache's alignment, so that an object at the right end ends with its page. */
+/* A multiple of the cache's alignment, so that an object at the right end of its page leaves no gap there. */
 #define SIZE (ARCH_KMALLOC_MINALIGN > 64 ? ARCH_KMALLOC_MINALIGN : 64)
 
 enum side { ANY, LEFT, RIGHT };
@@ -25,7 +26,7 @@ static bool on_side(const char *p, enum side side)
 	return side == ANY || (side == LEFT ? at == 0 : at == PAGE_SIZE - SIZE);
 }
 
-/* NULL after ten seconds: KFENCE is off, or not in this kernel. */
+/* Returns NULL after ten seconds: KFENCE is off, or this kernel lacks it. */
 static char *fenced(enum side side)
 {
 	unsigned long end = jiffies + 10 * HZ;

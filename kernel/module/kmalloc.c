@@ -141,7 +141,10 @@ int bug_kmalloc_uaf_read(void)
 
 int bug_kmalloc_uaf_pointer(void)
 {
-	struct node { struct node *prev, *next; char payload[48]; } *n = hidden(kzalloc(sizeof(*n), GFP_KERNEL));
+	struct node {
+		struct node *prev, *next;
+		char payload[48];
+	} *n = hidden(kzalloc(sizeof(*n), GFP_KERNEL));
 	struct node *next;
 
 	if (!n)
@@ -177,7 +180,9 @@ int bug_kmalloc_invalid_free(void)
 
 int bug_kmalloc_array_wrap(void)
 {
-	struct entry { u64 key, value; } *table;
+	struct entry {
+		u64 key, value;
+	} * table;
 	u32 count = 0x10000001;
 	size_t honest = SIZE_MAX / sizeof(*table) + 2;
 	void *refused;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kernel/module/leaks.c - memory that is forgotten, and the annotations that tell kmemleak otherwise. */
+/* kernel/module/leaks.c - leaks, and the annotations that change what kmemleak reports or scans. */
 #include "memsan_bugs.h"
 
 #include <linux/gfp.h>
@@ -10,7 +10,8 @@
 
 static struct kmem_cache *leaky;
 
-/* Each leak is made a few times: the last pointer may lie on in some stack or register that kmemleak scans, and hides what it points to. */
+/* Each leak happens a few times.  A copy of the last pointer may remain in a stack or register that kmemleak scans, and
+ * would hide a single leak. */
 #define TIMES 4
 
 int bug_leak_kmalloc(void)
@@ -87,7 +88,7 @@ int bug_leak_ignore(void)
 	return p ? 0 : -ENOMEM;
 }
 
-/* Objects that hold the only pointer to another one, and are held here. */
+/* A holder contains the only pointers to other objects.  The static variables below point to the holders. */
 struct holder {
 	void *scanned[TIMES];
 	void *other[TIMES];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kernel/module/lifetime.c - objects freed by somebody else: RCU, work queues; and what is checked by hand: atomics, bit operations. */
+/* kernel/module/lifetime.c - objects that RCU or a work queue frees; atomic and bit operations, which the kernel
+ * checks by explicit calls. */
 #include "memsan_bugs.h"
 
 #include <linux/atomic.h>
@@ -42,7 +43,7 @@ static void job_done(struct work_struct *work)
 int bug_workqueue_uaf(void)
 {
 	struct workqueue_struct *queue = alloc_workqueue("memsan", 0, 0);
-	/* A neighbour, so that the slab does not go back to the page allocator when the job is freed, and its poison with it. */
+	/* The neighbour keeps the slab, and the job's poison in it, from going back to the page allocator. */
 	struct job *neighbour = kmalloc(sizeof(*neighbour), GFP_KERNEL);
 	struct job *job = queue ? hidden((struct job *)kzalloc(sizeof(*job), GFP_KERNEL)) : NULL;
 	void *again[32];
@@ -56,7 +57,7 @@ int bug_workqueue_uaf(void)
 		destroy_workqueue(queue);
 	if (job)
 		hidden(job)->text[40] = 'x';
-	/* SLUB looks at the poison when it gives the object out again. */
+	/* SLUB checks the poison when it hands the object out again. */
 	for (i = 0; i < ARRAY_SIZE(again); i++)
 		again[i] = kmalloc(sizeof(*job), GFP_KERNEL);
 	for (i = 0; i < ARRAY_SIZE(again); i++)

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* kernel/module/main.c - the table of bugs, and the debugfs files that list and trigger them.
  *
- *   /sys/kernel/debug/memsan/trigger      read: name, setup and what it does, a line each; write: make the bug NAME happen
- *   /sys/kernel/debug/memsan/cache_fill   write: how many objects the demonstration cache "memsan_demo" shall hold
+ *   /sys/kernel/debug/memsan/trigger      read: a line for each bug with its name, its setup and what it does;
+ *                                         write NAME: runs the bug NAME
+ *   /sys/kernel/debug/memsan/cache_fill   write N: the demonstration cache "memsan_demo" then holds N objects
  *
- * A bug runs in the context of whoever writes, with no lock held: when it kills the task, the file can still be used by the next one.
- * Lines "begin NAME" and "end NAME: STATUS" stand around it in the log, so that reports can be given to their bugs; a bug without its
- * "end" killed its task, or the machine.
+ * A bug runs in the context of the task that writes, with no lock held.  When the bug kills that task, another task can
+ * still use the file.  The lines "begin NAME" and "end NAME: STATUS" enclose the bug's reports in the log, so that each
+ * report can be assigned to its bug.  A bug without its "end" line killed its task or the machine.
  *
- * After an oops the module stays in use for good (the task that died had the file open) and cannot be unloaded; otherwise it can.
+ * After an oops the module can no longer be unloaded: the task that died had the file open.
  */
 #include "memsan_bugs.h"
 

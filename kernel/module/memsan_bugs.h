@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* kernel/module/memsan_bugs.h - what the module's files share: the bugs' functions, how they hide from the compiler, kernel versions. */
+/* kernel/module/memsan_bugs.h - what the module's files share: the functions of the bugs, and macros that hide a bug
+ * from the compiler. */
 #ifndef MEMSAN_BUGS_H
 #define MEMSAN_BUGS_H
 
@@ -13,21 +14,27 @@
 #undef pr_fmt
 #define pr_fmt(format) "memsan_bugs: " format
 
-/* Each bug is a function bug_NAME in a file of its kind, called in process context with no lock held and no argument.  Returns 0 when the
- * bug was made, or why it could not be: -ENOMEM, -EOPNOTSUPP (this kernel lacks what the bug is about). */
+/* Each bug is a function bug_NAME.  It is called in process context, with no lock held.  It returns 0 when the bug
+ * happened, or the reason why it could not: -ENOMEM, or -EOPNOTSUPP when this kernel lacks the feature. */
 #define KBUG(name, setup, kasan, light, arm64, what, why) int bug_##name(void);
 #define DEMO(name, what) int demo_##name(void);
 #include "bugs.def"
 #undef KBUG
 #undef DEMO
 
-/* A pointer whose origin the compiler no longer knows, so that it neither warns of the bug nor removes it. */
-#define hidden(pointer) ({ typeof(pointer) p_ = (pointer); OPTIMIZER_HIDE_VAR(p_); p_; })
+/* Hides a pointer's origin from the compiler, so that it neither warns about the bug nor removes it. */
+#define hidden(pointer)                         \
+	({                                      \
+		typeof(pointer) p_ = (pointer); \
+		OPTIMIZER_HIDE_VAR(p_);         \
+		p_;                             \
+	})
 
-/* Reads that must happen, and whose value nobody wants. */
+/* Reads a value that is not used; the compiler must not drop the read. */
 #define look(lvalue) ((void)READ_ONCE(lvalue))
 
-/* Once, as the module goes: what the bugs and demonstrations left behind where that can be taken back. */
+/* leak_forget() and demo_cache_drop() are called once, as the module is unloaded.  They free the objects that bugs and
+ * demonstrations still hold. */
 void leak_forget(void);
 int demo_cache_fill(unsigned int objects);
 void demo_cache_drop(void);

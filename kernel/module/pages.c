@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kernel/module/pages.c - bugs with vmalloc, the page allocator, and what is made of pages: per-CPU, DMA, fragments. */
+/* kernel/module/pages.c - bugs with vmalloc, the page allocator and memory made of pages: per-CPU, DMA, fragments. */
 #include "memsan_bugs.h"
 
 #include <linux/dma-mapping.h>
@@ -56,7 +56,7 @@ int bug_vzalloc_oob(void)
 	return 0;
 }
 
-/* Two pages that are neighbours, of which the second is free. */
+/* Splits a block of two pages and frees the second page. */
 int bug_pages_oob(void)
 {
 	struct page *pages = alloc_pages(GFP_KERNEL, 1);
