@@ -53,13 +53,16 @@ int main()
 	/* The nothrow forms call it too, and catch what it throws; libstdc++ does that for us where it is a library. */
 	if (std::getenv("LD_PRELOAD")) {
 		std::set_new_handler(handler);
-		CHECK(new (std::nothrow) char[huge] == nullptr && handled == 3);
+		CHECK(new (std::nothrow) char[huge] == nullptr);
+		CHECK(handled == 3);
 		handled = 0;
 		std::set_new_handler(handler);
-		CHECK(operator new(huge, std::align_val_t(64), std::nothrow) == nullptr && handled == 3);
+		CHECK(operator new(huge, std::align_val_t(64), std::nothrow) == nullptr);
+		CHECK(handled == 3);
 		handled = 0;
 		std::set_new_handler([] { handled++; throw std::bad_alloc(); });
-		CHECK(operator new(huge, std::nothrow) == nullptr && handled == 1);
+		CHECK(operator new(huge, std::nothrow) == nullptr);
+		CHECK(handled == 1);
 		handled = 0;
 	}
 	std::set_new_handler(handler);
