@@ -41,18 +41,23 @@ static void sweep(char *p, int size)
 	}
 }
 
+/* Macros that are no statements, which clang-format does not understand. */
+/* clang-format off */
 #define ONE(n) static char global##n[n];
 #define TEN(t) ONE(t##0) ONE(t##1) ONE(t##2) ONE(t##3) ONE(t##4) ONE(t##5) ONE(t##6) ONE(t##7) ONE(t##8) ONE(t##9)
 #define ALL TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) TEN(8) TEN(9) TEN(10) TEN(11) TEN(12) \
 	ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6) ONE(7) ONE(8) ONE(9) ONE(130)
 ALL
 #undef ONE
+/* clang-format on */
 
 int main(void)
 {
 	__asan_set_error_report_callback(count);
 #define ONE(n) sweep(global##n, n);
+	/* clang-format off */
 	ALL
+	/* clang-format on */
 	puts(bad ? "wrong" : "ok");
 	return 0;
 }

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,12 @@
 int main(void)
 {
 	void *libc = dlopen("libc.so.6", RTLD_NOW), *again = NULL;
-	void *(*its_malloc)(size_t) = (void *(*)(size_t))dlsym(libc, "malloc");
-	void *(*its_realloc)(void *, size_t) = (void *(*)(void *, size_t))dlsym(libc, "realloc");
-	void (*its_free)(void *) = (void (*)(void *))dlsym(libc, "free");
-	char *(*its_strdup)(const char *) = (char *(*)(const char *))dlsym(libc, "strdup");
-	void *(*its_memcpy)(void *, const void *, size_t) = (void *(*)(void *, const void *, size_t))dlsym(libc, "memcpy");
-	size_t (*its_usable_size)(void *) = (size_t (*)(void *))dlsym(libc, "malloc_usable_size");
+	__typeof__(malloc) *its_malloc = (__typeof__(malloc) *)dlsym(libc, "malloc");
+	__typeof__(realloc) *its_realloc = (__typeof__(realloc) *)dlsym(libc, "realloc");
+	__typeof__(free) *its_free = (__typeof__(free) *)dlsym(libc, "free");
+	__typeof__(strdup) *its_strdup = (__typeof__(strdup) *)dlsym(libc, "strdup");
+	__typeof__(memcpy) *its_memcpy = (__typeof__(memcpy) *)dlsym(libc, "memcpy");
+	__typeof__(malloc_usable_size) *its_usable_size = (__typeof__(malloc_usable_size) *)dlsym(libc, "malloc_usable_size");
 	char *line = NULL;
 	size_t size = 0;
 

@@ -11,9 +11,10 @@
 int main(void)
 {
 	void *library = dlopen(getenv("VICTIM_MODULE"), RTLD_NOW | RTLD_DEEPBIND);
-	void (*module_copy)(char *, const char *, size_t) = (void (*)(char *, const char *, size_t))dlsym(library, "module_copy");
+	void (*module_copy)(char *, const char *, size_t);
 	char *p = malloc(20); /* ALLOC */
 
+	module_copy = (void (*)(char *, const char *, size_t))dlsym(library, "module_copy");
 	module_copy(p, "twenty-four characters!", 24);
 	free(p);
 	return 0;

@@ -60,9 +60,19 @@ static void handler(int sig, siginfo_t *info, void *context)
 }
 
 /* One function each: reports of one place are told once. */
-#define FAULTING(name) __attribute__((noinline)) static void name(void) { *(volatile int *)16 = 1; } /* BAD */
-FAULTING(exits) FAULTING(exits_at_once) FAULTING(aborts) FAULTING(raises) FAULTING(raises_past_libc) FAULTING(returns) FAULTING(kills) /* BAD */
-FAULTING(kills_later) FAULTING(faults_again) FAULTING(forks) FAULTING(jumps) FAULTING(succeeds) /* BAD */
+#define FAULTING(name) __attribute__((noinline)) static void name(void) { *(volatile int *)16 = 1; }
+FAULTING(exits) /* BAD */
+FAULTING(exits_at_once) /* BAD */
+FAULTING(aborts) /* BAD */
+FAULTING(raises) /* BAD */
+FAULTING(raises_past_libc) /* BAD */
+FAULTING(returns) /* BAD */
+FAULTING(kills) /* BAD */
+FAULTING(kills_later) /* BAD */
+FAULTING(faults_again) /* BAD */
+FAULTING(forks) /* BAD */
+FAULTING(jumps) /* BAD */
+FAULTING(succeeds) /* BAD */
 
 __attribute__((noinline)) static void repairs(void) { *(volatile int *)page = 1; }
 

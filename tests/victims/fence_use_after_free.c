@@ -13,7 +13,8 @@ static void poke(volatile long *p) { p[2] = 1; }
 int main(void)
 {
 	long *a = malloc(64), *b = calloc(10, 10); /* ALLOC */
-	free(a); free(b); /* FREE */
+	free(a); /* FREE */
+	free(b); /* FREE */
 	long v = peek(a);
 	poke(b);
 	return (int)v;
