@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/early/strict.c - every kind of stack is used deeply, where the shadow is writable only in parts: the first thread's, other threads', a coroutine's, a
- * signal's; with an argument, a heap overflow at the end. */
+/* tests/early/strict.c - every kind of stack is used deeply, where the shadow is writable only in parts: the first
+ * thread's, other threads', a coroutine's, a signal's; with an argument, a heap overflow at the end. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/fuzz/fuzz_log.c - any bytes as a log, in any pieces: records, all their forms, and back again.  libFuzzer; the first byte cuts the pieces. */
+/* tests/fuzz/fuzz_log.c - any bytes as a log, in any pieces: records, all their forms, and back again.  libFuzzer; the
+ * first byte cuts the pieces. */
 #include "decode/decode.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/live/server.c - a process to be scanned while it runs: it does what its arguments say, says "ready", and answers lines on standard input.
+/* tests/live/server.c - a process to be scanned while it runs: it does what its arguments say, says "ready", and
+ * answers lines on standard input.
  *
  *   seccomp     a filter that fails ptrace (and process_vm_readv) with EPERM
  *   blocked     a thread that blocks every signal holds an object
@@ -7,9 +8,11 @@
  *   taken       the program has a handler of its own for the signal
  *   quiet       the main thread sleeps in poll and must not be woken (it says so when it is)
  *   busy        threads allocate and free without end
- *   churn       threads begin and end without end, each with objects in a local variable, a thread-local one and a key, and one that it returns
+ *   churn       threads begin and end without end, each with objects in a local variable, a thread-local one and a key,
+ * and one that it returns
  *
- * Lines: "lose N SIZE" loses N objects; "write" changes each lost object; "alloc" allocates and frees one; "mark"; "end". */
+ * Lines: "lose N SIZE" loses N objects; "write" changes each lost object; "alloc" allocates and frees one; "mark";
+ * "end". */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -112,7 +115,10 @@ static void *quiet_thread(void *arg)
 /* Objects whose only pointer moves from register to stack to heap and back. */
 static void *busy_thread(void *arg)
 {
-	struct node { struct node *next; char data[200]; } *list = NULL, *n;
+	struct node {
+		struct node *next;
+		char data[200];
+	} *list = NULL, *n;
 	unsigned seed = (unsigned)(size_t)arg;
 
 	while (!done) {

@@ -51,7 +51,7 @@ static const char *word(long r, int e, double took)
 	return text;
 }
 
-/* ---- waits with a limit ---- */
+/* ---- waits with a limit ---------------------------------------------------------------------- */
 
 static int small_socket(struct timeval *limit)
 {
@@ -137,7 +137,10 @@ static long wait_at_socket(const char *name)
 /* Calls without a limit: they end when main removes what they wait for. */
 static long wait_for_removal(const char *name)
 {
-	struct { long type; char text[8]; } m = { 1, "" };
+	struct {
+		long type;
+		char text[8];
+	} m = { 1, "" };
 	struct sembuf down = { 0, -1, 0 };
 
 	if (strcmp(name, "semop") == 0)
@@ -149,14 +152,20 @@ static long wait_for_removal(const char *name)
 	return msgsnd(full_id, &m, sizeof(m.text), 0);
 }
 
-static const struct { const char *name; long (*wait)(const char *name); } by_kind[] = {
-	{ "ppoll", wait_for_time }, { "epoll_wait", wait_for_time }, { "epoll_pwait", wait_for_time },
-	{ "select", wait_for_time }, { "pselect", wait_for_time }, { "nanosleep", wait_for_time },
-	{ "clock_nanosleep", wait_for_time }, { "clock_nanosleep until", wait_for_time }, { "sleep", wait_for_time },
-	{ "usleep", wait_for_time }, { "sem_timedwait", wait_for_time }, { "sem_clockwait", wait_for_time },
-	{ "sigtimedwait", wait_for_time }, { "recvfrom", wait_at_socket }, { "recvmmsg", wait_at_socket },
-	{ "accept4", wait_at_socket }, { "connect", wait_at_socket }, { "semop", wait_for_removal },
-	{ "msgrcv", wait_for_removal }, { "msgsnd", wait_for_removal },
+static const struct {
+	const char *name;
+	long (*wait)(const char *name);
+} by_kind[] = {
+	{ "ppoll", wait_for_time },           { "epoll_wait", wait_for_time },
+	{ "epoll_pwait", wait_for_time },     { "select", wait_for_time },
+	{ "pselect", wait_for_time },         { "nanosleep", wait_for_time },
+	{ "clock_nanosleep", wait_for_time }, { "clock_nanosleep until", wait_for_time },
+	{ "sleep", wait_for_time },           { "usleep", wait_for_time },
+	{ "sem_timedwait", wait_for_time },   { "sem_clockwait", wait_for_time },
+	{ "sigtimedwait", wait_for_time },    { "recvfrom", wait_at_socket },
+	{ "recvmmsg", wait_at_socket },       { "accept4", wait_at_socket },
+	{ "connect", wait_at_socket },        { "semop", wait_for_removal },
+	{ "msgrcv", wait_for_removal },       { "msgsnd", wait_for_removal },
 };
 
 static long do_wait(const char *name)
@@ -200,10 +209,34 @@ static long do_wait(const char *name)
 }
 
 static const char *const limited[] = {
-	"recv", "read", "recvmsg", "accept", "semtimedop", "thrd_sleep", "poll", "epoll_pwait2", "ppoll",
-	"epoll_wait", "epoll_pwait", "select", "pselect", "nanosleep", "clock_nanosleep", "clock_nanosleep until",
-	"sleep", "usleep", "sem_timedwait", "sem_clockwait", "sigtimedwait", "recvfrom", "recvmmsg", "accept4",
-	"connect", "semop", "msgrcv", "msgsnd",
+	"recv",
+	"read",
+	"recvmsg",
+	"accept",
+	"semtimedop",
+	"thrd_sleep",
+	"poll",
+	"epoll_pwait2",
+	"ppoll",
+	"epoll_wait",
+	"epoll_pwait",
+	"select",
+	"pselect",
+	"nanosleep",
+	"clock_nanosleep",
+	"clock_nanosleep until",
+	"sleep",
+	"usleep",
+	"sem_timedwait",
+	"sem_clockwait",
+	"sigtimedwait",
+	"recvfrom",
+	"recvmmsg",
+	"accept4",
+	"connect",
+	"semop",
+	"msgrcv",
+	"msgsnd",
 };
 #define NR_UNTIL_REMOVAL 3 /* the last ones */
 #define NR_LIMITED (sizeof(limited) / sizeof(limited[0]))
@@ -220,7 +253,7 @@ static void *limited_thread(void *arg)
 	return answer;
 }
 
-/* ---- what moves data ---- */
+/* ---- what moves data ------------------------------------------------------------------------- */
 
 static void *drain_slowly(void *arg)
 {
@@ -281,7 +314,7 @@ static void *writer(void *arg)
 	return answer;
 }
 
-/* ---- signals ---- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t handled;
 
@@ -336,7 +369,7 @@ static void *signalfd_thread(void *arg)
 	return (void *)(size_t)(seen == 1 && !others && !sigismember(&pending, SIGRTMAX - 3));
 }
 
-/* ---- children ---- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 static void *waiter(void *arg)
 {
@@ -381,7 +414,8 @@ int main(void)
 	sigemptyset(&block);
 	sigaddset(&block, SIGUSR2);
 	sigaddset(&block, SIGUSR1);
-	/* A child's end goes to the first thread, whose calls may be interrupted by it: while a scan's signal waits there the kernel takes another. */
+	/* A child's end goes to the first thread, whose calls may be interrupted by it: while a scan's signal waits
+	 * there the kernel takes another. */
 	sigaddset(&block, SIGCHLD);
 	pthread_sigmask(SIG_BLOCK, &block, NULL);
 	for (size_t i = 0; i < NR_LIMITED; i++)
@@ -425,7 +459,8 @@ int main(void)
 		printf("writer %zu: %s\n", i, (char *)answer);
 	}
 	pthread_join(suspend_t, &answer);
-	printf("sigsuspend: %s, woken for nothing %ld\n", lost ? "a signal was lost" : "all seen", (long)(size_t)answer);
+	printf("sigsuspend: %s, woken for nothing %ld\n", lost ? "a signal was lost" : "all seen",
+	       (long)(size_t)answer);
 	pthread_join(signal_t, &answer);
 	printf("signalfd: %s\n", answer ? "its own only" : "others");
 	pthread_join(wait_t, &answer);

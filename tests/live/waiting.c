@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/live/waiting.c - calls that signal(7) says are never restarted, and raw ones that no library function stands before: each once, for two
- * seconds or until it is woken.  Prints what came back, and when that was too early or too late. */
+/* tests/live/waiting.c - calls that signal(7) says are never restarted, and raw ones that no library function stands
+ * before: each once, for two seconds or until it is woken.  Prints what came back, and when that was too early or too
+ * late. */
 #define _GNU_SOURCE
 #include <aio.h>
 #include <errno.h>
@@ -67,7 +68,7 @@ static sigset_t one_signal(int sig)
 	return s;
 }
 
-/* ---- with a limit ----------------------------------------------------------------------------------------------------- */
+/* ---- with a limit ---------------------------------------------------------------------------- */
 
 static long wait_aio_suspend(void)
 {
@@ -215,7 +216,7 @@ static long wait_select_rest(void)
 	return r < 0 && errno == EINTR && left > 0.5 * SECONDS && left < 1.1 * SECONDS ? 0 : -2;
 }
 
-/* ---- until it is woken --------------------------------------------------------------------------------------------------- */
+/* ---- until it is woken ----------------------------------------------------------------------- */
 
 static long wait_pipe(void)
 {
@@ -310,29 +311,47 @@ static long wait_uring(void)
 	return syscall(SYS_io_uring_enter, (int)fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
 }
 
-/* ---- all together ------------------------------------------------------------------------------------------------------------ */
+/* ---- all together ---------------------------------------------------------------------------- */
 
 static const struct wait {
 	const char *name;
 	long (*wait)(void);
-	int limit;                 /* seconds */
+	int limit; /* seconds */
 } waits[] = {
-	{ "aio_suspend", wait_aio_suspend, SECONDS }, { "io_getevents", wait_io_getevents, SECONDS },
-	{ "sigtimedwait", wait_sigtimedwait, SECONDS }, { "pthread_cond_timedwait", wait_cond, SECONDS },
-	{ "pthread_mutex_timedlock", wait_mutex, SECONDS }, { "mq_timedreceive", wait_mq, SECONDS },
-	{ "futex", wait_futex, SECONDS }, { "futex until", wait_futex_until, SECONDS },
-	{ "epoll_wait, raw", wait_raw_epoll, SECONDS }, { "nanosleep, raw", wait_raw_nanosleep, SECONDS },
-	{ "ppoll, raw", wait_raw_poll, SECONDS }, { "send", wait_send, SECONDS },
-	{ "nanosleep's rest", wait_rest, SECONDS }, { "clock_nanosleep's rest", wait_clock_rest, SECONDS },
+	{ "aio_suspend", wait_aio_suspend, SECONDS },
+	{ "io_getevents", wait_io_getevents, SECONDS },
+	{ "sigtimedwait", wait_sigtimedwait, SECONDS },
+	{ "pthread_cond_timedwait", wait_cond, SECONDS },
+	{ "pthread_mutex_timedlock", wait_mutex, SECONDS },
+	{ "mq_timedreceive", wait_mq, SECONDS },
+	{ "futex", wait_futex, SECONDS },
+	{ "futex until", wait_futex_until, SECONDS },
+	{ "epoll_wait, raw", wait_raw_epoll, SECONDS },
+	{ "nanosleep, raw", wait_raw_nanosleep, SECONDS },
+	{ "ppoll, raw", wait_raw_poll, SECONDS },
+	{ "send", wait_send, SECONDS },
+	{ "nanosleep's rest", wait_rest, SECONDS },
+	{ "clock_nanosleep's rest", wait_clock_rest, SECONDS },
 	{ "select's rest", wait_select_rest, SECONDS },
-	{ "read of a pipe", wait_pipe, OPEN_END }, { "read of a terminal", wait_tty, OPEN_END }, { "pause", wait_pause, OPEN_END },
-	{ "sigwait", wait_sigwait, OPEN_END }, { "sigwaitinfo", wait_sigwaitinfo, OPEN_END }, { "open of a fifo", wait_fifo, OPEN_END },
-	{ "flock", wait_flock, OPEN_END }, { "fcntl", wait_fcntl, OPEN_END }, { "read of inotify", wait_inotify, OPEN_END },
-	{ "waitid", wait_child, OPEN_END }, { "io_uring_enter", wait_uring, OPEN_END },
+	{ "read of a pipe", wait_pipe, OPEN_END },
+	{ "read of a terminal", wait_tty, OPEN_END },
+	{ "pause", wait_pause, OPEN_END },
+	{ "sigwait", wait_sigwait, OPEN_END },
+	{ "sigwaitinfo", wait_sigwaitinfo, OPEN_END },
+	{ "open of a fifo", wait_fifo, OPEN_END },
+	{ "flock", wait_flock, OPEN_END },
+	{ "fcntl", wait_fcntl, OPEN_END },
+	{ "read of inotify", wait_inotify, OPEN_END },
+	{ "waitid", wait_child, OPEN_END },
+	{ "io_uring_enter", wait_uring, OPEN_END },
 };
 #define NR (sizeof(waits) / sizeof(waits[0]))
 
-static struct { pthread_t thread; char text[128]; volatile int tid; } state[NR];
+static struct {
+	pthread_t thread;
+	char text[128];
+	volatile int tid;
+} state[NR];
 
 static void *wait_thread(void *arg)
 {
@@ -353,7 +372,8 @@ static void *wait_thread(void *arg)
 	else if (w->limit != OPEN_END && took > w->limit + 1.5)
 		snprintf(state[i].text, sizeof(state[i].text), "too late, after %.2f s: %ld %s", took, r, strerror(e));
 	else
-		snprintf(state[i].text, sizeof(state[i].text), "%ld%s%s", r, r == -1 ? " " : "", r == -1 ? strerrorname_np(e) : "");
+		snprintf(state[i].text, sizeof(state[i].text), "%ld%s%s", r, r == -1 ? " " : "",
+		         r == -1 ? strerrorname_np(e) : "");
 	return NULL;
 }
 

@@ -11,7 +11,11 @@
 
 static int table[100];
 static const char *names[] = { "a", "bb", "ccc" };
-struct node { struct node *next; char name[7]; int n; };
+struct node {
+	struct node *next;
+	char name[7];
+	int n;
+};
 static int sum(const int *p, int n)
 {
 	int s = 0;

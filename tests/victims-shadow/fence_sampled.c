@@ -19,7 +19,8 @@ static void touch(volatile char *p)
 int main(void)
 {
 	char *p = make();
-	/* The first few decide when the first sample is taken; behind an object of the heap there would be another one. */
+	/* The first few decide when the first sample is taken; behind an object of the heap there would be another one.
+	 */
 	for (int i = 0; i < 10; i++) {
 		free(p);
 		p = make();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/fence_told_then_again.c - a write past a fenced object was told, so its canary is not; the next object in that slot is damaged by code
- * that nobody checks, which its canary tells
+/* tests/victims-shadow/fence_told_then_again.c - a write past a fenced object was told, so its canary is not; the next
+ * object in that slot is damaged by code that nobody checks, which its canary tells
  *
  * options: fence.sample_rate=1:fence.num_objects=1:fence.side=left
  * not-form: gcc-asan clang-asan
@@ -19,7 +19,8 @@ static void touch(volatile char *p)
 	p[3000] = 1;
 	p[100] = 1;
 }
-__attribute__((noinline, no_sanitize("address"), no_sanitize("kernel-address"))) static void touch_unseen(volatile char *p)
+__attribute__((noinline, no_sanitize("address"), no_sanitize("kernel-address"))) static void touch_unseen(
+	volatile char *p)
 {
 	p[100] = 1;
 }

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct big { char bytes[64]; int more[5]; };
+struct big {
+	char bytes[64];
+	int more[5];
+};
 static void copy(struct big *to, const struct big *from)
 {
 	*to = *from; /* BAD */

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct s { int a, b; };
+struct s {
+	int a, b;
+};
 static int look(volatile struct s *p)
 {
 	return p->b; /* BAD */

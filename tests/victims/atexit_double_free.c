@@ -18,8 +18,8 @@ static void late(void)
 }
 __attribute__((destructor)) static void latest(void)
 {
-	free(q); /* FREE */
-	free(q); /* BAD */
+	free(q);       /* FREE */
+	free(q);       /* BAD */
 	printf("end"); /* must be flushed although the exit status is replaced */
 }
 int main(void)

@@ -14,7 +14,7 @@
 int main(void)
 {
 	struct memsan_cache *c = memsan_cache_create("session", 96, 0, 0, NULL);
-	free(memsan_cache_alloc(c)); /* BAD */ /* ALLOC */
+	free(memsan_cache_alloc(c)); /* BAD */      /* ALLOC */
 	memsan_cache_free(c, malloc(96)); /* BAD */ /* ALLOC */
 	return memsan_cache_destroy(c);
 }

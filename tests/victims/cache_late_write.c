@@ -13,7 +13,7 @@ int main(void)
 {
 	struct memsan_cache *c = memsan_cache_create("session", 96, 0, 0, NULL);
 	char *volatile p = memsan_cache_alloc(c); /* ALLOC */
-	memsan_cache_free(c, p); /* FREE */
+	memsan_cache_free(c, p);                  /* FREE */
 	p[40] = 0;
 	return memsan_cache_destroy(c); /* BAD */
 }

@@ -14,7 +14,7 @@ int main(void)
 	struct memsan_cache *c = memsan_cache_create("session", 96, 0, 0, NULL);
 	void *(*volatile set)(void *, int, size_t) = memset;
 	char *p = memsan_cache_alloc(c); /* ALLOC */
-	memsan_cache_free(c, p); /* FREE */
-	set(p, 0, 96); /* BAD */
+	memsan_cache_free(c, p);         /* FREE */
+	set(p, 0, 96);                   /* BAD */
 	return memsan_cache_destroy(c);
 }

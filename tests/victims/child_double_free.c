@@ -13,8 +13,8 @@
 static int child(void)
 {
 	char *p = malloc(33); /* ALLOC */
-	free(p); /* FREE */
-	free(p); /* BAD */
+	free(p);              /* FREE */
+	free(p);              /* BAD */
 	return 0;
 }
 int main(void)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tests/victims/clean_deepbind.cc - objects handed to and fro with a library opened with RTLD_DEEPBIND, whose malloc libc's would be
+/* tests/victims/clean_deepbind.cc - objects handed to and fro with a library opened with RTLD_DEEPBIND, whose malloc
+ * libc's would be
  *
  * expect: none
  * ways: preload linked

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_huge.c - very large requests: refused when libc's malloc would be, and freed ones cost no page tables
+/* tests/victims/clean_huge.c - very large requests: refused when libc's malloc would be, and freed ones cost no page
+ * tables
  *
  * expect: none
  * modes: check production
@@ -12,7 +13,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define CHECK(x) do { if (!(x)) { printf("line %d: %s\n", __LINE__, #x); exit(1); } } while (0)
+#define CHECK(x)                                               \
+	do {                                                   \
+		if (!(x)) {                                    \
+			printf("line %d: %s\n", __LINE__, #x); \
+			exit(1);                               \
+		}                                              \
+	} while (0)
 
 /* What libc's malloc would do with it. */
 static int system_grants(size_t size)

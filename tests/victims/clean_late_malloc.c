@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_late_malloc.c - a program whose own malloc does not work before its constructors have run, as GCL's (maxima)
+/* tests/victims/clean_late_malloc.c - a program whose own malloc does not work before its constructors have run, as
+ * GCL's (maxima)
  *
  * expect: none
  * ways: preload linked

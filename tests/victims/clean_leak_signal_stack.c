@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_leak_signal_stack.c - signal stacks from malloc, whose only pointer is the kernel's, of the thread that ends the program
- * and of another
+/* tests/victims/clean_leak_signal_stack.c - signal stacks from malloc, whose only pointer is the kernel's, of the
+ * thread that ends the program and of another
  *
  * expect: none
  * options: leak=on

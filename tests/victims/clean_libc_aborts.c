@@ -28,14 +28,30 @@ static void overflow(int which)
 	char *p = malloc(100);
 	*p = 0;
 	switch (which) {
-	case 0: __memcpy_chk(p, "0123456789", 10, 9); break;
-	case 1: __memset_chk(p, 0, 10, 9); break;
-	case 2: __strcpy_chk(p, "123456789", 9); break;
-	case 3: __strcat_chk(p, "123456789", 9); break;
-	case 4: __sprintf_chk(p, 1, 9, "%d", 123456789); break;
-	case 5: __snprintf_chk(p, 10, 1, 9, "%d", 1); break;
-	case 6: __fgets_chk(p, 9, 20, fmemopen("0123456789ab", 12, "r")); break;
-	case 7: __read_chk(0, p, 10, 9); break;
+	case 0:
+		__memcpy_chk(p, "0123456789", 10, 9);
+		break;
+	case 1:
+		__memset_chk(p, 0, 10, 9);
+		break;
+	case 2:
+		__strcpy_chk(p, "123456789", 9);
+		break;
+	case 3:
+		__strcat_chk(p, "123456789", 9);
+		break;
+	case 4:
+		__sprintf_chk(p, 1, 9, "%d", 123456789);
+		break;
+	case 5:
+		__snprintf_chk(p, 10, 1, 9, "%d", 1);
+		break;
+	case 6:
+		__fgets_chk(p, 9, 20, fmemopen("0123456789ab", 12, "r"));
+		break;
+	case 7:
+		__read_chk(0, p, 10, 9);
+		break;
 	}
 	free(p);
 }

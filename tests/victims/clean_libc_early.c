@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_early.c - libc's functions called by an ifunc resolver, by .preinit_array and by a constructor
+/* tests/victims/clean_libc_early.c - libc's functions called by an ifunc resolver, by .preinit_array and by a
+ * constructor
  *
  * expect: none
  * ways: preload linked
@@ -14,7 +15,10 @@
 static char said[200];
 
 /* Before this program's constructors, and before those of any library. */
-static int forty_two(void) { return 42; }
+static int forty_two(void)
+{
+	return 42;
+}
 static int (*resolve(void))(void)
 {
 	char text[20];
@@ -38,9 +42,15 @@ static void say(const char *word)
 	strcat(said, p);
 	free(p);
 }
-static void preinit(void) { say("preinit"); }
+static void preinit(void)
+{
+	say("preinit");
+}
 __attribute__((section(".preinit_array"), used)) static void (*preinit_entry)(void) = preinit;
-__attribute__((constructor)) static void constructor(void) { say("constructor"); }
+__attribute__((constructor)) static void constructor(void)
+{
+	say("constructor");
+}
 
 int main(void)
 {

@@ -21,7 +21,8 @@ int main(void)
 	__typeof__(free) *its_free = (__typeof__(free) *)dlsym(libc, "free");
 	__typeof__(strdup) *its_strdup = (__typeof__(strdup) *)dlsym(libc, "strdup");
 	__typeof__(memcpy) *its_memcpy = (__typeof__(memcpy) *)dlsym(libc, "memcpy");
-	__typeof__(malloc_usable_size) *its_usable_size = (__typeof__(malloc_usable_size) *)dlsym(libc, "malloc_usable_size");
+	__typeof__(malloc_usable_size) *its_usable_size = (__typeof__(malloc_usable_size) *)dlsym(libc,
+	                                                                                          "malloc_usable_size");
 	char *line = NULL;
 	size_t size = 0;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_input_output.c - reads that are told of more room than the data needs, formats that are cut off, and errno
+/* tests/victims/clean_libc_input_output.c - reads that are told of more room than the data needs, formats that are cut
+ * off, and errno
  *
  * expect: none
  * libs: -lm
@@ -34,7 +35,10 @@ static void must(int ok, const char *what, int line)
 }
 #define MUST(x) must(x, #x, __LINE__)
 
-static char *room(size_t n) { return malloc(n); }
+static char *room(size_t n)
+{
+	return malloc(n);
+}
 
 static void formats(void)
 {
@@ -118,7 +122,11 @@ static void descriptors(void)
 	MUST(recvmsg(s[1], m, 0) == 10 && m->msg_namelen == 0);
 	errno = 0;
 	MUST(recv(s[1], p, 1000, MSG_DONTWAIT) == -1 && errno == EAGAIN);
-	free(from); free(m); free(v); free(p); free(q);
+	free(from);
+	free(m);
+	free(v);
+	free(p);
+	free(q);
 }
 
 static void names(void)
@@ -160,7 +168,11 @@ static void names(void)
 
 /* read is a cancellation point, and the cleanup handlers of the frames around it run. */
 static int cleaned;
-static void cleanup(void *arg) { cleaned = 1; free(arg); }
+static void cleanup(void *arg)
+{
+	cleaned = 1;
+	free(arg);
+}
 static void *reader(void *arg)
 {
 	char *p = room(10);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_memory.c - mem* and str* at the exact bounds of heap objects of odd sizes: no report, and what libc's own do
+/* tests/victims/clean_libc_memory.c - mem* and str* at the exact bounds of heap objects of odd sizes: no report, and
+ * what libc's own do
  *
  * expect: none
  * libs: -ldl
@@ -65,7 +66,11 @@ static void *own(const char *name)
 #define OWN(name) ((__typeof__(name) *)own(#name))
 
 /* Two copies of everything: the end of a heap object for ours, memory that nobody checks for libc's. */
-struct pair { char *ours, *model; size_t n; char *object; };
+struct pair {
+	char *ours, *model;
+	size_t n;
+	char *object;
+};
 static char model_space[8][LARGEST * 2 + 64];
 static unsigned model_next;
 
@@ -92,44 +97,50 @@ static void pair_check(const char *what, struct pair p)
 	free(p.object);
 }
 
-static int sign(int x) { return (x > 0) - (x < 0); }
+static int sign(int x)
+{
+	return (x > 0) - (x < 0);
+}
 /* A pointer result as an offset into its object. */
-static long at(const void *result, const void *base) { return result ? (const char *)result - (const char *)base : -1; }
+static long at(const void *result, const void *base)
+{
+	return result ? (const char *)result - (const char *)base : -1;
+}
 
-#define SAME(name, a, b)                                  \
-	do {                                              \
-		long left_ = (a), right_ = (b);           \
-		if (left_ != right_)                      \
-			fail(#name, left_, right_);       \
+#define SAME(name, a, b)                            \
+	do {                                        \
+		long left_ = (a), right_ = (b);     \
+		if (left_ != right_)                \
+			fail(#name, left_, right_); \
 	} while (0)
 /* The same call on both copies; d and s are what its arguments name, and the result is an offset into `base`. */
-#define CALL(name, base, ...)                                                       \
-	do {                                                                        \
-		char *d = D.ours, *s = S.ours;                                      \
-		long ours_ = at(name(__VA_ARGS__), base);                           \
-		d = D.model, s = S.model;                                           \
-		SAME(name, ours_, at(OWN(name)(__VA_ARGS__), base));                \
+#define CALL(name, base, ...)                                        \
+	do {                                                         \
+		char *d = D.ours, *s = S.ours;                       \
+		long ours_ = at(name(__VA_ARGS__), base);            \
+		d = D.model, s = S.model;                            \
+		SAME(name, ours_, at(OWN(name)(__VA_ARGS__), base)); \
 	} while (0)
-#define CALL_INT(name, ...)                                                         \
-	do {                                                                        \
-		char *d = D.ours, *s = S.ours;                                      \
-		long ours_ = (name)(__VA_ARGS__);                                   \
-		d = D.model, s = S.model;                                           \
-		SAME(name, ours_, (long)OWN(name)(__VA_ARGS__));                    \
+#define CALL_INT(name, ...)                                      \
+	do {                                                     \
+		char *d = D.ours, *s = S.ours;                   \
+		long ours_ = (name)(__VA_ARGS__);                \
+		d = D.model, s = S.model;                        \
+		SAME(name, ours_, (long)OWN(name)(__VA_ARGS__)); \
 	} while (0)
-#define CALL_SIGN(name, ...)                                                        \
-	do {                                                                        \
-		char *d = D.ours, *s = S.ours;                                      \
-		long ours_ = sign((name)(__VA_ARGS__));                             \
-		d = D.model, s = S.model;                                           \
-		SAME(name, ours_, sign(OWN(name)(__VA_ARGS__)));                    \
+#define CALL_SIGN(name, ...)                                     \
+	do {                                                     \
+		char *d = D.ours, *s = S.ours;                   \
+		long ours_ = sign((name)(__VA_ARGS__));          \
+		d = D.model, s = S.model;                        \
+		SAME(name, ours_, sign(OWN(name)(__VA_ARGS__))); \
 	} while (0)
-#define CALL_VOID(name, ...)                                                        \
-	do {                                                                        \
-		char *d = D.ours, *s = S.ours;                                      \
-		name(__VA_ARGS__);                                                  \
-		d = D.model, s = S.model;                                           \
-		OWN(name)(__VA_ARGS__);                                             \
+#define CALL_VOID(name, ...)                   \
+	do {                                   \
+		char *d = D.ours, *s = S.ours; \
+		name(__VA_ARGS__);             \
+		d = D.model, s = S.model;      \
+		OWN(name)(__VA_ARGS__);        \
 	} while (0)
 
 static void copies(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_malloc_family.c - what C, POSIX and glibc's manual promise of every function; nothing of it is a bug
+/* tests/victims/clean_malloc_family.c - what C, POSIX and glibc's manual promise of every function; nothing of it is a
+ * bug
  *
  * expect: none
  * modes: check production
@@ -14,7 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(x) do { if (!(x)) { printf("line %d: %s\n", __LINE__, #x); return 1; } } while (0)
+#define CHECK(x)                                               \
+	do {                                                   \
+		if (!(x)) {                                    \
+			printf("line %d: %s\n", __LINE__, #x); \
+			return 1;                              \
+		}                                              \
+	} while (0)
 
 static volatile size_t huge = PTRDIFF_MAX;
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The nothrow forms of operator new call the new-handler until there is memory or no handler, and swallow what it throws.
+/* The nothrow forms of operator new call the new-handler until there is memory or no handler, and swallow what it
+ * throws.
+ *
  * expect: none
  * ways: preload linked static
  * flags: -std=c++17

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tests/victims/clean_own_operators.cc - a program with its own plain operator new and delete, which all other forms are made of
+/* tests/victims/clean_own_operators.cc - a program with its own plain operator new and delete, which all other forms
+ * are made of
  *
  * expect: none
  * ways: preload linked

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_rlimit_as.c - under a limit of address space: allocation fails with ENOMEM, nothing crashes, and what is freed can be had again
+/* tests/victims/clean_rlimit_as.c - under a limit of address space: allocation fails with ENOMEM, nothing crashes, and
+ * what is freed can be had again
  *
  * expect: none
  * modes: check production

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What Go's runtime does in a program with cgo: handlers through libc, but the signal stack is asked for by a system call, and the one that is
- * found must be the one that handlers run on.  The note makes this a module of Go's linker.
+/* What Go's runtime does in a program with cgo: handlers through libc, but the signal stack is asked for by a system
+ * call, and the one that is found must be the one that handlers run on.  The note makes this a module of Go's linker.
+ *
  * expect: none
  * modes: check production
  * output: ok
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 __asm__(".pushsection .note.go.buildid, \"a\", @note\n\t"
-	".balign 4\n\t.long 4, 4, 4\n\t.ascii \"Go\\0\\0\"\n\t.ascii \"none\"\n\t.popsection");
+        ".balign 4\n\t.long 4, 4, 4\n\t.ascii \"Go\\0\\0\"\n\t.ascii \"none\"\n\t.popsection");
 
 static volatile char *page;
 static stack_t found;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Masks that change past libc's functions: the end of a handler, siglongjmp, swapcontext, a new thread, a system call.  A fault that the
- * program does not block reaches its handler, and what it asks about its mask is true.
+/* Masks that change past libc's functions: the end of a handler, siglongjmp, swapcontext, a new thread, a system call.
+ * A fault that the program does not block reaches its handler, and what it asks about its mask is true.
+ *
  * expect: none
  * modes: check production
  * flags: -pthread
@@ -18,7 +19,13 @@
 #include <unistd.h>
 
 static int failed;
-#define CHECK(x) do { if (!(x)) { printf("line %d: %s\n", __LINE__, #x); failed = 1; } } while (0)
+#define CHECK(x)                                               \
+	do {                                                   \
+		if (!(x)) {                                    \
+			printf("line %d: %s\n", __LINE__, #x); \
+			failed = 1;                            \
+		}                                              \
+	} while (0)
 
 static volatile char *page;
 static volatile int calls;
@@ -28,7 +35,9 @@ static char stack[65536];
 
 static void opening(int sig, siginfo_t *info, void *context)
 {
-	(void)sig; (void)info; (void)context;
+	(void)sig;
+	(void)info;
+	(void)context;
 	calls++;
 	mprotect((char *)page, 4096, PROT_READ | PROT_WRITE);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SIGSEGV by faults and by others, to threads with and without signal stacks of their own, blocked, open and waited for: nothing is lost, nothing
- * comes twice, and no frame lies on another.
+/* SIGSEGV by faults and by others, to threads with and without signal stacks of their own, blocked, open and waited
+ * for: nothing is lost, nothing comes twice, and no frame lies on another.
+ *
  * expect: none
  * modes: check production
  * options: fence=all
@@ -25,7 +26,10 @@ static _Atomic unsigned handled;
 static __thread char *volatile page;
 static __thread volatile unsigned here;
 static char stacks[THREADS][65536] __attribute__((aligned(64)));
-static struct { pthread_t thread; unsigned number; } threads[THREADS];
+static struct {
+	pthread_t thread;
+	unsigned number;
+} threads[THREADS];
 
 static int blocked(void)
 {
@@ -109,12 +113,25 @@ static void *work(void *arg)
 
 		x = x * 1103515245 + 12345;
 		switch ((x >> 16) % 6) {
-		case 0: pending(); break;
-		case 1: faulting(); break;
-		case 2: raise(SIGSEGV); bad += here == before; break;
-		case 3: waiting(1); break;
-		case 4: waiting(0); break;
-		default: free(malloc(x % 3000)); break;
+		case 0:
+			pending();
+			break;
+		case 1:
+			faulting();
+			break;
+		case 2:
+			raise(SIGSEGV);
+			bad += here == before;
+			break;
+		case 3:
+			waiting(1);
+			break;
+		case 4:
+			waiting(0);
+			break;
+		default:
+			free(malloc(x % 3000));
+			break;
 		}
 	}
 	running--;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_system_calls.c - calls whose buffers are right although their sizes, or what stands in them later, look wrong
+/* tests/victims/clean_system_calls.c - calls whose buffers are right although their sizes, or what stands in them
+ * later, look wrong
  *
  * ways: preload linked
  * modes: check production
@@ -16,7 +17,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define MUST(what) do { if (!(what)) { dprintf(2, "line %d: %s\n", __LINE__, #what); _exit(3); } } while (0)
+#define MUST(what)                                                    \
+	do {                                                          \
+		if (!(what)) {                                        \
+			dprintf(2, "line %d: %s\n", __LINE__, #what); \
+			_exit(3);                                     \
+		}                                                     \
+	} while (0)
 
 static void connect_tcp(int *ends)
 {
@@ -62,8 +69,8 @@ static void fill_the_vector(void)
 
 	memset(data, 'x', sizeof(data));
 	MUST(pipe(pipes) == 0 && write(pipes[1], data, sizeof(data)) == sizeof(data));
-	v[0] = (struct iovec) { p, 1 };
-	v[1] = (struct iovec) { v, 2 * sizeof(*v) };
+	v[0] = (struct iovec){ p, 1 };
+	v[1] = (struct iovec){ v, 2 * sizeof(*v) };
 	MUST(readv(pipes[0], v, 2) == sizeof(data));
 	MUST(*p == 'x' && memcmp(v, data, 2 * sizeof(*v)) == 0);
 }

@@ -9,8 +9,8 @@
 __attribute__((constructor)) static void early(void)
 {
 	char *p = malloc(12); /* ALLOC */
-	free(p); /* FREE */
-	free(p); /* BAD */
+	free(p);              /* FREE */
+	free(p);              /* BAD */
 }
 int main(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* After the report the program dies as it would have without memsan: by the same signal, which its parent sees.
+ *
  * expect: null-ptr-deref in=main type=write
  * modes: check production
  * output: signal 11

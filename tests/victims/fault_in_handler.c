@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The fault happens in a signal handler that blocks everything.
+ *
  * expect: null-ptr-deref in=handler type=write
  * modes: check production
  * status: 99

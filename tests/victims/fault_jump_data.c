@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A function pointer leads into data.
+ *
  * expect: bad-jump in=main type=execute
  * modes: check production
  * status: 99

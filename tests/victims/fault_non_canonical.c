@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The processor gives no address; it comes from the instruction.
+ *
  * expect: wild-memory-access in=main type=read access=4
  * modes: check production
  * status: 99

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Through the stack pointer a non-canonical address is a SIGBUS.
+ *
  * expect: wild-memory-access in=main
  * modes: check production
  * status: 99

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 /* A member is read through a null pointer.
+ *
  * ways: preload linked static
  * expect: null-ptr-deref in=main type=read access=8
  * modes: check production
@@ -11,12 +12,15 @@
  */
 #include <stddef.h>
 
-struct s { char pad[24]; struct s *next; };
+struct s {
+	char pad[24];
+	struct s *next;
+};
 static struct s *volatile p;
 
 int main(int argc, char **argv)
 {
 	free(malloc(1)); /* so that the linker takes memsan in */
-	p = p->next; /* BAD */
+	p = p->next;     /* BAD */
 	return argc > 5;
 }

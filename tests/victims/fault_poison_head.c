@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct node { long v[2]; struct node *next; long rest[3]; };
+struct node {
+	long v[2];
+	struct node *next;
+	long rest[3];
+};
 static struct node *list;
 
 __attribute__((noinline)) static struct node *make(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An instruction of the kernel.
+ *
  * expect: privileged-instruction in=main
  * modes: check production
  * status: 99

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One frame that is larger than the whole stack.
+ *
  * ways: preload
  * expect: stack-overflow in=large type=write
  * modes: check production

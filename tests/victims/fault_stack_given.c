@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A recursion without end on a stack that the program gave: it writes over the data below, down to a page that is read-only.
+/* A recursion without end on a stack that the program gave: it writes over the data below, down to a page that is
+ * read-only.
+ *
  * expect: stack-overflow type=write
  * modes: check production
  * flags: -pthread

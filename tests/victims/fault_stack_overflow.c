@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 /* A recursion without end.
+ *
  * ways: preload linked static
  * expect: stack-overflow type=write
  * modes: check production

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* libc reads through a bad pointer; the caller shows.
+ *
  * expect: null-ptr-deref type=read
  * modes: check production
  * status: 99

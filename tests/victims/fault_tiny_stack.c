@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The program has a signal stack of the smallest size for its other handlers.
+ *
  * expect: stack-overflow type=write
  * modes: check production
  * status: 99

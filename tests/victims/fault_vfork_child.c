@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The fault happens in the child of a vfork.
+ *
  * expect: null-ptr-deref in=main type=write
  * modes: check production
  * status: 99

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Of two equal bugs only that in the function's object is fenced; the compiler has made a clone of the function.
+ *
  * ways: preload linked static
  * expect: out-of-bounds-read in=look type=read object=16
  * modes: check production

@@ -15,7 +15,7 @@ int main(void)
 	char c;
 	p[5000] = 1;
 	free((void *)p); /* FREE */
-	c = p[5000]; /* BAD */
+	c = p[5000];     /* BAD */
 	p[90000000] = 1; /* BAD */
 	return c;
 }

@@ -11,7 +11,7 @@
 int main(void)
 {
 	char *p = malloc(100); /* ALLOC */
-	free(p + 32); /* BAD */
+	free(p + 32);          /* BAD */
 	free(p);
 	return 0;
 }

@@ -10,7 +10,7 @@
 int main(void)
 {
 	char *p = malloc(200000); /* ALLOC */
-	free(p + 4096); /* BAD */
+	free(p + 4096);           /* BAD */
 	free(p);
 	return 0;
 }

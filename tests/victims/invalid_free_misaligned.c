@@ -10,7 +10,7 @@
 int main(void)
 {
 	char *p = malloc(100); /* ALLOC */
-	free(p + 1); /* BAD */
+	free(p + 1);           /* BAD */
 	free(p);
 	return 0;
 }

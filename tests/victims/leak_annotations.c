@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* kmemleak's annotations and LeakSanitizer's: what they cover is not reported, what they do not is.
+ *
  * options: leak=on
  * ways: linked preload static
  * flags: -rdynamic
@@ -21,7 +22,10 @@ __attribute__((weak)) void __lsan_ignore_object(const void *);
 __attribute__((weak)) void __lsan_disable(void);
 __attribute__((weak)) void __lsan_enable(void);
 __attribute__((weak)) void __lsan_register_root_region(const void *, size_t);
-const char *__lsan_default_suppressions(void) { return "leak:known_to_leak\n"; }
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:known_to_leak\n";
+}
 
 void *volatile kept1, *volatile kept2;
 void **shared;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A signal that nobody handles ends the program: it is scanned before, as asked; what handlers the program sees and sets are its own.
+/* A signal that nobody handles ends the program: it is scanned before, as asked; what handlers the program sees and
+ * sets are its own.
+ *
  * options: leak=on:leak.fatal_signals=on
  * expect: unreferenced-object object=1001 leak=direct alloc=lose
  * stderr: any

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Every object is fenced: they hold others, they are lost, and what the program says of them counts.
+ *
  * options: leak=on:fence=all
  * expect: unreferenced-object object=1001 leak=direct held=1 alloc=lose
  * expect: unreferenced-object object=1003 leak=direct alloc=lose

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Objects that the program cuts out of pools of its own, in an allocation and in mapped memory, and tells of.
+ *
  * options: leak=on
  * expect: unreferenced-object object=101 leak=direct held=2 cache=pool alloc=cut
  * expect: unreferenced-object object=103 leak=direct held=1 cache=pool alloc=cut

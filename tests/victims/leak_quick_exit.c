@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* _exit, in the child of a fork too, which reports its own losses only; not in a child of vfork.
+ *
  * options: leak=on:leak.quick_exit=on
  * expect: unreferenced-object object=1002 leak=direct alloc=lose_in_child
  * expect: unreferenced-object object=1001 leak=direct alloc=lose

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Threads that wait for signals since before the first scan: for all of them, by a descriptor, and last for the scan's own by its name.
+/* Threads that wait for signals since before the first scan: for all of them, by a descriptor, and last for the scan's
+ * own by its name.
+ *
  * expect: none
  * stderr: any
  * output: all EAGAIN descriptor none by name 61

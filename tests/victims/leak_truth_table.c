@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What holds an object and what does not, each way at once: every lost object is reported, no other is.  Sizes tell them apart.
+/* What holds an object and what does not, each way at once: every lost object is reported, no other is.  Sizes tell
+ * them apart.
+ *
  * options: leak=on
  * expect: unreferenced-object object=1001 leak=direct alloc=take
  * expect: unreferenced-object object=1002 leak=direct held=1 alloc=take
@@ -59,7 +61,10 @@ static void *register_only(void *arg)
 	(void)arg;
 	void *p = TAKE(2004);
 	sem_post(&ready);
-	__asm__ volatile("movq %0, %%r14\n\txorl %%eax, %%eax\n\tmovq %%rax, %0\n\t1: pause\n\tjmp 1b" : "+r"(p) : : "rax", "r14");
+	__asm__ volatile("movq %0, %%r14\n\txorl %%eax, %%eax\n\tmovq %%rax, %0\n\t1: pause\n\tjmp 1b"
+	                 : "+r"(p)
+	                 :
+	                 : "rax", "r14");
 	return NULL;
 }
 
@@ -141,7 +146,8 @@ __attribute__((noinline)) static void lose(void)
 	pool[101] = (char *)TAKE(1011) + 1011 + 64;
 }
 
-/* Far down the stack: frames of the scan itself, with gaps between their words, would keep dead words of these alive. */
+/* Far down the stack: frames of the scan itself, with gaps between their words, would keep dead words of these alive.
+ */
 __attribute__((noinline)) static void deep(void (*fn)(void))
 {
 	char bytes[1 << 17];

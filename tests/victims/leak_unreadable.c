@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory that cannot be read lies in the way of the scan, in an object and in a root: what is before and behind it is seen, and the program's
- * own handler of SIGSEGV is what it was.
+/* Memory that cannot be read lies in the way of the scan, in an object and in a root: what is before and behind it is
+ * seen, and the program's own handler of SIGSEGV is what it was.
+ *
  * options: leak=on
  * modes: check production
  * expect: unreferenced-object leak=direct count=1

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every kind of wait, interrupted by scans again and again: none returns early or with EINTR, and no signal is taken from or by the program.
+/* Every kind of wait, interrupted by scans again and again: none returns early or with EINTR, and no signal is taken
+ * from or by the program.
+ *
  * expect: none
  * stderr: any
  * output: 0 wrong, handler default
@@ -19,7 +21,25 @@
 
 __attribute__((weak)) size_t memsan_leak_check(void);
 
-enum { POLL, PPOLL, SELECT, PSELECT, EPOLL, NANOSLEEP, CLOCK, ABSOLUTE, USLEEP, SLEEP, SIGTIMEDWAIT, SEM, COND, READ, SIGWAIT, PAUSE, NR };
+enum {
+	POLL,
+	PPOLL,
+	SELECT,
+	PSELECT,
+	EPOLL,
+	NANOSLEEP,
+	CLOCK,
+	ABSOLUTE,
+	USLEEP,
+	SLEEP,
+	SIGTIMEDWAIT,
+	SEM,
+	COND,
+	READ,
+	SIGWAIT,
+	PAUSE,
+	NR
+};
 static char answers[NR][32];
 static int pipe_fds[2];
 static sigset_t usr1, all;
@@ -48,20 +68,30 @@ static int wait_by(int kind)
 	int sig = 0, r;
 
 	switch (kind) {
-	case POLL: return poll(NULL, 0, 1000);
-	case PPOLL: return ppoll(NULL, 0, &one, NULL);
-	case SELECT: return select(0, NULL, NULL, NULL, &one_tv);
-	case PSELECT: return pselect(0, NULL, NULL, NULL, &one, NULL);
-	case EPOLL: return epoll_wait(epoll_create1(0), &e, 1, 1000);
-	case NANOSLEEP: return nanosleep(&one, NULL);
-	case CLOCK: return clock_nanosleep(CLOCK_MONOTONIC, 0, &one, NULL);
+	case POLL:
+		return poll(NULL, 0, 1000);
+	case PPOLL:
+		return ppoll(NULL, 0, &one, NULL);
+	case SELECT:
+		return select(0, NULL, NULL, NULL, &one_tv);
+	case PSELECT:
+		return pselect(0, NULL, NULL, NULL, &one, NULL);
+	case EPOLL:
+		return epoll_wait(epoll_create1(0), &e, 1, 1000);
+	case NANOSLEEP:
+		return nanosleep(&one, NULL);
+	case CLOCK:
+		return clock_nanosleep(CLOCK_MONOTONIC, 0, &one, NULL);
 	case ABSOLUTE:
 		clock_gettime(CLOCK_MONOTONIC, &end);
 		end.tv_sec++;
 		return clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
-	case USLEEP: return usleep(1000000);
-	case SLEEP: return (int)sleep(1);
-	case SIGTIMEDWAIT: return sigtimedwait(&all, NULL, &one);
+	case USLEEP:
+		return usleep(1000000);
+	case SLEEP:
+		return (int)sleep(1);
+	case SIGTIMEDWAIT:
+		return sigtimedwait(&all, NULL, &one);
 	case SEM:
 		sem_init(&s, 0, 0);
 		clock_gettime(CLOCK_REALTIME, &end);
@@ -73,9 +103,12 @@ static int wait_by(int kind)
 		pthread_mutex_lock(&m);
 		errno = r = pthread_cond_timedwait(&c, &m, &end);
 		return r ? -1 : 0;
-	case READ: return (int)read(pipe_fds[0], &byte, 1);
-	case SIGWAIT: return sigwait(&usr1, &sig) ? -1 : sig;
-	default: return pause();
+	case READ:
+		return (int)read(pipe_fds[0], &byte, 1);
+	case SIGWAIT:
+		return sigwait(&usr1, &sig) ? -1 : sig;
+	default:
+		return pause();
 	}
 }
 
@@ -94,7 +127,11 @@ static void *waiter(void *arg)
 	if (took < 0.95 || took > 8)
 		sprintf(answers[kind], "after %.3f", took);
 	else if (r < 0)
-		sprintf(answers[kind], "%s", e == EINTR ? "EINTR" : e == EAGAIN ? "EAGAIN" : e == ETIMEDOUT ? "ETIMEDOUT" : "?");
+		sprintf(answers[kind], "%s",
+		        e == EINTR       ? "EINTR"
+		        : e == EAGAIN    ? "EAGAIN"
+		        : e == ETIMEDOUT ? "ETIMEDOUT"
+		                         : "?");
 	else
 		sprintf(answers[kind], "%d", r);
 	return NULL;

@@ -7,6 +7,6 @@
 int main()
 {
 	int *volatile p = new int[10]; /* ALLOC */
-	delete p; /* BAD */
+	delete p;                      /* BAD */
 	return 0;
 }

@@ -8,6 +8,6 @@
 int main()
 {
 	int *p = (int *)malloc(sizeof(int)); /* ALLOC */
-	::operator delete(p); /* BAD */
+	::operator delete(p);                /* BAD */
 	return 0;
 }

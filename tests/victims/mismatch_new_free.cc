@@ -10,6 +10,6 @@
 int main()
 {
 	void *p = ::operator new(24); /* ALLOC */
-	free(p); /* BAD */
+	free(p);                      /* BAD */
 	return 0;
 }

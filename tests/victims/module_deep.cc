@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tests/victims/module_deep.cc - a library bound to its own dependencies first, for clean_deepbind.cc and deepbind_copy.c
+/* tests/victims/module_deep.cc - a library bound to its own dependencies first, for clean_deepbind.cc and
+ * deepbind_copy.c
  *
  */
 #include <cstdlib>
@@ -45,6 +46,9 @@ extern "C" void module_copy(char *to, const char *from, size_t n)
 
 /* Memory of libc's that is freed while the library is still being loaded. */
 struct loaded {
-	loaded() { free(strdup("loaded")); }
+	loaded()
+	{
+		free(strdup("loaded"));
+	}
 };
 static loaded at_start;

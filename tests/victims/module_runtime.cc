@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tests/victims/module_runtime.cc - a library with operators of its own, which its own code is bound to; for clean_private_operators.cc
+/* tests/victims/module_runtime.cc - a library with operators of its own, which its own code is bound to; for
+ * clean_private_operators.cc
  *
  */
 #include <cstdlib>

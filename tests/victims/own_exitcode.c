@@ -19,8 +19,8 @@ const char *memsan_default_options(void)
 static void child(void)
 {
 	char *p = malloc(33); /* ALLOC */
-	free(p); /* FREE */
-	free(p); /* BAD */
+	free(p);              /* FREE */
+	free(p);              /* BAD */
 }
 int main(void)
 {

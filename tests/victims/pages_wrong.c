@@ -15,8 +15,8 @@
 int main(void)
 {
 	char *p = memsan_alloc_pages(2), *q = memsan_alloc_pages(1); /* ALLOC */
-	memsan_free_pages(p, 1); /* BAD */
-	memsan_free_pages(q + 4096, 0); /* BAD */
+	memsan_free_pages(p, 1);                                     /* BAD */
+	memsan_free_pages(q + 4096, 0);                              /* BAD */
 	memsan_free_pages(q, 1);
 	memsan_free_pages(q, 1); /* BAD */
 	return 0;

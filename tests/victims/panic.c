@@ -13,8 +13,8 @@
 int main(void)
 {
 	char *p = malloc(8); /* ALLOC */
-	free(p); /* FREE */
-	free(p); /* BAD */
+	free(p);             /* FREE */
+	free(p);             /* BAD */
 	write(1, "still here\n", 11);
 	return 0;
 }

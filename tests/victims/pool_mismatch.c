@@ -16,7 +16,7 @@ int main(void)
 	struct memsan_pool *pool = memsan_pool_create("arena", 16, 0);
 	char *memory = malloc(1024), *volatile p = memory + 64;
 	memsan_pool_alloc(pool, p, 40); /* ALLOC */
-	free(p); /* BAD */
+	free(p);                        /* BAD */
 	memsan_pool_free(pool, p);
 	memsan_pool_destroy(pool);
 	free(memory);

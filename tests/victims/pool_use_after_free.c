@@ -18,7 +18,7 @@ int main(void)
 	memsan_pool_alloc(pool, memory + 16, 200); /* ALLOC */
 	set(memory + 16, 1, 200);
 	memsan_pool_free(pool, memory + 16); /* FREE */
-	set(memory + 16, 2, 200); /* BAD */
+	set(memory + 16, 2, 200);            /* BAD */
 	memsan_pool_destroy(pool);
 	set(memory, 3, 1024);
 	free(memory);

@@ -9,8 +9,8 @@
 static void again(void)
 {
 	char *p = malloc(8); /* ALLOC */
-	free(p); /* FREE */
-	free(p); /* BAD */
+	free(p);             /* FREE */
+	free(p);             /* BAD */
 }
 int main(void)
 {

@@ -20,7 +20,7 @@ int main(void)
 	sigaltstack(&ss, NULL);
 	sigaction(SIGUSR1, &sa, NULL);
 	p = malloc(16); /* ALLOC */
-	free(p); /* FREE */
+	free(p);        /* FREE */
 	raise(SIGUSR1);
 	return 0;
 }

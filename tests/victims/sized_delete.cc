@@ -5,12 +5,16 @@
  * flags: -std=c++17 -fsized-deallocation
  * ways: preload linked
  */
-struct base { long a; };
-struct derived : base { long b[7]; };
+struct base {
+	long a;
+};
+struct derived : base {
+	long b[7];
+};
 
 int main()
 {
 	base *volatile p = new derived; /* ALLOC */
-	delete p; /* BAD */
+	delete p;                       /* BAD */
 	return 0;
 }

@@ -13,7 +13,7 @@
 int main(void)
 {
 	volatile char *p = memsan_vmalloc(5000); /* ALLOC */
-	char c = p[8192]; /* BAD */
+	char c = p[8192];                        /* BAD */
 	memsan_vfree((void *)p);
 	return c;
 }

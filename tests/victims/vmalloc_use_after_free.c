@@ -17,7 +17,7 @@ int main(void)
 	char c;
 	memset((void *)p, 1, 50000);
 	memsan_vfree((void *)p); /* FREE */
-	c = p[100]; /* BAD */
-	p[20000] = 1; /* BAD */
+	c = p[100];              /* BAD */
+	p[20000] = 1;            /* BAD */
 	return c;
 }
