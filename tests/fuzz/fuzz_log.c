@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/fuzz/fuzz_log.c - any bytes as a log, in any pieces: records, all their forms, and back again.  libFuzzer; the
- * first byte cuts the pieces. */
+/* tests/fuzz/fuzz_log.c - any bytes as a log, read in pieces: each record is written in every form, and read again from
+ * its JSON.  The first byte is the length of the pieces. */
 #include "decode/decode.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static FILE *nowhere;
 static struct log_writer *writers[5];
 
-/* What is written can be read again, and says the same of the bug. */
+/* A record that was written as JSON can be read again, and names the same bug. */
 static void round_trip(const struct log_record *r)
 {
 	char *text = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/fuzz/fuzz_suppress.c - any text as suppressions, asked about a leak and a report. */
+/* tests/fuzz/fuzz_suppress.c - any text as suppressions, which are matched with a leak and with a report. */
 #include "decode/decode.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/live/waiting.c - calls that signal(7) says are never restarted, and raw ones that no library function stands
- * before: each once, for two seconds or until it is woken.  Prints what came back, and when that was too early or too
- * late. */
+/* tests/live/waiting.c - calls that, by signal(7), are never restarted, and raw system calls that memsan does not
+ * intercept: each runs once, for two seconds or until it is woken.  The program prints the result of each, and whether
+ * that came too early or too late. */
 #define _GNU_SOURCE
 #include <aio.h>
 #include <errno.h>
@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #define SECONDS 2
-#define OPEN_END 99 /* woken when the others are through */
+#define OPEN_END 99 /* woken when the calls with a limit have ended */
 
 static pthread_barrier_t begin;
 static int woken_pipe[2], tty, aio_pipe[2], other_pipe[2];
@@ -134,7 +134,7 @@ static long wait_mq(void)
 	snprintf(name, sizeof(name), "/memsan-waiting-%d", (int)getpid());
 	q = mq_open(name, O_CREAT | O_RDWR, 0600, &a);
 	mq_unlink(name);
-	if (q == (mqd_t)-1) { /* none on this system */
+	if (q == (mqd_t)-1) { /* this system has no message queues */
 		errno = ETIMEDOUT;
 		return -1 + 0 * usleep(SECONDS * 1000000);
 	}
@@ -188,7 +188,7 @@ static long wait_send(void)
 	return send(fds[0], data, sizeof(data), 0);
 }
 
-/* The rest of a sleep that a handler of the program's ended, after scans have interrupted it too. */
+/* The rest of a sleep that a handler of the program ends, after scans have interrupted the sleep too. */
 static long wait_rest(void)
 {
 	struct timespec t = { 2 * SECONDS, 0 }, rest = { 0, 0 };
@@ -301,7 +301,7 @@ static long wait_uring(void)
 	struct io_uring_params p = { 0 };
 	long fd = syscall(SYS_io_uring_setup, 1, &p);
 
-	if (fd < 0) { /* none on this system: as woken as the rest */
+	if (fd < 0) { /* this system has no io_uring: end as if woken */
 		while (!over)
 			usleep(1000);
 		errno = EINTR;
@@ -407,7 +407,7 @@ static int sleeps(int tid)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
 	fd = tid ? open(path, O_RDONLY) : -1;
 	if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
-		return 1; /* ended already: it will say so */
+		return 1; /* the thread has ended already, and will say so */
 	close(fd);
 	return text[0] != 'r' && text[0] != '-';
 }
@@ -436,9 +436,9 @@ int main(void)
 			sched_yield();
 	printf("ready %d\n", (int)getpid());
 	fflush(stdout);
-	/* A handler of the program's ends the sleeps that tell their rest, at half of their time. */
+	/* After half of their time, a handler of the program ends the sleeps that return their rest. */
 	struct timespec rest = { SECONDS, 0 };
-	if (syscall(SYS_nanosleep, &rest, &rest) != 0) /* who asks for a scan interrupts this thread first */
+	if (syscall(SYS_nanosleep, &rest, &rest) != 0) /* a request for a scan interrupts this thread first */
 		printf("the first thread: %s\n", strerrorname_np(errno));
 	pthread_kill(state[index_of(wait_rest)].thread, SIGUSR1);
 	pthread_kill(state[index_of(wait_clock_rest)].thread, SIGUSR1);

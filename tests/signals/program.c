@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/signals/program.c - everything a program can ask of the kernel about its signals; one case a run, and what it
- * saw on standard output.
+/* tests/signals/program.c - everything that a program can ask the kernel about its signals.  A run is one case, and
+ * prints what the program saw.
  *
  * tests/signals/run compares the output, and how the run ended, with and without memsan. */
 #define _GNU_SOURCE
@@ -32,7 +32,7 @@ static sigjmp_buf jump;
 static char stack[65536] __attribute__((aligned(64)));
 static char *page;
 
-/* ---- what is seen ---------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static const char *mask_text(const sigset_t *set)
 {
@@ -217,7 +217,7 @@ static void system_v(void)
 	printf("wrong: %d %d\n", sighold(99), errno);
 }
 
-/* ---- masks, and what waits ------------------------------------------------------------------- */
+/* ---- masks, pending signals, waits ----------------------------------------------------------- */
 
 static void masks(void)
 {
@@ -339,8 +339,8 @@ static void *sends_later(void *target)
 	return NULL;
 }
 
-/* How each of these ends: with a signal that waits already, one that comes, or one that is blocked or ignored, which
- * none of them may notice. */
+/* One wait, which ends by a pending signal or by one that comes; none of the waits may notice a signal that is blocked
+ * or ignored. */
 static int waits_once(int which, const sigset_t *mask)
 {
 	struct timespec limit = { 0, 120000000 }, rest;
@@ -480,7 +480,7 @@ static void taking(int s)
 	printf("signal %d taken by the thread that does not block it %d\n", s, pthread_equal(pthread_self(), taker));
 }
 
-/* The process gets it: a thread that does not block it takes it. */
+/* The signal is sent to the process: a thread that does not block the signal takes it. */
 static void process_directed(void)
 {
 	block(SIG_BLOCK, sig, 0);
@@ -508,7 +508,7 @@ static void *waits_for_it(void *arg)
 	return arg;
 }
 
-/* All block it, and one waits for it: that one gets it. */
+/* All threads block the signal, and the one that waits for it gets it. */
 static void waited_for_by_a_thread(void)
 {
 	block(SIG_BLOCK, sig, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/clean_locate.c - sanitizer/asan_interface.h: where an address is, and who allocated and freed it
+/* tests/victims-shadow/clean_locate.c - sanitizer/asan_interface.h says where an address is, and which stacks
+ * allocated and freed it
  *
  * expect: none
  * output: ok

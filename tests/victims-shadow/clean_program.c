@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/clean_program.c - a correct program with everything that is instrumented
+/* tests/victims-shadow/clean_program.c - a correct program that uses everything that is instrumented
  *
  * expect: none
  * output: 2425400 hello 17

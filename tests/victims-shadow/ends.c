@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/ends.c - the forms that do not recover end after a report
+/* tests/victims-shadow/ends.c - a program built in a form that does not recover ends after a report
  *
  * only-form: gcc-asan clang-asan
  * expect: slab-out-of-bounds type=read

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What holds an object and what does not, in an instrumented program: tests/victims/leak_truth_table.c.
+/* tests/victims-shadow/leak_truth_table.c - tests/victims/leak_truth_table.c as an instrumented program
  *
  * options: leak=on
  * ways: linked

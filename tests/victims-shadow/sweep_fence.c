@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims-shadow/sweep_fence.c - each aligned access of 1, 2, 4 and 8 bytes around a fenced object of every size
- * from 1 to 130 and several alignments, as far as its page goes: a report outside, none inside
+ * from 1 to 130 and several alignments, as far as its page goes: a report outside the object, none inside
  *
  * options: fence=all:fence.side=random:multi_shot=on:symbolize=off:max_reports=0
  * not-form: gcc-asan clang-asan
@@ -42,7 +42,7 @@ static void look(volatile char *p, int width)
 	}
 }
 
-/* Behind the page lies a guard, which needs no shadow. */
+/* Past the page lies a guard page, which needs no shadow. */
 static int on_its_page(const char *p, int at)
 {
 	return (uintptr_t)(p + at) >> 12 == (uintptr_t)p >> 12;

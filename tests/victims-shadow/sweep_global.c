@@ -31,7 +31,7 @@ __attribute__((noinline)) static int look(volatile char *p)
 	return told - before;
 }
 
-/* To the left is another global's red zone, or the first one's nothing: only the right side is defined. */
+/* Only the right side is defined: on the left lies another global's red zone, or nothing for the first global. */
 static void sweep(char *p, int size)
 {
 	for (int at = 0; at <= size + 7; at++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/use_after_poison.c - memory that the program poisoned itself
+/* tests/victims-shadow/use_after_poison.c - a read of memory that the program poisoned itself
  *
  * expect: use-after-poison type=read access=1
  * ways: linked

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/atexit_double_free.c - after main, in an exit handler and in a destructor
+/* tests/victims/atexit_double_free.c - double frees after main: in an exit handler, and in a destructor
  *
  * expect: double-free in=late object=12
  * expect: double-free in=latest object=12

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/cache_and_malloc.c - objects of caches and of malloc, freed by the other's function
+/* tests/victims/cache_and_malloc.c - free() gets an object of a cache, and memsan_cache_free() gets one of malloc's
  *
  * expect: alloc-dealloc-mismatch in=main entry=free
  * expect: alloc-dealloc-mismatch in=main entry=memsan_cache_free

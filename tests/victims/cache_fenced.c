@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/cache_fenced.c - fenced objects know which cache they are of: freed to another one, and one that
- * remains
+/* tests/victims/cache_fenced.c - a fenced object belongs to its cache: memsan reports a free to another cache, and an
+ * object that is live when its cache is destroyed
  *
  * expect: cache-mismatch in=main object=40 cache=session
  * expect: objects-remaining in=main object=40 cache=session

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/cache_late_write.c - a write to an object that went back; found when the cache is destroyed
+/* tests/victims/cache_late_write.c - the program writes to an object that it has given back; destroying the cache
+ * finds the damage
  *
  * expect: poison-overwritten object=96 cache=session
  * ways: linked static

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/cache_use_after_free.c - memset after the object went back to its cache
+/* tests/victims/cache_use_after_free.c - memset of an object that has gone back to its cache
  *
  * expect: slab-use-after-free in=main object=96 cache=session type=write entry=memset
  * ways: linked

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_caches.c - caches, pages, vmalloc, pools and shrinkers as they should be used, by threads, over a
- * fork
+/* tests/victims/clean_caches.c - several threads use caches, pages, vmalloc, pools and shrinkers correctly, also
+ * across a fork
  *
  * expect: none
  * modes: check production

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_cxx.cc - every operator new and delete, bad_alloc, the new-handler, sized and aligned forms,
- * containers and exceptions
+/* tests/victims/clean_cxx.cc - every operator new and delete works: bad_alloc, the new-handler, sized and aligned
+ * forms, containers, exceptions
  *
  * expect: none
  * modes: check production
@@ -69,7 +69,7 @@ int main()
 		thrown = true;
 	}
 	CHECK(thrown);
-	/* The nothrow forms call it too, and catch what it throws; libstdc++ does that for us where it is a library. */
+	/* The nothrow forms call it too and catch what it throws; libstdc++ does that where it is a library. */
 	if (std::getenv("LD_PRELOAD")) {
 		std::set_new_handler(handler);
 		CHECK(new (std::nothrow) char[huge] == nullptr);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The malloc family with every allocation fenced, from several threads and over forks: nothing is reported, and
- * contents stay.
+/* tests/victims/clean_fence_all.c - the malloc family with every allocation fenced, in several threads and
+ * across forks: no report, and contents stay
  *
  * expect: none
  * modes: check production

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_aborts.c - what the fortified functions abort for, they still abort for
+/* tests/victims/clean_libc_aborts.c - fortified libc functions abort under memsan where they abort without it
  *
  * expect: none
  * modes: check production
@@ -22,7 +22,7 @@ int __snprintf_chk(char *, size_t, int, size_t, const char *, ...);
 char *__fgets_chk(char *, size_t, int, FILE *);
 ssize_t __read_chk(int, void *, size_t, size_t);
 
-/* Objects are large enough for what is done: only the size that the compiler knew is not. */
+/* Each object is large enough for its call; only the size that a compiler would pass is too small. */
 static void overflow(int which)
 {
 	char *p = malloc(100);

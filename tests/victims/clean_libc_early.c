@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_early.c - libc's functions called by an ifunc resolver, by .preinit_array and by a
- * constructor
+/* tests/victims/clean_libc_early.c - an ifunc resolver, .preinit_array and a constructor call libc functions
  *
  * expect: none
  * ways: preload linked
@@ -14,7 +13,7 @@
 
 static char said[200];
 
-/* Before this program's constructors, and before those of any library. */
+/* The resolver runs before the constructors of this program and of any library. */
 static int forty_two(void)
 {
 	return 42;

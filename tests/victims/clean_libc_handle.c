@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_handle.c - libc's functions asked of libc itself, as Python's ctypes and other languages do
+/* tests/victims/clean_libc_handle.c - the program looks libc's functions up in libc itself, as Python's ctypes and
+ * other languages do
  *
  * expect: none
  * ways: preload linked
@@ -41,7 +42,7 @@ int main(void)
 		return 1;
 	its_free(line);
 	fclose(f);
-	/* Another copy of libc keeps its own malloc; its pointers are its own affair. */
+	/* Another copy of libc keeps its own malloc, and frees its own pointers. */
 	void *other = dlmopen(LM_ID_NEWLM, "libc.so.6", RTLD_NOW);
 	if (other) {
 		again = ((void *(*)(size_t))dlsym(other, "malloc"))(100);

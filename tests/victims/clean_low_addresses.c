@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_low_addresses.c - a program that opens libraries and wants memory at addresses of its own, as
- * Wine does
+/* tests/victims/clean_low_addresses.c - a program opens a library and then maps memory at fixed addresses, as
+ * Wine does: memsan must leave these free
  *
  * expect: none
  * modes: check production

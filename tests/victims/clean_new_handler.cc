@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The nothrow forms of operator new call the new-handler until there is memory or no handler, and swallow what it
- * throws.
+/* tests/victims/clean_new_handler.cc - the nothrow forms of operator new call the new-handler until there is memory or
+ * no handler, and catch what it throws
  *
  * expect: none
  * ways: preload linked static

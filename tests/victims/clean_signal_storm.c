@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SIGSEGV by faults and by others, to threads with and without signal stacks of their own, blocked, open and waited
- * for: nothing is lost, nothing comes twice, and no frame lies on another.
+/* tests/victims/clean_signal_storm.c - threads get SIGSEGV from faults and from each other, with and without signal
+ * stacks of their own, while they block it, leave it open or wait for it.  No signal is lost, none comes twice, and no
+ * signal frame overlaps another.
  *
  * expect: none
  * modes: check production

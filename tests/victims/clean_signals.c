@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program that handles SIGSEGV and SIGBUS itself, in every way that the kernel offers: it sees what it would see
- * without memsan.
+/* tests/victims/clean_signals.c - the program handles SIGSEGV and SIGBUS itself, in every way that the kernel offers,
+ * and sees what it would see without memsan
  *
  * expect: none
  * modes: check production
@@ -61,7 +61,7 @@ static void skipping(int sig, siginfo_t *info, void *context)
 {
 	(void)sig, (void)info;
 	calls++;
-	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* ud-sized: movb (%rax), %al is two bytes */
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* movb (%rax), %al has two bytes */
 }
 static void user(int sig)
 {
@@ -163,7 +163,7 @@ static void test_jumps(void)
 		} else {
 			sigset_t m;
 			sigprocmask(SIG_SETMASK, NULL, &m);
-			CHECK(sigismember(&m, SIGSEGV)); /* the handler was left without being returned from */
+			CHECK(sigismember(&m, SIGSEGV)); /* the handler has not returned */
 			sigemptyset(&m);
 			sigaddset(&m, SIGSEGV);
 			CHECK(sigprocmask(SIG_UNBLOCK, &m, NULL) == 0);
@@ -258,7 +258,7 @@ static void test_threads(void)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-/* How children die that do not handle it. */
+/* How a child ends that does not handle the signal. */
 static void test_deaths(void)
 {
 	for (int how = 0; how < 4; how++) {
@@ -266,7 +266,6 @@ static void test_deaths(void)
 		if (pid == 0) {
 			signal(SIGSEGV, how == 2 ? SIG_IGN : SIG_DFL);
 			if (how == 3) {
-				/* no room for the handler's frame: the kernel gives up */
 				set(SIGSEGV, jumping, 0, 0);
 				raise(SIGKILL);
 			}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/deepbind_copy.c - a library opened with RTLD_DEEPBIND copies past an object's end: its memcpy is
- * checked as everybody's
+/* tests/victims/deepbind_copy.c - a library opened with RTLD_DEEPBIND copies past the end of an object: memsan checks
+ * its memcpy like any other
  *
  * module: module_deep.cc
  * expect: slab-out-of-bounds in=module_copy object=20 access=24 entry=memcpy alloc=main

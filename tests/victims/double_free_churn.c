@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/double_free_churn.c - freed again after much other traffic in the same class: never found by luck,
- * always from the state map
+/* tests/victims/double_free_churn.c - an object is freed again after much other traffic in its size class: the state
+ * map finds that every time
  *
  * expect: double-free in=main object=100
  * expect-production: double-free in=main

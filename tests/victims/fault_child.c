@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The fault happens in the child of a fork.
+/* tests/victims/fault_child.c - the child of a fork faults
  *
  * expect: null-ptr-deref in=main type=write
  * modes: check production

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A member is written through a null pointer.
+/* tests/victims/fault_null_write.c - a member is written through a null pointer
  *
  * expect: null-ptr-deref in=main type=write access=4
  * modes: check production

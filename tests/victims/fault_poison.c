@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A pointer is read out of freed memory and followed.
+/* tests/victims/fault_poison.c - a pointer is read out of freed memory and followed
  *
  * expect: slab-use-after-free in=follow object=24 alloc=main free=main
  * modes: check

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A function pointer is a member of an object that was freed; it is called straight from there.
+/* tests/victims/fault_poison_call.c - a function pointer in a freed object is called, straight from there
  *
  * expect: slab-use-after-free in=notify type=execute object=64 alloc=make free=main
  * status: 99

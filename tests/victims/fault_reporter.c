@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Crash reporters: whichever way a handler ends the program, the fault is told; one that is recovered from, or ends in
- * success, is not.
+/* tests/victims/fault_reporter.c - crash reporters: memsan reports a fault whichever way its handler ends the program,
+ * but no fault that the program recovers from or after which it ends in success
  *
  * modes: check production
  * expect: null-ptr-deref in=exits type=write access=4
@@ -99,7 +99,7 @@ static void handler(int sig, siginfo_t *info, void *context)
 	}
 }
 
-/* One function each: reports of one place are told once. */
+/* A function each, because memsan reports each place only once. */
 #define FAULTING(name)                                   \
 	__attribute__((noinline)) static void name(void) \
 	{                                                \
@@ -135,7 +135,7 @@ static void overflows(void)
 	recurse(0);
 }
 
-/* The place of the handler's frame is used again, by a stack that looks much like the one that was there. */
+/* Uses the place of the handler's frame again, for a stack that looks much like the one before. */
 __attribute__((noinline)) static int deep(int n)
 {
 	char room[1000];

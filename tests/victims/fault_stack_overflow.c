@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <stdlib.h>
-
-/* A recursion without end.
+/* tests/victims/fault_stack_overflow.c - an endless recursion
  *
  * ways: preload linked static
  * expect: stack-overflow type=write
@@ -10,6 +8,8 @@
  * status-linked: -11
  * status-static: -11
  */
+#include <stdlib.h>
+
 static int deep(int n)
 {
 	volatile char a[200];
@@ -19,7 +19,7 @@ static int deep(int n)
 
 int main(int argc, char **argv)
 {
-	free(malloc(1)); /* so that the linker takes memsan in */
+	free(malloc(1)); /* makes the linker take memsan */
 	return deep(argc);
 	return argc > 5;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libc reads through a bad pointer; the caller shows.
+/* tests/victims/fault_string.c - libc reads through a bad pointer; the report shows libc's caller
  *
  * expect: null-ptr-deref type=read
  * modes: check production

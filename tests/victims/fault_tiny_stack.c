@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The program has a signal stack of the smallest size for its other handlers.
+/* tests/victims/fault_tiny_stack.c - an endless recursion in a program whose own signal stack, for its other handlers,
+ * has the smallest size
  *
  * expect: stack-overflow type=write
  * modes: check production

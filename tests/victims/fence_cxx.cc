@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* operator new is fenced too; deleting with another family's function is told in check mode.
+/* tests/victims/fence_cxx.cc - operator new is fenced too, and check mode reports an object that another family's
+ * function frees
  *
  * expect: alloc-dealloc-mismatch in=main object=40
  * options: fence=all

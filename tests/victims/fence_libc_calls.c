@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/fence_libc_calls.c - libc's functions told to go past a fenced object, into what is left of its page
- * before the guard
+/* tests/victims/fence_libc_calls.c - libc functions go past a fenced object, into the rest of its page before the
+ * guard page
  *
- * A plain load there is not seen, a plain store only when the object is freed; a call says how far it will go.
+ * Memsan does not see a plain load there, and a plain store only when the object is freed; for a call it knows how far
+ * the call will go.
+ *
  * ways: preload linked
  * modes: check production
  * options: fence=all:max_reports=0
@@ -26,7 +28,7 @@ static char *gone(void)
 }
 static void done(void *p)
 {
-	free(p); /* the canaries say no more than was said */
+	free(p); /* the canaries report nothing new */
 }
 
 int main(void)

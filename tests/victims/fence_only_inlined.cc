@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The suspect is a C++ method that was inlined; the user names it as the source does.
+/* tests/victims/fence_only_inlined.cc - fence.only names a C++ method that was inlined, in the words of the source
  *
  * expect: out-of-bounds-read in=look type=read object=32
  * modes: check production

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/fence_sampled_calls.c - a sampled object in a libc call and in a system call, past its end and after
- * its free
+/* tests/victims/fence_sampled_calls.c - a libc call and system calls go past a sampled object, and use one after its
+ * free
  *
  * ways: preload linked
  * modes: check production
@@ -22,7 +22,7 @@ int main(void)
 	int pipes[2];
 	char *p = make();
 
-	/* The first few decide when the first sample is taken. */
+	/* The first few allocations decide when the first sample is taken. */
 	for (int i = 0; i < 10; i++) {
 		free(p);
 		p = make();

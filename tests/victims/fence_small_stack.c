@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The program has a signal stack on which no frame of this processor fits, and never uses it: an access that it would
- * survive does not end it.
+/* tests/victims/fence_small_stack.c - the program's signal stack, which it never uses, is too small for a signal frame
+ * of this processor; an access that the program would survive must not end it
  *
  * expect: out-of-bounds-read in=main object=16 alloc=main type=read
  * modes: check production

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/fence_system_calls.c - fenced memory given to the kernel, past its guard page and after its free:
- * EFAULT would be all that is heard of it
+/* tests/victims/fence_system_calls.c - the kernel gets fenced memory past a guard page or after its free, where EFAULT
+ * would be the only sign
  *
- * Each call does what it would have done if the page had been open.
+ * Each call does what it would do if the page were open.
+ *
  * ways: preload linked
  * modes: check production
  * options: fence=all:max_reports=0
@@ -103,8 +104,8 @@ int main(void)
 	n = fread(p = make(), 1, 8192, f); /* expect: out-of-bounds-write entry=fread object=16 access=8192 bad=16 */
 	IS(n, 8192);
 	IS(p[8191], 0);
-	IS(chdir("/proc/sys/kernel/random"), 0); /* a name that does not fit */
-	/* An incomplete element, which the result does not count. */
+	IS(chdir("/proc/sys/kernel/random"), 0); /* a name longer than the object */
+	/* fread also stores an incomplete element, which its result does not count. */
 	f = fmemopen(good, sizeof(good), "w+");
 	fprintf(f, "%040d", 1);
 	rewind(f);
@@ -120,7 +121,7 @@ int main(void)
 	n = readlink(link, gone(), 8); /* expect: use-after-free-write entry=readlink object=16 bad=0 */
 	IS(n, 8);
 
-	/* Sizes that the data never reaches are no errors, and objects that are right are left alone. */
+	/* A size that the data never reaches is no error, and neither is any call with a large enough object. */
 	n = open("/dev/null", O_RDWR);
 	IS(read(n, make(), 64), 0);
 	send(s[0], good, 16, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A read before an object that lies at the left of its page.
+/* tests/victims/fence_underflow.c - a read before an object at the left of its page
  *
  * expect: out-of-bounds-read in=main type=read access=1 object=41 offset=-1
  * modes: check production

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two uses after free of fenced objects.
+/* tests/victims/fence_use_after_free.c - a read and a write of freed fenced objects
  *
  * expect: use-after-free-read in=peek type=read access=8 object=64 offset=8 alloc=main free=main
  * expect: use-after-free-write in=poke type=write access=8 object=100 offset=16 alloc=main free=main

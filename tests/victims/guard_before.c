@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A read just before a large object, which has a guard page there; the program goes on and reads zero.
+/* tests/victims/guard_before.c - a read just before a large object hits the guard page there; the program goes on and
+ * reads zero
  *
  * expect: vmalloc-out-of-bounds in=main type=read access=1 object=100000 offset=-1
  * output: 0

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two threads touch the same guarded page at once: one report, since they do the same, and both go on.
+/* tests/victims/guard_threads.c - two threads touch one guarded page at once: the accesses are the same, so memsan
+ * reports them once, and both threads go on
  *
  * expect: use-after-free in=body object=100000
  * stderr: any

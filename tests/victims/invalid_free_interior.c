@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/invalid_free_interior.c - a pointer into the middle of an object
+/* tests/victims/invalid_free_interior.c - a pointer into the middle of an object is freed
  *
  * expect: invalid-free in=main object=100 offset=32
  * expect-production: invalid-free in=main

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/invalid_free_large_interior.c - a pointer into a large area
+/* tests/victims/invalid_free_large_interior.c - a pointer into a large area is freed
  *
  * expect: invalid-free in=main object=200000 offset=4096 cache=vmalloc
  * expect-production: invalid-free in=main

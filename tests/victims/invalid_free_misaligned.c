@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/invalid_free_misaligned.c - a pointer one byte into an object
+/* tests/victims/invalid_free_misaligned.c - a pointer one byte into an object is freed
  *
  * expect: invalid-free in=main object=100 offset=1
  * expect-production: invalid-free in=main

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/invalid_free_wild.c - a number that is no address is freed
+/* tests/victims/invalid_free_wild.c - a number that is no valid address is freed
  *
  * expect: invalid-free in=main
  * modes: check production

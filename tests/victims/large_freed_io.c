@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/large_freed_io.c - a freed large allocation is given to the kernel, far from its beginning: no fault
- * tells of it, only EFAULT
+/* tests/victims/large_freed_io.c - the kernel gets a freed large allocation, far from its beginning: no fault shows
+ * that, only EFAULT
  *
  * expect: below
  * options: multi_shot=on:max_reports=0
@@ -14,7 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* A new area for each line: the report opens the page that it was about. */
+/* A new area for each line, because a report opens the page of its access. */
 static char *gone(void)
 {
 	char *p = malloc(300000);
@@ -44,7 +44,7 @@ int main(void)
 	v.iov_base = gone();
 	sendmsg(s[0], &m, 0);      /* expect: use-after-free entry=sendmsg object=300000 access=5 bad=200000 */
 	fread(gone(), 5000, 2, f); /* expect: use-after-free entry=fread object=300000 access=10000 bad=200000 */
-	/* Not an error: the size is more than there is, and nothing comes. */
+	/* No error: the size is larger than the object, but no data comes. */
 	char *small = malloc(8);
 	f = fopen("/dev/null", "r");
 	fread(small, 4096, 1, f);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* kmemleak's annotations and LeakSanitizer's: what they cover is not reported, what they do not is.
+/* tests/victims/leak_annotations.c - the annotations of kmemleak and LeakSanitizer: memsan reports only the objects
+ * that they do not cover
  *
  * options: leak=on
  * ways: linked preload static
@@ -61,7 +62,7 @@ __attribute__((noinline)) static void work(void)
 	__lsan_disable();
 	TAKE(2008);
 	__lsan_enable();
-	/* Another object now: what was said of the one before does not hold for it. */
+	/* The object is freed: its annotation ends with it. */
 	void *p = TAKE(1500);
 	memsan_leak_not_leak(p);
 	free(p);

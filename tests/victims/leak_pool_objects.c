@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Objects of pools whose objects are to be freed one by one are reported by a scan when they are lost, and no others:
- * not those that can be reached, were freed, went with their pool, or are of a pool that is freed as a whole.
+/* tests/victims/leak_pool_objects.c - pools whose objects are to be freed one by one: a scan reports a lost object,
+ * but none that can be reached, was freed, went with its pool, or belongs to a pool that is freed as a whole
  *
  * options: leak=on
  * expect: unreferenced-object object=101 leak=direct held=1 cache=lossy alloc=cut

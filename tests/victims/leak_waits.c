@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every kind of wait, interrupted by scans again and again: none returns early or with EINTR, and no signal is taken
- * from or by the program.
+/* tests/victims/leak_waits.c - scans interrupt every kind of wait again and again: none returns early or with EINTR,
+ * and no signal is taken from or by the program
  *
  * expect: none
  * stderr: any
@@ -117,7 +117,7 @@ static void *waiter(void *arg)
 	int kind = (int)(size_t)arg, r;
 	sigset_t none;
 	sigemptyset(&none);
-	/* One that blocks everything and waits for it, as a thread for signals does. */
+	/* One thread blocks every signal and waits for all, as a thread for signals does. */
 	pthread_sigmask(SIG_SETMASK, kind == SIGTIMEDWAIT ? &all : kind == SIGWAIT ? &usr1 : &none, NULL);
 	double began = now();
 	errno = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/libc_input_output.c - each function that formats, reads, writes, sends or names into or out of a buffer
+/* tests/victims/libc_input_output.c - each function that formats, reads, writes, sends or names, with a buffer that is
  * too small
  *
  * expect: below

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/libc_memory.c - each mem* function with a range, or a source, that is not all there
+/* tests/victims/libc_memory.c - each mem* function with a source or destination that is not valid as a whole
  *
  * expect: below
  * options: multi_shot=on:max_reports=0:quarantine.size=64M:check_at_exit=off
@@ -20,7 +20,7 @@ void *__memset_chk(void *, int, size_t, size_t);
 void __explicit_bzero_chk(void *, size_t, size_t);
 
 static char other[4096];
-static volatile long used; /* calls whose result is not used are not made */
+static volatile long used; /* the compiler drops a call whose result is not used */
 
 static char *object(size_t n)
 {
@@ -37,7 +37,7 @@ static char *gone(size_t n)
 	return p;
 }
 
-/* What a report is about stays damaged, so every call gets an object of its own, that is never freed. */
+/* The object of a report stays damaged, so every call gets an object of its own, which is never freed. */
 int main(void)
 {
 	char *p;

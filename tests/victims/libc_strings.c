@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/libc_strings.c - each str* function with a destination that is too small or a string that does not end
+/* tests/victims/libc_strings.c - each str* function with a destination that is too small, or a string that does not
+ * end
  *
  * expect: below
  * options: multi_shot=on:max_reports=0:quarantine.size=64M:check_at_exit=off
@@ -24,7 +25,7 @@ char *__strcat_chk(char *, const char *, size_t);
 char *__strncat_chk(char *, const char *, size_t, size_t);
 
 static char other[4096];
-static volatile long used; /* calls whose result is not used are not made */
+static volatile long used; /* the compiler drops a call whose result is not used */
 
 /* n bytes without a terminator. */
 static char *open_end(size_t n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/libc_sweep.c - ranges and scans around objects of many sizes and alignments, in steps of a byte: a
- * report outside, none inside, and each at the first bad byte
+/* tests/victims/libc_sweep.c - libc calls over ranges and scans around objects of many sizes and alignments, in steps
+ * of a byte: a report outside the object, none inside, and each at the first bad byte
  *
  * expect: slab-out-of-bounds entry=memmove
  * expect: slab-out-of-bounds entry=memchr

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/libc_wide.c - each wide character function with a range that is not all there
+/* tests/victims/libc_wide.c - each wide character function with a range that is not valid as a whole
  *
  * expect: below
  * options: multi_shot=on:max_reports=0:quarantine.size=64M:check_at_exit=off
@@ -26,7 +26,7 @@ size_t __mbsnrtowcs_chk(wchar_t *, const char **, size_t, size_t, mbstate_t *, s
 size_t __wcsnrtombs_chk(char *, const wchar_t **, size_t, size_t, mbstate_t *, size_t);
 
 static wchar_t other[1024];
-static volatile long used; /* calls whose result is not used are not made */
+static volatile long used; /* the compiler drops a call whose result is not used */
 
 /* n characters without a terminator. */
 static wchar_t *open_end(size_t n)

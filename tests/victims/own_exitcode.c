@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/own_exitcode.c - an exit status that only the program knows of, told to memsan run by a child's report
+/* tests/victims/own_exitcode.c - only the program knows its exit code for reports: a report in its child tells memsan
+ * run
  *
  * expect: double-free in=child object=33
  * status: 41

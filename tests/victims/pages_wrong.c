@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/pages_wrong.c - pages freed with another order, by a tail page, twice
+/* tests/victims/pages_wrong.c - pages are freed with another order, through a tail page, and twice
  *
  * expect: page-order-mismatch in=main entry=memsan_free_pages object=16384
  * expect: tail-page-free in=main object=8192 offset=4096

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/pool_use_after_free.c - memset of a pool's object after its end
+/* tests/victims/pool_use_after_free.c - memset of a pool's object after its free
  *
  * expect: slab-use-after-free in=main object=200 cache=arena type=write
  * ways: linked

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/sized_delete.cc - deleted through a base class without a virtual destructor
+/* tests/victims/sized_delete.cc - an object is deleted through a base class without a virtual destructor
  *
  * expect: sized-delete-mismatch in=main object=64
  * flags: -std=c++17 -fsized-deallocation

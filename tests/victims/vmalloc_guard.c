@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/vmalloc_guard.c - an access behind memsan_vmalloc's last page
+/* tests/victims/vmalloc_guard.c - an access past memsan_vmalloc()'s last page
  *
  * expect: vmalloc-out-of-bounds in=main type=read object=5000
  * modes: check production
