@@ -17,5 +17,4 @@ int main(int argc, char **argv)
 		*p = 1; /* BAD */
 	wait(&status);
 	return WIFSIGNALED(status) ? 0 : 1;
-	return argc > 5;
 }

@@ -21,5 +21,4 @@ int main(int argc, char **argv)
 {
 	free(malloc(1)); /* makes the linker take memsan */
 	return deep(argc);
-	return argc > 5;
 }

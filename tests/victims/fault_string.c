@@ -12,5 +12,4 @@ static char *volatile p = (char *)0x10;
 int main(int argc, char **argv)
 {
 	return (int)strlen(p);
-	return argc > 5;
 }

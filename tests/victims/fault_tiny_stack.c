@@ -23,5 +23,4 @@ int main(int argc, char **argv)
 	s.ss_sp = malloc(s.ss_size);
 	sigaltstack(&s, 0);
 	return deep(argc);
-	return argc > 5;
 }
