@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/early/asan.c - the same function in a program that brings ASan's runtime: the shadow is that one's. */
+/* tests/early/asan.c - library_value() in a program that brings ASan's runtime, which owns the shadow there. */
 int library_value(int i)
 {
 	volatile char local[30];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/early/hidden.c - an instrumented IFUNC resolver that runs while its library is relocated, also with lazy binding: its function is the file's own. */
+/* tests/early/hidden.c - an instrumented IFUNC resolver that runs while its library is relocated, even with lazy
+ * binding, because its function is static. */
 static int table[4];
 static int seen;
 

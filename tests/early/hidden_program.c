@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/early/hidden_program.c - uses tests/early/hidden.c */
+/* tests/early/hidden_program.c - the program around the library_value() of hidden.c or asan.c */
 #include <stdio.h>
 
 int library_value(int i);

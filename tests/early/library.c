@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/early/library.c - instrumented code that runs before main: an IFUNC resolver and a constructor of the highest priority there is. */
+/* tests/early/library.c - instrumented code that runs before main: an IFUNC resolver, and a constructor of the highest
+ * priority that a program may use. */
 #include <stdlib.h>
 #include <string.h>
 

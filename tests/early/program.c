@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/early/program.c - the same in a program, and .preinit_array; -DPLAIN leaves it all out. */
+/* tests/early/program.c - instrumented code in a program that runs before main: an IFUNC resolver and .preinit_array.
+ * -DPLAIN leaves both out. */
 #include <stdio.h>
 
 int library_value(int i);

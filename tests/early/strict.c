@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/early/strict.c - every kind of stack is used deeply, where the shadow is writable only in parts: the first thread's, other threads', a coroutine's, a
- * signal's; with an argument, a heap overflow at the end. */
+/* tests/early/strict.c - deep recursions on every kind of stack, where only parts of the shadow are writable: the first
+ * thread's stack, other threads', a coroutine's, a signal's.  An argument adds a heap overflow at the end. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/fuzz/fuzz_elf.c - any bytes as the ELF file of a module: by address, by name. */
+/* tests/fuzz/fuzz_elf.c - any bytes as the ELF file of a module: lookups of addresses, and of a function's name. */
 #include "reports/reports.h"
 
 #include <fcntl.h>

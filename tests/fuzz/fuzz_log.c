@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/fuzz/fuzz_log.c - any bytes as a log, in any pieces: records, all their forms, and back again.  libFuzzer; the first byte cuts the pieces. */
+/* tests/fuzz/fuzz_log.c - any bytes as a log, read in pieces: each record is written in every form, and read again from
+ * its JSON.  The first byte is the length of the pieces. */
 #include "decode/decode.h"
 
 #include <stdlib.h>
@@ -10,8 +11,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static FILE *nowhere;
 static struct decode_writer *writers[5];
 
+<<<<<<< HEAD
 /* What is written can be read again, and says the same of the bug. */
 static void round_trip(const struct decode_record *r)
+=======
+/* A record that was written as JSON can be read again, and names the same bug. */
+static void round_trip(const struct log_record *r)
+>>>>>>> prose-victims
 {
 	char *text = NULL;
 	size_t len = 0;

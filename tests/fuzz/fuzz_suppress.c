@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/fuzz/fuzz_suppress.c - any text as suppressions, asked about a leak and a report. */
+/* tests/fuzz/fuzz_suppress.c - any text as suppressions, which are matched with a leak and with a report. */
 #include "decode/decode.h"
 
 #include <stdlib.h>
@@ -15,8 +15,11 @@ static void tell(void *ctx, const char *line)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct suppress_frame frames[] = {
-		{ "malloc", "", "/lib/libc.so.6", 0 }, { "xmalloc", "/src/a.c", "/bin/prog", 12 }, { "ns::make(int, char*)", "b.cc", "/bin/prog", 3 },
-		{ "", "", "", 0 }, { "main", "/src/main.c", "/bin/prog", 99 },
+		{ "malloc", "", "/lib/libc.so.6", 0 },
+		{ "xmalloc", "/src/a.c", "/bin/prog", 12 },
+		{ "ns::make(int, char*)", "b.cc", "/bin/prog", 3 },
+		{ "", "", "", 0 },
+		{ "main", "/src/main.c", "/bin/prog", 99 },
 	};
 	struct suppressions *s = suppressions_create();
 	char *text = malloc(size + 1);

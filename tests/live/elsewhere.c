@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/live/elsewhere.c - objects that slab knows nothing of: a chain through what was cut out of two blocks, one lost, and lists that grow. */
+/* tests/live/elsewhere.c - objects outside slab caches, which the program cuts out of two blocks: a chain through them,
+ * a lost one, and lists that grow. */
 #include <stdio.h>
 #include <stdlib.h>
 

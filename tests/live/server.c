@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/live/server.c - a process to be scanned while it runs: it does what its arguments say, says "ready", and answers lines on standard input.
+/* tests/live/server.c - a process to be scanned while it runs: it does what its arguments say, prints "ready" and its
+ * process id, and answers each line on standard input with "done".
  *
  *   seccomp     a filter that fails ptrace (and process_vm_readv) with EPERM
  *   blocked     a thread that blocks every signal holds an object
- *   vfork       a thread waits in vfork, not interruptible
- *   taken       the program has a handler of its own for the signal
- *   quiet       the main thread sleeps in poll and must not be woken (it says so when it is)
- *   busy        threads allocate and free without end
- *   churn       threads begin and end without end, each with objects in a local variable, a thread-local one and a key, and one that it returns
+ *   vfork       a thread waits in vfork, which no signal interrupts
+ *   guarded     the program holds a large object with guard pages, and a chain of two objects
+ *   taken       the program has a handler of its own for the scan's signal
+ *   quiet       a thread sleeps in poll and must not be woken (it prints a line when it is)
+ *   busy        threads allocate and free all the time
+ *   churn       threads start and end all the time; each has objects in a local variable, a thread-local one and a key,
+ *               and returns one
  *
- * Lines: "lose N SIZE" loses N objects; "write" changes each lost object; "alloc" allocates and frees one; "mark"; "end". */
+ * Lines: "lose N SIZE" loses N objects; "write" changes each lost object; "alloc" allocates and frees one; "end" ends
+ * the process. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -109,10 +113,13 @@ static void *quiet_thread(void *arg)
 	return arg;
 }
 
-/* Objects whose only pointer moves from register to stack to heap and back. */
+/* The only pointer to an object moves from register to stack to heap and back. */
 static void *busy_thread(void *arg)
 {
-	struct node { struct node *next; char data[200]; } *list = NULL, *n;
+	struct node {
+		struct node *next;
+		char data[200];
+	} *list = NULL, *n;
 	unsigned seed = (unsigned)(size_t)arg;
 
 	while (!done) {
@@ -140,7 +147,7 @@ static void *short_thread(void *arg)
 {
 	void *volatile mine = malloc(64), **result = malloc(32);
 
-	*result = arg; /* the maker's */
+	*result = arg; /* the thread that joins frees it */
 	local = malloc(48);
 	pthread_setspecific(key, malloc(80));
 	free(local);
@@ -169,7 +176,7 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-/* An object that only another object holds, and a large one with guard pages around it. */
+/* One object that only another one holds, and a large one with guard pages around it. */
 static void *volatile *volatile chain;
 static void *volatile large;
 static void hold_chain(void)

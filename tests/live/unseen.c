@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/live/unseen.c - everything that could notice a scan, for two seconds: it says what it saw. */
+/* tests/live/unseen.c - everything that could notice a scan: waits with a limit, writes, signals and children, for two
+ * seconds.  The program prints what each of them saw. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
@@ -40,6 +41,7 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Too late is no fault: a socket's limit begins anew with each interruption. */
 static const char *word(long r, int e, double took)
 {
 	static __thread char text[64];
@@ -51,7 +53,7 @@ static const char *word(long r, int e, double took)
 	return text;
 }
 
-/* ---- waits with a limit ---- */
+/* ---- waits with a limit ---------------------------------------------------------------------- */
 
 static int small_socket(struct timeval *limit)
 {
@@ -63,7 +65,7 @@ static int small_socket(struct timeval *limit)
 	return fds[0];
 }
 
-/* A call that the table below names by what it is called with. */
+/* Makes the call of that name, with a limit of SECONDS. */
 static long wait_for_time(const char *name)
 {
 	struct timespec t = { SECONDS, 0 }, end;
@@ -104,7 +106,7 @@ static long wait_for_time(const char *name)
 	return sigtimedwait(&never, NULL, &t);
 }
 
-/* Sockets: nothing comes, and nobody takes a connection from a queue that is full. */
+/* At a socket to which nothing comes, or whose queue of connections is full. */
 static long wait_at_socket(const char *name)
 {
 	struct timeval tv = { SECONDS, 0 };
@@ -134,10 +136,13 @@ static long wait_at_socket(const char *name)
 	return connect(fd, (struct sockaddr *)&a, len);
 }
 
-/* Calls without a limit: they end when main removes what they wait for. */
+/* Calls without a limit: they end when main removes their semaphores or queue. */
 static long wait_for_removal(const char *name)
 {
-	struct { long type; char text[8]; } m = { 1, "" };
+	struct {
+		long type;
+		char text[8];
+	} m = { 1, "" };
 	struct sembuf down = { 0, -1, 0 };
 
 	if (strcmp(name, "semop") == 0)
@@ -149,14 +154,20 @@ static long wait_for_removal(const char *name)
 	return msgsnd(full_id, &m, sizeof(m.text), 0);
 }
 
-static const struct { const char *name; long (*wait)(const char *name); } by_kind[] = {
-	{ "ppoll", wait_for_time }, { "epoll_wait", wait_for_time }, { "epoll_pwait", wait_for_time },
-	{ "select", wait_for_time }, { "pselect", wait_for_time }, { "nanosleep", wait_for_time },
-	{ "clock_nanosleep", wait_for_time }, { "clock_nanosleep until", wait_for_time }, { "sleep", wait_for_time },
-	{ "usleep", wait_for_time }, { "sem_timedwait", wait_for_time }, { "sem_clockwait", wait_for_time },
-	{ "sigtimedwait", wait_for_time }, { "recvfrom", wait_at_socket }, { "recvmmsg", wait_at_socket },
-	{ "accept4", wait_at_socket }, { "connect", wait_at_socket }, { "semop", wait_for_removal },
-	{ "msgrcv", wait_for_removal }, { "msgsnd", wait_for_removal },
+static const struct {
+	const char *name;
+	long (*wait)(const char *name);
+} by_kind[] = {
+	{ "ppoll", wait_for_time },           { "epoll_wait", wait_for_time },
+	{ "epoll_pwait", wait_for_time },     { "select", wait_for_time },
+	{ "pselect", wait_for_time },         { "nanosleep", wait_for_time },
+	{ "clock_nanosleep", wait_for_time }, { "clock_nanosleep until", wait_for_time },
+	{ "sleep", wait_for_time },           { "usleep", wait_for_time },
+	{ "sem_timedwait", wait_for_time },   { "sem_clockwait", wait_for_time },
+	{ "sigtimedwait", wait_for_time },    { "recvfrom", wait_at_socket },
+	{ "recvmmsg", wait_at_socket },       { "accept4", wait_at_socket },
+	{ "connect", wait_at_socket },        { "semop", wait_for_removal },
+	{ "msgrcv", wait_for_removal },       { "msgsnd", wait_for_removal },
 };
 
 static long do_wait(const char *name)
@@ -193,22 +204,45 @@ static long do_wait(const char *name)
 		if (strcmp(name, by_kind[i].name) == 0)
 			return by_kind[i].wait(name);
 	if (strcmp(name, "poll") == 0) {
-		volatile nfds_t n = 1; /* the fortified one */
+		volatile nfds_t n = 1; /* makes the compiler call the fortified poll */
 		return poll(p, n, SECONDS * 1000);
 	}
 	return epoll_pwait2(epoll_create1(0), &e, 1, &t, NULL);
 }
 
 static const char *const limited[] = {
-	"recv", "read", "recvmsg", "accept", "semtimedop", "thrd_sleep", "poll", "epoll_pwait2", "ppoll",
-	"epoll_wait", "epoll_pwait", "select", "pselect", "nanosleep", "clock_nanosleep", "clock_nanosleep until",
-	"sleep", "usleep", "sem_timedwait", "sem_clockwait", "sigtimedwait", "recvfrom", "recvmmsg", "accept4",
-	"connect", "semop", "msgrcv", "msgsnd",
+	"recv",
+	"read",
+	"recvmsg",
+	"accept",
+	"semtimedop",
+	"thrd_sleep",
+	"poll",
+	"epoll_pwait2",
+	"ppoll",
+	"epoll_wait",
+	"epoll_pwait",
+	"select",
+	"pselect",
+	"nanosleep",
+	"clock_nanosleep",
+	"clock_nanosleep until",
+	"sleep",
+	"usleep",
+	"sem_timedwait",
+	"sem_clockwait",
+	"sigtimedwait",
+	"recvfrom",
+	"recvmmsg",
+	"accept4",
+	"connect",
+	"semop",
+	"msgrcv",
+	"msgsnd",
 };
-#define NR_UNTIL_REMOVAL 3 /* the last ones */
+#define NR_UNTIL_REMOVAL 3 /* the last ones of the table */
 #define NR_LIMITED (sizeof(limited) / sizeof(limited[0]))
 
-/* A socket's limit begins anew with each interruption. */
 static void *limited_thread(void *arg)
 {
 	double began = now();
@@ -220,7 +254,7 @@ static void *limited_thread(void *arg)
 	return answer;
 }
 
-/* ---- what moves data ---- */
+/* ---- writes ---------------------------------------------------------------------------------- */
 
 static void *drain_slowly(void *arg)
 {
@@ -281,7 +315,7 @@ static void *writer(void *arg)
 	return answer;
 }
 
-/* ---- signals ---- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t handled;
 
@@ -297,7 +331,7 @@ static void on_child(int sig)
 	children_ended++;
 }
 
-/* Every signal wakes it once, and nothing else does. */
+/* Every SIGUSR2 wakes this thread once, and nothing else may. */
 static void *suspender(void *arg)
 {
 	sigset_t open;
@@ -324,7 +358,7 @@ static void *signalfd_thread(void *arg)
 
 	(void)arg;
 	sigfillset(&all);
-	sigdelset(&all, SIGCHLD); /* the handler's: a read may be quicker */
+	sigdelset(&all, SIGCHLD); /* on_child counts these: a read here may be quicker */
 	fd = signalfd(-1, &all, SFD_CLOEXEC);
 	while (!seen && read(fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGUSR1)
@@ -336,7 +370,7 @@ static void *signalfd_thread(void *arg)
 	return (void *)(size_t)(seen == 1 && !others && !sigismember(&pending, SIGRTMAX - 3));
 }
 
-/* ---- children ---- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 static void *waiter(void *arg)
 {
@@ -381,7 +415,8 @@ int main(void)
 	sigemptyset(&block);
 	sigaddset(&block, SIGUSR2);
 	sigaddset(&block, SIGUSR1);
-	/* A child's end goes to the first thread, whose calls may be interrupted by it: while a scan's signal waits there the kernel takes another. */
+	/* Only the first thread, whose calls may be interrupted, takes SIGCHLD: while a scan's signal waits there, the
+	 * kernel would otherwise choose another thread. */
 	sigaddset(&block, SIGCHLD);
 	pthread_sigmask(SIG_BLOCK, &block, NULL);
 	for (size_t i = 0; i < NR_LIMITED; i++)
@@ -400,7 +435,7 @@ int main(void)
 	fflush(stdout);
 	double until = now() + SECONDS;
 	while (now() < until) {
-		/* One at a time: the next when it has been seen. */
+		/* One at a time: the thread sees this signal before the next one is sent. */
 		pthread_kill(suspend_t, SIGUSR2);
 		sent++;
 		while (woken < sent)
@@ -425,7 +460,8 @@ int main(void)
 		printf("writer %zu: %s\n", i, (char *)answer);
 	}
 	pthread_join(suspend_t, &answer);
-	printf("sigsuspend: %s, woken for nothing %ld\n", lost ? "a signal was lost" : "all seen", (long)(size_t)answer);
+	printf("sigsuspend: %s, woken for nothing %ld\n", lost ? "a signal was lost" : "all seen",
+	       (long)(size_t)answer);
 	pthread_join(signal_t, &answer);
 	printf("signalfd: %s\n", answer ? "its own only" : "others");
 	pthread_join(wait_t, &answer);

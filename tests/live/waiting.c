@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/live/waiting.c - calls that signal(7) says are never restarted, and raw ones that no library function stands before: each once, for two
- * seconds or until it is woken.  Prints what came back, and when that was too early or too late. */
+/* tests/live/waiting.c - calls that, by signal(7), are never restarted, and raw system calls that memsan does not
+ * intercept: each runs once, for two seconds or until it is woken.  The program prints the result of each, and whether
+ * that came too early or too late. */
 #define _GNU_SOURCE
 #include <aio.h>
 #include <errno.h>
@@ -28,7 +29,7 @@
 #include <unistd.h>
 
 #define SECONDS 2
-#define OPEN_END 99 /* woken when the others are through */
+#define OPEN_END 99 /* woken when the calls with a limit have ended */
 
 static pthread_barrier_t begin;
 static int woken_pipe[2], tty, aio_pipe[2], other_pipe[2];
@@ -67,7 +68,7 @@ static sigset_t one_signal(int sig)
 	return s;
 }
 
-/* ---- with a limit ----------------------------------------------------------------------------------------------------- */
+/* ---- with a limit ---------------------------------------------------------------------------- */
 
 static long wait_aio_suspend(void)
 {
@@ -133,7 +134,7 @@ static long wait_mq(void)
 	snprintf(name, sizeof(name), "/memsan-waiting-%d", (int)getpid());
 	q = mq_open(name, O_CREAT | O_RDWR, 0600, &a);
 	mq_unlink(name);
-	if (q == (mqd_t)-1) { /* none on this system */
+	if (q == (mqd_t)-1) { /* this system has no message queues */
 		errno = ETIMEDOUT;
 		return -1 + 0 * usleep(SECONDS * 1000000);
 	}
@@ -187,7 +188,7 @@ static long wait_send(void)
 	return send(fds[0], data, sizeof(data), 0);
 }
 
-/* The rest of a sleep that a handler of the program's ended, after scans have interrupted it too. */
+/* The rest of a sleep that a handler of the program ends, after scans have interrupted the sleep too. */
 static long wait_rest(void)
 {
 	struct timespec t = { 2 * SECONDS, 0 }, rest = { 0, 0 };
@@ -215,7 +216,7 @@ static long wait_select_rest(void)
 	return r < 0 && errno == EINTR && left > 0.5 * SECONDS && left < 1.1 * SECONDS ? 0 : -2;
 }
 
-/* ---- until it is woken --------------------------------------------------------------------------------------------------- */
+/* ---- until it is woken ----------------------------------------------------------------------- */
 
 static long wait_pipe(void)
 {
@@ -300,7 +301,7 @@ static long wait_uring(void)
 	struct io_uring_params p = { 0 };
 	long fd = syscall(SYS_io_uring_setup, 1, &p);
 
-	if (fd < 0) { /* none on this system: as woken as the rest */
+	if (fd < 0) { /* this system has no io_uring: end as if woken */
 		while (!over)
 			usleep(1000);
 		errno = EINTR;
@@ -310,29 +311,47 @@ static long wait_uring(void)
 	return syscall(SYS_io_uring_enter, (int)fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0);
 }
 
-/* ---- all together ------------------------------------------------------------------------------------------------------------ */
+/* ---- all together ---------------------------------------------------------------------------- */
 
 static const struct wait {
 	const char *name;
 	long (*wait)(void);
-	int limit;                 /* seconds */
+	int limit; /* seconds */
 } waits[] = {
-	{ "aio_suspend", wait_aio_suspend, SECONDS }, { "io_getevents", wait_io_getevents, SECONDS },
-	{ "sigtimedwait", wait_sigtimedwait, SECONDS }, { "pthread_cond_timedwait", wait_cond, SECONDS },
-	{ "pthread_mutex_timedlock", wait_mutex, SECONDS }, { "mq_timedreceive", wait_mq, SECONDS },
-	{ "futex", wait_futex, SECONDS }, { "futex until", wait_futex_until, SECONDS },
-	{ "epoll_wait, raw", wait_raw_epoll, SECONDS }, { "nanosleep, raw", wait_raw_nanosleep, SECONDS },
-	{ "ppoll, raw", wait_raw_poll, SECONDS }, { "send", wait_send, SECONDS },
-	{ "nanosleep's rest", wait_rest, SECONDS }, { "clock_nanosleep's rest", wait_clock_rest, SECONDS },
+	{ "aio_suspend", wait_aio_suspend, SECONDS },
+	{ "io_getevents", wait_io_getevents, SECONDS },
+	{ "sigtimedwait", wait_sigtimedwait, SECONDS },
+	{ "pthread_cond_timedwait", wait_cond, SECONDS },
+	{ "pthread_mutex_timedlock", wait_mutex, SECONDS },
+	{ "mq_timedreceive", wait_mq, SECONDS },
+	{ "futex", wait_futex, SECONDS },
+	{ "futex until", wait_futex_until, SECONDS },
+	{ "epoll_wait, raw", wait_raw_epoll, SECONDS },
+	{ "nanosleep, raw", wait_raw_nanosleep, SECONDS },
+	{ "ppoll, raw", wait_raw_poll, SECONDS },
+	{ "send", wait_send, SECONDS },
+	{ "nanosleep's rest", wait_rest, SECONDS },
+	{ "clock_nanosleep's rest", wait_clock_rest, SECONDS },
 	{ "select's rest", wait_select_rest, SECONDS },
-	{ "read of a pipe", wait_pipe, OPEN_END }, { "read of a terminal", wait_tty, OPEN_END }, { "pause", wait_pause, OPEN_END },
-	{ "sigwait", wait_sigwait, OPEN_END }, { "sigwaitinfo", wait_sigwaitinfo, OPEN_END }, { "open of a fifo", wait_fifo, OPEN_END },
-	{ "flock", wait_flock, OPEN_END }, { "fcntl", wait_fcntl, OPEN_END }, { "read of inotify", wait_inotify, OPEN_END },
-	{ "waitid", wait_child, OPEN_END }, { "io_uring_enter", wait_uring, OPEN_END },
+	{ "read of a pipe", wait_pipe, OPEN_END },
+	{ "read of a terminal", wait_tty, OPEN_END },
+	{ "pause", wait_pause, OPEN_END },
+	{ "sigwait", wait_sigwait, OPEN_END },
+	{ "sigwaitinfo", wait_sigwaitinfo, OPEN_END },
+	{ "open of a fifo", wait_fifo, OPEN_END },
+	{ "flock", wait_flock, OPEN_END },
+	{ "fcntl", wait_fcntl, OPEN_END },
+	{ "read of inotify", wait_inotify, OPEN_END },
+	{ "waitid", wait_child, OPEN_END },
+	{ "io_uring_enter", wait_uring, OPEN_END },
 };
 #define NR (sizeof(waits) / sizeof(waits[0]))
 
-static struct { pthread_t thread; char text[128]; volatile int tid; } state[NR];
+static struct {
+	pthread_t thread;
+	char text[128];
+	volatile int tid;
+} state[NR];
 
 static void *wait_thread(void *arg)
 {
@@ -353,7 +372,8 @@ static void *wait_thread(void *arg)
 	else if (w->limit != OPEN_END && took > w->limit + 1.5)
 		snprintf(state[i].text, sizeof(state[i].text), "too late, after %.2f s: %ld %s", took, r, strerror(e));
 	else
-		snprintf(state[i].text, sizeof(state[i].text), "%ld%s%s", r, r == -1 ? " " : "", r == -1 ? strerrorname_np(e) : "");
+		snprintf(state[i].text, sizeof(state[i].text), "%ld%s%s", r, r == -1 ? " " : "",
+		         r == -1 ? strerrorname_np(e) : "");
 	return NULL;
 }
 
@@ -387,7 +407,7 @@ static int sleeps(int tid)
 	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
 	fd = tid ? open(path, O_RDONLY) : -1;
 	if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
-		return 1; /* ended already: it will say so */
+		return 1; /* the thread has ended already, and will say so */
 	close(fd);
 	return text[0] != 'r' && text[0] != '-';
 }
@@ -416,9 +436,9 @@ int main(void)
 			sched_yield();
 	printf("ready %d\n", (int)getpid());
 	fflush(stdout);
-	/* A handler of the program's ends the sleeps that tell their rest, at half of their time. */
+	/* After half of their time, a handler of the program ends the sleeps that return their rest. */
 	struct timespec rest = { SECONDS, 0 };
-	if (syscall(SYS_nanosleep, &rest, &rest) != 0) /* who asks for a scan interrupts this thread first */
+	if (syscall(SYS_nanosleep, &rest, &rest) != 0) /* a request for a scan interrupts this thread first */
 		printf("the first thread: %s\n", strerrorname_np(errno));
 	pthread_kill(state[index_of(wait_rest)].thread, SIGUSR1);
 	pthread_kill(state[index_of(wait_clock_rest)].thread, SIGUSR1);

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
--- tests/real/lua.lua - Debian's lua5.4 brings no tests but "lua -v": this goes through its interpreter, collector and libraries, and prints what must be equal.
+-- tests/real/lua.lua - a test of Lua's interpreter, collector and libraries, since Debian's lua5.4 brings none but
+-- "lua -v".  The output must be the same with and without memsan.
 local function show(...) print(select("#", ...), ...) end
 
 -- strings: patterns, buffers that grow, formats, packing
@@ -26,7 +27,8 @@ show(pcall(table.sort, { 3, 1, 2, 5, 4 }, function() return true end))
 show(pcall(table.concat, { 1, {}, 3 }))
 
 -- closures, metatables, coroutines, errors, to-be-closed variables
-local M = setmetatable({}, { __index = function(_, k) return k .. "!" end, __call = function(_, ...) return select("#", ...) end,
+local M = setmetatable({}, { __index = function(_, k) return k .. "!" end,
+	__call = function(_, ...) return select("#", ...) end,
 	__close = function() io.write("closed\n") end, __gc = function() end })
 do local c <close> = M; show(c.abc, c(1, nil, 3)) end
 local function generate(n) return coroutine.wrap(function() for i = 1, n do coroutine.yield(i, { i }) end end) end

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/signals/program.c - everything a program can ask of the kernel about its signals; one case a run, and what it saw on standard output.
+/* tests/signals/program.c - everything that a program can ask the kernel about its signals.  A run is one case, and
+ * prints what the program saw.
  *
  * tests/signals/run compares the output, and how the run ended, with and without memsan. */
 #define _GNU_SOURCE
@@ -31,7 +32,7 @@ static sigjmp_buf jump;
 static char stack[65536] __attribute__((aligned(64)));
 static char *page;
 
-/* ---- what is seen ------------------------------------------------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static const char *mask_text(const sigset_t *set)
 {
@@ -67,8 +68,14 @@ static void informed(int s, siginfo_t *info, void *context);
 
 static const char *handler_name(void (*h)(int))
 {
-	return h == SIG_DFL ? "default" : h == SIG_IGN ? "ignore" : h == SIG_ERR ? "error" : h == SIG_HOLD ? "hold" : h == handler ? "handler" :
-	       h == other ? "other" : (void *)h == (void *)informed ? "informed" : "somebody's";
+	return h == SIG_DFL                    ? "default"
+	       : h == SIG_IGN                  ? "ignore"
+	       : h == SIG_ERR                  ? "error"
+	       : h == SIG_HOLD                 ? "hold"
+	       : h == handler                  ? "handler"
+	       : h == other                    ? "other"
+	       : (void *)h == (void *)informed ? "informed"
+	                                       : "somebody's";
 }
 
 static void show_action(const char *what)
@@ -76,7 +83,8 @@ static void show_action(const char *what)
 	struct sigaction a;
 
 	sigaction(sig, NULL, &a);
-	printf("%s: %s flags %x restorer %d mask%s\n", what, handler_name(a.sa_handler), (unsigned)a.sa_flags, a.sa_restorer != NULL, mask_text(&a.sa_mask));
+	printf("%s: %s flags %x restorer %d mask%s\n", what, handler_name(a.sa_handler), (unsigned)a.sa_flags,
+	       a.sa_restorer != NULL, mask_text(&a.sa_mask));
 }
 
 static void handler(int s)
@@ -143,7 +151,7 @@ static void queue(int value)
 	sigqueue(getpid(), sig, v);
 }
 
-/* ---- sigaction, signal -------------------------------------------------------------------------------------------------------------- */
+/* ---- sigaction, signal ----------------------------------------------------------------------- */
 
 static void actions(void)
 {
@@ -209,7 +217,7 @@ static void system_v(void)
 	printf("wrong: %d %d\n", sighold(99), errno);
 }
 
-/* ---- masks, and what waits ------------------------------------------------------------------------------------------------------------ */
+/* ---- masks, pending signals, waits ----------------------------------------------------------- */
 
 static void masks(void)
 {
@@ -331,7 +339,8 @@ static void *sends_later(void *target)
 	return NULL;
 }
 
-/* How each of these ends: with a signal that waits already, one that comes, or one that is blocked or ignored, which none of them may notice. */
+/* One wait, which ends by a pending signal or by one that comes; none of the waits may notice a signal that is blocked
+ * or ignored. */
 static int waits_once(int which, const sigset_t *mask)
 {
 	struct timespec limit = { 0, 120000000 }, rest;
@@ -340,24 +349,32 @@ static int waits_once(int which, const sigset_t *mask)
 
 	errno = 0;
 	switch (which) {
-	case 0: return sigsuspend(mask);
-	case 1: return ppoll(NULL, 0, &limit, mask);
-	case 2: return pselect(0, NULL, NULL, NULL, &limit, mask);
+	case 0:
+		return sigsuspend(mask);
+	case 1:
+		return ppoll(NULL, 0, &limit, mask);
+	case 2:
+		return pselect(0, NULL, NULL, NULL, &limit, mask);
 	case 3:
 		fd = epoll_create1(0);
 		return epoll_pwait(fd, &event, 1, 120, mask);
 	case 4:
 		fd = epoll_create1(0);
-		return (int)syscall(SYS_epoll_pwait2, fd, NULL, 0, NULL, NULL, 0) + epoll_pwait2(fd, &event, 1, &limit, mask);
-	case 5: return nanosleep(&limit, &rest);
-	case 6: return poll(NULL, 0, 120);
-	default: return pause();
+		return (int)syscall(SYS_epoll_pwait2, fd, NULL, 0, NULL, NULL, 0) +
+		       epoll_pwait2(fd, &event, 1, &limit, mask);
+	case 5:
+		return nanosleep(&limit, &rest);
+	case 6:
+		return poll(NULL, 0, 120);
+	default:
+		return pause();
 	}
 }
 
 static void waits(void)
 {
-	static const char *const names[] = { "sigsuspend", "ppoll", "pselect", "epoll_pwait", "epoll_pwait2", "nanosleep", "poll", "pause" };
+	static const char *const names[] = { "sigsuspend",   "ppoll",     "pselect", "epoll_pwait",
+		                             "epoll_pwait2", "nanosleep", "poll",    "pause" };
 	sigset_t open, closed;
 	pthread_t me = pthread_self(), t;
 
@@ -463,7 +480,7 @@ static void taking(int s)
 	printf("signal %d taken by the thread that does not block it %d\n", s, pthread_equal(pthread_self(), taker));
 }
 
-/* The process gets it: a thread that does not block it takes it. */
+/* The signal is sent to the process: a thread that does not block the signal takes it. */
 static void process_directed(void)
 {
 	block(SIG_BLOCK, sig, 0);
@@ -491,7 +508,7 @@ static void *waits_for_it(void *arg)
 	return arg;
 }
 
-/* All block it, and one waits for it: that one gets it. */
+/* All threads block the signal, and the one that waits for it gets it. */
 static void waited_for_by_a_thread(void)
 {
 	block(SIG_BLOCK, sig, 0);
@@ -541,7 +558,7 @@ static void threads(void)
 	show_mask("at last");
 }
 
-/* ---- signal stacks ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- signal stacks --------------------------------------------------------------------------- */
 
 static void show_stack(const char *what)
 {
@@ -549,7 +566,8 @@ static void show_stack(const char *what)
 
 	memset(&s, 0, sizeof(s));
 	sigaltstack(NULL, &s);
-	printf("%s: at %d size %zu flags %x\n", what, s.ss_sp ? (int)((char *)s.ss_sp - stack) : -1, s.ss_size, (unsigned)s.ss_flags);
+	printf("%s: at %d size %zu flags %x\n", what, s.ss_sp ? (int)((char *)s.ss_sp - stack) : -1, s.ss_size,
+	       (unsigned)s.ss_flags);
 }
 
 static void on_stack(int s, siginfo_t *info, void *context)
@@ -593,7 +611,7 @@ static void stacks(void)
 	printf(" %d\n", errno);
 }
 
-/* ---- faults ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static void faults(void)
 {
@@ -652,7 +670,7 @@ static void dies_of_it(void)
 	puts("not reached");
 }
 
-/* ---- other programs ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- other programs -------------------------------------------------------------------------- */
 
 static void other_program(void)
 {
@@ -676,13 +694,27 @@ static void exec_one(int way)
 
 	sprintf(name, "%d", sig);
 	switch (way) {
-	case 0: execl(self, self, "other", name, NULL); break;
-	case 1: execlp(self, self, "other", name, NULL); break;
-	case 2: execle(self, self, "other", name, NULL, environ); break;
-	case 3: execv(self, argv); break;
-	case 4: execvp(self, argv); break;
-	case 5: execve(self, argv, environ); break;
-	default: execvpe(self, argv, environ); break;
+	case 0:
+		execl(self, self, "other", name, NULL);
+		break;
+	case 1:
+		execlp(self, self, "other", name, NULL);
+		break;
+	case 2:
+		execle(self, self, "other", name, NULL, environ);
+		break;
+	case 3:
+		execv(self, argv);
+		break;
+	case 4:
+		execvp(self, argv);
+		break;
+	case 5:
+		execve(self, argv, environ);
+		break;
+	default:
+		execvpe(self, argv, environ);
+		break;
 	}
 }
 
@@ -759,13 +791,32 @@ static void exec_itself(void)
 	exec_one(0);
 }
 
-static const struct { const char *name; void (*run)(void); } cases[] = {
-	{ "actions", actions }, { "system_v", system_v }, { "masks", masks }, { "ignored_while_pending", ignored_while_pending },
-	{ "queued_while_blocked", queued_while_blocked }, { "wait_for", wait_for }, { "waits", waits }, { "reads", reads },
-	{ "process_directed", process_directed }, { "waited_for_by_a_thread", waited_for_by_a_thread }, { "threads", threads }, { "stacks", stacks }, { "faults", faults },
-	{ "fault_blocked", fault_blocked }, { "fault_ignored", fault_ignored }, { "fault_changed", fault_changed },
-	{ "dies_of_it", dies_of_it }, { "exec_ignored", exec_ignored }, { "exec_handled", exec_handled },
-	{ "exec_blocked", exec_blocked }, { "exec_itself", exec_itself }, { "other", other_program },
+static const struct {
+	const char *name;
+	void (*run)(void);
+} cases[] = {
+	{ "actions", actions },
+	{ "system_v", system_v },
+	{ "masks", masks },
+	{ "ignored_while_pending", ignored_while_pending },
+	{ "queued_while_blocked", queued_while_blocked },
+	{ "wait_for", wait_for },
+	{ "waits", waits },
+	{ "reads", reads },
+	{ "process_directed", process_directed },
+	{ "waited_for_by_a_thread", waited_for_by_a_thread },
+	{ "threads", threads },
+	{ "stacks", stacks },
+	{ "faults", faults },
+	{ "fault_blocked", fault_blocked },
+	{ "fault_ignored", fault_ignored },
+	{ "fault_changed", fault_changed },
+	{ "dies_of_it", dies_of_it },
+	{ "exec_ignored", exec_ignored },
+	{ "exec_handled", exec_handled },
+	{ "exec_blocked", exec_blocked },
+	{ "exec_itself", exec_itself },
+	{ "other", other_program },
 };
 
 int main(int argc, char **argv)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/alloca_right.c - behind an alloca
+/* tests/victims-shadow/alloca_right.c - a write past the end of an alloca
  *
  * expect: alloca-out-of-bounds type=write access=1
  * ways: linked

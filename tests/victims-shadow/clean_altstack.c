@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/clean_altstack.c - longjmp from a signal handler on its own stack
+/* tests/victims-shadow/clean_altstack.c - a longjmp out of a signal handler on its own stack
  *
  * expect: none
  * ways: linked

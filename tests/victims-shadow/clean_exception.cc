@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/clean_exception.cc - an exception through frames with poison
+/* tests/victims-shadow/clean_exception.cc - an exception passes through frames with poison
  *
  * expect: none
  * ways: linked

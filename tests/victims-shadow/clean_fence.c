@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/clean_fence.c - fenced objects of many sizes, moved, freed and taken again, are good as a whole
+/* tests/victims-shadow/clean_fence.c - fenced objects of many sizes are allocated, resized and freed, and every byte
+ * of a live one may be used
  *
  * options: fence=all:fence.side=random:fence.align=1
  * output: ok

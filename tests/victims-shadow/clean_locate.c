@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/clean_locate.c - sanitizer/asan_interface.h: where an address is, and who allocated and freed it
+/* tests/victims-shadow/clean_locate.c - sanitizer/asan_interface.h says where an address is, and which stacks
+ * allocated and freed it
  *
  * expect: none
  * output: ok
@@ -30,9 +31,11 @@ int main(void)
 	char local[20], *volatile p = malloc(100);
 
 	memset(local, 0, sizeof(local));
-	if (!is("heap", p + 20, p, 100) || !is("global", global_array + 3, global_array, sizeof(global_array)) || !is("stack", local + 3, NULL, 0))
+	if (!is("heap", p + 20, p, 100) || !is("global", global_array + 3, global_array, sizeof(global_array)) ||
+	    !is("stack", local + 3, NULL, 0))
 		return 1;
-	if (__asan_get_alloc_stack(p, trace, 30, &thread) < 2 || thread < 0 || __asan_get_free_stack(p, trace, 30, &thread) != 0)
+	if (__asan_get_alloc_stack(p, trace, 30, &thread) < 2 || thread < 0 ||
+	    __asan_get_free_stack(p, trace, 30, &thread) != 0)
 		return 2;
 	free(p);
 	if (__asan_get_alloc_stack(p, trace, 30, &thread) < 2 || __asan_get_free_stack(p, trace, 1, &thread) != 1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/clean_longjmp.c - longjmp out of frames with poison: their memory is used again by others
+/* tests/victims-shadow/clean_longjmp.c - a longjmp leaves frames with poison, and other frames use their memory again
  *
  * expect: none
  * ways: linked
@@ -18,7 +18,7 @@ static int deep(int n)
 		longjmp(env, 1);
 	return deep(n - 1) + a[3] + b[100];
 }
-/* Not instrumented: its frame lies where theirs were. */
+/* Not instrumented: its frame lies in the place of deep's frames. */
 __attribute__((no_sanitize_address, noinline)) static char *fill(char *to, int n)
 {
 	char area[8192];

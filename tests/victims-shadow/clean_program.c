@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/clean_program.c - a correct program with everything that is instrumented
+/* tests/victims-shadow/clean_program.c - a correct program that uses everything that is instrumented
  *
  * expect: none
  * output: 2425400 hello 17
@@ -11,7 +11,11 @@
 
 static int table[100];
 static const char *names[] = { "a", "bb", "ccc" };
-struct node { struct node *next; char name[7]; int n; };
+struct node {
+	struct node *next;
+	char name[7];
+	int n;
+};
 static int sum(const int *p, int n)
 {
 	int s = 0;

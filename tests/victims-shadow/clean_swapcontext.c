@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/clean_swapcontext.c - coroutines on stacks from malloc and mmap, given up in the middle, their memory used again
+/* tests/victims-shadow/clean_swapcontext.c - coroutines on stacks from malloc and mmap are given up half-way, and
+ * their memory is used again
  *
  * expect: none
  * ways: linked

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/clean_thread_exit.c - threads that end in the middle of frames with poison; their stacks are used again
+/* tests/victims-shadow/clean_thread_exit.c - threads end in the middle of frames with poison, and other threads use
+ * their stacks again
  *
  * expect: none
  * ways: linked

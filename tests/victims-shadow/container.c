@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/container.c - behind the last element of an annotated container
+/* tests/victims-shadow/container.c - a read past the last element of an annotated container
  *
  * expect: container-out-of-bounds type=read access=1
  * ways: linked

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/ends.c - the forms that do not recover end after a report
+/* tests/victims-shadow/ends.c - a program built in a form that does not recover ends after a report
  *
  * only-form: gcc-asan clang-asan
  * expect: slab-out-of-bounds type=read
- * output: 
+ * output: began
  * ways: linked
  */
 #include <stdio.h>
@@ -12,6 +12,8 @@
 int main(void)
 {
 	volatile char *p = malloc(10);
+	puts("began");
+	fflush(stdout);
 	int r = p[10]; /* BAD */
 	puts("went on");
 	fflush(stdout);

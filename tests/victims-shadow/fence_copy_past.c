@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/fence_copy_past.c - a libc call runs over a fenced object and its guard page: told once, and it goes on
+/* tests/victims-shadow/fence_copy_past.c - a libc call runs over a fenced object and its guard page: memsan reports it
+ * once, and the call goes on
  *
  * options: fence=all
  * expect: slab-out-of-bounds type=write object=100 offset=100 access=300 entry=memset alloc=make

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/fence_sampled.c - a sampled fence has shadow too
+/* tests/victims-shadow/fence_sampled.c - a sampled object has shadow too
  *
  * options: fence.sample_rate=1:fence.side=left
  * expect: slab-out-of-bounds type=write object=100 offset=3000 access=1 in=touch alloc=make
@@ -19,7 +19,8 @@ static void touch(volatile char *p)
 int main(void)
 {
 	char *p = make();
-	/* The first few decide when the first sample is taken; behind an object of the heap there would be another one. */
+	/* The first few allocations decide when the first sample is taken.  Past an object of the heap, in place of a
+	 * sample, there would be another object. */
 	for (int i = 0; i < 10; i++) {
 		free(p);
 		p = make();

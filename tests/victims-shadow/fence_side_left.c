@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/fence_side_left.c - one byte behind an odd-sized fenced object at the left of its page is read
+/* tests/victims-shadow/fence_side_left.c - a read of one byte past an odd-sized fenced object at the left of its page
  *
  * options: fence=all:fence.side=left
  * expect: slab-out-of-bounds type=read object=37 offset=37 access=1 in=touch alloc=make

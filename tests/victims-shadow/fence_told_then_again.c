@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/fence_told_then_again.c - a write past a fenced object was told, so its canary is not; the next object in that slot is damaged by code
- * that nobody checks, which its canary tells
+/* tests/victims-shadow/fence_told_then_again.c - a write past a fenced object is reported, so its damaged canary is
+ * not; then unchecked code damages the next object in that slot, and the canary reports that
  *
  * options: fence.sample_rate=1:fence.num_objects=1:fence.side=left
  * not-form: gcc-asan clang-asan
@@ -19,14 +19,15 @@ static void touch(volatile char *p)
 	p[3000] = 1;
 	p[100] = 1;
 }
-__attribute__((noinline, no_sanitize("address"), no_sanitize("kernel-address"))) static void touch_unseen(volatile char *p)
+__attribute__((noinline, no_sanitize("address"), no_sanitize("kernel-address"))) static void touch_unseen(
+	volatile char *p)
 {
 	p[100] = 1;
 }
 int main(void)
 {
 	char *p = make();
-	/* The first few decide when the first sample is taken. */
+	/* The first few allocations decide when the first sample is taken. */
 	for (int i = 0; i < 10; i++) {
 		free(p);
 		p = make();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/fence_unaligned.c - a fenced object at the very end of its page is good up to there, and bad far before it
+/* tests/victims-shadow/fence_unaligned.c - a fenced object at the very end of its page may be used up to there, and
+ * the bytes before it may not
  *
  * options: fence=all:fence.align=1
  * expect: slab-out-of-bounds type=read object=37 offset=-8 access=1 in=touch alloc=make

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/fence_use_after_free.c - a freed fenced object is read: told once, at the read, not again when its guard is met
+/* tests/victims-shadow/fence_use_after_free.c - a freed fenced object is read: memsan reports the read, and not the
+ * guard page again
  *
  * options: fence=all
  * expect: slab-use-after-free type=read object=100 offset=10 access=1 in=look alloc=make free=drop

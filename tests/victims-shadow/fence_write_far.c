@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/fence_write_far.c - a write where a fenced object has no canary any more
+/* tests/victims-shadow/fence_write_far.c - a write past a fenced object, too far away for its canary
  *
  * options: fence=all:fence.side=left
  * expect: slab-out-of-bounds type=write object=37 offset=3000 access=1 in=touch alloc=make

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/fence_write_left.c - one byte before a fenced object at the right of its page is written
+/* tests/victims-shadow/fence_write_left.c - a write of one byte before a fenced object at the right of its page
  *
  * options: fence=all:fence.side=right
  * expect: slab-out-of-bounds type=write object=24 offset=-1 access=1 in=touch alloc=make

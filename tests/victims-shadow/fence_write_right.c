@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/fence_write_right.c - one byte behind a fenced object is written: told once, at the write, not again when its canary is looked at
+/* tests/victims-shadow/fence_write_right.c - a write of one byte past a fenced object: memsan reports the write, and
+ * not the canary again
  *
  * options: fence=all
  * expect: slab-out-of-bounds type=write object=100 offset=100 access=1 in=touch alloc=make

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/global_read_right.c - behind a global array
+/* tests/victims-shadow/global_read_right.c - a read past a global array
  *
  * expect: global-out-of-bounds type=read access=4 place=table+0x2c/0x28
  * ways: linked

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/global_string.c - behind a string literal, named with its file and line
+/* tests/victims-shadow/global_string.c - a read past a string literal; the report names the literal's file and line
  *
  * expect: global-out-of-bounds type=read access=1 place=global_string.c
  * ways: linked

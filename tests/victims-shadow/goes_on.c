@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/goes_on.c - the forms that recover go on after a report
+/* tests/victims-shadow/goes_on.c - a program built in a form that recovers goes on after a report
  *
  * not-form: gcc-asan clang-asan
  * expect: slab-out-of-bounds type=read

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/heap_read_right.c - one byte behind an object is read
+/* tests/victims-shadow/heap_read_right.c - a read of one byte past an object
  *
  * expect: slab-out-of-bounds type=read object=13 offset=13 access=1 in=look alloc=make
  * ways: linked

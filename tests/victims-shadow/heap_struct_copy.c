@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/heap_struct_copy.c - a structure larger than the object is copied
+/* tests/victims-shadow/heap_struct_copy.c - a copy of a structure that is larger than the object
  *
  * expect: slab-out-of-bounds type=read object=60 offset=60
  * ways: linked
@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct big { char bytes[64]; int more[5]; };
+struct big {
+	char bytes[64];
+	int more[5];
+};
 static void copy(struct big *to, const struct big *from)
 {
 	*to = *from; /* BAD */

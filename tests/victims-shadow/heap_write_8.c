@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/heap_write_8.c - 8 bytes across the end of an object are written
+/* tests/victims-shadow/heap_write_8.c - a write of 8 bytes across the end of an object
  *
  * expect: slab-out-of-bounds type=write object=33 offset=33 access=8
  * ways: linked

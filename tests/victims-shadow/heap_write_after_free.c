@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/heap_write_after_free.c - a freed object is written: one report, not another one for the poison at exit
+/* tests/victims-shadow/heap_write_after_free.c - a freed object is written: one report, and no other one at exit for
+ * the poison
  *
  * expect: slab-use-after-free type=write object=100 offset=8 access=4
  * ways: linked
@@ -14,7 +15,7 @@ static void hit(volatile int *p)
 int main(void)
 {
 	void *p = malloc(100); /* ALLOC */
-	free(p); /* FREE */
+	free(p);               /* FREE */
 	hit(p);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/heap_write_left.c - the byte before an object is written
+/* tests/victims-shadow/heap_write_left.c - a write of the byte before an object
  *
  * expect: slab-out-of-bounds type=write object=40 offset=-1 access=1 alloc=main
  * ways: linked

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/large_read_right.c - behind a large allocation, still on its last page
+/* tests/victims-shadow/large_read_right.c - a read past a large allocation, still on its last page
  *
  * expect: vmalloc-out-of-bounds type=read object=100000 offset=100000 access=1 cache=vmalloc
  * ways: linked

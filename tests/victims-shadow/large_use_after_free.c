@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/large_use_after_free.c - a freed large allocation is read far from its beginning: its guard tells, not its shadow
+/* tests/victims-shadow/large_use_after_free.c - a freed large allocation is read far from its beginning: its guard
+ * page reports that, not its shadow
  *
  * expect: use-after-free type=read object=3000000 offset=2000000 alloc=make free=drop
  * ways: linked

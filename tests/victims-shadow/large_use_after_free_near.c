@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/large_use_after_free_near.c - a freed large allocation is read near its beginning: its shadow tells, and its guard not once more
+/* tests/victims-shadow/large_use_after_free_near.c - a freed large allocation is read near its beginning: its shadow
+ * reports that, and its guard page not again
  *
  * expect: use-after-free type=read object=3000000 offset=20 alloc=make free=drop
  * ways: linked

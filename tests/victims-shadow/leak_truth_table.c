@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What holds an object and what does not, in an instrumented program: tests/victims/leak_truth_table.c.
+/* tests/victims-shadow/leak_truth_table.c - tests/victims/leak_truth_table.c as an instrumented program
+ *
  * options: leak=on
  * ways: linked
  * expect: unreferenced-object object=1001 leak=direct alloc=take

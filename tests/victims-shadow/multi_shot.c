@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/multi_shot.c - every bad access is told
+/* tests/victims-shadow/multi_shot.c - memsan reports every bad access
  *
  * options: multi_shot=on
  * not-form: gcc-asan clang-asan

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/null_deref.c - a null pointer is read: reported, then the program dies of it as it would
+/* tests/victims-shadow/null_deref.c - a null pointer is read: memsan reports that, and the program dies of it as it
+ * would without memsan
  *
  * expect: null-ptr-deref type=read access=4
  * status: -11
@@ -9,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct s { int a, b; };
+struct s {
+	int a, b;
+};
 static int look(volatile struct s *p)
 {
 	return p->b; /* BAD */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/null_deref_abort.c - the same where the report ends the program
+/* tests/victims-shadow/null_deref_abort.c - a null pointer is read, and the report ends the program
  *
  * expect: null-ptr-deref type=read access=4
  * only-form: gcc-asan clang-asan
@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct s { int a, b; };
+struct s {
+	int a, b;
+};
 static int look(volatile struct s *p)
 {
 	return p->b; /* BAD */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/one_shot.c - only the first bad access is told
+/* tests/victims-shadow/one_shot.c - memsan reports only the first bad access
  *
  * not-form: gcc-asan clang-asan
  * expect: slab-out-of-bounds type=read

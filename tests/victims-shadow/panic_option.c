@@ -3,7 +3,7 @@
  *
  * options: shadow.fault=panic
  * expect: slab-out-of-bounds type=read
- * output: 
+ * output: began
  * ways: linked
  */
 #include <stdio.h>
@@ -12,6 +12,8 @@
 int main(void)
 {
 	volatile char *p = malloc(10);
+	puts("began");
+	fflush(stdout);
 	int r = p[10]; /* BAD */
 	puts("went on");
 	fflush(stdout);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/realloc_shrunk.c - the part that realloc gave up is read
+/* tests/victims-shadow/realloc_shrunk.c - a read of the part that realloc gave up
  *
  * expect: slab-out-of-bounds type=read object=70 offset=70
  * ways: linked

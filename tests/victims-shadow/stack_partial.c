@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/stack_partial.c - a byte behind an array whose size is no multiple of eight, in its last granule
+/* tests/victims-shadow/stack_partial.c - a read of a byte past an array whose size is no multiple of eight, in the
+ * array's last granule
  *
  * expect: stack-out-of-bounds type=read access=1 frame=caller place='letters'
  * ways: linked

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/stack_read_left.c - the byte before a local array is read
+/* tests/victims-shadow/stack_read_left.c - a read of the byte before a local array
  *
  * expect: stack-out-of-bounds type=read access=1 frame=caller place='letters'
  * ways: linked

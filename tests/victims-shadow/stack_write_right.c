@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/stack_write_right.c - one element behind a local array is written
+/* tests/victims-shadow/stack_write_right.c - a write of one element past a local array
  *
  * expect: stack-out-of-bounds type=write access=4 in=hit frame=caller place='numbers'
  * status: 99

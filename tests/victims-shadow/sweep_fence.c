@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/sweep_fence.c - each aligned access of 1, 2, 4 and 8 bytes around a fenced object of every size from 1 to 130 and several
- * alignments, as far as its page goes: a report outside, none inside
+/* tests/victims-shadow/sweep_fence.c - each aligned access of 1, 2, 4 and 8 bytes around a fenced object of every size
+ * from 1 to 130 and several alignments, as far as its page goes: a report outside the object, none inside
  *
  * options: fence=all:fence.side=random:multi_shot=on:symbolize=off:max_reports=0
  * not-form: gcc-asan clang-asan
@@ -28,14 +28,21 @@ static volatile long sum;
 static void look(volatile char *p, int width)
 {
 	switch (width) {
-	case 1: sum += *p; break;
-	case 2: sum += *(volatile uint16_t *)p; break;
-	case 4: sum += *(volatile uint32_t *)p; break;
-	default: sum += *(volatile long *)p;
+	case 1:
+		sum += *p;
+		break;
+	case 2:
+		sum += *(volatile uint16_t *)p;
+		break;
+	case 4:
+		sum += *(volatile uint32_t *)p;
+		break;
+	default:
+		sum += *(volatile long *)p;
 	}
 }
 
-/* Behind the page lies a guard, which needs no shadow. */
+/* Past the page lies a guard page, which needs no shadow. */
 static int on_its_page(const char *p, int at)
 {
 	return (uintptr_t)(p + at) >> 12 == (uintptr_t)p >> 12;
@@ -49,7 +56,8 @@ static int wrong(char *p, int size, int at, int width)
 	look(p + at, width);
 	if (told - before == want)
 		return 0;
-	printf("object of %d at %p: access of %d at %d: %d reports, expected %d\n", size, (void *)p, width, at, told - before, want);
+	printf("object of %d at %p: access of %d at %d: %d reports, expected %d\n", size, (void *)p, width, at,
+	       told - before, want);
 	return 1;
 }
 

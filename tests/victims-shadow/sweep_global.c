@@ -31,16 +31,19 @@ __attribute__((noinline)) static int look(volatile char *p)
 	return told - before;
 }
 
-/* To the left is another global's red zone, or the first one's nothing: only the right side is defined. */
+/* Only the right side is defined: on the left lies another global's red zone, or nothing for the first global. */
 static void sweep(char *p, int size)
 {
 	for (int at = 0; at <= size + 7; at++) {
 		int want = at >= size, got = look(p + at);
 		if (got != want && bad++ < 20)
-			printf("global of %d at %p: access at %d: %d reports, expected %d\n", size, (void *)p, at, got, want);
+			printf("global of %d at %p: access at %d: %d reports, expected %d\n", size, (void *)p, at, got,
+			       want);
 	}
 }
 
+/* clang-format takes a macro without a semicolon for a part of the next declaration. */
+/* clang-format off */
 #define ONE(n) static char global##n[n];
 #define TEN(t) ONE(t##0) ONE(t##1) ONE(t##2) ONE(t##3) ONE(t##4) ONE(t##5) ONE(t##6) ONE(t##7) ONE(t##8) ONE(t##9)
 #define ALL TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) TEN(6) TEN(7) TEN(8) TEN(9) TEN(10) TEN(11) TEN(12) \

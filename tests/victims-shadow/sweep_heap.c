@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/sweep_heap.c - each aligned access of 1, 2, 4 and 8 bytes around an object of every size from 1 to 130 and every alignment: a report
- * outside, none inside
+/* tests/victims-shadow/sweep_heap.c - each aligned access of 1, 2, 4 and 8 bytes around an object of every size from 1
+ * to 130 and every alignment: a report outside the object, none inside
  *
  * options: multi_shot=on:symbolize=off:max_reports=0:quarantine.size=0
  * not-form: gcc-asan clang-asan
@@ -25,12 +25,12 @@ static void count(const char *text)
 
 static volatile long sum;
 
-#define ACCESS(bits)                                                                                        \
-	__attribute__((noinline)) static int access##bits(volatile char *p)                                 \
-	{                                                                                                   \
-		int before = told;                                                                          \
-		sum += *(volatile uint##bits##_t *)p;                                                       \
-		return told - before;                                                                       \
+#define ACCESS(bits)                                                        \
+	__attribute__((noinline)) static int access##bits(volatile char *p) \
+	{                                                                   \
+		int before = told;                                          \
+		sum += *(volatile uint##bits##_t *)p;                       \
+		return told - before;                                       \
 	}
 ACCESS(8)
 ACCESS(16)
@@ -42,7 +42,8 @@ static int wrong(const char *p, int size, int at, int width, int got)
 	int want = at < 0 || at + width > size;
 	if (got == want)
 		return 0;
-	printf("object of %d at %p: access of %d at %d: %d reports, expected %d\n", size, (void *)p, width, at, got, want);
+	printf("object of %d at %p: access of %d at %d: %d reports, expected %d\n", size, (void *)p, width, at, got,
+	       want);
 	return 1;
 }
 
@@ -55,7 +56,8 @@ int main(void)
 			char *p = align == 8 ? malloc(size) : aligned_alloc(align, size);
 			for (int at = -8; at <= size + 7; at++)
 				bad += wrong(p, size, at, 1, access8(p + at));
-			/* Wider ones where they are aligned: inline checks look at one granule only, as in KASAN and ASan. */
+			/* Wider accesses only where they are aligned: inline checks look at one granule, as in KASAN
+			 * and ASan. */
 			for (int at = -8; at <= size + 7; at += 2)
 				bad += wrong(p, size, at, 2, access16(p + at));
 			for (int at = -8; at <= size + 7; at += 4)

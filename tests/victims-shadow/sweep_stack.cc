@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/sweep_stack.cc - each one-byte access around a local array, an alloca and a global of every size from 1 to 130
+/* tests/victims-shadow/sweep_stack.cc - each one-byte access around a local array, an alloca and a global of every size
+ * from 1 to 130
  *
  * options: multi_shot=on:symbolize=off:max_reports=0
  * not-form: gcc-asan clang-asan
@@ -37,17 +38,18 @@ __attribute__((noinline)) static void sweep(const char *what, char *p, int size)
 	for (int at = -8; at <= size + 7; at++) {
 		int want = at < 0 || at >= size, got = look(p + at);
 		if (got != want && bad++ < 20)
-			printf("%s of %d at %p: access at %d: %d reports, expected %d\n", what, size, (void *)p, at, got, want);
+			printf("%s of %d at %p: access at %d: %d reports, expected %d\n", what, size, (void *)p, at,
+			       got, want);
 	}
 }
 
-template<int N> __attribute__((noinline)) static void local()
+template <int N> __attribute__((noinline)) static void local()
 {
 	char letters[N];
 	sweep("local", letters, N);
 }
 
-template<int N> __attribute__((noinline)) static void aligned()
+template <int N> __attribute__((noinline)) static void aligned()
 {
 	alignas(64) char letters[N];
 	char other[3];
@@ -60,7 +62,7 @@ __attribute__((noinline)) static void dynamic(int n)
 	sweep("alloca", (char *)alloca(n), n);
 }
 
-template<int... N> static void all(std::integer_sequence<int, N...>)
+template <int... N> static void all(std::integer_sequence<int, N...>)
 {
 	(local<N + 1>(), ...);
 	(aligned<N + 1>(), ...);

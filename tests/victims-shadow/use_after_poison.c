@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/use_after_poison.c - memory that the program poisoned itself
+/* tests/victims-shadow/use_after_poison.c - a read of memory that the program poisoned itself
  *
  * expect: use-after-poison type=read access=1
  * ways: linked
@@ -16,8 +16,9 @@ int main(void)
 {
 	char *p = calloc(1, 64);
 	__asan_poison_memory_region(p + 16, 32);
-	if (!__asan_address_is_poisoned(p + 16) || __asan_address_is_poisoned(p + 15) || __asan_address_is_poisoned(p + 48) ||
-	    __asan_region_is_poisoned(p, 17) != p + 16 || __asan_region_is_poisoned(p, 16))
+	if (!__asan_address_is_poisoned(p + 16) || __asan_address_is_poisoned(p + 15) ||
+	    __asan_address_is_poisoned(p + 48) || __asan_region_is_poisoned(p, 17) != p + 16 ||
+	    __asan_region_is_poisoned(p, 16))
 		return 3;
 	int r = look(p, 15) + look(p, 48);
 	r += look(p, 40);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/use_after_scope.c - a variable is read behind the block it belongs to
+/* tests/victims-shadow/use_after_scope.c - a variable is read after the block that it belongs to
  *
  * expect: use-after-scope type=read access=4 frame=caller place='inner
  * ways: linked

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/use_after_scope_large.c - the same with a variable whose shadow is written by calls
+/* tests/victims-shadow/use_after_scope_large.c - a variable whose shadow is written by calls is read after its block
  *
  * expect: use-after-scope type=read access=1 frame=caller place='inner
  * ways: linked

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/vla_left.c - before a variable-length array
+/* tests/victims-shadow/vla_left.c - a read before a variable-length array
  *
  * expect: alloca-out-of-bounds type=read access=1
  * ways: linked

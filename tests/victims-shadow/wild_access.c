@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/wild_access.c - an address where nothing is: instrumented code reads its shadow first, which is there and says nothing
+/* tests/victims-shadow/wild_access.c - an access to unmapped memory: instrumented code reads its shadow first, which
+ * is mapped and finds nothing wrong
  *
  * expect: wild-memory-access type=read access=4
  * status: -11

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/atexit_double_free.c - after main, in an exit handler and in a destructor
+/* tests/victims/atexit_double_free.c - double frees after main: in an exit handler, and in a destructor
  *
  * expect: double-free in=late object=12
  * expect: double-free in=latest object=12
@@ -18,8 +18,8 @@ static void late(void)
 }
 __attribute__((destructor)) static void latest(void)
 {
-	free(q); /* FREE */
-	free(q); /* BAD */
+	free(q);       /* FREE */
+	free(q);       /* BAD */
 	printf("end"); /* must be flushed although the exit status is replaced */
 }
 int main(void)

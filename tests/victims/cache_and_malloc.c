@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/cache_and_malloc.c - objects of caches and of malloc, freed by the other's function
+/* tests/victims/cache_and_malloc.c - free() gets an object of a cache, and memsan_cache_free() gets one of malloc's
  *
  * expect: alloc-dealloc-mismatch in=main entry=free
  * expect: alloc-dealloc-mismatch in=main entry=memsan_cache_free
@@ -14,7 +14,7 @@
 int main(void)
 {
 	struct memsan_cache *c = memsan_cache_create("session", 96, 0, 0, NULL);
-	free(memsan_cache_alloc(c)); /* BAD */ /* ALLOC */
+	free(memsan_cache_alloc(c)); /* BAD */      /* ALLOC */
 	memsan_cache_free(c, malloc(96)); /* BAD */ /* ALLOC */
 	return memsan_cache_destroy(c);
 }

@@ -15,7 +15,7 @@ int main(void)
 {
 	struct memsan_cache *c = memsan_cache_create("session", 200, 0, 0, NULL);
 	void *p = memsan_cache_alloc(c); /* ALLOC */
-	memsan_cache_free(c, p); /* FREE */
-	memsan_cache_free(c, p); /* BAD */
+	memsan_cache_free(c, p);         /* FREE */
+	memsan_cache_free(c, p);         /* BAD */
 	return memsan_cache_destroy(c);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/cache_late_write.c - a write to an object that went back; found when the cache is destroyed
+/* tests/victims/cache_late_write.c - the program writes to an object that it has given back; destroying the cache
+ * finds the damage
  *
  * expect: poison-overwritten object=96 cache=session
  * ways: linked static
@@ -13,7 +14,7 @@ int main(void)
 {
 	struct memsan_cache *c = memsan_cache_create("session", 96, 0, 0, NULL);
 	char *volatile p = memsan_cache_alloc(c); /* ALLOC */
-	memsan_cache_free(c, p); /* FREE */
+	memsan_cache_free(c, p);                  /* FREE */
 	p[40] = 0;
 	return memsan_cache_destroy(c); /* BAD */
 }

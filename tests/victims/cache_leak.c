@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/cache_leak.c - an object of a cache that nothing points to any more
+/* tests/victims/cache_leak.c - nothing points to an object of a cache any more
  *
  * expect: unreferenced-object object=96 cache=session leak=direct count=1 alloc=lose
  * options: leak=on

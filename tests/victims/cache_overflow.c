@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/cache_overflow.c - a write behind an object of a cache whose size is no multiple of anything
+/* tests/victims/cache_overflow.c - a write past the end of a cache's object of odd size
  *
  * expect: right-redzone-overwritten object=27 offset=27 access=1 cache=odd
  * ways: linked static

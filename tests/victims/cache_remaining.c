@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/cache_remaining.c - a cache is destroyed with objects alive, then used
+/* tests/victims/cache_remaining.c - a cache is destroyed while objects of it are live, and used afterwards
  *
  * expect: objects-remaining in=main object=48 cache=session entry=memsan_cache_destroy
  * expect: objects-remaining in=main object=48 cache=session

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/calloc_overflow.c - past the end of a calloc'ed array
+/* tests/victims/calloc_overflow.c - a write past the end of a calloc'ed array
  *
  * expect: right-redzone-overwritten in=main object=120 offset=120 access=8
  */

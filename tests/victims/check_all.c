@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/check_all.c - memsan_check_all finds damage in the middle of the program and counts it
+/* tests/victims/check_all.c - memsan_check_all() finds damage while the program runs, and counts it
  *
  * expect: right-redzone-overwritten object=10 offset=10 access=1
  * expect: right-redzone-overwritten object=20 offset=20 access=1

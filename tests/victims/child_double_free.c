@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/child_double_free.c - a report in a forked child; the parent goes on and its own status is the child's
+/* tests/victims/child_double_free.c - a report in a forked child: the child ends with the exit code for reports, the
+ * parent goes on, and memsan run ends with that code too
  *
  * expect: double-free in=child object=33
  * status: 99
@@ -13,8 +14,8 @@
 static int child(void)
 {
 	char *p = malloc(33); /* ALLOC */
-	free(p); /* FREE */
-	free(p); /* BAD */
+	free(p);              /* FREE */
+	free(p);              /* BAD */
 	return 0;
 }
 int main(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_caches.c - caches, pages, vmalloc, pools and shrinkers as they should be used, by threads, over a fork
+/* tests/victims/clean_caches.c - several threads use caches, pages, vmalloc, pools and shrinkers correctly, also
+ * across a fork
  *
  * expect: none
  * modes: check production
@@ -17,7 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct thing { uint64_t magic; char name[30]; };
+struct thing {
+	uint64_t magic;
+	char name[30];
+};
 static struct memsan_cache *things, *plain, *stable;
 static void *handed[4][64];
 
@@ -35,7 +39,9 @@ static unsigned use(int id)
 		for (int i = 0; i < 64; i++) {
 			struct thing *t = mine[i] = memsan_cache_alloc(things);
 			wrong += t->magic != 0x7468696e67 || t->name[29] != 'x';
-			memsan_cache_free(plain, __atomic_exchange_n(&handed[(id + 1) % 4][i], memset(memsan_cache_alloc(plain), id, 100), __ATOMIC_ACQ_REL));
+			memsan_cache_free(plain, __atomic_exchange_n(&handed[(id + 1) % 4][i],
+			                                             memset(memsan_cache_alloc(plain), id, 100),
+			                                             __ATOMIC_ACQ_REL));
 		}
 		for (int i = 0; i < 64; i++)
 			memsan_cache_free(things, mine[i]);
@@ -49,7 +55,8 @@ static unsigned use(int id)
 			memsan_cache_free(brief, many[i]);
 		}
 		wrong += memsan_cache_destroy(brief) != 0;
-		void *pages = memsan_alloc_pages((unsigned)round % 5), *area = memsan_kvmalloc_array(1000, (size_t)round + 1);
+		void *pages = memsan_alloc_pages((unsigned)round % 5),
+		     *area = memsan_kvmalloc_array(1000, (size_t)round + 1);
 		wrong += (uintptr_t)pages % (4096ul << round % 5) != 0;
 		memset(pages, 1, 4096ul << round % 5);
 		memset(area, 1, 1000 * ((size_t)round + 1));
@@ -81,7 +88,8 @@ int main(void)
 	pthread_t t[3];
 	void *result;
 	unsigned wrong = 0;
-	things = memsan_cache_create("thing", sizeof(struct thing), 0, MEMSAN_CACHE_HWCACHE_ALIGN | MEMSAN_CACHE_PANIC, construct);
+	things = memsan_cache_create("thing", sizeof(struct thing), 0, MEMSAN_CACHE_HWCACHE_ALIGN | MEMSAN_CACHE_PANIC,
+	                             construct);
 	plain = memsan_cache_create("plain", 100, 0, MEMSAN_CACHE_NO_MERGE, NULL);
 	stable = memsan_cache_create("stable", 33, 128, MEMSAN_CACHE_TYPESAFE, NULL);
 	for (int i = 0; i < 3; i++)
@@ -100,7 +108,8 @@ int main(void)
 	for (int i = 0; i < 4; i++)
 		memsan_cache_free_bulk(plain, 64, handed[i]);
 	memsan_cache_shrink(things);
-	wrong += memsan_cache_destroy(things) || memsan_cache_destroy(plain) || memsan_cache_destroy(stable) || memsan_cache_destroy(NULL);
+	wrong += memsan_cache_destroy(things) || memsan_cache_destroy(plain) || memsan_cache_destroy(stable) ||
+	         memsan_cache_destroy(NULL);
 	wrong += memsan_kvmalloc_array((size_t)1 << 40, (size_t)1 << 40) != NULL;
 	wrong += memsan_get_order(1) != 0 || memsan_get_order(4097) != 1 || memsan_get_order(1 << 20) != 8;
 	char *p = memsan_krealloc(memsan_kmalloc(10), 100);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_check_all_realloc.c - memsan_check_all() while another thread resizes and frees large objects
+/* tests/victims/clean_check_all_realloc.c - memsan_check_all() runs while another thread resizes and frees large
+ * objects
  *
  * expect: none
  * ways: linked

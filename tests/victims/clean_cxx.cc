@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_cxx.cc - every operator new and delete, bad_alloc, the new-handler, sized and aligned forms, containers and exceptions
+/* tests/victims/clean_cxx.cc - every operator new and delete works: bad_alloc, the new-handler, sized and aligned
+ * forms, containers, exceptions
  *
  * expect: none
  * modes: check production
@@ -18,12 +19,30 @@
 #include <thread>
 #include <vector>
 
-#define CHECK(x) do { if (!(x)) { std::printf("line %d: %s\n", __LINE__, #x); std::exit(1); } } while (0)
+#define CHECK(x)                                                    \
+	do {                                                        \
+		if (!(x)) {                                         \
+			std::printf("line %d: %s\n", __LINE__, #x); \
+			std::exit(1);                               \
+		}                                                   \
+	} while (0)
 
-struct alignas(64) wide { char c[200]; };
-struct with_destructor { std::string s; ~with_destructor() { s.clear(); } };
+struct alignas(64) wide {
+	char c[200];
+};
+struct with_destructor {
+	std::string s;
+	~with_destructor()
+	{
+		s.clear();
+	}
+};
 static int handled;
-static void handler() { if (++handled == 3) std::set_new_handler(nullptr); }
+static void handler()
+{
+	if (++handled == 3)
+		std::set_new_handler(nullptr);
+}
 static volatile std::size_t huge = PTRDIFF_MAX;
 
 int main()
@@ -50,16 +69,22 @@ int main()
 		thrown = true;
 	}
 	CHECK(thrown);
-	/* The nothrow forms call it too, and catch what it throws; libstdc++ does that for us where it is a library. */
+	/* The nothrow forms call it too and catch what it throws; libstdc++ does that where it is a library. */
 	if (std::getenv("LD_PRELOAD")) {
 		std::set_new_handler(handler);
-		CHECK(new (std::nothrow) char[huge] == nullptr && handled == 3);
+		CHECK(new (std::nothrow) char[huge] == nullptr);
+		CHECK(handled == 3);
 		handled = 0;
 		std::set_new_handler(handler);
-		CHECK(operator new(huge, std::align_val_t(64), std::nothrow) == nullptr && handled == 3);
+		CHECK(operator new(huge, std::align_val_t(64), std::nothrow) == nullptr);
+		CHECK(handled == 3);
 		handled = 0;
-		std::set_new_handler([] { handled++; throw std::bad_alloc(); });
-		CHECK(operator new(huge, std::nothrow) == nullptr && handled == 1);
+		std::set_new_handler([] {
+			handled++;
+			throw std::bad_alloc();
+		});
+		CHECK(operator new(huge, std::nothrow) == nullptr);
+		CHECK(handled == 1);
 		handled = 0;
 	}
 	std::set_new_handler(handler);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tests/victims/clean_deepbind.cc - objects handed to and fro with a library opened with RTLD_DEEPBIND, whose malloc libc's would be
+/* tests/victims/clean_deepbind.cc - objects pass between the program and a library opened with RTLD_DEEPBIND, which
+ * would otherwise use libc's malloc
  *
  * expect: none
  * ways: preload linked

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_dlopen.c - libraries that come and go while threads allocate through them
+/* tests/victims/clean_dlopen.c - libraries are loaded and unloaded while threads allocate through them
  *
  * expect: none
  * modes: check production

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_exit.c - memory used and freed in constructors, exit handlers, destructors and thread-specific data; exit status and output are the program's
+/* tests/victims/clean_exit.c - constructors, exit handlers, destructors and thread-specific data use and free memory;
+ * exit status and output stay the program's
  *
  * expect: none
  * modes: check production

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The malloc family with every allocation fenced, from several threads and over forks: nothing is reported, and contents stay.
+/* tests/victims/clean_fence_all.c - the malloc family with every allocation fenced, in several threads and
+ * across forks: no report, and contents stay
+ *
  * expect: none
  * modes: check production
  * options: fence=all
@@ -16,7 +18,13 @@
 #include <unistd.h>
 
 static int failed;
-#define CHECK(x) do { if (!(x)) { printf("line %d: %s\n", __LINE__, #x); failed = 1; } } while (0)
+#define CHECK(x)                                               \
+	do {                                                   \
+		if (!(x)) {                                    \
+			printf("line %d: %s\n", __LINE__, #x); \
+			failed = 1;                            \
+		}                                              \
+	} while (0)
 
 static void *work(void *arg)
 {
@@ -27,13 +35,46 @@ static void *work(void *arg)
 		int k = (int)((s = s * 1103515245 + 12345) >> 16) % 64;
 		size_t size = (s >> 8) % 5000;
 		for (size_t j = 0; p[k] && j < n[k]; j++)
-			if (p[k][j] != (unsigned char)k) { CHECK(0); break; }
+			if (p[k][j] != (unsigned char)k) {
+				CHECK(0);
+				break;
+			}
 		switch (s % 5) {
-		case 0: free(p[k]); p[k] = malloc(size); break;
-		case 1: free(p[k]); p[k] = calloc(1, size); for (size_t j = 0; j < size; j++) if (p[k][j]) { CHECK(0); break; } break;
-		case 2: size++; { size_t old = n[k]; p[k] = realloc(p[k], size); for (size_t j = 0; old && j < old && j < size; j++) if (p[k][j] != (unsigned char)k) { CHECK(0); break; } } break;
-		case 3: free(p[k]); p[k] = memalign(64, size); CHECK(((uintptr_t)p[k] & 63) == 0); break;
-		case 4: free(p[k]); p[k] = NULL; size = 0; break;
+		case 0:
+			free(p[k]);
+			p[k] = malloc(size);
+			break;
+		case 1:
+			free(p[k]);
+			p[k] = calloc(1, size);
+			for (size_t j = 0; j < size; j++)
+				if (p[k][j]) {
+					CHECK(0);
+					break;
+				}
+			break;
+		case 2:
+			size++;
+			{
+				size_t old = n[k];
+				p[k] = realloc(p[k], size);
+				for (size_t j = 0; old && j < old && j < size; j++)
+					if (p[k][j] != (unsigned char)k) {
+						CHECK(0);
+						break;
+					}
+			}
+			break;
+		case 3:
+			free(p[k]);
+			p[k] = memalign(64, size);
+			CHECK(((uintptr_t)p[k] & 63) == 0);
+			break;
+		case 4:
+			free(p[k]);
+			p[k] = NULL;
+			size = 0;
+			break;
 		}
 		n[k] = size;
 		CHECK(!p[k] || malloc_usable_size(p[k]) >= size);

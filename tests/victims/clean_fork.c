@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_fork.c - fork from a process whose other threads allocate all the time; the children allocate, make threads and fork too
+/* tests/victims/clean_fork.c - a process forks while its other threads allocate all the time; its children allocate,
+ * start threads and fork too
  *
  * expect: none
  * modes: check production

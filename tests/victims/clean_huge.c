@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_huge.c - very large requests: refused when libc's malloc would be, and freed ones cost no page tables
+/* tests/victims/clean_huge.c - very large requests fail where libc's malloc would refuse them, and freed ones keep no
+ * page tables
  *
  * expect: none
  * modes: check production
@@ -12,9 +13,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define CHECK(x) do { if (!(x)) { printf("line %d: %s\n", __LINE__, #x); exit(1); } } while (0)
+#define CHECK(x)                                               \
+	do {                                                   \
+		if (!(x)) {                                    \
+			printf("line %d: %s\n", __LINE__, #x); \
+			exit(1);                               \
+		}                                              \
+	} while (0)
 
-/* What libc's malloc would do with it. */
+/* libc's malloc maps a request of this size. */
 static int system_grants(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

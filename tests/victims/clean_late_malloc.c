@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_late_malloc.c - a program whose own malloc does not work before its constructors have run, as GCL's (maxima)
+/* tests/victims/clean_late_malloc.c - the program's own malloc works only after its constructors have run, as in GCL
+ * (maxima): memsan must not call it earlier
  *
  * expect: none
  * ways: preload linked

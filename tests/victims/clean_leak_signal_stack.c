@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_leak_signal_stack.c - signal stacks from malloc, whose only pointer is the kernel's, of the thread that ends the program
- * and of another
+/* tests/victims/clean_leak_signal_stack.c - only the kernel points to a signal stack from malloc, in the thread that
+ * ends the program and in another one: neither stack is a leak
  *
  * expect: none
  * options: leak=on

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_aborts.c - what the fortified functions abort for, they still abort for
+/* tests/victims/clean_libc_aborts.c - fortified libc functions abort under memsan where they abort without it
  *
  * expect: none
  * modes: check production
@@ -22,20 +22,36 @@ int __snprintf_chk(char *, size_t, int, size_t, const char *, ...);
 char *__fgets_chk(char *, size_t, int, FILE *);
 ssize_t __read_chk(int, void *, size_t, size_t);
 
-/* Objects are large enough for what is done: only the size that the compiler knew is not. */
+/* Each object is large enough for its call; only the size that a compiler would pass is too small. */
 static void overflow(int which)
 {
 	char *p = malloc(100);
 	*p = 0;
 	switch (which) {
-	case 0: __memcpy_chk(p, "0123456789", 10, 9); break;
-	case 1: __memset_chk(p, 0, 10, 9); break;
-	case 2: __strcpy_chk(p, "123456789", 9); break;
-	case 3: __strcat_chk(p, "123456789", 9); break;
-	case 4: __sprintf_chk(p, 1, 9, "%d", 123456789); break;
-	case 5: __snprintf_chk(p, 10, 1, 9, "%d", 1); break;
-	case 6: __fgets_chk(p, 9, 20, fmemopen("0123456789ab", 12, "r")); break;
-	case 7: __read_chk(0, p, 10, 9); break;
+	case 0:
+		__memcpy_chk(p, "0123456789", 10, 9);
+		break;
+	case 1:
+		__memset_chk(p, 0, 10, 9);
+		break;
+	case 2:
+		__strcpy_chk(p, "123456789", 9);
+		break;
+	case 3:
+		__strcat_chk(p, "123456789", 9);
+		break;
+	case 4:
+		__sprintf_chk(p, 1, 9, "%d", 123456789);
+		break;
+	case 5:
+		__snprintf_chk(p, 10, 1, 9, "%d", 1);
+		break;
+	case 6:
+		__fgets_chk(p, 9, 20, fmemopen("0123456789ab", 12, "r"));
+		break;
+	case 7:
+		__read_chk(0, p, 10, 9);
+		break;
 	}
 	free(p);
 }

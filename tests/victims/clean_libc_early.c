@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_early.c - libc's functions called by an ifunc resolver, by .preinit_array and by a constructor
+/* tests/victims/clean_libc_early.c - an ifunc resolver, .preinit_array and a constructor call libc functions
  *
  * expect: none
  * ways: preload linked
@@ -13,8 +13,11 @@
 
 static char said[200];
 
-/* Before this program's constructors, and before those of any library. */
-static int forty_two(void) { return 42; }
+/* The resolver runs before the constructors of this program and of any library. */
+static int forty_two(void)
+{
+	return 42;
+}
 static int (*resolve(void))(void)
 {
 	char text[20];
@@ -38,9 +41,15 @@ static void say(const char *word)
 	strcat(said, p);
 	free(p);
 }
-static void preinit(void) { say("preinit"); }
+static void preinit(void)
+{
+	say("preinit");
+}
 __attribute__((section(".preinit_array"), used)) static void (*preinit_entry)(void) = preinit;
-__attribute__((constructor)) static void constructor(void) { say("constructor"); }
+__attribute__((constructor)) static void constructor(void)
+{
+	say("constructor");
+}
 
 int main(void)
 {

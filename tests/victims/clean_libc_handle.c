@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_handle.c - libc's functions asked of libc itself, as Python's ctypes and other languages do
+/* tests/victims/clean_libc_handle.c - the program looks libc's functions up in libc itself, as Python's ctypes and
+ * other languages do
  *
  * expect: none
  * ways: preload linked
@@ -8,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +17,13 @@
 int main(void)
 {
 	void *libc = dlopen("libc.so.6", RTLD_NOW), *again = NULL;
-	void *(*its_malloc)(size_t) = (void *(*)(size_t))dlsym(libc, "malloc");
-	void *(*its_realloc)(void *, size_t) = (void *(*)(void *, size_t))dlsym(libc, "realloc");
-	void (*its_free)(void *) = (void (*)(void *))dlsym(libc, "free");
-	char *(*its_strdup)(const char *) = (char *(*)(const char *))dlsym(libc, "strdup");
-	void *(*its_memcpy)(void *, const void *, size_t) = (void *(*)(void *, const void *, size_t))dlsym(libc, "memcpy");
-	size_t (*its_usable_size)(void *) = (size_t (*)(void *))dlsym(libc, "malloc_usable_size");
+	__typeof__(malloc) *its_malloc = (__typeof__(malloc) *)dlsym(libc, "malloc");
+	__typeof__(realloc) *its_realloc = (__typeof__(realloc) *)dlsym(libc, "realloc");
+	__typeof__(free) *its_free = (__typeof__(free) *)dlsym(libc, "free");
+	__typeof__(strdup) *its_strdup = (__typeof__(strdup) *)dlsym(libc, "strdup");
+	__typeof__(memcpy) *its_memcpy = (__typeof__(memcpy) *)dlsym(libc, "memcpy");
+	__typeof__(malloc_usable_size) *its_usable_size = (__typeof__(malloc_usable_size) *)dlsym(libc,
+	                                                                                          "malloc_usable_size");
 	char *line = NULL;
 	size_t size = 0;
 
@@ -39,7 +42,7 @@ int main(void)
 		return 1;
 	its_free(line);
 	fclose(f);
-	/* Another copy of libc keeps its own malloc; its pointers are its own affair. */
+	/* Another copy of libc keeps its own malloc, and frees its own pointers. */
 	void *other = dlmopen(LM_ID_NEWLM, "libc.so.6", RTLD_NOW);
 	if (other) {
 		again = ((void *(*)(size_t))dlsym(other, "malloc"))(100);

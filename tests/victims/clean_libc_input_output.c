@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_input_output.c - reads that are told of more room than the data needs, formats that are cut off, and errno
+/* tests/victims/clean_libc_input_output.c - reads whose size is larger than the buffer while the data fits, formats
+ * that are cut off, and errno
  *
  * expect: none
  * libs: -lm
@@ -34,14 +35,17 @@ static void must(int ok, const char *what, int line)
 }
 #define MUST(x) must(x, #x, __LINE__)
 
-static char *room(size_t n) { return malloc(n); }
+static char *room(size_t n)
+{
+	return malloc(n);
+}
 
 static void formats(void)
 {
 	char *p = room(6);
 	MUST(sprintf(p, "%d", 12345) == 5 && !strcmp(p, "12345"));
 	MUST(snprintf(p, 6, "%s", "a longer text") == 13 && !strcmp(p, "a lon"));
-	MUST(snprintf(p, 100, "%d", 12345) == 5); /* more room than there is, not used */
+	MUST(snprintf(p, 100, "%d", 12345) == 5); /* the size is more than there is, but not used */
 	MUST(snprintf(p, 0, "%d", 123456789) == 9);
 	MUST(snprintf(NULL, 0, "%d", 123456789) == 9);
 	MUST(snprintf(p, 6, "%1$d %1$d", 5) == 3 && !strcmp(p, "5 5"));
@@ -71,7 +75,7 @@ static void streams(void)
 	char *p = room(11);
 	MUST(fgets(p, 1000, f) == p && !strcmp(p, "123456789\n"));
 	MUST(fgets(p, 3, f) == p && !strcmp(p, "x\n"));
-	MUST(fread(p, 1, 1000, f) == 4); /* no more than that is there */
+	MUST(fread(p, 1, 1000, f) == 4); /* the stream holds no more */
 	MUST(fgets(p, 1000, f) == NULL && feof(f));
 	free(p);
 	rewind(f);
@@ -100,7 +104,7 @@ static void descriptors(void)
 	MUST(read(-1, p, 1000) == -1 && errno == EBADF);
 	MUST(writev(fd, v, -1) == -1 && errno == EINVAL);
 	MUST(readv(fd, v, IOV_MAX + 1) == -1 && errno == EINVAL);
-	/* A datagram that is longer than its buffer, and says so. */
+	/* A datagram is longer than its buffer; with MSG_TRUNC the call returns the whole length. */
 	socketpair(AF_UNIX, SOCK_DGRAM, 0, s);
 	MUST(send(s[0], "0123456789", 10, 0) == 10);
 	MUST(recv(s[1], p, 7, MSG_TRUNC) == 10 && !memcmp(p, "0123456", 7));
@@ -118,7 +122,11 @@ static void descriptors(void)
 	MUST(recvmsg(s[1], m, 0) == 10 && m->msg_namelen == 0);
 	errno = 0;
 	MUST(recv(s[1], p, 1000, MSG_DONTWAIT) == -1 && errno == EAGAIN);
-	free(from); free(m); free(v); free(p); free(q);
+	free(from);
+	free(m);
+	free(v);
+	free(p);
+	free(q);
 }
 
 static void names(void)
@@ -158,9 +166,13 @@ static void names(void)
 	close(main_side);
 }
 
-/* read is a cancellation point, and the cleanup handlers of the frames around it run. */
+/* read is a cancellation point: the cleanup handlers of its callers run. */
 static int cleaned;
-static void cleanup(void *arg) { cleaned = 1; free(arg); }
+static void cleanup(void *arg)
+{
+	cleaned = 1;
+	free(arg);
+}
 static void *reader(void *arg)
 {
 	char *p = room(10);
@@ -181,7 +193,7 @@ static void cancellation(void)
 	MUST(result == PTHREAD_CANCELED && cleaned);
 }
 
-/* A signal interrupts the read; its handler uses what it was in. */
+/* A signal interrupts the read, and its handler calls intercepted functions too. */
 static char *shared;
 static void handler(int sig)
 {

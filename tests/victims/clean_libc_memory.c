@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_memory.c - mem* and str* at the exact bounds of heap objects of odd sizes: no report, and what libc's own do
+/* tests/victims/clean_libc_memory.c - mem* and str* at the exact bounds of heap objects of odd sizes: no report, and
+ * the same results as from libc's own functions
  *
  * expect: none
  * libs: -ldl
@@ -53,7 +54,7 @@ static void fail(const char *what, unsigned long a, unsigned long b)
 	exit(1);
 }
 
-/* A second libc, which nobody stands in front of. */
+/* A second libc, whose functions memsan does not intercept. */
 static void *libc_handle;
 static void *own(const char *name)
 {
@@ -64,8 +65,12 @@ static void *own(const char *name)
 }
 #define OWN(name) ((__typeof__(name) *)own(#name))
 
-/* Two copies of everything: the end of a heap object for ours, memory that nobody checks for libc's. */
-struct pair { char *ours, *model; size_t n; char *object; };
+/* Everything exists twice: at the end of a heap object for memsan's functions, in unchecked memory for libc's. */
+struct pair {
+	char *ours, *model;
+	size_t n;
+	char *object;
+};
 static char model_space[8][LARGEST * 2 + 64];
 static unsigned model_next;
 
@@ -92,44 +97,50 @@ static void pair_check(const char *what, struct pair p)
 	free(p.object);
 }
 
-static int sign(int x) { return (x > 0) - (x < 0); }
+static int sign(int x)
+{
+	return (x > 0) - (x < 0);
+}
 /* A pointer result as an offset into its object. */
-static long at(const void *result, const void *base) { return result ? (const char *)result - (const char *)base : -1; }
+static long at(const void *result, const void *base)
+{
+	return result ? (const char *)result - (const char *)base : -1;
+}
 
-#define SAME(name, a, b)                                  \
-	do {                                              \
-		long left_ = (a), right_ = (b);           \
-		if (left_ != right_)                      \
-			fail(#name, left_, right_);       \
+#define SAME(name, a, b)                            \
+	do {                                        \
+		long left_ = (a), right_ = (b);     \
+		if (left_ != right_)                \
+			fail(#name, left_, right_); \
 	} while (0)
-/* The same call on both copies; d and s are what its arguments name, and the result is an offset into `base`. */
-#define CALL(name, base, ...)                                                       \
-	do {                                                                        \
-		char *d = D.ours, *s = S.ours;                                      \
-		long ours_ = at(name(__VA_ARGS__), base);                           \
-		d = D.model, s = S.model;                                           \
-		SAME(name, ours_, at(OWN(name)(__VA_ARGS__), base));                \
+/* The same call on both copies, d and s in its arguments; the result is an offset into `base`. */
+#define CALL(name, base, ...)                                        \
+	do {                                                         \
+		char *d = D.ours, *s = S.ours;                       \
+		long ours_ = at(name(__VA_ARGS__), base);            \
+		d = D.model, s = S.model;                            \
+		SAME(name, ours_, at(OWN(name)(__VA_ARGS__), base)); \
 	} while (0)
-#define CALL_INT(name, ...)                                                         \
-	do {                                                                        \
-		char *d = D.ours, *s = S.ours;                                      \
-		long ours_ = (name)(__VA_ARGS__);                                   \
-		d = D.model, s = S.model;                                           \
-		SAME(name, ours_, (long)OWN(name)(__VA_ARGS__));                    \
+#define CALL_INT(name, ...)                                      \
+	do {                                                     \
+		char *d = D.ours, *s = S.ours;                   \
+		long ours_ = (name)(__VA_ARGS__);                \
+		d = D.model, s = S.model;                        \
+		SAME(name, ours_, (long)OWN(name)(__VA_ARGS__)); \
 	} while (0)
-#define CALL_SIGN(name, ...)                                                        \
-	do {                                                                        \
-		char *d = D.ours, *s = S.ours;                                      \
-		long ours_ = sign((name)(__VA_ARGS__));                             \
-		d = D.model, s = S.model;                                           \
-		SAME(name, ours_, sign(OWN(name)(__VA_ARGS__)));                    \
+#define CALL_SIGN(name, ...)                                     \
+	do {                                                     \
+		char *d = D.ours, *s = S.ours;                   \
+		long ours_ = sign((name)(__VA_ARGS__));          \
+		d = D.model, s = S.model;                        \
+		SAME(name, ours_, sign(OWN(name)(__VA_ARGS__))); \
 	} while (0)
-#define CALL_VOID(name, ...)                                                        \
-	do {                                                                        \
-		char *d = D.ours, *s = S.ours;                                      \
-		name(__VA_ARGS__);                                                  \
-		d = D.model, s = S.model;                                           \
-		OWN(name)(__VA_ARGS__);                                             \
+#define CALL_VOID(name, ...)                   \
+	do {                                   \
+		char *d = D.ours, *s = S.ours; \
+		name(__VA_ARGS__);             \
+		d = D.model, s = S.model;      \
+		OWN(name)(__VA_ARGS__);        \
 	} while (0)
 
 static void copies(void)
@@ -137,7 +148,7 @@ static void copies(void)
 	size_t n = random_size();
 	struct pair D = pair_bytes(n, 0), S = pair_bytes(n, 0);
 	CALL(memcpy, d, d, s, n);
-	CALL(memcpy, d, d, d, n); /* to itself: what compilers make of struct assignment */
+	CALL(memcpy, d, d, d, n); /* to itself: compilers make this of a struct assignment */
 	CALL(mempcpy, d, d, s, n);
 	CALL(__mempcpy, d, d, s, n);
 	CALL(__memcpy_chk, d, d, s, n, n);
@@ -155,7 +166,7 @@ static void copies(void)
 	CALL(__memset_chk, d, d + from, c, n - from, n - from);
 	CALL_VOID(bzero, d + to, n - to);
 	CALL_VOID(explicit_bzero, d + to, n - to);
-	/* Nothing is asked of zero bytes, wherever they are. */
+	/* Zero bytes may lie anywhere. */
 	CALL(memcpy, d, d + n, s + n, 0);
 	CALL(memset, d, d + n, c, 0);
 	pair_check("copies", D);
@@ -173,7 +184,7 @@ static void memory_scans(void)
 	CALL_SIGN(memcmp, d, s, n);
 	CALL_SIGN(bcmp, d, s, k);
 	SAME(__memcmpeq, !!__memcmpeq(D.ours, S.ours, n), !!OWN(__memcmpeq)(D.model, S.model, n));
-	/* More than there is, when the difference comes before that. */
+	/* A size past the end is no error when the difference comes before the end. */
 	D.ours[k] = D.model[k] = 'x';
 	CALL_SIGN(memcmp, d, s, n + 50);
 	CALL(memchr, d, d, 'a', n);
@@ -286,7 +297,7 @@ static void string_scans(void)
 	pair_check("string_scans", S);
 }
 
-/* Objects without a terminator whose answer lies inside them. */
+/* Objects without a terminator, when the answer lies inside them. */
 static void open_ended(void)
 {
 	size_t n = random_size(), k = random_below(n);
@@ -304,7 +315,7 @@ static void open_ended(void)
 	CALL_SIGN(strncmp, d, s, n);
 	pair_check("open_ended", D);
 	pair_check("open_ended", S);
-	/* A number that is stopped by the last byte of its object. */
+	/* The last byte of the object ends the number. */
 	char *digits = malloc(4);
 	memcpy(digits, "123;", 4);
 	char *end;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_libc_wide.c - wide character functions at the exact bounds of heap objects: no report, and what libc's own do
+/* tests/victims/clean_libc_wide.c - wide character functions at the exact bounds of heap objects: no report, and the
+ * same results as from libc's own functions
  *
  * expect: none
  * libs: -ldl
@@ -30,12 +31,16 @@ static void fail(const char *what, long a, long b)
 	exit(1);
 }
 
-/* A second libc, which nobody stands in front of. */
+/* A second libc, whose functions memsan does not intercept. */
 static void *libc_handle;
 #define OWN(name) ((__typeof__(name) *)dlsym(libc_handle, #name))
 
-/* The same characters at the end of a heap object and in memory that nobody checks. */
-struct pair { wchar_t *ours, *model; size_t n; wchar_t *object; };
+/* The same characters at the end of a heap object and in unchecked memory. */
+struct pair {
+	wchar_t *ours, *model;
+	size_t n;
+	wchar_t *object;
+};
 static wchar_t model_space[4][LARGEST * 3];
 static unsigned model_next;
 
@@ -59,18 +64,24 @@ static void pair_check(const char *what, struct pair p)
 	free(p.object);
 }
 
-static int sign(long x) { return (x > 0) - (x < 0); }
-static long at(const wchar_t *result, const wchar_t *base) { return result ? result - base : -1; }
+static int sign(long x)
+{
+	return (x > 0) - (x < 0);
+}
+static long at(const wchar_t *result, const wchar_t *base)
+{
+	return result ? result - base : -1;
+}
 
-#define SAME(name, convert, ...)                                                    \
-	do {                                                                        \
-		wchar_t *d = D.ours, *s = S.ours;                                   \
-		(void)s;                                                            \
-		long ours_ = convert(name(__VA_ARGS__));                            \
-		d = D.model, s = S.model;                                           \
-		long libc_ = convert(OWN(name)(__VA_ARGS__));                       \
-		if (ours_ != libc_)                                                 \
-			fail(#name, ours_, libc_);                                  \
+#define SAME(name, convert, ...)                              \
+	do {                                                  \
+		wchar_t *d = D.ours, *s = S.ours;             \
+		(void)s;                                      \
+		long ours_ = convert(name(__VA_ARGS__));      \
+		d = D.model, s = S.model;                     \
+		long libc_ = convert(OWN(name)(__VA_ARGS__)); \
+		if (ours_ != libc_)                           \
+			fail(#name, ours_, libc_);            \
 	} while (0)
 #define AT(result) at(result, d)
 #define VALUE(result) (long)(result)
@@ -124,7 +135,7 @@ static void strings(void)
 	if (wcscmp(copy, S.ours))
 		fail("wcsdup", 1, 0);
 	free(copy);
-	/* To and from bytes, with room for all of it, for all but the terminator, and for less. */
+	/* To and from bytes, with room for everything, for everything but the terminator, and for less. */
 	char *bytes = malloc(len + 1), model[LARGEST + 1];
 	for (size_t room = len + 1; room + 2 > len && room > 0; room--) {
 		char *tight = malloc(room);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_malloc_family.c - what C, POSIX and glibc's manual promise of every function; nothing of it is a bug
+/* tests/victims/clean_malloc_family.c - every function does what C, POSIX and glibc's manual promise, and no such use
+ * is reported
  *
  * expect: none
  * modes: check production
@@ -14,7 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(x) do { if (!(x)) { printf("line %d: %s\n", __LINE__, #x); return 1; } } while (0)
+#define CHECK(x)                                               \
+	do {                                                   \
+		if (!(x)) {                                    \
+			printf("line %d: %s\n", __LINE__, #x); \
+			return 1;                              \
+		}                                              \
+	} while (0)
 
 static volatile size_t huge = PTRDIFF_MAX;
 
@@ -119,7 +126,7 @@ static int contents(void)
 	p = malloc(1);
 	size_t usable = malloc_usable_size(p);
 	CHECK(usable >= 1 && malloc_usable_size(NULL) == 0);
-	memset(p, 1, usable); /* a program may use what it is told that it may use */
+	memset(p, 1, usable); /* a program may use all of the usable size */
 	free(p);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_mlockall.c - mlockall with a reserve of a terabyte behind the heap
+/* tests/victims/clean_mlockall.c - mlockall() locks what the heap uses, not the reserve of a terabyte behind it
  *
  * expect: none
  * modes: check production

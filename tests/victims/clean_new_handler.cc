@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The nothrow forms of operator new call the new-handler until there is memory or no handler, and swallow what it throws.
+/* tests/victims/clean_new_handler.cc - the nothrow forms of operator new call the new-handler until there is memory or
+ * no handler, and catch what it throws
+ *
  * expect: none
- * ways: preload, linked, static
+ * ways: preload linked static
  * flags: -std=c++17
  * modes: check production
- * output: nothrow: 0 bytes, 3 calls; handler throws: 0 bytes, 1 call; aligned: 0 bytes, 1 call; throwing: caught after 1 call; small: 10 bytes
+ * output: nothrow: none, 3 calls; handler throws: none, 1; aligned: none, 1; throwing: caught, 1; small: memory
  */
 #include <cstddef>
 #include <cstdio>
@@ -31,22 +33,22 @@ int main()
 
 	std::set_new_handler(gives_up);
 	p = ::operator new(too_much, std::nothrow);
-	printf("nothrow: %d bytes, %d calls; ", p != nullptr, calls);
+	printf("nothrow: %s, %d calls; ", p ? "memory" : "none", calls);
 	calls = 0;
 	std::set_new_handler(throws);
 	p = ::operator new[](too_much, std::nothrow);
-	printf("handler throws: %d bytes, %d call; ", p != nullptr, calls);
+	printf("handler throws: %s, %d; ", p ? "memory" : "none", calls);
 	calls = 0;
 	p = ::operator new(too_much, std::align_val_t(64), std::nothrow);
-	printf("aligned: %d bytes, %d call; ", p != nullptr, calls);
+	printf("aligned: %s, %d; ", p ? "memory" : "none", calls);
 	calls = 0;
 	try {
 		p = ::operator new(too_much);
 	} catch (std::bad_alloc &) {
-		printf("throwing: caught after %d call; ", calls);
+		printf("throwing: caught, %d; ", calls);
 	}
 	char *q = new (std::nothrow) char[10]();
-	printf("small: %d bytes\n", q ? 10 : 0);
+	printf("small: %s\n", q ? "memory" : "none");
 	delete[] q;
 	return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tests/victims/clean_own_malloc.cc - a program with a malloc of its own, and C++ and libc functions that are made of it
+/* tests/victims/clean_own_malloc.cc - the program brings its own malloc, and C++ operators and libc functions build on
+ * it
  *
  * expect: none
  * ways: preload linked

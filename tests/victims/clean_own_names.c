@@ -9,8 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int depot_save(int n) { return n + 1; }
-int slab_malloc(int n) { return n + 1; }
+int depot_save(int n)
+{
+	return n + 1;
+}
+int slab_malloc(int n)
+{
+	return n + 1;
+}
 int options = 1;
 
 int main(void)

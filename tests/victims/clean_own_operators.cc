@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tests/victims/clean_own_operators.cc - a program with its own plain operator new and delete, which all other forms are made of
+/* tests/victims/clean_own_operators.cc - the program brings its own plain operator new and delete, and all other forms
+ * build on these
  *
  * expect: none
  * ways: preload linked
@@ -16,7 +17,7 @@
 
 static long made, deleted, bytes;
 
-/* The size stands before the object, so that nobody else can free it. */
+/* The size stands before the object, so that no other operator delete can free the object. */
 void *operator new(std::size_t n)
 {
 	std::size_t *p = (std::size_t *)malloc(n + 16);
@@ -49,7 +50,7 @@ int main()
 		std::string s(1000, 'x');
 		std::vector<int> v(100);
 	}
-	/* Another base, which stays the runtime's. */
+	/* The aligned forms do not build on the plain one: they stay the runtime's. */
 	::operator delete(::operator new(60, std::align_val_t(64)), std::align_val_t(64));
 	printf("%ld made, %ld deleted, %ld left\n", made, deleted, bytes);
 	return 0;

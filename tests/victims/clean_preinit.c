@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_preinit.c - allocation in .preinit_array and in an ifunc resolver, before any constructor and before libc is ready
+/* tests/victims/clean_preinit.c - .preinit_array and an ifunc resolver allocate, before any constructor has run and
+ * before libc is ready
  *
  * expect: none
  * modes: check production

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tests/victims/clean_private_operators.cc - objects made by a library's own operator new, deleted by the program, and the other way round
+/* tests/victims/clean_private_operators.cc - the program deletes objects from a library's own operator new, and the
+ * other way round
  *
  * expect: none
  * ways: preload

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_rlimit_as.c - under a limit of address space: allocation fails with ENOMEM, nothing crashes, and what is freed can be had again
+/* tests/victims/clean_rlimit_as.c - under a limit of address space allocation fails with ENOMEM, nothing crashes, and
+ * freed memory can be allocated again
  *
  * expect: none
  * modes: check production
@@ -32,7 +33,7 @@ static int exhaust(void)
 		return 2;
 	memset(p, 1, 20 << 20);
 	free(p);
-	/* The rest of the process still has room of its own. */
+	/* The rest of the process still has room. */
 	void *m = mmap(NULL, 50 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return m == MAP_FAILED ? 3 : 0;
 }

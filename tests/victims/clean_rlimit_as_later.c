@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_rlimit_as_later.c - a program that limits its own address space after it has started can still map and allocate
+/* tests/victims/clean_rlimit_as_later.c - a program that limits its own address space after its start can still map
+ * and allocate
  *
  * expect: none
  * modes: check production

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_sandbox.c - a process that puts itself into a sandbox as narrow as sshd's: what it may not call kills it
+/* tests/victims/clean_sandbox.c - a process enters a sandbox as narrow as sshd's, which kills it for any other
+ * system call: memsan must make none
  *
  * expect: none
  * modes: check production
@@ -20,11 +21,37 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What OpenSSH 9.2 lets its network-facing child do. */
+/* The system calls that OpenSSH 9.2 allows its network-facing child. */
 static const int allowed[] = {
-	SYS_brk, SYS_clock_gettime, SYS_close, SYS_exit, SYS_exit_group, SYS_futex, SYS_getpgid, SYS_getpid, SYS_getrandom, SYS_gettid,
-	SYS_gettimeofday, SYS_getuid, SYS_geteuid, SYS_madvise, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap, SYS_clock_nanosleep, SYS_poll, SYS_ppoll,
-	SYS_pselect6, SYS_read, SYS_rt_sigprocmask, SYS_select, SYS_shutdown, SYS_time, SYS_write, SYS_writev,
+	SYS_brk,
+	SYS_clock_gettime,
+	SYS_close,
+	SYS_exit,
+	SYS_exit_group,
+	SYS_futex,
+	SYS_getpgid,
+	SYS_getpid,
+	SYS_getrandom,
+	SYS_gettid,
+	SYS_gettimeofday,
+	SYS_getuid,
+	SYS_geteuid,
+	SYS_madvise,
+	SYS_mmap,
+	SYS_mprotect,
+	SYS_mremap,
+	SYS_munmap,
+	SYS_clock_nanosleep,
+	SYS_poll,
+	SYS_ppoll,
+	SYS_pselect6,
+	SYS_read,
+	SYS_rt_sigprocmask,
+	SYS_select,
+	SYS_shutdown,
+	SYS_time,
+	SYS_write,
+	SYS_writev,
 };
 
 static void enter_sandbox(void)
@@ -64,7 +91,7 @@ static void work(void)
 	}
 }
 
-/* No allocation before the sandbox, and some. */
+/* One child allocates nothing before it enters the sandbox, the other one does. */
 static int child(int allocate_first)
 {
 	int status;

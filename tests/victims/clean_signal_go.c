@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What Go's runtime does in a program with cgo: handlers through libc, but the signal stack is asked for by a system call, and the one that is
- * found must be the one that handlers run on.  The note makes this a module of Go's linker.
+/* tests/victims/clean_signal_go.c - Go's runtime in a program with cgo sets its handlers through libc, but asks for
+ * the signal stack by a system call: handlers must run on the stack that the call returned.  The note makes this a
+ * module of Go's linker.
+ *
  * expect: none
  * modes: check production
  * output: ok
@@ -15,7 +17,7 @@
 #include <unistd.h>
 
 __asm__(".pushsection .note.go.buildid, \"a\", @note\n\t"
-	".balign 4\n\t.long 4, 4, 4\n\t.ascii \"Go\\0\\0\"\n\t.ascii \"none\"\n\t.popsection");
+        ".balign 4\n\t.long 4, 4, 4\n\t.ascii \"Go\\0\\0\"\n\t.ascii \"none\"\n\t.popsection");
 
 static volatile char *page;
 static stack_t found;

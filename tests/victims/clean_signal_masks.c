@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Masks that change past libc's functions: the end of a handler, siglongjmp, swapcontext, a new thread, a system call.  A fault that the
- * program does not block reaches its handler, and what it asks about its mask is true.
+/* tests/victims/clean_signal_masks.c - masks that change without a call of sigprocmask: by the end of a handler,
+ * siglongjmp, swapcontext, a new thread, a system call.  A fault that the program does not block reaches its handler,
+ * and the program always sees its true mask.
+ *
  * expect: none
  * modes: check production
  * flags: -pthread
@@ -18,7 +20,13 @@
 #include <unistd.h>
 
 static int failed;
-#define CHECK(x) do { if (!(x)) { printf("line %d: %s\n", __LINE__, #x); failed = 1; } } while (0)
+#define CHECK(x)                                               \
+	do {                                                   \
+		if (!(x)) {                                    \
+			printf("line %d: %s\n", __LINE__, #x); \
+			failed = 1;                            \
+		}                                              \
+	} while (0)
 
 static volatile char *page;
 static volatile int calls;
@@ -28,12 +36,14 @@ static char stack[65536];
 
 static void opening(int sig, siginfo_t *info, void *context)
 {
-	(void)sig; (void)info; (void)context;
+	(void)sig;
+	(void)info;
+	(void)context;
 	calls++;
 	mprotect((char *)page, 4096, PROT_READ | PROT_WRITE);
 }
 
-/* As V8's handler of WebAssembly's faults: it is open to faults itself for a while. */
+/* Like V8's handler of faults in WebAssembly: it unblocks faults for a while. */
 static void reopening(int sig, siginfo_t *info, void *context)
 {
 	sigset_t set, old;

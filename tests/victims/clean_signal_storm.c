@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SIGSEGV by faults and by others, to threads with and without signal stacks of their own, blocked, open and waited for: nothing is lost, nothing
- * comes twice, and no frame lies on another.
+/* tests/victims/clean_signal_storm.c - threads get SIGSEGV from faults and from each other, with and without signal
+ * stacks of their own, while they block it, leave it open or wait for it.  No signal is lost, none comes twice, and no
+ * signal frame overlaps another.
+ *
  * expect: none
  * modes: check production
  * options: fence=all
@@ -25,7 +27,10 @@ static _Atomic unsigned handled;
 static __thread char *volatile page;
 static __thread volatile unsigned here;
 static char stacks[THREADS][65536] __attribute__((aligned(64)));
-static struct { pthread_t thread; unsigned number; } threads[THREADS];
+static struct {
+	pthread_t thread;
+	unsigned number;
+} threads[THREADS];
 
 static int blocked(void)
 {
@@ -109,12 +114,25 @@ static void *work(void *arg)
 
 		x = x * 1103515245 + 12345;
 		switch ((x >> 16) % 6) {
-		case 0: pending(); break;
-		case 1: faulting(); break;
-		case 2: raise(SIGSEGV); bad += here == before; break;
-		case 3: waiting(1); break;
-		case 4: waiting(0); break;
-		default: free(malloc(x % 3000)); break;
+		case 0:
+			pending();
+			break;
+		case 1:
+			faulting();
+			break;
+		case 2:
+			raise(SIGSEGV);
+			bad += here == before;
+			break;
+		case 3:
+			waiting(1);
+			break;
+		case 4:
+			waiting(0);
+			break;
+		default:
+			free(malloc(x % 3000));
+			break;
 		}
 	}
 	running--;

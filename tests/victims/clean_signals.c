@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program that handles SIGSEGV and SIGBUS itself, in every way that the kernel offers: it sees what it would see without memsan.
+/* tests/victims/clean_signals.c - the program handles SIGSEGV and SIGBUS itself, in every way that the kernel offers,
+ * and sees what it would see without memsan
+ *
  * expect: none
  * modes: check production
  * output: ok
@@ -18,10 +20,16 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define CHECK(x) do { if (!(x)) { printf("line %d: %s\n", __LINE__, #x); failed = 1; } } while (0)
+#define CHECK(x)                                               \
+	do {                                                   \
+		if (!(x)) {                                    \
+			printf("line %d: %s\n", __LINE__, #x); \
+			failed = 1;                            \
+		}                                              \
+	} while (0)
 static int failed;
 static sigjmp_buf jump;
-static char *page;                    /* not accessible until opened */
+static char *page; /* not accessible until opened */
 static volatile int calls, last_sig, last_code, user_seen;
 static void *volatile last_addr, *volatile last_sp;
 static sigset_t last_mask;
@@ -43,16 +51,29 @@ static void opening(int sig, siginfo_t *info, void *context)
 	(void)context;
 }
 
-static void jumping(int sig) { calls++; last_sig = sig; siglongjmp(jump, sig); }
+static void jumping(int sig)
+{
+	calls++;
+	last_sig = sig;
+	siglongjmp(jump, sig);
+}
 static void skipping(int sig, siginfo_t *info, void *context)
 {
 	(void)sig, (void)info;
 	calls++;
-	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* ud-sized: movb (%rax), %al is two bytes */
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2; /* movb (%rax), %al has two bytes */
 }
-static void user(int sig) { (void)sig; user_seen++; }
+static void user(int sig)
+{
+	(void)sig;
+	user_seen++;
+}
 
-static void close_page(void) { mprotect(page, 4096, PROT_NONE); calls = 0; }
+static void close_page(void)
+{
+	mprotect(page, 4096, PROT_NONE);
+	calls = 0;
+}
 
 static void set(int sig, void *handler, int flags, int blocked)
 {
@@ -64,7 +85,8 @@ static void set(int sig, void *handler, int flags, int blocked)
 		sigaddset(&a.sa_mask, blocked);
 	CHECK(sigaction(sig, &a, NULL) == 0);
 	CHECK(sigaction(sig, NULL, &back) == 0);
-	CHECK(back.sa_sigaction == a.sa_sigaction && (back.sa_flags & 0x7fffffff & ~0x04000000) == (flags & 0x7fffffff));
+	CHECK(back.sa_sigaction == a.sa_sigaction &&
+	      (back.sa_flags & 0x7fffffff & ~0x04000000) == (flags & 0x7fffffff));
 	CHECK(sigismember(&back.sa_mask, SIGUSR2) == (blocked == SIGUSR2) && !sigismember(&back.sa_mask, SIGSEGV));
 }
 
@@ -90,13 +112,16 @@ static void test_open_and_go_on(void)
 	fp_sum = 2;
 	double c = a * b;
 	page[100] = 42;
-	CHECK(calls == 1 && last_sig == SIGSEGV && last_code == SEGV_ACCERR && last_addr == page + 100 && page[100] == 42);
+	CHECK(calls == 1 && last_sig == SIGSEGV && last_code == SEGV_ACCERR && last_addr == page + 100 &&
+	      page[100] == 42);
 	CHECK(c == 3.125 && a * b == c && canary[0] == 1 && canary[7] == 8);
-	CHECK(sigismember(&last_mask, SIGSEGV) && sigismember(&last_mask, SIGUSR2) && !sigismember(&last_mask, SIGUSR1));
+	CHECK(sigismember(&last_mask, SIGSEGV) && sigismember(&last_mask, SIGUSR2) &&
+	      !sigismember(&last_mask, SIGUSR1));
 	sigprocmask(SIG_SETMASK, NULL, &last_mask);
 	CHECK(!sigismember(&last_mask, SIGSEGV) && !sigismember(&last_mask, SIGUSR2));
 	char here;
-	CHECK((uintptr_t)last_sp < (uintptr_t)&here && (uintptr_t)&here - (uintptr_t)last_sp < 100000); /* the ordinary stack */
+	CHECK((uintptr_t)last_sp < (uintptr_t)&here &&
+	      (uintptr_t)&here - (uintptr_t)last_sp < 100000); /* the ordinary stack */
 	close_page();
 	set(SIGSEGV, opening, SA_SIGINFO | SA_NODEFER, 0);
 	page[5] = 1;
@@ -107,7 +132,8 @@ static void test_own_stack(void)
 {
 	stack_t s = { .ss_sp = own_stack, .ss_size = OWN_SIZE }, back, none = { .ss_flags = SS_DISABLE };
 	CHECK(sigaltstack(&s, &back) == 0 && (back.ss_flags & SS_DISABLE));
-	CHECK(sigaltstack(NULL, &back) == 0 && back.ss_sp == own_stack && back.ss_size == OWN_SIZE && back.ss_flags == 0);
+	CHECK(sigaltstack(NULL, &back) == 0 && back.ss_sp == own_stack && back.ss_size == OWN_SIZE &&
+	      back.ss_flags == 0);
 	close_page();
 	set(SIGSEGV, opening, SA_SIGINFO | SA_ONSTACK, 0);
 	page[1] = 1;
@@ -137,7 +163,7 @@ static void test_jumps(void)
 		} else {
 			sigset_t m;
 			sigprocmask(SIG_SETMASK, NULL, &m);
-			CHECK(sigismember(&m, SIGSEGV)); /* the handler was left without being returned from */
+			CHECK(sigismember(&m, SIGSEGV)); /* the handler has not returned */
 			sigemptyset(&m);
 			sigaddset(&m, SIGSEGV);
 			CHECK(sigprocmask(SIG_UNBLOCK, &m, NULL) == 0);
@@ -232,7 +258,7 @@ static void test_threads(void)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-/* How children die that do not handle it. */
+/* How a child ends that does not handle the signal. */
 static void test_deaths(void)
 {
 	for (int how = 0; how < 4; how++) {
@@ -240,7 +266,6 @@ static void test_deaths(void)
 		if (pid == 0) {
 			signal(SIGSEGV, how == 2 ? SIG_IGN : SIG_DFL);
 			if (how == 3) {
-				/* no room for the handler's frame: the kernel gives up */
 				set(SIGSEGV, jumping, 0, 0);
 				raise(SIGKILL);
 			}
@@ -255,7 +280,9 @@ static void test_deaths(void)
 		if (how == 2)
 			CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 		else
-			CHECK(WIFSIGNALED(status) && WTERMSIG(status) == (how == 0 ? SIGSEGV : how == 1 ? SIGBUS : SIGKILL));
+			CHECK(WIFSIGNALED(status) && WTERMSIG(status) == (how == 0   ? SIGSEGV
+			                                                  : how == 1 ? SIGBUS
+			                                                             : SIGKILL));
 	}
 }
 

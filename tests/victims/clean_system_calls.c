@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_system_calls.c - calls whose buffers are right although their sizes, or what stands in them later, look wrong
+/* tests/victims/clean_system_calls.c - system calls with correct buffers, although their sizes, or contents that
+ * change during the call, look wrong
  *
  * ways: preload linked
  * modes: check production
@@ -16,7 +17,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define MUST(what) do { if (!(what)) { dprintf(2, "line %d: %s\n", __LINE__, #what); _exit(3); } } while (0)
+#define MUST(what)                                                    \
+	do {                                                          \
+		if (!(what)) {                                        \
+			dprintf(2, "line %d: %s\n", __LINE__, #what); \
+			_exit(3);                                     \
+		}                                                     \
+	} while (0)
 
 static void connect_tcp(int *ends)
 {
@@ -32,7 +39,7 @@ static void connect_tcp(int *ends)
 	MUST(ends[1] >= 0);
 }
 
-/* TCP throws away what MSG_TRUNC counts, whatever the buffer. */
+/* With MSG_TRUNC, TCP throws the data away and leaves the buffer alone, whatever its size. */
 static void throw_away(void)
 {
 	static char data[5000];
@@ -53,7 +60,7 @@ static void throw_away(void)
 	MUST(memcmp(p, "xxxxxxxx", 8) == 0);
 }
 
-/* The kernel has its copy of a vector before it fills it. */
+/* The kernel copies the vector before it fills any buffer, so a buffer may be the vector itself. */
 static void fill_the_vector(void)
 {
 	struct iovec *v = malloc(2 * sizeof(*v));
@@ -62,8 +69,8 @@ static void fill_the_vector(void)
 
 	memset(data, 'x', sizeof(data));
 	MUST(pipe(pipes) == 0 && write(pipes[1], data, sizeof(data)) == sizeof(data));
-	v[0] = (struct iovec) { p, 1 };
-	v[1] = (struct iovec) { v, 2 * sizeof(*v) };
+	v[0] = (struct iovec){ p, 1 };
+	v[1] = (struct iovec){ v, 2 * sizeof(*v) };
 	MUST(readv(pipes[0], v, 2) == sizeof(data));
 	MUST(*p == 'x' && memcmp(v, data, 2 * sizeof(*v)) == 0);
 }
@@ -75,7 +82,7 @@ static void *read_a_word(void *p)
 	return (void *)read(input, p, 4096); /* never more than four bytes come */
 }
 
-/* What the call does not fill belongs to whoever writes it meanwhile. */
+/* Another thread may write the part of a buffer that the call does not fill. */
 static void write_behind(void)
 {
 	char *p = memset(malloc(64), 'x', 64);
@@ -86,7 +93,7 @@ static void write_behind(void)
 	MUST(pipe(pipes) == 0);
 	input = pipes[0];
 	MUST(pthread_create(&reader, NULL, read_a_word, p) == 0);
-	usleep(20000); /* the reader waits by now; if not, this run shows nothing */
+	usleep(20000); /* the reader waits by now; otherwise this run shows nothing */
 	memcpy(p + 8, "mine", 4);
 	MUST(write(pipes[1], "word", 4) == 4);
 	pthread_join(reader, &came);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_threads.c - threads that come, allocate, pass memory on, free what others made, and go
+/* tests/victims/clean_threads.c - threads start, allocate, pass memory on, free what others allocated, and end
  *
  * expect: none
  * modes: check production

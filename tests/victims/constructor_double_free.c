@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/constructor_double_free.c - before main, in a constructor
+/* tests/victims/constructor_double_free.c - a double free before main, in a constructor
  *
  * expect: double-free in=early object=12
  * ways: preload linked static
@@ -9,8 +9,8 @@
 __attribute__((constructor)) static void early(void)
 {
 	char *p = malloc(12); /* ALLOC */
-	free(p); /* FREE */
-	free(p); /* BAD */
+	free(p);              /* FREE */
+	free(p);              /* BAD */
 }
 int main(void)
 {

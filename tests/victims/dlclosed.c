@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/dlclosed.c - the allocating module is gone by the time of the report
+/* tests/victims/dlclosed.c - the module that allocated is unloaded by the time of the report
  *
  * expect: double-free in=main object=77 alloc=module_make
  * module: module_make.c

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/dlopen_checked.c - a program without instrumented code opens a library with some: its first look at the shadow brings it
+/* tests/victims/dlopen_checked.c - a program without instrumented code opens an instrumented library, whose first look
+ * at the shadow maps the shadow
  *
  * modes: check production
  * ways: preload linked

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/double_free.c - one object freed by two owners
+/* tests/victims/double_free.c - two owners free one object
  *
  * expect: double-free in=drop_again object=60
  * modes: check production

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/double_free_churn.c - freed again after much other traffic in the same class: never found by luck, always from the state map
+/* tests/victims/double_free_churn.c - an object is freed again after much other traffic in its size class: the state
+ * map finds that every time
  *
  * expect: double-free in=main object=100
  * expect-production: double-free in=main
@@ -14,7 +15,7 @@ int main(void)
 	for (int i = 0; i < 1000; i++)
 		keep[i] = malloc(100);
 	char *p = malloc(100); /* ALLOC */
-	free(p); /* FREE */
+	free(p);               /* FREE */
 	for (int i = 0; i < 1000; i += 2)
 		free(keep[i]);
 	free(p); /* BAD */

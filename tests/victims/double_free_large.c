@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/double_free_large.c - an area above the size classes freed twice
+/* tests/victims/double_free_large.c - an area above the size classes is freed twice
  *
  * expect: double-free in=main object=300000 cache=vmalloc
  * expect-production: double-free in=main

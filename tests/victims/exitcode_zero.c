@@ -10,7 +10,7 @@
 int main(void)
 {
 	char *p = malloc(8); /* ALLOC */
-	free(p); /* FREE */
-	free(p); /* BAD */
+	free(p);             /* FREE */
+	free(p);             /* BAD */
 	return 7;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/fault_beside.c - a heap object is walked downwards until there is no page any more, which is right before the first object of the heap
+/* tests/victims/fault_beside.c - a loop walks down from a heap object until no page is mapped, right before the first
+ * object of the heap
  *
  * ways: preload linked
  * modes: check production

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* After the report the program dies as it would have without memsan: by the same signal, which its parent sees.
+/* tests/victims/fault_core.c - after the report the program dies by the same signal as without memsan, and its parent
+ * sees that signal
+ *
  * expect: null-ptr-deref in=main type=write
  * modes: check production
  * output: signal 11

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A crash reporter of the program's own: the fault is reported before its handler runs, which then has its way.
- * options: pending_faults=on
+/* tests/victims/fault_handled.c - handled_faults=on reports a fault before the program's own handler runs, which then
+ * goes on as it likes
+ *
+ * options: handled_faults=on
  * expect: null-ptr-deref in=main type=write access=4
  * modes: check production
  * output: handled 11

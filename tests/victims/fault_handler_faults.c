@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The program's own SIGSEGV handler, meant to print something useful, faults itself: both faults are told, and the process ends by the signal.
+/* tests/victims/fault_handler_faults.c - the program's own SIGSEGV handler faults: memsan reports both faults, and the
+ * process ends by the signal
+ *
  * expect: null-ptr-deref in=main type=write
  * expect: null-ptr-deref in=handler type=write
  * modes: check production

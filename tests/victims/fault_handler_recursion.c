@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A handler that faults again, and lets itself be interrupted by that, until its stack has no room for another frame.
+/* tests/victims/fault_handler_recursion.c - a handler faults again, and SA_NODEFER lets that interrupt it, until its
+ * stack has no room for another frame
+ *
  * expect: null-ptr-deref in=handler type=write
  * modes: check production
  * status: 99

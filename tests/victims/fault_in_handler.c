@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The fault happens in a signal handler that blocks everything.
+/* tests/victims/fault_in_handler.c - a signal handler that blocks every signal faults
+ *
  * expect: null-ptr-deref in=handler type=write
  * modes: check production
  * status: 99

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A function pointer leads to where nothing is.
+/* tests/victims/fault_jump.c - a call through a function pointer to unmapped memory
+ *
  * expect: bad-jump in=main type=execute
  * modes: check production
  * status: 99

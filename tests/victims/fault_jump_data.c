@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A function pointer leads into data.
+/* tests/victims/fault_jump_data.c - a call through a function pointer into data
+ *
  * expect: bad-jump in=main type=execute
  * modes: check production
  * status: 99

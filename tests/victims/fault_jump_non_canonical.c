@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A function pointer that is no address.
+/* tests/victims/fault_jump_non_canonical.c - a call through a function pointer with a non-canonical address
+ *
  * expect: bad-jump in=main type=execute
  * modes: check production
  * status: 99

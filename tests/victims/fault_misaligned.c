@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A vector store wants an aligned address.
+/* tests/victims/fault_misaligned.c - a vector store that needs an aligned address gets another one
+ *
  * expect: misaligned-access in=main type=write access=16
  * modes: check production
  * status: 99

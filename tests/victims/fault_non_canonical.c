@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The processor gives no address; it comes from the instruction.
+/* tests/victims/fault_non_canonical.c - a read at a non-canonical address: the processor reports no address, so memsan
+ * takes it from the instruction
+ *
  * expect: wild-memory-access in=main type=read access=4
  * modes: check production
  * status: 99

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Through the stack pointer a non-canonical address is a SIGBUS.
+/* tests/victims/fault_non_canonical_stack.c - an access through the stack pointer at a non-canonical address, which is
+ * a SIGBUS
+ *
  * expect: wild-memory-access in=main
  * modes: check production
  * status: 99

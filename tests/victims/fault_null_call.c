@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A null function pointer is called; the call shows.
+/* tests/victims/fault_null_call.c - a null function pointer is called; the report shows the call
+ *
  * expect: null-ptr-deref in=main type=execute
  * modes: check production
  * status: 99

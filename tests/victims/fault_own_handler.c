@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A program that handles SIGSEGV itself: its own faults are its own, but memory that memsan guards is reported, and the program goes on.
+/* tests/victims/fault_own_handler.c - a program handles SIGSEGV itself: memsan leaves it the program's own faults, but
+ * reports an access to memory that memsan guards, and the program goes on
+ *
  * expect: vmalloc-out-of-bounds in=main type=write access=1 object=100000
  * output: 1
  */
@@ -10,7 +12,11 @@
 
 static sigjmp_buf jump;
 static int handled;
-static void handler(int sig) { handled++; siglongjmp(jump, 1); }
+static void handler(int sig)
+{
+	handled++;
+	siglongjmp(jump, 1);
+}
 
 int main(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A mapping is longer than its file.
+/* tests/victims/fault_past_file_end.c - a write to a mapping that is longer than its file
+ *
  * expect: past-end-of-file in=main type=write access=1
  * modes: check production
  * status: 99

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A pointer is read out of freed memory and followed.
+/* tests/victims/fault_poison.c - a pointer is read out of freed memory and followed
+ *
  * expect: slab-use-after-free in=follow object=24 alloc=main free=main
  * modes: check
  * status: 99
  */
 #include <stdlib.h>
 
-struct s { struct s *next; long v[2]; };
+struct s {
+	struct s *next;
+	long v[2];
+};
 static struct s *volatile p;
 static long follow(struct s *q)
 {

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A function pointer is a member of an object that was freed; it is called straight from there.
+/* tests/victims/fault_poison_call.c - a function pointer in a freed object is called, straight from there
+ *
  * expect: slab-use-after-free in=notify type=execute object=64 alloc=make free=main
  * status: 99
  */
 #include <stdlib.h>
 
-struct listener { long id[3]; void (*called)(struct listener *); long rest[4]; };
+struct listener {
+	long id[3];
+	void (*called)(struct listener *);
+	long rest[4];
+};
 
 __attribute__((noinline)) static struct listener *make(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/fault_poison_head.c - the first element of a list was freed, and only a variable still points to it
+/* tests/victims/fault_poison_head.c - the first element of a list is freed, and only a variable still points to it
  *
  * flags: -O2
  * expect: slab-use-after-free in=walk object=48 alloc=make free=main bad=16
@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct node { long v[2]; struct node *next; long rest[3]; };
+struct node {
+	long v[2];
+	struct node *next;
+	long rest[3];
+};
 static struct node *list;
 
 __attribute__((noinline)) static struct node *make(void)
@@ -21,7 +25,7 @@ __attribute__((noinline)) static long walk(void)
 		sum += p->v[1];
 	return sum;
 }
-/* What the calls before have left on the stack is gone. */
+/* Overwrites the pointers that earlier calls have left on the stack. */
 __attribute__((noinline)) static void wipe(void)
 {
 	volatile char below[4096];

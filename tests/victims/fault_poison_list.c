@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/fault_poison_list.c - a list is walked over a freed element; optimised, its next replaces the only register that pointed to it
+/* tests/victims/fault_poison_list.c - a list is walked over a freed element; in optimised code its next pointer
+ * replaces the only register that pointed to the element
  *
  * flags: -O2
  * expect: slab-use-after-free in=walk object=96 alloc=make free=drop bad=8
  */
 #include <stdlib.h>
 
-struct node { long v; struct node *next; long rest[10]; };
+struct node {
+	long v;
+	struct node *next;
+	long rest[10];
+};
 
 __attribute__((noinline)) static long walk(struct node *p)
 {

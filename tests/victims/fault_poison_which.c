@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/fault_poison_which.c - two freed elements of two lists, each of which may have held the pointer that is followed: none is named
+/* tests/victims/fault_poison_which.c - each of two freed elements may have held the pointer that is followed, so the
+ * report names neither
  *
  * flags: -O2
  * expect: wild-memory-access in=walk
@@ -7,7 +8,11 @@
  */
 #include <stdlib.h>
 
-struct node { long v; struct node *next; long rest[10]; };
+struct node {
+	long v;
+	struct node *next;
+	long rest[10];
+};
 
 __attribute__((noinline)) static long walk(struct node *p)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An instruction of the kernel.
+/* tests/victims/fault_privileged.c - the program executes an instruction that only the kernel may execute
+ *
  * expect: privileged-instruction in=main
  * modes: check production
  * status: 99

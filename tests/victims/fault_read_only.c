@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A string literal is written.
+/* tests/victims/fault_read_only.c - a string literal is written
+ *
  * expect: write-to-read-only in=main type=write access=1
  * modes: check production
  * status: 99

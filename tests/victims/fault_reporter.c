@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Crash reporters: whichever way a handler ends the program, the fault is told; one that is recovered from, or ends in success, is not.
+/* tests/victims/fault_reporter.c - crash reporters: memsan reports a fault whichever way its handler ends the program,
+ * but no fault that the program recovers from or after which it ends in success
+ *
  * modes: check production
  * expect: null-ptr-deref in=exits type=write access=4
  * expect: null-ptr-deref in=exits_at_once type=write access=4
@@ -27,8 +29,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum way { EXITS, EXITS_AT_ONCE, ABORTS, RAISES, RAISES_PAST_LIBC, RETURNS, KILLS, KILLS_LATER, FAULTS_AGAIN, FORKS, OVERFLOWS,
-	   JUMPS, REPAIRS, SUCCEEDS, WAYS };
+enum way {
+	EXITS,
+	EXITS_AT_ONCE,
+	ABORTS,
+	RAISES,
+	RAISES_PAST_LIBC,
+	RETURNS,
+	KILLS,
+	KILLS_LATER,
+	FAULTS_AGAIN,
+	FORKS,
+	OVERFLOWS,
+	JUMPS,
+	REPAIRS,
+	SUCCEEDS,
+	WAYS
+};
 
 static enum way way;
 static sigjmp_buf jump;
@@ -39,43 +56,86 @@ static void handler(int sig, siginfo_t *info, void *context)
 	(void)info;
 	(void)context;
 	switch (way) {
-	case EXITS: case OVERFLOWS: exit(3);
-	case EXITS_AT_ONCE: _exit(3);
-	case ABORTS: abort();
-	case RAISES: signal(sig, SIG_DFL); raise(sig); break;
-	case RAISES_PAST_LIBC: signal(sig, SIG_DFL); syscall(SYS_tgkill, getpid(), gettid(), sig); break;
-	case RETURNS: signal(sig, SIG_DFL); break;
-	case KILLS: kill(getpid(), SIGKILL); break;
-	case KILLS_LATER: kill(getpid(), SIGTERM); pause(); break;
-	case FAULTS_AGAIN: *(volatile int *)32 = 1; /* BAD */ break;
+	case EXITS:
+	case OVERFLOWS:
+		exit(3);
+	case EXITS_AT_ONCE:
+		_exit(3);
+	case ABORTS:
+		abort();
+	case RAISES:
+		signal(sig, SIG_DFL);
+		raise(sig);
+		break;
+	case RAISES_PAST_LIBC:
+		signal(sig, SIG_DFL);
+		syscall(SYS_tgkill, getpid(), gettid(), sig);
+		break;
+	case RETURNS:
+		signal(sig, SIG_DFL);
+		break;
+	case KILLS:
+		kill(getpid(), SIGKILL);
+		break;
+	case KILLS_LATER:
+		kill(getpid(), SIGTERM);
+		pause();
+		break;
+	case FAULTS_AGAIN:
+		*(volatile int *)32 = 1; /* BAD */
+		break;
 	case FORKS:
 		if (fork() == 0)
 			_exit(127);
 		wait(NULL);
 		_exit(4);
-	case JUMPS: siglongjmp(jump, 1);
-	case REPAIRS: mprotect(page, 4096, PROT_READ | PROT_WRITE); break;
-	default: exit(0);
+	case JUMPS:
+		siglongjmp(jump, 1);
+	case REPAIRS:
+		mprotect(page, 4096, PROT_READ | PROT_WRITE);
+		break;
+	default:
+		exit(0);
 	}
 }
 
-/* One function each: reports of one place are told once. */
-#define FAULTING(name) __attribute__((noinline)) static void name(void) { *(volatile int *)16 = 1; } /* BAD */
-FAULTING(exits) FAULTING(exits_at_once) FAULTING(aborts) FAULTING(raises) FAULTING(raises_past_libc) FAULTING(returns) FAULTING(kills) /* BAD */
-FAULTING(kills_later) FAULTING(faults_again) FAULTING(forks) FAULTING(jumps) FAULTING(succeeds) /* BAD */
+/* A function each, because memsan reports each place only once. */
+#define FAULTING(name)                                   \
+	__attribute__((noinline)) static void name(void) \
+	{                                                \
+		*(volatile int *)16 = 1;                 \
+	}
+FAULTING(exits)            /* BAD */
+FAULTING(exits_at_once)    /* BAD */
+FAULTING(aborts)           /* BAD */
+FAULTING(raises)           /* BAD */
+FAULTING(raises_past_libc) /* BAD */
+FAULTING(returns)          /* BAD */
+FAULTING(kills)            /* BAD */
+FAULTING(kills_later)      /* BAD */
+FAULTING(faults_again)     /* BAD */
+FAULTING(forks)            /* BAD */
+FAULTING(jumps)            /* BAD */
+FAULTING(succeeds)         /* BAD */
 
-__attribute__((noinline)) static void repairs(void) { *(volatile int *)page = 1; }
+__attribute__((noinline)) static void repairs(void)
+{
+	*(volatile int *)page = 1;
+}
 
 __attribute__((noinline)) static int recurse(int n)
 {
 	volatile char room[4096]; /* BAD */
 
-	room[n & 4095] = 1; /* BAD */
+	room[n & 4095] = 1;                     /* BAD */
 	return recurse(n + 1) + room[n & 4095]; /* BAD */
 }
-static void overflows(void) { recurse(0); }
+static void overflows(void)
+{
+	recurse(0);
+}
 
-/* The place of the handler's frame is used again, by a stack that looks much like the one that was there. */
+/* Uses the place of the handler's frame again, for a stack that looks much like the one before. */
 __attribute__((noinline)) static int deep(int n)
 {
 	char room[1000];
@@ -87,8 +147,9 @@ __attribute__((noinline)) static int deep(int n)
 	return deep(n - 1) + room[0];
 }
 
-static void (*const faults[])(void) = { exits, exits_at_once, aborts, raises, raises_past_libc, returns, kills, kills_later, faults_again, forks,
-	                                overflows, jumps, repairs, succeeds };
+static void (*const faults[])(void) = { exits,     exits_at_once, aborts,      raises,       raises_past_libc,
+	                                returns,   kills,         kills_later, faults_again, forks,
+	                                overflows, jumps,         repairs,     succeeds };
 
 static void child(int own_stack)
 {

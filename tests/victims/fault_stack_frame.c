@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One frame that is larger than the whole stack.
+/* tests/victims/fault_stack_frame.c - one frame is larger than the whole stack
+ *
  * ways: preload
  * expect: stack-overflow in=large type=write
  * modes: check production
@@ -24,6 +25,6 @@ int main(int argc, char **argv)
 	struct rlimit limit;
 	(void)argv;
 	getrlimit(RLIMIT_STACK, &limit);
-	/* Between the stack and what is mapped below it the kernel leaves more than this. */
+	/* The kernel leaves a larger gap than this between the stack and the mapping below. */
 	return large((limit.rlim_cur == RLIM_INFINITY ? 8 << 20 : limit.rlim_cur) + (size_t)argc * (1 << 20));
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A recursion without end on a stack that the program gave: it writes over the data below, down to a page that is read-only.
+/* tests/victims/fault_stack_given.c - an endless recursion on a stack that the program provides writes over the data
+ * below, down to a read-only page
+ *
  * expect: stack-overflow type=write
  * modes: check production
  * flags: -pthread

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <stdlib.h>
-
-/* A recursion without end.
+/* tests/victims/fault_stack_overflow.c - an endless recursion
+ *
  * ways: preload linked static
  * expect: stack-overflow type=write
  * modes: check production
@@ -9,6 +8,8 @@
  * status-linked: -11
  * status-static: -11
  */
+#include <stdlib.h>
+
 static int deep(int n)
 {
 	volatile char a[200];
@@ -18,7 +19,6 @@ static int deep(int n)
 
 int main(int argc, char **argv)
 {
-	free(malloc(1)); /* so that the linker takes memsan in */
+	free(malloc(1)); /* makes the linker take memsan */
 	return deep(argc);
-	return argc > 5;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A recursion without end, in a thread that never allocates and blocks all signals.
+/* tests/victims/fault_stack_overflow_thread.c - an endless recursion in a thread that never allocates and blocks all
+ * signals
+ *
  * expect: stack-overflow type=write
  * modes: check production
  * status: 99

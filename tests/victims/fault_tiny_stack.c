@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The program has a signal stack of the smallest size for its other handlers.
+/* tests/victims/fault_tiny_stack.c - an endless recursion in a program whose own signal stack, for its other handlers,
+ * has the smallest size
+ *
  * expect: stack-overflow type=write
  * modes: check production
  * status: 99
@@ -21,5 +23,4 @@ int main(int argc, char **argv)
 	s.ss_sp = malloc(s.ss_size);
 	sigaltstack(&s, 0);
 	return deep(argc);
-	return argc > 5;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An address is read where nothing is mapped.
+/* tests/victims/fault_wild.c - a read of unmapped memory
+ *
  * expect: wild-memory-access in=main type=read access=4
  * modes: check production
  * status: 99

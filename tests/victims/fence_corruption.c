@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A write between the object and its page's end, which no guard sees: the canary does, on free.
+/* tests/victims/fence_corruption.c - a write between an object and the end of its page: no guard page sees that, but
+ * the canary does when the object is freed
+ *
  * expect: memory-corruption in=main object=41 offset=42
  * modes: check production
  * options: fence=all

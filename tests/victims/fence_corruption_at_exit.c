@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The same in an object that is never freed: found at exit.
+/* tests/victims/fence_corruption_at_exit.c - a write before a fenced object that is never freed: the check at exit
+ * finds the damaged canary
+ *
  * expect: memory-corruption object=41 offset=-3
  * modes: check production
  * options: fence=all

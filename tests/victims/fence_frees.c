@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Wrong frees of fenced objects.
+/* tests/victims/fence_frees.c - a fenced object is freed twice, and another one through a pointer into its middle
+ *
  * expect: double-free in=twice object=40 offset=0
  * expect: invalid-free in=middle object=40 offset=16
  * modes: check production
@@ -7,8 +8,14 @@
  */
 #include <stdlib.h>
 
-static void twice(void *p) { free(p); }
-static void middle(char *p) { free(p + 16); }
+static void twice(void *p)
+{
+	free(p);
+}
+static void middle(char *p)
+{
+	free(p + 16);
+}
 
 int main(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A fenced object is misused in a signal handler, which interrupted malloc's caller and blocks everything.
+/* tests/victims/fence_handler.c - a signal handler that blocks every signal writes to a freed fenced object
+ *
  * expect: use-after-free-write in=handler object=40
  * modes: check production
  * options: fence=all
@@ -9,7 +10,10 @@
 #include <string.h>
 
 static volatile char *p;
-static void handler(int sig) { p[3] = (char)sig; }
+static void handler(int sig)
+{
+	p[3] = (char)sig;
+}
 
 int main(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/fence_late_use.c - an object is read 100,000 others after its free: its address is nobody else's yet
+/* tests/victims/fence_late_use.c - an object is read 100,000 allocations after its free: no other object has its
+ * address yet
  *
  * ways: preload linked static
  * modes: check production

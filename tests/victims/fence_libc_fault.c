@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/fence_libc_fault.c - a call whose extent only libc knows runs onto a guard: the fault tells, and the look at it afterwards does not again
+/* tests/victims/fence_libc_fault.c - a call whose extent only libc knows runs onto a guard page: memsan reports the
+ * fault, and the check after the call does not report it again
  *
  * ways: preload linked
  * modes: check production

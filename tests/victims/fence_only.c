@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Of two equal bugs only that in the function's object is fenced; the compiler has made a clone of the function.
+/* tests/victims/fence_only.c - of two equal bugs, only the one in the object of fence.only's function is found; the
+ * compiler has made a clone of that function
+ *
  * ways: preload linked static
  * expect: out-of-bounds-read in=look type=read object=16
  * modes: check production

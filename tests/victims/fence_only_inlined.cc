@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The suspect is a C++ method that was inlined; the user names it as the source does.
+/* tests/victims/fence_only_inlined.cc - fence.only names a C++ method that was inlined, in the words of the source
+ *
  * expect: out-of-bounds-read in=look type=read object=32
  * modes: check production
  * flags: -O2
@@ -11,14 +12,22 @@
 
 static volatile char *volatile kept;
 
-namespace app {
-namespace {
+namespace app
+{
+namespace
+{
 template <typename T> struct Parser {
-	inline __attribute__((always_inline)) void quick(int n) { kept = static_cast<char *>(malloc(n * sizeof(T))); }
-	__attribute__((noinline)) void slow(int n) { kept = static_cast<char *>(malloc(n * sizeof(T))); }
+	inline __attribute__((always_inline)) void quick(int n)
+	{
+		kept = static_cast<char *>(malloc(n * sizeof(T)));
+	}
+	__attribute__((noinline)) void slow(int n)
+	{
+		kept = static_cast<char *>(malloc(n * sizeof(T)));
+	}
 };
-}
-}
+} // namespace
+} // namespace app
 
 static __attribute__((noinline)) void look(int at)
 {

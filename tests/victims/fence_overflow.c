@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A write behind a fenced object, at the instruction that does it; the program goes on.
+/* tests/victims/fence_overflow.c - a write past a fenced object is reported at its instruction, and the program goes
+ * on
+ *
  * ways: preload linked static
  * expect: out-of-bounds-write in=main type=write access=4 object=40 offset=48 alloc=main
  * modes: check production
@@ -12,7 +14,7 @@
 int main(void)
 {
 	int *volatile p = malloc(40); /* ALLOC */
-	p[12] = 1; /* BAD */
+	p[12] = 1;                    /* BAD */
 	free(p);
 	puts("on");
 	return 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* With fence.align=1 the very first byte behind an object of odd size is behind the page.
+/* tests/victims/fence_overflow_byte.c - with fence.align=1 the very first byte past an object of odd size is on the
+ * guard page
+ *
  * expect: out-of-bounds-read in=main type=read access=1 object=41 offset=41
  * modes: check production
  * options: fence=all:fence.align=1
@@ -9,7 +11,7 @@
 int main(void)
 {
 	volatile char *p = malloc(41); /* ALLOC */
-	char c = p[41]; /* BAD */
+	char c = p[41];                /* BAD */
 	free((void *)p);
 	return c;
 }

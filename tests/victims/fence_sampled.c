@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A use after free in a loop that is sampled: production finds it without any check.
+/* tests/victims/fence_sampled.c - a use after free in a loop: sampling finds it in production mode, without any check
+ *
  * ways: preload linked static
  * expect: use-after-free-read in=use type=read access=1 object=33 offset=5
  * modes: check production
@@ -8,7 +9,10 @@
  */
 #include <stdlib.h>
 
-static int use(volatile char *p) { return p[5]; }
+static int use(volatile char *p)
+{
+	return p[5];
+}
 
 int main(void)
 {

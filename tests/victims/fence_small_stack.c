@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The program has a signal stack on which no frame of this processor fits, and never uses it: an access that it would survive does not end it.
+/* tests/victims/fence_small_stack.c - the program's signal stack, which it never uses, is too small for a signal frame
+ * of this processor; an access that the program would survive must not end it
+ *
  * expect: out-of-bounds-read in=main object=16 alloc=main type=read
  * modes: check production
  * options: fence=all
@@ -21,8 +23,9 @@ int main(void)
 	if (sigaltstack(&s, NULL) != 0 || sigaltstack(NULL, &now) != 0)
 		return 1;
 	p = malloc(16); /* ALLOC */
-	sink = p[16]; /* BAD */
-	printf("%s; ", now.ss_sp == small && now.ss_size == 2048 && !now.ss_flags ? "the stack is the program's" : "another stack");
+	sink = p[16];   /* BAD */
+	printf("%s; ", now.ss_sp == small && now.ss_size == 2048 && !now.ss_flags ? "the stack is the program's"
+	                                                                          : "another stack");
 	puts("went on");
 	return 0;
 }

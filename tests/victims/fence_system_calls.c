@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/fence_system_calls.c - fenced memory given to the kernel, past its guard page and after its free: EFAULT would be all that is heard of it
+/* tests/victims/fence_system_calls.c - the kernel gets fenced memory past a guard page or after its free, where EFAULT
+ * would be the only sign
  *
- * Each call does what it would have done if the page had been open.
+ * Each call does what it would do if the page were open.
+ *
  * ways: preload linked
  * modes: check production
  * options: fence=all:max_reports=0
@@ -52,70 +54,74 @@ int main(void)
 
 	socketpair(AF_UNIX, SOCK_DGRAM, 0, s);
 	pipe(pipes);
-	n = read(zero, p = make(), 64);         /* expect: out-of-bounds-write entry=read object=16 access=64 bad=16 type=write */
+	n = read(zero, p = make(), /* expect: out-of-bounds-write entry=read object=16 access=64 bad=16 type=write */
+	         64);
 	IS(n, 64);
 	IS(p[0] | p[15] | p[63], 0);
-	n = read(zero, gone(), 8);              /* expect: use-after-free-write entry=read object=16 access=8 bad=0 */
+	n = read(zero, gone(), 8); /* expect: use-after-free-write entry=read object=16 access=8 bad=0 */
 	IS(n, 8);
-	n = pread(zero, make(), 9000, 0);       /* expect: out-of-bounds-write entry=pread object=16 access=9000 bad=16 */
+	n = pread(zero, make(), 9000, 0); /* expect: out-of-bounds-write entry=pread object=16 access=9000 bad=16 */
 	IS(n, 9000);
-	n = write(pipes[1], make(), 64);        /* expect: out-of-bounds-read entry=write object=16 access=64 bad=16 type=read */
+	n = write(pipes[1], make(), /* expect: out-of-bounds-read entry=write object=16 access=64 bad=16 type=read */
+	          64);
 	IS(n, 64);
-	n = write(pipes[1], gone(), 8);         /* expect: use-after-free-read entry=write object=16 access=8 bad=0 */
+	n = write(pipes[1], gone(), 8); /* expect: use-after-free-read entry=write object=16 access=8 bad=0 */
 	IS(n, 8);
-	n = pwrite(zero, make(), 17, 0);        /* expect: out-of-bounds-read entry=pwrite object=16 access=17 bad=16 */
+	n = pwrite(zero, make(), 17, 0); /* expect: out-of-bounds-read entry=pwrite object=16 access=17 bad=16 */
 	IS(n, 17);
-	n = send(s[0], make(), 40, 0);          /* expect: out-of-bounds-read entry=send object=16 access=40 bad=16 */
+	n = send(s[0], make(), 40, 0); /* expect: out-of-bounds-read entry=send object=16 access=40 bad=16 */
 	IS(n, 40);
-	n = recv(s[1], p = make(), 64, 0);      /* expect: out-of-bounds-write entry=recv object=16 access=40 bad=16 */
+	n = recv(s[1], p = make(), 64, 0); /* expect: out-of-bounds-write entry=recv object=16 access=40 bad=16 */
 	IS(n, 40);
 	IS(p[0] == 'x' && p[15] == 'x' && p[16] == 0, 1);
 	send(s[0], good, 20, 0);
-	n = recvfrom(s[1], gone(), 64, 0, NULL, NULL); /* expect: use-after-free-write entry=recvfrom object=16 access=20 bad=0 */
+	n = recvfrom(s[1], gone(), 64, 0, /* expect: use-after-free-write entry=recvfrom object=16 access=20 bad=0 */
+	             NULL, NULL);
 	IS(n, 20);
 	v[1].iov_base = make();
-	n = writev(zero, v, 2);                 /* expect: out-of-bounds-read entry=writev object=16 access=40 bad=16 */
+	n = writev(zero, v, 2); /* expect: out-of-bounds-read entry=writev object=16 access=40 bad=16 */
 	IS(n, 44);
 	v[1].iov_base = make();
-	n = readv(zero, v, 2);                  /* expect: out-of-bounds-write entry=readv object=16 access=40 bad=16 */
+	n = readv(zero, v, 2); /* expect: out-of-bounds-write entry=readv object=16 access=40 bad=16 */
 	IS(n, 44);
 	v[1].iov_base = gone();
-	n = preadv(zero, v, 2, 0);              /* expect: use-after-free-write entry=preadv object=16 access=40 bad=0 */
+	n = preadv(zero, v, 2, 0); /* expect: use-after-free-write entry=preadv object=16 access=40 bad=0 */
 	IS(n, 44);
 	v[1].iov_base = make();
-	n = sendmsg(s[0], &m, 0);               /* expect: out-of-bounds-read entry=sendmsg object=16 access=40 bad=16 */
+	n = sendmsg(s[0], &m, 0); /* expect: out-of-bounds-read entry=sendmsg object=16 access=40 bad=16 */
 	IS(n, 44);
 	v[1].iov_base = p = make();
-	n = recvmsg(s[1], &m, 0);               /* expect: out-of-bounds-write entry=recvmsg object=16 access=40 bad=16 */
+	n = recvmsg(s[1], &m, 0); /* expect: out-of-bounds-write entry=recvmsg object=16 access=40 bad=16 */
 	IS(n, 44);
 	IS(p[15], 'x');
 	send(s[0], good, 30, 0);
 	send(s[0], good, 30, 0);
 	v[1].iov_base = make();
-	n = recvmmsg(s[1], many, 2, 0, NULL);   /* expect: out-of-bounds-write entry=recvmmsg object=16 access=26 bad=16 */
+	n = recvmmsg(s[1], many, 2, 0, /* expect: out-of-bounds-write entry=recvmmsg object=16 access=26 bad=16 */
+	             NULL);
 	IS(n, 2);
 	IS(many[0].msg_len + many[1].msg_len, 60);
-	n = fread(p = make(), 1, 8192, f);      /* expect: out-of-bounds-write entry=fread object=16 access=8192 bad=16 */
+	n = fread(p = make(), 1, 8192, f); /* expect: out-of-bounds-write entry=fread object=16 access=8192 bad=16 */
 	IS(n, 8192);
 	IS(p[8191], 0);
-	IS(chdir("/proc/sys/kernel/random"), 0); /* a name that does not fit */
-	/* An incomplete element, which the result does not count. */
+	IS(chdir("/proc/sys/kernel/random"), 0); /* a name longer than the object */
+	/* fread also stores an incomplete element, which its result does not count. */
 	f = fmemopen(good, sizeof(good), "w+");
 	fprintf(f, "%040d", 1);
 	rewind(f);
-	n = fread(p = make(), 100, 1, f);       /* expect: out-of-bounds-write entry=fread object=16 access=40 bad=16 */
+	n = fread(p = make(), 100, 1, f); /* expect: out-of-bounds-write entry=fread object=16 access=40 bad=16 */
 	IS(n, 0);
 	IS(p[39], '1');
-	p = getcwd(make(), sizeof(name));       /* expect: out-of-bounds-write entry=getcwd object=16 bad=16 */
+	p = getcwd(make(), sizeof(name)); /* expect: out-of-bounds-write entry=getcwd object=16 bad=16 */
 	IS(memcmp(p, getcwd(name, sizeof(name)), 16), 0);
 	strcpy(link, "/proc/self/exe");
-	n = readlink(link, p = make(), 4096);   /* expect: out-of-bounds-write entry=readlink object=16 bad=16 */
+	n = readlink(link, p = make(), 4096); /* expect: out-of-bounds-write entry=readlink object=16 bad=16 */
 	IS(n, readlink(link, name, sizeof(name)));
 	IS(memcmp(p, name, 16), 0);
-	n = readlink(link, gone(), 8);          /* expect: use-after-free-write entry=readlink object=16 bad=0 */
+	n = readlink(link, gone(), 8); /* expect: use-after-free-write entry=readlink object=16 bad=0 */
 	IS(n, 8);
 
-	/* Sizes that the data never reaches are no errors, and objects that are right are left alone. */
+	/* A size that the data never reaches is no error, and neither is any call with a large enough object. */
 	n = open("/dev/null", O_RDWR);
 	IS(read(n, make(), 64), 0);
 	send(s[0], good, 16, 0);

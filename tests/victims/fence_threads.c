@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Threads touch one freed fenced object at once: it is told once, as the accesses are the same, and all go on.
+/* tests/victims/fence_threads.c - several threads write to one freed fenced object at once: the accesses are the same,
+ * so memsan reports them once, and all threads go on
+ *
  * expect: use-after-free-write in=body object=100 alloc=main free=main
  * modes: check production
  * options: fence=all

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A read before an object that lies at the left of its page.
+/* tests/victims/fence_underflow.c - a read before an object at the left of its page
+ *
  * expect: out-of-bounds-read in=main type=read access=1 object=41 offset=-1
  * modes: check production
  * options: fence=all:fence.side=left
@@ -9,7 +10,7 @@
 int main(void)
 {
 	volatile char *p = malloc(41); /* ALLOC */
-	char c = p[-1]; /* BAD */
+	char c = p[-1];                /* BAD */
 	free((void *)p);
 	return c;
 }

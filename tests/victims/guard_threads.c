@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two threads touch the same guarded page at once: one report, since they do the same, and both go on.
+/* tests/victims/guard_threads.c - two threads touch one guarded page at once: the accesses are the same, so memsan
+ * reports them once, and both threads go on
+ *
  * expect: use-after-free in=body object=100000
  * stderr: any
  */
@@ -21,7 +23,7 @@ int main(void)
 	pthread_t t[2];
 	pthread_barrier_init(&barrier, NULL, 2);
 	p = malloc(100000); /* ALLOC */
-	free((void *)p); /* FREE */
+	free((void *)p);    /* FREE */
 	for (int i = 0; i < 2; i++)
 		pthread_create(&t[i], NULL, body, NULL);
 	for (int i = 0; i < 2; i++)

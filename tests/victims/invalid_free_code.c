@@ -8,7 +8,6 @@
 
 int main(void)
 {
-	
 	free((char *)main); /* BAD */
 	return 0;
 }

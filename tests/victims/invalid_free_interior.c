@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/invalid_free_interior.c - a pointer into the middle of an object
+/* tests/victims/invalid_free_interior.c - a pointer into the middle of an object is freed
  *
  * expect: invalid-free in=main object=100 offset=32
  * expect-production: invalid-free in=main
@@ -11,7 +11,7 @@
 int main(void)
 {
 	char *p = malloc(100); /* ALLOC */
-	free(p + 32); /* BAD */
+	free(p + 32);          /* BAD */
 	free(p);
 	return 0;
 }

@@ -8,7 +8,6 @@
 
 int main(void)
 {
-	
 	free((char *)16); /* BAD */
 	return 0;
 }

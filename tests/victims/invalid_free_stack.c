@@ -8,7 +8,8 @@
 
 int main(void)
 {
-	char local[64]; local[0] = 1;
+	char local[64];
+	local[0] = 1;
 	free(local); /* BAD */
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/invalid_free_wild.c - a number that is no address is freed
+/* tests/victims/invalid_free_wild.c - a number that is no valid address is freed
  *
  * expect: invalid-free in=main
  * modes: check production
@@ -8,7 +8,6 @@
 
 int main(void)
 {
-	
 	free((char *)0x4141414141414140); /* BAD */
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/large_freed_io.c - a freed large allocation is given to the kernel, far from its beginning: no fault tells of it, only EFAULT
+/* tests/victims/large_freed_io.c - the kernel gets a freed large allocation, far from its beginning: no fault shows
+ * that, only EFAULT
  *
  * expect: below
  * options: multi_shot=on:max_reports=0
@@ -13,7 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* A new area for each line: the report opens the page that it was about. */
+/* A new area for each line, because a report opens the page of its access. */
 static char *gone(void)
 {
 	char *p = malloc(300000);
@@ -31,19 +32,19 @@ int main(void)
 	setvbuf(f, NULL, _IONBF, 0);
 	socketpair(AF_UNIX, SOCK_DGRAM, 0, s);
 
-	write(zero, gone(), 5);                 /* expect: use-after-free entry=write object=300000 access=5 bad=200000 */
-	read(zero, gone(), 5);                  /* expect: use-after-free entry=read object=300000 access=5 bad=200000 */
-	send(s[0], gone(), 5, 0);               /* expect: use-after-free entry=send object=300000 access=5 bad=200000 */
+	write(zero, gone(), 5);   /* expect: use-after-free entry=write object=300000 access=5 bad=200000 */
+	read(zero, gone(), 5);    /* expect: use-after-free entry=read object=300000 access=5 bad=200000 */
+	send(s[0], gone(), 5, 0); /* expect: use-after-free entry=send object=300000 access=5 bad=200000 */
 	send(s[0], good, 5, 0);
-	recv(s[1], gone(), 5, 0);               /* expect: use-after-free entry=recv object=300000 access=5 bad=200000 */
+	recv(s[1], gone(), 5, 0); /* expect: use-after-free entry=recv object=300000 access=5 bad=200000 */
 	v.iov_base = gone();
-	writev(zero, &v, 1);                    /* expect: use-after-free entry=writev object=300000 access=5 bad=200000 */
+	writev(zero, &v, 1); /* expect: use-after-free entry=writev object=300000 access=5 bad=200000 */
 	v.iov_base = gone();
-	readv(zero, &v, 1);                     /* expect: use-after-free entry=readv object=300000 access=5 bad=200000 */
+	readv(zero, &v, 1); /* expect: use-after-free entry=readv object=300000 access=5 bad=200000 */
 	v.iov_base = gone();
-	sendmsg(s[0], &m, 0);                   /* expect: use-after-free entry=sendmsg object=300000 access=5 bad=200000 */
-	fread(gone(), 5000, 2, f);              /* expect: use-after-free entry=fread object=300000 access=10000 bad=200000 */
-	/* Not an error: the size is more than there is, and nothing comes. */
+	sendmsg(s[0], &m, 0);      /* expect: use-after-free entry=sendmsg object=300000 access=5 bad=200000 */
+	fread(gone(), 5000, 2, f); /* expect: use-after-free entry=fread object=300000 access=10000 bad=200000 */
+	/* No error: the size is larger than the object, but no data comes. */
 	char *small = malloc(8);
 	f = fopen("/dev/null", "r");
 	fread(small, 4096, 1, f);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* kmemleak's annotations and LeakSanitizer's: what they cover is not reported, what they do not is.
+/* tests/victims/leak_annotations.c - the annotations of kmemleak and LeakSanitizer: memsan reports only the objects
+ * that they do not cover
+ *
  * options: leak=on
  * ways: linked preload static
  * flags: -rdynamic
@@ -21,7 +23,10 @@ __attribute__((weak)) void __lsan_ignore_object(const void *);
 __attribute__((weak)) void __lsan_disable(void);
 __attribute__((weak)) void __lsan_enable(void);
 __attribute__((weak)) void __lsan_register_root_region(const void *, size_t);
-const char *__lsan_default_suppressions(void) { return "leak:known_to_leak\n"; }
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:known_to_leak\n";
+}
 
 void *volatile kept1, *volatile kept2;
 void **shared;
@@ -57,7 +62,7 @@ __attribute__((noinline)) static void work(void)
 	__lsan_disable();
 	TAKE(2008);
 	__lsan_enable();
-	/* Another object now: what was said of the one before does not hold for it. */
+	/* The object is freed: its annotation ends with it. */
 	void *p = TAKE(1500);
 	memsan_leak_not_leak(p);
 	free(p);

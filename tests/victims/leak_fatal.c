@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A signal that nobody handles ends the program: it is scanned before, as asked; what handlers the program sees and sets are its own.
+/* tests/victims/leak_fatal.c - a signal that the program does not handle ends it: leak.fatal_signals=on scans first,
+ * and the program sees and sets its own handlers only
+ *
  * options: leak=on:leak.fatal_signals=on
  * expect: unreferenced-object object=1001 leak=direct alloc=lose
  * stderr: any
@@ -33,7 +35,7 @@ static const char *seen(void)
 __attribute__((noinline)) static void deep(void (*fn)(void))
 {
 	char bytes[1 << 17];
-	/* A whole array to every compiler: clang keeps of a volatile one only the elements that are named. */
+	/* The asm makes every compiler keep the whole array: of a volatile one, clang keeps only the elements used. */
 	__asm__ volatile("" : : "r"(bytes) : "memory");
 	fn();
 	__asm__ volatile("" : : "r"(bytes) : "memory");

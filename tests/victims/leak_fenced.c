@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Every object is fenced: they hold others, they are lost, and what the program says of them counts.
+/* tests/victims/leak_fenced.c - every object is fenced: such objects hold others, get lost, and the program's
+ * annotations of them count
+ *
  * options: leak=on:fence=all
  * expect: unreferenced-object object=1001 leak=direct held=1 alloc=lose
  * expect: unreferenced-object object=1003 leak=direct alloc=lose
@@ -22,8 +24,8 @@ __attribute__((noinline)) static void hold(void)
 	memsan_leak_not_leak(said);
 	said = calloc(1, 2006);
 	memsan_leak_ignore(said);
-	global[1] = (char *)calloc(1, 2007) + 3; /* possible */
-	global[2] = calloc(1, 50000);            /* larger than what is fenced */
+	global[1] = (char *)calloc(1, 2007) + 3; /* an interior pointer */
+	global[2] = calloc(1, 50000);            /* too large to be fenced */
 	*(void **)global[2] = calloc(1, 2008);
 }
 
@@ -43,7 +45,7 @@ __attribute__((noinline)) static void lose(void)
 __attribute__((noinline)) static void deep(void (*fn)(void))
 {
 	char bytes[1 << 17];
-	/* A whole array to every compiler: clang keeps of a volatile one only the elements that are named. */
+	/* The asm makes every compiler keep the whole array: of a volatile one, clang keeps only the elements used. */
 	__asm__ volatile("" : : "r"(bytes) : "memory");
 	fn();
 	__asm__ volatile("" : : "r"(bytes) : "memory");

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A scan that the program asks for, while threads run: what is lost is reported once, what is held is not; the program sees nothing of it.
+/* tests/victims/leak_now.c - the program asks for a scan while threads run: lost objects are reported once, held ones
+ * are not, and the program notices nothing
+ *
  * expect: unreferenced-object object=777 leak=direct count=3 alloc=lose
  * stderr: any
  * output: 3 3 0 0 -1

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Objects that the program cuts out of pools of its own, in an allocation and in mapped memory, and tells of.
+/* tests/victims/leak_pool.c - the program cuts objects out of pools of its own, in an allocation and in mapped memory,
+ * and tells memsan of them
+ *
  * options: leak=on
  * expect: unreferenced-object object=101 leak=direct held=2 cache=pool alloc=cut
  * expect: unreferenced-object object=103 leak=direct held=1 cache=pool alloc=cut
@@ -29,14 +31,14 @@ __attribute__((noinline)) static void hold(void)
 	pools[1] = calloc(1, 300000);
 	pools[2] = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (int i = 0; i < 3; i++) {
-		/* A list through each pool, an object of the heap at its end; and what the pool itself holds. */
+		/* A list runs through each pool to an object of the heap; the pool's own memory holds another. */
 		void **first = cut(i, 200), **second = cut(i, 200);
 		first[0] = global;
 		first[1] = second + 2;
 		second[0] = calloc(1, 2000);
 		global = first;
 		*(void **)(pools[i] + 2000) = calloc(1, 2100);
-		/* Given back: a part of the pool again. */
+		/* After its free, the object is a part of the pool again. */
 		void **back = cut(i, 40);
 		memsan_leak_free(back);
 		back[0] = calloc(1, 2200);
@@ -59,7 +61,7 @@ __attribute__((noinline)) static void lose(void)
 __attribute__((noinline)) static void deep(void (*fn)(void))
 {
 	char bytes[1 << 17];
-	/* A whole array to every compiler: clang keeps of a volatile one only the elements that are named. */
+	/* The asm makes every compiler keep the whole array: of a volatile one, clang keeps only the elements used. */
 	__asm__ volatile("" : : "r"(bytes) : "memory");
 	fn();
 	__asm__ volatile("" : : "r"(bytes) : "memory");

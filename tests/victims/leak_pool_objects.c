@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Objects of pools whose objects are to be freed one by one are reported by a scan when they are lost, and no others: not those that can be
- * reached, were freed, went with their pool, or are of a pool that is freed as a whole.
+/* tests/victims/leak_pool_objects.c - pools whose objects are to be freed one by one: a scan reports a lost object,
+ * but none that can be reached, was freed, went with its pool, or belongs to a pool that is freed as a whole
+ *
  * options: leak=on
  * expect: unreferenced-object object=101 leak=direct held=1 cache=lossy alloc=cut
  * stderr: any
@@ -29,7 +30,8 @@ __attribute__((noinline)) static void **cut(struct memsan_pool *pool, size_t siz
 
 __attribute__((noinline)) static void use(void)
 {
-	struct memsan_pool *lossy = memsan_pool_create("lossy", 16, 2), *whole = memsan_pool_create("whole", 16, 0), *gone = memsan_pool_create("gone", 16, 2);
+	struct memsan_pool *lossy = memsan_pool_create("lossy", 16, 2), *whole = memsan_pool_create("whole", 16, 0),
+			   *gone = memsan_pool_create("gone", 16, 2);
 	block = (char *)calloc(1, 4096) + 32;
 	used = 0;
 	global = cut(lossy, 64);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* _exit, in the child of a fork too, which reports its own losses only; not in a child of vfork.
+/* tests/victims/leak_quick_exit.c - leak.quick_exit=on scans in _exit, also in the child of a fork, which reports its
+ * own losses only; not in the child of a vfork
+ *
  * options: leak=on:leak.quick_exit=on
  * expect: unreferenced-object object=1002 leak=direct alloc=lose_in_child
  * expect: unreferenced-object object=1001 leak=direct alloc=lose
@@ -26,7 +28,7 @@ __attribute__((noinline)) static void lose_in_child(void)
 __attribute__((noinline)) static void deep(void (*fn)(void))
 {
 	char bytes[1 << 17];
-	/* A whole array to every compiler: clang keeps of a volatile one only the elements that are named. */
+	/* The asm makes every compiler keep the whole array: of a volatile one, clang keeps only the elements used. */
 	__asm__ volatile("" : : "r"(bytes) : "memory");
 	fn();
 	__asm__ volatile("" : : "r"(bytes) : "memory");

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Threads that wait for signals since before the first scan: for all of them, by a descriptor, and last for the scan's own by its name.
+/* tests/victims/leak_sigwait.c - threads that wait for signals from before the first scan on: for all of them, at a
+ * descriptor, and at last for the scan's own signal by its number
+ *
  * expect: none
  * stderr: any
  * output: all EAGAIN descriptor none by name 61

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What holds an object and what does not, each way at once: every lost object is reported, no other is.  Sizes tell them apart.
+/* tests/victims/leak_truth_table.c - every way to hold an object and not to hold it, at once: memsan reports each lost
+ * object and no other.  The sizes tell the objects apart.
+ *
  * options: leak=on
  * expect: unreferenced-object object=1001 leak=direct alloc=take
  * expect: unreferenced-object object=1002 leak=direct held=1 alloc=take
@@ -21,7 +23,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* One stack an object, so that each is a group of its own: the depth says which. */
+/* Each object has a stack of its own depth, so that each is a group of its own. */
 __attribute__((noinline)) static void *take(size_t size, int depth)
 {
 	void *volatile p = depth ? take(size, depth - 1) : calloc(1, size);
@@ -59,11 +61,14 @@ static void *register_only(void *arg)
 	(void)arg;
 	void *p = TAKE(2004);
 	sem_post(&ready);
-	__asm__ volatile("movq %0, %%r14\n\txorl %%eax, %%eax\n\tmovq %%rax, %0\n\t1: pause\n\tjmp 1b" : "+r"(p) : : "rax", "r14");
+	__asm__ volatile("movq %0, %%r14\n\txorl %%eax, %%eax\n\tmovq %%rax, %0\n\t1: pause\n\tjmp 1b"
+	                 : "+r"(p)
+	                 :
+	                 : "rax", "r14");
 	return NULL;
 }
 
-/* Its stack stays in libc's cache with this pointer on it. */
+/* The thread's stack stays in libc's cache, with this pointer on it. */
 static void *ends(void *arg)
 {
 	(void)arg;
@@ -95,7 +100,7 @@ __attribute__((noinline)) static void hold(void)
 	interior = (char *)TAKE(2013) + 100;
 	pool = mmap(NULL, 1 << 24, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pool[1 << 20] = TAKE(2014);
-	/* A chain, the last of which is large and holds one in its last word. */
+	/* A chain whose last object is large and holds one more in its last word. */
 	void **a = TAKE(2015), **b = TAKE(200000);
 	*(void **)in_global = a;
 	a[100] = b;
@@ -137,15 +142,16 @@ __attribute__((noinline)) static void lose(void)
 	pool[100] = freed;
 	free(freed);
 	TAKE(100000);
-	/* Behind the end, not into it. */
+	/* Past the end of the object, not into it. */
 	pool[101] = (char *)TAKE(1011) + 1011 + 64;
 }
 
-/* Far down the stack: frames of the scan itself, with gaps between their words, would keep dead words of these alive. */
+/* Calls fn far down the stack: elsewhere the frames of the scan, with gaps between their words, would keep dead words
+ * of fn's frames alive. */
 __attribute__((noinline)) static void deep(void (*fn)(void))
 {
 	char bytes[1 << 17];
-	/* A whole array to every compiler: clang keeps of a volatile one only the elements that are named. */
+	/* The asm makes every compiler keep the whole array: of a volatile one, clang keeps only the elements used. */
 	__asm__ volatile("" : : "r"(bytes) : "memory");
 	fn();
 	__asm__ volatile("" : : "r"(bytes) : "memory");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory that cannot be read lies in the way of the scan, in an object and in a root: what is before and behind it is seen, and the program's
- * own handler of SIGSEGV is what it was.
+/* tests/victims/leak_unreadable.c - unreadable memory lies in an object and in a root: the scan sees the words before
+ * and behind it, and does not call the program's own SIGSEGV handler
+ *
  * options: leak=on
  * modes: check production
  * expect: unreferenced-object leak=direct count=1
@@ -50,7 +51,7 @@ __attribute__((noinline)) static void fill(void)
 	root[512 * 60] = malloc(400);
 	void *volatile lost = malloc(500);
 	lost = NULL;
-	/* A guard region looks readable in the list of mappings. */
+	/* The list of mappings shows a guard region as readable. */
 	if (madvise((char *)root + 8 * 4096, 4 * 4096, 102 /* MADV_GUARD_INSTALL */) != 0)
 		mprotect((char *)root + 8 * 4096, 4 * 4096, PROT_NONE);
 	mprotect((char *)object + 8 * 4096, 4 * 4096, PROT_NONE);

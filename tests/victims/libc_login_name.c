@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/libc_login_name.c - getlogin_r into a buffer that is too small, and into a freed one
+/* tests/victims/libc_login_name.c - getlogin_r with a buffer that is too small, and with a freed one
  *
  * expect: below
  * options: multi_shot=on:max_reports=0
@@ -25,8 +25,8 @@ static void put(const char *path, int flags, const char *text)
 	close(fd);
 }
 
-/* Where nobody has logged in (a container, a build machine) this process says who did: by itself, or in a file that it sees in the kernel's
- * place. */
+/* Where nobody has logged in (a container, a build machine) the process sets the login itself: in the kernel's file, or
+ * in a file that it mounts over the kernel's. */
 static int login_known(void)
 {
 	char name[256], file[] = "/tmp/login.XXXXXX";
@@ -51,8 +51,8 @@ int main(void)
 
 	puts(login_known() ? "known" : "nobody can be logged in here");
 	free(gone);
-	getlogin_r(malloc(1), 99);              /* expect: slab-out-of-bounds entry=getlogin_r object=1 bad=1 */
-	__getlogin_r_chk(malloc(1), 99, 99);    /* expect: slab-out-of-bounds entry=__getlogin_r_chk object=1 bad=1 */
-	getlogin_r(gone, 99);                   /* expect: slab-use-after-free entry=getlogin_r object=99 bad=0 */
+	getlogin_r(malloc(1), 99);           /* expect: slab-out-of-bounds entry=getlogin_r object=1 bad=1 */
+	__getlogin_r_chk(malloc(1), 99, 99); /* expect: slab-out-of-bounds entry=__getlogin_r_chk object=1 bad=1 */
+	getlogin_r(gone, 99);                /* expect: slab-use-after-free entry=getlogin_r object=99 bad=0 */
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/libc_old_memcpy.c - a program linked in the days when memcpy was memmove: told about its overlap, and served as then
+/* tests/victims/libc_old_memcpy.c - a program from the days when memcpy was memmove: memsan reports its overlap, and
+ * copies as memmove
  *
  * expect: param-overlap entry=memcpy object=11 access=9
  * output: 0012345678

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/libc_sweep.c - ranges and scans around objects of many sizes and alignments, in steps of a byte: a report outside, none
- * inside, and each at the first bad byte
+/* tests/victims/libc_sweep.c - libc calls over ranges and scans around objects of many sizes and alignments, in steps
+ * of a byte: a report outside the object, none inside, and each at the first bad byte
  *
  * expect: slab-out-of-bounds entry=memmove
  * expect: slab-out-of-bounds entry=memchr
@@ -83,7 +83,8 @@ static void sweep(int align, int size)
 
 int main(void)
 {
-	static const int larger[] = { 255, 256, 257, 511, 512, 513, 1023, 1024, 1025, 2047, 2048, 2049, 2055, 4095, 4096, 4097, 6000 };
+	static const int larger[] = { 255,  256,  257,  511,  512,  513,  1023, 1024, 1025,
+		                      2047, 2048, 2049, 2055, 4095, 4096, 4097, 6000 };
 	__asan_set_error_report_callback(count);
 	for (int i = 0; i < 3 * 130 + (int)(sizeof(larger) / sizeof(*larger)); i++)
 		sweep(i < 390 ? 16 << i / 130 : 16, i < 390 ? i % 130 + 1 : larger[i - 390]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/memalign_overflow.c - past the end of an aligned block
+/* tests/victims/memalign_overflow.c - a write past the end of an aligned block
  *
  * expect: right-redzone-overwritten in=main object=100 offset=100 access=1
  */

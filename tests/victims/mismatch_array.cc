@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/mismatch_array.cc - new[] given to delete
+/* tests/victims/mismatch_array.cc - delete gets memory from new[]
  *
  * expect: alloc-dealloc-mismatch in=main object=40
  * flags: -std=c++11
@@ -7,6 +7,6 @@
 int main()
 {
 	int *volatile p = new int[10]; /* ALLOC */
-	delete p; /* BAD */
+	delete p;                      /* BAD */
 	return 0;
 }

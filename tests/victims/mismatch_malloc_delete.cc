@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/mismatch_malloc_delete.cc - memory from malloc given to delete
+/* tests/victims/mismatch_malloc_delete.cc - operator delete gets memory from malloc
  *
  * expect: alloc-dealloc-mismatch in=main object=4
  */
@@ -8,6 +8,6 @@
 int main()
 {
 	int *p = (int *)malloc(sizeof(int)); /* ALLOC */
-	::operator delete(p); /* BAD */
+	::operator delete(p);                /* BAD */
 	return 0;
 }

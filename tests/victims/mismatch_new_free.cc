@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/mismatch_new_free.cc - memory from operator new given to free
+/* tests/victims/mismatch_new_free.cc - free() gets memory from operator new
  *
  * expect: alloc-dealloc-mismatch in=main object=24
  * expect-production: none
@@ -10,6 +10,6 @@
 int main()
 {
 	void *p = ::operator new(24); /* ALLOC */
-	free(p); /* BAD */
+	free(p);                      /* BAD */
 	return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/module_checked.c - what a compiler makes of a load of one byte in instrumented code, by hand; for dlopen_checked.c
- *
- */
+/* tests/victims/module_checked.c - the code that a compiler makes of a one-byte load in instrumented code, by hand;
+ * for dlopen_checked.c */
 void __asan_report_load1_noabort(unsigned long addr);
 
 char module_load(const char *p)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tests/victims/module_deep.cc - a library bound to its own dependencies first, for clean_deepbind.cc and deepbind_copy.c
- *
- */
+/* tests/victims/module_deep.cc - a library whose symbols are bound to its own dependencies first; for
+ * clean_deepbind.cc and deepbind_copy.c */
 #include <cstdlib>
 #include <cstring>
 
@@ -43,8 +42,11 @@ extern "C" void module_copy(char *to, const char *from, size_t n)
 	memcpy(to, from, n);
 }
 
-/* Memory of libc's that is freed while the library is still being loaded. */
+/* Memory from libc's strdup is freed while the library is still being loaded. */
 struct loaded {
-	loaded() { free(strdup("loaded")); }
+	loaded()
+	{
+		free(strdup("loaded"));
+	}
 };
 static loaded at_start;

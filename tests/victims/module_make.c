@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/module_make.c - a library that allocates, for dlclosed.c
- *
- */
+/* tests/victims/module_make.c - a library that allocates; for dlclosed.c */
 #include <stdlib.h>
 
 void *module_make(void)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* tests/victims/module_runtime.cc - a library with operators of its own, which its own code is bound to; for clean_private_operators.cc
- *
- */
+/* tests/victims/module_runtime.cc - a library with operators of its own, to which its code is bound; for
+ * clean_private_operators.cc */
 #include <cstdlib>
 
 void *operator new(std::size_t n)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/no_descriptors.c - the report comes although no descriptor can be opened
+/* tests/victims/no_descriptors.c - memsan reports although no descriptor can be opened
  *
  * expect: none
  * options: exitcode=55

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/overflow_left.c - bytes before the object
+/* tests/victims/overflow_left.c - a write before the object
  *
  * expect: left-redzone-overwritten in=main object=64 offset=-4 access=4
  */

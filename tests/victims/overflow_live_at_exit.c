@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/overflow_live_at_exit.c - an object that is never freed is checked when the program ends
+/* tests/victims/overflow_live_at_exit.c - the check at exit finds damage to an object that is never freed
  *
  * options: shadow=off
  * expect: right-redzone-overwritten object=24 offset=24 access=2

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/overflow_right.c - one byte past the end, found when the object is freed
+/* tests/victims/overflow_right.c - a write of one byte past the end, found when the object is freed
  *
  * expect: right-redzone-overwritten in=main object=40 offset=40 access=1
  * expect-production: none

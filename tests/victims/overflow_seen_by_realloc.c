@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/overflow_seen_by_realloc.c - damage is found before realloc copies
+/* tests/victims/overflow_seen_by_realloc.c - realloc finds the damage before it copies
  *
  * expect: right-redzone-overwritten in=main object=50 offset=50 access=1
  */

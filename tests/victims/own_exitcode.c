@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/own_exitcode.c - an exit status that only the program knows of, told to memsan run by a child's report
+/* tests/victims/own_exitcode.c - only the program knows its exit code for reports: a report in its child tells memsan
+ * run
  *
  * expect: double-free in=child object=33
  * status: 41
@@ -19,8 +20,8 @@ const char *memsan_default_options(void)
 static void child(void)
 {
 	char *p = malloc(33); /* ALLOC */
-	free(p); /* FREE */
-	free(p); /* BAD */
+	free(p);              /* FREE */
+	free(p);              /* BAD */
 }
 int main(void)
 {

@@ -4,7 +4,7 @@
  * expect: double-free in=main object=8
  * options: fault=panic:exitcode=42
  * status: 42
- * output:
+ * output: began
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 int main(void)
 {
 	char *p = malloc(8); /* ALLOC */
+	write(1, "began\n", 6);
 	free(p); /* FREE */
 	free(p); /* BAD */
 	write(1, "still here\n", 11);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/pool_objects.c - objects of the program's own allocator: overrun, used late, freed twice
+/* tests/victims/pool_objects.c - objects of the program's own allocator are overrun, used late and freed twice
  *
  * expect: right-redzone-overwritten object=64 offset=64 cache=arena
  * expect: double-free in=main object=40 entry=memsan_pool_free

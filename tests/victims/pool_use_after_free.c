@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/pool_use_after_free.c - memset of a pool's object after its end
+/* tests/victims/pool_use_after_free.c - memset of a pool's object after its free
  *
  * expect: slab-use-after-free in=main object=200 cache=arena type=write
  * ways: linked
@@ -18,7 +18,7 @@ int main(void)
 	memsan_pool_alloc(pool, memory + 16, 200); /* ALLOC */
 	set(memory + 16, 1, 200);
 	memsan_pool_free(pool, memory + 16); /* FREE */
-	set(memory + 16, 2, 200); /* BAD */
+	set(memory + 16, 2, 200);            /* BAD */
 	memsan_pool_destroy(pool);
 	set(memory, 3, 1024);
 	free(memory);

@@ -11,8 +11,8 @@
 
 int main(void)
 {
-	char *p = malloc(40); /* ALLOC */
-	free(p); /* FREE */
+	char *p = malloc(40);     /* ALLOC */
+	free(p);                  /* FREE */
 	char *q = realloc(p, 80); /* BAD */
 	puts(q ? "memory" : "null");
 	return 0;

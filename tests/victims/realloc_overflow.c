@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/realloc_overflow.c - the size that counts is the last realloc's
+/* tests/victims/realloc_overflow.c - a write past the size that the last realloc asked for
  *
  * expect: right-redzone-overwritten in=main object=30 offset=30 access=1
  */

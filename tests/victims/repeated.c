@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/repeated.c - one place that reports a thousand times is one report
+/* tests/victims/repeated.c - a thousand reports from one place are one report
  *
  * expect: double-free in=again object=8
  * stderr: any
@@ -9,8 +9,8 @@
 static void again(void)
 {
 	char *p = malloc(8); /* ALLOC */
-	free(p); /* FREE */
-	free(p); /* BAD */
+	free(p);             /* FREE */
+	free(p);             /* BAD */
 }
 int main(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/signal_double_free.c - in a signal handler on an alternate stack
+/* tests/victims/signal_double_free.c - a double free in a signal handler on an alternate stack
  *
  * expect: double-free in=handler object=16
  */
@@ -20,7 +20,7 @@ int main(void)
 	sigaltstack(&ss, NULL);
 	sigaction(SIGUSR1, &sa, NULL);
 	p = malloc(16); /* ALLOC */
-	free(p); /* FREE */
+	free(p);        /* FREE */
 	raise(SIGUSR1);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/strdup_overflow.c - strcat past the end of what strdup allocated
+/* tests/victims/strdup_overflow.c - strcat writes past the end of what strdup allocated
  *
  * options: shadow=off
  * expect: right-redzone-overwritten in=main object=6 offset=6 access=3

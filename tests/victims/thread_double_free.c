@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/thread_double_free.c - freed by a worker, then by main: each stack names its thread
+/* tests/victims/thread_double_free.c - a worker frees an object, then main does; each stack names its thread
  *
  * expect: double-free in=main object=70
  */

@@ -5,7 +5,9 @@
  */
 #include <stdlib.h>
 
-struct node { long a, b, c[4]; };
+struct node {
+	long a, b, c[4];
+};
 
 int main(void)
 {

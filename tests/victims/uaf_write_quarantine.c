@@ -9,7 +9,7 @@
 int main(void)
 {
 	char *p = malloc(500); /* ALLOC */
-	free(p); /* FREE */
+	free(p);               /* FREE */
 	((volatile char *)p)[499] = 1;
 	for (int i = 0; i < 2000000; i++)
 		free(malloc(500));
