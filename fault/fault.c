@@ -6,13 +6,13 @@
  *                 ├─ while a fault is handled here? ──► one line, default action
  *                 ├─ somebody sent it ────────────────► as the program wants it
  *                 ├─ in a page that memsan guards ────► report, open the page, go on
- *                 ├─ the program has a handler ───────► it runs, in the frame that it expects; reported before with pending_faults, else
+ *                 ├─ the program has a handler ───────► it runs, in the frame that it expects; reported before with handled_faults, else
  *                 │                                     when the program ends in it (pending.c)
  *                 └─ else ────────────────────────────► diagnosis, report, default action: the instruction faults again, so that a core
  *                                                        file shows the program as it was
  *
  * A program with a handler of its own may use faults on purpose (a JIT's null checks, a garbage collector's barriers), so before it runs only faults
- * in memsan's own pages are told, unless pending_faults asks for all of them.
+ * in memsan's own pages are told, unless handled_faults asks for all of them.
  *
  * The program's handler runs as the kernel would run it: on the signal stack if its SA_ONSTACK asks for one, with its sa_mask, once with
  * SA_RESETHAND.  The kernel made the frame for our flags, so it may have to be moved to the interrupted stack first; the handler
@@ -266,14 +266,14 @@ static void handle(void *arg)
 		return;
 	origin_of(f, &origin);
 	handles = program_handles(f);
-	if (handles && options.pending_faults) {
+	if (handles && options.handled_faults) {
 		report_begins(f);
 		fault_explain(&origin, f->uc);
 		report_is_over(f);
 	}
 	/* As in the kernel: no room for a frame, no handler. */
 	if (handles && run_program_handler(f)) {
-		if (!options.pending_faults)
+		if (!options.handled_faults)
 			pending_note(&origin, f->uc);
 		return;
 	}
