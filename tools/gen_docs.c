@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/gen_docs.c - fills the tables of options and report kinds into a template, at build time: gen_docs < TEMPLATE > FILE.
+/* tools/gen_docs.c - fills the tables of options and report kinds into a template, at build time:
+ * gen_docs < TEMPLATE > FILE.
  *
  * A line that is only one of these words is replaced; everything else is copied:
  *
