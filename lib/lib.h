@@ -277,7 +277,7 @@ struct option_desc {
 	enum option_type type;
 	size_t offset;                /* into struct memsan_options */
 	uint64_t min, max;            /* UINT */
-	const char *unit;             /* UINT: "bytes", "ms", "frames", … */
+	const char *unit;             /* UINT: "bytes", "milliseconds", "frames", … */
 	const char *default_text;     /* as the user would write it */
 	const char *choices;          /* ENUM: "check|production"; the index is the value */
 	const char *help;
@@ -307,7 +307,7 @@ unsigned options_word_distance(const char *a, const char *b);
 
 /* The value an option has, as one would write it: "64M", "on", "check", "'a:b'". */
 void options_format_value(const struct memsan_options *o, const struct option_desc *d, struct fmt_buf *b);
-/* What it takes: "a number of ms from 1 to 600000". */
+/* What it takes: "milliseconds, 1 to 600000". */
 void options_format_accepted(const struct option_desc *d, struct fmt_buf *b);
 
 /* ---- thread.c: per-thread state ---------------------------------------------------------------------------------------- */

@@ -228,7 +228,7 @@ static bool unit_is_bytes(const struct option_desc *d)
 
 static bool unit_is_power(const struct option_desc *d)
 {
-	return str_equal(d->unit, "bytes (a power of two)");
+	return str_equal(d->unit, "bytes, a power of two");
 }
 
 /* log2 of a byte suffix, -1 when it is none. */
@@ -567,21 +567,21 @@ void options_format_accepted(const struct option_desc *d, struct fmt_buf *b)
 {
 	switch (d->type) {
 	case OPTION_TYPE_BOOL:
-		fmt_printf(b, "on or off (also 1/0, yes/no, true/false)");
+		fmt_printf(b, "on or off, also 1/0, yes/no, true/false");
 		break;
 	case OPTION_TYPE_UINT:
-		fmt_printf(b, "a number of %s from ", d->unit);
+		fmt_printf(b, "%s, ", d->unit);
 		format_uint(d, d->min, b);
 		fmt_printf(b, " to ");
 		format_uint(d, d->max, b);
 		if (unit_is_bytes(d))
-			fmt_printf(b, ", with k, M, G or T behind it if you like");
+			fmt_printf(b, ", suffixes k, M, G, T");
 		break;
 	case OPTION_TYPE_ENUM:
 		fmt_printf(b, "%s", d->choices);
 		break;
 	case OPTION_TYPE_STRING:
-		fmt_printf(b, "a text of at most %u bytes", OPTION_STRING_MAX - 1);
+		fmt_printf(b, "text, at most %u bytes", OPTION_STRING_MAX - 1);
 		break;
 	}
 }

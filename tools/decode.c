@@ -162,28 +162,33 @@ static int decode_main(int argc, char **argv)
 
 const struct tool_command command_decode = {
 	.name = "decode",
-	.summary = "read reports out of any log, with functions and lines",
+	.summary = "find memory reports in any log and print them with functions and lines",
 	.help =
 		"Usage: memsan decode [OPTION…] [FILE…]\n"
 		"\n"
-		"Reads each FILE (standard input when there is none, or for -; gzip, bzip2, xz and zstd\n"
-		"are unpacked) and prints the memory reports in it: memsan's text and JSON, KASAN, KFENCE,\n"
-		"SLUB, kmemleak and what accompanies them out of kernel logs, AddressSanitizer, Valgrind.\n"
+		"Finds the memory reports in each FILE and prints them with functions and lines. Without\n"
+		"FILE, or for -, reads standard input. Unpacks gzip, bzip2, xz, zstd and lz4. Reads\n"
+		"memsan's reports (text and JSON), kernel logs (KASAN, KFENCE, SLUB, kmemleak, oopses and\n"
+		"others), AddressSanitizer's, LeakSanitizer's and Valgrind's reports.\n"
 		"\n"
-		"  --format=FORMAT  text (as reported, completed by functions and lines), short (one line\n"
-		"                   each), json (memsan-report/1, one object a line), sarif (2.1.0), junit,\n"
-		"                   html (a page that needs nothing else), github, gitlab (annotations)\n"
+		"  --format=FORMAT  text: as reported, with functions and lines added (the default)\n"
+		"                   short: one line for each report\n"
+		"                   json: memsan-report/1, one object a line\n"
+		"                   sarif: SARIF 2.1.0\n"
+		"                   junit: a failed test case for each report\n"
+		"                   html: one self-contained page\n"
+		"                   github, gitlab: annotations\n"
 		"  --short          the same as --format=short\n"
-		"  --vmlinux=FILE   the kernel's ELF file, for functions and lines\n"
-		"  --modules=DIR    where its modules, or the programs of a report from another machine,\n"
-		"                   are; may be given more than once\n"
-		"  --source         the lines of code around each frame\n"
-		"  --suppressions=FILE  leave out what its rules name, as the leak scanner does\n"
-		"  -f, --follow     wait for more at the end of a file, as tail -f does\n"
-		"  --all            print everything as it is, memsan's frames completed\n"
+		"  --vmlinux=FILE   ELF file of the kernel, for functions and lines\n"
+		"  --modules=DIR    folder of the kernel's modules, or of the programs and libraries of a\n"
+		"                   report from another machine; may be repeated\n"
+		"  --source         print the source lines around each frame\n"
+		"  --suppressions=FILE  leave out the reports that the rules in FILE name\n"
+		"  -f, --follow     at the end of a file, wait for more, as tail -f does\n"
+		"  --all            print the whole log, with memsan's frames completed\n"
 		"  -h, --help       show this help\n"
 		"\n"
-		"Exit status: 0, or 1 when a file could not be read or the output not be written.\n"
+		"Exit status: 0; 1 a file could not be read or the output could not be written; 2 usage.\n"
 		"Manual pages: memsan-decode(1), memsan-report(5)\n",
 	.main = decode_main,
 };

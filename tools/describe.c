@@ -198,12 +198,18 @@ static int describe_main(int argc, char **argv)
 
 const struct tool_command command_describe = {
 	.name = "describe",
-	.summary = "what is at an address of a process or a core file?",
+	.summary = "show which object an address of a process or a core file belongs to",
 	.help = "Usage: memsan describe (--pid PID | --core FILE [--exe FILE]) ADDR…\n"
 	        "\n"
-	        "Tells which object of the heap an address belongs to: its state, size and cache, where\n"
-	        "in it the address lies, and who allocated and freed it. Addresses are hexadecimal.\n"
+	        "Shows which heap object each hexadecimal address belongs to: where in the object the\n"
+	        "address lies, the object's state, size and cache, and who allocated and freed it.\n"
 	        "\n"
-	        "  -h, --help  show this help\n",
+	        "  --pid PID    look into a running process\n"
+	        "  --core FILE  look into a core file\n"
+	        "  --exe FILE   where the program's file is now\n"
+	        "  -h, --help   show this help\n"
+	        "\n"
+	        "Exit status: 0; 2 the process or file could not be read, or usage.\n"
+	        "Manual page: memsan-describe(1)\n",
 	.main = describe_main,
 };

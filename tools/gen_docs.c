@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/gen_docs.c - fills the tables of options and report kinds into a template, at build time: gen_docs < TEMPLATE > FILE.
+/* tools/gen_docs.c - fills the tables of options and report kinds into a template, at build time:
+ * gen_docs < TEMPLATE > FILE.
  *
  * A line that is only one of these words is replaced; everything else is copied:
  *
@@ -11,22 +12,61 @@
 #include "lib/lib.h"
 #include "reports/reports.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Text for mdoc: a backslash is an escape, and a line may not start with a dot or quote. */
+#define MDOC_WIDTH 78 /* mandoc -Wstyle complains about text lines of more than 80 bytes */
+
+/* A word for mdoc, where a backslash begins an escape; returns the bytes written. */
+static size_t put_word(const char *word, size_t length)
+{
+	size_t written = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (word[i] == '\\' || word[i] == '-')
+			written += (size_t)printf("\\%c", word[i] == '\\' ? 'e' : '-');
+		else
+			written += (size_t)printf("%c", word[i]);
+	}
+	return written;
+}
+
+/* Text for mdoc, in lines of at most MDOC_WIDTH bytes; each sentence begins a line, as mdoc wants. */
 static void put_mdoc(const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", stdout);
-	for (; *text; text++) {
-		if (*text == '\\')
-			fputs("\\e", stdout);
-		else if (*text == '-')
-			fputs("\\-", stdout);
-		else
-			putchar(*text);
+	size_t column = 0;
+
+	while (*text) {
+		size_t length = strcspn(text, " ");
+
+		if (column && column + 1 + length > MDOC_WIDTH) {
+			putchar('\n');
+			column = 0;
+		}
+		if (column)
+			column += (size_t)printf(" ");
+		else if (*text == '.' || *text == '\'')
+			column += (size_t)printf("\\&"); /* would be a macro at the start of a line */
+		column += put_word(text, length);
+		text += length;
+		if (*text && length && text[-1] == '.')
+			column = MDOC_WIDTH;
+		text += strspn(text, " ");
 	}
+}
+
+/* Text of the tables as a sentence: with a capital letter, unless it begins with a value that it explains. */
+static void put_mdoc_sentence(const char *text)
+{
+	size_t length = strcspn(text, " ");
+	char sentence[2048];
+
+	snprintf(sentence, sizeof(sentence), "%s.", text);
+	if (length && text[length - 1] != ':')
+		sentence[0] = (char)toupper((unsigned char)sentence[0]);
+	put_mdoc(sentence);
+	putchar('\n');
 }
 
 static void put_options_mdoc(void)
@@ -38,17 +78,17 @@ static void put_options_mdoc(void)
 		const struct option_desc *o = &option_table[i];
 
 		printf(".It Cm %s Ns = Ns Ar value\n", o->name);
-		put_mdoc(o->help);
-		fputs(".\n.br\nTakes ", stdout);
+		put_mdoc_sentence(o->help);
+		fputs(".br\nValue: ", stdout);
 		fmt_init(&b, accepted, sizeof(accepted));
 		options_format_accepted(o, &b);
 		put_mdoc(accepted);
 		if (*o->default_text) {
-			fputs("; the default is\n.Cm ", stdout);
-			put_mdoc(o->default_text);
+			fputs(".\nDefault:\n.Cm ", stdout);
+			put_word(o->default_text, strlen(o->default_text));
 			fputs(" .\n", stdout);
 		} else {
-			fputs("; empty by default.\n", stdout);
+			fputs(".\nDefault: empty.\n", stdout);
 		}
 	}
 }
@@ -63,25 +103,8 @@ static void put_kinds_mdoc(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		printf(".It Sy %s Pq %s\n", kinds[i].name, kinds[i].class);
-		put_mdoc(kinds[i].text);
-		fputs(".\n", stdout);
+		put_mdoc_sentence(kinds[i].text);
 	}
-}
-
-/* Each sentence on a line of its own, as mdoc wants it. */
-static void put_sentences(const char *text)
-{
-	char line[1024];
-	const char *end;
-
-	while ((end = strstr(text, ". ")) != NULL) {
-		snprintf(line, sizeof(line), "%.*s", (int)(end - text + 1), text);
-		put_mdoc(line);
-		putchar('\n');
-		text = end + 2;
-	}
-	put_mdoc(text);
-	putchar('\n');
 }
 
 struct bug_cell { const char *expect, *kind, *why; };
@@ -126,13 +149,13 @@ static void put_kernel_bugs(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++) {
 		printf(".It Cm %s\n", bugs[i].name);
-		put_mdoc(bugs[i].what);
-		fputs(".\n", stdout);
+		put_mdoc_sentence(bugs[i].what);
 		put_bug_cell("kasan", &bugs[i].kasan);
 		put_bug_cell("light", &bugs[i].light);
 		put_bug_cell("arm64", *bugs[i].arm64.expect ? &bugs[i].arm64 : &bugs[i].kasan);
 		fputs(".br\n", stdout);
-		put_sentences(bugs[i].why);
+		put_mdoc(bugs[i].why);
+		putchar('\n');
 	}
 }
 
@@ -148,8 +171,7 @@ static void put_kernel_demos(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(demos); i++) {
 		printf(".It Cm %s\n", demos[i].name);
-		put_mdoc(demos[i].what);
-		fputs(".\n", stdout);
+		put_mdoc_sentence(demos[i].what);
 	}
 }
 

@@ -29,8 +29,9 @@ static void print_help(FILE *out)
 {
 	fputs("Usage: memsan COMMAND [ARGS…]\n"
 	      "\n"
-	      "A memory debugger for programs as they are: out-of-bounds writes, use after free,\n"
-	      "double and invalid frees on the heap, reported with function, file and line.\n"
+	      "Finds memory errors in C and C++ programs without recompiling them: out-of-bounds\n"
+	      "writes, use after free, double and invalid frees, leaks and crashes, each reported\n"
+	      "with function, file and line.\n"
 	      "\n"
 	      "Commands:\n", out);
 	for (size_t i = 0; i < NR_COMMANDS; i++)

@@ -232,23 +232,25 @@ static int report_main(int argc, char **argv)
 
 const struct tool_command command_report = {
 	.name = "report",
-	.summary = "many reports: each bug once, what is new, what comes most often",
+	.summary = "merge, compare and count the reports of many logs",
 	.help =
 		"Usage: memsan report merge [OPTION…] [FILE…]\n"
 		"       memsan report diff [OPTION…] BASELINE FILE…\n"
 		"       memsan report top [-n N] [OPTION…] [FILE…]\n"
 		"\n"
-		"Reads logs as memsan decode does. Reports of the same bug, by the names of their\n"
-		"functions, count as one, whatever run, machine or build they are from.\n"
-		"  merge prints each bug once, with how often it came.\n"
+		"Reads logs as memsan decode does, and counts reports of the same bug as one. Two reports\n"
+		"are of the same bug if detector, kind and the names of their functions agree; run,\n"
+		"machine and build do not matter.\n"
+		"  merge prints each bug once, with how often it was reported.\n"
 		"  diff  prints the bugs that BASELINE does not have.\n"
-		"  top   prints the N (10) that came most often.\n"
+		"  top   prints the N (10) bugs that were reported most often.\n"
 		"\n"
-		"  --format=FORMAT      as for memsan decode; merge prints json, the others short\n"
-		"  --suppressions=FILE  leave out what its rules name\n"
+		"  --format=FORMAT      as for memsan decode; default: merge json, the others short\n"
+		"  --suppressions=FILE  leave out the reports that the rules in FILE name\n"
 		"  -h, --help           show this help\n"
 		"\n"
-		"Exit status: 0; 1 when diff found something new; 2 when a file could not be read.\n"
+		"Exit status: 0; 1 diff found something new; 2 a file could not be read, the output could\n"
+		"not be written, or usage.\n"
 		"Manual pages: memsan-report(1), memsan-report(5)\n",
 	.main = report_main,
 };

@@ -18,12 +18,13 @@
 static const char help[] =
 	"Usage: memsan stat PID\n"
 	"\n"
-	"Shows the counters of a process that runs with memsan: reports, allocations, and\n"
-	"how many of them are and were fenced.\n"
+	"Shows the counters of a process that runs with memsan: reports, allocations and frees,\n"
+	"and how many objects are and were fenced.\n"
 	"\n"
 	"  -h, --help     show this help\n"
 	"\n"
 	"Example: memsan stat $(pidof server)\n"
+	"Exit status: 0; 1 the process cannot be read or does not run with memsan; 2 usage.\n"
 	"Manual pages: memsan-stat(1), memsan-options(7)\n";
 
 /* The block within one mapping. */

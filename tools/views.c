@@ -401,88 +401,107 @@ static int slabtop_main(int argc, char **argv)
 /* ---- the commands -------------------------------------------------------------------------------------------------------------------------- */
 
 #define SORT_KEYS                                                                                     \
-	"  -s, --sort KEY       o objects, a active objects, u use, s object size, l slabs, v active\n"   \
-	"                       slabs, b objects a slab, p pages a slab, c cache size, n name\n"
+	"  -s, --sort KEY       o objects, a active objects, u use, s object size, l slabs,\n"           \
+	"                       v active slabs, b objects per slab, p pages per slab,\n"                   \
+	"                       c cache size, n name\n"
 
 const struct tool_command command_slabinfo = {
 	.name = "slabinfo",
-	.summary = "the heap's caches in a process or a core file",
+	.summary = "show the heap's caches in a process or a core file",
 	.help = "Usage: memsan slabinfo [OPTIONS] (--pid PID | --core FILE)\n"
 	        "\n"
-	        "One line for each cache in the columns of the kernel's /proc/slabinfo: live objects,\n"
-	        "objects there is room for, their size with red zones, objects and pages a slab, slabs.\n"
-	        "The last line counts large areas, which memsan vmallocinfo shows one by one.\n"
+	        "Shows one line for each cache in the columns of the kernel's /proc/slabinfo: live objects,\n"
+	        "objects that there is room for, their size with red zones, objects and pages per slab,\n"
+	        "and slabs. The last line counts large areas; memsan vmallocinfo shows each of them.\n"
 	        "\n"
 	        SORT_KEYS
-	        "                       (without: malloc's by size, then the program's own)\n"
-	        "  -h, --help           show this help\n",
+	        "                       (default: malloc's caches by size, then the program's own)\n"
+	        "  -h, --help           show this help\n"
+	        "\n"
+	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+	        "Manual page: memsan-slabinfo(1)\n",
 	.main = slabinfo_main,
 };
 
 const struct tool_command command_slabtop = {
 	.name = "slabtop",
-	.summary = "a process's caches, refreshed like slabtop(1)",
+	.summary = "show a process's caches, refreshed like slabtop(1)",
 	.help = "Usage: memsan slabtop [OPTIONS] (PID | --pid PID | --core FILE)\n"
 	        "\n"
 	        "Shows the caches of a process in the columns of slabtop(1), again every few seconds until\n"
-	        "the process ends or the user presses q; once, when standard output is no terminal.\n"
-	        "Other keys are the letters of --sort, and the space bar draws anew.\n"
+	        "the process ends or the user presses q. Shows them once for a core file, and when standard\n"
+	        "output is no terminal. The letters of --sort are keys too; the space bar redraws at once.\n"
 	        "\n"
-	        "  -d, --delay SECONDS  between refreshes (3)\n"
+	        "  -d, --delay SECONDS  time between refreshes (3)\n"
 	        SORT_KEYS
-	        "                       (without: o)\n"
-	        "  -o, --once           show it once\n"
-	        "  -h, --help           show this help\n",
+	        "                       (default: o)\n"
+	        "  -o, --once           show the caches once\n"
+	        "  -h, --help           show this help\n"
+	        "\n"
+	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+	        "Manual page: memsan-slabinfo(1)\n",
 	.main = slabtop_main,
 };
 
 const struct tool_command command_buddyinfo = {
 	.name = "buddyinfo",
-	.summary = "free page runs by order, in a process or a core file",
+	.summary = "show free page runs by order, in a process or a core file",
 	.help = "Usage: memsan buddyinfo (--pid PID | --core FILE)\n"
 	        "\n"
-	        "One line in the columns of the kernel's /proc/buddyinfo: how many free runs of 1, 2, 4 …\n"
-	        "1024 pages of 4 KiB the part of the heap has that is usable so far.\n"
+	        "Shows one line in the columns of the kernel's /proc/buddyinfo: the number of free runs of\n"
+	        "1, 2, 4 … 1024 pages of 4 KiB in the part of the heap that is usable so far.\n"
 	        "\n"
-	        "  -h, --help  show this help\n",
+	        "  -h, --help  show this help\n"
+	        "\n"
+	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+	        "Manual page: memsan-slabinfo(1)\n",
 	.main = buddyinfo_main,
 };
 
 const struct tool_command command_vmallocinfo = {
 	.name = "vmallocinfo",
-	.summary = "large allocations of a process or a core file",
+	.summary = "show the large allocations of a process or a core file",
 	.help = "Usage: memsan vmallocinfo (--pid PID | --core FILE)\n"
 	        "\n"
-	        "One line for each live large area, as the kernel's /proc/vmallocinfo: its range with guard\n"
-	        "pages, bytes, who allocated it, pages of data, size asked for, and whether by malloc,\n"
-	        "vmalloc or by order (pages).\n"
+	        "Shows one line for each live large area, like the kernel's /proc/vmallocinfo: its range\n"
+	        "with guard pages, its bytes, who allocated it, its pages of data, the size asked for, and\n"
+	        "how it was allocated: malloc, vmalloc, or pages (by order).\n"
 	        "\n"
-	        "  -h, --help  show this help\n",
+	        "  -h, --help  show this help\n"
+	        "\n"
+	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+	        "Manual page: memsan-slabinfo(1)\n",
 	.main = vmallocinfo_main,
 };
 
 const struct tool_command command_alloc_traces = {
 	.name = "alloc_traces",
-	.summary = "who allocated the live objects of a cache",
+	.summary = "show who allocated the live objects of a cache",
 	.help = "Usage: memsan alloc_traces (--pid PID | --core FILE) [CACHE…]\n"
 	        "\n"
-	        "As the kernel's /sys/kernel/debug/slab/CACHE/alloc_traces: for each stack how many live\n"
-	        "objects it allocated, their bytes, their ages (least/mean/most, in jiffies of 1/100 s) and\n"
-	        "threads, most objects first. Without CACHE: of all caches together. Needs user tracking\n"
-	        "(check mode, or slab_debug=U).\n"
+	        "Shows who allocated the live objects of each CACHE, or of all caches together, like the\n"
+	        "kernel's /sys/kernel/debug/slab/CACHE/alloc_traces. Each allocation stack has a line with\n"
+	        "the number of its objects, their bytes, their ages (least/mean/most, in jiffies of 1/100 s)\n"
+	        "and threads; the most objects come first. Needs user tracking: check mode, or slab_debug=U.\n"
 	        "\n"
-	        "  -h, --help  show this help\n",
+	        "  -h, --help  show this help\n"
+	        "\n"
+	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+	        "Manual page: memsan-slabinfo(1)\n",
 	.main = alloc_traces_main,
 };
 
 const struct tool_command command_free_traces = {
 	.name = "free_traces",
-	.summary = "who freed the quarantined objects of a cache",
+	.summary = "show who freed the quarantined objects of a cache",
 	.help = "Usage: memsan free_traces (--pid PID | --core FILE) [CACHE…]\n"
 	        "\n"
-	        "As memsan alloc_traces, of objects that were freed and are still in quarantine, by the\n"
-	        "stacks that freed them.\n"
+	        "Shows who freed the objects that are still in quarantine, by the stacks that freed them,\n"
+	        "in the form of memsan alloc_traces.\n"
 	        "\n"
-	        "  -h, --help  show this help\n",
+	        "  -h, --help  show this help\n"
+	        "\n"
+	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+	        "Manual page: memsan-slabinfo(1)\n",
 	.main = free_traces_main,
 };

@@ -221,10 +221,10 @@ static void unknown_names_get_the_nearest(void **state)
 static void bad_values_say_what_is_accepted(void **state)
 {
 	static const struct { const char *item, *says; } cases[] = {
-		{ "exitcode=256", "a number of status from 0 to 255" }, { "exitcode=-1", "0 to 255" }, { "exitcode=", "0 to 255" },
-		{ "exitcode=1k", "0 to 255" }, { "stack.depth=0", "a number of frames from 1 to 1024" },
-		{ "symbolizer.timeout=10s", "a number of ms from 1 to 600000" }, { "quarantine.size=64KB", "from 0 to 1T" },
-		{ "quarantine.size=2T", "from 0 to 1T" }, { "quarantine.size=99999999999T", "k, M, G or T" },
+		{ "exitcode=256", "exit status, 0 to 255" }, { "exitcode=-1", "0 to 255" }, { "exitcode=", "0 to 255" },
+		{ "exitcode=1k", "0 to 255" }, { "stack.depth=0", "frames, 1 to 1024" },
+		{ "symbolizer.timeout=10s", "milliseconds, 1 to 600000" }, { "quarantine.size=64KB", "bytes, 0 to 1T" },
+		{ "quarantine.size=2T", "bytes, 0 to 1T" }, { "quarantine.size=99999999999T", "suffixes k, M, G, T" },
 		{ "quarantine.size=k", "bytes" }, { "quarantine.size=", "bytes" }, { "mode=chek", "check|production; the nearest is check" },
 		{ "mode=prod", "the nearest is production" }, { "mode=", "check|production" }, { "mode=check|production", "check" },
 		{ "fault=abort", "report|panic" }, { "symbolize=", "on or off" }, { "mode", "no value" },

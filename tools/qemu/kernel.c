@@ -225,7 +225,7 @@ static int kernel_main(int argc, char **argv)
 
 const struct tool_command command_kernel = {
 	.name = "kernel",
-	.summary = "the kernel's own detectors, in QEMU: on known bugs, on your module",
+	.summary = "run the kernel's own detectors in QEMU, on known bugs or on your module",
 	.help =
 		"Usage: memsan kernel list\n"
 		"       memsan kernel build [--profile=PROFILE]…\n"
@@ -234,27 +234,28 @@ const struct tool_command command_kernel = {
 		"       memsan kernel shell\n"
 		"       memsan kernel test [--kunit]\n"
 		"\n"
-		"Boots a small Linux in QEMU and makes memory bugs happen there, or runs your own module\n"
-		"and script, and shows what KASAN, KFENCE, SLUB's checks and kmemleak say. Kernels are\n"
-		"built once (some minutes each, 3 GB altogether) from Debian's linux-source.\n"
+		"Boots a small Linux in QEMU, makes known memory bugs happen there or runs your own module\n"
+		"and script, and shows what KASAN, KFENCE, SLUB's checks and kmemleak report. Kernels are\n"
+		"built once from Debian's linux-source: some minutes each, 3 GB altogether.\n"
 		"\n"
-		"  --profile=NAME       kasan, light (no KASAN), arm64 (KASAN by tags), debian (the\n"
-		"                       installed kernel, no build); may be given again\n"
-		"  --module=MODULE      a .ko file, or the folder of its source; may be given again\n"
-		"  --script=SCRIPT      a shell script for the guest, after the modules are loaded\n"
-		"  --timeout=SECONDS    how long a guest may run (300 for --module and --script)\n"
+		"  --profile=NAME       kernel to use: kasan, light (no KASAN), arm64 (KASAN by tags),\n"
+		"                       debian (the installed kernel, no build); may be repeated\n"
+		"  --module=MODULE      a .ko file, or the folder of its source; may be repeated\n"
+		"  --script=SCRIPT      shell script to run in the guest after the modules are loaded\n"
+		"  --timeout=SECONDS    time limit of the guest (300 for --module and --script)\n"
 		"  --format=FORMAT      text, json; for test also markdown; for --module also sarif\n"
-		"  --kunit              the kernel's own tests: kasan_test, kfence_test, slub_kunit\n"
-		"  --kernel-source=DIR  another kernel's source (a folder or a tarball)\n"
-		"  --config=FRAGMENT    more kernel options; may be given again\n"
+		"  --kunit              run the kernel's own kasan_test, kfence_test and slub_kunit\n"
+		"  --kernel-source=DIR  source of another kernel: a folder or a tarball\n"
+		"  --config=FRAGMENT    file with more kernel options; may be repeated\n"
 		"  --append=WORDS       more words for the kernel's command line\n"
-		"  --smp=N, --mem=SIZE  the guest's CPUs (1) and memory (1G)\n"
-		"  --kvm                the processor's own virtualization, if it works\n"
-		"  --keep               leave the console logs and the guest's files, and say where\n"
+		"  --smp=N, --mem=SIZE  CPUs (1) and memory (1G) of the guest\n"
+		"  --kvm                use the processor's own virtualization if it works\n"
+		"  --keep               keep the console logs and the guest's files, and say where\n"
 		"  -h, --help           show this help\n"
 		"\n"
-		"Exit status of run: 0 as expected (--module: no report, script succeeded), 1 not as\n"
-		"expected (--module: a report), 2 could not be run, 124 the guest hung or took too long.\n"
-		"Manual page: memsan-kernel(1)\n",
+		"Exit status of run: 0 as expected (--module: no report, and the script succeeded);\n"
+		"1 not as expected (--module: a report); 2 could not be run; 124 the guest hung or took\n"
+		"too long.\n"
+		"Manual pages: memsan-kernel(1), memsan-kernel-tutorial(7), memsan-kernel-bugs(7)\n",
 	.main = kernel_main,
 };
