@@ -199,7 +199,8 @@ bool log_merge_next(struct log_merge *m, struct log_bug *bug)
 		if (bug->example & 1 && !(next.example & 1))
 			bug->example = next.example;
 	}
-	m->pending = next;
+	if (m->have_pending)
+		m->pending = next;
 	return true;
 }
 
