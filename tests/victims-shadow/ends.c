@@ -3,7 +3,7 @@
  *
  * only-form: gcc-asan clang-asan
  * expect: slab-out-of-bounds type=read
- * output: 
+ * output:
  * ways: linked
  */
 #include <stdio.h>

@@ -3,7 +3,7 @@
  *
  * options: shadow.fault=panic
  * expect: slab-out-of-bounds type=read
- * output: 
+ * output:
  * ways: linked
  */
 #include <stdio.h>

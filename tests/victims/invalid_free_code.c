@@ -8,7 +8,7 @@
 
 int main(void)
 {
-	
+
 	free((char *)main); /* BAD */
 	return 0;
 }

@@ -8,7 +8,7 @@
 
 int main(void)
 {
-	
+
 	free((char *)16); /* BAD */
 	return 0;
 }

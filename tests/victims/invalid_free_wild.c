@@ -8,7 +8,7 @@
 
 int main(void)
 {
-	
+
 	free((char *)0x4141414141414140); /* BAD */
 	return 0;
 }
