@@ -199,7 +199,8 @@ bool decode_merge_next(struct decode_merge *m, struct decode_bug *bug)
 		if (bug->example & 1 && !(next.example & 1))
 			bug->example = next.example;
 	}
-	m->pending = next;
+	if (m->have_pending)
+		m->pending = next;
 	return true;
 }
 

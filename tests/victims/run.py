@@ -41,7 +41,7 @@ class Victim:
             text = f.read()
         head = text.split("*/", 2)
         self.keys = {}
-        for m in re.finditer(r"^ \* ([a-z-]+): (.*)$", "*/".join(head[:2]), re.M):
+        for m in re.finditer(r"^ \* ([a-z-]+):(| .*)$", "*/".join(head[:2]), re.M):
             self.keys.setdefault(m.group(1), []).append(m.group(2).strip())
         self.markers = {}
         for number, line in enumerate(text.splitlines(), 1):

@@ -279,8 +279,15 @@ static bool make_module_guest(struct module_guest *m, const struct kernel_option
 	m->plan = open_memstream(&orders, &size);
 	m->unload = open_memstream(&unloads, &size);
 	m->initrd = m->plan && m->unload ? initrd_base(path, k, o->script) : NULL;
-	if (!m->initrd)
+	if (!m->initrd) {
+		if (m->plan)
+			fclose(m->plan);
+		if (m->unload)
+			fclose(m->unload);
+		free(orders);
+		free(unloads);
 		return false;
+	}
 	ok = true;
 	for (size_t i = 0; ok && i < o->nr_modules; i++)
 		ok = add_module(m, o->modules[i], k);
