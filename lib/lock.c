@@ -24,14 +24,6 @@
 
 /* ---- complaints ----------------------------------------------------------------------------------------------- */
 
-static const char *const rank_names[] = {
-	[LOCK_RANK_INIT] = "init", [LOCK_RANK_SHRINK] = "shrink", [LOCK_RANK_FENCE] = "fence", [LOCK_RANK_MODULES] = "modules", [LOCK_RANK_QUARANTINE] = "quarantine",
-	[LOCK_RANK_CACHE_LIST] = "cache list", [LOCK_RANK_CACHE] = "cache", [LOCK_RANK_VMALLOC] = "vmalloc",
-	[LOCK_RANK_BUDDY] = "buddy", [LOCK_RANK_ARENA] = "arena", [LOCK_RANK_REPORT] = "report", [LOCK_RANK_DEPOT] = "depot",
-	[LOCK_RANK_META] = "meta", [LOCK_RANK_THREADS] = "threads", [LOCK_RANK_LEAF] = "leaf",
-};
-_Static_assert(ARRAY_SIZE(rank_names) == LOCK_RANK_NR, "every rank has a name");
-
 #define RANK_BITS 8
 
 static inline unsigned lock_rank_of(const struct ranked_lock *l)
@@ -41,9 +33,27 @@ static inline unsigned lock_rank_of(const struct ranked_lock *l)
 
 static const char *lock_name(const struct ranked_lock *l)
 {
-	unsigned rank = lock_rank_of(l);
-
-	return rank < LOCK_RANK_NR ? rank_names[rank] : "?";
+	/* No default: the compiler warns of a rank without a name. */
+	switch ((enum lock_rank)lock_rank_of(l)) {
+	case LOCK_RANK_INIT: return "init";
+	case LOCK_RANK_SHRINK: return "shrink";
+	case LOCK_RANK_FENCE: return "fence";
+	case LOCK_RANK_QUARANTINE: return "quarantine";
+	case LOCK_RANK_CACHE_LIST: return "cache list";
+	case LOCK_RANK_CACHE: return "cache";
+	case LOCK_RANK_VMALLOC: return "vmalloc";
+	case LOCK_RANK_BUDDY: return "buddy";
+	case LOCK_RANK_ARENA: return "arena";
+	case LOCK_RANK_REPORT: return "report";
+	case LOCK_RANK_MODULES: return "modules";
+	case LOCK_RANK_LEAK: return "leak";
+	case LOCK_RANK_DEPOT: return "depot";
+	case LOCK_RANK_META: return "meta";
+	case LOCK_RANK_THREADS: return "threads";
+	case LOCK_RANK_LEAF: return "leaf";
+	case LOCK_RANK_NR: break;
+	}
+	return "?";
 }
 
 static _Noreturn __cold_path void lock_complain(const char *what, const struct ranked_lock *l, const struct ranked_lock *other)

@@ -223,6 +223,33 @@ static void recursion_aborts_in_any_build(void **state)
 	expect_abort(recursion, "memsan: lock error: recursion on cache");
 }
 
+static void recursion_of_rank(void *rank)
+{
+	struct ranked_lock l;
+
+	lock_init(&l, *(enum lock_rank *)rank);
+	lock_acquire(&l);
+	lock_acquire(&l);
+}
+
+static void every_rank_has_a_name(void **state)
+{
+	char said[LOCK_RANK_NR][300];
+	const char *name;
+
+	(void)state;
+	for (unsigned rank = 0; rank < LOCK_RANK_NR; rank++) {
+		unit_child(recursion_of_rank, &rank, said[rank], sizeof(said[rank]));
+		name = strstr(said[rank], "recursion on ");
+		assert_non_null(name);
+		name += strlen("recursion on ");
+		if (*name < 'a' || *name > 'z')
+			fail_msg("rank %u: \"%s\"", rank, said[rank]);
+		for (unsigned other = 0; other < rank; other++)
+			assert_string_not_equal(said[other], said[rank]);
+	}
+}
+
 static void misuse_aborts(void **state)
 {
 	(void)state;
@@ -475,6 +502,7 @@ int main(void)
 		cmocka_unit_test(trying),
 		cmocka_unit_test(order_is_fine),
 		cmocka_unit_test(recursion_aborts_in_any_build),
+		cmocka_unit_test(every_rank_has_a_name),
 		cmocka_unit_test(misuse_aborts),
 		cmocka_unit_test(release_in_child),
 		cmocka_unit_test(prepare_takes_and_blocks),
