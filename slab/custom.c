@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/custom.c - the program's own slab caches: made, used, shrunk, destroyed. */
-#include "slab/slab_internal.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/custom.h"
+#include "slab/debug.h"
+#include "slab/finding.h"
+#include "slab/flags.h"
+#include "slab/guard_slab.h"
+#include "slab/lookup.h"
+#include "slab/object.h"
+#include "slab/quarantine.h"
+#include "slab/reclaim.h"
+#include "slab/slab.h"
+#include "slab/state.h"
+#include "slab/tcache.h"
 
 /* They are malloc's caches with another constructor and another state byte (its own, or SLAB_STATE_OTHER: the memmap says which cache):
  *

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/debug.c - allocation and free for caches with debugging flags: every check at the moment when it can be made. */
-#include "slab/slab_internal.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/debug.h"
+#include "slab/finding.h"
+#include "slab/object.h"
+#include "slab/quarantine.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
+#include "slab/tcache.h"
+#include "slab/track.h"
 
-/* The life of an object's memory and of its byte in the slab's descriptor (slab_internal.h):
+/* The life of an object's memory and of its byte in the slab's descriptor (cache.h):
  *
  *     in its slab      6b…6b a5   a
  *     debug_alloc      verify poison, fill slack, track, then LIVE|a              ← from here on the program's

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/guard_slab.c - quarantine that grows stronger: slabs whose objects are all freed become guarded address space. */
-#include "slab/slab_internal.h"
+#include "slab/cache.h"
+#include "slab/guard_slab.h"
+#include "slab/quarantine.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
 
 /*     slab in use ──last object queued──► verified, guarded as a whole ──over budget──► buddy (clean)
  *     objects held, bytes in memory        objects held, any use faults, no memory

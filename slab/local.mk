@@ -4,4 +4,7 @@ slab_core_sources = slab/arena.c slab/buddy.c slab/class.c slab/flags.c slab/cac
 slab_base_sources = slab/view.c slab/view_mempools.c slab/show.c
 base_sources += $(slab_base_sources)
 core_sources += $(slab_core_sources)
-noinst_HEADERS += slab/slab.h slab/slab_internal.h slab/fast.h
+noinst_HEADERS += slab/slab.h slab/fast.h slab/area.h slab/arena.h slab/buddy.h slab/cache.h slab/class.h \
+	slab/custom.h slab/debug.h slab/directory.h slab/finding.h slab/flags.h slab/guard_slab.h slab/lookup.h \
+	slab/mempool.h slab/object.h slab/quarantine.h slab/reclaim.h slab/redzone.h slab/state.h slab/tcache.h \
+	slab/track.h slab/vmalloc.h

@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/malloc.c - malloc's engine: from a request to the cache or area that serves it, and from a pointer back. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/class.h"
+#include "slab/custom.h"
+#include "slab/debug.h"
+#include "slab/directory.h"
+#include "slab/finding.h"
+#include "slab/flags.h"
+#include "slab/lookup.h"
+#include "slab/quarantine.h"
+#include "slab/reclaim.h"
+#include "slab/slab.h"
+#include "slab/state.h"
+#include "slab/tcache.h"
+#include "slab/vmalloc.h"
 
 /* Who serves what:
  *

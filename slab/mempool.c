@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/mempool.c - objects inside of memory that the program's own allocator cuts up: told to memsan, checked where they lie. */
-#include "slab/slab_internal.h"
+#include "slab/finding.h"
+#include "slab/mempool.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
 
 /* Valgrind's MEMPOOL requests and ASan's manual poisoning in one.  The program says where its objects begin and end; nothing is moved:
  *

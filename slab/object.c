@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/object.c - from any address to the object there or nearest to it; findings on their way to the hook. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/finding.h"
+#include "slab/mempool.h"
+#include "slab/object.h"
+#include "slab/slab.h"
+#include "slab/track.h"
 
 static slab_report_fn report_hook; /* set once before the program's first allocation */
 

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/quarantine.c - freed objects held back from reuse, so that a late write or free still finds them. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/custom.h"
+#include "slab/guard_slab.h"
+#include "slab/quarantine.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
+#include "slab/tcache.h"
 
 /*     debug_free ──► thread's buffer ──batch──► global queue, first in first out ──over budget──► verified, back to its slab
  *                     64 objects                 bytes <= budget

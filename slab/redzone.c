@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/redzone.c - red zones and poison: what is written around and into objects, and how damage to it is found and repaired. */
-#include "slab/slab_internal.h"
+#include "slab/cache.h"
+#include "slab/finding.h"
+#include "slab/object.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
 
 /* One slot and the beginning of the next, with red zones and a requested size that is not the whole object:
  *

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/verify.c - slab_check_all: every red zone and all poison, while other threads go on. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/finding.h"
+#include "slab/mempool.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
+#include "slab/track.h"
+#include "slab/vmalloc.h"
 
 /* The memmap leads from slab to slab.  A slab is pinned by its cache's lock (its pages cannot go away while it is held), its objects are
  * not: they may be freed or leave the quarantine while we read them.  So what is found is believed only when the object is in

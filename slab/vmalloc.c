@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/vmalloc.c - large requests: whole pages, in check mode between guard pages. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/debug.h"
+#include "slab/finding.h"
+#include "slab/flags.h"
+#include "slab/object.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
+#include "slab/vmalloc.h"
 
 /*     check mode                                     production
  *     | guard | data … data+slack | guard |          | data … |

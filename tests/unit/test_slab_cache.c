@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_slab_cache.c - slab caches against a model: what is out, and that it overlaps nothing. */
 #include "slab_test.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/redzone.h"
 
 #define OUT_MAX 3000
 #define SEED 71993
