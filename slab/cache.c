@@ -410,9 +410,9 @@ static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
 		return_locked(c, objects, slabs, n, &r);
 	lock_release(&c->lock);
 	for (k = 0; k < r.nr_twice; k++)
-		object_report_bad(r.twice[k], SLAB_API_MALLOC, SLAB_AT_FREE, NULL);
+		finding_report_bad_pointer(r.twice[k], SLAB_API_MALLOC, SLAB_AT_FREE, NULL);
 	if (unlikely(r.strange))
-		object_report_bad_state(r.strange);
+		finding_report_bad_state(r.strange);
 }
 
 void cache_return(struct slab_cache *c, void *const *objects, size_t n)

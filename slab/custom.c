@@ -224,7 +224,7 @@ static void put(struct slab *s, void *p, enum slab_api api, const struct unwind_
 		return;
 	}
 	if (unlikely(__atomic_exchange_n(state_of((uintptr_t)p), 0, __ATOMIC_ACQ_REL) != own->state))
-		object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
+		finding_report_bad_pointer((uintptr_t)p, api, SLAB_AT_FREE, regs);
 	else
 		tcache_put_custom(own, p);
 }

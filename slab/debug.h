@@ -12,8 +12,6 @@ bool debug_is_live(struct slab *s, uintptr_t user);
 void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 /* The next: a live object starts at `user`. */
 void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct unwind_regs *regs);
-/* Tells the trace hook (flag T). */
-void debug_trace(const char *cache, bool free, uintptr_t user, size_t size, stack_handle stack);
 /* The requested size where it is known, else what the object has. */
 size_t debug_size(struct slab *s, uintptr_t user);
 

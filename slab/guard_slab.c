@@ -63,8 +63,8 @@ void guard_slab(struct slab *s, const struct unwind_regs *regs)
 	for (i = 0; i < c->nr_objects; i++) {
 		uintptr_t object = slab_object_at(c, s, i);
 
-		check_poisoned(c, s, i, object, SLAB_AT_QUARANTINE_EXIT, regs);
-		check_redzones(c, s, i, object, object, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
+		poison_verify(c, s, i, object, SLAB_AT_QUARANTINE_EXIT, regs);
+		redzones_verify(c, s, i, object, object, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	}
 	cache_guard_slab(c, s);
 	if (!os_guard_install((void *)s->base, slab_bytes(s)))

@@ -143,7 +143,7 @@ void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given
 	} else if (to.place == PLACE_AREA && area_claim(to.area, p)) {
 		area_free(to.area, api, size_given, regs);
 	} else if (p) {
-		object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
+		finding_report_bad_pointer((uintptr_t)p, api, SLAB_AT_FREE, regs);
 	}
 }
 
@@ -189,7 +189,7 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 
 	*bad = to.place == PLACE_NOTHING;
 	if (unlikely(*bad)) {
-		object_report_bad((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_REALLOC, regs);
+		finding_report_bad_pointer((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_REALLOC, regs);
 		return NULL;
 	}
 	old = size_of(p, &to);
@@ -217,7 +217,7 @@ size_t slab_usable_size(const void *p, const struct unwind_regs *regs)
 	struct lookup to = lookup_live(p);
 
 	if (unlikely(to.place == PLACE_NOTHING)) {
-		object_report_bad((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_FREE, regs);
+		finding_report_bad_pointer((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_FREE, regs);
 		return 0;
 	}
 	return size_of(p, &to);

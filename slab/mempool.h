@@ -5,10 +5,6 @@
 
 #include "slab/slab.h"
 
-extern bool mempool_any;   /* a pool was made */
-/* The object of a pool at addr or beside it; takes no lock. */
-bool mempool_find_object(uintptr_t addr, struct slab_object *obj);
-
 /* What mempool.c's table holds, which view_mempools.c reads from outside. */
 struct mempool_object {
 	uintptr_t addr;

@@ -201,8 +201,8 @@ static void verify_victim(void *object, struct slab *s, const struct unwind_regs
 	struct slab_cache *c = s->cache;
 	uint32_t i = slab_index(c, s, addr);
 
-	check_poisoned(c, s, i, addr, SLAB_AT_QUARANTINE_EXIT, regs);
-	check_redzones(c, s, i, addr, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
+	poison_verify(c, s, i, addr, SLAB_AT_QUARANTINE_EXIT, regs);
+	redzones_verify(c, s, i, addr, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) & ~OBJECT_HELD));
 }
 

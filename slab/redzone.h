@@ -6,22 +6,19 @@
 #include "slab/cache.h"
 #include "slab/finding.h"
 
-/* Where damage was: [addr, addr + size), `size` 0 when there was none. */
-struct damage { uintptr_t addr; size_t size; uint8_t expected, found; };
-
 void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to);
 /* What is wrong with an object's red zones or poison, described but neither told nor repaired.  How many findings. */
-unsigned check_find_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+unsigned redzones_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                              enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2]);
-unsigned check_find_poison(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+unsigned poison_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
                            const struct unwind_regs *regs, struct slab_finding *found);
 /* Both verify again, report and repair; the object belongs to the caller.  How many findings. */
-unsigned check_redzones_suspect(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+unsigned redzones_report(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                                 enum slab_found_at at, const struct unwind_regs *regs);
-unsigned check_poison_suspect(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+unsigned poison_report(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
                               const struct unwind_regs *regs);
-bool check_bytes(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d);
-bool check_poison_bytes(const struct slab_cache *c, uintptr_t object, struct damage *d);
+bool bytes_intact(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d);
+bool poison_bytes_intact(const struct slab_cache *c, uintptr_t object, struct damage *d);
 
 /* The rest is done for every allocation and free, so in line.  Objects and their sizes are multiples of 16. */
 
@@ -52,7 +49,7 @@ static inline void redzone_fill_slack(const struct slab_cache *c, uintptr_t obje
 	mem_set_short((void *)(user + size), SLUB_RED_ACTIVE, object + c->object_size - (user + size));
 }
 
-static inline bool check_poison_intact(uintptr_t object, size_t size)
+static inline bool poison_intact(uintptr_t object, size_t size)
 {
 	const uint64_t *tail = (const uint64_t *)(object + size - 16);
 	const char *p = (const char *)object, *end = (const char *)tail;
@@ -69,7 +66,7 @@ static inline bool check_poison_intact(uintptr_t object, size_t size)
 
 /* Of an object that starts where its slot's object does, up to `end`: its red zones at `slot` and `next`, and what is left before the latter, looked
  * at 16 bytes at a time, of which the last may lie in the zone. */
-static inline bool check_zones_intact(uintptr_t slot, uintptr_t end, uintptr_t next)
+static inline bool redzones_intact(uintptr_t slot, uintptr_t end, uintptr_t next)
 {
 	arch_vec16 red = arch_vec16_fill(SLUB_RED_ACTIVE * 0x0101010101010101ULL);
 
@@ -82,34 +79,34 @@ static inline bool check_zones_intact(uintptr_t slot, uintptr_t end, uintptr_t n
 }
 
 /* In the next three `object` is where object i of the slab is. */
-static inline void check_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object, uintptr_t user, size_t size,
+static inline void redzones_verify(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object, uintptr_t user, size_t size,
                                   enum slab_found_at at, const struct unwind_regs *regs)
 {
 	if (c->flags & SLAB_F_REDZONE &&
 	    unlikely(user != object || c->offset != REDZONE_SIZE ||
-	             !check_zones_intact(object - REDZONE_SIZE, user + size, object + c->object_size)))
-		check_redzones_suspect(c, s, i, user, size, at, regs);
+	             !redzones_intact(object - REDZONE_SIZE, user + size, object + c->object_size)))
+		redzones_report(c, s, i, user, size, at, regs);
 }
 
-static inline void check_poisoned(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object, enum slab_found_at at,
+static inline void poison_verify(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object, enum slab_found_at at,
                                   const struct unwind_regs *regs)
 {
-	if (c->flags & SLAB_F_POISON && unlikely(!check_poison_intact(object, c->object_size)))
-		check_poison_suspect(c, s, i, at, regs);
+	if (c->flags & SLAB_F_POISON && unlikely(!poison_intact(object, c->object_size)))
+		poison_report(c, s, i, at, regs);
 }
 
 /* At its allocation, an object that was checked whole when it left the quarantine.  In an instrumented program only the ends of objects that are
  * larger than both: the bytes between have been whole since the quarantine but for what code that is not instrumented has written there,
  * between two events that follow each other closely.  That much is given up for a fifteenth of the time of programs with objects of some KiB. */
 #define CHECK_ENDS 64u
-static inline void check_poisoned_again(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
+static inline void poison_verify_again(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
                                         const struct unwind_regs *regs)
 {
 	if (likely(c->object_size <= 2 * CHECK_ENDS || !slab_accesses_checked))
-		check_poisoned(c, s, i, object, SLAB_AT_ALLOC, regs);
+		poison_verify(c, s, i, object, SLAB_AT_ALLOC, regs);
 	else if (c->flags & SLAB_F_POISON && unlikely(!arch_equal_64((const void *)object, arch_vec16_fill(POISON_WORD)) ||
-	                                              !check_poison_intact(object + c->object_size - CHECK_ENDS, CHECK_ENDS)))
-		check_poison_suspect(c, s, i, SLAB_AT_ALLOC, regs);
+	                                              !poison_intact(object + c->object_size - CHECK_ENDS, CHECK_ENDS)))
+		poison_report(c, s, i, SLAB_AT_ALLOC, regs);
 }
 
 #endif
