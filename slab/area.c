@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/area.c - the lists that large areas are in: live, retained for reuse, quarantined as guarded address space. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/quarantine.h"
+#include "slab/slab.h"
 
 /* Production.  Returning pages and asking for them again would cost a system call and page faults for each malloc, so a freed area is
  * retained whole with its page entries: the next request of about its size takes it back for the cost of a short search.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/arena.c - the one reserved range that all user objects live in, and the arrays that describe it. */
-#include "slab/slab_internal.h"
+#include "slab/arena.h"
+#include "slab/slab.h"
 
 /* The arena and its three maps are reserved at once and made usable together, block by block (4 MiB), from the bottom up:
  *

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/buddy.c - the page allocator: runs of pages, split and merged by powers of two. */
-#include "slab/slab_internal.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/slab.h"
 
 /* Knuth's buddy system (TAOCP 2.5), as in the kernel's mm/page_alloc.c: a free run of 2^k pages lies at a multiple of 2^k, its buddy is
  * at page ^ 2^k, and two free buddies become one.

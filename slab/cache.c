@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/cache.c - slab caches: runs of pages cut into equal slots, with all of their state out of line. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/finding.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
+#include "slab/track.h"
 
 /* A slab of a cache with red zones (offset 16); without them the slots lie side by side:
  *
@@ -25,6 +32,16 @@
 #define SLAB_MIN_CHECKED 24
 #define RECIPROCAL_SHIFT 40
 #define RETURN_BATCH 64
+
+#ifdef MEMSAN_DEBUG
+#define slab_assert(x)                         \
+	do {                                   \
+		if (unlikely(!(x)))            \
+			__builtin_trap();      \
+	} while (0)
+#else
+#define slab_assert(x) ((void)0)
+#endif
 
 /* What a batch remembers until it may be reported. */
 #define RETURN_BAD_MAX 8
@@ -393,9 +410,9 @@ static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
 		return_locked(c, objects, slabs, n, &r);
 	lock_release(&c->lock);
 	for (k = 0; k < r.nr_twice; k++)
-		object_report_bad(r.twice[k], SLAB_API_MALLOC, SLAB_AT_FREE, NULL);
+		finding_report_bad_pointer(r.twice[k], SLAB_API_MALLOC, SLAB_AT_FREE, NULL);
 	if (unlikely(r.strange))
-		object_report_bad_state(r.strange);
+		finding_report_bad_state(r.strange);
 }
 
 void cache_return(struct slab_cache *c, void *const *objects, size_t n)

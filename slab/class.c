@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/class.c - malloc's size classes: every 16 bytes to 128, then four a doubling to 1 KiB and eight to 32 KiB. */
-#include "slab/slab_internal.h"
+#include "slab/class.h"
+#include "slab/slab.h"
 
 /* Numbered from 1:
  *

@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/custom.c - the program's own slab caches: made, used, shrunk, destroyed. */
-#include "slab/slab_internal.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/custom.h"
+#include "slab/debug.h"
+#include "slab/finding.h"
+#include "slab/flags.h"
+#include "slab/guard_slab.h"
+#include "slab/lookup.h"
+#include "slab/object.h"
+#include "slab/quarantine.h"
+#include "slab/reclaim.h"
+#include "slab/slab.h"
+#include "slab/state.h"
+#include "slab/tcache.h"
 
 /* They are malloc's caches with another constructor and another state byte (its own, or SLAB_STATE_OTHER: the memmap says which cache):
  *
@@ -211,7 +224,7 @@ static void put(struct slab *s, void *p, enum slab_api api, const struct unwind_
 		return;
 	}
 	if (unlikely(__atomic_exchange_n(state_of((uintptr_t)p), 0, __ATOMIC_ACQ_REL) != own->state))
-		object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
+		finding_report_bad_pointer((uintptr_t)p, api, SLAB_AT_FREE, regs);
 	else
 		tcache_put_custom(own, p);
 }

@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/debug.c - allocation and free for caches with debugging flags: every check at the moment when it can be made. */
-#include "slab/slab_internal.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/debug.h"
+#include "slab/finding.h"
+#include "slab/object.h"
+#include "slab/quarantine.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
+#include "slab/tcache.h"
+#include "slab/trace_hook.h"
+#include "slab/track.h"
 
-/* The life of an object's memory and of its byte in the slab's descriptor (slab_internal.h):
+/* The life of an object's memory and of its byte in the slab's descriptor (cache.h):
  *
  *     in its slab      6b…6b a5   a
  *     debug_alloc      verify poison, fill slack, track, then LIVE|a              ← from here on the program's
@@ -25,25 +35,10 @@ static stack_handle save_stack(const struct slab_cache *c, const struct unwind_r
 	return regs && c->flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
 }
 
-static slab_trace_fn trace_hook; /* written once at start-up */
-
-void slab_set_trace_hook(slab_trace_fn fn)
-{
-	trace_hook = fn;
-}
-
-void debug_trace(const char *cache, bool free, uintptr_t user, size_t size, stack_handle stack)
-{
-	struct slab_trace_event event = { .free = free, .cache = cache, .addr = user, .size = size, .stack = stack };
-
-	if (trace_hook)
-		trace_hook(&event);
-}
-
 static inline void trace(const struct slab_cache *c, bool free, uintptr_t user, size_t size, stack_handle stack)
 {
 	if (unlikely(c->flags & SLAB_F_TRACE))
-		debug_trace(c->name, free, user, size, stack);
+		trace_tell(c->name, free, user, size, stack);
 }
 
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
@@ -60,7 +55,7 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	s = slab_of((uintptr_t)object);
 	i = slab_index(c, s, (uintptr_t)object);
 	if (c->flags & SLAB_F_SANITY)
-		check_poisoned_again(c, s, i, (uintptr_t)object, regs);
+		poison_verify_again(c, s, i, (uintptr_t)object, regs);
 	user = ALIGN_UP((uintptr_t)object, align);
 	if (!(c->flags & SLAB_F_TRACK) && !cache_is_custom(c))
 		size = (uintptr_t)object + c->object_size - user;
@@ -183,7 +178,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 		mine = claim(c, s, &slot, user);
 	}
 	if (unlikely(!mine)) {
-		object_report_bad(user, api, SLAB_AT_FREE, regs);
+		finding_report_bad_pointer(user, api, SLAB_AT_FREE, regs);
 		return;
 	}
 	object = slot.base + (uintptr_t)slot.i * c->slot_size + c->offset;
@@ -191,7 +186,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	size = size_of(c, track, object, user);
 	if (likely(track))
 		check_api(c, s, slot.i, user, size, api, size_given, regs);
-	check_redzones(c, s, slot.i, object, user, size, SLAB_AT_FREE, regs);
+	redzones_verify(c, s, slot.i, object, user, size, SLAB_AT_FREE, regs);
 	if (likely(track)) {
 		track_set_free(track, stack);
 		trace(c, true, user, size, stack);
@@ -222,7 +217,7 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 	if (!(c->flags & SLAB_F_TRACK))
 		return (void *)user;
 	stack = save_stack(c, regs);
-	check_redzones(c, s, i, object, user, old, SLAB_AT_REALLOC, regs);
+	redzones_verify(c, s, i, object, user, old, SLAB_AT_REALLOC, regs);
 	/* The new slack first, then the smaller size: a verifier in between checks less, never the program's bytes. */
 	redzone_fill_slack(c, object, user, size);
 	slab_shadow->live(object, object + c->object_size, user, size, false);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/directory.c - where everything is, for those who look at the heap from outside: another process, a core file. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/directory.h"
+#include "slab/mempool.h"
+#include "slab/slab.h"
 
 struct slab_directory slab_directory;
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/failslab.c - allocations that fail on purpose, so that a program's own out-of-memory paths can be tested. */
-#include "slab/slab_internal.h"
+#include "slab/cache.h"
+#include "slab/class.h"
+#include "slab/flags.h"
+#include "slab/slab.h"
 
 /* The kernel's failslab with the parameters of its fault injection (lib/fault-inject.c, should_fail_ex), in its order:
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/flags.c - which checks a cache gets: the slab_debug option, written as the kernel's slab_debug boot parameter. */
-#include "slab/slab_internal.h"
+#include "slab/flags.h"
+#include "slab/slab.h"
 
 /*     slab_debug = block { ';' block }
  *     block      = letters [ ',' pattern { ',' pattern } ]

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/guard_slab.c - quarantine that grows stronger: slabs whose objects are all freed become guarded address space. */
-#include "slab/slab_internal.h"
+#include "slab/cache.h"
+#include "slab/guard_slab.h"
+#include "slab/quarantine.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
 
 /*     slab in use ──last object queued──► verified, guarded as a whole ──over budget──► buddy (clean)
  *     objects held, bytes in memory        objects held, any use faults, no memory
@@ -59,8 +63,8 @@ void guard_slab(struct slab *s, const struct unwind_regs *regs)
 	for (i = 0; i < c->nr_objects; i++) {
 		uintptr_t object = slab_object_at(c, s, i);
 
-		check_poisoned(c, s, i, object, SLAB_AT_QUARANTINE_EXIT, regs);
-		check_redzones(c, s, i, object, object, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
+		poison_verify(c, s, i, object, SLAB_AT_QUARANTINE_EXIT, regs);
+		redzones_verify(c, s, i, object, object, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	}
 	cache_guard_slab(c, s);
 	if (!os_guard_install((void *)s->base, slab_bytes(s)))

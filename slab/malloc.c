@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/malloc.c - malloc's engine: from a request to the cache or area that serves it, and from a pointer back. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/class.h"
+#include "slab/custom.h"
+#include "slab/debug.h"
+#include "slab/directory.h"
+#include "slab/finding.h"
+#include "slab/flags.h"
+#include "slab/lookup.h"
+#include "slab/quarantine.h"
+#include "slab/reclaim.h"
+#include "slab/slab.h"
+#include "slab/state.h"
+#include "slab/tcache.h"
+#include "slab/vmalloc.h"
 
 /* Who serves what:
  *
@@ -127,7 +143,7 @@ void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given
 	} else if (to.place == PLACE_AREA && area_claim(to.area, p)) {
 		area_free(to.area, api, size_given, regs);
 	} else if (p) {
-		object_report_bad((uintptr_t)p, api, SLAB_AT_FREE, regs);
+		finding_report_bad_pointer((uintptr_t)p, api, SLAB_AT_FREE, regs);
 	}
 }
 
@@ -173,7 +189,7 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 
 	*bad = to.place == PLACE_NOTHING;
 	if (unlikely(*bad)) {
-		object_report_bad((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_REALLOC, regs);
+		finding_report_bad_pointer((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_REALLOC, regs);
 		return NULL;
 	}
 	old = size_of(p, &to);
@@ -201,7 +217,7 @@ size_t slab_usable_size(const void *p, const struct unwind_regs *regs)
 	struct lookup to = lookup_live(p);
 
 	if (unlikely(to.place == PLACE_NOTHING)) {
-		object_report_bad((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_FREE, regs);
+		finding_report_bad_pointer((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_FREE, regs);
 		return 0;
 	}
 	return size_of(p, &to);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/mempool.c - objects inside of memory that the program's own allocator cuts up: told to memsan, checked where they lie. */
-#include "slab/slab_internal.h"
+#include "slab/finding.h"
+#include "slab/mempool.h"
+#include "slab/object.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
 
 /* Valgrind's MEMPOOL requests and ASan's manual poisoning in one.  The program says where its objects begin and end; nothing is moved:
  *
@@ -30,8 +34,6 @@ static struct mempool_object *spare_objects; /* linked by next */
 static struct mempool_block *spare_blocks;
 static size_t longest, widest;            /* object with its red zones; red zone */
 static uintptr_t align_bits;              /* all addresses or'ed: the lowest bit is the step of a search */
-
-bool mempool_any; /* written once */
 
 /* ---- the table; under mempool_lock, but for find ------------------------------------------------------------------------------------ */
 
@@ -196,7 +198,7 @@ const void *mempool_table_place(void)
 }
 
 /* An entry may lie inside of one that was made later, so a live one is preferred; of two that share a red zone the nearer. */
-bool mempool_find_object(uintptr_t addr, struct slab_object *obj)
+static bool mempool_find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uintptr_t bits = READ_ONCE(align_bits), step = bits & -bits, at, most = READ_ONCE(longest);
 	const struct mempool_object *best = NULL;
@@ -225,11 +227,7 @@ bool mempool_find_object(uintptr_t addr, struct slab_object *obj)
 static void damage_init(struct slab_finding *f, enum slab_finding_kind kind, const struct mempool_object *o, const struct damage *d,
                         enum slab_found_at at, const struct unwind_regs *regs)
 {
-	finding_init(f, kind, at, d->addr, regs);
-	f->size = d->size;
-	f->expected = d->expected;
-	f->found = d->found;
-	f->have_object = true;
+	finding_init_damage(f, kind, at, d, regs);
 	describe(o, &f->object);
 }
 
@@ -242,15 +240,15 @@ static unsigned take_damage(const struct mempool_object *o, enum slab_found_at a
 
 	if (!checks())
 		return 0;
-	if (o->live && !check_bytes(o->addr - rz, o->addr, SLUB_RED_ACTIVE, &d)) {
+	if (o->live && !bytes_intact(o->addr - rz, o->addr, SLUB_RED_ACTIVE, &d)) {
 		damage_init(&found[n++], SLAB_LEFT_REDZONE, o, &d, at, regs);
 		mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
 	}
-	if (o->live && !check_bytes(o->addr + o->size, o->addr + o->size + rz, SLUB_RED_ACTIVE, &d)) {
+	if (o->live && !bytes_intact(o->addr + o->size, o->addr + o->size + rz, SLUB_RED_ACTIVE, &d)) {
 		damage_init(&found[n++], SLAB_RIGHT_REDZONE, o, &d, at, regs);
 		mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
 	}
-	if (!o->live && o->pool->flags & SLAB_MEMPOOL_POISON && !check_bytes(o->addr, o->addr + o->size, POISON_FREE, &d)) {
+	if (!o->live && o->pool->flags & SLAB_MEMPOOL_POISON && !bytes_intact(o->addr, o->addr + o->size, POISON_FREE, &d)) {
 		damage_init(&found[n++], SLAB_POISON_OVERWRITTEN, o, &d, at, regs);
 		mem_set((void *)d.addr, POISON_FREE, d.size);
 	}
@@ -272,10 +270,12 @@ size_t mempool_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 	size_t total = 0;
 	unsigned n;
 
+	if (!LOAD_ACQUIRE(table))
+		return 0;
 	do {
 		n = 0;
 		lock_acquire(&mempool_lock);
-		end = table ? table->size : 0;
+		end = table->size;
 		for (; i < end && !n; i++)
 			if (table->slots[i] && table->slots[i] != TOMBSTONE)
 				n = take_damage(table->slots[i], at, regs, found);
@@ -325,7 +325,7 @@ struct slab_mempool *slab_mempool_create(const char *name, size_t redzone, unsig
 		pool->flags = flags;
 		pool->used = true;
 		pool->nr_live = 0;
-		__atomic_store_n(&mempool_any, true, __ATOMIC_RELAXED);
+		STORE_RELEASE(object_find_pooled, mempool_find_object);
 	}
 	lock_release(&mempool_lock);
 	return pool;

@@ -1,37 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/object.c - from any address to the object there or nearest to it; findings on their way to the hook. */
-#include "slab/slab_internal.h"
+/* slab/object.c - from any address to the object there or nearest to it. */
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/object.h"
+#include "slab/slab.h"
+#include "slab/track.h"
 
-static slab_report_fn report_hook; /* set once before the program's first allocation */
+bool (*object_find_pooled)(uintptr_t addr, struct slab_object *obj);
 
-const struct slab_foreign *slab_foreign; /* likewise */
+const struct slab_foreign *slab_foreign; /* set once before the program's first allocation */
 
 void slab_set_foreign(const struct slab_foreign *foreign)
 {
 	__atomic_store_n(&slab_foreign, foreign, __ATOMIC_RELEASE);
-}
-
-void slab_set_report_hook(slab_report_fn fn)
-{
-	__atomic_store_n(&report_hook, fn, __ATOMIC_RELEASE);
-}
-
-static void shadow_live_nothing(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large)
-{
-	(void)lo, (void)hi, (void)user, (void)size, (void)large;
-}
-
-static void shadow_bad_nothing(uintptr_t addr, size_t n, enum slab_mark why)
-{
-	(void)addr, (void)n, (void)why;
-}
-
-static const struct slab_shadow_ops shadow_nothing = { shadow_live_nothing, shadow_bad_nothing };
-const struct slab_shadow_ops *slab_shadow = &shadow_nothing; /* set once before the program's first allocation */
-
-void slab_set_shadow_ops(const struct slab_shadow_ops *ops)
-{
-	slab_shadow = ops;
 }
 
 /* ---- describing ---------------------------------------------------------------------------------------------------------- */
@@ -132,9 +114,10 @@ static bool find_in_slab(struct slab *s, uintptr_t addr, struct slab_object *obj
 
 bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 {
+	bool (*find_pooled)(uintptr_t addr, struct slab_object *obj) = LOAD_ACQUIRE(object_find_pooled);
 	uint64_t w;
 
-	if (unlikely(READ_ONCE(mempool_any)) && mempool_find_object(addr, obj))
+	if (unlikely(find_pooled) && find_pooled(addr, obj))
 		return true;
 	if (!arena_usable(addr)) {
 		const struct slab_foreign *foreign = LOAD_ACQUIRE(slab_foreign);
@@ -174,60 +157,4 @@ bool slab_next_object(uintptr_t *at, struct slab_object *obj)
 		return true;
 	}
 	return false;
-}
-
-/* ---- findings -------------------------------------------------------------------------------------------------------------- */
-
-void finding_init(struct slab_finding *f, enum slab_finding_kind kind, enum slab_found_at at, uintptr_t addr,
-                  const struct unwind_regs *regs)
-{
-	mem_set(f, 0, sizeof(*f));
-	f->kind = kind;
-	f->at = at;
-	f->addr = addr;
-	f->have_regs = regs != NULL;
-	if (regs)
-		f->regs = *regs;
-}
-
-void finding_report(const struct slab_finding *f)
-{
-	slab_report_fn fn = __atomic_load_n(&report_hook, __ATOMIC_ACQUIRE);
-
-	if (fn)
-		fn(f);
-}
-
-/* The start of something that was freed is a double free, that of an object of the program's own pool somebody else's; anything else is an
- * invalid free.  Pages that were given back keep a mark that objects were in them (for large areas, in their first). */
-static enum slab_finding_kind classify_bad(uintptr_t addr, bool have, const struct slab_object *obj)
-{
-	if (have && obj->api == SLAB_API_POOL && obj->state == SLAB_OBJ_LIVE && obj->addr == addr)
-		return SLAB_ALLOC_DEALLOC_MISMATCH;
-	if (addr & 15 || !arena_usable(addr))
-		return SLAB_INVALID_FREE;
-	if (have)
-		return obj->addr == addr && obj->state != SLAB_OBJ_NONE ? SLAB_DOUBLE_FREE : SLAB_INVALID_FREE;
-	return arena_owner(addr) & OWNER_USED_BEFORE ? SLAB_DOUBLE_FREE : SLAB_INVALID_FREE;
-}
-
-void object_report_bad(uintptr_t addr, enum slab_api api, enum slab_found_at at, const struct unwind_regs *regs)
-{
-	struct slab_finding f;
-
-	finding_init(&f, SLAB_INVALID_FREE, at, addr, regs);
-	f.have_object = slab_find_object(addr, &f.object);
-	f.kind = classify_bad(addr, f.have_object, &f.object);
-	f.have_object &= f.object.state != SLAB_OBJ_NONE;
-	f.api_used = api;
-	finding_report(&f);
-}
-
-void object_report_bad_state(uintptr_t addr)
-{
-	struct slab_finding f;
-
-	finding_init(&f, SLAB_BAD_STATE, SLAB_AT_FREE, addr, NULL);
-	f.have_object = slab_find_object(addr, &f.object);
-	finding_report(&f);
 }

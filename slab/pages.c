@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/pages.c - pages by order and vmalloc for the program: areas that are not malloc's, and what may be wrong when they are freed. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/finding.h"
+#include "slab/lookup.h"
+#include "slab/object.h"
+#include "slab/reclaim.h"
+#include "slab/slab.h"
+#include "slab/vmalloc.h"
 
 /* Both are areas (vmalloc.c) of a family of their own, so that quarantine, guards, shadow, leaks and views come with them:
  *

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/quarantine.c - freed objects held back from reuse, so that a late write or free still finds them. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/custom.h"
+#include "slab/guard_slab.h"
+#include "slab/quarantine.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
+#include "slab/tcache.h"
 
 /*     debug_free ──► thread's buffer ──batch──► global queue, first in first out ──over budget──► verified, back to its slab
  *                     64 objects                 bytes <= budget
@@ -193,8 +201,8 @@ static void verify_victim(void *object, struct slab *s, const struct unwind_regs
 	struct slab_cache *c = s->cache;
 	uint32_t i = slab_index(c, s, addr);
 
-	check_poisoned(c, s, i, addr, SLAB_AT_QUARANTINE_EXIT, regs);
-	check_redzones(c, s, i, addr, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
+	poison_verify(c, s, i, addr, SLAB_AT_QUARANTINE_EXIT, regs);
+	redzones_verify(c, s, i, addr, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) & ~OBJECT_HELD));
 }
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/redzone.c - red zones and poison: what is written around and into objects, and how damage to it is found and repaired. */
-#include "slab/slab_internal.h"
+#include "slab/cache.h"
+#include "slab/finding.h"
+#include "slab/object.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
 
 /* One slot and the beginning of the next, with red zones and a requested size that is not the whole object:
  *
@@ -17,7 +21,7 @@
  * Damage in a shared zone is laid to the neighbour that it lies next to, as overflows start at an object's end. */
 
 /* False and where, when a byte of [from, to) is not `expected`.  The damage reaches from the first to the last bad byte. */
-bool check_bytes(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d)
+bool bytes_intact(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d)
 {
 	const uint8_t *first, *last;
 
@@ -36,14 +40,14 @@ bool check_bytes(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *
 	return false;
 }
 
-bool check_poison_bytes(const struct slab_cache *c, uintptr_t object, struct damage *d)
+bool poison_bytes_intact(const struct slab_cache *c, uintptr_t object, struct damage *d)
 {
 	uintptr_t last = object + c->object_size - 1;
 	uint8_t end = *(const volatile uint8_t *)last;
 
-	if (likely(check_poison_intact(object, c->object_size)))
+	if (likely(poison_intact(object, c->object_size)))
 		return true;
-	if (check_bytes(object, last, POISON_FREE, d)) {
+	if (bytes_intact(object, last, POISON_FREE, d)) {
 		if (likely(end == POISON_END))
 			return true;
 		*d = (struct damage){ .addr = last, .size = 1, .expected = POISON_END, .found = end };
@@ -72,16 +76,6 @@ void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t fro
 
 /* ---- finding: reads only, so that it can be done under a lock and told later ------------------------------------------------ */
 
-static void fill_finding(struct slab_finding *f, enum slab_finding_kind kind, enum slab_found_at at, const struct damage *d,
-                         const struct unwind_regs *regs)
-{
-	finding_init(f, kind, at, d->addr, regs);
-	f->size = d->size;
-	f->expected = d->expected;
-	f->found = d->found;
-	f->have_object = true;
-}
-
 /* Was slot i, a neighbour, in use as far as one can see? */
 static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj)
 {
@@ -108,41 +102,41 @@ static void lay_damage(const struct slab_cache *c, struct slab *s, uint32_t i, u
 	}
 }
 
-unsigned check_find_redzones(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+unsigned redzones_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                              enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2])
 {
 	uintptr_t object = slab_object_at(c, s, i), slot = object - c->offset, next = object + c->object_size;
 	struct damage d;
 	unsigned n = 0;
 
-	if (!(c->flags & SLAB_F_REDZONE) || likely(user == object && c->offset == REDZONE_SIZE && check_zones_intact(slot, user + size, next)))
+	if (!(c->flags & SLAB_F_REDZONE) || likely(user == object && c->offset == REDZONE_SIZE && redzones_intact(slot, user + size, next)))
 		return 0;
-	if (!check_bytes(slot, user, SLUB_RED_ACTIVE, &d)) {
-		fill_finding(&found[n], SLAB_LEFT_REDZONE, at, &d, regs);
+	if (!bytes_intact(slot, user, SLUB_RED_ACTIVE, &d)) {
+		finding_init_damage(&found[n], SLAB_LEFT_REDZONE, at, &d, regs);
 		lay_damage(c, s, i, slot, true, &found[n++]);
 	}
-	if (!check_bytes(user + size, next + c->offset, SLUB_RED_ACTIVE, &d)) {
-		fill_finding(&found[n], SLAB_RIGHT_REDZONE, at, &d, regs);
+	if (!bytes_intact(user + size, next + c->offset, SLUB_RED_ACTIVE, &d)) {
+		finding_init_damage(&found[n], SLAB_RIGHT_REDZONE, at, &d, regs);
 		lay_damage(c, s, i, next, false, &found[n++]);
 	}
 	return n;
 }
 
-unsigned check_find_poison(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+unsigned poison_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
                            const struct unwind_regs *regs, struct slab_finding *found)
 {
 	struct damage d;
 
-	if (!(c->flags & SLAB_F_POISON) || likely(check_poison_bytes(c, slab_object_at(c, s, i), &d)))
+	if (!(c->flags & SLAB_F_POISON) || likely(poison_bytes_intact(c, slab_object_at(c, s, i), &d)))
 		return 0;
-	fill_finding(found, SLAB_POISON_OVERWRITTEN, at, &d, regs);
+	finding_init_damage(found, SLAB_POISON_OVERWRITTEN, at, &d, regs);
 	object_describe(c, s, i, &found->object);
 	return 1;
 }
 
 /* ---- verifying, for the owner of the object: tell, then repair, so that it is told once ------------------------------------- */
 
-static __cold_path void tell_redzones(struct slab_finding *found, unsigned n)
+static __cold_path void report_redzones(struct slab_finding *found, unsigned n)
 {
 	unsigned k;
 
@@ -152,26 +146,24 @@ static __cold_path void tell_redzones(struct slab_finding *found, unsigned n)
 	}
 }
 
-__cold_path unsigned check_redzones_suspect(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+__cold_path unsigned redzones_report(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                                             enum slab_found_at at, const struct unwind_regs *regs)
 {
 	struct slab_finding found[2];
-	unsigned n = check_find_redzones(c, s, i, user, size, at, regs, found);
+	unsigned n = redzones_find_damage(c, s, i, user, size, at, regs, found);
 
-	tell_redzones(found, n);
+	report_redzones(found, n);
 	return n;
 }
 
-__cold_path unsigned check_poison_suspect(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+__cold_path unsigned poison_report(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
                                           const struct unwind_regs *regs)
 {
 	struct slab_finding found;
 
-	if (!check_find_poison(c, s, i, at, regs, &found))
+	if (!poison_find_damage(c, s, i, at, regs, &found))
 		return 0;
 	finding_report(&found);
 	poison_fill(c, slab_object_at(c, s, i));
 	return 1;
 }
-
-bool slab_accesses_checked;

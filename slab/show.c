@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/show.c - the heap as text, in the columns of the kernel's files: slabinfo, buddyinfo, vmallocinfo, alloc_traces and free_traces. */
-#include "slab/slab_internal.h"
+#include "slab/arena.h"
+#include "slab/slab.h"
 
 /* All are made from a slab_view, so that the program, the memsan command and a core file say the same in the same words.  Nothing is allocated:
  * the caller gives the table that stacks are counted in.  When it is full, further stacks are counted as one.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/shrinker.c - shrinkers: what the program keeps and can do without is asked back when memory is short. */
-#include "slab/slab_internal.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/slab.h"
 
 /* The kernel's do_shrink_slab (mm/shrinker.c) at priority 0, where everything that can go is wanted:
  *

@@ -28,6 +28,8 @@
 
 #include "lib/lib.h"
 
+#define SLAB_NAME_MAX 32 /* of a cache or pool, with its NUL */
+
 /* ---- flags, SLUB's letters ---------------------------------------------------------------------------------------- */
 #define SLAB_F_SANITY  0x01u  /* F */
 #define SLAB_F_REDZONE 0x02u  /* Z */

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/stats.c - counters summed on demand, /proc/slabinfo's lines, trimming, and what fork needs. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/quarantine.h"
+#include "slab/slab.h"
+#include "slab/tcache.h"
 
 /* Nothing is counted on the fast paths: what is live in a cache is what is out of its slabs, less what threads have cached and
  * what the quarantine holds.  The sums are of different moments while other threads run. */

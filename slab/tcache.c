@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/tcache.c - thread caches: stacks of free objects, refilled from and flushed to the slab caches in batches. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/custom.h"
+#include "slab/quarantine.h"
+#include "slab/slab.h"
+#include "slab/state.h"
+#include "slab/tcache.h"
 
 /*     thread A's block            cache "malloc-64"               thread B's block
  *     bins[4] p p p p ◄──refill── slabs' free maps ◄──flush half── bins[4] q q q q q q q q   (B frees what A allocated)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/track.c - SLUB's user tracking: who allocated and who freed an object, in 16 bytes. */
-#include "slab/slab_internal.h"
+#include "slab/slab.h"
+#include "slab/track.h"
 
 /* The kernel keeps two struct track of some 32 bytes behind each object; ours are out of line, and both in one:
  *

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/verify.c - slab_check_all: every red zone and all poison, while other threads go on. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/finding.h"
+#include "slab/mempool.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
+#include "slab/track.h"
+#include "slab/vmalloc.h"
 
 /* The memmap leads from slab to slab.  A slab is pinned by its cache's lock (its pages cannot go away while it is held), its objects are
  * not: they may be freed or leave the quarantine while we read them.  So what is found is believed only when the object is in
@@ -49,22 +57,22 @@ static unsigned scan_live(const struct slab_cache *c, struct slab *s, uint32_t i
 	if (t)
 		before = track_read(t);
 	size = cache_is_custom(c) ? c->user_size : t ? before.size : slab_object_at(c, s, i) + c->object_size - user;
-	if (likely(!check_find_redzones(c, s, i, user, size, scan->at, scan->regs, found)))
+	if (likely(!redzones_find_damage(c, s, i, user, size, scan->at, scan->regs, found)))
 		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	after = t ? track_read(t) : before;
 	if (LOAD_ACQUIRE(*byte) != live || !track_same(&before, &after))
 		return 0;
-	return check_find_redzones(c, s, i, user, size, scan->at, scan->regs, found);
+	return redzones_find_damage(c, s, i, user, size, scan->at, scan->regs, found);
 }
 
 static unsigned scan_held(const struct slab_cache *c, struct slab *s, uint32_t i, const struct scan *scan,
                           struct slab_finding *found)
 {
-	if (likely(!check_find_poison(c, s, i, scan->at, scan->regs, found)))
+	if (likely(!poison_find_damage(c, s, i, scan->at, scan->regs, found)))
 		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (!slab_is_held(c, s, i) || !check_find_poison(c, s, i, scan->at, scan->regs, found))
+	if (!slab_is_held(c, s, i) || !poison_find_damage(c, s, i, scan->at, scan->regs, found))
 		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return slab_is_held(c, s, i);
@@ -174,5 +182,5 @@ size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 		}
 	}
 	found += area_check_all(at, regs);
-	return found + (READ_ONCE(mempool_any) ? mempool_check_all(at, regs) : 0);
+	return found + mempool_check_all(at, regs);
 }

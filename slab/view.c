@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/view.c - the heap read through a mem_view: its caches, its runs of objects, and from any address to the object there. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/class.h"
+#include "slab/mempool.h"
+#include "slab/slab.h"
+#include "slab/track.h"
 
 /* What is read may be in the middle of a change (a thread was stopped anywhere) or damaged (a core file of a program that overwrote
  * it).  So nothing is believed that does not fit together: a descriptor must name a cache that there is and the run that led to it.

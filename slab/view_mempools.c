@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/view_mempools.c - objects of pools (mempool.c), read through a view. */
-#include "slab/slab_internal.h"
+#include "slab/mempool.h"
+#include "slab/slab.h"
 
 /* A process may change while it is read, and a core file may say anything: a table has a plausible size, no probe goes round more than once, and of
  * what an entry says nothing is followed but the address of its pool. */

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/vmalloc.c - large requests: whole pages, in check mode between guard pages. */
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/finding.h"
+#include "slab/flags.h"
+#include "slab/object.h"
+#include "slab/redzone.h"
+#include "slab/slab.h"
+#include "slab/trace_hook.h"
+#include "slab/vmalloc.h"
 
 /*     check mode                                     production
  *     | guard | data … data+slack | guard |          | data … |
@@ -90,7 +99,7 @@ static stack_handle area_save_stack(enum slab_api api, size_t size, const struct
 static void area_trace(const struct area *a, bool free, stack_handle stack)
 {
 	if (unlikely(area_flags & SLAB_F_TRACE))
-		debug_trace("vmalloc", free, a->addr, a->size, stack);
+		trace_tell("vmalloc", free, a->addr, a->size, stack);
 }
 
 static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_handle stack)
@@ -176,13 +185,9 @@ static bool slack_take_damage(const struct area *a, enum slab_found_at at, const
 	uintptr_t end = area_data(a) + area_data_size(a);
 	struct damage d;
 
-	if (!(area_flags & SLAB_F_REDZONE) || check_bytes(a->addr + a->size, end, SLUB_RED_ACTIVE, &d))
+	if (!(area_flags & SLAB_F_REDZONE) || bytes_intact(a->addr + a->size, end, SLUB_RED_ACTIVE, &d))
 		return false;
-	finding_init(f, SLAB_RIGHT_REDZONE, at, d.addr, regs);
-	f->size = d.size;
-	f->expected = d.expected;
-	f->found = d.found;
-	f->have_object = true;
+	finding_init_damage(f, SLAB_RIGHT_REDZONE, at, &d, regs);
 	object_describe_area(a, &f->object);
 	f->object.state = SLAB_OBJ_LIVE;
 	return true;
@@ -347,7 +352,7 @@ static bool slack_damaged(const struct area *a)
 	struct damage d;
 
 	return READ_ONCE(a->live) &&
-	       !check_bytes(a->addr + a->size, area_data(a) + area_data_size(a), SLUB_RED_ACTIVE, &d);
+	       !bytes_intact(a->addr + a->size, area_data(a) + area_data_size(a), SLUB_RED_ACTIVE, &d);
 }
 
 struct slack_search {

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/races.c - threads that do random work on the whole memory stack, built with ThreadSanitizer; tests/races runs it. */
 #include "slab_test.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/mempool.h"
+#include "slab/quarantine.h"
+#include "slab/tcache.h"
 
 #include <pthread.h>
 

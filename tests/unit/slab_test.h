@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "slab/slab_internal.h"
+#include "slab/slab.h"
 
 /* The heap is one per process and is set up once, so that a test with options of its own runs in a child.  A failed CHECK there ends
  * the child, and the test with it. */

@@ -11,7 +11,13 @@
 #include <unistd.h>
 
 #include "preload/memsan.h"
-#include "slab/slab_internal.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/quarantine.h"
+#include "slab/slab.h"
+#include "slab/tcache.h"
 
 /* The whole of memsan is linked in, as from libmemsan.a, and what it gets memory with inside is wrapped by the linker (--wrap): its own memory
  * (meta_alloc), pages (buddy_alloc, buddy_extend), address space (os_reserve, os_commit).  For each scenario and N a child runs it with the N-th of

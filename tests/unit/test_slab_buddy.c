@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_slab_buddy.c - the page allocator against a model: who owns each page, and what is in it. */
 #include "slab_test.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
 
 #define ARENA_PAGES (64u * 256)
 #define RUNS 200

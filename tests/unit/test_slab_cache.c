@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_slab_cache.c - slab caches against a model: what is out, and that it overlaps nothing. */
 #include "slab_test.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/finding.h"
+#include "slab/redzone.h"
 
 #define OUT_MAX 3000
 #define SEED 71993
@@ -139,12 +144,12 @@ static void fresh_slots_are_filled(void)
 	CHECK(cache_take(&cache, p, 3) == 3);
 	s = slab_of((uintptr_t)p[0]);
 	CHECK(s->fresh == 3);
-	CHECK(check_bytes(s->base, s->base + 16, SLUB_RED_ACTIVE, &d));
+	CHECK(bytes_intact(s->base, s->base + 16, SLUB_RED_ACTIVE, &d));
 	for (unsigned i = 0; i < 3; i++) {
-		CHECK(check_poison_bytes(&cache, (uintptr_t)p[i], &d));
-		CHECK(check_bytes((uintptr_t)p[i] + 64, (uintptr_t)p[i] + 80, SLUB_RED_ACTIVE, &d));
+		CHECK(poison_bytes_intact(&cache, (uintptr_t)p[i], &d));
+		CHECK(bytes_intact((uintptr_t)p[i] + 64, (uintptr_t)p[i] + 80, SLUB_RED_ACTIVE, &d));
 	}
-	CHECK(check_bytes((uintptr_t)p[2] + 80, (uintptr_t)p[2] + 160, 0, &d));
+	CHECK(bytes_intact((uintptr_t)p[2] + 80, (uintptr_t)p[2] + 160, 0, &d));
 }
 
 static void test_model(void **state)

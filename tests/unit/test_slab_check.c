@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_slab_check.c - red zones, poison and bad frees: each wrong byte is found, and no right one. */
 #include "slab_test.h"
+#include "slab/area.h"
+#include "slab/cache.h"
+#include "slab/class.h"
+#include "slab/quarantine.h"
 
 static void *alloc_as(size_t size, enum slab_api api)
 {

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_slab_class.c - size classes, exhaustively; the index of an object; slab_debug's grammar. */
 #include "slab_test.h"
+#include "slab/cache.h"
+#include "slab/class.h"
+#include "slab/flags.h"
 
 static void test_class_is_the_smallest_that_fits(void **state)
 {

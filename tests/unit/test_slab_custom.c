@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_slab_custom.c - the program's caches and pools against models: random steps, every invariant after each. */
 #include "slab_test.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/mempool.h"
 
 #include <pthread.h>
 

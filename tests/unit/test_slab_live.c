@@ -4,6 +4,10 @@
 #include <pthread.h>
 
 #include "tests/unit/slab_test.h"
+#include "slab/arena.h"
+#include "slab/cache.h"
+#include "slab/debug.h"
+#include "slab/quarantine.h"
 
 #define SEED 11
 

@@ -4,6 +4,12 @@
 #include <sys/resource.h>
 
 #include "slab_test.h"
+#include "slab/area.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/class.h"
+#include "slab/quarantine.h"
+#include "slab/tcache.h"
 
 #define OBJECTS 400
 #define SEED 424242

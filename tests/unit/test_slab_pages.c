@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_slab_pages.c - pages by order and vmalloc against a model; shrinkers; allocations that fail on purpose; no memory. */
 #include "slab_test.h"
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/quarantine.h"
 
 #define SEED 4242
 #define HELD 100

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/cache.h - slab caches: the descriptors of slabs and caches, and where in a slab an object and its state are. */
+#ifndef MEMSAN_SLAB_CACHE_H
+#define MEMSAN_SLAB_CACHE_H
+
+#include "slab/arena.h"
+#include "slab/state.h"
+#include "slab/track.h"
+
+#define REDZONE_SIZE 16
+
+/* A slab: a run of pages cut into equal slots.  Descriptors are recycled within their cache and never unmapped, so that a reader
+ * without the lock sees at worst an old truth. */
+struct slab {
+	struct slab_cache *cache;
+	uintptr_t base;
+	struct slab *next, *prev; /* partial or empty list; under the cache lock */
+	uint32_t nr_free;         /* bits set in free_map; under the cache lock */
+	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
+	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
+	uint8_t list;             /* enum slab_list; under the cache lock */
+	bool opened;              /* guarded, and one of its pages was opened after a report */
+	bool guarded;              /* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
+	uint32_t nr_queued;       /* its objects' entries in the global queue; under quarantine_lock */
+	uint64_t map[];           /* the free map, under the cache lock; in caches with flags then a byte an object, and the tracks */
+};
+
+/* What a byte of a checked object says, in its slab's descriptor:
+ *
+ *     7      6      5 4 3 2 1 0
+ *     LIVE   HELD   0 0 align          the object starts at the slot's first multiple of 16 << align
+ *
+ *     0 ──debug_alloc──► LIVE|a ──debug_free──► a ──quarantine_put──► HELD|a ──leaves it──► a ──next allocation──► …
+ *
+ * It is the truth about the object's liveness.  Who owns the object stores it (bytes that are next to each other do not disturb each
+ * other); only the step out of LIVE is a compare and exchange, as two threads may try to free the same object.  `align` stays until the
+ * slot is taken again, so that a stale pointer to the start of an over-aligned object can still be told from an interior one. */
+#define OBJECT_LIVE 0x80
+#define OBJECT_HELD 0x40
+#define OBJECT_ALIGN 0x0f
+_Static_assert(SLAB_CLASS_MAX <= (size_t)16 << OBJECT_ALIGN, "every alignment that a cache can give fits");
+enum slab_list { SLAB_LIST_NONE, SLAB_LIST_PARTIAL, SLAB_LIST_EMPTY };
+
+/* A kind of object.  Written once by cache_init, except what the lock guards. */
+struct slab_cache {
+	char name[SLAB_NAME_MAX];
+	uint32_t object_size;
+	uint32_t slot_size;
+	uint32_t offset;       /* of the object in its slot: the left red zone */
+	uint32_t flags;        /* SLAB_F_* */
+	uint64_t reciprocal;   /* 2^40 / slot_size, rounded up */
+	uint32_t nr_objects;   /* a slab */
+	uint32_t nr_pages;     /* a slab */
+	uint32_t map_words;    /* of the free map */
+	uint32_t bytes_at;     /* where a descriptor has its object bytes */
+	uint32_t tracks_at;    /* and its tracks */
+	uint32_t batch;        /* most objects taken or returned at once */
+	uint8_t state;         /* the state byte of live objects, where it is fast; its number among the malloc caches */
+	uint8_t life;          /* enum cache_life; under cache_list_lock, read without */
+	struct slab_cache *self; /* of a live cache that the program made: this address; under cache_list_lock, read without */
+	uint32_t number;       /* its place in slab_caches */
+	uint32_t generation;   /* how many caches had this place before: what threads still hold of those is nothing */
+	uint32_t user_size;    /* of an object as its creator asked for it */
+	bool typesafe;         /* memory stays objects of this cache: no poison, slabs stay */
+	uint32_t pins;         /* atomic: itself while it is not destroyed, and objects on their way out of the quarantine */
+	void (*ctor)(void *object); /* runs once over each object of a new slab */
+	bool fast;             /* no flags: production's paths */
+	bool held;             /* freed objects go through the quarantine */
+
+	struct ranked_lock lock; /* guards all below, and every slab's lists and maps; nothing is reported under it */
+	struct slab *partial, *empty;
+	struct slab *spare;      /* descriptors without pages, linked by next */
+	uint32_t nr_slabs, nr_empty;
+	uint64_t nr_out;         /* objects outside of the free maps */
+	bool broken;             /* its maps were found inconsistent: it takes nothing back any more */
+} __attribute__((aligned(SLAB_CACHE_ALIGN)));
+
+enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects alive: its memory stays theirs */ };
+/* [0] is not used; then malloc's, by class; then those that the program made.  Only as many as were ever used are touched. */
+#define SLAB_FIRST_CUSTOM (SLAB_NR_CLASSES + 1)
+extern struct slab_cache slab_caches[SLAB_CACHES];
+/* fast.h finds a cache's bin by its address: odd multiples of a step, and a power of two of them. */
+_Static_assert(sizeof(struct slab_cache) / SLAB_CACHE_ALIGN % 2 == 1 && IS_POW2(SLAB_CACHES), "every cache has a bin of its own");
+#define malloc_caches slab_caches
+static inline bool cache_is_custom(const struct slab_cache *c)
+{
+	return c->number >= SLAB_FIRST_CUSTOM;
+}
+extern int64_t cache_checked_bytes; /* slots that are out of their slabs, in caches with flags; atomic */
+
+/* Objects of `size` bytes; `align` is a power of two from 16 to the page size. */
+void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state);
+/* Everything goes back: the slabs, which nobody may hold an object of any more, and their descriptors. */
+void cache_release(struct slab_cache *c);
+/* Takes up to n objects; how many.  0: no memory. */
+size_t cache_take(struct slab_cache *c, void **objects, size_t n);
+/* Gives them back.  An object that is already there (two threads freed it at once) is reported after the lock is released. */
+void cache_return(struct slab_cache *c, void *const *objects, size_t n);
+/* Gives back the pages of all empty slabs; pages. */
+size_t cache_shrink(struct slab_cache *c);
+/* A slab whose objects are all quarantined leaves the cache's books, or comes back from there to be given up: its pages read as
+ * zero and are accessible again. */
+void cache_guard_slab(struct slab_cache *c, struct slab *s);
+void cache_drop_guarded(struct slab_cache *c, struct slab *s);
+size_t cache_descriptor_size(const struct slab_cache *c);
+/* Visits every cache there is. */
+void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx);
+const char *cache_verify(struct slab_cache *c); /* for tests: every invariant */
+
+static inline uint32_t slab_index(const struct slab_cache *c, const struct slab *s, uintptr_t addr)
+{
+	return (uint32_t)(((addr - READ_ONCE(s->base)) * c->reciprocal) >> 40);
+}
+static inline uintptr_t slab_object_at(const struct slab_cache *c, const struct slab *s, uint32_t i)
+{
+	return READ_ONCE(s->base) + (uintptr_t)i * c->slot_size + c->offset;
+}
+/* Of a cache without checks. */
+static inline bool state_is_live(const struct slab_cache *c, uintptr_t addr)
+{
+	return class_is_coarse(c->number) ? slab_coarse_class((void *)addr) != 0 : READ_ONCE(*state_of(addr)) != 0;
+}
+static inline bool map_test(const uint64_t *map, uint32_t i)
+{
+	return READ_ONCE(map[i / 64]) >> (i % 64) & 1;
+}
+/* Where a checked slab's object bytes and tracks are, from its descriptor on; view.c reads them elsewhere. */
+static inline size_t slab_bytes_offset(uint32_t map_words)
+{
+	return sizeof(struct slab) + map_words * sizeof(uint64_t);
+}
+static inline size_t slab_tracks_offset(uint32_t map_words, uint32_t nr_objects)
+{
+	return ALIGN_UP(slab_bytes_offset(map_words) + nr_objects, 16);
+}
+static inline uint8_t *slab_byte(const struct slab_cache *c, struct slab *s, uint32_t i)
+{
+	return (uint8_t *)s + c->bytes_at + i;
+}
+static inline bool slab_is_held(const struct slab_cache *c, struct slab *s, uint32_t i)
+{
+	return READ_ONCE(*slab_byte(c, s, i)) & OBJECT_HELD;
+}
+static inline struct slab_track *track_of(const struct slab_cache *c, struct slab *s, uint32_t i)
+{
+	return c->flags & SLAB_F_TRACK ? (struct slab_track *)((char *)s + c->tracks_at) + i : NULL;
+}
+/* Of a slot whose object is at `object` and says `byte`. */
+static inline uintptr_t object_start(uintptr_t object, uint8_t byte)
+{
+	return ALIGN_UP(object, (uintptr_t)16 << (byte & OBJECT_ALIGN));
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/lookup.h - what a pointer that may be anything leads to.
+ *
+ *   address ── memmap ──► struct slab ──► struct slab_cache           objects up to 32 KiB; liveness of checked ones: a byte each
+ *      │          └─────► struct area                                 large areas; live: it names its address
+ *      └────── state map: which unchecked object starts at this address (production)
+ */
+#ifndef MEMSAN_SLAB_LOOKUP_H
+#define MEMSAN_SLAB_LOOKUP_H
+
+#include "slab/area.h"
+#include "slab/cache.h"
+#include "slab/debug.h"
+
+/* Who knows whether an object is live depends on who made it: the state map (fast), its slab's descriptor (checked), its area's. */
+enum place { PLACE_NOTHING, PLACE_FAST, PLACE_CUSTOM, PLACE_CHECKED, PLACE_AREA };
+struct lookup {
+	enum place place;
+	unsigned class;      /* FAST: of the live object that starts there */
+	struct slab *slab;   /* CHECKED: the pointer is somewhere in it; CUSTOM: a live object of an unchecked cache of the program's starts there */
+	struct area *area;   /* AREA: likewise */
+};
+__inline_hot struct lookup lookup_pointer(const void *p)
+{
+	size_t i = arena_state_index(p);
+	struct lookup to = { .place = PLACE_NOTHING };
+	uint64_t w;
+
+	if (i < LOAD_ACQUIRE(arena_state_limit)) {
+		to.class = LOAD_ACQUIRE(arena_state[i]);
+		if (!to.class)
+			to.class = slab_coarse_class(p);
+		if (to.class) {
+			to.place = to.class <= SLAB_NR_CLASSES ? PLACE_FAST : PLACE_CUSTOM;
+			to.slab = to.place == PLACE_CUSTOM ? slab_of((uintptr_t)p) : NULL;
+			return to;
+		}
+	}
+	if (unlikely(!arena_usable((uintptr_t)p)))
+		return to;
+	w = arena_owner((uintptr_t)p);
+	if ((w & OWNER_TAG) == OWNER_SLAB && !((struct slab *)OWNER_POINTER(w))->cache->fast) {
+		to.slab = OWNER_POINTER(w);
+		to.place = PLACE_CHECKED;
+	} else if ((w & OWNER_TAG) == OWNER_AREA) {
+		to.area = OWNER_POINTER(w);
+		to.place = PLACE_AREA;
+	}
+	return to;
+}
+/* The same, NOTHING unless a live object starts there. */
+static inline struct lookup lookup_live(const void *p)
+{
+	struct lookup to = lookup_pointer(p);
+
+	if ((to.place == PLACE_CHECKED && !debug_is_live(to.slab, (uintptr_t)p)) ||
+	    (to.place == PLACE_AREA && LOAD_ACQUIRE(to.area->live) != (uintptr_t)p))
+		to.place = PLACE_NOTHING;
+	return to;
+}
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/redzone.h - red zones and poison: filled, verified, repaired. */
+#ifndef MEMSAN_SLAB_REDZONE_H
+#define MEMSAN_SLAB_REDZONE_H
+
+#include "slab/cache.h"
+#include "slab/finding.h"
+
+void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to);
+/* What is wrong with an object's red zones or poison, described but neither told nor repaired.  How many findings. */
+unsigned redzones_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+                             enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2]);
+unsigned poison_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+                           const struct unwind_regs *regs, struct slab_finding *found);
+/* Both verify again, report and repair; the object belongs to the caller.  How many findings. */
+unsigned redzones_report(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+                                enum slab_found_at at, const struct unwind_regs *regs);
+unsigned poison_report(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
+                              const struct unwind_regs *regs);
+bool bytes_intact(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d);
+bool poison_bytes_intact(const struct slab_cache *c, uintptr_t object, struct damage *d);
+
+/* The rest is done for every allocation and free, so in line.  Objects and their sizes are multiples of 16. */
+
+#define POISON_WORD (POISON_FREE * 0x0101010101010101ULL)
+#define POISON_LAST_WORD (POISON_WORD ^ (uint64_t)(POISON_FREE ^ POISON_END) << 56)
+#define POISON_INLINE 256u /* up to here a loop beats a call */
+
+static inline void poison_fill(const struct slab_cache *c, uintptr_t object)
+{
+	arch_vec16 v = arch_vec16_fill(POISON_WORD);
+	uintptr_t p = object, end = object + c->object_size;
+
+	if (likely(c->object_size <= POISON_INLINE))
+		for (; p < end; p += 16)
+			*(arch_vec16 *)p = v;
+	else
+		mem_set((void *)object, POISON_FREE, c->object_size);
+	WRITE_ONCE(((uint64_t *)end)[-1], POISON_LAST_WORD);
+}
+
+/* Before a displaced object, and behind one that is smaller than its slot. */
+static inline void redzone_fill_slack(const struct slab_cache *c, uintptr_t object, uintptr_t user, size_t size)
+{
+	if (!(c->flags & SLAB_F_REDZONE))
+		return;
+	if (unlikely(user != object))
+		mem_set((void *)object, SLUB_RED_ACTIVE, user - object);
+	mem_set_short((void *)(user + size), SLUB_RED_ACTIVE, object + c->object_size - (user + size));
+}
+
+static inline bool poison_intact(uintptr_t object, size_t size)
+{
+	const uint64_t *tail = (const uint64_t *)(object + size - 16);
+	const char *p = (const char *)object, *end = (const char *)tail;
+	arch_vec16 v = arch_vec16_fill(POISON_WORD);
+
+	for (; end - p >= 64; p += 64)
+		if (!arch_equal_64(p, v))
+			return false;
+	for (; p < end; p += 16)
+		if (!arch_equal_16(p, v))
+			return false;
+	return ((tail[0] ^ POISON_WORD) | (tail[1] ^ POISON_LAST_WORD)) == 0;
+}
+
+/* Of an object that starts where its slot's object does, up to `end`: its red zones at `slot` and `next`, and what is left before the latter, looked
+ * at 16 bytes at a time, of which the last may lie in the zone. */
+static inline bool redzones_intact(uintptr_t slot, uintptr_t end, uintptr_t next)
+{
+	arch_vec16 red = arch_vec16_fill(SLUB_RED_ACTIVE * 0x0101010101010101ULL);
+
+	if (!arch_equal_16((const void *)slot, red) || !arch_equal_16((const void *)next, red))
+		return false;
+	for (; end < next; end += 16)
+		if (!arch_equal_16((const void *)end, red))
+			return false;
+	return true;
+}
+
+/* In the next three `object` is where object i of the slab is. */
+static inline void redzones_verify(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object, uintptr_t user, size_t size,
+                                  enum slab_found_at at, const struct unwind_regs *regs)
+{
+	if (c->flags & SLAB_F_REDZONE &&
+	    unlikely(user != object || c->offset != REDZONE_SIZE ||
+	             !redzones_intact(object - REDZONE_SIZE, user + size, object + c->object_size)))
+		redzones_report(c, s, i, user, size, at, regs);
+}
+
+static inline void poison_verify(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object, enum slab_found_at at,
+                                  const struct unwind_regs *regs)
+{
+	if (c->flags & SLAB_F_POISON && unlikely(!poison_intact(object, c->object_size)))
+		poison_report(c, s, i, at, regs);
+}
+
+/* At its allocation, an object that was checked whole when it left the quarantine.  In an instrumented program only the ends of objects that are
+ * larger than both: the bytes between have been whole since the quarantine but for what code that is not instrumented has written there,
+ * between two events that follow each other closely.  That much is given up for a fifteenth of the time of programs with objects of some KiB. */
+#define CHECK_ENDS 64u
+static inline void poison_verify_again(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
+                                        const struct unwind_regs *regs)
+{
+	if (likely(c->object_size <= 2 * CHECK_ENDS || !slab_accesses_checked))
+		poison_verify(c, s, i, object, SLAB_AT_ALLOC, regs);
+	else if (c->flags & SLAB_F_POISON && unlikely(!arch_equal_64((const void *)object, arch_vec16_fill(POISON_WORD)) ||
+	                                              !poison_intact(object + c->object_size - CHECK_ENDS, CHECK_ENDS)))
+		poison_report(c, s, i, SLAB_AT_ALLOC, regs);
+}
+
+#endif
