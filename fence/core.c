@@ -326,7 +326,7 @@ void fence_open_range(uintptr_t addr, size_t n)
 	}
 }
 
-void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs)
+void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, enum report_access access, const char *entry, const struct unwind_regs *regs)
 {
 	struct slot_range *r = NULL;
 	struct fence_slot *s = slot_for(bad, &r);
@@ -337,10 +337,10 @@ void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, unsigned is_wri
 	if (s && !report_was_fault(bad, n - (bad - addr))) {
 		slot_describe(r, s, &object);
 		__atomic_fetch_add(&live_counters.fence_bugs, 1, __ATOMIC_RELAXED);
-		record = report_begin(fenced_kind(&object, is_write), "fence");
+		record = report_begin(fenced_kind(&object, access == ACCESS_WRITE), "fence");
 	}
 	if (record) {
-		report_set_access(record, addr, n, is_write);
+		report_set_access(record, addr, n, access);
 		record->bad_addr = bad;
 		record->entry = report_string(record, entry);
 		report_add_regs(record, STACK_ACCESS, regs, false);
@@ -349,11 +349,11 @@ void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, unsigned is_wri
 			report_set_memory(record, bad, object.slot, object.slot + object.slot_size);
 		report_end(record);
 	}
-	if (s && is_write)
+	if (s && access == ACCESS_WRITE)
 		__atomic_fetch_or(&s->opened, SLOT_TOLD, __ATOMIC_RELAXED);
 	fence_open_range(bad, n - (bad - addr));
 	/* A search that was to stop at this byte: libc's goes on to wherever what it looks for is, through canaries and the guard behind them. */
-	if (s && !is_write && bad == addr + n - 1 && bad >= s->addr)
+	if (s && access == ACCESS_READ && bad == addr + n - 1 && bad >= s->addr)
 		fence_open_range(slot_data(r, s) + (r->pages << PAGE_SHIFT), PAGE_SIZE);
 }
 

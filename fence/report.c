@@ -4,9 +4,6 @@
 
 #include "fence/fence_internal.h"
 
-#define ACCESS_WRITE 1
-#define ACCESS_FREE 2
-
 bool (*fence_hook_reported)(uintptr_t slot, size_t size);
 
 static const char *free_name(enum slab_api api)

@@ -3,10 +3,6 @@
  * meet. */
 #include "preload/preload.h"
 
-#define ACCESS_READ 0
-#define ACCESS_WRITE 1
-#define ACCESS_FREE 2
-
 static const enum report_kind kind_of[] = {
 	[SLAB_DOUBLE_FREE] = REPORT_DOUBLE_FREE,
 	[SLAB_INVALID_FREE] = REPORT_INVALID_FREE,

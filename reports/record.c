@@ -45,11 +45,11 @@ uint32_t report_string(struct report_record *r, const char *s)
 	return at;
 }
 
-void report_set_access(struct report_record *r, uintptr_t addr, size_t size, unsigned is_write)
+void report_set_access(struct report_record *r, uintptr_t addr, size_t size, enum report_access access)
 {
 	r->addr = addr;
 	r->access_size = size;
-	r->is_write = is_write;
+	r->access = access;
 }
 
 static uint16_t module_add(struct report_record *r, const struct module_info *info)
@@ -246,7 +246,7 @@ void report_set_leak(struct report_record *r, const struct report_leak *leak, ui
 	r->leak_held_bytes = leak->held_bytes;
 	r->addr = r->obj_addr = addr;
 	r->obj_size = size;
-	r->is_write = 3;
+	r->access = ACCESS_UNKNOWN;
 	r->have_object = 1;
 	r->memory_addr = r->memory_mark = addr;
 	r->memory_len = (uint32_t)MIN(len, (size_t)REPORT_MEMORY);

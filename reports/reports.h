@@ -27,6 +27,9 @@ const char *report_kind_text(enum report_kind kind);
 
 enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_FRAME, STACK_ROLE_NR };
 
+/* How memory was accessed.  The values are in the record, so in other processes too. */
+enum report_access { ACCESS_READ, ACCESS_WRITE, ACCESS_FREE, ACCESS_UNKNOWN, ACCESS_EXECUTE, ACCESS_NR };
+
 #define REPORT_MAGIC 0x5052534du  /* "MSRP" */
 #define REPORT_VERSION 2
 #define REPORT_STACKS 5
@@ -92,7 +95,7 @@ struct report_record {
 	uint64_t addr;
 	uint64_t bad_addr;                         /* first byte that may not be accessed, or 0 (then addr is) */
 	uint64_t access_size;
-	uint32_t is_write;                         /* 0 read, 1 write, 2 free, 3 not known, 4 execute */
+	uint32_t access;                           /* enum report_access */
 	uint32_t expected, found;                  /* first damaged byte: what it should have held and what it held */
 	uint32_t have_object;
 	/* object */
@@ -124,7 +127,7 @@ struct report_record {
  * report: one line is printed and the inner one is dropped) or reports are exhausted. */
 struct report_record *report_begin(enum report_kind kind, const char *component);
 uint32_t report_string(struct report_record *r, const char *s);
-void report_set_access(struct report_record *r, uintptr_t addr, size_t size, unsigned is_write);
+void report_set_access(struct report_record *r, uintptr_t addr, size_t size, enum report_access access);
 /* The stack of here (role ACCESS or NOTICED); `exact`: regs are a faulting instruction's. */
 void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact);
 /* A saved one, with the thread (0: not known) and the jiffies it was taken at (0: not known). */

@@ -41,7 +41,7 @@ void report_forget(uintptr_t slot, size_t size)
 
 static void remember_write(const struct shadow_access *a, const struct shadow_facts *f)
 {
-	if (a->is_write != 1 || !f->in_heap)
+	if (a->access != ACCESS_WRITE || !f->in_heap)
 		return;
 	/* A long write may run through several slots; the bad byte's and the last one's are remembered. */
 	uintptr_t last = a->addr + a->size - 1;
@@ -99,7 +99,7 @@ static bool kind_is_stack(enum report_kind kind)
 static void fill_record(struct report_record *r, const struct shadow_access *a, const struct shadow_facts *f,
                         const struct slab_object *o)
 {
-	report_set_access(r, a->addr, a->size, a->is_write);
+	report_set_access(r, a->addr, a->size, a->access);
 	r->bad_addr = f->bad;
 	if (a->entry)
 		r->entry = report_string(r, a->entry);
@@ -121,7 +121,7 @@ static void remember_last(const struct shadow_access *a, enum report_kind kind)
 	shadow_last.sp = a->regs->sp;
 	shadow_last.addr = a->addr;
 	shadow_last.size = a->size;
-	shadow_last.is_write = a->is_write;
+	shadow_last.access = a->access;
 	shadow_last.kind = kind;
 	__atomic_add_fetch(&shadow_last.made, 1, __ATOMIC_RELEASE);
 }
@@ -181,10 +181,10 @@ void shadow_report(const struct shadow_access *a)
 		open_guards(&access);
 }
 
-void shadow_report_range(const void *p, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs)
+void shadow_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry, const struct unwind_regs *regs)
 {
 	struct shadow_access a = {
-		.addr = (uintptr_t)p, .size = n, .is_write = is_write, .bad = bad, .entry = entry, .regs = regs,
+		.addr = (uintptr_t)p, .size = n, .access = access, .bad = bad, .entry = entry, .regs = regs,
 	};
 	shadow_report(&a);
 }
