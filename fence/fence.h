@@ -51,7 +51,8 @@ void fence_set_owner(void *p, uint32_t owner);
 uint32_t fence_owner(const void *p);
 /* Size as requested, and its family; SIZE_MAX: p is no live object. */
 size_t fence_usable_size(const void *p, enum slab_api *api);
-void fence_report_bad_pointer(const void *p, const struct unwind_regs *regs);
+/* p is in the pool and is no live object: `entry` ("realloc"; NULL: free) was called with it. */
+void fence_report_bad_pointer(const void *p, const char *entry, const struct unwind_regs *regs);
 /* p is in the pool: the first byte in [p, p+n) that belongs to no live fenced object, or 0 (also where there never was one).  Signal-safe. */
 uintptr_t fence_find_bad(const void *p, size_t n);
 /* A libc function, or the kernel for it, is about to access [addr, addr+n), or has, and fence_find_bad gave `bad`.  What

@@ -108,7 +108,7 @@ static void *reallocate_fenced(void *p, size_t size, const struct unwind_regs *r
 	void *q;
 
 	if (old == SIZE_MAX) {
-		fence_report_bad_pointer(p, regs);
+		fence_report_bad_pointer(p, "realloc", regs);
 		return NULL;
 	}
 	q = allocate(size, MIN_ALIGN, api, false, regs);
@@ -264,7 +264,7 @@ MEMSAN_EXPORT size_t malloc_usable_size(void *p)
 
 		if (size != SIZE_MAX)
 			return size;
-		fence_report_bad_pointer(p, &regs);
+		fence_report_bad_pointer(p, NULL, &regs);
 		return 0;
 	}
 	return slab_usable_size(p, &regs);

@@ -38,6 +38,11 @@ size_t report_stack_limit(const struct fmt_buf *b, size_t tail, size_t left);
 /* Take back what was written after `len`. */
 void report_rewind(struct fmt_buf *b, size_t len);
 
+/* ---- finding.c -------------------------------------------------------------------------------------------------------- */
+
+/* "malloc", "operator new" … */
+const char *record_alloc_name(enum slab_api api);
+
 /* ---- record.c --------------------------------------------------------------------------------------------------------- */
 
 /* What a repetition is not known by: the modules of every frame, the bytes of the memory rows, the program's path. */

@@ -30,19 +30,23 @@ __cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum 
 static void report_argument(enum report_kind kind, const void *p, size_t n, enum report_access access, const char *entry,
                             const char *detail, const struct unwind_regs *regs)
 {
-	struct report_record *r = report_begin(kind, "libc");
-	if (!r)
-		return;
-	report_set_access(r, (uintptr_t)p, n, access);
-	r->entry = report_string(r, entry);
-	r->detail = report_string(r, detail);
-	report_add_regs(r, STACK_ACCESS, regs, false);
 	struct slab_object object;
-	if (slab_find_object((uintptr_t)p, &object))
-		report_set_object(r, &object);
-	if (arena_contains(p))
-		report_set_memory(r, (uintptr_t)p, arena_base, arena_base + arena_size);
-	report_end(r);
+	bool in_arena = arena_contains(p);
+	const struct finding f = {
+		.kind = kind,
+		.component = "libc",
+		.addr = (uintptr_t)p,
+		.size = n,
+		.access = access,
+		.entry = entry,
+		.detail = detail,
+		.regs = regs,
+		.object = slab_find_object((uintptr_t)p, &object) ? &object : NULL,
+		.memory_lo = in_arena ? arena_base : 0,
+		.memory_hi = in_arena ? arena_base + arena_size : 0,
+	};
+
+	report_finding(&f);
 }
 
 __cold_path void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry)
