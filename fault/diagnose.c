@@ -213,7 +213,7 @@ static void diagnose_jump(const struct fault_state *s, uint64_t target, struct f
 
 	v->addr = target;
 	v->have_addr = true;
-	v->access = FAULT_EXEC;
+	v->access = ACCESS_EXECUTE;
 	v->kind = target < NULL_PAGES ? REPORT_NULL_PTR_DEREF : REPORT_BAD_JUMP;
 	if (target == 0)
 		say(v, "A null function pointer was called.");
@@ -239,7 +239,7 @@ static void diagnose_mapping(const struct fault_state *s, struct fault_verdict *
 {
 	if (s->error & PAGE_ERROR_KEY) {
 		say(v, "A memory protection key forbids the access.");
-	} else if (v->access == FAULT_WRITE && s->at.known && s->at.mapped && s->at.readable && !s->at.writable) {
+	} else if (v->access == ACCESS_WRITE && s->at.known && s->at.mapped && s->at.readable && !s->at.writable) {
 		v->kind = REPORT_READ_ONLY;
 		say(v, "The page is mapped read-only%s.", s->at.file ? ", from a file" : "");
 	} else if (s->at.known && s->at.mapped) {
@@ -256,7 +256,7 @@ static void diagnose_page(const struct fault_state *s, const struct machine_insn
 {
 	v->addr = s->addr;
 	v->have_addr = true;
-	v->access = s->error & PAGE_ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
+	v->access = s->error & PAGE_ERROR_WRITE ? ACCESS_WRITE : ACCESS_READ;
 	v->kind = REPORT_WILD_MEMORY_ACCESS;
 	if (s->error & PAGE_ERROR_EXEC || s->addr == s->regs[MREG_IP]) {
 		v->bad_pc = true;
@@ -298,7 +298,7 @@ static bool diagnose_operands(const struct fault_state *s, const struct machine_
 
 static void diagnose_protection(const struct fault_state *s, const struct machine_insn *insn, struct fault_verdict *v)
 {
-	v->access = FAULT_ACCESS_UNKNOWN;
+	v->access = ACCESS_UNKNOWN;
 	v->kind = REPORT_UNKNOWN_CRASH;
 	if (!machine_canonical(s->regs[MREG_IP]) || !s->code_len) {
 		v->bad_pc = true;
@@ -329,7 +329,7 @@ static void diagnose_bus(const struct fault_state *s, struct fault_verdict *v)
 {
 	v->addr = s->addr;
 	v->have_addr = true;
-	v->access = s->error & PAGE_ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
+	v->access = s->error & PAGE_ERROR_WRITE ? ACCESS_WRITE : ACCESS_READ;
 	v->kind = REPORT_PAST_FILE_END;
 	if (s->si_code == BUS_MCEERR_AR || s->si_code == BUS_MCEERR_AO) {
 		v->kind = REPORT_UNKNOWN_CRASH;
@@ -354,7 +354,7 @@ void fault_diagnose(const struct fault_state *s, struct fault_verdict *v)
 	struct machine_insn insn;
 
 	mem_set(v, 0, sizeof(*v));
-	v->access = FAULT_ACCESS_UNKNOWN;
+	v->access = ACCESS_UNKNOWN;
 	v->pointer_reg = -1;
 	machine_decode(s->code, s->code_len, s->regs, s->tls_base, &insn);
 	if (s->trap == TRAP_ALIGNMENT) {

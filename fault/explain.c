@@ -89,9 +89,9 @@ static void add_trace(struct report_record *r, const struct fault_state *s, cons
 
 /* ---- ours ------------------------------------------------------------------------------------------------------------------------------- */
 
-static enum fault_access page_access(const struct fault_state *s)
+static enum report_access page_access(const struct fault_state *s)
 {
-	return s->error & PAGE_ERROR_EXEC ? FAULT_EXEC : s->error & PAGE_ERROR_WRITE ? FAULT_WRITE : FAULT_READ;
+	return s->error & PAGE_ERROR_EXEC ? ACCESS_EXECUTE : s->error & PAGE_ERROR_WRITE ? ACCESS_WRITE : ACCESS_READ;
 }
 
 static void report_guard(const struct fault_state *s, const struct slab_object *o)

@@ -41,13 +41,11 @@ struct fault_state {
 	struct fault_mapping stack;   /* that stack's, when known */
 };
 
-enum fault_access { FAULT_READ = 0, FAULT_WRITE = 1, FAULT_ACCESS_UNKNOWN = 3, FAULT_EXEC = 4 };
-
 struct fault_verdict {
 	enum report_kind kind;
 	bool have_addr;
 	uint64_t addr;
-	enum fault_access access;
+	enum report_access access;
 	bool bad_pc;                  /* the instruction pointer itself is bad: the caller's address is on top of the stack */
 	uint64_t pointer;             /* a register or word that holds poison, 0: none */
 	int pointer_reg;              /* that register, enum machine_reg, or -1 */

@@ -19,15 +19,15 @@ static bool slot_told(const struct fence_slot *s)
 	return __atomic_load_n(&s->opened, __ATOMIC_RELAXED) & SLOT_TOLD;
 }
 
-static bool canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at, const struct unwind_regs *regs)
+static void canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at, const struct unwind_regs *regs)
 {
 	uintptr_t start = canary_start(r, s), bad = canary_find_bad(start, s->addr, (uint8_t *)start);
+	struct slab_object object;
 
 	if (!bad)
 		bad = canary_find_bad(s->addr + s->size, canary_end(r, s), (uint8_t *)(s->addr + s->size));
-	if (bad && !slot_told(s))
-		fence_report_corruption(bad, canary_at(bad), *(uint8_t *)bad, found_at, regs);
-	return bad == 0;
+	if (bad && !slot_told(s) && fence_find_object(bad, &object))
+		fence_report_corruption(&object, bad, *(uint8_t *)bad, found_at, regs);
 }
 
 /* ---- allocation ----------------------------------------------------------------------------------------------------------------- */
@@ -159,6 +159,38 @@ static struct fence_slot *slot_live(const void *p, struct slot_range **r)
 	return s && !guard && s->addr == (uintptr_t)p && __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_LIVE ? s : NULL;
 }
 
+static void report_bad_free(const void *p, enum slab_api api, const char *entry, const struct unwind_regs *regs)
+{
+	struct slab_object object;
+	bool have = fence_find_object((uintptr_t)p, &object);
+
+	fence_report_bad_free(have ? &object : NULL, (uintptr_t)p, api, entry, regs);
+}
+
+void fence_report_bad_pointer(const void *p, const char *entry, const struct unwind_regs *regs)
+{
+	report_bad_free(p, SLAB_API_MALLOC, entry, regs);
+}
+
+static enum slab_api family(enum slab_api api)
+{
+	return api == SLAB_API_MEMALIGN ? SLAB_API_MALLOC : api;
+}
+
+/* Is the object freed by another family's function, or with another size? */
+static void check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
+{
+	enum slab_api own = family((enum slab_api)s->api);
+	bool mismatch = own != family(api);
+	struct slab_object object;
+
+	if (!mismatch && (size_given == SIZE_MAX || size_given == s->size))
+		return;
+	if (fence_find_object(s->addr, &object))
+		fence_report_mismatch(&object, mismatch ? REPORT_ALLOC_DEALLOC_MISMATCH : REPORT_SIZED_DELETE_MISMATCH,
+		                      api, size_given, regs);
+}
+
 void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	struct slot_range *r;
@@ -171,9 +203,9 @@ void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwi
 		canary_prefetch((uintptr_t)p);
 	s = slot_live(p, &r);
 	if (s && options.mode == MODE_CHECK)
-		fence_check_api(s, api, size_given, regs);
+		check_api(s, api, size_given, regs);
 	if (!s || !__atomic_compare_exchange_n(&s->state, &live, SLOT_FREED, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
-		fence_report_bad_free((uintptr_t)p, api, regs);
+		report_bad_free(p, api, NULL, regs);
 		return;
 	}
 	stack = regs ? unwind_save(regs) : 0;
@@ -326,34 +358,25 @@ void fence_open_range(uintptr_t addr, size_t n)
 	}
 }
 
-void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs)
+void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, enum report_access access, const char *entry, const struct unwind_regs *regs)
 {
 	struct slot_range *r = NULL;
 	struct fence_slot *s = slot_for(bad, &r);
+	const struct fence_access a = {
+		.addr = addr, .size = n, .bad = bad, .access = access, .entry = entry, .regs = regs,
+	};
 	struct slab_object object;
-	struct report_record *record = NULL;
 
-	/* A fault in there, in the very call, has told of it. */
+	/* A fault in the same call may have reported this already. */
 	if (s && !report_was_fault(bad, n - (bad - addr))) {
 		slot_describe(r, s, &object);
-		__atomic_fetch_add(&live_counters.fence_bugs, 1, __ATOMIC_RELAXED);
-		record = report_begin(fenced_kind(&object, is_write), "fence");
+		fence_report_access(&object, &a);
 	}
-	if (record) {
-		report_set_access(record, addr, n, is_write);
-		record->bad_addr = bad;
-		record->entry = report_string(record, entry);
-		report_add_regs(record, STACK_ACCESS, regs, false);
-		report_set_object(record, &object);
-		if (object.state == SLAB_OBJ_LIVE)
-			report_set_memory(record, bad, object.slot, object.slot + object.slot_size);
-		report_end(record);
-	}
-	if (s && is_write)
+	if (s && access == ACCESS_WRITE)
 		__atomic_fetch_or(&s->opened, SLOT_TOLD, __ATOMIC_RELAXED);
 	fence_open_range(bad, n - (bad - addr));
 	/* A search that was to stop at this byte: libc's goes on to wherever what it looks for is, through canaries and the guard behind them. */
-	if (s && !is_write && bad == addr + n - 1 && bad >= s->addr)
+	if (s && access == ACCESS_READ && bad == addr + n - 1 && bad >= s->addr)
 		fence_open_range(slot_data(r, s) + (r->pages << PAGE_SHIFT), PAGE_SIZE);
 }
 
@@ -390,6 +413,7 @@ void fence_for_each_live(void (*fn)(void *ctx, uintptr_t addr, size_t size), voi
 static bool slot_verify(const struct slot_range *r, const struct fence_slot *s, const char *found_at, const struct unwind_regs *regs)
 {
 	uint8_t bytes[512] __attribute__((aligned(8)));
+	struct slab_object object;
 	uintptr_t data = slot_data(r, s), end = data + (r->pages << PAGE_SHIFT);
 
 	for (uintptr_t at = data; at < end; at += sizeof(bytes)) {
@@ -406,7 +430,8 @@ static bool slot_verify(const struct slot_range *r, const struct fence_slot *s, 
 
 			if (!bad || __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != SLOT_LIVE || slot_told(s))
 				continue;
-			fence_report_corruption(bad, canary_at(bad), bytes[bad - at], found_at, regs);
+			slot_describe(r, s, &object);
+			fence_report_corruption(&object, bad, bytes[bad - at], found_at, regs);
 			return false;
 		}
 	}

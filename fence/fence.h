@@ -51,12 +51,13 @@ void fence_set_owner(void *p, uint32_t owner);
 uint32_t fence_owner(const void *p);
 /* Size as requested, and its family; SIZE_MAX: p is no live object. */
 size_t fence_usable_size(const void *p, enum slab_api *api);
-void fence_report_bad_pointer(const void *p, const struct unwind_regs *regs);
+/* p is in the pool and is no live object: `entry` ("realloc"; NULL: free) was called with it. */
+void fence_report_bad_pointer(const void *p, const char *entry, const struct unwind_regs *regs);
 /* p is in the pool: the first byte in [p, p+n) that belongs to no live fenced object, or 0 (also where there never was one).  Signal-safe. */
 uintptr_t fence_find_bad(const void *p, size_t n);
-/* A libc function, or the kernel for it, is about to access [addr, addr+n), or has, and fence_find_bad gave `bad`.  is_write: 0 read, 1 write.  What
+/* A libc function, or the kernel for it, is about to access [addr, addr+n), or has, and fence_find_bad gave `bad`.  What
  * it will meet of guards is memory afterwards. */
-void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs);
+void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, enum report_access access, const char *entry, const struct unwind_regs *regs);
 /* As fence_open_page, for what of [addr, addr+n) is guarded, up to a megabyte from addr on. */
 void fence_open_range(uintptr_t addr, size_t n);
 /* What a bad access to this object is called. */

@@ -97,9 +97,24 @@ bool filter_matches_only(stack_handle stack);
 
 /* ---- report.c ------------------------------------------------------------------------------------------------------------------- */
 
-void fence_report_corruption(uintptr_t bad, uint8_t expected, uint8_t found, const char *found_at, const struct unwind_regs *regs);
-void fence_report_bad_free(uintptr_t addr, enum slab_api api, const struct unwind_regs *regs);
-/* Reports an object that is freed by another family's function, or with another size. */
-void fence_check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+/* Damage in a canary of `o`, whose first bad byte holds `found`.  Sets o's state to live, which it was when it was damaged. */
+void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found, const char *found_at,
+                             const struct unwind_regs *regs);
+/* `o`: the object at or nearest to addr, or NULL.  `entry`: the function that was called; NULL: the one that frees for `api`. */
+void fence_report_bad_free(const struct slab_object *o, uintptr_t addr, enum slab_api api, const char *entry,
+                           const struct unwind_regs *regs);
+/* `kind`: REPORT_ALLOC_DEALLOC_MISMATCH or REPORT_SIZED_DELETE_MISMATCH. */
+void fence_report_mismatch(const struct slab_object *o, enum report_kind kind, enum slab_api api, size_t size_given,
+                           const struct unwind_regs *regs);
+/* What a libc call, or the kernel for it, accesses: [addr, addr + size), of which `bad` is the first bad byte. */
+struct fence_access {
+	uintptr_t addr;
+	size_t size;
+	uintptr_t bad;
+	enum report_access access;
+	const char *entry;
+	const struct unwind_regs *regs;
+};
+void fence_report_access(const struct slab_object *o, const struct fence_access *a);
 
 #endif

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/dispatch.c - what slab/ found becomes a report record.  Slab knows objects and reports knows layout; only here do they
- * meet. */
+/* preload/dispatch.c - what slab found becomes a finding for reports.  slab may not include reports, and shadow knows which damage
+ * was reported already; only preload sees all three. */
 #include "preload/preload.h"
-
-#define ACCESS_READ 0
-#define ACCESS_WRITE 1
-#define ACCESS_FREE 2
 
 static const enum report_kind kind_of[] = {
 	[SLAB_DOUBLE_FREE] = REPORT_DOUBLE_FREE,
@@ -33,88 +29,66 @@ static const char *const found_at_text[] = {
 	[SLAB_AT_ALLOC] = "on allocation",
 };
 
-static const char *const free_name[SLAB_API_NR] = {
-	[SLAB_API_MALLOC] = "free",
-	[SLAB_API_NEW] = "operator delete",
-	[SLAB_API_NEW_ARRAY] = "operator delete[]",
-	[SLAB_API_MEMALIGN] = "free",
-	[SLAB_API_CACHE] = "memsan_cache_free",
-	[SLAB_API_VMALLOC] = "memsan_vfree",
-	[SLAB_API_PAGES] = "memsan_free_pages",
-	[SLAB_API_POOL] = "memsan_pool_free",
-};
-
 /* Damage was done by a write that nobody saw; the other kinds are about the call that is being made. */
 static bool found_afterwards(enum slab_finding_kind kind)
 {
 	return kind == SLAB_LEFT_REDZONE || kind == SLAB_RIGHT_REDZONE || kind == SLAB_POISON_OVERWRITTEN;
 }
 
+/* The function that was called where the object's family does not tell; NULL: it does. */
 static const char *entry_of(const struct slab_finding *f)
 {
 	if (f->kind == SLAB_OBJECT_REMAINS)
 		return f->api_used == SLAB_API_POOL ? "memsan_pool_destroy" : "memsan_cache_destroy";
-	return f->at == SLAB_AT_REALLOC ? "realloc" : free_name[f->api_used];
+	return f->at == SLAB_AT_REALLOC ? "realloc" : NULL;
 }
 
-static void fill_detail(struct report_record *r, const struct slab_finding *f)
+static void put_detail(struct fmt_buf *b, const struct slab_finding *f)
 {
-	char text[160];
-	struct fmt_buf b;
-	fmt_init(&b, text, sizeof(text));
-	if (f->kind == SLAB_ALLOC_DEALLOC_MISMATCH && f->have_object)
-		fmt_printf(&b, "allocated with %s, freed with %s", report_alloc_name(f->object.api), free_name[f->api_used]);
-	else if (f->kind == SLAB_SIZED_DELETE_MISMATCH && f->have_object)
-		fmt_printf(&b, "size given to %s: %zu; allocated: %zu", free_name[f->api_used], f->size, f->object.size);
-	else if (f->kind == SLAB_WRONG_CACHE)
-		fmt_printf(&b, "wrong cache: freed to %s, but the object is from %s", f->cache, f->have_object ? f->object.cache : "?");
+	if (f->kind == SLAB_WRONG_CACHE)
+		fmt_printf(b, "wrong cache: freed to %s, but the object is from %s", f->cache,
+		           f->have_object ? f->object.cache : "?");
 	else if (f->kind == SLAB_CACHE_DESTROYED)
-		fmt_printf(&b, f->cache[0] ? "the cache %s was destroyed" : "there is no such cache or pool", f->cache);
+		fmt_printf(b, f->cache[0] ? "the cache %s was destroyed" : "there is no such cache or pool", f->cache);
 	else if (f->kind == SLAB_OBJECT_REMAINS)
-		fmt_printf(&b, "Objects remaining in %s on %s(): %llu", f->cache, entry_of(f), (unsigned long long)f->nr);
+		fmt_printf(b, "Objects remaining in %s on %s(): %llu", f->cache, entry_of(f), (unsigned long long)f->nr);
 	else if (f->kind == SLAB_WRONG_ORDER)
-		fmt_printf(&b, "wrong order: freed with order %llu, allocated with order %llu", (unsigned long long)f->nr,
+		fmt_printf(b, "wrong order: freed with order %llu, allocated with order %llu", (unsigned long long)f->nr,
 		           (unsigned long long)f->nr_allocated);
 	else if (f->kind == SLAB_TAIL_PAGE)
-		fmt_printf(&b, "tail page: page %llu of an allocation of order %llu", (unsigned long long)f->nr,
+		fmt_printf(b, "tail page: page %llu of an allocation of order %llu", (unsigned long long)f->nr,
 		           (unsigned long long)f->nr_allocated);
-	if (b.len)
-		r->detail = report_string(r, text);
 }
 
-/* The object with what lies around it; a stray pointer shows the rows at itself. */
-static void fill_memory(struct report_record *r, const struct slab_finding *f)
+void dispatch_finding(const struct slab_finding *s)
 {
-	uintptr_t lo = 0, hi = UINTPTR_MAX;
-	if (arena_contains((void *)f->addr)) {
-		lo = arena_base;
-		hi = arena_base + arena_size;
-	}
-	report_set_memory(r, f->addr, lo, hi);
-}
+	bool late = found_afterwards(s->kind), in_arena = arena_contains((void *)s->addr);
+	char detail[160];
+	struct fmt_buf b;
+	const struct finding f = {
+		.kind = kind_of[s->kind],
+		.component = "slab",
+		.addr = s->addr,
+		.size = late ? s->size : 0,
+		.access = late ? ACCESS_WRITE : ACCESS_FREE,
+		.found_at = late ? found_at_text[s->at] : NULL,
+		.expected = s->expected,
+		.found = s->found,
+		.entry = late ? NULL : entry_of(s),
+		.api_used = s->api_used,
+		.size_given = s->size,
+		.detail = detail,
+		.regs = s->have_regs ? &s->regs : NULL,
+		.object = s->have_object ? &s->object : NULL,
+		/* A pointer from elsewhere shows the bytes that lie there. */
+		.memory_lo = in_arena ? arena_base : 0,
+		.memory_hi = in_arena ? arena_base + arena_size : UINTPTR_MAX,
+	};
 
-void dispatch_finding(const struct slab_finding *f)
-{
-	bool late = found_afterwards(f->kind);
-	/* What was told at the access itself is no news. */
-	if (late && f->have_object && shadow_was_reported(f->object.slot, f->object.slot_size))
+	/* The write that did this damage was reported when it happened. */
+	if (late && s->have_object && shadow_was_reported(s->object.slot, s->object.slot_size))
 		return;
-	struct report_record *r = report_begin(kind_of[f->kind], "slab");
-	if (!r)
-		return;
-	report_set_access(r, f->addr, late ? f->size : 0, late ? ACCESS_WRITE : ACCESS_FREE);
-	if (late) {
-		r->found_at = report_string(r, found_at_text[f->at]);
-		r->expected = f->expected;
-		r->found = f->found;
-	} else {
-		r->entry = report_string(r, entry_of(f));
-	}
-	if (f->have_regs)
-		report_add_regs(r, late ? STACK_NOTICED : STACK_ACCESS, &f->regs, false);
-	if (f->have_object)
-		report_set_object(r, &f->object);
-	fill_detail(r, f);
-	fill_memory(r, f);
-	report_end(r);
+	fmt_init(&b, detail, sizeof(detail));
+	put_detail(&b, s);
+	report_finding(&f);
 }

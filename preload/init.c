@@ -68,7 +68,6 @@ static void read_options(bool secure)
 		report_line("slab_debug: '%s' is not a list of FZPUT (or -), optionally ',' and cache names; ignored", bad);
 		options.slab_debug[0] = '\0';
 	}
-	reports_configure();
 }
 
 static const struct slab_foreign fenced = { .find = fence_find_object, .open = fence_open_page };

@@ -39,14 +39,14 @@ static void *allocate(size_t size, size_t align, enum slab_api api, bool zero, c
 	return p;
 }
 
-static void release(void *p, size_t size_given, size_t align_given, const struct unwind_regs *regs)
+static void release(void *p, size_t size_given, const struct unwind_regs *regs)
 {
 	runtime_ensure();
 	thread_ensure();
 	if (unlikely(fence_contains(p)))
 		fence_free(p, SLAB_API_MALLOC, size_given, regs);
 	else
-		slab_free(p, SLAB_API_MALLOC, size_given, align_given, regs);
+		slab_free(p, SLAB_API_MALLOC, size_given, regs);
 }
 
 static __cold_path void *malloc_slow(size_t size, const struct unwind_regs *regs)
@@ -61,7 +61,7 @@ void *malloc_allocate(size_t size, bool zero, const struct unwind_regs *regs)
 
 void malloc_release(void *p, const struct unwind_regs *regs)
 {
-	release(p, SIZE_MAX, 0, regs);
+	release(p, SIZE_MAX, regs);
 }
 
 MEMSAN_EXPORT void *malloc(size_t size)
@@ -82,7 +82,7 @@ MEMSAN_EXPORT void free(void *p)
 		return;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	release(p, SIZE_MAX, 0, &regs);
+	release(p, SIZE_MAX, &regs);
 }
 
 MEMSAN_EXPORT void *calloc(size_t n, size_t size)
@@ -108,7 +108,7 @@ static void *reallocate_fenced(void *p, size_t size, const struct unwind_regs *r
 	void *q;
 
 	if (old == SIZE_MAX) {
-		fence_report_bad_pointer(p, regs);
+		fence_report_bad_pointer(p, "realloc", regs);
 		return NULL;
 	}
 	q = allocate(size, MIN_ALIGN, api, false, regs);
@@ -124,7 +124,7 @@ static void *reallocate(void *p, size_t size, const struct unwind_regs *regs)
 	if (!p)
 		return allocate(size, MIN_ALIGN, SLAB_API_MALLOC, false, regs);
 	if (size == 0) { /* glibc's choice, which programs here are built for */
-		release(p, SIZE_MAX, 0, regs);
+		release(p, SIZE_MAX, regs);
 		return NULL;
 	}
 	runtime_ensure();
@@ -233,23 +233,24 @@ MEMSAN_EXPORT void *pvalloc(size_t size)
 	return allocate(rounded ? rounded : PAGE_SIZE, PAGE_SIZE, SLAB_API_MEMALIGN, false, &regs);
 }
 
-/* C23: the size (and alignment) must be those of the allocation. */
+/* C23: the size must be the allocation's; so must the alignment, which is not recorded and not checked. */
 MEMSAN_EXPORT void free_sized(void *p, size_t size)
 {
 	if (likely(slab_free_fast(p)) || !p)
 		return;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	release(p, size, 0, &regs);
+	release(p, size, &regs);
 }
 
 MEMSAN_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 {
+	(void)align;
 	if (likely(slab_free_fast(p)) || !p)
 		return;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	release(p, size, align, &regs);
+	release(p, size, &regs);
 }
 
 MEMSAN_EXPORT size_t malloc_usable_size(void *p)
@@ -264,7 +265,7 @@ MEMSAN_EXPORT size_t malloc_usable_size(void *p)
 
 		if (size != SIZE_MAX)
 			return size;
-		fence_report_bad_pointer(p, &regs);
+		fence_report_bad_pointer(p, NULL, &regs);
 		return 0;
 	}
 	return slab_usable_size(p, &regs);

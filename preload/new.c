@@ -108,7 +108,7 @@ static void *new_object(size_t size, size_t align, enum slab_api api, bool nothr
 	}
 }
 
-static void delete_object(void *p, enum slab_api api, size_t size, size_t align, const struct unwind_regs *regs)
+static void delete_object(void *p, enum slab_api api, size_t size, const struct unwind_regs *regs)
 {
 	if (!p)
 		return;
@@ -117,7 +117,7 @@ static void delete_object(void *p, enum slab_api api, size_t size, size_t align,
 	if (unlikely(fence_contains(p)))
 		fence_free(p, api, size, regs);
 	else
-		slab_free(p, api, size, align, regs);
+		slab_free(p, api, size, regs);
 }
 
 void *operator_forward[OPERATOR_NR];
@@ -147,7 +147,7 @@ DEFINE_NEW(_ZnamSt11align_val_t, (size_t size, size_t align), (size, align), ali
 DEFINE_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHROW), (size, align, tag), align, SLAB_API_NEW, true)
 DEFINE_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHROW), (size, align, tag), align, SLAB_API_NEW_ARRAY, true)
 
-#define DEFINE_DELETE(name, params, args, size_given, align_given, api)                                       \
+#define DEFINE_DELETE(name, params, args, size_given, api)                                       \
 	MEMSAN_EXPORT void name params;                                                                       \
 	MEMSAN_EXPORT void name params                                                                        \
 	{                                                                                                     \
@@ -159,18 +159,18 @@ DEFINE_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHR
 			return;                                                                               \
 		struct unwind_regs regs;                                                                      \
 		UNWIND_HERE(&regs);                                                                           \
-		delete_object(p, api, size_given, align_given, &regs);                                        \
+		delete_object(p, api, size_given, &regs);                                                     \
 	}
 
-DEFINE_DELETE(_ZdlPv, (void *p), (p), SIZE_MAX, 0, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPv, (void *p), (p), SIZE_MAX, 0, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvm, (void *p, size_t size), (p, size), size, 0, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvm, (void *p, size_t size), (p, size), size, 0, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvRKSt9nothrow_t, (void *p, NOTHROW), (p, tag), SIZE_MAX, 0, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvRKSt9nothrow_t, (void *p, NOTHROW), (p, tag), SIZE_MAX, 0, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvSt11align_val_t, (void *p, size_t align), (p, align), SIZE_MAX, align, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvSt11align_val_t, (void *p, size_t align), (p, align), SIZE_MAX, align, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t size, size_t align), (p, size, align), size, align, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t size, size_t align), (p, size, align), size, align, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), (p, align, tag), SIZE_MAX, align, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), (p, align, tag), SIZE_MAX, align, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPv, (void *p), (p), SIZE_MAX, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPv, (void *p), (p), SIZE_MAX, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvm, (void *p, size_t size), (p, size), size, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvm, (void *p, size_t size), (p, size), size, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvRKSt9nothrow_t, (void *p, NOTHROW), (p, tag), SIZE_MAX, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvRKSt9nothrow_t, (void *p, NOTHROW), (p, tag), SIZE_MAX, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvSt11align_val_t, (void *p, size_t align), (p, align), SIZE_MAX, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvSt11align_val_t, (void *p, size_t align), (p, align), SIZE_MAX, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t size, size_t align), (p, size, align), size, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t size, size_t align), (p, size, align), size, SLAB_API_NEW_ARRAY)
+DEFINE_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), (p, align, tag), SIZE_MAX, SLAB_API_NEW)
+DEFINE_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), (p, align, tag), SIZE_MAX, SLAB_API_NEW_ARRAY)

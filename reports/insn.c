@@ -66,12 +66,12 @@ static void use_operands(struct report_record *r, csh handle, const cs_insn *ins
 		if (!best || operand_is(r, handle, insn, op))
 			best = op;
 	}
-	if (!best || r->is_write == 4)
+	if (!best || r->access == ACCESS_EXECUTE)
 		return;
 	if (!r->access_size)
 		r->access_size = best->size;
-	if (r->is_write == 3 && best->access)
-		r->is_write = best->access & CS_AC_WRITE ? 1 : 0;
+	if (r->access == ACCESS_UNKNOWN && best->access)
+		r->access = best->access & CS_AC_WRITE ? ACCESS_WRITE : ACCESS_READ;
 }
 
 void insn_decode(struct report_record *r)

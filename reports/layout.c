@@ -67,10 +67,12 @@ const char *report_state_name(uint32_t state)
 	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
 }
 
-const char *report_access_name(uint32_t is_write)
+const char *report_access_name(uint32_t access)
 {
 	static const char *const names[] = { "read", "write", "free", "access", "execute" };
-	return names[is_write > 4 ? 3 : is_write];
+
+	_Static_assert(ARRAY_SIZE(names) == ACCESS_NR, "every access has a name");
+	return names[access < ACCESS_NR ? access : ACCESS_UNKNOWN];
 }
 
 void report_put_build_id(struct fmt_buf *b, const struct report_module *m)

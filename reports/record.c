@@ -45,11 +45,11 @@ uint32_t report_string(struct report_record *r, const char *s)
 	return at;
 }
 
-void report_set_access(struct report_record *r, uintptr_t addr, size_t size, unsigned is_write)
+void report_set_access(struct report_record *r, uintptr_t addr, size_t size, enum report_access access)
 {
 	r->addr = addr;
 	r->access_size = size;
-	r->is_write = is_write;
+	r->access = access;
 }
 
 static uint16_t module_add(struct report_record *r, const struct module_info *info)
@@ -183,22 +183,6 @@ void report_add_pc(struct report_record *r, enum report_role role, uintptr_t pc)
 	stack_fill(r, s, 1, true, 0);
 }
 
-static const char *const alloc_name[SLAB_API_NR] = {
-	[SLAB_API_MALLOC] = "malloc",
-	[SLAB_API_NEW] = "operator new",
-	[SLAB_API_NEW_ARRAY] = "operator new[]",
-	[SLAB_API_MEMALIGN] = "aligned_alloc",
-	[SLAB_API_CACHE] = "memsan_cache_alloc",
-	[SLAB_API_VMALLOC] = "memsan_vmalloc",
-	[SLAB_API_PAGES] = "memsan_alloc_pages",
-	[SLAB_API_POOL] = "memsan_pool_alloc",
-};
-
-const char *report_alloc_name(enum slab_api api)
-{
-	return alloc_name[api];
-}
-
 void report_set_object(struct report_record *r, const struct slab_object *o)
 {
 	bool freed = o->state != SLAB_OBJ_LIVE;
@@ -213,7 +197,7 @@ void report_set_object(struct report_record *r, const struct slab_object *o)
 	r->slot_size = o->slot_size;
 	if (!o->tracked)
 		return;
-	r->obj_api = report_string(r, alloc_name[o->api]);
+	r->obj_api = report_string(r, record_alloc_name(o->api));
 	report_add_handle(r, STACK_ALLOC, o->alloc_stack, o->alloc_thread, freed ? 0 : o->when);
 	if (freed && o->free_stack)
 		report_add_handle(r, STACK_FREE, o->free_stack, o->free_thread, o->when);
@@ -246,7 +230,7 @@ void report_set_leak(struct report_record *r, const struct report_leak *leak, ui
 	r->leak_held_bytes = leak->held_bytes;
 	r->addr = r->obj_addr = addr;
 	r->obj_size = size;
-	r->is_write = 3;
+	r->access = ACCESS_UNKNOWN;
 	r->have_object = 1;
 	r->memory_addr = r->memory_mark = addr;
 	r->memory_len = (uint32_t)MIN(len, (size_t)REPORT_MEMORY);

@@ -111,7 +111,7 @@ static void put_access(struct fmt_buf *b, const struct report_record *r)
 {
 	put_key(b, "access");
 	fmt_printf(b, "{");
-	put_string(b, "type", report_access_name(r->is_write));
+	put_string(b, "type", report_access_name(r->access));
 	if (r->fault.no_addr)
 		put_string(b, "addr", NULL);
 	else

@@ -37,11 +37,12 @@ static void put_access(struct fmt_buf *b, const struct report_record *r)
 	const char *found_at = report_str(r, r->found_at);
 	size_t start = b->len;
 
-	fmt_printf(b, "%s", verbs[r->is_write > 4 ? 3 : r->is_write]);
+	_Static_assert(ARRAY_SIZE(verbs) == ACCESS_NR, "every access has a verb");
+	fmt_printf(b, "%s", verbs[r->access < ACCESS_NR ? r->access : ACCESS_UNKNOWN]);
 	if (r->access_size)
 		fmt_printf(b, " of size %llu at", (unsigned long long)r->access_size);
 	else
-		fmt_printf(b, r->is_write == 2 ? " of" : " at");
+		fmt_printf(b, r->access == ACCESS_FREE ? " of" : " at");
 	if (r->fault.no_addr)
 		fmt_printf(b, " an unknown address");
 	else

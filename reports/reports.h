@@ -3,7 +3,7 @@
  *
  * Both halves:  kinds.c names, layout.c and render_text.c, render_json.c the layout, so that the plain report and the symbolized one
  *               differ only in the frames.
- * Runtime half (in libmemsan.so): record.c fills a record in stages, emit.c decides what is printed and when, helper.c starts and asks
+ * Runtime half (in libmemsan.so): finding.c turns what a detector found into a record, record.c fills a record in stages, emit.c decides what is printed and when, helper.c starts and asks
  *               the helper, plain.c prints without it, sink.c writes it where reports go.
  * Tool half (helper and memsan command): symbolize.c modules and ELF symbols, symbolize_dwarf.c functions and lines, demangle.c, region.c.
  */
@@ -26,6 +26,9 @@ const char *report_kind_class(enum report_kind kind);
 const char *report_kind_text(enum report_kind kind);
 
 enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_FRAME, STACK_ROLE_NR };
+
+/* How memory was accessed.  The values are in the record, so in other processes too. */
+enum report_access { ACCESS_READ, ACCESS_WRITE, ACCESS_FREE, ACCESS_UNKNOWN, ACCESS_EXECUTE, ACCESS_NR };
 
 #define REPORT_MAGIC 0x5052534du  /* "MSRP" */
 #define REPORT_VERSION 2
@@ -92,7 +95,7 @@ struct report_record {
 	uint64_t addr;
 	uint64_t bad_addr;                         /* first byte that may not be accessed, or 0 (then addr is) */
 	uint64_t access_size;
-	uint32_t is_write;                         /* 0 read, 1 write, 2 free, 3 not known, 4 execute */
+	uint32_t access;                           /* enum report_access */
 	uint32_t expected, found;                  /* first damaged byte: what it should have held and what it held */
 	uint32_t have_object;
 	/* object */
@@ -119,20 +122,44 @@ struct report_record {
 	char strings[REPORT_STRINGS];              /* offset 0 is the empty string */
 };
 
+/* ---- runtime half: findings ------------------------------------------------------------------------------------------ */
+/* What a detector found, as far as a record needs it.  Fields that do not apply stay 0.  Pointers are the caller's and are read
+ * during report_finding only. */
+struct finding {
+	enum report_kind kind;
+	const char *component;     /* "slab", "fence", "shadow", "libc" */
+	uintptr_t addr;            /* start of the access, pointer passed in, or first damaged byte */
+	size_t size;               /* bytes accessed or damaged; 0: none */
+	enum report_access access;
+	uintptr_t bad;             /* first byte that may not be accessed; 0: addr */
+	const char *found_at;      /* damage found later: when ("on free"); NULL: the call or access itself is wrong */
+	uint8_t expected, found;   /* damage found later: what the first damaged byte should hold, and holds */
+	const char *entry;         /* function that the program called; NULL: for a free, that of api_used, else none */
+	enum slab_api api_used;    /* what freed the object */
+	size_t size_given;         /* sized delete */
+	const char *detail;        /* one more line for people; the mismatch kinds have their own */
+	const struct unwind_regs *regs;   /* of the call or access, or of the call that found the damage; NULL: no stack */
+	const struct slab_object *object;
+	uintptr_t memory_lo, memory_hi;   /* show the bytes around `bad` that lie in here; equal: show none */
+	/* Adds to the record what only the detector knows; NULL: nothing.  Runs with the report lock held. */
+	void (*fill)(struct report_record *r, const struct finding *f);
+	const void *ctx;           /* fill's own */
+};
+/* False: no report was made, for the reasons that report_begin gives. */
+bool report_finding(const struct finding *f);
+
 /* ---- runtime half: filling ------------------------------------------------------------------------------------------- */
 /* The one record being made, with the report lock held; NULL when this thread is already inside a report (a bug in a bug
  * report: one line is printed and the inner one is dropped) or reports are exhausted. */
 struct report_record *report_begin(enum report_kind kind, const char *component);
 uint32_t report_string(struct report_record *r, const char *s);
-void report_set_access(struct report_record *r, uintptr_t addr, size_t size, unsigned is_write);
+void report_set_access(struct report_record *r, uintptr_t addr, size_t size, enum report_access access);
 /* The stack of here (role ACCESS or NOTICED); `exact`: regs are a faulting instruction's. */
 void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact);
 /* A saved one, with the thread (0: not known) and the jiffies it was taken at (0: not known). */
 void report_add_handle(struct report_record *r, enum report_role role, stack_handle h, uint32_t thread, uint32_t when);
 /* One frame alone: the function at pc (role FRAME). */
 void report_add_pc(struct report_record *r, enum report_role role, uintptr_t pc);
-/* "malloc", "operator new" … */
-const char *report_alloc_name(enum slab_api api);
 /* The heap object with its stacks. */
 void report_set_object(struct report_record *r, const struct slab_object *o);
 void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi); /* whole 16-byte rows, clipped to [lo, hi) */

@@ -17,7 +17,7 @@ const struct report_module *report_frame_module(const struct report_record *r, c
 /* Names of record fields' values. */
 const char *report_role_name(uint32_t role);
 const char *report_state_name(uint32_t state);
-const char *report_access_name(uint32_t is_write);
+const char *report_access_name(uint32_t access);
 /* "double-free in cleanup+0x2e/0x60 [prog]" */
 void report_title(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols);
 /* " func+0xoff/0xsize [module]" for the last symbol of a frame (the function that was really called), or
@@ -37,6 +37,11 @@ bool report_memory_byte(const struct report_record *r, size_t i, uint8_t *byte);
 size_t report_stack_limit(const struct fmt_buf *b, size_t tail, size_t left);
 /* Take back what was written after `len`. */
 void report_rewind(struct fmt_buf *b, size_t len);
+
+/* ---- finding.c -------------------------------------------------------------------------------------------------------- */
+
+/* "malloc", "operator new" … */
+const char *record_alloc_name(enum slab_api api);
 
 /* ---- record.c --------------------------------------------------------------------------------------------------------- */
 

@@ -118,6 +118,6 @@ MEMSAN_EXPORT void __sanitizer_unaligned_store64(void *p, uint64_t v);
 /* Provided by preload/: options, heap and shadow are ready afterwards. */
 void shadow_start_runtime(void);
 /* abi_access.c: a range that instrumented code is about to access (a mem function's argument). */
-void abi_check_range(const void *p, size_t n, unsigned is_write, const char *entry, const struct unwind_regs *regs);
+void abi_check_range(const void *p, size_t n, enum report_access access, const char *entry, const struct unwind_regs *regs);
 
 #endif

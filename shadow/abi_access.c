@@ -9,12 +9,12 @@
  */
 #include "shadow/abi.h"
 
-static __cold_path void access_bad(uintptr_t addr, size_t size, unsigned is_write, bool fatal)
+static __cold_path void access_bad(uintptr_t addr, size_t size, enum report_access access, bool fatal)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	shadow_start_runtime();
-	struct shadow_access a = { .addr = addr, .size = size, .is_write = is_write, .fatal = fatal, .regs = &regs };
+	struct shadow_access a = { .addr = addr, .size = size, .access = access, .fatal = fatal, .regs = &regs };
 	shadow_report(&a);
 }
 
@@ -42,22 +42,22 @@ __inline_hot bool access_good(uintptr_t addr, size_t size)
 	void __asan_load##n(uintptr_t addr)                                                                     \
 	{                                                                                                       \
 		if (unlikely(!access_good(addr, n)))                                                            \
-			access_bad(addr, n, 0, true);                                                           \
+			access_bad(addr, n, ACCESS_READ, true);                                                           \
 	}                                                                                                       \
 	void __asan_store##n(uintptr_t addr)                                                                    \
 	{                                                                                                       \
 		if (unlikely(!access_good(addr, n)))                                                            \
-			access_bad(addr, n, 1, true);                                                           \
+			access_bad(addr, n, ACCESS_WRITE, true);                                                           \
 	}                                                                                                       \
 	void __asan_load##n##_noabort(uintptr_t addr)                                                           \
 	{                                                                                                       \
 		if (unlikely(!access_good(addr, n)))                                                            \
-			access_bad(addr, n, 0, false);                                                          \
+			access_bad(addr, n, ACCESS_READ, false);                                                          \
 	}                                                                                                       \
 	void __asan_store##n##_noabort(uintptr_t addr)                                                          \
 	{                                                                                                       \
 		if (unlikely(!access_good(addr, n)))                                                            \
-			access_bad(addr, n, 1, false);                                                          \
+			access_bad(addr, n, ACCESS_WRITE, false);                                                          \
 	}                                                                                                       \
 	void __asan_exp_load##n(uintptr_t addr, uint32_t exp)                                                   \
 	{                                                                                                       \
@@ -71,112 +71,112 @@ __inline_hot bool access_good(uintptr_t addr, size_t size)
 	}                                                                                                       \
 	void __asan_report_load##n(uintptr_t addr)                                                              \
 	{                                                                                                       \
-		access_bad(addr, n, 0, true);                                                                   \
+		access_bad(addr, n, ACCESS_READ, true);                                                                   \
 	}                                                                                                       \
 	void __asan_report_store##n(uintptr_t addr)                                                             \
 	{                                                                                                       \
-		access_bad(addr, n, 1, true);                                                                   \
+		access_bad(addr, n, ACCESS_WRITE, true);                                                                   \
 	}                                                                                                       \
 	void __asan_report_load##n##_noabort(uintptr_t addr)                                                    \
 	{                                                                                                       \
-		access_bad(addr, n, 0, false);                                                                  \
+		access_bad(addr, n, ACCESS_READ, false);                                                                  \
 	}                                                                                                       \
 	void __asan_report_store##n##_noabort(uintptr_t addr)                                                   \
 	{                                                                                                       \
-		access_bad(addr, n, 1, false);                                                                  \
+		access_bad(addr, n, ACCESS_WRITE, false);                                                                  \
 	}                                                                                                       \
 	void __asan_report_exp_load##n(uintptr_t addr, uint32_t exp)                                            \
 	{                                                                                                       \
 		(void)exp;                                                                                      \
-		access_bad(addr, n, 0, true);                                                                   \
+		access_bad(addr, n, ACCESS_READ, true);                                                                   \
 	}                                                                                                       \
 	void __asan_report_exp_store##n(uintptr_t addr, uint32_t exp)                                           \
 	{                                                                                                       \
 		(void)exp;                                                                                      \
-		access_bad(addr, n, 1, true);                                                                   \
+		access_bad(addr, n, ACCESS_WRITE, true);                                                                   \
 	}
 ABI_SIZES(ACCESS_FUNCTIONS)
 
 /* ---- any size ------------------------------------------------------------------------------------------------------- */
 
-__inline_hot void access_range(uintptr_t addr, size_t size, unsigned is_write, bool fatal)
+__inline_hot void access_range(uintptr_t addr, size_t size, enum report_access access, bool fatal)
 {
 	if (likely(size == 0))
 		return;
 	/* The ends first: what is good at both and short is nearly always good in the middle, but only the scan knows. */
 	if (unlikely(shadow_find_bad((void *)addr, size)))
-		access_bad(addr, size, is_write, fatal);
+		access_bad(addr, size, access, fatal);
 }
 
 void __asan_loadN(uintptr_t addr, size_t size)
 {
-	access_range(addr, size, 0, true);
+	access_range(addr, size, ACCESS_READ, true);
 }
 
 void __asan_storeN(uintptr_t addr, size_t size)
 {
-	access_range(addr, size, 1, true);
+	access_range(addr, size, ACCESS_WRITE, true);
 }
 
 void __asan_loadN_noabort(uintptr_t addr, size_t size)
 {
-	access_range(addr, size, 0, false);
+	access_range(addr, size, ACCESS_READ, false);
 }
 
 void __asan_storeN_noabort(uintptr_t addr, size_t size)
 {
-	access_range(addr, size, 1, false);
+	access_range(addr, size, ACCESS_WRITE, false);
 }
 
 void __asan_exp_loadN(uintptr_t addr, size_t size, uint32_t exp)
 {
 	(void)exp;
-	access_range(addr, size, 0, true);
+	access_range(addr, size, ACCESS_READ, true);
 }
 
 void __asan_exp_storeN(uintptr_t addr, size_t size, uint32_t exp)
 {
 	(void)exp;
-	access_range(addr, size, 1, true);
+	access_range(addr, size, ACCESS_WRITE, true);
 }
 
 void __asan_report_load_n(uintptr_t addr, size_t size)
 {
-	access_bad(addr, size, 0, true);
+	access_bad(addr, size, ACCESS_READ, true);
 }
 
 void __asan_report_store_n(uintptr_t addr, size_t size)
 {
-	access_bad(addr, size, 1, true);
+	access_bad(addr, size, ACCESS_WRITE, true);
 }
 
 void __asan_report_load_n_noabort(uintptr_t addr, size_t size)
 {
-	access_bad(addr, size, 0, false);
+	access_bad(addr, size, ACCESS_READ, false);
 }
 
 void __asan_report_store_n_noabort(uintptr_t addr, size_t size)
 {
-	access_bad(addr, size, 1, false);
+	access_bad(addr, size, ACCESS_WRITE, false);
 }
 
 void __asan_report_exp_load_n(uintptr_t addr, size_t size, uint32_t exp)
 {
 	(void)exp;
-	access_bad(addr, size, 0, true);
+	access_bad(addr, size, ACCESS_READ, true);
 }
 
 void __asan_report_exp_store_n(uintptr_t addr, size_t size, uint32_t exp)
 {
 	(void)exp;
-	access_bad(addr, size, 1, true);
+	access_bad(addr, size, ACCESS_WRITE, true);
 }
 
 /* ---- the compilers' own mem functions --------------------------------------------------------------------------------- */
 
-void abi_check_range(const void *p, size_t n, unsigned is_write, const char *entry, const struct unwind_regs *regs)
+void abi_check_range(const void *p, size_t n, enum report_access access, const char *entry, const struct unwind_regs *regs)
 {
 	uintptr_t bad = shadow_covers(p) ? shadow_find_bad(p, n) : 0;
 	if (unlikely(bad))
-		shadow_report_range(p, n, bad, is_write, entry, regs);
+		shadow_report_range(p, n, bad, access, entry, regs);
 }

@@ -74,8 +74,8 @@ void *__asan_memcpy(void *dst, const void *src, size_t n)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	abi_check_range(src, n, 0, "memcpy", &regs);
-	abi_check_range(dst, n, 1, "memcpy", &regs);
+	abi_check_range(src, n, ACCESS_READ, "memcpy", &regs);
+	abi_check_range(dst, n, ACCESS_WRITE, "memcpy", &regs);
 	return mem_move(dst, src, n);
 }
 
@@ -83,8 +83,8 @@ void *__asan_memmove(void *dst, const void *src, size_t n)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	abi_check_range(src, n, 0, "memmove", &regs);
-	abi_check_range(dst, n, 1, "memmove", &regs);
+	abi_check_range(src, n, ACCESS_READ, "memmove", &regs);
+	abi_check_range(dst, n, ACCESS_WRITE, "memmove", &regs);
 	return mem_move(dst, src, n);
 }
 
@@ -92,7 +92,7 @@ void *__asan_memset(void *dst, int byte, size_t n)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	abi_check_range(dst, n, 1, "memset", &regs);
+	abi_check_range(dst, n, ACCESS_WRITE, "memset", &regs);
 	return mem_set(dst, byte, n);
 }
 

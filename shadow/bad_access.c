@@ -41,7 +41,7 @@ void report_forget(uintptr_t slot, size_t size)
 
 static void remember_write(const struct shadow_access *a, const struct shadow_facts *f)
 {
-	if (a->is_write != 1 || !f->in_heap)
+	if (a->access != ACCESS_WRITE || !f->in_heap)
 		return;
 	/* A long write may run through several slots; the bad byte's and the last one's are remembered. */
 	uintptr_t last = a->addr + a->size - 1;
@@ -96,24 +96,6 @@ static bool kind_is_stack(enum report_kind kind)
 	return kind == REPORT_STACK_OUT_OF_BOUNDS || kind == REPORT_USE_AFTER_SCOPE || kind == REPORT_USE_AFTER_RETURN;
 }
 
-static void fill_record(struct report_record *r, const struct shadow_access *a, const struct shadow_facts *f,
-                        const struct slab_object *o)
-{
-	report_set_access(r, a->addr, a->size, a->is_write);
-	r->bad_addr = f->bad;
-	if (a->entry)
-		r->entry = report_string(r, a->entry);
-	report_add_regs(r, STACK_ACCESS, a->regs, false);
-	if (kind_is_stack(r->kind))
-		describe_stack(r, f->bad, a->size);
-	else if (r->kind == REPORT_GLOBAL_OUT_OF_BOUNDS || r->kind == REPORT_INIT_ORDER)
-		describe_global(r, f->bad);
-	if (f->have_object)
-		report_set_object(r, o);
-	if (f->has_shadow)
-		fill_shadow_rows(r, f->bad);
-}
-
 static void remember_last(const struct shadow_access *a, enum report_kind kind)
 {
 	shadow_last.pc = a->regs->pc;
@@ -121,9 +103,29 @@ static void remember_last(const struct shadow_access *a, enum report_kind kind)
 	shadow_last.sp = a->regs->sp;
 	shadow_last.addr = a->addr;
 	shadow_last.size = a->size;
-	shadow_last.is_write = a->is_write;
+	shadow_last.access = a->access;
 	shadow_last.kind = kind;
 	__atomic_add_fetch(&shadow_last.made, 1, __ATOMIC_RELEASE);
+}
+
+/* An access and what is known of its first bad byte. */
+struct bad_access {
+	const struct shadow_access *access;
+	const struct shadow_facts *facts;
+};
+
+/* Variables, globals and shadow rows.  remember_last is here because with fault=panic report_finding does not return. */
+static void fill(struct report_record *r, const struct finding *f)
+{
+	const struct bad_access *b = f->ctx;
+
+	if (kind_is_stack(f->kind))
+		describe_stack(r, f->bad, f->size);
+	else if (f->kind == REPORT_GLOBAL_OUT_OF_BOUNDS || f->kind == REPORT_INIT_ORDER)
+		describe_global(r, f->bad);
+	if (b->facts->has_shadow)
+		fill_shadow_rows(r, f->bad);
+	remember_last(b->access, f->kind);
 }
 
 /* The access goes on after its report: guarded pages that it is going to meet are opened, or they would report it once more. */
@@ -151,40 +153,56 @@ static bool may_report(void)
 	return options.multi_shot || !__atomic_exchange_n(&fired, 1, __ATOMIC_RELAXED);
 }
 
+static void tell(const struct shadow_access *a)
+{
+	struct shadow_facts facts;
+	struct slab_object object;
+	const struct bad_access ctx = { .access = a, .facts = &facts };
+	struct finding f = {
+		.component = "shadow",
+		.addr = a->addr,
+		.size = a->size,
+		.access = a->access,
+		.bad = a->bad,
+		.entry = a->entry,
+		.regs = a->regs,
+		.fill = fill,
+		.ctx = &ctx,
+	};
+
+	gather_facts(&facts, a->bad, &object);
+	f.kind = shadow_classify(&facts);
+	f.object = facts.have_object ? &object : NULL;
+	if (!report_finding(&f))
+		return;
+	remember_write(a, &facts);
+	if (shadow_error_callback)
+		shadow_error_callback(report_kind_name(f.kind));
+}
+
 void shadow_report(const struct shadow_access *a)
 {
 	struct shadow_access access = *a;
-	struct shadow_facts facts;
-	struct slab_object object;
+	bool told;
+
 	if (!access.bad)
 		access.bad = shadow_find_bad((void *)access.addr, access.size);
 	/* Another thread made it good meanwhile, or an inline check was fooled by a race: nothing that could be shown. */
 	if (!access.bad)
 		return;
-	bool told = may_report();
-	if (told) {
-		gather_facts(&facts, access.bad, &object);
-		enum report_kind kind = shadow_classify(&facts);
-		struct report_record *r = report_begin(kind, "shadow");
-		if (r) {
-			fill_record(r, &access, &facts, &object);
-			remember_last(&access, kind);
-			report_end(r);
-			remember_write(&access, &facts);
-			if (shadow_error_callback)
-				shadow_error_callback(report_kind_name(kind));
-		}
-	}
+	told = may_report();
+	if (told)
+		tell(&access);
 	if (access.fatal || options.shadow_fault == FAULT_PANIC)
 		die();
 	if (told)
 		open_guards(&access);
 }
 
-void shadow_report_range(const void *p, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs)
+void shadow_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry, const struct unwind_regs *regs)
 {
 	struct shadow_access a = {
-		.addr = (uintptr_t)p, .size = n, .is_write = is_write, .bad = bad, .entry = entry, .regs = regs,
+		.addr = (uintptr_t)p, .size = n, .access = access, .bad = bad, .entry = entry, .regs = regs,
 	};
 	shadow_report(&a);
 }

@@ -184,7 +184,7 @@ void *__asan_get_report_address(void)
 
 int __asan_get_report_access_type(void)
 {
-	return (int)shadow_last.is_write;
+	return shadow_last.access == ACCESS_WRITE;
 }
 
 size_t __asan_get_report_access_size(void)
@@ -201,7 +201,8 @@ void __asan_report_error(void *pc, void *bp, void *sp, void *addr, int is_write,
 {
 	struct unwind_regs regs = { .pc = (uintptr_t)pc, .sp = (uintptr_t)sp, .fp = (uintptr_t)bp };
 	struct shadow_access a = {
-		.addr = (uintptr_t)addr, .size = size, .is_write = is_write != 0, .bad = (uintptr_t)addr, .fatal = true, .regs = &regs,
+		.addr = (uintptr_t)addr, .size = size, .access = is_write ? ACCESS_WRITE : ACCESS_READ,
+		.bad = (uintptr_t)addr, .fatal = true, .regs = &regs,
 	};
 	shadow_report(&a);
 }
@@ -334,7 +335,7 @@ void __sanitizer_finish_switch_fiber(void *save, const void **bottom_old, size_t
 		struct unwind_regs regs;                                                                        \
 		uint##bits##_t v;                                                                               \
 		UNWIND_HERE(&regs);                                                                             \
-		abi_check_range(p, sizeof(v), 0, NULL, &regs);                                                  \
+		abi_check_range(p, sizeof(v), ACCESS_READ, NULL, &regs);                                                  \
 		mem_copy(&v, p, sizeof(v));                                                                     \
 		return v;                                                                                       \
 	}                                                                                                       \
@@ -342,7 +343,7 @@ void __sanitizer_finish_switch_fiber(void *save, const void **bottom_old, size_t
 	{                                                                                                       \
 		struct unwind_regs regs;                                                                        \
 		UNWIND_HERE(&regs);                                                                             \
-		abi_check_range(p, sizeof(v), 1, NULL, &regs);                                                  \
+		abi_check_range(p, sizeof(v), ACCESS_WRITE, NULL, &regs);                                                  \
 		mem_copy(p, &v, sizeof(v));                                                                     \
 	}
 UNALIGNED(16)

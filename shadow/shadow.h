@@ -103,8 +103,8 @@ __inline_hot bool shadow_eight_good(const void *p)
 uintptr_t shadow_find_bad(const void *p, size_t n);
 
 /* A libc function (or other interposed call) is about to access [p, p+n) and shadow_find_bad gave `bad`: reports it with `entry`
- * ("memcpy", …) as the first word of the access and the caller's stack from `regs`.  is_write: 0 read, 1 write. */
-void shadow_report_range(const void *p, size_t n, uintptr_t bad, unsigned is_write, const char *entry, const struct unwind_regs *regs);
+ * ("memcpy", …) as the first word of the access and the caller's stack from `regs`. */
+void shadow_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry, const struct unwind_regs *regs);
 
 /* ---- life cycle, called by preload/ ------------------------------------------------------------------------------------ */
 /* After options are parsed and slab_init, before the first allocation: keeps the arena's shadow from now on in check mode.  One line when

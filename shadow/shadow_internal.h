@@ -108,7 +108,7 @@ bool shadow_value_is_stack(uint8_t value);
 struct shadow_access {
 	uintptr_t addr;
 	size_t size;
-	unsigned is_write;          /* 0 read, 1 write */
+	enum report_access access;
 	uintptr_t bad;              /* first bad byte, or 0: look for it */
 	const char *entry;          /* libc function, or NULL */
 	bool fatal;                 /* the abort form: the program ends after the report */
@@ -121,7 +121,7 @@ struct shadow_last {
 	uint32_t made;              /* reports so far */
 	uintptr_t pc, bp, sp, addr;
 	size_t size;
-	unsigned is_write;
+	enum report_access access;
 	enum report_kind kind;
 };
 extern struct shadow_last shadow_last;

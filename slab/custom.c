@@ -259,7 +259,7 @@ void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs)
 		report_wrong(SLAB_ALLOC_DEALLOC_MISMATCH, NULL, p, api, regs);
 		api = SLAB_API_MALLOC;
 	}
-	slab_free(p, api, SIZE_MAX, 0, regs);
+	slab_free(p, api, SIZE_MAX, regs);
 }
 
 void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs)

@@ -128,11 +128,10 @@ static bool area_claim(struct area *a, const void *p)
 	return __atomic_compare_exchange_n(&a->live, &live, (uintptr_t)0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given, const struct unwind_regs *regs)
+void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	struct lookup to = lookup_pointer(p);
 
-	(void)align_given; /* an alignment that was not needed to place the object is not recorded */
 	if (unlikely(to.slab && cache_is_custom(to.slab->cache))) {
 		custom_put(to.slab, p, api, regs);
 	} else if (to.place == PLACE_CHECKED) {
@@ -208,7 +207,7 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 			mem_copy(q, p, MIN(old, size));
 	}
 	if (q && !slab_free_fast(p))
-		slab_free(p, api, SIZE_MAX, 0, regs);
+		slab_free(p, api, SIZE_MAX, regs);
 	return q;
 }
 

@@ -179,9 +179,9 @@ __inline_hot bool arena_contains(const void *p)
  * (NULL: no stack is wanted); they are used only where the cache tracks.  NULL when there is no memory; errno untouched.
  * Alignment is a power of two, at least 16. */
 void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
-/* size_given: for sized delete / free_sized, else SIZE_MAX.  align_given: for aligned delete / free_aligned_sized, else 0.
+/* size_given: for sized delete / free_sized, else SIZE_MAX.
  * A bad pointer is reported and nothing is changed.  p may be NULL. */
-void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given, const struct unwind_regs *regs);
+void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
 /* NULL with the old object intact when there is no memory.  p is not NULL, size is not 0.  A bad p is reported and NULL returned
  * with *bad set. */
 void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad);

@@ -215,7 +215,7 @@ static void fill_record(struct report_record *r, const struct leak_job *j, const
 	r->leak_held_bytes = g->held_bytes;
 	r->addr = r->obj_addr = r->memory_addr = r->memory_mark = g->addr;
 	r->obj_size = g->size;
-	r->is_write = 3;
+	r->access = ACCESS_UNKNOWN;
 	r->have_object = 1;
 	r->obj_cache = put_string(r, g->cache);
 	r->memory_len = MIN(g->dump_len, (uint32_t)LEAK_DUMP);

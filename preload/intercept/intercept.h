@@ -204,11 +204,9 @@ __inline_hot bool libc_foreign(const void *p)
 
 /* ---- libc_check.c ------------------------------------------------------------------------------------------------------- */
 
-enum libc_access { LIBC_READ = 0, LIBC_WRITE = 1 };
-
-void libc_report_range(const void *p, size_t n, uintptr_t bad, enum libc_access access, const char *entry);
+void libc_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry);
 void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry);
-void libc_report_negative(const void *p, size_t n, enum libc_access access, const char *entry);
+void libc_report_negative(const void *p, size_t n, enum report_access access, const char *entry);
 
 /* Is a range starting at p checked at all: fenced memory in every mode, and what has shadow. */
 __inline_hot bool libc_covers(const void *p)
@@ -233,7 +231,7 @@ __inline_hot bool libc_eight_good(const void *p)
 uintptr_t libc_find_bad(const void *p, size_t n);
 
 /* All of [p, p+n) may be accessed; false after a report. */
-__inline_hot bool check_range(const void *p, size_t n, enum libc_access access, const char *entry)
+__inline_hot bool check_range(const void *p, size_t n, enum report_access access, const char *entry)
 {
 	if (likely(!fence_contains(p)) && (n <= shadow_good_ahead(p) || !shadow_covers(p)))
 		return true;
@@ -246,12 +244,12 @@ __inline_hot bool check_range(const void *p, size_t n, enum libc_access access, 
 
 __inline_hot bool check_read(const void *p, size_t n, const char *entry)
 {
-	return check_range(p, n, LIBC_READ, entry);
+	return check_range(p, n, ACCESS_READ, entry);
 }
 
 __inline_hot bool check_write(const void *p, size_t n, const char *entry)
 {
-	return check_range(p, n, LIBC_WRITE, entry);
+	return check_range(p, n, ACCESS_WRITE, entry);
 }
 
 /* ---- libc_kernel.c: buffers that the kernel reads and fills.  The program's own access to a guarded page would fault and be reported; the
@@ -289,7 +287,7 @@ void *kernel_lend(size_t size);
 void kernel_take_back(void *map, size_t size);
 
 /* A size that is negative when seen as signed; true after a report. */
-__inline_hot bool check_negative(const void *p, size_t n, enum libc_access access, const char *entry)
+__inline_hot bool check_negative(const void *p, size_t n, enum report_access access, const char *entry)
 {
 	if (likely((ptrdiff_t)n >= 0))
 		return false;

@@ -16,7 +16,7 @@
 
 /* ---- reports ---------------------------------------------------------------------------------------------------------- */
 
-__cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum libc_access access, const char *entry)
+__cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
@@ -27,22 +27,26 @@ __cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum 
 		fence_report_range((uintptr_t)p, n, bad, access, entry, &regs);
 }
 
-static void report_argument(enum report_kind kind, const void *p, size_t n, enum libc_access access, const char *entry,
+static void report_argument(enum report_kind kind, const void *p, size_t n, enum report_access access, const char *entry,
                             const char *detail, const struct unwind_regs *regs)
 {
-	struct report_record *r = report_begin(kind, "libc");
-	if (!r)
-		return;
-	report_set_access(r, (uintptr_t)p, n, access);
-	r->entry = report_string(r, entry);
-	r->detail = report_string(r, detail);
-	report_add_regs(r, STACK_ACCESS, regs, false);
 	struct slab_object object;
-	if (slab_find_object((uintptr_t)p, &object))
-		report_set_object(r, &object);
-	if (arena_contains(p))
-		report_set_memory(r, (uintptr_t)p, arena_base, arena_base + arena_size);
-	report_end(r);
+	bool in_arena = arena_contains(p);
+	const struct finding f = {
+		.kind = kind,
+		.component = "libc",
+		.addr = (uintptr_t)p,
+		.size = n,
+		.access = access,
+		.entry = entry,
+		.detail = detail,
+		.regs = regs,
+		.object = slab_find_object((uintptr_t)p, &object) ? &object : NULL,
+		.memory_lo = in_arena ? arena_base : 0,
+		.memory_hi = in_arena ? arena_base + arena_size : 0,
+	};
+
+	report_finding(&f);
 }
 
 __cold_path void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry)
@@ -56,10 +60,10 @@ __cold_path void libc_report_overlap(const void *dst, size_t dst_size, const voi
 	fmt_init(&b, detail, sizeof(detail));
 	fmt_printf(&b, "destination [%p, %p) and source [%p, %p) have %zu bytes in common",
 	           dst, (const char *)dst + dst_size, src, (const char *)src + src_size, (size_t)(to - from));
-	report_argument(REPORT_PARAM_OVERLAP, dst, dst_size, LIBC_WRITE, entry, detail, &regs);
+	report_argument(REPORT_PARAM_OVERLAP, dst, dst_size, ACCESS_WRITE, entry, detail, &regs);
 }
 
-__cold_path void libc_report_negative(const void *p, size_t n, enum libc_access access, const char *entry)
+__cold_path void libc_report_negative(const void *p, size_t n, enum report_access access, const char *entry)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
@@ -219,7 +223,7 @@ bool check_string(const char *s, size_t max, size_t *len, const char *entry)
 	*len = scan.len;
 	if (likely(!scan.bad))
 		return true;
-	libc_report_range(s, scan.len + 1, scan.bad, LIBC_READ, entry);
+	libc_report_range(s, scan.len + 1, scan.bad, ACCESS_READ, entry);
 	return false;
 }
 
@@ -229,6 +233,6 @@ bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *en
 	*len = scan.len;
 	if (likely(!scan.bad))
 		return true;
-	libc_report_range(s, (scan.len + 1) * sizeof(wchar_t), scan.bad, LIBC_READ, entry);
+	libc_report_range(s, (scan.len + 1) * sizeof(wchar_t), scan.bad, ACCESS_READ, entry);
 	return false;
 }

@@ -68,7 +68,7 @@ FILL_FROM(__recvfrom_chk, (int fd, void *dst, size_t n, size_t room, int flags, 
 /* A negative size makes the kernel fail the call; that it came to this is the error. */
 static void check_source(const void *src, size_t n, const char *entry)
 {
-	if (libc_covers(src) && !check_negative(src, n, LIBC_READ, entry))
+	if (libc_covers(src) && !check_negative(src, n, ACCESS_READ, entry))
 		kernel_reads(src, n, entry);
 }
 

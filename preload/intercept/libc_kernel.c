@@ -42,7 +42,7 @@ static bool area_guard(const void *p)
 	return shadow_covers(p) && arena_contains(p) && slab_is_guard((uintptr_t)p, &object);
 }
 
-static bool check_guarded(const void *p, size_t n, enum libc_access access, const char *entry)
+static bool check_guarded(const void *p, size_t n, enum report_access access, const char *entry)
 {
 	if (likely(n == 0 || !area_guard(p)))
 		return true;
@@ -84,7 +84,7 @@ static size_t before_guard(const void *p, size_t n)
 
 bool kernel_reads(const void *src, size_t n, const char *entry)
 {
-	if (check_guarded(src, n, LIBC_READ, entry) && check_read(src, n, entry))
+	if (check_guarded(src, n, ACCESS_READ, entry) && check_read(src, n, entry))
 		return true;
 	open_guards(src, n);
 	return false;
@@ -134,7 +134,7 @@ bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry)
 	/* There was nothing to lend, and the kernel met the guard. */
 	if (came < 0 && errno == EFAULT && fill->good < fill->n && fill->to == fill->dst)
 		n = fill->n;
-	ok = check_guarded(fill->dst, n, LIBC_WRITE, entry) && check_write(fill->dst, n, entry);
+	ok = check_guarded(fill->dst, n, ACCESS_WRITE, entry) && check_write(fill->dst, n, entry);
 	if (fill->to == fill->dst)
 		return ok;
 	if (n > fill->good)

@@ -9,7 +9,7 @@ enum copy_verdict { COPY_PLAIN, COPY_MOVE, COPY_SKIP };
 
 static enum copy_verdict copy_check(void *dst, const void *src, size_t n, bool may_overlap, const char *entry)
 {
-	if (check_negative(dst, n, LIBC_WRITE, entry))
+	if (check_negative(dst, n, ACCESS_WRITE, entry))
 		return COPY_SKIP;
 	/* dst == src is a compiler's struct assignment to itself and harmless everywhere. */
 	if (!may_overlap && dst != src && unlikely(ranges_overlap(dst, n, src, n))) {
@@ -86,7 +86,7 @@ INTERCEPT(void *, memccpy, (void *dst, const void *src, int c, size_t n), (dst, 
 	struct libc_scan scan = libc_scan_byte(src, c, n);
 	size_t copied = scan.len < n ? scan.len + 1 : n;
 	if (scan.bad)
-		libc_report_range(src, copied, scan.bad, LIBC_READ, ENTRY);
+		libc_report_range(src, copied, scan.bad, ACCESS_READ, ENTRY);
 	else if (ranges_overlap(dst, copied, src, copied))
 		libc_report_overlap(dst, copied, src, copied, ENTRY);
 	else
@@ -107,7 +107,7 @@ INTERCEPT(void, swab, (const void *src, void *dst, ssize_t n), (src, dst, n), FO
 
 INTERCEPT(void *, memset, (void *dst, int c, size_t n), (dst, c, n), libc_foreign(dst))
 {
-	if (check_negative(dst, n, LIBC_WRITE, ENTRY))
+	if (check_negative(dst, n, ACCESS_WRITE, ENTRY))
 		return dst;
 	check_write(dst, n, ENTRY);
 	return REAL(memset)(dst, c, n);
@@ -115,7 +115,7 @@ INTERCEPT(void *, memset, (void *dst, int c, size_t n), (dst, c, n), libc_foreig
 
 INTERCEPT(void *, __memset_chk, (void *dst, int c, size_t n, size_t room), (dst, c, n, room), libc_foreign(dst))
 {
-	if (!check_negative(dst, n, LIBC_WRITE, ENTRY))
+	if (!check_negative(dst, n, ACCESS_WRITE, ENTRY))
 		check_write(dst, n, ENTRY);
 	return REAL(__memset_chk)(dst, c, n, room);
 }
@@ -123,7 +123,7 @@ INTERCEPT(void *, __memset_chk, (void *dst, int c, size_t n, size_t room), (dst,
 #define BZERO(name)                                                                                                    \
 	INTERCEPT(void, name, (void *dst, size_t n), (dst, n), libc_foreign(dst))                                      \
 	{                                                                                                              \
-		if (check_negative(dst, n, LIBC_WRITE, ENTRY))                                                         \
+		if (check_negative(dst, n, ACCESS_WRITE, ENTRY))                                                         \
 			return;                                                                                        \
 		check_write(dst, n, ENTRY);                                                                            \
 		REAL(name)(dst, n);                                                                                    \
@@ -133,7 +133,7 @@ BZERO(explicit_bzero)
 
 INTERCEPT(void, __explicit_bzero_chk, (void *dst, size_t n, size_t room), (dst, n, room), libc_foreign(dst))
 {
-	if (!check_negative(dst, n, LIBC_WRITE, ENTRY))
+	if (!check_negative(dst, n, ACCESS_WRITE, ENTRY))
 		check_write(dst, n, ENTRY);
 	REAL(__explicit_bzero_chk)(dst, n, room);
 }
@@ -156,7 +156,7 @@ static int compare_checked(const void *a, const void *b, size_t n, const char *e
 			return difference;
 		const struct libc_scan *end = in_x.len == good && in_x.bad ? &in_x : &in_y;
 		if (unlikely(end->len == good && end->bad)) {
-			libc_report_range(end == &in_x ? x : y, n, end->bad, LIBC_READ, entry);
+			libc_report_range(end == &in_x ? x : y, n, end->bad, ACCESS_READ, entry);
 			return REAL(memcmp)(a, b, n);
 		}
 		done += good;
@@ -178,7 +178,7 @@ INTERCEPT(void *, memchr, (const void *s, int c, size_t n), (s, c, n), libc_fore
 {
 	struct libc_scan scan = libc_scan_byte(s, c, n);
 	if (unlikely(scan.bad)) {
-		libc_report_range(s, scan.len + 1, scan.bad, LIBC_READ, ENTRY);
+		libc_report_range(s, scan.len + 1, scan.bad, ACCESS_READ, ENTRY);
 		return REAL(memchr)(s, c, n);
 	}
 	return scan.len < n ? (char *)s + scan.len : NULL;
@@ -189,7 +189,7 @@ INTERCEPT(void *, memchr, (const void *s, int c, size_t n), (s, c, n), libc_fore
 	{                                                                                                              \
 		struct libc_scan scan = libc_scan_byte(s, c, SIZE_MAX);                                                \
 		if (unlikely(scan.bad)) {                                                                              \
-			libc_report_range(s, scan.len + 1, scan.bad, LIBC_READ, ENTRY);                                \
+			libc_report_range(s, scan.len + 1, scan.bad, ACCESS_READ, ENTRY);                                \
 			return REAL(name)(s, c);                                                                       \
 		}                                                                                                      \
 		return (char *)s + scan.len;                                                                           \
@@ -200,7 +200,7 @@ RAWMEMCHR(__rawmemchr)
 /* Starts at the far end, so that end at least must be there. */
 INTERCEPT(void *, memrchr, (const void *s, int c, size_t n), (s, c, n), libc_foreign(s))
 {
-	if (n && !check_negative(s, n, LIBC_READ, ENTRY)) {
+	if (n && !check_negative(s, n, ACCESS_READ, ENTRY)) {
 		if (libc_covers(s) && unlikely(libc_find_bad(s, n))) {
 			const char *hit = REAL(memrchr)(s, c, n);
 			const char *from = hit ? hit : s;

@@ -49,7 +49,7 @@ static bool compare_strings(const char *a, const char *b, size_t done, size_t ma
 		done += good;
 		const struct libc_scan *end = in_a.len == good && in_a.bad ? &in_a : &in_b;
 		if (unlikely(end->len == good && end->bad)) {
-			libc_report_range(end == &in_a ? a : b, done + 1, end->bad, LIBC_READ, entry);
+			libc_report_range(end == &in_a ? a : b, done + 1, end->bad, ACCESS_READ, entry);
 			return false;
 		}
 	}
@@ -184,7 +184,7 @@ static bool find_character(const char *s, int c, size_t *index, const char *entr
 		}
 		done += in.len;
 		if (unlikely(in.bad)) {
-			libc_report_range(s, done + 1, in.bad, LIBC_READ, entry);
+			libc_report_range(s, done + 1, in.bad, ACCESS_READ, entry);
 			return false;
 		}
 	}
@@ -230,7 +230,7 @@ static char *find_string(const char *s, const char *what, size_t what_len, bool 
 		done = to;
 		if (unlikely(in.bad)) {
 			*ok = false;
-			libc_report_range(s, done + 1, in.bad, LIBC_READ, entry);
+			libc_report_range(s, done + 1, in.bad, ACCESS_READ, entry);
 			return NULL;
 		}
 	}
@@ -264,7 +264,7 @@ static bool find_letters(const char *s, const char *what, size_t what_len, char 
 			bad = in.bad;
 		}
 		if (unlikely(i == good)) {
-			libc_report_range(s, good + 1, bad, LIBC_READ, entry);
+			libc_report_range(s, good + 1, bad, ACCESS_READ, entry);
 			return false;
 		}
 		if (i + what_len <= good && letters_match(s + i, what, what_len))
@@ -323,7 +323,7 @@ static bool walk_to(const char *s, size_t start, const struct character_set *sto
 			return true;
 		}
 		if (unlikely(in.bad)) {
-			libc_report_range(s, i + 1, in.bad, LIBC_READ, entry);
+			libc_report_range(s, i + 1, in.bad, ACCESS_READ, entry);
 			return false;
 		}
 	}

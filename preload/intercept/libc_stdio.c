@@ -45,7 +45,7 @@ FREAD(__fread_unlocked_chk, (void *dst, size_t room, size_t size, size_t n, FILE
 	INTERCEPT(size_t, name, (const void *src, size_t size, size_t n, FILE *f), (src, size, n, f), libc_foreign(src)) \
 	{                                                                                                              \
 		size_t bytes;                                                                                          \
-		if (!__builtin_mul_overflow(size, n, &bytes) && !check_negative(src, bytes, LIBC_READ, ENTRY))         \
+		if (!__builtin_mul_overflow(size, n, &bytes) && !check_negative(src, bytes, ACCESS_READ, ENTRY))         \
 			check_read(src, bytes, ENTRY);                                                                 \
 		return REAL(name)(src, size, n, f);                                                                    \
 	}

@@ -57,7 +57,7 @@ STRING_COPY_CHK(__stpcpy_chk, dst + n - 1)
 static bool bounded_copy_check(char *dst, const char *src, size_t n, const char *entry)
 {
 	size_t len;
-	if (check_negative(dst, n, LIBC_WRITE, entry))
+	if (check_negative(dst, n, ACCESS_WRITE, entry))
 		return false;
 	if (!check_string(src, n, &len, entry))
 		return true;

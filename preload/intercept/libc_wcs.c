@@ -6,7 +6,7 @@
 #define FOREIGN_COPY (libc_foreign(dst) && libc_foreign(src))
 
 /* Bytes of n wide characters; a count whose bytes do not fit in size_t is as bad as a negative one. */
-static bool wide_size(const void *p, size_t n, size_t *bytes, enum libc_access access, const char *entry)
+static bool wide_size(const void *p, size_t n, size_t *bytes, enum report_access access, const char *entry)
 {
 	if (unlikely(n > PTRDIFF_MAX / WIDE)) {
 		libc_report_negative(p, n, access, entry);
@@ -23,7 +23,7 @@ enum copy_verdict { COPY_PLAIN, COPY_MOVE, COPY_SKIP };
 static enum copy_verdict copy_check(wchar_t *dst, const wchar_t *src, size_t n, bool may_overlap, const char *entry)
 {
 	size_t bytes;
-	if (!wide_size(dst, n, &bytes, LIBC_WRITE, entry))
+	if (!wide_size(dst, n, &bytes, ACCESS_WRITE, entry))
 		return COPY_SKIP;
 	if (!may_overlap && dst != src && unlikely(ranges_overlap(dst, bytes, src, bytes))) {
 		libc_report_overlap(dst, bytes, src, bytes, entry);
@@ -54,7 +54,7 @@ INTERCEPT(wchar_t *, wmempcpy, (wchar_t *dst, const wchar_t *src, size_t n), (ds
 INTERCEPT(wchar_t *, wmemset, (wchar_t *dst, wchar_t c, size_t n), (dst, c, n), libc_foreign(dst))
 {
 	size_t bytes;
-	if (!wide_size(dst, n, &bytes, LIBC_WRITE, ENTRY))
+	if (!wide_size(dst, n, &bytes, ACCESS_WRITE, ENTRY))
 		return dst;
 	check_write(dst, bytes, ENTRY);
 	return REAL(wmemset)(dst, c, n);
@@ -76,7 +76,7 @@ WIDE_COPY_CHK(__wmempcpy_chk, false, dst + n)
 INTERCEPT(wchar_t *, __wmemset_chk, (wchar_t *dst, wchar_t c, size_t n, size_t room), (dst, c, n, room), libc_foreign(dst))
 {
 	size_t bytes;
-	if (wide_size(dst, n, &bytes, LIBC_WRITE, ENTRY))
+	if (wide_size(dst, n, &bytes, ACCESS_WRITE, ENTRY))
 		check_write(dst, bytes, ENTRY);
 	return REAL(__wmemset_chk)(dst, c, n, room);
 }
@@ -85,7 +85,7 @@ INTERCEPT(wchar_t *, wmemchr, (const wchar_t *s, wchar_t c, size_t n), (s, c, n)
 {
 	struct libc_scan scan = libc_scan_wide(s, c, n);
 	if (unlikely(scan.bad)) {
-		libc_report_range(s, (scan.len + 1) * WIDE, scan.bad, LIBC_READ, ENTRY);
+		libc_report_range(s, (scan.len + 1) * WIDE, scan.bad, ACCESS_READ, ENTRY);
 		return REAL(wmemchr)(s, c, n);
 	}
 	return scan.len < n ? (wchar_t *)s + scan.len : NULL;
@@ -122,7 +122,7 @@ static bool compare_wide(const wchar_t *a, const wchar_t *b, size_t max, compare
 		done += good;
 		if (unlikely(good < want)) {
 			bool first = in_a.len == good;
-			libc_report_range(first ? a : b, (done + 1) * WIDE, first ? in_a.bad : in_b.bad, LIBC_READ, entry);
+			libc_report_range(first ? a : b, (done + 1) * WIDE, first ? in_a.bad : in_b.bad, ACCESS_READ, entry);
 			return false;
 		}
 	}
@@ -179,7 +179,7 @@ static void check_wide_walk(const wchar_t *s, const wchar_t *set, bool stop_insi
 	for (size_t i = 0; i < scan.len; i++)
 		if ((REAL(wcschr)(set, s[i]) != NULL) == stop_inside)
 			return;
-	libc_report_range(s, (scan.len + 1) * WIDE, scan.bad, LIBC_READ, entry);
+	libc_report_range(s, (scan.len + 1) * WIDE, scan.bad, ACCESS_READ, entry);
 }
 
 #define WIDE_FIND(name)                                                                                                \
@@ -221,7 +221,7 @@ INTERCEPT(wchar_t *, wcsstr, (const wchar_t *s, const wchar_t *what), (s, what),
 	for (size_t i = 0; !found && i + n <= scan.len; i++)
 		found = REAL(wmemcmp)(s + i, what, n) == 0;
 	if (unlikely(!found))
-		libc_report_range(s, (scan.len + 1) * WIDE, scan.bad, LIBC_READ, ENTRY);
+		libc_report_range(s, (scan.len + 1) * WIDE, scan.bad, ACCESS_READ, ENTRY);
 	return REAL(wcsstr)(s, what);
 }
 
@@ -276,7 +276,7 @@ WIDE_STRING_COPY_CHK(__wcpcpy_chk, dst + n - 1)
 static bool wide_bounded_copy(wchar_t *dst, const wchar_t *src, size_t n, const char *entry)
 {
 	size_t len, bytes;
-	if (!wide_size(dst, n, &bytes, LIBC_WRITE, entry))
+	if (!wide_size(dst, n, &bytes, ACCESS_WRITE, entry))
 		return false;
 	if (!check_wide_string(src, n, &len, entry))
 		return true;

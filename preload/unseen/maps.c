@@ -42,7 +42,7 @@ static void *thread_body(void *p)
 {
 	struct thread_start start;
 	mem_copy(&start, p, sizeof(start));
-	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
+	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
 	/* Registered, so that its end is seen; and nothing of who had the stack before is left. */
 	signals_believe_mask(start.believed_mask);
 	if (start.stack_lo)
@@ -93,6 +93,6 @@ MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, 
 	start_stack(attr, start);
 	int ret = real_pthread_create(thread, attr, thread_body, start);
 	if (ret != 0)
-		slab_free(start, SLAB_API_MALLOC, SIZE_MAX, 0, NULL);
+		slab_free(start, SLAB_API_MALLOC, SIZE_MAX, NULL);
 	return ret;
 }

@@ -111,7 +111,7 @@ static inline void *heap_malloc(size_t size)
 static inline void heap_free(void *p)
 {
 	if (!slab_free_fast(p))
-		slab_free(p, SLAB_API_MALLOC, SIZE_MAX, 0, &no_regs);
+		slab_free(p, SLAB_API_MALLOC, SIZE_MAX, &no_regs);
 }
 
 #endif

@@ -55,7 +55,7 @@ static void mapped(struct fault_mapping *m, uintptr_t start, uintptr_t end, cons
 		                     .executable = perms[2] == 'x', .start = start, .end = end };
 }
 
-static void expect(const struct fault_state *s, enum report_kind kind, bool have_addr, uint64_t addr, enum fault_access access)
+static void expect(const struct fault_state *s, enum report_kind kind, bool have_addr, uint64_t addr, enum report_access access)
 {
 	struct fault_verdict v;
 
@@ -86,15 +86,15 @@ static void test_null(void **state)
 		s.regs[MREG_AX] = 0;
 		CODE(&s, "\x48\x8b\x80\x00\x00\x00\x00");
 		memcpy(s.code + 3, &offset, 4);
-		expect(&s, REPORT_NULL_PTR_DEREF, true, offset, FAULT_READ);
+		expect(&s, REPORT_NULL_PTR_DEREF, true, offset, ACCESS_READ);
 		if (offset)
 			expect_detail(&s, "member at offset");
 		s.error = 6;
-		expect(&s, REPORT_NULL_PTR_DEREF, true, offset, FAULT_WRITE);
+		expect(&s, REPORT_NULL_PTR_DEREF, true, offset, ACCESS_WRITE);
 	}
 	/* container_of(NULL) */
 	struct fault_state s = page_fault((uint64_t)-24, 5);
-	expect(&s, REPORT_NULL_PTR_DEREF, true, (uint64_t)-24, FAULT_READ);
+	expect(&s, REPORT_NULL_PTR_DEREF, true, (uint64_t)-24, ACCESS_READ);
 	expect_detail(&s, "24 bytes before");
 	/* array[i] with a null array: mov (%rax,%rcx,8),%rax */
 	s = page_fault(8 * 100, 4);
@@ -103,23 +103,23 @@ static void test_null(void **state)
 	CODE(&s, "\x48\x8b\x04\xc8");
 	expect_detail(&s, "element 100 of size 8");
 	s = page_fault(65536, 4);
-	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, 65536, FAULT_READ);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, 65536, ACCESS_READ);
 }
 
 static void test_wild(void **state)
 {
 	(void)state;
 	struct fault_state s = page_fault(NOWHERE, 4);
-	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, NOWHERE, FAULT_READ);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, NOWHERE, ACCESS_READ);
 	expect_detail(&s, "Nothing is mapped");
 	s = page_fault(0xffff800000000000u, 5);
-	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, 0xffff800000000000u, FAULT_READ);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, 0xffff800000000000u, ACCESS_READ);
 	expect_detail(&s, "kernel");
 	s = page_fault(NOWHERE, 7);
 	mapped(&s.at, NOWHERE, NOWHERE + 4096, "r--");
-	expect(&s, REPORT_READ_ONLY, true, NOWHERE, FAULT_WRITE);
+	expect(&s, REPORT_READ_ONLY, true, NOWHERE, ACCESS_WRITE);
 	mapped(&s.at, NOWHERE, NOWHERE + 4096, "---");
-	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, NOWHERE, FAULT_WRITE);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, NOWHERE, ACCESS_WRITE);
 	s.error = 7 | PAGE_ERROR_KEY;
 	expect_detail(&s, "protection key");
 	/* Without /proc the kind is still there. */
@@ -201,47 +201,47 @@ static void test_protection(void **state)
 	(void)state;
 	struct fault_state s = protection_fault();
 	CODE(&s, "\xf4");
-	expect(&s, REPORT_PRIVILEGED, false, 0, FAULT_ACCESS_UNKNOWN);
+	expect(&s, REPORT_PRIVILEGED, false, 0, ACCESS_UNKNOWN);
 	CODE(&s, "\x0f\x22\xd8");
-	expect(&s, REPORT_PRIVILEGED, false, 0, FAULT_ACCESS_UNKNOWN);
+	expect(&s, REPORT_PRIVILEGED, false, 0, ACCESS_UNKNOWN);
 	/* movaps %xmm0, 1(%rax) */
 	s.regs[MREG_AX] = 0x404000;
 	CODE(&s, "\x0f\x29\x40\x01");
-	expect(&s, REPORT_MISALIGNED, true, 0x404001, FAULT_ACCESS_UNKNOWN);
+	expect(&s, REPORT_MISALIGNED, true, 0x404001, ACCESS_UNKNOWN);
 	/* vmovaps %ymm0, 16(%rax) */
 	CODE(&s, "\xc5\xfc\x29\x40\x10");
-	expect(&s, REPORT_MISALIGNED, true, 0x404010, FAULT_ACCESS_UNKNOWN);
+	expect(&s, REPORT_MISALIGNED, true, 0x404010, ACCESS_UNKNOWN);
 	/* the same, aligned: no reason is seen */
 	CODE(&s, "\x0f\x29\x40\x10");
-	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, FAULT_ACCESS_UNKNOWN);
+	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, ACCESS_UNKNOWN);
 	/* poison and privileged are told apart even when a register holds poison */
 	s.regs[MREG_AX] = 0x6b6b6b6b6b6b6b6b;
 	CODE(&s, "\xfa");
-	expect(&s, REPORT_PRIVILEGED, false, 0, FAULT_ACCESS_UNKNOWN);
+	expect(&s, REPORT_PRIVILEGED, false, 0, ACCESS_UNKNOWN);
 	/* call *%rax; ret; an instruction pointer that is none */
 	CODE(&s, "\xff\xd0");
-	expect(&s, REPORT_BAD_JUMP, true, 0x6b6b6b6b6b6b6b6b, FAULT_EXEC);
+	expect(&s, REPORT_BAD_JUMP, true, 0x6b6b6b6b6b6b6b6b, ACCESS_EXECUTE);
 	/* call *8(%rdi), with and without what was found there */
 	s.regs[MREG_DI] = 0x7f0000001000;
 	CODE(&s, "\xff\x57\x08");
 	assert_true(fault_jump_through(&s) == 0x7f0000001008);
-	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, FAULT_ACCESS_UNKNOWN);
+	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, ACCESS_UNKNOWN);
 	s.jump_word = 0x6b6b6b6b6b6b6b6b;
 	s.have_jump_word = true;
-	expect(&s, REPORT_BAD_JUMP, true, 0x6b6b6b6b6b6b6b6b, FAULT_EXEC);
+	expect(&s, REPORT_BAD_JUMP, true, 0x6b6b6b6b6b6b6b6b, ACCESS_EXECUTE);
 	expect_detail(&s, "freed");
 	s.jump_word = 0x404000;
-	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, FAULT_ACCESS_UNKNOWN);
+	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, ACCESS_UNKNOWN);
 	CODE(&s, "\xff\xd0");
 	assert_true(fault_jump_through(&s) == 0);
 	CODE(&s, "\xc3");
 	s.top_word = 0x4141414141414141;
 	s.have_top_word = true;
-	expect(&s, REPORT_BAD_JUMP, true, 0x4141414141414141, FAULT_EXEC);
+	expect(&s, REPORT_BAD_JUMP, true, 0x4141414141414141, ACCESS_EXECUTE);
 	expect_detail(&s, "return address");
 	s.regs[MREG_IP] = 0x4141414141414141;
 	s.code_len = 0;
-	expect(&s, REPORT_BAD_JUMP, true, 0x4141414141414141, FAULT_EXEC);
+	expect(&s, REPORT_BAD_JUMP, true, 0x4141414141414141, ACCESS_EXECUTE);
 }
 
 static void test_jump(void **state)
@@ -250,12 +250,12 @@ static void test_jump(void **state)
 	struct fault_state s = page_fault(0, 0x14);
 	s.regs[MREG_IP] = 0;
 	s.code_len = 0;
-	expect(&s, REPORT_NULL_PTR_DEREF, true, 0, FAULT_EXEC);
+	expect(&s, REPORT_NULL_PTR_DEREF, true, 0, ACCESS_EXECUTE);
 	s.addr = s.regs[MREG_IP] = NOWHERE;
-	expect(&s, REPORT_BAD_JUMP, true, NOWHERE, FAULT_EXEC);
+	expect(&s, REPORT_BAD_JUMP, true, NOWHERE, ACCESS_EXECUTE);
 	s.error = 0x15;
 	mapped(&s.at, NOWHERE, NOWHERE + 4096, "rw-");
-	expect(&s, REPORT_BAD_JUMP, true, NOWHERE, FAULT_EXEC);
+	expect(&s, REPORT_BAD_JUMP, true, NOWHERE, ACCESS_EXECUTE);
 	expect_detail(&s, "not as code");
 }
 
@@ -271,23 +271,23 @@ static void test_stack(void **state)
 			if (guard)
 				mapped(&s.at, lo - 4096, lo, "---");
 			mapped(&s.above, lo, hi, "rw-");
-			expect(&s, REPORT_STACK_OVERFLOW, true, lo - 8, FAULT_WRITE);
+			expect(&s, REPORT_STACK_OVERFLOW, true, lo - 8, ACCESS_WRITE);
 			struct fault_verdict v;
 			fault_diagnose(&s, &v);
 			assert_int_equal(v.stack_lo, lo);
 			assert_int_equal(v.stack_hi, hi);
 			/* the same address, with the stack pointer elsewhere */
 			s.regs[MREG_SP] = hi - 1024;
-			expect(&s, REPORT_WILD_MEMORY_ACCESS, true, lo - 8, FAULT_WRITE);
+			expect(&s, REPORT_WILD_MEMORY_ACCESS, true, lo - 8, ACCESS_WRITE);
 			s.regs[MREG_SP] = 0x7ffd00001000;
-			expect(&s, REPORT_WILD_MEMORY_ACCESS, true, lo - 8, FAULT_WRITE);
+			expect(&s, REPORT_WILD_MEMORY_ACCESS, true, lo - 8, ACCESS_WRITE);
 		}
 	/* A guard that is a marker in the mapping. */
 	struct fault_state s = page_fault(lo + 4096 - 8, 6);
 	s.regs[MREG_SP] = lo + 4096 - 8;
 	s.stack_top = hi - 512;
 	mapped(&s.at, lo, hi, "rw-");
-	expect(&s, REPORT_STACK_OVERFLOW, true, lo + 4096 - 8, FAULT_WRITE);
+	expect(&s, REPORT_STACK_OVERFLOW, true, lo + 4096 - 8, ACCESS_WRITE);
 }
 
 /* A frame larger than the guard; the stack pointer lies in nothing, far below its thread's stack. */
@@ -303,18 +303,18 @@ static void test_stack_past_guard(void **state)
 	mapped(&s.at, lo - (4 << 20), lo - (1 << 20), "---");
 	mapped(&s.above, lo - 4096, lo, "---");
 	mapped(&s.stack, lo, hi, "rw-");
-	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, FAULT_WRITE);
+	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, ACCESS_WRITE);
 	fault_diagnose(&s, &v);
 	assert_true(v.stack_lo == lo && v.stack_hi == s.stack_top);
 	/* The stack pointer is on a stack of another kind (a coroutine's). */
 	s.have_top_word = true;
-	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, FAULT_WRITE);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, ACCESS_WRITE);
 	/* The frame would be too large to be one, or the access lies outside of it. */
 	s.have_top_word = false;
 	s.regs[MREG_SP] = lo - (1025ull << 20);
-	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, FAULT_WRITE);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, ACCESS_WRITE);
 	s.regs[MREG_SP] = s.addr + 4096;
-	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, FAULT_WRITE);
+	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, ACCESS_WRITE);
 }
 
 /* The first thread's stack has grown a little; a frame goes past all that it could grow to. */
@@ -331,7 +331,7 @@ static void test_stack_frame_too_large(void **state)
 	s.at.known = true;
 	mapped(&s.above, lo, hi, "rw-");
 	mapped(&s.stack, lo, hi, "rw-");
-	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, FAULT_WRITE);
+	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, ACCESS_WRITE);
 	expect_detail(&s, "does not fit");
 	expect_detail(&s, "8192 KiB");
 	expect_detail(&s, "1024 KiB below");
@@ -342,7 +342,7 @@ static void test_stack_frame_too_large(void **state)
 	s.regs[MREG_SP] = s.addr;
 	mapped(&s.above, hi - limit, hi, "rw-");
 	mapped(&s.stack, hi - limit, hi, "rw-");
-	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, FAULT_WRITE);
+	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, ACCESS_WRITE);
 	expect_detail(&s, "is used up");
 	/* Without a limit what is there is what there is. */
 	s.stack_limit = 0;
@@ -366,14 +366,14 @@ static void test_stack_given(void **state)
 	s.at.file = true;
 	mapped(&s.above, lo - 0x4000, hi + 4096, "rw-");
 	mapped(&s.stack, lo - 0x4000, hi + 4096, "rw-");
-	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, FAULT_WRITE);
+	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, ACCESS_WRITE);
 	fault_diagnose(&s, &v);
 	assert_true(v.stack_lo == lo && v.stack_hi == hi);
 	/* A write to read-only memory from a stack that has room is just that; and so is one far from the stack pointer. */
 	s.regs[MREG_SP] = lo + 4096;
-	expect(&s, REPORT_READ_ONLY, true, s.addr, FAULT_WRITE);
+	expect(&s, REPORT_READ_ONLY, true, s.addr, ACCESS_WRITE);
 	s.regs[MREG_SP] = lo - 64;
-	expect(&s, REPORT_READ_ONLY, true, s.addr, FAULT_WRITE);
+	expect(&s, REPORT_READ_ONLY, true, s.addr, ACCESS_WRITE);
 }
 
 static void test_bus(void **state)
@@ -384,9 +384,9 @@ static void test_bus(void **state)
 	s.si_code = BUS_ADRERR;
 	mapped(&s.at, NOWHERE, NOWHERE + 4096, "rw-");
 	s.at.file = true;
-	expect(&s, REPORT_PAST_FILE_END, true, NOWHERE, FAULT_WRITE);
+	expect(&s, REPORT_PAST_FILE_END, true, NOWHERE, ACCESS_WRITE);
 	s.si_code = BUS_MCEERR_AR;
-	expect(&s, REPORT_UNKNOWN_CRASH, true, NOWHERE, FAULT_WRITE);
+	expect(&s, REPORT_UNKNOWN_CRASH, true, NOWHERE, ACCESS_WRITE);
 }
 
 /* Whatever the state, there is a verdict that can be printed. */

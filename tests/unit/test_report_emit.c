@@ -75,7 +75,7 @@ static bool report_at_from(uintptr_t where, uintptr_t alloc)
 
 	if (!r)
 		return false;
-	report_set_access(r, 0x10000, 0, 2);
+	report_set_access(r, 0x10000, 0, ACCESS_FREE);
 	for (size_t i = 0; i < ARRAY_SIZE(pcs); i++)
 		pcs[i] = where + i;
 	report_add_handle(r, STACK_ACCESS, depot_save(pcs, ARRAY_SIZE(pcs)), 0, 0);

@@ -154,7 +154,7 @@ static void fill_record(void)
 	r->exe = add_string(r, "/usr/bin/prog");
 	r->time_ms = 1500;
 	r->addr = 0x7f0000001000;
-	r->is_write = 2;
+	r->access = ACCESS_FREE;
 	r->have_object = 1;
 	r->obj_addr = 0x7f0000001000;
 	r->obj_size = 60;
@@ -278,7 +278,7 @@ static void text_found_afterwards(void **state)
 	fill_record();
 	record.kind = REPORT_RIGHT_REDZONE;
 	record.found_at = add_string(&record, "on free");
-	record.is_write = 1;
+	record.access = ACCESS_WRITE;
 	record.access_size = 2;
 	record.addr = record.obj_addr + 60;
 	record.expected = 0xcc;

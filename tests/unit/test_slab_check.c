@@ -13,7 +13,7 @@ static void *alloc_as(size_t size, enum slab_api api)
 
 static void free_as(void *p, enum slab_api api, size_t size)
 {
-	slab_free(p, api, size, 0, &no_regs);
+	slab_free(p, api, size, &no_regs);
 }
 
 static void expect_one(enum slab_finding_kind kind, uintptr_t addr, enum slab_found_at at)

@@ -164,7 +164,7 @@ static void mistakes(void)
 	CHECK(!slab_custom_check((struct slab_cache *)m, &no_regs));
 	expect_one(SLAB_CACHE_DESTROYED, m);
 	p = slab_custom_alloc(b, false, &no_regs);
-	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, 0, &no_regs);
+	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, &no_regs);
 	expect_one(SLAB_ALLOC_DEALLOC_MISMATCH, p);
 	CHECK(slab_custom_destroy(b, 0, &no_regs) == 0 && nr_findings == 0);
 }

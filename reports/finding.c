@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/finding.c - what a detector found becomes a record: the one path for slab, fence, shadow and the libc checks. */
+#include "config.h"
+
+#include "reports/reports_internal.h"
+
+static const struct {
+	const char *alloc, *free;
+} api_names[SLAB_API_NR] = {
+	[SLAB_API_MALLOC] = { "malloc", "free" },
+	[SLAB_API_NEW] = { "operator new", "operator delete" },
+	[SLAB_API_NEW_ARRAY] = { "operator new[]", "operator delete[]" },
+	[SLAB_API_MEMALIGN] = { "aligned_alloc", "free" },
+	[SLAB_API_CACHE] = { "memsan_cache_alloc", "memsan_cache_free" },
+	[SLAB_API_VMALLOC] = { "memsan_vmalloc", "memsan_vfree" },
+	[SLAB_API_PAGES] = { "memsan_alloc_pages", "memsan_free_pages" },
+	[SLAB_API_POOL] = { "memsan_pool_alloc", "memsan_pool_free" },
+};
+
+const char *record_alloc_name(enum slab_api api)
+{
+	return api_names[api].alloc;
+}
+
+static const char *entry_of(const struct finding *f)
+{
+	if (f->entry)
+		return f->entry;
+	return f->access == ACCESS_FREE ? api_names[f->api_used].free : NULL;
+}
+
+static void put_detail(struct report_record *r, const struct finding *f)
+{
+	const char *free_name = api_names[f->api_used].free;
+	char text[160];
+	struct fmt_buf b;
+
+	r->detail = report_string(r, f->detail);
+	if (!f->object)
+		return;
+	fmt_init(&b, text, sizeof(text));
+	if (f->kind == REPORT_ALLOC_DEALLOC_MISMATCH)
+		fmt_printf(&b, "allocated with %s, freed with %s", api_names[f->object->api].alloc, free_name);
+	else if (f->kind == REPORT_SIZED_DELETE_MISMATCH)
+		fmt_printf(&b, "size given to %s: %zu; allocated: %zu", free_name, f->size_given, f->object->size);
+	if (b.len)
+		r->detail = report_string(r, text);
+}
+
+bool report_finding(const struct finding *f)
+{
+	struct report_record *r = report_begin(f->kind, f->component);
+
+	if (!r)
+		return false;
+	report_set_access(r, f->addr, f->size, f->access);
+	r->bad_addr = f->bad;
+	r->found_at = report_string(r, f->found_at);
+	r->entry = report_string(r, entry_of(f));
+	r->expected = f->expected;
+	r->found = f->found;
+	if (f->regs)
+		report_add_regs(r, f->found_at ? STACK_NOTICED : STACK_ACCESS, f->regs, false);
+	if (f->fill)
+		f->fill(r, f);
+	if (f->object)
+		report_set_object(r, f->object);
+	put_detail(r, f);
+	if (f->memory_lo < f->memory_hi)
+		report_set_memory(r, f->bad ? f->bad : f->addr, f->memory_lo, f->memory_hi);
+	report_end(r);
+	return true;
+}
