@@ -84,10 +84,8 @@ static inline const char *after(const char *s, const char *with)
 
 	return strncmp(s, with, n) == 0 ? s + n : NULL;
 }
-int decode_hex_digit(char c);
-/* Digits with or without 0x; NULL when there are none or too many. */
+/* Digits with or without 0x: what follows them, or NULL as for number_hex. */
 const char *decode_hex(const char *p, uint64_t *value);
-const char *decode_decimal(const char *p, uint64_t *value);
 /* The number behind the first `word` in s. */
 bool decode_hex_after(const char *s, const char *word, uint64_t *value);
 bool decode_decimal_after(const char *s, const char *word, uint64_t *value);
@@ -196,9 +194,6 @@ void decode_files_destroy(struct decode_files *f);
 void decode_files_add(struct decode_files *f, const char *folder);
 /* Candidate `i` for a module called so ("my_mod" is my-mod.ko too); NULL: there are no more. */
 const char *decode_files_find(struct decode_files *f, const char *name, size_t i);
-
-/* Length of the UTF-8 sequence at s, or 0: overlong, a surrogate, cut. */
-size_t decode_utf8_length(const unsigned char *s);
 
 /* ---- writer.c, sarif.c, ci.c, html.c ------------------------------------------------------------------------------------------- */
 

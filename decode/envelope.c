@@ -131,7 +131,7 @@ static void put_escaped(struct decode_envelope *w, struct cut *c)
 	c->p++;
 	if (c->end - c->p >= 5 && *c->p == 'u') {
 		for (int i = 1; i <= 4; i++) {
-			int digit = decode_hex_digit(c->p[i]);
+			int digit = number_digit(c->p[i]);
 			code = code << 4 | (uint32_t)(digit < 0 ? 0 : digit);
 		}
 		c->p += 5;
@@ -214,7 +214,7 @@ static bool take_object(struct decode_envelope *w, struct cut c)
 		value.end = c.p;
 		for (size_t i = 0; i < ARRAY_SIZE(names) && !taken; i++)
 			taken = is(&key, names[i]) && (*value.p == '"' || *value.p == '[') && take_message(w, &value);
-		if (is(&key, "_PID") && value.end - value.p > 2 && decode_decimal(value.p + 1, &pid))
+		if (is(&key, "_PID") && value.end - value.p > 2 && number_decimal(value.p + 1, &pid))
 			w->caller = (uint64_t)'P' << 48 | pid;
 		blanks(&c);
 	} while (letter(&c, ','));

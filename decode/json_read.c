@@ -151,7 +151,7 @@ static void read_bytes(struct decode_record *r, uint64_t addr, const char *hex, 
 	struct decode_row *row = NULL;
 
 	for (; hex[0] && hex[1]; hex += 2) {
-		int high = decode_hex_digit(hex[0]), low = decode_hex_digit(hex[1]);
+		int high = number_digit(hex[0]), low = number_digit(hex[1]);
 		if (!row || row->nr == 16) {
 			addr += row ? (uint64_t)row->nr * scale : 0;
 			if (!(row = decode_record_row(r)))

@@ -26,7 +26,7 @@ static void leak_comm(struct decode_record *r, const char *p)
 
 	if (end) {
 		r->comm = decode_record_string(r, p, (size_t)(end - p));
-		if (decode_decimal(end + 7, &value)) {
+		if (number_decimal(end + 7, &value)) {
 			r->pid = r->tid = (uint32_t)value;
 			r->have_pid = r->have_tid = true;
 		}
@@ -38,7 +38,7 @@ static bool leak_class(struct decode_record *r, const char *t)
 {
 	const char *colon = strstr(t, ": "), *in;
 
-	if (!colon || !decode_decimal(colon + 2, &r->leak.objects) || !strstr(colon, " object"))
+	if (!colon || !number_decimal(colon + 2, &r->leak.objects) || !strstr(colon, " object"))
 		return false;
 	r->detector = "memsan";
 	r->leak.class = decode_record_string(r, t, (size_t)(colon - t));
@@ -46,7 +46,7 @@ static bool leak_class(struct decode_record *r, const char *t)
 	if ((in = strstr(colon, " bytes in ")) != NULL)
 		r->object.cache = decode_record_string(r, in + 10, strcspn(in + 10, ", "));
 	if ((in = strstr(colon, "holding ")) != NULL) {
-		decode_decimal(in + 8, &r->leak.held_objects);
+		number_decimal(in + 8, &r->leak.held_objects);
 		decode_decimal_after(in, " of ", &r->leak.held_bytes);
 	}
 	return true;
@@ -185,7 +185,7 @@ static bool read_common(struct decode_open *o, const char *text, const char *t)
 	}
 	if (decode_read_heading(o, t) || decode_read_trace_heading(o, t) || decode_read_access(r, t) || decode_read_kfence_access(o, t) || decode_read_kfence_object(o, t))
 		return true;
-	if (o->stack && !o->stack->nr && (pid = after(t, "PID = ")) != NULL && decode_decimal(pid, &tid)) { /* 4.8 to 4.10 */
+	if (o->stack && !o->stack->nr && (pid = after(t, "PID = ")) != NULL && number_decimal(pid, &tid)) { /* 4.8 to 4.10 */
 		o->stack->tid = (uint32_t)tid;
 		o->stack->have_tid = true;
 		return true;

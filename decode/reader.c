@@ -388,7 +388,7 @@ static const char *copy_clean(char **to, size_t *room, const char *p, size_t len
 		n--;
 	(*to)[n] = '\0';
 	for (size_t i = 0, len8; i < n; i += len8) {
-		len8 = decode_utf8_length((const unsigned char *)*to + i);
+		len8 = utf8_length(*to + i);
 		if (!len8) {
 			(*to)[i] = '?';
 			len8 = 1;

@@ -208,8 +208,6 @@ bool report_record_valid(const struct report_record *r, size_t len);
  * Returns the length.  No allocation, no lock, no static state. */
 size_t report_render_text(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
 size_t report_render_json(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
-/* s as a JSON string with its quotes: control bytes escaped, what is no UTF-8 as \ufffd; at most max bytes of s. */
-void report_json_string(struct fmt_buf *b, const char *s, size_t max);
 
 /* ---- the wire between runtime and helper: a request, its answer; then perhaps another ------------------------------------ */
 
