@@ -4,6 +4,7 @@
  *   kernel.c         the command line
  *   kernel_table.c   every bug and what is expected of it; memsan kernel list
  *   kernel_cache.c   kernels and modules that were built, or are to be (the work is kernel/build's)
+ *   kernel_work.c    the folder that holds the files of this run
  *   kernel_initrd.c  the archive that is the guest's file system
  *   kernel_guest.c   QEMU: start, watch, end
  *   kernel_log.c     a guest's log becomes findings, each given to its bug
@@ -102,12 +103,15 @@ char *kernel_get_busybox(const struct kernel_built *k);
 char *kernel_module_release(const char *path);
 /* The path of the one .ko in a folder, or NULL. */
 char *kernel_module_file(const char *dir);
-/* A program with its standard input from `in_fd`, output to `out_fd` (-1: ours), in a process group of its own, ended when we end. */
-pid_t kernel_spawn(char *const argv[], int in_fd, int out_fd);
-/* Waits for its end; the wait status. */
-int kernel_reap(pid_t pid);
-/* All that fd gives until its end, NUL-terminated. */
-char *kernel_slurp(int fd, size_t *len);
+
+/* ---- kernel_work.c --------------------------------------------------------------------------- */
+
+/* The folder for this run's files, made by the first call; NULL, and the reason is printed. */
+const char *kernel_work_dir(void);
+/* With --keep: writes a guest's console into that folder. */
+void kernel_keep_log(const struct kernel_options *o, const char *name, const char *log);
+/* Removes the folder, unless --keep. */
+void kernel_work_remove(const struct kernel_options *o);
 
 /* ---- kernel_initrd.c ------------------------------------------------------------------------------------------------- */
 
@@ -196,11 +200,6 @@ struct kernel_session {
 /* Runs the bugs under all chosen profiles, beside each other; results in the order of `bugs`.  False: interrupted, or nothing could run. */
 bool kernel_sessions_run(struct kernel_session *sessions, size_t nr, const struct kernel_options *o);
 void kernel_session_free(struct kernel_session *s);
-/* A folder for this run's files; removed by kernel_work_remove unless --keep. */
-const char *kernel_work_dir(void);
-/* --keep: a guest's console into that folder. */
-void kernel_keep_log(const struct kernel_options *o, const char *name, const char *log);
-void kernel_work_remove(const struct kernel_options *o);
 
 /* ---- kernel_run.c, kernel_test.c --------------------------------------------------------------------------------------- */
 

@@ -9,13 +9,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- processes ------------------------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------------------------------- */
 
 volatile sig_atomic_t kernel_signal;
 static volatile pid_t build_group; /* what is building just now, or 0 */
@@ -35,79 +34,6 @@ void kernel_watch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
-}
-
-static void run_child(char *const argv[], int in_fd, int out_fd, pid_t parent, bool shell)
-{
-	/* In a group of its own, a ^C of the terminal reaches us alone, and we end the group.  A child on the terminal stays in ours. */
-	if (!shell)
-		setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(1);
-	signal(SIGINT, shell ? SIG_IGN : SIG_DFL);
-	signal(SIGPIPE, SIG_DFL);
-	if (in_fd < 0)
-		in_fd = open("/dev/null", O_RDONLY);
-	dup2(in_fd, STDIN_FILENO);
-	if (out_fd >= 0)
-		dup2(out_fd, STDOUT_FILENO);
-	execvp(argv[0], argv);
-	_exit(errno == ENOENT ? 127 : 126);
-}
-
-pid_t kernel_spawn(char *const argv[], int in_fd, int out_fd)
-{
-	pid_t parent = getpid(), pid;
-	bool shell = in_fd == STDIN_FILENO;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		tool_say("cannot start %s: %s", argv[0], strerror(errno));
-	else if (pid == 0)
-		run_child(argv, in_fd, out_fd, parent, shell);
-	else if (!shell)
-		setpgid(pid, pid); /* both sides do it: whoever is first */
-	return pid;
-}
-
-int kernel_reap(pid_t pid)
-{
-	int status = 0;
-
-	while (waitpid(pid, &status, 0) != pid)
-		if (errno != EINTR)
-			return -1;
-	return status;
-}
-
-char *kernel_slurp(int fd, size_t *len)
-{
-	size_t size = 4096, n = 0;
-	char *text = tool_alloc(size);
-
-	for (;;) {
-		ssize_t got = read(fd, text + n, size - n - 1);
-
-		if (got > 0)
-			n += (size_t)got;
-		if (got == 0 || (got < 0 && errno != EINTR))
-			break;
-		if (size - n < 2) {
-			char *larger = realloc(text, size *= 2);
-
-			if (!larger) {
-				tool_say("out of memory");
-				exit(1);
-			}
-			text = larger;
-		}
-	}
-	text[n] = '\0';
-	if (len)
-		*len = n;
-	return text;
 }
 
 /* ---- kernel/ and its build script --------------------------------------------------------------------------------------- */
@@ -150,7 +76,7 @@ static char *call_build(const char **argv)
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return NULL;
-	pid = kernel_spawn((char *const *)(uintptr_t)argv, -1, fds[1]);
+	pid = spawn_program((char *const *)(uintptr_t)argv, -1, fds[1]);
 	close(fds[1]);
 	if (pid < 0) {
 		close(fds[0]);
@@ -159,9 +85,9 @@ static char *call_build(const char **argv)
 	build_group = pid;
 	if (kernel_signal)
 		kill(-pid, SIGTERM); /* it came before the handler knew of the group */
-	text = kernel_slurp(fds[0], NULL);
+	text = spawn_read_all(fds[0], NULL);
 	close(fds[0]);
-	status = kernel_reap(pid);
+	status = spawn_wait(pid);
 	build_group = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || kernel_signal) {
 		free(text);
@@ -206,7 +132,7 @@ static void read_debian_config(const char *release)
 	if (fd < 0)
 		return;
 	free(debian_config);
-	debian_config = kernel_slurp(fd, NULL);
+	debian_config = spawn_read_all(fd, NULL);
 	close(fd);
 }
 
@@ -383,7 +309,7 @@ char *kernel_module_release(const char *path)
 		tool_say("cannot read %s: %s", path, strerror(errno));
 		return tool_format("%s", "");
 	}
-	text = kernel_slurp(fd, &len);
+	text = spawn_read_all(fd, &len);
 	close(fd);
 	if (len > 4 && memcmp(text, "\177ELF", 4) == 0) {
 		char *at = memmem(text, len, mark, strlen(mark));
