@@ -9,31 +9,6 @@
 
 /* ---- JUnit: a failed case for each report ---------------------------------------------------------------------------------------------- */
 
-/* XML 1.0 has no place for control bytes, in whatever form; bytes that are no UTF-8 become question marks. */
-void decode_put_xml(FILE *out, const char *s)
-{
-	for (const char *p = s ? s : ""; *p; p++) {
-		size_t n = utf8_length(p);
-		switch (*p) {
-		case '&': fputs("&amp;", out); break;
-		case '<': fputs("&lt;", out); break;
-		case '>': fputs("&gt;", out); break;
-		case '"': fputs("&quot;", out); break;
-		case '\'': fputs("&apos;", out); break;
-		default:
-			/* XML forbids U+FFFE and U+FFFF too. */
-			if (n == 1) {
-				putc((unsigned char)*p < 0x20 && *p != '\n' && *p != '\t' ? '?' : *p, out);
-			} else if (n && strncmp(p, "\xef\xbf\xbe", 3) != 0 && strncmp(p, "\xef\xbf\xbf", 3) != 0) {
-				fwrite(p, 1, n, out);
-				p += n - 1;
-			} else {
-				putc('?', out);
-			}
-		}
-	}
-}
-
 /* The whole report in its text form. */
 static void put_report(FILE *out, const struct decode_record *r)
 {

@@ -10,21 +10,6 @@
 
 #include "decode/decode_internal.h"
 
-#define STRING_MAX 65536
-
-static void put_piece(void *ctx, const char *text, size_t len)
-{
-	fwrite(text, 1, len, ctx);
-}
-
-void decode_json_string(FILE *out, const char *s)
-{
-	if (s)
-		json_quote(put_piece, out, s, STRING_MAX);
-	else
-		fputs("null", out);
-}
-
 static void put_string(FILE *out, const char *key, const char *s)
 {
 	fprintf(out, ",\"%s\":", key);

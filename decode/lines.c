@@ -52,7 +52,7 @@ static bool leak_class(struct decode_record *r, const char *t)
 	return true;
 }
 
-static enum decode_answer body_kmemleak(struct decode_open *o, const char *text)
+static enum decode_answer line_kmemleak(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
 	const char *t, *p;
@@ -247,7 +247,7 @@ static bool read_inner_slub(struct decode_open *o, const char *t)
 	return o->inner_slub && !o->trace_began && decode_read_slub(o, t);
 }
 
-static enum decode_answer body_kasan(struct decode_open *o, const char *text, const char *t)
+static enum decode_answer line_kasan(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
 	size_t rule = decode_rule_length(t);
@@ -277,7 +277,7 @@ static enum decode_answer body_kasan(struct decode_open *o, const char *text, co
 	return starts(t, "Disabling lock debugging") ? LINE_TAKEN : LINE_FOREIGN;
 }
 
-static enum decode_answer body_slub(struct decode_open *o, const char *text, const char *t)
+static enum decode_answer line_slub(struct decode_open *o, const char *text, const char *t)
 {
 	if (starts(t, "FIX ")) {
 		size_t len = o->record->object.cache ? strlen(o->record->object.cache) : 0;
@@ -294,7 +294,7 @@ static enum decode_answer body_slub(struct decode_open *o, const char *text, con
 	return o->trace_began && o->stack && o->stack->nr && o->section == SECTION_TRACE && !trace_open(o) ? LINE_BEHIND : LINE_FOREIGN;
 }
 
-static enum decode_answer body_oops(struct decode_open *o, const char *text, const char *t)
+static enum decode_answer line_oops(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
 
@@ -316,7 +316,7 @@ static enum decode_answer body_oops(struct decode_open *o, const char *text, con
 }
 
 /* "00000010: aa aa aa …" of print_hex_dump, then the stack. */
-static enum decode_answer body_trace(struct decode_open *o, const char *text, const char *t)
+static enum decode_answer line_trace(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
 	const char *behind;
@@ -340,11 +340,11 @@ enum decode_answer decode_line(struct decode_open *o, const char *text)
 	const char *t = text + strspn(text, " \t");
 
 	switch (o->form) {
-	case FORM_KASAN: return body_kasan(o, text, t);
-	case FORM_SLUB: return body_slub(o, text, t);
-	case FORM_KMEMLEAK: return body_kmemleak(o, text);
-	case FORM_OOPS: return body_oops(o, text, t);
-	case FORM_TRACE: return body_trace(o, text, t);
+	case FORM_KASAN: return line_kasan(o, text, t);
+	case FORM_SLUB: return line_slub(o, text, t);
+	case FORM_KMEMLEAK: return line_kmemleak(o, text);
+	case FORM_OOPS: return line_oops(o, text, t);
+	case FORM_TRACE: return line_trace(o, text, t);
 	case FORM_ASAN: return decode_line_asan(o, text);
 	case FORM_VALGRIND: return decode_line_valgrind(o, text);
 	default: return LINE_FOREIGN;

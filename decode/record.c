@@ -168,6 +168,17 @@ const struct decode_stack *decode_record_main_stack(const struct decode_record *
 	return NULL;
 }
 
+const struct decode_frame *decode_record_location(const struct decode_record *r)
+{
+	for (size_t k = 0; r->function && k < r->nr_stacks; k++)
+		for (size_t i = 0; i < r->stacks[k].nr; i++) {
+			const struct decode_frame *f = &r->stacks[k].frames[i];
+			if (f->function == r->function && f->file && f->line)
+				return f;
+		}
+	return NULL;
+}
+
 /* ---- scanners ---------------------------------------------------------------------------------------------------------------- */
 
 const char *decode_hex(const char *p, uint64_t *value)

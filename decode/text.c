@@ -47,17 +47,6 @@ static void put_text(const struct text *t, const char *s)
 	put_clean(t->out, s, strlen(s));
 }
 
-const struct decode_frame *decode_record_location(const struct decode_record *r)
-{
-	for (size_t k = 0; r->function && k < r->nr_stacks; k++)
-		for (size_t i = 0; i < r->stacks[k].nr; i++) {
-			const struct decode_frame *f = &r->stacks[k].frames[i];
-			if (f->function == r->function && f->file && f->line)
-				return f;
-		}
-	return NULL;
-}
-
 /* ---- frames ------------------------------------------------------------------------------------------------------------------------ */
 
 static void put_location(const struct text *t, const struct decode_frame *f)

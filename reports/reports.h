@@ -5,7 +5,14 @@
  *               differ only in the frames.
  * Runtime half (in libmemsan.so): record.c fills a record in stages, emit.c decides what is printed and when, helper.c starts and asks
  *               the helper, plain.c prints without it, sink.c writes it where reports go.
- * Tool half (helper and memsan command): symbolize.c modules and ELF symbols, symbolize_dwarf.c functions and lines, demangle.c, region.c.
+ * Tool half (helper and memsan command):
+ *   symbolize.c         modules and ELF symbols, symbolize_dwarf.c functions and lines, demangle.c names as people write them
+ *   function_address.c  where a function of that name starts
+ *   functions.c         the code of the functions that a pattern names; function_match.c: what such a pattern means
+ *   insn.c              the instruction of a fault
+ *   suppress.c          which reports are not wanted
+ *   deadline.c          until when files may be read
+ *   region.c            memory that is freed all at once
  */
 #ifndef MEMSAN_REPORTS_H
 #define MEMSAN_REPORTS_H

@@ -47,6 +47,8 @@ extern const size_t kernel_nr_bugs;
 const char *kernel_profile_name(enum kernel_profile p);
 bool kernel_profile_is_arm64(enum kernel_profile p);
 const char *kernel_setup_name(enum kernel_setup setup);
+/* The configuration of Debian's kernel, once kernel_get has found that kernel; the table frees the text. */
+void kernel_debian_config(char *text);
 /* What is expected under a profile; Debian's kernel is a light one. */
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p);
 /* '-' and '_' are the same.  NULL, and the nearest name is said. */
@@ -89,8 +91,6 @@ struct kernel_built {
 };
 /* Are QEMU and the compilers there that this profile wants?  False: said what to install. */
 bool kernel_programs_there(enum kernel_profile p);
-/* Is this a line of its configuration?  Known once kernel_get has found Debian's kernel; false before. */
-bool kernel_debian_has(const char *line);
 /* Builds it, or finds it built.  False: said why. */
 bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k);
 /* A module's folder, built for this kernel; NULL: said why.  The caller frees it. */
@@ -125,7 +125,6 @@ bool initrd_file(struct initrd *r, const char *name, unsigned mode, const char *
 bool initrd_finish(struct initrd *r);                                                  /* false: said why */
 /* init and the folders, busybox if a shell is wanted: all but the plan and what it needs.  NULL: said why. */
 struct initrd *initrd_base(const char *path, const struct kernel_built *k, bool shell);
-bool initrd_is_static(const char *path); /* an ELF file that needs no libraries */
 
 /* ---- kernel_guest.c -------------------------------------------------------------------------------------------------- */
 

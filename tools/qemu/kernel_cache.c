@@ -5,6 +5,7 @@
 #include "tools/qemu/kernel.h"
 
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -112,17 +113,6 @@ static char *read_release(const char *dir)
 	return tool_format("%s", line);
 }
 
-static char *debian_config; /* the text of /boot/config-RELEASE */
-
-bool kernel_debian_has(const char *line)
-{
-	char *with_ends = tool_format("\n%s\n", line);
-	bool has = debian_config && strstr(debian_config, with_ends);
-
-	free(with_ends);
-	return has;
-}
-
 static void read_debian_config(const char *release)
 {
 	char *path = tool_format("/boot/config-%s", release);
@@ -131,8 +121,7 @@ static void read_debian_config(const char *release)
 	free(path);
 	if (fd < 0)
 		return;
-	free(debian_config);
-	debian_config = spawn_read_all(fd, NULL);
+	kernel_debian_config(spawn_read_all(fd, NULL));
 	close(fd);
 }
 
@@ -245,6 +234,21 @@ char *kernel_get_init(const struct kernel_built *k)
 	return *path ? tool_format("%s", *path) : NULL;
 }
 
+/* Debian has busybox linked dynamically (busybox) and statically (busybox-static) at the same path; the guest has no libraries. */
+static bool is_static_program(const char *path)
+{
+	FILE *in = fopen(path, "r");
+	Elf64_Ehdr e;
+	Elf64_Phdr p;
+	bool ok = in && fread(&e, sizeof(e), 1, in) == 1 && memcmp(e.e_ident, ELFMAG, SELFMAG) == 0;
+
+	for (unsigned i = 0; ok && i < e.e_phnum; i++)
+		ok = fseek(in, (long)(e.e_phoff + i * sizeof(p)), SEEK_SET) == 0 && fread(&p, sizeof(p), 1, in) == 1 && p.p_type != PT_INTERP;
+	if (in)
+		fclose(in);
+	return ok;
+}
+
 char *kernel_get_busybox(const struct kernel_built *k)
 {
 	static const char *const places[] = { "/bin/busybox", "/usr/bin/busybox", "/sbin/busybox" };
@@ -252,7 +256,7 @@ char *kernel_get_busybox(const struct kernel_built *k)
 	if (k->arm64)
 		return build_file("busybox", "arm64", "busybox");
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (initrd_is_static(places[i]))
+		if (is_static_program(places[i]))
 			return tool_format("%s", places[i]);
 	tool_say("a shell in the guest needs a statically linked busybox: apt-get install busybox-static");
 	return NULL;
