@@ -9,34 +9,6 @@
 
 /* ---- JUnit: a failed case for each report ---------------------------------------------------------------------------------------------- */
 
-/* XML 1.0 has no place for control bytes, in whatever form; bytes that are no UTF-8 become question marks. */
-void decode_put_xml(FILE *out, const char *s)
-{
-	for (const unsigned char *p = (const unsigned char *)(s ? s : ""); *p; p++) {
-		size_t more = *p >= 0xf0 && *p < 0xf5 ? 3 : *p >= 0xe0 && *p < 0xf0 ? 2 : *p >= 0xc2 && *p < 0xe0 ? 1 : 0;
-		size_t n = 0;
-		while (n < more && (p[n + 1] & 0xc0) == 0x80)
-			n++;
-		switch (*p) {
-		case '&': fputs("&amp;", out); break;
-		case '<': fputs("&lt;", out); break;
-		case '>': fputs("&gt;", out); break;
-		case '"': fputs("&quot;", out); break;
-		case '\'': fputs("&apos;", out); break;
-		default:
-			if (*p < 0x80)
-				putc(*p < 0x20 && *p != '\n' && *p != '\t' ? '?' : *p, out);
-			else if (more && n == more && !(*p == 0xe0 && p[1] < 0xa0) && !(*p == 0xed && p[1] > 0x9f) && !(*p == 0xef && p[1] == 0xbf && p[2] > 0xbd) &&
-			         !(*p == 0xf0 && p[1] < 0x90) && !(*p == 0xf4 && p[1] > 0x8f)) {
-				fwrite(p, 1, more + 1, out);
-				p += more;
-			} else {
-				putc('?', out);
-			}
-		}
-	}
-}
-
 /* The whole report in its text form. */
 static void put_report(FILE *out, const struct decode_record *r)
 {

@@ -1,18 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/decode.h - one reader for memory reports: log lines become records, records become text, JSON, SARIF, JUnit, HTML.
  *
- *   prefix.c      what loggers put in front of a line: time, level, caller
- *   envelope.c        lines that are wrapped: journald's JSON and export, Docker's, dmesg --json
- *   reader.c      bytes to lines, lines to lanes (a caller each), lanes to records
- *   headline.c       is this the first line of a report, and of which?
- *   lines.c        the lines of a kernel report: whose they are, and its end
- *   lines_access.c, lines_object.c   what single lines of it say
- *   user.c        the lines of AddressSanitizer's and Valgrind's reports
- *   frame.c       one line of a stack, in any of their notations
- *   record.c      records and their memory
- *   signature.c        the guilty function, the title, the signature
- *   json_read.c   memsan-report/1 back into a record
- *   json_write.c  a record as memsan-report/1
+ * From bytes to records:
+ *
+ *   reader.c        bytes to lines, lines to lanes (a caller each), lanes to records
+ *   prefix.c        what loggers put in front of a line: time, level, caller
+ *   envelope.c      the formats that wrap lines: journald's JSON and export, Docker's, dmesg --json
+ *   headline.c      is this the first line of a report, and of which detector?
+ *   lines.c         the lines of a kernel report or of memsan's: which are its own, and which is the last
+ *   lines_access.c  lines about the access, the task and the stacks
+ *   lines_object.c  lines about the object, its memory and the modules
+ *   user.c          the lines of AddressSanitizer's, LeakSanitizer's and Valgrind's reports
+ *   frame.c         one line of a stack, in every notation
+ *   json_read.c     memsan-report/1 back into a record
+ *
+ * Records:
+ *
+ *   record.c        records and their memory; scanners of numbers and words
+ *   signature.c     the guilty function, the title, the signature
+ *   symbols.c       frames get functions, files and lines
+ *   files.c         which file is the module of that name?
+ *   merge.c         each bug once, in bounded memory
+ *   suppressed.c    does a suppression rule fit a record?
+ *
+ * From records to text:
+ *
+ *   text.c          for people; source.c: lines of source code
+ *   json_write.c    memsan-report/1
+ *   document.c      the forms that are one document: head, records, tail
+ *   sarif.c, ci.c, html.c   SARIF; JUnit, GitHub, GitLab; the page
+ *   writer.c        what the writers share: strings of JSON and XML, rule names, paths
  *
  * Tool half: malloc, stdio and json-c are allowed.  Not thread-safe.  Logs are hostile input: any bytes give some records, never a crash
  * and never memory without bound.
@@ -136,6 +153,8 @@ struct decode_frame *decode_stack_frame(struct decode_record *r, struct decode_s
 /* The stack of the access: "access", else "noticed", else "alloc", else the first; NULL: no stacks. */
 const struct decode_stack *decode_record_main_stack(const struct decode_record *r);
 const struct decode_stack *decode_record_role(const struct decode_record *r, const char *role);
+/* The guilty function's frame, with its file and line; NULL: they are not known. */
+const struct decode_frame *decode_record_location(const struct decode_record *r);
 
 /* ---- signature.c ---------------------------------------------------------------------------------------------------------------- */
 /* Is the function a detector's or an allocator's own, or one that only passes on (memcpy, dump_stack)? */
@@ -182,8 +201,6 @@ struct decode_text_options {
 void decode_text_write(FILE *out, const struct decode_record *r, const struct decode_text_options *how);
 /* One line: place in the log, title, file and line. */
 void decode_short_write(FILE *out, const struct decode_record *r, const struct decode_text_options *how);
-/* The guilty function's frame, with its file and line; NULL: they are not known. */
-const struct decode_frame *decode_record_location(const struct decode_record *r);
 
 /* ---- source.c --------------------------------------------------------------------------------------------------------------- */
 
@@ -193,7 +210,7 @@ const char *decode_source_line(const char *path, uint32_t line, size_t *len);
 /* The lines around it, the line itself between `on` and `off`. */
 void decode_source_write(FILE *out, const char *path, uint32_t line, const char *on, const char *off);
 
-/* ---- sarif.c, ci.c, html.c ------------------------------------------------------------------------------------------------- */
+/* ---- document.c ------------------------------------------------------------------------------------------------- */
 
 /* A form that is one document: head, records, tail. */
 enum decode_document { DECODE_SARIF, DECODE_JUNIT, DECODE_HTML, DECODE_GITHUB, DECODE_GITLAB };
@@ -221,11 +238,14 @@ bool decode_merge_next(struct decode_merge *m, struct decode_bug *bug);
 struct decode_record *decode_merge_example(struct decode_merge *m, const struct decode_bug *bug);
 bool decode_merge_failed(const struct decode_merge *m);
 
-/* ---- json ----------------------------------------------------------------------------------------------------------------- */
+/* ---- json_read.c, json_write.c ----------------------------------------------------------------------------------------------------------------- */
 
 /* A line "{"schema":"memsan-report/1",…}".  NULL: it is none, or broken; *why says so. */
 struct decode_record *decode_json_read(const char *line, size_t len, const char **why);
 void decode_json_write(FILE *out, const struct decode_record *r);
+
+/* ---- writer.c -------------------------------------------------------------------------------- */
+
 /* s as a JSON string with its quotes; NULL as null. */
 void decode_json_string(FILE *out, const char *s);
 

@@ -29,12 +29,12 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p);
 /* ---- envelope.c -------------------------------------------------------------------------------------------------------------- */
 
 enum decode_enveloped {
-	WRAP_NOT,                   /* the line is what was logged */
-	WRAP_TEXT,                  /* *text is */
-	WRAP_OTHER,                 /* nothing was: another field */
+	ENVELOPE_NOT,                   /* the line is what was logged */
+	ENVELOPE_TEXT,                  /* *text is */
+	ENVELOPE_OTHER,                 /* nothing was: another field */
 };
 struct decode_envelope {
-	enum { WRAP_PLAIN, WRAP_EXPORT, WRAP_VERBOSE, WRAP_PRETTY, WRAP_EVENTS, WRAP_DMESG } form;
+	enum { ENVELOPE_PLAIN, ENVELOPE_EXPORT, ENVELOPE_VERBOSE, ENVELOPE_PRETTY, ENVELOPE_EVENTS, ENVELOPE_DMESG } form;
 	bool binary;                /* eight bytes of length stand before the text */
 	uint64_t caller;            /* of the last text, as decode_prefix's; 0: not told */
 	char *text;                 /* malloc, its user's to free */
@@ -46,7 +46,7 @@ void decode_envelope_reset(struct decode_envelope *w);
 /* May the line be other than it is?  No is sure. */
 static inline bool decode_may_be_envelope(const struct decode_envelope *w, const char *line, size_t len)
 {
-	if (w->form != WRAP_PLAIN)
+	if (w->form != ENVELOPE_PLAIN)
 		return true;
 	if (len < 10)
 		return false;
@@ -71,7 +71,7 @@ struct decode_module *decode_record_module(struct decode_record *r);            
 /* Does a frame of the stack that is to blame name a function that is nobody's plumbing? */
 bool decode_record_guilty(const struct decode_record *r);
 
-/* ---- small scanners -------------------------------------------------------------------------------------------------------- */
+/* ---- record.c: scanners -------------------------------------------------------------------------------------------------------- */
 
 static inline bool starts(const char *s, const char *with)
 {
@@ -84,10 +84,8 @@ static inline const char *after(const char *s, const char *with)
 
 	return strncmp(s, with, n) == 0 ? s + n : NULL;
 }
-int decode_hex_digit(char c);
-/* Digits with or without 0x; NULL when there are none or too many. */
+/* Digits with or without 0x: what follows them, or NULL as for number_hex. */
 const char *decode_hex(const char *p, uint64_t *value);
-const char *decode_decimal(const char *p, uint64_t *value);
 /* The number behind the first `word` in s. */
 bool decode_hex_after(const char *s, const char *word, uint64_t *value);
 bool decode_decimal_after(const char *s, const char *word, uint64_t *value);
@@ -197,10 +195,7 @@ void decode_files_add(struct decode_files *f, const char *folder);
 /* Candidate `i` for a module called so ("my_mod" is my-mod.ko too); NULL: there are no more. */
 const char *decode_files_find(struct decode_files *f, const char *name, size_t i);
 
-/* Length of the UTF-8 sequence at s, or 0: overlong, a surrogate, cut. */
-size_t decode_utf8_length(const unsigned char *s);
-
-/* ---- writer.c, sarif.c, ci.c, html.c ------------------------------------------------------------------------------------------- */
+/* ---- document.c, writer.c, sarif.c, ci.c, html.c ------------------------------------------------------------------------------------------- */
 
 struct decode_writer {
 	FILE *out;

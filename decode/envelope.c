@@ -131,7 +131,7 @@ static void put_escaped(struct decode_envelope *w, struct cut *c)
 	c->p++;
 	if (c->end - c->p >= 5 && *c->p == 'u') {
 		for (int i = 1; i <= 4; i++) {
-			int digit = decode_hex_digit(c->p[i]);
+			int digit = number_digit(c->p[i]);
 			code = code << 4 | (uint32_t)(digit < 0 ? 0 : digit);
 		}
 		c->p += 5;
@@ -214,7 +214,7 @@ static bool take_object(struct decode_envelope *w, struct cut c)
 		value.end = c.p;
 		for (size_t i = 0; i < ARRAY_SIZE(names) && !taken; i++)
 			taken = is(&key, names[i]) && (*value.p == '"' || *value.p == '[') && take_message(w, &value);
-		if (is(&key, "_PID") && value.end - value.p > 2 && decode_decimal(value.p + 1, &pid))
+		if (is(&key, "_PID") && value.end - value.p > 2 && number_decimal(value.p + 1, &pid))
 			w->caller = (uint64_t)'P' << 48 | pid;
 		blanks(&c);
 	} while (letter(&c, ','));
@@ -237,23 +237,23 @@ static enum decode_enveloped export_line(struct decode_envelope *w, const char *
 	if (binary && len >= 8) {
 		*text = p + 8;
 		*text_len = len - 8;
-		return WRAP_TEXT;
+		return ENVELOPE_TEXT;
 	}
 	if (!begins(p, len, "MESSAGE="))
-		return WRAP_OTHER;
+		return ENVELOPE_OTHER;
 	*text = p + 8;
 	*text_len = len - 8;
-	return WRAP_TEXT;
+	return ENVELOPE_TEXT;
 }
 
 /* journalctl -o verbose */
 static enum decode_enveloped verbose_line(const char *p, size_t len, const char **text, size_t *text_len)
 {
 	if (!begins(p, len, VERBOSE_FIELD "MESSAGE="))
-		return WRAP_OTHER;
+		return ENVELOPE_OTHER;
 	*text = p + strlen(VERBOSE_FIELD "MESSAGE=");
 	*text_len = len - strlen(VERBOSE_FIELD "MESSAGE=");
-	return WRAP_TEXT;
+	return ENVELOPE_TEXT;
 }
 
 /* A member on a line of its own: `         "msg": "text"` of dmesg --json, `\t"MESSAGE" : "text"` of journalctl -o json-pretty */
@@ -263,16 +263,16 @@ static enum decode_enveloped member_line(struct decode_envelope *w, const char *
 
 	blanks(&c);
 	if (!string(&c, &key) || !is(&key, name))
-		return WRAP_OTHER;
+		return ENVELOPE_OTHER;
 	blanks(&c);
 	if (!letter(&c, ':'))
-		return WRAP_OTHER;
+		return ENVELOPE_OTHER;
 	blanks(&c);
 	if (c.p >= c.end || *c.p != '"' || !take_message(w, &c))
-		return WRAP_OTHER;
+		return ENVELOPE_OTHER;
 	*text = w->text;
 	*text_len = w->len;
-	return WRAP_TEXT;
+	return ENVELOPE_TEXT;
 }
 
 static size_t name_length(const char *p, size_t len)
@@ -292,12 +292,12 @@ static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 	if (!len || w->binary)
 		return true;
 	switch (w->form) {
-	case WRAP_EXPORT:
+	case ENVELOPE_EXPORT:
 		name = name_length(p, len);
 		return name == len || (name && p[name] == '=');
-	case WRAP_VERBOSE: return *p == ' ' || memmem(p, len, " [s=", 4);
-	case WRAP_PRETTY: return *p == '\t' || *p == '{' || *p == '}';
-	case WRAP_EVENTS: return begins(p, len, "data: ");
+	case ENVELOPE_VERBOSE: return *p == ' ' || memmem(p, len, " [s=", 4);
+	case ENVELOPE_PRETTY: return *p == '\t' || *p == '{' || *p == '}';
+	case ENVELOPE_EVENTS: return begins(p, len, "data: ");
 	default: return *p == ' ' || *p == '{' || *p == '}';
 	}
 }
@@ -306,47 +306,47 @@ static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 static bool learn_form(struct decode_envelope *w, const char *p, size_t len)
 {
 	if (begins(p, len, "__CURSOR="))
-		w->form = WRAP_EXPORT;
+		w->form = ENVELOPE_EXPORT;
 	else if (begins(p, len, VERBOSE_FIELD "_BOOT_ID=") || begins(p, len, VERBOSE_FIELD "_TRANSPORT=") || begins(p, len, VERBOSE_FIELD "PRIORITY="))
-		w->form = WRAP_VERBOSE;
+		w->form = ENVELOPE_VERBOSE;
 	else if (begins(p, len, "\t\"__") || begins(p, len, "\t\"_TRANSPORT\"") || begins(p, len, "\t\"MESSAGE\""))
-		w->form = WRAP_PRETTY;
+		w->form = ENVELOPE_PRETTY;
 	else if (begins(p, len, "   \"dmesg\": ["))
-		w->form = WRAP_DMESG;
+		w->form = ENVELOPE_DMESG;
 	else if (begins(p, len, "data: {"))
-		w->form = WRAP_EVENTS;
-	return w->form != WRAP_PLAIN;
+		w->form = ENVELOPE_EVENTS;
+	return w->form != ENVELOPE_PLAIN;
 }
 
 enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *p, size_t len, const char **text, size_t *text_len)
 {
 	size_t skip = begins(p, len, "\036{") ? 1 : begins(p, len, "data: {") ? 6 : 0;
 
-	if (w->form != WRAP_PLAIN && !fits(w, p, len))
-		w->form = WRAP_PLAIN;
-	if (w->form != WRAP_PLAIN || learn_form(w, p, len))
+	if (w->form != ENVELOPE_PLAIN && !fits(w, p, len))
+		w->form = ENVELOPE_PLAIN;
+	if (w->form != ENVELOPE_PLAIN || learn_form(w, p, len))
 		switch (w->form) {
-		case WRAP_EXPORT: return export_line(w, p, len, text, text_len);
-		case WRAP_VERBOSE: return verbose_line(p, len, text, text_len);
-		case WRAP_PRETTY: return member_line(w, "MESSAGE", p, len, text, text_len);
-		case WRAP_EVENTS:
+		case ENVELOPE_EXPORT: return export_line(w, p, len, text, text_len);
+		case ENVELOPE_VERBOSE: return verbose_line(p, len, text, text_len);
+		case ENVELOPE_PRETTY: return member_line(w, "MESSAGE", p, len, text, text_len);
+		case ENVELOPE_EVENTS:
 			if (len)
 				break;
-			return WRAP_OTHER;
+			return ENVELOPE_OTHER;
 		default: return member_line(w, "msg", p, len, text, text_len);
 		}
 	p += skip;
 	len -= skip;
 	if (len < 10 || *p != '{' || begins(p, len, "{\"schema\":") || !take_object(w, (struct cut){ p, p + len }))
-		return WRAP_NOT;
+		return ENVELOPE_NOT;
 	*text = w->text;
 	*text_len = w->len;
-	return WRAP_TEXT;
+	return ENVELOPE_TEXT;
 }
 
 void decode_envelope_reset(struct decode_envelope *w)
 {
-	w->form = WRAP_PLAIN;
+	w->form = ENVELOPE_PLAIN;
 	w->binary = false;
 	w->caller = 0;
 }

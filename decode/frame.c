@@ -42,7 +42,7 @@ static bool set_location(struct decode_record *r, struct decode_frame *f, const 
 			digits--;
 		if (digits == tail || digits - p < 2 || digits[-1] != ':' || tail - digits > 9)
 			break;
-		decode_decimal(digits, &numbers[nr++]);
+		number_decimal(digits, &numbers[nr++]);
 		tail = digits - 1;
 	}
 	if (!nr)
@@ -295,7 +295,7 @@ bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const c
 	struct decode_frame *f;
 	uint64_t pc, number;
 
-	if (*p != '#' || !(p = decode_decimal(p + 1, &number)) || *p != ' ')
+	if (*p != '#' || !(p = number_decimal(p + 1, &number)) || *p != ' ')
 		return false;
 	p = skip_blanks(p);
 	if (!starts(p, "0x") || !(p = decode_hex(p, &pc)))

@@ -10,7 +10,7 @@
 
 #include "decode/decode_internal.h"
 
-static void headline(struct decode_open *o, const char *detector, const char *text)
+static void set_headline(struct decode_open *o, const char *detector, const char *text)
 {
 	o->record->detector = detector;
 	o->record->headline = decode_record_string(o->record, text, strlen(text));
@@ -65,17 +65,17 @@ static void kfence_access(struct decode_record *r)
 }
 
 /* "BUG: Double free or freeing an invalid pointer", as 4.8 to 4.10 say it, without the detector's name */
-static enum decode_form begin_kasan_free(const char *text, struct decode_open *o)
+static enum decode_form headline_kasan_free(const char *text, struct decode_open *o)
 {
 	if (!starts(text, "BUG: Double free or freeing an invalid pointer"))
 		return FORM_NONE;
-	headline(o, "kasan", text);
+	set_headline(o, "kasan", text);
 	o->record->kind = decode_kind(o->record, text + 5, strlen(text + 5));
 	o->record->access = "free";
 	return FORM_KASAN;
 }
 
-static enum decode_form begin_kasan(const char *text, struct decode_open *o)
+static enum decode_form headline_kasan(const char *text, struct decode_open *o)
 {
 	static const struct { const char *mark, *detector; } marks[] = {
 		{ "BUG: KASAN: ", "kasan" }, { "BUG: KASan: ", "kasan" }, { "BUG: KFENCE: ", "kfence" }, { "BUG: MEMSAN: ", "memsan" }, { "BUG: KMSAN: ", "kmsan" },
@@ -86,13 +86,13 @@ static enum decode_form begin_kasan(const char *text, struct decode_open *o)
 		const char *p = after(text, marks[i].mark);
 		if (!p)
 			continue;
-		headline(o, marks[i].detector, text);
+		set_headline(o, marks[i].detector, text);
 		kasan_kind(o, p);
 		if (strcmp(marks[i].detector, "kfence") == 0)
 			kfence_access(o->record);
 		return FORM_KASAN;
 	}
-	return begin_kasan_free(text, o);
+	return headline_kasan_free(text, o);
 }
 
 /* ---- SLUB -------------------------------------------------------------------------------------------------------------------------- */
@@ -126,7 +126,7 @@ static const char *slub_kind(struct decode_record *r, const char *p)
 }
 
 /* "BUG kmalloc-64 (Tainted: G    B): Right Redzone overwritten" */
-static enum decode_form begin_slub(const char *text, struct decode_open *o)
+static enum decode_form headline_slub(const char *text, struct decode_open *o)
 {
 	const char *cache = after(text, "BUG "), *open, *close;
 	struct decode_record *r = o->record;
@@ -135,7 +135,7 @@ static enum decode_form begin_slub(const char *text, struct decode_open *o)
 		return FORM_NONE;
 	if (!starts(open, " (Tainted:") && !starts(open, " (Not tainted"))
 		return FORM_NONE;
-	headline(o, "slub", text);
+	set_headline(o, "slub", text);
 	r->object.cache = decode_record_string(r, cache, (size_t)(open - cache));
 	r->object.present = true;
 	r->tainted = starts(open, " (Tainted") ? decode_record_string(r, open + 2, (size_t)(close - open - 2)) : NULL;
@@ -146,19 +146,19 @@ static enum decode_form begin_slub(const char *text, struct decode_open *o)
 }
 
 /* "cache_from_obj: Wrong slab cache. kmalloc-8 but object is from kmalloc-16", in a WARNING */
-static enum decode_form begin_wrong_cache(const char *text, struct decode_open *o)
+static enum decode_form headline_wrong_cache(const char *text, struct decode_open *o)
 {
 	const char *from = strstr(text, " but object is from ");
 
 	if (strstr(text, ": Object is not a Slab page!")) {
-		headline(o, "slub", text);
+		set_headline(o, "slub", text);
 		o->record->kind = "object-is-not-a-slab-page";
 		o->record->access = "free";
 		return FORM_OOPS;
 	}
 	if (!from || !strstr(text, "Wrong slab cache"))
 		return FORM_NONE;
-	headline(o, "slub", text);
+	set_headline(o, "slub", text);
 	o->record->kind = "wrong-slab-cache";
 	o->record->access = "free";
 	o->record->object.present = true;
@@ -167,14 +167,14 @@ static enum decode_form begin_wrong_cache(const char *text, struct decode_open *
 }
 
 /* "kmem_cache_destroy mine: Slab cache still has objects", since 5.17 in a WARNING and with " when called from func+0x1/0x2" */
-static enum decode_form begin_busy_cache(const char *text, struct decode_open *o)
+static enum decode_form headline_busy_cache(const char *text, struct decode_open *o)
 {
 	const char *cache = after(text, "kmem_cache_destroy "), *end = cache ? strstr(cache, ": Slab cache still has objects") : NULL;
 	struct decode_record *r = o->record;
 
 	if (!end)
 		return FORM_NONE;
-	headline(o, "slub", text);
+	set_headline(o, "slub", text);
 	r->kind = "slab-cache-still-has-objects";
 	r->object.present = true;
 	r->object.cache = decode_record_string(r, cache, (size_t)(end - cache));
@@ -184,7 +184,7 @@ static enum decode_form begin_busy_cache(const char *text, struct decode_open *o
 /* ---- kmemleak ------------------------------------------------------------------------------------------------------------------------ */
 
 /* "unreferenced object 0xffff888005e5b000 (size 128):"; with kmemleak.verbose each line is printed behind "kmemleak: ". */
-static enum decode_form begin_kmemleak(const char *text, struct decode_open *o)
+static enum decode_form headline_kmemleak(const char *text, struct decode_open *o)
 {
 	o->printed_leak = starts(text, DECODE_PRINTED_LEAK);
 	const char *p = after(text, o->printed_leak ? "kmemleak: unreferenced object " : "unreferenced object ");
@@ -198,7 +198,7 @@ static enum decode_form begin_kmemleak(const char *text, struct decode_open *o)
 	}
 	if (!starts(p, "0x") || !(p = decode_hex(p, &r->object.addr)))
 		return FORM_NONE;
-	headline(o, "kmemleak", text);
+	set_headline(o, "kmemleak", text);
 	r->kind = "unreferenced-object";
 	r->object.present = true;
 	r->object.state = "allocated";
@@ -269,20 +269,20 @@ static const char *fault_detector(const struct fault *f)
 }
 
 /* 4.x and 5.x up to 5.5 say it before the fault: "kasan: GPF could be caused by NULL-ptr deref or user memory access" */
-static enum decode_form begin_gpf_hint(const char *text, struct decode_open *o)
+static enum decode_form headline_gpf_hint(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, "kasan: GPF could be caused by ");
 
 	if (!p)
 		return FORM_NONE;
-	headline(o, "kasan", text);
+	set_headline(o, "kasan", text);
 	o->record->kind = decode_kind(o->record, p, strlen(p));
 	o->gpf_hint = true;
 	return FORM_OOPS;
 }
 
 /* "memcpy: detected buffer overflow: 40 byte write of buffer size 32", "memcpy: detected field-spanning write (size 40) of …" */
-static enum decode_form begin_fortify(const char *text, struct decode_open *o)
+static enum decode_form headline_fortify(const char *text, struct decode_open *o)
 {
 	const char *p = strstr(text, ": detected ");
 	struct decode_record *r = o->record;
@@ -292,7 +292,7 @@ static enum decode_form begin_fortify(const char *text, struct decode_open *o)
 	p += 11;
 	if (!starts(p, "buffer overflow") && !starts(p, "field-spanning "))
 		return FORM_NONE;
-	headline(o, "fortify", text);
+	set_headline(o, "fortify", text);
 	r->kind = starts(p, "buffer") ? "fortify-buffer-overflow" : decode_kind(r, p, strcspn(p, "("));
 	r->access = strstr(p, " read") ? "read" : "write";
 	r->have_size = decode_decimal_after(p, "overflow: ", &r->access_size) || decode_decimal_after(p, "(size ", &r->access_size);
@@ -307,7 +307,7 @@ static const char *refcount_kind(struct decode_record *r, const char *p)
 	return decode_kind(r, p, len);
 }
 
-static enum decode_form begin_fault(const char *text, struct decode_open *o)
+static enum decode_form headline_fault(const char *text, struct decode_open *o)
 {
 	struct decode_record *r = o->record;
 
@@ -316,7 +316,7 @@ static enum decode_form begin_fault(const char *text, struct decode_open *o)
 		const char *p = after(text, f->mark);
 		if (!p)
 			continue;
-		headline(o, fault_detector(f), text);
+		set_headline(o, fault_detector(f), text);
 		r->kind = f->kind ? f->kind : refcount_kind(r, p);
 		if (*f->address && decode_hex_after(p, f->address, &r->addr))
 			r->have_addr = true;
@@ -326,13 +326,13 @@ static enum decode_form begin_fault(const char *text, struct decode_open *o)
 }
 
 /* "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3", older "UBSAN: Undefined behaviour in fs/foo.c:12:3" */
-static enum decode_form begin_ubsan(const char *text, struct decode_open *o)
+static enum decode_form headline_ubsan(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, "UBSAN: "), *in;
 
 	if (!p || !(in = strstr(p, " in ")))
 		return FORM_NONE;
-	headline(o, "ubsan", text);
+	set_headline(o, "ubsan", text);
 	o->record->kind = decode_kind(o->record, p, (size_t)(in - p));
 	o->record->place = decode_record_string(o->record, in + 4, strlen(in + 4));
 	return FORM_OOPS;
@@ -377,8 +377,8 @@ bool decode_may_be_headline(const char *text, size_t len)
 enum decode_form decode_headline(const char *text, struct decode_open *o)
 {
 	static enum decode_form (*const tries[])(const char *, struct decode_open *) = {
-		begin_kasan, begin_slub, begin_kmemleak, begin_wrong_cache, begin_busy_cache, begin_fault, begin_ubsan, begin_gpf_hint,
-		begin_fortify,
+		headline_kasan, headline_slub, headline_kmemleak, headline_wrong_cache, headline_busy_cache, headline_fault, headline_ubsan, headline_gpf_hint,
+		headline_fortify,
 	};
 	enum decode_form form;
 

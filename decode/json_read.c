@@ -151,7 +151,7 @@ static void read_bytes(struct decode_record *r, uint64_t addr, const char *hex, 
 	struct decode_row *row = NULL;
 
 	for (; hex[0] && hex[1]; hex += 2) {
-		int high = decode_hex_digit(hex[0]), low = decode_hex_digit(hex[1]);
+		int high = number_digit(hex[0]), low = number_digit(hex[1]);
 		if (!row || row->nr == 16) {
 			addr += row ? (uint64_t)row->nr * scale : 0;
 			if (!(row = decode_record_row(r)))
@@ -236,7 +236,7 @@ static void read_extras(struct decode_record *r, json_object *root)
 		}
 }
 
-static struct decode_record *read_directory(json_object *root, const char **why)
+static struct decode_record *read_record(json_object *root, const char **why)
 {
 	json_object *schema = member(root, "schema", json_type_string);
 	struct decode_record *r;
@@ -279,7 +279,7 @@ struct decode_record *decode_json_read(const char *line, size_t len, const char 
 	root = len < INT32_MAX ? json_tokener_parse_ex(tok, line, (int)len) : NULL;
 	*why = "it is no JSON";
 	if (root)
-		r = read_directory(root, why);
+		r = read_record(root, why);
 	json_object_put(root);
 	json_tokener_free(tok);
 	return r;

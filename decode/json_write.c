@@ -10,47 +10,6 @@
 
 #include "decode/decode_internal.h"
 
-#define STRING_MAX 65536
-
-size_t decode_utf8_length(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : s[0] >= 0xe0 && s[0] <= 0xef ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
-void decode_json_string(FILE *out, const char *s)
-{
-	const unsigned char *p = (const unsigned char *)s;
-
-	if (!s) {
-		fputs("null", out);
-		return;
-	}
-	putc('"', out);
-	while (*p && p - (const unsigned char *)s < STRING_MAX) {
-		size_t n = decode_utf8_length(p);
-		if (!n) {
-			fputs("\\ufffd", out);
-			p++;
-			continue;
-		}
-		if (*p == '"' || *p == '\\')
-			fprintf(out, "\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			fprintf(out, "\\u%04x", *p);
-		else
-			fwrite(p, 1, n, out);
-		p += n;
-	}
-	putc('"', out);
-}
-
 static void put_string(FILE *out, const char *key, const char *s)
 {
 	fprintf(out, ",\"%s\":", key);

@@ -26,7 +26,7 @@ static void leak_comm(struct decode_record *r, const char *p)
 
 	if (end) {
 		r->comm = decode_record_string(r, p, (size_t)(end - p));
-		if (decode_decimal(end + 7, &value)) {
+		if (number_decimal(end + 7, &value)) {
 			r->pid = r->tid = (uint32_t)value;
 			r->have_pid = r->have_tid = true;
 		}
@@ -38,7 +38,7 @@ static bool leak_class(struct decode_record *r, const char *t)
 {
 	const char *colon = strstr(t, ": "), *in;
 
-	if (!colon || !decode_decimal(colon + 2, &r->leak.objects) || !strstr(colon, " object"))
+	if (!colon || !number_decimal(colon + 2, &r->leak.objects) || !strstr(colon, " object"))
 		return false;
 	r->detector = "memsan";
 	r->leak.class = decode_record_string(r, t, (size_t)(colon - t));
@@ -46,13 +46,13 @@ static bool leak_class(struct decode_record *r, const char *t)
 	if ((in = strstr(colon, " bytes in ")) != NULL)
 		r->object.cache = decode_record_string(r, in + 10, strcspn(in + 10, ", "));
 	if ((in = strstr(colon, "holding ")) != NULL) {
-		decode_decimal(in + 8, &r->leak.held_objects);
+		number_decimal(in + 8, &r->leak.held_objects);
 		decode_decimal_after(in, " of ", &r->leak.held_bytes);
 	}
 	return true;
 }
 
-static enum decode_answer body_kmemleak(struct decode_open *o, const char *text)
+static enum decode_answer line_kmemleak(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
 	const char *t, *p;
@@ -185,7 +185,7 @@ static bool read_common(struct decode_open *o, const char *text, const char *t)
 	}
 	if (decode_read_heading(o, t) || decode_read_trace_heading(o, t) || decode_read_access(r, t) || decode_read_kfence_access(o, t) || decode_read_kfence_object(o, t))
 		return true;
-	if (o->stack && !o->stack->nr && (pid = after(t, "PID = ")) != NULL && decode_decimal(pid, &tid)) { /* 4.8 to 4.10 */
+	if (o->stack && !o->stack->nr && (pid = after(t, "PID = ")) != NULL && number_decimal(pid, &tid)) { /* 4.8 to 4.10 */
 		o->stack->tid = (uint32_t)tid;
 		o->stack->have_tid = true;
 		return true;
@@ -247,7 +247,7 @@ static bool read_inner_slub(struct decode_open *o, const char *t)
 	return o->inner_slub && !o->trace_began && decode_read_slub(o, t);
 }
 
-static enum decode_answer body_kasan(struct decode_open *o, const char *text, const char *t)
+static enum decode_answer line_kasan(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
 	size_t rule = decode_rule_length(t);
@@ -277,7 +277,7 @@ static enum decode_answer body_kasan(struct decode_open *o, const char *text, co
 	return starts(t, "Disabling lock debugging") ? LINE_TAKEN : LINE_FOREIGN;
 }
 
-static enum decode_answer body_slub(struct decode_open *o, const char *text, const char *t)
+static enum decode_answer line_slub(struct decode_open *o, const char *text, const char *t)
 {
 	if (starts(t, "FIX ")) {
 		size_t len = o->record->object.cache ? strlen(o->record->object.cache) : 0;
@@ -294,7 +294,7 @@ static enum decode_answer body_slub(struct decode_open *o, const char *text, con
 	return o->trace_began && o->stack && o->stack->nr && o->section == SECTION_TRACE && !trace_open(o) ? LINE_BEHIND : LINE_FOREIGN;
 }
 
-static enum decode_answer body_oops(struct decode_open *o, const char *text, const char *t)
+static enum decode_answer line_oops(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
 
@@ -316,7 +316,7 @@ static enum decode_answer body_oops(struct decode_open *o, const char *text, con
 }
 
 /* "00000010: aa aa aa …" of print_hex_dump, then the stack. */
-static enum decode_answer body_trace(struct decode_open *o, const char *text, const char *t)
+static enum decode_answer line_trace(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
 	const char *behind;
@@ -340,11 +340,11 @@ enum decode_answer decode_line(struct decode_open *o, const char *text)
 	const char *t = text + strspn(text, " \t");
 
 	switch (o->form) {
-	case FORM_KASAN: return body_kasan(o, text, t);
-	case FORM_SLUB: return body_slub(o, text, t);
-	case FORM_KMEMLEAK: return body_kmemleak(o, text);
-	case FORM_OOPS: return body_oops(o, text, t);
-	case FORM_TRACE: return body_trace(o, text, t);
+	case FORM_KASAN: return line_kasan(o, text, t);
+	case FORM_SLUB: return line_slub(o, text, t);
+	case FORM_KMEMLEAK: return line_kmemleak(o, text);
+	case FORM_OOPS: return line_oops(o, text, t);
+	case FORM_TRACE: return line_trace(o, text, t);
 	case FORM_ASAN: return decode_line_asan(o, text);
 	case FORM_VALGRIND: return decode_line_valgrind(o, text);
 	default: return LINE_FOREIGN;

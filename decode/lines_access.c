@@ -23,7 +23,7 @@ static void set_task(struct decode_record *r, const char *p)
 
 	while (slash && p[slash - 1] != '/')
 		slash--;
-	if (!slash || !decode_decimal(p + slash, &pid))
+	if (!slash || !number_decimal(p + slash, &pid))
 		return;
 	r->comm = decode_record_string(r, p, slash - 1);
 	r->tid = (uint32_t)pid;
@@ -123,7 +123,7 @@ bool decode_read_kfence_access(struct decode_open *o, const char *t)
 			continue;
 		r->access = marks[i].access;
 		r->have_addr = true;
-		if ((p = strchr(p, '(')) != NULL && decode_decimal(p + 1, &r->object.distance)) {
+		if ((p = strchr(p, '(')) != NULL && number_decimal(p + 1, &r->object.distance)) {
 			r->object.have_distance = true;
 			r->object.relation = strstr(p, "B left of") ? "to the left of" : "to the right of";
 		}
@@ -162,7 +162,7 @@ static void stack_thread(struct decode_open *o, const char *t)
 			slash = (size_t)(blank - thread);
 		while (slash && thread[slash] != '/')
 			slash--;
-		if (decode_decimal(thread + slash + 1, &value)) {
+		if (number_decimal(thread + slash + 1, &value)) {
 			s->thread = decode_record_string(o->record, thread, slash);
 			s->tid = (uint32_t)value;
 			s->have_tid = true;
@@ -170,9 +170,9 @@ static void stack_thread(struct decode_open *o, const char *t)
 	}
 	for (open = ago; open && open > t && *open != '('; open--)
 		;
-	if (open && (open = decode_decimal(open + 1, &value)) != NULL) {
+	if (open && (open = number_decimal(open + 1, &value)) != NULL) {
 		if (*open == '.')
-			decode_decimal(open + 1, &hundredths);
+			number_decimal(open + 1, &hundredths);
 		s->age_ms = value * 1000 + hundredths * 10;
 		s->have_age = true;
 	}

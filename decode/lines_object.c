@@ -16,7 +16,7 @@ static bool read_region(struct decode_record *r, const char *t)
 		return false;
 	for (digits = region; digits > t && digits[-1] >= '0' && digits[-1] <= '9'; digits--)
 		;
-	decode_decimal(digits, &r->object.size);
+	number_decimal(digits, &r->object.size);
 	if (decode_hex(region + 14, &start) && decode_hex_after(region, ", ", &end)) {
 		r->object.addr = start;
 		r->object.present = true;
@@ -46,7 +46,7 @@ bool decode_read_object(struct decode_open *o, const char *t)
 	} else if ((p = after(t, "and was allocated by ")) != NULL) {
 		r->object.allocated_by = decode_record_string(r, p, strlen(p));
 	} else if ((p = after(t, "The buggy address is located ")) != NULL) {
-		r->object.have_distance = decode_decimal(p, &r->object.distance) != NULL;
+		r->object.have_distance = number_decimal(p, &r->object.distance) != NULL;
 		r->object.relation = strstr(p, "inside") ? "inside of" : strstr(p, "left") ? "to the left of" : "to the right of";
 		read_region(r, p);
 	} else if (!(o->section == SECTION_OBJECT && read_region(r, t))) {
@@ -118,9 +118,9 @@ static uint8_t parse_bytes(const char *p, struct decode_row *row)
 			p += 2;
 			continue;
 		}
-		high = decode_hex_digit(p[0]);
-		low = high < 0 ? -1 : decode_hex_digit(p[1]);
-		if (low < 0 || decode_hex_digit(p[2]) >= 0)
+		high = number_digit(p[0]);
+		low = high < 0 ? -1 : number_digit(p[1]);
+		if (low < 0 || number_digit(p[2]) >= 0)
 			break;
 		row->valid |= 1u << n;
 		row->bytes[n++] = (uint8_t)(high << 4 | low);

@@ -47,7 +47,7 @@ struct decode_reader {
 	uint64_t uses;
 	bool have_kaslr;
 	uint64_t kaslr;
-	struct decode_envelope wrap;
+	struct decode_envelope envelope;
 	char *text;                        /* the line at hand, NUL-terminated, without its prefix */
 	size_t text_room;
 	char *plain;                       /* a line without its colours */
@@ -388,7 +388,7 @@ static const char *copy_clean(char **to, size_t *room, const char *p, size_t len
 		n--;
 	(*to)[n] = '\0';
 	for (size_t i = 0, len8; i < n; i += len8) {
-		len8 = decode_utf8_length((const unsigned char *)*to + i);
+		len8 = utf8_length(*to + i);
 		if (!len8) {
 			(*to)[i] = '?';
 			len8 = 1;
@@ -503,13 +503,13 @@ static void take_line(struct decode_reader *l, const char *raw, size_t len, bool
 	size_t left;
 
 	l->line++;
-	if (!decode_may_be_envelope(&l->wrap, raw, len) || (wrapped = decode_envelope_open(&l->wrap, raw, len, &text, &left)) == WRAP_NOT) {
+	if (!decode_may_be_envelope(&l->envelope, raw, len) || (wrapped = decode_envelope_open(&l->envelope, raw, len, &text, &left)) == ENVELOPE_NOT) {
 		take_plain(l, raw, len, headlines, 0);
 		return;
 	}
-	while (wrapped == WRAP_TEXT) {
+	while (wrapped == ENVELOPE_TEXT) {
 		size_t n = (newline = memchr(text, '\n', left)) != NULL ? (size_t)(newline - text) : left;
-		take_plain(l, text, n, any_headline(text, n), l->wrap.caller);
+		take_plain(l, text, n, any_headline(text, n), l->envelope.caller);
 		if (!newline)
 			break;
 		text += n + 1;
@@ -619,7 +619,7 @@ void decode_reader_begin(struct decode_reader *l, const char *name)
 	l->name = name ? strdup(name) : NULL;
 	l->line = 0;
 	memset(l->rules, 0, sizeof(l->rules));
-	decode_envelope_reset(&l->wrap);
+	decode_envelope_reset(&l->envelope);
 	l->have_kaslr = false;
 	l->kaslr = 0;
 }
@@ -651,7 +651,7 @@ void decode_reader_destroy(struct decode_reader *l)
 	free(l->carry);
 	free(l->text);
 	free(l->plain);
-	free(l->wrap.text);
+	free(l->envelope.text);
 	free(l->name);
 	free(l);
 }

@@ -168,37 +168,24 @@ const struct decode_stack *decode_record_main_stack(const struct decode_record *
 	return NULL;
 }
 
-/* ---- scanners ---------------------------------------------------------------------------------------------------------------- */
-
-int decode_hex_digit(char c)
+const struct decode_frame *decode_record_location(const struct decode_record *r)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	for (size_t k = 0; r->function && k < r->nr_stacks; k++)
+		for (size_t i = 0; i < r->stacks[k].nr; i++) {
+			const struct decode_frame *f = &r->stacks[k].frames[i];
+			if (f->function == r->function && f->file && f->line)
+				return f;
+		}
+	return NULL;
 }
+
+/* ---- scanners ---------------------------------------------------------------------------------------------------------------- */
 
 const char *decode_hex(const char *p, uint64_t *value)
 {
-	const char *start;
-
-	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X') && decode_hex_digit(p[2]) >= 0)
+	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X') && number_digit(p[2]) >= 0)
 		p += 2;
-	*value = 0;
-	for (start = p; decode_hex_digit(*p) >= 0; p++)
-		*value = *value << 4 | (uint64_t)decode_hex_digit(*p);
-	return p == start || p - start > 16 ? NULL : p;
-}
-
-const char *decode_decimal(const char *p, uint64_t *value)
-{
-	const char *start = p;
-
-	*value = 0;
-	for (; *p >= '0' && *p <= '9'; p++)
-		*value = *value * 10 + (uint64_t)(*p - '0');
-	return p == start || p - start > 19 ? NULL : p;
+	return number_hex(p, value);
 }
 
 bool decode_hex_after(const char *s, const char *word, uint64_t *value)
@@ -212,7 +199,7 @@ bool decode_decimal_after(const char *s, const char *word, uint64_t *value)
 {
 	const char *at = strstr(s, word);
 
-	return at && decode_decimal(at + strlen(word), value);
+	return at && number_decimal(at + strlen(word), value);
 }
 
 const char *decode_kind(struct decode_record *r, const char *s, size_t len)

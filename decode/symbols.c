@@ -108,15 +108,6 @@ void decode_symbols_tell(struct decode_symbols *s, void (*tell)(void *ctx, const
 
 /* ---- which file ------------------------------------------------------------------------------------------------------------------------ */
 
-static size_t parse_id(const char *hex, uint8_t *id)
-{
-	size_t n = 0;
-
-	for (; hex && n < BUILD_ID_MAX && decode_hex_digit(hex[0]) >= 0 && decode_hex_digit(hex[1]) >= 0; hex += 2)
-		id[n++] = (uint8_t)(decode_hex_digit(hex[0]) << 4 | decode_hex_digit(hex[1]));
-	return n;
-}
-
 static void add_candidate(struct decode_symbols *s, struct sym_file *f, const char *path, const uint8_t *id, size_t id_len)
 {
 	int module = symbolizer_module(s->symbolizer, path, id, id_len);
@@ -146,7 +137,7 @@ static struct sym_file *sym_file(struct decode_symbols *s, const char *name, con
 {
 	struct sym_file *f, *grown;
 	uint8_t id[BUILD_ID_MAX];
-	size_t id_len = parse_id(build_id, id);
+	size_t id_len = build_id ? number_hex_bytes(build_id, id, sizeof(id)) : 0;
 	const char *path;
 
 	for (size_t i = 0; i < s->nr_known; i++)

@@ -27,34 +27,24 @@ static const char *colour(const struct text *t, const char *code)
 /* What a log holds must not steer the terminal that it is read on. */
 static void put_clean(FILE *out, const char *s, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)s, *end = p + len;
+	const char *end = s + len;
 
-	while (p < end) {
-		size_t n = decode_utf8_length(p);
+	while (s < end) {
+		const unsigned char *p = (const unsigned char *)s;
+		size_t n = utf8_length(s);
 		/* C1 controls are sequences of their own too */
 		bool control = (*p < 0x20 && *p != '\t') || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0);
-		if (!n || n > (size_t)(end - p) || control)
+		if (!n || n > (size_t)(end - s) || control)
 			putc('?', out);
 		else
-			fwrite(p, 1, n, out);
-		p += n && n <= (size_t)(end - p) ? n : 1;
+			fwrite(s, 1, n, out);
+		s += n && n <= (size_t)(end - s) ? n : 1;
 	}
 }
 
 static void put_text(const struct text *t, const char *s)
 {
 	put_clean(t->out, s, strlen(s));
-}
-
-const struct decode_frame *decode_record_location(const struct decode_record *r)
-{
-	for (size_t k = 0; r->function && k < r->nr_stacks; k++)
-		for (size_t i = 0; i < r->stacks[k].nr; i++) {
-			const struct decode_frame *f = &r->stacks[k].frames[i];
-			if (f->function == r->function && f->file && f->line)
-				return f;
-		}
-	return NULL;
 }
 
 /* ---- frames ------------------------------------------------------------------------------------------------------------------------ */

@@ -49,7 +49,7 @@ bool decode_headline_asan(const char *text, struct decode_open *o)
 		r->have_addr = true;
 	if (strstr(r->kind, "free") && !strstr(r->kind, "use"))
 		r->access = "free";
-	if (starts(text, "==") && decode_decimal(text + 2, &pid)) {
+	if (starts(text, "==") && number_decimal(text + 2, &pid)) {
 		r->pid = (uint32_t)pid;
 		r->have_pid = true;
 	}
@@ -71,11 +71,11 @@ static bool asan_object(struct decode_record *r, const char *t)
 		return true;
 	}
 	r->object.present = true;
-	r->object.have_distance = decode_decimal(p + 12, &r->object.distance) != NULL;
+	r->object.have_distance = number_decimal(p + 12, &r->object.distance) != NULL;
 	r->object.relation = strstr(p, "inside of") ? "inside of" : strstr(p, "left of") || strstr(p, "before ") ? "to the left of" : "to the right of";
 	for (digits = region; digits > t && digits[-1] >= '0' && digits[-1] <= '9'; digits--)
 		;
-	decode_decimal(digits, &r->object.size);
+	number_decimal(digits, &r->object.size);
 	if (decode_hex_after(region, ",", &end) && end > r->object.addr)
 		r->object.size = end - r->object.addr;
 	r->object.state = "allocated";
@@ -138,13 +138,13 @@ static bool asan_shadow(struct decode_open *o, const char *text)
 	row->addr = addr;
 	row->label = 's';
 	for (p++; row->nr < 16 && *p; p++)
-		if (decode_hex_digit(p[0]) >= 0 && decode_hex_digit(p[1]) >= 0) {
+		if (number_digit(p[0]) >= 0 && number_digit(p[1]) >= 0) {
 			if (p[-1] == '[') {
 				o->record->mark = addr + row->nr;
 				o->record->have_mark = true;
 			}
 			row->valid |= 1u << row->nr;
-			row->bytes[row->nr++] = (uint8_t)(decode_hex_digit(p[0]) << 4 | decode_hex_digit(p[1]));
+			row->bytes[row->nr++] = (uint8_t)(number_digit(p[0]) << 4 | number_digit(p[1]));
 			p++;
 		}
 	o->record->row_scale = 1;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/writer.c - documents that hold many records: what begins them, what ends them. */
+/* decode/writer.c - what the writers share: strings of JSON and XML, names of rules, relative paths. */
 #include "config.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "decode/decode_internal.h"
+
+#define STRING_MAX 65536 /* a string of a log may be very long, and is of no use then */
 
 void decode_rule_name(char *buf, size_t size, const struct decode_record *r)
 {
@@ -23,45 +24,40 @@ const char *decode_relative(const char *path)
 	return len > 1 && strncmp(path, here, len) == 0 && path[len] == '/' ? path + len + 1 : path;
 }
 
-struct decode_writer *decode_writer_create(FILE *out, enum decode_document form)
+static void put_piece(void *ctx, const char *text, size_t len)
 {
-	struct decode_writer *w = calloc(1, sizeof(*w));
-
-	if (!w)
-		return NULL;
-	w->out = out;
-	w->form = form;
-	if (form == DECODE_SARIF)
-		decode_sarif_head(w);
-	if (form == DECODE_HTML)
-		decode_html_head(w);
-	if (form == DECODE_GITLAB)
-		putc('[', out);
-	return w;
+	fwrite(text, 1, len, ctx);
 }
 
-void decode_writer_put(struct decode_writer *w, const struct decode_record *r)
+void decode_json_string(FILE *out, const char *s)
 {
-	switch (w->form) {
-	case DECODE_SARIF: decode_sarif_put(w, r); break;
-	case DECODE_JUNIT: decode_junit_put(w, r); break;
-	case DECODE_HTML: decode_html_put(w, r); break;
-	case DECODE_GITHUB: decode_github_put(w, r); break;
-	case DECODE_GITLAB: decode_gitlab_put(w, r); break;
+	if (s)
+		json_quote(put_piece, out, s, STRING_MAX);
+	else
+		fputs("null", out);
+}
+
+/* XML 1.0 has no place for control bytes, in whatever form; bytes that are no UTF-8 become question marks. */
+void decode_put_xml(FILE *out, const char *s)
+{
+	for (const char *p = s ? s : ""; *p; p++) {
+		size_t n = utf8_length(p);
+		switch (*p) {
+		case '&': fputs("&amp;", out); break;
+		case '<': fputs("&lt;", out); break;
+		case '>': fputs("&gt;", out); break;
+		case '"': fputs("&quot;", out); break;
+		case '\'': fputs("&apos;", out); break;
+		default:
+			/* XML forbids U+FFFE and U+FFFF too. */
+			if (n == 1) {
+				putc((unsigned char)*p < 0x20 && *p != '\n' && *p != '\t' ? '?' : *p, out);
+			} else if (n && strncmp(p, "\xef\xbf\xbe", 3) != 0 && strncmp(p, "\xef\xbf\xbf", 3) != 0) {
+				fwrite(p, 1, n, out);
+				p += n - 1;
+			} else {
+				putc('?', out);
+			}
+		}
 	}
-	w->nr++;
-}
-
-void decode_writer_finish(struct decode_writer *w)
-{
-	if (w->form == DECODE_SARIF)
-		decode_sarif_tail(w);
-	if (w->form == DECODE_JUNIT)
-		decode_junit_tail(w);
-	if (w->form == DECODE_HTML)
-		decode_html_tail(w);
-	if (w->form == DECODE_GITLAB)
-		fputs(w->nr ? "\n]\n" : "]\n", w->out);
-	free(w->rules);
-	free(w);
 }

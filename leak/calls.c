@@ -36,15 +36,13 @@ TLS_IE uint32_t leak_waits_itself;
 
 static const char *parse_number(const char *p, uint64_t *value)
 {
-	unsigned base = p[0] == '0' && p[1] == 'x' ? 16 : 10;
+	const char *end = p[0] == '0' && p[1] == 'x' ? number_hex(p + 2, value) : number_decimal(p, value);
 
-	for (*value = 0, p += base == 16 ? 2 : 0;; p++) {
-		unsigned digit = *p >= '0' && *p <= '9' ? (unsigned)(*p - '0') : *p >= 'a' && *p <= 'f' ? (unsigned)(*p - 'a') + 10 : 16;
-		if (digit >= base)
-			break;
-		*value = *value * base + digit;
+	if (!end) {
+		*value = 0;
+		end = p;
 	}
-	return *p == ' ' ? p + 1 : p;
+	return *end == ' ' ? end + 1 : end;
 }
 
 /* "NR A0 A1 A2 A3 A4 A5 SP PC", "-1 SP PC" outside of a call, or "running". */

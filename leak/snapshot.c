@@ -285,17 +285,19 @@ struct thread_status { bool gone, cannot_answer; uint64_t blocked; int32_t tid; 
 
 static void status_line(struct thread_status *st, const char *p)
 {
+	uint64_t tid;
+
 	if (str_starts(p, "State:\t")) {
 		st->cannot_answer = p[7] == 'D' || p[7] == 'T' || p[7] == 't';
 		st->gone = p[7] == 'Z' || p[7] == 'X';
 	} else if (str_starts(p, "NSpid:\t")) {
 		/* As the outer name spaces call it, and last as we do. */
-		for (p += 6; *p == '\t';)
-			for (st->tid = 0, p++; *p >= '0' && *p <= '9'; p++)
-				st->tid = st->tid * 10 + (*p - '0');
+		for (p += 6; p && *p == '\t';) {
+			p = number_decimal(p + 1, &tid);
+			st->tid = p ? (int32_t)tid : 0;
+		}
 	} else if (str_starts(p, "SigBlk:\t")) {
-		for (p += 8; (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'f'); p++)
-			st->blocked = st->blocked << 4 | (uint64_t)(*p <= '9' ? *p - '0' : *p - 'a' + 10);
+		number_hex(p + 8, &st->blocked);
 	}
 }
 
@@ -382,11 +384,10 @@ static void meet_thread(struct round *r, int32_t name)
 
 static int32_t parse_tid(const char *name)
 {
-	int32_t tid = 0;
+	uint64_t tid;
+	const char *end = number_decimal(name, &tid);
 
-	for (; *name >= '0' && *name <= '9'; name++)
-		tid = tid * 10 + (*name - '0');
-	return *name ? 0 : tid;
+	return end && !*end ? (int32_t)tid : 0;
 }
 
 static bool list_threads(int fd, struct round *r)

@@ -242,36 +242,3 @@ void fmt_printf(struct fmt_buf *b, const char *format, ...)
 	fmt_vprintf(b, format, args);
 	va_end(args);
 }
-
-static int fmt_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 16;
-}
-
-bool fmt_parse_u64(const char *s, size_t len, uint64_t *value)
-{
-	unsigned base = 10;
-	uint64_t v = 0;
-
-	if (len > 2 && s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
-		base = 16;
-		s += 2;
-		len -= 2;
-	}
-	if (!len)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		unsigned digit = (unsigned)fmt_digit(s[i]);
-		if (digit >= base || v > (UINT64_MAX - digit) / base)
-			return false;
-		v = v * base + digit;
-	}
-	*value = v;
-	return true;
-}

@@ -7,6 +7,8 @@
  *   compiler    macros and static assertions                     (this header)
  *   mem.c       memory and string primitives of our own
  *   fmt.c       signal-safe formatting into a buffer
+ *   number.c    numbers out of text
+ *   json.c      UTF-8, strings of JSON
  *   os.c        raw system calls: address space, files, processes
  *   clock.c     jiffies
  *   meta.c      stepped reserves, memsan's own memory by cost centre
@@ -97,8 +99,36 @@ void fmt_init(struct fmt_buf *b, char *data, size_t size);
  * conversion that is not known on, the format is copied as it stands.  %p of NULL prints 0x0, %s of NULL (null). */
 void fmt_printf(struct fmt_buf *b, const char *format, ...) __printf_like(2, 3);
 void fmt_vprintf(struct fmt_buf *b, const char *format, va_list args);
-/* A whole number in s[0..len): returns false on anything but digits, or 0x and hex digits. */
-bool fmt_parse_u64(const char *s, size_t len, uint64_t *value);
+
+/* ---- number.c: numbers out of text ----------------------------------------------------------- */
+
+/* A hexadecimal digit's value, or -1. */
+static inline int number_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+/* The digits at p, without a sign, blanks or "0x".  They return what follows the digits; NULL when there is no digit, or when
+ * the number needs more than 64 bits. */
+const char *number_hex(const char *p, uint64_t *value);
+const char *number_decimal(const char *p, uint64_t *value);
+/* Pairs of hexadecimal digits at p, at most `max`; returns how many. */
+size_t number_hex_bytes(const char *p, uint8_t *bytes, size_t max);
+/* All of s[0..len) is the number: decimal digits, or "0x" and hexadecimal ones.  False: it is something else. */
+bool number_parse(const char *s, size_t len, uint64_t *value);
+
+/* ---- json.c: UTF-8, strings of JSON ---------------------------------------------------------- */
+
+/* Length of the UTF-8 sequence at s, 1 for a NUL; 0: there is none (overlong, a surrogate, past U+10FFFF, cut). */
+size_t utf8_length(const char *s);
+/* s as a JSON string with its quotes, handed to `put` in pieces.  Valid UTF-8 stays as it is, every other byte becomes \ufffd;
+ * quotes, backslashes, control characters and DEL are escaped.  Ends at a NUL, or behind the sequence that reaches s + max. */
+typedef void (*json_put_fn)(void *ctx, const char *text, size_t len);
+void json_quote(json_put_fn put, void *ctx, const char *s, size_t max);
+void fmt_json_string(struct fmt_buf *b, const char *s, size_t max);
 
 /* ---- os.c: raw system calls -------------------------------------------------------------------------------------- */
 

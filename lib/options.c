@@ -260,7 +260,7 @@ static bool parse_uint(const struct option_desc *d, struct span v, uint64_t *val
 		v.len--;
 	else
 		shift = 0;
-	if (!fmt_parse_u64(v.s, v.len, value) || *value > UINT64_MAX >> shift)
+	if (!number_parse(v.s, v.len, value) || *value > UINT64_MAX >> shift)
 		return false;
 	*value <<= shift;
 	if (unit_is_power(d) && (*value & (*value - 1)))

@@ -449,7 +449,7 @@ static uint64_t os_read_number(const char *path)
 	os_close(fd);
 	while (n > 0 && digits < (size_t)n && text[digits] >= '0' && text[digits] <= '9')
 		digits++;
-	return fmt_parse_u64(text, digits, &value) ? value : 0;
+	return number_parse(text, digits, &value) ? value : 0;
 }
 
 static uint64_t os_mapped_bytes(void)

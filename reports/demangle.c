@@ -48,3 +48,15 @@ const char *demangle(struct alloc_region *p, const char *name)
 	free(plain);
 	return kept ? kept : name;
 }
+
+/* A static symbol table writes versions into names: "fopen@@GLIBC_2.2.5". */
+const char *demangle_symbol(struct alloc_region *region, const char *name)
+{
+	size_t len = strcspn(name, "@");
+	char *copy;
+
+	if (!name[len] || !(copy = region_alloc(region, len + 1)))
+		return demangle(region, name);
+	memcpy(copy, name, len);
+	return demangle(region, copy);
+}

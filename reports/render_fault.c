@@ -61,7 +61,7 @@ void report_put_fault_json(struct fmt_buf *b, const struct report_record *r)
 	fmt_printf(b, "{\"signal\":%u,\"code\":%d,\"trap\":%u,\"error\":%llu,\"instruction\":", f->signo, f->si_code, f->trap,
 	           (unsigned long long)f->error);
 	if (f->insn)
-		report_json_string(b, report_str(r, f->insn), 200);
+		fmt_json_string(b, report_str(r, f->insn), 200);
 	else
 		fmt_printf(b, "null");
 	fmt_printf(b, ",\"bytes\":\"");

@@ -11,53 +11,6 @@
 #define JSON_STRING_MAX 1024          /* bytes of a string that are kept */
 #define JSON_TAIL (48u * 1024)        /* room for what stands behind the stacks */
 
-/* Length of the UTF-8 sequence at s (not past a NUL), or 0 when it is none (overlong, surrogate, cut). */
-static size_t utf8_length(const unsigned char *s)
-{
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] <= 0xdf)
-		return (s[1] & 0xc0) == 0x80 ? 2 : 0;
-	if (s[0] >= 0xe0 && s[0] <= 0xef) {
-		if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80)
-			return 0;
-		if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))
-			return 0;
-		return 3;
-	}
-	if (s[0] >= 0xf0 && s[0] <= 0xf4) {
-		if ((s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80)
-			return 0;
-		if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-			return 0;
-		return 4;
-	}
-	return 0;
-}
-
-void report_json_string(struct fmt_buf *b, const char *s, size_t max)
-{
-	const unsigned char *p = (const unsigned char *)s, *end = p + max;
-
-	fmt_printf(b, "\"");
-	while (p < end && *p) {
-		size_t n = utf8_length(p);
-		if (n == 0) {
-			fmt_printf(b, "\\ufffd");
-			p++;
-			continue;
-		}
-		if (*p == '"' || *p == '\\')
-			fmt_printf(b, "\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			fmt_printf(b, "\\u%04x", *p);
-		else
-			fmt_printf(b, "%.*s", (int)n, (const char *)p);
-		p += n;
-	}
-	fmt_printf(b, "\"");
-}
-
 static void put_key(struct fmt_buf *b, const char *key)
 {
 	char last = b->len ? b->data[b->len - 1] : '{';
@@ -68,7 +21,7 @@ static void put_string(struct fmt_buf *b, const char *key, const char *s)
 {
 	put_key(b, key);
 	if (s)
-		report_json_string(b, s, JSON_STRING_MAX);
+		fmt_json_string(b, s, JSON_STRING_MAX);
 	else
 		fmt_printf(b, "null");
 }

@@ -5,7 +5,14 @@
  *               differ only in the frames.
  * Runtime half (in libmemsan.so): finding.c turns what a detector found into a record, record.c fills a record in stages, emit.c decides what is printed and when, helper.c starts and asks
  *               the helper, plain.c prints without it, sink.c writes it where reports go.
- * Tool half (helper and memsan command): symbolize.c modules and ELF symbols, symbolize_dwarf.c functions and lines, demangle.c, region.c.
+ * Tool half (helper and memsan command):
+ *   symbolize.c         modules and ELF symbols, symbolize_dwarf.c functions and lines, demangle.c names as people write them
+ *   function_address.c  where a function of that name starts
+ *   functions.c         the code of the functions that a pattern names; function_match.c: what such a pattern means
+ *   insn.c              the instruction of a fault
+ *   suppress.c          which reports are not wanted
+ *   deadline.c          until when files may be read
+ *   region.c            memory that is freed all at once
  */
 #ifndef MEMSAN_REPORTS_H
 #define MEMSAN_REPORTS_H
@@ -235,8 +242,6 @@ bool report_record_valid(const struct report_record *r, size_t len);
  * Returns the length.  No allocation, no lock, no static state. */
 size_t report_render_text(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
 size_t report_render_json(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
-/* s as a JSON string with its quotes: control bytes escaped, what is no UTF-8 as \ufffd; at most max bytes of s. */
-void report_json_string(struct fmt_buf *b, const char *s, size_t max);
 
 /* ---- the wire between runtime and helper: a request, its answer; then perhaps another ------------------------------------ */
 

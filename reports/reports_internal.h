@@ -85,9 +85,11 @@ size_t plain_render(const struct report_record *r, char *buf, size_t size);
 /* ---- tool half: what the symbolizer's files share --------------------------------------------------------------------------- */
 #include <elfutils/libdwfl.h>
 
-/* When reading files must stop; 0: never. */
+/* deadline.c: when reading files must stop; 0: never. */
 struct deadline { uint64_t at_ns; };
+void deadline_set(struct deadline *d, uint32_t budget_ms); /* from now on; 0: never */
 bool deadline_passed(const struct deadline *d);
+uint64_t deadline_now_ns(void);
 
 /* One address of a module's file, and what was found out about it. */
 struct lookup {
@@ -104,6 +106,8 @@ struct lookup {
 
 /* demangle.c: a C++ or Rust name as people write it, else the name itself; from the region or `name`. */
 const char *demangle(struct alloc_region *p, const char *name);
+/* The same for an ELF symbol, whose name may have a version behind it. */
+const char *demangle_symbol(struct alloc_region *p, const char *name);
 /* function_address.c: the functions of a file by name, in the region; NULL: out of memory. */
 struct name_index;
 struct name_index *names_build(struct alloc_region *region, Dwfl_Module *mod);
@@ -117,8 +121,6 @@ bool function_symbol_matches(const char *symbol, const char *pattern);
 size_t function_literal(const char *pattern, const char **literal);
 /* functions.c: the code of the functions that the pattern means, in order; *ranges to be freed.  False: there is more. */
 bool functions_search(Dwfl_Module *mod, const char *pattern, const struct deadline *deadline, struct code_range **ranges, size_t *nr);
-/* symbolize.c: an ELF symbol's name as people write it. */
-const char *elf_function_name(struct alloc_region *p, const char *name);
 /* symbolize_dwarf.c: the symbols of each lookup (sorted by address, not yet resolved) that the DWARF knows.  `bias` is added to
  * a DWARF address to give the lookup's.  The ELF symbols are there already. */
 void dwarf_resolve(struct alloc_region *region, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias, struct lookup **lookups,

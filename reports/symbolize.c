@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "reports/reports_internal.h"
@@ -49,19 +48,6 @@ struct symbolizer {
 	Dwfl_Callbacks callbacks;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-bool deadline_passed(const struct deadline *d)
-{
-	return d->at_ns && now_ns() >= d->at_ns;
-}
-
 /* ---- opening ------------------------------------------------------------------------------------------------------------------- */
 
 /* Debug files on this machine first.  Servers (DEBUGINFOD_URLS) are asked only while they are quick: one that let us wait is not
@@ -69,10 +55,10 @@ bool deadline_passed(const struct deadline *d)
 static int find_debuginfo(Dwfl_Module *mod, void **userdata, const char *name, Dwarf_Addr base, const char *file,
                           const char *debuglink, GElf_Word crc, char **found)
 {
-	uint64_t before = now_ns();
+	uint64_t before = deadline_now_ns();
 	int fd = dwfl_standard_find_debuginfo(mod, userdata, name, base, file, debuglink, crc, found);
 
-	if (fd < 0 && now_ns() - before > SERVER_PATIENCE_NS)
+	if (fd < 0 && deadline_now_ns() - before > SERVER_PATIENCE_NS)
 		unsetenv("DEBUGINFOD_URLS");
 	return fd;
 }
@@ -83,8 +69,7 @@ struct symbolizer *symbolizer_create(unsigned budget_ms)
 
 	if (!s)
 		return NULL;
-	if (budget_ms)
-		s->deadline.at_ns = now_ns() + (uint64_t)budget_ms * 1000000u;
+	symbolizer_budget(s, budget_ms);
 	s->callbacks.find_elf = dwfl_build_id_find_elf;
 	s->callbacks.find_debuginfo = find_debuginfo;
 	s->callbacks.section_address = dwfl_offline_section_address;
@@ -96,7 +81,7 @@ struct symbolizer *symbolizer_create(unsigned budget_ms)
 
 void symbolizer_budget(struct symbolizer *s, unsigned budget_ms)
 {
-	s->deadline.at_ns = budget_ms ? now_ns() + (uint64_t)budget_ms * 1000000u : 0;
+	deadline_set(&s->deadline, budget_ms);
 }
 
 void symbolizer_destroy(struct symbolizer *s)
@@ -235,7 +220,7 @@ static bool open_from_server(struct symbolizer *s, struct sym_module *m)
 	const char *urls = getenv("DEBUGINFOD_URLS");
 	void *library, *(*begin)(void), (*end)(void *), *client = NULL;
 	int (*find)(void *, const unsigned char *, int, char **), fd = -1;
-	uint64_t before = now_ns();
+	uint64_t before = deadline_now_ns();
 	char *path = NULL;
 
 	if (!m->build_id_len || !urls || !urls[0] || !(library = dlopen("libdebuginfod.so.1", RTLD_LAZY)))
@@ -247,7 +232,7 @@ static bool open_from_server(struct symbolizer *s, struct sym_module *m)
 		fd = find(client, m->build_id, (int)m->build_id_len, &path);
 		end(client);
 	}
-	if (fd < 0 && now_ns() - before > SERVER_PATIENCE_NS)
+	if (fd < 0 && deadline_now_ns() - before > SERVER_PATIENCE_NS)
 		unsetenv("DEBUGINFOD_URLS");
 	if (fd >= 0) {
 		close(fd);
@@ -400,18 +385,6 @@ static bool only_starts_program(struct lookup **lookups, size_t n)
 	return true;
 }
 
-/* Without the version that a static symbol table gives it ("fopen@@GLIBC_2.2.5"). */
-const char *elf_function_name(struct alloc_region *region, const char *name)
-{
-	size_t len = strcspn(name, "@");
-	char *copy;
-
-	if (!name[len] || !(copy = region_alloc(region, len + 1)))
-		return demangle(region, name);
-	memcpy(copy, name, len);
-	return demangle(region, copy);
-}
-
 /* What the ELF symbol alone says. */
 static void lookup_finish(struct symbolizer *s, struct lookup *l)
 {
@@ -423,7 +396,7 @@ static void lookup_finish(struct symbolizer *s, struct lookup *l)
 	symbol = region_alloc(&s->region, sizeof(*symbol));
 	if (!symbol)
 		return;
-	symbol->function = elf_function_name(&s->region, l->elf_name);
+	symbol->function = demangle_symbol(&s->region, l->elf_name);
 	symbol->offset = l->addr - l->elf_start;
 	symbol->size = l->elf_size;
 	l->symbols = symbol;

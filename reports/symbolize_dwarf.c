@@ -365,7 +365,7 @@ static void set_function(struct walk *w, struct place *p, struct report_symbol *
 	if (!raw)
 		raw = source_name(&p->function);
 	if (!raw || (strncmp(l->elf_name, raw, strlen(raw)) == 0 && l->elf_name[strlen(raw)] == '.'))
-		s->function = elf_function_name(w->region, l->elf_name);
+		s->function = demangle_symbol(w->region, l->elf_name);
 }
 
 static void place_finish(struct walk *w, struct place *p)
@@ -386,7 +386,7 @@ static void place_finish(struct walk *w, struct place *p)
 	if (p->have_function) {
 		set_function(w, p, &symbols[n]);
 	} else if (p->lookup->elf_name) { /* assembler, or a .dwo file that is not there */
-		symbols[n].function = elf_function_name(w->region, p->lookup->elf_name);
+		symbols[n].function = demangle_symbol(w->region, p->lookup->elf_name);
 		symbols[n].offset = p->lookup->addr - p->lookup->elf_start;
 		symbols[n].size = p->lookup->elf_size;
 	}

@@ -28,16 +28,15 @@ static char place_text[TEXT_MAX];
 static bool parse_number(const char **at, size_t *value)
 {
 	const char *s = *at;
-	size_t digits = 0;
 	uint64_t v;
+
 	while (*s == ' ')
 		s++;
-	while (s[digits] >= '0' && s[digits] <= '9')
-		digits++;
-	if (!digits || !fmt_parse_u64(s, digits, &v))
+	s = number_decimal(s, &v);
+	if (!s)
 		return false;
 	*value = (size_t)v;
-	*at = s + digits;
+	*at = s;
 	return true;
 }
 

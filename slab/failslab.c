@@ -22,14 +22,17 @@ static uint64_t space, count, random_state; /* atomic */
 /* -1, or a number of decimal digits; false: neither. */
 static bool parse_times(const char *s, int64_t *n)
 {
+	uint64_t value;
+	const char *end;
+
 	*n = -1;
 	if (str_equal(s, "-1"))
 		return true;
-	if (!*s || str_length(s) > 18)
+	end = number_decimal(s, &value);
+	if (!end || *end || value > INT64_MAX)
 		return false;
-	for (*n = 0; *s >= '0' && *s <= '9'; s++)
-		*n = *n * 10 + (*s - '0');
-	return !*s;
+	*n = (int64_t)value;
+	return true;
 }
 
 bool failslab_init(failslab_stack_fn stack, failslab_told_fn told)

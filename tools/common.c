@@ -72,6 +72,33 @@ char *tool_format(const char *format, ...)
 	return text;
 }
 
+const char *tool_option_value(const char *name, char **argv, int argc, int *i)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(argv[*i], name, len) != 0)
+		return NULL;
+	if (argv[*i][len] == '=')
+		return argv[*i] + len + 1;
+	if (argv[*i][len] == '\0' && *i + 1 < argc)
+		return argv[++*i];
+	return NULL;
+}
+
+bool tool_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
+{
+	const char *end = number_decimal(text, value);
+
+	return end && !*end && *value >= min && *value <= max;
+}
+
+bool tool_address(const char *text, uint64_t *addr)
+{
+	const char *digits = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? text + 2 : text, *end = number_hex(digits, addr);
+
+	return end && !*end;
+}
+
 int tool_nearest(const char *word, const char *const *names, size_t nr)
 {
 	unsigned best = ~0u;

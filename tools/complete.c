@@ -61,33 +61,20 @@ struct decoder {
 
 /* ---- recognising ------------------------------------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "… (BuildId 0123ab)" at p: its bytes, and what follows; NULL when it is something else. */
 static const char *parse_build_id(const char *p, uint8_t *id, size_t *len)
 {
 	if (strncmp(p, BUILD_ID_MARK, strlen(BUILD_ID_MARK)) != 0)
 		return NULL;
 	p += strlen(BUILD_ID_MARK);
-	for (*len = 0; *len < BUILD_ID_MAX && hex_digit(p[0]) >= 0 && hex_digit(p[1]) >= 0; p += 2)
-		id[(*len)++] = (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]));
+	*len = number_hex_bytes(p, id, BUILD_ID_MAX);
+	p += *len * 2;
 	return *len && *p == ')' ? p + 1 : NULL;
 }
 
-static const char *parse_hex(const char *p, uint64_t *value)
+static const char *parse_address(const char *p, uint64_t *value)
 {
-	char *end;
-
-	if (p[0] != '0' || p[1] != 'x' || hex_digit(p[2]) < 0)
-		return NULL;
-	errno = 0;
-	*value = strtoull(p + 2, &end, 16);
-	return errno ? NULL : end;
+	return p[0] == '0' && p[1] == 'x' ? number_hex(p + 2, value) : NULL;
 }
 
 static bool ends_here(const char *p)
@@ -99,7 +86,7 @@ static bool ends_here(const char *p)
 static bool find_frame(const char *line, struct bare_frame *f)
 {
 	for (const char *plus = strstr(line, "+0x"); plus; plus = strstr(plus + 1, "+0x")) {
-		const char *name = plus, *p = parse_hex(plus + 1, &f->addr), *behind;
+		const char *name = plus, *p = parse_address(plus + 1, &f->addr), *behind;
 
 		while (name > line && name[-1] != ' ')
 			name--;
@@ -127,7 +114,7 @@ static char *find_module(const char *line, uint8_t *id, size_t *id_len)
 		const char *p, *mark;
 		uint64_t bound;
 
-		if (!(p = parse_hex(at + 1, &bound)) || *p != '-' || !(p = parse_hex(p + 1, &bound)) || p[0] != ' ' || p[1] != '/')
+		if (!(p = parse_address(at + 1, &bound)) || *p != '-' || !(p = parse_address(p + 1, &bound)) || p[0] != ' ' || p[1] != '/')
 			continue;
 		mark = strstr(p, BUILD_ID_MARK);
 		if (!mark || !parse_build_id(mark, id, id_len)) {

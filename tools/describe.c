@@ -8,71 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- arguments that all share ------------------------------------------------------------------------------------------------ */
-
-/* The value of "--name VALUE" or "--name=VALUE" at argv[*i]; NULL: it is something else. */
-static const char *option_value(int argc, char **argv, int *i, const char *name)
-{
-	size_t len = strlen(name);
-
-	if (strncmp(argv[*i], name, len) != 0)
-		return NULL;
-	if (argv[*i][len] == '=')
-		return argv[*i] + len + 1;
-	if (argv[*i][len] || *i + 1 >= argc)
-		return NULL;
-	return argv[++*i];
-}
-
-int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice)
-{
-	int left = 1;
-
-	for (int i = 1; i < *argc; i++) {
-		const char *pid = option_value(*argc, argv, &i, "--pid"), *core = pid ? NULL : option_value(*argc, argv, &i, "--core");
-		const char *exe = pid || core ? NULL : option_value(*argc, argv, &i, "--exe");
-		if (pid) {
-			char *end;
-			long n = strtol(pid, &end, 10);
-			if (*end || n <= 0 || n > 1 << 30)
-				return tool_usage_error(command, "'%s' is no process", pid);
-			choice->pid = (int)n;
-		} else if (core) {
-			choice->earlier = choice->core;
-			choice->core = core;
-		} else if (exe) {
-			choice->exe = exe;
-		} else if (strcmp(argv[i], "--external") == 0) {
-			choice->external = true; /* what only looks does so from outside anyway */
-		} else {
-			argv[left++] = argv[i];
-		}
-	}
-	*argc = left;
-	if ((choice->pid != 0) == (choice->core != NULL))
-		return tool_usage_error(command, choice->core ? "--pid and --core exclude each other" : "--pid PID or --core FILE is wanted");
-	return 0;
-}
-
-void image_say_missing(const struct image *im)
-{
-	if (im->missing)
-		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", im->missing);
-	if (im->left_out)
-		tool_say("%" PRIu64 " of them gdb left out, since it stops at the first guard page of a mapping; a core file that the kernel writes has them", im->left_out);
-}
-
-bool image_open_choice(struct image *im, const struct image_choice *choice)
-{
-	const char *why = image_open(im, choice);
-
-	if (why)
-		tool_say("%s", why);
-	else
-		image_say_missing(im);
-	return !why;
-}
-
 /* ---- describe ------------------------------------------------------------------------------------------------------------------ */
 
 static void print_stack(const struct image *im, struct symbolizer *sym, const char *what, uint32_t handle, uint32_t thread)
@@ -176,23 +111,21 @@ static int describe_main(int argc, char **argv)
 {
 	static struct image im;
 	struct image_choice choice = { .pid = 0 };
+	uint64_t addr;
 	int status = image_arguments("describe", &argc, argv, &choice);
 
 	if (status)
 		return status;
 	if (argc < 2)
 		return tool_usage_error("describe", "no address");
-	for (int i = 1; i < argc; i++) {
-		char *end;
-		strtoull(argv[i], &end, 16);
-		if (*end || end == argv[i])
+	for (int i = 1; i < argc; i++)
+		if (!tool_address(argv[i], &addr))
 			return tool_usage_error("describe", "'%s' is no address", argv[i]);
-	}
 	if (!image_open_choice(&im, &choice))
 		return EXIT_USAGE;
 	image_find_extra(&im);
-	for (int i = 1; i < argc; i++)
-		describe_address(&im, strtoull(argv[i], NULL, 16));
+	for (int i = 1; i < argc && tool_address(argv[i], &addr); i++)
+		describe_address(&im, addr);
 	return tool_finish_output(0);
 }
 

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "decode/decode.h"
 #include "tools/tools_internal.h"
 
 #include <errno.h>
@@ -129,7 +130,7 @@ static void put_frame(FILE *out, const struct image *im, uint64_t pc)
 		for (unsigned i = 0; i < m->build_id_len && i < 8; i++)
 			n += snprintf(text + n, sizeof(text) - (size_t)n, "%02x", m->build_id[i]);
 	}
-	print_json_string(out, text);
+	decode_json_string(out, text);
 }
 
 /* "cache":"malloc-64","stack":["prog+0x1234 0102030405060708", …]}: objects of one stack in several caches are one place. */
@@ -145,7 +146,7 @@ static char *place_name(const struct image *im, const struct place *p)
 		exit(EXIT_USAGE);
 	}
 	fprintf(out, "\"cache\":");
-	print_json_string(out, n ? "" : p->cache);
+	decode_json_string(out, n ? "" : p->cache);
 	fprintf(out, ",\"stack\":[");
 	for (size_t i = 0; i < n; i++) {
 		if (i)
@@ -189,7 +190,7 @@ bool census_save(const struct census *c, const char *path)
 		return false;
 	}
 	fprintf(f, HEADER "\"pid\":%d,\"program\":", c->im->pid);
-	print_json_string(f, c->im->comm);
+	decode_json_string(f, c->im->comm);
 	fprintf(f, ",\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n", c->objects, c->bytes);
 	for (size_t i = 0; i < c->nr; i++)
 		fprintf(f, "{\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 ",%s\n", c->places[i].objects, c->places[i].bytes, c->places[i].name);
@@ -305,7 +306,7 @@ static void print_growth(const struct image *im, struct symbolizer *sym, const s
 			char where[600];
 			image_name_stack(im, sym, p->stack, where, sizeof(where));
 			printf("\"allocated_in\":");
-			print_json_string(stdout, where);
+			decode_json_string(stdout, where);
 			printf(",");
 		}
 		printf("%s\n", p->name);

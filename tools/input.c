@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,8 +17,6 @@
 #define BLOCK (256u << 10)
 #define IDLE_MS 1000                      /* so long a writer may take between two lines of a report that has no closing line */
 #define FOLLOW_MS 200
-
-extern char **environ;
 
 struct packer { const char *magic; size_t len; const char *program; };
 static const struct packer packers[] = {
@@ -33,28 +30,6 @@ static const char *packer_of(const char *head, size_t len)
 		if (len >= packers[i].len && memcmp(head, packers[i].magic, packers[i].len) == 0)
 			return packers[i].program;
 	return NULL;
-}
-
-/* Starts "PROGRAM -dc" on a file; the read end of its output, or -1. */
-static int unpack(const char *program, int fd, pid_t *pid)
-{
-	char *argv[] = { (char *)program, (char *)"-dc", NULL };
-	posix_spawn_file_actions_t actions;
-	int pipes[2], failed;
-
-	if (pipe2(pipes, O_CLOEXEC) != 0)
-		return -1;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, fd, 0);
-	posix_spawn_file_actions_adddup2(&actions, pipes[1], 1);
-	failed = posix_spawnp(pid, program, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(pipes[1]);
-	if (!failed)
-		return pipes[0];
-	close(pipes[0]);
-	errno = failed;
-	return -1;
 }
 
 static void wait_for_input(int fd, const struct input_options *o)
@@ -109,8 +84,9 @@ static bool read_all(struct decode_reader *reader, int fd, const struct input_op
 
 static bool read_packed(struct decode_reader *reader, int fd, const char *name, const char *program, const struct input_options *o)
 {
+	char *const argv[] = { (char *)program, (char *)"-dc", NULL };
 	pid_t pid;
-	int from = unpack(program, fd, &pid), status = 0;
+	int from = spawn_filter(argv, fd, &pid), status;
 	struct input_options plain = { .follow = false, .idle = o->idle, .ctx = o->ctx };
 	bool good;
 
@@ -120,8 +96,7 @@ static bool read_packed(struct decode_reader *reader, int fd, const char *name, 
 	}
 	good = read_all(reader, from, &plain);
 	close(from);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = spawn_wait(pid);
 	if (good && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	tool_say("cannot unpack %s: %s failed", name, program);

@@ -377,10 +377,9 @@ static int growth(struct leak_job *j)
 
 static int why_alive(struct leak_job *j)
 {
-	char *end;
-	uint64_t addr = strtoull(j->why, &end, 16);
+	uint64_t addr;
 
-	if (*end || end == j->why)
+	if (!tool_address(j->why, &addr))
 		return tool_usage_error("leak", "'%s' is no address", j->why);
 	if (!image_open_choice(&j->image, &j->choice))
 		return EXIT_USAGE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/options.c - memsan options: every option with its default, range and meaning, from the one table. */
+#include "decode/decode.h"
 #include "lib/lib.h"
 #include "tools/tools.h"
 
@@ -45,20 +46,6 @@ void options_print_text(FILE *out)
 	}
 }
 
-static void print_json_string(FILE *out, const char *s)
-{
-	fputc('"', out);
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			fprintf(out, "\\%c", *s);
-		else if ((unsigned char)*s < 0x20)
-			fprintf(out, "\\u%04x", (unsigned char)*s);
-		else
-			fputc(*s, out);
-	}
-	fputc('"', out);
-}
-
 static void print_json_choices(FILE *out, const char *choices)
 {
 	fputs(",\"choices\":[", out);
@@ -84,13 +71,13 @@ void options_print_json(FILE *out)
 		const struct option_desc *o = &option_table[i];
 
 		fprintf(out, "%s\n{\"name\":\"%s\",\"type\":\"%s\",\"default\":", i ? "," : "", o->name, types[o->type]);
-		print_json_string(out, o->default_text);
+		decode_json_string(out, o->default_text);
 		if (o->type == OPTION_TYPE_UINT)
 			fprintf(out, ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 ",\"unit\":\"%s\"", o->min, o->max, o->unit);
 		if (o->type == OPTION_TYPE_ENUM)
 			print_json_choices(out, o->choices);
 		fputs(",\"help\":", out);
-		print_json_string(out, o->help);
+		decode_json_string(out, o->help);
 		fputc('}', out);
 	}
 	fputs("\n]}\n", out);

@@ -102,16 +102,3 @@ void output_finish(struct output *o)
 	o->writer = NULL;
 	o->rules = NULL;
 }
-
-const char *tool_option_value(const char *name, char **argv, int argc, int *i)
-{
-	size_t len = strlen(name);
-
-	if (strncmp(argv[*i], name, len) != 0)
-		return NULL;
-	if (argv[*i][len] == '=')
-		return argv[*i] + len + 1;
-	if (argv[*i][len] == '\0' && *i + 1 < argc)
-		return argv[++*i];
-	return NULL;
-}

@@ -187,7 +187,6 @@ static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
 
 	for (int i = 2; i < argc; i++) {
 		const char *value;
-		char *end;
 		if (!more || argv[i][0] != '-' || !argv[i][1]) {
 			argv[(*nr)++] = argv[i];
 		} else if (!strcmp(argv[i], "--")) {
@@ -199,8 +198,7 @@ static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
 			if (!output_suppressions(&p->out, value))
 				return EXIT_USAGE;
 		} else if ((value = tool_option_value("-n", argv, argc, &i)) != NULL) {
-			p->top = strtoull(value, &end, 10);
-			if (*end || !p->top || p->top > TOP_MAX)
+			if (!tool_number(value, 1, TOP_MAX, &p->top))
 				return tool_usage_error("report", "'%s' is no number of reports", value);
 		} else {
 			return tool_usage_error("report", "unknown option '%s'", argv[i]);

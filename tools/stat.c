@@ -132,15 +132,13 @@ static int stat_process(long pid)
 
 static int stat_main(int argc, char **argv)
 {
-	char *end;
-	long pid;
+	uint64_t pid;
 
 	if (argc != 2)
 		return tool_usage_error("stat", argc < 2 ? "which process?" : "one process at a time");
-	pid = strtol(argv[1], &end, 10);
-	if (pid <= 0 || *end || end == argv[1])
+	if (!tool_number(argv[1], 1, TOOL_PID_MAX, &pid))
 		return tool_usage_error("stat", "'%s' is no process id", argv[1]);
-	return stat_process(pid);
+	return stat_process((long)pid);
 }
 
 const struct tool_command command_stat = {

@@ -7,6 +7,7 @@
  *   fail_each.c  memsan run --fail-each
  *   supervise.c  starts the program, passes signals on, decides the exit status
  *   options.c    memsan options
+ *   stat.c       memsan stat
  *   decode.c     memsan decode: the command line, where records go
  *   input.c      logs from files, pipes, compressed, growing
  *   output.c     records in the form that --format names
@@ -19,7 +20,11 @@
  *   views.c      memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces
  *   image/       another process or a core file, as memory
  *   qemu/        memsan kernel: kernels and guests
- *   common.c     messages, "did you mean", reading a whole stream
+ *   screen.c     a terminal: drawing, keys
+ *   spawn.c      helper programs: started, read, waited for
+ *   common.c     messages, "did you mean", values of options
+ *   symbolize_main.c   memsan-symbolize, the helper program
+ *   gen_docs.c   tables for the manual pages and the completion
  *
  * This is the tool half: malloc, stdio and locale are allowed.
  */
@@ -57,17 +62,40 @@ int tool_usage_error(const char *command, const char *format, ...) __attribute__
 int tool_nearest(const char *word, const char *const *names, size_t nr);
 /* malloc that does not return NULL: it says so and exits. */
 void *tool_alloc(size_t size);
+/* The value of "--name=value" or "--name value" at argv[*i]; NULL: it is another option. */
+const char *tool_option_value(const char *name, char **argv, int argc, int *i);
+/* A number of an option: decimal digits and nothing else, between min and max.  False: it is something else. */
+bool tool_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+#define TOOL_PID_MAX (1 << 30)
+/* An address: hexadecimal digits, with or without 0x. */
+bool tool_address(const char *text, uint64_t *addr);
 char *tool_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* While something is written: remembers why standard output cannot be written, if it cannot. */
+/* Remembers the errno of the first write to standard output that failed; called after each piece of a long output. */
 void tool_check_output(void);
-/* Flushes standard output; a full disk or closed pipe becomes exit status 1 with a line. */
-/* screen.c: standard output is a terminal.  Signals that end a program end screen_key's wait; screen_end then raises them again. */
+/* Flushes standard output and returns `status`.  A full disk is reported and, as a closed pipe is, becomes exit status 1. */
+int tool_finish_output(int status);
+
+/* ---- spawn.c --------------------------------------------------------------------------------- */
+
+/* Starts a program that ends when memsan ends, in a process group of its own.  Its standard input is in_fd (-1: /dev/null), its output
+ * out_fd (-1: ours).  With standard input as in_fd it is a shell on our terminal and stays in our process group.  -1: it could not be
+ * started, and the reason is printed. */
+pid_t spawn_program(char *const argv[], int in_fd, int out_fd);
+/* Starts a program that reads in_fd.  Returns the read end of its output, -1 with errno when it cannot be run. */
+int spawn_filter(char *const argv[], int in_fd, pid_t *pid);
+/* Waits until the process ends; its wait status, -1: there is no such child. */
+int spawn_wait(pid_t pid);
+/* All bytes of fd up to its end, NUL-terminated; the caller frees them.  len may be NULL. */
+char *spawn_read_all(int fd, size_t *len);
+
+/* ---- screen.c: standard output is a terminal ------------------------------------------------- */
+
+/* A signal that ends programs ends screen_key's wait; screen_end then raises it again. */
 #define SCREEN_END (-1)
 void screen_start(void);
 void screen_draw(const char *text);  /* as many lines and columns as there is room for */
 int screen_key(double seconds);      /* a key, 0: none was pressed, or SCREEN_END */
 void screen_end(void);
-int tool_finish_output(int status);
 
 /* ---- options.c ---------------------------------------------------------------------------------------------------- */
 void options_print_text(FILE *out);
@@ -134,8 +162,6 @@ bool output_begin(struct output *o);                                 /* false: o
 bool output_wanted(struct output *o, const struct decode_record *r);
 void output_put(struct output *o, const struct decode_record *r);
 void output_finish(struct output *o);
-/* The value of "--name=value" or "--name value"; NULL: argv[*i] is another option. */
-const char *tool_option_value(const char *name, char **argv, int argc, int *i);
 
 /* ---- complete.c --------------------------------------------------------------------------------------------------------- */
 

@@ -334,8 +334,8 @@ static int top_arguments(int argc, char **argv, struct image_choice *choice, str
 		} else if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--once") == 0) {
 			top->once = true;
 		} else if (argv[i][0] != '-' && !choice->pid) {
-			long pid = strtol(argv[i], &end, 10);
-			if (*end || pid <= 0 || pid > 1 << 30)
+			uint64_t pid;
+			if (!tool_number(argv[i], 1, TOOL_PID_MAX, &pid))
 				return tool_usage_error("slabtop", "'%s' is no process", argv[i]);
 			choice->pid = (int)pid;
 		} else {

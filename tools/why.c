@@ -11,6 +11,7 @@
  */
 #include "config.h"
 
+#include "decode/decode.h"
 #include "tools/tools_internal.h"
 
 #include <inttypes.h>
@@ -195,17 +196,17 @@ static void print_root(const struct printing *p, const struct step *step)
 	}
 	printf("\"root\":{\"kind\":\"%s\",\"address\":\"0x%" PRIx64 "\",\"symbol\":", root_kinds[name.kind],
 	       name.kind == ROOT_REGISTER ? 0 : step->word);
-	print_json_string(stdout, name.symbol);
+	decode_json_string(stdout, name.symbol);
 	printf(",\"offset\":%" PRIu64 ",\"module\":", name.offset);
-	print_json_string(stdout, name.module);
+	decode_json_string(stdout, name.module);
 	printf(",\"tid\":%d,\"thread\":", name.tid);
-	print_json_string(stdout, name.thread);
+	decode_json_string(stdout, name.thread);
 	printf(",\"frame\":");
-	print_json_string(stdout, name.frame);
+	decode_json_string(stdout, name.frame);
 	printf(",\"caller\":");
-	print_json_string(stdout, name.caller);
+	decode_json_string(stdout, name.caller);
 	printf(",\"text\":");
-	print_json_string(stdout, text);
+	decode_json_string(stdout, text);
 	printf("},\"path\":[");
 }
 
@@ -219,9 +220,9 @@ static void print_object(const struct printing *p, const struct leak_target *to,
 	image_name_stack(p->s->im, p->sym, o.alloc_stack, where, sizeof(where));
 	if (p->json) {
 		printf("{\"address\":\"0x%" PRIx64 "\",\"size\":%zu,\"cache\":", to->addr, o.size);
-		print_json_string(stdout, o.cache);
+		decode_json_string(stdout, o.cache);
 		printf(",\"pointer_offset\":%" PRIu64 ",\"interior\":%s,\"allocated_in\":", offset, interior ? "true" : "false");
-		print_json_string(stdout, where);
+		decode_json_string(stdout, where);
 		printf("}");
 		return;
 	}

@@ -172,12 +172,36 @@ static void parse_reads_what_was_printed(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t v = random_value(&seed);
 		int n = sprintf(text, unit_below(&seed, 2) ? "%" PRIu64 : "0x%" PRIx64, v);
-		assert_true(fmt_parse_u64(text, (size_t)n, &got));
+		assert_true(number_parse(text, (size_t)n, &got));
 		assert_int_equal(got, v);
 		text[unit_below(&seed, (uint64_t)n)] = "gG -+.x:"[unit_below(&seed, 8)];
 		if (strcmp(text, "0x") != 0 && strchr(text, 'x') != text + 1)
-			assert_false(fmt_parse_u64(text, (size_t)n, &got));
+			assert_false(number_parse(text, (size_t)n, &got));
 	}
+}
+
+static void digits_in_a_text(void **state)
+{
+	uint8_t bytes[4] = { 0 };
+	uint64_t v = 7;
+
+	(void)state;
+	assert_string_equal(number_hex("7fFf-8000", &v), "-8000");
+	assert_int_equal(v, 0x7fff);
+	assert_string_equal(number_hex("0000000000000000ffffffffffffffff ", &v), " ");
+	assert_true(v == UINT64_MAX);
+	assert_null(number_hex("10000000000000000", &v));
+	assert_null(number_hex("xyz", &v));
+	assert_string_equal(number_decimal("18446744073709551615f", &v), "f");
+	assert_true(v == UINT64_MAX);
+	assert_null(number_decimal("18446744073709551616", &v));
+	assert_null(number_decimal("-1", &v));
+	assert_null(number_decimal("", &v));
+	assert_int_equal(number_hex_bytes("0aFF7)", bytes, sizeof(bytes)), 2);
+	assert_int_equal(bytes[0], 0x0a);
+	assert_int_equal(bytes[1], 0xff);
+	assert_int_equal(number_hex_bytes("0102030405", bytes, sizeof(bytes)), 4);
+	assert_int_equal(bytes[3], 4);
 }
 
 static void parse_refuses_the_rest(void **state)
@@ -188,12 +212,12 @@ static void parse_refuses_the_rest(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(fmt_parse_u64(bad[i], strlen(bad[i]), &v));
+		assert_false(number_parse(bad[i], strlen(bad[i]), &v));
 	assert_int_equal(v, 77);
-	assert_true(fmt_parse_u64("18446744073709551615", 20, &v) && v == UINT64_MAX);
-	assert_true(fmt_parse_u64("0xFFFFffffFFFFffff", 18, &v) && v == UINT64_MAX);
-	assert_true(fmt_parse_u64("007", 3, &v) && v == 7);
-	assert_true(fmt_parse_u64("123456", 3, &v) && v == 123);
+	assert_true(number_parse("18446744073709551615", 20, &v) && v == UINT64_MAX);
+	assert_true(number_parse("0xFFFFffffFFFFffff", 18, &v) && v == UINT64_MAX);
+	assert_true(number_parse("007", 3, &v) && v == 7);
+	assert_true(number_parse("123456", 3, &v) && v == 123);
 }
 
 int main(void)
@@ -205,6 +229,7 @@ int main(void)
 		cmocka_unit_test(appending_stops_at_the_end),
 		cmocka_unit_test(unknown_conversions_are_copied),
 		cmocka_unit_test(parse_reads_what_was_printed),
+		cmocka_unit_test(digits_in_a_text),
 		cmocka_unit_test(parse_refuses_the_rest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,7 @@ static char text[REPORT_TEXT_MAX];
 
 static const char *json_value(const char *p);
 
-static const char *json_string(const char *p)
+static const char *skip_json_string(const char *p)
 {
 	if (*p++ != '"')
 		return NULL;
@@ -48,7 +48,7 @@ static const char *json_list(const char *p, char close, bool keys)
 	if (*++p == close)
 		return p + 1;
 	for (;;) {
-		if (keys && (!(p = json_string(p)) || *p++ != ':'))
+		if (keys && (!(p = skip_json_string(p)) || *p++ != ':'))
 			return NULL;
 		if (!(p = json_value(p)))
 			return NULL;
@@ -68,7 +68,7 @@ static const char *json_value(const char *p)
 	if (*p == '[')
 		return json_list(p, ']', false);
 	if (*p == '"')
-		return json_string(p);
+		return skip_json_string(p);
 	for (size_t i = 0; i < 3; i++)
 		if (strncmp(p, words[i], strlen(words[i])) == 0)
 			return p + strlen(words[i]);
@@ -356,6 +356,7 @@ static void json_strings(void **state)
 		{ "\x01\n\x7f", "\"\\u0001\\u000a\\u007f\"" },
 		{ "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"" },
 		{ "\xff", "\"\\ufffd\"" },
+		{ "a\xff\xc3\xa9\n\xc3", "\"a\\ufffd\xc3\xa9\\u000a\\ufffd\"" },
 		{ "\xc0\xaf", "\"\\ufffd\\ufffd\"" },                    /* overlong */
 		{ "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"" },         /* surrogate */
 		{ "\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"" }, /* past U+10FFFF */
@@ -367,11 +368,11 @@ static void json_strings(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		fmt_init(&b, buf, sizeof(buf));
-		report_json_string(&b, cases[i].in, 100);
+		fmt_json_string(&b, cases[i].in, 100);
 		assert_string_equal(buf, cases[i].out);
 	}
 	fmt_init(&b, buf, sizeof(buf));
-	report_json_string(&b, "abcdef", 3);
+	fmt_json_string(&b, "abcdef", 3);
 	assert_string_equal(buf, "\"abc\"");
 }
 

@@ -402,20 +402,3 @@ void root_name_text(const struct root_name *n, uint64_t addr, char *text, size_t
 		snprintf(text, size, "mapping %s%s0x%" PRIx64 "+0x%" PRIx64, n->module, n->module[0] ? " " : "", addr - n->offset, n->offset);
 	}
 }
-
-/* ---- JSON ------------------------------------------------------------------------------------------------------------------------------ */
-
-void print_json_string(FILE *out, const char *s)
-{
-	fputc('"', out);
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			fprintf(out, "\\u%04x", c);
-		else
-			fputc(c, out);
-	}
-	fputc('"', out);
-}

@@ -58,19 +58,6 @@ static int build_main(const struct kernel_options *o)
 
 /* ---- arguments ---------------------------------------------------------------------------------------------------------------- */
 
-static const char *option_value(const char *name, char **argv, int argc, int *i)
-{
-	size_t len = strlen(name);
-
-	if (strncmp(argv[*i], name, len) != 0)
-		return NULL;
-	if (argv[*i][len] == '=')
-		return argv[*i] + len + 1;
-	if (argv[*i][len] == '\0' && *i + 1 < argc)
-		return argv[++*i];
-	return NULL;
-}
-
 static int set_format(struct kernel_options *o, const char *name)
 {
 	static const char *const names[] = { "text", "json", "markdown", "sarif" };
@@ -95,10 +82,9 @@ static int set_profile(struct kernel_options *o, const char *name)
 
 static int set_timeout(struct kernel_options *o, const char *text)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	uint64_t n;
 
-	if (*end || n < 1 || n > 86400)
+	if (!tool_number(text, 1, 86400, &n))
 		return tool_usage_error("kernel", "--timeout wants seconds, not '%s'", text);
 	o->timeout = (unsigned)n;
 	return 0;
@@ -125,25 +111,25 @@ static int take_option(struct kernel_options *o, char **argv, int argc, int *i)
 {
 	const char *value;
 
-	if ((value = option_value("--format", argv, argc, i)))
+	if ((value = tool_option_value("--format", argv, argc, i)))
 		return set_format(o, value);
-	if ((value = option_value("--profile", argv, argc, i)))
+	if ((value = tool_option_value("--profile", argv, argc, i)))
 		return set_profile(o, value);
-	if ((value = option_value("--timeout", argv, argc, i)))
+	if ((value = tool_option_value("--timeout", argv, argc, i)))
 		return set_timeout(o, value);
-	if ((value = option_value("--module", argv, argc, i)))
+	if ((value = tool_option_value("--module", argv, argc, i)))
 		return add_module(o, value);
-	if ((value = option_value("--config", argv, argc, i)))
+	if ((value = tool_option_value("--config", argv, argc, i)))
 		return add_config(o, value);
-	if ((value = option_value("--script", argv, argc, i)))
+	if ((value = tool_option_value("--script", argv, argc, i)))
 		o->script = value;
-	else if ((value = option_value("--kernel-source", argv, argc, i)))
+	else if ((value = tool_option_value("--kernel-source", argv, argc, i)))
 		o->source = value;
-	else if ((value = option_value("--append", argv, argc, i)))
+	else if ((value = tool_option_value("--append", argv, argc, i)))
 		o->append = value;
-	else if ((value = option_value("--smp", argv, argc, i)))
+	else if ((value = tool_option_value("--smp", argv, argc, i)))
 		o->smp = value;
-	else if ((value = option_value("--mem", argv, argc, i)))
+	else if ((value = tool_option_value("--mem", argv, argc, i)))
 		o->mem = value;
 	else if (!strcmp(argv[*i], "--all"))
 		o->all = true;

@@ -4,6 +4,7 @@
  *   kernel.c         the command line
  *   kernel_table.c   every bug and what is expected of it; memsan kernel list
  *   kernel_cache.c   kernels and modules that were built, or are to be (the work is kernel/build's)
+ *   kernel_work.c    the folder that holds the files of this run
  *   kernel_initrd.c  the archive that is the guest's file system
  *   kernel_guest.c   QEMU: start, watch, end
  *   kernel_log.c     a guest's log becomes findings, each given to its bug
@@ -46,6 +47,8 @@ extern const size_t kernel_nr_bugs;
 const char *kernel_profile_name(enum kernel_profile p);
 bool kernel_profile_is_arm64(enum kernel_profile p);
 const char *kernel_setup_name(enum kernel_setup setup);
+/* The configuration of Debian's kernel, once kernel_get has found that kernel; the table frees the text. */
+void kernel_debian_config(char *text);
 /* What is expected under a profile; Debian's kernel is a light one. */
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p);
 /* '-' and '_' are the same.  NULL, and the nearest name is said. */
@@ -88,8 +91,6 @@ struct kernel_built {
 };
 /* Are QEMU and the compilers there that this profile wants?  False: said what to install. */
 bool kernel_programs_there(enum kernel_profile p);
-/* Is this a line of its configuration?  Known once kernel_get has found Debian's kernel; false before. */
-bool kernel_debian_has(const char *line);
 /* Builds it, or finds it built.  False: said why. */
 bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k);
 /* A module's folder, built for this kernel; NULL: said why.  The caller frees it. */
@@ -102,12 +103,15 @@ char *kernel_get_busybox(const struct kernel_built *k);
 char *kernel_module_release(const char *path);
 /* The path of the one .ko in a folder, or NULL. */
 char *kernel_module_file(const char *dir);
-/* A program with its standard input from `in_fd`, output to `out_fd` (-1: ours), in a process group of its own, ended when we end. */
-pid_t kernel_spawn(char *const argv[], int in_fd, int out_fd);
-/* Waits for its end; the wait status. */
-int kernel_reap(pid_t pid);
-/* All that fd gives until its end, NUL-terminated. */
-char *kernel_slurp(int fd, size_t *len);
+
+/* ---- kernel_work.c --------------------------------------------------------------------------- */
+
+/* The folder for this run's files, made by the first call; NULL, and the reason is printed. */
+const char *kernel_work_dir(void);
+/* With --keep: writes a guest's console into that folder. */
+void kernel_keep_log(const struct kernel_options *o, const char *name, const char *log);
+/* Removes the folder, unless --keep. */
+void kernel_work_remove(const struct kernel_options *o);
 
 /* ---- kernel_initrd.c ------------------------------------------------------------------------------------------------- */
 
@@ -121,7 +125,6 @@ bool initrd_file(struct initrd *r, const char *name, unsigned mode, const char *
 bool initrd_finish(struct initrd *r);                                                  /* false: said why */
 /* init and the folders, busybox if a shell is wanted: all but the plan and what it needs.  NULL: said why. */
 struct initrd *initrd_base(const char *path, const struct kernel_built *k, bool shell);
-bool initrd_is_static(const char *path); /* an ELF file that needs no libraries */
 
 /* ---- kernel_guest.c -------------------------------------------------------------------------------------------------- */
 
@@ -196,11 +199,6 @@ struct kernel_session {
 /* Runs the bugs under all chosen profiles, beside each other; results in the order of `bugs`.  False: interrupted, or nothing could run. */
 bool kernel_sessions_run(struct kernel_session *sessions, size_t nr, const struct kernel_options *o);
 void kernel_session_free(struct kernel_session *s);
-/* A folder for this run's files; removed by kernel_work_remove unless --keep. */
-const char *kernel_work_dir(void);
-/* --keep: a guest's console into that folder. */
-void kernel_keep_log(const struct kernel_options *o, const char *name, const char *log);
-void kernel_work_remove(const struct kernel_options *o);
 
 /* ---- kernel_run.c, kernel_test.c --------------------------------------------------------------------------------------- */
 

@@ -5,17 +5,17 @@
 #include "tools/qemu/kernel.h"
 
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- processes ------------------------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------------------------------- */
 
 volatile sig_atomic_t kernel_signal;
 static volatile pid_t build_group; /* what is building just now, or 0 */
@@ -35,79 +35,6 @@ void kernel_watch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
-}
-
-static void run_child(char *const argv[], int in_fd, int out_fd, pid_t parent, bool shell)
-{
-	/* In a group of its own, a ^C of the terminal reaches us alone, and we end the group.  A child on the terminal stays in ours. */
-	if (!shell)
-		setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(1);
-	signal(SIGINT, shell ? SIG_IGN : SIG_DFL);
-	signal(SIGPIPE, SIG_DFL);
-	if (in_fd < 0)
-		in_fd = open("/dev/null", O_RDONLY);
-	dup2(in_fd, STDIN_FILENO);
-	if (out_fd >= 0)
-		dup2(out_fd, STDOUT_FILENO);
-	execvp(argv[0], argv);
-	_exit(errno == ENOENT ? 127 : 126);
-}
-
-pid_t kernel_spawn(char *const argv[], int in_fd, int out_fd)
-{
-	pid_t parent = getpid(), pid;
-	bool shell = in_fd == STDIN_FILENO;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		tool_say("cannot start %s: %s", argv[0], strerror(errno));
-	else if (pid == 0)
-		run_child(argv, in_fd, out_fd, parent, shell);
-	else if (!shell)
-		setpgid(pid, pid); /* both sides do it: whoever is first */
-	return pid;
-}
-
-int kernel_reap(pid_t pid)
-{
-	int status = 0;
-
-	while (waitpid(pid, &status, 0) != pid)
-		if (errno != EINTR)
-			return -1;
-	return status;
-}
-
-char *kernel_slurp(int fd, size_t *len)
-{
-	size_t size = 4096, n = 0;
-	char *text = tool_alloc(size);
-
-	for (;;) {
-		ssize_t got = read(fd, text + n, size - n - 1);
-
-		if (got > 0)
-			n += (size_t)got;
-		if (got == 0 || (got < 0 && errno != EINTR))
-			break;
-		if (size - n < 2) {
-			char *larger = realloc(text, size *= 2);
-
-			if (!larger) {
-				tool_say("out of memory");
-				exit(1);
-			}
-			text = larger;
-		}
-	}
-	text[n] = '\0';
-	if (len)
-		*len = n;
-	return text;
 }
 
 /* ---- kernel/ and its build script --------------------------------------------------------------------------------------- */
@@ -150,7 +77,7 @@ static char *call_build(const char **argv)
 
 	if (pipe2(fds, O_CLOEXEC) != 0)
 		return NULL;
-	pid = kernel_spawn((char *const *)(uintptr_t)argv, -1, fds[1]);
+	pid = spawn_program((char *const *)(uintptr_t)argv, -1, fds[1]);
 	close(fds[1]);
 	if (pid < 0) {
 		close(fds[0]);
@@ -159,9 +86,9 @@ static char *call_build(const char **argv)
 	build_group = pid;
 	if (kernel_signal)
 		kill(-pid, SIGTERM); /* it came before the handler knew of the group */
-	text = kernel_slurp(fds[0], NULL);
+	text = spawn_read_all(fds[0], NULL);
 	close(fds[0]);
-	status = kernel_reap(pid);
+	status = spawn_wait(pid);
 	build_group = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || kernel_signal) {
 		free(text);
@@ -186,17 +113,6 @@ static char *read_release(const char *dir)
 	return tool_format("%s", line);
 }
 
-static char *debian_config; /* the text of /boot/config-RELEASE */
-
-bool kernel_debian_has(const char *line)
-{
-	char *with_ends = tool_format("\n%s\n", line);
-	bool has = debian_config && strstr(debian_config, with_ends);
-
-	free(with_ends);
-	return has;
-}
-
 static void read_debian_config(const char *release)
 {
 	char *path = tool_format("/boot/config-%s", release);
@@ -205,8 +121,7 @@ static void read_debian_config(const char *release)
 	free(path);
 	if (fd < 0)
 		return;
-	free(debian_config);
-	debian_config = kernel_slurp(fd, NULL);
+	kernel_debian_config(spawn_read_all(fd, NULL));
 	close(fd);
 }
 
@@ -319,6 +234,21 @@ char *kernel_get_init(const struct kernel_built *k)
 	return *path ? tool_format("%s", *path) : NULL;
 }
 
+/* Debian has busybox linked dynamically (busybox) and statically (busybox-static) at the same path; the guest has no libraries. */
+static bool is_static_program(const char *path)
+{
+	FILE *in = fopen(path, "r");
+	Elf64_Ehdr e;
+	Elf64_Phdr p;
+	bool ok = in && fread(&e, sizeof(e), 1, in) == 1 && memcmp(e.e_ident, ELFMAG, SELFMAG) == 0;
+
+	for (unsigned i = 0; ok && i < e.e_phnum; i++)
+		ok = fseek(in, (long)(e.e_phoff + i * sizeof(p)), SEEK_SET) == 0 && fread(&p, sizeof(p), 1, in) == 1 && p.p_type != PT_INTERP;
+	if (in)
+		fclose(in);
+	return ok;
+}
+
 char *kernel_get_busybox(const struct kernel_built *k)
 {
 	static const char *const places[] = { "/bin/busybox", "/usr/bin/busybox", "/sbin/busybox" };
@@ -326,7 +256,7 @@ char *kernel_get_busybox(const struct kernel_built *k)
 	if (k->arm64)
 		return build_file("busybox", "arm64", "busybox");
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (initrd_is_static(places[i]))
+		if (is_static_program(places[i]))
 			return tool_format("%s", places[i]);
 	tool_say("a shell in the guest needs a statically linked busybox: apt-get install busybox-static");
 	return NULL;
@@ -383,7 +313,7 @@ char *kernel_module_release(const char *path)
 		tool_say("cannot read %s: %s", path, strerror(errno));
 		return tool_format("%s", "");
 	}
-	text = kernel_slurp(fd, &len);
+	text = spawn_read_all(fd, &len);
 	close(fd);
 	if (len > 4 && memcmp(text, "\177ELF", 4) == 0) {
 		char *at = memmem(text, len, mark, strlen(mark));

@@ -120,7 +120,7 @@ static pid_t start_qemu(const struct kernel_options *o, const struct kernel_buil
 
 	add_words(&argv, k->arm64 ? arm64_machine : x86_machine);
 	add_words(&argv, more);
-	pid = kernel_spawn((char *const *)(uintptr_t)argv.all, shell ? STDIN_FILENO : -1, -1);
+	pid = spawn_program((char *const *)(uintptr_t)argv.all, shell ? STDIN_FILENO : -1, -1);
 	free(append);
 	free(log);
 	free(script);
@@ -257,8 +257,7 @@ static void guest_ended(struct guest *g, enum guest_end end)
 	g->log_fd = g->script_fd = -1;
 	kill(-g->pid, SIGKILL);
 	kill(g->pid, SIGKILL); /* a guest with a shell is in our own group */
-	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	spawn_wait(g->pid);
 	if (!g->log)
 		g->log = tool_format("%s", "");
 	g->ended = kernel_now();

@@ -9,7 +9,6 @@
 
 #include "tools/qemu/kernel.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,21 +112,6 @@ bool initrd_finish(struct initrd *r)
 	free(r->path);
 	free(r);
 	return !error;
-}
-
-/* Debian has busybox linked dynamically (busybox) and statically (busybox-static) at the same path; the guest has no libraries. */
-bool initrd_is_static(const char *path)
-{
-	FILE *in = fopen(path, "r");
-	Elf64_Ehdr e;
-	Elf64_Phdr p;
-	bool ok = in && fread(&e, sizeof(e), 1, in) == 1 && memcmp(e.e_ident, ELFMAG, SELFMAG) == 0;
-
-	for (unsigned i = 0; ok && i < e.e_phnum; i++)
-		ok = fseek(in, (long)(e.e_phoff + i * sizeof(p)), SEEK_SET) == 0 && fread(&p, sizeof(p), 1, in) == 1 && p.p_type != PT_INTERP;
-	if (in)
-		fclose(in);
-	return ok;
 }
 
 static bool add_program(struct initrd *r, const char *name, char *path)

@@ -19,54 +19,6 @@
 
 enum { BOOTS_MAX = sizeof(((struct kernel_session *)NULL)->logs) / sizeof(char *) };
 
-/* ---- a folder for this run ------------------------------------------------------------------------------------------------ */
-
-static char work[4096];
-
-const char *kernel_work_dir(void)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	if (*work)
-		return work;
-	snprintf(work, sizeof(work), "%s/memsan-kernel-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (!mkdtemp(work)) {
-		tool_say("cannot make a folder %s: %s", work, strerror(errno));
-		*work = '\0';
-		return NULL;
-	}
-	return work;
-}
-
-void kernel_keep_log(const struct kernel_options *o, const char *name, const char *log)
-{
-	char *path = tool_format("%s/%s", work, name);
-	FILE *out = o->keep ? fopen(path, "w") : NULL;
-
-	free(path);
-	if (!out)
-		return;
-	fputs(log, out);
-	fclose(out);
-}
-
-void kernel_work_remove(const struct kernel_options *o)
-{
-	char *const argv[] = { (char *)"rm", (char *)"-rf", (char *)"--", work, NULL };
-	pid_t pid;
-
-	if (!*work)
-		return;
-	if (o->keep) {
-		tool_say("kept: %s", work);
-		return;
-	}
-	pid = kernel_spawn(argv, -1, -1);
-	if (pid > 0)
-		kernel_reap(pid);
-	*work = '\0';
-}
-
 /* ---- one boot ---------------------------------------------------------------------------------------------------------- */
 
 static bool is_left(const struct kernel_result *r)

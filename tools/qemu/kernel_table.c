@@ -47,13 +47,31 @@ const char *kernel_setup_name(enum kernel_setup setup)
 	return names[setup];
 }
 
+static char *debian_config;
+
+void kernel_debian_config(char *text)
+{
+	free(debian_config);
+	debian_config = text;
+}
+
+/* Is the line in the configuration of Debian's kernel? */
+static bool debian_has(const char *line)
+{
+	char *with_ends = tool_format("\n%s\n", line);
+	bool has = debian_config && strstr(debian_config, with_ends);
+
+	free(with_ends);
+	return has;
+}
+
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p)
 {
 	static const struct kernel_cell quiet = { EXPECT_QUIET, "", "", "", "" }, skip = { EXPECT_SKIP, "", "", "", "" };
 
-	if (p == PROFILE_DEBIAN && bug->setup == SETUP_LEAK && !kernel_debian_has("CONFIG_DEBUG_KMEMLEAK=y"))
+	if (p == PROFILE_DEBIAN && bug->setup == SETUP_LEAK && !debian_has("CONFIG_DEBUG_KMEMLEAK=y"))
 		return &quiet;
-	if (p == PROFILE_DEBIAN && bug->setup == SETUP_FENCE && !kernel_debian_has("CONFIG_KFENCE=y"))
+	if (p == PROFILE_DEBIAN && bug->setup == SETUP_FENCE && !debian_has("CONFIG_KFENCE=y"))
 		return &skip;
 	if (p == PROFILE_ARM64 && bug->cell[p].expect == EXPECT_AS_KASAN)
 		return &bug->cell[PROFILE_KASAN];

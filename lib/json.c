@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/json.c - UTF-8, and strings of JSON: the one place that escapes them, for the runtime's reports and for the tools. */
+#include "lib/lib.h"
+
+#define REPLACEMENT "\\ufffd"
+
+/* Follow-on bytes of the sequence that c begins; -1: no sequence begins so. */
+static int utf8_more(unsigned char c)
+{
+	if (c < 0x80)
+		return 0;
+	if (c < 0xc2 || c > 0xf4)
+		return -1;
+	return c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+}
+
+size_t utf8_length(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	int more = utf8_more(p[0]);
+
+	/* A NUL is no follow-on byte, so nothing behind it is read. */
+	for (int i = 1; i <= more; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+	    (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return (size_t)(more + 1);
+}
+
+/* Does the character stand for itself inside a JSON string? */
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+}
+
+static void put_escape(json_put_fn put, void *ctx, unsigned char c)
+{
+	char text[8];
+	struct fmt_buf b;
+
+	fmt_init(&b, text, sizeof(text));
+	fmt_printf(&b, c == '"' || c == '\\' ? "\\%c" : "\\u%04x", c);
+	put(ctx, b.data, b.len);
+}
+
+void json_quote(json_put_fn put, void *ctx, const char *s, size_t max)
+{
+	const char *p = s, *end = s + max;
+
+	put(ctx, "\"", 1);
+	while (p < end && *p) {
+		const char *start = p;
+		size_t n = 0;
+
+		while (p < end && is_plain((unsigned char)*p) && (n = utf8_length(p)) != 0)
+			p += n;
+		if (p > start)
+			put(ctx, start, (size_t)(p - start));
+		if (p >= end || !*p)
+			break;
+		if (is_plain((unsigned char)*p))
+			put(ctx, REPLACEMENT, sizeof(REPLACEMENT) - 1);
+		else
+			put_escape(put, ctx, (unsigned char)*p);
+		p++;
+	}
+	put(ctx, "\"", 1);
+}
+
+static void put_fmt(void *ctx, const char *text, size_t len)
+{
+	fmt_printf(ctx, "%.*s", (int)len, text);
+}
+
+void fmt_json_string(struct fmt_buf *b, const char *s, size_t max)
+{
+	json_quote(put_fmt, b, s, max);
+}
