@@ -16,7 +16,7 @@ struct fault_mapping {
 	bool known;               /* the following was to be had */
 	bool mapped;
 	bool readable, writable, executable;
-	bool file;                /* of a file (or the vdso …) */
+	bool file;                /* of a file */
 	uintptr_t start, end;     /* of the mapping; when not mapped, of the gap */
 };
 

@@ -161,6 +161,12 @@ const char *leak_class_name(enum leak_class class);
 
 /* ---- what a process has for roots: roots.c -------------------------------------------------------------------------------------- */
 
+/* Is this mapping a root as a whole?  Memory of a device, or of the kernel ("[vvar]"), must not be touched. */
+static inline bool leak_mapping_is_root(const struct maps_line *m)
+{
+	return m->readable && m->private && !(str_starts(m->path, "/dev/") && !str_starts(m->path, "/dev/zero")) &&
+	       !str_starts(m->path, "[v");
+}
 /* A thread that stands still. */
 struct leak_thread {
 	int32_t tid;

@@ -226,86 +226,15 @@ static void scan_around_holes(struct leak_scan *s, uint64_t start, uint64_t end,
 
 /* ---- /proc/self/maps ----------------------------------------------------------------------------------------------------------------- */
 
-struct mapping { uint64_t start, end; bool readable, writable, private; const char *name; };
-
-static const char *parse_hex(const char *p, uint64_t *value)
+static void hole_main_stack(void *ctx, const struct maps_line *m)
 {
-	*value = 0;
-	for (;; p++) {
-		if (*p >= '0' && *p <= '9')
-			*value = *value << 4 | (uint64_t)(*p - '0');
-		else if (*p >= 'a' && *p <= 'f')
-			*value = *value << 4 | (uint64_t)(*p - 'a' + 10);
-		else
-			return p;
-	}
-}
-
-/* "7f…000-7f…000 rw-p 00000000 08:01 123   /path" */
-static bool parse_mapping(const char *line, struct mapping *m)
-{
-	const char *p = parse_hex(line, &m->start);
-
-	if (*p != '-')
-		return false;
-	p = parse_hex(p + 1, &m->end);
-	if (*p != ' ' || str_length(p) < 6)
-		return false;
-	m->readable = p[1] == 'r';
-	m->writable = p[2] == 'w';
-	m->private = p[4] == 'p';
-	for (int words = 0; *p && words < 4; words++) {
-		while (*p == ' ')
-			p++;
-		while (*p && *p != ' ')
-			p++;
-	}
-	while (*p == ' ')
-		p++;
-	m->name = p;
-	return true;
-}
-
-/* Memory of a device, or of the kernel, must not be touched. */
-static bool mapping_is_root(const struct mapping *m)
-{
-	return m->readable && m->private && !(str_starts(m->name, "/dev/") && !str_starts(m->name, "/dev/zero")) &&
-	       !str_starts(m->name, "[v");
-}
-
-static bool each_mapping(int fd, void (*fn)(void *ctx, const struct mapping *m), void *ctx)
-{
-	static char window[8192];
-	size_t have = 0;
-	ssize_t n;
-
-	while ((n = os_read(fd, window + have, sizeof(window) - 1 - have)) > 0) {
-		have += (size_t)n;
-		window[have] = '\0';
-		char *line = window;
-		for (char *end; (end = (char *)str_char(line, '\n')) != NULL; line = end + 1) {
-			struct mapping m;
-			*end = '\0';
-			if (parse_mapping(line, &m))
-				fn(ctx, &m);
-		}
-		have = (size_t)(window + have - line);
-		mem_move(window, line, have);
-		if (have == sizeof(window) - 1)
-			have = 0; /* no path is that long */
-	}
-	return n == 0;
-}
-
-static void hole_main_stack(void *ctx, const struct mapping *m)
-{
-	if (str_equal(m->name, "[stack]"))
+	if (str_equal(m->path, "[stack]"))
 		hole_stack(ctx, m->start, m->end);
 }
 
-static void scan_mapping(void *ctx, const struct mapping *m)
+static void scan_mapping(void *ctx, const struct maps_line *m)
 {
-	if (mapping_is_root(m))
+	if (leak_mapping_is_root(m))
 		scan_around_holes(ctx, m->start, m->end, m->writable);
 }
 
@@ -323,16 +252,17 @@ static void scan_signal_stack(struct leak_scan *s, const struct leak_thread *t)
 		leak_scan_root(s, t->sp, MIN(end - t->sp, (uint64_t)SIGNAL_STACK_MAX));
 }
 
-static bool read_maps(void (*fn)(void *ctx, const struct mapping *m), void *ctx)
+static bool each_mapping(void (*fn)(void *ctx, const struct maps_line *m), void *ctx)
 {
-	int fd = os_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-	bool ok;
+	static char buffer[8192];
+	struct maps_reader reader;
+	struct maps_line m;
 
-	if (fd < 0)
+	if (maps_open(&reader, "/proc/self/maps", buffer, sizeof(buffer)) != 0)
 		return false;
-	ok = each_mapping(fd, fn, ctx);
-	os_close(fd);
-	return ok;
+	while (maps_next(&reader, &m))
+		fn(ctx, &m);
+	return maps_close(&reader) == 0;
 }
 
 const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *threads, uint32_t nr_threads)
@@ -345,7 +275,7 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 	for (uint32_t i = 0; i < nr_threads; i++)
 		hole_thread(&search, &threads[i]);
 	holes_ended(threads, nr_threads);
-	if (!read_maps(hole_main_stack, &search))
+	if (!each_mapping(hole_main_stack, &search))
 		return "/proc/self/maps cannot be read";
 	holes_sort();
 	for (uint32_t i = 0; control_scan_stacks && i < nr_threads; i++)
@@ -357,7 +287,7 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 	if (leak_hook_roots)
 		leak_hook_roots(root_add, s);
 	pagemap_fd = os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
-	ok = read_maps(scan_mapping, s);
+	ok = each_mapping(scan_mapping, s);
 	if (pagemap_fd >= 0)
 		os_close(pagemap_fd);
 	return ok ? NULL : "/proc/self/maps cannot be read";

@@ -10,6 +10,7 @@
  *   number.c    numbers out of text
  *   json.c      UTF-8, strings of JSON
  *   os.c        raw system calls: address space, files, processes
+ *   maps.c      the mappings of a process, line by line
  *   clock.c     jiffies
  *   meta.c      stepped reserves, memsan's own memory by cost centre
  *   lock.c      ranked futex locks, fork support
@@ -229,6 +230,27 @@ struct live_counters {
 };
 extern struct live_counters live_counters;  /* each word atomic; in the runtime */
 void live_counters_start(void);
+
+/* ---- maps.c: the mappings of a process ----------------------------------------------------------- */
+
+struct maps_line {
+	uint64_t start, end, offset; /* offset: of `start` in the file */
+	bool readable, writable, executable, private;
+	const char *path;            /* as the kernel writes it: a file, "[stack]", …, or ""; until the next line is read */
+};
+struct maps_reader {
+	int fd, error;
+	char *buffer;
+	size_t size, have, at;       /* bytes of the buffer: all, filled, handed out */
+	bool in_rest;                /* the next bytes are the rest of a line that was too long */
+};
+/* Reads /proc/PID/maps, or a file like it, through a buffer of the caller's (at least 128 bytes; longer paths are cut).
+ * 0, or -errno: it cannot be opened. */
+int maps_open(struct maps_reader *r, const char *path, char *buffer, size_t size);
+/* The next mapping, in order of address.  False: there are no more, or the file cannot be read any further. */
+bool maps_next(struct maps_reader *r, struct maps_line *m);
+/* 0, or -errno: a read failed. */
+int maps_close(struct maps_reader *r);
 
 /* ---- lock.c: ranked locks ------------------------------------------------------------------------------------------ */
 

@@ -46,17 +46,15 @@ static bool find_in_mapping(int mem, uint64_t start, uint64_t end, struct live_c
 }
 
 /* Data and bss, which may be mappings without a name behind the file's. */
-static bool find_counters(FILE *maps, int mem, struct live_counters *found)
+static bool find_counters(struct maps_reader *maps, int mem, struct live_counters *found)
 {
-	char line[1024];
-	uint64_t start, end;
-	char perms[8];
+	struct maps_line m;
 
-	while (fgets(line, sizeof(line), maps)) {
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &start, &end, perms) != 3 || perms[0] != 'r' || perms[1] != 'w' ||
-		    end - start > MAPPING_MAX || strstr(line, "[stack]") || strstr(line, "[heap]"))
+	while (maps_next(maps, &m)) {
+		if (!m.readable || !m.writable || m.end - m.start > MAPPING_MAX || str_starts(m.path, "[stack]") ||
+		    str_starts(m.path, "[heap]"))
 			continue;
-		if (find_in_mapping(mem, start, end, found))
+		if (find_in_mapping(mem, m.start, m.end, found))
 			return true;
 	}
 	return false;
@@ -102,25 +100,28 @@ static int stat_process(long pid)
 {
 	struct live_counters counters;
 	uint64_t allocs = 0, frees = 0;
-	char path[64];
-	FILE *maps;
-	int mem;
+	char path[64], buffer[8192];
+	struct maps_reader maps;
 	bool found;
+	int mem = -1, error;
 
 	snprintf(path, sizeof(path), "/proc/%ld/maps", pid);
-	maps = fopen(path, "r");
-	snprintf(path, sizeof(path), "/proc/%ld/mem", pid);
-	mem = maps ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	if (mem < 0) {
-		tool_say("process %ld cannot be looked at: %s", pid, errno == ENOENT ? "there is none" : strerror(errno));
-		if (maps)
-			fclose(maps);
+	error = -maps_open(&maps, path, buffer, sizeof(buffer));
+	if (!error) {
+		snprintf(path, sizeof(path), "/proc/%ld/mem", pid);
+		mem = open(path, O_RDONLY | O_CLOEXEC);
+		error = mem < 0 ? errno : 0;
+		if (error)
+			maps_close(&maps);
+	}
+	if (error) {
+		tool_say("process %ld cannot be looked at: %s", pid, error == ENOENT ? "there is none" : strerror(error));
 		return 1;
 	}
-	found = find_counters(maps, mem, &counters);
+	found = find_counters(&maps, mem, &counters);
 	if (found)
 		sum_threads(mem, &counters, &allocs, &frees);
-	fclose(maps);
+	maps_close(&maps);
 	close(mem);
 	if (!found) {
 		tool_say("process %ld does not run with memsan (or with another version of it)", pid);

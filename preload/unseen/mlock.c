@@ -7,40 +7,18 @@
 #include "preload/preload.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-/* One line of /proc/self/maps: "start-end perms …".  False at anything else. */
-struct mapping {
-	uintptr_t start, end;
-	bool accessible;
-};
-
-static bool parse_hex(const char **s, uintptr_t *value)
+/* Memory that the program can reach, without what is memsan's own but for the objects.  The vsyscall page is listed, but
+ * is the kernel's. */
+static bool is_to_be_locked(const struct maps_line *m)
 {
-	const char *p = *s;
-	*value = 0;
-	for (;; p++) {
-		unsigned digit = *p >= '0' && *p <= '9' ? (unsigned)(*p - '0')
-		                 : *p >= 'a' && *p <= 'f' ? (unsigned)(*p - 'a' + 10)
-		                                          : 16;
-		if (digit == 16)
-			break;
-		*value = *value << 4 | digit;
-	}
-	bool any = p != *s;
-	*s = p;
-	return any;
-}
-
-static bool parse_mapping(const char *line, struct mapping *m)
-{
-	if (!parse_hex(&line, &m->start) || *line++ != '-' || !parse_hex(&line, &m->end) || *line++ != ' ')
+	if (!m->readable && !m->writable && !m->executable)
 		return false;
-	/* The vsyscall page is listed, but is the kernel's. */
-	m->accessible = (line[0] == 'r' || line[1] == 'w' || line[2] == 'x') && m->end <= (uintptr_t)1 << 47;
-	return true;
+	if (m->end > (uint64_t)1 << 47 || shadow_owns(m->start))
+		return false;
+	return !os_is_reserve((void *)(uintptr_t)m->start) || arena_contains((void *)(uintptr_t)m->start);
 }
 
 static long lock_range(uintptr_t start, uintptr_t end, int flags)
@@ -50,36 +28,23 @@ static long lock_range(uintptr_t start, uintptr_t end, int flags)
 	return arch_syscall6(SYS_mlock, (long)start, (long)(end - start), 0, 0, 0, 0);
 }
 
-/* Walks the maps file with a small window; the file may change under us, as it may under the kernel's mlockall. */
+/* The file may change under us, as it may under the kernel's mlockall. */
 static long lock_current(int flags)
 {
-	static const char path[] = "/proc/self/maps";
-	char window[4096];
-	size_t have = 0;
-	long first_error = 0;
-	int fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return fd;
-	for (;;) {
-		ssize_t n = os_read(fd, window + have, sizeof(window) - 1 - have);
-		if (n <= 0)
-			break;
-		have += (size_t)n;
-		window[have] = '\0';
-		char *line = window;
-		for (const char *end; (end = str_char(line, '\n')) != NULL; line = (char *)end + 1) {
-			struct mapping m;
-			if (!parse_mapping(line, &m) || !m.accessible || shadow_owns(m.start) ||
-			    (os_is_reserve((void *)m.start) && !arena_contains((void *)m.start)))
-				continue;
-			long ret = lock_range(m.start, m.end, flags);
-			if (ret < 0 && !first_error)
-				first_error = ret;
-		}
-		have = (size_t)(window + have - line);
-		mem_move(window, line, have);
+	struct maps_reader reader;
+	struct maps_line m;
+	char buffer[4096];
+	long first_error = maps_open(&reader, "/proc/self/maps", buffer, sizeof(buffer));
+
+	if (first_error)
+		return first_error;
+	while (maps_next(&reader, &m)) {
+		long ret = is_to_be_locked(&m) ? lock_range(m.start, m.end, flags) : 0;
+
+		if (ret < 0 && !first_error)
+			first_error = ret;
 	}
-	os_close(fd);
+	maps_close(&reader);
 	return first_error;
 }
 

@@ -29,6 +29,45 @@ static void child_succeeds(void (*fn)(void *))
 		fail_msg("child ended with status %#x: %s", status, err);
 }
 
+/* ---- mappings ---- */
+
+#define LONG_PATH "/a/path/longer/than/the/buffer 7f0000000000-7f0000001000 rwxp 0 08:01 9 /that/looks/like/a/line/of/its/own/in/there"
+
+/* Every word of every line, whatever part of the file the buffer holds; a path that is too long is cut, and its rest is no line. */
+static void mappings_of_a_file(void **state)
+{
+	static const char text[] = "00400000-00401000 r-xp 00002000 08:01 77    /bin/a b\n"
+	                           "7f0000000000-7f0000001000 rw-s 00000000 00:00 0 \n"
+	                           "no mapping at all\n"
+	                           "7f0000002000-7f0000003000 ---p 7ffff000 08:01 9 " LONG_PATH LONG_PATH "\n"
+	                           "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0                          [stack]\n";
+	char name[] = "/tmp/test_os_XXXXXX", buffer[400];
+	int fd = mkstemp(name);
+
+	(void)state;
+	assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+	close(fd);
+	for (size_t size = 128; size <= sizeof(buffer); size++) {
+		struct maps_reader r;
+		struct maps_line m;
+
+		assert_int_equal(maps_open(&r, name, buffer, size), 0);
+		assert_true(maps_next(&r, &m) && m.start == 0x400000 && m.end == 0x401000 && m.offset == 0x2000);
+		assert_true(m.readable && !m.writable && m.executable && m.private);
+		assert_string_equal(m.path, "/bin/a b");
+		assert_true(maps_next(&r, &m) && m.readable && m.writable && !m.executable && !m.private);
+		assert_string_equal(m.path, "");
+		assert_true(maps_next(&r, &m) && m.start == 0x7f0000002000 && m.offset == 0x7ffff000 && !m.readable);
+		assert_memory_equal(m.path, LONG_PATH, 60);
+		assert_true(maps_next(&r, &m) && m.start == 0x7ffc00000000 && m.end == 0x7ffc00021000);
+		assert_string_equal(m.path, "[stack]");
+		assert_false(maps_next(&r, &m));
+		assert_int_equal(maps_close(&r), 0);
+	}
+	unlink(name);
+	assert_int_equal(maps_open(&(struct maps_reader){ 0 }, name, buffer, sizeof(buffer)), -ENOENT);
+}
+
 /* ---- files and processes ---- */
 
 static void files(void **state)
@@ -471,6 +510,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files),
+		cmocka_unit_test(mappings_of_a_file),
 		cmocka_unit_test(writing_is_polite),
 		cmocka_unit_test(write_to_full_nonblocking_pipe),
 		cmocka_unit_test(endings),

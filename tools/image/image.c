@@ -110,38 +110,29 @@ static struct image_thread *add_thread(struct image *im)
 
 static bool read_proc_maps(struct image *im)
 {
-	char path[64], line[4600];
-	FILE *f;
+	char path[64], buffer[8192];
+	struct maps_reader reader;
+	struct maps_line line;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", im->pid);
-	f = fopen(path, "r");
-	if (!f)
+	if (maps_open(&reader, path, buffer, sizeof(buffer)) != 0)
 		return false;
-	while (fgets(line, sizeof(line), f)) {
-		uint64_t start, end, offset;
-		char perms[5];
-		int at = 0;
-		struct image_mapping *m;
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &start, &end, perms, &offset, &at) < 4)
-			continue;
-		m = add_mapping(im);
+	while (maps_next(&reader, &line)) {
+		struct image_mapping *m = add_mapping(im);
+
 		if (!m)
 			break;
-		line[strcspn(line, "\n")] = 0;
-		m->start = start;
-		m->end = end;
-		m->file_offset = offset;
-		m->readable = perms[0] == 'r';
-		m->root = perms[0] == 'r' && perms[3] == 'p' && line[at] != '[' && strncmp(line + at, "/dev/", 5) != 0;
-		m->root |= strncmp(line + at, "[stack]", 7) == 0 || strncmp(line + at, "[heap]", 6) == 0 || strncmp(line + at, "[anon", 5) == 0;
-		m->root &= perms[0] == 'r' && perms[3] == 'p';
-		m->code = perms[2] == 'x';
-		m->main_stack = strcmp(line + at, "[stack]") == 0;
-		m->heap = strcmp(line + at, "[heap]") == 0;
-		if (line[at] == '/')
-			m->path = strdup(line + at);
+		m->start = line.start;
+		m->end = line.end;
+		m->file_offset = line.offset;
+		m->readable = line.readable;
+		m->root = leak_mapping_is_root(&line);
+		m->code = line.executable;
+		m->main_stack = str_equal(line.path, "[stack]");
+		m->heap = str_equal(line.path, "[heap]");
+		m->path = line.path[0] == '/' ? strdup(line.path) : NULL;
 	}
-	fclose(f);
+	maps_close(&reader);
 	return im->nr_mappings != 0;
 }
 

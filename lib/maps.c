@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/maps.c - the one reader of /proc/PID/maps: of this process in a signal handler, of another one in a tool. */
+#include "config.h"
+
+#include <fcntl.h>
+
+#include "lib/lib.h"
+
+/* A line, and its six words; the last one is missing where no file is mapped:
+ *
+ *     7f0e5a000000-7f0e5a021000 rw-p 00000000 08:01 1234567   /usr/lib/libfoo.so.1
+ *     start        end          perms offset  dev   inode     path
+ *
+ * A path may be longer than the caller's buffer.  Then the line is handed out with as much of the path as fits, and the
+ * rest of the line is skipped.
+ *
+ * The file is no snapshot: a mapping that another thread makes or removes while the lines are read may be missed. */
+
+int maps_open(struct maps_reader *r, const char *path, char *buffer, size_t size)
+{
+	*r = (struct maps_reader){ .fd = os_open(path, O_RDONLY | O_CLOEXEC, 0), .buffer = buffer, .size = size };
+	return r->fd < 0 ? r->fd : 0;
+}
+
+int maps_close(struct maps_reader *r)
+{
+	os_close(r->fd);
+	return r->error;
+}
+
+/* Reads on behind what is left of the buffer's lines.  False: that was the end of the file. */
+static bool refill(struct maps_reader *r)
+{
+	ssize_t n;
+
+	mem_move(r->buffer, r->buffer + r->at, r->have - r->at);
+	r->have -= r->at;
+	r->at = 0;
+	n = os_read(r->fd, r->buffer + r->have, r->size - 1 - r->have);
+	if (n < 0)
+		r->error = (int)n;
+	r->have += n > 0 ? (size_t)n : 0;
+	return n > 0;
+}
+
+/* The next line that is whole in the buffer, or NULL. */
+static char *take_line(struct maps_reader *r)
+{
+	for (size_t i = r->at; i < r->have; i++) {
+		char *line = r->buffer + r->at;
+
+		if (r->buffer[i] == '\n') {
+			r->buffer[i] = '\0';
+			r->at = i + 1;
+			return line;
+		}
+	}
+	return NULL;
+}
+
+static const char *parse_hex(const char *p, uint64_t *value)
+{
+	for (*value = 0;; p++) {
+		if (*p >= '0' && *p <= '9')
+			*value = *value << 4 | (uint64_t)(*p - '0');
+		else if (*p >= 'a' && *p <= 'f')
+			*value = *value << 4 | (uint64_t)(*p - 'a' + 10);
+		else
+			return p;
+	}
+}
+
+static const char *skip_word(const char *p)
+{
+	while (*p && *p != ' ')
+		p++;
+	while (*p == ' ')
+		p++;
+	return p;
+}
+
+static bool parse_line(const char *line, struct maps_line *m)
+{
+	const char *p = parse_hex(line, &m->start);
+
+	if (p == line || *p++ != '-')
+		return false;
+	p = parse_hex(p, &m->end);
+	if (*p++ != ' ' || m->end <= m->start || str_length(p) < 4)
+		return false;
+	m->readable = p[0] == 'r';
+	m->writable = p[1] == 'w';
+	m->executable = p[2] == 'x';
+	m->private = p[3] == 'p';
+	parse_hex(p = skip_word(p), &m->offset);
+	m->path = skip_word(skip_word(skip_word(p)));
+	return true;
+}
+
+bool maps_next(struct maps_reader *r, struct maps_line *m)
+{
+	for (;;) {
+		char *line = take_line(r);
+		bool is_rest = r->in_rest;
+
+		if (line) {
+			r->in_rest = false;
+		} else if (r->at == 0 && r->have == r->size - 1) {
+			line = r->buffer;
+			line[r->have] = '\0';
+			r->at = r->have;
+			r->in_rest = true;
+		} else if (!refill(r)) {
+			return false;
+		}
+		if (line && !is_rest && parse_line(line, m))
+			return true;
+	}
+}
