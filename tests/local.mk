@@ -6,12 +6,14 @@ TEST_LIBS = libcore.la $(CMOCKA_LIBS) -lpthread
 script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/published \
 	tests/decode tests/wording tests/examples-caches tests/kernel
 TESTS += $(script_tests)
+AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
 # For tests/fuzz/run, which builds them in its own way.
 .PHONY: tool-sources
 tool-sources:
 	@echo $(base_sources) $(tool_sources)
 # Longer ones that scripts/test runs besides make check.
+EXTRA_DIST += tests/lib/harness.py tests/lib/harness.sh tests/lib/catalog.py
 EXTRA_DIST += tests/golden tests/logs tests/fuzz tests/victims tests/victims-shadow tests/live tests/real tests/shadow tests/signals/program.c
 
 noinst_HEADERS += tests/unit/unit.h

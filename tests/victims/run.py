@@ -29,6 +29,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import harness 
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROLE_OF_MARKER = {"ALLOC": ("alloc",), "FREE": ("free",), "BAD": ("access", "noticed")}
 
@@ -244,7 +247,7 @@ def attempt(args, victim, out):
 
 def main():
     parser = argparse.ArgumentParser(description="run the victims and check their reports")
-    parser.add_argument("--build", required=True, help="build folder with memsan, .libs and libmemsan.a, or an install prefix")
+    parser.add_argument("--build", default=harness.BUILD, help="build folder with memsan, .libs and libmemsan.a, or an install prefix")
     parser.add_argument("--cc", default="gcc")
     parser.add_argument("--cxx", default="g++")
     parser.add_argument("--dir", default=HERE, help="folder of the victims")
@@ -252,6 +255,7 @@ def main():
     parser.add_argument("--compile-flags", default="", help="flags for compiling only; then linking is a step of its own")
     parser.add_argument("--level", default="-O1", help="optimisation")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--list", action="store_true", help="print the names of the victims")
     parser.add_argument("victims", nargs="*", help="names; none: all")
     args = parser.parse_args()
     build_dir = os.path.abspath(args.build)
@@ -263,26 +267,24 @@ def main():
     args.include = os.path.join(build_dir, "include") if installed else os.path.join(HERE, "../../preload")
     paths = sorted(os.path.join(args.dir, f) for f in os.listdir(args.dir) if f.endswith((".c", ".cc")))
     victims = [Victim(p) for p in paths if not os.path.basename(p).startswith("module_")]
-    victims = [v for v in victims if args.form not in v.one("not-form").split()]
+    chosen = harness.choose(args.victims, [v.name for v in victims])
+    if args.list:
+        print("\n".join(chosen))
+        return 0
+    victims = [v for v in victims if v.name in chosen and args.form not in v.one("not-form").split()]
     victims = [v for v in victims if not v.one("only-form") or args.form in v.one("only-form").split()]
-    if args.victims:
-        victims = [v for v in victims if v.name in args.victims]
-    passed = failed = 0
+    if args.victims and not victims:
+        print(f"{' '.join(chosen)}: not for this form")
+        return 0
     with tempfile.TemporaryDirectory(prefix="memsan-victims.") as out, \
             concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for results in pool.map(lambda v: attempt(args, v, out), victims):
             for label, wrong in results:
                 if wrong:
-                    failed += 1
-                    print(f"FAIL: {label}")
-                    for w in wrong:
-                        print(f"    {w}")
+                    harness.one_failed(label, "\n    " + "\n    ".join(wrong))
                 else:
-                    passed += 1
-                    print(f"PASS: {label}")
-                sys.stdout.flush()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+                    harness.one_passed(label)
+    return harness.finish()
 
 
 if __name__ == "__main__":
