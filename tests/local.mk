@@ -6,27 +6,29 @@ script_tests = tests/races tests/layers tests/docs tests/exports tests/command t
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
-# What they share, and longer ones that scripts/test runs besides make check: victims (of instrumented code too), running
-# processes, real programs, real kernels, damaged input.
-EXTRA_DIST += tests/lib/harness.py tests/lib/harness.sh tests/lib/catalog.py tests/golden tests/logs tests/signals/program.c
-EXTRA_DIST += tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc tests/examples-shadow
-EXTRA_DIST += tests/live tests/real tests/kernel-real tests/kernel-logs tests/fuzz
+# What they share, and the longer tests that scripts/test runs besides make check: victims, running processes, real
+# programs and kernels, damaged input.
+EXTRA_DIST += tests/lib/harness.py tests/lib/harness.sh tests/lib/catalog.py
+EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/victims tests/victims-shadow tests/shadow \
+	tests/shadow-early tests/early tests/memsan-cc tests/examples-shadow tests/live tests/real tests/kernel-real \
+	tests/kernel-logs tests/fuzz
 # For tests/fuzz/run, which builds them in its own way.
 .PHONY: tool-sources
 tool-sources:
 	@echo $(base_sources) $(tool_sources)
 
-# Unit tests: tests/unit/NAME.c, linked with the runtime without its exported symbols (LDADD).  A test that wants more says so below.
+# Unit tests: tests/unit/NAME.c, linked with the runtime without its exported symbols (LDADD).  A test that wants more
+# says so below.
 unit_tests = \
-	tests/unit/test_mem tests/unit/test_fmt tests/unit/test_os tests/unit/test_options tests/unit/test_lock tests/unit/test_thread \
-	tests/unit/test_unwind tests/unit/test_unwind_reuse tests/unit/test_depot tests/unit/test_modules \
+	tests/unit/test_mem tests/unit/test_fmt tests/unit/test_os tests/unit/test_options tests/unit/test_lock \
+	tests/unit/test_thread tests/unit/test_unwind tests/unit/test_unwind_reuse tests/unit/test_depot tests/unit/test_modules \
 	tests/unit/test_slab_class tests/unit/test_slab_buddy tests/unit/test_slab_cache tests/unit/test_slab_check \
 	tests/unit/test_slab_custom tests/unit/test_slab_pages tests/unit/test_slab_live tests/unit/test_slab_malloc \
 	tests/unit/test_report_record tests/unit/test_report_render tests/unit/test_report_emit \
 	tests/unit/test_symbolize tests/unit/test_functions tests/unit/test_suppress tests/unit/test_decode \
 	tests/unit/test_shadow tests/unit/test_leak_mark \
-	tests/unit/test_fence_diagnose tests/unit/test_fence_pool tests/unit/test_fence_gate tests/unit/test_fence_old_kernel \
-	tests/unit/test_fence_fault
+	tests/unit/test_fence_diagnose tests/unit/test_fence_pool tests/unit/test_fence_gate \
+	tests/unit/test_fence_old_kernel tests/unit/test_fence_fault
 LDADD = libcore.la $(CMOCKA_LIBS) -lpthread
 noinst_HEADERS += tests/unit/unit.h tests/unit/slab_test.h
 
@@ -53,7 +55,8 @@ tests_unit_module_helper_la_SOURCES = tests/unit/module_helper.c
 tests_unit_module_helper_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere -Wl,--build-id
 
 # lib/ and slab/ built anew with ThreadSanitizer; tests/races runs it.
-tests_unit_races_SOURCES = tests/unit/races.c $(lib_base_sources) $(lib_core_sources) $(slab_base_sources) $(slab_core_sources)
+tests_unit_races_SOURCES = tests/unit/races.c $(lib_base_sources) $(lib_core_sources) \
+	$(slab_base_sources) $(slab_core_sources)
 tests_unit_races_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS) $(TSAN_FLAGS)
 tests_unit_races_LDFLAGS = -fsanitize=thread
 tests_unit_races_LDADD = $(CMOCKA_LIBS) -lpthread

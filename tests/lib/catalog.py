@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """tests/lib/catalog.py - every test by its name, for scripts/test.
 
-    catalog.py list                  prints all names: unit/test_mem, unit/test_mem/copies, victims/double_free, command, command/usage_errors …
-    catalog.py plan NAME…            what runs these tests, a line each: LABEL, make targets or "-", command (quoted for a shell), with tabs between
-    catalog.py unit TEST[/CASE]…     runs unit tests in the build folder; the last line is "N passed, N failed"
+    catalog.py list                prints all names: unit/test_mem, unit/test_lock/misuse_aborts, victims/double_free …
+    catalog.py plan NAME…          prints what runs these tests, a line each: label, make targets or "-", command
+    catalog.py unit TEST[/CASE]…   runs unit tests in the build folder; the last line is "N passed, N failed"
 
-A name may leave out what is before its last parts, as long as it still says something (double_free, test_mem); ':' may stand for '/', and a
-file's path for its test.  A name that several tests have means all of them.
+A name may leave out what is before its last parts, as long as it still says something (double_free, test_mem); ':' may
+stand for '/', and a file's path for its test.  A name that several tests have means all of them.
 """
 import glob
 import os
@@ -18,13 +18,30 @@ import sys
 
 import harness
 
-# Runners that know their cases: name, script below tests/, what the script is given before names of cases, what make must have built.
-RUNNERS = [(name, path or name, before, targets) for name, path, before, targets in (
-    ("command", "", [], ""), ("docs", "", [], ""), ("exports", "", [], ""), ("published", "", [], ""), ("decode", "", [], ""), ("wording", "", [], ""),
-    ("kernel", "", [], ""), ("signals", "signals/run", [], ""), ("races", "", [], "tests/unit/races"), ("examples-caches", "", [], ""),
-    ("examples-shadow", "", [], "install"), ("memsan-cc", "", [], ""), ("shadow-early", "", [], ""), ("victims", "victims/run.py", [], ""),
-    ("live", "live/run.py", [], ""), ("fuzz", "fuzz/run", ["5"], ""), ("real", "real/run.py", [], ""), ("leaks", "real/leaks", [], ""),
-    ("instrumented", "real/instrumented", [], ""), ("kernel-real", "", [], ""))]
+# Runners that know their cases: the script below tests/, what it is given before names of cases, what make must have
+# built.
+RUNNERS = {
+    "command": ("command", [], ""),
+    "docs": ("docs", [], ""),
+    "exports": ("exports", [], ""),
+    "published": ("published", [], ""),
+    "decode": ("decode", [], ""),
+    "wording": ("wording", [], ""),
+    "kernel": ("kernel", [], ""),
+    "signals": ("signals/run", [], ""),
+    "races": ("races", [], "tests/unit/races"),
+    "examples-caches": ("examples-caches", [], ""),
+    "examples-shadow": ("examples-shadow", [], "install"),
+    "memsan-cc": ("memsan-cc", [], ""),
+    "shadow-early": ("shadow-early", [], ""),
+    "victims": ("victims/run.py", [], ""),
+    "live": ("live/run.py", [], ""),
+    "fuzz": ("fuzz/run", ["5"], ""),
+    "real": ("real/run.py", [], ""),
+    "leaks": ("real/leaks", [], ""),
+    "instrumented": ("real/instrumented", [], ""),
+    "kernel-real": ("kernel-real", [], ""),
+}
 # Tests without cases, and runners whose cases another one lists.
 WHOLE = {"layers": "tests/layers", "cores": "tests/fuzz/cores", "lint": "scripts/lint"}
 SHADOW = ("victims-shadow", "shadow")
@@ -52,19 +69,21 @@ def catalog():
         test = os.path.splitext(os.path.basename(path))[0]
         names[f"unit/{test}"] = ("unit", test)
         names.update({f"unit/{test}/{case}": ("unit", f"{test}/{case}") for case in unit_cases(path)})
-    for runner, path, _, _ in RUNNERS:
+    for runner, (path, _, _) in RUNNERS.items():
         names[runner] = (runner, None)
         names.update({f"{runner}/{case}": (runner, case) for case in listed(path)})
         if runner == "victims":
             names[SHADOW[0]] = (SHADOW[0], None)
-            names.update({f"{SHADOW[0]}/{case}": (SHADOW[0], case) for case in listed(path, "--dir", script(SHADOW[0]))})
-    names.update({name: (name, None) for name, path in WHOLE.items() if os.access(os.path.join(harness.TOP, path), os.X_OK)})
+            names.update({f"{SHADOW[0]}/{case}": (SHADOW[0], case)
+                          for case in listed(path, "--dir", script(SHADOW[0]))})
+    there = [name for name, path in WHOLE.items() if os.access(os.path.join(harness.TOP, path), os.X_OK)]
+    names.update({name: (name, None) for name in there})
     return names
 
 
 def paths():
     """{a runner's file: its name}"""
-    known = {f"tests/{path}": runner for runner, path, _, _ in RUNNERS}
+    known = {f"tests/{path}": runner for runner, (path, _, _) in RUNNERS.items()}
     known.update({path: name for name, path in WHOLE.items()})
     known[SHADOW[1]] = known["tests/" + SHADOW[1]] = SHADOW[0]
     return known
@@ -90,13 +109,13 @@ def resolve(word, names):
 def command_of(runner, cases):
     """What make must have built, and the command."""
     if runner == "unit":
-        tests = sorted({case.split("/")[0] for case in cases})
-        return " ".join([UNIT_NEEDS, *("tests/unit/" + test for test in tests)]), [sys.executable, os.path.abspath(__file__), "unit", *cases]
+        programs = sorted({"tests/unit/" + case.split("/")[0] for case in cases})
+        return " ".join([UNIT_NEEDS, *programs]), [sys.executable, os.path.abspath(__file__), "unit", *cases]
     if runner == SHADOW[0]:
         return "", [script(SHADOW[1]), *cases]
     if runner in WHOLE:
         return "", [os.path.join(harness.TOP, WHOLE[runner])]
-    path, before, targets = next(r[1:] for r in RUNNERS if r[0] == runner)
+    path, before, targets = RUNNERS[runner]
     return targets, [script(path), *before, *cases]
 
 
@@ -115,7 +134,8 @@ def plan(words):
             runner, case = names[name]
             asked.setdefault(runner, {})[case] = name
     if unknown:
-        raise SystemExit("scripts/test: " + "\nscripts/test: ".join(unknown) + "\n(scripts/test --list prints all names)")
+        raise SystemExit("scripts/test: " + "\nscripts/test: ".join(unknown)
+                         + "\n(scripts/test --list prints all names)")
     for runner, cases in asked.items():
         # "command usage_errors" is one case, as "command/usage_errors" is.
         chosen = [case for case in cases if case is not None]
@@ -126,14 +146,16 @@ def plan(words):
         print(label, targets or "-", shlex.join(command), sep="\t")
 
 
-# ---- unit tests ------------------------------------------------------------------------------------------------------------
+# ---- unit tests ----------------------------------------------------------------------------------
 
 def run_unit(word):
     """Counts what cmocka says of each test; a program that says nothing passes or fails as a whole."""
     test, _, case = word.partition("/")
-    r = subprocess.run(["./tests/unit/" + test], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    r = subprocess.run(["./tests/unit/" + test], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True, errors="replace",
                        env=harness.environment(UNIT_TEST=case), check=False)
-    found = {kind: dict.fromkeys(re.findall(rf"^\[ *{kind} *\] (\w+)$", r.stdout, re.M)) for kind in ("OK", "SKIPPED", "FAILED")}
+    found = {kind: dict.fromkeys(re.findall(rf"^\[ *{kind} *\] (\w+)$", r.stdout, re.M))
+             for kind in ("OK", "SKIPPED", "FAILED")}
     before = harness.failed
     for name in found["OK"]:
         harness.one_passed(f"{test}/{name}")

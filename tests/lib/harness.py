@@ -13,9 +13,10 @@ A runner finds this module beside itself, whatever folder it is started in:
     if __name__ == "__main__":
         sys.exit(harness.main())
 
-A case fails when it raises an exception, and is skipped when it raises Skipped.  A case that calls check() counts those checks instead of
-itself.  Every runner understands --list and names of cases, and ends with the line "N passed, N failed", or "N passed, N failed, N skipped".
-Its exit status is 0 when all passed, 77 (automake's "skipped") when nothing failed but something was skipped, and 1 otherwise.
+A case fails when it raises an exception, and is skipped when it raises Skipped.  A case that calls check() counts those
+checks instead of itself.  Every runner understands --list and names of cases, and ends with the line "N passed, N
+failed", or "N passed, N failed, N skipped". Its exit status is 0 when all passed, 77 (automake's "skipped") when
+nothing failed but something was skipped, and 1 otherwise.
 """
 import difflib
 import inspect
@@ -35,8 +36,10 @@ SKIPPED_STATUS = 77
 
 
 def find_build():
-    """The build folder: $BUILD, the current folder if memsan was configured there, else what scripts/test or scripts/quickstart built."""
-    candidates = [os.environ["BUILD"]] if os.environ.get("BUILD") else [".", os.path.join(TOP, "build-test"), os.path.join(TOP, "build")]
+    """The build folder: $BUILD, the current folder if memsan was configured there, else what scripts/test or
+    scripts/quickstart built."""
+    candidates = [os.environ["BUILD"]] if os.environ.get("BUILD") else [".", os.path.join(TOP, "build-test"),
+                                                                        os.path.join(TOP, "build")]
     for folder in candidates:
         if os.path.exists(os.path.join(folder, "config.status")):
             return os.path.abspath(folder)
@@ -54,7 +57,7 @@ class Skipped(Exception):
     """Raised by a case that cannot run here; its text says why."""
 
 
-# ---- counting --------------------------------------------------------------------------------------------------------------
+# ---- counting ------------------------------------------------------------------------------------
 
 passed = 0
 failed = 0
@@ -96,7 +99,7 @@ def finish():
     return SKIPPED_STATUS if skipped else 0
 
 
-# ---- expectations ----------------------------------------------------------------------------------------------------------
+# ---- expectations --------------------------------------------------------------------------------
 
 def require(condition, what):
     assert condition, what
@@ -117,7 +120,7 @@ def wait_until(what, condition, limit=LIMIT):
         time.sleep(0.01)
 
 
-# ---- cases -----------------------------------------------------------------------------------------------------------------
+# ---- cases ---------------------------------------------------------------------------------------
 
 cases = []
 
@@ -182,7 +185,7 @@ def main(make=None, asked_for=(), names=None):
     return finish()
 
 
-# ---- programs --------------------------------------------------------------------------------------------------------------
+# ---- programs ------------------------------------------------------------------------------------
 
 def environment(**extra):
     """This process's environment without anything of memsan's."""
@@ -192,7 +195,8 @@ def environment(**extra):
 
 
 def run(*command, **kwargs):
-    """A finished command: standard input empty, both outputs as text, ended after LIMIT seconds; a status other than 0 is no error."""
+    """A finished command: standard input empty, both outputs as text, ended after LIMIT seconds; a status other than 0
+    is no error."""
     kwargs.setdefault("timeout", LIMIT)
     kwargs.setdefault("check", False)
     kwargs.setdefault("errors", "replace")
@@ -226,7 +230,7 @@ def json_lines(text):
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
-# ---- the sources -----------------------------------------------------------------------------------------------------------
+# ---- the sources ---------------------------------------------------------------------------------
 
 # What configure, make and Python put beside the sources of a release.
 GENERATED = {"autom4te.cache", "_build", "_inst", "_sub", "__pycache__", ".libs", ".deps"}

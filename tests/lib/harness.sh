@@ -11,7 +11,8 @@
 
 : "${passed:=0}" "${failed:=0}" "${skipped:=0}"
 
-# harness_find_build: $BUILD, the current folder if memsan was configured there, else what scripts/test or scripts/quickstart built.
+# harness_find_build: $BUILD, the current folder if memsan was configured there, else what scripts/test or
+# scripts/quickstart built.
 harness_find_build() {
 	local folder
 	for folder in "${BUILD:-.}" "$top/build-test" "$top/build"; do
@@ -100,7 +101,8 @@ expect() {
 	judge "$name" "$wanted_status" "$wanted_text" "$status" "$output"
 }
 
-# harness_end: the last line; exits with 0 (all passed), 77 (automake's "skipped": nothing failed, something was skipped) or 1.
+# harness_end: the last line; exits with 0 (all passed), 1 (something failed) or 77 (automake's "skipped": nothing failed,
+# something was skipped).
 harness_end() {
 	local name
 	listing && exit 0

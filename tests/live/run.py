@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Scans of running processes for leaks, as a user asks for them: memsan leak --pid, its commands, leak.scan_interval; in containers, under a
-debugger, under seccomp; threads that do not answer; servers under load.
+"""Scans of running processes for leaks, as a user asks for them: memsan leak --pid, its commands, leak.scan_interval;
+in containers, under a debugger, under seccomp; threads that do not answer; servers under load.
 
     tests/live/run.py --build DIR [--cc CC] [NAME...]       --servers also redis-server and nginx, 100 scans each
 """
@@ -35,7 +35,8 @@ class Place:
     def compile(self, name, *flags, output=None):
         exe = os.path.join(self.folder, output or name)
         if not os.path.exists(exe):
-            subprocess.run([self.cc, "-g", "-O1", "-o", exe, os.path.join(HERE, name + ".c"), "-lpthread", *flags], check=True)
+            subprocess.run([self.cc, "-g", "-O1", "-o", exe, os.path.join(HERE, name + ".c"), "-lpthread", *flags],
+                           check=True)
         return exe
 
 
@@ -52,7 +53,8 @@ class Server:
             env.pop("LD_PRELOAD")
             env["PRELOAD"] = place.library
             command = [*before, "env", "LD_PRELOAD=" + place.library, *command]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=env)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                                        text=True, env=env)
         self.pid = self.process.pid
         self.wait_for("ready")
         if before:
@@ -94,8 +96,8 @@ class Server:
         return self.errors.read()
 
     def leak(self, *args):
-        r = subprocess.run([self.place.memsan, "leak", "--pid", str(self.pid), *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           text=True, timeout=60, check=False)
+        r = subprocess.run([self.place.memsan, "leak", "--pid", str(self.pid), *args], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
         return r.returncode, r.stdout
 
     def end(self):
@@ -122,7 +124,7 @@ def expect_loss(server, objects, size):
     return text
 
 
-# ---- one process, asked ---------------------------------------------------------------------------------------------------
+# ---- one process, asked --------------------------------------------------------------------------
 
 @case
 def asked(place):
@@ -206,13 +208,14 @@ def core_file_of_gcore(place):
     s = Server(place, "quiet", options="mode=production")
     s.say("lose 3 700")
     core = os.path.join(place.folder, "core")
-    subprocess.run(["gcore", "-o", core, str(s.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False,
-                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 28, 1 << 28)))
+    subprocess.run(["gcore", "-o", core, str(s.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60,
+                   check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 28, 1 << 28)))
     core += f".{s.pid}"
     require(os.path.getsize(core) < 1 << 27, f"a core file of {os.path.getsize(core)} bytes")
-    leak, slabs, live = (subprocess.run([place.memsan, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
-                                        check=False).stdout
-                         for args in (("leak", "--core", core), ("slabinfo", "--core", core), ("slabinfo", "--pid", str(s.pid))))
+    leak, slabs, live = (subprocess.run([place.memsan, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        text=True, timeout=60, check=False).stdout
+                         for args in (("leak", "--core", core), ("slabinfo", "--core", core),
+                                      ("slabinfo", "--pid", str(s.pid))))
     os.unlink(core)
     require(": 3 objects" in leak, leak)
     require("direct:" in leak or "only possibly lost" in leak, leak)
@@ -222,14 +225,17 @@ def core_file_of_gcore(place):
 
 @case
 def core_file_of_gcore_lacks_what_is_behind_guards(place):
-    """A large object with guards around it stands before the others in the heap: gdb copies none of them, and what they point to is not called lost."""
+    """A large object with guards around it stands before the others in the heap: gdb copies none of them, and what they
+    point to is not called lost."""
     if not shutil.which("gcore"):
         raise Skipped("there is no gcore")
     s = Server(place, "guarded", "quiet")
     core = os.path.join(place.folder, "core")
-    subprocess.run(["gcore", "-o", core, str(s.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False)
+    subprocess.run(["gcore", "-o", core, str(s.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60,
+                   check=False)
     core += f".{s.pid}"
-    r = subprocess.run([place.memsan, "leak", "--core", core], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    r = subprocess.run([place.memsan, "leak", "--core", core], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       text=True, timeout=60, check=False)
     os.unlink(core)
     require("gdb left out" in r.stderr and "only possibly lost" in r.stderr, r.stderr)
     require("direct:" not in r.stdout and "possible:" in r.stdout, r.stdout)
@@ -394,7 +400,8 @@ def same_with_scans(place, exe, expected):
 
         def scan(pid=p.pid):
             while not stop.is_set():
-                r = subprocess.run([place.memsan, "leak", "--pid", str(pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                r = subprocess.run([place.memsan, "leak", "--pid", str(pid)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, check=False)
                 if stop.is_set() or "no process" in r.stdout or r.returncode == 2:
                     break
                 count[0] += 1
@@ -422,7 +429,8 @@ def unseen(place):
 
 @case
 def waiting(place):
-    """Calls that no handler lets go on, made through libc and past it, come back when they should and with what they should."""
+    """Calls that no handler lets go on, made through libc and past it, come back when they should and with what they
+    should."""
     same_with_scans(place, place.compile("waiting", "-O2", "-lrt"), WAITING)
 
 
@@ -430,7 +438,8 @@ def waiting(place):
 def waiting_in_a_static_program(place):
     library = os.path.join(os.path.dirname(place.memsan), "libmemsan.a")
     require(os.path.exists(library), "there is no " + library)
-    exe = place.compile("waiting", "-O2", "-static", "-Wl,--whole-archive", library, "-Wl,--no-whole-archive", "-lrt", output="waiting-static")
+    exe = place.compile("waiting", "-O2", "-static", "-Wl,--whole-archive", library, "-Wl,--no-whole-archive", "-lrt",
+                        output="waiting-static")
     same_with_scans(place, exe, WAITING)
 
 
@@ -445,7 +454,7 @@ def threads_begin_and_end(place):
     s.end()
 
 
-# ---- kmemleak's commands -------------------------------------------------------------------------------------------------------
+# ---- kmemleak's commands -------------------------------------------------------------------------
 
 @case
 def command_scan(place):
@@ -548,7 +557,8 @@ def elsewhere_asked(place, options, end_cache):
         at = dict(line.split() for line in iter(p.stdout.readline, "ready\n"))
 
         def ask(*args):
-            r = subprocess.run([place.memsan, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+            r = subprocess.run([place.memsan, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               timeout=60, check=False)
             return r.returncode, r.stdout
 
         def wants(what, status, *patterns):
@@ -559,20 +569,25 @@ def elsewhere_asked(place, options, end_cache):
         pid = str(p.pid)
         wants(ask("leak", "--pid", pid, "--why", at["told"]), 0, "is reachable", r"global variable (chain|told_block)",
               rf"-> {at['told']} \(size 101, pool\), allocated in cut_told ")
-        wants(ask("leak", "--pid", pid, "--why", at["end"]), 0, rf"-> {at['pooled']} \(size 102, arena\), allocated in cut_from_pool ",
+        wants(ask("leak", "--pid", pid, "--why", at["end"]), 0,
+              rf"-> {at['pooled']} \(size 102, arena\), allocated in cut_from_pool ",
               rf"at offset 0x10 -> {at['end']} \(size 77, {end_cache}\)")
-        wants(ask("leak", "--pid", pid, "--why", at["held"], "--format=json"), 1, r'"reachable":false', rf'"address":"{at["lost"]}","size":103')
-        wants(ask("describe", "--pid", pid, hex(int(at["pooled"], 16) + 3)), 0, "3 bytes into", "state: allocated", "size: 102", "in pool: arena",
-              r"cut out of: the object at 0x\w+ \(size 1048576, ", r"cut_from_pool\+0x")
-        wants(ask("describe", "--pid", pid, hex(int(at["end"], 16) + 76)), 0, "76 bytes into", "state: allocated", "size: 77", f"cache: {end_cache}")
+        wants(ask("leak", "--pid", pid, "--why", at["held"], "--format=json"), 1, r'"reachable":false',
+              rf'"address":"{at["lost"]}","size":103')
+        wants(ask("describe", "--pid", pid, hex(int(at["pooled"], 16) + 3)), 0, "3 bytes into", "state: allocated",
+              "size: 102", "in pool: arena", r"cut out of: the object at 0x\w+ \(size 1048576, ", r"cut_from_pool\+0x")
+        wants(ask("describe", "--pid", pid, hex(int(at["end"], 16) + 76)), 0, "76 bytes into", "state: allocated",
+              "size: 77", f"cache: {end_cache}")
         saved = os.path.join(place.folder, "census-" + end_cache.split("-")[0])
         wants(ask("leak", "--pid", pid, "--save=" + saved), 0)
         p.stdin.write("\n")
         p.stdin.flush()
         p.stdout.readline()
-        wants(ask("leak", "--pid", pid, "--growth=" + saved), 1, r"grown by 20000 bytes, 100 objects", r"grown by 4800 bytes, 100 objects.*\n    cut_from_pool",
+        wants(ask("leak", "--pid", pid, "--growth=" + saved), 1, r"grown by 20000 bytes, 100 objects",
+              r"grown by 4800 bytes, 100 objects.*\n    cut_from_pool",
               r"grown by 4000 bytes, 100 objects.*\n    cut_told")
-        wants(ask("leak", "--pid", pid), 1, rf"unreferenced object {at['lost']} \(size 103\)", "holding 1 more of 104 bytes")
+        wants(ask("leak", "--pid", pid), 1, rf"unreferenced object {at['lost']} \(size 103\)",
+              "holding 1 more of 104 bytes")
         p.stdin.close()
 
 
@@ -598,13 +613,13 @@ def interval_by_option(place):
     require(count_blocks(s.end()) == 1, "not once")
 
 
-# ---- servers under load ----------------------------------------------------------------------------------------------------------
+# ---- servers under load --------------------------------------------------------------------------
 
 def scan_often(place, pid, times):
     silent = 0
     for i in range(times):
-        r = subprocess.run([place.memsan, "leak", "--pid", str(pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
-                           check=False)
+        r = subprocess.run([place.memsan, "leak", "--pid", str(pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True, timeout=60, check=False)
         require(r.returncode == 0, f"scan {i}: " + r.stdout)
         silent += "did not stop" in r.stdout
     return silent
@@ -617,12 +632,15 @@ def redis_server(place):
     server = subprocess.Popen([place.memsan, "run", "redis-server", "--port", port, "--save", "", "--io-threads", "3"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        while subprocess.run(["redis-cli", "-p", port, "ping"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
+        while subprocess.run(["redis-cli", "-p", port, "ping"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             check=False).returncode:
             require(server.poll() is None, "redis-server does not start")
             time.sleep(0.1)
-        out = subprocess.run(["redis-cli", "-p", port, "info", "server"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        out = subprocess.run(["redis-cli", "-p", port, "info", "server"], stdout=subprocess.PIPE, text=True,
+                             check=True).stdout
         pid = re.search(r"process_id:(\d+)", out).group(1)
-        load = subprocess.Popen(["redis-benchmark", "-p", port, "-q", "-n", "100000", "-l", "-r", "10000", "-t", "set,lpush,sadd,hset,zadd,lrange_100"],
+        load = subprocess.Popen(["redis-benchmark", "-p", port, "-q", "-n", "100000", "-l", "-r", "10000", "-t",
+                                 "set,lpush,sadd,hset,zadd,lrange_100"],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         silent = scan_often(place, pid, 100)
         require(load.poll() is None, "the load ended early: " + (load.stderr.read() if load.poll() is not None else ""))
@@ -643,11 +661,13 @@ def nginx(place):
     with open(folder + "/index.html", "w", encoding="utf-8") as f:
         f.write("hello " * 5000)
     with open(folder + "/nginx.conf", "w", encoding="utf-8") as f:
-        f.write(f"daemon off; master_process on; worker_processes 1; error_log {folder}/logs/error.log; pid {folder}/nginx.pid;\n"
+        f.write(f"daemon off; master_process on; worker_processes 1; error_log {folder}/logs/error.log; pid "
+                f"{folder}/nginx.pid;\n"
                 "events { worker_connections 100; }\n"
                 f"http {{ access_log off; gzip on; server {{ listen 127.0.0.1:17380; root {folder}; }} }}\n"
                 "user root;\n")
-    server = subprocess.Popen([place.memsan, "run", "nginx", "-p", folder, "-c", folder + "/nginx.conf"], stderr=subprocess.PIPE, text=True)
+    server = subprocess.Popen([place.memsan, "run", "nginx", "-p", folder, "-c", folder + "/nginx.conf"],
+                              stderr=subprocess.PIPE, text=True)
     stop = threading.Event()
     served = [0]
 
@@ -673,7 +693,8 @@ def nginx(place):
             time.sleep(0.1)
         with open(folder + "/nginx.pid", encoding="utf-8") as f:
             master = int(f.read())
-        worker = subprocess.run(["pgrep", "-P", str(master)], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[0]
+        worker = subprocess.run(["pgrep", "-P", str(master)], stdout=subprocess.PIPE, text=True,
+                                check=True).stdout.split()[0]
         before = served[0]
         silent = scan_often(place, worker, 100)
         silent += scan_often(place, master, 10)
@@ -698,7 +719,8 @@ def main():
     args = p.parse_args()
     with tempfile.TemporaryDirectory(prefix="memsan-live.") as folder:
         place = Place(os.path.abspath(args.build), args.cc, folder)
-        return harness.main(lambda _: place, () if args.servers else (redis_server, nginx), ["--list"] if args.list else args.names)
+        return harness.main(lambda _: place, () if args.servers else (redis_server, nginx),
+                            ["--list"] if args.list else args.names)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs programs that nobody here wrote, once bare and once under memsan, and compares everything a user could see: standard output,
-standard error, exit status, files made.  A report on one of them is a failure: they are taken to be correct.
+"""Runs programs that nobody here wrote, once bare and once under memsan, and compares everything a user could see:
+standard output, standard error, exit status, files made.  A report on one of them is a failure: they are taken to be
+correct.
 
-Each case is a shell script run in a fresh folder with a fixed environment; what it prints must not depend on time or chance.
+Each case is a shell script run in a fresh folder with a fixed environment; what it prints must not depend on time or
+chance.
 """
 import argparse
 import os

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Builds and runs every victim (one program, one bug) and compares the reports with what the program's own comment expects.
+"""Builds and runs every victim (one program, one bug) and compares the reports with what the program's own comment
+expects.
 
 A victim's header comment holds lines "key: value":
-  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [bad=N] [cache=NAME]
-            [alloc=FUNCTION] [free=FUNCTION] [leak=CLASS] [held=OBJECTS] [count=OBJECTS]; several expect lines, several reports.  "below": they stand in the code, each in a
-            comment /* expect: … */ on the line that the innermost frame of the access must have
-  modes:    the modes it is run in (default: check); 'production' needs expect-production unless the expectation is the same
-  expect-production: what production mode says
+  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [bad=N]
+  [cache=NAME]
+            [alloc=FUNCTION] [free=FUNCTION] [leak=CLASS] [held=OBJECTS] [count=OBJECTS]; several expect lines, several
+            reports.  "below": they stand in the code, each in a comment /* expect: … */ on the line that the innermost
+            frame of the access must have
+  modes:    the modes it is run in (default: check); 'production' needs expect-production unless the expectation is the
+  same expect-production: what production mode says
   options:  MEMSAN_OPTIONS
   flags:    compiler flags            libs: what to link
   module:   a source file; the library made of it is $VICTIM_MODULE      module-libs: what that is linked with;
@@ -16,8 +19,8 @@ A victim's header comment holds lines "key: value":
   status-linked, status-static: the same for those ways, where there is no memsan run
   status:   exit status when it is not exitcode (99 after a report, else 0)
   output:   what standard output must hold, exactly (without the last newline)
-Markers in the code, /* ALLOC */, /* FREE */ and /* BAD */, name the line that the innermost frame of the alloc, the free and the
-access or noticing stack must have.  Everything else that is reported is a failure.
+Markers in the code, /* ALLOC */, /* FREE */ and /* BAD */, name the line that the innermost frame of the alloc, the
+free and the access or noticing stack must have.  Everything else that is reported is a failure.
 """
 import argparse
 import concurrent.futures
@@ -115,7 +118,8 @@ def check_report(victim, mode, report, expectation):
     if "type" in wants and report["access"]["type"] != wants["type"]:
         wrong.append(f"a {report['access']['type']}, expected a {wants['type']}")
     if "line" in wants and (first_frame(report, ("access",)) or {}).get("line") != int(wants["line"]):
-        wrong.append(f"access stack starts at line {(first_frame(report, ('access',)) or {}).get('line')}, expected {wants['line']}")
+        wrong.append(f"access stack starts at line {(first_frame(report, ('access',)) or {}).get('line')}, expected "
+                     f"{wants['line']}")
     if "offset" in wants and not report["object"]:
         wrong.append("no object")
     elif "offset" in wants:
@@ -134,8 +138,10 @@ def check_report(victim, mode, report, expectation):
         if frame is None:
             if roles != ROLE_OF_MARKER["BAD"] or "nostack" not in wants:
                 wrong.append(f"no {'/'.join(roles)} stack")
-        elif frame.get("line") not in lines or os.path.basename(frame.get("file") or "") != os.path.basename(victim.path):
-            wrong.append(f"{'/'.join(roles)} stack starts at {frame.get('function')} {frame.get('file')}:{frame.get('line')},"
+        elif frame.get("line") not in lines or os.path.basename(frame.get("file")
+                                                                or "") != os.path.basename(victim.path):
+            wrong.append(f"{'/'.join(roles)} stack starts at {frame.get('function')} "
+                         f"{frame.get('file')}:{frame.get('line')},"
                          f" expected line {sorted(lines)}")
     return wrong
 
@@ -145,8 +151,8 @@ def build(args, victim, way, out):
     compiler = args.cxx if cxx else args.cc
     binary = os.path.join(out, f"{victim.name}-{way}")
     # A fixed set of flags, so that line numbers and frames are what the source says.
-    command = [*shlex.split(compiler), "-g", args.level, "-fno-optimize-sibling-calls", "-fno-inline", "-fno-builtin", "-w",
-               *shlex.split(victim.one("flags")), "-I", args.include, "-o", binary, victim.path]
+    command = [*shlex.split(compiler), "-g", args.level, "-fno-optimize-sibling-calls", "-fno-inline", "-fno-builtin",
+               "-w", *shlex.split(victim.one("flags")), "-I", args.include, "-o", binary, victim.path]
     if args.compile_flags:
         # An instrumented program: compiled with flags that the link must not see.
         part = binary + ".o"
@@ -162,8 +168,8 @@ def build(args, victim, way, out):
     command += ["-pthread", *shlex.split(victim.one("libs"))]
     for i, extra in enumerate(victim.keys.get("module", [])):
         so = os.path.join(out, f"{victim.name}-module{i}.so")
-        r = subprocess.run([*shlex.split(args.cc), *shlex.split(args.compile_flags), "-g", "-O1", "-shared", "-fPIC", "-w", "-o", so, os.path.join(args.dir, extra),
-                            *shlex.split(victim.one("module-libs"))],
+        r = subprocess.run([*shlex.split(args.cc), *shlex.split(args.compile_flags), "-g", "-O1", "-shared", "-fPIC",
+                            "-w", "-o", so, os.path.join(args.dir, extra), *shlex.split(victim.one("module-libs"))],
                            capture_output=True, text=True)
         if r.returncode != 0:
             return None, r.stderr
@@ -196,7 +202,8 @@ def run(args, victim, way, mode, binary, out):
         command = [binary]
     command += shlex.split(victim.one("args"))
     try:
-        r = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env, timeout=120, stdin=subprocess.DEVNULL)
+        r = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env, timeout=120,
+                           stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         return ["did not finish within 120 s"], []
     with open(report_file, encoding="utf-8") as f:
@@ -247,12 +254,15 @@ def attempt(args, victim, out):
 
 def main():
     parser = argparse.ArgumentParser(description="run the victims and check their reports")
-    parser.add_argument("--build", default=harness.BUILD, help="build folder with memsan, .libs and libmemsan.a, or an install prefix")
+    parser.add_argument("--build", default=harness.BUILD,
+                        help="build folder with memsan, .libs and libmemsan.a, or an install prefix")
     parser.add_argument("--cc", default="gcc")
     parser.add_argument("--cxx", default="g++")
     parser.add_argument("--dir", default=HERE, help="folder of the victims")
-    parser.add_argument("--form", default="", help="name of the build that --cc makes; victims may say 'not-form: NAME' or 'only-form: NAME'")
-    parser.add_argument("--compile-flags", default="", help="flags for compiling only; then linking is a step of its own")
+    parser.add_argument("--form", default="",
+                        help="name of the build that --cc makes; victims may say 'not-form: NAME' or 'only-form: NAME'")
+    parser.add_argument("--compile-flags", default="",
+                        help="flags for compiling only; then linking is a step of its own")
     parser.add_argument("--level", default="-O1", help="optimisation")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--list", action="store_true", help="print the names of the victims")
