@@ -7,17 +7,18 @@ EXTRA_DIST += bench/README.md bench/measure.c bench/programs
 # Not linked with memsan: it runs with LD_PRELOAD set to the library that is to be measured.
 check_PROGRAMS += bench/malloc_micro
 bench_malloc_micro_SOURCES = bench/malloc_micro.c
-bench_malloc_micro_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fno-builtin
+bench_malloc_micro_CFLAGS = $(AM_CFLAGS) -O2 -fno-builtin
 bench_malloc_micro_LDADD = -lpthread
 
 dist_noinst_SCRIPTS += bench/libc_calls
 check_PROGRAMS += bench/libc_micro
 bench_libc_micro_SOURCES = bench/libc_micro.c
-bench_libc_micro_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fno-builtin
+bench_libc_micro_CFLAGS = $(AM_CFLAGS) -O2 -fno-builtin
+bench_libc_micro_LDADD =
 if HAVE_TEST_LIBS
 check_PROGRAMS += bench/unwind
 bench_unwind_SOURCES = bench/unwind.c
-bench_unwind_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fomit-frame-pointer $(LIBUNWIND_CFLAGS)
+bench_unwind_CFLAGS = $(AM_CFLAGS) -O2 -fomit-frame-pointer $(LIBUNWIND_CFLAGS)
 bench_unwind_LDADD = libcore.la $(LIBUNWIND_LIBS) -lpthread
 endif
 
@@ -29,4 +30,5 @@ dist_noinst_SCRIPTS += bench/leak
 dist_noinst_SCRIPTS += bench/metadata
 check_PROGRAMS += bench/metadata_heap
 bench_metadata_heap_SOURCES = bench/metadata_heap.c
-bench_metadata_heap_CFLAGS = $(AM_CFLAGS) -std=gnu11 -O2 -fno-builtin
+bench_metadata_heap_CFLAGS = $(AM_CFLAGS) -O2 -fno-builtin
+bench_metadata_heap_LDADD =

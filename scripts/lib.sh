@@ -5,13 +5,16 @@
 # Debian's names; everything that is ever installed stands here.
 # shellcheck disable=SC2034
 {
-packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev libjson-c-dev)
-packages_test=(libcmocka-dev libunwind-dev clang libclang-rt-14-dev python3 shellcheck mandoc man-db gdb redis-server nginx
-	git perl dash tar xz-utils gzip bzip2 zstd lz4 busybox-static bc diffutils patch sqlite3 nodejs openssl file findutils procps python3-jsonschema
-	php-cli ruby apache2-bin curl)
+packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev
+	libjson-c-dev)
+packages_test=(libcmocka-dev libunwind-dev clang libclang-rt-14-dev python3 python3-jsonschema
+	clang-format codespell shellcheck mandoc man-db gcovr
+	gdb redis-server nginx git perl dash tar xz-utils gzip bzip2 zstd lz4 busybox-static bc diffutils patch sqlite3
+	nodejs openssl file findutils procps php-cli ruby apache2-bin curl)
 # For real kernels in QEMU; --quick goes without.
 packages_arm64=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
-packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils qemu-system-x86 linux-image-amd64 linux-headers-amd64)
+packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils qemu-system-x86 linux-image-amd64
+	linux-headers-amd64)
 # Wanted by bench/run only (it says what it goes without).
 packages_bench=(libmimalloc2.0 libjemalloc2 clang libclang-rt-14-dev electric-fence duma valgrind)
 }
@@ -63,7 +66,7 @@ missing_packages() {
 install_packages() {
 	local missing
 	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-		say "this is not Debian or one of its kin: I cannot install packages here. Needed are what Debian calls: $*"
+		say "Packages can be installed on Debian and its relatives only. Needed here, by Debian's names: $*"
 		return 0
 	fi
 	mapfile -t missing < <(missing_packages "$@")
@@ -74,7 +77,8 @@ install_packages() {
 	fi
 	run_logged "$top/build/log/apt-update" as_root apt-get -qq update ||
 		say "the package lists could not be brought up to date (offline?); trying with the old ones"
-	run_logged "$top/build/log/apt-install" as_root apt-get -qq -y --no-install-recommends install "${missing[@]}" ||
+	run_logged "$top/build/log/apt-install" \
+		as_root apt-get -qq -y --no-install-recommends install "${missing[@]}" ||
 		fail "these packages could not be installed (offline?): ${missing[*]}"
 }
 
@@ -90,7 +94,7 @@ build_in() {
 	local folder=$1
 	shift
 	if [ -f "$top/config.status" ]; then
-		fail "this folder was configured in place, which rules out builds beside it. Run 'make distclean' first."
+		fail "the source folder itself was configured, so no other build folder works. 'make distclean' undoes that."
 	fi
 	make_configure
 	mkdir -p "$folder/log"

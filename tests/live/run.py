@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Scans of running processes for leaks, as a user asks for them: memsan leak --pid, its commands, leak.scan_interval; in containers, under a
-debugger, under seccomp; threads that do not answer; servers under load.
+"""Scans of running processes for leaks, as a user asks for them: memsan leak --pid, its commands, leak.scan_interval;
+in containers, under a debugger, under seccomp; threads that do not answer; servers under load.
 
     tests/live/run.py --build DIR [--cc CC] [NAME...]       --servers also redis-server and nginx, 100 scans each
 """
@@ -16,26 +16,11 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import harness 
+from harness import Skipped, case, require
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-TESTS = []
-
-
-def test(f):
-    TESTS.append(f)
-    return f
-
-
-class Failed(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
-def check(condition, what):
-    if not condition:
-        raise Failed(what)
 
 
 class Place:
@@ -50,7 +35,8 @@ class Place:
     def compile(self, name, *flags, output=None):
         exe = os.path.join(self.folder, output or name)
         if not os.path.exists(exe):
-            subprocess.run([self.cc, "-g", "-O1", "-o", exe, os.path.join(HERE, name + ".c"), "-lpthread", *flags], check=True)
+            subprocess.run([self.cc, "-g", "-O1", "-o", exe, os.path.join(HERE, name + ".c"), "-lpthread", *flags],
+                           check=True)
         return exe
 
 
@@ -67,7 +53,8 @@ class Server:
             env.pop("LD_PRELOAD")
             env["PRELOAD"] = place.library
             command = [*before, "env", "LD_PRELOAD=" + place.library, *command]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=env)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+                                        text=True, env=env)
         self.pid = self.process.pid
         self.wait_for("ready")
         if before:
@@ -81,7 +68,7 @@ class Server:
                     return int(name)
             except OSError:
                 pass
-        raise Failed("the process is not found")
+        raise AssertionError("the process is not found")
 
     def is_below(self, pid):
         while pid > 1:
@@ -96,8 +83,8 @@ class Server:
             if line.startswith(word):
                 return line
             if line.startswith("woken"):
-                raise Failed("a thread that slept saw the scan: " + line.strip())
-        raise Failed(f"the server ended before it said {word}: " + self.log())
+                raise AssertionError("a thread that slept saw the scan: " + line.strip())
+        raise AssertionError(f"the server ended before it said {word}: " + self.log())
 
     def say(self, line):
         self.process.stdin.write(line + "\n")
@@ -109,8 +96,8 @@ class Server:
         return self.errors.read()
 
     def leak(self, *args):
-        r = subprocess.run([self.place.memsan, "leak", "--pid", str(self.pid), *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           text=True, timeout=60, check=False)
+        r = subprocess.run([self.place.memsan, "leak", "--pid", str(self.pid), *args], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
         return r.returncode, r.stdout
 
     def end(self):
@@ -118,8 +105,8 @@ class Server:
             self.process.stdin.write("end\n")
             self.process.stdin.close()
             rest = self.process.stdout.read()
-            check("woken" not in rest, "a thread that slept saw the scan: " + rest)
-            check(self.process.wait(20) == 0, f"the server's status is {self.process.returncode}: " + self.log())
+            require("woken" not in rest, "a thread that slept saw the scan: " + rest)
+            require(self.process.wait(20) == 0, f"the server's status is {self.process.returncode}: " + self.log())
         return self.log()
 
 
@@ -130,45 +117,45 @@ def count_blocks(text):
 def expect_loss(server, objects, size):
     """Exactly these are lost."""
     status, text = server.leak()
-    check(status == 1, f"status {status}: {text}")
-    check(count_blocks(text) == 1, "not one place: " + text)
-    check(f"direct: {objects} object" in text and f"(size {size})" in text, text)
-    check("lose+0x" in text, "no function: " + text)
+    require(status == 1, f"status {status}: {text}")
+    require(count_blocks(text) == 1, "not one place: " + text)
+    require(f"direct: {objects} object" in text and f"(size {size})" in text, text)
+    require("lose+0x" in text, "no function: " + text)
     return text
 
 
-# ---- one process, asked ---------------------------------------------------------------------------------------------------
+# ---- one process, asked --------------------------------------------------------------------------
 
-@test
+@case
 def asked(place):
     s = Server(place, "quiet")
     status, text = s.leak()
-    check(status == 0 and count_blocks(text) == 0, text)
+    require(status == 0 and count_blocks(text) == 0, text)
     s.say("lose 3 700")
     expect_loss(s, 3, 700)
     expect_loss(s, 3, 700)
-    check("unreferenced" not in s.end(), "the process reported by itself")
+    require("unreferenced" not in s.end(), "the process reported by itself")
 
 
-@test
+@case
 def asked_in_production(place):
     s = Server(place, "quiet", options="mode=production")
     s.say("lose 3 700")
     status, text = s.leak()
-    check(status == 1 and "direct: 3 objects" in text, text)
+    require(status == 1 and "direct: 3 objects" in text, text)
     s.end()
 
 
-@test
+@case
 def asked_as_json(place):
     s = Server(place)
     s.say("lose 3 700")
     status, text = s.leak("--format=json")
-    check(status == 1 and '"kind":"unreferenced-object"' in text and '"function":"lose"' in text, text)
+    require(status == 1 and '"kind":"unreferenced-object"' in text and '"function":"lose"' in text, text)
     s.end()
 
 
-@test
+@case
 def seccomp(place):
     s = Server(place, "seccomp", "quiet")
     s.say("lose 2 700")
@@ -176,7 +163,7 @@ def seccomp(place):
     s.end()
 
 
-@test
+@case
 def first_of_a_container(place):
     probe = subprocess.run(["unshare", "-pf", "--mount-proc", "true"], stderr=subprocess.PIPE, check=False)
     if probe.returncode:
@@ -184,36 +171,36 @@ def first_of_a_container(place):
     s = Server(place, "quiet", before=("unshare", "-pf", "--mount-proc"))
     s.say("lose 2 700")
     expect_loss(s, 2, 700)
-    check("did not stop" not in s.leak()[1], "a thread did not answer")
+    require("did not stop" not in s.leak()[1], "a thread did not answer")
     s.end()
 
 
-@test
+@case
 def proc_of_another_name_space(place):
     probe = subprocess.run(["unshare", "-pf", "true"], stderr=subprocess.PIPE, check=False)
     if probe.returncode:
         raise Skipped("unshare is not allowed here")
     s = Server(place, "quiet", before=("unshare", "-pf"))
     s.say("lose 2 700")
-    check("did not stop" not in expect_loss(s, 2, 700), "a thread did not answer")
+    require("did not stop" not in expect_loss(s, 2, 700), "a thread did not answer")
     s.end()
 
 
-@test
+@case
 def under_gdb(place):
     if not shutil.which("gdb"):
         raise Skipped("there is no gdb")
     s = Server(place, "quiet", before=("gdb", "-q", "-batch", "-ex", "run", "--args"))
     s.say("lose 2 700")
     for _ in range(3):
-        check("did not stop" not in expect_loss(s, 2, 700), "a thread did not answer")
+        require("did not stop" not in expect_loss(s, 2, 700), "a thread did not answer")
     s.process.stdin.write("end\n")
     s.process.stdin.close()
     rest = s.process.stdout.read()
-    check("received signal" not in rest and "exited normally" in rest, rest)
+    require("received signal" not in rest and "exited normally" in rest, rest)
 
 
-@test
+@case
 def core_file_of_gcore(place):
     """gdb writes reserves that are not left out, and nothing of a mapping behind its first guard."""
     if not shutil.which("gcore"):
@@ -221,57 +208,61 @@ def core_file_of_gcore(place):
     s = Server(place, "quiet", options="mode=production")
     s.say("lose 3 700")
     core = os.path.join(place.folder, "core")
-    subprocess.run(["gcore", "-o", core, str(s.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False,
-                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 28, 1 << 28)))
+    subprocess.run(["gcore", "-o", core, str(s.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60,
+                   check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 28, 1 << 28)))
     core += f".{s.pid}"
-    check(os.path.getsize(core) < 1 << 27, f"a core file of {os.path.getsize(core)} bytes")
-    leak, slabs, live = (subprocess.run([place.memsan, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
-                                        check=False).stdout
-                         for args in (("leak", "--core", core), ("slabinfo", "--core", core), ("slabinfo", "--pid", str(s.pid))))
+    require(os.path.getsize(core) < 1 << 27, f"a core file of {os.path.getsize(core)} bytes")
+    leak, slabs, live = (subprocess.run([place.memsan, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        text=True, timeout=60, check=False).stdout
+                         for args in (("leak", "--core", core), ("slabinfo", "--core", core),
+                                      ("slabinfo", "--pid", str(s.pid))))
     os.unlink(core)
-    check(": 3 objects" in leak, leak)
-    check("direct:" in leak or "only possibly lost" in leak, leak)
-    check(slabs[slabs.find("slabinfo"):] == live, "of the core file:\n" + slabs + "of the process:\n" + live)
+    require(": 3 objects" in leak, leak)
+    require("direct:" in leak or "only possibly lost" in leak, leak)
+    require(slabs[slabs.find("slabinfo"):] == live, "of the core file:\n" + slabs + "of the process:\n" + live)
     s.end()
 
 
-@test
+@case
 def core_file_of_gcore_lacks_what_is_behind_guards(place):
-    """A large object with guards around it stands before the others in the heap: gdb copies none of them, and what they point to is not called lost."""
+    """A large object with guards around it stands before the others in the heap: gdb copies none of them, and what they
+    point to is not called lost."""
     if not shutil.which("gcore"):
         raise Skipped("there is no gcore")
     s = Server(place, "guarded", "quiet")
     core = os.path.join(place.folder, "core")
-    subprocess.run(["gcore", "-o", core, str(s.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False)
+    subprocess.run(["gcore", "-o", core, str(s.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60,
+                   check=False)
     core += f".{s.pid}"
-    r = subprocess.run([place.memsan, "leak", "--core", core], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    r = subprocess.run([place.memsan, "leak", "--core", core], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       text=True, timeout=60, check=False)
     os.unlink(core)
-    check("gdb left out" in r.stderr and "only possibly lost" in r.stderr, r.stderr)
-    check("direct:" not in r.stdout and "possible:" in r.stdout, r.stdout)
+    require("gdb left out" in r.stderr and "only possibly lost" in r.stderr, r.stderr)
+    require("direct:" not in r.stdout and "possible:" in r.stdout, r.stdout)
     s.end()
 
 
-@test
+@case
 def thread_that_blocks(place):
     s = Server(place, "blocked", "quiet")
     s.say("lose 2 700")
     text = expect_loss(s, 2, 700)
-    check("1 of 3 threads did not stop; their stacks were scanned as a whole" in text, text)
+    require("1 of 3 threads did not stop; their stacks were scanned as a whole" in text, text)
     s.end()
 
 
-@test
+@case
 def thread_that_cannot_be_interrupted(place):
     s = Server(place, "vfork", "quiet")
     s.say("lose 2 700")
     began = time.monotonic()
     text = expect_loss(s, 2, 700)
-    check("1 of 3 threads did not stop" in text, text)
-    check(time.monotonic() - began < 0.9, "the process stood still for a thread that cannot answer")
+    require("1 of 3 threads did not stop" in text, text)
+    require(time.monotonic() - began < 0.9, "the process stood still for a thread that cannot answer")
     s.end()
 
 
-@test
+@case
 def signal_taken_by_the_program(place):
     s = Server(place, "taken")
     s.say("lose 2 700")
@@ -282,21 +273,21 @@ def signal_taken_by_the_program(place):
     s.say("alloc")
     t.join()
     status, text = answer[0]
-    check(status == 1 and "direct: 2 objects" in text, text)
+    require(status == 1 and "direct: 2 objects" in text, text)
     s.end()
 
 
-@test
+@case
 def not_with_memsan(place):
     p = subprocess.Popen(["sleep", "100"])
     r = subprocess.run([place.memsan, "leak", "--pid", str(p.pid)], stderr=subprocess.PIPE, text=True, check=False)
-    check(p.poll() is None, "it died")
+    require(p.poll() is None, "it died")
     p.kill()
     p.wait()
-    check(r.returncode == 2 and "does not run with memsan" in r.stderr, r.stderr)
+    require(r.returncode == 2 and "does not run with memsan" in r.stderr, r.stderr)
 
 
-@test
+@case
 def stopped(place):
     s = Server(place)
     s.say("lose 2 700")
@@ -304,26 +295,26 @@ def stopped(place):
     while open(f"/proc/{s.pid}/stat", encoding="utf-8").read().rsplit(")", 1)[1].split()[0] != "T":
         time.sleep(0.01)
     r = s.leak("--external")
-    check(r[0] == 1 and "direct: 2 objects" in r[1], r[1])
+    require(r[0] == 1 and "direct: 2 objects" in r[1], r[1])
     os.kill(s.pid, 18)
     expect_loss(s, 2, 700)
     s.end()
 
 
-@test
+@case
 def foreign_signal_kills_as_ever(place):
     s = Server(place, "quiet")
     os.kill(s.pid, 61)
-    check(s.process.wait(10) == -61, f"status {s.process.returncode}")
+    require(s.process.wait(10) == -61, f"status {s.process.returncode}")
 
 
-@test
+@case
 def busy(place):
     """Objects that move all the time are never lost."""
     s = Server(place, "busy", "quiet")
     for _ in range(50):
         status, text = s.leak()
-        check(status == 0, text)
+        require(status == 0, text)
     s.say("lose 2 3210")
     expect_loss(s, 2, 3210)
     s.end()
@@ -409,7 +400,8 @@ def same_with_scans(place, exe, expected):
 
         def scan(pid=p.pid):
             while not stop.is_set():
-                r = subprocess.run([place.memsan, "leak", "--pid", str(pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                r = subprocess.run([place.memsan, "leak", "--pid", str(pid)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, check=False)
                 if stop.is_set() or "no process" in r.stdout or r.returncode == 2:
                     break
                 count[0] += 1
@@ -424,134 +416,136 @@ def same_with_scans(place, exe, expected):
         stop.set()
         if scans:
             t.join()
-            check(count[0] >= 5, f"only {count[0]} scans")
-        check(out == expected, ("with" if scans else "without") + " scans: " + "".join(
+            require(count[0] >= 5, f"only {count[0]} scans")
+        require(out == expected, ("with" if scans else "without") + " scans: " + "".join(
             line for line in out.splitlines(True) if line not in expected.splitlines(True)) + err)
 
 
-@test
+@case
 def unseen(place):
     """No EINTR, no part of a write, no signal, no child; and the same without scans."""
     same_with_scans(place, place.compile("unseen", "-O2", "-D_FORTIFY_SOURCE=2"), UNSEEN)
 
 
-@test
+@case
 def waiting(place):
-    """Calls that no handler lets go on, made through libc and past it, come back when they should and with what they should."""
+    """Calls that no handler lets go on, made through libc and past it, come back when they should and with what they
+    should."""
     same_with_scans(place, place.compile("waiting", "-O2", "-lrt"), WAITING)
 
 
-@test
+@case
 def waiting_in_a_static_program(place):
     library = os.path.join(os.path.dirname(place.memsan), "libmemsan.a")
-    check(os.path.exists(library), "there is no " + library)
-    exe = place.compile("waiting", "-O2", "-static", "-Wl,--whole-archive", library, "-Wl,--no-whole-archive", "-lrt", output="waiting-static")
+    require(os.path.exists(library), "there is no " + library)
+    exe = place.compile("waiting", "-O2", "-static", "-Wl,--whole-archive", library, "-Wl,--no-whole-archive", "-lrt",
+                        output="waiting-static")
     same_with_scans(place, exe, WAITING)
 
 
-@test
+@case
 def threads_begin_and_end(place):
     s = Server(place, "churn", "quiet")
     for _ in range(50):
         status, text = s.leak()
-        check(status == 0, text)
+        require(status == 0, text)
     s.say("lose 2 3210")
     expect_loss(s, 2, 3210)
     s.end()
 
 
-# ---- kmemleak's commands -------------------------------------------------------------------------------------------------------
+# ---- kmemleak's commands -------------------------------------------------------------------------
 
-@test
+@case
 def command_scan(place):
     s = Server(place, options="leak.min_age=0")
     s.say("lose 3 700")
-    check("0 new" in s.leak("--command=scan")[1], "reported by the first scan")
-    check("3 new unreferenced objects in 1 places" in s.leak("--command=scan")[1], "not reported by the second")
-    check("0 new" in s.leak("--command=scan")[1], "reported twice")
+    require("0 new" in s.leak("--command=scan")[1], "reported by the first scan")
+    require("3 new unreferenced objects in 1 places" in s.leak("--command=scan")[1], "not reported by the second")
+    require("0 new" in s.leak("--command=scan")[1], "reported twice")
     s.say("lose 1 700")
     s.leak("--command=scan")
-    check("1 new" in s.leak("--command=scan")[1], "a later loss is not reported")
+    require("1 new" in s.leak("--command=scan")[1], "a later loss is not reported")
     text = s.end()
-    check(count_blocks(text) == 2 and "lose+0x" in text, text)
+    require(count_blocks(text) == 2 and "lose+0x" in text, text)
 
 
-@test
+@case
 def command_scan_sees_writes(place):
     s = Server(place, options="leak.min_age=0")
     s.say("lose 3 700")
     for _ in range(3):
-        check("0 new" in s.leak("--command=scan")[1], "what is written to is in use")
+        require("0 new" in s.leak("--command=scan")[1], "what is written to is in use")
         s.say("write")
     s.leak("--command=scan")
-    check("3 new" in s.leak("--command=scan")[1], "not reported")
+    require("3 new" in s.leak("--command=scan")[1], "not reported")
     s.end()
 
 
-@test
+@case
 def command_scan_waits_for_age(place):
     s = Server(place, options="leak.min_age=1500")
     began = time.monotonic()
     s.say("lose 3 700")
     while "0 new" in s.leak("--command=scan")[1]:
-        check(time.monotonic() - began < 20, "never reported")
-    check(time.monotonic() - began > 1.4, "reported before its time")
+        require(time.monotonic() - began < 20, "never reported")
+    require(time.monotonic() - began > 1.4, "reported before its time")
     s.end()
 
 
-@test
+@case
 def command_clear(place):
     s = Server(place, options="leak.min_age=0:leak=on")
     s.say("lose 3 700")
-    check(s.leak("--command=clear")[0] == 0, "status")
-    check(s.leak()[0] == 0, "what was cleared is shown")
+    require(s.leak("--command=clear")[0] == 0, "status")
+    require(s.leak()[0] == 0, "what was cleared is shown")
     s.say("lose 2 900")
     expect_loss(s, 2, 900)
     text = s.end()
-    check(count_blocks(text) == 1 and "size 900" in text, "at exit: " + text)
+    require(count_blocks(text) == 1 and "size 900" in text, "at exit: " + text)
 
 
-@test
+@case
 def command_interval(place):
     s = Server(place, options="leak.min_age=0")
     s.say("lose 3 700")
-    check("every 1 s" in s.leak("--command=scan=1")[1], "no answer")
+    require("every 1 s" in s.leak("--command=scan=1")[1], "no answer")
     began = time.monotonic()
     while "unreferenced object" not in s.log():
-        check(time.monotonic() - began < 20, "no report by itself")
+        require(time.monotonic() - began < 20, "no report by itself")
         time.sleep(0.05)
-    check("no scans" in s.leak("--command=scan=off")[1], "no answer")
-    check("every 600 s" in s.leak("--command=scan=on")[1], "no answer")
-    check(count_blocks(s.end()) == 1, "not once")
+    require("no scans" in s.leak("--command=scan=off")[1], "no answer")
+    require("every 600 s" in s.leak("--command=scan=on")[1], "no answer")
+    require(count_blocks(s.end()) == 1, "not once")
 
 
-@test
+@case
 def command_stack(place):
     s = Server(place, "quiet")
-    check(s.leak()[0] == 0, "lost before")
-    check(s.leak("--command=stack=off")[0] == 0, "status")
+    require(s.leak()[0] == 0, "lost before")
+    require(s.leak("--command=stack=off")[0] == 0, "status")
     status, text = s.leak()
-    check(status == 1 and "(size 99)" in text and "(size 88)" not in text, "what only a stack holds: " + text)
+    require(status == 1 and "(size 99)" in text and "(size 88)" not in text, "what only a stack holds: " + text)
     s.leak("--command=stack=on")
-    check(s.leak()[0] == 0, "stacks again")
+    require(s.leak()[0] == 0, "stacks again")
     s.end()
 
 
-@test
+@case
 def command_dump(place):
     s = Server(place)
     s.say("lose 1 700")
     address = re.search(r"unreferenced object (0x[0-9a-f]+)", s.leak()[1]).group(1)
     status, text = s.leak("--command=dump=" + address)
-    check(status == 0 and "size: 700" in text and "lose+0x" in text, text)
+    require(status == 0 and "size: 700" in text and "lose+0x" in text, text)
     s.end()
 
 
-@test
+@case
 def command_wrong(place):
     s = Server(place)
     for word in ("", "scan=", "scan=x", "dump=", "dump=xyz", "stack", "stack=1", "off"):
-        check(s.leak("--command=" + word)[0] == 2, f"'{word}' was taken")
+        require(s.leak("--command=" + word)[0] == 2, f"'{word}' was taken")
     s.end()
 
 
@@ -563,64 +557,70 @@ def elsewhere_asked(place, options, end_cache):
         at = dict(line.split() for line in iter(p.stdout.readline, "ready\n"))
 
         def ask(*args):
-            r = subprocess.run([place.memsan, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+            r = subprocess.run([place.memsan, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               timeout=60, check=False)
             return r.returncode, r.stdout
 
         def wants(what, status, *patterns):
-            check(what[0] == status, f"status {what[0]}: {what[1]}")
+            require(what[0] == status, f"status {what[0]}: {what[1]}")
             for pattern in patterns:
-                check(re.search(pattern, what[1]), f"no '{pattern}': {what[1]}")
+                require(re.search(pattern, what[1]), f"no '{pattern}': {what[1]}")
 
         pid = str(p.pid)
         wants(ask("leak", "--pid", pid, "--why", at["told"]), 0, "is reachable", r"global variable (chain|told_block)",
               rf"-> {at['told']} \(size 101, pool\), allocated in cut_told ")
-        wants(ask("leak", "--pid", pid, "--why", at["end"]), 0, rf"-> {at['pooled']} \(size 102, arena\), allocated in cut_from_pool ",
+        wants(ask("leak", "--pid", pid, "--why", at["end"]), 0,
+              rf"-> {at['pooled']} \(size 102, arena\), allocated in cut_from_pool ",
               rf"at offset 0x10 -> {at['end']} \(size 77, {end_cache}\)")
-        wants(ask("leak", "--pid", pid, "--why", at["held"], "--format=json"), 1, r'"reachable":false', rf'"address":"{at["lost"]}","size":103')
-        wants(ask("describe", "--pid", pid, hex(int(at["pooled"], 16) + 3)), 0, "3 bytes into", "state: allocated", "size: 102", "in pool: arena",
-              r"cut out of: the object at 0x\w+ \(size 1048576, ", r"cut_from_pool\+0x")
-        wants(ask("describe", "--pid", pid, hex(int(at["end"], 16) + 76)), 0, "76 bytes into", "state: allocated", "size: 77", f"cache: {end_cache}")
+        wants(ask("leak", "--pid", pid, "--why", at["held"], "--format=json"), 1, r'"reachable":false',
+              rf'"address":"{at["lost"]}","size":103')
+        wants(ask("describe", "--pid", pid, hex(int(at["pooled"], 16) + 3)), 0, "3 bytes into", "state: allocated",
+              "size: 102", "in pool: arena", r"cut out of: the object at 0x\w+ \(size 1048576, ", r"cut_from_pool\+0x")
+        wants(ask("describe", "--pid", pid, hex(int(at["end"], 16) + 76)), 0, "76 bytes into", "state: allocated",
+              "size: 77", f"cache: {end_cache}")
         saved = os.path.join(place.folder, "census-" + end_cache.split("-")[0])
         wants(ask("leak", "--pid", pid, "--save=" + saved), 0)
         p.stdin.write("\n")
         p.stdin.flush()
         p.stdout.readline()
-        wants(ask("leak", "--pid", pid, "--growth=" + saved), 1, r"grown by 20000 bytes, 100 objects", r"grown by 4800 bytes, 100 objects.*\n    cut_from_pool",
+        wants(ask("leak", "--pid", pid, "--growth=" + saved), 1, r"grown by 20000 bytes, 100 objects",
+              r"grown by 4800 bytes, 100 objects.*\n    cut_from_pool",
               r"grown by 4000 bytes, 100 objects.*\n    cut_told")
-        wants(ask("leak", "--pid", pid), 1, rf"unreferenced object {at['lost']} \(size 103\)", "holding 1 more of 104 bytes")
+        wants(ask("leak", "--pid", pid), 1, rf"unreferenced object {at['lost']} \(size 103\)",
+              "holding 1 more of 104 bytes")
         p.stdin.close()
 
 
-@test
+@case
 def elsewhere_on_the_heap(place):
     elsewhere_asked(place, "exitcode=0", "malloc-80")
 
 
-@test
+@case
 def elsewhere_fenced(place):
     elsewhere_asked(place, "exitcode=0:fence=all", r"fence-#\d+")
 
 
-@test
+@case
 def interval_by_option(place):
     s = Server(place, "quiet", options="leak.scan_interval=1:leak.min_age=0")
     s.say("lose 3 700")
     began = time.monotonic()
     while "unreferenced object" not in s.log():
-        check(time.monotonic() - began < 20, "no report by itself")
+        require(time.monotonic() - began < 20, "no report by itself")
         time.sleep(0.05)
     time.sleep(2.2)
-    check(count_blocks(s.end()) == 1, "not once")
+    require(count_blocks(s.end()) == 1, "not once")
 
 
-# ---- servers under load ----------------------------------------------------------------------------------------------------------
+# ---- servers under load --------------------------------------------------------------------------
 
 def scan_often(place, pid, times):
     silent = 0
     for i in range(times):
-        r = subprocess.run([place.memsan, "leak", "--pid", str(pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
-                           check=False)
-        check(r.returncode == 0, f"scan {i}: " + r.stdout)
+        r = subprocess.run([place.memsan, "leak", "--pid", str(pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True, timeout=60, check=False)
+        require(r.returncode == 0, f"scan {i}: " + r.stdout)
         silent += "did not stop" in r.stdout
     return silent
 
@@ -632,19 +632,22 @@ def redis_server(place):
     server = subprocess.Popen([place.memsan, "run", "redis-server", "--port", port, "--save", "", "--io-threads", "3"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        while subprocess.run(["redis-cli", "-p", port, "ping"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode:
-            check(server.poll() is None, "redis-server does not start")
+        while subprocess.run(["redis-cli", "-p", port, "ping"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             check=False).returncode:
+            require(server.poll() is None, "redis-server does not start")
             time.sleep(0.1)
-        out = subprocess.run(["redis-cli", "-p", port, "info", "server"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        out = subprocess.run(["redis-cli", "-p", port, "info", "server"], stdout=subprocess.PIPE, text=True,
+                             check=True).stdout
         pid = re.search(r"process_id:(\d+)", out).group(1)
-        load = subprocess.Popen(["redis-benchmark", "-p", port, "-q", "-n", "100000", "-l", "-r", "10000", "-t", "set,lpush,sadd,hset,zadd,lrange_100"],
+        load = subprocess.Popen(["redis-benchmark", "-p", port, "-q", "-n", "100000", "-l", "-r", "10000", "-t",
+                                 "set,lpush,sadd,hset,zadd,lrange_100"],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         silent = scan_often(place, pid, 100)
-        check(load.poll() is None, "the load ended early: " + (load.stderr.read() if load.poll() is not None else ""))
+        require(load.poll() is None, "the load ended early: " + (load.stderr.read() if load.poll() is not None else ""))
         load.terminate()
         load.wait()
         subprocess.run(["redis-cli", "-p", port, "shutdown", "nosave"], stderr=subprocess.DEVNULL, check=False)
-        check(server.wait(30) == 0, "redis-server ended badly: " + server.stderr.read())
+        require(server.wait(30) == 0, "redis-server ended badly: " + server.stderr.read())
         return f"{silent} scans met a thread that did not stop"
     finally:
         server.kill()
@@ -658,11 +661,13 @@ def nginx(place):
     with open(folder + "/index.html", "w", encoding="utf-8") as f:
         f.write("hello " * 5000)
     with open(folder + "/nginx.conf", "w", encoding="utf-8") as f:
-        f.write(f"daemon off; master_process on; worker_processes 1; error_log {folder}/logs/error.log; pid {folder}/nginx.pid;\n"
+        f.write(f"daemon off; master_process on; worker_processes 1; error_log {folder}/logs/error.log; pid "
+                f"{folder}/nginx.pid;\n"
                 "events { worker_connections 100; }\n"
                 f"http {{ access_log off; gzip on; server {{ listen 127.0.0.1:17380; root {folder}; }} }}\n"
                 "user root;\n")
-    server = subprocess.Popen([place.memsan, "run", "nginx", "-p", folder, "-c", folder + "/nginx.conf"], stderr=subprocess.PIPE, text=True)
+    server = subprocess.Popen([place.memsan, "run", "nginx", "-p", folder, "-c", folder + "/nginx.conf"],
+                              stderr=subprocess.PIPE, text=True)
     stop = threading.Event()
     served = [0]
 
@@ -684,17 +689,18 @@ def nginx(place):
         for t in threads:
             t.start()
         while not served[0]:
-            check(server.poll() is None, "nginx does not start")
+            require(server.poll() is None, "nginx does not start")
             time.sleep(0.1)
         with open(folder + "/nginx.pid", encoding="utf-8") as f:
             master = int(f.read())
-        worker = subprocess.run(["pgrep", "-P", str(master)], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[0]
+        worker = subprocess.run(["pgrep", "-P", str(master)], stdout=subprocess.PIPE, text=True,
+                                check=True).stdout.split()[0]
         before = served[0]
         silent = scan_often(place, worker, 100)
         silent += scan_often(place, master, 10)
-        check(served[0] > before + 20, "nothing was served meanwhile")
+        require(served[0] > before + 20, "nothing was served meanwhile")
         os.kill(master, 3)
-        check(server.wait(30) == 0, "nginx ended badly: " + server.stderr.read())
+        require(server.wait(30) == 0, "nginx ended badly: " + server.stderr.read())
         return f"{silent} scans met a thread that did not stop, {served[0]} requests served"
     finally:
         stop.set()
@@ -704,29 +710,17 @@ def nginx(place):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--build", default=".")
+    p = argparse.ArgumentParser(description="scan running processes for leaks")
+    p.add_argument("--build", default=harness.BUILD)
     p.add_argument("--cc", default="gcc")
-    p.add_argument("--servers", action="store_true")
+    p.add_argument("--servers", action="store_true", help="also redis-server and nginx")
+    p.add_argument("--list", action="store_true", help="print the names of the cases")
     p.add_argument("names", nargs="*")
     args = p.parse_args()
-    tests = TESTS + ([redis_server, nginx] if args.servers else [])
-    chosen = [t for t in tests + [redis_server, nginx] if t.__name__ in args.names] if args.names else tests
-    passed = failed = 0
-    with tempfile.TemporaryDirectory(prefix="memsan-live-") as folder:
+    with tempfile.TemporaryDirectory(prefix="memsan-live.") as folder:
         place = Place(os.path.abspath(args.build), args.cc, folder)
-        for t in dict.fromkeys(chosen):
-            try:
-                note = t(place)
-                passed += 1
-                print(f"PASS: {t.__name__}" + (f" ({note})" if note else ""), flush=True)
-            except Skipped as e:
-                print(f"SKIP: {t.__name__}: {e}", flush=True)
-            except (Failed, subprocess.SubprocessError) as e:
-                failed += 1
-                print(f"FAIL: {t.__name__}: {e}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+        return harness.main(lambda _: place, () if args.servers else (redis_server, nginx),
+                            ["--list"] if args.list else args.names)
 
 
 if __name__ == "__main__":

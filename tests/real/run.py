@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs programs that nobody here wrote, once bare and once under memsan, and compares everything a user could see: standard output,
-standard error, exit status, files made.  A report on one of them is a failure: they are taken to be correct.
+"""Runs programs that nobody here wrote, once bare and once under memsan, and compares everything a user could see:
+standard output, standard error, exit status, files made.  A report on one of them is a failure: they are taken to be
+correct.
 
-Each case is a shell script run in a fresh folder with a fixed environment; what it prints must not depend on time or chance.
+Each case is a shell script run in a fresh folder with a fixed environment; what it prints must not depend on time or
+chance.
 """
 import argparse
 import os
@@ -11,6 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import harness 
 
 CASES = {
     "python3 json, sqlite3, threading": ("python3", r"""
@@ -203,20 +208,25 @@ def show(name, bare, under):
 
 def main():
     parser = argparse.ArgumentParser(description="run real programs bare and under memsan and compare")
-    parser.add_argument("--memsan", required=True, help="the memsan command")
+    parser.add_argument("--memsan", default=harness.MEMSAN, help="the memsan command")
     parser.add_argument("--modes", default="check,production")
     parser.add_argument("-o", dest="options", action="append", default=[], help="an option for memsan run")
-    parser.add_argument("only", nargs="*", help="words that the case's name must hold")
+    parser.add_argument("--list", action="store_true", help="print the names of the cases")
+    parser.add_argument("only", nargs="*", metavar="NAME", help="a case's name, or words that it must hold")
     args = parser.parse_args()
-    passed = failed = 0
+    if args.list:
+        print("\n".join(CASES))
+        return 0
+    for word in args.only:
+        if not any(word in name for name in CASES):
+            harness.choose([word], CASES)
     memsan = os.path.abspath(args.memsan)
     with tempfile.TemporaryDirectory(prefix="memsan-real.") as top:
         for number, (name, (program, script)) in enumerate(CASES.items()):
-            if args.only and not any(w in name for w in args.only):
+            if args.only and not any(w == name if w in CASES else w in name for w in args.only):
                 continue
             if not shutil.which(program):
-                print(f"FAIL: {name}: {program} is not installed")
-                failed += 1
+                harness.one_failed(name, f"{program} is not installed")
                 continue
             # The same folder name each time: some programs print where they are.
             work = os.path.join(top, "work")
@@ -236,15 +246,10 @@ def main():
                 if text:
                     wrong += ["reported:", text[:3000]]
                 if wrong:
-                    failed += 1
-                    print(f"FAIL: {name} ({mode})")
-                    print("    " + "\n    ".join("\n".join(wrong).splitlines()))
+                    harness.one_failed(f"{name} ({mode})", "\n    " + "\n    ".join("\n".join(wrong).splitlines()))
                 else:
-                    passed += 1
-                    print(f"PASS: {name} ({mode})")
-                sys.stdout.flush()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+                    harness.one_passed(f"{name} ({mode})")
+    return harness.finish()
 
 
 if __name__ == "__main__":

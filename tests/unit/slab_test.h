@@ -3,20 +3,10 @@
 #ifndef MEMSAN_TESTS_SLAB_TEST_H
 #define MEMSAN_TESTS_SLAB_TEST_H
 
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "slab/slab.h"
+#include "tests/unit/unit.h"
 
 /* The heap is one per process and is set up once, so that a test with options of its own runs in a child.  A failed CHECK there ends
  * the child, and the test with it. */

@@ -2,16 +2,10 @@
 /* tests/unit/test_report_render.c - the layout of reports: text against golden text, JSON against a strict reader, on invented records. */
 #include "config.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "reports/reports.h"
+#include "tests/unit/unit.h"
 
 static struct report_record record;
 static char text[REPORT_TEXT_MAX];

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Builds and runs every victim (one program, one bug) and compares the reports with what the program's own comment expects.
+"""Builds and runs every victim (one program, one bug) and compares the reports with what the program's own comment
+expects.
 
 A victim's header comment holds lines "key: value":
-  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [bad=N] [cache=NAME]
-            [alloc=FUNCTION] [free=FUNCTION] [leak=CLASS] [held=OBJECTS] [count=OBJECTS]; several expect lines, several reports.  "below": they stand in the code, each in a
-            comment /* expect: … */ on the line that the innermost frame of the access must have
-  modes:    the modes it is run in (default: check); 'production' needs expect-production unless the expectation is the same
-  expect-production: what production mode says
+  expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [bad=N]
+  [cache=NAME]
+            [alloc=FUNCTION] [free=FUNCTION] [leak=CLASS] [held=OBJECTS] [count=OBJECTS]; several expect lines, several
+            reports.  "below": they stand in the code, each in a comment /* expect: … */ on the line that the innermost
+            frame of the access must have
+  modes:    the modes it is run in (default: check); 'production' needs expect-production unless the expectation is the
+  same expect-production: what production mode says
   options:  MEMSAN_OPTIONS
   flags:    compiler flags            libs: what to link
   module:   a source file; the library made of it is $VICTIM_MODULE      module-libs: what that is linked with;
@@ -16,8 +19,8 @@ A victim's header comment holds lines "key: value":
   status-linked, status-static: the same for those ways, where there is no memsan run
   status:   exit status when it is not exitcode (99 after a report, else 0)
   output:   what standard output must hold, exactly (without the last newline)
-Markers in the code, /* ALLOC */, /* FREE */ and /* BAD */, name the line that the innermost frame of the alloc, the free and the
-access or noticing stack must have.  Everything else that is reported is a failure.
+Markers in the code, /* ALLOC */, /* FREE */ and /* BAD */, name the line that the innermost frame of the alloc, the
+free and the access or noticing stack must have.  Everything else that is reported is a failure.
 """
 import argparse
 import concurrent.futures
@@ -28,6 +31,9 @@ import shlex
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+import harness 
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROLE_OF_MARKER = {"ALLOC": ("alloc",), "FREE": ("free",), "BAD": ("access", "noticed")}
@@ -112,7 +118,8 @@ def check_report(victim, mode, report, expectation):
     if "type" in wants and report["access"]["type"] != wants["type"]:
         wrong.append(f"a {report['access']['type']}, expected a {wants['type']}")
     if "line" in wants and (first_frame(report, ("access",)) or {}).get("line") != int(wants["line"]):
-        wrong.append(f"access stack starts at line {(first_frame(report, ('access',)) or {}).get('line')}, expected {wants['line']}")
+        wrong.append(f"access stack starts at line {(first_frame(report, ('access',)) or {}).get('line')}, expected "
+                     f"{wants['line']}")
     if "offset" in wants and not report["object"]:
         wrong.append("no object")
     elif "offset" in wants:
@@ -131,8 +138,10 @@ def check_report(victim, mode, report, expectation):
         if frame is None:
             if roles != ROLE_OF_MARKER["BAD"] or "nostack" not in wants:
                 wrong.append(f"no {'/'.join(roles)} stack")
-        elif frame.get("line") not in lines or os.path.basename(frame.get("file") or "") != os.path.basename(victim.path):
-            wrong.append(f"{'/'.join(roles)} stack starts at {frame.get('function')} {frame.get('file')}:{frame.get('line')},"
+        elif frame.get("line") not in lines or os.path.basename(frame.get("file")
+                                                                or "") != os.path.basename(victim.path):
+            wrong.append(f"{'/'.join(roles)} stack starts at {frame.get('function')} "
+                         f"{frame.get('file')}:{frame.get('line')},"
                          f" expected line {sorted(lines)}")
     return wrong
 
@@ -142,8 +151,8 @@ def build(args, victim, way, out):
     compiler = args.cxx if cxx else args.cc
     binary = os.path.join(out, f"{victim.name}-{way}")
     # A fixed set of flags, so that line numbers and frames are what the source says.
-    command = [*shlex.split(compiler), "-g", args.level, "-fno-optimize-sibling-calls", "-fno-inline", "-fno-builtin", "-w",
-               *shlex.split(victim.one("flags")), "-I", args.include, "-o", binary, victim.path]
+    command = [*shlex.split(compiler), "-g", args.level, "-fno-optimize-sibling-calls", "-fno-inline", "-fno-builtin",
+               "-w", *shlex.split(victim.one("flags")), "-I", args.include, "-o", binary, victim.path]
     if args.compile_flags:
         # An instrumented program: compiled with flags that the link must not see.
         part = binary + ".o"
@@ -159,8 +168,8 @@ def build(args, victim, way, out):
     command += ["-pthread", *shlex.split(victim.one("libs"))]
     for i, extra in enumerate(victim.keys.get("module", [])):
         so = os.path.join(out, f"{victim.name}-module{i}.so")
-        r = subprocess.run([*shlex.split(args.cc), *shlex.split(args.compile_flags), "-g", "-O1", "-shared", "-fPIC", "-w", "-o", so, os.path.join(args.dir, extra),
-                            *shlex.split(victim.one("module-libs"))],
+        r = subprocess.run([*shlex.split(args.cc), *shlex.split(args.compile_flags), "-g", "-O1", "-shared", "-fPIC",
+                            "-w", "-o", so, os.path.join(args.dir, extra), *shlex.split(victim.one("module-libs"))],
                            capture_output=True, text=True)
         if r.returncode != 0:
             return None, r.stderr
@@ -193,7 +202,8 @@ def run(args, victim, way, mode, binary, out):
         command = [binary]
     command += shlex.split(victim.one("args"))
     try:
-        r = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env, timeout=120, stdin=subprocess.DEVNULL)
+        r = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env, timeout=120,
+                           stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         return ["did not finish within 120 s"], []
     with open(report_file, encoding="utf-8") as f:
@@ -244,14 +254,18 @@ def attempt(args, victim, out):
 
 def main():
     parser = argparse.ArgumentParser(description="run the victims and check their reports")
-    parser.add_argument("--build", required=True, help="build folder with memsan, .libs and libmemsan.a, or an install prefix")
+    parser.add_argument("--build", default=harness.BUILD,
+                        help="build folder with memsan, .libs and libmemsan.a, or an install prefix")
     parser.add_argument("--cc", default="gcc")
     parser.add_argument("--cxx", default="g++")
     parser.add_argument("--dir", default=HERE, help="folder of the victims")
-    parser.add_argument("--form", default="", help="name of the build that --cc makes; victims may say 'not-form: NAME' or 'only-form: NAME'")
-    parser.add_argument("--compile-flags", default="", help="flags for compiling only; then linking is a step of its own")
+    parser.add_argument("--form", default="",
+                        help="name of the build that --cc makes; victims may say 'not-form: NAME' or 'only-form: NAME'")
+    parser.add_argument("--compile-flags", default="",
+                        help="flags for compiling only; then linking is a step of its own")
     parser.add_argument("--level", default="-O1", help="optimisation")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--list", action="store_true", help="print the names of the victims")
     parser.add_argument("victims", nargs="*", help="names; none: all")
     args = parser.parse_args()
     build_dir = os.path.abspath(args.build)
@@ -263,26 +277,24 @@ def main():
     args.include = os.path.join(build_dir, "include") if installed else os.path.join(HERE, "../../preload")
     paths = sorted(os.path.join(args.dir, f) for f in os.listdir(args.dir) if f.endswith((".c", ".cc")))
     victims = [Victim(p) for p in paths if not os.path.basename(p).startswith("module_")]
-    victims = [v for v in victims if args.form not in v.one("not-form").split()]
+    chosen = harness.choose(args.victims, [v.name for v in victims])
+    if args.list:
+        print("\n".join(chosen))
+        return 0
+    victims = [v for v in victims if v.name in chosen and args.form not in v.one("not-form").split()]
     victims = [v for v in victims if not v.one("only-form") or args.form in v.one("only-form").split()]
-    if args.victims:
-        victims = [v for v in victims if v.name in args.victims]
-    passed = failed = 0
+    if args.victims and not victims:
+        print(f"{' '.join(chosen)}: not for this form")
+        return 0
     with tempfile.TemporaryDirectory(prefix="memsan-victims.") as out, \
             concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         for results in pool.map(lambda v: attempt(args, v, out), victims):
             for label, wrong in results:
                 if wrong:
-                    failed += 1
-                    print(f"FAIL: {label}")
-                    for w in wrong:
-                        print(f"    {w}")
+                    harness.one_failed(label, "\n    " + "\n    ".join(wrong))
                 else:
-                    passed += 1
-                    print(f"PASS: {label}")
-                sys.stdout.flush()
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+                    harness.one_passed(label)
+    return harness.finish()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tests/lib/harness.py - what the Python runners share: folders, cases, counting, programs that are compiled and run.
+
+A runner finds this module beside itself, whatever folder it is started in:
+
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+    import harness
+
+    @harness.case
+    def status_is_the_programs(folder):     # a new, empty folder; a case without a parameter gets none
+        harness.equal("status", harness.memsan("run", "true").returncode, 0)
+
+    if __name__ == "__main__":
+        sys.exit(harness.main())
+
+A case fails when it raises an exception, and is skipped when it raises Skipped.  A case that calls check() counts those
+checks instead of itself.  Every runner understands --list and names of cases, and ends with the line "N passed, N
+failed", or "N passed, N failed, N skipped". Its exit status is 0 when all passed, 77 (automake's "skipped") when
+nothing failed but something was skipped, and 1 otherwise.
+"""
+import difflib
+import inspect
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+LIMIT = 120  # seconds; a program that runs longer hangs
+SKIPPED_STATUS = 77
+
+
+def find_build():
+    """The build folder: $BUILD, the current folder if memsan was configured there, else what scripts/test or
+    scripts/quickstart built."""
+    candidates = [os.environ["BUILD"]] if os.environ.get("BUILD") else [".", os.path.join(TOP, "build-test"),
+                                                                        os.path.join(TOP, "build")]
+    for folder in candidates:
+        if os.path.exists(os.path.join(folder, "config.status")):
+            return os.path.abspath(folder)
+    return os.path.abspath(candidates[0])
+
+
+BUILD = find_build()
+MEMSAN = os.path.abspath(os.environ.get("MEMSAN") or os.path.join(BUILD, "memsan"))
+LIBRARY = os.path.join(BUILD, ".libs/libmemsan.so")
+ARCHIVE = os.path.join(BUILD, "libmemsan.a")
+CC = shlex.split(os.environ.get("CC", "gcc"))
+
+
+class Skipped(Exception):
+    """Raised by a case that cannot run here; its text says why."""
+
+
+# ---- counting ------------------------------------------------------------------------------------
+
+passed = 0
+failed = 0
+skipped = 0
+
+
+def one_passed(name, note=""):
+    global passed
+    passed += 1
+    print(f"PASS: {name}" + (f" ({note})" if note else ""), flush=True)
+
+
+def one_failed(name, why=""):
+    global failed
+    failed += 1
+    print(f"FAIL: {name}" + (f": {why}" if why else ""), flush=True)
+
+
+def one_skipped(name, why):
+    global skipped
+    skipped += 1
+    print(f"SKIP: {name}: {why}", flush=True)
+
+
+def check(name, problem):
+    """One of many checks: `problem` is empty, or says what is wrong.  Only failures are printed."""
+    global passed
+    if problem:
+        one_failed(name, problem)
+    else:
+        passed += 1
+
+
+def finish():
+    """Prints the last line; returns the exit status."""
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
+    if failed or not passed + skipped:
+        return 1
+    return SKIPPED_STATUS if skipped else 0
+
+
+# ---- expectations --------------------------------------------------------------------------------
+
+def require(condition, what):
+    assert condition, what
+
+
+def equal(what, got, wanted):
+    assert got == wanted, f"{what}: {got!r:.2000}, expected {wanted!r:.2000}"
+
+
+def within(what, text, pattern):
+    assert re.search(pattern, text), f"{what}: {text!r} does not match {pattern!r}"
+
+
+def wait_until(what, condition, limit=LIMIT):
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain: {what}"
+        time.sleep(0.01)
+
+
+# ---- cases ---------------------------------------------------------------------------------------
+
+cases = []
+
+
+def case(function):
+    cases.append(function)
+    return function
+
+
+def near(name, known):
+    """Names that the wrong one may have been meant for, as the end of a message."""
+    holding = [k for k in known if name in k] if len(name) > 3 else []
+    close = list(dict.fromkeys(difflib.get_close_matches(name, known, 5, 0.6) + holding))[:5]
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def choose(names, known):
+    """The names in the order of `known`; all of them when none is asked for.  Ends the runner at an unknown name."""
+    for name in names:
+        if name not in known:
+            runner = os.path.basename(sys.argv[0])
+            raise SystemExit(f"{runner}: there is no case '{name}'{near(name, known)} (--list prints all)")
+    return [k for k in known if k in names] if names else list(known)
+
+
+def undo_ignored_signals():
+    """What nohup and the like made this process ignore would be ignored in every program below."""
+    for s in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(s) == signal.SIG_IGN:
+            signal.signal(s, signal.SIG_DFL)
+
+
+def run_case(function, make=None):
+    """Runs one case in a new folder.  `make` turns the folder into what the case's parameter is."""
+    name = function.__name__
+    before = passed + failed + skipped
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"memsan-{os.path.basename(sys.argv[0])}.") as folder:
+            argument = [make(folder) if make else folder] if inspect.signature(function).parameters else []
+            note = function(*argument)
+    except Skipped as e:
+        one_skipped(name, e)
+    except Exception as e:  # pylint: disable=broad-except; whatever it is, it is this case's failure
+        one_failed(name, (f"{type(e).__name__}: " if type(e) is not AssertionError else "") + str(e)[:6000])
+    else:
+        if passed + failed + skipped == before:
+            one_passed(name, note or "")
+
+
+def main(make=None, asked_for=(), names=None):
+    """Runs the cases that the command line names, or all but those of `asked_for`; returns the exit status."""
+    names = sys.argv[1:] if names is None else names
+    known = {function.__name__: function for function in cases}
+    if names == ["--list"]:
+        print("\n".join(known))
+        return 0
+    os.chdir(BUILD)
+    undo_ignored_signals()
+    for name in choose(names, known):
+        if names or known[name] not in asked_for:
+            run_case(known[name], make)
+    return finish()
+
+
+# ---- programs ------------------------------------------------------------------------------------
+
+def environment(**extra):
+    """This process's environment without anything of memsan's."""
+    env = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "MEMSAN_OPTIONS")}
+    env.update(extra)
+    return env
+
+
+def run(*command, **kwargs):
+    """A finished command: standard input empty, both outputs as text, ended after LIMIT seconds; a status other than 0
+    is no error."""
+    kwargs.setdefault("timeout", LIMIT)
+    kwargs.setdefault("check", False)
+    kwargs.setdefault("errors", "replace")
+    if "input" not in kwargs:
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
+    if not {"stdout", "stderr"} & kwargs.keys():
+        kwargs["capture_output"] = True
+    return subprocess.run(command, text=True, **kwargs)
+
+
+def memsan(*arguments, env=None, **kwargs):
+    return run(MEMSAN, *arguments, env=env or environment(), **kwargs)
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+def compile_c(folder, name, text, *flags):
+    """Compiles a program from its text; the path of the program."""
+    source = write(folder, name + ".c", text)
+    subprocess.run([*CC, "-o", os.path.join(folder, name), source, *flags], check=True)
+    return os.path.join(folder, name)
+
+
+def json_lines(text):
+    """The reports that a text holds, one JSON object in a line."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+# ---- the sources ---------------------------------------------------------------------------------
+
+# What configure, make and Python put beside the sources of a release.
+GENERATED = {"autom4te.cache", "_build", "_inst", "_sub", "__pycache__", ".libs", ".deps"}
+
+
+def source_files(top=TOP):
+    """Paths below top: what git knows, or, in a release, everything that is not generated."""
+    if os.path.exists(os.path.join(top, ".git")):
+        out = run("git", "-C", top, "ls-files", "-z", check=True).stdout
+        return sorted(p for p in out.split("\0") if p and os.path.exists(os.path.join(top, p)))
+    found = []
+    for folder, folders, files in os.walk(top):
+        folders[:] = [f for f in folders if f not in GENERATED and (not f.startswith("build") or f == "build-aux")]
+        found += [os.path.relpath(os.path.join(folder, f), top) for f in files]
+    return sorted(found)
+
+
+def read_source(path):
+    with open(os.path.join(TOP, path), encoding="utf-8", errors="replace") as f:
+        return f.read()
