@@ -13,6 +13,7 @@
  *   lock.c      ranked futex locks, fork support
  *   options.c   the option table (options.def), its parser
  *   thread.c    per-thread state and the table of threads
+ *   fork.c      lib's part of a fork
  *   modules.c   loaded and since unloaded modules, build ids
  *   unwind.c, unwind_save.c   the stack unwinder (.eh_frame rows cached per pc), stacks saved; cfi.c, cfi_static.c read them, window.c guards the reading
  *   depot.c     stacks saved once, named by 32-bit handles
@@ -112,6 +113,15 @@ ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset);
 ssize_t os_write_all(int fd, const void *buf, size_t n);
 pid_t os_gettid(void);
 pid_t os_getpid(void);
+extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden"))); /* 0: not asked for yet */
+pid_t thread_tid_first(void);
+/* os_gettid, remembered.  Right after fork too (lib_fork_child), but in a child of vfork it is the parent's. */
+__inline_hot pid_t thread_tid(void)
+{
+	pid_t tid = thread_self_tid;
+
+	return likely(tid) ? tid : thread_tid_first();
+}
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void);   /* SIGABRT with the default action, whatever handlers are installed */
 bool os_under_seccomp(void);     /* a system call filter is active: unusual calls may kill */
@@ -317,12 +327,10 @@ void options_format_accepted(const struct option_desc *d, struct fmt_buf *b);
 struct thread_info { pid_t tid; char name[THREAD_NAME_MAX]; bool alive; };
 
 extern TLS_IE uint32_t thread_self_index __attribute__((visibility("hidden")));   /* 0: not registered */
-extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden")));        /* 0: not asked for yet */
 /* Threads of this process have this index or a higher one (those that were forked from with lower ones); 0: no fork has made it.  When
  * the table is full a lower one may be ours as well. */
 extern uint32_t thread_first_own __attribute__((visibility("hidden")));
 uint32_t thread_index_first(void);
-pid_t thread_tid_first(void);
 
 /* This thread's index in the table, registering it on first use: one TLS load otherwise.  In the child of fork the thread gets
  * a new index, so that what its parent's thread did keeps that thread's tid.  Stays valid after thread_exit_notify. */
@@ -331,13 +339,6 @@ __inline_hot uint32_t thread_index(void)
 	uint32_t index = thread_self_index;
 
 	return likely(index) ? index : thread_index_first();
-}
-/* Cached; right after fork too, but the parent's in a child of vfork. */
-__inline_hot pid_t thread_tid(void)
-{
-	pid_t tid = thread_self_tid;
-
-	return likely(tid) ? tid : thread_tid_first();
 }
 /* Also threads that are gone, until the slot is reused.  Takes no lock. */
 bool thread_lookup(uint32_t index, struct thread_info *info);
@@ -472,6 +473,8 @@ static inline bool view_read(const struct mem_view *v, void *dst, uint64_t addr,
 {
 	return v->read(v, dst, addr, n) == n;
 }
+
+/* ---- fork.c ---- */
 
 /* fork: every registered lock of the runtime, in rank order, before; released in both processes after.  The child also
  * learns its new tid. */
