@@ -15,7 +15,11 @@
  *   thread.c    per-thread state and the table of threads
  *   fork.c      lib's part of a fork
  *   modules.c   loaded and since unloaded modules, build ids
- *   unwind.c, unwind_save.c   the stack unwinder (.eh_frame rows cached per pc), stacks saved; cfi.c, cfi_static.c read them, window.c guards the reading
+ *   unwind.c        the stack unwinder's rows, cached per pc, and its steps
+ *   unwind_save.c   stacks saved in the depot
+ *   unwind_walk.c   walks that only list frames
+ *   cfi.c, cfi_static.c   .eh_frame, also of static programs, read for one pc
+ *   window.c        which words of a stack may be read
  *   depot.c     stacks saved once, named by 32-bit handles
  *   (header)    memory seen from elsewhere: struct mem_view
  *
@@ -372,7 +376,7 @@ bool module_self_range(uintptr_t *start, uintptr_t *end);
 const char *module_self_path(void);
 /* Called around the real dlclose: remember what goes away, make cached unwind rows stale.  May take the loader's lock. */
 void *modules_before_dlclose(void);          /* NULL when there is no memory: then nothing is remembered */
-void modules_after_dlclose(void *snapshot);  /* frees it */
+bool modules_after_dlclose(void *snapshot);  /* frees it; true: code may have gone away (unwind_flush) */
 
 /* ---- unwind.c, unwind_save.c and depot.c: stacks ------------------------------------------------------------------------------------------ */
 
@@ -440,7 +444,7 @@ size_t depot_fetch(stack_handle handle, uintptr_t *pcs, size_t max);
 /* The innermost frame's pc. */
 uintptr_t depot_top(stack_handle handle);
 uint64_t depot_bytes(void);
-void unwind_flush(void);            /* cached rows of every thread become stale (a module went away) */
+void unwind_flush(void);            /* cached rows of every thread become stale (modules_after_dlclose) */
 
 /* ---- memory seen from elsewhere ---------------------------------------------------------------------------------------------- */
 
