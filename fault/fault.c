@@ -27,8 +27,6 @@
 
 #include "fault/fault_internal.h"
 
-bool fault_installed;
-
 static TLS_IE bool fault_busy; /* this thread is in here */
 
 struct fault {

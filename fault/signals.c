@@ -41,6 +41,7 @@ static struct ranked_lock actions_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct program_action actions[2];
 static uint32_t actions_version[2];
 
+bool fault_installed;
 static signals_sigaction_fn real_sigaction;
 static void (*our_handler)(int, siginfo_t *, void *);
 static void (*libc_restorer)(void);     /* what libc's sigaction shows as sa_restorer */

@@ -356,7 +356,7 @@ static bool fde_open(const uint8_t *fde, struct cursor *c, struct cie *cie, uint
 	return !c->bad;
 }
 
-bool cfi_fde_range(const uint8_t *fde, uintptr_t *start, uintptr_t *range)
+static bool fde_range(const uint8_t *fde, uintptr_t *start, uintptr_t *range)
 {
 	struct cursor c;
 	struct cie cie;
@@ -393,7 +393,7 @@ enum cfi_found cfi_find_row(uintptr_t pc, struct cfi_row *row)
 	if (!modules_usable() || _dl_find_object((void *)pc, &found) != 0)
 		return CFI_NO_MODULE;
 	const uint8_t *fde = found.dlfo_eh_frame ? fde_search(found.dlfo_eh_frame, pc)
-	                                         : cfi_static_search(pc, found.dlfo_link_map->l_addr);
+	                                         : cfi_static_search(pc, found.dlfo_link_map->l_addr, fde_range);
 	if (!fde)
 		return CFI_NO_ROW;
 	mem_set(&m.row, 0, sizeof(m.row));

@@ -55,7 +55,7 @@ static bool locate(uintptr_t bias, const uint8_t **start, size_t *size)
 
 /* ---- the list ------------------------------------------------------------------------------------------------------ */
 
-static size_t list_fdes(const uint8_t *start, size_t size, struct static_row *into)
+static size_t list_fdes(const uint8_t *start, size_t size, cfi_range_fn fde_range, struct static_row *into)
 {
 	size_t n = 0, off = 0;
 	uintptr_t pc, range;
@@ -65,7 +65,7 @@ static size_t list_fdes(const uint8_t *start, size_t size, struct static_row *in
 		mem_copy(&length, start + off, sizeof(length));
 		if (length == 0 || length > size - off - 4)
 			break;
-		if (cfi_fde_range(start + off, &pc, &range) && pc) { /* 0: a function that the linker dropped */
+		if (fde_range(start + off, &pc, &range) && pc) { /* 0: a function that the linker dropped */
 			if (into)
 				into[n] = (struct static_row){ pc, start + off };
 			n++;
@@ -101,27 +101,27 @@ static void sort_rows(struct static_row *a, size_t n)
 	}
 }
 
-static void make_rows(uintptr_t bias)
+static void make_rows(uintptr_t bias, cfi_range_fn fde_range)
 {
 	const uint8_t *start;
 	size_t size, n;
 
 	if (!locate(bias, &start, &size))
 		return;
-	n = list_fdes(start, size, NULL);
+	n = list_fdes(start, size, fde_range, NULL);
 	rows = n ? meta_alloc(n * sizeof(*rows), COST_UNWIND) : NULL;
 	if (!rows)
 		return;
-	nr_rows = list_fdes(start, size, rows);
+	nr_rows = list_fdes(start, size, fde_range, rows);
 	sort_rows(rows, nr_rows);
 }
 
-const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias)
+const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias, cfi_range_fn fde_range)
 {
 	uint32_t state = __atomic_load_n(&rows_state, __ATOMIC_ACQUIRE);
 
 	if (state == 0 && __atomic_compare_exchange_n(&rows_state, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
-		make_rows(bias);
+		make_rows(bias, fde_range);
 		__atomic_store_n(&rows_state, 2, __ATOMIC_RELEASE);
 	}
 	/* Another thread, or a signal handler in this one, while the list is being made: no row this time. */

@@ -16,8 +16,13 @@
  *   lock.c      ranked futex locks, fork support
  *   options.c   the option table (options.def), its parser
  *   thread.c    per-thread state and the table of threads
+ *   fork.c      lib's part of a fork
  *   modules.c   loaded and since unloaded modules, build ids
- *   unwind.c, unwind_save.c   the stack unwinder (.eh_frame rows cached per pc), stacks saved; cfi.c, cfi_static.c read them, window.c guards the reading
+ *   unwind.c        the stack unwinder's rows, cached per pc, and its steps
+ *   unwind_save.c   stacks saved in the depot
+ *   unwind_walk.c   walks that only list frames
+ *   cfi.c, cfi_static.c   .eh_frame, also of static programs, read for one pc
+ *   window.c        which words of a stack may be read
  *   depot.c     stacks saved once, named by 32-bit handles
  *   (header)    memory seen from elsewhere: struct mem_view
  *
@@ -143,6 +148,15 @@ ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset);
 ssize_t os_write_all(int fd, const void *buf, size_t n);
 pid_t os_gettid(void);
 pid_t os_getpid(void);
+extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden"))); /* 0: not asked for yet */
+pid_t thread_tid_first(void);
+/* os_gettid, remembered.  Right after fork too (lib_fork_child), but in a child of vfork it is the parent's. */
+__inline_hot pid_t thread_tid(void)
+{
+	pid_t tid = thread_self_tid;
+
+	return likely(tid) ? tid : thread_tid_first();
+}
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void);   /* SIGABRT with the default action, whatever handlers are installed */
 bool os_under_seccomp(void);     /* a system call filter is active: unusual calls may kill */
@@ -369,12 +383,10 @@ void options_format_accepted(const struct option_desc *d, struct fmt_buf *b);
 struct thread_info { pid_t tid; char name[THREAD_NAME_MAX]; bool alive; };
 
 extern TLS_IE uint32_t thread_self_index __attribute__((visibility("hidden")));   /* 0: not registered */
-extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden")));        /* 0: not asked for yet */
 /* Threads of this process have this index or a higher one (those that were forked from with lower ones); 0: no fork has made it.  When
  * the table is full a lower one may be ours as well. */
 extern uint32_t thread_first_own __attribute__((visibility("hidden")));
 uint32_t thread_index_first(void);
-pid_t thread_tid_first(void);
 
 /* This thread's index in the table, registering it on first use: one TLS load otherwise.  In the child of fork the thread gets
  * a new index, so that what its parent's thread did keeps that thread's tid.  Stays valid after thread_exit_notify. */
@@ -383,13 +395,6 @@ __inline_hot uint32_t thread_index(void)
 	uint32_t index = thread_self_index;
 
 	return likely(index) ? index : thread_index_first();
-}
-/* Cached; right after fork too, but the parent's in a child of vfork. */
-__inline_hot pid_t thread_tid(void)
-{
-	pid_t tid = thread_self_tid;
-
-	return likely(tid) ? tid : thread_tid_first();
 }
 /* Also threads that are gone, until the slot is reused.  Takes no lock. */
 bool thread_lookup(uint32_t index, struct thread_info *info);
@@ -423,7 +428,7 @@ bool module_self_range(uintptr_t *start, uintptr_t *end);
 const char *module_self_path(void);
 /* Called around the real dlclose: remember what goes away, make cached unwind rows stale.  May take the loader's lock. */
 void *modules_before_dlclose(void);          /* NULL when there is no memory: then nothing is remembered */
-void modules_after_dlclose(void *snapshot);  /* frees it */
+bool modules_after_dlclose(void *snapshot);  /* frees it; true: code may have gone away (unwind_flush) */
 
 /* ---- unwind.c, unwind_save.c and depot.c: stacks ------------------------------------------------------------------------------------------ */
 
@@ -491,7 +496,7 @@ size_t depot_fetch(stack_handle handle, uintptr_t *pcs, size_t max);
 /* The innermost frame's pc. */
 uintptr_t depot_top(stack_handle handle);
 uint64_t depot_bytes(void);
-void unwind_flush(void);            /* cached rows of every thread become stale (a module went away) */
+void unwind_flush(void);            /* cached rows of every thread become stale (modules_after_dlclose) */
 
 /* ---- memory seen from elsewhere ---------------------------------------------------------------------------------------------- */
 
@@ -524,6 +529,8 @@ static inline bool view_read(const struct mem_view *v, void *dst, uint64_t addr,
 {
 	return v->read(v, dst, addr, n) == n;
 }
+
+/* ---- fork.c ---- */
 
 /* fork: every registered lock of the runtime, in rank order, before; released in both processes after.  The child also
  * learns its new tid. */

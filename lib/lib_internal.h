@@ -56,9 +56,9 @@ enum cfi_found { CFI_NO_MODULE, CFI_NO_ROW, CFI_FOUND };
 enum cfi_found cfi_find_row(uintptr_t pc, struct cfi_row *row);
 
 /* The code that the FDE at `fde` describes.  False for a CIE, or what cannot be read. */
-bool cfi_fde_range(const uint8_t *fde, uintptr_t *start, uintptr_t *range);
+typedef bool (*cfi_range_fn)(const uint8_t *fde, uintptr_t *start, uintptr_t *range);
 /* cfi_static.c: the FDE that may describe pc in a program without .eh_frame_hdr, or NULL. */
-const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias);
+const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias, cfi_range_fn fde_range);
 
 struct stack_view;   /* what the expression may read of the stack */
 /* The value of a location expression over a frame's registers, with `initial` pushed first when it is not NULL. */
@@ -269,7 +269,8 @@ static inline struct frame frame_first(const struct unwind_regs *regs)
 /* What this thread knows of its stack's memory, its user's until unwind_leave.  NULL: a signal handler while it is in use, or no memory. */
 struct stack_view *unwind_enter_view(void);
 void unwind_leave(void);
-/* unwind_walk without that. */
+/* unwind.c: unwind_walk with this view, and with one of its own. */
+size_t unwind_walk_in(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
 size_t unwind_walk_alone(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
 
 #endif

@@ -360,19 +360,3 @@ void locks_fork_child(void)
 	lock_release_in_child(&fork_lock);
 	os_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, sizeof(saved));
 }
-
-void lib_fork_prepare(void)
-{
-	locks_fork_prepare();
-}
-
-void lib_fork_parent(void)
-{
-	locks_fork_parent();
-}
-
-void lib_fork_child(void)
-{
-	thread_fork_child();
-	locks_fork_child();
-}

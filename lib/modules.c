@@ -345,15 +345,13 @@ static bool still_loaded(const struct module_info *before)
 	return mem_compare(now.build_id, before->build_id, BUILD_ID_MAX) == 0;
 }
 
-void modules_after_dlclose(void *snapshot)
+bool modules_after_dlclose(void *snapshot)
 {
 	struct module_snapshot *s = snapshot;
 	bool any = false;
 
-	if (!s) { /* what went away is not known */
-		unwind_flush();
-		return;
-	}
+	if (!s) /* what went away is not known */
+		return true;
 	modules_enter();
 	for (uint32_t i = 0; i < s->loaded.nr; i++) {
 		const struct module_info *info = &s->infos[i];
@@ -365,6 +363,5 @@ void modules_after_dlclose(void *snapshot)
 	}
 	modules_leave();
 	os_release(s, SNAPSHOT_BYTES);
-	if (any)
-		unwind_flush();
+	return any;
 }

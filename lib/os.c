@@ -119,6 +119,14 @@ pid_t os_gettid(void)
 	return (pid_t)os_syscall4(SYS_gettid, 0, 0, 0, 0);
 }
 
+TLS_IE pid_t thread_self_tid;
+
+pid_t thread_tid_first(void)
+{
+	thread_self_tid = os_gettid();
+	return thread_self_tid;
+}
+
 /* Never cached: right in children of fork, vfork and raw clone alike. */
 pid_t os_getpid(void)
 {

@@ -40,7 +40,6 @@ static uint32_t swept_at;            /* jiffies of the last search for threads t
 static bool thread_lock_registered;  /* atomic */
 
 TLS_IE uint32_t thread_self_index;
-TLS_IE pid_t thread_self_tid;
 uint32_t thread_first_own;
 /* Inside a function that takes thread_lock: a signal handler that comes in between gets index 0 instead of a deadlock. */
 static TLS_IE bool thread_busy;
@@ -142,12 +141,6 @@ uint32_t thread_index_first(void)
 	thread_self_index = index;
 	thread_busy = false;
 	return index;
-}
-
-pid_t thread_tid_first(void)
-{
-	thread_self_tid = os_gettid();
-	return thread_self_tid;
 }
 
 /* The index stays valid for what the thread still does (destructors of thread-specific data come in any order). */

@@ -256,9 +256,9 @@ __cold_path bool unwind_step_rare(struct walk *w, uint64_t row, uintptr_t pc, ui
 	}
 }
 
-/* ---- walks without memory -------------------------------------------------------------------------------------------------- */
+/* ---- a walk without memory -------------------------------------------------------------------------------------------------- */
 
-__inline_hot size_t walk_out(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
+size_t unwind_walk_in(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 {
 	struct walk w;
 	struct frame f = frame_first(regs);
@@ -284,109 +284,5 @@ __cold_path size_t unwind_walk_alone(const struct unwind_regs *regs, uintptr_t *
 	struct stack_view view;
 
 	mem_set(&view, 0, sizeof(view));
-	return walk_out(&view, regs, pcs, max);
-}
-
-size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
-{
-	struct stack_view *view = unwind_enter_view();
-
-	if (unlikely(!view))
-		return unwind_walk_alone(regs, pcs, max);
-	size_t n = walk_out(view, regs, pcs, max);
-	unwind_leave();
-	return n;
-}
-
-/* A frame that a signal interrupted comes with its pc plus one. */
-static bool walk_passes(struct stack_view *view, const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc, uintptr_t sp)
-{
-	struct walk w;
-	struct frame f = frame_first(regs);
-	struct origin from;
-	uintptr_t before = 0;
-
-	walk_begin(&w, view, &f);
-	for (unsigned i = 0; i < STACK_FRAMES_MAX; i++) {
-		if (before == from_sp && f.pc == pc + 1 && f.sp == sp)
-			return true;
-		before = f.sp;
-		if (!walk_step(&w, &f, row_of(f.pc - 1), &from))
-			return false;
-	}
-	return false;
-}
-
-bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc, uintptr_t sp)
-{
-	struct stack_view *known = unwind_enter_view(), view;
-	bool passes;
-
-	if (likely(known)) {
-		passes = walk_passes(known, regs, from_sp, pc, sp);
-		unwind_leave();
-		return passes;
-	}
-	mem_set(&view, 0, sizeof(view));
-	return walk_passes(&view, regs, from_sp, pc, sp);
-}
-
-/* A stack that overflowed has up to half a million frames. */
-#define ENDS_MAX ((size_t)4 << 20)
-
-/* What does not fit goes round behind the head, so that the outermost stay; how many frames there are. */
-static size_t walk_ends(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head)
-{
-	struct walk w;
-	struct frame f = frame_first(regs);
-	struct origin from;
-	uintptr_t first = 1;
-	size_t n = 0;
-	uint64_t row;
-
-	walk_begin(&w, view, &f);
-	do {
-		row = row_of(f.pc - 1);
-		if (likely(!(row & ROW_HIDDEN))) {
-			pcs[n < max ? n : head + (n - head) % (max - head)] = f.pc - first;
-			n++;
-		}
-		first = 0;
-	} while (n < ENDS_MAX && walk_step(&w, &f, row, &from));
-	return n;
-}
-
-static void reverse(uintptr_t *pcs, size_t n)
-{
-	for (size_t i = 0; i < n / 2; i++) {
-		uintptr_t pc = pcs[i];
-
-		pcs[i] = pcs[n - 1 - i];
-		pcs[n - 1 - i] = pc;
-	}
-}
-
-size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head, size_t *skipped)
-{
-	struct stack_view *known = unwind_enter_view();
-	size_t n, turn, room = max - head;
-
-	if (likely(known)) {
-		n = walk_ends(known, regs, pcs, max, head);
-		unwind_leave();
-	} else {
-		struct stack_view view;
-
-		mem_set(&view, 0, sizeof(view));
-		n = walk_ends(&view, regs, pcs, max, head);
-	}
-	*skipped = n > max ? n - max : 0;
-	if (!*skipped)
-		return n;
-	/* The ring begins with its oldest entry. */
-	turn = (n - head) % room;
-	reverse(pcs + head, turn);
-	reverse(pcs + head + turn, room - turn);
-	reverse(pcs + head, room);
-	return max;
+	return unwind_walk_in(&view, regs, pcs, max);
 }

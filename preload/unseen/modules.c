@@ -15,7 +15,8 @@ MEMSAN_EXPORT int dlclose(void *handle)
 		real_dlclose = (int (*)(void *))dlsym(RTLD_NEXT, "dlclose");
 	void *snapshot = modules_before_dlclose();
 	int ret = real_dlclose(handle);
-	modules_after_dlclose(snapshot);
+	if (modules_after_dlclose(snapshot))
+		unwind_flush();
 	fence_after_dlclose();
 	return ret;
 }

@@ -47,7 +47,8 @@ static void helper_close(void *library)
 	void *snapshot = modules_before_dlclose();
 
 	dlclose(library);
-	modules_after_dlclose(snapshot);
+	if (modules_after_dlclose(snapshot))
+		unwind_flush();
 }
 
 static uintptr_t helper_pc(void *library)
