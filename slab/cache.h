@@ -86,7 +86,6 @@ static inline bool cache_is_custom(const struct slab_cache *c)
 {
 	return c->number >= SLAB_FIRST_CUSTOM;
 }
-extern int64_t cache_checked_bytes; /* slots that are out of their slabs, in caches with flags; atomic */
 
 /* Objects of `size` bytes; `align` is a power of two from 16 to the page size. */
 void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state);

@@ -197,8 +197,9 @@ void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_reg
 {
 	void *p = alloc_once(c, zero, regs);
 
-	if (likely(p) || !slab_reclaim(regs))
+	if (likely(p))
 		return p;
+	reclaim_all(regs);
 	return alloc_once(c, zero, regs);
 }
 

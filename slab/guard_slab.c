@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/guard_slab.c - quarantine that grows stronger: slabs whose objects are all freed become guarded address space. */
+#include "slab/budget.h"
 #include "slab/cache.h"
 #include "slab/guard_slab.h"
 #include "slab/quarantine.h"
@@ -21,7 +22,6 @@
  * Where the kernel has no guard regions nothing is guarded: each slab would be a mapping of its own, and those are limited. */
 
 #define SEALED_A_JIFFY 160 /* pages */
-#define ADDRESS_SPACE_MAX ((size_t)64 << 30)
 
 /* All under quarantine_lock. */
 static struct slab *oldest, *newest; /* guarded and guarded, linked by next */
@@ -88,7 +88,7 @@ static struct slab *take_oldest(bool all, const struct slab_cache *of)
 	bool over;
 
 	lock_acquire(&quarantine_lock);
-	over = metadata_bytes > quarantine_budget() / 2 || guarded_bytes > MIN(ADDRESS_SPACE_MAX, arena_size / 4);
+	over = budget_guarded_exceeded(metadata_bytes, guarded_bytes);
 	for (s = all || over ? oldest : NULL; s && (s->nr_queued || (of && s->cache != of)); s = s->next)
 		before = s;
 	if (s) {

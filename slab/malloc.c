@@ -43,6 +43,7 @@ bool slab_init(void)
 		any_fast |= malloc_caches[i].fast;
 	}
 	area_init();
+	reclaim_init();
 	quarantine_init();
 	buddy_init();
 	if (!arena_init(any_fast))
@@ -91,23 +92,13 @@ __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, boo
 	return p;
 }
 
-/* All that is only held back goes, and the program gives what it can spare. */
-__cold_path bool slab_reclaim(const struct unwind_regs *regs)
-{
-	quarantine_drain(regs);
-	area_drain();
-	slab_trim(0);
-	slab_shrink_all();
-	return true;
-}
-
 /* Out of memory: one more try. */
 static __cold_path void *malloc_after_reclaim(size_t size, size_t align, enum slab_api api, bool zero,
                                               const struct unwind_regs *regs)
 {
 	if (size > arena_size || align > arena_size)
 		return NULL;
-	slab_reclaim(regs);
+	reclaim_all(regs);
 	return malloc_once(size, align, api, zero, regs);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/quarantine.c - freed objects held back from reuse, so that a late write or free still finds them. */
-#include "slab/area.h"
 #include "slab/arena.h"
+#include "slab/budget.h"
 #include "slab/cache.h"
 #include "slab/custom.h"
 #include "slab/guard_slab.h"
@@ -26,7 +26,6 @@
 #define VICTIMS 64
 #define STALE_MIN 4096
 #define BUFFER_BYTES ((size_t)64 << 10)
-#define BUDGET_FLOOR ((uint64_t)1 << 20)
 
 struct chunk {
 	struct chunk *next;
@@ -38,7 +37,7 @@ struct ranked_lock quarantine_lock = RANKED_LOCK_INIT(LOCK_RANK_QUARANTINE);
 
 /* All under quarantine_lock. */
 static struct chunk *head, *tail, *spare;
-static uint64_t queue_bytes, queue_objects; /* what counts */
+static uint64_t queue_objects;              /* what counts, as budget_queued_bytes */
 static uint64_t nr_stale;                   /* entries of guarded slabs */
 
 void quarantine_init(void)
@@ -77,11 +76,11 @@ __inline_hot bool queue_push(void *object, struct slab *s, bool *full)
 	if (unlikely(!tail || tail->count == CHUNK_OBJECTS) && !chunk_add())
 		return false;
 	tail->objects[tail->count++] = object;
-	WRITE_ONCE(queue_bytes, queue_bytes + c->slot_size);
+	WRITE_ONCE(budget_queued_bytes, budget_queued_bytes + c->slot_size);
 	queue_objects++;
 	if (unlikely(++s->nr_queued == c->nr_objects) && guard_slab_wanted(c)) {
 		WRITE_ONCE(s->guarded, true);
-		WRITE_ONCE(queue_bytes, queue_bytes - (uint64_t)c->nr_objects * c->slot_size);
+		WRITE_ONCE(budget_queued_bytes, budget_queued_bytes - (uint64_t)c->nr_objects * c->slot_size);
 		queue_objects -= c->nr_objects;
 		nr_stale += c->nr_objects;
 		*full = true;
@@ -131,7 +130,7 @@ static bool queue_pop(struct victims *v)
 			chunk_drop_head();
 		s->nr_queued--;
 		if (!READ_ONCE(s->guarded)) {
-			WRITE_ONCE(queue_bytes, queue_bytes - s->cache->slot_size);
+			WRITE_ONCE(budget_queued_bytes, budget_queued_bytes - s->cache->slot_size);
 			queue_objects--;
 			custom_pin(s->cache);
 			victims_add(v, object, s);
@@ -185,14 +184,6 @@ static void queue_compact(void)
 	}
 }
 
-uint64_t quarantine_budget(void)
-{
-	int64_t live = __atomic_load_n(&cache_checked_bytes, __ATOMIC_RELAXED) - (int64_t)READ_ONCE(queue_bytes);
-	uint64_t share = ((uint64_t)MAX(live, 0) + area_live_bytes()) / 100 * options.quarantine_percent;
-
-	return MIN(options.quarantine_size, MAX(share, BUDGET_FLOOR));
-}
-
 /* ---- leaving -------------------------------------------------------------------------------------------------------------------- */
 
 static void verify_victim(void *object, struct slab *s, const struct unwind_regs *regs)
@@ -233,7 +224,7 @@ static void release_victims(struct victims *v)
 /* What the queue may hold. */
 static uint64_t queue_allowance(bool drain)
 {
-	uint64_t budget = drain ? 0 : quarantine_budget();
+	uint64_t budget = drain ? 0 : budget_quarantine();
 
 	return budget - MIN(budget, guard_slab_metadata());
 }
@@ -269,9 +260,9 @@ static void evict(bool drain, const struct unwind_regs *regs)
 		v.n = 0;
 		lock_acquire(&quarantine_lock);
 		most = queue_allowance(drain);
-		if (queue_bytes > most)
+		if (budget_queued_bytes > most)
 			queue_prefetch();
-		while (v.n < VICTIMS && (drain || queue_bytes > most) && queue_pop(&v))
+		while (v.n < VICTIMS && (drain || budget_queued_bytes > most) && queue_pop(&v))
 			;
 		lock_release(&quarantine_lock);
 		n = v.n;
@@ -399,7 +390,7 @@ static size_t queue_extract(const struct slab_cache *c, void **victims)
 				nr_stale--;
 				continue;
 			}
-			WRITE_ONCE(queue_bytes, queue_bytes - c->slot_size);
+			WRITE_ONCE(budget_queued_bytes, budget_queued_bytes - c->slot_size);
 			queue_objects--;
 			victims[n++] = k->objects[i];
 		}
@@ -440,7 +431,7 @@ void quarantine_drain(const struct unwind_regs *regs)
 void quarantine_get_stats(struct quarantine_stats *s)
 {
 	lock_acquire(&quarantine_lock);
-	s->bytes = queue_bytes;
+	s->bytes = budget_queued_bytes;
 	s->objects = queue_objects;
 	s->guarded = nr_stale;
 	lock_release(&quarantine_lock);

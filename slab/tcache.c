@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/tcache.c - thread caches: stacks of free objects, refilled from and flushed to the slab caches in batches. */
-#include "slab/area.h"
-#include "slab/buddy.h"
+#include "slab/budget.h"
 #include "slab/cache.h"
 #include "slab/custom.h"
 #include "slab/quarantine.h"
@@ -26,10 +25,9 @@
 
 #define BIN_FIRST 16u
 #define BIN_GROWTH 4u
-#define BIN_MAX 256u
+#define BIN_MAX BUDGET_BIN_OBJECTS
 #define TICKS 256
 #define READY_MAX 16u /* cache_init gives no larger batch to a checked cache */
-#define BIN_BYTES ((size_t)64 << 10)
 
 TLS_IE struct tcache *tcache_self;
 static TLS_IE bool tcache_gone; /* the thread has ended: what its destructors still do goes without a block */
@@ -98,7 +96,7 @@ struct tcache_block *tcache_block(void)
 
 static uint32_t bin_limit(const struct slab_cache *c)
 {
-	return (uint32_t)MIN(BIN_MAX, MAX(2, BIN_BYTES / c->object_size));
+	return (uint32_t)MIN(BIN_MAX, MAX(2, BUDGET_BIN_BYTES / c->object_size));
 }
 
 /* More room, if it may have more.  The old array is left behind: at most a third of the new one. */
@@ -119,19 +117,18 @@ static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
 	bin->max = max;
 }
 
-static void bins_decay(struct tcache_block *b);
-static void custom_decay(struct tcache_block *b);
+static void (*tick_hook)(struct tcache_block *b); /* set once before the program's first allocation */
+
+void tcache_set_tick(void (*fn)(struct tcache_block *b))
+{
+	tick_hook = fn;
+}
 
 /* Now and then somebody has to look whether memory that was freed long ago is still kept; nobody else is sure to come by. */
 static void tick(struct tcache_block *b)
 {
-	if (++b->ticks % TICKS)
-		return;
-	bins_decay(b);
-	custom_decay(b);
-	area_decay();
-	buddy_decay();
-	slab_shrink_near_limit();
+	if (++b->ticks % TICKS == 0)
+		tick_hook(b);
 }
 
 /* So that the lowest address, which the cache gives first, is on top of the stack. */
@@ -385,6 +382,12 @@ static void custom_decay(struct tcache_block *b)
 		}
 		x->ran_empty = false;
 	}
+}
+
+void tcache_decay(struct tcache_block *b)
+{
+	bins_decay(b);
+	custom_decay(b);
 }
 
 void tcache_flush_custom(struct slab_cache *c)

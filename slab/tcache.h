@@ -52,6 +52,10 @@ void tcache_flush_custom(struct slab_cache *c);    /* this thread's */
 void tcache_forget_custom(const struct slab_cache *c); /* in all threads: it is for the inline paths no more */
 uint64_t tcache_count_custom(const struct slab_cache *c);
 void tcache_flush_all(struct tcache_block *b);
+/* Half of each bin that did not run empty since the last time goes back. */
+void tcache_decay(struct tcache_block *b);
+/* Called on every 256th of a thread's trips to a slab cache, with no lock held. Set once before the program's first allocation. */
+void tcache_set_tick(void (*fn)(struct tcache_block *b));
 void tcache_fork_child(void);
 /* Objects cached by all threads, by class. */
 void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1]);
