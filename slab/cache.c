@@ -53,6 +53,7 @@ struct returned {
 };
 
 struct slab_cache slab_caches[SLAB_CACHES];
+void (*cache_last_unpin)(struct slab_cache *c);
 
 /* ---- layout ------------------------------------------------------------------------------------------------------------ */
 

@@ -3,7 +3,6 @@
 #include "slab/arena.h"
 #include "slab/budget.h"
 #include "slab/cache.h"
-#include "slab/custom.h"
 #include "slab/guard_slab.h"
 #include "slab/quarantine.h"
 #include "slab/redzone.h"
@@ -78,7 +77,7 @@ __inline_hot bool queue_push(void *object, struct slab *s, bool *full)
 	tail->objects[tail->count++] = object;
 	WRITE_ONCE(budget_queued_bytes, budget_queued_bytes + c->slot_size);
 	queue_objects++;
-	if (unlikely(++s->nr_queued == c->nr_objects) && guard_slab_wanted(c)) {
+	if (unlikely(++s->nr_queued == c->nr_objects) && guard_slab_admit(c)) {
 		WRITE_ONCE(s->guarded, true);
 		WRITE_ONCE(budget_queued_bytes, budget_queued_bytes - (uint64_t)c->nr_objects * c->slot_size);
 		queue_objects -= c->nr_objects;
@@ -132,7 +131,7 @@ static bool queue_pop(struct victims *v)
 		if (!READ_ONCE(s->guarded)) {
 			WRITE_ONCE(budget_queued_bytes, budget_queued_bytes - s->cache->slot_size);
 			queue_objects--;
-			custom_pin(s->cache);
+			cache_pin(s->cache);
 			victims_add(v, object, s);
 			return true;
 		}
@@ -217,7 +216,7 @@ static void release_victims(struct victims *v)
 			}
 		}
 		cache_return(c, batch, k);
-		custom_unpin(c, (uint32_t)k);
+		cache_unpin(c, (uint32_t)k);
 	}
 }
 
@@ -275,6 +274,26 @@ static void evict(bool drain, const struct unwind_regs *regs)
 	} while (n == VICTIMS);
 }
 
+/* The oldest guarded slabs are given up while there are too many, or all of them; of one cache or, NULL, of any. */
+static void trim_guarded(bool all, const struct slab_cache *of)
+{
+	struct slab *s;
+
+	for (;;) {
+		lock_acquire(&quarantine_lock);
+		s = guard_slab_take_oldest(all, of);
+		lock_release(&quarantine_lock);
+		if (!s)
+			return;
+		guard_slab_give_up(s);
+	}
+}
+
+void quarantine_remove_guarded(const struct slab_cache *c)
+{
+	trim_guarded(true, c);
+}
+
 /* ---- entering ------------------------------------------------------------------------------------------------------------------- */
 
 /* What a batch leaves to be done without the lock. */
@@ -295,7 +314,7 @@ __inline_hot void enter_one(void *object, struct entered *e)
 		return;
 	else
 		e->full[e->nr_full++] = s;
-	custom_pin(s->cache);
+	cache_pin(s->cache);
 }
 
 static void enter_finish(struct entered *e, const struct unwind_regs *regs)
@@ -307,11 +326,14 @@ static void enter_finish(struct entered *e, const struct unwind_regs *regs)
 	release_victims(&e->lost);
 	for (i = 0; i < e->nr_full; i++) {
 		guard_slab(e->full[i], regs);
-		custom_unpin(e->full[i]->cache, 1);
+		lock_acquire(&quarantine_lock);
+		guard_slab_keep(e->full[i]);
+		lock_release(&quarantine_lock);
+		cache_unpin(e->full[i]->cache, 1);
 	}
 	evict(false, regs);
 	if (e->nr_full)
-		guard_slab_trim(false);
+		trim_guarded(false, NULL);
 }
 
 /* The count is reset under the lock: the child of a fork sees the objects in the queue or in the buffer, not in both. */
@@ -415,7 +437,7 @@ void quarantine_remove_cache(struct slab_cache *c, const struct unwind_regs *reg
 		if (n)
 			cache_return(c, victims, n);
 	} while (n == VICTIMS);
-	guard_slab_remove_cache(c);
+	trim_guarded(true, c);
 }
 
 void quarantine_drain(const struct unwind_regs *regs)
@@ -425,7 +447,7 @@ void quarantine_drain(const struct unwind_regs *regs)
 	if (b)
 		quarantine_flush_block(b, regs);
 	evict(true, regs);
-	guard_slab_trim(true);
+	trim_guarded(true, NULL);
 }
 
 void quarantine_get_stats(struct quarantine_stats *s)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/stats.c - counters summed on demand, /proc/slabinfo's lines, and what fork needs. */
+/* slab/stats.c - counters summed on demand, /proc/slabinfo's lines. */
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/buddy.h"
@@ -93,20 +93,4 @@ void slab_print_slabinfo(void (*line)(void *ctx, const char *text), void *ctx)
 	line(ctx, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> "
 	          "<sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>");
 	cache_for_each(slabinfo_line, &l);
-}
-
-/* ---- fork: the locks are lib's to take; this is the rest --------------------------------------------------------------------------- */
-
-void slab_fork_prepare(void)
-{
-}
-
-void slab_fork_parent(void)
-{
-}
-
-void slab_fork_child(void)
-{
-	buddy_fork_child();
-	tcache_fork_child();
 }

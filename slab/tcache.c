@@ -2,8 +2,6 @@
 /* slab/tcache.c - thread caches: stacks of free objects, refilled from and flushed to the slab caches in batches. */
 #include "slab/budget.h"
 #include "slab/cache.h"
-#include "slab/custom.h"
-#include "slab/quarantine.h"
 #include "slab/slab.h"
 #include "slab/state.h"
 #include "slab/tcache.h"
@@ -360,9 +358,9 @@ static void custom_flush_all(struct tcache_block *b)
 		struct custom_bin *x = slab_custom_bin(&slab_caches[i], b->fast.custom);
 
 		/* The cache may be destroyed by another thread just now. */
-		if (x->bin.count && custom_try_pin(&slab_caches[i], x->generation)) {
+		if (x->bin.count && cache_try_pin(&slab_caches[i], x->generation)) {
 			bin_flush_all(&x->bin, &slab_caches[i]);
-			custom_unpin(&slab_caches[i], 1);
+			cache_unpin(&slab_caches[i], 1);
 		}
 		WRITE_ONCE(x->bin.count, 0);
 	}
@@ -376,9 +374,9 @@ static void custom_decay(struct tcache_block *b)
 		struct slab_cache *c = &slab_caches[i];
 		struct custom_bin *x = slab_custom_bin(c, b->fast.custom);
 
-		if (x->bin.count && !x->ran_empty && c->fast && custom_try_pin(c, x->generation)) {
+		if (x->bin.count && !x->ran_empty && c->fast && cache_try_pin(c, x->generation)) {
 			bin_flush_half(&x->bin, c);
-			custom_unpin(c, 1);
+			cache_unpin(c, 1);
 		}
 		x->ran_empty = false;
 	}
@@ -439,32 +437,16 @@ void tcache_flush_all(struct tcache_block *b)
 	custom_flush_all(b);
 }
 
-void slab_thread_exit(void)
+struct tcache_block *tcache_close(void)
 {
-	struct tcache_block *b = (struct tcache_block *)tcache_self;
-
 	tcache_gone = true;
-	if (!b)
-		return;
-	quarantine_flush_block(b, NULL);
-	tcache_flush_all(b);
-	tcache_self = NULL;
-	STORE_RELEASE(b->in_use, 0u); /* pairs with the exchange in block_find_unused */
+	return (struct tcache_block *)tcache_self;
 }
 
-/* In the child only the calling thread exists; what the others had cached is given back.  Their blocks are whole or lack an
- * object that was on its way (essay above), and every lock is free. */
-void tcache_fork_child(void)
+void tcache_detach(struct tcache_block *b)
 {
-	struct tcache_block *b;
-
-	for (b = all_blocks; b; b = b->next) {
-		if (&b->fast == tcache_self || !b->in_use)
-			continue;
-		quarantine_flush_block(b, NULL);
-		tcache_flush_all(b);
-		b->in_use = 0;
-	}
+	tcache_self = NULL;
+	STORE_RELEASE(b->in_use, 0u); /* pairs with the exchange in block_find_unused */
 }
 
 void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1])

@@ -56,7 +56,10 @@ void tcache_flush_all(struct tcache_block *b);
 void tcache_decay(struct tcache_block *b);
 /* Called on every 256th of a thread's trips to a slab cache, with no lock held. Set once before the program's first allocation. */
 void tcache_set_tick(void (*fn)(struct tcache_block *b));
-void tcache_fork_child(void);
+/* The thread ends: it gets no block again. Its block, or NULL. */
+struct tcache_block *tcache_close(void);
+/* The block, which is empty, waits for another thread. */
+void tcache_detach(struct tcache_block *b);
 /* Objects cached by all threads, by class. */
 void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1]);
 
