@@ -3,7 +3,7 @@
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/buddy.h"
-#include "slab/quarantine.h"
+#include "slab/budget.h"
 #include "slab/slab.h"
 
 /* Production.  Returning pages and asking for them again would cost a system call and page faults for each malloc, so a freed area is
@@ -19,28 +19,15 @@
  *
  * Accepted weakness: a retained area may be up to an eighth larger than asked for. */
 
-#define RETAIN_AREAS 64
-#define RETAIN_AREA_MAX ((size_t)32 << 20)
-#define RETAIN_BYTES ((size_t)64 << 20)
-#define RETAIN_SLACK ((size_t)256 << 10)
-#define PEAK_JIFFIES (JIFFIES_HZ / 4)
-#define HELD_BYTES_MAX ((size_t)64 << 30)
-/* Guard regions cost page tables only; without them each is a VMA of its own (vm.max_map_count is 65530). */
-#define HELD_AREAS_GUARDED 16384
-#define HELD_AREAS_MPROTECT 2048
-#define HELD_AREAS_MIN 64
 
 struct ranked_lock area_lock = RANKED_LOCK_INIT(LOCK_RANK_VMALLOC);
 
 /* All under area_lock. */
 static struct area *live, *spare;
 static struct area *held_first, *held_last; /* the quarantine, oldest first */
-static struct area *retained[RETAIN_AREAS]; /* oldest first */
+static struct area *retained[BUDGET_RETAINED_AREAS]; /* oldest first */
 static unsigned nr_retained, nr_held;
-static size_t retained_bytes, held_bytes, live_bytes, nr_live;
-static size_t peak, peak_before; /* the most live_bytes in this interval, and in the one before */
-static uint32_t interval_start;  /* jiffies */
-
+static size_t retained_bytes, held_bytes, nr_live;
 static size_t run_bytes(const struct area *a)
 {
 	return (size_t)a->nr_pages << PAGE_SHIFT;
@@ -49,7 +36,7 @@ static size_t run_bytes(const struct area *a)
 /* ---- guards -------------------------------------------------------------------------------------------------------------- */
 
 /* A guard region is written into every page table entry: two megabytes of tables and 10 ms a gigabyte.  Large ones are better a VMA
- * each, as all are where there are no guard regions; HELD_BYTES_MAX bounds their number. */
+ * each, as all are where there are no guard regions; budget.c bounds their number. */
 #define GUARD_REGION_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
 
 /* Locked memory cannot be guarded; os_decommit unlocks it.  Where a guard is not to be had the pages stay accessible, empty: one
@@ -91,8 +78,7 @@ static void live_add(struct area *a)
 		live->prev = a;
 	live = a;
 	nr_live++;
-	WRITE_ONCE(live_bytes, live_bytes + area_data_size(a));
-	peak = MAX(peak, live_bytes);
+	budget_area_add(area_data_size(a));
 	WRITE_ONCE(a->state, AREA_LIVE);
 }
 
@@ -105,7 +91,7 @@ static void live_remove(struct area *a)
 	if (a->next)
 		a->next->prev = a->prev;
 	nr_live--;
-	WRITE_ONCE(live_bytes, live_bytes - area_data_size(a));
+	budget_area_sub(area_data_size(a));
 }
 
 struct area *area_descriptor_get(void)
@@ -139,7 +125,7 @@ void area_make_live(struct area *a)
 void area_set_pages(struct area *a, uint32_t pages)
 {
 	lock_acquire(&area_lock);
-	WRITE_ONCE(live_bytes, live_bytes + ((size_t)pages << PAGE_SHIFT) - run_bytes(a));
+	WRITE_ONCE(budget_area_bytes, budget_area_bytes + ((size_t)pages << PAGE_SHIFT) - run_bytes(a));
 	WRITE_ONCE(a->nr_pages, pages);
 	lock_release(&area_lock);
 }
@@ -215,7 +201,7 @@ static struct area *retained_excess(size_t limit)
 {
 	struct area *excess = NULL;
 
-	while (nr_retained && (nr_retained == RETAIN_AREAS || retained_bytes > limit)) {
+	while (nr_retained && (nr_retained == BUDGET_RETAINED_AREAS || retained_bytes > limit)) {
 		struct area *a = retained[0];
 
 		retained_drop(0);
@@ -223,22 +209,6 @@ static struct area *retained_excess(size_t limit)
 		excess = a;
 	}
 	return excess;
-}
-
-/* Live and retained areas together are no more than what was live at once in the last moments: a program that takes and frees the
- * same areas again and again gets them all back, and one whose sizes vary does not pile up those that it no longer asks for. */
-static size_t retained_limit(void)
-{
-	uint32_t now = jiffies_now();
-	size_t most;
-
-	if (now - interval_start >= PEAK_JIFFIES) {
-		peak_before = now - interval_start < 2 * PEAK_JIFFIES ? peak : live_bytes;
-		peak = live_bytes;
-		interval_start = now;
-	}
-	most = MAX(peak, peak_before) + RETAIN_SLACK;
-	return MIN(most - MIN(most, live_bytes), RETAIN_BYTES);
 }
 
 static size_t release_all(struct area *a)
@@ -262,11 +232,11 @@ void area_retain(struct area *a)
 
 	lock_acquire(&area_lock);
 	live_remove(a);
-	if (run_bytes(a) > RETAIN_AREA_MAX) {
+	if (run_bytes(a) > BUDGET_RETAINED_AREA_MAX) {
 		a->next = NULL;
 		excess = a;
 	} else {
-		limit = retained_limit();
+		limit = budget_retained_bytes();
 		excess = retained_excess(limit - MIN(limit, run_bytes(a)));
 		WRITE_ONCE(a->state, AREA_RETAINED);
 		retained[nr_retained] = a;
@@ -284,7 +254,7 @@ void area_decay(void)
 	if (!READ_ONCE(nr_retained))
 		return;
 	lock_acquire(&area_lock);
-	excess = retained_excess(retained_limit());
+	excess = retained_excess(budget_retained_bytes());
 	lock_release(&area_lock);
 	release_all(excess);
 }
@@ -321,22 +291,13 @@ size_t area_shrink(void)
 
 /* ---- quarantine --------------------------------------------------------------------------------------------------------------- */
 
-/* A held area costs no data, but its descriptor, its memmap entries and often a page of page tables; half of the byte budget may go there. */
-static bool held_over_budget(void)
-{
-	uint64_t most = os_guard_supported() ? HELD_AREAS_GUARDED : HELD_AREAS_MPROTECT;
-	uint64_t fit = MAX(quarantine_budget() / 2 / PAGE_SIZE, HELD_AREAS_MIN);
-
-	return nr_held > MIN(most, fit) || held_bytes > MIN(HELD_BYTES_MAX, arena_size / 4);
-}
-
 /* The oldest, when `all` or when there are too many. */
 static struct area *held_take(bool all)
 {
 	struct area *a = NULL;
 
 	lock_acquire(&area_lock);
-	if (held_first && (all || held_over_budget())) {
+	if (held_first && (all || budget_held_areas_exceeded(nr_held, held_bytes))) {
 		a = held_first;
 		held_first = a->next;
 		if (!held_first)
@@ -404,11 +365,6 @@ void area_dispose(struct area *a)
 
 /* ---- views ------------------------------------------------------------------------------------------------------------------- */
 
-uint64_t area_live_bytes(void)
-{
-	return READ_ONCE(live_bytes);
-}
-
 /* For views of all of them; the lock is held, so no more than look. */
 void area_for_each_live(void (*fn)(const struct area *a, void *ctx), void *ctx)
 {
@@ -424,7 +380,7 @@ void area_get_stats(struct area_stats *s)
 {
 	lock_acquire(&area_lock);
 	s->areas = nr_live;
-	s->bytes = live_bytes;
+	s->bytes = budget_area_bytes;
 	s->retained_bytes = retained_bytes;
 	s->quarantined_bytes = held_bytes;
 	s->quarantined = nr_held;

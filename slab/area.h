@@ -62,7 +62,6 @@ void area_decay(void);                              /* those that nobody took ba
 void area_drain(void);                              /* quarantined ones too */
 struct area_stats { uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined; };
 void area_for_each_live(void (*fn)(const struct area *a, void *ctx), void *ctx);
-uint64_t area_live_bytes(void);                     /* without the lock */
 void area_get_stats(struct area_stats *s);
 
 #endif

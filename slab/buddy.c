@@ -2,6 +2,7 @@
 /* slab/buddy.c - the page allocator: runs of pages, split and merged by powers of two. */
 #include "slab/arena.h"
 #include "slab/buddy.h"
+#include "slab/budget.h"
 #include "slab/slab.h"
 
 /* Knuth's buddy system (TAOCP 2.5), as in the kernel's mm/page_alloc.c: a free run of 2^k pages lies at a multiple of 2^k, its buddy is
@@ -29,8 +30,6 @@
 #define DIRTY 1
 #define CLEAN 0
 
-#define RESERVE_PAGES ((size_t)(4 << 20) >> PAGE_SHIFT)
-#define LIMIT_PAGES ((size_t)(64 << 20) >> PAGE_SHIFT) /* and a quarter of what is in use */
 #define DECAY_JIFFIES (JIFFIES_HZ / 4)
 
 static struct ranked_lock buddy_lock = RANKED_LOCK_INIT(LOCK_RANK_BUDDY); /* guards all of this file's state */
@@ -319,15 +318,15 @@ size_t buddy_purge(size_t keep)
 /* Called when there is more than the reserve. */
 static void decay(void)
 {
-	size_t limit = LIMIT_PAGES + ((size_t)top_block * BLOCK_PAGES - free_pages) / 4;
+	size_t limit = budget_dirty_pages((size_t)top_block * BLOCK_PAGES - free_pages);
 	uint32_t now = jiffies_now();
 
 	if (dirty_pages > limit)
 		purge_locked(limit / 2);
 	if (now - decay_start < DECAY_JIFFIES)
 		return;
-	if (dirty_low > RESERVE_PAGES)
-		purge_locked(dirty_pages - (dirty_low - RESERVE_PAGES));
+	if (dirty_low > BUDGET_RESERVE_PAGES)
+		purge_locked(dirty_pages - (dirty_low - BUDGET_RESERVE_PAGES));
 	dirty_low = dirty_pages;
 	decay_start = now;
 }
@@ -373,7 +372,7 @@ void buddy_free(uint32_t page, size_t n, bool clean)
 {
 	lock_acquire(&buddy_lock);
 	free_range(page, n, clean ? CLEAN : DIRTY);
-	if (dirty_pages > RESERVE_PAGES)
+	if (dirty_pages > BUDGET_RESERVE_PAGES)
 		decay();
 	lock_release(&buddy_lock);
 }
@@ -392,7 +391,7 @@ size_t buddy_used_pages(void)
 
 void buddy_decay(void)
 {
-	if (READ_ONCE(dirty_pages) <= RESERVE_PAGES)
+	if (READ_ONCE(dirty_pages) <= BUDGET_RESERVE_PAGES)
 		return;
 	lock_acquire(&buddy_lock);
 	decay();

@@ -3,6 +3,7 @@
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/buddy.h"
+#include "slab/budget.h"
 #include "slab/cache.h"
 #include "slab/finding.h"
 #include "slab/redzone.h"
@@ -52,7 +53,7 @@ struct returned {
 };
 
 struct slab_cache slab_caches[SLAB_CACHES];
-int64_t cache_checked_bytes; /* atomic */
+void (*cache_last_unpin)(struct slab_cache *c);
 
 /* ---- layout ------------------------------------------------------------------------------------------------------------ */
 
@@ -335,19 +336,18 @@ size_t cache_take(struct slab_cache *c, void **objects, size_t n)
 	c->nr_out += got;
 	lock_release(&c->lock);
 	if (!c->fast)
-		__atomic_fetch_add(&cache_checked_bytes, (int64_t)(got * c->slot_size), __ATOMIC_RELAXED);
+		__atomic_fetch_add(&budget_checked_bytes, (int64_t)(got * c->slot_size), __ATOMIC_RELAXED);
 	if (c->ctor)
 		construct_raw(c, objects, got);
 	return got;
 }
 
-/* A slab has become empty: keep a few, and more the more slabs there are; a loop that frees much and allocates it again should
- * not build all of its slabs anew each time.  What was kept while there were many more goes too. */
+/* A slab has become empty. What was kept while there were many more goes too. */
 static void slab_became_empty(struct slab_cache *c, struct slab *s)
 {
 	list_remove(c, s);
 	list_add(c, s, SLAB_LIST_EMPTY);
-	while (c->nr_empty > 1 + c->nr_slabs / 8 && !c->typesafe)
+	while (c->nr_empty > budget_empty_slabs(c->nr_slabs) && !c->typesafe)
 		slab_delete(c, c->empty);
 }
 
@@ -420,7 +420,7 @@ void cache_return(struct slab_cache *c, void *const *objects, size_t n)
 	size_t k;
 
 	if (!c->fast)
-		__atomic_fetch_sub(&cache_checked_bytes, (int64_t)(n * c->slot_size), __ATOMIC_RELAXED);
+		__atomic_fetch_sub(&budget_checked_bytes, (int64_t)(n * c->slot_size), __ATOMIC_RELAXED);
 	for (k = 0; k < n; k += RETURN_BATCH)
 		return_batch(c, objects + k, MIN(n - k, RETURN_BATCH));
 }
@@ -451,7 +451,7 @@ void cache_release(struct slab_cache *c)
 		if ((w & OWNER_TAG) == OWNER_SLAB && READ_ONCE(((struct slab *)OWNER_POINTER(w))->cache) == c) {
 			s = OWNER_POINTER(w);
 			if (!c->fast)
-				__atomic_fetch_sub(&cache_checked_bytes, (int64_t)(c->nr_objects - s->nr_free) * c->slot_size, __ATOMIC_RELAXED);
+				__atomic_fetch_sub(&budget_checked_bytes, (int64_t)(c->nr_objects - s->nr_free) * c->slot_size, __ATOMIC_RELAXED);
 			slab_delete(c, s);
 		}
 	}
@@ -470,7 +470,7 @@ void cache_guard_slab(struct slab_cache *c, struct slab *s)
 	c->nr_out -= c->nr_objects;
 	WRITE_ONCE(s->guarded, true);
 	lock_release(&c->lock);
-	__atomic_fetch_sub(&cache_checked_bytes, (int64_t)c->nr_objects * c->slot_size, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&budget_checked_bytes, (int64_t)c->nr_objects * c->slot_size, __ATOMIC_RELAXED);
 }
 
 void cache_drop_guarded(struct slab_cache *c, struct slab *s)

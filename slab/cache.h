@@ -86,7 +86,6 @@ static inline bool cache_is_custom(const struct slab_cache *c)
 {
 	return c->number >= SLAB_FIRST_CUSTOM;
 }
-extern int64_t cache_checked_bytes; /* slots that are out of their slabs, in caches with flags; atomic */
 
 /* Objects of `size` bytes; `align` is a power of two from 16 to the page size. */
 void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state);
@@ -149,6 +148,36 @@ static inline struct slab_track *track_of(const struct slab_cache *c, struct sla
 static inline uintptr_t object_start(uintptr_t object, uint8_t byte)
 {
 	return ALIGN_UP(object, (uintptr_t)16 << (byte & OBJECT_ALIGN));
+}
+
+/* ---- pins of the program's caches ---- */
+
+/* What the last pin of a cache does. Set by custom.c before there is a cache that can be pinned. */
+extern void (*cache_last_unpin)(struct slab_cache *c);
+/* Whoever holds objects of a cache that are in no slab and in no queue pins it, under quarantine_lock: it may be destroyed meanwhile, and
+ * goes with the last pin. */
+static inline void cache_pin(struct slab_cache *c)
+{
+	if (cache_is_custom(c))
+		__atomic_fetch_add(&c->pins, 1, __ATOMIC_RELAXED);
+}
+static inline void cache_unpin(struct slab_cache *c, uint32_t n)
+{
+	if (cache_is_custom(c) && __atomic_sub_fetch(&c->pins, n, __ATOMIC_ACQ_REL) == 0)
+		LOAD_ACQUIRE(cache_last_unpin)(c);
+}
+/* The same for a thread that holds objects of that generation in a bin, and no lock.  False: the cache is gone, and so are they. */
+static inline bool cache_try_pin(struct slab_cache *c, uint32_t generation)
+{
+	uint32_t n = READ_ONCE(c->pins);
+
+	while (n && !__atomic_compare_exchange_n(&c->pins, &n, n + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		;
+	if (n && READ_ONCE(c->generation) == generation)
+		return true;
+	if (n)
+		cache_unpin(c, 1);
+	return false;
 }
 
 #endif

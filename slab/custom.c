@@ -6,7 +6,6 @@
 #include "slab/debug.h"
 #include "slab/finding.h"
 #include "slab/flags.h"
-#include "slab/guard_slab.h"
 #include "slab/lookup.h"
 #include "slab/object.h"
 #include "slab/quarantine.h"
@@ -57,6 +56,18 @@ static void number_put(const struct slab_cache *c)
 	nr_unused++;
 }
 
+/* The last pin is gone: nobody has an object of it. */
+static void finish(struct slab_cache *c)
+{
+	quarantine_remove_guarded(c);
+	cache_release(c);
+	lock_acquire(&cache_list_lock);
+	WRITE_ONCE(c->generation, c->generation + 1);
+	WRITE_ONCE(c->life, CACHE_UNUSED);
+	number_put(c);
+	lock_release(&cache_list_lock);
+}
+
 /* ---- create ---------------------------------------------------------------------------------------------------------------------- */
 
 /* Poison would destroy what the constructor made, and what may still be read of a type-safe object. */
@@ -98,6 +109,7 @@ struct slab_cache *slab_custom_create(const char *name, size_t size, size_t alig
 
 	lock_register_for_fork(&cache_list_lock);
 	lock_acquire(&cache_list_lock);
+	STORE_RELEASE(cache_last_unpin, finish);
 	c = number_get();
 	if (c) {
 		custom_init(c, name, size, MAX(align, 16), flags, ctor);
@@ -197,21 +209,20 @@ void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_reg
 {
 	void *p = alloc_once(c, zero, regs);
 
-	if (likely(p) || !slab_reclaim(regs))
+	if (likely(p))
 		return p;
+	reclaim_all(regs);
 	return alloc_once(c, zero, regs);
 }
 
-static void report_wrong(enum slab_finding_kind kind, const struct slab_cache *given, const void *p, enum slab_api api,
-                         const struct unwind_regs *regs)
+static void report_wrong_cache(const struct slab_cache *given, const void *p, const struct unwind_regs *regs)
 {
 	struct slab_finding f;
 
-	finding_init(&f, kind, SLAB_AT_FREE, (uintptr_t)p, regs);
+	finding_init(&f, SLAB_WRONG_CACHE, SLAB_AT_FREE, (uintptr_t)p, regs);
 	f.have_object = slab_find_object((uintptr_t)p, &f.object);
-	f.api_used = api;
-	if (given)
-		str_copy(f.cache, given->name, sizeof(f.cache));
+	f.api_used = SLAB_API_CACHE;
+	str_copy(f.cache, given->name, sizeof(f.cache));
 	finding_report(&f);
 }
 
@@ -249,36 +260,22 @@ void custom_put(struct slab *s, void *p, enum slab_api api, const struct unwind_
 	put(s, p, api, regs);
 }
 
-void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs)
-{
-	struct lookup to = lookup_live(p);
-	bool malloced = to.place == PLACE_FAST || (to.place == PLACE_CHECKED && !cache_is_custom(to.slab->cache));
-
-	/* An object of malloc that nobody tracks does not know its family, but its cache does. */
-	if (malloced && (to.place == PLACE_FAST || !(to.slab->cache->flags & SLAB_F_TRACK))) {
-		report_wrong(SLAB_ALLOC_DEALLOC_MISMATCH, NULL, p, api, regs);
-		api = SLAB_API_MALLOC;
-	}
-	slab_free(p, api, SIZE_MAX, regs);
-}
-
-void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs)
+bool custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs)
 {
 	struct lookup to;
 
 	if (unlikely(!is_live(c))) {
 		report_destroyed(c, p, regs);
-		return;
+		return true;
 	}
 	to = lookup_pointer(p);
-	if (unlikely(!to.slab || !cache_is_custom(to.slab->cache))) {
-		slab_release(p, SLAB_API_CACHE, regs);
-		return;
-	}
+	if (unlikely(!to.slab || !cache_is_custom(to.slab->cache)))
+		return false;
 	/* It goes where it belongs, as in the kernel. */
 	if (unlikely(to.slab->cache != c) && is_live_object(to.slab, p))
-		report_wrong(SLAB_WRONG_CACHE, c, p, SLAB_API_CACHE, regs);
+		report_wrong_cache(c, p, regs);
 	put(to.slab, p, SLAB_API_CACHE, regs);
+	return true;
 }
 
 size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs)
@@ -330,18 +327,6 @@ static size_t remaining(struct slab_cache *c, uint64_t nr, bool tell, const stru
 	return n;
 }
 
-/* The last pin is gone: nobody has an object of it. */
-void custom_finish(struct slab_cache *c)
-{
-	guard_slab_remove_cache(c);
-	cache_release(c);
-	lock_acquire(&cache_list_lock);
-	WRITE_ONCE(c->generation, c->generation + 1);
-	WRITE_ONCE(c->life, CACHE_UNUSED);
-	number_put(c);
-	lock_release(&cache_list_lock);
-}
-
 size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct unwind_regs *regs)
 {
 	bool mine;
@@ -365,7 +350,7 @@ size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct 
 	if (n)
 		remaining(c, n, true, regs);
 	else
-		custom_unpin(c, 1);
+		cache_unpin(c, 1);
 	return n;
 }
 

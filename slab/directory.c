@@ -9,7 +9,7 @@
 
 struct slab_directory slab_directory;
 
-void directory_init(void)
+void directory_init(const struct slab_cache *caches, const void *pool_table)
 {
 	struct slab_directory *r = &slab_directory;
 
@@ -25,9 +25,9 @@ void directory_init(void)
 	r->memmap = (uint64_t)(uintptr_t)arena_memmap;
 	r->blocks = (uint64_t)(uintptr_t)arena_blocks;
 	r->ready_blocks = (uint64_t)(uintptr_t)&arena_ready_blocks;
-	r->caches = (uint64_t)(uintptr_t)malloc_caches;
+	r->caches = (uint64_t)(uintptr_t)caches;
 	r->nr_caches = SLAB_FIRST_CUSTOM;
-	r->pools = (uint64_t)(uintptr_t)mempool_table_place();
+	r->pools = (uint64_t)(uintptr_t)pool_table;
 	r->size_pool = sizeof(struct slab_mempool);
 	r->size_pool_object = sizeof(struct mempool_object);
 	lib_directory_fill(&r->lib);

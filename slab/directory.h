@@ -5,6 +5,9 @@
 
 #include "slab/slab.h"
 
-void directory_init(void);
+struct slab_cache;
+
+/* `caches`: where malloc's caches are, `pool_table`: where the address of the table of pools' objects is. */
+void directory_init(const struct slab_cache *caches, const void *pool_table);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/guard_slab.c - quarantine that grows stronger: slabs whose objects are all freed become guarded address space. */
+#include "slab/budget.h"
 #include "slab/cache.h"
 #include "slab/guard_slab.h"
-#include "slab/quarantine.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
 
@@ -15,20 +15,19 @@
  * slab_find_object still knows every object.
  *
  * Sealing and building the slab anew later costs some 3 us and half a microsecond a page (the guard, a fault for each page that comes back).  A
- * program that fills and empties slabs in a loop would do little else, so no more than SEALED_A_JIFFY pages are guarded in one
+ * program that fills and empties slabs in a loop would do little else, so no more than GUARDED_A_JIFFY pages are guarded in one
  * (a percent or two of the time); the others leave the quarantine object by object.
  *
  * Where the kernel has no guard regions nothing is guarded: each slab would be a mapping of its own, and those are limited. */
 
-#define SEALED_A_JIFFY 160 /* pages */
-#define ADDRESS_SPACE_MAX ((size_t)64 << 30)
+#define GUARDED_A_JIFFY 160 /* pages */
 
 /* All under quarantine_lock. */
 static struct slab *oldest, *newest; /* guarded and guarded, linked by next */
 static uint64_t metadata_bytes, guarded_bytes;
 static uint32_t guard_jiffy, guarded_in_jiffy;
 
-bool guard_slab_wanted(const struct slab_cache *c)
+bool guard_slab_admit(const struct slab_cache *c)
 {
 	uint32_t now;
 
@@ -40,7 +39,7 @@ bool guard_slab_wanted(const struct slab_cache *c)
 		guarded_in_jiffy = 0;
 	}
 	guarded_in_jiffy += c->nr_pages;
-	return guarded_in_jiffy <= SEALED_A_JIFFY;
+	return guarded_in_jiffy <= GUARDED_A_JIFFY;
 }
 
 uint64_t guard_slab_metadata(void)
@@ -69,26 +68,26 @@ void guard_slab(struct slab *s, const struct unwind_regs *regs)
 	cache_guard_slab(c, s);
 	if (!os_guard_install((void *)s->base, slab_bytes(s)))
 		os_decommit((void *)s->base, slab_bytes(s));
-	lock_acquire(&quarantine_lock);
+}
+
+void guard_slab_keep(struct slab *s)
+{
 	s->next = NULL;
 	if (newest)
 		newest->next = s;
 	else
 		oldest = s;
 	newest = s;
-	metadata_bytes += cache_descriptor_size(c);
+	metadata_bytes += cache_descriptor_size(s->cache);
 	guarded_bytes += slab_bytes(s);
-	lock_release(&quarantine_lock);
 }
 
-/* The oldest one that the queue knows no more, of one cache or of any. */
-static struct slab *take_oldest(bool all, const struct slab_cache *of)
+struct slab *guard_slab_take_oldest(bool all, const struct slab_cache *of)
 {
 	struct slab *s, *before = NULL;
 	bool over;
 
-	lock_acquire(&quarantine_lock);
-	over = metadata_bytes > quarantine_budget() / 2 || guarded_bytes > MIN(ADDRESS_SPACE_MAX, arena_size / 4);
+	over = budget_guarded_exceeded(metadata_bytes, guarded_bytes);
 	for (s = all || over ? oldest : NULL; s && (s->nr_queued || (of && s->cache != of)); s = s->next)
 		before = s;
 	if (s) {
@@ -101,30 +100,13 @@ static struct slab *take_oldest(bool all, const struct slab_cache *of)
 		metadata_bytes -= cache_descriptor_size(s->cache);
 		guarded_bytes -= slab_bytes(s);
 	}
-	lock_release(&quarantine_lock);
 	return s;
 }
 
-static void give_up(struct slab *s)
+void guard_slab_give_up(struct slab *s)
 {
 	if (s->opened)
 		os_decommit((void *)s->base, slab_bytes(s));
 	os_guard_remove((void *)s->base, slab_bytes(s));
 	cache_drop_guarded(s->cache, s);
-}
-
-void guard_slab_trim(bool all)
-{
-	struct slab *s;
-
-	while ((s = take_oldest(all, NULL)) != NULL)
-		give_up(s);
-}
-
-void guard_slab_remove_cache(struct slab_cache *c)
-{
-	struct slab *s;
-
-	while ((s = take_oldest(true, c)) != NULL)
-		give_up(s);
 }

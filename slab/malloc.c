@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/malloc.c - malloc's engine: from a request to the cache or area that serves it, and from a pointer back. */
 #include "slab/area.h"
-#include "slab/arena.h"
-#include "slab/buddy.h"
 #include "slab/cache.h"
 #include "slab/class.h"
 #include "slab/custom.h"
 #include "slab/debug.h"
-#include "slab/directory.h"
 #include "slab/finding.h"
-#include "slab/flags.h"
 #include "slab/lookup.h"
-#include "slab/quarantine.h"
 #include "slab/reclaim.h"
 #include "slab/slab.h"
 #include "slab/state.h"
@@ -25,31 +20,6 @@
  *
  * Alignment above 16.  Without red zones a class whose size is a multiple of the alignment has all its objects aligned, as slabs
  * begin at a page; with them, or beyond a page, the object is displaced in a larger slot (checked caches only) or becomes an area. */
-
-bool slab_init(void)
-{
-	bool any_fast = false;
-	unsigned i;
-
-	if (arena_size)
-		return true;
-	for (i = 1; i <= SLAB_NR_CLASSES; i++) {
-		char name[SLAB_NAME_MAX];
-		struct fmt_buf b;
-
-		fmt_init(&b, name, sizeof(name));
-		fmt_printf(&b, "malloc-%zu", class_size(i));
-		cache_init(&malloc_caches[i], name, class_size(i), 16, flags_for_cache(name), (uint8_t)i);
-		any_fast |= malloc_caches[i].fast;
-	}
-	area_init();
-	quarantine_init();
-	buddy_init();
-	if (!arena_init(any_fast))
-		return false;
-	directory_init();
-	return true;
-}
 
 /* ---- allocation ------------------------------------------------------------------------------------------------------------------ */
 
@@ -91,23 +61,13 @@ __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, boo
 	return p;
 }
 
-/* All that is only held back goes, and the program gives what it can spare. */
-__cold_path bool slab_reclaim(const struct unwind_regs *regs)
-{
-	quarantine_drain(regs);
-	area_drain();
-	slab_trim(0);
-	slab_shrink_all();
-	return true;
-}
-
 /* Out of memory: one more try. */
 static __cold_path void *malloc_after_reclaim(size_t size, size_t align, enum slab_api api, bool zero,
                                               const struct unwind_regs *regs)
 {
 	if (size > arena_size || align > arena_size)
 		return NULL;
-	slab_reclaim(regs);
+	reclaim_all(regs);
 	return malloc_once(size, align, api, zero, regs);
 }
 

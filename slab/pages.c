@@ -32,8 +32,9 @@ static void *alloc(size_t size, size_t align, enum slab_api api, bool zero, cons
 {
 	void *p = area_alloc(size, align, api, zero, regs);
 
-	if (likely(p) || size > arena_size || !slab_reclaim(regs))
+	if (likely(p) || size > arena_size)
 		return p;
+	reclaim_all(regs);
 	return area_alloc(size, align, api, zero, regs);
 }
 

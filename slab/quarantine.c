@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/quarantine.c - freed objects held back from reuse, so that a late write or free still finds them. */
-#include "slab/area.h"
 #include "slab/arena.h"
+#include "slab/budget.h"
 #include "slab/cache.h"
-#include "slab/custom.h"
 #include "slab/guard_slab.h"
 #include "slab/quarantine.h"
 #include "slab/redzone.h"
@@ -26,7 +25,6 @@
 #define VICTIMS 64
 #define STALE_MIN 4096
 #define BUFFER_BYTES ((size_t)64 << 10)
-#define BUDGET_FLOOR ((uint64_t)1 << 20)
 
 struct chunk {
 	struct chunk *next;
@@ -38,7 +36,7 @@ struct ranked_lock quarantine_lock = RANKED_LOCK_INIT(LOCK_RANK_QUARANTINE);
 
 /* All under quarantine_lock. */
 static struct chunk *head, *tail, *spare;
-static uint64_t queue_bytes, queue_objects; /* what counts */
+static uint64_t queue_objects;              /* what counts, as budget_queued_bytes */
 static uint64_t nr_stale;                   /* entries of guarded slabs */
 
 void quarantine_init(void)
@@ -77,11 +75,11 @@ __inline_hot bool queue_push(void *object, struct slab *s, bool *full)
 	if (unlikely(!tail || tail->count == CHUNK_OBJECTS) && !chunk_add())
 		return false;
 	tail->objects[tail->count++] = object;
-	WRITE_ONCE(queue_bytes, queue_bytes + c->slot_size);
+	WRITE_ONCE(budget_queued_bytes, budget_queued_bytes + c->slot_size);
 	queue_objects++;
-	if (unlikely(++s->nr_queued == c->nr_objects) && guard_slab_wanted(c)) {
+	if (unlikely(++s->nr_queued == c->nr_objects) && guard_slab_admit(c)) {
 		WRITE_ONCE(s->guarded, true);
-		WRITE_ONCE(queue_bytes, queue_bytes - (uint64_t)c->nr_objects * c->slot_size);
+		WRITE_ONCE(budget_queued_bytes, budget_queued_bytes - (uint64_t)c->nr_objects * c->slot_size);
 		queue_objects -= c->nr_objects;
 		nr_stale += c->nr_objects;
 		*full = true;
@@ -131,9 +129,9 @@ static bool queue_pop(struct victims *v)
 			chunk_drop_head();
 		s->nr_queued--;
 		if (!READ_ONCE(s->guarded)) {
-			WRITE_ONCE(queue_bytes, queue_bytes - s->cache->slot_size);
+			WRITE_ONCE(budget_queued_bytes, budget_queued_bytes - s->cache->slot_size);
 			queue_objects--;
-			custom_pin(s->cache);
+			cache_pin(s->cache);
 			victims_add(v, object, s);
 			return true;
 		}
@@ -185,14 +183,6 @@ static void queue_compact(void)
 	}
 }
 
-uint64_t quarantine_budget(void)
-{
-	int64_t live = __atomic_load_n(&cache_checked_bytes, __ATOMIC_RELAXED) - (int64_t)READ_ONCE(queue_bytes);
-	uint64_t share = ((uint64_t)MAX(live, 0) + area_live_bytes()) / 100 * options.quarantine_percent;
-
-	return MIN(options.quarantine_size, MAX(share, BUDGET_FLOOR));
-}
-
 /* ---- leaving -------------------------------------------------------------------------------------------------------------------- */
 
 static void verify_victim(void *object, struct slab *s, const struct unwind_regs *regs)
@@ -226,14 +216,14 @@ static void release_victims(struct victims *v)
 			}
 		}
 		cache_return(c, batch, k);
-		custom_unpin(c, (uint32_t)k);
+		cache_unpin(c, (uint32_t)k);
 	}
 }
 
 /* What the queue may hold. */
 static uint64_t queue_allowance(bool drain)
 {
-	uint64_t budget = drain ? 0 : quarantine_budget();
+	uint64_t budget = drain ? 0 : budget_quarantine();
 
 	return budget - MIN(budget, guard_slab_metadata());
 }
@@ -269,9 +259,9 @@ static void evict(bool drain, const struct unwind_regs *regs)
 		v.n = 0;
 		lock_acquire(&quarantine_lock);
 		most = queue_allowance(drain);
-		if (queue_bytes > most)
+		if (budget_queued_bytes > most)
 			queue_prefetch();
-		while (v.n < VICTIMS && (drain || queue_bytes > most) && queue_pop(&v))
+		while (v.n < VICTIMS && (drain || budget_queued_bytes > most) && queue_pop(&v))
 			;
 		lock_release(&quarantine_lock);
 		n = v.n;
@@ -282,6 +272,26 @@ static void evict(bool drain, const struct unwind_regs *regs)
 		}
 		release_victims(&v);
 	} while (n == VICTIMS);
+}
+
+/* The oldest guarded slabs are given up while there are too many, or all of them; of one cache or, NULL, of any. */
+static void trim_guarded(bool all, const struct slab_cache *of)
+{
+	struct slab *s;
+
+	for (;;) {
+		lock_acquire(&quarantine_lock);
+		s = guard_slab_take_oldest(all, of);
+		lock_release(&quarantine_lock);
+		if (!s)
+			return;
+		guard_slab_give_up(s);
+	}
+}
+
+void quarantine_remove_guarded(const struct slab_cache *c)
+{
+	trim_guarded(true, c);
 }
 
 /* ---- entering ------------------------------------------------------------------------------------------------------------------- */
@@ -304,7 +314,7 @@ __inline_hot void enter_one(void *object, struct entered *e)
 		return;
 	else
 		e->full[e->nr_full++] = s;
-	custom_pin(s->cache);
+	cache_pin(s->cache);
 }
 
 static void enter_finish(struct entered *e, const struct unwind_regs *regs)
@@ -316,11 +326,14 @@ static void enter_finish(struct entered *e, const struct unwind_regs *regs)
 	release_victims(&e->lost);
 	for (i = 0; i < e->nr_full; i++) {
 		guard_slab(e->full[i], regs);
-		custom_unpin(e->full[i]->cache, 1);
+		lock_acquire(&quarantine_lock);
+		guard_slab_keep(e->full[i]);
+		lock_release(&quarantine_lock);
+		cache_unpin(e->full[i]->cache, 1);
 	}
 	evict(false, regs);
 	if (e->nr_full)
-		guard_slab_trim(false);
+		trim_guarded(false, NULL);
 }
 
 /* The count is reset under the lock: the child of a fork sees the objects in the queue or in the buffer, not in both. */
@@ -399,7 +412,7 @@ static size_t queue_extract(const struct slab_cache *c, void **victims)
 				nr_stale--;
 				continue;
 			}
-			WRITE_ONCE(queue_bytes, queue_bytes - c->slot_size);
+			WRITE_ONCE(budget_queued_bytes, budget_queued_bytes - c->slot_size);
 			queue_objects--;
 			victims[n++] = k->objects[i];
 		}
@@ -424,7 +437,7 @@ void quarantine_remove_cache(struct slab_cache *c, const struct unwind_regs *reg
 		if (n)
 			cache_return(c, victims, n);
 	} while (n == VICTIMS);
-	guard_slab_remove_cache(c);
+	trim_guarded(true, c);
 }
 
 void quarantine_drain(const struct unwind_regs *regs)
@@ -434,13 +447,13 @@ void quarantine_drain(const struct unwind_regs *regs)
 	if (b)
 		quarantine_flush_block(b, regs);
 	evict(true, regs);
-	guard_slab_trim(true);
+	trim_guarded(true, NULL);
 }
 
 void quarantine_get_stats(struct quarantine_stats *s)
 {
 	lock_acquire(&quarantine_lock);
-	s->bytes = queue_bytes;
+	s->bytes = budget_queued_bytes;
 	s->objects = queue_objects;
 	s->guarded = nr_stale;
 	lock_release(&quarantine_lock);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/reclaim.h - what is held back goes. */
+/* slab/reclaim.h - when memory that is held goes back, and in which order. */
 #ifndef MEMSAN_SLAB_RECLAIM_H
 #define MEMSAN_SLAB_RECLAIM_H
 
 #include "slab/slab.h"
 
-/* Everything that is held back goes.  No lock may be held: findings are told, and the program's shrinkers run. */
-bool slab_reclaim(const struct unwind_regs *regs);
+void reclaim_init(void);
+/* An allocation found no memory: all that is held goes back, so that it may be tried once more. No lock may be held:
+ * findings are reported, and the program's shrinkers run. */
+void reclaim_all(const struct unwind_regs *regs);
+/* Little of the arena is left: now and then the program's shrinkers are asked. No lock may be held. */
+void reclaim_near_limit(void);
 
 #endif

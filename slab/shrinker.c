@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/shrinker.c - shrinkers: what the program keeps and can do without is asked back when memory is short. */
-#include "slab/arena.h"
-#include "slab/buddy.h"
+#include "slab/shrinker.h"
 #include "slab/slab.h"
 
 /* The kernel's do_shrink_slab (mm/shrinker.c) at priority 0, where everything that can go is wanted:
@@ -15,12 +14,10 @@
  * thread is at it goes on without: it may hold what the callbacks wait for.  A callback that runs out of memory itself does not start again. */
 
 #define SHRINK_BATCH 128ul
-#define NEAR_LIMIT_JIFFIES JIFFIES_HZ
 
 static struct ranked_lock shrink_lock = RANKED_LOCK_INIT(LOCK_RANK_SHRINK); /* guards the list, and is held over the callbacks */
-static struct slab_shrinker *shrinkers;  /* linked by next */
-static struct slab_shrinker *spare;      /* unregistered */
-static uint32_t last_near_limit;         /* jiffies, 0: never yet; atomic */
+struct slab_shrinker *shrinker_list;
+static struct slab_shrinker *spare; /* unregistered */
 
 struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*count)(void *data),
                                              unsigned long (*scan)(void *data, struct slab_shrink *control), void *data)
@@ -42,7 +39,7 @@ struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*c
 		s->scan = scan;
 		s->data = data;
 		s->next = NULL;
-		for (end = &shrinkers; *end; end = &(*end)->next)
+		for (end = &shrinker_list; *end; end = &(*end)->next)
 			;
 		WRITE_ONCE(*end, s);
 	}
@@ -59,7 +56,7 @@ bool slab_shrinker_unregister(struct slab_shrinker *s)
 
 	if (!inside)
 		lock_acquire(&shrink_lock);
-	for (at = &shrinkers; *at && !found; at = found ? at : &(*at)->next) {
+	for (at = &shrinker_list; *at && !found; at = found ? at : &(*at)->next) {
 		if (*at != s)
 			continue;
 		found = true;
@@ -97,25 +94,11 @@ size_t slab_shrink_all(void)
 	struct slab_shrinker *s;
 	size_t freed = 0;
 
-	if (!READ_ONCE(shrinkers) || lock_mine(&shrink_lock) || !lock_try(&shrink_lock))
+	if (!READ_ONCE(shrinker_list) || lock_mine(&shrink_lock) || !lock_try(&shrink_lock))
 		return 0;
-	for (s = shrinkers; s; s = s->next)
+	for (s = shrinker_list; s; s = s->next)
 		if (s->count)
 			freed += shrink_one(s);
 	lock_release(&shrink_lock);
 	return freed;
-}
-
-void slab_shrink_near_limit(void)
-{
-	size_t most = (size_t)READ_ONCE(arena_nr_blocks) * BLOCK_PAGES;
-	uint32_t now, last;
-
-	if (likely(!READ_ONCE(shrinkers)) || buddy_used_pages() < most - most / 16)
-		return;
-	now = MAX(jiffies_now(), 1u);
-	last = __atomic_load_n(&last_near_limit, __ATOMIC_RELAXED);
-	if ((!last || now - last >= NEAR_LIMIT_JIFFIES) &&
-	    __atomic_compare_exchange_n(&last_near_limit, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		slab_shrink_all();
 }

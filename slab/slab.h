@@ -279,8 +279,6 @@ struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*c
 /* Returns when no thread is in its callbacks (but the caller).  False: it is not registered. */
 bool slab_shrinker_unregister(struct slab_shrinker *s);
 size_t slab_shrink_all(void);
-/* The same, now and then, when little of the arena is left. */
-void slab_shrink_near_limit(void);
 
 /* ---- failslab.c: allocations that fail on purpose --------------------------------------------------------------------------- */
 

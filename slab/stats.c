@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/stats.c - counters summed on demand, /proc/slabinfo's lines, trimming, and what fork needs. */
+/* slab/stats.c - counters summed on demand, /proc/slabinfo's lines. */
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/buddy.h"
@@ -93,40 +93,4 @@ void slab_print_slabinfo(void (*line)(void *ctx, const char *text), void *ctx)
 	line(ctx, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> "
 	          "<sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>");
 	cache_for_each(slabinfo_line, &l);
-}
-
-/* ---- trim ------------------------------------------------------------------------------------------------------------------------- */
-
-static void shrink_one(struct slab_cache *c, void *ctx)
-{
-	*(size_t *)ctx += cache_shrink(c);
-}
-
-/* Other threads' bins stay theirs; this thread's go back first, so that more slabs are empty. */
-bool slab_trim(size_t pad)
-{
-	struct tcache_block *b = tcache_block();
-	size_t pages = 0;
-
-	if (b)
-		tcache_flush_all(b);
-	cache_for_each(shrink_one, &pages);
-	area_shrink();
-	return buddy_purge(pad >> PAGE_SHIFT) != 0;
-}
-
-/* ---- fork: the locks are lib's to take; this is the rest --------------------------------------------------------------------------- */
-
-void slab_fork_prepare(void)
-{
-}
-
-void slab_fork_parent(void)
-{
-}
-
-void slab_fork_child(void)
-{
-	buddy_fork_child();
-	tcache_fork_child();
 }

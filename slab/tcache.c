@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/tcache.c - thread caches: stacks of free objects, refilled from and flushed to the slab caches in batches. */
-#include "slab/area.h"
-#include "slab/buddy.h"
+#include "slab/budget.h"
 #include "slab/cache.h"
-#include "slab/custom.h"
-#include "slab/quarantine.h"
 #include "slab/slab.h"
 #include "slab/state.h"
 #include "slab/tcache.h"
@@ -26,10 +23,9 @@
 
 #define BIN_FIRST 16u
 #define BIN_GROWTH 4u
-#define BIN_MAX 256u
+#define BIN_MAX BUDGET_BIN_OBJECTS
 #define TICKS 256
 #define READY_MAX 16u /* cache_init gives no larger batch to a checked cache */
-#define BIN_BYTES ((size_t)64 << 10)
 
 TLS_IE struct tcache *tcache_self;
 static TLS_IE bool tcache_gone; /* the thread has ended: what its destructors still do goes without a block */
@@ -98,7 +94,7 @@ struct tcache_block *tcache_block(void)
 
 static uint32_t bin_limit(const struct slab_cache *c)
 {
-	return (uint32_t)MIN(BIN_MAX, MAX(2, BIN_BYTES / c->object_size));
+	return (uint32_t)MIN(BIN_MAX, MAX(2, BUDGET_BIN_BYTES / c->object_size));
 }
 
 /* More room, if it may have more.  The old array is left behind: at most a third of the new one. */
@@ -119,19 +115,18 @@ static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
 	bin->max = max;
 }
 
-static void bins_decay(struct tcache_block *b);
-static void custom_decay(struct tcache_block *b);
+static void (*tick_hook)(struct tcache_block *b); /* set once before the program's first allocation */
+
+void tcache_set_tick(void (*fn)(struct tcache_block *b))
+{
+	tick_hook = fn;
+}
 
 /* Now and then somebody has to look whether memory that was freed long ago is still kept; nobody else is sure to come by. */
 static void tick(struct tcache_block *b)
 {
-	if (++b->ticks % TICKS)
-		return;
-	bins_decay(b);
-	custom_decay(b);
-	area_decay();
-	buddy_decay();
-	slab_shrink_near_limit();
+	if (++b->ticks % TICKS == 0)
+		tick_hook(b);
 }
 
 /* So that the lowest address, which the cache gives first, is on top of the stack. */
@@ -363,9 +358,9 @@ static void custom_flush_all(struct tcache_block *b)
 		struct custom_bin *x = slab_custom_bin(&slab_caches[i], b->fast.custom);
 
 		/* The cache may be destroyed by another thread just now. */
-		if (x->bin.count && custom_try_pin(&slab_caches[i], x->generation)) {
+		if (x->bin.count && cache_try_pin(&slab_caches[i], x->generation)) {
 			bin_flush_all(&x->bin, &slab_caches[i]);
-			custom_unpin(&slab_caches[i], 1);
+			cache_unpin(&slab_caches[i], 1);
 		}
 		WRITE_ONCE(x->bin.count, 0);
 	}
@@ -379,12 +374,18 @@ static void custom_decay(struct tcache_block *b)
 		struct slab_cache *c = &slab_caches[i];
 		struct custom_bin *x = slab_custom_bin(c, b->fast.custom);
 
-		if (x->bin.count && !x->ran_empty && c->fast && custom_try_pin(c, x->generation)) {
+		if (x->bin.count && !x->ran_empty && c->fast && cache_try_pin(c, x->generation)) {
 			bin_flush_half(&x->bin, c);
-			custom_unpin(c, 1);
+			cache_unpin(c, 1);
 		}
 		x->ran_empty = false;
 	}
+}
+
+void tcache_decay(struct tcache_block *b)
+{
+	bins_decay(b);
+	custom_decay(b);
 }
 
 void tcache_flush_custom(struct slab_cache *c)
@@ -436,32 +437,16 @@ void tcache_flush_all(struct tcache_block *b)
 	custom_flush_all(b);
 }
 
-void slab_thread_exit(void)
+struct tcache_block *tcache_close(void)
 {
-	struct tcache_block *b = (struct tcache_block *)tcache_self;
-
 	tcache_gone = true;
-	if (!b)
-		return;
-	quarantine_flush_block(b, NULL);
-	tcache_flush_all(b);
-	tcache_self = NULL;
-	STORE_RELEASE(b->in_use, 0u); /* pairs with the exchange in block_find_unused */
+	return (struct tcache_block *)tcache_self;
 }
 
-/* In the child only the calling thread exists; what the others had cached is given back.  Their blocks are whole or lack an
- * object that was on its way (essay above), and every lock is free. */
-void tcache_fork_child(void)
+void tcache_detach(struct tcache_block *b)
 {
-	struct tcache_block *b;
-
-	for (b = all_blocks; b; b = b->next) {
-		if (&b->fast == tcache_self || !b->in_use)
-			continue;
-		quarantine_flush_block(b, NULL);
-		tcache_flush_all(b);
-		b->in_use = 0;
-	}
+	tcache_self = NULL;
+	STORE_RELEASE(b->in_use, 0u); /* pairs with the exchange in block_find_unused */
 }
 
 void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1])

@@ -52,7 +52,14 @@ void tcache_flush_custom(struct slab_cache *c);    /* this thread's */
 void tcache_forget_custom(const struct slab_cache *c); /* in all threads: it is for the inline paths no more */
 uint64_t tcache_count_custom(const struct slab_cache *c);
 void tcache_flush_all(struct tcache_block *b);
-void tcache_fork_child(void);
+/* Half of each bin that did not run empty since the last time goes back. */
+void tcache_decay(struct tcache_block *b);
+/* Called on every 256th of a thread's trips to a slab cache, with no lock held. Set once before the program's first allocation. */
+void tcache_set_tick(void (*fn)(struct tcache_block *b));
+/* The thread ends: it gets no block again. Its block, or NULL. */
+struct tcache_block *tcache_close(void);
+/* The block, which is empty, waits for another thread. */
+void tcache_detach(struct tcache_block *b);
 /* Objects cached by all threads, by class. */
 void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1]);
 

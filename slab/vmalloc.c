@@ -3,9 +3,11 @@
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/buddy.h"
+#include "slab/budget.h"
 #include "slab/finding.h"
 #include "slab/flags.h"
 #include "slab/object.h"
+#include "slab/reclaim.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
 #include "slab/trace_hook.h"
@@ -25,7 +27,7 @@
  * nothing, and a buffer that grows step by step is copied a logarithmic number of times. */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
-#define UNMAP_MIN ((size_t)64 << 20) /* what the buddy keeps for reuse */
+#define UNMAP_MIN (BUDGET_DIRTY_PAGES << PAGE_SHIFT) /* the buddy would keep no more for reuse */
 
 static unsigned area_flags; /* of the cache "vmalloc"; written by area_init */
 static bool area_held;
@@ -168,7 +170,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 		mem_set((void *)a->addr, 0, size);
 	STORE_RELEASE(a->live, a->addr);
 	area_trace(a, false, stack);
-	slab_shrink_near_limit();
+	reclaim_near_limit();
 	return (void *)a->addr;
 }
 

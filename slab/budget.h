@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/budget.h - how much memory may be held back for reuse or in quarantine, and by whom.
+ *
+ *     file          what it holds                       how much
+ *     tcache.c      a thread's free objects             256 objects or 64 KiB in each class
+ *     cache.c       empty slabs                         one, and an eighth of the cache's slabs
+ *     area.c        retained areas                      what was live at once lately, less what is live now
+ *     buddy.c       free pages that hold old bytes      64 MiB and a quarter of what is in use; 4 MiB always stay
+ *     quarantine.c  freed objects of checked caches     quarantine.size, quarantine.percent of the live heap
+ *     guard_slab.c  slabs in quarantine as a whole      descriptors: half of that; 64 GiB of addresses
+ *     area.c        areas in quarantine                 page tables: half of that; 64 GiB of addresses
+ *
+ * reclaim.c says when what is held goes back, and in which order. These two are not one file: the files above ask for
+ * their budgets, and reclaim.c calls the files above.
+ */
+#ifndef MEMSAN_SLAB_BUDGET_H
+#define MEMSAN_SLAB_BUDGET_H
+
+#include "slab/slab.h"
+
+/* What the budgets follow. Hidden, so that they are addressed directly and not through the global offset table. */
+#pragma GCC visibility push(hidden)
+extern int64_t budget_checked_bytes; /* slots that are out of their slabs, in caches with flags; atomic */
+extern uint64_t budget_queued_bytes; /* of these, in the queue of the quarantine; under quarantine_lock */
+extern size_t budget_area_bytes;     /* of live areas; under area_lock */
+extern size_t budget_area_peak;      /* the most of these in this interval; under area_lock */
+#pragma GCC visibility pop
+
+#define BUDGET_BIN_OBJECTS 256u
+#define BUDGET_BIN_BYTES ((size_t)64 << 10)
+
+/* Free pages that always stay with the buddy, and pages beyond which they go back at once. */
+#define BUDGET_RESERVE_PAGES ((size_t)(4 << 20) >> PAGE_SHIFT)
+#define BUDGET_DIRTY_PAGES ((size_t)(64 << 20) >> PAGE_SHIFT)
+
+#define BUDGET_RETAINED_AREAS 64
+#define BUDGET_RETAINED_AREA_MAX ((size_t)32 << 20) /* larger ones are not retained */
+
+/* A loop that frees much and allocates it again should not build all of its slabs anew each time. */
+static inline uint32_t budget_empty_slabs(uint32_t nr_slabs)
+{
+	return 1 + nr_slabs / 8;
+}
+
+static inline size_t budget_dirty_pages(size_t used_pages)
+{
+	return BUDGET_DIRTY_PAGES + used_pages / 4;
+}
+
+/* Both under area_lock. */
+static inline void budget_area_add(size_t bytes)
+{
+	WRITE_ONCE(budget_area_bytes, budget_area_bytes + bytes);
+	budget_area_peak = MAX(budget_area_peak, budget_area_bytes);
+}
+static inline void budget_area_sub(size_t bytes)
+{
+	WRITE_ONCE(budget_area_bytes, budget_area_bytes - bytes);
+}
+
+/* Bytes of retained areas. Under area_lock. */
+size_t budget_retained_bytes(void);
+/* Bytes that the quarantine may hold at the moment. */
+uint64_t budget_quarantine(void);
+/* Are these more than the slabs that are guarded as a whole, or the areas in quarantine, may be? */
+bool budget_guarded_exceeded(uint64_t descriptor_bytes, uint64_t address_bytes);
+bool budget_held_areas_exceeded(size_t nr, size_t address_bytes);
+
+#endif

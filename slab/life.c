@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/life.c - the start of the process, the end of a thread, fork. */
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/class.h"
+#include "slab/directory.h"
+#include "slab/flags.h"
+#include "slab/mempool.h"
+#include "slab/quarantine.h"
+#include "slab/reclaim.h"
+#include "slab/slab.h"
+#include "slab/tcache.h"
+#include "slab/vmalloc.h"
+
+bool slab_init(void)
+{
+	bool any_fast = false;
+	unsigned i;
+
+	if (arena_size)
+		return true;
+	for (i = 1; i <= SLAB_NR_CLASSES; i++) {
+		char name[SLAB_NAME_MAX];
+		struct fmt_buf b;
+
+		fmt_init(&b, name, sizeof(name));
+		fmt_printf(&b, "malloc-%zu", class_size(i));
+		cache_init(&malloc_caches[i], name, class_size(i), 16, flags_for_cache(name), (uint8_t)i);
+		any_fast |= malloc_caches[i].fast;
+	}
+	area_init();
+	reclaim_init();
+	quarantine_init();
+	buddy_init();
+	if (!arena_init(any_fast))
+		return false;
+	directory_init(slab_caches, mempool_table_place());
+	return true;
+}
+
+void slab_thread_exit(void)
+{
+	struct tcache_block *b = tcache_close();
+
+	if (!b)
+		return;
+	quarantine_flush_block(b, NULL);
+	tcache_flush_all(b);
+	tcache_detach(b);
+}
+
+/* ---- fork: the locks are lib's to take; this is the rest ---- */
+
+void slab_fork_prepare(void)
+{
+}
+
+void slab_fork_parent(void)
+{
+}
+
+/* In the child only the calling thread exists; what the others had cached is given back.  Their blocks are whole or lack an
+ * object that was on its way (tcache.c), and every lock is free. */
+void slab_fork_child(void)
+{
+	struct tcache_block *b;
+
+	buddy_fork_child();
+	for (b = tcache_first_block(); b; b = b->next) {
+		if (&b->fast == tcache_self || !b->in_use)
+			continue;
+		quarantine_flush_block(b, NULL);
+		tcache_flush_all(b);
+		b->in_use = 0;
+	}
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/reclaim.c - when memory that is held goes back, and in which order. */
+#include "slab/area.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/quarantine.h"
+#include "slab/reclaim.h"
+#include "slab/shrinker.h"
+#include "slab/slab.h"
+#include "slab/tcache.h"
+
+/*     when                                      what goes back, in this order
+ *
+ *     an allocation fails: reclaim_all          quarantine, guarded slabs; areas in quarantine; all that slab_trim gives;
+ *                                               what the program's shrinkers can spare
+ *     the program asks: slab_trim               this thread's bins; empty slabs; retained areas; free pages
+ *     now and then, in each thread: decay       half of each bin that did not run empty; retained areas and free pages
+ *                                               beyond what was needed lately
+ *     15/16 of the arena are in use             what the program's shrinkers can spare, once a second at most
+ *
+ * Each step makes what the next one gives larger: objects make slabs empty, slabs and areas become pages.
+ *
+ * Three steps are taken further down, where memory is short in the middle of a request: the oldest retained areas go before
+ * the buddy is asked for pages that were never used (area_give_way), all retained areas when it has none (area_get), and
+ * all free pages when only smaller runs are left (buddy_alloc). budget.h says how much may be held until then. */
+
+#define NEAR_LIMIT_JIFFIES JIFFIES_HZ
+
+static uint32_t last_near_limit; /* jiffies, 0: never yet; atomic */
+
+static void shrink_cache(struct slab_cache *c, void *ctx)
+{
+	(void)ctx;
+	cache_shrink(c);
+}
+
+/* Other threads' bins stay theirs. */
+bool slab_trim(size_t pad)
+{
+	struct tcache_block *b = tcache_block();
+
+	if (b)
+		tcache_flush_all(b);
+	cache_for_each(shrink_cache, NULL);
+	area_shrink();
+	return buddy_purge(pad >> PAGE_SHIFT) != 0;
+}
+
+__cold_path void reclaim_all(const struct unwind_regs *regs)
+{
+	quarantine_drain(regs);
+	area_drain();
+	slab_trim(0);
+	slab_shrink_all();
+}
+
+void reclaim_near_limit(void)
+{
+	size_t most = (size_t)READ_ONCE(arena_nr_blocks) * BLOCK_PAGES;
+	uint32_t now, last;
+
+	if (likely(!READ_ONCE(shrinker_list)) || buddy_used_pages() < most - most / 16)
+		return;
+	now = MAX(jiffies_now(), 1u);
+	last = __atomic_load_n(&last_near_limit, __ATOMIC_RELAXED);
+	if ((!last || now - last >= NEAR_LIMIT_JIFFIES) &&
+	    __atomic_compare_exchange_n(&last_near_limit, &last, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		slab_shrink_all();
+}
+
+/* Threads do this on their trips to slab caches: nobody else is sure to come by. */
+static void decay(struct tcache_block *b)
+{
+	tcache_decay(b);
+	area_decay();
+	buddy_decay();
+	reclaim_near_limit();
+}
+
+void reclaim_init(void)
+{
+	tcache_set_tick(decay);
+}
