@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/guard.c - guarded pages seen from a fault: whose they are, and how the program gets over them after the report. */
 #include "slab/slab_internal.h"
+#include "slab/source.h"
 
 /* A page that was opened stays memory until its area or slab leaves the quarantine; what the program wrote there is dropped then, since
  * who takes the pages next counts on zeros.  The owner remembers that it has such pages. */
@@ -35,10 +36,9 @@ bool slab_guard_open(uintptr_t addr)
 {
 	struct area *a = arena_usable(addr) ? guarded_area(addr) : NULL;
 	struct slab *s = arena_usable(addr) ? guarded_slab(addr) : NULL;
-	const struct slab_foreign *foreign = LOAD_ACQUIRE(slab_foreign);
 
 	if (!arena_contains((void *)addr))
-		return foreign && foreign->open(addr);
+		return object_source_open(addr);
 	if (a)
 		WRITE_ONCE(a->opened, true);
 	else if (s)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/mempool.c - objects inside of memory that the program's own allocator cuts up: told to memsan, checked where they lie. */
 #include "slab/slab_internal.h"
+#include "slab/source.h"
 
 /* Valgrind's MEMPOOL requests and ASan's manual poisoning in one.  The program says where its objects begin and end; nothing is moved:
  *
@@ -196,7 +197,7 @@ const void *mempool_table_place(void)
 }
 
 /* An entry may lie inside of one that was made later, so a live one is preferred; of two that share a red zone the nearer. */
-bool mempool_find_object(uintptr_t addr, struct slab_object *obj)
+static bool find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uintptr_t bits = READ_ONCE(align_bits), step = bits & -bits, at, most = READ_ONCE(longest);
 	const struct mempool_object *best = NULL;
@@ -219,6 +220,9 @@ bool mempool_find_object(uintptr_t addr, struct slab_object *obj)
 		describe(best, obj);
 	return best != NULL;
 }
+
+/* A scan for leaks knows of the objects that are registered for it as well (SLAB_MEMPOOL_LEAKS). */
+static const struct object_source mempools = { .within = true, .find = find_object, .layout = { .name = "mempools" } };
 
 /* ---- findings ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -325,6 +329,8 @@ struct slab_mempool *slab_mempool_create(const char *name, size_t redzone, unsig
 		pool->flags = flags;
 		pool->used = true;
 		pool->nr_live = 0;
+		if (!mempool_any)
+			object_source_register(&mempools);
 		__atomic_store_n(&mempool_any, true, __ATOMIC_RELAXED);
 	}
 	lock_release(&mempool_lock);
@@ -415,7 +421,7 @@ void slab_mempool_free(struct slab_mempool *pool, void *p, const struct unwind_r
 	lock_acquire(&mempool_lock);
 	known = mempool_known(pool);
 	o = table_find((uintptr_t)p);
-	have = o || mempool_find_object((uintptr_t)p, &obj);
+	have = o || find_object((uintptr_t)p, &obj);
 	if (o)
 		describe(o, &obj);
 	if (!known)

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/object.c - from any address to the object there or nearest to it; findings on their way to the hook. */
 #include "slab/slab_internal.h"
+#include "slab/source.h"
 
 static slab_report_fn report_hook; /* set once before the program's first allocation */
-
-const struct slab_foreign *slab_foreign; /* likewise */
-
-void slab_set_foreign(const struct slab_foreign *foreign)
-{
-	__atomic_store_n(&slab_foreign, foreign, __ATOMIC_RELEASE);
-}
 
 void slab_set_report_hook(slab_report_fn fn)
 {
@@ -134,13 +128,10 @@ bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uint64_t w;
 
-	if (unlikely(READ_ONCE(mempool_any)) && mempool_find_object(addr, obj))
+	if (unlikely(READ_ONCE(object_sources_within)) && object_source_find(true, addr, obj))
 		return true;
-	if (!arena_usable(addr)) {
-		const struct slab_foreign *foreign = LOAD_ACQUIRE(slab_foreign);
-
-		return foreign && !arena_contains((void *)addr) && foreign->find(addr, obj);
-	}
+	if (!arena_usable(addr))
+		return !arena_contains((void *)addr) && object_source_find(false, addr, obj);
 	w = arena_owner(addr);
 	if ((w & OWNER_TAG) == OWNER_SLAB)
 		return find_in_slab(OWNER_POINTER(w), addr, obj);

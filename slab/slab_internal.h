@@ -336,8 +336,6 @@ void custom_put(struct slab *s, void *p, enum slab_api api, const struct unwind_
 /* ---- mempool.c ----------------------------------------------------------------------------------------------------------- */
 
 extern bool mempool_any;   /* a pool was made */
-/* The object of a pool at addr or beside it; takes no lock. */
-bool mempool_find_object(uintptr_t addr, struct slab_object *obj);
 
 /* What mempool.c's table holds, which view_mempools.c reads from outside. */
 struct mempool_object {
@@ -427,7 +425,6 @@ static inline struct slab_track track_read(const struct slab_track *t)
 
 /* ---- object.c: views, findings ------------------------------------------------------------------------------------- */
 
-extern const struct slab_foreign *slab_foreign; /* NULL: there is none */
 void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj);
 void object_describe_area(const struct area *a, struct slab_object *obj);
 /* Starts a finding at `addr`, with the object there or nearby. */
