@@ -233,54 +233,16 @@ size_t fence_usable_size(const void *p, enum slab_api *api)
 
 static void slot_describe(const struct slot_range *r, const struct fence_slot *s, struct slab_object *obj)
 {
-	struct fmt_buf b;
-
-	mem_set(obj, 0, sizeof(*obj));
-	obj->state = __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_LIVE ? SLAB_OBJ_LIVE : SLAB_OBJ_QUARANTINED;
-	obj->addr = s->addr;
-	obj->size = s->size;
-	obj->object_size = r->pages << PAGE_SHIFT;
-	obj->slot = slot_data(r, s);
-	obj->slot_size = obj->object_size;
-	fmt_init(&b, obj->cache, sizeof(obj->cache));
-	fmt_printf(&b, "fence-#%zu", (size_t)(s - slot_at(r, 0)));
-	obj->tracked = true;
-	obj->api = (enum slab_api)s->api;
-	obj->alloc_stack = s->alloc_stack;
-	obj->free_stack = s->free_stack;
-	obj->alloc_thread = s->alloc_thread;
-	obj->free_thread = s->free_thread;
-	obj->when = s->when;
+	fence_slot_describe(r, s, (size_t)(s - slot_at(r, 0)), obj);
 }
 
-void fence_describe_slots(struct slab_slots *l)
-{
-	*l = (struct slab_slots){
-		.ranges = (uint64_t)(uintptr_t)fence_ranges, .nr_ranges = FENCE_RANGES, .range_size = sizeof(struct slot_range),
-		.table = offsetof(struct slot_range, slots) + offsetof(struct stepped_reserve, base), .used = offsetof(struct slot_range, fresh),
-		.base = offsetof(struct slot_range, base), .stride = offsetof(struct slot_range, stride),
-		.slot_size = sizeof(struct fence_slot), .addr = offsetof(struct fence_slot, addr), .state = offsetof(struct fence_slot, state),
-		.live = SLOT_LIVE, .length = offsetof(struct fence_slot, size), .stack = offsetof(struct fence_slot, alloc_stack),
-		.thread = offsetof(struct fence_slot, alloc_thread), .when = offsetof(struct fence_slot, when),
-		.free_stack = offsetof(struct fence_slot, free_stack), .free_thread = offsetof(struct fence_slot, free_thread),
-	};
-}
-
-/* In a guard page: the nearer neighbour, a live one before a freed one. */
+/* In a guard page. */
 static struct fence_slot *slot_nearest(const struct slot_range *r, uintptr_t addr)
 {
 	size_t i = (addr - r->base) / r->stride;
-	struct fence_slot *right = slot_known(r, i) ? slot_at(r, i) : NULL, *left = i && slot_known(r, i - 1) ? slot_at(r, i - 1) : NULL;
 
-	if (right && !__atomic_load_n(&right->state, __ATOMIC_ACQUIRE))
-		right = NULL;
-	if (left && !__atomic_load_n(&left->state, __ATOMIC_ACQUIRE))
-		left = NULL;
-	if (!left || !right)
-		return left ? left : right;
-	if ((left->state == SLOT_LIVE) != (right->state == SLOT_LIVE))
-		return left->state == SLOT_LIVE ? left : right;
-	return addr - (left->addr + left->size) < right->addr - addr ? left : right;
+	return fence_slot_nearest(i && slot_known(r, i - 1) ? slot_at(r, i - 1) : NULL,
+	                          slot_known(r, i) ? slot_at(r, i) : NULL, addr);
 }
 
 static struct fence_slot *slot_for(uintptr_t addr, struct slot_range **r)
@@ -465,6 +427,18 @@ void fence_get_stats(struct fence_stats *s)
 
 /* ---- start-up -------------------------------------------------------------------------------------------------------------------------- */
 
+static const struct object_source source = {
+	.find = fence_find_object,
+	.open = fence_open_page,
+	.layout = {
+		.name = FENCE_LAYOUT,
+		.state = (uintptr_t)fence_ranges,
+		.nr = FENCE_RANGES,
+		.state_size = sizeof(struct slot_range),
+		.object_size = sizeof(struct fence_slot),
+	},
+};
+
 bool fence_init(void)
 {
 	size_t slots;
@@ -480,6 +454,7 @@ bool fence_init(void)
 		covered_init(fence_ranges[0].nr_max);
 	filter_init();
 	gate_init();
+	object_source_register(&source);
 	fence_sampling = true;
 	return true;
 }

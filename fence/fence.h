@@ -3,6 +3,7 @@
  *
  *   gate.c         which allocations are fenced
  *   slots.c        pages between guard pages: fresh, live, freed
+ *   layout.h, layout.c   how slots lie in memory; read by scans and tools as well
  *   canary.c       the bytes around an object
  *   core.c         fenced objects: allocated, freed, found
  *   covered.c      which allocation stacks have an object there
@@ -79,8 +80,6 @@ void fence_only_summary(void);
 size_t fence_check_all(const char *found_at, const struct unwind_regs *regs);
 /* Visits live objects; other threads may go on. */
 void fence_for_each_live(void (*fn)(void *ctx, uintptr_t addr, size_t size), void *ctx);
-/* How the slots lie in memory. */
-void fence_describe_slots(struct slab_slots *l);
 struct fence_stats { uint64_t slots, live, allocs, frees, bugs, skipped_covered, skipped_capacity; };
 void fence_get_stats(struct fence_stats *s);
 

@@ -19,21 +19,17 @@ TLS_IE uint32_t leak_disabled;
 
 struct leak_directory leak_directory;
 
-void leak_directory_init(const void *pool, const void *pool_size, const struct slab_slots *slots)
+void leak_directory_init(void)
 {
 	struct leak_directory *r = &leak_directory;
 
+	registered_init();
 	r->version = LEAK_DIRECTORY_VERSION;
 	r->size = sizeof(*r);
 	r->notes = (uint64_t)(uintptr_t)buckets;
 	r->nr_buckets = NOTE_BUCKETS;
 	r->note_size = sizeof(struct note);
-	r->pool = (uint64_t)(uintptr_t)pool;
-	r->pool_size = (uint64_t)(uintptr_t)pool_size;
-	mem_copy(&r->slots, slots, sizeof(r->slots));
-	r->pools = (uint64_t)(uintptr_t)pools_table();
-	r->nr_pool_buckets = POOL_BUCKETS;
-	r->pool_object_size = sizeof(struct leak_registered_object);
+	r->layouts = (uint64_t)(uintptr_t)object_layouts;
 	r->self = (uint64_t)(uintptr_t)r;
 	mem_copy(r->magic, LEAK_DIRECTORY_MAGIC, sizeof(r->magic));
 }

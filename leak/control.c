@@ -110,7 +110,7 @@ static const struct snapshot_how by_scanner = { SNAPSHOT_BY_SCANNER, 0 };
 /* The kernel's line. */
 static void scan_by_rules(struct scan_answer *a)
 {
-	if (!check_run(by_scanner, SUSPECTS_CONFIRMED, 0, NULL, a)) {
+	if (!scan_run(by_scanner, SUSPECTS_CONFIRMED, 0, NULL, a)) {
 		report_line("leak: no scan: %s", a->info.why);
 		return;
 	}
@@ -124,7 +124,7 @@ static bool serve_scan(struct scan_answer *a)
 
 	switch (leak_control.command) {
 	case LEAK_COMMAND_LOOK:
-		if (!check_run(by_scanner, SUSPECTS_ALL, leak_control.classes, &kept, a))
+		if (!scan_run(by_scanner, SUSPECTS_ALL, leak_control.classes, &kept, a))
 			return false;
 		leak_control.result = (uintptr_t)kept;
 		return true;
@@ -132,7 +132,7 @@ static bool serve_scan(struct scan_answer *a)
 		scan_by_rules(a);
 		return !a->info.why;
 	default:
-		return check_run(by_scanner, SUSPECTS_CLEAR, 0, NULL, a);
+		return scan_run(by_scanner, SUSPECTS_CLEAR, 0, NULL, a);
 	}
 }
 
@@ -243,7 +243,7 @@ static void scanner_start(void)
 	while (leak_control_pending() || __atomic_load_n(&scanner_by_timer, __ATOMIC_RELAXED)) {
 		if (__atomic_exchange_n(&scanner_claimed, 1, __ATOMIC_ACQUIRE))
 			return;
-		check_prepare();
+		scan_prepare();
 		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof(mask), 0, 0);
 		scanner_await_end();
 		bool ok = scanner_allocate() && scanner_clone();
@@ -279,7 +279,7 @@ void leak_control_start(void)
 {
 	int sig = options.leak_signal ? (int)options.leak_signal : snapshot_signal();
 
-	if (handler_install(sig)) {
+	if (stop_handler_install(sig)) {
 		leak_control.signals |= (uint64_t)1 << (sig - 1);
 		timer_signal = sig;
 	}

@@ -45,9 +45,9 @@ static uint64_t span_flags(const struct leak_scan *s, uint64_t off)
 {
 	uint32_t info = s->pages[off >> PAGE_SHIFT];
 
-	if (off >= s->used && s->extra[(off - s->extra_off) >> PAGE_SHIFT].pooled)
+	if (off >= s->used && s->outside[(off - s->outside_off) >> PAGE_SHIFT].registered)
 		return SPAN_WHOLE;
-	return (info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].pool : (info & PAGE_POOL) != 0) ? SPAN_POOL : 0;
+	return (info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].cut : (info & PAGE_CUT) != 0) ? SPAN_CUT : 0;
 }
 
 /* What its annotations leave of an object; true when there were any. */
@@ -67,7 +67,7 @@ void scan_push_object(struct leak_scan *s, uint64_t off)
 {
 	if (unlikely(s->nr_notes && scan_is_noted(s, off)) && push_parts(s, off))
 		return;
-	push_span(s, scan_address(s, off), scan_object_size(s, off) | (unlikely(s->nr_pooled) ? span_flags(s, off) : 0));
+	push_span(s, scan_address(s, off), scan_object_size(s, off) | (unlikely(s->nr_registered) ? span_flags(s, off) : 0));
 }
 
 /* ---- what is found ---------------------------------------------------------------------------------------------------------------- */
@@ -87,7 +87,7 @@ static __attribute__((noinline)) void reach(struct leak_scan *s, uint64_t off)
 		scan_push_object(s, off);
 	else
 		drop(s, off);
-	if (unlikely(s->chains != NULL))
+	if (unlikely(s->speculation != NULL))
 		speculate_reached(s, off);
 }
 
@@ -164,7 +164,7 @@ static inline __attribute__((always_inline)) bool reach_plain(struct leak_scan *
 /* What was found goes to the stack, which has room for all of it, or the long way. */
 static __attribute__((noinline)) void judge_found(struct leak_scan *s)
 {
-	bool plain = s->mode == SCAN_MARK && !s->chains && s->top + FOUND <= s->max_stack;
+	bool plain = s->mode == SCAN_MARK && !s->speculation && s->top + FOUND <= s->max_stack;
 	uint32_t n = s->nr_found;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -221,7 +221,7 @@ static __attribute__((noinline)) void scan_piece(struct leak_scan *s, struct sca
 	span.addr += skip;
 	span.size -= skip;
 	n = MIN(span.size, CHUNK - span.addr % CHUNK) & ~(size_t)7;
-	if (unlikely(s->nr_pooled && !(flags & SPAN_WHOLE))) {
+	if (unlikely(s->nr_registered && !(flags & SPAN_WHOLE))) {
 		n = scan_registered_part(s, span.addr, n, &skip);
 		if (!n && skip < span.size)
 			push_span(s, span.addr + skip, (span.size - skip) | flags);
@@ -403,7 +403,7 @@ static void follow_links(struct leak_scan *s, struct scan_span span, bool alone)
 
 	for (;;) {
 		bool near = true;
-		if (!s->chains && s->top < s->max_stack) {
+		if (!s->speculation && s->top < s->max_stack) {
 			uint64_t from = span.addr;
 			span = follow_plain(s, span, &before);
 			near = span.addr == from || note_step(s, span.addr);
@@ -442,9 +442,9 @@ static void take_batch(struct leak_scan *s)
 	s->nr_batch = n;
 }
 
-static bool wants_chains(const struct leak_scan *s)
+static bool wants_speculation(const struct leak_scan *s)
 {
-	return s->final && !s->tried && s->mode == SCAN_MARK && s->mem->here && !s->overflowed && !s->nr_pooled;
+	return s->final && !s->tried && s->mode == SCAN_MARK && s->mem->here && !s->overflowed && !s->nr_registered;
 }
 
 /* With few objects at hand. */
@@ -456,7 +456,7 @@ static void drain_few(struct leak_scan *s, bool alone)
 	note_step(s, first.addr);
 	if (unlikely(lean || s->lean > s->lean_limit)) {
 		s->lean = 0;
-		if (wants_chains(s)) {
+		if (wants_speculation(s)) {
 			s->tried = true;
 			speculate_walk(s);
 		}
@@ -478,7 +478,7 @@ static __attribute__((noinline)) void drain_objects(struct leak_scan *s)
 				scan_span(s, s->batch[s->batch_at++]);
 		else if (s->batch_at < s->nr_batch)
 			drain_few(s, s->batch_at + 1 == s->nr_batch && !s->top);
-		else if (!s->nr_found && !(s->chains && speculate_next(s)))
+		else if (!s->nr_found && !(s->speculation && speculate_next(s)))
 			return;
 		judge_found(s);
 	}

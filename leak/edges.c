@@ -46,7 +46,7 @@ void leak_scan_reads_root(const struct leak_scan *s, uint64_t start, uint64_t en
 {
 	start = ALIGN_UP(start, sizeof(uint64_t));
 	while (start < end) {
-		uint64_t skip = 0, n = s->nr_pooled ? scan_registered_part(s, start, end - start, &skip) : end - start;
+		uint64_t skip = 0, n = s->nr_registered ? scan_registered_part(s, start, end - start, &skip) : end - start;
 		if (n)
 			fn(ctx, start, start + n);
 		start += n ? n : skip;
@@ -56,7 +56,7 @@ void leak_scan_reads_root(const struct leak_scan *s, uint64_t start, uint64_t en
 /* What was cut out of another object is its own, whatever surrounds it. */
 static void read_part(const struct leak_scan *s, uint64_t off, struct scan_span part, leak_range_fn fn, void *ctx)
 {
-	if (off >= s->used && s->extra[(off - s->extra_off) >> PAGE_SHIFT].pooled)
+	if (off >= s->used && s->outside[(off - s->outside_off) >> PAGE_SHIFT].registered)
 		fn(ctx, part.addr, part.addr + part.size);
 	else
 		leak_scan_reads_root(s, part.addr, part.addr + part.size, fn, ctx);

@@ -57,7 +57,7 @@ void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class)
 	struct slab_object o;
 	uint32_t i;
 
-	if (w->find ? !w->find(addr, &o) : !slab_view_object(w->heap, addr, &o))
+	if (w->outside.find ? !w->outside.find(w->outside.ctx, addr, &o) : !slab_view_object(w->heap, addr, &o))
 		return;
 	g->counts[class]++;
 	g->bytes[class] += o.size;

@@ -19,6 +19,7 @@
 
 #include "lib/lib.h"
 #include "slab/slab.h"
+#include "slab/source.h"
 
 /* ---- the engine: mark.c; no malloc, no state of its own ------------------------------------------------------------ */
 
@@ -38,9 +39,9 @@ struct leak_scan;
  * touched.  NULL with *why: what is wrong. */
 struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, const char **why);
 /* The same with room for so many objects that are none of slab's. */
-struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_extra, const char **why);
-/* Before everything else: an object that slab knows nothing of, or (pooled) that the program cuts out of another object or of a root. */
-void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool pooled);
+struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_outside, const char **why);
+/* Before everything else: an object that slab knows nothing of, or (registered) that the program cuts out of another object or of a root. */
+void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool registered);
 void leak_scan_added(struct leak_scan *s); /* once, after the last */
 void leak_scan_destroy(struct leak_scan *s);
 const struct slab_view *leak_scan_heap(const struct leak_scan *s);
@@ -57,7 +58,7 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n);
 typedef void (*leak_visit_fn)(void *ctx, uint64_t addr, enum leak_class class);
 void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit, void *ctx);
 /* While an object is visited: is it one that was added? */
-bool leak_scan_visits_extra(const struct leak_scan *s);
+bool leak_scan_visits_outside(const struct leak_scan *s);
 /* In a handler of SIGSEGV or SIGBUS: when the scan that is running here touched what is not there, goes on behind it and does not return. */
 void leak_scan_faulted(uint64_t addr);
 
@@ -66,7 +67,7 @@ void leak_scan_faulted(uint64_t addr);
 struct leak_target {
 	uint64_t addr, size;
 	uint64_t place;            /* the scan's own number for it, which no other object has: a multiple of 16 below leak_scan_places() */
-	bool extra;                /* it was added */
+	bool outside;                /* it was added */
 	bool interior;             /* the word points behind its start */
 };
 uint64_t leak_scan_places(const struct leak_scan *s);
@@ -84,7 +85,7 @@ void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stat
 /* ---- what the program said of its objects: notes.c ---------------------------------------------------------------------------- */
 
 #define LEAK_DIRECTORY_MAGIC "MEMSAN-LEAKROOT" /* with its NUL 16 bytes */
-#define LEAK_DIRECTORY_VERSION 3
+#define LEAK_DIRECTORY_VERSION 4
 /* Found by its magic, like struct slab_directory. */
 struct leak_directory {
 	char magic[16];
@@ -92,31 +93,41 @@ struct leak_directory {
 	uint32_t version, size;
 	uint64_t notes;            /* the table of annotations */
 	uint32_t nr_buckets, note_size;
-	uint64_t pool, pool_size;  /* where the address and the size of the fenced objects' pool are; 0: there is none */
-	struct slab_slots slots;   /* of the fenced objects */
-	uint64_t pools;            /* where the address of the table of the program's own pools' objects is */
-	uint32_t nr_pool_buckets, pool_object_size;
+	uint64_t layouts;          /* the other object sources' struct object_layout, OBJECT_SOURCES_MAX of them */
 };
-_Static_assert(sizeof(struct leak_directory) == 152, "read by other processes");
+_Static_assert(sizeof(struct leak_directory) == 56, "read by other processes");
 extern struct leak_directory leak_directory;
-/* Once, before the program runs: where the variables are that tell of the pool of fenced objects; how these lie. */
-void leak_directory_init(const void *pool, const void *pool_size, const struct slab_slots *slots);
-/* All annotations of the process that the scan reads, into a scan that has no roots yet; find: objects that are none of slab's, or NULL. */
-typedef bool (*leak_find_fn)(uint64_t addr, struct slab_object *o);
-void leak_scan_notes(struct leak_scan *s, uint64_t root, leak_find_fn find);
+/* Once, before the program runs. */
+void leak_directory_init(void);
+/* False: there is none at `root`, or another version's. */
+bool leak_directory_read(const struct mem_view *mem, uint64_t root, struct leak_directory *r);
+/* Finds the live object that starts at addr, of another source than slab. */
+typedef bool (*leak_find_fn)(void *ctx, uint64_t addr, struct slab_object *o);
+struct leak_finder { leak_find_fn find; void *ctx; };
+/* All annotations of the process that the scan reads, into a scan that has no roots yet. */
+void leak_scan_notes(struct leak_scan *s, uint64_t root, struct leak_finder outside);
 /* The same for who follows pointers by himself: only what is read of objects changes (of ignored ones nothing is), and what else was said is told:
  * roots [addr, addr + size), and the objects at addr of which the program says that they are no leaks, or to be ignored. */
 typedef void (*leak_said_fn)(void *ctx, enum leak_note note, uint64_t addr, uint64_t size);
-void leak_scan_notes_told(struct leak_scan *s, uint64_t root, leak_find_fn find, leak_said_fn said, void *ctx);
+void leak_scan_notes_told(struct leak_scan *s, uint64_t root, struct leak_finder outside, leak_said_fn said, void *ctx);
 
-/* ---- objects that slab knows nothing of, through a view: elsewhere.c ------------------------------------------------------------ */
+/* ---- objects of other sources than slab, through a view: sources.c ----------------------------- */
 
-/* Calls fn for each (pooled: the program cut it out of another object, or of memory that it mapped).  root: of struct leak_directory.  False: fenced
- * ones are not known. */
-bool leak_elsewhere_each(const struct slab_view *heap, uint64_t root, void (*fn)(void *ctx, const struct slab_object *o, bool pooled), void *ctx);
-
-/* The fenced object, allocated or freed, whose pages addr lies in; in a guard page (*guard) the one beside it. */
-bool leak_elsewhere_find(const struct mem_view *mem, uint64_t root, uint64_t addr, struct slab_object *o, bool *guard);
+#define LEAK_SOURCES 2
+struct leak_sources {
+	const struct mem_view *mem;
+	const struct slab_view *heap;                /* NULL: not open yet */
+	struct object_layout layouts[LEAK_SOURCES];  /* without a name: the process has no such source */
+};
+/* root: of struct leak_directory.  False: nothing is known of the sources. */
+bool leak_sources_open(struct leak_sources *x, const struct mem_view *mem, const struct slab_view *heap, uint64_t root);
+/* Calls fn for each live object (registered: the program cut it out of another object, or of memory that it mapped). */
+typedef void (*leak_source_fn)(void *ctx, const struct slab_object *o, bool registered);
+void leak_sources_each(const struct leak_sources *x, leak_source_fn fn, void *ctx);
+/* The live object that starts at addr; a leak_find_fn with struct leak_sources as its ctx. */
+bool leak_sources_at(void *sources, uint64_t addr, struct slab_object *o);
+/* The fenced object, live or freed, whose pages addr lies in; in a guard page (*guard) the one beside it. */
+bool leak_sources_near(const struct leak_sources *x, uint64_t addr, struct slab_object *o, bool *guard);
 
 /* ---- lost objects by where they came from: group.c ----------------------------------------------------------------------------- */
 
@@ -151,7 +162,7 @@ struct leak_grouper {
 	struct leak_groups *groups;
 	const struct slab_view *heap;
 	uint32_t leader;           /* index + 1 of the last direct object's group */
-	bool (*find)(uint64_t addr, struct slab_object *o); /* of the object that is visited, when it is not on the heap; else NULL */
+	struct leak_finder outside; /* find: of the object that is visited, when another source than slab has it; else NULL */
 };
 void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class); /* a leak_visit_fn */
 void leak_groups_sort(struct leak_groups *g);
@@ -186,9 +197,7 @@ extern size_t leak_static_tls;
 /* Set by preload/, which sees the other detectors: what else is no root, or is one; the copy begins or has been made. */
 extern void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
 extern void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
-extern void (*leak_hook_objects)(void (*object)(void *ctx, uint64_t addr, uint64_t size), void *ctx); /* live ones that are none of slab's */
 extern void (*leak_hook_copying)(bool begins);
-extern bool (*leak_find_elsewhere)(uint64_t addr, struct slab_object *o); /* objects that are not on slab's heap */
 extern const char *(*leak_own_rules)(void); /* suppressions that the program brings along, or NULL */
 
 /* ---- annotations: annotate.c ------------------------------------------------------------------------------------------------------ */

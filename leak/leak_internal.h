@@ -15,19 +15,19 @@
 #define PAGE_IN_SLAB(info) ((info) >> PAGE_IN_SLAB_SHIFT & 0xffu)
 #define PAGE_DISPLACED (1u << 18)    /* objects may start behind their slot's start */
 #define PAGE_NOTED (1u << 19)        /* an annotated object is in this slab (areas: see the table) */
-#define PAGE_POOL (1u << 20)         /* the program cuts objects of its own out of one here (areas: see the table) */
-#define PAGE_SPECIAL (PAGE_AREA | PAGE_DISPLACED | PAGE_NOTED | PAGE_POOL)
+#define PAGE_CUT (1u << 20)         /* the program cuts objects of its own out of one here (areas: see the table) */
+#define PAGE_SPECIAL (PAGE_AREA | PAGE_DISPLACED | PAGE_NOTED | PAGE_CUT)
 
 _Static_assert(SLAB_VIEW_CACHES <= 0x400, "a page names its cache");
 struct scan_cache { uint64_t reciprocal; uint32_t slot_size, offset, object_size, nr_objects; };
-struct scan_area { uint64_t start, size; bool noted, pool; };      /* offset in the arena, or behind it */
+struct scan_area { uint64_t start, size; bool noted, cut; };      /* offset in the arena, or behind it */
 struct scan_span { uint64_t addr, size; };
 #define SPAN_WHOLE ((uint64_t)1 << 63)   /* in a span's size: the object is one that the program cut out of another */
-#define SPAN_POOL ((uint64_t)1 << 62)    /* such objects lie in it, and are no part of it */
-#define SPAN_FLAGS (SPAN_WHOLE | SPAN_POOL)
+#define SPAN_CUT ((uint64_t)1 << 62)    /* such objects lie in it, and are no part of it */
+#define SPAN_FLAGS (SPAN_WHOLE | SPAN_CUT)
 /* An object that slab knows nothing of: fenced, or cut out of a pool by the program.  It is an area too, at a made-up offset behind the
  * arena: a page for each. */
-struct scan_extra { uint64_t addr, size; bool pooled; uint32_t outer; }; /* outer: index + 1 of the fenced one that it was cut out of */
+struct scan_outside { uint64_t addr, size; bool registered; uint32_t outer; }; /* outer: index + 1 of the fenced one that it was cut out of */
 
 /* Annotations of the scan: sorted by nothing, few. */
 #define SCAN_NOTES_MAX 4096
@@ -54,10 +54,10 @@ struct leak_scan {
 	uint8_t *inner_pages;      /* which pages of inner were written: looking at the others would bring them into memory */
 	struct scan_area *areas;
 	uint32_t nr_areas, max_areas;
-	struct scan_extra *extra;  /* sorted by address before the first root */
-	uint32_t nr_extra, max_extra, nr_pooled;
-	uint64_t extra_from, extra_span; /* addresses: of the first, and up to the end of the last */
-	uint64_t extra_off, end;   /* their first offset; the end of all offsets */
+	struct scan_outside *outside;  /* sorted by address before the first root */
+	uint32_t nr_outside, max_outside, nr_registered;
+	uint64_t outside_from, outside_span; /* addresses: of the first, and up to the end of the last */
+	uint64_t outside_off, end;   /* their first offset; the end of all offsets */
 	struct arch_filter filter; /* upper halves of their and the arena's addresses */
 	struct scan_cache caches[SLAB_VIEW_CACHES];
 	struct scan_note *notes;
@@ -74,7 +74,7 @@ struct leak_scan {
 	uint32_t steps;
 	uint32_t lean_limit;       /* when speculate_walk is worth its price; what is far (tests want it sooner) */
 	uint64_t far;
-	struct chains *chains, *counting; /* see speculate.c; NULL: there is none (now) */
+	struct speculation *speculation, *counting; /* see speculate.c; NULL: there is none (now) */
 	size_t speculate_size;
 	uint64_t found[FOUND];     /* words that may be pointers, to be looked at */
 	uint32_t nr_found;
@@ -88,7 +88,7 @@ struct leak_scan {
 
 	unsigned wanted;
 	leak_visit_fn visit;
-	bool visiting_extra;
+	bool visiting_outside;
 	void *visit_ctx;
 	struct leak_scan_stats stats;
 	void *memory;
@@ -104,12 +104,12 @@ struct leak_scan {
 /* Where the object at this offset is. */
 static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
 {
-	return likely(off < s->used) ? s->base + off : s->extra[(off - s->extra_off) >> PAGE_SHIFT].addr;
+	return likely(off < s->used) ? s->base + off : s->outside[(off - s->outside_off) >> PAGE_SHIFT].addr;
 }
 /* As a candidate: the extra object that holds the address; 0: none; SCAN_TWICE: one that was cut out of another, and that other one. */
-uint64_t scan_elsewhere(const struct leak_scan *s, uint64_t addr);
+uint64_t scan_outside(const struct leak_scan *s, uint64_t addr);
 /* The outer one of both, and the *inside one (0: there are no two). */
-uint64_t scan_elsewhere_both(const struct leak_scan *s, uint64_t addr, uint64_t *inside);
+uint64_t scan_outside_both(const struct leak_scan *s, uint64_t addr, uint64_t *inside);
 /* How much of [addr, addr + n) is the pool's own, from addr on; 0: *skip bytes belong to an object that was cut out of it. */
 uint64_t scan_registered_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip);
 /* What scan_locate does not tell: pools, and slots where objects may start behind the slot's start. */
@@ -117,7 +117,7 @@ uint64_t scan_locate_whole(const struct leak_scan *s, uint64_t off);
 /* May the word be a pointer at all? */
 static inline bool scan_may_point(const struct leak_scan *s, uint64_t word)
 {
-	return word - s->base < s->used || word - s->extra_from < s->extra_span;
+	return word - s->base < s->used || word - s->outside_from < s->outside_span;
 }
 /* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies behind it; 0: none. */
 static inline __attribute__((always_inline)) uint64_t scan_locate(const struct leak_scan *s, uint64_t off)
@@ -132,7 +132,7 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 		const struct scan_area *a = &s->areas[info & ~PAGE_AREA];
 		if (off - a->start >= MAX(a->size, 1))
 			return 0;
-		if (unlikely(a->pool))
+		if (unlikely(a->cut))
 			return SCAN_TWICE;
 		return a->start | SCAN_FOUND | (off != a->start);
 	}
@@ -143,7 +143,7 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 	if (unlikely(in_slab - start >= c->object_size || slot >= c->nr_objects))
 		return 0;
 	start += off - in_slab;
-	if (unlikely(info & (PAGE_POOL | PAGE_DISPLACED)))
+	if (unlikely(info & (PAGE_CUT | PAGE_DISPLACED)))
 		return SCAN_TWICE;
 	if (likely(off == start)) {
 		/* The same number, but the processor need not wait for the division: it follows a list as fast as it guesses. */
@@ -159,7 +159,7 @@ static inline __attribute__((always_inline)) uint64_t scan_candidate(const struc
 
 	if (likely(off < s->used))
 		return scan_locate(s, off);
-	return unlikely(word - s->extra_from < s->extra_span) ? scan_elsewhere(s, word) : 0;
+	return unlikely(word - s->outside_from < s->outside_span) ? scan_outside(s, word) : 0;
 }
 
 /* A pointer into a pool leads to the pool and to what was cut out there (*inside; else 0). */
@@ -171,9 +171,9 @@ static inline uint64_t scan_candidates(const struct leak_scan *s, uint64_t word,
 	if (likely(candidate != SCAN_TWICE))
 		return candidate;
 	if (word - s->base >= s->used)
-		return scan_elsewhere_both(s, word, inside);
-	if (s->nr_pooled)
-		*inside = scan_elsewhere(s, word);
+		return scan_outside_both(s, word, inside);
+	if (s->nr_registered)
+		*inside = scan_outside(s, word);
 	return scan_locate_whole(s, word - s->base);
 }
 /* Of an object with annotations: the next part that may be scanned, from note *i on.  False: there is none (any more).  *noted: there were
@@ -256,7 +256,7 @@ struct note {
 
 /* ---- registered.c --------------------------------------------------------------------------------------------------------------------- */
 
-#define POOL_BUCKETS 16384u
+#define REGISTERED_BUCKETS 16384u
 struct leak_registered_object {
 	struct leak_registered_object *next;
 	uint64_t addr, size;       /* addr 0: taken out */
@@ -264,7 +264,7 @@ struct leak_registered_object {
 	uint32_t thread, when, pad;
 };
 /* Both halves. */
-static inline void pool_describe(const struct leak_registered_object *e, struct slab_object *o)
+static inline void registered_describe(const struct leak_registered_object *e, struct slab_object *o)
 {
 	*o = (struct slab_object){
 		.state = SLAB_OBJ_LIVE, .addr = e->addr, .size = e->size, .object_size = e->size, .slot = e->addr, .slot_size = e->size,
@@ -272,11 +272,14 @@ static inline void pool_describe(const struct leak_registered_object *e, struct 
 	};
 	str_copy(o->cache, "pool", sizeof(o->cache));
 }
-/* Where the address of the table is. */
-const void *pools_table(void);
-uint32_t pools_count(void);
-/* In the copy. */
-void pools_apply(struct leak_scan *s);
+static inline uint64_t registered_bucket(uint64_t addr)
+{
+	return addr * 0x9e3779b97f4a7c15u >> 50;
+}
+_Static_assert(REGISTERED_BUCKETS == 1u << 14, "registered_bucket takes 14 bits");
+#define REGISTERED_LAYOUT "registered" /* object_layout.name */
+/* Once: registered objects are an object source. */
+void registered_init(void);
 
 /* ---- snapshot.c ------------------------------------------------------------------------------------------------------------------ */
 
@@ -286,8 +289,8 @@ struct snapshot_info {
 	const char *why;           /* what went wrong, or NULL */
 };
 /* One scan at a time: waits for another one to end, with signals as they are.  All are blocked afterwards; returns the mask that was. */
-uint64_t scan_begin(void);
-void scan_end(uint64_t mask);
+uint64_t snapshot_lock(void);
+void snapshot_unlock(uint64_t mask);
 enum snapshot_mode {
 	SNAPSHOT_COPY,
 	SNAPSHOT_IN_PLACE,         /* the program is over: when this thread is the only one, no copy is needed */
@@ -296,7 +299,7 @@ enum snapshot_mode {
 /* sp: what this thread of the program holds lies there and above (arch_call_stored); of no use by the scanner. */
 struct snapshot_how { enum snapshot_mode mode; uintptr_t sp; };
 /* Runs fn in a copy of this process with what is known of its threads.  In the copy fn may use what it likes of this process, but write only
- * to shared memory.  Between scan_begin and scan_end.  False: it did not run to its end. */
+ * to shared memory.  Between snapshot_lock and snapshot_unlock.  False: it did not run to its end. */
 bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
                   struct snapshot_info *info);
 /* A clock that only goes forward. */
@@ -304,7 +307,7 @@ uint64_t snapshot_now_us(void);
 /* The signal that is to stop threads: the option's, or what suits. */
 int snapshot_signal(void);
 /* Our handler for it, if the program has none. */
-bool handler_install(int sig);
+bool stop_handler_install(int sig);
 void snapshot_fork_child(void);
 
 /* ---- calls.c -------------------------------------------------------------------------------------------------------------------- */
@@ -329,7 +332,7 @@ enum suspects_rule {
 };
 /* Have there been any? */
 bool suspects_known(void);
-/* All between scan_begin and scan_end.  Before the copy is made.  False: no memory. */
+/* All between snapshot_lock and snapshot_unlock.  Before the copy is made.  False: no memory. */
 bool suspects_begin(void);
 /* In the copy: a lost object (`known`: what it is).  Is it to be reported by this rule? */
 bool suspects_meet(const struct mem_view *mem, const struct slab_object *known, enum suspects_rule rule);
@@ -349,10 +352,10 @@ struct scan_answer {
 };
 /* A scan whose result stays in *kept (until the next scan) when kept is not NULL, and is reported here otherwise.  classes 0: the option's.
  * False: none was possible (info.why). */
-bool check_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *answer);
-void check_fork_child(void);
+bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *answer);
+void scan_fork_child(void);
 /* By the thread that a signal interrupted, before the scanner's thread starts: what only a thread of the program may call. */
-void check_prepare(void);
+void scan_prepare(void);
 
 /* ---- control.c -------------------------------------------------------------------------------------------------------------------- */
 

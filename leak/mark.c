@@ -85,12 +85,12 @@ static bool allocate_tables(struct leak_scan *s)
 {
 	size_t pages = ALIGN_UP((s->end >> PAGE_SHIFT) * sizeof(uint32_t) + 64, PAGE_SIZE);
 	size_t bits = ALIGN_UP((s->end >> 7) + 64, PAGE_SIZE);
-	size_t extra = ALIGN_UP(s->max_extra * sizeof(struct scan_extra), PAGE_SIZE);
-	size_t areas = ALIGN_UP((s->max_areas + s->max_extra + 1) * sizeof(struct scan_area), PAGE_SIZE);
+	size_t outside = ALIGN_UP(s->max_outside * sizeof(struct scan_outside), PAGE_SIZE);
+	size_t areas = ALIGN_UP((s->max_areas + s->max_outside + 1) * sizeof(struct scan_area), PAGE_SIZE);
 	size_t notes = ALIGN_UP(SCAN_NOTES_MAX * sizeof(struct scan_note), PAGE_SIZE);
 	size_t inner_pages = ALIGN_UP((s->end >> INNER_PAGE_SHIFT) + 1, PAGE_SIZE);
 	size_t stack = ALIGN_UP(MAX(STACK_MIN, s->used / STACK_SHARE), PAGE_SIZE);
-	size_t total = pages + inner_pages + 2 * bits + areas + extra + notes + stack + SCAN_CHUNK;
+	size_t total = pages + inner_pages + 2 * bits + areas + outside + notes + stack + SCAN_CHUNK;
 	char *p = os_reserve(total, PAGE_SIZE);
 
 	if (!p || !os_commit(p, total, s->used > ((uint64_t)64 << 20))) {
@@ -105,8 +105,8 @@ static bool allocate_tables(struct leak_scan *s)
 	s->stack = (struct scan_span *)(p += pages);
 	s->max_stack = stack / sizeof(struct scan_span) - STACK_SLACK;
 	s->areas = (struct scan_area *)(p += stack);
-	s->extra = (struct scan_extra *)(p += areas);
-	s->notes = (struct scan_note *)(p += extra);
+	s->outside = (struct scan_outside *)(p += areas);
+	s->notes = (struct scan_note *)(p += outside);
 	s->buffer = p += notes;
 	s->inner_pages = (uint8_t *)(p += SCAN_CHUNK);
 	s->inner = (uint64_t *)(p + inner_pages);
@@ -118,7 +118,7 @@ struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, co
 	return leak_scan_create_with(mem, root, 0, why);
 }
 
-struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_extra, const char **why)
+struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_outside, const char **why)
 {
 	size_t size = ALIGN_UP(sizeof(struct leak_scan), PAGE_SIZE);
 	struct leak_scan *s = os_reserve(size, PAGE_SIZE);
@@ -137,9 +137,9 @@ struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t roo
 	if (!*why) {
 		s->base = s->heap.base;
 		s->used = s->heap.used;
-		s->max_extra = nr_extra;
-		s->extra_off = ALIGN_UP(s->used, (uint64_t)1 << 16);
-		s->end = nr_extra ? ALIGN_UP(s->extra_off + ((uint64_t)nr_extra << PAGE_SHIFT), (uint64_t)1 << 16) : s->used;
+		s->max_outside = nr_outside;
+		s->outside_off = ALIGN_UP(s->used, (uint64_t)1 << 16);
+		s->end = nr_outside ? ALIGN_UP(s->outside_off + ((uint64_t)nr_outside << PAGE_SHIFT), (uint64_t)1 << 16) : s->used;
 		copy_caches(s);
 		slab_view_runs(&s->heap, count_run, s);
 		*why = allocate_tables(s) ? NULL : "no memory for the scan";
@@ -167,7 +167,7 @@ const struct slab_view *leak_scan_heap(const struct leak_scan *s)
 
 uint64_t scan_resident(const struct leak_scan *s)
 {
-	return os_resident(s->memory, s->memory_size) + (s->chains ? os_resident(s->chains, s->speculate_size) : 0);
+	return os_resident(s->memory, s->memory_size) + (s->speculation ? os_resident(s->speculation, s->speculate_size) : 0);
 }
 
 bool scan_can_afford(const struct leak_scan *s, uint64_t bytes)
@@ -188,9 +188,9 @@ void scan_filter_set(struct leak_scan *s)
 {
 	uint64_t lo = s->base, hi = s->base + s->used - 1;
 
-	if (s->nr_extra) {
-		lo = MIN(lo, s->extra_from);
-		hi = MAX(hi, s->extra_from + s->extra_span - 1);
+	if (s->nr_outside) {
+		lo = MIN(lo, s->outside_from);
+		hi = MAX(hi, s->outside_from + s->outside_span - 1);
 	}
 	arch_filter_set(&s->filter, (uint32_t)(lo >> 32), (uint32_t)(MIN(hi, (uint64_t)UINT32_MAX << 31) >> 32));
 }
@@ -200,14 +200,14 @@ uint64_t scan_locate_whole(const struct leak_scan *s, uint64_t off)
 	uint32_t info = s->pages[off >> PAGE_SHIFT];
 	struct slab_object o;
 	uint64_t start;
-	bool pool = info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].pool : (info & PAGE_POOL) != 0;
+	bool cut = info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].cut : (info & PAGE_CUT) != 0;
 
-	if (!pool && off % 16 == 0 && scan_bit(s->white, off))
+	if (!cut && off % 16 == 0 && scan_bit(s->white, off))
 		return off | SCAN_FOUND;
 	if (!slab_view_object(&s->heap, s->base + off, &o) || o.state != SLAB_OBJ_LIVE)
 		return 0;
 	start = o.addr - s->base;
-	if (off < start || (pool && off - start >= MAX(o.size, 1)))
+	if (off < start || (cut && off - start >= MAX(o.size, 1)))
 		return 0;
 	return start | SCAN_FOUND | (off != start ? SCAN_INTERIOR : 0);
 }
@@ -252,13 +252,13 @@ static bool note_add(struct leak_scan *s, uint64_t off, struct scan_span part, b
 
 static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 {
-	uint64_t inside = 0, elsewhere = addr - s->extra_from < s->extra_span ? scan_elsewhere_both(s, addr, &inside) : 0;
+	uint64_t inside = 0, outside = addr - s->outside_from < s->outside_span ? scan_outside_both(s, addr, &inside) : 0;
 
 	if (inside && !(inside & SCAN_INTERIOR))
-		elsewhere = inside;
-	*off = elsewhere ? elsewhere & ~(uint64_t)15 : addr - s->base;
-	if (elsewhere)
-		return !(elsewhere & SCAN_INTERIOR) && scan_bit(s->white, *off);
+		outside = inside;
+	*off = outside ? outside & ~(uint64_t)15 : addr - s->base;
+	if (outside)
+		return !(outside & SCAN_INTERIOR) && scan_bit(s->white, *off);
 	return *off < s->used && *off % 16 == 0 && locate_any(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
 }
 
@@ -300,13 +300,13 @@ bool leak_scan_area(struct leak_scan *s, uint64_t object, uint64_t addr, uint64_
 
 void scan_visit(struct leak_scan *s, uint64_t off, enum leak_class class)
 {
-	s->visiting_extra = off >= s->used;
+	s->visiting_outside = off >= s->used;
 	s->visit(s->visit_ctx, scan_address(s, off), class);
 }
 
-bool leak_scan_visits_extra(const struct leak_scan *s)
+bool leak_scan_visits_outside(const struct leak_scan *s)
 {
-	return s->visiting_extra;
+	return s->visiting_outside;
 }
 
 void leak_scan_each(struct leak_scan *s, leak_visit_fn visit, void *ctx)
@@ -359,15 +359,15 @@ static void read_run_again(void *ctx, const struct slab_view_run *r)
 /* What only stands claimed by speculate.c is not reached: first those are white again. */
 static void drain_dropped(struct leak_scan *s)
 {
-	if (s->overflowed && s->chains)
+	if (s->overflowed && s->speculation)
 		speculate_undo(s);
 	s->tried |= s->overflowed;
 	while (s->overflowed) {
 		struct again a = { s, s->dropped_first, s->dropped_last };
 		s->overflowed = false;
 		slab_view_runs(&s->heap, read_run_again, &a);
-		for (uint32_t i = 0; i < s->nr_extra; i++)
-			read_again(&a, s->extra_off + ((uint64_t)i << PAGE_SHIFT));
+		for (uint32_t i = 0; i < s->nr_outside; i++)
+			read_again(&a, s->outside_off + ((uint64_t)i << PAGE_SHIFT));
 	}
 }
 
@@ -513,15 +513,15 @@ void leak_scan_finish(struct leak_scan *s, unsigned wanted, leak_visit_fn visit,
 	s->final = true;
 	scan_drain(s);
 	drain_dropped(s);
-	if (s->chains)
+	if (s->speculation)
 		speculate_undo(s);
 	mark_possible(s);
 	if (wanted & 1u << LEAK_POSSIBLE)
 		visit_possible(s);
 	if (wanted & 1u << LEAK_REACHABLE) {
 		slab_view_runs(&s->heap, visit_reachable, s);
-		for (uint32_t i = 0; i < s->nr_extra; i++)
-			visit_reachable_at(s, s->extra_off + ((uint64_t)i << PAGE_SHIFT));
+		for (uint32_t i = 0; i < s->nr_outside; i++)
+			visit_reachable_at(s, s->outside_off + ((uint64_t)i << PAGE_SHIFT));
 	}
 	if (wanted & (1u << LEAK_DIRECT | 1u << LEAK_INDIRECT)) {
 		find_leaders(s);

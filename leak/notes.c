@@ -5,12 +5,13 @@
 /* The lists are as annotate.c links them.  A process that was damaged may have a ring among them: nobody says that much of his objects. */
 #define NOTES_MAX (1u << 20)
 
-struct noting { struct leak_scan *s; leak_find_fn find; leak_said_fn said; void *ctx; };
+struct noting { struct leak_scan *s; struct leak_finder outside; leak_said_fn said; void *ctx; };
 
 static bool note_holds(const struct noting *x, const struct note *n)
 {
 	struct slab_object o;
-	bool found = (x->find && x->find(n->object, &o)) || slab_view_object(&x->s->heap, n->object, &o);
+	bool found = (x->outside.find && x->outside.find(x->outside.ctx, n->object, &o)) ||
+	             slab_view_object(&x->s->heap, n->object, &o);
 
 	if (!found || o.state != SLAB_OBJ_LIVE || o.addr != n->object)
 		return false;
@@ -56,24 +57,29 @@ static void each_note(const struct noting *x, const struct leak_directory *r, vo
 	}
 }
 
+bool leak_directory_read(const struct mem_view *mem, uint64_t root, struct leak_directory *r)
+{
+	return view_read(mem, r, root, sizeof(*r)) && mem_compare(r->magic, LEAK_DIRECTORY_MAGIC, sizeof(r->magic)) == 0 &&
+	       r->version == LEAK_DIRECTORY_VERSION;
+}
+
 /* What limits the scanning of objects comes before anything is scanned. */
 static void read_notes(const struct noting *x, uint64_t root)
 {
 	struct leak_directory r;
 
-	if (!view_read(x->s->mem, &r, root, sizeof(r)) || mem_compare(r.magic, LEAK_DIRECTORY_MAGIC, sizeof(r.magic)) != 0 ||
-	    r.version != LEAK_DIRECTORY_VERSION || r.note_size != sizeof(struct note) || r.nr_buckets != NOTE_BUCKETS)
+	if (!leak_directory_read(x->s->mem, root, &r) || r.note_size != sizeof(struct note) || r.nr_buckets != NOTE_BUCKETS)
 		return;
 	each_note(x, &r, apply_limit);
 	each_note(x, &r, x->said ? tell : apply_root);
 }
 
-void leak_scan_notes(struct leak_scan *s, uint64_t root, leak_find_fn find)
+void leak_scan_notes(struct leak_scan *s, uint64_t root, struct leak_finder outside)
 {
-	read_notes(&(struct noting){ .s = s, .find = find }, root);
+	read_notes(&(struct noting){ .s = s, .outside = outside }, root);
 }
 
-void leak_scan_notes_told(struct leak_scan *s, uint64_t root, leak_find_fn find, leak_said_fn said, void *ctx)
+void leak_scan_notes_told(struct leak_scan *s, uint64_t root, struct leak_finder outside, leak_said_fn said, void *ctx)
 {
-	read_notes(&(struct noting){ s, find, said, ctx }, root);
+	read_notes(&(struct noting){ s, outside, said, ctx }, root);
 }

@@ -17,9 +17,8 @@ static uint32_t nr_objects;       /* atomic to read */
 
 static struct leak_registered_object **bucket_of(uint64_t addr)
 {
-	return &buckets[addr * 0x9e3779b97f4a7c15u >> 50];
+	return &buckets[registered_bucket(addr)];
 }
-_Static_assert(POOL_BUCKETS == 1u << 14, "bucket_of takes 14 bits");
 
 /* Under the lock. */
 static struct leak_registered_object *entry_new(void)
@@ -27,7 +26,7 @@ static struct leak_registered_object *entry_new(void)
 	struct leak_registered_object *e = spare;
 
 	if (!buckets)
-		__atomic_store_n(&buckets, meta_alloc(POOL_BUCKETS * sizeof(*buckets), COST_LEAK), __ATOMIC_RELEASE);
+		__atomic_store_n(&buckets, meta_alloc(REGISTERED_BUCKETS * sizeof(*buckets), COST_LEAK), __ATOMIC_RELEASE);
 	if (!buckets)
 		return NULL;
 	if (e) {
@@ -107,7 +106,7 @@ bool leak_registered_find(uint64_t addr, struct slab_object *o)
 
 	if (!e)
 		return false;
-	pool_describe(e, o);
+	registered_describe(e, o);
 	if (slab_find_object(addr, &named) && named.api == SLAB_API_POOL) /* one of memsan_pool_alloc's: its pool's name */
 		str_copy(o->cache, named.cache, sizeof(o->cache));
 	return true;
@@ -117,7 +116,7 @@ bool leak_registered_around(uint64_t addr, struct slab_object *o)
 {
 	if (!__atomic_load_n(&nr_objects, __ATOMIC_RELAXED))
 		return false;
-	for (uint32_t i = 0; i < POOL_BUCKETS; i++)
+	for (uint32_t i = 0; i < REGISTERED_BUCKETS; i++)
 		for (const struct leak_registered_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next) {
 			uint64_t start = READ_ONCE(e->addr);
 			if (start && addr - start < e->size && leak_registered_find(start, o))
@@ -126,32 +125,19 @@ bool leak_registered_around(uint64_t addr, struct slab_object *o)
 	return false;
 }
 
-const void *pools_table(void)
+/* Reports do not ask: they describe the memory around. */
+static const struct object_source source = {
+	.within = true,
+	.layout = {
+		.name = REGISTERED_LAYOUT,
+		.state = (uintptr_t)&buckets,
+		.nr = REGISTERED_BUCKETS,
+		.state_size = sizeof(buckets[0]),
+		.object_size = sizeof(struct leak_registered_object),
+	},
+};
+
+void registered_init(void)
 {
-	return &buckets;
-}
-
-/* ---- in a scan -------------------------------------------------------------------------------------------------------------------- */
-
-uint32_t pools_count(void)
-{
-	/* A few more may be linked until the copy is made, but the count is taken there. */
-	return __atomic_load_n(&nr_objects, __ATOMIC_RELAXED);
-}
-
-static bool still_there(const struct leak_scan *s, const struct leak_registered_object *e)
-{
-	struct slab_object o;
-
-	if (e->addr - s->base < s->used)
-		return slab_view_object(&s->heap, e->addr, &o) && o.state == SLAB_OBJ_LIVE;
-	return os_page_readable((void *)(uintptr_t)e->addr);
-}
-
-void pools_apply(struct leak_scan *s)
-{
-	for (uint32_t i = 0; buckets && i < POOL_BUCKETS; i++)
-		for (const struct leak_registered_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next)
-			if (e->addr && e->size && still_there(s, e))
-				leak_scan_add(s, e->addr, e->size, true);
+	object_source_register(&source);
 }

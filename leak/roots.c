@@ -34,8 +34,6 @@
 struct range { uint64_t start, end; };
 
 void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
-void (*leak_hook_objects)(void (*object)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
-bool (*leak_find_elsewhere)(uint64_t addr, struct slab_object *o);
 void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
 
 /* All used by one scan at a time: in the child of a snapshot. */

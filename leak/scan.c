@@ -50,6 +50,7 @@ struct job {
 	enum suspects_rule rule;
 	bool remember;             /* there are tables of suspects */
 	const struct leak_scan *scan;
+	struct leak_sources sources;
 	struct slab_view *heap;
 	struct leak_grouper grouper;
 	bool leader_left_out;
@@ -76,8 +77,8 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 	struct slab_object o;
 	bool is_wanted;
 
-	job->grouper.find = leak_scan_visits_extra(job->scan) ? leak_find_elsewhere : NULL;
-	if (job->grouper.find ? !job->grouper.find(addr, &o) : !slab_view_object(job->heap, addr, &o))
+	job->grouper.outside.find = leak_scan_visits_outside(job->scan) ? leak_sources_at : NULL;
+	if (job->grouper.outside.find ? !leak_sources_at(&job->sources, addr, &o) : !slab_view_object(job->heap, addr, &o))
 		return;
 	is_wanted = wanted(job, &o, class);
 	if (class == LEAK_DIRECT)
@@ -86,24 +87,32 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 		leak_group_visit(&job->grouper, addr, class == LEAK_INDIRECT && job->leader_left_out ? LEAK_DIRECT : class);
 }
 
-static void count_object(void *ctx, uint64_t addr, uint64_t size)
+static void count_object(void *ctx, const struct slab_object *o, bool registered)
 {
-	(void)addr, (void)size;
+	(void)o, (void)registered;
 	++*(uint32_t *)ctx;
 }
 
-static void add_object(void *ctx, uint64_t addr, uint64_t size)
+static void add_object(void *ctx, const struct slab_object *o, bool registered)
 {
-	leak_scan_add(ctx, addr, size, false);
+	leak_scan_add(ctx, o->addr, o->size, registered);
 }
 
-static uint32_t count_objects(void)
+/* A scan with all objects.  The sources are asked twice, for their number and for their objects. */
+static struct leak_scan *scan_create(struct leak_sources *sources, const char **why)
 {
-	uint32_t n = pools_count();
+	uint32_t nr = 0;
+	struct leak_scan *s;
 
-	if (leak_hook_objects)
-		leak_hook_objects(count_object, &n);
-	return n;
+	leak_sources_open(sources, &self_view, NULL, (uintptr_t)&leak_directory);
+	leak_sources_each(sources, count_object, &nr);
+	s = leak_scan_create_with(&self_view, (uintptr_t)&slab_directory, nr, why);
+	if (!s)
+		return NULL;
+	sources->heap = leak_scan_heap(s);
+	leak_sources_each(sources, add_object, s);
+	leak_scan_added(s);
+	return s;
 }
 
 static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
@@ -111,22 +120,18 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 	static struct slab_view heap; /* too large for any stack; in the copy there is one thread */
 	struct job *job = ctx;
 	struct leak_result *r = job->result;
-	struct leak_scan *s = leak_scan_create_with(&self_view, (uintptr_t)&slab_directory, count_objects(), &r->why);
+	struct leak_scan *s = scan_create(&job->sources, &r->why);
 
 	if (!s)
 		return;
-	if (leak_hook_objects)
-		leak_hook_objects(add_object, s);
-	pools_apply(s);
-	leak_scan_added(s);
-	leak_scan_notes(s, (uintptr_t)&leak_directory, leak_find_elsewhere);
+	leak_scan_notes(s, (uintptr_t)&leak_directory, (struct leak_finder){ leak_sources_at, &job->sources });
 	r->why = leak_roots_scan_self(s, threads, nr);
 	if (!r->why) {
 		mem_copy(&heap, leak_scan_heap(s), sizeof(heap));
 		heap.mem = &safe_view;
 		job->heap = &heap;
 		job->scan = s;
-		job->grouper = (struct leak_grouper){ .groups = &r->groups, .heap = &heap };
+		job->grouper = (struct leak_grouper){ .groups = &r->groups, .heap = &heap, .outside = { NULL, &job->sources } };
 		leak_scan_finish(s, job->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, job);
 		leak_groups_sort(&r->groups);
 		if (job->remember)
@@ -194,7 +199,7 @@ static bool any_wanted(const struct leak_groups *g, unsigned classes)
 
 static const char *own_rules;
 
-void check_prepare(void)
+void scan_prepare(void)
 {
 	own_rules = leak_own_rules ? leak_own_rules() : NULL;
 }
@@ -206,7 +211,7 @@ static void report_result(const struct leak_result *r, unsigned classes, struct 
 	if (!any_wanted(g, classes))
 		return;
 	if (how.mode != SNAPSHOT_BY_SCANNER)
-		check_prepare();
+		scan_prepare();
 	report_session_begin(own_rules);
 	report_groups(g, classes, a);
 	report_session_end();
@@ -219,7 +224,7 @@ static void report_result(const struct leak_result *r, unsigned classes, struct 
 
 /* ---- the scan ---------------------------------------------------------------------------------------------------------------------- */
 
-/* Between scan_begin and scan_end.  Made once; a result is the last scan's until the next one begins. */
+/* Between snapshot_lock and snapshot_unlock.  Made once; a result is the last scan's until the next one begins. */
 static struct leak_result *result_memory;
 
 static struct leak_result *result_new(void)
@@ -234,7 +239,7 @@ static struct leak_result *result_new(void)
 	return result_memory;
 }
 
-void check_fork_child(void)
+void scan_fork_child(void)
 {
 	if (result_memory)
 		arch_syscall6(SYS_munmap, (long)result_memory, RESULT_SIZE, 0, 0, 0, 0);
@@ -284,9 +289,9 @@ static bool run_locked(struct snapshot_how how, enum suspects_rule rule, unsigne
 	return ok;
 }
 
-bool check_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *a)
+bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *a)
 {
-	uint64_t mask = scan_begin();
+	uint64_t mask = snapshot_lock();
 	unsigned all = classes ? classes : classes_wanted();
 	bool ok;
 
@@ -301,18 +306,18 @@ bool check_run(struct snapshot_how how, enum suspects_rule rule, unsigned classe
 	}
 	if (ok && rule == SUSPECTS_CONFIRMED && suspects_left_out())
 		report_line("leak: %llu more lost objects are not remembered from scan to scan", (unsigned long long)suspects_left_out());
-	scan_end(mask);
+	snapshot_unlock(mask);
 	return ok;
 }
 
 struct call { enum snapshot_mode mode; uint64_t objects; };
 
-static void check_stored(void *ctx, uintptr_t sp)
+static void scan_stored(void *ctx, uintptr_t sp)
 {
 	struct call *c = ctx;
 	struct scan_answer answer;
 
-	if (!check_run((struct snapshot_how){ c->mode, sp }, SUSPECTS_ALL, 0, NULL, &answer))
+	if (!scan_run((struct snapshot_how){ c->mode, sp }, SUSPECTS_ALL, 0, NULL, &answer))
 		report_line("leak: no scan: %s", answer.info.why);
 	c->objects = answer.objects;
 }
@@ -321,7 +326,7 @@ uint64_t leak_check(bool at_exit)
 {
 	struct call c = { at_exit ? SNAPSHOT_IN_PLACE : SNAPSHOT_COPY, 0 };
 
-	arch_call_stored(check_stored, &c);
+	arch_call_stored(scan_stored, &c);
 	return c.objects;
 }
 
@@ -342,6 +347,6 @@ void leak_fork_child(void)
 {
 	snapshot_fork_child();
 	suspects_fork_child();
-	check_fork_child();
+	scan_fork_child();
 	control_fork_child();
 }

@@ -170,7 +170,7 @@ static void default_action(int sig)
 	action_set(sig, &none);
 	arch_syscall6(SYS_tgkill, os_getpid(), os_gettid(), sig, 0, 0, 0);
 	mask_set(mask);
-	handler_install(sig); /* still here: init of a namespace */
+	stop_handler_install(sig); /* still here: init of a namespace */
 }
 
 static bool take_sent(void)
@@ -234,7 +234,7 @@ bool leak_is_handler(const void *handler)
 
 void leak_signal_keep(int sig)
 {
-	if ((__atomic_load_n(&signals_taken, __ATOMIC_RELAXED) >> (sig - 1) & 1) && handler_install(sig))
+	if ((__atomic_load_n(&signals_taken, __ATOMIC_RELAXED) >> (sig - 1) & 1) && stop_handler_install(sig))
 		control_signal_kept(sig);
 }
 
@@ -259,7 +259,7 @@ int snapshot_signal(void)
 }
 
 /* False: the program uses the signal itself. */
-bool handler_install(int sig)
+bool stop_handler_install(int sig)
 {
 	struct kernel_action old, ours = { (void *)on_stop, SA_SIGINFO | SA_RESTART | SA_ONSTACK | ACTION_RESTORER,
 	                                   (void *)arch_sigreturn, ~(uint64_t)0 };
@@ -615,7 +615,7 @@ static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *jo
 }
 
 /* The scan that is running may have to stop this very thread. */
-uint64_t scan_begin(void)
+uint64_t snapshot_lock(void)
 {
 	for (;;) {
 		uint64_t mask = mask_set(~FAULT_SIGNALS);
@@ -626,7 +626,7 @@ uint64_t scan_begin(void)
 	}
 }
 
-void scan_end(uint64_t mask)
+void snapshot_unlock(uint64_t mask)
 {
 	__atomic_store_n(&stop_busy, 0, __ATOMIC_RELEASE);
 	futex_wake(&stop_busy);
@@ -664,7 +664,7 @@ bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct le
 	stop.max = THREADS_MAX;
 	stop.nr_answered = stop.nr_claimed = 0;
 	r.met = (struct met *)(memory + THREADS_MAX * sizeof(struct leak_thread));
-	if (!handler_install(r.sig))
+	if (!stop_handler_install(r.sig))
 		r.sig = 0;
 	calls_begin(memory + threads, THREADS_MAX);
 	__atomic_store_n(&stop.active, ++stop_number ? stop_number : ++stop_number, __ATOMIC_RELEASE);

@@ -51,7 +51,7 @@ struct walker {
 	uint64_t queue[QUEUE];
 	uint64_t found[SMALL_MAX / 8];
 };
-struct chains {
+struct speculation {
 	uint8_t *counts;
 	struct segment segments[SEGMENTS_MAX];
 	struct end ends[ENDS_MAX];
@@ -85,12 +85,12 @@ static inline unsigned filter_words(const struct leak_scan *s, const uint64_t *p
 
 /* ---- how many pointers lead to an object ---------------------------------------------------------------------------------------- */
 
-static unsigned count_get(const struct chains *c, uint64_t off)
+static unsigned count_get(const struct speculation *c, uint64_t off)
 {
 	return c->counts[off >> 7] >> (off >> 5 & 3) * 2 & 3u;
 }
 
-static void count_set(struct chains *c, uint64_t off, unsigned value)
+static void count_set(struct speculation *c, uint64_t off, unsigned value)
 {
 	unsigned shift = (unsigned)(off >> 5 & 3) * 2;
 
@@ -98,7 +98,7 @@ static void count_set(struct chains *c, uint64_t off, unsigned value)
 }
 
 /* What is reached already counts as many: then a count of one and no white bit mean claimed. */
-static void count_one(const struct leak_scan *s, struct chains *c, uint64_t candidate)
+static void count_one(const struct leak_scan *s, struct speculation *c, uint64_t candidate)
 {
 	unsigned now = count_get(c, candidate);
 
@@ -109,7 +109,7 @@ static void count_one(const struct leak_scan *s, struct chains *c, uint64_t cand
 }
 
 /* The counts' lines have time to come, as in mark.c. */
-struct counting { struct chains *c; uint64_t ring[COUNTING]; uint32_t at; };
+struct counting { struct speculation *c; uint64_t ring[COUNTING]; uint32_t at; };
 
 static void count_words(struct leak_scan *s, struct counting *n, const uint64_t *p, size_t words)
 {
@@ -139,7 +139,7 @@ static void count_span(struct leak_scan *s, struct counting *n, uint64_t addr, u
 	s->current.size = 0;
 }
 
-static void count_all(struct leak_scan *s, struct chains *c)
+static void count_all(struct leak_scan *s, struct speculation *c)
 {
 	struct counting n = { .c = c };
 
@@ -165,7 +165,7 @@ static uint32_t hash_start(uint64_t off)
 	return (uint32_t)((off >> 4) * 0x9e3779b97f4a7c15u >> 40) % (2 * SEGMENTS_MAX);
 }
 
-static uint32_t segment_new(struct chains *c, uint64_t off)
+static uint32_t segment_new(struct speculation *c, uint64_t off)
 {
 	uint32_t i = hash_start(off), n = c->nr_segments++;
 
@@ -177,7 +177,7 @@ static uint32_t segment_new(struct chains *c, uint64_t off)
 	return n;
 }
 
-static uint32_t segment_of(const struct chains *c, uint64_t off)
+static uint32_t segment_of(const struct speculation *c, uint64_t off)
 {
 	for (uint32_t i = hash_start(off); c->table[i]; i = (i + 1) % (2 * SEGMENTS_MAX))
 		if (c->segments[c->table[i] - 1].start == off)
@@ -185,7 +185,7 @@ static uint32_t segment_of(const struct chains *c, uint64_t off)
 	return NONE;
 }
 
-static void end_add(struct chains *c, uint32_t segment, uint64_t off)
+static void end_add(struct speculation *c, uint32_t segment, uint64_t off)
 {
 	c->ends[c->nr_ends] = (struct end){ off, c->segments[segment].first_end };
 	c->segments[segment].first_end = c->nr_ends++;
@@ -200,7 +200,7 @@ static bool is_simple(const struct leak_scan *s, uint64_t off)
 }
 
 /* Any white object with one pointer to it, somewhere else each time.  When they have become few the rest is not worth the search. */
-static bool choose_start(struct leak_scan *s, struct chains *c, uint64_t *off)
+static bool choose_start(struct leak_scan *s, struct speculation *c, uint64_t *off)
 {
 	uint64_t words = s->used >> 10;
 
@@ -220,7 +220,7 @@ static bool choose_start(struct leak_scan *s, struct chains *c, uint64_t *off)
 /* ---- walking --------------------------------------------------------------------------------------------------------------------- */
 
 /* Whatever the object points to, and its state, is asked for. */
-static void walker_read(struct leak_scan *s, const struct chains *c, struct walker *w, uint64_t at)
+static void walker_read(struct leak_scan *s, const struct speculation *c, struct walker *w, uint64_t at)
 {
 	const uint64_t *p = (const uint64_t *)(uintptr_t)(s->base + at);
 	size_t n = scan_object_size(s, at) / 8, i;
@@ -242,7 +242,7 @@ static void walker_read(struct leak_scan *s, const struct chains *c, struct walk
 }
 
 /* May its pointers be followed ahead of time? */
-static bool walker_understands(const struct leak_scan *s, const struct chains *c, const struct walker *w)
+static bool walker_understands(const struct leak_scan *s, const struct speculation *c, const struct walker *w)
 {
 	uint32_t more = 0;
 
@@ -259,7 +259,7 @@ static bool walker_understands(const struct leak_scan *s, const struct chains *c
 	return w->nr_queue + more <= QUEUE;
 }
 
-static void walker_claim(struct leak_scan *s, struct chains *c, struct walker *w)
+static void walker_claim(struct leak_scan *s, struct speculation *c, struct walker *w)
 {
 	uint64_t start = c->segments[w->segment].start;
 
@@ -282,7 +282,7 @@ static void walker_claim(struct leak_scan *s, struct chains *c, struct walker *w
 }
 
 /* One object further; false: there are no more starts. */
-static bool walker_step(struct leak_scan *s, struct chains *c, struct walker *w)
+static bool walker_step(struct leak_scan *s, struct speculation *c, struct walker *w)
 {
 	uint64_t off;
 
@@ -302,7 +302,7 @@ static bool walker_step(struct leak_scan *s, struct chains *c, struct walker *w)
 }
 
 /* What a walker would still have looked at is an end. */
-static void walker_stop(struct chains *c, struct walker *w)
+static void walker_stop(struct speculation *c, struct walker *w)
 {
 	if (w->at && w->at != c->segments[w->segment].start)
 		end_add(c, w->segment, w->at);
@@ -313,7 +313,7 @@ static void walker_stop(struct chains *c, struct walker *w)
 	w->at = 0;
 }
 
-static void walk(struct leak_scan *s, struct chains *c)
+static void walk(struct leak_scan *s, struct speculation *c)
 {
 	bool any = true;
 
@@ -330,8 +330,8 @@ static void walk(struct leak_scan *s, struct chains *c)
 
 void speculate_walk(struct leak_scan *s)
 {
-	size_t head = ALIGN_UP(sizeof(struct chains), PAGE_SIZE), size = head + ALIGN_UP((s->end >> 7) + 1, PAGE_SIZE);
-	struct chains *c = scan_can_afford(s, size) ? os_reserve(size, PAGE_SIZE) : NULL;
+	size_t head = ALIGN_UP(sizeof(struct speculation), PAGE_SIZE), size = head + ALIGN_UP((s->end >> 7) + 1, PAGE_SIZE);
+	struct speculation *c = scan_can_afford(s, size) ? os_reserve(size, PAGE_SIZE) : NULL;
 
 	if (!c)
 		return;
@@ -347,7 +347,7 @@ void speculate_walk(struct leak_scan *s)
 	count_all(s, c);
 	s->counting = NULL;
 	walk(s, c);
-	s->chains = c;
+	s->speculation = c;
 	s->speculate_size = size;
 }
 
@@ -360,7 +360,7 @@ void speculate_give_up(struct leak_scan *s)
 
 void speculate_reached(struct leak_scan *s, uint64_t off)
 {
-	struct chains *c = s->chains;
+	struct speculation *c = s->speculation;
 	uint32_t n = count_get(c, off) == COUNT_START ? segment_of(c, off) : NONE;
 
 	if (n == NONE || c->segments[n].proven)
@@ -372,7 +372,7 @@ void speculate_reached(struct leak_scan *s, uint64_t off)
 
 bool speculate_next(struct leak_scan *s)
 {
-	struct chains *c = s->chains;
+	struct speculation *c = s->speculation;
 	uint32_t n = c->proven;
 
 	if (n == NONE)
@@ -384,7 +384,7 @@ bool speculate_next(struct leak_scan *s)
 }
 
 /* Over what the segment claimed: not white, one pointer, found from inside. */
-static void undo_segment(struct leak_scan *s, struct chains *c, uint64_t start)
+static void undo_segment(struct leak_scan *s, struct speculation *c, uint64_t start)
 {
 	struct walker *w = &c->walkers[0];
 
@@ -405,12 +405,12 @@ static void undo_segment(struct leak_scan *s, struct chains *c, uint64_t start)
 
 void speculate_undo(struct leak_scan *s)
 {
-	struct chains *c = s->chains;
+	struct speculation *c = s->speculation;
 
 	for (uint32_t i = 0; i < c->nr_segments; i++)
 		if (!c->segments[i].proven)
 			undo_segment(s, c, c->segments[i].start);
 	s->stats.table_bytes = scan_resident(s);
-	s->chains = NULL;
+	s->speculation = NULL;
 	os_release(c, c->size);
 }

@@ -70,8 +70,6 @@ static void read_options(bool secure)
 	}
 }
 
-static const struct slab_foreign fenced = { .find = fence_find_object, .open = fence_open_page };
-
 static void start_locked(void)
 {
 	/* Re-entered by this thread (a signal handler that allocates while we start): the outer call finishes. */
@@ -86,7 +84,6 @@ static void start_locked(void)
 		report_line("no address space for the heap (see ulimit -v); allocations will fail");
 	else {
 		shadow_init();
-		slab_set_foreign(&fenced);
 		fence_hook_reported = shadow_was_reported;
 		fence_init();
 		fail_connect();

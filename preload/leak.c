@@ -16,28 +16,6 @@ static void hole_shadow(void (*hole)(uint64_t start, uint64_t end))
 	hole(start, end);
 }
 
-struct object_call { void (*object)(void *ctx, uint64_t addr, uint64_t size); void *ctx; };
-
-static void object_fenced(void *ctx, uintptr_t addr, size_t size)
-{
-	const struct object_call *call = ctx;
-
-	call->object(call->ctx, addr, size);
-}
-
-/* A fenced object lies outside of the arena. */
-static void objects_elsewhere(void (*object)(void *ctx, uint64_t addr, uint64_t size), void *ctx)
-{
-	struct object_call call = { object, ctx };
-
-	fence_for_each_live(object_fenced, &call);
-}
-
-static bool find_elsewhere(uint64_t addr, struct slab_object *o)
-{
-	return leak_registered_find(addr, o) || (fence_contains((void *)(uintptr_t)addr) && fence_find_object(addr, o));
-}
-
 static const char *own_rules(void)
 {
 	if (&memsan_leak_default_suppressions)
@@ -50,12 +28,8 @@ void leak_connect(void)
 	leak_own_rules = own_rules;
 	leak_hook_holes = hole_shadow;
 	leak_hook_roots = shadow_each_frame;
-	leak_hook_objects = objects_elsewhere;
-	leak_find_elsewhere = find_elsewhere;
 	leak_hook_copying = shadow_copying;
-	struct slab_slots slots;
-	fence_describe_slots(&slots);
-	leak_directory_init(&fence_base, &fence_size, &slots);
+	leak_directory_init();
 }
 
 /* Private to libc, but what every sanitizer asks. */

@@ -5,6 +5,7 @@
 #include "slab/cache.h"
 #include "slab/object.h"
 #include "slab/slab.h"
+#include "slab/source.h"
 
 /* A page that was opened stays memory until its area or slab leaves the quarantine; what the program wrote there is dropped then, since
  * who takes the pages next counts on zeros.  The owner remembers that it has such pages. */
@@ -39,10 +40,9 @@ bool slab_guard_open(uintptr_t addr)
 {
 	struct area *a = arena_usable(addr) ? guarded_area(addr) : NULL;
 	struct slab *s = arena_usable(addr) ? guarded_slab(addr) : NULL;
-	const struct slab_foreign *foreign = LOAD_ACQUIRE(slab_foreign);
 
 	if (!arena_contains((void *)addr))
-		return foreign && foreign->open(addr);
+		return object_source_open(addr);
 	if (a)
 		WRITE_ONCE(a->opened, true);
 	else if (s)

@@ -5,6 +5,7 @@
 #include "slab/object.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
+#include "slab/source.h"
 
 /* Valgrind's MEMPOOL requests and ASan's manual poisoning in one.  The program says where its objects begin and end; nothing is moved:
  *
@@ -30,6 +31,7 @@
 static struct ranked_lock mempool_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE); /* guards all below */
 static struct mempool_table *table;               /* read without the lock by slab_find_object; old ones stay readable */
 static struct slab_mempool *pools;
+static bool registered; /* as an object source */
 static struct mempool_object *spare_objects; /* linked by next */
 static struct mempool_block *spare_blocks;
 static size_t longest, widest;            /* object with its red zones; red zone */
@@ -198,7 +200,7 @@ const void *mempool_table_place(void)
 }
 
 /* An entry may lie inside of one that was made later, so a live one is preferred; of two that share a red zone the nearer. */
-static bool mempool_find_object(uintptr_t addr, struct slab_object *obj)
+static bool find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uintptr_t bits = READ_ONCE(align_bits), step = bits & -bits, at, most = READ_ONCE(longest);
 	const struct mempool_object *best = NULL;
@@ -221,6 +223,9 @@ static bool mempool_find_object(uintptr_t addr, struct slab_object *obj)
 		describe(best, obj);
 	return best != NULL;
 }
+
+/* A scan for leaks knows of the objects that are registered for it as well (SLAB_MEMPOOL_LEAKS). */
+static const struct object_source mempools = { .within = true, .find = find_object, .layout = { .name = "mempools" } };
 
 /* ---- findings ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -325,7 +330,9 @@ struct slab_mempool *slab_mempool_create(const char *name, size_t redzone, unsig
 		pool->flags = flags;
 		pool->used = true;
 		pool->nr_live = 0;
-		STORE_RELEASE(object_find_pooled, mempool_find_object);
+		if (!registered)
+			object_source_register(&mempools);
+		registered = true;
 	}
 	lock_release(&mempool_lock);
 	return pool;
@@ -415,7 +422,7 @@ void slab_mempool_free(struct slab_mempool *pool, void *p, const struct unwind_r
 	lock_acquire(&mempool_lock);
 	known = mempool_known(pool);
 	o = table_find((uintptr_t)p);
-	have = o || mempool_find_object((uintptr_t)p, &obj);
+	have = o || find_object((uintptr_t)p, &obj);
 	if (o)
 		describe(o, &obj);
 	if (!known)

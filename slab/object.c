@@ -6,15 +6,7 @@
 #include "slab/object.h"
 #include "slab/slab.h"
 #include "slab/track.h"
-
-bool (*object_find_pooled)(uintptr_t addr, struct slab_object *obj);
-
-const struct slab_foreign *slab_foreign; /* set once before the program's first allocation */
-
-void slab_set_foreign(const struct slab_foreign *foreign)
-{
-	__atomic_store_n(&slab_foreign, foreign, __ATOMIC_RELEASE);
-}
+#include "slab/source.h"
 
 /* ---- describing ---------------------------------------------------------------------------------------------------------- */
 
@@ -114,16 +106,12 @@ static bool find_in_slab(struct slab *s, uintptr_t addr, struct slab_object *obj
 
 bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 {
-	bool (*find_pooled)(uintptr_t addr, struct slab_object *obj) = LOAD_ACQUIRE(object_find_pooled);
 	uint64_t w;
 
-	if (unlikely(find_pooled) && find_pooled(addr, obj))
+	if (unlikely(READ_ONCE(object_sources_within)) && object_source_find(true, addr, obj))
 		return true;
-	if (!arena_usable(addr)) {
-		const struct slab_foreign *foreign = LOAD_ACQUIRE(slab_foreign);
-
-		return foreign && !arena_contains((void *)addr) && foreign->find(addr, obj);
-	}
+	if (!arena_usable(addr))
+		return !arena_contains((void *)addr) && object_source_find(false, addr, obj);
 	w = arena_owner(addr);
 	if ((w & OWNER_TAG) == OWNER_SLAB)
 		return find_in_slab(OWNER_POINTER(w), addr, obj);

@@ -9,6 +9,7 @@
  *   track.c       SLUB's user tracking: 16 bytes an object
  *   redzone.c       red zones, poison: fill and verify; what was found becomes a slab_finding
  *   object.c      from any address to the object there; findings on their way to the hook
+ *   source.h, source.c   object sources: objects that slab's maps do not show
  *   vmalloc.c     large requests, with guard pages in check mode
  *   area.c        their lists: live, retained, quarantined
  *   tcache.c      thread caches
@@ -76,23 +77,7 @@ struct slab_object {
 	uint32_t alloc_thread, free_thread;   /* thread indices */
 	uint32_t when;             /* jiffies of the last change (allocation, or free when freed) */
 };
-/* Another folder's objects, outside the arena: what slab_find_object and slab_guard_open ask about addresses there. */
-struct slab_foreign {
-	bool (*find)(uintptr_t addr, struct slab_object *obj);
-	bool (*open)(uintptr_t addr);
-};
-/* Where such a folder keeps what it knows of them, for who reads the process from outside: `ranges` is the address of nr_ranges structures, in
- * each at `table` the address of its slots, at `used` how many there are, at `base` the address of the first one's guard page and at `stride` how far
- * they are apart; then offsets in a slot (addr 8 bytes, the others 4).  States: 0 never used, live, any other freed. */
-struct slab_slots {
-	uint64_t ranges;
-	uint32_t nr_ranges, range_size, table, used, base, stride;
-	uint32_t slot_size, addr, state, live;
-	uint32_t length, stack, thread, when, free_stack, free_thread;
-};
-/* Set once, before the program's first allocation; not copied. */
-void slab_set_foreign(const struct slab_foreign *foreign);
-/* False when addr is in pages that hold no objects. */
+/* Asks every object source (source.h).  False: no object lies there or next to it. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
 /* The first object of a slab, of any state, that ends behind *at; *at is its slot's end then.  From 0 on: all of them, in order of address.  Takes no
  * lock, and memory of what it finds may go away. */

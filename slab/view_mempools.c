@@ -66,7 +66,7 @@ bool slab_view_mempool_at(const struct slab_view *v, uint64_t addr, struct slab_
 	return false;
 }
 
-/* A live one is preferred, of two that share a red zone the nearer: as mempool_find_object. */
+/* A live one is preferred, of two that share a red zone the nearer: as mempool.c's find_object. */
 bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj)
 {
 	uint64_t slots[SLOTS_AT_ONCE], best = UINT64_MAX;

@@ -48,27 +48,26 @@ static const char *const states[] = {
 /* What there is to be known of an address. */
 struct described {
 	struct slab_object object, block;
-	bool pooled;               /* the program cut it out of memory */
+	bool registered;               /* the program cut it out of memory */
 	bool guard;                /* the address is in a guard page of the fence's */
 };
 
 /* Objects of pools first, since they lie in others; live ones before what was freed. */
 static bool find_object(const struct image *im, uint64_t addr, struct described *d)
 {
-	const struct image_extra *extra = image_extra_at(im, addr);
+	const struct image_outside *outside = image_outside_at(im, addr);
 
 	memset(d, 0, sizeof(*d));
-	if (slab_view_mempool_object(&im->heap, addr, &d->object) && (d->object.state == SLAB_OBJ_LIVE || !extra || !extra->pooled)) {
-		d->pooled = true;
+	if (slab_view_mempool_object(&im->heap, addr, &d->object) && (d->object.state == SLAB_OBJ_LIVE || !outside || !outside->registered)) {
+		d->registered = true;
 		return true;
 	}
-	if (extra) {
-		d->object = extra->object;
-		d->pooled = extra->pooled;
+	if (outside) {
+		d->object = outside->object;
+		d->registered = outside->registered;
 		return true;
 	}
-	return (im->leak_directory && leak_elsewhere_find(&im->view, im->leak_directory, addr, &d->object, &d->guard)) ||
-	       slab_view_object(&im->heap, addr, &d->object);
+	return leak_sources_near(&im->sources, addr, &d->object, &d->guard) || slab_view_object(&im->heap, addr, &d->object);
 }
 
 static void print_place(uint64_t addr, const struct slab_object *o, bool guard)
@@ -99,8 +98,7 @@ void describe_address(const struct image *im, uint64_t addr)
 		printf("  in pool: %s\n", o->cache);
 	else
 		printf("  cache: %s (objects of %zu)\n", o->cache, o->object_size);
-	if (d.pooled && (slab_view_object(&im->heap, addr, &d.block) ||
-	                 (im->leak_directory && leak_elsewhere_find(&im->view, im->leak_directory, addr, &d.block, &d.guard))))
+	if (d.registered && (slab_view_object(&im->heap, addr, &d.block) || leak_sources_near(&im->sources, addr, &d.block, &d.guard)))
 		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size, d.block.cache);
 	print_stack(im, sym, "Allocated", o->alloc_stack, o->alloc_thread);
 	if (o->state != SLAB_OBJ_LIVE)
@@ -123,7 +121,7 @@ static int describe_main(int argc, char **argv)
 			return tool_usage_error("describe", "'%s' is no address", argv[i]);
 	if (!image_open_choice(&im, &choice))
 		return EXIT_USAGE;
-	image_find_extra(&im);
+	image_find_outside(&im);
 	for (int i = 1; i < argc && tool_address(argv[i], &addr); i++)
 		describe_address(&im, addr);
 	return tool_finish_output(0);

@@ -106,10 +106,10 @@ static void count_object(void *ctx, uint64_t addr, enum leak_class class)
 }
 
 /* What the program cut out of a block counts beside the block, since each may be what grows.  A fence slot's name is one object's alone. */
-static void count_extra(struct census *c)
+static void count_outside(struct census *c)
 {
-	for (size_t i = 0; i < c->im->nr_extra; i++)
-		count_in_place(c, &c->im->extra[i].object, c->im->extra[i].pooled ? c->im->extra[i].object.cache : "fence");
+	for (size_t i = 0; i < c->im->nr_outside; i++)
+		count_in_place(c, &c->im->outside[i].object, c->im->outside[i].registered ? c->im->outside[i].object.cache : "fence");
 }
 
 /* ---- names that last ------------------------------------------------------------------------------------------------------------ */
@@ -171,8 +171,8 @@ struct census *census_take(struct image *im)
 	memset(c, 0, sizeof(*c));
 	c->im = im;
 	leak_scan_each(s, count_object, c);
-	image_find_extra(im);
-	count_extra(c);
+	image_find_outside(im);
+	count_outside(c);
 	leak_scan_destroy(s);
 	for (size_t i = 0; i < c->nr; i++)
 		c->places[i].name = place_name(im, &c->places[i]);

@@ -55,7 +55,7 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 	if (!j->first) {
 		if (j->nr_lost && !bsearch(&addr, j->lost, j->nr_lost, sizeof(addr), compare_address) && !j->image.file)
 			return;
-		j->grouper.find = leak_scan_visits_extra(j->scan) ? image_extra_object : NULL;
+		j->grouper.outside = leak_scan_visits_outside(j->scan) ? image_outside_finder(&j->image) : (struct leak_finder){ NULL, NULL };
 		leak_group_visit(&j->grouper, addr, class);
 		return;
 	}
@@ -424,7 +424,7 @@ static int command(struct leak_job *j)
 		return EXIT_USAGE;
 	if (!j->ask.dump)
 		return ask_command(&j->image, &j->ask);
-	image_find_extra(&j->image);
+	image_find_outside(&j->image);
 	describe_address(&j->image, j->ask.argument);
 	return tool_finish_output(0);
 }

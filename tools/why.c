@@ -215,7 +215,7 @@ static void print_object(const struct printing *p, const struct leak_target *to,
 	struct slab_object o;
 	char where[600];
 
-	if (!to->extra || !image_extra_object(to->addr, &o))
+	if (!to->outside || !image_outside_object(p->s->im, to->addr, &o))
 		slab_view_object(&p->s->im->heap, to->addr, &o);
 	image_name_stack(p->s->im, p->sym, o.alloc_stack, where, sizeof(where));
 	if (p->json) {
@@ -292,7 +292,7 @@ static void look_into(void *ctx, uint64_t addr, enum leak_class class)
 
 	(void)class;
 	for (unsigned k = leak_scan_leads_to(x->p->s->scan, addr, at); k-- > 0;) {
-		if (x->nr >= POINTERS_SHOWN || at[k].extra != leak_scan_visits_extra(x->p->s->scan) || at[k].interior || at[k].place == x->p->s->target.place)
+		if (x->nr >= POINTERS_SHOWN || at[k].outside != leak_scan_visits_outside(x->p->s->scan) || at[k].interior || at[k].place == x->p->s->target.place)
 			continue;
 		x->from = at[k];
 		x->done = false;

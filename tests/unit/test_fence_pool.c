@@ -150,6 +150,55 @@ static void test_open_after_report(void **state)
 	assert_false(fence_open_page(0x1000));
 }
 
+static size_t direct_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
+{
+	(void)v;
+	memcpy(dst, (void *)(uintptr_t)addr, n);
+	return n;
+}
+
+static void count_live(void *ctx, const struct slab_object *o)
+{
+	assert_int_equal(fence_usable_size((void *)o->addr, NULL), o->size);
+	++*(size_t *)ctx;
+}
+
+/* Whoever reads the pool through a view finds the object that the runtime finds, from every page and guard page. */
+static void test_view_agrees(void **state)
+{
+	static const struct mem_view view = { .read = direct_read };
+	const struct object_layout *l = object_layouts;
+	void *live[SLOTS];
+	size_t nr = 0, met = 0;
+
+	(void)state;
+	while (strcmp(l->name, FENCE_LAYOUT) != 0)
+		assert_true(++l < object_layouts + OBJECT_SOURCES_MAX);
+	assert_true(fence_layout_known(l));
+	for (unsigned round = 0; round < 300; round++) {
+		bool full = nr == SLOTS;
+
+		if (!full && (nr == 0 || unit_below(&seed, 3)))
+			live[nr++] = fence_alloc(1 + unit_below(&seed, 3000), 16, SLAB_API_MALLOC, NULL);
+		else
+			fence_free(live[--nr], SLAB_API_MALLOC, SIZE_MAX, NULL);
+		for (uintptr_t at = fence_base - PAGE_SIZE; at < fence_base + fence_size + PAGE_SIZE; at += 1 + unit_below(&seed, 2000)) {
+			struct slab_object o, seen;
+			bool guard, is = fence_find_object(at, &o);
+
+			assert_int_equal(fence_view_find(&view, l, at, &seen, &guard), is);
+			if (is)
+				assert_memory_equal(&seen, &o, sizeof(o));
+			if (is)
+				assert_int_equal(guard, (at - fence_base) / PAGE_SIZE % 2 == 0);
+		}
+	}
+	fence_view_each(&view, l, count_live, &met);
+	assert_int_equal(met, nr);
+	while (nr)
+		fence_free(live[--nr], SLAB_API_MALLOC, SIZE_MAX, NULL);
+}
+
 /* What a call may access: the object's bytes, while it lives. */
 static void test_ranges(void **state)
 {
@@ -264,7 +313,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model), cmocka_unit_test(test_oldest_first), cmocka_unit_test(test_open_after_report),
 		cmocka_unit_test(test_rate), cmocka_unit_test(test_interval), cmocka_unit_test(test_canaries),
-		cmocka_unit_test(test_ranges), cmocka_unit_test(test_covered),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_view_agrees), cmocka_unit_test(test_covered),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -30,7 +30,7 @@ static int found[OBJECTS_MAX];     /* enum leak_class, or -1: not visited */
 static unsigned nr_objects;
 static uint64_t roots[64];
 static unsigned visited_twice, strange;
-static bool hasty;                 /* every list is walked from many places (chains.c) */
+static bool hasty;                 /* every list is walked from many places (speculate.c) */
 static unsigned nr_hasty;          /* how often that was done */
 static bool narrow;                /* there is hardly any stack */
 static unsigned nr_dropped;        /* scans that had to read objects again */
@@ -415,26 +415,26 @@ static void displaced(void)
 
 #define FOLLOWED 200
 #define PARTS 40
-static struct { uint64_t addr; bool extra, reached, met; } things[FOLLOWED + 2 * PARTS + 1];
+static struct { uint64_t addr; bool outside, reached, met; } things[FOLLOWED + 2 * PARTS + 1];
 static unsigned nr_things, nr_reached;
 static uint64_t fenced[512];       /* stands for a fenced object, out of which some are cut */
 static struct { const struct leak_scan *s; struct leak_target queue[FOLLOWED + 2 * PARTS + 1]; unsigned nr, at; } follow;
 
-static unsigned thing_at(uint64_t addr, bool extra)
+static unsigned thing_at(uint64_t addr, bool outside)
 {
 	unsigned i = 0;
 
-	while (i < nr_things && (things[i].addr != addr || things[i].extra != extra))
+	while (i < nr_things && (things[i].addr != addr || things[i].outside != outside))
 		i++;
 	if (i == nr_things)
 		things[nr_things++].addr = addr;
-	things[i].extra = extra;
+	things[i].outside = outside;
 	return i;
 }
 
 static void visit_thing(void *scan, uint64_t addr, enum leak_class class)
 {
-	unsigned i = thing_at(addr, leak_scan_visits_extra(scan));
+	unsigned i = thing_at(addr, leak_scan_visits_outside(scan));
 
 	things[i].reached |= class == LEAK_REACHABLE;
 	nr_reached += class == LEAK_REACHABLE;
@@ -447,7 +447,7 @@ static void follow_range(void *ctx, uint64_t start, uint64_t end)
 	(void)ctx;
 	for (uint64_t at = ALIGN_UP(start, 8); at + 8 <= end; at += 8)
 		for (unsigned k = leak_scan_leads_to(follow.s, *(const uint64_t *)(uintptr_t)at, to); k-- > 0;) {
-			unsigned i = thing_at(to[k].addr, to[k].extra);
+			unsigned i = thing_at(to[k].addr, to[k].outside);
 			if (to[k].interior || things[i].met)
 				continue;
 			things[i].met = true;

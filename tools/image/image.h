@@ -56,11 +56,11 @@ struct image {
 	uint64_t missing;                /* bytes that the core should have and has not */
 	uint64_t left_out;               /* of these, what gcore did not copy */
 	bool by_gdb;                     /* gdb wrote the core */
-	struct image_extra *extra;       /* image_find_extra: objects that slab knows nothing of, in order of address */
-	size_t nr_extra;
-	bool fenced_known;               /* fenced ones are all among them */
+	struct image_outside *outside;       /* image_find_outside: objects that slab knows nothing of, in order of address */
+	size_t nr_outside;
+	struct leak_sources sources;     /* image_find_outside */
 };
-struct image_extra { struct slab_object object; bool pooled; size_t outer; }; /* outer: index + 1 of the fenced one that it was cut out of */
+struct image_outside { struct slab_object object; bool registered; size_t outer; }; /* outer: index + 1 of the fenced one that it was cut out of */
 struct image_choice;
 /* A running process (core NULL) or a core file that memsan was part of; exe: where the program's file is now (NULL: where it was).  NULL,
  * or why not.  Lives until the tool ends. */
@@ -114,16 +114,17 @@ bool image_stack_bounds(const struct image *im, const struct image_thread *t, ui
 uint64_t image_unseen(const struct image *im);
 /* A scan of an image with all of its objects, those that slab knows nothing of among them; NULL and why not.  One image at a time. */
 struct leak_scan *image_scan_create(struct image *im, const char **why);
-/* Reads those that slab knows nothing of into im->extra. */
-void image_find_extra(struct image *im);
-/* The one of im->extra that addr lies in, the inner one of two, or NULL. */
-const struct image_extra *image_extra_at(const struct image *im, uint64_t addr);
-/* One of those, of the image that is being scanned. */
-bool image_extra_object(uint64_t addr, struct slab_object *o);
+/* Reads those that slab knows nothing of into im->outside. */
+void image_find_outside(struct image *im);
+/* The one of im->outside that addr lies in, the inner one of two, or NULL. */
+const struct image_outside *image_outside_at(const struct image *im, uint64_t addr);
+/* The one of im->outside that starts at addr. */
+bool image_outside_object(const struct image *im, uint64_t addr, struct slab_object *o);
+struct leak_finder image_outside_finder(struct image *im);
 /* All roots of an image, and what the program said of its objects, into a scan that is new. */
-void image_scan_roots(const struct image *im, struct leak_scan *s);
+void image_scan_roots(struct image *im, struct leak_scan *s);
 /* What the program said of its objects, for who follows pointers by himself (leak_scan_notes_told). */
-void image_scan_notes_told(const struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx);
+void image_scan_notes_told(struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx);
 
 /* ---- address_name.c ------------------------------------------------------------------------------------------------------------- */
 

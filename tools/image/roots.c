@@ -38,29 +38,15 @@ static int compare_hole(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Where fenced objects are not looked for one by one they are roots: what they point to is alive. */
-static uint64_t fence_pool(const struct image *im)
-{
-	struct leak_directory r;
-	uint64_t base = 0;
-
-	if (!im->leak_directory || !view_read(&im->view, &r, im->leak_directory, sizeof(r)) || !r.pool ||
-	    !view_read(&im->view, &base, r.pool, sizeof(base)))
-		return 0;
-	return base;
-}
-
 static void holes_reserves(const struct image *im, struct holes *h)
 {
 	const struct lib_directory *r = &im->heap.directory.lib;
-	uint64_t pool = im->fenced_known ? 0 : fence_pool(im);
 
 	for (uint64_t i = 0; i < r->nr_reserves && i < 4096; i++) {
 		uint64_t pair[2];
 		if (!view_read(&im->view, pair, r->reserves + i * sizeof(pair), sizeof(pair)) || !pair[1] || pair[1] == UINT64_MAX)
 			continue;
-		if (!pool || pool - pair[0] >= pair[1])
-			add_hole(h, pair[0], pair[0] + pair[1]);
+		add_hole(h, pair[0], pair[0] + pair[1]);
 		if (pair[0] == im->heap.base)
 			add_hole(h, (pair[0] >> 3) + SHADOW_OFFSET, ((pair[0] + pair[1]) >> 3) + SHADOW_OFFSET);
 	}
@@ -218,9 +204,9 @@ uint64_t image_unseen(const struct image *im)
 			unseen += MIN(end, base + im->heap.used) - MAX(start, base);
 	}
 	free(holes.all);
-	for (size_t i = 0; i < im->nr_extra; i++)
-		if (im->missing && !view_read(&im->view, &byte, im->extra[i].object.addr, 1))
-			unseen += im->extra[i].object.size;
+	for (size_t i = 0; i < im->nr_outside; i++)
+		if (im->missing && !view_read(&im->view, &byte, im->outside[i].object.addr, 1))
+			unseen += im->outside[i].object.size;
 	return unseen;
 }
 
@@ -231,29 +217,29 @@ static void scan_range(void *ctx, uint64_t start, uint64_t end)
 
 /* ---- objects that slab knows nothing of ------------------------------------------------------------------------------------------- */
 
-static void extra_add(void *ctx, const struct slab_object *o, bool pooled)
+static void outside_add(void *ctx, const struct slab_object *o, bool registered)
 {
 	struct image *im = ctx;
 
-	if ((im->nr_extra & (im->nr_extra - 1)) == 0) {
-		struct image_extra *grown = realloc(im->extra, (im->nr_extra ? im->nr_extra * 2 : 1) * sizeof(im->extra[0]));
+	if ((im->nr_outside & (im->nr_outside - 1)) == 0) {
+		struct image_outside *grown = realloc(im->outside, (im->nr_outside ? im->nr_outside * 2 : 1) * sizeof(im->outside[0]));
 		if (!grown) {
 			tool_say("out of memory");
 			exit(EXIT_USAGE);
 		}
-		im->extra = grown;
+		im->outside = grown;
 	}
-	im->extra[im->nr_extra++] = (struct image_extra){ *o, pooled, 0 };
+	im->outside[im->nr_outside++] = (struct image_outside){ *o, registered, 0 };
 }
 
-static int compare_extra(const void *a, const void *b)
+static int compare_outside(const void *a, const void *b)
 {
-	const struct image_extra *x = a, *y = b;
+	const struct image_outside *x = a, *y = b;
 
-	return x->object.addr != y->object.addr ? (x->object.addr < y->object.addr ? -1 : 1) : x->pooled - y->pooled;
+	return x->object.addr != y->object.addr ? (x->object.addr < y->object.addr ? -1 : 1) : x->registered - y->registered;
 }
 
-static bool extra_holds(const struct image_extra *e, uint64_t addr)
+static bool outside_holds(const struct image_outside *e, uint64_t addr)
 {
 	return addr - e->object.addr < e->object.size;
 }
@@ -263,53 +249,53 @@ static void keep_apart(struct image *im)
 {
 	size_t kept = 0, fenced = 0;
 
-	for (size_t i = 0; i < im->nr_extra; i++) {
-		struct image_extra e = im->extra[i];
-		bool inside = e.pooled && fenced && extra_holds(&im->extra[fenced - 1], e.object.addr);
-		if (kept && extra_holds(&im->extra[kept - 1], e.object.addr) && !(inside && fenced == kept))
+	for (size_t i = 0; i < im->nr_outside; i++) {
+		struct image_outside e = im->outside[i];
+		bool inside = e.registered && fenced && outside_holds(&im->outside[fenced - 1], e.object.addr);
+		if (kept && outside_holds(&im->outside[kept - 1], e.object.addr) && !(inside && fenced == kept))
 			continue;
 		e.outer = inside ? fenced : 0;
-		im->extra[kept++] = e;
-		if (!e.pooled)
+		im->outside[kept++] = e;
+		if (!e.registered)
 			fenced = kept;
 	}
-	im->nr_extra = kept;
+	im->nr_outside = kept;
 }
 
-void image_find_extra(struct image *im)
+void image_find_outside(struct image *im)
 {
-	free(im->extra);
-	im->extra = NULL;
-	im->nr_extra = 0;
-	im->fenced_known = im->leak_directory && leak_elsewhere_each(&im->heap, im->leak_directory, extra_add, im);
-	if (!im->nr_extra)
+	free(im->outside);
+	im->outside = NULL;
+	im->nr_outside = 0;
+	if (!im->leak_directory || !leak_sources_open(&im->sources, &im->view, &im->heap, im->leak_directory))
 		return;
-	qsort(im->extra, im->nr_extra, sizeof(im->extra[0]), compare_extra);
+	leak_sources_each(&im->sources, outside_add, im);
+	if (!im->nr_outside)
+		return;
+	qsort(im->outside, im->nr_outside, sizeof(im->outside[0]), compare_outside);
 	keep_apart(im);
 }
 
-const struct image_extra *image_extra_at(const struct image *im, uint64_t addr)
+const struct image_outside *image_outside_at(const struct image *im, uint64_t addr)
 {
-	size_t lo = 0, hi = im->nr_extra, outer;
+	size_t lo = 0, hi = im->nr_outside, outer;
 
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
-		if (im->extra[mid].object.addr <= addr)
+		if (im->outside[mid].object.addr <= addr)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	if (!lo || extra_holds(&im->extra[lo - 1], addr))
-		return lo ? &im->extra[lo - 1] : NULL;
-	outer = im->extra[lo - 1].outer;
-	return outer && extra_holds(&im->extra[outer - 1], addr) ? &im->extra[outer - 1] : NULL;
+	if (!lo || outside_holds(&im->outside[lo - 1], addr))
+		return lo ? &im->outside[lo - 1] : NULL;
+	outer = im->outside[lo - 1].outer;
+	return outer && outside_holds(&im->outside[outer - 1], addr) ? &im->outside[outer - 1] : NULL;
 }
 
-static const struct image *extra_image; /* leak_scan's callbacks have no room for it */
-
-bool image_extra_object(uint64_t addr, struct slab_object *o)
+bool image_outside_object(const struct image *im, uint64_t addr, struct slab_object *o)
 {
-	const struct image_extra *found = extra_image ? image_extra_at(extra_image, addr) : NULL;
+	const struct image_outside *found = image_outside_at(im, addr);
 
 	if (!found || found->object.addr != addr)
 		return false;
@@ -317,13 +303,22 @@ bool image_extra_object(uint64_t addr, struct slab_object *o)
 	return true;
 }
 
+static bool find_outside(void *ctx, uint64_t addr, struct slab_object *o)
+{
+	return image_outside_object(ctx, addr, o);
+}
+
+struct leak_finder image_outside_finder(struct image *im)
+{
+	return (struct leak_finder){ find_outside, im };
+}
+
 struct leak_scan *image_scan_create(struct image *im, const char **why)
 {
-	image_find_extra(im);
-	extra_image = im;
-	struct leak_scan *s = leak_scan_create_with(&im->view, im->directory, (uint32_t)im->nr_extra, why);
-	for (size_t i = 0; s && i < im->nr_extra; i++)
-		leak_scan_add(s, im->extra[i].object.addr, im->extra[i].object.size, im->extra[i].pooled);
+	image_find_outside(im);
+	struct leak_scan *s = leak_scan_create_with(&im->view, im->directory, (uint32_t)im->nr_outside, why);
+	for (size_t i = 0; s && i < im->nr_outside; i++)
+		leak_scan_add(s, im->outside[i].object.addr, im->outside[i].object.size, im->outside[i].registered);
 	if (s)
 		leak_scan_added(s);
 	return s;
@@ -331,19 +326,19 @@ struct leak_scan *image_scan_create(struct image *im, const char **why)
 
 /* ---- a scan's roots ----------------------------------------------------------------------------------------------------------------- */
 
-void image_scan_roots(const struct image *im, struct leak_scan *s)
+void image_scan_roots(struct image *im, struct leak_scan *s)
 {
 	if (im->leak_directory)
-		leak_scan_notes(s, im->leak_directory, image_extra_object);
+		leak_scan_notes(s, im->leak_directory, image_outside_finder(im));
 	for (size_t i = 0; i < im->nr_threads; i++)
 		leak_scan_words(s, im->threads[i].regs, im->threads[i].nr_regs);
 	image_each_root(im, scan_range, s);
 }
 
-void image_scan_notes_told(const struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx)
+void image_scan_notes_told(struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx)
 {
 	if (im->leak_directory)
-		leak_scan_notes_told(s, im->leak_directory, image_extra_object, said, ctx);
+		leak_scan_notes_told(s, im->leak_directory, image_outside_finder(im), said, ctx);
 }
 
 /* ---- thread pointers -------------------------------------------------------------------------------------------------------------- */

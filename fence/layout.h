@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* fence/layout.h - fenced objects as they lie in memory: the one description, for the runtime, for scans and for tools.
+ *
+ *     fence_ranges[0..3]                    a range: slots of 1, 2, 4 or 8 pages
+ *       base, stride, pages ───────────►    | guard | data | guard | data | guard | …
+ *       slots.base ──► struct fence_slot       slot 0         slot 1         slot 2        [0, fresh) were ever used
+ *
+ * An address leads to its slot by division.  An address in a guard page is the neighbours': fence_slot_nearest says
+ * which one's.  The runtime reads its own memory; everybody else reads through a view (slab/source.h says why).
+ *
+ * fence_view_each and fence_view_find believe nothing: what they read may be of a damaged process or an invented core
+ * file.
+ */
+#ifndef MEMSAN_FENCE_LAYOUT_H
+#define MEMSAN_FENCE_LAYOUT_H
+
+#include "lib/lib.h"
+#include "slab/source.h"
+
+#define FENCE_LAYOUT "fence" /* object_layout.name */
+#define FENCE_RANGES 4
+
+enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
+#define SLOT_OPENED_LEFT 1u
+#define SLOT_OPENED_DATA 2u
+#define SLOT_OPENED_RIGHT 4u
+#define SLOT_TOLD 8u /* a write beside the object was reported when it was made */
+/* One object's page.  Written by the thread that takes or frees it; readers take a snapshot. */
+struct fence_slot {
+	uintptr_t addr;           /* the user's pointer */
+	uint32_t state;           /* atomic */
+	uint32_t size;
+	uint32_t next;            /* in the queue of freed slots; under the pool's lock */
+	stack_handle alloc_stack, free_stack;
+	uint32_t alloc_thread, free_thread, when;
+	uint32_t owner;           /* whoever allocates may say whose it is; atomic */
+	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; SLOT_TOLD; atomic */
+	bool short_canary;        /* not the whole page has one */
+	bool open;                /* its pages are memory already; while nobody's, under the pool's lock */
+};
+_Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");
+
+#define FENCE_AHEAD 32u
+/* Slots of the same number of pages. */
+struct slot_range {
+	uintptr_t base;
+	size_t stride, nr_max;
+	unsigned pages;                 /* of data */
+	struct stepped_reserve slots;        /* struct fence_slot each */
+	uintptr_t ready;                /* pages below are usable; under slots_lock */
+	uint32_t fresh;                 /* slots from here on were never used; under slots_lock, read without */
+	uint32_t first, last, nr_free;  /* queue of freed slots, index + 1; under slots_lock */
+	uint32_t ahead[FENCE_AHEAD];    /* slots that were opened together, and the next of them; under slots_lock */
+	uint32_t nr_ahead, next_ahead;
+};
+
+/* Whose an address in the guard page between two slots is: the live one's, of equal ones the nearer one's; NULL when
+ * neither was ever used.  Either may be NULL. */
+struct fence_slot *fence_slot_nearest(struct fence_slot *left, struct fence_slot *right, uintptr_t addr);
+/* `number`: the slot's in its range. */
+void fence_slot_describe(const struct slot_range *r, const struct fence_slot *s, size_t number, struct slab_object *obj);
+
+/* ---- through a view ---------------------------------------------------------------------------- */
+
+/* Was the layout written by a process that was built as this program is? */
+bool fence_layout_known(const struct object_layout *l);
+/* Calls fn for each live object. */
+void fence_view_each(const struct mem_view *mem, const struct object_layout *l,
+                     void (*fn)(void *ctx, const struct slab_object *o), void *ctx);
+/* The object, live or freed, whose pages addr lies in, or in whose guard page (*guard). */
+bool fence_view_find(const struct mem_view *mem, const struct object_layout *l, uint64_t addr, struct slab_object *o,
+                     bool *guard);
+
+#endif
