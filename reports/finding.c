@@ -4,34 +4,16 @@
 
 #include "reports/reports_internal.h"
 
-static const struct {
-	const char *alloc, *free;
-} api_names[SLAB_API_NR] = {
-	[SLAB_API_MALLOC] = { "malloc", "free" },
-	[SLAB_API_NEW] = { "operator new", "operator delete" },
-	[SLAB_API_NEW_ARRAY] = { "operator new[]", "operator delete[]" },
-	[SLAB_API_MEMALIGN] = { "aligned_alloc", "free" },
-	[SLAB_API_CACHE] = { "memsan_cache_alloc", "memsan_cache_free" },
-	[SLAB_API_VMALLOC] = { "memsan_vmalloc", "memsan_vfree" },
-	[SLAB_API_PAGES] = { "memsan_alloc_pages", "memsan_free_pages" },
-	[SLAB_API_POOL] = { "memsan_pool_alloc", "memsan_pool_free" },
-};
-
-const char *record_alloc_name(enum slab_api api)
-{
-	return api_names[api].alloc;
-}
-
 static const char *entry_of(const struct finding *f)
 {
 	if (f->entry)
 		return f->entry;
-	return f->access == ACCESS_FREE ? api_names[f->api_used].free : NULL;
+	return f->access == ACCESS_FREE ? report_api_names[f->api_used].free : NULL;
 }
 
 static void put_detail(struct report_record *r, const struct finding *f)
 {
-	const char *free_name = api_names[f->api_used].free;
+	const char *free_name = report_api_names[f->api_used].free;
 	char text[160];
 	struct fmt_buf b;
 
@@ -40,7 +22,7 @@ static void put_detail(struct report_record *r, const struct finding *f)
 		return;
 	fmt_init(&b, text, sizeof(text));
 	if (f->kind == REPORT_ALLOC_DEALLOC_MISMATCH)
-		fmt_printf(&b, "allocated with %s, freed with %s", api_names[f->object->api].alloc, free_name);
+		fmt_printf(&b, "allocated with %s, freed with %s", report_api_names[f->object->api].alloc, free_name);
 	else if (f->kind == REPORT_SIZED_DELETE_MISMATCH)
 		fmt_printf(&b, "size given to %s: %zu; allocated: %zu", free_name, f->size_given, f->object->size);
 	if (b.len)

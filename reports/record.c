@@ -197,7 +197,7 @@ void report_set_object(struct report_record *r, const struct slab_object *o)
 	r->slot_size = o->slot_size;
 	if (!o->tracked)
 		return;
-	r->obj_api = report_string(r, record_alloc_name(o->api));
+	r->obj_api = report_string(r, report_api_names[o->api].alloc);
 	report_add_handle(r, STACK_ALLOC, o->alloc_stack, o->alloc_thread, freed ? 0 : o->when);
 	if (freed && o->free_stack)
 		report_add_handle(r, STACK_FREE, o->free_stack, o->free_thread, o->when);

@@ -38,10 +38,12 @@ size_t report_stack_limit(const struct fmt_buf *b, size_t tail, size_t left);
 /* Take back what was written after `len`. */
 void report_rewind(struct fmt_buf *b, size_t len);
 
-/* ---- finding.c -------------------------------------------------------------------------------------------------------- */
+/* ---- api_names.c ---- */
 
-/* "malloc", "operator new" … */
-const char *record_alloc_name(enum slab_api api);
+struct report_api_names {
+	const char *alloc, *free; /* "operator new", "operator delete" */
+};
+extern const struct report_api_names report_api_names[SLAB_API_NR];
 
 /* ---- record.c --------------------------------------------------------------------------------------------------------- */
 
