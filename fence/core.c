@@ -177,14 +177,21 @@ static enum slab_api family(enum slab_api api)
 	return api == SLAB_API_MEMALIGN ? SLAB_API_MALLOC : api;
 }
 
+/* Production believes malloc, new and delete, as slab does there.  Memory of other families knows where it belongs in both modes. */
+static bool family_matters(enum slab_api a, enum slab_api b)
+{
+	return options.mode == MODE_CHECK || a >= SLAB_API_CACHE || b >= SLAB_API_CACHE;
+}
+
 /* Is the object freed by another family's function, or with another size? */
-static void check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
+static void check_api(const struct fence_slot *s, enum slab_api api, size_t size_given,
+                      const struct unwind_regs *regs)
 {
 	enum slab_api own = family((enum slab_api)s->api);
-	bool mismatch = own != family(api);
+	bool mismatch = own != family(api) && family_matters(own, api);
 	struct slab_object object;
 
-	if (!mismatch && (size_given == SIZE_MAX || size_given == s->size))
+	if (!mismatch && (options.mode != MODE_CHECK || size_given == SIZE_MAX || size_given == s->size))
 		return;
 	if (fence_find_object(s->addr, &object))
 		fence_report_mismatch(&object, mismatch ? REPORT_ALLOC_DEALLOC_MISMATCH : REPORT_SIZED_DELETE_MISMATCH,
@@ -202,7 +209,7 @@ void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwi
 	if (fence_all)
 		canary_prefetch((uintptr_t)p);
 	s = slot_live(p, &r);
-	if (s && options.mode == MODE_CHECK)
+	if (s)
 		check_api(s, api, size_given, regs);
 	if (!s || !__atomic_compare_exchange_n(&s->state, &live, SLOT_FREED, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
 		report_bad_free(p, api, NULL, regs);

@@ -26,8 +26,8 @@
 bool fence_init(void);
 extern bool fence_sampling;        /* something may be fenced; written once */
 extern bool fence_all;             /* everything is; becomes false when the kernel gives no more mappings */
-extern uintptr_t fence_base;
-extern size_t fence_size;          /* 0: there is no pool */
+extern uintptr_t fence_base __attribute__((visibility("hidden")));
+extern size_t fence_size __attribute__((visibility("hidden"))); /* 0: there is no pool */
 __inline_hot bool fence_contains(const void *p)
 {
 	return (uintptr_t)p - fence_base < fence_size;

@@ -291,7 +291,7 @@ struct leak_control {
 	uint32_t nr_threads, nr_silent;
 	uint64_t pause_us;
 };
-extern struct leak_control leak_control;
+extern struct leak_control leak_control __attribute__((visibility("hidden")));
 /* Once, when libc can be called and options are known. */
 void leak_control_start(void);
 /* Does somebody wait?  For the slow path of an allocation, where no lock is held. */

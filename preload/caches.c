@@ -57,57 +57,13 @@ static struct slab_cache *create(const char *name, size_t size, size_t align, un
 
 MEMSAN_EXPORT struct memsan_cache *memsan_cache_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *))
 {
-	runtime_ensure();
-	thread_ensure();
+	runtime_enter();
 	struct slab_cache *c = create(name, size, align, flags, ctor);
 	if (!c && flags & MEMSAN_CACHE_PANIC) {
 		report_line("memsan_cache_create: cannot create the cache '%s' of size %zu", name ? name : "(null)", size);
 		abort();
 	}
 	return (struct memsan_cache *)c;
-}
-
-/* The one place where an object of a cache comes from; sets errno. */
-static __attribute__((noinline)) void *cache_allocate(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
-{
-	void *p = NULL;
-
-	thread_ensure();
-	if (unlikely(!slab_custom_check(c, regs)))
-		return fail(EINVAL);
-	if (unlikely(failslab_on) && failslab_should(slab_custom_name(c), slab_custom_size(c), regs))
-		return fail(ENOMEM);
-	if (unlikely(fence_wanted()) && !slab_custom_is_typesafe(c)) {
-		p = fence_alloc(slab_custom_size(c), slab_custom_align(c), SLAB_API_CACHE, regs);
-		if (p) {
-			fence_set_owner(p, slab_custom_id(c));
-			slab_custom_construct(c, p);
-		}
-	}
-	if (likely(!p))
-		p = slab_custom_alloc(c, zero, regs);
-	if (unlikely(!p))
-		return fail(ENOMEM);
-	if (unlikely(leak_disabled))
-		leak_allocated_unseen(p);
-	return p;
-}
-
-static __attribute__((noinline)) void cache_release(struct slab_cache *c, void *p, const struct unwind_regs *regs)
-{
-	if (!p)
-		return;
-	thread_ensure();
-	if (likely(!fence_contains(p))) {
-		slab_custom_free(c, p, regs);
-		return;
-	}
-	if (!slab_custom_check(c, regs))
-		return;
-	uint32_t owner = fence_owner(p);
-	if (owner && owner != slab_custom_id(c))
-		slab_custom_report_wrong(c, owner, p, regs);
-	fence_free(p, SLAB_API_CACHE, SIZE_MAX, regs);
 }
 
 /* Fenced objects of a cache that is being destroyed. */
@@ -145,17 +101,17 @@ MEMSAN_EXPORT void *memsan_cache_alloc(struct memsan_cache *c)
 		return p;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return cache_allocate(inner(c), false, &regs);
+	return allocate_cached(inner(c), false, &regs);
 }
 
 MEMSAN_EXPORT void *memsan_cache_zalloc(struct memsan_cache *c)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	thread_ensure();
+	runtime_enter();
 	if (!slab_custom_check(inner(c), &regs) || slab_custom_has_ctor(inner(c)))
 		return fail(EINVAL);
-	return cache_allocate(inner(c), true, &regs);
+	return allocate_cached(inner(c), true, &regs);
 }
 
 MEMSAN_EXPORT size_t memsan_cache_alloc_bulk(struct memsan_cache *c, size_t n, void **objects)
@@ -163,10 +119,10 @@ MEMSAN_EXPORT size_t memsan_cache_alloc_bulk(struct memsan_cache *c, size_t n, v
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	for (size_t i = 0; i < n; i++) {
-		objects[i] = cache_allocate(inner(c), false, &regs);
+		objects[i] = allocate_cached(inner(c), false, &regs);
 		if (unlikely(!objects[i])) {
 			while (i-- > 0)
-				cache_release(inner(c), objects[i], &regs);
+				release_cached(inner(c), objects[i], &regs);
 			return 0;
 		}
 	}
@@ -179,7 +135,8 @@ MEMSAN_EXPORT void memsan_cache_free(struct memsan_cache *c, void *p)
 		return;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	cache_release(inner(c), p, &regs);
+	if (p)
+		release_cached(inner(c), p, &regs);
 }
 
 MEMSAN_EXPORT void memsan_cache_free_bulk(struct memsan_cache *c, size_t n, void *const *objects)
@@ -187,7 +144,8 @@ MEMSAN_EXPORT void memsan_cache_free_bulk(struct memsan_cache *c, size_t n, void
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	for (size_t i = 0; i < n; i++)
-		cache_release(inner(c), objects[i], &regs);
+		if (objects[i])
+			release_cached(inner(c), objects[i], &regs);
 }
 
 MEMSAN_EXPORT size_t memsan_cache_shrink(struct memsan_cache *c)
@@ -205,7 +163,7 @@ MEMSAN_EXPORT int memsan_cache_destroy(struct memsan_cache *c)
 	UNWIND_HERE(&regs);
 	if (!c)
 		return 0;
-	thread_ensure();
+	runtime_enter();
 	if (!slab_custom_check(inner(c), &regs)) {
 		errno = EINVAL;
 		return -1;
@@ -233,7 +191,7 @@ MEMSAN_EXPORT size_t memsan_cache_size(const struct memsan_cache *c)
 		UNWIND_HERE(&regs);                                                                          \
 		if (unlikely(overflow))                                                                      \
 			return fail(ENOMEM);                                                                 \
-		return malloc_allocate(size, zero, &regs);                                                   \
+		return allocate_object(size, MIN_ALIGN, SLAB_API_MALLOC, zero, &regs);                                                   \
 	}
 API_ALLOCATE(memsan_kmalloc, (size_t size), (bytes = size, false), bytes, false)
 API_ALLOCATE(memsan_kzalloc, (size_t size), (bytes = size, false), bytes, true)
@@ -245,7 +203,7 @@ MEMSAN_EXPORT void *memsan_krealloc(void *p, size_t size)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return malloc_reallocate(p, size, &regs);
+	return reallocate_object(p, size, &regs);
 }
 
 MEMSAN_EXPORT void memsan_kfree(void *p)
@@ -253,43 +211,21 @@ MEMSAN_EXPORT void memsan_kfree(void *p)
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	if (p)
-		malloc_release(p, &regs);
+		release_object(p, SLAB_API_MALLOC, SIZE_MAX, &regs);
 }
 
 /* ---- vmalloc, kvmalloc ---------------------------------------------------------------------------------------------------------------- */
 
 static void *vmalloc_allocate(size_t size, bool zero, const struct unwind_regs *regs)
 {
-	runtime_ensure();
-	thread_ensure();
-	if (!size)
-		return fail(EINVAL);
-	if (unlikely(failslab_on) && failslab_should("vmalloc", size, regs))
-		return fail(ENOMEM);
-	void *p = size <= PTRDIFF_MAX && runtime_state_now == RUNTIME_READY ? slab_vmalloc(size, zero, regs) : NULL;
-	if (unlikely(!p))
-		return fail(ENOMEM);
-	if (unlikely(leak_disabled))
-		leak_allocated_unseen(p);
-	return p;
+	return size ? allocate_vmalloc(size, zero, regs) : fail(EINVAL);
 }
 
 static void *kvmalloc_allocate(size_t size, bool zero, const struct unwind_regs *regs)
 {
-	return size <= SLAB_CLASS_MAX ? malloc_allocate(size, zero, regs) : vmalloc_allocate(size, zero, regs);
-}
-
-/* What is not `api`'s is reported. */
-static void release_as(void *p, enum slab_api api, const struct unwind_regs *regs)
-{
-	if (!p)
-		return;
-	runtime_ensure();
-	thread_ensure();
-	if (unlikely(fence_contains(p)))
-		fence_free(p, api, SIZE_MAX, regs);
-	else
-		slab_release(p, api, regs);
+	if (size <= SLAB_CLASS_MAX)
+		return allocate_object(size, MIN_ALIGN, SLAB_API_MALLOC, zero, regs);
+	return allocate_vmalloc(size, zero, regs);
 }
 
 MEMSAN_EXPORT void *memsan_vmalloc(size_t size)
@@ -310,7 +246,8 @@ MEMSAN_EXPORT void memsan_vfree(void *p)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	release_as(p, SLAB_API_VMALLOC, &regs);
+	if (p)
+		release_vmalloc(p, &regs);
 }
 
 MEMSAN_EXPORT void *memsan_kvmalloc(size_t size)
@@ -348,55 +285,33 @@ MEMSAN_EXPORT void memsan_kvfree(void *p)
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	if (p && slab_is_vmalloc(p))
-		release_as(p, SLAB_API_VMALLOC, &regs);
+		release_vmalloc(p, &regs);
 	else if (p)
-		malloc_release(p, &regs);
+		release_object(p, SLAB_API_MALLOC, SIZE_MAX, &regs);
 }
 
 /* ---- pages -------------------------------------------------------------------------------------------------------------------------------- */
-
-static void *pages_allocate(unsigned order, bool zero, const struct unwind_regs *regs)
-{
-	runtime_ensure();
-	thread_ensure();
-	if (order > SLAB_ORDER_MAX)
-		return fail(EINVAL);
-	if (unlikely(failslab_on) && failslab_should("pages", PAGE_SIZE << order, regs))
-		return fail(ENOMEM);
-	void *p = runtime_state_now == RUNTIME_READY ? slab_pages_alloc(order, zero, regs) : NULL;
-	if (unlikely(!p))
-		return fail(ENOMEM);
-	if (unlikely(leak_disabled))
-		leak_allocated_unseen(p);
-	return p;
-}
 
 MEMSAN_EXPORT void *memsan_alloc_pages(unsigned order)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return pages_allocate(order, false, &regs);
+	return order <= SLAB_ORDER_MAX ? allocate_pages(order, false, &regs) : fail(EINVAL);
 }
 
 MEMSAN_EXPORT void *memsan_get_zeroed_page(void)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return pages_allocate(0, true, &regs);
+	return allocate_pages(0, true, &regs);
 }
 
 MEMSAN_EXPORT void memsan_free_pages(void *p, unsigned order)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	if (!p)
-		return;
-	runtime_ensure();
-	thread_ensure();
-	if (unlikely(fence_contains(p)))
-		fence_free(p, SLAB_API_PAGES, SIZE_MAX, &regs);
-	else
-		slab_pages_free(p, order, &regs);
+	if (p)
+		release_pages(p, order, &regs);
 }
 
 MEMSAN_EXPORT unsigned memsan_get_order(size_t size)
@@ -459,15 +374,18 @@ MEMSAN_EXPORT int memsan_pool_alloc(struct memsan_pool *pool, void *p, size_t si
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	thread_ensure();
+	runtime_enter();
 	if (!slab_mempool_alloc((struct slab_mempool *)pool, p, size, &regs)) {
 		errno = ENOMEM;
 		return -1;
 	}
-	if (size && slab_mempool_tells_leaks((struct slab_mempool *)pool))
+	if (size && slab_mempool_tells_leaks((struct slab_mempool *)pool)) {
 		leak_registered_alloc(p, size, &regs);
-	else
+		if (unlikely(leak_disabled))
+			leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+	} else {
 		leak_registered_free(p); /* what another pool had there */
+	}
 	return 0;
 }
 
@@ -475,7 +393,7 @@ MEMSAN_EXPORT void memsan_pool_free(struct memsan_pool *pool, void *p)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	thread_ensure();
+	runtime_enter();
 	if (!p)
 		return;
 	if (slab_mempool_owns((struct slab_mempool *)pool, p))

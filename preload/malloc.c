@@ -11,58 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MIN_ALIGN 16
-
 MEMSAN_EXPORT void free_sized(void *p, size_t size);
 MEMSAN_EXPORT void free_aligned_sized(void *p, size_t align, size_t size);
-
-/* One allocation with every check made; sets errno. */
-static void *allocate(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
-{
-	runtime_ensure();
-	thread_ensure();
-	if (unlikely(leak_control_pending()))
-		leak_control_serve();
-	void *p = NULL;
-	if (unlikely(failslab_on) && failslab_should(NULL, size, regs)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	if (unlikely(fence_wanted()))
-		p = fence_alloc(size, align, api, regs);
-	if (likely(!p && size <= PTRDIFF_MAX))
-		p = slab_malloc(size, align, api, zero, regs);
-	if (unlikely(!p))
-		errno = ENOMEM;
-	else if (unlikely(leak_disabled))
-		leak_allocated_unseen(p);
-	return p;
-}
-
-static void release(void *p, size_t size_given, const struct unwind_regs *regs)
-{
-	runtime_ensure();
-	thread_ensure();
-	if (unlikely(fence_contains(p)))
-		fence_free(p, SLAB_API_MALLOC, size_given, regs);
-	else
-		slab_free(p, SLAB_API_MALLOC, size_given, regs);
-}
-
-static __cold_path void *malloc_slow(size_t size, const struct unwind_regs *regs)
-{
-	return allocate(size, MIN_ALIGN, SLAB_API_MALLOC, false, regs);
-}
-
-void *malloc_allocate(size_t size, bool zero, const struct unwind_regs *regs)
-{
-	return allocate(size, MIN_ALIGN, SLAB_API_MALLOC, zero, regs);
-}
-
-void malloc_release(void *p, const struct unwind_regs *regs)
-{
-	release(p, SIZE_MAX, regs);
-}
 
 MEMSAN_EXPORT void *malloc(size_t size)
 {
@@ -71,7 +21,7 @@ MEMSAN_EXPORT void *malloc(size_t size)
 		return p;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return malloc_slow(size, &regs);
+	return allocate_object(size, MIN_ALIGN, SLAB_API_MALLOC, false, &regs);
 }
 
 MEMSAN_EXPORT void free(void *p)
@@ -82,7 +32,7 @@ MEMSAN_EXPORT void free(void *p)
 		return;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	release(p, SIZE_MAX, &regs);
+	release_object(p, SLAB_API_MALLOC, SIZE_MAX, &regs);
 }
 
 MEMSAN_EXPORT void *calloc(size_t n, size_t size)
@@ -97,63 +47,14 @@ MEMSAN_EXPORT void *calloc(size_t n, size_t size)
 		return mem_set(p, 0, bytes);
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return allocate(bytes, MIN_ALIGN, SLAB_API_MALLOC, true, &regs);
-}
-
-/* A fenced object always moves: the pointers that were forgotten then meet a guard. */
-static void *reallocate_fenced(void *p, size_t size, const struct unwind_regs *regs)
-{
-	enum slab_api api = SLAB_API_MALLOC;
-	size_t old = fence_usable_size(p, &api);
-	void *q;
-
-	if (old == SIZE_MAX) {
-		fence_report_bad_pointer(p, "realloc", regs);
-		return NULL;
-	}
-	q = allocate(size, MIN_ALIGN, api, false, regs);
-	if (q) {
-		mem_copy(q, p, MIN(old, size));
-		fence_free(p, api, SIZE_MAX, regs);
-	}
-	return q;
-}
-
-static void *reallocate(void *p, size_t size, const struct unwind_regs *regs)
-{
-	if (!p)
-		return allocate(size, MIN_ALIGN, SLAB_API_MALLOC, false, regs);
-	if (size == 0) { /* glibc's choice, which programs here are built for */
-		release(p, SIZE_MAX, regs);
-		return NULL;
-	}
-	runtime_ensure();
-	thread_ensure();
-	if (unlikely(fence_contains(p)))
-		return reallocate_fenced(p, size, regs);
-	if (unlikely(failslab_on) && failslab_should(NULL, size, regs)) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	bool bad = false;
-	void *q = size <= PTRDIFF_MAX ? slab_realloc(p, size, regs, &bad) : NULL;
-	if (unlikely(!q))
-		errno = ENOMEM;
-	else if (unlikely(leak_disabled))
-		leak_annotate(q, LEAK_NOTE_NOT_LEAK);
-	return q;
-}
-
-void *malloc_reallocate(void *p, size_t size, const struct unwind_regs *regs)
-{
-	return reallocate(p, size, regs);
+	return allocate_object(bytes, MIN_ALIGN, SLAB_API_MALLOC, true, &regs);
 }
 
 MEMSAN_EXPORT void *realloc(void *p, size_t size)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return reallocate(p, size, &regs);
+	return reallocate_object(p, size, &regs);
 }
 
 void *(*malloc_programs_realloc)(void *p, size_t size);
@@ -169,7 +70,7 @@ MEMSAN_EXPORT void *reallocarray(void *p, size_t n, size_t size)
 		return malloc_programs_realloc(p, bytes);
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return reallocate(p, bytes, &regs);
+	return reallocate_object(p, bytes, &regs);
 }
 
 MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
@@ -179,7 +80,7 @@ MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	int saved = errno;
-	void *p = allocate(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
+	void *p = allocate_object(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
 	errno = saved;
 	if (!p)
 		return ENOMEM;
@@ -195,7 +96,7 @@ MEMSAN_EXPORT void *aligned_alloc(size_t align, size_t size)
 	}
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return allocate(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
+	return allocate_object(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
 }
 
 /* memalign predates POSIX: glibc rounds any alignment up to a power of two, and programs built for it may count on that. */
@@ -210,14 +111,14 @@ MEMSAN_EXPORT void *memalign(size_t align, size_t size)
 		rounded <<= 1;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return allocate(size, rounded, SLAB_API_MEMALIGN, false, &regs);
+	return allocate_object(size, rounded, SLAB_API_MEMALIGN, false, &regs);
 }
 
 MEMSAN_EXPORT void *valloc(size_t size)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return allocate(size, PAGE_SIZE, SLAB_API_MEMALIGN, false, &regs);
+	return allocate_object(size, PAGE_SIZE, SLAB_API_MEMALIGN, false, &regs);
 }
 
 MEMSAN_EXPORT void *pvalloc(size_t size)
@@ -230,7 +131,7 @@ MEMSAN_EXPORT void *pvalloc(size_t size)
 	rounded = ALIGN_DOWN(rounded, PAGE_SIZE);
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return allocate(rounded ? rounded : PAGE_SIZE, PAGE_SIZE, SLAB_API_MEMALIGN, false, &regs);
+	return allocate_object(rounded ? rounded : PAGE_SIZE, PAGE_SIZE, SLAB_API_MEMALIGN, false, &regs);
 }
 
 /* C23: the size must be the allocation's; so must the alignment, which is not recorded and not checked. */
@@ -240,7 +141,7 @@ MEMSAN_EXPORT void free_sized(void *p, size_t size)
 		return;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	release(p, size, &regs);
+	release_object(p, SLAB_API_MALLOC, size, &regs);
 }
 
 MEMSAN_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
@@ -250,7 +151,7 @@ MEMSAN_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 		return;
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	release(p, size, &regs);
+	release_object(p, SLAB_API_MALLOC, size, &regs);
 }
 
 MEMSAN_EXPORT size_t malloc_usable_size(void *p)

@@ -7,8 +7,6 @@
  */
 #include "preload/preload.h"
 
-#define MIN_ALIGN 16
-
 typedef void (*new_handler_fn)(void);
 __attribute__((weak)) extern new_handler_fn _ZSt15get_new_handlerv(void); /* std::get_new_handler() */
 __attribute__((weak)) extern void _ZSt17__throw_bad_allocv(void);         /* std::__throw_bad_alloc() */
@@ -56,23 +54,6 @@ static __cold_path void throw_bad_alloc(void)
 	os_abort();
 }
 
-static void *try_allocate(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs)
-{
-	runtime_ensure();
-	thread_ensure();
-	if (size > PTRDIFF_MAX || !IS_POW2(align))
-		return NULL;
-	if (unlikely(failslab_on) && failslab_should(NULL, size, regs))
-		return NULL;
-	align = MAX(align, (size_t)MIN_ALIGN);
-	void *p = unlikely(fence_wanted()) ? fence_alloc(size, align, api, regs) : NULL;
-	if (!p)
-		p = slab_malloc(size, align, api, false, regs);
-	if (unlikely(leak_disabled) && p)
-		leak_allocated_unseen(p);
-	return p;
-}
-
 /* The nothrow forms must swallow what a new-handler throws, which C cannot.  libstdc++'s own can: they call the throwing forms, which
  * are ours, and catch.  (In a static program the nothrow forms are libstdc++'s from the beginning: preload/local.mk.) */
 static __cold_path void *new_by_libstdcxx(size_t size, size_t align, enum slab_api api)
@@ -91,50 +72,60 @@ static __cold_path void *new_by_libstdcxx(size_t size, size_t align, enum slab_a
 	return plain ? plain(size, NULL) : NULL;
 }
 
-/* The loop of [new.delete.single]: call the new-handler until memory is found or there is no handler. */
-static void *new_object(size_t size, size_t align, enum slab_api api, bool nothrow, const struct unwind_regs *regs)
+/* What is asked for. */
+struct new_request {
+	struct unwind_regs regs;
+	size_t size, align;
+};
+
+/* There was no memory, or r->align is no alignment.  The loop of [new.delete.single]: call the new-handler until memory is found or
+ * there is no handler.  A handler cannot help against a bad alignment; libstdc++ does not call it then either. */
+static __cold_path void *new_failed(const struct new_request *r, enum slab_api api, bool nothrow)
 {
-	for (;;) {
-		void *p = try_allocate(size, align, api, regs);
-		if (likely(p))
-			return p;
-		if (nothrow)
-			return new_by_libstdcxx(size, align, api);
-		new_handler_fn handler = current_new_handler();
+	bool possible = IS_POW2(r->align);
+	new_handler_fn handler;
+	void *p = NULL;
+
+	if (nothrow)
+		return possible ? new_by_libstdcxx(r->size, r->align, api) : NULL;
+	while (!p) {
+		handler = possible ? current_new_handler() : NULL;
 		if (handler)
 			handler();
 		else
 			throw_bad_alloc();
+		p = allocate_object(r->size, MAX(r->align, (size_t)MIN_ALIGN), api, false, &r->regs);
 	}
+	return p;
 }
 
-static void delete_object(void *p, enum slab_api api, size_t size, const struct unwind_regs *regs)
+static __attribute__((noinline)) void *new_object(const struct new_request *r, enum slab_api api, bool nothrow)
 {
-	if (!p)
-		return;
-	runtime_ensure();
-	thread_ensure();
-	if (unlikely(fence_contains(p)))
-		fence_free(p, api, size, regs);
-	else
-		slab_free(p, api, size, regs);
+	void *p = NULL;
+
+	if (likely(IS_POW2(r->align)))
+		p = allocate_object(r->size, MAX(r->align, (size_t)MIN_ALIGN), api, false, &r->regs);
+	return likely(p) ? p : new_failed(r, api, nothrow);
 }
 
 void *operator_forward[OPERATOR_NR];
 
 /* nothrow_t and align_val_t are passed as a reference and an integer. */
-#define DEFINE_NEW(name, params, args, align, api, nothrow)                                                   \
+#define DEFINE_NEW(name, params, args, alignment, api, nothrow)                                               \
 	MEMSAN_EXPORT void *name params;                                                                      \
 	MEMSAN_EXPORT void *name params                                                                       \
 	{                                                                                                     \
+		struct new_request r;                                                                         \
+		void *fast;                                                                                   \
 		if (unlikely(operator_forward[OPERATOR_##name]))                                              \
 			return ((__typeof__(name) *)operator_forward[OPERATOR_##name]) args;                  \
-		void *fast = (align) == 0 ? slab_malloc_fast(size) : NULL;                                    \
+		fast = (alignment) == 0 ? slab_malloc_fast(size) : NULL;                                      \
 		if (likely(fast))                                                                             \
 			return fast;                                                                          \
-		struct unwind_regs regs;                                                                      \
-		UNWIND_HERE(&regs);                                                                           \
-		return new_object(size, (align) ? (align) : MIN_ALIGN, api, nothrow, &regs);                  \
+		UNWIND_HERE(&r.regs);                                                                         \
+		r.size = size;                                                                                \
+		r.align = (alignment) ? (alignment) : MIN_ALIGN;                                              \
+		return new_object(&r, api, nothrow);                                                          \
 	}
 
 #define NOTHROW const void *tag
@@ -155,11 +146,11 @@ DEFINE_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHR
 			((__typeof__(name) *)operator_forward[OPERATOR_##name]) args;                         \
 			return;                                                                               \
 		}                                                                                             \
-		if (likely(slab_free_fast(p)))                                                                \
+		if (likely(slab_free_fast(p)) || !p)                                                          \
 			return;                                                                               \
 		struct unwind_regs regs;                                                                      \
 		UNWIND_HERE(&regs);                                                                           \
-		delete_object(p, api, size_given, &regs);                                                     \
+		release_object(p, api, size_given, &regs);                                                    \
 	}
 
 DEFINE_DELETE(_ZdlPv, (void *p), (p), SIZE_MAX, SLAB_API_NEW)

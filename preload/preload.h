@@ -2,6 +2,7 @@
 /* preload/preload.h - shared between the files of preload/, the layer that sees all of memsan and exports it.
  *
  *   init.c       options from the environment, start-up order, this thread's registration
+ *   allocate.c   the one ladder of all allocations, and of all frees
  *   malloc.c     the malloc family: what C and POSIX say, then slab/
  *   new.c        the C++ operators
  *   caches.c     memsan_cache_*, memsan_kmalloc ..., pages, shrinkers
@@ -29,7 +30,7 @@
 
 /* ---- init.c ---- */
 enum runtime_state { RUNTIME_NEW, RUNTIME_STARTING, RUNTIME_READY, RUNTIME_BROKEN };
-extern uint32_t runtime_state_now;      /* written once in each direction, with release */
+extern uint32_t runtime_state_now __attribute__((visibility("hidden"))); /* written once in each direction, with release */
 
 /* Options, arena, hooks: on the first allocation, or in the constructor when there was none. */
 void runtime_start(void);
@@ -42,11 +43,23 @@ __inline_hot void runtime_ensure(void)
 /* Defined in the shared library only. */
 extern const char runtime_is_shared __attribute__((weak));
 
+/* ---- allocate.c ---- */
+/* What glibc aligns to. */
+#define MIN_ALIGN 16
+/* Allocations, called by the function of regs.  NULL with errno ENOMEM: none.  align is a power of two, at least MIN_ALIGN. */
+void *allocate_object(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
+/* As realloc. */
+void *reallocate_object(void *p, size_t size, const struct unwind_regs *regs);
+void *allocate_cached(struct slab_cache *c, bool zero, const struct unwind_regs *regs); /* errno EINVAL: c is no cache */
+void *allocate_vmalloc(size_t size, bool zero, const struct unwind_regs *regs);
+void *allocate_pages(unsigned order, bool zero, const struct unwind_regs *regs);
+/* The counterparts.  p is not NULL; a pointer or family that is wrong is reported.  size_given: as in slab_free. */
+void release_object(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+void release_cached(struct slab_cache *c, void *p, const struct unwind_regs *regs);
+void release_vmalloc(void *p, const struct unwind_regs *regs);
+void release_pages(void *p, unsigned order, const struct unwind_regs *regs);
+
 /* ---- malloc.c ---- */
-/* As malloc (or calloc), free and realloc, called by the function of regs. */
-void *malloc_allocate(size_t size, bool zero, const struct unwind_regs *regs);
-void malloc_release(void *p, const struct unwind_regs *regs);
-void *malloc_reallocate(void *p, size_t size, const struct unwind_regs *regs);
 /* realloc of a program that has a malloc of its own, or NULL (replaced.c). */
 extern void *(*malloc_programs_realloc)(void *p, size_t size);
 
@@ -59,6 +72,14 @@ __inline_hot void thread_ensure(void)
 {
 	if (unlikely(!thread_watched))
 		process_watch_thread();
+}
+/* The first step of every allocation and free: runtime_ensure and thread_ensure.  A thread is watched only after the start, so one
+ * test does for both. */
+void process_enter(void);
+__inline_hot void runtime_enter(void)
+{
+	if (unlikely(!thread_watched))
+		process_enter();
 }
 
 /* ---- new.c ---- */
@@ -82,12 +103,6 @@ void fail_connect(void);
 
 /* ---- leak.c ---- */
 void leak_connect(void);
-/* An allocation while leak_disabled: it is in use, and the next one comes by the slow path too, which looks. */
-static inline void leak_allocated_unseen(const void *p)
-{
-	leak_annotate(p, LEAK_NOTE_NOT_LEAK);
-	slab_slow_next();
-}
 void leak_find_libc(void *function);        /* libc's syscall(), or NULL */
 void leak_find_static_tls(void *function);  /* libc's _dl_get_tls_static_info, or NULL */
 

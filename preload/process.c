@@ -45,6 +45,12 @@ __cold_path void process_watch_thread(void)
 	fault_thread_start();
 }
 
+__cold_path void process_enter(void)
+{
+	runtime_ensure();
+	process_watch_thread();
+}
+
 /* ---- fork ---- */
 
 static void fork_prepare(void)

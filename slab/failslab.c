@@ -107,7 +107,7 @@ static bool times_take(void)
 bool failslab_should(const char *cache, size_t size, const struct unwind_regs *regs)
 {
 	if (!cache)
-		cache = size <= SLAB_CLASS_MAX ? malloc_caches[class_of(size)].name : "vmalloc";
+		cache = slab_name_for(size, 16);
 	if (__atomic_load_n(&times, __ATOMIC_RELAXED) == 0 || !filters_let_through(cache, regs))
 		return false;
 	if (options.fail_nth ? !nth_comes() : !chance_comes(size))

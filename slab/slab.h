@@ -164,6 +164,8 @@ __inline_hot bool arena_contains(const void *p)
  * (NULL: no stack is wanted); they are used only where the cache tracks.  NULL when there is no memory; errno untouched.
  * Alignment is a power of two, at least 16. */
 void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
+/* The cache that serves such a request, or "vmalloc" for an area. */
+const char *slab_name_for(size_t size, size_t align);
 /* size_given: for sized delete / free_sized, else SIZE_MAX.
  * A bad pointer is reported and nothing is changed.  p may be NULL. */
 void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
@@ -267,7 +269,7 @@ size_t slab_shrink_all(void);
 
 /* ---- failslab.c: allocations that fail on purpose --------------------------------------------------------------------------- */
 
-extern bool failslab_on;  /* written once at start-up */
+extern bool failslab_on __attribute__((visibility("hidden")));  /* written once at start-up */
 /* The stack filter, and who is told of each failure (its cache, size and number).  Either may be NULL. */
 typedef bool (*failslab_stack_fn)(stack_handle stack);
 typedef void (*failslab_told_fn)(const char *cache, size_t size, uint64_t nr, const struct unwind_regs *regs);

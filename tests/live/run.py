@@ -277,6 +277,36 @@ def signal_taken_by_the_program(place):
     s.end()
 
 
+ALLOCATE_BY = ("malloc", "calloc", "realloc", "realloc-large", "aligned_alloc", "new", "new[]", "kmalloc", "krealloc",
+               "cache", "zalloc", "bulk", "vmalloc", "kvmalloc", "pages")
+
+
+def served_by_every_allocation(place, options):
+    """No signal arrives, so the request waits for an allocation, by whatever function."""
+    s = Server(place, "taken", options=options)
+    s.say("lose 2 700")
+    for how in ALLOCATE_BY:
+        answer = []
+        t = threading.Thread(target=lambda to=answer: to.append(s.leak()), daemon=True)
+        t.start()
+        time.sleep(0.2)
+        s.say("alloc " + how)
+        t.join(20)
+        check(answer, f"{how} does not serve the request")
+        check(answer[0][0] == 1 and "direct: 2 objects" in answer[0][1], how + ": " + answer[0][1])
+    s.end()
+
+
+@case
+def served_by_every_allocation_in_check_mode(place):
+    served_by_every_allocation(place, "fence=off")
+
+
+@case
+def served_by_every_allocation_with_fences(place):
+    served_by_every_allocation(place, "fence=all")
+
+
 @case
 def not_with_memsan(place):
     p = subprocess.Popen(["sleep", "100"])

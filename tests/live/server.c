@@ -12,8 +12,8 @@
  *   churn       threads start and end all the time; each has objects in a local variable, a thread-local one and a key,
  *               and returns one
  *
- * Lines: "lose N SIZE" loses N objects; "write" changes each lost object; "alloc" allocates and frees one; "end" ends
- * the process. */
+ * Lines: "lose N SIZE" loses N objects; "write" changes each lost object; "alloc" allocates and frees one, "alloc HOW"
+ * by that function; "end" ends the process. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -210,13 +210,74 @@ static void start(const char *what)
 			pthread_create(&t, NULL, busy_thread, (void *)i);
 }
 
+__attribute__((weak)) void *_Znwm(size_t);
+__attribute__((weak)) void *_Znam(size_t);
+__attribute__((weak)) void *memsan_kmalloc(size_t);
+__attribute__((weak)) void *memsan_krealloc(void *, size_t);
+__attribute__((weak)) void *memsan_cache_create(const char *, size_t, size_t, unsigned, void (*)(void *));
+__attribute__((weak)) void *memsan_cache_alloc(void *);
+__attribute__((weak)) void *memsan_cache_zalloc(void *);
+__attribute__((weak)) size_t memsan_cache_alloc_bulk(void *, size_t, void **);
+__attribute__((weak)) void *memsan_vmalloc(size_t);
+__attribute__((weak)) void *memsan_kvmalloc(size_t);
+__attribute__((weak)) void *memsan_alloc_pages(unsigned);
+
+/* What is allocated is kept, so that no other function allocates or frees meanwhile. */
+static void *kept[32];
+static unsigned nr_kept;
+static void *before[3], *cache;
+
+static void prepare_to_allocate(void)
+{
+	for (unsigned i = 0; i < 3; i++)
+		before[i] = malloc(20);
+	cache = memsan_cache_create ? memsan_cache_create("kept", 40, 0, 0, NULL) : NULL;
+}
+
+static void allocate(const char *how)
+{
+	void **to = &kept[nr_kept++ % 32];
+
+	if (strcmp(how, "malloc") == 0)
+		*to = malloc(10);
+	else if (strcmp(how, "calloc") == 0)
+		*to = calloc(1, 10);
+	else if (strcmp(how, "realloc") == 0)
+		before[0] = realloc(before[0], 15); /* in place */
+	else if (strcmp(how, "realloc-large") == 0)
+		before[1] = realloc(before[1], 3000);
+	else if (strcmp(how, "aligned_alloc") == 0)
+		*to = aligned_alloc(64, 64);
+	else if (strcmp(how, "new") == 0)
+		*to = _Znwm(10);
+	else if (strcmp(how, "new[]") == 0)
+		*to = _Znam(10);
+	else if (strcmp(how, "kmalloc") == 0)
+		*to = memsan_kmalloc(10);
+	else if (strcmp(how, "krealloc") == 0)
+		before[2] = memsan_krealloc(before[2], 100);
+	else if (strcmp(how, "cache") == 0)
+		*to = memsan_cache_alloc(cache);
+	else if (strcmp(how, "zalloc") == 0)
+		*to = memsan_cache_zalloc(cache);
+	else if (strcmp(how, "bulk") == 0)
+		memsan_cache_alloc_bulk(cache, 1, to);
+	else if (strcmp(how, "vmalloc") == 0)
+		*to = memsan_vmalloc(10);
+	else if (strcmp(how, "kvmalloc") == 0)
+		*to = memsan_kvmalloc(100000);
+	else if (strcmp(how, "pages") == 0)
+		*to = memsan_alloc_pages(0);
+}
+
 int main(int argc, char **argv)
 {
-	char line[256];
+	char line[256], how[32];
 	int n, size;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	global = malloc(1234);
+	prepare_to_allocate();
 	for (int i = 1; i < argc; i++)
 		start(argv[i]);
 	usleep(50000);
@@ -227,6 +288,8 @@ int main(int argc, char **argv)
 		else if (strcmp(line, "write\n") == 0)
 			for (unsigned i = 0; i < nr_hidden; i++)
 				++*(volatile char *)~hidden[i];
+		else if (sscanf(line, "alloc %31s", how) == 1)
+			allocate(how);
 		else if (strcmp(line, "alloc\n") == 0)
 			free((void *volatile){ malloc(10) });
 		scrub();

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/allocate.c - the one ladder of every allocation, and the way back of every free.
+ *
+ *     runtime started ─► leak request served ─► failslab ─► fence ─► slab ─► annotated while leak_disabled
+ *
+ * malloc.c, new.c and caches.c decode what their callers ask for; everything that allocates or frees comes through here, except
+ * production's inline paths (slab/fast.h).  Those come first, and turn away whenever a rung may have something to do: fence and
+ * leak_disabled use up the ticks, failslab keeps the bins empty.  A leak request waits for the next allocation that comes through
+ * here.
+ *
+ * vmalloc and pages skip the fence: a slot has neither their sizes nor their alignment, and they have guards of their own.
+ */
+#include "preload/preload.h"
+
+#include <errno.h>
+
+/* ---- the rungs ------------------------------------------------------------------------------- */
+
+__inline_hot void ladder_start(void)
+{
+	runtime_enter();
+	if (unlikely(leak_control_pending()))
+		leak_control_serve();
+}
+
+__inline_hot void *ladder_fence_or_slab(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+{
+	void *p = NULL;
+
+	if (unlikely(fence_wanted()))
+		p = fence_alloc(size, align, api, regs);
+	if (likely(!p && size <= PTRDIFF_MAX))
+		p = slab_malloc(size, align, api, zero, regs);
+	return p;
+}
+
+static __cold_path void *ladder_failed(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* Allocated while leak_disabled: it is in use, and the next allocation must come here too. */
+static __cold_path void *ladder_annotated(void *p)
+{
+	leak_annotate(p, LEAK_NOTE_NOT_LEAK);
+	slab_slow_next();
+	return p;
+}
+
+__inline_hot void *ladder_end(void *p)
+{
+	if (unlikely(!p))
+		return ladder_failed();
+	return unlikely(leak_disabled) ? ladder_annotated(p) : p;
+}
+
+/* ---- malloc's memory, also operator new's ---------------------------------------------------- */
+
+void *allocate_object(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+{
+	ladder_start();
+	if (unlikely(failslab_on) && failslab_should(slab_name_for(size, align), size, regs))
+		return ladder_failed();
+	return ladder_end(ladder_fence_or_slab(size, align, api, zero, regs));
+}
+
+void release_object(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
+{
+	runtime_enter();
+	if (unlikely(fence_contains(p)))
+		fence_free(p, api, size_given, regs);
+	else
+		slab_free(p, api, size_given, regs);
+}
+
+/* The family of a moved object: its own, so that only a wrong delete is called one.  Memory that is not malloc's becomes malloc's,
+ * and the free of the old object reports that. */
+static enum slab_api family_moved(enum slab_api api)
+{
+	return api < SLAB_API_CACHE ? api : SLAB_API_MALLOC;
+}
+
+/* A fenced object always moves: the pointers that the program forgot to update then meet a guard. */
+static __cold_path void *move_from_fence(void *p, size_t size, const struct unwind_regs *regs)
+{
+	enum slab_api api = SLAB_API_MALLOC;
+	size_t old = fence_usable_size(p, &api);
+	void *q;
+
+	if (old == SIZE_MAX) {
+		fence_report_bad_pointer(p, "realloc", regs);
+		return NULL;
+	}
+	api = family_moved(api);
+	q = ladder_fence_or_slab(size, MIN_ALIGN, api, false, regs);
+	if (q) {
+		mem_copy(q, p, MIN(old, size));
+		fence_free(p, api, SIZE_MAX, regs);
+	}
+	return q;
+}
+
+/* The gate is open for this realloc.  NULL: the object stays slab's, which also reports a bad pointer. */
+static __cold_path void *move_to_fence(void *p, size_t size, const struct unwind_regs *regs)
+{
+	struct slab_object o;
+	enum slab_api api;
+	void *q;
+
+	if (!slab_find_object((uintptr_t)p, &o) || o.state != SLAB_OBJ_LIVE || o.addr != (uintptr_t)p || o.api == SLAB_API_POOL)
+		return NULL;
+	api = family_moved(o.api);
+	q = fence_alloc(size, MIN_ALIGN, api, regs);
+	if (q) {
+		mem_copy(q, p, MIN(slab_usable_size(p, regs), size));
+		slab_free(p, api, SIZE_MAX, regs);
+	}
+	return q;
+}
+
+void *reallocate_object(void *p, size_t size, const struct unwind_regs *regs)
+{
+	void *q = NULL;
+	bool bad;
+
+	if (!p)
+		return allocate_object(size, MIN_ALIGN, SLAB_API_MALLOC, false, regs);
+	if (size == 0) { /* glibc's choice, which programs here are built for */
+		release_object(p, SLAB_API_MALLOC, SIZE_MAX, regs);
+		return NULL;
+	}
+	ladder_start();
+	if (unlikely(failslab_on) && failslab_should(NULL, size, regs))
+		return ladder_failed();
+	if (unlikely(fence_contains(p)))
+		return ladder_end(move_from_fence(p, size, regs));
+	if (unlikely(fence_wanted()))
+		q = move_to_fence(p, size, regs);
+	if (likely(!q && size <= PTRDIFF_MAX))
+		q = slab_realloc(p, size, regs, &bad);
+	return ladder_end(q);
+}
+
+/* ---- the program's caches -------------------------------------------------------------------- */
+
+void *allocate_cached(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
+{
+	void *p = NULL;
+
+	ladder_start();
+	if (unlikely(!slab_custom_check(c, regs))) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (unlikely(failslab_on) && failslab_should(slab_custom_name(c), slab_custom_size(c), regs))
+		return ladder_failed();
+	/* Memory of a type-safe cache stays objects of that cache, which a slot does not. */
+	if (unlikely(fence_wanted()) && !slab_custom_is_typesafe(c)) {
+		p = fence_alloc(slab_custom_size(c), slab_custom_align(c), SLAB_API_CACHE, regs);
+		if (p) {
+			fence_set_owner(p, slab_custom_id(c));
+			slab_custom_construct(c, p);
+		}
+	}
+	if (likely(!p))
+		p = slab_custom_alloc(c, zero, regs);
+	return ladder_end(p);
+}
+
+void release_cached(struct slab_cache *c, void *p, const struct unwind_regs *regs)
+{
+	uint32_t owner;
+
+	runtime_enter();
+	if (likely(!fence_contains(p))) {
+		slab_custom_free(c, p, regs);
+		return;
+	}
+	if (!slab_custom_check(c, regs))
+		return;
+	owner = fence_owner(p);
+	if (owner && owner != slab_custom_id(c))
+		slab_custom_report_wrong(c, owner, p, regs);
+	fence_free(p, SLAB_API_CACHE, SIZE_MAX, regs);
+}
+
+/* ---- vmalloc, pages -------------------------------------------------------------------------- */
+
+void *allocate_vmalloc(size_t size, bool zero, const struct unwind_regs *regs)
+{
+	ladder_start();
+	if (unlikely(failslab_on) && failslab_should("vmalloc", size, regs))
+		return ladder_failed();
+	return ladder_end(size <= PTRDIFF_MAX ? slab_vmalloc(size, zero, regs) : NULL);
+}
+
+void release_vmalloc(void *p, const struct unwind_regs *regs)
+{
+	runtime_enter();
+	if (unlikely(fence_contains(p)))
+		fence_free(p, SLAB_API_VMALLOC, SIZE_MAX, regs);
+	else
+		slab_release(p, SLAB_API_VMALLOC, regs);
+}
+
+void *allocate_pages(unsigned order, bool zero, const struct unwind_regs *regs)
+{
+	ladder_start();
+	if (unlikely(failslab_on) && failslab_should("pages", PAGE_SIZE << order, regs))
+		return ladder_failed();
+	return ladder_end(slab_pages_alloc(order, zero, regs));
+}
+
+void release_pages(void *p, unsigned order, const struct unwind_regs *regs)
+{
+	runtime_enter();
+	if (unlikely(fence_contains(p)))
+		fence_free(p, SLAB_API_PAGES, SIZE_MAX, regs);
+	else
+		slab_pages_free(p, order, regs);
+}
