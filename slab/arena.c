@@ -202,7 +202,7 @@ void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used)
 }
 
 /* The block in which the area ended becomes covered whole, or not: its page entries must not contradict its word. */
-void arena_change_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner)
+void arena_resize_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner)
 {
 	uint32_t block = ALIGN_DOWN(page + old_n, BLOCK_PAGES), i;
 

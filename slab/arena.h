@@ -76,6 +76,6 @@ void arena_set_owner(uint32_t page, uint32_t n, uint64_t owner);
 /* The run belongs to nobody; objects that started in its first `used` pages are remembered as such. */
 void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used);
 /* An area's run changes from old_n to new_n pages; what it loses belongs to nobody. */
-void arena_change_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner);
+void arena_resize_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner);
 
 #endif

@@ -5,6 +5,7 @@
 #include "slab/buddy.h"
 #include "slab/budget.h"
 #include "slab/cache.h"
+#include "slab/class.h"
 #include "slab/finding.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
@@ -463,7 +464,7 @@ void cache_release(struct slab_cache *c)
 	lock_release(&c->lock);
 }
 
-void cache_guard_slab(struct slab_cache *c, struct slab *s)
+void cache_detach_guarded(struct slab_cache *c, struct slab *s)
 {
 	lock_acquire(&c->lock);
 	c->nr_slabs--;
@@ -473,7 +474,7 @@ void cache_guard_slab(struct slab_cache *c, struct slab *s)
 	__atomic_fetch_sub(&budget_checked_bytes, (int64_t)c->nr_objects * c->slot_size, __ATOMIC_RELAXED);
 }
 
-void cache_drop_guarded(struct slab_cache *c, struct slab *s)
+void cache_free_guarded(struct slab_cache *c, struct slab *s)
 {
 	uint32_t page = page_of(s->base);
 
@@ -494,6 +495,24 @@ void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx)
 	for (i = 1; i < n; i++)
 		if (LOAD_ACQUIRE(slab_caches[i].life) != CACHE_UNUSED)
 			fn(&slab_caches[i], ctx);
+}
+
+unsigned cache_class_aligned(size_t size, size_t align)
+{
+	unsigned class;
+
+	if (align > SLAB_CLASS_MAX || size > SLAB_CLASS_MAX)
+		return 0;
+	size = MAX(size, 1);
+	for (class = class_of(size); class <= SLAB_NR_CLASSES; class++) {
+		const struct slab_cache *c = &malloc_caches[class];
+
+		if (c->offset == 0 && align <= PAGE_SIZE && c->slot_size % align == 0)
+			return class;
+		if (!c->fast && size + align - 16 <= c->object_size)
+			return class;
+	}
+	return 0;
 }
 
 /* ---- every invariant, for tests ------------------------------------------------------------------------------------------------- */

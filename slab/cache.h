@@ -99,9 +99,12 @@ void cache_return(struct slab_cache *c, void *const *objects, size_t n);
 size_t cache_shrink(struct slab_cache *c);
 /* A slab whose objects are all quarantined leaves the cache's books, or comes back from there to be given up: its pages read as
  * zero and are accessible again. */
-void cache_guard_slab(struct slab_cache *c, struct slab *s);
-void cache_drop_guarded(struct slab_cache *c, struct slab *s);
+void cache_detach_guarded(struct slab_cache *c, struct slab *s);
+void cache_free_guarded(struct slab_cache *c, struct slab *s);
 size_t cache_descriptor_size(const struct slab_cache *c);
+/* The smallest class of malloc's that can give `size` bytes at `align`, and at least one, so that the object starts inside its
+ * slot; 0: none. */
+unsigned cache_class_aligned(size_t size, size_t align);
 /* Visits every cache there is. */
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx);
 const char *cache_verify(struct slab_cache *c); /* for tests: every invariant */

@@ -31,7 +31,7 @@
  * afterwards. */
 
 static struct ranked_lock cache_list_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE_LIST); /* guards numbers, lives and generations */
-static uint16_t unused[SLAB_VIEW_CACHES]; /* numbers of caches that are gone: a ring, oldest first */
+static uint16_t unused[SLAB_CACHES]; /* numbers of caches that are gone: a ring, oldest first */
 static uint32_t unused_first, nr_unused;
 
 /* ---- numbers; under cache_list_lock -------------------------------------------------------------------------------------------- */
@@ -40,19 +40,19 @@ static struct slab_cache *number_get(void)
 {
 	uint32_t fresh = slab_directory.nr_caches, k;
 
-	if (fresh >= SLAB_FIRST_CUSTOM && fresh < SLAB_VIEW_CACHES)
+	if (fresh >= SLAB_FIRST_CUSTOM && fresh < SLAB_CACHES)
 		return &slab_caches[fresh];
 	if (!nr_unused)
 		return NULL;
 	k = unused[unused_first];
-	unused_first = (unused_first + 1) % SLAB_VIEW_CACHES;
+	unused_first = (unused_first + 1) % SLAB_CACHES;
 	nr_unused--;
 	return &slab_caches[k];
 }
 
 static void number_put(const struct slab_cache *c)
 {
-	unused[(unused_first + nr_unused) % SLAB_VIEW_CACHES] = (uint16_t)c->number;
+	unused[(unused_first + nr_unused) % SLAB_CACHES] = (uint16_t)c->number;
 	nr_unused++;
 }
 

@@ -154,7 +154,7 @@ __inline_hot void check_api(const struct slab_cache *c, struct slab *s, uint32_t
 }
 
 /* All that a free looks at is asked for at once, and comes while the stack is walked. */
-__inline_hot void slot_expect(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
+__inline_hot void slot_prefetch(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
 {
 	__builtin_prefetch(slot->byte, 1);
 	__builtin_prefetch(track_of(c, s, slot->i), 1);
@@ -173,7 +173,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	bool mine = false;
 
 	if (likely(slot_find(c, s, user, &slot))) {
-		slot_expect(c, s, &slot, user);
+		slot_prefetch(c, s, &slot, user);
 		stack = save_stack(c, regs);
 		mine = claim(c, s, &slot, user);
 	}

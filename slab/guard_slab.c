@@ -53,7 +53,7 @@ static size_t slab_bytes(const struct slab *s)
 }
 
 /* All objects of the slab are the caller's: evict passes them over since they were marked.  slab_check_all, which reads under the cache
- * lock, is kept out by cache_guard_slab before the bytes go away. */
+ * lock, is kept out by cache_detach_guarded before the bytes go away. */
 void guard_slab(struct slab *s, const struct unwind_regs *regs)
 {
 	struct slab_cache *c = s->cache;
@@ -65,7 +65,7 @@ void guard_slab(struct slab *s, const struct unwind_regs *regs)
 		poison_verify(c, s, i, object, SLAB_AT_QUARANTINE_EXIT, regs);
 		redzones_verify(c, s, i, object, object, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	}
-	cache_guard_slab(c, s);
+	cache_detach_guarded(c, s);
 	if (!os_guard_install((void *)s->base, slab_bytes(s)))
 		os_decommit((void *)s->base, slab_bytes(s));
 }
@@ -108,5 +108,5 @@ void guard_slab_give_up(struct slab *s)
 	if (s->opened)
 		os_decommit((void *)s->base, slab_bytes(s));
 	os_guard_remove((void *)s->base, slab_bytes(s));
-	cache_drop_guarded(s->cache, s);
+	cache_free_guarded(s->cache, s);
 }

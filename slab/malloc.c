@@ -23,25 +23,6 @@
 
 /* ---- allocation ------------------------------------------------------------------------------------------------------------------ */
 
-/* The smallest class that can give `size` bytes at `align`, and at least one, so that the object starts inside its slot; 0: none. */
-static unsigned class_aligned(size_t size, size_t align)
-{
-	unsigned class;
-
-	if (align > SLAB_CLASS_MAX || size > SLAB_CLASS_MAX)
-		return 0;
-	size = MAX(size, 1);
-	for (class = class_of(size); class <= SLAB_NR_CLASSES; class++) {
-		const struct slab_cache *c = &malloc_caches[class];
-
-		if (c->offset == 0 && align <= PAGE_SIZE && c->slot_size % align == 0)
-			return class;
-		if (!c->fast && size + align - 16 <= c->object_size)
-			return class;
-	}
-	return 0;
-}
-
 __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
 	unsigned class;
@@ -50,7 +31,7 @@ __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, boo
 	if (likely(align <= 16))
 		class = likely(size <= SLAB_CLASS_MAX) ? class_of(size) : 0;
 	else
-		class = class_aligned(size, align);
+		class = cache_class_aligned(size, align);
 	if (unlikely(!class))
 		return area_alloc(size, align, api, zero, regs);
 	if (!malloc_caches[class].fast)

@@ -86,7 +86,7 @@ static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t 
 }
 
 /* Which object, and which side of it, damage next to object i belongs to.  `zone` is the shared red zone. */
-static void lay_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t zone, bool left, struct slab_finding *f)
+static void attribute_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t zone, bool left, struct slab_finding *f)
 {
 	bool in_zone = f->addr - zone < c->offset, near_lower = f->addr - zone < c->offset / 2;
 
@@ -113,11 +113,11 @@ unsigned redzones_find_damage(const struct slab_cache *c, struct slab *s, uint32
 		return 0;
 	if (!bytes_intact(slot, user, SLUB_RED_ACTIVE, &d)) {
 		finding_init_damage(&found[n], SLAB_LEFT_REDZONE, at, &d, regs);
-		lay_damage(c, s, i, slot, true, &found[n++]);
+		attribute_damage(c, s, i, slot, true, &found[n++]);
 	}
 	if (!bytes_intact(user + size, next + c->offset, SLUB_RED_ACTIVE, &d)) {
 		finding_init_damage(&found[n], SLAB_RIGHT_REDZONE, at, &d, regs);
-		lay_damage(c, s, i, next, false, &found[n++]);
+		attribute_damage(c, s, i, next, false, &found[n++]);
 	}
 	return n;
 }

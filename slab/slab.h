@@ -1,25 +1,59 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/slab.h - the memory stack: arena, pages, slab caches, size classes, vmalloc areas, thread caches, quarantine.
  *
- *   arena.c       the reserve, the state map, the memmap
- *   buddy.c       2^order page runs
- *   class.c       size classes: malloc-16 … four a doubling, eight beyond 1 KiB
- *   flags.c       slab_debug's letters
- *   cache.c       slab caches: slabs cut into equal slots, per-slab out-of-line state
- *   track.c       SLUB's user tracking: 16 bytes an object
- *   redzone.c       red zones, poison: fill and verify; what was found becomes a slab_finding
- *   object.c      from any address to the object there; findings on their way to the hook
- *   vmalloc.c     large requests, with guard pages in check mode
- *   area.c        their lists: live, retained, quarantined
- *   tcache.c      thread caches
- *   quarantine.c  freed objects held back
- *   guard_slab.c        slabs that are freed as a whole become guarded address space
- *   debug.c       allocation and free with checks
- *   malloc.c      malloc's engine: who serves what
- *   verify.c      slab_check_all
- *   stats.c       counters, slabinfo, trim
- *   directory.c        where everything is, for those who look from outside
- *   view.c        the heap read through a mem_view: a snapshot, another process, a core file
+ * A file calls only files above it in this list.
+ *
+ *     pages, and what every file may use
+ *   arena.c, arena.h               the reserve, the state map, the memmap
+ *   state.h                        the state map and the coarse map by address
+ *   buddy.c, buddy.h               runs of 2^order pages
+ *   budget.c, budget.h             how much memory may be held back, and by whom
+ *   area.c, area.h                 lists of large areas: live, retained, quarantined
+ *   class.c, class.h               size classes: malloc-16 … four a doubling, eight beyond 1 KiB
+ *   flags.c, flags.h               slab_debug's letters
+ *   directory.c, directory.h       where everything is, for other processes
+ *   shadow_hook.c                  what shadow/ is told of memory that changes hands
+ *   trace_hook.c, trace_hook.h     what is told of objects of a traced cache
+ *   shrinker.c, shrinker.h         what the program can spare when memory is short
+ *
+ *     objects
+ *   track.c, track.h               SLUB's user tracking: 16 bytes an object
+ *   object.c, object.h             from any address to the object there
+ *   finding.c, finding.h           findings on their way to the hook
+ *   redzone.c, redzone.h           red zones and poison: filled, verified, repaired
+ *   cache.c, cache.h               slab caches: slabs cut into equal slots, per-slab out-of-line state
+ *   failslab.c                     allocations that fail on purpose
+ *   tcache.c, tcache.h             thread caches
+ *   fast.h                         production's inline paths
+ *
+ *     freed objects
+ *   guard_slab.c, guard_slab.h     slabs whose objects are all freed become guarded address space
+ *   quarantine.c, quarantine.h     freed objects held back
+ *   reclaim.c, reclaim.h           when memory that is held goes back, and in which order
+ *
+ *     the heap read from outside, also by the tools
+ *   view.c                         the heap read through a mem_view: a snapshot, another process, a core file
+ *   view_mempools.c                the same for the objects of mempool.c
+ *   show.c                         the heap as text, out of a view
+ *
+ *     what the program calls
+ *   lookup.h                       from a pointer to whoever serves it
+ *   debug.c, debug.h               allocation and free with checks
+ *   vmalloc.c, vmalloc.h           large requests, with guard pages in check mode
+ *   custom.c, custom.h             caches that the program makes
+ *   malloc.c                       malloc's engine: from a request to the cache or area that serves it, and back
+ *   release.c                      frees of caches, pages and vmalloc
+ *   pages.c                        pages by order, vmalloc
+ *   mempool.c, mempool.h           objects inside of the program's own memory
+ *   life.c                         the start of the process, the end of a thread, fork
+ *
+ *     the heap as a whole
+ *   guard.c                        guarded pages seen from a fault
+ *   verify.c                       slab_check_all
+ *   stats.c                        counters, slabinfo
+ *
+ * Locks, in rank order: shrink_lock, quarantine_lock, cache_list_lock, each cache's lock and mempool_lock, area_lock, the
+ * buddy's lock.
  *
  * Nothing here prints.  What is wrong is told to the hook set by slab_set_report_hook, with no slab lock held.
  */

@@ -24,7 +24,7 @@
 #define BIN_FIRST 16u
 #define BIN_GROWTH 4u
 #define BIN_MAX BUDGET_BIN_OBJECTS
-#define TICKS 256
+#define TRIPS_A_TICK 256
 #define READY_MAX 16u /* cache_init gives no larger batch to a checked cache */
 
 TLS_IE struct tcache *tcache_self;
@@ -125,7 +125,7 @@ void tcache_set_tick(void (*fn)(struct tcache_block *b))
 /* Now and then somebody has to look whether memory that was freed long ago is still kept; nobody else is sure to come by. */
 static void tick(struct tcache_block *b)
 {
-	if (++b->ticks % TICKS == 0)
+	if (++b->trips % TRIPS_A_TICK == 0)
 		tick_hook(b);
 }
 

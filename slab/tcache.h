@@ -13,7 +13,7 @@ struct tcache_block {
 	struct tcache_bin ready[SLAB_NR_CLASSES + 1];   /* objects for debug_alloc */
 	struct tcache_block *next;                      /* in the list of all blocks: written once */
 	uint32_t in_use;                                /* exchanged atomically */
-	uint32_t ticks;                                 /* trips to a slab cache */
+	uint32_t trips;                                 /* to a slab cache */
 	uint64_t ran_empty;                             /* which of malloc's bins did since they were last looked at: a bit per class */
 	uint32_t held_count;                            /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;

@@ -182,7 +182,7 @@ void *area_alloc(size_t size, size_t align, enum slab_api api, bool zero, const 
 /* ---- free --------------------------------------------------------------------------------------------------------------------- */
 
 /* Damage of the red zone, described for the caller to report. */
-static bool slack_take_damage(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding *f)
+static bool slack_find_damage(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding *f)
 {
 	uintptr_t end = area_data(a) + area_data_size(a);
 	struct damage d;
@@ -204,7 +204,7 @@ static void area_check_slack(const struct area *a, enum slab_found_at at, const 
 {
 	struct slab_finding f;
 
-	if (!slack_take_damage(a, at, regs, &f))
+	if (!slack_find_damage(a, at, regs, &f))
 		return;
 	finding_report(&f);
 	slack_repair(&f);
@@ -256,7 +256,7 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 /* The run changes by whole pages at its end. */
 static void area_resize_run(struct area *a, uint32_t pages)
 {
-	arena_change_owner(a->page, a->nr_pages, pages, (uint64_t)(uintptr_t)a | OWNER_AREA);
+	arena_resize_owner(a->page, a->nr_pages, pages, (uint64_t)(uintptr_t)a | OWNER_AREA);
 	area_set_pages(a, pages);
 }
 
@@ -364,20 +364,20 @@ struct slack_search {
 	bool found;
 };
 
-static void slack_take(struct area *a, void *ctx)
+static void slack_describe(struct area *a, void *ctx)
 {
 	struct slack_search *search = ctx;
 
-	search->found = slack_take_damage(a, search->at, search->regs, &search->finding);
+	search->found = slack_find_damage(a, search->at, search->regs, &search->finding);
 }
 
 /* After the report, which shows the bytes: if it is still there, as it was. */
-static void slack_take_repair(struct area *a, void *ctx)
+static void slack_repair_found(struct area *a, void *ctx)
 {
 	struct slack_search *search = ctx;
 	struct slab_finding now;
 
-	if (a->addr == search->finding.object.addr && slack_take_damage(a, search->at, search->regs, &now))
+	if (a->addr == search->finding.object.addr && slack_find_damage(a, search->at, search->regs, &now))
 		slack_repair(&now);
 }
 
@@ -393,11 +393,11 @@ size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 		return 0;
 	search.at = at;
 	search.regs = regs;
-	while ((after = area_find_live(after, slack_damaged, slack_take, &search)) != 0) {
+	while ((after = area_find_live(after, slack_damaged, slack_describe, &search)) != 0) {
 		if (!search.found)
 			continue;
 		finding_report(&search.finding);
-		area_find_live(after - 1, slack_damaged, slack_take_repair, &search);
+		area_find_live(after - 1, slack_damaged, slack_repair_found, &search);
 		found++;
 	}
 	return found;
