@@ -99,11 +99,12 @@ bool arena_init(bool state_map_wanted)
 
 static bool commit_blocks(uint32_t from, uint32_t to)
 {
+	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guards would break them up. */
+	bool huge = options.mode == MODE_PRODUCTION && from >= HUGE_FROM_BLOCK;
+
 	if ((has_state_map && !(stepped_reserve_reach(&state_map, to * STATE_PER_BLOCK) && stepped_reserve_reach(&coarse_map, to * COARSE_PER_BLOCK))) ||
 	    !stepped_reserve_reach(&page_map, to * PAGES_PER_BLOCK) || !stepped_reserve_reach(&block_map, to * sizeof(uint64_t)))
 		return false;
-	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guards would break them up. */
-	bool huge = options.mode == MODE_PRODUCTION && from >= HUGE_FROM_BLOCK;
 	if (!os_commit((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE, huge))
 		return false;
 	if (huge && options.huge_pages)
@@ -142,10 +143,11 @@ void arena_shrink(uint64_t limit)
 {
 	size_t size = MAX(arena_size_for((size_t)arena_nr_blocks * BLOCK_SIZE, limit), (size_t)arena_ready_blocks * BLOCK_SIZE);
 	uint32_t blocks = (uint32_t)(size / BLOCK_SIZE);
+	size_t released;
 
 	if (blocks >= arena_nr_blocks)
 		return;
-	size_t released = (size_t)(arena_nr_blocks - blocks) * BLOCK_SIZE;
+	released = (size_t)(arena_nr_blocks - blocks) * BLOCK_SIZE;
 	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads test with the old or the new one */
 	arena_nr_blocks = blocks;
 	os_release_part((void *)(arena_base + size), released);

@@ -76,9 +76,10 @@ struct slot { uintptr_t base; uint32_t i; uint8_t *byte; };
 
 __inline_hot bool slot_find(const struct slab_cache *c, struct slab *s, uintptr_t user, struct slot *slot)
 {
-	slot->base = READ_ONCE(s->base);
-	uintptr_t off = user - slot->base;
+	uintptr_t off;
 
+	slot->base = READ_ONCE(s->base);
+	off = user - slot->base;
 	if (unlikely(c->fast || off >= (uintptr_t)c->nr_pages << PAGE_SHIFT))
 		return false;
 	slot->i = (uint32_t)((off * c->reciprocal) >> 40);

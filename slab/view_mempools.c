@@ -78,9 +78,11 @@ bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct s
 	for (uint32_t first = 0; first < x.size; first += SLOTS_AT_ONCE) {
 		size_t n = v->mem->read(v->mem, slots, x.slots + first * sizeof(slots[0]), MIN(x.size - first, SLOTS_AT_ONCE) * sizeof(slots[0]));
 		for (size_t i = 0; i < n / sizeof(slots[0]); i++) {
+			uint64_t rank;
+
 			if (!entry_read(&x, slots[i], &o) || !mempool_object_holds(&o, &x.pool, addr))
 				continue;
-			uint64_t rank = (uint64_t)!entry_live(&o) << 63 | mempool_object_distance(&o, addr) >> 1;
+			rank = (uint64_t)!entry_live(&o) << 63 | mempool_object_distance(&o, addr) >> 1;
 			if (rank >= best)
 				continue;
 			best = rank;

@@ -202,11 +202,11 @@ static void *thread(void *arg)
 
 	for (unsigned round = 0; round < 300; round++) {
 		struct slab_cache *own = slab_custom_create("own", 16 + round % 50, 0, 0, NULL);
-		void *p[40];
+		void *p[40], *q;
 
 		for (unsigned i = 0; i < 40; i++) {
 			p[i] = slab_custom_alloc(own, false, &no_regs);
-			void *q = slab_custom_alloc(shared, false, &no_regs);
+			q = slab_custom_alloc(shared, false, &no_regs);
 			CHECK(p[i] && q);
 			q = __atomic_exchange_n(&hand[random_below(&seed, 4)][random_below(&seed, 64)], q, __ATOMIC_ACQ_REL);
 			if (q)

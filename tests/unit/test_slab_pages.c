@@ -193,11 +193,12 @@ static void no_memory(void)
 static void near_limit(void)
 {
 	size_t most = arena_size >> PAGE_SHIFT, used;
+	void *p;
 
 	CHECK(slab_shrinker_register("hoard", hoard_count, hoard_scan, NULL));
 	for (unsigned n = 1;; n++) {
 		used = buddy_used_pages();
-		void *p = slab_pages_alloc(4, false, &no_regs);
+		p = slab_pages_alloc(4, false, &no_regs);
 		CHECK(p && n < 4000);
 		if (nr_hoard + 1 < n) { /* it was asked; this one was allocated before */
 			CHECK(used > most - most / 8 && used < most - most / 32);
@@ -246,6 +247,8 @@ static void set(const char *text)
 
 static void failing(void)
 {
+	unsigned some;
+
 	CHECK(failures(1000, NULL, 10) == 0);
 	set("fail.probability=100");
 	CHECK(failures(1000, NULL, 10) == 1);
@@ -258,7 +261,7 @@ static void failing(void)
 	set("fail.probability=100:fail.times=-1:fail.space=1000");
 	CHECK(failures(1000, NULL, 10) == 1000 - 99);
 	set("fail.probability=30:fail.times=-1");
-	unsigned some = failures(10000, NULL, 10);
+	some = failures(10000, NULL, 10);
 	CHECK(some > 2700 && some < 3300); /* six standard deviations */
 	set("fail.nth=5");
 	CHECK(failures(4, NULL, 10) == 0 && failures(5, NULL, 10) == 1);
