@@ -18,10 +18,11 @@
  *     size <= 32 KiB                a malloc cache: fast (production: bins) or checked (debug.c)
  *     larger, or no class is apt    a vmalloc area
  *
- * Alignment above 16.  Without red zones a class whose size is a multiple of the alignment has all its objects aligned, as slabs
- * begin at a page; with them, or beyond a page, the object is displaced in a larger slot (checked caches only) or becomes an area. */
+ * Alignment above 16.  Without red zones a class whose size is a multiple of the alignment has all its objects aligned,
+ * as slabs begin at a page; with them, or beyond a page, the object is displaced in a larger slot (checked caches only)
+ * or becomes an area. */
 
-/* ---- allocation ------------------------------------------------------------------------------------------------------------------ */
+/* ---- allocation ------------------------------------------------------------------------------ */
 
 __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
@@ -59,7 +60,7 @@ void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const
 	return likely(p) ? p : malloc_after_reclaim(size, align, api, zero, regs);
 }
 
-/* ---- free -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- free ------------------------------------------------------------------------------------ */
 
 /* One of several racing threads gets true, and whatever area the descriptor stands for by now, it is the one at p. */
 static bool area_claim(struct area *a, const void *p)
@@ -88,7 +89,7 @@ void slab_free(void *p, enum slab_api api, size_t size_given, size_t align_given
 	}
 }
 
-/* ---- realloc ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- realloc --------------------------------------------------------------------------------- */
 
 /* A moved object stays in its family, so that only a wrong delete is called one. */
 static enum slab_api api_of(const void *p, const struct lookup *to)
@@ -135,7 +136,8 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 	}
 	old = size_of(p, &to);
 	/* Not malloc's: it moves to malloc's memory, and the free of the old one tells. */
-	if (unlikely((to.place == PLACE_AREA && to.area->api >= SLAB_API_CACHE) || (to.slab && cache_is_custom(to.slab->cache))))
+	if (unlikely((to.place == PLACE_AREA && to.area->api >= SLAB_API_CACHE) ||
+	             (to.slab && cache_is_custom(to.slab->cache))))
 		to.place = PLACE_CUSTOM;
 	q = realloc_in_place(p, &to, old, size, regs);
 	if (q == p)
