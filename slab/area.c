@@ -6,25 +6,25 @@
 #include "slab/budget.h"
 #include "slab/slab.h"
 
-/* Production.  Returning pages and asking for them again would cost a system call and page faults for each malloc, so a freed area is
- * retained whole with its page entries: the next request of about its size takes it back for the cost of a short search.
+/* Production.  Returning pages and asking for them again would cost a system call and page faults for each malloc, so a
+ * freed area is retained whole with its page entries: the next request of about its size takes it back for the cost of
+ * a short search.
  *
  *     alloc ──► LIVE ──free──► RETAINED ──taken again──► LIVE
  *                                 └── too many, not needed for a while, or others need pages ──► buddy (dirty)
  *
- * Check mode, and what production unmaps (vmalloc.c).  A freed area becomes one guard as a whole, so that any use of it faults, and its memory goes
- * back at once: only address space is held, first in first out.
+ * Check mode, and what production unmaps (vmalloc.c).  A freed area becomes one guard as a whole, so that any use of it
+ * faults, and its memory goes back at once: only address space is held, first in first out.
  *
  *     alloc ──► LIVE ──free──► QUARANTINED ──over budget──► buddy (clean)
  *
  * Accepted weakness: a retained area may be up to an eighth larger than asked for. */
 
-
 struct ranked_lock area_lock = RANKED_LOCK_INIT(LOCK_RANK_VMALLOC);
 
 /* All under area_lock. */
 static struct area *live, *spare;
-static struct area *held_first, *held_last; /* the quarantine, oldest first */
+static struct area *held_first, *held_last;          /* the quarantine, oldest first */
 static struct area *retained[BUDGET_RETAINED_AREAS]; /* oldest first */
 static unsigned nr_retained, nr_held;
 static size_t retained_bytes, held_bytes, nr_live;
@@ -33,14 +33,14 @@ static size_t run_bytes(const struct area *a)
 	return (size_t)a->nr_pages << PAGE_SHIFT;
 }
 
-/* ---- guards -------------------------------------------------------------------------------------------------------------- */
+/* ---- guards ---------------------------------------------------------------------------------- */
 
-/* A guard region is written into every page table entry: two megabytes of tables and 10 ms a gigabyte.  Large ones are better a VMA
- * each, as all are where there are no guard regions; budget.c bounds their number. */
+/* A guard region is written into every page table entry: two megabytes of tables and 10 ms a gigabyte.  Large ones are
+ * better a VMA each, as all are where there are no guard regions; budget.c bounds their number. */
 #define GUARD_REGION_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
 
-/* Locked memory cannot be guarded; os_decommit unlocks it.  Where a guard is not to be had the pages stay accessible, empty: one
- * check less. */
+/* Locked memory cannot be guarded; os_decommit unlocks it.  Where a guard is not to be had the pages stay accessible,
+ * empty: one check less. */
 void area_guard_set(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
@@ -56,8 +56,8 @@ void area_guard_set(uint32_t page, size_t n)
 		os_protect_none(p, size);
 }
 
-/* Of a whole run, whose parts may have been guarded in different ways.  False where mprotect would need one mapping more than
- * the process may have: some pages may stay closed. */
+/* Of a whole run, whose parts may have been guarded in different ways.  False where mprotect would need one mapping
+ * more than the process may have: some pages may stay closed. */
 bool area_guard_clear(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
@@ -68,7 +68,7 @@ bool area_guard_clear(uint32_t page, size_t n)
 	return open;
 }
 
-/* ---- descriptors and lists; under area_lock -------------------------------------------------------------------------------- */
+/* ---- descriptors and lists; under area_lock -------------------------------------------------- */
 
 static void live_add(struct area *a)
 {
@@ -138,8 +138,10 @@ void area_set_resizing(struct area *a, bool resizing)
 	lock_release(&area_lock);
 }
 
-/* The lowest live area above an address that `wanted` says yes to is given to `take`, while it cannot go away; its address, or 0. */
-uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx), void *ctx)
+/* The lowest live area above an address that `wanted` says yes to is given to `take`, while it cannot go away; its
+ * address, or 0. */
+uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx),
+                         void *ctx)
 {
 	struct area *a, *found = NULL;
 	uintptr_t addr = 0;
@@ -166,7 +168,7 @@ static void area_release(struct area *a, bool clean)
 	buddy_free(page, n, clean);
 }
 
-/* ---- retained areas --------------------------------------------------------------------------------------------------------- */
+/* ---- retained areas -------------------------------------------------------------------------- */
 
 static void retained_drop(unsigned i)
 {
@@ -289,7 +291,7 @@ size_t area_shrink(void)
 	return release_all(excess);
 }
 
-/* ---- quarantine --------------------------------------------------------------------------------------------------------------- */
+/* ---- quarantine ------------------------------------------------------------------------------ */
 
 /* The oldest, when `all` or when there are too many. */
 static struct area *held_take(bool all)
@@ -363,7 +365,7 @@ void area_dispose(struct area *a)
 		area_release(a, false);
 }
 
-/* ---- views ------------------------------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 /* For views of all of them; the lock is held, so no more than look. */
 void area_for_each_live(void (*fn)(const struct area *a, void *ctx), void *ctx)

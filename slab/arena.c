@@ -3,21 +3,23 @@
 #include "slab/arena.h"
 #include "slab/slab.h"
 
-/* The arena and its three maps are reserved at once and made usable together, block by block (4 MiB), from the bottom up:
+/* The arena and its three maps are reserved at once and made usable together, block by block (4 MiB), from the bottom
+ * up:
  *
- *     arena      ███████████████░░░░░░░░░░░░░░░ … 1 TiB     PROT_NONE beyond the usable part
- *     state map  ███▌                                       1 byte per 16 bytes:  /16     only where a cache is without checks
- *     coarse map .                                          2 bytes per KiB:      /512    likewise
- *     memmap     ▌                                          16 bytes per page:    /256
- *     blocks     .                                          8 bytes per block:    /524288
+ *     arena      ███████████████░░░░░░░░░░░░░░░ … 1 TiB   PROT_NONE beyond the usable part
+ *     state map  ███▌                                     1 byte per 16 bytes   /16      if a cache is without checks
+ *     coarse map .                                        2 bytes per KiB       /512     likewise
+ *     memmap     ▌                                        16 bytes per page     /256
+ *     blocks     .                                        8 bytes per block     /524288
  *
- * "Is it ours?" is then one subtract and compare against the usable part, and whoever passes that test may load from every map.
- * The state map is the truth about liveness of unchecked objects, the memmap leads from any address to its object (and to the descriptor which
- * knows that of a checked or large one).  A large area does not write a
- * page entry for each of its pages (a gigabyte has 262,144): blocks that it covers whole carry its name in the block array.
+ * "Is it ours?" is then one subtract and compare against the usable part, and whoever passes that test may load from
+ * every map.  The state map is the truth about liveness of unchecked objects, the memmap leads from any address to its
+ * object (and to the descriptor which knows that of a checked or large one).  A large area does not write a page entry
+ * for each of its pages (a gigabyte has 262,144): blocks that it covers whole carry its name in the block array.
  *
- * Accepted weakness: an entry and what it points to are two loads.  A reader without locks may see a descriptor that has since been
- * recycled; descriptors are never unmapped and readers check what they read, so the answer is old but never a fault. */
+ * Accepted weakness: an entry and what it points to are two loads.  A reader without locks may see a descriptor that
+ * has since been recycled; descriptors are never unmapped and readers check what they read, so the answer is old but
+ * never a fault. */
 
 uintptr_t arena_base;
 size_t arena_size;
@@ -31,7 +33,7 @@ uint32_t arena_nr_blocks;
 uint32_t arena_ready_blocks;
 
 static struct stepped_reserve state_map, coarse_map, page_map, block_map; /* under the buddy lock */
-static bool has_state_map;                                /* set by arena_init */
+static bool has_state_map;                                                /* set by arena_init */
 
 #define STATE_PER_BLOCK (BLOCK_SIZE / 16)
 #define COARSE_PER_BLOCK ((BLOCK_SIZE >> COARSE_SHIFT) * sizeof(uint16_t))
@@ -51,13 +53,16 @@ static size_t reserve_cost(size_t size)
 
 static bool reserve_maps(size_t blocks)
 {
-	return (!has_state_map || (stepped_reserve_init(&state_map, ALIGN_UP(blocks * STATE_PER_BLOCK, PAGE_SIZE), STATE_PER_BLOCK) &&
-	                           stepped_reserve_init(&coarse_map, ALIGN_UP(blocks * COARSE_PER_BLOCK, PAGE_SIZE), COARSE_PER_BLOCK))) &&
+	return (!has_state_map ||
+	        (stepped_reserve_init(&state_map, ALIGN_UP(blocks * STATE_PER_BLOCK, PAGE_SIZE), STATE_PER_BLOCK) &&
+	         stepped_reserve_init(&coarse_map, ALIGN_UP(blocks * COARSE_PER_BLOCK, PAGE_SIZE),
+	                              COARSE_PER_BLOCK))) &&
 	       stepped_reserve_init(&page_map, ALIGN_UP(blocks * PAGES_PER_BLOCK, PAGE_SIZE), PAGES_PER_BLOCK) &&
 	       stepped_reserve_init(&block_map, ALIGN_UP(blocks * sizeof(uint64_t), PAGE_SIZE), PAGE_SIZE);
 }
 
-/* The largest arena that leaves the program at least half of the address space it may have and, where that is little, a thread's stack. */
+/* The largest arena that leaves the program at least half of the address space it may have and, where that is little, a
+ * thread's stack. */
 #define THREAD_STACK ((size_t)8 << 20)
 
 static size_t arena_size_for(size_t size, uint64_t limit)
@@ -99,11 +104,15 @@ bool arena_init(bool state_map_wanted)
 
 static bool commit_blocks(uint32_t from, uint32_t to)
 {
-	if ((has_state_map && !(stepped_reserve_reach(&state_map, to * STATE_PER_BLOCK) && stepped_reserve_reach(&coarse_map, to * COARSE_PER_BLOCK))) ||
-	    !stepped_reserve_reach(&page_map, to * PAGES_PER_BLOCK) || !stepped_reserve_reach(&block_map, to * sizeof(uint64_t)))
-		return false;
-	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guards would break them up. */
+	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guards would
+	 * break them up. */
 	bool huge = options.mode == MODE_PRODUCTION && from >= HUGE_FROM_BLOCK;
+
+	if ((has_state_map && !(stepped_reserve_reach(&state_map, to * STATE_PER_BLOCK) &&
+	                        stepped_reserve_reach(&coarse_map, to * COARSE_PER_BLOCK))) ||
+	    !stepped_reserve_reach(&page_map, to * PAGES_PER_BLOCK) ||
+	    !stepped_reserve_reach(&block_map, to * sizeof(uint64_t)))
+		return false;
 	if (!os_commit((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE, huge))
 		return false;
 	if (huge && options.huge_pages)
@@ -140,12 +149,14 @@ bool arena_reach(uint32_t n)
 /* No pointer into the part that is given back was ever handed out, and the program may map something else there. */
 void arena_shrink(uint64_t limit)
 {
-	size_t size = MAX(arena_size_for((size_t)arena_nr_blocks * BLOCK_SIZE, limit), (size_t)arena_ready_blocks * BLOCK_SIZE);
+	size_t size = MAX(arena_size_for((size_t)arena_nr_blocks * BLOCK_SIZE, limit),
+	                  (size_t)arena_ready_blocks * BLOCK_SIZE);
 	uint32_t blocks = (uint32_t)(size / BLOCK_SIZE);
+	size_t released;
 
 	if (blocks >= arena_nr_blocks)
 		return;
-	size_t released = (size_t)(arena_nr_blocks - blocks) * BLOCK_SIZE;
+	released = (size_t)(arena_nr_blocks - blocks) * BLOCK_SIZE;
 	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads test with the old or the new one */
 	arena_nr_blocks = blocks;
 	os_release_part((void *)(arena_base + size), released);
@@ -157,8 +168,8 @@ void arena_shrink(uint64_t limit)
 	stepped_reserve_shrink(&block_map, blocks * sizeof(uint64_t));
 }
 
-/* Page entries for the blocks that the run only touches, block entries for those that it covers.  An area covering whole blocks
- * also writes its first page, which leads to it even where the block word is not looked at. */
+/* Page entries for the blocks that the run only touches, block entries for those that it covers.  An area covering
+ * whole blocks also writes its first page, which leads to it even where the block word is not looked at. */
 static void arena_set_owner_pages(uint32_t page, uint32_t end, uint64_t owner)
 {
 	for (; page < end; page++)
@@ -186,12 +197,14 @@ void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used)
 	uint32_t end = page + n, used_end = page + used;
 
 	/* The tail of an area: the pages before it in this block have got entries of their own. */
-	if (n && (READ_ONCE(arena_blocks[page >> BLOCK_ORDER]) & OWNER_TAG) == OWNER_AREA && (page & (BLOCK_PAGES - 1)) != 0)
+	if (n && (READ_ONCE(arena_blocks[page >> BLOCK_ORDER]) & OWNER_TAG) == OWNER_AREA &&
+	    (page & (BLOCK_PAGES - 1)) != 0)
 		STORE_RELEASE(arena_blocks[page >> BLOCK_ORDER], (uint64_t)0);
 	if (n)
 		STORE_RELEASE(arena_memmap[page].owner, (uint64_t)(used ? OWNER_USED_BEFORE : 0));
 	while (page < end) {
-		if ((page & (BLOCK_PAGES - 1)) == 0 && (READ_ONCE(arena_blocks[page >> BLOCK_ORDER]) & OWNER_TAG) == OWNER_AREA) {
+		if ((page & (BLOCK_PAGES - 1)) == 0 &&
+		    (READ_ONCE(arena_blocks[page >> BLOCK_ORDER]) & OWNER_TAG) == OWNER_AREA) {
 			STORE_RELEASE(arena_blocks[page >> BLOCK_ORDER], (uint64_t)0);
 			page += BLOCK_PAGES;
 		} else {
@@ -202,7 +215,7 @@ void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used)
 }
 
 /* The block in which the area ended becomes covered whole, or not: its page entries must not contradict its word. */
-void arena_change_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner)
+void arena_resize_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner)
 {
 	uint32_t block = ALIGN_DOWN(page + old_n, BLOCK_PAGES), i;
 

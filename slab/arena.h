@@ -7,15 +7,16 @@
 
 struct slab;
 
-/* The analogue of struct page, one per 4 KiB of the arena.  `owner` says what the page is; readers load it without a lock.
- * Pages inside a large area of whole blocks keep 0 and are found through the block's own word. */
+/* The analogue of struct page, one per 4 KiB of the arena.  `owner` says what the page is; readers load it without a
+ * lock.  Pages inside a large area of whole blocks keep 0 and are found through the block's own word. */
 struct page {
 	uint64_t owner;
 	uint32_t next, prev; /* free run's head: page number + 1 in its list, 0 ends it; under the buddy lock */
 };
 _Static_assert(sizeof(struct page) <= 32, "the memmap takes at most 32 bytes a page");
 
-/* The owner word: a pointer to a 16-byte aligned descriptor, or a free run's order and cleanliness, with a tag below. */
+/* The owner word: a pointer to a 16-byte aligned descriptor, or a free run's order and cleanliness, with a tag
+ * below. */
 #define OWNER_TAG 7u
 #define OWNER_NONE 0u
 #define OWNER_SLAB 1u
@@ -32,15 +33,17 @@ _Static_assert(sizeof(struct page) <= 32, "the memmap takes at most 32 bytes a p
 #define NO_PAGE UINT32_MAX
 
 extern struct page *arena_memmap;
-extern uint64_t *arena_blocks;     /* an owner word per block: an area that covers it all, a free block, or 0: see its pages */
-extern uint32_t arena_nr_blocks;   /* blocks that can be reserved in all */
+/* an owner word per block: an area that covers it all, a free block, or 0: see its pages */
+extern uint64_t *arena_blocks;
+extern uint32_t arena_nr_blocks;    /* blocks that can be reserved in all */
 extern uint32_t arena_ready_blocks; /* blocks that are usable; under the buddy lock, read without it: grows only */
 
 /* Without a state map no object can be in a cache without checks. */
 bool arena_init(bool state_map_wanted);
 /* Make blocks [0, n) usable with their maps.  Under the buddy lock.  False: no memory. */
 bool arena_reach(uint32_t n);
-/* Under the buddy lock: no more than half of `limit` bytes of address space for the arena and its maps, but what is in use stays. */
+/* Under the buddy lock: no more than half of `limit` bytes of address space for the arena and its maps, but what is in
+ * use stays. */
 void arena_shrink(uint64_t limit);
 
 static inline uintptr_t page_address(uint32_t page)
@@ -51,7 +54,7 @@ static inline uint32_t page_of(uintptr_t addr)
 {
 	return (uint32_t)((addr - arena_base) >> PAGE_SHIFT);
 }
-extern size_t arena_usable_size;    /* bytes from arena_base on; grows only, and covers every pointer ever handed out */
+extern size_t arena_usable_size; /* bytes from arena_base on; grows only, and covers every pointer ever handed out */
 
 static inline bool arena_usable(uintptr_t addr)
 {
@@ -63,7 +66,9 @@ static inline uint64_t arena_owner(uintptr_t addr)
 	uint32_t page = page_of(addr);
 	uint64_t w = LOAD_ACQUIRE(arena_memmap[page].owner);
 
-	return (w & OWNER_TAG) != OWNER_NONE ? w : LOAD_ACQUIRE(arena_blocks[page >> BLOCK_ORDER]) | (w & OWNER_USED_BEFORE);
+	return (w & OWNER_TAG) != OWNER_NONE
+	               ? w
+	               : LOAD_ACQUIRE(arena_blocks[page >> BLOCK_ORDER]) | (w & OWNER_USED_BEFORE);
 }
 static inline struct slab *slab_of(uintptr_t addr)
 {
@@ -76,6 +81,6 @@ void arena_set_owner(uint32_t page, uint32_t n, uint64_t owner);
 /* The run belongs to nobody; objects that started in its first `used` pages are remembered as such. */
 void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used);
 /* An area's run changes from old_n to new_n pages; what it loses belongs to nobody. */
-void arena_change_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner);
+void arena_resize_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner);
 
 #endif

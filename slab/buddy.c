@@ -5,27 +5,30 @@
 #include "slab/budget.h"
 #include "slab/slab.h"
 
-/* Knuth's buddy system (TAOCP 2.5), as in the kernel's mm/page_alloc.c: a free run of 2^k pages lies at a multiple of 2^k, its buddy is
- * at page ^ 2^k, and two free buddies become one.
+/* Knuth's buddy system (TAOCP 2.5), as in the kernel's mm/page_alloc.c: a free run of 2^k pages lies at a multiple of
+ * 2^k, its buddy is at page ^ 2^k, and two free buddies become one.
  *
  *     order 0..9    free lists threaded through the memmap            (4 KiB … 2 MiB)
  *     order 10      a block: a word in arena_blocks, no list           (4 MiB)
- *     larger        several adjacent blocks, found by a first-fit scan of arena_blocks; the unused end of the arena counts as free
+ *     larger        several adjacent blocks, found by a first-fit scan of arena_blocks; the unused end of the arena
+ *                   counts as free
  *
- * A request for n pages takes the next power of two and gives the tail back at once (alloc_pages_exact), so that a run's owner may
- * also give back, or extend, any part of it.
+ * A request for n pages takes the next power of two and gives the tail back at once (alloc_pages_exact), so that a
+ * run's owner may also give back, or extend, any part of it.
  *
- * Dirty runs (memory that was used and is probably still resident) and clean ones (never touched, or given back; they read as zero) are
- * kept in separate lists and never merge with each other.  Dirty ones are taken first: a loop of malloc and free makes no
- * system call and no page fault.  What goes back, largest runs first, is what was not needed for a while: every quarter of a second the
- * lowest amount of dirty memory that there was in it, less a reserve that always stays; and at once what exceeds a limit, since
- * nobody looks again at a program that has fallen idle.  Pages given back become clean and merge on.
+ * Dirty runs (memory that was used and is probably still resident) and clean ones (never touched, or given back; they
+ * read as zero) are kept in separate lists and never merge with each other.  Dirty ones are taken first: a loop of
+ * malloc and free makes no system call and no page fault.  What goes back, largest runs first, is what was not needed
+ * for a while: every quarter of a second the lowest amount of dirty memory that there was in it, less a reserve that
+ * always stays; and at once what exceeds a limit, since nobody looks again at a program that has fallen idle.  Pages
+ * given back become clean and merge on.
  *
- * Within a block, dirty and clean runs do not merge, but a block whose pages are all free becomes a dirty block whatever they are:
- * else a loop that takes and frees a run of two and a half blocks would leave a torn one behind each time.
+ * Within a block, dirty and clean runs do not merge, but a block whose pages are all free becomes a dirty block
+ * whatever they are: else a loop that takes and frees a run of two and a half blocks would leave a torn one behind each
+ * time.
  *
- * Accepted weakness: a run of less than a block may be missed because its halves differ, and another block is taken instead; when the
- * arena cannot grow, everything is given back and the search repeated. */
+ * Accepted weakness: a run of less than a block may be missed because its halves differ, and another block is taken
+ * instead; when the arena cannot grow, everything is given back and the search repeated. */
 
 #define DIRTY 1
 #define CLEAN 0
@@ -76,7 +79,7 @@ static void block_count(uint32_t page, uint64_t by)
 	STORE_RELEASE(*w, *w + by);
 }
 
-/* ---- lists: everything below is under the buddy lock until the outward functions ------------------------------------ */
+/* ---- lists: everything below is under the buddy lock until the outward functions ------------- */
 
 static void list_add(uint32_t page, unsigned order, int dirty)
 {
@@ -180,7 +183,7 @@ static void free_range(uint32_t page, size_t n, int dirty)
 	}
 }
 
-/* ---- taking ------------------------------------------------------------------------------------------------------------ */
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 static uint32_t take_free_block(int dirty)
 {
@@ -264,7 +267,7 @@ static uint32_t take_run(size_t n, int *dirty)
 	return page;
 }
 
-/* ---- giving memory back -------------------------------------------------------------------------------------------------- */
+/* ---- giving memory back ---------------------------------------------------------------------- */
 
 /* The largest dirty run, taken out of the lists; its pages in *n. */
 static uint32_t take_largest_dirty(size_t *n)
@@ -331,7 +334,7 @@ static void decay(void)
 	decay_start = now;
 }
 
-/* ---- outward ---------------------------------------------------------------------------------------------------------------- */
+/* ---- outward --------------------------------------------------------------------------------- */
 
 void buddy_init(void)
 {
@@ -398,7 +401,8 @@ void buddy_decay(void)
 	lock_release(&buddy_lock);
 }
 
-/* How many pages the free run that starts at `page` has; 0: it is not free.  Blocks beyond top_block are free one by one. */
+/* How many pages the free run that starts at `page` has; 0: it is not free.  Blocks beyond top_block are free one by
+ * one. */
 static size_t free_run_at(uint32_t page)
 {
 	uint32_t block = page >> BLOCK_ORDER;
@@ -406,7 +410,8 @@ static size_t free_run_at(uint32_t page)
 
 	if (block >= top_block)
 		return block < arena_nr_blocks ? BLOCK_PAGES : 0;
-	w = (page & (BLOCK_PAGES - 1)) == 0 && word_is_free(arena_blocks[block]) ? arena_blocks[block] : READ_ONCE(arena_memmap[page].owner);
+	w = (page & (BLOCK_PAGES - 1)) == 0 && word_is_free(arena_blocks[block]) ? arena_blocks[block]
+	                                                                         : READ_ONCE(arena_memmap[page].owner);
 	return word_is_free(w) ? (size_t)1 << (w >> 8 & 0xff) : 0;
 }
 
@@ -472,7 +477,7 @@ void buddy_get_stats(struct buddy_stats *s)
 	lock_release(&buddy_lock);
 }
 
-/* ---- every invariant, for tests; under the lock -------------------------------------------------------------------------------- */
+/* ---- every invariant, for tests; under the lock ---------------------------------------------- */
 
 static const char *verify_lists(size_t *total, size_t *dirty_total)
 {

@@ -23,7 +23,9 @@ void buddy_decay(void);
 const char *buddy_verify(void);
 /* Free runs by order, the last: blocks, and how many pages of them may hold old bytes. */
 void buddy_count(uint64_t counts[BLOCK_ORDER + 1]);
-struct buddy_stats { size_t mapped_pages, free_pages, dirty_pages; };
+struct buddy_stats {
+	size_t mapped_pages, free_pages, dirty_pages;
+};
 void buddy_get_stats(struct buddy_stats *s);
 
 #endif

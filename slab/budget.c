@@ -41,7 +41,8 @@ size_t budget_retained_bytes(void)
  * small; up to 1 MiB always. */
 uint64_t budget_quarantine(void)
 {
-	int64_t live = __atomic_load_n(&budget_checked_bytes, __ATOMIC_RELAXED) - (int64_t)READ_ONCE(budget_queued_bytes);
+	int64_t live = __atomic_load_n(&budget_checked_bytes, __ATOMIC_RELAXED) -
+	               (int64_t)READ_ONCE(budget_queued_bytes);
 	uint64_t share = ((uint64_t)MAX(live, 0) + READ_ONCE(budget_area_bytes)) / 100 * options.quarantine_percent;
 
 	return MIN(options.quarantine_size, MAX(share, QUARANTINE_FLOOR));

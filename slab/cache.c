@@ -5,6 +5,7 @@
 #include "slab/buddy.h"
 #include "slab/budget.h"
 #include "slab/cache.h"
+#include "slab/class.h"
 #include "slab/finding.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
@@ -18,14 +19,14 @@
  *
  *     descriptor:  cache, list links, fresh │ free map 1101… │ a byte each: live? held? │ tracks 16 bytes each
  *
- * A slot's left red zone is the right one of the slot before.  A set bit in the free map means that the object is in its slab; all
- * others are out: live, in a thread's bin, or in the quarantine (a byte tells them apart; without checks only the state map tells which
- * are live).  Objects leave lowest first, so that the
- * slots from `fresh` on have never been touched, and so that a cache packs towards the front of its slabs.  Slabs with no free slot are
- * in no list: they are found again through the memmap when an object comes back.
+ * A slot's left red zone is the right one of the slot before.  A set bit in the free map means that the object is in
+ * its slab; all others are out: live, in a thread's bin, or in the quarantine (a byte tells them apart; without checks
+ * only the state map tells which are live).  Objects leave lowest first, so that the slots from `fresh` on have never
+ * been touched, and so that a cache packs towards the front of its slabs.  Slabs with no free slot are in no list: they
+ * are found again through the memmap when an object comes back.
  *
- * The index of an object is a multiplication: with r = ceil(2^40 / slot), (offset * r) >> 40 is exact for offsets below 2^40 / slot
- * (Granlund and Montgomery 1994), and a slab has at most 2^19 bytes, a slot at most 2^16. */
+ * The index of an object is a multiplication: with r = ceil(2^40 / slot), (offset * r) >> 40 is exact for offsets below
+ * 2^40 / slot (Granlund and Montgomery 1994), and a slab has at most 2^19 bytes, a slot at most 2^16. */
 
 #define SLAB_MIN_ORDER 2
 #define SLAB_MAX_ORDER 7
@@ -35,10 +36,10 @@
 #define RETURN_BATCH 64
 
 #ifdef MEMSAN_DEBUG
-#define slab_assert(x)                         \
-	do {                                   \
-		if (unlikely(!(x)))            \
-			__builtin_trap();      \
+#define slab_assert(x)                    \
+	do {                              \
+		if (unlikely(!(x)))       \
+			__builtin_trap(); \
 	} while (0)
 #else
 #define slab_assert(x) ((void)0)
@@ -49,16 +50,16 @@
 struct returned {
 	uintptr_t twice[RETURN_BAD_MAX]; /* was in its slab already */
 	size_t nr_twice;
-	uintptr_t strange;               /* belongs to no slab of the cache */
+	uintptr_t strange; /* belongs to no slab of the cache */
 };
 
 struct slab_cache slab_caches[SLAB_CACHES];
 void (*cache_last_unpin)(struct slab_cache *c);
 
-/* ---- layout ------------------------------------------------------------------------------------------------------------ */
+/* ---- layout ---------------------------------------------------------------------------------- */
 
-/* The smallest run that holds enough objects and wastes at most a sixteenth.  With checks a slab's descriptor is shared by more: their
- * metadata is to stay below 24 bytes an object, 16 of which are the track. */
+/* The smallest run that holds enough objects and wastes at most a sixteenth.  With checks a slab's descriptor is shared
+ * by more: their metadata is to stay below 24 bytes an object, 16 of which are the track. */
 static void choose_run(struct slab_cache *c)
 {
 	unsigned order, least = c->flags ? SLAB_MIN_CHECKED : SLAB_MIN_OBJECTS;
@@ -105,13 +106,13 @@ size_t cache_descriptor_size(const struct slab_cache *c)
 	return slab_tracks_offset(c->map_words, c->fast ? 0 : c->nr_objects) + tracks;
 }
 
-/* ---- descriptors of caches that are gone ------------------------------------------------------------------------------------ */
+/* ---- descriptors of caches that are gone ----------------------------------------------------- */
 
-/* A descriptor stays one for ever, since somebody may still read it; another cache takes it whose descriptors fit in as many bytes.  Those of
- * the program's caches are made in powers of two, so that there are few sizes. */
+/* A descriptor stays one for ever, since somebody may still read it; another cache takes it whose descriptors fit in as
+ * many bytes.  Those of the program's caches are made in powers of two, so that there are few sizes. */
 #define ORPHAN_SIZES 32
 static struct ranked_lock orphan_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF); /* guards the lists */
-static struct slab *orphans[ORPHAN_SIZES]; /* by the power of two, linked by next */
+static struct slab *orphans[ORPHAN_SIZES];                                /* by the power of two, linked by next */
 
 static unsigned orphan_size(const struct slab_cache *c)
 {
@@ -141,7 +142,7 @@ static void orphan_put(const struct slab_cache *c, struct slab *s)
 	lock_release(&orphan_lock);
 }
 
-/* ---- slabs; all under the cache lock -------------------------------------------------------------------------------------- */
+/* ---- slabs; all under the cache lock --------------------------------------------------------- */
 
 static struct slab **list_head(struct slab_cache *c, unsigned list)
 {
@@ -304,7 +305,7 @@ static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, si
 	return got;
 }
 
-/* ---- taking and returning -------------------------------------------------------------------------------------------------- */
+/* ---- taking and returning -------------------------------------------------------------------- */
 
 /* The program's constructor may allocate from other caches and must find the object accessible, so no lock is held. */
 static void construct_raw(const struct slab_cache *c, void **objects, size_t n)
@@ -370,7 +371,8 @@ static bool slab_put(struct slab_cache *c, struct slab *s, uint32_t i)
 }
 
 /* One batch under the lock; slabs[k] is the one of objects[k].  An object in no slab of this cache ends it. */
-static void return_locked(struct slab_cache *c, void *const *objects, struct slab *const *slabs, size_t n, struct returned *r)
+static void return_locked(struct slab_cache *c, void *const *objects, struct slab *const *slabs, size_t n,
+                          struct returned *r)
 {
 	size_t k;
 
@@ -451,7 +453,9 @@ void cache_release(struct slab_cache *c)
 		if ((w & OWNER_TAG) == OWNER_SLAB && READ_ONCE(((struct slab *)OWNER_POINTER(w))->cache) == c) {
 			s = OWNER_POINTER(w);
 			if (!c->fast)
-				__atomic_fetch_sub(&budget_checked_bytes, (int64_t)(c->nr_objects - s->nr_free) * c->slot_size, __ATOMIC_RELAXED);
+				__atomic_fetch_sub(&budget_checked_bytes,
+				                   (int64_t)(c->nr_objects - s->nr_free) * c->slot_size,
+				                   __ATOMIC_RELAXED);
 			slab_delete(c, s);
 		}
 	}
@@ -463,7 +467,7 @@ void cache_release(struct slab_cache *c)
 	lock_release(&c->lock);
 }
 
-void cache_guard_slab(struct slab_cache *c, struct slab *s)
+void cache_detach_guarded(struct slab_cache *c, struct slab *s)
 {
 	lock_acquire(&c->lock);
 	c->nr_slabs--;
@@ -473,7 +477,7 @@ void cache_guard_slab(struct slab_cache *c, struct slab *s)
 	__atomic_fetch_sub(&budget_checked_bytes, (int64_t)c->nr_objects * c->slot_size, __ATOMIC_RELAXED);
 }
 
-void cache_drop_guarded(struct slab_cache *c, struct slab *s)
+void cache_free_guarded(struct slab_cache *c, struct slab *s)
 {
 	uint32_t page = page_of(s->base);
 
@@ -496,7 +500,25 @@ void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx)
 			fn(&slab_caches[i], ctx);
 }
 
-/* ---- every invariant, for tests ------------------------------------------------------------------------------------------------- */
+unsigned cache_class_aligned(size_t size, size_t align)
+{
+	unsigned class;
+
+	if (align > SLAB_CLASS_MAX || size > SLAB_CLASS_MAX)
+		return 0;
+	size = MAX(size, 1);
+	for (class = class_of(size); class <= SLAB_NR_CLASSES; class ++) {
+		const struct slab_cache *c = &malloc_caches[class];
+
+		if (c->offset == 0 && align <= PAGE_SIZE && c->slot_size % align == 0)
+			return class;
+		if (!c->fast && size + align - 16 <= c->object_size)
+			return class;
+	}
+	return 0;
+}
+
+/* ---- every invariant, for tests -------------------------------------------------------------- */
 
 static const char *verify_slab(const struct slab_cache *c, const struct slab *s, unsigned list)
 {

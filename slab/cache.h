@@ -9,8 +9,8 @@
 
 #define REDZONE_SIZE 16
 
-/* A slab: a run of pages cut into equal slots.  Descriptors are recycled within their cache and never unmapped, so that a reader
- * without the lock sees at worst an old truth. */
+/* A slab: a run of pages cut into equal slots.  Descriptors are recycled within their cache and never unmapped, so that
+ * a reader without the lock sees at worst an old truth. */
 struct slab {
 	struct slab_cache *cache;
 	uintptr_t base;
@@ -20,9 +20,11 @@ struct slab {
 	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
 	uint8_t list;             /* enum slab_list; under the cache lock */
 	bool opened;              /* guarded, and one of its pages was opened after a report */
-	bool guarded;              /* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
-	uint32_t nr_queued;       /* its objects' entries in the global queue; under quarantine_lock */
-	uint64_t map[];           /* the free map, under the cache lock; in caches with flags then a byte an object, and the tracks */
+	/* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
+	bool guarded;
+	uint32_t nr_queued; /* its objects' entries in the global queue; under quarantine_lock */
+	/* the free map, under the cache lock; in caches with flags then a byte an object, and the tracks */
+	uint64_t map[];
 };
 
 /* What a byte of a checked object says, in its slab's descriptor:
@@ -32,9 +34,10 @@ struct slab {
  *
  *     0 ──debug_alloc──► LIVE|a ──debug_free──► a ──quarantine_put──► HELD|a ──leaves it──► a ──next allocation──► …
  *
- * It is the truth about the object's liveness.  Who owns the object stores it (bytes that are next to each other do not disturb each
- * other); only the step out of LIVE is a compare and exchange, as two threads may try to free the same object.  `align` stays until the
- * slot is taken again, so that a stale pointer to the start of an over-aligned object can still be told from an interior one. */
+ * It is the truth about the object's liveness.  Who owns the object stores it (bytes that are next to each other do not
+ * disturb each other); only the step out of LIVE is a compare and exchange, as two threads may try to free the same
+ * object.  `align` stays until the slot is taken again, so that a stale pointer to the start of an over-aligned object
+ * can still be told from an interior one. */
 #define OBJECT_LIVE 0x80
 #define OBJECT_HELD 0x40
 #define OBJECT_ALIGN 0x0f
@@ -46,41 +49,46 @@ struct slab_cache {
 	char name[SLAB_NAME_MAX];
 	uint32_t object_size;
 	uint32_t slot_size;
-	uint32_t offset;       /* of the object in its slot: the left red zone */
-	uint32_t flags;        /* SLAB_F_* */
-	uint64_t reciprocal;   /* 2^40 / slot_size, rounded up */
-	uint32_t nr_objects;   /* a slab */
-	uint32_t nr_pages;     /* a slab */
-	uint32_t map_words;    /* of the free map */
-	uint32_t bytes_at;     /* where a descriptor has its object bytes */
-	uint32_t tracks_at;    /* and its tracks */
-	uint32_t batch;        /* most objects taken or returned at once */
-	uint8_t state;         /* the state byte of live objects, where it is fast; its number among the malloc caches */
-	uint8_t life;          /* enum cache_life; under cache_list_lock, read without */
-	struct slab_cache *self; /* of a live cache that the program made: this address; under cache_list_lock, read without */
-	uint32_t number;       /* its place in slab_caches */
-	uint32_t generation;   /* how many caches had this place before: what threads still hold of those is nothing */
-	uint32_t user_size;    /* of an object as its creator asked for it */
-	bool typesafe;         /* memory stays objects of this cache: no poison, slabs stay */
-	uint32_t pins;         /* atomic: itself while it is not destroyed, and objects on their way out of the quarantine */
+	uint32_t offset;     /* of the object in its slot: the left red zone */
+	uint32_t flags;      /* SLAB_F_* */
+	uint64_t reciprocal; /* 2^40 / slot_size, rounded up */
+	uint32_t nr_objects; /* a slab */
+	uint32_t nr_pages;   /* a slab */
+	uint32_t map_words;  /* of the free map */
+	uint32_t bytes_at;   /* where a descriptor has its object bytes */
+	uint32_t tracks_at;  /* and its tracks */
+	uint32_t batch;      /* most objects taken or returned at once */
+	/* the state byte of live objects, where it is fast; its number among the malloc caches */
+	uint8_t state;
+	uint8_t life; /* enum cache_life; under cache_list_lock, read without */
+	/* of a live cache that the program made: this address; under cache_list_lock, read without */
+	struct slab_cache *self;
+	uint32_t number;     /* its place in slab_caches */
+	uint32_t generation; /* how many caches had this place before: what threads still hold of those is nothing */
+	uint32_t user_size;  /* of an object as its creator asked for it */
+	bool typesafe;       /* memory stays objects of this cache: no poison, slabs stay */
+	/* atomic: itself while it is not destroyed, and objects on their way out of the quarantine */
+	uint32_t pins;
 	void (*ctor)(void *object); /* runs once over each object of a new slab */
-	bool fast;             /* no flags: production's paths */
-	bool held;             /* freed objects go through the quarantine */
+	bool fast;                  /* no flags: production's paths */
+	bool held;                  /* freed objects go through the quarantine */
 
 	struct ranked_lock lock; /* guards all below, and every slab's lists and maps; nothing is reported under it */
 	struct slab *partial, *empty;
-	struct slab *spare;      /* descriptors without pages, linked by next */
+	struct slab *spare; /* descriptors without pages, linked by next */
 	uint32_t nr_slabs, nr_empty;
-	uint64_t nr_out;         /* objects outside of the free maps */
-	bool broken;             /* its maps were found inconsistent: it takes nothing back any more */
+	uint64_t nr_out; /* objects outside of the free maps */
+	bool broken;     /* its maps were found inconsistent: it takes nothing back any more */
 } __attribute__((aligned(SLAB_CACHE_ALIGN)));
 
 enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects alive: its memory stays theirs */ };
-/* [0] is not used; then malloc's, by class; then those that the program made.  Only as many as were ever used are touched. */
+/* [0] is not used; then malloc's, by class; then those that the program made.  Only as many as were ever used are
+ * touched. */
 #define SLAB_FIRST_CUSTOM (SLAB_NR_CLASSES + 1)
 extern struct slab_cache slab_caches[SLAB_CACHES];
 /* fast.h finds a cache's bin by its address: odd multiples of a step, and a power of two of them. */
-_Static_assert(sizeof(struct slab_cache) / SLAB_CACHE_ALIGN % 2 == 1 && IS_POW2(SLAB_CACHES), "every cache has a bin of its own");
+_Static_assert(sizeof(struct slab_cache) / SLAB_CACHE_ALIGN % 2 == 1 && IS_POW2(SLAB_CACHES),
+               "every cache has a bin of its own");
 #define malloc_caches slab_caches
 static inline bool cache_is_custom(const struct slab_cache *c)
 {
@@ -93,15 +101,19 @@ void cache_init(struct slab_cache *c, const char *name, size_t size, size_t alig
 void cache_release(struct slab_cache *c);
 /* Takes up to n objects; how many.  0: no memory. */
 size_t cache_take(struct slab_cache *c, void **objects, size_t n);
-/* Gives them back.  An object that is already there (two threads freed it at once) is reported after the lock is released. */
+/* Gives them back.  An object that is already there (two threads freed it at once) is reported after the lock is
+ * released. */
 void cache_return(struct slab_cache *c, void *const *objects, size_t n);
 /* Gives back the pages of all empty slabs; pages. */
 size_t cache_shrink(struct slab_cache *c);
-/* A slab whose objects are all quarantined leaves the cache's books, or comes back from there to be given up: its pages read as
- * zero and are accessible again. */
-void cache_guard_slab(struct slab_cache *c, struct slab *s);
-void cache_drop_guarded(struct slab_cache *c, struct slab *s);
+/* A slab whose objects are all quarantined leaves the cache's books, or comes back from there to be given up: its pages
+ * read as zero and are accessible again. */
+void cache_detach_guarded(struct slab_cache *c, struct slab *s);
+void cache_free_guarded(struct slab_cache *c, struct slab *s);
 size_t cache_descriptor_size(const struct slab_cache *c);
+/* The smallest class of malloc's that can give `size` bytes at `align`, and at least one, so that the object starts
+ * inside its slot; 0: none. */
+unsigned cache_class_aligned(size_t size, size_t align);
 /* Visits every cache there is. */
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx);
 const char *cache_verify(struct slab_cache *c); /* for tests: every invariant */
@@ -150,12 +162,12 @@ static inline uintptr_t object_start(uintptr_t object, uint8_t byte)
 	return ALIGN_UP(object, (uintptr_t)16 << (byte & OBJECT_ALIGN));
 }
 
-/* ---- pins of the program's caches ---- */
+/* ---- pins of the program's caches ------------------------------------------------------------ */
 
 /* What the last pin of a cache does. Set by custom.c before there is a cache that can be pinned. */
 extern void (*cache_last_unpin)(struct slab_cache *c);
-/* Whoever holds objects of a cache that are in no slab and in no queue pins it, under quarantine_lock: it may be destroyed meanwhile, and
- * goes with the last pin. */
+/* Whoever holds objects of a cache that are in no slab and in no queue pins it, under quarantine_lock: it may be
+ * destroyed meanwhile, and goes with the last pin. */
 static inline void cache_pin(struct slab_cache *c)
 {
 	if (cache_is_custom(c))
@@ -166,7 +178,8 @@ static inline void cache_unpin(struct slab_cache *c, uint32_t n)
 	if (cache_is_custom(c) && __atomic_sub_fetch(&c->pins, n, __ATOMIC_ACQ_REL) == 0)
 		LOAD_ACQUIRE(cache_last_unpin)(c);
 }
-/* The same for a thread that holds objects of that generation in a bin, and no lock.  False: the cache is gone, and so are they. */
+/* The same for a thread that holds objects of that generation in a bin, and no lock.  False: the cache is gone, and so
+ * are they. */
 static inline bool cache_try_pin(struct slab_cache *c, uint32_t generation)
 {
 	uint32_t n = READ_ONCE(c->pins);

@@ -8,10 +8,11 @@
  *     class   1  2 …   8 |   9   10   11   12 |  13   14   15   16 | …   20 |   21   22 … | …   60
  *     size   16 32 … 128 | 160  192  224  256 | 320  384  448  512 | … 1024 | 1152 1280 … | … 32768
  *
- * Above 128, with s = size - 1 and e its highest bit, the two bits below e (three beyond 1 KiB) pick the part of the doubling: four classes a
- * doubling waste at most 1/5 of an object, on average a tenth (the spacing jemalloc uses), eight half of that.  More classes are more slabs that are
- * not full; beyond 1 KiB, where few objects of a class fill a slab and each wastes more, that is the better bargain (bench/cache: 3 % of the peak).  Up to
- * 1 KiB the inline path reads a table instead, one entry per 16 bytes, which fills two cache lines. */
+ * Above 128, with s = size - 1 and e its highest bit, the two bits below e (three beyond 1 KiB) pick the part of the
+ * doubling: four classes a doubling waste at most 1/5 of an object, on average a tenth (the spacing jemalloc uses),
+ * eight half of that.  More classes are more slabs that are not full; beyond 1 KiB, where few objects of a class fill a
+ * slab and each wastes more, that is the better bargain (bench/cache: 3 % of the peak).  Up to 1 KiB the inline path
+ * reads a table instead, one entry per 16 bytes, which fills two cache lines. */
 
 /* clang-format off */
 const uint8_t slab_class_table[SLAB_FAST_SIZE / 16 + 1] = {
@@ -29,7 +30,7 @@ size_t class_size(unsigned class)
 	unsigned top, part;
 
 	if (class <= 8)
-		return (size_t)class * 16;
+		return (size_t) class * 16;
 	if (class < SLAB_CLASS_COARSE) {
 		top = 7 + (class - 9) / 4;
 		part = (class - 9) % 4;

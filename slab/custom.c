@@ -14,45 +14,48 @@
 #include "slab/state.h"
 #include "slab/tcache.h"
 
-/* They are malloc's caches with another constructor and another state byte (its own, or SLAB_STATE_OTHER: the memmap says which cache):
+/* They are malloc's caches with another constructor and another state byte (its own, or SLAB_STATE_OTHER: the memmap
+ * says which cache):
  *
  *     create ──► LIVE ──destroy──► no object alive:  slabs and number go back   UNUSED ──► another cache
  *                          └─────► some are alive:   reported; memory stays     DEAD      for ever, as in the kernel
  *
- * A number (the place in slab_caches) is given to another cache as late as possible, so that a handle of a destroyed cache is known as such
- * for long.  Free objects in other threads' bins cannot be fetched from there: their slabs go all the same, and the threads find
- * by the generation that what they hold is nothing.
+ * A number (the place in slab_caches) is given to another cache as late as possible, so that a handle of a destroyed
+ * cache is known as such for long.  Free objects in other threads' bins cannot be fetched from there: their slabs go
+ * all the same, and the threads find by the generation that what they hold is nothing.
  *
- * Objects on their way out of the quarantine, in some thread's hands, pin the cache: the last of them finishes what destroy began.
+ * Objects on their way out of the quarantine, in some thread's hands, pin the cache: the last of them finishes what
+ * destroy began.
  *
  * The kernel merges caches of like objects.  Nothing is merged here, as each would lose its name in reports.
  *
- * Accepted weakness: who allocates from a cache in one thread while another destroys it has a bug that is seen only by what it does
- * afterwards. */
+ * Accepted weakness: who allocates from a cache in one thread while another destroys it has a bug that is seen only by
+ * what it does afterwards. */
 
-static struct ranked_lock cache_list_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE_LIST); /* guards numbers, lives and generations */
-static uint16_t unused[SLAB_VIEW_CACHES]; /* numbers of caches that are gone: a ring, oldest first */
+/* guards numbers, lives and generations */
+static struct ranked_lock cache_list_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE_LIST);
+static uint16_t unused[SLAB_CACHES]; /* numbers of caches that are gone: a ring, oldest first */
 static uint32_t unused_first, nr_unused;
 
-/* ---- numbers; under cache_list_lock -------------------------------------------------------------------------------------------- */
+/* ---- numbers; under cache_list_lock ---------------------------------------------------------- */
 
 static struct slab_cache *number_get(void)
 {
 	uint32_t fresh = slab_directory.nr_caches, k;
 
-	if (fresh >= SLAB_FIRST_CUSTOM && fresh < SLAB_VIEW_CACHES)
+	if (fresh >= SLAB_FIRST_CUSTOM && fresh < SLAB_CACHES)
 		return &slab_caches[fresh];
 	if (!nr_unused)
 		return NULL;
 	k = unused[unused_first];
-	unused_first = (unused_first + 1) % SLAB_VIEW_CACHES;
+	unused_first = (unused_first + 1) % SLAB_CACHES;
 	nr_unused--;
 	return &slab_caches[k];
 }
 
 static void number_put(const struct slab_cache *c)
 {
-	unused[(unused_first + nr_unused) % SLAB_VIEW_CACHES] = (uint16_t)c->number;
+	unused[(unused_first + nr_unused) % SLAB_CACHES] = (uint16_t)c->number;
 	nr_unused++;
 }
 
@@ -68,12 +71,13 @@ static void finish(struct slab_cache *c)
 	lock_release(&cache_list_lock);
 }
 
-/* ---- create ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- create ---------------------------------------------------------------------------------- */
 
 /* Poison would destroy what the constructor made, and what may still be read of a type-safe object. */
 static unsigned custom_flags(const char *name, unsigned flags, bool ctor)
 {
-	unsigned f = flags_for_cache(name) | (flags & (SLAB_F_SANITY | SLAB_F_REDZONE | SLAB_F_POISON | SLAB_F_TRACK | SLAB_F_TRACE));
+	unsigned f = flags_for_cache(name) |
+	             (flags & (SLAB_F_SANITY | SLAB_F_REDZONE | SLAB_F_POISON | SLAB_F_TRACK | SLAB_F_TRACE));
 
 	if (ctor || flags & SLAB_F_TYPESAFE)
 		f &= ~SLAB_F_POISON;
@@ -87,9 +91,11 @@ static uint8_t state_for(uint32_t number)
 	return (uint8_t)MIN(number - SLAB_FIRST_CUSTOM + SLAB_STATE_CUSTOM, SLAB_STATE_OTHER);
 }
 
-static void custom_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *))
+static void custom_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags,
+                        void (*ctor)(void *))
 {
-	/* Whoever looks without the lock sees UNUSED, then a whole cache.  The lock itself stays where it is registered. */
+	/* Whoever looks without the lock sees UNUSED, then a whole cache.  The lock itself stays where it is
+	 * registered. */
 	c->partial = c->empty = c->spare = NULL;
 	c->nr_slabs = c->nr_empty = 0;
 	c->nr_out = 0;
@@ -98,12 +104,14 @@ static void custom_init(struct slab_cache *c, const char *name, size_t size, siz
 	c->ctor = ctor;
 	c->typesafe = flags & SLAB_F_TYPESAFE;
 	STORE_RELEASE(c->pins, 1u);
-	cache_init(c, name, size, align, custom_flags(name, flags, ctor != NULL), state_for((uint32_t)(c - slab_caches)));
+	cache_init(c, name, size, align, custom_flags(name, flags, ctor != NULL),
+	           state_for((uint32_t)(c - slab_caches)));
 	c->held &= !c->typesafe;
 	STORE_RELEASE(c->self, c);
 }
 
-struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *object))
+struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags,
+                                      void (*ctor)(void *object))
 {
 	struct slab_cache *c;
 
@@ -120,7 +128,7 @@ struct slab_cache *slab_custom_create(const char *name, size_t size, size_t alig
 	return c;
 }
 
-/* ---- which cache is it? --------------------------------------------------------------------------------------------------------- */
+/* ---- which cache is it? ---------------------------------------------------------------------- */
 
 static inline bool is_live(const struct slab_cache *c)
 {
@@ -188,7 +196,7 @@ void slab_custom_construct(const struct slab_cache *c, void *object)
 		c->ctor(object);
 }
 
-/* ---- allocation and free ---------------------------------------------------------------------------------------------------------- */
+/* ---- allocation and free --------------------------------------------------------------------- */
 
 static void *alloc_once(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
 {
@@ -285,9 +293,10 @@ size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs)
 	return cache_shrink(c);
 }
 
-/* ---- destroy ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- destroy --------------------------------------------------------------------------------- */
 
-static size_t slab_remaining(struct slab_cache *c, struct slab *s, uint64_t nr, bool tell, const struct unwind_regs *regs)
+static size_t slab_remaining(struct slab_cache *c, struct slab *s, uint64_t nr, bool tell,
+                             const struct unwind_regs *regs)
 {
 	struct slab_finding f;
 	size_t n = 0;
@@ -354,7 +363,7 @@ size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct 
 	return n;
 }
 
-/* ---- objects that fence/ keeps ---------------------------------------------------------------------------------------------------------- */
+/* ---- objects that fence/ keeps --------------------------------------------------------------- */
 
 uint32_t slab_custom_id(const struct slab_cache *c)
 {

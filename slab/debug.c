@@ -20,15 +20,17 @@
  *                      verify red zones, track, fill poison, hold it
  *     quarantine       6b…6b a5   HELD|a
  *
- * Between the exchange and HELD nobody but the freeing thread looks at the memory.  A stack is saved before the first lock and only where
- * the cache tracks.
+ * Between the exchange and HELD nobody but the freeing thread looks at the memory.  A stack is saved before the first
+ * lock and only where the cache tracks.
  *
- * DESIGN has a state map for all modes, a byte for 16 bytes of the arena.  It costs a page of memory for each object of 64 KiB, and was 65 bytes
- * for one of 1000; here the slab is looked up anyway, and a byte for each object says the same.
+ * DESIGN has a state map for all modes, a byte for 16 bytes of the arena.  It costs a page of memory for each object of
+ * 64 KiB, and was 65 bytes for one of 1000; here the slab is looked up anyway, and a byte for each object says the
+ * same.
  *
- * A free that races with all of this (its object freed by another thread, every other object of the slab too, the slab's descriptor given
- * new pages, and an object allocated there) is seen by the descriptor's base, which is read again after the exchange; what the
- * exchange did is then undone.  Accepted weakness: a rightful free in between the two is called a double one. */
+ * A free that races with all of this (its object freed by another thread, every other object of the slab too, the
+ * slab's descriptor given new pages, and an object allocated there) is seen by the descriptor's base, which is read
+ * again after the exchange; what the exchange did is then undone.  Accepted weakness: a rightful free in between the
+ * two is called a double one. */
 
 static stack_handle save_stack(const struct slab_cache *c, const struct unwind_regs *regs)
 {
@@ -41,9 +43,11 @@ static inline void trace(const struct slab_cache *c, bool free, uintptr_t user, 
 		trace_tell(c->name, free, user, size, stack);
 }
 
-void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero,
+                  const struct unwind_regs *regs)
 {
-	/* First, also because the walk's frames would keep the object's address on the stack, where a scan for leaks finds it. */
+	/* First, also because the walk's frames would keep the object's address on the stack, where a scan for leaks
+	 * finds it. */
 	stack_handle stack = save_stack(c, regs);
 	void *object = cache_is_custom(c) ? tcache_take_custom(c) : tcache_take_debug(c);
 	uintptr_t user;
@@ -71,14 +75,20 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	return (void *)user;
 }
 
-/* What speaks for the object at `user`, which may be anything in (what was a moment ago) the slab; false: there is none. */
-struct slot { uintptr_t base; uint32_t i; uint8_t *byte; };
+/* What speaks for the object at `user`, which may be anything in (what was a moment ago) the slab; false: there is
+ * none. */
+struct slot {
+	uintptr_t base;
+	uint32_t i;
+	uint8_t *byte;
+};
 
 __inline_hot bool slot_find(const struct slab_cache *c, struct slab *s, uintptr_t user, struct slot *slot)
 {
-	slot->base = READ_ONCE(s->base);
-	uintptr_t off = user - slot->base;
+	uintptr_t off;
 
+	slot->base = READ_ONCE(s->base);
+	off = user - slot->base;
 	if (unlikely(c->fast || off >= (uintptr_t)c->nr_pages << PAGE_SHIFT))
 		return false;
 	slot->i = (uint32_t)((off * c->reciprocal) >> 40);
@@ -91,7 +101,10 @@ __inline_hot uint8_t live_byte(const struct slab_cache *c, const struct slot *sl
 {
 	uint8_t byte = LOAD_ACQUIRE(*slot->byte);
 
-	return byte & OBJECT_LIVE && object_start(slot->base + (uintptr_t)slot->i * c->slot_size + c->offset, byte) == user ? byte : 0;
+	return byte & OBJECT_LIVE &&
+	                       object_start(slot->base + (uintptr_t)slot->i * c->slot_size + c->offset, byte) == user
+	               ? byte
+	               : 0;
 }
 
 bool debug_is_live(struct slab *s, uintptr_t user)
@@ -107,7 +120,8 @@ __inline_hot bool claim(const struct slab_cache *c, struct slab *s, const struct
 {
 	uint8_t live = live_byte(c, slot, user), freed = live & OBJECT_ALIGN;
 
-	if (unlikely(!live || !__atomic_compare_exchange_n(slot->byte, &live, freed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)))
+	if (unlikely(!live ||
+	             !__atomic_compare_exchange_n(slot->byte, &live, freed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)))
 		return false;
 	if (likely(READ_ONCE(s->base) == slot->base))
 		return true;
@@ -130,8 +144,8 @@ size_t debug_size(struct slab *s, uintptr_t user)
 	return size_of(c, track_of(c, s, i), slab_object_at(c, s, i), user);
 }
 
-static __cold_path void report_api(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, enum slab_api api, bool mismatch,
-                                   size_t size_given, const struct unwind_regs *regs)
+static __cold_path void report_api(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user,
+                                   enum slab_api api, bool mismatch, size_t size_given, const struct unwind_regs *regs)
 {
 	struct slab_finding f;
 
@@ -144,8 +158,8 @@ static __cold_path void report_api(const struct slab_cache *c, struct slab *s, u
 	finding_report(&f);
 }
 
-__inline_hot void check_api(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size, enum slab_api api,
-                            size_t size_given, const struct unwind_regs *regs)
+__inline_hot void check_api(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
+                            enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	bool mismatch = mismatch_of_apis((enum slab_api)track_read(track_of(c, s, i)).api, api);
 
@@ -154,7 +168,7 @@ __inline_hot void check_api(const struct slab_cache *c, struct slab *s, uint32_t
 }
 
 /* All that a free looks at is asked for at once, and comes while the stack is walked. */
-__inline_hot void slot_expect(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
+__inline_hot void slot_prefetch(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
 {
 	__builtin_prefetch(slot->byte, 1);
 	__builtin_prefetch(track_of(c, s, slot->i), 1);
@@ -173,7 +187,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	bool mine = false;
 
 	if (likely(slot_find(c, s, user, &slot))) {
-		slot_expect(c, s, &slot, user);
+		slot_prefetch(c, s, &slot, user);
 		stack = save_stack(c, regs);
 		mine = claim(c, s, &slot, user);
 	}
@@ -198,7 +212,8 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	quarantine_put(c, slot.byte, object, regs);
 }
 
-/* Shrinking stays in place down to half of the object; growing always moves, which catches pointers that were not updated. */
+/* Shrinking stays in place down to half of the object; growing always moves, which catches pointers that were not
+ * updated. */
 static bool keeps_place(const struct slab_cache *c, size_t old, size_t size)
 {
 	return c->flags & SLAB_F_TRACK ? size <= old && size >= c->object_size / 2 : size <= old;

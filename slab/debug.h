@@ -5,7 +5,8 @@
 
 #include "slab/cache.h"
 
-void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
+void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero,
+                  const struct unwind_regs *regs);
 /* Does a live object start there?  False for a slab without checks. */
 bool debug_is_live(struct slab *s, uintptr_t user);
 /* A pointer at which no live object starts is reported. */

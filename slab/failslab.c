@@ -7,16 +7,17 @@
 
 /* The kernel's failslab with the parameters of its fault injection (lib/fault-inject.c, should_fail_ex), in its order:
  *
- *     probability 0?  times used up?  cache and stack filters  space left?  interval  probability        each may let it pass
+ *     probability 0?  times used up?  cache and stack filters  space left?  interval  probability
  *
- * and fail_nth, which fails one allocation exactly.  Counted is what the filters let through, in each process anew.  The thread caches are
- * out of the way meanwhile (tcache.c), so that every allocation comes by here. */
+ * Each of these may let the allocation pass.  There is also fail_nth, which fails one allocation exactly.
+ * Allocations that the filters let through are counted, in each process anew.  The thread caches are out of the way
+ * meanwhile (tcache.c), so that every allocation comes by here. */
 
 bool failslab_on;
 
-static failslab_stack_fn stack_hook;  /* both set once, before the program's first allocation */
+static failslab_stack_fn stack_hook; /* both set once, before the program's first allocation */
 static failslab_told_fn told_hook;
-static int64_t times;                 /* left; -1: no limit; atomic */
+static int64_t times;                       /* left; -1: no limit; atomic */
 static uint64_t space, count, random_state; /* atomic */
 
 /* -1, or a number of decimal digits; false: neither. */

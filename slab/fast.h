@@ -1,30 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/fast.h - production's inline paths, of malloc and of the program's caches; what they cannot do is left to slab_malloc, slab_free, slab_custom_….
+/* slab/fast.h - production's inline paths, of malloc and of the program's caches; what they cannot do is left to
+ * slab_malloc, slab_free, slab_custom_….
  *
  * The state that both need is a thread's block of bins and the state map:
  *
- *     tcache_self ──► bins[ state byte ] ── items ──► p p p p . . .      count: how many are there, max: how many may be
- *     arena_state [ (p - arena_base) / 16 ]                              0, or the size class of the live object at p
- *     arena_coarse[ (p - arena_base) / 1024 ]                            0, or class and place of the live object that starts in that KiB
+ *     tcache_self ──► bins[ state byte ] ── items ──► p p p p . . .    count: how many are there, max: how many may be
+ *     arena_state [ (p - arena_base) / 16 ]                            0, or the size class of the live object at p
+ *     arena_coarse[ (p - arena_base) / 1024 ]                          0, or class and place of the live object that
+ *                                                                      starts in that KiB
  *
- * A state byte is at the same time the index of the bin that the object goes back to.  The bins of all other states (0: no live
- * object, or one that the state map does not know; other) are empty and have max 0, so that one test, "is there room in the bin", turns away
- * a double free, an interior pointer and a large area.  The pointer's low bits are rotated to the top of the index, so that one compare turns away a pointer
- * outside the arena and one that is not a multiple of 16.
+ * A state byte is at the same time the index of the bin that the object goes back to.  The bins of all other states (0:
+ * no live object, or one that the state map does not know; other) are empty and have max 0, so that one test, "is there
+ * room in the bin", turns away a double free, an interior pointer and a large area.  The pointer's low bits are rotated
+ * to the top of the index, so that one compare turns away a pointer outside the arena and one that is not a multiple of
+ * 16.
  *
- * For caches with debugging flags the bins stay empty with max 0 and nothing is ever done here; the same holds before slab_init and in
- * threads without a block.  So no flag has to be tested.  Their objects, and large areas, are not in the state map: a byte for 16 bytes is
- * cheap for small objects that are freed by one load, but the page of it that each large object would touch is not (debug.c).  In check
- * mode there is no state map at all, and its limit stays 0.
+ * For caches with debugging flags the bins stay empty with max 0 and nothing is ever done here; the same holds before
+ * slab_init and in threads without a block.  So no flag has to be tested.  Their objects, and large areas, are not in
+ * the state map: a byte for 16 bytes is cheap for small objects that are freed by one load, but the page of it that
+ * each large object would touch is not (debug.c).  In check mode there is no state map at all, and its limit stays 0.
  *
- * Objects of more than 1 KiB are not in the state map: no two of them start in the same KiB, so that a word for each KiB says which class and where in
- * it, for a 32nd of the memory.  A heap of such objects would use a byte of the state map here and there, but its memory whole, as it comes in pages.  What
- * was never written there is the kernel's page of zeros, and reads as "not here" from the processor's cache.
+ * Objects of more than 1 KiB are not in the state map: no two of them start in the same KiB, so that a word for each
+ * KiB says which class and where in it, for a 32nd of the memory.  A heap of such objects would use a byte of the state
+ * map here and there, but its memory whole, as it comes in pages.  What was never written there is the kernel's page of
+ * zeros, and reads as "not here" from the processor's cache.
  *
- * A cache of the program's has a bin of its own for each thread and, as long as there are enough, a state byte of its own, so that the byte alone
- * says that an object is live and of this cache.  The bin is found by the cache's address (an array, so no two have the same place) and names the cache;
- * nothing is read of what may be no cache at all.  Where the cache is checked, or shares its state byte, its bins do not name it, and destroying
- * it takes its name out of every thread's bin.  (No cache at all, NULL, is what bins name that were never used, and have nothing.)
+ * A cache of the program's has a bin of its own for each thread and, as long as there are enough, a state byte of its
+ * own, so that the byte alone says that an object is live and of this cache.  The bin is found by the cache's address
+ * (an array, so no two have the same place) and names the cache; nothing is read of what may be no cache at all.  Where
+ * the cache is checked, or shares its state byte, its bins do not name it, and destroying it takes its name out of
+ * every thread's bin.  (No cache at all, NULL, is what bins name that were never used, and have nothing.)
  */
 #ifndef MEMSAN_SLAB_FAST_H
 #define MEMSAN_SLAB_FAST_H
@@ -42,7 +47,8 @@
 #define COARSE_PLACE ((1u << COARSE_SHIFT) - 1)
 #define SLAB_CLASS_COARSE 21 /* the first beyond SLAB_FAST_SIZE */
 #define SLAB_CLASS_MAX ((size_t)32 << 10)
-/* State bytes that are no size class: live, in a cache that is not malloc's, which has this byte for itself or, with the last, shares it. */
+/* State bytes that are no size class: live, in a cache that is not malloc's, which has this byte for itself or, with
+ * the last, shares it. */
 #define SLAB_STATE_CUSTOM (SLAB_NR_CLASSES + 1)
 #define SLAB_STATE_OTHER 255
 #define SLAB_STATE_NR 256
@@ -67,8 +73,8 @@ struct custom_bin {
 	bool ran_empty;                 /* since bins_decay looked last */
 };
 struct tcache {
-	int32_t ticks;    /* allocations until fence/ is asked, in the slow path; below 0: now */
-	struct custom_bin *custom;   /* SLAB_CACHES of them, all zeros until the thread uses such a cache */
+	int32_t ticks;             /* allocations until fence/ is asked, in the slow path; below 0: now */
+	struct custom_bin *custom; /* SLAB_CACHES of them, all zeros until the thread uses such a cache */
 	struct tcache_bin bins[SLAB_STATE_NR];
 };
 #define CUSTOM_NOT_INLINE ((const struct slab_cache *)1)
@@ -76,17 +82,19 @@ struct tcache {
 #define SLAB_CACHE_ALIGN 64
 extern TLS_IE struct tcache *tcache_self; /* NULL: the thread has none yet, or no longer */
 
-/* One byte per 16 bytes of the arena.  The limit is in bytes of the map, grows only, and covers every pointer ever handed out by a cache
- * without checks. */
+/* One byte per 16 bytes of the arena.  The limit is in bytes of the map, grows only, and covers every pointer ever
+ * handed out by a cache without checks. */
 extern uint8_t *arena_state;
 extern size_t arena_state_limit;
 /* One word per KiB, as far as the state map goes. */
 extern uint16_t *arena_coarse;
-_Static_assert(SLAB_FAST_SIZE == (size_t)1 << COARSE_SHIFT && SLAB_NR_CLASSES < 1 << (16 - COARSE_SHIFT), "a class and a place fit in a word");
+_Static_assert(SLAB_FAST_SIZE == (size_t)1 << COARSE_SHIFT && SLAB_NR_CLASSES < 1 << (16 - COARSE_SHIFT),
+               "a class and a place fit in a word");
 
 #pragma GCC visibility pop
 
-/* Whoever reads another thread's bins (the child of fork, the statistics) sees a pointer before the count that includes it. */
+/* Whoever reads another thread's bins (the child of fork, the statistics) sees a pointer before the count that includes
+ * it. */
 #define tcache_barrier() __asm__ volatile("" ::: "memory")
 
 __inline_hot size_t arena_state_index(const void *p)
@@ -183,7 +191,7 @@ __inline_hot void *slab_malloc_fast(size_t size)
 	if (unlikely(bin->count == 0))
 		return NULL;
 	p = slab_bin_pop(bin, bin->count);
-	WRITE_ONCE(arena_state[((uintptr_t)p - arena_base) >> 4], (uint8_t)class);
+	WRITE_ONCE(arena_state[((uintptr_t)p - arena_base) >> 4], (uint8_t) class);
 	return p;
 }
 

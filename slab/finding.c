@@ -23,8 +23,8 @@ void finding_init(struct slab_finding *f, enum slab_finding_kind kind, enum slab
 		f->regs = *regs;
 }
 
-void finding_init_damage(struct slab_finding *f, enum slab_finding_kind kind, enum slab_found_at at, const struct damage *d,
-                         const struct unwind_regs *regs)
+void finding_init_damage(struct slab_finding *f, enum slab_finding_kind kind, enum slab_found_at at,
+                         const struct damage *d, const struct unwind_regs *regs)
 {
 	finding_init(f, kind, at, d->addr, regs);
 	f->size = d->size;
@@ -41,8 +41,9 @@ void finding_report(const struct slab_finding *f)
 		fn(f);
 }
 
-/* The start of something that was freed is a double free, that of an object of the program's own pool somebody else's; anything else is an
- * invalid free.  Pages that were given back keep a mark that objects were in them (for large areas, in their first). */
+/* The start of something that was freed is a double free, that of an object of the program's own pool somebody else's;
+ * anything else is an invalid free.  Pages that were given back keep a mark that objects were in them (for large areas,
+ * in their first). */
 static enum slab_finding_kind classify_bad_pointer(uintptr_t addr, bool have, const struct slab_object *obj)
 {
 	if (have && obj->api == SLAB_API_POOL && obj->state == SLAB_OBJ_LIVE && obj->addr == addr)
@@ -54,7 +55,8 @@ static enum slab_finding_kind classify_bad_pointer(uintptr_t addr, bool have, co
 	return arena_owner(addr) & OWNER_USED_BEFORE ? SLAB_DOUBLE_FREE : SLAB_INVALID_FREE;
 }
 
-void finding_report_bad_pointer(uintptr_t addr, enum slab_api api, enum slab_found_at at, const struct unwind_regs *regs)
+void finding_report_bad_pointer(uintptr_t addr, enum slab_api api, enum slab_found_at at,
+                                const struct unwind_regs *regs)
 {
 	struct slab_finding f;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/flags.c - which checks a cache gets: the slab_debug option, written as the kernel's slab_debug boot parameter. */
+/* slab/flags.c - which checks a cache gets: the slab_debug option, written as the kernel's slab_debug boot
+ * parameter. */
 #include "slab/flags.h"
 #include "slab/slab.h"
 
@@ -8,7 +9,8 @@
  *     letters    = { F Z P U T } or '-'          none at all means FZPU, as in the kernel
  *     pattern    = a cache's name, in which '*' stands for anything
  *
- * A block without patterns is for all caches; one with patterns beats it whichever comes first (mm/slub.c, kmem_cache_flags). */
+ * A block without patterns is for all caches; one with patterns beats it whichever comes first (mm/slub.c,
+ * kmem_cache_flags). */
 
 #define FLAGS_ALL (SLAB_F_SANITY | SLAB_F_REDZONE | SLAB_F_POISON | SLAB_F_TRACK)
 
@@ -20,11 +22,21 @@ static const char *parse_letters(const char *s, const char **end, unsigned *flag
 	*flags = 0;
 	for (; *s && *s != ',' && *s != ';'; s++) {
 		switch (*s | 0x20) {
-		case 'f': *flags |= SLAB_F_SANITY; break;
-		case 'z': *flags |= SLAB_F_REDZONE; break;
-		case 'p': *flags |= SLAB_F_POISON; break;
-		case 'u': *flags |= SLAB_F_TRACK; break;
-		case 't': *flags |= SLAB_F_TRACE | SLAB_F_TRACK; break;
+		case 'f':
+			*flags |= SLAB_F_SANITY;
+			break;
+		case 'z':
+			*flags |= SLAB_F_REDZONE;
+			break;
+		case 'p':
+			*flags |= SLAB_F_POISON;
+			break;
+		case 'u':
+			*flags |= SLAB_F_TRACK;
+			break;
+		case 't':
+			*flags |= SLAB_F_TRACE | SLAB_F_TRACK;
+			break;
 		default:
 			if (*s != '-' || s != start || (s[1] && s[1] != ',' && s[1] != ';'))
 				return s;

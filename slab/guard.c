@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/guard.c - guarded pages seen from a fault: whose they are, and how the program gets over them after the report. */
+/* slab/guard.c - guarded pages seen from a fault: whose they are, and how the program gets over them after the
+ * report. */
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/cache.h"
@@ -7,8 +8,8 @@
 #include "slab/slab.h"
 #include "slab/source.h"
 
-/* A page that was opened stays memory until its area or slab leaves the quarantine; what the program wrote there is dropped then, since
- * who takes the pages next counts on zeros.  The owner remembers that it has such pages. */
+/* A page that was opened stays memory until its area or slab leaves the quarantine; what the program wrote there is
+ * dropped then, since who takes the pages next counts on zeros.  The owner remembers that it has such pages. */
 
 static struct area *guarded_area(uintptr_t addr)
 {

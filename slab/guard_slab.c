@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/guard_slab.c - quarantine that grows stronger: slabs whose objects are all freed become guarded address space. */
+/* slab/guard_slab.c - quarantine that grows stronger: slabs whose objects are all freed become guarded address
+ * space. */
 #include "slab/budget.h"
 #include "slab/cache.h"
 #include "slab/guard_slab.h"
@@ -9,16 +10,18 @@
 /*     slab in use ──last object queued──► verified, guarded as a whole ──over budget──► buddy (clean)
  *     objects held, bytes in memory        objects held, any use faults, no memory
  *
- * A guard region (MADV_GUARD_INSTALL) drops the pages, so a guarded slab costs its descriptor with the tracks, about a fifth of what its
- * bytes did: the same budget holds back several times as much, and even code that nobody instrumented faults on it.  Poison and
- * red zones are verified first, as the bytes are gone afterwards.  The descriptor keeps the held bits and the tracks, so that
- * slab_find_object still knows every object.
+ * A guard region (MADV_GUARD_INSTALL) drops the pages, so a guarded slab costs its descriptor with the tracks, about a
+ * fifth of what its bytes did: the same budget holds back several times as much, and even code that nobody instrumented
+ * faults on it.  Poison and red zones are verified first, as the bytes are gone afterwards.  The descriptor keeps the
+ * held bits and the tracks, so that slab_find_object still knows every object.
  *
- * Sealing and building the slab anew later costs some 3 us and half a microsecond a page (the guard, a fault for each page that comes back).  A
- * program that fills and empties slabs in a loop would do little else, so no more than GUARDED_A_JIFFY pages are guarded in one
- * (a percent or two of the time); the others leave the quarantine object by object.
+ * Sealing and building the slab anew later costs some 3 us and half a microsecond a page (the guard, a fault for each
+ * page that comes back).  A program that fills and empties slabs in a loop would do little else, so no more than
+ * GUARDED_A_JIFFY pages are guarded in one (a percent or two of the time); the others leave the quarantine object by
+ * object.
  *
- * Where the kernel has no guard regions nothing is guarded: each slab would be a mapping of its own, and those are limited. */
+ * Where the kernel has no guard regions nothing is guarded: each slab would be a mapping of its own, and those are
+ * limited. */
 
 #define GUARDED_A_JIFFY 160 /* pages */
 
@@ -52,8 +55,8 @@ static size_t slab_bytes(const struct slab *s)
 	return (size_t)s->cache->nr_pages << PAGE_SHIFT;
 }
 
-/* All objects of the slab are the caller's: evict passes them over since they were marked.  slab_check_all, which reads under the cache
- * lock, is kept out by cache_guard_slab before the bytes go away. */
+/* All objects of the slab are the caller's: evict passes them over since they were marked.  slab_check_all, which reads
+ * under the cache lock, is kept out by cache_detach_guarded before the bytes go away. */
 void guard_slab(struct slab *s, const struct unwind_regs *regs)
 {
 	struct slab_cache *c = s->cache;
@@ -65,7 +68,7 @@ void guard_slab(struct slab *s, const struct unwind_regs *regs)
 		poison_verify(c, s, i, object, SLAB_AT_QUARANTINE_EXIT, regs);
 		redzones_verify(c, s, i, object, object, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	}
-	cache_guard_slab(c, s);
+	cache_detach_guarded(c, s);
 	if (!os_guard_install((void *)s->base, slab_bytes(s)))
 		os_decommit((void *)s->base, slab_bytes(s));
 }
@@ -108,5 +111,5 @@ void guard_slab_give_up(struct slab *s)
 	if (s->opened)
 		os_decommit((void *)s->base, slab_bytes(s));
 	os_guard_remove((void *)s->base, slab_bytes(s));
-	cache_drop_guarded(s->cache, s);
+	cache_free_guarded(s->cache, s);
 }

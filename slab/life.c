@@ -50,7 +50,7 @@ void slab_thread_exit(void)
 	tcache_detach(b);
 }
 
-/* ---- fork: the locks are lib's to take; this is the rest ---- */
+/* ---- fork: the locks are lib's to take; this is the rest ------------------------------------- */
 
 void slab_fork_prepare(void)
 {
@@ -60,8 +60,8 @@ void slab_fork_parent(void)
 {
 }
 
-/* In the child only the calling thread exists; what the others had cached is given back.  Their blocks are whole or lack an
- * object that was on its way (tcache.c), and every lock is free. */
+/* In the child only the calling thread exists; what the others had cached is given back.  Their blocks are whole or
+ * lack an object that was on its way (tcache.c), and every lock is free. */
 void slab_fork_child(void)
 {
 	struct tcache_block *b;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/lookup.h - what a pointer that may be anything leads to.
  *
- *   address ── memmap ──► struct slab ──► struct slab_cache           objects up to 32 KiB; liveness of checked ones: a byte each
- *      │          └─────► struct area                                 large areas; live: it names its address
+ *   address ── memmap ──► struct slab ──► struct slab_cache     objects up to 32 KiB; a byte says which are live
+ *      │          └─────► struct area                           large areas; a live one names its address
  *      └────── state map: which unchecked object starts at this address (production)
  */
 #ifndef MEMSAN_SLAB_LOOKUP_H
@@ -12,13 +12,16 @@
 #include "slab/cache.h"
 #include "slab/debug.h"
 
-/* Who knows whether an object is live depends on who made it: the state map (fast), its slab's descriptor (checked), its area's. */
+/* Who knows whether an object is live depends on who made it: the state map (fast), its slab's descriptor (checked),
+ * its area's. */
 enum place { PLACE_NOTHING, PLACE_FAST, PLACE_CUSTOM, PLACE_CHECKED, PLACE_AREA };
 struct lookup {
 	enum place place;
-	unsigned class;      /* FAST: of the live object that starts there */
-	struct slab *slab;   /* CHECKED: the pointer is somewhere in it; CUSTOM: a live object of an unchecked cache of the program's starts there */
-	struct area *area;   /* AREA: likewise */
+	unsigned class; /* FAST: of the live object that starts there */
+	/* CHECKED: the pointer is somewhere in it; CUSTOM: a live object of an unchecked cache of the program's starts
+	 * there */
+	struct slab *slab;
+	struct area *area; /* AREA: likewise */
 };
 __inline_hot struct lookup lookup_pointer(const void *p)
 {

@@ -18,29 +18,11 @@
  *     size <= 32 KiB                a malloc cache: fast (production: bins) or checked (debug.c)
  *     larger, or no class is apt    a vmalloc area
  *
- * Alignment above 16.  Without red zones a class whose size is a multiple of the alignment has all its objects aligned, as slabs
- * begin at a page; with them, or beyond a page, the object is displaced in a larger slot (checked caches only) or becomes an area. */
+ * Alignment above 16.  Without red zones a class whose size is a multiple of the alignment has all its objects aligned,
+ * as slabs begin at a page; with them, or beyond a page, the object is displaced in a larger slot (checked caches only)
+ * or becomes an area. */
 
-/* ---- allocation ------------------------------------------------------------------------------------------------------------------ */
-
-/* The smallest class that can give `size` bytes at `align`, and at least one, so that the object starts inside its slot; 0: none. */
-static unsigned class_aligned(size_t size, size_t align)
-{
-	unsigned class;
-
-	if (align > SLAB_CLASS_MAX || size > SLAB_CLASS_MAX)
-		return 0;
-	size = MAX(size, 1);
-	for (class = class_of(size); class <= SLAB_NR_CLASSES; class++) {
-		const struct slab_cache *c = &malloc_caches[class];
-
-		if (c->offset == 0 && align <= PAGE_SIZE && c->slot_size % align == 0)
-			return class;
-		if (!c->fast && size + align - 16 <= c->object_size)
-			return class;
-	}
-	return 0;
-}
+/* ---- allocation ------------------------------------------------------------------------------ */
 
 __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
@@ -50,7 +32,7 @@ __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, boo
 	if (likely(align <= 16))
 		class = likely(size <= SLAB_CLASS_MAX) ? class_of(size) : 0;
 	else
-		class = class_aligned(size, align);
+		class = cache_class_aligned(size, align);
 	if (unlikely(!class))
 		return area_alloc(size, align, api, zero, regs);
 	if (!malloc_caches[class].fast)
@@ -89,7 +71,7 @@ const char *slab_name_for(size_t size, size_t align)
 	return class ? malloc_caches[class].name : "vmalloc";
 }
 
-/* ---- free -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- free ------------------------------------------------------------------------------------ */
 
 /* One of several racing threads gets true, and whatever area the descriptor stands for by now, it is the one at p. */
 static bool area_claim(struct area *a, const void *p)
@@ -117,7 +99,7 @@ void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwin
 	}
 }
 
-/* ---- realloc ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- realloc --------------------------------------------------------------------------------- */
 
 /* A moved object stays in its family, so that only a wrong delete is called one. */
 static enum slab_api api_of(const void *p, const struct lookup *to)
@@ -164,7 +146,8 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 	}
 	old = size_of(p, &to);
 	/* Not malloc's: it moves to malloc's memory, and the free of the old one tells. */
-	if (unlikely((to.place == PLACE_AREA && to.area->api >= SLAB_API_CACHE) || (to.slab && cache_is_custom(to.slab->cache))))
+	if (unlikely((to.place == PLACE_AREA && to.area->api >= SLAB_API_CACHE) ||
+	             (to.slab && cache_is_custom(to.slab->cache))))
 		to.place = PLACE_CUSTOM;
 	q = realloc_in_place(p, &to, old, size, regs);
 	if (q == p)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/mempool.c - objects inside of memory that the program's own allocator cuts up: told to memsan, checked where they lie. */
+/* slab/mempool.c - objects inside of memory that the program's own allocator cuts up: told to memsan, checked where
+ * they lie. */
 #include "slab/finding.h"
 #include "slab/mempool.h"
 #include "slab/object.h"
@@ -7,21 +8,25 @@
 #include "slab/slab.h"
 #include "slab/source.h"
 
-/* Valgrind's MEMPOOL requests and ASan's manual poisoning in one.  The program says where its objects begin and end; nothing is moved:
+/* Valgrind's MEMPOOL requests and ASan's manual poisoning in one.  The program says where its objects begin and end;
+ * nothing is moved:
  *
- *     the program's block     | rz | object 40 bytes | rz |  free  | rz | object … | rz |        rz: as many bytes as it leaves free
- *     shadow (where kept)       FC   00 … 00           FC    FC/FA   FC                          around each object for us
- *     red zones                 cc                     cc             cc                         written and verified
+ *     the program's block     | rz | object 40 bytes | rz |  free  | rz | object … | rz |
+ *     shadow (where kept)       FC   00 … 00           FC    FC/FA   FC
+ *     red zones                 cc                     cc             cc                    written and verified
  *
- * The table leads from an object's address to its entry, freed objects included, until the pool goes or another object begins at the
- * same address; so double and invalid frees are known in both modes.  Stacks, red zones and poison are for check mode.
+ * rz: as many bytes as the program leaves free for us around each object.
  *
- * Which object an address belongs to is found by going back from it, a step of the pools' alignment at a time, up to the
- * longest object there was: only reports do that.
+ * The table leads from an object's address to its entry, freed objects included, until the pool goes or another object
+ * begins at the same address; so double and invalid frees are known in both modes.  Stacks, red zones and poison are
+ * for check mode.
  *
- * Accepted weakness: the free bytes of a block belong to the program's allocator, which keeps its links there.  They are poisoned in the shadow
- * only while it says so (memory given with mempool_add, and freed objects); code that is not instrumented and uses its own loads and stores sees
- * through that, unless the pool has poison. */
+ * Which object an address belongs to is found by going back from it, a step of the pools' alignment at a time, up to
+ * the longest object there was: only reports do that.
+ *
+ * Accepted weakness: the free bytes of a block belong to the program's allocator, which keeps its links there.  They
+ * are poisoned in the shadow only while it says so (memory given with mempool_add, and freed objects); code that is not
+ * instrumented and uses its own loads and stores sees through that, unless the pool has poison. */
 
 #define TABLE_FIRST 256u
 #define FIND_STEPS 65536u
@@ -29,15 +34,16 @@
 #define TOMBSTONE ((struct mempool_object *)MEMPOOL_TOMBSTONE)
 
 static struct ranked_lock mempool_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE); /* guards all below */
-static struct mempool_table *table;               /* read without the lock by slab_find_object; old ones stay readable */
+/* read without the lock by slab_find_object; old ones stay readable */
+static struct mempool_table *table;
 static struct slab_mempool *pools;
 static bool registered; /* as an object source */
 static struct mempool_object *spare_objects; /* linked by next */
 static struct mempool_block *spare_blocks;
-static size_t longest, widest;            /* object with its red zones; red zone */
-static uintptr_t align_bits;              /* all addresses or'ed: the lowest bit is the step of a search */
+static size_t longest, widest; /* object with its red zones; red zone */
+static uintptr_t align_bits;   /* all addresses or'ed: the lowest bit is the step of a search */
 
-/* ---- the table; under mempool_lock, but for find ------------------------------------------------------------------------------------ */
+/* ---- the table; under mempool_lock, but for find --------------------------------------------- */
 
 static struct mempool_object *table_find(uintptr_t addr)
 {
@@ -143,7 +149,7 @@ static struct mempool_object *object_get(struct slab_mempool *pool, uintptr_t ad
 	return o;
 }
 
-/* ---- bytes and shadow ------------------------------------------------------------------------------------------------------------- */
+/* ---- bytes and shadow ------------------------------------------------------------------------ */
 
 static bool checks(void)
 {
@@ -177,7 +183,8 @@ static void bytes_free(const struct mempool_object *o)
 	if (has_granules(o) && o->pool->flags & SLAB_MEMPOOL_POISON)
 		slab_shadow->bad(o->addr, ALIGN_UP(o->size, 8), SLAB_MARK_FREED);
 	else if (has_granules(o) && o->size > SLAB_MEMPOOL_LINKS)
-		slab_shadow->bad(o->addr + SLAB_MEMPOOL_LINKS, ALIGN_UP(o->size - SLAB_MEMPOOL_LINKS, 8), SLAB_MARK_FREED);
+		slab_shadow->bad(o->addr + SLAB_MEMPOOL_LINKS, ALIGN_UP(o->size - SLAB_MEMPOOL_LINKS, 8),
+		                 SLAB_MARK_FREED);
 }
 
 /* The memory is nobody's object any more. */
@@ -186,7 +193,8 @@ static void bytes_forget(const struct mempool_object *o)
 	size_t rz = o->pool->redzone;
 
 	if (checks() && has_granules(o))
-		slab_shadow->live(o->addr - rz, ALIGN_UP(o->addr + o->size, 8) + rz, o->addr - rz, ALIGN_UP(o->size, 8) + 2 * rz, false);
+		slab_shadow->live(o->addr - rz, ALIGN_UP(o->addr + o->size, 8) + rz, o->addr - rz,
+		                  ALIGN_UP(o->size, 8) + 2 * rz, false);
 }
 
 static void describe(const struct mempool_object *o, struct slab_object *obj)
@@ -199,7 +207,8 @@ const void *mempool_table_place(void)
 	return &table;
 }
 
-/* An entry may lie inside of one that was made later, so a live one is preferred; of two that share a red zone the nearer. */
+/* An entry may lie inside of one that was made later, so a live one is preferred; of two that share a red zone the
+ * nearer. */
 static bool find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uintptr_t bits = READ_ONCE(align_bits), step = bits & -bits, at, most = READ_ONCE(longest);
@@ -214,7 +223,8 @@ static bool find_object(uintptr_t addr, struct slab_object *obj)
 
 		if (!o || !mempool_object_holds(o, o->pool, addr))
 			continue;
-		if (!best || o->live > best->live || (o->live == best->live && mempool_object_distance(o, addr) <= mempool_object_distance(best, addr)))
+		if (!best || o->live > best->live ||
+		    (o->live == best->live && mempool_object_distance(o, addr) <= mempool_object_distance(best, addr)))
 			best = o;
 		if (o->live && mempool_object_distance(o, addr) == 0)
 			break;
@@ -227,17 +237,18 @@ static bool find_object(uintptr_t addr, struct slab_object *obj)
 /* A scan for leaks knows of the objects that are registered for it as well (SLAB_MEMPOOL_LEAKS). */
 static const struct object_source mempools = { .within = true, .find = find_object, .layout = { .name = "mempools" } };
 
-/* ---- findings ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- findings -------------------------------------------------------------------------------- */
 
-static void damage_init(struct slab_finding *f, enum slab_finding_kind kind, const struct mempool_object *o, const struct damage *d,
-                        enum slab_found_at at, const struct unwind_regs *regs)
+static void damage_init(struct slab_finding *f, enum slab_finding_kind kind, const struct mempool_object *o,
+                        const struct damage *d, enum slab_found_at at, const struct unwind_regs *regs)
 {
 	finding_init_damage(f, kind, at, d, regs);
 	describe(o, &f->object);
 }
 
 /* Looks and repairs, so that it is told once; under the lock, so the telling is left to the caller.  How many. */
-static unsigned take_damage(const struct mempool_object *o, enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2])
+static unsigned take_damage(const struct mempool_object *o, enum slab_found_at at, const struct unwind_regs *regs,
+                            struct slab_finding found[2])
 {
 	size_t rz = o->pool->redzone;
 	unsigned n = 0;
@@ -253,7 +264,8 @@ static unsigned take_damage(const struct mempool_object *o, enum slab_found_at a
 		damage_init(&found[n++], SLAB_RIGHT_REDZONE, o, &d, at, regs);
 		mem_set((void *)d.addr, SLUB_RED_ACTIVE, d.size);
 	}
-	if (!o->live && o->pool->flags & SLAB_MEMPOOL_POISON && !bytes_intact(o->addr, o->addr + o->size, POISON_FREE, &d)) {
+	if (!o->live && o->pool->flags & SLAB_MEMPOOL_POISON &&
+	    !bytes_intact(o->addr, o->addr + o->size, POISON_FREE, &d)) {
 		damage_init(&found[n++], SLAB_POISON_OVERWRITTEN, o, &d, at, regs);
 		mem_set((void *)d.addr, POISON_FREE, d.size);
 	}
@@ -291,8 +303,8 @@ size_t mempool_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 	return total;
 }
 
-static void report_pool(enum slab_finding_kind kind, const struct slab_mempool *pool, uintptr_t addr, const struct slab_object *obj, uint64_t nr,
-                        const struct unwind_regs *regs)
+static void report_pool(enum slab_finding_kind kind, const struct slab_mempool *pool, uintptr_t addr,
+                        const struct slab_object *obj, uint64_t nr, const struct unwind_regs *regs)
 {
 	struct slab_finding f;
 
@@ -307,7 +319,7 @@ static void report_pool(enum slab_finding_kind kind, const struct slab_mempool *
 	finding_report(&f);
 }
 
-/* ---- outward ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- outward --------------------------------------------------------------------------------- */
 
 struct slab_mempool *slab_mempool_create(const char *name, size_t redzone, unsigned flags)
 {
@@ -481,7 +493,8 @@ void slab_mempool_each_live(struct slab_mempool *pool, void (*fn)(const void *p)
 }
 
 /* The next live object is taken out of the books; false: there is none. */
-static bool take_live(struct slab_mempool *pool, struct slab_object *obj, struct slab_finding found[2], unsigned *n, const struct unwind_regs *regs)
+static bool take_live(struct slab_mempool *pool, struct slab_object *obj, struct slab_finding found[2], unsigned *n,
+                      const struct unwind_regs *regs)
 {
 	struct mempool_object *o;
 	bool live = false;

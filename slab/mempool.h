@@ -15,19 +15,27 @@ struct mempool_object {
 	uint32_t alloc_thread, free_thread, when;
 	bool live;
 };
-struct mempool_block { uintptr_t addr; size_t size; struct mempool_block *next; };
+struct mempool_block {
+	uintptr_t addr;
+	size_t size;
+	struct mempool_block *next;
+};
 struct slab_mempool {
 	char name[SLAB_NAME_MAX];
 	size_t redzone;
-	unsigned flags;             /* SLAB_POOL_* */
+	unsigned flags; /* SLAB_POOL_* */
 	bool used;
 	size_t nr_live;
 	struct mempool_object *objects;
 	struct mempool_block *blocks;
-	struct slab_mempool *next;     /* of all ever made */
+	struct slab_mempool *next; /* of all ever made */
 };
 #define MEMPOOL_TOMBSTONE 1u
-struct mempool_table { uint32_t size, used; struct mempool_object *slots[]; }; /* a power of two; used: with tombstones */
+/* a power of two; used: with tombstones */
+struct mempool_table {
+	uint32_t size, used;
+	struct mempool_object *slots[];
+};
 /* Where the pointer to the table is. */
 const void *mempool_table_place(void);
 static inline uint32_t mempool_table_slot(uint32_t size, uintptr_t addr)
@@ -44,7 +52,8 @@ static inline uintptr_t mempool_object_distance(const struct mempool_object *o, 
 		return o->addr - addr;
 	return addr < o->addr + o->size ? 0 : addr - (o->addr + o->size) + 1;
 }
-void mempool_object_describe(const struct mempool_object *o, const struct slab_mempool *pool, bool live, struct slab_object *obj);
+void mempool_object_describe(const struct mempool_object *o, const struct slab_mempool *pool, bool live,
+                             struct slab_object *obj);
 size_t mempool_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 
 #endif

@@ -8,7 +8,7 @@
 #include "slab/track.h"
 #include "slab/source.h"
 
-/* ---- describing ---------------------------------------------------------------------------------------------------------- */
+/* ---- describing ------------------------------------------------------------------------------ */
 
 /* `byte` is a checked object's. */
 static enum slab_object_state slot_state(const struct slab_cache *c, struct slab *s, uint32_t i, uint8_t byte)
@@ -54,10 +54,17 @@ void object_describe_area(const struct area *a, struct slab_object *obj)
 {
 	mem_set(obj, 0, sizeof(*obj));
 	switch (READ_ONCE(a->state)) {
-	case AREA_LIVE: obj->state = SLAB_OBJ_LIVE; break;
-	case AREA_QUARANTINED: obj->state = SLAB_OBJ_QUARANTINED; break;
-	case AREA_RETAINED: obj->state = SLAB_OBJ_FREE; break;
-	default: obj->state = SLAB_OBJ_NONE;
+	case AREA_LIVE:
+		obj->state = SLAB_OBJ_LIVE;
+		break;
+	case AREA_QUARANTINED:
+		obj->state = SLAB_OBJ_QUARANTINED;
+		break;
+	case AREA_RETAINED:
+		obj->state = SLAB_OBJ_FREE;
+		break;
+	default:
+		obj->state = SLAB_OBJ_NONE;
 	}
 	if (obj->state == SLAB_OBJ_LIVE && !READ_ONCE(a->live))
 		obj->state = SLAB_OBJ_FREE;
@@ -98,7 +105,8 @@ static bool find_in_slab(struct slab *s, uintptr_t addr, struct slab_object *obj
 	object_describe(c, s, i, obj);
 	if (i > 0 && addr < slab_object_at(c, s, i)) {
 		object_describe(c, s, i - 1, &before);
-		if (before.state != SLAB_OBJ_NONE && (obj->state == SLAB_OBJ_NONE || distance(&before, addr) < distance(obj, addr)))
+		if (before.state != SLAB_OBJ_NONE &&
+		    (obj->state == SLAB_OBJ_NONE || distance(&before, addr) < distance(obj, addr)))
 			mem_copy(obj, &before, sizeof(*obj));
 	}
 	return true;
@@ -119,7 +127,8 @@ bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 		const struct area *a = OWNER_POINTER(w);
 
 		object_describe_area(a, obj);
-		return obj->state != SLAB_OBJ_NONE && addr - page_address(READ_ONCE(a->page)) < (uintptr_t)READ_ONCE(a->nr_pages) << PAGE_SHIFT;
+		return obj->state != SLAB_OBJ_NONE &&
+		       addr - page_address(READ_ONCE(a->page)) < (uintptr_t)READ_ONCE(a->nr_pages) << PAGE_SHIFT;
 	}
 	return false;
 }

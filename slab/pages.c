@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/pages.c - pages by order and vmalloc for the program: areas that are not malloc's, and what may be wrong when they are freed. */
+/* slab/pages.c - pages by order and vmalloc for the program: areas that are not malloc's, and what may be wrong when
+ * they are freed. */
 #include "slab/area.h"
 #include "slab/finding.h"
 #include "slab/lookup.h"
@@ -8,10 +9,11 @@
 #include "slab/slab.h"
 #include "slab/vmalloc.h"
 
-/* Both are areas (vmalloc.c) of a family of their own, so that quarantine, guards, shadow, leaks and views come with them:
+/* Both are areas (vmalloc.c) of a family of their own, so that quarantine, guards, shadow, leaks and views come with
+ * them:
  *
- *     memsan_alloc_pages(order)    2^order pages aligned to their size; guards in check mode only, so that production's buddies
- *                                  lie side by side and merge; never retained
+ *     memsan_alloc_pages(order)    2^order pages aligned to their size; guards in check mode only, so that
+ *                                  production's buddies lie side by side and merge; never retained
  *     memsan_vmalloc(size)         whole pages between guards, in both modes
  *
  * The kernel's page allocator believes the order that it is given; here the area knows the true one. */
@@ -40,7 +42,8 @@ static void *alloc(size_t size, size_t align, enum slab_api api, bool zero, cons
 
 void *slab_pages_alloc(unsigned order, bool zero, const struct unwind_regs *regs)
 {
-	return order <= SLAB_ORDER_MAX ? alloc(PAGE_SIZE << order, PAGE_SIZE << order, SLAB_API_PAGES, zero, regs) : NULL;
+	return order <= SLAB_ORDER_MAX ? alloc(PAGE_SIZE << order, PAGE_SIZE << order, SLAB_API_PAGES, zero, regs)
+	                               : NULL;
 }
 
 void *slab_vmalloc(size_t size, bool zero, const struct unwind_regs *regs)

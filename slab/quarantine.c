@@ -9,17 +9,18 @@
 #include "slab/slab.h"
 #include "slab/tcache.h"
 
-/*     debug_free ──► thread's buffer ──batch──► global queue, first in first out ──over budget──► verified, back to its slab
- *                     64 objects                 bytes <= budget
+/*     debug_free ──► thread's buffer ──batch──► global queue ──over budget──► verified, back to its slab
+ *                     64 objects                 first in first out, bytes <= budget
  *
- * The budget is quarantine.size, but never more than quarantine.percent of the live heap (always up to 1 MiB), so that a program with a
- * small heap stays small.  Objects stay poisoned, their held bit tells the verifier which ones they are.
+ * The budget is quarantine.size, but never more than quarantine.percent of the live heap (always up to 1 MiB), so that
+ * a program with a small heap stays small.  Objects stay poisoned, their held bit tells the verifier which ones they
+ * are.
  *
- * A slab whose objects have all come here is guarded (guard_slab.c): its memory goes back to the system, and only address space is held.
- * Its entries stay in the queue as stale ones until they are met or compacted away.
+ * A slab whose objects have all come here is guarded (guard_slab.c): its memory goes back to the system, and only
+ * address space is held.  Its entries stay in the queue as stale ones until they are met or compacted away.
  *
- * The queue is a list of chunks of pointers; chunks are recycled.  A full system (no memory for a chunk) sends the object back at
- * once: the quarantine is a convenience, never a reason to fail. */
+ * The queue is a list of chunks of pointers; chunks are recycled.  A full system (no memory for a chunk) sends the
+ * object back at once: the quarantine is a convenience, never a reason to fail. */
 
 #define CHUNK_OBJECTS 510
 #define VICTIMS 64
@@ -36,15 +37,15 @@ struct ranked_lock quarantine_lock = RANKED_LOCK_INIT(LOCK_RANK_QUARANTINE);
 
 /* All under quarantine_lock. */
 static struct chunk *head, *tail, *spare;
-static uint64_t queue_objects;              /* what counts, as budget_queued_bytes */
-static uint64_t nr_stale;                   /* entries of guarded slabs */
+static uint64_t queue_objects; /* what counts, as budget_queued_bytes */
+static uint64_t nr_stale;      /* entries of guarded slabs */
 
 void quarantine_init(void)
 {
 	lock_register_for_fork(&quarantine_lock);
 }
 
-/* ---- the queue; under quarantine_lock ------------------------------------------------------------------------------------------ */
+/* ---- the queue; under quarantine_lock -------------------------------------------------------- */
 
 static bool chunk_add(void)
 {
@@ -66,7 +67,8 @@ static bool chunk_add(void)
 	return true;
 }
 
-/* *full: this was the slab's last object, and it should be guarded; its entries count no more and are skipped from now on. */
+/* *full: this was the slab's last object, and it should be guarded; its entries count no more and are skipped from now
+ * on. */
 __inline_hot bool queue_push(void *object, struct slab *s, bool *full)
 {
 	const struct slab_cache *c = s->cache;
@@ -140,7 +142,8 @@ static bool queue_pop(struct victims *v)
 	return false;
 }
 
-/* Entries of guarded slabs are taken out of the middle when they are most of the queue: each is looked at a constant number of times. */
+/* Entries of guarded slabs are taken out of the middle when they are most of the queue: each is looked at a constant
+ * number of times. */
 static void queue_compact(void)
 {
 	struct chunk *from = head, *old_spare = spare;
@@ -148,7 +151,8 @@ static void queue_compact(void)
 
 	if (nr_stale < STALE_MIN || nr_stale < 2 * queue_objects)
 		return;
-	/* Chunks that have been read serve to write to: spare is empty meanwhile, and never needed before one is free. */
+	/* Chunks that have been read serve to write to: spare is empty meanwhile, and never needed before one is
+	 * free. */
 	head = tail = NULL;
 	spare = NULL;
 	while (from) {
@@ -183,7 +187,7 @@ static void queue_compact(void)
 	}
 }
 
-/* ---- leaving -------------------------------------------------------------------------------------------------------------------- */
+/* ---- leaving --------------------------------------------------------------------------------- */
 
 static void verify_victim(void *object, struct slab *s, const struct unwind_regs *regs)
 {
@@ -294,12 +298,12 @@ void quarantine_remove_guarded(const struct slab_cache *c)
 	trim_guarded(true, c);
 }
 
-/* ---- entering ------------------------------------------------------------------------------------------------------------------- */
+/* ---- entering -------------------------------------------------------------------------------- */
 
 /* What a batch leaves to be done without the lock. */
 struct entered {
-	struct victims lost;                   /* there was no memory to queue them */
-	struct slab *full[QUARANTINE_BUFFER];  /* to be guarded */
+	struct victims lost;                  /* there was no memory to queue them */
+	struct slab *full[QUARANTINE_BUFFER]; /* to be guarded */
 	size_t nr_full;
 };
 
@@ -336,7 +340,8 @@ static void enter_finish(struct entered *e, const struct unwind_regs *regs)
 		trim_guarded(false, NULL);
 }
 
-/* The count is reset under the lock: the child of a fork sees the objects in the queue or in the buffer, not in both. */
+/* The count is reset under the lock: the child of a fork sees the objects in the queue or in the buffer, not in
+ * both. */
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs)
 {
 	struct entered e;
@@ -375,8 +380,8 @@ void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const str
 	}
 	/* Pairs with the acquiring load in check_all: who sees HELD sees the poison. */
 	STORE_RELEASE(*byte, (uint8_t)(*byte | OBJECT_HELD));
-	/* Those of the program's caches go to the queue at once: when the cache is destroyed, nobody could take them out of other threads'
-	 * buffers. */
+	/* Those of the program's caches go to the queue at once: when the cache is destroyed, nobody could take them
+	 * out of other threads' buffers. */
 	if (unlikely((!b && !(b = tcache_block())) || cache_is_custom(c))) {
 		if (b)
 			WRITE_ONCE(b->frees, b->frees + 1);
@@ -392,7 +397,8 @@ void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const str
 		quarantine_flush_block(b, regs);
 }
 
-/* Up to VICTIMS of the cache's objects are taken out of the middle of the queue, whose order stays; entries of its guarded slabs go. */
+/* Up to VICTIMS of the cache's objects are taken out of the middle of the queue, whose order stays; entries of its
+ * guarded slabs go. */
 static size_t queue_extract(const struct slab_cache *c, void **victims)
 {
 	struct chunk *k;

@@ -17,7 +17,9 @@ void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *re
 /* This thread's buffer and the whole queue go back. */
 void quarantine_drain(const struct unwind_regs *regs);
 /* `bytes`: held memory; `guarded`: objects in slabs that are guarded as a whole, which hold none. */
-struct quarantine_stats { uint64_t bytes, objects, guarded; };
+struct quarantine_stats {
+	uint64_t bytes, objects, guarded;
+};
 void quarantine_get_stats(struct quarantine_stats *s);
 
 #endif

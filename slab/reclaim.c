@@ -10,20 +10,21 @@
 #include "slab/slab.h"
 #include "slab/tcache.h"
 
-/*     when                                      what goes back, in this order
+/*     when                                   what goes back, in this order
  *
- *     an allocation fails: reclaim_all          quarantine, guarded slabs; areas in quarantine; all that slab_trim gives;
- *                                               what the program's shrinkers can spare
- *     the program asks: slab_trim               this thread's bins; empty slabs; retained areas; free pages
- *     now and then, in each thread: decay       half of each bin that did not run empty; retained areas and free pages
- *                                               beyond what was needed lately
- *     15/16 of the arena are in use             what the program's shrinkers can spare, once a second at most
+ *     an allocation fails: reclaim_all       quarantine, guarded slabs; areas in quarantine; all that slab_trim gives;
+ *                                            what the program's shrinkers can spare
+ *     the program asks: slab_trim            this thread's bins; empty slabs; retained areas; free pages
+ *     now and then, in each thread: decay    half of each bin that did not run empty; retained areas and free pages
+ *                                            beyond what was needed lately
+ *     15/16 of the arena are in use          what the program's shrinkers can spare, once a second at most
  *
  * Each step makes what the next one gives larger: objects make slabs empty, slabs and areas become pages.
  *
- * Three steps are taken further down, where memory is short in the middle of a request: the oldest retained areas go before
- * the buddy is asked for pages that were never used (area_give_way), all retained areas when it has none (area_get), and
- * all free pages when only smaller runs are left (buddy_alloc). budget.h says how much may be held until then. */
+ * Three steps are taken further down, where memory is short in the middle of a request: the oldest retained areas go
+ * before the buddy is asked for pages that were never used (area_give_way), all retained areas when it has none
+ * (area_get), and all free pages when only smaller runs are left (buddy_alloc). budget.h says how much may be held
+ * until then. */
 
 #define NEAR_LIMIT_JIFFIES JIFFIES_HZ
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/redzone.c - red zones and poison: what is written around and into objects, and how damage to it is found and repaired. */
+/* slab/redzone.c - red zones and poison: what is written around and into objects, and how damage to it is found and
+ * repaired. */
 #include "slab/cache.h"
 #include "slab/finding.h"
 #include "slab/object.h"
@@ -13,14 +14,15 @@
  *      left red zone    the user's bytes     slack       next slot's left
  *                                       |<-- this object's right red zone -->|
  *
- * All red zones hold SLUB_RED_ACTIVE at all times (SLUB changes them to SLUB_RED_INACTIVE in free objects; ours are shared by two
- * neighbours that need not be in the same state).  A freed object is 0x6b with 0xa5 in its last byte.  Slots that were never handed out
- * hold nothing: they are filled by the refill that first takes them, under the cache lock, so that both zones of an object
- * are there before anybody else can own its neighbour.
+ * All red zones hold SLUB_RED_ACTIVE at all times (SLUB changes them to SLUB_RED_INACTIVE in free objects; ours are
+ * shared by two neighbours that need not be in the same state).  A freed object is 0x6b with 0xa5 in its last byte.
+ * Slots that were never handed out hold nothing: they are filled by the refill that first takes them, under the cache
+ * lock, so that both zones of an object are there before anybody else can own its neighbour.
  *
  * Damage in a shared zone is laid to the neighbour that it lies next to, as overflows start at an object's end. */
 
-/* False and where, when a byte of [from, to) is not `expected`.  The damage reaches from the first to the last bad byte. */
+/* False and where, when a byte of [from, to) is not `expected`.  The damage reaches from the first to the last bad
+ * byte. */
 bool bytes_intact(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d)
 {
 	const uint8_t *first, *last;
@@ -74,7 +76,7 @@ void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t fro
 	}
 }
 
-/* ---- finding: reads only, so that it can be done under a lock and told later ------------------------------------------------ */
+/* ---- finding: reads only, so that it can be done under a lock and told later ----------------- */
 
 /* Was slot i, a neighbour, in use as far as one can see? */
 static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj)
@@ -86,7 +88,8 @@ static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t 
 }
 
 /* Which object, and which side of it, damage next to object i belongs to.  `zone` is the shared red zone. */
-static void lay_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t zone, bool left, struct slab_finding *f)
+static void attribute_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t zone, bool left,
+                             struct slab_finding *f)
 {
 	bool in_zone = f->addr - zone < c->offset, near_lower = f->addr - zone < c->offset / 2;
 
@@ -103,27 +106,28 @@ static void lay_damage(const struct slab_cache *c, struct slab *s, uint32_t i, u
 }
 
 unsigned redzones_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
-                             enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2])
+                              enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2])
 {
 	uintptr_t object = slab_object_at(c, s, i), slot = object - c->offset, next = object + c->object_size;
 	struct damage d;
 	unsigned n = 0;
 
-	if (!(c->flags & SLAB_F_REDZONE) || likely(user == object && c->offset == REDZONE_SIZE && redzones_intact(slot, user + size, next)))
+	if (!(c->flags & SLAB_F_REDZONE) ||
+	    likely(user == object && c->offset == REDZONE_SIZE && redzones_intact(slot, user + size, next)))
 		return 0;
 	if (!bytes_intact(slot, user, SLUB_RED_ACTIVE, &d)) {
 		finding_init_damage(&found[n], SLAB_LEFT_REDZONE, at, &d, regs);
-		lay_damage(c, s, i, slot, true, &found[n++]);
+		attribute_damage(c, s, i, slot, true, &found[n++]);
 	}
 	if (!bytes_intact(user + size, next + c->offset, SLUB_RED_ACTIVE, &d)) {
 		finding_init_damage(&found[n], SLAB_RIGHT_REDZONE, at, &d, regs);
-		lay_damage(c, s, i, next, false, &found[n++]);
+		attribute_damage(c, s, i, next, false, &found[n++]);
 	}
 	return n;
 }
 
 unsigned poison_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
-                           const struct unwind_regs *regs, struct slab_finding *found)
+                            const struct unwind_regs *regs, struct slab_finding *found)
 {
 	struct damage d;
 
@@ -134,7 +138,7 @@ unsigned poison_find_damage(const struct slab_cache *c, struct slab *s, uint32_t
 	return 1;
 }
 
-/* ---- verifying, for the owner of the object: tell, then repair, so that it is told once ------------------------------------- */
+/* ---- verifying, for the owner of the object: tell, then repair, so that it is told once ------ */
 
 static __cold_path void report_redzones(struct slab_finding *found, unsigned n)
 {
@@ -146,8 +150,8 @@ static __cold_path void report_redzones(struct slab_finding *found, unsigned n)
 	}
 }
 
-__cold_path unsigned redzones_report(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
-                                            enum slab_found_at at, const struct unwind_regs *regs)
+__cold_path unsigned redzones_report(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user,
+                                     size_t size, enum slab_found_at at, const struct unwind_regs *regs)
 {
 	struct slab_finding found[2];
 	unsigned n = redzones_find_damage(c, s, i, user, size, at, regs, found);
@@ -157,7 +161,7 @@ __cold_path unsigned redzones_report(const struct slab_cache *c, struct slab *s,
 }
 
 __cold_path unsigned poison_report(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
-                                          const struct unwind_regs *regs)
+                                   const struct unwind_regs *regs)
 {
 	struct slab_finding found;
 

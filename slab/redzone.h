@@ -9,14 +9,14 @@
 void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to);
 /* What is wrong with an object's red zones or poison, described but neither told nor repaired.  How many findings. */
 unsigned redzones_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
-                             enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2]);
+                              enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2]);
 unsigned poison_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
-                           const struct unwind_regs *regs, struct slab_finding *found);
+                            const struct unwind_regs *regs, struct slab_finding *found);
 /* Both verify again, report and repair; the object belongs to the caller.  How many findings. */
 unsigned redzones_report(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
-                                enum slab_found_at at, const struct unwind_regs *regs);
+                         enum slab_found_at at, const struct unwind_regs *regs);
 unsigned poison_report(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
-                              const struct unwind_regs *regs);
+                       const struct unwind_regs *regs);
 bool bytes_intact(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d);
 bool poison_bytes_intact(const struct slab_cache *c, uintptr_t object, struct damage *d);
 
@@ -64,8 +64,8 @@ static inline bool poison_intact(uintptr_t object, size_t size)
 	return ((tail[0] ^ POISON_WORD) | (tail[1] ^ POISON_LAST_WORD)) == 0;
 }
 
-/* Of an object that starts where its slot's object does, up to `end`: its red zones at `slot` and `next`, and what is left before the latter, looked
- * at 16 bytes at a time, of which the last may lie in the zone. */
+/* Of an object that starts where its slot's object does, up to `end`: its red zones at `slot` and `next`, and what is
+ * left before the latter, looked at 16 bytes at a time, of which the last may lie in the zone. */
 static inline bool redzones_intact(uintptr_t slot, uintptr_t end, uintptr_t next)
 {
 	arch_vec16 red = arch_vec16_fill(SLUB_RED_ACTIVE * 0x0101010101010101ULL);
@@ -79,8 +79,8 @@ static inline bool redzones_intact(uintptr_t slot, uintptr_t end, uintptr_t next
 }
 
 /* In the next three `object` is where object i of the slab is. */
-static inline void redzones_verify(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object, uintptr_t user, size_t size,
-                                  enum slab_found_at at, const struct unwind_regs *regs)
+static inline void redzones_verify(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
+                                   uintptr_t user, size_t size, enum slab_found_at at, const struct unwind_regs *regs)
 {
 	if (c->flags & SLAB_F_REDZONE &&
 	    unlikely(user != object || c->offset != REDZONE_SIZE ||
@@ -88,24 +88,26 @@ static inline void redzones_verify(const struct slab_cache *c, struct slab *s, u
 		redzones_report(c, s, i, user, size, at, regs);
 }
 
-static inline void poison_verify(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object, enum slab_found_at at,
-                                  const struct unwind_regs *regs)
+static inline void poison_verify(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
+                                 enum slab_found_at at, const struct unwind_regs *regs)
 {
 	if (c->flags & SLAB_F_POISON && unlikely(!poison_intact(object, c->object_size)))
 		poison_report(c, s, i, at, regs);
 }
 
-/* At its allocation, an object that was checked whole when it left the quarantine.  In an instrumented program only the ends of objects that are
- * larger than both: the bytes between have been whole since the quarantine but for what code that is not instrumented has written there,
- * between two events that follow each other closely.  That much is given up for a fifteenth of the time of programs with objects of some KiB. */
+/* At its allocation, an object that was checked whole when it left the quarantine.  In an instrumented program only the
+ * ends of objects that are larger than both: the bytes between have been whole since the quarantine but for what code
+ * that is not instrumented has written there, between two events that follow each other closely.  That much is given up
+ * for a fifteenth of the time of programs with objects of some KiB. */
 #define CHECK_ENDS 64u
 static inline void poison_verify_again(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
-                                        const struct unwind_regs *regs)
+                                       const struct unwind_regs *regs)
 {
 	if (likely(c->object_size <= 2 * CHECK_ENDS || !slab_accesses_checked))
 		poison_verify(c, s, i, object, SLAB_AT_ALLOC, regs);
-	else if (c->flags & SLAB_F_POISON && unlikely(!arch_equal_64((const void *)object, arch_vec16_fill(POISON_WORD)) ||
-	                                              !poison_intact(object + c->object_size - CHECK_ENDS, CHECK_ENDS)))
+	else if (c->flags & SLAB_F_POISON &&
+	         unlikely(!arch_equal_64((const void *)object, arch_vec16_fill(POISON_WORD)) ||
+	                  !poison_intact(object + c->object_size - CHECK_ENDS, CHECK_ENDS)))
 		poison_report(c, s, i, SLAB_AT_ALLOC, regs);
 }
 

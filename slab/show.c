@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/show.c - the heap as text, in the columns of the kernel's files: slabinfo, buddyinfo, vmallocinfo, alloc_traces and free_traces. */
+/* slab/show.c - the heap as text, in the columns of the kernel's files: slabinfo, buddyinfo, vmallocinfo, alloc_traces
+ * and free_traces. */
 #include "slab/arena.h"
 #include "slab/slab.h"
 
-/* All are made from a slab_view, so that the program, the memsan command and a core file say the same in the same words.  Nothing is allocated:
- * the caller gives the table that stacks are counted in.  When it is full, further stacks are counted as one.
+/* All are made from a slab_view, so that the program, the memsan command and a core file say the same in the same
+ * words.  Nothing is allocated: the caller gives the table that stacks are counted in.  When it is full, further stacks
+ * are counted as one.
  *
  * While the process runs its heap changes under the reader: counts are of different moments. */
 
@@ -17,9 +19,12 @@ static void say(const struct slab_show *s, struct fmt_buf *b)
 	fmt_init(b, b->data, b->size);
 }
 
-/* ---- slabinfo ------------------------------------------------------------------------------------------------------------------- */
+/* ---- slabinfo -------------------------------------------------------------------------------- */
 
-struct tally { const struct slab_show *s; struct slab_show_cache *caches; };
+struct tally {
+	const struct slab_show *s;
+	struct slab_show_cache *caches;
+};
 
 static void tally_run(void *ctx, const struct slab_view_run *r)
 {
@@ -53,30 +58,34 @@ void slab_show_count(const struct slab_show *s, struct slab_show_cache caches[SL
 void slab_show_slabinfo_head(const struct slab_show *s)
 {
 	s->line(s->ctx, "slabinfo - version: 2.1");
-	s->line(s->ctx, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> "
+	s->line(s->ctx, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables "
+	                "<limit> <batchcount> "
 	                "<sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>");
 }
 
-void slab_show_slabinfo_line(const struct slab_show *s, const struct slab_view_cache *c, const struct slab_show_cache *n)
+void slab_show_slabinfo_line(const struct slab_show *s, const struct slab_view_cache *c,
+                             const struct slab_show_cache *n)
 {
 	char text[CAN_SAY];
 	struct fmt_buf b;
 
 	fmt_init(&b, text, sizeof(text));
-	fmt_printf(&b, "%-17s %6llu %6llu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6llu %6llu %6u", c->name, (unsigned long long)n->active,
-	           (unsigned long long)n->objects, c->slot_size, c->nr_objects, c->nr_pages, 0u, 0u, 0u, (unsigned long long)n->active_slabs,
-	           (unsigned long long)n->slabs, 0u);
+	fmt_printf(&b, "%-17s %6llu %6llu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6llu %6llu %6u", c->name,
+	           (unsigned long long)n->active, (unsigned long long)n->objects, c->slot_size, c->nr_objects,
+	           c->nr_pages, 0u, 0u, 0u, (unsigned long long)n->active_slabs, (unsigned long long)n->slabs, 0u);
 	say(s, &b);
 }
 
 void slab_show_slabinfo_areas(const struct slab_show *s, const struct slab_show_cache *n)
 {
-	const struct slab_view_cache areas = { .name = "vmalloc", .slot_size = PAGE_SIZE, .nr_objects = 1, .nr_pages = 1 };
+	const struct slab_view_cache areas = {
+		.name = "vmalloc", .slot_size = PAGE_SIZE, .nr_objects = 1, .nr_pages = 1
+	};
 
 	slab_show_slabinfo_line(s, &areas, n);
 }
 
-/* ---- buddyinfo -------------------------------------------------------------------------------------------------------------------- */
+/* ---- buddyinfo ------------------------------------------------------------------------------- */
 
 /* Is nothing at all in the block, not even free runs?  Then nobody ever asked for it. */
 static void count_block(const struct slab_view *v, uint32_t block, uint64_t counts[SLAB_ORDER_MAX + 1])
@@ -119,7 +128,7 @@ void slab_show_buddyinfo(const struct slab_show *s)
 	say(s, &b);
 }
 
-/* ---- vmallocinfo ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- vmallocinfo ----------------------------------------------------------------------------- */
 
 static const char *area_family(const struct slab_object *obj)
 {
@@ -138,12 +147,14 @@ static void show_area(void *ctx, const struct slab_view_run *r)
 		return;
 	fmt_init(&b, text, sizeof(text));
 	fmt_printf(&b, "0x%016llx-0x%016llx %7llu ", (unsigned long long)start,
-	           (unsigned long long)(start + ((uint64_t)r->nr_pages << PAGE_SHIFT)), (unsigned long long)r->nr_pages << PAGE_SHIFT);
+	           (unsigned long long)(start + ((uint64_t)r->nr_pages << PAGE_SHIFT)),
+	           (unsigned long long)r->nr_pages << PAGE_SHIFT);
 	if (s->stack(s->ctx, obj.alloc_stack, pcs, 1))
 		s->place(s->ctx, pcs[0], &b);
 	else
 		fmt_printf(&b, "-");
-	fmt_printf(&b, " pages=%llu size=%llu %s", (unsigned long long)(obj.slot_size >> PAGE_SHIFT), (unsigned long long)obj.size, area_family(&obj));
+	fmt_printf(&b, " pages=%llu size=%llu %s", (unsigned long long)(obj.slot_size >> PAGE_SHIFT),
+	           (unsigned long long)obj.size, area_family(&obj));
 	say(s, &b);
 }
 
@@ -152,11 +163,11 @@ void slab_show_vmallocinfo(const struct slab_show *s)
 	slab_view_runs(s->view, show_area, (void *)s);
 }
 
-/* ---- alloc_traces, free_traces ----------------------------------------------------------------------------------------------------------- */
+/* ---- alloc_traces, free_traces --------------------------------------------------------------- */
 
 struct counting {
 	const struct slab_show *s;
-	const char *cache;        /* NULL: all */
+	const char *cache; /* NULL: all */
 	bool freed;
 	struct slab_show_trace *table;
 	size_t max, nr;
@@ -164,7 +175,8 @@ struct counting {
 
 static void count_object(struct counting *c, const struct slab_object *obj)
 {
-	uint32_t stack = c->freed ? obj->free_stack : obj->alloc_stack, thread = c->freed ? obj->free_thread : obj->alloc_thread;
+	uint32_t stack = c->freed ? obj->free_stack : obj->alloc_stack,
+		 thread = c->freed ? obj->free_thread : obj->alloc_thread;
 	/* The track has the time of the last change only: of a live object its allocation, of a freed one its free. */
 	uint64_t age = c->s->now - MIN(c->s->now, (uint64_t)obj->when);
 	size_t i = (size_t)(stack * 0x9e3779b1u) % c->max, n;
@@ -176,7 +188,9 @@ static void count_object(struct counting *c, const struct slab_object *obj)
 		return;
 	t = &c->table[i];
 	if (!t->count) {
-		*t = (struct slab_show_trace){ .stack = stack, .min_age = age, .max_age = age, .min_thread = thread, .max_thread = thread };
+		*t = (struct slab_show_trace){
+			.stack = stack, .min_age = age, .max_age = age, .min_thread = thread, .max_thread = thread
+		};
 		c->nr++;
 	}
 	t->count++;
@@ -198,7 +212,8 @@ static void count_run(void *ctx, const struct slab_view_run *r)
 	struct slab_object obj;
 
 	if (!r->cache) {
-		if (slab_view_object(v, r->addr, &obj) && obj.state == wanted && obj.tracked && (!c->cache || str_equal(c->cache, obj.cache)))
+		if (slab_view_object(v, r->addr, &obj) && obj.state == wanted && obj.tracked &&
+		    (!c->cache || str_equal(c->cache, obj.cache)))
 			count_object(c, &obj);
 		return;
 	}
@@ -267,7 +282,8 @@ static void show_trace(const struct slab_show *s, const struct slab_show_trace *
 	say(s, &b);
 }
 
-size_t slab_show_traces(const struct slab_show *s, const char *cache, bool freed, struct slab_show_trace *table, size_t max)
+size_t slab_show_traces(const struct slab_show *s, const char *cache, bool freed, struct slab_show_trace *table,
+                        size_t max)
 {
 	struct counting c = { .s = s, .cache = cache, .freed = freed, .table = table, .max = max, .nr = 0 };
 	size_t i, n;

@@ -10,12 +10,14 @@
  *         freed += scan(nr_to_scan)                        SLAB_SHRINK_STOP: no more now (it would deadlock)
  *         left  -= nr_scanned                              which scan may lower or raise
  *
- * Callbacks run with shrink_lock held, which ranks before all others, so they may allocate, free and report.  Who comes while another
- * thread is at it goes on without: it may hold what the callbacks wait for.  A callback that runs out of memory itself does not start again. */
+ * Callbacks run with shrink_lock held, which ranks before all others, so they may allocate, free and report.  Who comes
+ * while another thread is at it goes on without: it may hold what the callbacks wait for.  A callback that runs out of
+ * memory itself does not start again. */
 
 #define SHRINK_BATCH 128ul
 
-static struct ranked_lock shrink_lock = RANKED_LOCK_INIT(LOCK_RANK_SHRINK); /* guards the list, and is held over the callbacks */
+/* guards the list, and is held over the callbacks */
+static struct ranked_lock shrink_lock = RANKED_LOCK_INIT(LOCK_RANK_SHRINK);
 struct slab_shrinker *shrinker_list;
 static struct slab_shrinker *spare; /* unregistered */
 

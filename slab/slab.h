@@ -1,26 +1,60 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/slab.h - the memory stack: arena, pages, slab caches, size classes, vmalloc areas, thread caches, quarantine.
  *
- *   arena.c       the reserve, the state map, the memmap
- *   buddy.c       2^order page runs
- *   class.c       size classes: malloc-16 … four a doubling, eight beyond 1 KiB
- *   flags.c       slab_debug's letters
- *   cache.c       slab caches: slabs cut into equal slots, per-slab out-of-line state
- *   track.c       SLUB's user tracking: 16 bytes an object
- *   redzone.c       red zones, poison: fill and verify; what was found becomes a slab_finding
- *   object.c      from any address to the object there; findings on their way to the hook
- *   source.h, source.c   object sources: objects that slab's maps do not show
- *   vmalloc.c     large requests, with guard pages in check mode
- *   area.c        their lists: live, retained, quarantined
- *   tcache.c      thread caches
- *   quarantine.c  freed objects held back
- *   guard_slab.c        slabs that are freed as a whole become guarded address space
- *   debug.c       allocation and free with checks
- *   malloc.c      malloc's engine: who serves what
- *   verify.c      slab_check_all
- *   stats.c       counters, slabinfo, trim
- *   directory.c        where everything is, for those who look from outside
- *   view.c        the heap read through a mem_view: a snapshot, another process, a core file
+ * A file calls only files above it in this list.
+ *
+ *     pages, and what every file may use
+ *   arena.c, arena.h               the reserve, the state map, the memmap
+ *   state.h                        the state map and the coarse map by address
+ *   buddy.c, buddy.h               runs of 2^order pages
+ *   budget.c, budget.h             how much memory may be held back, and by whom
+ *   area.c, area.h                 lists of large areas: live, retained, quarantined
+ *   class.c, class.h               size classes: malloc-16 … four a doubling, eight beyond 1 KiB
+ *   flags.c, flags.h               slab_debug's letters
+ *   directory.c, directory.h       where everything is, for other processes
+ *   shadow_hook.c                  what shadow/ is told of memory that changes hands
+ *   trace_hook.c, trace_hook.h     what is told of objects of a traced cache
+ *   shrinker.c, shrinker.h         what the program can spare when memory is short
+ *
+ *     objects
+ *   track.c, track.h               SLUB's user tracking: 16 bytes an object
+ *   source.c, source.h             object sources: objects that slab's maps do not show
+ *   object.c, object.h             from any address to the object there
+ *   finding.c, finding.h           findings on their way to the hook
+ *   redzone.c, redzone.h           red zones and poison: filled, verified, repaired
+ *   cache.c, cache.h               slab caches: slabs cut into equal slots, per-slab out-of-line state
+ *   failslab.c                     allocations that fail on purpose
+ *   tcache.c, tcache.h             thread caches
+ *   fast.h                         production's inline paths
+ *
+ *     freed objects
+ *   guard_slab.c, guard_slab.h     slabs whose objects are all freed become guarded address space
+ *   quarantine.c, quarantine.h     freed objects held back
+ *   reclaim.c, reclaim.h           when memory that is held goes back, and in which order
+ *
+ *     the heap read from outside, also by the tools
+ *   view.c                         the heap read through a mem_view: a snapshot, another process, a core file
+ *   view_mempools.c                the same for the objects of mempool.c
+ *   show.c                         the heap as text, out of a view
+ *
+ *     what the program calls
+ *   lookup.h                       from a pointer to whoever serves it
+ *   debug.c, debug.h               allocation and free with checks
+ *   vmalloc.c, vmalloc.h           large requests, with guard pages in check mode
+ *   custom.c, custom.h             caches that the program makes
+ *   malloc.c                       malloc's engine: from a request to the cache or area that serves it, and back
+ *   release.c                      frees of caches, pages and vmalloc
+ *   pages.c                        pages by order, vmalloc
+ *   mempool.c, mempool.h           objects inside of the program's own memory
+ *   life.c                         the start of the process, the end of a thread, fork
+ *
+ *     the heap as a whole
+ *   guard.c                        guarded pages seen from a fault
+ *   verify.c                       slab_check_all
+ *   stats.c                        counters, slabinfo
+ *
+ * Locks, in rank order: shrink_lock, quarantine_lock, cache_list_lock, each cache's lock and mempool_lock, area_lock,
+ * the buddy's lock.
  *
  * Nothing here prints.  What is wrong is told to the hook set by slab_set_report_hook, with no slab lock held.
  */
@@ -31,38 +65,60 @@
 
 #define SLAB_NAME_MAX 32 /* of a cache or pool, with its NUL */
 
-/* ---- flags, SLUB's letters ---------------------------------------------------------------------------------------- */
-#define SLAB_F_SANITY  0x01u  /* F */
-#define SLAB_F_REDZONE 0x02u  /* Z */
-#define SLAB_F_POISON  0x04u  /* P */
-#define SLAB_F_TRACK   0x08u  /* U */
-#define SLAB_F_TRACE   0x10u  /* T */
+/* ---- flags, SLUB's letters ------------------------------------------------------------------- */
+#define SLAB_F_SANITY 0x01u  /* F */
+#define SLAB_F_REDZONE 0x02u /* Z */
+#define SLAB_F_POISON 0x04u  /* P */
+#define SLAB_F_TRACK 0x08u   /* U */
+#define SLAB_F_TRACE 0x10u   /* T */
 
 /* The kernel's bytes (include/linux/poison.h). */
-#define SLUB_RED_ACTIVE   0xcc
-#define POISON_FREE       0x6b
-#define POISON_END        0xa5  /* last byte of a poisoned object */
+#define SLUB_RED_ACTIVE 0xcc
+#define POISON_FREE 0x6b
+#define POISON_END 0xa5 /* last byte of a poisoned object */
 
 /* Which family an object came from; free by another one is alloc-dealloc-mismatch. */
-enum slab_api { SLAB_API_MALLOC, SLAB_API_NEW, SLAB_API_NEW_ARRAY, SLAB_API_MEMALIGN, SLAB_API_CACHE, SLAB_API_VMALLOC, SLAB_API_PAGES, SLAB_API_POOL,
-                SLAB_API_NR };
-
-/* ---- what was found ------------------------------------------------------------------------------------------------ */
-enum slab_finding_kind {
-	SLAB_DOUBLE_FREE, SLAB_INVALID_FREE, SLAB_ALLOC_DEALLOC_MISMATCH, SLAB_SIZED_DELETE_MISMATCH,
-	SLAB_LEFT_REDZONE, SLAB_RIGHT_REDZONE, SLAB_POISON_OVERWRITTEN, SLAB_BAD_STATE,
-	SLAB_WRONG_CACHE,        /* freed to a cache that is not its own */
-	SLAB_CACHE_DESTROYED,    /* a cache is used that was destroyed, or never was one */
-	SLAB_OBJECT_REMAINS,     /* a cache is destroyed while this object of it is live */
-	SLAB_WRONG_ORDER,        /* pages freed with another order than they were allocated with */
-	SLAB_TAIL_PAGE,          /* pages freed by a page that is not their first */
+enum slab_api {
+	SLAB_API_MALLOC,
+	SLAB_API_NEW,
+	SLAB_API_NEW_ARRAY,
+	SLAB_API_MEMALIGN,
+	SLAB_API_CACHE,
+	SLAB_API_VMALLOC,
+	SLAB_API_PAGES,
+	SLAB_API_POOL,
+	SLAB_API_NR
 };
-enum slab_found_at { SLAB_AT_FREE, SLAB_AT_REALLOC, SLAB_AT_QUARANTINE_EXIT, SLAB_AT_CHECK_ALL, SLAB_AT_EXIT, SLAB_AT_ALLOC };
+
+/* ---- what was found -------------------------------------------------------------------------- */
+enum slab_finding_kind {
+	SLAB_DOUBLE_FREE,
+	SLAB_INVALID_FREE,
+	SLAB_ALLOC_DEALLOC_MISMATCH,
+	SLAB_SIZED_DELETE_MISMATCH,
+	SLAB_LEFT_REDZONE,
+	SLAB_RIGHT_REDZONE,
+	SLAB_POISON_OVERWRITTEN,
+	SLAB_BAD_STATE,
+	SLAB_WRONG_CACHE,     /* freed to a cache that is not its own */
+	SLAB_CACHE_DESTROYED, /* a cache is used that was destroyed, or never was one */
+	SLAB_OBJECT_REMAINS,  /* a cache is destroyed while this object of it is live */
+	SLAB_WRONG_ORDER,     /* pages freed with another order than they were allocated with */
+	SLAB_TAIL_PAGE,       /* pages freed by a page that is not their first */
+};
+enum slab_found_at {
+	SLAB_AT_FREE,
+	SLAB_AT_REALLOC,
+	SLAB_AT_QUARANTINE_EXIT,
+	SLAB_AT_CHECK_ALL,
+	SLAB_AT_EXIT,
+	SLAB_AT_ALLOC
+};
 
 enum slab_object_state { SLAB_OBJ_NONE, SLAB_OBJ_LIVE, SLAB_OBJ_QUARANTINED, SLAB_OBJ_FREE };
 
-/* Everything known of the object at, or nearest to, an address.  Never faults, takes no lock that a report could wait for, and is
- * only a snapshot when other threads run. */
+/* Everything known of the object at, or nearest to, an address.  Never faults, takes no lock that a report could wait
+ * for, and is only a snapshot when other threads run. */
 struct slab_object {
 	enum slab_object_state state;
 	uintptr_t addr;            /* first user byte */
@@ -74,59 +130,64 @@ struct slab_object {
 	bool tracked;              /* the following are known */
 	enum slab_api api;
 	stack_handle alloc_stack, free_stack;
-	uint32_t alloc_thread, free_thread;   /* thread indices */
-	uint32_t when;             /* jiffies of the last change (allocation, or free when freed) */
+	uint32_t alloc_thread, free_thread; /* thread indices */
+	uint32_t when;                      /* jiffies of the last change (allocation, or free when freed) */
 };
 /* Asks every object source (source.h).  False: no object lies there or next to it. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
-/* The first object of a slab, of any state, that ends behind *at; *at is its slot's end then.  From 0 on: all of them, in order of address.  Takes no
- * lock, and memory of what it finds may go away. */
+/* The first object of a slab, of any state, that ends behind *at; *at is its slot's end then.  From 0 on: all of them,
+ * in order of address.  Takes no lock, and memory of what it finds may go away. */
 bool slab_next_object(uintptr_t *at, struct slab_object *obj);
 
-/* Does addr lie in a page that is guarded for an object: a large area's guard page, or a freed area?  With that object. */
+/* Does addr lie in a page that is guarded for an object: a large area's guard page, or a freed area?  With that
+ * object. */
 bool slab_is_guard(uintptr_t addr, struct slab_object *obj);
-/* After the report: that page becomes ordinary memory, until the area goes.  False when it is none that is guarded.  Signal-safe. */
+/* After the report: that page becomes ordinary memory, until the area goes.  False when it is none that is guarded.
+ * Signal-safe. */
 bool slab_guard_open(uintptr_t addr);
 
 struct slab_finding {
 	enum slab_finding_kind kind;
 	enum slab_found_at at;
-	uintptr_t addr;              /* pointer passed in, or first damaged byte */
-	size_t size;                 /* damaged bytes; sized delete: the size given */
-	uint8_t expected, found;     /* of the first damaged byte */
-	enum slab_api api_used;      /* what freed it (mismatches) */
-	char cache[32];              /* the cache that was passed in, where one was */
-	uint64_t nr, nr_allocated;   /* objects that remain; the order given and the true one; the tail page's number and the true order */
+	uintptr_t addr;          /* pointer passed in, or first damaged byte */
+	size_t size;             /* damaged bytes; sized delete: the size given */
+	uint8_t expected, found; /* of the first damaged byte */
+	enum slab_api api_used;  /* what freed it (mismatches) */
+	char cache[32];          /* the cache that was passed in, where one was */
+	/* objects that remain; the order given and the true one; the tail page's number and the true order */
+	uint64_t nr, nr_allocated;
 	bool have_object;
 	struct slab_object object;
 	bool have_regs;
-	struct unwind_regs regs;     /* of the entry point that noticed */
+	struct unwind_regs regs; /* of the entry point that noticed */
 };
 typedef void (*slab_report_fn)(const struct slab_finding *finding);
 void slab_set_report_hook(slab_report_fn fn);
 
-/* ---- what shadow/ is told ------------------------------------------------------------------------------------------- */
+/* ---- what shadow/ is told -------------------------------------------------------------------- */
 /* Why memory may not be accessed. */
 enum slab_mark {
-	SLAB_MARK_FREED,     /* an object that was freed */
-	SLAB_MARK_REDZONE,   /* a slab's memory that holds no object */
-	SLAB_MARK_PAGES,     /* a large area that was freed, a run that went back */
+	SLAB_MARK_FREED,   /* an object that was freed */
+	SLAB_MARK_REDZONE, /* a slab's memory that holds no object */
+	SLAB_MARK_PAGES,   /* a large area that was freed, a run that went back */
 	SLAB_MARK_NR,
 };
-/* Called for caches and areas with debugging flags, and for fenced objects, by the thread that owns the memory, possibly with a cache's lock
- * held: may take leaf locks and the system's time, may not allocate or report.  Addresses and sizes are multiples of 8, but for `size`. */
+/* Called for caches and areas with debugging flags, and for fenced objects, by the thread that owns the memory,
+ * possibly with a cache's lock held: may take leaf locks and the system's time, may not allocate or report.  Addresses
+ * and sizes are multiples of 8, but for `size`. */
 struct slab_shadow_ops {
 	/* [lo, hi) now holds one live object: its `size` bytes at `user` are good, the rest is red zone. */
 	void (*live)(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large);
 	void (*bad)(uintptr_t addr, size_t n, enum slab_mark why);
 };
-/* The program's own code is instrumented, so its late writes are seen when they are made; and there is a quarantine.  Set once, by shadow/. */
+/* The program's own code is instrumented, so its late writes are seen when they are made; and there is a quarantine.
+ * Set once, by shadow/. */
 extern bool slab_accesses_checked;
 /* Once, right after slab_init.  `ops` is not copied. */
 void slab_set_shadow_ops(const struct slab_shadow_ops *ops);
 extern const struct slab_shadow_ops *slab_shadow; /* never NULL */
 
-/* ---- tracing (slab_debug=T) ------------------------------------------------------------------------------------------ */
+/* ---- tracing (slab_debug=T) ------------------------------------------------------------------ */
 /* An object of a traced cache was allocated (or resized in place), or is being freed.  No slab lock is held. */
 struct slab_trace_event {
 	bool free;
@@ -138,20 +199,22 @@ struct slab_trace_event {
 typedef void (*slab_trace_fn)(const struct slab_trace_event *event);
 void slab_set_trace_hook(slab_trace_fn fn);
 
-/* ---- life cycle ------------------------------------------------------------------------------------------------------- */
-/* After options are parsed, before the first allocation; single-threaded or under LOCK_RANK_INIT.  False: no address space. */
+/* ---- life cycle ------------------------------------------------------------------------------ */
+/* After options are parsed, before the first allocation; single-threaded or under LOCK_RANK_INIT.  False: no address
+ * space. */
 bool slab_init(void);
 /* Parses options.slab_debug; NULL or the offending part of the text. */
 const char *slab_debug_check(const char *text);
-void slab_thread_exit(void);         /* this thread's caches go back; later frees of the thread still work */
+void slab_thread_exit(void); /* this thread's caches go back; later frees of the thread still work */
 void slab_fork_prepare(void);
 void slab_fork_parent(void);
 void slab_fork_child(void);
 
-/* The process may map no more than `limit` bytes from now on: gives unused address space back, so that the limit is the program's. */
+/* The process may map no more than `limit` bytes from now on: gives unused address space back, so that the limit is the
+ * program's. */
 void slab_limit_space(uint64_t limit);
 
-/* ---- the arena ---------------------------------------------------------------------------------------------------------- */
+/* ---- the arena ------------------------------------------------------------------------------- */
 extern uintptr_t arena_base __attribute__((visibility("hidden")));
 extern size_t arena_size __attribute__((visibility("hidden"))); /* 0 before slab_init */
 __inline_hot bool arena_contains(const void *p)
@@ -159,20 +222,21 @@ __inline_hot bool arena_contains(const void *p)
 	return (uintptr_t)p - arena_base < arena_size;
 }
 
-/* ---- malloc's engine ---------------------------------------------------------------------------------------------------- */
-/* preload/ decodes the API (sizes, errno, new-handlers), slab/ does the work.  `regs` are those of the exported function
- * (NULL: no stack is wanted); they are used only where the cache tracks.  NULL when there is no memory; errno untouched.
- * Alignment is a power of two, at least 16. */
+/* ---- malloc's engine ------------------------------------------------------------------------- */
+/* preload/ decodes the API (sizes, errno, new-handlers), slab/ does the work.  `regs` are those of the exported
+ * function (NULL: no stack is wanted); they are used only where the cache tracks.  NULL when there is no memory; errno
+ * untouched.  Alignment is a power of two, at least 16. */
 void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 /* The cache that serves such a request, or "vmalloc" for an area. */
 const char *slab_name_for(size_t size, size_t align);
-/* size_given: for sized delete / free_sized, else SIZE_MAX.
- * A bad pointer is reported and nothing is changed.  p may be NULL. */
+/* size_given: for sized delete / free_sized, else SIZE_MAX.  A bad pointer is reported and nothing is changed.  p may
+ * be NULL. */
 void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
-/* NULL with the old object intact when there is no memory.  p is not NULL, size is not 0.  A bad p is reported and NULL returned
- * with *bad set. */
+/* NULL with the old object intact when there is no memory.  p is not NULL, size is not 0.  A bad p is reported and NULL
+ * returned with *bad set. */
 void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad);
-/* What the program may use at p: the requested size where it is known and checked, else the slot. 0 for a bad pointer (reported). */
+/* What the program may use at p: the requested size where it is known and checked, else the slot. 0 for a bad pointer
+ * (reported). */
 size_t slab_usable_size(const void *p, const struct unwind_regs *regs);
 
 /* True when the process runs in production with no debugging flag anywhere: the inline fast paths below are allowed.
@@ -181,16 +245,18 @@ size_t slab_usable_size(const void *p, const struct unwind_regs *regs);
  *   bool  slab_free_fast(void *p);            false: take slab_free */
 #include "slab/fast.h"
 
-/* ---- custom.c: caches that the program makes ------------------------------------------------------------------------------- */
+/* ---- custom.c: caches that the program makes ------------------------------------------------- */
 
 struct slab_cache;
 #define SLAB_CUSTOM_SIZE_MAX ((size_t)128 << 10)
 /* Beside SLAB_F_*. */
-#define SLAB_F_TYPESAFE 0x100u    /* memory stays objects of the cache until it is destroyed */
-/* size up to SLAB_CUSTOM_SIZE_MAX, align a power of two up to the page size, or 0.  The flags are added to those that the options give.
- * `ctor` may be NULL.  NULL: no memory, or too many caches. */
-struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *object));
-/* Is this a cache that was made and not destroyed?  Any pointer will do; what is none is reported as `cache_destroyed`. */
+#define SLAB_F_TYPESAFE 0x100u /* memory stays objects of the cache until it is destroyed */
+/* size up to SLAB_CUSTOM_SIZE_MAX, align a power of two up to the page size, or 0.  The flags are added to those that
+ * the options give.  `ctor` may be NULL.  NULL: no memory, or too many caches. */
+struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags,
+                                      void (*ctor)(void *object));
+/* Is this a cache that was made and not destroyed?  Any pointer will do; what is none is reported as
+ * `cache_destroyed`. */
 bool slab_custom_check(const struct slab_cache *c, const struct unwind_regs *regs);
 /* Production's thread caches are in fast.h: slab_custom_alloc_fast, slab_custom_free_fast. */
 /* NULL: no memory; errno untouched. */
@@ -198,7 +264,8 @@ void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_reg
 void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs);
 /* Pages that went back. */
 size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs);
-/* How many objects were alive, with `elsewhere` that are in no slab; those in slabs were reported, and with any the memory stays what it is. */
+/* How many objects were alive, with `elsewhere` that are in no slab; those in slabs were reported, and with any the
+ * memory stays what it is. */
 size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct unwind_regs *regs);
 /* Which cache it is, among all that ever were; never 0. */
 uint32_t slab_custom_id(const struct slab_cache *c);
@@ -212,7 +279,7 @@ bool slab_custom_is_typesafe(const struct slab_cache *c);
 const char *slab_custom_name(const struct slab_cache *c);
 void slab_custom_construct(const struct slab_cache *c, void *object); /* for fenced objects */
 
-/* ---- pages.c: pages by order, and memory that is not malloc's --------------------------------------------------------------------- */
+/* ---- pages.c: pages by order, and memory that is not malloc's -------------------------------- */
 
 #define SLAB_ORDER_MAX 10u
 /* 2^order pages, aligned to their size.  order at most SLAB_ORDER_MAX.  NULL: no memory; errno untouched. */
@@ -226,12 +293,13 @@ void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs);
 /* Is it live memory of slab_vmalloc? */
 bool slab_is_vmalloc(const void *p);
 
-/* ---- mempool.c: objects inside of the program's own memory ---------------------------------------------------------------------- */
+/* ---- mempool.c: objects inside of the program's own memory ----------------------------------- */
 
 struct slab_mempool;
-#define SLAB_MEMPOOL_POISON 0x1u   /* freed objects are the detector's: nothing of the allocator's is in them */
-#define SLAB_MEMPOOL_LEAKS 0x2u    /* objects alive when the pool is destroyed are reported */
-#define SLAB_MEMPOOL_LINKS ((size_t)16) /* without poison, so many bytes at the start of a freed object may hold the allocator's links */
+#define SLAB_MEMPOOL_POISON 0x1u /* freed objects are the detector's: nothing of the allocator's is in them */
+#define SLAB_MEMPOOL_LEAKS 0x2u  /* objects alive when the pool is destroyed are reported */
+/* without poison, so many bytes at the start of a freed object may hold the allocator's links */
+#define SLAB_MEMPOOL_LINKS ((size_t)16)
 /* Each object has `redzone` bytes before and behind it that are the detector's.  NULL: no memory. */
 struct slab_mempool *slab_mempool_create(const char *name, size_t redzone, unsigned flags);
 /* The pool's free memory: nobody may use what is no object in it. */
@@ -248,10 +316,12 @@ void slab_mempool_free(struct slab_mempool *pool, void *p, const struct unwind_r
 /* How many remained and were reported. */
 size_t slab_mempool_destroy(struct slab_mempool *pool, const struct unwind_regs *regs);
 
-/* ---- shrinker.c: caches that the program keeps and can do without ------------------------------------------------------------ */
+/* ---- shrinker.c: caches that the program keeps and can do without ---------------------------- */
 
 /* Each registered shrinker is asked for all it has.  What they say they freed.  No lock may be held. */
-struct slab_shrink { unsigned long nr_to_scan, nr_scanned; };
+struct slab_shrink {
+	unsigned long nr_to_scan, nr_scanned;
+};
 #define SLAB_SHRINK_STOP ~0ul
 struct slab_shrinker {
 	char name[32];
@@ -262,12 +332,13 @@ struct slab_shrinker {
 };
 /* NULL: no memory. */
 struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*count)(void *data),
-                                             unsigned long (*scan)(void *data, struct slab_shrink *control), void *data);
+                                             unsigned long (*scan)(void *data, struct slab_shrink *control),
+                                             void *data);
 /* Returns when no thread is in its callbacks (but the caller).  False: it is not registered. */
 bool slab_shrinker_unregister(struct slab_shrinker *s);
 size_t slab_shrink_all(void);
 
-/* ---- failslab.c: allocations that fail on purpose --------------------------------------------------------------------------- */
+/* ---- failslab.c: allocations that fail on purpose -------------------------------------------- */
 
 extern bool failslab_on __attribute__((visibility("hidden")));  /* written once at start-up */
 /* The stack filter, and who is told of each failure (its cache, size and number).  Either may be NULL. */
@@ -278,91 +349,96 @@ bool failslab_init(failslab_stack_fn stack, failslab_told_fn told);
 /* Shall this allocation fail?  cache: NULL for malloc's, which are looked up by size.  Only when failslab_on. */
 bool failslab_should(const char *cache, size_t size, const struct unwind_regs *regs);
 
-/* ---- checks and views --------------------------------------------------------------------------------------------------- */
+/* ---- checks and views ------------------------------------------------------------------------ */
 /* Verify every red zone and all poison; findings go to the hook.  Returns how many there were. */
 size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs);
 /* Give back what is not needed: empty slabs, retained pages, down to `pad` bytes.  True when something was. */
 bool slab_trim(size_t pad);
 struct slab_stats {
-	uint64_t arena_mapped;      /* bytes made usable so far */
-	uint64_t live_objects, live_bytes;      /* slab objects and large areas, requested or slot bytes */
+	uint64_t arena_mapped;             /* bytes made usable so far */
+	uint64_t live_objects, live_bytes; /* slab objects and large areas, requested or slot bytes */
 	uint64_t large_areas, large_bytes;
-	uint64_t free_bytes;        /* usable but not live: caches, free pages */
+	uint64_t free_bytes; /* usable but not live: caches, free pages */
 	uint64_t quarantine_bytes, quarantine_objects;
-	/* Since start.  Objects without checks are counted when they pass between a thread's cache and a slab, not at each use. */
+	/* Since start.  Objects without checks are counted when they pass between a thread's cache and a slab, not at
+	 * each use. */
 	uint64_t allocs, frees;
 };
 void slab_get_stats(struct slab_stats *s);
-/* ---- the heap seen from elsewhere (directory.c, view.c; both halves) -------------------------------------------------------------- */
+/* ---- the heap seen from elsewhere (directory.c, view.c; both halves) ------------------------- */
 
-#define SLAB_DIRECTORY_MAGIC "memsan heap root"   /* 16 bytes, no NUL */
+#define SLAB_DIRECTORY_MAGIC "memsan heap root" /* 16 bytes, no NUL */
 #define SLAB_DIRECTORY_VERSION 5
-/* Where everything is.  It is found by its magic in the data of libmemsan (or the static program), and is the real one when `self` is its
- * address.  Sizes of the structures tell whether the reader was built from the same sources. */
+/* Where everything is.  It is found by its magic in the data of libmemsan (or the static program), and is the real one
+ * when `self` is its address.  Sizes of the structures tell whether the reader was built from the same sources. */
 struct slab_directory {
 	char magic[16];
 	uint64_t self;
 	uint32_t version, size;
 	uint32_t size_page, size_slab, size_cache, size_area;
-	uint64_t arena, state, memmap, blocks;   /* 0 before slab_init; state also where every cache is checked */
-	uint64_t coarse;                         /* as state */
-	uint64_t ready_blocks;                   /* where the uint32_t of usable blocks is */
-	uint64_t caches;                         /* where the malloc caches are */
+	uint64_t arena, state, memmap, blocks; /* 0 before slab_init; state also where every cache is checked */
+	uint64_t coarse;                       /* as state */
+	uint64_t ready_blocks;                 /* where the uint32_t of usable blocks is */
+	uint64_t caches;                       /* where the malloc caches are */
 	uint32_t nr_caches;
 	uint32_t pad;
-	uint64_t control;                        /* struct leak_control (leak/leak.h), or 0 */
-	uint64_t pools;                          /* where the address of the table of pools' objects is */
+	uint64_t control; /* struct leak_control (leak/leak.h), or 0 */
+	uint64_t pools;   /* where the address of the table of pools' objects is */
 	uint32_t size_pool, size_pool_object;
 	struct lib_directory lib;
 };
-_Static_assert(sizeof(struct slab_directory) == 216 && offsetof(struct slab_directory, arena) == 48, "read by other processes");
+_Static_assert(sizeof(struct slab_directory) == 216 && offsetof(struct slab_directory, arena) == 48,
+               "read by other processes");
 extern struct slab_directory slab_directory;
 
 #define SLAB_VIEW_CACHES SLAB_CACHES
 struct slab_view_cache {
 	char name[32];
-	uint64_t addr;             /* of its descriptor */
+	uint64_t addr; /* of its descriptor */
 	uint64_t reciprocal;
 	uint32_t object_size, slot_size, offset, flags, nr_objects, nr_pages, map_words;
-	uint32_t user_size;        /* of an object as its creator gave it */
+	uint32_t user_size; /* of an object as its creator gave it */
 	bool fast, used;
 };
 struct slab_view {
 	const struct mem_view *mem;
 	struct slab_directory directory;
-	uint64_t base, used;       /* the usable part of the arena */
-	uint32_t nr_caches;        /* [0] is never one */
+	uint64_t base, used; /* the usable part of the arena */
+	uint32_t nr_caches;  /* [0] is never one */
 	struct slab_view_cache caches[SLAB_VIEW_CACHES];
 };
 /* A run of pages that holds objects. */
 struct slab_view_run {
 	uint32_t page, nr_pages;
-	uint32_t cache;            /* index; 0: a large area */
+	uint32_t cache; /* index; 0: a large area */
 	uint64_t descriptor;
-	uint64_t addr, size;       /* large area: the live object */
+	uint64_t addr, size; /* large area: the live object */
 };
 /* Reads the root at that address and what it leads to.  NULL, or why not. */
 const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint64_t root);
-/* Every slab and every live area, in order of address.  What contradicts itself (a snapshot may catch it half made) is left out. */
+/* Every slab and every live area, in order of address.  What contradicts itself (a snapshot may catch it half made) is
+ * left out. */
 void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx);
 /* As slab_find_object. */
 bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
-/* The object of a pool (mempool.c) that starts at addr; that addr belongs to, freed ones and red zones included (looks at all of them). */
+/* The object of a pool (mempool.c) that starts at addr; that addr belongs to, freed ones and red zones included (looks
+ * at all of them). */
 bool slab_view_mempool_at(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
 bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
 /* No slab has more objects. */
 #define SLAB_VIEW_OBJECTS 1024
 struct slab_view_live {
 	uint32_t nr;
-	bool displaced;                    /* some start behind their slot's object */
+	bool displaced;                     /* some start behind their slot's object */
 	uint32_t starts[SLAB_VIEW_OBJECTS]; /* offsets from the run's addr, rising */
 };
 /* The live objects of a slab (r->cache is not 0); none where it cannot be read. */
 void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live);
-/* The same as a bit per 16 bytes of the run, set in `map`, which begins with its first page (and may be longer); how many there are. */
+/* The same as a bit per 16 bytes of the run, set in `map`, which begins with its first page (and may be longer); how
+ * many there are. */
 uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_run *r, uint64_t *map, bool *displaced);
 
-/* ---- the heap as text (show.c; both halves) ------------------------------------------------------------------------------------ */
+/* ---- the heap as text (show.c; both halves) -------------------------------------------------- */
 
 struct slab_show {
 	const struct slab_view *view;
@@ -371,16 +447,19 @@ struct slab_show {
 	size_t (*stack)(void *ctx, uint32_t handle, uint64_t *pcs, size_t max);
 	/* Where a return address is, for people. */
 	void (*place)(void *ctx, uint64_t pc, struct fmt_buf *b);
-	uint32_t (*tid)(void *ctx, uint32_t thread);   /* of a thread index; 0: not known */
+	uint32_t (*tid)(void *ctx, uint32_t thread); /* of a thread index; 0: not known */
 	void *ctx;
-	uint64_t now;                /* jiffies, for ages */
+	uint64_t now; /* jiffies, for ages */
 };
-struct slab_show_cache { uint64_t active, objects, active_slabs, slabs; };
+struct slab_show_cache {
+	uint64_t active, objects, active_slabs, slabs;
+};
 /* By the caches' indices in the view. */
 void slab_show_count(const struct slab_show *s, struct slab_show_cache caches[SLAB_VIEW_CACHES]);
 /* /proc/slabinfo's two heading lines, and one for a cache. */
 void slab_show_slabinfo_head(const struct slab_show *s);
-void slab_show_slabinfo_line(const struct slab_show *s, const struct slab_view_cache *c, const struct slab_show_cache *n);
+void slab_show_slabinfo_line(const struct slab_show *s, const struct slab_view_cache *c,
+                             const struct slab_show_cache *n);
 /* The same for the live large areas, as a cache "vmalloc" of one area a slab: counts[0]. */
 void slab_show_slabinfo_areas(const struct slab_show *s, const struct slab_show_cache *n);
 void slab_show_buddyinfo(const struct slab_show *s);
@@ -390,7 +469,8 @@ struct slab_show_trace {
 	uint32_t stack, min_thread, max_thread;
 };
 /* Live objects (or quarantined ones) of a cache, NULL: of all, by stack; how many stacks.  `table` has room for max. */
-size_t slab_show_traces(const struct slab_show *s, const char *cache, bool freed, struct slab_show_trace *table, size_t max);
+size_t slab_show_traces(const struct slab_show *s, const char *cache, bool freed, struct slab_show_trace *table,
+                        size_t max);
 
 /* One line a cache, /proc/slabinfo's columns. */
 void slab_print_slabinfo(void (*line)(void *ctx, const char *text), void *ctx);

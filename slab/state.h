@@ -16,7 +16,7 @@ static inline void state_set(void *p, unsigned class)
 	if (class_is_coarse(class))
 		slab_coarse_set(p, class);
 	else
-		WRITE_ONCE(*state_of((uintptr_t)p), (uint8_t)class);
+		WRITE_ONCE(*state_of((uintptr_t)p), (uint8_t) class);
 }
 static inline void state_clear(void *p, unsigned class)
 {

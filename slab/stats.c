@@ -8,8 +8,8 @@
 #include "slab/slab.h"
 #include "slab/tcache.h"
 
-/* Nothing is counted on the fast paths: what is live in a cache is what is out of its slabs, less what threads have cached and
- * what the quarantine holds.  The sums are of different moments while other threads run. */
+/* Nothing is counted on the fast paths: what is live in a cache is what is out of its slabs, less what threads have
+ * cached and what the quarantine holds.  The sums are of different moments while other threads run. */
 
 struct cache_sum {
 	uint64_t cached[SLAB_NR_CLASSES + 1];
@@ -78,9 +78,9 @@ static void slabinfo_line(struct slab_cache *c, void *ctx)
 	empty = c->nr_empty;
 	lock_release(&c->lock);
 	fmt_init(&b, text, sizeof(text));
-	fmt_printf(&b, "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6u", c->name, (unsigned long)out,
-	           (unsigned long)(slabs * c->nr_objects), c->slot_size, c->nr_objects, c->nr_pages, 0u, 0u, 0u,
-	           (unsigned long)(slabs - empty), (unsigned long)slabs, 0u);
+	fmt_printf(&b, "%-17s %6lu %6lu %6u %4u %4u : tunables %4u %4u %4u : slabdata %6lu %6lu %6u", c->name,
+	           (unsigned long)out, (unsigned long)(slabs * c->nr_objects), c->slot_size, c->nr_objects, c->nr_pages,
+	           0u, 0u, 0u, (unsigned long)(slabs - empty), (unsigned long)slabs, 0u);
 	l->line(l->ctx, text);
 }
 
@@ -90,7 +90,8 @@ void slab_print_slabinfo(void (*line)(void *ctx, const char *text), void *ctx)
 	struct line_ctx l = { line, ctx };
 
 	line(ctx, "slabinfo - version: 2.1");
-	line(ctx, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> "
+	line(ctx, "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> "
+	          "<batchcount> "
 	          "<sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>");
 	cache_for_each(slabinfo_line, &l);
 }

@@ -9,22 +9,23 @@
 /*     thread A's block            cache "malloc-64"               thread B's block
  *     bins[4] p p p p ◄──refill── slabs' free maps ◄──flush half── bins[4] q q q q q q q q   (B frees what A allocated)
  *
- * A bin starts with room for a few pointers and grows by four each time that it runs empty or over, up to 256 objects or 64 KiB:
- * a thread that uses a class once costs little, one in a loop goes to the lock once in 128 operations.  Refilled objects are
- * handed out in order of address, so that a program which fills memory walks it forwards.
+ * A bin starts with room for a few pointers and grows by four each time that it runs empty or over, up to 256 objects
+ * or 64 KiB: a thread that uses a class once costs little, one in a loop goes to the lock once in 128 operations.
+ * Refilled objects are handed out in order of address, so that a program which fills memory walks it forwards.
  *
- * Objects that wait in a bin keep their slabs from becoming empty.  A bin that did not run empty for a while holds more than its thread needs, and half of
- * them go back (jemalloc's collection of thread caches, with "was it refilled" for its low-water mark, which would cost the inline path).
+ * Objects that wait in a bin keep their slabs from becoming empty.  A bin that did not run empty for a while holds more
+ * than its thread needs, and half of them go back (jemalloc's collection of thread caches, with "was it refilled" for
+ * its low-water mark, which would cost the inline path).
  *
- * Only its thread touches a block's bins.  A bin is changed so that a copy of it taken at any instruction (the child of fork) holds no
- * pointer twice: pointers are taken off before they go to a slab, and counted after they are written.
+ * Only its thread touches a block's bins.  A bin is changed so that a copy of it taken at any instruction (the child of
+ * fork) holds no pointer twice: pointers are taken off before they go to a slab, and counted after they are written.
  *
  * Check mode keeps its objects in `ready` instead, where the inline paths do not look; frees go to the quarantine. */
 
 #define BIN_FIRST 16u
 #define BIN_GROWTH 4u
 #define BIN_MAX BUDGET_BIN_OBJECTS
-#define TICKS 256
+#define TRIPS_A_TICK 256
 #define READY_MAX 16u /* cache_init gives no larger batch to a checked cache */
 
 TLS_IE struct tcache *tcache_self;
@@ -35,7 +36,7 @@ static struct custom_bin custom_none[SLAB_CACHES];
 
 static struct tcache_block *all_blocks; /* pushed atomically, never removed */
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------------------ */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 struct tcache_block *tcache_first_block(void)
 {
@@ -90,7 +91,7 @@ struct tcache_block *tcache_block(void)
 	return likely(b) ? b : block_attach();
 }
 
-/* ---- bins ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- bins ------------------------------------------------------------------------------------ */
 
 static uint32_t bin_limit(const struct slab_cache *c)
 {
@@ -122,10 +123,11 @@ void tcache_set_tick(void (*fn)(struct tcache_block *b))
 	tick_hook = fn;
 }
 
-/* Now and then somebody has to look whether memory that was freed long ago is still kept; nobody else is sure to come by. */
+/* Now and then somebody has to look whether memory that was freed long ago is still kept; nobody else is sure to come
+ * by. */
 static void tick(struct tcache_block *b)
 {
-	if (++b->ticks % TICKS == 0)
+	if (++b->trips % TRIPS_A_TICK == 0)
 		tick_hook(b);
 }
 
@@ -176,7 +178,8 @@ static void bin_flush_half(struct tcache_bin *bin, struct slab_cache *c)
 	cache_return(c, old, n);
 }
 
-/* A bin that did not run empty since the last time has more than it needs, and its objects may be the last ones out of many slabs. */
+/* A bin that did not run empty since the last time has more than it needs, and its objects may be the last ones out of
+ * many slabs. */
 static void bins_decay(struct tcache_block *b)
 {
 	uint64_t ran_empty = b->ran_empty;
@@ -198,7 +201,7 @@ static void bin_flush_all(struct tcache_bin *bin, struct slab_cache *c)
 		cache_return(c, bin->items, n);
 }
 
-/* ---- production ---------------------------------------------------------------------------------------------------------------- */
+/* ---- production ------------------------------------------------------------------------------ */
 
 static void *take_without_block(struct slab_cache *c)
 {
@@ -265,7 +268,7 @@ void tcache_free(unsigned class, void *p)
 		cache_return(c, &p, 1);
 }
 
-/* ---- check mode ------------------------------------------------------------------------------------------------------------------- */
+/* ---- check mode ------------------------------------------------------------------------------ */
 
 static void *bin_take_debug(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
 {
@@ -295,7 +298,7 @@ void *tcache_take_debug_slowly(struct slab_cache *c)
 	return likely(b) ? bin_take_debug(b, &b->ready[c->number], c) : take_without_block(c);
 }
 
-/* ---- caches that the program made: one bin each, for either mode ---------------------------------------------------------------------- */
+/* ---- caches that the program made: one bin each, for either mode ----------------------------- */
 
 static __cold_path bool custom_bins_new(struct tcache_block *b)
 {
@@ -424,7 +427,7 @@ uint64_t tcache_count_custom(const struct slab_cache *c)
 	return n;
 }
 
-/* ---- threads come and go ------------------------------------------------------------------------------------------------------------ */
+/* ---- threads come and go --------------------------------------------------------------------- */
 
 void tcache_flush_all(struct tcache_block *b)
 {

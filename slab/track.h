@@ -5,7 +5,8 @@
 
 #include "slab/slab.h"
 
-/* SLUB's two struct track in 16 bytes.  Written by the thread that owns the object at the time; readers take a snapshot. */
+/* SLUB's two struct track in 16 bytes.  Written by the thread that owns the object at the time; readers take a
+ * snapshot. */
 struct slab_track {
 	uint64_t alloc_stack : STACK_HANDLE_BITS, free_stack : STACK_HANDLE_BITS, api : 3, when_high : 5;
 	uint64_t size : 16, alloc_thread : THREAD_INDEX_BITS, free_thread : THREAD_INDEX_BITS, when_low : 22;

@@ -10,17 +10,18 @@
 #include "slab/track.h"
 #include "slab/vmalloc.h"
 
-/* The memmap leads from slab to slab.  A slab is pinned by its cache's lock (its pages cannot go away while it is held), its objects are
- * not: they may be freed or leave the quarantine while we read them.  So what is found is believed only when the object is in
- * the same state with the same track afterwards, and still damaged.  The order that this relies on:
+/* The memmap leads from slab to slab.  A slab is pinned by its cache's lock (its pages cannot go away while it is
+ * held), its objects are not: they may be freed or leave the quarantine while we read them.  So what is found is
+ * believed only when the object is in the same state with the same track afterwards, and still damaged.  The order that
+ * this relies on:
  *
- *     debug_alloc    zones, track, then LIVE set               debug_free       LIVE cleared, then zones and bytes change
- *     quarantine     poison, then HELD set                     leaving it       HELD cleared, then the bytes may change
+ *     debug_alloc    zones, track, then LIVE set        debug_free       LIVE cleared, then zones and bytes change
+ *     quarantine     poison, then HELD set              leaving it       HELD cleared, then the bytes may change
  *
  * Findings are reported after the lock is released, one slab at a time.
  *
- * Accepted weakness: an object that is freed and allocated again at the same size from the same place within one tick while it is
- * being read twice would be judged by the bytes of both; nobody has seen it. */
+ * Accepted weakness: an object that is freed and allocated again at the same size from the same place within one tick
+ * while it is being read twice would be judged by the bytes of both; nobody has seen it. */
 
 #define FOUND_MAX 8
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/view.c - the heap read through a mem_view: its caches, its runs of objects, and from any address to the object there. */
+/* slab/view.c - the heap read through a mem_view: its caches, its runs of objects, and from any address to the object
+ * there. */
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/cache.h"
@@ -8,9 +9,9 @@
 #include "slab/slab.h"
 #include "slab/track.h"
 
-/* What is read may be in the middle of a change (a thread was stopped anywhere) or damaged (a core file of a program that overwrote
- * it).  So nothing is believed that does not fit together: a descriptor must name a cache that there is and the run that led to it.
- * What does not fit is not an object.
+/* What is read may be in the middle of a change (a thread was stopped anywhere) or damaged (a core file of a program
+ * that overwrote it).  So nothing is believed that does not fit together: a descriptor must name a cache that there is
+ * and the run that led to it.  What does not fit is not an object.
  *
  * The structures are read as they are: root.size_* say whether this code was built for them. */
 
@@ -21,12 +22,13 @@
 #define COARSE_SLOTS 64u    /* of a slab of malloc's with objects beyond 1 KiB */
 #define BLOCKS_MAX ((uint64_t)1 << 31)
 
-/* ---- opening ---------------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static bool cache_plausible(const struct slab_cache *c)
 {
-	return c->slot_size >= 16 && c->object_size >= 16 && c->object_size <= c->slot_size && c->offset <= c->slot_size &&
-	       c->nr_pages >= 1 && c->nr_pages <= SLAB_PAGES_MAX && c->nr_objects >= 1 && c->nr_objects <= SLAB_VIEW_OBJECTS && c->map_words == (c->nr_objects + 63) / 64 &&
+	return c->slot_size >= 16 && c->object_size >= 16 && c->object_size <= c->slot_size &&
+	       c->offset <= c->slot_size && c->nr_pages >= 1 && c->nr_pages <= SLAB_PAGES_MAX && c->nr_objects >= 1 &&
+	       c->nr_objects <= SLAB_VIEW_OBJECTS && c->map_words == (c->nr_objects + 63) / 64 &&
 	       (uint64_t)c->nr_objects * c->slot_size + c->offset <= (uint64_t)c->nr_pages << PAGE_SHIFT &&
 	       c->reciprocal == (((uint64_t)1 << 40) + c->slot_size - 1) / c->slot_size;
 }
@@ -37,7 +39,8 @@ static bool cache_read(const struct slab_view *v, uint64_t addr, struct slab_vie
 	uint8_t fast;
 
 	mem_set(out, 0, sizeof(*out));
-	if (!view_read(v->mem, &c, addr, offsetof(struct slab_cache, lock)) || c.life == CACHE_UNUSED || !cache_plausible(&c))
+	if (!view_read(v->mem, &c, addr, offsetof(struct slab_cache, lock)) || c.life == CACHE_UNUSED ||
+	    !cache_plausible(&c))
 		return false;
 	mem_copy(out->name, c.name, sizeof(out->name));
 	out->name[sizeof(out->name) - 1] = '\0';
@@ -62,8 +65,9 @@ static const char *directory_wrong(const struct slab_directory *r, uint64_t at)
 	if (mem_compare(r->magic, SLAB_DIRECTORY_MAGIC, sizeof(r->magic)) != 0 || r->self != at)
 		return "there is no memsan heap";
 	if (r->version != SLAB_DIRECTORY_VERSION || r->size != sizeof(*r) || r->size_page != sizeof(struct page) ||
-	    r->size_slab != sizeof(struct slab) || r->size_cache != sizeof(struct slab_cache) || r->size_area != sizeof(struct area) ||
-	    r->size_pool != sizeof(struct slab_mempool) || r->size_pool_object != sizeof(struct mempool_object))
+	    r->size_slab != sizeof(struct slab) || r->size_cache != sizeof(struct slab_cache) ||
+	    r->size_area != sizeof(struct area) || r->size_pool != sizeof(struct slab_mempool) ||
+	    r->size_pool_object != sizeof(struct mempool_object))
 		return "its memsan is of another version";
 	if (r->nr_caches < 2 || r->nr_caches > SLAB_VIEW_CACHES || r->arena % PAGE_SIZE)
 		return "its heap is damaged";
@@ -88,7 +92,8 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 	v->nr_caches = v->directory.nr_caches;
 	mem_set(&v->caches[0], 0, sizeof(v->caches[0]));
 	for (i = 1; i < v->nr_caches; i++)
-		if (!cache_read(v, v->directory.caches + i * sizeof(struct slab_cache), &v->caches[i]) && i < SLAB_FIRST_CUSTOM)
+		if (!cache_read(v, v->directory.caches + i * sizeof(struct slab_cache), &v->caches[i]) &&
+		    i < SLAB_FIRST_CUSTOM)
 			return "its heap is damaged";
 	return NULL;
 }
@@ -103,7 +108,7 @@ static const uint8_t *view_bytes(const struct slab_view *v, uint64_t at, size_t 
 	return view_read(v->mem, buf, at, n) ? buf : NULL;
 }
 
-/* ---- runs ------------------------------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 static uint32_t cache_index(const struct slab_view *v, uint64_t addr)
 {
@@ -139,7 +144,8 @@ static bool area_plausible(const struct slab_view *v, const struct area *a)
 {
 	uint64_t pages = v->used >> PAGE_SHIFT, data, data_size;
 
-	if (a->page >= pages || a->nr_pages > pages - a->page || a->guard_pages > 1 || a->nr_pages <= 2 * a->guard_pages)
+	if (a->page >= pages || a->nr_pages > pages - a->page || a->guard_pages > 1 ||
+	    a->nr_pages <= 2 * a->guard_pages)
 		return false;
 	data = v->base + ((uint64_t)(a->page + a->guard_pages) << PAGE_SHIFT);
 	data_size = (uint64_t)(a->nr_pages - 2 * a->guard_pages) << PAGE_SHIFT;
@@ -209,8 +215,8 @@ static inline void prefetch_descriptor(uint64_t owner)
 	__builtin_prefetch(descriptor + 64);
 }
 
-/* An area that covers whole blocks writes its first page as well, so that block words need not be looked at: a page without a word behind
- * a walked run belongs to nobody. */
+/* An area that covers whole blocks writes its first page as well, so that block words need not be looked at: a page
+ * without a word behind a walked run belongs to nobody. */
 void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx)
 {
 	struct walk w = { v, run, ctx };
@@ -219,7 +225,8 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 
 	while (page < end) {
 		uint32_t first = page, n = MIN(PAGES_AT_ONCE, end - first);
-		size_t got = v->mem->read(v->mem, buf, v->directory.memmap + (uint64_t)first * sizeof(struct page), n * sizeof(buf[0]));
+		size_t got = v->mem->read(v->mem, buf, v->directory.memmap + (uint64_t)first * sizeof(struct page),
+		                          n * sizeof(buf[0]));
 
 		n = (uint32_t)(got / sizeof(buf[0]));
 		while (page - first < n) {
@@ -232,7 +239,7 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 	}
 }
 
-/* ---- the live objects of a slab ------------------------------------------------------------------------------------------ */
+/* ---- the live objects of a slab -------------------------------------------------------------- */
 
 /* Which slots of a slab of malloc's unchecked coarse classes are live; their number, 0 where that cannot be read. */
 static uint32_t coarse_slots(const struct slab_view *v, const struct slab_view_run *r, bool live[COARSE_SLOTS])
@@ -242,7 +249,8 @@ static uint32_t coarse_slots(const struct slab_view *v, const struct slab_view_r
 	uint16_t words[SLAB_PAGES_MAX * (PAGE_SIZE >> COARSE_SHIFT)];
 	uint32_t i, n = r->nr_pages * (uint32_t)(PAGE_SIZE >> COARSE_SHIFT);
 
-	if (n > ARRAY_SIZE(words) || c->nr_objects > COARSE_SLOTS || !view_read(v->mem, words, at, n * sizeof(words[0])))
+	if (n > ARRAY_SIZE(words) || c->nr_objects > COARSE_SLOTS ||
+	    !view_read(v->mem, words, at, n * sizeof(words[0])))
 		return 0;
 	for (i = 0; i < c->nr_objects; i++) {
 		uint32_t start = i * c->slot_size, w = words[start >> COARSE_SHIFT];
@@ -315,7 +323,10 @@ void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, st
 }
 
 /* Bits gather in a register until they belong to another word. */
-struct gather { uint64_t *map, bits; uint32_t word, nr; };
+struct gather {
+	uint64_t *map, bits;
+	uint32_t word, nr;
+};
 
 static inline void gather_bit(struct gather *g, uint32_t at, bool live)
 {
@@ -328,8 +339,8 @@ static inline void gather_bit(struct gather *g, uint32_t at, bool live)
 	g->nr += live;
 }
 
-/* The state map has a byte where the map of objects has a bit.  Nothing but starts of objects has one, unless a process is read while it
- * changes: then each slot is looked at. */
+/* The state map has a byte where the map of objects has a bit.  Nothing but starts of objects has one, unless a process
+ * is read while it changes: then each slot is looked at. */
 static void map_unchecked_here(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
 {
 	const uint8_t *states = (const uint8_t *)(uintptr_t)(v->directory.state + ((r->addr - v->base) >> 4));
@@ -370,7 +381,8 @@ static void map_unchecked(const struct slab_view *v, const struct slab_view_run 
 	}
 }
 
-static void map_checked(const struct slab_view *v, const struct slab_view_run *r, struct gather *gathered, bool *displaced)
+static void map_checked(const struct slab_view *v, const struct slab_view_run *r, struct gather *gathered,
+                        bool *displaced)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
 	uint8_t buf[SLAB_VIEW_OBJECTS];
@@ -410,7 +422,7 @@ uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_ru
 	return g.nr;
 }
 
-/* ---- from an address to its object -------------------------------------------------------------------------------------- */
+/* ---- from an address to its object ----------------------------------------------------------- */
 
 static uint64_t owner_of(const struct slab_view *v, uint32_t page)
 {
@@ -421,12 +433,17 @@ static uint64_t owner_of(const struct slab_view *v, uint32_t page)
 		return 0;
 	if ((p.owner & OWNER_TAG) != OWNER_NONE)
 		return p.owner;
-	return view_read(v->mem, &block, v->directory.blocks + (uint64_t)(page >> BLOCK_ORDER) * sizeof(block), sizeof(block)) ? block : 0;
+	return view_read(v->mem, &block, v->directory.blocks + (uint64_t)(page >> BLOCK_ORDER) * sizeof(block),
+	                 sizeof(block))
+	               ? block
+	               : 0;
 }
 
 static void describe_area(const struct slab_view *v, const struct area *a, struct slab_object *obj)
 {
-	obj->state = area_is_live(a) ? SLAB_OBJ_LIVE : a->state == AREA_QUARANTINED ? SLAB_OBJ_QUARANTINED : SLAB_OBJ_FREE;
+	obj->state = area_is_live(a)                ? SLAB_OBJ_LIVE
+	             : a->state == AREA_QUARANTINED ? SLAB_OBJ_QUARANTINED
+	                                            : SLAB_OBJ_FREE;
 	obj->addr = a->addr;
 	obj->size = a->size;
 	obj->slot = v->base + ((uint64_t)(a->page + a->guard_pages) << PAGE_SHIFT);
@@ -460,7 +477,8 @@ static bool view_coarse(const struct slab_view *v, uint64_t addr)
 }
 
 /* What slot i holds, and where the user's object starts. */
-static enum slab_object_state slot_state(const struct slab_view *v, const struct slab_view_run *r, uint32_t i, uint64_t *start)
+static enum slab_object_state slot_state(const struct slab_view *v, const struct slab_view_run *r, uint32_t i,
+                                         uint64_t *start)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
 	uint8_t byte;
@@ -477,7 +495,8 @@ static enum slab_object_state slot_state(const struct slab_view *v, const struct
 	return byte & OBJECT_HELD ? SLAB_OBJ_QUARANTINED : SLAB_OBJ_FREE;
 }
 
-static void describe_track(const struct slab_view *v, const struct slab_view_run *r, uint32_t i, struct slab_object *obj)
+static void describe_track(const struct slab_view *v, const struct slab_view_run *r, uint32_t i,
+                           struct slab_object *obj)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
 	uint64_t tracks = r->descriptor + slab_tracks_offset(c->map_words, c->nr_objects);
@@ -496,7 +515,8 @@ static void describe_track(const struct slab_view *v, const struct slab_view_run
 	obj->free_thread = t.free_thread;
 }
 
-static void describe_slot(const struct slab_view *v, const struct slab_view_run *r, uint64_t addr, struct slab_object *obj)
+static void describe_slot(const struct slab_view *v, const struct slab_view_run *r, uint64_t addr,
+                          struct slab_object *obj)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
 	uint32_t i = MIN((uint32_t)(((addr - r->addr) * c->reciprocal) >> 40), c->nr_objects - 1);

@@ -3,13 +3,19 @@
 #include "slab/mempool.h"
 #include "slab/slab.h"
 
-/* A process may change while it is read, and a core file may say anything: a table has a plausible size, no probe goes round more than once, and of
- * what an entry says nothing is followed but the address of its pool. */
+/* A process may change while it is read, and a core file may say anything: a table has a plausible size, no probe goes
+ * round more than once, and of what an entry says nothing is followed but the address of its pool. */
 
 #define SLOTS_AT_ONCE 256u
 #define TABLE_MAX (1u << 26)
 
-struct reading { const struct slab_view *view; uint64_t slots; uint32_t size; uint64_t mempool_at; struct slab_mempool pool; };
+struct reading {
+	const struct slab_view *view;
+	uint64_t slots;
+	uint32_t size;
+	uint64_t mempool_at;
+	struct slab_mempool pool;
+};
 
 static bool table_open(const struct slab_view *v, struct reading *x)
 {
@@ -17,7 +23,8 @@ static bool table_open(const struct slab_view *v, struct reading *x)
 	uint64_t at;
 
 	*x = (struct reading){ .view = v };
-	if (!v->directory.pools || !view_read(v->mem, &at, v->directory.pools, sizeof(at)) || !at || !view_read(v->mem, &t, at, sizeof(t)))
+	if (!v->directory.pools || !view_read(v->mem, &at, v->directory.pools, sizeof(at)) || !at ||
+	    !view_read(v->mem, &t, at, sizeof(t)))
 		return false;
 	x->slots = at + sizeof(t);
 	x->size = t.size;
@@ -76,11 +83,14 @@ bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct s
 	if (!table_open(v, &x))
 		return false;
 	for (uint32_t first = 0; first < x.size; first += SLOTS_AT_ONCE) {
-		size_t n = v->mem->read(v->mem, slots, x.slots + first * sizeof(slots[0]), MIN(x.size - first, SLOTS_AT_ONCE) * sizeof(slots[0]));
+		size_t n = v->mem->read(v->mem, slots, x.slots + first * sizeof(slots[0]),
+		                        MIN(x.size - first, SLOTS_AT_ONCE) * sizeof(slots[0]));
 		for (size_t i = 0; i < n / sizeof(slots[0]); i++) {
+			uint64_t rank;
+
 			if (!entry_read(&x, slots[i], &o) || !mempool_object_holds(&o, &x.pool, addr))
 				continue;
-			uint64_t rank = (uint64_t)!entry_live(&o) << 63 | mempool_object_distance(&o, addr) >> 1;
+			rank = (uint64_t)!entry_live(&o) << 63 | mempool_object_distance(&o, addr) >> 1;
 			if (rank >= best)
 				continue;
 			best = rank;
@@ -90,7 +100,8 @@ bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct s
 	return best != UINT64_MAX;
 }
 
-void mempool_object_describe(const struct mempool_object *o, const struct slab_mempool *pool, bool live, struct slab_object *obj)
+void mempool_object_describe(const struct mempool_object *o, const struct slab_mempool *pool, bool live,
+                             struct slab_object *obj)
 {
 	mem_set(obj, 0, sizeof(*obj));
 	obj->state = live ? SLAB_OBJ_LIVE : SLAB_OBJ_QUARANTINED;

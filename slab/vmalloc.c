@@ -17,14 +17,16 @@
  *     | guard | data … data+slack | guard |          | data … |
  *             ^addr                                   ^addr
  *
- * Data starts at its first page.  In check mode the rest of the last page is red zone and verified at free; guards cost two system
- * calls, so production has none, but for memsan_vmalloc, which promises them.  What becomes of freed areas is in area.c.
+ * Data starts at its first page.  In check mode the rest of the last page is red zone and verified at free; guards cost
+ * two system calls, so production has none, but for memsan_vmalloc, which promises them.  What becomes of freed areas
+ * is in area.c.
  *
- * In production too a freed area faults where that costs little: one of memsan_vmalloc (as after the kernel's vunmap), and one so large that most of it
- * would be given back to the system anyway (as after the munmap of other allocators).  Those have stacks, so that the fault can be told.
+ * In production too a freed area faults where that costs little: one of memsan_vmalloc (as after the kernel's vunmap),
+ * and one so large that most of it would be given back to the system anyway (as after the munmap of other allocators).
+ * Those have stacks, so that the fault can be told.
  *
- * A realloc that has to move a large area in production takes half as much again in address space: pages that are not touched cost
- * nothing, and a buffer that grows step by step is copied a logarithmic number of times. */
+ * A realloc that has to move a large area in production takes half as much again in address space: pages that are not
+ * touched cost nothing, and a buffer that grows step by step is copied a logarithmic number of times. */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
 #define UNMAP_MIN (BUDGET_DIRTY_PAGES << PAGE_SHIFT) /* the buddy would keep no more for reuse */
@@ -44,7 +46,7 @@ size_t area_usable(const struct area *a)
 	return area_flags ? a->size : area_data_size(a);
 }
 
-/* ---- allocation ------------------------------------------------------------------------------------------------------------- */
+/* ---- allocation ------------------------------------------------------------------------------ */
 
 /* A run for `pages` data pages at the alignment, with its guards; what is left over on both sides goes back. */
 static struct area *area_new(size_t pages, size_t align, size_t guards)
@@ -68,7 +70,9 @@ static struct area *area_new(size_t pages, size_t align, size_t guards)
 		area_descriptor_put(a);
 		return NULL;
 	}
-	lead = extra ? (ALIGN_UP(page_address(page + (uint32_t)guards), align) >> PAGE_SHIFT) - (page_address(page) >> PAGE_SHIFT) - guards : 0;
+	lead = extra ? (ALIGN_UP(page_address(page + (uint32_t)guards), align) >> PAGE_SHIFT) -
+	                       (page_address(page) >> PAGE_SHIFT) - guards
+	             : 0;
 	if (lead)
 		buddy_free(page, lead, clean);
 	if (extra > lead)
@@ -120,7 +124,8 @@ static void area_fill_slack(const struct area *a)
 {
 	slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, area_usable(a), true);
 	if (area_flags & SLAB_F_REDZONE)
-		mem_set((void *)(a->addr + a->size), SLUB_RED_ACTIVE, area_data(a) + area_data_size(a) - (a->addr + a->size));
+		mem_set((void *)(a->addr + a->size), SLUB_RED_ACTIVE,
+		        area_data(a) + area_data_size(a) - (a->addr + a->size));
 }
 
 /* Known to be empty and unowned: make it part of the memmap, guarded and live. */
@@ -134,7 +139,8 @@ static void area_publish(struct area *a)
 	area_make_live(a);
 }
 
-/* What is retained is malloc's; memsan_vmalloc promises guard pages, and memsan_alloc_pages aligned pages, in production too. */
+/* What is retained is malloc's; memsan_vmalloc promises guard pages, and memsan_alloc_pages aligned pages, in
+ * production too. */
 static struct area *area_get(size_t pages, size_t align, enum slab_api api)
 {
 	size_t guards = area_flags || api == SLAB_API_VMALLOC ? 1 : 0;
@@ -179,10 +185,11 @@ void *area_alloc(size_t size, size_t align, enum slab_api api, bool zero, const 
 	return area_alloc_room(size, size, align, api, zero, area_save_stack(api, size, regs));
 }
 
-/* ---- free --------------------------------------------------------------------------------------------------------------------- */
+/* ---- free ------------------------------------------------------------------------------------ */
 
 /* Damage of the red zone, described for the caller to report. */
-static bool slack_take_damage(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding *f)
+static bool slack_find_damage(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs,
+                              struct slab_finding *f)
 {
 	uintptr_t end = area_data(a) + area_data_size(a);
 	struct damage d;
@@ -204,7 +211,7 @@ static void area_check_slack(const struct area *a, enum slab_found_at at, const 
 {
 	struct slab_finding f;
 
-	if (!slack_take_damage(a, at, regs, &f))
+	if (!slack_find_damage(a, at, regs, &f))
 		return;
 	finding_report(&f);
 	slack_repair(&f);
@@ -220,7 +227,8 @@ static void area_check_api(struct area *a, enum slab_api api, size_t size_given,
 		return;
 	if (!mismatch && (size_given == SIZE_MAX || size_given == a->size))
 		return;
-	finding_init(&f, mismatch ? SLAB_ALLOC_DEALLOC_MISMATCH : SLAB_SIZED_DELETE_MISMATCH, SLAB_AT_FREE, a->addr, regs);
+	finding_init(&f, mismatch ? SLAB_ALLOC_DEALLOC_MISMATCH : SLAB_SIZED_DELETE_MISMATCH, SLAB_AT_FREE, a->addr,
+	             regs);
 	f.size = mismatch ? 0 : size_given;
 	f.api_used = api;
 	f.have_object = true;
@@ -251,12 +259,12 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 		area_dispose(a);
 }
 
-/* ---- realloc -------------------------------------------------------------------------------------------------------------------- */
+/* ---- realloc --------------------------------------------------------------------------------- */
 
 /* The run changes by whole pages at its end. */
 static void area_resize_run(struct area *a, uint32_t pages)
 {
-	arena_change_owner(a->page, a->nr_pages, pages, (uint64_t)(uintptr_t)a | OWNER_AREA);
+	arena_resize_owner(a->page, a->nr_pages, pages, (uint64_t)(uintptr_t)a | OWNER_AREA);
 	area_set_pages(a, pages);
 }
 
@@ -311,8 +319,8 @@ static bool area_grow_guarded(struct area *a, size_t extra)
 	return true;
 }
 
-/* Check mode stays in place within the same pages, and grows in place what is too large to be copied each time; else it moves, which
- * catches the pointers that were forgotten. */
+/* Check mode stays in place within the same pages, and grows in place what is too large to be copied each time; else it
+ * moves, which catches the pointers that were forgotten. */
 static bool area_stays(struct area *a, size_t size)
 {
 	size_t room = ALIGN_UP(size, PAGE_SIZE), have = area_data_size(a);
@@ -347,7 +355,7 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 	return (void *)a->addr;
 }
 
-/* ---- views ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 static bool slack_damaged(const struct area *a)
 {
@@ -364,25 +372,25 @@ struct slack_search {
 	bool found;
 };
 
-static void slack_take(struct area *a, void *ctx)
+static void slack_describe(struct area *a, void *ctx)
 {
 	struct slack_search *search = ctx;
 
-	search->found = slack_take_damage(a, search->at, search->regs, &search->finding);
+	search->found = slack_find_damage(a, search->at, search->regs, &search->finding);
 }
 
 /* After the report, which shows the bytes: if it is still there, as it was. */
-static void slack_take_repair(struct area *a, void *ctx)
+static void slack_repair_found(struct area *a, void *ctx)
 {
 	struct slack_search *search = ctx;
 	struct slab_finding now;
 
-	if (a->addr == search->finding.object.addr && slack_take_damage(a, search->at, search->regs, &now))
+	if (a->addr == search->finding.object.addr && slack_find_damage(a, search->at, search->regs, &now))
 		slack_repair(&now);
 }
 
-/* Areas may be freed or resized while we look, so only what is still called live is believed, and only under the lock: who
- * frees takes the area out of the list before the bytes go away. */
+/* Areas may be freed or resized while we look, so only what is still called live is believed, and only under the lock:
+ * who frees takes the area out of the list before the bytes go away. */
 size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 {
 	struct slack_search search;
@@ -393,11 +401,11 @@ size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 		return 0;
 	search.at = at;
 	search.regs = regs;
-	while ((after = area_find_live(after, slack_damaged, slack_take, &search)) != 0) {
+	while ((after = area_find_live(after, slack_damaged, slack_describe, &search)) != 0) {
 		if (!search.found)
 			continue;
 		finding_report(&search.finding);
-		area_find_live(after - 1, slack_damaged, slack_take_repair, &search);
+		area_find_live(after - 1, slack_damaged, slack_repair_found, &search);
 		found++;
 	}
 	return found;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/slab_test.h - what the tests of slab/ share: a child process per set of options, recorded findings, random numbers. */
+/* tests/unit/slab_test.h - what the tests of slab/ share: a child process per set of options, recorded findings, random
+ * numbers. */
 #ifndef MEMSAN_TESTS_SLAB_TEST_H
 #define MEMSAN_TESTS_SLAB_TEST_H
 
@@ -8,23 +9,23 @@
 #include "slab/slab.h"
 #include "tests/unit/unit.h"
 
-/* The heap is one per process and is set up once, so that a test with options of its own runs in a child.  A failed CHECK there ends
- * the child, and the test with it. */
-#define CHECK(x)                                                                      \
-	do {                                                                          \
-		if (!(x)) {                                                           \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);       \
-			print_findings();                                             \
-			_exit(1);                                                     \
-		}                                                                     \
+/* The heap is one per process and is set up once, so that a test with options of its own runs in a child.  A failed
+ * CHECK there ends the child, and the test with it. */
+#define CHECK(x)                                                                \
+	do {                                                                    \
+		if (!(x)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			print_findings();                                       \
+			_exit(1);                                               \
+		}                                                               \
 	} while (0)
-#define CHECK_NULL_TEXT(x)                                                            \
-	do {                                                                          \
-		const char *text_ = (x);                                              \
-		if (text_) {                                                          \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, text_);    \
-			_exit(1);                                                     \
-		}                                                                     \
+#define CHECK_NULL_TEXT(x)                                                         \
+	do {                                                                       \
+		const char *text_ = (x);                                           \
+		if (text_) {                                                       \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, text_); \
+			_exit(1);                                                  \
+		}                                                                  \
 	} while (0)
 
 static inline void print_findings(void);
@@ -45,9 +46,11 @@ static inline void print_findings(void)
 	for (unsigned i = 0; i < nr_findings && i < FINDINGS_MAX; i++) {
 		const struct slab_finding *f = &findings[i];
 
-		fprintf(stderr, "  finding: kind %d at %d addr %#lx size %zu %02x/%02x, object %#lx size %zu state %d cache %s\n", f->kind,
-		        f->at, (unsigned long)f->addr, f->size, f->expected, f->found, (unsigned long)f->object.addr,
-		        f->object.size, f->object.state, f->object.cache);
+		fprintf(stderr,
+		        "  finding: kind %d at %d addr %#lx size %zu %02x/%02x, object %#lx size %zu state %d cache "
+		        "%s\n",
+		        f->kind, f->at, (unsigned long)f->addr, f->size, f->expected, f->found,
+		        (unsigned long)f->object.addr, f->object.size, f->object.state, f->object.cache);
 	}
 }
 

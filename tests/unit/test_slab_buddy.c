@@ -9,7 +9,10 @@
 #define SEED 20240611
 
 static uint8_t owned[ARENA_PAGES]; /* run number + 1 */
-static struct { uint32_t page; size_t n; } runs[RUNS];
+static struct {
+	uint32_t page;
+	size_t n;
+} runs[RUNS];
 
 static uint64_t *word_in(uint32_t page)
 {
@@ -44,10 +47,14 @@ static void disown(uint32_t page, size_t n, unsigned run)
 static size_t random_size(uint64_t *seed)
 {
 	switch (random_below(seed, 8)) {
-	case 0: return 1;
-	case 1: return 1 + random_below(seed, 3000);
-	case 2: return (size_t)1 << random_below(seed, 12);
-	default: return 1 + random_below(seed, 40);
+	case 0:
+		return 1;
+	case 1:
+		return 1 + random_below(seed, 3000);
+	case 2:
+		return (size_t)1 << random_below(seed, 12);
+	default:
+		return 1 + random_below(seed, 40);
 	}
 }
 

@@ -16,7 +16,7 @@ static size_t nr_out;
 
 static int by_address(const void *a, const void *b)
 {
-	uintptr_t x = (uintptr_t)*(void *const *)a, y = (uintptr_t)*(void *const *)b;
+	uintptr_t x = (uintptr_t) * (void *const *)a, y = (uintptr_t) * (void *const *)b;
 
 	return x < y ? -1 : x > y;
 }
@@ -120,7 +120,8 @@ static void returned_twice(void)
 	CHECK(nr_findings == 1);
 }
 
-/* A pointer that is not the cache's: said once, and the cache stands aside instead of working on what it does not understand. */
+/* A pointer that is not the cache's: said once, and the cache stands aside instead of working on what it does not
+ * understand. */
 static void strange_pointer(void)
 {
 	void *p, *bad = heap_malloc(100000);

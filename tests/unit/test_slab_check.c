@@ -37,13 +37,16 @@ static void poke_outside(size_t size, ptrdiff_t off)
 	memset(p, 0x11, size);
 	p[off] ^= 0xff;
 	heap_free(p);
-	CHECK(findings[0].size == 1 && findings[0].expected == SLUB_RED_ACTIVE && findings[0].found == (SLUB_RED_ACTIVE ^ 0xff));
+	CHECK(findings[0].size == 1 && findings[0].expected == SLUB_RED_ACTIVE &&
+	      findings[0].found == (SLUB_RED_ACTIVE ^ 0xff));
 	CHECK(findings[0].have_object && findings[0].object.addr == (uintptr_t)p && findings[0].object.size == size);
-	CHECK(findings[0].object.tracked && findings[0].object.alloc_stack && findings[0].object.state == SLAB_OBJ_LIVE);
+	CHECK(findings[0].object.tracked && findings[0].object.alloc_stack &&
+	      findings[0].object.state == SLAB_OBJ_LIVE);
 	expect_one(off < 0 ? SLAB_LEFT_REDZONE : SLAB_RIGHT_REDZONE, (uintptr_t)p + (uintptr_t)off, SLAB_AT_FREE);
 }
 
-/* The neighbours are never used here, so that all damage is laid to the object itself: a quarantined one keeps its slot. */
+/* The neighbours are never used here, so that all damage is laid to the object itself: a quarantined one keeps its
+ * slot. */
 static void every_byte_around_every_size(void)
 {
 	static const size_t large[] = { 1000, 4095, 4096, 5000, 32767, 32768, 32769, 40000, 65537 };
@@ -139,7 +142,8 @@ static void write_after_free(void)
 				CHECK(findings[0].at == SLAB_AT_QUARANTINE_EXIT);
 			}
 			CHECK(nr_findings == 1 && findings[0].kind == SLAB_POISON_OVERWRITTEN);
-			CHECK(findings[0].addr == (uintptr_t)p + off && findings[0].size == 1 && findings[0].found == 0x42);
+			CHECK(findings[0].addr == (uintptr_t)p + off && findings[0].size == 1 &&
+			      findings[0].found == 0x42);
 			CHECK(findings[0].expected == poison && findings[0].object.addr == (uintptr_t)p);
 			CHECK(findings[0].object.alloc_stack && findings[0].object.free_stack);
 			CHECK(findings[0].object.state == SLAB_OBJ_QUARANTINED && findings[0].object.size == size);
@@ -294,7 +298,8 @@ static void families(void)
 		free_as(alloc_as(sizes[i], SLAB_API_NEW), SLAB_API_NEW, sizes[i]);
 		CHECK(nr_findings == 0);
 		free_as(alloc_as(sizes[i], SLAB_API_NEW), SLAB_API_NEW, sizes[i] + 1);
-		CHECK(nr_findings == 1 && findings[0].kind == SLAB_SIZED_DELETE_MISMATCH && findings[0].size == sizes[i] + 1);
+		CHECK(nr_findings == 1 && findings[0].kind == SLAB_SIZED_DELETE_MISMATCH &&
+		      findings[0].size == sizes[i] + 1);
 		nr_findings = 0;
 	}
 }
@@ -355,14 +360,15 @@ static void trace_tells(void)
 	CHECK(nr_traced == 4 && !traced[0].free && !traced[1].free && traced[2].free && traced[3].free);
 	CHECK(traced[0].addr == (uintptr_t)p[0] && traced[0].size == 60 && traced[3].addr == (uintptr_t)p[0]);
 	CHECK(traced[1].addr == (uintptr_t)p[2] && traced[1].size == 50000 && traced[2].addr == (uintptr_t)p[2]);
-	CHECK(traced[0].stack && traced[3].stack && str_equal(traced[0].cache, "malloc-64") && str_equal(traced[1].cache, "vmalloc"));
+	CHECK(traced[0].stack && traced[3].stack && str_equal(traced[0].cache, "malloc-64") &&
+	      str_equal(traced[1].cache, "vmalloc"));
 }
 
-#define CHILD_TEST(name, opts)                     \
-	static void test_##name(void **state)      \
-	{                                          \
-		(void)state;                       \
-		run_child(opts, name);             \
+#define CHILD_TEST(name, opts)                \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		run_child(opts, name);        \
 	}
 CHILD_TEST(every_byte_around_every_size, "mode=check:quarantine.size=0")
 CHILD_TEST(no_byte_inside, "mode=check")
@@ -380,8 +386,9 @@ CHILD_TEST(only_u, "mode=check:slab_debug=U")
 
 static void test_bad_frees(void **state)
 {
-	static const char *const opts[] = { "mode=check", "mode=production", "mode=check:slab_debug=FZ", "mode=check:quarantine.size=0",
-		"mode=production:slab_debug=FZPU,malloc-512" };
+	static const char *const opts[] = { "mode=check", "mode=production", "mode=check:slab_debug=FZ",
+		                            "mode=check:quarantine.size=0",
+		                            "mode=production:slab_debug=FZPU,malloc-512" };
 	size_t i;
 
 	(void)state;

@@ -28,7 +28,7 @@ static void test_class_sizes(void **state)
 	(void)state;
 	assert_int_equal(class_size(1), 16);
 	assert_int_equal(class_size(SLAB_NR_CLASSES), SLAB_CLASS_MAX);
-	for (class = 1; class <= SLAB_NR_CLASSES; class++) {
+	for (class = 1; class <= SLAB_NR_CLASSES; class ++) {
 		assert_int_equal(class_of(class_size(class)), class);
 		assert_int_equal(class_size(class) % 16, 0);
 	}
@@ -52,7 +52,7 @@ static void reciprocal_is_exact(void)
 	static struct slab_cache c;
 	unsigned class, redzone;
 
-	for (class = 1; class <= SLAB_NR_CLASSES; class++) {
+	for (class = 1; class <= SLAB_NR_CLASSES; class ++) {
 		for (redzone = 0; redzone < 2; redzone++) {
 			struct slab s = { .base = 0x10000 };
 			uintptr_t off;

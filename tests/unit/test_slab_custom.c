@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_slab_custom.c - the program's caches and pools against models: random steps, every invariant after each. */
+/* tests/unit/test_slab_custom.c - the program's caches and pools against models: random steps, every invariant after
+ * each. */
 #include "slab_test.h"
 #include "slab/buddy.h"
 #include "slab/cache.h"
@@ -49,7 +50,8 @@ static void model_create(struct model *m, uint64_t *seed)
 	m->align = aligns[random_below(seed, 5)];
 	m->ctor = random_below(seed, 3) == 0;
 	m->nr = 0;
-	m->cache = slab_custom_create("model", m->size, m->align, random_below(seed, 5) ? 0 : SLAB_F_TYPESAFE, m->ctor ? construct : NULL);
+	m->cache = slab_custom_create("model", m->size, m->align, random_below(seed, 5) ? 0 : SLAB_F_TYPESAFE,
+	                              m->ctor ? construct : NULL);
 	CHECK(m->cache && slab_custom_size(m->cache) == m->size);
 }
 
@@ -66,7 +68,8 @@ static void model_alloc(struct model *m, uint64_t *seed)
 	CHECK(!zero || holds(p, 0, m->size));
 	CHECK(!m->ctor || holds(p, CONSTRUCTED, m->size));
 	for (size_t i = 0; i < m->nr; i++)
-		CHECK((uintptr_t)p + m->size <= (uintptr_t)m->objects[i] || (uintptr_t)m->objects[i] + m->size <= (uintptr_t)p);
+		CHECK((uintptr_t)p + m->size <= (uintptr_t)m->objects[i] ||
+		      (uintptr_t)m->objects[i] + m->size <= (uintptr_t)p);
 	m->fill[m->nr] = (uint8_t)random_next(seed);
 	memset(p, m->fill[m->nr], m->size);
 	m->objects[m->nr++] = p;
@@ -132,7 +135,7 @@ static void caches_against_model(void)
 	CHECK(nr_findings == 0);
 }
 
-/* ---- what is wrong is told once, by its kind -------------------------------------------------------------------------------- */
+/* ---- what is wrong is told once, by its kind ------------------------------------------------- */
 
 static void expect_one(enum slab_finding_kind kind, const void *addr)
 {
@@ -143,7 +146,8 @@ static void expect_one(enum slab_finding_kind kind, const void *addr)
 static void mistakes(void)
 {
 	struct slab_cache *a = slab_custom_create("a", 100, 0, 0, NULL), *b = slab_custom_create("b", 100, 0, 0, NULL);
-	char *p = slab_custom_alloc(a, false, &no_regs), *q = slab_custom_alloc(a, false, &no_regs), *m = heap_malloc(100);
+	char *p = slab_custom_alloc(a, false, &no_regs), *q = slab_custom_alloc(a, false, &no_regs),
+	     *m = heap_malloc(100);
 
 	slab_custom_free(b, p, &no_regs);
 	expect_one(SLAB_WRONG_CACHE, p);
@@ -190,7 +194,7 @@ static void numbers_come_again(void)
 	CHECK(slab_custom_destroy(c, 0, &no_regs) == 0 && nr_findings == 0);
 }
 
-/* ---- threads --------------------------------------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 static void *hand[4][64]; /* objects on their way from one thread to the next */
 static struct slab_cache *shared;
@@ -202,13 +206,14 @@ static void *thread(void *arg)
 
 	for (unsigned round = 0; round < 300; round++) {
 		struct slab_cache *own = slab_custom_create("own", 16 + round % 50, 0, 0, NULL);
-		void *p[40];
+		void *p[40], *q;
 
 		for (unsigned i = 0; i < 40; i++) {
 			p[i] = slab_custom_alloc(own, false, &no_regs);
-			void *q = slab_custom_alloc(shared, false, &no_regs);
+			q = slab_custom_alloc(shared, false, &no_regs);
 			CHECK(p[i] && q);
-			q = __atomic_exchange_n(&hand[random_below(&seed, 4)][random_below(&seed, 64)], q, __ATOMIC_ACQ_REL);
+			q = __atomic_exchange_n(&hand[random_below(&seed, 4)][random_below(&seed, 64)], q,
+			                        __ATOMIC_ACQ_REL);
 			if (q)
 				slab_custom_free(shared, q, &no_regs);
 		}
@@ -236,14 +241,15 @@ static void many_threads(void)
 	CHECK(nr_findings == 0);
 }
 
-/* ---- pools ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
 #define SLOTS 200
 static char block[SLOTS * 96] __attribute__((aligned(16)));
 
 static void pools_against_model(void)
 {
-	struct slab_mempool *pools[2] = { slab_mempool_create("p", 16, 0), slab_mempool_create("q", 16, SLAB_MEMPOOL_POISON) };
+	struct slab_mempool *pools[2] = { slab_mempool_create("p", 16, 0),
+		                          slab_mempool_create("q", 16, SLAB_MEMPOOL_POISON) };
 	bool live[SLOTS] = { false }, ever[SLOTS] = { false };
 	struct slab_object obj;
 	uint64_t seed = SEED;
@@ -256,7 +262,8 @@ static void pools_against_model(void)
 			memset(p, 1, 64);
 			live[k] = ever[k] = true;
 		} else if (live[k]) {
-			CHECK(slab_find_object((uintptr_t)p + 63, &obj) && obj.addr == (uintptr_t)p && obj.state == SLAB_OBJ_LIVE && obj.size == 64);
+			CHECK(slab_find_object((uintptr_t)p + 63, &obj) && obj.addr == (uintptr_t)p &&
+			      obj.state == SLAB_OBJ_LIVE && obj.size == 64);
 			slab_mempool_free(pools[which], p, &no_regs);
 			live[k] = false;
 		} else {
@@ -323,8 +330,8 @@ static void test_pools(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_caches), cmocka_unit_test(test_mistakes), cmocka_unit_test(test_numbers), cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_pools),
+		cmocka_unit_test(test_caches),  cmocka_unit_test(test_mistakes), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_threads), cmocka_unit_test(test_pools),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

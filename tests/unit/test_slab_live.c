@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_slab_live.c - liveness of checked and large objects: every address is tried, threads race to free one, slabs come back as
- * others'. */
+/* tests/unit/test_slab_live.c - liveness of checked and large objects: every address is tried, threads race to free
+ * one, slabs come back as others'. */
 #include <pthread.h>
 
 #include "tests/unit/slab_test.h"
@@ -26,11 +26,12 @@ static void *aligned_object(size_t size, size_t align)
 	return slab_malloc(size, align, align > 16 ? SLAB_API_MEMALIGN : SLAB_API_MALLOC, false, &no_regs);
 }
 
-/* ---- every address ------------------------------------------------------------------------------------------------------ */
+/* ---- every address --------------------------------------------------------------------------- */
 
 #define OBJECTS 40
 
-/* Not one address of the slabs is taken for an object but its start, before and after it was freed, and no trial changes anything. */
+/* Not one address of the slabs is taken for an object but its start, before and after it was freed, and no trial
+ * changes anything. */
 static void try_all_around(char *const *p, unsigned n, bool live)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -78,7 +79,8 @@ static void every_address(void)
 	}
 }
 
-/* A stale pointer to the start of an over-aligned object is told from one into it, as long as nobody else has the slot. */
+/* A stale pointer to the start of an over-aligned object is told from one into it, as long as nobody else has the
+ * slot. */
 static void displaced_starts_are_remembered(void)
 {
 	char *p = aligned_object(100, 256);
@@ -93,7 +95,7 @@ static void displaced_starts_are_remembered(void)
 	CHECK(nr_findings == 1 && findings[0].kind == SLAB_INVALID_FREE);
 }
 
-/* ---- threads that free the same ------------------------------------------------------------------------------------------ */
+/* ---- threads that free the same -------------------------------------------------------------- */
 
 #define THREADS 3
 #define RACED 20000
@@ -146,14 +148,20 @@ static void racing_frees(void)
 	race(100000, 16, 200);
 }
 
-/* ---- neighbours, and pages that change hands -------------------------------------------------------------------------------- */
+/* ---- neighbours, and pages that change hands ------------------------------------------------- */
 
 #define SLOTS 64
 #define STEPS 40000
 
-struct owner { pthread_t thread; uint64_t seed; char *slots[SLOTS]; size_t sizes[SLOTS]; };
+struct owner {
+	pthread_t thread;
+	uint64_t seed;
+	char *slots[SLOTS];
+	size_t sizes[SLOTS];
+};
 
-/* Threads own neighbouring objects, whose bytes share words; with hardly any quarantine slabs go back and come again as another class's. */
+/* Threads own neighbouring objects, whose bytes share words; with hardly any quarantine slabs go back and come again as
+ * another class's. */
 static void *own_and_free(void *arg)
 {
 	struct owner *o = arg;
@@ -229,11 +237,11 @@ static void after_fork(void)
 	expect_none();
 }
 
-#define CHILD_TEST(name, fn, opts)                \
-	static void test_##name(void **state)     \
-	{                                         \
-		(void)state;                      \
-		run_child(opts, fn);              \
+#define CHILD_TEST(name, fn, opts)            \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		run_child(opts, fn);          \
 	}
 CHILD_TEST(every_address, every_address, "mode=check")
 CHILD_TEST(every_address_unheld, every_address, "mode=check:quarantine.size=0")
@@ -248,9 +256,14 @@ CHILD_TEST(fork, after_fork, "mode=check")
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_address), cmocka_unit_test(test_every_address_unheld),
-		cmocka_unit_test(test_every_address_untracked), cmocka_unit_test(test_displaced), cmocka_unit_test(test_racing),
-		cmocka_unit_test(test_neighbours), cmocka_unit_test(test_neighbours_unheld), cmocka_unit_test(test_neighbours_mixed),
+		cmocka_unit_test(test_every_address),
+		cmocka_unit_test(test_every_address_unheld),
+		cmocka_unit_test(test_every_address_untracked),
+		cmocka_unit_test(test_displaced),
+		cmocka_unit_test(test_racing),
+		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_neighbours_unheld),
+		cmocka_unit_test(test_neighbours_mixed),
 		cmocka_unit_test(test_fork),
 	};
 

@@ -15,7 +15,11 @@
 #define SEED 424242
 
 /* An object's bytes are a function of its stamp and the position, so that any mix-up shows. */
-struct object { uint8_t *p; size_t size; uint8_t stamp; };
+struct object {
+	uint8_t *p;
+	size_t size;
+	uint8_t stamp;
+};
 
 static size_t next_position(size_t i)
 {
@@ -44,10 +48,14 @@ static void verify(const struct object *o, size_t size)
 static size_t random_size(uint64_t *seed)
 {
 	switch (random_below(seed, 10)) {
-	case 0: return random_below(seed, 40000);
-	case 1: return random_below(seed, 300000);
-	case 2: return random_below(seed, 100) ? random_below(seed, 3000) : random_below(seed, 10000000);
-	default: return random_below(seed, 400);
+	case 0:
+		return random_below(seed, 40000);
+	case 1:
+		return random_below(seed, 300000);
+	case 2:
+		return random_below(seed, 100) ? random_below(seed, 3000) : random_below(seed, 10000000);
+	default:
+		return random_below(seed, 400);
 	}
 }
 
@@ -58,7 +66,8 @@ static void op_alloc(struct object *o, uint64_t *seed)
 	size_t i;
 
 	o->size = random_size(seed);
-	o->p = align == 16 && !zero ? heap_malloc(o->size) : slab_malloc(o->size, align, SLAB_API_MALLOC, zero, &no_regs);
+	o->p = align == 16 && !zero ? heap_malloc(o->size)
+	                            : slab_malloc(o->size, align, SLAB_API_MALLOC, zero, &no_regs);
 	o->stamp = (uint8_t)random_next(seed);
 	CHECK(o->p && (uintptr_t)o->p % align == 0);
 	CHECK(slab_usable_size(o->p, &no_regs) >= o->size);
@@ -146,7 +155,7 @@ static void one_thread(void)
 	all_comes_back();
 }
 
-/* ---- threads ------------------------------------------------------------------------------------------------------------ */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 #define THREADS 4
 #define MAILBOXES 64
@@ -223,7 +232,7 @@ static void blocks_are_used_again(void)
 	CHECK(n <= 2);
 }
 
-/* ---- fork ------------------------------------------------------------------------------------------------------------------ */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 static bool stop; /* atomic */
 
@@ -292,7 +301,7 @@ static void fork_while_threads_run(void)
 	all_comes_back();
 }
 
-/* ---- limits -------------------------------------------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 /* Fills the arena with one size, checks that all is there, frees it, and does it again: nothing is lost. */
 static void fill_up(size_t size)
@@ -326,7 +335,8 @@ static void arena_full(void)
 
 static void impossible_sizes(void)
 {
-	static const size_t sizes[] = { PTRDIFF_MAX, PTRDIFF_MAX - 1, PTRDIFF_MAX - 4096, SIZE_MAX / 4, (size_t)1 << 46 };
+	static const size_t sizes[] = { PTRDIFF_MAX, PTRDIFF_MAX - 1, PTRDIFF_MAX - 4096, SIZE_MAX / 4,
+		                        (size_t)1 << 46 };
 	size_t i, align;
 	void *p = heap_malloc(100);
 	bool bad;
@@ -399,7 +409,7 @@ static void test_rlimit_as(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* ---- quarantine ------------------------------------------------------------------------------------------------------------------ */
+/* ---- quarantine ------------------------------------------------------------------------------ */
 
 /* First in, first out, and never more than the budget, whatever sizes. */
 static void budget_holds(void)
@@ -515,7 +525,8 @@ static void guarding_verifies(void)
 	for (; i < 400; i++)
 		heap_free(p[i]);
 	quarantine_flush_block(tcache_block(), &no_regs);
-	CHECK(nr_findings == 1 && findings[0].kind == SLAB_POISON_OVERWRITTEN && findings[0].addr == (uintptr_t)p[3] + 10);
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_POISON_OVERWRITTEN &&
+	      findings[0].addr == (uintptr_t)p[3] + 10);
 	nr_findings = 0;
 	all_comes_back();
 }
@@ -543,21 +554,24 @@ static void bad_pointers(void)
 	struct slab_object obj;
 	unsigned class, i;
 
-	for (class = 1; class <= SLAB_NR_CLASSES; class++) {
+	for (class = 1; class <= SLAB_NR_CLASSES; class ++) {
 		size_t size = class_size(class);
 		uint8_t *before = heap_malloc(size), *p = heap_malloc(size), *behind = heap_malloc(size);
 
 		for (i = 0; i < ARRAY_SIZE(beside) && beside[i] < size; i++) {
 			nr_findings = 0;
 			heap_free(p + beside[i]);
-			CHECK(nr_findings == 1 && findings[0].kind == SLAB_INVALID_FREE && findings[0].object.addr == (uintptr_t)p);
-			CHECK(slab_find_object((uintptr_t)p + beside[i], &obj) && obj.state == SLAB_OBJ_LIVE && obj.addr == (uintptr_t)p);
+			CHECK(nr_findings == 1 && findings[0].kind == SLAB_INVALID_FREE &&
+			      findings[0].object.addr == (uintptr_t)p);
+			CHECK(slab_find_object((uintptr_t)p + beside[i], &obj) && obj.state == SLAB_OBJ_LIVE &&
+			      obj.addr == (uintptr_t)p);
 		}
 		nr_findings = 0;
 		heap_free(p);
 		CHECK(nr_findings == 0 && slab_find_object((uintptr_t)p, &obj) && obj.state == SLAB_OBJ_FREE);
 		heap_free(p);
-		CHECK(nr_findings == 1 && findings[0].kind == SLAB_DOUBLE_FREE && findings[0].object.addr == (uintptr_t)p);
+		CHECK(nr_findings == 1 && findings[0].kind == SLAB_DOUBLE_FREE &&
+		      findings[0].object.addr == (uintptr_t)p);
 		nr_findings = 0;
 		heap_free(before);
 		heap_free(behind);
@@ -596,11 +610,11 @@ static void idle_bins_are_emptied(void)
 	all_comes_back();
 }
 
-#define CHILD_TEST(name, function, opts)           \
-	static void test_##name(void **state)      \
-	{                                          \
-		(void)state;                       \
-		run_child(opts, function);         \
+#define CHILD_TEST(name, function, opts)      \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		run_child(opts, function);    \
 	}
 CHILD_TEST(production, one_thread, "mode=production")
 CHILD_TEST(check, one_thread, "mode=check")

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_slab_pages.c - pages by order and vmalloc against a model; shrinkers; allocations that fail on purpose; no memory. */
+/* tests/unit/test_slab_pages.c - pages by order and vmalloc against a model; shrinkers; allocations that fail on
+ * purpose; no memory. */
 #include "slab_test.h"
 #include "slab/area.h"
 #include "slab/arena.h"
@@ -44,7 +45,8 @@ static void take(unsigned k, uint64_t *seed)
 	if (random_below(seed, 50) == 0)
 		orders[k] = SLAB_ORDER_MAX;
 	sizes[k] = orders[k] == 100 ? 1 + random_below(seed, 50000) : PAGE_SIZE << orders[k];
-	held[k] = orders[k] == 100 ? slab_vmalloc(sizes[k], zero, &no_regs) : slab_pages_alloc(orders[k], zero, &no_regs);
+	held[k] = orders[k] == 100 ? slab_vmalloc(sizes[k], zero, &no_regs)
+	                           : slab_pages_alloc(orders[k], zero, &no_regs);
 	CHECK(held[k] && (uintptr_t)held[k] % (orders[k] == 100 ? PAGE_SIZE : sizes[k]) == 0);
 	CHECK(!zero || first_and_last(held[k], sizes[k], 0));
 	CHECK(slab_is_vmalloc(held[k]) == (orders[k] == 100));
@@ -92,9 +94,11 @@ static void mistakes(void)
 	char *p = slab_pages_alloc(3, false, &no_regs), *v = slab_vmalloc(5000, false, &no_regs);
 
 	slab_pages_free(p + 2 * PAGE_SIZE, 0, &no_regs);
-	CHECK(nr_findings == 1 && findings[0].kind == SLAB_TAIL_PAGE && findings[0].nr == 2 && findings[0].nr_allocated == 3);
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_TAIL_PAGE && findings[0].nr == 2 &&
+	      findings[0].nr_allocated == 3);
 	slab_pages_free(p, 2, &no_regs);
-	CHECK(nr_findings == 2 && findings[1].kind == SLAB_WRONG_ORDER && findings[1].nr == 2 && findings[1].nr_allocated == 3);
+	CHECK(nr_findings == 2 && findings[1].kind == SLAB_WRONG_ORDER && findings[1].nr == 2 &&
+	      findings[1].nr_allocated == 3);
 	slab_pages_free(p, 3, &no_regs);
 	CHECK(nr_findings == 3 && findings[2].kind == SLAB_DOUBLE_FREE);
 	slab_pages_free(v, 0, &no_regs);
@@ -102,7 +106,7 @@ static void mistakes(void)
 	CHECK(!slab_pages_alloc(SLAB_ORDER_MAX + 1, false, &no_regs));
 }
 
-/* ---- shrinkers --------------------------------------------------------------------------------------------------------------- */
+/* ---- shrinkers ------------------------------------------------------------------------------- */
 
 static unsigned long objects, scanned, calls, batch_max;
 
@@ -148,7 +152,7 @@ static void shrinking(void)
 	CHECK(slab_shrink_all() == 0 && objects == 5 && slab_shrinker_unregister(b));
 }
 
-/* ---- no memory ------------------------------------------------------------------------------------------------------------------ */
+/* ---- no memory ------------------------------------------------------------------------------- */
 
 static void *hoard[4000];
 static unsigned nr_hoard;
@@ -189,15 +193,17 @@ static void no_memory(void)
 	CHECK(p && nr_hoard == 0 && nr_findings == 0);
 }
 
-/* (In check mode aligned runs between guards do not fill an arena that far.)  A sixteenth of the arena is left: what the shrinker holds comes back before any allocation has failed, and again only a second later. */
+/* (In check mode aligned runs between guards do not fill an arena that far.)  A sixteenth of the arena is left: what
+ * the shrinker holds comes back before any allocation has failed, and again only a second later. */
 static void near_limit(void)
 {
 	size_t most = arena_size >> PAGE_SHIFT, used;
+	void *p;
 
 	CHECK(slab_shrinker_register("hoard", hoard_count, hoard_scan, NULL));
 	for (unsigned n = 1;; n++) {
 		used = buddy_used_pages();
-		void *p = slab_pages_alloc(4, false, &no_regs);
+		p = slab_pages_alloc(4, false, &no_regs);
 		CHECK(p && n < 4000);
 		if (nr_hoard + 1 < n) { /* it was asked; this one was allocated before */
 			CHECK(used > most - most / 8 && used < most - most / 32);
@@ -216,7 +222,7 @@ static void near_limit(void)
 	CHECK(nr_hoard == 1);
 }
 
-/* ---- failslab --------------------------------------------------------------------------------------------------------------------- */
+/* ---- failslab -------------------------------------------------------------------------------- */
 
 static unsigned told;
 
@@ -246,6 +252,8 @@ static void set(const char *text)
 
 static void failing(void)
 {
+	unsigned some;
+
 	CHECK(failures(1000, NULL, 10) == 0);
 	set("fail.probability=100");
 	CHECK(failures(1000, NULL, 10) == 1);
@@ -258,13 +266,14 @@ static void failing(void)
 	set("fail.probability=100:fail.times=-1:fail.space=1000");
 	CHECK(failures(1000, NULL, 10) == 1000 - 99);
 	set("fail.probability=30:fail.times=-1");
-	unsigned some = failures(10000, NULL, 10);
+	some = failures(10000, NULL, 10);
 	CHECK(some > 2700 && some < 3300); /* six standard deviations */
 	set("fail.nth=5");
 	CHECK(failures(4, NULL, 10) == 0 && failures(5, NULL, 10) == 1);
 	set("fail.probability=100:fail.times=-1");
 	options_parse(&options, "fail.cache=a*,malloc-48", NULL, NULL);
-	CHECK(failures(10, "abc", 10) == 10 && failures(10, "bc", 10) == 0 && failures(10, NULL, 40) == 10 && failures(10, NULL, 50) == 0);
+	CHECK(failures(10, "abc", 10) == 10 && failures(10, "bc", 10) == 0 && failures(10, NULL, 40) == 10 &&
+	      failures(10, NULL, 50) == 0);
 }
 
 static void test_pages(void **state)
@@ -310,8 +319,8 @@ static void test_failslab(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pages), cmocka_unit_test(test_mistakes), cmocka_unit_test(test_shrinkers), cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_near_limit), cmocka_unit_test(test_failslab),
+		cmocka_unit_test(test_pages),     cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_shrinkers),
+		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_near_limit), cmocka_unit_test(test_failslab),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
