@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/fault.h - what a fault means, and the program's signals kept honest beside memsan's handler.
+/* fault/fault.h - memsan's handler of SIGSEGV and SIGBUS: what a fault means, and handlers, masks and signal stacks that the program
+ * may set as if memsan's were not there.
  *
- *   stacks.c       a stack of memsan's own for every thread, to handle faults on
- *   signals.c      what the program believes its SIGSEGV and SIGBUS handlers, signal masks and signal stacks to be
- *   pending.c      faults that the program's own handler took, until it is known what came of them
- *   fault.c        the handler: is it ours? else diagnose, report, and hand on to the program or the default action
- *   mappings.c        what is mapped where the fault was
- *   poison_origin.c       whose memory a pointer made of poison came from
- *   explain.c      a fault's state gathered, diagnosed, reported
- *   diagnose.c     registers, trap number, mapping facts → kind and explanation (pure)
- *   arch/          machine registers, memory operands, signal frames
+ *   stacks.c          a signal stack of memsan's own for every thread
+ *   signals.c         the handlers, masks and signal stacks that the program thinks are installed
+ *   pending.c         faults whose handler, the program's own, has not returned yet
+ *   diagnose.c        registers, trap number and mappings in; report kind and explanation out (pure)
+ *   mappings.c        what is mapped at an address
+ *   poison_origin.c   which object a pointer made of poison was read from
+ *   explain.c         collects the state of a fault, diagnoses it, reports it
+ *   fault.c           the handler: memsan's own guard pages, then a report, then the program's handler or the default action
+ *   arch/             machine registers, memory operands, signal frames
+ *   fault_internal.h  shared between the files of fault/
  */
 #ifndef MEMSAN_FAULT_H
 #define MEMSAN_FAULT_H

@@ -2,26 +2,30 @@
 /* lib/lib.h - memsan's base services: everything that the other folders stand on.
  *
  * The runtime half of memsan (all that ends up in libmemsan.so) may call nothing of libc that allocates, locks,
- * buffers or depends on a locale.  What it needs instead is here, one section a file:
+ * buffers or depends on a locale.  What it needs instead is here, one section for each file:
  *
- *   compiler    macros and static assertions                     (this header)
- *   mem.c       memory and string primitives of our own
- *   fmt.c       signal-safe formatting into a buffer
- *   os.c        raw system calls: address space, files, processes
- *   clock.c     jiffies
- *   meta.c      stepped reserves, memsan's own memory by cost centre
- *   lock.c      ranked futex locks, fork support
- *   options.c   the option table (options.def), its parser
- *   thread.c    per-thread state and the table of threads
- *   fork.c      lib's part of a fork
- *   modules.c   loaded and since unloaded modules, build ids
- *   unwind.c        the stack unwinder's rows, cached per pc, and its steps
- *   unwind_save.c   stacks saved in the depot
- *   unwind_walk.c   walks that only list frames
- *   cfi.c, cfi_static.c   .eh_frame, also of static programs, read for one pc
- *   window.c        which words of a stack may be read
- *   depot.c     stacks saved once, named by 32-bit handles
- *   (header)    memory seen from elsewhere: struct mem_view
+ *   lib.h             macros, static assertions; memory seen from elsewhere (struct mem_view)
+ *   mem.c             memory and strings
+ *   name_match.c      names and patterns of names
+ *   fmt.c             formatting into a buffer
+ *   os.c              system calls: address space, files, processes
+ *   clock.c           jiffies
+ *   stepped_reserve.c address space that is made usable in steps
+ *   meta.c            memsan's own memory, by cost centre
+ *   lock.c            ranked futex locks, and all of them over a fork
+ *   options.c         the option table (options.def) and its parser
+ *   thread.c          the table of threads: which index, tid and name
+ *   fork.c            what lib does around a fork
+ *   modules.c         modules that are loaded and that were unloaded, build ids
+ *   cfi.c             call frame information (.eh_frame) read for one pc
+ *   cfi_static.c      the same in static programs, which have no table to search
+ *   window.c          which words of a stack may be read
+ *   unwind.c          the stack unwinder: rows cached for each pc, one step
+ *   unwind_save.c     stacks saved in the depot, at less than a walk
+ *   unwind_walk.c     walks that only list frames
+ *   depot.c           each stack once, named by a 32-bit handle
+ *   arch/             registers, system calls, assembly
+ *   lib_internal.h    shared between the files of lib/
  *
  * Unless a function says otherwise it is async-signal-safe, thread-safe, never allocates through malloc and never
  * changes errno.

@@ -3,6 +3,7 @@
  *
  *   libc.def        every function that is intercepted, once
  *   libc_real.c     libc's own functions behind ours; the gate
+ *   symbols.c       one name in a loaded module's symbol table
  *   libc_check.c    what checks have in common: scans that stop at bad memory, reports
  *   libc_mem.c      mem*, b*                        libc_wcs.c     wcs*, wmem*
  *   libc_str.c      str*, stp* that copy            libc_printf.c  sprintf and its family
@@ -146,6 +147,23 @@ int __getlogin_r_chk(char *dst, size_t n, size_t room);
 int __ttyname_r_chk(int fd, char *dst, size_t n, size_t room);
 size_t __confstr_chk(int name, char *dst, size_t n, size_t room);
 
+/* ---- symbols.c: names in a loaded module ----------------------------------------------------------------------------- */
+
+#pragma GCC visibility push(hidden)
+/* Where a module keeps its symbols.  table NULL: it has no GNU hash table. */
+struct module_symbols {
+	const uint32_t *table;
+	const ElfW(Sym) *symbols;
+	const char *strings;
+	const uint16_t *versions;
+};
+void symbols_find(struct module_symbols *s, const struct link_map *m);
+/* NULL: none; of several versions the default one. */
+const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name);
+/* Both at once. */
+const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name);
+#pragma GCC visibility pop
+
 /* ---- libc_real.c: libc's own ------------------------------------------------------------------------------------------ */
 
 struct libc_table {
@@ -172,6 +190,13 @@ extern bool libc_replaced[LIBC_NR];
 
 /* libc_real's entry before the constructor has filled it: looked up now, or our own while we are not relocated yet. */
 void *libc_early(enum libc_index index);
+/* All of libc_real; by the constructor. */
+void libc_look_up(void);
+/* What the interceptor of libc's function `name` is to call instead of it, `real` itself for most; NULL: no such choice.  Set once, by the
+ * constructor, before libc_look_up. */
+extern void *(*libc_wrap)(const char *name, void *real);
+/* The constructor is done: foreign pointers pass from now on. */
+void libc_gate_open(void);
 
 __inline_hot bool libc_foreign(const void *p)
 {

@@ -9,7 +9,7 @@
  *   relocated            looked up on the spot; there is one thread
  *   constructor has run  the table is complete, the gate open
  */
-#include "preload/unseen/unseen.h"
+#include "preload/intercept/intercept.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -20,6 +20,7 @@
 struct libc_table libc_real;
 bool libc_replaced[LIBC_NR];
 struct libc_gate libc_gate;
+void *(*libc_wrap)(const char *name, void *real);
 
 _Static_assert(sizeof(struct libc_table) == LIBC_NR * sizeof(void *), "the table is an array of pointers");
 
@@ -40,7 +41,7 @@ static bool is_libc(void *p, const struct dl_find_object *libc)
 	return _dl_find_object(p, &found) == 0 && found.dlfo_link_map == libc->dlfo_link_map;
 }
 
-static void libc_lookup(void)
+void libc_look_up(void)
 {
 	struct dl_find_object libc;
 	bool known = _dl_find_object((void *)gnu_get_libc_version, &libc) == 0;
@@ -49,7 +50,7 @@ static void libc_lookup(void)
 	for (unsigned i = 0; i < LIBC_NR; i++, name += str_length(name) + 1) {
 		void *p = dlsym(RTLD_NEXT, name);
 		libc_replaced[i] = p && known && !is_libc(p, &libc);
-		p = wait_wrap_io(name, p);
+		p = libc_wrap ? libc_wrap(name, p) : p;
 		__atomic_store_n(&slot[i], p, __ATOMIC_RELEASE);
 	}
 }
@@ -71,12 +72,8 @@ static void gate_update(void)
 	__atomic_store_n(&libc_gate.span, span, __ATOMIC_RELEASE);
 }
 
-__attribute__((constructor)) static void libc_constructor(void)
+void libc_gate_open(void)
 {
-	runtime_ensure();
-	libc_lookup();
-	replaced_find();
-	handles_redirect();
 	gate_update();
 	shadow_changed_hook = gate_update;
 }
@@ -132,7 +129,7 @@ static void *lookup_before_relocation(const char *name)
 __cold_path void *libc_early(enum libc_index index)
 {
 	if (relocated_witness == &libc_real) {
-		libc_lookup();
+		libc_look_up();
 		return ((void **)&libc_real)[index];
 	}
 	const char *name = libc_names;

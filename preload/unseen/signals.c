@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <signal.h>
 
-const char runtime_is_shared = 1;
-
 static signals_sigaction_fn real_sigaction;
 static sighandler_t (*real_signal)(int, sighandler_t);
 static sighandler_t (*real_sysv_signal)(int, sighandler_t);
@@ -34,8 +32,6 @@ __attribute__((constructor)) static void signals_constructor(void)
 {
 	signals_lookup();
 	fault_init(real_sigaction);
-	leak_find_static_tls(dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info"));
-	leak_find_libc(dlsym(RTLD_NEXT, "syscall"));
 }
 
 /* The signal that stops threads for a scan, and fatal ones that scan first, look unused until the program sets a handler. */

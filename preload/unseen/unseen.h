@@ -2,6 +2,8 @@
 /* preload/unseen/unseen.h - what the program must not notice: shared by the files of preload/unseen/ (libmemsan.so only).
  *
  *   waits.c, waits_rare.c, waits_io.c   calls that a scan for leaks interrupted go on
+ *   start.c       the shared library's constructor
+ *   shared.c      whether this is the shared library
  *   signals.c     handlers, masks and signal stacks beside ours
  *   exec.c        what another program inherits of them
  *   raise.c       a program that ends itself by a signal
@@ -22,8 +24,6 @@
 
 /* ---- handles.c ---------------------------------------------------------------------------------------------------------- */
 
-/* One name in a module's GNU hash table, NULL: none; of several versions the default one.  Needs no relocation. */
-const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name);
 bool module_is_cxx_runtime(const struct link_map *m);
 /* libc's symbols of what we replace become ours, once; by the constructor, when libc_replaced is known. */
 void handles_redirect(void);
@@ -71,7 +71,7 @@ uint64_t wait_deadline_of_ms(int ms);
 struct timespec *wait_time_left(uint64_t deadline, struct timespec *t);
 int wait_ms_left(uint64_t deadline);
 
-/* waits_io.c: what the interceptor of libc's function `name` is to call instead; `real` itself for most. */
+/* waits_io.c: as libc_wrap. */
 void *wait_wrap_io(const char *name, void *real);
 
 #endif
