@@ -11,12 +11,12 @@
  *                 └─ else ────────────────────────────► diagnosis, report, default action: the instruction faults again, so that a core
  *                                                        file shows the program as it was
  *
- * A program with a handler of its own may use faults on purpose (a JIT's null checks, a garbage collector's barriers), so before it runs only faults
- * in memsan's own pages are told, unless handled_faults asks for all of them.
+ * A program with a handler of its own may use faults on purpose (a JIT's null checks, a garbage collector's barriers),
+ * so before it runs only faults in memsan's own pages are told, unless handled_faults asks for all of them.
  *
- * The program's handler runs as the kernel would run it: on the signal stack if its SA_ONSTACK asks for one, with its sa_mask, once with
- * SA_RESETHAND.  The kernel made the frame for our flags, so it may have to be moved to the interrupted stack first; the handler
- * returns through it into the kernel, and we are out of the way.
+ * The program's handler runs as the kernel would run it: on the signal stack if its SA_ONSTACK asks for one, with its
+ * sa_mask, once with SA_RESETHAND.  The kernel made the frame for our flags, so it may have to be moved to the
+ * interrupted stack first; the handler returns through it into the kernel, and we are out of the way.
  */
 #include "config.h"
 
@@ -33,12 +33,12 @@ struct fault {
 	int sig;
 	siginfo_t *info;
 	ucontext_t *uc;
-	bool above_theirs;        /* the frame lies on the program's signal stack, which we left */
-	uintptr_t enter;          /* the program's handler is to run, in the frame of `uc` */
+	bool above_theirs; /* the frame lies on the program's signal stack, which we left */
+	uintptr_t enter;   /* the program's handler is to run, in the frame of `uc` */
 	uint64_t enter_mask;
 };
 
-/* ---- signals that somebody sent -------------------------------------------------------------------------------------------------- */
+/* ---- signals that somebody sent -------------------------------------------------------------- */
 
 static void kernel_mask(int how, uint64_t mask)
 {
@@ -58,8 +58,9 @@ static void context_set_mask(ucontext_t *uc, uint64_t mask)
 	mem_copy(&uc->uc_sigmask, &mask, sizeof(mask));
 }
 
-/* The signal comes once more, when the context that we return to allows it: to this thread when it was sent to it, else to whichever thread is
- * open to it.  Only the first thread may repeat who called kill(); from the others it comes in the program's own name. */
+/* The signal comes once more, when the context that we return to allows it: to this thread when it was sent to it, else
+ * to whichever thread is open to it.  Only the first thread may repeat who called kill(); from the others it comes in
+ * the program's own name. */
 static void send_again(const struct fault *f)
 {
 	kernel_mask(SIG_BLOCK, SIGNAL_BIT(f->sig));
@@ -108,7 +109,7 @@ static void handle_sent(struct fault *f)
 	send_again(f);
 }
 
-/* ---- the program's handler ----------------------------------------------------------------------------------------------------------- */
+/* ---- the program's handler ------------------------------------------------------------------- */
 
 static bool range_writable(uintptr_t lo, uintptr_t hi)
 {
@@ -129,7 +130,9 @@ static bool run_program_handler(struct fault *f)
 
 	signals_program_action(f->sig, &a, true);
 	was_there = on_theirs ? interrupted - lo < hi - lo : fault_stack_holds(fault_stack_self, interrupted);
-	in_place = (!on_theirs && !on_ours) || was_there || ((a.flags & (uint64_t)SA_ONSTACK) && (on_theirs || fault_stack_stands_in() || signals_stack_is_shared()));
+	in_place = (!on_theirs && !on_ours) || was_there ||
+	           ((a.flags & (uint64_t)SA_ONSTACK) &&
+	            (on_theirs || fault_stack_stands_in() || signals_stack_is_shared()));
 	if (!in_place) {
 		uintptr_t top = interrupted - MACHINE_RED_ZONE;
 
@@ -146,7 +149,7 @@ static bool run_program_handler(struct fault *f)
 	return true;
 }
 
-/* ---- nobody's: the program dies ----------------------------------------------------------------------------------------------- */
+/* ---- nobody's: the program dies -------------------------------------------------------------- */
 
 static void origin_of(const struct fault *f, struct fault_origin *origin)
 {
@@ -173,16 +176,17 @@ static void handle_nobodys(const struct fault *f)
 	signals_give_up(f->sig);
 }
 
-/* ---- on the program's signal stack --------------------------------------------------------------------------------------------------------- */
+/* ---- on the program's signal stack ----------------------------------------------------------- */
 
-/* The kernel takes a signal stack that nobody stands on for free, and puts the next frame at its top, over the one that we came with.  So while we
- * are away from the program's, nothing may come; and for a report, which may take long, and in which a fault is to be told, ours is the
- * signal stack. */
+/* The kernel takes a signal stack that nobody stands on for free, and puts the next frame at its top, over the one that
+ * we came with.  So while we are away from the program's, nothing may come; and for a report, which may take long, and
+ * in which a fault is to be told, ours is the signal stack. */
 static void leave_theirs(struct fault *f)
 {
 	uintptr_t lo, hi, frame = machine_frame_start(f->uc);
 
-	if (!fault_stack_of_program(f->uc, &lo, &hi) || frame - lo >= hi - lo || (f->uc->uc_stack.ss_flags & SS_AUTODISARM))
+	if (!fault_stack_of_program(f->uc, &lo, &hi) || frame - lo >= hi - lo ||
+	    (f->uc->uc_stack.ss_flags & SS_AUTODISARM))
 		return;
 	f->above_theirs = true;
 	/* A stack of ours that has gone away is to be told too; from here on a fault could not be. */
@@ -209,7 +213,7 @@ static void report_is_over(const struct fault *f)
 	arch_syscall6(SYS_sigaltstack, (long)&f->uc->uc_stack, 0, 0, 0, 0, 0);
 }
 
-/* ---- the handler ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the handler ----------------------------------------------------------------------------- */
 
 static bool (*fault_hook)(uintptr_t addr, uintptr_t pc); /* written once at start-up */
 
@@ -220,7 +224,8 @@ void fault_set_hook(bool (*mine)(uintptr_t addr, uintptr_t pc))
 
 static bool maybe_own(const struct fault *f)
 {
-	return machine_trap(f->uc) == TRAP_PAGE && (fence_contains(f->info->si_addr) || arena_contains(f->info->si_addr));
+	return machine_trap(f->uc) == TRAP_PAGE &&
+	       (fence_contains(f->info->si_addr) || arena_contains(f->info->si_addr));
 }
 
 /* A fault that is blocked kills, whatever handler there is. */
@@ -229,7 +234,8 @@ static bool program_handles(const struct fault *f)
 	struct program_action a;
 
 	signals_program_action(f->sig, &a, false);
-	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN && !signals_program_blocks(f->sig, context_mask(f->uc));
+	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN &&
+	       !signals_program_blocks(f->sig, context_mask(f->uc));
 }
 
 static bool reported_own(const struct fault *f)
@@ -280,7 +286,8 @@ static void handle(void *arg)
 	report_is_over(f);
 }
 
-/* The program sent itself the signal that is going to end it: in its handler for a fault, or there and it came when that had returned. */
+/* The program sent itself the signal that is going to end it: in its handler for a fault, or there and it came when
+ * that had returned. */
 static void explain_raised(const struct fault *f)
 {
 	struct fault_origin origin;
@@ -299,7 +306,8 @@ static void tell_handled(void *arg)
 	const struct unwind_regs *regs = arg;
 	stack_t ours, theirs;
 
-	/* As for any other report.  The program's handler may stand on its signal stack, whose top is not to be used again. */
+	/* As for any other report.  The program's handler may stand on its signal stack, whose top is not to be used
+	 * again. */
 	fault_stack_ours(&ours);
 	mem_set(&theirs, 0, sizeof(theirs));
 	arch_syscall6(SYS_sigaltstack, (long)&ours, (long)&theirs, 0, 0, 0, 0);
@@ -363,7 +371,8 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 	}
 	fault_busy = false;
 	if (f.enter) {
-		/* A context that is returned to blocks what it blocked before; the handler blocks more, as the program said. */
+		/* A context that is returned to blocks what it blocked before; the handler blocks more, as the program
+		 * said. */
 		kernel_mask(SIG_SETMASK, f.enter_mask);
 		machine_frame_enter(f.uc, f.sig, f.enter);
 	}

@@ -115,7 +115,8 @@ void fault_each_data(bool (*fn)(void *ctx, uintptr_t start, uintptr_t end), void
 			continue;
 		file_end = m.file ? m.end : 0;
 		/* Ours knows every object. */
-		if (m.readable && m.writable && (uintptr_t)&fence_base - m.start >= m.end - m.start && !fn(ctx, m.start, m.end))
+		if (m.readable && m.writable && (uintptr_t)&fence_base - m.start >= m.end - m.start &&
+		    !fn(ctx, m.start, m.end))
 			break;
 	}
 	os_close(reader.fd);

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/pending.c - faults that the program took itself, kept while its handler is at work: they are told when the program ends in there.
+/* fault/pending.c - faults that the program took itself, kept while its handler is at work: they are told when the
+ * program ends in there.
  *
- * A handler that recovers (a JIT's null check, a garbage collector's barrier, a probe that jumps out) made nothing of the fault that anybody should
- * hear of; one that prints a backtrace and ends the program did.  Which it is shows at the end only, so each thread keeps the last few:
+ * A handler that recovers (a JIT's null check, a garbage collector's barrier, a probe that jumps out) made nothing of
+ * the fault that anybody should hear of; one that prints a backtrace and ends the program did.  Which it is shows at
+ * the end only, so each thread keeps the last few:
  *
  *     fault ─► note ─► the program's handler ─┬─ returns, or jumps out ──► no walk comes to its frame any more: nothing is told
  *                                             ├─ exit, _exit, abort, raise ─► the walk from there passes the frame: told
  *                                             └─ raises the blocked signal, returns ─► it comes where the fault was: told
  *
- * Whether the handler is still at work is asked of the stack, not remembered: nobody tells us when it is left by longjmp.  The kernel's frame lies at
- * one place, and the unwinder comes to exactly that place, with the interrupted function next, or does not.  Through code that it cannot unwind
- * it does not: such a fault is not told. */
+ * Whether the handler is still at work is asked of the stack, not remembered: nobody tells us when it is left by
+ * longjmp.  The kernel's frame lies at one place, and the unwinder comes to exactly that place, with the interrupted
+ * function next, or does not.  Through code that it cannot unwind it does not: such a fault is not told. */
 #include "config.h"
 
 #include "fault/fault_internal.h"
@@ -20,8 +22,8 @@
 
 struct handled {
 	struct fault_origin origin;
-	const ucontext_t *uc;     /* NULL: none, or told */
-	uintptr_t pc, sp;         /* where it was */
+	const ucontext_t *uc; /* NULL: none, or told */
+	uintptr_t pc, sp;     /* where it was */
 };
 
 /* A ring: the oldest is overwritten. */

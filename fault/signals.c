@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/signals.c - what the program believes its handlers of SIGSEGV and SIGBUS, its signal masks and its signal stacks to be.
+/* fault/signals.c - what the program believes its handlers of SIGSEGV and SIGBUS, its signal masks and its signal
+ * stacks to be.
  *
- * The kernel has our handler for the two signals from start-up on; what the program sets is kept here, given back when it asks, and followed
- * when the fault is not ours (fault.c).  Besides that:
+ * The kernel has our handler for the two signals from start-up on; what the program sets is kept here, given back when
+ * it asks, and followed when the fault is not ours (fault.c).  Besides that:
  *
- * Masks.  A fault while its signal is blocked kills at once, and many threads block everything.  So the two are taken out of every mask
- * that the program sets (also of other handlers' sa_mask), and a stand-in is blocked for them: SIGSTKFLT, which no Linux sends.  So the kernel
- * itself knows what the program believes, whoever changes the mask: the end of a signal handler, siglongjmp, swapcontext, a new thread, Go's
- * runtime by system calls of its own.  A thread-local word tells which of the two it was.  A signal that somebody sends meanwhile is blocked
- * in the kernel after all, and waits there.
+ * Masks.  A fault while its signal is blocked kills at once, and many threads block everything.  So the two are taken
+ * out of every mask that the program sets (also of other handlers' sa_mask), and a stand-in is blocked for them:
+ * SIGSTKFLT, which no Linux sends.  So the kernel itself knows what the program believes, whoever changes the mask: the
+ * end of a signal handler, siglongjmp, swapcontext, a new thread, Go's runtime by system calls of its own.  A
+ * thread-local word tells which of the two it was.  A signal that somebody sends meanwhile is blocked in the kernel
+ * after all, and waits there.
  *
- * Signal stacks.  Threads have ours until they set their own.  A program that never sets one, but says SA_ONSTACK for its handlers
- * (a library that wants to be safe), would have them run on ours; the flag is held back until it does.
+ * Signal stacks.  Threads have ours until they set their own.  A program that never sets one, but says SA_ONSTACK for
+ * its handlers (a library that wants to be safe), would have them run on ours; the flag is held back until it does.
  *
- * Go.  Its runtime sets handlers through libc when there is cgo, but asks for the signal stack, and sets masks, by system calls of its own.  So
- * it finds our stack, takes it for the one to use, and ends the process when a handler runs on another: its handlers run there.
+ * Go.  Its runtime sets handlers through libc when there is cgo, but asks for the signal stack, and sets masks, by
+ * system calls of its own.  So it finds our stack, takes it for the one to use, and ends the process when a handler
+ * runs on another: its handlers run there.
  *
- * Waits.  sigsuspend, ppoll and their like set a mask for their own time (signals_wait_mask).  A signal that comes then is judged by that mask,
- * which the context does not show: it has the one that is set again afterwards.
+ * Waits.  sigsuspend, ppoll and their like set a mask for their own time (signals_wait_mask).  A signal that comes then
+ * is judged by that mask, which the context does not show: it has the one that is set again afterwards.
  *
- * exec.  The kernel hands on what is ignored, and masks: before exec it learns what the program believes (signals_exec_begin).
+ * exec.  The kernel hands on what is ignored, and masks: before exec it learns what the program believes
+ * (signals_exec_begin).
  *
- * The weaknesses accepted: masks that are set by system calls made directly go past us as they are; then a fault is not reported, and nothing
- * else differs.  While a program that ignores one of the two starts another one by posix_spawn, and for a moment when it begins to ignore one
- * that is pending, the kernel ignores it in all threads; a fault then ends the program without a report.  What system() runs has the default
- * action instead of an ignored one.
+ * The weaknesses accepted: masks that are set by system calls made directly go past us as they are; then a fault is not
+ * reported, and nothing else differs.  While a program that ignores one of the two starts another one by posix_spawn,
+ * and for a moment when it begins to ignore one that is pending, the kernel ignores it in all threads; a fault then
+ * ends the program without a report.  What system() runs has the default action instead of an ignored one.
  */
 #include "config.h"
 
@@ -35,8 +39,8 @@
 
 #include "fault/fault_internal.h"
 
-/* Guards writing to `actions`; taken with all signals blocked.  Our handler, which may come while any lock is held, only reads: what it read
- * is whole when the version is even and still the same. */
+/* Guards writing to `actions`; taken with all signals blocked.  Our handler, which may come while any lock is held,
+ * only reads: what it read is whole when the version is even and still the same. */
 static struct ranked_lock actions_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct program_action actions[2];
 static uint32_t actions_version[2];
@@ -44,15 +48,15 @@ static uint32_t actions_version[2];
 bool fault_installed;
 static signals_sigaction_fn real_sigaction;
 static void (*our_handler)(int, siginfo_t *, void *);
-static void (*libc_restorer)(void);     /* what libc's sigaction shows as sa_restorer */
-static TLS_IE uint64_t wish_self;       /* which of SIGNALS_OURS and the stand-in this thread last asked to block */
-static TLS_IE uint64_t wait_mask;       /* of the call that it waits in */
-static TLS_IE uint64_t wait_held;       /* signals that came, blocked by that mask; after the call they may be open */
-static TLS_IE uintptr_t wait_frame;     /* on the stack, just above that call; 0: it waits in none */
+static void (*libc_restorer)(void); /* what libc's sigaction shows as sa_restorer */
+static TLS_IE uint64_t wish_self;   /* which of SIGNALS_OURS and the stand-in this thread last asked to block */
+static TLS_IE uint64_t wait_mask;   /* of the call that it waits in */
+static TLS_IE uint64_t wait_held;   /* signals that came, blocked by that mask; after the call they may be open */
+static TLS_IE uintptr_t wait_frame; /* on the stack, just above that call; 0: it waits in none */
 /* What libc puts on the stack between. */
 #define WAIT_FRAMES 1024u
 TLS_IE uint32_t signals_interrupts;
-static bool held_once;                  /* atomic: a signal that was sent had to be held in the kernel */
+static bool held_once; /* atomic: a signal that was sent had to be held in the kernel */
 
 /* What was held back of the other signals' actions; bytes are written whole, readers see the old or the new. */
 #define SIGNALS_MAX 65
@@ -61,11 +65,14 @@ static bool held_once;                  /* atomic: a signal that was sent had to
 #define HELD_BUS 4u
 #define HELD_STAND_IN 8u
 static uint8_t held_back[SIGNALS_MAX];
-static bool program_has_stack;          /* atomic: some thread has set a signal stack, or uses ours */
+static bool program_has_stack; /* atomic: some thread has set a signal stack, or uses ours */
 /* What Linux 5.11 and later keep of sa_flags. */
-#define FLAGS_KNOWN ((uint64_t)(unsigned)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND) | 0x800u)
+#define FLAGS_KNOWN                                                                                             \
+	((uint64_t)(unsigned)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | \
+	                      SA_RESETHAND) |                                                                   \
+	 0x800u)
 #define FLAG_RESTORER ((uint64_t)0x04000000u)
-static bool program_uses_ours;          /* atomic */
+static bool program_uses_ours; /* atomic */
 
 bool signals_is_ours(int sig)
 {
@@ -79,7 +86,7 @@ static struct program_action *action_of(int sig)
 	return &actions[sig == SIGBUS];
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static uint64_t actions_begin(void)
 {
@@ -127,14 +134,16 @@ void signals_program_action(int sig, struct program_action *a, bool take)
 	handler = a->handler;
 	/* Unless the program has set another one meanwhile. */
 	if (take && (a->flags & (uint64_t)SA_RESETHAND))
-		__atomic_compare_exchange_n(&action_of(sig)->handler, &handler, (uintptr_t)SIG_DFL, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+		__atomic_compare_exchange_n(&action_of(sig)->handler, &handler, (uintptr_t)SIG_DFL, false,
+		                            __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 /* glibc keeps two real-time signals to itself. */
 #define SIGNALS_LIBC (SIGNAL_BIT(32) | SIGNAL_BIT(33))
 #define STAND_IN SIGNAL_BIT(SIGSTKFLT)
 
-/* What the program blocks of ours when the kernel blocks the stand-in; a thread that never asked has inherited it from one that blocked all. */
+/* What the program blocks of ours when the kernel blocks the stand-in; a thread that never asked has inherited it from
+ * one that blocked all. */
 static uint64_t believed(uint64_t kernel_mask, uint64_t wish)
 {
 	return !(kernel_mask & STAND_IN) ? 0 : wish & (SIGNALS_OURS | STAND_IN) ? wish & SIGNALS_OURS : SIGNALS_OURS;
@@ -157,8 +166,8 @@ static uint64_t mask_for_program(uint64_t kernel_mask, uint64_t wish)
 	return (kernel_mask & ~STAND_IN) | believed(kernel_mask, wish) | (itself ? STAND_IN : 0);
 }
 
-/* A fault of the handler itself is to be told too.  A thread that blocked one of the two already would be left with a wrong wish when the handler
- * is over: there the kernel blocks them, and ends a handler that faults. */
+/* A fault of the handler itself is to be told too.  A thread that blocked one of the two already would be left with a
+ * wrong wish when the handler is over: there the kernel blocks them, and ends a handler that faults. */
 uint64_t signals_handler_mask(uint64_t before, uint64_t mask)
 {
 	if (before & STAND_IN)
@@ -188,7 +197,8 @@ static uint64_t kernel_pending(void)
 	return pending;
 }
 
-/* Our handler runs with everything else blocked, but not the stand-in: so the kernel still says what was blocked when it came. */
+/* Our handler runs with everything else blocked, but not the stand-in: so the kernel still says what was blocked when
+ * it came. */
 bool signals_sent_blocked(int sig)
 {
 	return signals_program_blocks(sig, kernel_mask());
@@ -196,10 +206,12 @@ bool signals_sent_blocked(int sig)
 
 static bool in_wait(const ucontext_t *uc)
 {
-	return wait_frame - ARCH_CONTEXT_SP(uc) < WAIT_FRAMES && arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs);
+	return wait_frame - ARCH_CONTEXT_SP(uc) < WAIT_FRAMES &&
+	       arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs);
 }
 
-/* Only while the call itself waits: before and after it, and when it was left by longjmp, the context's own is the right one. */
+/* Only while the call itself waits: before and after it, and when it was left by longjmp, the context's own is the
+ * right one. */
 uint64_t signals_interrupted_mask(const ucontext_t *uc)
 {
 	uint64_t mask;
@@ -236,8 +248,9 @@ static void mask_to(uint64_t mask, sigset_t *set)
 	mem_copy(set, &mask, sizeof(mask));
 }
 
-/* Ours stays open for nested faults (a fault inside memsan has to be told); everything else waits, but the stand-in (signals_sent_blocked).
- * Whether system calls go on after a signal that somebody sent is the program's choice; an ignored one never ends them. */
+/* Ours stays open for nested faults (a fault inside memsan has to be told); everything else waits, but the stand-in
+ * (signals_sent_blocked). Whether system calls go on after a signal that somebody sent is the program's choice; an
+ * ignored one never ends them. */
 static bool restarts(const struct program_action *a)
 {
 	return a->handler == (uintptr_t)SIG_IGN || (a->flags & (uint64_t)SA_RESTART);
@@ -256,7 +269,9 @@ static bool install_ours(int sig, const struct program_action *a)
 
 static void install_kernels(int sig, void (*handler)(int))
 {
-	struct { uint64_t handler, flags, restorer, mask; } act = { (uintptr_t)handler, 0, 0, 0 };
+	struct {
+		uint64_t handler, flags, restorer, mask;
+	} act = { (uintptr_t)handler, 0, 0, 0 };
 
 	arch_syscall6(SYS_rt_sigaction, sig, (long)&act, 0, sizeof(act.mask), 0, 0);
 }
@@ -295,7 +310,7 @@ void signals_give_up(int sig)
 	install_kernels(sig, SIG_DFL);
 }
 
-/* ---- sigaction --------------------------------------------------------------------------------------------------------------- */
+/* ---- sigaction ------------------------------------------------------------------------------- */
 
 /* To ignore a signal discards it where it is pending; the kernel does that when it is told. */
 static void discard_pending(int sig)
@@ -348,7 +363,8 @@ static int our_sigaction(int sig, const struct sigaction *act, struct sigaction 
 static uint8_t hold_back(struct sigaction *act)
 {
 	uint64_t mask = mask_of(&act->sa_mask);
-	uint8_t held = (uint8_t)((mask & SIGNAL_BIT(SIGSEGV) ? HELD_SEGV : 0) | (mask & SIGNAL_BIT(SIGBUS) ? HELD_BUS : 0));
+	uint8_t held = (uint8_t)((mask & SIGNAL_BIT(SIGSEGV) ? HELD_SEGV : 0) |
+	                         (mask & SIGNAL_BIT(SIGBUS) ? HELD_BUS : 0));
 
 	held |= mask & STAND_IN ? HELD_STAND_IN : 0;
 	mask_to(mask_for_kernel(mask), &act->sa_mask);
@@ -365,7 +381,8 @@ static void give_back(struct sigaction *old, uint8_t held)
 
 	if (held & HELD_ONSTACK)
 		old->sa_flags |= SA_ONSTACK;
-	mask |= (held & HELD_SEGV ? SIGNAL_BIT(SIGSEGV) : 0) | (held & HELD_BUS ? SIGNAL_BIT(SIGBUS) : 0) | (held & HELD_STAND_IN ? STAND_IN : 0);
+	mask |= (held & HELD_SEGV ? SIGNAL_BIT(SIGSEGV) : 0) | (held & HELD_BUS ? SIGNAL_BIT(SIGBUS) : 0) |
+	        (held & HELD_STAND_IN ? STAND_IN : 0);
 	mask_to(mask, &old->sa_mask);
 }
 
@@ -422,7 +439,7 @@ int signals_sigaction(int sig, const struct sigaction *act, struct sigaction *ol
 	return signals_is_ours(sig) ? our_sigaction(sig, act, old) : other_sigaction(sig, act, old);
 }
 
-/* ---- masks ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 static void wish_note(int how, uint64_t mask)
 {
@@ -449,7 +466,9 @@ int signals_sigmask(int how, const sigset_t *set, sigset_t *old)
 			kernel = mask_for_kernel(mask);
 		else if (fault_installed) /* as long as one of them stays blocked, so does the stand-in */
 			kernel = (mask & ~STAND_IN) |
-			         ((mask & (SIGNALS_OURS | STAND_IN)) && !(wish_self & (SIGNALS_OURS | STAND_IN)) ? STAND_IN : 0);
+			         ((mask & (SIGNALS_OURS | STAND_IN)) && !(wish_self & (SIGNALS_OURS | STAND_IN))
+			                  ? STAND_IN
+			                  : 0);
 	}
 	ret = arch_syscall6(SYS_rt_sigprocmask, how, set ? (long)&kernel : 0, (long)&before, sizeof(before), 0, 0);
 	if (ret != 0)
@@ -476,7 +495,7 @@ void signals_mask_adopt(void)
 	signals_sigmask(SIG_SETMASK, &set, NULL);
 }
 
-/* ---- waits with a mask ----------------------------------------------------------------------------------------------------------- */
+/* ---- waits with a mask ----------------------------------------------------------------------- */
 
 void signals_wait_begin(struct signals_wait *w)
 {
@@ -521,7 +540,7 @@ void signals_wait_over(const struct signals_wait *w)
 		arch_syscall6(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&held, 0, sizeof(held), 0, 0);
 }
 
-/* ---- exec ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
 /* Ignoring a signal discards what is pending of it; but a blocked one stays pending over exec. */
 static void ignore_keeping_pending(int sig)
@@ -529,8 +548,8 @@ static void ignore_keeping_pending(int sig)
 	struct timespec now = { 0, 0 };
 	uint64_t set = SIGNAL_BIT(sig);
 	siginfo_t info;
-	bool pending = (kernel_pending() & set) &&
-	               arch_syscall6(SYS_rt_sigtimedwait, (long)&set, (long)&info, (long)&now, sizeof(set), 0, 0) == sig;
+	bool pending = (kernel_pending() & set) && arch_syscall6(SYS_rt_sigtimedwait, (long)&set, (long)&info,
+	                                                         (long)&now, sizeof(set), 0, 0) == sig;
 
 	install_kernels(sig, SIG_IGN);
 	if (pending)

@@ -5,10 +5,11 @@
  *                                            else ours
  *     a fault is handled on                  ours in any case: the handler changes over at once
  *
- * So a stack that has overflowed is reported in every thread, a program's small signal stack is enough, and a program sees the signal stack
- * that it has set, or none.  Linux takes signal stacks of 2 KiB, on which no frame of a processor with wide registers fits: it ends the
- * program when a handler is to run there.  A fault of a program that never runs one there must not end it, so the kernel keeps ours, and the
- * program's is only remembered.  Stacks are cut from chunks, each with a guard page below, and recycled when threads end.
+ * So a stack that has overflowed is reported in every thread, a program's small signal stack is enough, and a program
+ * sees the signal stack that it has set, or none.  Linux takes signal stacks of 2 KiB, on which no frame of a processor
+ * with wide registers fits: it ends the program when a handler is to run there.  A fault of a program that never runs
+ * one there must not end it, so the kernel keeps ours, and the program's is only remembered.  Stacks are cut from
+ * chunks, each with a guard page below, and recycled when threads end.
  */
 #include "config.h"
 
@@ -64,8 +65,9 @@ static bool chunk_cut(struct fault_stack *s)
 	return cut;
 }
 
-/* Chunks double, since each is a reserve of its own.  A chunk that two threads make at once is lost: 2 MiB of addresses.  A page before and behind it
- * stays inaccessible, as with the pool (slots.c): merged with the mapping of slab's descriptors, its guards hid those from gcore. */
+/* Chunks double, since each is a reserve of its own.  A chunk that two threads make at once is lost: 2 MiB of
+ * addresses.  A page before and behind it stays inaccessible, as with the pool (slots.c): merged with the mapping of
+ * slab's descriptors, its guards hid those from gcore. */
 static bool chunk_make(void)
 {
 	unsigned n = MIN(MAX(CHUNK_FIRST, 2 * chunk_size), CHUNK_MAX);
@@ -166,7 +168,7 @@ void fault_thread_exit(void)
 	stack_put(s);
 }
 
-/* ---- the program's ------------------------------------------------------------------------------------------------------------- */
+/* ---- the program's --------------------------------------------------------------------------- */
 
 static bool stack_is_ours(const stack_t *s)
 {

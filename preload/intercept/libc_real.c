@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_real.c - libc's own functions behind the interceptors, and the gate that lets foreign memory pass to them.
+/* preload/intercept/libc_real.c - libc's own functions behind the interceptors, and the gate that lets foreign memory
+ * pass to them.
  *
- * They are looked up all at once by the library's constructor, which -z initfirst puts before every other constructor and .preinit_array
- * (about 200 dlsym calls, some 50 µs): a lookup takes the loader's lock, so it must not happen later, in a signal handler or in the
- * child of a fork.  Earlier calls can only come from ifunc resolvers, or from constructors when another library has claimed initfirst:
+ * They are looked up all at once by the library's constructor, which -z initfirst puts before every other constructor
+ * and .preinit_array (about 200 dlsym calls, some 50 µs): a lookup takes the loader's lock, so it must not happen
+ * later, in a signal handler or in the child of a fork.  Earlier calls can only come from ifunc resolvers, or from
+ * constructors when another library has claimed initfirst:
  *
  *   not relocated yet    our pointers and dlsym's are empty: libc's symbol table is read as a debugger would, for each call
  *   relocated            looked up on the spot; there is one thread
@@ -55,10 +57,12 @@ void libc_look_up(void)
 	}
 }
 
-/* Checked are the arena, when it has shadow, and the fence's pool.  Memory between them is none of ours, but is not worth a second compare. */
+/* Checked are the arena, when it has shadow, and the fence's pool.  Memory between them is none of ours, but is not
+ * worth a second compare. */
 static void gate_update(void)
 {
-	uintptr_t start = shadow_on ? arena_base : fence_base, end = shadow_on ? arena_base + arena_size : fence_base + fence_size;
+	uintptr_t start = shadow_on ? arena_base : fence_base,
+		  end = shadow_on ? arena_base + arena_size : fence_base + fence_size;
 	uintptr_t span;
 
 	if (shadow_on && fence_size) {
@@ -78,7 +82,7 @@ void libc_gate_open(void)
 	shadow_changed_hook = gate_update;
 }
 
-/* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation -------------------- */
+/* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation ---- */
 
 /* What the kernel told of the program: AT_PHDR.  getauxval is libc's, which we cannot reach yet. */
 static uintptr_t auxiliary_value(uintptr_t type)
@@ -105,7 +109,8 @@ static const struct link_map *loaded_modules(void)
 		if (headers[i].p_type == PT_DYNAMIC)
 			dynamic = &headers[i];
 	}
-	for (const ElfW(Dyn) *d = dynamic ? (const void *)(bias + dynamic->p_vaddr) : NULL; d && d->d_tag != DT_NULL; d++)
+	for (const ElfW(Dyn) *d = dynamic ? (const void *)(bias + dynamic->p_vaddr) : NULL; d && d->d_tag != DT_NULL;
+	     d++)
 		if (d->d_tag == DT_DEBUG && d->d_un.d_ptr)
 			return ((const struct r_debug *)d->d_un.d_ptr)->r_map;
 	return NULL;

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/exits.c - the scan for leaks at ends that run no exit handlers, when it is asked for: _exit (leak.quick_exit) and fatal signals
- * (leak.fatal_signals).
+/* preload/unseen/exits.c - the scan for leaks at ends that run no exit handlers, when it is asked for: _exit
+ * (leak.quick_exit) and fatal signals (leak.fatal_signals).
  *
- * For every signal that would end the program and that has no handler, ours is installed; the program is told that there is none, and one
- * that it sets takes its place.  After the scan the signal gets its default action, so that the status is the program's own.  SIGSEGV and SIGBUS
- * come by way of fault/fault.c, after what it has to say. */
+ * For every signal that would end the program and that has no handler, ours is installed; the program is told that
+ * there is none, and one that it sets takes its place.  After the scan the signal gets its default action, so that the
+ * status is the program's own.  SIGSEGV and SIGBUS come by way of fault/fault.c, after what it has to say. */
 #include "preload/preload.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 
-static const uint8_t fatal_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,
-	                                 SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS };
+static const uint8_t fatal_signals[] = { SIGHUP,  SIGINT,    SIGQUIT, SIGILL,  SIGTRAP, SIGABRT,   SIGFPE,
+	                                 SIGUSR1, SIGUSR2,   SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU,
+	                                 SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSYS };
 
-struct kernel_action { const void *handler; unsigned long flags; void (*restorer)(void); uint64_t mask; };
+struct kernel_action {
+	const void *handler;
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
 #define ACTION_RESTORER 0x04000000ul
 
 static void action_set(int sig, const struct kernel_action *a)
@@ -52,7 +58,8 @@ static void on_fatal(int sig)
 /* Default action for the program is ours. */
 static void install(int sig)
 {
-	static const struct kernel_action ours = { (const void *)on_fatal, ACTION_RESTORER, arch_sigreturn, ~(uint64_t)0 };
+	static const struct kernel_action ours = { (const void *)on_fatal, ACTION_RESTORER, arch_sigreturn,
+		                                   ~(uint64_t)0 };
 
 	if (action_get(sig) == (const void *)SIG_DFL)
 		action_set(sig, &ours);

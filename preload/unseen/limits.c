@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/limits.c - a program that limits its own address space (setrlimit) means what it uses, not what memsan has reserved: the
- * unused part of every reserve goes back first.  A limit that came from the parent is met at start-up instead.
+/* preload/unseen/limits.c - a program that limits its own address space (setrlimit) means what it uses, not what memsan
+ * has reserved: the unused part of every reserve goes back first.  A limit that came from the parent is met at start-up
+ * instead.
  */
 #include "preload/preload.h"
 
@@ -15,7 +16,8 @@ static int limit_call(pid_t pid, int resource, const void *new_limit, void *old_
 {
 	const struct rlimit64 *wanted = new_limit;
 
-	if (resource == RLIMIT_AS && wanted && (pid == 0 || pid == os_getpid()) && wanted->rlim_cur != RLIM64_INFINITY) {
+	if (resource == RLIMIT_AS && wanted && (pid == 0 || pid == os_getpid()) &&
+	    wanted->rlim_cur != RLIM64_INFINITY) {
 		runtime_ensure();
 		slab_limit_space(wanted->rlim_cur);
 		shadow_limit_space();
@@ -36,7 +38,8 @@ MEMSAN_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *n
 	return limit_call(0, (int)resource, new_limit, NULL);
 }
 
-MEMSAN_EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *new_limit, struct rlimit *old_limit)
+MEMSAN_EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *new_limit,
+                          struct rlimit *old_limit)
 {
 	return limit_call(pid, (int)resource, new_limit, old_limit);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/maps.c - memory that changes hands outside of the heap takes no shadow along: unmapped ranges, stacks of threads.
+/* preload/unseen/maps.c - memory that changes hands outside of the heap takes no shadow along: unmapped ranges, stacks
+ * of threads.
  *
- * Frames that never returned leave poison (a coroutine given up, a thread cancelled).  When their memory is unmapped, the poison must not stay
- * behind for whoever is mapped there next; and a thread starts on a clean stack, whoever had it before.  Only with instrumented code, and only in the
- * shared library.
+ * Frames that never returned leave poison (a coroutine given up, a thread cancelled).  When their memory is unmapped,
+ * the poison must not stay behind for whoever is mapped there next; and a thread starts on a clean stack, whoever had
+ * it before.  Only with instrumented code, and only in the shared library.
  */
 #include "preload/preload.h"
 
@@ -29,7 +30,7 @@ MEMSAN_EXPORT int munmap(void *p, size_t n)
 /* glibc 2.32. */
 extern __typeof__(pthread_attr_getsigmask_np) pthread_attr_getsigmask_np __attribute__((weak));
 
-/* ---- threads ---------------------------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 struct thread_start {
 	void *(*fn)(void *);
@@ -81,9 +82,12 @@ static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)
 MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
 {
 	if (!real_pthread_create)
-		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
+		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
+			RTLD_NEXT, "pthread_create");
 	runtime_ensure();
-	struct thread_start *start = shadow_everywhere || fault_installed ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL) : NULL;
+	struct thread_start *start = shadow_everywhere || fault_installed
+	                                     ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL)
+	                                     : NULL;
 	if (!start)
 		return real_pthread_create(thread, attr, fn, arg);
 	start->fn = fn;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/unseen/mlock.c - mlockall beside a reserve of a terabyte.
  *
- * The kernel would count (and, as root, try to populate) every reserved page, so MCL_CURRENT is done mapping by mapping: all that the
- * program mapped and the part of the arena in use, but none of memsan's metadata.  MCL_FUTURE is the kernel's own.
+ * The kernel would count (and, as root, try to populate) every reserved page, so MCL_CURRENT is done mapping by
+ * mapping: all that the program mapped and the part of the arena in use, but none of memsan's metadata.  MCL_FUTURE is
+ * the kernel's own.
  */
 #include "preload/preload.h"
 
@@ -22,7 +23,7 @@ static bool parse_hex(const char **s, uintptr_t *value)
 	const char *p = *s;
 	*value = 0;
 	for (;; p++) {
-		unsigned digit = *p >= '0' && *p <= '9' ? (unsigned)(*p - '0')
+		unsigned digit = *p >= '0' && *p <= '9'   ? (unsigned)(*p - '0')
 		                 : *p >= 'a' && *p <= 'f' ? (unsigned)(*p - 'a' + 10)
 		                                          : 16;
 		if (digit == 16)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/unseen/modules.c - what needs ld.so, and is only in the shared library.
  *
- * dlclose: what goes away is remembered first, so that stacks through it can still be named.  dlopen: what comes may be instrumented, and its
- * code runs inside.  libstdc++: looked up when operator new fails, for it may have come with dlopen. */
+ * dlclose: what goes away is remembered first, so that stacks through it can still be named.  dlopen: what comes may be
+ * instrumented, and its code runs inside.  libstdc++: looked up when operator new fails, for it may have come with
+ * dlopen. */
 #include "preload/preload.h"
 
 #include <dlfcn.h>
@@ -21,12 +22,13 @@ MEMSAN_EXPORT int dlclose(void *handle)
 	return ret;
 }
 
-/* Called by the stubs in arch/, which jump to what is returned: the real function must see its caller's return address, by which it finds the
- * search path and the name space. */
+/* Called by the stubs in arch/, which jump to what is returned: the real function must see its caller's return address,
+ * by which it finds the search path and the name space. */
 __attribute__((used)) void *modules_find_dlopen(void);
 __attribute__((used)) void *modules_find_dlmopen(void);
 
-/* What comes may be instrumented; a fault tells when it is.  Whether it is cannot be known before its own code has run. */
+/* What comes may be instrumented; a fault tells when it is.  Whether it is cannot be known before its own code has
+ * run. */
 static void before_dlopen(void)
 {
 	if (!fault_installed)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/quick_exit.c - _exit and _Exit, which run no handlers, with a scan for leaks before when it is asked for (exits.c).
- * Only in the shared library: a static program has libc's own beside it. */
+/* preload/unseen/quick_exit.c - _exit and _Exit, which run no handlers, with a scan for leaks before when it is asked
+ * for (exits.c). Only in the shared library: a static program has libc's own beside it. */
 #include "preload/preload.h"
 
 #include <stdlib.h>

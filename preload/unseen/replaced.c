@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/unseen/replaced.c - what of the allocator the program brings itself: then ours must not stand between.
  *
- * A program may define malloc, or some forms of operator new and delete; what it leaves out is made of what it has.  Firefox has a malloc and
- * "operator delete(void *)", but no "operator delete(void *, size_t)": libstdc++'s calls the one that is there, and ours would get pointers
- * that we never saw.  So a form whose base (preload/operators.def) is the program's is passed on to the function behind ours, which does that:
+ * A program may define malloc, or some forms of operator new and delete; what it leaves out is made of what it has.
+ * Firefox has a malloc and "operator delete(void *)", but no "operator delete(void *, size_t)": libstdc++'s calls the
+ * one that is there, and ours would get pointers that we never saw.  So a form whose base (preload/operators.def) is
+ * the program's is passed on to the function behind ours, which does that:
  *
  *      program ── operator delete(p, size) ──▶ ours ──▶ libstdc++'s ──▶ program's operator delete(p)
  *
- * All forms are passed on when malloc is the program's, and when the operators behind ours are those of a library that has a C++ runtime inside
- * and calls its own (rust-lld's libLLVM): its operator new calls malloc, and what it made is deleted through us.  Libraries that are
- * allocators themselves (jemalloc, tcmalloc) are replaced whole, as everywhere.
+ * All forms are passed on when malloc is the program's, and when the operators behind ours are those of a library that
+ * has a C++ runtime inside and calls its own (rust-lld's libLLVM): its operator new calls malloc, and what it made is
+ * deleted through us.  Libraries that are allocators themselves (jemalloc, tcmalloc) are replaced whole, as everywhere.
  *
- * Weakness accepted: operators of a library that hides them, or that comes with dlopen, are not known; an object that one side makes and the
- * other deletes is reported as a mismatch.
+ * Weakness accepted: operators of a library that hides them, or that comes with dlopen, are not known; an object that
+ * one side makes and the other deletes is reported as a mismatch.
  */
 #include "preload/unseen/unseen.h"
 
@@ -20,7 +21,10 @@
 #include <elf.h>
 #include <gnu/libc-version.h>
 
-static const struct { const char *name; unsigned base; } operators[] = {
+static const struct {
+	const char *name;
+	unsigned base;
+} operators[] = {
 #define OPERATOR(name, base) { #name, OPERATOR_##base },
 #define OPERATOR_NOTHROW(name, base) OPERATOR(name, base)
 #include "preload/operators.def"
@@ -28,13 +32,14 @@ static const struct { const char *name; unsigned base; } operators[] = {
 #undef OPERATOR_NOTHROW
 };
 
-/* The first module from m on that defines `name`.  Not dlsym, which keeps an error message when there is none: in memory of the program's own
- * malloc, which may not work before the program's constructors have run. */
+/* The first module from m on that defines `name`.  Not dlsym, which keeps an error message when there is none: in
+ * memory of the program's own malloc, which may not work before the program's constructors have run. */
 static const struct link_map *definer(const struct link_map *m, const char *name)
 {
 	for (; m; m = m->l_next) {
 		const ElfW(Sym) *symbol = module_symbol(m, name);
-		/* A program at a fixed address that takes a function's address has a symbol of that name, undefined, for its own stub. */
+		/* A program at a fixed address that takes a function's address has a symbol of that name, undefined,
+		 * for its own stub. */
 		if (symbol && symbol->st_shndx != SHN_UNDEF && symbol->st_value)
 			return m;
 	}
@@ -58,7 +63,8 @@ void replaced_find(void)
 	struct dl_find_object self, libc;
 	bool own[OPERATOR_NR], all = false;
 
-	if (_dl_find_object((void *)(uintptr_t)operators, &self) != 0 || _dl_find_object((void *)gnu_get_libc_version, &libc) != 0)
+	if (_dl_find_object((void *)(uintptr_t)operators, &self) != 0 ||
+	    _dl_find_object((void *)gnu_get_libc_version, &libc) != 0)
 		return;
 	const struct link_map *us = self.dlfo_link_map, *first = us;
 	while (first->l_prev)

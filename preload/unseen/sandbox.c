@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/sandbox.c - prctl and syscall as far as a process filters its own system calls by them (shared library only).
+/* preload/unseen/sandbox.c - prctl and syscall as far as a process filters its own system calls by them (shared library
+ * only).
  *
- * Under a filter we leave out the calls that filters do not know (process_madvise, process_vm_readv, a helper's start).  Whether there is one
- * could be asked of prctl(PR_GET_SECCOMP), but narrow filters kill for that too.  So we see it coming.
+ * Under a filter we leave out the calls that filters do not know (process_madvise, process_vm_readv, a helper's start).
+ * Whether there is one could be asked of prctl(PR_GET_SECCOMP), but narrow filters kill for that too.  So we see it
+ * coming.
  *
- * Weakness accepted: filters that the process was started with, and those that it sets by an instruction of its own or in a static program, are still
- * asked for.
+ * Weakness accepted: filters that the process was started with, and those that it sets by an instruction of its own or
+ * in a static program, are still asked for.
  */
 #include "preload/preload.h"
 
@@ -14,7 +16,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* Called by the stubs in arch/ with the caller's arguments; they jump to what is returned.  A NULL filter only asks whether filters exist. */
+/* Called by the stubs in arch/ with the caller's arguments; they jump to what is returned.  A NULL filter only asks
+ * whether filters exist. */
 __attribute__((used)) void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter);
 __attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c);
 

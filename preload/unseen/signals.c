@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/signals.c - sigaction, signal, sigaltstack and sigprocmask as the program sees them while memsan handles faults (fault/signals.c).
- * Only in the shared library: a static program's own calls go to the kernel, and its handlers replace ours. */
+/* preload/unseen/signals.c - sigaction, signal, sigaltstack and sigprocmask as the program sees them while memsan
+ * handles faults (fault/signals.c). Only in the shared library: a static program's own calls go to the kernel, and its
+ * handlers replace ours. */
 #include "preload/preload.h"
 
 #include <dlfcn.h>
@@ -23,8 +24,8 @@ static void signals_lookup(void)
 	if (real_siginterrupt)
 		return;
 	real_sigaction = (signals_sigaction_fn)dlsym(RTLD_NEXT, "sigaction");
-	real_signal = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "signal");
-	real_sysv_signal = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "sysv_signal");
+	real_signal = (sighandler_t(*)(int, sighandler_t))dlsym(RTLD_NEXT, "signal");
+	real_sysv_signal = (sighandler_t(*)(int, sighandler_t))dlsym(RTLD_NEXT, "sysv_signal");
 	real_siginterrupt = (int (*)(int, int))dlsym(RTLD_NEXT, "siginterrupt");
 }
 
@@ -34,7 +35,8 @@ __attribute__((constructor)) static void signals_constructor(void)
 	fault_init(real_sigaction);
 }
 
-/* The signal that stops threads for a scan, and fatal ones that scan first, look unused until the program sets a handler. */
+/* The signal that stops threads for a scan, and fatal ones that scan first, look unused until the program sets a
+ * handler. */
 static bool is_hidden(const void *handler)
 {
 	return leak_is_handler(handler) || exits_is_handler(handler);
@@ -94,7 +96,7 @@ MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigac
 	return set_action(sig, act, old, __builtin_return_address(0));
 }
 
-/* ---- signal and its dialects ---------------------------------------------------------------------------------------------- */
+/* ---- signal and its dialects ----------------------------------------------------------------- */
 
 static bool is_ours(int sig)
 {
@@ -173,7 +175,7 @@ MEMSAN_EXPORT int siginterrupt(int sig, int interrupt)
 	return sigaction(sig, &act, NULL);
 }
 
-/* ---- System V's ------------------------------------------------------------------------------------------------------------------ */
+/* ---- System V's ------------------------------------------------------------------------------ */
 
 static bool mask_one(int how, int sig, int *ret)
 {
@@ -223,7 +225,10 @@ MEMSAN_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 	act.sa_handler = handler;
 	if (hold) {
 		held = mask_one(SIG_BLOCK, sig, &ret);
-		return ret != 0 ? SIG_ERR : held ? SIG_HOLD : sigaction(sig, NULL, &old) == 0 ? old.sa_handler : SIG_ERR;
+		return ret != 0                          ? SIG_ERR
+		       : held                            ? SIG_HOLD
+		       : sigaction(sig, NULL, &old) == 0 ? old.sa_handler
+		                                         : SIG_ERR;
 	}
 	if (sigaction(sig, &act, &old) != 0)
 		return SIG_ERR;
@@ -231,7 +236,7 @@ MEMSAN_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 	return ret != 0 ? SIG_ERR : held ? SIG_HOLD : old.sa_handler;
 }
 
-/* ---- stacks and masks ------------------------------------------------------------------------------------------------------- */
+/* ---- stacks and masks ------------------------------------------------------------------------ */
 
 /* Without the handler they are what libc's are: the bare system calls. */
 

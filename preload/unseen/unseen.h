@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/unseen.h - what the program must not notice: shared by the files of preload/unseen/ (libmemsan.so only).
+/* preload/unseen/unseen.h - what the program must not notice: shared by the files of preload/unseen/ (libmemsan.so
+ * only).
  *
  *   waits.c, waits_rare.c, waits_io.c   calls that a scan for leaks interrupted go on
  *   start.c       the shared library's constructor
@@ -22,21 +23,25 @@
 
 #include "preload/intercept/intercept.h"
 
-/* ---- handles.c ---------------------------------------------------------------------------------------------------------- */
+/* ---- handles.c ------------------------------------------------------------------------------- */
 
 bool module_is_cxx_runtime(const struct link_map *m);
 /* libc's symbols of what we replace become ours, once; by the constructor, when libc_replaced is known. */
 void handles_redirect(void);
 
-/* ---- replaced.c ---------------------------------------------------------------------------------------------------------- */
+/* ---- replaced.c ------------------------------------------------------------------------------ */
 
-/* Fills operator_forward; by the constructor, before handles_redirect: then libstdc++'s operators are not to be found any more. */
+/* Fills operator_forward; by the constructor, before handles_redirect: then libstdc++'s operators are not to be found
+ * any more. */
 void replaced_find(void);
 
-/* ---- waits.c: calls that a scan for leaks, or a signal that the program does not see, interrupted go on ------------------------------------------------------------------ */
+/* ---- waits.c: calls that a scan for leaks, or a signal that the program does not see, interrupted go on ---- */
 
 /* Before a call that may wait: how often this thread had been interrupted by us alone, and errno. */
-struct wait_mark { uint32_t interrupts; int error; };
+struct wait_mark {
+	uint32_t interrupts;
+	int error;
+};
 static inline uint32_t wait_interrupts(void)
 {
 	return leak_interrupts + signals_interrupts;
@@ -66,7 +71,7 @@ void *wait_real(void **cache, const char *name);
 #define WAIT_REAL(name) ((__typeof__(&name))wait_real(&real_##name, #name))
 
 uint64_t wait_now_ns(void);
-uint64_t wait_deadline_of(const struct timespec *t);  /* when it ends; UINT64_MAX: never */
+uint64_t wait_deadline_of(const struct timespec *t); /* when it ends; UINT64_MAX: never */
 uint64_t wait_deadline_of_ms(int ms);
 struct timespec *wait_time_left(uint64_t deadline, struct timespec *t);
 int wait_ms_left(uint64_t deadline);

@@ -7,17 +7,33 @@
 
 /* In the order of their numbers in instructions. */
 enum machine_reg {
-	MREG_AX, MREG_CX, MREG_DX, MREG_BX, MREG_SP, MREG_BP, MREG_SI, MREG_DI,
-	MREG_8, MREG_9, MREG_10, MREG_11, MREG_12, MREG_13, MREG_14, MREG_15,
-	MREG_IP, MREG_FLAGS, MACHINE_REGS,
+	MREG_AX,
+	MREG_CX,
+	MREG_DX,
+	MREG_BX,
+	MREG_SP,
+	MREG_BP,
+	MREG_SI,
+	MREG_DI,
+	MREG_8,
+	MREG_9,
+	MREG_10,
+	MREG_11,
+	MREG_12,
+	MREG_13,
+	MREG_14,
+	MREG_15,
+	MREG_IP,
+	MREG_FLAGS,
+	MACHINE_REGS,
 };
 _Static_assert(MACHINE_REGS <= REPORT_REGS, "the record has room for all registers");
 #define MACHINE_CODE 15
 
-#define TRAP_STACK 12          /* #SS: a non-canonical address through rsp or rbp; the kernel sends SIGBUS */
-#define TRAP_PROTECTION 13     /* #GP */
-#define TRAP_PAGE 14           /* #PF */
-#define TRAP_ALIGNMENT 17      /* #AC */
+#define TRAP_STACK 12      /* #SS: a non-canonical address through rsp or rbp; the kernel sends SIGBUS */
+#define TRAP_PROTECTION 13 /* #GP */
+#define TRAP_PAGE 14       /* #PF */
+#define TRAP_ALIGNMENT 17  /* #AC */
 
 #define PAGE_ERROR_PRESENT 1u
 #define PAGE_ERROR_WRITE 2u
@@ -34,28 +50,29 @@ enum machine_class { INSN_PLAIN, INSN_PRIVILEGED, INSN_ALIGNED, INSN_JUMP, INSN_
 
 struct machine_operand {
 	uint64_t addr;
-	int base, index;          /* enum machine_reg, or -1 */
+	int base, index; /* enum machine_reg, or -1 */
 	unsigned scale;
 	int64_t disp;
-	bool implicit;            /* not written in the instruction: push, movs … */
+	bool implicit; /* not written in the instruction: push, movs … */
 };
 struct machine_insn {
 	enum machine_class class;
-	unsigned nr;              /* memory operands */
+	unsigned nr; /* memory operands */
 	struct machine_operand operand[2];
-	unsigned align;           /* INSN_ALIGNED: what its operand must be aligned to */
-	uint64_t target;          /* INSN_JUMP through a register: where to */
+	unsigned align;  /* INSN_ALIGNED: what its operand must be aligned to */
+	uint64_t target; /* INSN_JUMP through a register: where to */
 	bool have_target;
 };
-/* Finds the memory operands of the instruction and their addresses.  Pure.  Of instructions that it does not know (class
- * INSN_UNKNOWN) nothing is said. */
-void machine_decode(const uint8_t *code, size_t len, const uint64_t *regs, uint64_t tls_base, struct machine_insn *insn);
+/* Finds the memory operands of the instruction and their addresses.  Pure.  Of instructions that it does not know
+ * (class INSN_UNKNOWN) nothing is said. */
+void machine_decode(const uint8_t *code, size_t len, const uint64_t *regs, uint64_t tls_base,
+                    struct machine_insn *insn);
 
 static inline void machine_read_context(const ucontext_t *uc, uint64_t *regs)
 {
 	static const uint8_t from[] = {
-		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
-		REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP, REG_EFL,
+		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8,
+		REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP, REG_EFL,
 	};
 	_Static_assert(ARRAY_SIZE(from) == MACHINE_REGS, "every register has its place in the context");
 
@@ -90,7 +107,7 @@ static inline uintptr_t machine_sp(void)
 /* Runs fn(arg) on another stack and comes back. */
 void machine_call_on(uintptr_t stack_top, void (*fn)(void *), void *arg);
 
-/* ---- signal frames ---------------------------------------------------------------------------------------------------------- */
+/* ---- signal frames --------------------------------------------------------------------------- */
 
 /* Bytes of the whole frame with its extended state. */
 size_t machine_frame_size(const ucontext_t *uc);
@@ -101,7 +118,8 @@ static inline uintptr_t machine_frame_returned(const ucontext_t *uc)
 {
 	return (uintptr_t)uc;
 }
-/* A copy of the whole frame at the highest suitable address below `top`, which must be writable.  The copy's context. */
+/* A copy of the whole frame at the highest suitable address below `top`, which must be writable.  The copy's
+ * context. */
 ucontext_t *machine_frame_copy(const ucontext_t *uc, uintptr_t top);
 /* Bytes that machine_frame_copy needs below `top` at most. */
 size_t machine_frame_room(const ucontext_t *uc);
