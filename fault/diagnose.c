@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/diagnose.c - what a fault means: from registers, trap number, code bytes and mapping facts to a kind and an
- * explanation.  Pure.
+/* fault/diagnose.c - what a fault means: registers, trap number, code bytes and mappings in; kind and explanation out.
+ * Pure.
  *
- *     SIGBUS ── page fault ──────────► past the end of a mapped file, or memory that is broken
- *     page fault ┬─ of the fetch ────► a jump to where there is no code
+ *     SIGBUS ── page fault ──────────► past the end of a mapped file, or broken memory
+ *     page fault ┬─ of the fetch ────► a jump to an address without code
  *                ├─ below the stack ─► stack overflow
- *                ├─ first pages ─────► null pointer, the member's offset with it
+ *                ├─ first pages ─────► null pointer, with the member's offset
  *                ├─ write, readable ─► read-only memory
- *                └─ else ────────────► wild access; a filling byte of memsan in the register: whose memory was it
+ *                └─ else ────────────► wild access; if the register holds poison: the object that it was read from
  *     #GP, #SS: no address ── from the instruction: privileged │ misaligned vector │ non-canonical operand, as above
  */
 #include "config.h"
@@ -16,15 +16,14 @@
 
 /* mmap_min_addr is 64 KiB, so nothing can be mapped below it. */
 #define NULL_PAGES ((uint64_t)65536)
-/* A null pointer minus the offset of a member (container_of) or of an index. */
+/* Null pointers minus the offset of a member (container_of) or an index. */
 #define NULL_BELOW ((uint64_t)65536)
-/* The largest frame that is taken to belong to a stack that overflows. */
+/* The largest frame that still counts as the overflow of a stack. */
 #define FRAME_MAX ((uint64_t)1 << 30)
-/* A frame as functions have that call each other; the stack pointer further below the stack: one frame was too
- * large. */
+/* The size of usual frames. A stack pointer further below the stack means that one frame was too large. */
 #define FRAME_USUAL ((uint64_t)64 << 10)
 #define NEAR_BOTTOM ((uint64_t)256 << 10)
-/* What a filled word may have had added to it: a member's offset. */
+/* How far a pointer may be from the poison that it was made of: a member's offset. */
 #define POISON_SPAN ((int64_t)1 << 20)
 
 static void say(struct fault_verdict *v, const char *format, ...) __printf_like(2, 3);
@@ -53,7 +52,7 @@ uint8_t fault_poison_byte(uint64_t value)
 		if ((off > -POISON_SPAN && off < POISON_SPAN) ||
 		    (bytes[i] == POISON_FREE && off_end > -POISON_SPAN && off_end < POISON_SPAN))
 			return bytes[i];
-		/* An int that was read from filled memory. */
+		/* An int that was read from poisoned memory. */
 		if (value == (uint32_t)word || value == (uint64_t)(int64_t)(int32_t)word)
 			return bytes[i];
 	}
@@ -133,7 +132,8 @@ static uint64_t stack_end(const struct fault_state *s, uint64_t mapping_end)
 	return s->stack_top ? s->stack_top : mapping_end;
 }
 
-/* A stack that the program gave has no guard: whatever is mapped below it is written to, until something refuses. */
+/* A stack that the program supplied has no guard page: an overflow overwrites what is mapped below, up to memory that
+ * is not writable. */
 static bool is_below_given(const struct fault_state *s, struct fault_verdict *v)
 {
 	uint64_t sp = s->regs[MREG_SP], lo = s->stack_low;
@@ -145,8 +145,8 @@ static bool is_below_given(const struct fault_state *s, struct fault_verdict *v)
 	return true;
 }
 
-/* A frame that is larger than the guard below a thread's stack: the stack pointer is where no stack is, at most a frame
- * below it. */
+/* A frame larger than the guard below a thread's stack: the stack pointer is outside the stack, at most a frame below
+ * it. */
 static bool is_past_guard(const struct fault_state *s, struct fault_verdict *v)
 {
 	uint64_t sp = s->regs[MREG_SP], lo = s->stack.start;
@@ -158,8 +158,8 @@ static bool is_past_guard(const struct fault_state *s, struct fault_verdict *v)
 	return true;
 }
 
-/* The access went to the first page that the stack does not have: at most a frame below where the stack ends, and the
- * stack pointer has come there too.  A guard that is a marker inside the mapping looks mapped. */
+/* The access is at most a frame below the end of the stack, and the stack pointer is there too. A guard region
+ * (MADV_GUARD_INSTALL) is part of the mapping, so it looks mapped. */
 static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict *v)
 {
 	uint64_t sp = s->regs[MREG_SP], lo = s->above.start;
@@ -190,7 +190,7 @@ static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict 
 	return true;
 }
 
-/* The first thread's stack has only what it used so far; it ends where its limit is. */
+/* The mapping of the first thread's stack covers only what was used so far; the stack may grow to its limit. */
 static void stack_to_limit(const struct fault_state *s, struct fault_verdict *v)
 {
 	uint64_t limit = ALIGN_UP(s->stack_limit, PAGE_SIZE);

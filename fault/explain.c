@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/explain.c - what is said about a fault: the machine's state gathered, diagnosed (diagnose.c), and made a
- * record; for pages that memsan guards, with the object they guard. */
+/* fault/explain.c - from a fault to a report: collects the machine's state, has it diagnosed (diagnose.c) and fills a
+ * record. For a fault in a guard page the record has the object that the page guards. */
 #include "config.h"
 
 #include <signal.h>
@@ -21,7 +21,7 @@ static void gather_stack(struct fault_state *s)
 	s->stack_at = s->stack_top;
 	if (s->stack_top)
 		return;
-	/* The first thread, or one that nobody told us of. */
+	/* The first thread, or a thread whose start memsan did not see. */
 	s->stack_at = os_gettid() == os_getpid() ? fault_stack_of_process : 0;
 	if (s->stack_at && arch_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit, 0, 0) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY)
@@ -44,7 +44,7 @@ void fault_gather(const struct fault_origin *origin, const ucontext_t *uc, struc
 	gather_stack(s);
 }
 
-/* A call through a pointer in memory faults at the call, when what it found is no address at all. */
+/* A call through a pointer in memory faults at the call itself when the pointer is not canonical. */
 static void gather_jump(struct fault_state *s)
 {
 	uint64_t from = s->trap == TRAP_PROTECTION ? fault_jump_through(s) : 0;
@@ -74,9 +74,9 @@ static void add_trace(struct report_record *r, const struct fault_state *s, cons
 {
 	struct unwind_regs regs = { .pc = s->regs[MREG_IP], .sp = s->regs[MREG_SP], .fp = s->regs[MREG_BP] };
 
-	/* Where it jumped to says nothing; who jumped does. */
+	/* After a jump to a bad address the stack begins with the caller. */
 	if (v && v->bad_pc && s->have_top_word) {
-		/* The call lies just before the address that it would have returned to. */
+		/* The call instruction lies just before its return address. */
 		struct report_stack *stack = &r->stacks[r->nr_stacks];
 
 		regs.pc = s->top_word - 1;
@@ -117,7 +117,7 @@ static bool handle_fenced(const struct fault_state *s)
 	struct slab_object object;
 	struct report_record *r;
 
-	/* No object is or was near: diagnosed as any other address. */
+	/* Without an object nearby, now or earlier, the address is diagnosed as any other. */
 	if (!fence_find_object(s->addr, &object))
 		return false;
 	__atomic_fetch_add(&live_counters.fence_bugs, 1, __ATOMIC_RELAXED);
@@ -146,7 +146,7 @@ bool fault_open_own(const struct fault_state *s)
 
 /* ---- nobody's -------------------------------------------------------------------------------- */
 
-/* How far addr is from the object, if that is live; UINTPTR_MAX: it is none, or addr is in it. */
+/* The distance from addr to a live object; UINTPTR_MAX: the object is not live, or addr is inside it. */
 static uintptr_t distance(const struct slab_object *o, uintptr_t addr)
 {
 	if (o->state != SLAB_OBJ_LIVE || addr - o->addr < o->size)
@@ -154,8 +154,8 @@ static uintptr_t distance(const struct slab_object *o, uintptr_t addr)
 	return addr < o->addr ? o->addr - addr : addr - (o->addr + o->size) + 1;
 }
 
-/* Nothing is there, but a live object of the heap begins or ends within a page of it: at the edge of the arena, or of
- * what of it is in use. */
+/* Nothing is mapped at the address, but a live object begins or ends within a page of it: the address is just outside
+ * the arena, or outside the part in use. */
 static bool find_beside(const struct fault_state *s, const struct fault_verdict *v, struct slab_object *o)
 {
 	const uintptr_t probes[] = { ALIGN_DOWN(v->addr, PAGE_SIZE) - 1, ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE };
@@ -195,7 +195,7 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	report_set_access(r, v->addr, 0, v->access);
 	fill_fault(r, s);
 	r->fault.no_addr = !v->have_addr;
-	/* What lies where it jumped to is no instruction. */
+	/* The bytes at the target of a bad jump are no instruction. */
 	if (v->bad_pc)
 		r->fault.code_len = 0;
 	r->fault.stack_lo = v->stack_lo;
@@ -220,7 +220,7 @@ void fault_explain(const struct fault_origin *origin, const ucontext_t *uc)
 	gather_jump(&s);
 	fault_find_mappings(&s);
 	fault_diagnose(&s, &v);
-	/* An instrumented program has checked the access just before and was told. */
+	/* In an instrumented program the check just before the access may have reported it already. */
 	if (!v.have_addr || !report_is_last(v.addr))
 		report_fault(&s, &v);
 }

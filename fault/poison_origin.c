@@ -24,7 +24,7 @@
 
 #define NEAR_WORDS 32u
 #define STACK_WORDS 512u
-#define OBJECTS_MAX (1u << 20) /* looked at in memory; then it is not known whether there are more candidates */
+#define OBJECTS_MAX (1u << 20) /* the most objects to look at; beyond, there may be more candidates */
 #define DATA_MAX ((size_t)32 << 20)
 
 /* ---- instructions ---------------------------------------------------------------------------- */
@@ -41,7 +41,7 @@ static size_t load_of(const uint8_t *code, size_t len, int reg, int *base, int64
 	rm = code[2] & 7;
 	if (((code[2] >> 3 & 7) | (code[0] & 4 ? 8 : 0)) != reg || mod == 3 || (mod == 0 && rm == 5))
 		return 0;
-	/* Of the forms with an index only the one that has none: rsp and r12 need it. */
+	/* Of the SIB forms only the one without an index, which rsp and r12 need as base. */
 	if (rm == 4 && (at >= len || (code[at++] & 0x3f) != 0x24))
 		return 0;
 	*base = (int)(rm | (code[0] & 1 ? 8u : 0u));
@@ -55,7 +55,7 @@ static size_t load_of(const uint8_t *code, size_t len, int reg, int *base, int64
 	return at <= len ? at : 0;
 }
 
-/* All that it finds must agree. */
+/* All such instructions must agree. */
 static void find_self(const uint8_t *code, size_t len, int reg, struct pointer_load *load, bool *conflict)
 {
 	for (size_t at = 0; at < len; at++) {
@@ -93,15 +93,15 @@ void poison_origin_decode(const uint8_t *before, size_t nr_before, const uint8_t
 /* ---- candidates ------------------------------------------------------------------------------ */
 
 struct search {
-	uint64_t poison; /* the word that is looked for */
+	uint64_t poison; /* the word to look for */
 	const struct pointer_load *load;
-	bool live;               /* live objects, not freed ones */
+	bool live;               /* look for live objects, not freed ones */
 	unsigned nr;             /* different objects found */
 	struct poison_origin *h; /* the first */
 	enum poison_origin_how how;
 };
 
-/* Where in the object's memory is the word?  0: nowhere. */
+/* The address in the object that holds the word; 0: none does. */
 static uint64_t word_in(const struct slab_object *o, uint64_t word)
 {
 	uint64_t have[32];
@@ -130,8 +130,8 @@ static uint64_t holds(const struct search *q, uint64_t pointer, const struct sla
 	return have == q->poison ? at : 0;
 }
 
-/* A word that may point to the holder: what points beside an object (our own functions leave addresses of slabs behind)
- * does not. */
+/* Considers a word that may point to the object. A pointer to memory beside objects does not count: memsan's own
+ * functions leave addresses of slabs on the stack. */
 static void consider(struct search *q, uint64_t pointer)
 {
 	struct slab_object o;
@@ -173,7 +173,7 @@ static void search_near(struct search *q, const struct fault_state *s)
 	consider_stack(q, s, 0, NEAR_WORDS);
 }
 
-/* p->next of a live object is a freed one of the same kind, whose next is poison. */
+/* Finds a live object whose member (p->next) points to a freed object of the same size, whose own member is poison. */
 static void search_links(struct search *q)
 {
 	size_t disp = (size_t)q->load->self_disp;
@@ -220,7 +220,7 @@ static bool search_done(const struct search *q)
 	return q->nr > 0;
 }
 
-/* The instruction before read it through a register that is still there. */
+/* The instruction before read the pointer through a register that still has its value. */
 static bool find_loaded(const struct fault_state *s, const struct fault_verdict *v, const struct pointer_load *load,
                         struct poison_origin *h)
 {
@@ -271,7 +271,7 @@ static void say_how(struct fault_verdict *v, const struct poison_origin *h)
 static bool search_freed(const struct fault_state *s, struct search *q)
 {
 	search_near(q, s);
-	/* A register may hold what a call before has left there, free() itself too: what a link says counts as much. */
+	/* A register may hold a leftover of an earlier call, even of free(), so a link in memory counts as much. */
 	if (q->load->self) {
 		q->how = q->nr ? q->how : ORIGIN_LINK;
 		search_links(q);
@@ -282,7 +282,8 @@ static bool search_freed(const struct fault_state *s, struct search *q)
 	consider_stack(q, s, NEAR_WORDS, STACK_WORDS);
 	if (search_done(q))
 		return true;
-	/* Farther away a word that points to freed memory says little: only one that leads to the very member does. */
+	/* Farther away, only a word that leads to the member itself counts: words that point to freed memory are common
+	 * there. */
 	if (!q->load->self)
 		return false;
 	q->how = ORIGIN_GLOBAL;

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/exec.c - what another program inherits of SIGSEGV and SIGBUS: ignored or blocked, as this one believes
- * (fault/signals.c).
- *
- * Also in the child of vfork, which shares this memory: nothing is allocated, and what it changes in the kernel is its
- * own.  Only in the shared library. */
+/* preload/unseen/exec.c - another program inherits SIGSEGV and SIGBUS as ignored or blocked if this program thinks that
+ * they are (fault/signals.c). Also in the child of vfork, which shares this memory: these functions allocate nothing,
+ * and what they change in the kernel is the child's own. Only in the shared library. */
 #include "preload/unseen/unseen.h"
 
 #include <alloca.h>
 #include <dlfcn.h>
 #include <spawn.h>
 
-/* Comes back only when it failed. */
+/* Returns only on failure. */
 #define EXEC(call)                       \
 	do {                             \
 		struct signals_exec e_;  \
@@ -65,7 +63,8 @@ MEMSAN_EXPORT int execveat(int dir, const char *path, char *const argv[], char *
 	EXEC(WAIT_REAL(execveat)(dir, path, argv, envp, flags));
 }
 
-/* The arguments of execl and its like as an array, which ends with their NULL; what follows is the caller's. */
+/* The arguments of execl and similar functions as an array that ends with their NULL. The caller reads the arguments
+ * behind it. */
 #define ARGUMENTS(argv, first, args)                                                \
 	do {                                                                        \
 		size_t n_ = 0;                                                      \

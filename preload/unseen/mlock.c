@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/mlock.c - mlockall beside a reserve of a terabyte.
- *
- * The kernel would count (and, as root, try to populate) every reserved page, so MCL_CURRENT is done mapping by
- * mapping: all that the program mapped and the part of the arena in use, but none of memsan's metadata.  MCL_FUTURE is
- * the kernel's own.
- */
+/* preload/unseen/mlock.c - mlockall beside a reserve of a terabyte. The kernel would count every reserved page, and for
+ * root try to populate it. So MCL_CURRENT is done mapping by mapping: for all that the program mapped and the used part
+ * of the arena, but not for memsan's metadata. MCL_FUTURE is left to the kernel. */
 #include "preload/preload.h"
 
 #include <errno.h>
@@ -12,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-/* One line of /proc/self/maps: "start-end perms …".  False at anything else. */
+/* Parses one line of /proc/self/maps, "start-end perms …". False: it is no such line. */
 struct mapping {
 	uintptr_t start, end;
 	bool accessible;
@@ -39,7 +36,7 @@ static bool parse_mapping(const char *line, struct mapping *m)
 {
 	if (!parse_hex(&line, &m->start) || *line++ != '-' || !parse_hex(&line, &m->end) || *line++ != ' ')
 		return false;
-	/* The vsyscall page is listed, but is the kernel's. */
+	/* The vsyscall page is listed, but belongs to the kernel. */
 	m->accessible = (line[0] == 'r' || line[1] == 'w' || line[2] == 'x') && m->end <= (uintptr_t)1 << 47;
 	return true;
 }
@@ -51,7 +48,8 @@ static long lock_range(uintptr_t start, uintptr_t end, int flags)
 	return arch_syscall6(SYS_mlock, (long)start, (long)(end - start), 0, 0, 0, 0);
 }
 
-/* Walks the maps file with a small window; the file may change under us, as it may under the kernel's mlockall. */
+/* Reads the maps file through a small window. Mappings may change meanwhile, as they may during the kernel's
+ * mlockall. */
 static long lock_current(int flags)
 {
 	static const char path[] = "/proc/self/maps";

@@ -32,27 +32,27 @@ static const struct {
 #undef OPERATOR_NOTHROW
 };
 
-/* The first module from m on that defines `name`.  Not dlsym, which keeps an error message when there is none: in
- * memory of the program's own malloc, which may not work before the program's constructors have run. */
+/* The first module from m on that defines `name`. Not by dlsym: when there is none it allocates an error message, by
+ * the program's own malloc, which may not work before the program's constructors have run. */
 static const struct link_map *definer(const struct link_map *m, const char *name)
 {
 	for (; m; m = m->l_next) {
 		const ElfW(Sym) *symbol = module_symbol(m, name);
-		/* A program at a fixed address that takes a function's address has a symbol of that name, undefined,
-		 * for its own stub. */
+		/* A program at a fixed address that takes a function's address has an undefined symbol of that name,
+		 * for its stub. */
 		if (symbol && symbol->st_shndx != SHN_UNDEF && symbol->st_value)
 			return m;
 	}
 	return NULL;
 }
 
-/* A library with operators that are neither its allocator's nor the C++ runtime's. */
+/* Has this library operators without being an allocator or the C++ runtime? */
 static bool has_private_operators(const struct link_map *m)
 {
 	return m && !module_is_cxx_runtime(m) && !module_symbol(m, "malloc");
 }
 
-/* The function `name` of m.  No allocator's is chosen by a resolver. */
+/* The function `name` of m, which is no IFUNC: no allocator has those. */
 static void *function_of(const struct link_map *m, const char *name)
 {
 	return m ? (void *)(m->l_addr + module_symbol(m, name)->st_value) : NULL;
@@ -70,7 +70,7 @@ void replaced_find(void)
 	while (first->l_prev)
 		first = first->l_prev;
 	const struct link_map *m = definer(first, "malloc");
-	/* Behind libc, as a library is that was loaded late, nothing of ours is in use. */
+	/* memsan was loaded late and stands behind libc: nothing uses its functions. */
 	if (m == libc.dlfo_link_map)
 		return;
 	if (m != us) {
@@ -79,7 +79,7 @@ void replaced_find(void)
 			malloc_programs_realloc = (void *(*)(void *, size_t))function_of(m, "realloc");
 	}
 	all = all || has_private_operators(definer(us->l_next, "_Znwm"));
-	/* A base stands before what is made of it. */
+	/* A base stands before the forms that are made of it. */
 	for (unsigned i = 0; i < OPERATOR_NR; i++) {
 		const char *name = operators[i].name;
 		own[i] = operators[i].base != i && own[operators[i].base];

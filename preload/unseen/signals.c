@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/signals.c - sigaction, signal, sigaltstack and sigprocmask as the program sees them while memsan
- * handles faults (fault/signals.c). Only in the shared library: a static program's own calls go to the kernel, and its
- * handlers replace ours. */
+/* preload/unseen/signals.c - sigaction, signal, sigaltstack and sigprocmask, as the program sees them while memsan
+ * handles faults (fault/signals.c). Only in the shared library: in a static program the calls go to the kernel, and the
+ * program's handlers replace memsan's. */
 #include "preload/preload.h"
 
 #include <dlfcn.h>
@@ -18,7 +18,7 @@ MEMSAN_EXPORT sighandler_t bsd_signal(int sig, sighandler_t handler);
 MEMSAN_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler);
 MEMSAN_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler);
 
-/* Another library's constructor may have come first; there is one thread then. */
+/* May run before the constructor, in another library's constructor; there is one thread then. */
 static void signals_lookup(void)
 {
 	if (real_siginterrupt)
@@ -35,8 +35,8 @@ __attribute__((constructor)) static void signals_constructor(void)
 	fault_init(real_sigaction);
 }
 
-/* The signal that stops threads for a scan, and fatal ones that scan first, look unused until the program sets a
- * handler. */
+/* The signal that stops threads for a scan, and fatal signals that scan first, look unused to the program until it sets
+ * a handler. */
 static bool is_hidden(const void *handler)
 {
 	return leak_is_handler(handler) || exits_is_handler(handler);
@@ -103,7 +103,7 @@ static bool is_ours(int sig)
 	return fault_installed && (sig == SIGSEGV || sig == SIGBUS);
 }
 
-/* siginterrupt is about handlers that signal sets later, too. */
+/* siginterrupt also applies to handlers that signal sets later. */
 static bool interrupting[2];
 
 static bool *interrupts(int sig)
@@ -238,7 +238,7 @@ MEMSAN_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 
 /* ---- stacks and masks ------------------------------------------------------------------------ */
 
-/* Without the handler they are what libc's are: the bare system calls. */
+/* Without memsan's handler these are the bare system calls, as in libc. */
 
 MEMSAN_EXPORT int sigaltstack(const stack_t *ss, stack_t *old)
 {

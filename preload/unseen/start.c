@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/start.c - the shared library's constructor: all that is asked of ld.so once, in the order in which
- * each part needs the others. */
+/* preload/unseen/start.c - the shared library's constructor: everything that ld.so is asked for once, in the order that
+ * the parts need. */
 #include "preload/unseen/unseen.h"
 
 #include <dlfcn.h>

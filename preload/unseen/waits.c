@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/waits.c - calls that wait, and that return EINTR after any handler: when it was memsan's own (a scan
- * for leaks stopped the thread), they are called again for the rest of their time, and the program sees nothing.
+/* preload/unseen/waits.c - calls that wait and that return EINTR after any handler. When only memsan's handler ran (a
+ * scan for leaks stopped the thread), the call is made again for the rest of its time, and the program sees nothing.
  *
- * Calls that SA_RESTART covers (read, accept, futex and all that is made of it) need none of this: signal(7) lists both
- * kinds.  The sigwait family would take our signal as if it were the program's, so it is taken out of the set that they
- * wait for.
+ * Calls that SA_RESTART covers (read, accept, futex and what is built on it) need none of this: signal(7) lists both
+ * kinds. The sigwait family would receive memsan's signal as if it were the program's, so memsan takes the signal out
+ * of the set that they wait for.
  *
- * Whether a handler of the program's ran as well is known to ours (leak/snapshot.c): then the call returns as it would
- * without us.  waits_rare.c has the less frequent calls, waits_io.c those that move data.
+ * memsan's handler knows whether a handler of the program's ran as well (leak/snapshot.c); then the call returns as it
+ * would without memsan. waits_rare.c has the less frequent calls, waits_io.c those that move data.
  *
- * The same goes for SIGSEGV and SIGBUS that somebody sent, when the program blocks or ignores them (fault/signals.c),
- * which also wants to know the masks that some of these calls set.
+ * The same holds for SIGSEGV and SIGBUS that a process sends while the program blocks or ignores them. fault/signals.c
+ * also has to know the masks that some of these calls set.
  *
- * Accepted: timeouts that belong to a socket (SO_RCVTIMEO) begin anew.
- * Only in the shared library: a static program's own calls go to the kernel, and go on by themselves (leak/calls.c). */
+ * Accepted: timeouts that belong to a socket (SO_RCVTIMEO) begin anew. Only in the shared library: a static program's
+ * calls go to the kernel, and leak/calls.c makes them go on. */
 #include "preload/unseen/unseen.h"
 
 #include <dlfcn.h>
@@ -145,7 +145,7 @@ MEMSAN_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int n, int tim
 	return r;
 }
 
-/* The kernel leaves the sets as they were when it was interrupted, and writes the time that is left. */
+/* An interrupted select leaves the sets unchanged and writes the time that is left. */
 MEMSAN_EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
 {
 	struct wait_mark before = wait_mark();
@@ -223,7 +223,7 @@ MEMSAN_EXPORT int usleep(useconds_t us)
 	return nanosleep(&wanted, NULL);
 }
 
-/* Whole seconds that are left, and errno as it was when there are none. */
+/* Returns the whole seconds that are left; errno stays as it was when none are. */
 MEMSAN_EXPORT unsigned sleep(unsigned seconds)
 {
 	struct timespec wanted = { (time_t)seconds, 0 }, left = { 0, 0 };
@@ -279,7 +279,7 @@ MEMSAN_EXPORT int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec
 
 static void *real_sigwait, *real_sigwaitinfo, *real_sigtimedwait, *real_sigsuspend;
 
-/* The set without the signals that stop threads. */
+/* The set without the signals by which memsan stops threads. */
 static const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
 {
 	uint64_t ours = set ? leak_signals_left_out(set->__val[0]) : 0;

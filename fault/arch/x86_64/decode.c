@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/arch/x86_64/decode.c - the memory operands of one instruction and where they point, from the registers.
+/* fault/arch/x86_64/decode.c - the memory operands of one instruction and their addresses, computed from the registers.
  *
- * A page fault brings its address; a general protection fault (non-canonical address, misaligned vector, privileged
- * instruction) brings nothing, so the instruction has to be asked.  This is the part of a disassembler that finds
- * ModRM, SIB and displacement and knows the operands that are not written; names and sizes are left to the symbolizer
- * helper, which has a real one.
+ * A page fault tells its address. A general protection fault (non-canonical address, misaligned vector, privileged
+ * instruction) tells none, so the instruction has to be decoded. This is the part of a disassembler that finds ModRM,
+ * SIB and displacement, and knows the implicit operands; the symbolizer helper, which has a real disassembler, gives
+ * names and sizes.
  *
- *     prefixes | REX or VEX or EVEX | opcode (4 maps) | ModRM | SIB | displacement | immediate
+ *   prefixes | REX or VEX or EVEX | opcode (4 maps) | ModRM | SIB | displacement | immediate
  *
- * The weakness accepted: gather instructions and the oldest ones (BCD, far calls through memory) are not looked into.
- */
+ * Weakness accepted: gather instructions and the oldest ones (BCD, far calls through memory) are not decoded. */
 #include "config.h"
 
 #include "fault/fault_internal.h"
@@ -17,7 +16,7 @@
 struct cursor {
 	const uint8_t *code;
 	size_t len, at;
-	bool cut; /* ran past the end */
+	bool cut; /* the code ended inside the instruction */
 };
 
 static uint8_t next_byte(struct cursor *c)
@@ -46,7 +45,7 @@ struct prefixes {
 	bool operand16, address32, segment, rep;
 	uint8_t rex; /* W R X B; also from VEX and EVEX */
 	bool vex, evex;
-	unsigned vector; /* bytes of a vector, 16, 32 or 64 */
+	unsigned vector; /* bytes in a vector: 16, 32 or 64 */
 	unsigned map, pp;
 	uint8_t opcode;
 };
@@ -234,7 +233,7 @@ static void read_sib(struct cursor *c, const struct prefixes *p, unsigned mod, s
 	}
 }
 
-/* The operand that ModRM names, when it is memory. */
+/* Decodes the operand of ModRM, if it is memory. */
 static void read_memory(struct cursor *c, const struct prefixes *p, const struct modrm *m, const uint64_t *regs,
                         uint64_t tls_base, struct machine_insn *insn)
 {
@@ -258,7 +257,7 @@ static void read_memory(struct cursor *c, const struct prefixes *p, const struct
 		o->addr += tls_base;
 }
 
-/* Vector loads and stores that trap on an address that is not a multiple of their size. */
+/* Is it a vector load or store that faults on a misaligned address? */
 static bool must_align(const struct prefixes *p)
 {
 	uint8_t op = p->opcode;
@@ -268,7 +267,7 @@ static bool must_align(const struct prefixes *p)
 			return p->pp < 2;
 		if (op == 0x6f || op == 0x7f)
 			return p->pp == 1;
-		/* SSE arithmetic with a memory operand of a whole vector; VEX forms may be misaligned. */
+		/* SSE arithmetic on a whole vector in memory. VEX forms accept any alignment. */
 		return !p->vex && p->pp < 2 &&
 		       ((op >= 0x54 && op <= 0x5f && op != 0x5a) ||
 		        (p->pp == 1 && op >= 0x60 && op <= 0x76 && op != 0x6e) ||
@@ -293,7 +292,7 @@ static bool is_privileged(const struct prefixes *p, const struct modrm *m, bool 
 	       op == 0x33;
 }
 
-/* Operands that are in no ModRM. */
+/* Adds the implicit operands, which no ModRM names. */
 static void add_implicit(struct cursor *c, const struct prefixes *p, const struct modrm *m, const uint64_t *regs,
                          uint64_t tls_base, struct machine_insn *insn)
 {
@@ -386,7 +385,7 @@ void machine_decode(const uint8_t *code, size_t len, const uint64_t *regs, uint6
 		uint8_t byte = next_byte(&c);
 
 		m = (struct modrm){ byte >> 6, byte >> 3 & 7, byte & 7 };
-		/* lea and nop compute addresses, prefetches never fault. */
+		/* lea and nop only compute an address; prefetches never fault. */
 		if (m.mod != 3 && !(p.map == MAP_ONE && p.opcode == 0x8d) &&
 		    !(p.map == MAP_0F && p.opcode >= 0x18 && p.opcode <= 0x1f))
 			read_memory(&c, &p, &m, regs, tls_base, insn);
