@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/diagnose.c - what a fault means: from registers, trap number, code bytes and mapping facts to a kind and an explanation.  Pure.
+/* fault/diagnose.c - what a fault means: registers, trap number, code bytes and mappings in; kind and explanation out.
+ * Pure.
  *
- *     SIGBUS ── page fault ──────────► past the end of a mapped file, or memory that is broken
- *     page fault ┬─ of the fetch ────► a jump to where there is no code
+ *     SIGBUS ── page fault ──────────► past the end of a mapped file, or broken memory
+ *     page fault ┬─ of the fetch ────► a jump to an address without code
  *                ├─ below the stack ─► stack overflow
- *                ├─ first pages ─────► null pointer, the member's offset with it
+ *                ├─ first pages ─────► null pointer, with the member's offset
  *                ├─ write, readable ─► read-only memory
- *                └─ else ────────────► wild access; a filling byte of memsan in the register: whose memory was it
+ *                └─ else ────────────► wild access; if the register holds poison: the object that it was read from
  *     #GP, #SS: no address ── from the instruction: privileged │ misaligned vector │ non-canonical operand, as above
  */
 #include "config.h"
@@ -15,14 +16,14 @@
 
 /* mmap_min_addr is 64 KiB, so nothing can be mapped below it. */
 #define NULL_PAGES ((uint64_t)65536)
-/* A null pointer minus the offset of a member (container_of) or of an index. */
+/* Null pointers minus the offset of a member (container_of) or an index. */
 #define NULL_BELOW ((uint64_t)65536)
-/* The largest frame that is taken to belong to a stack that overflows. */
+/* The largest frame that still counts as the overflow of a stack. */
 #define FRAME_MAX ((uint64_t)1 << 30)
-/* A frame as functions have that call each other; the stack pointer further below the stack: one frame was too large. */
+/* The size of usual frames. A stack pointer further below the stack means that one frame was too large. */
 #define FRAME_USUAL ((uint64_t)64 << 10)
 #define NEAR_BOTTOM ((uint64_t)256 << 10)
-/* What a filled word may have had added to it: a member's offset. */
+/* How far a pointer may be from the poison that it was made of: a member's offset. */
 #define POISON_SPAN ((int64_t)1 << 20)
 
 static void say(struct fault_verdict *v, const char *format, ...) __printf_like(2, 3);
@@ -37,7 +38,7 @@ static void say(struct fault_verdict *v, const char *format, ...)
 	va_end(args);
 }
 
-/* ---- poison ------------------------------------------------------------------------------------------------------------------ */
+/* ---- poison ---------------------------------------------------------------------------------- */
 
 uint8_t fault_poison_byte(uint64_t value)
 {
@@ -45,11 +46,13 @@ uint8_t fault_poison_byte(uint64_t value)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bytes); i++) {
 		uint64_t word = bytes[i] * 0x0101010101010101u;
-		int64_t off = (int64_t)(value - word), off_end = (int64_t)(value - ((word & ~(0xffull << 56)) | (uint64_t)POISON_END << 56));
+		int64_t off = (int64_t)(value - word),
+			off_end = (int64_t)(value - ((word & ~(0xffull << 56)) | (uint64_t)POISON_END << 56));
 
-		if ((off > -POISON_SPAN && off < POISON_SPAN) || (bytes[i] == POISON_FREE && off_end > -POISON_SPAN && off_end < POISON_SPAN))
+		if ((off > -POISON_SPAN && off < POISON_SPAN) ||
+		    (bytes[i] == POISON_FREE && off_end > -POISON_SPAN && off_end < POISON_SPAN))
 			return bytes[i];
-		/* An int that was read from filled memory. */
+		/* An int that was read from poisoned memory. */
 		if (value == (uint32_t)word || value == (uint64_t)(int64_t)(int32_t)word)
 			return bytes[i];
 	}
@@ -59,9 +62,12 @@ uint8_t fault_poison_byte(uint64_t value)
 static const char *poison_meaning(uint8_t byte)
 {
 	switch (byte) {
-	case POISON_FREE: return "memory that was freed, or never written since it was allocated";
-	case SLUB_RED_ACTIVE: return "the red zone beside an object";
-	default: return "the end of memory that was freed";
+	case POISON_FREE:
+		return "memory that was freed, or never written since it was allocated";
+	case SLUB_RED_ACTIVE:
+		return "the red zone beside an object";
+	default:
+		return "the end of memory that was freed";
 	}
 }
 
@@ -70,7 +76,9 @@ static bool poison_in(const struct fault_state *s, const struct machine_operand 
 	const int regs[] = { o->base, o->index };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(regs); i++) {
-		uint8_t byte = regs[i] >= 0 && regs[i] != MREG_IP && regs[i] != MREG_SP ? fault_poison_byte(s->regs[regs[i]]) : 0;
+		uint8_t byte = regs[i] >= 0 && regs[i] != MREG_IP && regs[i] != MREG_SP
+		                       ? fault_poison_byte(s->regs[regs[i]])
+		                       : 0;
 
 		if (!byte)
 			continue;
@@ -78,14 +86,14 @@ static bool poison_in(const struct fault_state *s, const struct machine_operand 
 		v->pointer = s->regs[regs[i]];
 		v->pointer_reg = regs[i];
 		v->poison = byte;
-		say(v, "The pointer 0x%llx is made of 0x%02x, memsan's filling of %s.",
-		    (unsigned long long)v->pointer, byte, poison_meaning(byte));
+		say(v, "The pointer 0x%llx is made of 0x%02x, memsan's filling of %s.", (unsigned long long)v->pointer,
+		    byte, poison_meaning(byte));
 		return true;
 	}
 	return false;
 }
 
-/* ---- the first and the last pages ------------------------------------------------------------------------------------------- */
+/* ---- the first and the last pages ------------------------------------------------------------ */
 
 static bool is_null(uint64_t addr)
 {
@@ -107,23 +115,25 @@ static void diagnose_null(const struct fault_state *s, const struct machine_insn
 	else if (offset == 0)
 		say(v, "A null pointer was dereferenced.");
 	else if (o && o->base >= 0 && s->regs[o->base] == 0)
-		say(v, "A null pointer was dereferenced: the member at offset %lld (0x%llx) of what it should point to.", (long long)o->disp,
-		    (unsigned long long)o->disp);
+		say(v,
+		    "A null pointer was dereferenced: the member at offset %lld (0x%llx) of what it should point to.",
+		    (long long)o->disp, (unsigned long long)o->disp);
 	else if (offset > 0)
-		say(v, "Most likely the member or element at offset %lld (0x%llx) of a null pointer.", (long long)offset,
-		    (unsigned long long)offset);
+		say(v, "Most likely the member or element at offset %lld (0x%llx) of a null pointer.",
+		    (long long)offset, (unsigned long long)offset);
 	else
 		say(v, "Most likely %lld bytes before a null pointer, as container_of makes.", (long long)-offset);
 }
 
-/* ---- stacks -------------------------------------------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 static uint64_t stack_end(const struct fault_state *s, uint64_t mapping_end)
 {
 	return s->stack_top ? s->stack_top : mapping_end;
 }
 
-/* A stack that the program gave has no guard: whatever is mapped below it is written to, until something refuses. */
+/* A stack that the program supplied has no guard page: an overflow overwrites what is mapped below, up to memory that
+ * is not writable. */
 static bool is_below_given(const struct fault_state *s, struct fault_verdict *v)
 {
 	uint64_t sp = s->regs[MREG_SP], lo = s->stack_low;
@@ -135,7 +145,8 @@ static bool is_below_given(const struct fault_state *s, struct fault_verdict *v)
 	return true;
 }
 
-/* A frame that is larger than the guard below a thread's stack: the stack pointer is where no stack is, at most a frame below it. */
+/* A frame larger than the guard below a thread's stack: the stack pointer is outside the stack, at most a frame below
+ * it. */
 static bool is_past_guard(const struct fault_state *s, struct fault_verdict *v)
 {
 	uint64_t sp = s->regs[MREG_SP], lo = s->stack.start;
@@ -147,8 +158,8 @@ static bool is_past_guard(const struct fault_state *s, struct fault_verdict *v)
 	return true;
 }
 
-/* The access went to the first page that the stack does not have: at most a frame below where the stack ends, and the stack
- * pointer has come there too.  A guard that is a marker inside the mapping looks mapped. */
+/* The access is at most a frame below the end of the stack, and the stack pointer is there too. A guard region
+ * (MADV_GUARD_INSTALL) is part of the mapping, so it looks mapped. */
 static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict *v)
 {
 	uint64_t sp = s->regs[MREG_SP], lo = s->above.start;
@@ -160,7 +171,8 @@ static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict 
 	if (is_below_given(s, v) || is_past_guard(s, v))
 		return true;
 	if (s->at.mapped && s->at.writable) {
-		if (s->error & PAGE_ERROR_PRESENT || ALIGN_DOWN(sp, PAGE_SIZE) > ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE)
+		if (s->error & PAGE_ERROR_PRESENT ||
+		    ALIGN_DOWN(sp, PAGE_SIZE) > ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE)
 			return false;
 		v->stack_lo = ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE;
 		v->stack_hi = s->stack_top;
@@ -168,7 +180,8 @@ static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict 
 	}
 	if (s->at.mapped && s->at.readable)
 		return false;
-	if (!s->above.mapped || !s->above.writable || lo <= v->addr || lo - v->addr > FRAME_MAX || sp > lo + NEAR_BOTTOM)
+	if (!s->above.mapped || !s->above.writable || lo <= v->addr || lo - v->addr > FRAME_MAX ||
+	    sp > lo + NEAR_BOTTOM)
 		return false;
 	v->stack_lo = lo;
 	v->stack_hi = s->above.end;
@@ -177,12 +190,13 @@ static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict 
 	return true;
 }
 
-/* The first thread's stack has only what it used so far; it ends where its limit is. */
+/* The mapping of the first thread's stack covers only what was used so far; the stack may grow to its limit. */
 static void stack_to_limit(const struct fault_state *s, struct fault_verdict *v)
 {
 	uint64_t limit = ALIGN_UP(s->stack_limit, PAGE_SIZE);
 
-	if (limit && s->stack.mapped && v->stack_lo == s->stack.start && v->stack_hi - v->stack_lo < limit && v->stack_hi > limit)
+	if (limit && s->stack.mapped && v->stack_lo == s->stack.start && v->stack_hi - v->stack_lo < limit &&
+	    v->stack_hi > limit)
 		v->stack_lo = v->stack_hi - limit;
 }
 
@@ -194,18 +208,22 @@ static void diagnose_overflow(const struct fault_state *s, struct fault_verdict 
 	stack_to_limit(s, v);
 	below = v->stack_lo > sp ? v->stack_lo - sp : 0;
 	if (v->stack_hi <= v->stack_lo)
-		say(v, "The stack is used up down to 0x%llx; the stack pointer is at 0x%llx.", (unsigned long long)v->stack_lo,
-		    (unsigned long long)sp);
+		say(v, "The stack is used up down to 0x%llx; the stack pointer is at 0x%llx.",
+		    (unsigned long long)v->stack_lo, (unsigned long long)sp);
 	else if (below > FRAME_USUAL)
-		say(v, "A frame (a local array, alloca) does not fit: the stack is [0x%llx, 0x%llx), %llu KiB, and the stack pointer %llu KiB below it, at 0x%llx.",
-		    (unsigned long long)v->stack_lo, (unsigned long long)v->stack_hi, (unsigned long long)((v->stack_hi - v->stack_lo) >> 10),
-		    (unsigned long long)(below >> 10), (unsigned long long)sp);
+		say(v,
+		    "A frame (a local array, alloca) does not fit: the stack is [0x%llx, 0x%llx), %llu KiB, and the "
+		    "stack pointer %llu KiB below it, at 0x%llx.",
+		    (unsigned long long)v->stack_lo, (unsigned long long)v->stack_hi,
+		    (unsigned long long)((v->stack_hi - v->stack_lo) >> 10), (unsigned long long)(below >> 10),
+		    (unsigned long long)sp);
 	else
-		say(v, "The stack [0x%llx, 0x%llx), %llu KiB, is used up; the stack pointer is at 0x%llx.", (unsigned long long)v->stack_lo,
-		    (unsigned long long)v->stack_hi, (unsigned long long)((v->stack_hi - v->stack_lo) >> 10), (unsigned long long)sp);
+		say(v, "The stack [0x%llx, 0x%llx), %llu KiB, is used up; the stack pointer is at 0x%llx.",
+		    (unsigned long long)v->stack_lo, (unsigned long long)v->stack_hi,
+		    (unsigned long long)((v->stack_hi - v->stack_lo) >> 10), (unsigned long long)sp);
 }
 
-/* ---- jumps ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- jumps ----------------------------------------------------------------------------------- */
 
 static void diagnose_jump(const struct fault_state *s, uint64_t target, struct fault_verdict *v)
 {
@@ -218,22 +236,25 @@ static void diagnose_jump(const struct fault_state *s, uint64_t target, struct f
 	if (target == 0)
 		say(v, "A null function pointer was called.");
 	else if (target < NULL_PAGES)
-		say(v, "The program jumped to 0x%llx: a function pointer read through a null pointer, or an overwritten return address.",
+		say(v,
+		    "The program jumped to 0x%llx: a function pointer read through a null pointer, or an overwritten "
+		    "return address.",
 		    (unsigned long long)target);
 	else if (poison) {
 		v->pointer = target;
 		v->poison = poison;
-		say(v, "The program jumped to 0x%llx, made of 0x%02x, memsan's filling of %s.", (unsigned long long)target, poison,
-		    poison_meaning(poison));
+		say(v, "The program jumped to 0x%llx, made of 0x%02x, memsan's filling of %s.",
+		    (unsigned long long)target, poison, poison_meaning(poison));
 	} else if (!machine_canonical(target))
-		say(v, "The program jumped to 0x%llx, which is no address on this machine.", (unsigned long long)target);
+		say(v, "The program jumped to 0x%llx, which is no address on this machine.",
+		    (unsigned long long)target);
 	else if (s->at.known && s->at.mapped && !s->at.executable)
 		say(v, "The program jumped to 0x%llx, which is mapped, but not as code.", (unsigned long long)target);
 	else
 		say(v, "The program jumped to 0x%llx, where nothing is mapped.", (unsigned long long)target);
 }
 
-/* ---- page faults ------------------------------------------------------------------------------------------------------------------ */
+/* ---- page faults ----------------------------------------------------------------------------- */
 
 static void diagnose_mapping(const struct fault_state *s, struct fault_verdict *v)
 {
@@ -243,8 +264,8 @@ static void diagnose_mapping(const struct fault_state *s, struct fault_verdict *
 		v->kind = REPORT_READ_ONLY;
 		say(v, "The page is mapped read-only%s.", s->at.file ? ", from a file" : "");
 	} else if (s->at.known && s->at.mapped) {
-		say(v, "The page is mapped [0x%llx, 0x%llx), but %s.", (unsigned long long)s->at.start, (unsigned long long)s->at.end,
-		    s->at.readable ? "not for this" : "may not be read");
+		say(v, "The page is mapped [0x%llx, 0x%llx), but %s.", (unsigned long long)s->at.start,
+		    (unsigned long long)s->at.end, s->at.readable ? "not for this" : "may not be read");
 	} else if (!machine_canonical(v->addr) || (int64_t)v->addr < 0) {
 		say(v, "The address is the kernel's, not the program's.");
 	} else if (s->at.known) {
@@ -277,7 +298,7 @@ static void diagnose_page(const struct fault_state *s, const struct machine_insn
 	diagnose_mapping(s, v);
 }
 
-/* ---- no address from the processor --------------------------------------------------------------------------------------------------- */
+/* ---- no address from the processor ----------------------------------------------------------- */
 
 static bool diagnose_operands(const struct fault_state *s, const struct machine_insn *insn, struct fault_verdict *v)
 {
@@ -305,7 +326,8 @@ static void diagnose_protection(const struct fault_state *s, const struct machin
 		diagnose_jump(s, s->regs[MREG_IP], v);
 	} else if (insn->class == INSN_PRIVILEGED) {
 		v->kind = REPORT_PRIVILEGED;
-		say(v, "The instruction is the kernel's alone; the program ran into data, or off the end of a function.");
+		say(v,
+		    "The instruction is the kernel's alone; the program ran into data, or off the end of a function.");
 	} else if (diagnose_operands(s, insn, v)) {
 		return;
 	} else if (insn->class == INSN_JUMP && insn->have_target && !machine_canonical(insn->target)) {
@@ -314,14 +336,16 @@ static void diagnose_protection(const struct fault_state *s, const struct machin
 		diagnose_jump(s, s->jump_word, v);
 	} else if (insn->class == INSN_RETURN && s->have_top_word && !machine_canonical(s->top_word)) {
 		diagnose_jump(s, s->top_word, v);
-		say(v, "The return address on the stack is 0x%llx: the stack was overwritten.", (unsigned long long)s->top_word);
+		say(v, "The return address on the stack is 0x%llx: the stack was overwritten.",
+		    (unsigned long long)s->top_word);
 	} else if (insn->class == INSN_ALIGNED && insn->operand[0].addr % insn->align) {
 		v->kind = REPORT_MISALIGNED;
 		v->addr = insn->operand[0].addr;
 		v->have_addr = true;
 		say(v, "The instruction wants an address that is a multiple of %u.", insn->align);
 	} else {
-		say(v, "General protection fault, error code 0x%llx: the processor gives no reason.", (unsigned long long)s->error);
+		say(v, "General protection fault, error code 0x%llx: the processor gives no reason.",
+		    (unsigned long long)s->error);
 	}
 }
 
@@ -335,7 +359,8 @@ static void diagnose_bus(const struct fault_state *s, struct fault_verdict *v)
 		v->kind = REPORT_UNKNOWN_CRASH;
 		say(v, "The machine reports that this memory is broken.");
 	} else if (s->at.known && s->at.mapped && !s->at.file) {
-		say(v, "No page could be had for the mapping (huge pages, or shared memory whose file system is full).");
+		say(v,
+		    "No page could be had for the mapping (huge pages, or shared memory whose file system is full).");
 	} else {
 		say(v, "The mapping is longer than the file is now.");
 	}

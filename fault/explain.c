@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/explain.c - what is said about a fault: the machine's state gathered, diagnosed (diagnose.c), and made a record; for pages that memsan guards,
- * with the object they guard. */
+/* fault/explain.c - from a fault to a report: collects the machine's state, has it diagnosed (diagnose.c) and fills a
+ * record. For a fault in a guard page the record has the object that the page guards. */
 #include "config.h"
 
 #include <signal.h>
@@ -10,7 +10,7 @@
 
 #include "fault/fault_internal.h"
 
-/* ---- what the record says about the machine ------------------------------------------------------------------------------------------- */
+/* ---- what the record says about the machine -------------------------------------------------- */
 
 static void gather_stack(struct fault_state *s)
 {
@@ -21,9 +21,10 @@ static void gather_stack(struct fault_state *s)
 	s->stack_at = s->stack_top;
 	if (s->stack_top)
 		return;
-	/* The first thread, or one that nobody told us of. */
+	/* The first thread, or a thread whose start memsan did not see. */
 	s->stack_at = os_gettid() == os_getpid() ? fault_stack_of_process : 0;
-	if (s->stack_at && arch_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit, 0, 0) == 0 && limit.rlim_cur != RLIM_INFINITY)
+	if (s->stack_at && arch_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit, 0, 0) == 0 &&
+	    limit.rlim_cur != RLIM_INFINITY)
 		s->stack_limit = limit.rlim_cur;
 }
 
@@ -38,16 +39,18 @@ void fault_gather(const struct fault_origin *origin, const ucontext_t *uc, struc
 	machine_read_context(uc, s->regs);
 	s->tls_base = machine_tls_base();
 	s->code_len = (unsigned)os_safe_read(s->code, (void *)s->regs[MREG_IP], sizeof(s->code));
-	s->have_top_word = os_safe_read(&s->top_word, (void *)s->regs[MREG_SP], sizeof(s->top_word)) == sizeof(s->top_word);
+	s->have_top_word = os_safe_read(&s->top_word, (void *)s->regs[MREG_SP], sizeof(s->top_word)) ==
+	                   sizeof(s->top_word);
 	gather_stack(s);
 }
 
-/* A call through a pointer in memory faults at the call, when what it found is no address at all. */
+/* A call through a pointer in memory faults at the call itself when the pointer is not canonical. */
 static void gather_jump(struct fault_state *s)
 {
 	uint64_t from = s->trap == TRAP_PROTECTION ? fault_jump_through(s) : 0;
 
-	s->have_jump_word = from && os_safe_read(&s->jump_word, (void *)from, sizeof(s->jump_word)) == sizeof(s->jump_word);
+	s->have_jump_word = from &&
+	                    os_safe_read(&s->jump_word, (void *)from, sizeof(s->jump_word)) == sizeof(s->jump_word);
 }
 
 static void fill_fault(struct report_record *r, const struct fault_state *s)
@@ -63,16 +66,17 @@ static void fill_fault(struct report_record *r, const struct fault_state *s)
 	mem_copy(f->regs, s->regs, sizeof(s->regs));
 	f->code_len = s->code_len;
 	mem_copy(f->code, s->code, s->code_len);
-	f->nr_words = (uint32_t)(os_safe_read(f->words, (void *)s->regs[MREG_SP], sizeof(f->words)) / sizeof(f->words[0]));
+	f->nr_words = (uint32_t)(os_safe_read(f->words, (void *)s->regs[MREG_SP], sizeof(f->words)) /
+	                         sizeof(f->words[0]));
 }
 
 static void add_trace(struct report_record *r, const struct fault_state *s, const struct fault_verdict *v)
 {
 	struct unwind_regs regs = { .pc = s->regs[MREG_IP], .sp = s->regs[MREG_SP], .fp = s->regs[MREG_BP] };
 
-	/* Where it jumped to says nothing; who jumped does. */
+	/* After a jump to a bad address the stack begins with the caller. */
 	if (v && v->bad_pc && s->have_top_word) {
-		/* The call lies just before the address that it would have returned to. */
+		/* The call instruction lies just before its return address. */
 		struct report_stack *stack = &r->stacks[r->nr_stacks];
 
 		regs.pc = s->top_word - 1;
@@ -87,7 +91,7 @@ static void add_trace(struct report_record *r, const struct fault_state *s, cons
 	}
 }
 
-/* ---- ours ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- ours ------------------------------------------------------------------------------------ */
 
 static enum report_access page_access(const struct fault_state *s)
 {
@@ -113,7 +117,7 @@ static bool handle_fenced(const struct fault_state *s)
 	struct slab_object object;
 	struct report_record *r;
 
-	/* No object is or was near: diagnosed as any other address. */
+	/* Without an object nearby, now or earlier, the address is diagnosed as any other. */
 	if (!fence_find_object(s->addr, &object))
 		return false;
 	__atomic_fetch_add(&live_counters.fence_bugs, 1, __ATOMIC_RELAXED);
@@ -140,9 +144,9 @@ bool fault_open_own(const struct fault_state *s)
 	return slab_guard_open(s->addr);
 }
 
-/* ---- nobody's ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- nobody's -------------------------------------------------------------------------------- */
 
-/* How far addr is from the object, if that is live; UINTPTR_MAX: it is none, or addr is in it. */
+/* The distance from addr to a live object; UINTPTR_MAX: the object is not live, or addr is inside it. */
 static uintptr_t distance(const struct slab_object *o, uintptr_t addr)
 {
 	if (o->state != SLAB_OBJ_LIVE || addr - o->addr < o->size)
@@ -150,7 +154,8 @@ static uintptr_t distance(const struct slab_object *o, uintptr_t addr)
 	return addr < o->addr ? o->addr - addr : addr - (o->addr + o->size) + 1;
 }
 
-/* Nothing is there, but a live object of the heap begins or ends within a page of it: at the edge of the arena, or of what of it is in use. */
+/* Nothing is mapped at the address, but a live object begins or ends within a page of it: the address is just outside
+ * the arena, or outside the part in use. */
 static bool find_beside(const struct fault_state *s, const struct fault_verdict *v, struct slab_object *o)
 {
 	const uintptr_t probes[] = { ALIGN_DOWN(v->addr, PAGE_SIZE) - 1, ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE };
@@ -160,7 +165,8 @@ static bool find_beside(const struct fault_state *s, const struct fault_verdict 
 	if (s->trap != TRAP_PAGE || v->kind != REPORT_WILD_MEMORY_ACCESS || v->pointer)
 		return false;
 	for (unsigned i = 0; i < ARRAY_SIZE(probes); i++) {
-		if (!arena_contains((void *)probes[i]) || !slab_find_object(probes[i], &found) || distance(&found, v->addr) >= nearest)
+		if (!arena_contains((void *)probes[i]) || !slab_find_object(probes[i], &found) ||
+		    distance(&found, v->addr) >= nearest)
 			continue;
 		nearest = distance(&found, v->addr);
 		*o = found;
@@ -189,7 +195,7 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	report_set_access(r, v->addr, 0, v->access);
 	fill_fault(r, s);
 	r->fault.no_addr = !v->have_addr;
-	/* What lies where it jumped to is no instruction. */
+	/* The bytes at the target of a bad jump are no instruction. */
 	if (v->bad_pc)
 		r->fault.code_len = 0;
 	r->fault.stack_lo = v->stack_lo;
@@ -214,7 +220,7 @@ void fault_explain(const struct fault_origin *origin, const ucontext_t *uc)
 	gather_jump(&s);
 	fault_find_mappings(&s);
 	fault_diagnose(&s, &v);
-	/* An instrumented program has checked the access just before and was told. */
+	/* In an instrumented program the check just before the access may have reported it already. */
 	if (!v.have_addr || !report_is_last(v.addr))
 		report_fault(&s, &v);
 }
@@ -230,7 +236,9 @@ void fault_explain_handled(const struct unwind_regs *regs)
 
 void fault_explain_interrupted(const ucontext_t *uc)
 {
-	const struct unwind_regs regs = { .pc = ARCH_CONTEXT_PC(uc), .sp = ARCH_CONTEXT_SP(uc), .fp = ARCH_CONTEXT_FP(uc) };
+	const struct unwind_regs regs = { .pc = ARCH_CONTEXT_PC(uc),
+		                          .sp = ARCH_CONTEXT_SP(uc),
+		                          .fp = ARCH_CONTEXT_FP(uc) };
 
 	fault_explain_handled(&regs);
 }

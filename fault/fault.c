@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/fault.c - the handler of SIGSEGV and SIGBUS: whose fault it is, what is said about it, and who goes on.
+/* fault/fault.c - the handler of SIGSEGV and SIGBUS: decides whose fault it is, reports it, and passes it on.
  *
- *     kernel ─► fault_handler        on the program's signal stack, or ours
+ *     kernel ─► fault_handler        on the program's signal stack, or memsan's
  *                 │ changes over to this thread's own stack (stacks.c)
- *                 ├─ while a fault is handled here? ──► one line, default action
- *                 ├─ somebody sent it ────────────────► as the program wants it
- *                 ├─ in a page that memsan guards ────► report, open the page, go on
- *                 ├─ the program has a handler ───────► it runs, in the frame that it expects; reported before with handled_faults, else
- *                 │                                     when the program ends in it (pending.c)
- *                 └─ else ────────────────────────────► diagnosis, report, default action: the instruction faults again, so that a core
- *                                                        file shows the program as it was
+ *                 ├─ a fault inside this handler ──────► one line, default action
+ *                 ├─ a process sent the signal ────────► the program's action for it
+ *                 ├─ in a guard page of memsan ────────► report, open the page, go on
+ *                 ├─ the program has a handler ────────► it runs, in the frame that it expects. The report comes before
+ *                 │                                      with handled_faults, else when the program ends inside the
+ *                 │                                      handler (pending.c)
+ *                 └─ else ─────────────────────────────► diagnosis, report, default action: the instruction faults
+ *                                                        again, so that a core file shows the program as it was
  *
- * A program with a handler of its own may use faults on purpose (a JIT's null checks, a garbage collector's barriers), so before it runs only faults
- * in memsan's own pages are told, unless handled_faults asks for all of them.
+ * A program may cause faults on purpose and handle them (a JIT's null checks, a garbage collector's barriers). So
+ * before the program's handler runs, only faults in memsan's own pages are reported, unless handled_faults asks for
+ * all.
  *
- * The program's handler runs as the kernel would run it: on the signal stack if its SA_ONSTACK asks for one, with its sa_mask, once with
- * SA_RESETHAND.  The kernel made the frame for our flags, so it may have to be moved to the interrupted stack first; the handler
- * returns through it into the kernel, and we are out of the way.
+ * The program's handler runs as the kernel would run it: on the signal stack if SA_ONSTACK asks for one, with its
+ * sa_mask, once with SA_RESETHAND. The kernel made the frame for memsan's flags, so memsan may first have to move the
+ * frame to the interrupted stack. The handler returns through that frame into the kernel.
  */
 #include "config.h"
 
@@ -27,18 +29,18 @@
 
 #include "fault/fault_internal.h"
 
-static TLS_IE bool fault_busy; /* this thread is in here */
+static TLS_IE bool fault_busy; /* this thread is inside the handler */
 
 struct fault {
 	int sig;
 	siginfo_t *info;
 	ucontext_t *uc;
-	bool above_theirs;        /* the frame lies on the program's signal stack, which we left */
-	uintptr_t enter;          /* the program's handler is to run, in the frame of `uc` */
+	bool above_theirs; /* the frame lies on the program's signal stack, which the handler has left */
+	uintptr_t enter;   /* the program's handler, to run in the frame of `uc`; 0: none */
 	uint64_t enter_mask;
 };
 
-/* ---- signals that somebody sent -------------------------------------------------------------------------------------------------- */
+/* ---- signals that somebody sent -------------------------------------------------------------- */
 
 static void kernel_mask(int how, uint64_t mask)
 {
@@ -58,8 +60,9 @@ static void context_set_mask(ucontext_t *uc, uint64_t mask)
 	mem_copy(&uc->uc_sigmask, &mask, sizeof(mask));
 }
 
-/* The signal comes once more, when the context that we return to allows it: to this thread when it was sent to it, else to whichever thread is
- * open to it.  Only the first thread may repeat who called kill(); from the others it comes in the program's own name. */
+/* Sends the signal again, to arrive when the context that the handler returns to allows it: to this thread if it was
+ * sent to this thread, else to the process. Only the first thread may repeat the original sender of a kill(); from
+ * other threads the program itself appears as the sender. */
 static void send_again(const struct fault *f)
 {
 	kernel_mask(SIG_BLOCK, SIGNAL_BIT(f->sig));
@@ -69,7 +72,7 @@ static void send_again(const struct fault *f)
 		arch_syscall6(SYS_kill, os_getpid(), f->sig, 0, 0, 0, 0);
 }
 
-/* The program is not to see that its system call was interrupted. */
+/* The program must not notice that its system call was interrupted. */
 static void interrupted_unseen(const struct fault *f)
 {
 	if (arch_context_interrupted_call((const uint64_t *)f->uc->uc_mcontext.gregs))
@@ -108,7 +111,7 @@ static void handle_sent(struct fault *f)
 	send_again(f);
 }
 
-/* ---- the program's handler ----------------------------------------------------------------------------------------------------------- */
+/* ---- the program's handler ------------------------------------------------------------------- */
 
 static bool range_writable(uintptr_t lo, uintptr_t hi)
 {
@@ -129,7 +132,9 @@ static bool run_program_handler(struct fault *f)
 
 	signals_program_action(f->sig, &a, true);
 	was_there = on_theirs ? interrupted - lo < hi - lo : fault_stack_holds(fault_stack_self, interrupted);
-	in_place = (!on_theirs && !on_ours) || was_there || ((a.flags & (uint64_t)SA_ONSTACK) && (on_theirs || fault_stack_stands_in() || signals_stack_is_shared()));
+	in_place = (!on_theirs && !on_ours) || was_there ||
+	           ((a.flags & (uint64_t)SA_ONSTACK) &&
+	            (on_theirs || fault_stack_stands_in() || signals_stack_is_shared()));
 	if (!in_place) {
 		uintptr_t top = interrupted - MACHINE_RED_ZONE;
 
@@ -146,7 +151,7 @@ static bool run_program_handler(struct fault *f)
 	return true;
 }
 
-/* ---- nobody's: the program dies ----------------------------------------------------------------------------------------------- */
+/* ---- nobody's: the program dies -------------------------------------------------------------- */
 
 static void origin_of(const struct fault *f, struct fault_origin *origin)
 {
@@ -173,19 +178,21 @@ static void handle_nobodys(const struct fault *f)
 	signals_give_up(f->sig);
 }
 
-/* ---- on the program's signal stack --------------------------------------------------------------------------------------------------------- */
+/* ---- on the program's signal stack ----------------------------------------------------------- */
 
-/* The kernel takes a signal stack that nobody stands on for free, and puts the next frame at its top, over the one that we came with.  So while we
- * are away from the program's, nothing may come; and for a report, which may take long, and in which a fault is to be told, ours is the
- * signal stack. */
+/* The kernel takes a signal stack as free when the stack pointer is elsewhere, and puts the next frame at its top: over
+ * the frame that this handler was called with. So while the handler is away from the program's signal stack, the two
+ * signals are blocked. A report may take long, and a fault inside it must be reported; during a report memsan's stack
+ * is the signal stack. */
 static void leave_theirs(struct fault *f)
 {
 	uintptr_t lo, hi, frame = machine_frame_start(f->uc);
 
-	if (!fault_stack_of_program(f->uc, &lo, &hi) || frame - lo >= hi - lo || (f->uc->uc_stack.ss_flags & SS_AUTODISARM))
+	if (!fault_stack_of_program(f->uc, &lo, &hi) || frame - lo >= hi - lo ||
+	    (f->uc->uc_stack.ss_flags & SS_AUTODISARM))
 		return;
 	f->above_theirs = true;
-	/* A stack of ours that has gone away is to be told too; from here on a fault could not be. */
+	/* If memsan's stack was unmapped, this write faults while the fault can still be reported. */
 	*(volatile uintptr_t *)(fault_stack_self->hi - sizeof(uintptr_t)) = 0;
 	kernel_mask(SIG_BLOCK, SIGNALS_OURS);
 }
@@ -209,7 +216,7 @@ static void report_is_over(const struct fault *f)
 	arch_syscall6(SYS_sigaltstack, (long)&f->uc->uc_stack, 0, 0, 0, 0, 0);
 }
 
-/* ---- the handler ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the handler ----------------------------------------------------------------------------- */
 
 static bool (*fault_hook)(uintptr_t addr, uintptr_t pc); /* written once at start-up */
 
@@ -220,16 +227,18 @@ void fault_set_hook(bool (*mine)(uintptr_t addr, uintptr_t pc))
 
 static bool maybe_own(const struct fault *f)
 {
-	return machine_trap(f->uc) == TRAP_PAGE && (fence_contains(f->info->si_addr) || arena_contains(f->info->si_addr));
+	return machine_trap(f->uc) == TRAP_PAGE &&
+	       (fence_contains(f->info->si_addr) || arena_contains(f->info->si_addr));
 }
 
-/* A fault that is blocked kills, whatever handler there is. */
+/* A fault whose signal is blocked kills, whatever the handler. */
 static bool program_handles(const struct fault *f)
 {
 	struct program_action a;
 
 	signals_program_action(f->sig, &a, false);
-	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN && !signals_program_blocks(f->sig, context_mask(f->uc));
+	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN &&
+	       !signals_program_blocks(f->sig, context_mask(f->uc));
 }
 
 static bool reported_own(const struct fault *f)
@@ -259,7 +268,7 @@ static void handle(void *arg)
 	if (fault_hook && machine_trap(f->uc) == TRAP_PAGE &&
 	    fault_hook((uintptr_t)f->info->si_addr, ARCH_CONTEXT_PC(f->uc)))
 		return;
-	/* What a JIT does a thousand times a second must cost little: state is gathered only for a report. */
+	/* A JIT may fault a thousand times a second, so the state is gathered only for a report. */
 	if (maybe_own(f) && reported_own(f))
 		return;
 	origin_of(f, &origin);
@@ -269,7 +278,7 @@ static void handle(void *arg)
 		fault_explain(&origin, f->uc);
 		report_is_over(f);
 	}
-	/* As in the kernel: no room for a frame, no handler. */
+	/* As in the kernel, a handler without room for its frame does not run. */
 	if (handles && run_program_handler(f)) {
 		if (!options.handled_faults)
 			pending_note(&origin, f->uc);
@@ -280,7 +289,8 @@ static void handle(void *arg)
 	report_is_over(f);
 }
 
-/* The program sent itself the signal that is going to end it: in its handler for a fault, or there and it came when that had returned. */
+/* The program sent itself the signal that is going to end it, inside its handler of a fault. If the handler blocked the
+ * signal, it came when the handler had returned. */
 static void explain_raised(const struct fault *f)
 {
 	struct fault_origin origin;
@@ -299,7 +309,8 @@ static void tell_handled(void *arg)
 	const struct unwind_regs *regs = arg;
 	stack_t ours, theirs;
 
-	/* As for any other report.  The program's handler may stand on its signal stack, whose top is not to be used again. */
+	/* As for any other report. The program's handler may be running on the program's signal stack, so the kernel
+	 * must not put a frame at the top of that stack. */
 	fault_stack_ours(&ours);
 	mem_set(&theirs, 0, sizeof(theirs));
 	arch_syscall6(SYS_sigaltstack, (long)&ours, (long)&theirs, 0, 0, 0, 0);
@@ -330,7 +341,7 @@ void fault_fork_child(void)
 	pending_forget();
 }
 
-/* Whatever is wrong, it must not go round in circles. */
+/* A fault in the handler must not start the handler again. */
 static void handle_own_fault(const struct fault *f)
 {
 	report_line("a fault inside memsan's fault handler, at 0x%llx; the program ends",
@@ -338,7 +349,7 @@ static void handle_own_fault(const struct fault *f)
 	signals_give_up(f->sig);
 }
 
-/* The stack may be the program's, and tiny. */
+/* Runs on the program's signal stack at first, which may be tiny. */
 static void fault_handler(int sig, siginfo_t *info, void *context)
 {
 	struct fault f = { .sig = sig, .info = info, .uc = context };
@@ -348,12 +359,12 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 		handle_own_fault(&f);
 		return;
 	}
-	/* One after the other, as the kernel would do it. */
+	/* The kernel would deliver the signals one after the other. */
 	if (busy || (info->si_code <= 0 && signals_in_handler(f.uc))) {
 		hold(&f);
 		return;
 	}
-	/* Before anything else that could fault, the change of stacks too. */
+	/* Before anything that could fault, including the change of stacks. */
 	fault_busy = true;
 	if (fault_stack_self && !fault_stack_holds(fault_stack_self, machine_sp())) {
 		leave_theirs(&f);
@@ -363,7 +374,7 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 	}
 	fault_busy = false;
 	if (f.enter) {
-		/* A context that is returned to blocks what it blocked before; the handler blocks more, as the program said. */
+		/* The interrupted context keeps its own mask; this is the mask of the program's handler. */
 		kernel_mask(SIG_SETMASK, f.enter_mask);
 		machine_frame_enter(f.uc, f.sig, f.enter);
 	}

@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/pending.c - faults that the program took itself, kept while its handler is at work: they are told when the program ends in there.
+/* fault/pending.c - faults that the program handles itself, kept while its handler runs: they are reported if the
+ * program ends inside the handler.
  *
- * A handler that recovers (a JIT's null check, a garbage collector's barrier, a probe that jumps out) made nothing of the fault that anybody should
- * hear of; one that prints a backtrace and ends the program did.  Which it is shows at the end only, so each thread keeps the last few:
+ * A handler that recovers (a JIT's null check, a garbage collector's barrier, a probe that jumps out) shows no bug; a
+ * handler that prints a backtrace and ends the program does. Only the end shows which of the two it was. So each thread
+ * keeps its last few faults:
  *
- *     fault ─► note ─► the program's handler ─┬─ returns, or jumps out ──► no walk comes to its frame any more: nothing is told
- *                                             ├─ exit, _exit, abort, raise ─► the walk from there passes the frame: told
- *                                             └─ raises the blocked signal, returns ─► it comes where the fault was: told
+ *     fault ─► note ─► the program's handler ─┬─ returns, or jumps out ──► its frame is on no stack walk: no report
+ *                                             ├─ exit, _exit, abort, raise ─► the walk passes its frame: report
+ *                                             └─ raises the signal while blocked, returns ─► it comes at the
+ *                                                                              fault's pc: report
  *
- * Whether the handler is still at work is asked of the stack, not remembered: nobody tells us when it is left by longjmp.  The kernel's frame lies at
- * one place, and the unwinder comes to exactly that place, with the interrupted function next, or does not.  Through code that it cannot unwind
- * it does not: such a fault is not told. */
+ * The stack itself tells whether the handler still runs: a handler that is left by longjmp does not announce that. The
+ * kernel's frame lies at a known address. Either the unwinder comes to exactly that address, with the interrupted
+ * function next, or the handler is gone. A fault is not reported when the unwinder cannot walk through the handler's
+ * code. */
 #include "config.h"
 
 #include "fault/fault_internal.h"
 
-/* A crash reporter's own probing of memory may fault, too. */
+/* More than one, since a crash reporter may probe memory and fault again. */
 #define HANDLED_KEPT 8
 
 struct handled {
 	struct fault_origin origin;
-	const ucontext_t *uc;     /* NULL: none, or told */
-	uintptr_t pc, sp;         /* where it was */
+	const ucontext_t *uc; /* NULL: unused, or reported */
+	uintptr_t pc, sp;     /* where the fault was */
 };
 
 /* A ring: the oldest is overwritten. */
@@ -32,7 +36,7 @@ void pending_note(const struct fault_origin *origin, const ucontext_t *uc)
 {
 	struct handled *h = &kept[kept_next];
 
-	/* Two frames at one place are not there at once. */
+	/* Two frames cannot be at one address: the older one is gone. */
 	for (unsigned i = 0; i < HANDLED_KEPT; i++)
 		if (kept[i].uc == uc)
 			h = &kept[i];

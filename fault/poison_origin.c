@@ -9,12 +9,14 @@
  *     add  8(%rdi),%eax  ◄── faults, rdi is poison
  *     mov  (%rdi),%rdi             p = p->next: what pointed to the holder is gone, but its member's offset is known
  *
- * So it is looked for, nearest first: in registers and the last words of the stack and, when the offset is known, in memory as that member of a live
- * object of the same size (the list's last good element still points to the freed one); in the stack above; in the program's variables.  A candidate
- * is a freed object that holds such a word, at the offset if that is known.  Where the first place that has any has more than one, none is named.  What
- * was found so is said to be probable: another pointer may have led there.
+ * So it is looked for, nearest first: in registers and the last words of the stack and, when the offset is known, in
+ * memory as that member of a live object of the same size (the list's last good element still points to the freed one);
+ * in the stack above; in the program's variables.  A candidate is a freed object that holds such a word, at the offset
+ * if that is known.  Where the first place that has any has more than one, none is named.  What was found so is said to
+ * be probable: another pointer may have led there.
  *
- * Without a freed candidate a live object may be meant: memory that was not written since it was allocated holds poison too.
+ * Without a freed candidate a live object may be meant: memory that was not written since it was allocated holds poison
+ * too.
  */
 #include "config.h"
 
@@ -22,10 +24,10 @@
 
 #define NEAR_WORDS 32u
 #define STACK_WORDS 512u
-#define OBJECTS_MAX (1u << 20)     /* looked at in memory; then it is not known whether there are more candidates */
+#define OBJECTS_MAX (1u << 20) /* the most objects to look at; beyond, there may be more candidates */
 #define DATA_MAX ((size_t)32 << 20)
 
-/* ---- instructions ------------------------------------------------------------------------------------------------------------------ */
+/* ---- instructions ---------------------------------------------------------------------------- */
 
 /* mov disp(%base),%reg, 64 bits: its length, or 0. */
 static size_t load_of(const uint8_t *code, size_t len, int reg, int *base, int64_t *disp)
@@ -39,7 +41,7 @@ static size_t load_of(const uint8_t *code, size_t len, int reg, int *base, int64
 	rm = code[2] & 7;
 	if (((code[2] >> 3 & 7) | (code[0] & 4 ? 8 : 0)) != reg || mod == 3 || (mod == 0 && rm == 5))
 		return 0;
-	/* Of the forms with an index only the one that has none: rsp and r12 need it. */
+	/* Of the SIB forms only the one without an index, which rsp and r12 need as base. */
 	if (rm == 4 && (at >= len || (code[at++] & 0x3f) != 0x24))
 		return 0;
 	*base = (int)(rm | (code[0] & 1 ? 8u : 0u));
@@ -47,12 +49,13 @@ static size_t load_of(const uint8_t *code, size_t len, int reg, int *base, int64
 	if (mod == 1 && at < len)
 		*disp = (int8_t)code[at];
 	else if (mod == 2 && at + 4 <= len)
-		*disp = (int32_t)((uint32_t)code[at] | (uint32_t)code[at + 1] << 8 | (uint32_t)code[at + 2] << 16 | (uint32_t)code[at + 3] << 24);
+		*disp = (int32_t)((uint32_t)code[at] | (uint32_t)code[at + 1] << 8 | (uint32_t)code[at + 2] << 16 |
+		                  (uint32_t)code[at + 3] << 24);
 	at += mod == 1 ? 1 : mod == 2 ? 4 : 0;
 	return at <= len ? at : 0;
 }
 
-/* All that it finds must agree. */
+/* All such instructions must agree. */
 static void find_self(const uint8_t *code, size_t len, int reg, struct pointer_load *load, bool *conflict)
 {
 	for (size_t at = 0; at < len; at++) {
@@ -67,11 +70,12 @@ static void find_self(const uint8_t *code, size_t len, int reg, struct pointer_l
 	}
 }
 
-void poison_origin_decode(const uint8_t *before, size_t nr_before, const uint8_t *after, size_t nr_after, int reg, struct pointer_load *load)
+void poison_origin_decode(const uint8_t *before, size_t nr_before, const uint8_t *after, size_t nr_after, int reg,
+                          struct pointer_load *load)
 {
 	bool conflict = false;
 
-	*load = (struct pointer_load) { .base = -1 };
+	*load = (struct pointer_load){ .base = -1 };
 	for (size_t len = 3; len <= MIN(nr_before, (size_t)8); len++) {
 		int64_t disp;
 		int base;
@@ -86,18 +90,18 @@ void poison_origin_decode(const uint8_t *before, size_t nr_before, const uint8_t
 	load->self &= !conflict;
 }
 
-/* ---- candidates -------------------------------------------------------------------------------------------------------------------- */
+/* ---- candidates ------------------------------------------------------------------------------ */
 
 struct search {
-	uint64_t poison;          /* the word that is looked for */
+	uint64_t poison; /* the word to look for */
 	const struct pointer_load *load;
-	bool live;                /* live objects, not freed ones */
-	unsigned nr;              /* different objects found */
-	struct poison_origin *h;   /* the first */
+	bool live;               /* look for live objects, not freed ones */
+	unsigned nr;             /* different objects found */
+	struct poison_origin *h; /* the first */
 	enum poison_origin_how how;
 };
 
-/* Where in the object's memory is the word?  0: nowhere. */
+/* The address in the object that holds the word; 0: none does. */
 static uint64_t word_in(const struct slab_object *o, uint64_t word)
 {
 	uint64_t have[32];
@@ -126,13 +130,15 @@ static uint64_t holds(const struct search *q, uint64_t pointer, const struct sla
 	return have == q->poison ? at : 0;
 }
 
-/* A word that may point to the holder: what points beside an object (our own functions leave addresses of slabs behind) does not. */
+/* Considers a word that may point to the object. A pointer to memory beside objects does not count: memsan's own
+ * functions leave addresses of slabs on the stack. */
 static void consider(struct search *q, uint64_t pointer)
 {
 	struct slab_object o;
 	uint64_t word;
 
-	if (!slab_find_object(pointer, &o) || pointer - o.addr >= o.size || o.state == SLAB_OBJ_NONE || q->live != (o.state == SLAB_OBJ_LIVE) || (o.large && !q->live))
+	if (!slab_find_object(pointer, &o) || pointer - o.addr >= o.size || o.state == SLAB_OBJ_NONE ||
+	    q->live != (o.state == SLAB_OBJ_LIVE) || (o.large && !q->live))
 		return;
 	word = holds(q, pointer, &o);
 	if (!word || (q->nr && q->h->object.addr == o.addr))
@@ -158,7 +164,7 @@ static void consider_stack(struct search *q, const struct fault_state *s, size_t
 	}
 }
 
-/* ---- places ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static void search_near(struct search *q, const struct fault_state *s)
 {
@@ -167,7 +173,7 @@ static void search_near(struct search *q, const struct fault_state *s)
 	consider_stack(q, s, 0, NEAR_WORDS);
 }
 
-/* p->next of a live object is a freed one of the same kind, whose next is poison. */
+/* Finds a live object whose member (p->next) points to a freed object of the same size, whose own member is poison. */
 static void search_links(struct search *q)
 {
 	size_t disp = (size_t)q->load->self_disp;
@@ -181,9 +187,11 @@ static void search_links(struct search *q)
 			return;
 		}
 		if (from.state != SLAB_OBJ_LIVE || from.size < sizeof(next) || disp > from.size - sizeof(next) ||
-		    os_safe_read(&next, (void *)(from.addr + disp), sizeof(next)) != sizeof(next) || !arena_contains((void *)next))
+		    os_safe_read(&next, (void *)(from.addr + disp), sizeof(next)) != sizeof(next) ||
+		    !arena_contains((void *)next))
 			continue;
-		if (slab_find_object(next, &to) && to.addr == next && to.size == from.size && str_equal(to.cache, from.cache))
+		if (slab_find_object(next, &to) && to.addr == next && to.size == from.size &&
+		    str_equal(to.cache, from.cache))
 			consider(q, next);
 	}
 }
@@ -212,16 +220,18 @@ static bool search_done(const struct search *q)
 	return q->nr > 0;
 }
 
-/* The instruction before read it through a register that is still there. */
-static bool find_loaded(const struct fault_state *s, const struct fault_verdict *v, const struct pointer_load *load, struct poison_origin *h)
+/* The instruction before read the pointer through a register that still has its value. */
+static bool find_loaded(const struct fault_state *s, const struct fault_verdict *v, const struct pointer_load *load,
+                        struct poison_origin *h)
 {
 	uint64_t at, have;
 
 	if (load->base < 0)
 		return false;
 	at = s->regs[load->base] + (uint64_t)load->base_disp;
-	if (os_safe_read(&have, (void *)at, sizeof(have)) != sizeof(have) || have != v->pointer || !slab_find_object(at, &h->object) ||
-	    at - h->object.addr >= h->object.size || h->object.state == SLAB_OBJ_NONE)
+	if (os_safe_read(&have, (void *)at, sizeof(have)) != sizeof(have) || have != v->pointer ||
+	    !slab_find_object(at, &h->object) || at - h->object.addr >= h->object.size ||
+	    h->object.state == SLAB_OBJ_NONE)
 		return false;
 	h->how = ORIGIN_LOADED;
 	h->word = at;
@@ -233,13 +243,14 @@ static void decode_loads(const struct fault_state *s, const struct fault_verdict
 	uint8_t before[48], after[64];
 	uintptr_t ip = s->regs[MREG_IP];
 
-	*load = (struct pointer_load) { .base = -1 };
+	*load = (struct pointer_load){ .base = -1 };
 	if (v->pointer_reg < 0 || os_safe_read(before, (void *)(ip - sizeof(before)), sizeof(before)) != sizeof(before))
 		return;
-	poison_origin_decode(before, sizeof(before), after, os_safe_read(after, (void *)ip, sizeof(after)), v->pointer_reg, load);
+	poison_origin_decode(before, sizeof(before), after, os_safe_read(after, (void *)ip, sizeof(after)),
+	                     v->pointer_reg, load);
 }
 
-/* ---- what is said ------------------------------------------------------------------------------------------------------------------ */
+/* ---- what is said ---------------------------------------------------------------------------- */
 
 static void say_how(struct fault_verdict *v, const struct poison_origin *h)
 {
@@ -253,13 +264,14 @@ static void say_how(struct fault_verdict *v, const struct poison_origin *h)
 	struct fmt_buf b;
 
 	fmt_init(&b, v->detail + len, sizeof(v->detail) - len);
-	fmt_printf(&b, " The pointer was %sread from the object below: %s.", h->how == ORIGIN_LOADED ? "" : "probably ", how[h->how]);
+	fmt_printf(&b, " The pointer was %sread from the object below: %s.", h->how == ORIGIN_LOADED ? "" : "probably ",
+	           how[h->how]);
 }
 
 static bool search_freed(const struct fault_state *s, struct search *q)
 {
 	search_near(q, s);
-	/* A register may hold what a call before has left there, free() itself too: what a link says counts as much. */
+	/* A register may hold a leftover of an earlier call, even of free(), so a link in memory counts as much. */
 	if (q->load->self) {
 		q->how = q->nr ? q->how : ORIGIN_LINK;
 		search_links(q);
@@ -270,7 +282,8 @@ static bool search_freed(const struct fault_state *s, struct search *q)
 	consider_stack(q, s, NEAR_WORDS, STACK_WORDS);
 	if (search_done(q))
 		return true;
-	/* Farther away a word that points to freed memory says little: only one that leads to the very member does. */
+	/* Farther away, only a word that leads to the member itself counts: words that point to freed memory are common
+	 * there. */
 	if (!q->load->self)
 		return false;
 	q->how = ORIGIN_GLOBAL;

@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/signals.c - what the program believes its handlers of SIGSEGV and SIGBUS, its signal masks and its signal stacks to be.
+/* fault/signals.c - the handlers of SIGSEGV and SIGBUS and the signal masks that the program thinks are installed.
  *
- * The kernel has our handler for the two signals from start-up on; what the program sets is kept here, given back when it asks, and followed
- * when the fault is not ours (fault.c).  Besides that:
+ * From start-up on the kernel has memsan's handler for the two signals. This file keeps the actions that the program
+ * sets, returns them when the program asks, and gives them to fault.c for faults that are not memsan's. Besides that:
  *
- * Masks.  A fault while its signal is blocked kills at once, and many threads block everything.  So the two are taken out of every mask
- * that the program sets (also of other handlers' sa_mask), and a stand-in is blocked for them: SIGSTKFLT, which no Linux sends.  So the kernel
- * itself knows what the program believes, whoever changes the mask: the end of a signal handler, siglongjmp, swapcontext, a new thread, Go's
- * runtime by system calls of its own.  A thread-local word tells which of the two it was.  A signal that somebody sends meanwhile is blocked
- * in the kernel after all, and waits there.
+ * Masks. A fault kills at once while its signal is blocked, and many threads block everything. So memsan takes the two
+ * signals out of every mask that the program sets, also out of the sa_mask of other handlers, and blocks a stand-in for
+ * them: SIGSTKFLT, which Linux never sends. So the kernel's own mask tells what the program thinks is blocked, however
+ * the mask changes: at the end of a signal handler, by siglongjmp or swapcontext, in a new thread, by system calls of
+ * Go's runtime. A thread-local word tells which of the two signals the stand-in is for. When a process sends one of the
+ * two meanwhile, the kernel blocks it after all, and holds it.
  *
- * Signal stacks.  Threads have ours until they set their own.  A program that never sets one, but says SA_ONSTACK for its handlers
- * (a library that wants to be safe), would have them run on ours; the flag is held back until it does.
+ * Signal stacks. Threads have memsan's until they set their own. A program may never set one and still pass SA_ONSTACK
+ * for its handlers (a library that wants to be safe); its handlers would run on memsan's. So memsan holds the flag back
+ * until the program sets a signal stack.
  *
- * Go.  Its runtime sets handlers through libc when there is cgo, but asks for the signal stack, and sets masks, by system calls of its own.  So
- * it finds our stack, takes it for the one to use, and ends the process when a handler runs on another: its handlers run there.
+ * Go. With cgo, Go's runtime sets handlers through libc, but asks for the signal stack and sets masks by system calls
+ * of its own. So it finds memsan's stack, takes it as the stack to use, and ends the process when a handler runs on
+ * another one. Its handlers run on memsan's.
  *
- * Waits.  sigsuspend, ppoll and their like set a mask for their own time (signals_wait_mask).  A signal that comes then is judged by that mask,
- * which the context does not show: it has the one that is set again afterwards.
+ * Waits. sigsuspend, ppoll and similar calls set a mask while they wait (signals_wait_mask). A signal that comes during
+ * the wait is judged by that mask. The context does not show it: the context has the mask that is restored afterwards.
  *
- * exec.  The kernel hands on what is ignored, and masks: before exec it learns what the program believes (signals_exec_begin).
+ * exec. The new program inherits ignored signals and the mask. So before exec the kernel gets the program's own
+ * (signals_exec_begin).
  *
- * The weaknesses accepted: masks that are set by system calls made directly go past us as they are; then a fault is not reported, and nothing
- * else differs.  While a program that ignores one of the two starts another one by posix_spawn, and for a moment when it begins to ignore one
- * that is pending, the kernel ignores it in all threads; a fault then ends the program without a report.  What system() runs has the default
- * action instead of an ignored one.
+ * Weaknesses accepted: memsan does not see masks that are set by direct system calls. A fault that such a mask blocks
+ * is not reported, and nothing else differs. While a program that ignores one of the two signals runs posix_spawn, and
+ * for a moment when it begins to ignore a pending one, the kernel ignores the signal in all threads; a fault then ends
+ * the program without a report. What system() runs gets the default action instead of an ignored one.
  */
 #include "config.h"
 
@@ -35,8 +39,8 @@
 
 #include "fault/fault_internal.h"
 
-/* Guards writing to `actions`; taken with all signals blocked.  Our handler, which may come while any lock is held, only reads: what it read
- * is whole when the version is even and still the same. */
+/* Guards writing to `actions`; taken with all signals blocked. memsan's handler may run while any lock is held, so it
+ * only reads: a copy is whole when the version is even and did not change meanwhile. */
 static struct ranked_lock actions_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct program_action actions[2];
 static uint32_t actions_version[2];
@@ -44,28 +48,33 @@ static uint32_t actions_version[2];
 bool fault_installed;
 static signals_sigaction_fn real_sigaction;
 static void (*our_handler)(int, siginfo_t *, void *);
-static void (*libc_restorer)(void);     /* what libc's sigaction shows as sa_restorer */
-static TLS_IE uint64_t wish_self;       /* which of SIGNALS_OURS and the stand-in this thread last asked to block */
-static TLS_IE uint64_t wait_mask;       /* of the call that it waits in */
-static TLS_IE uint64_t wait_held;       /* signals that came, blocked by that mask; after the call they may be open */
-static TLS_IE uintptr_t wait_frame;     /* on the stack, just above that call; 0: it waits in none */
-/* What libc puts on the stack between. */
+static void (*libc_restorer)(void); /* the sa_restorer that libc's sigaction returns */
+static TLS_IE uint64_t wish_self;   /* which of SIGNALS_OURS and the stand-in this thread last asked to block */
+static TLS_IE uint64_t wait_mask;   /* the mask of the wait that this thread is in */
+/* signals that came while that mask blocked them; they may be unblocked afterwards */
+static TLS_IE uint64_t wait_held;
+static TLS_IE uintptr_t wait_frame; /* a stack address just above the wait; 0: no wait */
+/* The most stack that libc's functions use below that address. */
 #define WAIT_FRAMES 1024u
 TLS_IE uint32_t signals_interrupts;
-static bool held_once;                  /* atomic: a signal that was sent had to be held in the kernel */
+static bool held_once; /* atomic: a process sent a signal that the kernel had to hold */
 
-/* What was held back of the other signals' actions; bytes are written whole, readers see the old or the new. */
+/* For each other signal, what memsan changed in the action that the program set. Bytes are written whole: a reader sees
+ * the old or the new one. */
 #define SIGNALS_MAX 65
 #define HELD_ONSTACK 1u
 #define HELD_SEGV 2u
 #define HELD_BUS 4u
 #define HELD_STAND_IN 8u
 static uint8_t held_back[SIGNALS_MAX];
-static bool program_has_stack;          /* atomic: some thread has set a signal stack, or uses ours */
-/* What Linux 5.11 and later keep of sa_flags. */
-#define FLAGS_KNOWN ((uint64_t)(unsigned)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND) | 0x800u)
+static bool program_has_stack; /* atomic: some thread has set a signal stack, or uses memsan's */
+/* The flags that Linux 5.11 and later keep in sa_flags. */
+#define FLAGS_KNOWN                                                                                             \
+	((uint64_t)(unsigned)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | \
+	                      SA_RESETHAND) |                                                                   \
+	 0x800u)
 #define FLAG_RESTORER ((uint64_t)0x04000000u)
-static bool program_uses_ours;          /* atomic */
+static bool program_uses_ours; /* atomic */
 
 bool signals_is_ours(int sig)
 {
@@ -79,7 +88,7 @@ static struct program_action *action_of(int sig)
 	return &actions[sig == SIGBUS];
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static uint64_t actions_begin(void)
 {
@@ -125,16 +134,18 @@ void signals_program_action(int sig, struct program_action *a, bool take)
 
 	action_read(sig, a);
 	handler = a->handler;
-	/* Unless the program has set another one meanwhile. */
+	/* Not if the program has set another handler meanwhile. */
 	if (take && (a->flags & (uint64_t)SA_RESETHAND))
-		__atomic_compare_exchange_n(&action_of(sig)->handler, &handler, (uintptr_t)SIG_DFL, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+		__atomic_compare_exchange_n(&action_of(sig)->handler, &handler, (uintptr_t)SIG_DFL, false,
+		                            __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 /* glibc keeps two real-time signals to itself. */
 #define SIGNALS_LIBC (SIGNAL_BIT(32) | SIGNAL_BIT(33))
 #define STAND_IN SIGNAL_BIT(SIGSTKFLT)
 
-/* What the program blocks of ours when the kernel blocks the stand-in; a thread that never asked has inherited it from one that blocked all. */
+/* Which of the two signals the program thinks are blocked, given the kernel's mask. A thread that never set a mask has
+ * inherited the stand-in from a thread that blocked both. */
 static uint64_t believed(uint64_t kernel_mask, uint64_t wish)
 {
 	return !(kernel_mask & STAND_IN) ? 0 : wish & (SIGNALS_OURS | STAND_IN) ? wish & SIGNALS_OURS : SIGNALS_OURS;
@@ -157,8 +168,9 @@ static uint64_t mask_for_program(uint64_t kernel_mask, uint64_t wish)
 	return (kernel_mask & ~STAND_IN) | believed(kernel_mask, wish) | (itself ? STAND_IN : 0);
 }
 
-/* A fault of the handler itself is to be told too.  A thread that blocked one of the two already would be left with a wrong wish when the handler
- * is over: there the kernel blocks them, and ends a handler that faults. */
+/* A fault inside the program's handler is to be reported too, so the stand-in is blocked instead. But if the thread
+ * blocks one of the two signals already, wish_self would be wrong after the handler; then the kernel blocks the signals
+ * themselves, and ends a handler that faults. */
 uint64_t signals_handler_mask(uint64_t before, uint64_t mask)
 {
 	if (before & STAND_IN)
@@ -188,7 +200,8 @@ static uint64_t kernel_pending(void)
 	return pending;
 }
 
-/* Our handler runs with everything else blocked, but not the stand-in: so the kernel still says what was blocked when it came. */
+/* memsan's handler blocks all other signals except the stand-in, so the kernel's mask still tells whether the stand-in
+ * was blocked when the signal came. */
 bool signals_sent_blocked(int sig)
 {
 	return signals_program_blocks(sig, kernel_mask());
@@ -196,10 +209,12 @@ bool signals_sent_blocked(int sig)
 
 static bool in_wait(const ucontext_t *uc)
 {
-	return wait_frame - ARCH_CONTEXT_SP(uc) < WAIT_FRAMES && arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs);
+	return wait_frame - ARCH_CONTEXT_SP(uc) < WAIT_FRAMES &&
+	       arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs);
 }
 
-/* Only while the call itself waits: before and after it, and when it was left by longjmp, the context's own is the right one. */
+/* The wait's mask holds only while the call itself waits. Before and after the call, and when it was left by longjmp,
+ * the context's mask is the right one. */
 uint64_t signals_interrupted_mask(const ucontext_t *uc)
 {
 	uint64_t mask;
@@ -236,8 +251,9 @@ static void mask_to(uint64_t mask, sigset_t *set)
 	mem_copy(set, &mask, sizeof(mask));
 }
 
-/* Ours stays open for nested faults (a fault inside memsan has to be told); everything else waits, but the stand-in (signals_sent_blocked).
- * Whether system calls go on after a signal that somebody sent is the program's choice; an ignored one never ends them. */
+/* memsan's handler does not block the two signals, since a fault inside memsan must be reported. It blocks all others
+ * but the stand-in (signals_sent_blocked). SA_RESTART follows the program's action, since a process may send the
+ * signal; an ignored signal never interrupts a system call. */
 static bool restarts(const struct program_action *a)
 {
 	return a->handler == (uintptr_t)SIG_IGN || (a->flags & (uint64_t)SA_RESTART);
@@ -256,7 +272,9 @@ static bool install_ours(int sig, const struct program_action *a)
 
 static void install_kernels(int sig, void (*handler)(int))
 {
-	struct { uint64_t handler, flags, restorer, mask; } act = { (uintptr_t)handler, 0, 0, 0 };
+	struct {
+		uint64_t handler, flags, restorer, mask;
+	} act = { (uintptr_t)handler, 0, 0, 0 };
 
 	arch_syscall6(SYS_rt_sigaction, sig, (long)&act, 0, sizeof(act.mask), 0, 0);
 }
@@ -284,7 +302,7 @@ bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *
 	}
 	if (real(SIGSEGV, NULL, &ours) == 0)
 		libc_restorer = ours.sa_restorer;
-	/* Who started us may have had them blocked. */
+	/* The program that started this one may have blocked the two signals. */
 	signals_sigmask(SIG_BLOCK, NULL, &inherited);
 	signals_sigmask(SIG_SETMASK, &inherited, NULL);
 	return ok;
@@ -295,9 +313,9 @@ void signals_give_up(int sig)
 	install_kernels(sig, SIG_DFL);
 }
 
-/* ---- sigaction --------------------------------------------------------------------------------------------------------------- */
+/* ---- sigaction ------------------------------------------------------------------------------- */
 
-/* To ignore a signal discards it where it is pending; the kernel does that when it is told. */
+/* A signal that becomes ignored is discarded if it is pending. The kernel does that when the action is set there. */
 static void discard_pending(int sig)
 {
 	if (kernel_pending() & SIGNAL_BIT(sig))
@@ -348,7 +366,8 @@ static int our_sigaction(int sig, const struct sigaction *act, struct sigaction 
 static uint8_t hold_back(struct sigaction *act)
 {
 	uint64_t mask = mask_of(&act->sa_mask);
-	uint8_t held = (uint8_t)((mask & SIGNAL_BIT(SIGSEGV) ? HELD_SEGV : 0) | (mask & SIGNAL_BIT(SIGBUS) ? HELD_BUS : 0));
+	uint8_t held = (uint8_t)((mask & SIGNAL_BIT(SIGSEGV) ? HELD_SEGV : 0) |
+	                         (mask & SIGNAL_BIT(SIGBUS) ? HELD_BUS : 0));
 
 	held |= mask & STAND_IN ? HELD_STAND_IN : 0;
 	mask_to(mask_for_kernel(mask), &act->sa_mask);
@@ -365,7 +384,8 @@ static void give_back(struct sigaction *old, uint8_t held)
 
 	if (held & HELD_ONSTACK)
 		old->sa_flags |= SA_ONSTACK;
-	mask |= (held & HELD_SEGV ? SIGNAL_BIT(SIGSEGV) : 0) | (held & HELD_BUS ? SIGNAL_BIT(SIGBUS) : 0) | (held & HELD_STAND_IN ? STAND_IN : 0);
+	mask |= (held & HELD_SEGV ? SIGNAL_BIT(SIGSEGV) : 0) | (held & HELD_BUS ? SIGNAL_BIT(SIGBUS) : 0) |
+	        (held & HELD_STAND_IN ? STAND_IN : 0);
 	mask_to(mask, &old->sa_mask);
 }
 
@@ -395,7 +415,7 @@ static int other_sigaction(int sig, const struct sigaction *act, struct sigactio
 	return 0;
 }
 
-/* The program has a signal stack now: its handlers that asked for one get what they asked for. */
+/* Sets SA_ONSTACK in the kernel for the handlers from which it was held back. */
 void signals_release_onstack(void)
 {
 	struct sigaction act;
@@ -422,7 +442,7 @@ int signals_sigaction(int sig, const struct sigaction *act, struct sigaction *ol
 	return signals_is_ours(sig) ? our_sigaction(sig, act, old) : other_sigaction(sig, act, old);
 }
 
-/* ---- masks ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 static void wish_note(int how, uint64_t mask)
 {
@@ -442,32 +462,34 @@ int signals_sigmask(int how, const sigset_t *set, sigset_t *old)
 
 	if (set) {
 		kernel = mask = mask_of(set) & ~SIGNALS_LIBC;
-		/* Before the kernel opens what had to be held there: the handler asks what is believed. */
+		/* Before the system call: it may deliver a held signal, whose handler reads wish_self. */
 		if (fault_installed && (how == SIG_BLOCK || how == SIG_UNBLOCK || how == SIG_SETMASK))
 			wish_note(how, mask);
 		if (fault_installed && how != SIG_UNBLOCK)
 			kernel = mask_for_kernel(mask);
-		else if (fault_installed) /* as long as one of them stays blocked, so does the stand-in */
+		else if (fault_installed) /* the stand-in stays blocked while one of the two does */
 			kernel = (mask & ~STAND_IN) |
-			         ((mask & (SIGNALS_OURS | STAND_IN)) && !(wish_self & (SIGNALS_OURS | STAND_IN)) ? STAND_IN : 0);
+			         ((mask & (SIGNALS_OURS | STAND_IN)) && !(wish_self & (SIGNALS_OURS | STAND_IN))
+			                  ? STAND_IN
+			                  : 0);
 	}
 	ret = arch_syscall6(SYS_rt_sigprocmask, how, set ? (long)&kernel : 0, (long)&before, sizeof(before), 0, 0);
 	if (ret != 0)
 		return (int)ret;
-	/* What was asked for earlier was undone past us. */
+	/* The stand-in was unblocked without memsan, so earlier wishes are void. */
 	if (set && how == SIG_BLOCK && !(before & STAND_IN))
 		wish_note(SIG_SETMASK, mask);
-	if (old) { /* no more than the kernel writes: programs have smaller sets than glibc's type */
+	if (old) { /* no more than the kernel writes: a program's set may be smaller than sigset_t */
 		before = fault_installed ? mask_for_program(before, wish_before) : before;
 		mem_copy(old, &before, sizeof(before));
 	}
 	return 0;
 }
 
-/* A mask that came past us (a thread's attributes). */
+/* For a mask that a thread's attributes set. */
 void signals_mask_adopt(void)
 {
-	uint64_t mask = our_handler ? kernel_mask() : 0; /* the first thread's is adopted when there is a handler */
+	uint64_t mask = our_handler ? kernel_mask() : 0; /* the first thread's mask is adopted by signals_install */
 	sigset_t set;
 
 	if (!(mask & SIGNALS_OURS))
@@ -476,7 +498,7 @@ void signals_mask_adopt(void)
 	signals_sigmask(SIG_SETMASK, &set, NULL);
 }
 
-/* ---- waits with a mask ----------------------------------------------------------------------------------------------------------- */
+/* ---- waits with a mask ----------------------------------------------------------------------- */
 
 void signals_wait_begin(struct signals_wait *w)
 {
@@ -497,7 +519,7 @@ const sigset_t *signals_wait_mask(struct signals_wait *w, const sigset_t *mask)
 	kernel = mask_for_kernel(wanted);
 	if (wanted & SIGNALS_OURS) {
 		wish_self = wanted & (SIGNALS_OURS | STAND_IN);
-		/* What was held for it would come again and again. */
+		/* A signal that the kernel holds would be delivered and held again without end. */
 		if (__atomic_load_n(&held_once, __ATOMIC_RELAXED))
 			kernel |= wanted & SIGNALS_OURS & kernel_pending();
 	}
@@ -516,21 +538,21 @@ void signals_wait_over(const struct signals_wait *w)
 	wait_mask = w->mask;
 	wait_held = w->held;
 	wish_self = w->wish;
-	/* Where the thread blocks it as well, it is held again. */
+	/* If the thread blocks the signal outside the wait too, the handler holds it again. */
 	if (held)
 		arch_syscall6(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&held, 0, sizeof(held), 0, 0);
 }
 
-/* ---- exec ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
-/* Ignoring a signal discards what is pending of it; but a blocked one stays pending over exec. */
+/* Ignoring a signal discards it if it is pending, but a blocked signal must stay pending over exec. */
 static void ignore_keeping_pending(int sig)
 {
 	struct timespec now = { 0, 0 };
 	uint64_t set = SIGNAL_BIT(sig);
 	siginfo_t info;
-	bool pending = (kernel_pending() & set) &&
-	               arch_syscall6(SYS_rt_sigtimedwait, (long)&set, (long)&info, (long)&now, sizeof(set), 0, 0) == sig;
+	bool pending = (kernel_pending() & set) && arch_syscall6(SYS_rt_sigtimedwait, (long)&set, (long)&info,
+	                                                         (long)&now, sizeof(set), 0, 0) == sig;
 
 	install_kernels(sig, SIG_IGN);
 	if (pending)
@@ -543,7 +565,7 @@ void signals_exec_begin(struct signals_exec *e)
 
 	e->ignored = 0;
 	e->mask_changed = false;
-	/* A filter may end the program for a call that it does not make itself. */
+	/* A seccomp filter may end the program for a system call that the program itself does not make. */
 	if (!fault_installed || os_under_seccomp())
 		return;
 	e->mask = kernel_mask();

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/stacks.c - a stack of memsan's own for every thread, to handle faults on.
+/* fault/stacks.c - a stack of memsan's own for every thread, on which faults are handled.
  *
- *     kernel's signal stack of the thread =  the program's, if it has set one (sigaltstack)
- *                                            else ours
- *     a fault is handled on                  ours in any case: the handler changes over at once
+ *     signal stack in the kernel    the program's, if the thread has set one (sigaltstack); else memsan's
+ *     a fault is handled on         memsan's in both cases: the handler changes over at once
  *
- * So a stack that has overflowed is reported in every thread, a program's small signal stack is enough, and a program sees the signal stack
- * that it has set, or none.  Linux takes signal stacks of 2 KiB, on which no frame of a processor with wide registers fits: it ends the
- * program when a handler is to run there.  A fault of a program that never runs one there must not end it, so the kernel keeps ours, and the
- * program's is only remembered.  Stacks are cut from chunks, each with a guard page below, and recycled when threads end.
+ * So every thread can report that its stack has overflowed, a small signal stack of the program's is enough, and the
+ * program sees the signal stack that it has set, or none.
+ *
+ * Linux accepts signal stacks of 2 KiB, on which no frame of a processor with wide registers fits: the kernel ends the
+ * program when a handler is to run there. A program that never runs a handler there must not be ended by memsan's
+ * handler, so for such a stack the kernel keeps memsan's, and the program's is only remembered.
+ *
+ * Stacks are cut from chunks, each stack with a guard page below, and recycled when threads end.
  */
 #include "config.h"
 
@@ -18,9 +21,9 @@
 
 #include "fault/fault_internal.h"
 
-/* Half of it for handlers of Go's runtime (signals.c). */
+/* Half of it is for handlers of Go's runtime, which run here (signals.c). */
 #define STACK_BYTES ((size_t)128 << 10)
-/* Of the handler, until it has changed over (fault.c). */
+/* What memsan's handler needs on the program's signal stack before it changes over (fault.c). */
 #define HANDLER_ROOM 1024u
 #define CHUNK_FIRST 16u
 #define CHUNK_MAX 1024u
@@ -28,7 +31,7 @@
 TLS_IE struct fault_stack *fault_stack_self;
 TLS_IE uintptr_t fault_stack_top_of_thread, fault_stack_low_of_thread;
 uintptr_t fault_stack_of_process;
-static TLS_IE stack_t small_self; /* the program's signal stack that is only remembered; size 0: there is none */
+static TLS_IE stack_t small_self; /* a signal stack of the program's that the kernel does not have; size 0: none */
 
 /* Guards the list of stacks whose threads have ended, and the chunk that new ones are cut from. */
 static struct ranked_lock stack_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
@@ -64,8 +67,9 @@ static bool chunk_cut(struct fault_stack *s)
 	return cut;
 }
 
-/* Chunks double, since each is a reserve of its own.  A chunk that two threads make at once is lost: 2 MiB of addresses.  A page before and behind it
- * stays inaccessible, as with the pool (slots.c): merged with the mapping of slab's descriptors, its guards hid those from gcore. */
+/* Each chunk is a reserve of its own, so chunks double. When two threads make a chunk at once, one chunk is lost: 2 MiB
+ * of addresses. The pages before and behind a chunk stay inaccessible, as in fence/slots.c: a chunk that merged with
+ * the mapping of slab descriptors hid the descriptors from gcore, because of the chunk's guard pages. */
 static bool chunk_make(void)
 {
 	unsigned n = MIN(MAX(CHUNK_FIRST, 2 * chunk_size), CHUNK_MAX);
@@ -96,7 +100,7 @@ static struct fault_stack *stack_get(void)
 	while (!chunk_cut(s))
 		if (!chunk_make())
 			return NULL;
-	/* A guard that cannot be had is done without. */
+	/* Without memory for a guard page, the stack has none. */
 	if (!os_guard_install((void *)(s->lo - PAGE_SIZE), PAGE_SIZE))
 		os_protect_none((void *)(s->lo - PAGE_SIZE), PAGE_SIZE);
 	return s;
@@ -122,7 +126,7 @@ void fault_thread_start(void)
 	static bool registered;
 	stack_t now = { .ss_flags = SS_DISABLE }, ours;
 
-	/* A filter may end the program for a call that it does not make itself. */
+	/* A seccomp filter may end the program for a system call that the program itself does not make. */
 	if (!fault_installed || fault_stack_self || os_under_seccomp())
 		return;
 	if (!__atomic_exchange_n(&registered, true, __ATOMIC_RELAXED))
@@ -157,7 +161,7 @@ void fault_thread_exit(void)
 	if (!(now.ss_flags & SS_DISABLE) && (uintptr_t)now.ss_sp == s->lo) {
 		mem_set(&none, 0, sizeof(none));
 		none.ss_flags = SS_DISABLE;
-		/* A thread that ends on its signal stack keeps it for ever. */
+		/* The thread ends on its signal stack, which cannot be recycled then. */
 		if (arch_syscall6(SYS_sigaltstack, (long)&none, 0, 0, 0, 0, 0) != 0)
 			return;
 	}
@@ -166,7 +170,7 @@ void fault_thread_exit(void)
 	stack_put(s);
 }
 
-/* ---- the program's ------------------------------------------------------------------------------------------------------------- */
+/* ---- the program's --------------------------------------------------------------------------- */
 
 static bool stack_is_ours(const stack_t *s)
 {
@@ -187,7 +191,7 @@ static void stack_describe(const stack_t *kernel, const stack_t *small, stack_t 
 	old->ss_flags |= small->ss_size ? kernel->ss_flags & SS_ONSTACK : SS_DISABLE;
 }
 
-/* The kernel notes in the frame which stack was in force; no system call, which a filter might forbid the program. */
+/* Read from the frame, where the kernel notes the signal stack: a seccomp filter may forbid the system call. */
 bool fault_stack_of_program(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi)
 {
 	*lo = (uintptr_t)uc->uc_stack.ss_sp;
@@ -214,7 +218,7 @@ int signals_sigaltstack(const stack_t *ss, stack_t *old)
 		if ((set.ss_flags & ~SS_AUTODISARM) == SS_DISABLE && fault_stack_self)
 			fault_stack_ours(&set);
 	}
-	/* The kernel is asked in any case: it knows what may be set now. */
+	/* The kernel is always asked: it refuses a change while the thread runs on its signal stack. */
 	ret = arch_syscall6(SYS_sigaltstack, ss ? (long)&set : 0, (long)&now, 0, 0, 0, 0);
 	if (ret != 0)
 		return (int)ret;

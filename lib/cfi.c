@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/cfi.c - reads .eh_frame for one pc.
  *
- * _dl_find_object gives the module's .eh_frame_hdr: a table sorted by address, one row a function, that a binary search finds the
- * FDE in.  The FDE's and its CIE's little programs (DWARF 5, 6.4.2) are run up to the pc and leave one row: how to compute the
- * CFA, and where each register of the caller was saved.  (LSB core, "Exception Frames"; Ian Lance Taylor's notes on .eh_frame_hdr.)
+ * _dl_find_object gives the module's .eh_frame_hdr: a table sorted by address, one row a function, that a binary search
+ * finds the FDE in.  The FDE's and its CIE's little programs (DWARF 5, 6.4.2) are run up to the pc and leave one row:
+ * how to compute the CFA, and where each register of the caller was saved.  (LSB core, "Exception Frames"; Ian Lance
+ * Taylor's notes on .eh_frame_hdr.)
  *
- * The data is that of loaded code, which would crash C++ exceptions as well if it were wrong; still nothing here reads past
- * an entry's end, and what is not understood means "no row".
+ * The data is that of loaded code, which would crash C++ exceptions as well if it were wrong; still nothing here reads
+ * past an entry's end, and what is not understood means "no row".
  */
 #include "lib/lib_internal.h"
 
@@ -14,30 +15,111 @@
 #include <link.h>
 
 /* Pointer encodings (DW_EH_PE_*). */
-enum { PE_OMIT = 0xff, PE_ABSPTR = 0x00, PE_ULEB = 0x01, PE_UDATA2 = 0x02, PE_UDATA4 = 0x03, PE_UDATA8 = 0x04, PE_SLEB = 0x09,
-       PE_SDATA2 = 0x0a, PE_SDATA4 = 0x0b, PE_SDATA8 = 0x0c, PE_PCREL = 0x10, PE_DATAREL = 0x30, PE_INDIRECT = 0x80 };
+enum {
+	PE_OMIT = 0xff,
+	PE_ABSPTR = 0x00,
+	PE_ULEB = 0x01,
+	PE_UDATA2 = 0x02,
+	PE_UDATA4 = 0x03,
+	PE_UDATA8 = 0x04,
+	PE_SLEB = 0x09,
+	PE_SDATA2 = 0x0a,
+	PE_SDATA4 = 0x0b,
+	PE_SDATA8 = 0x0c,
+	PE_PCREL = 0x10,
+	PE_DATAREL = 0x30,
+	PE_INDIRECT = 0x80
+};
 
 /* Call frame instructions (DW_CFA_*); the first three carry an operand in their low six bits. */
-enum { CFA_ADVANCE_LOC = 0x40, CFA_OFFSET = 0x80, CFA_RESTORE = 0xc0, CFA_NOP = 0x00, CFA_SET_LOC = 0x01, CFA_ADVANCE_LOC1 = 0x02,
-       CFA_ADVANCE_LOC2 = 0x03, CFA_ADVANCE_LOC4 = 0x04, CFA_OFFSET_EXTENDED = 0x05, CFA_RESTORE_EXTENDED = 0x06,
-       CFA_UNDEFINED = 0x07, CFA_SAME_VALUE = 0x08, CFA_REGISTER = 0x09, CFA_REMEMBER_STATE = 0x0a, CFA_RESTORE_STATE = 0x0b,
-       CFA_DEF_CFA = 0x0c, CFA_DEF_CFA_REGISTER = 0x0d, CFA_DEF_CFA_OFFSET = 0x0e, CFA_DEF_CFA_EXPRESSION = 0x0f,
-       CFA_EXPRESSION = 0x10, CFA_OFFSET_EXTENDED_SF = 0x11, CFA_DEF_CFA_SF = 0x12, CFA_DEF_CFA_OFFSET_SF = 0x13,
-       CFA_VAL_OFFSET = 0x14, CFA_VAL_OFFSET_SF = 0x15, CFA_VAL_EXPRESSION = 0x16, CFA_GNU_ARGS_SIZE = 0x2e,
-       CFA_GNU_NEGATIVE_OFFSET_EXTENDED = 0x2f };
+enum {
+	CFA_ADVANCE_LOC = 0x40,
+	CFA_OFFSET = 0x80,
+	CFA_RESTORE = 0xc0,
+	CFA_NOP = 0x00,
+	CFA_SET_LOC = 0x01,
+	CFA_ADVANCE_LOC1 = 0x02,
+	CFA_ADVANCE_LOC2 = 0x03,
+	CFA_ADVANCE_LOC4 = 0x04,
+	CFA_OFFSET_EXTENDED = 0x05,
+	CFA_RESTORE_EXTENDED = 0x06,
+	CFA_UNDEFINED = 0x07,
+	CFA_SAME_VALUE = 0x08,
+	CFA_REGISTER = 0x09,
+	CFA_REMEMBER_STATE = 0x0a,
+	CFA_RESTORE_STATE = 0x0b,
+	CFA_DEF_CFA = 0x0c,
+	CFA_DEF_CFA_REGISTER = 0x0d,
+	CFA_DEF_CFA_OFFSET = 0x0e,
+	CFA_DEF_CFA_EXPRESSION = 0x0f,
+	CFA_EXPRESSION = 0x10,
+	CFA_OFFSET_EXTENDED_SF = 0x11,
+	CFA_DEF_CFA_SF = 0x12,
+	CFA_DEF_CFA_OFFSET_SF = 0x13,
+	CFA_VAL_OFFSET = 0x14,
+	CFA_VAL_OFFSET_SF = 0x15,
+	CFA_VAL_EXPRESSION = 0x16,
+	CFA_GNU_ARGS_SIZE = 0x2e,
+	CFA_GNU_NEGATIVE_OFFSET_EXTENDED = 0x2f
+};
 
 /* Expression operations that occur in call frame information (DW_OP_*). */
-enum { OP_ADDR = 0x03, OP_DEREF = 0x06, OP_CONST1U = 0x08, OP_CONST1S, OP_CONST2U, OP_CONST2S, OP_CONST4U, OP_CONST4S, OP_CONST8U,
-       OP_CONST8S, OP_CONSTU, OP_CONSTS, OP_DUP, OP_DROP, OP_OVER, OP_PICK, OP_SWAP, OP_ROT, OP_ABS = 0x19, OP_AND, OP_DIV, OP_MINUS,
-       OP_MOD, OP_MUL, OP_NEG, OP_NOT, OP_OR, OP_PLUS, OP_PLUS_UCONST, OP_SHL, OP_SHR, OP_SHRA, OP_XOR, OP_BRA, OP_EQ, OP_GE, OP_GT,
-       OP_LE, OP_LT, OP_NE, OP_SKIP, OP_LIT0 = 0x30, OP_LIT31 = 0x4f, OP_REG0 = 0x50, OP_BREG0 = 0x70, OP_BREG31 = 0x8f, OP_BREGX = 0x92,
-       OP_NOP = 0x96 };
+enum {
+	OP_ADDR = 0x03,
+	OP_DEREF = 0x06,
+	OP_CONST1U = 0x08,
+	OP_CONST1S,
+	OP_CONST2U,
+	OP_CONST2S,
+	OP_CONST4U,
+	OP_CONST4S,
+	OP_CONST8U,
+	OP_CONST8S,
+	OP_CONSTU,
+	OP_CONSTS,
+	OP_DUP,
+	OP_DROP,
+	OP_OVER,
+	OP_PICK,
+	OP_SWAP,
+	OP_ROT,
+	OP_ABS = 0x19,
+	OP_AND,
+	OP_DIV,
+	OP_MINUS,
+	OP_MOD,
+	OP_MUL,
+	OP_NEG,
+	OP_NOT,
+	OP_OR,
+	OP_PLUS,
+	OP_PLUS_UCONST,
+	OP_SHL,
+	OP_SHR,
+	OP_SHRA,
+	OP_XOR,
+	OP_BRA,
+	OP_EQ,
+	OP_GE,
+	OP_GT,
+	OP_LE,
+	OP_LT,
+	OP_NE,
+	OP_SKIP,
+	OP_LIT0 = 0x30,
+	OP_LIT31 = 0x4f,
+	OP_REG0 = 0x50,
+	OP_BREG0 = 0x70,
+	OP_BREG31 = 0x8f,
+	OP_BREGX = 0x92,
+	OP_NOP = 0x96
+};
 
-/* ---- reading --------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct cursor {
 	const uint8_t *p, *end;
-	bool bad;      /* read past the end, or something not understood */
+	bool bad; /* read past the end, or something not understood */
 };
 
 static uint64_t take(struct cursor *c, unsigned bytes)
@@ -89,27 +171,49 @@ static uint64_t take_encoded(struct cursor *c, uint8_t encoding, uintptr_t data_
 	switch (encoding & 0x0f) {
 	case PE_ABSPTR:
 	case PE_UDATA8:
-	case PE_SDATA8: v = take(c, 8); break;
-	case PE_ULEB: v = take_uleb(c); break;
-	case PE_SLEB: v = (uint64_t)take_sleb(c); break;
-	case PE_UDATA2: v = take(c, 2); break;
-	case PE_SDATA2: v = (uint64_t)take_signed(c, 2); break;
-	case PE_UDATA4: v = take(c, 4); break;
-	case PE_SDATA4: v = (uint64_t)take_signed(c, 4); break;
-	default: c->bad = true; return 0;
+	case PE_SDATA8:
+		v = take(c, 8);
+		break;
+	case PE_ULEB:
+		v = take_uleb(c);
+		break;
+	case PE_SLEB:
+		v = (uint64_t)take_sleb(c);
+		break;
+	case PE_UDATA2:
+		v = take(c, 2);
+		break;
+	case PE_SDATA2:
+		v = (uint64_t)take_signed(c, 2);
+		break;
+	case PE_UDATA4:
+		v = take(c, 4);
+		break;
+	case PE_SDATA4:
+		v = (uint64_t)take_signed(c, 4);
+		break;
+	default:
+		c->bad = true;
+		return 0;
 	}
 	switch (encoding & 0x70) {
-	case 0: break;
-	case PE_PCREL: v += here; break;
-	case PE_DATAREL: v += data_base; break;
-	default: c->bad = true;
+	case 0:
+		break;
+	case PE_PCREL:
+		v += here;
+		break;
+	case PE_DATAREL:
+		v += data_base;
+		break;
+	default:
+		c->bad = true;
 	}
 	if (encoding & PE_INDIRECT)
 		c->bad = true; /* only personalities are, and those are skipped */
 	return v;
 }
 
-/* ---- from pc to FDE -------------------------------------------------------------------------------------------- */
+/* ---- from pc to FDE -------------------------------------------------------------------------- */
 
 struct cie {
 	uint64_t code_align;
@@ -119,7 +223,8 @@ struct cie {
 	const uint8_t *code, *code_end;
 };
 
-/* The entry at p: its bytes after the length.  False: the terminator, or 64-bit DWARF, which no x86_64 compiler emits here. */
+/* The entry at p: its bytes after the length.  False: the terminator, or 64-bit DWARF, which no x86_64 compiler emits
+ * here. */
 static bool entry_open(const uint8_t *p, struct cursor *c)
 {
 	struct cursor length = { p, p + 4, false };
@@ -139,16 +244,24 @@ static bool cie_augmentation(struct cursor *c, const char *letters, struct cie *
 	take_uleb(c);
 	for (letters++; *letters; letters++) {
 		switch (*letters) {
-		case 'R': cie->fde_encoding = (uint8_t)take(c, 1); break;
-		case 'L': take(c, 1); break;
-		case 'S': cie->signal_frame = true; break;
-		case 'B': break;
+		case 'R':
+			cie->fde_encoding = (uint8_t)take(c, 1);
+			break;
+		case 'L':
+			take(c, 1);
+			break;
+		case 'S':
+			cie->signal_frame = true;
+			break;
+		case 'B':
+			break;
 		case 'P': {
 			uint8_t encoding = (uint8_t)take(c, 1);
 			take_encoded(c, encoding & 0x0f, 0);
 			break;
 		}
-		default: return false;
+		default:
+			return false;
 		}
 	}
 	return !c->bad;
@@ -186,7 +299,10 @@ static bool cie_read(const uint8_t *p, struct cie *cie)
 	return !c.bad;
 }
 
-struct hdr_row { int32_t start, fde; };   /* both from the start of .eh_frame_hdr */
+/* both from the start of .eh_frame_hdr */
+struct hdr_row {
+	int32_t start, fde;
+};
 
 static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 {
@@ -194,7 +310,8 @@ static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 
 	if (take(&c, 1) != 1)
 		return NULL;
-	uint8_t frame_encoding = (uint8_t)take(&c, 1), count_encoding = (uint8_t)take(&c, 1), table_encoding = (uint8_t)take(&c, 1);
+	uint8_t frame_encoding = (uint8_t)take(&c, 1), count_encoding = (uint8_t)take(&c, 1),
+		table_encoding = (uint8_t)take(&c, 1);
 	if (table_encoding != (PE_DATAREL | PE_SDATA4) || count_encoding == PE_OMIT)
 		return NULL;
 	take_encoded(&c, frame_encoding, (uintptr_t)hdr);
@@ -214,9 +331,9 @@ static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 	return hdr + rows[lo].fde;
 }
 
-/* ---- the program ------------------------------------------------------------------------------------------------ */
+/* ---- the program ----------------------------------------------------------------------------- */
 
-#define REMEMBER_MAX 4   /* compilers nest by one */
+#define REMEMBER_MAX 4 /* compilers nest by one */
 
 struct machine {
 	struct cfi_row row, initial;
@@ -251,21 +368,49 @@ static void run_register_rule(struct machine *m, struct cursor *c, uint8_t op)
 	struct cfi_rule rule = { .kind = CFI_SAME };
 
 	switch (op) {
-	case CFA_OFFSET_EXTENDED: rule.kind = CFI_OFFSET; rule.offset = (int32_t)((int64_t)take_uleb(c) * align); break;
-	case CFA_OFFSET_EXTENDED_SF: rule.kind = CFI_OFFSET; rule.offset = (int32_t)(take_sleb(c) * align); break;
-	case CFA_GNU_NEGATIVE_OFFSET_EXTENDED: rule.kind = CFI_OFFSET; rule.offset = -(int32_t)((int64_t)take_uleb(c) * align); break;
-	case CFA_VAL_OFFSET: rule.kind = CFI_VAL_OFFSET; rule.offset = (int32_t)((int64_t)take_uleb(c) * align); break;
-	case CFA_VAL_OFFSET_SF: rule.kind = CFI_VAL_OFFSET; rule.offset = (int32_t)(take_sleb(c) * align); break;
+	case CFA_OFFSET_EXTENDED:
+		rule.kind = CFI_OFFSET;
+		rule.offset = (int32_t)((int64_t)take_uleb(c) * align);
+		break;
+	case CFA_OFFSET_EXTENDED_SF:
+		rule.kind = CFI_OFFSET;
+		rule.offset = (int32_t)(take_sleb(c) * align);
+		break;
+	case CFA_GNU_NEGATIVE_OFFSET_EXTENDED:
+		rule.kind = CFI_OFFSET;
+		rule.offset = -(int32_t)((int64_t)take_uleb(c) * align);
+		break;
+	case CFA_VAL_OFFSET:
+		rule.kind = CFI_VAL_OFFSET;
+		rule.offset = (int32_t)((int64_t)take_uleb(c) * align);
+		break;
+	case CFA_VAL_OFFSET_SF:
+		rule.kind = CFI_VAL_OFFSET;
+		rule.offset = (int32_t)(take_sleb(c) * align);
+		break;
 	case CFA_RESTORE_EXTENDED:
 		if (reg < ARCH_DWARF_REGS)
 			rule = m->initial.rules[reg];
 		break;
-	case CFA_UNDEFINED: rule.kind = CFI_UNDEFINED; break;
-	case CFA_SAME_VALUE: break;
-	case CFA_REGISTER: rule.kind = CFI_REGISTER; rule.reg = (uint8_t)take_uleb(c); break;
-	case CFA_EXPRESSION: rule.kind = CFI_EXPRESSION; rule.offset = (int32_t)(take_block(c) - m->row.fde); break;
-	case CFA_VAL_EXPRESSION: rule.kind = CFI_VAL_EXPRESSION; rule.offset = (int32_t)(take_block(c) - m->row.fde); break;
-	default: c->bad = true;
+	case CFA_UNDEFINED:
+		rule.kind = CFI_UNDEFINED;
+		break;
+	case CFA_SAME_VALUE:
+		break;
+	case CFA_REGISTER:
+		rule.kind = CFI_REGISTER;
+		rule.reg = (uint8_t)take_uleb(c);
+		break;
+	case CFA_EXPRESSION:
+		rule.kind = CFI_EXPRESSION;
+		rule.offset = (int32_t)(take_block(c) - m->row.fde);
+		break;
+	case CFA_VAL_EXPRESSION:
+		rule.kind = CFI_VAL_EXPRESSION;
+		rule.offset = (int32_t)(take_block(c) - m->row.fde);
+		break;
+	default:
+		c->bad = true;
 	}
 	set_rule(m, reg, rule);
 }
@@ -276,13 +421,28 @@ static void run_cfa_rule(struct machine *m, struct cursor *c, uint8_t op)
 	int64_t align = m->cie->data_align;
 
 	switch (op) {
-	case CFA_DEF_CFA: row->cfa_reg = (uint8_t)take_uleb(c); row->cfa_offset = (int32_t)take_uleb(c); break;
-	case CFA_DEF_CFA_SF: row->cfa_reg = (uint8_t)take_uleb(c); row->cfa_offset = (int32_t)(take_sleb(c) * align); break;
-	case CFA_DEF_CFA_REGISTER: row->cfa_reg = (uint8_t)take_uleb(c); break;
-	case CFA_DEF_CFA_OFFSET: row->cfa_offset = (int32_t)take_uleb(c); break;
-	case CFA_DEF_CFA_OFFSET_SF: row->cfa_offset = (int32_t)(take_sleb(c) * align); break;
-	case CFA_DEF_CFA_EXPRESSION: row->cfa_expr = take_block(c); return;
-	default: c->bad = true;
+	case CFA_DEF_CFA:
+		row->cfa_reg = (uint8_t)take_uleb(c);
+		row->cfa_offset = (int32_t)take_uleb(c);
+		break;
+	case CFA_DEF_CFA_SF:
+		row->cfa_reg = (uint8_t)take_uleb(c);
+		row->cfa_offset = (int32_t)(take_sleb(c) * align);
+		break;
+	case CFA_DEF_CFA_REGISTER:
+		row->cfa_reg = (uint8_t)take_uleb(c);
+		break;
+	case CFA_DEF_CFA_OFFSET:
+		row->cfa_offset = (int32_t)take_uleb(c);
+		break;
+	case CFA_DEF_CFA_OFFSET_SF:
+		row->cfa_offset = (int32_t)(take_sleb(c) * align);
+		break;
+	case CFA_DEF_CFA_EXPRESSION:
+		row->cfa_expr = take_block(c);
+		return;
+	default:
+		c->bad = true;
 	}
 	row->cfa_expr = NULL;
 }
@@ -307,10 +467,14 @@ static bool run(struct machine *m, struct cursor *c, uintptr_t pc)
 		uint64_t delta = 0;
 
 		switch (op & 0xc0) {
-		case CFA_ADVANCE_LOC: op = CFA_ADVANCE_LOC; delta = low; break;
+		case CFA_ADVANCE_LOC:
+			op = CFA_ADVANCE_LOC;
+			delta = low;
+			break;
 		case CFA_OFFSET:
-			set_rule(m, low, (struct cfi_rule){ .kind = CFI_OFFSET,
-			                                    .offset = (int32_t)((int64_t)take_uleb(c) * m->cie->data_align) });
+			set_rule(m, low,
+			         (struct cfi_rule){ .kind = CFI_OFFSET,
+			                            .offset = (int32_t)((int64_t)take_uleb(c) * m->cie->data_align) });
 			continue;
 		case CFA_RESTORE:
 			if (low < ARCH_DWARF_REGS)
@@ -318,22 +482,43 @@ static bool run(struct machine *m, struct cursor *c, uintptr_t pc)
 			continue;
 		}
 		switch (op) {
-		case CFA_NOP: continue;
-		case CFA_GNU_ARGS_SIZE: take_uleb(c); continue;
-		case CFA_REMEMBER_STATE: run_state(m, c, false); continue;
-		case CFA_RESTORE_STATE: run_state(m, c, true); continue;
-		case CFA_DEF_CFA: case CFA_DEF_CFA_SF: case CFA_DEF_CFA_REGISTER: case CFA_DEF_CFA_OFFSET: case CFA_DEF_CFA_OFFSET_SF:
+		case CFA_NOP:
+			continue;
+		case CFA_GNU_ARGS_SIZE:
+			take_uleb(c);
+			continue;
+		case CFA_REMEMBER_STATE:
+			run_state(m, c, false);
+			continue;
+		case CFA_RESTORE_STATE:
+			run_state(m, c, true);
+			continue;
+		case CFA_DEF_CFA:
+		case CFA_DEF_CFA_SF:
+		case CFA_DEF_CFA_REGISTER:
+		case CFA_DEF_CFA_OFFSET:
+		case CFA_DEF_CFA_OFFSET_SF:
 		case CFA_DEF_CFA_EXPRESSION:
 			run_cfa_rule(m, c, op);
 			continue;
-		case CFA_ADVANCE_LOC: break;
-		case CFA_ADVANCE_LOC1: delta = take(c, 1); break;
-		case CFA_ADVANCE_LOC2: delta = take(c, 2); break;
-		case CFA_ADVANCE_LOC4: delta = take(c, 4); break;
-		case CFA_SET_LOC:
-			delta = (take_encoded(c, m->cie->fde_encoding, 0) - m->loc) / (m->cie->code_align ? m->cie->code_align : 1);
+		case CFA_ADVANCE_LOC:
 			break;
-		default: run_register_rule(m, c, op); continue;
+		case CFA_ADVANCE_LOC1:
+			delta = take(c, 1);
+			break;
+		case CFA_ADVANCE_LOC2:
+			delta = take(c, 2);
+			break;
+		case CFA_ADVANCE_LOC4:
+			delta = take(c, 4);
+			break;
+		case CFA_SET_LOC:
+			delta = (take_encoded(c, m->cie->fde_encoding, 0) - m->loc) /
+			        (m->cie->code_align ? m->cie->code_align : 1);
+			break;
+		default:
+			run_register_rule(m, c, op);
+			continue;
 		}
 		m->loc += delta * m->cie->code_align;
 		if (m->loc > pc)
@@ -404,7 +589,7 @@ enum cfi_found cfi_find_row(uintptr_t pc, struct cfi_row *row)
 	return CFI_FOUND;
 }
 
-/* ---- expressions -------------------------------------------------------------------------------------------------- */
+/* ---- expressions ----------------------------------------------------------------------------- */
 
 static struct cursor expression_open(const uint8_t *expr)
 {
@@ -431,7 +616,7 @@ bool cfi_expression_simple(const uint8_t *expr, uint8_t *reg, int32_t *offset, b
 }
 
 #define EXPR_STACK 32
-#define EXPR_STEPS 1000   /* against a loop made of OP_SKIP */
+#define EXPR_STEPS 1000 /* against a loop made of OP_SKIP */
 
 struct evaluation {
 	uintptr_t stack[EXPR_STACK];
@@ -470,24 +655,61 @@ static bool evaluate_binary(struct evaluation *e, uint8_t op)
 	intptr_t sa = (intptr_t)a, sb = (intptr_t)b;
 
 	switch (op) {
-	case OP_AND: r = a & b; break;
-	case OP_OR: r = a | b; break;
-	case OP_XOR: r = a ^ b; break;
-	case OP_PLUS: r = a + b; break;
-	case OP_MINUS: r = a - b; break;
-	case OP_MUL: r = a * b; break;
-	case OP_DIV: r = sb ? (uintptr_t)(sb == -1 ? (intptr_t)(0 - a) : sa / sb) : 0; e->bad |= !sb; break;
-	case OP_MOD: r = b ? a % b : 0; e->bad |= !b; break;
-	case OP_SHL: r = b < 64 ? a << b : 0; break;
-	case OP_SHR: r = b < 64 ? a >> b : 0; break;
-	case OP_SHRA: r = (uintptr_t)(sa >> (b < 64 ? b : 63)); break;
-	case OP_EQ: r = a == b; break;
-	case OP_NE: r = a != b; break;
-	case OP_GE: r = sa >= sb; break;
-	case OP_GT: r = sa > sb; break;
-	case OP_LE: r = sa <= sb; break;
-	case OP_LT: r = sa < sb; break;
-	default: return false;
+	case OP_AND:
+		r = a & b;
+		break;
+	case OP_OR:
+		r = a | b;
+		break;
+	case OP_XOR:
+		r = a ^ b;
+		break;
+	case OP_PLUS:
+		r = a + b;
+		break;
+	case OP_MINUS:
+		r = a - b;
+		break;
+	case OP_MUL:
+		r = a * b;
+		break;
+	case OP_DIV:
+		r = sb ? (uintptr_t)(sb == -1 ? (intptr_t)(0 - a) : sa / sb) : 0;
+		e->bad |= !sb;
+		break;
+	case OP_MOD:
+		r = b ? a % b : 0;
+		e->bad |= !b;
+		break;
+	case OP_SHL:
+		r = b < 64 ? a << b : 0;
+		break;
+	case OP_SHR:
+		r = b < 64 ? a >> b : 0;
+		break;
+	case OP_SHRA:
+		r = (uintptr_t)(sa >> (b < 64 ? b : 63));
+		break;
+	case OP_EQ:
+		r = a == b;
+		break;
+	case OP_NE:
+		r = a != b;
+		break;
+	case OP_GE:
+		r = sa >= sb;
+		break;
+	case OP_GT:
+		r = sa > sb;
+		break;
+	case OP_LE:
+		r = sa <= sb;
+		break;
+	case OP_LT:
+		r = sa < sb;
+		break;
+	default:
+		return false;
 	}
 	push(e, r);
 	return true;
@@ -498,16 +720,46 @@ static bool evaluate_stack_op(struct evaluation *e, struct cursor *c, uint8_t op
 	uintptr_t a, b, d;
 
 	switch (op) {
-	case OP_DUP: a = pop(e); push(e, a); push(e, a); return true;
-	case OP_DROP: pop(e); return true;
-	case OP_OVER: op = 1; break;
-	case OP_PICK: op = (uint8_t)take(c, 1); break;
-	case OP_SWAP: a = pop(e); b = pop(e); push(e, a); push(e, b); return true;
-	case OP_ROT: a = pop(e); b = pop(e); d = pop(e); push(e, a); push(e, d); push(e, b); return true;
-	case OP_ABS: a = pop(e); push(e, (intptr_t)a < 0 ? 0 - a : a); return true;
-	case OP_NEG: push(e, 0 - pop(e)); return true;
-	case OP_NOT: push(e, ~pop(e)); return true;
-	default: return false;
+	case OP_DUP:
+		a = pop(e);
+		push(e, a);
+		push(e, a);
+		return true;
+	case OP_DROP:
+		pop(e);
+		return true;
+	case OP_OVER:
+		op = 1;
+		break;
+	case OP_PICK:
+		op = (uint8_t)take(c, 1);
+		break;
+	case OP_SWAP:
+		a = pop(e);
+		b = pop(e);
+		push(e, a);
+		push(e, b);
+		return true;
+	case OP_ROT:
+		a = pop(e);
+		b = pop(e);
+		d = pop(e);
+		push(e, a);
+		push(e, d);
+		push(e, b);
+		return true;
+	case OP_ABS:
+		a = pop(e);
+		push(e, (intptr_t)a < 0 ? 0 - a : a);
+		return true;
+	case OP_NEG:
+		push(e, 0 - pop(e));
+		return true;
+	case OP_NOT:
+		push(e, ~pop(e));
+		return true;
+	default:
+		return false;
 	}
 	if (op >= e->depth)
 		e->bad = true;
@@ -525,17 +777,38 @@ static bool evaluate_constant(struct evaluation *e, struct cursor *c, uint8_t op
 	switch (op) {
 	case OP_ADDR:
 	case OP_CONST8U:
-	case OP_CONST8S: push(e, take(c, 8)); return true;
-	case OP_CONST1U: push(e, take(c, 1)); return true;
-	case OP_CONST1S: push(e, (uintptr_t)take_signed(c, 1)); return true;
-	case OP_CONST2U: push(e, take(c, 2)); return true;
-	case OP_CONST2S: push(e, (uintptr_t)take_signed(c, 2)); return true;
-	case OP_CONST4U: push(e, take(c, 4)); return true;
-	case OP_CONST4S: push(e, (uintptr_t)take_signed(c, 4)); return true;
-	case OP_CONSTU: push(e, take_uleb(c)); return true;
-	case OP_CONSTS: push(e, (uintptr_t)take_sleb(c)); return true;
-	case OP_PLUS_UCONST: push(e, pop(e) + take_uleb(c)); return true;
-	default: return false;
+	case OP_CONST8S:
+		push(e, take(c, 8));
+		return true;
+	case OP_CONST1U:
+		push(e, take(c, 1));
+		return true;
+	case OP_CONST1S:
+		push(e, (uintptr_t)take_signed(c, 1));
+		return true;
+	case OP_CONST2U:
+		push(e, take(c, 2));
+		return true;
+	case OP_CONST2S:
+		push(e, (uintptr_t)take_signed(c, 2));
+		return true;
+	case OP_CONST4U:
+		push(e, take(c, 4));
+		return true;
+	case OP_CONST4S:
+		push(e, (uintptr_t)take_signed(c, 4));
+		return true;
+	case OP_CONSTU:
+		push(e, take_uleb(c));
+		return true;
+	case OP_CONSTS:
+		push(e, (uintptr_t)take_sleb(c));
+		return true;
+	case OP_PLUS_UCONST:
+		push(e, pop(e) + take_uleb(c));
+		return true;
+	default:
+		return false;
 	}
 }
 

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/cfi_static.c - the search table that a static program does not have.
  *
- * gcc asks ld for .eh_frame_hdr only in dynamic and static-PIE programs; in a static one .eh_frame is there, but nothing that is mapped says
- * where.  The section headers in the file do.  So at the first unwinding through such a program its file is read once, every FDE is listed
- * with its address, and the list is sorted: what ld would have done.  Without a descriptor to read the file with there are no
- * stacks, as in a program without .eh_frame.
+ * gcc asks ld for .eh_frame_hdr only in dynamic and static-PIE programs; in a static one .eh_frame is there, but
+ * nothing that is mapped says where.  The section headers in the file do.  So at the first unwinding through such a
+ * program its file is read once, every FDE is listed with its address, and the list is sorted: what ld would have done.
+ * Without a descriptor to read the file with there are no stacks, as in a program without .eh_frame.
  */
 #include <elf.h>
 #include <fcntl.h>
 
 #include "lib/lib_internal.h"
 
-struct static_row { uintptr_t start; const uint8_t *fde; };
+struct static_row {
+	uintptr_t start;
+	const uint8_t *fde;
+};
 
 static struct static_row *rows;
 static size_t nr_rows;
-static uint32_t rows_state;      /* atomic: 0 not tried, 1 being made, 2 made (or there is nothing) */
+static uint32_t rows_state; /* atomic: 0 not tried, 1 being made, 2 made (or there is nothing) */
 
-/* ---- where .eh_frame is ------------------------------------------------------------------------------------------- */
+/* ---- where .eh_frame is ---------------------------------------------------------------------- */
 
 static bool find_section(int fd, uintptr_t bias, const uint8_t **start, size_t *size)
 {
@@ -53,7 +56,7 @@ static bool locate(uintptr_t bias, const uint8_t **start, size_t *size)
 	return ok;
 }
 
-/* ---- the list ------------------------------------------------------------------------------------------------------ */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static size_t list_fdes(const uint8_t *start, size_t size, cfi_range_fn fde_range, struct static_row *into)
 {
@@ -120,7 +123,8 @@ const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias, cfi_range_fn fde_
 {
 	uint32_t state = __atomic_load_n(&rows_state, __ATOMIC_ACQUIRE);
 
-	if (state == 0 && __atomic_compare_exchange_n(&rows_state, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+	if (state == 0 &&
+	    __atomic_compare_exchange_n(&rows_state, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
 		make_rows(bias, fde_range);
 		__atomic_store_n(&rows_state, 2, __ATOMIC_RELEASE);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/clock.c - jiffies: a clock cheap enough to stamp every allocation.
  *
- * The kernel offers CLOCK_MONOTONIC_COARSE through the vDSO in about 5 ns, against 60 and more for the system call.  libc knows the
- * vDSO too, but cannot be asked during the first malloc of a process (our PLT is not relocated then), so we find it ourselves,
- * once:
+ * The kernel offers CLOCK_MONOTONIC_COARSE through the vDSO in about 5 ns, against 60 and more for the system call.
+ * libc knows the vDSO too, but cannot be asked during the first malloc of a process (our PLT is not relocated then), so
+ * we find it ourselves, once:
  *
  *    auxiliary vector (prctl PR_GET_AUXV, Linux 6.4; else /proc/self/auxv)
  *      AT_SYSINFO_EHDR --> ELF header --> PT_DYNAMIC --> symbol table, strings, hash --> clock_gettime
@@ -23,7 +23,9 @@
 #define PR_GET_AUXV 0x41555856
 #endif
 
-struct kernel_timespec { int64_t sec, nsec; };
+struct kernel_timespec {
+	int64_t sec, nsec;
+};
 typedef int (*vdso_clock_fn)(long clock, struct kernel_timespec *ts);
 
 /* NULL: not looked for yet; clock_by_syscall when there is none.  Atomic; racing searches find the same. */
@@ -36,7 +38,7 @@ static int clock_by_syscall(long clock, struct kernel_timespec *ts)
 	return (int)os_syscall4(SYS_clock_gettime, clock, (long)ts, 0, 0);
 }
 
-/* ---- finding the vDSO ----------------------------------------------------------------------------------------- */
+/* ---- finding the vDSO ------------------------------------------------------------------------ */
 
 #define AUXV_MAX 64
 
@@ -110,8 +112,8 @@ static bool vdso_open(uintptr_t image, struct vdso_tables *t)
 	Elf64_Ehdr eh;
 
 	/* An emulator may show us an address that is not there. */
-	if (os_safe_read(&eh, (const void *)image, sizeof(eh)) != sizeof(eh) || mem_compare(eh.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    eh.e_ident[EI_CLASS] != ELFCLASS64)
+	if (os_safe_read(&eh, (const void *)image, sizeof(eh)) != sizeof(eh) ||
+	    mem_compare(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64)
 		return false;
 	ph = (const Elf64_Phdr *)(image + eh.e_phoff);
 	for (int i = 0; i < eh.e_phnum; i++) {
@@ -150,7 +152,7 @@ static __cold_path vdso_clock_fn clock_find(void)
 	return fn;
 }
 
-/* ---- reading it ----------------------------------------------------------------------------------------------- */
+/* ---- reading it ------------------------------------------------------------------------------ */
 
 __inline_hot void clock_read(struct kernel_timespec *ts)
 {
@@ -180,12 +182,16 @@ static __cold_path uint64_t clock_start(uint64_t now)
 	uint64_t expected = 0;
 
 	return __atomic_compare_exchange_n(&clock_epoch, &expected, now + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
-	       ? now + 1 : expected;
+	               ? now + 1
+	               : expected;
 }
 
-/* The coarse clock stands still for some milliseconds, while thousands of objects are stamped: what its last reading came to.  A
- * signal handler's reading in between is at most that much newer. */
-static TLS_IE struct { int64_t sec, nsec; uint32_t jiffies; } clock_last;
+/* The coarse clock stands still for some milliseconds, while thousands of objects are stamped: what its last reading
+ * came to.  A signal handler's reading in between is at most that much newer. */
+static TLS_IE struct {
+	int64_t sec, nsec;
+	uint32_t jiffies;
+} clock_last;
 
 static __cold_path uint32_t jiffies_compute(const struct kernel_timespec *ts)
 {

@@ -1,29 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/depot.c - the stack depot: each stack kept once, named by a 32-bit handle (after the kernel's lib/stackdepot.c).
  *
- * Stacks share their outer frames, so they are kept as a tree that grows inwards: a node is a return address and the node of
- * its caller.  A handle is the index of the innermost frame's node; the whole stack is the path to the root (handle 0).
+ * Stacks share their outer frames, so they are kept as a tree that grows inwards: a node is a return address and the
+ * node of its caller.  A handle is the index of the innermost frame's node; the whole stack is the path to the root
+ * (handle 0).
  *
  *     main ── run ──┬── parse ── strdup        handle of "strdup < parse < run < main"
  *                   └── emit  ── malloc wrapper
  *
- * A node is found by a hash of its whole path, from the outermost frame inwards.  Who knows the hash of the outer frames mixes the inner
- * ones in (unwind.c does) and looks once, however many frames are new: step by step through the tree, a recursion that branches
- * would wait for memory at each frame.  Two paths with one hash would be taken for one, as the sanitizers' stack depot does; a slot's 36 bits of
- * it and its line in the table decide, so with ten million stacks the odds of one such pair are one in 3,000, with a million one in 30,000.
+ * A node is found by a hash of its whole path, from the outermost frame inwards.  Who knows the hash of the outer
+ * frames mixes the inner ones in (unwind.c does) and looks once, however many frames are new: step by step through the
+ * tree, a recursion that branches would wait for memory at each frame.  Two paths with one hash would be taken for one,
+ * as the sanitizers' stack depot does; a slot's 36 bits of it and its line in the table decide, so with ten million
+ * stacks the odds of one such pair are one in 3,000, with a million one in 30,000.
  *
- * The hash table is made of lines of eight slots, as a processor's cache is.  A stack belongs into the line of its *outer* frames' hash: a function's
- * two allocations, the calls that it makes of itself, and what they free lie side by side, so that a program whose every stack is new waits for memory
- * once where each stack by its own hash would wait four times.  Who finds that line and the one beside it full goes on from its own hash, slot by slot:
+ * The hash table is made of lines of eight slots, as a processor's cache is.  A stack belongs into the line of its
+ * *outer* frames' hash: a function's two allocations, the calls that it makes of itself, and what they free lie side by
+ * side, so that a program whose every stack is new waits for memory once where each stack by its own hash would wait
+ * four times.  Who finds that line and the one beside it full goes on from its own hash, slot by slot:
  *
  *     line of "main < run"     [ parse | emit | - | - | - | - | - | - ]         a free slot: there is no other child of "run"
  *     line of "main"           [ run | a | b | c | d | e | f | g ]  full ──►  h lies beside it, or at its own hash, or behind
  *
- * In a line it is looked for from the place on that its hash says, so that mostly the first look is right.  No slot is ever freed, so a line that
- * has a free one was never full.  A slot holds a handle and the hash's upper bits: a search waits for the
- * table alone, not for the node too.  Looking up takes no lock.  Inserting does, and looks again first.  A bigger table replaces a table at five
- * eighths; the old one is left to the readers that still have it, who at worst miss a node that is there, and then come here for the lock.
- * Tables of megabytes lie in huge pages: every page of them is used, and each look is at another one.
+ * In a line it is looked for from the place on that its hash says, so that mostly the first look is right.  No slot is
+ * ever freed, so a line that has a free one was never full.  A slot holds a handle and the hash's upper bits: a search
+ * waits for the table alone, not for the node too.  Looking up takes no lock.  Inserting does, and looks again first.
+ * A bigger table replaces a table at five eighths; the old one is left to the readers that still have it, who at worst
+ * miss a node that is there, and then come here for the lock.  Tables of megabytes lie in huge pages: every page of
+ * them is used, and each look is at another one.
  *
  * 24 bytes a node, never freed: the number of different call paths of a program is bounded, as it is in the kernel.
  */
@@ -31,10 +35,10 @@
 #include "lib/lib_internal.h"
 
 struct depot_node {
-	uint64_t hash;       /* of the whole path */
+	uint64_t hash; /* of the whole path */
 	uint64_t pc;
 	uint32_t parent;
-	uint32_t line;       /* where it belongs: of the parent's hash, as much as a table's index has */
+	uint32_t line; /* where it belongs: of the parent's hash, as much as a table's index has */
 };
 _Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
 
@@ -45,19 +49,20 @@ _Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
 #define LINE_SLOTS 8u
 #define LINE_BYTES (LINE_SLOTS * sizeof(uint64_t))
 #define TABLE_HUGE ((size_t)2 << 20)
-#define REHASH_AHEAD 16u     /* a bigger table's lines are asked for so many nodes before they are written */
+#define REHASH_AHEAD 16u /* a bigger table's lines are asked for so many nodes before they are written */
 
 struct depot_table {
 	uint32_t mask;
-	uint64_t slots[] __attribute__((aligned(LINE_BYTES))); /* upper bits of the hash, handle; 0: free, and the end of a search.  Read without the lock */
+	/* upper bits of the hash, handle; 0: free, and the end of a search.  Read without the lock */
+	uint64_t slots[] __attribute__((aligned(LINE_BYTES)));
 };
 
 /* Guards insertion and growth: the three below and the writing of nodes. */
 static struct ranked_lock depot_lock = RANKED_LOCK_INIT(LOCK_RANK_DEPOT);
 static struct stepped_reserve depot_space;
-static uint32_t depot_used;                 /* nodes handed out; node 0 is the root of all and never used */
-static struct depot_table *depot_table;     /* published with release */
-static bool depot_full;                     /* said so once; may be read without the lock */
+static uint32_t depot_used;             /* nodes handed out; node 0 is the root of all and never used */
+static struct depot_table *depot_table; /* published with release */
+static bool depot_full;                 /* said so once; may be read without the lock */
 
 TLS_IE bool depot_busy;
 
@@ -99,14 +104,15 @@ __inline_hot uint32_t depot_lookup(const struct depot_table *t, uint64_t outer, 
 	if (unlikely(!t))
 		return 0;
 	for (uint32_t k = 0; k < 2 * LINE_SLOTS; k++) {
-		uint64_t i = depot_slot(t, depot_line(t, (uint32_t)outer, k / LINE_SLOTS) | ((uint32_t)hash + k) % LINE_SLOTS, hash);
+		uint64_t i = depot_slot(
+			t, depot_line(t, (uint32_t)outer, k / LINE_SLOTS) | ((uint32_t)hash + k) % LINE_SLOTS, hash);
 		if (likely(i < DEPOT_NODES_MAX))
 			return (uint32_t)i;
 	}
 	return depot_lookup_further(t, hash);
 }
 
-/* ---- growth, under depot_lock ----------------------------------------------------------------------------------- */
+/* ---- growth, under depot_lock ---------------------------------------------------------------- */
 
 /* A tight limit on address space is the program's to use. */
 static size_t depot_space_for(uint64_t limit)
@@ -148,7 +154,8 @@ static void depot_enter(struct depot_table *t, uint32_t i)
 	const struct depot_node *node = &depot_nodes()[i];
 	uint32_t at = depot_place(t, node->line, node->hash);
 
-	__atomic_store_n(&t->slots[at], depot_tag(node->hash) | i, __ATOMIC_RELEASE);    /* pairs with depot_slot: who sees it sees the node */
+	/* pairs with depot_slot: who sees it sees the node */
+	__atomic_store_n(&t->slots[at], depot_tag(node->hash) | i, __ATOMIC_RELEASE);
 }
 
 static bool depot_table_has_room(void)
@@ -178,8 +185,8 @@ static struct depot_table *depot_table_new(size_t bytes)
 	return depot_table_small(bytes);
 }
 
-/* A table twice the size; all the old ones together are as big as this.  Without memory the old one fills up further, but a search
- * must find its end. */
+/* A table twice the size; all the old ones together are as big as this.  Without memory the old one fills up further,
+ * but a search must find its end. */
 static bool depot_make_room(void)
 {
 	struct depot_table *old = depot_table;
@@ -190,7 +197,8 @@ static bool depot_make_room(void)
 		return old && depot_used < old->mask - old->mask / 8;
 	t->mask = slots - 1;
 	for (uint32_t i = 1; i < depot_used; i++) {
-		__builtin_prefetch(&t->slots[depot_line(t, depot_nodes()[MIN(i + REHASH_AHEAD, depot_used - 1)].line, 0)], 1);
+		__builtin_prefetch(
+			&t->slots[depot_line(t, depot_nodes()[MIN(i + REHASH_AHEAD, depot_used - 1)].line, 0)], 1);
 		depot_enter(t, i);
 	}
 	__atomic_store_n(&depot_table, t, __ATOMIC_RELEASE);
@@ -213,12 +221,12 @@ static uint32_t depot_insert(uint32_t parent, uint64_t outer, uint64_t hash, uin
 	depot_nodes()[i].pc = pc;
 	depot_nodes()[i].parent = parent;
 	depot_nodes()[i].line = (uint32_t)outer;
-	STORE_RELEASE(depot_used, i + 1);    /* pairs with depot_valid */
+	STORE_RELEASE(depot_used, i + 1); /* pairs with depot_valid */
 	depot_enter(depot_table, i);
 	return i;
 }
 
-/* ---- the interface ------------------------------------------------------------------------------------------------ */
+/* ---- the interface --------------------------------------------------------------------------- */
 
 stack_handle depot_find(uint64_t outer, uint64_t hash)
 {
@@ -237,7 +245,8 @@ stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintp
 {
 	static bool registered;
 
-	/* A signal came while this very thread was inserting, or the depot is full: a shorter stack is better than none. */
+	/* A signal came while this very thread was inserting, or the depot is full: a shorter stack is better than
+	 * none. */
 	if (__atomic_load_n(&depot_full, __ATOMIC_RELAXED) || depot_busy)
 		return parent;
 	depot_busy = true;
@@ -317,7 +326,7 @@ void depot_limit_space(uint64_t limit)
 	lock_release(&depot_lock);
 }
 
-/* ---- seen from outside ------------------------------------------------------------------------------------------------ */
+/* ---- seen from outside ----------------------------------------------------------------------- */
 
 void depot_directory_fill(struct lib_directory *r)
 {

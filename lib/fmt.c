@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/fmt.c - formatting into a caller's buffer: no locale, no allocation, usable in a signal handler.
  *
- * Output that does not fit is dropped and remembered in `truncated`; the text up to there is always terminated, so that a
- * report can be printed whatever happened to it.
+ * Output that does not fit is dropped and remembered in `truncated`; the text up to there is always terminated, so that
+ * a report can be printed whatever happened to it.
  */
 #include <limits.h>
 
@@ -11,8 +11,8 @@
 struct fmt_spec {
 	bool alt, zero, left;
 	int width;
-	int precision;  /* -1: none given */
-	int longs;      /* 0 int, 1 long and size_t, 2 long long */
+	int precision; /* -1: none given */
+	int longs;     /* 0 int, 1 long and size_t, 2 long long */
 };
 
 void fmt_init(struct fmt_buf *b, char *data, size_t size)
@@ -58,8 +58,8 @@ static void fmt_pad(struct fmt_buf *b, char c, size_t n)
 }
 
 /* [spaces] prefix [zeros] body [spaces] */
-static void fmt_field(struct fmt_buf *b, const struct fmt_spec *spec, const char *prefix, size_t zeros, const char *body,
-                      size_t body_len)
+static void fmt_field(struct fmt_buf *b, const struct fmt_spec *spec, const char *prefix, size_t zeros,
+                      const char *body, size_t body_len)
 {
 	size_t prefix_len = str_length(prefix), used = prefix_len + zeros + body_len;
 	size_t fill = (size_t)spec->width > used ? (size_t)spec->width - used : 0;
@@ -73,9 +73,10 @@ static void fmt_field(struct fmt_buf *b, const struct fmt_spec *spec, const char
 		fmt_pad(b, ' ', fill);
 }
 
-static void fmt_number(struct fmt_buf *b, const struct fmt_spec *spec, uint64_t value, unsigned base, const char *prefix)
+static void fmt_number(struct fmt_buf *b, const struct fmt_spec *spec, uint64_t value, unsigned base,
+                       const char *prefix)
 {
-	char digits[20];  /* 2^64 has 20 decimal digits */
+	char digits[20]; /* 2^64 has 20 decimal digits */
 	size_t pos = sizeof(digits), n, zeros = 0, sign = str_length(prefix);
 
 	for (; value; value /= base)

@@ -20,22 +20,31 @@ void clock_directory_fill(struct lib_directory *r);
 /* modules.c: may _dl_find_object be asked yet? */
 bool modules_usable(void);
 
-/* ---- cfi.c: call frame information: the .eh_frame of a loaded module, read for one pc; for unwind.c ---------------------- */
+/* ---- cfi.c: call frame information: the .eh_frame of a loaded module, read for one pc; for unwind.c ---- */
 
 /* How the caller's value of a register is found (DWARF 5, 6.4.1). */
-enum cfi_rule_kind { CFI_SAME, CFI_UNDEFINED, CFI_OFFSET, CFI_VAL_OFFSET, CFI_REGISTER, CFI_EXPRESSION, CFI_VAL_EXPRESSION };
+enum cfi_rule_kind {
+	CFI_SAME,
+	CFI_UNDEFINED,
+	CFI_OFFSET,
+	CFI_VAL_OFFSET,
+	CFI_REGISTER,
+	CFI_EXPRESSION,
+	CFI_VAL_EXPRESSION
+};
 struct cfi_rule {
 	uint8_t kind;
-	uint8_t reg;            /* REGISTER */
-	int32_t offset;         /* OFFSET, VAL_OFFSET: from the CFA; EXPRESSION, VAL_EXPRESSION: of the block, from cfi_row.fde */
+	uint8_t reg; /* REGISTER */
+	/* OFFSET, VAL_OFFSET: from the CFA; EXPRESSION, VAL_EXPRESSION: of the block, from cfi_row.fde */
+	int32_t offset;
 };
 
 /* Small, since a few of them are on the stack of whoever allocates, and threads may have 16 KiB. */
 struct cfi_row {
 	uint8_t cfa_reg;
-	bool signal_frame;          /* the frame that the kernel made: its caller's pc is exact */
+	bool signal_frame; /* the frame that the kernel made: its caller's pc is exact */
 	int32_t cfa_offset;
-	const uint8_t *cfa_expr;    /* not NULL: instead of register and offset; ULEB length, then the operations */
+	const uint8_t *cfa_expr; /* not NULL: instead of register and offset; ULEB length, then the operations */
 	const uint8_t *fde;
 	struct cfi_rule rules[ARCH_DWARF_REGS];
 };
@@ -60,7 +69,7 @@ typedef bool (*cfi_range_fn)(const uint8_t *fde, uintptr_t *start, uintptr_t *ra
 /* cfi_static.c: the FDE that may describe pc in a program without .eh_frame_hdr, or NULL. */
 const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias, cfi_range_fn fde_range);
 
-struct stack_view;   /* what the expression may read of the stack */
+struct stack_view; /* what the expression may read of the stack */
 /* The value of a location expression over a frame's registers, with `initial` pushed first when it is not NULL. */
 bool cfi_evaluate(const uint8_t *expr, const struct cfi_regs *regs, const uintptr_t *initial, struct stack_view *view,
                   uintptr_t *result);
@@ -68,10 +77,10 @@ bool cfi_evaluate(const uint8_t *expr, const struct cfi_regs *regs, const uintpt
 /* Is this expression "the word at register + offset" or "register + offset" (deref false)? */
 bool cfi_expression_simple(const uint8_t *expr, uint8_t *reg, int32_t *offset, bool *deref);
 
-/* ---- depot.c ------------------------------------------------------------------------------------------------------------- */
+/* ---- depot.c --------------------------------------------------------------------------------- */
 
-/* This thread holds the depot's lock or one that inserting takes, or is about to: its signal handlers insert nothing.  (lock_mine is not
- * enough: the holder is not known at the first and last instructions.) */
+/* This thread holds the depot's lock or one that inserting takes, or is about to: its signal handlers insert nothing.
+ * (lock_mine is not enough: the holder is not known at the first and last instructions.) */
 extern TLS_IE bool depot_busy __attribute__((visibility("hidden")));
 
 /* The hash of a path and of one more frame further in; 0 is that of no frames. */
@@ -82,24 +91,28 @@ __inline_hot uint64_t depot_mix(uint64_t outer, uintptr_t pc)
 	return h ^ h >> 32;
 }
 
-/* The stack of that hash, whose outer frames have the hash `outer`, or 0.  Takes no lock; may overlook one that another thread inserts just now. */
+/* The stack of that hash, whose outer frames have the hash `outer`, or 0.  Takes no lock; may overlook one that another
+ * thread inserts just now. */
 stack_handle depot_find(uint64_t outer, uint64_t hash);
 /* A stack with such outer frames will be looked for soon: what has to come from memory is asked for. */
 void depot_expect(uint64_t outer);
 /* Found, or inserted; `parent` is the stack of its outer frames, of the hash `outer`.  No room: parent. */
 stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintptr_t pc);
 
-/* ---- window.c: which words of a stack may be read without a fault --------------------------------------------------------- */
+/* ---- window.c: which words of a stack may be read without a fault ---------------------------- */
 
-struct window { uintptr_t lo, words; };        /* readable pages: their start, and how many words */
+/* readable pages: their start, and how many words */
+struct window {
+	uintptr_t lo, words;
+};
 
 /* All zero when new.  One walk at a time. */
 struct stack_view {
-	struct window home;       /* the thread's own stack: stays */
-	struct window other;      /* of this walk */
-	bool anchored;            /* home's beginning was looked for */
-	bool home_ends_here;      /* there is nothing below home.lo */
-	bool foreign;             /* this walk read outside home */
+	struct window home;  /* the thread's own stack: stays */
+	struct window other; /* of this walk */
+	bool anchored;       /* home's beginning was looked for */
+	bool home_ends_here; /* there is nothing below home.lo */
+	bool foreign;        /* this walk read outside home */
 };
 
 /* A walk begins: what `other` held may be gone. */
@@ -133,18 +146,18 @@ __inline_hot bool stack_read(struct stack_view *v, uintptr_t addr, uintptr_t *va
 	return true;
 }
 
-/* ---- unwind.c, unwind_save.c: rows of call frame information out of their cache (the essay is in unwind.c) -------------------------- */
+/* ---- unwind.c, unwind_save.c: rows of call frame information out of their cache (the essay is in unwind.c) ---- */
 
 enum row_kind {
-	ROW_SP,         /* CFA = sp + cfa */
-	ROW_FP,         /* CFA = fp + cfa */
-	ROW_FP_DEREF,   /* CFA = word at fp + cfa; fp saved at where fp points plus `fp` */
-	ROW_END,        /* outermost frame */
-	ROW_GENERAL,    /* look at the whole row */
-	ROW_NO_CFI,     /* follow frame pointers */
+	ROW_SP,       /* CFA = sp + cfa */
+	ROW_FP,       /* CFA = fp + cfa */
+	ROW_FP_DEREF, /* CFA = word at fp + cfa; fp saved at where fp points plus `fp` */
+	ROW_END,      /* outermost frame */
+	ROW_GENERAL,  /* look at the whole row */
+	ROW_NO_CFI,   /* follow frame pointers */
 };
 /* hidden:1 (not given to the caller) | kind:7 | fp:24 (signed, from the CFA; 0 unchanged) | cfa:32 (signed) */
-#define ROW_PACK(kind, fp, cfa) ((uint64_t)(kind) << 56 | ((uint64_t)(uint32_t)(fp) & 0xffffff) << 32 | (uint32_t)(cfa))
+#define ROW_PACK(kind, fp, cfa) ((uint64_t)(kind) << 56 | ((uint64_t)(uint32_t)(fp)&0xffffff) << 32 | (uint32_t)(cfa))
 #define ROW_HIDDEN ((uint64_t)1 << 63)
 #define ROW_KIND(row) ((unsigned)((row) >> 56) & 0x7f)
 #define ROW_FP_AT(row) ((intptr_t)((int32_t)((uint32_t)((row) >> 32) << 8) >> 8))
@@ -153,12 +166,14 @@ enum row_kind {
 
 #define CACHE_BITS 16
 #define CACHE_SALT 0xff51afd7ed558ccdULL
-struct cache_entry { uint64_t check, row; };
-extern struct cache_entry unwind_cache[1u << CACHE_BITS];   /* racy by design: see the essay */
-extern uint64_t unwind_salt;                                /* atomic; another one when a module goes away */
+struct cache_entry {
+	uint64_t check, row;
+};
+extern struct cache_entry unwind_cache[1u << CACHE_BITS]; /* racy by design: see the essay */
+extern uint64_t unwind_salt;                              /* atomic; another one when a module goes away */
 
-/* Neighbouring code shares pages of the cache, so that a small program touches few of them.  No multiplication: the next frame waits
- * for this. */
+/* Neighbouring code shares pages of the cache, so that a small program touches few of them.  No multiplication: the
+ * next frame waits for this. */
 __inline_hot struct cache_entry *cache_at(uintptr_t pc)
 {
 	return &unwind_cache[(pc >> 2 ^ pc >> 17) & ((1u << CACHE_BITS) - 1)];
@@ -175,19 +190,24 @@ __cold_path uint64_t unwind_row_compute(uintptr_t pc, uint64_t salt);
 __inline_hot uint64_t row_of(uintptr_t pc)
 {
 	struct cache_entry *e = cache_at(pc);
-	uint64_t row = __atomic_load_n(&e->row, __ATOMIC_RELAXED), salt = __atomic_load_n(&unwind_salt, __ATOMIC_RELAXED);
+	uint64_t row = __atomic_load_n(&e->row, __ATOMIC_RELAXED),
+		 salt = __atomic_load_n(&unwind_salt, __ATOMIC_RELAXED);
 
 	if (likely(__atomic_load_n(&e->check, __ATOMIC_RELAXED) == cache_check(pc, row, salt)))
 		return row;
 	return unwind_row_compute(pc, salt);
 }
 
-/* ---- unwind.c, unwind_save.c: one step, in line ----------------------------------------------------------------------------------- */
+/* ---- unwind.c, unwind_save.c: one step, in line ---------------------------------------------- */
 
-struct frame { uintptr_t pc, sp, fp; };
+struct frame {
+	uintptr_t pc, sp, fp;
+};
 
 /* Where a frame's state was read from; the last two may be 0. */
-struct origin { uintptr_t pc_at, fp_at, cfa_at; };
+struct origin {
+	uintptr_t pc_at, fp_at, cfa_at;
+};
 
 /* Where no word was read: never equal to a pc. */
 extern const uintptr_t unwind_never;
@@ -195,13 +215,13 @@ extern const uintptr_t unwind_never;
 struct walk {
 	struct stack_view *view;
 	struct frame first;
-	unsigned general_steps;    /* taken */
-	struct cfi_regs regs;      /* of the frame that the last of them led to: after a signal frame, all registers */
+	unsigned general_steps; /* taken */
+	struct cfi_regs regs;   /* of the frame that the last of them led to: after a signal frame, all registers */
 };
 
 /* The caller's state, once its CFA is known.  A stack that does not get shallower is no stack. */
-__inline_hot bool step_take(struct stack_view *view, const struct frame *in, uintptr_t cfa, uintptr_t fp_at, struct frame *out,
-                            struct origin *from)
+__inline_hot bool step_take(struct stack_view *view, const struct frame *in, uintptr_t cfa, uintptr_t fp_at,
+                            struct frame *out, struct origin *from)
 {
 	uintptr_t pc_at = cfa + ARCH_RA_OFFSET;
 
@@ -222,13 +242,18 @@ __inline_hot bool step_take(struct stack_view *view, const struct frame *in, uin
 }
 
 /* By any other row than the two plain kinds. */
-struct step { struct frame f; struct origin from; };
+struct step {
+	struct frame f;
+	struct origin from;
+};
 
 /* The frame comes as single words: the caller's would otherwise live in memory, or packed in a vector register. */
-__cold_path bool unwind_step_rare(struct walk *w, uint64_t row, uintptr_t pc, uintptr_t sp, uintptr_t fp, struct step *out);
+__cold_path bool unwind_step_rare(struct walk *w, uint64_t row, uintptr_t pc, uintptr_t sp, uintptr_t fp,
+                                  struct step *out);
 
 /* By a row of kind ROW_SP or ROW_FP.  `in` and `out` may be one. */
-__inline_hot bool step_plain(struct stack_view *view, const struct frame *in, uint64_t row, struct frame *out, struct origin *from)
+__inline_hot bool step_plain(struct stack_view *view, const struct frame *in, uint64_t row, struct frame *out,
+                             struct origin *from)
 {
 	uintptr_t cfa = (ROW_KIND(row) == ROW_SP ? in->sp : in->fp) + (uintptr_t)ROW_CFA(row);
 	uintptr_t fp_at = ROW_FP_AT(row) ? cfa + (uintptr_t)ROW_FP_AT(row) : 0;
@@ -264,9 +289,10 @@ static inline struct frame frame_first(const struct unwind_regs *regs)
 	return (struct frame){ regs->pc + 1, regs->sp, regs->fp };
 }
 
-/* ---- unwind_save.c -------------------------------------------------------------------------------------------------- */
+/* ---- unwind_save.c --------------------------------------------------------------------------- */
 
-/* What this thread knows of its stack's memory, its user's until unwind_leave.  NULL: a signal handler while it is in use, or no memory. */
+/* What this thread knows of its stack's memory, its user's until unwind_leave.  NULL: a signal handler while it is in
+ * use, or no memory. */
 struct stack_view *unwind_enter_view(void);
 void unwind_leave(void);
 /* unwind.c: unwind_walk with this view, and with one of its own. */

@@ -8,8 +8,9 @@
  *          ^                    |                                     |
  *          +------- release ----+------------- release, wake one -----+
  *
- * A thread that has slept takes the lock as 2, since it cannot know whether others still sleep: at worst one wake too many.
- * Before sleeping it spins a little, as our critical sections are short, but not behind somebody who already sleeps.
+ * A thread that has slept takes the lock as 2, since it cannot know whether others still sleep: at worst one wake too
+ * many.  Before sleeping it spins a little, as our critical sections are short, but not behind somebody who already
+ * sleeps.
  *
  * Accepted: no fairness, no priority inheritance.
  */
@@ -22,7 +23,7 @@
 
 #define SPIN_ROUNDS 40
 
-/* ---- complaints ----------------------------------------------------------------------------------------------- */
+/* ---- complaints ------------------------------------------------------------------------------ */
 
 #define RANK_BITS 8
 
@@ -35,28 +36,46 @@ static const char *lock_name(const struct ranked_lock *l)
 {
 	/* No default: the compiler warns of a rank without a name. */
 	switch ((enum lock_rank)lock_rank_of(l)) {
-	case LOCK_RANK_INIT: return "init";
-	case LOCK_RANK_SHRINK: return "shrink";
-	case LOCK_RANK_FENCE: return "fence";
-	case LOCK_RANK_QUARANTINE: return "quarantine";
-	case LOCK_RANK_CACHE_LIST: return "cache list";
-	case LOCK_RANK_CACHE: return "cache";
-	case LOCK_RANK_VMALLOC: return "vmalloc";
-	case LOCK_RANK_BUDDY: return "buddy";
-	case LOCK_RANK_ARENA: return "arena";
-	case LOCK_RANK_REPORT: return "report";
-	case LOCK_RANK_MODULES: return "modules";
-	case LOCK_RANK_LEAK: return "leak";
-	case LOCK_RANK_DEPOT: return "depot";
-	case LOCK_RANK_META: return "meta";
-	case LOCK_RANK_THREADS: return "threads";
-	case LOCK_RANK_LEAF: return "leaf";
-	case LOCK_RANK_NR: break;
+	case LOCK_RANK_INIT:
+		return "init";
+	case LOCK_RANK_SHRINK:
+		return "shrink";
+	case LOCK_RANK_FENCE:
+		return "fence";
+	case LOCK_RANK_QUARANTINE:
+		return "quarantine";
+	case LOCK_RANK_CACHE_LIST:
+		return "cache list";
+	case LOCK_RANK_CACHE:
+		return "cache";
+	case LOCK_RANK_VMALLOC:
+		return "vmalloc";
+	case LOCK_RANK_BUDDY:
+		return "buddy";
+	case LOCK_RANK_ARENA:
+		return "arena";
+	case LOCK_RANK_REPORT:
+		return "report";
+	case LOCK_RANK_MODULES:
+		return "modules";
+	case LOCK_RANK_LEAK:
+		return "leak";
+	case LOCK_RANK_DEPOT:
+		return "depot";
+	case LOCK_RANK_META:
+		return "meta";
+	case LOCK_RANK_THREADS:
+		return "threads";
+	case LOCK_RANK_LEAF:
+		return "leaf";
+	case LOCK_RANK_NR:
+		break;
 	}
 	return "?";
 }
 
-static _Noreturn __cold_path void lock_complain(const char *what, const struct ranked_lock *l, const struct ranked_lock *other)
+static _Noreturn __cold_path void lock_complain(const char *what, const struct ranked_lock *l,
+                                                const struct ranked_lock *other)
 {
 	char text[160];
 	struct fmt_buf b;
@@ -70,7 +89,7 @@ static _Noreturn __cold_path void lock_complain(const char *what, const struct r
 	os_abort();
 }
 
-/* ---- debug builds: who holds what ----------------------------------------------------------------------------- */
+/* ---- debug builds: who holds what ------------------------------------------------------------ */
 
 #ifdef MEMSAN_DEBUG
 
@@ -120,14 +139,27 @@ static void lock_debug_release(const struct ranked_lock *l)
 
 #else
 
-static inline void lock_debug_check(const struct ranked_lock *l) { (void)l; }
-static inline void lock_debug_taken(const struct ranked_lock *l) { (void)l; }
-static inline void lock_debug_release(const struct ranked_lock *l) { (void)l; }
-static inline bool lock_debug_forget(const struct ranked_lock *l) { (void)l; return true; }
+static inline void lock_debug_check(const struct ranked_lock *l)
+{
+	(void)l;
+}
+static inline void lock_debug_taken(const struct ranked_lock *l)
+{
+	(void)l;
+}
+static inline void lock_debug_release(const struct ranked_lock *l)
+{
+	(void)l;
+}
+static inline bool lock_debug_forget(const struct ranked_lock *l)
+{
+	(void)l;
+	return true;
+}
 
 #endif
 
-/* ---- the futex ------------------------------------------------------------------------------------------------ */
+/* ---- the futex ------------------------------------------------------------------------------- */
 
 /* In the low bits the rank, which never changes; above it the holder, or 0. */
 __inline_hot void lock_set_holder(struct ranked_lock *l, pid_t tid)
@@ -219,25 +251,27 @@ void lock_release_in_child(struct ranked_lock *l)
 	__atomic_store_n(&l->state, 0, __ATOMIC_RELEASE);
 }
 
-/* ---- all locks together over a fork --------------------------------------------------------------------------- */
+/* ---- all locks together over a fork ---------------------------------------------------------- */
 
-/* The registry is an array sorted by rank, equal ranks in order of registration.  Preparing walks it from the front and takes
- * each lock; the registry's own lock is a leaf, so it is held only to read one entry, and kept after the last.  When somebody
- * registered meanwhile, positions may have shifted: everything taken is given back and the walk begins again.
+/* The registry is an array sorted by rank, equal ranks in order of registration.  Preparing walks it from the front and
+ * takes each lock; the registry's own lock is a leaf, so it is held only to read one entry, and kept after the last.
+ * When somebody registered meanwhile, positions may have shifted: everything taken is given back and the walk begins
+ * again.
  *
  *   fork_lock | init … modules … quarantine … cache, cache, cache … buddy … threads … | registry_lock
  *
- * Fork may be called in a signal handler that interrupted one of our critical sections.  The interrupted code goes on in both
- * processes, and gives its lock back in both: such a lock is skipped, and in the child follows its thread to the new tid.
- * Accepted: if another thread holds a lower lock and waits for just that one, both wait for ever (libc's own heap does, too).
+ * Fork may be called in a signal handler that interrupted one of our critical sections.  The interrupted code goes on
+ * in both processes, and gives its lock back in both: such a lock is skipped, and in the child follows its thread to
+ * the new tid.  Accepted: if another thread holds a lower lock and waits for just that one, both wait for ever (libc's
+ * own heap does, too).
  *
- * Signals are blocked from prepare on, but for those that the thread's own instructions raise, so that no fork starts in
- * the middle of one. */
+ * Signals are blocked from prepare on, but for those that the thread's own instructions raise, so that no fork starts
+ * in the middle of one. */
 #define REGISTRY_MAX 4096
 
 /* Held from prepare to parent or child: one fork at a time.  Guards what follows. */
 static struct ranked_lock fork_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
-static struct ranked_lock *fork_held[REGISTRY_MAX];  /* NULL where registry[] at that place was the caller's before */
+static struct ranked_lock *fork_held[REGISTRY_MAX]; /* NULL where registry[] at that place was the caller's before */
 static unsigned fork_held_count;
 static uint64_t fork_saved_mask;
 
@@ -295,7 +329,8 @@ static void fork_give_one(struct ranked_lock *l)
 	lock_give(l);
 }
 
-/* Under fork_lock.  True with every registered lock and registry_lock held; false, with none of them, when the registry changed. */
+/* Under fork_lock.  True with every registered lock and registry_lock held; false, with none of them, when the registry
+ * changed. */
 static bool fork_take_all(void)
 {
 	unsigned generation;
@@ -323,7 +358,10 @@ static bool fork_take_all(void)
 	}
 }
 
+/* clang-format would take "(a) - 1" for a cast. */
+/* clang-format off */
 #define BIT(sig) (1ULL << ((sig) - 1))
+/* clang-format on */
 #define SYNCHRONOUS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGABRT) | BIT(SIGSYS))
 
 void locks_fork_prepare(void)

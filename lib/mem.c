@@ -20,7 +20,7 @@ typedef uint16_t word2 __attribute__((aligned(1), may_alias));
 #define LOAD(type, p) (*(const type *)(p))
 #define STORE(type, p, v) (*(type *)(p) = (v))
 
-/* ---- copying -------------------------------------------------------------------------------------------------- */
+/* ---- copying --------------------------------------------------------------------------------- */
 
 __inline_hot void copy_upto_32(char *d, const char *s, size_t n)
 {
@@ -159,7 +159,7 @@ void *mem_set(void *dst, int byte, size_t n)
 	return dst;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------------------ */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 int mem_compare(const void *a, const void *b, size_t n)
 {
@@ -191,7 +191,8 @@ const void *mem_find_not(const void *start, int byte, size_t n)
 		p += 16;
 		n -= 16;
 	}
-	/* What is left of a range that began with more is looked at by one load that reaches back into what is known. */
+	/* What is left of a range that began with more is looked at by one load that reaches back into what is
+	 * known. */
 	if (n < 8 && p - (const unsigned char *)start >= 8 && LOAD(word8, p + n - 8) == w)
 		return NULL;
 	while (n >= 8 && LOAD(word8, p) == w) {
@@ -206,7 +207,7 @@ const void *mem_find_not(const void *start, int byte, size_t n)
 	return NULL;
 }
 
-/* ---- strings -------------------------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 /* Byte by byte on purpose: reading past a terminator, even within its word, is what memsan is there to find. */
 size_t str_length(const char *s)

@@ -4,8 +4,8 @@
  *   chunk (reserved)  |#### handed out ####|.... committed ....|        PROT_NONE        |
  *                     start              used            committed                       end
  *
- * Nothing is ever given back, so nothing needs a header, and a corrupted heap has no way in.  A request that does not fit the current
- * chunk opens a new one; what is left of the old is address space only, but for less than one step.
+ * Nothing is ever given back, so nothing needs a header, and a corrupted heap has no way in.  A request that does not
+ * fit the current chunk opens a new one; what is left of the old is address space only, but for less than one step.
  */
 #include "lib/lib.h"
 
@@ -28,10 +28,10 @@ void live_counters_start(void)
 static struct ranked_lock meta_lock = RANKED_LOCK_INIT(LOCK_RANK_META);
 static struct stepped_reserve meta_chunk;
 static size_t meta_used;
-static bool meta_lock_registered; /* atomic */
+static bool meta_lock_registered;  /* atomic */
 static int64_t meta_cost[COST_NR]; /* atomic */
 
-/* ---- the bump allocator --------------------------------------------------------------------------------------- */
+/* ---- the bump allocator ---------------------------------------------------------------------- */
 
 /* Under meta_lock.  Under a tight RLIMIT_AS a smaller chunk has to do. */
 static bool meta_open_chunk(size_t need)
@@ -63,7 +63,8 @@ void *meta_alloc(size_t size, enum cost_centre centre)
 		__atomic_store_n(&meta_lock_registered, true, __ATOMIC_RELAXED);
 	}
 	lock_acquire(&meta_lock);
-	if ((size <= meta_chunk.reserved - meta_used || meta_open_chunk(size)) && stepped_reserve_reach(&meta_chunk, meta_used + size)) {
+	if ((size <= meta_chunk.reserved - meta_used || meta_open_chunk(size)) &&
+	    stepped_reserve_reach(&meta_chunk, meta_used + size)) {
 		p = meta_chunk.base + meta_used;
 		meta_used += size;
 	}
@@ -73,13 +74,14 @@ void *meta_alloc(size_t size, enum cost_centre centre)
 	return p;
 }
 
-/* ---- cost centres --------------------------------------------------------------------------------------------- */
+/* ---- cost centres ---------------------------------------------------------------------------- */
 
 static const char *const meta_names[] = {
-	[COST_MEMMAP] = "memmap", [COST_STATE_MAP] = "state map", [COST_SLAB] = "slab", [COST_TRACKS] = "tracks",
-	[COST_DEPOT] = "stack depot", [COST_UNWIND] = "unwinder", [COST_THREADS] = "threads",
-	[COST_QUARANTINE] = "quarantine", [COST_REPORTS] = "reports", [COST_OPTIONS] = "options",
-	[COST_SHADOW] = "shadow", [COST_FENCE] = "fence", [COST_LEAK] = "leak",
+	[COST_MEMMAP] = "memmap",   [COST_STATE_MAP] = "state map",   [COST_SLAB] = "slab",
+	[COST_TRACKS] = "tracks",   [COST_DEPOT] = "stack depot",     [COST_UNWIND] = "unwinder",
+	[COST_THREADS] = "threads", [COST_QUARANTINE] = "quarantine", [COST_REPORTS] = "reports",
+	[COST_OPTIONS] = "options", [COST_SHADOW] = "shadow",         [COST_FENCE] = "fence",
+	[COST_LEAK] = "leak",
 };
 _Static_assert(ARRAY_SIZE(meta_names) == COST_NR, "every cost centre has a name");
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/modules.c - which ELF file held a pc, now or when a stack was taken.
  *
- * What is loaded now is asked of ld.so's lock-free _dl_find_object.  What went away with dlclose is remembered: stacks outlive
- * modules, and another module may be loaded at the same place since.
+ * What is loaded now is asked of ld.so's lock-free _dl_find_object.  What went away with dlclose is remembered: stacks
+ * outlive modules, and another module may be loaded at the same place since.
  *
  *   time ───────────────►            when = a ► A      when = b ► B      now ► C
  *   address  [ A ]····[  B  ]···[ C
  *                 ▲unload    ▲unload
  *
- * So the answer for a time is the module whose unloading is the first at or after that time, else the one that is there now.  For a
- * stack of unknown time it is the one that is there now, else the last that was.
+ * So the answer for a time is the module whose unloading is the first at or after that time, else the one that is there
+ * now.  For a stack of unknown time it is the one that is there now, else the last that was.
  */
 #include "lib/lib.h"
 #include "lib/lib_internal.h"
@@ -24,25 +24,26 @@
 #define HISTORY_MAX 256
 
 struct gone_module {
-	uint32_t unloaded_at;      /* jiffies */
-	uint64_t order;            /* among those of the same time */
+	uint32_t unloaded_at; /* jiffies */
+	uint64_t order;       /* among those of the same time */
 	struct module_info info;
 };
 
 /* Guards the history and the list of what was there before a dlclose. */
 static struct ranked_lock modules_lock = RANKED_LOCK_INIT(LOCK_RANK_MODULES);
-static struct gone_module *history;        /* a ring, made at the first unloading */
+static struct gone_module *history; /* a ring, made at the first unloading */
 static uint32_t history_next;
 static uint64_t history_order;
-static TLS_IE bool modules_busy;           /* this thread is about to take the lock, holds it, or has just given it back */
-static uint32_t history_used;              /* may be read without the lock: 0 means nothing ever went away */
+/* this thread is about to take the lock, holds it, or has just given it back */
+static TLS_IE bool modules_busy;
+static uint32_t history_used; /* may be read without the lock: 0 means nothing ever went away */
 
 /* Bounds of the runtime's code in a static program (see libmemsan.a in preload/local.mk). */
 extern const char __start_memsan_text[] __attribute__((weak, visibility("hidden")));
 extern const char __stop_memsan_text[] __attribute__((weak, visibility("hidden")));
 
 /* In a static program libc allocates before it can tell what is loaded: asking it then would crash. */
-static bool loader_ready;        /* written once, by the constructor */
+static bool loader_ready; /* written once, by the constructor */
 
 void modules_start(void)
 {
@@ -54,15 +55,17 @@ bool modules_usable(void)
 	return loader_ready || !__start_memsan_text;
 }
 
-/* ---- reading what is mapped ---------------------------------------------------------------------------------------- */
+/* ---- reading what is mapped ------------------------------------------------------------------ */
 
-/* The note of that name (three characters) and type in the module's program headers: up to `max` bytes of what it says, and its length; 0: none. */
+/* The note of that name (three characters) and type in the module's program headers: up to `max` bytes of what it says,
+ * and its length; 0: none. */
 static size_t note_find(const struct module_info *info, const char *name, ElfW(Word) type, void *dst, size_t max)
 {
 	ElfW(Ehdr) eh;
 	uint8_t note[128];
 
-	if (os_safe_read(&eh, (void *)info->start, sizeof(eh)) != sizeof(eh) || mem_compare(eh.e_ident, ELFMAG, SELFMAG) != 0)
+	if (os_safe_read(&eh, (void *)info->start, sizeof(eh)) != sizeof(eh) ||
+	    mem_compare(eh.e_ident, ELFMAG, SELFMAG) != 0)
 		return 0;
 	for (unsigned i = 0; i < eh.e_phnum && i < 64; i++) {
 		ElfW(Phdr) ph;
@@ -73,7 +76,8 @@ static size_t note_find(const struct module_info *info, const char *name, ElfW(W
 			continue;
 		for (size_t off = 0; off + sizeof(ElfW(Nhdr)) < ph.p_memsz;) {
 			ElfW(Nhdr) nh;
-			size_t got = os_safe_read(note, (void *)(info->bias + ph.p_vaddr + off), MIN(sizeof(note), ph.p_memsz - off));
+			size_t got = os_safe_read(note, (void *)(info->bias + ph.p_vaddr + off),
+			                          MIN(sizeof(note), ph.p_memsz - off));
 			if (got < sizeof(nh))
 				return 0;
 			mem_copy(&nh, note, sizeof(nh));
@@ -140,7 +144,7 @@ bool module_is_go(uintptr_t pc)
 	return find_live(pc, &info) && note_find(&info, "Go\0", NT_GO_BUILD_ID, id, sizeof(id)) != 0;
 }
 
-/* ---- finding -------------------------------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 /* Before and after the lock, so that a signal handler knows at every instruction. */
 static void modules_enter(void)
@@ -191,9 +195,12 @@ bool module_find(uintptr_t pc, uint32_t when, struct module_info *info)
 	return find_live(pc, info) || (!when && find_gone(pc, 0, info));
 }
 
-/* ---- ourselves ------------------------------------------------------------------------------------------------------ */
+/* ---- ourselves ------------------------------------------------------------------------------- */
 
-static struct { uintptr_t start, end; bool known; } self;
+static struct {
+	uintptr_t start, end;
+	bool known;
+} self;
 
 static void self_locate(void)
 {
@@ -237,9 +244,10 @@ const char *module_self_path(void)
 	return path;
 }
 
-/* ---- dlclose -------------------------------------------------------------------------------------------------------- */
+/* ---- dlclose --------------------------------------------------------------------------------- */
 
-/* What was loaded before; a dlclose inside a destructor of a library being closed nests, each comparing its own list. */
+/* What was loaded before; a dlclose inside a destructor of a library being closed nests, each comparing its own
+ * list. */
 #define LOADED_MAX 1024
 
 struct loaded_list {

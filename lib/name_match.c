@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/name_match.c - names of functions and files against what people write for them: shell patterns, clones that compilers make. */
+/* lib/name_match.c - names of functions and files against what people write for them: shell patterns, clones that
+ * compilers make. */
 #include "lib/lib.h"
 
 bool name_is_glob(const char *s)
@@ -39,8 +40,8 @@ static bool tail_is(const char *tail, size_t len, const char *word)
 static bool tail_is_clone(const char *tail, size_t len)
 {
 	static const char *const words[] = {
-		"constprop", "isra", "part", "cold", "hot", "unlikely", "startup", "exit", "lto_priv", "localalias", "clone", "llvm",
-		"resolver", "ifunc", "specialized",
+		"constprop", "isra",       "part",  "cold", "hot",      "unlikely", "startup",     "exit",
+		"lto_priv",  "localalias", "clone", "llvm", "resolver", "ifunc",    "specialized",
 	};
 	size_t digits = 0;
 

@@ -7,39 +7,60 @@
  *
  * A text may hold "::" as it is, since the names of C++ functions do, unless an option's name and "=" follow it.
  *
- * A mistake costs its own item only.  A quote that is never closed ends, as if it were not there, at the next colon: the options behind it
- * are more likely meant as such.  The text comes from the environment and may hold anything.
+ * A mistake costs its own item only.  A quote that is never closed ends, as if it were not there, at the next colon:
+ * the options behind it are more likely meant as such.  The text comes from the environment and may hold anything.
  */
 #include "lib/lib.h"
 
-#define LINE_MAX_BYTES 400     /* of a complaint */
-#define SHOWN_MAX 60           /* bytes of the user's text in it */
-#define COMPLAINTS_MAX 20      /* lines; then only a number */
-#define DISTANCE_MAX 40        /* bytes compared of an unknown name */
+#define LINE_MAX_BYTES 400 /* of a complaint */
+#define SHOWN_MAX 60       /* bytes of the user's text in it */
+#define COMPLAINTS_MAX 20  /* lines; then only a number */
+#define DISTANCE_MAX 40    /* bytes compared of an unknown name */
 
 struct memsan_options options;
 
 /* A piece of the user's text. */
-struct span { const char *s; size_t len; };
+struct span {
+	const char *s;
+	size_t len;
+};
 
 struct complaints {
-	option_complain_fn fn;     /* may be NULL */
+	option_complain_fn fn; /* may be NULL */
 	void *ctx;
 };
 
-/* ---- the table ------------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 const struct option_desc option_table[] = {
-#define OPTION_BOOL(field, n, def, h)                                                                          \
-	{ .name = n, .type = OPTION_TYPE_BOOL, .offset = offsetof(struct memsan_options, field), .default_text = def, .help = h },
-#define OPTION_UINT(field, n, def, lo, hi, u, h)                                                               \
-	{ .name = n, .type = OPTION_TYPE_UINT, .offset = offsetof(struct memsan_options, field), .min = lo, .max = hi, \
-	  .unit = u, .default_text = def, .help = h },
-#define OPTION_ENUM(field, n, def, c, h)                                                                       \
-	{ .name = n, .type = OPTION_TYPE_ENUM, .offset = offsetof(struct memsan_options, field), .default_text = def, \
-	  .choices = c, .help = h },
-#define OPTION_STRING(field, n, def, h)                                                                        \
-	{ .name = n, .type = OPTION_TYPE_STRING, .offset = offsetof(struct memsan_options, field), .default_text = def, .help = h },
+#define OPTION_BOOL(field, n, def, h)                       \
+	{ .name = n,                                        \
+	  .type = OPTION_TYPE_BOOL,                         \
+	  .offset = offsetof(struct memsan_options, field), \
+	  .default_text = def,                              \
+	  .help = h },
+#define OPTION_UINT(field, n, def, lo, hi, u, h)            \
+	{ .name = n,                                        \
+	  .type = OPTION_TYPE_UINT,                         \
+	  .offset = offsetof(struct memsan_options, field), \
+	  .min = lo,                                        \
+	  .max = hi,                                        \
+	  .unit = u,                                        \
+	  .default_text = def,                              \
+	  .help = h },
+#define OPTION_ENUM(field, n, def, c, h)                    \
+	{ .name = n,                                        \
+	  .type = OPTION_TYPE_ENUM,                         \
+	  .offset = offsetof(struct memsan_options, field), \
+	  .default_text = def,                              \
+	  .choices = c,                                     \
+	  .help = h },
+#define OPTION_STRING(field, n, def, h)                     \
+	{ .name = n,                                        \
+	  .type = OPTION_TYPE_STRING,                       \
+	  .offset = offsetof(struct memsan_options, field), \
+	  .default_text = def,                              \
+	  .help = h },
 #include "lib/options.def"
 #undef OPTION_BOOL
 #undef OPTION_UINT
@@ -75,7 +96,7 @@ static bool choice_next(const char **p, struct span *choice)
 	return true;
 }
 
-/* ---- the nearest word ----------------------------------------------------------------------------------------- */
+/* ---- the nearest word ------------------------------------------------------------------------ */
 
 static char fold(char c)
 {
@@ -84,8 +105,8 @@ static char fold(char c)
 	return c == '-' ? '_' : c;
 }
 
-/* Edits (insert, delete, replace, swap two neighbours) from a to b: the "optimal string alignment" distance, three rows of the
- * table at a time.  Case does not count, nor - against _. */
+/* Edits (insert, delete, replace, swap two neighbours) from a to b: the "optimal string alignment" distance, three rows
+ * of the table at a time.  Case does not count, nor - against _. */
 static unsigned edit_distance(struct span a, struct span b)
 {
 	uint8_t rows[3][DISTANCE_MAX + 1];
@@ -164,7 +185,7 @@ static struct span choice_nearest(const char *choices, struct span given)
 	return nearest;
 }
 
-/* ---- complaints ----------------------------------------------------------------------------------------------- */
+/* ---- complaints ------------------------------------------------------------------------------ */
 
 /* The user's text in one printable line. */
 static void fmt_shown(struct fmt_buf *b, struct span v)
@@ -199,7 +220,8 @@ static void complain_value(const struct complaints *c, const struct option_desc 
 }
 
 /* The searching is left out with the complaint: a hostile text may hold 60,000 mistakes. */
-static void complain_item(const struct complaints *c, const char *what, struct span item, const char *hint, const char *name)
+static void complain_item(const struct complaints *c, const char *what, struct span item, const char *hint,
+                          const char *name)
 {
 	char line[LINE_MAX_BYTES];
 	struct fmt_buf b;
@@ -219,7 +241,7 @@ static void complain_unknown(const struct complaints *c, struct span name)
 		complain_item(c, "unknown option", name, "the nearest is ", name_nearest(name));
 }
 
-/* ---- values --------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool unit_is_bytes(const struct option_desc *d)
 {
@@ -358,7 +380,7 @@ void options_set_defaults(struct memsan_options *o)
 	}
 }
 
-/* ---- the parser ----------------------------------------------------------------------------------------------- */
+/* ---- the parser ------------------------------------------------------------------------------ */
 
 static bool is_blank(char c)
 {
@@ -417,7 +439,8 @@ struct item {
 	struct span whole, name, value;
 };
 
-/* p is at a quote: the value between it and its fellow.  Returns what follows the value, or NULL when there is no fellow. */
+/* p is at a quote: the value between it and its fellow.  Returns what follows the value, or NULL when there is no
+ * fellow. */
 static const char *item_read_quoted(const char *p, struct span *value)
 {
 	const char *end = str_char(p + 1, *p);
@@ -469,7 +492,8 @@ size_t options_item_length(const char *text)
 	return (size_t)(end - text);
 }
 
-static bool item_apply(struct memsan_options *o, enum item_state state, const struct item *item, const struct complaints *c)
+static bool item_apply(struct memsan_options *o, enum item_state state, const struct item *item,
+                       const struct complaints *c)
 {
 	switch (state) {
 	case ITEM_EMPTY:
@@ -517,7 +541,7 @@ unsigned options_parse(struct memsan_options *o, const char *text, option_compla
 	return mistakes;
 }
 
-/* ---- showing -------------------------------------------------------------------------------------------------- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 static void format_uint(const struct option_desc *d, uint64_t value, struct fmt_buf *b)
 {
@@ -534,7 +558,8 @@ static void format_uint(const struct option_desc *d, uint64_t value, struct fmt_
 
 static void format_string(const char *s, struct fmt_buf *b)
 {
-	bool plain = !str_char(s, ':') && *s != '\'' && *s != '"' && !is_blank(*s) && !(*s && is_blank(s[str_length(s) - 1]));
+	bool plain = !str_char(s, ':') && *s != '\'' && *s != '"' && !is_blank(*s) &&
+	             !(*s && is_blank(s[str_length(s) - 1]));
 	const char *quote = plain ? "" : str_char(s, '\'') ? "\"" : "'";
 
 	fmt_printf(b, "%s%s%s", quote, s, quote);

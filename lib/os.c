@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/os.c - what the runtime asks of the kernel: files, processes, address space.  Raw system calls only.
  *
- * Raw, because libc's wrappers change errno, are cancellation points, can be interposed, and are reached through a PLT that is
- * not yet relocated when the first malloc of a process comes in.
+ * Raw, because libc's wrappers change errno, are cancellation points, can be interposed, and are reached through a PLT
+ * that is not yet relocated when the first malloc of a process comes in.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,9 +26,12 @@
 
 /* The kernel's sigset_t is one word on every 64-bit architecture. */
 typedef uint64_t kernel_sigset;
+/* clang-format would take "(a) - 1" for a cast. */
+/* clang-format off */
 #define SIGNAL_BIT(sig) (1ULL << ((sig) - 1))
+/* clang-format on */
 
-/* ---- files ---------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 int os_open(const char *path, int flags, int mode)
 {
@@ -66,13 +69,19 @@ ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset)
 	return r;
 }
 
-/* A descriptor that somebody made non-blocking (a terminal shared with node, a pipe) is waited for, but not for ever. */
+/* A descriptor that somebody made non-blocking (a terminal shared with node, a pipe) is waited for, but not for
+ * ever. */
 #define WRITE_PATIENCE_SECONDS 2
 
 static bool os_wait_writable(int fd)
 {
-	struct { int fd; short events, revents; } entry = { fd, 4 /* POLLOUT */, 0 };
-	struct { long sec, nsec; } timeout = { WRITE_PATIENCE_SECONDS, 0 };
+	struct {
+		int fd;
+		short events, revents;
+	} entry = { fd, 4 /* POLLOUT */, 0 };
+	struct {
+		long sec, nsec;
+	} timeout = { WRITE_PATIENCE_SECONDS, 0 };
 
 	return arch_syscall6(SYS_ppoll, (long)&entry, 1, (long)&timeout, 0, sizeof(kernel_sigset), 0) == 1;
 }
@@ -93,12 +102,14 @@ static ssize_t os_write_loop(int fd, const char *p, size_t n)
 	return (ssize_t)done;
 }
 
-/* A report written to a pipe whose reader is gone must not kill the program by SIGPIPE: the signal (which write() sends to this
- * very thread) is held back and swallowed, unless one of the program's own was pending before. */
+/* A report written to a pipe whose reader is gone must not kill the program by SIGPIPE: the signal (which write() sends
+ * to this very thread) is held back and swallowed, unless one of the program's own was pending before. */
 ssize_t os_write_all(int fd, const void *buf, size_t n)
 {
 	kernel_sigset pipe_only = SIGNAL_BIT(SIGPIPE), old = 0, pending = 0;
-	struct { long sec, nsec; } now = { 0, 0 };
+	struct {
+		long sec, nsec;
+	} now = { 0, 0 };
 	ssize_t r;
 
 	os_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&pipe_only, (long)&old, sizeof(old));
@@ -112,7 +123,7 @@ ssize_t os_write_all(int fd, const void *buf, size_t n)
 	return r;
 }
 
-/* ---- processes ------------------------------------------------------------------------------------------------ */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 pid_t os_gettid(void)
 {
@@ -141,7 +152,12 @@ _Noreturn void os_exit_group(int status)
 
 _Noreturn void os_abort(void)
 {
-	struct { long handler; unsigned long flags; long restorer; kernel_sigset mask; } action = { 0, 0, 0, 0 };
+	struct {
+		long handler;
+		unsigned long flags;
+		long restorer;
+		kernel_sigset mask;
+	} action = { 0, 0, 0, 0 };
 	kernel_sigset set = SIGNAL_BIT(SIGABRT);
 
 	os_syscall4(SYS_rt_sigaction, SIGABRT, (long)&action, 0, sizeof(set));
@@ -167,7 +183,7 @@ bool os_under_seccomp(void)
 	return r != 0 && r != -EINVAL;
 }
 
-/* ---- address space -------------------------------------------------------------------------------------------- */
+/* ---- address space --------------------------------------------------------------------------- */
 
 static void *os_map(size_t size, int prot, int flags)
 {
@@ -176,10 +192,14 @@ static void *os_map(size_t size, int prot, int flags)
 	return r < 0 && r > -(long)PAGE_SIZE ? NULL : (void *)r;
 }
 
-/* Where the reserves are, for who must leave them alone (mlockall).  A slot is taken by setting its size first to busy. */
+/* Where the reserves are, for who must leave them alone (mlockall).  A slot is taken by setting its size first to
+ * busy. */
 #define RESERVES_MAX 64
 #define RESERVE_BUSY SIZE_MAX
-static struct { uintptr_t start; size_t size; } reserves[RESERVES_MAX];
+static struct {
+	uintptr_t start;
+	size_t size;
+} reserves[RESERVES_MAX];
 
 static void reserve_note(uintptr_t start, size_t size)
 {
@@ -341,11 +361,14 @@ size_t os_memory_size(void)
 {
 	struct sysinfo info;
 
-	return os_syscall4(SYS_sysinfo, (long)&info, 0, 0, 0) == 0 ? ((size_t)info.totalram + info.totalswap) * info.mem_unit : SIZE_MAX;
+	return os_syscall4(SYS_sysinfo, (long)&info, 0, 0, 0) == 0
+	               ? ((size_t)info.totalram + info.totalswap) * info.mem_unit
+	               : SIZE_MAX;
 }
 
-/* The reserves are MAP_NORESERVE, which no policy of overcommitment refuses.  malloc must fail where it always did (a program that asks for
- * 100 GB expects NULL, and would be killed for using it), so what exceeds the machine's memory is tried as an ordinary mapping first. */
+/* The reserves are MAP_NORESERVE, which no policy of overcommitment refuses.  malloc must fail where it always did (a
+ * program that asks for 100 GB expects NULL, and would be killed for using it), so what exceeds the machine's memory is
+ * tried as an ordinary mapping first. */
 bool os_may_commit(size_t size)
 {
 	static size_t known; /* racing writers find the same */
@@ -364,7 +387,7 @@ bool os_may_commit(size_t size)
 	return p != NULL;
 }
 
-/* ---- guard regions -------------------------------------------------------------------------------------------- */
+/* ---- guard regions --------------------------------------------------------------------------- */
 
 enum { GUARD_UNKNOWN, GUARD_NO, GUARD_YES };
 static int guard_support; /* atomic; racing probes find the same */
@@ -402,7 +425,8 @@ bool os_guard_remove(void *p, size_t size)
 	return os_guard_supported() && os_advise(p, size, MADV_GUARD_REMOVE);
 }
 
-/* process_madvise on ourselves takes every advice, and a name for ourselves that needs no descriptor, since Linux 6.14. */
+/* process_madvise on ourselves takes every advice, and a name for ourselves that needs no descriptor, since Linux
+ * 6.14. */
 #define PIDFD_SELF_PROCESS (-10001)
 static int batch_support; /* atomic; GUARD_* */
 
@@ -440,7 +464,7 @@ size_t os_guard_open_many(const struct os_range *ranges, size_t n)
 	return done;
 }
 
-/* ---- limits --------------------------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 /* The number that a file of /proc begins with; 0 when it cannot be read (no descriptor left, no /proc). */
 static uint64_t os_read_number(const char *path)
@@ -476,7 +500,9 @@ uint64_t os_mappings_limit(void)
 
 uint64_t os_charge_limit(void)
 {
-	struct { uint64_t now, most; } limit;
+	struct {
+		uint64_t now, most;
+	} limit;
 	uint64_t data = os_syscall4(SYS_prlimit64, 0, RLIMIT_DATA, 0, (long)&limit) == 0 ? limit.now : UINT64_MAX;
 
 	return MIN(data, os_read_number("/proc/sys/vm/overcommit_memory") == 2 ? os_memory_size() / 2 : UINT64_MAX);
@@ -484,7 +510,9 @@ uint64_t os_charge_limit(void)
 
 uint64_t os_address_space_limit(void)
 {
-	struct { uint64_t soft, hard; } limit = { UINT64_MAX, UINT64_MAX };
+	struct {
+		uint64_t soft, hard;
+	} limit = { UINT64_MAX, UINT64_MAX };
 	uint64_t used;
 
 	if (os_syscall4(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit) < 0 || limit.soft == UINT64_MAX)
@@ -493,19 +521,23 @@ uint64_t os_address_space_limit(void)
 	return limit.soft > used ? limit.soft - used : 0;
 }
 
-/* ---- reading memory that may not be there --------------------------------------------------------------------- */
+/* ---- reading memory that may not be there ---------------------------------------------------- */
 
-/* process_vm_readv on ourselves copies up to the first unreadable page and returns what it got; no descriptor is needed, no
- * race with another thread's munmap is lost.  It can be forbidden, though, and a seccomp filter may kill for trying.  Then each
- * page is probed by a call that no filter can do without: rt_sigprocmask reads its new mask before it rejects an operation that does not
- * exist, so EFAULT says unreadable and EINVAL readable.  Accepted there: a page that goes away between probe and copy faults. */
+/* process_vm_readv on ourselves copies up to the first unreadable page and returns what it got; no descriptor is
+ * needed, no race with another thread's munmap is lost.  It can be forbidden, though, and a seccomp filter may kill for
+ * trying.  Then each page is probed by a call that no filter can do without: rt_sigprocmask reads its new mask before
+ * it rejects an operation that does not exist, so EFAULT says unreadable and EINVAL readable.  Accepted there: a page
+ * that goes away between probe and copy faults. */
 static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refused)
 {
 	size_t done = 0;
 	pid_t self = os_getpid();
 
 	while (done < n) {
-		struct { void *base; size_t len; } to = { dst + done, n - done }, from = { (void *)(src + done), n - done };
+		struct {
+			void *base;
+			size_t len;
+		} to = { dst + done, n - done }, from = { (void *)(src + done), n - done };
 		long r = arch_syscall6(SYS_process_vm_readv, self, (long)&to, 1, (long)&from, 1, 0);
 		if (r <= 0) {
 			*refused = r != -EFAULT && done == 0;

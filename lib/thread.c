@@ -8,8 +8,9 @@
  *
  *    dead queue:  longest dead --> … --> last to die
  *
- * A new thread takes a slot that was never used, then the longest dead one: the names of threads that are gone stay as long as
- * they can.  A slot that is used again makes old tracks name the new thread; that is the weakness accepted, after 8191 threads.
+ * A new thread takes a slot that was never used, then the longest dead one: the names of threads that are gone stay as
+ * long as they can.  A slot that is used again makes old tracks name the new thread; that is the weakness accepted,
+ * after 8191 threads.
  *
  * Looking up takes no lock (a report may be made under any): a slot's sequence number is odd while it is written.
  */
@@ -23,28 +24,30 @@
 #define THREAD_SLOTS (1u << THREAD_INDEX_BITS)
 
 struct thread_slot {
-	uint32_t seq;                 /* odd while being written */
+	uint32_t seq; /* odd while being written */
 	pid_t tid;
-	char name[THREAD_NAME_MAX];   /* terminated */
-	uint16_t next_dead;           /* in the dead queue; 0: the last */
+	char name[THREAD_NAME_MAX]; /* terminated */
+	uint16_t next_dead;         /* in the dead queue; 0: the last */
 	bool alive;
 };
 
-/* Guards writing to thread_slots and everything below.  Nothing is called under it but the kernel, so that a thread may register
- * while it holds any other lock but a leaf. */
+/* Guards writing to thread_slots and everything below.  Nothing is called under it but the kernel, so that a thread may
+ * register while it holds any other lock but a leaf. */
 static struct ranked_lock thread_lock = RANKED_LOCK_INIT(LOCK_RANK_THREADS);
 static struct thread_slot thread_slots[THREAD_SLOTS];
-static uint32_t next_fresh = 1;      /* may be read without the lock */
+static uint32_t next_fresh = 1;        /* may be read without the lock */
 static uint32_t dead_first, dead_last; /* the dead queue; dead_first may be read without the lock */
-static uint32_t swept_at;            /* jiffies of the last search for threads that ended unannounced; 0: never; may be read without the lock */
-static bool thread_lock_registered;  /* atomic */
+/* jiffies of the last search for threads that ended unannounced; 0: never; may be read without the lock */
+static uint32_t swept_at;
+static bool thread_lock_registered; /* atomic */
 
 TLS_IE uint32_t thread_self_index;
 uint32_t thread_first_own;
-/* Inside a function that takes thread_lock: a signal handler that comes in between gets index 0 instead of a deadlock. */
+/* Inside a function that takes thread_lock: a signal handler that comes in between gets index 0 instead of a
+ * deadlock. */
 static TLS_IE bool thread_busy;
 
-/* ---- slots, under thread_lock --------------------------------------------------------------------------------- */
+/* ---- slots, under thread_lock ---------------------------------------------------------------- */
 
 static void slot_write(struct thread_slot *slot, pid_t tid, const char *name, bool alive)
 {
@@ -67,8 +70,8 @@ static void slot_bury(uint32_t index)
 	dead_last = index;
 }
 
-/* Threads made by a raw clone, or ended by one, never say goodbye.  Asked of the kernel only when the table is full, and at
- * most once a second. */
+/* Threads made by a raw clone, or ended by one, never say goodbye.  Asked of the kernel only when the table is full,
+ * and at most once a second. */
 static void slot_sweep(void)
 {
 	uint32_t now = jiffies_now();
@@ -102,7 +105,7 @@ static uint32_t slot_take(void)
 	return index;
 }
 
-/* ---- registration --------------------------------------------------------------------------------------------- */
+/* ---- registration ---------------------------------------------------------------------------- */
 
 static void thread_read_name(char name[THREAD_NAME_MAX])
 {
@@ -160,8 +163,9 @@ void thread_exit_notify(void)
 	thread_busy = false;
 }
 
-/* The forking thread gets a slot of its own in the child: what its parent allocated stays the parent's thread's.  No other
- * thread exists here: all that were alive are dead, and no lock is needed (the parent held it while it forked). */
+/* The forking thread gets a slot of its own in the child: what its parent allocated stays the parent's thread's.  No
+ * other thread exists here: all that were alive are dead, and no lock is needed (the parent held it while it
+ * forked). */
 void thread_fork_child(void)
 {
 	pid_t tid = os_gettid();
@@ -185,7 +189,7 @@ void thread_fork_child(void)
 	thread_busy = false;
 }
 
-/* ---- lookup --------------------------------------------------------------------------------------------------- */
+/* ---- lookup ---------------------------------------------------------------------------------- */
 
 /* A slot that keeps changing under us is given up: a report without a name is better than one that hangs. */
 #define LOOKUP_TRIES 100
@@ -207,8 +211,8 @@ static bool slot_read(const struct thread_slot *slot, struct thread_info *info)
 
 bool thread_lookup(uint32_t index, struct thread_info *info)
 {
-	if (!index || index >= __atomic_load_n(&next_fresh, __ATOMIC_ACQUIRE) || !slot_read(&thread_slots[index], info) ||
-	    !info->tid)
+	if (!index || index >= __atomic_load_n(&next_fresh, __ATOMIC_ACQUIRE) ||
+	    !slot_read(&thread_slots[index], info) || !info->tid)
 		return false;
 	/* A thread is often named after its first allocation; we can ask only for ourselves. */
 	if (index == thread_self_index && info->alive)

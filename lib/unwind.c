@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/unwind.c - the stack unwinder: full depth without frame pointers, at a few nanoseconds a frame.  How stacks are saved at less than that: unwind_save.c.
+/* lib/unwind.c - the stack unwinder: full depth without frame pointers, at a few nanoseconds a frame.  How stacks are
+ * saved at less than that: unwind_save.c.
  *
- * Rows are cached per pc.  Nearly every row of call frame information on x86_64 says the same few things: the CFA is rsp or
- * rbp plus a constant (or the word at rbp plus a constant, where the compiler realigned the stack), the return address is below it,
- * and rbp is unchanged or saved at a constant distance.  That packs into 64 bits.  What does not (signal frames, PLT stubs,
- * hand-written code) is marked and goes through the whole row (step_general).
+ * Rows are cached per pc.  Nearly every row of call frame information on x86_64 says the same few things: the CFA is
+ * rsp or rbp plus a constant (or the word at rbp plus a constant, where the compiler realigned the stack), the return
+ * address is below it, and rbp is unchanged or saved at a constant distance.  That packs into 64 bits.  What does not
+ * (signal frames, PLT stubs, hand-written code) is marked and goes through the whole row (step_general).
  *
  * entry:  [ check = pc ^ mix(row) ^ salt | row ]      two plain words, no lock: a torn or stale entry fails the check
  *                                                     (Hyatt and Mann's lockless hashing of chess transposition tables)
- * The salt changes when a module goes away.  It is taken before the row is computed, so that what was read from the old module is
- * never entered as the new one's.  Code of no module (a JIT's) is not entered: a module may come to be there.
+ * The salt changes when a module goes away.  It is taken before the row is computed, so that what was read from the old
+ * module is never entered as the new one's.  Code of no module (a JIT's) is not entered: a module may come to be there.
  *
- * A wrong row or a smashed stack must not make us fault: every word is read through a stack_view (window.c).  Call frame information itself
- * is trusted as the C++ unwinder trusts it; the weakness accepted: garbage taken for a return address into a module that another
- * thread's dlclose unmaps at this moment.  Modules that libc unloads by itself (gconv's) are not noticed here.
+ * A wrong row or a smashed stack must not make us fault: every word is read through a stack_view (window.c).  Call
+ * frame information itself is trusted as the C++ unwinder trusts it; the weakness accepted: garbage taken for a return
+ * address into a module that another thread's dlclose unmaps at this moment.  Modules that libc unloads by itself
+ * (gconv's) are not noticed here.
  *
- * A pc is kept as a return address is: one less lies inside the call.  A frame that a signal interrupted is at its pc plus one.
+ * A pc is kept as a return address is: one less lies inside the call.  A frame that a signal interrupted is at its pc
+ * plus one.
  */
 #include "lib/lib_internal.h"
 
-/* ---- packed rows ------------------------------------------------------------------------------------------------- */
+/* ---- packed rows ----------------------------------------------------------------------------- */
 
 struct cache_entry unwind_cache[1u << CACHE_BITS];
 uint64_t unwind_salt = CACHE_SALT;
@@ -54,8 +57,8 @@ static bool row_pack_realigned(const struct cfi_row *row, uint64_t *packed)
 
 	if (!cfi_expression_simple(row->cfa_expr, &cfa_reg, &cfa_at, &deref) || !deref || cfa_reg != ARCH_DWARF_FP)
 		return false;
-	if (fp->kind != CFI_EXPRESSION || !cfi_expression_simple(cfi_rule_expr(row, fp), &fp_reg, &fp_at, &fp_deref) || fp_deref ||
-	    fp_reg != ARCH_DWARF_FP || fp_at <= -FP_AT_MAX || fp_at >= FP_AT_MAX)
+	if (fp->kind != CFI_EXPRESSION || !cfi_expression_simple(cfi_rule_expr(row, fp), &fp_reg, &fp_at, &fp_deref) ||
+	    fp_deref || fp_reg != ARCH_DWARF_FP || fp_at <= -FP_AT_MAX || fp_at >= FP_AT_MAX)
 		return false;
 	*packed = ROW_PACK(ROW_FP_DEREF, fp_at, cfa_at);
 	return true;
@@ -103,7 +106,7 @@ __cold_path uint64_t unwind_row_compute(uintptr_t pc, uint64_t salt)
 	return packed;
 }
 
-/* ---- one step ------------------------------------------------------------------------------------------------------ */
+/* ---- one step -------------------------------------------------------------------------------- */
 
 /* Code without call frame information (a JIT's, usually): the frame pointer, if it looks like one. */
 static bool step_frame_pointer(struct stack_view *view, const struct frame *in, struct frame *out, struct origin *from)
@@ -113,7 +116,8 @@ static bool step_frame_pointer(struct stack_view *view, const struct frame *in, 
 	return step_take(view, in, in->fp + 2 * sizeof(uintptr_t), in->fp, out, from);
 }
 
-static bool step_realigned(struct stack_view *view, const struct frame *in, uint64_t row, struct frame *out, struct origin *from)
+static bool step_realigned(struct stack_view *view, const struct frame *in, uint64_t row, struct frame *out,
+                           struct origin *from)
 {
 	uintptr_t cfa_at = in->fp + (uintptr_t)ROW_CFA(row), cfa;
 
@@ -132,17 +136,23 @@ static bool rule_value(const struct walk *w, const struct cfi_row *row, unsigned
 	case CFI_SAME:
 		*value = w->regs.r[reg];
 		return w->regs.known & 1u << reg;
-	case CFI_OFFSET: return stack_read(w->view, at, value);
-	case CFI_VAL_OFFSET: *value = at; return true;
+	case CFI_OFFSET:
+		return stack_read(w->view, at, value);
+	case CFI_VAL_OFFSET:
+		*value = at;
+		return true;
 	case CFI_REGISTER:
 		if (rule->reg >= ARCH_DWARF_REGS || !(w->regs.known & 1u << rule->reg))
 			return false;
 		*value = w->regs.r[rule->reg];
 		return true;
 	case CFI_EXPRESSION:
-		return cfi_evaluate(cfi_rule_expr(row, rule), &w->regs, &cfa, w->view, &at) && stack_read(w->view, at, value);
-	case CFI_VAL_EXPRESSION: return cfi_evaluate(cfi_rule_expr(row, rule), &w->regs, &cfa, w->view, value);
-	default: return false;
+		return cfi_evaluate(cfi_rule_expr(row, rule), &w->regs, &cfa, w->view, &at) &&
+		       stack_read(w->view, at, value);
+	case CFI_VAL_EXPRESSION:
+		return cfi_evaluate(cfi_rule_expr(row, rule), &w->regs, &cfa, w->view, value);
+	default:
+		return false;
 	}
 }
 
@@ -180,7 +190,8 @@ static bool step_whole_row(struct walk *w, const struct frame *in, struct frame 
 	}
 	if (!KNOWN(&next, ARCH_DWARF_RA) || !KNOWN(&next, ARCH_DWARF_SP) || next.r[ARCH_DWARF_RA] == 0)
 		return false;
-	/* A signal may have come on another stack, above or below; every other frame is shallower than what it called. */
+	/* A signal may have come on another stack, above or below; every other frame is shallower than what it
+	 * called. */
 	if (!row.signal_frame && next.r[ARCH_DWARF_SP] <= in->sp)
 		return false;
 	out->fp = KNOWN(&next, ARCH_DWARF_FP) ? next.r[ARCH_DWARF_FP] : in->fp;
@@ -204,8 +215,8 @@ static void regs_forget(struct walk *w, const struct frame *f)
 	w->regs.r[ARCH_DWARF_RA] = f->pc;
 }
 
-/* A row may need a register that one of the frames further in has saved (ld.so's lazy binding keeps its CFA in rbx): the walk up to here once
- * more, by whole rows.  Slow and rare. */
+/* A row may need a register that one of the frames further in has saved (ld.so's lazy binding keeps its CFA in rbx):
+ * the walk up to here once more, by whole rows.  Slow and rare. */
 static bool regs_recover(struct walk *w, const struct frame *here)
 {
 	struct frame f = w->first;
@@ -220,7 +231,8 @@ static bool regs_recover(struct walk *w, const struct frame *here)
 	return false;
 }
 
-/* In a general row fp_at counts how often recovering registers did not help at this pc; after a while it is not tried any more. */
+/* In a general row fp_at counts how often recovering registers did not help at this pc; after a while it is not tried
+ * any more. */
 #define RECOVER_TRIES 100
 
 static bool step_general(struct walk *w, const struct frame *in, uint64_t row, struct frame *out)
@@ -242,7 +254,8 @@ static bool step_general(struct walk *w, const struct frame *in, uint64_t row, s
 	return ok;
 }
 
-__cold_path bool unwind_step_rare(struct walk *w, uint64_t row, uintptr_t pc, uintptr_t sp, uintptr_t fp, struct step *out)
+__cold_path bool unwind_step_rare(struct walk *w, uint64_t row, uintptr_t pc, uintptr_t sp, uintptr_t fp,
+                                  struct step *out)
 {
 	const struct frame in = { pc, sp, fp };
 
@@ -250,13 +263,16 @@ __cold_path bool unwind_step_rare(struct walk *w, uint64_t row, uintptr_t pc, ui
 	case ROW_GENERAL:
 		out->from = (struct origin){ .pc_at = (uintptr_t)&unwind_never };
 		return step_general(w, &in, row, &out->f);
-	case ROW_FP_DEREF: return step_realigned(w->view, &in, row, &out->f, &out->from);
-	case ROW_NO_CFI: return step_frame_pointer(w->view, &in, &out->f, &out->from);
-	default: return false;
+	case ROW_FP_DEREF:
+		return step_realigned(w->view, &in, row, &out->f, &out->from);
+	case ROW_NO_CFI:
+		return step_frame_pointer(w->view, &in, &out->f, &out->from);
+	default:
+		return false;
 	}
 }
 
-/* ---- a walk without memory -------------------------------------------------------------------------------------------------- */
+/* ---- a walk without memory ------------------------------------------------------------------- */
 
 size_t unwind_walk_in(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 {

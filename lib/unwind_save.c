@@ -3,10 +3,12 @@
  *
  * Three ideas, each on top of the one before (the walk itself: unwind.c):
  *
- * 1. Stacks are saved in the depot's tree, whose hashes are made of the outer frames' hash: frames that stand need not be looked at, and one
+ * 1. Stacks are saved in the depot's tree, whose hashes are made of the outer frames' hash: frames that stand need not
+ * be looked at, and one
  *    look into the depot finds the whole stack.
  *
- * 2. A thread's last trace remembers each frame's state (pc, sp, rbp) and which words it was read from.  A state and a row say where the next
+ * 2. A thread's last trace remembers each frame's state (pc, sp, rbp) and which words it was read from.  A state and a
+ * row say where the next
  *    state is read, so: a new walk that comes to a remembered state, all of whose outer words still hold the same values, would go on
  *    to the same frames; their hash is reused, whether these are the same activations or not.  A loop that allocates pays for its
  *    innermost frames, and two or three compares for each other.
@@ -15,7 +17,8 @@
  *                   frame 1     pc sp rbp  read from  a1 b1      compared
  *                   frame 2     pc sp rbp  ◄── the new walk is in this state: only frames further in are new
  *
- * 3. A loop comes back to the same few states: those of the callers of malloc and free.  What was saved for such a state is remembered by it,
+ * 3. A loop comes back to the same few states: those of the callers of malloc and free.  What was saved for such a
+ * state is remembered by it,
  *    with every word that its walk read.  While they hold what they held, the handle is the same (struct memo).
  *
  *    A step through a whole row may have read other words and registers: its frame remembers a word that never compares equal.
@@ -24,20 +27,21 @@
  */
 #include "lib/lib_internal.h"
 
-/* ---- per-thread state ------------------------------------------------------------------------------------------------ */
+/* ---- per-thread state ------------------------------------------------------------------------ */
 
 struct trace_frame {
-	struct frame f;               /* the state once it is the innermost */
-	struct origin from;           /* absent ones point to where they compare equal */
-	uint64_t hash;                /* of this frame and all outer ones, as the depot names them */
-	uint16_t depth;               /* frames in that */
-	bool hidden;                  /* one of our own, left out */
-	bool foreign;                 /* this origin or one further out is not on the thread's own stack */
+	struct frame f;     /* the state once it is the innermost */
+	struct origin from; /* absent ones point to where they compare equal */
+	uint64_t hash;      /* of this frame and all outer ones, as the depot names them */
+	uint16_t depth;     /* frames in that */
+	bool hidden;        /* one of our own, left out */
+	bool foreign;       /* this origin or one further out is not on the thread's own stack */
 };
 
-/* A trace is kept as it is walked, innermost frame first, so that a walk which found nothing to reuse has only to be called the trace, in the
- * place where it was written.  Two spaces take turns; a walk that met frame k of the last trace is moved in front of it, or, where that is
- * less to move or there is no room in front, the kept frames behind the walk:
+/* A trace is kept as it is walked, innermost frame first, so that a walk which found nothing to reuse has only to be
+ * called the trace, in the place where it was written.  Two spaces take turns; a walk that met frame k of the last
+ * trace is moved in front of it, or, where that is less to move or there is no room in front, the kept frames behind
+ * the walk:
  *
  *     space A   [ room | ? i i i k k k k k ]          space B   [ room | n n n n ]
  *                      [ n n n n k k k k k ]   or               [ room | n n n n k k k ] */
@@ -46,38 +50,42 @@ struct trace_frame {
 #define TRACE_SPACE (TRACE_ROOM + TRACE_FRESH + 256)
 _Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at a distance of pages for one");
 
-/* What was saved for a caller of ours: only complete stacks of ordinary rows on the thread's own stack, which need no other look at a word than
- * a compare.  A state is remembered when it comes for the second time in a row in its place of the table, with the same
- * stack: most never come again, and where each stack is another one words would be kept for nothing.
+/* What was saved for a caller of ours: only complete stacks of ordinary rows on the thread's own stack, which need no
+ * other look at a word than a compare.  A state is remembered when it comes for the second time in a row in its place
+ * of the table, with the same stack: most never come again, and where each stack is another one words would be kept for
+ * nothing.
  *
- * In code without frame pointers rbp holds anything, another value each time round a loop.  It matters, in the state and where it was saved,
- * only if a frame further out finds its CFA by that value. */
+ * In code without frame pointers rbp holds anything, another value each time round a loop.  It matters, in the state
+ * and where it was saved, only if a frame further out finds its CFA by that value. */
 #define MEMO_BITS 8
 #define MEMO_FRAMES 24
 struct memo {
-	uintptr_t pc, sp, ret;        /* the state: where in which function of ours, and who called it */
-	uintptr_t fp, fp_mask;        /* our fp; no bits, where the walk did not depend on it */
-	stack_handle handle;          /* 0: the words are not kept */
-	stack_handle last;            /* what the state's stack was when it was last walked */
-	uint32_t nr;                  /* words that its walk read, an even number */
+	uintptr_t pc, sp, ret; /* the state: where in which function of ours, and who called it */
+	uintptr_t fp, fp_mask; /* our fp; no bits, where the walk did not depend on it */
+	stack_handle handle;   /* 0: the words are not kept */
+	stack_handle last;     /* what the state's stack was when it was last walked */
+	uint32_t nr;           /* words that its walk read, an even number */
 	uint32_t line[3];
 };
 _Static_assert(sizeof(struct memo) == 64, "one line of the cache");
 #define MEMO_WORDS (2 * MEMO_FRAMES + 2)
-struct memo_word { uintptr_t at, value; };
+struct memo_word {
+	uintptr_t at, value;
+};
 
-/* Only its thread touches it; unwind_busy keeps that thread's signal handlers out.  Too big for a thread's own stack. */
+/* Only its thread touches it; unwind_busy keeps that thread's signal handlers out.  Too big for a thread's own
+ * stack. */
 struct unwind_thread {
-	struct memo memos[1 << MEMO_BITS];   /* of this salt; each in its line of the cache */
+	struct memo memos[1 << MEMO_BITS]; /* of this salt; each in its line of the cache */
 	struct unwind_thread *next_free;
 	struct stack_view view;
-	uint64_t salt;                  /* unwind_salt of the last trace */
+	uint64_t salt; /* unwind_salt of the last trace */
 	uint32_t nr;
-	bool complete;                  /* the outermost is that of the stack, not where the depth limit came */
-	uint8_t space;                  /* the one of the last trace */
-	bool new_stacks;                /* the depot did not know the last one */
+	bool complete;   /* the outermost is that of the stack, not where the depth limit came */
+	uint8_t space;   /* the one of the last trace */
+	bool new_stacks; /* the depot did not know the last one */
 	struct memo_word memo_words[1 << MEMO_BITS][MEMO_WORDS];
-	struct trace_frame *outermost;  /* of the last trace, which lies before it: nr frames, this one included */
+	struct trace_frame *outermost; /* of the last trace, which lies before it: nr frames, this one included */
 	struct trace_frame spaces[2][TRACE_SPACE];
 };
 
@@ -141,8 +149,8 @@ static __cold_path struct unwind_thread *thread_block_first(void)
 	return t;
 }
 
-/* The block is this walk's until thread_leave: what a signal handler unwinds meanwhile does without.  NULL when this is such a handler, or
- * there is no memory. */
+/* The block is this walk's until thread_leave: what a signal handler unwinds meanwhile does without.  NULL when this is
+ * such a handler, or there is no memory. */
 __inline_hot struct unwind_thread *thread_enter(void)
 {
 	if (unlikely(unwind_busy))
@@ -194,7 +202,7 @@ void unwind_thread_exit(void)
 	thread_leave();
 }
 
-/* ---- saving, with the last trace ------------------------------------------------------------------------------------------- */
+/* ---- saving, with the last trace ------------------------------------------------------------- */
 
 /* The three differences or-ed together: one branch, not three, for words that nearly always agree. */
 __inline_hot bool origin_unchanged(const struct trace_frame *t)
@@ -216,8 +224,8 @@ static __cold_path bool origin_readable(struct stack_view *view, const struct tr
 	return true;
 }
 
-/* Frames [0, i) are outside frame i: do all the words that led there still hold what they held?  *changed: a frame known to have
- * changed, so that a walk that meets remembered states all the way looks at each word once. */
+/* Frames [0, i) are outside frame i: do all the words that led there still hold what they held?  *changed: a frame
+ * known to have changed, so that a walk that meets remembered states all the way looks at each word once. */
 static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *changed)
 {
 	bool foreign = i > 0 && trace_frame(t, i - 1)->foreign;
@@ -234,7 +242,8 @@ static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *chang
 	return true;
 }
 
-/* The remembered frame in state f, or -1.  *cursor: outer frames that may still match, since both lists get shallower. */
+/* The remembered frame in state f, or -1.  *cursor: outer frames that may still match, since both lists get
+ * shallower. */
 __inline_hot int trace_match(const struct unwind_thread *t, uint32_t *cursor, const struct frame *f)
 {
 	while (*cursor > 0 && trace_frame(t, *cursor - 1)->f.sp < f->sp)
@@ -261,8 +270,8 @@ __inline_hot void trace_set_origin(const struct stack_view *view, struct trace_f
 	f->from.cfa_at = from->cfa_at ? from->cfa_at : (uintptr_t)&f->f.sp;
 }
 
-/* A frame is moved; words that stand for absent ones move along.  Each field by itself: a wider load would have to wait until the stores that
- * the walk has just made have reached the cache. */
+/* A frame is moved; words that stand for absent ones move along.  Each field by itself: a wider load would have to wait
+ * until the stores that the walk has just made have reached the cache. */
 __inline_hot void trace_move(volatile struct trace_frame *to, const volatile struct trace_frame *from)
 {
 	uintptr_t fp_at = from->from.fp_at, cfa_at = from->from.cfa_at;
@@ -279,9 +288,9 @@ __inline_hot void trace_move(volatile struct trace_frame *to, const volatile str
 	to->foreign = from->foreign;
 }
 
-/* The walk's frames, then `keep` of the last trace, become the trace.  The innermost of all is at an instruction, not at a return address, and so
- * is never met again as another frame's caller: when it shows it is not kept.  When there is no room for all, the walk's are dropped: a
- * deeper stack is matched from further out. */
+/* The walk's frames, then `keep` of the last trace, become the trace.  The innermost of all is at an instruction, not
+ * at a return address, and so is never met again as another frame's caller: when it shows it is not kept.  When there
+ * is no room for all, the walk's are dropped: a deeper stack is matched from further out. */
 __inline_hot void trace_replace(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	struct trace_frame *fresh = trace_fresh(t), *kept = t->outermost + 1 - keep;
@@ -318,15 +327,16 @@ __inline_hot uint64_t trace_outer(struct unwind_thread *t, uint32_t keep, uint32
 	return i + 1 < nr_fresh + keep ? trace_at(t, keep, nr_fresh, i + 1)->hash : 0;
 }
 
-/* The last stack was new; if this one is too, nearly always one of the next few frames' is known.  What is asked for together comes together. */
+/* The last stack was new; if this one is too, nearly always one of the next few frames' is known.  What is asked for
+ * together comes together. */
 static void trace_expect(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	for (uint32_t i = 1; i < MIN(nr_fresh + keep, 5u); i++)
 		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
 }
 
-/* The stack is new: outwards to the first frame that the depot knows, then back, adding.  Where the depot takes no more, the stack ends: it has
- * no holes. */
+/* The stack is new: outwards to the first frame that the depot knows, then back, adding.  Where the depot takes no
+ * more, the stack ends: it has no holes. */
 static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	stack_handle handle = 0;
@@ -350,7 +360,12 @@ static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t k
 }
 
 /* What one frame adds to the hash of those further out; absent for a hidden one. */
-struct path { uint64_t hash, outer; uintptr_t last; uint32_t depth; bool foreign; };
+struct path {
+	uint64_t hash, outer;
+	uintptr_t last;
+	uint32_t depth;
+	bool foreign;
+};
 
 __inline_hot void path_add(struct path *p, struct trace_frame *f, uintptr_t pc)
 {
@@ -385,7 +400,8 @@ __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, u
 	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
 
-/* May the trace be reused from frame i inwards when n frames are new?  Cut off, it must still be deep enough, never too deep. */
+/* May the trace be reused from frame i inwards when n frames are new?  Cut off, it must still be deep enough, never too
+ * deep. */
 __inline_hot bool trace_depth_fits(const struct unwind_thread *t, uint32_t i, uint32_t n, uint32_t limit)
 {
 	uint32_t depth = trace_frame(t, i)->depth + n;
@@ -393,8 +409,10 @@ __inline_hot bool trace_depth_fits(const struct unwind_thread *t, uint32_t i, ui
 	return (t->complete || depth >= limit) && depth <= MIN(2 * limit, (uint32_t)STACK_FRAMES_MAX);
 }
 
-/* Walks until a remembered frame that still stands, the end, or the limit.  Returns how many remembered frames to keep. */
-__inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_regs *regs, uint32_t limit, uint32_t *nr_fresh)
+/* Walks until a remembered frame that still stands, the end, or the limit.  Returns how many remembered frames to
+ * keep. */
+__inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_regs *regs, uint32_t limit,
+                                 uint32_t *nr_fresh)
 {
 	struct walk w;
 	struct frame f = frame_first(regs);
@@ -421,7 +439,8 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 			return 0;
 		}
 		int i = trace_match(t, &cursor, &f);
-		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) && trace_unchanged(t, (uint32_t)i, &changed)) {
+		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) &&
+		    trace_unchanged(t, (uint32_t)i, &changed)) {
 			/* Another function may have led there this time, which saved rbp elsewhere. */
 			trace_set_origin(&t->view, trace_frame(t, (uint32_t)i), &from);
 			trace_frame(t, (uint32_t)i)->foreign |= i > 0 && trace_frame(t, (uint32_t)i - 1)->foreign;
@@ -430,9 +449,10 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 	}
 }
 
-/* ---- what was saved for a state ------------------------------------------------------------------------------------------------ */
+/* ---- what was saved for a state -------------------------------------------------------------- */
 
-/* The place of this caller's state in the table.  Where nobody told who called, `ret` is 0, and nothing is kept there. */
+/* The place of this caller's state in the table.  Where nobody told who called, `ret` is 0, and nothing is kept
+ * there. */
 __inline_hot struct memo *memo_at(struct unwind_thread *t, const struct unwind_regs *regs)
 {
 	return &t->memos[(regs->ret ^ regs->sp) * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS)];
@@ -478,17 +498,19 @@ static bool memo_begins(struct unwind_thread *t, const struct unwind_regs *regs,
 	       trace_at(t, keep, nr_fresh, 1)->f.pc == regs->ret;
 }
 
-/* False: there are others than plain steps, code in which a module may come to be, or other stacks.  From the outside in, as only what is done further out tells whether a saved fp is
- * ever used.  The first frame is ours, the second is its caller; of these two only the caller's fp was not compared with the state. */
-static bool memo_fill(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep, uint32_t nr_fresh)
+/* False: there are others than plain steps, code in which a module may come to be, or other stacks.  From the outside
+ * in, as only what is done further out tells whether a saved fp is ever used.  The first frame is ours, the second is
+ * its caller; of these two only the caller's fp was not compared with the state. */
+static bool memo_fill(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep,
+                      uint32_t nr_fresh)
 {
 	const struct trace_frame *f, *next = NULL;
 	uint32_t i, nr = nr_fresh + keep;
 	struct memo_word *words = memo_words(t, m), *w = words;
 	bool needs_fp = false;
 
-	if (!t->complete || nr < 2 || nr > MEMO_FRAMES + 2 || t->view.foreign || (keep && trace_frame(t, keep - 1)->foreign) ||
-	    !memo_begins(t, regs, keep, nr_fresh))
+	if (!t->complete || nr < 2 || nr > MEMO_FRAMES + 2 || t->view.foreign ||
+	    (keep && trace_frame(t, keep - 1)->foreign) || !memo_begins(t, regs, keep, nr_fresh))
 		return false;
 	for (i = nr - 1; i > 0; i--, next = f) {
 		f = trace_at(t, keep, nr_fresh, i);
@@ -510,8 +532,8 @@ static bool memo_fill(struct unwind_thread *t, struct memo *m, const struct unwi
 	return true;
 }
 
-static void memo_keep(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep, uint32_t nr_fresh,
-                      stack_handle handle)
+static void memo_keep(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep,
+                      uint32_t nr_fresh, stack_handle handle)
 {
 	bool again = memo_is_of(m, regs) && m->last == handle && regs->ret;
 
@@ -533,7 +555,8 @@ static __cold_path stack_handle save_plainly(const struct unwind_regs *regs)
 }
 
 /* Not remembered.  Leaves. */
-static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread *t, const struct unwind_regs *regs, struct memo *m)
+static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread *t, const struct unwind_regs *regs,
+                                                           struct memo *m)
 {
 	uint32_t nr_fresh, keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
 	stack_handle handle = trace_extend(t, keep, nr_fresh);

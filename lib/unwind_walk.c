@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/unwind_walk.c - walks whose frames the caller wants, and not a stack in the depot: with what this thread knows of its stack's memory
- * (unwind_save.c), or in a signal handler without. */
+/* lib/unwind_walk.c - walks whose frames the caller wants, and not a stack in the depot: with what this thread knows of
+ * its stack's memory (unwind_save.c), or in a signal handler without. */
 #include "lib/lib_internal.h"
 
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
@@ -15,7 +15,8 @@ size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 }
 
 /* A frame that a signal interrupted comes with its pc plus one. */
-static bool walk_passes(struct stack_view *view, const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc, uintptr_t sp)
+static bool walk_passes(struct stack_view *view, const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc,
+                        uintptr_t sp)
 {
 	struct walk w;
 	struct frame f = frame_first(regs);
@@ -51,7 +52,8 @@ bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t 
 #define ENDS_MAX ((size_t)4 << 20)
 
 /* What does not fit goes round behind the head, so that the outermost stay; how many frames there are. */
-static size_t walk_ends(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head)
+static size_t walk_ends(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max,
+                        size_t head)
 {
 	struct walk w;
 	struct frame f = frame_first(regs);

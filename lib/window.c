@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/window.c - which words of a stack may be read without a fault.
  *
- * A stack can be smashed, a frame pointer can be anything, a coroutine's stack can be unmapped between two walks.  So every word is read
- * through a view of two windows:
+ * A stack can be smashed, a frame pointer can be anything, a coroutine's stack can be unmapped between two walks.  So
+ * every word is read through a view of two windows:
  *
  *   home    the stack that the thread was born with, from the lowest sp seen up to where it begins.  It stays mapped as long as the
  *           thread lives, so what was seen to be readable once is remembered, and a check costs one compare.  Its beginning is known:
@@ -10,15 +10,16 @@
  *   other   a signal stack, a coroutine, or what garbage points to.  It may go away at any time, so it is forgotten when the walk ends; each page
  *           costs one system call a walk.
  *
- * The weaknesses accepted: a stack given by the program (pthread_attr_setstack) has no guard page, and what lies below it counts as
- * its part, if it is walked on; and another thread may unmap a page of `other` between the question and the reading.
+ * The weaknesses accepted: a stack given by the program (pthread_attr_setstack) has no guard page, and what lies below
+ * it counts as its part, if it is walked on; and another thread may unmap a page of `other` between the question and
+ * the reading.
  */
 #include "lib/lib_internal.h"
 
 /* ld.so's, in static programs libc's: sp when the process began. */
 extern void *__libc_stack_end;
 
-#define WINDOW_GROWTH_MAX 4096   /* pages in one go */
+#define WINDOW_GROWTH_MAX 4096 /* pages in one go */
 
 static uintptr_t window_end(const struct window *w)
 {
@@ -28,7 +29,8 @@ static uintptr_t window_end(const struct window *w)
 /* The page that we are standing on needs no question. */
 static void window_open(struct window *w, uintptr_t page)
 {
-	bool ok = page == ALIGN_DOWN((uintptr_t)__builtin_frame_address(0), PAGE_SIZE) || os_page_readable((void *)page);
+	bool ok = page == ALIGN_DOWN((uintptr_t)__builtin_frame_address(0), PAGE_SIZE) ||
+	          os_page_readable((void *)page);
 
 	w->lo = page;
 	w->words = ok ? PAGE_SIZE / sizeof(uintptr_t) : 0;
@@ -64,7 +66,8 @@ static bool home_grow_down(struct stack_view *v, uintptr_t addr)
 	return page >= lo;
 }
 
-/* In a child of fork made by another thread than the first this is mistaken, and home is never found: slower, not wrong. */
+/* In a child of fork made by another thread than the first this is mistaken, and home is never found: slower, not
+ * wrong. */
 static void home_anchor(struct stack_view *v)
 {
 	bool first = os_gettid() == os_getpid();

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/intercept.h - shared by the interceptors of libc's memory, string and I/O functions (libmemsan.so only).
+/* preload/intercept/intercept.h - shared by the interceptors of libc's memory, string and I/O functions (libmemsan.so
+ * only).
  *
  *   libc.def        every function that is intercepted, once
  *   libc_real.c     libc's own functions behind ours; the gate
+ *   symbols.c       one name in a loaded module's symbol table
  *   libc_check.c    what checks have in common: scans that stop at bad memory, reports
  *   libc_mem.c      mem*, b*                        libc_wcs.c     wcs*, wmem*
  *   libc_str.c      str*, stp* that copy            libc_printf.c  sprintf and its family
@@ -11,19 +13,21 @@
  *                                                   libc_kernel.c  buffers with guards in them
  *                                                   libc_path.c    getcwd, realpath, readlink, gethostname, …
  *
- * An interceptor is two functions.  The exported one asks the gate whether its pointers are foreign (neither memory whose shadow is kept nor the fence's pool)
- * and jumps to libc's: one subtract and compare for each pointer.  Otherwise checked_NAME does the work:
+ * An interceptor is two functions.  The exported one asks the gate whether its pointers are foreign (neither memory
+ * whose shadow is kept nor the fence's pool) and jumps to libc's: one subtract and compare for each pointer.  Otherwise
+ * checked_NAME does the work:
  *
  *      program ── memcpy ──┬── foreign ──────────────────────→ libc's memcpy
  *                          └── checked_memcpy: check, report ─→ libc's memcpy
  *
- * What a check asks for is what the call really does, never more: sources and fixed lengths are checked before the call; where only
- * libc or the kernel knows how much is written (read, fgets, snprintf) the destination is checked afterwards; a scan is checked up
- * to the byte at which it stops.  A report never changes what the call does afterwards, but for a negative size, which libc could
- * only die of: that call does nothing.  errno, cancellation and variadic arguments stay libc's own business.
+ * What a check asks for is what the call really does, never more: sources and fixed lengths are checked before the
+ * call; where only libc or the kernel knows how much is written (read, fgets, snprintf) the destination is checked
+ * afterwards; a scan is checked up to the byte at which it stops.  A report never changes what the call does
+ * afterwards, but for a negative size, which libc could only die of: that call does nothing.  errno, cancellation and
+ * variadic arguments stay libc's own business.
  *
- * Weakness accepted: of functions that glibc has in several versions (memcpy, realpath) all callers get the newest; overlapping
- * memcpy therefore copies as memmove does, as memcpy@GLIBC_2.2.5 did.
+ * Weakness accepted: of functions that glibc has in several versions (memcpy, realpath) all callers get the newest;
+ * overlapping memcpy therefore copies as memmove does, as memcpy@GLIBC_2.2.5 did.
  */
 #ifndef MEMSAN_INTERCEPT_H
 #define MEMSAN_INTERCEPT_H
@@ -52,7 +56,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
-/* Hidden also where they are only declared, so that they are reached without the global offset table (and before relocation). */
+/* Hidden also where they are only declared, so that they are reached without the global offset table (and before
+ * relocation). */
 #pragma GCC visibility push(hidden)
 #include "preload/preload.h"
 #include "shadow/shadow.h"
@@ -72,7 +77,7 @@
 /* Programs still call getwd. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-/* ---- what glibc exports and its headers declare only for fortified code, or not at all --------------------------------- */
+/* ---- what glibc exports and its headers declare only for fortified code, or not at all ------- */
 
 void *__mempcpy(void *dst, const void *src, size_t n);
 int __memcmpeq(const void *a, const void *b, size_t n);
@@ -133,7 +138,8 @@ ssize_t __read_chk(int fd, void *dst, size_t n, size_t room);
 ssize_t __pread_chk(int fd, void *dst, size_t n, off_t offset, size_t room);
 ssize_t __pread64_chk(int fd, void *dst, size_t n, off64_t offset, size_t room);
 ssize_t __recv_chk(int fd, void *dst, size_t n, size_t room, int flags);
-ssize_t __recvfrom_chk(int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address, socklen_t *address_len);
+ssize_t __recvfrom_chk(int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address,
+                       socklen_t *address_len);
 
 char *__getcwd_chk(char *dst, size_t n, size_t room);
 char *__getwd_chk(char *dst, size_t room);
@@ -146,7 +152,24 @@ int __getlogin_r_chk(char *dst, size_t n, size_t room);
 int __ttyname_r_chk(int fd, char *dst, size_t n, size_t room);
 size_t __confstr_chk(int name, char *dst, size_t n, size_t room);
 
-/* ---- libc_real.c: libc's own ------------------------------------------------------------------------------------------ */
+/* ---- symbols.c: names in a loaded module ----------------------------------------------------- */
+
+#pragma GCC visibility push(hidden)
+/* Where a module keeps its symbols.  table NULL: it has no GNU hash table. */
+struct module_symbols {
+	const uint32_t *table;
+	const ElfW(Sym) *symbols;
+	const char *strings;
+	const uint16_t *versions;
+};
+void symbols_find(struct module_symbols *s, const struct link_map *m);
+/* NULL: none; of several versions the default one. */
+const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name);
+/* Both at once. */
+const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name);
+#pragma GCC visibility pop
+
+/* ---- libc_real.c: libc's own ----------------------------------------------------------------- */
 
 struct libc_table {
 #define LIBC(name) __typeof__(name) *name;
@@ -160,9 +183,12 @@ enum libc_index {
 	LIBC_NR,
 };
 
-/* Pointers with (uintptr_t)p - end < span are foreign: no byte of shadow is kept for them, no object is fenced there, and libc_real is
- * filled in.  All zero (nothing is foreign) until the constructor has run, so that one compare also answers "are we ready?". */
-struct libc_gate { uintptr_t end, span; };
+/* Pointers with (uintptr_t)p - end < span are foreign: no byte of shadow is kept for them, no object is fenced there,
+ * and libc_real is filled in.  All zero (nothing is foreign) until the constructor has run, so that one compare also
+ * answers "are we ready?". */
+struct libc_gate {
+	uintptr_t end, span;
+};
 #pragma GCC visibility push(hidden)
 extern struct libc_gate libc_gate;
 extern struct libc_table libc_real;
@@ -172,37 +198,43 @@ extern bool libc_replaced[LIBC_NR];
 
 /* libc_real's entry before the constructor has filled it: looked up now, or our own while we are not relocated yet. */
 void *libc_early(enum libc_index index);
+/* All of libc_real; by the constructor. */
+void libc_look_up(void);
+/* What the interceptor of libc's function `name` is to call instead of it, `real` itself for most; NULL: no such
+ * choice.  Set once, by the constructor, before libc_look_up. */
+extern void *(*libc_wrap)(const char *name, void *real);
+/* The constructor is done: foreign pointers pass from now on. */
+void libc_gate_open(void);
 
 __inline_hot bool libc_foreign(const void *p)
 {
 	return (uintptr_t)p - libc_gate.end < libc_gate.span;
 }
 
-#define REAL(name)                                                                                                    \
-	(likely(libc_real.name != NULL) ? libc_real.name : (__typeof__(name) *)libc_early(LIBC_##name))
+#define REAL(name) (likely(libc_real.name != NULL) ? libc_real.name : (__typeof__(name) *)libc_early(LIBC_##name))
 
-/* INTERCEPT(ret, name, (parameters), (arguments), foreign) { body of checked_name }: the parts of an interceptor.  The exported one must
- * stay a leaf that saves nothing, hence the function between. */
-#define INTERCEPT(ret, name, params, args, foreign)                                                                   \
-	static inline ret checked_##name params;                                                                       \
-	static __attribute__((noinline)) ret gated_##name params                                                       \
-	{                                                                                                              \
-		if (unlikely(libc_replaced[LIBC_##name]))                                                              \
-			return REAL(name) args;                                                                        \
-		return checked_##name args;                                                                            \
-	}                                                                                                              \
-	MEMSAN_EXPORT ret name params                                                                                  \
-	{                                                                                                              \
-		if (likely(foreign))                                                                                   \
-			return libc_real.name args;                                                                    \
-		return gated_##name args;                                                                              \
-	}                                                                                                              \
+/* INTERCEPT(ret, name, (parameters), (arguments), foreign) { body of checked_name }: the parts of an interceptor.  The
+ * exported one must stay a leaf that saves nothing, hence the function between. */
+#define INTERCEPT(ret, name, params, args, foreign)              \
+	static inline ret checked_##name params;                 \
+	static __attribute__((noinline)) ret gated_##name params \
+	{                                                        \
+		if (unlikely(libc_replaced[LIBC_##name]))        \
+			return REAL(name) args;                  \
+		return checked_##name args;                      \
+	}                                                        \
+	MEMSAN_EXPORT ret name params                            \
+	{                                                        \
+		if (likely(foreign))                             \
+			return libc_real.name args;              \
+		return gated_##name args;                        \
+	}                                                        \
 	static inline ret checked_##name params
 
 /* In the body of checked_NAME: "NAME". */
 #define ENTRY (__func__ + sizeof("checked_") - 1)
 
-/* ---- libc_check.c ------------------------------------------------------------------------------------------------------- */
+/* ---- libc_check.c ---------------------------------------------------------------------------- */
 
 void libc_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry);
 void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry);
@@ -214,8 +246,8 @@ __inline_hot bool libc_covers(const void *p)
 	return fence_contains(p) || shadow_covers(p);
 }
 
-/* How many bytes from p on may surely be accessed, as far as one load of shadow tells; 0 says nothing.  Guards of the fence's pool have no
- * shadow that says so. */
+/* How many bytes from p on may surely be accessed, as far as one load of shadow tells; 0 says nothing.  Guards of the
+ * fence's pool have no shadow that says so. */
 __inline_hot size_t libc_good_ahead(const void *p)
 {
 	return fence_contains(p) ? 0 : shadow_good_ahead(p);
@@ -252,30 +284,33 @@ __inline_hot bool check_write(const void *p, size_t n, const char *entry)
 	return check_range(p, n, ACCESS_WRITE, entry);
 }
 
-/* ---- libc_kernel.c: buffers that the kernel reads and fills.  The program's own access to a guarded page would fault and be reported; the
- * kernel's fails with EFAULT, of which nobody is told. */
+/* ---- libc_kernel.c: buffers that the kernel reads and fills.  The program's own access to a guarded page would fault
+ * and be reported; the kernel's fails with EFAULT, of which nobody is told. */
 
 /* What is about to be read by the kernel, whole.  False after a report; then what was guarded is memory. */
 bool kernel_reads(const void *src, size_t n, const char *entry);
-/* A call without effects besides filling dst has failed: because of a guard there?  It is open then, and the call may be made again. */
+/* A call without effects besides filling dst has failed: because of a guard there?  It is open then, and the call may
+ * be made again. */
 bool kernel_refused(const void *dst, size_t n);
 
-/* A buffer that the kernel is to fill.  `to` is where: the buffer itself, or memory lent for the call when pages of the buffer are guarded. */
+/* A buffer that the kernel is to fill.  `to` is where: the buffer itself, or memory lent for the call when pages of the
+ * buffer are guarded. */
 struct kernel_fill {
 	void *dst, *to;
-	size_t n, good;               /* how much of dst is accessible from its beginning on; when lent */
-	void *map;                    /* what was lent, NULL: nothing */
+	size_t n, good; /* how much of dst is accessible from its beginning on; when lent */
+	void *map;      /* what was lent, NULL: nothing */
 	size_t map_size;
 };
 void *kernel_fill_begin(struct kernel_fill *fill, void *dst, size_t n);
-/* `came` bytes were stored, -1: the call failed.  They are checked, and are in dst afterwards.  False after a report. */
+/* `came` bytes were stored, -1: the call failed.  They are checked, and are in dst afterwards.  False after a
+ * report. */
 bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry);
 
 /* The same for a vector.  Its return value replaces v. */
 struct kernel_scatter {
 	const struct iovec *asked;
 	long count;
-	struct kernel_fill *fills;    /* NULL: nothing was lent */
+	struct kernel_fill *fills; /* NULL: nothing was lent */
 	struct iovec *to;
 	size_t map_size;
 };
@@ -301,15 +336,18 @@ __inline_hot bool ranges_overlap(const void *a, size_t an, const void *b, size_t
 }
 
 /* A scan that never touches a byte it may not read.  len: how far it came; bad: the byte that stopped it, or 0. */
-struct libc_scan { size_t len; uintptr_t bad; };
+struct libc_scan {
+	size_t len;
+	uintptr_t bad;
+};
 /* For byte c in [s, s+max): len is its index, or max, or the count of good bytes. */
 struct libc_scan libc_scan_byte(const char *s, int c, size_t max);
 struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max);
 /* A string argument: its length in *len (up to max, where a terminator is not needed); false after a report. */
 bool check_string(const char *s, size_t max, size_t *len, const char *entry);
 bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *entry);
-/* The bytes from p on that are known to be good, at most max.  Fewer: bad is the byte behind them; or it is 0, and one asks again
- * from there on. */
+/* The bytes from p on that are known to be good, at most max.  Fewer: bad is the byte behind them; or it is 0, and one
+ * asks again from there on. */
 struct libc_scan libc_extent(const void *p, size_t max);
 
 #endif

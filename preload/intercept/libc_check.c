@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_check.c - what the interceptors' checks have in common: scans that stop at bad memory, and reports of arguments.
+/* preload/intercept/libc_check.c - what the interceptors' checks have in common: scans that stop at bad memory, and
+ * reports of arguments.
  *
- * libc's strlen runs on until it finds a NUL, wherever that is.  Ours asks the shadow first how far it may go, in chunks that grow (most
- * strings are short, some are megabytes), and lets libc's memchr search only there:
+ * libc's strlen runs on until it finds a NUL, wherever that is.  Ours asks the shadow first how far it may go, in
+ * chunks that grow (most strings are short, some are megabytes), and lets libc's memchr search only there:
  *
  *      s ........ chunk ....│.... chunk ........│  red zone
  *                           find_bad: none       find_bad: here → the scan ends with what was good
@@ -14,7 +15,7 @@
 #define SCAN_FIRST 64
 #define SCAN_LARGEST 4096
 
-/* ---- reports ---------------------------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 __cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry)
 {
@@ -49,7 +50,8 @@ static void report_argument(enum report_kind kind, const void *p, size_t n, enum
 	report_finding(&f);
 }
 
-__cold_path void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry)
+__cold_path void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size,
+                                     const char *entry)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
@@ -58,8 +60,8 @@ __cold_path void libc_report_overlap(const void *dst, size_t dst_size, const voi
 	char detail[200];
 	struct fmt_buf b;
 	fmt_init(&b, detail, sizeof(detail));
-	fmt_printf(&b, "destination [%p, %p) and source [%p, %p) have %zu bytes in common",
-	           dst, (const char *)dst + dst_size, src, (const char *)src + src_size, (size_t)(to - from));
+	fmt_printf(&b, "destination [%p, %p) and source [%p, %p) have %zu bytes in common", dst,
+	           (const char *)dst + dst_size, src, (const char *)src + src_size, (size_t)(to - from));
 	report_argument(REPORT_PARAM_OVERLAP, dst, dst_size, ACCESS_WRITE, entry, detail, &regs);
 }
 
@@ -74,7 +76,7 @@ __cold_path void libc_report_negative(const void *p, size_t n, enum report_acces
 	report_argument(REPORT_NEGATIVE_SIZE, p, n, access, entry, detail, &regs);
 }
 
-/* ---- scans -------------------------------------------------------------------------------------------------------------- */
+/* ---- scans ----------------------------------------------------------------------------------- */
 
 /* Shadow is looked at 16 bytes at a time, as 128 of memory. */
 typedef uint64_t shadow_pair __attribute__((vector_size(16), aligned(1), may_alias));
@@ -97,8 +99,8 @@ __inline_hot bool block_good(const void *p, size_t bytes)
 	return (any[0] | any[1]) == 0;
 }
 
-/* In the fence's pool the object's slot tells, in every mode.  An instrumented program's shadow may know more (what the program has poisoned
- * itself), and less: guards have none. */
+/* In the fence's pool the object's slot tells, in every mode.  An instrumented program's shadow may know more (what the
+ * program has poisoned itself), and less: guards have none. */
 static __cold_path uintptr_t fenced_find_bad(const void *p, size_t n)
 {
 	uintptr_t bad = fence_find_bad(p, n), first = 0;

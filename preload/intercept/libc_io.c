@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/intercept/libc_io.c - interceptors of the system calls that fill a buffer or empty one.
  *
- * A read is checked afterwards and for the bytes that came, for POSIX lets a program pass a size that its data will never reach.  A
- * write is checked before and whole: the size is what the program claims to have, and afterwards would be too late in another way: the
- * other side may have answered by then, and another thread freed the buffer.  libc's own function is called in both cases, so
- * cancellation, errno and restarts are as ever.  libc_kernel.c has what is special where guard pages are.
+ * A read is checked afterwards and for the bytes that came, for POSIX lets a program pass a size that its data will
+ * never reach.  A write is checked before and whole: the size is what the program claims to have, and afterwards would
+ * be too late in another way: the other side may have answered by then, and another thread freed the buffer.  libc's
+ * own function is called in both cases, so cancellation, errno and restarts are as ever.  libc_kernel.c has what is
+ * special where guard pages are.
  */
 #include "preload/intercept/intercept.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
 
-/* ---- one buffer -------------------------------------------------------------------------------------------------------------- */
+/* ---- one buffer ------------------------------------------------------------------------------ */
 
-/* With MSG_TRUNC, datagram sockets return the true length, which may be more than was stored, and TCP throws away what it counts: there the
- * buffer is not touched and may be NULL. */
+/* With MSG_TRUNC, datagram sockets return the true length, which may be more than was stored, and TCP throws away what
+ * it counts: there the buffer is not touched and may be NULL. */
 static ssize_t stored_by_socket(int fd, int flags, ssize_t ret)
 {
 	int type = 0, domain = 0;
@@ -27,14 +28,14 @@ static ssize_t stored_by_socket(int fd, int flags, ssize_t ret)
 	return type == SOCK_STREAM && (domain == AF_INET || domain == AF_INET6) ? 0 : ret;
 }
 
-#define FILL_CALL(name, params, args, stored)                                                                                    \
-	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst))                                                      \
-	{                                                                                                              \
-		struct kernel_fill fill;                                                                               \
-		dst = kernel_fill_begin(&fill, dst, n);                                                                \
-		ssize_t ret = REAL(name) args;                                                                         \
-		kernel_fill_end(&fill, stored, ENTRY);                                                                 \
-		return ret;                                                                                            \
+#define FILL_CALL(name, params, args, stored)                     \
+	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst)) \
+	{                                                         \
+		struct kernel_fill fill;                          \
+		dst = kernel_fill_begin(&fill, dst, n);           \
+		ssize_t ret = REAL(name) args;                    \
+		kernel_fill_end(&fill, stored, ENTRY);            \
+		return ret;                                       \
 	}
 #define FILL(name, params, args) FILL_CALL(name, params, args, ret)
 #define FILL_SOCKET(name, params, args) FILL_CALL(name, params, args, stored_by_socket(fd, flags, ret))
@@ -48,21 +49,22 @@ FILL(__pread64_chk, (int fd, void *dst, size_t n, off64_t offset, size_t room), 
 FILL_SOCKET(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (fd, dst, n, room, flags))
 
 /* The kernel stores as much of the address as fits and the length of all of it. */
-#define FILL_FROM(name, params, args)                                                                                  \
-	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst) && libc_foreign(address.__sockaddr__))                \
-	{                                                                                                              \
-		bool wanted = address.__sockaddr__ && address_len;                                                     \
-		struct kernel_fill data, from;                                                                         \
-		dst = kernel_fill_begin(&data, dst, n);                                                                \
-		address.__sockaddr__ = kernel_fill_begin(&from, address.__sockaddr__, wanted ? *address_len : 0);      \
-		ssize_t ret = REAL(name) args;                                                                         \
-		kernel_fill_end(&data, stored_by_socket(fd, flags, ret), ENTRY);                                       \
-		kernel_fill_end(&from, ret >= 0 && wanted ? (ssize_t)*address_len : 0, ENTRY);                         \
-		return ret;                                                                                            \
+#define FILL_FROM(name, params, args)                                                                             \
+	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst) && libc_foreign(address.__sockaddr__))           \
+	{                                                                                                         \
+		bool wanted = address.__sockaddr__ && address_len;                                                \
+		struct kernel_fill data, from;                                                                    \
+		dst = kernel_fill_begin(&data, dst, n);                                                           \
+		address.__sockaddr__ = kernel_fill_begin(&from, address.__sockaddr__, wanted ? *address_len : 0); \
+		ssize_t ret = REAL(name) args;                                                                    \
+		kernel_fill_end(&data, stored_by_socket(fd, flags, ret), ENTRY);                                  \
+		kernel_fill_end(&from, ret >= 0 && wanted ? (ssize_t)*address_len : 0, ENTRY);                    \
+		return ret;                                                                                       \
 	}
 FILL_FROM(recvfrom, (int fd, void *dst, size_t n, int flags, __SOCKADDR_ARG address, socklen_t *address_len),
           (fd, dst, n, flags, address, address_len))
-FILL_FROM(__recvfrom_chk, (int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address, socklen_t *address_len),
+FILL_FROM(__recvfrom_chk,
+          (int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address, socklen_t *address_len),
           (fd, dst, n, room, flags, address, address_len))
 
 /* A negative size makes the kernel fail the call; that it came to this is the error. */
@@ -72,18 +74,19 @@ static void check_source(const void *src, size_t n, const char *entry)
 		kernel_reads(src, n, entry);
 }
 
-#define EMPTY(name, params, args)                                                                                      \
-	INTERCEPT(ssize_t, name, params, args, libc_foreign(src))                                                      \
-	{                                                                                                              \
-		check_source(src, n, ENTRY);                                                                           \
-		return REAL(name) args;                                                                                \
+#define EMPTY(name, params, args)                                 \
+	INTERCEPT(ssize_t, name, params, args, libc_foreign(src)) \
+	{                                                         \
+		check_source(src, n, ENTRY);                      \
+		return REAL(name) args;                           \
 	}
 EMPTY(write, (int fd, const void *src, size_t n), (fd, src, n))
 EMPTY(pwrite, (int fd, const void *src, size_t n, off_t offset), (fd, src, n, offset))
 EMPTY(pwrite64, (int fd, const void *src, size_t n, off64_t offset), (fd, src, n, offset))
 EMPTY(send, (int fd, const void *src, size_t n, int flags), (fd, src, n, flags))
 
-INTERCEPT(ssize_t, sendto, (int fd, const void *src, size_t n, int flags, __CONST_SOCKADDR_ARG address, socklen_t address_len),
+INTERCEPT(ssize_t, sendto,
+          (int fd, const void *src, size_t n, int flags, __CONST_SOCKADDR_ARG address, socklen_t address_len),
           (fd, src, n, flags, address, address_len), libc_foreign(src) && libc_foreign(address.__sockaddr__))
 {
 	check_source(src, n, ENTRY);
@@ -92,7 +95,7 @@ INTERCEPT(ssize_t, sendto, (int fd, const void *src, size_t n, int flags, __CONS
 	return REAL(sendto)(fd, src, n, flags, address, address_len);
 }
 
-/* ---- vectors: the buffers are what matters, wherever the array of them is --------------------------------------------------------- */
+/* ---- vectors: the buffers are what matters, wherever the array of them is -------------------- */
 
 /* More than the kernel takes (IOV_MAX) makes the call fail before anything is looked at. */
 static bool vector_readable(const struct iovec *v, long count, const char *entry)
@@ -110,35 +113,37 @@ static void check_gathered(const struct iovec *v, long count, const char *entry)
 	}
 }
 
-#define SCATTER(name, params, args)                                                                                    \
-	INTERCEPT(ssize_t, name, params, args, false)                                                                  \
-	{                                                                                                              \
-		struct kernel_scatter scatter;                                                                         \
-		v = kernel_scatter_begin(&scatter, v, vector_readable(v, count, ENTRY) ? count : 0);                   \
-		ssize_t ret = REAL(name) args;                                                                         \
-		kernel_scatter_end(&scatter, ret, ENTRY);                                                              \
-		return ret;                                                                                            \
+#define SCATTER(name, params, args)                                                                  \
+	INTERCEPT(ssize_t, name, params, args, false)                                                \
+	{                                                                                            \
+		struct kernel_scatter scatter;                                                       \
+		v = kernel_scatter_begin(&scatter, v, vector_readable(v, count, ENTRY) ? count : 0); \
+		ssize_t ret = REAL(name) args;                                                       \
+		kernel_scatter_end(&scatter, ret, ENTRY);                                            \
+		return ret;                                                                          \
 	}
 SCATTER(readv, (int fd, const struct iovec *v, int count), (fd, v, count))
 SCATTER(preadv, (int fd, const struct iovec *v, int count, off_t offset), (fd, v, count, offset))
 SCATTER(preadv64, (int fd, const struct iovec *v, int count, off64_t offset), (fd, v, count, offset))
 SCATTER(preadv2, (int fd, const struct iovec *v, int count, off_t offset, int flags), (fd, v, count, offset, flags))
-SCATTER(preadv64v2, (int fd, const struct iovec *v, int count, off64_t offset, int flags), (fd, v, count, offset, flags))
+SCATTER(preadv64v2, (int fd, const struct iovec *v, int count, off64_t offset, int flags),
+        (fd, v, count, offset, flags))
 
-#define GATHER(name, params, args)                                                                                     \
-	INTERCEPT(ssize_t, name, params, args, false)                                                                  \
-	{                                                                                                              \
-		if (vector_readable(v, count, ENTRY))                                                                  \
-			check_gathered(v, count, ENTRY);                                                               \
-		return REAL(name) args;                                                                                \
+#define GATHER(name, params, args)                       \
+	INTERCEPT(ssize_t, name, params, args, false)    \
+	{                                                \
+		if (vector_readable(v, count, ENTRY))    \
+			check_gathered(v, count, ENTRY); \
+		return REAL(name) args;                  \
 	}
 GATHER(writev, (int fd, const struct iovec *v, int count), (fd, v, count))
 GATHER(pwritev, (int fd, const struct iovec *v, int count, off_t offset), (fd, v, count, offset))
 GATHER(pwritev64, (int fd, const struct iovec *v, int count, off64_t offset), (fd, v, count, offset))
 GATHER(pwritev2, (int fd, const struct iovec *v, int count, off_t offset, int flags), (fd, v, count, offset, flags))
-GATHER(pwritev64v2, (int fd, const struct iovec *v, int count, off64_t offset, int flags), (fd, v, count, offset, flags))
+GATHER(pwritev64v2, (int fd, const struct iovec *v, int count, off64_t offset, int flags),
+       (fd, v, count, offset, flags))
 
-/* ---- messages ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void check_sent(const struct msghdr *m, const char *entry)
 {
@@ -152,8 +157,8 @@ static void check_sent(const struct msghdr *m, const char *entry)
 		check_gathered(m->msg_iov, (long)m->msg_iovlen, entry);
 }
 
-/* The kernel is given a header of our own, whose buffers it can fill.  Ancillary data is cut off at msg_controllen, a name may be longer than
- * its room. */
+/* The kernel is given a header of our own, whose buffers it can fill.  Ancillary data is cut off at msg_controllen, a
+ * name may be longer than its room. */
 struct message_fill {
 	struct kernel_fill name, control;
 	struct kernel_scatter data;
@@ -166,11 +171,13 @@ static void message_begin(struct message_fill *fill, const struct msghdr *m, str
 	*use = *m;
 	use->msg_name = kernel_fill_begin(&fill->name, m->msg_name, m->msg_namelen);
 	use->msg_control = kernel_fill_begin(&fill->control, m->msg_control, m->msg_controllen);
-	use->msg_iov = (struct iovec *)kernel_scatter_begin(&fill->data, m->msg_iov, readable ? (long)m->msg_iovlen : 0);
+	use->msg_iov = (struct iovec *)kernel_scatter_begin(&fill->data, m->msg_iov,
+	                                                    readable ? (long)m->msg_iovlen : 0);
 }
 
 /* `stored` bytes of data; -1: the call failed. */
-static void message_end(struct message_fill *fill, struct msghdr *m, const struct msghdr *use, ssize_t stored, const char *entry)
+static void message_end(struct message_fill *fill, struct msghdr *m, const struct msghdr *use, ssize_t stored,
+                        const char *entry)
 {
 	if (stored >= 0 && check_write(m, sizeof(*m), entry)) {
 		m->msg_namelen = use->msg_namelen;
@@ -215,7 +222,8 @@ static bool message_data(const struct mmsghdr *m, const char *entry)
 }
 
 /* Of many messages only the data is checked: keeping all headers as they were would need memory of unknown size. */
-static int receive_in_place(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout, const char *entry)
+static int receive_in_place(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout,
+                            const char *entry)
 {
 	int ret = REAL(recvmmsg)(fd, m, count, flags, timeout);
 
@@ -228,7 +236,8 @@ static int receive_in_place(int fd, struct mmsghdr *m, unsigned count, int flags
 	return ret;
 }
 
-static int receive_lent(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout, const char *entry)
+static int receive_lent(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout,
+                        const char *entry)
 {
 	size_t size = count * (sizeof(struct mmsghdr) + sizeof(struct message_fill));
 	struct mmsghdr *use = kernel_lend(size);
@@ -243,7 +252,8 @@ static int receive_lent(int fd, struct mmsghdr *m, unsigned count, int flags, st
 	for (int i = 0; i < (int)count; i++) {
 		if (i < ret)
 			m[i].msg_len = use[i].msg_len;
-		message_end(&fills[i], &m[i].msg_hdr, &use[i].msg_hdr, i < ret ? stored_by_socket(fd, flags, use[i].msg_len) : -1, entry);
+		message_end(&fills[i], &m[i].msg_hdr, &use[i].msg_hdr,
+		            i < ret ? stored_by_socket(fd, flags, use[i].msg_len) : -1, entry);
 	}
 	kernel_take_back(use, size);
 	return ret;
@@ -255,7 +265,8 @@ INTERCEPT(int, recvmmsg, (int fd, struct mmsghdr *m, unsigned count, int flags, 
 	if (!m || count > IOV_MAX || !check_read(m, count * sizeof(*m), ENTRY))
 		return REAL(recvmmsg)(fd, m, count, flags, timeout);
 	for (unsigned i = 0; i < count; i++)
-		if (message_data(&m[i], ENTRY) && kernel_meets_guard(m[i].msg_hdr.msg_iov, (long)m[i].msg_hdr.msg_iovlen))
+		if (message_data(&m[i], ENTRY) &&
+		    kernel_meets_guard(m[i].msg_hdr.msg_iov, (long)m[i].msg_hdr.msg_iovlen))
 			return receive_lent(fd, m, count, flags, timeout, ENTRY);
 	return receive_in_place(fd, m, count, flags, timeout, ENTRY);
 }

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_kernel.c - buffers that system calls read and fill, where guard pages are: what the kernel would only answer with EFAULT.
+/* preload/intercept/libc_kernel.c - buffers that system calls read and fill, where guard pages are: what the kernel
+ * would only answer with EFAULT.
  *
- * What the kernel is to read is known before: it is checked, reported, and what is guarded of it is opened, so that the call goes on as the
- * program's own access would.
+ * What the kernel is to read is known before: it is checked, reported, and what is guarded of it is opened, so that the
+ * call goes on as the program's own access would.
  *
- * What it fills is known afterwards only: a program may pass a size that its data never reaches.  A guard in the buffer would cut the call short
- * there (a stream, a file), or lose what came (a datagram), or hide that anything was wrong.  So a buffer with a guard in it is replaced:
+ * What it fills is known afterwards only: a program may pass a size that its data never reaches.  A guard in the buffer
+ * would cut the call short there (a stream, a file), or lose what came (a datagram), or hide that anything was wrong.
+ * So a buffer with a guard in it is replaced:
  *
  *      dst  ........│ guard            asked for
  *      lent ....................       what the kernel fills; begins as dst does
  *           └─ came ─┘                 checked as an access to dst, reported, opened, copied there
  *
- * That costs some microseconds and hits only calls whose size leads into a guard, which nearly always is a bug.  The weakness accepted: a thread
- * that is cancelled inside such a call leaves the lent memory behind.
+ * That costs some microseconds and hits only calls whose size leads into a guard, which nearly always is a bug.  The
+ * weakness accepted: a thread that is cancelled inside such a call leaves the lent memory behind.
  */
 #include "preload/intercept/intercept.h"
 
@@ -21,7 +23,8 @@
 
 void *kernel_lend(size_t size)
 {
-	long p = arch_syscall6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	long p = arch_syscall6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p < 0 && p > -4096 ? NULL : (void *)p;
 }
@@ -32,7 +35,7 @@ void kernel_take_back(void *map, size_t size)
 		arch_syscall6(SYS_munmap, (long)map, (long)size, 0, 0, 0, 0);
 }
 
-/* ---- guards ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- guards ---------------------------------------------------------------------------------- */
 
 /* Only the beginning of a freed area has shadow that says so. */
 static bool area_guard(const void *p)
@@ -98,7 +101,7 @@ bool kernel_refused(const void *dst, size_t n)
 	return true;
 }
 
-/* ---- one buffer -------------------------------------------------------------------------------------------------------------------- */
+/* ---- one buffer ------------------------------------------------------------------------------ */
 
 static void fill_into(struct kernel_fill *fill, void *map, size_t size)
 {
@@ -117,7 +120,7 @@ static size_t fill_room(const struct kernel_fill *fill)
 
 void *kernel_fill_begin(struct kernel_fill *fill, void *dst, size_t n)
 {
-	*fill = (struct kernel_fill) { .dst = dst, .to = dst, .n = n, .good = n };
+	*fill = (struct kernel_fill){ .dst = dst, .to = dst, .n = n, .good = n };
 	if (likely(!dst || !libc_covers(dst) || (ptrdiff_t)n <= 0))
 		return dst;
 	fill->good = before_guard(dst, n);
@@ -146,7 +149,7 @@ bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry)
 	return ok;
 }
 
-/* ---- vectors ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- vectors --------------------------------------------------------------------------------- */
 
 bool kernel_meets_guard(const struct iovec *v, long count)
 {
@@ -169,7 +172,7 @@ static bool overlaps_itself(const struct iovec *v, long count)
 
 const struct iovec *kernel_scatter_begin(struct kernel_scatter *scatter, const struct iovec *v, long count)
 {
-	*scatter = (struct kernel_scatter) { .asked = v, .count = count };
+	*scatter = (struct kernel_scatter){ .asked = v, .count = count };
 	if (likely(!kernel_meets_guard(v, count) && !overlaps_itself(v, count)))
 		return v;
 	scatter->map_size = (size_t)count * (sizeof(*scatter->fills) + sizeof(*v));
@@ -178,7 +181,8 @@ const struct iovec *kernel_scatter_begin(struct kernel_scatter *scatter, const s
 		return v;
 	scatter->to = (struct iovec *)(scatter->fills + count);
 	for (long i = 0; i < count; i++)
-		scatter->to[i] = (struct iovec) { kernel_fill_begin(&scatter->fills[i], v[i].iov_base, v[i].iov_len), v[i].iov_len };
+		scatter->to[i] = (struct iovec){ kernel_fill_begin(&scatter->fills[i], v[i].iov_base, v[i].iov_len),
+			                         v[i].iov_len };
 	return scatter->to;
 }
 
@@ -189,7 +193,8 @@ void kernel_scatter_end(struct kernel_scatter *scatter, ssize_t came, const char
 	bool ok = true;
 
 	for (long i = 0; i < scatter->count; i++) {
-		struct iovec part = scatter->fills ? (struct iovec){ scatter->fills[i].dst, scatter->fills[i].n } : scatter->asked[i];
+		struct iovec part = scatter->fills ? (struct iovec){ scatter->fills[i].dst, scatter->fills[i].n }
+		                                   : scatter->asked[i];
 		size_t here = MIN(left, part.iov_len);
 
 		left -= here;

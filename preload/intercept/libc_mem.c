@@ -2,7 +2,7 @@
 /* preload/intercept/libc_mem.c - interceptors of the functions that take memory and a length. */
 #include "preload/intercept/intercept.h"
 
-/* ---- copies ------------------------------------------------------------------------------------------------------------- */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 /* What every copy of n bytes asks first.  COPY_SKIP: a negative size, nothing may be copied; COPY_MOVE: not plainly. */
 enum copy_verdict { COPY_PLAIN, COPY_MOVE, COPY_SKIP };
@@ -26,9 +26,12 @@ static enum copy_verdict copy_check(void *dst, const void *src, size_t n, bool m
 INTERCEPT(void *, memcpy, (void *dst, const void *src, size_t n), (dst, src, n), FOREIGN_COPY)
 {
 	switch (copy_check(dst, src, n, false, ENTRY)) {
-	case COPY_SKIP: return dst;
-	case COPY_MOVE: return REAL(memmove)(dst, src, n);
-	default: return REAL(memcpy)(dst, src, n);
+	case COPY_SKIP:
+		return dst;
+	case COPY_MOVE:
+		return REAL(memmove)(dst, src, n);
+	default:
+		return REAL(memcpy)(dst, src, n);
 	}
 }
 
@@ -39,14 +42,17 @@ INTERCEPT(void *, memmove, (void *dst, const void *src, size_t n), (dst, src, n)
 	return REAL(memmove)(dst, src, n);
 }
 
-#define MEMPCPY(name)                                                                                                  \
-	INTERCEPT(void *, name, (void *dst, const void *src, size_t n), (dst, src, n), FOREIGN_COPY)                   \
-	{                                                                                                              \
-		switch (copy_check(dst, src, n, false, ENTRY)) {                                                       \
-		case COPY_SKIP: return dst;                                                                            \
-		case COPY_MOVE: return (char *)REAL(memmove)(dst, src, n) + n;                                         \
-		default: return REAL(name)(dst, src, n);                                                               \
-		}                                                                                                      \
+#define MEMPCPY(name)                                                                                \
+	INTERCEPT(void *, name, (void *dst, const void *src, size_t n), (dst, src, n), FOREIGN_COPY) \
+	{                                                                                            \
+		switch (copy_check(dst, src, n, false, ENTRY)) {                                     \
+		case COPY_SKIP:                                                                      \
+			return dst;                                                                  \
+		case COPY_MOVE:                                                                      \
+			return (char *)REAL(memmove)(dst, src, n) + n;                               \
+		default:                                                                             \
+			return REAL(name)(dst, src, n);                                              \
+		}                                                                                    \
 	}
 MEMPCPY(mempcpy)
 MEMPCPY(__mempcpy)
@@ -94,7 +100,8 @@ INTERCEPT(void *, memccpy, (void *dst, const void *src, int c, size_t n), (dst, 
 	return REAL(memccpy)(dst, src, c, n);
 }
 
-/* Swaps pairs of bytes; an odd last byte is left alone and so is a negative length.  Source and destination may be the same. */
+/* Swaps pairs of bytes; an odd last byte is left alone and so is a negative length.  Source and destination may be the
+ * same. */
 INTERCEPT(void, swab, (const void *src, void *dst, ssize_t n), (src, dst, n), FOREIGN_COPY)
 {
 	size_t pairs = n > 0 ? (size_t)n & ~(size_t)1 : 0;
@@ -103,7 +110,7 @@ INTERCEPT(void, swab, (const void *src, void *dst, ssize_t n), (src, dst, n), FO
 	REAL(swab)(src, dst, n);
 }
 
-/* ---- fills ---------------------------------------------------------------------------------------------------------------- */
+/* ---- fills ----------------------------------------------------------------------------------- */
 
 INTERCEPT(void *, memset, (void *dst, int c, size_t n), (dst, c, n), libc_foreign(dst))
 {
@@ -120,13 +127,13 @@ INTERCEPT(void *, __memset_chk, (void *dst, int c, size_t n, size_t room), (dst,
 	return REAL(__memset_chk)(dst, c, n, room);
 }
 
-#define BZERO(name)                                                                                                    \
-	INTERCEPT(void, name, (void *dst, size_t n), (dst, n), libc_foreign(dst))                                      \
-	{                                                                                                              \
-		if (check_negative(dst, n, ACCESS_WRITE, ENTRY))                                                         \
-			return;                                                                                        \
-		check_write(dst, n, ENTRY);                                                                            \
-		REAL(name)(dst, n);                                                                                    \
+#define BZERO(name)                                                               \
+	INTERCEPT(void, name, (void *dst, size_t n), (dst, n), libc_foreign(dst)) \
+	{                                                                         \
+		if (check_negative(dst, n, ACCESS_WRITE, ENTRY))                    \
+			return;                                                   \
+		check_write(dst, n, ENTRY);                                       \
+		REAL(name)(dst, n);                                               \
 	}
 BZERO(bzero)
 BZERO(explicit_bzero)
@@ -138,12 +145,13 @@ INTERCEPT(void, __explicit_bzero_chk, (void *dst, size_t n, size_t room), (dst, 
 	REAL(__explicit_bzero_chk)(dst, n, room);
 }
 
-/* ---- comparisons and searches -------------------------------------------------------------------------------------------------- */
+/* ---- comparisons and searches ---------------------------------------------------------------- */
 
 #define COMPARE_FIRST 64
 
-/* C wants n bytes in both objects.  Programs that know their data to differ earlier pass more (glibc has always stopped at the first
- * difference it meets), so that is how far this looks: a byte past an object is an error only when the outcome hangs on it. */
+/* C wants n bytes in both objects.  Programs that know their data to differ earlier pass more (glibc has always stopped
+ * at the first difference it meets), so that is how far this looks: a byte past an object is an error only when the
+ * outcome hangs on it. */
 static int compare_checked(const void *a, const void *b, size_t n, const char *entry)
 {
 	const char *x = a, *y = b;
@@ -164,10 +172,10 @@ static int compare_checked(const void *a, const void *b, size_t n, const char *e
 	return 0;
 }
 
-#define MEMCMP(name)                                                                                                   \
-	INTERCEPT(int, name, (const void *a, const void *b, size_t n), (a, b, n), libc_foreign(a) && libc_foreign(b))  \
-	{                                                                                                              \
-		return compare_checked(a, b, n, ENTRY);                                                                \
+#define MEMCMP(name)                                                                                                  \
+	INTERCEPT(int, name, (const void *a, const void *b, size_t n), (a, b, n), libc_foreign(a) && libc_foreign(b)) \
+	{                                                                                                             \
+		return compare_checked(a, b, n, ENTRY);                                                               \
 	}
 MEMCMP(memcmp)
 MEMCMP(bcmp)
@@ -184,15 +192,15 @@ INTERCEPT(void *, memchr, (const void *s, int c, size_t n), (s, c, n), libc_fore
 	return scan.len < n ? (char *)s + scan.len : NULL;
 }
 
-#define RAWMEMCHR(name)                                                                                                \
-	INTERCEPT(void *, name, (const void *s, int c), (s, c), libc_foreign(s))                                       \
-	{                                                                                                              \
-		struct libc_scan scan = libc_scan_byte(s, c, SIZE_MAX);                                                \
-		if (unlikely(scan.bad)) {                                                                              \
-			libc_report_range(s, scan.len + 1, scan.bad, ACCESS_READ, ENTRY);                                \
-			return REAL(name)(s, c);                                                                       \
-		}                                                                                                      \
-		return (char *)s + scan.len;                                                                           \
+#define RAWMEMCHR(name)                                                                 \
+	INTERCEPT(void *, name, (const void *s, int c), (s, c), libc_foreign(s))        \
+	{                                                                               \
+		struct libc_scan scan = libc_scan_byte(s, c, SIZE_MAX);                 \
+		if (unlikely(scan.bad)) {                                               \
+			libc_report_range(s, scan.len + 1, scan.bad, ACCESS_READ, ENTRY); \
+			return REAL(name)(s, c);                                        \
+		}                                                                       \
+		return (char *)s + scan.len;                                            \
 	}
 RAWMEMCHR(rawmemchr)
 RAWMEMCHR(__rawmemchr)

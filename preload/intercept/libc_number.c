@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/intercept/libc_number.c - interceptors of the functions that read a number out of a string.
  *
- * They stop at the first character that cannot belong to the number, which only libc (and the locale) knows: a string that ends within
- * the next bytes, all of them good, is fine; of others libc says where it stopped, and everything up to that character is checked
- * afterwards.  Numbers are short, so the look ahead is short too: a program may read many out of one large text.
+ * They stop at the first character that cannot belong to the number, which only libc (and the locale) knows: a string
+ * that ends within the next bytes, all of them good, is fine; of others libc says where it stopped, and everything up
+ * to that character is checked afterwards.  Numbers are short, so the look ahead is short too: a program may read many
+ * out of one large text.
  */
 #include "preload/intercept/intercept.h"
 
@@ -17,52 +18,52 @@ static bool ends_soon(const char *s)
 	return !scan.bad && scan.len < LOOK_AHEAD;
 }
 
-#define CONVERT_BASE(type, name)                                                                                       \
-	INTERCEPT(type, name, (const char *s, char **end, int base), (s, end, base), libc_foreign(s))                  \
-	{                                                                                                              \
-		if (likely(ends_soon(s)))                                                                             \
-			return REAL(name)(s, end, base);                                                               \
-		char *stop = NULL;                                                                                     \
-		type value = REAL(name)(s, &stop, base);                                                               \
-		if (stop)                                                                                              \
-			check_read(s, (size_t)(stop - s) + 1, ENTRY);                                                  \
-		if (end)                                                                                               \
-			*end = stop;                                                                                   \
-		return value;                                                                                          \
+#define CONVERT_BASE(type, name)                                                                      \
+	INTERCEPT(type, name, (const char *s, char **end, int base), (s, end, base), libc_foreign(s)) \
+	{                                                                                             \
+		if (likely(ends_soon(s)))                                                             \
+			return REAL(name)(s, end, base);                                              \
+		char *stop = NULL;                                                                    \
+		type value = REAL(name)(s, &stop, base);                                              \
+		if (stop)                                                                             \
+			check_read(s, (size_t)(stop - s) + 1, ENTRY);                                 \
+		if (end)                                                                              \
+			*end = stop;                                                                  \
+		return value;                                                                         \
 	}
 CONVERT_BASE(long, strtol)
 CONVERT_BASE(unsigned long, strtoul)
 CONVERT_BASE(long long, strtoll)
 CONVERT_BASE(unsigned long long, strtoull)
 
-#define CONVERT_FLOAT(type, name)                                                                                      \
-	INTERCEPT(type, name, (const char *s, char **end), (s, end), libc_foreign(s))                                  \
-	{                                                                                                              \
-		if (likely(ends_soon(s)))                                                                             \
-			return REAL(name)(s, end);                                                                     \
-		char *stop = NULL;                                                                                     \
-		type value = REAL(name)(s, &stop);                                                                     \
-		if (stop)                                                                                              \
-			check_read(s, (size_t)(stop - s) + 1, ENTRY);                                                  \
-		if (end)                                                                                               \
-			*end = stop;                                                                                   \
-		return value;                                                                                          \
+#define CONVERT_FLOAT(type, name)                                                     \
+	INTERCEPT(type, name, (const char *s, char **end), (s, end), libc_foreign(s)) \
+	{                                                                             \
+		if (likely(ends_soon(s)))                                             \
+			return REAL(name)(s, end);                                    \
+		char *stop = NULL;                                                    \
+		type value = REAL(name)(s, &stop);                                    \
+		if (stop)                                                             \
+			check_read(s, (size_t)(stop - s) + 1, ENTRY);                 \
+		if (end)                                                              \
+			*end = stop;                                                  \
+		return value;                                                         \
 	}
 CONVERT_FLOAT(double, strtod)
 CONVERT_FLOAT(float, strtof)
 CONVERT_FLOAT(long double, strtold)
 
 /* The ato family does not say where it stopped; its strto counterpart does, with the same value. */
-#define CONVERT_PLAIN(type, name, with, ...)                                                                           \
-	INTERCEPT(type, name, (const char *s), (s), libc_foreign(s))                                                   \
-	{                                                                                                              \
-		if (likely(ends_soon(s)))                                                                             \
-			return REAL(name)(s);                                                                          \
-		char *stop = NULL;                                                                                     \
-		type value = (type)REAL(with)(s, &stop __VA_ARGS__);                                                   \
-		if (stop)                                                                                              \
-			check_read(s, (size_t)(stop - s) + 1, ENTRY);                                                  \
-		return value;                                                                                          \
+#define CONVERT_PLAIN(type, name, with, ...)                          \
+	INTERCEPT(type, name, (const char *s), (s), libc_foreign(s))  \
+	{                                                             \
+		if (likely(ends_soon(s)))                             \
+			return REAL(name)(s);                         \
+		char *stop = NULL;                                    \
+		type value = (type)REAL(with)(s, &stop __VA_ARGS__);  \
+		if (stop)                                             \
+			check_read(s, (size_t)(stop - s) + 1, ENTRY); \
+		return value;                                         \
 	}
 CONVERT_PLAIN(int, atoi, strtol, , 10)
 CONVERT_PLAIN(long, atol, strtol, , 10)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_path.c - interceptors of the functions that fill a buffer with a path or a name.  All are checked afterwards, for what
- * they stored; with no buffer given, some of them allocate one.
+/* preload/intercept/libc_path.c - interceptors of the functions that fill a buffer with a path or a name.  All are
+ * checked afterwards, for what they stored; with no buffer given, some of them allocate one.
  */
 #include "preload/intercept/intercept.h"
 
@@ -12,15 +12,15 @@ static void check_name(const char *dst, size_t n, const char *entry)
 }
 
 /* Functions that return their buffer or NULL. */
-#define NAME_POINTER(name, params, args, n)                                                                            \
-	INTERCEPT(char *, name, params, args, libc_foreign(dst))                                                       \
-	{                                                                                                              \
-		char *ret = REAL(name) args;                                                                           \
-		if (!ret && dst && kernel_refused(dst, n))                                                             \
-			ret = REAL(name) args;                                                                         \
-		if (dst)                                                                                               \
-			check_name(ret, n, ENTRY);                                                                     \
-		return ret;                                                                                            \
+#define NAME_POINTER(name, params, args, n)                      \
+	INTERCEPT(char *, name, params, args, libc_foreign(dst)) \
+	{                                                        \
+		char *ret = REAL(name) args;                     \
+		if (!ret && dst && kernel_refused(dst, n))       \
+			ret = REAL(name) args;                   \
+		if (dst)                                         \
+			check_name(ret, n, ENTRY);               \
+		return ret;                                      \
 	}
 NAME_POINTER(getcwd, (char *dst, size_t n), (dst, n), n)
 NAME_POINTER(__getcwd_chk, (char *dst, size_t n, size_t room), (dst, n, room), n)
@@ -28,32 +28,32 @@ NAME_POINTER(__getcwd_chk, (char *dst, size_t n, size_t room), (dst, n, room), n
 NAME_POINTER(getwd, (char *dst), (dst), PATH_MAX)
 NAME_POINTER(__getwd_chk, (char *dst, size_t room), (dst, room), PATH_MAX)
 
-#define REALPATH(name, params, args)                                                                                   \
-	INTERCEPT(char *, name, params, args, libc_foreign(path) && libc_foreign(dst))                                 \
-	{                                                                                                              \
-		size_t len;                                                                                            \
-		if (path)                                                                                              \
-			check_string(path, SIZE_MAX, &len, ENTRY);                                                     \
-		char *ret = REAL(name) args;                                                                           \
-		if (dst)                                                                                               \
-			check_name(ret, PATH_MAX, ENTRY);                                                              \
-		return ret;                                                                                            \
+#define REALPATH(name, params, args)                                                   \
+	INTERCEPT(char *, name, params, args, libc_foreign(path) && libc_foreign(dst)) \
+	{                                                                              \
+		size_t len;                                                            \
+		if (path)                                                              \
+			check_string(path, SIZE_MAX, &len, ENTRY);                     \
+		char *ret = REAL(name) args;                                           \
+		if (dst)                                                               \
+			check_name(ret, PATH_MAX, ENTRY);                              \
+		return ret;                                                            \
 	}
 REALPATH(realpath, (const char *path, char *dst), (path, dst))
 REALPATH(__realpath_chk, (const char *path, char *dst, size_t room), (path, dst, room))
 
 /* readlink stores no terminator. */
-#define READLINK(name, params, args)                                                                                   \
-	INTERCEPT(ssize_t, name, params, args, libc_foreign(path) && libc_foreign(dst))                                \
-	{                                                                                                              \
-		size_t len;                                                                                            \
-		check_string(path, SIZE_MAX, &len, ENTRY);                                                             \
-		ssize_t ret = REAL(name) args;                                                                         \
-		if (ret < 0 && kernel_refused(dst, n))                                                                 \
-			ret = REAL(name) args;                                                                         \
-		if (ret > 0)                                                                                           \
-			check_write(dst, (size_t)ret, ENTRY);                                                          \
-		return ret;                                                                                            \
+#define READLINK(name, params, args)                                                    \
+	INTERCEPT(ssize_t, name, params, args, libc_foreign(path) && libc_foreign(dst)) \
+	{                                                                               \
+		size_t len;                                                             \
+		check_string(path, SIZE_MAX, &len, ENTRY);                              \
+		ssize_t ret = REAL(name) args;                                          \
+		if (ret < 0 && kernel_refused(dst, n))                                  \
+			ret = REAL(name) args;                                          \
+		if (ret > 0)                                                            \
+			check_write(dst, (size_t)ret, ENTRY);                           \
+		return ret;                                                             \
 	}
 READLINK(readlink, (const char *path, char *dst, size_t n), (path, dst, n))
 READLINK(readlinkat, (int fd, const char *path, char *dst, size_t n), (fd, path, dst, n))
@@ -61,15 +61,15 @@ READLINK(__readlink_chk, (const char *path, char *dst, size_t n, size_t room), (
 READLINK(__readlinkat_chk, (int fd, const char *path, char *dst, size_t n, size_t room), (fd, path, dst, n, room))
 
 /* Functions that return 0 when the name is there. */
-#define NAME_STATUS(name, params, args)                                                                                \
-	INTERCEPT(int, name, params, args, libc_foreign(dst))                                                          \
-	{                                                                                                              \
-		int ret = REAL(name) args;                                                                             \
-		if (ret && kernel_refused(dst, n))                                                                     \
-			ret = REAL(name) args;                                                                         \
-		if (ret == 0)                                                                                          \
-			check_name(dst, n, ENTRY);                                                                     \
-		return ret;                                                                                            \
+#define NAME_STATUS(name, params, args)                       \
+	INTERCEPT(int, name, params, args, libc_foreign(dst)) \
+	{                                                     \
+		int ret = REAL(name) args;                    \
+		if (ret && kernel_refused(dst, n))            \
+			ret = REAL(name) args;                \
+		if (ret == 0)                                 \
+			check_name(dst, n, ENTRY);            \
+		return ret;                                   \
 	}
 NAME_STATUS(gethostname, (char *dst, size_t n), (dst, n))
 NAME_STATUS(getdomainname, (char *dst, size_t n), (dst, n))
@@ -81,13 +81,13 @@ NAME_STATUS(__getlogin_r_chk, (char *dst, size_t n, size_t room), (dst, n, room)
 NAME_STATUS(__ttyname_r_chk, (int fd, char *dst, size_t n, size_t room), (fd, dst, n, room))
 
 /* confstr returns the room that the whole value needs, and 0 when there is none. */
-#define CONFSTR(function, params, args)                                                                                \
-	INTERCEPT(size_t, function, params, args, libc_foreign(dst))                                                   \
-	{                                                                                                              \
-		size_t ret = REAL(function) args;                                                                      \
-		if (dst && ret)                                                                                        \
-			check_write(dst, MIN(ret, n), ENTRY);                                                          \
-		return ret;                                                                                            \
+#define CONFSTR(function, params, args)                              \
+	INTERCEPT(size_t, function, params, args, libc_foreign(dst)) \
+	{                                                            \
+		size_t ret = REAL(function) args;                    \
+		if (dst && ret)                                      \
+			check_write(dst, MIN(ret, n), ENTRY);        \
+		return ret;                                          \
 	}
 CONFSTR(confstr, (int name, char *dst, size_t n), (name, dst, n))
 CONFSTR(__confstr_chk, (int name, char *dst, size_t n, size_t room), (name, dst, n, room))

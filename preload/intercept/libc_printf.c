@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/intercept/libc_printf.c - interceptors of the functions that format into a buffer.
  *
- * How much is written is known when they return: snprintf may be told of more room than there is as long as the text is short, and
- * never writes more than min(n, length + 1).  A failed call (-1) has written something that nobody can tell.
+ * How much is written is known when they return: snprintf may be told of more room than there is as long as the text is
+ * short, and never writes more than min(n, length + 1).  A failed call (-1) has written something that nobody can tell.
  */
 #include "preload/intercept/intercept.h"
 
@@ -13,40 +13,45 @@ static void check_formatted(void *dst, size_t n, int ret, size_t unit, const cha
 		check_write(dst, MIN((size_t)ret + 1, n) * unit, entry);
 }
 
-/* The v forms, and what the variadic ones are made of: libc's v form between va_start and va_end.  The gate is asked afterwards:
- * next to formatting it costs nothing. */
-#define FORMAT(name, v_name, params, v_args, dst, room, unit, last)                                                    \
-	MEMSAN_EXPORT int v_name(VA params, va_list args)                                                              \
-	{                                                                                                              \
-		int ret = REAL(v_name) v_args;                                                                         \
-		if (!libc_replaced[LIBC_##v_name])                                                                     \
-			check_formatted(dst, room, ret, unit, #v_name);                                                \
-		return ret;                                                                                            \
-	}                                                                                                              \
-	MEMSAN_EXPORT int name(VA params, ...)                                                                         \
-	{                                                                                                              \
-		va_list args;                                                                                          \
-		va_start(args, last);                                                                                  \
-		int ret = REAL(v_name) v_args;                                                                         \
-		va_end(args);                                                                                          \
-		if (!libc_replaced[LIBC_##name])                                                                       \
-			check_formatted(dst, room, ret, unit, #name);                                                  \
-		return ret;                                                                                            \
+/* The v forms, and what the variadic ones are made of: libc's v form between va_start and va_end.  The gate is asked
+ * afterwards: next to formatting it costs nothing. */
+#define FORMAT(name, v_name, params, v_args, dst, room, unit, last)     \
+	MEMSAN_EXPORT int v_name(VA params, va_list args)               \
+	{                                                               \
+		int ret = REAL(v_name) v_args;                          \
+		if (!libc_replaced[LIBC_##v_name])                      \
+			check_formatted(dst, room, ret, unit, #v_name); \
+		return ret;                                             \
+	}                                                               \
+	MEMSAN_EXPORT int name(VA params, ...)                          \
+	{                                                               \
+		va_list args;                                           \
+		va_start(args, last);                                   \
+		int ret = REAL(v_name) v_args;                          \
+		va_end(args);                                           \
+		if (!libc_replaced[LIBC_##name])                        \
+			check_formatted(dst, room, ret, unit, #name);   \
+		return ret;                                             \
 	}
 #define VA(...) __VA_ARGS__
 
+/* clang-format would take the "*" of the first parameter for a product. */
+/* clang-format off */
 FORMAT(sprintf, vsprintf, (char *dst, const char *format), (dst, format, args), dst, SIZE_MAX, 1, format)
 FORMAT(snprintf, vsnprintf, (char *dst, size_t n, const char *format), (dst, n, format, args), dst, n, 1, format)
-FORMAT(swprintf, vswprintf, (wchar_t *dst, size_t n, const wchar_t *format), (dst, n, format, args), dst, n, sizeof(wchar_t), format)
-FORMAT(__sprintf_chk, __vsprintf_chk, (char *dst, int flag, size_t room, const char *format), (dst, flag, room, format, args),
-       dst, SIZE_MAX, 1, format)
+FORMAT(swprintf, vswprintf, (wchar_t *dst, size_t n, const wchar_t *format), (dst, n, format, args), dst, n,
+       sizeof(wchar_t), format)
+FORMAT(__sprintf_chk, __vsprintf_chk, (char *dst, int flag, size_t room, const char *format),
+       (dst, flag, room, format, args), dst, SIZE_MAX, 1, format)
 FORMAT(__snprintf_chk, __vsnprintf_chk, (char *dst, size_t n, int flag, size_t room, const char *format),
        (dst, n, flag, room, format, args), dst, n, 1, format)
 FORMAT(__swprintf_chk, __vswprintf_chk, (wchar_t *dst, size_t n, int flag, size_t room, const wchar_t *format),
        (dst, n, flag, room, format, args), dst, n, sizeof(wchar_t), format)
+/* clang-format on */
 
 /* 0 when it did not fit (dst's contents are then open) or when the text is empty. */
-INTERCEPT(size_t, strftime, (char *dst, size_t n, const char *format, const struct tm *tm), (dst, n, format, tm), libc_foreign(dst))
+INTERCEPT(size_t, strftime, (char *dst, size_t n, const char *format, const struct tm *tm), (dst, n, format, tm),
+          libc_foreign(dst))
 {
 	size_t ret = REAL(strftime)(dst, n, format, tm);
 	if (ret)

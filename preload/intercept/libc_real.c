@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_real.c - libc's own functions behind the interceptors, and the gate that lets foreign memory pass to them.
+/* preload/intercept/libc_real.c - libc's own functions behind the interceptors, and the gate that lets foreign memory
+ * pass to them.
  *
- * They are looked up all at once by the library's constructor, which -z initfirst puts before every other constructor and .preinit_array
- * (about 200 dlsym calls, some 50 µs): a lookup takes the loader's lock, so it must not happen later, in a signal handler or in the
- * child of a fork.  Earlier calls can only come from ifunc resolvers, or from constructors when another library has claimed initfirst:
+ * They are looked up all at once by the library's constructor, which -z initfirst puts before every other constructor
+ * and .preinit_array (about 200 dlsym calls, some 50 µs): a lookup takes the loader's lock, so it must not happen
+ * later, in a signal handler or in the child of a fork.  Earlier calls can only come from ifunc resolvers, or from
+ * constructors when another library has claimed initfirst:
  *
  *   not relocated yet    our pointers and dlsym's are empty: libc's symbol table is read as a debugger would, for each call
  *   relocated            looked up on the spot; there is one thread
  *   constructor has run  the table is complete, the gate open
  */
-#include "preload/unseen/unseen.h"
+#include "preload/intercept/intercept.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -20,6 +22,7 @@
 struct libc_table libc_real;
 bool libc_replaced[LIBC_NR];
 struct libc_gate libc_gate;
+void *(*libc_wrap)(const char *name, void *real);
 
 _Static_assert(sizeof(struct libc_table) == LIBC_NR * sizeof(void *), "the table is an array of pointers");
 
@@ -40,7 +43,7 @@ static bool is_libc(void *p, const struct dl_find_object *libc)
 	return _dl_find_object(p, &found) == 0 && found.dlfo_link_map == libc->dlfo_link_map;
 }
 
-static void libc_lookup(void)
+void libc_look_up(void)
 {
 	struct dl_find_object libc;
 	bool known = _dl_find_object((void *)gnu_get_libc_version, &libc) == 0;
@@ -49,15 +52,17 @@ static void libc_lookup(void)
 	for (unsigned i = 0; i < LIBC_NR; i++, name += str_length(name) + 1) {
 		void *p = dlsym(RTLD_NEXT, name);
 		libc_replaced[i] = p && known && !is_libc(p, &libc);
-		p = wait_wrap_io(name, p);
+		p = libc_wrap ? libc_wrap(name, p) : p;
 		__atomic_store_n(&slot[i], p, __ATOMIC_RELEASE);
 	}
 }
 
-/* Checked are the arena, when it has shadow, and the fence's pool.  Memory between them is none of ours, but is not worth a second compare. */
+/* Checked are the arena, when it has shadow, and the fence's pool.  Memory between them is none of ours, but is not
+ * worth a second compare. */
 static void gate_update(void)
 {
-	uintptr_t start = shadow_on ? arena_base : fence_base, end = shadow_on ? arena_base + arena_size : fence_base + fence_size;
+	uintptr_t start = shadow_on ? arena_base : fence_base,
+		  end = shadow_on ? arena_base + arena_size : fence_base + fence_size;
 	uintptr_t span;
 
 	if (shadow_on && fence_size) {
@@ -71,17 +76,13 @@ static void gate_update(void)
 	__atomic_store_n(&libc_gate.span, span, __ATOMIC_RELEASE);
 }
 
-__attribute__((constructor)) static void libc_constructor(void)
+void libc_gate_open(void)
 {
-	runtime_ensure();
-	libc_lookup();
-	replaced_find();
-	handles_redirect();
 	gate_update();
 	shadow_changed_hook = gate_update;
 }
 
-/* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation -------------------- */
+/* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation ---- */
 
 /* What the kernel told of the program: AT_PHDR.  getauxval is libc's, which we cannot reach yet. */
 static uintptr_t auxiliary_value(uintptr_t type)
@@ -108,7 +109,8 @@ static const struct link_map *loaded_modules(void)
 		if (headers[i].p_type == PT_DYNAMIC)
 			dynamic = &headers[i];
 	}
-	for (const ElfW(Dyn) *d = dynamic ? (const void *)(bias + dynamic->p_vaddr) : NULL; d && d->d_tag != DT_NULL; d++)
+	for (const ElfW(Dyn) *d = dynamic ? (const void *)(bias + dynamic->p_vaddr) : NULL; d && d->d_tag != DT_NULL;
+	     d++)
 		if (d->d_tag == DT_DEBUG && d->d_un.d_ptr)
 			return ((const struct r_debug *)d->d_un.d_ptr)->r_map;
 	return NULL;
@@ -132,7 +134,7 @@ static void *lookup_before_relocation(const char *name)
 __cold_path void *libc_early(enum libc_index index)
 {
 	if (relocated_witness == &libc_real) {
-		libc_lookup();
+		libc_look_up();
 		return ((void **)&libc_real)[index];
 	}
 	const char *name = libc_names;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_scan.c - interceptors of the string functions that only read: lengths, comparisons, searches, tokens.
+/* preload/intercept/libc_scan.c - interceptors of the string functions that only read: lengths, comparisons, searches,
+ * tokens.
  *
- * Each is checked exactly as far as it looks: strchr to its character, strspn to the first character outside the set, strcmp to the
- * first difference.  A scan for the terminator first would be simpler, and would make a program that walks through a large text
- * with strchr quadratic.  So these walk chunk by chunk, like libc_scan_byte, and mostly know the answer when they are done.
+ * Each is checked exactly as far as it looks: strchr to its character, strspn to the first character outside the set,
+ * strcmp to the first difference.  A scan for the terminator first would be simpler, and would make a program that
+ * walks through a large text with strchr quadratic.  So these walk chunk by chunk, like libc_scan_byte, and mostly know
+ * the answer when they are done.
  */
 #include "preload/intercept/intercept.h"
 
@@ -13,7 +15,7 @@
 #define WALK_FIRST 64
 #define WALK_LARGEST 4096
 
-/* ---- lengths --------------------------------------------------------------------------------------------------------------- */
+/* ---- lengths --------------------------------------------------------------------------------- */
 
 INTERCEPT(size_t, strlen, (const char *s), (s), libc_foreign(s))
 {
@@ -27,14 +29,14 @@ INTERCEPT(size_t, strnlen, (const char *s, size_t n), (s, n), libc_foreign(s))
 	return check_string(s, n, &len, ENTRY) ? len : REAL(strnlen)(s, n);
 }
 
-/* ---- comparisons --------------------------------------------------------------------------------------------------------------- */
-
+/* ---- comparisons ----------------------------------------------------------------------------- */
 
 typedef int compare_fn(const char *a, const char *b, size_t n);
 
-/* Compares from `done` on chunk by chunk, each only as far as both may be read; *verdict is the outcome.  False after a report: the outcome hangs
- * on a byte that may not be read. */
-static bool compare_strings(const char *a, const char *b, size_t done, size_t max, compare_fn *compare, int *verdict, const char *entry)
+/* Compares from `done` on chunk by chunk, each only as far as both may be read; *verdict is the outcome.  False after a
+ * report: the outcome hangs on a byte that may not be read. */
+static bool compare_strings(const char *a, const char *b, size_t done, size_t max, compare_fn *compare, int *verdict,
+                            const char *entry)
 {
 	*verdict = 0;
 	for (size_t chunk = WALK_FIRST; done < max; chunk = MIN(chunk * 2, (size_t)WALK_LARGEST)) {
@@ -73,8 +75,9 @@ __inline_hot bool compare_eight(const char *a, const char *b, int *verdict)
 	return true;
 }
 
-/* The beginning of strcmp, where most are decided: eight bytes at a time as far as one load of shadow for each says that all is well (a
- * foreign string: to the end of its page).  Returns how many bytes are equal and no terminator; *decided when *verdict is the outcome. */
+/* The beginning of strcmp, where most are decided: eight bytes at a time as far as one load of shadow for each says
+ * that all is well (a foreign string: to the end of its page).  Returns how many bytes are equal and no terminator;
+ * *decided when *verdict is the outcome. */
 static inline size_t compare_beginning(const char *a, const char *b, size_t max, int *verdict, bool *decided)
 {
 	size_t in_a = libc_covers(a) ? libc_good_ahead(a) : PAGE_SIZE - ((uintptr_t)a & (PAGE_SIZE - 1));
@@ -128,13 +131,13 @@ static __attribute__((noinline)) int strncmp_further(const char *a, const char *
 	return compare_bytes(a, b, n, &verdict, entry) ? verdict : REAL(strncmp)(a, b, n);
 }
 
-#define COMPARE(name, with)                                                                                            \
-	INTERCEPT(int, name, (const char *a, const char *b), (a, b), libc_foreign(a) && libc_foreign(b))               \
-	{                                                                                                              \
-		int verdict;                                                                                           \
-		if (!(libc_covers(a) || libc_covers(b)))                                                           \
-			return REAL(name)(a, b);                                                                       \
-		return compare_strings(a, b, 0, SIZE_MAX, REAL(with), &verdict, ENTRY) ? verdict : REAL(name)(a, b);      \
+#define COMPARE(name, with)                                                                                          \
+	INTERCEPT(int, name, (const char *a, const char *b), (a, b), libc_foreign(a) && libc_foreign(b))             \
+	{                                                                                                            \
+		int verdict;                                                                                         \
+		if (!(libc_covers(a) || libc_covers(b)))                                                             \
+			return REAL(name)(a, b);                                                                     \
+		return compare_strings(a, b, 0, SIZE_MAX, REAL(with), &verdict, ENTRY) ? verdict : REAL(name)(a, b); \
 	}
 INTERCEPT(int, strcmp, (const char *a, const char *b), (a, b), libc_foreign(a) && libc_foreign(b))
 {
@@ -168,7 +171,7 @@ INTERCEPT(int, strcoll, (const char *a, const char *b), (a, b), libc_foreign(a) 
 	return REAL(strcoll)(a, b);
 }
 
-/* ---- one character --------------------------------------------------------------------------------------------------------------- */
+/* ---- one character --------------------------------------------------------------------------- */
 
 /* Index of the first c or terminator.  False after a report. */
 static bool find_character(const char *s, int c, size_t *index, const char *entry)
@@ -190,30 +193,30 @@ static bool find_character(const char *s, int c, size_t *index, const char *entr
 	}
 }
 
-#define FIND_CHARACTER(name, none)                                                                                     \
-	INTERCEPT(char *, name, (const char *s, int c), (s, c), libc_foreign(s))                                       \
-	{                                                                                                              \
-		size_t i;                                                                                              \
-		if (!libc_covers(s) || !find_character(s, c, &i, ENTRY))                                             \
-			return REAL(name)(s, c);                                                                       \
-		return s[i] == (char)c ? (char *)s + i : none;                                                         \
+#define FIND_CHARACTER(name, none)                                               \
+	INTERCEPT(char *, name, (const char *s, int c), (s, c), libc_foreign(s)) \
+	{                                                                        \
+		size_t i;                                                        \
+		if (!libc_covers(s) || !find_character(s, c, &i, ENTRY))         \
+			return REAL(name)(s, c);                                 \
+		return s[i] == (char)c ? (char *)s + i : none;                   \
 	}
 FIND_CHARACTER(strchr, NULL)
 FIND_CHARACTER(index, NULL)
 FIND_CHARACTER(strchrnul, (char *)s + i)
 
 /* The last one can only be known at the terminator. */
-#define FIND_LAST(name)                                                                                                \
-	INTERCEPT(char *, name, (const char *s, int c), (s, c), libc_foreign(s))                                       \
-	{                                                                                                              \
-		size_t len;                                                                                            \
-		check_string(s, SIZE_MAX, &len, ENTRY);                                                                \
-		return REAL(name)(s, c);                                                                               \
+#define FIND_LAST(name)                                                          \
+	INTERCEPT(char *, name, (const char *s, int c), (s, c), libc_foreign(s)) \
+	{                                                                        \
+		size_t len;                                                      \
+		check_string(s, SIZE_MAX, &len, ENTRY);                          \
+		return REAL(name)(s, c);                                         \
 	}
 FIND_LAST(strrchr)
 FIND_LAST(rindex)
 
-/* ---- a string in a string ------------------------------------------------------------------------------------------------------------ */
+/* ---- a string in a string -------------------------------------------------------------------- */
 
 /* Where `what` is in s, or NULL.  A match may begin in one chunk and end in the next.  *ok false after a report. */
 static char *find_string(const char *s, const char *what, size_t what_len, bool *ok, const char *entry)
@@ -274,28 +277,31 @@ static bool find_letters(const char *s, const char *what, size_t what_len, char 
 	}
 }
 
-#define FIND_LETTERS(name)                                                                                             \
-	INTERCEPT(char *, name, (const char *s, const char *what), (s, what), libc_foreign(s) && libc_foreign(what))   \
-	{                                                                                                              \
-		size_t len;                                                                                            \
-		char *hit;                                                                                             \
+#define FIND_LETTERS(name)                                                                                           \
+	INTERCEPT(char *, name, (const char *s, const char *what), (s, what), libc_foreign(s) && libc_foreign(what)) \
+	{                                                                                                            \
+		size_t len;                                                                                          \
+		char *hit;                                                                                           \
 		if (!check_string(what, SIZE_MAX, &len, ENTRY) || !len || !libc_covers(s))                           \
-			return REAL(name)(s, what);                                                                    \
-		return find_letters(s, what, len, &hit, ENTRY) ? hit : REAL(name)(s, what);                            \
+			return REAL(name)(s, what);                                                                  \
+		return find_letters(s, what, len, &hit, ENTRY) ? hit : REAL(name)(s, what);                          \
 	}
 FIND_LETTERS(strcasestr)
 FIND_LETTERS(__strcasestr)
 
-/* ---- sets of characters ---------------------------------------------------------------------------------------------------------------- */
+/* ---- sets of characters ---------------------------------------------------------------------- */
 
-struct character_set { uint64_t bits[4]; };
+struct character_set {
+	uint64_t bits[4];
+};
 
 static bool set_holds(const struct character_set *set, char c)
 {
 	return set->bits[(unsigned char)c >> 6] >> ((unsigned char)c & 63) & 1;
 }
 
-/* Reads a set argument; `stop` characters end a walk: those outside the set (with the terminator) or those in it (and it). */
+/* Reads a set argument; `stop` characters end a walk: those outside the set (with the terminator) or those in it (and
+ * it). */
 static bool set_read(struct character_set *stop, const char *text, bool stop_inside, const char *entry)
 {
 	size_t len;
@@ -330,20 +336,20 @@ static bool walk_to(const char *s, size_t start, const struct character_set *sto
 }
 
 /* For a foreign s there is nothing to walk over: libc's own is faster. */
-#define FIND_SET(type, name, stop_inside, result)                                                                      \
-	INTERCEPT(type, name, (const char *s, const char *set), (s, set), libc_foreign(s) && libc_foreign(set))        \
-	{                                                                                                              \
-		struct character_set stop;                                                                             \
-		size_t i;                                                                                              \
+#define FIND_SET(type, name, stop_inside, result)                                                                     \
+	INTERCEPT(type, name, (const char *s, const char *set), (s, set), libc_foreign(s) && libc_foreign(set))       \
+	{                                                                                                             \
+		struct character_set stop;                                                                            \
+		size_t i;                                                                                             \
 		if (!set_read(&stop, set, stop_inside, ENTRY) || !libc_covers(s) || !walk_to(s, 0, &stop, &i, ENTRY)) \
-			return REAL(name)(s, set);                                                                     \
-		return result;                                                                                         \
+			return REAL(name)(s, set);                                                                    \
+		return result;                                                                                        \
 	}
 FIND_SET(size_t, strspn, false, i)
 FIND_SET(size_t, strcspn, true, i)
 FIND_SET(char *, strpbrk, true, s[i] ? (char *)s + i : NULL)
 
-/* ---- tokens: delimiters are skipped, then a token is walked over and cut off by a zero ------------------------------------------------ */
+/* ---- tokens: delimiters are skipped, then a token is walked over and cut off by a zero ------- */
 
 static void check_token(const char *s, const char *delimiters, bool skip_first, const char *entry)
 {
@@ -358,19 +364,21 @@ static void check_token(const char *s, const char *delimiters, bool skip_first, 
 }
 
 /* libc remembers strtok's place where we cannot see it: a call that goes on with NULL is not checked. */
-INTERCEPT(char *, strtok, (char *s, const char *delimiters), (s, delimiters), libc_foreign(s) && libc_foreign(delimiters))
+INTERCEPT(char *, strtok, (char *s, const char *delimiters), (s, delimiters),
+          libc_foreign(s) && libc_foreign(delimiters))
 {
 	check_token(s, delimiters, true, ENTRY);
 	return REAL(strtok)(s, delimiters);
 }
 
-/* The place is in the caller's *save, and so is the string of all calls but the first: nothing is known before looking there. */
-#define STRTOK_R(name)                                                                                                 \
-	INTERCEPT(char *, name, (char *s, const char *delimiters, char **save), (s, delimiters, save), false)          \
-	{                                                                                                              \
-		if (check_write(save, sizeof(*save), ENTRY))                                                           \
-			check_token(s ? s : *save, delimiters, true, ENTRY);                                           \
-		return REAL(name)(s, delimiters, save);                                                                \
+/* The place is in the caller's *save, and so is the string of all calls but the first: nothing is known before looking
+ * there. */
+#define STRTOK_R(name)                                                                                        \
+	INTERCEPT(char *, name, (char *s, const char *delimiters, char **save), (s, delimiters, save), false) \
+	{                                                                                                     \
+		if (check_write(save, sizeof(*save), ENTRY))                                                  \
+			check_token(s ? s : *save, delimiters, true, ENTRY);                                  \
+		return REAL(name)(s, delimiters, save);                                                       \
 	}
 STRTOK_R(strtok_r)
 STRTOK_R(__strtok_r)

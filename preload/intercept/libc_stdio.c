@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/intercept/libc_stdio.c - interceptors of stdio's reads into a buffer and writes out of one.
  *
- * What is read is checked afterwards, as far as bytes really came: a size larger than the buffer is no error on a short file.  What
- * is written is checked before, all of it: that is what the program says it has.
+ * What is read is checked afterwards, as far as bytes really came: a size larger than the buffer is no error on a short
+ * file.  What is written is checked before, all of it: that is what the program says it has.
  */
 #include "preload/intercept/intercept.h"
 
-/* ---- fread, fwrite ----------------------------------------------------------------------------------------------------------- */
+/* ---- fread, fwrite --------------------------------------------------------------------------- */
 
-/* How many bytes were stored.  The result counts whole elements only; of the last, incomplete one it can be seen in lent memory, which began
- * as zeros behind what is accessible of dst: what is no zero there was stored.  A page of it is looked at.  What is accessible of the element
- * began as it was, and is copied back. */
+/* How many bytes were stored.  The result counts whole elements only; of the last, incomplete one it can be seen in
+ * lent memory, which began as zeros behind what is accessible of dst: what is no zero there was stored.  A page of it
+ * is looked at.  What is accessible of the element began as it was, and is copied back. */
 static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t size)
 {
 	const char *to = fill->to;
@@ -24,40 +24,41 @@ static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t
 }
 
 /* A large one is read into the buffer itself. */
-#define FREAD(name, params, args)                                                                                      \
-	INTERCEPT(size_t, name, params, args, libc_foreign(dst))                                                       \
-	{                                                                                                              \
-		struct kernel_fill fill;                                                                               \
-		size_t bytes;                                                                                          \
-		if (__builtin_mul_overflow(n, size, &bytes))                                                           \
-			return REAL(name) args;                                                                        \
-		dst = kernel_fill_begin(&fill, dst, bytes);                                                            \
-		size_t ret = REAL(name) args;                                                                          \
-		kernel_fill_end(&fill, bytes_stored(&fill, ret * size, size), ENTRY);                                  \
-		return ret;                                                                                            \
+#define FREAD(name, params, args)                                                    \
+	INTERCEPT(size_t, name, params, args, libc_foreign(dst))                     \
+	{                                                                            \
+		struct kernel_fill fill;                                             \
+		size_t bytes;                                                        \
+		if (__builtin_mul_overflow(n, size, &bytes))                         \
+			return REAL(name) args;                                      \
+		dst = kernel_fill_begin(&fill, dst, bytes);                          \
+		size_t ret = REAL(name) args;                                        \
+		kernel_fill_end(&fill, bytes_stored(&fill, ret *size, size), ENTRY); \
+		return ret;                                                          \
 	}
 FREAD(fread, (void *dst, size_t size, size_t n, FILE *f), (dst, size, n, f))
 FREAD(fread_unlocked, (void *dst, size_t size, size_t n, FILE *f), (dst, size, n, f))
 FREAD(__fread_chk, (void *dst, size_t room, size_t size, size_t n, FILE *f), (dst, room, size, n, f))
 FREAD(__fread_unlocked_chk, (void *dst, size_t room, size_t size, size_t n, FILE *f), (dst, room, size, n, f))
 
-#define FWRITE(name)                                                                                                   \
-	INTERCEPT(size_t, name, (const void *src, size_t size, size_t n, FILE *f), (src, size, n, f), libc_foreign(src)) \
-	{                                                                                                              \
-		size_t bytes;                                                                                          \
-		if (!__builtin_mul_overflow(size, n, &bytes) && !check_negative(src, bytes, ACCESS_READ, ENTRY))         \
-			check_read(src, bytes, ENTRY);                                                                 \
-		return REAL(name)(src, size, n, f);                                                                    \
+#define FWRITE(name)                                                                                           \
+	INTERCEPT(size_t, name, (const void *src, size_t size, size_t n, FILE *f), (src, size, n, f), \
+	          libc_foreign(src))        \
+	{                                                                                                      \
+		size_t bytes;                                                                                  \
+		if (!__builtin_mul_overflow(size, n, &bytes) && !check_negative(src, bytes, ACCESS_READ, ENTRY)) \
+			check_read(src, bytes, ENTRY);                                                         \
+		return REAL(name)(src, size, n, f);                                                            \
 	}
 FWRITE(fwrite)
 FWRITE(fwrite_unlocked)
 
-#define FPUTS(name)                                                                                                    \
-	INTERCEPT(int, name, (const char *s, FILE *f), (s, f), libc_foreign(s))                                        \
-	{                                                                                                              \
-		size_t len;                                                                                            \
-		check_string(s, SIZE_MAX, &len, ENTRY);                                                                \
-		return REAL(name)(s, f);                                                                               \
+#define FPUTS(name)                                                             \
+	INTERCEPT(int, name, (const char *s, FILE *f), (s, f), libc_foreign(s)) \
+	{                                                                       \
+		size_t len;                                                     \
+		check_string(s, SIZE_MAX, &len, ENTRY);                         \
+		return REAL(name)(s, f);                                        \
 	}
 FPUTS(fputs)
 FPUTS(fputs_unlocked)
@@ -69,7 +70,7 @@ INTERCEPT(int, puts, (const char *s), (s), libc_foreign(s))
 	return REAL(puts)(s);
 }
 
-/* ---- lines ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 /* A line with zero bytes in it is longer than it looks; then only its first part is checked. */
 static void check_line(const char *line, int n, const char *entry)
@@ -84,13 +85,15 @@ static void check_wide_line(const wchar_t *line, int n, const char *entry)
 		check_write(line, MIN(REAL(wcsnlen)(line, (size_t)n - 1) + 1, (size_t)n) * sizeof(wchar_t), entry);
 }
 
-#define GET_LINE(type, name, check, params, args)                                                                      \
-	INTERCEPT(type *, name, params, args, libc_foreign(dst))                                                       \
-	{                                                                                                              \
-		type *ret = REAL(name) args;                                                                           \
-		check(ret, n, ENTRY);                                                                                  \
-		return ret;                                                                                            \
+#define GET_LINE(type, name, check, params, args)                \
+	INTERCEPT(type *, name, params, args, libc_foreign(dst)) \
+	{                                                        \
+		type *ret = REAL(name) args;                     \
+		check(ret, n, ENTRY);                            \
+		return ret;                                      \
 	}
+/* clang-format would take the "*" of the first parameter for a product. */
+/* clang-format off */
 GET_LINE(char, fgets, check_line, (char *dst, int n, FILE *f), (dst, n, f))
 GET_LINE(char, fgets_unlocked, check_line, (char *dst, int n, FILE *f), (dst, n, f))
 GET_LINE(char, __fgets_chk, check_line, (char *dst, size_t room, int n, FILE *f), (dst, room, n, f))
@@ -98,16 +101,19 @@ GET_LINE(char, __fgets_unlocked_chk, check_line, (char *dst, size_t room, int n,
 GET_LINE(wchar_t, fgetws, check_wide_line, (wchar_t *dst, int n, FILE *f), (dst, n, f))
 GET_LINE(wchar_t, fgetws_unlocked, check_wide_line, (wchar_t *dst, int n, FILE *f), (dst, n, f))
 GET_LINE(wchar_t, __fgetws_chk, check_wide_line, (wchar_t *dst, size_t room, int n, FILE *f), (dst, room, n, f))
-GET_LINE(wchar_t, __fgetws_unlocked_chk, check_wide_line, (wchar_t *dst, size_t room, int n, FILE *f), (dst, room, n, f))
+GET_LINE(wchar_t, __fgetws_unlocked_chk, check_wide_line, (wchar_t *dst, size_t room, int n, FILE *f),
+         (dst, room, n, f))
+/* clang-format on */
 
-/* A buffer that is too small is replaced by libc's realloc; one that is smaller than *size says, or gone, is what can be wrong. */
-#define GET_DELIMITED(name, params, args)                                                                              \
-	INTERCEPT(ssize_t, name, params, args, false)                                                                  \
-	{                                                                                                              \
-		ssize_t ret = REAL(name) args;                                                                         \
-		if (ret >= 0 && line)                                                                                  \
-			check_write(*line, (size_t)ret + 1, ENTRY);                                                    \
-		return ret;                                                                                            \
+/* A buffer that is too small is replaced by libc's realloc; one that is smaller than *size says, or gone, is what can
+ * be wrong. */
+#define GET_DELIMITED(name, params, args)                           \
+	INTERCEPT(ssize_t, name, params, args, false)               \
+	{                                                           \
+		ssize_t ret = REAL(name) args;                      \
+		if (ret >= 0 && line)                               \
+			check_write(*line, (size_t)ret + 1, ENTRY); \
+		return ret;                                         \
 	}
 GET_DELIMITED(getline, (char **line, size_t *size, FILE *f), (line, size, f))
 GET_DELIMITED(getdelim, (char **line, size_t *size, int delimiter, FILE *f), (line, size, delimiter, f))

@@ -4,7 +4,7 @@
 
 #define FOREIGN_COPY (libc_foreign(dst) && libc_foreign(src))
 
-/* ---- strcpy, stpcpy ------------------------------------------------------------------------------------------------------- */
+/* ---- strcpy, stpcpy -------------------------------------------------------------------------- */
 
 /* COPY_KNOWN: the string with its terminator has *n bytes and was checked; COPY_OVERLAP: the same, to be moved;
  * COPY_BLIND: the source has no end, only libc knows what to do. */
@@ -24,34 +24,34 @@ static enum copy_verdict string_copy_check(char *dst, const char *src, size_t *n
 }
 
 /* The length is known by now, and memcpy does not look for it again. */
-#define STRING_COPY(name, result)                                                                                      \
-	INTERCEPT(char *, name, (char *dst, const char *src), (dst, src), FOREIGN_COPY)                                \
-	{                                                                                                              \
-		size_t n;                                                                                              \
-		enum copy_verdict verdict = string_copy_check(dst, src, &n, ENTRY);                                    \
-		if (verdict == COPY_BLIND)                                                                             \
-			return REAL(name)(dst, src);                                                                   \
-		(verdict == COPY_KNOWN ? REAL(memcpy) : REAL(memmove))(dst, src, n);                                   \
-		return result;                                                                                         \
+#define STRING_COPY(name, result)                                                       \
+	INTERCEPT(char *, name, (char *dst, const char *src), (dst, src), FOREIGN_COPY) \
+	{                                                                               \
+		size_t n;                                                               \
+		enum copy_verdict verdict = string_copy_check(dst, src, &n, ENTRY);     \
+		if (verdict == COPY_BLIND)                                              \
+			return REAL(name)(dst, src);                                    \
+		(verdict == COPY_KNOWN ? REAL(memcpy) : REAL(memmove))(dst, src, n);    \
+		return result;                                                          \
 	}
 STRING_COPY(strcpy, dst)
 STRING_COPY(stpcpy, dst + n - 1)
 STRING_COPY(__stpcpy, dst + n - 1)
 
-#define STRING_COPY_CHK(name, result)                                                                                  \
-	INTERCEPT(char *, name, (char *dst, const char *src, size_t room), (dst, src, room), FOREIGN_COPY)             \
-	{                                                                                                              \
-		size_t n;                                                                                              \
-		enum copy_verdict verdict = string_copy_check(dst, src, &n, ENTRY);                                    \
-		if (verdict != COPY_OVERLAP)                                                                           \
-			return REAL(name)(dst, src, room);                                                             \
-		REAL(__memmove_chk)(dst, src, n, room);                                                                \
-		return result;                                                                                         \
+#define STRING_COPY_CHK(name, result)                                                                      \
+	INTERCEPT(char *, name, (char *dst, const char *src, size_t room), (dst, src, room), FOREIGN_COPY) \
+	{                                                                                                  \
+		size_t n;                                                                                  \
+		enum copy_verdict verdict = string_copy_check(dst, src, &n, ENTRY);                        \
+		if (verdict != COPY_OVERLAP)                                                               \
+			return REAL(name)(dst, src, room);                                                 \
+		REAL(__memmove_chk)(dst, src, n, room);                                                    \
+		return result;                                                                             \
 	}
 STRING_COPY_CHK(__strcpy_chk, dst)
 STRING_COPY_CHK(__stpcpy_chk, dst + n - 1)
 
-/* ---- strncpy, stpncpy: always n bytes written, the rest of them zero -------------------------------------------------------------- */
+/* ---- strncpy, stpncpy: always n bytes written, the rest of them zero ------------------------- */
 
 /* False when the call must not be made. */
 static bool bounded_copy_check(char *dst, const char *src, size_t n, const char *entry)
@@ -69,30 +69,31 @@ static bool bounded_copy_check(char *dst, const char *src, size_t n, const char 
 	return true;
 }
 
-#define BOUNDED_COPY(name)                                                                                             \
-	INTERCEPT(char *, name, (char *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)                   \
-	{                                                                                                              \
-		if (!bounded_copy_check(dst, src, n, ENTRY))                                                           \
-			return dst;                                                                                    \
-		return REAL(name)(dst, src, n);                                                                        \
+#define BOUNDED_COPY(name)                                                                           \
+	INTERCEPT(char *, name, (char *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY) \
+	{                                                                                            \
+		if (!bounded_copy_check(dst, src, n, ENTRY))                                         \
+			return dst;                                                                  \
+		return REAL(name)(dst, src, n);                                                      \
 	}
 BOUNDED_COPY(strncpy)
 BOUNDED_COPY(stpncpy)
 BOUNDED_COPY(__stpncpy)
 
-#define BOUNDED_COPY_CHK(name)                                                                                         \
-	INTERCEPT(char *, name, (char *dst, const char *src, size_t n, size_t room), (dst, src, n, room), FOREIGN_COPY) \
-	{                                                                                                              \
-		bounded_copy_check(dst, src, n, ENTRY);                                                                \
-		return REAL(name)(dst, src, n, room);                                                                  \
+#define BOUNDED_COPY_CHK(name)                                                                              \
+	INTERCEPT(char *, name, (char *dst, const char *src, size_t n, size_t room), (dst, src, n, room), \
+	          FOREIGN_COPY) \
+	{                                                                                                   \
+		bounded_copy_check(dst, src, n, ENTRY);                                                     \
+		return REAL(name)(dst, src, n, room);                                                       \
 	}
 BOUNDED_COPY_CHK(__strncpy_chk)
 BOUNDED_COPY_CHK(__stpncpy_chk)
 
-/* ---- strcat, strncat ---------------------------------------------------------------------------------------------------------------- */
+/* ---- strcat, strncat ------------------------------------------------------------------------- */
 
-/* dst's string and src's first `max` bytes; strncat always terminates, so one byte more than it copies is written.  An empty source
- * only writes the terminator that is there already. */
+/* dst's string and src's first `max` bytes; strncat always terminates, so one byte more than it copies is written.  An
+ * empty source only writes the terminator that is there already. */
 static void append_check(char *dst, const char *src, size_t max, const char *entry)
 {
 	size_t src_len, dst_len;
@@ -129,24 +130,24 @@ INTERCEPT(char *, __strncat_chk, (char *dst, const char *src, size_t n, size_t r
 	return REAL(__strncat_chk)(dst, src, n, room);
 }
 
-/* ---- duplicates: what they allocate comes from our malloc --------------------------------------------------------------------------- */
+/* ---- duplicates: what they allocate comes from our malloc ------------------------------------ */
 
-#define DUPLICATE(name)                                                                                                \
-	INTERCEPT(char *, name, (const char *s), (s), libc_foreign(s))                                                 \
-	{                                                                                                              \
-		size_t len;                                                                                            \
-		check_string(s, SIZE_MAX, &len, ENTRY);                                                                \
-		return REAL(name)(s);                                                                                  \
+#define DUPLICATE(name)                                                \
+	INTERCEPT(char *, name, (const char *s), (s), libc_foreign(s)) \
+	{                                                              \
+		size_t len;                                            \
+		check_string(s, SIZE_MAX, &len, ENTRY);                \
+		return REAL(name)(s);                                  \
 	}
 DUPLICATE(strdup)
 DUPLICATE(__strdup)
 
-#define BOUNDED_DUPLICATE(name)                                                                                        \
-	INTERCEPT(char *, name, (const char *s, size_t n), (s, n), libc_foreign(s))                                    \
-	{                                                                                                              \
-		size_t len;                                                                                            \
-		check_string(s, n, &len, ENTRY);                                                                       \
-		return REAL(name)(s, n);                                                                               \
+#define BOUNDED_DUPLICATE(name)                                                     \
+	INTERCEPT(char *, name, (const char *s, size_t n), (s, n), libc_foreign(s)) \
+	{                                                                           \
+		size_t len;                                                         \
+		check_string(s, n, &len, ENTRY);                                    \
+		return REAL(name)(s, n);                                            \
 	}
 BOUNDED_DUPLICATE(strndup)
 BOUNDED_DUPLICATE(__strndup)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_wcs.c - interceptors of the wide character functions and of the conversions between both kinds of strings. */
+/* preload/intercept/libc_wcs.c - interceptors of the wide character functions and of the conversions between both kinds
+ * of strings. */
 #include "preload/intercept/intercept.h"
 
 #define WIDE sizeof(wchar_t)
@@ -16,7 +17,7 @@ static bool wide_size(const void *p, size_t n, size_t *bytes, enum report_access
 	return true;
 }
 
-/* ---- wmem* ----------------------------------------------------------------------------------------------------------------- */
+/* ---- wmem* ----------------------------------------------------------------------------------- */
 
 enum copy_verdict { COPY_PLAIN, COPY_MOVE, COPY_SKIP };
 
@@ -60,20 +61,21 @@ INTERCEPT(wchar_t *, wmemset, (wchar_t *dst, wchar_t c, size_t n), (dst, c, n), 
 	return REAL(wmemset)(dst, c, n);
 }
 
-#define WIDE_COPY_CHK(name, may_overlap, result)                                                                       \
-	INTERCEPT(wchar_t *, name, (wchar_t *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room),     \
-	          FOREIGN_COPY)                                                                                        \
-	{                                                                                                              \
-		if (copy_check(dst, src, n, may_overlap, ENTRY) != COPY_MOVE)                                          \
-			return REAL(name)(dst, src, n, room);                                                          \
-		REAL(__wmemmove_chk)(dst, src, n, room);                                                               \
-		return result;                                                                                         \
+#define WIDE_COPY_CHK(name, may_overlap, result)                                                                     \
+	INTERCEPT(wchar_t *, name, (wchar_t *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room), \
+	          FOREIGN_COPY) \
+	{                                                                                                            \
+		if (copy_check(dst, src, n, may_overlap, ENTRY) != COPY_MOVE)                                        \
+			return REAL(name)(dst, src, n, room);                                                        \
+		REAL(__wmemmove_chk)(dst, src, n, room);                                                             \
+		return result;                                                                                       \
 	}
 WIDE_COPY_CHK(__wmemcpy_chk, false, dst)
 WIDE_COPY_CHK(__wmemmove_chk, true, dst)
 WIDE_COPY_CHK(__wmempcpy_chk, false, dst + n)
 
-INTERCEPT(wchar_t *, __wmemset_chk, (wchar_t *dst, wchar_t c, size_t n, size_t room), (dst, c, n, room), libc_foreign(dst))
+INTERCEPT(wchar_t *, __wmemset_chk, (wchar_t *dst, wchar_t c, size_t n, size_t room), (dst, c, n, room),
+          libc_foreign(dst))
 {
 	size_t bytes;
 	if (wide_size(dst, n, &bytes, ACCESS_WRITE, ENTRY))
@@ -91,7 +93,7 @@ INTERCEPT(wchar_t *, wmemchr, (const wchar_t *s, wchar_t c, size_t n), (s, c, n)
 	return scan.len < n ? (wchar_t *)s + scan.len : NULL;
 }
 
-/* ---- comparisons: as far as the first difference, like memcmp and strcmp ------------------------------------------------------ */
+/* ---- comparisons: as far as the first difference, like memcmp and strcmp --------------------- */
 
 #define COMPARE_FIRST 16
 #define COMPARE_LARGEST 1024
@@ -107,8 +109,8 @@ static struct libc_scan wide_extent(const wchar_t *p, size_t max)
 	return scan;
 }
 
-static bool compare_wide(const wchar_t *a, const wchar_t *b, size_t max, compare_fn *compare, bool strings, int *verdict,
-                         const char *entry)
+static bool compare_wide(const wchar_t *a, const wchar_t *b, size_t max, compare_fn *compare, bool strings,
+                         int *verdict, const char *entry)
 {
 	const wchar_t *known = libc_covers(a) ? a : b;
 	*verdict = 0;
@@ -122,7 +124,8 @@ static bool compare_wide(const wchar_t *a, const wchar_t *b, size_t max, compare
 		done += good;
 		if (unlikely(good < want)) {
 			bool first = in_a.len == good;
-			libc_report_range(first ? a : b, (done + 1) * WIDE, first ? in_a.bad : in_b.bad, ACCESS_READ, entry);
+			libc_report_range(first ? a : b, (done + 1) * WIDE, first ? in_a.bad : in_b.bad, ACCESS_READ,
+			                  entry);
 			return false;
 		}
 	}
@@ -131,32 +134,32 @@ static bool compare_wide(const wchar_t *a, const wchar_t *b, size_t max, compare
 
 #define FOREIGN_BOTH (libc_foreign(a) && libc_foreign(b))
 
-#define WIDE_COMPARE(name, with)                                                                                       \
-	INTERCEPT(int, name, (const wchar_t *a, const wchar_t *b), (a, b), FOREIGN_BOTH)                               \
-	{                                                                                                              \
-		int verdict;                                                                                           \
-		if (!(libc_covers(a) || libc_covers(b)) ||                                                         \
-		    !compare_wide(a, b, SIZE_MAX, REAL(with), true, &verdict, ENTRY))                                  \
-			return REAL(name)(a, b);                                                                       \
-		return verdict;                                                                                        \
+#define WIDE_COMPARE(name, with)                                                         \
+	INTERCEPT(int, name, (const wchar_t *a, const wchar_t *b), (a, b), FOREIGN_BOTH) \
+	{                                                                                \
+		int verdict;                                                             \
+		if (!(libc_covers(a) || libc_covers(b)) ||                               \
+		    !compare_wide(a, b, SIZE_MAX, REAL(with), true, &verdict, ENTRY))    \
+			return REAL(name)(a, b);                                         \
+		return verdict;                                                          \
 	}
 WIDE_COMPARE(wcscmp, wcsncmp)
 WIDE_COMPARE(wcscasecmp, wcsncasecmp)
 
-#define WIDE_BOUNDED_COMPARE(name, strings)                                                                            \
-	INTERCEPT(int, name, (const wchar_t *a, const wchar_t *b, size_t n), (a, b, n), FOREIGN_BOTH)                  \
-	{                                                                                                              \
-		int verdict;                                                                                           \
-		if (!(libc_covers(a) || libc_covers(b)) ||                                                         \
-		    !compare_wide(a, b, n, REAL(name), strings, &verdict, ENTRY))                                      \
-			return REAL(name)(a, b, n);                                                                    \
-		return verdict;                                                                                        \
+#define WIDE_BOUNDED_COMPARE(name, strings)                                                           \
+	INTERCEPT(int, name, (const wchar_t *a, const wchar_t *b, size_t n), (a, b, n), FOREIGN_BOTH) \
+	{                                                                                             \
+		int verdict;                                                                          \
+		if (!(libc_covers(a) || libc_covers(b)) ||                                            \
+		    !compare_wide(a, b, n, REAL(name), strings, &verdict, ENTRY))                     \
+			return REAL(name)(a, b, n);                                                   \
+		return verdict;                                                                       \
 	}
 WIDE_BOUNDED_COMPARE(wcsncmp, true)
 WIDE_BOUNDED_COMPARE(wcsncasecmp, true)
 WIDE_BOUNDED_COMPARE(wmemcmp, false)
 
-/* ---- strings that are read: whole, but for wcschr, which needs them only up to its character --------------------------------------- */
+/* ---- strings that are read: whole, but for wcschr, which needs them only up to its character ---- */
 
 INTERCEPT(size_t, wcslen, (const wchar_t *s), (s), libc_foreign(s))
 {
@@ -182,12 +185,12 @@ static void check_wide_walk(const wchar_t *s, const wchar_t *set, bool stop_insi
 	libc_report_range(s, (scan.len + 1) * WIDE, scan.bad, ACCESS_READ, entry);
 }
 
-#define WIDE_FIND(name)                                                                                                \
-	INTERCEPT(wchar_t *, name, (const wchar_t *s, wchar_t c), (s, c), libc_foreign(s))                             \
-	{                                                                                                              \
-		const wchar_t set[2] = { c, 0 };                                                                       \
-		check_wide_walk(s, set, true, ENTRY);                                                                  \
-		return REAL(name)(s, c);                                                                               \
+#define WIDE_FIND(name)                                                                    \
+	INTERCEPT(wchar_t *, name, (const wchar_t *s, wchar_t c), (s, c), libc_foreign(s)) \
+	{                                                                                  \
+		const wchar_t set[2] = { c, 0 };                                           \
+		check_wide_walk(s, set, true, ENTRY);                                      \
+		return REAL(name)(s, c);                                                   \
 	}
 WIDE_FIND(wcschr)
 WIDE_FIND(wcschrnul)
@@ -199,13 +202,13 @@ INTERCEPT(wchar_t *, wcsrchr, (const wchar_t *s, wchar_t c), (s, c), libc_foreig
 	return REAL(wcsrchr)(s, c);
 }
 
-#define WIDE_FIND_SET(type, name, stop_inside)                                                                         \
-	INTERCEPT(type, name, (const wchar_t *s, const wchar_t *set), (s, set), libc_foreign(s) && libc_foreign(set))  \
-	{                                                                                                              \
-		size_t len;                                                                                            \
-		if (check_wide_string(set, SIZE_MAX, &len, ENTRY))                                                     \
-			check_wide_walk(s, set, stop_inside, ENTRY);                                                   \
-		return REAL(name)(s, set);                                                                             \
+#define WIDE_FIND_SET(type, name, stop_inside)                                                                        \
+	INTERCEPT(type, name, (const wchar_t *s, const wchar_t *set), (s, set), libc_foreign(s) && libc_foreign(set)) \
+	{                                                                                                             \
+		size_t len;                                                                                           \
+		if (check_wide_string(set, SIZE_MAX, &len, ENTRY))                                                    \
+			check_wide_walk(s, set, stop_inside, ENTRY);                                                  \
+		return REAL(name)(s, set);                                                                            \
 	}
 WIDE_FIND_SET(size_t, wcsspn, false)
 WIDE_FIND_SET(size_t, wcscspn, true)
@@ -232,7 +235,7 @@ INTERCEPT(wchar_t *, wcsdup, (const wchar_t *s), (s), libc_foreign(s))
 	return REAL(wcsdup)(s);
 }
 
-/* ---- strings that are copied -------------------------------------------------------------------------------------------------------- */
+/* ---- strings that are copied ----------------------------------------------------------------- */
 
 /* *n: characters with the terminator.  False: not to be moved by us, libc's own does it. */
 static bool wide_string_copy(wchar_t *dst, const wchar_t *src, size_t *n, const char *entry)
@@ -248,26 +251,26 @@ static bool wide_string_copy(wchar_t *dst, const wchar_t *src, size_t *n, const 
 	return false;
 }
 
-#define WIDE_STRING_COPY(name, result)                                                                                 \
-	INTERCEPT(wchar_t *, name, (wchar_t *dst, const wchar_t *src), (dst, src), FOREIGN_COPY)                       \
-	{                                                                                                              \
-		size_t n;                                                                                              \
-		if (!wide_string_copy(dst, src, &n, ENTRY))                                                            \
-			return REAL(name)(dst, src);                                                                   \
-		REAL(wmemmove)(dst, src, n);                                                                           \
-		return result;                                                                                         \
+#define WIDE_STRING_COPY(name, result)                                                           \
+	INTERCEPT(wchar_t *, name, (wchar_t *dst, const wchar_t *src), (dst, src), FOREIGN_COPY) \
+	{                                                                                        \
+		size_t n;                                                                        \
+		if (!wide_string_copy(dst, src, &n, ENTRY))                                      \
+			return REAL(name)(dst, src);                                             \
+		REAL(wmemmove)(dst, src, n);                                                     \
+		return result;                                                                   \
 	}
 WIDE_STRING_COPY(wcscpy, dst)
 WIDE_STRING_COPY(wcpcpy, dst + n - 1)
 
-#define WIDE_STRING_COPY_CHK(name, result)                                                                             \
-	INTERCEPT(wchar_t *, name, (wchar_t *dst, const wchar_t *src, size_t room), (dst, src, room), FOREIGN_COPY)    \
-	{                                                                                                              \
-		size_t n;                                                                                              \
-		if (!wide_string_copy(dst, src, &n, ENTRY))                                                            \
-			return REAL(name)(dst, src, room);                                                             \
-		REAL(__wmemmove_chk)(dst, src, n, room);                                                               \
-		return result;                                                                                         \
+#define WIDE_STRING_COPY_CHK(name, result)                                                                          \
+	INTERCEPT(wchar_t *, name, (wchar_t *dst, const wchar_t *src, size_t room), (dst, src, room), FOREIGN_COPY) \
+	{                                                                                                           \
+		size_t n;                                                                                           \
+		if (!wide_string_copy(dst, src, &n, ENTRY))                                                         \
+			return REAL(name)(dst, src, room);                                                          \
+		REAL(__wmemmove_chk)(dst, src, n, room);                                                            \
+		return result;                                                                                      \
 	}
 WIDE_STRING_COPY_CHK(__wcscpy_chk, dst)
 WIDE_STRING_COPY_CHK(__wcpcpy_chk, dst + n - 1)
@@ -288,20 +291,20 @@ static bool wide_bounded_copy(wchar_t *dst, const wchar_t *src, size_t n, const 
 	return true;
 }
 
-#define WIDE_BOUNDED_COPY(name)                                                                                        \
-	INTERCEPT(wchar_t *, name, (wchar_t *dst, const wchar_t *src, size_t n), (dst, src, n), FOREIGN_COPY)          \
-	{                                                                                                              \
-		return wide_bounded_copy(dst, src, n, ENTRY) ? REAL(name)(dst, src, n) : dst;                          \
+#define WIDE_BOUNDED_COPY(name)                                                                               \
+	INTERCEPT(wchar_t *, name, (wchar_t *dst, const wchar_t *src, size_t n), (dst, src, n), FOREIGN_COPY) \
+	{                                                                                                     \
+		return wide_bounded_copy(dst, src, n, ENTRY) ? REAL(name)(dst, src, n) : dst;                 \
 	}
 WIDE_BOUNDED_COPY(wcsncpy)
 WIDE_BOUNDED_COPY(wcpncpy)
 
-#define WIDE_BOUNDED_COPY_CHK(name)                                                                                    \
-	INTERCEPT(wchar_t *, name, (wchar_t *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room),     \
-	          FOREIGN_COPY)                                                                                        \
-	{                                                                                                              \
-		wide_bounded_copy(dst, src, n, ENTRY);                                                                 \
-		return REAL(name)(dst, src, n, room);                                                                  \
+#define WIDE_BOUNDED_COPY_CHK(name)                                                                                  \
+	INTERCEPT(wchar_t *, name, (wchar_t *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room), \
+	          FOREIGN_COPY) \
+	{                                                                                                            \
+		wide_bounded_copy(dst, src, n, ENTRY);                                                               \
+		return REAL(name)(dst, src, n, room);                                                                \
 	}
 WIDE_BOUNDED_COPY_CHK(__wcsncpy_chk)
 WIDE_BOUNDED_COPY_CHK(__wcpncpy_chk)
@@ -337,23 +340,26 @@ INTERCEPT(wchar_t *, __wcscat_chk, (wchar_t *dst, const wchar_t *src, size_t roo
 	return REAL(__wcscat_chk)(dst, src, room);
 }
 
-INTERCEPT(wchar_t *, __wcsncat_chk, (wchar_t *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room), FOREIGN_COPY)
+INTERCEPT(wchar_t *, __wcsncat_chk, (wchar_t *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room),
+          FOREIGN_COPY)
 {
 	wide_append(dst, src, n, ENTRY);
 	return REAL(__wcsncat_chk)(dst, src, n, room);
 }
 
-/* ---- conversions ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- conversions ----------------------------------------------------------------------------- */
 
 /* All of them return how much they wrote without the terminator, which is written when there is room, and -1 for a bad
- * sequence, after which what was written is not known.  dst NULL only asks for the length.  `unit` is the size of an element. */
+ * sequence, after which what was written is not known.  dst NULL only asks for the length.  `unit` is the size of an
+ * element. */
 static void check_converted(void *dst, size_t ret, size_t n, size_t unit, const char *entry)
 {
 	if (dst && ret != (size_t)-1)
 		check_write(dst, (ret < n ? ret + 1 : ret) * unit, entry);
 }
 
-/* The source of the plain forms is a string, whole when dst has room for it: checked when it was seen to be converted to its end. */
+/* The source of the plain forms is a string, whole when dst has room for it: checked when it was seen to be converted
+ * to its end. */
 INTERCEPT(size_t, mbstowcs, (wchar_t *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)
 {
 	size_t ret = REAL(mbstowcs)(dst, src, n), len;
@@ -370,17 +376,21 @@ INTERCEPT(size_t, wcstombs, (char *dst, const wchar_t *src, size_t n), (dst, src
 	return ret;
 }
 
-#define CONVERT_AFTER(name, params, args, unit)                                                                        \
-	INTERCEPT(size_t, name, params, args, libc_foreign(dst))                                                       \
-	{                                                                                                              \
-		size_t ret = REAL(name) args;                                                                          \
-		check_converted(dst, ret, n, unit, ENTRY);                                                             \
-		return ret;                                                                                            \
+#define CONVERT_AFTER(name, params, args, unit)                  \
+	INTERCEPT(size_t, name, params, args, libc_foreign(dst)) \
+	{                                                        \
+		size_t ret = REAL(name) args;                    \
+		check_converted(dst, ret, n, unit, ENTRY);       \
+		return ret;                                      \
 	}
+/* clang-format would take the "*" of the first parameter for a product. */
+/* clang-format off */
 CONVERT_AFTER(mbsrtowcs, (wchar_t *dst, const char **src, size_t n, mbstate_t *state), (dst, src, n, state), WIDE)
 CONVERT_AFTER(wcsrtombs, (char *dst, const wchar_t **src, size_t n, mbstate_t *state), (dst, src, n, state), 1)
-CONVERT_AFTER(mbsnrtowcs, (wchar_t *dst, const char **src, size_t in, size_t n, mbstate_t *state), (dst, src, in, n, state), WIDE)
-CONVERT_AFTER(wcsnrtombs, (char *dst, const wchar_t **src, size_t in, size_t n, mbstate_t *state), (dst, src, in, n, state), 1)
+CONVERT_AFTER(mbsnrtowcs, (wchar_t *dst, const char **src, size_t in, size_t n, mbstate_t *state),
+              (dst, src, in, n, state), WIDE)
+CONVERT_AFTER(wcsnrtombs, (char *dst, const wchar_t **src, size_t in, size_t n, mbstate_t *state),
+              (dst, src, in, n, state), 1)
 CONVERT_AFTER(__mbstowcs_chk, (wchar_t *dst, const char *src, size_t n, size_t room), (dst, src, n, room), WIDE)
 CONVERT_AFTER(__wcstombs_chk, (char *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room), 1)
 CONVERT_AFTER(__mbsrtowcs_chk, (wchar_t *dst, const char **src, size_t n, mbstate_t *state, size_t room),
@@ -391,3 +401,4 @@ CONVERT_AFTER(__mbsnrtowcs_chk, (wchar_t *dst, const char **src, size_t in, size
               (dst, src, in, n, state, room), WIDE)
 CONVERT_AFTER(__wcsnrtombs_chk, (char *dst, const wchar_t **src, size_t in, size_t n, mbstate_t *state, size_t room),
               (dst, src, in, n, state, room), 1)
+/* clang-format on */

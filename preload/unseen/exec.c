@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/exec.c - what another program inherits of SIGSEGV and SIGBUS: ignored or blocked, as this one believes (fault/signals.c).
- *
- * Also in the child of vfork, which shares this memory: nothing is allocated, and what it changes in the kernel is its own.
- * Only in the shared library. */
+/* preload/unseen/exec.c - another program inherits SIGSEGV and SIGBUS as ignored or blocked if this program thinks that
+ * they are (fault/signals.c). Also in the child of vfork, which shares this memory: these functions allocate nothing,
+ * and what they change in the kernel is the child's own. Only in the shared library. */
 #include "preload/unseen/unseen.h"
 
 #include <alloca.h>
 #include <dlfcn.h>
 #include <spawn.h>
 
-/* Comes back only when it failed. */
-#define EXEC(call)                                                                                                     \
-	do {                                                                                                           \
-		struct signals_exec e_;                                                                                  \
-		int ret_, error_;                                                                                      \
-		signals_exec_begin(&e_);                                                                                 \
-		ret_ = (call);                                                                                         \
-		error_ = errno;                                                                                        \
-		signals_exec_over(&e_);                                                                                \
-		errno = error_;                                                                                        \
-		return ret_;                                                                                           \
+/* Returns only on failure. */
+#define EXEC(call)                       \
+	do {                             \
+		struct signals_exec e_;  \
+		int ret_, error_;        \
+		signals_exec_begin(&e_); \
+		ret_ = (call);           \
+		error_ = errno;          \
+		signals_exec_over(&e_);  \
+		errno = error_;          \
+		return ret_;             \
 	} while (0)
 
 MEMSAN_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
@@ -64,19 +63,20 @@ MEMSAN_EXPORT int execveat(int dir, const char *path, char *const argv[], char *
 	EXEC(WAIT_REAL(execveat)(dir, path, argv, envp, flags));
 }
 
-/* The arguments of execl and its like as an array, which ends with their NULL; what follows is the caller's. */
-#define ARGUMENTS(argv, first, args)                                                                                   \
-	do {                                                                                                           \
-		size_t n_ = 0;                                                                                         \
-		va_start(args, first);                                                                                 \
-		for (const char *a_ = (first); a_; a_ = va_arg(args, const char *))                                    \
-			n_++;                                                                                          \
-		va_end(args);                                                                                          \
-		argv = alloca((n_ + 1) * sizeof(*argv));                                                               \
-		argv[0] = (char *)(uintptr_t)(first);                                                                  \
-		va_start(args, first);                                                                                 \
-		for (size_t i_ = 1; i_ <= n_; i_++)                                                                    \
-			argv[i_] = va_arg(args, char *);                                                               \
+/* The arguments of execl and similar functions as an array that ends with their NULL. The caller reads the arguments
+ * behind it. */
+#define ARGUMENTS(argv, first, args)                                                \
+	do {                                                                        \
+		size_t n_ = 0;                                                      \
+		va_start(args, first);                                              \
+		for (const char *a_ = (first); a_; a_ = va_arg(args, const char *)) \
+			n_++;                                                       \
+		va_end(args);                                                       \
+		argv = alloca((n_ + 1) * sizeof(*argv));                            \
+		argv[0] = (char *)(uintptr_t)(first);                               \
+		va_start(args, first);                                              \
+		for (size_t i_ = 1; i_ <= n_; i_++)                                 \
+			argv[i_] = va_arg(args, char *);                            \
 	} while (0)
 
 MEMSAN_EXPORT int execl(const char *path, const char *first, ...)
@@ -110,20 +110,20 @@ MEMSAN_EXPORT int execle(const char *path, const char *first, ...)
 	return execve(path, argv, envp);
 }
 
-/* ---- a child with another program at once; this one goes on ----------------------------------------------------------------------- */
+/* ---- a child with another program at once; this one goes on ---------------------------------- */
 
-#define SPAWN(name)                                                                                                    \
-	MEMSAN_EXPORT int name(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,                \
-	                       const posix_spawnattr_t *attr, char *const argv[], char *const envp[])                  \
-	{                                                                                                              \
-		static void *real_##name;                                                                              \
-		struct signals_exec e;                                                                                   \
-		int ret;                                                                                               \
-                                                                                                                       \
-		signals_exec_begin(&e);                                                                                  \
-		ret = WAIT_REAL(name)(pid, path, actions, attr, argv, envp);                                           \
-		signals_exec_over(&e);                                                                                 \
-		return ret;                                                                                            \
+#define SPAWN(name)                                                                                     \
+	MEMSAN_EXPORT int name(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, \
+	                       const posix_spawnattr_t *attr, char *const argv[], char *const envp[])   \
+	{                                                                                               \
+		static void *real_##name;                                                               \
+		struct signals_exec e;                                                                  \
+		int ret;                                                                                \
+                                                                                                        \
+		signals_exec_begin(&e);                                                                 \
+		ret = WAIT_REAL(name)(pid, path, actions, attr, argv, envp);                            \
+		signals_exec_over(&e);                                                                  \
+		return ret;                                                                             \
 	}
 SPAWN(posix_spawn)
 SPAWN(posix_spawnp)

@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/exits.c - the scan for leaks at ends that run no exit handlers, when it is asked for: _exit (leak.quick_exit) and fatal signals
- * (leak.fatal_signals).
+/* preload/unseen/exits.c - scans for leaks when the program ends without exit handlers: by _exit (leak.quick_exit) or
+ * by a fatal signal (leak.fatal_signals). Off by default.
  *
- * For every signal that would end the program and that has no handler, ours is installed; the program is told that there is none, and one
- * that it sets takes its place.  After the scan the signal gets its default action, so that the status is the program's own.  SIGSEGV and SIGBUS
- * come by way of fault/fault.c, after what it has to say. */
+ * A handler of memsan's is installed for every signal that would end the program. The program sees no handler, and one
+ * that it sets replaces memsan's. After the scan the signal gets its default action, so that the exit status is the
+ * program's own. SIGSEGV and SIGBUS come through fault/fault.c, after their report. */
 #include "preload/preload.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 
-static const uint8_t fatal_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,
-	                                 SIGSTKFLT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSYS };
+static const uint8_t fatal_signals[] = { SIGHUP,  SIGINT,    SIGQUIT, SIGILL,  SIGTRAP, SIGABRT,   SIGFPE,
+	                                 SIGUSR1, SIGUSR2,   SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU,
+	                                 SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSYS };
 
-struct kernel_action { const void *handler; unsigned long flags; void (*restorer)(void); uint64_t mask; };
+struct kernel_action {
+	const void *handler;
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
 #define ACTION_RESTORER 0x04000000ul
 
 static void action_set(int sig, const struct kernel_action *a)
@@ -32,7 +38,7 @@ static const void *action_get(int sig)
 
 static void last_scan(void)
 {
-	/* A bug found in the middle of a report must not make it hang. */
+	/* During a report a scan would wait for the report's lock for ever. */
 	if (process_is_this() && runtime_state_now == RUNTIME_READY && !report_is_mine())
 		leak_check_at_exit();
 }
@@ -46,13 +52,14 @@ static void on_fatal(int sig)
 	action_set(sig, &none);
 	arch_syscall6(SYS_tgkill, os_getpid(), os_gettid(), sig, 0, 0, 0);
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
-	/* Here still: init of a name space. */
+	/* Still here: the first process of a PID name space ignores its own fatal signals. */
 }
 
-/* Default action for the program is ours. */
+/* Only where the program has the default action. */
 static void install(int sig)
 {
-	static const struct kernel_action ours = { (const void *)on_fatal, ACTION_RESTORER, arch_sigreturn, ~(uint64_t)0 };
+	static const struct kernel_action ours = { (const void *)on_fatal, ACTION_RESTORER, arch_sigreturn,
+		                                   ~(uint64_t)0 };
 
 	if (action_get(sig) == (const void *)SIG_DFL)
 		action_set(sig, &ours);
@@ -74,7 +81,8 @@ void exits_tell(int status)
 {
 	struct unwind_regs here;
 
-	/* In success it was no crash: a program that provokes a fault to see one (a configure script's) says so. */
+	/* A program that ends with success did not crash: it provoked the fault on purpose, as tests of configure
+	 * scripts do. */
 	if (!status || !process_is_this() || runtime_state_now != RUNTIME_READY || report_is_mine())
 		return;
 	UNWIND_HERE(&here);

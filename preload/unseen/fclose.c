@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/fclose.c - fclose(stderr) in an exit handler, as GNU programs do (gnulib's close_stdout), is not the end of what memsan has to say.
+/* preload/unseen/fclose.c - keeps standard error for reports when an exit handler closes it, as GNU programs do
+ * (gnulib's close_stdout).
  *
- * What is found at exit is reported after the last handler, and would go to a descriptor that is closed.  Before that a program that closes
- * its standard error means it (a daemon does, and whoever reads the other end waits for that), so a copy is kept only when exit() is among
- * the callers.  Only in the shared library. */
+ * What memsan finds at exit is reported after the last handler, when that descriptor is closed. A program that closes
+ * its standard error earlier wants it closed: a daemon does, and the process that reads the other end waits for that.
+ * So a copy is kept only when exit() is among the callers. Only in the shared library. */
 #include "preload/unseen/unseen.h"
 
 #include <dlfcn.h>
 #include <link.h>
 #include <stdio.h>
 
-#define CALLERS_MAX 64          /* exit() is near: a handler and a function or two of its own */
+#define CALLERS_MAX 64 /* exit() is near: below the handler and a function or two */
 
-/* Is exit() one of the callers, in libc's code?  It calls the handlers, so that a return address lies in it or just behind. */
+/* Is exit() one of the callers? It calls the handlers from libc's code, so a return address lies in exit() or just
+ * behind it. */
 static bool exit_calls(const struct unwind_regs *regs)
 {
 	static void *exit_cache;

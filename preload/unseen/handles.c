@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/unseen/handles.c - libc's own malloc leads to ours, by whatever way a program comes to its name.
  *
- * Symbols are looked up through the global scope, in which we stand before libc.  Two ways go past it, and both end in libc's symbol table:
+ * Symbols are looked up through the global scope, in which we stand before libc.  Two ways go past it, and both end in
+ * libc's symbol table:
  *
  *   dlopen(…, RTLD_DEEPBIND)         the module's own dependencies come first: php's extensions, Apache's modules
  *   dlsym(dlopen("libc.so.6"), …)    one library is asked: Python's ctypes, foreign functions of Java, Mono, Lisp
  *
- * A free that is found so would get an object of ours and crash in libc, for strdup in the same libc has called our malloc.  No wrapper of
- * dlopen or dlsym can help: the scope of a deep binding is ld.so's own.  So the table itself is changed, in this process's copy of its pages,
- * before any other constructor runs: the symbol "free" of libc.so.6 gets the address of our free, relative to libc (ld.so adds the bias
- * modulo 2^64).  What was bound before, libc's code and what debuggers read from the file stay as they are.
+ * A free that is found so would get an object of ours and crash in libc, for strdup in the same libc has called our
+ * malloc.  No wrapper of dlopen or dlsym can help: the scope of a deep binding is ld.so's own.  So the table itself is
+ * changed, in this process's copy of its pages, before any other constructor runs: the symbol "free" of libc.so.6 gets
+ * the address of our free, relative to libc (ld.so adds the bias modulo 2^64).  What was bound before, libc's code and
+ * what debuggers read from the file stay as they are.
  *
  *   libc.so.6        .dynsym: free   0x999f0 ──▶ ours - bias      the malloc family; what libc.def names, when libc's own is behind ours
  *   libstdc++.so.6   .dynsym: _Znwm  0xa9d80 ──▶ ours - bias      the operators
  *
- * Weaknesses accepted: functions that are neither allocators nor in libc.def (signals, waits) are libc's own for such callers; a libstdc++
- * that comes with a deep binding only keeps its operators, which call malloc, ours; symbols of old versions (memcpy@GLIBC_2.2.5) are left.
- * The table is not changed when it lies beside code (ld -z noseparate-code), or when libc comes before us: then its malloc is in use.
+ * Weaknesses accepted: functions that are neither allocators nor in libc.def (signals, waits) are libc's own for such
+ * callers; a libstdc++ that comes with a deep binding only keeps its operators, which call malloc, ours; symbols of old
+ * versions (memcpy@GLIBC_2.2.5) are left.  The table is not changed when it lies beside code (ld -z noseparate-code),
+ * or when libc comes before us: then its malloc is in use.
  */
 #include "preload/unseen/unseen.h"
 
@@ -27,13 +30,39 @@
 
 /* The allocator: preload/malloc.c. */
 static const char *const allocator_names[] = {
-	"malloc", "free", "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc", "memalign", "valloc", "pvalloc",
-	"free_sized", "free_aligned_sized", "malloc_usable_size", "malloc_trim", "mallopt", "mallinfo", "mallinfo2", "malloc_stats",
-	"malloc_info", "__libc_malloc", "__libc_free", "__libc_calloc", "__libc_realloc", "__libc_memalign", "__libc_valloc", "__libc_pvalloc",
+	"malloc",
+	"free",
+	"calloc",
+	"realloc",
+	"reallocarray",
+	"posix_memalign",
+	"aligned_alloc",
+	"memalign",
+	"valloc",
+	"pvalloc",
+	"free_sized",
+	"free_aligned_sized",
+	"malloc_usable_size",
+	"malloc_trim",
+	"mallopt",
+	"mallinfo",
+	"mallinfo2",
+	"malloc_stats",
+	"malloc_info",
+	"__libc_malloc",
+	"__libc_free",
+	"__libc_calloc",
+	"__libc_realloc",
+	"__libc_memalign",
+	"__libc_valloc",
+	"__libc_pvalloc",
 };
 
 /* Without the nothrow forms of new: they call the others, and ours ask for libstdc++'s when they need C++. */
-static const struct { const char *name; unsigned index; } operators[] = {
+static const struct {
+	const char *name;
+	unsigned index;
+} operators[] = {
 #define OPERATOR(name, base) { #name, OPERATOR_##name },
 #define OPERATOR_NOTHROW(name, base)
 #include "preload/operators.def"
@@ -47,81 +76,20 @@ static const char *const intercepted_names[] = {
 #undef LIBC
 };
 
-/* Where a module keeps its symbols.  table NULL: it has no GNU hash table. */
-struct module_symbols {
-	const uint32_t *table;
-	const ElfW(Sym) *symbols;
-	const char *strings;
-	const uint16_t *versions;
+/* A symbol table in memory: the module's pages that hold it. */
+struct symbol_table {
+	const struct link_map *module;
+	struct module_symbols symbols;
+	uintptr_t start, end;
+};
+/* The library that the symbols are to lead to. */
+struct symbol_target {
+	const struct link_map *module;
+	struct module_symbols symbols;
 };
 
-/* glibc has made the addresses in a module's dynamic section absolute when it is on the list, but where that may not be written: the kernel's
- * vdso. */
-static const void *dynamic_address(const struct link_map *m, const ElfW(Dyn) *d)
-{
-	return (const void *)(d->d_un.d_ptr < m->l_addr ? d->d_un.d_ptr + m->l_addr : d->d_un.d_ptr);
-}
-
-static void symbols_find(struct module_symbols *s, const struct link_map *m)
-{
-	*s = (struct module_symbols){ 0 };
-	for (const ElfW(Dyn) *d = m->l_ld; d && d->d_tag != DT_NULL; d++) {
-		switch (d->d_tag) {
-		case DT_GNU_HASH: s->table = dynamic_address(m, d); break;
-		case DT_SYMTAB: s->symbols = dynamic_address(m, d); break;
-		case DT_STRTAB: s->strings = dynamic_address(m, d); break;
-		case DT_VERSYM: s->versions = dynamic_address(m, d); break;
-		default: break;
-		}
-	}
-	if (!s->symbols || !s->strings || (s->table && !s->table[0]))
-		s->table = NULL;
-}
-
-/* The hash table begins with a Bloom filter of two bits a name: most modules do not have most names. */
-static bool symbols_may_have(const struct module_symbols *s, uint32_t hash)
-{
-	const uint64_t *filter = (const uint64_t *)(s->table + 4);
-	uint64_t word = filter[hash / 64 & (s->table[2] - 1)];
-
-	return word >> hash % 64 & word >> (hash >> s->table[3]) % 64 & 1;
-}
-
-/* Of several versions the default one. */
-static const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name)
-{
-	uint32_t hash = 5381;
-
-	for (const char *c = name; *c; c++)
-		hash = hash * 33 + (unsigned char)*c;
-	if (!s->table || !symbols_may_have(s, hash))
-		return NULL;
-	const uint32_t *buckets = (const void *)((const uint64_t *)(s->table + 4) + s->table[2]), *chain = buckets + s->table[0];
-	for (uint32_t i = buckets[hash % s->table[0]]; i >= s->table[1]; i++) {
-		uint32_t word = chain[i - s->table[1]];
-		if ((word | 1) == (hash | 1) && (!s->versions || !(s->versions[i] & 0x8000)) && str_equal(s->strings + s->symbols[i].st_name, name))
-			return &s->symbols[i];
-		if (word & 1)
-			break;
-	}
-	return NULL;
-}
-
-const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)
-{
-	struct module_symbols symbols;
-
-	symbols_find(&symbols, m);
-	return symbols_look_up(&symbols, name);
-}
-
-/* A symbol table in memory: the module's pages that hold it. */
-struct symbol_table { const struct link_map *module; struct module_symbols symbols; uintptr_t start, end; };
-/* The library that the symbols are to lead to. */
-struct symbol_target { const struct link_map *module; struct module_symbols symbols; };
-
-/* How far the table goes is written nowhere; in every file that ld and its kin make, the strings follow it.  False: it may not be changed,
- * as it is not of a segment that is only read. */
+/* How far the table goes is written nowhere; in every file that ld and its kin make, the strings follow it.  False: it
+ * may not be changed, as it is not of a segment that is only read. */
 static bool table_find(struct symbol_table *t, const struct link_map *m, uintptr_t base)
 {
 	const ElfW(Ehdr) *elf = (const void *)base;
@@ -144,7 +112,8 @@ static bool table_find(struct symbol_table *t, const struct link_map *m, uintptr
 	return false;
 }
 
-/* The symbol `name` of the table becomes ours.  Other threads may look it up meanwhile: a word at a time, and ordinary functions have but one. */
+/* The symbol `name` of the table becomes ours.  Other threads may look it up meanwhile: a word at a time, and ordinary
+ * functions have but one. */
 static void table_redirect(const struct symbol_table *t, const struct symbol_target *self, const char *name)
 {
 	ElfW(Sym) *theirs = (ElfW(Sym) *)(uintptr_t)symbols_look_up(&t->symbols, name);
@@ -154,7 +123,8 @@ static void table_redirect(const struct symbol_table *t, const struct symbol_tar
 		return;
 	if (ELF64_ST_TYPE(theirs->st_info) == STT_GNU_IFUNC)
 		theirs->st_info = ELF64_ST_INFO(ELF64_ST_BIND(theirs->st_info), STT_FUNC);
-	__atomic_store_n(&theirs->st_value, self->module->l_addr + ours->st_value - t->module->l_addr, __ATOMIC_RELEASE);
+	__atomic_store_n(&theirs->st_value, self->module->l_addr + ours->st_value - t->module->l_addr,
+	                 __ATOMIC_RELEASE);
 }
 
 /* Does `later` stand behind `m` in the order in which ld.so looks through modules? */
@@ -205,7 +175,8 @@ void handles_redirect(void)
 	struct dl_find_object self, libc, found;
 	struct symbol_target target;
 
-	if (_dl_find_object((void *)(uintptr_t)handles_redirect, &self) != 0 || _dl_find_object((void *)gnu_get_libc_version, &libc) != 0 ||
+	if (_dl_find_object((void *)(uintptr_t)handles_redirect, &self) != 0 ||
+	    _dl_find_object((void *)gnu_get_libc_version, &libc) != 0 ||
 	    !is_behind(self.dlfo_link_map, libc.dlfo_link_map))
 		return;
 	target.module = self.dlfo_link_map;

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/limits.c - a program that limits its own address space (setrlimit) means what it uses, not what memsan has reserved: the
- * unused part of every reserve goes back first.  A limit that came from the parent is met at start-up instead.
- */
+/* preload/unseen/limits.c - setrlimit of the address space. The program's limit is meant for what the program uses, not
+ * for memsan's reserves, so the unused part of every reserve is given back first. A limit inherited from the parent is
+ * handled at start-up. */
 #include "preload/preload.h"
 
 #include <errno.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-/* One structure on x86_64, whose limits are 64 bits wide in every form of the call. */
+/* On x86_64 both forms of the call have limits of 64 bits. */
 _Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "rlim_t has 64 bits");
 
 static int limit_call(pid_t pid, int resource, const void *new_limit, void *old_limit)
 {
 	const struct rlimit64 *wanted = new_limit;
 
-	if (resource == RLIMIT_AS && wanted && (pid == 0 || pid == os_getpid()) && wanted->rlim_cur != RLIM64_INFINITY) {
+	if (resource == RLIMIT_AS && wanted && (pid == 0 || pid == os_getpid()) &&
+	    wanted->rlim_cur != RLIM64_INFINITY) {
 		runtime_ensure();
 		slab_limit_space(wanted->rlim_cur);
 		shadow_limit_space();
@@ -36,7 +37,8 @@ MEMSAN_EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *n
 	return limit_call(0, (int)resource, new_limit, NULL);
 }
 
-MEMSAN_EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *new_limit, struct rlimit *old_limit)
+MEMSAN_EXPORT int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *new_limit,
+                          struct rlimit *old_limit)
 {
 	return limit_call(pid, (int)resource, new_limit, old_limit);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/maps.c - memory that changes hands outside of the heap takes no shadow along: unmapped ranges, stacks of threads.
+/* preload/unseen/maps.c - clears the shadow of memory outside the heap that gets another user: unmapped ranges and
+ * stacks of threads.
  *
- * Frames that never returned leave poison (a coroutine given up, a thread cancelled).  When their memory is unmapped, the poison must not stay
- * behind for whoever is mapped there next; and a thread starts on a clean stack, whoever had it before.  Only with instrumented code, and only in the
- * shared library.
- */
+ * Frames that never returned leave poison behind, for example those of an abandoned coroutine or a cancelled thread.
+ * The poison must be gone before the kernel maps other memory there, and a thread must start on a clean stack. Only
+ * with instrumented code, and only in the shared library. */
 #include "preload/preload.h"
 
 #include <dlfcn.h>
@@ -29,13 +29,13 @@ MEMSAN_EXPORT int munmap(void *p, size_t n)
 /* glibc 2.32. */
 extern __typeof__(pthread_attr_getsigmask_np) pthread_attr_getsigmask_np __attribute__((weak));
 
-/* ---- threads ---------------------------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 struct thread_start {
 	void *(*fn)(void *);
 	void *arg;
 	uint64_t believed_mask;
-	uintptr_t stack_lo, stack_hi; /* that the program gave; 0: it gave none */
+	uintptr_t stack_lo, stack_hi; /* a stack that the program supplied; 0: none */
 };
 
 static void *thread_body(void *p)
@@ -43,7 +43,7 @@ static void *thread_body(void *p)
 	struct thread_start start;
 	mem_copy(&start, p, sizeof(start));
 	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
-	/* Registered, so that its end is seen; and nothing of who had the stack before is left. */
+	/* Registers the thread, so that memsan sees its end, and clears what the stack's last user left. */
 	signals_believe_mask(start.believed_mask);
 	if (start.stack_lo)
 		fault_thread_stack(start.stack_lo, start.stack_hi);
@@ -52,7 +52,7 @@ static void *thread_body(void *p)
 	return start.fn(start.arg);
 }
 
-/* What it will ask to block: the mask of its attributes, or its maker's. */
+/* The mask that the new thread starts with: its attributes' or its creator's. */
 static uint64_t start_mask(const pthread_attr_t *attr)
 {
 	uint64_t mask;
@@ -81,9 +81,12 @@ static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)
 MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
 {
 	if (!real_pthread_create)
-		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
+		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
+			RTLD_NEXT, "pthread_create");
 	runtime_ensure();
-	struct thread_start *start = shadow_everywhere || fault_installed ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL) : NULL;
+	struct thread_start *start = shadow_everywhere || fault_installed
+	                                     ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL)
+	                                     : NULL;
 	if (!start)
 		return real_pthread_create(thread, attr, fn, arg);
 	start->fn = fn;

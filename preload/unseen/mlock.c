@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/mlock.c - mlockall beside a reserve of a terabyte.
- *
- * The kernel would count (and, as root, try to populate) every reserved page, so MCL_CURRENT is done mapping by mapping: all that the
- * program mapped and the part of the arena in use, but none of memsan's metadata.  MCL_FUTURE is the kernel's own.
- */
+/* preload/unseen/mlock.c - mlockall beside a reserve of a terabyte. The kernel would count every reserved page, and for
+ * root try to populate it. So MCL_CURRENT is done mapping by mapping: for all that the program mapped and the used part
+ * of the arena, but not for memsan's metadata. MCL_FUTURE is left to the kernel. */
 #include "preload/preload.h"
 
 #include <errno.h>
@@ -28,7 +26,7 @@ static long lock_range(uintptr_t start, uintptr_t end, int flags)
 	return arch_syscall6(SYS_mlock, (long)start, (long)(end - start), 0, 0, 0, 0);
 }
 
-/* The file may change under us, as it may under the kernel's mlockall. */
+/* Mappings may change meanwhile, as they may during the kernel's mlockall. */
 static long lock_current(int flags)
 {
 	struct maps_reader reader;

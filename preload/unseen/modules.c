@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/modules.c - what needs ld.so, and is only in the shared library.
+/* preload/unseen/modules.c - dlclose, dlopen and libstdc++, only in the shared library.
  *
- * dlclose: what goes away is remembered first, so that stacks through it can still be named.  dlopen: what comes may be instrumented, and its
- * code runs inside.  libstdc++: looked up when operator new fails, for it may have come with dlopen. */
+ * dlclose: modules are remembered before they go, so that stacks through them can still be named. dlopen: the new
+ * module may be instrumented, and its constructors run inside the call. libstdc++: looked up when operator new fails,
+ * since dlopen may have loaded it. */
 #include "preload/preload.h"
 
 #include <dlfcn.h>
@@ -21,12 +22,13 @@ MEMSAN_EXPORT int dlclose(void *handle)
 	return ret;
 }
 
-/* Called by the stubs in arch/, which jump to what is returned: the real function must see its caller's return address, by which it finds the
- * search path and the name space. */
+/* The stubs in arch/ call these and jump to the result: the real function finds the search path and the name space by
+ * its return address, which must be the program's. */
 __attribute__((used)) void *modules_find_dlopen(void);
 __attribute__((used)) void *modules_find_dlmopen(void);
 
-/* What comes may be instrumented; a fault tells when it is.  Whether it is cannot be known before its own code has run. */
+/* Whether the new module is instrumented is not known before its own code runs. With memsan's fault handler the first
+ * access to the shadow tells. */
 static void before_dlopen(void)
 {
 	if (!fault_installed)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/quick_exit.c - _exit and _Exit, which run no handlers, with a scan for leaks before when it is asked for (exits.c).
- * Only in the shared library: a static program has libc's own beside it. */
+/* preload/unseen/quick_exit.c - _exit and _Exit, which run no handlers: with leak.quick_exit a scan for leaks comes
+ * first (exits.c). Only in the shared library: a static program has libc's own. */
 #include "preload/preload.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Called by what follows. */
+/* The stubs below call this. */
 __attribute__((used, visibility("hidden"))) void quick_exit_now(int status);
 void quick_exit_now(int status)
 {

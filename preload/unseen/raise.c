@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/raise.c - abort, raise, kill and pthread_kill: a program that ends itself so in its handler for a fault is told which fault it was first
- * (fault/pending.c).  SIGSEGV and SIGBUS that it raises come by way of fault/fault.c.
- * Only in the shared library: a static program's handler replaces ours. */
+/* preload/unseen/raise.c - abort, raise, kill and pthread_kill: when the program ends itself by one of these inside its
+ * handler of a fault, that fault is reported first (fault/pending.c). SIGSEGV and SIGBUS that it raises come through
+ * fault/fault.c. Only in the shared library: in a static program the program's handler replaces memsan's. */
 #include "preload/unseen/unseen.h"
 
 #include <pthread.h>
@@ -10,12 +10,22 @@
 
 static void *real_abort, *real_raise, *real_kill, *real_pthread_kill;
 
-/* Its default is to end the process. */
+/* Does its default action end the process? */
 static bool is_fatal(int sig)
 {
 	switch (sig) {
-	case 0: case SIGCHLD: case SIGCONT: case SIGURG: case SIGWINCH: case SIGSTOP: case SIGTSTP: case SIGTTIN: case SIGTTOU: return false;
-	default: return true;
+	case 0:
+	case SIGCHLD:
+	case SIGCONT:
+	case SIGURG:
+	case SIGWINCH:
+	case SIGSTOP:
+	case SIGTSTP:
+	case SIGTTIN:
+	case SIGTTOU:
+		return false;
+	default:
+		return true;
 	}
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/sandbox.c - prctl and syscall as far as a process filters its own system calls by them (shared library only).
+/* preload/unseen/sandbox.c - notices when the program sets a system call filter by prctl or syscall (shared library
+ * only).
  *
- * Under a filter we leave out the calls that filters do not know (process_madvise, process_vm_readv, a helper's start).  Whether there is one
- * could be asked of prctl(PR_GET_SECCOMP), but narrow filters kill for that too.  So we see it coming.
+ * Under a filter memsan leaves out system calls that filters usually do not know: process_madvise, process_vm_readv,
+ * the start of a helper. prctl(PR_GET_SECCOMP) would tell whether there is a filter, but narrow filters kill for that
+ * too.
  *
- * Weakness accepted: filters that the process was started with, and those that it sets by an instruction of its own or in a static program, are still
- * asked for.
- */
+ * Weakness accepted: for filters that the process was started with, and those that it sets by an instruction of its own
+ * or in a static program, memsan still asks by prctl. */
 #include "preload/preload.h"
 
 #include <dlfcn.h>
@@ -14,7 +15,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* Called by the stubs in arch/ with the caller's arguments; they jump to what is returned.  A NULL filter only asks whether filters exist. */
+/* The stubs in arch/ call these with the caller's arguments and jump to the result. A NULL filter only asks whether
+ * filters exist. */
 __attribute__((used)) void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter);
 __attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c);
 
@@ -50,7 +52,7 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 ARCH_FORWARD(prctl, sandbox_find_prctl);
 ARCH_FORWARD(syscall, sandbox_find_syscall);
 
-/* A lookup takes the loader's lock: not in a signal handler, where programs call these. */
+/* dlsym takes the loader's lock, and programs call these functions in signal handlers, so it runs here. */
 __attribute__((constructor)) static void sandbox_constructor(void)
 {
 	sandbox_find_prctl(0, 0, 0);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/signals.c - sigaction, signal, sigaltstack and sigprocmask as the program sees them while memsan handles faults (fault/signals.c).
- * Only in the shared library: a static program's own calls go to the kernel, and its handlers replace ours. */
+/* preload/unseen/signals.c - sigaction, signal, sigaltstack and sigprocmask, as the program sees them while memsan
+ * handles faults (fault/signals.c). Only in the shared library: in a static program the calls go to the kernel, and the
+ * program's handlers replace memsan's. */
 #include "preload/preload.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
-
-const char runtime_is_shared = 1;
 
 static signals_sigaction_fn real_sigaction;
 static sighandler_t (*real_signal)(int, sighandler_t);
@@ -19,14 +18,14 @@ MEMSAN_EXPORT sighandler_t bsd_signal(int sig, sighandler_t handler);
 MEMSAN_EXPORT sighandler_t sysv_signal(int sig, sighandler_t handler);
 MEMSAN_EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler);
 
-/* Another library's constructor may have come first; there is one thread then. */
+/* May run before the constructor, in another library's constructor; there is one thread then. */
 static void signals_lookup(void)
 {
 	if (real_siginterrupt)
 		return;
 	real_sigaction = (signals_sigaction_fn)dlsym(RTLD_NEXT, "sigaction");
-	real_signal = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "signal");
-	real_sysv_signal = (sighandler_t (*)(int, sighandler_t))dlsym(RTLD_NEXT, "sysv_signal");
+	real_signal = (sighandler_t(*)(int, sighandler_t))dlsym(RTLD_NEXT, "signal");
+	real_sysv_signal = (sighandler_t(*)(int, sighandler_t))dlsym(RTLD_NEXT, "sysv_signal");
 	real_siginterrupt = (int (*)(int, int))dlsym(RTLD_NEXT, "siginterrupt");
 }
 
@@ -34,11 +33,10 @@ __attribute__((constructor)) static void signals_constructor(void)
 {
 	signals_lookup();
 	fault_init(real_sigaction);
-	leak_find_static_tls(dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info"));
-	leak_find_libc(dlsym(RTLD_NEXT, "syscall"));
 }
 
-/* The signal that stops threads for a scan, and fatal ones that scan first, look unused until the program sets a handler. */
+/* The signal that stops threads for a scan, and fatal signals that scan first, look unused to the program until it sets
+ * a handler. */
 static bool is_hidden(const void *handler)
 {
 	return leak_is_handler(handler) || exits_is_handler(handler);
@@ -98,14 +96,14 @@ MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigac
 	return set_action(sig, act, old, __builtin_return_address(0));
 }
 
-/* ---- signal and its dialects ---------------------------------------------------------------------------------------------- */
+/* ---- signal and its dialects ----------------------------------------------------------------- */
 
 static bool is_ours(int sig)
 {
 	return fault_installed && (sig == SIGSEGV || sig == SIGBUS);
 }
 
-/* siginterrupt is about handlers that signal sets later, too. */
+/* siginterrupt also applies to handlers that signal sets later. */
 static bool interrupting[2];
 
 static bool *interrupts(int sig)
@@ -177,7 +175,7 @@ MEMSAN_EXPORT int siginterrupt(int sig, int interrupt)
 	return sigaction(sig, &act, NULL);
 }
 
-/* ---- System V's ------------------------------------------------------------------------------------------------------------------ */
+/* ---- System V's ------------------------------------------------------------------------------ */
 
 static bool mask_one(int how, int sig, int *ret)
 {
@@ -227,7 +225,10 @@ MEMSAN_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 	act.sa_handler = handler;
 	if (hold) {
 		held = mask_one(SIG_BLOCK, sig, &ret);
-		return ret != 0 ? SIG_ERR : held ? SIG_HOLD : sigaction(sig, NULL, &old) == 0 ? old.sa_handler : SIG_ERR;
+		return ret != 0                          ? SIG_ERR
+		       : held                            ? SIG_HOLD
+		       : sigaction(sig, NULL, &old) == 0 ? old.sa_handler
+		                                         : SIG_ERR;
 	}
 	if (sigaction(sig, &act, &old) != 0)
 		return SIG_ERR;
@@ -235,9 +236,9 @@ MEMSAN_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 	return ret != 0 ? SIG_ERR : held ? SIG_HOLD : old.sa_handler;
 }
 
-/* ---- stacks and masks ------------------------------------------------------------------------------------------------------- */
+/* ---- stacks and masks ------------------------------------------------------------------------ */
 
-/* Without the handler they are what libc's are: the bare system calls. */
+/* Without memsan's handler these are the bare system calls, as in libc. */
 
 MEMSAN_EXPORT int sigaltstack(const stack_t *ss, stack_t *old)
 {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/waits.c - calls that wait, and that return EINTR after any handler: when it was memsan's own (a scan for leaks stopped the thread),
- * they are called again for the rest of their time, and the program sees nothing.
+/* preload/unseen/waits.c - calls that wait and that return EINTR after any handler. When only memsan's handler ran (a
+ * scan for leaks stopped the thread), the call is made again for the rest of its time, and the program sees nothing.
  *
- * Calls that SA_RESTART covers (read, accept, futex and all that is made of it) need none of this: signal(7) lists both kinds.  The sigwait
- * family would take our signal as if it were the program's, so it is taken out of the set that they wait for.
+ * Calls that SA_RESTART covers (read, accept, futex and what is built on it) need none of this: signal(7) lists both
+ * kinds. The sigwait family would receive memsan's signal as if it were the program's, so memsan takes the signal out
+ * of the set that they wait for.
  *
- * Whether a handler of the program's ran as well is known to ours (leak/snapshot.c): then the call returns as it would without us.
- * waits_rare.c has the less frequent calls, waits_io.c those that move data.
+ * memsan's handler knows whether a handler of the program's ran as well (leak/snapshot.c); then the call returns as it
+ * would without memsan. waits_rare.c has the less frequent calls, waits_io.c those that move data.
  *
- * The same goes for SIGSEGV and SIGBUS that somebody sent, when the program blocks or ignores them (fault/signals.c), which also wants to
- * know the masks that some of these calls set.
+ * The same holds for SIGSEGV and SIGBUS that a process sends while the program blocks or ignores them. fault/signals.c
+ * also has to know the masks that some of these calls set.
  *
- * Accepted: timeouts that belong to a socket (SO_RCVTIMEO) begin anew.
- * Only in the shared library: a static program's own calls go to the kernel, and go on by themselves (leak/calls.c). */
+ * Accepted: timeouts that belong to a socket (SO_RCVTIMEO) begin anew. Only in the shared library: a static program's
+ * calls go to the kernel, and leak/calls.c makes them go on. */
 #include "preload/unseen/unseen.h"
 
 #include <dlfcn.h>
@@ -37,7 +38,7 @@ void *wait_real(void **cache, const char *name)
 	return p;
 }
 
-/* ---- time that is left ---------------------------------------------------------------------------------------------------------- */
+/* ---- time that is left ----------------------------------------------------------------------- */
 
 uint64_t wait_now_ns(void)
 {
@@ -51,8 +52,9 @@ uint64_t wait_deadline_of(const struct timespec *t)
 {
 	if (!t || t->tv_sec < 0 || t->tv_nsec < 0)
 		return UINT64_MAX;
-	return (uint64_t)t->tv_sec > UINT64_MAX / 4000000000u ? UINT64_MAX
-	                                                     : wait_now_ns() + (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec;
+	return (uint64_t)t->tv_sec > UINT64_MAX / 4000000000u
+	               ? UINT64_MAX
+	               : wait_now_ns() + (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_nsec;
 }
 
 struct timespec *wait_time_left(uint64_t deadline, struct timespec *t)
@@ -78,7 +80,7 @@ uint64_t wait_deadline_of_ms(int ms)
 	return ms < 0 ? UINT64_MAX : wait_now_ns() + (uint64_t)ms * 1000000u;
 }
 
-/* ---- descriptors ------------------------------------------------------------------------------------------------------------------ */
+/* ---- descriptors ----------------------------------------------------------------------------- */
 
 static void *real_poll, *real_ppoll, *real_epoll_wait, *real_epoll_pwait, *real_select, *real_pselect;
 
@@ -143,7 +145,7 @@ MEMSAN_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int n, int tim
 	return r;
 }
 
-/* The kernel leaves the sets as they were when it was interrupted, and writes the time that is left. */
+/* An interrupted select leaves the sets unchanged and writes the time that is left. */
 MEMSAN_EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
 {
 	struct wait_mark before = wait_mark();
@@ -156,7 +158,8 @@ MEMSAN_EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct 
 	return r;
 }
 
-MEMSAN_EXPORT int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout, const sigset_t *mask)
+MEMSAN_EXPORT int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout,
+                          const sigset_t *mask)
 {
 	uint64_t deadline = wait_deadline_of(timeout);
 	struct signals_wait wait;
@@ -168,13 +171,14 @@ MEMSAN_EXPORT int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const 
 	r = WAIT_REAL(pselect)(n, in, out, except, timeout, signals_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(pselect)(n, in, out, except, wait_time_left(deadline, &left), signals_wait_mask(&wait, mask));
+		r = WAIT_REAL(pselect)(n, in, out, except, wait_time_left(deadline, &left),
+		                       signals_wait_mask(&wait, mask));
 	}
 	wait_is_over(&wait);
 	return r;
 }
 
-/* ---- sleep ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- sleep ----------------------------------------------------------------------------------- */
 
 static void *real_nanosleep, *real_clock_nanosleep, *real_pause;
 
@@ -204,7 +208,8 @@ MEMSAN_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct times
 	while (r == EINTR && wait_interrupts() != before.interrupts) {
 		before = wait_mark();
 		again = left;
-		r = WAIT_REAL(clock_nanosleep)(clock, flags, flags & TIMER_ABSTIME ? wanted : &again, flags & TIMER_ABSTIME ? NULL : &left);
+		r = WAIT_REAL(clock_nanosleep)(clock, flags, flags & TIMER_ABSTIME ? wanted : &again,
+		                               flags & TIMER_ABSTIME ? NULL : &left);
 	}
 	if (r == EINTR && rest && !(flags & TIMER_ABSTIME))
 		*rest = left;
@@ -218,7 +223,7 @@ MEMSAN_EXPORT int usleep(useconds_t us)
 	return nanosleep(&wanted, NULL);
 }
 
-/* Whole seconds that are left, and errno as it was when there are none. */
+/* Returns the whole seconds that are left; errno stays as it was when none are. */
 MEMSAN_EXPORT unsigned sleep(unsigned seconds)
 {
 	struct timespec wanted = { (time_t)seconds, 0 }, left = { 0, 0 };
@@ -242,7 +247,7 @@ MEMSAN_EXPORT int pause(void)
 	return r;
 }
 
-/* ---- semaphores: with a limit they are not restarted ----------------------------------------------------------------------------------- */
+/* ---- semaphores: with a limit they are not restarted ----------------------------------------- */
 
 static void *real_sem_timedwait, *real_sem_clockwait;
 
@@ -270,11 +275,11 @@ MEMSAN_EXPORT int sem_clockwait(sem_t *s, clockid_t clock, const struct timespec
 	return r;
 }
 
-/* ---- signals that are waited for ------------------------------------------------------------------------------------------------------ */
+/* ---- signals that are waited for ------------------------------------------------------------- */
 
 static void *real_sigwait, *real_sigwaitinfo, *real_sigtimedwait, *real_sigsuspend;
 
-/* The set without the signals that stop threads. */
+/* The set without the signals by which memsan stops threads. */
 static const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
 {
 	uint64_t ours = set ? leak_signals_left_out(set->__val[0]) : 0;

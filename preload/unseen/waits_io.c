@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/waits_io.c - reads and writes that a scan for leaks interrupted go on.
+/* preload/unseen/waits_io.c - reads and writes go on after a scan for leaks has interrupted them.
  *
- * A handler with SA_RESTART lets them go on by itself, but for two cases: a socket with a limit (SO_RCVTIMEO, SO_SNDTIMEO) returns EINTR, and a
- * write to a pipe or socket that had moved a part returns that part, which it never does without a signal.  These functions stand between
- * the interceptors (libc_io.c) and libc's own, whose place they take in the table. */
+ * With SA_RESTART the kernel makes them go on, with two exceptions. A socket with a timeout (SO_RCVTIMEO, SO_SNDTIMEO)
+ * returns EINTR. A write to a pipe or socket that has moved a part returns the size of that part, which never happens
+ * without a signal. These functions stand between the interceptors (libc_io.c) and libc's own: they take the place of
+ * libc's in the table libc_real. */
 #include "preload/unseen/unseen.h"
 
 #include <dlfcn.h>
@@ -23,20 +24,20 @@ static struct {
 	ssize_t (*sendmsg)(int fd, const struct msghdr *m, int flags);
 } own;
 
-/* The call, again while only we interrupt it. */
-#define REPEAT(r, mark, call)                                                                                          \
-	do {                                                                                                           \
-		(mark) = wait_mark();                                                                                  \
-		(r) = (call);                                                                                          \
+/* Repeats the call while only memsan interrupts it. */
+#define REPEAT(r, mark, call)         \
+	do {                          \
+		(mark) = wait_mark(); \
+		(r) = (call);         \
 	} while (interrupted_by_us((long)(r), &(mark)))
 
-/* A part was moved, and we interrupted. */
+/* Did the call move only a part because memsan interrupted it? */
 static bool cut_short(ssize_t r, size_t n, const struct wait_mark *before)
 {
 	return unlikely(r > 0 && (size_t)r < n) && wait_interrupts() != before->interrupts;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static ssize_t again_read(int fd, void *dst, size_t n)
 {
@@ -91,9 +92,9 @@ static int again_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags, stru
 	return r;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
-/* The rest of a write that had moved `done`; what was moved in all. */
+/* Writes the rest after `done` bytes; returns the bytes moved in all. */
 static ssize_t send_rest(int fd, const char *src, size_t n, ssize_t done, int flags, bool is_socket)
 {
 	struct wait_mark before = wait_mark();
@@ -101,7 +102,8 @@ static ssize_t send_rest(int fd, const char *src, size_t n, ssize_t done, int fl
 
 	do {
 		size_t left = n - (size_t)done;
-		REPEAT(more, before, is_socket ? own.send(fd, src + done, left, flags) : own.write(fd, src + done, left));
+		REPEAT(more, before,
+		       is_socket ? own.send(fd, src + done, left, flags) : own.write(fd, src + done, left));
 		if (more <= 0) {
 			errno = before.error;
 			return done;
@@ -129,7 +131,7 @@ static ssize_t again_send(int fd, const void *src, size_t n, int flags)
 	return cut_short(r, n, &before) ? send_rest(fd, src, n, r, flags, true) : r;
 }
 
-/* A part is moved on a stream only, where the address says nothing. */
+/* Only streams move a part, and on a stream the address has no meaning. */
 static ssize_t again_sendto(int fd, const void *src, size_t n, int flags, const struct sockaddr *address, socklen_t len)
 {
 	struct wait_mark before;
@@ -148,7 +150,7 @@ static size_t vector_size(const struct iovec *v, size_t count)
 	return n;
 }
 
-/* Piece by piece: another writer's data may come between, as it may between two writes. */
+/* Writes piece by piece: another writer's data may come between, as between two writes. */
 static ssize_t send_rest_of_vector(int fd, const struct iovec *v, size_t count, ssize_t done, int flags, bool is_socket)
 {
 	size_t skip = (size_t)done;
@@ -184,16 +186,21 @@ static ssize_t again_sendmsg(int fd, const struct msghdr *m, int flags)
 	ssize_t r;
 
 	REPEAT(r, before, own.sendmsg(fd, m, flags));
-	if (unlikely(r > 0 && wait_interrupts() != before.interrupts) && (size_t)r < vector_size(m->msg_iov, m->msg_iovlen))
+	if (unlikely(r > 0 && wait_interrupts() != before.interrupts) &&
+	    (size_t)r < vector_size(m->msg_iov, m->msg_iovlen))
 		r = send_rest_of_vector(fd, m->msg_iov, m->msg_iovlen, r, flags, true);
 	return r;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 void *wait_wrap_io(const char *name, void *real)
 {
-	const struct { const char *name; void **own; void *again; } table[] = {
+	const struct {
+		const char *name;
+		void **own;
+		void *again;
+	} table[] = {
 		{ "read", (void **)&own.read, (void *)again_read },
 		{ "recv", (void **)&own.recv, (void *)again_recv },
 		{ "recvfrom", (void **)&own.recvfrom, (void *)again_recvfrom },

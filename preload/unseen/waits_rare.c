@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/waits_rare.c - what waits.c does, for calls that few programs make; and waits for children, which may not see the scan's own.
+/* preload/unseen/waits_rare.c - as waits.c, for calls that few programs make; and waits for children, which must not
+ * see the scan's child.
  *
- * The copy of the process in which a scan goes on is a child with exit signal 0: wait and waitpid pass it over by themselves.  Only who asks
- * for clone children (__WALL, __WCLONE) and for no particular one meets it; here it is passed over as well. */
+ * A scan runs in a copy of the process, a child with exit signal 0. wait and waitpid pass over such a child by
+ * themselves. Only a wait for any clone child (__WALL, __WCLONE) can meet it, and passes over it here. */
 #include "preload/unseen/unseen.h"
 
 #include <aio.h>
@@ -18,36 +19,37 @@
 #include <sys/wait.h>
 #include <threads.h>
 
-/* ---- calls without a limit: they begin anew -------------------------------------------------------------------------------------- */
+/* ---- calls without a limit: they begin anew -------------------------------------------------- */
 
-#define AGAIN(type, name, params, args)                                                                                \
-	MEMSAN_EXPORT type name params;                                                                                \
-	MEMSAN_EXPORT type name params                                                                                 \
-	{                                                                                                              \
-		static void *real_##name;                                                                              \
-		struct wait_mark before = wait_mark();                                                                 \
-		type r = WAIT_REAL(name) args;                                                                         \
-		while (interrupted_by_us((long)r, &before)) {                                                          \
-			before = wait_mark();                                                                          \
-			r = WAIT_REAL(name) args;                                                                      \
-		}                                                                                                      \
-		return r;                                                                                              \
+#define AGAIN(type, name, params, args)                       \
+	MEMSAN_EXPORT type name params;                       \
+	MEMSAN_EXPORT type name params                        \
+	{                                                     \
+		static void *real_##name;                     \
+		struct wait_mark before = wait_mark();        \
+		type r = WAIT_REAL(name) args;                \
+		while (interrupted_by_us((long)r, &before)) { \
+			before = wait_mark();                 \
+			r = WAIT_REAL(name) args;             \
+		}                                             \
+		return r;                                     \
 	}
 AGAIN(ssize_t, msgrcv, (int id, void *m, size_t n, long type, int flags), (id, m, n, type, flags))
 AGAIN(int, msgsnd, (int id, const void *m, size_t n, int flags), (id, m, n, flags))
 AGAIN(int, semop, (int id, struct sembuf *ops, size_t n), (id, ops, n))
-/* With a limit on the socket (SO_RCVTIMEO, SO_SNDTIMEO) they are not restarted. */
+/* The kernel does not restart these on a socket with a timeout (SO_RCVTIMEO, SO_SNDTIMEO). */
 AGAIN(int, accept, (int fd, __SOCKADDR_ARG address, socklen_t *len), (fd, address, len))
 AGAIN(int, accept4, (int fd, __SOCKADDR_ARG address, socklen_t *len, int flags), (fd, address, len, flags))
 AGAIN(int, connect, (int fd, __CONST_SOCKADDR_ARG address, socklen_t len), (fd, address, len))
 
-/* ---- other names of what waits.c has --------------------------------------------------------------------------------------------------- */
+/* ---- other names of what waits.c has --------------------------------------------------------- */
 
 MEMSAN_EXPORT int __poll(struct pollfd *fds, nfds_t n, int timeout);
 MEMSAN_EXPORT int __select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout);
 MEMSAN_EXPORT int __nanosleep(const struct timespec *wanted, struct timespec *rest);
 MEMSAN_EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
-MEMSAN_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t size);
+MEMSAN_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask,
+                              size_t size);
 MEMSAN_EXPORT int __sigsuspend(const sigset_t *mask);
 MEMSAN_EXPORT int __sigpause(int sig_or_mask, int is_sig);
 MEMSAN_EXPORT int __xpg_sigpause(int sig);
@@ -57,7 +59,7 @@ MEMSAN_EXPORT int __sigsuspend(const sigset_t *mask)
 	return sigsuspend(mask);
 }
 
-/* The thread's mask without the signal; or the signals up to 32 that the mask has. */
+/* Waits with the thread's mask without this signal (is_sig), or with a mask of the signals up to 32. */
 MEMSAN_EXPORT int __sigpause(int sig_or_mask, int is_sig)
 {
 	sigset_t set;
@@ -93,7 +95,7 @@ MEMSAN_EXPORT int __nanosleep(const struct timespec *wanted, struct timespec *re
 	return nanosleep(wanted, rest);
 }
 
-/* libc's own ends the program when the array is too small for n. */
+/* libc's own function ends the program if the array is too small for n. */
 MEMSAN_EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
 {
 	static void *real___poll_chk;
@@ -101,16 +103,19 @@ MEMSAN_EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t s
 	return size / sizeof(*fds) < n ? WAIT_REAL(__poll_chk)(fds, n, timeout, size) : poll(fds, n, timeout);
 }
 
-MEMSAN_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask, size_t size)
+MEMSAN_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask,
+                              size_t size)
 {
 	static void *real___ppoll_chk;
 
-	return size / sizeof(*fds) < n ? WAIT_REAL(__ppoll_chk)(fds, n, timeout, mask, size) : ppoll(fds, n, timeout, mask);
+	return size / sizeof(*fds) < n ? WAIT_REAL(__ppoll_chk)(fds, n, timeout, mask, size)
+	                               : ppoll(fds, n, timeout, mask);
 }
 
-/* ---- with a limit ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- with a limit ---------------------------------------------------------------------------- */
 
-MEMSAN_EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int n, const struct timespec *timeout, const sigset_t *mask)
+MEMSAN_EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int n, const struct timespec *timeout,
+                               const sigset_t *mask)
 {
 	static void *real_epoll_pwait2;
 	uint64_t deadline = wait_deadline_of(timeout);
@@ -123,7 +128,8 @@ MEMSAN_EXPORT int epoll_pwait2(int fd, struct epoll_event *events, int n, const 
 	r = WAIT_REAL(epoll_pwait2)(fd, events, n, timeout, signals_wait_mask(&wait, mask));
 	while (interrupted_by_us(r, &before)) {
 		before = wait_mark();
-		r = WAIT_REAL(epoll_pwait2)(fd, events, n, wait_time_left(deadline, &left), signals_wait_mask(&wait, mask));
+		r = WAIT_REAL(epoll_pwait2)(fd, events, n, wait_time_left(deadline, &left),
+		                            signals_wait_mask(&wait, mask));
 	}
 	wait_is_over(&wait);
 	return r;
@@ -159,7 +165,7 @@ MEMSAN_EXPORT int aio_suspend(const struct aiocb *const list[], int n, const str
 	return r;
 }
 
-/* libaio's: returns the error. */
+/* Of libaio: returns the error. */
 struct io_event;
 MEMSAN_EXPORT int io_getevents(void *context, long min, long n, struct io_event *events, struct timespec *timeout);
 MEMSAN_EXPORT int io_getevents(void *context, long min, long n, struct io_event *events, struct timespec *timeout)
@@ -180,7 +186,7 @@ MEMSAN_EXPORT int io_getevents(void *context, long min, long n, struct io_event 
 	return r;
 }
 
-/* 0, -1 when a handler ran, else less. */
+/* Returns 0, -1 when a handler ran, another negative number on errors. */
 MEMSAN_EXPORT int thrd_sleep(const struct timespec *wanted, struct timespec *rest)
 {
 	int r = clock_nanosleep(CLOCK_REALTIME, 0, wanted, rest);
@@ -188,7 +194,7 @@ MEMSAN_EXPORT int thrd_sleep(const struct timespec *wanted, struct timespec *res
 	return r == 0 ? 0 : r == EINTR ? -1 : -2;
 }
 
-/* ---- signals that are pending --------------------------------------------------------------------------------------------------------------- */
+/* ---- signals that are pending ---------------------------------------------------------------- */
 
 MEMSAN_EXPORT int sigpending(sigset_t *set)
 {
@@ -201,12 +207,12 @@ MEMSAN_EXPORT int sigpending(sigset_t *set)
 	return r;
 }
 
-/* ---- children -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 #define CLONE_CHILDREN (__WALL | __WCLONE)
 
-/* r: what a wait for any clone child returned.  True: it was the scan's, or (0) nothing has ended, and only the scan's may be there to
- * wait for; the wait is to be made again. */
+/* r: the result of a wait for any clone child. True: the wait must be repeated, since it met the scan's child, or (r is
+ * 0) no child has ended and the scan's may be the only one. */
 static bool met_scan_child(pid_t r, int flags, bool any)
 {
 	int32_t scanning;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/arch/x86_64/decode.c - the memory operands of one instruction and where they point, from the registers.
+/* fault/arch/x86_64/decode.c - the memory operands of one instruction and their addresses, computed from the registers.
  *
- * A page fault brings its address; a general protection fault (non-canonical address, misaligned vector, privileged instruction)
- * brings nothing, so the instruction has to be asked.  This is the part of a disassembler that finds ModRM, SIB and displacement and
- * knows the operands that are not written; names and sizes are left to the symbolizer helper, which has a real one.
+ * A page fault tells its address. A general protection fault (non-canonical address, misaligned vector, privileged
+ * instruction) tells none, so the instruction has to be decoded. This is the part of a disassembler that finds ModRM,
+ * SIB and displacement, and knows the implicit operands; the symbolizer helper, which has a real disassembler, gives
+ * names and sizes.
  *
- *     prefixes | REX or VEX or EVEX | opcode (4 maps) | ModRM | SIB | displacement | immediate
+ *   prefixes | REX or VEX or EVEX | opcode (4 maps) | ModRM | SIB | displacement | immediate
  *
- * The weakness accepted: gather instructions and the oldest ones (BCD, far calls through memory) are not looked into.
- */
+ * Weakness accepted: gather instructions and the oldest ones (BCD, far calls through memory) are not decoded. */
 #include "config.h"
 
 #include "fault/fault_internal.h"
@@ -16,7 +16,7 @@
 struct cursor {
 	const uint8_t *code;
 	size_t len, at;
-	bool cut;               /* ran past the end */
+	bool cut; /* the code ended inside the instruction */
 };
 
 static uint8_t next_byte(struct cursor *c)
@@ -43,9 +43,9 @@ enum { MAP_ONE, MAP_0F, MAP_0F38, MAP_0F3A };
 
 struct prefixes {
 	bool operand16, address32, segment, rep;
-	uint8_t rex;            /* W R X B; also from VEX and EVEX */
+	uint8_t rex; /* W R X B; also from VEX and EVEX */
 	bool vex, evex;
-	unsigned vector;        /* bytes of a vector, 16, 32 or 64 */
+	unsigned vector; /* bytes in a vector: 16, 32 or 64 */
 	unsigned map, pp;
 	uint8_t opcode;
 };
@@ -57,13 +57,33 @@ static bool read_legacy(struct cursor *c, struct prefixes *p, uint8_t *byte)
 		if (c->cut)
 			return false;
 		switch (*byte) {
-		case 0x66: p->operand16 = true; p->pp = 1; break;
-		case 0x67: p->address32 = true; break;
-		case 0x64: case 0x65: p->segment = true; break;
-		case 0xf3: p->rep = true; p->pp = 2; break;
-		case 0xf2: p->rep = true; p->pp = 3; break;
-		case 0xf0: case 0x2e: case 0x36: case 0x3e: case 0x26: break;
-		default: return true;
+		case 0x66:
+			p->operand16 = true;
+			p->pp = 1;
+			break;
+		case 0x67:
+			p->address32 = true;
+			break;
+		case 0x64:
+		case 0x65:
+			p->segment = true;
+			break;
+		case 0xf3:
+			p->rep = true;
+			p->pp = 2;
+			break;
+		case 0xf2:
+			p->rep = true;
+			p->pp = 3;
+			break;
+		case 0xf0:
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
+		case 0x26:
+			break;
+		default:
+			return true;
 		}
 	}
 }
@@ -130,14 +150,15 @@ static bool has_modrm(const struct prefixes *p)
 	if (p->map == MAP_0F) {
 		if (p->vex)
 			return op != 0x77;
-		return !(op == 0x05 || (op >= 0x06 && op <= 0x0b) || op == 0x0e || (op >= 0x30 && op <= 0x37) || op == 0x77 ||
-		         (op >= 0x80 && op <= 0x8f) || (op >= 0xa0 && op <= 0xa2) || (op >= 0xa8 && op <= 0xaa) || op >= 0xf0 + 15 ||
-		         (op >= 0xc8 && op <= 0xcf));
+		return !(op == 0x05 || (op >= 0x06 && op <= 0x0b) || op == 0x0e || (op >= 0x30 && op <= 0x37) ||
+		         op == 0x77 || (op >= 0x80 && op <= 0x8f) || (op >= 0xa0 && op <= 0xa2) ||
+		         (op >= 0xa8 && op <= 0xaa) || op >= 0xf0 + 15 || (op >= 0xc8 && op <= 0xcf));
 	}
 	if (op < 0x40)
 		return (op & 7) < 4;
-	return op == 0x63 || op == 0x69 || op == 0x6b || (op >= 0x80 && op <= 0x8f) || op == 0xc0 || op == 0xc1 || op == 0xc6 ||
-	       op == 0xc7 || (op >= 0xd0 && op <= 0xd3) || (op >= 0xd8 && op <= 0xdf) || op == 0xf6 || op == 0xf7 || op >= 0xfe;
+	return op == 0x63 || op == 0x69 || op == 0x6b || (op >= 0x80 && op <= 0x8f) || op == 0xc0 || op == 0xc1 ||
+	       op == 0xc6 || op == 0xc7 || (op >= 0xd0 && op <= 0xd3) || (op >= 0xd8 && op <= 0xdf) || op == 0xf6 ||
+	       op == 0xf7 || op >= 0xfe;
 }
 
 static unsigned immediate_size(const struct prefixes *p, unsigned reg)
@@ -150,17 +171,33 @@ static unsigned immediate_size(const struct prefixes *p, unsigned reg)
 	if (p->map == MAP_0F38)
 		return 0;
 	if (p->map == MAP_0F)
-		return (op >= 0x70 && op <= 0x73) || op == 0xa4 || op == 0xac || op == 0xba || op == 0xc2 || (op >= 0xc4 && op <= 0xc6);
+		return (op >= 0x70 && op <= 0x73) || op == 0xa4 || op == 0xac || op == 0xba || op == 0xc2 ||
+		       (op >= 0xc4 && op <= 0xc6);
 	switch (op) {
-	case 0x80: case 0x82: case 0x83: case 0x6b: case 0xc0: case 0xc1: case 0xc6: return 1;
-	case 0x81: case 0x69: case 0xc7: return word;
-	case 0xf6: return reg < 2 ? 1 : 0;
-	case 0xf7: return reg < 2 ? word : 0;
-	default: return 0;
+	case 0x80:
+	case 0x82:
+	case 0x83:
+	case 0x6b:
+	case 0xc0:
+	case 0xc1:
+	case 0xc6:
+		return 1;
+	case 0x81:
+	case 0x69:
+	case 0xc7:
+		return word;
+	case 0xf6:
+		return reg < 2 ? 1 : 0;
+	case 0xf7:
+		return reg < 2 ? word : 0;
+	default:
+		return 0;
 	}
 }
 
-struct modrm { unsigned mod, reg, rm; };
+struct modrm {
+	unsigned mod, reg, rm;
+};
 
 static struct machine_operand *operand_add(struct machine_insn *insn, uint64_t addr, int base, bool implicit)
 {
@@ -196,9 +233,9 @@ static void read_sib(struct cursor *c, const struct prefixes *p, unsigned mod, s
 	}
 }
 
-/* The operand that ModRM names, when it is memory. */
-static void read_memory(struct cursor *c, const struct prefixes *p, const struct modrm *m, const uint64_t *regs, uint64_t tls_base,
-                        struct machine_insn *insn)
+/* Decodes the operand of ModRM, if it is memory. */
+static void read_memory(struct cursor *c, const struct prefixes *p, const struct modrm *m, const uint64_t *regs,
+                        uint64_t tls_base, struct machine_insn *insn)
 {
 	struct machine_operand *o = operand_add(insn, 0, (int)(m->rm | (p->rex & 1 ? 8u : 0u)), false);
 
@@ -212,14 +249,15 @@ static void read_memory(struct cursor *c, const struct prefixes *p, const struct
 	} else {
 		o->disp = displacement(c, p, m->mod);
 	}
-	o->addr += (uint64_t)o->disp + (o->base >= 0 ? regs[o->base] : 0) + (o->index >= 0 ? regs[o->index] * o->scale : 0);
+	o->addr += (uint64_t)o->disp + (o->base >= 0 ? regs[o->base] : 0) +
+	           (o->index >= 0 ? regs[o->index] * o->scale : 0);
 	if (p->address32)
 		o->addr = (uint32_t)o->addr;
 	if (p->segment)
 		o->addr += tls_base;
 }
 
-/* Vector loads and stores that trap on an address that is not a multiple of their size. */
+/* Is it a vector load or store that faults on a misaligned address? */
 static bool must_align(const struct prefixes *p)
 {
 	uint8_t op = p->opcode;
@@ -229,9 +267,11 @@ static bool must_align(const struct prefixes *p)
 			return p->pp < 2;
 		if (op == 0x6f || op == 0x7f)
 			return p->pp == 1;
-		/* SSE arithmetic with a memory operand of a whole vector; VEX forms may be misaligned. */
-		return !p->vex && p->pp < 2 && ((op >= 0x54 && op <= 0x5f && op != 0x5a) || (p->pp == 1 && op >= 0x60 && op <= 0x76 && op != 0x6e) ||
-		                                (p->pp == 1 && op >= 0xd4 && op != 0xd6 && op != 0xd7 && op != 0xf0 && op != 0xf7));
+		/* SSE arithmetic on a whole vector in memory. VEX forms accept any alignment. */
+		return !p->vex && p->pp < 2 &&
+		       ((op >= 0x54 && op <= 0x5f && op != 0x5a) ||
+		        (p->pp == 1 && op >= 0x60 && op <= 0x76 && op != 0x6e) ||
+		        (p->pp == 1 && op >= 0xd4 && op != 0xd6 && op != 0xd7 && op != 0xf0 && op != 0xf7));
 	}
 	return p->map == MAP_0F38 && ((p->pp == 1 && op == 0x2a) || (!p->vex && p->pp == 1 && op < 0x20));
 }
@@ -241,18 +281,20 @@ static bool is_privileged(const struct prefixes *p, const struct modrm *m, bool 
 	uint8_t op = p->opcode;
 
 	if (p->map == MAP_ONE)
-		return op == 0xf4 || op == 0xfa || op == 0xfb || (op >= 0x6c && op <= 0x6f) || (op >= 0xe4 && op <= 0xe7) ||
-		       (op >= 0xec && op <= 0xef) || op == 0xcd || op == 0xcf;
+		return op == 0xf4 || op == 0xfa || op == 0xfb || (op >= 0x6c && op <= 0x6f) ||
+		       (op >= 0xe4 && op <= 0xe7) || (op >= 0xec && op <= 0xef) || op == 0xcd || op == 0xcf;
 	if (p->map != MAP_0F || p->vex)
 		return false;
 	if (op == 0x00 || op == 0x01)
-		return modrm && m->mod != 3 ? op == 0x01 && (m->reg == 2 || m->reg == 3 || m->reg == 6 || m->reg == 7) : op == 0x01;
-	return op == 0x06 || op == 0x08 || op == 0x09 || (op >= 0x20 && op <= 0x23) || op == 0x30 || op == 0x32 || op == 0x33;
+		return modrm && m->mod != 3 ? op == 0x01 && (m->reg == 2 || m->reg == 3 || m->reg == 6 || m->reg == 7)
+		                            : op == 0x01;
+	return op == 0x06 || op == 0x08 || op == 0x09 || (op >= 0x20 && op <= 0x23) || op == 0x30 || op == 0x32 ||
+	       op == 0x33;
 }
 
-/* Operands that are in no ModRM. */
-static void add_implicit(struct cursor *c, const struct prefixes *p, const struct modrm *m, const uint64_t *regs, uint64_t tls_base,
-                         struct machine_insn *insn)
+/* Adds the implicit operands, which no ModRM names. */
+static void add_implicit(struct cursor *c, const struct prefixes *p, const struct modrm *m, const uint64_t *regs,
+                         uint64_t tls_base, struct machine_insn *insn)
 {
 	uint8_t op = p->opcode;
 	uint64_t sp = regs[MREG_SP];
@@ -267,22 +309,51 @@ static void add_implicit(struct cursor *c, const struct prefixes *p, const struc
 	if (p->map != MAP_ONE)
 		return;
 	switch (op) {
-	case 0x50 ... 0x57: case 0x68: case 0x6a: case 0xe8: case 0x9c: operand_add(insn, sp - 8, MREG_SP, true); break;
-	case 0x58 ... 0x5f: case 0x8f: case 0x9d: operand_add(insn, sp, MREG_SP, true); break;
-	case 0xc2: case 0xc3: case 0xca: case 0xcb:
+	case 0x50 ... 0x57:
+	case 0x68:
+	case 0x6a:
+	case 0xe8:
+	case 0x9c:
+		operand_add(insn, sp - 8, MREG_SP, true);
+		break;
+	case 0x58 ... 0x5f:
+	case 0x8f:
+	case 0x9d:
+		operand_add(insn, sp, MREG_SP, true);
+		break;
+	case 0xc2:
+	case 0xc3:
+	case 0xca:
+	case 0xcb:
 		insn->class = INSN_RETURN;
 		operand_add(insn, sp, MREG_SP, true);
 		break;
-	case 0xc9: operand_add(insn, regs[MREG_BP], MREG_BP, true); break;
-	case 0xa4: case 0xa5: case 0xa6: case 0xa7:
+	case 0xc9:
+		operand_add(insn, regs[MREG_BP], MREG_BP, true);
+		break;
+	case 0xa4:
+	case 0xa5:
+	case 0xa6:
+	case 0xa7:
 		operand_add(insn, regs[MREG_SI], MREG_SI, true);
 		operand_add(insn, regs[MREG_DI], MREG_DI, true);
 		break;
-	case 0xaa: case 0xab: case 0xae: case 0xaf: operand_add(insn, regs[MREG_DI], MREG_DI, true); break;
-	case 0xac: case 0xad: operand_add(insn, regs[MREG_SI], MREG_SI, true); break;
-	case 0xd7: operand_add(insn, regs[MREG_BX] + (regs[MREG_AX] & 0xff), MREG_BX, true); break;
+	case 0xaa:
+	case 0xab:
+	case 0xae:
+	case 0xaf:
+		operand_add(insn, regs[MREG_DI], MREG_DI, true);
+		break;
+	case 0xac:
+	case 0xad:
+		operand_add(insn, regs[MREG_SI], MREG_SI, true);
+		break;
+	case 0xd7:
+		operand_add(insn, regs[MREG_BX] + (regs[MREG_AX] & 0xff), MREG_BX, true);
+		break;
 	case 0xa0 ... 0xa3:
-		operand_add(insn, (uint64_t)next_signed(c, p->address32 ? 4 : 8) + (p->segment ? tls_base : 0), -1, false);
+		operand_add(insn, (uint64_t)next_signed(c, p->address32 ? 4 : 8) + (p->segment ? tls_base : 0), -1,
+		            false);
 		break;
 	case 0xff:
 		if (m->reg == 2 || m->reg == 4) {
@@ -314,8 +385,9 @@ void machine_decode(const uint8_t *code, size_t len, const uint64_t *regs, uint6
 		uint8_t byte = next_byte(&c);
 
 		m = (struct modrm){ byte >> 6, byte >> 3 & 7, byte & 7 };
-		/* lea and nop compute addresses, prefetches never fault. */
-		if (m.mod != 3 && !(p.map == MAP_ONE && p.opcode == 0x8d) && !(p.map == MAP_0F && p.opcode >= 0x18 && p.opcode <= 0x1f))
+		/* lea and nop only compute an address; prefetches never fault. */
+		if (m.mod != 3 && !(p.map == MAP_ONE && p.opcode == 0x8d) &&
+		    !(p.map == MAP_0F && p.opcode >= 0x18 && p.opcode <= 0x1f))
 			read_memory(&c, &p, &m, regs, tls_base, insn);
 	}
 	if (is_privileged(&p, &m, modrm))

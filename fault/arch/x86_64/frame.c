@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/arch/x86_64/frame.c - the frame that the kernel makes for a signal handler: copied to where the program's handler expects it. */
+/* fault/arch/x86_64/frame.c - the frame that the kernel makes for a signal handler, copied to the stack on which the
+ * program's handler expects it. */
 #include "config.h"
 
 #include "fault/fault_internal.h"

@@ -5,26 +5,42 @@
 
 #include <ucontext.h>
 
-/* In the order of their numbers in instructions. */
+/* In the order of the numbers that instructions use. */
 enum machine_reg {
-	MREG_AX, MREG_CX, MREG_DX, MREG_BX, MREG_SP, MREG_BP, MREG_SI, MREG_DI,
-	MREG_8, MREG_9, MREG_10, MREG_11, MREG_12, MREG_13, MREG_14, MREG_15,
-	MREG_IP, MREG_FLAGS, MACHINE_REGS,
+	MREG_AX,
+	MREG_CX,
+	MREG_DX,
+	MREG_BX,
+	MREG_SP,
+	MREG_BP,
+	MREG_SI,
+	MREG_DI,
+	MREG_8,
+	MREG_9,
+	MREG_10,
+	MREG_11,
+	MREG_12,
+	MREG_13,
+	MREG_14,
+	MREG_15,
+	MREG_IP,
+	MREG_FLAGS,
+	MACHINE_REGS,
 };
 _Static_assert(MACHINE_REGS <= REPORT_REGS, "the record has room for all registers");
 #define MACHINE_CODE 15
 
-#define TRAP_STACK 12          /* #SS: a non-canonical address through rsp or rbp; the kernel sends SIGBUS */
-#define TRAP_PROTECTION 13     /* #GP */
-#define TRAP_PAGE 14           /* #PF */
-#define TRAP_ALIGNMENT 17      /* #AC */
+#define TRAP_STACK 12      /* #SS: a non-canonical address through rsp or rbp; the kernel sends SIGBUS */
+#define TRAP_PROTECTION 13 /* #GP */
+#define TRAP_PAGE 14       /* #PF */
+#define TRAP_ALIGNMENT 17  /* #AC */
 
 #define PAGE_ERROR_PRESENT 1u
 #define PAGE_ERROR_WRITE 2u
 #define PAGE_ERROR_EXEC 16u
 #define PAGE_ERROR_KEY 32u
 
-/* Addresses have 48 bits, sign-extended (57 on machines whose kernel gives them out on request only). */
+/* Addresses have 48 bits, sign-extended. On machines with 57 bits the kernel hands out larger ones only on request. */
 static inline bool machine_canonical(uint64_t addr)
 {
 	return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
@@ -34,28 +50,29 @@ enum machine_class { INSN_PLAIN, INSN_PRIVILEGED, INSN_ALIGNED, INSN_JUMP, INSN_
 
 struct machine_operand {
 	uint64_t addr;
-	int base, index;          /* enum machine_reg, or -1 */
+	int base, index; /* enum machine_reg, or -1 */
 	unsigned scale;
 	int64_t disp;
-	bool implicit;            /* not written in the instruction: push, movs … */
+	bool implicit; /* an operand that the encoding does not name: push, movs and others */
 };
 struct machine_insn {
 	enum machine_class class;
-	unsigned nr;              /* memory operands */
+	unsigned nr; /* number of memory operands */
 	struct machine_operand operand[2];
-	unsigned align;           /* INSN_ALIGNED: what its operand must be aligned to */
-	uint64_t target;          /* INSN_JUMP through a register: where to */
+	unsigned align;  /* INSN_ALIGNED: the alignment that its operand needs */
+	uint64_t target; /* INSN_JUMP through a register: the target */
 	bool have_target;
 };
-/* Finds the memory operands of the instruction and their addresses.  Pure.  Of instructions that it does not know (class
- * INSN_UNKNOWN) nothing is said. */
-void machine_decode(const uint8_t *code, size_t len, const uint64_t *regs, uint64_t tls_base, struct machine_insn *insn);
+/* Finds the memory operands of the instruction and their addresses. Pure. For an instruction that it does not know,
+ * only the class is set, to INSN_UNKNOWN. */
+void machine_decode(const uint8_t *code, size_t len, const uint64_t *regs, uint64_t tls_base,
+                    struct machine_insn *insn);
 
 static inline void machine_read_context(const ucontext_t *uc, uint64_t *regs)
 {
 	static const uint8_t from[] = {
-		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
-		REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP, REG_EFL,
+		REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8,
+		REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP, REG_EFL,
 	};
 	_Static_assert(ARRAY_SIZE(from) == MACHINE_REGS, "every register has its place in the context");
 
@@ -77,7 +94,7 @@ static inline uint64_t machine_tls_base(void)
 {
 	uint64_t base;
 
-	/* The psABI keeps the thread pointer's own value at its address. */
+	/* The psABI stores the thread pointer's value at the address that it points to. */
 	__asm__("movq %%fs:0, %0" : "=r"(base));
 	return base;
 }
@@ -87,29 +104,30 @@ static inline uintptr_t machine_sp(void)
 	return (uintptr_t)__builtin_frame_address(0);
 }
 
-/* Runs fn(arg) on another stack and comes back. */
+/* Runs fn(arg) on another stack and returns. */
 void machine_call_on(uintptr_t stack_top, void (*fn)(void *), void *arg);
 
-/* ---- signal frames ---------------------------------------------------------------------------------------------------------- */
+/* ---- signal frames --------------------------------------------------------------------------- */
 
-/* Bytes of the whole frame with its extended state. */
+/* Size of the whole frame, with the extended processor state. */
 size_t machine_frame_size(const ucontext_t *uc);
-/* Where the frame that `uc` is part of begins. */
+/* The start of the frame that contains `uc`. */
 uintptr_t machine_frame_start(const ucontext_t *uc);
-/* The stack pointer when the handler has returned. */
+/* The stack pointer after the handler has returned. */
 static inline uintptr_t machine_frame_returned(const ucontext_t *uc)
 {
 	return (uintptr_t)uc;
 }
-/* A copy of the whole frame at the highest suitable address below `top`, which must be writable.  The copy's context. */
+/* Copies the whole frame to the highest suitable address below `top`, where memory must be writable. Returns the
+ * context in the copy. */
 ucontext_t *machine_frame_copy(const ucontext_t *uc, uintptr_t top);
-/* Bytes that machine_frame_copy needs below `top` at most. */
+/* The most bytes that machine_frame_copy needs below `top`. */
 size_t machine_frame_room(const ucontext_t *uc);
-/* The siginfo beside a context. */
+/* The siginfo in the frame of a context. */
 siginfo_t *machine_frame_info(ucontext_t *uc);
-/* Leaves this stack for the frame and enters handler as the kernel does; does not return. */
+/* Switches to the frame and enters the handler as the kernel does. Does not return. */
 _Noreturn void machine_frame_enter(ucontext_t *uc, int sig, uintptr_t handler);
-/* Bytes below the stack pointer that code may use. */
+/* Bytes below the stack pointer that a function may use. */
 #define MACHINE_RED_ZONE 128
 
 #endif

@@ -17,8 +17,8 @@ static inline long arch_syscall6(long nr, long a, long b, long c, long d, long e
 	return ret;
 }
 
-/* clone(2) of a child that shares our memory: it runs fn(arg) on the stack that ends at stack_top, and fn does not return.
- * Returns the child's pid or -errno, in the parent only. */
+/* clone(2) of a child that shares our memory: it runs fn(arg) on the stack that ends at stack_top, and fn does not
+ * return. Returns the child's pid or -errno, in the parent only. */
 static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*fn)(void *), void *arg)
 {
 	register long r10 __asm__("r10") = 0;
@@ -39,9 +39,11 @@ static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*
 	return ret;
 }
 
-/* clone(2) of a thread of this process, with its own stack and thread pointer: fn is called without arguments and does not return.  *tid is its
- * tid while it lives; the kernel makes it 0 when it is gone and wakes whoever waits there (CLONE_CHILD_CLEARTID, CLONE_PARENT_SETTID). */
-static inline long arch_clone_thread(unsigned long flags, void *stack_top, void (*fn)(void), void *thread_pointer, uint32_t *tid)
+/* clone(2) of a thread of this process, with its own stack and thread pointer: fn is called without arguments and does
+ * not return.  *tid is its tid while it lives; the kernel makes it 0 when it is gone and wakes whoever waits there
+ * (CLONE_CHILD_CLEARTID, CLONE_PARENT_SETTID). */
+static inline long arch_clone_thread(unsigned long flags, void *stack_top, void (*fn)(void), void *thread_pointer,
+                                     uint32_t *tid)
 {
 	register long r10 __asm__("r10") = (long)tid;
 	register long r8 __asm__("r8") = (long)thread_pointer;
@@ -60,8 +62,8 @@ static inline long arch_clone_thread(unsigned long flags, void *stack_top, void 
 	return ret;
 }
 
-/* A thread control block for such a thread, which libc knows nothing of: its own address, and what compiled code reads of it (the stack
- * protector's and the pointer guard's values).  Variables of initial-exec TLS lie below it. */
+/* A thread control block for such a thread, which libc knows nothing of: its own address, and what compiled code reads
+ * of it (the stack protector's and the pointer guard's values).  Variables of initial-exec TLS lie below it. */
 #define ARCH_TCB_SIZE 64
 static inline void arch_tcb_init(void *tcb)
 {
@@ -80,17 +82,18 @@ __attribute__((naked, noinline, unused)) static void arch_sigreturn(void)
 	__asm__ volatile("movl $15, %eax\n\tsyscall");
 }
 
-/* fork without its handlers: a copy of this process with this thread alone, of which a debugger is not told.  0 in the child, its pid or
- * -errno here. */
+/* fork without its handlers: a copy of this process with this thread alone, of which a debugger is not told.  0 in the
+ * child, its pid or -errno here. */
 static inline long arch_clone_copy(void)
 {
 	return arch_syscall6(56L /* __NR_clone */, 0x00800000L /* CLONE_UNTRACED */, 0, 0, 0, 0, 0);
 }
 
-/* Calls fn(arg, sp) with all registers that a call preserves stored from sp on: what the caller's caller holds lies above it, what fn itself and
- * whoever was called before left behind below. */
-__attribute__((naked, noinline, unused)) static void arch_call_stored(void (*fn)(void *arg, uintptr_t sp) __attribute__((unused)),
-                                                                               void *arg __attribute__((unused)))
+/* Calls fn(arg, sp) with all registers that a call preserves stored from sp on: what the caller's caller holds lies
+ * above it, what fn itself and whoever was called before left behind below. */
+__attribute__((naked, noinline, unused)) static void arch_call_stored(void (*fn)(void *arg, uintptr_t sp)
+                                                                              __attribute__((unused)),
+                                                                      void *arg __attribute__((unused)))
 {
 	__asm__ volatile("pushq %rbp\n\t.cfi_adjust_cfa_offset 8\n\t"
 	                 "pushq %rbx\n\t.cfi_adjust_cfa_offset 8\n\t"
@@ -108,8 +111,8 @@ __attribute__((naked, noinline, unused)) static void arch_call_stored(void (*fn)
 	                 "ret");
 }
 
-/* Did the signal interrupt a system call that now returns EINTR, or that it did a part of what it was to do, and nothing else?  (Another
- * handler's frame would lie between.) */
+/* Did the signal interrupt a system call that now returns EINTR, or that it did a part of what it was to do, and
+ * nothing else?  (Another handler's frame would lie between.) */
 static inline bool arch_context_interrupted_call(const uint64_t *gregs)
 {
 	const uint8_t *pc = (const uint8_t *)gregs[16 /* REG_RIP */];
@@ -124,9 +127,10 @@ static inline bool arch_context_ended_call(const uint64_t *gregs, uint64_t pc, u
 	const uint8_t *code = (const uint8_t *)gregs[16 /* REG_RIP */];
 
 	return gregs[16] == pc && gregs[15 /* REG_RSP */] == sp && (int64_t)gregs[13 /* REG_RAX */] == -4 /* EINTR */ &&
-	       gregs[8 /* REG_RDI */] == args[0] && gregs[9 /* REG_RSI */] == args[1] && gregs[12 /* REG_RDX */] == args[2] &&
-	       gregs[2 /* REG_R10 */] == args[3] && gregs[0 /* REG_R8 */] == args[4] && gregs[1 /* REG_R9 */] == args[5] &&
-	       code[-2] == 0x0f && code[-1] == 0x05;
+	       gregs[8 /* REG_RDI */] == args[0] && gregs[9 /* REG_RSI */] == args[1] &&
+	       gregs[12 /* REG_RDX */] == args[2] && gregs[2 /* REG_R10 */] == args[3] &&
+	       gregs[0 /* REG_R8 */] == args[4] && gregs[1 /* REG_R9 */] == args[5] && code[-2] == 0x0f &&
+	       code[-1] == 0x05;
 }
 
 static inline uint64_t *arch_context_argument(uint64_t *gregs, unsigned i)
@@ -149,11 +153,11 @@ static inline void arch_context_call_again(uint64_t *gregs, uint32_t nr)
 #define ARCH_CONTEXT_FP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[10 /* REG_RBP */])
 #define ARCH_CONTEXT_VECTORS(uc) ((uintptr_t)(uc)->uc_mcontext.fpregs)
 
-#define unwind_here_arch(r)                                                                                    \
-	do {                                                                                                   \
-		__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2"                       \
-		                 : "=&r"((r)->pc), "=&r"((r)->sp), "=&r"((r)->fp));                            \
-		(r)->ret = (uintptr_t)__builtin_return_address(0);                                             \
+#define unwind_here_arch(r)                                                              \
+	do {                                                                             \
+		__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %%rsp, %1\n\tmovq %%rbp, %2" \
+		                 : "=&r"((r)->pc), "=&r"((r)->sp), "=&r"((r)->fp));      \
+		(r)->ret = (uintptr_t)__builtin_return_address(0);                       \
 	} while (0)
 
 /* The thread control block, whose first word is its own address. */
@@ -185,55 +189,57 @@ _Noreturn static inline void arch_trap(void)
 		__asm__ volatile("ud2");
 }
 
-/* An exported function NAME that asks FIND for the real one and jumps to it with all arguments and the caller's return address as they were. */
-#define ARCH_FORWARD(name, find)                                                                               \
-	__asm__(".pushsection .text\n"                                                                         \
-	        ".globl " #name "\n"                                                                           \
-	        ".type " #name ", @function\n" #name ":\n"                                                    \
-	        ".cfi_startproc\n"                                                                             \
-	        "endbr64\n"                                                                                    \
-	        "pushq %rdi\n.cfi_adjust_cfa_offset 8\n"                                                       \
-	        "pushq %rsi\n.cfi_adjust_cfa_offset 8\n"                                                       \
-	        "pushq %rdx\n.cfi_adjust_cfa_offset 8\n"                                                       \
-	        "pushq %rcx\n.cfi_adjust_cfa_offset 8\n"                                                       \
-	        "pushq %r8\n.cfi_adjust_cfa_offset 8\n"                                                        \
-	        "pushq %r9\n.cfi_adjust_cfa_offset 8\n"                                                        \
-	        "subq $8, %rsp\n.cfi_adjust_cfa_offset 8\n"                                                    \
-	        "call " #find "\n"                                                                             \
-	        "addq $8, %rsp\n.cfi_adjust_cfa_offset -8\n"                                                   \
-	        "popq %r9\n.cfi_adjust_cfa_offset -8\n"                                                        \
-	        "popq %r8\n.cfi_adjust_cfa_offset -8\n"                                                        \
-	        "popq %rcx\n.cfi_adjust_cfa_offset -8\n"                                                       \
-	        "popq %rdx\n.cfi_adjust_cfa_offset -8\n"                                                       \
-	        "popq %rsi\n.cfi_adjust_cfa_offset -8\n"                                                       \
-	        "popq %rdi\n.cfi_adjust_cfa_offset -8\n"                                                       \
-	        "jmp *%rax\n"                                                                                  \
-	        ".cfi_endproc\n"                                                                               \
-	        ".size " #name ", . - " #name "\n"                                                             \
+/* An exported function NAME that asks FIND for the real one and jumps to it with all arguments and the caller's return
+ * address as they were. */
+#define ARCH_FORWARD(name, find)                             \
+	__asm__(".pushsection .text\n"                       \
+	        ".globl " #name "\n"                         \
+	        ".type " #name ", @function\n" #name ":\n"   \
+	        ".cfi_startproc\n"                           \
+	        "endbr64\n"                                  \
+	        "pushq %rdi\n.cfi_adjust_cfa_offset 8\n"     \
+	        "pushq %rsi\n.cfi_adjust_cfa_offset 8\n"     \
+	        "pushq %rdx\n.cfi_adjust_cfa_offset 8\n"     \
+	        "pushq %rcx\n.cfi_adjust_cfa_offset 8\n"     \
+	        "pushq %r8\n.cfi_adjust_cfa_offset 8\n"      \
+	        "pushq %r9\n.cfi_adjust_cfa_offset 8\n"      \
+	        "subq $8, %rsp\n.cfi_adjust_cfa_offset 8\n"  \
+	        "call " #find "\n"                           \
+	        "addq $8, %rsp\n.cfi_adjust_cfa_offset -8\n" \
+	        "popq %r9\n.cfi_adjust_cfa_offset -8\n"      \
+	        "popq %r8\n.cfi_adjust_cfa_offset -8\n"      \
+	        "popq %rcx\n.cfi_adjust_cfa_offset -8\n"     \
+	        "popq %rdx\n.cfi_adjust_cfa_offset -8\n"     \
+	        "popq %rsi\n.cfi_adjust_cfa_offset -8\n"     \
+	        "popq %rdi\n.cfi_adjust_cfa_offset -8\n"     \
+	        "jmp *%rax\n"                                \
+	        ".cfi_endproc\n"                             \
+	        ".size " #name ", . - " #name "\n"           \
 	        ".popsection\n")
 
-/* An exported function NAME of one argument that goes on in FN, with nothing in the registers that its caller has given up: what they happen
- * to hold (the result of an earlier malloc) would be stored in our frames, and a scan for leaks would take it for the program's. */
-#define ARCH_ENTER_CLEAN(name, fn)                                                                              \
-	__asm__(".pushsection .text\n"                                                                         \
-	        ".globl " #name "\n"                                                                           \
-	        ".type " #name ", @function\n" #name ":\n"                                                    \
-	        ".cfi_startproc\n"                                                                             \
-	        "endbr64\n"                                                                                    \
-	        "xorl %eax, %eax\n"                                                                            \
-	        "xorl %ecx, %ecx\n"                                                                            \
-	        "xorl %edx, %edx\n"                                                                            \
-	        "xorl %esi, %esi\n"                                                                            \
-	        "xorl %r8d, %r8d\n"                                                                            \
-	        "xorl %r9d, %r9d\n"                                                                            \
-	        "xorl %r10d, %r10d\n"                                                                          \
-	        "xorl %r11d, %r11d\n"                                                                          \
-	        "jmp " #fn "\n"                                                                                \
-	        ".cfi_endproc\n"                                                                               \
-	        ".size " #name ", . - " #name "\n"                                                             \
+/* An exported function NAME of one argument that goes on in FN, with nothing in the registers that its caller has given
+ * up: what they happen to hold (the result of an earlier malloc) would be stored in our frames, and a scan for leaks
+ * would take it for the program's. */
+#define ARCH_ENTER_CLEAN(name, fn)                         \
+	__asm__(".pushsection .text\n"                     \
+	        ".globl " #name "\n"                       \
+	        ".type " #name ", @function\n" #name ":\n" \
+	        ".cfi_startproc\n"                         \
+	        "endbr64\n"                                \
+	        "xorl %eax, %eax\n"                        \
+	        "xorl %ecx, %ecx\n"                        \
+	        "xorl %edx, %edx\n"                        \
+	        "xorl %esi, %esi\n"                        \
+	        "xorl %r8d, %r8d\n"                        \
+	        "xorl %r9d, %r9d\n"                        \
+	        "xorl %r10d, %r10d\n"                      \
+	        "xorl %r11d, %r11d\n"                      \
+	        "jmp " #fn "\n"                            \
+	        ".cfi_endproc\n"                           \
+	        ".size " #name ", . - " #name "\n"         \
 	        ".popsection\n")
 
-/* ---- wide memory access (mem.c) ---- */
+/* ---- wide memory access (mem.c) -------------------------------------------------------------- */
 
 typedef char arch_vec16 __attribute__((vector_size(16), aligned(1), may_alias));
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/intercept/symbols.c - one name in a loaded module's GNU hash table, read as a debugger would: nothing here
+ * needs a relocation. */
+#include "preload/intercept/intercept.h"
+
+#include <elf.h>
+
+/* glibc has made the addresses in a module's dynamic section absolute when it is on the list, but where that may not be
+ * written: the kernel's vdso. */
+static const void *dynamic_address(const struct link_map *m, const ElfW(Dyn) *d)
+{
+	return (const void *)(d->d_un.d_ptr < m->l_addr ? d->d_un.d_ptr + m->l_addr : d->d_un.d_ptr);
+}
+
+void symbols_find(struct module_symbols *s, const struct link_map *m)
+{
+	*s = (struct module_symbols){ 0 };
+	for (const ElfW(Dyn) *d = m->l_ld; d && d->d_tag != DT_NULL; d++) {
+		switch (d->d_tag) {
+		case DT_GNU_HASH:
+			s->table = dynamic_address(m, d);
+			break;
+		case DT_SYMTAB:
+			s->symbols = dynamic_address(m, d);
+			break;
+		case DT_STRTAB:
+			s->strings = dynamic_address(m, d);
+			break;
+		case DT_VERSYM:
+			s->versions = dynamic_address(m, d);
+			break;
+		default:
+			break;
+		}
+	}
+	if (!s->symbols || !s->strings || (s->table && !s->table[0]))
+		s->table = NULL;
+}
+
+/* The hash table begins with a Bloom filter of two bits a name: most modules do not have most names. */
+static bool symbols_may_have(const struct module_symbols *s, uint32_t hash)
+{
+	const uint64_t *filter = (const uint64_t *)(s->table + 4);
+	uint64_t word = filter[hash / 64 & (s->table[2] - 1)];
+
+	return word >> hash % 64 & word >> (hash >> s->table[3]) % 64 & 1;
+}
+
+/* Of several versions the default one. */
+const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name)
+{
+	uint32_t hash = 5381;
+
+	for (const char *c = name; *c; c++)
+		hash = hash * 33 + (unsigned char)*c;
+	if (!s->table || !symbols_may_have(s, hash))
+		return NULL;
+	const uint32_t *buckets = (const void *)((const uint64_t *)(s->table + 4) + s->table[2]),
+		       *chain = buckets + s->table[0];
+	for (uint32_t i = buckets[hash % s->table[0]]; i >= s->table[1]; i++) {
+		uint32_t word = chain[i - s->table[1]];
+		if ((word | 1) == (hash | 1) && (!s->versions || !(s->versions[i] & 0x8000)) &&
+		    str_equal(s->strings + s->symbols[i].st_name, name))
+			return &s->symbols[i];
+		if (word & 1)
+			break;
+	}
+	return NULL;
+}
+
+const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)
+{
+	struct module_symbols symbols;
+
+	symbols_find(&symbols, m);
+	return symbols_look_up(&symbols, name);
+}

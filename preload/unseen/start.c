@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/unseen/start.c - the shared library's constructor: everything that ld.so is asked for once, in the order that
+ * the parts need. */
+#include "preload/unseen/unseen.h"
+
+#include <dlfcn.h>
+
+__attribute__((constructor)) static void start_constructor(void)
+{
+	runtime_ensure();
+	leak_find_static_tls(dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info"));
+	leak_find_libc(dlsym(RTLD_NEXT, "syscall"));
+	libc_wrap = wait_wrap_io;
+	libc_look_up();
+	replaced_find();
+	handles_redirect();
+	libc_gate_open();
+}
