@@ -8,7 +8,8 @@
  *     "MESSAGE" : "text"                        journalctl -o json-pretty
  *        "msg": "text"                          dmesg --json
  *
- * A text may hold several lines.  The objects need no state; the others begin with a line that says which it is, and end with one that does not fit.
+ * A text may hold several lines.  The objects need no state; the others begin with a line that says which it is, and
+ * end with one that does not fit.
  */
 #include "config.h"
 
@@ -19,7 +20,9 @@
 #define DEPTH_MAX 32
 #define VERBOSE_FIELD "    "
 
-struct cut { const char *p, *end; };
+struct cut {
+	const char *p, *end;
+};
 
 static void blanks(struct cut *c)
 {
@@ -62,12 +65,14 @@ static bool skip_value(struct cut *c)
 			if (!string(c, &text))
 				return false;
 			break;
-		case '{': case '[':
+		case '{':
+		case '[':
 			if (++depth > DEPTH_MAX)
 				return false;
 			c->p++;
 			break;
-		case '}': case ']':
+		case '}':
+		case ']':
 			if (--depth < 0)
 				return false;
 			c->p++;
@@ -86,7 +91,7 @@ static bool is(const struct cut *text, const char *wanted)
 	return (size_t)(text->end - text->p) == strlen(wanted) && memcmp(text->p, wanted, strlen(wanted)) == 0;
 }
 
-/* ---- texts ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static char *room(struct decode_envelope *w, size_t len)
 {
@@ -176,7 +181,7 @@ static bool take_bytes(struct decode_envelope *w, struct cut array)
 	return true;
 }
 
-/* ---- objects ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static bool take_message(struct decode_envelope *w, const struct cut *value)
 {
@@ -221,7 +226,7 @@ static bool take_object(struct decode_envelope *w, struct cut c)
 	return taken;
 }
 
-/* ---- lines ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static bool begins(const char *p, size_t len, const char *with)
 {
@@ -229,7 +234,8 @@ static bool begins(const char *p, size_t len, const char *with)
 }
 
 /* journalctl -o export */
-static enum decode_enveloped export_line(struct decode_envelope *w, const char *p, size_t len, const char **text, size_t *text_len)
+static enum decode_enveloped export_line(struct decode_envelope *w, const char *p, size_t len, const char **text,
+                                         size_t *text_len)
 {
 	bool binary = w->binary;
 
@@ -257,7 +263,8 @@ static enum decode_enveloped verbose_line(const char *p, size_t len, const char 
 }
 
 /* A member on a line of its own: `         "msg": "text"` of dmesg --json, `\t"MESSAGE" : "text"` of journalctl -o json-pretty */
-static enum decode_enveloped member_line(struct decode_envelope *w, const char *name, const char *p, size_t len, const char **text, size_t *text_len)
+static enum decode_enveloped member_line(struct decode_envelope *w, const char *name, const char *p, size_t len,
+                                         const char **text, size_t *text_len)
 {
 	struct cut c = { p, p + len }, key;
 
@@ -295,10 +302,14 @@ static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 	case ENVELOPE_EXPORT:
 		name = name_length(p, len);
 		return name == len || (name && p[name] == '=');
-	case ENVELOPE_VERBOSE: return *p == ' ' || memmem(p, len, " [s=", 4);
-	case ENVELOPE_PRETTY: return *p == '\t' || *p == '{' || *p == '}';
-	case ENVELOPE_EVENTS: return begins(p, len, "data: ");
-	default: return *p == ' ' || *p == '{' || *p == '}';
+	case ENVELOPE_VERBOSE:
+		return *p == ' ' || memmem(p, len, " [s=", 4);
+	case ENVELOPE_PRETTY:
+		return *p == '\t' || *p == '{' || *p == '}';
+	case ENVELOPE_EVENTS:
+		return begins(p, len, "data: ");
+	default:
+		return *p == ' ' || *p == '{' || *p == '}';
 	}
 }
 
@@ -307,7 +318,8 @@ static bool learn_form(struct decode_envelope *w, const char *p, size_t len)
 {
 	if (begins(p, len, "__CURSOR="))
 		w->form = ENVELOPE_EXPORT;
-	else if (begins(p, len, VERBOSE_FIELD "_BOOT_ID=") || begins(p, len, VERBOSE_FIELD "_TRANSPORT=") || begins(p, len, VERBOSE_FIELD "PRIORITY="))
+	else if (begins(p, len, VERBOSE_FIELD "_BOOT_ID=") || begins(p, len, VERBOSE_FIELD "_TRANSPORT=") ||
+	         begins(p, len, VERBOSE_FIELD "PRIORITY="))
 		w->form = ENVELOPE_VERBOSE;
 	else if (begins(p, len, "\t\"__") || begins(p, len, "\t\"_TRANSPORT\"") || begins(p, len, "\t\"MESSAGE\""))
 		w->form = ENVELOPE_PRETTY;
@@ -318,7 +330,8 @@ static bool learn_form(struct decode_envelope *w, const char *p, size_t len)
 	return w->form != ENVELOPE_PLAIN;
 }
 
-enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *p, size_t len, const char **text, size_t *text_len)
+enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *p, size_t len, const char **text,
+                                           size_t *text_len)
 {
 	size_t skip = begins(p, len, "\036{") ? 1 : begins(p, len, "data: {") ? 6 : 0;
 
@@ -326,14 +339,18 @@ enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char
 		w->form = ENVELOPE_PLAIN;
 	if (w->form != ENVELOPE_PLAIN || learn_form(w, p, len))
 		switch (w->form) {
-		case ENVELOPE_EXPORT: return export_line(w, p, len, text, text_len);
-		case ENVELOPE_VERBOSE: return verbose_line(p, len, text, text_len);
-		case ENVELOPE_PRETTY: return member_line(w, "MESSAGE", p, len, text, text_len);
+		case ENVELOPE_EXPORT:
+			return export_line(w, p, len, text, text_len);
+		case ENVELOPE_VERBOSE:
+			return verbose_line(p, len, text, text_len);
+		case ENVELOPE_PRETTY:
+			return member_line(w, "MESSAGE", p, len, text, text_len);
 		case ENVELOPE_EVENTS:
 			if (len)
 				break;
 			return ENVELOPE_OTHER;
-		default: return member_line(w, "msg", p, len, text, text_len);
+		default:
+			return member_line(w, "msg", p, len, text, text_len);
 		}
 	p += skip;
 	len -= skip;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/files.c - which file is the module of that name?  The folders are walked once, symbolic links are not followed. */
+/* decode/files.c - which file is the module of that name?  The folders are walked once, symbolic links are not
+ * followed. */
 #include "config.h"
 
 #include <dirent.h>
@@ -12,7 +13,9 @@
 #define DEPTH_MAX 24
 #define FILES_MAX 2000000u
 
-struct found { char *key, *path; };
+struct found {
+	char *key, *path;
+};
 struct decode_files {
 	char *folders[FOLDERS_MAX];
 	size_t nr_folders, nr_walked;
@@ -71,7 +74,7 @@ static void add_file(struct decode_files *f, const char *path, const char *name)
 			f->room = room;
 		}
 	}
-	if (new.key && new.path && f->nr < f->room && f->nr < FILES_MAX) {
+	if (new.key &&new.path && f->nr < f->room && f->nr < FILES_MAX) {
 		f->files[f->nr++] = new;
 		return;
 	}
@@ -82,7 +85,8 @@ static void add_file(struct decode_files *f, const char *path, const char *name)
 /* What a build leaves beside its products. */
 static bool is_of_no_use(const char *name)
 {
-	static const char *const ends[] = { ".o", ".c", ".h", ".cmd", ".d", ".a", ".S", ".py", ".rst", ".txt", ".mod", ".order" };
+	static const char *const ends[] = { ".o", ".c",  ".h",   ".cmd", ".d",   ".a",
+		                            ".S", ".py", ".rst", ".txt", ".mod", ".order" };
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)

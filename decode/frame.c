@@ -150,7 +150,9 @@ static void parse_tail(struct decode_record *r, struct decode_frame *f, const ch
 		end -= 10;
 	if (!strchr(p, ' ') || strstr(p, "/"))
 		while (end > p && !set_location(r, f, p, end))
-			do end--; while (end > p && *end != ' ');
+			do
+				end--;
+			while (end > p && *end != ' ');
 }
 
 /* A frame that has no offset: inlined, or already turned into lines by a script. */
@@ -317,7 +319,8 @@ bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const c
 	if (end) {
 		asan_module(r, f, end + 1);
 	} else {
-		/* "func(int) const /path/a.c:12:3": the location is the last word that has a slash or a colon before a number */
+		/* "func(int) const /path/a.c:12:3": the location is the last word that has a slash or a colon before a
+		 * number */
 		end = strrchr(name, ' ');
 		if (!end || !set_location(r, f, end + 1, end + strlen(end)))
 			end = end && end[1] == '/' ? end : name + strlen(name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/headline.c - is this line the first of a report, and of which detector?
  *
- * One function a detector, tried in turn on lines whose first letters allow it.  Each sets the record's detector, kind and headline,
- * what the headline says of the access, and the form that the following lines will have.
+ * One function a detector, tried in turn on lines whose first letters allow it.  Each sets the record's detector, kind
+ * and headline, what the headline says of the access, and the form that the following lines will have.
  */
 #include "config.h"
 
@@ -36,7 +36,7 @@ static void headline_function(struct decode_open *o, const char *text)
 	}
 }
 
-/* ---- KASAN, KFENCE, memsan ------------------------------------------------------------------------------------------------------- */
+/* ---- KASAN, KFENCE, memsan ------------------------------------------------------------------- */
 
 /* The kind is what stands before " in " or " on address": "slab-out-of-bounds", "double-free or invalid-free". */
 static void kasan_kind(struct decode_open *o, const char *p)
@@ -77,9 +77,11 @@ static enum decode_form headline_kasan_free(const char *text, struct decode_open
 
 static enum decode_form headline_kasan(const char *text, struct decode_open *o)
 {
-	static const struct { const char *mark, *detector; } marks[] = {
-		{ "BUG: KASAN: ", "kasan" }, { "BUG: KASan: ", "kasan" }, { "BUG: KFENCE: ", "kfence" }, { "BUG: MEMSAN: ", "memsan" }, { "BUG: KMSAN: ", "kmsan" },
-		{ "BUG: KCSAN: ", "kcsan" },
+	static const struct {
+		const char *mark, *detector;
+	} marks[] = {
+		{ "BUG: KASAN: ", "kasan" },   { "BUG: KASan: ", "kasan" }, { "BUG: KFENCE: ", "kfence" },
+		{ "BUG: MEMSAN: ", "memsan" }, { "BUG: KMSAN: ", "kmsan" }, { "BUG: KCSAN: ", "kcsan" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
@@ -95,7 +97,7 @@ static enum decode_form headline_kasan(const char *text, struct decode_open *o)
 	return headline_kasan_free(text, o);
 }
 
-/* ---- SLUB -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- SLUB ------------------------------------------------------------------------------------ */
 
 /* Words of a SLUB message up to what changes from one report to the next: numbers, names, addresses. */
 static const char *slub_kind(struct decode_record *r, const char *p)
@@ -166,10 +168,12 @@ static enum decode_form headline_wrong_cache(const char *text, struct decode_ope
 	return FORM_OOPS;
 }
 
-/* "kmem_cache_destroy mine: Slab cache still has objects", since 5.17 in a WARNING and with " when called from func+0x1/0x2" */
+/* "kmem_cache_destroy mine: Slab cache still has objects", since 5.17 in a WARNING and with " when called from
+ * func+0x1/0x2" */
 static enum decode_form headline_busy_cache(const char *text, struct decode_open *o)
 {
-	const char *cache = after(text, "kmem_cache_destroy "), *end = cache ? strstr(cache, ": Slab cache still has objects") : NULL;
+	const char *cache = after(text, "kmem_cache_destroy "),
+		   *end = cache ? strstr(cache, ": Slab cache still has objects") : NULL;
 	struct decode_record *r = o->record;
 
 	if (!end)
@@ -181,15 +185,17 @@ static enum decode_form headline_busy_cache(const char *text, struct decode_open
 	return strstr(end, " when called from ") ? FORM_OOPS : FORM_TRACE;
 }
 
-/* ---- kmemleak ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- kmemleak -------------------------------------------------------------------------------- */
 
-/* "unreferenced object 0xffff888005e5b000 (size 128):"; with kmemleak.verbose each line is printed behind "kmemleak: ". */
+/* "unreferenced object 0xffff888005e5b000 (size 128):"; with kmemleak.verbose each line is printed behind "kmemleak:
+ * ". */
 static enum decode_form headline_kmemleak(const char *text, struct decode_open *o)
 {
-	o->printed_leak = starts(text, DECODE_PRINTED_LEAK);
-	const char *p = after(text, o->printed_leak ? "kmemleak: unreferenced object " : "unreferenced object ");
+	const char *p = after(text, DECODE_PRINTED_LEAK);
 	struct decode_record *r = o->record;
 
+	o->printed_leak = p != NULL;
+	p = after(p ? p : text, "unreferenced object ");
 	if (!p)
 		return FORM_NONE;
 	if (*p == '(') {
@@ -209,9 +215,12 @@ static enum decode_form headline_kmemleak(const char *text, struct decode_open *
 	return FORM_KMEMLEAK;
 }
 
-/* ---- faults -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
-struct fault { const char *mark, *kind, *address; enum decode_form form; };
+struct fault {
+	const char *mark, *kind, *address;
+	enum decode_form form;
+};
 
 /* In order: the first that the line begins with. */
 static const struct fault faults[] = {
@@ -254,12 +263,25 @@ static const struct fault faults[] = {
 
 static const char *fault_detector(const struct fault *f)
 {
-	static const struct { const char *mark, *detector; } names[] = {
-		{ "list", "list-debug" }, { "kernel BUG at lib/list", "list-debug" }, { "refcount", "refcount" }, { "usercopy", "usercopy" },
-		{ "detected", "fortify" }, { "kernel BUG at mm/slub", "slub" }, { "kernel BUG at mm/user", "usercopy" },
-		{ "pagealloc", "page-poison" }, { "BUG: Bad", "page-alloc" },
-		{ "BUG: stack", "vmap-stack" }, { "BUG: TASK", "vmap-stack" }, { "BUG: IRQ", "vmap-stack" }, { "BUG: NMI", "vmap-stack" },
-		{ "Insufficient", "vmap-stack" }, { "kernel stack", "vmap-stack" }, { "Kernel panic", "stack-protector" },
+	static const struct {
+		const char *mark, *detector;
+	} names[] = {
+		{ "list", "list-debug" },
+		{ "kernel BUG at lib/list", "list-debug" },
+		{ "refcount", "refcount" },
+		{ "usercopy", "usercopy" },
+		{ "detected", "fortify" },
+		{ "kernel BUG at mm/slub", "slub" },
+		{ "kernel BUG at mm/user", "usercopy" },
+		{ "pagealloc", "page-poison" },
+		{ "BUG: Bad", "page-alloc" },
+		{ "BUG: stack", "vmap-stack" },
+		{ "BUG: TASK", "vmap-stack" },
+		{ "BUG: IRQ", "vmap-stack" },
+		{ "BUG: NMI", "vmap-stack" },
+		{ "Insufficient", "vmap-stack" },
+		{ "kernel stack", "vmap-stack" },
+		{ "Kernel panic", "stack-protector" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -268,7 +290,8 @@ static const char *fault_detector(const struct fault *f)
 	return "oops";
 }
 
-/* 4.x and 5.x up to 5.5 say it before the fault: "kasan: GPF could be caused by NULL-ptr deref or user memory access" */
+/* 4.x and 5.x up to 5.5 say it before the fault: "kasan: GPF could be caused by NULL-ptr deref or user memory
+ * access" */
 static enum decode_form headline_gpf_hint(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, "kasan: GPF could be caused by ");
@@ -281,7 +304,8 @@ static enum decode_form headline_gpf_hint(const char *text, struct decode_open *
 	return FORM_OOPS;
 }
 
-/* "memcpy: detected buffer overflow: 40 byte write of buffer size 32", "memcpy: detected field-spanning write (size 40) of …" */
+/* "memcpy: detected buffer overflow: 40 byte write of buffer size 32", "memcpy: detected field-spanning write (size 40)
+ * of …" */
 static enum decode_form headline_fortify(const char *text, struct decode_open *o)
 {
 	const char *p = strstr(text, ": detected ");
@@ -295,7 +319,8 @@ static enum decode_form headline_fortify(const char *text, struct decode_open *o
 	set_headline(o, "fortify", text);
 	r->kind = starts(p, "buffer") ? "fortify-buffer-overflow" : decode_kind(r, p, strcspn(p, "("));
 	r->access = strstr(p, " read") ? "read" : "write";
-	r->have_size = decode_decimal_after(p, "overflow: ", &r->access_size) || decode_decimal_after(p, "(size ", &r->access_size);
+	r->have_size = decode_decimal_after(p, "overflow: ", &r->access_size) ||
+	               decode_decimal_after(p, "(size ", &r->access_size);
 	return FORM_OOPS;
 }
 
@@ -338,7 +363,7 @@ static enum decode_form headline_ubsan(const char *text, struct decode_open *o)
 	return FORM_OOPS;
 }
 
-/* ---- which ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- which ----------------------------------------------------------------------------------- */
 
 size_t decode_rule_length(const char *text)
 {
@@ -350,26 +375,37 @@ size_t decode_rule_length(const char *text)
 /* First letters of everything that decode_headline and the reader know, by the first one. */
 bool decode_may_be_headline(const char *text, size_t len)
 {
+/* clang-format would break the braces. */
+/* clang-format off */
 #define MARK(s) { s, sizeof(s) - 1 }
-	static const struct { const char *text; size_t len; } marks[] = {
-		MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"), MARK("unreferenced o"), MARK("usercopy: "), MARK("UBSAN: "),
-		MARK("Unable to handle"), MARK("list_"), MARK("refcount_t: "), MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"),
-		MARK("Kernel panic - not syncing: stack-p"), MARK("cache_from_obj: "), MARK("=="), MARK("{"), MARK("detected buffer"),
-		MARK("Kernel Offset: "), MARK("Linux version "), MARK("virt_to_cache: "), MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "), MARK("kmemleak: unreferenced o"), MARK("kasan: GPF could"), MARK("Oops: general prot"),
-		MARK("memcpy: detected "), MARK("memmove: detected "), MARK("memset: detected "), MARK("memcmp: detected "), MARK("memchr"), MARK("memscan: detected "),
-		MARK("str"), MARK("kmemdup: detected "), MARK("sized_strscpy: detected "), MARK("Direct leak of "), MARK("Indirect leak of "),
+	static const struct {
+		const char *text;
+		size_t len;
+	} marks[] = {
+		MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"),
+		MARK("unreferenced o"), MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"),
+		MARK("refcount_t: "), MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"),
+		MARK("Kernel panic - not syncing: stack-p"), MARK("cache_from_obj: "), MARK("=="), MARK("{"),
+		MARK("detected buffer"), MARK("Kernel Offset: "), MARK("Linux version "), MARK("virt_to_cache: "),
+		MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "), MARK("kmemleak: unreferenced o"),
+		MARK("kasan: GPF could"), MARK("Oops: general prot"), MARK("memcpy: detected "),
+		MARK("memmove: detected "), MARK("memset: detected "), MARK("memcmp: detected "), MARK("memchr"),
+		MARK("memscan: detected "), MARK("str"), MARK("kmemdup: detected "), MARK("sized_strscpy: detected "),
+		MARK("Direct leak of "), MARK("Indirect leak of "),
 	};
+	/* clang-format on */
 #undef MARK
 	static const bool first[256] = {
-		['B'] = true, ['g'] = true, ['k'] = true, ['u'] = true, ['U'] = true, ['l'] = true, ['r'] = true, ['p'] = true, ['I'] = true, ['P'] = true,
-		['K'] = true, ['c'] = true, ['='] = true, ['{'] = true, ['d'] = true, ['L'] = true, ['v'] = true, ['D'] = true,
-		['O'] = true, ['m'] = true, ['s'] = true,
+		['B'] = true, ['g'] = true, ['k'] = true, ['u'] = true, ['U'] = true, ['l'] = true, ['r'] = true,
+		['p'] = true, ['I'] = true, ['P'] = true, ['K'] = true, ['c'] = true, ['='] = true, ['{'] = true,
+		['d'] = true, ['L'] = true, ['v'] = true, ['D'] = true, ['O'] = true, ['m'] = true, ['s'] = true,
 	};
 
 	if (len < 2 || !first[(unsigned char)text[0]])
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		if (marks[i].text[0] == text[0] && len >= marks[i].len && memcmp(text, marks[i].text, marks[i].len) == 0)
+		if (marks[i].text[0] == text[0] && len >= marks[i].len &&
+		    memcmp(text, marks[i].text, marks[i].len) == 0)
 			return true;
 	return false;
 }
@@ -377,8 +413,8 @@ bool decode_may_be_headline(const char *text, size_t len)
 enum decode_form decode_headline(const char *text, struct decode_open *o)
 {
 	static enum decode_form (*const tries[])(const char *, struct decode_open *) = {
-		headline_kasan, headline_slub, headline_kmemleak, headline_wrong_cache, headline_busy_cache, headline_fault, headline_ubsan, headline_gpf_hint,
-		headline_fortify,
+		headline_kasan, headline_slub,  headline_kmemleak, headline_wrong_cache, headline_busy_cache,
+		headline_fault, headline_ubsan, headline_gpf_hint, headline_fortify,
 	};
 	enum decode_form form;
 

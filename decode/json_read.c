@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/json_read.c - a line of memsan-report/1 back into a record: the runtime's, and what `memsan decode --format=json` wrote.
+/* decode/json_read.c - a line of memsan-report/1 back into a record: the runtime's, and what `memsan decode
+ * --format=json` wrote.
  *
- * Nothing is trusted: a member of another type than it should have is as good as missing, lists are bounded as those of a log are.  Members
- * that a record has no field for are kept as they are, if they are known to the schema.
+ * Nothing is trusted: a member of another type than it should have is as good as missing, lists are bounded as those of
+ * a log are.  Members that a record has no field for are kept as they are, if they are known to the schema.
  */
 #include "config.h"
 
@@ -16,7 +17,8 @@ static json_object *member(json_object *o, const char *key, enum json_type type)
 {
 	json_object *found = NULL;
 
-	if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, key, &found) || !json_object_is_type(found, type))
+	if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, key, &found) ||
+	    !json_object_is_type(found, type))
 		return NULL;
 	return found;
 }
@@ -228,7 +230,8 @@ static void read_extras(struct decode_record *r, json_object *root)
 	r->extras = region_alloc(&r->region, ARRAY_SIZE(keys) * sizeof(*r->extras));
 	for (size_t i = 0; r->extras && i < ARRAY_SIZE(keys); i++)
 		if (json_object_object_get_ex(root, keys[i], &o)) {
-			const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+			const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+			                                                             JSON_C_TO_STRING_NOSLASHESCAPE);
 			struct decode_extra *e = &r->extras[r->nr_extras];
 			e->key = keys[i];
 			e->json = text ? decode_record_string(r, text, strlen(text)) : NULL;

@@ -4,7 +4,7 @@
 
 #include "decode/decode_internal.h"
 
-/* ---- the access and the task ------------------------------------------------------------------------------------------------------ */
+/* ---- the access and the task ----------------------------------------------------------------- */
 
 static void set_access_type(struct decode_record *r, const char *word)
 {
@@ -87,7 +87,8 @@ bool decode_read_cpu(struct decode_record *r, const char *t)
 	if (!end && (end = strstr(comm, " Tainted: ")) != NULL) {
 		const char *p = end + 10;
 		/* flags are capital letters and blanks; "[W]=WARN" since 6.14 */
-		while (*p == ' ' || (*p >= 'A' && *p <= 'Z' && (p[1] == ' ' || (p[1] >= 'A' && p[1] <= 'Z'))) || *p == '[')
+		while (*p == ' ' || (*p >= 'A' && *p <= 'Z' && (p[1] == ' ' || (p[1] >= 'A' && p[1] <= 'Z'))) ||
+		       *p == '[')
 			p += *p == '[' ? strcspn(p, " ") : 1;
 		version = p;
 		while (p > end && p[-1] == ' ')
@@ -110,10 +111,13 @@ bool decode_read_cpu(struct decode_record *r, const char *t)
 /* KFENCE: "Out-of-bounds read at 0xffff8c3f2e291fff (1B left of kfence-#72):" and its sisters; a stack follows. */
 bool decode_read_kfence_access(struct decode_open *o, const char *t)
 {
-	static const struct { const char *mark, *access; } marks[] = {
-		{ "Out-of-bounds read at ", "read" }, { "Out-of-bounds write at ", "write" }, { "Use-after-free read at ", "read" },
-		{ "Use-after-free write at ", "write" }, { "Corrupted memory at ", "write" }, { "Invalid free of ", "free" },
-		{ "Invalid read at ", "read" }, { "Invalid write at ", "write" },
+	static const struct {
+		const char *mark, *access;
+	} marks[] = {
+		{ "Out-of-bounds read at ", "read" },  { "Out-of-bounds write at ", "write" },
+		{ "Use-after-free read at ", "read" }, { "Use-after-free write at ", "write" },
+		{ "Corrupted memory at ", "write" },   { "Invalid free of ", "free" },
+		{ "Invalid read at ", "read" },        { "Invalid write at ", "write" },
 	};
 	struct decode_record *r = o->record;
 
@@ -134,7 +138,7 @@ bool decode_read_kfence_access(struct decode_open *o, const char *t)
 	return false;
 }
 
-/* ---- headings of stacks ------------------------------------------------------------------------------------------------------------ */
+/* ---- headings of stacks ---------------------------------------------------------------------- */
 
 void decode_open_stack(struct decode_open *o, enum decode_section section, const char *role)
 {
@@ -178,7 +182,8 @@ static void stack_thread(struct decode_open *o, const char *t)
 	}
 }
 
-/* SLUB: "Allocated in func+0x1/0x2 age=1 cpu=0 pid=12": the frame is all there is before 5.16, the first of several later. */
+/* SLUB: "Allocated in func+0x1/0x2 age=1 cpu=0 pid=12": the frame is all there is before 5.16, the first of several
+ * later. */
 static void slub_track(struct decode_open *o, const char *in)
 {
 	struct decode_frame place, *f;
@@ -189,7 +194,8 @@ static void slub_track(struct decode_open *o, const char *in)
 	*f = place;
 }
 
-/* "kfence-#72: 0xffff8c3f2e292000-0xffff8c3f2e29201f, size=32, cache=kmalloc-32" (before 5.17 with "[…" and ", size=") */
+/* "kfence-#72: 0xffff8c3f2e292000-0xffff8c3f2e29201f, size=32, cache=kmalloc-32" (before 5.17 with "[…" and ",
+ * size=") */
 bool decode_read_kfence_object(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;
@@ -202,7 +208,8 @@ bool decode_read_kfence_object(struct decode_open *o, const char *t)
 		decode_open_stack(o, SECTION_ALLOC, "alloc");
 		stack_thread(o, allocated);
 	}
-	r->object.present = decode_hex_after(t, ": 0x", &r->object.addr) || decode_hex_after(t, " [0x", &r->object.addr);
+	r->object.present = decode_hex_after(t, ": 0x", &r->object.addr) ||
+	                    decode_hex_after(t, " [0x", &r->object.addr);
 	decode_decimal_after(t, "size=", &r->object.size);
 	if ((cache = strstr(t, "cache=")) != NULL) {
 		r->object.cache = decode_record_string(r, cache + 6, strcspn(cache + 6, " ]"));
@@ -224,12 +231,13 @@ bool decode_read_heading(struct decode_open *o, const char *t)
 
 	if ((p = after(t, "INFO: ")) != NULL && (o->form == FORM_SLUB || o->inner_slub))
 		t = p;
-	if (starts(t, "Allocated by ") || starts(t, "allocated by task ") || starts(t, "Allocated in ") || starts(t, "Allocated:"))
+	if (starts(t, "Allocated by ") || starts(t, "allocated by task ") || starts(t, "Allocated in ") ||
+	    starts(t, "Allocated:"))
 		decode_open_stack(o, SECTION_ALLOC, "alloc");
 	else if (starts(t, "Freed by ") || starts(t, "freed by task ") || starts(t, "Freed in ") || starts(t, "Freed:"))
 		decode_open_stack(o, SECTION_FREE, "free");
-	else if (starts(t, "Last potentially related work") || starts(t, "Second to last potentially") || starts(t, "Last call_rcu") ||
-	         starts(t, "Second to last call_rcu"))
+	else if (starts(t, "Last potentially related work") || starts(t, "Second to last potentially") ||
+	         starts(t, "Last call_rcu") || starts(t, "Second to last call_rcu"))
 		decode_open_stack(o, SECTION_WORK, "work");
 	else
 		return false;
@@ -244,7 +252,8 @@ bool decode_read_trace_heading(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;
 
-	if (!starts(t, "Call Trace:") && !starts(t, "Call trace:") && !starts(t, "Backtrace:") && !starts(t, "backtrace"))
+	if (!starts(t, "Call Trace:") && !starts(t, "Call trace:") && !starts(t, "Backtrace:") &&
+	    !starts(t, "backtrace"))
 		return false;
 	if (o->trace_began && o->form != FORM_KMEMLEAK && o->form != FORM_KASAN)
 		o->stack = NULL; /* of the panic that follows */

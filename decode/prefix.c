@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/prefix.c - what loggers put in front of a line, token by token: printk's time, caller and level, syslog, journald, kmsg, Valgrind.
+/* decode/prefix.c - what loggers put in front of a line, token by token: printk's time, caller and level, syslog,
+ * journald, kmsg, Valgrind.
  *
  *     <4>[   12.345678][ T123] text              printk; dmesg -r
  *     [Sat Nov 21 03:02:16 2026] text            dmesg -T
@@ -14,17 +15,20 @@
  *     web-1  | text                              docker compose
  *     ==123== text                               Valgrind
  *
- * Tokens follow each other in any order; one space behind the last one is theirs.  What is no such token begins the text, unless printk's time
- * stands not far behind it: then some logger has put its own words in front of the kernel's line.
+ * Tokens follow each other in any order; one space behind the last one is theirs.  What is no such token begins the
+ * text, unless printk's time stands not far behind it: then some logger has put its own words in front of the kernel's
+ * line.
  */
 #include "config.h"
 
 #include "decode/decode_internal.h"
 
 #define TOKENS_MAX 8
-#define STAMP_NEAR 120           /* so far into a line printk's time is looked for */
+#define STAMP_NEAR 120 /* so far into a line printk's time is looked for */
 
-struct cursor { const char *p, *end; };
+struct cursor {
+	const char *p, *end;
+};
 
 static bool digit(char c)
 {
@@ -59,18 +63,18 @@ static bool word(struct cursor *c, size_t max)
 {
 	const char *start = c->p;
 
-	while (c->p < c->end && *c->p > ' ' && (size_t)(c->p - start) < max)
+	while (c->end > c->p && *c->p > ' ' && (size_t)(c->p - start) < max)
 		c->p++;
 	return c->p > start && c->p < c->end && *c->p == ' ';
 }
-
 
 /* " <    0.000012>" between a time and its bracket */
 static void delta(struct cursor *c)
 {
 	const char *end;
 
-	if (c->end - c->p > 2 && c->p[0] == ' ' && c->p[1] == '<' && (end = memchr(c->p, '>', MIN((size_t)(c->end - c->p), (size_t)24))) != NULL) {
+	if (c->end - c->p > 2 && c->p[0] == ' ' && c->p[1] == '<' &&
+	    (end = memchr(c->p, '>', MIN((size_t)(c->end - c->p), (size_t)24))) != NULL) {
 		c->p = end + 1;
 		spaces(c);
 	}
@@ -94,7 +98,8 @@ static bool take_dated_bracket(struct cursor *c, const char *line, struct decode
 	bool known = len > 4 && start[0] == '+' && digit(start[1]) && (start[2] == '.' || digit(start[2]));
 
 	known |= len >= 11 && is_month(start, len) && (digit(start[4]) || digit(start[3])) && start[len - 3] == ':';
-	known |= len >= 19 && start[4] == '-' && start[7] == '-' && start[13] == ':' && start[16] == ':' && digit(start[0]);
+	known |= len >= 19 && start[4] == '-' && start[7] == '-' && start[13] == ':' && start[16] == ':' &&
+	         digit(start[0]);
 	known |= len == 24 && start[3] == ' ' && start[13] == ':' && start[16] == ':';
 	if (!known)
 		return false;
@@ -150,7 +155,7 @@ static bool take_host(struct cursor *c, struct decode_prefix *out)
 	if (!word(c, 255) || !letter(c, ' '))
 		return false;
 	tag = c->p;
-	while (c->p < c->end && *c->p > ' ' && *c->p != '[' && *c->p != ':')
+	while (c->end > c->p && *c->p > ' ' && *c->p != '[' && *c->p != ':')
 		c->p++;
 	if (c->p == tag)
 		return false;
@@ -167,7 +172,7 @@ static bool clock_time(struct cursor *c)
 	if (c->end - c->p < 8 || c->p[2] != ':' || c->p[5] != ':' || !digit(c->p[0]))
 		return false;
 	c->p += 8;
-	while (c->p < c->end && *c->p > ' ')
+	while (c->end > c->p && *c->p > ' ')
 		c->p++;
 	return true;
 }
@@ -220,8 +225,19 @@ static bool optional_word(struct cursor *c, const char *wanted)
 static bool own_words(const struct cursor *c)
 {
 	static const char *const marks[] = {
-		"[", "Call ", "Hardware name:", "Pointer tag:", "Memory Limit:", "user pgtable:", "swapper pgtable:", "Task stack:", "IRQ stack:", "Overflow stack:",
-		"Kernel Offset:", "Last ", "kmem_cache_destroy ",
+		"[",
+		"Call ",
+		"Hardware name:",
+		"Pointer tag:",
+		"Memory Limit:",
+		"user pgtable:",
+		"swapper pgtable:",
+		"Task stack:",
+		"IRQ stack:",
+		"Overflow stack:",
+		"Kernel Offset:",
+		"Last ",
+		"kmem_cache_destroy ",
 	};
 	const char *blank = c->p < c->end ? memchr(c->p, ' ', (size_t)(c->end - c->p)) : NULL;
 	struct cursor at = *c;
@@ -407,7 +423,8 @@ static bool take_compose(struct cursor *c)
 {
 	const char *start = c->p;
 
-	while (c->p < c->end && c->p - start < 64 && (digit(*c->p) || (*c->p >= 'a' && *c->p <= 'z') || *c->p == '-' || *c->p == '_' || *c->p == '.'))
+	while (c->p < c->end && c->p - start < 64 &&
+	       (digit(*c->p) || (*c->p >= 'a' && *c->p <= 'z') || *c->p == '-' || *c->p == '_' || *c->p == '.'))
 		c->p++;
 	if (c->p == start || c->p >= c->end || *c->p != ' ')
 		return false;
@@ -418,7 +435,8 @@ static bool take_compose(struct cursor *c)
 /* What begins with a digit. */
 static bool take_number(struct cursor *c, const char *line, struct decode_prefix *out)
 {
-	static bool (*const tries[])(struct cursor *, const char *, struct decode_prefix *) = { take_kmsg, take_iso, take_epoch, take_logcat };
+	static bool (*const tries[])(struct cursor *, const char *,
+	                             struct decode_prefix *) = { take_kmsg, take_iso, take_epoch, take_logcat };
 	struct cursor began = *c;
 	struct decode_prefix kept = *out;
 
@@ -438,13 +456,28 @@ static bool take_token(struct cursor *c, const char *line, struct decode_prefix 
 	bool taken;
 
 	switch (c->p < c->end ? *c->p : '\0') {
-	case '<': taken = take_level(c, line, out); break;
-	case '[': taken = take_bracket(c, line, out); break;
-	case '=': taken = take_valgrind(c, out); break;
+	case '<':
+		taken = take_level(c, line, out);
+		break;
+	case '[':
+		taken = take_bracket(c, line, out);
+		break;
+	case '=':
+		taken = take_valgrind(c, out);
+		break;
 	case '0' ... '9':
 		taken = take_number(c, line, out);
 		break;
-	case 'A': case 'D': case 'F': case 'J': case 'M': case 'N': case 'O': case 'S': case 'T': case 'W':
+	case 'A':
+	case 'D':
+	case 'F':
+	case 'J':
+	case 'M':
+	case 'N':
+	case 'O':
+	case 'S':
+	case 'T':
+	case 'W':
 		taken = take_syslog(c, line, out);
 		if (!taken) {
 			*c = began;
@@ -458,7 +491,8 @@ static bool take_token(struct cursor *c, const char *line, struct decode_prefix 
 			taken = take_compose(c);
 		}
 		break;
-	default: taken = false;
+	default:
+		taken = false;
 	}
 	if (!taken) {
 		*c = began;
@@ -493,7 +527,8 @@ static void take_vendor(struct cursor *c, struct decode_prefix *out)
 			return;
 	} else {
 		at = *c;
-		if (!letter(&at, '[') || !number(&at, &cpu) || !letter(&at, ':') || !(close = memchr(at.p, ']', MIN((size_t)(at.end - at.p), (size_t)40))))
+		if (!letter(&at, '[') || !number(&at, &cpu) || !letter(&at, ':') ||
+		    !(close = memchr(at.p, ']', MIN((size_t)(at.end - at.p), (size_t)40))))
 			return;
 		for (colon = close; colon > at.p && *colon != ':'; colon--)
 			;
@@ -542,9 +577,11 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 			searched = true;
 			continue;
 		}
-		/* The blank behind a token belongs to it; behind "<4>" and kmsg's fields it is the text's indentation. */
+		/* The blank behind a token belongs to it; behind "<4>" and kmsg's fields it is the text's
+		 * indentation. */
 		behind = c;
-		if (letter(&behind, ' ') && (c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))
+		if (letter(&behind, ' ') &&
+		    (c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))
 			behind = c;
 		c = behind;
 		if (p->have_stamp && !stamped) {

@@ -4,15 +4,15 @@
  *     bytes ─▶ line ─▶ prefix off ─┬─ nothing open, cannot begin a report ─▶ next line          (the only path that must be fast)
  *                                  └─▶ lane of its caller ─▶ body of the open report ─▶ record when whole or cut off
  *
- * A lane is one caller ("[ T123]", "[C0]", a pid): what CPUs and processes log at the same time does not mix.  Lines without a caller
- * share a lane; there, strange lines inside a report are kept with it and do no harm.
+ * A lane is one caller ("[ T123]", "[C0]", a pid): what CPUs and processes log at the same time does not mix.  Lines
+ * without a caller share a lane; there, strange lines inside a report are kept with it and do no harm.
  *
- * A report is cut off, and its record says so, when its lane's next report begins, the log ends, the machine starts anew, its lane is silent
- * for SILENCE_US by the log's own clock, or FOREIGN_MAX strange lines come in a row.  Lines of its own that came before are its lines; what
- * came behind the last of them is not.
+ * A report is cut off, and its record says so, when its lane's next report begins, the log ends, the machine starts
+ * anew, its lane is silent for SILENCE_US by the log's own clock, or FOREIGN_MAX strange lines come in a row.  Lines of
+ * its own that came before are its lines; what came behind the last of them is not.
  *
- * A logger that prefix.c does not know: a headline of KASAN, KFENCE, memsan or a JSON report is found inside a line too, and what stood before
- * it is taken off the lines that follow, digits differing.
+ * A logger that prefix.c does not know: a headline of KASAN, KFENCE, memsan or a JSON report is found inside a line
+ * too, and what stood before it is taken off the lines that follow, digits differing.
  */
 #include "config.h"
 
@@ -23,8 +23,8 @@
 #define LANES_MAX 64
 #define RULES_MAX 8
 #define RULE_MIN 60
-#define RULE_NEAR 64                       /* lines of other callers may stand between a rule and its headline */
-#define STALE_LINES 100000u                /* of other callers, while one with an open report is silent */
+#define RULE_NEAR 64        /* lines of other callers may stand between a rule and its headline */
+#define STALE_LINES 100000u /* of other callers, while one with an open report is silent */
 #define STALE_LOOK 4096u
 #define FOREIGN_MAX 400
 #define SILENCE_US (30 * 1000000ull)
@@ -35,22 +35,26 @@ struct decode_reader {
 	decode_record_fn fn;
 	void *ctx;
 	char *name;
-	uint64_t line;                     /* of the log */
-	struct rule { uint64_t caller, line; size_t len; } rules[RULES_MAX]; /* the last ones that no report has taken; line 0: none */
+	uint64_t line; /* of the log */
+	/* the last ones that no report has taken; line 0: none */
+	struct rule {
+		uint64_t caller, line;
+		size_t len;
+	} rules[RULES_MAX];
 	size_t next_rule;
-	char *carry;                       /* a line that is not whole yet */
+	char *carry; /* a line that is not whole yet */
 	size_t carry_len, carry_room;
-	bool ending;                       /* at the last line, which has no end */
-	bool skipping;                     /* the rest of a line that is too long */
+	bool ending;   /* at the last line, which has no end */
+	bool skipping; /* the rest of a line that is too long */
 	struct decode_open open[LANES_MAX];
 	size_t nr_open;
 	uint64_t uses;
 	bool have_kaslr;
 	uint64_t kaslr;
 	struct decode_envelope envelope;
-	char *text;                        /* the line at hand, NUL-terminated, without its prefix */
+	char *text; /* the line at hand, NUL-terminated, without its prefix */
 	size_t text_room;
-	char *plain;                       /* a line without its colours */
+	char *plain; /* a line without its colours */
 	size_t plain_room;
 };
 
@@ -65,7 +69,7 @@ struct decode_reader *decode_reader_create(decode_record_fn fn, void *ctx)
 	return r;
 }
 
-/* ---- open reports ----------------------------------------------------------------------------------------------------------------- */
+/* ---- open reports ---------------------------------------------------------------------------- */
 
 static void open_clear(struct decode_reader *l, struct decode_open *o)
 {
@@ -158,14 +162,14 @@ static struct decode_open *lane_new(struct decode_reader *l)
 	return &l->open[l->nr_open];
 }
 
-/* ---- one line --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- one line -------------------------------------------------------------------------------- */
 
 struct line {
 	const char *raw;
 	size_t raw_len;
 	struct decode_prefix prefix;
-	const char *text;             /* NUL-terminated */
-	size_t shape_len;             /* of an unknown prefix before a headline; 0: none */
+	const char *text; /* NUL-terminated */
+	size_t shape_len; /* of an unknown prefix before a headline; 0: none */
 };
 
 static void keep_line(struct decode_reader *l, struct decode_open *o, const struct line *n)
@@ -199,7 +203,8 @@ static uint64_t rule_before(struct decode_reader *l, const struct decode_open *o
 
 	for (size_t i = 0; i < RULES_MAX; i++) {
 		struct rule *r = &l->rules[i];
-		if (r->line && r->caller == caller && rule_opens(o, r->len) && l->line - r->line <= (caller ? RULE_NEAR : 1)) {
+		if (r->line && r->caller == caller && rule_opens(o, r->len) &&
+		    l->line - r->line <= (caller ? RULE_NEAR : 1)) {
 			uint64_t line = r->line;
 			r->line = 0;
 			return line;
@@ -435,7 +440,8 @@ static bool shape_matches(const char *shape, const char *raw, size_t len)
 static const struct decode_open *shape_find(const struct decode_reader *l, const char *raw, size_t len)
 {
 	for (size_t i = 0; i < l->nr_open; i++)
-		if (l->open[i].shape_len && l->open[i].shape_len <= len && shape_matches(l->open[i].shape, raw, l->open[i].shape_len))
+		if (l->open[i].shape_len && l->open[i].shape_len <= len &&
+		    shape_matches(l->open[i].shape, raw, l->open[i].shape_len))
 			return &l->open[i];
 	return NULL;
 }
@@ -484,7 +490,8 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	if (l->nr_open && (shaped = shape_find(l, raw, len)) != NULL) {
 		n.prefix.len = shaped->shape_len;
 		n.prefix.caller = shaped->caller;
-	} else if (headlines && (at = find_headline(raw + n.prefix.len, len - n.prefix.len)) && at < len - n.prefix.len) {
+	} else if (headlines && (at = find_headline(raw + n.prefix.len, len - n.prefix.len)) &&
+	           at < len - n.prefix.len) {
 		n.shape_len = n.prefix.len + at;
 		n.prefix.len += at;
 	}
@@ -503,7 +510,8 @@ static void take_line(struct decode_reader *l, const char *raw, size_t len, bool
 	size_t left;
 
 	l->line++;
-	if (!decode_may_be_envelope(&l->envelope, raw, len) || (wrapped = decode_envelope_open(&l->envelope, raw, len, &text, &left)) == ENVELOPE_NOT) {
+	if (!decode_may_be_envelope(&l->envelope, raw, len) ||
+	    (wrapped = decode_envelope_open(&l->envelope, raw, len, &text, &left)) == ENVELOPE_NOT) {
 		take_plain(l, raw, len, headlines, 0);
 		return;
 	}
@@ -517,7 +525,7 @@ static void take_line(struct decode_reader *l, const char *raw, size_t len, bool
 	}
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static size_t line_limit(const char *line, size_t len)
 {
@@ -530,7 +538,9 @@ static void carry_add(struct decode_reader *l, const char *p, size_t len)
 
 	if (l->skipping)
 		return;
-	limit = l->carry_len + len > DECODE_LINE_MAX ? line_limit(l->carry_len ? l->carry : p, l->carry_len ? l->carry_len : len) : DECODE_LINE_MAX;
+	limit = l->carry_len + len > DECODE_LINE_MAX
+	                ? line_limit(l->carry_len ? l->carry : p, l->carry_len ? l->carry_len : len)
+	                : DECODE_LINE_MAX;
 	if (l->carry_len + len > limit) {
 		l->skipping = true;
 		len = limit > l->carry_len ? limit - l->carry_len : 0;
@@ -577,7 +587,8 @@ static bool any_headline(const char *p, size_t len)
 	return find_text(p, len, "BUG: ") || find_json(p, len);
 }
 
-/* The next headline in a block at or behind `from`; `known` is the answer to the last question, which was further ahead. */
+/* The next headline in a block at or behind `from`; `known` is the answer to the last question, which was further
+ * ahead. */
 static const char *next_headline(const char *known, const char *from, const char *end)
 {
 	const char *bug, *json;
@@ -604,7 +615,8 @@ void decode_reader_feed(struct decode_reader *l, const char *bytes, size_t len)
 			l->carry_len = 0;
 			l->skipping = false;
 		} else {
-			take_line(l, p, n > DECODE_LINE_MAX ? MIN(n, line_limit(p, n)) : n, headline && headline < newline);
+			take_line(l, p, n > DECODE_LINE_MAX ? MIN(n, line_limit(p, n)) : n,
+			          headline && headline < newline);
 		}
 		p = newline + 1;
 	}

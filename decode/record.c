@@ -179,7 +179,7 @@ const struct decode_frame *decode_record_location(const struct decode_record *r)
 	return NULL;
 }
 
-/* ---- scanners ---------------------------------------------------------------------------------------------------------------- */
+/* ---- scanners -------------------------------------------------------------------------------- */
 
 const char *decode_hex(const char *p, uint64_t *value)
 {

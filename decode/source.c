@@ -12,7 +12,10 @@
 #define SOURCES_MAX 64
 #define SOURCE_SIZE_MAX (16u << 20)
 
-struct source { char *path, *text; uint64_t use; };
+struct source {
+	char *path, *text;
+	uint64_t use;
+};
 
 static struct source sources[SOURCES_MAX];
 static uint64_t uses;
@@ -27,7 +30,8 @@ static char *read_source(const char *path)
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SOURCE_SIZE_MAX && (text = malloc((size_t)st.st_size + 1)) != NULL)
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SOURCE_SIZE_MAX &&
+	    (text = malloc((size_t)st.st_size + 1)) != NULL)
 		n = read(fd, text, (size_t)st.st_size);
 	close(fd);
 	if (n < 0) {

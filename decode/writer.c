@@ -43,11 +43,21 @@ void decode_put_xml(FILE *out, const char *s)
 	for (const char *p = s ? s : ""; *p; p++) {
 		size_t n = utf8_length(p);
 		switch (*p) {
-		case '&': fputs("&amp;", out); break;
-		case '<': fputs("&lt;", out); break;
-		case '>': fputs("&gt;", out); break;
-		case '"': fputs("&quot;", out); break;
-		case '\'': fputs("&apos;", out); break;
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		case '\'':
+			fputs("&apos;", out);
+			break;
 		default:
 			/* XML forbids U+FFFE and U+FFFF too. */
 			if (n == 1) {

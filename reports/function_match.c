@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/function_match.c - what a user means who writes a function's name: parse, Parser::parse, app::*::parse, parse(int, char*).
+/* reports/function_match.c - what a user means who writes a function's name: parse, Parser::parse, app::*::parse,
+ * parse(int, char*).
  *
  *     demangled    int* app::Parser<int>::parse<char>(char const*) const
  *                       └────────── name ──────────┘└─── args ───┘
  *     pattern      any end of the name that begins behind a "::", with template arguments, unnamed namespaces and
  *                 the library's version (__cxx11) or without
  *
- * So "parse" is every function of that name, whatever it is a member of, and each further part narrows it.  '*' and '?' are a shell's.  Arguments
- * count only when the pattern has some, blanks between words do not, and neither does what a function promises ("const").  A name that
- * the linker knows ("_ZN3app6Parser5parseEv", "parse.constprop.0") means that symbol.
+ * So "parse" is every function of that name, whatever it is a member of, and each further part narrows it.  '*' and '?'
+ * are a shell's.  Arguments count only when the pattern has some, blanks between words do not, and neither does what a
+ * function promises ("const").  A name that the linker knows ("_ZN3app6Parser5parseEv", "parse.constprop.0") means that
+ * symbol.
  */
 #include "config.h"
 
@@ -45,7 +47,8 @@ static void squeeze(char *to, const char *from, size_t len)
 /* "operator<", "operator()": what follows is no bracket. */
 static bool operator_at(const char *s, size_t at, size_t len)
 {
-	return len - at >= 8 && memcmp(s + at, "operator", 8) == 0 && (at == 0 || !is_word(s[at - 1])) && (len - at == 8 || !is_word(s[at + 8]));
+	return len - at >= 8 && memcmp(s + at, "operator", 8) == 0 && (at == 0 || !is_word(s[at - 1])) &&
+	       (len - at == 8 || !is_word(s[at + 8]));
 }
 
 /* +1 for what opens a bracket, -1 for what closes one. */
@@ -158,11 +161,11 @@ static bool equal_but_arguments(const char *pattern, const char *text)
 
 	while (at < len && !operator_at(text, at, len))
 		at++;
-	for (const char *operator = text + at; *pattern || *text; pattern++, text++) {
-		if (text < operator && *pattern == '>' && *text == ',')
+	for (const char *operator_start = text + at; *pattern || *text; pattern++, text++) {
+		if (text < operator_start && *pattern == '>' && *text == ',')
 			text = skip_arguments(text);
-		while (text < operator && *pattern != '<' && *text == '<')
-			text = *skip_arguments(text + 1) ? skip_arguments(text + 1) + 1 : operator;
+		while (text < operator_start && *pattern != '<' && *text == '<')
+			text = *skip_arguments(text + 1) ? skip_arguments(text + 1) + 1 : operator_start;
 		if (*pattern != *text)
 			return false;
 		if (!*pattern)
@@ -185,7 +188,8 @@ static bool name_end_matches(const char *pattern, const char *name)
 	if (strncmp(pattern, "::", 2) == 0)
 		return text_matches(pattern + 2, name);
 	for (size_t i = 0; i < len; i++) {
-		if ((i == 0 || (depth == 0 && i >= 2 && name[i - 1] == ':' && name[i - 2] == ':')) && text_matches(pattern, name + i))
+		if ((i == 0 || (depth == 0 && i >= 2 && name[i - 1] == ':' && name[i - 2] == ':')) &&
+		    text_matches(pattern, name + i))
 			return true;
 		if (depth == 0 && operator_at(name, i, len))
 			break;
@@ -194,7 +198,8 @@ static bool name_end_matches(const char *pattern, const char *name)
 	return false;
 }
 
-/* Where the name ends that s[start, end) is, without the template arguments of an operator: "operator<< <char>", "operator()<int>". */
+/* Where the name ends that s[start, end) is, without the template arguments of an operator: "operator<< <char>",
+ * "operator()<int>". */
 static size_t operator_end(const char *s, size_t start, size_t end)
 {
 	size_t at = start;
@@ -211,12 +216,16 @@ static size_t operator_end(const char *s, size_t start, size_t end)
 	return end;
 }
 
-struct parts { char *name, *args; }; /* args: NULL when there are none; without what the function promises */
+/* args: NULL when there are none; without what the function promises */
+struct parts {
+	char *name, *args;
+};
 
 /* One block for both; NULL when there is no memory. */
 static char *parts_split(const char *text, bool returns, struct parts *p)
 {
-	size_t len = strlen(text), open = parameters_at(text, len), start = returns ? name_at(text, open) : 0, end = len;
+	size_t len = strlen(text), open = parameters_at(text, len), start = returns ? name_at(text, open) : 0,
+	       end = len;
 	char *block = malloc(len + 2);
 
 	if (!block)
@@ -259,7 +268,8 @@ bool function_symbol_matches(const char *symbol, const char *pattern)
 /* Words that the linker's names abbreviate, and those of operators. */
 static bool is_abbreviated(const char *word, size_t len)
 {
-	static const char *const words[] = { "std", "string", "allocator", "istream", "ostream", "iostream", "anonymous", "namespace" };
+	static const char *const words[] = { "std",     "string",   "allocator", "istream",
+		                             "ostream", "iostream", "anonymous", "namespace" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (strlen(words[i]) == len && memcmp(words[i], word, len) == 0)

@@ -23,8 +23,8 @@ static uint32_t add_string(struct report_record *r, const char *text)
 /* A register by capstone's number, from those that were recorded. */
 static bool reg_value(const struct report_fault *f, csh handle, unsigned reg, uint64_t *value)
 {
-	static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-		                             "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip" };
+	static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8",
+		                             "r9",  "r10", "r11", "r12", "r13", "r14", "r15", "rip" };
 	const char *name;
 
 	*value = 0;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/render_json.c - a report as one line of JSON, schema memsan-report/1.
  *
- * Addresses are strings ("0x7f…": a double cannot hold them), counts are numbers, what is not known is null.  A field is never left
- * out.  The object is complete whatever happens: stacks give way when there is no room, and they say so ("left_out").
+ * Addresses are strings ("0x7f…": a double cannot hold them), counts are numbers, what is not known is null.  A field
+ * is never left out.  The object is complete whatever happens: stacks give way when there is no room, and they say so
+ * ("left_out").
  */
 #include "config.h"
 
 #include "reports/reports_internal.h"
 
-#define JSON_STRING_MAX 1024          /* bytes of a string that are kept */
-#define JSON_TAIL (48u * 1024)        /* room for what stands behind the stacks */
+#define JSON_STRING_MAX 1024   /* bytes of a string that are kept */
+#define JSON_TAIL (48u * 1024) /* room for what stands behind the stacks */
 
 static void put_key(struct fmt_buf *b, const char *key)
 {

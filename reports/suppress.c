@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/suppress.c - rules for what is not to be reported: LeakSanitizer's lines, Valgrind's blocks, and what each was good for.
+/* reports/suppress.c - rules for what is not to be reported: LeakSanitizer's lines, Valgrind's blocks, and what each
+ * was good for.
  *
  * LeakSanitizer's form, a rule a line ('#' begins a comment):
  *
@@ -19,8 +20,9 @@
  *        obj:*libfoo.so*         src:file.c:12
  *     }
  *
- * Valgrind's stacks begin with the allocation function itself, ours with its caller: a first fun: of that kind is passed over.  Inlined
- * functions are frames, as they are in Valgrind.  Names are as people write them: a rule for a mangled name does not match.
+ * Valgrind's stacks begin with the allocation function itself, ours with its caller: a first fun: of that kind is
+ * passed over.  Inlined functions are frames, as they are in Valgrind.  Names are as people write them: a rule for a
+ * mangled name does not match.
  */
 #include "config.h"
 
@@ -35,21 +37,24 @@
 #define RULES_MAX 4096
 
 enum line_kind { LINE_FUN, LINE_OBJ, LINE_SRC, LINE_ANY };
-struct rule_line { enum line_kind kind; char *pattern; };
+struct rule_line {
+	enum line_kind kind;
+	char *pattern;
+};
 enum rule_form { RULE_LEAK, RULE_ONLY, RULE_REPORT, RULE_FRAMES };
 struct rule {
 	enum rule_form form;
-	char *name;                    /* as the user wrote it */
-	char *pattern;                 /* LEAK, ONLY, REPORT */
-	struct rule_line *lines;       /* FRAMES */
+	char *name;              /* as the user wrote it */
+	char *pattern;           /* LEAK, ONLY, REPORT */
+	struct rule_line *lines; /* FRAMES */
 	size_t nr_lines;
-	char *kinds;                   /* match-leak-kinds, or NULL: all */
+	char *kinds; /* match-leak-kinds, or NULL: all */
 	uint64_t used, objects, bytes;
 };
 struct suppressions {
 	struct rule *rules;
 	size_t nr;
-	bool only;                     /* there is an only: rule */
+	bool only; /* there is an only: rule */
 	unsigned line;
 };
 
@@ -76,7 +81,7 @@ void suppressions_destroy(struct suppressions *s)
 	free(s);
 }
 
-/* ---- patterns --------------------------------------------------------------------------------------------------------------- */
+/* ---- patterns -------------------------------------------------------------------------------- */
 
 /* LeakSanitizer's: anywhere in the text unless tied; '?' is a letter like others there. */
 static bool holds_pattern(const char *pattern, const char *text)
@@ -110,7 +115,7 @@ static bool holds_pattern(const char *pattern, const char *text)
 	return true;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct reader {
 	struct suppressions *s;
@@ -170,8 +175,13 @@ static struct rule *rule_new(struct reader *r, enum rule_form form, const char *
 
 static void read_plain(struct reader *r, const char *line)
 {
-	static const struct { const char *word; enum rule_form form; } words[] = {
-		{ "leak:", RULE_LEAK }, { "only:", RULE_ONLY }, { "report:", RULE_REPORT },
+	static const struct {
+		const char *word;
+		enum rule_form form;
+	} words[] = {
+		{ "leak:", RULE_LEAK },
+		{ "only:", RULE_ONLY },
+		{ "report:", RULE_REPORT },
 	};
 	struct rule *rule;
 
@@ -279,11 +289,12 @@ void suppressions_add(struct suppressions *s, const char *text, void (*tell)(voi
 	}
 }
 
-/* ---- matching ----------------------------------------------------------------------------------------------------------------- */
+/* ---- matching -------------------------------------------------------------------------------- */
 
 #define NAMED_MAX 1024
 
-static size_t name_frames(const struct report_record *r, const struct report_symbols *symbols, struct suppress_frame *out)
+static size_t name_frames(const struct report_record *r, const struct report_symbols *symbols,
+                          struct suppress_frame *out)
 {
 	size_t n = 0, nr;
 
@@ -297,7 +308,8 @@ static size_t name_frames(const struct report_record *r, const struct report_sym
 			const char *module = m ? report_str(r, m->path) : "";
 			for (size_t k = 0; k < nr && n < NAMED_MAX; k++)
 				out[n++] = (struct suppress_frame){ found[k].function ? found[k].function : "",
-				                                 found[k].file ? found[k].file : "", module, found[k].line };
+					                            found[k].file ? found[k].file : "", module,
+					                            found[k].line };
 			if (!nr)
 				out[n++] = (struct suppress_frame){ "", "", module, 0 };
 		}
@@ -357,8 +369,17 @@ static bool lines_match(const struct rule_line *lines, size_t nr, const struct s
 
 static bool is_allocator(const struct rule_line *l)
 {
-	static const char *const names[] = { "malloc", "calloc", "realloc", "memalign", "posix_memalign", "aligned_alloc", "valloc",
-	                                     "_Znwm", "_Znam", "operator new(unsigned long)", "operator new[](unsigned long)" };
+	static const char *const names[] = { "malloc",
+		                             "calloc",
+		                             "realloc",
+		                             "memalign",
+		                             "posix_memalign",
+		                             "aligned_alloc",
+		                             "valloc",
+		                             "_Znwm",
+		                             "_Znam",
+		                             "operator new(unsigned long)",
+		                             "operator new[](unsigned long)" };
 
 	for (size_t i = 0; l->kind == LINE_FUN && i < ARRAY_SIZE(names); i++)
 		if (name_glob(l->pattern, names[i]))
@@ -370,7 +391,10 @@ static bool is_allocator(const struct rule_line *l)
 static bool kind_matches(const char *kinds, const char *class)
 {
 	static const char *const pairs[][2] = {
-		{ "definite", "direct" }, { "indirect", "indirect" }, { "possible", "possible" }, { "reachable", "reachable" },
+		{ "definite", "direct" },
+		{ "indirect", "indirect" },
+		{ "possible", "possible" },
+		{ "reachable", "reachable" },
 	};
 
 	if (!kinds || strstr(kinds, "all"))
@@ -391,7 +415,8 @@ static bool rule_matches(const struct rule *rule, const char *class, const struc
 		return false;
 	if (lines_match(rule->lines, rule->nr_lines, frames, n))
 		return true;
-	return is_allocator(&rule->lines[0]) && rule->nr_lines > 1 && lines_match(rule->lines + 1, rule->nr_lines - 1, frames, n);
+	return is_allocator(&rule->lines[0]) && rule->nr_lines > 1 &&
+	       lines_match(rule->lines + 1, rule->nr_lines - 1, frames, n);
 }
 
 bool suppressions_match(struct suppressions *s, const struct report_record *r, const struct report_symbols *symbols)
@@ -400,10 +425,12 @@ bool suppressions_match(struct suppressions *s, const struct report_record *r, c
 
 	if (!r->leak_class)
 		return false;
-	return suppressions_match_frames(s, report_str(r, r->leak_class), r->leak_count, r->leak_bytes, frames, name_frames(r, symbols, frames));
+	return suppressions_match_frames(s, report_str(r, r->leak_class), r->leak_count, r->leak_bytes, frames,
+	                                 name_frames(r, symbols, frames));
 }
 
-bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes, const struct suppress_frame *frames, size_t n)
+bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes,
+                               const struct suppress_frame *frames, size_t n)
 {
 	bool suppressed = false, wanted = !s->only || !class;
 
@@ -422,14 +449,15 @@ bool suppressions_match_frames(struct suppressions *s, const char *class, uint64
 	return suppressed || !wanted;
 }
 
-/* ---- suggesting ---------------------------------------------------------------------------------------------------------------- */
+/* ---- suggesting ------------------------------------------------------------------------------ */
 
 static const char *valgrind_kind(const char *class)
 {
 	return strcmp(class, "direct") == 0 ? "definite" : class;
 }
 
-/* Names with letters that mean something in a pattern ('*' of operator*, '?') stand for themselves behind no escape: a '?' fits them too. */
+/* Names with letters that mean something in a pattern ('*' of operator*, '?') stand for themselves behind no escape: a
+ * '?' fits them too. */
 static void put_pattern(struct fmt_buf *b, const char *kind, const char *name)
 {
 	fmt_printf(b, "   %s:", kind);
@@ -438,7 +466,8 @@ static void put_pattern(struct fmt_buf *b, const char *kind, const char *name)
 	fmt_printf(b, "\n");
 }
 
-size_t suppressions_suggest(const struct report_record *r, const struct report_symbols *symbols, unsigned number, char *text, size_t size)
+size_t suppressions_suggest(const struct report_record *r, const struct report_symbols *symbols, unsigned number,
+                            char *text, size_t size)
 {
 	static struct suppress_frame frames[NAMED_MAX];
 	size_t n = name_frames(r, symbols, frames);
@@ -447,8 +476,8 @@ size_t suppressions_suggest(const struct report_record *r, const struct report_s
 	if (!n || !size)
 		return 0;
 	fmt_init(&b, text, size);
-	fmt_printf(&b, "{\n   leak-%u-%s\n   Memcheck:Leak\n   match-leak-kinds: %s\n", number, frames[0].function[0] ? frames[0].function : "unknown",
-	           valgrind_kind(report_str(r, r->leak_class)));
+	fmt_printf(&b, "{\n   leak-%u-%s\n   Memcheck:Leak\n   match-leak-kinds: %s\n", number,
+	           frames[0].function[0] ? frames[0].function : "unknown", valgrind_kind(report_str(r, r->leak_class)));
 	for (size_t i = 0; i < MIN(n, (size_t)RULE_LINES_MAX); i++) {
 		if (frames[i].function[0])
 			put_pattern(&b, "fun", frames[i].function);
@@ -466,9 +495,9 @@ void suppressions_summary(const struct suppressions *s, void (*tell)(void *ctx, 
 	for (size_t i = 0; i < s->nr; i++) {
 		const struct rule *r = &s->rules[i];
 		if (r->used)
-			snprintf(line, sizeof(line), "suppressions: %.200s: %llu place%s, %llu objects of %llu bytes", r->name ? r->name : "?",
-			         (unsigned long long)r->used, r->used == 1 ? "" : "s", (unsigned long long)r->objects,
-			         (unsigned long long)r->bytes);
+			snprintf(line, sizeof(line), "suppressions: %.200s: %llu place%s, %llu objects of %llu bytes",
+			         r->name ? r->name : "?", (unsigned long long)r->used, r->used == 1 ? "" : "s",
+			         (unsigned long long)r->objects, (unsigned long long)r->bytes);
 		else
 			snprintf(line, sizeof(line), "suppressions: %.200s: not used", r->name ? r->name : "?");
 		tell(ctx, line);

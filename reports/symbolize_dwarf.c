@@ -11,7 +11,8 @@
  * dwarf_getscopes would do 2 and 3 for one address, but it does not enter namespaces, where clang and rustc keep
  * their functions, and it starts over for each frame.
  *
- * Split DWARF: the skeleton has ranges and lines, libdw finds the .dwo file for the rest.  Without it the ELF symbol is the function.
+ * Split DWARF: the skeleton has ranges and lines, libdw finds the .dwo file for the rest.  Without it the ELF symbol is
+ * the function.
  */
 #include "config.h"
 
@@ -23,13 +24,13 @@
 #include "reports/reports_internal.h"
 
 #define INLINE_MAX 63
-#define DIE_DEPTH_MAX 64          /* namespaces and types inside each other */
-#define DIES_A_LOOK 4096          /* walked between two looks at the clock */
+#define DIE_DEPTH_MAX 64 /* namespaces and types inside each other */
+#define DIES_A_LOOK 4096 /* walked between two looks at the clock */
 
 struct place {
 	struct lookup *lookup;
-	uint64_t addr;            /* as the DWARF counts */
-	Dwarf_Off unit;           /* of the unit DIE; 0: not found */
+	uint64_t addr;  /* as the DWARF counts */
+	Dwarf_Off unit; /* of the unit DIE; 0: not found */
 	Dwarf_Die function;
 	bool have_function;
 };
@@ -38,15 +39,15 @@ struct walk {
 	struct alloc_region *region;
 	const struct deadline *deadline;
 	Dwarf *dwarf;
-	struct place *places;     /* in order of address */
+	struct place *places; /* in order of address */
 	size_t n;
-	size_t dies;              /* walked so far */
+	size_t dies; /* walked so far */
 	/* the unit at hand */
-	Dwarf_Die unit;           /* with lines */
-	Dwarf_Die tree;           /* with functions: the unit, or the split one that it stands for */
+	Dwarf_Die unit; /* with lines */
+	Dwarf_Die tree; /* with functions: the unit, or the split one that it stands for */
 	Dwarf_Off offset;
-	bool into_functions;      /* second walk: functions inside functions (GNU C, Pascal, Ada, D) */
-	size_t missing;           /* places of this unit without a function */
+	bool into_functions; /* second walk: functions inside functions (GNU C, Pascal, Ada, D) */
+	size_t missing;      /* places of this unit without a function */
 };
 
 static bool walk_stop(struct walk *w)
@@ -54,7 +55,7 @@ static bool walk_stop(struct walk *w)
 	return ++w->dies % DIES_A_LOOK == 0 && deadline_passed(w->deadline);
 }
 
-/* ---- ranges ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- ranges ---------------------------------------------------------------------------------- */
 
 typedef void (*range_fn)(struct walk *w, uint64_t start, uint64_t end, void *ctx);
 
@@ -87,7 +88,7 @@ static size_t place_from(const struct walk *w, uint64_t addr)
 	return lo;
 }
 
-/* ---- 1: units ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- 1: units -------------------------------------------------------------------------------- */
 
 static int offset_order(const void *a, const void *b)
 {
@@ -160,7 +161,7 @@ static void find_units(struct walk *w)
 	free(covered);
 }
 
-/* ---- 2: functions -------------------------------------------------------------------------------------------------------------------- */
+/* ---- 2: functions ---------------------------------------------------------------------------- */
 
 /* In the second walk an inner function replaces the outer one. */
 static void function_range(struct walk *w, uint64_t start, uint64_t end, void *ctx)
@@ -208,7 +209,7 @@ static void find_functions(struct walk *w, Dwarf_Die *parent, int depth)
 	} while (w->missing && !walk_stop(w) && dwarf_siblingof(&die, &die) == 0);
 }
 
-/* ---- 3: inlined functions ---------------------------------------------------------------------------------------------------------------- */
+/* ---- 3: inlined functions -------------------------------------------------------------------- */
 
 /* The inlined calls that hold addr, outermost first. */
 static size_t find_inlined(struct walk *w, Dwarf_Die *function, uint64_t addr, Dwarf_Die *chain)
@@ -223,7 +224,8 @@ static size_t find_inlined(struct walk *w, Dwarf_Die *function, uint64_t addr, D
 			break;
 		do {
 			int tag = dwarf_tag(&die);
-			if ((tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine) && dwarf_haspc(&die, addr) == 1) {
+			if ((tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine) &&
+			    dwarf_haspc(&die, addr) == 1) {
 				found = true;
 				break;
 			}
@@ -237,14 +239,15 @@ static size_t find_inlined(struct walk *w, Dwarf_Die *function, uint64_t addr, D
 	return n;
 }
 
-/* ---- 4: names and lines -------------------------------------------------------------------------------------------------------------------- */
+/* ---- 4: names and lines ---------------------------------------------------------------------- */
 
 /* The name that the linker knows, or NULL. */
 static const char *linkage_name(Dwarf_Die *die)
 {
 	Dwarf_Attribute attr;
 
-	if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attr) || dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attr))
+	if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attr) ||
+	    dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attr))
 		return dwarf_formstring(&attr);
 	return NULL;
 }
@@ -332,7 +335,9 @@ static void set_call_site(struct walk *w, Dwarf_Die *inlined, struct report_symb
 	s->column = die_number(inlined, DW_AT_call_column);
 }
 
-struct extent { uint64_t addr, start, size; };
+struct extent {
+	uint64_t addr, start, size;
+};
 
 static void extent_range(struct walk *w, uint64_t start, uint64_t end, void *ctx)
 {
@@ -394,7 +399,7 @@ static void place_finish(struct walk *w, struct place *p)
 	p->lookup->nr = n + 1;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static bool unit_open(struct walk *w, Dwarf_Off offset)
 {
@@ -430,8 +435,8 @@ static void unit_resolve(struct walk *w, Dwarf_Off offset)
 			place_finish(w, &w->places[i]);
 }
 
-void dwarf_resolve(struct alloc_region *region, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias, struct lookup **lookups,
-                   size_t n)
+void dwarf_resolve(struct alloc_region *region, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias,
+                   struct lookup **lookups, size_t n)
 {
 	struct walk w = { .region = region, .deadline = deadline, .dwarf = dwarf, .n = n };
 

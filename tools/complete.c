@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/complete.c - memsan decode --all: a log passes through, and what is module+offset in it gets its function, file and line.
+/* tools/complete.c - memsan decode --all: a log passes through, and what is module+offset in it gets its function, file
+ * and line.
  *
- * A report is held back from its "BUG: MEMSAN:" line to its closing rule, because the paths of its modules stand at its end:
+ * A report is held back from its "BUG: MEMSAN:" line to its closing rule, because the paths of its modules stand at its
+ * end:
  *
  *     ==========                                               (passed on)
  *     BUG: MEMSAN: double-free in prog+0x11f2                  title: the first frame of the report once more
@@ -10,13 +12,13 @@
  *      prog 0x5555…-0x5556… /home/me/prog (BuildId 77ab…)      module ◄────┘ path
  *     ==========
  *
- * A frame that says its module's whole path (slab_debug=T prints such, one event a line and its frames) needs no report around it.
- * Frames and modules are recognised anywhere in a line, so whatever a logger puts in front of them is kept.  Everything that is not
- * understood is passed on as it came.  Input is not trusted: a report that does not end is given up as it is after REPORT_LINES_MAX lines,
- * and the ELF files are read by code that trusts them no more.
+ * A frame that says its module's whole path (slab_debug=T prints such, one event a line and its frames) needs no report
+ * around it.  Frames and modules are recognised anywhere in a line, so whatever a logger puts in front of them is kept.
+ * Everything that is not understood is passed on as it came.  Input is not trusted: a report that does not end is given
+ * up as it is after REPORT_LINES_MAX lines, and the ELF files are read by code that trusts them no more.
  *
- * Weakness accepted: the text does not tell a faulting instruction from a return address, so every frame is looked up as a return
- * address, one byte earlier.
+ * Weakness accepted: the text does not tell a faulting instruction from a return address, so every frame is looked up
+ * as a return address, one byte earlier.
  */
 #include "lib/lib.h"
 #include "reports/reports.h"
@@ -35,18 +37,18 @@
 
 /* One frame without a function, as found in a line. */
 struct bare_frame {
-	size_t start, end;            /* in the line: from the module's name to behind the build id */
+	size_t start, end; /* in the line: from the module's name to behind the build id */
 	size_t name_len;
 	uint64_t addr;
 	uint8_t build_id[BUILD_ID_MAX];
-	size_t build_id_len;          /* 0: the module has none */
+	size_t build_id_len; /* 0: the module has none */
 };
 
 struct known_module {
 	uint8_t build_id[BUILD_ID_MAX];
 	size_t build_id_len;
-	char *path;                   /* without a build id, its last part names the module, in this report only */
-	int number;                   /* the symbolizer's */
+	char *path; /* without a build id, its last part names the module, in this report only */
+	int number; /* the symbolizer's */
 	bool complained;
 };
 
@@ -54,12 +56,12 @@ struct decoder {
 	struct symbolizer *symbolizer;
 	struct known_module *modules; /* of all reports so far; a build id names one file for good */
 	size_t nr_modules;
-	char **lines;                 /* of the report that is being collected, each with its newline */
+	char **lines; /* of the report that is being collected, each with its newline */
 	size_t nr_lines;
 	bool in_report;
 };
 
-/* ---- recognising ------------------------------------------------------------------------------------------------- */
+/* ---- recognising ----------------------------------------------------------------------------- */
 
 /* "… (BuildId 0123ab)" at p: its bytes, and what follows; NULL when it is something else. */
 static const char *parse_build_id(const char *p, uint8_t *id, size_t *len)
@@ -82,7 +84,8 @@ static bool ends_here(const char *p)
 	return *p == '\0' || *p == '\n' || *p == '\r';
 }
 
-/* A module without build id is only believed at the end of a line that holds nothing but the frame: "foo+0x1f" is a common thing to say. */
+/* A module without build id is only believed at the end of a line that holds nothing but the frame: "foo+0x1f" is a
+ * common thing to say. */
 static bool find_frame(const char *line, struct bare_frame *f)
 {
 	for (const char *plus = strstr(line, "+0x"); plus; plus = strstr(plus + 1, "+0x")) {
@@ -114,7 +117,8 @@ static char *find_module(const char *line, uint8_t *id, size_t *id_len)
 		const char *p, *mark;
 		uint64_t bound;
 
-		if (!(p = parse_address(at + 1, &bound)) || *p != '-' || !(p = parse_address(p + 1, &bound)) || p[0] != ' ' || p[1] != '/')
+		if (!(p = parse_address(at + 1, &bound)) || *p != '-' || !(p = parse_address(p + 1, &bound)) ||
+		    p[0] != ' ' || p[1] != '/')
 			continue;
 		mark = strstr(p, BUILD_ID_MARK);
 		if (!mark || !parse_build_id(mark, id, id_len)) {
@@ -147,9 +151,10 @@ static const char *module_base(const char *name, size_t len)
 	return slash ? slash + 1 : name;
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------ */
+/* ---- modules --------------------------------------------------------------------------------- */
 
-static struct known_module *known_module_find(struct decoder *d, const uint8_t *id, size_t len, const char *name, size_t name_len)
+static struct known_module *known_module_find(struct decoder *d, const uint8_t *id, size_t len, const char *name,
+                                              size_t name_len)
 {
 	for (size_t i = 0; i < d->nr_modules; i++) {
 		struct known_module *m = &d->modules[i];
@@ -157,7 +162,8 @@ static struct known_module *known_module_find(struct decoder *d, const uint8_t *
 
 		if (m->build_id_len != len)
 			continue;
-		if (len ? memcmp(m->build_id, id, len) == 0 : strlen(last) == name_len && memcmp(last, name, name_len) == 0)
+		if (len ? memcmp(m->build_id, id, len) == 0
+		        : strlen(last) == name_len && memcmp(last, name, name_len) == 0)
 			return m;
 	}
 	return NULL;
@@ -229,7 +235,7 @@ static void known_module_complain(struct decoder *d, struct known_module *m, con
 	m->complained = true;
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static void put_location(const struct report_symbol *s)
 {
@@ -253,7 +259,8 @@ static char *format_place(const struct report_symbol *s, const char *name, size_
 }
 
 /* The symbols of a frame, innermost first; NULL when its function is not known. */
-static const struct report_symbol *frame_symbols(struct decoder *d, const char *line, const struct bare_frame *f, size_t *nr)
+static const struct report_symbol *frame_symbols(struct decoder *d, const char *line, const struct bare_frame *f,
+                                                 size_t *nr)
 {
 	struct known_module *m = frame_module(d, line, f);
 	const struct report_symbol *found;
@@ -320,7 +327,7 @@ static void print_title(struct decoder *d, const char *title)
 	fputs(title, stdout);
 }
 
-/* ---- one report ------------------------------------------------------------------------------------------------------- */
+/* ---- one report ------------------------------------------------------------------------------ */
 
 /* Everything is announced before the first question, so that each file is read once. */
 static void announce_report(struct decoder *d)
@@ -429,7 +436,8 @@ int complete_files(char **names, size_t nr)
 	if (!nr)
 		status = !decode_stream(&d, stdin, "standard input");
 	for (size_t i = 0; i < nr; i++) {
-		bool good = strcmp(names[i], "-") ? decode_file(&d, names[i]) : decode_stream(&d, stdin, "standard input");
+		bool good = strcmp(names[i], "-") ? decode_file(&d, names[i])
+		                                  : decode_stream(&d, stdin, "standard input");
 
 		status |= !good;
 	}

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BATCH_MAX 512                    /* records that are symbolized together */
+#define BATCH_MAX 512 /* records that are symbolized together */
 
 struct decode {
 	bool all, follow;

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- describe ------------------------------------------------------------------------------------------------------------------ */
+/* ---- describe -------------------------------------------------------------------------------- */
 
-static void print_stack(const struct image *im, struct symbolizer *sym, const char *what, uint32_t handle, uint32_t thread)
+static void print_stack(const struct image *im, struct symbolizer *sym, const char *what, uint32_t handle,
+                        uint32_t thread)
 {
 	char name[THREAD_NAME_MAX];
 	uint64_t pc;
@@ -31,10 +32,16 @@ static void print_mapping(const struct image *im, uint64_t addr)
 		const struct image_mapping *m = &im->mappings[i];
 		if (addr - m->start < m->end - m->start) {
 			if (addr - im->heap.base < im->heap.used && im->missing)
-				printf("0x%" PRIx64 " lies in the heap; what is there is not known, since the core file is cut off\n", addr);
+				printf("0x%" PRIx64 " lies in the heap; what is there is not known, since the core "
+				       "file is cut off\n",
+				       addr);
 			else
-				printf("0x%" PRIx64 " is no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64 " %s\n", addr, m->start, m->end,
-			       m->path ? m->path : m->main_stack ? "[stack]" : "");
+				printf("0x%" PRIx64 " is no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64
+				       " %s\n",
+				       addr, m->start, m->end,
+				       m->path         ? m->path
+				       : m->main_stack ? "[stack]"
+				                       : "");
 			return;
 		}
 	}
@@ -42,14 +49,17 @@ static void print_mapping(const struct image *im, uint64_t addr)
 }
 
 static const char *const states[] = {
-	[SLAB_OBJ_NONE] = "never used", [SLAB_OBJ_LIVE] = "allocated", [SLAB_OBJ_QUARANTINED] = "freed (quarantined)", [SLAB_OBJ_FREE] = "free",
+	[SLAB_OBJ_NONE] = "never used",
+	[SLAB_OBJ_LIVE] = "allocated",
+	[SLAB_OBJ_QUARANTINED] = "freed (quarantined)",
+	[SLAB_OBJ_FREE] = "free",
 };
 
 /* What there is to be known of an address. */
 struct described {
 	struct slab_object object, block;
-	bool pooled;               /* the program cut it out of memory */
-	bool guard;                /* the address is in a guard page of the fence's */
+	bool pooled; /* the program cut it out of memory */
+	bool guard;  /* the address is in a guard page of the fence's */
 };
 
 /* Objects of pools first, since they lie in others; live ones before what was freed. */
@@ -58,7 +68,8 @@ static bool find_object(const struct image *im, uint64_t addr, struct described 
 	const struct image_extra *extra = image_extra_at(im, addr);
 
 	memset(d, 0, sizeof(*d));
-	if (slab_view_mempool_object(&im->heap, addr, &d->object) && (d->object.state == SLAB_OBJ_LIVE || !extra || !extra->pooled)) {
+	if (slab_view_mempool_object(&im->heap, addr, &d->object) &&
+	    (d->object.state == SLAB_OBJ_LIVE || !extra || !extra->pooled)) {
 		d->pooled = true;
 		return true;
 	}
@@ -67,7 +78,8 @@ static bool find_object(const struct image *im, uint64_t addr, struct described 
 		d->pooled = extra->pooled;
 		return true;
 	}
-	return (im->leak_directory && leak_elsewhere_find(&im->view, im->leak_directory, addr, &d->object, &d->guard)) ||
+	return (im->leak_directory &&
+	        leak_elsewhere_find(&im->view, im->leak_directory, addr, &d->object, &d->guard)) ||
 	       slab_view_object(&im->heap, addr, &d->object);
 }
 
@@ -99,9 +111,11 @@ void describe_address(const struct image *im, uint64_t addr)
 		printf("  in pool: %s\n", o->cache);
 	else
 		printf("  cache: %s (objects of %zu)\n", o->cache, o->object_size);
-	if (d.pooled && (slab_view_object(&im->heap, addr, &d.block) ||
-	                 (im->leak_directory && leak_elsewhere_find(&im->view, im->leak_directory, addr, &d.block, &d.guard))))
-		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size, d.block.cache);
+	if (d.pooled &&
+	    (slab_view_object(&im->heap, addr, &d.block) ||
+	     (im->leak_directory && leak_elsewhere_find(&im->view, im->leak_directory, addr, &d.block, &d.guard))))
+		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size,
+		       d.block.cache);
 	print_stack(im, sym, "Allocated", o->alloc_stack, o->alloc_thread);
 	if (o->state != SLAB_OBJ_LIVE)
 		print_stack(im, sym, "Freed", o->free_stack, o->free_thread);

@@ -21,12 +21,14 @@
  *     run n = 1 …    fail.nth=n; the runtime leaves one line in the log when that allocation came
  *     no line        there was no n-th allocation: all have been tried
  *
- * A run is judged by what run 0 did not do: a signal that ends it (crash), a report of memory errors (corrupts; a fault's is the crash's), a report
- * of a leak, no end (hangs).  A fault that is reported although the program itself was not killed is the crash of a process that it started, or its own
- * handler took it.  Places are told once: allocations that come by the same stack and end the same way are one.
+ * A run is judged by what run 0 did not do: a signal that ends it (crash), a report of memory errors (corrupts; a
+ * fault's is the crash's), a report of a leak, no end (hangs).  A fault that is reported although the program itself
+ * was not killed is the crash of a process that it started, or its own handler took it.  Places are told once:
+ * allocations that come by the same stack and end the same way are one.
  *
- * Each process of the program counts its own allocations, so run n fails the n-th one of each.  The program's output is nobody's, its
- * input is the same for each run: standard input, if it is a file, from where it stands, else a copy of all that comes. */
+ * Each process of the program counts its own allocations, so run n fails the n-th one of each.  The program's output is
+ * nobody's, its input is the same for each run: standard input, if it is a file, from where it stands, else a copy of
+ * all that comes. */
 
 #define HANG_FACTOR 20.0
 #define HANG_MIN 10.0
@@ -37,17 +39,20 @@ enum verdict { GOOD, CRASHES, CORRUPTS, LEAKS, HANGS, NR_VERDICTS };
 static const char *const verdict_text[NR_VERDICTS] = { "does no harm", "crashes", "corrupts memory", "leaks", "hangs" };
 
 struct run {
-	int status;                /* of waitpid */
+	int status; /* of waitpid */
 	bool hung;
 	double seconds;
-	char *reports, *log;       /* all of them */
+	char *reports, *log; /* all of them */
 };
-struct frame { char module[512]; uint64_t offset; };
+struct frame {
+	char module[512];
+	uint64_t offset;
+};
 struct failure {
 	unsigned long nr;
 	size_t size;
 	char cache[64];
-	char *stack;               /* as the runtime wrote it: what makes two failures one place */
+	char *stack; /* as the runtime wrote it: what makes two failures one place */
 	enum verdict verdict;
 	char what[256];
 	unsigned long times, last; /* more of them, the last */
@@ -66,7 +71,7 @@ struct session {
 	unsigned long count[NR_VERDICTS];
 };
 
-/* ---- files ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static bool temporary(char *path, size_t size)
 {
@@ -85,27 +90,15 @@ static bool temporary(char *path, size_t size)
 
 static char *take_file(const char *path)
 {
-	FILE *f = fopen(path, "re");
-	char *text = NULL;
-	size_t room = 0, n = 0, got;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text;
 
-	if (!f)
+	if (fd < 0)
 		return tool_format("%s", "");
-	do {
-		room = room ? room * 2 : 4096;
-		char *more = realloc(text, room + 1);
-		if (!more)
-			break;
-		text = more;
-		got = fread(text + n, 1, room - n, f);
-		n += got;
-	} while (n == room);
-	fclose(f);
+	text = tool_read_all(fd, NULL);
+	close(fd);
 	if (truncate(path, 0) != 0)
 		tool_say("cannot empty %s: %s", path, strerror(errno));
-	if (!text)
-		return tool_format("%s", "");
-	text[n] = '\0';
 	return text;
 }
 
@@ -130,7 +123,7 @@ static int input_prepare(off_t *at)
 	return copy;
 }
 
-/* ---- one run ------------------------------------------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 static double now(void)
 {
@@ -143,8 +136,8 @@ static double now(void)
 static _Noreturn void become(const struct session *s, unsigned long nth)
 {
 	int null = open("/dev/null", O_WRONLY);
-	char *text = tool_format("leak=on:%s%sfail.times=1:fail.nth=%lu:fail.log=%s:report_file=%s:format=json", s->options, *s->options ? ":" : "", nth, s->log,
-	                         s->reports);
+	char *text = tool_format("leak=on:%s%sfail.times=1:fail.nth=%lu:fail.log=%s:report_file=%s:format=json",
+	                         s->options, *s->options ? ":" : "", nth, s->log, s->reports);
 
 	setenv("MEMSAN_OPTIONS", text, 1);
 	setpgid(0, 0);
@@ -202,7 +195,7 @@ static void run_free(struct run *r)
 	free(r->log);
 }
 
-/* ---- reports --------------------------------------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 /* The string of a member of a report's line, without unescaping: it is compared and shown. */
 static bool member(const char *line, const char *name, char *value, size_t size)
@@ -250,15 +243,17 @@ static void learn_known(struct session *s, char *reports)
 {
 	char *save = NULL;
 
-	for (char *line = strtok_r(reports, "\n", &save); line && s->nr_known < SIGNATURES_MAX; line = strtok_r(NULL, "\n", &save))
+	for (char *line = strtok_r(reports, "\n", &save); line && s->nr_known < SIGNATURES_MAX;
+	     line = strtok_r(NULL, "\n", &save))
 		s->known[s->nr_known++] = signature(line);
 }
 
 /* Nobody handles those: the process ends. */
 static bool is_fault(const char *class)
 {
-	static const char *const faults[] = { "null-ptr-deref", "wild-memory-access", "stack-overflow", "bad-jump", "write-to-read-only",
-	                                      "past-end-of-file", "misaligned-access", "privileged-instruction" };
+	static const char *const faults[] = { "null-ptr-deref",    "wild-memory-access",    "stack-overflow",
+		                              "bad-jump",          "write-to-read-only",    "past-end-of-file",
+		                              "misaligned-access", "privileged-instruction" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
 		if (strcmp(class, faults[i]) == 0)
@@ -292,7 +287,8 @@ static enum verdict judge_reports(const struct session *s, char *reports, char *
 
 static bool is_crash(int sig)
 {
-	return sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGABRT || sig == SIGTRAP || sig == SIGSYS;
+	return sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGABRT || sig == SIGTRAP ||
+	       sig == SIGSYS;
 }
 
 static enum verdict judge(const struct session *s, struct run *r, const struct run *plain, char *what, size_t size)
@@ -316,7 +312,7 @@ static enum verdict judge(const struct session *s, struct run *r, const struct r
 	return by_report;
 }
 
-/* ---- what is told ------------------------------------------------------------------------------------------------------------------ */
+/* ---- what is told ---------------------------------------------------------------------------- */
 
 static size_t parse_stack(const char *text, struct frame *frames, size_t max)
 {
@@ -341,7 +337,8 @@ static void print_frame(struct symbolizer *sym, const struct frame *f)
 {
 	const char *slash = strrchr(f->module, '/'), *base = slash ? slash + 1 : f->module;
 	size_t n = 0;
-	const struct report_symbol *s = symbolizer_lookup(sym, symbolizer_module(sym, f->module, NULL, 0), f->offset - 1, &n);
+	const struct report_symbol *s = symbolizer_lookup(sym, symbolizer_module(sym, f->module, NULL, 0),
+	                                                  f->offset - 1, &n);
 
 	if (!n || !s[n - 1].function) {
 		printf("    %s+0x%" PRIx64 "\n", base, f->offset);
@@ -362,7 +359,8 @@ static void print_failure(struct symbolizer *sym, const struct failure *f)
 	static struct frame frames[FRAMES_MAX];
 	size_t n = parse_stack(f->stack, frames, FRAMES_MAX);
 
-	printf("Allocation %lu (%zu bytes, %s): its failure %s: %s\n", f->nr, f->size, f->cache, verdict_text[f->verdict], f->what);
+	printf("Allocation %lu (%zu bytes, %s): its failure %s: %s\n", f->nr, f->size, f->cache,
+	       verdict_text[f->verdict], f->what);
 	if (f->times)
 		printf("  and so do %lu more from the same place, up to number %lu\n", f->times, f->last);
 	for (size_t i = 0; i < n; i++)
@@ -414,12 +412,12 @@ static int summary(const struct session *s, unsigned long tried, unsigned exitco
 			print_failure(sym, f);
 	for (int v = CRASHES; v < NR_VERDICTS; v++)
 		bad += s->count[v];
-	printf("%lu allocations failed one by one: %lu crash, %lu corrupt memory, %lu leak, %lu hang (%lu places)\n", tried, s->count[CRASHES],
-	       s->count[CORRUPTS], s->count[LEAKS], s->count[HANGS], places);
+	printf("%lu allocations failed one by one: %lu crash, %lu corrupt memory, %lu leak, %lu hang (%lu places)\n",
+	       tried, s->count[CRASHES], s->count[CORRUPTS], s->count[LEAKS], s->count[HANGS], places);
 	return tool_finish_output(bad ? (int)exitcode : 0);
 }
 
-/* ---- all runs ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- all runs -------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupted;
 

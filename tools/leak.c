@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/leak.c - memsan leak: what can nothing reach any more, in a process that scans itself, or is only looked at, or in a core file.
+/* tools/leak.c - memsan leak: what can nothing reach any more, in a process that scans itself, or is only looked at, or
+ * in a core file.
  *
- * A process that is asked scans a copy of itself and leaves the result in its memory, where it is read from; the reports are made here.  Else
- * the engine and the roots' rules are those of the library (leak/); here the memory is read through an image, and the reports are
- * symbolized at once.
+ * A process that is asked scans a copy of itself and leaves the result in its memory, where it is read from; the
+ * reports are made here.  Else the engine and the roots' rules are those of the library (leak/); here the memory is
+ * read through an image, and the reports are symbolized at once.
  *
- * A process that runs on changes while it is read.  So two scans are made, and an object counts only when both found it lost, the same
- * object at the same place (kmemleak's rule).  What only a register of a running thread holds is not seen.
+ * A process that runs on changes while it is read.  So two scans are made, and an object counts only when both found it
+ * lost, the same object at the same place (kmemleak's rule).  What only a register of a running thread holds is not
+ * seen.
  */
 #include "config.h"
 
@@ -30,16 +32,16 @@ struct leak_job {
 	const char *suppressions;
 	const char *growth, *save, *why;
 	bool suggest, asked_growth;
-	uint64_t *lost;            /* of the first scan, sorted */
+	uint64_t *lost; /* of the first scan, sorted */
 	size_t nr_lost, room;
 	bool first;
 	struct ask_request ask;
 	struct leak_grouper grouper;
 	const struct leak_scan *scan;
-	uint64_t unseen;           /* image_unseen */
+	uint64_t unseen; /* image_unseen */
 };
 
-/* ---- scans ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- scans ----------------------------------------------------------------------------------- */
 
 static int compare_address(const void *a, const void *b)
 {
@@ -51,6 +53,7 @@ static int compare_address(const void *a, const void *b)
 static void visit(void *ctx, uint64_t addr, enum leak_class class)
 {
 	struct leak_job *j = ctx;
+	uint64_t *grown;
 
 	if (!j->first) {
 		if (j->nr_lost && !bsearch(&addr, j->lost, j->nr_lost, sizeof(addr), compare_address) && !j->image.file)
@@ -61,7 +64,7 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 	}
 	if (j->nr_lost == j->room) {
 		j->room = j->room ? j->room * 2 : 1024;
-		uint64_t *grown = realloc(j->lost, j->room * sizeof(*grown));
+		grown = realloc(j->lost, j->room * sizeof(*grown));
 		if (!grown) {
 			tool_say("out of memory");
 			exit(EXIT_USAGE);
@@ -105,7 +108,8 @@ static const char *scan_by_asking(struct leak_job *j)
 	why = image_open(&j->image, &j->choice);
 	tool_say("the process stood still for %.1f ms", (double)answer.pause_us / 1000);
 	if (answer.nr_silent)
-		tool_say("%u of %u threads did not stop; their stacks were scanned as a whole", answer.nr_silent, answer.nr_threads);
+		tool_say("%u of %u threads did not stop; their stacks were scanned as a whole", answer.nr_silent,
+		         answer.nr_threads);
 	return why;
 }
 
@@ -145,7 +149,7 @@ static bool scan(struct leak_job *j)
 	return !why;
 }
 
-/* ---- reports ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 static uint32_t put_string(struct report_record *r, const char *s)
 {
@@ -161,6 +165,8 @@ static uint32_t put_string(struct report_record *r, const char *s)
 
 static uint16_t put_module(struct report_record *r, const struct image_module *m)
 {
+	struct report_module *to;
+
 	if (!m)
 		return REPORT_NO_MODULE;
 	for (uint32_t i = 0; i < r->nr_modules; i++)
@@ -168,8 +174,10 @@ static uint16_t put_module(struct report_record *r, const struct image_module *m
 			return (uint16_t)i;
 	if (r->nr_modules == REPORT_MODULES)
 		return REPORT_NO_MODULE;
-	struct report_module *to = &r->modules[r->nr_modules];
-	*to = (struct report_module){ .start = m->start, .end = m->end, .bias = m->bias, .build_id_len = m->build_id_len };
+	to = &r->modules[r->nr_modules];
+	*to = (struct report_module){
+		.start = m->start, .end = m->end, .bias = m->bias, .build_id_len = m->build_id_len
+	};
 	memcpy(to->build_id, m->build_id, sizeof(to->build_id));
 	to->path = put_string(r, m->path);
 	return (uint16_t)r->nr_modules++;
@@ -194,7 +202,8 @@ static void put_stack(struct report_record *r, const struct image *im, const str
 	}
 }
 
-static void fill_record(struct report_record *r, const struct leak_job *j, const struct leak_group *g, uint32_t sequence)
+static void fill_record(struct report_record *r, const struct leak_job *j, const struct leak_group *g,
+                        uint32_t sequence)
 {
 	memset(r, 0, sizeof(*r));
 	r->magic = REPORT_MAGIC;
@@ -208,7 +217,8 @@ static void fill_record(struct report_record *r, const struct leak_job *j, const
 	r->tid = r->pid;
 	r->comm = put_string(r, j->image.comm);
 	/* Memory that is missing may point to it. */
-	r->leak_class = put_string(r, leak_class_name(j->unseen && g->class != LEAK_REACHABLE ? LEAK_POSSIBLE : g->class));
+	r->leak_class = put_string(r,
+	                           leak_class_name(j->unseen && g->class != LEAK_REACHABLE ? LEAK_POSSIBLE : g->class));
 	r->leak_count = g->count;
 	r->leak_bytes = g->bytes;
 	r->leak_held_count = g->held_count;
@@ -247,17 +257,22 @@ static struct suppressions *read_suppressions(const char *path)
 	return s;
 }
 
-struct printed { uint32_t places, suppressed; char **rules; size_t nr_rules; };
+struct printed {
+	uint32_t places, suppressed;
+	char **rules;
+	size_t nr_rules;
+};
 
 /* Two places in one function have the same rule.  The name, which is the first line in the braces, is left out. */
 static bool suggested_before(struct printed *p, const char *rule)
 {
 	const char *body = strchr(rule + 2, '\n');
+	char **grown;
 
 	for (size_t i = 0; body && i < p->nr_rules; i++)
 		if (strcmp(p->rules[i], body) == 0)
 			return true;
-	char **grown = realloc(p->rules, (p->nr_rules + 1) * sizeof(*grown));
+	grown = realloc(p->rules, (p->nr_rules + 1) * sizeof(*grown));
 	if (grown && body) {
 		p->rules = grown;
 		grown[p->nr_rules++] = strdup(body);
@@ -265,8 +280,8 @@ static bool suggested_before(struct printed *p, const char *rule)
 	return false;
 }
 
-static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppressions *rules, const struct leak_group *g,
-                        struct printed *p)
+static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppressions *rules,
+                        const struct leak_group *g, struct printed *p)
 {
 	static struct report_record record;
 	static char text[REPORT_TEXT_MAX];
@@ -283,7 +298,8 @@ static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppr
 	if (j->suggest) {
 		size_t n = suppressions_suggest(&record, &symbols, p->places, text, sizeof(text));
 		if (!n)
-			printf("# no stack, no rule: %" PRIu64 " objects of the cache %s (check mode saves stacks)\n", g->count, g->cache);
+			printf("# no stack, no rule: %" PRIu64 " objects of the cache %s (check mode saves stacks)\n",
+			       g->count, g->cache);
 		else if (!suggested_before(p, text))
 			fputs(text, stdout);
 		return;
@@ -305,20 +321,22 @@ static int report(struct leak_job *j)
 	j->unseen = image_unseen(&j->image);
 	image_say_missing(&j->image);
 	if (j->unseen)
-		tool_say("%" PRIu64 " of them may hold pointers: what nothing else points to is only possibly lost", j->unseen);
+		tool_say("%" PRIu64 " of them may hold pointers: what nothing else points to is only possibly lost",
+		         j->unseen);
 	for (uint32_t i = 0; sym && i < g->nr; i++)
 		if (j->classes >> g->groups[g->order[i]].class & 1)
 			print_group(j, sym, rules, &g->groups[g->order[i]], &p);
 	if (rules)
 		suppressions_summary(rules, say_line, NULL);
-	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects %s, %" PRIu64 " in %" PRIu64 " held by them, %" PRIu64 " in %" PRIu64
-	         " possibly; %u places reported, %u suppressed",
-	         g->bytes[LEAK_DIRECT], g->counts[LEAK_DIRECT], j->unseen ? "not reached" : "lost", g->bytes[LEAK_INDIRECT], g->counts[LEAK_INDIRECT], g->bytes[LEAK_POSSIBLE],
-	         g->counts[LEAK_POSSIBLE], p.places, p.suppressed);
+	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects %s, %" PRIu64 " in %" PRIu64 " held by them, %" PRIu64
+	         " in %" PRIu64 " possibly; %u places reported, %u suppressed",
+	         g->bytes[LEAK_DIRECT], g->counts[LEAK_DIRECT], j->unseen ? "not reached" : "lost",
+	         g->bytes[LEAK_INDIRECT], g->counts[LEAK_INDIRECT], g->bytes[LEAK_POSSIBLE], g->counts[LEAK_POSSIBLE],
+	         p.places, p.suppressed);
 	return tool_finish_output(p.places ? 1 : 0);
 }
 
-/* ---- growth --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- growth ---------------------------------------------------------------------------------- */
 
 static bool is_elf(const char *path)
 {
@@ -362,7 +380,8 @@ static int growth(struct leak_job *j)
 	if (j->growth && (*end || end == j->growth || seconds <= 0 || seconds > 1e8))
 		seconds = 0;
 	if (seconds > 0 && j->choice.core)
-		return tool_usage_error("leak", "a core file does not change: --growth=FILE compares it with an earlier one");
+		return tool_usage_error("leak",
+		                        "a core file does not change: --growth=FILE compares it with an earlier one");
 	if (j->growth && !(before = census_before(j, j->growth, seconds)))
 		return EXIT_USAGE;
 	if (!image_open_choice(&j->image, &j->choice))
@@ -373,7 +392,7 @@ static int growth(struct leak_job *j)
 	return tool_finish_output(before ? census_compare(&j->image, before, now, j->format) : 0);
 }
 
-/* ---- why ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- why ------------------------------------------------------------------------------------- */
 
 static int why_alive(struct leak_job *j)
 {
@@ -387,7 +406,7 @@ static int why_alive(struct leak_job *j)
 	return tool_finish_output(leak_why(&j->image, addr, j->format));
 }
 
-/* ---- the command ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static bool take_option(struct leak_job *j, const char *arg)
 {
@@ -440,7 +459,9 @@ static int leak_main(int argc, char **argv)
 		if (strcmp(argv[i], "--why") == 0 && i + 1 < argc)
 			job.why = argv[++i];
 		else if (strcmp(argv[i], "--growth") == 0 && (job.asked_growth = true))
-			job.growth = i + 1 < argc && argv[i + 1][0] != '-' ? argv[++i] : job.choice.core ? job.choice.earlier : GROWTH_SECONDS;
+			job.growth = i + 1 < argc && argv[i + 1][0] != '-' ? argv[++i]
+			             : job.choice.core                     ? job.choice.earlier
+			                                                   : GROWTH_SECONDS;
 		else if (!take_option(&job, argv[i]))
 			return tool_usage_error("leak", "'%s' is not understood", argv[i]);
 	if (job.asked_growth && !job.growth)

@@ -17,11 +17,8 @@ static const struct tool_command *const commands[] = {
 	&command_describe, /* what is at this address? */
 	&command_slabinfo, /* the caches of a process or a core file */
 	&command_slabtop,  /* the same, refreshed */
-	&command_buddyinfo,
-	&command_vmallocinfo,
-	&command_alloc_traces, /* who allocated, who freed */
-	&command_free_traces,
-	&command_kernel,   /* the kernel's own detectors in QEMU */
+	&command_buddyinfo,   &command_vmallocinfo, &command_alloc_traces, /* who allocated, who freed */
+	&command_free_traces, &command_kernel,                             /* the kernel's own detectors in QEMU */
 };
 enum { NR_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -32,7 +29,8 @@ static void print_help(FILE *out)
 	      "A memory debugger for programs as they are: out-of-bounds writes, use after free,\n"
 	      "double and invalid frees on the heap, reported with function, file and line.\n"
 	      "\n"
-	      "Commands:\n", out);
+	      "Commands:\n",
+	      out);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
 		fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("  help         explain a command: memsan help COMMAND\n"
@@ -42,7 +40,8 @@ static void print_help(FILE *out)
 	      "\n"
 	      "Start with: memsan run ./prog\n"
 	      "Manual pages: memsan(1), memsan-run(1), memsan-leak(1), memsan-kernel(1),\n"
-	      "  memsan-options(7), memsan-reports(7)\n", out);
+	      "  memsan-options(7), memsan-reports(7)\n",
+	      out);
 }
 
 static const struct tool_command *find_command(const char *name)

@@ -35,7 +35,8 @@ void options_print_text(FILE *out)
 	struct fmt_buf b;
 
 	fputs("Options: MEMSAN_OPTIONS=\"NAME=VALUE:NAME=VALUE\" in the environment, or memsan run -o NAME=VALUE.\n"
-	      "Byte amounts take the suffixes k, M, G and T. A value that holds a colon is quoted with ' or \".\n\n", out);
+	      "Byte amounts take the suffixes k, M, G and T. A value that holds a colon is quoted with ' or \".\n\n",
+	      out);
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *o = &option_table[i];
 
@@ -70,10 +71,12 @@ void options_print_json(FILE *out)
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *o = &option_table[i];
 
-		fprintf(out, "%s\n{\"name\":\"%s\",\"type\":\"%s\",\"default\":", i ? "," : "", o->name, types[o->type]);
+		fprintf(out, "%s\n{\"name\":\"%s\",\"type\":\"%s\",\"default\":", i ? "," : "", o->name,
+		        types[o->type]);
 		decode_json_string(out, o->default_text);
 		if (o->type == OPTION_TYPE_UINT)
-			fprintf(out, ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 ",\"unit\":\"%s\"", o->min, o->max, o->unit);
+			fprintf(out, ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 ",\"unit\":\"%s\"", o->min, o->max,
+			        o->unit);
 		if (o->type == OPTION_TYPE_ENUM)
 			print_json_choices(out, o->choices);
 		fputs(",\"help\":", out);

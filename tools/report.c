@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/report.c - memsan report: many reports of many runs, each bug once; what is new since a baseline; what comes most often. */
+/* tools/report.c - memsan report: many reports of many runs, each bug once; what is new since a baseline; what comes
+ * most often. */
 #include "config.h"
 
 #include "decode/decode.h"
@@ -14,7 +15,7 @@
 
 struct report {
 	struct output out;
-	struct decode_merge *merge;          /* that records go to */
+	struct decode_merge *merge; /* that records go to */
 	uint64_t top;
 };
 
@@ -69,7 +70,7 @@ static int finish(struct report *p, int status)
 	return tool_finish_output(0) ? EXIT_USAGE : status;
 }
 
-/* ---- merge ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- merge ----------------------------------------------------------------------------------- */
 
 static int merge_main(struct report *p, char **names, size_t nr)
 {
@@ -86,7 +87,7 @@ static int merge_main(struct report *p, char **names, size_t nr)
 	return finish(p, bad ? EXIT_USAGE : 0);
 }
 
-/* ---- diff -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- diff ------------------------------------------------------------------------------------ */
 
 static void put_gone(struct decode_merge *m, const struct decode_bug *bug)
 {
@@ -135,7 +136,7 @@ static int diff_main(struct report *p, char **names, size_t nr)
 	return finish(p, bad ? EXIT_USAGE : fresh != 0);
 }
 
-/* ---- top --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- top ------------------------------------------------------------------------------------- */
 
 static int bug_order(const void *a, const void *b)
 {
@@ -179,7 +180,7 @@ static int top_main(struct report *p, char **names, size_t nr)
 	return finish(p, bad ? EXIT_USAGE : 0);
 }
 
-/* ---- the command --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
 {
@@ -209,8 +210,13 @@ static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
 
 static int report_main(int argc, char **argv)
 {
-	static const struct { const char *name, *format; int (*main)(struct report *, char **, size_t); } verbs[] = {
-		{ "merge", "json", merge_main }, { "diff", "short", diff_main }, { "top", "short", top_main },
+	static const struct {
+		const char *name, *format;
+		int (*main)(struct report *, char **, size_t);
+	} verbs[] = {
+		{ "merge", "json", merge_main },
+		{ "diff", "short", diff_main },
+		{ "top", "short", top_main },
 	};
 	struct report p = { .top = 10 };
 	size_t nr = 0;

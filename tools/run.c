@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/run.c - memsan run: turns its command line into LD_PRELOAD and MEMSAN_OPTIONS and starts the program.
  *
- * Whatever is wrong with an option is one line, and the program runs all the same, without that option: the descendants would each
- * complain again, so only what was found good is passed on.  Only a command line that cannot be understood, or a report file that cannot
- * be made, stops the run, before it starts.
+ * Whatever is wrong with an option is one line, and the program runs all the same, without that option: the descendants
+ * would each complain again, so only what was found good is passed on.  Only a command line that cannot be understood,
+ * or a report file that cannot be made, stops the run, before it starts.
  */
 #include "config.h"
 
@@ -24,9 +24,9 @@
 /* What the command line asked for. */
 struct run_plan {
 	char **program;
-	const char *report;          /* --report, or NULL */
-	struct memsan_options set;   /* environment, then command line */
-	char *text;                  /* the same as MEMSAN_OPTIONS will have it, "" or "a=b:c=d" */
+	const char *report;        /* --report, or NULL */
+	struct memsan_options set; /* environment, then command line */
+	char *text;                /* the same as MEMSAN_OPTIONS will have it, "" or "a=b:c=d" */
 	bool list_options;
 	bool fail_each;
 };
@@ -37,7 +37,7 @@ static void complain(void *ctx, const char *line)
 	tool_say("%s", line);
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static void plan_append(struct run_plan *plan, const char *item, size_t len)
 {
@@ -54,7 +54,8 @@ static bool plan_slab_debug_good(struct run_plan *plan)
 
 	if (!bad)
 		return true;
-	tool_say("bad value in slab_debug=%s: '%s' is not a list of the letters FZPUT (or -) and perhaps ',' and names of caches",
+	tool_say("bad value in slab_debug=%s: '%s' is not a list of the letters FZPUT (or -) and perhaps ',' and names "
+	         "of caches",
 	         plan->set.slab_debug, bad);
 	plan->set.slab_debug[0] = '\0';
 	return false;
@@ -85,11 +86,13 @@ static void plan_set(struct run_plan *plan, const char *name, size_t name_len, c
 	char *item;
 
 	if (needs_quotes && strchr(value, quote)) {
-		tool_say("the value of '%.*s' holds a colon and both kinds of quotes, which MEMSAN_OPTIONS cannot say; left out",
+		tool_say("the value of '%.*s' holds a colon and both kinds of quotes, which MEMSAN_OPTIONS cannot say; "
+		         "left out",
 		         (int)name_len, name);
 		return;
 	}
-	if (!options_set_one(&plan->set, name, name_len, value, strlen(value), complain, NULL) || !plan_slab_debug_good(plan))
+	if (!options_set_one(&plan->set, name, name_len, value, strlen(value), complain, NULL) ||
+	    !plan_slab_debug_good(plan))
 		return;
 	if (needs_quotes)
 		item = tool_format("%.*s=%c%s%c", (int)name_len, name, quote, value, quote);
@@ -129,7 +132,7 @@ static void plan_set_pair(struct run_plan *plan, const char *pair)
 		plan_set_pair(plan, end + 1);
 }
 
-/* ---- the command line ------------------------------------------------------------------------------------------------ */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 enum { OPT_MODE = 256, OPT_REPORT, OPT_FORMAT, OPT_HELP_OPTIONS, OPT_FAIL_EACH };
 static const struct option long_options[] = {
@@ -225,14 +228,14 @@ static bool plan_make_report_file(struct run_plan *plan)
 		return false;
 	}
 	close(fd);
-	real = realpath(path, NULL);         /* the runtime does not follow a symbolic link */
+	real = realpath(path, NULL); /* the runtime does not follow a symbolic link */
 	plan_set(plan, "report_file", strlen("report_file"), real ? real : path);
 	free(real);
 	free(path);
 	return true;
 }
 
-/* ---- the library ----------------------------------------------------------------------------------------------------- */
+/* ---- the library ----------------------------------------------------------------------------- */
 
 /* The way from one absolute folder to another, as "../lib": what they share is left out. */
 static char *relative_way(const char *from, const char *to)
@@ -259,8 +262,8 @@ static char *relative_way(const char *from, const char *to)
 	return longer;
 }
 
-/* A file that belongs to the command in `dir`: a build folder has it in its folder `built`; an installation, whose folder for it is `installed`, may
- * have been moved as a whole.  NULL: it is not there. */
+/* A file that belongs to the command in `dir`: a build folder has it in its folder `built`; an installation, whose
+ * folder for it is `installed`, may have been moved as a whole.  NULL: it is not there. */
 static char *file_beside(const char *dir, const char *built, const char *installed, const char *name)
 {
 	char *mark = tool_format("%s/libmemsan.la", dir);
@@ -322,7 +325,8 @@ static void preload_library(const char *library)
 	free(joined);
 }
 
-/* The library that ld.so loads before it relocates anything lies beside the other.  Only for programs with libraries that may be instrumented. */
+/* The library that ld.so loads before it relocates anything lies beside the other.  Only for programs with libraries
+ * that may be instrumented. */
 static void audit_early(const char *library, const struct target *target)
 {
 	char *early, *joined;
@@ -338,7 +342,8 @@ static void audit_early(const char *library, const struct target *target)
 	free(early);
 }
 
-/* Puts library and options into this process's environment, for the program to inherit.  False: the library is missing. */
+/* Puts library and options into this process's environment, for the program to inherit.  False: the library is
+ * missing. */
 static bool plan_prepare_environment(struct run_plan *plan, const struct target *target)
 {
 	char *library = find_file(".libs", MEMSAN_LIBDIR, LIBRARY_NAME);
@@ -348,7 +353,8 @@ static bool plan_prepare_environment(struct run_plan *plan, const struct target 
 		return false;
 	}
 	if (strpbrk(library, " :$")) {
-		tool_say("the library's path, '%s', holds a space, colon or dollar sign, which LD_PRELOAD cannot carry", library);
+		tool_say("the library's path, '%s', holds a space, colon or dollar sign, which LD_PRELOAD cannot carry",
+		         library);
 		free(library);
 		return false;
 	}
@@ -359,7 +365,7 @@ static bool plan_prepare_environment(struct run_plan *plan, const struct target 
 	return true;
 }
 
-/* ---- all together ------------------------------------------------------------------------------------------------------- */
+/* ---- all together ---------------------------------------------------------------------------- */
 
 static int plan_execute(struct run_plan *plan)
 {
@@ -374,7 +380,9 @@ static int plan_execute(struct run_plan *plan)
 	if (plan->fail_each && target.kind != TARGET_PRELOADABLE)
 		return EXIT_CANNOT_RUN;
 	if (plan->fail_each)
-		return plan_prepare_environment(plan, &target) ? fail_each_run(plan->program, plan->text, (unsigned)plan->set.exitcode) : EXIT_USAGE;
+		return plan_prepare_environment(plan, &target)
+		               ? fail_each_run(plan->program, plan->text, (unsigned)plan->set.exitcode)
+		               : EXIT_USAGE;
 	if (target.holds_memsan)
 		plan_set_symbolizer(plan);
 	supervisor_init(&supervisor);
@@ -387,7 +395,7 @@ static int plan_execute(struct run_plan *plan)
 
 static int run_main(int argc, char **argv)
 {
-	static struct run_plan plan;       /* options are some kilobytes */
+	static struct run_plan plan; /* options are some kilobytes */
 	int status;
 
 	options_set_defaults(&plan.set);

@@ -13,9 +13,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* The terminal is left as it was found, also when a signal ends the program: the handlers below only note it, and poll returns. */
+/* The terminal is left as it was found, also when a signal ends the program: the handlers below only note it, and poll
+ * returns. */
 static struct termios found;
-static bool has_keys;             /* standard input is a terminal, and ours */
+static bool has_keys;              /* standard input is a terminal, and ours */
 static volatile sig_atomic_t stop; /* the signal that asks for the end */
 
 static void on_signal(int sig)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/spawn.c - helper programs of the memsan command: started, read, waited for.
+/* tools/spawn.c - helper programs of the memsan command: started and waited for.
  *
- * Programs under test are started elsewhere, since each needs steps of its own between fork and exec: supervise.c, fail_each.c.
+ * Programs under test are started elsewhere, since each needs steps of its own between fork and exec: supervise.c,
+ * fail_each.c.
  */
 #include "config.h"
 
@@ -21,7 +22,8 @@ extern char **environ;
 
 static _Noreturn void become(char *const argv[], int in_fd, int out_fd, pid_t parent, bool shell)
 {
-	/* In a group of its own, a ^C of the terminal reaches memsan alone, which ends the group.  A shell stays in memsan's group. */
+	/* In a group of its own, a ^C of the terminal reaches memsan alone, which ends the group.  A shell stays in
+	 * memsan's group. */
 	if (!shell)
 		setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -82,32 +84,4 @@ int spawn_wait(pid_t pid)
 		if (errno != EINTR)
 			return -1;
 	return status;
-}
-
-char *spawn_read_all(int fd, size_t *len)
-{
-	size_t size = 4096, n = 0;
-	char *text = tool_alloc(size);
-
-	for (;;) {
-		ssize_t got = read(fd, text + n, size - n - 1);
-
-		if (got > 0)
-			n += (size_t)got;
-		if (got == 0 || (got < 0 && errno != EINTR))
-			break;
-		if (size - n < 2) {
-			char *larger = realloc(text, size *= 2);
-
-			if (!larger) {
-				tool_say("out of memory");
-				exit(1);
-			}
-			text = larger;
-		}
-	}
-	text[n] = '\0';
-	if (len)
-		*len = n;
-	return text;
 }

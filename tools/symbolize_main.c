@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/symbolize_main.c - the symbolizer helper: a report record comes in on standard input, the finished report goes out.
+/* tools/symbolize_main.c - the symbolizer helper: a report record comes in on standard input, the finished report goes
+ * out.
  *
- * It is started by the runtime for each report (reports/helper.c).  When the program that asked is gone by the time the report is
- * done, the report is not lost: it is written to standard error, which the runtime set to where reports go.
+ * It is started by the runtime for each report (reports/helper.c).  When the program that asked is gone by the time the
+ * report is done, the report is not lost: it is written to standard error, which the runtime set to where reports go.
  */
 #include "config.h"
 
@@ -81,7 +82,8 @@ static void say(void *ctx, const char *line)
 	s->text[s->len] = 0;
 }
 
-/* A rule for the leak, unless it would be the same as one before but for its name, which is the first line in the braces. */
+/* A rule for the leak, unless it would be the same as one before but for its name, which is the first line in the
+ * braces. */
 static void suggest(struct session *s, const struct report_symbols *symbols)
 {
 	char *rule = s->text + s->len;
@@ -115,7 +117,8 @@ static bool take_report(struct session *s, const struct helper_request *request)
 	insn_decode(&s->record);
 	s->len = request->format == FORMAT_JSON ? report_render_json(&s->record, &symbols, s->text, sizeof(s->text))
 	                                        : report_render_text(&s->record, &symbols, s->text, sizeof(s->text));
-	if (request->suggest && !s->suppressed && request->format != FORMAT_JSON && s->record.kind == REPORT_UNREFERENCED)
+	if (request->suggest && !s->suppressed && request->format != FORMAT_JSON &&
+	    s->record.kind == REPORT_UNREFERENCED)
 		suggest(s, &symbols);
 	return true;
 }
@@ -185,7 +188,10 @@ static bool take_request(struct session *s, const struct helper_request *request
 static bool answer(const struct session *s, bool is_report)
 {
 	struct helper_answer head = {
-		.magic = HELPER_ANSWER_MAGIC, .version = HELPER_WIRE_VERSION, .length = (uint32_t)s->len, .suppressed = s->suppressed,
+		.magic = HELPER_ANSWER_MAGIC,
+		.version = HELPER_WIRE_VERSION,
+		.length = (uint32_t)s->len,
+		.suppressed = s->suppressed,
 	};
 
 	signal(SIGPIPE, SIG_IGN);
@@ -196,7 +202,8 @@ static bool answer(const struct session *s, bool is_report)
 
 static int usage(void)
 {
-	fputs("memsan-symbolize: started by libmemsan to add functions and source lines to a report; see memsan(1)\n", stderr);
+	fputs("memsan-symbolize: started by libmemsan to add functions and source lines to a report; see memsan(1)\n",
+	      stderr);
 	return 2;
 }
 
@@ -210,8 +217,8 @@ int main(int argc, char **argv)
 		return usage();
 	session.symbolizer = symbolizer_create(0);
 	do {
-		if (!session.symbolizer || !read_whole(&request, sizeof(request)) || request.magic != HELPER_REQUEST_MAGIC ||
-		    request.version != HELPER_WIRE_VERSION)
+		if (!session.symbolizer || !read_whole(&request, sizeof(request)) ||
+		    request.magic != HELPER_REQUEST_MAGIC || request.version != HELPER_WIRE_VERSION)
 			_exit(1);
 		limit_self(request.timeout_ms);
 		if (!take_request(&session, &request) || !answer(&session, request.kind == HELPER_REPORT))

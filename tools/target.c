@@ -7,8 +7,8 @@
  *   mode bits        a set-uid, set-gid or capability program makes the loader ignore LD_PRELOAD with a path in it
  *   DT_NEEDED        libasan, libtsan and the like are memory debuggers of their own, and replace malloc too
  *
- * Everything read from the file is untrusted: libelf checks its bounds, and the answer of a broken file is "not known", which
- * means that the program is started as it is and execve says what is wrong with it.
+ * Everything read from the file is untrusted: libelf checks its bounds, and the answer of a broken file is "not known",
+ * which means that the program is started as it is and execve says what is wrong with it.
  */
 #include "tools/tools.h"
 
@@ -24,7 +24,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static const char *const sanitizer_libraries[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so", "libmsan.so" };
+static const char *const sanitizer_libraries[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so",
+	                                           "libmsan.so" };
 static const char *const sanitizer_symbols[] = { "__asan_init", "__tsan_init", "__msan_init", "__hwasan_init" };
 
 static void target_verdict(struct target *t, enum target_kind kind, const char *format, ...)
@@ -88,7 +89,8 @@ static bool script_interpreter(int fd, char *out, size_t size)
 	return *start != '\0';
 }
 
-/* Would the kernel set AT_SECURE, so that the loader ignores LD_PRELOAD?  Root running a set-uid-root program is not such a case. */
+/* Would the kernel set AT_SECURE, so that the loader ignores LD_PRELOAD?  Root running a set-uid-root program is not
+ * such a case. */
 static bool is_secure(const struct stat *st, int fd)
 {
 	if ((st->st_mode & S_ISUID) && st->st_uid != getuid())
@@ -248,7 +250,8 @@ static void inspect_file(struct target *t, unsigned scripts_left)
 		return;
 	}
 	if (is_secure(&st, fd)) {
-		target_verdict(t, TARGET_BLIND, "it runs with more rights than its user (set-uid, set-gid or capabilities)");
+		target_verdict(t, TARGET_BLIND,
+		               "it runs with more rights than its user (set-uid, set-gid or capabilities)");
 	} else if (elf_version(EV_CURRENT) != EV_NONE && (elf = elf_begin(fd, ELF_C_READ, NULL)) != NULL) {
 		if (elf_kind(elf) == ELF_K_ELF)
 			inspect_elf(t, elf);

@@ -7,7 +7,7 @@
 #include "tools/image/image.h"
 #include "tools/tools.h"
 
-/* ---- why.c, growth.c ---------------------------------------------------------------------------------------------------------- */
+/* ---- why.c, growth.c ------------------------------------------------------------------------- */
 
 /* Prints the path; 0, 1: nothing reaches it, EXIT_USAGE: it is no live object. */
 int leak_why(struct image *im, uint64_t addr, enum option_format format);
@@ -19,6 +19,7 @@ struct census *census_take(struct image *im);
 struct census *census_read(const char *path);
 bool census_save(const struct census *c, const char *path);
 /* 1 when something grew, 0 else; what grew is printed, largest first. */
-int census_compare(const struct image *im, const struct census *before, const struct census *now, enum option_format format);
+int census_compare(const struct image *im, const struct census *before, const struct census *now,
+                   enum option_format format);
 
 #endif

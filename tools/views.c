@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/views.c - memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces: the heap of a process or a core file as the kernel shows
- * its own. */
+/* tools/views.c - memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces: the heap of a process or
+ * a core file as the kernel shows its own. */
 #include "config.h"
 
 #include "reports/reports.h"
@@ -57,13 +57,15 @@ static void put_place(void *ctx, uint64_t pc, struct fmt_buf *b)
 		return;
 	}
 	base = strrchr(m->path, '/') ? strrchr(m->path, '/') + 1 : m->path;
-	found = s->sym ? symbolizer_lookup(s->sym, symbolizer_module(s->sym, m->path, m->build_id, m->build_id_len), pc - m->bias - 1, &n) : NULL;
+	found = s->sym ? symbolizer_lookup(s->sym, symbolizer_module(s->sym, m->path, m->build_id, m->build_id_len),
+	                                   pc - m->bias - 1, &n)
+	               : NULL;
 	if (!n || !found[n - 1].function) {
 		fmt_printf(b, "%.200s+0x%llx", base, (unsigned long long)(pc - m->bias));
 		return;
 	}
-	fmt_printf(b, "%.200s+0x%llx/0x%llx [%.100s]", found[n - 1].function, (unsigned long long)found[n - 1].offset + 1,
-	           (unsigned long long)found[n - 1].size, base);
+	fmt_printf(b, "%.200s+0x%llx/0x%llx [%.100s]", found[n - 1].function,
+	           (unsigned long long)found[n - 1].offset + 1, (unsigned long long)found[n - 1].size, base);
 }
 
 /* The process's jiffies now; of a core file 0, from which every age would be 0: then the newest track is now. */
@@ -83,12 +85,14 @@ static bool open_shown(struct shown *s, const struct image_choice *choice)
 	if (!image_open_choice(&s->im, choice))
 		return false;
 	s->sym = symbolizer_create(0);
-	s->show = (struct slab_show){ .view = &s->im.heap, .line = put_line, .stack = get_stack, .place = put_place, .tid = get_tid, .ctx = s };
+	s->show = (struct slab_show){
+		.view = &s->im.heap, .line = put_line, .stack = get_stack, .place = put_place, .tid = get_tid, .ctx = s
+	};
 	s->show.now = jiffies_of(s, choice->core != NULL);
 	return true;
 }
 
-/* ---- buddyinfo, vmallocinfo ---------------------------------------------------------------------------------------------------------- */
+/* ---- buddyinfo, vmallocinfo ------------------------------------------------------------------ */
 
 static struct shown shown; /* some tens of kilobytes */
 
@@ -117,7 +121,7 @@ static int vmallocinfo_main(int argc, char **argv)
 	return simple_main(argc, argv, slab_show_vmallocinfo);
 }
 
-/* ---- alloc_traces, free_traces ------------------------------------------------------------------------------------------------------- */
+/* ---- alloc_traces, free_traces --------------------------------------------------------------- */
 
 /* The newest time in a core's tracks, so that ages count from there. */
 static void newest(void *ctx, const struct slab_view_run *r)
@@ -166,26 +170,43 @@ static int free_traces_main(int argc, char **argv)
 	return traces_main(argc, argv, true);
 }
 
-/* ---- slabtop ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- slabtop --------------------------------------------------------------------------------- */
 
 #define SORT_LETTERS "abclnopsuv"
-struct top_row { const struct slab_view_cache *cache; struct slab_show_cache n; uint64_t bytes; };
-struct top { char sort; double delay; bool once; };
+struct top_row {
+	const struct slab_view_cache *cache;
+	struct slab_show_cache n;
+	uint64_t bytes;
+};
+struct top {
+	char sort;
+	double delay;
+	bool once;
+};
 
 static char sort_key; /* for qsort */
 
 static uint64_t row_value(const struct top_row *r)
 {
 	switch (sort_key) {
-	case 'a': return r->n.active;
-	case 'b': return r->cache->nr_objects;
-	case 'c': return r->bytes;
-	case 'l': return r->n.slabs;
-	case 'v': return r->n.active_slabs;
-	case 'p': return r->cache->nr_pages;
-	case 's': return r->cache->slot_size;
-	case 'u': return r->n.objects ? r->n.active * 100 / r->n.objects : 0;
-	default: return r->n.objects;
+	case 'a':
+		return r->n.active;
+	case 'b':
+		return r->cache->nr_objects;
+	case 'c':
+		return r->bytes;
+	case 'l':
+		return r->n.slabs;
+	case 'v':
+		return r->n.active_slabs;
+	case 'p':
+		return r->cache->nr_pages;
+	case 's':
+		return r->cache->slot_size;
+	case 'u':
+		return r->n.objects ? r->n.active * 100 / r->n.objects : 0;
+	default:
+		return r->n.objects;
 	}
 }
 
@@ -206,7 +227,8 @@ static double percent(uint64_t part, uint64_t whole)
 /* slabtop(1)'s head. */
 static void print_totals(FILE *f, const struct top_row *rows, size_t n)
 {
-	uint64_t active = 0, objects = 0, active_slabs = 0, slabs = 0, active_caches = 0, active_bytes = 0, bytes = 0, low = UINT64_MAX, high = 0;
+	uint64_t active = 0, objects = 0, active_slabs = 0, slabs = 0, active_caches = 0, active_bytes = 0, bytes = 0,
+		 low = UINT64_MAX, high = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct top_row *r = &rows[i];
@@ -220,17 +242,21 @@ static void print_totals(FILE *f, const struct top_row *rows, size_t n)
 		low = r->cache->slot_size < low ? r->cache->slot_size : low;
 		high = r->cache->slot_size > high ? r->cache->slot_size : high;
 	}
-	fprintf(f, " Active / Total Objects (%% used)    : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active, objects, percent(active, objects));
-	fprintf(f, " Active / Total Slabs (%% used)      : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active_slabs, slabs, percent(active_slabs, slabs));
-	fprintf(f, " Active / Total Caches (%% used)     : %" PRIu64 " / %zu (%.1f%%)\n", active_caches, n, percent(active_caches, n));
-	fprintf(f, " Active / Total Size (%% used)       : %.2fK / %.2fK (%.1f%%)\n", (double)active_bytes / 1024, (double)bytes / 1024,
-	       percent(active_bytes, bytes));
+	fprintf(f, " Active / Total Objects (%% used)    : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active, objects,
+	        percent(active, objects));
+	fprintf(f, " Active / Total Slabs (%% used)      : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active_slabs, slabs,
+	        percent(active_slabs, slabs));
+	fprintf(f, " Active / Total Caches (%% used)     : %" PRIu64 " / %zu (%.1f%%)\n", active_caches, n,
+	        percent(active_caches, n));
+	fprintf(f, " Active / Total Size (%% used)       : %.2fK / %.2fK (%.1f%%)\n", (double)active_bytes / 1024,
+	        (double)bytes / 1024, percent(active_bytes, bytes));
 	fprintf(f, " Minimum / Average / Maximum Object : %.2fK / %.2fK / %.2fK\n\n", (double)low / 1024,
-	       objects ? (double)bytes / 1024 / (double)objects : 0, (double)high / 1024);
+	        objects ? (double)bytes / 1024 / (double)objects : 0, (double)high / 1024);
 }
 
 /* Rows of all caches, sorted; key 0: as they were made. */
-static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLAB_VIEW_CACHES], struct slab_show_cache *areas)
+static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLAB_VIEW_CACHES],
+                        struct slab_show_cache *areas)
 {
 	static struct slab_show_cache counts[SLAB_VIEW_CACHES];
 	size_t n = 0;
@@ -239,7 +265,8 @@ static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLA
 	for (uint32_t i = 1; i < s->im.heap.nr_caches; i++)
 		if (s->im.heap.caches[i].used)
 			rows[n++] = (struct top_row){ &s->im.heap.caches[i], counts[i],
-			                              counts[i].slabs * ((uint64_t)s->im.heap.caches[i].nr_pages << PAGE_SHIFT) };
+				                      counts[i].slabs *
+				                              ((uint64_t)s->im.heap.caches[i].nr_pages << PAGE_SHIFT) };
 	*areas = counts[0];
 	sort_key = key;
 	if (key)
@@ -257,9 +284,10 @@ static void print_top(FILE *f, const struct shown *s, char key)
 	fprintf(f, "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n");
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].n.slabs)
-			fprintf(f, "%6" PRIu64 " %6" PRIu64 " %3.0f%% %7.2fK %6" PRIu64 " %8u %9" PRIu64 "K %s\n", rows[i].n.objects, rows[i].n.active,
-			       percent(rows[i].n.active, rows[i].n.objects), (double)rows[i].cache->slot_size / 1024, rows[i].n.slabs,
-			       rows[i].cache->nr_objects, rows[i].bytes / 1024, rows[i].cache->name);
+			fprintf(f, "%6" PRIu64 " %6" PRIu64 " %3.0f%% %7.2fK %6" PRIu64 " %8u %9" PRIu64 "K %s\n",
+			        rows[i].n.objects, rows[i].n.active, percent(rows[i].n.active, rows[i].n.objects),
+			        (double)rows[i].cache->slot_size / 1024, rows[i].n.slabs, rows[i].cache->nr_objects,
+			        rows[i].bytes / 1024, rows[i].cache->name);
 }
 
 static bool process_is_there(const struct image_choice *choice)
@@ -281,7 +309,8 @@ static void draw_top(char key)
 	free(text);
 }
 
-/* Shows it again and again, until the process or the user has had enough.  Keys are slabtop(1)'s: a letter sorts, q and Q end, any other draws anew. */
+/* Shows it again and again, until the process or the user has had enough.  Keys are slabtop(1)'s: a letter sorts, q and
+ * Q end, any other draws anew. */
 static int top_loop(const struct image_choice *choice, struct top *top)
 {
 	int key = 0;
@@ -320,7 +349,8 @@ static bool is_sort_key(const char *s)
 static int top_arguments(int argc, char **argv, struct image_choice *choice, struct top *top)
 {
 	for (int i = 1; i < argc; i++) {
-		const char *delay = value_of(argc, argv, &i, "-d", "--delay"), *sort = delay ? NULL : value_of(argc, argv, &i, "-s", "--sort");
+		const char *delay = value_of(argc, argv, &i, "-d", "--delay"),
+			   *sort = delay ? NULL : value_of(argc, argv, &i, "-s", "--sort");
 		char *end;
 
 		if (delay) {
@@ -357,7 +387,8 @@ static int slabinfo_main(int argc, char **argv)
 	for (int i = 1; !status && i < argc; i++) {
 		const char *sort = value_of(argc, argv, &i, "-s", "--sort");
 		if (!sort || !is_sort_key(sort))
-			return tool_usage_error("slabinfo", "'%s' is %s", sort ? sort : argv[i], sort ? "no sort key" : "not understood");
+			return tool_usage_error("slabinfo", "'%s' is %s", sort ? sort : argv[i],
+			                        sort ? "no sort key" : "not understood");
 		key = *sort;
 	}
 	if (status)
@@ -398,10 +429,10 @@ static int slabtop_main(int argc, char **argv)
 	return tool_finish_output(0);
 }
 
-/* ---- the commands -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the commands ---------------------------------------------------------------------------- */
 
-#define SORT_KEYS                                                                                     \
-	"  -s, --sort KEY       o objects, a active objects, u use, s object size, l slabs, v active\n"   \
+#define SORT_KEYS                                                                                       \
+	"  -s, --sort KEY       o objects, a active objects, u use, s object size, l slabs, v active\n" \
 	"                       slabs, b objects a slab, p pages a slab, c cache size, n name\n"
 
 const struct tool_command command_slabinfo = {

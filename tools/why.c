@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/why.c - memsan leak --why: why is this object still alive?  The shortest path of pointers from a root to it.
  *
- * A search in breadth from all roots at once.  Each object that is met remembers who led to it first, so the path that is printed is one of
- * the shortest.  Three searches, and the first that finds it is the answer: from what lasts (variables, thread-local storage, mappings);
- * from stacks and registers as well, which often hold an object for a moment only; and at last through pointers into the middle of objects
- * too (what is reached through such pointers alone is "possible").  A tool has the memory for that: 48 bytes an object.
+ * A search in breadth from all roots at once.  Each object that is met remembers who led to it first, so the path that
+ * is printed is one of the shortest.  Three searches, and the first that finds it is the answer: from what lasts
+ * (variables, thread-local storage, mappings); from stacks and registers as well, which often hold an object for a
+ * moment only; and at last through pointers into the middle of objects too (what is reached through such pointers alone
+ * is "possible").  A tool has the memory for that: 48 bytes an object.
  *
- * What is read, and where a word leads to, is what a scan's own tables say (leak/edges.c): objects that the program does not want scanned lead
- * nowhere, of some only a part is read, and what was cut out of a block by the program has its own words.
+ * What is read, and where a word leads to, is what a scan's own tables say (leak/edges.c): objects that the program
+ * does not want scanned lead nowhere, of some only a part is read, and what was cut out of a block by the program has
+ * its own words.
  */
 #include "config.h"
 
@@ -23,32 +25,35 @@
 #define FROM_ROOT UINT32_MAX
 #define FROM_REGISTER (UINT32_MAX - 1)
 #define FROM_NOT_LEAK (UINT32_MAX - 2)
-#define FIRST_ROOT FROM_NOT_LEAK       /* parents below are objects */
+#define FIRST_ROOT FROM_NOT_LEAK /* parents below are objects */
 #define POINTERS_SHOWN 8
 
 struct step {
 	struct leak_target object;
-	uint64_t word;             /* where the pointer was (a register: thread << 8 | number) */
+	uint64_t word; /* where the pointer was (a register: thread << 8 | number) */
 	uint32_t parent;
 };
-struct said { enum leak_note note; uint64_t addr, size; };
+struct said {
+	enum leak_note note;
+	uint64_t addr, size;
+};
 struct search {
 	const struct image *im;
 	struct leak_scan *scan;
 	struct step *steps;
-	uint64_t nr, room, at;     /* at: so many of them have been read */
-	uint32_t parent;           /* whose words are being read */
-	uint64_t *seen;            /* a bit per 16 bytes of the scan's places */
+	uint64_t nr, room, at; /* at: so many of them have been read */
+	uint32_t parent;       /* whose words are being read */
+	uint64_t *seen;        /* a bit per 16 bytes of the scan's places */
 	size_t seen_size;
 	struct said *said;
 	size_t nr_said;
 	char *buffer;
 	struct leak_target target;
-	uint64_t found;            /* index + 1 of its step */
+	uint64_t found; /* index + 1 of its step */
 	enum pass { PASS_LASTING, PASS_STACKS, PASS_INTERIOR } pass;
 };
 
-/* ---- searching ------------------------------------------------------------------------------------------------------------------ */
+/* ---- searching ------------------------------------------------------------------------------- */
 
 static void add_step(struct search *s, const struct step *step)
 {
@@ -155,22 +160,28 @@ static void search_all(struct search *s)
 	search_objects(s);
 }
 
-/* ---- the path ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- the path -------------------------------------------------------------------------------- */
 
-struct printing { const struct search *s; struct symbolizer *sym; bool json; };
+struct printing {
+	const struct search *s;
+	struct symbolizer *sym;
+	bool json;
+};
 
 static void register_name(unsigned i, char *name, size_t size)
 {
-	static const char *const names[] = { "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi",
-	                                     "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base" };
+	static const char *const names[] = { "r15", "r14", "r13",    "r12", "rbp", "rbx",     "r11",    "r10",
+		                             "r9",  "r8",  "rax",    "rcx", "rdx", "rsi",     "rdi",    "orig_rax",
+		                             "rip", "cs",  "eflags", "rsp", "ss",  "fs_base", "gs_base" };
 
 	snprintf(name, size, "%s", i < ARRAY_SIZE(names) ? names[i] : "?");
 }
 _Static_assert(sizeof(struct user_regs_struct) == 27 * 8, "register_name knows their order");
 
 static const char *const root_kinds[] = {
-	[ROOT_GLOBAL] = "global", [ROOT_STACK] = "stack", [ROOT_TLS] = "tls", [ROOT_PTHREAD] = "thread-specific",
-	[ROOT_REGISTER] = "register", [ROOT_MAPPING] = "mapping", [ROOT_NOT_LEAK] = "annotation",
+	[ROOT_GLOBAL] = "global",           [ROOT_STACK] = "stack",       [ROOT_TLS] = "tls",
+	[ROOT_PTHREAD] = "thread-specific", [ROOT_REGISTER] = "register", [ROOT_MAPPING] = "mapping",
+	[ROOT_NOT_LEAK] = "annotation",
 };
 
 static void print_root(const struct printing *p, const struct step *step)
@@ -210,7 +221,8 @@ static void print_root(const struct printing *p, const struct step *step)
 	printf("},\"path\":[");
 }
 
-static void print_object(const struct printing *p, const struct leak_target *to, const char *how, uint64_t offset, bool interior)
+static void print_object(const struct printing *p, const struct leak_target *to, const char *how, uint64_t offset,
+                         bool interior)
 {
 	struct slab_object o;
 	char where[600];
@@ -221,13 +233,14 @@ static void print_object(const struct printing *p, const struct leak_target *to,
 	if (p->json) {
 		printf("{\"address\":\"0x%" PRIx64 "\",\"size\":%zu,\"cache\":", to->addr, o.size);
 		decode_json_string(stdout, o.cache);
-		printf(",\"pointer_offset\":%" PRIu64 ",\"interior\":%s,\"allocated_in\":", offset, interior ? "true" : "false");
+		printf(",\"pointer_offset\":%" PRIu64 ",\"interior\":%s,\"allocated_in\":", offset,
+		       interior ? "true" : "false");
 		decode_json_string(stdout, where);
 		printf("}");
 		return;
 	}
-	printf("    %s 0x%" PRIx64 " (size %zu, %s)%s%s%s\n", how, to->addr, o.size, o.cache, interior ? ", by a pointer into its middle" : "",
-	       where[0] ? ", allocated in " : "", where);
+	printf("    %s 0x%" PRIx64 " (size %zu, %s)%s%s%s\n", how, to->addr, o.size, o.cache,
+	       interior ? ", by a pointer into its middle" : "", where[0] ? ", allocated in " : "", where);
 }
 
 static void print_path(const struct printing *p)
@@ -259,9 +272,14 @@ static void print_path(const struct printing *p)
 	}
 }
 
-/* ---- when there is none ------------------------------------------------------------------------------------------------------------ */
+/* ---- when there is none ---------------------------------------------------------------------- */
 
-struct pointed { struct printing *p; struct leak_target from; unsigned nr; bool done; };
+struct pointed {
+	struct printing *p;
+	struct leak_target from;
+	unsigned nr;
+	bool done;
+};
 
 static void look_into_part(void *ctx, uint64_t start, uint64_t end)
 {
@@ -279,7 +297,8 @@ static void look_into_part(void *ctx, uint64_t start, uint64_t end)
 					if (x->p->json && x->nr)
 						printf(",");
 					x->nr++;
-					print_object(x->p, &x->from, "a lost object points to it:", at + i - x->from.addr, false);
+					print_object(x->p, &x->from,
+					             "a lost object points to it:", at + i - x->from.addr, false);
 				}
 		}
 	}
@@ -292,7 +311,8 @@ static void look_into(void *ctx, uint64_t addr, enum leak_class class)
 
 	(void)class;
 	for (unsigned k = leak_scan_leads_to(x->p->s->scan, addr, at); k-- > 0;) {
-		if (x->nr >= POINTERS_SHOWN || at[k].extra != leak_scan_visits_extra(x->p->s->scan) || at[k].interior || at[k].place == x->p->s->target.place)
+		if (x->nr >= POINTERS_SHOWN || at[k].extra != leak_scan_visits_extra(x->p->s->scan) || at[k].interior ||
+		    at[k].place == x->p->s->target.place)
 			continue;
 		x->from = at[k];
 		x->done = false;
@@ -327,18 +347,23 @@ static int print_result(struct search *s, uint64_t addr, enum option_format form
 	if (!p.sym)
 		return EXIT_USAGE;
 	if (p.json)
-		printf("{\"schema\":\"memsan-why/1\",\"address\":\"0x%" PRIx64 "\",\"object\":\"0x%" PRIx64 "\",\"size\":%" PRIu64
-		       ",\"reachable\":%s,\"possible\":%s,\"partial\":%s,", addr, s->target.addr, s->target.size, s->found ? "true" : "false",
+		printf("{\"schema\":\"memsan-why/1\",\"address\":\"0x%" PRIx64 "\",\"object\":\"0x%" PRIx64
+		       "\",\"size\":%" PRIu64 ",\"reachable\":%s,\"possible\":%s,\"partial\":%s,",
+		       addr, s->target.addr, s->target.size, s->found ? "true" : "false",
 		       s->found && s->pass == PASS_INTERIOR ? "true" : "false", unseen ? "true" : "false");
 	if (s->found) {
 		if (!p.json)
-			printf("0x%" PRIx64 " is %s:\n", addr, s->pass == PASS_INTERIOR ? "possibly reachable (a pointer into the middle of an object is in the path)" : "reachable");
+			printf("0x%" PRIx64 " is %s:\n", addr,
+			       s->pass == PASS_INTERIOR
+			               ? "possibly reachable (a pointer into the middle of an object is in the path)"
+			               : "reachable");
 		print_path(&p);
 	} else {
 		if (!p.json && unseen)
 			printf("0x%" PRIx64 " may be lost: no root that is in the core file leads to it\n", addr);
 		else if (!p.json)
-			printf("0x%" PRIx64 " is %s: no root leads to it\n", addr, is_ignored(s) ? "not reported, as the program wants it (memsan_leak_ignore)" : "lost");
+			printf("0x%" PRIx64 " is %s: no root leads to it\n", addr,
+			       is_ignored(s) ? "not reported, as the program wants it (memsan_leak_ignore)" : "lost");
 		else
 			printf("\"path\":[],\"pointed_to_by\":[");
 		print_pointers(&p);

@@ -12,7 +12,8 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 	int left = 1;
 
 	for (int i = 1; i < *argc; i++) {
-		const char *pid = tool_option_value("--pid", argv, *argc, &i), *core = pid ? NULL : tool_option_value("--core", argv, *argc, &i);
+		const char *pid = tool_option_value("--pid", argv, *argc, &i),
+			   *core = pid ? NULL : tool_option_value("--core", argv, *argc, &i);
 		const char *exe = pid || core ? NULL : tool_option_value("--exe", argv, *argc, &i);
 		if (pid) {
 			uint64_t n;
@@ -32,7 +33,8 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 	}
 	*argc = left;
 	if ((choice->pid != 0) == (choice->core != NULL))
-		return tool_usage_error(command, choice->core ? "--pid and --core exclude each other" : "--pid PID or --core FILE is wanted");
+		return tool_usage_error(command, choice->core ? "--pid and --core exclude each other"
+		                                              : "--pid PID or --core FILE is wanted");
 	return 0;
 }
 
@@ -41,7 +43,9 @@ void image_say_missing(const struct image *im)
 	if (im->missing)
 		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", im->missing);
 	if (im->left_out)
-		tool_say("%" PRIu64 " of them gdb left out, since it stops at the first guard page of a mapping; a core file that the kernel writes has them", im->left_out);
+		tool_say("%" PRIu64 " of them gdb left out, since it stops at the first guard page of a mapping; a "
+		         "core file that the kernel writes has them",
+		         im->left_out);
 }
 
 bool image_open_choice(struct image *im, const struct image_choice *choice)

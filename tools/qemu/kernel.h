@@ -21,19 +21,27 @@
 #include <signal.h>
 #include <sys/types.h>
 
-/* ---- kernel_table.c ------------------------------------------------------------------------------------------------ */
+/* ---- kernel_table.c -------------------------------------------------------------------------- */
 
 /* The first are those that are meant when nobody says which. */
-enum kernel_profile { PROFILE_KASAN, PROFILE_LIGHT, NR_DEFAULT_PROFILES, PROFILE_ARM64 = NR_DEFAULT_PROFILES, NR_TABLE_PROFILES,
-	PROFILE_DEBIAN = NR_TABLE_PROFILES, NR_PROFILES };
-enum kernel_setup { SETUP_LEAK, SETUP_PLAIN, SETUP_CHECK, SETUP_FENCE, SETUP_DEMO, SETUP_LAST, SETUP_PANIC }; /* in the order of a boot */
+enum kernel_profile {
+	PROFILE_KASAN,
+	PROFILE_LIGHT,
+	NR_DEFAULT_PROFILES,
+	PROFILE_ARM64 = NR_DEFAULT_PROFILES,
+	NR_TABLE_PROFILES,
+	PROFILE_DEBIAN = NR_TABLE_PROFILES,
+	NR_PROFILES
+};
+/* in the order of a boot */
+enum kernel_setup { SETUP_LEAK, SETUP_PLAIN, SETUP_CHECK, SETUP_FENCE, SETUP_DEMO, SETUP_LAST, SETUP_PANIC };
 enum kernel_expect { EXPECT_REPORT, EXPECT_QUIET, EXPECT_SKIP, EXPECT_AS_KASAN };
 
 struct kernel_cell {
 	enum kernel_expect expect;
 	const char *detector, *kind;
-	const char *function;     /* "": the bug's own */
-	const char *why;          /* of this kernel, besides the bug's; or "" */
+	const char *function; /* "": the bug's own */
+	const char *why;      /* of this kernel, besides the bug's; or "" */
 };
 struct kernel_bug {
 	const char *name;
@@ -56,25 +64,25 @@ const struct kernel_bug *kernel_find_bug(const char *name);
 /* "KASAN slab-out-of-bounds in f", "no report", "not done there"; the caller frees it. */
 char *kernel_cell_text(const struct kernel_bug *bug, enum kernel_profile p);
 
-/* ---- options --------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 enum kernel_format { KERNEL_TEXT, KERNEL_JSON, KERNEL_MARKDOWN, KERNEL_SARIF };
 struct kernel_options {
 	bool profile[NR_PROFILES], profile_given;
 	bool all, kunit, keep, kvm;
-	const char *source;               /* --kernel-source, or NULL: Debian's */
+	const char *source; /* --kernel-source, or NULL: Debian's */
 	const char *configs[16];
 	size_t nr_configs;
-	const char *modules[8];           /* .ko files or source folders */
+	const char *modules[8]; /* .ko files or source folders */
 	size_t nr_modules;
 	const char *script, *append, *mem, *smp;
-	unsigned timeout;                 /* seconds for a whole guest; 0: only silence ends it */
+	unsigned timeout; /* seconds for a whole guest; 0: only silence ends it */
 	enum kernel_format format;
 	const struct kernel_bug **bugs;
 	size_t nr_bugs;
 };
 
-/* ---- kernel_cache.c -------------------------------------------------------------------------------------------------- */
+/* ---- kernel_cache.c -------------------------------------------------------------------------- */
 
 /* Set by SIGINT, SIGTERM or SIGHUP: a build is ended, a guest too, and everything returns. */
 extern volatile sig_atomic_t kernel_signal;
@@ -83,10 +91,10 @@ void kernel_watch_signals(void);
 /* Where kernel/ is: in the build folder, or installed.  NULL (said) when it is in neither place. */
 const char *kernel_data_dir(void);
 struct kernel_built {
-	char *dir;                        /* build folder, or the headers of an installed kernel */
-	char *image;                      /* what QEMU boots */
-	char *vmlinux;                    /* with debug information, or NULL */
-	char *release;                    /* what uname -r says there */
+	char *dir;     /* build folder, or the headers of an installed kernel */
+	char *image;   /* what QEMU boots */
+	char *vmlinux; /* with debug information, or NULL */
+	char *release; /* what uname -r says there */
 	bool arm64;
 };
 /* Are QEMU and the compilers there that this profile wants?  False: said what to install. */
@@ -113,7 +121,7 @@ void kernel_keep_log(const struct kernel_options *o, const char *name, const cha
 /* Removes the folder, unless --keep. */
 void kernel_work_remove(const struct kernel_options *o);
 
-/* ---- kernel_initrd.c ------------------------------------------------------------------------------------------------- */
+/* ---- kernel_initrd.c ------------------------------------------------------------------------- */
 
 struct initrd;
 struct initrd *initrd_create(const char *path);
@@ -126,63 +134,75 @@ bool initrd_finish(struct initrd *r);                                           
 /* init and the folders, busybox if a shell is wanted: all but the plan and what it needs.  NULL: said why. */
 struct initrd *initrd_base(const char *path, const struct kernel_built *k, bool shell);
 
-/* ---- kernel_guest.c -------------------------------------------------------------------------------------------------- */
+/* ---- kernel_guest.c -------------------------------------------------------------------------- */
 
-enum guest_end { GUEST_RUNNING, GUEST_DONE, GUEST_PANIC, GUEST_HANG, GUEST_TIMEOUT, GUEST_NEVER_BOOTED, GUEST_DIED, GUEST_FLOOD,
-	GUEST_INTERRUPTED };
+enum guest_end {
+	GUEST_RUNNING,
+	GUEST_DONE,
+	GUEST_PANIC,
+	GUEST_HANG,
+	GUEST_TIMEOUT,
+	GUEST_NEVER_BOOTED,
+	GUEST_DIED,
+	GUEST_FLOOD,
+	GUEST_INTERRUPTED
+};
 struct guest {
 	pid_t pid;
-	int log_fd, script_fd;            /* the guest's serial ports; -1: ended */
-	char *log;                        /* all that the first one said, NUL-terminated */
+	int log_fd, script_fd; /* the guest's serial ports; -1: ended */
+	char *log;             /* all that the first one said, NUL-terminated */
 	size_t log_len, log_size, line_start;
 	bool booted, panicked, said_done;
-	FILE *script_out;                 /* where the second port's words go, or NULL */
-	int status;                       /* of "done STATUS" */
-	unsigned silence_limit, timeout;  /* seconds */
+	FILE *script_out;                /* where the second port's words go, or NULL */
+	int status;                      /* of "done STATUS" */
+	unsigned silence_limit, timeout; /* seconds */
 	double started, last_heard, ended;
 	enum guest_end end;
 };
 /* False: said why (no QEMU …).  `shell`: the second serial port is this terminal. */
-bool guest_start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell);
+bool guest_start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd,
+                 bool shell);
 /* Until one of them ends that was running; none running: at once.  Ended guests have been waited for. */
 void guest_watch(struct guest *guests, size_t nr);
 void guest_kill(struct guest *g);
 void guest_free(struct guest *g);
 /* "panicked", "hung: nothing was heard for 60 s" … for people. */
 const char *guest_end_text(enum guest_end end);
-double kernel_now(void);              /* seconds */
+double kernel_now(void); /* seconds */
 
-/* ---- kernel_log.c ---------------------------------------------------------------------------------------------------- */
+/* ---- kernel_log.c ---------------------------------------------------------------------------- */
 
 struct kernel_finding {
 	struct decode_record *record;
-	const struct kernel_bug *bug;     /* the one whose function it names, else that which was being made, or NULL */
+	const struct kernel_bug *bug; /* the one whose function it names, else that which was being made, or NULL */
 	bool named;
 };
 struct kernel_findings {
 	struct kernel_finding *all;
 	size_t nr;
 };
-/* The reports of a log, in their order, with functions and lines where vmlinux and `modules` (folders of .ko files) have them. */
-void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *const *modules, size_t nr_modules);
+/* The reports of a log, in their order, with functions and lines where vmlinux and `modules` (folders of .ko files)
+ * have them. */
+void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *const *modules,
+                 size_t nr_modules);
 void kernel_findings_free(struct kernel_findings *f);
 /* Does one of its stacks go through this bug's function? */
 bool kernel_finding_names(const struct kernel_finding *f, const struct kernel_bug *bug);
 /* A line without its time stamp. */
 const char *kernel_log_text(const char *line);
 
-/* ---- kernel_session.c ------------------------------------------------------------------------------------------------ */
+/* ---- kernel_session.c ------------------------------------------------------------------------ */
 
 struct kernel_result {
 	const struct kernel_bug *bug;
 	enum kernel_profile profile;
-	bool ran;                         /* it was begun */
-	int status;                       /* 0, the module's errno, or 128 + signal */
+	bool ran;   /* it was begun */
+	int status; /* 0, the module's errno, or 128 + signal */
 	bool died, panicked, hung;
 	const struct kernel_finding *findings[16];
-	size_t nr_findings;               /* may be more than are kept */
+	size_t nr_findings; /* may be more than are kept */
 	bool as_expected;
-	char *difference;                 /* NULL when as expected */
+	char *difference; /* NULL when as expected */
 };
 struct kernel_session {
 	enum kernel_profile profile;
@@ -194,13 +214,14 @@ struct kernel_session {
 	char *logs[64];
 	size_t nr_boots;
 	double seconds;
-	bool failed;                      /* said why */
+	bool failed; /* said why */
 };
-/* Runs the bugs under all chosen profiles, beside each other; results in the order of `bugs`.  False: interrupted, or nothing could run. */
+/* Runs the bugs under all chosen profiles, beside each other; results in the order of `bugs`.  False: interrupted, or
+ * nothing could run. */
 bool kernel_sessions_run(struct kernel_session *sessions, size_t nr, const struct kernel_options *o);
 void kernel_session_free(struct kernel_session *s);
 
-/* ---- kernel_run.c, kernel_test.c --------------------------------------------------------------------------------------- */
+/* ---- kernel_run.c, kernel_test.c ------------------------------------------------------------- */
 
 int kernel_run_bugs(const struct kernel_options *o);
 int kernel_run_module(const struct kernel_options *o);

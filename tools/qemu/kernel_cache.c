@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_cache.c - memsan kernel: what is built and where.  kernel/build does the work; here are its callers, and processes. */
+/* tools/qemu/kernel_cache.c - memsan kernel: what is built and where.  kernel/build does the work; here are its
+ * callers, and processes. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -15,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- signals --------------------------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 volatile sig_atomic_t kernel_signal;
 static volatile pid_t build_group; /* what is building just now, or 0 */
@@ -37,7 +38,7 @@ void kernel_watch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* ---- kernel/ and its build script --------------------------------------------------------------------------------------- */
+/* ---- kernel/ and its build script ------------------------------------------------------------ */
 
 const char *kernel_data_dir(void)
 {
@@ -86,7 +87,7 @@ static char *call_build(const char **argv)
 	build_group = pid;
 	if (kernel_signal)
 		kill(-pid, SIGTERM); /* it came before the handler knew of the group */
-	text = spawn_read_all(fds[0], NULL);
+	text = tool_read_all(fds[0], NULL);
 	close(fds[0]);
 	status = spawn_wait(pid);
 	build_group = 0;
@@ -121,7 +122,7 @@ static void read_debian_config(const char *release)
 	free(path);
 	if (fd < 0)
 		return;
-	kernel_debian_config(spawn_read_all(fd, NULL));
+	kernel_debian_config(tool_read_all(fd, NULL));
 	close(fd);
 }
 
@@ -138,7 +139,8 @@ static bool get_debian(struct kernel_built *k)
 			continue;
 		headers = tool_format("/usr/src/linux-headers-%s", e->d_name + 8);
 		image = tool_format("/boot/%s", e->d_name);
-		if (access(headers, R_OK) == 0 && access(image, R_OK) == 0 && (!k->release || strverscmp(e->d_name + 8, k->release) > 0)) {
+		if (access(headers, R_OK) == 0 && access(image, R_OK) == 0 &&
+		    (!k->release || strverscmp(e->d_name + 8, k->release) > 0)) {
 			free(k->dir);
 			free(k->image);
 			free(k->release);
@@ -151,7 +153,8 @@ static bool get_debian(struct kernel_built *k)
 	if (dir)
 		closedir(dir);
 	if (!k->dir)
-		tool_say("no kernel of Debian's is installed together with its headers: apt-get install linux-image-amd64 linux-headers-amd64");
+		tool_say("no kernel of Debian's is installed together with its headers: apt-get install "
+		         "linux-image-amd64 linux-headers-amd64");
 	else
 		read_debian_config(k->release);
 	return k->dir != NULL;
@@ -218,7 +221,8 @@ char *kernel_get_module(const struct kernel_built *k, const char *source)
 
 static char *build_file(const char *what, const char *arch, const char *name)
 {
-	char *dir = build_thing((const char *[]){ NULL, what, "--arch", arch, NULL }), *path = dir ? tool_format("%s/%s", dir, name) : NULL;
+	char *dir = build_thing((const char *[]){ NULL, what, "--arch", arch, NULL }),
+	     *path = dir ? tool_format("%s/%s", dir, name) : NULL;
 
 	free(dir);
 	return path;
@@ -234,7 +238,8 @@ char *kernel_get_init(const struct kernel_built *k)
 	return *path ? tool_format("%s", *path) : NULL;
 }
 
-/* Debian has busybox linked dynamically (busybox) and statically (busybox-static) at the same path; the guest has no libraries. */
+/* Debian has busybox linked dynamically (busybox) and statically (busybox-static) at the same path; the guest has no
+ * libraries. */
 static bool is_static_program(const char *path)
 {
 	FILE *in = fopen(path, "r");
@@ -243,7 +248,8 @@ static bool is_static_program(const char *path)
 	bool ok = in && fread(&e, sizeof(e), 1, in) == 1 && memcmp(e.e_ident, ELFMAG, SELFMAG) == 0;
 
 	for (unsigned i = 0; ok && i < e.e_phnum; i++)
-		ok = fseek(in, (long)(e.e_phoff + i * sizeof(p)), SEEK_SET) == 0 && fread(&p, sizeof(p), 1, in) == 1 && p.p_type != PT_INTERP;
+		ok = fseek(in, (long)(e.e_phoff + i * sizeof(p)), SEEK_SET) == 0 && fread(&p, sizeof(p), 1, in) == 1 &&
+		     p.p_type != PT_INTERP;
 	if (in)
 		fclose(in);
 	return ok;
@@ -279,7 +285,10 @@ static bool have_program(const char *name)
 
 bool kernel_programs_there(enum kernel_profile p)
 {
-	static const struct program { const char *name, *package; bool arm64; } programs[] = {
+	static const struct program {
+		const char *name, *package;
+		bool arm64;
+	} programs[] = {
 		{ "qemu-system-x86_64", "qemu-system-x86", false },
 		{ "qemu-system-aarch64", "qemu-system-arm", true },
 		{ "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross", true },
@@ -300,7 +309,7 @@ bool kernel_programs_there(enum kernel_profile p)
 	return !*names;
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------------ */
+/* ---- modules --------------------------------------------------------------------------------- */
 
 char *kernel_module_release(const char *path)
 {
@@ -313,7 +322,7 @@ char *kernel_module_release(const char *path)
 		tool_say("cannot read %s: %s", path, strerror(errno));
 		return tool_format("%s", "");
 	}
-	text = spawn_read_all(fd, &len);
+	text = tool_read_all(fd, &len);
 	close(fd);
 	if (len > 4 && memcmp(text, "\177ELF", 4) == 0) {
 		char *at = memmem(text, len, mark, strlen(mark));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/qemu/kernel_guest.c - memsan kernel: a guest under QEMU, and how it ended.
  *
- * Both serial ports come through pipes.  QEMU's exit status says little (0 also after a panic), so the end is told by what was heard:
+ * Both serial ports come through pipes.  QEMU's exit status says little (0 also after a panic), so the end is told by
+ * what was heard:
  *
  *     "memsan: guest booted" heard?  no ──▶ never booted (silence, or QEMU's end, before it)
  *       │ yes
@@ -11,9 +12,9 @@
  *     still going after timeout s    ──▶ timeout
  *     QEMU's end without any of it   ──▶ died (a triple fault, or somebody killed it)
  *
- * TCG is the accelerator, because it works everywhere: /dev/kvm may exist, answer its ioctls, and still boot nothing.  --kvm asks for KVM,
- * and is believed once a guest has said that it booted.  -smp 1: multi-threaded TCG with two CPUs panicked once in 200 boots (static-key
- * patching races), one CPU never did, and is faster.
+ * TCG is the accelerator, because it works everywhere: /dev/kvm may exist, answer its ioctls, and still boot nothing.
+ * --kvm asks for KVM, and is believed once a guest has said that it booted.  -smp 1: multi-threaded TCG with two CPUs
+ * panicked once in 200 boots (static-key patching races), one CPU never did, and is faster.
  */
 #include "config.h"
 
@@ -30,7 +31,8 @@
 #include <unistd.h>
 
 #define LOG_MAX (64u << 20)
-#define BASE_APPEND "panic=-1 nokaslr printk.devkmsg=on no_hash_pointers kasan_multi_shot kfence.sample_interval=10 kmemleak=on"
+#define BASE_APPEND \
+	"panic=-1 nokaslr printk.devkmsg=on no_hash_pointers kasan_multi_shot kfence.sample_interval=10 kmemleak=on"
 
 double kernel_now(void)
 {
@@ -43,15 +45,24 @@ double kernel_now(void)
 const char *guest_end_text(enum guest_end end)
 {
 	switch (end) {
-	case GUEST_RUNNING: return "is running";
-	case GUEST_DONE: return "ended in order";
-	case GUEST_PANIC: return "panicked";
-	case GUEST_HANG: return "hung: it booted, and then nothing was heard of it any more";
-	case GUEST_TIMEOUT: return "was ended at the time limit (--timeout)";
-	case GUEST_NEVER_BOOTED: return "never booted";
-	case GUEST_DIED: return "ended without a word";
-	case GUEST_FLOOD: return "was ended because it printed more than 64 MB";
-	case GUEST_INTERRUPTED: return "was interrupted";
+	case GUEST_RUNNING:
+		return "is running";
+	case GUEST_DONE:
+		return "ended in order";
+	case GUEST_PANIC:
+		return "panicked";
+	case GUEST_HANG:
+		return "hung: it booted, and then nothing was heard of it any more";
+	case GUEST_TIMEOUT:
+		return "was ended at the time limit (--timeout)";
+	case GUEST_NEVER_BOOTED:
+		return "never booted";
+	case GUEST_DIED:
+		return "ended without a word";
+	case GUEST_FLOOD:
+		return "was ended because it printed more than 64 MB";
+	case GUEST_INTERRUPTED:
+		return "was interrupted";
 	}
 	return "";
 }
@@ -89,32 +100,57 @@ static void add_words(struct words *w, const char *const *more)
 }
 
 /* The machines have two ports: the kernel's console ("log"), and one for scripts and shells. */
-static const char *const x86_machine[] = { "qemu-system-x86_64", "-cpu", "max,la57=off", "-machine", "q35,hpet=off", "-serial", "chardev:log",
-	"-serial", "chardev:script", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", NULL };
-static const char *const arm64_machine[] = { "qemu-system-aarch64", "-cpu", "cortex-a76", "-machine", "virt,gic-version=3", "-serial",
-	"chardev:log", "-device", "virtio-serial-device", "-device", "virtconsole,chardev=script", NULL };
+static const char *const x86_machine[] = { "qemu-system-x86_64",
+	                                   "-cpu",
+	                                   "max,la57=off",
+	                                   "-machine",
+	                                   "q35,hpet=off",
+	                                   "-serial",
+	                                   "chardev:log",
+	                                   "-serial",
+	                                   "chardev:script",
+	                                   "-device",
+	                                   "isa-debug-exit,iobase=0xf4,iosize=0x04",
+	                                   NULL };
+static const char *const arm64_machine[] = {
+	"qemu-system-aarch64", "-cpu",    "cortex-a76",           "-machine", "virt,gic-version=3",         "-serial",
+	"chardev:log",         "-device", "virtio-serial-device", "-device",  "virtconsole,chardev=script", NULL
+};
 
-/* Debian's kernel has ACPI, whose interpreter takes seconds under TCG, and so do the old pseudo-terminals; both are good for nothing here.
+/* Debian's kernel has ACPI, whose interpreter takes seconds under TCG, and so do the old pseudo-terminals; both are
+ * good for nothing here.
  *
- * Tags in pointers and SLUB's red zones and poison do not go together: where Linux 6.1 repairs what it found damaged, the end of the range
- * has a tag and its beginning has none, so that all memory is overwritten (mm/slub.c, restore_bytes). */
+ * Tags in pointers and SLUB's red zones and poison do not go together: where Linux 6.1 repairs what it found damaged,
+ * the end of the range has a tag and its beginning has none, so that all memory is overwritten (mm/slub.c,
+ * restore_bytes). */
 static char *make_append(const struct kernel_options *o, const struct kernel_built *k)
 {
 	return tool_format("console=%s " BASE_APPEND "%s%s",
-			   k->arm64 ? "ttyAMA0 slub_debug=FU" : "ttyS0,115200 slub_debug=FZPU acpi=off pty.legacy_count=0", o->append ? " " : "",
-			   o->append ? o->append : "");
+	                   k->arm64 ? "ttyAMA0 slub_debug=FU"
+	                            : "ttyS0,115200 slub_debug=FZPU acpi=off pty.legacy_count=0",
+	                   o->append ? " " : "", o->append ? o->append : "");
 }
 
-static pid_t start_qemu(const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell, int log_fd,
-			int script_fd)
+static pid_t start_qemu(const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell,
+                        int log_fd, int script_fd)
 {
 	char *append = make_append(o, k), *log = tool_format("file,id=log,path=/dev/fd/%d", log_fd);
 	/* One processor a socket: the MP table of SeaBIOS lists sockets. */
 	char *smp = tool_format("%s,sockets=%s", o->smp ? o->smp : "1", o->smp ? o->smp : "1");
-	char *script = shell ? tool_format("stdio,id=script,signal=off") : tool_format("file,id=script,path=/dev/fd/%d", script_fd);
-	const char *const more[] = { "-accel", o->kvm ? "kvm" : "tcg,thread=multi", "-m", o->mem ? o->mem : "1G", "-smp", smp,
-		"-nodefaults", "-no-user-config", "-display", "none", "-chardev", log, "-chardev", script, "-monitor", "none", "-no-reboot",
-		"-kernel", k->image, "-initrd", initrd, "-append", append, NULL };
+	char *script = shell ? tool_format("stdio,id=script,signal=off")
+	                     : tool_format("file,id=script,path=/dev/fd/%d", script_fd);
+	const char *const more[] = { "-accel",      o->kvm ? "kvm" : "tcg,thread=multi",
+		                     "-m",          o->mem ? o->mem : "1G",
+		                     "-smp",        smp,
+		                     "-nodefaults", "-no-user-config",
+		                     "-display",    "none",
+		                     "-chardev",    log,
+		                     "-chardev",    script,
+		                     "-monitor",    "none",
+		                     "-no-reboot",  "-kernel",
+		                     k->image,      "-initrd",
+		                     initrd,        "-append",
+		                     append,        NULL };
 	struct words argv = { .nr = 0 };
 	pid_t pid;
 
@@ -128,7 +164,8 @@ static pid_t start_qemu(const struct kernel_options *o, const struct kernel_buil
 	return pid;
 }
 
-static bool start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell)
+static bool start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd,
+                  bool shell)
 {
 	int log[2], script[2];
 
@@ -180,7 +217,8 @@ static bool kvm_works(const struct kernel_options *o, const struct kernel_built 
 	return known == 1;
 }
 
-bool guest_start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell)
+bool guest_start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd,
+                 bool shell)
 {
 	struct kernel_options how = *o;
 

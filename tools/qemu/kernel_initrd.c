@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/qemu/kernel_initrd.c - memsan kernel: the guest's file system, an archive in cpio's "newc" form.
  *
- * The kernel's Documentation/driver-api/early-userspace/buffer-format.rst describes it: a header of 110 characters, hexadecimal numbers,
- * then the name and the contents, each padded to four bytes; the entry "TRAILER!!!" ends it.  Written here, because cpio(1) needs root to
- * put a device node into an archive, and we need /dev/console.
+ * The kernel's Documentation/driver-api/early-userspace/buffer-format.rst describes it: a header of 110 characters,
+ * hexadecimal numbers, then the name and the contents, each padded to four bytes; the entry "TRAILER!!!" ends it.
+ * Written here, because cpio(1) needs root to put a device node into an archive, and we need /dev/console.
  */
 #include "config.h"
 
@@ -50,12 +50,14 @@ static void pad(struct initrd *r)
 	put(r, zeros, (size_t)(-r->at & 3));
 }
 
-static void entry(struct initrd *r, const char *name, unsigned mode, unsigned major, unsigned minor, const void *data, size_t len)
+static void entry(struct initrd *r, const char *name, unsigned mode, unsigned major, unsigned minor, const void *data,
+                  size_t len)
 {
 	char header[111];
 
-	snprintf(header, sizeof(header), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ++r->inode, mode, 0u, 0u,
-		 S_ISDIR(mode) ? 2u : 1u, 0u, (unsigned)len, 0u, 0u, major, minor, (unsigned)strlen(name) + 1, 0u);
+	snprintf(header, sizeof(header), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ++r->inode, mode,
+	         0u, 0u, S_ISDIR(mode) ? 2u : 1u, 0u, (unsigned)len, 0u, 0u, major, minor, (unsigned)strlen(name) + 1,
+	         0u);
 	put(r, header, 110);
 	put(r, name, strlen(name) + 1);
 	pad(r);
@@ -132,7 +134,8 @@ struct initrd *initrd_base(const char *path, const struct kernel_built *k, bool 
 	initrd_dir(r, "dev");
 	initrd_dir(r, "memsan");
 	initrd_device(r, "dev/console", 5, 1);
-	if (!add_program(r, "init", kernel_get_init(k)) || (shell && !add_program(r, "bin/busybox", kernel_get_busybox(k)))) {
+	if (!add_program(r, "init", kernel_get_init(k)) ||
+	    (shell && !add_program(r, "bin/busybox", kernel_get_busybox(k)))) {
 		initrd_finish(r);
 		r = NULL;
 	}

@@ -27,7 +27,8 @@ static bool is_function(const char *found, const char *name)
 {
 	size_t len = strlen(name);
 
-	return found && strncmp(found, "bug_", 4) == 0 && strncmp(found + 4, name, len) == 0 && (!found[4 + len] || found[4 + len] == '.');
+	return found && strncmp(found, "bug_", 4) == 0 && strncmp(found + 4, name, len) == 0 &&
+	       (!found[4 + len] || found[4 + len] == '.');
 }
 
 bool kernel_finding_names(const struct kernel_finding *f, const struct kernel_bug *bug)
@@ -37,7 +38,8 @@ bool kernel_finding_names(const struct kernel_finding *f, const struct kernel_bu
 	for (size_t s = 0; s < r->nr_stacks; s++)
 		for (size_t i = 0; i < r->stacks[s].nr; i++)
 			/* What is only found lying on the stack may be left over from another bug. */
-			if (!r->stacks[s].frames[i].unreliable && is_function(r->stacks[s].frames[i].function, bug->name))
+			if (!r->stacks[s].frames[i].unreliable &&
+			    is_function(r->stacks[s].frames[i].function, bug->name))
 				return true;
 	return is_function(r->function, bug->name);
 }
@@ -119,7 +121,8 @@ static void take_record(void *ctx, struct decode_record *record)
 	f->all[f->nr++] = (struct kernel_finding){ .record = record };
 }
 
-static void symbolize(struct kernel_findings *f, const struct kernel_built *k, const char *const *modules, size_t nr_modules)
+static void symbolize(struct kernel_findings *f, const struct kernel_built *k, const char *const *modules,
+                      size_t nr_modules)
 {
 	struct decode_symbols *symbols = decode_symbols_create();
 	struct decode_record **records = tool_alloc((f->nr + 1) * sizeof(*records));
@@ -137,7 +140,8 @@ static void symbolize(struct kernel_findings *f, const struct kernel_built *k, c
 	free(records);
 }
 
-void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *const *modules, size_t nr_modules)
+void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *const *modules,
+                 size_t nr_modules)
 {
 	struct decode_reader *reader = decode_reader_create(take_record, f);
 	struct regions regions = { 0 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_session.c - memsan kernel: the bugs of one profile, in as many boots as it takes, compared with the table.
+/* tools/qemu/kernel_session.c - memsan kernel: the bugs of one profile, in as many boots as it takes, compared with the
+ * table.
  *
- * One boot makes many bugs: KASAN goes on after a report, an oops kills only the writer to the trigger file.  Where a bug takes the machine
- * with it, the next boot goes on behind it:
+ * One boot makes many bugs: KASAN goes on after a report, an oops kills only the writer to the trigger file.  Where a
+ * bug takes the machine with it, the next boot goes on behind it:
  *
  *     boot 1: a b c [panic]      boot 2: d e f g done
  *
@@ -19,7 +20,7 @@
 
 enum { BOOTS_MAX = sizeof(((struct kernel_session *)NULL)->logs) / sizeof(char *) };
 
-/* ---- one boot ---------------------------------------------------------------------------------------------------------- */
+/* ---- one boot -------------------------------------------------------------------------------- */
 
 static bool is_left(const struct kernel_result *r)
 {
@@ -50,7 +51,8 @@ static char *make_plan(const struct kernel_session *s)
 	for (int setup = SETUP_LEAK; setup <= SETUP_PANIC; setup++) {
 		for (size_t i = 0; i < s->nr_results; i++)
 			if (is_left(&s->results[i]) && (int)s->results[i].bug->setup == setup) {
-				fprintf(out, "bug %s %s\n", s->results[i].bug->name, kernel_setup_name(s->results[i].bug->setup));
+				fprintf(out, "bug %s %s\n", s->results[i].bug->name,
+				        kernel_setup_name(s->results[i].bug->setup));
 				leaks |= setup == SETUP_LEAK;
 			}
 		if (setup == SETUP_LEAK && leaks)
@@ -80,7 +82,7 @@ static bool boot(struct kernel_session *s, struct guest *g, const struct kernel_
 	return ok;
 }
 
-/* ---- what came of it ------------------------------------------------------------------------------------------------------ */
+/* ---- what came of it ------------------------------------------------------------------------- */
 
 static struct kernel_result *result_named(struct kernel_session *s, const char *name, size_t len)
 {
@@ -90,7 +92,8 @@ static struct kernel_result *result_named(struct kernel_session *s, const char *
 	return NULL;
 }
 
-/* "memsan: bug NAME", "memsan: bug NAME ended N", "memsan_bugs: end NAME: N".  The bug that has begun and not ended yet. */
+/* "memsan: bug NAME", "memsan: bug NAME ended N", "memsan_bugs: end NAME: N".  The bug that has begun and not ended
+ * yet. */
 static struct kernel_result *read_line(struct kernel_session *s, const char *text, struct kernel_result *open)
 {
 	struct kernel_result *r;
@@ -126,7 +129,9 @@ static void give_findings(struct kernel_session *s, const struct kernel_findings
 {
 	for (size_t i = 0; i < f->nr; i++) {
 		const struct kernel_bug *bug = f->all[i].bug;
-		struct kernel_result *r = bug && f->all[i].named == named ? result_named(s, bug->name, strlen(bug->name)) : NULL;
+		struct kernel_result *r = bug && f->all[i].named == named
+		                                  ? result_named(s, bug->name, strlen(bug->name))
+		                                  : NULL;
 
 		if (r && r->nr_findings < sizeof(r->findings) / sizeof(r->findings[0]))
 			r->findings[r->nr_findings] = &f->all[i];
@@ -172,7 +177,8 @@ static bool same_kind(const char *found, const char *wanted)
 
 	for (found = older_name(found); *wanted; wanted += len + (wanted[len] == '|')) {
 		len = strcspn(wanted, "|");
-		if (strlen(found) == len - (size_t)(older_name(wanted) - wanted) && strncmp(found, older_name(wanted), strlen(found)) == 0)
+		if (strlen(found) == len - (size_t)(older_name(wanted) - wanted) &&
+		    strncmp(found, older_name(wanted), strlen(found)) == 0)
 			return true;
 	}
 	return false;
@@ -185,7 +191,8 @@ static bool is_function(const char *found, const char *wanted)
 	return found && strncmp(found, wanted, len) == 0 && (!found[len] || found[len] == '.');
 }
 
-/* The function that is to blame, or the one that it was inlined into.  "*": any, where the damage is found later by whoever comes by. */
+/* The function that is to blame, or the one that it was inlined into.  "*": any, where the damage is found later by
+ * whoever comes by. */
 static bool same_function(const struct decode_record *r, const struct kernel_bug *bug, const struct kernel_cell *cell)
 {
 	char *wanted = *cell->function ? tool_format("%s", cell->function) : tool_format("bug_%s", bug->name);
@@ -220,17 +227,19 @@ static char *difference_of(const struct kernel_result *r)
 		return tool_format("could not be made: %s", strerror(-r->status));
 	if (cell->expect == EXPECT_QUIET) {
 		if (first)
-			return tool_format("%s %s in %s", first->detector, first->kind, first->function ? first->function : "?");
+			return tool_format("%s %s in %s", first->detector, first->kind,
+			                   first->function ? first->function : "?");
 		return r->panicked || r->died ? tool_format("%s", r->panicked ? "panicked" : "killed its task") : NULL;
 	}
 	if (!first)
 		return tool_format("%s", r->panicked ? "no report, the guest panicked" : "no report");
-	if (strcmp(first->detector, cell->detector) == 0 && same_kind(first->kind, cell->kind) && same_function(first, r->bug, cell))
+	if (strcmp(first->detector, cell->detector) == 0 && same_kind(first->kind, cell->kind) &&
+	    same_function(first, r->bug, cell))
 		return NULL;
 	return tool_format("%s %s in %s", first->detector, first->kind, first->function ? first->function : "?");
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static bool prepare(struct kernel_session *s, const struct kernel_options *o)
 {
@@ -268,8 +277,8 @@ static void session_go_on(struct kernel_session *s, struct guest *g, const struc
 		const char *log = s->logs[s->nr_boots - 1];
 		size_t len = strlen(log);
 
-		tool_say("the %s guest %s; the last it said:\n%s", kernel_profile_name(s->profile), guest_end_text(g->end),
-			 log + (len > 800 ? len - 800 : 0));
+		tool_say("the %s guest %s; the last it said:\n%s", kernel_profile_name(s->profile),
+		         guest_end_text(g->end), log + (len > 800 ? len - 800 : 0));
 		s->failed = true;
 	} else if (anything_left(s)) {
 		s->failed = s->nr_boots >= BOOTS_MAX || !boot(s, g, o);
