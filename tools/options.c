@@ -34,15 +34,14 @@ void options_print_text(FILE *out)
 	char accepted[200];
 	struct fmt_buf b;
 
-	fputs("Options: MEMSAN_OPTIONS=\"NAME=VALUE:NAME=VALUE\" in the environment, or memsan run -o NAME=VALUE.\n"
-	      "Byte amounts take the suffixes k, M, G and T. A value that holds a colon is quoted with ' or \".\n\n",
-	      out);
+	fputs("Set options with MEMSAN_OPTIONS=\"NAME=VALUE:NAME=VALUE\" in the environment, or with\n"
+	      "memsan run -o NAME=VALUE. Quote a value that holds a colon with ' or \".\n\n", out);
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *o = &option_table[i];
 
 		fmt_init(&b, accepted, sizeof(accepted));
 		options_format_accepted(o, &b);
-		fprintf(out, "  %s=%s  (%s)\n", o->name, o->default_text, accepted);
+		fprintf(out, "  %s=%s   (%s)\n", o->name, o->default_text, accepted);
 		print_wrapped(out, o->help);
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/stat.c - memsan stat: the counters of a live process, read out of its memory.
  *
- * Nothing is asked of the process: the block of counters is found by its magic in the writable mappings of libmemsan
- * (or, in a static program, of the program).  Who may do this is decided by the kernel, as for a debugger. */
+ * Nothing is asked of the process: the block of counters is found by its magic in the writable mappings of libmemsan (or, in a static program,
+ * of the program).  Who may do this is decided by the kernel, as for a debugger. */
 #include "lib/lib.h"
 #include "tools/tools.h"
 
@@ -38,8 +38,7 @@ static bool find_in_mapping(int mem, uint64_t start, uint64_t end, struct live_c
 		if (memcmp(data + at, LIVE_COUNTERS_MAGIC, sizeof(found->magic)) != 0)
 			continue;
 		memcpy(found, data + at, sizeof(*found));
-		is = found->self == start + at && found->version == LIVE_COUNTERS_VERSION &&
-		     found->size == sizeof(*found);
+		is = found->self == start + at && found->version == LIVE_COUNTERS_VERSION && found->size == sizeof(*found);
 	}
 	free(data);
 	return is;
@@ -53,8 +52,8 @@ static bool find_counters(FILE *maps, int mem, struct live_counters *found)
 	char perms[8];
 
 	while (fgets(line, sizeof(line), maps)) {
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &start, &end, perms) != 3 || perms[0] != 'r' ||
-		    perms[1] != 'w' || end - start > MAPPING_MAX || strstr(line, "[stack]") || strstr(line, "[heap]"))
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &start, &end, perms) != 3 || perms[0] != 'r' || perms[1] != 'w' ||
+		    end - start > MAPPING_MAX || strstr(line, "[stack]") || strstr(line, "[heap]"))
 			continue;
 		if (find_in_mapping(mem, start, end, found))
 			return true;
@@ -112,8 +111,7 @@ static int stat_process(long pid)
 	snprintf(path, sizeof(path), "/proc/%ld/mem", pid);
 	mem = maps ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (mem < 0) {
-		tool_say("process %ld cannot be looked at: %s", pid,
-		         errno == ENOENT ? "there is none" : strerror(errno));
+		tool_say("process %ld cannot be looked at: %s", pid, errno == ENOENT ? "there is none" : strerror(errno));
 		if (maps)
 			fclose(maps);
 		return 1;

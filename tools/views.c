@@ -431,9 +431,10 @@ static int slabtop_main(int argc, char **argv)
 
 /* ---- the commands ---------------------------------------------------------------------------- */
 
-#define SORT_KEYS                                                                                       \
-	"  -s, --sort KEY       o objects, a active objects, u use, s object size, l slabs, v active\n" \
-	"                       slabs, b objects a slab, p pages a slab, c cache size, n name\n"
+#define SORT_KEYS                                                                                     \
+	"  -s, --sort KEY       o objects, a active objects, u use, s object size, l slabs,\n"           \
+	"                       v active slabs, b objects per slab, p pages per slab,\n"                   \
+	"                       c cache size, n name\n"
 
 const struct tool_command command_slabinfo = {
 	.name = "slabinfo",
