@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/envelope.c - logs whose lines are wrapped into a format of their own: what was logged is taken out of it.
+/* decode/envelope.c - logs in formats that wrap each line: takes out what was logged.
  *
- *     {"MESSAGE":"text","_PID":"12",…}          journalctl -o json, json-seq, json-sse; a text that is not all printable is an array of bytes
- *     {"log":"text\n","stream":"stderr",…}      Docker's json-file; also "msg", "message"
- *     MESSAGE=text                              journalctl -o export, other fields in between; "MESSAGE", 8 bytes and the text if it holds control characters
- *         MESSAGE=text                          journalctl -o verbose
- *     "MESSAGE" : "text"                        journalctl -o json-pretty
- *        "msg": "text"                          dmesg --json
+ *     {"MESSAGE":"text","_PID":"12",…}       journalctl -o json, json-seq, json-sse; a text with bytes that cannot be
+ *                                            printed is an array of numbers
+ *     {"log":"text\n","stream":"stderr",…}   Docker's json-file; also "msg", "message"
+ *     MESSAGE=text                           journalctl -o export, between other fields; a text with control characters
+ *                                            is "MESSAGE", a line with 8 bytes of length and the text
+ *         MESSAGE=text                       journalctl -o verbose
+ *     "MESSAGE" : "text"                     journalctl -o json-pretty
+ *        "msg": "text"                       dmesg --json
  *
- * A text may hold several lines.  The objects need no state; the others begin with a line that says which it is, and
- * end with one that does not fit.
+ * A text may hold several lines.  Objects on one line need no state.  The other formats are recognized by a line that
+ * only they have, and end at the first line that does not fit them.
  */
 #include "config.h"
 
@@ -38,7 +40,7 @@ static bool letter(struct cut *c, char wanted)
 	return true;
 }
 
-/* Behind a string that c stands in front of; its inside is *text. */
+/* Skips a string; *text is what stands between its quotes. */
 static bool string(struct cut *c, struct cut *text)
 {
 	if (!letter(c, '"'))
@@ -50,7 +52,7 @@ static bool string(struct cut *c, struct cut *text)
 	return letter(c, '"');
 }
 
-/* Behind any value. */
+/* Skips any JSON value. */
 static bool skip_value(struct cut *c)
 {
 	struct cut text;
@@ -119,7 +121,7 @@ static void put_utf8(struct decode_envelope *w, uint32_t c)
 		to[0] = (char)(0xc0 | c >> 6);
 		to[1] = (char)(0x80 | (c & 0x3f));
 		w->len += 2;
-	} else { /* halves of pairs stay as they are: what reads the text replaces them */
+	} else { /* halves of surrogate pairs stay; the reader replaces them */
 		to[0] = (char)(0xe0 | c >> 12);
 		to[1] = (char)(0x80 | (c >> 6 & 0x3f));
 		to[2] = (char)(0x80 | (c & 0x3f));
@@ -150,7 +152,7 @@ static void put_escaped(struct decode_envelope *w, struct cut *c)
 	c->p++;
 }
 
-/* The inside of a JSON string; never longer than it was. */
+/* Unescapes the inside of a JSON string, which never grows by that. */
 static bool take_string(struct decode_envelope *w, struct cut text)
 {
 	if (!room(w, (size_t)(text.end - text.p)))
@@ -163,7 +165,7 @@ static bool take_string(struct decode_envelope *w, struct cut text)
 	return true;
 }
 
-/* "[66,85,71]" */
+/* An array of bytes: "[66,85,71]". */
 static bool take_bytes(struct decode_envelope *w, struct cut array)
 {
 	if (!room(w, (size_t)(array.end - array.p)))
@@ -262,7 +264,8 @@ static enum decode_enveloped verbose_line(const char *p, size_t len, const char 
 	return ENVELOPE_TEXT;
 }
 
-/* A member on a line of its own: `         "msg": "text"` of dmesg --json, `\t"MESSAGE" : "text"` of journalctl -o json-pretty */
+/* A member on a line of its own. dmesg --json: `         "msg": "text"`; journalctl -o json-pretty: `\t"MESSAGE" :
+ * "text"`. */
 static enum decode_enveloped member_line(struct decode_envelope *w, const char *name, const char *p, size_t len,
                                          const char **text, size_t *text_len)
 {
@@ -291,7 +294,7 @@ static size_t name_length(const char *p, size_t len)
 	return n;
 }
 
-/* Is the line one of the format?  If not, the log was not in that format after all, or is no longer. */
+/* Does the line fit the format? If it does not, the log was not in that format, or is no longer. */
 static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 {
 	size_t name;
@@ -313,7 +316,7 @@ static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 	}
 }
 
-/* Does a format of many lines an entry begin here? */
+/* Does a format begin here that has many lines for each entry? */
 static bool learn_form(struct decode_envelope *w, const char *p, size_t len)
 {
 	if (begins(p, len, "__CURSOR="))

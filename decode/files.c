@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/files.c - which file is the module of that name?  The folders are walked once, symbolic links are not
+/* decode/files.c - which file is the module of that name? The folders are searched once; symbolic links are not
  * followed. */
 #include "config.h"
 
@@ -46,7 +46,7 @@ void decode_files_add(struct decode_files *f, const char *folder)
 		f->nr_folders++;
 }
 
-/* "my-mod.ko.xz" is my_mod, "libx.so.1" is itself; NULL: out of memory. */
+/* "my-mod.ko.xz" becomes "my_mod", "libx.so.1" stays as it is; NULL: out of memory. */
 static char *make_key(const char *name)
 {
 	char *key = strdup(name), *dot;
@@ -82,7 +82,7 @@ static void add_file(struct decode_files *f, const char *path, const char *name)
 	free(new.path);
 }
 
-/* What a build leaves beside its products. */
+/* Is it a file that a build leaves beside its products? */
 static bool is_of_no_use(const char *name)
 {
 	static const char *const ends[] = { ".o", ".c",  ".h",   ".cmd", ".d",   ".a",

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/headline.c - is this line the first of a report, and of which detector?
- *
- * One function a detector, tried in turn on lines whose first letters allow it.  Each sets the record's detector, kind
- * and headline, what the headline says of the access, and the form that the following lines will have.
- */
+ * Each detector has a function, which sees the lines whose first letters allow a headline. It sets the record's
+ * detector, kind and headline, what the headline says of the access, and the form of the lines that follow. */
 #include "config.h"
 
 #include <ctype.h>
@@ -27,7 +25,7 @@ static void headline_function(struct decode_open *o, const char *text)
 		return;
 	if (decode_place(r, in + 4, &f, NULL)) {
 		if (!f.function_size && strcmp(r->detector, "memsan") == 0)
-			return; /* "prog+0x1334": no function, a place in a module */
+			return; /* "prog+0x1334" is a place in a module, not a function */
 		r->title_function = f.function;
 		r->title_module = f.module;
 	} else if (strncmp(in + 4, "(null)", 6) != 0) {
@@ -38,7 +36,7 @@ static void headline_function(struct decode_open *o, const char *text)
 
 /* ---- KASAN, KFENCE, memsan ------------------------------------------------------------------- */
 
-/* The kind is what stands before " in " or " on address": "slab-out-of-bounds", "double-free or invalid-free". */
+/* The kind stands before " in " or " on address": "slab-out-of-bounds", "double-free or invalid-free". */
 static void kasan_kind(struct decode_open *o, const char *p)
 {
 	const char *in = strstr(p, " in "), *on = strstr(p, " on address");
@@ -64,7 +62,7 @@ static void kfence_access(struct decode_record *r)
 		r->access = "free";
 }
 
-/* "BUG: Double free or freeing an invalid pointer", as 4.8 to 4.10 say it, without the detector's name */
+/* "BUG: Double free or freeing an invalid pointer": Linux 4.8 to 4.10 do not name the detector. */
 static enum decode_form headline_kasan_free(const char *text, struct decode_open *o)
 {
 	if (!starts(text, "BUG: Double free or freeing an invalid pointer"))
@@ -99,7 +97,7 @@ static enum decode_form headline_kasan(const char *text, struct decode_open *o)
 
 /* ---- SLUB ------------------------------------------------------------------------------------ */
 
-/* Words of a SLUB message up to what changes from one report to the next: numbers, names, addresses. */
+/* The words of a SLUB message up to what differs from report to report: numbers, names, addresses. */
 static const char *slub_kind(struct decode_record *r, const char *p)
 {
 	char words[200];
@@ -147,7 +145,7 @@ static enum decode_form headline_slub(const char *text, struct decode_open *o)
 	return FORM_SLUB;
 }
 
-/* "cache_from_obj: Wrong slab cache. kmalloc-8 but object is from kmalloc-16", in a WARNING */
+/* In a WARNING: "cache_from_obj: Wrong slab cache. kmalloc-8 but object is from kmalloc-16". */
 static enum decode_form headline_wrong_cache(const char *text, struct decode_open *o)
 {
 	const char *from = strstr(text, " but object is from ");
@@ -168,8 +166,8 @@ static enum decode_form headline_wrong_cache(const char *text, struct decode_ope
 	return FORM_OOPS;
 }
 
-/* "kmem_cache_destroy mine: Slab cache still has objects", since 5.17 in a WARNING and with " when called from
- * func+0x1/0x2" */
+/* "kmem_cache_destroy mine: Slab cache still has objects"; since Linux 5.17 in a WARNING, with " when called from
+ * func+0x1/0x2" at the end. */
 static enum decode_form headline_busy_cache(const char *text, struct decode_open *o)
 {
 	const char *cache = after(text, "kmem_cache_destroy "),
@@ -187,8 +185,8 @@ static enum decode_form headline_busy_cache(const char *text, struct decode_open
 
 /* ---- kmemleak -------------------------------------------------------------------------------- */
 
-/* "unreferenced object 0xffff888005e5b000 (size 128):"; with kmemleak.verbose each line is printed behind "kmemleak:
- * ". */
+/* "unreferenced object 0xffff888005e5b000 (size 128):"; with kmemleak.verbose, each line has DECODE_PRINTED_LEAK in
+ * front. */
 static enum decode_form headline_kmemleak(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, DECODE_PRINTED_LEAK);
@@ -222,7 +220,7 @@ struct fault {
 	enum decode_form form;
 };
 
-/* In order: the first that the line begins with. */
+/* The first that the line begins with counts. */
 static const struct fault faults[] = {
 	{ "general protection fault", "general-protection-fault", "address ", FORM_OOPS },
 	{ "Oops: general protection fault", "general-protection-fault", "address ", FORM_OOPS },
@@ -290,8 +288,8 @@ static const char *fault_detector(const struct fault *f)
 	return "oops";
 }
 
-/* 4.x and 5.x up to 5.5 say it before the fault: "kasan: GPF could be caused by NULL-ptr deref or user memory
- * access" */
+/* Linux 4.x, and 5.x up to 5.5, print this before the fault: "kasan: GPF could be caused by NULL-ptr deref or user
+ * memory access". */
 static enum decode_form headline_gpf_hint(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, "kasan: GPF could be caused by ");
@@ -304,8 +302,8 @@ static enum decode_form headline_gpf_hint(const char *text, struct decode_open *
 	return FORM_OOPS;
 }
 
-/* "memcpy: detected buffer overflow: 40 byte write of buffer size 32", "memcpy: detected field-spanning write (size 40)
- * of …" */
+/* "memcpy: detected buffer overflow: 40 byte write of buffer size 32", "memcpy: detected field-spanning write (size
+ * 40) of …". */
 static enum decode_form headline_fortify(const char *text, struct decode_open *o)
 {
 	const char *p = strstr(text, ": detected ");
@@ -350,7 +348,7 @@ static enum decode_form headline_fault(const char *text, struct decode_open *o)
 	return FORM_NONE;
 }
 
-/* "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3", older "UBSAN: Undefined behaviour in fs/foo.c:12:3" */
+/* "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3"; older: "UBSAN: Undefined behaviour in fs/foo.c:12:3". */
 static enum decode_form headline_ubsan(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, "UBSAN: "), *in;
@@ -372,7 +370,7 @@ size_t decode_rule_length(const char *text)
 	return text[n] == '\0' || text[n] == ' ' ? n : 0;
 }
 
-/* First letters of everything that decode_headline and the reader know, by the first one. */
+/* The beginnings of all lines that decode_headline and the reader know; `first` holds their first letters. */
 bool decode_may_be_headline(const char *text, size_t len)
 {
 /* clang-format would break the braces. */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/json_read.c - a line of memsan-report/1 back into a record: the runtime's, and what `memsan decode
- * --format=json` wrote.
- *
- * Nothing is trusted: a member of another type than it should have is as good as missing, lists are bounded as those of
- * a log are.  Members that a record has no field for are kept as they are, if they are known to the schema.
- */
+/* decode/json_read.c - reads a line of memsan-report/1, the runtime's or `memsan decode --format=json`'s, into a
+ * record.
+ * Nothing is trusted. A member of a wrong type counts as missing, and lists have the limits that those of a log
+ * have. Members for which a record has no field are kept as JSON if the schema knows them. */
 #include "config.h"
 
 #include <json-c/json.h>
@@ -146,7 +144,7 @@ static void read_object(struct decode_record *r, json_object *root)
 	to->have_distance = get_number(o, "distance", &to->distance);
 }
 
-/* Two digits a byte, "??" where it was not readable. */
+/* Two digits for each byte, "??" where a byte could not be read. */
 static void read_bytes(struct decode_record *r, uint64_t addr, const char *hex, char label)
 {
 	uint32_t scale = r->row_scale ? r->row_scale : 1;
@@ -256,7 +254,7 @@ static struct decode_record *read_record(json_object *root, const char **why)
 	r->have_sequence = get_number(root, "sequence", &r->sequence);
 	if (!get_number(root, "count", &r->count) || !r->count)
 		r->count = 1;
-	/* without a stack it is all there is */
+	/* used when the record has no stack to name the function */
 	r->title_function = get_string(r, root, "function");
 	r->title_module = get_string(r, root, "function_module");
 	read_process(r, root);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/json_write.c - a record as one line of JSON, schema memsan-report/1: every field always there, null where
- * nothing is known.
- *
- * The runtime writes the same schema (reports/render_json.c); what it alone knows comes back out of a record's extras.
- * Addresses are strings, because a double cannot hold them.
- */
+/* decode/json_write.c - writes a record as one line of JSON, schema memsan-report/1. Every field is always there;
+ * null means that nothing is known.
+ * The runtime writes the same schema (reports/render_json.c). What only the runtime knows is kept in a record's
+ * extras. Addresses are strings, because a double cannot hold them. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -137,7 +135,7 @@ static void put_bytes(FILE *out, const struct decode_row *row)
 			fputs("??", out);
 }
 
-/* The bytes of all rows, when each begins where the one before ends. */
+/* The bytes of all rows, if each row begins where the one before ends. */
 static void put_run(FILE *out, const struct decode_record *r, uint32_t scale)
 {
 	for (size_t i = 1; i < r->nr_rows; i++)

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/lines.c - the lines of a kernel report (and of memsan's, which are alike): whose they are, and where the
- * report ends.
+/* decode/lines.c - the lines of a kernel report, or of memsan's, which looks the same: which are its own, where it ends.
  *
- * A line belongs to the report when one of the readers below knows it; the section that the last heading opened says
- * what a frame or a row of bytes in it means.  How a report ends is its form's:
+ * A line belongs to the report when one of the readers below knows it.  The section that the last heading opened says
+ * what a frame or a row of bytes means.  Each form has its own end:
  *
- *     KASAN, KFENCE, memsan    a rule of 60 to 70 '='  (SLUB's has 77, and old KASAN reports hold one)
- *     SLUB                     "FIX …", or the first strange line behind its call trace
+ *     KASAN, KFENCE, memsan    a rule of 60 to 70 '='  (SLUB's rule has 77, and old KASAN reports hold one)
+ *     SLUB                     "FIX …", or the first line behind its call trace that is not its own
  *     kmemleak                 the first line that is not indented
  *     oops                     "---[ end trace …", the end of a panic
- *     page poison and others   the first strange line behind the call trace
+ *     page poison and others   the first line behind the call trace that is not the report's own
  *
- * A rule is also what the next report begins with.  So a rule that comes before the report is whole (its last rows of
- * memory are missing) closes it only when no headline follows on the next line.
+ * The next report may begin with a rule, too.  So a rule that comes before the report is whole (its last rows of memory
+ * are missing) closes the report only when no headline follows on the next line.
  */
 #include "config.h"
 
@@ -113,7 +112,7 @@ static bool read_rip(struct decode_open *o, const char *t)
 	return true;
 }
 
-/* "WARNING: CPU: 0 PID: 12 at lib/refcount.c:28 refcount_warn_saturate+0x8f/0xe0" */
+/* A WARNING names the function: "WARNING: CPU: 0 PID: 12 at lib/refcount.c:28 refcount_warn_saturate+0x8f/0xe0". */
 static bool read_warning(struct decode_record *r, const char *t)
 {
 	const char *p = after(t, "WARNING: ");
@@ -146,8 +145,8 @@ static bool read_registers(const char *t)
 	return false;
 }
 
-/* "KASAN: null-ptr-deref in range [0x0000000000000000-0x0000000000000007]", "KASAN: maybe wild-memory-access in range
- * […]" */
+/* "KASAN: null-ptr-deref in range [0x0000000000000000-0x0000000000000007]", "KASAN: maybe wild-memory-access in
+ * range […]". */
 static bool read_hint(struct decode_record *r, const char *t)
 {
 	const char *p = after(t, "KASAN: "), *in;
@@ -177,7 +176,7 @@ static bool read_page_fault_access(struct decode_record *r, const char *t)
 	return true;
 }
 
-/* A line that one form or another of a kernel report has. */
+/* Lines that several forms of kernel reports have. */
 static bool read_common(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
@@ -197,7 +196,7 @@ static bool read_common(struct decode_open *o, const char *text, const char *t)
 	    decode_read_kfence_access(o, t) || decode_read_kfence_object(o, t))
 		return true;
 	if (o->stack && !o->stack->nr && (pid = after(t, "PID = ")) != NULL &&
-	    number_decimal(pid, &tid)) { /* 4.8 to 4.10 */
+	    number_decimal(pid, &tid)) { /* Linux 4.8 to 4.10 */
 		o->stack->tid = (uint32_t)tid;
 		o->stack->have_tid = true;
 		return true;
@@ -214,7 +213,7 @@ static bool read_common(struct decode_open *o, const char *text, const char *t)
 	       (o->form != FORM_SLUB && decode_read_place(o, t));
 }
 
-/* A frame, or what may stand between frames. */
+/* A frame, or a line that may stand between frames. */
 static bool read_frame(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
@@ -231,7 +230,7 @@ static bool read_frame(struct decode_open *o, const char *text, const char *t)
 	if (!o->stack || o->section == SECTION_PAGE)
 		return (o->section == SECTION_PAGE || o->section == SECTION_PLACE || o->section == SECTION_TRACE) &&
 		       text != t && decode_frame_kernel(r, NULL, t);
-	/* the frame of the heading again, with its callers */
+	/* this frame stood in the heading already; now its callers follow */
 	if (o->form == FORM_SLUB && o->stack->nr == 1 && o->stack->frames[0].at_line == DECODE_NONE &&
 	    decode_frame_kernel(r, NULL, t))
 		o->stack->nr = 0;
@@ -240,7 +239,7 @@ static bool read_frame(struct decode_open *o, const char *text, const char *t)
 	return decode_frame_kernel(r, o->stack, t);
 }
 
-/* In a trace whose end will be marked.  Where the program's registers follow the last frame, "</TASK>" may be
+/* Is this a trace whose end will be marked? Where the program's registers follow the last frame, "</TASK>" may be
  * missing. */
 static bool trace_open(const struct decode_open *o)
 {
@@ -249,7 +248,7 @@ static bool trace_open(const struct decode_open *o)
 
 /* ---- forms ----------------------------------------------------------------------------------- */
 
-/* 4.x put SLUB's description of the object inside. */
+/* Linux 4.x prints SLUB's description of the object inside KASAN's report. */
 static bool read_inner_slub(struct decode_open *o, const char *t)
 {
 	struct decode_object *object = &o->record->object;
@@ -342,7 +341,7 @@ static enum decode_answer line_oops(struct decode_open *o, const char *text, con
 	return LINE_FOREIGN;
 }
 
-/* "00000010: aa aa aa …" of print_hex_dump, then the stack. */
+/* print_hex_dump's "00000010: aa aa aa …", then the stack. */
 static enum decode_answer line_trace(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/lines_object.c - lines of a report that tell the object, what SLUB prints of it, the rows of memory, and the
- * modules. */
+/* decode/lines_object.c - lines about the object, SLUB's description of it, rows of memory, and modules. */
 #include "config.h"
 
 #include "decode/decode_internal.h"
 
 /* ---- the object ------------------------------------------------------------------------------ */
 
-/* "The buggy address is located 123 bytes inside of 128-byte region [a, b)", in one line or two. */
+/* "The buggy address is located 123 bytes inside of 128-byte region [a, b)", on one line or two. */
 static bool read_region(struct decode_record *r, const char *t)
 {
 	const char *region = strstr(t, "-byte region ["), *digits;
@@ -36,7 +35,7 @@ bool decode_read_object(struct decode_open *o, const char *t)
 
 	if ((p = after(t, "Object at ")) != NULL && (p = decode_hex(p, &r->object.addr)) != NULL &&
 	    starts(p, ", in cache ")) {
-		/* 4.8 to 4.10 */
+		/* Linux 4.8 to 4.10 */
 		r->object.present = true;
 		r->object.cache = decode_record_string(r, p + 11, strcspn(p + 11, " "));
 		decode_decimal_after(p, " size: ", &r->object.cache_size);
@@ -66,7 +65,7 @@ static void add_place(struct decode_record *r, const char *t)
 	r->place = r->place ? decode_record_format(r, "%s\n%s", r->place, t) : decode_record_string(r, t, strlen(t));
 }
 
-/* Variables, stacks, mappings, pages. */
+/* Lines about variables, stacks, mappings and pages. */
 bool decode_read_place(struct decode_open *o, const char *t)
 {
 	if (starts(t, "The buggy address belongs to the variable") ||
@@ -121,12 +120,13 @@ bool decode_read_page(struct decode_open *o, const char *t)
 	return false;
 }
 
-/* KASAN prints so many behind the marked row (META_ROWS_AROUND_ADDR); then only its closing line is missing. */
+/* KASAN prints so many rows behind the marked one (META_ROWS_AROUND_ADDR). Once they are there, only its closing
+ * line is missing. */
 #define ROWS_BEHIND 2
 
 /* ---- rows of memory -------------------------------------------------------------------------- */
 
-/* "6b 6b ?? 00": how many, one blank between them; *end behind the last. */
+/* Bytes as "6b 6b ?? 00", with one blank between them; returns how many. */
 static uint8_t parse_bytes(const char *p, struct decode_row *row)
 {
 	uint8_t n = 0;
@@ -149,7 +149,7 @@ static uint8_t parse_bytes(const char *p, struct decode_row *row)
 		row->bytes[n++] = (uint8_t)(high << 4 | low);
 		p += 2;
 		if (*p == ' ' && p[1] == ' ')
-			break; /* then come the characters */
+			break; /* two blanks: the characters follow */
 	}
 	return n;
 }
@@ -167,8 +167,8 @@ bool decode_add_row(struct decode_record *r, uint64_t addr, const char *bytes, c
 	return true;
 }
 
-/* How much memory a byte stands for: 8 bytes in generic KASAN, 16 with tags.  The smallest step between rows tells, as
- * a row may have been lost. */
+/* How much memory a byte stands for: 8 bytes in generic KASAN, 16 with tags. A row may have been lost, so the
+ * smallest step between rows counts. */
 static void row_scale(struct decode_open *o)
 {
 	struct decode_record *r = o->record;
@@ -183,7 +183,7 @@ static void row_scale(struct decode_open *o)
 		r->mark = o->mark_row + o->mark_index * step;
 }
 
-/* " ffff8801f44ec300: 00 00 …", ">0x7f…: …"; the caret under the marked row. */
+/* " ffff8801f44ec300: 00 00 …", the marked row ">0x7f…: …", and the line with the caret under that row. */
 bool decode_read_memory(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
@@ -218,7 +218,7 @@ bool decode_read_memory(struct decode_open *o, const char *text)
 	return true;
 }
 
-/* SLUB's "Redzone  ffff888005e5b040: bb bb …" and its sisters, in words of two lengths. */
+/* SLUB's "Redzone  ffff888005e5b040: bb bb …" and similar rows; older kernels write other words. */
 static bool read_slub_row(struct decode_record *r, const char *t)
 {
 	static const struct {

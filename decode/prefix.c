@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/prefix.c - what loggers put in front of a line, token by token: printk's time, caller and level, syslog,
- * journald, kmsg, Valgrind.
+/* decode/prefix.c - what loggers put in front of a line: printk's time, caller and level, syslog, journald and others.
  *
  *     <4>[   12.345678][ T123] text              printk; dmesg -r
  *     [Sat Nov 21 03:02:16 2026] text            dmesg -T
  *     kern  :warn  : [   12.345678] text         dmesg -x
  *     6,339,5140900,-,caller=T1;text             /dev/kmsg, netconsole
- *     [Nov21 03:02] text, [  +0.000012] text     dmesg -e; with "<    0.000012>" behind the time: dmesg -d, journalctl -o short-delta
+ *     [Nov21 03:02] text, [  +0.000012] text     dmesg -e; with "<    0.000012>" behind the time:
+ *                                                dmesg -d, journalctl -o short-delta
  *     Nov 21 03:02:16 host kernel: text          syslog, journalctl -o short, short-precise
- *     Sat 2026-11-21 03:02:16 UTC host prog[123]: text   journalctl -o short-full; also with an ISO date or seconds of the epoch
- *     <3>1 2026-11-21T03:02:16Z host kernel - - - text   RFC 5424
- *     2026-11-21T03:02:16.123Z text              GitHub's runners, dmesg --time-format=iso; with "stderr F" behind it: Kubernetes
+ *     Sat 2026-11-21 03:02:16 UTC host prog[123]: text      journalctl -o short-full; also with an ISO date, or with
+ *                                                seconds since the epoch
+ *     <3>1 2026-11-21T03:02:16Z host kernel - - - text      RFC 5424
+ *     2026-11-21T03:02:16.123Z text              GitHub's runners, dmesg --time-format=iso; with "stderr F" behind the
+ *                                                time: Kubernetes
  *     11-21 03:02:16.123  1  2 E tag: text       logcat
  *     web-1  | text                              docker compose
  *     ==123== text                               Valgrind
  *
- * Tokens follow each other in any order; one space behind the last one is theirs.  What is no such token begins the
- * text, unless printk's time stands not far behind it: then some logger has put its own words in front of the kernel's
- * line.
+ * These tokens follow each other in any order; one blank behind the last token belongs to it.  Anything else begins the
+ * text, unless printk's time stands soon behind it: then a logger has put words of its own in front of the kernel's line.
  */
 #include "config.h"
 
 #include "decode/decode_internal.h"
 
 #define TOKENS_MAX 8
-#define STAMP_NEAR 120 /* so far into a line printk's time is looked for */
+#define STAMP_NEAR 120 /* printk's time is searched so far into the line */
 
 struct cursor {
 	const char *p, *end;
@@ -58,7 +59,7 @@ static void spaces(struct cursor *c)
 		c->p++;
 }
 
-/* A word up to a blank, of at most `max` bytes. */
+/* Skips a word, of at most `max` bytes, up to a blank. */
 static bool word(struct cursor *c, size_t max)
 {
 	const char *start = c->p;
@@ -109,7 +110,7 @@ static bool take_dated_bracket(struct cursor *c, const char *line, struct decode
 	return true;
 }
 
-/* "[   12.345678]", "[ T123]", "[C0]", and the dates above */
+/* "[   12.345678]", "[ T123]", "[C0]", and the dates that take_dated_bracket knows. */
 static bool take_bracket(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	const char *start = c->p + 1, *digits;
@@ -221,7 +222,7 @@ static bool optional_word(struct cursor *c, const char *wanted)
 	return true;
 }
 
-/* Lines of reports that look like "host tag:". */
+/* Lines of reports that look like "host tag:" but are not. */
 static bool own_words(const struct cursor *c)
 {
 	static const char *const marks[] = {
@@ -248,7 +249,7 @@ static bool own_words(const struct cursor *c)
 	return !blank || (blank > c->p && blank[-1] == ':');
 }
 
-/* What may follow a time: "host tag:", "stderr F", or at once the text, whose blank before it is then still to come. */
+/* Takes what may follow a time: "host tag:", "stderr F" or nothing. */
 static bool behind_time(struct cursor *c, struct decode_prefix *out)
 {
 	struct cursor began = *c;
@@ -432,7 +433,7 @@ static bool take_compose(struct cursor *c)
 	return letter(c, '|');
 }
 
-/* What begins with a digit. */
+/* Tokens that begin with a digit. */
 static bool take_number(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	static bool (*const tries[])(struct cursor *, const char *,
@@ -543,7 +544,7 @@ static void take_vendor(struct cursor *c, struct decode_prefix *out)
 	out->caller = pid ? (uint64_t)'T' << 48 | pid : (uint64_t)'C' << 48 | cpu;
 }
 
-/* Printk's time some way into the line; false: there is none. */
+/* Moves to printk's time if it stands near the line's beginning. */
 static bool find_stamp(struct cursor *c)
 {
 	const char *end = c->p + MIN((size_t)(c->end - c->p), (size_t)STAMP_NEAR), *open = c->p;
@@ -577,7 +578,7 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 			searched = true;
 			continue;
 		}
-		/* The blank behind a token belongs to it; behind "<4>" and kmsg's fields it is the text's
+		/* The blank behind a token belongs to the token. Behind "<4>" and kmsg's fields, it is the text's
 		 * indentation. */
 		behind = c;
 		if (letter(&behind, ' ') &&

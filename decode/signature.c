@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/signature.c - whose fault it is, what to call it, and how to know it again.
- *
- * The guilty function is the first of the main stack that is not plumbing: not the detector's, not the allocator's, not
- * one that copies on behalf of its caller.  The title is what the kernel's mailing lists call such a bug (syzbot's
- * form): "KASAN: slab-out-of-bounds Write in foo".
- *
- * The signature is a hash of detector, kind and up to four functions from the guilty one on, with the part that
- * compilers add ("foo.constprop.0", "foo.cold") taken off.  No address, offset or line goes in, so the same bug has the
- * same signature on another machine and in the next build.  Without any function the modules and their offsets must do.
- * Weakness accepted: two bugs of a kind in one function on one path are one; and a log that was symbolized with inlined
- * functions must not differ from one that was not, so inlined frames are left out.
- */
+/* decode/signature.c - the guilty function, the title, and the signature by which a bug is known again.
+ * The guilty function is the first one of the main stack that is not plumbing: it belongs to no detector and no
+ * allocator, and does not copy for its caller. The title has the form that syzbot gives such bugs on the kernel's
+ * mailing lists: "KASAN: slab-out-of-bounds Write in foo".
+ * The signature is a hash of the detector, the kind and up to four functions, beginning with the guilty one, without
+ * the parts that compilers add ("foo.constprop.0", "foo.cold"). It holds no address, offset or line, so the same bug
+ * has the same signature on another machine and in the next build. Frames without a function count by module and
+ * offset.
+ * Weaknesses accepted: two bugs of one kind, in one function and on one path, have one signature. A log must have
+ * the same signature whether or not it was symbolized with inlined functions, so inlined frames do not count. */
 #include "config.h"
 
 #include <ctype.h>
@@ -19,7 +17,7 @@
 
 #define SIGNATURE_FRAMES 4
 
-/* With a star at the end: anything that begins so. */
+/* A star at the end stands for any rest. */
 /* By groups, many on a line. */
 /* clang-format off */
 static const char *const plumbing[] = {
@@ -60,7 +58,7 @@ static const char *const plumbing[] = {
 	"rmqueue*", "mempool_*", "devm_kmalloc*", "devm_kzalloc*", "free_large_kmalloc*", "folio_alloc*",
 	"__folio_alloc*", "slab_free_freelist_hook", "slob_*", "__rcu_free_sheaf*", "free_frozen_pages*",
 	"__free_frozen*", "__alloc_frozen*",
-	/* those that act for their callers */
+	/* functions that act for their callers */
 	"memcpy*", "__memcpy*", "memset*", "__memset*", "memmove*", "__memmove*", "memcmp*", "bcmp", "memchr*",
 	"strcpy*", "strncpy*", "strlen*", "strnlen*", "strcmp*", "strncmp*", "strchr*", "strrchr*", "strstr*",
 	"strcat*", "strncat*", "strlcpy*", "strscpy*", "strlcat*", "strdup*", "stpcpy*", "sized_strscpy*",
@@ -68,13 +66,13 @@ static const char *const plumbing[] = {
 	"__copy_from_user*", "__copy_to_user*", "instrument_*", "atomic_*", "arch_atomic*", "raw_atomic*",
 	"rep_movs_alternative", "rep_stos_alternative", "test_bit", "arch_test_bit", "set_bit", "clear_bit",
 	"__read_once*", "string", "string_nocheck", "vsnprintf", "snprintf", "sprintf",
-	/* programs: interceptors, and the C++ operators */
+	/* in programs: interceptors, and the C++ operators */
 	"malloc*", "calloc*", "realloc*", "free*", "cfree", "posix_memalign", "aligned_alloc", "memalign*", "valloc",
 	"pvalloc", "operator new*", "operator delete*", "__interceptor_*", "__interceptor.*", "__asan::*",
 	"__sanitizer::*", "__lsan::*", "___interceptor_*", "std::__*", "__gnu_cxx::*",
 };
 /* clang-format on */
-/* Of the above only the whole word, because programs have functions that begin so. */
+/* Of the names above, these must match as a whole, because programs have functions whose names begin so. */
 static const char *const whole_words[] = { "free", "malloc", "calloc", "realloc", "die", "string" };
 
 static bool pattern_matches(const char *pattern, const char *name)
@@ -117,8 +115,8 @@ bool decode_function_is_plumbing(const char *function)
 	return false;
 }
 
-/* In a kernel's report what is in a module, and not inlined there from a header, is nobody's plumbing; elsewhere tests
- * of the detectors are named after what they call. */
+/* In a kernel report, a function of a module is not plumbing, unless it was inlined there from a header. Tests of
+ * the detectors are named after the functions that they call. */
 static bool frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
 	static const char *const kernel[] = { "kasan", "kfence",   "slub",       "kmemleak", "oops",
@@ -136,7 +134,7 @@ static bool frame_is_plumbing(const struct decode_record *r, const struct decode
 	return decode_function_is_plumbing(f->function);
 }
 
-/* The first that is not plumbing; index nr when there is none. */
+/* Index of the first frame that is not plumbing; s->nr: there is none. */
 static size_t guilty_index(const struct decode_record *r, const struct decode_stack *s)
 {
 	size_t i, reliable = s->nr;
@@ -153,8 +151,8 @@ static size_t guilty_index(const struct decode_record *r, const struct decode_st
 	return reliable;
 }
 
-/* Damage that somebody asked SLUB to look for ("echo 1 >/sys/kernel/slab/…/validate") is not that somebody's: whoever
- * freed or allocated the object is nearer to it. */
+/* The stack to blame. When somebody asks SLUB to look for damage ("echo 1 >/sys/kernel/slab/…/validate"), the one
+ * who asks did not do the damage; who freed or allocated the object is nearer to it. */
 static const struct decode_stack *blame_stack(const struct decode_record *r)
 {
 	const struct decode_stack *s = decode_record_main_stack(r), *other;
@@ -235,8 +233,8 @@ static const char *leak_title(struct decode_record *r)
 	                            strcmp(r->kind, "unreferenced-object") ? r->kind : "memory leak");
 }
 
-/* How many bytes of `text` are the kind's words as the tool wrote them: "out-of-bounds read" is out-of-bounds-read.  0:
- * they are not. */
+/* How many bytes at `text` are the kind in the tool's own words: "out-of-bounds read" is out-of-bounds-read. 0: they
+ * are something else. */
 static size_t words_length(const char *text, const char *kind)
 {
 	const char *p = text;
@@ -255,7 +253,7 @@ static size_t words_length(const char *text, const char *kind)
 	return isalnum((unsigned char)*p) ? 0 : (size_t)(p - text);
 }
 
-/* The kind in the words of the headline, as people write of it; where they do not stand there, the kind. */
+/* The kind as the headline writes it, else the kind itself. */
 static const char *kind_words(struct decode_record *r)
 {
 	for (const char *p = r->headline; p && *p; p++) {
@@ -321,7 +319,7 @@ static void set_signature(struct decode_record *r)
 	h = hash_bytes(h, r->kind, strlen(r->kind));
 	if (s && i == s->nr)
 		i = 0;
-	/* an inlined guilty function counts as what it was inlined into */
+	/* an inlined guilty function counts as the function that it is inlined into */
 	for (; s && i < s->nr && taken < SIGNATURE_FRAMES; i++) {
 		const struct decode_frame *f = &s->frames[i];
 		if (f->inlined || f->unreliable)
@@ -334,7 +332,7 @@ static void set_signature(struct decode_record *r)
 	r->signature = h;
 }
 
-/* Where the access was, as seen from the object, when the report leaves it to the reader. */
+/* Where the access was, seen from the object, for reports that do not say it. */
 static void set_relation(struct decode_record *r)
 {
 	struct decode_object *o = &r->object;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/symbols.c - the frames of records get their functions, inlined functions, files and lines.
+/* decode/symbols.c - gives the frames of records their functions, inlined functions, files and lines.
  *
- *     "func+0x1d/0x40"              the kernel: vmlinux, by name and size
- *     "func+0x1d/0x40 [mod]"        a kernel's module: mod.ko below one of the folders, by name and size
- *     0xffffffff81234567            the kernel, less the offset that KASLR gave it
- *     "prog+0x1d (BuildId …)"       memsan: the path that the report names, else a file of that name below the folders, else the debug file
- *                                   of that build id on this machine, else from a debuginfod server; a file with another build id is not used
+ *     "func+0x1d/0x40"              kernel: vmlinux, by name and size
+ *     "func+0x1d/0x40 [mod]"        module of the kernel: mod.ko below one of the folders, by name and size
+ *     0xffffffff81234567            kernel: the address less the offset that KASLR gave the kernel
+ *     "prog+0x1d (BuildId …)"       memsan: a file of that name below the folders, else the path that the report names
  *
- * Two passes over all records: the first announces every address (reports/symbolize.c then reads each file once for all
- * of them), the second puts the answers in.  A frame is looked up as a return address, one byte earlier, unless it is
- * known to be the instruction itself.
+ * For each of memsan's files, debug information also comes from the debug file with that build id on this machine, or
+ * from a debuginfod server.  A file with another build id is not used.
+ *
+ * There are two passes over all records.  The first announces every address, so that reports/symbolize.c reads each file
+ * once for all of them; the second fetches the answers.  A frame is looked up as a return address, one byte earlier,
+ * unless it is known to be the instruction itself.
  */
 #include "config.h"
 
@@ -21,22 +23,22 @@
 #define MODULES_MAX 4096
 
 struct sym_file {
-	char *name, *build_id; /* as frames say it */
-	const char *told_path; /* what the report says its path is, or NULL */
-	int *modules;          /* the symbolizer's, candidates in order */
+	char *name, *build_id; /* as frames name it */
+	const char *told_path; /* the path that the report gives, or NULL */
+	int *modules;          /* numbers from the symbolizer, in the order in which they are tried */
 	size_t nr;
 };
 
 struct decode_symbols {
 	struct symbolizer *symbolizer;
 	struct decode_files *files;
-	int vmlinux; /* the symbolizer's module; -1: none */
+	int vmlinux; /* number from the symbolizer; -1: none */
 	char *vmlinux_path;
 	struct sym_file *known;
 	size_t nr_known;
 	char *notes[NOTES_MAX];
 	size_t nr_notes, nr_told;
-	uint64_t kaslr; /* of the record at hand */
+	uint64_t kaslr; /* offset of the record at hand */
 	bool have_kaslr;
 };
 
@@ -134,7 +136,7 @@ static bool same(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* The module of that name (or path) and build id, with the files that it may be. */
+/* The entry of the module with that name (or path) and build id, with the files that it may be. */
 static struct sym_file *sym_file(struct decode_symbols *s, const char *name, const char *build_id,
                                  const char *told_path)
 {
@@ -157,7 +159,8 @@ static struct sym_file *sym_file(struct decode_symbols *s, const char *name, con
 	s->nr_known++;
 	for (size_t i = 0; (path = decode_files_find(s->files, base_name(f->name), i)) != NULL; i++)
 		add_candidate(s, f, path, id, id_len);
-	/* the path on the machine of the report is a file of this one by chance, unless the build id says so */
+	/* A file at the path that another machine's report names is the right one only by chance, unless the build
+	 * id says so. */
 	if (told_path || strchr(name, '/') || id_len)
 		add_candidate(s, f, f->name, id, id_len);
 	return f;
@@ -229,7 +232,7 @@ static bool user_offset(struct decode_symbols *s, const struct decode_record *r,
 	return true;
 }
 
-/* False: there is nothing to ask, or all is known. */
+/* Which address to look up. False: there is nothing to look up, or all is known already. */
 static bool frame_target(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f,
                          struct target *t, size_t candidate)
 {
@@ -251,7 +254,7 @@ static bool frame_target(struct decode_symbols *s, const struct decode_record *r
 	return f->module && f->have_offset && user_offset(s, r, f, t, candidate);
 }
 
-/* The offset of the running kernel: the log says it, or a frame with both an address and a name does. */
+/* The address offset of the running kernel, from the log, or from a frame that has both an address and a name. */
 static void learn_kaslr(struct decode_symbols *s, const struct decode_record *r)
 {
 	s->have_kaslr = r->have_kaslr;
@@ -281,7 +284,7 @@ static void set_symbol(struct decode_record *r, struct decode_frame *f, const st
 	f->inlined = s->inlined;
 }
 
-/* The frame and the functions inlined into it, in its place. */
+/* Puts the frame and the functions that are inlined into it in place of the frame. */
 static void put_symbols(struct decode_record *r, struct decode_stack *to, const struct decode_frame *f,
                         const struct report_symbol *found, size_t nr)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/user.c - the reports of AddressSanitizer, LeakSanitizer and Valgrind.
- *
- * AddressSanitizer's report goes from "==PID==ERROR: AddressSanitizer: KIND" to "==PID==ABORTING", or, when the program
- * goes on, to the end of the shadow byte legend.  LeakSanitizer's is a heading and a block for each leak: a record
- * each.  Valgrind marks every line with its pid (prefix.c takes that as the caller); an error ends with an empty line.
- */
+/* decode/user.c - reports of AddressSanitizer, LeakSanitizer and Valgrind.
+ * AddressSanitizer's report begins with "==PID==ERROR: AddressSanitizer: KIND". It ends with "==PID==ABORTING", or,
+ * when the program goes on, with the legend of the shadow bytes. LeakSanitizer's report has a heading and a block
+ * for each leak; each block becomes a record. Valgrind writes its pid in front of every line, which prefix.c takes
+ * for the caller; an empty line ends an error. */
 #include "config.h"
 
 #include "decode/decode_internal.h"
@@ -206,7 +205,7 @@ static const struct vg_mark vg_marks[] = {
 };
 
 /* "40 bytes in 1 blocks are definitely lost in loss record 1 of 1", "1,040 (40 direct, 1,000 indirect) bytes in 1
- * blocks are …" */
+ * blocks are …". */
 static bool vg_leak(struct decode_open *o, const char *t)
 {
 	static const char *const classes[][2] = {
@@ -307,7 +306,7 @@ enum decode_answer decode_line_valgrind(struct decode_open *o, const char *text)
 		o->stack = decode_record_stack(r, "origin");
 		return LINE_TAKEN;
 	}
-	if (text[0] == ' ') /* details, each a little indented */
+	if (text[0] == ' ') /* details are indented by a blank */
 		return LINE_TAKEN;
 	return LINE_BEHIND;
 }
