@@ -9,7 +9,7 @@
 
 /* ---- JUnit: a failed case for each report ---------------------------------------------------- */
 
-/* The whole report in its text form. */
+/* The whole report as text. */
 static void put_report(FILE *out, const struct decode_record *r)
 {
 	static const struct decode_text_options plain;
@@ -52,7 +52,7 @@ void decode_junit_put(struct decode_writer *w, const struct decode_record *r)
 	fputs("</failure>\n    </testcase>\n", w->body);
 }
 
-/* A run without a report is one case that passed. */
+/* Without a report, the run is one test case that passed. */
 void decode_junit_tail(struct decode_writer *w)
 {
 	uint64_t tests = w->nr ? w->nr : 1;

@@ -184,7 +184,9 @@ bool decode_trace_goes_on(const struct decode_open *o);
 size_t decode_rule_length(const char *text);
 #define DECODE_SHORT_RULE 70 /* KASAN's has 66 and ASan's 65, SLUB's 77, UBSAN's 80 */
 
-/* ---- lines_access.c, lines_object.c: readers of single lines, behind their blanks; false: it is not such a line ---- */
+/* ---- lines_access.c, lines_object.c ---------------------------------------------------------- */
+
+/* Readers of single lines, without the blanks in front; false: it is another kind of line. */
 
 bool decode_read_access(struct decode_record *r, const char *t);
 bool decode_read_kfence_access(struct decode_open *o, const char *t); /* a stack follows */

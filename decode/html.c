@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/html.c - the page: one file, no network, every report a part that opens (page.css, page.js are put into it).
- *
- * It is complete without JavaScript, which only filters, moves by keyboard and draws the flame graph of leaks.
- * Whatever comes out of a log or a source file goes through decode_put_xml; the page's policy forbids everything that
- * is not in it, so what should slip through would load nothing.
- */
+/* decode/html.c - the page: one file that needs no network; each report is a part that opens (page.css and page.js
+ * are put into the page).
+ * The page is complete without JavaScript, which only filters, moves by keyboard and draws the flame graph of leaks.
+ * Everything out of a log or a source file goes through decode_put_xml. The page's security policy forbids all that
+ * is not in the page, so markup that slipped through could load nothing. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -141,7 +140,7 @@ static void put_facts(struct decode_writer *w, const struct decode_record *r)
 
 /* ---- the object and its memory --------------------------------------------------------------- */
 
-/* The object between what lies beside it, to scale, with the access marked. */
+/* The object and what lies beside it, to scale, with the access marked. */
 static void put_bar(FILE *out, const struct decode_record *r)
 {
 	const struct decode_object *o = &r->object;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/lines.c - the lines of a kernel report, or of memsan's, which looks the same: which are its own, where it ends.
+/* decode/lines.c - the lines of a kernel report, or of memsan's, which looks the same: which are its own, and
+ * where the report ends.
  *
  * A line belongs to the report when one of the readers below knows it.  The section that the last heading opened says
  * what a frame or a row of bytes means.  Each form has its own end:

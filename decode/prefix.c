@@ -18,7 +18,8 @@
  *     ==123== text                               Valgrind
  *
  * These tokens follow each other in any order; one blank behind the last token belongs to it.  Anything else begins the
- * text, unless printk's time stands soon behind it: then a logger has put words of its own in front of the kernel's line.
+ * text, unless printk's time stands soon behind it: then a logger has put words of its own in front of
+ * the kernel's line.
  */
 #include "config.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/reader.c - bytes to lines, lines to lanes, lanes to records.
  *
- *     bytes ─▶ line ─▶ prefix off ─┬─ no report is open and none can begin ─▶ next line    (the only path that must be fast)
+ *     bytes ─▶ line ─▶ prefix off ─┬─ no report is open and none can begin ─▶ next line  (this path must be fast)
  *                                  └─▶ lane of its caller ─▶ lines of the open report ─▶ record, when whole or cut off
  *
  * A lane belongs to one caller ("[ T123]", "[C0]", a pid), so lines that processors and processes log at the same time
- * are kept apart.  Lines without a caller share a lane.  There, lines of others inside a report are kept with the report
- * and do no harm.
+ * are kept apart.  Lines without a caller share a lane.  There, lines of others inside a report are kept with the
+ * report and do no harm.
  *
  * A report is cut off, and its record says so, when the next report of its lane begins, when the log ends, when the
  * machine restarts, when its lane is silent for SILENCE_US by the log's own clock, or after FOREIGN_MAX lines in a row

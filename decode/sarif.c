@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/sarif.c - records as SARIF 2.1.0 (OASIS): a result each, written one by one; the rules, which are only known
- * then, behind them.
- *
- * The location is the guilty function's; stacks go in whole, and where the object was allocated and freed are related
- * locations, so that a viewer can jump there.  The fingerprint is the record's signature: the same in the next run and
- * the next build.
- */
+/* decode/sarif.c - records as SARIF 2.1.0 (OASIS). Each record is a result, written at once; the rules stand behind
+ * the results, since only then all of them are known.
+ * The location is that of the guilty function. Stacks are written whole. The places where the object was allocated
+ * and freed are related locations, so that a viewer can jump there. The fingerprint is the record's signature, which
+ * is the same in the next run and the next build. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -22,7 +20,7 @@ void decode_sarif_head(struct decode_writer *w)
 	      w->out);
 }
 
-/* A path as a URI: what is no plain letter of a path is percent-coded. */
+/* A path as a URI: characters that are not plain are percent-coded. */
 static void put_uri(FILE *out, const char *path)
 {
 	path = decode_relative(path);
@@ -102,7 +100,7 @@ static const char *role_text(const char *role)
 	return role;
 }
 
-/* Which stack of its role it is, from 1: the schema wants all stacks to differ. */
+/* The number of this stack among those of its role, from 1: the schema demands that stacks differ. */
 static unsigned ordinal(const struct decode_record *r, size_t i)
 {
 	unsigned n = 1;
@@ -138,7 +136,7 @@ static void put_stacks(FILE *out, const struct decode_record *r)
 	putc(']', out);
 }
 
-/* The first frame of a stack with a line, that is not plumbing if it can be. */
+/* The first frame of a stack that has a line and is not plumbing, else the first that has a line. */
 static const struct decode_frame *telling_frame(const struct decode_stack *s)
 {
 	const struct decode_frame *found = NULL;

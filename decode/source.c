@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/source.c - lines of source code around a place.  Files are kept in memory, as many as SOURCES_MAX. */
+/* decode/source.c - lines of source code around a place. Keeps up to SOURCES_MAX files in memory. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@ struct source {
 static struct source sources[SOURCES_MAX];
 static uint64_t uses;
 
-/* Only a regular file of a size that code has: the name comes out of a log. */
+/* Reads only regular files of the size that source code has, since the name comes out of a log. */
 static char *read_source(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/suppressed.c - a record for the one parser of suppressions (reports/suppress.c). */
+/* decode/suppressed.c - hands a record to the parser of suppressions (reports/suppress.c). */
 #include "config.h"
 
 #include "decode/decode_internal.h"

@@ -9,9 +9,9 @@
  * For each of memsan's files, debug information also comes from the debug file with that build id on this machine, or
  * from a debuginfod server.  A file with another build id is not used.
  *
- * There are two passes over all records.  The first announces every address, so that reports/symbolize.c reads each file
- * once for all of them; the second fetches the answers.  A frame is looked up as a return address, one byte earlier,
- * unless it is known to be the instruction itself.
+ * There are two passes over all records.  The first announces every address, so that reports/symbolize.c reads each
+ * file once for all of them; the second fetches the answers.  A frame is looked up as a return address, one byte
+ * earlier, unless it is known to be the instruction itself.
  */
 #include "config.h"
 

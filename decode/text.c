@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/text.c - a record for people: KASAN's layout, and one line.
- *
- * A kernel's or memsan's report is printed as it was logged, without the loggers' prefixes, so that nothing that the
- * record has no field for is lost; the lines that are frames are completed by function, file and line.  What was not in
- * KASAN's layout is put into it from the record.
- */
+/* decode/text.c - a record for people: in KASAN's layout, or on one line.
+ * A kernel's or memsan's report is printed as it was logged, without the loggers' prefixes, so nothing is lost for
+ * which the record has no field. Its frames are completed with functions, files and lines. Reports of other layouts
+ * are built in KASAN's layout from the record. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -29,7 +27,7 @@ static const char *colour(const struct text *t, const char *code)
 	return t->options->colour ? code : "";
 }
 
-/* What a log holds must not steer the terminal that it is read on. */
+/* Bytes of a log must not control the terminal that shows them. */
 static void put_clean(FILE *out, const char *s, size_t len)
 {
 	const char *end = s + len;
@@ -37,7 +35,7 @@ static void put_clean(FILE *out, const char *s, size_t len)
 	while (s < end) {
 		const unsigned char *p = (const unsigned char *)s;
 		size_t n = utf8_length(s);
-		/* C1 controls are sequences of their own too */
+		/* C1 control characters begin escape sequences too */
 		bool control = (*p < 0x20 && *p != '\t') || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0);
 		if (!n || n > (size_t)(end - s) || control)
 			putc('?', out);
@@ -156,7 +154,7 @@ static size_t indent_length(const char *line)
 	return n;
 }
 
-/* "BUG: MEMSAN: double-free in prog+0x1334": the frame is known by now. */
+/* "BUG: MEMSAN: double-free in prog+0x1334": by now the function is known. */
 static void put_headline(const struct text *t, const char *line)
 {
 	const struct decode_stack *s = decode_record_main_stack(t->r);
@@ -201,7 +199,7 @@ static void put_logged(const struct text *t)
 				put_frame(t, &frames[k], line, indent);
 				continue;
 			}
-			put_text(t, line); /* "RIP: …" says more than the place */
+			put_text(t, line); /* "RIP: …" says more than the frame would */
 			put_location(t, &frames[k]);
 			putc('\n', t->out);
 			put_source(t, &frames[k]);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/functions.c - where the code of the functions is that a pattern names: by symbol, and where they were
- * inlined.
+/* reports/functions.c - finds the code of the functions that a pattern names: by symbol, and where they were inlined.
  *
- *     symbols    each function's own code, clones and cold parts too
- *     DWARF      DW_TAG_inlined_subroutine ──abstract_origin──► whose code it is; asked once for each origin
+ *     symbols    each function's own code, with clones and cold parts
+ *     DWARF      DW_TAG_inlined_subroutine ──abstract_origin──► whose code it is; looked up once for each origin
  *
  * Only the trees of functions are walked, not types, and a name is demangled only when it holds the pattern's longest
- * word: so a program with a million functions takes seconds.  It is asked once a module (fence.only, fail.stack).
+ * word.  So a program with a million functions takes seconds.  It is done once for each module (fence.only,
+ * fail.stack).
  */
 #include "config.h"
 
@@ -66,13 +66,13 @@ static bool search_over(struct search *f)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* Cheap, and never wrong about a name that matches. */
+/* May the name match? Cheap, and false is certain. */
 static bool may_match(const struct search *f, const char *name)
 {
 	return !f->literal_len || memmem(name, strlen(name), f->literal, f->literal_len) != NULL;
 }
 
-/* The region would keep a name for each symbol that was looked at. */
+/* Demangles outside the region, which would keep a name for each symbol that was looked at. */
 static bool linkage_matches(const struct search *f, const char *name)
 {
 	struct alloc_region mine = { NULL, 0 };
@@ -126,7 +126,7 @@ static const char *attr_string(Dwarf_Die *die, unsigned name)
 	return dwarf_attr_integrate(die, name, &attr) ? dwarf_formstring(&attr) : NULL;
 }
 
-/* "app::Parser::" in front of a name that has no other place to say it. */
+/* Writes "app::Parser::" in front of a name that carries its scopes nowhere else. */
 static size_t scopes_put(Dwarf_Die *die, char *to, size_t size)
 {
 	Dwarf_Attribute attr;
@@ -281,7 +281,7 @@ static int range_order(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* In order, and none touches the next. */
+/* Sorts and merges ranges, so that none touches the next. */
 static size_t ranges_merge(struct code_range *r, size_t n)
 {
 	size_t kept = 0;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/suppress.c - rules for what is not to be reported: LeakSanitizer's lines, Valgrind's blocks, and what each
- * was good for.
+/* reports/suppress.c - rules for reports that are not wanted: LeakSanitizer's lines and Valgrind's blocks.
  *
- * LeakSanitizer's form, a rule a line ('#' begins a comment):
+ * LeakSanitizer's form, one rule on a line ('#' begins a comment):
  *
- *     leak:pattern        a frame's function, source file or module holds the pattern; '*' stands for anything, '^' and '$' tie it to
- *                         the beginning and the end
+ *     leak:pattern        a frame's function, source file or module holds the pattern; '*' stands for anything, '^' and
+ *                         '$' tie it to the beginning and the end
  *     only:pattern        ours: leaks through no such frame are not reported
  *     report:pattern      ours: reports of any kind; memsan decode only
  *
- * Valgrind's form, frames from the innermost on, all of which must be there:
+ * Valgrind's form, with frames from the innermost on, all of which must be there:
  *
  *     {
  *        name
@@ -20,8 +19,8 @@
  *        obj:*libfoo.so*         src:file.c:12
  *     }
  *
- * Valgrind's stacks begin with the allocation function itself, ours with its caller: a first fun: of that kind is
- * passed over.  Inlined functions are frames, as they are in Valgrind.  Names are as people write them: a rule for a
+ * Valgrind's stacks begin with the allocation function itself, ours with its caller, so a first fun: of that kind is
+ * skipped.  Inlined functions are frames, as they are in Valgrind.  Names are as people write them: a rule with a
  * mangled name does not match.
  */
 #include "config.h"
@@ -44,7 +43,7 @@ struct rule_line {
 enum rule_form { RULE_LEAK, RULE_ONLY, RULE_REPORT, RULE_FRAMES };
 struct rule {
 	enum rule_form form;
-	char *name;              /* as the user wrote it */
+	char *name;              /* in the user's words */
 	char *pattern;           /* LEAK, ONLY, REPORT */
 	struct rule_line *lines; /* FRAMES */
 	size_t nr_lines;
@@ -83,7 +82,7 @@ void suppressions_destroy(struct suppressions *s)
 
 /* ---- patterns -------------------------------------------------------------------------------- */
 
-/* LeakSanitizer's: anywhere in the text unless tied; '?' is a letter like others there. */
+/* LeakSanitizer's patterns match anywhere in the text, unless '^' or '$' ties them. '?' is an ordinary character. */
 static bool holds_pattern(const char *pattern, const char *text)
 {
 	bool start = *pattern == '^', anchored;
@@ -96,7 +95,7 @@ static bool holds_pattern(const char *pattern, const char *text)
 		const char *found = NULL;
 		size_t rest = strlen(from);
 		if (pattern[len] == '$' && !at_end)
-			len++; /* a dollar in the middle is itself */
+			len++; /* a dollar sign in the middle stands for itself */
 		if (at_end)
 			found = rest >= len && strncmp(from + rest - len, pattern, len) == 0 ? from + rest - len : NULL;
 		else
@@ -136,7 +135,7 @@ __attribute__((format(printf, 2, 3))) static void complain(const struct reader *
 	r->tell(r->ctx, line);
 }
 
-/* The next line without blanks around it, from malloc; NULL at the end. */
+/* The next line without blanks around it, from malloc; NULL: that was the last. */
 static char *next_line(struct reader *r)
 {
 	const char *start = r->text, *end;
@@ -240,7 +239,7 @@ static void read_block_line(struct reader *r, struct rule *rule, const char *lin
 		complain(r, "the block has too many lines");
 }
 
-/* "Memcheck:Leak" among tools and kinds with commas. */
+/* Is "Memcheck:Leak" among the tools and kinds of the line? */
 static bool is_leak_kind(const char *line)
 {
 	const char *colon = strchr(line, ':');
@@ -345,7 +344,8 @@ static bool line_matches(const struct rule_line *l, const struct suppress_frame 
 	}
 }
 
-/* Lines against frames: as name_glob, with "..." for the star and the frames behind the last line of no interest. */
+/* Matches lines with frames as name_glob matches letters: "..." is the star. Frames behind the last line do not
+ * matter. */
 static bool lines_match(const struct rule_line *lines, size_t nr, const struct suppress_frame *frames, size_t n)
 {
 	size_t l = 0, f = 0, star = SIZE_MAX, again = 0;
@@ -387,7 +387,7 @@ static bool is_allocator(const struct rule_line *l)
 	return false;
 }
 
-/* Valgrind's words for our classes. */
+/* Translates Valgrind's words for kinds of leaks into ours. */
 static bool kind_matches(const char *kinds, const char *class)
 {
 	static const char *const pairs[][2] = {
@@ -456,8 +456,8 @@ static const char *valgrind_kind(const char *class)
 	return strcmp(class, "direct") == 0 ? "definite" : class;
 }
 
-/* Names with letters that mean something in a pattern ('*' of operator*, '?') stand for themselves behind no escape: a
- * '?' fits them too. */
+/* Characters of a name that mean something in a pattern ('*' of operator*, '?') stay, since there is no escape: '?'
+ * fits a '?' too. */
 static void put_pattern(struct fmt_buf *b, const char *kind, const char *name)
 {
 	fmt_printf(b, "   %s:", kind);
