@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/common.c - messages, "did you mean", and allocation that cannot fail, for the memsan command. */
+/* tools/common.c - what commands share: messages, "did you mean", values of options, whole files, memory. */
 #include "lib/lib.h"
 #include "tools/tools.h"
 
@@ -142,7 +142,7 @@ int tool_nearest(const char *word, const char *const *names, size_t nr)
 			found = (int)i;
 		}
 	}
-	/* A third of the letters wrong is a slip; more is another word. */
+	/* With more than a third of the letters wrong, another word is meant. */
 	return found >= 0 && best <= (strlen(names[found]) + 2) / 3 ? found : -1;
 }
 

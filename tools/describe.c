@@ -55,14 +55,14 @@ static const char *const states[] = {
 	[SLAB_OBJ_FREE] = "free",
 };
 
-/* What there is to be known of an address. */
+/* What is known of an address. */
 struct described {
 	struct slab_object object, block;
-	bool pooled; /* the program cut it out of memory */
-	bool guard;  /* the address is in a guard page of the fence's */
+	bool pooled; /* the program cut the object out of other memory (a pool) */
+	bool guard;  /* the address lies in a guard page of the fence */
 };
 
-/* Objects of pools first, since they lie in others; live ones before what was freed. */
+/* Objects of pools come first, since they lie inside other objects; live objects come before freed ones. */
 static bool find_object(const struct image *im, uint64_t addr, struct described *d)
 {
 	const struct image_extra *extra = image_extra_at(im, addr);
@@ -147,10 +147,10 @@ const struct tool_command command_describe = {
 	.name = "describe",
 	.summary = "what is at an address of a process or a core file?",
 	.help = "Usage: memsan describe (--pid PID | --core FILE [--exe FILE]) ADDR…\n"
-	        "\n"
-	        "Tells which object of the heap an address belongs to: its state, size and cache, where\n"
-	        "in it the address lies, and who allocated and freed it. Addresses are hexadecimal.\n"
-	        "\n"
-	        "  -h, --help  show this help\n",
+		"\n"
+		"Tells which object of the heap an address belongs to: its state, size and cache, where\n"
+		"in it the address lies, and who allocated and freed it. Addresses are hexadecimal.\n"
+		"\n"
+		"  -h, --help  show this help\n",
 	.main = describe_main,
 };

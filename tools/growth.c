@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/growth.c - memsan leak --growth: what is allocated, by the place that allocated it, at two moments side by
- * side.
+/* tools/growth.c - memsan leak --growth: compares what is allocated at two moments, by the place that allocated it.
  *
- * A place is named by what survives a restart: module, build id and offset of each frame (in production mode, which has
- * no stacks, by the cache).  So two moments of a process, two core files, or a core file and a census that was saved
- * last week can be compared.  A saved census is a text file of JSON objects; all of a line from "cache" on is the
- * place's name.
+ * A place has a name that survives a restart: module, build id and offset of each frame.  (Production mode has no
+ * stacks; there it is the cache.)  So two moments of a process can be compared, or two core files, or a core file and a
+ * census that was saved last week.  A saved census is a text file with a JSON object on each line; from "cache" on, the
+ * line is the place's name.
  */
 #include "config.h"
 
@@ -28,10 +27,10 @@ struct place {
 	char cache[32];
 };
 struct census {
-	const struct image *im; /* NULL: it was read from a file */
+	const struct image *im; /* NULL: the census was read from a file */
 	struct place *places;
 	size_t nr, room;
-	uint32_t *table; /* index + 1, by stack and cache */
+	uint32_t *table; /* hash table by stack and cache; holds index + 1 */
 	size_t table_size;
 	uint64_t objects, bytes;
 };
@@ -114,8 +113,8 @@ static void count_object(void *ctx, uint64_t addr, enum leak_class class)
 		count_in_place(c, &o, o.cache);
 }
 
-/* What the program cut out of a block counts beside the block, since each may be what grows.  A fence slot's name is
- * one object's alone. */
+/* Objects that the program cut out of a block count beside the block, since either may be what grows. The cache name
+ * of a fence slot belongs to one object alone, so "fence" stands for it. */
 static void count_extra(struct census *c)
 {
 	for (size_t i = 0; i < c->im->nr_extra; i++)
@@ -144,8 +143,8 @@ static void put_frame(FILE *out, const struct image *im, uint64_t pc)
 	decode_json_string(out, text);
 }
 
-/* "cache":"malloc-64","stack":["prog+0x1234 0102030405060708", …]}: objects of one stack in several caches are one
- * place. */
+/* The name "cache":"malloc-64","stack":["prog+0x1234 0102030405060708", …]}. Objects of one stack are one place,
+ * even in several caches. */
 static char *place_name(const struct image *im, const struct place *p)
 {
 	static uint64_t pcs[HANDLE_FRAMES_MAX];
@@ -293,7 +292,7 @@ static struct place **sort_places(const struct census *c)
 	return p;
 }
 
-/* Places of one name (a stack that the depot holds twice) are added up in the first of them. */
+/* Adds up places of the same name (a stack that the depot holds twice) in the first of them. */
 static size_t merge_places(struct place **p, size_t nr)
 {
 	size_t n = 0;

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/leak.c - memsan leak: what can nothing reach any more, in a process that scans itself, or is only looked at, or
- * in a core file.
- *
- * A process that is asked scans a copy of itself and leaves the result in its memory, where it is read from; the
- * reports are made here.  Else the engine and the roots' rules are those of the library (leak/); here the memory is
- * read through an image, and the reports are symbolized at once.
- *
- * A process that runs on changes while it is read.  So two scans are made, and an object counts only when both found it
- * lost, the same object at the same place (kmemleak's rule).  What only a register of a running thread holds is not
- * seen.
- */
+/* tools/leak.c - memsan leak: which objects can nothing reach any more, in a process or in a core file?
+ * By default the process is asked: it scans a copy of itself and leaves the result in its memory, where memsan reads
+ * it; the reports are made here. With --external and for core files, the scan runs here, with the library's marking
+ * engine and rules for roots (leak/). It reads the memory through an image, and symbolizes reports at once.
+ * A running process changes while it is read. So there are two scans, and an object counts as lost only when both
+ * found the same object lost at the same place (kmemleak's rule). Pointers that exist only in a register of a
+ * running thread are not seen. */
 #include "config.h"
 
 #include "tools/tools_internal.h"
@@ -32,7 +28,7 @@ struct leak_job {
 	const char *suppressions;
 	const char *growth, *save, *why;
 	bool suggest, asked_growth;
-	uint64_t *lost; /* of the first scan, sorted */
+	uint64_t *lost; /* the first scan's objects, sorted */
 	size_t nr_lost, room;
 	bool first;
 	struct ask_request ask;
@@ -90,7 +86,7 @@ static const char *scan_once(struct leak_job *j, struct leak_scan_stats *stats)
 	return NULL;
 }
 
-/* The process itself does it. */
+/* Asks the process to scan itself. */
 static const char *scan_by_asking(struct leak_job *j)
 {
 	struct ask_request r = { .command = LEAK_COMMAND_LOOK, .classes = j->classes };
@@ -104,7 +100,7 @@ static const char *scan_by_asking(struct leak_job *j)
 	if (!view_read(&j->image.view, j->grouper.groups, answer.result, sizeof(struct leak_groups)) ||
 	    j->grouper.groups->nr > LEAK_GROUPS_MAX)
 		return "the result cannot be read";
-	/* Modules that came since the image was made are in the result's stacks. */
+	/* The result's stacks may go through modules that were loaded after the image was made. */
 	why = image_open(&j->image, &j->choice);
 	tool_say("the process stood still for %.1f ms", (double)answer.pause_us / 1000);
 	if (answer.nr_silent)
@@ -216,7 +212,7 @@ static void fill_record(struct report_record *r, const struct leak_job *j, const
 	r->pid = (uint32_t)j->image.pid;
 	r->tid = r->pid;
 	r->comm = put_string(r, j->image.comm);
-	/* Memory that is missing may point to it. */
+	/* The missing memory may hold a pointer to the object. */
 	r->leak_class = put_string(r,
 	                           leak_class_name(j->unseen && g->class != LEAK_REACHABLE ? LEAK_POSSIBLE : g->class));
 	r->leak_count = g->count;
@@ -263,7 +259,7 @@ struct printed {
 	size_t nr_rules;
 };
 
-/* Two places in one function have the same rule.  The name, which is the first line in the braces, is left out. */
+/* Two places in one function have the same rule. The first line in the braces, which is the name, is not compared. */
 static bool suggested_before(struct printed *p, const char *rule)
 {
 	const char *body = strchr(rule + 2, '\n');
@@ -349,7 +345,7 @@ static bool is_elf(const char *path)
 	return elf;
 }
 
-/* The process now; an earlier core file; or what --save wrote. */
+/* The census to compare with: of the process now, of an earlier core file, or the one that --save wrote. */
 static struct census *census_before(struct leak_job *j, const char *what, double seconds)
 {
 	static struct image before;
@@ -481,39 +477,39 @@ const struct tool_command command_leak = {
 	.name = "leak",
 	.summary = "what can nothing reach any more, in a process or a core file?",
 	.help = "Usage: memsan leak --pid PID [OPTIONS]\n"
-	        "       memsan leak --pid PID --command=COMMAND\n"
-	        "       memsan leak --pid PID --external [OPTIONS]\n"
-	        "       memsan leak --core FILE [OPTIONS]\n"
-	        "\n"
-	        "Looks for allocated memory that nothing points to any more, in a process that runs\n"
-	        "with memsan or in the core file of one. A process scans a copy of itself and goes on;\n"
-	        "with --external (a hung process) it is only read, and what both of two scans found\n"
-	        "lost is reported.\n"
-	        "\n"
-	        "  --pid PID            a running process\n"
-	        "  --command=COMMAND    scan         once, by kmemleak's rules; it reports by itself\n"
-	        "                       scan=on|off|SECS  so every 600 s, no more, every SECS s\n"
-	        "                       clear        what is lost by now is not reported any more\n"
-	        "                       dump=ADDR    which object is at this address?\n"
-	        "                       stack=on|off are stacks scanned?\n"
-	        "  --external           read it from outside, through /proc/PID/mem\n"
-	        "  --core FILE          a core file; it may be cut off\n"
-	        "  --show=CLASSES       direct, indirect, possible, reachable, all; several with\n"
-	        "                       commas (default: direct)\n"
-	        "  --suppressions=FILE  rules in LeakSanitizer's or Valgrind's form\n"
-	        "  --suggest            print rules for --suppressions that fit exactly what was found\n"
-	        "  --why ADDR           a path of pointers from a root to the object at ADDR instead\n"
-	        "  --growth[=SECONDS]   what allocation stacks hold more now than so long ago (10 s)\n"
-	        "  --growth=FILE        the same, compared with an earlier core file or a --save file;\n"
-	        "                       --growth --core OLD --core NEW\n"
-	        "  --save=FILE          write what each allocation stack holds, for --growth=FILE\n"
-	        "  --exe FILE           where the program's file is now\n"
-	        "  --format=text|json   kmemleak's blocks, or a JSON object a line\n"
-	        "  -h, --help           show this help\n"
-	        "\n"
-	        "To search at the end of a program: memsan run -o leak=on ./prog\n"
-	        "\n"
-	        "Exit status: 0 nothing was lost, 1 something was (--growth: something grew; --why:\n"
-	        "the object is lost), 2 it could not be looked at.\n",
+		"       memsan leak --pid PID --command=COMMAND\n"
+		"       memsan leak --pid PID --external [OPTIONS]\n"
+		"       memsan leak --core FILE [OPTIONS]\n"
+		"\n"
+		"Looks for allocated memory that nothing points to any more, in a process that runs\n"
+		"with memsan or in the core file of one. A process scans a copy of itself and goes on;\n"
+		"with --external (a hung process) it is only read, and what both of two scans found\n"
+		"lost is reported.\n"
+		"\n"
+		"  --pid PID            a running process\n"
+		"  --command=COMMAND    scan         once, by kmemleak's rules; it reports by itself\n"
+		"                       scan=on|off|SECS  so every 600 s, no more, every SECS s\n"
+		"                       clear        what is lost by now is not reported any more\n"
+		"                       dump=ADDR    which object is at this address?\n"
+		"                       stack=on|off are stacks scanned?\n"
+		"  --external           read it from outside, through /proc/PID/mem\n"
+		"  --core FILE          a core file; it may be cut off\n"
+		"  --show=CLASSES       direct, indirect, possible, reachable, all; several with\n"
+		"                       commas (default: direct)\n"
+		"  --suppressions=FILE  rules in LeakSanitizer's or Valgrind's form\n"
+		"  --suggest            print rules for --suppressions that fit exactly what was found\n"
+		"  --why ADDR           a path of pointers from a root to the object at ADDR instead\n"
+		"  --growth[=SECONDS]   what allocation stacks hold more now than so long ago (10 s)\n"
+		"  --growth=FILE        the same, compared with an earlier core file or a --save file;\n"
+		"                       --growth --core OLD --core NEW\n"
+		"  --save=FILE          write what each allocation stack holds, for --growth=FILE\n"
+		"  --exe FILE           where the program's file is now\n"
+		"  --format=text|json   kmemleak's blocks, or a JSON object a line\n"
+		"  -h, --help           show this help\n"
+		"\n"
+		"To search at the end of a program: memsan run -o leak=on ./prog\n"
+		"\n"
+		"Exit status: 0 nothing was lost, 1 something was (--growth: something grew; --why:\n"
+		"the object is lost), 2 it could not be looked at.\n",
 	.main = leak_main,
 };

@@ -101,7 +101,7 @@ int main(int argc, char **argv)
 	command = find_command(name);
 	if (!command)
 		return unknown_command(name);
-	/* Every command has the same --help, wherever its own arguments end. */
+	/* --help works the same in every command, whatever arguments the command takes. */
 	if (argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"))) {
 		fputs(command->help, stdout);
 		return tool_finish_output(0);

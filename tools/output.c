@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/output.c - records to standard output in the form that --format names; which records are not wanted at all. */
+/* tools/output.c - prints records in the form that --format names; leaves out those that rules suppress. */
 #include "config.h"
 
 #include "decode/decode.h"
@@ -41,7 +41,7 @@ static void tell(void *ctx, const char *line)
 	tool_say("%s: %s", (const char *)ctx, line);
 }
 
-/* The rules of a file; false: it cannot be read. */
+/* Reads the rules of a file; false: it cannot be read. */
 bool output_suppressions(struct output *o, const char *path)
 {
 	FILE *in = fopen(path, "re");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/report.c - memsan report: many reports of many runs, each bug once; what is new since a baseline; what comes
- * most often. */
+/* tools/report.c - memsan report: merges the reports of many runs into one for each bug; shows the bugs that are new
+ * since a baseline, or the most frequent ones. */
 #include "config.h"
 
 #include "decode/decode.h"
@@ -15,7 +15,7 @@
 
 struct report {
 	struct output out;
-	struct decode_merge *merge; /* that records go to */
+	struct decode_merge *merge; /* collects the records */
 	uint64_t top;
 };
 
@@ -28,7 +28,8 @@ static void take_record(void *ctx, struct decode_record *r)
 	decode_record_free(r);
 }
 
-/* All records of some logs; NULL: it cannot be done, and that was said.  *bad is set when a file could not be read. */
+/* Collects all records of some logs. NULL: that failed, and a line was printed. *bad is set when a file could not be
+ * read. */
 static struct decode_merge *gather(struct report *p, char **names, size_t nr, bool *bad)
 {
 	struct decode_reader *reader = decode_reader_create(take_record, p);
@@ -98,7 +99,7 @@ static void put_gone(struct decode_merge *m, const struct decode_bug *bug)
 	decode_record_free(r);
 }
 
-/* Both in order of signature: what only the second has is new. */
+/* Both lists are in order of signatures; a bug that only the second list has is new. */
 static int diff_main(struct report *p, char **names, size_t nr)
 {
 	struct decode_merge *old, *new;
@@ -147,7 +148,7 @@ static int bug_order(const void *a, const void *b)
 	return x->signature < y->signature ? -1 : x->signature > y->signature;
 }
 
-/* The `top` most frequent: twice as many are collected, then the lesser half is dropped. */
+/* Collects the `top` most frequent bugs: up to twice as many, of which the rarer half is dropped. */
 static size_t collect_top(struct report *p, struct decode_merge *m, struct decode_bug *bugs)
 {
 	size_t n = 0;
@@ -237,8 +238,7 @@ static int report_main(int argc, char **argv)
 const struct tool_command command_report = {
 	.name = "report",
 	.summary = "many reports: each bug once, what is new, what comes most often",
-	.help =
-		"Usage: memsan report merge [OPTION…] [FILE…]\n"
+	.help = "Usage: memsan report merge [OPTION…] [FILE…]\n"
 		"       memsan report diff [OPTION…] BASELINE FILE…\n"
 		"       memsan report top [-n N] [OPTION…] [FILE…]\n"
 		"\n"
