@@ -173,7 +173,7 @@ const struct decode_frame *decode_record_location(const struct decode_record *r)
 /* ---- signature.c ----------------------------------------------------------------------------- */
 /* Does the function belong to a detector or an allocator, or does it only act for its caller (memcpy, dump_stack)? */
 bool decode_function_is_plumbing(const char *function);
-/* Sets function, title and signature from the other fields. To be called again after symbolizing. */
+/* Sets function, title and signature from the other fields.  To be called again after symbolizing. */
 void decode_record_name(struct decode_record *r);
 
 /* ---- reader.c -------------------------------------------------------------------------------- */
@@ -198,7 +198,7 @@ struct decode_symbols;
 struct decode_symbols *decode_symbols_create(void); /* NULL: out of memory */
 void decode_symbols_destroy(struct decode_symbols *s);
 void decode_symbols_vmlinux(struct decode_symbols *s, const char *path);
-/* A folder with modules, programs and libraries. It is searched, with all folders in it, when the first file is
+/* A folder with modules, programs and libraries.  It is searched, with all folders in it, when the first file is
  * needed. */
 void decode_symbols_folder(struct decode_symbols *s, const char *path);
 /* Completes the frames of `nr` records together, so that each file is read once, and names the records again. */
@@ -212,7 +212,7 @@ struct decode_text_options {
 	bool colour;
 	bool source; /* print the source lines around each frame, if the file is there */
 };
-/* The report as it was logged, with completed frames. Reports of another layout (JSON, ASan, Valgrind) are put into
+/* The report as it was logged, with completed frames.  Reports of another layout (JSON, ASan, Valgrind) are put into
  * KASAN's. */
 void decode_text_write(FILE *out, const struct decode_record *r, const struct decode_text_options *how);
 /* One line: place in the log, title, file and line. */
@@ -237,10 +237,10 @@ void decode_writer_finish(struct decode_writer *w); /* frees the writer, too */
 
 /* ---- suppressed.c, merge.c ------------------------------------------------------------------- */
 
-/* Does a rule suppress this report? Counts the rule's use. */
+/* Does a rule suppress this report?  Counts the rule's use. */
 bool decode_record_suppressed(const struct decode_record *r, struct suppressions *rules);
 
-/* Records by signature, each bug once. What does not fit into a fixed amount of memory goes to temporary files. */
+/* Records by signature, each bug once.  What does not fit into a fixed amount of memory goes to temporary files. */
 struct decode_merge;
 struct decode_bug {
 	uint64_t signature, count, example;
@@ -253,14 +253,14 @@ void decode_merge_add(struct decode_merge *m, const struct decode_record *r);
 bool decode_merge_finish(struct decode_merge *m);
 /* The bugs in order of their signatures; false: there are no more. */
 bool decode_merge_next(struct decode_merge *m, struct decode_bug *bug);
-/* A record of the bug, a whole one if there was one, with the bug's count; the caller frees it. NULL: it could not
+/* A record of the bug, a whole one if there was one, with the bug's count; the caller frees it.  NULL: it could not
  * be read back. */
 struct decode_record *decode_merge_example(struct decode_merge *m, const struct decode_bug *bug);
 bool decode_merge_failed(const struct decode_merge *m);
 
 /* ---- json_read.c, json_write.c --------------------------------------------------------------- */
 
-/* Reads a line "{"schema":"memsan-report/1",…}". NULL: it is not such a line, or is broken; *why says which. */
+/* Reads a line "{"schema":"memsan-report/1",…}".  NULL: it is not such a line, or is broken; *why says which. */
 struct decode_record *decode_json_read(const char *line, size_t len, const char **why);
 void decode_json_write(FILE *out, const struct decode_record *r);
 

@@ -51,7 +51,7 @@ struct decode_envelope {
 enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *line, size_t len, const char **text,
                                            size_t *text_len);
 void decode_envelope_reset(struct decode_envelope *w);
-/* May the line be wrapped? False is certain. Called for every line, so it is quick. */
+/* May the line be wrapped?  False is certain.  Called for every line, so it is quick. */
 static inline bool decode_may_be_envelope(const struct decode_envelope *w, const char *line, size_t len)
 {
 	if (w->form != ENVELOPE_PLAIN)
@@ -168,9 +168,9 @@ struct decode_open {
 	bool have_stamp;
 };
 #define DECODE_PRINTED_LEAK "kmemleak: "
-/* Does a report begin with this line? `text` is NUL-terminated. Sets the record's first fields and the form. */
+/* Does a report begin with this line? `text` is NUL-terminated.  Sets the record's first fields and the form. */
 enum decode_form decode_headline(const char *text, struct decode_open *o);
-/* May one begin? False is certain. Called for every line of a log, so it is quick. */
+/* May one begin?  False is certain.  Called for every line of a log, so it is quick. */
 bool decode_may_be_headline(const char *text, size_t len);
 enum decode_answer decode_line(struct decode_open *o, const char *text);
 enum decode_answer decode_line_asan(struct decode_open *o, const char *text);
@@ -209,7 +209,7 @@ bool decode_add_row(struct decode_record *r, uint64_t addr, const char *bytes, c
 
 /* ---- frame.c --------------------------------------------------------------------------------- */
 
-/* They add one frame per call; false: the line is no frame. With `to` NULL they only look. */
+/* They add one frame per call; false: the line is no frame.  With `to` NULL they only look. */
 bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const char *text);
 bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const char *text);
 bool decode_frame_valgrind(struct decode_record *r, struct decode_stack *to, const char *text);
@@ -251,7 +251,7 @@ void decode_gitlab_put(struct decode_writer *w, const struct decode_record *r);
 void decode_html_head(struct decode_writer *w);
 void decode_html_put(struct decode_writer *w, const struct decode_record *r);
 void decode_html_tail(struct decode_writer *w);
-/* s as text or attribute of XML and HTML; it may hold any bytes. NULL: writes nothing. */
+/* s as text or attribute of XML and HTML; it may hold any bytes.  NULL: writes nothing. */
 void decode_put_xml(FILE *out, const char *s);
 /* The path relative to the working directory if the file is below it, else as it is. */
 const char *decode_relative(const char *path);

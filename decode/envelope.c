@@ -294,7 +294,7 @@ static size_t name_length(const char *p, size_t len)
 	return n;
 }
 
-/* Does the line fit the format? If it does not, the log was not in that format, or is no longer. */
+/* Does the line fit the format?  If it does not, the log was not in that format, or is no longer. */
 static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 {
 	size_t name;

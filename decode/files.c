@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/files.c - which file is the module of that name? The folders are searched once; symbolic links are not
+/* decode/files.c - which file is the module of that name?  The folders are searched once; symbolic links are not
  * followed. */
 #include "config.h"
 

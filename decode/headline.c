@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/headline.c - is this line the first of a report, and of which detector?
- * Each detector has a function, which sees the lines whose first letters allow a headline. It sets the record's
+ * Each detector has a function, which sees the lines whose first letters allow a headline.  It sets the record's
  * detector, kind and headline, what the headline says of the access, and the form of the lines that follow. */
 #include "config.h"
 

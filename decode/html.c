@@ -2,7 +2,7 @@
 /* decode/html.c - the page: one file that needs no network; each report is a part that opens (page.css and page.js
  * are put into the page).
  * The page is complete without JavaScript, which only filters, moves by keyboard and draws the flame graph of leaks.
- * Everything out of a log or a source file goes through decode_put_xml. The page's security policy forbids all that
+ * Everything out of a log or a source file goes through decode_put_xml.  The page's security policy forbids all that
  * is not in the page, so markup that slipped through could load nothing. */
 #include "config.h"
 

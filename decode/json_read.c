@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/json_read.c - reads a line of memsan-report/1, the runtime's or `memsan decode --format=json`'s, into a
  * record.
- * Nothing is trusted. A member of a wrong type counts as missing, and lists have the limits that those of a log
- * have. Members for which a record has no field are kept as JSON if the schema knows them. */
+ * Nothing is trusted.  A member of a wrong type counts as missing, and lists have the limits that those of a log
+ * have.  Members for which a record has no field are kept as JSON if the schema knows them. */
 #include "config.h"
 
 #include <json-c/json.h>

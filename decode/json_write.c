@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/json_write.c - writes a record as one line of JSON, schema memsan-report/1. Every field is always there;
+/* decode/json_write.c - writes a record as one line of JSON, schema memsan-report/1.  Every field is always there;
  * null means that nothing is known.
- * The runtime writes the same schema (reports/render_json.c). What only the runtime knows is kept in a record's
- * extras. Addresses are strings, because a double cannot hold them. */
+ * The runtime writes the same schema (reports/render_json.c).  What only the runtime knows is kept in a record's
+ * extras.  Addresses are strings, because a double cannot hold them. */
 #include "config.h"
 
 #include <inttypes.h>

@@ -240,7 +240,7 @@ static bool read_frame(struct decode_open *o, const char *text, const char *t)
 	return decode_frame_kernel(r, o->stack, t);
 }
 
-/* Is this a trace whose end will be marked? Where the program's registers follow the last frame, "</TASK>" may be
+/* Is this a trace whose end will be marked?  Where the program's registers follow the last frame, "</TASK>" may be
  * missing. */
 static bool trace_open(const struct decode_open *o)
 {

@@ -15,7 +15,7 @@ static void set_access_type(struct decode_record *r, const char *word)
 			r->access = types[i];
 }
 
-/* "insmod/2760", or behind " by thread ": "x/12". The name may hold slashes. */
+/* "insmod/2760", or behind " by thread ": "x/12".  The name may hold slashes. */
 static void set_task(struct decode_record *r, const char *p)
 {
 	size_t len = strcspn(p, "\r\n"), slash = len;
@@ -183,7 +183,7 @@ static void stack_thread(struct decode_open *o, const char *t)
 	}
 }
 
-/* SLUB: "Allocated in func+0x1/0x2 age=1 cpu=0 pid=12". Before Linux 5.16 this frame is the whole stack; later it is
+/* SLUB: "Allocated in func+0x1/0x2 age=1 cpu=0 pid=12".  Before Linux 5.16 this frame is the whole stack; later it is
  * the first of several. */
 static void slub_track(struct decode_open *o, const char *in)
 {

@@ -120,7 +120,7 @@ bool decode_read_page(struct decode_open *o, const char *t)
 	return false;
 }
 
-/* KASAN prints so many rows behind the marked one (META_ROWS_AROUND_ADDR). Once they are there, only its closing
+/* KASAN prints so many rows behind the marked one (META_ROWS_AROUND_ADDR).  Once they are there, only its closing
  * line is missing. */
 #define ROWS_BEHIND 2
 
@@ -167,7 +167,7 @@ bool decode_add_row(struct decode_record *r, uint64_t addr, const char *bytes, c
 	return true;
 }
 
-/* How much memory a byte stands for: 8 bytes in generic KASAN, 16 with tags. A row may have been lost, so the
+/* How much memory a byte stands for: 8 bytes in generic KASAN, 16 with tags.  A row may have been lost, so the
  * smallest step between rows counts. */
 static void row_scale(struct decode_open *o)
 {
@@ -250,7 +250,7 @@ static bool read_slub_row(struct decode_record *r, const char *t)
 
 /* ---- SLUB ------------------------------------------------------------------------------------ */
 
-/* "0xffff888005e5b040-0xffff888005e5b047 @offset=64. First byte 0x78 instead of 0xcc" */
+/* "0xffff888005e5b040-0xffff888005e5b047 @offset=64.  First byte 0x78 instead of 0xcc" */
 bool decode_read_first_byte(struct decode_record *r, const char *t)
 {
 	const char *mark = strstr(t, "First byte 0x");

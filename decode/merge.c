@@ -77,7 +77,7 @@ void decode_merge_destroy(struct decode_merge *m)
 	free(m);
 }
 
-/* Open addressing. The signature is a hash already. Count 0: the slot is free. */
+/* Open addressing.  The signature is a hash already.  Count 0: the slot is free. */
 static struct entry *table_slot(struct decode_merge *m, uint64_t signature)
 {
 	size_t i = (size_t)(signature * 0x9e3779b97f4a7c15u >> 46);

@@ -579,7 +579,7 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 			searched = true;
 			continue;
 		}
-		/* The blank behind a token belongs to the token. Behind "<4>" and kmsg's fields, it is the text's
+		/* The blank behind a token belongs to the token.  Behind "<4>" and kmsg's fields, it is the text's
 		 * indentation. */
 		behind = c;
 		if (letter(&behind, ' ') &&

@@ -149,7 +149,7 @@ static struct decode_open *lane(struct decode_reader *l, uint64_t caller)
 	return NULL;
 }
 
-/* A place for another open report. When all are taken, the report that has been silent longest is cut off. */
+/* A place for another open report.  When all are taken, the report that has been silent longest is cut off. */
 static struct decode_open *lane_new(struct decode_reader *l)
 {
 	struct decode_open *oldest = &l->open[0];
@@ -214,7 +214,7 @@ static uint64_t rule_before(struct decode_reader *l, const struct decode_open *o
 	return l->line;
 }
 
-/* May a report begin here? False is certain. */
+/* May a report begin here?  False is certain. */
 static bool may_begin(const struct line *n)
 {
 	return decode_may_be_headline(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V';
@@ -302,7 +302,7 @@ static enum decode_form begins_report(const struct line *n)
 	return begins;
 }
 
-/* Gives the line to the open report. False: that report is finished, and somebody else must look at the line. */
+/* Gives the line to the open report.  False: that report is finished, and somebody else must look at the line. */
 static bool lane_take(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
 	bool was_closed = o->closed;
@@ -311,7 +311,7 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 		report_cut(l, o, "silence");
 		return false;
 	}
-	/* The rule before may have been the report's last line. A headline behind that rule means that the rule is
+	/* The rule before may have been the report's last line.  A headline behind that rule means that the rule is
 	 * the next report's. */
 	if (was_closed && !starts(n->text, "===")) {
 		enum decode_form next = begins_report(n);

@@ -51,7 +51,7 @@ const char *decode_record_format(struct decode_record *r, const char *format, ..
 	return copy;
 }
 
-/* Doubles an array. The old array stays in the region, which is only freed as a whole. */
+/* Doubles an array.  The old array stays in the region, which is only freed as a whole. */
 static void *grow(struct decode_record *r, void *old, size_t nr, size_t *room, size_t size)
 {
 	size_t wanted = *room ? *room * 2 : 8;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/sarif.c - records as SARIF 2.1.0 (OASIS). Each record is a result, written at once; the rules stand behind
+/* decode/sarif.c - records as SARIF 2.1.0 (OASIS).  Each record is a result, written at once; the rules stand behind
  * the results, since only then all of them are known.
- * The location is that of the guilty function. Stacks are written whole. The places where the object was allocated
- * and freed are related locations, so that a viewer can jump there. The fingerprint is the record's signature, which
+ * The location is that of the guilty function.  Stacks are written whole.  The places where the object was allocated
+ * and freed are related locations, so that a viewer can jump there.  The fingerprint is the record's signature, which
  * is the same in the next run and the next build. */
 #include "config.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/signature.c - the guilty function, the title, and the signature by which a bug is known again.
  * The guilty function is the first one of the main stack that is not plumbing: it belongs to no detector and no
- * allocator, and does not copy for its caller. The title has the form that syzbot gives such bugs on the kernel's
+ * allocator, and does not copy for its caller.  The title has the form that syzbot gives such bugs on the kernel's
  * mailing lists: "KASAN: slab-out-of-bounds Write in foo".
  * The signature is a hash of the detector, the kind and up to four functions, beginning with the guilty one, without
- * the parts that compilers add ("foo.constprop.0", "foo.cold"). It holds no address, offset or line, so the same bug
- * has the same signature on another machine and in the next build. Frames without a function count by module and
+ * the parts that compilers add ("foo.constprop.0", "foo.cold").  It holds no address, offset or line, so the same bug
+ * has the same signature on another machine and in the next build.  Frames without a function count by module and
  * offset.
- * Weaknesses accepted: two bugs of one kind, in one function and on one path, have one signature. A log must have
+ * Weaknesses accepted: two bugs of one kind, in one function and on one path, have one signature.  A log must have
  * the same signature whether or not it was symbolized with inlined functions, so inlined frames do not count. */
 #include "config.h"
 
@@ -115,7 +115,7 @@ bool decode_function_is_plumbing(const char *function)
 	return false;
 }
 
-/* In a kernel report, a function of a module is not plumbing, unless it was inlined there from a header. Tests of
+/* In a kernel report, a function of a module is not plumbing, unless it was inlined there from a header.  Tests of
  * the detectors are named after the functions that they call. */
 static bool frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
@@ -151,7 +151,7 @@ static size_t guilty_index(const struct decode_record *r, const struct decode_st
 	return reliable;
 }
 
-/* The stack to blame. When somebody asks SLUB to look for damage ("echo 1 >/sys/kernel/slab/…/validate"), the one
+/* The stack to blame.  When somebody asks SLUB to look for damage ("echo 1 >/sys/kernel/slab/…/validate"), the one
  * who asks did not do the damage; who freed or allocated the object is nearer to it. */
 static const struct decode_stack *blame_stack(const struct decode_record *r)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/source.c - lines of source code around a place. Keeps up to SOURCES_MAX files in memory. */
+/* decode/source.c - lines of source code around a place.  Keeps up to SOURCES_MAX files in memory. */
 #include "config.h"
 
 #include <fcntl.h>

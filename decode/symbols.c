@@ -232,7 +232,7 @@ static bool user_offset(struct decode_symbols *s, const struct decode_record *r,
 	return true;
 }
 
-/* Which address to look up. False: there is nothing to look up, or all is known already. */
+/* Which address to look up.  False: there is nothing to look up, or all is known already. */
 static bool frame_target(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f,
                          struct target *t, size_t candidate)
 {

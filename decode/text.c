@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/text.c - a record for people: in KASAN's layout, or on one line.
  * A kernel's or memsan's report is printed as it was logged, without the loggers' prefixes, so nothing is lost for
- * which the record has no field. Its frames are completed with functions, files and lines. Reports of other layouts
+ * which the record has no field.  Its frames are completed with functions, files and lines.  Reports of other layouts
  * are built in KASAN's layout from the record. */
 #include "config.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/user.c - reports of AddressSanitizer, LeakSanitizer and Valgrind.
- * AddressSanitizer's report begins with "==PID==ERROR: AddressSanitizer: KIND". It ends with "==PID==ABORTING", or,
- * when the program goes on, with the legend of the shadow bytes. LeakSanitizer's report has a heading and a block
- * for each leak; each block becomes a record. Valgrind writes its pid in front of every line, which prefix.c takes
+ * AddressSanitizer's report begins with "==PID==ERROR: AddressSanitizer: KIND".  It ends with "==PID==ABORTING", or,
+ * when the program goes on, with the legend of the shadow bytes.  LeakSanitizer's report has a heading and a block
+ * for each leak; each block becomes a record.  Valgrind writes its pid in front of every line, which prefix.c takes
  * for the caller; an empty line ends an error. */
 #include "config.h"
 

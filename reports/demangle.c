@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/demangle.c - mangled names as people write them.
- * The C++ runtime has a demangler, and a program with mangled names has the C++ runtime. So the runtime is loaded
+ * The C++ runtime has a demangler, and a program with mangled names has the C++ runtime.  So the runtime is loaded
  * when the first such name comes up; reports of C programs do not pay for it, and without the runtime names are
- * printed as they are. (libiberty is not packaged for linking, and a demangler of our own would be larger than the
+ * printed as they are.  (libiberty is not packaged for linking, and a demangler of our own would be larger than the
  * rest of the symbolizer.) */
 #include "config.h"
 

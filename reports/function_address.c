@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/function_address.c - from "func+0x1d/0x40" back to an address: the functions of one file by name.
  * The kernel prints the distance to the next symbol as a function's size, so that distance is compared, or the ELF
- * symbol's own size. When several functions have one name (static ones of different files), the size decides. When
+ * symbol's own size.  When several functions have one name (static ones of different files), the size decides.  When
  * it does not, there is no answer: no line is better than a wrong one. */
 #include "config.h"
 

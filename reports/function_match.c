@@ -179,7 +179,7 @@ static bool text_matches(const char *pattern, const char *text)
 	return equal_but_arguments(pattern, text) || (name_is_glob(pattern) && name_glob(pattern, text));
 }
 
-/* Does the pattern match an end of the name that begins behind a "::"? "::parse" is the whole name. */
+/* Does the pattern match an end of the name that begins behind a "::"?  "::parse" is the whole name. */
 static bool name_end_matches(const char *pattern, const char *name)
 {
 	size_t len = strlen(name);

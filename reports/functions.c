@@ -66,7 +66,7 @@ static bool search_over(struct search *f)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* May the name match? Cheap, and false is certain. */
+/* May the name match?  Cheap, and false is certain. */
 static bool may_match(const struct search *f, const char *name)
 {
 	return !f->literal_len || memmem(name, strlen(name), f->literal, f->literal_len) != NULL;

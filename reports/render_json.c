@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/render_json.c - a report as one line of JSON, schema memsan-report/1.
- * Addresses are strings, because a double cannot hold them; counts are numbers; null means not known. No field is
- * left out but "leak", which only reports of leaks have. The object is always complete: without room for all frames,
+ * Addresses are strings, because a double cannot hold them; counts are numbers; null means not known.  No field is
+ * left out but "leak", which only reports of leaks have.  The object is always complete: without room for all frames,
  * stacks are cut, and say so ("left_out"). */
 #include "config.h"
 
@@ -80,7 +80,7 @@ static void put_access(struct fmt_buf *b, const struct report_record *r)
 	fmt_printf(b, "}");
 }
 
-/* Writes a JSON frame for each symbol. Inlined functions have the pc of the function that they are inlined into. */
+/* Writes a JSON frame for each symbol.  Inlined functions have the pc of the function that they are inlined into. */
 static void put_symbol(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
                        const struct report_symbol *s)
 {

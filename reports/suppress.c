@@ -82,7 +82,7 @@ void suppressions_destroy(struct suppressions *s)
 
 /* ---- patterns -------------------------------------------------------------------------------- */
 
-/* LeakSanitizer's patterns match anywhere in the text, unless '^' or '$' ties them. '?' is an ordinary character. */
+/* LeakSanitizer's patterns match anywhere in the text, unless '^' or '$' ties them.  '?' is an ordinary character. */
 static bool holds_pattern(const char *pattern, const char *text)
 {
 	bool start = *pattern == '^', anchored;
@@ -344,7 +344,7 @@ static bool line_matches(const struct rule_line *l, const struct suppress_frame 
 	}
 }
 
-/* Matches lines with frames as name_glob matches letters: "..." is the star. Frames behind the last line do not
+/* Matches lines with frames as name_glob matches letters: "..." is the star.  Frames behind the last line do not
  * matter. */
 static bool lines_match(const struct rule_line *lines, size_t nr, const struct suppress_frame *frames, size_t n)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/symbolize.c - code addresses to functions and source lines: modules, their files, their ELF symbols.
  * All addresses of a module are collected before its file is opened, and then resolved together, with one pass over
- * the symbol table. Of the DWARF, only the units that hold one of the addresses are read (symbolize_dwarf.c). So the
+ * the symbol table.  Of the DWARF, only the units that hold one of the addresses are read (symbolize_dwarf.c).  So the
  * time depends on the number of frames and not on the size of the debug information.
  * libdwfl opens the file and finds what belongs to it: the separate debug file by build id or debug link,
- * .gnu_debugdata, dwz files, compressed sections. Every module has a Dwfl of its own, because records hold modules
- * that were mapped at the same address one after the other. Addresses are the ELF file's own (bias 0).
- * A file whose build id differs from the loaded module's belongs to another program. No symbols are better than
+ * .gnu_debugdata, dwz files, compressed sections.  Every module has a Dwfl of its own, because records hold modules
+ * that were mapped at the same address one after the other.  Addresses are the ELF file's own (bias 0).
+ * A file whose build id differs from the loaded module's belongs to another program.  No symbols are better than
  * wrong ones. */
 #include "config.h"
 
@@ -47,7 +47,7 @@ struct symbolizer {
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* Looks for debug files on this machine first. Servers (DEBUGINFOD_URLS) are asked only while they answer quickly:
+/* Looks for debug files on this machine first.  Servers (DEBUGINFOD_URLS) are asked only while they answer quickly:
  * once one was slow, none is asked again for this report. */
 static int find_debuginfo(Dwfl_Module *mod, void **userdata, const char *name, Dwarf_Addr base, const char *file,
                           const char *debuglink, GElf_Word crc, char **found)
@@ -159,7 +159,7 @@ static uint64_t layout_base(int fd)
 	               : 0;
 }
 
-/* Opens one candidate. Returns NULL when it is the module's file, else the reason why it is not. */
+/* Opens one candidate.  Returns NULL when it is the module's file, else the reason why it is not. */
 static const char *open_file(struct symbolizer *s, struct sym_module *m, const char *path)
 {
 	int fd = open_regular(path);
@@ -215,7 +215,7 @@ static bool open_debug_files(struct symbolizer *s, struct sym_module *m)
 	}
 }
 
-/* Fetches the debug file from a server, if DEBUGINFOD_URLS names one. The client library is loaded only then, as in
+/* Fetches the debug file from a server, if DEBUGINFOD_URLS names one.  The client library is loaded only then, as in
  * elfutils. */
 static bool open_from_server(struct symbolizer *s, struct sym_module *m)
 {
@@ -260,7 +260,7 @@ static void module_open(struct symbolizer *s, struct sym_module *m)
 
 /* ---- ELF symbols ----------------------------------------------------------------------------- */
 
-/* Rates a symbol that holds an address: one with a size before one without, global before weak before local. Of
+/* Rates a symbol that holds an address: one with a size before one without, global before weak before local.  Of
  * equal ones the later start wins. */
 static int symbol_rank(const GElf_Sym *sym)
 {
@@ -308,7 +308,7 @@ static void symbol_offer(struct lookup *l, const GElf_Sym *sym, const char *name
 	l->elf_rank = rank;
 }
 
-/* A symbol without a size ends at the next symbol, at the latest at the end of its section. It is offered to all
+/* A symbol without a size ends at the next symbol, at the latest at the end of its section.  It is offered to all
  * addresses up to there; lookups_bound takes it back from those behind another symbol. */
 static uint64_t symbol_end(Dwfl_Module *mod, const GElf_Sym *sym, GElf_Word section, uint64_t start)
 {
@@ -327,7 +327,7 @@ static uint64_t symbol_end(Dwfl_Module *mod, const GElf_Sym *sym, GElf_Word sect
 }
 
 /* An address without a symbol of its own (a static function of a stripped library) does not belong to a function far
- * below that happens to have no size. Each lookup knows the nearest start since the lookup before. */
+ * below that happens to have no size.  Each lookup knows the nearest start since the lookup before. */
 static void lookups_bound(struct lookup **lookups, size_t n)
 {
 	uint64_t nearest = 0;
@@ -369,7 +369,7 @@ static void resolve_elf(struct symbolizer *s, struct sym_module *m, struct looku
 }
 
 /* libc starts the program and each thread, so it has frames in every report, and its compressed debug information
- * takes longer to unpack than all the rest. Nobody needs the lines of these functions. */
+ * takes longer to unpack than all the rest.  Nobody needs the lines of these functions. */
 static bool only_starts_program(struct lookup **lookups, size_t n)
 {
 	static const char *const starters[] = {

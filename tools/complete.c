@@ -62,7 +62,7 @@ struct decoder {
 
 /* ---- recognising ----------------------------------------------------------------------------- */
 
-/* Reads " (BuildId 0123ab)" at p. Returns what follows; NULL: it is something else. */
+/* Reads " (BuildId 0123ab)" at p.  Returns what follows; NULL: it is something else. */
 static const char *parse_build_id(const char *p, uint8_t *id, size_t *len)
 {
 	if (strncmp(p, BUILD_ID_MARK, strlen(BUILD_ID_MARK)) != 0)
@@ -109,7 +109,7 @@ static bool find_frame(const char *line, struct bare_frame *f)
 	return false;
 }
 
-/* Finds " NAME 0xSTART-0xEND /PATH (BuildId …) (remark)". Returns the path, which the caller frees; the build id may
+/* Finds " NAME 0xSTART-0xEND /PATH (BuildId …) (remark)".  Returns the path, which the caller frees; the build id may
  * be missing. */
 static char *find_module(const char *line, uint8_t *id, size_t *id_len)
 {
@@ -196,7 +196,7 @@ static void known_module_learn(struct decoder *d, const char *line)
 		known_module_add(d, &m);
 }
 
-/* The module of a frame. A frame that names its module by path adds the module. */
+/* The module of a frame.  A frame that names its module by path adds the module. */
 static struct known_module *frame_module(struct decoder *d, const char *line, const struct bare_frame *f)
 {
 	const char *name = line + f->start, *last = module_base(name, f->name_len);
@@ -225,7 +225,7 @@ static void known_modules_forget(struct decoder *d, bool all)
 	d->nr_modules = kept;
 }
 
-/* Prints once why a module has no symbols. Single functions without a name are not worth a line. */
+/* Prints once why a module has no symbols.  Single functions without a name are not worth a line. */
 static void known_module_complain(struct decoder *d, struct known_module *m, const char *name, size_t name_len)
 {
 	const char *why = symbolizer_note(d->symbolizer, m->number);

@@ -103,7 +103,7 @@ static bool readable(const char *path, bool folder)
 	return true;
 }
 
-/* Returns EXIT_USAGE, 1 or 0. Arguments that are not options move to the front of argv, *nr of them. */
+/* Returns EXIT_USAGE, 1 or 0.  Arguments that are not options move to the front of argv, *nr of them. */
 static int parse_arguments(struct decode *d, int argc, char **argv, size_t *nr)
 {
 	bool more = true;

@@ -131,10 +131,10 @@ static int describe_main(int argc, char **argv)
 	if (status)
 		return status;
 	if (argc < 2)
-		return tool_usage_error("describe", "no address");
+		return tool_usage_error("describe", "ADDR is missing");
 	for (int i = 1; i < argc; i++)
 		if (!tool_address(argv[i], &addr))
-			return tool_usage_error("describe", "'%s' is no address", argv[i]);
+			return tool_usage_error("describe", "'%s' is not an address", argv[i]);
 	if (!image_open_choice(&im, &choice))
 		return EXIT_USAGE;
 	image_find_extra(&im);

@@ -102,7 +102,7 @@ static char *take_file(const char *path)
 	return text;
 }
 
-/* The input of every run. A terminal is not read. */
+/* The input of every run.  A terminal is not read. */
 static int input_prepare(off_t *at)
 {
 	struct stat st;
@@ -197,7 +197,7 @@ static void run_free(struct run *r)
 
 /* ---- reports --------------------------------------------------------------------------------- */
 
-/* A string member of a report's line. It is compared and shown as it is, so it is not unescaped. */
+/* A string member of a report's line.  It is compared and shown as it is, so it is not unescaped. */
 static bool member(const char *line, const char *name, char *value, size_t size)
 {
 	char *key = tool_format("\"%s\":\"", name);
@@ -427,7 +427,7 @@ static void on_interrupt(int sig)
 	interrupted = 1;
 }
 
-/* Tries one allocation after the other until nothing fails. Returns how many failed. */
+/* Tries one allocation after the other until nothing fails.  Returns how many failed. */
 static unsigned long run_all(struct session *s, const struct run *plain)
 {
 	char what[256];

@@ -113,7 +113,7 @@ static void count_object(void *ctx, uint64_t addr, enum leak_class class)
 		count_in_place(c, &o, o.cache);
 }
 
-/* Objects that the program cut out of a block count beside the block, since either may be what grows. The cache name
+/* Objects that the program cut out of a block count beside the block, since either may be what grows.  The cache name
  * of a fence slot belongs to one object alone, so "fence" stands for it. */
 static void count_extra(struct census *c)
 {
@@ -197,7 +197,7 @@ bool census_save(const struct census *c, const char *path)
 	FILE *f = fopen(path, "wxe");
 
 	if (!f) {
-		tool_say("%s cannot be written: %s", path, strerror(errno));
+		tool_say("cannot write %s: %s", path, strerror(errno));
 		return false;
 	}
 	fprintf(f, HEADER "\"pid\":%d,\"program\":", c->im->pid);
@@ -207,7 +207,7 @@ bool census_save(const struct census *c, const char *path)
 		fprintf(f, "{\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 ",%s\n", c->places[i].objects,
 		        c->places[i].bytes, c->places[i].name);
 	if (fclose(f) != 0) {
-		tool_say("%s cannot be written: %s", path, strerror(errno));
+		tool_say("cannot write %s: %s", path, strerror(errno));
 		return false;
 	}
 	return true;
@@ -242,7 +242,7 @@ struct census *census_read(const char *path)
 
 	memset(c, 0, sizeof(*c));
 	if (!f) {
-		tool_say("%s cannot be read: %s", path, strerror(errno));
+		tool_say("cannot read %s: %s", path, strerror(errno));
 		return NULL;
 	}
 	ok = fgets(line, LINE_MAX_BYTES, f) && strncmp(line, HEADER, strlen(HEADER)) == 0;

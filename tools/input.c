@@ -53,7 +53,7 @@ static void wait_for_input(int fd, const struct input_options *o)
 	}
 }
 
-/* Waits a moment for more. A file that was rotated or cut is read from its beginning. *quiet_ms counts since the
+/* Waits a moment for more.  A file that was rotated or cut is read from its beginning. *quiet_ms counts since the
  * last byte. */
 static void follow_wait(int fd, const struct input_options *o, unsigned *quiet_ms)
 {

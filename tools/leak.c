@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/leak.c - memsan leak: which objects can nothing reach any more, in a process or in a core file?
  * By default the process is asked: it scans a copy of itself and leaves the result in its memory, where memsan reads
- * it; the reports are made here. With --external and for core files, the scan runs here, with the library's marking
- * engine and rules for roots (leak/). It reads the memory through an image, and symbolizes reports at once.
- * A running process changes while it is read. So there are two scans, and an object counts as lost only when both
- * found the same object lost at the same place (kmemleak's rule). Pointers that exist only in a register of a
+ * it; the reports are made here.  With --external and for core files, the scan runs here, with the library's marking
+ * engine and rules for roots (leak/).  It reads the memory through an image, and symbolizes reports at once.
+ * A running process changes while it is read.  So there are two scans, and an object counts as lost only when both
+ * found the same object lost at the same place (kmemleak's rule).  Pointers that exist only in a register of a
  * running thread are not seen. */
 #include "config.h"
 
@@ -243,7 +243,7 @@ static struct suppressions *read_suppressions(const char *path)
 	FILE *f = fopen(path, "r");
 
 	if (!f || !s) {
-		tool_say("%s cannot be read: %s", path, strerror(errno));
+		tool_say("cannot read %s: %s", path, strerror(errno));
 		exit(EXIT_USAGE);
 	}
 	text[fread(text, 1, HELPER_RULES_MAX, f)] = 0;
@@ -259,7 +259,7 @@ struct printed {
 	size_t nr_rules;
 };
 
-/* Two places in one function have the same rule. The first line in the braces, which is the name, is not compared. */
+/* Two places in one function have the same rule.  The first line in the braces, which is the name, is not compared. */
 static bool suggested_before(struct printed *p, const char *rule)
 {
 	const char *body = strchr(rule + 2, '\n');
@@ -317,7 +317,8 @@ static int report(struct leak_job *j)
 	j->unseen = image_unseen(&j->image);
 	image_say_missing(&j->image);
 	if (j->unseen)
-		tool_say("%" PRIu64 " of them may hold pointers: what nothing else points to is only possibly lost",
+		tool_say("%" PRIu64
+		         " of them may hold pointers, so objects that nothing else points to count as possibly lost",
 		         j->unseen);
 	for (uint32_t i = 0; sym && i < g->nr; i++)
 		if (j->classes >> g->groups[g->order[i]].class & 1)
@@ -377,7 +378,7 @@ static int growth(struct leak_job *j)
 		seconds = 0;
 	if (seconds > 0 && j->choice.core)
 		return tool_usage_error("leak",
-		                        "a core file does not change: --growth=FILE compares it with an earlier one");
+		                        "a core file does not change; compare it with an earlier one: --growth=FILE");
 	if (j->growth && !(before = census_before(j, j->growth, seconds)))
 		return EXIT_USAGE;
 	if (!image_open_choice(&j->image, &j->choice))
@@ -395,7 +396,7 @@ static int why_alive(struct leak_job *j)
 	uint64_t addr;
 
 	if (!tool_address(j->why, &addr))
-		return tool_usage_error("leak", "'%s' is no address", j->why);
+		return tool_usage_error("leak", "'%s' is not an address", j->why);
 	if (!image_open_choice(&j->image, &j->choice))
 		return EXIT_USAGE;
 	image_find_thread_pointers(&j->image);
@@ -434,7 +435,8 @@ static bool take_option(struct leak_job *j, const char *arg)
 static int command(struct leak_job *j)
 {
 	if (j->choice.core || (j->choice.external && !j->ask.dump))
-		return tool_usage_error("leak", "a command is for a process that can answer");
+		return tool_usage_error("leak",
+		                        "--command needs a running process that answers: --pid without --external");
 	if (!image_open_choice(&j->image, &j->choice))
 		return EXIT_USAGE;
 	if (!j->ask.dump)
@@ -459,11 +461,11 @@ static int leak_main(int argc, char **argv)
 			             : job.choice.core                     ? job.choice.earlier
 			                                                   : GROWTH_SECONDS;
 		else if (!take_option(&job, argv[i]))
-			return tool_usage_error("leak", "'%s' is not understood", argv[i]);
+			return tool_usage_error("leak", "unknown argument '%s'", argv[i]);
 	if (job.asked_growth && !job.growth)
-		return tool_usage_error("leak", "--growth wants an earlier core file, or a file that --save wrote");
+		return tool_usage_error("leak", "--growth needs an earlier core file, or a file that --save wrote");
 	if (job.choice.earlier && job.growth != job.choice.earlier)
-		return tool_usage_error("leak", "one core file, or two with --growth");
+		return tool_usage_error("leak", "more than one core file needs --growth; two are allowed");
 	if (job.ask.command || job.ask.dump)
 		return command(&job);
 	if (job.why)

@@ -28,7 +28,7 @@ static void take_record(void *ctx, struct decode_record *r)
 	decode_record_free(r);
 }
 
-/* Collects all records of some logs. NULL: that failed, and a line was printed. *bad is set when a file could not be
+/* Collects all records of some logs.  NULL: that failed, and a line was printed. *bad is set when a file could not be
  * read. */
 static struct decode_merge *gather(struct report *p, char **names, size_t nr, bool *bad)
 {
@@ -38,7 +38,7 @@ static struct decode_merge *gather(struct report *p, char **names, size_t nr, bo
 
 	p->merge = decode_merge_create();
 	if (!reader || !p->merge) {
-		tool_say("cannot begin: %s", strerror(errno));
+		tool_say("cannot create temporary files: %s", strerror(errno));
 		return NULL;
 	}
 	if (!nr) {
@@ -50,7 +50,7 @@ static struct decode_merge *gather(struct report *p, char **names, size_t nr, bo
 	decode_reader_destroy(reader);
 	if (decode_merge_finish(p->merge))
 		return p->merge;
-	tool_say("a temporary file cannot be written: %s", strerror(errno));
+	tool_say("cannot write a temporary file: %s", strerror(errno));
 	decode_merge_destroy(p->merge);
 	return NULL;
 }
@@ -108,7 +108,7 @@ static int diff_main(struct report *p, char **names, size_t nr)
 	uint64_t fresh = 0, gone = 0, both = 0;
 
 	if (nr < 2)
-		return tool_usage_error("report", "diff wants a baseline and at least one file");
+		return tool_usage_error("report", "diff needs a baseline and at least one more file");
 	old = gather(p, names, 1, &bad);
 	new = old ? gather(p, names + 1, nr - 1, &bad) : NULL;
 	if (!new || !output_begin(&p->out))
@@ -201,7 +201,7 @@ static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
 				return EXIT_USAGE;
 		} else if ((value = tool_option_value("-n", argv, argc, &i)) != NULL) {
 			if (!tool_number(value, 1, TOP_MAX, &p->top))
-				return tool_usage_error("report", "'%s' is no number of reports", value);
+				return tool_usage_error("report", "'%s' is not a number of reports", value);
 		} else {
 			return tool_usage_error("report", "unknown option '%s'", argv[i]);
 		}
@@ -231,8 +231,8 @@ static int report_main(int argc, char **argv)
 		return status ? status : verbs[i].main(&p, argv, nr);
 	}
 	if (argc > 1)
-		return tool_usage_error("report", "there is no 'report %s'", argv[1]);
-	return tool_usage_error("report", "merge, diff or top?");
+		return tool_usage_error("report", "unknown action '%s'", argv[1]);
+	return tool_usage_error("report", "merge, diff or top is missing");
 }
 
 const struct tool_command command_report = {

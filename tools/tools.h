@@ -39,7 +39,7 @@
 #include "lib/lib.h"
 #include "slab/slab.h"
 
-/* Exit statuses. Where memsan starts a program, they are those of env(1) and nohup(1). */
+/* Exit statuses.  Where memsan starts a program, they are those of env(1) and nohup(1). */
 enum { EXIT_USAGE = 2, EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
 struct tool_command {
@@ -56,7 +56,7 @@ extern const struct tool_command command_run, command_options, command_decode, c
 
 /* Prints "memsan: " and the text as one line on standard error. */
 void tool_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The same, then "Try 'memsan COMMAND --help'". Returns EXIT_USAGE. */
+/* The same, then "Try 'memsan COMMAND --help'".  Returns EXIT_USAGE. */
 int tool_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Index of the name with the smallest edit distance from `word`; -1: no name is near enough to be meant. */
 int tool_nearest(const char *word, const char *const *names, size_t nr);
@@ -64,7 +64,7 @@ int tool_nearest(const char *word, const char *const *names, size_t nr);
 void *tool_alloc(size_t size);
 /* The value of "--name=value" or "--name value" at argv[*i]; NULL: argv[*i] is something else. */
 const char *tool_option_value(const char *name, char **argv, int argc, int *i);
-/* A number on the command line: decimal digits only, from min to max. False: the text is something else. */
+/* A number on the command line: decimal digits only, from min to max.  False: the text is something else. */
 bool tool_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 #define TOOL_PID_MAX (1 << 30)
 /* An address on the command line: hexadecimal digits, with or without 0x. */
@@ -72,7 +72,7 @@ bool tool_address(const char *text, uint64_t *addr);
 char *tool_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* All bytes of fd up to its end, NUL-terminated; the caller frees them.  len may be NULL. */
 char *tool_read_all(int fd, size_t *len);
-/* Keeps the errno of the first write to standard output that failed. A long output calls it after each piece. */
+/* Keeps the errno of the first write to standard output that failed.  A long output calls it after each piece. */
 void tool_check_output(void);
 /* Flushes standard output and returns `status`. After a failed write (reported, unless the pipe was closed), 0
  * becomes 1. */
@@ -81,12 +81,12 @@ int tool_finish_output(int status);
 /* ---- spawn.c --------------------------------------------------------------------------------- */
 
 /* Starts a program in a process group of its own; it ends when memsan ends. in_fd becomes its standard input (-1:
- * /dev/null), out_fd its standard output (-1: memsan's). With STDIN_FILENO as in_fd, the program is a shell on our
+ * /dev/null), out_fd its standard output (-1: memsan's).  With STDIN_FILENO as in_fd, the program is a shell on our
  * terminal and stays in our process group. -1: fork failed, and a line was printed. */
 pid_t spawn_program(char *const argv[], int in_fd, int out_fd);
-/* Starts a program that reads in_fd. Returns the read end of its output; -1: it cannot be run (errno). */
+/* Starts a program that reads in_fd.  Returns the read end of its output; -1: it cannot be run (errno). */
 int spawn_filter(char *const argv[], int in_fd, pid_t *pid);
-/* Waits until the process ends. Returns its wait status; -1: there is no such child. */
+/* Waits until the process ends.  Returns its wait status; -1: there is no such child. */
 int spawn_wait(pid_t pid);
 
 /* ---- screen.c: standard output is a terminal ------------------------------------------------- */
@@ -114,9 +114,9 @@ struct target {
 	char file[4096];   /* the file that the reason is about; "" when the program was not found */
 	char reason[256];  /* for people; empty for TARGET_PRELOADABLE */
 	bool holds_memsan; /* linked with libmemsan.a */
-	bool own_libraries; /* some of its libraries do not come from the system's folders, so they may be instrumented */
+	bool own_libraries; /* some libraries are not in the system's folders, so they may be instrumented */
 };
-/* Finds `program` as execvp(3) would and reads its ELF header. A #! line leads to the interpreter (once). */
+/* Finds `program` as execvp(3) would and reads its ELF header.  A #! line leads to the interpreter (once). */
 void target_inspect(const char *program, struct target *t);
 
 /* ---- supervise.c ----------------------------------------------------------------------------- */
@@ -127,15 +127,15 @@ struct supervisor {
 	char notify_path[64];
 };
 void supervisor_init(struct supervisor *s);
-/* Runs argv[0] in this process's environment. Returns memsan's exit status, or dies by the signal that the program
- * died by. After a report in the program or a process that it started, the status is the option exitcode of the
+/* Runs argv[0] in this process's environment.  Returns memsan's exit status, or dies by the signal that the program
+ * died by.  After a report in the program or a process that it started, the status is the option exitcode of the
  * process that reported first. */
 int supervisor_run(struct supervisor *s, char **argv);
 
 /* ---- fail_each.c ----------------------------------------------------------------------------- */
 
 /* Runs argv[0] again and again with `option_text` as MEMSAN_OPTIONS and lets its 1st, 2nd, 3rd … allocation fail,
- * until a run has too few allocations for a failure. Prints what each failure did to the program. Returns exitcode
+ * until a run has too few allocations for a failure.  Prints what each failure did to the program.  Returns exitcode
  * if a failure did harm, else 0. */
 int fail_each_run(char **argv, const char *option_text, unsigned exitcode);
 
@@ -143,7 +143,7 @@ int fail_each_run(char **argv, const char *option_text, unsigned exitcode);
 
 struct decode_reader;
 /* Reads a log to its end: a file, also a compressed one (gzip, bzip2, xz, zstd, lz4), or "-" for standard input.
- * Calls `idle` when a pipe or growing file is silent. False: it cannot be read, and a line was printed. */
+ * Calls `idle` when a pipe or growing file is silent.  False: it cannot be read, and a line was printed. */
 struct input_options {
 	bool follow;
 	void (*idle)(void *ctx);
@@ -173,7 +173,7 @@ void output_finish(struct output *o);
 
 /* ---- complete.c ------------------------------------------------------------------------------ */
 
-/* Copies logs to standard output and completes memsan's frames. Returns the exit status. */
+/* Copies logs to standard output and completes memsan's frames.  Returns the exit status. */
 int complete_files(char **names, size_t nr);
 
 /* ---- describe.c ------------------------------------------------------------------------------ */

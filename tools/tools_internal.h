@@ -9,7 +9,7 @@
 
 /* ---- why.c, growth.c ------------------------------------------------------------------------- */
 
-/* Prints the path to the object. Returns 0; 1: nothing reaches the object; EXIT_USAGE: there is no live object. */
+/* Prints the path to the object.  Returns 0; 1: nothing reaches the object; EXIT_USAGE: there is no live object. */
 int leak_why(struct image *im, uint64_t addr, enum option_format format);
 
 /* A census counts what is allocated, by the place that allocated it. */
@@ -18,7 +18,7 @@ struct census *census_take(struct image *im);
 /* Reads a saved census; NULL: it cannot be read, and a line was printed. */
 struct census *census_read(const char *path);
 bool census_save(const struct census *c, const char *path);
-/* Prints the places that grew, largest first. Returns 1 when there is one, else 0. */
+/* Prints the places that grew, largest first.  Returns 1 when there is one, else 0. */
 int census_compare(const struct image *im, const struct census *before, const struct census *now,
                    enum option_format format);
 

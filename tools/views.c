@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/views.c - memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces: the heap of a process or
- * a core file as the kernel shows its own. */
+/* tools/views.c - memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces: show the heap of a
+ * process or core file in the kernel's formats. */
 #include "config.h"
 
 #include "reports/reports.h"
@@ -68,7 +68,8 @@ static void put_place(void *ctx, uint64_t pc, struct fmt_buf *b)
 	           (unsigned long long)found[n - 1].offset + 1, (unsigned long long)found[n - 1].size, base);
 }
 
-/* The process's jiffies now; of a core file 0, from which every age would be 0: then the newest track is now. */
+/* The jiffies of a process.  For a core file 0, which stands for the time of the newest track: else every age would
+ * be 0. */
 static uint64_t jiffies_of(const struct shown *s, bool core)
 {
 	struct timespec t;
@@ -94,7 +95,7 @@ static bool open_shown(struct shown *s, const struct image_choice *choice)
 
 /* ---- buddyinfo, vmallocinfo ------------------------------------------------------------------ */
 
-static struct shown shown; /* some tens of kilobytes */
+static struct shown shown; /* static, because it has some tens of kilobytes */
 
 static int simple_main(int argc, char **argv, void (*fn)(const struct slab_show *s))
 {
@@ -104,7 +105,7 @@ static int simple_main(int argc, char **argv, void (*fn)(const struct slab_show 
 	if (status)
 		return status;
 	if (argc > 1)
-		return tool_usage_error(argv[0], "'%s' is not understood", argv[1]);
+		return tool_usage_error(argv[0], "unknown argument '%s'", argv[1]);
 	if (!open_shown(&shown, &choice))
 		return EXIT_USAGE;
 	fn(&shown.show);
@@ -123,7 +124,7 @@ static int vmallocinfo_main(int argc, char **argv)
 
 /* ---- alloc_traces, free_traces --------------------------------------------------------------- */
 
-/* The newest time in a core's tracks, so that ages count from there. */
+/* Finds the newest time in a core file's tracks, from which ages count. */
 static void newest(void *ctx, const struct slab_view_run *r)
 {
 	struct shown *s = ctx;
@@ -184,7 +185,7 @@ struct top {
 	bool once;
 };
 
-static char sort_key; /* for qsort */
+static char sort_key; /* for qsort's comparison */
 
 static uint64_t row_value(const struct top_row *r)
 {
@@ -224,7 +225,7 @@ static double percent(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-/* slabtop(1)'s head. */
+/* Prints totals as slabtop(1) does at its top. */
 static void print_totals(FILE *f, const struct top_row *rows, size_t n)
 {
 	uint64_t active = 0, objects = 0, active_slabs = 0, slabs = 0, active_caches = 0, active_bytes = 0, bytes = 0,
@@ -254,7 +255,7 @@ static void print_totals(FILE *f, const struct top_row *rows, size_t n)
 	        objects ? (double)bytes / 1024 / (double)objects : 0, (double)high / 1024);
 }
 
-/* Rows of all caches, sorted; key 0: as they were made. */
+/* Collects the rows of all caches, sorted by `key`; key 0: not sorted. */
 static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLAB_VIEW_CACHES],
                         struct slab_show_cache *areas)
 {
@@ -309,8 +310,8 @@ static void draw_top(char key)
 	free(text);
 }
 
-/* Shows it again and again, until the process or the user has had enough.  Keys are slabtop(1)'s: a letter sorts, q and
- * Q end, any other draws anew. */
+/* Shows the caches again and again, until the process ends or the user quits.  The keys are slabtop(1)'s: a letter
+ * sorts, q and Q quit, any other key draws again. */
 static int top_loop(const struct image_choice *choice, struct top *top)
 {
 	int key = 0;
@@ -329,7 +330,7 @@ static int top_loop(const struct image_choice *choice, struct top *top)
 	return tool_finish_output(0);
 }
 
-/* -d N, --delay=N and the like; NULL: it is something else.  An argument may be the next word. */
+/* The value of "-d N", "--delay N" or "--delay=N"; NULL: argv[*i] is something else. */
 static const char *value_of(int argc, char **argv, int *i, const char *short_name, const char *long_name)
 {
 	size_t len = strlen(long_name);
@@ -356,20 +357,20 @@ static int top_arguments(int argc, char **argv, struct image_choice *choice, str
 		if (delay) {
 			top->delay = strtod(delay, &end);
 			if (end == delay || *end || !(top->delay > 0 && top->delay < 1e6))
-				return tool_usage_error("slabtop", "'%s' is no number of seconds", delay);
+				return tool_usage_error("slabtop", "'%s' is not a number of seconds", delay);
 		} else if (sort) {
 			if (!is_sort_key(sort))
-				return tool_usage_error("slabtop", "'%s' is no sort key", sort);
+				return tool_usage_error("slabtop", "'%s' is not a sort key", sort);
 			top->sort = *sort;
 		} else if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--once") == 0) {
 			top->once = true;
 		} else if (argv[i][0] != '-' && !choice->pid) {
 			uint64_t pid;
 			if (!tool_number(argv[i], 1, TOOL_PID_MAX, &pid))
-				return tool_usage_error("slabtop", "'%s' is no process", argv[i]);
+				return tool_usage_error("slabtop", "'%s' is not a process id", argv[i]);
 			choice->pid = (int)pid;
 		} else {
-			return tool_usage_error("slabtop", "'%s' is not understood", argv[i]);
+			return tool_usage_error("slabtop", "unknown argument '%s'", argv[i]);
 		}
 	}
 	return 0;
@@ -387,8 +388,8 @@ static int slabinfo_main(int argc, char **argv)
 	for (int i = 1; !status && i < argc; i++) {
 		const char *sort = value_of(argc, argv, &i, "-s", "--sort");
 		if (!sort || !is_sort_key(sort))
-			return tool_usage_error("slabinfo", "'%s' is %s", sort ? sort : argv[i],
-			                        sort ? "no sort key" : "not understood");
+			return tool_usage_error("slabinfo", sort ? "'%s' is not a sort key" : "unknown argument '%s'",
+			                        sort ? sort : argv[i]);
 		key = *sort;
 	}
 	if (status)
@@ -419,7 +420,7 @@ static int slabtop_main(int argc, char **argv)
 	if (status)
 		return status;
 	if (!choice.pid && !choice.core)
-		return tool_usage_error("slabtop", "which process?");
+		return tool_usage_error("slabtop", "PID is missing");
 	if (!open_shown(&shown, &choice))
 		return EXIT_USAGE;
 	top.once |= choice.core || !isatty(1);

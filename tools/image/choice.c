@@ -18,7 +18,7 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 		if (pid) {
 			uint64_t n;
 			if (!tool_number(pid, 1, TOOL_PID_MAX, &n))
-				return tool_usage_error(command, "'%s' is no process", pid);
+				return tool_usage_error(command, "'%s' is not a process id", pid);
 			choice->pid = (int)n;
 		} else if (core) {
 			choice->earlier = choice->core;
@@ -26,7 +26,8 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 		} else if (exe) {
 			choice->exe = exe;
 		} else if (strcmp(argv[i], "--external") == 0) {
-			choice->external = true; /* what only looks does so from outside anyway */
+			choice->external =
+				true; /* without meaning for commands that only look, which do so from outside anyway */
 		} else {
 			argv[left++] = argv[i];
 		}
@@ -34,7 +35,7 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 	*argc = left;
 	if ((choice->pid != 0) == (choice->core != NULL))
 		return tool_usage_error(command, choice->core ? "--pid and --core exclude each other"
-		                                              : "--pid PID or --core FILE is wanted");
+		                                              : "--pid PID or --core FILE is missing");
 	return 0;
 }
 
@@ -43,7 +44,8 @@ void image_say_missing(const struct image *im)
 	if (im->missing)
 		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", im->missing);
 	if (im->left_out)
-		tool_say("%" PRIu64 " of them gdb left out, since it stops at the first guard page of a mapping; a "
+		tool_say("%" PRIu64
+		         " of them were left out by gdb, which stops at the first guard page of a mapping; a "
 		         "core file that the kernel writes has them",
 		         im->left_out);
 }

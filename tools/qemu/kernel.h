@@ -59,7 +59,7 @@ const char *kernel_setup_name(enum kernel_setup setup);
 void kernel_debian_config(char *text);
 /* What the kernel of a profile is expected to print; Debian's kernel counts as a light one. */
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p);
-/* '-' and '_' are equal. NULL: there is no such bug; a line with the nearest name was printed. */
+/* '-' and '_' are equal.  NULL: there is no such bug; a line with the nearest name was printed. */
 const struct kernel_bug *kernel_find_bug(const char *name);
 /* "KASAN slab-out-of-bounds in f", "no report", "not done there"; the caller frees the text. */
 char *kernel_cell_text(const struct kernel_bug *bug, enum kernel_profile p);
@@ -88,7 +88,7 @@ struct kernel_options {
 extern volatile sig_atomic_t kernel_signal;
 void kernel_watch_signals(void);
 
-/* Where kernel/ is: beside the command in a build folder, or installed. NULL: in neither place; a line was printed. */
+/* Where kernel/ is: beside the command in a build folder, or installed.  NULL: in neither place; a line was printed. */
 const char *kernel_data_dir(void);
 struct kernel_built {
 	char *dir;     /* the build folder, or the headers of an installed kernel */
@@ -97,17 +97,17 @@ struct kernel_built {
 	char *release; /* as uname -r prints it there */
 	bool arm64;
 };
-/* Are QEMU and the compilers installed that the profile needs? False: a line says what to install. */
+/* Are QEMU and the compilers installed that the profile needs?  False: a line says what to install. */
 bool kernel_programs_there(enum kernel_profile p);
-/* Finds the kernel of a profile, and builds it if need be. False: a line was printed. */
+/* Finds the kernel of a profile, and builds it if need be.  False: a line was printed. */
 bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k);
-/* Builds a folder with a module's source for this kernel. NULL: a line was printed. The caller frees the path. */
+/* Builds a folder with a module's source for this kernel.  NULL: a line was printed.  The caller frees the path. */
 char *kernel_get_module(const struct kernel_built *k, const char *source);
-/* The guest's first program, for this kernel's processor. NULL: a line was printed. The caller frees the path. */
+/* The guest's first program, for this kernel's processor.  NULL: a line was printed.  The caller frees the path. */
 char *kernel_get_init(const struct kernel_built *k);
-/* A statically linked busybox for this kernel's processor. NULL: a line was printed. The caller frees the path. */
+/* A statically linked busybox for this kernel's processor.  NULL: a line was printed.  The caller frees the path. */
 char *kernel_get_busybox(const struct kernel_built *k);
-/* The release that a .ko file was built for; "": it is not a module, and a line was printed. The caller frees the
+/* The release that a .ko file was built for; "": it is not a module, and a line was printed.  The caller frees the
  * text. */
 char *kernel_module_release(const char *path);
 /* The path of the one .ko file in a folder, or NULL. */
@@ -115,7 +115,7 @@ char *kernel_module_file(const char *dir);
 
 /* ---- kernel_work.c --------------------------------------------------------------------------- */
 
-/* The folder for this run's files, which the first call makes. NULL: a line was printed. */
+/* The folder for this run's files, which the first call makes.  NULL: a line was printed. */
 const char *kernel_work_dir(void);
 /* With --keep, writes a guest's console into that folder. */
 void kernel_keep_log(const struct kernel_options *o, const char *name, const char *log);
@@ -133,7 +133,7 @@ void initrd_data(struct initrd *r, const char *name, unsigned mode, const void *
 bool initrd_file(struct initrd *r, const char *name, unsigned mode, const char *path); /* false: a line was printed */
 bool initrd_finish(struct initrd *r);                                                  /* false: a line was printed */
 /* An archive with init and the folders, with busybox if a shell is wanted; the plan and its files are still to be
- * added. NULL: a line was printed. */
+ * added.  NULL: a line was printed. */
 struct initrd *initrd_base(const char *path, const struct kernel_built *k, bool shell);
 
 /* ---- kernel_guest.c -------------------------------------------------------------------------- */
@@ -161,10 +161,10 @@ struct guest {
 	double started, last_heard, ended;
 	enum guest_end end;
 };
-/* Starts a guest. False: a line was printed. With `shell`, the second serial port is this terminal. */
+/* Starts a guest.  False: a line was printed.  With `shell`, the second serial port is this terminal. */
 bool guest_start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd,
                  bool shell);
-/* Watches the running guests until one of them ends; returns at once when none runs. A guest that ended has been
+/* Watches the running guests until one of them ends; returns at once when none runs.  A guest that ended has been
  * waited for. */
 void guest_watch(struct guest *guests, size_t nr);
 void guest_kill(struct guest *g);
@@ -220,7 +220,7 @@ struct kernel_session {
 	double seconds;
 	bool failed; /* a line was printed */
 };
-/* Runs the bugs under all chosen profiles at the same time. Results are in the order of `bugs`. False: interrupted,
+/* Runs the bugs under all chosen profiles at the same time.  Results are in the order of `bugs`. False: interrupted,
  * or nothing could run. */
 bool kernel_sessions_run(struct kernel_session *sessions, size_t nr, const struct kernel_options *o);
 void kernel_session_free(struct kernel_session *s);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_cache.c - memsan kernel: what is built and where.  kernel/build does the work; here are its
- * callers, and processes. */
+/* tools/qemu/kernel_cache.c - memsan kernel: finds kernels and modules, or has kernel/build make them. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -19,7 +18,7 @@
 /* ---- signals --------------------------------------------------------------------------------- */
 
 volatile sig_atomic_t kernel_signal;
-static volatile pid_t build_group; /* what is building just now, or 0 */
+static volatile pid_t build_group; /* process group of the build that runs now, or 0 */
 
 static void on_signal(int number)
 {
@@ -30,7 +29,7 @@ static void on_signal(int number)
 
 void kernel_watch_signals(void)
 {
-	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: what waits shall notice */
+	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: a wait must end */
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -69,7 +68,7 @@ const char *kernel_data_dir(void)
 	return NULL;
 }
 
-/* The last line that the script prints: a folder.  NULL: it said why not. */
+/* Runs kernel/build.  Returns the last line that it prints, a folder; NULL: it failed, and printed why. */
 static char *call_build(const char **argv)
 {
 	char *text, *last;
@@ -86,7 +85,7 @@ static char *call_build(const char **argv)
 	}
 	build_group = pid;
 	if (kernel_signal)
-		kill(-pid, SIGTERM); /* it came before the handler knew of the group */
+		kill(-pid, SIGTERM); /* the signal came before the handler knew the group */
 	text = tool_read_all(fds[0], NULL);
 	close(fds[0]);
 	status = spawn_wait(pid);
@@ -126,7 +125,7 @@ static void read_debian_config(const char *release)
 	close(fd);
 }
 
-/* Debian's kernel with its headers: the newest for which both are installed. */
+/* The newest Debian kernel that is installed together with its headers. */
 static bool get_debian(struct kernel_built *k)
 {
 	DIR *dir = opendir("/boot");
@@ -153,7 +152,7 @@ static bool get_debian(struct kernel_built *k)
 	if (dir)
 		closedir(dir);
 	if (!k->dir)
-		tool_say("no kernel of Debian's is installed together with its headers: apt-get install "
+		tool_say("no Debian kernel is installed together with its headers: apt-get install "
 		         "linux-image-amd64 linux-headers-amd64");
 	else
 		read_debian_config(k->release);
@@ -170,7 +169,8 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	if (p == PROFILE_DEBIAN)
 		return get_debian(k);
 	k->arm64 = kernel_profile_is_arm64(p);
-	/* It is quickly made, and what it lacks is better said now than when the kernel is there. */
+	/* The guest's init is made quickly.  What it needs may be missing, and that should be said before a kernel is
+	 * built. */
 	init = data ? kernel_get_init(k) : NULL;
 	free(init);
 	if (!init)
@@ -199,7 +199,8 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	return true;
 }
 
-/* What kernel/build makes beside kernels: `words` are its arguments behind the first place, which is the script's. */
+/* Lets kernel/build make something else than a kernel. `words` are the script's arguments; the first place is left
+ * for the script's path. */
 static char *build_thing(const char **words)
 {
 	const char *data = kernel_data_dir();
@@ -230,7 +231,7 @@ static char *build_file(const char *what, const char *arch, const char *name)
 
 char *kernel_get_init(const struct kernel_built *k)
 {
-	static char *known[2]; /* each boot asks */
+	static char *known[2]; /* every boot asks */
 	char **path = &known[k->arm64];
 
 	if (!*path)
@@ -238,8 +239,7 @@ char *kernel_get_init(const struct kernel_built *k)
 	return *path ? tool_format("%s", *path) : NULL;
 }
 
-/* Debian has busybox linked dynamically (busybox) and statically (busybox-static) at the same path; the guest has no
- * libraries. */
+/* Debian's busybox (dynamically linked) and busybox-static lie at the same path; the guest has no libraries. */
 static bool is_static_program(const char *path)
 {
 	FILE *in = fopen(path, "r");
@@ -268,7 +268,7 @@ char *kernel_get_busybox(const struct kernel_built *k)
 	return NULL;
 }
 
-/* Is it in PATH? */
+/* Is the program in PATH? */
 static bool have_program(const char *name)
 {
 	const char *path = getenv("PATH");
@@ -332,7 +332,7 @@ char *kernel_module_release(const char *path)
 	}
 	free(text);
 	if (!found)
-		tool_say("%s is no kernel module (it has no vermagic)", path);
+		tool_say("%s is not a kernel module (it has no vermagic)", path);
 	return found ? found : tool_format("%s", "");
 }
 

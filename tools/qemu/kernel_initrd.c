@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_initrd.c - memsan kernel: the guest's file system, an archive in cpio's "newc" form.
+/* tools/qemu/kernel_initrd.c - memsan kernel: writes the guest's file system, an archive in cpio's "newc" format.
  *
- * The kernel's Documentation/driver-api/early-userspace/buffer-format.rst describes it: a header of 110 characters,
- * hexadecimal numbers, then the name and the contents, each padded to four bytes; the entry "TRAILER!!!" ends it.
- * Written here, because cpio(1) needs root to put a device node into an archive, and we need /dev/console.
+ * The kernel's Documentation/driver-api/early-userspace/buffer-format.rst describes the format: a header of 110
+ * characters with hexadecimal numbers, then the name and the contents, each padded to four bytes.  The entry
+ * "TRAILER!!!" ends the archive.  cpio(1) is not used, because only root can put a device node into an archive with it,
+ * and the guest needs /dev/console.
  */
 #include "config.h"
 
@@ -88,7 +89,8 @@ bool initrd_file(struct initrd *r, const char *name, unsigned mode, const char *
 	size_t len;
 
 	if (!in || fstat(fileno(in), &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > 512 << 20) {
-		tool_say("cannot read %s: %s", path, in ? "it is no file that fits into the guest" : strerror(errno));
+		tool_say("cannot read %s: %s", path,
+		         in ? "it is not a file that fits into the guest" : strerror(errno));
 		if (in)
 			fclose(in);
 		return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_log.c - memsan kernel: the reports in a guest's log, and which bug each is about. */
+/* tools/qemu/kernel_log.c - memsan kernel: finds the reports in a guest's log, and the bug that each is about. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -22,7 +22,7 @@ const char *kernel_log_text(const char *line)
 	return p[0] == ']' && p[1] == ' ' ? p + 2 : line;
 }
 
-/* Functions come as "bug_x", "bug_x.cold", "bug_x.constprop.0". */
+/* A function may be called "bug_x", "bug_x.cold" or "bug_x.constprop.0". */
 static bool is_function(const char *found, const char *name)
 {
 	size_t len = strlen(name);
@@ -37,7 +37,7 @@ bool kernel_finding_names(const struct kernel_finding *f, const struct kernel_bu
 
 	for (size_t s = 0; s < r->nr_stacks; s++)
 		for (size_t i = 0; i < r->stacks[s].nr; i++)
-			/* What is only found lying on the stack may be left over from another bug. */
+			/* a frame that was only found lying on the stack may be left from another bug */
 			if (!r->stacks[s].frames[i].unreliable &&
 			    is_function(r->stacks[s].frames[i].function, bug->name))
 				return true;
@@ -52,7 +52,7 @@ static const struct kernel_bug *first_named(const struct kernel_finding *f)
 	return NULL;
 }
 
-/* Which bug was being made at each line of the log: lines are counted from 1, as the reader does. */
+/* Lines of the log during which a bug was run, counted from 1 as the reader counts. */
 struct region {
 	uint64_t first_line;
 	const struct kernel_bug *bug;
@@ -90,7 +90,7 @@ static void find_regions(struct regions *r, const char *log)
 		if (strncmp(text, "memsan: bug ", 12) == 0) {
 			size_t len = strcspn(text + 12, " \n");
 
-			/* What comes between "bug NAME ended N" and the next bug is still its aftermath. */
+			/* Lines between "bug NAME ended N" and the next bug still belong to this bug. */
 			if (text[12 + len] != ' ')
 				region_add(r, number, bug_named(text + 12, len));
 		} else if (strncmp(text, "memsan: scan", 12) == 0) {

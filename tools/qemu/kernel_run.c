@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_run.c - memsan kernel run: bugs of the module with what the kernel says of them; somebody's own
- * module and script; a shell. */
+/* tools/qemu/kernel_run.c - memsan kernel run and shell: bugs of the module with their reports; the user's own
+ * module and script. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -21,7 +21,7 @@ static int interrupted(void)
 
 /* ---- bugs ------------------------------------------------------------------------------------ */
 
-/* What the log says between a bug's begin and its end that is no report: the module's own lines. */
+/* Prints the module's own lines between the beginning and the end of a bug; reports are left out. */
 static void print_notes(const struct kernel_session *s, const struct kernel_result *r)
 {
 	char *mark = tool_format("memsan: bug %s", r->bug->name);
@@ -108,7 +108,7 @@ static void print_result_json(const struct kernel_result *r)
 	printf("]}\n");
 }
 
-/* Where a bug is seen best when nobody said: what KASAN is not needed for needs no KASAN kernel. */
+/* The profile that shows a bug best when none is given.  A bug that other detectors find needs no KASAN kernel. */
 static enum kernel_profile best_profile(const struct kernel_bug *bug)
 {
 	if (bug->setup == SETUP_FENCE || bug->setup == SETUP_LEAK || bug->setup == SETUP_DEMO)
@@ -118,7 +118,7 @@ static enum kernel_profile best_profile(const struct kernel_bug *bug)
 	               : PROFILE_LIGHT;
 }
 
-/* The sessions that are wanted, each with its own list of bugs. */
+/* The sessions to run, each with its own list of bugs. */
 struct wanted {
 	struct kernel_options o;
 	enum kernel_profile profile;
@@ -173,7 +173,7 @@ int kernel_run_bugs(const struct kernel_options *o)
 
 /* ---- somebody's own module ------------------------------------------------------------------- */
 
-/* The profile for which a .ko was built, by its release; NR_PROFILES: none of ours. */
+/* The profile for whose kernel a .ko was built, by its release; NR_PROFILES: none. */
 static enum kernel_profile profile_of_release(const char *release)
 {
 	size_t len = strlen(release);
@@ -197,7 +197,7 @@ static bool is_ko(const char *path)
 	return len > 3 && strcmp(path + len - 3, ".ko") == 0;
 }
 
-/* A .ko fits one kernel only; what is given as source fits any.  False: said why it cannot be. */
+/* A .ko fits one kernel only, a source folder fits any.  False: nothing fits, and a line was printed. */
 static bool choose_profile(const struct kernel_options *o, enum kernel_profile *profile)
 {
 	*profile = PROFILE_KASAN;
@@ -243,16 +243,16 @@ static bool check_release(const char *module, const struct kernel_built *k)
 	return fits;
 }
 
-/* What a guest with modules of its own is made of. */
+/* A guest that loads the user's modules. */
 struct module_guest {
 	struct initrd *initrd;
 	FILE *plan, *unload;
-	const char *folders[9]; /* of the modules, for their symbols; then the kernel's own */
+	const char *folders[9]; /* folders of the modules, for their symbols, then the kernel's own */
 	char *owned[9];
 	size_t nr_folders;
 };
 
-/* Puts one module into the archive and its orders into the plan. */
+/* Puts a module into the archive, and its commands into the plan. */
 static bool add_module(struct module_guest *m, const char *given, const struct kernel_built *k)
 {
 	char *dir = is_ko(given) ? NULL : kernel_get_module(k, given);
@@ -262,7 +262,7 @@ static bool add_module(struct module_guest *m, const char *given, const struct k
 
 	if (!file) {
 		if (dir)
-			tool_say("building %s gave no .ko file", given);
+			tool_say("building %s made no .ko file", given);
 		free(dir);
 		return false;
 	}
@@ -301,7 +301,7 @@ static bool make_module_guest(struct module_guest *m, const struct kernel_option
 	}
 	fputs("validate\nscan\n", m->plan);
 	fclose(m->unload);
-	/* What a module forgets when it goes, only a scan behind its end can find. */
+	/* only a scan after a module's end finds what the module forgot to free */
 	if (*unloads)
 		fprintf(m->plan, "%sscan\n", unloads);
 	fclose(m->plan);
@@ -312,7 +312,7 @@ static bool make_module_guest(struct module_guest *m, const struct kernel_option
 	return ok;
 }
 
-/* What insmod and rmmod complained of. */
+/* Prints the complaints of insmod and rmmod. */
 static bool print_complaints(const struct guest *g)
 {
 	bool any = false;
@@ -399,7 +399,7 @@ int kernel_run_module(const struct kernel_options *o)
 		with_limit.timeout = 300;
 	initrd = tool_format("%s/initrd.cpio", dir);
 	if (make_module_guest(&m, o, &k, initrd) && guest_start(&g, &with_limit, &k, initrd, false)) {
-		/* Where reports are a document, what the script prints must not stand in it. */
+		/* a report that is a document must not be mixed with the script's output */
 		g.script_out = o->format == KERNEL_TEXT ? stdout : stderr;
 		g.silence_limit = 0;
 		guest_watch(&g, 1);
@@ -416,7 +416,7 @@ int kernel_run_module(const struct kernel_options *o)
 
 /* ---- a shell --------------------------------------------------------------------------------- */
 
-/* QEMU makes the terminal raw, and gives it back only where it ends in order. */
+/* QEMU sets the terminal to raw mode, and restores it only when QEMU ends normally. */
 static bool watch_shell(struct guest *g, const struct kernel_options *o, const struct kernel_built *k,
                         const char *initrd)
 {
@@ -460,7 +460,7 @@ int kernel_run_shell(const struct kernel_options *o)
 	r = module ? initrd_base(initrd, &k, true) : NULL;
 	ok = r != NULL;
 	if (r) {
-		/* Fences at the kernel's own rate: at ours, KFENCE would have most of what KASAN is expected to say. */
+		/* fences at the kernel's own rate: at our rate, KFENCE would report most bugs before KASAN does */
 		static const char plan[] = "fence 100\ninsmod /memsan/memsan_bugs.ko\nshell\n";
 
 		initrd_data(r, "memsan/plan", 0644, plan, strlen(plan));
@@ -468,7 +468,7 @@ int kernel_run_shell(const struct kernel_options *o)
 		ok = initrd_finish(r) && ok;
 	}
 	if (ok) {
-		tool_say("the guest's shell; /sys/kernel/debug/memsan/trigger lists and makes bugs, dmesg shows "
+		tool_say("the guest's shell; /sys/kernel/debug/memsan/trigger lists and runs bugs, dmesg shows "
 		         "reports; ^D ends it");
 		ok = watch_shell(&g, o, &k, initrd);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_table.c - memsan kernel: every bug of the module, and what each kernel is expected to say of it. */
+/* tools/qemu/kernel_table.c - memsan kernel: every bug of the module, and what each kernel is expected to print. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"

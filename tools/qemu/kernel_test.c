@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_test.c - memsan kernel test: every bug under every profile against the table; the kernel's own
- * suites. */
+/* tools/qemu/kernel_test.c - memsan kernel test: runs every bug under every profile and compares with the table;
+ * runs the kernel's own suites. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -10,7 +10,7 @@
 
 /* ---- the matrix ------------------------------------------------------------------------------ */
 
-/* "kasan slab-out-of-bounds", "no report", … as it came. */
+/* The reports of a result: "kasan slab-out-of-bounds", "no report" and the like. */
 static char *reported_text(const struct kernel_result *r)
 {
 	const struct decode_record *first = r->nr_findings ? r->findings[0]->record : NULL;
@@ -105,7 +105,7 @@ static void print_json(const struct kernel_session *s, size_t nr)
 	printf("\n]}\n");
 }
 
-/* Reports that are about no bug of ours: something else is wrong.  Returns how many. */
+/* Prints reports that are about none of the bugs, so something else is wrong.  Returns how many there are. */
 static size_t print_strays(const struct kernel_session *s)
 {
 	size_t nr = 0;
@@ -185,11 +185,11 @@ static const struct suite {
 	const char *module, *in_tree;
 	enum kernel_profile profile;
 	const char *append;
-	unsigned pass, fail, skip; /* what Linux 6.1 is known to give */
+	unsigned pass, fail, skip; /* the known results of Linux 6.1 */
 } suites[] = {
-	/* As a module, kasan_global_oob_right finds no red zones yet: KUnit runs the tests before the module's
-	 * constructors have announced its globals.  With tags, what is about globals is skipped.  kfence_test waits 100
-	 * sample intervals for an object, which at 10 ms is too short where the host is busy. */
+	/* Built as a module, kasan_global_oob_right finds no red zones, because KUnit runs the tests before the
+	 * module's constructors have registered its globals.  With tags, tests of globals are skipped. kfence_test
+	 * waits 100 sample intervals for an object; at 10 ms, that is too short on a busy host. */
 	{ "kasan_test", "mm/kasan/kasan_test.ko", PROFILE_KASAN, "slub_debug=-", 44, 1, 10 },
 	{ "kfence_test", "mm/kfence/kfence_test.ko", PROFILE_LIGHT, "slub_debug=- kfence.sample_interval=40", 23, 0,
 	  2 },
@@ -201,7 +201,8 @@ struct tally {
 	unsigned pass, fail, skip;
 };
 
-/* KTAP: "ok 1 - name", "not ok 2 - name", "ok 3 - name # SKIP why", indented below the suite's own line. */
+/* Counts a line of KTAP: "ok 1 - name", "not ok 2 - name", "ok 3 - name # SKIP why", indented below the suite's own
+ * line. */
 static void count_line(struct tally *t, const char *text, size_t len)
 {
 	const char *p = text;
