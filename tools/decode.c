@@ -164,7 +164,8 @@ static int decode_main(int argc, char **argv)
 const struct tool_command command_decode = {
 	.name = "decode",
 	.summary = "read reports out of any log, with functions and lines",
-	.help = "Usage: memsan decode [OPTION…] [FILE…]\n"
+	.help =
+		"Usage: memsan decode [OPTION…] [FILE…]\n"
 		"\n"
 		"Reads each FILE (standard input when there is none, or for -; gzip, bzip2, xz and zstd\n"
 		"are unpacked) and prints the memory reports in it: memsan's text and JSON, KASAN, KFENCE,\n"

@@ -147,10 +147,10 @@ const struct tool_command command_describe = {
 	.name = "describe",
 	.summary = "what is at an address of a process or a core file?",
 	.help = "Usage: memsan describe (--pid PID | --core FILE [--exe FILE]) ADDR…\n"
-		"\n"
-		"Tells which object of the heap an address belongs to: its state, size and cache, where\n"
-		"in it the address lies, and who allocated and freed it. Addresses are hexadecimal.\n"
-		"\n"
-		"  -h, --help  show this help\n",
+	        "\n"
+	        "Tells which object of the heap an address belongs to: its state, size and cache, where\n"
+	        "in it the address lies, and who allocated and freed it. Addresses are hexadecimal.\n"
+	        "\n"
+	        "  -h, --help  show this help\n",
 	.main = describe_main,
 };

@@ -238,7 +238,8 @@ static int report_main(int argc, char **argv)
 const struct tool_command command_report = {
 	.name = "report",
 	.summary = "many reports: each bug once, what is new, what comes most often",
-	.help = "Usage: memsan report merge [OPTION…] [FILE…]\n"
+	.help =
+		"Usage: memsan report merge [OPTION…] [FILE…]\n"
 		"       memsan report diff [OPTION…] BASELINE FILE…\n"
 		"       memsan report top [-n N] [OPTION…] [FILE…]\n"
 		"\n"

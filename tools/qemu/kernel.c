@@ -86,7 +86,7 @@ static int set_timeout(struct kernel_options *o, const char *text)
 	uint64_t n;
 
 	if (!tool_number(text, 1, 86400, &n))
-		return tool_usage_error("kernel", "'%s' is not a number of seconds for --timeout", text);
+		return tool_usage_error("kernel", "--timeout wants seconds, not '%s'", text);
 	o->timeout = (unsigned)n;
 	return 0;
 }
@@ -149,14 +149,14 @@ static int run_main(struct kernel_options *o)
 {
 	if (o->nr_modules || o->script) {
 		if (o->nr_bugs || o->all)
-			return tool_usage_error("kernel", "give either names of bugs, or --module and --script");
+			return tool_usage_error("kernel", "either bugs by name, or --module and --script");
 		return kernel_run_module(o);
 	}
 	if (o->all)
 		for (size_t i = 0; i < kernel_nr_bugs; i++)
 			o->bugs[o->nr_bugs++] = &kernel_bugs[i];
 	if (!o->nr_bugs)
-		return tool_usage_error("kernel", "run needs names of bugs, --all, or --module and --script");
+		return tool_usage_error("kernel", "run wants bugs by name, --all, or --module and --script");
 	return kernel_run_bugs(o);
 }
 
@@ -191,7 +191,7 @@ static int kernel_main(int argc, char **argv)
 		if (nearest >= 0)
 			return tool_usage_error("kernel", "there is no 'memsan kernel %s'; did you mean '%s'?", action,
 			                        actions[nearest]);
-		return tool_usage_error("kernel", "an action is missing: list, build, run, shell or test");
+		return tool_usage_error("kernel", "say what to do: list, build, run, shell or test");
 	}
 	o.bugs = tool_alloc((kernel_nr_bugs + (size_t)argc) * sizeof(*o.bugs));
 	for (int i = 2; i < argc && !status; i++) {
