@@ -58,8 +58,8 @@ static const char *const states[] = {
 /* What is known of an address. */
 struct described {
 	struct slab_object object, block;
-	bool pooled; /* the program cut the object out of other memory (a pool) */
-	bool guard;  /* the address lies in a guard page of the fence */
+	bool pooled;               /* the program cut it out of memory */
+	bool guard;                /* the address is in a guard page of the fence's */
 };
 
 /* Objects of pools come first, since they lie inside other objects; live objects come before freed ones. */
@@ -68,8 +68,7 @@ static bool find_object(const struct image *im, uint64_t addr, struct described 
 	const struct image_extra *extra = image_extra_at(im, addr);
 
 	memset(d, 0, sizeof(*d));
-	if (slab_view_mempool_object(&im->heap, addr, &d->object) &&
-	    (d->object.state == SLAB_OBJ_LIVE || !extra || !extra->pooled)) {
+	if (slab_view_mempool_object(&im->heap, addr, &d->object) && (d->object.state == SLAB_OBJ_LIVE || !extra || !extra->pooled)) {
 		d->pooled = true;
 		return true;
 	}
@@ -78,8 +77,7 @@ static bool find_object(const struct image *im, uint64_t addr, struct described 
 		d->pooled = extra->pooled;
 		return true;
 	}
-	return (im->leak_directory &&
-	        leak_elsewhere_find(&im->view, im->leak_directory, addr, &d->object, &d->guard)) ||
+	return (im->leak_directory && leak_elsewhere_find(&im->view, im->leak_directory, addr, &d->object, &d->guard)) ||
 	       slab_view_object(&im->heap, addr, &d->object);
 }
 
@@ -111,11 +109,9 @@ void describe_address(const struct image *im, uint64_t addr)
 		printf("  in pool: %s\n", o->cache);
 	else
 		printf("  cache: %s (objects of %zu)\n", o->cache, o->object_size);
-	if (d.pooled &&
-	    (slab_view_object(&im->heap, addr, &d.block) ||
-	     (im->leak_directory && leak_elsewhere_find(&im->view, im->leak_directory, addr, &d.block, &d.guard))))
-		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size,
-		       d.block.cache);
+	if (d.pooled && (slab_view_object(&im->heap, addr, &d.block) ||
+	                 (im->leak_directory && leak_elsewhere_find(&im->view, im->leak_directory, addr, &d.block, &d.guard))))
+		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size, d.block.cache);
 	print_stack(im, sym, "Allocated", o->alloc_stack, o->alloc_thread);
 	if (o->state != SLAB_OBJ_LIVE)
 		print_stack(im, sym, "Freed", o->free_stack, o->free_thread);

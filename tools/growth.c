@@ -113,13 +113,11 @@ static void count_object(void *ctx, uint64_t addr, enum leak_class class)
 		count_in_place(c, &o, o.cache);
 }
 
-/* Objects that the program cut out of a block count beside the block, since either may be what grows.  The cache name
- * of a fence slot belongs to one object alone, so "fence" stands for it. */
+/* What the program cut out of a block counts beside the block, since each may be what grows.  A fence slot's name is one object's alone. */
 static void count_extra(struct census *c)
 {
 	for (size_t i = 0; i < c->im->nr_extra; i++)
-		count_in_place(c, &c->im->extra[i].object,
-		               c->im->extra[i].pooled ? c->im->extra[i].object.cache : "fence");
+		count_in_place(c, &c->im->extra[i].object, c->im->extra[i].pooled ? c->im->extra[i].object.cache : "fence");
 }
 
 /* ---- names that last ------------------------------------------------------------------------- */
