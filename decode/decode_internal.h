@@ -141,7 +141,6 @@ enum decode_section {
 	SECTION_PLACE,
 	SECTION_HEX,
 	SECTION_MODULES,
-	SECTION_TAIL,
 };
 /* An open report. */
 struct decode_open {

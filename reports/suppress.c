@@ -198,7 +198,7 @@ static void read_plain(struct reader *r, const char *line)
 		r->s->only |= words[i].form == RULE_ONLY;
 		return;
 	}
-	complain(r, "'%.200s' is no rule (leak:PATTERN, only:PATTERN, or a block in braces)", line);
+	complain(r, "'%.200s' is not a rule (leak:PATTERN, only:PATTERN, or a block in braces)", line);
 }
 
 static bool add_line(struct rule *rule, enum line_kind kind, const char *pattern)
@@ -232,7 +232,7 @@ static void read_block_line(struct reader *r, struct rule *rule, const char *lin
 		free(rule->kinds);
 		ok = (rule->kinds = strdup(line + 17)) != NULL;
 	} else {
-		complain(r, "'%.200s' is no frame (fun:, obj:, src:, ...)", line);
+		complain(r, "'%.200s' is not a frame (fun:, obj:, src:, ...)", line);
 		return;
 	}
 	if (!ok)

@@ -174,7 +174,7 @@ static const char *open_file(struct symbolizer *s, struct sym_module *m, const c
 	if (m->mod && dwfl_report_end(m->dwfl, NULL, NULL) == 0 && build_id_matches(m, m->mod))
 		return NULL;
 	path = m->mod ? "the file has another build id than what was loaded"
-	              : "the file is no ELF file that can be read";
+	              : "the file is not an ELF file that can be read";
 	m->mod = NULL;
 	if (m->dwfl)
 		dwfl_end(m->dwfl);

@@ -32,11 +32,11 @@ static void print_mapping(const struct image *im, uint64_t addr)
 		const struct image_mapping *m = &im->mappings[i];
 		if (addr - m->start < m->end - m->start) {
 			if (addr - im->heap.base < im->heap.used && im->missing)
-				printf("0x%" PRIx64 " lies in the heap; what is there is not known, since the core "
+				printf("0x%" PRIx64 " lies in the heap; its object is not known, because the core "
 				       "file is cut off\n",
 				       addr);
 			else
-				printf("0x%" PRIx64 " is no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64
+				printf("0x%" PRIx64 " belongs to no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64
 				       " %s\n",
 				       addr, m->start, m->end,
 				       m->path         ? m->path

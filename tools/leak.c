@@ -318,7 +318,7 @@ static int report(struct leak_job *j)
 	image_say_missing(&j->image);
 	if (j->unseen)
 		tool_say("%" PRIu64
-		         " of them may hold pointers, so objects that nothing else points to count as possibly lost",
+		         " of them may hold pointers, so objects that nothing else points to are only possibly lost",
 		         j->unseen);
 	for (uint32_t i = 0; sym && i < g->nr; i++)
 		if (j->classes >> g->groups[g->order[i]].class & 1)

@@ -44,9 +44,9 @@ void image_say_missing(const struct image *im)
 	if (im->missing)
 		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", im->missing);
 	if (im->left_out)
-		tool_say("%" PRIu64
-		         " of them were left out by gdb, which stops at the first guard page of a mapping; a "
-		         "core file that the kernel writes has them",
+		tool_say("gdb left out %" PRIu64
+		         " of them, because it stops at the first guard page of a mapping; a core file "
+		         "that the kernel writes has them",
 		         im->left_out);
 }
 
