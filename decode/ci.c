@@ -7,9 +7,9 @@
 
 #include "decode/decode_internal.h"
 
-/* ---- JUnit: a failed case for each report ---------------------------------------------------------------------------------------------- */
+/* ---- JUnit: a failed case for each report ---------------------------------------------------- */
 
-/* The whole report in its text form. */
+/* The whole report as text. */
 static void put_report(FILE *out, const struct decode_record *r)
 {
 	static const struct decode_text_options plain;
@@ -52,15 +52,21 @@ void decode_junit_put(struct decode_writer *w, const struct decode_record *r)
 	fputs("</failure>\n    </testcase>\n", w->body);
 }
 
-/* A run without a report is one case that passed. */
+/* Without a report, the run is one test case that passed. */
 void decode_junit_tail(struct decode_writer *w)
 {
 	uint64_t tests = w->nr ? w->nr : 1;
 
 	if (w->body)
 		fclose(w->body);
-	fprintf(w->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"%" PRIu64 "\" failures=\"%" PRIu64 "\">\n", tests, w->nr);
-	fprintf(w->out, "  <testsuite name=\"memsan\" tests=\"%" PRIu64 "\" failures=\"%" PRIu64 "\" errors=\"0\" skipped=\"0\">\n", tests, w->nr);
+	fprintf(w->out,
+	        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"%" PRIu64 "\" failures=\"%" PRIu64
+	        "\">\n",
+	        tests, w->nr);
+	fprintf(w->out,
+	        "  <testsuite name=\"memsan\" tests=\"%" PRIu64 "\" failures=\"%" PRIu64
+	        "\" errors=\"0\" skipped=\"0\">\n",
+	        tests, w->nr);
 	if (w->body_text)
 		fwrite(w->body_text, 1, w->body_len, w->out);
 	else
@@ -69,7 +75,7 @@ void decode_junit_tail(struct decode_writer *w)
 	free(w->body_text);
 }
 
-/* ---- GitHub: workflow commands, a line each --------------------------------------------------------------------------------------------------- */
+/* ---- GitHub: workflow commands, a line each -------------------------------------------------- */
 
 static void put_command(FILE *out, const char *s, bool property)
 {
@@ -99,7 +105,8 @@ void decode_github_put(struct decode_writer *w, const struct decode_record *r)
 	put_command(w->out, r->title, false);
 	if (alloc && !r->leak.class && alloc->nr)
 		for (size_t i = 0; i < alloc->nr; i++)
-			if (alloc->frames[i].file && alloc->frames[i].line && alloc->frames[i].function && !decode_function_is_plumbing(alloc->frames[i].function)) {
+			if (alloc->frames[i].file && alloc->frames[i].line && alloc->frames[i].function &&
+			    !decode_function_is_plumbing(alloc->frames[i].function)) {
 				fputs("%0Aallocated in ", w->out);
 				put_command(w->out, alloc->frames[i].function, false);
 				fputs(" at ", w->out);
@@ -110,7 +117,7 @@ void decode_github_put(struct decode_writer *w, const struct decode_record *r)
 	putc('\n', w->out);
 }
 
-/* ---- GitLab: code quality, an array of issues ---------------------------------------------------------------------------------------------------- */
+/* ---- GitLab: code quality, an array of issues ------------------------------------------------ */
 
 void decode_gitlab_put(struct decode_writer *w, const struct decode_record *r)
 {

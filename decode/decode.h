@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/decode.h - one reader for memory reports: log lines become records, records become text, JSON, SARIF, JUnit, HTML.
+/* decode/decode.h - one reader for memory reports: log lines become records, records become text, JSON, SARIF, JUnit,
+ * HTML.
  *
  * From bytes to records:
  *
@@ -31,8 +32,8 @@
  *   sarif.c, ci.c, html.c   SARIF; JUnit, GitHub, GitLab; the page
  *   writer.c        what the writers share: strings of JSON and XML, rule names, paths
  *
- * Tool half: malloc, stdio and json-c are allowed.  Not thread-safe.  Logs are hostile input: any bytes give some records, never a crash
- * and never memory without bound.
+ * Tool half: malloc, stdio and json-c are allowed.  Not thread-safe.  Logs are hostile input: any bytes give some
+ * records, never a crash and never memory without bound.
  */
 #ifndef MEMSAN_DECODE_H
 #define MEMSAN_DECODE_H
@@ -44,41 +45,41 @@
 
 #include "reports/reports.h"
 
-/* ---- the record --------------------------------------------------------------------------------------------------------- */
+/* ---- the record ------------------------------------------------------------------------------ */
 
 #define DECODE_NONE UINT32_MAX
 
 /* One function of a stack.  Strings belong to the record; NULL: not known. */
 struct decode_frame {
 	const char *function, *module, *build_id, *file;
-	uint64_t pc, offset;                       /* offset: in the module, as its ELF file counts */
-	uint64_t function_offset, function_size;   /* size 0: not known */
-	uint32_t line, column;                     /* 0: not known */
-	uint32_t at_line;                          /* index into the record's lines, or DECODE_NONE */
+	uint64_t pc, offset;                     /* offset: in the module's ELF file */
+	uint64_t function_offset, function_size; /* size 0: not known */
+	uint32_t line, column;                   /* 0: not known */
+	uint32_t at_line;                        /* index into the record's lines, or DECODE_NONE */
 	bool have_pc, have_offset, have_function_offset;
-	bool inlined;                              /* into the next frame */
-	bool unreliable;                           /* '?': found on the stack, perhaps not part of the trace */
-	bool exact;                                /* the instruction itself, not a return address */
+	bool inlined;    /* this function is inlined into the one of the next frame */
+	bool unreliable; /* '?': found on the stack, perhaps not part of the trace */
+	bool exact;      /* the instruction itself, not a return address */
 	bool unloaded;
 };
 struct decode_stack {
-	const char *role;                          /* "access", "alloc", "free", "noticed", "frame", "work" */
+	const char *role; /* "access", "alloc", "free", "noticed", "frame", "work", "thread" */
 	const char *thread;
 	uint32_t tid;
 	bool have_tid, truncated;
-	uint32_t skipped_at, skipped, left_out;    /* memsan's: frames that were not recorded or not written */
+	uint32_t skipped_at, skipped, left_out; /* memsan's: frames that it did not record or write */
 	bool have_age;
 	uint64_t age_ms;
 	struct decode_frame *frames;
 	size_t nr, room;
 };
-/* A row of memory as the report printed it: bytes, or shadow bytes that stand for `scale` bytes each. */
+/* A row of memory that the report printed: bytes, or shadow bytes that stand for `scale` bytes each. */
 struct decode_row {
 	uint64_t addr;
 	uint8_t nr;
 	uint8_t bytes[32];
-	uint32_t valid;                            /* bit i: byte i was readable */
-	char label;                                /* 'm'emory, 'o'bject, 'r'ed zone, 'b'efore, 'p'adding */
+	uint32_t valid; /* bit i: byte i was readable */
+	char label;     /* 'm'emory, 'o'bject, 'r'ed zone, 'b'efore the object, 'p'adding */
 };
 struct decode_object {
 	bool present;
@@ -87,41 +88,51 @@ struct decode_object {
 	uint64_t distance;
 	bool have_distance;
 };
-struct decode_leak { const char *class; uint64_t objects, bytes, held_objects, held_bytes; };
-/* A module as a memsan report lists it. */
-struct decode_module { const char *name, *path, *build_id; uint64_t start, end; };
-/* A member of a memsan-report/1 line that the record has no field for, as it was. */
-struct decode_extra { const char *key, *json; };
+struct decode_leak {
+	const char *class;
+	uint64_t objects, bytes, held_objects, held_bytes;
+};
+/* A module in the list of a memsan report. */
+struct decode_module {
+	const char *name, *path, *build_id;
+	uint64_t start, end;
+};
+/* A member of a memsan-report/1 line for which the record has no field, as JSON. */
+struct decode_extra {
+	const char *key, *json;
+};
 
 struct decode_record {
-	struct alloc_region region;                          /* everything below lives in it */
-	const char *detector;                      /* "kasan", "kfence", "slub", "kmemleak", "memsan", "asan", "valgrind", … */
-	const char *kind;                          /* the tool's words: "slab-out-of-bounds" */
-	const char *title;                         /* "KASAN: slab-out-of-bounds Write in foo" */
-	const char *headline;                      /* the tool's own first line */
-	const char *function, *function_module;    /* the guilty one; NULL: not known */
-	const char *title_function;                /* that of the headline */
+	struct alloc_region region; /* holds everything below */
+	/* "kasan", "kfence", "slub", "kmemleak", "memsan", "asan", "valgrind", … */
+	const char *detector;
+	const char *kind;                       /* in the detector's words: "slab-out-of-bounds" */
+	const char *title;                      /* "KASAN: slab-out-of-bounds Write in foo" */
+	const char *headline;                   /* the detector's own first line */
+	const char *function, *function_module; /* the guilty one; NULL: not known */
+	const char *title_function;             /* the function that the headline names */
 	const char *title_module;
-	const char *access;                        /* "read", "write", "free", "access", "execute"; NULL: none */
+	const char *access; /* "read", "write", "free", "access", "execute"; NULL: none */
 	uint64_t addr, access_size, bad_addr;
 	bool have_addr, have_size, have_bad;
 	const char *comm, *exe;
 	uint32_t pid, tid, cpu;
 	bool have_pid, have_tid, have_cpu;
-	const char *kernel;                        /* "6.1.0-17-amd64", from the CPU line */
+	const char *kernel; /* "6.1.0-17-amd64", from the CPU line */
 	const char *tainted;
-	const char *tags;                          /* "Pointer tag: [f4], memory tag: [fe]" */
+	const char *tags; /* "Pointer tag: [f4], memory tag: [fe]" */
 	const char *detail;
-	const char *found_at, *entry;              /* memsan's: how it was noticed, which function of the API was called */
-	int32_t expected, found;                   /* the first damaged byte; -1: not known */
+	/* memsan's: how the damage was noticed, which function of the API was called */
+	const char *found_at, *entry;
+	int32_t expected, found; /* the first damaged byte; -1: not known */
 	struct decode_stack *stacks;
 	size_t nr_stacks, room_stacks;
 	struct decode_object object;
-	const char *place;                         /* lines about a variable */
+	const char *place; /* lines about a variable */
 	struct decode_row *rows;
 	size_t nr_rows, room_rows;
 	uint32_t row_scale;
-	uint64_t mark;                             /* address of the bad byte in the rows */
+	uint64_t mark; /* address of the bad byte */
 	bool have_mark;
 	struct decode_leak leak;
 	struct decode_module *modules;
@@ -130,117 +141,126 @@ struct decode_record {
 	size_t nr_extras;
 	uint64_t sequence;
 	bool have_sequence;
-	const char *corrupted;                     /* why it is not whole; NULL: it is */
-	/* where it was */
+	const char *corrupted; /* why the report is not whole; NULL: it is whole */
+	/* where the report lies in the log */
 	const char *file;
-	uint64_t first_line, last_line;            /* from 1; 0: not known */
-	const char *time;                          /* the log's stamp on the first line */
+	uint64_t first_line, last_line; /* from 1; 0: not known */
+	const char *time;               /* the log's time of the first line */
 	bool have_kaslr;
-	uint64_t kaslr;                            /* "Kernel Offset" of the log, when it was seen before or in the report */
-	const char **lines;                        /* what was logged, without the loggers' prefixes */
+	/* the log's "Kernel Offset", from the lines before the report or in it */
+	uint64_t kaslr;
+	const char **lines; /* the log's lines, without the loggers' prefixes */
 	size_t nr_lines, room_lines;
-	uint64_t signature;                        /* of what does not change between runs and builds */
-	uint64_t count;                            /* report merge: how often; else 1 */
+	uint64_t signature; /* a hash of what is the same in all runs and builds */
+	uint64_t count;     /* memsan report merge: how often the report came; else 1 */
 };
 
-struct decode_record *decode_record_new(void);        /* NULL: out of memory */
+struct decode_record *decode_record_new(void); /* NULL: out of memory */
 void decode_record_free(struct decode_record *r);
 /* Copies into the record; NULL when out of memory. */
 const char *decode_record_string(struct decode_record *r, const char *s, size_t len);
-__attribute__((format(printf, 2, 3))) const char *decode_record_format(struct decode_record *r, const char *format, ...);
+__attribute__((format(printf, 2, 3))) const char *decode_record_format(struct decode_record *r, const char *format,
+                                                                       ...);
 struct decode_stack *decode_record_stack(struct decode_record *r, const char *role);
 struct decode_frame *decode_stack_frame(struct decode_record *r, struct decode_stack *s);
-/* The stack of the access: "access", else "noticed", else "alloc", else the first; NULL: no stacks. */
+/* The stack of the access: "access", else "noticed", else "alloc", else the first that is not empty; NULL: there is
+ * none. */
 const struct decode_stack *decode_record_main_stack(const struct decode_record *r);
 const struct decode_stack *decode_record_role(const struct decode_record *r, const char *role);
-/* The guilty function's frame, with its file and line; NULL: they are not known. */
+/* The guilty function's frame, if its file and line are known; else NULL. */
 const struct decode_frame *decode_record_location(const struct decode_record *r);
 
-/* ---- signature.c ---------------------------------------------------------------------------------------------------------------- */
-/* Is the function a detector's or an allocator's own, or one that only passes on (memcpy, dump_stack)? */
+/* ---- signature.c ----------------------------------------------------------------------------- */
+/* Does the function belong to a detector or an allocator, or does it only act for its caller (memcpy, dump_stack)? */
 bool decode_function_is_plumbing(const char *function);
-/* Sets function, title and signature from what the record holds; call again after symbolizing. */
+/* Sets function, title and signature from the other fields.  To be called again after symbolizing. */
 void decode_record_name(struct decode_record *r);
 
-/* ---- reader.c ------------------------------------------------------------------------------------------------------------- */
+/* ---- reader.c -------------------------------------------------------------------------------- */
 
 struct decode_reader;
-/* A finished record; it is the callee's, to be freed with decode_record_free. */
+/* Takes over a finished record, and frees it with decode_record_free. */
 typedef void (*decode_record_fn)(void *ctx, struct decode_record *r);
-struct decode_reader *decode_reader_create(decode_record_fn fn, void *ctx);   /* NULL: out of memory */
+struct decode_reader *decode_reader_create(decode_record_fn fn, void *ctx); /* NULL: out of memory */
 void decode_reader_destroy(struct decode_reader *r);
-/* Another log: line numbers start again, an address offset of the kernel is forgotten. */
+/* Begins another log: line numbers start at 1 again, the kernel's address offset is forgotten. */
 void decode_reader_begin(struct decode_reader *r, const char *name);
-/* More bytes of it, cut anywhere. */
+/* The next bytes of the log, cut anywhere. */
 void decode_reader_feed(struct decode_reader *r, const char *bytes, size_t len);
-/* Nothing more has come for a while: reports that have no closing line of their own and look whole are handed on. */
+/* The log has been silent for a while: finishes the reports that look whole and have no closing line of their own. */
 void decode_reader_idle(struct decode_reader *r);
-/* The log's end: what is open is handed on, marked corrupted when it is not whole. */
+/* The log ends: finishes all open reports, and marks those as corrupted that are not whole. */
 void decode_reader_end(struct decode_reader *r);
 
-/* ---- symbols.c, files.c ----------------------------------------------------------------------------------------------------------- */
+/* ---- symbols.c, files.c ---------------------------------------------------------------------- */
 
 struct decode_symbols;
-struct decode_symbols *decode_symbols_create(void);                                  /* NULL: out of memory */
+struct decode_symbols *decode_symbols_create(void); /* NULL: out of memory */
 void decode_symbols_destroy(struct decode_symbols *s);
 void decode_symbols_vmlinux(struct decode_symbols *s, const char *path);
-/* A folder with modules, programs and libraries, looked through with all below it when the first file is wanted. */
+/* A folder with modules, programs and libraries.  It is searched, with all folders in it, when the first file is
+ * needed. */
 void decode_symbols_folder(struct decode_symbols *s, const char *path);
-/* Completes the frames of `nr` records together, each file being read once, and names the records anew. */
+/* Completes the frames of `nr` records together, so that each file is read once, and names the records again. */
 void decode_symbols_apply(struct decode_symbols *s, struct decode_record **records, size_t nr);
-/* What went wrong, a line each, each once. */
+/* Tells each problem once, one line each. */
 void decode_symbols_tell(struct decode_symbols *s, void (*tell)(void *ctx, const char *line), void *ctx);
 
-/* ---- text.c ---------------------------------------------------------------------------------------------------------------- */
+/* ---- text.c ---------------------------------------------------------------------------------- */
 
 struct decode_text_options {
 	bool colour;
-	bool source;                               /* the lines of code around each frame, where the file is there */
+	bool source; /* print the source lines around each frame, if the file is there */
 };
-/* The report as it was logged, its frames completed; what is no KASAN layout (JSON, ASan, Valgrind) is put into it. */
+/* The report as it was logged, with completed frames.  Reports of another layout (JSON, ASan, Valgrind) are put into
+ * KASAN's. */
 void decode_text_write(FILE *out, const struct decode_record *r, const struct decode_text_options *how);
 /* One line: place in the log, title, file and line. */
 void decode_short_write(FILE *out, const struct decode_record *r, const struct decode_text_options *how);
 
-/* ---- source.c --------------------------------------------------------------------------------------------------------------- */
+/* ---- source.c -------------------------------------------------------------------------------- */
 
 #define DECODE_SOURCE_AROUND 3
-/* Line `line` of a file, not terminated; NULL: it is not to be had.  Valid until the next call. */
+/* Line `line` of a file, not terminated, valid until the next call; NULL: the file or line is not there. */
 const char *decode_source_line(const char *path, uint32_t line, size_t *len);
-/* The lines around it, the line itself between `on` and `off`. */
+/* The lines around a line; that line itself stands between `on` and `off`. */
 void decode_source_write(FILE *out, const char *path, uint32_t line, const char *on, const char *off);
 
-/* ---- document.c ------------------------------------------------------------------------------------------------- */
+/* ---- document.c ------------------------------------------------------------------------------ */
 
-/* A form that is one document: head, records, tail. */
+/* A form that is one document, with a head, records and a tail. */
 enum decode_document { DECODE_SARIF, DECODE_JUNIT, DECODE_HTML, DECODE_GITHUB, DECODE_GITLAB };
 struct decode_writer;
-struct decode_writer *decode_writer_create(FILE *out, enum decode_document form);   /* NULL: out of memory */
+struct decode_writer *decode_writer_create(FILE *out, enum decode_document form); /* NULL: out of memory */
 void decode_writer_put(struct decode_writer *w, const struct decode_record *r);
-void decode_writer_finish(struct decode_writer *w);                              /* and frees it */
+void decode_writer_finish(struct decode_writer *w); /* frees the writer, too */
 
-/* ---- suppressed.c, merge.c -------------------------------------------------------------------------------------------------- */
+/* ---- suppressed.c, merge.c ------------------------------------------------------------------- */
 
-/* Does a rule say that this report is not wanted?  Counts its use. */
+/* Does a rule suppress this report?  Counts the rule's use. */
 bool decode_record_suppressed(const struct decode_record *r, struct suppressions *rules);
 
-/* Records by signature: each bug once.  Temporary files take what does not fit into a bounded amount of memory. */
+/* Records by signature, each bug once.  What does not fit into a fixed amount of memory goes to temporary files. */
 struct decode_merge;
-struct decode_bug { uint64_t signature, count, example; };
-struct decode_merge *decode_merge_create(void);                                  /* NULL: no memory, or no temporary file (errno) */
+struct decode_bug {
+	uint64_t signature, count, example;
+};
+/* NULL: out of memory, or no temporary file (errno) */
+struct decode_merge *decode_merge_create(void);
 void decode_merge_destroy(struct decode_merge *m);
 void decode_merge_add(struct decode_merge *m, const struct decode_record *r);
 /* After the last record, before the first bug.  False: a temporary file could not be written or read (errno). */
 bool decode_merge_finish(struct decode_merge *m);
-/* Bugs in order of their signatures; false: there are no more. */
+/* The bugs in order of their signatures; false: there are no more. */
 bool decode_merge_next(struct decode_merge *m, struct decode_bug *bug);
-/* A record of it, a whole one if there was one, its count that of the bug; to be freed.  NULL: it cannot be read back. */
+/* A record of the bug, a whole one if there was one, with the bug's count; the caller frees it.  NULL: it could not
+ * be read back. */
 struct decode_record *decode_merge_example(struct decode_merge *m, const struct decode_bug *bug);
 bool decode_merge_failed(const struct decode_merge *m);
 
-/* ---- json_read.c, json_write.c ----------------------------------------------------------------------------------------------------------------- */
+/* ---- json_read.c, json_write.c --------------------------------------------------------------- */
 
-/* A line "{"schema":"memsan-report/1",…}".  NULL: it is none, or broken; *why says so. */
+/* Reads a line "{"schema":"memsan-report/1",…}".  NULL: it is not such a line, or is broken; *why says which. */
 struct decode_record *decode_json_read(const char *line, size_t len, const char **why);
 void decode_json_write(FILE *out, const struct decode_record *r);
 

@@ -26,11 +26,21 @@ struct decode_writer *decode_writer_create(FILE *out, enum decode_document form)
 void decode_writer_put(struct decode_writer *w, const struct decode_record *r)
 {
 	switch (w->form) {
-	case DECODE_SARIF: decode_sarif_put(w, r); break;
-	case DECODE_JUNIT: decode_junit_put(w, r); break;
-	case DECODE_HTML: decode_html_put(w, r); break;
-	case DECODE_GITHUB: decode_github_put(w, r); break;
-	case DECODE_GITLAB: decode_gitlab_put(w, r); break;
+	case DECODE_SARIF:
+		decode_sarif_put(w, r);
+		break;
+	case DECODE_JUNIT:
+		decode_junit_put(w, r);
+		break;
+	case DECODE_HTML:
+		decode_html_put(w, r);
+		break;
+	case DECODE_GITHUB:
+		decode_github_put(w, r);
+		break;
+	case DECODE_GITLAB:
+		decode_gitlab_put(w, r);
+		break;
 	}
 	w->nr++;
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/envelope.c - logs whose lines are wrapped into a format of their own: what was logged is taken out of it.
+/* decode/envelope.c - logs in formats that wrap each line: takes out what was logged.
  *
- *     {"MESSAGE":"text","_PID":"12",…}          journalctl -o json, json-seq, json-sse; a text that is not all printable is an array of bytes
- *     {"log":"text\n","stream":"stderr",…}      Docker's json-file; also "msg", "message"
- *     MESSAGE=text                              journalctl -o export, other fields in between; "MESSAGE", 8 bytes and the text if it holds control characters
- *         MESSAGE=text                          journalctl -o verbose
- *     "MESSAGE" : "text"                        journalctl -o json-pretty
- *        "msg": "text"                          dmesg --json
+ *     {"MESSAGE":"text","_PID":"12",…}       journalctl -o json, json-seq, json-sse; a text with bytes that cannot be
+ *                                            printed is an array of numbers
+ *     {"log":"text\n","stream":"stderr",…}   Docker's json-file; also "msg", "message"
+ *     MESSAGE=text                           journalctl -o export, between other fields; a text with control characters
+ *                                            is "MESSAGE", a line with 8 bytes of length and the text
+ *         MESSAGE=text                       journalctl -o verbose
+ *     "MESSAGE" : "text"                     journalctl -o json-pretty
+ *        "msg": "text"                       dmesg --json
  *
- * A text may hold several lines.  The objects need no state; the others begin with a line that says which it is, and end with one that does not fit.
+ * A text may hold several lines.  Objects on one line need no state.  The other formats are recognized by a line that
+ * only they have, and end at the first line that does not fit them.
  */
 #include "config.h"
 
@@ -19,7 +22,9 @@
 #define DEPTH_MAX 32
 #define VERBOSE_FIELD "    "
 
-struct cut { const char *p, *end; };
+struct cut {
+	const char *p, *end;
+};
 
 static void blanks(struct cut *c)
 {
@@ -35,7 +40,7 @@ static bool letter(struct cut *c, char wanted)
 	return true;
 }
 
-/* Behind a string that c stands in front of; its inside is *text. */
+/* Skips a string; *text is what stands between its quotes. */
 static bool string(struct cut *c, struct cut *text)
 {
 	if (!letter(c, '"'))
@@ -47,7 +52,7 @@ static bool string(struct cut *c, struct cut *text)
 	return letter(c, '"');
 }
 
-/* Behind any value. */
+/* Skips any JSON value. */
 static bool skip_value(struct cut *c)
 {
 	struct cut text;
@@ -62,12 +67,14 @@ static bool skip_value(struct cut *c)
 			if (!string(c, &text))
 				return false;
 			break;
-		case '{': case '[':
+		case '{':
+		case '[':
 			if (++depth > DEPTH_MAX)
 				return false;
 			c->p++;
 			break;
-		case '}': case ']':
+		case '}':
+		case ']':
 			if (--depth < 0)
 				return false;
 			c->p++;
@@ -86,7 +93,7 @@ static bool is(const struct cut *text, const char *wanted)
 	return (size_t)(text->end - text->p) == strlen(wanted) && memcmp(text->p, wanted, strlen(wanted)) == 0;
 }
 
-/* ---- texts ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static char *room(struct decode_envelope *w, size_t len)
 {
@@ -114,7 +121,7 @@ static void put_utf8(struct decode_envelope *w, uint32_t c)
 		to[0] = (char)(0xc0 | c >> 6);
 		to[1] = (char)(0x80 | (c & 0x3f));
 		w->len += 2;
-	} else { /* halves of pairs stay as they are: what reads the text replaces them */
+	} else { /* halves of surrogate pairs stay; the reader replaces them */
 		to[0] = (char)(0xe0 | c >> 12);
 		to[1] = (char)(0x80 | (c >> 6 & 0x3f));
 		to[2] = (char)(0x80 | (c & 0x3f));
@@ -145,7 +152,7 @@ static void put_escaped(struct decode_envelope *w, struct cut *c)
 	c->p++;
 }
 
-/* The inside of a JSON string; never longer than it was. */
+/* Unescapes the inside of a JSON string, which never grows by that. */
 static bool take_string(struct decode_envelope *w, struct cut text)
 {
 	if (!room(w, (size_t)(text.end - text.p)))
@@ -158,7 +165,7 @@ static bool take_string(struct decode_envelope *w, struct cut text)
 	return true;
 }
 
-/* "[66,85,71]" */
+/* An array of bytes: "[66,85,71]". */
 static bool take_bytes(struct decode_envelope *w, struct cut array)
 {
 	if (!room(w, (size_t)(array.end - array.p)))
@@ -176,7 +183,7 @@ static bool take_bytes(struct decode_envelope *w, struct cut array)
 	return true;
 }
 
-/* ---- objects ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static bool take_message(struct decode_envelope *w, const struct cut *value)
 {
@@ -221,7 +228,7 @@ static bool take_object(struct decode_envelope *w, struct cut c)
 	return taken;
 }
 
-/* ---- lines ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static bool begins(const char *p, size_t len, const char *with)
 {
@@ -229,7 +236,8 @@ static bool begins(const char *p, size_t len, const char *with)
 }
 
 /* journalctl -o export */
-static enum decode_enveloped export_line(struct decode_envelope *w, const char *p, size_t len, const char **text, size_t *text_len)
+static enum decode_enveloped export_line(struct decode_envelope *w, const char *p, size_t len, const char **text,
+                                         size_t *text_len)
 {
 	bool binary = w->binary;
 
@@ -256,8 +264,10 @@ static enum decode_enveloped verbose_line(const char *p, size_t len, const char 
 	return ENVELOPE_TEXT;
 }
 
-/* A member on a line of its own: `         "msg": "text"` of dmesg --json, `\t"MESSAGE" : "text"` of journalctl -o json-pretty */
-static enum decode_enveloped member_line(struct decode_envelope *w, const char *name, const char *p, size_t len, const char **text, size_t *text_len)
+/* A member on a line of its own. dmesg --json: `         "msg": "text"`; journalctl -o json-pretty: `\t"MESSAGE" :
+ * "text"`. */
+static enum decode_enveloped member_line(struct decode_envelope *w, const char *name, const char *p, size_t len,
+                                         const char **text, size_t *text_len)
 {
 	struct cut c = { p, p + len }, key;
 
@@ -284,7 +294,7 @@ static size_t name_length(const char *p, size_t len)
 	return n;
 }
 
-/* Is the line one of the format?  If not, the log was not in that format after all, or is no longer. */
+/* Does the line fit the format?  If it does not, the log was not in that format, or is no longer. */
 static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 {
 	size_t name;
@@ -295,19 +305,24 @@ static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 	case ENVELOPE_EXPORT:
 		name = name_length(p, len);
 		return name == len || (name && p[name] == '=');
-	case ENVELOPE_VERBOSE: return *p == ' ' || memmem(p, len, " [s=", 4);
-	case ENVELOPE_PRETTY: return *p == '\t' || *p == '{' || *p == '}';
-	case ENVELOPE_EVENTS: return begins(p, len, "data: ");
-	default: return *p == ' ' || *p == '{' || *p == '}';
+	case ENVELOPE_VERBOSE:
+		return *p == ' ' || memmem(p, len, " [s=", 4);
+	case ENVELOPE_PRETTY:
+		return *p == '\t' || *p == '{' || *p == '}';
+	case ENVELOPE_EVENTS:
+		return begins(p, len, "data: ");
+	default:
+		return *p == ' ' || *p == '{' || *p == '}';
 	}
 }
 
-/* Does a format of many lines an entry begin here? */
+/* Does a format begin here that has many lines for each entry? */
 static bool learn_form(struct decode_envelope *w, const char *p, size_t len)
 {
 	if (begins(p, len, "__CURSOR="))
 		w->form = ENVELOPE_EXPORT;
-	else if (begins(p, len, VERBOSE_FIELD "_BOOT_ID=") || begins(p, len, VERBOSE_FIELD "_TRANSPORT=") || begins(p, len, VERBOSE_FIELD "PRIORITY="))
+	else if (begins(p, len, VERBOSE_FIELD "_BOOT_ID=") || begins(p, len, VERBOSE_FIELD "_TRANSPORT=") ||
+	         begins(p, len, VERBOSE_FIELD "PRIORITY="))
 		w->form = ENVELOPE_VERBOSE;
 	else if (begins(p, len, "\t\"__") || begins(p, len, "\t\"_TRANSPORT\"") || begins(p, len, "\t\"MESSAGE\""))
 		w->form = ENVELOPE_PRETTY;
@@ -318,7 +333,8 @@ static bool learn_form(struct decode_envelope *w, const char *p, size_t len)
 	return w->form != ENVELOPE_PLAIN;
 }
 
-enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *p, size_t len, const char **text, size_t *text_len)
+enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *p, size_t len, const char **text,
+                                           size_t *text_len)
 {
 	size_t skip = begins(p, len, "\036{") ? 1 : begins(p, len, "data: {") ? 6 : 0;
 
@@ -326,14 +342,18 @@ enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char
 		w->form = ENVELOPE_PLAIN;
 	if (w->form != ENVELOPE_PLAIN || learn_form(w, p, len))
 		switch (w->form) {
-		case ENVELOPE_EXPORT: return export_line(w, p, len, text, text_len);
-		case ENVELOPE_VERBOSE: return verbose_line(p, len, text, text_len);
-		case ENVELOPE_PRETTY: return member_line(w, "MESSAGE", p, len, text, text_len);
+		case ENVELOPE_EXPORT:
+			return export_line(w, p, len, text, text_len);
+		case ENVELOPE_VERBOSE:
+			return verbose_line(p, len, text, text_len);
+		case ENVELOPE_PRETTY:
+			return member_line(w, "MESSAGE", p, len, text, text_len);
 		case ENVELOPE_EVENTS:
 			if (len)
 				break;
 			return ENVELOPE_OTHER;
-		default: return member_line(w, "msg", p, len, text, text_len);
+		default:
+			return member_line(w, "msg", p, len, text, text_len);
 		}
 	p += skip;
 	len -= skip;

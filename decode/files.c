@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/files.c - which file is the module of that name?  The folders are walked once, symbolic links are not followed. */
+/* decode/files.c - which file is the module of that name?  The folders are searched once; symbolic links are not
+ * followed. */
 #include "config.h"
 
 #include <dirent.h>
@@ -12,7 +13,9 @@
 #define DEPTH_MAX 24
 #define FILES_MAX 2000000u
 
-struct found { char *key, *path; };
+struct found {
+	char *key, *path;
+};
 struct decode_files {
 	char *folders[FOLDERS_MAX];
 	size_t nr_folders, nr_walked;
@@ -43,7 +46,7 @@ void decode_files_add(struct decode_files *f, const char *folder)
 		f->nr_folders++;
 }
 
-/* "my-mod.ko.xz" is my_mod, "libx.so.1" is itself; NULL: out of memory. */
+/* "my-mod.ko.xz" becomes "my_mod", "libx.so.1" stays as it is; NULL: out of memory. */
 static char *make_key(const char *name)
 {
 	char *key = strdup(name), *dot;
@@ -71,7 +74,7 @@ static void add_file(struct decode_files *f, const char *path, const char *name)
 			f->room = room;
 		}
 	}
-	if (new.key && new.path && f->nr < f->room && f->nr < FILES_MAX) {
+	if (new.key &&new.path && f->nr < f->room && f->nr < FILES_MAX) {
 		f->files[f->nr++] = new;
 		return;
 	}
@@ -79,10 +82,11 @@ static void add_file(struct decode_files *f, const char *path, const char *name)
 	free(new.path);
 }
 
-/* What a build leaves beside its products. */
+/* Is it a file that a build leaves beside its products? */
 static bool is_of_no_use(const char *name)
 {
-	static const char *const ends[] = { ".o", ".c", ".h", ".cmd", ".d", ".a", ".S", ".py", ".rst", ".txt", ".mod", ".order" };
+	static const char *const ends[] = { ".o", ".c",  ".h",   ".cmd", ".d",   ".a",
+		                            ".S", ".py", ".rst", ".txt", ".mod", ".order" };
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)

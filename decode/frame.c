@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/frame.c - one line of a stack, in any notation that detectors use.
+/* decode/frame.c - one line of a stack, in every notation that detectors use.
  *
- *     func+0x1d/0x40 [mod]                             kernel; also [mod BUILDID], "? func", "[<ffffffff81234567>] func", "func (P)"
- *     func+0x1d/0x40 mm/slub.c:123 [inline]            syzbot, symbolized
- *     func (mm/slub.c:123 mm/slab.h:42) mod            scripts/decode_stacktrace.sh
- *     0xffffffffc0123456                               nothing is known
- *     prog+0x1d (BuildId 0123ab)                       memsan, without the helper
- *     ns::func(int)+0x1d/0x40 [prog] at a.c:12:3       memsan; an inlined one: "func at a.c:12:3 (inlined)"
- *     #0 0x4011d6 in func a.c:12:3                     AddressSanitizer; also (/path/prog+0x1d) (BuildId: 0123ab)
- *     at 0x4011D6: func (a.c:12)                       Valgrind; also (in /path/prog)
+ *     func+0x1d/0x40 [mod]                       kernel; also [mod BUILDID], "? func", "[<ffffffff81234567>] func",
+ *                                                "func (P)"
+ *     func+0x1d/0x40 mm/slub.c:123 [inline]      syzbot, symbolized
+ *     func (mm/slub.c:123 mm/slab.h:42) mod      scripts/decode_stacktrace.sh
+ *     0xffffffffc0123456                         nothing is known
+ *     prog+0x1d (BuildId 0123ab)                 memsan, without the helper
+ *     ns::func(int)+0x1d/0x40 [prog] at a.c:12:3  memsan; an inlined one: "func at a.c:12:3 (inlined)"
+ *     #0 0x4011d6 in func a.c:12:3               AddressSanitizer; also (/path/prog+0x1d) (BuildId: 0123ab)
+ *     at 0x4011D6: func (a.c:12)                 Valgrind; also (in /path/prog)
  */
 #include "config.h"
 
@@ -23,13 +24,13 @@ static const char *skip_blanks(const char *p)
 	return p + strspn(p, " \t");
 }
 
-/* May this be the name of a function of the kernel? */
+/* May the character be part of the name of a kernel function? */
 static bool symbol_char(char c)
 {
 	return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '$' || c == '@' || c == ':' || c == '~';
 }
 
-/* "path:12", "path:12:3" up to `end`: true when a line number stands there. */
+/* "path:12" or "path:12:3" up to `end`; false: there is no line number. */
 static bool set_location(struct decode_record *r, struct decode_frame *f, const char *p, const char *end)
 {
 	uint64_t numbers[2] = { 0, 0 };
@@ -53,7 +54,7 @@ static bool set_location(struct decode_record *r, struct decode_frame *f, const 
 	return true;
 }
 
-/* "+0x1d/0x40" at p: what follows, or NULL. */
+/* "+0x1d/0x40" at p; returns what follows, or NULL. */
 static const char *parse_offset(const char *p, uint64_t *offset, uint64_t *size)
 {
 	*size = 0;
@@ -122,7 +123,7 @@ static void parse_build_id(struct decode_record *r, struct decode_frame *f, cons
 		f->build_id = decode_record_string(r, mark, (size_t)(end - mark));
 }
 
-/* What is written behind "func+0x1/0x2". */
+/* Reads what may stand behind "func+0x1/0x2". */
 static void parse_tail(struct decode_record *r, struct decode_frame *f, const char *p)
 {
 	const char *end;
@@ -144,16 +145,18 @@ static void parse_tail(struct decode_record *r, struct decode_frame *f, const ch
 		}
 		return;
 	}
-	/* a path may hold blanks; the last colon and number end it */
+	/* a path may hold blanks; the last colon with a number ends it */
 	end = p + strlen(p);
 	if (end - p > 10 && strcmp(end - 10, " (inlined)") == 0)
 		end -= 10;
 	if (!strchr(p, ' ') || strstr(p, "/"))
 		while (end > p && !set_location(r, f, p, end))
-			do end--; while (end > p && *end != ' ');
+			do
+				end--;
+			while (end > p && *end != ' ');
 }
 
-/* A frame that has no offset: inlined, or already turned into lines by a script. */
+/* A frame without an offset: an inlined one, or one whose address a script has replaced. */
 static bool bare_line(struct decode_record *r, struct decode_stack *to, const char *text)
 {
 	const char *name_end = text, *mark;
@@ -195,7 +198,7 @@ static bool bare_line(struct decode_record *r, struct decode_stack *to, const ch
 	return true;
 }
 
-/* The '+' of "name+0x1d": the last one that is followed by an offset and then a blank, a slash or the end. */
+/* The '+' of "name+0x1d": the first one with an offset that a blank or the end of the text follows. */
 static const char *find_plus(const char *text)
 {
 	const char *found = NULL;
@@ -223,7 +226,7 @@ bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const
 		behind = starts(p + 2, "(____ptrval____)") ? p + 18 : decode_hex(p + 2, &probe.pc);
 		if (!behind || behind[0] != '>' || behind[1] != ']')
 			return false;
-		probe.have_pc = probe.pc > UINT32_MAX; /* hashed pointers are small */
+		probe.have_pc = probe.pc > UINT32_MAX; /* the kernel prints hashed pointers, which are small */
 		p = skip_blanks(behind + 2);
 	}
 	if (p[0] == '?' && p[1] == ' ') {
@@ -317,7 +320,8 @@ bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const c
 	if (end) {
 		asan_module(r, f, end + 1);
 	} else {
-		/* "func(int) const /path/a.c:12:3": the location is the last word that has a slash or a colon before a number */
+		/* "func(int) const /path/a.c:12:3": the location is the last word, if it has a slash or ends in a
+		 * line number */
 		end = strrchr(name, ' ');
 		if (!end || !set_location(r, f, end + 1, end + strlen(end)))
 			end = end && end[1] == '/' ? end : name + strlen(name);

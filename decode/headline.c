@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/headline.c - is this line the first of a report, and of which detector?
- *
- * One function a detector, tried in turn on lines whose first letters allow it.  Each sets the record's detector, kind and headline,
- * what the headline says of the access, and the form that the following lines will have.
- */
+ * Each detector has a function, which sees the lines whose first letters allow a headline.  It sets the record's
+ * detector, kind and headline, what the headline says of the access, and the form of the lines that follow. */
 #include "config.h"
 
 #include <ctype.h>
@@ -27,7 +25,7 @@ static void headline_function(struct decode_open *o, const char *text)
 		return;
 	if (decode_place(r, in + 4, &f, NULL)) {
 		if (!f.function_size && strcmp(r->detector, "memsan") == 0)
-			return; /* "prog+0x1334": no function, a place in a module */
+			return; /* "prog+0x1334" is a place in a module, not a function */
 		r->title_function = f.function;
 		r->title_module = f.module;
 	} else if (strncmp(in + 4, "(null)", 6) != 0) {
@@ -36,9 +34,9 @@ static void headline_function(struct decode_open *o, const char *text)
 	}
 }
 
-/* ---- KASAN, KFENCE, memsan ------------------------------------------------------------------------------------------------------- */
+/* ---- KASAN, KFENCE, memsan ------------------------------------------------------------------- */
 
-/* The kind is what stands before " in " or " on address": "slab-out-of-bounds", "double-free or invalid-free". */
+/* The kind stands before " in " or " on address": "slab-out-of-bounds", "double-free or invalid-free". */
 static void kasan_kind(struct decode_open *o, const char *p)
 {
 	const char *in = strstr(p, " in "), *on = strstr(p, " on address");
@@ -64,7 +62,7 @@ static void kfence_access(struct decode_record *r)
 		r->access = "free";
 }
 
-/* "BUG: Double free or freeing an invalid pointer", as 4.8 to 4.10 say it, without the detector's name */
+/* "BUG: Double free or freeing an invalid pointer": Linux 4.8 to 4.10 do not name the detector. */
 static enum decode_form headline_kasan_free(const char *text, struct decode_open *o)
 {
 	if (!starts(text, "BUG: Double free or freeing an invalid pointer"))
@@ -77,9 +75,11 @@ static enum decode_form headline_kasan_free(const char *text, struct decode_open
 
 static enum decode_form headline_kasan(const char *text, struct decode_open *o)
 {
-	static const struct { const char *mark, *detector; } marks[] = {
-		{ "BUG: KASAN: ", "kasan" }, { "BUG: KASan: ", "kasan" }, { "BUG: KFENCE: ", "kfence" }, { "BUG: MEMSAN: ", "memsan" }, { "BUG: KMSAN: ", "kmsan" },
-		{ "BUG: KCSAN: ", "kcsan" },
+	static const struct {
+		const char *mark, *detector;
+	} marks[] = {
+		{ "BUG: KASAN: ", "kasan" },   { "BUG: KASan: ", "kasan" }, { "BUG: KFENCE: ", "kfence" },
+		{ "BUG: MEMSAN: ", "memsan" }, { "BUG: KMSAN: ", "kmsan" }, { "BUG: KCSAN: ", "kcsan" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
@@ -95,9 +95,9 @@ static enum decode_form headline_kasan(const char *text, struct decode_open *o)
 	return headline_kasan_free(text, o);
 }
 
-/* ---- SLUB -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- SLUB ------------------------------------------------------------------------------------ */
 
-/* Words of a SLUB message up to what changes from one report to the next: numbers, names, addresses. */
+/* The words of a SLUB message up to what differs from report to report: numbers, names, addresses. */
 static const char *slub_kind(struct decode_record *r, const char *p)
 {
 	char words[200];
@@ -145,7 +145,7 @@ static enum decode_form headline_slub(const char *text, struct decode_open *o)
 	return FORM_SLUB;
 }
 
-/* "cache_from_obj: Wrong slab cache. kmalloc-8 but object is from kmalloc-16", in a WARNING */
+/* In a WARNING: "cache_from_obj: Wrong slab cache. kmalloc-8 but object is from kmalloc-16". */
 static enum decode_form headline_wrong_cache(const char *text, struct decode_open *o)
 {
 	const char *from = strstr(text, " but object is from ");
@@ -166,10 +166,12 @@ static enum decode_form headline_wrong_cache(const char *text, struct decode_ope
 	return FORM_OOPS;
 }
 
-/* "kmem_cache_destroy mine: Slab cache still has objects", since 5.17 in a WARNING and with " when called from func+0x1/0x2" */
+/* "kmem_cache_destroy mine: Slab cache still has objects"; since Linux 5.17 in a WARNING, with " when called from
+ * func+0x1/0x2" at the end. */
 static enum decode_form headline_busy_cache(const char *text, struct decode_open *o)
 {
-	const char *cache = after(text, "kmem_cache_destroy "), *end = cache ? strstr(cache, ": Slab cache still has objects") : NULL;
+	const char *cache = after(text, "kmem_cache_destroy "),
+		   *end = cache ? strstr(cache, ": Slab cache still has objects") : NULL;
 	struct decode_record *r = o->record;
 
 	if (!end)
@@ -181,15 +183,17 @@ static enum decode_form headline_busy_cache(const char *text, struct decode_open
 	return strstr(end, " when called from ") ? FORM_OOPS : FORM_TRACE;
 }
 
-/* ---- kmemleak ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- kmemleak -------------------------------------------------------------------------------- */
 
-/* "unreferenced object 0xffff888005e5b000 (size 128):"; with kmemleak.verbose each line is printed behind "kmemleak: ". */
+/* "unreferenced object 0xffff888005e5b000 (size 128):"; with kmemleak.verbose, each line has DECODE_PRINTED_LEAK in
+ * front. */
 static enum decode_form headline_kmemleak(const char *text, struct decode_open *o)
 {
-	o->printed_leak = starts(text, DECODE_PRINTED_LEAK);
-	const char *p = after(text, o->printed_leak ? "kmemleak: unreferenced object " : "unreferenced object ");
+	const char *p = after(text, DECODE_PRINTED_LEAK);
 	struct decode_record *r = o->record;
 
+	o->printed_leak = p != NULL;
+	p = after(p ? p : text, "unreferenced object ");
 	if (!p)
 		return FORM_NONE;
 	if (*p == '(') {
@@ -209,11 +213,14 @@ static enum decode_form headline_kmemleak(const char *text, struct decode_open *
 	return FORM_KMEMLEAK;
 }
 
-/* ---- faults -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
-struct fault { const char *mark, *kind, *address; enum decode_form form; };
+struct fault {
+	const char *mark, *kind, *address;
+	enum decode_form form;
+};
 
-/* In order: the first that the line begins with. */
+/* The first that the line begins with counts. */
 static const struct fault faults[] = {
 	{ "general protection fault", "general-protection-fault", "address ", FORM_OOPS },
 	{ "Oops: general protection fault", "general-protection-fault", "address ", FORM_OOPS },
@@ -254,12 +261,25 @@ static const struct fault faults[] = {
 
 static const char *fault_detector(const struct fault *f)
 {
-	static const struct { const char *mark, *detector; } names[] = {
-		{ "list", "list-debug" }, { "kernel BUG at lib/list", "list-debug" }, { "refcount", "refcount" }, { "usercopy", "usercopy" },
-		{ "detected", "fortify" }, { "kernel BUG at mm/slub", "slub" }, { "kernel BUG at mm/user", "usercopy" },
-		{ "pagealloc", "page-poison" }, { "BUG: Bad", "page-alloc" },
-		{ "BUG: stack", "vmap-stack" }, { "BUG: TASK", "vmap-stack" }, { "BUG: IRQ", "vmap-stack" }, { "BUG: NMI", "vmap-stack" },
-		{ "Insufficient", "vmap-stack" }, { "kernel stack", "vmap-stack" }, { "Kernel panic", "stack-protector" },
+	static const struct {
+		const char *mark, *detector;
+	} names[] = {
+		{ "list", "list-debug" },
+		{ "kernel BUG at lib/list", "list-debug" },
+		{ "refcount", "refcount" },
+		{ "usercopy", "usercopy" },
+		{ "detected", "fortify" },
+		{ "kernel BUG at mm/slub", "slub" },
+		{ "kernel BUG at mm/user", "usercopy" },
+		{ "pagealloc", "page-poison" },
+		{ "BUG: Bad", "page-alloc" },
+		{ "BUG: stack", "vmap-stack" },
+		{ "BUG: TASK", "vmap-stack" },
+		{ "BUG: IRQ", "vmap-stack" },
+		{ "BUG: NMI", "vmap-stack" },
+		{ "Insufficient", "vmap-stack" },
+		{ "kernel stack", "vmap-stack" },
+		{ "Kernel panic", "stack-protector" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -268,7 +288,8 @@ static const char *fault_detector(const struct fault *f)
 	return "oops";
 }
 
-/* 4.x and 5.x up to 5.5 say it before the fault: "kasan: GPF could be caused by NULL-ptr deref or user memory access" */
+/* Linux 4.x, and 5.x up to 5.5, print this before the fault: "kasan: GPF could be caused by NULL-ptr deref or user
+ * memory access". */
 static enum decode_form headline_gpf_hint(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, "kasan: GPF could be caused by ");
@@ -281,7 +302,8 @@ static enum decode_form headline_gpf_hint(const char *text, struct decode_open *
 	return FORM_OOPS;
 }
 
-/* "memcpy: detected buffer overflow: 40 byte write of buffer size 32", "memcpy: detected field-spanning write (size 40) of …" */
+/* "memcpy: detected buffer overflow: 40 byte write of buffer size 32", "memcpy: detected field-spanning write (size
+ * 40) of …". */
 static enum decode_form headline_fortify(const char *text, struct decode_open *o)
 {
 	const char *p = strstr(text, ": detected ");
@@ -295,7 +317,8 @@ static enum decode_form headline_fortify(const char *text, struct decode_open *o
 	set_headline(o, "fortify", text);
 	r->kind = starts(p, "buffer") ? "fortify-buffer-overflow" : decode_kind(r, p, strcspn(p, "("));
 	r->access = strstr(p, " read") ? "read" : "write";
-	r->have_size = decode_decimal_after(p, "overflow: ", &r->access_size) || decode_decimal_after(p, "(size ", &r->access_size);
+	r->have_size = decode_decimal_after(p, "overflow: ", &r->access_size) ||
+	               decode_decimal_after(p, "(size ", &r->access_size);
 	return FORM_OOPS;
 }
 
@@ -325,7 +348,7 @@ static enum decode_form headline_fault(const char *text, struct decode_open *o)
 	return FORM_NONE;
 }
 
-/* "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3", older "UBSAN: Undefined behaviour in fs/foo.c:12:3" */
+/* "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3"; older: "UBSAN: Undefined behaviour in fs/foo.c:12:3". */
 static enum decode_form headline_ubsan(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, "UBSAN: "), *in;
@@ -338,7 +361,7 @@ static enum decode_form headline_ubsan(const char *text, struct decode_open *o)
 	return FORM_OOPS;
 }
 
-/* ---- which ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- which ----------------------------------------------------------------------------------- */
 
 size_t decode_rule_length(const char *text)
 {
@@ -347,29 +370,40 @@ size_t decode_rule_length(const char *text)
 	return text[n] == '\0' || text[n] == ' ' ? n : 0;
 }
 
-/* First letters of everything that decode_headline and the reader know, by the first one. */
+/* The beginnings of all lines that decode_headline and the reader know; `first` holds their first letters. */
 bool decode_may_be_headline(const char *text, size_t len)
 {
+/* clang-format would break the braces. */
+/* clang-format off */
 #define MARK(s) { s, sizeof(s) - 1 }
-	static const struct { const char *text; size_t len; } marks[] = {
-		MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"), MARK("unreferenced o"), MARK("usercopy: "), MARK("UBSAN: "),
-		MARK("Unable to handle"), MARK("list_"), MARK("refcount_t: "), MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"),
-		MARK("Kernel panic - not syncing: stack-p"), MARK("cache_from_obj: "), MARK("=="), MARK("{"), MARK("detected buffer"),
-		MARK("Kernel Offset: "), MARK("Linux version "), MARK("virt_to_cache: "), MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "), MARK("kmemleak: unreferenced o"), MARK("kasan: GPF could"), MARK("Oops: general prot"),
-		MARK("memcpy: detected "), MARK("memmove: detected "), MARK("memset: detected "), MARK("memcmp: detected "), MARK("memchr"), MARK("memscan: detected "),
-		MARK("str"), MARK("kmemdup: detected "), MARK("sized_strscpy: detected "), MARK("Direct leak of "), MARK("Indirect leak of "),
+	static const struct {
+		const char *text;
+		size_t len;
+	} marks[] = {
+		MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"),
+		MARK("unreferenced o"), MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"),
+		MARK("refcount_t: "), MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"),
+		MARK("Kernel panic - not syncing: stack-p"), MARK("cache_from_obj: "), MARK("=="), MARK("{"),
+		MARK("detected buffer"), MARK("Kernel Offset: "), MARK("Linux version "), MARK("virt_to_cache: "),
+		MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "), MARK("kmemleak: unreferenced o"),
+		MARK("kasan: GPF could"), MARK("Oops: general prot"), MARK("memcpy: detected "),
+		MARK("memmove: detected "), MARK("memset: detected "), MARK("memcmp: detected "), MARK("memchr"),
+		MARK("memscan: detected "), MARK("str"), MARK("kmemdup: detected "), MARK("sized_strscpy: detected "),
+		MARK("Direct leak of "), MARK("Indirect leak of "),
 	};
+	/* clang-format on */
 #undef MARK
 	static const bool first[256] = {
-		['B'] = true, ['g'] = true, ['k'] = true, ['u'] = true, ['U'] = true, ['l'] = true, ['r'] = true, ['p'] = true, ['I'] = true, ['P'] = true,
-		['K'] = true, ['c'] = true, ['='] = true, ['{'] = true, ['d'] = true, ['L'] = true, ['v'] = true, ['D'] = true,
-		['O'] = true, ['m'] = true, ['s'] = true,
+		['B'] = true, ['g'] = true, ['k'] = true, ['u'] = true, ['U'] = true, ['l'] = true, ['r'] = true,
+		['p'] = true, ['I'] = true, ['P'] = true, ['K'] = true, ['c'] = true, ['='] = true, ['{'] = true,
+		['d'] = true, ['L'] = true, ['v'] = true, ['D'] = true, ['O'] = true, ['m'] = true, ['s'] = true,
 	};
 
 	if (len < 2 || !first[(unsigned char)text[0]])
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		if (marks[i].text[0] == text[0] && len >= marks[i].len && memcmp(text, marks[i].text, marks[i].len) == 0)
+		if (marks[i].text[0] == text[0] && len >= marks[i].len &&
+		    memcmp(text, marks[i].text, marks[i].len) == 0)
 			return true;
 	return false;
 }
@@ -377,8 +411,8 @@ bool decode_may_be_headline(const char *text, size_t len)
 enum decode_form decode_headline(const char *text, struct decode_open *o)
 {
 	static enum decode_form (*const tries[])(const char *, struct decode_open *) = {
-		headline_kasan, headline_slub, headline_kmemleak, headline_wrong_cache, headline_busy_cache, headline_fault, headline_ubsan, headline_gpf_hint,
-		headline_fortify,
+		headline_kasan, headline_slub,  headline_kmemleak, headline_wrong_cache, headline_busy_cache,
+		headline_fault, headline_ubsan, headline_gpf_hint, headline_fortify,
 	};
 	enum decode_form form;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/html.c - the page: one file, no network, every report a part that opens (page.css, page.js are put into it).
- *
- * It is complete without JavaScript, which only filters, moves by keyboard and draws the flame graph of leaks.  Whatever comes out of a log or a source file
- * goes through decode_put_xml; the page's policy forbids everything that is not in it, so what should slip through would load nothing.
- */
+/* decode/html.c - the page: one file that needs no network; each report is a part that opens (page.css and page.js
+ * are put into the page).
+ * The page is complete without JavaScript, which only filters, moves by keyboard and draws the flame graph of leaks.
+ * Everything out of a log or a source file goes through decode_put_xml.  The page's security policy forbids all that
+ * is not in the page, so markup that slipped through could load nothing. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -16,8 +16,10 @@ void decode_html_head(struct decode_writer *w)
 {
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
-	      "<title>Memory reports</title>\n<style>\n", w->out);
+	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+	      "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n"
+	      "<title>Memory reports</title>\n<style>\n",
+	      w->out);
 	fputs(decode_page_css, w->out);
 	fputs("</style>\n</head>\n<body>\n<header hidden>\n<h1>Memory reports</h1>\n"
 	      "<input type=\"search\" id=\"search\" placeholder=\"search\" aria-label=\"search\">\n"
@@ -25,8 +27,10 @@ void decode_html_head(struct decode_writer *w)
 	      "<select id=\"kind\" aria-label=\"kind\"><option value=\"\">all kinds</option></select>\n"
 	      "<label><input type=\"checkbox\" id=\"whole\"> whole ones only</label>\n"
 	      "<span id=\"shown\" aria-live=\"polite\"></span>\n"
-	      "<span class=\"dim keys\"><kbd>j</kbd> <kbd>k</kbd> next, previous <kbd>o</kbd> open <kbd>/</kbd> search</span>\n</header>\n<main>\n"
-	      "<section id=\"flame\" hidden><h3>Leaked bytes by stack</h3><div class=\"graph\"></div></section>\n", w->out);
+	      "<span class=\"dim keys\"><kbd>j</kbd> <kbd>k</kbd> next, previous <kbd>o</kbd> open <kbd>/</kbd> "
+	      "search</span>\n</header>\n<main>\n"
+	      "<section id=\"flame\" hidden><h3>Leaked bytes by stack</h3><div class=\"graph\"></div></section>\n",
+	      w->out);
 }
 
 void decode_html_tail(struct decode_writer *w)
@@ -54,7 +58,7 @@ static void put_fact(FILE *out, const char *name, const char *value)
 	fputs("</dd>\n", out);
 }
 
-/* ---- head of a report ---------------------------------------------------------------------------------------------------------------- */
+/* ---- head of a report ------------------------------------------------------------------------ */
 
 /* Outermost first, for the flame graph. */
 static void put_leak_stack(FILE *out, const struct decode_record *r)
@@ -124,7 +128,8 @@ static void put_facts(struct decode_writer *w, const struct decode_record *r)
 	put_fact(out, "tags", r->tags);
 	put_fact(out, "variable", r->place);
 	if (r->leak.class)
-		fprintf(out, "<dt>leak</dt><dd>%" PRIu64 " bytes in %" PRIu64 " objects</dd>\n", r->leak.bytes, r->leak.objects);
+		fprintf(out, "<dt>leak</dt><dd>%" PRIu64 " bytes in %" PRIu64 " objects</dd>\n", r->leak.bytes,
+		        r->leak.objects);
 	if (r->file) {
 		fputs("<dt>log</dt><dd>", out);
 		decode_put_xml(out, r->file);
@@ -133,9 +138,9 @@ static void put_facts(struct decode_writer *w, const struct decode_record *r)
 	fprintf(out, "<dt>signature</dt><dd>%016" PRIx64 "</dd>\n</dl>\n", r->signature);
 }
 
-/* ---- the object and its memory ---------------------------------------------------------------------------------------------------------- */
+/* ---- the object and its memory --------------------------------------------------------------- */
 
-/* The object between what lies beside it, to scale, with the access marked. */
+/* The object and what lies beside it, to scale, with the access marked. */
 static void put_bar(FILE *out, const struct decode_record *r)
 {
 	const struct decode_object *o = &r->object;
@@ -154,13 +159,18 @@ static void put_bar(FILE *out, const struct decode_record *r)
 	low -= pad;
 	high += pad;
 	width = (double)(high - low);
-	fprintf(out, "<div class=\"bar\" role=\"img\" aria-label=\"the object and the access\"><span class=\"zone\" style=\"width:%.2f%%\"></span>"
-	             "<span class=\"object %s\" style=\"width:%.2f%%\">%" PRIu64 " bytes</span><span class=\"zone\" style=\"flex:1\"></span>",
-	        100 * (double)(o->addr - low) / width, o->state && strncmp(o->state, "free", 4) == 0 ? "freed" : "", 100 * (double)o->size / width, o->size);
+	fprintf(out,
+	        "<div class=\"bar\" role=\"img\" aria-label=\"the object and the access\"><span class=\"zone\" "
+	        "style=\"width:%.2f%%\"></span>"
+	        "<span class=\"object %s\" style=\"width:%.2f%%\">%" PRIu64
+	        " bytes</span><span class=\"zone\" style=\"flex:1\"></span>",
+	        100 * (double)(o->addr - low) / width, o->state && strncmp(o->state, "free", 4) == 0 ? "freed" : "",
+	        100 * (double)o->size / width, o->size);
 	mark = 100 * (double)(at - low) / width;
 	if (drawn)
-		fprintf(out, "<b style=\"left:%.2f%%;width:%.2f%%\"></b><em style=\"left:%.2f%%\">0x%" PRIx64 "</em>", mark,
-		        100 * (double)MIN(r->have_size && r->access_size ? r->access_size : 1, high - at) / width, MIN(MAX(mark, 8.0), 92.0), at);
+		fprintf(out, "<b style=\"left:%.2f%%;width:%.2f%%\"></b><em style=\"left:%.2f%%\">0x%" PRIx64 "</em>",
+		        mark, 100 * (double)MIN(r->have_size && r->access_size ? r->access_size : 1, high - at) / width,
+		        MIN(MAX(mark, 8.0), 92.0), at);
 	fputs("</div>\n", out);
 }
 
@@ -192,7 +202,8 @@ static void put_rows(FILE *out, const struct decode_record *r)
 		fprintf(out, "<div class=\"row\">0x%" PRIx64 ": ", row->addr);
 		for (uint8_t k = 0; k < row->nr; k++)
 			if (row->valid >> k & 1)
-				fprintf(out, "<i class=\"%s\">%02x</i>", byte_class(r, row->addr + k * scale, scale, row->bytes[k]), row->bytes[k]);
+				fprintf(out, "<i class=\"%s\">%02x</i>",
+				        byte_class(r, row->addr + k * scale, scale, row->bytes[k]), row->bytes[k]);
 			else
 				fputs("<i>&#63;&#63;</i>", out);
 		fputs("</div>\n", out);
@@ -230,7 +241,7 @@ static void put_object(FILE *out, const struct decode_record *r)
 	put_rows(out, r);
 }
 
-/* ---- stacks ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 static void put_source(FILE *out, const struct decode_frame *f)
 {
@@ -274,7 +285,8 @@ static void put_frame(FILE *out, const struct decode_frame *f)
 static const char *role_title(const char *role)
 {
 	static const char *const names[][2] = {
-		{ "access", "Accessed" }, { "noticed", "Noticed" }, { "alloc", "Allocated" }, { "free", "Freed" }, { "work", "Work queued" }, { "frame", "Variable" },
+		{ "access", "Accessed" }, { "noticed", "Noticed" },  { "alloc", "Allocated" },
+		{ "free", "Freed" },      { "work", "Work queued" }, { "frame", "Variable" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -294,12 +306,17 @@ static void put_stack(FILE *out, const struct decode_record *r, const struct dec
 	fputs("</h3><ol>\n", out);
 	for (size_t i = 0; i < s->nr; i++) {
 		const struct decode_frame *f = &s->frames[i];
-		bool guilty = r->function && f->function == r->function, source, plumbing = f->function && decode_function_is_plumbing(f->function);
+		bool guilty = r->function && f->function == r->function, source,
+		     plumbing = f->function && decode_function_is_plumbing(f->function);
 		size_t len;
-		source = (guilty || (!plumbing && !f->unreliable)) && f->file && f->line && (sources < SOURCES_A_STACK || guilty) && decode_source_line(f->file, f->line, &len);
+		source = (guilty || (!plumbing && !f->unreliable)) && f->file && f->line &&
+		         (sources < SOURCES_A_STACK || guilty) && decode_source_line(f->file, f->line, &len);
 		sources += source;
 		fprintf(out, "<li%s>", guilty ? " class=\"guilty\"" : plumbing ? " class=\"plumbing\"" : "");
-		fputs(!source ? "<span class=\"frame\">" : guilty ? "<details open><summary>" : "<details><summary>", out);
+		fputs(!source  ? "<span class=\"frame\">"
+		      : guilty ? "<details open><summary>"
+		               : "<details><summary>",
+		      out);
 		put_frame(out, f);
 		if (source) {
 			fputs("</summary>", out);
@@ -314,7 +331,8 @@ void decode_html_put(struct decode_writer *w, const struct decode_record *r)
 {
 	FILE *out = w->out;
 
-	fprintf(out, "<details class=\"report\" id=\"r%" PRIu64 "\" data-corrupted=\"%d\"", w->nr + 1, r->corrupted != NULL);
+	fprintf(out, "<details class=\"report\" id=\"r%" PRIu64 "\" data-corrupted=\"%d\"", w->nr + 1,
+	        r->corrupted != NULL);
 	put_attribute(out, "data-detector", r->detector);
 	put_attribute(out, "data-kind", r->kind);
 	if (r->leak.class)

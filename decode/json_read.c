@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/json_read.c - a line of memsan-report/1 back into a record: the runtime's, and what `memsan decode --format=json` wrote.
- *
- * Nothing is trusted: a member of another type than it should have is as good as missing, lists are bounded as those of a log are.  Members
- * that a record has no field for are kept as they are, if they are known to the schema.
- */
+/* decode/json_read.c - reads a line of memsan-report/1, the runtime's or `memsan decode --format=json`'s, into a
+ * record.
+ * Nothing is trusted.  A member of a wrong type counts as missing, and lists have the limits that those of a log
+ * have.  Members for which a record has no field are kept as JSON if the schema knows them. */
 #include "config.h"
 
 #include <json-c/json.h>
@@ -16,7 +15,8 @@ static json_object *member(json_object *o, const char *key, enum json_type type)
 {
 	json_object *found = NULL;
 
-	if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, key, &found) || !json_object_is_type(found, type))
+	if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, key, &found) ||
+	    !json_object_is_type(found, type))
 		return NULL;
 	return found;
 }
@@ -144,7 +144,7 @@ static void read_object(struct decode_record *r, json_object *root)
 	to->have_distance = get_number(o, "distance", &to->distance);
 }
 
-/* Two digits a byte, "??" where it was not readable. */
+/* Two digits for each byte, "??" where a byte could not be read. */
 static void read_bytes(struct decode_record *r, uint64_t addr, const char *hex, char label)
 {
 	uint32_t scale = r->row_scale ? r->row_scale : 1;
@@ -228,7 +228,8 @@ static void read_extras(struct decode_record *r, json_object *root)
 	r->extras = region_alloc(&r->region, ARRAY_SIZE(keys) * sizeof(*r->extras));
 	for (size_t i = 0; r->extras && i < ARRAY_SIZE(keys); i++)
 		if (json_object_object_get_ex(root, keys[i], &o)) {
-			const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+			const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+			                                                             JSON_C_TO_STRING_NOSLASHESCAPE);
 			struct decode_extra *e = &r->extras[r->nr_extras];
 			e->key = keys[i];
 			e->json = text ? decode_record_string(r, text, strlen(text)) : NULL;
@@ -253,7 +254,7 @@ static struct decode_record *read_record(json_object *root, const char **why)
 	r->have_sequence = get_number(root, "sequence", &r->sequence);
 	if (!get_number(root, "count", &r->count) || !r->count)
 		r->count = 1;
-	/* without a stack it is all there is */
+	/* used when the record has no stack to name the function */
 	r->title_function = get_string(r, root, "function");
 	r->title_module = get_string(r, root, "function_module");
 	read_process(r, root);

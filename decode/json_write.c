@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/json_write.c - a record as one line of JSON, schema memsan-report/1: every field always there, null where nothing is known.
- *
- * The runtime writes the same schema (reports/render_json.c); what it alone knows comes back out of a record's extras.  Addresses are
- * strings, because a double cannot hold them.
- */
+/* decode/json_write.c - writes a record as one line of JSON, schema memsan-report/1.  Every field is always there;
+ * null means that nothing is known.
+ * The runtime writes the same schema (reports/render_json.c).  What only the runtime knows is kept in a record's
+ * extras.  Addresses are strings, because a double cannot hold them. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -136,7 +135,7 @@ static void put_bytes(FILE *out, const struct decode_row *row)
 			fputs("??", out);
 }
 
-/* The bytes of all rows, when each begins where the one before ends. */
+/* The bytes of all rows, if each row begins where the one before ends. */
 static void put_run(FILE *out, const struct decode_record *r, uint32_t scale)
 {
 	for (size_t i = 1; i < r->nr_rows; i++)
@@ -165,9 +164,14 @@ static void put_memory(FILE *out, const struct decode_record *r)
 	fputs(",\"rows\":[", out);
 	for (size_t i = 0; i < r->nr_rows; i++) {
 		const struct decode_row *row = &r->rows[i];
-		const char *label = row->label == 'o' ? "object" : row->label == 'r' ? "redzone" : row->label == 'b' ? "before" :
-		                    row->label == 'p' ? "padding" : row->label == 's' ? "shadow" : "memory";
-		fprintf(out, "%s{\"addr\":\"0x%" PRIx64 "\",\"part\":\"%s\",\"bytes\":\"", i ? "," : "", row->addr, label);
+		const char *label = row->label == 'o'   ? "object"
+		                    : row->label == 'r' ? "redzone"
+		                    : row->label == 'b' ? "before"
+		                    : row->label == 'p' ? "padding"
+		                    : row->label == 's' ? "shadow"
+		                                        : "memory";
+		fprintf(out, "%s{\"addr\":\"0x%" PRIx64 "\",\"part\":\"%s\",\"bytes\":\"", i ? "," : "", row->addr,
+		        label);
 		put_bytes(out, row);
 		fputs("\"}", out);
 	}

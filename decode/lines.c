@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/lines.c - the lines of a kernel report (and of memsan's, which are alike): whose they are, and where the report ends.
+/* decode/lines.c - the lines of a kernel report, or of memsan's, which looks the same: which are its own, and
+ * where the report ends.
  *
- * A line belongs to the report when one of the readers below knows it; the section that the last heading opened says what a frame or a
- * row of bytes in it means.  How a report ends is its form's:
+ * A line belongs to the report when one of the readers below knows it.  The section that the last heading opened says
+ * what a frame or a row of bytes means.  Each form has its own end:
  *
- *     KASAN, KFENCE, memsan    a rule of 60 to 70 '='  (SLUB's has 77, and old KASAN reports hold one)
- *     SLUB                     "FIX …", or the first strange line behind its call trace
+ *     KASAN, KFENCE, memsan    a rule of 60 to 70 '='  (SLUB's rule has 77, and old KASAN reports hold one)
+ *     SLUB                     "FIX …", or the first line behind its call trace that is not its own
  *     kmemleak                 the first line that is not indented
  *     oops                     "---[ end trace …", the end of a panic
- *     page poison and others   the first strange line behind the call trace
+ *     page poison and others   the first line behind the call trace that is not the report's own
  *
- * A rule is also what the next report begins with.  So a rule that comes before the report is whole (its last rows of memory are missing) closes it only
- * when no headline follows on the next line.
+ * The next report may begin with a rule, too.  So a rule that comes before the report is whole (its last rows of memory
+ * are missing) closes the report only when no headline follows on the next line.
  */
 #include "config.h"
 
 #include "decode/decode_internal.h"
 
-/* ---- kmemleak -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- kmemleak -------------------------------------------------------------------------------- */
 
 static void leak_comm(struct decode_record *r, const char *p)
 {
@@ -84,14 +85,15 @@ static enum decode_answer line_kmemleak(struct decode_open *o, const char *text)
 	return leak_class(r, t) ? LINE_TAKEN : LINE_FOREIGN;
 }
 
-/* ---- faults ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 /* "RIP: 0010:func+0x1/0x2 [mod]", "pc : func+0x1/0x2": the instruction itself. */
 static bool read_rip(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;
 	struct decode_frame place, *f;
-	bool kernel = starts(t, "RIP: 0010:") || starts(t, "pc : ") || starts(t, "IP: ") || starts(t, "EIP: ") || starts(t, "PC is at ");
+	bool kernel = starts(t, "RIP: 0010:") || starts(t, "pc : ") || starts(t, "IP: ") || starts(t, "EIP: ") ||
+	              starts(t, "PC is at ");
 
 	if (starts(t, "RIP: ") || starts(t, "lr : "))
 		;
@@ -111,7 +113,7 @@ static bool read_rip(struct decode_open *o, const char *t)
 	return true;
 }
 
-/* "WARNING: CPU: 0 PID: 12 at lib/refcount.c:28 refcount_warn_saturate+0x8f/0xe0" */
+/* A WARNING names the function: "WARNING: CPU: 0 PID: 12 at lib/refcount.c:28 refcount_warn_saturate+0x8f/0xe0". */
 static bool read_warning(struct decode_record *r, const char *t)
 {
 	const char *p = after(t, "WARNING: ");
@@ -121,15 +123,22 @@ static bool read_warning(struct decode_record *r, const char *t)
 
 static bool read_registers(const char *t)
 {
+	/* Many on a line. */
+	/* clang-format off */
 	static const char *const marks[] = {
-		"RSP: ", "RAX: ", "RBP: ", "RDX: ", "RBX: ", "R10: ", "R13: ", "ORIG_RAX: ", "EFLAGS: ", "FS: ", "CS: ", "CR2: ", "DR0: ", "DR3: ", "PKRU: ", "Code: ",
-		"#PF: ", "PGD ", "P4D ", "PUD ", "Oops: ", "Oops ", "Internal error: ", "Mem abort info:", "ESR = ", "EC = ", "SET = ", "EA = ", "FSC = ",
-		"Data abort info:", "ISV = ", "CM = ", "user pgtable:", "swapper pgtable:", "pstate: ", "sp : ", "x29: ", "x2", "x1", "x9 : ", "x8 : ", "x6 : ", "x5 : ", "x3 : ", "x2 : ",
-		"x0 : ", "[ffff", "[0000", "[dead", "[dff", "Exception stack", "Task stack:", "IRQ stack:", "Overflow stack:", "Process ", "Stack: ", "task: ", "invalid opcode", "kernel BUG at ",
-		"stack guard page: ", "kernel stack overflow ", "Kernel panic - not syncing: ", "SMP: stopping", "Dumping ftrace", "------------[ cut here", "Modules linked in:",
-		"traps: ", "TASK stack guard page: ", "GS: ", "Last level", "note: ", "CPU features:", "Memory Limit:", "lr : ", "BTYPE", "EAX: ", "ESI: ", "DS: ", "CR0: ", "DR6: ",
-		"Tainted: ", "Hardware name:", "Workqueue:", "UBSAN: ", "Unloaded tainted modules:",
+		"RSP: ", "RAX: ", "RBP: ", "RDX: ", "RBX: ", "R10: ", "R13: ", "ORIG_RAX: ", "EFLAGS: ", "FS: ",
+		"CS: ", "CR2: ", "DR0: ", "DR3: ", "PKRU: ", "Code: ", "#PF: ", "PGD ", "P4D ", "PUD ", "Oops: ",
+		"Oops ", "Internal error: ", "Mem abort info:", "ESR = ", "EC = ", "SET = ", "EA = ", "FSC = ",
+		"Data abort info:", "ISV = ", "CM = ", "user pgtable:", "swapper pgtable:", "pstate: ", "sp : ",
+		"x29: ", "x2", "x1", "x9 : ", "x8 : ", "x6 : ", "x5 : ", "x3 : ", "x2 : ", "x0 : ", "[ffff", "[0000",
+		"[dead", "[dff", "Exception stack", "Task stack:", "IRQ stack:", "Overflow stack:", "Process ",
+		"Stack: ", "task: ", "invalid opcode", "kernel BUG at ", "stack guard page: ",
+		"kernel stack overflow ", "Kernel panic - not syncing: ", "SMP: stopping", "Dumping ftrace",
+		"------------[ cut here", "Modules linked in:", "traps: ", "TASK stack guard page: ", "GS: ",
+		"Last level", "note: ", "CPU features:", "Memory Limit:", "lr : ", "BTYPE", "EAX: ", "ESI: ", "DS: ",
+		"CR0: ", "DR6: ", "Tainted: ", "Hardware name:", "Workqueue:", "UBSAN: ", "Unloaded tainted modules:",
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
 		if (starts(t, marks[i]))
@@ -137,7 +146,8 @@ static bool read_registers(const char *t)
 	return false;
 }
 
-/* "KASAN: null-ptr-deref in range [0x0000000000000000-0x0000000000000007]", "KASAN: maybe wild-memory-access in range […]" */
+/* "KASAN: null-ptr-deref in range [0x0000000000000000-0x0000000000000007]", "KASAN: maybe wild-memory-access in
+ * range […]". */
 static bool read_hint(struct decode_record *r, const char *t)
 {
 	const char *p = after(t, "KASAN: "), *in;
@@ -167,7 +177,7 @@ static bool read_page_fault_access(struct decode_record *r, const char *t)
 	return true;
 }
 
-/* A line that one form or another of a kernel report has. */
+/* Lines that several forms of kernel reports have. */
 static bool read_common(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
@@ -183,9 +193,11 @@ static bool read_common(struct decode_open *o, const char *text, const char *t)
 		o->saw_summary = true;
 		return true;
 	}
-	if (decode_read_heading(o, t) || decode_read_trace_heading(o, t) || decode_read_access(r, t) || decode_read_kfence_access(o, t) || decode_read_kfence_object(o, t))
+	if (decode_read_heading(o, t) || decode_read_trace_heading(o, t) || decode_read_access(r, t) ||
+	    decode_read_kfence_access(o, t) || decode_read_kfence_object(o, t))
 		return true;
-	if (o->stack && !o->stack->nr && (pid = after(t, "PID = ")) != NULL && number_decimal(pid, &tid)) { /* 4.8 to 4.10 */
+	if (o->stack && !o->stack->nr && (pid = after(t, "PID = ")) != NULL &&
+	    number_decimal(pid, &tid)) { /* Linux 4.8 to 4.10 */
 		o->stack->tid = (uint32_t)tid;
 		o->stack->have_tid = true;
 		return true;
@@ -198,16 +210,18 @@ static bool read_common(struct decode_open *o, const char *text, const char *t)
 		decode_open_stack(o, SECTION_FRAME, "frame");
 		return true;
 	}
-	return decode_read_memory(o, text) || decode_read_object(o, t) || decode_read_page(o, t) || (o->form != FORM_SLUB && decode_read_place(o, t));
+	return decode_read_memory(o, text) || decode_read_object(o, t) || decode_read_page(o, t) ||
+	       (o->form != FORM_SLUB && decode_read_place(o, t));
 }
 
-/* A frame, or what may stand between frames. */
+/* A frame, or a line that may stand between frames. */
 static bool read_frame(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
 
-	if (*t == '<' && (starts(t, "<TASK>") || starts(t, "</TASK>") || starts(t, "<IRQ>") || starts(t, "</IRQ>") || starts(t, "<NMI>") ||
-	                  starts(t, "</NMI>") || starts(t, "<#") || starts(t, "</#") || starts(t, "<EOI>") || starts(t, "<<"))) {
+	if (*t == '<' && (starts(t, "<TASK>") || starts(t, "</TASK>") || starts(t, "<IRQ>") || starts(t, "</IRQ>") ||
+	                  starts(t, "<NMI>") || starts(t, "</NMI>") || starts(t, "<#") || starts(t, "</#") ||
+	                  starts(t, "<EOI>") || starts(t, "<<"))) {
 		o->task_began |= starts(t, "<TASK>");
 		o->trace_ended |= starts(t, "</TASK>");
 		return true;
@@ -215,25 +229,27 @@ static bool read_frame(struct decode_open *o, const char *text, const char *t)
 	if (starts(t, "===") && o->form == FORM_OOPS)
 		return true;
 	if (!o->stack || o->section == SECTION_PAGE)
-		return (o->section == SECTION_PAGE || o->section == SECTION_PLACE || o->section == SECTION_TRACE) && text != t &&
-		       decode_frame_kernel(r, NULL, t);
-	/* the frame of the heading again, with its callers */
-	if (o->form == FORM_SLUB && o->stack->nr == 1 && o->stack->frames[0].at_line == DECODE_NONE && decode_frame_kernel(r, NULL, t))
+		return (o->section == SECTION_PAGE || o->section == SECTION_PLACE || o->section == SECTION_TRACE) &&
+		       text != t && decode_frame_kernel(r, NULL, t);
+	/* this frame stood in the heading already; now its callers follow */
+	if (o->form == FORM_SLUB && o->stack->nr == 1 && o->stack->frames[0].at_line == DECODE_NONE &&
+	    decode_frame_kernel(r, NULL, t))
 		o->stack->nr = 0;
 	if (*t == '(' && strstr(t, "frames"))
 		return true;
 	return decode_frame_kernel(r, o->stack, t);
 }
 
-/* In a trace whose end will be marked.  Where the program's registers follow the last frame, "</TASK>" may be missing. */
+/* Is this a trace whose end will be marked?  Where the program's registers follow the last frame, "</TASK>" may be
+ * missing. */
 static bool trace_open(const struct decode_open *o)
 {
 	return o->task_began && !o->trace_ended && !o->user_registers && o->section == SECTION_TRACE;
 }
 
-/* ---- forms -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- forms ----------------------------------------------------------------------------------- */
 
-/* 4.x put SLUB's description of the object inside. */
+/* Linux 4.x prints SLUB's description of the object inside KASAN's report. */
 static bool read_inner_slub(struct decode_open *o, const char *t)
 {
 	struct decode_object *object = &o->record->object;
@@ -253,17 +269,20 @@ static enum decode_answer line_kasan(struct decode_open *o, const char *text, co
 	size_t rule = decode_rule_length(t);
 
 	if (rule >= 60 && rule <= DECODE_SHORT_RULE) {
-		bool whole = strcmp(r->detector, "kfence") == 0 ? o->saw_summary : o->saw_memory || strcmp(r->detector, "memsan") == 0;
+		bool whole = strcmp(r->detector, "kfence") == 0 ? o->saw_summary
+		                                                : o->saw_memory || strcmp(r->detector, "memsan") == 0;
 		if (whole && r->nr_stacks)
 			return LINE_LAST;
 		o->closed = true;
 		return LINE_TAKEN;
 	}
-	if (strcmp(r->detector, "memsan") == 0 && o->section == SECTION_HEAD && (starts(t, "Meaning: ") || decode_read_first_byte(r, t)))
+	if (strcmp(r->detector, "memsan") == 0 && o->section == SECTION_HEAD &&
+	    (starts(t, "Meaning: ") || decode_read_first_byte(r, t)))
 		return LINE_TAKEN;
 	if (decode_read_module(o, t))
 		return LINE_TAKEN;
-	if ((o->section == SECTION_OBJECT && decode_read_slub(o, t)) || rule > DECODE_SHORT_RULE || read_inner_slub(o, t))
+	if ((o->section == SECTION_OBJECT && decode_read_slub(o, t)) || rule > DECODE_SHORT_RULE ||
+	    read_inner_slub(o, t))
 		return o->section = SECTION_OBJECT, LINE_TAKEN;
 	if (strspn(t, "-") > 20 && !t[strspn(t, "-")])
 		return LINE_TAKEN;
@@ -281,17 +300,25 @@ static enum decode_answer line_slub(struct decode_open *o, const char *text, con
 {
 	if (starts(t, "FIX ")) {
 		size_t len = o->record->object.cache ? strlen(o->record->object.cache) : 0;
-		return strncmp(t + 4, o->record->object.cache ? o->record->object.cache : "", len) == 0 && t[4 + len] == ':' ? LINE_LAST : LINE_BEHIND;
+		return strncmp(t + 4, o->record->object.cache ? o->record->object.cache : "", len) == 0 &&
+		                       t[4 + len] == ':'
+		               ? LINE_LAST
+		               : LINE_BEHIND;
 	}
 	if (decode_rule_length(t) > DECODE_SHORT_RULE && (o->trace_began || o->record->nr_stacks))
 		return LINE_BEHIND;
-	if (o->trace_ended && !starts(t, "Object 0x") && !starts(t, "Allocated in") && !starts(t, "Freed in") && !starts(t, "INFO: Object"))
-		return !*t ? LINE_TAKEN : o->section == SECTION_TRACE || !decode_frame_kernel(o->record, NULL, t) ? LINE_BEHIND : LINE_TAKEN;
+	if (o->trace_ended && !starts(t, "Object 0x") && !starts(t, "Allocated in") && !starts(t, "Freed in") &&
+	    !starts(t, "INFO: Object"))
+		return !*t                                                                       ? LINE_TAKEN
+		       : o->section == SECTION_TRACE || !decode_frame_kernel(o->record, NULL, t) ? LINE_BEHIND
+		                                                                                 : LINE_TAKEN;
 	if (decode_read_heading(o, t))
 		return LINE_TAKEN;
 	if (decode_read_slub(o, t) || read_common(o, text, t) || read_frame(o, text, t) || read_registers(t) || !*t)
 		return LINE_TAKEN;
-	return o->trace_began && o->stack && o->stack->nr && o->section == SECTION_TRACE && !trace_open(o) ? LINE_BEHIND : LINE_FOREIGN;
+	return o->trace_began && o->stack && o->stack->nr && o->section == SECTION_TRACE && !trace_open(o)
+	               ? LINE_BEHIND
+	               : LINE_FOREIGN;
 }
 
 static enum decode_answer line_oops(struct decode_open *o, const char *text, const char *t)
@@ -315,7 +342,7 @@ static enum decode_answer line_oops(struct decode_open *o, const char *text, con
 	return LINE_FOREIGN;
 }
 
-/* "00000010: aa aa aa …" of print_hex_dump, then the stack. */
+/* print_hex_dump's "00000010: aa aa aa …", then the stack. */
 static enum decode_answer line_trace(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
@@ -326,7 +353,8 @@ static enum decode_answer line_trace(struct decode_open *o, const char *text, co
 		return LINE_TAKEN;
 	if (o->trace_ended || decode_rule_length(t) >= 60)
 		return LINE_BEHIND;
-	if (!o->trace_began && (behind = decode_hex(t, &addr)) != NULL && *behind == ':' && decode_add_row(r, addr, behind + 1, 'p')) {
+	if (!o->trace_began && (behind = decode_hex(t, &addr)) != NULL && *behind == ':' &&
+	    decode_add_row(r, addr, behind + 1, 'p')) {
 		r->row_scale = 1;
 		return LINE_TAKEN;
 	}
@@ -340,18 +368,26 @@ enum decode_answer decode_line(struct decode_open *o, const char *text)
 	const char *t = text + strspn(text, " \t");
 
 	switch (o->form) {
-	case FORM_KASAN: return line_kasan(o, text, t);
-	case FORM_SLUB: return line_slub(o, text, t);
-	case FORM_KMEMLEAK: return line_kmemleak(o, text);
-	case FORM_OOPS: return line_oops(o, text, t);
-	case FORM_TRACE: return line_trace(o, text, t);
-	case FORM_ASAN: return decode_line_asan(o, text);
-	case FORM_VALGRIND: return decode_line_valgrind(o, text);
-	default: return LINE_FOREIGN;
+	case FORM_KASAN:
+		return line_kasan(o, text, t);
+	case FORM_SLUB:
+		return line_slub(o, text, t);
+	case FORM_KMEMLEAK:
+		return line_kmemleak(o, text);
+	case FORM_OOPS:
+		return line_oops(o, text, t);
+	case FORM_TRACE:
+		return line_trace(o, text, t);
+	case FORM_ASAN:
+		return decode_line_asan(o, text);
+	case FORM_VALGRIND:
+		return decode_line_valgrind(o, text);
+	default:
+		return LINE_FOREIGN;
 	}
 }
 
-/* ---- whole or not -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- whole or not ---------------------------------------------------------------------------- */
 
 const char *decode_missing(const struct decode_open *o)
 {
@@ -359,17 +395,26 @@ const char *decode_missing(const struct decode_open *o)
 	const struct decode_stack *s = decode_record_main_stack(r);
 
 	switch (o->form) {
-	case FORM_KASAN: return o->closed ? NULL : "its closing line is missing";
+	case FORM_KASAN:
+		return o->closed ? NULL : "its closing line is missing";
 	case FORM_SLUB:
 		if (trace_open(o))
 			return "its call trace goes on";
-		return s && (o->trace_began || o->trace_ended) && o->stack && o->stack->nr ? NULL : o->trace_ended ? NULL : "its call trace is missing";
-	case FORM_KMEMLEAK: return s ? NULL : "its backtrace is missing";
-	case FORM_OOPS: return o->trace_ended && strcmp(r->detector, "ubsan") == 0 ? NULL : "its end of trace is missing";
-	case FORM_TRACE: return trace_open(o) ? "its call trace goes on" : s ? NULL : "its call trace is missing";
-	case FORM_ASAN: return o->saw_summary ? NULL : "its summary is missing";
-	case FORM_VALGRIND: return s ? NULL : "its stack is missing";
-	default: return NULL;
+		return s && (o->trace_began || o->trace_ended) && o->stack && o->stack->nr ? NULL
+		       : o->trace_ended                                                    ? NULL
+		                        : "its call trace is missing";
+	case FORM_KMEMLEAK:
+		return s ? NULL : "its backtrace is missing";
+	case FORM_OOPS:
+		return o->trace_ended && strcmp(r->detector, "ubsan") == 0 ? NULL : "its end of trace is missing";
+	case FORM_TRACE:
+		return trace_open(o) ? "its call trace goes on" : s ? NULL : "its call trace is missing";
+	case FORM_ASAN:
+		return o->saw_summary ? NULL : "its summary is missing";
+	case FORM_VALGRIND:
+		return s ? NULL : "its stack is missing";
+	default:
+		return NULL;
 	}
 }
 

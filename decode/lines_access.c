@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/lines_access.c - lines of a report that tell the access, the task, and what the frames behind them are. */
+/* decode/lines_access.c - lines about the access and the task, and the headings of stacks. */
 #include "config.h"
 
 #include "decode/decode_internal.h"
 
-/* ---- the access and the task ------------------------------------------------------------------------------------------------------ */
+/* ---- the access and the task ----------------------------------------------------------------- */
 
 static void set_access_type(struct decode_record *r, const char *word)
 {
@@ -15,7 +15,7 @@ static void set_access_type(struct decode_record *r, const char *word)
 			r->access = types[i];
 }
 
-/* "insmod/2760", the name may hold slashes; " by thread x/12" */
+/* "insmod/2760", or behind " by thread ": "x/12".  The name may hold slashes. */
 static void set_task(struct decode_record *r, const char *p)
 {
 	size_t len = strcspn(p, "\r\n"), slash = len;
@@ -33,7 +33,7 @@ static void set_task(struct decode_record *r, const char *p)
 	r->have_pid = true;
 }
 
-/* "Write of size 1 at addr ffff8801f44ec37b by task insmod/2760"; before 4.10 "Read of size 1 by task x/1" */
+/* "Write of size 1 at addr ffff8801f44ec37b by task insmod/2760"; before Linux 4.10: "Read of size 1 by task x/1". */
 bool decode_read_access(struct decode_record *r, const char *t)
 {
 	static const char *const words[] = { "Read ", "Write ", "Free ", "Access ", "Execute ", "Jump " };
@@ -57,7 +57,8 @@ bool decode_read_access(struct decode_record *r, const char *t)
 	return true;
 }
 
-/* "CPU: 1 PID: 2760 Comm: insmod Tainted: G    B   4.19.0-rc3+ #698"; memsan: "PID: 1 TID: 2 Comm: x memsan 0.1.0 Exe: /x In: free" */
+/* The kernel: "CPU: 1 PID: 2760 Comm: insmod Tainted: G    B   4.19.0-rc3+ #698". memsan: "PID: 1 TID: 2 Comm: x
+ * memsan 0.1.0 Exe: /x In: free". */
 bool decode_read_cpu(struct decode_record *r, const char *t)
 {
 	const char *comm, *end, *version;
@@ -86,8 +87,9 @@ bool decode_read_cpu(struct decode_record *r, const char *t)
 	version = end ? end + 13 : NULL;
 	if (!end && (end = strstr(comm, " Tainted: ")) != NULL) {
 		const char *p = end + 10;
-		/* flags are capital letters and blanks; "[W]=WARN" since 6.14 */
-		while (*p == ' ' || (*p >= 'A' && *p <= 'Z' && (p[1] == ' ' || (p[1] >= 'A' && p[1] <= 'Z'))) || *p == '[')
+		/* flags are capital letters and blanks; since Linux 6.14 also "[W]=WARN" */
+		while (*p == ' ' || (*p >= 'A' && *p <= 'Z' && (p[1] == ' ' || (p[1] >= 'A' && p[1] <= 'Z'))) ||
+		       *p == '[')
 			p += *p == '[' ? strcspn(p, " ") : 1;
 		version = p;
 		while (p > end && p[-1] == ' ')
@@ -107,13 +109,16 @@ bool decode_read_cpu(struct decode_record *r, const char *t)
 	return true;
 }
 
-/* KFENCE: "Out-of-bounds read at 0xffff8c3f2e291fff (1B left of kfence-#72):" and its sisters; a stack follows. */
+/* KFENCE: "Out-of-bounds read at 0xffff8c3f2e291fff (1B left of kfence-#72):" and similar lines; a stack follows. */
 bool decode_read_kfence_access(struct decode_open *o, const char *t)
 {
-	static const struct { const char *mark, *access; } marks[] = {
-		{ "Out-of-bounds read at ", "read" }, { "Out-of-bounds write at ", "write" }, { "Use-after-free read at ", "read" },
-		{ "Use-after-free write at ", "write" }, { "Corrupted memory at ", "write" }, { "Invalid free of ", "free" },
-		{ "Invalid read at ", "read" }, { "Invalid write at ", "write" },
+	static const struct {
+		const char *mark, *access;
+	} marks[] = {
+		{ "Out-of-bounds read at ", "read" },  { "Out-of-bounds write at ", "write" },
+		{ "Use-after-free read at ", "read" }, { "Use-after-free write at ", "write" },
+		{ "Corrupted memory at ", "write" },   { "Invalid free of ", "free" },
+		{ "Invalid read at ", "read" },        { "Invalid write at ", "write" },
 	};
 	struct decode_record *r = o->record;
 
@@ -134,7 +139,7 @@ bool decode_read_kfence_access(struct decode_open *o, const char *t)
 	return false;
 }
 
-/* ---- headings of stacks ------------------------------------------------------------------------------------------------------------ */
+/* ---- headings of stacks ---------------------------------------------------------------------- */
 
 void decode_open_stack(struct decode_open *o, enum decode_section section, const char *role)
 {
@@ -178,7 +183,8 @@ static void stack_thread(struct decode_open *o, const char *t)
 	}
 }
 
-/* SLUB: "Allocated in func+0x1/0x2 age=1 cpu=0 pid=12": the frame is all there is before 5.16, the first of several later. */
+/* SLUB: "Allocated in func+0x1/0x2 age=1 cpu=0 pid=12".  Before Linux 5.16 this frame is the whole stack; later it is
+ * the first of several. */
 static void slub_track(struct decode_open *o, const char *in)
 {
 	struct decode_frame place, *f;
@@ -189,7 +195,8 @@ static void slub_track(struct decode_open *o, const char *in)
 	*f = place;
 }
 
-/* "kfence-#72: 0xffff8c3f2e292000-0xffff8c3f2e29201f, size=32, cache=kmalloc-32" (before 5.17 with "[…" and ", size=") */
+/* "kfence-#72: 0xffff8c3f2e292000-0xffff8c3f2e29201f, size=32, cache=kmalloc-32"; before Linux 5.17 with "[…" and ",
+ * size=". */
 bool decode_read_kfence_object(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;
@@ -198,11 +205,12 @@ bool decode_read_kfence_object(struct decode_open *o, const char *t)
 	if (!starts(t, "kfence-#"))
 		return false;
 	allocated = strstr(t, "] allocated by task ");
-	if (allocated) { /* before 5.17 it is the heading of the stack too */
+	if (allocated) { /* before Linux 5.17 the line is also the heading of the stack */
 		decode_open_stack(o, SECTION_ALLOC, "alloc");
 		stack_thread(o, allocated);
 	}
-	r->object.present = decode_hex_after(t, ": 0x", &r->object.addr) || decode_hex_after(t, " [0x", &r->object.addr);
+	r->object.present = decode_hex_after(t, ": 0x", &r->object.addr) ||
+	                    decode_hex_after(t, " [0x", &r->object.addr);
 	decode_decimal_after(t, "size=", &r->object.size);
 	if ((cache = strstr(t, "cache=")) != NULL) {
 		r->object.cache = decode_record_string(r, cache + 6, strcspn(cache + 6, " ]"));
@@ -224,12 +232,13 @@ bool decode_read_heading(struct decode_open *o, const char *t)
 
 	if ((p = after(t, "INFO: ")) != NULL && (o->form == FORM_SLUB || o->inner_slub))
 		t = p;
-	if (starts(t, "Allocated by ") || starts(t, "allocated by task ") || starts(t, "Allocated in ") || starts(t, "Allocated:"))
+	if (starts(t, "Allocated by ") || starts(t, "allocated by task ") || starts(t, "Allocated in ") ||
+	    starts(t, "Allocated:"))
 		decode_open_stack(o, SECTION_ALLOC, "alloc");
 	else if (starts(t, "Freed by ") || starts(t, "freed by task ") || starts(t, "Freed in ") || starts(t, "Freed:"))
 		decode_open_stack(o, SECTION_FREE, "free");
-	else if (starts(t, "Last potentially related work") || starts(t, "Second to last potentially") || starts(t, "Last call_rcu") ||
-	         starts(t, "Second to last call_rcu"))
+	else if (starts(t, "Last potentially related work") || starts(t, "Second to last potentially") ||
+	         starts(t, "Last call_rcu") || starts(t, "Second to last call_rcu"))
 		decode_open_stack(o, SECTION_WORK, "work");
 	else
 		return false;
@@ -239,15 +248,16 @@ bool decode_read_heading(struct decode_open *o, const char *t)
 	return true;
 }
 
-/* The stack that "Call Trace:" goes to: one that a RIP line has begun, or a new one. */
+/* "Call Trace:" continues the stack that a RIP line has begun, or begins a new one. */
 bool decode_read_trace_heading(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;
 
-	if (!starts(t, "Call Trace:") && !starts(t, "Call trace:") && !starts(t, "Backtrace:") && !starts(t, "backtrace"))
+	if (!starts(t, "Call Trace:") && !starts(t, "Call trace:") && !starts(t, "Backtrace:") &&
+	    !starts(t, "backtrace"))
 		return false;
 	if (o->trace_began && o->form != FORM_KMEMLEAK && o->form != FORM_KASAN)
-		o->stack = NULL; /* of the panic that follows */
+		o->stack = NULL; /* the panic that follows has a trace of its own */
 	else if (starts(t, "backtrace"))
 		o->stack = decode_record_stack(r, "alloc");
 	else if (!(o->form == FORM_OOPS && r->nr_stacks && r->stacks[0].nr == 1 && r->stacks[0].frames[0].exact))

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/lines_object.c - lines of a report that tell the object, what SLUB prints of it, the rows of memory, and the modules. */
+/* decode/lines_object.c - lines about the object, SLUB's description of it, rows of memory, and modules. */
 #include "config.h"
 
 #include "decode/decode_internal.h"
 
-/* ---- the object ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the object ------------------------------------------------------------------------------ */
 
-/* "The buggy address is located 123 bytes inside of 128-byte region [a, b)", in one line or two. */
+/* "The buggy address is located 123 bytes inside of 128-byte region [a, b)", on one line or two. */
 static bool read_region(struct decode_record *r, const char *t)
 {
 	const char *region = strstr(t, "-byte region ["), *digits;
@@ -33,8 +33,9 @@ bool decode_read_object(struct decode_open *o, const char *t)
 	struct decode_record *r = o->record;
 	const char *p;
 
-	if ((p = after(t, "Object at ")) != NULL && (p = decode_hex(p, &r->object.addr)) != NULL && starts(p, ", in cache ")) {
-		/* 4.8 to 4.10 */
+	if ((p = after(t, "Object at ")) != NULL && (p = decode_hex(p, &r->object.addr)) != NULL &&
+	    starts(p, ", in cache ")) {
+		/* Linux 4.8 to 4.10 */
 		r->object.present = true;
 		r->object.cache = decode_record_string(r, p + 11, strcspn(p + 11, " "));
 		decode_decimal_after(p, " size: ", &r->object.cache_size);
@@ -47,7 +48,9 @@ bool decode_read_object(struct decode_open *o, const char *t)
 		r->object.allocated_by = decode_record_string(r, p, strlen(p));
 	} else if ((p = after(t, "The buggy address is located ")) != NULL) {
 		r->object.have_distance = number_decimal(p, &r->object.distance) != NULL;
-		r->object.relation = strstr(p, "inside") ? "inside of" : strstr(p, "left") ? "to the left of" : "to the right of";
+		r->object.relation = strstr(p, "inside") ? "inside of"
+		                     : strstr(p, "left") ? "to the left of"
+		                                         : "to the right of";
 		read_region(r, p);
 	} else if (!(o->section == SECTION_OBJECT && read_region(r, t))) {
 		return false;
@@ -62,15 +65,18 @@ static void add_place(struct decode_record *r, const char *t)
 	r->place = r->place ? decode_record_format(r, "%s\n%s", r->place, t) : decode_record_string(r, t, strlen(t));
 }
 
-/* Variables, stacks, mappings, pages. */
+/* Lines about variables, stacks, mappings and pages. */
 bool decode_read_place(struct decode_open *o, const char *t)
 {
-	if (starts(t, "The buggy address belongs to the variable") || starts(t, "The buggy address belongs to stack of") ||
-	    starts(t, "The buggy address is located in stack of") || starts(t, "This frame has ") || starts(t, "and is located at offset ") ||
-	    starts(t, "The buggy address belongs to the virtual mapping") || starts(t, "The buggy address ") ||
-	    starts(t, "index ") || starts(t, "addr ")) {
-		o->section = starts(t, "The buggy address belongs to the p") || starts(t, "The buggy address belongs to the physical") ?
-			SECTION_PAGE : SECTION_PLACE;
+	if (starts(t, "The buggy address belongs to the variable") ||
+	    starts(t, "The buggy address belongs to stack of") ||
+	    starts(t, "The buggy address is located in stack of") || starts(t, "This frame has ") ||
+	    starts(t, "and is located at offset ") || starts(t, "The buggy address belongs to the virtual mapping") ||
+	    starts(t, "The buggy address ") || starts(t, "index ") || starts(t, "addr ")) {
+		o->section = starts(t, "The buggy address belongs to the p") ||
+		                             starts(t, "The buggy address belongs to the physical")
+		                     ? SECTION_PAGE
+		                     : SECTION_PLACE;
 		o->stack = NULL;
 		if (o->section == SECTION_PLACE)
 			add_place(o->record, t);
@@ -85,9 +91,25 @@ bool decode_read_place(struct decode_open *o, const char *t)
 
 bool decode_read_page(struct decode_open *o, const char *t)
 {
-	static const char *const marks[] = { "page:", "page: ", "head:", "flags:", "raw:", "page dumped because", "page_owner tracks",
-	                                     "page_type:", "page allocated via", "page last allocated", "page last free", "page_owner free",
-	                                     "anon flags", "memcg:", "aops:", "memory_owner", "page_owner info", "ksm flags", "shmem" };
+	static const char *const marks[] = { "page:",
+		                             "page: ",
+		                             "head:",
+		                             "flags:",
+		                             "raw:",
+		                             "page dumped because",
+		                             "page_owner tracks",
+		                             "page_type:",
+		                             "page allocated via",
+		                             "page last allocated",
+		                             "page last free",
+		                             "page_owner free",
+		                             "anon flags",
+		                             "memcg:",
+		                             "aops:",
+		                             "memory_owner",
+		                             "page_owner info",
+		                             "ksm flags",
+		                             "shmem" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
 		if (starts(t, marks[i])) {
@@ -98,12 +120,13 @@ bool decode_read_page(struct decode_open *o, const char *t)
 	return false;
 }
 
-/* KASAN prints so many behind the marked row (META_ROWS_AROUND_ADDR); then only its closing line is missing. */
+/* KASAN prints so many rows behind the marked one (META_ROWS_AROUND_ADDR).  Once they are there, only its closing
+ * line is missing. */
 #define ROWS_BEHIND 2
 
-/* ---- rows of memory ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows of memory -------------------------------------------------------------------------- */
 
-/* "6b 6b ?? 00": how many, one blank between them; *end behind the last. */
+/* Bytes as "6b 6b ?? 00", with one blank between them; returns how many. */
 static uint8_t parse_bytes(const char *p, struct decode_row *row)
 {
 	uint8_t n = 0;
@@ -126,7 +149,7 @@ static uint8_t parse_bytes(const char *p, struct decode_row *row)
 		row->bytes[n++] = (uint8_t)(high << 4 | low);
 		p += 2;
 		if (*p == ' ' && p[1] == ' ')
-			break; /* then come the characters */
+			break; /* two blanks: the characters follow */
 	}
 	return n;
 }
@@ -144,7 +167,8 @@ bool decode_add_row(struct decode_record *r, uint64_t addr, const char *bytes, c
 	return true;
 }
 
-/* How much memory a byte stands for: 8 bytes in generic KASAN, 16 with tags.  The smallest step between rows tells, as a row may have been lost. */
+/* How much memory a byte stands for: 8 bytes in generic KASAN, 16 with tags.  A row may have been lost, so the
+ * smallest step between rows counts. */
 static void row_scale(struct decode_open *o)
 {
 	struct decode_record *r = o->record;
@@ -159,7 +183,7 @@ static void row_scale(struct decode_open *o)
 		r->mark = o->mark_row + o->mark_index * step;
 }
 
-/* " ffff8801f44ec300: 00 00 …", ">0x7f…: …"; the caret under the marked row. */
+/* " ffff8801f44ec300: 00 00 …", the marked row ">0x7f…: …", and the line with the caret under that row. */
 bool decode_read_memory(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
@@ -194,11 +218,15 @@ bool decode_read_memory(struct decode_open *o, const char *text)
 	return true;
 }
 
-/* SLUB's "Redzone  ffff888005e5b040: bb bb …" and its sisters, in words of two lengths. */
+/* SLUB's "Redzone  ffff888005e5b040: bb bb …" and similar rows; older kernels write other words. */
 static bool read_slub_row(struct decode_record *r, const char *t)
 {
-	static const struct { const char *mark; char label; } marks[] = {
-		{ "Bytes b4 ", 'b' }, { "Object ", 'o' }, { "Redzone ", 'r' }, { "Padding ", 'p' }, { "Right Redzone ", 'r' }, { "Left Redzone ", 'r' },
+	static const struct {
+		const char *mark;
+		char label;
+	} marks[] = {
+		{ "Bytes b4 ", 'b' }, { "Object ", 'o' },        { "Redzone ", 'r' },
+		{ "Padding ", 'p' },  { "Right Redzone ", 'r' }, { "Left Redzone ", 'r' },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
@@ -220,9 +248,9 @@ static bool read_slub_row(struct decode_record *r, const char *t)
 	return false;
 }
 
-/* ---- SLUB ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- SLUB ------------------------------------------------------------------------------------ */
 
-/* "0xffff888005e5b040-0xffff888005e5b047 @offset=64. First byte 0x78 instead of 0xcc" */
+/* "0xffff888005e5b040-0xffff888005e5b047 @offset=64.  First byte 0x78 instead of 0xcc" */
 bool decode_read_first_byte(struct decode_record *r, const char *t)
 {
 	const char *mark = strstr(t, "First byte 0x");
@@ -266,7 +294,7 @@ bool decode_read_slub(struct decode_open *o, const char *t)
 	return decode_read_first_byte(r, t) || read_slub_row(r, t);
 }
 
-/* ---- modules ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- modules --------------------------------------------------------------------------------- */
 
 /* memsan: " prog 0x55d0-0x55e0 /home/me/prog (BuildId 0123ab) (remark)" under "Modules linked in:" */
 bool decode_read_module(struct decode_open *o, const char *t)

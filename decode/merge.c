@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/merge.c - many records, each bug once: how often, and one example.  Memory is bounded, disk is not.
+/* decode/merge.c - many records, each bug once: how often it came, and an example.  Memory is bounded, disk is not.
  *
- *     record ─▶ table by signature ──full──▶ run of entries, sorted, in a temporary file ─┐
- *                   └─ the first example, as JSON, in another temporary file             ├─▶ runs merged by signature: each once, in order
- *                                        the table itself is the last run ───────────────┘
+ *     record ─▶ table by signature ──full─▶ run of sorted entries, in a temporary file ─┐
+ *                   │                                                                   ├─▶ runs merged by signature:
+ *                   │                       at the end, the table is the last run ──────┘   each once, in order
+ *                   └─ the first example of each, as JSON, in another temporary file
  *
- * The table holds MERGE_ENTRIES entries of 32 bytes; a million records of a thousand bugs never leave it, a million bugs make four runs.
- * It is the external merge sort of Knuth, volume 3, 5.4, in one pass; each run keeps a buffer of RUN_BUFFER entries while they are merged.
+ * The table holds MERGE_ENTRIES entries of 32 bytes.  A million records of a thousand bugs never leave it; a million
+ * bugs make six runs.  It is the external merge sort of Knuth, volume 3, 5.4, in one pass.  While runs are merged, each
+ * has a buffer of RUN_BUFFER entries.
  */
 #include "config.h"
 
@@ -21,15 +23,19 @@
 
 struct entry {
 	uint64_t signature, count;
-	uint64_t example;             /* offset in the spool, lowest bit: it is corrupted */
+	uint64_t example; /* offset in the spool times 2, plus 1 if the example is corrupted */
 	uint64_t pad;
 };
-struct run { uint64_t at, left; struct entry *buffer; size_t next, nr; };
+struct run {
+	uint64_t at, left;
+	struct entry *buffer;
+	size_t next, nr;
+};
 
 struct decode_merge {
 	struct entry *table;
 	size_t nr;
-	FILE *spool, *entries;        /* examples as JSON lines; runs one behind the other */
+	FILE *spool, *entries; /* examples as JSON lines; runs, one behind the other */
 	uint64_t spool_len, entries_len;
 	struct run *runs;
 	size_t nr_runs;
@@ -71,7 +77,7 @@ void decode_merge_destroy(struct decode_merge *m)
 	free(m);
 }
 
-/* Open addressing; the hash is the signature, which is one already.  Count 0: free. */
+/* Open addressing.  The signature is a hash already.  Count 0: the slot is free. */
 static struct entry *table_slot(struct decode_merge *m, uint64_t signature)
 {
 	size_t i = (size_t)(signature * 0x9e3779b97f4a7c15u >> 46);
@@ -140,7 +146,7 @@ void decode_merge_add(struct decode_merge *m, const struct decode_record *r)
 		table_spill(m);
 }
 
-/* ---- reading it back, in order of signature -------------------------------------------------------------------------------------- */
+/* ---- reading it back, in order of signature -------------------------------------------------- */
 
 static const struct entry *run_peek(struct decode_merge *m, struct run *r)
 {
@@ -150,7 +156,8 @@ static const struct entry *run_peek(struct decode_merge *m, struct run *r)
 		return &r->buffer[r->next];
 	if (!want || (!r->buffer && !(r->buffer = malloc(RUN_BUFFER * sizeof(*r->buffer)))))
 		return NULL;
-	if (fseek(m->entries, (long)r->at, SEEK_SET) != 0 || fread(r->buffer, sizeof(*r->buffer), want, m->entries) != want) {
+	if (fseek(m->entries, (long)r->at, SEEK_SET) != 0 ||
+	    fread(r->buffer, sizeof(*r->buffer), want, m->entries) != want) {
 		m->failed = true;
 		return NULL;
 	}
@@ -161,7 +168,7 @@ static const struct entry *run_peek(struct decode_merge *m, struct run *r)
 	return &r->buffer[0];
 }
 
-/* The smallest entry of all runs, taken; false: there is none. */
+/* Takes the smallest entry of all runs; false: there is none. */
 static bool runs_next(struct decode_merge *m, struct entry *out)
 {
 	struct run *best = NULL;
@@ -210,7 +217,8 @@ struct decode_record *decode_merge_example(struct decode_merge *m, const struct 
 	const char *why;
 	ssize_t n;
 
-	if (fseek(m->spool, (long)(bug->example >> 1), SEEK_SET) != 0 || (n = getline(&m->line, &m->line_room, m->spool)) < 0)
+	if (fseek(m->spool, (long)(bug->example >> 1), SEEK_SET) != 0 ||
+	    (n = getline(&m->line, &m->line_room, m->spool)) < 0)
 		m->failed = true;
 	else
 		r = decode_json_read(m->line, (size_t)n, &why);

@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/prefix.c - what loggers put in front of a line, token by token: printk's time, caller and level, syslog, journald, kmsg, Valgrind.
+/* decode/prefix.c - what loggers put in front of a line: printk's time, caller and level, syslog, journald and others.
  *
  *     <4>[   12.345678][ T123] text              printk; dmesg -r
  *     [Sat Nov 21 03:02:16 2026] text            dmesg -T
  *     kern  :warn  : [   12.345678] text         dmesg -x
  *     6,339,5140900,-,caller=T1;text             /dev/kmsg, netconsole
- *     [Nov21 03:02] text, [  +0.000012] text     dmesg -e; with "<    0.000012>" behind the time: dmesg -d, journalctl -o short-delta
+ *     [Nov21 03:02] text, [  +0.000012] text     dmesg -e; with "<    0.000012>" behind the time:
+ *                                                dmesg -d, journalctl -o short-delta
  *     Nov 21 03:02:16 host kernel: text          syslog, journalctl -o short, short-precise
- *     Sat 2026-11-21 03:02:16 UTC host prog[123]: text   journalctl -o short-full; also with an ISO date or seconds of the epoch
- *     <3>1 2026-11-21T03:02:16Z host kernel - - - text   RFC 5424
- *     2026-11-21T03:02:16.123Z text              GitHub's runners, dmesg --time-format=iso; with "stderr F" behind it: Kubernetes
+ *     Sat 2026-11-21 03:02:16 UTC host prog[123]: text      journalctl -o short-full; also with an ISO date, or with
+ *                                                seconds since the epoch
+ *     <3>1 2026-11-21T03:02:16Z host kernel - - - text      RFC 5424
+ *     2026-11-21T03:02:16.123Z text              GitHub's runners, dmesg --time-format=iso; with "stderr F" behind the
+ *                                                time: Kubernetes
  *     11-21 03:02:16.123  1  2 E tag: text       logcat
  *     web-1  | text                              docker compose
  *     ==123== text                               Valgrind
  *
- * Tokens follow each other in any order; one space behind the last one is theirs.  What is no such token begins the text, unless printk's time
- * stands not far behind it: then some logger has put its own words in front of the kernel's line.
+ * These tokens follow each other in any order; one blank behind the last token belongs to it.  Anything else begins the
+ * text, unless printk's time stands soon behind it: then a logger has put words of its own in front of
+ * the kernel's line.
  */
 #include "config.h"
 
 #include "decode/decode_internal.h"
 
 #define TOKENS_MAX 8
-#define STAMP_NEAR 120           /* so far into a line printk's time is looked for */
+#define STAMP_NEAR 120 /* printk's time is searched so far into the line */
 
-struct cursor { const char *p, *end; };
+struct cursor {
+	const char *p, *end;
+};
 
 static bool digit(char c)
 {
@@ -54,23 +60,23 @@ static void spaces(struct cursor *c)
 		c->p++;
 }
 
-/* A word up to a blank, of at most `max` bytes. */
+/* Skips a word, of at most `max` bytes, up to a blank. */
 static bool word(struct cursor *c, size_t max)
 {
 	const char *start = c->p;
 
-	while (c->p < c->end && *c->p > ' ' && (size_t)(c->p - start) < max)
+	while (c->end > c->p && *c->p > ' ' && (size_t)(c->p - start) < max)
 		c->p++;
 	return c->p > start && c->p < c->end && *c->p == ' ';
 }
-
 
 /* " <    0.000012>" between a time and its bracket */
 static void delta(struct cursor *c)
 {
 	const char *end;
 
-	if (c->end - c->p > 2 && c->p[0] == ' ' && c->p[1] == '<' && (end = memchr(c->p, '>', MIN((size_t)(c->end - c->p), (size_t)24))) != NULL) {
+	if (c->end - c->p > 2 && c->p[0] == ' ' && c->p[1] == '<' &&
+	    (end = memchr(c->p, '>', MIN((size_t)(c->end - c->p), (size_t)24))) != NULL) {
 		c->p = end + 1;
 		spaces(c);
 	}
@@ -94,7 +100,8 @@ static bool take_dated_bracket(struct cursor *c, const char *line, struct decode
 	bool known = len > 4 && start[0] == '+' && digit(start[1]) && (start[2] == '.' || digit(start[2]));
 
 	known |= len >= 11 && is_month(start, len) && (digit(start[4]) || digit(start[3])) && start[len - 3] == ':';
-	known |= len >= 19 && start[4] == '-' && start[7] == '-' && start[13] == ':' && start[16] == ':' && digit(start[0]);
+	known |= len >= 19 && start[4] == '-' && start[7] == '-' && start[13] == ':' && start[16] == ':' &&
+	         digit(start[0]);
 	known |= len == 24 && start[3] == ' ' && start[13] == ':' && start[16] == ':';
 	if (!known)
 		return false;
@@ -104,7 +111,7 @@ static bool take_dated_bracket(struct cursor *c, const char *line, struct decode
 	return true;
 }
 
-/* "[   12.345678]", "[ T123]", "[C0]", and the dates above */
+/* "[   12.345678]", "[ T123]", "[C0]", and the dates that take_dated_bracket knows. */
 static bool take_bracket(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	const char *start = c->p + 1, *digits;
@@ -150,7 +157,7 @@ static bool take_host(struct cursor *c, struct decode_prefix *out)
 	if (!word(c, 255) || !letter(c, ' '))
 		return false;
 	tag = c->p;
-	while (c->p < c->end && *c->p > ' ' && *c->p != '[' && *c->p != ':')
+	while (c->end > c->p && *c->p > ' ' && *c->p != '[' && *c->p != ':')
 		c->p++;
 	if (c->p == tag)
 		return false;
@@ -167,7 +174,7 @@ static bool clock_time(struct cursor *c)
 	if (c->end - c->p < 8 || c->p[2] != ':' || c->p[5] != ':' || !digit(c->p[0]))
 		return false;
 	c->p += 8;
-	while (c->p < c->end && *c->p > ' ')
+	while (c->end > c->p && *c->p > ' ')
 		c->p++;
 	return true;
 }
@@ -216,12 +223,23 @@ static bool optional_word(struct cursor *c, const char *wanted)
 	return true;
 }
 
-/* Lines of reports that look like "host tag:". */
+/* Lines of reports that look like "host tag:" but are not. */
 static bool own_words(const struct cursor *c)
 {
 	static const char *const marks[] = {
-		"[", "Call ", "Hardware name:", "Pointer tag:", "Memory Limit:", "user pgtable:", "swapper pgtable:", "Task stack:", "IRQ stack:", "Overflow stack:",
-		"Kernel Offset:", "Last ", "kmem_cache_destroy ",
+		"[",
+		"Call ",
+		"Hardware name:",
+		"Pointer tag:",
+		"Memory Limit:",
+		"user pgtable:",
+		"swapper pgtable:",
+		"Task stack:",
+		"IRQ stack:",
+		"Overflow stack:",
+		"Kernel Offset:",
+		"Last ",
+		"kmem_cache_destroy ",
 	};
 	const char *blank = c->p < c->end ? memchr(c->p, ' ', (size_t)(c->end - c->p)) : NULL;
 	struct cursor at = *c;
@@ -232,7 +250,7 @@ static bool own_words(const struct cursor *c)
 	return !blank || (blank > c->p && blank[-1] == ':');
 }
 
-/* What may follow a time: "host tag:", "stderr F", or at once the text, whose blank before it is then still to come. */
+/* Takes what may follow a time: "host tag:", "stderr F" or nothing. */
 static bool behind_time(struct cursor *c, struct decode_prefix *out)
 {
 	struct cursor began = *c;
@@ -407,7 +425,8 @@ static bool take_compose(struct cursor *c)
 {
 	const char *start = c->p;
 
-	while (c->p < c->end && c->p - start < 64 && (digit(*c->p) || (*c->p >= 'a' && *c->p <= 'z') || *c->p == '-' || *c->p == '_' || *c->p == '.'))
+	while (c->p < c->end && c->p - start < 64 &&
+	       (digit(*c->p) || (*c->p >= 'a' && *c->p <= 'z') || *c->p == '-' || *c->p == '_' || *c->p == '.'))
 		c->p++;
 	if (c->p == start || c->p >= c->end || *c->p != ' ')
 		return false;
@@ -415,10 +434,11 @@ static bool take_compose(struct cursor *c)
 	return letter(c, '|');
 }
 
-/* What begins with a digit. */
+/* Tokens that begin with a digit. */
 static bool take_number(struct cursor *c, const char *line, struct decode_prefix *out)
 {
-	static bool (*const tries[])(struct cursor *, const char *, struct decode_prefix *) = { take_kmsg, take_iso, take_epoch, take_logcat };
+	static bool (*const tries[])(struct cursor *, const char *,
+	                             struct decode_prefix *) = { take_kmsg, take_iso, take_epoch, take_logcat };
 	struct cursor began = *c;
 	struct decode_prefix kept = *out;
 
@@ -438,13 +458,28 @@ static bool take_token(struct cursor *c, const char *line, struct decode_prefix 
 	bool taken;
 
 	switch (c->p < c->end ? *c->p : '\0') {
-	case '<': taken = take_level(c, line, out); break;
-	case '[': taken = take_bracket(c, line, out); break;
-	case '=': taken = take_valgrind(c, out); break;
+	case '<':
+		taken = take_level(c, line, out);
+		break;
+	case '[':
+		taken = take_bracket(c, line, out);
+		break;
+	case '=':
+		taken = take_valgrind(c, out);
+		break;
 	case '0' ... '9':
 		taken = take_number(c, line, out);
 		break;
-	case 'A': case 'D': case 'F': case 'J': case 'M': case 'N': case 'O': case 'S': case 'T': case 'W':
+	case 'A':
+	case 'D':
+	case 'F':
+	case 'J':
+	case 'M':
+	case 'N':
+	case 'O':
+	case 'S':
+	case 'T':
+	case 'W':
 		taken = take_syslog(c, line, out);
 		if (!taken) {
 			*c = began;
@@ -458,7 +493,8 @@ static bool take_token(struct cursor *c, const char *line, struct decode_prefix 
 			taken = take_compose(c);
 		}
 		break;
-	default: taken = false;
+	default:
+		taken = false;
 	}
 	if (!taken) {
 		*c = began;
@@ -493,7 +529,8 @@ static void take_vendor(struct cursor *c, struct decode_prefix *out)
 			return;
 	} else {
 		at = *c;
-		if (!letter(&at, '[') || !number(&at, &cpu) || !letter(&at, ':') || !(close = memchr(at.p, ']', MIN((size_t)(at.end - at.p), (size_t)40))))
+		if (!letter(&at, '[') || !number(&at, &cpu) || !letter(&at, ':') ||
+		    !(close = memchr(at.p, ']', MIN((size_t)(at.end - at.p), (size_t)40))))
 			return;
 		for (colon = close; colon > at.p && *colon != ':'; colon--)
 			;
@@ -508,7 +545,7 @@ static void take_vendor(struct cursor *c, struct decode_prefix *out)
 	out->caller = pid ? (uint64_t)'T' << 48 | pid : (uint64_t)'C' << 48 | cpu;
 }
 
-/* Printk's time some way into the line; false: there is none. */
+/* Moves to printk's time if it stands near the line's beginning. */
 static bool find_stamp(struct cursor *c)
 {
 	const char *end = c->p + MIN((size_t)(c->end - c->p), (size_t)STAMP_NEAR), *open = c->p;
@@ -542,9 +579,11 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 			searched = true;
 			continue;
 		}
-		/* The blank behind a token belongs to it; behind "<4>" and kmsg's fields it is the text's indentation. */
+		/* The blank behind a token belongs to the token.  Behind "<4>" and kmsg's fields, it is the text's
+		 * indentation. */
 		behind = c;
-		if (letter(&behind, ' ') && (c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))
+		if (letter(&behind, ' ') &&
+		    (c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))
 			behind = c;
 		c = behind;
 		if (p->have_stamp && !stamped) {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/reader.c - bytes to lines, lines to lanes, lanes to records.
  *
- *     bytes ─▶ line ─▶ prefix off ─┬─ nothing open, cannot begin a report ─▶ next line          (the only path that must be fast)
- *                                  └─▶ lane of its caller ─▶ body of the open report ─▶ record when whole or cut off
+ *     bytes ─▶ line ─▶ prefix off ─┬─ no report is open and none can begin ─▶ next line  (this path must be fast)
+ *                                  └─▶ lane of its caller ─▶ lines of the open report ─▶ record, when whole or cut off
  *
- * A lane is one caller ("[ T123]", "[C0]", a pid): what CPUs and processes log at the same time does not mix.  Lines without a caller
- * share a lane; there, strange lines inside a report are kept with it and do no harm.
+ * A lane belongs to one caller ("[ T123]", "[C0]", a pid), so lines that processors and processes log at the same time
+ * are kept apart.  Lines without a caller share a lane.  There, lines of others inside a report are kept with the
+ * report and do no harm.
  *
- * A report is cut off, and its record says so, when its lane's next report begins, the log ends, the machine starts anew, its lane is silent
- * for SILENCE_US by the log's own clock, or FOREIGN_MAX strange lines come in a row.  Lines of its own that came before are its lines; what
- * came behind the last of them is not.
+ * A report is cut off, and its record says so, when the next report of its lane begins, when the log ends, when the
+ * machine restarts, when its lane is silent for SILENCE_US by the log's own clock, or after FOREIGN_MAX lines in a row
+ * that are not its own.  The record's lines end with the last line that is the report's own.
  *
- * A logger that prefix.c does not know: a headline of KASAN, KFENCE, memsan or a JSON report is found inside a line too, and what stood before
- * it is taken off the lines that follow, digits differing.
+ * For loggers that prefix.c does not know: a headline of KASAN, KFENCE or memsan, or a JSON report, is found inside a
+ * line too.  What stood before it is then taken off the following lines, whose digits may differ.
  */
 #include "config.h"
 
@@ -23,8 +24,8 @@
 #define LANES_MAX 64
 #define RULES_MAX 8
 #define RULE_MIN 60
-#define RULE_NEAR 64                       /* lines of other callers may stand between a rule and its headline */
-#define STALE_LINES 100000u                /* of other callers, while one with an open report is silent */
+#define RULE_NEAR 64        /* so many lines of other callers may stand between a rule and its headline */
+#define STALE_LINES 100000u /* so many lines of other callers may come while a caller with an open report is silent */
 #define STALE_LOOK 4096u
 #define FOREIGN_MAX 400
 #define SILENCE_US (30 * 1000000ull)
@@ -35,22 +36,26 @@ struct decode_reader {
 	decode_record_fn fn;
 	void *ctx;
 	char *name;
-	uint64_t line;                     /* of the log */
-	struct rule { uint64_t caller, line; size_t len; } rules[RULES_MAX]; /* the last ones that no report has taken; line 0: none */
+	uint64_t line; /* of the log */
+	/* the last rules that no report has taken; line 0: none */
+	struct rule {
+		uint64_t caller, line;
+		size_t len;
+	} rules[RULES_MAX];
 	size_t next_rule;
-	char *carry;                       /* a line that is not whole yet */
+	char *carry; /* a line that is not complete yet */
 	size_t carry_len, carry_room;
-	bool ending;                       /* at the last line, which has no end */
-	bool skipping;                     /* the rest of a line that is too long */
+	bool ending;   /* the log's last line has no newline */
+	bool skipping; /* dropping the rest of a line that is too long */
 	struct decode_open open[LANES_MAX];
 	size_t nr_open;
 	uint64_t uses;
 	bool have_kaslr;
 	uint64_t kaslr;
 	struct decode_envelope envelope;
-	char *text;                        /* the line at hand, NUL-terminated, without its prefix */
+	char *text; /* the line without its prefix, NUL-terminated */
 	size_t text_room;
-	char *plain;                       /* a line without its colours */
+	char *plain; /* a line without its colour codes */
 	size_t plain_room;
 };
 
@@ -65,7 +70,7 @@ struct decode_reader *decode_reader_create(decode_record_fn fn, void *ctx)
 	return r;
 }
 
-/* ---- open reports ----------------------------------------------------------------------------------------------------------------- */
+/* ---- open reports ---------------------------------------------------------------------------- */
 
 static void open_clear(struct decode_reader *l, struct decode_open *o)
 {
@@ -99,7 +104,7 @@ static void rule_remember(struct decode_reader *l, uint64_t caller, uint64_t lin
 	l->rules[l->next_rule++ % RULES_MAX] = (struct rule){ caller, line, len };
 }
 
-/* A rule at the end of a report that another one cuts off is the other one's. */
+/* When another report cuts off this one, a rule at its end belongs to the other report. */
 static void rule_give_back(struct decode_reader *l, struct decode_open *o)
 {
 	size_t len = o->own_lines > 1 ? decode_rule_length(o->record->lines[o->own_lines - 1]) : 0;
@@ -144,7 +149,7 @@ static struct decode_open *lane(struct decode_reader *l, uint64_t caller)
 	return NULL;
 }
 
-/* A place for another open report: the one that was silent longest gives way. */
+/* A place for another open report.  When all are taken, the report that has been silent longest is cut off. */
 static struct decode_open *lane_new(struct decode_reader *l)
 {
 	struct decode_open *oldest = &l->open[0];
@@ -158,14 +163,14 @@ static struct decode_open *lane_new(struct decode_reader *l)
 	return &l->open[l->nr_open];
 }
 
-/* ---- one line --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- one line -------------------------------------------------------------------------------- */
 
 struct line {
 	const char *raw;
 	size_t raw_len;
 	struct decode_prefix prefix;
-	const char *text;             /* NUL-terminated */
-	size_t shape_len;             /* of an unknown prefix before a headline; 0: none */
+	const char *text; /* NUL-terminated */
+	size_t shape_len; /* of an unknown prefix before a headline; 0: none */
 };
 
 static void keep_line(struct decode_reader *l, struct decode_open *o, const struct line *n)
@@ -184,7 +189,7 @@ static void own_line(struct decode_reader *l, struct decode_open *o, const struc
 	o->have_stamp = n->prefix.have_stamp;
 }
 
-/* Which reports have such a rule above their first line? */
+/* Do reports of this form have such a rule above their first line? */
 static bool rule_opens(const struct decode_open *o, size_t len)
 {
 	if (o->form == FORM_KASAN || o->form == FORM_ASAN)
@@ -192,14 +197,15 @@ static bool rule_opens(const struct decode_open *o, size_t len)
 	return len > DECODE_SHORT_RULE && (o->form == FORM_SLUB || strcmp(o->record->detector, "ubsan") == 0);
 }
 
-/* The line that a report which begins here begins at: the rule above it is its own. */
+/* The first line of a report whose headline is this line: the rule above it, if there is one. */
 static uint64_t rule_before(struct decode_reader *l, const struct decode_open *o)
 {
 	uint64_t caller = o->caller;
 
 	for (size_t i = 0; i < RULES_MAX; i++) {
 		struct rule *r = &l->rules[i];
-		if (r->line && r->caller == caller && rule_opens(o, r->len) && l->line - r->line <= (caller ? RULE_NEAR : 1)) {
+		if (r->line && r->caller == caller && rule_opens(o, r->len) &&
+		    l->line - r->line <= (caller ? RULE_NEAR : 1)) {
 			uint64_t line = r->line;
 			r->line = 0;
 			return line;
@@ -208,7 +214,7 @@ static uint64_t rule_before(struct decode_reader *l, const struct decode_open *o
 	return l->line;
 }
 
-/* May it be worth trying?  No is sure. */
+/* May a report begin here?  False is certain. */
 static bool may_begin(const struct line *n)
 {
 	return decode_may_be_headline(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V';
@@ -234,7 +240,7 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 	if (n->prefix.stamp_len)
 		o->record->time = decode_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
 	if (n->shape_len) {
-		o->shape = malloc(n->shape_len); /* any bytes: a NUL too */
+		o->shape = malloc(n->shape_len); /* may hold any byte, also NUL */
 		if (o->shape) {
 			memcpy(o->shape, n->raw, n->shape_len);
 			o->shape_len = n->shape_len;
@@ -259,7 +265,7 @@ static void take_json(struct decode_reader *l, const char *text, size_t len)
 	l->fn(l->ctx, r);
 }
 
-/* The log's own news about the machine. */
+/* Lines about the machine itself: a restart, the kernel's address offset. */
 static bool take_news(struct decode_reader *l, const char *text)
 {
 	uint64_t offset;
@@ -296,7 +302,7 @@ static enum decode_form begins_report(const struct line *n)
 	return begins;
 }
 
-/* Gives the line to the open report.  False: that report is over, and the line is still to be looked at. */
+/* Gives the line to the open report.  False: that report is finished, and somebody else must look at the line. */
 static bool lane_take(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
 	bool was_closed = o->closed;
@@ -305,10 +311,11 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 		report_cut(l, o, "silence");
 		return false;
 	}
-	/* a rule that may have been the last line: the next headline tells */
+	/* The rule before may have been the report's last line.  A headline behind that rule means that the rule is
+	 * the next report's. */
 	if (was_closed && !starts(n->text, "===")) {
 		enum decode_form next = begins_report(n);
-		o->closed = next != FORM_KASAN && next != FORM_ASAN; /* else it is the next report's */
+		o->closed = next != FORM_KASAN && next != FORM_ASAN; /* the rule is the next report's */
 		report_cut(l, o, BY_REPORT);
 		return false;
 	}
@@ -316,7 +323,7 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 		report_finish(l, o, NULL);
 		return false;
 	}
-	/* looks like a frame, ending in "func+0x1/0x2" */
+	/* A headline that ends in "func+0x1/0x2" would pass for a frame. */
 	if (starts(n->text, "BUG: ") && begins_report(n)) {
 		report_cut(l, o, BY_REPORT);
 		return false;
@@ -356,7 +363,7 @@ static void take_text(struct decode_reader *l, const struct line *n)
 		take_json(l, n->text, strlen(n->text));
 		return;
 	}
-	if (o && lane_take(l, o, n)) /* its rule is no other's */
+	if (o && lane_take(l, o, n)) /* a rule inside a report belongs to that report */
 		return;
 	if (!rule)
 		try_begin(l, n);
@@ -364,7 +371,7 @@ static void take_text(struct decode_reader *l, const struct line *n)
 		rule_remember(l, n->prefix.caller, l->line, rule);
 }
 
-/* Without NULs and colours, in UTF-8 whatever it was, NUL-terminated; NULL: out of memory. */
+/* Copies without NULs and colour codes, makes the bytes valid UTF-8 and terminates them; NULL: out of memory. */
 static const char *copy_clean(char **to, size_t *room, const char *p, size_t len)
 {
 	size_t n = 0;
@@ -407,7 +414,7 @@ static const char *strip_colours(struct decode_reader *l, const char *p, size_t 
 	return copy_clean(&l->plain, &l->plain_room, p, len);
 }
 
-/* Where in the line a headline begins that is believed in any place; len: nowhere. */
+/* Offset of a headline that is trusted anywhere in a line; len: there is none. */
 static size_t find_headline(const char *p, size_t len)
 {
 	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KASan: ", "BUG: KFENCE: ", "BUG: MEMSAN: " };
@@ -423,7 +430,7 @@ static size_t find_headline(const char *p, size_t len)
 	return len;
 }
 
-/* Is `raw` preceded by the same words, digits differing? */
+/* Does `raw` begin with the same words, apart from digits? */
 static bool shape_matches(const char *shape, const char *raw, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -435,12 +442,13 @@ static bool shape_matches(const char *shape, const char *raw, size_t len)
 static const struct decode_open *shape_find(const struct decode_reader *l, const char *raw, size_t len)
 {
 	for (size_t i = 0; i < l->nr_open; i++)
-		if (l->open[i].shape_len && l->open[i].shape_len <= len && shape_matches(l->open[i].shape, raw, l->open[i].shape_len))
+		if (l->open[i].shape_len && l->open[i].shape_len <= len &&
+		    shape_matches(l->open[i].shape, raw, l->open[i].shape_len))
 			return &l->open[i];
 	return NULL;
 }
 
-/* Does an open report wait for lines of this caller, or of a logger whose callers are not known? */
+/* Does an open report want lines of this caller, or have an unknown prefix, so that its caller is not known? */
 static bool listening(struct decode_reader *l, uint64_t caller)
 {
 	for (size_t i = 0; i < l->nr_open; i++)
@@ -449,7 +457,7 @@ static bool listening(struct decode_reader *l, uint64_t caller)
 	return false;
 }
 
-/* Reports whose callers have said nothing for very long. */
+/* Cuts off reports whose callers have been silent for very many lines. */
 static void cut_stale(struct decode_reader *l)
 {
 	for (size_t i = l->nr_open; i-- > 0;)
@@ -457,7 +465,7 @@ static void cut_stale(struct decode_reader *l)
 			report_cut(l, &l->open[i], "silence");
 }
 
-/* One line of what was logged.  `caller`: who said it, if its prefix does not tell. */
+/* Takes one line without its wrapping. `caller` is used when the prefix names none. */
 static void take_plain(struct decode_reader *l, const char *raw, size_t len, bool headlines, uint64_t caller)
 {
 	struct line n = { .raw = raw, .raw_len = len };
@@ -484,7 +492,8 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	if (l->nr_open && (shaped = shape_find(l, raw, len)) != NULL) {
 		n.prefix.len = shaped->shape_len;
 		n.prefix.caller = shaped->caller;
-	} else if (headlines && (at = find_headline(raw + n.prefix.len, len - n.prefix.len)) && at < len - n.prefix.len) {
+	} else if (headlines && (at = find_headline(raw + n.prefix.len, len - n.prefix.len)) &&
+	           at < len - n.prefix.len) {
 		n.shape_len = n.prefix.len + at;
 		n.prefix.len += at;
 	}
@@ -495,7 +504,7 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 
 static bool any_headline(const char *p, size_t len);
 
-/* One line of the log. */
+/* Takes one line of the log. */
 static void take_line(struct decode_reader *l, const char *raw, size_t len, bool headlines)
 {
 	const char *text, *newline;
@@ -503,7 +512,8 @@ static void take_line(struct decode_reader *l, const char *raw, size_t len, bool
 	size_t left;
 
 	l->line++;
-	if (!decode_may_be_envelope(&l->envelope, raw, len) || (wrapped = decode_envelope_open(&l->envelope, raw, len, &text, &left)) == ENVELOPE_NOT) {
+	if (!decode_may_be_envelope(&l->envelope, raw, len) ||
+	    (wrapped = decode_envelope_open(&l->envelope, raw, len, &text, &left)) == ENVELOPE_NOT) {
 		take_plain(l, raw, len, headlines, 0);
 		return;
 	}
@@ -517,7 +527,7 @@ static void take_line(struct decode_reader *l, const char *raw, size_t len, bool
 	}
 }
 
-/* ---- bytes ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 static size_t line_limit(const char *line, size_t len)
 {
@@ -530,7 +540,9 @@ static void carry_add(struct decode_reader *l, const char *p, size_t len)
 
 	if (l->skipping)
 		return;
-	limit = l->carry_len + len > DECODE_LINE_MAX ? line_limit(l->carry_len ? l->carry : p, l->carry_len ? l->carry_len : len) : DECODE_LINE_MAX;
+	limit = l->carry_len + len > DECODE_LINE_MAX
+	                ? line_limit(l->carry_len ? l->carry : p, l->carry_len ? l->carry_len : len)
+	                : DECODE_LINE_MAX;
 	if (l->carry_len + len > limit) {
 		l->skipping = true;
 		len = limit > l->carry_len ? limit - l->carry_len : 0;
@@ -550,7 +562,7 @@ static void carry_add(struct decode_reader *l, const char *p, size_t len)
 	l->carry[l->carry_len] = '\0';
 }
 
-/* memmem, for a text whose first letter is rare: several times as fast. */
+/* memmem for a text whose first letter is rare; several times as fast. */
 static const char *find_text(const char *p, size_t len, const char *wanted)
 {
 	const char *end = p + len;
@@ -564,7 +576,7 @@ static const char *find_text(const char *p, size_t len, const char *wanted)
 	return NULL;
 }
 
-/* Only behind a brace. */
+/* Looks only behind braces. */
 static const char *find_json(const char *p, size_t len)
 {
 	const char *brace = memchr(p, '{', len);
@@ -577,7 +589,8 @@ static bool any_headline(const char *p, size_t len)
 	return find_text(p, len, "BUG: ") || find_json(p, len);
 }
 
-/* The next headline in a block at or behind `from`; `known` is the answer to the last question, which was further ahead. */
+/* The next headline of a block, at or behind `from`. `known` is the answer to the last question, which may lie
+ * further ahead. */
 static const char *next_headline(const char *known, const char *from, const char *end)
 {
 	const char *bug, *json;
@@ -592,7 +605,7 @@ static const char *next_headline(const char *known, const char *from, const char
 void decode_reader_feed(struct decode_reader *l, const char *bytes, size_t len)
 {
 	const char *p = bytes, *end = bytes + len, *newline;
-	/* the expensive look into a line only where it can find something */
+	/* looking into every line is expensive, so first ask whether the block holds anything */
 	const char *headline = any_headline(bytes, len) ? bytes - 1 : NULL;
 
 	while (p < end && (newline = memchr(p, '\n', (size_t)(end - p))) != NULL) {
@@ -604,7 +617,8 @@ void decode_reader_feed(struct decode_reader *l, const char *bytes, size_t len)
 			l->carry_len = 0;
 			l->skipping = false;
 		} else {
-			take_line(l, p, n > DECODE_LINE_MAX ? MIN(n, line_limit(p, n)) : n, headline && headline < newline);
+			take_line(l, p, n > DECODE_LINE_MAX ? MIN(n, line_limit(p, n)) : n,
+			          headline && headline < newline);
 		}
 		p = newline + 1;
 	}

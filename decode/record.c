@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/record.c - a record, its stacks and frames, all in one region; scanners of numbers and words. */
+/* decode/record.c - a record with its stacks and frames, all in one region; scanners of numbers and words. */
 #include "config.h"
 
 #include <ctype.h>
@@ -51,7 +51,7 @@ const char *decode_record_format(struct decode_record *r, const char *format, ..
 	return copy;
 }
 
-/* An array in the region, twice as large; what it was stays in the region. */
+/* Doubles an array.  The old array stays in the region, which is only freed as a whole. */
 static void *grow(struct decode_record *r, void *old, size_t nr, size_t *room, size_t size)
 {
 	size_t wanted = *room ? *room * 2 : 8;
@@ -69,7 +69,7 @@ struct decode_stack *decode_record_stack(struct decode_record *r, const char *ro
 {
 	struct decode_stack *s;
 
-	/* Stacks are pointed to while they are filled, so they never move. */
+	/* Callers keep pointers to a stack while they fill it, so stacks never move. */
 	if (!r->stacks) {
 		r->stacks = region_alloc(&r->region, DECODE_STACKS_MAX * sizeof(*r->stacks));
 		r->room_stacks = r->stacks ? DECODE_STACKS_MAX : 0;
@@ -179,7 +179,7 @@ const struct decode_frame *decode_record_location(const struct decode_record *r)
 	return NULL;
 }
 
-/* ---- scanners ---------------------------------------------------------------------------------------------------------------- */
+/* ---- scanners -------------------------------------------------------------------------------- */
 
 const char *decode_hex(const char *p, uint64_t *value)
 {

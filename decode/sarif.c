@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/sarif.c - records as SARIF 2.1.0 (OASIS): a result each, written one by one; the rules, which are only known then, behind them.
- *
- * The location is the guilty function's; stacks go in whole, and where the object was allocated and freed are related locations, so that a
- * viewer can jump there.  The fingerprint is the record's signature: the same in the next run and the next build.
- */
+/* decode/sarif.c - records as SARIF 2.1.0 (OASIS).  Each record is a result, written at once; the rules stand behind
+ * the results, since only then all of them are known.
+ * The location is that of the guilty function.  Stacks are written whole.  The places where the object was allocated
+ * and freed are related locations, so that a viewer can jump there.  The fingerprint is the record's signature, which
+ * is the same in the next run and the next build. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -15,10 +15,12 @@
 
 void decode_sarif_head(struct decode_writer *w)
 {
-	fputs("{\"$schema\":\"" SCHEMA_URI "\",\"version\":\"2.1.0\",\"runs\":[{\"columnKind\":\"utf16CodeUnits\",\"results\":[", w->out);
+	fputs("{\"$schema\":\"" SCHEMA_URI
+	      "\",\"version\":\"2.1.0\",\"runs\":[{\"columnKind\":\"utf16CodeUnits\",\"results\":[",
+	      w->out);
 }
 
-/* A path as a URI: what is no plain letter of a path is percent-coded. */
+/* A path as a URI: characters that are not plain are percent-coded. */
 static void put_uri(FILE *out, const char *path)
 {
 	path = decode_relative(path);
@@ -26,7 +28,8 @@ static void put_uri(FILE *out, const char *path)
 	if (path[0] == '/')
 		fputs("file://", out);
 	for (const unsigned char *p = (const unsigned char *)path; *p; p++)
-		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("/._-~", *p))
+		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+		    strchr("/._-~", *p))
 			putc(*p, out);
 		else
 			fprintf(out, "%%%02X", *p);
@@ -86,7 +89,8 @@ static void put_frame(FILE *out, const struct decode_frame *f)
 static const char *role_text(const char *role)
 {
 	static const char *const names[][2] = {
-		{ "alloc", "allocated here" }, { "free", "freed here" }, { "access", "accessed here" }, { "noticed", "noticed here" },
+		{ "alloc", "allocated here" },      { "free", "freed here" },
+		{ "access", "accessed here" },      { "noticed", "noticed here" },
 		{ "work", "work was queued here" }, { "frame", "the variable's function" },
 	};
 
@@ -96,7 +100,7 @@ static const char *role_text(const char *role)
 	return role;
 }
 
-/* Which stack of its role it is, from 1: the schema wants all stacks to differ. */
+/* The number of this stack among those of its role, from 1: the schema demands that stacks differ. */
 static unsigned ordinal(const struct decode_record *r, size_t i)
 {
 	unsigned n = 1;
@@ -117,7 +121,8 @@ static void put_stacks(FILE *out, const struct decode_record *r)
 		if (!s->nr)
 			continue;
 		fprintf(out, "%s{\"message\":{\"text\":", comma);
-		snprintf(text, sizeof(text), ordinal(r, i) > 1 ? "%.200s (%u)" : "%.200s", role_text(s->role), ordinal(r, i));
+		snprintf(text, sizeof(text), ordinal(r, i) > 1 ? "%.200s (%u)" : "%.200s", role_text(s->role),
+		         ordinal(r, i));
 		decode_json_string(out, text);
 		fputs("},\"frames\":[", out);
 		for (size_t k = 0; k < s->nr; k++) {
@@ -131,7 +136,7 @@ static void put_stacks(FILE *out, const struct decode_record *r)
 	putc(']', out);
 }
 
-/* The first frame of a stack with a line, that is not plumbing if it can be. */
+/* The first frame of a stack that has a line and is not plumbing, else the first that has a line. */
 static const struct decode_frame *telling_frame(const struct decode_stack *s)
 {
 	const struct decode_frame *found = NULL;
@@ -192,7 +197,8 @@ static void put_location(FILE *out, const struct decode_record *r)
 		}
 		putc('}', out);
 	} else if (r->file && r->first_line && strcmp(r->file, "-") != 0) {
-		struct decode_frame log = { .file = r->file, .line = (uint32_t)MIN(r->first_line, (uint64_t)INT32_MAX) };
+		struct decode_frame log = { .file = r->file,
+			                    .line = (uint32_t)MIN(r->first_line, (uint64_t)INT32_MAX) };
 		putc('{', out);
 		put_place(out, &log);
 		if (r->function) {
@@ -235,8 +241,9 @@ void decode_sarif_put(struct decode_writer *w, const struct decode_record *r)
 	put_location(w->out, r);
 	put_related(w->out, r);
 	put_stacks(w->out, r);
-	fprintf(w->out, ",\"partialFingerprints\":{\"memsanSignature/v1\":\"%016" PRIx64 "\"},\"occurrenceCount\":%" PRIu64, r->signature,
-	        r->count);
+	fprintf(w->out,
+	        ",\"partialFingerprints\":{\"memsanSignature/v1\":\"%016" PRIx64 "\"},\"occurrenceCount\":%" PRIu64,
+	        r->signature, r->count);
 	fputs(",\"properties\":{\"detector\":", w->out);
 	decode_json_string(w->out, r->detector);
 	fputs(",\"corrupted\":", w->out);

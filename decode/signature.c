@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/signature.c - whose fault it is, what to call it, and how to know it again.
- *
- * The guilty function is the first of the main stack that is not plumbing: not the detector's, not the allocator's, not one that copies on behalf of
- * its caller.  The title is what the kernel's mailing lists call such a bug (syzbot's form): "KASAN: slab-out-of-bounds Write in foo".
- *
- * The signature is a hash of detector, kind and up to four functions from the guilty one on, with the part that compilers add ("foo.constprop.0", "foo.cold")
- * taken off.  No address, offset or line goes in, so the same bug has the same signature on another machine and in the next build.  Without
- * any function the modules and their offsets must do.  Weakness accepted: two bugs of a kind in one function on one path are one; and a
- * log that was symbolized with inlined functions must not differ from one that was not, so inlined frames are left out.
- */
+/* decode/signature.c - the guilty function, the title, and the signature by which a bug is known again.
+ * The guilty function is the first one of the main stack that is not plumbing: it belongs to no detector and no
+ * allocator, and does not copy for its caller.  The title has the form that syzbot gives such bugs on the kernel's
+ * mailing lists: "KASAN: slab-out-of-bounds Write in foo".
+ * The signature is a hash of the detector, the kind and up to four functions, beginning with the guilty one, without
+ * the parts that compilers add ("foo.constprop.0", "foo.cold").  It holds no address, offset or line, so the same bug
+ * has the same signature on another machine and in the next build.  Frames without a function count by module and
+ * offset.
+ * Weaknesses accepted: two bugs of one kind, in one function and on one path, have one signature.  A log must have
+ * the same signature whether or not it was symbolized with inlined functions, so inlined frames do not count. */
 #include "config.h"
 
 #include <ctype.h>
@@ -17,30 +17,62 @@
 
 #define SIGNATURE_FRAMES 4
 
-/* With a star at the end: anything that begins so. */
+/* A star at the end stands for any rest. */
+/* By groups, many on a line. */
+/* clang-format off */
 static const char *const plumbing[] = {
 	/* printing */
-	"dump_stack*", "__dump_stack", "show_stack*", "dump_backtrace*", "__show_regs", "print_address_description*", "print_report", "print_trailer",
-	"show_trace*", "unwind_backtrace*", "walk_stackframe", "arch_stack_walk", "stack_trace_save*", "save_stack*", "set_track*", "stack_trace_consume_entry",
-	"__warn*", "warn_slowpath*", "report_bug*", "handle_bug*", "exc_*", "asm_exc_*", "do_trap*", "do_error_trap*", "do_invalid_op*", "invalid_op*", "die*", "__die*", "page_fault_oops",
-	"no_context", "__bad_area*", "bad_area*", "do_page_fault*", "__do_page_fault", "do_user_addr_fault", "page_fault", "async_page_fault", "general_protection", "do_general_protection", "error_entry", "ret_from_exception", "do_mem_abort", "el1_*", "el1h_*",
-	"do_bad_area", "do_tag_check_fault", "do_tag_recovery", "mte_check_*", "report_tag_fault", "do_translation_fault", "__do_kernel_fault", "double_fault", "do_double_fault", "panic", "fixup_bug*", "bad_page*", "kunit_*fail*", "kernelmode_fixup_or_oops",
+	"dump_stack*", "__dump_stack", "show_stack*", "dump_backtrace*", "__show_regs", "print_address_description*",
+	"print_report", "print_trailer", "show_trace*", "unwind_backtrace*", "walk_stackframe", "arch_stack_walk",
+	"stack_trace_save*", "save_stack*", "set_track*", "stack_trace_consume_entry", "__warn*", "warn_slowpath*",
+	"report_bug*", "handle_bug*", "exc_*", "asm_exc_*", "do_trap*", "do_error_trap*", "do_invalid_op*",
+	"invalid_op*", "die*", "__die*", "page_fault_oops", "no_context", "__bad_area*", "bad_area*",
+	"do_page_fault*", "__do_page_fault", "do_user_addr_fault", "page_fault", "async_page_fault",
+	"general_protection", "do_general_protection", "error_entry", "ret_from_exception", "do_mem_abort", "el1_*",
+	"el1h_*", "do_bad_area", "do_tag_check_fault", "do_tag_recovery", "mte_check_*", "report_tag_fault",
+	"do_translation_fault", "__do_kernel_fault", "double_fault", "do_double_fault", "panic", "fixup_bug*",
+	"bad_page*", "kunit_*fail*", "kernelmode_fixup_or_oops",
 	/* detectors */
-	"kasan_*", "__kasan_*", "____kasan_*", "__asan_*", "__hwasan_*", "__msan_*", "kmsan_*", "kfence_*", "__kfence_*", "check_memory_region*", "memory_is_poisoned*", "end_report", "start_report", "complete_report_info",
-	"is_kfence_address", "kmemleak_*", "__ubsan_*", "ubsan_*", "refcount_*", "__refcount_*", "__list_*", "list_add*", "list_del*", "list_move*", "__check_object_size*", "check_heap_object", "__check_heap_object", "usercopy_abort", "check_object_size", "fortify_panic", "__fortify_*", "check_poison_mem", "__kernel_unpoison_pages", "kernel_unpoison_pages*", "kernel_poison_pages*", "unpoison_page*",
-	"check_region_inline", "qlink_free", "qlist_free_all", "quarantine_*", "poison_slab_object", "poison_kmalloc_redzone",
+	"kasan_*", "__kasan_*", "____kasan_*", "__asan_*", "__hwasan_*", "__msan_*", "kmsan_*", "kfence_*",
+	"__kfence_*", "check_memory_region*", "memory_is_poisoned*", "end_report", "start_report",
+	"complete_report_info", "is_kfence_address", "kmemleak_*", "__ubsan_*", "ubsan_*", "refcount_*",
+	"__refcount_*", "__list_*", "list_add*", "list_del*", "list_move*", "__check_object_size*",
+	"check_heap_object", "__check_heap_object", "usercopy_abort", "check_object_size", "fortify_panic",
+	"__fortify_*", "check_poison_mem", "__kernel_unpoison_pages", "kernel_unpoison_pages*",
+	"kernel_poison_pages*", "unpoison_page*", "check_region_inline", "qlink_free", "qlist_free_all",
+	"quarantine_*", "poison_slab_object", "poison_kmalloc_redzone",
 	/* allocators */
-	"kmalloc*", "__kmalloc*", "__do_kmalloc*", "kzalloc*", "kcalloc*", "krealloc*", "__krealloc*", "__do_krealloc*", "kfree*", "__kfree*", "kvfree*", "kvmalloc*", "__kvmalloc*", "kmem_cache_*", "__kmem_cache_*", "kmemdup*", "kstrdup*", "kvmemdup*", "kstrndup*", "memdup_user*", "__do_kmem*", "slab_*", "__slab_*", "___slab_*", "do_slab_free", "new_slab*", "allocate_slab", "alloc_single_from*", "get_partial*", "get_from_any_partial",
-	"check_slab*", "check_object*", "check_bytes_and_report*", "free_debug_processing*", "alloc_debug_processing*", "object_err*", "slub_*", "free_to_partial_list*", "on_freelist*", "free_consistency_checks*", "alloc_consistency_checks*", "cache_from_obj*", "validate_slab*", "list_slab_objects*", "free_partial", "free_slab*", "discard_slab*", "shutdown_cache", "slab_err*", "__free_slab", "cache_free_debugcheck", "___cache_free", "__cache_free", "init_object", "__free_object", "alloc_debug*", "check_pad_bytes", "early_kmem*",
-	"vmalloc*", "__vmalloc*", "vzalloc*", "vfree*", "__vfree*", "__vunmap*", "vunmap*", "vmap", "alloc_pages*", "__alloc_pages*", "alloc_page*", "__get_free_pages", "get_zeroed_page", "get_page_from_freelist*", "__free_pages*", "free_pages*", "free_the_page", "free_unref_page*", "free_pcp*", "prep_new_page*", "post_alloc_hook*", "check_new_page*", "bad_range", "rmqueue*", "mempool_*", "devm_kmalloc*", "devm_kzalloc*", "free_large_kmalloc*", "folio_alloc*", "__folio_alloc*", "slab_free_freelist_hook", "slob_*", "__rcu_free_sheaf*", "free_frozen_pages*", "__free_frozen*", "__alloc_frozen*",
-	/* those that act for their callers */
-	"memcpy*", "__memcpy*", "memset*", "__memset*", "memmove*", "__memmove*", "memcmp*", "bcmp", "memchr*", "strcpy*", "strncpy*", "strlen*", "strnlen*", "strcmp*", "strncmp*", "strchr*", "strrchr*", "strstr*", "strcat*", "strncat*", "strlcpy*", "strscpy*", "strlcat*", "strdup*", "stpcpy*", "sized_strscpy*",
-	"_raw_spin_*", "__raw_spin_*", "copy_from_user*", "copy_to_user*", "_copy_from_user*", "_copy_to_user*", "__copy_from_user*", "__copy_to_user*", "instrument_*", "atomic_*", "arch_atomic*", "raw_atomic*", "rep_movs_alternative", "rep_stos_alternative", "test_bit", "arch_test_bit", "set_bit", "clear_bit", "__read_once*",
-	"string", "string_nocheck", "vsnprintf", "snprintf", "sprintf",
-	/* programs: interceptors, and the C++ operators */
-	"malloc*", "calloc*", "realloc*", "free*", "cfree", "posix_memalign", "aligned_alloc", "memalign*", "valloc", "pvalloc", "operator new*", "operator delete*", "__interceptor_*", "__interceptor.*", "__asan::*", "__sanitizer::*", "__lsan::*", "___interceptor_*", "std::__*", "__gnu_cxx::*",
+	"kmalloc*", "__kmalloc*", "__do_kmalloc*", "kzalloc*", "kcalloc*", "krealloc*", "__krealloc*",
+	"__do_krealloc*", "kfree*", "__kfree*", "kvfree*", "kvmalloc*", "__kvmalloc*", "kmem_cache_*",
+	"__kmem_cache_*", "kmemdup*", "kstrdup*", "kvmemdup*", "kstrndup*", "memdup_user*", "__do_kmem*", "slab_*",
+	"__slab_*", "___slab_*", "do_slab_free", "new_slab*", "allocate_slab", "alloc_single_from*", "get_partial*",
+	"get_from_any_partial", "check_slab*", "check_object*", "check_bytes_and_report*", "free_debug_processing*",
+	"alloc_debug_processing*", "object_err*", "slub_*", "free_to_partial_list*", "on_freelist*",
+	"free_consistency_checks*", "alloc_consistency_checks*", "cache_from_obj*", "validate_slab*",
+	"list_slab_objects*", "free_partial", "free_slab*", "discard_slab*", "shutdown_cache", "slab_err*",
+	"__free_slab", "cache_free_debugcheck", "___cache_free", "__cache_free", "init_object", "__free_object",
+	"alloc_debug*", "check_pad_bytes", "early_kmem*", "vmalloc*", "__vmalloc*", "vzalloc*", "vfree*", "__vfree*",
+	"__vunmap*", "vunmap*", "vmap", "alloc_pages*", "__alloc_pages*", "alloc_page*", "__get_free_pages",
+	"get_zeroed_page", "get_page_from_freelist*", "__free_pages*", "free_pages*", "free_the_page",
+	"free_unref_page*", "free_pcp*", "prep_new_page*", "post_alloc_hook*", "check_new_page*", "bad_range",
+	"rmqueue*", "mempool_*", "devm_kmalloc*", "devm_kzalloc*", "free_large_kmalloc*", "folio_alloc*",
+	"__folio_alloc*", "slab_free_freelist_hook", "slob_*", "__rcu_free_sheaf*", "free_frozen_pages*",
+	"__free_frozen*", "__alloc_frozen*",
+	/* functions that act for their callers */
+	"memcpy*", "__memcpy*", "memset*", "__memset*", "memmove*", "__memmove*", "memcmp*", "bcmp", "memchr*",
+	"strcpy*", "strncpy*", "strlen*", "strnlen*", "strcmp*", "strncmp*", "strchr*", "strrchr*", "strstr*",
+	"strcat*", "strncat*", "strlcpy*", "strscpy*", "strlcat*", "strdup*", "stpcpy*", "sized_strscpy*",
+	"_raw_spin_*", "__raw_spin_*", "copy_from_user*", "copy_to_user*", "_copy_from_user*", "_copy_to_user*",
+	"__copy_from_user*", "__copy_to_user*", "instrument_*", "atomic_*", "arch_atomic*", "raw_atomic*",
+	"rep_movs_alternative", "rep_stos_alternative", "test_bit", "arch_test_bit", "set_bit", "clear_bit",
+	"__read_once*", "string", "string_nocheck", "vsnprintf", "snprintf", "sprintf",
+	/* in programs: interceptors, and the C++ operators */
+	"malloc*", "calloc*", "realloc*", "free*", "cfree", "posix_memalign", "aligned_alloc", "memalign*", "valloc",
+	"pvalloc", "operator new*", "operator delete*", "__interceptor_*", "__interceptor.*", "__asan::*",
+	"__sanitizer::*", "__lsan::*", "___interceptor_*", "std::__*", "__gnu_cxx::*",
 };
-/* Of the above only the whole word, because programs have functions that begin so. */
+/* clang-format on */
+/* Of the names above, these must match as a whole, because programs have functions whose names begin so. */
 static const char *const whole_words[] = { "free", "malloc", "calloc", "realloc", "die", "string" };
 
 static bool pattern_matches(const char *pattern, const char *name)
@@ -75,18 +107,23 @@ bool decode_function_is_plumbing(const char *function)
 		bool whole = false;
 		for (size_t k = 0; k < ARRAY_SIZE(whole_words); k++)
 			whole |= strlen(whole_words[k]) == len - 1 && strncmp(whole_words[k], pattern, len - 1) == 0;
-		if (whole ? strncmp(function, pattern, len - 1) == 0 && (!function[len - 1] || function[len - 1] == '.' || function[len - 1] == '@')
+		if (whole ? strncmp(function, pattern, len - 1) == 0 &&
+		                    (!function[len - 1] || function[len - 1] == '.' || function[len - 1] == '@')
 		          : pattern_matches(pattern, function))
 			return true;
 	}
 	return false;
 }
 
-/* In a kernel's report what is in a module, and not inlined there from a header, is nobody's plumbing; elsewhere tests of the detectors are named after what they call. */
+/* In a kernel report, a function of a module is not plumbing, unless it was inlined there from a header.  Tests of
+ * the detectors are named after the functions that they call. */
 static bool frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
-	static const char *const kernel[] = { "kasan", "kfence", "slub", "kmemleak", "oops", "ubsan", "refcount", "list-debug", "usercopy" };
-	static const char *const bugs[] = { "_oob", "_uaf", "test_", "_test", "double_", "invalid_free", "negative_size" };
+	static const char *const kernel[] = { "kasan", "kfence",   "slub",       "kmemleak", "oops",
+		                              "ubsan", "refcount", "list-debug", "usercopy" };
+	static const char *const bugs[] = {
+		"_oob", "_uaf", "test_", "_test", "double_", "invalid_free", "negative_size"
+	};
 
 	for (size_t i = 0; f->module && !f->inlined && strcmp(f->module, "vmlinux") != 0 && i < ARRAY_SIZE(kernel); i++)
 		if (strcmp(r->detector, kernel[i]) == 0)
@@ -97,7 +134,7 @@ static bool frame_is_plumbing(const struct decode_record *r, const struct decode
 	return decode_function_is_plumbing(f->function);
 }
 
-/* The first that is not plumbing; index nr when there is none. */
+/* Index of the first frame that is not plumbing; s->nr: there is none. */
 static size_t guilty_index(const struct decode_record *r, const struct decode_stack *s)
 {
 	size_t i, reliable = s->nr;
@@ -114,8 +151,8 @@ static size_t guilty_index(const struct decode_record *r, const struct decode_st
 	return reliable;
 }
 
-/* Damage that somebody asked SLUB to look for ("echo 1 >/sys/kernel/slab/…/validate") is not that somebody's: whoever freed or allocated the object
- * is nearer to it. */
+/* The stack to blame.  When somebody asks SLUB to look for damage ("echo 1 >/sys/kernel/slab/…/validate"), the one
+ * who asks did not do the damage; who freed or allocated the object is nearer to it. */
 static const struct decode_stack *blame_stack(const struct decode_record *r)
 {
 	const struct decode_stack *s = decode_record_main_stack(r), *other;
@@ -150,13 +187,16 @@ static void set_guilty(struct decode_record *r)
 	}
 }
 
-/* ---- titles ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- titles ---------------------------------------------------------------------------------- */
 
 static const char *detector_name(const char *detector)
 {
 	static const char *const names[][2] = {
-		{ "kasan", "KASAN" }, { "kfence", "KFENCE" }, { "memsan", "MEMSAN" }, { "kmsan", "KMSAN" }, { "kcsan", "KCSAN" }, { "ubsan", "UBSAN" },
-		{ "asan", "AddressSanitizer" }, { "hwasan", "HWAddressSanitizer" }, { "lsan", "LeakSanitizer" }, { "valgrind", "Valgrind" },
+		{ "kasan", "KASAN" },           { "kfence", "KFENCE" },
+		{ "memsan", "MEMSAN" },         { "kmsan", "KMSAN" },
+		{ "kcsan", "KCSAN" },           { "ubsan", "UBSAN" },
+		{ "asan", "AddressSanitizer" }, { "hwasan", "HWAddressSanitizer" },
+		{ "lsan", "LeakSanitizer" },    { "valgrind", "Valgrind" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -189,10 +229,12 @@ static const char *leak_title(struct decode_record *r)
 {
 	if (strcmp(r->detector, "kmemleak") == 0)
 		return "memory leak";
-	return decode_record_format(r, "%s: %s", detector_name(r->detector), strcmp(r->kind, "unreferenced-object") ? r->kind : "memory leak");
+	return decode_record_format(r, "%s: %s", detector_name(r->detector),
+	                            strcmp(r->kind, "unreferenced-object") ? r->kind : "memory leak");
 }
 
-/* How many bytes of `text` are the kind's words as the tool wrote them: "out-of-bounds read" is out-of-bounds-read.  0: they are not. */
+/* How many bytes at `text` are the kind in the tool's own words: "out-of-bounds read" is out-of-bounds-read. 0: they
+ * are something else. */
 static size_t words_length(const char *text, const char *kind)
 {
 	const char *p = text;
@@ -211,7 +253,7 @@ static size_t words_length(const char *text, const char *kind)
 	return isalnum((unsigned char)*p) ? 0 : (size_t)(p - text);
 }
 
-/* The kind in the words of the headline, as people write of it; where they do not stand there, the kind. */
+/* The kind as the headline writes it, else the kind itself. */
 static const char *kind_words(struct decode_record *r)
 {
 	for (const char *p = r->headline; p && *p; p++) {
@@ -226,7 +268,9 @@ static const char *kind_words(struct decode_record *r)
 static const char *title_start(struct decode_record *r)
 {
 	const char *name = detector_name(r->detector), *oops = oops_title(r->kind);
-	const char *access = r->access && !strcmp(r->access, "read") ? " Read" : r->access && !strcmp(r->access, "write") ? " Write" : "";
+	const char *access = r->access && !strcmp(r->access, "read")    ? " Read"
+	                     : r->access && !strcmp(r->access, "write") ? " Write"
+	                                                                : "";
 
 	if (r->leak.class)
 		return leak_title(r);
@@ -243,7 +287,7 @@ static const char *title_start(struct decode_record *r)
 	return kind_words(r);
 }
 
-/* ---- the signature ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the signature --------------------------------------------------------------------------- */
 
 /* FNV-1a, 64 bits. */
 static uint64_t hash_bytes(uint64_t h, const char *s, size_t len)
@@ -275,7 +319,7 @@ static void set_signature(struct decode_record *r)
 	h = hash_bytes(h, r->kind, strlen(r->kind));
 	if (s && i == s->nr)
 		i = 0;
-	/* an inlined guilty function counts as what it was inlined into */
+	/* an inlined guilty function counts as the function that it is inlined into */
 	for (; s && i < s->nr && taken < SIGNATURE_FRAMES; i++) {
 		const struct decode_frame *f = &s->frames[i];
 		if (f->inlined || f->unreliable)
@@ -288,7 +332,7 @@ static void set_signature(struct decode_record *r)
 	r->signature = h;
 }
 
-/* Where the access was, as seen from the object, when the report leaves it to the reader. */
+/* Where the access was, seen from the object, for reports that do not say it. */
 static void set_relation(struct decode_record *r)
 {
 	struct decode_object *o = &r->object;
@@ -296,8 +340,12 @@ static void set_relation(struct decode_record *r)
 	if (o->relation || !r->have_addr || !o->addr || !o->size)
 		return;
 	o->have_distance = true;
-	o->relation = r->addr < o->addr ? "to the left of" : r->addr - o->addr < o->size ? "inside of" : "to the right of";
-	o->distance = r->addr < o->addr ? o->addr - r->addr : r->addr - o->addr < o->size ? r->addr - o->addr : r->addr - o->addr - o->size;
+	o->relation = r->addr < o->addr             ? "to the left of"
+	              : r->addr - o->addr < o->size ? "inside of"
+	                                            : "to the right of";
+	o->distance = r->addr < o->addr             ? o->addr - r->addr
+	              : r->addr - o->addr < o->size ? r->addr - o->addr
+	                                            : r->addr - o->addr - o->size;
 }
 
 void decode_record_name(struct decode_record *r)

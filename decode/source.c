@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/source.c - lines of source code around a place.  Files are kept in memory, as many as SOURCES_MAX. */
+/* decode/source.c - lines of source code around a place.  Keeps up to SOURCES_MAX files in memory. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -12,12 +12,15 @@
 #define SOURCES_MAX 64
 #define SOURCE_SIZE_MAX (16u << 20)
 
-struct source { char *path, *text; uint64_t use; };
+struct source {
+	char *path, *text;
+	uint64_t use;
+};
 
 static struct source sources[SOURCES_MAX];
 static uint64_t uses;
 
-/* Only a regular file of a size that code has: the name comes out of a log. */
+/* Reads only regular files of the size that source code has, since the name comes out of a log. */
 static char *read_source(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -27,7 +30,8 @@ static char *read_source(const char *path)
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SOURCE_SIZE_MAX && (text = malloc((size_t)st.st_size + 1)) != NULL)
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SOURCE_SIZE_MAX &&
+	    (text = malloc((size_t)st.st_size + 1)) != NULL)
 		n = read(fd, text, (size_t)st.st_size);
 	close(fd);
 	if (n < 0) {

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/symbols.c - the frames of records get their functions, inlined functions, files and lines.
+/* decode/symbols.c - gives the frames of records their functions, inlined functions, files and lines.
  *
- *     "func+0x1d/0x40"              the kernel: vmlinux, by name and size
- *     "func+0x1d/0x40 [mod]"        a kernel's module: mod.ko below one of the folders, by name and size
- *     0xffffffff81234567            the kernel, less the offset that KASLR gave it
- *     "prog+0x1d (BuildId …)"       memsan: the path that the report names, else a file of that name below the folders, else the debug file
- *                                   of that build id on this machine, else from a debuginfod server; a file with another build id is not used
+ *     "func+0x1d/0x40"              kernel: vmlinux, by name and size
+ *     "func+0x1d/0x40 [mod]"        module of the kernel: mod.ko below one of the folders, by name and size
+ *     0xffffffff81234567            kernel: the address less the offset that KASLR gave the kernel
+ *     "prog+0x1d (BuildId …)"       memsan: a file of that name below the folders, else the path that the report names
  *
- * Two passes over all records: the first announces every address (reports/symbolize.c then reads each file once for all of them), the second
- * puts the answers in.  A frame is looked up as a return address, one byte earlier, unless it is known to be the instruction itself.
+ * For each of memsan's files, debug information also comes from the debug file with that build id on this machine, or
+ * from a debuginfod server.  A file with another build id is not used.
+ *
+ * There are two passes over all records.  The first announces every address, so that reports/symbolize.c reads each
+ * file once for all of them; the second fetches the answers.  A frame is looked up as a return address, one byte
+ * earlier, unless it is known to be the instruction itself.
  */
 #include "config.h"
 
@@ -20,22 +23,22 @@
 #define MODULES_MAX 4096
 
 struct sym_file {
-	char *name, *build_id;           /* as frames say it */
-	const char *told_path;           /* what the report says its path is, or NULL */
-	int *modules;                    /* the symbolizer's, candidates in order */
+	char *name, *build_id; /* as frames name it */
+	const char *told_path; /* the path that the report gives, or NULL */
+	int *modules;          /* numbers from the symbolizer, in the order in which they are tried */
 	size_t nr;
 };
 
 struct decode_symbols {
 	struct symbolizer *symbolizer;
 	struct decode_files *files;
-	int vmlinux;                     /* the symbolizer's module; -1: none */
+	int vmlinux; /* number from the symbolizer; -1: none */
 	char *vmlinux_path;
 	struct sym_file *known;
 	size_t nr_known;
 	char *notes[NOTES_MAX];
 	size_t nr_notes, nr_told;
-	uint64_t kaslr;                  /* of the record at hand */
+	uint64_t kaslr; /* offset of the record at hand */
 	bool have_kaslr;
 };
 
@@ -106,9 +109,10 @@ void decode_symbols_tell(struct decode_symbols *s, void (*tell)(void *ctx, const
 		tell(ctx, s->notes[s->nr_told++]);
 }
 
-/* ---- which file ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- which file ------------------------------------------------------------------------------ */
 
-static void add_candidate(struct decode_symbols *s, struct sym_file *f, const char *path, const uint8_t *id, size_t id_len)
+static void add_candidate(struct decode_symbols *s, struct sym_file *f, const char *path, const uint8_t *id,
+                          size_t id_len)
 {
 	int module = symbolizer_module(s->symbolizer, path, id, id_len);
 	int *grown = realloc(f->modules, (f->nr + 1) * sizeof(*grown));
@@ -132,8 +136,9 @@ static bool same(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* The module of that name (or path) and build id, with the files that it may be. */
-static struct sym_file *sym_file(struct decode_symbols *s, const char *name, const char *build_id, const char *told_path)
+/* The entry of the module with that name (or path) and build id, with the files that it may be. */
+static struct sym_file *sym_file(struct decode_symbols *s, const char *name, const char *build_id,
+                                 const char *told_path)
 {
 	struct sym_file *f, *grown;
 	uint8_t id[BUILD_ID_MAX];
@@ -154,7 +159,8 @@ static struct sym_file *sym_file(struct decode_symbols *s, const char *name, con
 	s->nr_known++;
 	for (size_t i = 0; (path = decode_files_find(s->files, base_name(f->name), i)) != NULL; i++)
 		add_candidate(s, f, path, id, id_len);
-	/* the path on the machine of the report is a file of this one by chance, unless the build id says so */
+	/* A file at the path that another machine's report names is the right one only by chance, unless the build
+	 * id says so. */
 	if (told_path || strchr(name, '/') || id_len)
 		add_candidate(s, f, f->name, id, id_len);
 	return f;
@@ -164,15 +170,20 @@ static const struct decode_module *told_module(const struct decode_record *r, co
 {
 	for (size_t i = 0; i < r->nr_modules; i++) {
 		const struct decode_module *m = &r->modules[i];
-		if (m->path && (f->build_id ? same(m->build_id, f->build_id) : !m->build_id && same(m->name, f->module)))
+		if (m->path &&
+		    (f->build_id ? same(m->build_id, f->build_id) : !m->build_id && same(m->name, f->module)))
 			return m;
 	}
 	return NULL;
 }
 
-/* ---- one frame: which address of which module ------------------------------------------------------------------------------------------------ */
+/* ---- one frame: which address of which module ------------------------------------------------ */
 
-struct target { int module; uint64_t addr; bool exact; };
+struct target {
+	int module;
+	uint64_t addr;
+	bool exact;
+};
 
 static bool is_kernel(const struct decode_record *r)
 {
@@ -191,7 +202,8 @@ static bool kernel_function(struct decode_symbols *s, const struct decode_frame 
 
 	if (!f->module || strcmp(f->module, "vmlinux") == 0) {
 		t->module = s->vmlinux;
-		if (t->module < 0 || !symbolizer_function(s->symbolizer, t->module, f->function, f->function_size, &start))
+		if (t->module < 0 ||
+		    !symbolizer_function(s->symbolizer, t->module, f->function, f->function_size, &start))
 			return false;
 	} else {
 		bool found = false;
@@ -207,7 +219,8 @@ static bool kernel_function(struct decode_symbols *s, const struct decode_frame 
 	return true;
 }
 
-static bool user_offset(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f, struct target *t, size_t candidate)
+static bool user_offset(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f,
+                        struct target *t, size_t candidate)
 {
 	const struct decode_module *told = told_module(r, f);
 	struct sym_file *file = sym_file(s, f->module, f->build_id, told ? told->path : NULL);
@@ -219,8 +232,9 @@ static bool user_offset(struct decode_symbols *s, const struct decode_record *r,
 	return true;
 }
 
-/* False: there is nothing to ask, or all is known. */
-static bool frame_target(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f, struct target *t, size_t candidate)
+/* Which address to look up.  False: there is nothing to look up, or all is known already. */
+static bool frame_target(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f,
+                         struct target *t, size_t candidate)
 {
 	if (f->file || f->inlined)
 		return false;
@@ -240,7 +254,7 @@ static bool frame_target(struct decode_symbols *s, const struct decode_record *r
 	return f->module && f->have_offset && user_offset(s, r, f, t, candidate);
 }
 
-/* The offset of the running kernel: the log says it, or a frame with both an address and a name does. */
+/* The address offset of the running kernel, from the log, or from a frame that has both an address and a name. */
 static void learn_kaslr(struct decode_symbols *s, const struct decode_record *r)
 {
 	s->have_kaslr = r->have_kaslr;
@@ -258,7 +272,7 @@ static void learn_kaslr(struct decode_symbols *s, const struct decode_record *r)
 		}
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void set_symbol(struct decode_record *r, struct decode_frame *f, const struct report_symbol *s)
 {
@@ -270,8 +284,9 @@ static void set_symbol(struct decode_record *r, struct decode_frame *f, const st
 	f->inlined = s->inlined;
 }
 
-/* The frame and the functions inlined into it, in its place. */
-static void put_symbols(struct decode_record *r, struct decode_stack *to, const struct decode_frame *f, const struct report_symbol *found, size_t nr)
+/* Puts the frame and the functions that are inlined into it in place of the frame. */
+static void put_symbols(struct decode_record *r, struct decode_stack *to, const struct decode_frame *f,
+                        const struct report_symbol *found, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++) {
 		struct decode_frame *new = decode_stack_frame(r, to);
@@ -291,7 +306,8 @@ static void put_symbols(struct decode_record *r, struct decode_stack *to, const 
 	}
 }
 
-static size_t lookup(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f, const struct report_symbol **found)
+static size_t lookup(struct decode_symbols *s, const struct decode_record *r, const struct decode_frame *f,
+                     const struct report_symbol **found)
 {
 	struct target t = { .module = -1 };
 	size_t nr = 0;
@@ -302,7 +318,8 @@ static size_t lookup(struct decode_symbols *s, const struct decode_record *r, co
 			nr = 0;
 	}
 	if (!nr && t.module >= 0 && symbolizer_note(s->symbolizer, t.module))
-		note(s, "%s: %s", f->module ? base_name(f->module) : "vmlinux", symbolizer_note(s->symbolizer, t.module));
+		note(s, "%s: %s", f->module ? base_name(f->module) : "vmlinux",
+		     symbolizer_note(s->symbolizer, t.module));
 	return nr;
 }
 

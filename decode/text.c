@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/text.c - a record for people: KASAN's layout, and one line.
- *
- * A kernel's or memsan's report is printed as it was logged, without the loggers' prefixes, so that nothing that the record has no field for is lost;
- * the lines that are frames are completed by function, file and line.  What was not in KASAN's layout is put into it from the record.
- */
+/* decode/text.c - a record for people: in KASAN's layout, or on one line.
+ * A kernel's or memsan's report is printed as it was logged, without the loggers' prefixes, so nothing is lost for
+ * which the record has no field.  Its frames are completed with functions, files and lines.  Reports of other layouts
+ * are built in KASAN's layout from the record. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -17,14 +16,18 @@
 #define BLUE "\033[36m"
 #define PLAIN "\033[0m"
 
-struct text { FILE *out; const struct decode_record *r; const struct decode_text_options *options; };
+struct text {
+	FILE *out;
+	const struct decode_record *r;
+	const struct decode_text_options *options;
+};
 
 static const char *colour(const struct text *t, const char *code)
 {
 	return t->options->colour ? code : "";
 }
 
-/* What a log holds must not steer the terminal that it is read on. */
+/* Bytes of a log must not control the terminal that shows them. */
 static void put_clean(FILE *out, const char *s, size_t len)
 {
 	const char *end = s + len;
@@ -32,7 +35,7 @@ static void put_clean(FILE *out, const char *s, size_t len)
 	while (s < end) {
 		const unsigned char *p = (const unsigned char *)s;
 		size_t n = utf8_length(s);
-		/* C1 controls are sequences of their own too */
+		/* C1 control characters begin escape sequences too */
 		bool control = (*p < 0x20 && *p != '\t') || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0);
 		if (!n || n > (size_t)(end - s) || control)
 			putc('?', out);
@@ -47,7 +50,7 @@ static void put_text(const struct text *t, const char *s)
 	put_clean(t->out, s, strlen(s));
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void put_location(const struct text *t, const struct decode_frame *f)
 {
@@ -121,7 +124,7 @@ static void put_frame(const struct text *t, const struct decode_frame *f, const 
 	put_source(t, f);
 }
 
-/* ---- as it was logged ----------------------------------------------------------------------------------------------------------------- */
+/* ---- as it was logged ------------------------------------------------------------------------ */
 
 /* The frames of line i, or NULL. */
 static const struct decode_frame *line_frames(const struct decode_record *r, size_t i, size_t *nr)
@@ -151,7 +154,7 @@ static size_t indent_length(const char *line)
 	return n;
 }
 
-/* "BUG: MEMSAN: double-free in prog+0x1334": the frame is known by now. */
+/* "BUG: MEMSAN: double-free in prog+0x1334": by now the function is known. */
 static void put_headline(const struct text *t, const char *line)
 {
 	const struct decode_stack *s = decode_record_main_stack(t->r);
@@ -161,7 +164,8 @@ static void put_headline(const struct text *t, const char *line)
 	fprintf(t->out, "%s%s", colour(t, BOLD), colour(t, RED));
 	while (s && i < s->nr && s->frames[i].inlined)
 		i++;
-	if (strcmp(t->r->detector, "memsan") == 0 && in && !strchr(in, '/') && s && i < s->nr && s->frames[i].function && !t->r->leak.class) {
+	if (strcmp(t->r->detector, "memsan") == 0 && in && !strchr(in, '/') && s && i < s->nr &&
+	    s->frames[i].function && !t->r->leak.class) {
 		struct text plain = *t;
 		struct decode_frame f = s->frames[i];
 		struct decode_text_options none = { .colour = false };
@@ -189,12 +193,13 @@ static void put_logged(const struct text *t)
 		}
 		frames = line_frames(r, i, &nr);
 		for (size_t k = 0; k < nr && frames; k++) {
-			bool exact_line = k + 1 == nr && (!starts(line + strspn(line, " "), "RIP") && frames[k].exact == false);
+			bool exact_line = k + 1 == nr &&
+			                  (!starts(line + strspn(line, " "), "RIP") && frames[k].exact == false);
 			if (exact_line || k + 1 < nr) {
 				put_frame(t, &frames[k], line, indent);
 				continue;
 			}
-			put_text(t, line); /* "RIP: …" says more than the place */
+			put_text(t, line); /* "RIP: …" says more than the frame would */
 			put_location(t, &frames[k]);
 			putc('\n', t->out);
 			put_source(t, &frames[k]);
@@ -206,7 +211,7 @@ static void put_logged(const struct text *t)
 	}
 }
 
-/* ---- put into KASAN's layout ---------------------------------------------------------------------------------------------------------------- */
+/* ---- put into KASAN's layout ----------------------------------------------------------------- */
 
 static void put_stack(const struct text *t, const struct decode_stack *s)
 {
@@ -219,7 +224,8 @@ static void put_stack(const struct text *t, const struct decode_stack *s)
 		if (s->have_tid)
 			fprintf(t->out, "%s%u", s->thread ? "/" : "", s->tid);
 		if (s->have_age)
-			fprintf(t->out, " (%" PRIu64 ".%02u s ago)", s->age_ms / 1000, (unsigned)(s->age_ms % 1000 / 10));
+			fprintf(t->out, " (%" PRIu64 ".%02u s ago)", s->age_ms / 1000,
+			        (unsigned)(s->age_ms % 1000 / 10));
 		fputs(":\n", t->out);
 	} else if (strcmp(s->role, "access") == 0 || strcmp(s->role, "noticed") == 0) {
 		fputs("Call Trace:\n", t->out);
@@ -271,8 +277,11 @@ static void put_object(const struct text *t)
 		fprintf(t->out, " of size %" PRIu64 "\n", o->cache_size);
 	}
 	if (o->have_distance && o->relation)
-		fprintf(t->out, "The buggy address is located %" PRIu64 " bytes %s\n %s%s%" PRIu64 "-byte region [0x%" PRIx64 ", 0x%" PRIx64 ")\n", o->distance,
-		        o->relation, o->state ? o->state : "", o->state ? " " : "", o->size, o->addr, o->addr + o->size);
+		fprintf(t->out,
+		        "The buggy address is located %" PRIu64 " bytes %s\n %s%s%" PRIu64 "-byte region [0x%" PRIx64
+		        ", 0x%" PRIx64 ")\n",
+		        o->distance, o->relation, o->state ? o->state : "", o->state ? " " : "", o->size, o->addr,
+		        o->addr + o->size);
 }
 
 static void put_rows(const struct text *t)
@@ -281,7 +290,9 @@ static void put_rows(const struct text *t)
 	uint64_t scale = r->row_scale ? r->row_scale : 1;
 
 	if (r->nr_rows)
-		fputs(scale == 1 ? "\nMemory around the buggy address:\n" : "\nMemory state around the buggy address:\n", t->out);
+		fputs(scale == 1 ? "\nMemory around the buggy address:\n"
+		                 : "\nMemory state around the buggy address:\n",
+		      t->out);
 	for (size_t i = 0; i < r->nr_rows; i++) {
 		const struct decode_row *row = &r->rows[i];
 		bool marked = r->have_mark && r->mark - row->addr < row->nr * scale;
@@ -309,7 +320,8 @@ static void put_built(const struct text *t)
 	fprintf(t->out, "%s\n", colour(t, PLAIN));
 	put_access(t);
 	if (r->leak.class)
-		fprintf(t->out, "%s leak of %" PRIu64 " byte(s) in %" PRIu64 " object(s)\n", r->leak.class, r->leak.bytes, r->leak.objects);
+		fprintf(t->out, "%s leak of %" PRIu64 " byte(s) in %" PRIu64 " object(s)\n", r->leak.class,
+		        r->leak.bytes, r->leak.objects);
 	if (r->have_pid && !r->comm)
 		fprintf(t->out, "PID: %u\n", r->pid);
 	putc('\n', t->out);
@@ -320,7 +332,7 @@ static void put_built(const struct text *t)
 	fputs(RULE "\n", t->out);
 }
 
-/* ---- a record ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- a record -------------------------------------------------------------------------------- */
 
 static void put_where(const struct text *t)
 {

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/user.c - the reports of AddressSanitizer, LeakSanitizer and Valgrind.
- *
- * AddressSanitizer's report goes from "==PID==ERROR: AddressSanitizer: KIND" to "==PID==ABORTING", or, when the program goes on, to the end of
- * the shadow byte legend.  LeakSanitizer's is a heading and a block for each leak: a record each.
- * Valgrind marks every line with its pid (prefix.c takes that as the caller); an error ends with an empty line.
- */
+/* decode/user.c - reports of AddressSanitizer, LeakSanitizer and Valgrind.
+ * AddressSanitizer's report begins with "==PID==ERROR: AddressSanitizer: KIND".  It ends with "==PID==ABORTING", or,
+ * when the program goes on, with the legend of the shadow bytes.  LeakSanitizer's report has a heading and a block
+ * for each leak; each block becomes a record.  Valgrind writes its pid in front of every line, which prefix.c takes
+ * for the caller; an empty line ends an error. */
 #include "config.h"
 
 #include "decode/decode_internal.h"
 
-/* ---- AddressSanitizer --------------------------------------------------------------------------------------------------------------- */
+/* ---- AddressSanitizer ------------------------------------------------------------------------ */
 
 static void asan_leak(struct decode_open *o, const char *text, bool direct)
 {
@@ -72,7 +71,9 @@ static bool asan_object(struct decode_record *r, const char *t)
 	}
 	r->object.present = true;
 	r->object.have_distance = number_decimal(p + 12, &r->object.distance) != NULL;
-	r->object.relation = strstr(p, "inside of") ? "inside of" : strstr(p, "left of") || strstr(p, "before ") ? "to the left of" : "to the right of";
+	r->object.relation = strstr(p, "inside of")                         ? "inside of"
+	                     : strstr(p, "left of") || strstr(p, "before ") ? "to the left of"
+	                                                                    : "to the right of";
 	for (digits = region; digits > t && digits[-1] >= '0' && digits[-1] <= '9'; digits--)
 		;
 	number_decimal(digits, &r->object.size);
@@ -174,14 +175,18 @@ enum decode_answer decode_line_asan(struct decode_open *o, const char *text)
 	}
 	if (asan_heading(o, t) || asan_access(o, t) || asan_object(r, t) || asan_shadow(o, text) || !*t)
 		return LINE_TAKEN;
-	if (o->section == SECTION_TRACE && (starts(t, "Memory access") || starts(t, "This frame has") || starts(t, "HINT:") || *t == '[' || starts(t, "AddressSanitizer can not") || starts(t, "==")))
+	if (o->section == SECTION_TRACE &&
+	    (starts(t, "Memory access") || starts(t, "This frame has") || starts(t, "HINT:") || *t == '[' ||
+	     starts(t, "AddressSanitizer can not") || starts(t, "==")))
 		return LINE_TAKEN;
 	return LINE_FOREIGN;
 }
 
-/* ---- Valgrind ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Valgrind -------------------------------------------------------------------------------- */
 
-struct vg_mark { const char *mark, *kind, *access; };
+struct vg_mark {
+	const char *mark, *kind, *access;
+};
 static const struct vg_mark vg_marks[] = {
 	{ "Invalid read of size ", "invalid-read", "read" },
 	{ "Invalid write of size ", "invalid-write", "write" },
@@ -199,11 +204,15 @@ static const struct vg_mark vg_marks[] = {
 	{ "Block ", NULL, NULL },
 };
 
-/* "40 bytes in 1 blocks are definitely lost in loss record 1 of 1", "1,040 (40 direct, 1,000 indirect) bytes in 1 blocks are …" */
+/* "40 bytes in 1 blocks are definitely lost in loss record 1 of 1", "1,040 (40 direct, 1,000 indirect) bytes in 1
+ * blocks are …". */
 static bool vg_leak(struct decode_open *o, const char *t)
 {
 	static const char *const classes[][2] = {
-		{ "definitely lost", "definite" }, { "indirectly lost", "indirect" }, { "possibly lost", "possible" }, { "still reachable", "reachable" },
+		{ "definitely lost", "definite" },
+		{ "indirectly lost", "indirect" },
+		{ "possibly lost", "possible" },
+		{ "still reachable", "reachable" },
 	};
 	struct decode_record *r = o->record;
 	const char *blocks = strstr(t, " blocks are "), *p = blocks;
@@ -269,9 +278,12 @@ static bool vg_address(struct decode_open *o, const char *t)
 	r->object.present = true;
 	decode_decimal_after(behind, "block of size ", &r->object.size);
 	r->object.have_distance = decode_decimal_after(behind, " is ", &r->object.distance);
-	r->object.relation = strstr(behind, " inside ") ? "inside of" : strstr(behind, " before ") ? "to the left of" : "to the right of";
-	r->object.addr = r->object.relation[0] == 'i' ? r->addr - r->object.distance :
-	                 strstr(behind, " before ") ? r->addr + r->object.distance : r->addr - r->object.distance - r->object.size;
+	r->object.relation = strstr(behind, " inside ")   ? "inside of"
+	                     : strstr(behind, " before ") ? "to the left of"
+	                                                  : "to the right of";
+	r->object.addr = r->object.relation[0] == 'i' ? r->addr - r->object.distance
+	                 : strstr(behind, " before ") ? r->addr + r->object.distance
+	                                              : r->addr - r->object.distance - r->object.size;
 	r->object.state = freed ? "freed" : "allocated";
 	o->stack = decode_record_stack(r, freed ? "free" : "alloc");
 	return true;
@@ -294,7 +306,7 @@ enum decode_answer decode_line_valgrind(struct decode_open *o, const char *text)
 		o->stack = decode_record_stack(r, "origin");
 		return LINE_TAKEN;
 	}
-	if (text[0] == ' ') /* details, each a little indented */
+	if (text[0] == ' ') /* details are indented by a blank */
 		return LINE_TAKEN;
 	return LINE_BEHIND;
 }

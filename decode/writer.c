@@ -6,7 +6,7 @@
 
 #include "decode/decode_internal.h"
 
-#define STRING_MAX 65536 /* a string of a log may be very long, and is of no use then */
+#define STRING_MAX 65536 /* a longer string out of a log helps nobody */
 
 void decode_rule_name(char *buf, size_t size, const struct decode_record *r)
 {
@@ -37,17 +37,27 @@ void decode_json_string(FILE *out, const char *s)
 		fputs("null", out);
 }
 
-/* XML 1.0 has no place for control bytes, in whatever form; bytes that are no UTF-8 become question marks. */
+/* XML 1.0 has no form for control characters; they and invalid UTF-8 become question marks. */
 void decode_put_xml(FILE *out, const char *s)
 {
 	for (const char *p = s ? s : ""; *p; p++) {
 		size_t n = utf8_length(p);
 		switch (*p) {
-		case '&': fputs("&amp;", out); break;
-		case '<': fputs("&lt;", out); break;
-		case '>': fputs("&gt;", out); break;
-		case '"': fputs("&quot;", out); break;
-		case '\'': fputs("&apos;", out); break;
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		case '\'':
+			fputs("&apos;", out);
+			break;
 		default:
 			/* XML forbids U+FFFE and U+FFFF too. */
 			if (n == 1) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/json.c - UTF-8, and strings of JSON: the one place that escapes them, for the runtime's reports and for the tools. */
+/* lib/json.c - UTF-8, and strings of JSON: the one place that escapes them, for the runtime's reports and for the
+ * tools. */
 #include "lib/lib.h"
 
 #define REPLACEMENT "\\ufffd"

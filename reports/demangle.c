@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/demangle.c - mangled names as people write them.
- *
- * The C++ runtime has a demangler, and a program with mangled names has the C++ runtime.  So it is loaded when the first such name comes
- * up: reports of C programs do not pay for it, and without it names are printed as they are.  (libiberty is not packaged
- * for linking, and a demangler of our own would be larger than the rest of the symbolizer.)
- */
+ * The C++ runtime has a demangler, and a program with mangled names has the C++ runtime.  So the runtime is loaded
+ * when the first such name comes up; reports of C programs do not pay for it, and without the runtime names are
+ * printed as they are.  (libiberty is not packaged for linking, and a demangler of our own would be larger than the
+ * rest of the symbolizer.) */
 #include "config.h"
 
 #include <dlfcn.h>
@@ -13,7 +12,7 @@
 
 #include "reports/reports_internal.h"
 
-#define MANGLED_MAX 16384 /* longer ones are left alone */
+#define MANGLED_MAX 16384 /* longer names stay as they are */
 
 typedef char *(*demangle_fn)(const char *mangled, char *buf, size_t *len, int *status);
 

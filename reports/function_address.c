@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/function_address.c - from "func+0x1d/0x40" back to an address: the functions of one file by name.
- *
- * Kernels print a function's size as the distance to the next symbol, so that is what is compared, or the ELF symbol's own size.  Of several
- * functions with one name (static ones of different files) the size decides; when it does not, there is no answer: no line is better than
- * the wrong one.
- */
+ * The kernel prints the distance to the next symbol as a function's size, so that distance is compared, or the ELF
+ * symbol's own size.  When several functions have one name (static ones of different files), the size decides.  When
+ * it does not, there is no answer: no line is better than a wrong one. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -12,8 +10,15 @@
 
 #include "reports/reports_internal.h"
 
-struct named { const char *name; uint64_t start, size, distance; GElf_Word section; };
-struct name_index { struct named *by_name; size_t nr; };
+struct named {
+	const char *name;
+	uint64_t start, size, distance;
+	GElf_Word section;
+};
+struct name_index {
+	struct named *by_name;
+	size_t nr;
+};
 
 static int by_start(const void *a, const void *b)
 {

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/function_match.c - what a user means who writes a function's name: parse, Parser::parse, app::*::parse, parse(int, char*).
+/* reports/function_match.c - the functions that a user means by a name: parse, Parser::parse, app::*::parse,
+ * parse(int, char*).
  *
  *     demangled    int* app::Parser<int>::parse<char>(char const*) const
  *                       └────────── name ──────────┘└─── args ───┘
- *     pattern      any end of the name that begins behind a "::", with template arguments, unnamed namespaces and
- *                 the library's version (__cxx11) or without
+ *     pattern      any end of the name that begins behind a "::"; with or without template arguments, unnamed
+ *                  namespaces and the library's version (__cxx11)
  *
- * So "parse" is every function of that name, whatever it is a member of, and each further part narrows it.  '*' and '?' are a shell's.  Arguments
- * count only when the pattern has some, blanks between words do not, and neither does what a function promises ("const").  A name that
- * the linker knows ("_ZN3app6Parser5parseEv", "parse.constprop.0") means that symbol.
+ * So "parse" means every function of that name, in any scope, and each further part narrows it.  '*' and '?' are those
+ * of a shell.  Arguments count only when the pattern has some.  Blanks between words and "const" behind the arguments
+ * do not count.  A name that the linker knows ("_ZN3app6Parser5parseEv", "parse.constprop.0") means that symbol.
  */
 #include "config.h"
 
@@ -23,7 +24,7 @@ static bool is_word(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '$';
 }
 
-/* Blanks stay only between words. */
+/* Copies, and keeps blanks only between words. */
 static void squeeze(char *to, const char *from, size_t len)
 {
 	size_t n = 0;
@@ -42,10 +43,11 @@ static void squeeze(char *to, const char *from, size_t len)
 	to[n] = 0;
 }
 
-/* "operator<", "operator()": what follows is no bracket. */
+/* In "operator<" and "operator()", what follows "operator" is not a bracket. */
 static bool operator_at(const char *s, size_t at, size_t len)
 {
-	return len - at >= 8 && memcmp(s + at, "operator", 8) == 0 && (at == 0 || !is_word(s[at - 1])) && (len - at == 8 || !is_word(s[at + 8]));
+	return len - at >= 8 && memcmp(s + at, "operator", 8) == 0 && (at == 0 || !is_word(s[at - 1])) &&
+	       (len - at == 8 || !is_word(s[at + 8]));
 }
 
 /* +1 for what opens a bracket, -1 for what closes one. */
@@ -54,7 +56,7 @@ static int bracket(char c)
 	return c == '(' || c == '<' || c == '[' || c == '{' ? 1 : c == ')' || c == '>' || c == ']' || c == '}' ? -1 : 0;
 }
 
-/* Where the list of parameters opens; len: there is none. */
+/* Offset of the bracket that opens the parameters; len: there are none. */
 static size_t parameters_at(const char *s, size_t len)
 {
 	size_t close = len, open;
@@ -72,13 +74,14 @@ static size_t parameters_at(const char *s, size_t len)
 	if (open <= 1)
 		return len;
 	open--;
-	/* "operator()" without its own parameters, and "(anonymous namespace)". */
+	/* "operator()" without its own parameters, and "(anonymous namespace)", have brackets that are part of the
+	 * name. */
 	if (open >= 8 && operator_at(s, open - 8, open) && close == open + 2)
 		return len;
 	return memcmp(s + open, "(anonymous", MIN(close - open, (size_t)10)) == 0 ? len : open;
 }
 
-/* The name in s[0, len): behind the type that it returns, which the linker's names of templates have. */
+/* Offset of the name in s[0, len), behind the return type, which the linker's names of templates have. */
 static size_t name_at(const char *s, size_t len)
 {
 	size_t start = 0;
@@ -102,7 +105,7 @@ static void remove_all(char *s, const char *what)
 		memmove(s, s + len, strlen(s + len) + 1);
 }
 
-/* "Parser<int>::parse<char>" to "Parser::parse", in place. */
+/* Makes "Parser::parse" of "Parser<int>::parse<char>", in place. */
 static void strip_templates(char *s)
 {
 	size_t len = strlen(s), n = 0;
@@ -122,7 +125,7 @@ static void strip_templates(char *s)
 	s[n] = 0;
 }
 
-/* What Rust puts behind a function's name: "::h" and sixteen digits. */
+/* Takes off what Rust adds to a function's name: "::h" and sixteen digits. */
 static void strip_hash(char *s)
 {
 	size_t len = strlen(s);
@@ -131,7 +134,7 @@ static void strip_hash(char *s)
 		s[len - 19] = 0;
 }
 
-/* Scopes that the source does not name. */
+/* Takes off scopes that the source does not name. */
 static void strip_scopes(char *s)
 {
 	strip_hash(s);
@@ -140,7 +143,7 @@ static void strip_scopes(char *s)
 	remove_all(s, "__1::");
 }
 
-/* Behind the bracket that closes what is open at `text`, or at it. */
+/* Skips to behind the bracket that closes the one at `text`, or the one that `text` lies in. */
 static const char *skip_arguments(const char *text)
 {
 	int depth = 0;
@@ -150,19 +153,19 @@ static const char *skip_arguments(const char *text)
 	return text;
 }
 
-/* Equal, but that the text's lists of template arguments may go on, or be left out: vector<int>::push_back is that of
- * vector<int,std::allocator<int>>. */
+/* Are they equal, where the text's lists of template arguments may be longer or left out? vector<int>::push_back
+ * fits vector<int,std::allocator<int>>::push_back. */
 static bool equal_but_arguments(const char *pattern, const char *text)
 {
 	size_t len = strlen(text), at = 0;
 
 	while (at < len && !operator_at(text, at, len))
 		at++;
-	for (const char *operator = text + at; *pattern || *text; pattern++, text++) {
-		if (text < operator && *pattern == '>' && *text == ',')
+	for (const char *operator_start = text + at; *pattern || *text; pattern++, text++) {
+		if (text < operator_start && *pattern == '>' && *text == ',')
 			text = skip_arguments(text);
-		while (text < operator && *pattern != '<' && *text == '<')
-			text = *skip_arguments(text + 1) ? skip_arguments(text + 1) + 1 : operator;
+		while (text < operator_start && *pattern != '<' && *text == '<')
+			text = *skip_arguments(text + 1) ? skip_arguments(text + 1) + 1 : operator_start;
 		if (*pattern != *text)
 			return false;
 		if (!*pattern)
@@ -176,7 +179,7 @@ static bool text_matches(const char *pattern, const char *text)
 	return equal_but_arguments(pattern, text) || (name_is_glob(pattern) && name_glob(pattern, text));
 }
 
-/* Any end of the name that begins behind a "::"; "::parse" is the whole name. */
+/* Does the pattern match an end of the name that begins behind a "::"?  "::parse" is the whole name. */
 static bool name_end_matches(const char *pattern, const char *name)
 {
 	size_t len = strlen(name);
@@ -185,7 +188,8 @@ static bool name_end_matches(const char *pattern, const char *name)
 	if (strncmp(pattern, "::", 2) == 0)
 		return text_matches(pattern + 2, name);
 	for (size_t i = 0; i < len; i++) {
-		if ((i == 0 || (depth == 0 && i >= 2 && name[i - 1] == ':' && name[i - 2] == ':')) && text_matches(pattern, name + i))
+		if ((i == 0 || (depth == 0 && i >= 2 && name[i - 1] == ':' && name[i - 2] == ':')) &&
+		    text_matches(pattern, name + i))
 			return true;
 		if (depth == 0 && operator_at(name, i, len))
 			break;
@@ -194,7 +198,8 @@ static bool name_end_matches(const char *pattern, const char *name)
 	return false;
 }
 
-/* Where the name ends that s[start, end) is, without the template arguments of an operator: "operator<< <char>", "operator()<int>". */
+/* End of the name s[start, end) without the template arguments of an operator: "operator<< <char>",
+ * "operator()<int>". */
 static size_t operator_end(const char *s, size_t start, size_t end)
 {
 	size_t at = start;
@@ -211,12 +216,16 @@ static size_t operator_end(const char *s, size_t start, size_t end)
 	return end;
 }
 
-struct parts { char *name, *args; }; /* args: NULL when there are none; without what the function promises */
+/* args: NULL when there are none; without "const" and the like */
+struct parts {
+	char *name, *args;
+};
 
-/* One block for both; NULL when there is no memory. */
+/* One block for all parts; NULL: out of memory. */
 static char *parts_split(const char *text, bool returns, struct parts *p)
 {
-	size_t len = strlen(text), open = parameters_at(text, len), start = returns ? name_at(text, open) : 0, end = len;
+	size_t len = strlen(text), open = parameters_at(text, len), start = returns ? name_at(text, open) : 0,
+	       end = len;
 	char *block = malloc(len + 2);
 
 	if (!block)
@@ -256,10 +265,11 @@ bool function_symbol_matches(const char *symbol, const char *pattern)
 	return text_matches(pattern, symbol);
 }
 
-/* Words that the linker's names abbreviate, and those of operators. */
+/* Words that the linker's names abbreviate, and the names of operators. */
 static bool is_abbreviated(const char *word, size_t len)
 {
-	static const char *const words[] = { "std", "string", "allocator", "istream", "ostream", "iostream", "anonymous", "namespace" };
+	static const char *const words[] = { "std",     "string",   "allocator", "istream",
+		                             "ostream", "iostream", "anonymous", "namespace" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (strlen(words[i]) == len && memcmp(words[i], word, len) == 0)
@@ -289,7 +299,7 @@ size_t function_literal(const char *pattern, const char **literal)
 		}
 		at += n ? n : 1;
 	}
-	/* The same letters stand in the caller's text. */
+	/* find the word in the caller's text, where the same letters stand */
 	*literal = NULL;
 	for (const char *at = pattern; len && *at && !*literal; at++)
 		if (strncmp(at, best, len) == 0)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/functions.c - where the code of the functions is that a pattern names: by symbol, and where they were inlined.
+/* reports/functions.c - finds the code of the functions that a pattern names: by symbol, and where they were inlined.
  *
- *     symbols    each function's own code, clones and cold parts too
- *     DWARF      DW_TAG_inlined_subroutine ──abstract_origin──► whose code it is; asked once for each origin
+ *     symbols    each function's own code, with clones and cold parts
+ *     DWARF      DW_TAG_inlined_subroutine ──abstract_origin──► whose code it is; looked up once for each origin
  *
- * Only the trees of functions are walked, not types, and a name is demangled only when it holds the pattern's longest word: so a program with
- * a million functions takes seconds.  It is asked once a module (fence.only, fail.stack).
+ * Only the trees of functions are walked, not types, and a name is demangled only when it holds the pattern's longest
+ * word.  So a program with a million functions takes seconds.  It is done once for each module (fence.only,
+ * fail.stack).
  */
 #include "config.h"
 
@@ -22,7 +23,10 @@
 #define DIES_A_LOOK 4096
 #define SCOPED_MAX 4096
 
-struct origin { Dwarf_Off offset; bool taken, matches; };
+struct origin {
+	Dwarf_Off offset;
+	bool taken, matches;
+};
 
 struct search {
 	const struct deadline *deadline;
@@ -33,7 +37,7 @@ struct search {
 	uint64_t bias;
 	size_t dies;
 	bool complete;
-	struct origin *origins;       /* open addressing; a power of two */
+	struct origin *origins; /* open addressing; a power of two */
 	size_t nr_origins, room_origins;
 };
 
@@ -60,15 +64,15 @@ static bool search_over(struct search *f)
 	return !f->complete;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
-/* Cheap, and never wrong about a name that matches. */
+/* May the name match?  Cheap, and false is certain. */
 static bool may_match(const struct search *f, const char *name)
 {
 	return !f->literal_len || memmem(name, strlen(name), f->literal, f->literal_len) != NULL;
 }
 
-/* The region would keep a name for each symbol that was looked at. */
+/* Demangles outside the region, which would keep a name for each symbol that was looked at. */
 static bool linkage_matches(const struct search *f, const char *name)
 {
 	struct alloc_region mine = { NULL, 0 };
@@ -84,13 +88,14 @@ static bool linkage_matches(const struct search *f, const char *name)
 		return false;
 	matches = function_symbol_matches(base, f->pattern);
 	base[name_without_clones(base)] = 0;
-	matches = matches || function_symbol_matches(base, f->pattern) || function_matches(demangle(&mine, base), f->pattern);
+	matches = matches || function_symbol_matches(base, f->pattern) ||
+	          function_matches(demangle(&mine, base), f->pattern);
 	free(base);
 	region_free(&mine);
 	return matches;
 }
 
-/* ---- symbols ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- symbols --------------------------------------------------------------------------------- */
 
 static void search_symbols(struct search *f, Dwfl_Module *mod)
 {
@@ -112,7 +117,7 @@ static void search_symbols(struct search *f, Dwfl_Module *mod)
 	}
 }
 
-/* ---- inlined functions ---------------------------------------------------------------------------------------------------------------- */
+/* ---- inlined functions ----------------------------------------------------------------------- */
 
 static const char *attr_string(Dwarf_Die *die, unsigned name)
 {
@@ -121,7 +126,7 @@ static const char *attr_string(Dwarf_Die *die, unsigned name)
 	return dwarf_attr_integrate(die, name, &attr) ? dwarf_formstring(&attr) : NULL;
 }
 
-/* "app::Parser::" in front of a name that has no other place to say it. */
+/* Writes "app::Parser::" in front of a name that carries its scopes nowhere else. */
 static size_t scopes_put(Dwarf_Die *die, char *to, size_t size)
 {
 	Dwarf_Attribute attr;
@@ -136,7 +141,8 @@ static size_t scopes_put(Dwarf_Die *die, char *to, size_t size)
 		int tag = dwarf_tag(&scopes[i]);
 		const char *name = dwarf_diename(&scopes[i]);
 
-		if (tag != DW_TAG_namespace && tag != DW_TAG_class_type && tag != DW_TAG_structure_type && tag != DW_TAG_union_type)
+		if (tag != DW_TAG_namespace && tag != DW_TAG_class_type && tag != DW_TAG_structure_type &&
+		    tag != DW_TAG_union_type)
 			continue;
 		name = name ? name : "(anonymous namespace)";
 		if (n + strlen(name) + 3 > size)
@@ -266,7 +272,7 @@ static void search_dwarf(struct search *f, Dwarf *dwarf)
 			search_tree(f, split.cu ? &split : &unit, 0);
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static int range_order(const void *a, const void *b)
 {
@@ -275,7 +281,7 @@ static int range_order(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* In order, and none touches the next. */
+/* Sorts and merges ranges, so that none touches the next. */
 static size_t ranges_merge(struct code_range *r, size_t n)
 {
 	size_t kept = 0;
@@ -291,7 +297,8 @@ static size_t ranges_merge(struct code_range *r, size_t n)
 	return kept;
 }
 
-bool functions_search(Dwfl_Module *mod, const char *pattern, const struct deadline *deadline, struct code_range **ranges, size_t *nr)
+bool functions_search(Dwfl_Module *mod, const char *pattern, const struct deadline *deadline,
+                      struct code_range **ranges, size_t *nr)
 {
 	struct search f = { .deadline = deadline, .pattern = pattern, .complete = true };
 	Dwarf_Addr bias = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/insn.c - the faulting instruction, decoded: its text, and the size and kind of its access. */
+/* reports/insn.c - decodes the instruction of a fault: its text, and the size and kind of its access. */
 #include "config.h"
 
 #include <capstone/capstone.h>
@@ -20,11 +20,11 @@ static uint32_t add_string(struct report_record *r, const char *text)
 	return at;
 }
 
-/* A register by capstone's number, from those that were recorded. */
+/* The value of a register, given capstone's number for it, if it was recorded. */
 static bool reg_value(const struct report_fault *f, csh handle, unsigned reg, uint64_t *value)
 {
-	static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-		                             "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip" };
+	static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8",
+		                             "r9",  "r10", "r11", "r12", "r13", "r14", "r15", "rip" };
 	const char *name;
 
 	*value = 0;
@@ -52,7 +52,8 @@ static bool operand_is(const struct report_record *r, csh handle, const cs_insn 
 	return r->addr - addr < op->size;
 }
 
-/* The operand that faulted gives the size; when the processor did not tell a write from a read, it does that too. */
+/* The operand that faulted gives the size, and the kind of access when the processor did not tell a write from a
+ * read. */
 static void use_operands(struct report_record *r, csh handle, const cs_insn *insn)
 {
 	const cs_x86 *x = &insn->detail->x86;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/region.c - memory of the symbolizer that is freed all at once. */
+/* reports/region.c - memory of the tools that is freed all at once. */
 #include "config.h"
 
 #include <stdlib.h>

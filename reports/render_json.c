@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/render_json.c - a report as one line of JSON, schema memsan-report/1.
- *
- * Addresses are strings ("0x7f…": a double cannot hold them), counts are numbers, what is not known is null.  A field is never left
- * out.  The object is complete whatever happens: stacks give way when there is no room, and they say so ("left_out").
- */
+ * Addresses are strings, because a double cannot hold them; counts are numbers; null means not known.  No field is
+ * left out but "leak", which only reports of leaks have.  The object is always complete: without room for all frames,
+ * stacks are cut, and say so ("left_out"). */
 #include "config.h"
 
 #include "reports/reports_internal.h"
 
-#define JSON_STRING_MAX 1024          /* bytes of a string that are kept */
-#define JSON_TAIL (48u * 1024)        /* room for what stands behind the stacks */
+#define JSON_STRING_MAX 1024   /* bytes that are kept of a string */
+#define JSON_TAIL (48u * 1024) /* room for the fields behind the stacks */
 
 static void put_key(struct fmt_buf *b, const char *key)
 {
@@ -26,7 +25,7 @@ static void put_string(struct fmt_buf *b, const char *key, const char *s)
 		fmt_printf(b, "null");
 }
 
-/* The empty string of a record means "not known". */
+/* In a record, the empty string means "not known". */
 static void put_field(struct fmt_buf *b, const char *key, const struct report_record *r, uint32_t offset)
 {
 	put_string(b, key, offset ? report_str(r, offset) : NULL);
@@ -81,7 +80,7 @@ static void put_access(struct fmt_buf *b, const struct report_record *r)
 	fmt_printf(b, "}");
 }
 
-/* One JSON frame for each symbol; inlined functions have the pc of the function they are in. */
+/* Writes a JSON frame for each symbol.  Inlined functions have the pc of the function that they are inlined into. */
 static void put_symbol(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
                        const struct report_symbol *s)
 {
@@ -189,7 +188,7 @@ static void put_object(struct fmt_buf *b, const struct report_record *r)
 	fmt_printf(b, "}");
 }
 
-/* Two hex digits a byte, "??" where it could not be read. */
+/* Two hexadecimal digits for each byte, "??" where a byte could not be read. */
 static void put_memory(struct fmt_buf *b, const struct report_record *r)
 {
 	uint8_t byte;
@@ -247,7 +246,8 @@ static void put_notes(struct fmt_buf *b, const struct report_record *r, const st
 
 static void put_identity(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
 {
-	/* The runtime's stack may be small, and the far end of the buffer is not in use yet. */
+	/* The runtime's stack may be small, so the title is made at the far end of the buffer, which is not used
+	 * yet. */
 	char *title = b->data + b->size - 2048;
 	struct fmt_buf t;
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/suppress.c - rules for what is not to be reported: LeakSanitizer's lines, Valgrind's blocks, and what each was good for.
+/* reports/suppress.c - rules for reports that are not wanted: LeakSanitizer's lines and Valgrind's blocks.
  *
- * LeakSanitizer's form, a rule a line ('#' begins a comment):
+ * LeakSanitizer's form, one rule on a line ('#' begins a comment):
  *
- *     leak:pattern        a frame's function, source file or module holds the pattern; '*' stands for anything, '^' and '$' tie it to
- *                         the beginning and the end
+ *     leak:pattern        a frame's function, source file or module holds the pattern; '*' stands for anything, '^' and
+ *                         '$' tie it to the beginning and the end
  *     only:pattern        ours: leaks through no such frame are not reported
  *     report:pattern      ours: reports of any kind; memsan decode only
  *
- * Valgrind's form, frames from the innermost on, all of which must be there:
+ * Valgrind's form, with frames from the innermost on, all of which must be there:
  *
  *     {
  *        name
@@ -19,8 +19,9 @@
  *        obj:*libfoo.so*         src:file.c:12
  *     }
  *
- * Valgrind's stacks begin with the allocation function itself, ours with its caller: a first fun: of that kind is passed over.  Inlined
- * functions are frames, as they are in Valgrind.  Names are as people write them: a rule for a mangled name does not match.
+ * Valgrind's stacks begin with the allocation function itself, ours with its caller, so a first fun: of that kind is
+ * skipped.  Inlined functions are frames, as they are in Valgrind.  Names are as people write them: a rule with a
+ * mangled name does not match.
  */
 #include "config.h"
 
@@ -35,21 +36,24 @@
 #define RULES_MAX 4096
 
 enum line_kind { LINE_FUN, LINE_OBJ, LINE_SRC, LINE_ANY };
-struct rule_line { enum line_kind kind; char *pattern; };
+struct rule_line {
+	enum line_kind kind;
+	char *pattern;
+};
 enum rule_form { RULE_LEAK, RULE_ONLY, RULE_REPORT, RULE_FRAMES };
 struct rule {
 	enum rule_form form;
-	char *name;                    /* as the user wrote it */
-	char *pattern;                 /* LEAK, ONLY, REPORT */
-	struct rule_line *lines;       /* FRAMES */
+	char *name;              /* in the user's words */
+	char *pattern;           /* LEAK, ONLY, REPORT */
+	struct rule_line *lines; /* FRAMES */
 	size_t nr_lines;
-	char *kinds;                   /* match-leak-kinds, or NULL: all */
+	char *kinds; /* match-leak-kinds, or NULL: all */
 	uint64_t used, objects, bytes;
 };
 struct suppressions {
 	struct rule *rules;
 	size_t nr;
-	bool only;                     /* there is an only: rule */
+	bool only; /* there is an only: rule */
 	unsigned line;
 };
 
@@ -76,9 +80,9 @@ void suppressions_destroy(struct suppressions *s)
 	free(s);
 }
 
-/* ---- patterns --------------------------------------------------------------------------------------------------------------- */
+/* ---- patterns -------------------------------------------------------------------------------- */
 
-/* LeakSanitizer's: anywhere in the text unless tied; '?' is a letter like others there. */
+/* LeakSanitizer's patterns match anywhere in the text, unless '^' or '$' ties them.  '?' is an ordinary character. */
 static bool holds_pattern(const char *pattern, const char *text)
 {
 	bool start = *pattern == '^', anchored;
@@ -91,7 +95,7 @@ static bool holds_pattern(const char *pattern, const char *text)
 		const char *found = NULL;
 		size_t rest = strlen(from);
 		if (pattern[len] == '$' && !at_end)
-			len++; /* a dollar in the middle is itself */
+			len++; /* a dollar sign in the middle stands for itself */
 		if (at_end)
 			found = rest >= len && strncmp(from + rest - len, pattern, len) == 0 ? from + rest - len : NULL;
 		else
@@ -110,7 +114,7 @@ static bool holds_pattern(const char *pattern, const char *text)
 	return true;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct reader {
 	struct suppressions *s;
@@ -131,7 +135,7 @@ __attribute__((format(printf, 2, 3))) static void complain(const struct reader *
 	r->tell(r->ctx, line);
 }
 
-/* The next line without blanks around it, from malloc; NULL at the end. */
+/* The next line without blanks around it, from malloc; NULL: that was the last. */
 static char *next_line(struct reader *r)
 {
 	const char *start = r->text, *end;
@@ -170,8 +174,13 @@ static struct rule *rule_new(struct reader *r, enum rule_form form, const char *
 
 static void read_plain(struct reader *r, const char *line)
 {
-	static const struct { const char *word; enum rule_form form; } words[] = {
-		{ "leak:", RULE_LEAK }, { "only:", RULE_ONLY }, { "report:", RULE_REPORT },
+	static const struct {
+		const char *word;
+		enum rule_form form;
+	} words[] = {
+		{ "leak:", RULE_LEAK },
+		{ "only:", RULE_ONLY },
+		{ "report:", RULE_REPORT },
 	};
 	struct rule *rule;
 
@@ -189,7 +198,7 @@ static void read_plain(struct reader *r, const char *line)
 		r->s->only |= words[i].form == RULE_ONLY;
 		return;
 	}
-	complain(r, "'%.200s' is no rule (leak:PATTERN, only:PATTERN, or a block in braces)", line);
+	complain(r, "'%.200s' is not a rule (leak:PATTERN, only:PATTERN, or a block in braces)", line);
 }
 
 static bool add_line(struct rule *rule, enum line_kind kind, const char *pattern)
@@ -223,14 +232,14 @@ static void read_block_line(struct reader *r, struct rule *rule, const char *lin
 		free(rule->kinds);
 		ok = (rule->kinds = strdup(line + 17)) != NULL;
 	} else {
-		complain(r, "'%.200s' is no frame (fun:, obj:, src:, ...)", line);
+		complain(r, "'%.200s' is not a frame (fun:, obj:, src:, ...)", line);
 		return;
 	}
 	if (!ok)
 		complain(r, "the block has too many lines");
 }
 
-/* "Memcheck:Leak" among tools and kinds with commas. */
+/* Is "Memcheck:Leak" among the tools and kinds of the line? */
 static bool is_leak_kind(const char *line)
 {
 	const char *colon = strchr(line, ':');
@@ -279,11 +288,12 @@ void suppressions_add(struct suppressions *s, const char *text, void (*tell)(voi
 	}
 }
 
-/* ---- matching ----------------------------------------------------------------------------------------------------------------- */
+/* ---- matching -------------------------------------------------------------------------------- */
 
 #define NAMED_MAX 1024
 
-static size_t name_frames(const struct report_record *r, const struct report_symbols *symbols, struct suppress_frame *out)
+static size_t name_frames(const struct report_record *r, const struct report_symbols *symbols,
+                          struct suppress_frame *out)
 {
 	size_t n = 0, nr;
 
@@ -297,7 +307,8 @@ static size_t name_frames(const struct report_record *r, const struct report_sym
 			const char *module = m ? report_str(r, m->path) : "";
 			for (size_t k = 0; k < nr && n < NAMED_MAX; k++)
 				out[n++] = (struct suppress_frame){ found[k].function ? found[k].function : "",
-				                                 found[k].file ? found[k].file : "", module, found[k].line };
+					                            found[k].file ? found[k].file : "", module,
+					                            found[k].line };
 			if (!nr)
 				out[n++] = (struct suppress_frame){ "", "", module, 0 };
 		}
@@ -333,7 +344,8 @@ static bool line_matches(const struct rule_line *l, const struct suppress_frame 
 	}
 }
 
-/* Lines against frames: as name_glob, with "..." for the star and the frames behind the last line of no interest. */
+/* Matches lines with frames as name_glob matches letters: "..." is the star.  Frames behind the last line do not
+ * matter. */
 static bool lines_match(const struct rule_line *lines, size_t nr, const struct suppress_frame *frames, size_t n)
 {
 	size_t l = 0, f = 0, star = SIZE_MAX, again = 0;
@@ -357,8 +369,17 @@ static bool lines_match(const struct rule_line *lines, size_t nr, const struct s
 
 static bool is_allocator(const struct rule_line *l)
 {
-	static const char *const names[] = { "malloc", "calloc", "realloc", "memalign", "posix_memalign", "aligned_alloc", "valloc",
-	                                     "_Znwm", "_Znam", "operator new(unsigned long)", "operator new[](unsigned long)" };
+	static const char *const names[] = { "malloc",
+		                             "calloc",
+		                             "realloc",
+		                             "memalign",
+		                             "posix_memalign",
+		                             "aligned_alloc",
+		                             "valloc",
+		                             "_Znwm",
+		                             "_Znam",
+		                             "operator new(unsigned long)",
+		                             "operator new[](unsigned long)" };
 
 	for (size_t i = 0; l->kind == LINE_FUN && i < ARRAY_SIZE(names); i++)
 		if (name_glob(l->pattern, names[i]))
@@ -366,11 +387,14 @@ static bool is_allocator(const struct rule_line *l)
 	return false;
 }
 
-/* Valgrind's words for our classes. */
+/* Translates Valgrind's words for kinds of leaks into ours. */
 static bool kind_matches(const char *kinds, const char *class)
 {
 	static const char *const pairs[][2] = {
-		{ "definite", "direct" }, { "indirect", "indirect" }, { "possible", "possible" }, { "reachable", "reachable" },
+		{ "definite", "direct" },
+		{ "indirect", "indirect" },
+		{ "possible", "possible" },
+		{ "reachable", "reachable" },
 	};
 
 	if (!kinds || strstr(kinds, "all"))
@@ -391,7 +415,8 @@ static bool rule_matches(const struct rule *rule, const char *class, const struc
 		return false;
 	if (lines_match(rule->lines, rule->nr_lines, frames, n))
 		return true;
-	return is_allocator(&rule->lines[0]) && rule->nr_lines > 1 && lines_match(rule->lines + 1, rule->nr_lines - 1, frames, n);
+	return is_allocator(&rule->lines[0]) && rule->nr_lines > 1 &&
+	       lines_match(rule->lines + 1, rule->nr_lines - 1, frames, n);
 }
 
 bool suppressions_match(struct suppressions *s, const struct report_record *r, const struct report_symbols *symbols)
@@ -400,10 +425,12 @@ bool suppressions_match(struct suppressions *s, const struct report_record *r, c
 
 	if (!r->leak_class)
 		return false;
-	return suppressions_match_frames(s, report_str(r, r->leak_class), r->leak_count, r->leak_bytes, frames, name_frames(r, symbols, frames));
+	return suppressions_match_frames(s, report_str(r, r->leak_class), r->leak_count, r->leak_bytes, frames,
+	                                 name_frames(r, symbols, frames));
 }
 
-bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes, const struct suppress_frame *frames, size_t n)
+bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes,
+                               const struct suppress_frame *frames, size_t n)
 {
 	bool suppressed = false, wanted = !s->only || !class;
 
@@ -422,14 +449,15 @@ bool suppressions_match_frames(struct suppressions *s, const char *class, uint64
 	return suppressed || !wanted;
 }
 
-/* ---- suggesting ---------------------------------------------------------------------------------------------------------------- */
+/* ---- suggesting ------------------------------------------------------------------------------ */
 
 static const char *valgrind_kind(const char *class)
 {
 	return strcmp(class, "direct") == 0 ? "definite" : class;
 }
 
-/* Names with letters that mean something in a pattern ('*' of operator*, '?') stand for themselves behind no escape: a '?' fits them too. */
+/* Characters of a name that mean something in a pattern ('*' of operator*, '?') stay, since there is no escape: '?'
+ * fits a '?' too. */
 static void put_pattern(struct fmt_buf *b, const char *kind, const char *name)
 {
 	fmt_printf(b, "   %s:", kind);
@@ -438,7 +466,8 @@ static void put_pattern(struct fmt_buf *b, const char *kind, const char *name)
 	fmt_printf(b, "\n");
 }
 
-size_t suppressions_suggest(const struct report_record *r, const struct report_symbols *symbols, unsigned number, char *text, size_t size)
+size_t suppressions_suggest(const struct report_record *r, const struct report_symbols *symbols, unsigned number,
+                            char *text, size_t size)
 {
 	static struct suppress_frame frames[NAMED_MAX];
 	size_t n = name_frames(r, symbols, frames);
@@ -447,8 +476,8 @@ size_t suppressions_suggest(const struct report_record *r, const struct report_s
 	if (!n || !size)
 		return 0;
 	fmt_init(&b, text, size);
-	fmt_printf(&b, "{\n   leak-%u-%s\n   Memcheck:Leak\n   match-leak-kinds: %s\n", number, frames[0].function[0] ? frames[0].function : "unknown",
-	           valgrind_kind(report_str(r, r->leak_class)));
+	fmt_printf(&b, "{\n   leak-%u-%s\n   Memcheck:Leak\n   match-leak-kinds: %s\n", number,
+	           frames[0].function[0] ? frames[0].function : "unknown", valgrind_kind(report_str(r, r->leak_class)));
 	for (size_t i = 0; i < MIN(n, (size_t)RULE_LINES_MAX); i++) {
 		if (frames[i].function[0])
 			put_pattern(&b, "fun", frames[i].function);
@@ -466,9 +495,9 @@ void suppressions_summary(const struct suppressions *s, void (*tell)(void *ctx, 
 	for (size_t i = 0; i < s->nr; i++) {
 		const struct rule *r = &s->rules[i];
 		if (r->used)
-			snprintf(line, sizeof(line), "suppressions: %.200s: %llu place%s, %llu objects of %llu bytes", r->name ? r->name : "?",
-			         (unsigned long long)r->used, r->used == 1 ? "" : "s", (unsigned long long)r->objects,
-			         (unsigned long long)r->bytes);
+			snprintf(line, sizeof(line), "suppressions: %.200s: %llu place%s, %llu objects of %llu bytes",
+			         r->name ? r->name : "?", (unsigned long long)r->used, r->used == 1 ? "" : "s",
+			         (unsigned long long)r->objects, (unsigned long long)r->bytes);
 		else
 			snprintf(line, sizeof(line), "suppressions: %.200s: not used", r->name ? r->name : "?");
 		tell(ctx, line);

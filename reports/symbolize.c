@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/symbolize.c - code addresses to functions and source lines: modules, their files, their ELF symbols.
- *
- * All addresses of a module are collected before its file is opened, and resolved together: one pass over the symbol table, and in the
- * DWARF (symbolize_dwarf.c) only the units that hold one of them.  So the time goes with the number of frames, not with the
- * size of the debug information.
- *
- * libdwfl opens the file and finds what belongs to it: the separate debug file by build id or debug link, .gnu_debugdata, dwz
- * files, compressed sections.  Every module has a Dwfl of its own, because records hold modules that were mapped at the same address
- * one after the other; addresses are the ELF file's own (bias 0).
- *
- * A file whose build id differs from the loaded module's is another program.  No symbols are better than wrong ones.
- */
+ * All addresses of a module are collected before its file is opened, and then resolved together, with one pass over
+ * the symbol table.  Of the DWARF, only the units that hold one of the addresses are read (symbolize_dwarf.c).  So the
+ * time depends on the number of frames and not on the size of the debug information.
+ * libdwfl opens the file and finds what belongs to it: the separate debug file by build id or debug link,
+ * .gnu_debugdata, dwz files, compressed sections.  Every module has a Dwfl of its own, because records hold modules
+ * that were mapped at the same address one after the other.  Addresses are the ELF file's own (bias 0).
+ * A file whose build id differs from the loaded module's belongs to another program.  No symbols are better than
+ * wrong ones. */
 #include "config.h"
 
 #include <dlfcn.h>
@@ -30,13 +27,13 @@ struct sym_module {
 	char *path;
 	uint8_t build_id[BUILD_ID_MAX];
 	size_t build_id_len;
-	struct lookup **lookups;        /* the first nr_sorted are resolved and in order of address */
+	struct lookup **lookups; /* the first nr_sorted are resolved, and sorted by address */
 	size_t nr, nr_sorted, room;
 	bool opened;
 	const char *note;
 	Dwfl *dwfl;
-	Dwfl_Module *mod;               /* NULL: not to be read */
-	struct name_index *names;       /* once a function was asked for by name */
+	Dwfl_Module *mod;         /* NULL: the file cannot be read */
+	struct name_index *names; /* made when a function is first looked up by name */
 };
 
 struct symbolizer {
@@ -48,10 +45,10 @@ struct symbolizer {
 	Dwfl_Callbacks callbacks;
 };
 
-/* ---- opening ------------------------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
-/* Debug files on this machine first.  Servers (DEBUGINFOD_URLS) are asked only while they are quick: one that let us wait is not
- * asked again for this report. */
+/* Looks for debug files on this machine first.  Servers (DEBUGINFOD_URLS) are asked only while they answer quickly:
+ * once one was slow, none is asked again for this report. */
 static int find_debuginfo(Dwfl_Module *mod, void **userdata, const char *name, Dwarf_Addr base, const char *file,
                           const char *debuglink, GElf_Word crc, char **found)
 {
@@ -127,7 +124,7 @@ int symbolizer_module(struct symbolizer *s, const char *path, const uint8_t *bui
 	return (int)s->nr_modules++;
 }
 
-/* Only a regular file: a pipe in its place could make us wait for ever. */
+/* Opens only regular files: a pipe in the file's place could make us wait forever. */
 static int open_regular(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -149,18 +146,20 @@ static bool build_id_matches(const struct sym_module *m, Dwfl_Module *mod)
 	return !m->build_id_len || (len == (int)m->build_id_len && memcmp(id, m->build_id, m->build_id_len) == 0);
 }
 
-/* Relocatable files (the kernel's modules) are laid out from here on, since nothing may be at 0. */
+/* Relocatable files (the kernel's modules) are laid out from here on, because nothing may lie at 0. */
 #define RELOCATABLE_BASE 0x100000u
 
 static uint64_t layout_base(int fd)
 {
 	Elf64_Ehdr header;
 
-	return pread(fd, &header, sizeof(header), 0) == sizeof(header) && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_REL ?
-		RELOCATABLE_BASE : 0;
+	return pread(fd, &header, sizeof(header), 0) == sizeof(header) &&
+	                       memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_REL
+	               ? RELOCATABLE_BASE
+	               : 0;
 }
 
-/* Opens one candidate file.  NULL when it is the module's, else why it is not. */
+/* Opens one candidate.  Returns NULL when it is the module's file, else the reason why it is not. */
 static const char *open_file(struct symbolizer *s, struct sym_module *m, const char *path)
 {
 	int fd = open_regular(path);
@@ -174,7 +173,8 @@ static const char *open_file(struct symbolizer *s, struct sym_module *m, const c
 		close(fd);
 	if (m->mod && dwfl_report_end(m->dwfl, NULL, NULL) == 0 && build_id_matches(m, m->mod))
 		return NULL;
-	path = m->mod ? "the file has another build id than what was loaded" : "the file is no ELF file that can be read";
+	path = m->mod ? "the file has another build id than what was loaded"
+	              : "the file is not an ELF file that can be read";
 	m->mod = NULL;
 	if (m->dwfl)
 		dwfl_end(m->dwfl);
@@ -182,7 +182,7 @@ static const char *open_file(struct symbolizer *s, struct sym_module *m, const c
 	return path;
 }
 
-/* The debug file by build id serves alone when the module is gone or was replaced by a newer version. */
+/* The debug file, found by build id, is enough when the module's file is gone or was replaced by a newer version. */
 static bool open_debug_file(struct symbolizer *s, struct sym_module *m, const char *directory, size_t directory_len)
 {
 	char path[MODULE_PATH_MAX + 128];
@@ -190,7 +190,8 @@ static bool open_debug_file(struct symbolizer *s, struct sym_module *m, const ch
 
 	if (m->build_id_len < 2 || !directory_len || directory[0] != '/')
 		return false;
-	len = snprintf(path, sizeof(path) - 3 * BUILD_ID_MAX, "%.*s/.build-id/%02x/", (int)directory_len, directory, m->build_id[0]);
+	len = snprintf(path, sizeof(path) - 3 * BUILD_ID_MAX, "%.*s/.build-id/%02x/", (int)directory_len, directory,
+	               m->build_id[0]);
 	if (len < 0 || (size_t)len >= sizeof(path) - 3 * BUILD_ID_MAX)
 		return false;
 	for (size_t i = 1; i < m->build_id_len; i++)
@@ -214,7 +215,8 @@ static bool open_debug_files(struct symbolizer *s, struct sym_module *m)
 	}
 }
 
-/* The debug file from a server, when DEBUGINFOD_URLS names one.  The client library is loaded only then, as elfutils does. */
+/* Fetches the debug file from a server, if DEBUGINFOD_URLS names one.  The client library is loaded only then, as in
+ * elfutils. */
 static bool open_from_server(struct symbolizer *s, struct sym_module *m)
 {
 	const char *urls = getenv("DEBUGINFOD_URLS");
@@ -256,9 +258,10 @@ static void module_open(struct symbolizer *s, struct sym_module *m)
 		m->note = NULL;
 }
 
-/* ---- ELF symbols ----------------------------------------------------------------------------------------------------------------- */
+/* ---- ELF symbols ----------------------------------------------------------------------------- */
 
-/* Of two symbols that hold an address the better one: sized before not sized, global before weak before local, the later start. */
+/* Rates a symbol that holds an address: one with a size before one without, global before weak before local.  Of
+ * equal ones the later start wins. */
 static int symbol_rank(const GElf_Sym *sym)
 {
 	int rank = sym->st_size ? 8 : 0;
@@ -271,10 +274,11 @@ static bool symbol_is_code(const GElf_Sym *sym, const char *name, GElf_Word sect
 {
 	int type = GELF_ST_TYPE(sym->st_info);
 
-	return name && name[0] && section != SHN_UNDEF && (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE);
+	return name && name[0] && section != SHN_UNDEF &&
+	       (type == STT_FUNC || type == STT_GNU_IFUNC || type == STT_NOTYPE);
 }
 
-/* The first lookup at or behind addr. */
+/* Index of the first lookup at or behind addr. */
 static size_t lookup_from(struct lookup **lookups, size_t n, uint64_t addr)
 {
 	size_t lo = 0, hi = n;
@@ -304,8 +308,8 @@ static void symbol_offer(struct lookup *l, const GElf_Sym *sym, const char *name
 	l->elf_rank = rank;
 }
 
-/* A symbol without a size reaches to the next one, at the latest to the end of its section.  It is offered to all addresses up to there;
- * lookups_bound takes it back where another one comes between. */
+/* A symbol without a size ends at the next symbol, at the latest at the end of its section.  It is offered to all
+ * addresses up to there; lookups_bound takes it back from those behind another symbol. */
 static uint64_t symbol_end(Dwfl_Module *mod, const GElf_Sym *sym, GElf_Word section, uint64_t start)
 {
 	GElf_Addr bias;
@@ -322,8 +326,8 @@ static uint64_t symbol_end(Dwfl_Module *mod, const GElf_Sym *sym, GElf_Word sect
 	return header.sh_addr + bias + header.sh_size;
 }
 
-/* What has no symbol of its own (a static function of a stripped library) is not part of a function far below that happens to have no size.
- * Each lookup knows the nearest start since the lookup before. */
+/* An address without a symbol of its own (a static function of a stripped library) does not belong to a function far
+ * below that happens to have no size.  Each lookup knows the nearest start since the lookup before. */
 static void lookups_bound(struct lookup **lookups, size_t n)
 {
 	uint64_t nearest = 0;
@@ -364,13 +368,22 @@ static void resolve_elf(struct symbolizer *s, struct sym_module *m, struct looku
 	lookups_bound(lookups, n);
 }
 
-/* libc starts the program and each thread, so it has frames in every report, and its debug information, compressed, takes longer to
- * unpack than all the rest.  For these functions nobody wants the line. */
+/* libc starts the program and each thread, so it has frames in every report, and its compressed debug information
+ * takes longer to unpack than all the rest.  Nobody needs the lines of these functions. */
 static bool only_starts_program(struct lookup **lookups, size_t n)
 {
 	static const char *const starters[] = {
-		"__libc_start_main", "__libc_start_call_main", "__libc_start_main_impl", "start_thread", "clone", "__clone",
-		"clone3", "__clone3", "__GI___clone", "__GI___clone3", "__clone_internal",
+		"__libc_start_main",
+		"__libc_start_call_main",
+		"__libc_start_main_impl",
+		"start_thread",
+		"clone",
+		"__clone",
+		"clone3",
+		"__clone3",
+		"__GI___clone",
+		"__GI___clone3",
+		"__clone_internal",
 	};
 
 	for (size_t i = 0; i < n; i++) {
@@ -385,7 +398,7 @@ static bool only_starts_program(struct lookup **lookups, size_t n)
 	return true;
 }
 
-/* What the ELF symbol alone says. */
+/* Fills in what the ELF symbol alone tells. */
 static void lookup_finish(struct symbolizer *s, struct lookup *l)
 {
 	struct report_symbol *symbol;
@@ -403,7 +416,7 @@ static void lookup_finish(struct symbolizer *s, struct lookup *l)
 	l->nr = 1;
 }
 
-/* ---- lookups ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- lookups --------------------------------------------------------------------------------- */
 
 static struct lookup *lookup_find(struct lookup **lookups, size_t n, uint64_t addr)
 {
@@ -444,7 +457,7 @@ void symbolizer_want(struct symbolizer *s, int module, uint64_t addr)
 	m->lookups[m->nr++] = l;
 }
 
-/* The new lookups in order and each once (what is dropped stays in the region). */
+/* Sorts the new lookups and drops doubles (which stay in the region). */
 static size_t lookups_unique(struct lookup **lookups, size_t n)
 {
 	size_t kept = 0;
@@ -527,12 +540,12 @@ const char *symbolizer_note(struct symbolizer *s, int module)
 	return module >= 0 && (size_t)module < s->nr_modules ? s->modules[module].note : NULL;
 }
 
-/* ---- a whole record ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- a whole record -------------------------------------------------------------------------- */
 
 struct attached {
 	struct symbolizer *symbolizer;
 	int modules[REPORT_MODULES];
-	struct report_symbol last[64];  /* what attached_frame gave out last */
+	struct report_symbol last[64]; /* what attached_frame returned last */
 };
 
 static uint64_t frame_address(const struct report_record *r, const struct report_frame *f)
@@ -540,8 +553,8 @@ static uint64_t frame_address(const struct report_record *r, const struct report
 	return f->pc - r->modules[f->module].bias - (f->exact ? 0 : 1);
 }
 
-static const struct report_symbol *attached_frame(void *ctx, const struct report_record *r, const struct report_frame *f,
-                                                  size_t *nr)
+static const struct report_symbol *attached_frame(void *ctx, const struct report_record *r,
+                                                  const struct report_frame *f, size_t *nr)
 {
 	struct attached *a = ctx;
 	const struct report_symbol *found;
@@ -556,7 +569,7 @@ static const struct report_symbol *attached_frame(void *ctx, const struct report
 	skip = n > ARRAY_SIZE(a->last) ? n - ARRAY_SIZE(a->last) : 0;
 	*nr = n - skip;
 	memcpy(a->last, found + skip, *nr * sizeof(*found));
-	/* The kernel prints where the call returns to, not where it was looked up. */
+	/* the kernel prints the return address, and not the address that was looked up */
 	a->last[*nr - 1].offset += f->exact ? 0 : 1;
 	return a->last;
 }

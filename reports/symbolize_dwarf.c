@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/symbolize_dwarf.c - functions, inlined functions and lines out of DWARF, reading as little of it as can be.
+/* reports/symbolize_dwarf.c - functions, inlined functions and lines out of DWARF; reads as little of it as it can.
  *
  *   1  unit of each address      .debug_aranges; units that it does not cover (clang writes none) by their own ranges,
- *                                which costs a header and one DIE a unit
- *   2  function of each address  one walk over the unit's outer DIEs for all its addresses: namespaces and types are entered, function
- *                                bodies are skipped (DW_AT_sibling where the compiler gives it)
+ *                                which costs a header and one DIE for each unit
+ *   2  function of each address  one walk over the unit's outer DIEs for all its addresses: namespaces and types are
+ *                                entered, function bodies skipped (DW_AT_sibling, where the compiler gives it)
  *   3  inlined functions         down the one function, along the blocks that hold the address
  *   4  lines                     the unit's line program, run once
  *
- * dwarf_getscopes would do 2 and 3 for one address, but it does not enter namespaces, where clang and rustc keep
- * their functions, and it starts over for each frame.
+ * dwarf_getscopes would do 2 and 3 for one address, but it does not enter namespaces, where clang and rustc keep their
+ * functions, and it starts over for each frame.
  *
- * Split DWARF: the skeleton has ranges and lines, libdw finds the .dwo file for the rest.  Without it the ELF symbol is the function.
+ * Split DWARF: the skeleton has ranges and lines, and libdw finds the .dwo file for the rest.  Without that file, the
+ * ELF symbol is the function.
  */
 #include "config.h"
 
@@ -23,13 +24,13 @@
 #include "reports/reports_internal.h"
 
 #define INLINE_MAX 63
-#define DIE_DEPTH_MAX 64          /* namespaces and types inside each other */
-#define DIES_A_LOOK 4096          /* walked between two looks at the clock */
+#define DIE_DEPTH_MAX 64 /* depth of namespaces and types inside each other */
+#define DIES_A_LOOK 4096 /* so many are walked between two looks at the clock */
 
 struct place {
 	struct lookup *lookup;
-	uint64_t addr;            /* as the DWARF counts */
-	Dwarf_Off unit;           /* of the unit DIE; 0: not found */
+	uint64_t addr;  /* as the DWARF counts addresses */
+	Dwarf_Off unit; /* offset of the unit DIE; 0: not found */
 	Dwarf_Die function;
 	bool have_function;
 };
@@ -38,15 +39,15 @@ struct walk {
 	struct alloc_region *region;
 	const struct deadline *deadline;
 	Dwarf *dwarf;
-	struct place *places;     /* in order of address */
+	struct place *places; /* sorted by address */
 	size_t n;
-	size_t dies;              /* walked so far */
-	/* the unit at hand */
-	Dwarf_Die unit;           /* with lines */
-	Dwarf_Die tree;           /* with functions: the unit, or the split one that it stands for */
+	size_t dies; /* walked so far */
+	/* the current unit */
+	Dwarf_Die unit; /* has the lines */
+	Dwarf_Die tree; /* has the functions: the unit, or the split unit that it stands for */
 	Dwarf_Off offset;
-	bool into_functions;      /* second walk: functions inside functions (GNU C, Pascal, Ada, D) */
-	size_t missing;           /* places of this unit without a function */
+	bool into_functions; /* the second walk looks for functions inside functions (GNU C, Pascal, Ada, D) */
+	size_t missing;      /* places of this unit that have no function yet */
 };
 
 static bool walk_stop(struct walk *w)
@@ -54,11 +55,11 @@ static bool walk_stop(struct walk *w)
 	return ++w->dies % DIES_A_LOOK == 0 && deadline_passed(w->deadline);
 }
 
-/* ---- ranges ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- ranges ---------------------------------------------------------------------------------- */
 
 typedef void (*range_fn)(struct walk *w, uint64_t start, uint64_t end, void *ctx);
 
-/* Every range of a DIE's code. */
+/* Calls fn for every range of a DIE's code. */
 static void each_range(struct walk *w, Dwarf_Die *die, range_fn fn, void *ctx)
 {
 	Dwarf_Addr base, start, end;
@@ -72,7 +73,7 @@ static void each_range(struct walk *w, Dwarf_Die *die, range_fn fn, void *ctx)
 	}
 }
 
-/* The first place at or behind addr. */
+/* Index of the first place at or behind addr. */
 static size_t place_from(const struct walk *w, uint64_t addr)
 {
 	size_t lo = 0, hi = w->n;
@@ -87,7 +88,7 @@ static size_t place_from(const struct walk *w, uint64_t addr)
 	return lo;
 }
 
-/* ---- 1: units ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- 1: units -------------------------------------------------------------------------------- */
 
 static int offset_order(const void *a, const void *b)
 {
@@ -96,7 +97,7 @@ static int offset_order(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Units by .debug_aranges.  *covered gets the offsets of the units that it knows, in order. */
+/* Finds units by .debug_aranges. *covered gets the sorted offsets of the units that it covers. */
 static size_t units_by_aranges(struct walk *w, Dwarf_Off **covered)
 {
 	Dwarf_Aranges *aranges;
@@ -129,7 +130,7 @@ static void unit_range(struct walk *w, uint64_t start, uint64_t end, void *ctx)
 			w->places[i].unit = *(Dwarf_Off *)ctx;
 }
 
-/* The other units, by what their own DIE says. */
+/* Finds the other units by the ranges of their own DIEs. */
 static void units_by_scan(struct walk *w, const Dwarf_Off *covered, size_t nr_covered)
 {
 	Dwarf_CU *cu = NULL;
@@ -160,9 +161,9 @@ static void find_units(struct walk *w)
 	free(covered);
 }
 
-/* ---- 2: functions -------------------------------------------------------------------------------------------------------------------- */
+/* ---- 2: functions ---------------------------------------------------------------------------- */
 
-/* In the second walk an inner function replaces the outer one. */
+/* In the second walk, an inner function replaces the outer one. */
 static void function_range(struct walk *w, uint64_t start, uint64_t end, void *ctx)
 {
 	for (size_t i = place_from(w, start); i < w->n && w->places[i].addr < end; i++) {
@@ -208,9 +209,9 @@ static void find_functions(struct walk *w, Dwarf_Die *parent, int depth)
 	} while (w->missing && !walk_stop(w) && dwarf_siblingof(&die, &die) == 0);
 }
 
-/* ---- 3: inlined functions ---------------------------------------------------------------------------------------------------------------- */
+/* ---- 3: inlined functions -------------------------------------------------------------------- */
 
-/* The inlined calls that hold addr, outermost first. */
+/* The chain of inlined calls that hold addr, outermost first. */
 static size_t find_inlined(struct walk *w, Dwarf_Die *function, uint64_t addr, Dwarf_Die *chain)
 {
 	Dwarf_Die at = *function, die;
@@ -223,7 +224,8 @@ static size_t find_inlined(struct walk *w, Dwarf_Die *function, uint64_t addr, D
 			break;
 		do {
 			int tag = dwarf_tag(&die);
-			if ((tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine) && dwarf_haspc(&die, addr) == 1) {
+			if ((tag == DW_TAG_lexical_block || tag == DW_TAG_inlined_subroutine) &&
+			    dwarf_haspc(&die, addr) == 1) {
 				found = true;
 				break;
 			}
@@ -237,14 +239,15 @@ static size_t find_inlined(struct walk *w, Dwarf_Die *function, uint64_t addr, D
 	return n;
 }
 
-/* ---- 4: names and lines -------------------------------------------------------------------------------------------------------------------- */
+/* ---- 4: names and lines ---------------------------------------------------------------------- */
 
-/* The name that the linker knows, or NULL. */
+/* The linker's name, or NULL. */
 static const char *linkage_name(Dwarf_Die *die)
 {
 	Dwarf_Attribute attr;
 
-	if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attr) || dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attr))
+	if (dwarf_attr_integrate(die, DW_AT_linkage_name, &attr) ||
+	    dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attr))
 		return dwarf_formstring(&attr);
 	return NULL;
 }
@@ -256,7 +259,7 @@ static const char *source_name(Dwarf_Die *die)
 	return dwarf_attr_integrate(die, DW_AT_name, &attr) ? dwarf_formstring(&attr) : NULL;
 }
 
-/* Mangled names say more (scope, parameters) than the source's short one. */
+/* A mangled name says more (scope, parameters) than the short one of the source. */
 static const char *function_name(struct walk *w, Dwarf_Die *die)
 {
 	const char *linkage = linkage_name(die), *plain = linkage ? demangle(w->region, linkage) : NULL;
@@ -267,7 +270,7 @@ static const char *function_name(struct walk *w, Dwarf_Die *die)
 	return plain ? plain : linkage;
 }
 
-/* Absolute where the unit says from which directory. */
+/* An absolute path, if the unit names its directory. */
 static const char *file_name(struct walk *w, const char *name)
 {
 	Dwarf_Attribute attr;
@@ -317,7 +320,7 @@ static uint32_t die_number(Dwarf_Die *die, unsigned name)
 	return (uint32_t)value;
 }
 
-/* Where an inlined function was called from. */
+/* Sets the place that called an inlined function. */
 static void set_call_site(struct walk *w, Dwarf_Die *inlined, struct report_symbol *s)
 {
 	Dwarf_Files *files;
@@ -332,7 +335,9 @@ static void set_call_site(struct walk *w, Dwarf_Die *inlined, struct report_symb
 	s->column = die_number(inlined, DW_AT_call_column);
 }
 
-struct extent { uint64_t addr, start, size; };
+struct extent {
+	uint64_t addr, start, size;
+};
 
 static void extent_range(struct walk *w, uint64_t start, uint64_t end, void *ctx)
 {
@@ -345,8 +350,8 @@ static void extent_range(struct walk *w, uint64_t start, uint64_t end, void *ctx
 	}
 }
 
-/* The function that is really there: its ELF symbol says where it starts, and has the better name for a part of it
- * ("parse.cold", "parse.constprop.0"). */
+/* Sets the function that exists in the file: its ELF symbol tells where it starts, and has the better name for a
+ * part of it ("parse.cold", "parse.constprop.0"). */
 static void set_function(struct walk *w, struct place *p, struct report_symbol *s)
 {
 	const struct lookup *l = p->lookup;
@@ -385,7 +390,7 @@ static void place_finish(struct walk *w, struct place *p)
 	}
 	if (p->have_function) {
 		set_function(w, p, &symbols[n]);
-	} else if (p->lookup->elf_name) { /* assembler, or a .dwo file that is not there */
+	} else if (p->lookup->elf_name) { /* assembler code, or a .dwo file that is missing */
 		symbols[n].function = demangle_symbol(w->region, p->lookup->elf_name);
 		symbols[n].offset = p->lookup->addr - p->lookup->elf_start;
 		symbols[n].size = p->lookup->elf_size;
@@ -394,7 +399,7 @@ static void place_finish(struct walk *w, struct place *p)
 	p->lookup->nr = n + 1;
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static bool unit_open(struct walk *w, Dwarf_Off offset)
 {
@@ -430,8 +435,8 @@ static void unit_resolve(struct walk *w, Dwarf_Off offset)
 			place_finish(w, &w->places[i]);
 }
 
-void dwarf_resolve(struct alloc_region *region, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias, struct lookup **lookups,
-                   size_t n)
+void dwarf_resolve(struct alloc_region *region, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias,
+                   struct lookup **lookups, size_t n)
 {
 	struct walk w = { .region = region, .deadline = deadline, .dwarf = dwarf, .n = n };
 

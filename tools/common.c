@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/common.c - messages, "did you mean", and allocation that cannot fail, for the memsan command. */
+/* tools/common.c - what commands share: messages, "did you mean", values of options, whole files, memory. */
 #include "lib/lib.h"
 #include "tools/tools.h"
 
@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int output_error;
 
@@ -94,9 +95,38 @@ bool tool_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 
 bool tool_address(const char *text, uint64_t *addr)
 {
-	const char *digits = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? text + 2 : text, *end = number_hex(digits, addr);
+	const char *digits = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? text + 2 : text,
+		   *end = number_hex(digits, addr);
 
 	return end && !*end;
+}
+
+char *tool_read_all(int fd, size_t *len)
+{
+	size_t size = 4096, n = 0;
+	char *text = tool_alloc(size);
+
+	for (;;) {
+		ssize_t got = read(fd, text + n, size - n - 1);
+
+		if (got > 0)
+			n += (size_t)got;
+		if (got == 0 || (got < 0 && errno != EINTR))
+			break;
+		if (size - n < 2) {
+			char *larger = realloc(text, size *= 2);
+
+			if (!larger) {
+				tool_say("out of memory");
+				exit(1);
+			}
+			text = larger;
+		}
+	}
+	text[n] = '\0';
+	if (len)
+		*len = n;
+	return text;
 }
 
 int tool_nearest(const char *word, const char *const *names, size_t nr)
@@ -112,7 +142,7 @@ int tool_nearest(const char *word, const char *const *names, size_t nr)
 			found = (int)i;
 		}
 	}
-	/* A third of the letters wrong is a slip; more is another word. */
+	/* With more than a third of the letters wrong, another word is meant. */
 	return found >= 0 && best <= (strlen(names[found]) + 2) / 3 ? found : -1;
 }
 

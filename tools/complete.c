@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/complete.c - memsan decode --all: a log passes through, and what is module+offset in it gets its function, file and line.
+/* tools/complete.c - memsan decode --all: copies a log and completes module+offset with function, file and line.
  *
- * A report is held back from its "BUG: MEMSAN:" line to its closing rule, because the paths of its modules stand at its end:
+ * A report is held back from its "BUG: MEMSAN:" line to its closing rule, because the paths of its modules stand at its
+ * end:
  *
  *     ==========                                               (passed on)
  *     BUG: MEMSAN: double-free in prog+0x11f2                  title: the first frame of the report once more
@@ -10,13 +11,13 @@
  *      prog 0x5555…-0x5556… /home/me/prog (BuildId 77ab…)      module ◄────┘ path
  *     ==========
  *
- * A frame that says its module's whole path (slab_debug=T prints such, one event a line and its frames) needs no report around it.
- * Frames and modules are recognised anywhere in a line, so whatever a logger puts in front of them is kept.  Everything that is not
- * understood is passed on as it came.  Input is not trusted: a report that does not end is given up as it is after REPORT_LINES_MAX lines,
- * and the ELF files are read by code that trusts them no more.
+ * A frame that has the whole path of its module (slab_debug=T prints an event on a line, with such frames) needs no
+ * report around it.  Frames and modules are recognized anywhere in a line, so words that a logger puts in front are
+ * kept.  Everything else is copied as it is.  Input is not trusted: a report without an end is copied as it is after
+ * REPORT_LINES_MAX lines, and the code that reads ELF files does not trust them either.
  *
- * Weakness accepted: the text does not tell a faulting instruction from a return address, so every frame is looked up as a return
- * address, one byte earlier.
+ * Weakness accepted: the text does not tell a faulting instruction from a return address, so every frame is looked up
+ * as a return address, one byte earlier.
  */
 #include "lib/lib.h"
 #include "reports/reports.h"
@@ -33,35 +34,35 @@
 #define UNLOADED_MARK " (unloaded)"
 #define RULE_LENGTH 60
 
-/* One frame without a function, as found in a line. */
+/* A frame without a function, as a line has it. */
 struct bare_frame {
-	size_t start, end;            /* in the line: from the module's name to behind the build id */
+	size_t start, end; /* offsets in the line: from the module's name to behind the build id */
 	size_t name_len;
 	uint64_t addr;
 	uint8_t build_id[BUILD_ID_MAX];
-	size_t build_id_len;          /* 0: the module has none */
+	size_t build_id_len; /* 0: the module has none */
 };
 
 struct known_module {
 	uint8_t build_id[BUILD_ID_MAX];
 	size_t build_id_len;
-	char *path;                   /* without a build id, its last part names the module, in this report only */
-	int number;                   /* the symbolizer's */
+	char *path; /* a module without a build id is known by the last part of its path, for one report only */
+	int number; /* the number that the symbolizer gave it */
 	bool complained;
 };
 
 struct decoder {
 	struct symbolizer *symbolizer;
-	struct known_module *modules; /* of all reports so far; a build id names one file for good */
+	struct known_module *modules; /* of all reports so far; a build id stands for the same file in all of them */
 	size_t nr_modules;
-	char **lines;                 /* of the report that is being collected, each with its newline */
+	char **lines; /* the report that is being collected; each line ends in its newline */
 	size_t nr_lines;
 	bool in_report;
 };
 
-/* ---- recognising ------------------------------------------------------------------------------------------------- */
+/* ---- recognising ----------------------------------------------------------------------------- */
 
-/* "… (BuildId 0123ab)" at p: its bytes, and what follows; NULL when it is something else. */
+/* Reads " (BuildId 0123ab)" at p.  Returns what follows; NULL: it is something else. */
 static const char *parse_build_id(const char *p, uint8_t *id, size_t *len)
 {
 	if (strncmp(p, BUILD_ID_MARK, strlen(BUILD_ID_MARK)) != 0)
@@ -82,7 +83,8 @@ static bool ends_here(const char *p)
 	return *p == '\0' || *p == '\n' || *p == '\r';
 }
 
-/* A module without build id is only believed at the end of a line that holds nothing but the frame: "foo+0x1f" is a common thing to say. */
+/* A frame without a build id counts only at the end of a line that holds nothing else: "foo+0x1f" stands in many
+ * texts. */
 static bool find_frame(const char *line, struct bare_frame *f)
 {
 	for (const char *plus = strstr(line, "+0x"); plus; plus = strstr(plus + 1, "+0x")) {
@@ -107,14 +109,16 @@ static bool find_frame(const char *line, struct bare_frame *f)
 	return false;
 }
 
-/* " NAME 0xSTART-0xEND /PATH (BuildId …) (remark)": the path, to be freed, and the build id, which may be missing. */
+/* Finds " NAME 0xSTART-0xEND /PATH (BuildId …) (remark)".  Returns the path, which the caller frees; the build id may
+ * be missing. */
 static char *find_module(const char *line, uint8_t *id, size_t *id_len)
 {
 	for (const char *at = strstr(line, " 0x"); at; at = strstr(at + 1, " 0x")) {
 		const char *p, *mark;
 		uint64_t bound;
 
-		if (!(p = parse_address(at + 1, &bound)) || *p != '-' || !(p = parse_address(p + 1, &bound)) || p[0] != ' ' || p[1] != '/')
+		if (!(p = parse_address(at + 1, &bound)) || *p != '-' || !(p = parse_address(p + 1, &bound)) ||
+		    p[0] != ' ' || p[1] != '/')
 			continue;
 		mark = strstr(p, BUILD_ID_MARK);
 		if (!mark || !parse_build_id(mark, id, id_len)) {
@@ -139,7 +143,7 @@ static bool is_rule(const char *line)
 	return rule >= RULE_LENGTH;
 }
 
-/* The last part of a path, or the name itself; not terminated. */
+/* The last part of a path, not terminated. */
 static const char *module_base(const char *name, size_t len)
 {
 	const char *slash = memrchr(name, '/', len);
@@ -147,9 +151,10 @@ static const char *module_base(const char *name, size_t len)
 	return slash ? slash + 1 : name;
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------ */
+/* ---- modules --------------------------------------------------------------------------------- */
 
-static struct known_module *known_module_find(struct decoder *d, const uint8_t *id, size_t len, const char *name, size_t name_len)
+static struct known_module *known_module_find(struct decoder *d, const uint8_t *id, size_t len, const char *name,
+                                              size_t name_len)
 {
 	for (size_t i = 0; i < d->nr_modules; i++) {
 		struct known_module *m = &d->modules[i];
@@ -157,7 +162,8 @@ static struct known_module *known_module_find(struct decoder *d, const uint8_t *
 
 		if (m->build_id_len != len)
 			continue;
-		if (len ? memcmp(m->build_id, id, len) == 0 : strlen(last) == name_len && memcmp(last, name, name_len) == 0)
+		if (len ? memcmp(m->build_id, id, len) == 0
+		        : strlen(last) == name_len && memcmp(last, name, name_len) == 0)
 			return m;
 	}
 	return NULL;
@@ -190,7 +196,7 @@ static void known_module_learn(struct decoder *d, const char *line)
 		known_module_add(d, &m);
 }
 
-/* A frame that names its module by path brings the module along. */
+/* The module of a frame.  A frame that names its module by path adds the module. */
 static struct known_module *frame_module(struct decoder *d, const char *line, const struct bare_frame *f)
 {
 	const char *name = line + f->start, *last = module_base(name, f->name_len);
@@ -205,7 +211,7 @@ static struct known_module *frame_module(struct decoder *d, const char *line, co
 	return known_module_add(d, &m);
 }
 
-/* A path without build id may be another file in the next report. */
+/* Forgets modules without a build id: in the next report, the path may be another file. */
 static void known_modules_forget(struct decoder *d, bool all)
 {
 	size_t kept = 0;
@@ -219,7 +225,7 @@ static void known_modules_forget(struct decoder *d, bool all)
 	d->nr_modules = kept;
 }
 
-/* Says once why a module has no symbols; that one function of many has no name is no news. */
+/* Prints once why a module has no symbols.  Single functions without a name are not worth a line. */
 static void known_module_complain(struct decoder *d, struct known_module *m, const char *name, size_t name_len)
 {
 	const char *why = symbolizer_note(d->symbolizer, m->number);
@@ -229,7 +235,7 @@ static void known_module_complain(struct decoder *d, struct known_module *m, con
 	m->complained = true;
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static void put_location(const struct report_symbol *s)
 {
@@ -242,7 +248,7 @@ static void put_location(const struct report_symbol *s)
 		printf(":%" PRIu32, s->column);
 }
 
-/* "func+0xoff/0xsize [module]", the offset that of the return address. */
+/* "func+0xoff/0xsize [module]", with the offset of the return address. */
 static char *format_place(const struct report_symbol *s, const char *name, size_t name_len)
 {
 	char *size = s->size ? tool_format("/0x%" PRIx64, s->size) : tool_format("%s", "");
@@ -252,8 +258,9 @@ static char *format_place(const struct report_symbol *s, const char *name, size_
 	return place;
 }
 
-/* The symbols of a frame, innermost first; NULL when its function is not known. */
-static const struct report_symbol *frame_symbols(struct decoder *d, const char *line, const struct bare_frame *f, size_t *nr)
+/* The symbols of a frame, innermost first; NULL: its function is not known. */
+static const struct report_symbol *frame_symbols(struct decoder *d, const char *line, const struct bare_frame *f,
+                                                 size_t *nr)
 {
 	struct known_module *m = frame_module(d, line, f);
 	const struct report_symbol *found;
@@ -291,7 +298,7 @@ static void print_frame(struct decoder *d, const char *line, const struct bare_f
 	free(place);
 }
 
-/* The title ends with the first frame, bare; it is completed from the frame that says the same. */
+/* The title ends with the bare first frame; it is completed like the equal frame below it. */
 static void print_title(struct decoder *d, const char *title)
 {
 	size_t len = strcspn(title, "\r\n"), nr = 0;
@@ -320,9 +327,9 @@ static void print_title(struct decoder *d, const char *title)
 	fputs(title, stdout);
 }
 
-/* ---- one report ------------------------------------------------------------------------------------------------------- */
+/* ---- one report ------------------------------------------------------------------------------ */
 
-/* Everything is announced before the first question, so that each file is read once. */
+/* Announces everything before the first lookup, so that each file is read once. */
 static void announce_report(struct decoder *d)
 {
 	struct bare_frame f;
@@ -429,7 +436,8 @@ int complete_files(char **names, size_t nr)
 	if (!nr)
 		status = !decode_stream(&d, stdin, "standard input");
 	for (size_t i = 0; i < nr; i++) {
-		bool good = strcmp(names[i], "-") ? decode_file(&d, names[i]) : decode_stream(&d, stdin, "standard input");
+		bool good = strcmp(names[i], "-") ? decode_file(&d, names[i])
+		                                  : decode_stream(&d, stdin, "standard input");
 
 		status |= !good;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/decode.c - memsan decode: reports out of any log, with functions and lines, in the form that is asked for. */
+/* tools/decode.c - memsan decode: finds reports in any log and prints them with functions and lines, in the chosen
+ * form. */
 #include "config.h"
 
 #include "decode/decode.h"
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BATCH_MAX 512                    /* records that are symbolized together */
+#define BATCH_MAX 512 /* so many records are symbolized together */
 
 struct decode {
 	bool all, follow;
@@ -50,7 +51,7 @@ static void take_record(void *ctx, struct decode_record *r)
 		batch_flush(d);
 }
 
-/* Who waits for more of a log is shown what there is. */
+/* While a followed log is silent, shows what has come so far. */
 static void on_idle(void *ctx)
 {
 	struct decode *d = ctx;
@@ -83,7 +84,7 @@ static int decode_files(struct decode *d, char **names, size_t nr)
 	return tool_finish_output(status);
 }
 
-/* Said at once, not when the first frame wants the file. */
+/* Checked at once, not only when the first frame needs the file. */
 static bool readable(const char *path, bool folder)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | (folder ? O_DIRECTORY : O_NONBLOCK));
@@ -102,7 +103,7 @@ static bool readable(const char *path, bool folder)
 	return true;
 }
 
-/* EXIT_USAGE, 1, or 0: what is no option is moved to the front of argv, *nr of them. */
+/* Returns EXIT_USAGE, 1 or 0.  Arguments that are not options move to the front of argv, *nr of them. */
 static int parse_arguments(struct decode *d, int argc, char **argv, size_t *nr)
 {
 	bool more = true;

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- describe ------------------------------------------------------------------------------------------------------------------ */
+/* ---- describe -------------------------------------------------------------------------------- */
 
-static void print_stack(const struct image *im, struct symbolizer *sym, const char *what, uint32_t handle, uint32_t thread)
+static void print_stack(const struct image *im, struct symbolizer *sym, const char *what, uint32_t handle,
+                        uint32_t thread)
 {
 	char name[THREAD_NAME_MAX];
 	uint64_t pc;
@@ -31,10 +32,16 @@ static void print_mapping(const struct image *im, uint64_t addr)
 		const struct image_mapping *m = &im->mappings[i];
 		if (addr - m->start < m->end - m->start) {
 			if (addr - im->heap.base < im->heap.used && im->missing)
-				printf("0x%" PRIx64 " lies in the heap; what is there is not known, since the core file is cut off\n", addr);
+				printf("0x%" PRIx64 " lies in the heap; its object is not known, because the core "
+				       "file is cut off\n",
+				       addr);
 			else
-				printf("0x%" PRIx64 " is no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64 " %s\n", addr, m->start, m->end,
-			       m->path ? m->path : m->main_stack ? "[stack]" : "");
+				printf("0x%" PRIx64 " belongs to no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64
+				       " %s\n",
+				       addr, m->start, m->end,
+				       m->path         ? m->path
+				       : m->main_stack ? "[stack]"
+				                       : "");
 			return;
 		}
 	}
@@ -42,17 +49,20 @@ static void print_mapping(const struct image *im, uint64_t addr)
 }
 
 static const char *const states[] = {
-	[SLAB_OBJ_NONE] = "never used", [SLAB_OBJ_LIVE] = "allocated", [SLAB_OBJ_QUARANTINED] = "freed (quarantined)", [SLAB_OBJ_FREE] = "free",
+	[SLAB_OBJ_NONE] = "never used",
+	[SLAB_OBJ_LIVE] = "allocated",
+	[SLAB_OBJ_QUARANTINED] = "freed (quarantined)",
+	[SLAB_OBJ_FREE] = "free",
 };
 
-/* What there is to be known of an address. */
+/* What is known of an address. */
 struct described {
 	struct slab_object object, block;
 	bool registered;               /* the program cut it out of memory */
 	bool guard;                /* the address is in a guard page of the fence's */
 };
 
-/* Objects of pools first, since they lie in others; live ones before what was freed. */
+/* Objects of pools come first, since they lie inside other objects; live objects come before freed ones. */
 static bool find_object(const struct image *im, uint64_t addr, struct described *d)
 {
 	const struct image_outside *outside = image_outside_at(im, addr);
@@ -115,10 +125,10 @@ static int describe_main(int argc, char **argv)
 	if (status)
 		return status;
 	if (argc < 2)
-		return tool_usage_error("describe", "no address");
+		return tool_usage_error("describe", "ADDR is missing");
 	for (int i = 1; i < argc; i++)
 		if (!tool_address(argv[i], &addr))
-			return tool_usage_error("describe", "'%s' is no address", argv[i]);
+			return tool_usage_error("describe", "'%s' is not an address", argv[i]);
 	if (!image_open_choice(&im, &choice))
 		return EXIT_USAGE;
 	image_find_outside(&im);

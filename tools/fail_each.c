@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/fail_each.c - memsan run --fail-each: what does the program do when its n-th allocation fails, for every n? */
+/* tools/fail_each.c - memsan run --fail-each: what does the program do when its n-th allocation fails, for each n? */
 #include "config.h"
 
 #include "reports/reports.h"
@@ -17,16 +17,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/*     run 0          nothing fails: how it ends, which reports it makes, how long it takes
- *     run n = 1 …    fail.nth=n; the runtime leaves one line in the log when that allocation came
+/*     run 0          nothing fails: how the program ends, which reports it makes, how long it takes
+ *     run n = 1 …    fail.nth=n; the runtime writes a line to the log when that allocation comes
  *     no line        there was no n-th allocation: all have been tried
  *
- * A run is judged by what run 0 did not do: a signal that ends it (crash), a report of memory errors (corrupts; a fault's is the crash's), a report
- * of a leak, no end (hangs).  A fault that is reported although the program itself was not killed is the crash of a process that it started, or its own
- * handler took it.  Places are told once: allocations that come by the same stack and end the same way are one.
+ * What run 0 did not do counts against a run: a signal that ends the program (crash), a report of memory errors
+ * (corrupts; the report of a fault belongs to the crash), a report of a leak, no end (hangs).  A reported fault without
+ * a killed program is a crash of a process that the program started, or the program handled the fault.  Each place is
+ * shown once: allocations with the same stack and the same end are one place.
  *
- * Each process of the program counts its own allocations, so run n fails the n-th one of each.  The program's output is nobody's, its
- * input is the same for each run: standard input, if it is a file, from where it stands, else a copy of all that comes. */
+ * Each process of the program counts its own allocations, so run n fails the n-th allocation of each.  The program's
+ * output is dropped.  Its input is the same in each run: standard input from its present position, if it is a file,
+ * else a copy of everything that comes from it. */
 
 #define HANG_FACTOR 20.0
 #define HANG_MIN 10.0
@@ -37,20 +39,23 @@ enum verdict { GOOD, CRASHES, CORRUPTS, LEAKS, HANGS, NR_VERDICTS };
 static const char *const verdict_text[NR_VERDICTS] = { "does no harm", "crashes", "corrupts memory", "leaks", "hangs" };
 
 struct run {
-	int status;                /* of waitpid */
+	int status; /* from waitpid */
 	bool hung;
 	double seconds;
-	char *reports, *log;       /* all of them */
+	char *reports, *log; /* everything that the run wrote */
 };
-struct frame { char module[512]; uint64_t offset; };
+struct frame {
+	char module[512];
+	uint64_t offset;
+};
 struct failure {
 	unsigned long nr;
 	size_t size;
 	char cache[64];
-	char *stack;               /* as the runtime wrote it: what makes two failures one place */
+	char *stack; /* as the runtime wrote it; failures with equal stacks are one place */
 	enum verdict verdict;
 	char what[256];
-	unsigned long times, last; /* more of them, the last */
+	unsigned long times, last; /* how many more failures are like it, and the number of the last */
 	struct failure *next;
 };
 struct session {
@@ -60,13 +65,13 @@ struct session {
 	int input;
 	off_t input_at;
 	double limit;
-	char *known[SIGNATURES_MAX]; /* reports that run 0 made */
+	char *known[SIGNATURES_MAX]; /* the reports of run 0 */
 	size_t nr_known;
 	struct failure *failures, **end;
 	unsigned long count[NR_VERDICTS];
 };
 
-/* ---- files ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static bool temporary(char *path, size_t size)
 {
@@ -85,31 +90,19 @@ static bool temporary(char *path, size_t size)
 
 static char *take_file(const char *path)
 {
-	FILE *f = fopen(path, "re");
-	char *text = NULL;
-	size_t room = 0, n = 0, got;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text;
 
-	if (!f)
+	if (fd < 0)
 		return tool_format("%s", "");
-	do {
-		room = room ? room * 2 : 4096;
-		char *more = realloc(text, room + 1);
-		if (!more)
-			break;
-		text = more;
-		got = fread(text + n, 1, room - n, f);
-		n += got;
-	} while (n == room);
-	fclose(f);
+	text = tool_read_all(fd, NULL);
+	close(fd);
 	if (truncate(path, 0) != 0)
 		tool_say("cannot empty %s: %s", path, strerror(errno));
-	if (!text)
-		return tool_format("%s", "");
-	text[n] = '\0';
 	return text;
 }
 
-/* What every run reads.  A terminal is not asked. */
+/* The input of every run.  A terminal is not read. */
 static int input_prepare(off_t *at)
 {
 	struct stat st;
@@ -130,7 +123,7 @@ static int input_prepare(off_t *at)
 	return copy;
 }
 
-/* ---- one run ------------------------------------------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 static double now(void)
 {
@@ -143,8 +136,8 @@ static double now(void)
 static _Noreturn void become(const struct session *s, unsigned long nth)
 {
 	int null = open("/dev/null", O_WRONLY);
-	char *text = tool_format("leak=on:%s%sfail.times=1:fail.nth=%lu:fail.log=%s:report_file=%s:format=json", s->options, *s->options ? ":" : "", nth, s->log,
-	                         s->reports);
+	char *text = tool_format("leak=on:%s%sfail.times=1:fail.nth=%lu:fail.log=%s:report_file=%s:format=json",
+	                         s->options, *s->options ? ":" : "", nth, s->log, s->reports);
 
 	setenv("MEMSAN_OPTIONS", text, 1);
 	setpgid(0, 0);
@@ -158,7 +151,7 @@ static _Noreturn void become(const struct session *s, unsigned long nth)
 	_exit(EXIT_NOT_FOUND);
 }
 
-/* Waits until the child ends or has had its time; then its whole group ends. */
+/* Waits until the child ends or its time is over, then ends the child's whole group. */
 static void wait_for(pid_t child, double limit, struct run *r)
 {
 	struct timespec timeout = { .tv_sec = (time_t)limit + 1 };
@@ -202,9 +195,9 @@ static void run_free(struct run *r)
 	free(r->log);
 }
 
-/* ---- reports --------------------------------------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
-/* The string of a member of a report's line, without unescaping: it is compared and shown. */
+/* A string member of a report's line.  It is compared and shown as it is, so it is not unescaped. */
 static bool member(const char *line, const char *name, char *value, size_t size)
 {
 	char *key = tool_format("\"%s\":\"", name);
@@ -221,7 +214,7 @@ static bool member(const char *line, const char *name, char *value, size_t size)
 	return at != NULL;
 }
 
-/* What tells a report from others in another run, whose addresses differ: its kind, and the functions of its stacks. */
+/* What is equal in equal reports of two runs, whose addresses differ: the kind and the functions of the stacks. */
 static char *signature(const char *line)
 {
 	char kind[64], *text, *more;
@@ -250,15 +243,17 @@ static void learn_known(struct session *s, char *reports)
 {
 	char *save = NULL;
 
-	for (char *line = strtok_r(reports, "\n", &save); line && s->nr_known < SIGNATURES_MAX; line = strtok_r(NULL, "\n", &save))
+	for (char *line = strtok_r(reports, "\n", &save); line && s->nr_known < SIGNATURES_MAX;
+	     line = strtok_r(NULL, "\n", &save))
 		s->known[s->nr_known++] = signature(line);
 }
 
-/* Nobody handles those: the process ends. */
+/* Classes of reports whose signal ends the process. */
 static bool is_fault(const char *class)
 {
-	static const char *const faults[] = { "null-ptr-deref", "wild-memory-access", "stack-overflow", "bad-jump", "write-to-read-only",
-	                                      "past-end-of-file", "misaligned-access", "privileged-instruction" };
+	static const char *const faults[] = { "null-ptr-deref",    "wild-memory-access",    "stack-overflow",
+		                              "bad-jump",          "write-to-read-only",    "past-end-of-file",
+		                              "misaligned-access", "privileged-instruction" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
 		if (strcmp(class, faults[i]) == 0)
@@ -266,7 +261,7 @@ static bool is_fault(const char *class)
 	return false;
 }
 
-/* The worst of the new reports; its title in `what`. */
+/* The worst of the new reports; `what` gets its title. */
 static enum verdict judge_reports(const struct session *s, char *reports, char *what, size_t size)
 {
 	enum verdict worst = GOOD;
@@ -292,7 +287,8 @@ static enum verdict judge_reports(const struct session *s, char *reports, char *
 
 static bool is_crash(int sig)
 {
-	return sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGABRT || sig == SIGTRAP || sig == SIGSYS;
+	return sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGABRT || sig == SIGTRAP ||
+	       sig == SIGSYS;
 }
 
 static enum verdict judge(const struct session *s, struct run *r, const struct run *plain, char *what, size_t size)
@@ -316,7 +312,7 @@ static enum verdict judge(const struct session *s, struct run *r, const struct r
 	return by_report;
 }
 
-/* ---- what is told ------------------------------------------------------------------------------------------------------------------ */
+/* ---- what is told ---------------------------------------------------------------------------- */
 
 static size_t parse_stack(const char *text, struct frame *frames, size_t max)
 {
@@ -341,7 +337,8 @@ static void print_frame(struct symbolizer *sym, const struct frame *f)
 {
 	const char *slash = strrchr(f->module, '/'), *base = slash ? slash + 1 : f->module;
 	size_t n = 0;
-	const struct report_symbol *s = symbolizer_lookup(sym, symbolizer_module(sym, f->module, NULL, 0), f->offset - 1, &n);
+	const struct report_symbol *s = symbolizer_lookup(sym, symbolizer_module(sym, f->module, NULL, 0),
+	                                                  f->offset - 1, &n);
 
 	if (!n || !s[n - 1].function) {
 		printf("    %s+0x%" PRIx64 "\n", base, f->offset);
@@ -362,7 +359,8 @@ static void print_failure(struct symbolizer *sym, const struct failure *f)
 	static struct frame frames[FRAMES_MAX];
 	size_t n = parse_stack(f->stack, frames, FRAMES_MAX);
 
-	printf("Allocation %lu (%zu bytes, %s): its failure %s: %s\n", f->nr, f->size, f->cache, verdict_text[f->verdict], f->what);
+	printf("Allocation %lu (%zu bytes, %s): its failure %s: %s\n", f->nr, f->size, f->cache,
+	       verdict_text[f->verdict], f->what);
 	if (f->times)
 		printf("  and so do %lu more from the same place, up to number %lu\n", f->times, f->last);
 	for (size_t i = 0; i < n; i++)
@@ -372,7 +370,7 @@ static void print_failure(struct symbolizer *sym, const struct failure *f)
 	printf("\n");
 }
 
-/* The line of the process that the program began as is the first. */
+/* The first line comes from the process that memsan started. */
 static struct failure *failure_read(const char *log, unsigned long nr, enum verdict verdict, const char *what)
 {
 	struct failure *f = tool_alloc(sizeof(*f));
@@ -414,12 +412,12 @@ static int summary(const struct session *s, unsigned long tried, unsigned exitco
 			print_failure(sym, f);
 	for (int v = CRASHES; v < NR_VERDICTS; v++)
 		bad += s->count[v];
-	printf("%lu allocations failed one by one: %lu crash, %lu corrupt memory, %lu leak, %lu hang (%lu places)\n", tried, s->count[CRASHES],
-	       s->count[CORRUPTS], s->count[LEAKS], s->count[HANGS], places);
+	printf("%lu allocations failed one by one: %lu crash, %lu corrupt memory, %lu leak, %lu hang (%lu places)\n",
+	       tried, s->count[CRASHES], s->count[CORRUPTS], s->count[LEAKS], s->count[HANGS], places);
 	return tool_finish_output(bad ? (int)exitcode : 0);
 }
 
-/* ---- all runs ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- all runs -------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupted;
 
@@ -429,7 +427,7 @@ static void on_interrupt(int sig)
 	interrupted = 1;
 }
 
-/* One after the other, until nothing failed.  How many did. */
+/* Tries one allocation after the other until nothing fails.  Returns how many failed. */
 static unsigned long run_all(struct session *s, const struct run *plain)
 {
 	char what[256];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/growth.c - memsan leak --growth: what is allocated, by the place that allocated it, at two moments side by side.
+/* tools/growth.c - memsan leak --growth: compares what is allocated at two moments, by the place that allocated it.
  *
- * A place is named by what survives a restart: module, build id and offset of each frame (in production mode, which has no stacks, by the
- * cache).  So two moments of a process, two core files, or a core file and a census that was saved last week can be compared.  A
- * saved census is a text file of JSON objects; all of a line from "cache" on is the place's name.
+ * A place has a name that survives a restart: module, build id and offset of each frame.  (Production mode has no
+ * stacks; there it is the cache.)  So two moments of a process can be compared, or two core files, or a core file and a
+ * census that was saved last week.  A saved census is a text file with a JSON object on each line; from "cache" on, the
+ * line is the place's name.
  */
 #include "config.h"
 
@@ -19,17 +20,22 @@
 #define LINE_MAX_BYTES (64u << 10)
 #define HEADER "{\"schema\":\"memsan-census/1\","
 
-struct place { char *name; uint64_t objects, bytes, objects_before, bytes_before; uint32_t stack; char cache[32]; };
+struct place {
+	char *name;
+	uint64_t objects, bytes, objects_before, bytes_before;
+	uint32_t stack;
+	char cache[32];
+};
 struct census {
-	const struct image *im;    /* NULL: it was read from a file */
+	const struct image *im; /* NULL: the census was read from a file */
 	struct place *places;
 	size_t nr, room;
-	uint32_t *table;           /* index + 1, by stack and cache */
+	uint32_t *table; /* hash table by stack and cache; holds index + 1 */
 	size_t table_size;
 	uint64_t objects, bytes;
 };
 
-/* ---- counting ---------------------------------------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static uint64_t hash_place(uint32_t stack, const char *cache)
 {
@@ -70,15 +76,17 @@ static struct place *place_add(struct census *c)
 
 static struct place *place_of(struct census *c, uint32_t stack, const char *cache)
 {
+	struct place *p;
+	size_t k;
+
 	if (2 * c->nr >= c->table_size)
 		table_grow(c);
-	size_t k = hash_place(stack, cache) & (c->table_size - 1);
-	for (; c->table[k]; k = (k + 1) & (c->table_size - 1)) {
-		struct place *p = &c->places[c->table[k] - 1];
+	for (k = hash_place(stack, cache) & (c->table_size - 1); c->table[k]; k = (k + 1) & (c->table_size - 1)) {
+		p = &c->places[c->table[k] - 1];
 		if (p->stack == stack && (stack || strcmp(p->cache, cache) == 0))
 			return p;
 	}
-	struct place *p = place_add(c);
+	p = place_add(c);
 	p->stack = stack;
 	snprintf(p->cache, sizeof(p->cache), "%s", cache);
 	c->table[k] = (uint32_t)c->nr;
@@ -112,7 +120,7 @@ static void count_outside(struct census *c)
 		count_in_place(c, &c->im->outside[i].object, c->im->outside[i].registered ? c->im->outside[i].object.cache : "fence");
 }
 
-/* ---- names that last ------------------------------------------------------------------------------------------------------------ */
+/* ---- names that last ------------------------------------------------------------------------- */
 
 static void put_frame(FILE *out, const struct image *im, uint64_t pc)
 {
@@ -133,7 +141,8 @@ static void put_frame(FILE *out, const struct image *im, uint64_t pc)
 	decode_json_string(out, text);
 }
 
-/* "cache":"malloc-64","stack":["prog+0x1234 0102030405060708", …]}: objects of one stack in several caches are one place. */
+/* The name "cache":"malloc-64","stack":["prog+0x1234 0102030405060708", …]}. Objects of one stack are one place,
+ * even in several caches. */
 static char *place_name(const struct image *im, const struct place *p)
 {
 	static uint64_t pcs[HANDLE_FRAMES_MAX];
@@ -179,23 +188,24 @@ struct census *census_take(struct image *im)
 	return c;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 bool census_save(const struct census *c, const char *path)
 {
 	FILE *f = fopen(path, "wxe");
 
 	if (!f) {
-		tool_say("%s cannot be written: %s", path, strerror(errno));
+		tool_say("cannot write %s: %s", path, strerror(errno));
 		return false;
 	}
 	fprintf(f, HEADER "\"pid\":%d,\"program\":", c->im->pid);
 	decode_json_string(f, c->im->comm);
 	fprintf(f, ",\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n", c->objects, c->bytes);
 	for (size_t i = 0; i < c->nr; i++)
-		fprintf(f, "{\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 ",%s\n", c->places[i].objects, c->places[i].bytes, c->places[i].name);
+		fprintf(f, "{\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 ",%s\n", c->places[i].objects,
+		        c->places[i].bytes, c->places[i].name);
 	if (fclose(f) != 0) {
-		tool_say("%s cannot be written: %s", path, strerror(errno));
+		tool_say("cannot write %s: %s", path, strerror(errno));
 		return false;
 	}
 	return true;
@@ -204,13 +214,14 @@ bool census_save(const struct census *c, const char *path)
 static bool read_line(struct census *c, char *line)
 {
 	uint64_t objects, bytes;
+	struct place *p;
 	int at = 0;
 
 	if (sscanf(line, "{\"objects\":%" SCNu64 ",\"bytes\":%" SCNu64 ",%n", &objects, &bytes, &at) != 2 || !at ||
 	    strncmp(line + at, "\"cache\":", 8) != 0 || line[strlen(line) - 1] != '\n')
 		return false;
 	line[strlen(line) - 1] = 0;
-	struct place *p = place_add(c);
+	p = place_add(c);
 	p->objects = objects;
 	p->bytes = bytes;
 	p->name = strdup(line + at);
@@ -229,7 +240,7 @@ struct census *census_read(const char *path)
 
 	memset(c, 0, sizeof(*c));
 	if (!f) {
-		tool_say("%s cannot be read: %s", path, strerror(errno));
+		tool_say("cannot read %s: %s", path, strerror(errno));
 		return NULL;
 	}
 	ok = fgets(line, LINE_MAX_BYTES, f) && strncmp(line, HEADER, strlen(HEADER)) == 0;
@@ -246,7 +257,7 @@ struct census *census_read(const char *path)
 	return ok ? c : NULL;
 }
 
-/* ---- side by side ----------------------------------------------------------------------------------------------------------------- */
+/* ---- side by side ---------------------------------------------------------------------------- */
 
 static int compare_name(const void *a, const void *b)
 {
@@ -279,7 +290,7 @@ static struct place **sort_places(const struct census *c)
 	return p;
 }
 
-/* Places of one name (a stack that the depot holds twice) are added up in the first of them. */
+/* Adds up places of the same name (a stack that the depot holds twice) in the first of them. */
 static size_t merge_places(struct place **p, size_t nr)
 {
 	size_t n = 0;
@@ -294,14 +305,16 @@ static size_t merge_places(struct place **p, size_t nr)
 	return n;
 }
 
-static void print_growth(const struct image *im, struct symbolizer *sym, const struct place *p, enum option_format format)
+static void print_growth(const struct image *im, struct symbolizer *sym, const struct place *p,
+                         enum option_format format)
 {
 	int64_t objects = (int64_t)(p->objects - p->objects_before);
 
 	if (format == FORMAT_JSON) {
-		printf("{\"schema\":\"memsan-growth/1\",\"bytes_grown\":%" PRId64 ",\"objects_grown\":%" PRId64 ",\"bytes_before\":%" PRIu64
-		       ",\"objects_before\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"objects\":%" PRIu64 ",", place_growth(p), objects, p->bytes_before,
-		       p->objects_before, p->bytes, p->objects);
+		printf("{\"schema\":\"memsan-growth/1\",\"bytes_grown\":%" PRId64 ",\"objects_grown\":%" PRId64
+		       ",\"bytes_before\":%" PRIu64 ",\"objects_before\":%" PRIu64 ",\"bytes\":%" PRIu64
+		       ",\"objects\":%" PRIu64 ",",
+		       place_growth(p), objects, p->bytes_before, p->objects_before, p->bytes, p->objects);
 		if (sym) {
 			char where[600];
 			image_name_stack(im, sym, p->stack, where, sizeof(where));
@@ -312,14 +325,16 @@ static void print_growth(const struct image *im, struct symbolizer *sym, const s
 		printf("%s\n", p->name);
 		return;
 	}
-	printf("grown by %" PRId64 " bytes, %" PRId64 " objects (%" PRIu64 " bytes in %" PRIu64 " objects before, %" PRIu64 " in %" PRIu64
-	       " now)%s%s\n", place_growth(p), objects, p->bytes_before, p->objects_before, p->bytes, p->objects,
+	printf("grown by %" PRId64 " bytes, %" PRId64 " objects (%" PRIu64 " bytes in %" PRIu64
+	       " objects before, %" PRIu64 " in %" PRIu64 " now)%s%s\n",
+	       place_growth(p), objects, p->bytes_before, p->objects_before, p->bytes, p->objects,
 	       p->stack ? ", allocated by:" : ", in the cache ", p->stack ? "" : p->cache);
 	if (p->stack)
 		image_print_stack(im, sym, "    ", p->stack);
 }
 
-int census_compare(const struct image *im, const struct census *before, const struct census *now, enum option_format format)
+int census_compare(const struct image *im, const struct census *before, const struct census *now,
+                   enum option_format format)
 {
 	struct place **old = sort_places(before), **new = sort_places(now);
 	size_t nr_old = merge_places(old, before->nr), nr_new = merge_places(new, now->nr), grown = 0;
@@ -337,8 +352,8 @@ int census_compare(const struct image *im, const struct census *before, const st
 		qsort(new, nr_new, sizeof(*new), compare_growth);
 	for (; grown < nr_new && place_growth(new[grown]) > 0; grown++)
 		print_growth(im, sym, new[grown], format);
-	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects before, %" PRIu64 " in %" PRIu64 " now; %zu place%s grew", before->bytes,
-	         before->objects, now->bytes, now->objects, grown, grown == 1 ? "" : "s");
+	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects before, %" PRIu64 " in %" PRIu64 " now; %zu place%s grew",
+	         before->bytes, before->objects, now->bytes, now->objects, grown, grown == 1 ? "" : "s");
 	free(old);
 	free(new);
 	return grown ? 1 : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/input.c - where logs come from: files, pipes, compressed files (by the system's own programs), files that grow. */
+/* tools/input.c - reads logs: files, pipes, compressed files (through the system's own programs), files that grow. */
 #include "config.h"
 
 #include "decode/decode.h"
@@ -15,15 +15,26 @@
 #include <unistd.h>
 
 #define BLOCK (256u << 10)
-#define IDLE_MS 1000                      /* so long a writer may take between two lines of a report that has no closing line */
+/* a writer may be silent for so long between two lines of a report that has no closing line */
+#define IDLE_MS 1000
 #define FOLLOW_MS 200
 
-struct packer { const char *magic; size_t len; const char *program; };
+struct packer {
+	const char *magic;
+	size_t len;
+	const char *program;
+};
 static const struct packer packers[] = {
-	{ "\x1f\x8b", 2, "gzip" }, { "BZh", 3, "bzip2" }, { "\xfd" "7zXZ", 5, "xz" }, { "\x28\xb5\x2f\xfd", 4, "zstd" }, { "\x04\x22\x4d\x18", 4, "lz4" },
+	{ "\x1f\x8b", 2, "gzip" },
+	{ "BZh", 3, "bzip2" },
+	{ "\xfd"
+	  "7zXZ",
+	  5, "xz" },
+	{ "\x28\xb5\x2f\xfd", 4, "zstd" },
+	{ "\x04\x22\x4d\x18", 4, "lz4" },
 };
 
-/* The program that unpacks what begins like this, or NULL. */
+/* The program that unpacks files with this beginning, or NULL. */
 static const char *packer_of(const char *head, size_t len)
 {
 	for (size_t i = 0; i < sizeof(packers) / sizeof(packers[0]); i++)
@@ -42,7 +53,8 @@ static void wait_for_input(int fd, const struct input_options *o)
 	}
 }
 
-/* A file that was rotated or cut begins again.  *quiet_ms: since there was something to read. */
+/* Waits a moment for more.  A file that was rotated or cut is read from its beginning. *quiet_ms counts since the
+ * last byte. */
 static void follow_wait(int fd, const struct input_options *o, unsigned *quiet_ms)
 {
 	struct stat st;
@@ -82,7 +94,8 @@ static bool read_all(struct decode_reader *reader, int fd, const struct input_op
 	return n == 0;
 }
 
-static bool read_packed(struct decode_reader *reader, int fd, const char *name, const char *program, const struct input_options *o)
+static bool read_packed(struct decode_reader *reader, int fd, const char *name, const char *program,
+                        const struct input_options *o)
 {
 	char *const argv[] = { (char *)program, (char *)"-dc", NULL };
 	pid_t pid;

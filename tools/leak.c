@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/leak.c - memsan leak: what can nothing reach any more, in a process that scans itself, or is only looked at, or in a core file.
- *
- * A process that is asked scans a copy of itself and leaves the result in its memory, where it is read from; the reports are made here.  Else
- * the engine and the roots' rules are those of the library (leak/); here the memory is read through an image, and the reports are
- * symbolized at once.
- *
- * A process that runs on changes while it is read.  So two scans are made, and an object counts only when both found it lost, the same
- * object at the same place (kmemleak's rule).  What only a register of a running thread holds is not seen.
- */
+/* tools/leak.c - memsan leak: which objects can nothing reach any more, in a process or in a core file?
+ * By default the process is asked: it scans a copy of itself and leaves the result in its memory, where memsan reads
+ * it; the reports are made here.  With --external and for core files, the scan runs here, with the library's marking
+ * engine and rules for roots (leak/).  It reads the memory through an image, and symbolizes reports at once.
+ * A running process changes while it is read.  So there are two scans, and an object counts as lost only when both
+ * found the same object lost at the same place (kmemleak's rule).  Pointers that exist only in a register of a
+ * running thread are not seen. */
 #include "config.h"
 
 #include "tools/tools_internal.h"
@@ -30,16 +28,16 @@ struct leak_job {
 	const char *suppressions;
 	const char *growth, *save, *why;
 	bool suggest, asked_growth;
-	uint64_t *lost;            /* of the first scan, sorted */
+	uint64_t *lost; /* the first scan's objects, sorted */
 	size_t nr_lost, room;
 	bool first;
 	struct ask_request ask;
 	struct leak_grouper grouper;
 	const struct leak_scan *scan;
-	uint64_t unseen;           /* image_unseen */
+	uint64_t unseen; /* image_unseen */
 };
 
-/* ---- scans ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- scans ----------------------------------------------------------------------------------- */
 
 static int compare_address(const void *a, const void *b)
 {
@@ -51,6 +49,7 @@ static int compare_address(const void *a, const void *b)
 static void visit(void *ctx, uint64_t addr, enum leak_class class)
 {
 	struct leak_job *j = ctx;
+	uint64_t *grown;
 
 	if (!j->first) {
 		if (j->nr_lost && !bsearch(&addr, j->lost, j->nr_lost, sizeof(addr), compare_address) && !j->image.file)
@@ -61,7 +60,7 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 	}
 	if (j->nr_lost == j->room) {
 		j->room = j->room ? j->room * 2 : 1024;
-		uint64_t *grown = realloc(j->lost, j->room * sizeof(*grown));
+		grown = realloc(j->lost, j->room * sizeof(*grown));
 		if (!grown) {
 			tool_say("out of memory");
 			exit(EXIT_USAGE);
@@ -87,7 +86,7 @@ static const char *scan_once(struct leak_job *j, struct leak_scan_stats *stats)
 	return NULL;
 }
 
-/* The process itself does it. */
+/* Asks the process to scan itself. */
 static const char *scan_by_asking(struct leak_job *j)
 {
 	struct ask_request r = { .command = LEAK_COMMAND_LOOK, .classes = j->classes };
@@ -101,11 +100,12 @@ static const char *scan_by_asking(struct leak_job *j)
 	if (!view_read(&j->image.view, j->grouper.groups, answer.result, sizeof(struct leak_groups)) ||
 	    j->grouper.groups->nr > LEAK_GROUPS_MAX)
 		return "the result cannot be read";
-	/* Modules that came since the image was made are in the result's stacks. */
+	/* The result's stacks may go through modules that were loaded after the image was made. */
 	why = image_open(&j->image, &j->choice);
 	tool_say("the process stood still for %.1f ms", (double)answer.pause_us / 1000);
 	if (answer.nr_silent)
-		tool_say("%u of %u threads did not stop; their stacks were scanned as a whole", answer.nr_silent, answer.nr_threads);
+		tool_say("%u of %u threads did not stop; their stacks were scanned as a whole", answer.nr_silent,
+		         answer.nr_threads);
 	return why;
 }
 
@@ -145,7 +145,7 @@ static bool scan(struct leak_job *j)
 	return !why;
 }
 
-/* ---- reports ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 static uint32_t put_string(struct report_record *r, const char *s)
 {
@@ -161,6 +161,8 @@ static uint32_t put_string(struct report_record *r, const char *s)
 
 static uint16_t put_module(struct report_record *r, const struct image_module *m)
 {
+	struct report_module *to;
+
 	if (!m)
 		return REPORT_NO_MODULE;
 	for (uint32_t i = 0; i < r->nr_modules; i++)
@@ -168,8 +170,10 @@ static uint16_t put_module(struct report_record *r, const struct image_module *m
 			return (uint16_t)i;
 	if (r->nr_modules == REPORT_MODULES)
 		return REPORT_NO_MODULE;
-	struct report_module *to = &r->modules[r->nr_modules];
-	*to = (struct report_module){ .start = m->start, .end = m->end, .bias = m->bias, .build_id_len = m->build_id_len };
+	to = &r->modules[r->nr_modules];
+	*to = (struct report_module){
+		.start = m->start, .end = m->end, .bias = m->bias, .build_id_len = m->build_id_len
+	};
 	memcpy(to->build_id, m->build_id, sizeof(to->build_id));
 	to->path = put_string(r, m->path);
 	return (uint16_t)r->nr_modules++;
@@ -194,7 +198,8 @@ static void put_stack(struct report_record *r, const struct image *im, const str
 	}
 }
 
-static void fill_record(struct report_record *r, const struct leak_job *j, const struct leak_group *g, uint32_t sequence)
+static void fill_record(struct report_record *r, const struct leak_job *j, const struct leak_group *g,
+                        uint32_t sequence)
 {
 	memset(r, 0, sizeof(*r));
 	r->magic = REPORT_MAGIC;
@@ -207,8 +212,9 @@ static void fill_record(struct report_record *r, const struct leak_job *j, const
 	r->pid = (uint32_t)j->image.pid;
 	r->tid = r->pid;
 	r->comm = put_string(r, j->image.comm);
-	/* Memory that is missing may point to it. */
-	r->leak_class = put_string(r, leak_class_name(j->unseen && g->class != LEAK_REACHABLE ? LEAK_POSSIBLE : g->class));
+	/* The missing memory may hold a pointer to the object. */
+	r->leak_class = put_string(r,
+	                           leak_class_name(j->unseen && g->class != LEAK_REACHABLE ? LEAK_POSSIBLE : g->class));
 	r->leak_count = g->count;
 	r->leak_bytes = g->bytes;
 	r->leak_held_count = g->held_count;
@@ -237,7 +243,7 @@ static struct suppressions *read_suppressions(const char *path)
 	FILE *f = fopen(path, "r");
 
 	if (!f || !s) {
-		tool_say("%s cannot be read: %s", path, strerror(errno));
+		tool_say("cannot read %s: %s", path, strerror(errno));
 		exit(EXIT_USAGE);
 	}
 	text[fread(text, 1, HELPER_RULES_MAX, f)] = 0;
@@ -247,17 +253,22 @@ static struct suppressions *read_suppressions(const char *path)
 	return s;
 }
 
-struct printed { uint32_t places, suppressed; char **rules; size_t nr_rules; };
+struct printed {
+	uint32_t places, suppressed;
+	char **rules;
+	size_t nr_rules;
+};
 
-/* Two places in one function have the same rule.  The name, which is the first line in the braces, is left out. */
+/* Two places in one function have the same rule.  The first line in the braces, which is the name, is not compared. */
 static bool suggested_before(struct printed *p, const char *rule)
 {
 	const char *body = strchr(rule + 2, '\n');
+	char **grown;
 
 	for (size_t i = 0; body && i < p->nr_rules; i++)
 		if (strcmp(p->rules[i], body) == 0)
 			return true;
-	char **grown = realloc(p->rules, (p->nr_rules + 1) * sizeof(*grown));
+	grown = realloc(p->rules, (p->nr_rules + 1) * sizeof(*grown));
 	if (grown && body) {
 		p->rules = grown;
 		grown[p->nr_rules++] = strdup(body);
@@ -265,8 +276,8 @@ static bool suggested_before(struct printed *p, const char *rule)
 	return false;
 }
 
-static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppressions *rules, const struct leak_group *g,
-                        struct printed *p)
+static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppressions *rules,
+                        const struct leak_group *g, struct printed *p)
 {
 	static struct report_record record;
 	static char text[REPORT_TEXT_MAX];
@@ -283,7 +294,8 @@ static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppr
 	if (j->suggest) {
 		size_t n = suppressions_suggest(&record, &symbols, p->places, text, sizeof(text));
 		if (!n)
-			printf("# no stack, no rule: %" PRIu64 " objects of the cache %s (check mode saves stacks)\n", g->count, g->cache);
+			printf("# no stack, no rule: %" PRIu64 " objects of the cache %s (check mode saves stacks)\n",
+			       g->count, g->cache);
 		else if (!suggested_before(p, text))
 			fputs(text, stdout);
 		return;
@@ -305,20 +317,23 @@ static int report(struct leak_job *j)
 	j->unseen = image_unseen(&j->image);
 	image_say_missing(&j->image);
 	if (j->unseen)
-		tool_say("%" PRIu64 " of them may hold pointers: what nothing else points to is only possibly lost", j->unseen);
+		tool_say("%" PRIu64
+		         " of them may hold pointers, so objects that nothing else points to are only possibly lost",
+		         j->unseen);
 	for (uint32_t i = 0; sym && i < g->nr; i++)
 		if (j->classes >> g->groups[g->order[i]].class & 1)
 			print_group(j, sym, rules, &g->groups[g->order[i]], &p);
 	if (rules)
 		suppressions_summary(rules, say_line, NULL);
-	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects %s, %" PRIu64 " in %" PRIu64 " held by them, %" PRIu64 " in %" PRIu64
-	         " possibly; %u places reported, %u suppressed",
-	         g->bytes[LEAK_DIRECT], g->counts[LEAK_DIRECT], j->unseen ? "not reached" : "lost", g->bytes[LEAK_INDIRECT], g->counts[LEAK_INDIRECT], g->bytes[LEAK_POSSIBLE],
-	         g->counts[LEAK_POSSIBLE], p.places, p.suppressed);
+	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects %s, %" PRIu64 " in %" PRIu64 " held by them, %" PRIu64
+	         " in %" PRIu64 " possibly; %u places reported, %u suppressed",
+	         g->bytes[LEAK_DIRECT], g->counts[LEAK_DIRECT], j->unseen ? "not reached" : "lost",
+	         g->bytes[LEAK_INDIRECT], g->counts[LEAK_INDIRECT], g->bytes[LEAK_POSSIBLE], g->counts[LEAK_POSSIBLE],
+	         p.places, p.suppressed);
 	return tool_finish_output(p.places ? 1 : 0);
 }
 
-/* ---- growth --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- growth ---------------------------------------------------------------------------------- */
 
 static bool is_elf(const char *path)
 {
@@ -331,7 +346,7 @@ static bool is_elf(const char *path)
 	return elf;
 }
 
-/* The process now; an earlier core file; or what --save wrote. */
+/* The census to compare with: of the process now, of an earlier core file, or the one that --save wrote. */
 static struct census *census_before(struct leak_job *j, const char *what, double seconds)
 {
 	static struct image before;
@@ -362,7 +377,8 @@ static int growth(struct leak_job *j)
 	if (j->growth && (*end || end == j->growth || seconds <= 0 || seconds > 1e8))
 		seconds = 0;
 	if (seconds > 0 && j->choice.core)
-		return tool_usage_error("leak", "a core file does not change: --growth=FILE compares it with an earlier one");
+		return tool_usage_error("leak",
+		                        "a core file does not change; compare it with an earlier one: --growth=FILE");
 	if (j->growth && !(before = census_before(j, j->growth, seconds)))
 		return EXIT_USAGE;
 	if (!image_open_choice(&j->image, &j->choice))
@@ -373,21 +389,21 @@ static int growth(struct leak_job *j)
 	return tool_finish_output(before ? census_compare(&j->image, before, now, j->format) : 0);
 }
 
-/* ---- why ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- why ------------------------------------------------------------------------------------- */
 
 static int why_alive(struct leak_job *j)
 {
 	uint64_t addr;
 
 	if (!tool_address(j->why, &addr))
-		return tool_usage_error("leak", "'%s' is no address", j->why);
+		return tool_usage_error("leak", "'%s' is not an address", j->why);
 	if (!image_open_choice(&j->image, &j->choice))
 		return EXIT_USAGE;
 	image_find_thread_pointers(&j->image);
 	return tool_finish_output(leak_why(&j->image, addr, j->format));
 }
 
-/* ---- the command ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static bool take_option(struct leak_job *j, const char *arg)
 {
@@ -419,7 +435,8 @@ static bool take_option(struct leak_job *j, const char *arg)
 static int command(struct leak_job *j)
 {
 	if (j->choice.core || (j->choice.external && !j->ask.dump))
-		return tool_usage_error("leak", "a command is for a process that can answer");
+		return tool_usage_error("leak",
+		                        "--command needs a running process that answers: --pid without --external");
 	if (!image_open_choice(&j->image, &j->choice))
 		return EXIT_USAGE;
 	if (!j->ask.dump)
@@ -440,13 +457,15 @@ static int leak_main(int argc, char **argv)
 		if (strcmp(argv[i], "--why") == 0 && i + 1 < argc)
 			job.why = argv[++i];
 		else if (strcmp(argv[i], "--growth") == 0 && (job.asked_growth = true))
-			job.growth = i + 1 < argc && argv[i + 1][0] != '-' ? argv[++i] : job.choice.core ? job.choice.earlier : GROWTH_SECONDS;
+			job.growth = i + 1 < argc && argv[i + 1][0] != '-' ? argv[++i]
+			             : job.choice.core                     ? job.choice.earlier
+			                                                   : GROWTH_SECONDS;
 		else if (!take_option(&job, argv[i]))
-			return tool_usage_error("leak", "'%s' is not understood", argv[i]);
+			return tool_usage_error("leak", "unknown argument '%s'", argv[i]);
 	if (job.asked_growth && !job.growth)
-		return tool_usage_error("leak", "--growth wants an earlier core file, or a file that --save wrote");
+		return tool_usage_error("leak", "--growth needs an earlier core file, or a file that --save wrote");
 	if (job.choice.earlier && job.growth != job.choice.earlier)
-		return tool_usage_error("leak", "one core file, or two with --growth");
+		return tool_usage_error("leak", "more than one core file needs --growth; two are allowed");
 	if (job.ask.command || job.ask.dump)
 		return command(&job);
 	if (job.why)

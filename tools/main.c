@@ -17,11 +17,8 @@ static const struct tool_command *const commands[] = {
 	&command_describe, /* what is at this address? */
 	&command_slabinfo, /* the caches of a process or a core file */
 	&command_slabtop,  /* the same, refreshed */
-	&command_buddyinfo,
-	&command_vmallocinfo,
-	&command_alloc_traces, /* who allocated, who freed */
-	&command_free_traces,
-	&command_kernel,   /* the kernel's own detectors in QEMU */
+	&command_buddyinfo,   &command_vmallocinfo, &command_alloc_traces, /* who allocated, who freed */
+	&command_free_traces, &command_kernel,                             /* the kernel's own detectors in QEMU */
 };
 enum { NR_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -33,7 +30,8 @@ static void print_help(FILE *out)
 	      "writes, use after free, double and invalid frees, leaks and crashes, each reported\n"
 	      "with function, file and line.\n"
 	      "\n"
-	      "Commands:\n", out);
+	      "Commands:\n",
+	      out);
 	for (size_t i = 0; i < NR_COMMANDS; i++)
 		fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("  help         explain a command: memsan help COMMAND\n"
@@ -43,7 +41,8 @@ static void print_help(FILE *out)
 	      "\n"
 	      "Start with: memsan run ./prog\n"
 	      "Manual pages: memsan(1), memsan-run(1), memsan-leak(1), memsan-kernel(1),\n"
-	      "  memsan-options(7), memsan-reports(7)\n", out);
+	      "  memsan-options(7), memsan-reports(7)\n",
+	      out);
 }
 
 static const struct tool_command *find_command(const char *name)
@@ -103,7 +102,7 @@ int main(int argc, char **argv)
 	command = find_command(name);
 	if (!command)
 		return unknown_command(name);
-	/* Every command has the same --help, wherever its own arguments end. */
+	/* --help works the same in every command, whatever arguments the command takes. */
 	if (argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"))) {
 		fputs(command->help, stdout);
 		return tool_finish_output(0);

@@ -70,10 +70,12 @@ void options_print_json(FILE *out)
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *o = &option_table[i];
 
-		fprintf(out, "%s\n{\"name\":\"%s\",\"type\":\"%s\",\"default\":", i ? "," : "", o->name, types[o->type]);
+		fprintf(out, "%s\n{\"name\":\"%s\",\"type\":\"%s\",\"default\":", i ? "," : "", o->name,
+		        types[o->type]);
 		decode_json_string(out, o->default_text);
 		if (o->type == OPTION_TYPE_UINT)
-			fprintf(out, ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 ",\"unit\":\"%s\"", o->min, o->max, o->unit);
+			fprintf(out, ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 ",\"unit\":\"%s\"", o->min, o->max,
+			        o->unit);
 		if (o->type == OPTION_TYPE_ENUM)
 			print_json_choices(out, o->choices);
 		fputs(",\"help\":", out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/output.c - records to standard output in the form that --format names; which records are not wanted at all. */
+/* tools/output.c - prints records in the form that --format names; leaves out those that rules suppress. */
 #include "config.h"
 
 #include "decode/decode.h"
@@ -11,9 +11,12 @@
 #include <unistd.h>
 
 enum format { OUT_TEXT, OUT_SHORT, OUT_JSON, OUT_SARIF, OUT_JUNIT, OUT_HTML, OUT_GITHUB, OUT_GITLAB, OUT_NR };
-static const char *const format_names[OUT_NR] = { "text", "short", "json", "sarif", "junit", "html", "github", "gitlab" };
+static const char *const format_names[OUT_NR] = {
+	"text", "short", "json", "sarif", "junit", "html", "github", "gitlab"
+};
 static const enum decode_document documents[OUT_NR] = {
-	[OUT_SARIF] = DECODE_SARIF, [OUT_JUNIT] = DECODE_JUNIT, [OUT_HTML] = DECODE_HTML, [OUT_GITHUB] = DECODE_GITHUB, [OUT_GITLAB] = DECODE_GITLAB,
+	[OUT_SARIF] = DECODE_SARIF,   [OUT_JUNIT] = DECODE_JUNIT,   [OUT_HTML] = DECODE_HTML,
+	[OUT_GITHUB] = DECODE_GITHUB, [OUT_GITLAB] = DECODE_GITLAB,
 };
 
 void output_init(struct output *o, const char *format)
@@ -38,7 +41,7 @@ static void tell(void *ctx, const char *line)
 	tool_say("%s: %s", (const char *)ctx, line);
 }
 
-/* The rules of a file; false: it cannot be read. */
+/* Reads the rules of a file; false: it cannot be read. */
 bool output_suppressions(struct output *o, const char *path)
 {
 	FILE *in = fopen(path, "re");
@@ -83,10 +86,18 @@ void output_put(struct output *o, const struct decode_record *r)
 	struct decode_text_options text = { .colour = o->colour, .source = o->source };
 
 	switch (o->format) {
-	case OUT_SHORT: decode_short_write(stdout, r, &text); break;
-	case OUT_JSON: decode_json_write(stdout, r); break;
-	case OUT_TEXT: decode_text_write(stdout, r, &text); break;
-	default: decode_writer_put(o->writer, r); break;
+	case OUT_SHORT:
+		decode_short_write(stdout, r, &text);
+		break;
+	case OUT_JSON:
+		decode_json_write(stdout, r);
+		break;
+	case OUT_TEXT:
+		decode_text_write(stdout, r, &text);
+		break;
+	default:
+		decode_writer_put(o->writer, r);
+		break;
 	}
 	tool_check_output();
 }

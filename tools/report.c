@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/report.c - memsan report: many reports of many runs, each bug once; what is new since a baseline; what comes most often. */
+/* tools/report.c - memsan report: merges the reports of many runs into one for each bug; shows the bugs that are new
+ * since a baseline, or the most frequent ones. */
 #include "config.h"
 
 #include "decode/decode.h"
@@ -14,7 +15,7 @@
 
 struct report {
 	struct output out;
-	struct decode_merge *merge;          /* that records go to */
+	struct decode_merge *merge; /* collects the records */
 	uint64_t top;
 };
 
@@ -27,7 +28,8 @@ static void take_record(void *ctx, struct decode_record *r)
 	decode_record_free(r);
 }
 
-/* All records of some logs; NULL: it cannot be done, and that was said.  *bad is set when a file could not be read. */
+/* Collects all records of some logs.  NULL: that failed, and a line was printed. *bad is set when a file could not be
+ * read. */
 static struct decode_merge *gather(struct report *p, char **names, size_t nr, bool *bad)
 {
 	struct decode_reader *reader = decode_reader_create(take_record, p);
@@ -36,7 +38,7 @@ static struct decode_merge *gather(struct report *p, char **names, size_t nr, bo
 
 	p->merge = decode_merge_create();
 	if (!reader || !p->merge) {
-		tool_say("cannot begin: %s", strerror(errno));
+		tool_say("cannot create temporary files: %s", strerror(errno));
 		return NULL;
 	}
 	if (!nr) {
@@ -48,7 +50,7 @@ static struct decode_merge *gather(struct report *p, char **names, size_t nr, bo
 	decode_reader_destroy(reader);
 	if (decode_merge_finish(p->merge))
 		return p->merge;
-	tool_say("a temporary file cannot be written: %s", strerror(errno));
+	tool_say("cannot write a temporary file: %s", strerror(errno));
 	decode_merge_destroy(p->merge);
 	return NULL;
 }
@@ -69,7 +71,7 @@ static int finish(struct report *p, int status)
 	return tool_finish_output(0) ? EXIT_USAGE : status;
 }
 
-/* ---- merge ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- merge ----------------------------------------------------------------------------------- */
 
 static int merge_main(struct report *p, char **names, size_t nr)
 {
@@ -86,7 +88,7 @@ static int merge_main(struct report *p, char **names, size_t nr)
 	return finish(p, bad ? EXIT_USAGE : 0);
 }
 
-/* ---- diff -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- diff ------------------------------------------------------------------------------------ */
 
 static void put_gone(struct decode_merge *m, const struct decode_bug *bug)
 {
@@ -97,7 +99,7 @@ static void put_gone(struct decode_merge *m, const struct decode_bug *bug)
 	decode_record_free(r);
 }
 
-/* Both in order of signature: what only the second has is new. */
+/* Both lists are in order of signatures; a bug that only the second list has is new. */
 static int diff_main(struct report *p, char **names, size_t nr)
 {
 	struct decode_merge *old, *new;
@@ -106,7 +108,7 @@ static int diff_main(struct report *p, char **names, size_t nr)
 	uint64_t fresh = 0, gone = 0, both = 0;
 
 	if (nr < 2)
-		return tool_usage_error("report", "diff wants a baseline and at least one file");
+		return tool_usage_error("report", "diff needs a baseline and at least one more file");
 	old = gather(p, names, 1, &bad);
 	new = old ? gather(p, names + 1, nr - 1, &bad) : NULL;
 	if (!new || !output_begin(&p->out))
@@ -135,7 +137,7 @@ static int diff_main(struct report *p, char **names, size_t nr)
 	return finish(p, bad ? EXIT_USAGE : fresh != 0);
 }
 
-/* ---- top --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- top ------------------------------------------------------------------------------------- */
 
 static int bug_order(const void *a, const void *b)
 {
@@ -146,7 +148,7 @@ static int bug_order(const void *a, const void *b)
 	return x->signature < y->signature ? -1 : x->signature > y->signature;
 }
 
-/* The `top` most frequent: twice as many are collected, then the lesser half is dropped. */
+/* Collects the `top` most frequent bugs: up to twice as many, of which the rarer half is dropped. */
 static size_t collect_top(struct report *p, struct decode_merge *m, struct decode_bug *bugs)
 {
 	size_t n = 0;
@@ -179,7 +181,7 @@ static int top_main(struct report *p, char **names, size_t nr)
 	return finish(p, bad ? EXIT_USAGE : 0);
 }
 
-/* ---- the command --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
 {
@@ -199,7 +201,7 @@ static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
 				return EXIT_USAGE;
 		} else if ((value = tool_option_value("-n", argv, argc, &i)) != NULL) {
 			if (!tool_number(value, 1, TOP_MAX, &p->top))
-				return tool_usage_error("report", "'%s' is no number of reports", value);
+				return tool_usage_error("report", "'%s' is not a number of reports", value);
 		} else {
 			return tool_usage_error("report", "unknown option '%s'", argv[i]);
 		}
@@ -209,8 +211,13 @@ static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
 
 static int report_main(int argc, char **argv)
 {
-	static const struct { const char *name, *format; int (*main)(struct report *, char **, size_t); } verbs[] = {
-		{ "merge", "json", merge_main }, { "diff", "short", diff_main }, { "top", "short", top_main },
+	static const struct {
+		const char *name, *format;
+		int (*main)(struct report *, char **, size_t);
+	} verbs[] = {
+		{ "merge", "json", merge_main },
+		{ "diff", "short", diff_main },
+		{ "top", "short", top_main },
 	};
 	struct report p = { .top = 10 };
 	size_t nr = 0;
@@ -224,8 +231,8 @@ static int report_main(int argc, char **argv)
 		return status ? status : verbs[i].main(&p, argv, nr);
 	}
 	if (argc > 1)
-		return tool_usage_error("report", "there is no 'report %s'", argv[1]);
-	return tool_usage_error("report", "merge, diff or top?");
+		return tool_usage_error("report", "unknown action '%s'", argv[1]);
+	return tool_usage_error("report", "merge, diff or top is missing");
 }
 
 const struct tool_command command_report = {

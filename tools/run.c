@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/run.c - memsan run: turns its command line into LD_PRELOAD and MEMSAN_OPTIONS and starts the program.
- *
- * Whatever is wrong with an option is one line, and the program runs all the same, without that option: the descendants would each
- * complain again, so only what was found good is passed on.  Only a command line that cannot be understood, or a report file that cannot
- * be made, stops the run, before it starts.
- */
+/* tools/run.c - memsan run: turns its command line into LD_PRELOAD and MEMSAN_OPTIONS, and starts the program.
+ * A mistake in an option costs one line, and the program runs without that option.  Only valid options are passed on,
+ * since every descendant would report the mistake again.  The program is not started when the command line cannot be
+ * understood or the report file cannot be made. */
 #include "config.h"
 
 #include "lib/lib.h"
@@ -21,12 +19,12 @@
 #define LIBRARY_NAME "libmemsan.so"
 #define EARLY_NAME "libmemsan-early.so"
 
-/* What the command line asked for. */
+/* What the command line wants. */
 struct run_plan {
 	char **program;
-	const char *report;          /* --report, or NULL */
-	struct memsan_options set;   /* environment, then command line */
-	char *text;                  /* the same as MEMSAN_OPTIONS will have it, "" or "a=b:c=d" */
+	const char *report;        /* --report, or NULL */
+	struct memsan_options set; /* the environment's options, then the command line's */
+	char *text;                /* `set` as MEMSAN_OPTIONS will have it: "" or "a=b:c=d" */
 	bool list_options;
 	bool fail_each;
 };
@@ -37,7 +35,7 @@ static void complain(void *ctx, const char *line)
 	tool_say("%s", line);
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static void plan_append(struct run_plan *plan, const char *item, size_t len)
 {
@@ -47,20 +45,21 @@ static void plan_append(struct run_plan *plan, const char *item, size_t len)
 	plan->text = joined;
 }
 
-/* The one option with a grammar of its own.  A mistake in it is told and undone. */
+/* slab_debug alone has a grammar of its own.  A mistake in it is reported, and the option is not set. */
 static bool plan_slab_debug_good(struct run_plan *plan)
 {
 	const char *bad = slab_debug_check(plan->set.slab_debug);
 
 	if (!bad)
 		return true;
-	tool_say("bad value in slab_debug=%s: '%s' is not a list of the letters FZPUT (or -) and perhaps ',' and names of caches",
+	tool_say("bad value in slab_debug=%s: '%s' is not a list of the letters FZPUT (or -) and perhaps ',' and names "
+	         "of caches",
 	         plan->set.slab_debug, bad);
 	plan->set.slab_debug[0] = '\0';
 	return false;
 }
 
-/* What the environment already says, item by item, so that a mistake costs only itself. */
+/* Reads the environment's options one by one, so that a mistake spoils only the option that it is in. */
 static void plan_take_environment(struct run_plan *plan)
 {
 	const char *text = getenv("MEMSAN_OPTIONS");
@@ -77,7 +76,7 @@ static void plan_take_environment(struct run_plan *plan)
 	}
 }
 
-/* One option of the command line.  Quotes are ours to add: the shell has taken the user's away. */
+/* Sets an option of the command line.  Adds quotes where the value needs them: the shell has removed the user's. */
 static void plan_set(struct run_plan *plan, const char *name, size_t name_len, const char *value)
 {
 	char quote = strchr(value, '\'') ? '"' : '\'';
@@ -85,11 +84,14 @@ static void plan_set(struct run_plan *plan, const char *name, size_t name_len, c
 	char *item;
 
 	if (needs_quotes && strchr(value, quote)) {
-		tool_say("the value of '%.*s' holds a colon and both kinds of quotes, which MEMSAN_OPTIONS cannot say; left out",
+		tool_say("the value of '%.*s' holds a colon and both kinds of quotes, which MEMSAN_OPTIONS cannot "
+		         "express; "
+		         "left out",
 		         (int)name_len, name);
 		return;
 	}
-	if (!options_set_one(&plan->set, name, name_len, value, strlen(value), complain, NULL) || !plan_slab_debug_good(plan))
+	if (!options_set_one(&plan->set, name, name_len, value, strlen(value), complain, NULL) ||
+	    !plan_slab_debug_good(plan))
 		return;
 	if (needs_quotes)
 		item = tool_format("%.*s=%c%s%c", (int)name_len, name, quote, value, quote);
@@ -109,7 +111,8 @@ static bool option_begins(const char *text)
 	return false;
 }
 
-/* name=value, or several as MEMSAN_OPTIONS has them.  A colon that no option's name follows belongs to the value. */
+/* Sets name=value, or several of them as in MEMSAN_OPTIONS.  A colon belongs to the value unless the name of an
+ * option follows. */
 static void plan_set_pair(struct run_plan *plan, const char *pair)
 {
 	const char *equals = strchr(pair, '='), *end = equals;
@@ -129,7 +132,7 @@ static void plan_set_pair(struct run_plan *plan, const char *pair)
 		plan_set_pair(plan, end + 1);
 }
 
-/* ---- the command line ------------------------------------------------------------------------------------------------ */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 enum { OPT_MODE = 256, OPT_REPORT, OPT_FORMAT, OPT_HELP_OPTIONS, OPT_FAIL_EACH };
 static const struct option long_options[] = {
@@ -162,7 +165,7 @@ static int unknown_option(const char *arg)
 	return tool_usage_error("run", "unknown option '%s'", arg);
 }
 
-/* 0, or the exit status of a usage error. */
+/* Returns 0, or the exit status of a usage error. */
 static int plan_read_arguments(struct run_plan *plan, int argc, char **argv)
 {
 	int c;
@@ -205,7 +208,7 @@ static int plan_read_arguments(struct run_plan *plan, int argc, char **argv)
 	}
 }
 
-/* Made here once, because the program and its children may each have another working directory. */
+/* Makes the file here, once, because the program and its children may have other working directories. */
 static bool plan_make_report_file(struct run_plan *plan)
 {
 	char *cwd = plan->report[0] == '/' ? NULL : getcwd(NULL, 0);
@@ -225,16 +228,16 @@ static bool plan_make_report_file(struct run_plan *plan)
 		return false;
 	}
 	close(fd);
-	real = realpath(path, NULL);         /* the runtime does not follow a symbolic link */
+	real = realpath(path, NULL); /* the runtime does not follow symbolic links */
 	plan_set(plan, "report_file", strlen("report_file"), real ? real : path);
 	free(real);
 	free(path);
 	return true;
 }
 
-/* ---- the library ----------------------------------------------------------------------------------------------------- */
+/* ---- the library ----------------------------------------------------------------------------- */
 
-/* The way from one absolute folder to another, as "../lib": what they share is left out. */
+/* The relative path from one absolute folder to another, as "../lib", without the part that they share. */
 static char *relative_way(const char *from, const char *to)
 {
 	size_t shared = 0;
@@ -259,8 +262,8 @@ static char *relative_way(const char *from, const char *to)
 	return longer;
 }
 
-/* A file that belongs to the command in `dir`: a build folder has it in its folder `built`; an installation, whose folder for it is `installed`, may
- * have been moved as a whole.  NULL: it is not there. */
+/* A file that belongs to the command in `dir`. In a build folder, it lies in the folder `built`. In an installation,
+ * it lies in the folder `installed`, but the installation may have been moved as a whole.  NULL: it is not there. */
 static char *file_beside(const char *dir, const char *built, const char *installed, const char *name)
 {
 	char *mark = tool_format("%s/libmemsan.la", dir);
@@ -274,7 +277,7 @@ static char *file_beside(const char *dir, const char *built, const char *install
 	return whole;
 }
 
-/* Beside the command, else where it was configured to be; NULL when it is in neither place. */
+/* Finds a file beside the command, else where configure put it; NULL: it is in neither place. */
 static char *find_file(const char *built, const char *installed, const char *name)
 {
 	char dir[4096], *path, *found = NULL;
@@ -293,7 +296,7 @@ static char *find_file(const char *built, const char *installed, const char *nam
 	return found;
 }
 
-/* A static program was not loaded from beside its helper. */
+/* A static program has no helper beside its library, so it is told where the helper is. */
 static void plan_set_symbolizer(struct run_plan *plan)
 {
 	char *helper = plan->set.symbolizer[0] ? NULL : find_file(".", MEMSAN_LIBEXECDIR, "memsan-symbolize");
@@ -303,7 +306,7 @@ static void plan_set_symbolizer(struct run_plan *plan)
 	free(helper);
 }
 
-/* In front of what is there, unless it is there already. */
+/* Puts the library in front of LD_PRELOAD, unless it is in there already. */
 static void preload_library(const char *library)
 {
 	const char *old = getenv("LD_PRELOAD");
@@ -322,7 +325,8 @@ static void preload_library(const char *library)
 	free(joined);
 }
 
-/* The library that ld.so loads before it relocates anything lies beside the other.  Only for programs with libraries that may be instrumented. */
+/* The library that ld.so loads before it relocates anything lies beside libmemsan.  It is used only for programs with
+ * libraries that may be instrumented. */
 static void audit_early(const char *library, const struct target *target)
 {
 	char *early, *joined;
@@ -338,7 +342,7 @@ static void audit_early(const char *library, const struct target *target)
 	free(early);
 }
 
-/* Puts library and options into this process's environment, for the program to inherit.  False: the library is missing. */
+/* Puts library and options into the environment that the program inherits.  False: the library is missing. */
 static bool plan_prepare_environment(struct run_plan *plan, const struct target *target)
 {
 	char *library = find_file(".libs", MEMSAN_LIBDIR, LIBRARY_NAME);
@@ -348,7 +352,8 @@ static bool plan_prepare_environment(struct run_plan *plan, const struct target 
 		return false;
 	}
 	if (strpbrk(library, " :$")) {
-		tool_say("the library's path, '%s', holds a space, colon or dollar sign, which LD_PRELOAD cannot carry", library);
+		tool_say("the library's path, '%s', holds a space, colon or dollar sign, which LD_PRELOAD cannot carry",
+		         library);
 		free(library);
 		return false;
 	}
@@ -359,7 +364,7 @@ static bool plan_prepare_environment(struct run_plan *plan, const struct target 
 	return true;
 }
 
-/* ---- all together ------------------------------------------------------------------------------------------------------- */
+/* ---- all together ---------------------------------------------------------------------------- */
 
 static int plan_execute(struct run_plan *plan)
 {
@@ -368,13 +373,15 @@ static int plan_execute(struct run_plan *plan)
 
 	target_inspect(plan->program[0], &target);
 	if (target.kind == TARGET_SANITIZED)
-		tool_say("%s: %s, so memsan stands aside", target.file, target.reason);
+		tool_say("%s: %s, so memsan is not loaded into it", target.file, target.reason);
 	else if (target.kind == TARGET_BLIND)
-		tool_say("%s: %s, so memsan cannot see into it", target.file, target.reason);
+		tool_say("%s: %s, so memsan cannot check it", target.file, target.reason);
 	if (plan->fail_each && target.kind != TARGET_PRELOADABLE)
 		return EXIT_CANNOT_RUN;
 	if (plan->fail_each)
-		return plan_prepare_environment(plan, &target) ? fail_each_run(plan->program, plan->text, (unsigned)plan->set.exitcode) : EXIT_USAGE;
+		return plan_prepare_environment(plan, &target)
+		               ? fail_each_run(plan->program, plan->text, (unsigned)plan->set.exitcode)
+		               : EXIT_USAGE;
 	if (target.holds_memsan)
 		plan_set_symbolizer(plan);
 	supervisor_init(&supervisor);
@@ -387,7 +394,7 @@ static int plan_execute(struct run_plan *plan)
 
 static int run_main(int argc, char **argv)
 {
-	static struct run_plan plan;       /* options are some kilobytes */
+	static struct run_plan plan; /* static, because the options take some kilobytes */
 	int status;
 
 	options_set_defaults(&plan.set);
@@ -398,7 +405,7 @@ static int run_main(int argc, char **argv)
 		options_print_text(stdout);
 		status = tool_finish_output(0);
 	} else if (!status && !plan.program[0]) {
-		status = tool_usage_error("run", "which program? Usage: memsan run [OPTIONS] [--] PROG [ARGS…]");
+		status = tool_usage_error("run", "PROG is missing. Usage: memsan run [OPTIONS] [--] PROG [ARGS…]");
 	} else if (!status && plan.report && !plan_make_report_file(&plan)) {
 		status = EXIT_USAGE;
 	} else if (!status) {

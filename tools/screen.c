@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/screen.c - a screen that is drawn again and again, and keys that are read one by one, for memsan slabtop. */
+/* tools/screen.c - the terminal of memsan slabtop: draws a screen again and again, reads single keys. */
 #include "config.h"
 
 #include "tools/tools.h"
@@ -13,10 +13,11 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* The terminal is left as it was found, also when a signal ends the program: the handlers below only note it, and poll returns. */
+/* The terminal is left as it was found, also when a signal ends the program.  So the signal handlers only set a flag,
+ * and poll returns. */
 static struct termios found;
-static bool has_keys;             /* standard input is a terminal, and ours */
-static volatile sig_atomic_t stop; /* the signal that asks for the end */
+static bool has_keys;              /* standard input is a terminal, and memsan is in its foreground */
+static volatile sig_atomic_t stop; /* the signal that ends the program; 0: none yet */
 
 static void on_signal(int sig)
 {
@@ -41,7 +42,7 @@ void screen_start(void)
 
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaction(signals[i], &act, NULL);
-	/* In the background the terminal's settings are another's. */
+	/* in the background, the settings of the terminal belong to another program */
 	has_keys = isatty(0) && tcgetpgrp(0) == getpgrp() && tcgetattr(0, &found) == 0;
 	if (has_keys)
 		take_keys();
@@ -72,7 +73,7 @@ void screen_draw(const char *text)
 	for (size_t row = 0; row < rows && *text; row++) {
 		size_t len = strcspn(text, "\n");
 
-		/* The last one without a line break, so that nothing scrolls. */
+		/* no newline behind the last line, so that nothing scrolls */
 		printf("%s%.*s", row ? "\n" : "", (int)(len < columns ? len : columns), text);
 		text += len + (text[len] == '\n');
 	}
@@ -91,9 +92,9 @@ int screen_key(double seconds)
 	if (stop)
 		return SCREEN_END;
 	if (n < 0 && errno == EINTR && has_keys)
-		take_keys(); /* it may have been stopped and continued by a shell that set its own */
+		take_keys(); /* a shell may have stopped and continued memsan, and set its own mode */
 	if (n <= 0)
 		return 0;
-	/* A terminal that is gone gives no more keys. */
+	/* a terminal that is gone sends no more keys */
 	return read(0, &key, 1) == 1 ? key : SCREEN_END;
 }

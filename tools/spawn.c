@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/spawn.c - helper programs of the memsan command: started, read, waited for.
- *
- * Programs under test are started elsewhere, since each needs steps of its own between fork and exec: supervise.c, fail_each.c.
- */
+/* tools/spawn.c - starts the memsan command's helper programs and waits for them.
+ * Programs under test are started elsewhere (supervise.c, fail_each.c), because each of these starts takes other
+ * steps between fork and exec. */
 #include "config.h"
 
 #include "tools/tools.h"
@@ -21,7 +20,8 @@ extern char **environ;
 
 static _Noreturn void become(char *const argv[], int in_fd, int out_fd, pid_t parent, bool shell)
 {
-	/* In a group of its own, a ^C of the terminal reaches memsan alone, which ends the group.  A shell stays in memsan's group. */
+	/* With a process group of its own for the child, ^C at the terminal reaches only memsan, which then ends
+	 * that group.  A shell stays in memsan's group. */
 	if (!shell)
 		setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -50,7 +50,7 @@ pid_t spawn_program(char *const argv[], int in_fd, int out_fd)
 	else if (pid == 0)
 		become(argv, in_fd, out_fd, parent, shell);
 	else if (!shell)
-		setpgid(pid, pid); /* parent and child both call it, because either may be first */
+		setpgid(pid, pid); /* parent and child both call setpgid, since either may be first */
 	return pid;
 }
 
@@ -82,32 +82,4 @@ int spawn_wait(pid_t pid)
 		if (errno != EINTR)
 			return -1;
 	return status;
-}
-
-char *spawn_read_all(int fd, size_t *len)
-{
-	size_t size = 4096, n = 0;
-	char *text = tool_alloc(size);
-
-	for (;;) {
-		ssize_t got = read(fd, text + n, size - n - 1);
-
-		if (got > 0)
-			n += (size_t)got;
-		if (got == 0 || (got < 0 && errno != EINTR))
-			break;
-		if (size - n < 2) {
-			char *larger = realloc(text, size *= 2);
-
-			if (!larger) {
-				tool_say("out of memory");
-				exit(1);
-			}
-			text = larger;
-		}
-	}
-	text[n] = '\0';
-	if (len)
-		*len = n;
-	return text;
 }

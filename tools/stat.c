@@ -136,9 +136,9 @@ static int stat_main(int argc, char **argv)
 	uint64_t pid;
 
 	if (argc != 2)
-		return tool_usage_error("stat", argc < 2 ? "which process?" : "one process at a time");
+		return tool_usage_error("stat", argc < 2 ? "PID is missing" : "only one process at a time");
 	if (!tool_number(argv[1], 1, TOOL_PID_MAX, &pid))
-		return tool_usage_error("stat", "'%s' is no process id", argv[1]);
+		return tool_usage_error("stat", "'%s' is not a process id", argv[1]);
 	return stat_process((long)pid);
 }
 

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/supervise.c - stands between the caller and the program without being noticed by either.
+/* tools/supervise.c - stands between the caller and the program, and neither notices it.
  *
  *      caller (shell) ──waits for──▶ memsan run ──waits for──▶ PROG ──▶ its children
  *            │                          ▲  │ signals sent to memsan go on to PROG
  *            └──────── signals ─────────┘  ▼
  *                                        memfd ◀── one byte a report, from every process that has libmemsan loaded
  *
- * memsan and PROG are in one process group, so what is sent to the group (by the terminal: ^C, ^Z, a hangup; by a shell: kill %1; by
- * a script: kill 0) PROG gets by itself; passing it on as well would deliver it twice.  A signal sent to memsan's pid is meant for PROG.
- * Nothing in a signal tells the one from the other.  So there is a canary in the group, a process that has every signal blocked and does nothing:
- * a signal that is pending there was sent to the group.
+ * memsan and PROG are in one process group.  So PROG itself gets a signal to the group (from the terminal: ^C, ^Z, a
+ * hangup; from a shell: kill %1; from a script: kill 0), and passing it on would deliver it twice.  A signal to
+ * memsan's pid is meant for PROG.  Nothing in a signal tells the two cases apart.  So there is a canary in the group: a
+ * process that blocks every signal and does nothing.  A signal that is pending there was sent to the group.
  *
  *      kill PID   ──▶ memsan                       canary: not pending   ──▶ goes on to PROG
  *      kill %1    ──▶ memsan, PROG, canary         canary: pending       ──▶ PROG has it already; a fresh canary
  *
  * When PROG stops, memsan stops by the same signal, so that the shell's job control sees a stopped job.
  *
- * Everything is blocked and taken with sigwaitinfo, so there are no handlers and no races between them.  The program gets the signal mask
- * and dispositions that memsan was started with.
+ * memsan blocks every signal and takes it with sigwaitinfo, so there are no handlers and no races between them.  PROG
+ * gets the signal mask and dispositions that memsan was started with.
  *
- * Once PROG runs, memsan gives up every descriptor but the memfd: a pipe that PROG closes must look closed to its reader.
+ * Once PROG runs, memsan closes every descriptor but the memfd: a pipe that PROG closes must look closed to its reader.
  *
- * Weakness accepted: two equal signals within a millisecond, one to the group and one to memsan alone, count as one.  Processes that outlive
- * PROG are not waited for; reports they make later are printed, but no longer change the exit status.
+ * Weaknesses accepted: two equal signals within a millisecond, one to the group and one to memsan alone, count as one.
+ * Processes that outlive PROG are not waited for; their later reports are printed, but no longer change the exit
+ * status.
  */
 #include "reports/reports.h"
 #include "tools/tools.h"
@@ -42,10 +43,10 @@
 
 struct watch {
 	pid_t child;
-	pid_t canary;          /* 0: there is none, every signal that is not the terminal's goes on */
-	bool stopped;          /* the child is stopped as far as we were told */
+	pid_t canary; /* 0: there is none, so every signal goes on to PROG, apart from the terminal's */
+	bool stopped; /* as far as waitid told */
 	bool ended;
-	siginfo_t end;         /* how, once ended */
+	siginfo_t end; /* how it ended */
 };
 
 void supervisor_init(struct supervisor *s)
@@ -55,7 +56,8 @@ void supervisor_init(struct supervisor *s)
 		snprintf(s->notify_path, sizeof(s->notify_path), "/proc/%ld/fd/%d", (long)getpid(), s->notify_fd);
 }
 
-/* The status that the first report asked for (each report leaves its process's exitcode); 0: none was made, or it shall not count. */
+/* The exit status of the first report (each report adds its process's exitcode to the file); 0: there was no report,
+ * or reports shall not count. */
 static int reported_status(const struct supervisor *s)
 {
 	unsigned char status;
@@ -63,14 +65,14 @@ static int reported_status(const struct supervisor *s)
 	return s->notify_fd >= 0 && pread(s->notify_fd, &status, 1, 0) == 1 ? status : 0;
 }
 
-/* ---- starting ------------------------------------------------------------------------------------------------------ */
+/* ---- starting -------------------------------------------------------------------------------- */
 
-/* In the child: becomes the program, or tells why not through the pipe. */
+/* The child becomes the program, or sends the reason why it cannot through the pipe. */
 static _Noreturn void become_program(char **argv, int error_pipe, const sigset_t *mask, const struct sigaction *sigchld)
 {
 	int error;
 
-	/* SIGKILL cannot be passed on; whoever kills memsan so means the program. */
+	/* SIGKILL cannot be passed on, but whoever kills memsan wants to kill the program. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigaction(SIGCHLD, sigchld, NULL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
@@ -81,7 +83,7 @@ static _Noreturn void become_program(char **argv, int error_pipe, const sigset_t
 	_exit(EXIT_CANNOT_RUN);
 }
 
-/* 0 when the program runs, else the errno of execve or fork. */
+/* Returns 0 when the program runs, else the errno of execve or fork. */
 static int start_program(char **argv, const sigset_t *mask, const struct sigaction *sigchld, pid_t *child)
 {
 	int error_pipe[2], error = 0;
@@ -113,7 +115,7 @@ static int exec_failure(const char *program, int error)
 		if (!strchr(program, '/'))
 			tool_say("%s: no such program in PATH", program);
 		else if (access(program, F_OK) == 0)
-			tool_say("cannot run %s: the interpreter that it asks for does not exist", program);
+			tool_say("cannot run %s: its interpreter does not exist", program);
 		else
 			tool_say("%s: no such program", program);
 		return EXIT_NOT_FOUND;
@@ -122,7 +124,8 @@ static int exec_failure(const char *program, int error)
 	return EXIT_CANNOT_RUN;
 }
 
-/* 0, 1 and 2 stay taken, by /dev/null, so that nothing opened later lands there. */
+/* Closes all descriptors but `keep`. 0, 1 and 2 become /dev/null, so that no file that is opened later gets these
+ * numbers. */
 static void give_up_descriptors(int keep)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -135,9 +138,10 @@ static void give_up_descriptors(int keep)
 	close_range(keep >= 3 ? (unsigned)keep + 1 : 3, ~0u, 0);
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
-/* Shares memory and descriptors with memsan, so it costs next to nothing and holds nothing open; it must not touch errno. */
+/* The canary shares memory and descriptors with memsan, so it costs little and holds nothing open.  It must not
+ * change errno. */
 static int canary_main(void *unused)
 {
 	(void)unused;
@@ -164,7 +168,7 @@ static void canary_end(struct watch *w)
 	w->canary = 0;
 }
 
-/* A line of /proc/PID/status, as a hexadecimal number; 0 when there is none. */
+/* The hexadecimal number behind `name` in /proc/PID/status; 0: there is none. */
 static unsigned long long status_mask(pid_t pid, const char *name)
 {
 	char path[64], text[4096], *line;
@@ -184,7 +188,8 @@ static unsigned long long status_mask(pid_t pid, const char *name)
 	return line ? strtoull(line + strlen(name), NULL, 16) : 0;
 }
 
-/* Was this signal sent to the whole group?  The kernel goes through a group one by one, so a second look follows the first. */
+/* Was this signal sent to the whole group?  The kernel signals the members one by one, so the canary is looked at
+ * twice. */
 static bool canary_has(struct watch *w, int sig)
 {
 	const struct timespec moment = { 0, 1000000 };
@@ -232,7 +237,8 @@ static void collect_child(struct watch *w)
 
 	for (;;) {
 		memset(&info, 0, sizeof(info));
-		if (waitid(P_PID, (id_t)w->child, &info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) != 0 || info.si_pid == 0)
+		if (waitid(P_PID, (id_t)w->child, &info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) != 0 ||
+		    info.si_pid == 0)
 			return;
 		switch (info.si_code) {
 		case CLD_STOPPED:
@@ -270,7 +276,8 @@ static void watch_child(struct watch *w, const sigset_t *all)
 	}
 }
 
-/* The caller sees what it would have seen of the program; the core file, if any, is the program's. */
+/* Dies by the signal that the program died by, so that the caller sees the same end.  A core file, if any, is the
+ * program's. */
 static int die_by(int sig)
 {
 	struct rlimit none = { 0, 0 };
@@ -284,7 +291,7 @@ static int die_by(int sig)
 	sigaddset(&one, sig);
 	raise(sig);
 	sigprocmask(SIG_UNBLOCK, &one, NULL);
-	return 128 + sig;             /* not reached: every signal that can end a child can end us */
+	return 128 + sig; /* not reached: every signal that can end a child can end us */
 }
 
 int supervisor_run(struct supervisor *s, char **argv)
@@ -292,11 +299,11 @@ int supervisor_run(struct supervisor *s, char **argv)
 	struct sigaction sigchld, dfl = { .sa_handler = SIG_DFL };
 	struct watch w = { .child = 0 };
 	sigset_t all, mask;
-	int error;
+	int error, status;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &mask);
-	sigaction(SIGCHLD, &dfl, &sigchld);        /* ignored, it would take the exit status away */
+	sigaction(SIGCHLD, &dfl, &sigchld); /* an ignored SIGCHLD would take the exit status away */
 	canary_start(&w);
 	error = start_program(argv, &mask, &sigchld, &w.child);
 	if (error) {
@@ -306,7 +313,7 @@ int supervisor_run(struct supervisor *s, char **argv)
 	give_up_descriptors(s->notify_fd);
 	watch_child(&w, &all);
 	canary_end(&w);
-	int status = reported_status(s);
+	status = reported_status(s);
 	if (status)
 		return status;
 	if (w.end.si_code != CLD_EXITED)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/symbolize_main.c - the symbolizer helper: a report record comes in on standard input, the finished report goes out.
- *
- * It is started by the runtime for each report (reports/helper.c).  When the program that asked is gone by the time the report is
- * done, the report is not lost: it is written to standard error, which the runtime set to where reports go.
- */
+/* tools/symbolize_main.c - the symbolizer helper: reads a report record from standard input, writes the finished
+ * report.
+ * The runtime starts the helper for each report (reports/helper.c).  When the program has died before the report is
+ * finished, the report is not lost: it goes to standard error, which the runtime has directed to where reports go. */
 #include "config.h"
 
 #include <errno.h>
@@ -19,7 +18,7 @@
 #define MEMORY_LIMIT ((rlim_t)8 << 30)
 #define CPU_LIMIT_S 60
 
-/* The files that are read may be anything.  Whatever they make us do, it ends. */
+/* The files that the helper reads may hold anything.  Limits end the helper, whatever the files make it do. */
 static void limit_self(unsigned timeout_ms)
 {
 	struct rlimit core = { 0, 0 }, cpu = { CPU_LIMIT_S, CPU_LIMIT_S }, memory = { MEMORY_LIMIT, MEMORY_LIMIT };
@@ -58,7 +57,7 @@ static bool write_whole(int fd, const void *buf, size_t len)
 	return true;
 }
 
-/* One request after the other, until no more are announced. */
+/* Requests are answered one after the other, until one says that it is the last. */
 struct session {
 	struct symbolizer *symbolizer;
 	struct suppressions *rules;
@@ -81,7 +80,8 @@ static void say(void *ctx, const char *line)
 	s->text[s->len] = 0;
 }
 
-/* A rule for the leak, unless it would be the same as one before but for its name, which is the first line in the braces. */
+/* Writes a rule that suppresses the leak, unless an earlier rule is the same but for its name, which is the first
+ * line in the braces. */
 static void suggest(struct session *s, const struct report_symbols *symbols)
 {
 	char *rule = s->text + s->len;
@@ -107,7 +107,7 @@ static bool take_report(struct session *s, const struct helper_request *request)
 	if (request->size != sizeof(s->record) || !read_whole(&s->record, sizeof(s->record)) ||
 	    !report_record_valid(&s->record, sizeof(s->record)))
 		return false;
-	/* The answer has to arrive in time even when it is not complete. */
+	/* The answer must arrive in time, even if it is not complete. */
 	symbolizer_budget(s->symbolizer, request->timeout_ms / 10 * 7);
 	if (!symbolizer_attach(s->symbolizer, &s->record, &symbols))
 		return false;
@@ -115,7 +115,8 @@ static bool take_report(struct session *s, const struct helper_request *request)
 	insn_decode(&s->record);
 	s->len = request->format == FORMAT_JSON ? report_render_json(&s->record, &symbols, s->text, sizeof(s->text))
 	                                        : report_render_text(&s->record, &symbols, s->text, sizeof(s->text));
-	if (request->suggest && !s->suppressed && request->format != FORMAT_JSON && s->record.kind == REPORT_UNREFERENCED)
+	if (request->suggest && !s->suppressed && request->format != FORMAT_JSON &&
+	    s->record.kind == REPORT_UNREFERENCED)
 		suggest(s, &symbols);
 	return true;
 }
@@ -133,7 +134,7 @@ static bool take_rules(struct session *s, const struct helper_request *request)
 	return true;
 }
 
-/* Servers of debug files are not asked: the program waits, for each module of its stacks. */
+/* Servers of debug files are not asked, because the program waits for this answer for each module of its stacks. */
 static bool take_functions(struct session *s, const struct helper_request *request)
 {
 	struct helper_ranges *answer = (struct helper_ranges *)s->text;
@@ -181,11 +182,15 @@ static bool take_request(struct session *s, const struct helper_request *request
 	}
 }
 
-/* A text for people that nobody is left to read is written to where reports go; answers to other questions are not. */
+/* When the program cannot read the answer any more, a report is written to where reports go.  Other answers are
+ * dropped. */
 static bool answer(const struct session *s, bool is_report)
 {
 	struct helper_answer head = {
-		.magic = HELPER_ANSWER_MAGIC, .version = HELPER_WIRE_VERSION, .length = (uint32_t)s->len, .suppressed = s->suppressed,
+		.magic = HELPER_ANSWER_MAGIC,
+		.version = HELPER_WIRE_VERSION,
+		.length = (uint32_t)s->len,
+		.suppressed = s->suppressed,
 	};
 
 	signal(SIGPIPE, SIG_IGN);
@@ -196,7 +201,8 @@ static bool answer(const struct session *s, bool is_report)
 
 static int usage(void)
 {
-	fputs("memsan-symbolize: started by libmemsan to add functions and source lines to a report; see memsan(1)\n", stderr);
+	fputs("memsan-symbolize: started by libmemsan to add functions and source lines to a report; see memsan(1)\n",
+	      stderr);
 	return 2;
 }
 
@@ -210,13 +216,13 @@ int main(int argc, char **argv)
 		return usage();
 	session.symbolizer = symbolizer_create(0);
 	do {
-		if (!session.symbolizer || !read_whole(&request, sizeof(request)) || request.magic != HELPER_REQUEST_MAGIC ||
-		    request.version != HELPER_WIRE_VERSION)
+		if (!session.symbolizer || !read_whole(&request, sizeof(request)) ||
+		    request.magic != HELPER_REQUEST_MAGIC || request.version != HELPER_WIRE_VERSION)
 			_exit(1);
 		limit_self(request.timeout_ms);
 		if (!take_request(&session, &request) || !answer(&session, request.kind == HELPER_REPORT))
 			_exit(1);
 	} while (request.more == 1);
-	/* Somebody waits for the answer, nobody for our memory to be given back piece by piece. */
+	/* The program waits for the answer; freeing memory piece by piece would only take time. */
 	_exit(0);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/target.c - what can be known of a program before it starts: will LD_PRELOAD reach it, and is it wanted there?
+/* tools/target.c - a program before it is started: does LD_PRELOAD reach it, and does the program tolerate memsan?
  *
  * Three things decide:
  *
- *   PT_INTERP        no dynamic loader (a static program), no LD_PRELOAD
- *   mode bits        a set-uid, set-gid or capability program makes the loader ignore LD_PRELOAD with a path in it
- *   DT_NEEDED        libasan, libtsan and the like are memory debuggers of their own, and replace malloc too
+ *   PT_INTERP        without a dynamic loader (a static program), there is no LD_PRELOAD
+ *   mode bits        in a program with set-uid, set-gid or capabilities, the loader ignores an LD_PRELOAD with a path
+ *   DT_NEEDED        libasan, libtsan and the like are memory debuggers themselves, and replace malloc too
  *
- * Everything read from the file is untrusted: libelf checks its bounds, and the answer of a broken file is "not known", which
- * means that the program is started as it is and execve says what is wrong with it.
+ * Everything in the file is untrusted.  libelf checks its bounds, and for a broken file the answer is "not known": the
+ * program is then started as it is, and execve tells what is wrong with it.
  */
 #include "tools/tools.h"
 
@@ -24,7 +24,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static const char *const sanitizer_libraries[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so", "libmsan.so" };
+static const char *const sanitizer_libraries[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so",
+	                                           "libmsan.so" };
 static const char *const sanitizer_symbols[] = { "__asan_init", "__tsan_init", "__msan_init", "__hwasan_init" };
 
 static void target_verdict(struct target *t, enum target_kind kind, const char *format, ...)
@@ -47,7 +48,7 @@ static bool is_program(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* execvp's search: a name with a slash is itself, else the first executable in PATH. */
+/* Finds a program as execvp does: a name with a slash is a path, else the first executable in PATH counts. */
 static bool find_program(const char *name, char *out, size_t size)
 {
 	const char *path = getenv("PATH");
@@ -70,7 +71,7 @@ static bool find_program(const char *name, char *out, size_t size)
 	}
 }
 
-/* The interpreter of a #! line, into `out`; false when the file does not start with one. */
+/* Copies the interpreter of a #! line to `out`; false: the file does not begin with such a line. */
 static bool script_interpreter(int fd, char *out, size_t size)
 {
 	char line[256];
@@ -88,7 +89,8 @@ static bool script_interpreter(int fd, char *out, size_t size)
 	return *start != '\0';
 }
 
-/* Would the kernel set AT_SECURE, so that the loader ignores LD_PRELOAD?  Root running a set-uid-root program is not such a case. */
+/* Would the kernel set AT_SECURE, so that the loader ignores LD_PRELOAD?  It would not when root runs a set-uid-root
+ * program. */
 static bool is_secure(const struct stat *st, int fd)
 {
 	if ((st->st_mode & S_ISUID) && st->st_uid != getuid())
@@ -98,7 +100,8 @@ static bool is_secure(const struct stat *st, int fd)
 	return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
-/* The string table of a section that names another by sh_link is checked by elf_strptr. */
+/* The name of another sanitizer's library in DT_NEEDED, or NULL. elf_strptr checks that sh_link names a string
+ * table. */
 static const char *sanitizer_needed(Elf *elf, Elf_Scn *scn, const GElf_Shdr *shdr)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
@@ -138,7 +141,8 @@ static const char *sanitizer_defined(Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh
 	return memsan ? NULL : found;
 }
 
-/* Libraries from elsewhere are named with a path, or looked for along one of the program's own. */
+/* Does a library come from outside the system's folders?  Then it is named with a path, or the program has a search
+ * path of its own. */
 static bool needs_own_libraries(Elf *elf, Elf_Scn *scn, const GElf_Shdr *shdr)
 {
 	Elf_Data *data = elf_getdata(scn, NULL);
@@ -183,7 +187,7 @@ static const char *find_sanitizer(Elf *elf)
 	return found;
 }
 
-/* The section that holds the runtime's code in a program that is linked with libmemsan.a. */
+/* A program that is linked with libmemsan.a has the runtime's code in a section of its own. */
 static bool holds_memsan(Elf *elf)
 {
 	Elf_Scn *scn = NULL;
@@ -248,7 +252,8 @@ static void inspect_file(struct target *t, unsigned scripts_left)
 		return;
 	}
 	if (is_secure(&st, fd)) {
-		target_verdict(t, TARGET_BLIND, "it runs with more rights than its user (set-uid, set-gid or capabilities)");
+		target_verdict(t, TARGET_BLIND,
+		               "it runs with more rights than its user (set-uid, set-gid or capabilities)");
 	} else if (elf_version(EV_CURRENT) != EV_NONE && (elf = elf_begin(fd, ELF_C_READ, NULL)) != NULL) {
 		if (elf_kind(elf) == ELF_K_ELF)
 			inspect_elf(t, elf);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/views.c - memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces: the heap of a process or a core file as the kernel shows
- * its own. */
+/* tools/views.c - memsan slabinfo, slabtop, buddyinfo, vmallocinfo, alloc_traces, free_traces: show the heap of a
+ * process or core file in the kernel's formats. */
 #include "config.h"
 
 #include "reports/reports.h"
@@ -57,16 +57,19 @@ static void put_place(void *ctx, uint64_t pc, struct fmt_buf *b)
 		return;
 	}
 	base = strrchr(m->path, '/') ? strrchr(m->path, '/') + 1 : m->path;
-	found = s->sym ? symbolizer_lookup(s->sym, symbolizer_module(s->sym, m->path, m->build_id, m->build_id_len), pc - m->bias - 1, &n) : NULL;
+	found = s->sym ? symbolizer_lookup(s->sym, symbolizer_module(s->sym, m->path, m->build_id, m->build_id_len),
+	                                   pc - m->bias - 1, &n)
+	               : NULL;
 	if (!n || !found[n - 1].function) {
 		fmt_printf(b, "%.200s+0x%llx", base, (unsigned long long)(pc - m->bias));
 		return;
 	}
-	fmt_printf(b, "%.200s+0x%llx/0x%llx [%.100s]", found[n - 1].function, (unsigned long long)found[n - 1].offset + 1,
-	           (unsigned long long)found[n - 1].size, base);
+	fmt_printf(b, "%.200s+0x%llx/0x%llx [%.100s]", found[n - 1].function,
+	           (unsigned long long)found[n - 1].offset + 1, (unsigned long long)found[n - 1].size, base);
 }
 
-/* The process's jiffies now; of a core file 0, from which every age would be 0: then the newest track is now. */
+/* The jiffies of a process.  For a core file 0, which stands for the time of the newest track: else every age would
+ * be 0. */
 static uint64_t jiffies_of(const struct shown *s, bool core)
 {
 	struct timespec t;
@@ -83,14 +86,16 @@ static bool open_shown(struct shown *s, const struct image_choice *choice)
 	if (!image_open_choice(&s->im, choice))
 		return false;
 	s->sym = symbolizer_create(0);
-	s->show = (struct slab_show){ .view = &s->im.heap, .line = put_line, .stack = get_stack, .place = put_place, .tid = get_tid, .ctx = s };
+	s->show = (struct slab_show){
+		.view = &s->im.heap, .line = put_line, .stack = get_stack, .place = put_place, .tid = get_tid, .ctx = s
+	};
 	s->show.now = jiffies_of(s, choice->core != NULL);
 	return true;
 }
 
-/* ---- buddyinfo, vmallocinfo ---------------------------------------------------------------------------------------------------------- */
+/* ---- buddyinfo, vmallocinfo ------------------------------------------------------------------ */
 
-static struct shown shown; /* some tens of kilobytes */
+static struct shown shown; /* static, because it has some tens of kilobytes */
 
 static int simple_main(int argc, char **argv, void (*fn)(const struct slab_show *s))
 {
@@ -100,7 +105,7 @@ static int simple_main(int argc, char **argv, void (*fn)(const struct slab_show 
 	if (status)
 		return status;
 	if (argc > 1)
-		return tool_usage_error(argv[0], "'%s' is not understood", argv[1]);
+		return tool_usage_error(argv[0], "unknown argument '%s'", argv[1]);
 	if (!open_shown(&shown, &choice))
 		return EXIT_USAGE;
 	fn(&shown.show);
@@ -117,9 +122,9 @@ static int vmallocinfo_main(int argc, char **argv)
 	return simple_main(argc, argv, slab_show_vmallocinfo);
 }
 
-/* ---- alloc_traces, free_traces ------------------------------------------------------------------------------------------------------- */
+/* ---- alloc_traces, free_traces --------------------------------------------------------------- */
 
-/* The newest time in a core's tracks, so that ages count from there. */
+/* Finds the newest time in a core file's tracks, from which ages count. */
 static void newest(void *ctx, const struct slab_view_run *r)
 {
 	struct shown *s = ctx;
@@ -166,26 +171,43 @@ static int free_traces_main(int argc, char **argv)
 	return traces_main(argc, argv, true);
 }
 
-/* ---- slabtop ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- slabtop --------------------------------------------------------------------------------- */
 
 #define SORT_LETTERS "abclnopsuv"
-struct top_row { const struct slab_view_cache *cache; struct slab_show_cache n; uint64_t bytes; };
-struct top { char sort; double delay; bool once; };
+struct top_row {
+	const struct slab_view_cache *cache;
+	struct slab_show_cache n;
+	uint64_t bytes;
+};
+struct top {
+	char sort;
+	double delay;
+	bool once;
+};
 
-static char sort_key; /* for qsort */
+static char sort_key; /* for qsort's comparison */
 
 static uint64_t row_value(const struct top_row *r)
 {
 	switch (sort_key) {
-	case 'a': return r->n.active;
-	case 'b': return r->cache->nr_objects;
-	case 'c': return r->bytes;
-	case 'l': return r->n.slabs;
-	case 'v': return r->n.active_slabs;
-	case 'p': return r->cache->nr_pages;
-	case 's': return r->cache->slot_size;
-	case 'u': return r->n.objects ? r->n.active * 100 / r->n.objects : 0;
-	default: return r->n.objects;
+	case 'a':
+		return r->n.active;
+	case 'b':
+		return r->cache->nr_objects;
+	case 'c':
+		return r->bytes;
+	case 'l':
+		return r->n.slabs;
+	case 'v':
+		return r->n.active_slabs;
+	case 'p':
+		return r->cache->nr_pages;
+	case 's':
+		return r->cache->slot_size;
+	case 'u':
+		return r->n.objects ? r->n.active * 100 / r->n.objects : 0;
+	default:
+		return r->n.objects;
 	}
 }
 
@@ -203,10 +225,11 @@ static double percent(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
-/* slabtop(1)'s head. */
+/* Prints totals as slabtop(1) does at its top. */
 static void print_totals(FILE *f, const struct top_row *rows, size_t n)
 {
-	uint64_t active = 0, objects = 0, active_slabs = 0, slabs = 0, active_caches = 0, active_bytes = 0, bytes = 0, low = UINT64_MAX, high = 0;
+	uint64_t active = 0, objects = 0, active_slabs = 0, slabs = 0, active_caches = 0, active_bytes = 0, bytes = 0,
+		 low = UINT64_MAX, high = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct top_row *r = &rows[i];
@@ -220,17 +243,21 @@ static void print_totals(FILE *f, const struct top_row *rows, size_t n)
 		low = r->cache->slot_size < low ? r->cache->slot_size : low;
 		high = r->cache->slot_size > high ? r->cache->slot_size : high;
 	}
-	fprintf(f, " Active / Total Objects (%% used)    : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active, objects, percent(active, objects));
-	fprintf(f, " Active / Total Slabs (%% used)      : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active_slabs, slabs, percent(active_slabs, slabs));
-	fprintf(f, " Active / Total Caches (%% used)     : %" PRIu64 " / %zu (%.1f%%)\n", active_caches, n, percent(active_caches, n));
-	fprintf(f, " Active / Total Size (%% used)       : %.2fK / %.2fK (%.1f%%)\n", (double)active_bytes / 1024, (double)bytes / 1024,
-	       percent(active_bytes, bytes));
+	fprintf(f, " Active / Total Objects (%% used)    : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active, objects,
+	        percent(active, objects));
+	fprintf(f, " Active / Total Slabs (%% used)      : %" PRIu64 " / %" PRIu64 " (%.1f%%)\n", active_slabs, slabs,
+	        percent(active_slabs, slabs));
+	fprintf(f, " Active / Total Caches (%% used)     : %" PRIu64 " / %zu (%.1f%%)\n", active_caches, n,
+	        percent(active_caches, n));
+	fprintf(f, " Active / Total Size (%% used)       : %.2fK / %.2fK (%.1f%%)\n", (double)active_bytes / 1024,
+	        (double)bytes / 1024, percent(active_bytes, bytes));
 	fprintf(f, " Minimum / Average / Maximum Object : %.2fK / %.2fK / %.2fK\n\n", (double)low / 1024,
-	       objects ? (double)bytes / 1024 / (double)objects : 0, (double)high / 1024);
+	        objects ? (double)bytes / 1024 / (double)objects : 0, (double)high / 1024);
 }
 
-/* Rows of all caches, sorted; key 0: as they were made. */
-static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLAB_VIEW_CACHES], struct slab_show_cache *areas)
+/* Collects the rows of all caches, sorted by `key`; key 0: not sorted. */
+static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLAB_VIEW_CACHES],
+                        struct slab_show_cache *areas)
 {
 	static struct slab_show_cache counts[SLAB_VIEW_CACHES];
 	size_t n = 0;
@@ -239,7 +266,8 @@ static size_t take_rows(const struct shown *s, char key, struct top_row rows[SLA
 	for (uint32_t i = 1; i < s->im.heap.nr_caches; i++)
 		if (s->im.heap.caches[i].used)
 			rows[n++] = (struct top_row){ &s->im.heap.caches[i], counts[i],
-			                              counts[i].slabs * ((uint64_t)s->im.heap.caches[i].nr_pages << PAGE_SHIFT) };
+				                      counts[i].slabs *
+				                              ((uint64_t)s->im.heap.caches[i].nr_pages << PAGE_SHIFT) };
 	*areas = counts[0];
 	sort_key = key;
 	if (key)
@@ -257,9 +285,10 @@ static void print_top(FILE *f, const struct shown *s, char key)
 	fprintf(f, "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n");
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].n.slabs)
-			fprintf(f, "%6" PRIu64 " %6" PRIu64 " %3.0f%% %7.2fK %6" PRIu64 " %8u %9" PRIu64 "K %s\n", rows[i].n.objects, rows[i].n.active,
-			       percent(rows[i].n.active, rows[i].n.objects), (double)rows[i].cache->slot_size / 1024, rows[i].n.slabs,
-			       rows[i].cache->nr_objects, rows[i].bytes / 1024, rows[i].cache->name);
+			fprintf(f, "%6" PRIu64 " %6" PRIu64 " %3.0f%% %7.2fK %6" PRIu64 " %8u %9" PRIu64 "K %s\n",
+			        rows[i].n.objects, rows[i].n.active, percent(rows[i].n.active, rows[i].n.objects),
+			        (double)rows[i].cache->slot_size / 1024, rows[i].n.slabs, rows[i].cache->nr_objects,
+			        rows[i].bytes / 1024, rows[i].cache->name);
 }
 
 static bool process_is_there(const struct image_choice *choice)
@@ -281,7 +310,8 @@ static void draw_top(char key)
 	free(text);
 }
 
-/* Shows it again and again, until the process or the user has had enough.  Keys are slabtop(1)'s: a letter sorts, q and Q end, any other draws anew. */
+/* Shows the caches again and again, until the process ends or the user quits.  The keys are slabtop(1)'s: a letter
+ * sorts, q and Q quit, any other key draws again. */
 static int top_loop(const struct image_choice *choice, struct top *top)
 {
 	int key = 0;
@@ -300,7 +330,7 @@ static int top_loop(const struct image_choice *choice, struct top *top)
 	return tool_finish_output(0);
 }
 
-/* -d N, --delay=N and the like; NULL: it is something else.  An argument may be the next word. */
+/* The value of "-d N", "--delay N" or "--delay=N"; NULL: argv[*i] is something else. */
 static const char *value_of(int argc, char **argv, int *i, const char *short_name, const char *long_name)
 {
 	size_t len = strlen(long_name);
@@ -320,26 +350,27 @@ static bool is_sort_key(const char *s)
 static int top_arguments(int argc, char **argv, struct image_choice *choice, struct top *top)
 {
 	for (int i = 1; i < argc; i++) {
-		const char *delay = value_of(argc, argv, &i, "-d", "--delay"), *sort = delay ? NULL : value_of(argc, argv, &i, "-s", "--sort");
+		const char *delay = value_of(argc, argv, &i, "-d", "--delay"),
+			   *sort = delay ? NULL : value_of(argc, argv, &i, "-s", "--sort");
 		char *end;
 
 		if (delay) {
 			top->delay = strtod(delay, &end);
 			if (end == delay || *end || !(top->delay > 0 && top->delay < 1e6))
-				return tool_usage_error("slabtop", "'%s' is no number of seconds", delay);
+				return tool_usage_error("slabtop", "'%s' is not a number of seconds", delay);
 		} else if (sort) {
 			if (!is_sort_key(sort))
-				return tool_usage_error("slabtop", "'%s' is no sort key", sort);
+				return tool_usage_error("slabtop", "'%s' is not a sort key", sort);
 			top->sort = *sort;
 		} else if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--once") == 0) {
 			top->once = true;
 		} else if (argv[i][0] != '-' && !choice->pid) {
 			uint64_t pid;
 			if (!tool_number(argv[i], 1, TOOL_PID_MAX, &pid))
-				return tool_usage_error("slabtop", "'%s' is no process", argv[i]);
+				return tool_usage_error("slabtop", "'%s' is not a process id", argv[i]);
 			choice->pid = (int)pid;
 		} else {
-			return tool_usage_error("slabtop", "'%s' is not understood", argv[i]);
+			return tool_usage_error("slabtop", "unknown argument '%s'", argv[i]);
 		}
 	}
 	return 0;
@@ -357,7 +388,8 @@ static int slabinfo_main(int argc, char **argv)
 	for (int i = 1; !status && i < argc; i++) {
 		const char *sort = value_of(argc, argv, &i, "-s", "--sort");
 		if (!sort || !is_sort_key(sort))
-			return tool_usage_error("slabinfo", "'%s' is %s", sort ? sort : argv[i], sort ? "no sort key" : "not understood");
+			return tool_usage_error("slabinfo", sort ? "'%s' is not a sort key" : "unknown argument '%s'",
+			                        sort ? sort : argv[i]);
 		key = *sort;
 	}
 	if (status)
@@ -388,7 +420,7 @@ static int slabtop_main(int argc, char **argv)
 	if (status)
 		return status;
 	if (!choice.pid && !choice.core)
-		return tool_usage_error("slabtop", "which process?");
+		return tool_usage_error("slabtop", "PID is missing");
 	if (!open_shown(&shown, &choice))
 		return EXIT_USAGE;
 	top.once |= choice.core || !isatty(1);
@@ -398,7 +430,7 @@ static int slabtop_main(int argc, char **argv)
 	return tool_finish_output(0);
 }
 
-/* ---- the commands -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the commands ---------------------------------------------------------------------------- */
 
 #define SORT_KEYS                                                                                     \
 	"  -s, --sort KEY       o objects, a active objects, u use, s object size, l slabs,\n"           \

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/why.c - memsan leak --why: why is this object still alive?  The shortest path of pointers from a root to it.
  *
- * A search in breadth from all roots at once.  Each object that is met remembers who led to it first, so the path that is printed is one of
- * the shortest.  Three searches, and the first that finds it is the answer: from what lasts (variables, thread-local storage, mappings);
- * from stacks and registers as well, which often hold an object for a moment only; and at last through pointers into the middle of objects
- * too (what is reached through such pointers alone is "possible").  A tool has the memory for that: 48 bytes an object.
+ * It searches in breadth from all roots at once.  Each object remembers the object or root through which it was first
+ * met, so the printed path is one of the shortest.  There are up to three searches; the first one that finds the object
+ * gives the answer:
  *
- * What is read, and where a word leads to, is what a scan's own tables say (leak/edges.c): objects that the program does not want scanned lead
- * nowhere, of some only a part is read, and what was cut out of a block by the program has its own words.
+ *   1  from roots that last: variables, thread-local storage, mappings
+ *   2  from stacks and registers too, which often hold an object only for a moment
+ *   3  through pointers into the middle of objects too; an object that only these reach is "possible"
+ *
+ * A tool has the memory for that: 48 bytes for each object.
+ *
+ * What is read, and where a word leads, follows from a scan's own tables (leak/edges.c): objects that the program does
+ * not want scanned lead nowhere, of some objects only a part is read, and an object that the program cut out of a block
+ * has its own words.
  */
 #include "config.h"
 
@@ -23,32 +29,35 @@
 #define FROM_ROOT UINT32_MAX
 #define FROM_REGISTER (UINT32_MAX - 1)
 #define FROM_NOT_LEAK (UINT32_MAX - 2)
-#define FIRST_ROOT FROM_NOT_LEAK       /* parents below are objects */
+#define FIRST_ROOT FROM_NOT_LEAK /* smaller parents are indexes of objects */
 #define POINTERS_SHOWN 8
 
 struct step {
 	struct leak_target object;
-	uint64_t word;             /* where the pointer was (a register: thread << 8 | number) */
+	uint64_t word; /* where the pointer is; for a register: thread << 8 | number */
 	uint32_t parent;
 };
-struct said { enum leak_note note; uint64_t addr, size; };
+struct said {
+	enum leak_note note;
+	uint64_t addr, size;
+};
 struct search {
 	const struct image *im;
 	struct leak_scan *scan;
 	struct step *steps;
-	uint64_t nr, room, at;     /* at: so many of them have been read */
-	uint32_t parent;           /* whose words are being read */
-	uint64_t *seen;            /* a bit per 16 bytes of the scan's places */
+	uint64_t nr, room, at; /* at: how many of them have been read */
+	uint32_t parent;       /* the object whose words are being read */
+	uint64_t *seen;        /* a bit for every 16 bytes of the scan's places */
 	size_t seen_size;
 	struct said *said;
 	size_t nr_said;
 	char *buffer;
 	struct leak_target target;
-	uint64_t found;            /* index + 1 of its step */
+	uint64_t found; /* index + 1 of the step that found it */
 	enum pass { PASS_LASTING, PASS_STACKS, PASS_INTERIOR } pass;
 };
 
-/* ---- searching ------------------------------------------------------------------------------------------------------------------ */
+/* ---- searching ------------------------------------------------------------------------------- */
 
 static void add_step(struct search *s, const struct step *step)
 {
@@ -79,7 +88,7 @@ static void meet(struct search *s, uint64_t value, uint64_t word, uint32_t paren
 	}
 }
 
-/* Words that the scan reads, each aligned one. */
+/* Reads the words of a range that the scan reads: each aligned one. */
 static void search_range(struct search *s, uint64_t start, uint64_t end)
 {
 	for (uint64_t at = ALIGN_UP(start, 8); at < end && !s->found; at += READ_AT_ONCE) {
@@ -98,7 +107,7 @@ static void search_part(void *ctx, uint64_t start, uint64_t end)
 	search_range(ctx, start, end);
 }
 
-static void search_directory(void *ctx, uint64_t start, uint64_t end)
+static void search_root(void *ctx, uint64_t start, uint64_t end)
 {
 	struct search *s = ctx;
 
@@ -115,7 +124,7 @@ static void search_objects(struct search *s)
 	}
 }
 
-/* What the program said: memory that is a root, objects that are to be taken as reached, or ignored. */
+/* Collects what the program said: memory that is a root, objects that count as reached, objects to ignore. */
 static void remember_said(void *ctx, enum leak_note note, uint64_t addr, uint64_t size)
 {
 	struct search *s = ctx;
@@ -134,18 +143,18 @@ static void search_said(struct search *s, enum leak_note note)
 		if (x->note != note)
 			continue;
 		if (note == LEAK_NOTE_ROOT)
-			search_directory(s, x->addr, x->addr + x->size);
+			search_root(s, x->addr, x->addr + x->size);
 		else
 			meet(s, x->addr, x->addr, FROM_NOT_LEAK);
 	}
 }
 
-/* What the program only says is alive comes after what is. */
+/* Objects that the program only says are alive come last. */
 static void search_all(struct search *s)
 {
 	const struct image *im = s->im;
 
-	image_each_root(im, search_directory, s);
+	image_each_root(im, search_root, s);
 	search_said(s, LEAK_NOTE_ROOT);
 	for (size_t t = 0; t < im->nr_threads && s->pass > PASS_LASTING; t++)
 		for (size_t i = 0; i < im->threads[t].nr_regs && !s->found; i++)
@@ -155,22 +164,28 @@ static void search_all(struct search *s)
 	search_objects(s);
 }
 
-/* ---- the path ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- the path -------------------------------------------------------------------------------- */
 
-struct printing { const struct search *s; struct symbolizer *sym; bool json; };
+struct printing {
+	const struct search *s;
+	struct symbolizer *sym;
+	bool json;
+};
 
 static void register_name(unsigned i, char *name, size_t size)
 {
-	static const char *const names[] = { "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi",
-	                                     "rdi", "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base" };
+	static const char *const names[] = { "r15", "r14", "r13",    "r12", "rbp", "rbx",     "r11",    "r10",
+		                             "r9",  "r8",  "rax",    "rcx", "rdx", "rsi",     "rdi",    "orig_rax",
+		                             "rip", "cs",  "eflags", "rsp", "ss",  "fs_base", "gs_base" };
 
 	snprintf(name, size, "%s", i < ARRAY_SIZE(names) ? names[i] : "?");
 }
 _Static_assert(sizeof(struct user_regs_struct) == 27 * 8, "register_name knows their order");
 
 static const char *const root_kinds[] = {
-	[ROOT_GLOBAL] = "global", [ROOT_STACK] = "stack", [ROOT_TLS] = "tls", [ROOT_PTHREAD] = "thread-specific",
-	[ROOT_REGISTER] = "register", [ROOT_MAPPING] = "mapping", [ROOT_NOT_LEAK] = "annotation",
+	[ROOT_GLOBAL] = "global",           [ROOT_STACK] = "stack",       [ROOT_TLS] = "tls",
+	[ROOT_PTHREAD] = "thread-specific", [ROOT_REGISTER] = "register", [ROOT_MAPPING] = "mapping",
+	[ROOT_NOT_LEAK] = "annotation",
 };
 
 static void print_root(const struct printing *p, const struct step *step)
@@ -210,7 +225,8 @@ static void print_root(const struct printing *p, const struct step *step)
 	printf("},\"path\":[");
 }
 
-static void print_object(const struct printing *p, const struct leak_target *to, const char *how, uint64_t offset, bool interior)
+static void print_object(const struct printing *p, const struct leak_target *to, const char *how, uint64_t offset,
+                         bool interior)
 {
 	struct slab_object o;
 	char where[600];
@@ -221,13 +237,14 @@ static void print_object(const struct printing *p, const struct leak_target *to,
 	if (p->json) {
 		printf("{\"address\":\"0x%" PRIx64 "\",\"size\":%zu,\"cache\":", to->addr, o.size);
 		decode_json_string(stdout, o.cache);
-		printf(",\"pointer_offset\":%" PRIu64 ",\"interior\":%s,\"allocated_in\":", offset, interior ? "true" : "false");
+		printf(",\"pointer_offset\":%" PRIu64 ",\"interior\":%s,\"allocated_in\":", offset,
+		       interior ? "true" : "false");
 		decode_json_string(stdout, where);
 		printf("}");
 		return;
 	}
-	printf("    %s 0x%" PRIx64 " (size %zu, %s)%s%s%s\n", how, to->addr, o.size, o.cache, interior ? ", by a pointer into its middle" : "",
-	       where[0] ? ", allocated in " : "", where);
+	printf("    %s 0x%" PRIx64 " (size %zu, %s)%s%s%s\n", how, to->addr, o.size, o.cache,
+	       interior ? ", by a pointer into its middle" : "", where[0] ? ", allocated in " : "", where);
 }
 
 static void print_path(const struct printing *p)
@@ -238,7 +255,7 @@ static void print_path(const struct printing *p)
 
 	for (uint64_t k = i; s->steps[k].parent < FIRST_ROOT; k = s->steps[k].parent)
 		length++;
-	/* Both ends of a long list say more than its middle. */
+	/* Of a long path, both ends say more than the middle. */
 	for (uint64_t k = i, at = length; at-- > 0; k = s->steps[k].parent)
 		if (length <= ARRAY_SIZE(chain) || at < ARRAY_SIZE(chain) / 2 || at >= length - ARRAY_SIZE(chain) / 2)
 			chain[n++] = k;
@@ -259,9 +276,14 @@ static void print_path(const struct printing *p)
 	}
 }
 
-/* ---- when there is none ------------------------------------------------------------------------------------------------------------ */
+/* ---- when there is none ---------------------------------------------------------------------- */
 
-struct pointed { struct printing *p; struct leak_target from; unsigned nr; bool done; };
+struct pointed {
+	struct printing *p;
+	struct leak_target from;
+	unsigned nr;
+	bool done;
+};
 
 static void look_into_part(void *ctx, uint64_t start, uint64_t end)
 {
@@ -279,7 +301,8 @@ static void look_into_part(void *ctx, uint64_t start, uint64_t end)
 					if (x->p->json && x->nr)
 						printf(",");
 					x->nr++;
-					print_object(x->p, &x->from, "a lost object points to it:", at + i - x->from.addr, false);
+					print_object(x->p, &x->from,
+					             "a lost object points to it:", at + i - x->from.addr, false);
 				}
 		}
 	}
@@ -305,7 +328,7 @@ static void print_pointers(struct printing *p)
 {
 	struct pointed x = { .p = p };
 
-	/* Nothing was marked: every live object is visited as a lost one. */
+	/* Nothing is marked yet, so every live object is visited as a lost one. */
 	leak_scan_each(p->s->scan, look_into, &x);
 	if (!x.nr && !p->json)
 		printf("    no object points to it\n");
@@ -327,18 +350,23 @@ static int print_result(struct search *s, uint64_t addr, enum option_format form
 	if (!p.sym)
 		return EXIT_USAGE;
 	if (p.json)
-		printf("{\"schema\":\"memsan-why/1\",\"address\":\"0x%" PRIx64 "\",\"object\":\"0x%" PRIx64 "\",\"size\":%" PRIu64
-		       ",\"reachable\":%s,\"possible\":%s,\"partial\":%s,", addr, s->target.addr, s->target.size, s->found ? "true" : "false",
+		printf("{\"schema\":\"memsan-why/1\",\"address\":\"0x%" PRIx64 "\",\"object\":\"0x%" PRIx64
+		       "\",\"size\":%" PRIu64 ",\"reachable\":%s,\"possible\":%s,\"partial\":%s,",
+		       addr, s->target.addr, s->target.size, s->found ? "true" : "false",
 		       s->found && s->pass == PASS_INTERIOR ? "true" : "false", unseen ? "true" : "false");
 	if (s->found) {
 		if (!p.json)
-			printf("0x%" PRIx64 " is %s:\n", addr, s->pass == PASS_INTERIOR ? "possibly reachable (a pointer into the middle of an object is in the path)" : "reachable");
+			printf("0x%" PRIx64 " is %s:\n", addr,
+			       s->pass == PASS_INTERIOR
+			               ? "possibly reachable (a pointer into the middle of an object is in the path)"
+			               : "reachable");
 		print_path(&p);
 	} else {
 		if (!p.json && unseen)
 			printf("0x%" PRIx64 " may be lost: no root that is in the core file leads to it\n", addr);
 		else if (!p.json)
-			printf("0x%" PRIx64 " is %s: no root leads to it\n", addr, is_ignored(s) ? "not reported, as the program wants it (memsan_leak_ignore)" : "lost");
+			printf("0x%" PRIx64 " is %s: no root leads to it\n", addr,
+			       is_ignored(s) ? "not reported, as the program wants it (memsan_leak_ignore)" : "lost");
 		else
 			printf("\"path\":[],\"pointed_to_by\":[");
 		print_pointers(&p);
@@ -349,7 +377,7 @@ static int print_result(struct search *s, uint64_t addr, enum option_format form
 	return s->found ? 0 : 1;
 }
 
-/* The object that addr lies in becomes what is searched for: where another one is cut out of it, that. */
+/* Searches for the object that addr lies in; if the program cut another object out of it there, for that one. */
 static bool set_target(struct search *s, uint64_t addr)
 {
 	struct leak_target to[2];
@@ -372,7 +400,7 @@ int leak_why(struct image *im, uint64_t addr, enum option_format format)
 		return EXIT_USAGE;
 	}
 	if (!set_target(&s, addr)) {
-		tool_say("0x%" PRIx64 " lies in no live object (memsan describe tells what is there)", addr);
+		tool_say("0x%" PRIx64 " lies in no live object (memsan describe shows what is there)", addr);
 		return EXIT_USAGE;
 	}
 	image_scan_notes_told(im, s.scan, remember_said, &s);

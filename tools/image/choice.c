@@ -12,12 +12,13 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 	int left = 1;
 
 	for (int i = 1; i < *argc; i++) {
-		const char *pid = tool_option_value("--pid", argv, *argc, &i), *core = pid ? NULL : tool_option_value("--core", argv, *argc, &i);
+		const char *pid = tool_option_value("--pid", argv, *argc, &i),
+			   *core = pid ? NULL : tool_option_value("--core", argv, *argc, &i);
 		const char *exe = pid || core ? NULL : tool_option_value("--exe", argv, *argc, &i);
 		if (pid) {
 			uint64_t n;
 			if (!tool_number(pid, 1, TOOL_PID_MAX, &n))
-				return tool_usage_error(command, "'%s' is no process", pid);
+				return tool_usage_error(command, "'%s' is not a process id", pid);
 			choice->pid = (int)n;
 		} else if (core) {
 			choice->earlier = choice->core;
@@ -25,14 +26,16 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 		} else if (exe) {
 			choice->exe = exe;
 		} else if (strcmp(argv[i], "--external") == 0) {
-			choice->external = true; /* what only looks does so from outside anyway */
+			choice->external =
+				true; /* without meaning for commands that only look, which do so from outside anyway */
 		} else {
 			argv[left++] = argv[i];
 		}
 	}
 	*argc = left;
 	if ((choice->pid != 0) == (choice->core != NULL))
-		return tool_usage_error(command, choice->core ? "--pid and --core exclude each other" : "--pid PID or --core FILE is wanted");
+		return tool_usage_error(command, choice->core ? "--pid and --core exclude each other"
+		                                              : "--pid PID or --core FILE is missing");
 	return 0;
 }
 
@@ -41,7 +44,10 @@ void image_say_missing(const struct image *im)
 	if (im->missing)
 		tool_say("%" PRIu64 " bytes are missing from the core file: the answer is partial", im->missing);
 	if (im->left_out)
-		tool_say("%" PRIu64 " of them gdb left out, since it stops at the first guard page of a mapping; a core file that the kernel writes has them", im->left_out);
+		tool_say("gdb left out %" PRIu64
+		         " of them, because it stops at the first guard page of a mapping; a core file "
+		         "that the kernel writes has them",
+		         im->left_out);
 }
 
 bool image_open_choice(struct image *im, const struct image_choice *choice)

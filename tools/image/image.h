@@ -94,8 +94,6 @@ const char *ask_process(const struct image *im, const struct ask_request *r, str
 /* The same for a command, with a line for people; the exit status. */
 int ask_command(struct image *im, const struct ask_request *r);
 
-/* ---- choice.c -------------------------------------------------------------------------------- */
-
 /* --pid PID, --core FILE and --exe FILE out of a command line; what is left over stays in argv[1..].  EXIT_USAGE or 0. */
 struct image_choice { int pid; const char *core, *exe, *earlier; bool external; }; /* earlier: the first of two --core */
 int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice);
@@ -103,7 +101,6 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 void image_say_missing(const struct image *im);
 /* Opens it, and says what is wrong. */
 bool image_open_choice(struct image *im, const struct image_choice *choice);
-
 /* ---- roots.c ----------------------------------------------------------------------------------------------------------- */
 
 /* Every range of memory that is a root, in order of address (registers are in image->threads). */

@@ -10,7 +10,7 @@
 static const char *const actions[] = { "list", "build", "run", "shell", "test" };
 enum { NR_ACTIONS = sizeof(actions) / sizeof(actions[0]) };
 
-/* ---- list and build --------------------------------------------------------------------------------------------------------- */
+/* ---- list and build -------------------------------------------------------------------------- */
 
 static int list_main(const struct kernel_options *o)
 {
@@ -22,7 +22,8 @@ static int list_main(const struct kernel_options *o)
 		char *arm64 = kernel_cell_text(bug, PROFILE_ARM64);
 
 		if (o->format == KERNEL_JSON) {
-			printf("%s{\"name\":\"%s\",\"setup\":\"%s\",\"what\":", i ? ",\n" : "", bug->name, kernel_setup_name(bug->setup));
+			printf("%s{\"name\":\"%s\",\"setup\":\"%s\",\"what\":", i ? ",\n" : "", bug->name,
+			       kernel_setup_name(bug->setup));
 			decode_json_string(stdout, bug->what);
 			printf(",\"kasan\":\"%s\",\"light\":\"%s\",\"arm64\":\"%s\",\"why\":", kasan, light, arm64);
 			decode_json_string(stdout, bug->why);
@@ -30,8 +31,8 @@ static int list_main(const struct kernel_options *o)
 		} else if (bug->setup == SETUP_DEMO) {
 			printf("%s\n    %s (a demonstration)\n", bug->name, bug->what);
 		} else {
-			printf("%s\n    %s\n    kasan kernel: %s\n    light kernel: %s\n    arm64 kernel: %s\n", bug->name, bug->what, kasan, light,
-			       arm64);
+			printf("%s\n    %s\n    kasan kernel: %s\n    light kernel: %s\n    arm64 kernel: %s\n",
+			       bug->name, bug->what, kasan, light, arm64);
 		}
 		free(kasan);
 		free(light);
@@ -56,7 +57,7 @@ static int build_main(const struct kernel_options *o)
 	return tool_finish_output(0);
 }
 
-/* ---- arguments ---------------------------------------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 static int set_format(struct kernel_options *o, const char *name)
 {
@@ -106,7 +107,7 @@ static int add_config(struct kernel_options *o, const char *path)
 	return 0;
 }
 
-/* argv[*i] begins with '-'. */
+/* Takes the option at argv[*i], which begins with '-'. */
 static int take_option(struct kernel_options *o, char **argv, int argc, int *i)
 {
 	const char *value;
@@ -188,7 +189,8 @@ static int kernel_main(int argc, char **argv)
 		int nearest = action ? tool_nearest(action, actions, NR_ACTIONS) : -1;
 
 		if (nearest >= 0)
-			return tool_usage_error("kernel", "there is no 'memsan kernel %s'; did you mean '%s'?", action, actions[nearest]);
+			return tool_usage_error("kernel", "there is no 'memsan kernel %s'; did you mean '%s'?", action,
+			                        actions[nearest]);
 		return tool_usage_error("kernel", "say what to do: list, build, run, shell or test");
 	}
 	o.bugs = tool_alloc((kernel_nr_bugs + (size_t)argc) * sizeof(*o.bugs));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_cache.c - memsan kernel: what is built and where.  kernel/build does the work; here are its callers, and processes. */
+/* tools/qemu/kernel_cache.c - memsan kernel: finds kernels and modules, or has kernel/build make them. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -15,10 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- signals --------------------------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 volatile sig_atomic_t kernel_signal;
-static volatile pid_t build_group; /* what is building just now, or 0 */
+static volatile pid_t build_group; /* process group of the build that runs now, or 0 */
 
 static void on_signal(int number)
 {
@@ -29,7 +29,7 @@ static void on_signal(int number)
 
 void kernel_watch_signals(void)
 {
-	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: what waits shall notice */
+	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART: a wait must end */
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -37,7 +37,7 @@ void kernel_watch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* ---- kernel/ and its build script --------------------------------------------------------------------------------------- */
+/* ---- kernel/ and its build script ------------------------------------------------------------ */
 
 const char *kernel_data_dir(void)
 {
@@ -68,7 +68,7 @@ const char *kernel_data_dir(void)
 	return NULL;
 }
 
-/* The last line that the script prints: a folder.  NULL: it said why not. */
+/* Runs kernel/build.  Returns the last line that it prints, a folder; NULL: it failed, and printed why. */
 static char *call_build(const char **argv)
 {
 	char *text, *last;
@@ -85,8 +85,8 @@ static char *call_build(const char **argv)
 	}
 	build_group = pid;
 	if (kernel_signal)
-		kill(-pid, SIGTERM); /* it came before the handler knew of the group */
-	text = spawn_read_all(fds[0], NULL);
+		kill(-pid, SIGTERM); /* the signal came before the handler knew the group */
+	text = tool_read_all(fds[0], NULL);
 	close(fds[0]);
 	status = spawn_wait(pid);
 	build_group = 0;
@@ -121,11 +121,11 @@ static void read_debian_config(const char *release)
 	free(path);
 	if (fd < 0)
 		return;
-	kernel_debian_config(spawn_read_all(fd, NULL));
+	kernel_debian_config(tool_read_all(fd, NULL));
 	close(fd);
 }
 
-/* Debian's kernel with its headers: the newest for which both are installed. */
+/* The newest Debian kernel that is installed together with its headers. */
 static bool get_debian(struct kernel_built *k)
 {
 	DIR *dir = opendir("/boot");
@@ -138,7 +138,8 @@ static bool get_debian(struct kernel_built *k)
 			continue;
 		headers = tool_format("/usr/src/linux-headers-%s", e->d_name + 8);
 		image = tool_format("/boot/%s", e->d_name);
-		if (access(headers, R_OK) == 0 && access(image, R_OK) == 0 && (!k->release || strverscmp(e->d_name + 8, k->release) > 0)) {
+		if (access(headers, R_OK) == 0 && access(image, R_OK) == 0 &&
+		    (!k->release || strverscmp(e->d_name + 8, k->release) > 0)) {
 			free(k->dir);
 			free(k->image);
 			free(k->release);
@@ -151,7 +152,8 @@ static bool get_debian(struct kernel_built *k)
 	if (dir)
 		closedir(dir);
 	if (!k->dir)
-		tool_say("no kernel of Debian's is installed together with its headers: apt-get install linux-image-amd64 linux-headers-amd64");
+		tool_say("no Debian kernel is installed together with its headers: apt-get install "
+		         "linux-image-amd64 linux-headers-amd64");
 	else
 		read_debian_config(k->release);
 	return k->dir != NULL;
@@ -167,7 +169,8 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	if (p == PROFILE_DEBIAN)
 		return get_debian(k);
 	k->arm64 = kernel_profile_is_arm64(p);
-	/* It is quickly made, and what it lacks is better said now than when the kernel is there. */
+	/* The guest's init is made quickly.  What it needs may be missing, and that should be said before a kernel is
+	 * built. */
 	init = data ? kernel_get_init(k) : NULL;
 	free(init);
 	if (!init)
@@ -196,7 +199,8 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	return true;
 }
 
-/* What kernel/build makes beside kernels: `words` are its arguments behind the first place, which is the script's. */
+/* Lets kernel/build make something else than a kernel. `words` are the script's arguments; the first place is left
+ * for the script's path. */
 static char *build_thing(const char **words)
 {
 	const char *data = kernel_data_dir();
@@ -218,7 +222,8 @@ char *kernel_get_module(const struct kernel_built *k, const char *source)
 
 static char *build_file(const char *what, const char *arch, const char *name)
 {
-	char *dir = build_thing((const char *[]){ NULL, what, "--arch", arch, NULL }), *path = dir ? tool_format("%s/%s", dir, name) : NULL;
+	char *dir = build_thing((const char *[]){ NULL, what, "--arch", arch, NULL }),
+	     *path = dir ? tool_format("%s/%s", dir, name) : NULL;
 
 	free(dir);
 	return path;
@@ -226,7 +231,7 @@ static char *build_file(const char *what, const char *arch, const char *name)
 
 char *kernel_get_init(const struct kernel_built *k)
 {
-	static char *known[2]; /* each boot asks */
+	static char *known[2]; /* every boot asks */
 	char **path = &known[k->arm64];
 
 	if (!*path)
@@ -234,7 +239,7 @@ char *kernel_get_init(const struct kernel_built *k)
 	return *path ? tool_format("%s", *path) : NULL;
 }
 
-/* Debian has busybox linked dynamically (busybox) and statically (busybox-static) at the same path; the guest has no libraries. */
+/* Debian's busybox (dynamically linked) and busybox-static lie at the same path; the guest has no libraries. */
 static bool is_static_program(const char *path)
 {
 	FILE *in = fopen(path, "r");
@@ -243,7 +248,8 @@ static bool is_static_program(const char *path)
 	bool ok = in && fread(&e, sizeof(e), 1, in) == 1 && memcmp(e.e_ident, ELFMAG, SELFMAG) == 0;
 
 	for (unsigned i = 0; ok && i < e.e_phnum; i++)
-		ok = fseek(in, (long)(e.e_phoff + i * sizeof(p)), SEEK_SET) == 0 && fread(&p, sizeof(p), 1, in) == 1 && p.p_type != PT_INTERP;
+		ok = fseek(in, (long)(e.e_phoff + i * sizeof(p)), SEEK_SET) == 0 && fread(&p, sizeof(p), 1, in) == 1 &&
+		     p.p_type != PT_INTERP;
 	if (in)
 		fclose(in);
 	return ok;
@@ -262,7 +268,7 @@ char *kernel_get_busybox(const struct kernel_built *k)
 	return NULL;
 }
 
-/* Is it in PATH? */
+/* Is the program in PATH? */
 static bool have_program(const char *name)
 {
 	const char *path = getenv("PATH");
@@ -279,7 +285,10 @@ static bool have_program(const char *name)
 
 bool kernel_programs_there(enum kernel_profile p)
 {
-	static const struct program { const char *name, *package; bool arm64; } programs[] = {
+	static const struct program {
+		const char *name, *package;
+		bool arm64;
+	} programs[] = {
 		{ "qemu-system-x86_64", "qemu-system-x86", false },
 		{ "qemu-system-aarch64", "qemu-system-arm", true },
 		{ "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross", true },
@@ -300,7 +309,7 @@ bool kernel_programs_there(enum kernel_profile p)
 	return !*names;
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------------ */
+/* ---- modules --------------------------------------------------------------------------------- */
 
 char *kernel_module_release(const char *path)
 {
@@ -313,7 +322,7 @@ char *kernel_module_release(const char *path)
 		tool_say("cannot read %s: %s", path, strerror(errno));
 		return tool_format("%s", "");
 	}
-	text = spawn_read_all(fd, &len);
+	text = tool_read_all(fd, &len);
 	close(fd);
 	if (len > 4 && memcmp(text, "\177ELF", 4) == 0) {
 		char *at = memmem(text, len, mark, strlen(mark));
@@ -323,7 +332,7 @@ char *kernel_module_release(const char *path)
 	}
 	free(text);
 	if (!found)
-		tool_say("%s is no kernel module (it has no vermagic)", path);
+		tool_say("%s is not a kernel module (it has no vermagic)", path);
 	return found ? found : tool_format("%s", "");
 }
 

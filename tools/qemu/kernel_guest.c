@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_guest.c - memsan kernel: a guest under QEMU, and how it ended.
+/* tools/qemu/kernel_guest.c - memsan kernel: runs a guest under QEMU, and finds out how it ended.
  *
- * Both serial ports come through pipes.  QEMU's exit status says little (0 also after a panic), so the end is told by what was heard:
+ * Both serial ports come through pipes.  QEMU's exit status says little (it is 0 after a panic, too), so the guest's
+ * output tells how the guest ended:
  *
- *     "memsan: guest booted" heard?  no ──▶ never booted (silence, or QEMU's end, before it)
+ *     "memsan: guest booted" seen?   no ──▶ never booted (silence, or QEMU's end, before it)
  *       │ yes
  *     "Kernel panic"                 ──▶ panic
  *     "memsan: done N"               ──▶ done, with the status N
  *     nothing for silence_limit s    ──▶ hang
- *     still going after timeout s    ──▶ timeout
+ *     still running after timeout s  ──▶ timeout
  *     QEMU's end without any of it   ──▶ died (a triple fault, or somebody killed it)
  *
- * TCG is the accelerator, because it works everywhere: /dev/kvm may exist, answer its ioctls, and still boot nothing.  --kvm asks for KVM,
- * and is believed once a guest has said that it booted.  -smp 1: multi-threaded TCG with two CPUs panicked once in 200 boots (static-key
- * patching races), one CPU never did, and is faster.
+ * TCG is the accelerator, because it works everywhere: /dev/kvm may exist, answer its ioctls, and still boot nothing.
+ * --kvm asks for KVM, which is used once a guest has reported that it booted.  With -smp 2, multi-threaded TCG panicked
+ * once in 200 boots (static-key patching races).  One processor (-smp 1) never did, and is faster.
  */
 #include "config.h"
 
@@ -30,7 +31,8 @@
 #include <unistd.h>
 
 #define LOG_MAX (64u << 20)
-#define BASE_APPEND "panic=-1 nokaslr printk.devkmsg=on no_hash_pointers kasan_multi_shot kfence.sample_interval=10 kmemleak=on"
+#define BASE_APPEND \
+	"panic=-1 nokaslr printk.devkmsg=on no_hash_pointers kasan_multi_shot kfence.sample_interval=10 kmemleak=on"
 
 double kernel_now(void)
 {
@@ -43,15 +45,24 @@ double kernel_now(void)
 const char *guest_end_text(enum guest_end end)
 {
 	switch (end) {
-	case GUEST_RUNNING: return "is running";
-	case GUEST_DONE: return "ended in order";
-	case GUEST_PANIC: return "panicked";
-	case GUEST_HANG: return "hung: it booted, and then nothing was heard of it any more";
-	case GUEST_TIMEOUT: return "was ended at the time limit (--timeout)";
-	case GUEST_NEVER_BOOTED: return "never booted";
-	case GUEST_DIED: return "ended without a word";
-	case GUEST_FLOOD: return "was ended because it printed more than 64 MB";
-	case GUEST_INTERRUPTED: return "was interrupted";
+	case GUEST_RUNNING:
+		return "is running";
+	case GUEST_DONE:
+		return "ended in order";
+	case GUEST_PANIC:
+		return "panicked";
+	case GUEST_HANG:
+		return "hung: it booted, and then nothing was heard of it any more";
+	case GUEST_TIMEOUT:
+		return "was ended at the time limit (--timeout)";
+	case GUEST_NEVER_BOOTED:
+		return "never booted";
+	case GUEST_DIED:
+		return "ended without a word";
+	case GUEST_FLOOD:
+		return "was ended because it printed more than 64 MB";
+	case GUEST_INTERRUPTED:
+		return "was interrupted";
 	}
 	return "";
 }
@@ -66,17 +77,17 @@ static bool is_number(const char *s, const char *more)
 static bool check_machine(const struct kernel_options *o)
 {
 	if (o->smp && (!is_number(o->smp, "") || atoi(o->smp) < 1 || atoi(o->smp) > 8)) {
-		tool_say("--smp wants a number of CPUs from 1 to 8, not '%s'", o->smp);
+		tool_say("'%s' is not a number of CPUs for --smp, 1 to 8", o->smp);
 		return false;
 	}
 	if (o->mem && !is_number(o->mem, "MG")) {
-		tool_say("--mem wants a size such as 512M or 2G, not '%s'", o->mem);
+		tool_say("'%s' is not a size for --mem, such as 512M or 2G", o->mem);
 		return false;
 	}
 	return true;
 }
 
-/* A command line in the making. */
+/* An argument list that is being built. */
 struct words {
 	const char *all[64];
 	size_t nr;
@@ -88,33 +99,56 @@ static void add_words(struct words *w, const char *const *more)
 		w->all[w->nr++] = *more;
 }
 
-/* The machines have two ports: the kernel's console ("log"), and one for scripts and shells. */
-static const char *const x86_machine[] = { "qemu-system-x86_64", "-cpu", "max,la57=off", "-machine", "q35,hpet=off", "-serial", "chardev:log",
-	"-serial", "chardev:script", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", NULL };
-static const char *const arm64_machine[] = { "qemu-system-aarch64", "-cpu", "cortex-a76", "-machine", "virt,gic-version=3", "-serial",
-	"chardev:log", "-device", "virtio-serial-device", "-device", "virtconsole,chardev=script", NULL };
+/* The machines have two ports: one for the kernel's console ("log"), one for scripts and shells. */
+static const char *const x86_machine[] = { "qemu-system-x86_64",
+	                                   "-cpu",
+	                                   "max,la57=off",
+	                                   "-machine",
+	                                   "q35,hpet=off",
+	                                   "-serial",
+	                                   "chardev:log",
+	                                   "-serial",
+	                                   "chardev:script",
+	                                   "-device",
+	                                   "isa-debug-exit,iobase=0xf4,iosize=0x04",
+	                                   NULL };
+static const char *const arm64_machine[] = {
+	"qemu-system-aarch64", "-cpu",    "cortex-a76",           "-machine", "virt,gic-version=3",         "-serial",
+	"chardev:log",         "-device", "virtio-serial-device", "-device",  "virtconsole,chardev=script", NULL
+};
 
-/* Debian's kernel has ACPI, whose interpreter takes seconds under TCG, and so do the old pseudo-terminals; both are good for nothing here.
- *
- * Tags in pointers and SLUB's red zones and poison do not go together: where Linux 6.1 repairs what it found damaged, the end of the range
- * has a tag and its beginning has none, so that all memory is overwritten (mm/slub.c, restore_bytes). */
+/* Debian's kernel has ACPI, whose interpreter takes seconds under TCG, and so do the old pseudo-terminals.  Neither
+ * is of use here.
+ * Tags in pointers do not go together with SLUB's red zones and poison.  Where Linux 6.1 repairs damaged bytes, the
+ * range's end has a tag and its beginning has none, so that all memory is overwritten (mm/slub.c, restore_bytes). */
 static char *make_append(const struct kernel_options *o, const struct kernel_built *k)
 {
 	return tool_format("console=%s " BASE_APPEND "%s%s",
-			   k->arm64 ? "ttyAMA0 slub_debug=FU" : "ttyS0,115200 slub_debug=FZPU acpi=off pty.legacy_count=0", o->append ? " " : "",
-			   o->append ? o->append : "");
+	                   k->arm64 ? "ttyAMA0 slub_debug=FU"
+	                            : "ttyS0,115200 slub_debug=FZPU acpi=off pty.legacy_count=0",
+	                   o->append ? " " : "", o->append ? o->append : "");
 }
 
-static pid_t start_qemu(const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell, int log_fd,
-			int script_fd)
+static pid_t start_qemu(const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell,
+                        int log_fd, int script_fd)
 {
 	char *append = make_append(o, k), *log = tool_format("file,id=log,path=/dev/fd/%d", log_fd);
-	/* One processor a socket: the MP table of SeaBIOS lists sockets. */
+	/* One processor in each socket, since the MP table of SeaBIOS lists sockets. */
 	char *smp = tool_format("%s,sockets=%s", o->smp ? o->smp : "1", o->smp ? o->smp : "1");
-	char *script = shell ? tool_format("stdio,id=script,signal=off") : tool_format("file,id=script,path=/dev/fd/%d", script_fd);
-	const char *const more[] = { "-accel", o->kvm ? "kvm" : "tcg,thread=multi", "-m", o->mem ? o->mem : "1G", "-smp", smp,
-		"-nodefaults", "-no-user-config", "-display", "none", "-chardev", log, "-chardev", script, "-monitor", "none", "-no-reboot",
-		"-kernel", k->image, "-initrd", initrd, "-append", append, NULL };
+	char *script = shell ? tool_format("stdio,id=script,signal=off")
+	                     : tool_format("file,id=script,path=/dev/fd/%d", script_fd);
+	const char *const more[] = { "-accel",      o->kvm ? "kvm" : "tcg,thread=multi",
+		                     "-m",          o->mem ? o->mem : "1G",
+		                     "-smp",        smp,
+		                     "-nodefaults", "-no-user-config",
+		                     "-display",    "none",
+		                     "-chardev",    log,
+		                     "-chardev",    script,
+		                     "-monitor",    "none",
+		                     "-no-reboot",  "-kernel",
+		                     k->image,      "-initrd",
+		                     initrd,        "-append",
+		                     append,        NULL };
 	struct words argv = { .nr = 0 };
 	pid_t pid;
 
@@ -128,7 +162,8 @@ static pid_t start_qemu(const struct kernel_options *o, const struct kernel_buil
 	return pid;
 }
 
-static bool start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell)
+static bool start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd,
+                  bool shell)
 {
 	int log[2], script[2];
 
@@ -137,7 +172,7 @@ static bool start(struct guest *g, const struct kernel_options *o, const struct 
 		tool_say("cannot make a pipe: %s", strerror(errno));
 		return false;
 	}
-	/* Our ends are not for QEMU, nor for the next guest's. */
+	/* neither this guest's QEMU nor the next guest's shall have our ends */
 	fcntl(log[0], F_SETFD, FD_CLOEXEC);
 	fcntl(script[0], F_SETFD, FD_CLOEXEC);
 	g->pid = start_qemu(o, k, initrd, shell, log[1], script[1]);
@@ -156,7 +191,7 @@ static bool start(struct guest *g, const struct kernel_options *o, const struct 
 	return true;
 }
 
-/* Once: a guest with nothing to do, under KVM.  What it says is believed, not that /dev/kvm is there. */
+/* Boots a guest with nothing to do under KVM, once.  That /dev/kvm exists proves nothing. */
 static bool kvm_works(const struct kernel_options *o, const struct kernel_built *k)
 {
 	static int known = -1;
@@ -174,13 +209,14 @@ static bool kvm_works(const struct kernel_options *o, const struct kernel_built 
 		known = known && g.end == GUEST_DONE;
 		guest_free(&g);
 		if (!known && !kernel_signal)
-			tool_say("KVM does not boot the guest; the emulator does it");
+			tool_say("KVM does not boot the guest, so the emulator is used");
 	}
 	free(path);
 	return known == 1;
 }
 
-bool guest_start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell)
+bool guest_start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd,
+                 bool shell)
 {
 	struct kernel_options how = *o;
 
@@ -217,7 +253,7 @@ static void heard(struct guest *g, const char *bytes, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		if (bytes[i] == '\r')
 			continue;
-		/* A NUL of a damaged console would end the text early. */
+		/* a NUL of a damaged console would end the text early */
 		g->log[g->log_len++] = bytes[i] ? bytes[i] : '?';
 		if (bytes[i] != '\n')
 			continue;
@@ -230,7 +266,7 @@ static void heard(struct guest *g, const char *bytes, size_t len)
 	g->last_heard = kernel_now();
 }
 
-/* What one of its ports has to say.  False: the port is closed. */
+/* Reads what one of its ports has sent.  False: the port is closed. */
 static bool listen_to(struct guest *g, int fd)
 {
 	char bytes[65536];
@@ -297,7 +333,7 @@ static enum guest_end why_ended(const struct guest *g)
 	return g->said_done ? GUEST_DONE : g->panicked ? GUEST_PANIC : GUEST_DIED;
 }
 
-/* One look at one guest.  True: it ended just now. */
+/* Looks at one guest once.  True: it has just ended. */
 static bool guest_step(struct guest *g, const struct pollfd *log, const struct pollfd *script)
 {
 	enum guest_end end;
@@ -307,7 +343,7 @@ static bool guest_step(struct guest *g, const struct pollfd *log, const struct p
 		g->script_fd = -1;
 	}
 	if (log->revents && !listen_to(g, g->log_fd)) {
-		/* QEMU is gone.  What the script still said stands in the pipe. */
+		/* QEMU has ended, but the pipe may still hold the script's last words. */
 		while (g->script_fd >= 0 && listen_to(g, g->script_fd) && !kernel_signal)
 			;
 		guest_ended(g, why_ended(g));
@@ -335,7 +371,7 @@ void guest_watch(struct guest *guests, size_t nr)
 		}
 		if (!any)
 			break;
-		/* Limits are looked at every second. */
+		/* limits are checked every second */
 		if (poll(fds, 2 * nr, 1000) < 0)
 			for (size_t i = 0; i < 2 * nr; i++)
 				fds[i].revents = 0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_initrd.c - memsan kernel: the guest's file system, an archive in cpio's "newc" form.
+/* tools/qemu/kernel_initrd.c - memsan kernel: writes the guest's file system, an archive in cpio's "newc" format.
  *
- * The kernel's Documentation/driver-api/early-userspace/buffer-format.rst describes it: a header of 110 characters, hexadecimal numbers,
- * then the name and the contents, each padded to four bytes; the entry "TRAILER!!!" ends it.  Written here, because cpio(1) needs root to
- * put a device node into an archive, and we need /dev/console.
+ * The kernel's Documentation/driver-api/early-userspace/buffer-format.rst describes the format: a header of 110
+ * characters with hexadecimal numbers, then the name and the contents, each padded to four bytes.  The entry
+ * "TRAILER!!!" ends the archive.  cpio(1) is not used, because only root can put a device node into an archive with it,
+ * and the guest needs /dev/console.
  */
 #include "config.h"
 
@@ -50,12 +51,14 @@ static void pad(struct initrd *r)
 	put(r, zeros, (size_t)(-r->at & 3));
 }
 
-static void entry(struct initrd *r, const char *name, unsigned mode, unsigned major, unsigned minor, const void *data, size_t len)
+static void entry(struct initrd *r, const char *name, unsigned mode, unsigned major, unsigned minor, const void *data,
+                  size_t len)
 {
 	char header[111];
 
-	snprintf(header, sizeof(header), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ++r->inode, mode, 0u, 0u,
-		 S_ISDIR(mode) ? 2u : 1u, 0u, (unsigned)len, 0u, 0u, major, minor, (unsigned)strlen(name) + 1, 0u);
+	snprintf(header, sizeof(header), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ++r->inode, mode,
+	         0u, 0u, S_ISDIR(mode) ? 2u : 1u, 0u, (unsigned)len, 0u, 0u, major, minor, (unsigned)strlen(name) + 1,
+	         0u);
 	put(r, header, 110);
 	put(r, name, strlen(name) + 1);
 	pad(r);
@@ -86,7 +89,8 @@ bool initrd_file(struct initrd *r, const char *name, unsigned mode, const char *
 	size_t len;
 
 	if (!in || fstat(fileno(in), &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > 512 << 20) {
-		tool_say("cannot read %s: %s", path, in ? "it is no file that fits into the guest" : strerror(errno));
+		tool_say("cannot read %s: %s", path,
+		         in ? "it is not a file that fits into the guest" : strerror(errno));
 		if (in)
 			fclose(in);
 		return false;
@@ -132,7 +136,8 @@ struct initrd *initrd_base(const char *path, const struct kernel_built *k, bool 
 	initrd_dir(r, "dev");
 	initrd_dir(r, "memsan");
 	initrd_device(r, "dev/console", 5, 1);
-	if (!add_program(r, "init", kernel_get_init(k)) || (shell && !add_program(r, "bin/busybox", kernel_get_busybox(k)))) {
+	if (!add_program(r, "init", kernel_get_init(k)) ||
+	    (shell && !add_program(r, "bin/busybox", kernel_get_busybox(k)))) {
 		initrd_finish(r);
 		r = NULL;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_log.c - memsan kernel: the reports in a guest's log, and which bug each is about. */
+/* tools/qemu/kernel_log.c - memsan kernel: finds the reports in a guest's log, and the bug that each is about. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -22,12 +22,13 @@ const char *kernel_log_text(const char *line)
 	return p[0] == ']' && p[1] == ' ' ? p + 2 : line;
 }
 
-/* Functions come as "bug_x", "bug_x.cold", "bug_x.constprop.0". */
+/* A function may be called "bug_x", "bug_x.cold" or "bug_x.constprop.0". */
 static bool is_function(const char *found, const char *name)
 {
 	size_t len = strlen(name);
 
-	return found && strncmp(found, "bug_", 4) == 0 && strncmp(found + 4, name, len) == 0 && (!found[4 + len] || found[4 + len] == '.');
+	return found && strncmp(found, "bug_", 4) == 0 && strncmp(found + 4, name, len) == 0 &&
+	       (!found[4 + len] || found[4 + len] == '.');
 }
 
 bool kernel_finding_names(const struct kernel_finding *f, const struct kernel_bug *bug)
@@ -36,8 +37,9 @@ bool kernel_finding_names(const struct kernel_finding *f, const struct kernel_bu
 
 	for (size_t s = 0; s < r->nr_stacks; s++)
 		for (size_t i = 0; i < r->stacks[s].nr; i++)
-			/* What is only found lying on the stack may be left over from another bug. */
-			if (!r->stacks[s].frames[i].unreliable && is_function(r->stacks[s].frames[i].function, bug->name))
+			/* a frame that was only found lying on the stack may be left from another bug */
+			if (!r->stacks[s].frames[i].unreliable &&
+			    is_function(r->stacks[s].frames[i].function, bug->name))
 				return true;
 	return is_function(r->function, bug->name);
 }
@@ -50,7 +52,7 @@ static const struct kernel_bug *first_named(const struct kernel_finding *f)
 	return NULL;
 }
 
-/* Which bug was being made at each line of the log: lines are counted from 1, as the reader does. */
+/* Lines of the log during which a bug was run, counted from 1 as the reader counts. */
 struct region {
 	uint64_t first_line;
 	const struct kernel_bug *bug;
@@ -88,7 +90,7 @@ static void find_regions(struct regions *r, const char *log)
 		if (strncmp(text, "memsan: bug ", 12) == 0) {
 			size_t len = strcspn(text + 12, " \n");
 
-			/* What comes between "bug NAME ended N" and the next bug is still its aftermath. */
+			/* Lines between "bug NAME ended N" and the next bug still belong to this bug. */
 			if (text[12 + len] != ' ')
 				region_add(r, number, bug_named(text + 12, len));
 		} else if (strncmp(text, "memsan: scan", 12) == 0) {
@@ -119,7 +121,8 @@ static void take_record(void *ctx, struct decode_record *record)
 	f->all[f->nr++] = (struct kernel_finding){ .record = record };
 }
 
-static void symbolize(struct kernel_findings *f, const struct kernel_built *k, const char *const *modules, size_t nr_modules)
+static void symbolize(struct kernel_findings *f, const struct kernel_built *k, const char *const *modules,
+                      size_t nr_modules)
 {
 	struct decode_symbols *symbols = decode_symbols_create();
 	struct decode_record **records = tool_alloc((f->nr + 1) * sizeof(*records));
@@ -137,7 +140,8 @@ static void symbolize(struct kernel_findings *f, const struct kernel_built *k, c
 	free(records);
 }
 
-void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *const *modules, size_t nr_modules)
+void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *const *modules,
+                 size_t nr_modules)
 {
 	struct decode_reader *reader = decode_reader_create(take_record, f);
 	struct regions regions = { 0 };

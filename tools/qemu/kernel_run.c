@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_run.c - memsan kernel run: bugs of the module with what the kernel says of them; somebody's own module and script; a shell. */
+/* tools/qemu/kernel_run.c - memsan kernel run and shell: bugs of the module with their reports; the user's own
+ * module and script. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -18,9 +19,9 @@ static int interrupted(void)
 	return 128 + (kernel_signal ? kernel_signal : SIGINT);
 }
 
-/* ---- bugs ------------------------------------------------------------------------------------------------------------------ */
+/* ---- bugs ------------------------------------------------------------------------------------ */
 
-/* What the log says between a bug's begin and its end that is no report: the module's own lines. */
+/* Prints the module's own lines between the beginning and the end of a bug; reports are left out. */
 static void print_notes(const struct kernel_session *s, const struct kernel_result *r)
 {
 	char *mark = tool_format("memsan: bug %s", r->bug->name);
@@ -31,7 +32,8 @@ static void print_notes(const struct kernel_session *s, const struct kernel_resu
 
 		for (const char *line = s->logs[b]; *line;) {
 			const char *text = kernel_log_text(line), *end = strchrnul(line, '\n');
-			bool own = !strncmp(text, "memsan_bugs: ", 13) && strncmp(text + 13, "begin ", 6) && strncmp(text + 13, "end ", 4);
+			bool own = !strncmp(text, "memsan_bugs: ", 13) && strncmp(text + 13, "begin ", 6) &&
+			           strncmp(text + 13, "end ", 4);
 
 			if (strncmp(text, mark, len) == 0)
 				inside = text[len] == '\n';
@@ -60,7 +62,9 @@ static void print_result(const struct kernel_session *s, const struct kernel_res
 	if (r->difference)
 		printf("but:      %s\n", r->difference);
 	else if (cell->expect != EXPECT_SKIP)
-		printf("          and that is what came%s\n", r->panicked ? "; then the kernel panicked" : r->died ? "; it killed its task" : "");
+		printf("          and that is what came%s\n", r->panicked ? "; then the kernel panicked"
+		                                              : r->died   ? "; it killed its task"
+		                                                          : "");
 	printf("why:      %s\n", r->bug->why);
 	if (*cell->why)
 		printf("%-9s %s\n", kernel_profile_name(r->profile), cell->why);
@@ -73,7 +77,8 @@ static void print_result_json(const struct kernel_result *r)
 	const struct kernel_cell *cell = kernel_cell_of(r->bug, r->profile);
 	size_t kept = r->nr_findings < 16 ? r->nr_findings : 16;
 
-	printf("{\"schema\":\"memsan-kernel-run/1\",\"bug\":\"%s\",\"profile\":\"%s\",\"what\":", r->bug->name, kernel_profile_name(r->profile));
+	printf("{\"schema\":\"memsan-kernel-run/1\",\"bug\":\"%s\",\"profile\":\"%s\",\"what\":", r->bug->name,
+	       kernel_profile_name(r->profile));
 	decode_json_string(stdout, r->bug->what);
 	printf(",\"expected\":");
 	if (cell->expect == EXPECT_REPORT)
@@ -82,7 +87,8 @@ static void print_result_json(const struct kernel_result *r)
 		printf("null");
 	printf(",\"as_expected\":%s,\"difference\":", r->as_expected ? "true" : "false");
 	decode_json_string(stdout, r->difference);
-	printf(",\"killed_task\":%s,\"panicked\":%s,\"why\":", r->died ? "true" : "false", r->panicked ? "true" : "false");
+	printf(",\"killed_task\":%s,\"panicked\":%s,\"why\":", r->died ? "true" : "false",
+	       r->panicked ? "true" : "false");
 	decode_json_string(stdout, r->bug->why);
 	printf(",\"why_here\":");
 	decode_json_string(stdout, *cell->why ? cell->why : NULL);
@@ -102,15 +108,17 @@ static void print_result_json(const struct kernel_result *r)
 	printf("]}\n");
 }
 
-/* Where a bug is seen best when nobody said: what KASAN is not needed for needs no KASAN kernel. */
+/* The profile that shows a bug best when none is given.  A bug that other detectors find needs no KASAN kernel. */
 static enum kernel_profile best_profile(const struct kernel_bug *bug)
 {
 	if (bug->setup == SETUP_FENCE || bug->setup == SETUP_LEAK || bug->setup == SETUP_DEMO)
 		return PROFILE_LIGHT;
-	return bug->cell[PROFILE_KASAN].expect == EXPECT_REPORT || bug->cell[PROFILE_LIGHT].expect != EXPECT_REPORT ? PROFILE_KASAN : PROFILE_LIGHT;
+	return bug->cell[PROFILE_KASAN].expect == EXPECT_REPORT || bug->cell[PROFILE_LIGHT].expect != EXPECT_REPORT
+	               ? PROFILE_KASAN
+	               : PROFILE_LIGHT;
 }
 
-/* The sessions that are wanted, each with its own list of bugs. */
+/* The sessions to run, each with its own list of bugs. */
 struct wanted {
 	struct kernel_options o;
 	enum kernel_profile profile;
@@ -163,9 +171,9 @@ int kernel_run_bugs(const struct kernel_options *o)
 	return kernel_signal ? interrupted() : tool_finish_output(status);
 }
 
-/* ---- somebody's own module -------------------------------------------------------------------------------------------------- */
+/* ---- somebody's own module ------------------------------------------------------------------- */
 
-/* The profile for which a .ko was built, by its release; NR_PROFILES: none of ours. */
+/* The profile for whose kernel a .ko was built, by its release; NR_PROFILES: none. */
 static enum kernel_profile profile_of_release(const char *release)
 {
 	size_t len = strlen(release);
@@ -189,7 +197,7 @@ static bool is_ko(const char *path)
 	return len > 3 && strcmp(path + len - 3, ".ko") == 0;
 }
 
-/* A .ko fits one kernel only; what is given as source fits any.  False: said why it cannot be. */
+/* A .ko fits one kernel only, a source folder fits any.  False: nothing fits, and a line was printed. */
 static bool choose_profile(const struct kernel_options *o, enum kernel_profile *profile)
 {
 	*profile = PROFILE_KASAN;
@@ -212,7 +220,7 @@ static bool choose_profile(const struct kernel_options *o, enum kernel_profile *
 			*profile = of;
 		else if (*release && of == NR_PROFILES && !o->profile_given)
 			*profile = PROFILE_DEBIAN;
-		of = (enum kernel_profile)!*release;
+		of = (enum kernel_profile) !*release;
 		free(release);
 		if (of)
 			return false;
@@ -226,23 +234,25 @@ static bool check_release(const char *module, const struct kernel_built *k)
 	bool fits = strcmp(release, k->release) == 0;
 
 	if (!fits)
-		tool_say("%s was built for the kernel %s, not for %s; give its source folder instead (--module DIR), or build it with: "
-			 "make -C %s%s M=$PWD modules", module, release, k->release, k->dir,
-			 k->arm64 ? " ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-" : "");
+		tool_say("%s was built for the kernel %s, not for %s; give its source folder instead (--module DIR), "
+		         "or build it with: "
+		         "make -C %s%s M=$PWD modules",
+		         module, release, k->release, k->dir,
+		         k->arm64 ? " ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-" : "");
 	free(release);
 	return fits;
 }
 
-/* What a guest with modules of its own is made of. */
+/* A guest that loads the user's modules. */
 struct module_guest {
 	struct initrd *initrd;
 	FILE *plan, *unload;
-	const char *folders[9];           /* of the modules, for their symbols; then the kernel's own */
+	const char *folders[9]; /* folders of the modules, for their symbols, then the kernel's own */
 	char *owned[9];
 	size_t nr_folders;
 };
 
-/* Puts one module into the archive and its orders into the plan. */
+/* Puts a module into the archive, and its commands into the plan. */
 static bool add_module(struct module_guest *m, const char *given, const struct kernel_built *k)
 {
 	char *dir = is_ko(given) ? NULL : kernel_get_module(k, given);
@@ -252,7 +262,7 @@ static bool add_module(struct module_guest *m, const char *given, const struct k
 
 	if (!file) {
 		if (dir)
-			tool_say("building %s gave no .ko file", given);
+			tool_say("building %s made no .ko file", given);
 		free(dir);
 		return false;
 	}
@@ -270,7 +280,8 @@ static bool add_module(struct module_guest *m, const char *given, const struct k
 	return ok;
 }
 
-static bool make_module_guest(struct module_guest *m, const struct kernel_options *o, const struct kernel_built *k, const char *path)
+static bool make_module_guest(struct module_guest *m, const struct kernel_options *o, const struct kernel_built *k,
+                              const char *path)
 {
 	char *orders = NULL, *unloads = NULL;
 	size_t size;
@@ -297,7 +308,7 @@ static bool make_module_guest(struct module_guest *m, const struct kernel_option
 	}
 	fputs("validate\nscan\n", m->plan);
 	fclose(m->unload);
-	/* What a module forgets when it goes, only a scan behind its end can find. */
+	/* only a scan after a module's end finds what the module forgot to free */
 	if (*unloads)
 		fprintf(m->plan, "%sscan\n", unloads);
 	fclose(m->plan);
@@ -308,13 +319,14 @@ static bool make_module_guest(struct module_guest *m, const struct kernel_option
 	return ok;
 }
 
-/* What insmod and rmmod complained of. */
+/* Prints the complaints of insmod and rmmod. */
 static bool print_complaints(const struct guest *g)
 {
 	bool any = false;
 
 	for (const char *line = g->log; *line;) {
-		const char *text = kernel_log_text(line), *end = strchrnul(line, '\n'), *bad = memmem(text, (size_t)(end - text), " not loaded: ", 13);
+		const char *text = kernel_log_text(line), *end = strchrnul(line, '\n'),
+			   *bad = memmem(text, (size_t)(end - text), " not loaded: ", 13);
 
 		if (strncmp(text, "memsan: module ", 15) == 0 && bad) {
 			tool_say("in the guest: %.*s", (int)(end - text - 8), text + 8);
@@ -342,8 +354,8 @@ static void print_findings(const struct kernel_options *o, const struct kernel_f
 		decode_writer_finish(sarif);
 }
 
-static int report_module(const struct kernel_options *o, const struct guest *g, const struct kernel_built *k, const char *const *folders,
-			 size_t nr_folders)
+static int report_module(const struct kernel_options *o, const struct guest *g, const struct kernel_built *k,
+                         const char *const *folders, size_t nr_folders)
 {
 	struct kernel_findings f = { 0 };
 	int status = 0;
@@ -359,7 +371,9 @@ static int report_module(const struct kernel_options *o, const struct guest *g, 
 	if (g->end != GUEST_DONE) {
 		tool_say("the guest %s (%.0f s)", guest_end_text(g->end), g->ended - g->started);
 		if (!f.nr || g->end != GUEST_PANIC)
-			status = g->end == GUEST_HANG || g->end == GUEST_TIMEOUT || g->end == GUEST_NEVER_BOOTED ? EXIT_LIMIT : 1;
+			status = g->end == GUEST_HANG || g->end == GUEST_TIMEOUT || g->end == GUEST_NEVER_BOOTED
+			                 ? EXIT_LIMIT
+			                 : 1;
 	} else if (g->status && !status) {
 		tool_say("the script ended with status %d", g->status);
 		status = g->status;
@@ -385,13 +399,14 @@ int kernel_run_module(const struct kernel_options *o)
 		tool_say("cannot read the script %s: %s", o->script, strerror(errno));
 		return EXIT_USAGE;
 	}
-	if (!choose_profile(o, &profile) || !kernel_programs_there(profile) || !kernel_get(o, profile, &k) || !(dir = kernel_work_dir()))
+	if (!choose_profile(o, &profile) || !kernel_programs_there(profile) || !kernel_get(o, profile, &k) ||
+	    !(dir = kernel_work_dir()))
 		return kernel_signal ? interrupted() : EXIT_USAGE;
 	if (!with_limit.timeout)
 		with_limit.timeout = 300;
 	initrd = tool_format("%s/initrd.cpio", dir);
 	if (make_module_guest(&m, o, &k, initrd) && guest_start(&g, &with_limit, &k, initrd, false)) {
-		/* Where reports are a document, what the script prints must not stand in it. */
+		/* a report that is a document must not be mixed with the script's output */
 		g.script_out = o->format == KERNEL_TEXT ? stdout : stderr;
 		g.silence_limit = 0;
 		guest_watch(&g, 1);
@@ -406,10 +421,11 @@ int kernel_run_module(const struct kernel_options *o)
 	return kernel_signal ? interrupted() : tool_finish_output(status);
 }
 
-/* ---- a shell ------------------------------------------------------------------------------------------------------------------ */
+/* ---- a shell --------------------------------------------------------------------------------- */
 
-/* QEMU makes the terminal raw, and gives it back only where it ends in order. */
-static bool watch_shell(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd)
+/* QEMU sets the terminal to raw mode, and restores it only when QEMU ends normally. */
+static bool watch_shell(struct guest *g, const struct kernel_options *o, const struct kernel_built *k,
+                        const char *initrd)
 {
 	struct termios before;
 	bool terminal = tcgetattr(STDIN_FILENO, &before) == 0, ok = guest_start(g, o, k, initrd, true);
@@ -451,7 +467,7 @@ int kernel_run_shell(const struct kernel_options *o)
 	r = module ? initrd_base(initrd, &k, true) : NULL;
 	ok = r != NULL;
 	if (r) {
-		/* Fences at the kernel's own rate: at ours, KFENCE would have most of what KASAN is expected to say. */
+		/* fences at the kernel's own rate: at our rate, KFENCE would report most bugs before KASAN does */
 		static const char plan[] = "fence 100\ninsmod /memsan/memsan_bugs.ko\nshell\n";
 
 		initrd_data(r, "memsan/plan", 0644, plan, strlen(plan));
@@ -459,7 +475,8 @@ int kernel_run_shell(const struct kernel_options *o)
 		ok = initrd_finish(r) && ok;
 	}
 	if (ok) {
-		tool_say("the guest's shell; /sys/kernel/debug/memsan/trigger lists and makes bugs, dmesg shows reports; ^D ends it");
+		tool_say("the guest's shell; /sys/kernel/debug/memsan/trigger lists and runs bugs, dmesg shows "
+		         "reports; ^D ends it");
 		ok = watch_shell(&g, o, &k, initrd);
 	}
 	kernel_keep_log(o, "console.log", g.log ? g.log : "");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_session.c - memsan kernel: the bugs of one profile, in as many boots as it takes, compared with the table.
+/* tools/qemu/kernel_session.c - memsan kernel: runs the bugs of one profile, and compares the reports with the table.
  *
- * One boot makes many bugs: KASAN goes on after a report, an oops kills only the writer to the trigger file.  Where a bug takes the machine
- * with it, the next boot goes on behind it:
+ * One boot runs many bugs: KASAN goes on after a report, and an oops kills only the process that wrote to the trigger
+ * file.  When a bug takes the machine with it, the next boot continues behind that bug:
  *
  *     boot 1: a b c [panic]      boot 2: d e f g done
  *
- * A boot in which no bug was begun at all ends the session.  The profiles' guests run beside each other.
+ * A boot in which no bug began ends the session.  The guests of all profiles run at the same time.
  */
 #include "config.h"
 
@@ -19,7 +19,7 @@
 
 enum { BOOTS_MAX = sizeof(((struct kernel_session *)NULL)->logs) / sizeof(char *) };
 
-/* ---- one boot ---------------------------------------------------------------------------------------------------------- */
+/* ---- one boot -------------------------------------------------------------------------------- */
 
 static bool is_left(const struct kernel_result *r)
 {
@@ -34,7 +34,7 @@ static bool anything_left(const struct kernel_session *s)
 	return false;
 }
 
-/* The guest's orders; the caller frees them. */
+/* The plan that the guest follows; the caller frees it. */
 static char *make_plan(const struct kernel_session *s)
 {
 	size_t size = 0;
@@ -50,7 +50,8 @@ static char *make_plan(const struct kernel_session *s)
 	for (int setup = SETUP_LEAK; setup <= SETUP_PANIC; setup++) {
 		for (size_t i = 0; i < s->nr_results; i++)
 			if (is_left(&s->results[i]) && (int)s->results[i].bug->setup == setup) {
-				fprintf(out, "bug %s %s\n", s->results[i].bug->name, kernel_setup_name(s->results[i].bug->setup));
+				fprintf(out, "bug %s %s\n", s->results[i].bug->name,
+				        kernel_setup_name(s->results[i].bug->setup));
 				leaks |= setup == SETUP_LEAK;
 			}
 		if (setup == SETUP_LEAK && leaks)
@@ -80,7 +81,7 @@ static bool boot(struct kernel_session *s, struct guest *g, const struct kernel_
 	return ok;
 }
 
-/* ---- what came of it ------------------------------------------------------------------------------------------------------ */
+/* ---- what came of it ------------------------------------------------------------------------- */
 
 static struct kernel_result *result_named(struct kernel_session *s, const char *name, size_t len)
 {
@@ -90,7 +91,8 @@ static struct kernel_result *result_named(struct kernel_session *s, const char *
 	return NULL;
 }
 
-/* "memsan: bug NAME", "memsan: bug NAME ended N", "memsan_bugs: end NAME: N".  The bug that has begun and not ended yet. */
+/* Reads "memsan: bug NAME", "memsan: bug NAME ended N" and "memsan_bugs: end NAME: N".  Returns the bug that has
+ * begun and not ended. */
 static struct kernel_result *read_line(struct kernel_session *s, const char *text, struct kernel_result *open)
 {
 	struct kernel_result *r;
@@ -126,7 +128,9 @@ static void give_findings(struct kernel_session *s, const struct kernel_findings
 {
 	for (size_t i = 0; i < f->nr; i++) {
 		const struct kernel_bug *bug = f->all[i].bug;
-		struct kernel_result *r = bug && f->all[i].named == named ? result_named(s, bug->name, strlen(bug->name)) : NULL;
+		struct kernel_result *r = bug && f->all[i].named == named
+		                                  ? result_named(s, bug->name, strlen(bug->name))
+		                                  : NULL;
 
 		if (r && r->nr_findings < sizeof(r->findings) / sizeof(r->findings[0]))
 			r->findings[r->nr_findings] = &f->all[i];
@@ -153,26 +157,27 @@ static bool read_log(struct kernel_session *s, const struct guest *g)
 		open->hung = !open->panicked;
 	}
 	kernel_find(f, g->log, &s->built, (const char *const *)&s->module_dir, 1);
-	/* Those that name their bug come first: what else was said meanwhile may be the aftermath of another one. */
+	/* reports that name their bug come first: the others may be the aftermath of another bug */
 	give_findings(s, f, true);
 	give_findings(s, f, false);
 	return begun;
 }
 
-/* Linux 6.3 says slab-use-after-free where 6.1 says use-after-free. */
+/* The name of Linux 6.1 for a kind: use-after-free, which Linux 6.3 calls slab-use-after-free. */
 static const char *older_name(const char *kind)
 {
 	return strncmp(kind, "slab-use", 8) == 0 ? kind + 5 : kind;
 }
 
-/* Is it one of those between the "|"? */
+/* Is the kind one of those between the "|"? */
 static bool same_kind(const char *found, const char *wanted)
 {
 	size_t len;
 
 	for (found = older_name(found); *wanted; wanted += len + (wanted[len] == '|')) {
 		len = strcspn(wanted, "|");
-		if (strlen(found) == len - (size_t)(older_name(wanted) - wanted) && strncmp(found, older_name(wanted), strlen(found)) == 0)
+		if (strlen(found) == len - (size_t)(older_name(wanted) - wanted) &&
+		    strncmp(found, older_name(wanted), strlen(found)) == 0)
 			return true;
 	}
 	return false;
@@ -185,7 +190,8 @@ static bool is_function(const char *found, const char *wanted)
 	return found && strncmp(found, wanted, len) == 0 && (!found[len] || found[len] == '.');
 }
 
-/* The function that is to blame, or the one that it was inlined into.  "*": any, where the damage is found later by whoever comes by. */
+/* Is the expected function guilty, or was the guilty one inlined into it?  "*" fits any: the damage is found later,
+ * by whatever runs then. */
 static bool same_function(const struct decode_record *r, const struct kernel_bug *bug, const struct kernel_cell *cell)
 {
 	char *wanted = *cell->function ? tool_format("%s", cell->function) : tool_format("bug_%s", bug->name);
@@ -220,17 +226,19 @@ static char *difference_of(const struct kernel_result *r)
 		return tool_format("could not be made: %s", strerror(-r->status));
 	if (cell->expect == EXPECT_QUIET) {
 		if (first)
-			return tool_format("%s %s in %s", first->detector, first->kind, first->function ? first->function : "?");
+			return tool_format("%s %s in %s", first->detector, first->kind,
+			                   first->function ? first->function : "?");
 		return r->panicked || r->died ? tool_format("%s", r->panicked ? "panicked" : "killed its task") : NULL;
 	}
 	if (!first)
 		return tool_format("%s", r->panicked ? "no report, the guest panicked" : "no report");
-	if (strcmp(first->detector, cell->detector) == 0 && same_kind(first->kind, cell->kind) && same_function(first, r->bug, cell))
+	if (strcmp(first->detector, cell->detector) == 0 && same_kind(first->kind, cell->kind) &&
+	    same_function(first, r->bug, cell))
 		return NULL;
 	return tool_format("%s %s in %s", first->detector, first->kind, first->function ? first->function : "?");
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------------------ */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static bool prepare(struct kernel_session *s, const struct kernel_options *o)
 {
@@ -249,7 +257,7 @@ static bool prepare(struct kernel_session *s, const struct kernel_options *o)
 	return s->module_dir != NULL;
 }
 
-/* A guest ended: its log is read, and the next boot begins if there is more to do. */
+/* A guest has ended: reads its log, and boots the next one if bugs are left. */
 static void session_go_on(struct kernel_session *s, struct guest *g, const struct kernel_options *o)
 {
 	bool begun = read_log(s, g);
@@ -268,8 +276,8 @@ static void session_go_on(struct kernel_session *s, struct guest *g, const struc
 		const char *log = s->logs[s->nr_boots - 1];
 		size_t len = strlen(log);
 
-		tool_say("the %s guest %s; the last it said:\n%s", kernel_profile_name(s->profile), guest_end_text(g->end),
-			 log + (len > 800 ? len - 800 : 0));
+		tool_say("the %s guest %s; its last lines:\n%s", kernel_profile_name(s->profile),
+		         guest_end_text(g->end), log + (len > 800 ? len - 800 : 0));
 		s->failed = true;
 	} else if (anything_left(s)) {
 		s->failed = s->nr_boots >= BOOTS_MAX || !boot(s, g, o);
@@ -281,7 +289,7 @@ bool kernel_sessions_run(struct kernel_session *sessions, size_t nr, const struc
 	struct guest guests[NR_PROFILES] = { 0 };
 	bool ok = true, running = true;
 
-	/* What is missing is said before anything is built for minutes. */
+	/* what is missing should be said before minutes of building */
 	for (size_t i = 0; i < nr; i++)
 		if (!kernel_programs_there(sessions[i].profile))
 			return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_table.c - memsan kernel: every bug of the module, and what each kernel is expected to say of it. */
+/* tools/qemu/kernel_table.c - memsan kernel: every bug of the module, and what each kernel is expected to print. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -7,14 +7,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAY(detector, kind, function) { EXPECT_REPORT, detector, kind, function, "" }
-#define SAY_BECAUSE(detector, kind, function, why) { EXPECT_REPORT, detector, kind, function, why }
-#define QUIET { EXPECT_QUIET, "", "", "", "" }
-#define QUIET_BECAUSE(why) { EXPECT_QUIET, "", "", "", why }
-#define SKIP { EXPECT_SKIP, "", "", "", "" }
-#define AS_KASAN { EXPECT_AS_KASAN, "", "", "", "" }
+#define SAY(detector, kind, function)                       \
+	{                                                   \
+		EXPECT_REPORT, detector, kind, function, "" \
+	}
+#define SAY_BECAUSE(detector, kind, function, why)           \
+	{                                                    \
+		EXPECT_REPORT, detector, kind, function, why \
+	}
+#define QUIET                                \
+	{                                    \
+		EXPECT_QUIET, "", "", "", "" \
+	}
+#define QUIET_BECAUSE(why)                    \
+	{                                     \
+		EXPECT_QUIET, "", "", "", why \
+	}
+#define SKIP                                \
+	{                                   \
+		EXPECT_SKIP, "", "", "", "" \
+	}
+#define AS_KASAN                                \
+	{                                       \
+		EXPECT_AS_KASAN, "", "", "", "" \
+	}
 #define KBUG(name, setup, kasan, light, arm64, what, why) { #name, SETUP_##setup, what, why, { kasan, light, arm64 } },
-#define DEMO(name, what) { "demo_" #name, SETUP_DEMO, what, "Nothing is wrong: the kernel's log tells what happens.", { QUIET, QUIET, QUIET } },
+#define DEMO(name, what)                                            \
+	{ "demo_" #name,                                            \
+	  SETUP_DEMO,                                               \
+	  what,                                                     \
+	  "Nothing is wrong: the kernel's log tells what happens.", \
+	  { QUIET, QUIET, QUIET } },
 const struct kernel_bug kernel_bugs[] = {
 #include "kernel/module/bugs.def"
 };
@@ -67,7 +90,8 @@ static bool debian_has(const char *line)
 
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p)
 {
-	static const struct kernel_cell quiet = { EXPECT_QUIET, "", "", "", "" }, skip = { EXPECT_SKIP, "", "", "", "" };
+	static const struct kernel_cell quiet = { EXPECT_QUIET, "", "", "", "" },
+					skip = { EXPECT_SKIP, "", "", "", "" };
 
 	if (p == PROFILE_DEBIAN && bug->setup == SETUP_LEAK && !debian_has("CONFIG_DEBUG_KMEMLEAK=y"))
 		return &quiet;
@@ -118,5 +142,5 @@ char *kernel_cell_text(const struct kernel_bug *bug, enum kernel_profile p)
 	if (strcmp(cell->function, "*") == 0)
 		return tool_format("%s %s, found later", cell->detector, cell->kind);
 	return *cell->function ? tool_format("%s %s in %s", cell->detector, cell->kind, cell->function)
-			       : tool_format("%s %s in bug_%s", cell->detector, cell->kind, bug->name);
+	                       : tool_format("%s %s in bug_%s", cell->detector, cell->kind, bug->name);
 }

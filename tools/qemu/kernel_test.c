@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_test.c - memsan kernel test: every bug under every profile against the table; the kernel's own suites. */
+/* tools/qemu/kernel_test.c - memsan kernel test: runs every bug under every profile and compares with the table;
+ * runs the kernel's own suites. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -7,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the matrix ------------------------------------------------------------------------------------------------------------ */
+/* ---- the matrix ------------------------------------------------------------------------------ */
 
-/* "kasan slab-out-of-bounds", "no report", … as it came. */
+/* The reports of a result: "kasan slab-out-of-bounds", "no report" and the like. */
 static char *reported_text(const struct kernel_result *r)
 {
 	const struct decode_record *first = r->nr_findings ? r->findings[0]->record : NULL;
@@ -87,7 +88,8 @@ static void print_json(const struct kernel_session *s, size_t nr)
 				printf("%s", cell->expect == EXPECT_SKIP ? "\"not done\"" : "null");
 			printf(",\"reported\":");
 			if (first) {
-				printf("{\"detector\":\"%s\",\"kind\":\"%s\",\"function\":", first->detector, first->kind);
+				printf("{\"detector\":\"%s\",\"kind\":\"%s\",\"function\":", first->detector,
+				       first->kind);
 				decode_json_string(stdout, first->function);
 				printf(",\"title\":");
 				decode_json_string(stdout, first->title);
@@ -103,7 +105,7 @@ static void print_json(const struct kernel_session *s, size_t nr)
 	printf("\n]}\n");
 }
 
-/* Reports that are about no bug of ours: something else is wrong.  Returns how many. */
+/* Prints reports that are about none of the bugs, so something else is wrong.  Returns how many there are. */
 static size_t print_strays(const struct kernel_session *s)
 {
 	size_t nr = 0;
@@ -111,8 +113,8 @@ static size_t print_strays(const struct kernel_session *s)
 	for (size_t b = 0; b < s->nr_boots; b++)
 		for (size_t i = 0; i < s->findings[b].nr; i++)
 			if (!s->findings[b].all[i].bug) {
-				tool_say("%s kernel: a report that belongs to no bug: %s", kernel_profile_name(s->profile),
-					 s->findings[b].all[i].record->headline);
+				tool_say("%s kernel: a report that belongs to no bug: %s",
+				         kernel_profile_name(s->profile), s->findings[b].all[i].record->headline);
 				nr++;
 			}
 	return nr;
@@ -156,12 +158,13 @@ int kernel_test_matrix(const struct kernel_options *o)
 			else
 				bad++;
 			if (!r->as_expected && !kernel_signal)
-				tool_say("%s, %s kernel: expected %s, but: %s", r->bug->name, kernel_profile_name(r->profile), expected, r->difference);
+				tool_say("%s, %s kernel: expected %s, but: %s", r->bug->name,
+				         kernel_profile_name(r->profile), expected, r->difference);
 			free(expected);
 		}
 		bad += print_strays(&s[i]);
 		fprintf(stderr, "memsan: %s kernel %s: %zu boots, %.0f s\n", kernel_profile_name(s[i].profile),
-			s[i].built.release ? s[i].built.release : "", s[i].nr_boots, s[i].seconds);
+		        s[i].built.release ? s[i].built.release : "", s[i].nr_boots, s[i].seconds);
 	}
 	if (o->format == KERNEL_TEXT && !kernel_signal)
 		printf("%zu passed, %zu failed (%.0f s)\n", good, bad, kernel_now() - began);
@@ -176,26 +179,30 @@ int kernel_test_matrix(const struct kernel_options *o)
 	return tool_finish_output(!ok || bad ? 1 : 0);
 }
 
-/* ---- the kernel's own suites ------------------------------------------------------------------------------------------------ */
+/* ---- the kernel's own suites ----------------------------------------------------------------- */
 
 static const struct suite {
 	const char *module, *in_tree;
 	enum kernel_profile profile;
 	const char *append;
-	unsigned pass, fail, skip; /* what Linux 6.1 is known to give */
+	unsigned pass, fail, skip; /* the known results of Linux 6.1 */
 } suites[] = {
-	/* As a module, kasan_global_oob_right finds no red zones yet: KUnit runs the tests before the module's constructors have announced its
-	 * globals.  With tags, what is about globals is skipped.  kfence_test waits 100 sample intervals for an object, which at 10 ms is too
-	 * short where the host is busy. */
+	/* Built as a module, kasan_global_oob_right finds no red zones, because KUnit runs the tests before the
+	 * module's constructors have registered its globals.  With tags, tests of globals are skipped. kfence_test
+	 * waits 100 sample intervals for an object; at 10 ms, that is too short on a busy host. */
 	{ "kasan_test", "mm/kasan/kasan_test.ko", PROFILE_KASAN, "slub_debug=-", 44, 1, 10 },
-	{ "kfence_test", "mm/kfence/kfence_test.ko", PROFILE_LIGHT, "slub_debug=- kfence.sample_interval=40", 23, 0, 2 },
+	{ "kfence_test", "mm/kfence/kfence_test.ko", PROFILE_LIGHT, "slub_debug=- kfence.sample_interval=40", 23, 0,
+	  2 },
 	{ "slub_kunit", "lib/slub_kunit.ko", PROFILE_LIGHT, "slub_debug=-", 5, 0, 0 },
 	{ "kasan_test", "mm/kasan/kasan_test.ko", PROFILE_ARM64, "slub_debug=-", 48, 0, 7 },
 };
 
-struct tally { unsigned pass, fail, skip; };
+struct tally {
+	unsigned pass, fail, skip;
+};
 
-/* KTAP: "ok 1 - name", "not ok 2 - name", "ok 3 - name # SKIP why", indented below the suite's own line. */
+/* Counts a line of KTAP: "ok 1 - name", "not ok 2 - name", "ok 3 - name # SKIP why", indented below the suite's own
+ * line. */
 static void count_line(struct tally *t, const char *text, size_t len)
 {
 	const char *p = text;
@@ -235,7 +242,8 @@ static bool run_suite(const struct suite *suite, const struct kernel_options *o,
 	struct kernel_built k;
 	struct guest g = { .pid = -1 };
 	struct kernel_findings f = { 0 };
-	char *path = tool_format("%s/%s.cpio", kernel_work_dir(), suite->module), *name, *kunit, *module, *plan, *append;
+	char *path = tool_format("%s/%s.cpio", kernel_work_dir(), suite->module), *name, *kunit, *module, *plan,
+	     *append;
 	struct initrd *r;
 	bool ok;
 
@@ -299,9 +307,11 @@ int kernel_test_kunit(const struct kernel_options *o)
 		if (!ok && !t.pass)
 			status = EXIT_USAGE;
 		if (o->format == KERNEL_JSON)
-			printf("{\"schema\":\"memsan-kernel-kunit/1\",\"suite\":\"%s\",\"profile\":\"%s\",\"passed\":%u,\"failed\":%u,\"skipped\":%u,"
-			       "\"reports\":%zu,\"as_expected\":%s}\n", suite->module, kernel_profile_name(suite->profile), t.pass, t.fail, t.skip,
-			       reports, ok && same ? "true" : "false");
+			printf("{\"schema\":\"memsan-kernel-kunit/"
+			       "1\",\"suite\":\"%s\",\"profile\":\"%s\",\"passed\":%u,\"failed\":%u,\"skipped\":%u,"
+			       "\"reports\":%zu,\"as_expected\":%s}\n",
+			       suite->module, kernel_profile_name(suite->profile), t.pass, t.fail, t.skip, reports,
+			       ok && same ? "true" : "false");
 		else
 			printf("%-12s %-6s %3u passed, %u failed, %u skipped; %zu reports decoded; %s\n", suite->module,
 			       kernel_profile_name(suite->profile), t.pass, t.fail, t.skip, reports,
