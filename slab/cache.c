@@ -518,6 +518,17 @@ unsigned cache_class_aligned(size_t size, size_t align)
 	return 0;
 }
 
+const char *slab_name_for(size_t size, size_t align)
+{
+	unsigned class = 0;
+
+	if (align > 16)
+		class = cache_class_aligned(size, align);
+	else if (size <= SLAB_CLASS_MAX)
+		class = class_of(size);
+	return class ? malloc_caches[class].name : "vmalloc";
+}
+
 /* ---- every invariant, for tests -------------------------------------------------------------- */
 
 static const char *verify_slab(const struct slab_cache *c, const struct slab *s, unsigned list)

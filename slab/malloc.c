@@ -60,17 +60,6 @@ void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const
 	return likely(p) ? p : malloc_after_reclaim(size, align, api, zero, regs);
 }
 
-const char *slab_name_for(size_t size, size_t align)
-{
-	unsigned class = 0;
-
-	if (align > 16)
-		class = class_aligned(size, align);
-	else if (size <= SLAB_CLASS_MAX)
-		class = class_of(size);
-	return class ? malloc_caches[class].name : "vmalloc";
-}
-
 /* ---- free ------------------------------------------------------------------------------------ */
 
 /* One of several racing threads gets true, and whatever area the descriptor stands for by now, it is the one at p. */
