@@ -10,7 +10,7 @@ struct slab;
 struct slab_cache;
 
 extern const struct slab_foreign *slab_foreign; /* NULL: there is none */
-/* Set once, by mempool.c when the first pool is made: the object of a pool at addr or beside it. Takes no lock. */
+/* Finds the object of a pool at addr or beside it. mempool.c sets it when the first pool is made. Takes no lock. */
 extern bool (*object_find_pooled)(uintptr_t addr, struct slab_object *obj);
 void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj);
 void object_describe_area(const struct area *a, struct slab_object *obj);
