@@ -31,7 +31,8 @@ struct chunk {
 	void *objects[CHUNK_OBJECTS];
 };
 
-struct ranked_lock quarantine_lock = RANKED_LOCK_INIT(LOCK_RANK_QUARANTINE);
+/* guards the queue, and the guarded slabs */
+static struct ranked_lock quarantine_lock = RANKED_LOCK_INIT(LOCK_RANK_QUARANTINE);
 
 /* All under quarantine_lock. */
 static struct chunk *head, *tail, *spare;

@@ -5,7 +5,6 @@
 
 #include "slab/tcache.h"
 
-extern struct ranked_lock quarantine_lock; /* guards the global queue */
 void quarantine_init(void);
 /* Takes an object of a checked slab that the program freed. `byte`: the object's byte in the slab's descriptor. */
 void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t object, const struct unwind_regs *regs);
