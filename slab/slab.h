@@ -12,16 +12,16 @@
  *   class.c, class.h               size classes: malloc-16 … four a doubling, eight beyond 1 KiB
  *   flags.c, flags.h               slab_debug's letters
  *   directory.c, directory.h       where everything is, for other processes
- *   shadow_hook.c                  what shadow/ is told of memory that changes hands
- *   trace_hook.c, trace_hook.h     what is told of objects of a traced cache
- *   shrinker.c, shrinker.h         what the program can spare when memory is short
+ *   shadow_hook.c                  the hooks by which shadow/ learns which memory is live
+ *   trace_hook.c, trace_hook.h     the hook that is called for objects of a traced cache
+ *   shrinker.c, shrinker.h         asks the program for memory that it can spare
  *
  *     objects
  *   track.c, track.h               SLUB's user tracking: 16 bytes an object
  *   object.c, object.h             from any address to the object there
  *   finding.c, finding.h           findings on their way to the hook
  *   redzone.c, redzone.h           red zones and poison: filled, verified, repaired
- *   cache.c, cache.h               slab caches: slabs cut into equal slots, per-slab out-of-line state
+ *   cache.c, cache.h               slab caches: slabs cut into equal slots; their state is out of line
  *   failslab.c                     allocations that fail on purpose
  *   tcache.c, tcache.h             thread caches
  *   fast.h                         production's inline paths
@@ -37,7 +37,7 @@
  *   show.c                         the heap as text, out of a view
  *
  *     what the program calls
- *   lookup.h                       from a pointer to whoever serves it
+ *   lookup.h                       from a pointer to the slab or area that serves it
  *   debug.c, debug.h               allocation and free with checks
  *   vmalloc.c, vmalloc.h           large requests, with guard pages in check mode
  *   custom.c, custom.h             caches that the program makes
