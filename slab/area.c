@@ -6,15 +6,15 @@
 #include "slab/budget.h"
 #include "slab/slab.h"
 
-/* Production.  Returning pages and asking for them again would cost a system call and page faults for each malloc, so a
- * freed area is retained whole with its page entries: the next request of about its size takes it back for the cost of
- * a short search.
+/* Production. Giving pages back and asking for them again would cost a system call and page faults for each malloc.
+ * So a freed area is retained whole, with its page entries, and the next request of about its size takes it back for
+ * the cost of a short search.
  *
  *     alloc ──► LIVE ──free──► RETAINED ──taken again──► LIVE
  *                                 └── too many, not needed for a while, or others need pages ──► buddy (dirty)
  *
- * Check mode, and what production unmaps (vmalloc.c).  A freed area becomes one guard as a whole, so that any use of it
- * faults, and its memory goes back at once: only address space is held, first in first out.
+ * Check mode, and areas that production unmaps (vmalloc.c). A freed area becomes one guard as a whole, so that any
+ * use of it faults. Its memory goes back at once. Only address space is held, first in first out.
  *
  *     alloc ──► LIVE ──free──► QUARANTINED ──over budget──► buddy (clean)
  *
@@ -35,12 +35,13 @@ static size_t run_bytes(const struct area *a)
 
 /* ---- guards ---------------------------------------------------------------------------------- */
 
-/* A guard region is written into every page table entry: two megabytes of tables and 10 ms a gigabyte.  Large ones are
- * better a VMA each, as all are where there are no guard regions; budget.c bounds their number. */
+/* A guard region is written into every page table entry: two megabytes of tables and 10 ms for each gigabyte. Large
+ * guards are better as a mapping (VMA) of their own, as all guards are without guard regions. budget.c bounds their
+ * number. */
 #define GUARD_REGION_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
 
-/* Locked memory cannot be guarded; os_decommit unlocks it.  Where a guard is not to be had the pages stay accessible,
- * empty: one check less. */
+/* Locked memory cannot be guarded; os_decommit unlocks it. If no guard can be made, the pages stay accessible and
+ * empty, and one check is lost. */
 void area_guard_set(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
@@ -56,8 +57,8 @@ void area_guard_set(uint32_t page, size_t n)
 		os_protect_none(p, size);
 }
 
-/* Of a whole run, whose parts may have been guarded in different ways.  False where mprotect would need one mapping
- * more than the process may have: some pages may stay closed. */
+/* Clears the guards of a run whose parts may have been guarded in different ways. False: mprotect would need one
+ * mapping more than the process may have, and some pages may stay closed. */
 bool area_guard_clear(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
@@ -130,7 +131,7 @@ void area_set_pages(struct area *a, uint32_t pages)
 	lock_release(&area_lock);
 }
 
-/* Whoever looks at live areas under the lock passes it over meanwhile. */
+/* While an area is being resized, area_find_live passes it over. */
 void area_set_resizing(struct area *a, bool resizing)
 {
 	lock_acquire(&area_lock);
@@ -158,7 +159,7 @@ uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), 
 	return addr;
 }
 
-/* The area is in no list and its pages are accessible. */
+/* The area is in no list, and its pages are accessible. */
 static void area_release(struct area *a, bool clean)
 {
 	uint32_t page = a->page, n = a->nr_pages;
@@ -198,7 +199,8 @@ struct area *area_take_retained(size_t pages)
 	return a;
 }
 
-/* The oldest ones, while there are too many or they hold more than `limit`; linked by next.  Under area_lock. */
+/* Takes out the oldest areas while there are too many or they hold more than `limit`; linked by next. Under
+ * area_lock. */
 static struct area *retained_excess(size_t limit)
 {
 	struct area *excess = NULL;
@@ -293,7 +295,7 @@ size_t area_shrink(void)
 
 /* ---- quarantine ------------------------------------------------------------------------------ */
 
-/* The oldest, when `all` or when there are too many. */
+/* Takes the oldest area, if `all` or if there are too many. */
 static struct area *held_take(bool all)
 {
 	struct area *a = NULL;
@@ -311,7 +313,7 @@ static struct area *held_take(bool all)
 	return a;
 }
 
-/* Pages that cannot be made accessible again are lost to the heap rather than given to somebody. */
+/* Pages that cannot be made accessible again are lost to the heap: nobody may get them. */
 static void held_release(struct area *a)
 {
 	if (a->opened)
@@ -336,7 +338,7 @@ void area_quarantine(struct area *a)
 	live_remove(a);
 	WRITE_ONCE(a->state, AREA_QUARANTINED);
 	lock_release(&area_lock);
-	/* Out of the list of live areas first: area_check_all reads their slack. */
+	/* The area leaves the list of live areas first, because area_check_all reads the slack of those. */
 	if (a->opened)
 		area_guard_set(a->page, a->nr_pages);
 	else
@@ -367,7 +369,7 @@ void area_dispose(struct area *a)
 
 /* ---- views ----------------------------------------------------------------------------------- */
 
-/* For views of all of them; the lock is held, so no more than look. */
+/* fn runs under area_lock, so it may only look. */
 void area_for_each_live(void (*fn)(const struct area *a, void *ctx), void *ctx)
 {
 	const struct area *a;

@@ -6,22 +6,23 @@
 #include "slab/arena.h"
 
 enum area_state { AREA_UNUSED, AREA_LIVE, AREA_QUARANTINED, AREA_RETAINED };
-/* A large object: whole pages, in check mode between two guard pages.  Descriptors are recycled and never unmapped. */
+/* A large object: whole pages, in check mode between two guard pages. Descriptors are recycled and never unmapped. */
 struct area {
-	uint32_t page, nr_pages; /* the run with its guards */
+	uint32_t page, nr_pages; /* the run, guards included */
 	uint32_t guard_pages;    /* on each side: 0 or 1 */
 	uint8_t state;           /* enum area_state; written under area_lock */
 	uint8_t api;
 	bool clean;     /* retained: reads as zero */
-	bool opened;    /* a guard was opened after a report: its page may hold anything */
+	bool opened;    /* a guard page was opened after a report, and may hold anything */
 	bool resizing;  /* size and red zone disagree for the moment; under area_lock */
 	uintptr_t addr; /* the user's pointer */
-	/* the same while the object is live, else 0: free exchanges it, one of several racing threads wins */
+	/* addr while the object is live, else 0. A free exchanges it, so that one of several racing threads wins. */
 	uintptr_t live;
 	size_t size; /* as requested */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
-	struct area *next, *prev; /* all live ones, the quarantine's queue, or unused descriptors; under area_lock */
+	/* in the list of live areas, the quarantine's queue or the unused descriptors; under area_lock */
+	struct area *next, *prev;
 } __attribute__((aligned(16)));
 
 static inline uintptr_t area_data(const struct area *a)
@@ -46,23 +47,26 @@ void area_descriptor_put(struct area *a);
 void area_make_live(struct area *a);
 void area_set_pages(struct area *a, uint32_t pages);
 void area_set_resizing(struct area *a, bool resizing);
-/* Both are called under the lock. */
+/* Gives the lowest live area above `after` that `wanted` accepts to `take`, and returns its address, or 0. Both
+ * callbacks run under area_lock, so the area cannot go away. */
 uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx),
                          void *ctx);
 void area_guard_set(uint32_t page, size_t n);
-bool area_guard_clear(uint32_t page, size_t n); /* the pages read as zero afterwards */
-/* What becomes of a live area that was freed; exactly one of the three. */
+/* False: some pages may have stayed closed. All that are open read as zero. */
+bool area_guard_clear(uint32_t page, size_t n);
+/* A live area that was freed is given to exactly one of these three: kept for reuse, held back as guarded address
+ * space, or given back at once. */
 void area_retain(struct area *a);
 void area_quarantine(struct area *a);
 void area_dispose(struct area *a);
-struct area *area_take_retained(size_t pages); /* live again, or NULL */
-/* Retained areas go back to the buddy; pages. */
+struct area *area_take_retained(size_t pages); /* of about that size, live again; or NULL */
+/* All retained areas go back to the buddy. Returns their pages. */
 size_t area_shrink(void);
-/* Fresh pages are about to be taken: the oldest retained areas serve first, where the buddy has too few that were used
- * before. */
+/* Called before pages are taken for a slab or an area. Where the buddy has too few that were used before, the oldest
+ * retained areas give theirs, so that no fresh memory is touched. */
 void area_give_way(size_t pages);
-void area_decay(void); /* those that nobody took back for a while */
-void area_drain(void); /* quarantined ones too */
+void area_decay(void); /* retained areas beyond what was live lately go back */
+void area_drain(void); /* all areas in quarantine go back */
 struct area_stats {
 	uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined;
 };

@@ -3,8 +3,7 @@
 #include "slab/arena.h"
 #include "slab/slab.h"
 
-/* The arena and its three maps are reserved at once and made usable together, block by block (4 MiB), from the bottom
- * up:
+/* The arena and its maps are reserved at once and made usable together, block by block (4 MiB), from the bottom up:
  *
  *     arena      ███████████████░░░░░░░░░░░░░░░ … 1 TiB   PROT_NONE beyond the usable part
  *     state map  ███▌                                     1 byte per 16 bytes   /16      if a cache is without checks
@@ -12,14 +11,15 @@
  *     memmap     ▌                                        16 bytes per page     /256
  *     blocks     .                                        8 bytes per block     /524288
  *
- * "Is it ours?" is then one subtract and compare against the usable part, and whoever passes that test may load from
- * every map.  The state map is the truth about liveness of unchecked objects, the memmap leads from any address to its
- * object (and to the descriptor which knows that of a checked or large one).  A large area does not write a page entry
- * for each of its pages (a gigabyte has 262,144): blocks that it covers whole carry its name in the block array.
+ * So "is it ours?" is one subtraction and a comparison with the usable part, and an address that passes this test
+ * may be looked up in every map. The state map is the truth about the liveness of unchecked objects. The memmap
+ * leads from any address to its object, and to the descriptor that records the liveness of a checked or large
+ * object. A large area does not write a page entry for each of its pages (a gigabyte has 262,144): the block array
+ * names the area for each block that it covers whole.
  *
- * Accepted weakness: an entry and what it points to are two loads.  A reader without locks may see a descriptor that
- * has since been recycled; descriptors are never unmapped and readers check what they read, so the answer is old but
- * never a fault. */
+ * Accepted weakness: an entry and what it points to are two loads. A reader without locks may see a descriptor that
+ * has since been recycled. Descriptors are never unmapped and readers check what they read, so the answer may be old
+ * but the reader never faults. */
 
 uintptr_t arena_base;
 size_t arena_size;
@@ -38,10 +38,10 @@ static bool has_state_map;                                                /* set
 #define STATE_PER_BLOCK (BLOCK_SIZE / 16)
 #define COARSE_PER_BLOCK ((BLOCK_SIZE >> COARSE_SHIFT) * sizeof(uint16_t))
 #define PAGES_PER_BLOCK (BLOCK_PAGES * sizeof(struct page))
-/* Growth beyond what was asked: a quarter of what there is, within these. */
+/* The arena grows by a quarter of its size, within these limits, if less is asked for. */
 #define GROW_MIN_BLOCKS 1
 #define GROW_MAX_BLOCKS 16
-/* Production's heap may get huge pages (as the system is set) beyond this. */
+/* From this block on production's heap may get huge pages, as the system is set. */
 #define HUGE_FROM_BLOCK 8
 
 static size_t reserve_cost(size_t size)
@@ -61,8 +61,8 @@ static bool reserve_maps(size_t blocks)
 	       stepped_reserve_init(&block_map, ALIGN_UP(blocks * sizeof(uint64_t), PAGE_SIZE), PAGE_SIZE);
 }
 
-/* The largest arena that leaves the program at least half of the address space it may have and, where that is little, a
- * thread's stack. */
+/* The largest arena that leaves the program at least half of the address space that it may have and, if that is
+ * little, a thread's stack. */
 #define THREAD_STACK ((size_t)8 << 20)
 
 static size_t arena_size_for(size_t size, uint64_t limit)
@@ -104,8 +104,8 @@ bool arena_init(bool state_map_wanted)
 
 static bool commit_blocks(uint32_t from, uint32_t to)
 {
-	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guards would
-	 * break them up. */
+	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guard
+	 * pages would break them up. */
 	bool huge = options.mode == MODE_PRODUCTION && from >= HUGE_FROM_BLOCK;
 
 	if ((has_state_map && !(stepped_reserve_reach(&state_map, to * STATE_PER_BLOCK) &&
@@ -138,7 +138,8 @@ bool arena_reach(uint32_t n)
 	if (has_state_map)
 		meta_account(COST_STATE_MAP, (int64_t)((to - from) * (STATE_PER_BLOCK + COARSE_PER_BLOCK)));
 	meta_account(COST_MEMMAP, (int64_t)((to - from) * (PAGES_PER_BLOCK + sizeof(uint64_t))));
-	/* Pairs with the loads in arena_usable and slab_free_fast: who sees the limit may use the maps below it. */
+	/* Pairs with the loads in arena_usable and slab_free_fast: a thread that sees the limit may use the maps
+	 * below it. */
 	STORE_RELEASE(arena_usable_size, to * BLOCK_SIZE);
 	if (has_state_map)
 		STORE_RELEASE(arena_state_limit, to * STATE_PER_BLOCK);
@@ -146,7 +147,7 @@ bool arena_reach(uint32_t n)
 	return true;
 }
 
-/* No pointer into the part that is given back was ever handed out, and the program may map something else there. */
+/* No pointer into the part that is given back was ever handed out. The program may map something else there. */
 void arena_shrink(uint64_t limit)
 {
 	size_t size = MAX(arena_size_for((size_t)arena_nr_blocks * BLOCK_SIZE, limit),
@@ -157,7 +158,7 @@ void arena_shrink(uint64_t limit)
 	if (blocks >= arena_nr_blocks)
 		return;
 	released = (size_t)(arena_nr_blocks - blocks) * BLOCK_SIZE;
-	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads test with the old or the new one */
+	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads compare with the old or the new one */
 	arena_nr_blocks = blocks;
 	os_release_part((void *)(arena_base + size), released);
 	if (has_state_map) {
@@ -168,8 +169,9 @@ void arena_shrink(uint64_t limit)
 	stepped_reserve_shrink(&block_map, blocks * sizeof(uint64_t));
 }
 
-/* Page entries for the blocks that the run only touches, block entries for those that it covers.  An area covering
- * whole blocks also writes its first page, which leads to it even where the block word is not looked at. */
+/* Writes page entries for the blocks that the run only touches, and block entries for those that it covers whole. An
+ * area that covers whole blocks also writes its first page, which leads to the area without a look at the block
+ * word. */
 static void arena_set_owner_pages(uint32_t page, uint32_t end, uint64_t owner)
 {
 	for (; page < end; page++)
@@ -196,7 +198,7 @@ void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used)
 {
 	uint32_t end = page + n, used_end = page + used;
 
-	/* The tail of an area: the pages before it in this block have got entries of their own. */
+	/* This is the tail of an area: the pages before it in this block have entries of their own by now. */
 	if (n && (READ_ONCE(arena_blocks[page >> BLOCK_ORDER]) & OWNER_TAG) == OWNER_AREA &&
 	    (page & (BLOCK_PAGES - 1)) != 0)
 		STORE_RELEASE(arena_blocks[page >> BLOCK_ORDER], (uint64_t)0);
@@ -214,7 +216,8 @@ void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used)
 	}
 }
 
-/* The block in which the area ended becomes covered whole, or not: its page entries must not contradict its word. */
+/* The block in which the area ended is covered whole now, or no longer: its page entries must not contradict its
+ * word. */
 void arena_resize_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner)
 {
 	uint32_t block = ALIGN_DOWN(page + old_n, BLOCK_PAGES), i;

@@ -5,30 +5,29 @@
 #include "slab/budget.h"
 #include "slab/slab.h"
 
-/* Knuth's buddy system (TAOCP 2.5), as in the kernel's mm/page_alloc.c: a free run of 2^k pages lies at a multiple of
- * 2^k, its buddy is at page ^ 2^k, and two free buddies become one.
+/* Knuth's buddy system (TAOCP 2.5), as in the kernel's mm/page_alloc.c: a free run of 2^k pages lies at a multiple
+ * of 2^k, its buddy is at page ^ 2^k, and two free buddies become one.
  *
  *     order 0..9    free lists threaded through the memmap            (4 KiB … 2 MiB)
- *     order 10      a block: a word in arena_blocks, no list           (4 MiB)
+ *     order 10      a block: a word in arena_blocks, no list          (4 MiB)
  *     larger        several adjacent blocks, found by a first-fit scan of arena_blocks; the unused end of the arena
  *                   counts as free
  *
- * A request for n pages takes the next power of two and gives the tail back at once (alloc_pages_exact), so that a
- * run's owner may also give back, or extend, any part of it.
+ * A request for n pages takes the next power of two and gives the tail back at once (alloc_pages_exact). So a run's
+ * owner may also give back, or extend, any part of it.
  *
- * Dirty runs (memory that was used and is probably still resident) and clean ones (never touched, or given back; they
- * read as zero) are kept in separate lists and never merge with each other.  Dirty ones are taken first: a loop of
- * malloc and free makes no system call and no page fault.  What goes back, largest runs first, is what was not needed
- * for a while: every quarter of a second the lowest amount of dirty memory that there was in it, less a reserve that
- * always stays; and at once what exceeds a limit, since nobody looks again at a program that has fallen idle.  Pages
- * given back become clean and merge on.
+ * Dirty runs hold memory that was used and is probably still resident. Clean ones were never touched, or were given
+ * back, and read as zero. The two are kept in separate lists and never merge. Dirty runs are taken first, so that a
+ * loop of malloc and free makes no system call and no page fault. Memory that was not needed for a while goes back
+ * to the system, largest runs first: every quarter of a second the lowest amount of dirty memory that there was in
+ * it, less a reserve that always stays. What exceeds a limit goes back at once, because nobody looks again at a
+ * program that has fallen idle. Pages that went back are clean and merge.
  *
- * Within a block, dirty and clean runs do not merge, but a block whose pages are all free becomes a dirty block
- * whatever they are: else a loop that takes and frees a run of two and a half blocks would leave a torn one behind each
- * time.
+ * Within a block dirty and clean runs do not merge, but a block whose pages are all free becomes one dirty block.
+ * Otherwise a loop that takes and frees a run of two and a half blocks would leave a torn block behind each time.
  *
- * Accepted weakness: a run of less than a block may be missed because its halves differ, and another block is taken
- * instead; when the arena cannot grow, everything is given back and the search repeated. */
+ * Accepted weakness: a free run of less than a block may be missed because one half is dirty and the other clean,
+ * and another block is taken instead. When the arena cannot grow, everything is given back and the search repeated. */
 
 #define DIRTY 1
 #define CLEAN 0
@@ -40,7 +39,7 @@ static uint32_t heads[2][BLOCK_ORDER]; /* page number + 1, 0: empty; [DIRTY] and
 static uint32_t nonempty[2];           /* bit per order */
 static uint32_t top_block;             /* blocks from here on were never used */
 static uint32_t free_blocks[2];        /* below top_block */
-static uint32_t first_free_block[2];   /* none of the kind is free below this one */
+static uint32_t first_free_block[2];   /* no block of the kind is free below this one */
 static size_t dirty_pages, free_pages; /* in lists and blocks below top_block */
 static size_t dirty_low;               /* the least dirty_pages since decay_start */
 static uint32_t decay_start;           /* jiffies */
@@ -69,7 +68,7 @@ static void count_used(int dirty, size_t n)
 	dirty_low = MIN(dirty_low, dirty_pages);
 }
 
-/* The word of a block that is in use has its free pages, those in lists, above bit 16. */
+/* The word of a block that is in use counts its free pages, those in lists, above bit 16. */
 #define FREE_IN_BLOCK(n) ((uint64_t)(n) << 16)
 
 static void block_count(uint32_t page, uint64_t by)
@@ -132,7 +131,7 @@ static int block_remove(uint32_t block)
 	return dirty;
 }
 
-/* All pages of the block are in lists. */
+/* Takes all pages of the block, which are free, out of their lists and makes them a free block. */
 static void block_collect(uint32_t block)
 {
 	uint32_t page = block << BLOCK_ORDER, end = page + BLOCK_PAGES;
@@ -147,13 +146,14 @@ static void block_collect(uint32_t block)
 	block_add(block, DIRTY);
 }
 
-/* Merge with free buddies of the same kind as far up as they go. */
+/* Merges with free buddies of the same kind as far up as they go. */
 static void free_run(uint32_t page, unsigned order, int dirty)
 {
 	while (order < BLOCK_ORDER) {
 		uint32_t buddy = page ^ 1u << order;
 
-		/* In use, it may be changed by its owner just now, but only to what is no free run. */
+		/* If it is in use, its owner may be changing the word right now, but never to the word of a free
+		 * run. */
 		if ((READ_ONCE(arena_memmap[buddy].owner) & ~(uint64_t)OWNER_USED_BEFORE) != free_word(order, dirty))
 			break;
 		list_remove(buddy, order, dirty);
@@ -169,7 +169,7 @@ static void free_run(uint32_t page, unsigned order, int dirty)
 		block_collect(page >> BLOCK_ORDER);
 }
 
-/* Any run: cut into aligned powers of two. */
+/* Cuts any run into aligned powers of two. */
 static void free_range(uint32_t page, size_t n, int dirty)
 {
 	while (n) {
@@ -223,7 +223,7 @@ static uint32_t take_order(unsigned order, int dirty)
 	return page;
 }
 
-/* n adjacent blocks, the lowest there are; the last of them may be beyond top_block. */
+/* Takes the lowest n adjacent blocks. The last of them may be beyond top_block. */
 static uint32_t take_blocks(uint32_t n, int *dirty)
 {
 	uint32_t b, start = MIN(first_free_block[CLEAN], first_free_block[DIRTY]);
@@ -269,7 +269,7 @@ static uint32_t take_run(size_t n, int *dirty)
 
 /* ---- giving memory back ---------------------------------------------------------------------- */
 
-/* The largest dirty run, taken out of the lists; its pages in *n. */
+/* Takes the largest dirty run out of the lists. *n: its pages. */
 static uint32_t take_largest_dirty(size_t *n)
 {
 	uint32_t page = take_free_block(DIRTY);
@@ -285,7 +285,7 @@ static uint32_t take_largest_dirty(size_t *n)
 	return page;
 }
 
-/* The lock is dropped around each system call; what is being given back is in no list meanwhile. */
+/* The lock is dropped around each system call. The run that is being given back is in no list meanwhile. */
 static size_t purge_locked(size_t keep)
 {
 	size_t done = 0, n;
@@ -318,7 +318,7 @@ size_t buddy_purge(size_t keep)
 	return done;
 }
 
-/* Called when there is more than the reserve. */
+/* Called when there are more dirty pages than the reserve. */
 static void decay(void)
 {
 	size_t limit = budget_dirty_pages((size_t)top_block * BLOCK_PAGES - free_pages);
@@ -349,7 +349,8 @@ void slab_limit_space(uint64_t limit)
 	lock_release(&buddy_lock);
 }
 
-/* The thread that was giving memory back is gone; the run that it had in hand is lost to this process. */
+/* The thread that was giving memory back does not exist in the child. The run that it had taken is lost to this
+ * process. */
 void buddy_fork_child(void)
 {
 	purging = false;
@@ -401,8 +402,8 @@ void buddy_decay(void)
 	lock_release(&buddy_lock);
 }
 
-/* How many pages the free run that starts at `page` has; 0: it is not free.  Blocks beyond top_block are free one by
- * one. */
+/* How many pages the free run that starts at `page` has; 0: the page is not free. Blocks beyond top_block are free
+ * one by one. */
 static size_t free_run_at(uint32_t page)
 {
 	uint32_t block = page >> BLOCK_ORDER;

@@ -7,21 +7,22 @@
 
 void buddy_init(void);
 void buddy_fork_child(void);
-/* A run of exactly n pages, or NO_PAGE.  *clean: all its bytes are zero. */
+/* A run of exactly n pages, or NO_PAGE. *clean: all its bytes are zero. */
 uint32_t buddy_alloc(size_t n, bool *clean);
-/* Give back any run of pages, also part of one that was allocated whole. */
+/* Any run of pages may be given back, also a part of one that was allocated whole. */
 void buddy_free(uint32_t page, size_t n, bool clean);
-/* Take the n pages right behind an allocated run that ends before `page`, if they are all free. */
+/* Takes the n pages at `page`, right behind an allocated run, if all of them are free. */
 bool buddy_extend(uint32_t page, size_t n, bool *clean);
-/* Give memory of free runs back to the system until at most `keep` pages of it are left; pages given back. */
+/* Gives memory of free runs back to the system until at most `keep` dirty pages are left. Returns the pages given
+ * back. */
 size_t buddy_purge(size_t keep);
 size_t buddy_dirty_pages(void); /* free, and probably resident */
-size_t buddy_used_pages(void);  /* not free; without the lock */
-/* Gives back what was not needed for a while, if it is time. */
+size_t buddy_used_pages(void);  /* pages that are not free; takes no lock */
+/* Gives back what was not needed for a while, if the time for that has come. */
 void buddy_decay(void);
-/* Every invariant, for tests: lists, tags, merging.  NULL, or what is wrong. */
+/* Checks every invariant, for tests: lists, tags, merging. NULL, or what is wrong. */
 const char *buddy_verify(void);
-/* Free runs by order, the last: blocks, and how many pages of them may hold old bytes. */
+/* Counts free runs by order; those of the last order are blocks. */
 void buddy_count(uint64_t counts[BLOCK_ORDER + 1]);
 struct buddy_stats {
 	size_t mapped_pages, free_pages, dirty_pages;

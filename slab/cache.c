@@ -11,7 +11,7 @@
 #include "slab/slab.h"
 #include "slab/track.h"
 
-/* A slab of a cache with red zones (offset 16); without them the slots lie side by side:
+/* A slab of a cache with red zones (offset 16). Without them the slots lie side by side:
  *
  *     base                                                              base + nr_pages * 4096
  *     |RZ| object 0 |RZ| object 1 |RZ| … |RZ| object n-1 |RZ| unused |
@@ -19,14 +19,14 @@
  *
  *     descriptor:  cache, list links, fresh │ free map 1101… │ a byte each: live? held? │ tracks 16 bytes each
  *
- * A slot's left red zone is the right one of the slot before.  A set bit in the free map means that the object is in
- * its slab; all others are out: live, in a thread's bin, or in the quarantine (a byte tells them apart; without checks
- * only the state map tells which are live).  Objects leave lowest first, so that the slots from `fresh` on have never
- * been touched, and so that a cache packs towards the front of its slabs.  Slabs with no free slot are in no list: they
- * are found again through the memmap when an object comes back.
+ * A slot's left red zone is the right one of the slot before. A set bit in the free map means that the object is in
+ * its slab. All other objects are out: live, in a thread's bin, or in the quarantine. A byte tells these apart;
+ * without checks only the state map tells which objects are live. The lowest objects leave first, so that slots from
+ * `fresh` on were never touched, and a cache packs towards the front of its slabs. Slabs with no free slot are in no
+ * list: when an object comes back, the memmap leads to its slab.
  *
- * The index of an object is a multiplication: with r = ceil(2^40 / slot), (offset * r) >> 40 is exact for offsets below
- * 2^40 / slot (Granlund and Montgomery 1994), and a slab has at most 2^19 bytes, a slot at most 2^16. */
+ * The index of an object is a multiplication: with r = ceil(2^40 / slot), (offset * r) >> 40 is exact for offsets
+ * below 2^40 / slot (Granlund and Montgomery 1994). A slab has at most 2^19 bytes, a slot at most 2^16. */
 
 #define SLAB_MIN_ORDER 2
 #define SLAB_MAX_ORDER 7
@@ -45,7 +45,7 @@
 #define slab_assert(x) ((void)0)
 #endif
 
-/* What a batch remembers until it may be reported. */
+/* What a batch records until the lock is released and it may be reported. */
 #define RETURN_BAD_MAX 8
 struct returned {
 	uintptr_t twice[RETURN_BAD_MAX]; /* was in its slab already */
@@ -58,8 +58,8 @@ void (*cache_last_unpin)(struct slab_cache *c);
 
 /* ---- layout ---------------------------------------------------------------------------------- */
 
-/* The smallest run that holds enough objects and wastes at most a sixteenth.  With checks a slab's descriptor is shared
- * by more: their metadata is to stay below 24 bytes an object, 16 of which are the track. */
+/* Chooses the smallest run that holds enough objects and wastes at most a sixteenth. With checks more objects share
+ * a descriptor: their metadata is to stay below 24 bytes for each object, 16 of which are the track. */
 static void choose_run(struct slab_cache *c)
 {
 	unsigned order, least = c->flags ? SLAB_MIN_CHECKED : SLAB_MIN_OBJECTS;
@@ -108,11 +108,12 @@ size_t cache_descriptor_size(const struct slab_cache *c)
 
 /* ---- descriptors of caches that are gone ----------------------------------------------------- */
 
-/* A descriptor stays one for ever, since somebody may still read it; another cache takes it whose descriptors fit in as
- * many bytes.  Those of the program's caches are made in powers of two, so that there are few sizes. */
+/* A descriptor stays a descriptor forever, because a reader without the lock may still use it. It is reused by
+ * another cache whose descriptors fit in as many bytes. Descriptors of the program's caches have sizes that are
+ * powers of two, so that there are few sizes. */
 #define ORPHAN_SIZES 32
 static struct ranked_lock orphan_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF); /* guards the lists */
-static struct slab *orphans[ORPHAN_SIZES];                                /* by the power of two, linked by next */
+static struct slab *orphans[ORPHAN_SIZES];                                /* by the power of two; linked by next */
 
 static unsigned orphan_size(const struct slab_cache *c)
 {
@@ -194,7 +195,8 @@ static struct slab *descriptor_get(struct slab_cache *c)
 	return s;
 }
 
-/* No object of it is live or held.  Word by word, as somebody may still read what the descriptor was before. */
+/* Clears the object bytes, so that no object is live or held. Word by word, because a reader may still see the
+ * descriptor as what it was before. */
 static void bytes_clear(const struct slab_cache *c, struct slab *s, size_t end)
 {
 	uint64_t *word = s->map + c->map_words, *last = (uint64_t *)((char *)s + ALIGN_UP(end, sizeof(*word)));
@@ -228,7 +230,7 @@ static struct slab *slab_new(struct slab_cache *c)
 	WRITE_ONCE(s->opened, false);
 	if (cache_is_custom(c))
 		s->nr_queued = 0;
-	/* That of a custom cache may have been another's, with another layout. */
+	/* The descriptor of a custom cache may have been another cache's, with another layout. */
 	bytes_clear(c, s, cache_is_custom(c) ? cache_descriptor_size(c) : c->bytes_at + (c->fast ? 0 : c->nr_objects));
 	for (i = 0; i < c->map_words; i++)
 		WRITE_ONCE(s->map[i], ~(uint64_t)0);
@@ -236,7 +238,8 @@ static struct slab *slab_new(struct slab_cache *c)
 		WRITE_ONCE(s->map[c->map_words - 1], ((uint64_t)1 << c->nr_objects % 64) - 1);
 	list_add(c, s, SLAB_LIST_PARTIAL);
 	c->nr_slabs++;
-	/* Objects without checks are never told of one by one: their pages may have been a checked cache's before. */
+	/* shadow/ is never told of single objects without checks, and their pages may have been a checked cache's
+	 * before. */
 	if (c->fast)
 		slab_shadow->live(s->base, s->base + run, s->base, run, false);
 	else
@@ -259,7 +262,7 @@ static void slab_delete(struct slab_cache *c, struct slab *s)
 	c->spare = s;
 }
 
-/* A slab with at least one free object, in the partial list. */
+/* Finds a slab with at least one free object and puts it in the partial list. */
 static struct slab *slab_with_room(struct slab_cache *c)
 {
 	struct slab *s = c->partial;
@@ -274,7 +277,7 @@ static struct slab *slab_with_room(struct slab_cache *c)
 	return s;
 }
 
-/* In a batch that was taken: the object has never been constructed. */
+/* Marks an object in a batch that was taken: it was never constructed. */
 #define OBJECT_RAW 1u
 
 static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, size_t n)
@@ -307,7 +310,8 @@ static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, si
 
 /* ---- taking and returning -------------------------------------------------------------------- */
 
-/* The program's constructor may allocate from other caches and must find the object accessible, so no lock is held. */
+/* No lock is held, because the program's constructor may allocate from other caches. The object must be accessible
+ * to it. */
 static void construct_raw(const struct slab_cache *c, void **objects, size_t n)
 {
 	size_t k;
@@ -343,7 +347,8 @@ size_t cache_take(struct slab_cache *c, void **objects, size_t n)
 	return got;
 }
 
-/* A slab has become empty. What was kept while there were many more goes too. */
+/* The slab has become empty. Empty slabs beyond the budget go back, also those that were kept while there were many
+ * more slabs. */
 static void slab_became_empty(struct slab_cache *c, struct slab *s)
 {
 	list_remove(c, s);
@@ -352,7 +357,7 @@ static void slab_became_empty(struct slab_cache *c, struct slab *s)
 		slab_delete(c, c->empty);
 }
 
-/* False: it was there already. */
+/* Puts object i back. False: it was in its slab already. */
 static bool slab_put(struct slab_cache *c, struct slab *s, uint32_t i)
 {
 	uint64_t bit = (uint64_t)1 << i % 64;
@@ -370,7 +375,8 @@ static bool slab_put(struct slab_cache *c, struct slab *s, uint32_t i)
 	return true;
 }
 
-/* One batch under the lock; slabs[k] is the one of objects[k].  An object in no slab of this cache ends it. */
+/* Returns one batch, under the lock; slabs[k] is the slab of objects[k]. An object that is in no slab of this cache
+ * ends the batch. */
 static void return_locked(struct slab_cache *c, void *const *objects, struct slab *const *slabs, size_t n,
                           struct returned *r)
 {
@@ -389,7 +395,8 @@ static void return_locked(struct slab_cache *c, void *const *objects, struct sla
 	}
 }
 
-/* The memmap and the descriptors are looked up before the lock is taken: the objects are ours, so their slabs stay. */
+/* The memmap and the descriptors are looked up before the lock is taken. The objects are the caller's, so their
+ * slabs stay. */
 static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
 {
 	struct slab *slabs[RETURN_BATCH];
@@ -398,7 +405,7 @@ static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
 	uintptr_t base = 0;
 
 	for (k = 0; k < n; k++) {
-		/* Often one slab's, one after the other. */
+		/* Often several in a row are of one slab. */
 		if (k && (uintptr_t)objects[k] - base < run) {
 			slabs[k] = slabs[k - 1];
 			continue;
@@ -440,7 +447,8 @@ size_t cache_shrink(struct slab_cache *c)
 	return pages;
 }
 
-/* Slabs that are full, or whose objects other threads have in their bins, are in no list: the memmap has them all. */
+/* Slabs that are full, or whose objects other threads have in their bins, are in no list. The memmap leads to all of
+ * them. */
 void cache_release(struct slab_cache *c)
 {
 	uint32_t page, end = LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_PAGES;

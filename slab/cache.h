@@ -9,84 +9,87 @@
 
 #define REDZONE_SIZE 16
 
-/* A slab: a run of pages cut into equal slots.  Descriptors are recycled within their cache and never unmapped, so that
- * a reader without the lock sees at worst an old truth. */
+/* A slab: a run of pages cut into equal slots. Descriptors are recycled within their cache and never unmapped, so
+ * that a reader without the lock sees at worst an old truth. */
 struct slab {
 	struct slab_cache *cache;
 	uintptr_t base;
 	struct slab *next, *prev; /* partial or empty list; under the cache lock */
-	uint32_t nr_free;         /* bits set in free_map; under the cache lock */
+	uint32_t nr_free;         /* bits set in the free map; under the cache lock */
 	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
 	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
 	uint8_t list;             /* enum slab_list; under the cache lock */
 	bool opened;              /* guarded, and one of its pages was opened after a report */
-	/* guarded as a whole, its bytes must not be touched; written under quarantine and cache lock */
+	/* guarded as a whole: its bytes must not be touched. Written under quarantine_lock and the cache lock. */
 	bool guarded;
 	uint32_t nr_queued; /* its objects' entries in the global queue; under quarantine_lock */
-	/* the free map, under the cache lock; in caches with flags then a byte an object, and the tracks */
+	/* The free map, under the cache lock. In caches with flags a byte for each object and the tracks follow. */
 	uint64_t map[];
 };
 
-/* What a byte of a checked object says, in its slab's descriptor:
+/* What the byte of a checked object says, in its slab's descriptor:
  *
  *     7      6      5 4 3 2 1 0
  *     LIVE   HELD   0 0 align          the object starts at the slot's first multiple of 16 << align
  *
  *     0 ──debug_alloc──► LIVE|a ──debug_free──► a ──quarantine_put──► HELD|a ──leaves it──► a ──next allocation──► …
  *
- * It is the truth about the object's liveness.  Who owns the object stores it (bytes that are next to each other do not
- * disturb each other); only the step out of LIVE is a compare and exchange, as two threads may try to free the same
- * object.  `align` stays until the slot is taken again, so that a stale pointer to the start of an over-aligned object
- * can still be told from an interior one. */
+ * The byte is the truth about the object's liveness. The object's owner stores it; neighbouring bytes do not disturb
+ * each other. Only the step out of LIVE is a compare and exchange, because two threads may try to free the same
+ * object. `align` stays until the slot is taken again, so that a stale pointer to the start of an over-aligned
+ * object can still be told from an interior pointer. */
 #define OBJECT_LIVE 0x80
 #define OBJECT_HELD 0x40
 #define OBJECT_ALIGN 0x0f
 _Static_assert(SLAB_CLASS_MAX <= (size_t)16 << OBJECT_ALIGN, "every alignment that a cache can give fits");
 enum slab_list { SLAB_LIST_NONE, SLAB_LIST_PARTIAL, SLAB_LIST_EMPTY };
 
-/* A kind of object.  Written once by cache_init, except what the lock guards. */
+/* A kind of object. cache_init writes all of this once, except what the lock guards. */
 struct slab_cache {
 	char name[SLAB_NAME_MAX];
 	uint32_t object_size;
 	uint32_t slot_size;
-	uint32_t offset;     /* of the object in its slot: the left red zone */
+	uint32_t offset;     /* of the object in its slot, which is the size of the left red zone */
 	uint32_t flags;      /* SLAB_F_* */
 	uint64_t reciprocal; /* 2^40 / slot_size, rounded up */
 	uint32_t nr_objects; /* a slab */
 	uint32_t nr_pages;   /* a slab */
-	uint32_t map_words;  /* of the free map */
-	uint32_t bytes_at;   /* where a descriptor has its object bytes */
-	uint32_t tracks_at;  /* and its tracks */
+	uint32_t map_words;  /* words of the free map */
+	uint32_t bytes_at;   /* offset of the object bytes in a descriptor */
+	uint32_t tracks_at;  /* offset of the tracks in a descriptor */
 	uint32_t batch;      /* most objects taken or returned at once */
-	/* the state byte of live objects, where it is fast; its number among the malloc caches */
+	/* the state byte of live objects in a fast cache; for malloc's caches that is the class */
 	uint8_t state;
-	uint8_t life; /* enum cache_life; under cache_list_lock, read without */
-	/* of a live cache that the program made: this address; under cache_list_lock, read without */
+	uint8_t life; /* enum cache_life; written under cache_list_lock, read without */
+	/* the cache's own address while it is a live cache of the program's; written under cache_list_lock, read
+	 * without */
 	struct slab_cache *self;
-	uint32_t number;     /* its place in slab_caches */
-	uint32_t generation; /* how many caches had this place before: what threads still hold of those is nothing */
-	uint32_t user_size;  /* of an object as its creator asked for it */
-	bool typesafe;       /* memory stays objects of this cache: no poison, slabs stay */
-	/* atomic: itself while it is not destroyed, and objects on their way out of the quarantine */
+	uint32_t number; /* index in slab_caches */
+	/* how many caches had this index before; objects of those that threads still hold are gone */
+	uint32_t generation;
+	uint32_t user_size; /* object size as the creator asked for it */
+	bool typesafe;      /* memory stays objects of this cache: no poison, no slab goes back */
+	/* atomic: one for the cache until it is destroyed, and one for each object on its way out of the quarantine */
 	uint32_t pins;
 	void (*ctor)(void *object); /* runs once over each object of a new slab */
 	bool fast;                  /* no flags: production's paths */
 	bool held;                  /* freed objects go through the quarantine */
 
-	struct ranked_lock lock; /* guards all below, and every slab's lists and maps; nothing is reported under it */
+	/* guards all below, and the lists and maps of every slab; nothing is reported under it */
+	struct ranked_lock lock;
 	struct slab *partial, *empty;
 	struct slab *spare; /* descriptors without pages, linked by next */
 	uint32_t nr_slabs, nr_empty;
 	uint64_t nr_out; /* objects outside of the free maps */
-	bool broken;     /* its maps were found inconsistent: it takes nothing back any more */
+	bool broken;     /* its maps were found inconsistent, so it takes nothing back any more */
 } __attribute__((aligned(SLAB_CACHE_ALIGN)));
 
 enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects alive: its memory stays theirs */ };
-/* [0] is not used; then malloc's, by class; then those that the program made.  Only as many as were ever used are
+/* Index 0 is not used. malloc's caches follow, by class, then the program's. Only entries that were ever used are
  * touched. */
 #define SLAB_FIRST_CUSTOM (SLAB_NR_CLASSES + 1)
 extern struct slab_cache slab_caches[SLAB_CACHES];
-/* fast.h finds a cache's bin by its address: odd multiples of a step, and a power of two of them. */
+/* fast.h finds a cache's bin by the cache's address. Odd multiples of a step, modulo a power of two, never collide. */
 _Static_assert(sizeof(struct slab_cache) / SLAB_CACHE_ALIGN % 2 == 1 && IS_POW2(SLAB_CACHES),
                "every cache has a bin of its own");
 #define malloc_caches slab_caches
@@ -95,26 +98,25 @@ static inline bool cache_is_custom(const struct slab_cache *c)
 	return c->number >= SLAB_FIRST_CUSTOM;
 }
 
-/* Objects of `size` bytes; `align` is a power of two from 16 to the page size. */
+/* align: a power of two from 16 to the page size */
 void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state);
-/* Everything goes back: the slabs, which nobody may hold an object of any more, and their descriptors. */
+/* Gives back all slabs, of which no object may be in use any more, and their descriptors. */
 void cache_release(struct slab_cache *c);
-/* Takes up to n objects; how many.  0: no memory. */
+/* Takes up to n objects and returns how many. 0: no memory. */
 size_t cache_take(struct slab_cache *c, void **objects, size_t n);
-/* Gives them back.  An object that is already there (two threads freed it at once) is reported after the lock is
- * released. */
+/* Gives n objects back. An object that is in its slab already (two threads freed it at once) is reported after the
+ * lock is released. */
 void cache_return(struct slab_cache *c, void *const *objects, size_t n);
-/* Gives back the pages of all empty slabs; pages. */
+/* Gives back all empty slabs, and returns their pages. */
 size_t cache_shrink(struct slab_cache *c);
-/* A slab whose objects are all quarantined leaves the cache's books, or comes back from there to be given up: its pages
- * read as zero and are accessible again. */
+/* A slab whose objects are all in quarantine leaves the cache's lists and counts (detach). When it leaves the
+ * quarantine, its pages go back (free); they must be accessible again and read as zero. */
 void cache_detach_guarded(struct slab_cache *c, struct slab *s);
 void cache_free_guarded(struct slab_cache *c, struct slab *s);
 size_t cache_descriptor_size(const struct slab_cache *c);
-/* The smallest class of malloc's that can give `size` bytes at `align`, and at least one, so that the object starts
- * inside its slot; 0: none. */
+/* The smallest class of malloc's that can give `size` bytes at `align`, and at least one byte, so that the object
+ * starts inside its slot. 0: there is none. */
 unsigned cache_class_aligned(size_t size, size_t align);
-/* Visits every cache there is. */
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx);
 const char *cache_verify(struct slab_cache *c); /* for tests: every invariant */
 
@@ -126,7 +128,7 @@ static inline uintptr_t slab_object_at(const struct slab_cache *c, const struct 
 {
 	return READ_ONCE(s->base) + (uintptr_t)i * c->slot_size + c->offset;
 }
-/* Of a cache without checks. */
+/* Only for caches without checks. */
 static inline bool state_is_live(const struct slab_cache *c, uintptr_t addr)
 {
 	return class_is_coarse(c->number) ? slab_coarse_class((void *)addr) != 0 : READ_ONCE(*state_of(addr)) != 0;
@@ -135,7 +137,8 @@ static inline bool map_test(const uint64_t *map, uint32_t i)
 {
 	return READ_ONCE(map[i / 64]) >> (i % 64) & 1;
 }
-/* Where a checked slab's object bytes and tracks are, from its descriptor on; view.c reads them elsewhere. */
+/* Offsets of a checked slab's object bytes and tracks in its descriptor. view.c uses them on descriptors of other
+ * processes. */
 static inline size_t slab_bytes_offset(uint32_t map_words)
 {
 	return sizeof(struct slab) + map_words * sizeof(uint64_t);
@@ -156,7 +159,7 @@ static inline struct slab_track *track_of(const struct slab_cache *c, struct sla
 {
 	return c->flags & SLAB_F_TRACK ? (struct slab_track *)((char *)s + c->tracks_at) + i : NULL;
 }
-/* Of a slot whose object is at `object` and says `byte`. */
+/* Where the user's bytes start in the slot whose object is at `object` and whose byte is `byte`. */
 static inline uintptr_t object_start(uintptr_t object, uint8_t byte)
 {
 	return ALIGN_UP(object, (uintptr_t)16 << (byte & OBJECT_ALIGN));
@@ -164,10 +167,10 @@ static inline uintptr_t object_start(uintptr_t object, uint8_t byte)
 
 /* ---- pins of the program's caches ------------------------------------------------------------ */
 
-/* What the last pin of a cache does. Set by custom.c before there is a cache that can be pinned. */
+/* Called when the last pin of a cache goes. custom.c sets it before the first cache that can be pinned exists. */
 extern void (*cache_last_unpin)(struct slab_cache *c);
-/* Whoever holds objects of a cache that are in no slab and in no queue pins it, under quarantine_lock: it may be
- * destroyed meanwhile, and goes with the last pin. */
+/* A thread that holds objects which are in no slab and in no queue pins their cache, under quarantine_lock. If the
+ * cache is destroyed meanwhile, it goes with its last pin. */
 static inline void cache_pin(struct slab_cache *c)
 {
 	if (cache_is_custom(c))
@@ -178,8 +181,8 @@ static inline void cache_unpin(struct slab_cache *c, uint32_t n)
 	if (cache_is_custom(c) && __atomic_sub_fetch(&c->pins, n, __ATOMIC_ACQ_REL) == 0)
 		LOAD_ACQUIRE(cache_last_unpin)(c);
 }
-/* The same for a thread that holds objects of that generation in a bin, and no lock.  False: the cache is gone, and so
- * are they. */
+/* The same without a lock, for a thread with objects of that generation in a bin. False: the cache is gone, and the
+ * objects with it. */
 static inline bool cache_try_pin(struct slab_cache *c, uint32_t generation)
 {
 	uint32_t n = READ_ONCE(c->pins);

@@ -5,12 +5,12 @@
 
 #include "slab/slab.h"
 
-__inline_hot unsigned class_of(size_t size) /* at most SLAB_CLASS_MAX */
+__inline_hot unsigned class_of(size_t size) /* size: at most SLAB_CLASS_MAX */
 {
 	return likely(size <= SLAB_FAST_SIZE) ? slab_class_table[(size + 15) / 16] : slab_class_large(size);
 }
 size_t class_size(unsigned class);
-/* Of a malloc class: not in the state map but in the coarse one. */
+/* Are objects of this class of malloc's in the coarse map, not in the state map? */
 static inline bool class_is_coarse(unsigned class)
 {
 	return class >= SLAB_CLASS_COARSE && class <= SLAB_NR_CLASSES;

@@ -14,23 +14,23 @@
 #include "slab/state.h"
 #include "slab/tcache.h"
 
-/* They are malloc's caches with another constructor and another state byte (its own, or SLAB_STATE_OTHER: the memmap
- * says which cache):
+/* They are caches like malloc's, with a constructor and another state byte (their own, or SLAB_STATE_OTHER: then the
+ * memmap says which cache):
  *
  *     create ──► LIVE ──destroy──► no object alive:  slabs and number go back   UNUSED ──► another cache
  *                          └─────► some are alive:   reported; memory stays     DEAD      for ever, as in the kernel
  *
- * A number (the place in slab_caches) is given to another cache as late as possible, so that a handle of a destroyed
- * cache is known as such for long.  Free objects in other threads' bins cannot be fetched from there: their slabs go
- * all the same, and the threads find by the generation that what they hold is nothing.
+ * A number (the index in slab_caches) is given to another cache as late as possible, so that a handle of a destroyed
+ * cache is known as such for long. Free objects in the bins of other threads cannot be fetched from there. Their
+ * slabs go all the same, and the threads see by the generation that these objects are gone.
  *
- * Objects on their way out of the quarantine, in some thread's hands, pin the cache: the last of them finishes what
+ * Objects on their way out of the quarantine, in some thread's hands, pin the cache. The last of them finishes what
  * destroy began.
  *
- * The kernel merges caches of like objects.  Nothing is merged here, as each would lose its name in reports.
+ * The kernel merges caches of like objects. memsan merges none, because each cache would lose its name in reports.
  *
- * Accepted weakness: who allocates from a cache in one thread while another destroys it has a bug that is seen only by
- * what it does afterwards. */
+ * Accepted weakness: allocating from a cache in one thread while another destroys it is a bug of the program's that
+ * is only seen by its consequences. */
 
 /* guards numbers, lives and generations */
 static struct ranked_lock cache_list_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE_LIST);
@@ -59,7 +59,7 @@ static void number_put(const struct slab_cache *c)
 	nr_unused++;
 }
 
-/* The last pin is gone: nobody has an object of it. */
+/* The last pin is gone: no object of the cache is in use. */
 static void finish(struct slab_cache *c)
 {
 	quarantine_remove_guarded(c);
@@ -81,11 +81,11 @@ static unsigned custom_flags(const char *name, unsigned flags, bool ctor)
 
 	if (ctor || flags & SLAB_F_TYPESAFE)
 		f &= ~SLAB_F_POISON;
-	/* Where all of malloc's caches are checked there is no state map for objects that are not. */
+	/* If all of malloc's caches are checked, there is no state map for unchecked objects. */
 	return f || arena_state ? f : SLAB_F_SANITY;
 }
 
-/* As long as there are enough each has its own. */
+/* Each cache has its own byte as long as there are enough. */
 static uint8_t state_for(uint32_t number)
 {
 	return (uint8_t)MIN(number - SLAB_FIRST_CUSTOM + SLAB_STATE_CUSTOM, SLAB_STATE_OTHER);
@@ -94,8 +94,7 @@ static uint8_t state_for(uint32_t number)
 static void custom_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags,
                         void (*ctor)(void *))
 {
-	/* Whoever looks without the lock sees UNUSED, then a whole cache.  The lock itself stays where it is
-	 * registered. */
+	/* A reader without the lock sees UNUSED, then a whole cache. The lock itself stays where it is registered. */
 	c->partial = c->empty = c->spare = NULL;
 	c->nr_slabs = c->nr_empty = 0;
 	c->nr_out = 0;
@@ -142,7 +141,7 @@ static bool is_one(const struct slab_cache *c)
 	return off < sizeof(slab_caches) && off % sizeof(*c) == 0 && off / sizeof(*c) >= SLAB_FIRST_CUSTOM;
 }
 
-/* `p`: the object that was passed along, or NULL. */
+/* p: the object that was passed with the cache, or NULL. */
 static void report_destroyed(const struct slab_cache *c, const void *p, const struct unwind_regs *regs)
 {
 	struct slab_finding f;
@@ -255,7 +254,7 @@ static bool is_live_object(struct slab *s, const void *p)
 
 void custom_put(struct slab *s, void *p, enum slab_api api, const struct unwind_regs *regs)
 {
-	/* debug_free tells what it tracks. */
+	/* debug_free reports this for objects that it tracks. */
 	if (!(s->cache->flags & SLAB_F_TRACK) && api != SLAB_API_CACHE && is_live_object(s, p)) {
 		struct slab_finding f;
 
@@ -279,7 +278,7 @@ bool custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs)
 	to = lookup_pointer(p);
 	if (unlikely(!to.slab || !cache_is_custom(to.slab->cache)))
 		return false;
-	/* It goes where it belongs, as in the kernel. */
+	/* The object goes back to its own cache, as in the kernel. */
 	if (unlikely(to.slab->cache != c) && is_live_object(to.slab, p))
 		report_wrong_cache(c, p, regs);
 	put(to.slab, p, SLAB_API_CACHE, regs);
@@ -321,7 +320,7 @@ static size_t slab_remaining(struct slab_cache *c, struct slab *s, uint64_t nr, 
 	return n;
 }
 
-/* Its live objects, wherever: the memmap leads to all of its slabs. */
+/* Counts the cache's live objects, and reports them if `tell`. The memmap leads to all of its slabs. */
 static size_t remaining(struct slab_cache *c, uint64_t nr, bool tell, const struct unwind_regs *regs)
 {
 	uint32_t page, end = LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_PAGES;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/debug.c - allocation and free for caches with debugging flags: every check at the moment when it can be made. */
+/* slab/debug.c - allocation and free for caches with debugging flags: each check at the moment when it is possible. */
 #include "slab/arena.h"
 #include "slab/cache.h"
 #include "slab/debug.h"
@@ -12,7 +12,7 @@
 #include "slab/trace_hook.h"
 #include "slab/track.h"
 
-/* The life of an object's memory and of its byte in the slab's descriptor (cache.h):
+/* The life of an object's memory, and of its byte in the slab's descriptor (cache.h):
  *
  *     in its slab      6b…6b a5   a
  *     debug_alloc      verify poison, fill slack, track, then LIVE|a              ← from here on the program's
@@ -20,17 +20,17 @@
  *                      verify red zones, track, fill poison, hold it
  *     quarantine       6b…6b a5   HELD|a
  *
- * Between the exchange and HELD nobody but the freeing thread looks at the memory.  A stack is saved before the first
- * lock and only where the cache tracks.
+ * Between the exchange and HELD only the freeing thread looks at the memory. A stack is saved before the first lock,
+ * and only if the cache tracks.
  *
- * DESIGN has a state map for all modes, a byte for 16 bytes of the arena.  It costs a page of memory for each object of
- * 64 KiB, and was 65 bytes for one of 1000; here the slab is looked up anyway, and a byte for each object says the
- * same.
+ * The design had a state map for all modes, a byte for each 16 bytes of the arena. That map costs a page of memory
+ * for each object of 64 KiB, and 65 bytes for an object of 1000. Here the slab is looked up anyway, and a byte for
+ * each object says the same.
  *
- * A free that races with all of this (its object freed by another thread, every other object of the slab too, the
- * slab's descriptor given new pages, and an object allocated there) is seen by the descriptor's base, which is read
- * again after the exchange; what the exchange did is then undone.  Accepted weakness: a rightful free in between the
- * two is called a double one. */
+ * All of this may happen during a free: its object is freed by another thread, and so is every other object of the
+ * slab; the slab's descriptor gets new pages; an object is allocated there. The free notices by the descriptor's
+ * base, which is read again after the exchange, and undoes the exchange. Accepted weakness: a rightful free between
+ * the two is called a double free. */
 
 static stack_handle save_stack(const struct slab_cache *c, const struct unwind_regs *regs)
 {
@@ -46,8 +46,8 @@ static inline void trace(const struct slab_cache *c, bool free, uintptr_t user, 
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero,
                   const struct unwind_regs *regs)
 {
-	/* First, also because the walk's frames would keep the object's address on the stack, where a scan for leaks
-	 * finds it. */
+	/* The stack comes first, also because the walk's frames would keep the object's address on the stack, where
+	 * a scan for leaks finds it. */
 	stack_handle stack = save_stack(c, regs);
 	void *object = cache_is_custom(c) ? tcache_take_custom(c) : tcache_take_debug(c);
 	uintptr_t user;
@@ -69,14 +69,15 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 		mem_set((void *)user, 0, size);
 	if (c->flags & SLAB_F_TRACK)
 		track_set_alloc(track_of(c, s, i), size, api, stack);
-	/* Pairs with the loads in check_all and object.c: who sees the object live sees its zones and track. */
+	/* Pairs with the loads in verify.c and object.c: a thread that sees the object live sees its zones and
+	 * track. */
 	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(OBJECT_LIVE | ((unsigned)__builtin_ctzl(align) - 4)));
 	trace(c, false, user, size, stack);
 	return (void *)user;
 }
 
-/* What speaks for the object at `user`, which may be anything in (what was a moment ago) the slab; false: there is
- * none. */
+/* The slot and byte of the object at `user`, a pointer to anything in a slab (or what was one a moment ago).
+ * slot_find is false if there is none. */
 struct slot {
 	uintptr_t base;
 	uint32_t i;
@@ -96,7 +97,7 @@ __inline_hot bool slot_find(const struct slab_cache *c, struct slab *s, uintptr_
 	return likely(slot->i < c->nr_objects);
 }
 
-/* The byte of a live object, 0 when none starts at `user`. */
+/* The byte of the live object that starts at `user`; 0: there is none. */
 __inline_hot uint8_t live_byte(const struct slab_cache *c, const struct slot *slot, uintptr_t user)
 {
 	uint8_t byte = LOAD_ACQUIRE(*slot->byte);
@@ -115,7 +116,7 @@ bool debug_is_live(struct slab *s, uintptr_t user)
 	return slot_find(c, s, user, &slot) && live_byte(c, &slot, user) != 0;
 }
 
-/* One of several threads that free the object at `user` gets true. */
+/* Of several threads that free the object at `user`, one gets true. */
 __inline_hot bool claim(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
 {
 	uint8_t live = live_byte(c, slot, user), freed = live & OBJECT_ALIGN;
@@ -167,7 +168,7 @@ __inline_hot void check_api(const struct slab_cache *c, struct slab *s, uint32_t
 		report_api(c, s, i, user, api, mismatch, size_given, regs);
 }
 
-/* All that a free looks at is asked for at once, and comes while the stack is walked. */
+/* Prefetches all that a free looks at, so that it arrives while the stack is walked. */
 __inline_hot void slot_prefetch(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
 {
 	__builtin_prefetch(slot->byte, 1);
@@ -212,7 +213,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	quarantine_put(c, slot.byte, object, regs);
 }
 
-/* Shrinking stays in place down to half of the object; growing always moves, which catches pointers that were not
+/* Shrinking stays in place down to half of the object. Growing always moves, which catches pointers that were not
  * updated. */
 static bool keeps_place(const struct slab_cache *c, size_t old, size_t size)
 {
@@ -233,7 +234,8 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 		return (void *)user;
 	stack = save_stack(c, regs);
 	redzones_verify(c, s, i, object, user, old, SLAB_AT_REALLOC, regs);
-	/* The new slack first, then the smaller size: a verifier in between checks less, never the program's bytes. */
+	/* The slack is filled before the size is stored: a verifier in between checks fewer bytes, never the
+	 * program's. */
 	redzone_fill_slack(c, object, user, size);
 	slab_shadow->live(object, object + c->object_size, user, size, false);
 	track_set_size(track_of(c, s, i), size, stack);

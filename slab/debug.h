@@ -7,13 +7,13 @@
 
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero,
                   const struct unwind_regs *regs);
-/* Does a live object start there?  False for a slab without checks. */
+/* Does a live object start at `user`? False for a slab without checks. */
 bool debug_is_live(struct slab *s, uintptr_t user);
-/* A pointer at which no live object starts is reported. */
+/* Reports a pointer at which no live object starts. */
 void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
-/* The next: a live object starts at `user`. */
+/* For the next two: a live object starts at `user`. */
 void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct unwind_regs *regs);
-/* The requested size where it is known, else what the object has. */
+/* The requested size if it is known, else the size of the object. */
 size_t debug_size(struct slab *s, uintptr_t user);
 
 #endif

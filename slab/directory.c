@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/directory.c - where everything is, for those who look at the heap from outside: another process, a core file. */
+/* slab/directory.c - where everything is, for readers outside of the process: another process, a core file. */
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/cache.h"

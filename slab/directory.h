@@ -7,7 +7,7 @@
 
 struct slab_cache;
 
-/* `caches`: where malloc's caches are, `pool_table`: where the address of the table of pools' objects is. */
+/* `caches`: slab_caches. `pool_table`: the address of the pointer to the table of pools' objects. */
 void directory_init(const struct slab_cache *caches, const void *pool_table);
 
 #endif

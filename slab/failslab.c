@@ -5,13 +5,14 @@
 #include "slab/flags.h"
 #include "slab/slab.h"
 
-/* The kernel's failslab with the parameters of its fault injection (lib/fault-inject.c, should_fail_ex), in its order:
+/* The kernel's failslab with the parameters of its fault injection (lib/fault-inject.c, should_fail_ex), in its
+ * order:
  *
  *     probability 0?  times used up?  cache and stack filters  space left?  interval  probability
  *
- * Each of these may let the allocation pass.  There is also fail_nth, which fails one allocation exactly.
- * Allocations that the filters let through are counted, in each process anew.  The thread caches are out of the way
- * meanwhile (tcache.c), so that every allocation comes by here. */
+ * Each of these may let the allocation pass. fail_nth fails exactly one allocation. Only allocations that the
+ * filters select are counted, in each process anew. The thread caches are not used meanwhile (tcache.c), so that
+ * every allocation comes by here. */
 
 bool failslab_on;
 
@@ -20,7 +21,7 @@ static failslab_told_fn told_hook;
 static int64_t times;                       /* left; -1: no limit; atomic */
 static uint64_t space, count, random_state; /* atomic */
 
-/* -1, or a number of decimal digits; false: neither. */
+/* Parses -1, or a number of decimal digits. False: it is neither. */
 static bool parse_times(const char *s, int64_t *n)
 {
 	uint64_t value;
@@ -94,7 +95,7 @@ static bool chance_comes(size_t size)
 	return random_percent() < options.fail_probability;
 }
 
-/* One of `times` is taken; false: another thread took the last. */
+/* Takes one of `times`. False: another thread took the last. */
 static bool times_take(void)
 {
 	int64_t left = __atomic_load_n(&times, __ATOMIC_RELAXED);

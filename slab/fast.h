@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/fast.h - production's inline paths, of malloc and of the program's caches; what they cannot do is left to
- * slab_malloc, slab_free, slab_custom_….
+/* slab/fast.h - production's inline paths, for malloc and for the program's caches. What they cannot do is left to
+ * slab_malloc, slab_free and slab_custom_….
  *
- * The state that both need is a thread's block of bins and the state map:
+ * Both sides use a thread's block of bins and the state map:
  *
  *     tcache_self ──► bins[ state byte ] ── items ──► p p p p . . .    count: how many are there, max: how many may be
  *     arena_state [ (p - arena_base) / 16 ]                            0, or the size class of the live object at p
  *     arena_coarse[ (p - arena_base) / 1024 ]                          0, or class and place of the live object that
  *                                                                      starts in that KiB
  *
- * A state byte is at the same time the index of the bin that the object goes back to.  The bins of all other states (0:
- * no live object, or one that the state map does not know; other) are empty and have max 0, so that one test, "is there
- * room in the bin", turns away a double free, an interior pointer and a large area.  The pointer's low bits are rotated
- * to the top of the index, so that one compare turns away a pointer outside the arena and one that is not a multiple of
- * 16.
+ * A state byte is also the index of the bin that the object goes back to. The bins of all other states (0: no live
+ * object, or one that the state map does not know) are empty and have max 0. So one test, "is there room in the
+ * bin", rejects a double free, an interior pointer and a large area. The pointer's low bits are rotated to the top
+ * of the index, so that one compare rejects a pointer outside of the arena and a pointer that is no multiple of 16.
  *
- * For caches with debugging flags the bins stay empty with max 0 and nothing is ever done here; the same holds before
- * slab_init and in threads without a block.  So no flag has to be tested.  Their objects, and large areas, are not in
- * the state map: a byte for 16 bytes is cheap for small objects that are freed by one load, but the page of it that
- * each large object would touch is not (debug.c).  In check mode there is no state map at all, and its limit stays 0.
+ * For caches with debugging flags the bins stay empty with max 0, and nothing is ever done here. The same holds
+ * before slab_init and in threads without a block. So no flag has to be tested. Objects of these caches, and large
+ * areas, are not in the state map: a byte for 16 bytes is cheap for small objects, which are freed by one load, but
+ * each large object would touch a page of the map (debug.c). In check mode there is no state map at all, and its
+ * limit stays 0.
  *
- * Objects of more than 1 KiB are not in the state map: no two of them start in the same KiB, so that a word for each
- * KiB says which class and where in it, for a 32nd of the memory.  A heap of such objects would use a byte of the state
- * map here and there, but its memory whole, as it comes in pages.  What was never written there is the kernel's page of
- * zeros, and reads as "not here" from the processor's cache.
+ * Objects of more than 1 KiB are not in the state map either. No two of them start in the same KiB, so one word for
+ * each KiB says which class starts where in it, for a 32nd of the memory. A heap of such objects would use only a
+ * few bytes of the state map, but its memory whole, because memory comes in pages. Parts of the coarse map that were
+ * never written are the kernel's page of zeros, and read as "not here" from the processor's cache.
  *
- * A cache of the program's has a bin of its own for each thread and, as long as there are enough, a state byte of its
- * own, so that the byte alone says that an object is live and of this cache.  The bin is found by the cache's address
- * (an array, so no two have the same place) and names the cache; nothing is read of what may be no cache at all.  Where
- * the cache is checked, or shares its state byte, its bins do not name it, and destroying it takes its name out of
- * every thread's bin.  (No cache at all, NULL, is what bins name that were never used, and have nothing.)
- */
+ * A cache of the program's has its own bin in each thread and, as long as there are enough, its own state byte. So
+ * the byte alone says that an object is live and belongs to this cache. The bin is found by the cache's address (the
+ * caches are an array, so no two share a bin) and names the cache. Nothing is read from the address, which may be no
+ * cache at all. The bins of a checked cache, or of one that shares its state byte, do not name it, and destroying a
+ * cache takes its name out of every thread's bin. Bins that were never used name NULL, and have nothing. */
 #ifndef MEMSAN_SLAB_FAST_H
 #define MEMSAN_SLAB_FAST_H
 
@@ -38,7 +37,7 @@
 #error "include slab/slab.h"
 #endif
 
-/* Known to be ours, so that they are addressed directly and not through the global offset table. */
+/* Hidden, so that they are addressed directly and not through the global offset table. */
 #pragma GCC visibility push(hidden)
 
 /* Size classes are numbered from 1 in order of size. */
@@ -47,34 +46,34 @@
 #define COARSE_PLACE ((1u << COARSE_SHIFT) - 1)
 #define SLAB_CLASS_COARSE 21 /* the first beyond SLAB_FAST_SIZE */
 #define SLAB_CLASS_MAX ((size_t)32 << 10)
-/* State bytes that are no size class: live, in a cache that is not malloc's, which has this byte for itself or, with
- * the last, shares it. */
+/* State bytes that are no size class: live, in a cache that is not malloc's. Each cache has a byte for itself while
+ * there are enough; the others share the last. */
 #define SLAB_STATE_CUSTOM (SLAB_NR_CLASSES + 1)
 #define SLAB_STATE_OTHER 255
 #define SLAB_STATE_NR 256
 
-/* Up to here the table maps (size + 15) / 16 to a class; above, eight classes a doubling (class.c). */
+/* Up to this size the table maps (size + 15) / 16 to a class. Above it there are eight classes a doubling (class.c). */
 #define SLAB_FAST_SIZE ((size_t)1024)
 extern const uint8_t slab_class_table[SLAB_FAST_SIZE / 16 + 1];
 
-/* One stack of pointers to objects that are free for this thread alone.  Only the owning thread writes it. */
+/* A stack of pointers to objects that are free for this thread alone. Only the owning thread writes it. */
 struct tcache_bin {
 	void **items;
 	uint32_t count;
 	uint32_t max;
 };
-/* One of a cache that the program made, in both modes. */
+/* The bin of a cache that the program made, in both modes. */
 struct slab_cache;
 struct custom_bin {
 	struct tcache_bin bin;
-	const struct slab_cache *cache; /* or CUSTOM_NOT_INLINE; NULL where no cache ever was */
-	uint32_t generation;            /* of the cache that the objects are of, else they are nobody's */
+	const struct slab_cache *cache; /* or CUSTOM_NOT_INLINE; NULL if the bin was never used */
+	uint32_t generation;            /* of the cache; if it is another one by now, the objects are gone */
 	uint8_t state;                  /* the state byte of its live objects */
-	bool ran_empty;                 /* since bins_decay looked last */
+	bool ran_empty;                 /* since tcache_decay looked last */
 };
 struct tcache {
-	int32_t ticks;             /* allocations until fence/ is asked, in the slow path; below 0: now */
-	struct custom_bin *custom; /* SLAB_CACHES of them, all zeros until the thread uses such a cache */
+	int32_t ticks;             /* allocations until the slow path asks fence/; below 0: now */
+	struct custom_bin *custom; /* SLAB_CACHES of them; all zeros until the thread uses such a cache */
 	struct tcache_bin bins[SLAB_STATE_NR];
 };
 #define CUSTOM_NOT_INLINE ((const struct slab_cache *)1)
@@ -82,19 +81,19 @@ struct tcache {
 #define SLAB_CACHE_ALIGN 64
 extern TLS_IE struct tcache *tcache_self; /* NULL: the thread has none yet, or no longer */
 
-/* One byte per 16 bytes of the arena.  The limit is in bytes of the map, grows only, and covers every pointer ever
- * handed out by a cache without checks. */
+/* One byte for each 16 bytes of the arena. The limit is in bytes of the map. It only grows, and covers every pointer
+ * that a cache without checks ever handed out. */
 extern uint8_t *arena_state;
 extern size_t arena_state_limit;
-/* One word per KiB, as far as the state map goes. */
+/* One word for each KiB, as far as the state map goes. */
 extern uint16_t *arena_coarse;
 _Static_assert(SLAB_FAST_SIZE == (size_t)1 << COARSE_SHIFT && SLAB_NR_CLASSES < 1 << (16 - COARSE_SHIFT),
                "a class and a place fit in a word");
 
 #pragma GCC visibility pop
 
-/* Whoever reads another thread's bins (the child of fork, the statistics) sees a pointer before the count that includes
- * it. */
+/* A reader of another thread's bins (the child of fork, the statistics) sees a pointer before the count that
+ * includes it. */
 #define tcache_barrier() __asm__ volatile("" ::: "memory")
 
 __inline_hot size_t arena_state_index(const void *p)
@@ -111,7 +110,7 @@ __inline_hot unsigned slab_class_large(size_t size)
 	return SLAB_CLASS_COARSE + (top - COARSE_SHIFT) * 8 + (unsigned)((size - 1) >> (top - 3) & 7);
 }
 
-/* The live object of such a class at p starts there. */
+/* A live object of that class starts at p from now on. */
 __inline_hot void slab_coarse_set(const void *p, unsigned class)
 {
 	uintptr_t off = (uintptr_t)p - arena_base;
@@ -119,7 +118,7 @@ __inline_hot void slab_coarse_set(const void *p, unsigned class)
 	WRITE_ONCE(arena_coarse[off >> COARSE_SHIFT], (uint16_t)(class << COARSE_SHIFT | (off & COARSE_PLACE)));
 }
 
-/* Of any pointer below the limit; 0: no live object of such a class starts there. */
+/* The class of the live object beyond 1 KiB that starts at p, any pointer below the limit; 0: there is none. */
 __inline_hot unsigned slab_coarse_class(const void *p)
 {
 	uintptr_t off = (uintptr_t)p - arena_base;
@@ -128,18 +127,18 @@ __inline_hot unsigned slab_coarse_class(const void *p)
 	return (w ^ off) & COARSE_PLACE ? 0 : w >> COARSE_SHIFT;
 }
 
-/* Of the n that are there, which is not 0, the last. */
+/* Takes the last of the n objects in the bin; n is not 0. */
 __inline_hot void *slab_bin_pop(struct tcache_bin *bin, uint32_t n)
 {
 	void *p = bin->items[n - 1];
 
 	if (!p)
-		__builtin_unreachable(); /* the caller's test for NULL goes */
+		__builtin_unreachable(); /* drops the caller's test for NULL */
 	WRITE_ONCE(bin->count, n - 1);
 	return p;
 }
 
-/* Behind the n that are there; there is room. */
+/* Adds p behind the n objects in the bin, which has room. */
 __inline_hot void slab_bin_push(struct tcache_bin *bin, uint32_t n, void *p)
 {
 	bin->items[n] = p;
@@ -147,7 +146,7 @@ __inline_hot void slab_bin_push(struct tcache_bin *bin, uint32_t n, void *p)
 	WRITE_ONCE(bin->count, n + 1);
 }
 
-/* Its address is worked out once, not for each of its fields. */
+/* The compiler computes the address once, not for each field. */
 __inline_hot struct tcache_bin *slab_bin(struct tcache *tc, unsigned i)
 {
 	struct tcache_bin *bin = &tc->bins[i];
@@ -200,7 +199,7 @@ __inline_hot bool slab_free_coarse(struct tcache *tc, void *p)
 	struct tcache_bin *bin;
 	uint32_t n;
 
-	__asm__("" : "+r"(p)); /* nothing of this is worked out on the way of small objects */
+	__asm__("" : "+r"(p)); /* keeps this out of the path of small objects */
 	bin = slab_bin(tc, slab_coarse_class(p));
 	n = bin->count;
 	if (unlikely(n >= bin->max))
@@ -228,7 +227,7 @@ __inline_hot bool slab_free_fast(void *p)
 	return true;
 }
 
-/* Any pointer may come as a cache. */
+/* c may be any pointer. */
 __inline_hot struct custom_bin *slab_custom_bin(const struct slab_cache *c, struct custom_bin *bins)
 {
 	return &bins[(uintptr_t)c / SLAB_CACHE_ALIGN % SLAB_CACHES];
@@ -274,7 +273,7 @@ __inline_hot bool slab_custom_free_fast(struct slab_cache *c, void *p)
 	return true;
 }
 
-/* This thread's next allocation comes by the slow path, once. */
+/* This thread's next allocation takes the slow path, once. */
 __inline_hot void slab_slow_next(void)
 {
 	if (tcache_self)

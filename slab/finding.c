@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/finding.c - findings on their way to the hook, and what a pointer that cannot be freed is. */
+/* slab/finding.c - findings on their way to the hook; what is wrong with a pointer that cannot be freed. */
 #include "slab/arena.h"
 #include "slab/finding.h"
 #include "slab/slab.h"
@@ -41,9 +41,9 @@ void finding_report(const struct slab_finding *f)
 		fn(f);
 }
 
-/* The start of something that was freed is a double free, that of an object of the program's own pool somebody else's;
- * anything else is an invalid free.  Pages that were given back keep a mark that objects were in them (for large areas,
- * in their first). */
+/* The start of a freed object: a double free. The start of a live object of the program's pool: the wrong function.
+ * Anything else is an invalid free. Pages that were given back keep a mark that objects were in them (of a large
+ * area only the first pages do). */
 static enum slab_finding_kind classify_bad_pointer(uintptr_t addr, bool have, const struct slab_object *obj)
 {
 	if (have && obj->api == SLAB_API_POOL && obj->state == SLAB_OBJ_LIVE && obj->addr == addr)

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/finding.h - findings, on their way to the hook. */
+/* slab/finding.h - findings: filled in, and reported to the hook. */
 #ifndef MEMSAN_SLAB_FINDING_H
 #define MEMSAN_SLAB_FINDING_H
 
 #include "slab/slab.h"
 
-/* Where damage was: [addr, addr + size), `size` 0 when there was none. */
+/* Damaged bytes: [addr, addr + size). `size` is 0 when there are none. */
 struct damage {
 	uintptr_t addr;
 	size_t size;
 	uint8_t expected, found;
 };
 
-/* Starts a finding at `addr`, with the object there or nearby. */
+/* Starts a finding at `addr`. The caller describes the object. */
 void finding_init(struct slab_finding *f, enum slab_finding_kind kind, enum slab_found_at at, uintptr_t addr,
                   const struct unwind_regs *regs);
-/* The same for damage. The caller describes the object. */
+/* The same for damaged bytes. */
 void finding_init_damage(struct slab_finding *f, enum slab_finding_kind kind, enum slab_found_at at,
                          const struct damage *d, const struct unwind_regs *regs);
 void finding_report(const struct slab_finding *f);
-/* May memory of `allocated` not be given back through `freed`? */
+/* Is it wrong to free memory of the family `allocated` with a function of the family `freed`? */
 static inline bool mismatch_of_apis(enum slab_api allocated, enum slab_api freed)
 {
 	if (allocated == SLAB_API_MEMALIGN)
@@ -28,7 +28,7 @@ static inline bool mismatch_of_apis(enum slab_api allocated, enum slab_api freed
 		freed = SLAB_API_MALLOC;
 	return allocated != freed;
 }
-/* A pointer that is no live object's start was passed to free or realloc. */
+/* Reports a pointer that was passed to free or realloc, and at which no live object starts. */
 void finding_report_bad_pointer(uintptr_t addr, enum slab_api api, enum slab_found_at at,
                                 const struct unwind_regs *regs);
 void finding_report_bad_state(uintptr_t addr);

@@ -6,15 +6,15 @@
 
 /*     slab_debug = block { ';' block }
  *     block      = letters [ ',' pattern { ',' pattern } ]
- *     letters    = { F Z P U T } or '-'          none at all means FZPU, as in the kernel
- *     pattern    = a cache's name, in which '*' stands for anything
+ *     letters    = { F Z P U T } or '-'          no letter means FZPU, as in the kernel
+ *     pattern    = a cache's name, in which '*' stands for any characters
  *
- * A block without patterns is for all caches; one with patterns beats it whichever comes first (mm/slub.c,
+ * A block without patterns is for all caches. A block with patterns beats it, whichever comes first (mm/slub.c,
  * kmem_cache_flags). */
 
 #define FLAGS_ALL (SLAB_F_SANITY | SLAB_F_REDZONE | SLAB_F_POISON | SLAB_F_TRACK)
 
-/* The letters at `s` up to ',' , ';' or the end.  Returns the first character that is none, or NULL. */
+/* Parses the letters at `s` up to ',', ';' or the end. Returns the first character that is no letter, or NULL. */
 static const char *parse_letters(const char *s, const char **end, unsigned *flags)
 {
 	const char *start = s;
@@ -62,7 +62,7 @@ static bool pattern_matches(const char *p, const char *end, const char *name)
 	return *name == 0;
 }
 
-/* Does one of ",pattern,pattern" match?  *end: behind the last one. */
+/* Does one of ",pattern,pattern" match? *end: behind the last pattern. */
 static bool patterns_match(const char *s, const char **end, const char *name)
 {
 	bool match = false;

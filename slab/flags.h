@@ -5,9 +5,9 @@
 
 #include "slab/slab.h"
 
-/* What options.slab_debug says for a cache of that name. */
+/* The flags that options.slab_debug gives to a cache of that name. */
 unsigned flags_for_cache(const char *name);
-/* Is the name one of "pattern,pattern"? */
+/* Does the name match one of "pattern,pattern"? */
 bool flags_name_in_list(const char *list, const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/guard.c - guarded pages seen from a fault: whose they are, and how the program gets over them after the
- * report. */
+/* slab/guard.c - guarded pages, seen from a fault: which object they belong to, and how the program goes on after
+ * the report. */
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/cache.h"
@@ -8,8 +8,9 @@
 #include "slab/slab.h"
 #include "slab/source.h"
 
-/* A page that was opened stays memory until its area or slab leaves the quarantine; what the program wrote there is
- * dropped then, since who takes the pages next counts on zeros.  The owner remembers that it has such pages. */
+/* A page that was opened stays memory until its area or slab leaves the quarantine. What the program wrote there is
+ * dropped then, because the next owner of the pages relies on zeros. So the area or slab records that one of its
+ * pages was opened. */
 
 static struct area *guarded_area(uintptr_t addr)
 {
@@ -51,7 +52,7 @@ bool slab_guard_open(uintptr_t addr)
 	else
 		return false;
 	area_guard_clear(page_of(addr), 1);
-	/* A large area is guarded by its protection. */
+	/* A large area is guarded by mprotect. */
 	if (a)
 		os_unprotect((void *)ALIGN_DOWN(addr, PAGE_SIZE), PAGE_SIZE);
 	return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/guard_slab.c - quarantine that grows stronger: slabs whose objects are all freed become guarded address
+/* slab/guard_slab.c - quarantine that grows stronger: a slab whose objects are all freed becomes guarded address
  * space. */
 #include "slab/budget.h"
 #include "slab/cache.h"
@@ -8,25 +8,25 @@
 #include "slab/slab.h"
 
 /*     slab in use ──last object queued──► verified, guarded as a whole ──over budget──► buddy (clean)
- *     objects held, bytes in memory        objects held, any use faults, no memory
+ *     objects held, bytes in memory       objects held, any use faults, no memory
  *
- * A guard region (MADV_GUARD_INSTALL) drops the pages, so a guarded slab costs its descriptor with the tracks, about a
- * fifth of what its bytes did: the same budget holds back several times as much, and even code that nobody instrumented
- * faults on it.  Poison and red zones are verified first, as the bytes are gone afterwards.  The descriptor keeps the
- * held bits and the tracks, so that slab_find_object still knows every object.
+ * A guard region (MADV_GUARD_INSTALL) drops the pages, so a guarded slab costs only its descriptor with the tracks,
+ * about a fifth of what its bytes did. The same budget holds back several times as much, and even a use by code that
+ * is not instrumented faults. Poison and red zones are verified first, because the bytes are gone afterwards. The
+ * descriptor keeps the held bits and the tracks, so that slab_find_object still knows every object.
  *
- * Sealing and building the slab anew later costs some 3 us and half a microsecond a page (the guard, a fault for each
- * page that comes back).  A program that fills and empties slabs in a loop would do little else, so no more than
- * GUARDED_A_JIFFY pages are guarded in one (a percent or two of the time); the others leave the quarantine object by
- * object.
+ * Guarding a slab and building it anew later costs about 3 us, and half a microsecond for each page (the guard, and
+ * a fault for each page that comes back). A program that fills and empties slabs in a loop would do little else. So
+ * no more than GUARDED_A_JIFFY pages are guarded in one jiffy (a percent or two of the time). The objects of other
+ * slabs leave the quarantine one by one.
  *
- * Where the kernel has no guard regions nothing is guarded: each slab would be a mapping of its own, and those are
- * limited. */
+ * Without guard regions in the kernel no slab is guarded: each would be a mapping of its own, and the number of
+ * mappings is limited. */
 
 #define GUARDED_A_JIFFY 160 /* pages */
 
 /* All under quarantine_lock. */
-static struct slab *oldest, *newest; /* guarded and guarded, linked by next */
+static struct slab *oldest, *newest; /* guarded slabs, linked by next */
 static uint64_t metadata_bytes, guarded_bytes;
 static uint32_t guard_jiffy, guarded_in_jiffy;
 
@@ -55,8 +55,8 @@ static size_t slab_bytes(const struct slab *s)
 	return (size_t)s->cache->nr_pages << PAGE_SHIFT;
 }
 
-/* All objects of the slab are the caller's: evict passes them over since they were marked.  slab_check_all, which reads
- * under the cache lock, is kept out by cache_detach_guarded before the bytes go away. */
+/* All objects of the slab belong to the caller: evict passes them over since they were marked. cache_detach_guarded
+ * keeps out slab_check_all, which reads under the cache lock, before the bytes go away. */
 void guard_slab(struct slab *s, const struct unwind_regs *regs)
 {
 	struct slab_cache *c = s->cache;

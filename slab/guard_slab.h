@@ -5,17 +5,18 @@
 
 #include "slab/cache.h"
 
-/* Is there time to guard one more slab of the cache? It is counted as guarded then. Under quarantine_lock. */
+/* Is there time to guard one more slab of the cache? If so, the slab is counted. Called under quarantine_lock. */
 bool guard_slab_admit(const struct slab_cache *c);
-/* Verifies and guards a slab whose objects are all the caller's. No lock may be held: findings are reported. */
+/* Verifies and guards a slab whose objects all belong to the caller. No lock may be held, because findings are
+ * reported. */
 void guard_slab(struct slab *s, const struct unwind_regs *regs);
-/* The next three under quarantine_lock. A guarded slab joins the others. */
+/* The next three are called under quarantine_lock. This one adds a guarded slab to the list. */
 void guard_slab_keep(struct slab *s);
-/* The oldest guarded slab that the queue knows no more, of one cache or, NULL, of any: when there are too many of them,
- * or `all`. It leaves the others. */
+/* Takes the oldest guarded slab out of the list, if `all` or if there are too many. Slabs that still have entries in
+ * the queue stay. `of`: only slabs of that cache; NULL: of any. */
 struct slab *guard_slab_take_oldest(bool all, const struct slab_cache *of);
-uint64_t guard_slab_metadata(void); /* bytes of the guarded slabs' descriptors */
-/* The pages of a slab that was taken go back. */
+uint64_t guard_slab_metadata(void); /* bytes of the descriptors of guarded slabs */
+/* Gives back the pages of a slab that was taken. */
 void guard_slab_give_up(struct slab *s);
 
 #endif

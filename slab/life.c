@@ -60,8 +60,8 @@ void slab_fork_parent(void)
 {
 }
 
-/* In the child only the calling thread exists; what the others had cached is given back.  Their blocks are whole or
- * lack an object that was on its way (tcache.c), and every lock is free. */
+/* Only the calling thread exists in the child. What the other threads had cached goes back. Their blocks are whole
+ * or lack an object that was on its way (tcache.c), and every lock is free. */
 void slab_fork_child(void)
 {
 	struct tcache_block *b;

@@ -12,16 +12,15 @@
 #include "slab/cache.h"
 #include "slab/debug.h"
 
-/* Who knows whether an object is live depends on who made it: the state map (fast), its slab's descriptor (checked),
- * its area's. */
+/* Liveness is recorded in the state map (FAST, CUSTOM), in the slab's descriptor (CHECKED) or in the area (AREA). */
 enum place { PLACE_NOTHING, PLACE_FAST, PLACE_CUSTOM, PLACE_CHECKED, PLACE_AREA };
 struct lookup {
 	enum place place;
-	unsigned class; /* FAST: of the live object that starts there */
-	/* CHECKED: the pointer is somewhere in it; CUSTOM: a live object of an unchecked cache of the program's starts
-	 * there */
+	unsigned class; /* FAST: class of the live object that starts there */
+	/* CHECKED: the pointer is somewhere in this slab. CUSTOM: a live object of an unchecked cache of the
+	 * program's starts there. */
 	struct slab *slab;
-	struct area *area; /* AREA: likewise */
+	struct area *area; /* AREA: the pointer is somewhere in it */
 };
 __inline_hot struct lookup lookup_pointer(const void *p)
 {
@@ -51,7 +50,7 @@ __inline_hot struct lookup lookup_pointer(const void *p)
 	}
 	return to;
 }
-/* The same, NOTHING unless a live object starts there. */
+/* The same, but NOTHING unless a live object starts there. */
 static inline struct lookup lookup_live(const void *p)
 {
 	struct lookup to = lookup_pointer(p);

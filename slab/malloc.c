@@ -13,14 +13,14 @@
 #include "slab/tcache.h"
 #include "slab/vmalloc.h"
 
-/* Who serves what:
+/* Which part serves a request:
  *
- *     size <= 32 KiB                a malloc cache: fast (production: bins) or checked (debug.c)
- *     larger, or no class is apt    a vmalloc area
+ *     size <= 32 KiB                      a malloc cache: fast (production: bins) or checked (debug.c)
+ *     larger, or no class can align it    a vmalloc area
  *
- * Alignment above 16.  Without red zones a class whose size is a multiple of the alignment has all its objects aligned,
- * as slabs begin at a page; with them, or beyond a page, the object is displaced in a larger slot (checked caches only)
- * or becomes an area. */
+ * Alignment above 16. Without red zones all objects of a class whose size is a multiple of the alignment are
+ * aligned, because slabs begin at a page. With red zones, or beyond a page, the object is displaced in a larger slot
+ * (checked caches only) or becomes an area. */
 
 /* ---- allocation ------------------------------------------------------------------------------ */
 
@@ -43,7 +43,7 @@ __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, boo
 	return p;
 }
 
-/* Out of memory: one more try. */
+/* There was no memory: tries once more. */
 static __cold_path void *malloc_after_reclaim(size_t size, size_t align, enum slab_api api, bool zero,
                                               const struct unwind_regs *regs)
 {
@@ -62,7 +62,7 @@ void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const
 
 /* ---- free ------------------------------------------------------------------------------------ */
 
-/* One of several racing threads gets true, and whatever area the descriptor stands for by now, it is the one at p. */
+/* Of several racing threads one gets true. Whatever area the descriptor stands for by now, it is the one at p. */
 static bool area_claim(struct area *a, const void *p)
 {
 	uintptr_t live = (uintptr_t)p;
@@ -90,7 +90,7 @@ void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwin
 
 /* ---- realloc --------------------------------------------------------------------------------- */
 
-/* A moved object stays in its family, so that only a wrong delete is called one. */
+/* A moved object keeps its family, so that only a wrong delete is reported as one. */
 static enum slab_api api_of(const void *p, const struct lookup *to)
 {
 	struct slab_object obj;
@@ -100,7 +100,7 @@ static enum slab_api api_of(const void *p, const struct lookup *to)
 	return slab_find_object((uintptr_t)p, &obj) && obj.tracked ? obj.api : SLAB_API_MALLOC;
 }
 
-/* In place or, for areas, moved by them; NULL: the caller moves it. */
+/* Resizes in place or, for areas, moves the area. NULL: the caller moves the object. */
 static void *realloc_in_place(void *p, const struct lookup *to, size_t old, size_t size, const struct unwind_regs *regs)
 {
 	if (to->place == PLACE_AREA)
@@ -134,7 +134,7 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 		return NULL;
 	}
 	old = size_of(p, &to);
-	/* Not malloc's: it moves to malloc's memory, and the free of the old one tells. */
+	/* The object is not malloc's: it moves to malloc's memory, and freeing the old one reports it. */
 	if (unlikely((to.place == PLACE_AREA && to.area->api >= SLAB_API_CACHE) ||
 	             (to.slab && cache_is_custom(to.slab->cache))))
 		to.place = PLACE_CUSTOM;

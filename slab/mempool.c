@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/mempool.c - objects inside of memory that the program's own allocator cuts up: told to memsan, checked where
- * they lie. */
+/* slab/mempool.c - objects inside of memory that the program's own allocator divides: the program tells memsan of
+ * them, and they are checked in place. */
 #include "slab/finding.h"
 #include "slab/mempool.h"
 #include "slab/object.h"
@@ -8,25 +8,25 @@
 #include "slab/slab.h"
 #include "slab/source.h"
 
-/* Valgrind's MEMPOOL requests and ASan's manual poisoning in one.  The program says where its objects begin and end;
- * nothing is moved:
+/* Valgrind's MEMPOOL requests and ASan's manual poisoning in one. The program says where its objects begin and end;
+ * no object is moved:
  *
  *     the program's block     | rz | object 40 bytes | rz |  free  | rz | object … | rz |
  *     shadow (where kept)       FC   00 … 00           FC    FC/FA   FC
  *     red zones                 cc                     cc             cc                    written and verified
  *
- * rz: as many bytes as the program leaves free for us around each object.
+ * rz: the bytes that the program leaves free around each object for memsan.
  *
- * The table leads from an object's address to its entry, freed objects included, until the pool goes or another object
- * begins at the same address; so double and invalid frees are known in both modes.  Stacks, red zones and poison are
- * for check mode.
+ * The table leads from an object's address to its entry, also when the object is freed, until the pool goes or
+ * another object begins at the same address. So double and invalid frees are found in both modes. Stacks, red zones
+ * and poison are for check mode.
  *
- * Which object an address belongs to is found by going back from it, a step of the pools' alignment at a time, up to
- * the longest object there was: only reports do that.
+ * To find the object that an address belongs to, the search goes back from the address, in steps of the pools'
+ * alignment, up to the length of the longest object that there was. Only reports do that.
  *
- * Accepted weakness: the free bytes of a block belong to the program's allocator, which keeps its links there.  They
- * are poisoned in the shadow only while it says so (memory given with mempool_add, and freed objects); code that is not
- * instrumented and uses its own loads and stores sees through that, unless the pool has poison. */
+ * Accepted weakness: the free bytes of a block belong to the program's allocator, which keeps its links there. They
+ * are poisoned in the shadow only if the program says so (memory given with mempool_add, and freed objects). Code
+ * that is not instrumented sees through that, unless the pool has poison. */
 
 #define TABLE_FIRST 256u
 #define FIND_STEPS 65536u
@@ -34,14 +34,14 @@
 #define TOMBSTONE ((struct mempool_object *)MEMPOOL_TOMBSTONE)
 
 static struct ranked_lock mempool_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE); /* guards all below */
-/* read without the lock by slab_find_object; old ones stay readable */
+/* read without the lock by slab_find_object; old tables stay readable */
 static struct mempool_table *table;
 static struct slab_mempool *pools;
 static bool registered; /* as an object source */
 static struct mempool_object *spare_objects; /* linked by next */
 static struct mempool_block *spare_blocks;
-static size_t longest, widest; /* object with its red zones; red zone */
-static uintptr_t align_bits;   /* all addresses or'ed: the lowest bit is the step of a search */
+static size_t longest, widest; /* the longest object with its red zones; the widest red zone */
+static uintptr_t align_bits;   /* all addresses or'ed; the lowest set bit is the step of a search */
 
 /* ---- the table; under mempool_lock, but for find --------------------------------------------- */
 
@@ -73,7 +73,7 @@ static void table_put(struct mempool_table *t, struct mempool_object *o)
 	STORE_RELEASE(t->slots[i], o);
 }
 
-/* Room for one more.  A table of tombstones is made anew at its size. */
+/* Makes room for one more entry. A table full of tombstones is built anew at the same size. */
 static bool table_reserve(void)
 {
 	uint32_t size = table ? table->size : TABLE_FIRST, i, live = 0;
@@ -125,7 +125,7 @@ static void object_link(struct slab_mempool *pool, struct mempool_object *o)
 	pool->objects = o;
 }
 
-/* The entry for an address, of another pool or freed before, or a new one. */
+/* The entry for an address: one of another pool, one that was freed before, or a new one. */
 static struct mempool_object *object_get(struct slab_mempool *pool, uintptr_t addr)
 {
 	struct mempool_object *o = table_find(addr);
@@ -156,7 +156,7 @@ static bool checks(void)
 	return options.mode == MODE_CHECK;
 }
 
-/* Shadow can tell objects apart that start at its granules. */
+/* The shadow can tell objects apart only if they start at its granules. */
 static bool has_granules(const struct mempool_object *o)
 {
 	return ((o->addr | o->pool->redzone) & 7) == 0;
@@ -187,7 +187,7 @@ static void bytes_free(const struct mempool_object *o)
 		                 SLAB_MARK_FREED);
 }
 
-/* The memory is nobody's object any more. */
+/* The memory is no object any more. */
 static void bytes_forget(const struct mempool_object *o)
 {
 	size_t rz = o->pool->redzone;
@@ -207,8 +207,8 @@ const void *mempool_table_place(void)
 	return &table;
 }
 
-/* An entry may lie inside of one that was made later, so a live one is preferred; of two that share a red zone the
- * nearer. */
+/* An entry may lie inside of one that was made later, so a live entry is preferred. Of two that share a red zone the
+ * nearer is taken. */
 static bool find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uintptr_t bits = READ_ONCE(align_bits), step = bits & -bits, at, most = READ_ONCE(longest);
@@ -246,7 +246,8 @@ static void damage_init(struct slab_finding *f, enum slab_finding_kind kind, con
 	describe(o, &f->object);
 }
 
-/* Looks and repairs, so that it is told once; under the lock, so the telling is left to the caller.  How many. */
+/* Finds damage and repairs it, so that it is reported once. Called under the lock, so the caller reports. Returns
+ * the number of findings. */
 static unsigned take_damage(const struct mempool_object *o, enum slab_found_at at, const struct unwind_regs *regs,
                             struct slab_finding found[2])
 {
@@ -350,7 +351,7 @@ struct slab_mempool *slab_mempool_create(const char *name, size_t redzone, unsig
 	return pool;
 }
 
-/* Under the lock: is it one, whatever it is? */
+/* Is it a pool? It may be any pointer. Under the lock. */
 static bool mempool_known(const struct slab_mempool *pool)
 {
 	const struct slab_mempool *p;
@@ -492,7 +493,7 @@ void slab_mempool_each_live(struct slab_mempool *pool, void (*fn)(const void *p)
 	lock_release(&mempool_lock);
 }
 
-/* The next live object is taken out of the books; false: there is none. */
+/* Takes the next object out of the pool, up to one that is live or damaged. False: there is none left. */
 static bool take_live(struct slab_mempool *pool, struct slab_object *obj, struct slab_finding found[2], unsigned *n,
                       const struct unwind_regs *regs)
 {

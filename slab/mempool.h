@@ -5,12 +5,12 @@
 
 #include "slab/slab.h"
 
-/* What mempool.c's table holds, which view_mempools.c reads from outside. */
+/* The entries of mempool.c's table. view_mempools.c reads them from outside. */
 struct mempool_object {
 	uintptr_t addr;
 	size_t size;
 	struct slab_mempool *pool;
-	struct mempool_object *next, *prev; /* of the pool, live and freed */
+	struct mempool_object *next, *prev; /* list of the pool's objects, live and freed */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
 	bool live;
@@ -23,20 +23,20 @@ struct mempool_block {
 struct slab_mempool {
 	char name[SLAB_NAME_MAX];
 	size_t redzone;
-	unsigned flags; /* SLAB_POOL_* */
+	unsigned flags; /* SLAB_MEMPOOL_* */
 	bool used;
 	size_t nr_live;
 	struct mempool_object *objects;
 	struct mempool_block *blocks;
-	struct slab_mempool *next; /* of all ever made */
+	struct slab_mempool *next; /* list of all pools that were ever made */
 };
 #define MEMPOOL_TOMBSTONE 1u
-/* a power of two; used: with tombstones */
+/* size: a power of two. used: slots in use, with tombstones. */
 struct mempool_table {
 	uint32_t size, used;
 	struct mempool_object *slots[];
 };
-/* Where the pointer to the table is. */
+/* The address of the pointer to the table. */
 const void *mempool_table_place(void);
 static inline uint32_t mempool_table_slot(uint32_t size, uintptr_t addr)
 {

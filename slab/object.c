@@ -10,7 +10,7 @@
 
 /* ---- describing ------------------------------------------------------------------------------ */
 
-/* `byte` is a checked object's. */
+/* byte: of a checked object. */
 static enum slab_object_state slot_state(const struct slab_cache *c, struct slab *s, uint32_t i, uint8_t byte)
 {
 	if (i >= READ_ONCE(s->fresh))
@@ -84,7 +84,7 @@ void object_describe_area(const struct area *a, struct slab_object *obj)
 	obj->free_thread = READ_ONCE(a->free_thread);
 }
 
-/* How far addr is from the user's bytes of an object; 0: inside. */
+/* The distance of addr from the user's bytes of an object; 0: inside. */
 static uintptr_t distance(const struct slab_object *obj, uintptr_t addr)
 {
 	if (addr < obj->addr)
@@ -92,7 +92,7 @@ static uintptr_t distance(const struct slab_object *obj, uintptr_t addr)
 	return addr < obj->addr + obj->size ? 0 : addr - (obj->addr + obj->size) + 1;
 }
 
-/* In a left red zone the object before may be nearer, and is, where nothing was ever in this slot. */
+/* In a left red zone the object before may be nearer. It is also taken if this slot never held an object. */
 static bool find_in_slab(struct slab *s, uintptr_t addr, struct slab_object *obj)
 {
 	const struct slab_cache *c = READ_ONCE(s->cache);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/pages.c - pages by order and vmalloc for the program: areas that are not malloc's, and what may be wrong when
- * they are freed. */
+/* slab/pages.c - pages by order and vmalloc for the program; what may be wrong when they are freed. */
 #include "slab/area.h"
 #include "slab/finding.h"
 #include "slab/lookup.h"
@@ -9,8 +8,8 @@
 #include "slab/slab.h"
 #include "slab/vmalloc.h"
 
-/* Both are areas (vmalloc.c) of a family of their own, so that quarantine, guards, shadow, leaks and views come with
- * them:
+/* Both are areas (vmalloc.c) with a family of their own, so that they have quarantine, guards, shadow, leaks and
+ * views:
  *
  *     memsan_alloc_pages(order)    2^order pages aligned to their size; guards in check mode only, so that
  *                                  production's buddies lie side by side and merge; never retained
@@ -72,7 +71,7 @@ static void report_pages(enum slab_finding_kind kind, uintptr_t addr, const stru
 	finding_report(&f);
 }
 
-/* Nothing live starts at p.  Is it a page in the middle of a live allocation? */
+/* No live object starts at addr. Reports it if it is a page in the middle of a live allocation. */
 static bool report_tail_page(uintptr_t addr, const struct unwind_regs *regs)
 {
 	struct slab_object obj;

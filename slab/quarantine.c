@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/quarantine.c - freed objects held back from reuse, so that a late write or free still finds them. */
+/* slab/quarantine.c - freed objects, held back from reuse so that a late write or free is still found. */
 #include "slab/arena.h"
 #include "slab/budget.h"
 #include "slab/cache.h"
@@ -10,17 +10,15 @@
 #include "slab/tcache.h"
 
 /*     debug_free ──► thread's buffer ──batch──► global queue ──over budget──► verified, back to its slab
- *                     64 objects                 first in first out, bytes <= budget
+ *                     64 objects                first in first out, bytes <= budget
  *
- * The budget is quarantine.size, but never more than quarantine.percent of the live heap (always up to 1 MiB), so that
- * a program with a small heap stays small.  Objects stay poisoned, their held bit tells the verifier which ones they
- * are.
+ * budget.c says how much may be held. Objects stay poisoned; their held bit tells the verifier which ones they are.
  *
  * A slab whose objects have all come here is guarded (guard_slab.c): its memory goes back to the system, and only
- * address space is held.  Its entries stay in the queue as stale ones until they are met or compacted away.
+ * address space is held. Its entries stay in the queue as stale ones until they are met or compacted away.
  *
- * The queue is a list of chunks of pointers; chunks are recycled.  A full system (no memory for a chunk) sends the
- * object back at once: the quarantine is a convenience, never a reason to fail. */
+ * The queue is a list of chunks of pointers; chunks are recycled. If there is no memory for a chunk, the object goes
+ * back at once: the quarantine is a convenience, and never a reason to fail. */
 
 #define CHUNK_OBJECTS 510
 #define VICTIMS 64
@@ -33,11 +31,12 @@ struct chunk {
 	void *objects[CHUNK_OBJECTS];
 };
 
-struct ranked_lock quarantine_lock = RANKED_LOCK_INIT(LOCK_RANK_QUARANTINE);
+/* guards the queue, and the guarded slabs */
+static struct ranked_lock quarantine_lock = RANKED_LOCK_INIT(LOCK_RANK_QUARANTINE);
 
 /* All under quarantine_lock. */
 static struct chunk *head, *tail, *spare;
-static uint64_t queue_objects; /* what counts, as budget_queued_bytes */
+static uint64_t queue_objects; /* objects that count, as budget_queued_bytes does */
 static uint64_t nr_stale;      /* entries of guarded slabs */
 
 void quarantine_init(void)
@@ -67,8 +66,8 @@ static bool chunk_add(void)
 	return true;
 }
 
-/* *full: this was the slab's last object, and it should be guarded; its entries count no more and are skipped from now
- * on. */
+/* *full: this was the slab's last object, and the slab is to be guarded. Its entries no longer count, and are
+ * skipped from now on. */
 __inline_hot bool queue_push(void *object, struct slab *s, bool *full)
 {
 	const struct slab_cache *c = s->cache;
@@ -100,7 +99,7 @@ static void chunk_drop_head(void)
 	spare = k;
 }
 
-/* What leaves the queue, and whose it is; or a batch that could not enter it. */
+/* Objects that leave the queue, or a batch that could not enter it, with their slabs. */
 _Static_assert(VICTIMS >= QUARANTINE_BUFFER, "a thread's buffer is one batch");
 struct victims {
 	size_t n;
@@ -114,7 +113,7 @@ static void victims_add(struct victims *v, void *object, struct slab *s)
 	v->slab[v->n++] = s;
 }
 
-/* The oldest object that is not in a guarded slab; false: there is none. */
+/* Takes the oldest object that is not in a guarded slab. False: there is none. */
 static bool queue_pop(struct victims *v)
 {
 	while (head) {
@@ -142,7 +141,7 @@ static bool queue_pop(struct victims *v)
 	return false;
 }
 
-/* Entries of guarded slabs are taken out of the middle when they are most of the queue: each is looked at a constant
+/* When stale entries are most of the queue, they are taken out of its middle. So each entry is looked at a constant
  * number of times. */
 static void queue_compact(void)
 {
@@ -151,7 +150,7 @@ static void queue_compact(void)
 
 	if (nr_stale < STALE_MIN || nr_stale < 2 * queue_objects)
 		return;
-	/* Chunks that have been read serve to write to: spare is empty meanwhile, and never needed before one is
+	/* Chunks that have been read are written to again. spare is empty meanwhile, and is not needed before one is
 	 * free. */
 	head = tail = NULL;
 	spare = NULL;
@@ -200,7 +199,7 @@ static void verify_victim(void *object, struct slab *s, const struct unwind_regs
 	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) & ~OBJECT_HELD));
 }
 
-/* Each cache's objects in one batch. */
+/* Gives the objects back, in one batch for each cache. */
 static void release_victims(struct victims *v)
 {
 	struct slab_cache *of[VICTIMS], *c;
@@ -232,7 +231,7 @@ static uint64_t queue_allowance(bool drain)
 	return budget - MIN(budget, guard_slab_metadata());
 }
 
-/* The bytes of the oldest objects were last touched long ago.  Asked for together, they come together. */
+/* The bytes of the oldest objects were last touched long ago. Prefetched together, they arrive together. */
 static void queue_prefetch(void)
 {
 	const struct chunk *k = head;
@@ -242,7 +241,8 @@ static void queue_prefetch(void)
 		__builtin_prefetch(k->objects[i]);
 }
 
-/* The rest of a larger one, while others are verified; the processor itself finds out what follows. */
+/* Prefetches the rest of a larger object while others are verified. Beyond PREFETCH_MAX the processor itself finds
+ * out what follows. */
 #define PREFETCH_MAX 1024u
 
 static void victim_prefetch(const void *object, const struct slab *s)
@@ -278,7 +278,8 @@ static void evict(bool drain, const struct unwind_regs *regs)
 	} while (n == VICTIMS);
 }
 
-/* The oldest guarded slabs are given up while there are too many, or all of them; of one cache or, NULL, of any. */
+/* Gives up the oldest guarded slabs while there are too many, or all of them; of one cache or, if `of` is NULL, of
+ * any. */
 static void trim_guarded(bool all, const struct slab_cache *of)
 {
 	struct slab *s;
@@ -300,7 +301,7 @@ void quarantine_remove_guarded(const struct slab_cache *c)
 
 /* ---- entering -------------------------------------------------------------------------------- */
 
-/* What a batch leaves to be done without the lock. */
+/* What remains to be done for a batch without the lock. */
 struct entered {
 	struct victims lost;                  /* there was no memory to queue them */
 	struct slab *full[QUARANTINE_BUFFER]; /* to be guarded */
@@ -340,8 +341,8 @@ static void enter_finish(struct entered *e, const struct unwind_regs *regs)
 		trim_guarded(false, NULL);
 }
 
-/* The count is reset under the lock: the child of a fork sees the objects in the queue or in the buffer, not in
- * both. */
+/* The count is reset under the lock, so that the child of a fork sees the objects in the queue or in the buffer, not
+ * in both. */
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs)
 {
 	struct entered e;
@@ -378,10 +379,10 @@ void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const str
 		cache_return(c, &object, 1);
 		return;
 	}
-	/* Pairs with the acquiring load in check_all: who sees HELD sees the poison. */
+	/* Pairs with the acquiring load in verify.c: a thread that sees HELD sees the poison. */
 	STORE_RELEASE(*byte, (uint8_t)(*byte | OBJECT_HELD));
-	/* Those of the program's caches go to the queue at once: when the cache is destroyed, nobody could take them
-	 * out of other threads' buffers. */
+	/* Objects of the program's caches go to the queue at once: when a cache is destroyed, they could not be
+	 * taken out of the buffers of other threads. */
 	if (unlikely((!b && !(b = tcache_block())) || cache_is_custom(c))) {
 		if (b)
 			WRITE_ONCE(b->frees, b->frees + 1);
@@ -397,8 +398,8 @@ void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const str
 		quarantine_flush_block(b, regs);
 }
 
-/* Up to VICTIMS of the cache's objects are taken out of the middle of the queue, whose order stays; entries of its
- * guarded slabs go. */
+/* Takes up to VICTIMS of the cache's objects out of the middle of the queue, whose order stays. Entries of the
+ * cache's guarded slabs are dropped. */
 static size_t queue_extract(const struct slab_cache *c, void **victims)
 {
 	struct chunk *k;

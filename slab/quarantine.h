@@ -5,18 +5,17 @@
 
 #include "slab/tcache.h"
 
-extern struct ranked_lock quarantine_lock; /* guards the global queue */
 void quarantine_init(void);
-/* An object of a checked slab, whose byte is `byte`, out of the program's hands. */
+/* Takes an object of a checked slab that the program freed. `byte`: the object's byte in the slab's descriptor. */
 void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t object, const struct unwind_regs *regs);
-/* All that is held of one cache goes back to it. */
+/* All objects of one cache leave the quarantine and go back to it. */
 void quarantine_remove_cache(struct slab_cache *c, const struct unwind_regs *regs);
-/* The guarded slabs of a cache that nobody uses any more are given up. */
+/* Gives up all guarded slabs of a cache. */
 void quarantine_remove_guarded(const struct slab_cache *c);
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs);
-/* This thread's buffer and the whole queue go back. */
+/* Empties this thread's buffer and the whole queue. */
 void quarantine_drain(const struct unwind_regs *regs);
-/* `bytes`: held memory; `guarded`: objects in slabs that are guarded as a whole, which hold none. */
+/* `bytes` and `objects`: in memory. `guarded`: objects in slabs that are guarded as a whole and hold no memory. */
 struct quarantine_stats {
 	uint64_t bytes, objects, guarded;
 };

@@ -70,7 +70,7 @@ void reclaim_near_limit(void)
 		slab_shrink_all();
 }
 
-/* Threads do this on their trips to slab caches: nobody else is sure to come by. */
+/* Each thread does this on its trips to slab caches, because no other thread is sure to do so. */
 static void decay(struct tcache_block *b)
 {
 	tcache_decay(b);

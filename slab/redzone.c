@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/redzone.c - red zones and poison: what is written around and into objects, and how damage to it is found and
- * repaired. */
+/* slab/redzone.c - red zones and poison: written around and into objects; how damage is found and repaired. */
 #include "slab/cache.h"
 #include "slab/finding.h"
 #include "slab/object.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
 
-/* One slot and the beginning of the next, with red zones and a requested size that is not the whole object:
+/* One slot and the beginning of the next, with red zones and a requested size that is less than the object's:
  *
  *     slot start      object          user + size      object end        next object
  *     |cccccccccccccccc|uuuuuuuuuuuuuuuu|cccccccccccccc|cccccccccccccccc|uuu…
  *      left red zone    the user's bytes     slack       next slot's left
  *                                       |<-- this object's right red zone -->|
  *
- * All red zones hold SLUB_RED_ACTIVE at all times (SLUB changes them to SLUB_RED_INACTIVE in free objects; ours are
- * shared by two neighbours that need not be in the same state).  A freed object is 0x6b with 0xa5 in its last byte.
- * Slots that were never handed out hold nothing: they are filled by the refill that first takes them, under the cache
- * lock, so that both zones of an object are there before anybody else can own its neighbour.
+ * All red zones hold SLUB_RED_ACTIVE at all times. (SLUB writes SLUB_RED_INACTIVE around free objects; here two
+ * neighbours share a zone, and need not be in the same state.) A freed object is 0x6b, with 0xa5 in its last byte.
+ * Slots that were never handed out hold neither. The refill that first takes them fills them, under the cache lock,
+ * so that both zones of an object are there before its neighbour can have another owner.
  *
- * Damage in a shared zone is laid to the neighbour that it lies next to, as overflows start at an object's end. */
+ * Damage in a shared zone is attributed to the neighbour that it lies next to, because overflows start at an
+ * object's end. */
 
-/* False and where, when a byte of [from, to) is not `expected`.  The damage reaches from the first to the last bad
- * byte. */
+/* Are all bytes of [from, to) `expected`? If not, *d is the damage, from the first to the last bad byte. */
 bool bytes_intact(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d)
 {
 	const uint8_t *first, *last;
@@ -76,9 +75,9 @@ void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t fro
 	}
 }
 
-/* ---- finding: reads only, so that it can be done under a lock and told later ----------------- */
+/* ---- finding damage: reads only, so it may be done under a lock, and reported later ---------- */
 
-/* Was slot i, a neighbour, in use as far as one can see? */
+/* Was slot i, a neighbour, in use as far as can be seen? */
 static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj)
 {
 	if (i >= c->nr_objects)
@@ -87,7 +86,7 @@ static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t 
 	return obj->state == SLAB_OBJ_LIVE || obj->state == SLAB_OBJ_QUARANTINED;
 }
 
-/* Which object, and which side of it, damage next to object i belongs to.  `zone` is the shared red zone. */
+/* Finds the object, and the side of it, that damage next to object i belongs to. `zone` is the shared red zone. */
 static void attribute_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t zone, bool left,
                              struct slab_finding *f)
 {
@@ -99,7 +98,7 @@ static void attribute_damage(const struct slab_cache *c, struct slab *s, uint32_
 		f->kind = SLAB_LEFT_REDZONE;
 	} else {
 		object_describe(c, s, i, &f->object);
-		/* On its way through free or realloc: it is not called live any more. */
+		/* It is on its way through free or realloc, and no longer marked live. */
 		if (f->object.state == SLAB_OBJ_FREE)
 			f->object.state = SLAB_OBJ_LIVE;
 	}
@@ -138,7 +137,7 @@ unsigned poison_find_damage(const struct slab_cache *c, struct slab *s, uint32_t
 	return 1;
 }
 
-/* ---- verifying, for the owner of the object: tell, then repair, so that it is told once ------ */
+/* ---- verifying, for the owner of the object: reports, then repairs, so that it is reported once ---- */
 
 static __cold_path void report_redzones(struct slab_finding *found, unsigned n)
 {

@@ -7,12 +7,13 @@
 #include "slab/finding.h"
 
 void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to);
-/* What is wrong with an object's red zones or poison, described but neither told nor repaired.  How many findings. */
+/* Describe damage of an object's red zones or poison, and neither report nor repair it. Return the number of
+ * findings. */
 unsigned redzones_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                               enum slab_found_at at, const struct unwind_regs *regs, struct slab_finding found[2]);
 unsigned poison_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
                             const struct unwind_regs *regs, struct slab_finding *found);
-/* Both verify again, report and repair; the object belongs to the caller.  How many findings. */
+/* Verify again, report and repair. The object belongs to the caller. Return the number of findings. */
 unsigned redzones_report(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
                          enum slab_found_at at, const struct unwind_regs *regs);
 unsigned poison_report(const struct slab_cache *c, struct slab *s, uint32_t i, enum slab_found_at at,
@@ -20,7 +21,7 @@ unsigned poison_report(const struct slab_cache *c, struct slab *s, uint32_t i, e
 bool bytes_intact(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d);
 bool poison_bytes_intact(const struct slab_cache *c, uintptr_t object, struct damage *d);
 
-/* The rest is done for every allocation and free, so in line.  Objects and their sizes are multiples of 16. */
+/* The rest runs in every allocation and free, so it is inline. Objects and their sizes are multiples of 16. */
 
 #define POISON_WORD (POISON_FREE * 0x0101010101010101ULL)
 #define POISON_LAST_WORD (POISON_WORD ^ (uint64_t)(POISON_FREE ^ POISON_END) << 56)
@@ -39,7 +40,7 @@ static inline void poison_fill(const struct slab_cache *c, uintptr_t object)
 	WRITE_ONCE(((uint64_t *)end)[-1], POISON_LAST_WORD);
 }
 
-/* Before a displaced object, and behind one that is smaller than its slot. */
+/* Fills the bytes before a displaced object, and behind one that is smaller than its slot. */
 static inline void redzone_fill_slack(const struct slab_cache *c, uintptr_t object, uintptr_t user, size_t size)
 {
 	if (!(c->flags & SLAB_F_REDZONE))
@@ -64,8 +65,8 @@ static inline bool poison_intact(uintptr_t object, size_t size)
 	return ((tail[0] ^ POISON_WORD) | (tail[1] ^ POISON_LAST_WORD)) == 0;
 }
 
-/* Of an object that starts where its slot's object does, up to `end`: its red zones at `slot` and `next`, and what is
- * left before the latter, looked at 16 bytes at a time, of which the last may lie in the zone. */
+/* Checks the red zones at `slot` and at `next`, and the slack from `end` to `next`, for an object that starts where
+ * its slot's object does. The slack is read 16 bytes at a time; the last 16 may reach into the zone. */
 static inline bool redzones_intact(uintptr_t slot, uintptr_t end, uintptr_t next)
 {
 	arch_vec16 red = arch_vec16_fill(SLUB_RED_ACTIVE * 0x0101010101010101ULL);
@@ -78,7 +79,7 @@ static inline bool redzones_intact(uintptr_t slot, uintptr_t end, uintptr_t next
 	return true;
 }
 
-/* In the next three `object` is where object i of the slab is. */
+/* In the next three functions `object` is the address of object i of the slab. */
 static inline void redzones_verify(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
                                    uintptr_t user, size_t size, enum slab_found_at at, const struct unwind_regs *regs)
 {
@@ -95,10 +96,11 @@ static inline void poison_verify(const struct slab_cache *c, struct slab *s, uin
 		poison_report(c, s, i, at, regs);
 }
 
-/* At its allocation, an object that was checked whole when it left the quarantine.  In an instrumented program only the
- * ends of objects that are larger than both: the bytes between have been whole since the quarantine but for what code
- * that is not instrumented has written there, between two events that follow each other closely.  That much is given up
- * for a fifteenth of the time of programs with objects of some KiB. */
+/* Verifies an object at its allocation; it was verified whole when it left the quarantine. In an instrumented
+ * program only the two ends of larger objects are looked at. The bytes between were intact at the end of the
+ * quarantine, and since then only code that is not instrumented can have damaged them unseen, between two events
+ * that follow each other closely. Giving up that check saves a fifteenth of the time of programs with objects of
+ * some KiB. */
 #define CHECK_ENDS 64u
 static inline void poison_verify_again(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
                                        const struct unwind_regs *regs)

@@ -13,7 +13,7 @@ void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs)
 	bool malloced = to.place == PLACE_FAST || (to.place == PLACE_CHECKED && !cache_is_custom(to.slab->cache));
 	struct slab_finding f;
 
-	/* An object of malloc that nobody tracks does not know its family, but its cache does. */
+	/* An object of malloc that is not tracked does not know its family, but its cache does. */
 	if (malloced && (to.place == PLACE_FAST || !(to.slab->cache->flags & SLAB_F_TRACK))) {
 		finding_init(&f, SLAB_ALLOC_DEALLOC_MISMATCH, SLAB_AT_FREE, (uintptr_t)p, regs);
 		f.have_object = slab_find_object((uintptr_t)p, &f.object);

@@ -4,11 +4,11 @@
 #include "slab/arena.h"
 #include "slab/slab.h"
 
-/* All are made from a slab_view, so that the program, the memsan command and a core file say the same in the same
- * words.  Nothing is allocated: the caller gives the table that stacks are counted in.  When it is full, further stacks
- * are counted as one.
+/* All are made from a slab_view, so that the program, the memsan command and a core file give the same text. Nothing
+ * is allocated: the caller passes the table in which stacks are counted. When it is full, objects with further
+ * stacks are left out.
  *
- * While the process runs its heap changes under the reader: counts are of different moments. */
+ * While the process runs its heap changes under the reader, so counts are of different moments. */
 
 #define CAN_SAY 512u
 #define NO_STACK_ROOM UINT32_MAX
@@ -87,7 +87,7 @@ void slab_show_slabinfo_areas(const struct slab_show *s, const struct slab_show_
 
 /* ---- buddyinfo ------------------------------------------------------------------------------- */
 
-/* Is nothing at all in the block, not even free runs?  Then nobody ever asked for it. */
+/* If nothing at all is in the block, not even free runs, it was never asked for and is free as a whole. */
 static void count_block(const struct slab_view *v, uint32_t block, uint64_t counts[SLAB_ORDER_MAX + 1])
 {
 	struct page pages[128];
@@ -177,7 +177,7 @@ static void count_object(struct counting *c, const struct slab_object *obj)
 {
 	uint32_t stack = c->freed ? obj->free_stack : obj->alloc_stack,
 		 thread = c->freed ? obj->free_thread : obj->alloc_thread;
-	/* The track has the time of the last change only: of a live object its allocation, of a freed one its free. */
+	/* The track has the time of the last change only: the allocation of a live object, the free of a freed one. */
 	uint64_t age = c->s->now - MIN(c->s->now, (uint64_t)obj->when);
 	size_t i = (size_t)(stack * 0x9e3779b1u) % c->max, n;
 	struct slab_show_trace *t;
@@ -240,7 +240,7 @@ static void sift_down(struct slab_show_trace *t, size_t i, size_t n)
 	}
 }
 
-/* Most objects first: heap sort, as there is nobody to lend memory. */
+/* Sorts by number of objects, most first. Heap sort needs no memory. */
 static void sort_traces(struct slab_show_trace *t, size_t n)
 {
 	for (size_t i = n / 2; i-- > 0;)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/shrinker.c - shrinkers: what the program keeps and can do without is asked back when memory is short. */
+/* slab/shrinker.c - shrinkers: the program's own caches are asked to give memory back when it is short. */
 #include "slab/shrinker.h"
 #include "slab/slab.h"
 
-/* The kernel's do_shrink_slab (mm/shrinker.c) at priority 0, where everything that can go is wanted:
+/* The kernel's do_shrink_slab (mm/shrinker.c) at priority 0, where all that can go is wanted:
  *
  *     freeable = count()                                   0: nothing to do
- *     while something is left to scan                      in batches of SHRINK_BATCH, as the kernel's default
+ *     while something is left to scan                      in batches of SHRINK_BATCH, the kernel's default
  *         freed += scan(nr_to_scan)                        SLAB_SHRINK_STOP: no more now (it would deadlock)
  *         left  -= nr_scanned                              which scan may lower or raise
  *
- * Callbacks run with shrink_lock held, which ranks before all others, so they may allocate, free and report.  Who comes
- * while another thread is at it goes on without: it may hold what the callbacks wait for.  A callback that runs out of
- * memory itself does not start again. */
+ * Callbacks run with shrink_lock held, which ranks before nearly all others, so they may allocate, free and report.
+ * A thread that finds the lock taken goes on without shrinking, because it may hold what the callbacks wait for. A
+ * callback that runs out of memory itself does not start shrinking again. */
 
 #define SHRINK_BATCH 128ul
 
@@ -50,7 +50,7 @@ struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*c
 	return s;
 }
 
-/* From inside of a callback the entry stays readable: shrink_all looks at its `next` afterwards. */
+/* Called from inside of a callback, it leaves the entry readable: slab_shrink_all looks at `next` afterwards. */
 bool slab_shrinker_unregister(struct slab_shrinker *s)
 {
 	bool inside = lock_mine(&shrink_lock), found = false;

@@ -6,7 +6,7 @@
 #include "slab/slab.h"
 
 #pragma GCC visibility push(hidden)
-extern struct slab_shrinker *shrinker_list; /* linked by next; under shrink_lock, read without: is there one? */
+extern struct slab_shrinker *shrinker_list; /* linked by next; written under shrink_lock, read without */
 #pragma GCC visibility pop
 
 #endif

@@ -12,9 +12,9 @@
  *   class.c, class.h               size classes: malloc-16 … four a doubling, eight beyond 1 KiB
  *   flags.c, flags.h               slab_debug's letters
  *   directory.c, directory.h       where everything is, for other processes
- *   shadow_hook.c                  what shadow/ is told of memory that changes hands
- *   trace_hook.c, trace_hook.h     what is told of objects of a traced cache
- *   shrinker.c, shrinker.h         what the program can spare when memory is short
+ *   shadow_hook.c                  the hooks by which shadow/ learns which memory is live
+ *   trace_hook.c, trace_hook.h     the hook that is called for objects of a traced cache
+ *   shrinker.c, shrinker.h         asks the program for memory that it can spare
  *
  *     objects
  *   track.c, track.h               SLUB's user tracking: 16 bytes an object
@@ -22,7 +22,7 @@
  *   object.c, object.h             from any address to the object there
  *   finding.c, finding.h           findings on their way to the hook
  *   redzone.c, redzone.h           red zones and poison: filled, verified, repaired
- *   cache.c, cache.h               slab caches: slabs cut into equal slots, per-slab out-of-line state
+ *   cache.c, cache.h               slab caches: slabs cut into equal slots; their state is out of line
  *   failslab.c                     allocations that fail on purpose
  *   tcache.c, tcache.h             thread caches
  *   fast.h                         production's inline paths
@@ -38,7 +38,7 @@
  *   show.c                         the heap as text, out of a view
  *
  *     what the program calls
- *   lookup.h                       from a pointer to whoever serves it
+ *   lookup.h                       from a pointer to the slab or area that serves it
  *   debug.c, debug.h               allocation and free with checks
  *   vmalloc.c, vmalloc.h           large requests, with guard pages in check mode
  *   custom.c, custom.h             caches that the program makes
@@ -56,7 +56,7 @@
  * Locks, in rank order: shrink_lock, quarantine_lock, cache_list_lock, each cache's lock and mempool_lock, area_lock,
  * the buddy's lock.
  *
- * Nothing here prints.  What is wrong is told to the hook set by slab_set_report_hook, with no slab lock held.
+ * Nothing here prints. Findings go to the hook that slab_set_report_hook sets, with no slab lock held.
  */
 #ifndef MEMSAN_SLAB_H
 #define MEMSAN_SLAB_H
@@ -77,7 +77,7 @@
 #define POISON_FREE 0x6b
 #define POISON_END 0xa5 /* last byte of a poisoned object */
 
-/* Which family an object came from; free by another one is alloc-dealloc-mismatch. */
+/* The family of functions that an object came from. Freeing it by another family is alloc-dealloc-mismatch. */
 enum slab_api {
 	SLAB_API_MALLOC,
 	SLAB_API_NEW,
@@ -101,10 +101,10 @@ enum slab_finding_kind {
 	SLAB_POISON_OVERWRITTEN,
 	SLAB_BAD_STATE,
 	SLAB_WRONG_CACHE,     /* freed to a cache that is not its own */
-	SLAB_CACHE_DESTROYED, /* a cache is used that was destroyed, or never was one */
+	SLAB_CACHE_DESTROYED, /* a cache is used that was destroyed or never made */
 	SLAB_OBJECT_REMAINS,  /* a cache is destroyed while this object of it is live */
 	SLAB_WRONG_ORDER,     /* pages freed with another order than they were allocated with */
-	SLAB_TAIL_PAGE,       /* pages freed by a page that is not their first */
+	SLAB_TAIL_PAGE,       /* pages freed by a pointer to a page that is not their first */
 };
 enum slab_found_at {
 	SLAB_AT_FREE,
@@ -117,17 +117,17 @@ enum slab_found_at {
 
 enum slab_object_state { SLAB_OBJ_NONE, SLAB_OBJ_LIVE, SLAB_OBJ_QUARANTINED, SLAB_OBJ_FREE };
 
-/* Everything known of the object at, or nearest to, an address.  Never faults, takes no lock that a report could wait
- * for, and is only a snapshot when other threads run. */
+/* All that is known of the object at, or nearest to, an address. Finding it never faults and takes no lock that a
+ * report could wait for. It is only a snapshot while other threads run. */
 struct slab_object {
 	enum slab_object_state state;
 	uintptr_t addr;            /* first user byte */
 	size_t size;               /* as requested (slot size where no track is kept) */
-	size_t object_size;        /* what the cache's objects have */
+	size_t object_size;        /* size of the cache's objects */
 	uintptr_t slot, slot_size; /* the slot with its red zones, or a large area without its guard pages */
 	char cache[32];            /* "malloc-64", "vmalloc", … */
 	bool large;                /* a vmalloc area */
-	bool tracked;              /* the following are known */
+	bool tracked;              /* the fields below are known */
 	enum slab_api api;
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread; /* thread indices */
@@ -135,36 +135,37 @@ struct slab_object {
 };
 /* Asks every object source (source.h).  False: no object lies there or next to it. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
-/* The first object of a slab, of any state, that ends behind *at; *at is its slot's end then.  From 0 on: all of them,
- * in order of address.  Takes no lock, and memory of what it finds may go away. */
+/* The first object in a slab, of any state, that ends behind *at; sets *at to the end of its slot. Starting from 0
+ * it visits all such objects in order of address. Takes no lock, so the memory of an object may go away meanwhile. */
 bool slab_next_object(uintptr_t *at, struct slab_object *obj);
 
-/* Does addr lie in a page that is guarded for an object: a large area's guard page, or a freed area?  With that
- * object. */
+/* Is addr in a page that is guarded for an object: a guard page of a large area, or a freed area or slab? If so,
+ * *obj is that object. */
 bool slab_is_guard(uintptr_t addr, struct slab_object *obj);
-/* After the report: that page becomes ordinary memory, until the area goes.  False when it is none that is guarded.
- * Signal-safe. */
+/* After the report: makes that page ordinary memory until its area or slab leaves the quarantine. False: it is not
+ * guarded. Signal-safe. */
 bool slab_guard_open(uintptr_t addr);
 
 struct slab_finding {
 	enum slab_finding_kind kind;
 	enum slab_found_at at;
 	uintptr_t addr;          /* pointer passed in, or first damaged byte */
-	size_t size;             /* damaged bytes; sized delete: the size given */
+	size_t size;             /* damaged bytes; for a sized delete the size given */
 	uint8_t expected, found; /* of the first damaged byte */
 	enum slab_api api_used;  /* what freed it (mismatches) */
-	char cache[32];          /* the cache that was passed in, where one was */
-	/* objects that remain; the order given and the true one; the tail page's number and the true order */
+	char cache[32];          /* the cache that was passed in, if any */
+	/* The number of objects that remain; the order given and the true one; the tail page's number and the true
+	 * order. */
 	uint64_t nr, nr_allocated;
 	bool have_object;
 	struct slab_object object;
 	bool have_regs;
-	struct unwind_regs regs; /* of the entry point that noticed */
+	struct unwind_regs regs; /* of the function that noticed the damage */
 };
 typedef void (*slab_report_fn)(const struct slab_finding *finding);
 void slab_set_report_hook(slab_report_fn fn);
 
-/* ---- what shadow/ is told -------------------------------------------------------------------- */
+/* ---- what shadow/ learns --------------------------------------------------------------------- */
 /* Why memory may not be accessed. */
 enum slab_mark {
 	SLAB_MARK_FREED,   /* an object that was freed */
@@ -173,22 +174,22 @@ enum slab_mark {
 	SLAB_MARK_NR,
 };
 /* Called for caches and areas with debugging flags, and for fenced objects, by the thread that owns the memory,
- * possibly with a cache's lock held: may take leaf locks and the system's time, may not allocate or report.  Addresses
- * and sizes are multiples of 8, but for `size`. */
+ * possibly with a cache's lock held. The functions may take leaf locks and the system's time, but may not allocate
+ * or report. Addresses and sizes are multiples of 8, except `size`. */
 struct slab_shadow_ops {
 	/* [lo, hi) now holds one live object: its `size` bytes at `user` are good, the rest is red zone. */
 	void (*live)(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large);
 	void (*bad)(uintptr_t addr, size_t n, enum slab_mark why);
 };
-/* The program's own code is instrumented, so its late writes are seen when they are made; and there is a quarantine.
- * Set once, by shadow/. */
+/* The program's own code is instrumented, so that late writes are seen when they happen, and there is a quarantine.
+ * shadow/ sets it once. */
 extern bool slab_accesses_checked;
-/* Once, right after slab_init.  `ops` is not copied. */
+/* Called once, right after slab_init. `ops` is not copied. */
 void slab_set_shadow_ops(const struct slab_shadow_ops *ops);
 extern const struct slab_shadow_ops *slab_shadow; /* never NULL */
 
 /* ---- tracing (slab_debug=T) ------------------------------------------------------------------ */
-/* An object of a traced cache was allocated (or resized in place), or is being freed.  No slab lock is held. */
+/* An object of a traced cache was allocated, or resized in place, or is being freed. No slab lock is held. */
 struct slab_trace_event {
 	bool free;
 	const char *cache;
@@ -200,18 +201,18 @@ typedef void (*slab_trace_fn)(const struct slab_trace_event *event);
 void slab_set_trace_hook(slab_trace_fn fn);
 
 /* ---- life cycle ------------------------------------------------------------------------------ */
-/* After options are parsed, before the first allocation; single-threaded or under LOCK_RANK_INIT.  False: no address
- * space. */
+/* Called after options are parsed and before the first allocation, single-threaded or under LOCK_RANK_INIT. False:
+ * no address space. */
 bool slab_init(void);
-/* Parses options.slab_debug; NULL or the offending part of the text. */
+/* Parses a value of slab_debug. NULL, or the part of the text that is wrong. */
 const char *slab_debug_check(const char *text);
-void slab_thread_exit(void); /* this thread's caches go back; later frees of the thread still work */
+void slab_thread_exit(void); /* gives back the thread's caches; later frees of the thread still work */
 void slab_fork_prepare(void);
 void slab_fork_parent(void);
 void slab_fork_child(void);
 
-/* The process may map no more than `limit` bytes from now on: gives unused address space back, so that the limit is the
- * program's. */
+/* The process may map no more than `limit` bytes from now on. slab gives unused address space back, so that the
+ * limit is left to the program. */
 void slab_limit_space(uint64_t limit);
 
 /* ---- the arena ------------------------------------------------------------------------------- */
@@ -223,53 +224,55 @@ __inline_hot bool arena_contains(const void *p)
 }
 
 /* ---- malloc's engine ------------------------------------------------------------------------- */
-/* preload/ decodes the API (sizes, errno, new-handlers), slab/ does the work.  `regs` are those of the exported
- * function (NULL: no stack is wanted); they are used only where the cache tracks.  NULL when there is no memory; errno
- * untouched.  Alignment is a power of two, at least 16. */
+/* preload/ decodes the API (sizes, errno, new-handlers), slab/ does the work. `regs` are those of the exported
+ * function (NULL: no stack is wanted) and are used only where the cache tracks. NULL is returned when there is no
+ * memory; errno stays untouched. Alignment is a power of two, at least 16. */
 void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 /* The cache that serves such a request, or "vmalloc" for an area. */
 const char *slab_name_for(size_t size, size_t align);
-/* size_given: for sized delete / free_sized, else SIZE_MAX.  A bad pointer is reported and nothing is changed.  p may
+/* size_given: for sized delete and free_sized, else SIZE_MAX. A bad pointer is reported and nothing is changed. p may
  * be NULL. */
 void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
-/* NULL with the old object intact when there is no memory.  p is not NULL, size is not 0.  A bad p is reported and NULL
- * returned with *bad set. */
+/* When there is no memory, returns NULL and the old object stays. p is not NULL, size is not 0. A bad p is reported,
+ * *bad is set and NULL returned. */
 void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad);
-/* What the program may use at p: the requested size where it is known and checked, else the slot. 0 for a bad pointer
- * (reported). */
+/* What the program may use at p: the requested size if the cache records it, else the object's size. 0 for a bad
+ * pointer, which is reported. */
 size_t slab_usable_size(const void *p, const struct unwind_regs *regs);
 
-/* True when the process runs in production with no debugging flag anywhere: the inline fast paths below are allowed.
- * Defined by tcache.c together with the inline allocation and free used by preload/malloc.c:
- *   void *slab_malloc_fast(size_t size);      NULL: take slab_malloc
- *   bool  slab_free_fast(void *p);            false: take slab_free */
+/* fast.h has the inline allocation and free that preload/malloc.c uses. In caches with debugging flags they do
+ * nothing.
+ *
+ *     void *slab_malloc_fast(size_t size);      NULL: take slab_malloc
+ *     bool  slab_free_fast(void *p);            false: take slab_free */
 #include "slab/fast.h"
 
 /* ---- custom.c: caches that the program makes ------------------------------------------------- */
 
 struct slab_cache;
 #define SLAB_CUSTOM_SIZE_MAX ((size_t)128 << 10)
-/* Beside SLAB_F_*. */
+/* A flag beside SLAB_F_*. */
 #define SLAB_F_TYPESAFE 0x100u /* memory stays objects of the cache until it is destroyed */
-/* size up to SLAB_CUSTOM_SIZE_MAX, align a power of two up to the page size, or 0.  The flags are added to those that
- * the options give.  `ctor` may be NULL.  NULL: no memory, or too many caches. */
+/* size: up to SLAB_CUSTOM_SIZE_MAX. align: a power of two up to the page size, or 0. The flags are added to those
+ * that the options give. `ctor` may be NULL. NULL is returned when there is no memory or there are too many caches. */
 struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags,
                                       void (*ctor)(void *object));
-/* Is this a cache that was made and not destroyed?  Any pointer will do; what is none is reported as
+/* Is this a cache that was made and not destroyed? c may be any pointer. One that is no cache is reported as
  * `cache_destroyed`. */
 bool slab_custom_check(const struct slab_cache *c, const struct unwind_regs *regs);
-/* Production's thread caches are in fast.h: slab_custom_alloc_fast, slab_custom_free_fast. */
-/* NULL: no memory; errno untouched. */
+/* fast.h has production's inline paths: slab_custom_alloc_fast, slab_custom_free_fast. */
+/* NULL: no memory. errno stays untouched. */
 void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_regs *regs);
 void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs);
-/* Pages that went back. */
+/* Returns the pages that went back. */
 size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs);
-/* How many objects were alive, with `elsewhere` that are in no slab; those in slabs were reported, and with any the
- * memory stays what it is. */
+/* Returns how many objects were alive, with `elsewhere`, the number of those that are in no slab. Those in slabs
+ * were reported. If any object was alive, the cache's memory stays as it is. */
 size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct unwind_regs *regs);
-/* Which cache it is, among all that ever were; never 0. */
+/* A number for this cache among all that ever were; never 0. */
 uint32_t slab_custom_id(const struct slab_cache *c);
-/* An object that is in no slab: it is of another cache (`id`) than the one it is freed to, or remains as one of nr. */
+/* For an object that is in no slab: it belongs to another cache (`id`) than the one it is freed to, or it remains as
+ * one of nr. */
 void slab_custom_report_wrong(const struct slab_cache *c, uint32_t id, const void *p, const struct unwind_regs *regs);
 void slab_custom_report_remaining(const struct slab_cache *c, const void *p, size_t nr, const struct unwind_regs *regs);
 size_t slab_custom_size(const struct slab_cache *c);
@@ -282,13 +285,13 @@ void slab_custom_construct(const struct slab_cache *c, void *object); /* for fen
 /* ---- pages.c: pages by order, and memory that is not malloc's -------------------------------- */
 
 #define SLAB_ORDER_MAX 10u
-/* 2^order pages, aligned to their size.  order at most SLAB_ORDER_MAX.  NULL: no memory; errno untouched. */
+/* 2^order pages, aligned to their size. order: at most SLAB_ORDER_MAX. NULL: no memory; errno stays untouched. */
 void *slab_pages_alloc(unsigned order, bool zero, const struct unwind_regs *regs);
-/* Any pointer and order; what is wrong is reported, pages with a wrong order go back with their own. */
+/* p and order may be anything. What is wrong is reported; pages freed with a wrong order go back with their own. */
 void slab_pages_free(void *p, unsigned order, const struct unwind_regs *regs);
 /* Page-aligned, between guard pages in both modes. */
 void *slab_vmalloc(size_t size, bool zero, const struct unwind_regs *regs);
-/* Frees what should be `api`'s, and reports what is not. */
+/* Frees an object that should be of the family `api`, and reports one that is not. */
 void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs);
 /* Is it live memory of slab_vmalloc? */
 bool slab_is_vmalloc(const void *p);
@@ -296,29 +299,29 @@ bool slab_is_vmalloc(const void *p);
 /* ---- mempool.c: objects inside of the program's own memory ----------------------------------- */
 
 struct slab_mempool;
-#define SLAB_MEMPOOL_POISON 0x1u /* freed objects are the detector's: nothing of the allocator's is in them */
+#define SLAB_MEMPOOL_POISON 0x1u /* the allocator keeps nothing in freed objects, so they may be poisoned */
 #define SLAB_MEMPOOL_LEAKS 0x2u  /* objects alive when the pool is destroyed are reported */
-/* without poison, so many bytes at the start of a freed object may hold the allocator's links */
+/* Without SLAB_MEMPOOL_POISON the allocator may keep its links in this many bytes at the start of a freed object. */
 #define SLAB_MEMPOOL_LINKS ((size_t)16)
-/* Each object has `redzone` bytes before and behind it that are the detector's.  NULL: no memory. */
+/* Each object has `redzone` bytes before and behind it that belong to memsan. NULL: no memory. */
 struct slab_mempool *slab_mempool_create(const char *name, size_t redzone, unsigned flags);
-/* The pool's free memory: nobody may use what is no object in it. */
+/* Gives free memory to the pool: bytes of it that are in no object may not be accessed. */
 bool slab_mempool_add(struct slab_mempool *pool, void *mem, size_t size, const struct unwind_regs *regs);
-/* False: no memory to know it by, or no such pool (reported). */
+/* False: no memory to record the object, or no such pool (reported). */
 bool slab_mempool_alloc(struct slab_mempool *pool, void *p, size_t size, const struct unwind_regs *regs);
-/* Of a pool that was made and not destroyed; any pointer will do. */
+/* Are live objects reported when the pool is destroyed? pool may be any pointer; false if it is no pool. */
 bool slab_mempool_tells_leaks(const struct slab_mempool *pool);
-/* Its live objects, under a lock of rank CACHE. */
+/* Calls fn for each live object of the pool, under a lock of rank CACHE. */
 void slab_mempool_each_live(struct slab_mempool *pool, void (*fn)(const void *p));
-/* False: nothing of it is the pool's any more (it is wrong, and reported). */
+/* Is p a live object of the pool? */
 bool slab_mempool_owns(const struct slab_mempool *pool, const void *p);
 void slab_mempool_free(struct slab_mempool *pool, void *p, const struct unwind_regs *regs);
-/* How many remained and were reported. */
+/* Returns how many objects remained and were reported. */
 size_t slab_mempool_destroy(struct slab_mempool *pool, const struct unwind_regs *regs);
 
 /* ---- shrinker.c: caches that the program keeps and can do without ---------------------------- */
 
-/* Each registered shrinker is asked for all it has.  What they say they freed.  No lock may be held. */
+/* Asks each registered shrinker for all that it has. Returns what they say they freed. No lock may be held. */
 struct slab_shrink {
 	unsigned long nr_to_scan, nr_scanned;
 };
@@ -334,34 +337,36 @@ struct slab_shrinker {
 struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*count)(void *data),
                                              unsigned long (*scan)(void *data, struct slab_shrink *control),
                                              void *data);
-/* Returns when no thread is in its callbacks (but the caller).  False: it is not registered. */
+/* Returns when no thread but the caller is in the shrinker's callbacks. False: it is not registered. */
 bool slab_shrinker_unregister(struct slab_shrinker *s);
 size_t slab_shrink_all(void);
 
 /* ---- failslab.c: allocations that fail on purpose -------------------------------------------- */
 
-extern bool failslab_on __attribute__((visibility("hidden")));  /* written once at start-up */
-/* The stack filter, and who is told of each failure (its cache, size and number).  Either may be NULL. */
+extern bool failslab_on __attribute__((visibility("hidden"))); /* written once at start-up */
+/* The stack filter, and the function that is called for each failure with its cache, size and number. Either may be
+ * NULL. */
 typedef bool (*failslab_stack_fn)(stack_handle stack);
 typedef void (*failslab_told_fn)(const char *cache, size_t size, uint64_t nr, const struct unwind_regs *regs);
-/* After slab_init, before the first allocation.  False: options.fail_times makes no sense, 1 is taken. */
+/* Called after slab_init and before the first allocation. False: options.fail_times makes no sense, and 1 is taken. */
 bool failslab_init(failslab_stack_fn stack, failslab_told_fn told);
-/* Shall this allocation fail?  cache: NULL for malloc's, which are looked up by size.  Only when failslab_on. */
+/* Shall this allocation fail? cache: NULL for malloc's, which are looked up by size. Called only if failslab_on. */
 bool failslab_should(const char *cache, size_t size, const struct unwind_regs *regs);
 
 /* ---- checks and views ------------------------------------------------------------------------ */
-/* Verify every red zone and all poison; findings go to the hook.  Returns how many there were. */
+/* Verifies every red zone and all poison. Findings go to the hook. Returns how many there were. */
 size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs);
-/* Give back what is not needed: empty slabs, retained pages, down to `pad` bytes.  True when something was. */
+/* Gives back what is not needed (bins, empty slabs, retained areas, free pages) until `pad` bytes of free pages are
+ * left. True if pages went back. */
 bool slab_trim(size_t pad);
 struct slab_stats {
 	uint64_t arena_mapped;             /* bytes made usable so far */
 	uint64_t live_objects, live_bytes; /* slab objects and large areas, requested or slot bytes */
 	uint64_t large_areas, large_bytes;
-	uint64_t free_bytes; /* usable but not live: caches, free pages */
+	uint64_t free_bytes; /* usable but not live: in caches, in free pages */
 	uint64_t quarantine_bytes, quarantine_objects;
-	/* Since start.  Objects without checks are counted when they pass between a thread's cache and a slab, not at
-	 * each use. */
+	/* Since the start. Objects without checks are counted when they pass between a thread's cache and a slab,
+	 * not at each use. */
 	uint64_t allocs, frees;
 };
 void slab_get_stats(struct slab_stats *s);
@@ -369,21 +374,22 @@ void slab_get_stats(struct slab_stats *s);
 
 #define SLAB_DIRECTORY_MAGIC "memsan heap root" /* 16 bytes, no NUL */
 #define SLAB_DIRECTORY_VERSION 5
-/* Where everything is.  It is found by its magic in the data of libmemsan (or the static program), and is the real one
- * when `self` is its address.  Sizes of the structures tell whether the reader was built from the same sources. */
+/* Where everything is. A reader finds it by its magic in the data of libmemsan (or of the static program); it is the
+ * real one if `self` is its address. The sizes of the structures tell whether the reader was built from the same
+ * sources. */
 struct slab_directory {
 	char magic[16];
 	uint64_t self;
 	uint32_t version, size;
 	uint32_t size_page, size_slab, size_cache, size_area;
-	uint64_t arena, state, memmap, blocks; /* 0 before slab_init; state also where every cache is checked */
+	uint64_t arena, state, memmap, blocks; /* 0 before slab_init; state is 0 too if every cache is checked */
 	uint64_t coarse;                       /* as state */
-	uint64_t ready_blocks;                 /* where the uint32_t of usable blocks is */
-	uint64_t caches;                       /* where the malloc caches are */
+	uint64_t ready_blocks;                 /* address of the uint32_t with the number of usable blocks */
+	uint64_t caches;                       /* address of slab_caches */
 	uint32_t nr_caches;
 	uint32_t pad;
 	uint64_t control; /* struct leak_control (leak/leak.h), or 0 */
-	uint64_t pools;   /* where the address of the table of pools' objects is */
+	uint64_t pools;   /* address of the pointer to the table of pools' objects */
 	uint32_t size_pool, size_pool_object;
 	struct lib_directory lib;
 };
@@ -394,17 +400,17 @@ extern struct slab_directory slab_directory;
 #define SLAB_VIEW_CACHES SLAB_CACHES
 struct slab_view_cache {
 	char name[32];
-	uint64_t addr; /* of its descriptor */
+	uint64_t addr; /* address of its descriptor */
 	uint64_t reciprocal;
 	uint32_t object_size, slot_size, offset, flags, nr_objects, nr_pages, map_words;
-	uint32_t user_size; /* of an object as its creator gave it */
+	uint32_t user_size; /* object size as the creator asked for it */
 	bool fast, used;
 };
 struct slab_view {
 	const struct mem_view *mem;
 	struct slab_directory directory;
 	uint64_t base, used; /* the usable part of the arena */
-	uint32_t nr_caches;  /* [0] is never one */
+	uint32_t nr_caches;  /* index 0 is never a cache */
 	struct slab_view_cache caches[SLAB_VIEW_CACHES];
 };
 /* A run of pages that holds objects. */
@@ -414,28 +420,28 @@ struct slab_view_run {
 	uint64_t descriptor;
 	uint64_t addr, size; /* large area: the live object */
 };
-/* Reads the root at that address and what it leads to.  NULL, or why not. */
+/* Reads the directory at that address and what it leads to. NULL, or why that failed. */
 const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint64_t root);
-/* Every slab and every live area, in order of address.  What contradicts itself (a snapshot may catch it half made) is
- * left out. */
+/* Visits every slab and every live area, in order of address. A run that contradicts itself (a snapshot may catch it
+ * half made) is left out. */
 void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx);
 /* As slab_find_object. */
 bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
-/* The object of a pool (mempool.c) that starts at addr; that addr belongs to, freed ones and red zones included (looks
- * at all of them). */
+/* The object of a pool (mempool.c): the one that starts at addr; the one that addr belongs to, freed objects and red
+ * zones included (looks at all of them). */
 bool slab_view_mempool_at(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
 bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
 /* No slab has more objects. */
 #define SLAB_VIEW_OBJECTS 1024
 struct slab_view_live {
 	uint32_t nr;
-	bool displaced;                     /* some start behind their slot's object */
+	bool displaced;                     /* some objects start behind the start of their slot's object */
 	uint32_t starts[SLAB_VIEW_OBJECTS]; /* offsets from the run's addr, rising */
 };
-/* The live objects of a slab (r->cache is not 0); none where it cannot be read. */
+/* The live objects of a slab (r->cache is not 0). None if the slab cannot be read. */
 void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live);
-/* The same as a bit per 16 bytes of the run, set in `map`, which begins with its first page (and may be longer); how
- * many there are. */
+/* The same as a bit for each 16 bytes of the run, set in `map`, whose first bit is the run's first; the map may be
+ * longer. Returns how many objects are live. */
 uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_run *r, uint64_t *map, bool *displaced);
 
 /* ---- the heap as text (show.c; both halves) -------------------------------------------------- */
@@ -443,24 +449,24 @@ uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_ru
 struct slab_show {
 	const struct slab_view *view;
 	void (*line)(void *ctx, const char *text);
-	/* The frames of a stack, innermost first; how many. */
+	/* Reads the frames of a stack, innermost first, and returns how many. */
 	size_t (*stack)(void *ctx, uint32_t handle, uint64_t *pcs, size_t max);
-	/* Where a return address is, for people. */
+	/* Writes where a return address is, for people. */
 	void (*place)(void *ctx, uint64_t pc, struct fmt_buf *b);
-	uint32_t (*tid)(void *ctx, uint32_t thread); /* of a thread index; 0: not known */
+	uint32_t (*tid)(void *ctx, uint32_t thread); /* thread id of a thread index; 0: not known */
 	void *ctx;
 	uint64_t now; /* jiffies, for ages */
 };
 struct slab_show_cache {
 	uint64_t active, objects, active_slabs, slabs;
 };
-/* By the caches' indices in the view. */
+/* Counts for each index of a cache in the view. */
 void slab_show_count(const struct slab_show *s, struct slab_show_cache caches[SLAB_VIEW_CACHES]);
-/* /proc/slabinfo's two heading lines, and one for a cache. */
+/* The two heading lines of /proc/slabinfo, and a line for a cache. */
 void slab_show_slabinfo_head(const struct slab_show *s);
 void slab_show_slabinfo_line(const struct slab_show *s, const struct slab_view_cache *c,
                              const struct slab_show_cache *n);
-/* The same for the live large areas, as a cache "vmalloc" of one area a slab: counts[0]. */
+/* The same for the live large areas, as a cache "vmalloc" with one area in each slab. n: counts[0]. */
 void slab_show_slabinfo_areas(const struct slab_show *s, const struct slab_show_cache *n);
 void slab_show_buddyinfo(const struct slab_show *s);
 void slab_show_vmallocinfo(const struct slab_show *s);
@@ -468,11 +474,12 @@ struct slab_show_trace {
 	uint64_t count, bytes, min_age, max_age, sum_age;
 	uint32_t stack, min_thread, max_thread;
 };
-/* Live objects (or quarantined ones) of a cache, NULL: of all, by stack; how many stacks.  `table` has room for max. */
+/* Groups the live (or quarantined) objects of a cache, or of all caches (NULL), by stack. Returns how many stacks.
+ * `table` has room for max. */
 size_t slab_show_traces(const struct slab_show *s, const char *cache, bool freed, struct slab_show_trace *table,
                         size_t max);
 
-/* One line a cache, /proc/slabinfo's columns. */
+/* One line for each cache, in the columns of /proc/slabinfo. */
 void slab_print_slabinfo(void (*line)(void *ctx, const char *text), void *ctx);
 
 #endif

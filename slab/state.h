@@ -5,12 +5,13 @@
 
 #include "slab/class.h"
 
-/* Of an object in a cache without checks: only those use the state map, and of malloc's only those up to 1 KiB. */
+/* The byte for an object of a cache without checks. Checked objects have none; malloc's objects beyond 1 KiB are in
+ * the coarse map instead. */
 static inline uint8_t *state_of(uintptr_t addr)
 {
 	return &arena_state[(addr - arena_base) >> 4];
 }
-/* An object of that class is live now, or no longer. */
+/* state_set: an object of that class is live from now on. state_clear: it no longer is. */
 static inline void state_set(void *p, unsigned class)
 {
 	if (class_is_coarse(class))

@@ -8,8 +8,8 @@
 #include "slab/slab.h"
 #include "slab/tcache.h"
 
-/* Nothing is counted on the fast paths: what is live in a cache is what is out of its slabs, less what threads have
- * cached and what the quarantine holds.  The sums are of different moments while other threads run. */
+/* The fast paths count nothing. The live objects of a cache are those that are out of its slabs, less those that
+ * threads have cached and those in quarantine. While other threads run, the sums are of different moments. */
 
 struct cache_sum {
 	uint64_t cached[SLAB_NR_CLASSES + 1];

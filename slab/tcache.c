@@ -9,18 +9,20 @@
 /*     thread A's block            cache "malloc-64"               thread B's block
  *     bins[4] p p p p ◄──refill── slabs' free maps ◄──flush half── bins[4] q q q q q q q q   (B frees what A allocated)
  *
- * A bin starts with room for a few pointers and grows by four each time that it runs empty or over, up to 256 objects
- * or 64 KiB: a thread that uses a class once costs little, one in a loop goes to the lock once in 128 operations.
- * Refilled objects are handed out in order of address, so that a program which fills memory walks it forwards.
+ * A bin starts with room for a few pointers. Each time that it runs empty or over it grows to four times its size,
+ * up to 256 objects or 64 KiB. So a thread that uses a class once costs little, and a thread in a loop takes the
+ * lock once in 128 operations. Refilled objects are handed out in order of address, so that a program that fills
+ * memory walks it forwards.
  *
- * Objects that wait in a bin keep their slabs from becoming empty.  A bin that did not run empty for a while holds more
- * than its thread needs, and half of them go back (jemalloc's collection of thread caches, with "was it refilled" for
- * its low-water mark, which would cost the inline path).
+ * Objects that wait in a bin keep their slabs from becoming empty. A bin that did not run empty for a while holds
+ * more than its thread needs, and half of them go back. (jemalloc's collection of thread caches uses a low-water
+ * mark, which would cost instructions on the inline path; "was it refilled" does the same.)
  *
- * Only its thread touches a block's bins.  A bin is changed so that a copy of it taken at any instruction (the child of
+ * Only its thread changes a block's bins, and in such an order that a copy taken at any instruction (the child of
  * fork) holds no pointer twice: pointers are taken off before they go to a slab, and counted after they are written.
  *
- * Check mode keeps its objects in `ready` instead, where the inline paths do not look; frees go to the quarantine. */
+ * Check mode keeps its objects in `ready` instead, where the inline paths do not look. Its frees go to the
+ * quarantine. */
 
 #define BIN_FIRST 16u
 #define BIN_GROWTH 4u
@@ -29,9 +31,9 @@
 #define READY_MAX 16u /* cache_init gives no larger batch to a checked cache */
 
 TLS_IE struct tcache *tcache_self;
-static TLS_IE bool tcache_gone; /* the thread has ended: what its destructors still do goes without a block */
+static TLS_IE bool tcache_gone; /* the thread has ended; what its destructors still do goes without a block */
 
-/* Where threads that use no cache of the program's look for its bin.  Never written. */
+/* The bins of threads that use no cache of the program's. Never written. */
 static struct custom_bin custom_none[SLAB_CACHES];
 
 static struct tcache_block *all_blocks; /* pushed atomically, never removed */
@@ -43,7 +45,7 @@ struct tcache_block *tcache_first_block(void)
 	return LOAD_ACQUIRE(all_blocks);
 }
 
-/* For who reads the counters from outside.  Threads that begin at once write the same. */
+/* For readers of the counters in other processes. Threads that start at the same time write the same values. */
 static void blocks_publish(void)
 {
 	WRITE_ONCE(live_counters.blocks, (uint64_t)(uintptr_t)&all_blocks);
@@ -98,7 +100,7 @@ static uint32_t bin_limit(const struct slab_cache *c)
 	return (uint32_t)MIN(BIN_MAX, MAX(2, BUDGET_BIN_BYTES / c->object_size));
 }
 
-/* More room, if it may have more.  The old array is left behind: at most a third of the new one. */
+/* Makes more room in the bin, if it may have more. The old array is abandoned; it is at most a third of the new one. */
 static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
 {
 	uint32_t max = MIN(bin_limit(c), bin->max ? bin->max * BIN_GROWTH : BIN_FIRST);
@@ -123,15 +125,15 @@ void tcache_set_tick(void (*fn)(struct tcache_block *b))
 	tick_hook = fn;
 }
 
-/* Now and then somebody has to look whether memory that was freed long ago is still kept; nobody else is sure to come
- * by. */
+/* Every thread looks now and then whether memory that was freed long ago is still kept, because no other thread is
+ * sure to do so. */
 static void tick(struct tcache_block *b)
 {
 	if (++b->trips % TRIPS_A_TICK == 0)
 		tick_hook(b);
 }
 
-/* So that the lowest address, which the cache gives first, is on top of the stack. */
+/* Reverses the order, so that the lowest address, which the cache gives first, is on top of the stack. */
 static void reverse(void **items, size_t n)
 {
 	size_t i;
@@ -148,7 +150,7 @@ static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct sl
 {
 	uint32_t got;
 
-	/* First, as the program's shrinkers may run there, which allocate. */
+	/* First, because the program's shrinkers may run there and allocate. */
 	tick(b);
 	if (unlikely(bin->count))
 		return true;
@@ -162,14 +164,14 @@ static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct sl
 	return got != 0;
 }
 
-/* The older half goes: what was freed last is still in the processor's caches. */
+/* The older half goes. What was freed last is still in the processor's caches. */
 static void bin_flush_half(struct tcache_bin *bin, struct slab_cache *c)
 {
 	void *old[BIN_MAX / 2];
 	uint32_t n = (bin->count + 1) / 2, rest = bin->count - n;
 
 	mem_copy(old, bin->items, n * sizeof(void *));
-	/* From the top down to the new bottom: an interrupted copy loses objects, it never doubles one. */
+	/* In this order an interrupted copy loses objects, and never doubles one. */
 	WRITE_ONCE(bin->count, 0);
 	tcache_barrier();
 	mem_move(bin->items, bin->items + n, rest * sizeof(void *));
@@ -178,8 +180,8 @@ static void bin_flush_half(struct tcache_bin *bin, struct slab_cache *c)
 	cache_return(c, old, n);
 }
 
-/* A bin that did not run empty since the last time has more than it needs, and its objects may be the last ones out of
- * many slabs. */
+/* A bin that did not run empty since the last time has more than it needs, and its objects may be the last ones that
+ * are out of many slabs. */
 static void bins_decay(struct tcache_block *b)
 {
 	uint64_t ran_empty = b->ran_empty;
@@ -258,7 +260,7 @@ void *tcache_malloc(unsigned class)
 	return p;
 }
 
-/* The state byte is cleared already. */
+/* The caller has cleared the state byte. */
 void tcache_free(unsigned class, void *p)
 {
 	struct tcache_block *b = tcache_block();
@@ -278,13 +280,13 @@ static void *bin_take_debug(struct tcache_block *b, struct tcache_bin *bin, stru
 			return take_without_block(c);
 	}
 	if (!bin->count) {
-		/* Fresh objects are filled as they are taken: a class that is used once should not touch sixteen. */
+		/* Fresh objects are filled when they are taken: a class that is used once should not touch sixteen. */
 		bin->max = MIN(c->batch, bin->max * 2 + 1);
 		if (!bin_refill(b, bin, c, bin->max))
 			return NULL;
 	}
 	WRITE_ONCE(bin->count, bin->count - 1);
-	/* Its poison is going to be verified by the next allocation of this class. */
+	/* The next allocation of this class verifies the poison of this object. */
 	if (bin->count)
 		__builtin_prefetch(bin->items[bin->count - 1]);
 	WRITE_ONCE(b->allocs, b->allocs + 1);
@@ -309,13 +311,13 @@ static __cold_path bool custom_bins_new(struct tcache_block *b)
 	return bins != NULL;
 }
 
-/* In any thread's block. */
+/* The bin in any thread's block. */
 static struct custom_bin *custom_bin_of(struct tcache_block *b, const struct slab_cache *c)
 {
 	return slab_custom_bin(c, LOAD_ACQUIRE(b->fast.custom));
 }
 
-/* NULL: no memory. */
+/* The bin in this thread's block. NULL: no memory. */
 static inline struct tcache_bin *custom_bin(struct tcache_block *b, const struct slab_cache *c)
 {
 	struct custom_bin *x;
@@ -360,7 +362,7 @@ static void custom_flush_all(struct tcache_block *b)
 	for (i = SLAB_FIRST_CUSTOM; i < end; i++) {
 		struct custom_bin *x = slab_custom_bin(&slab_caches[i], b->fast.custom);
 
-		/* The cache may be destroyed by another thread just now. */
+		/* Another thread may be destroying the cache. */
 		if (x->bin.count && cache_try_pin(&slab_caches[i], x->generation)) {
 			bin_flush_all(&x->bin, &slab_caches[i]);
 			cache_unpin(&slab_caches[i], 1);
@@ -400,7 +402,8 @@ void tcache_flush_custom(struct slab_cache *c)
 		bin_flush_all(bin, c);
 }
 
-/* Nobody uses the cache but who has a bug, so its bins' threads do not change the name just now. */
+/* The cache is being destroyed and only a buggy program still uses it, so no thread writes the name into its bin
+ * meanwhile. */
 void tcache_forget_custom(const struct slab_cache *c)
 {
 	struct tcache_block *b;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/trace_hook.c - what is told of each allocation and free of a traced cache (slab_debug=T). */
+/* slab/trace_hook.c - the hook that is called for each allocation and free of a traced cache (slab_debug=T). */
 #include "slab/slab.h"
 #include "slab/trace_hook.h"
 

@@ -3,13 +3,13 @@
 #include "slab/slab.h"
 #include "slab/track.h"
 
-/* The kernel keeps two struct track of some 32 bytes behind each object; ours are out of line, and both in one:
+/* The kernel keeps two struct track of some 32 bytes behind each object. Here both are in one, out of line:
  *
  *     word 0   alloc stack 28 │ free stack 28 │ api 3 │ when 5 high
  *     word 1   size 16 │ alloc thread 13 │ free thread 13 │ when 22 low
  *
- * `when` is the last change in jiffies: 27 bits are 15 days.  A track is built in registers and stored as two words, so
- * that a reader without a lock never sees half of a field; it may see the two words of different moments. */
+ * `when` is the last change in jiffies: 27 bits are 15 days. A track is built in registers and stored as two words,
+ * so that a reader without a lock never sees half of a field. It may see the two words of different moments. */
 
 static void track_write(struct slab_track *to, const union packed_track *from)
 {

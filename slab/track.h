@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/track.h - SLUB's user tracking. */
+/* slab/track.h - SLUB's user tracking: who allocated and who freed an object. */
 #ifndef MEMSAN_SLAB_TRACK_H
 #define MEMSAN_SLAB_TRACK_H
 
 #include "slab/slab.h"
 
-/* SLUB's two struct track in 16 bytes.  Written by the thread that owns the object at the time; readers take a
- * snapshot. */
+/* SLUB's two struct track in 16 bytes. The thread that owns the object writes them; readers take a snapshot. */
 struct slab_track {
 	uint64_t alloc_stack : STACK_HANDLE_BITS, free_stack : STACK_HANDLE_BITS, api : 3, when_high : 5;
 	uint64_t size : 16, alloc_thread : THREAD_INDEX_BITS, free_thread : THREAD_INDEX_BITS, when_low : 22;
@@ -17,7 +16,7 @@ void track_set_alloc(struct slab_track *t, size_t size, enum slab_api api, stack
 void track_set_free(struct slab_track *t, stack_handle stack);
 void track_set_size(struct slab_track *t, size_t size, stack_handle stack);
 uint32_t track_when(const struct slab_track *t);
-/* Both words, each at one moment. */
+/* Each of the two words is read at one moment. */
 union packed_track {
 	struct slab_track t;
 	uint64_t word[2];

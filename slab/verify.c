@@ -10,18 +10,18 @@
 #include "slab/track.h"
 #include "slab/vmalloc.h"
 
-/* The memmap leads from slab to slab.  A slab is pinned by its cache's lock (its pages cannot go away while it is
- * held), its objects are not: they may be freed or leave the quarantine while we read them.  So what is found is
- * believed only when the object is in the same state with the same track afterwards, and still damaged.  The order that
- * this relies on:
+/* The memmap leads from slab to slab. The cache's lock pins a slab: its pages cannot go away while the lock is held.
+ * Its objects are not pinned: they may be freed or leave the quarantine while they are read. So damage is believed
+ * only if the object is in the same state with the same track afterwards, and still damaged. This relies on the
+ * following order:
  *
  *     debug_alloc    zones, track, then LIVE set        debug_free       LIVE cleared, then zones and bytes change
  *     quarantine     poison, then HELD set              leaving it       HELD cleared, then the bytes may change
  *
  * Findings are reported after the lock is released, one slab at a time.
  *
- * Accepted weakness: an object that is freed and allocated again at the same size from the same place within one tick
- * while it is being read twice would be judged by the bytes of both; nobody has seen it. */
+ * Accepted weakness: an object that is freed and allocated again at the same size from the same place within one
+ * tick, while it is being read twice, would be judged by the bytes of both. This was never seen. */
 
 #define FOUND_MAX 8
 
@@ -42,7 +42,7 @@ static bool track_same(const struct slab_track *a, const struct slab_track *b)
 	return mem_compare(a, b, sizeof(*a)) == 0;
 }
 
-/* How many findings were put to `found`, which has room for two. */
+/* Puts findings into `found`, which has room for two, and returns how many. */
 static unsigned scan_live(const struct slab_cache *c, struct slab *s, uint32_t i, const struct scan *scan,
                           struct slab_finding found[2])
 {
@@ -79,7 +79,7 @@ static unsigned scan_held(const struct slab_cache *c, struct slab *s, uint32_t i
 	return slab_is_held(c, s, i);
 }
 
-/* From object i on; returns where to go on.  Under the cache lock. */
+/* Scans from object i on, and returns where to go on. Under the cache lock. */
 static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, struct scan *scan)
 {
 	struct slab_finding found[2];
@@ -90,7 +90,7 @@ static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, stru
 
 		if (map_test(s->map, i))
 			continue;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with quarantine_put: HELD before the poison */
+		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with quarantine_put: HELD is read before the poison */
 		n = held ? scan_held(c, s, i, scan, found) : scan_live(c, s, i, scan, found);
 		for (k = 0; k < n; k++) {
 			struct suspect *x = &scan->found[scan->nr_found++];
@@ -103,7 +103,7 @@ static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, stru
 	return i;
 }
 
-/* Repairs what has been told, where the object is still what it was.  Under the cache lock. */
+/* Repairs what was reported, if the object is still what it was. Under the cache lock. */
 static void repair(const struct slab_cache *c, struct slab *s, const struct suspect *x)
 {
 	uint8_t byte = LOAD_ACQUIRE(*slab_byte(c, s, x->index));
@@ -114,7 +114,7 @@ static void repair(const struct slab_cache *c, struct slab *s, const struct susp
 		mem_set((void *)x->finding.addr, SLUB_RED_ACTIVE, x->finding.size);
 }
 
-/* Do the pages at `base` still belong to the slab, and hold its bytes?  Under the cache lock. */
+/* Do the pages at `base` still belong to the slab, and hold its bytes? Under the cache lock. */
 static bool slab_there(const struct slab_cache *c, const struct slab *s, uintptr_t base)
 {
 	return slab_of(base) == s && s->cache == c && !READ_ONCE(s->guarded);
@@ -146,7 +146,7 @@ static size_t check_slab(struct slab *s, uintptr_t base, struct scan *scan)
 	return found;
 }
 
-/* The page after the run that `page` begins, or is in. */
+/* The page behind the run that `page` begins, or is in. */
 static uint32_t next_run(uint32_t page, uint64_t w)
 {
 	if ((w & OWNER_TAG) == OWNER_FREE)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/view.c - the heap read through a mem_view: its caches, its runs of objects, and from any address to the object
- * there. */
+/* slab/view.c - the heap, read through a mem_view: its caches, its runs of objects, and from any address to the
+ * object there. */
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/cache.h"
@@ -9,16 +9,16 @@
 #include "slab/slab.h"
 #include "slab/track.h"
 
-/* What is read may be in the middle of a change (a thread was stopped anywhere) or damaged (a core file of a program
- * that overwrote it).  So nothing is believed that does not fit together: a descriptor must name a cache that there is
- * and the run that led to it.  What does not fit is not an object.
+/* The memory may be in the middle of a change (a thread was stopped anywhere) or damaged (a core file of a program
+ * that overwrote it). So nothing is believed that is not consistent: a descriptor must name a cache that exists, and
+ * the run that led to the descriptor. Anything else is no object.
  *
- * The structures are read as they are: root.size_* say whether this code was built for them. */
+ * The structures are read as they are in memory; directory.size_* say whether this code was built for them. */
 
 #define PAGES_AT_ONCE 256u
 #define DESCRIPTORS_AHEAD 16u
 #define STATES_AT_ONCE 4096u
-#define SLAB_PAGES_MAX 256u /* cache_plausible */
+#define SLAB_PAGES_MAX 256u /* see cache_plausible */
 #define COARSE_SLOTS 64u    /* of a slab of malloc's with objects beyond 1 KiB */
 #define BLOCKS_MAX ((uint64_t)1 << 31)
 
@@ -54,7 +54,7 @@ static bool cache_read(const struct slab_view *v, uint64_t addr, struct slab_vie
 	out->nr_pages = c.nr_pages;
 	out->map_words = c.map_words;
 	out->user_size = c.user_size;
-	mem_copy(&fast, &c.fast, 1); /* what is read may hold any byte, which a bool may not */
+	mem_copy(&fast, &c.fast, 1); /* the byte read may have any value, which a bool may not */
 	out->fast = fast != 0;
 	out->used = true;
 	return true;
@@ -98,7 +98,7 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 	return NULL;
 }
 
-/* n bytes, where they are if that can be, else in buf; NULL when they cannot be read. */
+/* n bytes: in place if possible, else copied to buf. NULL: they cannot be read. */
 static const uint8_t *view_bytes(const struct slab_view *v, uint64_t at, size_t n, uint8_t *buf)
 {
 	const uint8_t *direct = v->mem->at ? v->mem->at(v->mem, at, n) : NULL;
@@ -117,7 +117,7 @@ static uint32_t cache_index(const struct slab_view *v, uint64_t addr)
 	return addr > v->directory.caches && i < v->nr_caches && v->caches[i].addr == addr ? (uint32_t)i : 0;
 }
 
-/* The slab whose descriptor the page's word names, if that says the same. */
+/* The slab whose descriptor the page's word names, if the descriptor confirms it. */
 static bool slab_run(const struct slab_view *v, uint64_t descriptor, uint32_t page, struct slab_view_run *r)
 {
 	struct slab s;
@@ -178,7 +178,7 @@ struct walk {
 	void *ctx;
 };
 
-/* Visits what the owner word of `page` names; the page behind it. */
+/* Visits the run that the owner word of `page` names. Returns the page behind it. */
 static uint32_t walk_owner(const struct walk *w, uint32_t page, uint64_t owner)
 {
 	uint64_t descriptor = (uint64_t)(uintptr_t)OWNER_POINTER(owner);
@@ -206,7 +206,7 @@ static uint32_t walk_owner(const struct walk *w, uint32_t page, uint64_t owner)
 	}
 }
 
-/* Where descriptors are as many as pages they come from memory, one after the other. */
+/* If there are as many descriptors as pages, they come from memory one after the other. */
 static inline void prefetch_descriptor(uint64_t owner)
 {
 	const char *descriptor = (const char *)OWNER_POINTER(owner);
@@ -215,8 +215,8 @@ static inline void prefetch_descriptor(uint64_t owner)
 	__builtin_prefetch(descriptor + 64);
 }
 
-/* An area that covers whole blocks writes its first page as well, so that block words need not be looked at: a page
- * without a word behind a walked run belongs to nobody. */
+/* Block words need not be looked at, because an area that covers whole blocks writes its first page as well. A page
+ * without a word, behind a run that was visited, belongs to nobody. */
 void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx)
 {
 	struct walk w = { v, run, ctx };
@@ -241,7 +241,8 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 
 /* ---- the live objects of a slab -------------------------------------------------------------- */
 
-/* Which slots of a slab of malloc's unchecked coarse classes are live; their number, 0 where that cannot be read. */
+/* Finds the live slots of a slab of malloc's unchecked coarse classes. Returns the number of slots; 0: they cannot
+ * be read. */
 static uint32_t coarse_slots(const struct slab_view *v, const struct slab_view_run *r, bool live[COARSE_SLOTS])
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
@@ -269,7 +270,7 @@ static void live_coarse(const struct slab_view *v, const struct slab_view_run *r
 			live->starts[live->nr++] = i * v->caches[r->cache].slot_size;
 }
 
-/* Of another cache without checks: the state map, a piece at a time. */
+/* For other caches without checks: reads the state map, a piece at a time. */
 static void live_unchecked(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
@@ -290,7 +291,7 @@ static void live_unchecked(const struct slab_view *v, const struct slab_view_run
 	}
 }
 
-/* Of one with checks: its descriptor's bytes. */
+/* For caches with checks: reads the bytes of the descriptor. */
 static void live_checked(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
@@ -322,7 +323,7 @@ void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, st
 		live_checked(v, r, live);
 }
 
-/* Bits gather in a register until they belong to another word. */
+/* Bits are collected in a register until one belongs to another word. */
 struct gather {
 	uint64_t *map, bits;
 	uint32_t word, nr;
@@ -339,8 +340,8 @@ static inline void gather_bit(struct gather *g, uint32_t at, bool live)
 	g->nr += live;
 }
 
-/* The state map has a byte where the map of objects has a bit.  Nothing but starts of objects has one, unless a process
- * is read while it changes: then each slot is looked at. */
+/* The state map has a byte where the map of objects has a bit. Only starts of objects have a byte that is not 0,
+ * unless a process is read while it changes; then each slot is looked at. */
 static void map_unchecked_here(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
 {
 	const uint8_t *states = (const uint8_t *)(uintptr_t)(v->directory.state + ((r->addr - v->base) >> 4));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/view_mempools.c - objects of pools (mempool.c), read through a view. */
+/* slab/view_mempools.c - objects of the program's pools (mempool.c), read through a view. */
 #include "slab/mempool.h"
 #include "slab/slab.h"
 
-/* A process may change while it is read, and a core file may say anything: a table has a plausible size, no probe goes
- * round more than once, and of what an entry says nothing is followed but the address of its pool. */
+/* A process may change while it is read, and a core file may contain anything. So a table must have a plausible
+ * size, no probe goes round more than once, and the only pointer of an entry that is followed is the one to its
+ * pool. */
 
 #define SLOTS_AT_ONCE 256u
 #define TABLE_MAX (1u << 26)
@@ -45,7 +46,7 @@ static bool entry_read(struct reading *x, uint64_t at, struct mempool_object *o)
 	return true;
 }
 
-/* What is read may hold any byte, which a bool may not. */
+/* The byte read may have any value, which a bool may not. */
 static bool entry_live(const struct mempool_object *o)
 {
 	uint8_t live;
@@ -73,7 +74,7 @@ bool slab_view_mempool_at(const struct slab_view *v, uint64_t addr, struct slab_
 	return false;
 }
 
-/* A live one is preferred, of two that share a red zone the nearer: as mempool.c's find_object. */
+/* A live object is preferred; of two that share a red zone the nearer is taken, as in mempool.c. */
 bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj)
 {
 	uint64_t slots[SLOTS_AT_ONCE], best = UINT64_MAX;

@@ -17,21 +17,21 @@
  *     | guard | data … data+slack | guard |          | data … |
  *             ^addr                                   ^addr
  *
- * Data starts at its first page.  In check mode the rest of the last page is red zone and verified at free; guards cost
- * two system calls, so production has none, but for memsan_vmalloc, which promises them.  What becomes of freed areas
- * is in area.c.
+ * Data starts at its first page. In check mode the rest of the last page is red zone, and is verified at free.
+ * Guards cost two system calls, so production has none, except for memsan_vmalloc, which promises them. area.c
+ * decides what becomes of freed areas.
  *
- * In production too a freed area faults where that costs little: one of memsan_vmalloc (as after the kernel's vunmap),
- * and one so large that most of it would be given back to the system anyway (as after the munmap of other allocators).
- * Those have stacks, so that the fault can be told.
+ * In production too a freed area faults if that costs little: an area of memsan_vmalloc (as after the kernel's
+ * vunmap), and one so large that most of it would go back to the system anyway (as after the munmap of other
+ * allocators). These areas have stacks, so that the fault can be explained.
  *
- * A realloc that has to move a large area in production takes half as much again in address space: pages that are not
- * touched cost nothing, and a buffer that grows step by step is copied a logarithmic number of times. */
+ * A realloc that has to move a large area in production takes half as much again in address space. Pages that are
+ * not touched cost nothing, and a buffer that grows step by step is copied a logarithmic number of times. */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
-#define UNMAP_MIN (BUDGET_DIRTY_PAGES << PAGE_SHIFT) /* the buddy would keep no more for reuse */
+#define UNMAP_MIN (BUDGET_DIRTY_PAGES << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
 
-static unsigned area_flags; /* of the cache "vmalloc"; written by area_init */
+static unsigned area_flags; /* of the cache "vmalloc"; written once by area_init */
 static bool area_held;
 
 void area_init(void)
@@ -48,10 +48,10 @@ size_t area_usable(const struct area *a)
 
 /* ---- allocation ------------------------------------------------------------------------------ */
 
-/* A run for `pages` data pages at the alignment, with its guards; what is left over on both sides goes back. */
+/* Takes a run for `pages` data pages at the alignment, with its guards. What is left over on both sides goes back. */
 static struct area *area_new(size_t pages, size_t align, size_t guards)
 {
-	/* The buddy aligns a power of two of pages to itself. */
+	/* The buddy aligns a power of two of pages to its own size. */
 	bool aligned = !guards && pages == align >> PAGE_SHIFT && pages <= BLOCK_PAGES;
 	size_t extra = align > PAGE_SIZE && !aligned ? (align >> PAGE_SHIFT) - 1 : 0;
 	size_t total = pages + 2 * guards + extra, lead;
@@ -86,7 +86,7 @@ static struct area *area_new(size_t pages, size_t align, size_t guards)
 	return a;
 }
 
-/* Is it unmapped by free, in production? */
+/* Does free unmap it, in production? */
 static bool area_unmaps(enum slab_api api, size_t size)
 {
 	return options.quarantine_size != 0 && (api == SLAB_API_VMALLOC || (api != SLAB_API_PAGES && size > UNMAP_MIN));
@@ -119,7 +119,7 @@ static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_han
 	WRITE_ONCE(a->when, area_tracked(api, size) ? jiffies_now() : 0);
 }
 
-/* Red zone bytes behind the user's, and the shadow of the whole run. */
+/* Fills the red zone behind the user's bytes, and the shadow of the whole run. */
 static void area_fill_slack(const struct area *a)
 {
 	slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, area_usable(a), true);
@@ -128,7 +128,7 @@ static void area_fill_slack(const struct area *a)
 		        area_data(a) + area_data_size(a) - (a->addr + a->size));
 }
 
-/* Known to be empty and unowned: make it part of the memmap, guarded and live. */
+/* Makes a run that has no owner and no data part of the memmap, guarded and live. */
 static void area_publish(struct area *a)
 {
 	if (a->guard_pages) {
@@ -139,7 +139,7 @@ static void area_publish(struct area *a)
 	area_make_live(a);
 }
 
-/* What is retained is malloc's; memsan_vmalloc promises guard pages, and memsan_alloc_pages aligned pages, in
+/* Retained areas are for malloc only: memsan_vmalloc promises guard pages, and memsan_alloc_pages aligned pages, in
  * production too. */
 static struct area *area_get(size_t pages, size_t align, enum slab_api api)
 {
@@ -160,7 +160,7 @@ static struct area *area_get(size_t pages, size_t align, enum slab_api api)
 	return a;
 }
 
-/* `room` data bytes are wanted, `size` of them asked for. */
+/* `room` data bytes are taken for the `size` that the caller asked for. */
 static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_api api, bool zero, stack_handle stack)
 {
 	struct area *a;
@@ -187,7 +187,7 @@ void *area_alloc(size_t size, size_t align, enum slab_api api, bool zero, const 
 
 /* ---- free ------------------------------------------------------------------------------------ */
 
-/* Damage of the red zone, described for the caller to report. */
+/* Describes damage of the red zone for the caller to report. */
 static bool slack_find_damage(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs,
                               struct slab_finding *f)
 {
@@ -222,7 +222,7 @@ static void area_check_api(struct area *a, enum slab_api api, size_t size_given,
 	struct slab_finding f;
 	bool mismatch = mismatch_of_apis((enum slab_api)a->api, api);
 
-	/* Every area knows its family; between malloc and new only check mode looks. */
+	/* Every area knows its family. malloc and new are told apart only in check mode. */
 	if (!(area_flags & SLAB_F_TRACK) && (!mismatch || (a->api < SLAB_API_CACHE && api < SLAB_API_CACHE)))
 		return;
 	if (!mismatch && (size_given == SIZE_MAX || size_given == a->size))
@@ -261,7 +261,7 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 
 /* ---- realloc --------------------------------------------------------------------------------- */
 
-/* The run changes by whole pages at its end. */
+/* The run grows or shrinks by whole pages at its end. */
 static void area_resize_run(struct area *a, uint32_t pages)
 {
 	arena_resize_owner(a->page, a->nr_pages, pages, (uint64_t)(uintptr_t)a | OWNER_AREA);
@@ -302,7 +302,7 @@ static void *area_move(struct area *a, size_t size, const struct unwind_regs *re
 	return p;
 }
 
-/* The guard behind the area moves up by `extra` pages. */
+/* Moves the guard behind the area up by `extra` pages. */
 static bool area_grow_guarded(struct area *a, size_t extra)
 {
 	uint32_t guard = a->page + a->nr_pages - 1;
@@ -319,8 +319,8 @@ static bool area_grow_guarded(struct area *a, size_t extra)
 	return true;
 }
 
-/* Check mode stays in place within the same pages, and grows in place what is too large to be copied each time; else it
- * moves, which catches the pointers that were forgotten. */
+/* Check mode stays in place within the same pages, and grows in place areas that are too large to be copied each
+ * time. Else the area moves, which catches pointers that were not updated. */
 static bool area_stays(struct area *a, size_t size)
 {
 	size_t room = ALIGN_UP(size, PAGE_SIZE), have = area_data_size(a);
@@ -330,7 +330,7 @@ static bool area_stays(struct area *a, size_t size)
 	return a->size >= GROW_IN_PLACE_MIN && (room == have || area_grow_guarded(a, (room - have) >> PAGE_SHIFT));
 }
 
-/* NULL: no memory, nothing changed; another address: the caller frees the old one. */
+/* NULL: no memory, and nothing changed. Another address: the caller frees the old one. */
 void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 {
 	stack_handle stack;
@@ -379,7 +379,7 @@ static void slack_describe(struct area *a, void *ctx)
 	search->found = slack_find_damage(a, search->at, search->regs, &search->finding);
 }
 
-/* After the report, which shows the bytes: if it is still there, as it was. */
+/* Repairs after the report, which shows the bytes, if the damage is still as it was. */
 static void slack_repair_found(struct area *a, void *ctx)
 {
 	struct slack_search *search = ctx;
@@ -389,8 +389,8 @@ static void slack_repair_found(struct area *a, void *ctx)
 		slack_repair(&now);
 }
 
-/* Areas may be freed or resized while we look, so only what is still called live is believed, and only under the lock:
- * who frees takes the area out of the list before the bytes go away. */
+/* Areas may be freed or resized meanwhile. So only an area that is still live is looked at, and only under the lock:
+ * a free takes the area out of the list before the bytes go away. */
 size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 {
 	struct slack_search search;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/slab_test.h - what the tests of slab/ share: a child process per set of options, recorded findings, random
- * numbers. */
+/* tests/unit/slab_test.h - shared by the tests of slab/: a child process for each set of options, recorded findings,
+ * random numbers. */
 #ifndef MEMSAN_TESTS_SLAB_TEST_H
 #define MEMSAN_TESTS_SLAB_TEST_H
 
@@ -9,8 +9,8 @@
 #include "slab/slab.h"
 #include "tests/unit/unit.h"
 
-/* The heap is one per process and is set up once, so that a test with options of its own runs in a child.  A failed
- * CHECK there ends the child, and the test with it. */
+/* A process has one heap, which is set up once. So a test with options of its own runs in a child. A failed CHECK
+ * there ends the child, and the test with it. */
 #define CHECK(x)                                                                \
 	do {                                                                    \
 		if (!(x)) {                                                     \
@@ -67,7 +67,7 @@ static inline uint64_t random_below(uint64_t *state, uint64_t n)
 	return random_next(state) % n;
 }
 
-/* Registers of no function in particular: stacks are not what is tested here. */
+/* Registers of no particular function: these tests do not look at stacks. */
 static const struct unwind_regs no_regs __attribute__((unused)) = { .pc = 0x1000 };
 
 static inline void run_child(const char *opts, void (*fn)(void))

@@ -19,7 +19,8 @@ static uint64_t *word_in(uint32_t page)
 	return (uint64_t *)(page_address(page) + 64);
 }
 
-/* Pages are new to us: in nobody's hands, and zero where that was said.  Marked so that they are dirty. */
+/* The pages must be new: no other run owns them, and they are zero if the buddy said so. They are marked, so that
+ * they are dirty. */
 static void own(uint32_t page, size_t n, unsigned run, bool clean)
 {
 	size_t i;
@@ -160,7 +161,7 @@ static void whole_arena(void)
 	CHECK_NULL_TEXT(buddy_verify());
 }
 
-/* A request that fits nowhere while memory is dirty fits when clean and dirty halves have merged. */
+/* A request that fits nowhere while memory is dirty fits after clean and dirty halves have merged. */
 static void dirty_is_given_back_when_full(void)
 {
 	bool clean;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_slab_cache.c - slab caches against a model: what is out, and that it overlaps nothing. */
+/* tests/unit/test_slab_cache.c - slab caches against a model: which objects are out, and that they overlap nothing. */
 #include "slab_test.h"
 #include "slab/arena.h"
 #include "slab/buddy.h"
@@ -105,7 +105,7 @@ static void against_model(void)
 	CHECK(nr_findings == 0);
 }
 
-/* What two racing frees leave behind: the second return finds the bit set. */
+/* Two racing frees of one object: the second return finds the bit set. */
 static void returned_twice(void)
 {
 	void *two[2];
@@ -120,8 +120,8 @@ static void returned_twice(void)
 	CHECK(nr_findings == 1);
 }
 
-/* A pointer that is not the cache's: said once, and the cache stands aside instead of working on what it does not
- * understand. */
+/* A pointer that is not the cache's is reported once. Then the cache takes nothing back any more, because its state
+ * cannot be trusted. */
 static void strange_pointer(void)
 {
 	void *p, *bad = heap_malloc(100000);
@@ -134,7 +134,7 @@ static void strange_pointer(void)
 	CHECK(cache_take(&cache, &p, 1) == 0);
 }
 
-/* Slabs that were never handed out hold nothing; the first refill fills exactly what it takes. */
+/* Slots that were never handed out hold nothing; the first refill fills exactly those that it takes. */
 static void fresh_slots_are_filled(void)
 {
 	struct damage d;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_slab_check.c - red zones, poison and bad frees: each wrong byte is found, and no right one. */
+/* tests/unit/test_slab_check.c - red zones, poison and bad frees: every wrong byte is found, and no right byte is
+ * reported. */
 #include "slab_test.h"
 #include "slab/area.h"
 #include "slab/cache.h"
@@ -29,7 +30,7 @@ static size_t red_zone_end(size_t size)
 	return size <= SLAB_CLASS_MAX ? class_size(class_of(size)) + REDZONE_SIZE : ALIGN_UP(size, PAGE_SIZE);
 }
 
-/* One byte outside, found at free with its address and value; then the zone is whole again. */
+/* One byte outside of the object is found at free, with its address and value; then the zone is whole again. */
 static void poke_outside(size_t size, ptrdiff_t off)
 {
 	uint8_t *p = heap_malloc(size);
@@ -45,8 +46,8 @@ static void poke_outside(size_t size, ptrdiff_t off)
 	expect_one(off < 0 ? SLAB_LEFT_REDZONE : SLAB_RIGHT_REDZONE, (uintptr_t)p + (uintptr_t)off, SLAB_AT_FREE);
 }
 
-/* The neighbours are never used here, so that all damage is laid to the object itself: a quarantined one keeps its
- * slot. */
+/* The neighbours are never used here, so that all damage is attributed to the object itself. A quarantined object
+ * keeps its slot. */
 static void every_byte_around_every_size(void)
 {
 	static const size_t large[] = { 1000, 4095, 4096, 5000, 32767, 32768, 32769, 40000, 65537 };
@@ -109,7 +110,7 @@ static void shared_zone_is_laid_to_its_side(void)
 	expect_one(SLAB_LEFT_REDZONE, (uintptr_t)a + 63, SLAB_AT_FREE);
 }
 
-/* The range reaches from the first to the last bad byte. */
+/* The damage reaches from the first to the last bad byte. */
 static void damage_is_a_range(void)
 {
 	uint8_t *p = heap_malloc(40);
@@ -152,7 +153,7 @@ static void write_after_free(void)
 	}
 }
 
-/* Even after the quarantine, when the slot is taken again. */
+/* A late write is found even after the quarantine, when the slot is taken again. */
 static void write_to_free_slot(void)
 {
 	uint8_t *p = heap_malloc(100), *q = NULL;
@@ -168,7 +169,8 @@ static void write_to_free_slot(void)
 	expect_one(SLAB_POISON_OVERWRITTEN, (uintptr_t)p + 3, SLAB_AT_ALLOC);
 }
 
-/* An instrumented program's: its ends then, the whole only when it leaves the quarantine. */
+/* In an instrumented program only the ends are verified then; the whole object is verified when it leaves the
+ * quarantine. */
 static void write_to_free_slot_of_checked_code(void)
 {
 	static const size_t at[] = { 0, 63, 447, 510, 511 };
@@ -223,7 +225,7 @@ static void expect_bad(void *p, enum slab_finding_kind kind)
 	nr_findings = 0;
 }
 
-/* In every mode; `checked` where the quarantine keeps more state. */
+/* For every mode. checked: the quarantine keeps more state. */
 static void bad_frees(void)
 {
 	static char global[64] __attribute__((aligned(16)));

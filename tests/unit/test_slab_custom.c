@@ -13,7 +13,7 @@
 #define OBJECTS 300
 #define STEPS 4000
 
-/* The model: which caches there are, and what each live object holds. */
+/* The model: the caches that exist, and the content of each live object. */
 struct model {
 	struct slab_cache *cache;
 	size_t size, align;
@@ -135,7 +135,7 @@ static void caches_against_model(void)
 	CHECK(nr_findings == 0);
 }
 
-/* ---- what is wrong is told once, by its kind ------------------------------------------------- */
+/* ---- each fault is reported once, by its kind ------------------------------------------------ */
 
 static void expect_one(enum slab_finding_kind kind, const void *addr)
 {
@@ -173,7 +173,7 @@ static void mistakes(void)
 	CHECK(slab_custom_destroy(b, 0, &no_regs) == 0 && nr_findings == 0);
 }
 
-/* A number comes again only after all others; what threads had in their bins is gone with its cache. */
+/* A number is used again only after all others. Objects that threads had in their bins are gone with their cache. */
 static void numbers_come_again(void)
 {
 	struct slab_cache *first = slab_custom_create("first", 32, 0, 0, NULL), *c;

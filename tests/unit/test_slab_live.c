@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_slab_live.c - liveness of checked and large objects: every address is tried, threads race to free
- * one, slabs come back as others'. */
+ * one object, slabs come back with another class. */
 #include <pthread.h>
 
 #include "tests/unit/slab_test.h"
@@ -30,7 +30,7 @@ static void *aligned_object(size_t size, size_t align)
 
 #define OBJECTS 40
 
-/* Not one address of the slabs is taken for an object but its start, before and after it was freed, and no trial
+/* No address in the slabs but its start is taken for a live object, before and after it was freed, and no trial
  * changes anything. */
 static void try_all_around(char *const *p, unsigned n, bool live)
 {
@@ -79,8 +79,8 @@ static void every_address(void)
 	}
 }
 
-/* A stale pointer to the start of an over-aligned object is told from one into it, as long as nobody else has the
- * slot. */
+/* A stale pointer to the start of an over-aligned object is told from an interior pointer, as long as no other
+ * object has the slot. */
 static void displaced_starts_are_remembered(void)
 {
 	char *p = aligned_object(100, 256);
@@ -117,7 +117,7 @@ static void *free_all(void *arg)
 	return NULL;
 }
 
-/* Each object is freed by each thread at about the same time: once rightly, else reported. */
+/* Each thread frees each object at about the same time: one free is right, the others are reported. */
 static void race(size_t size, size_t align, unsigned rounds)
 {
 	pthread_t threads[THREADS];
@@ -160,8 +160,8 @@ struct owner {
 	size_t sizes[SLOTS];
 };
 
-/* Threads own neighbouring objects, whose bytes share words; with hardly any quarantine slabs go back and come again as
- * another class's. */
+/* Threads own neighbouring objects, whose bytes share words. With hardly any quarantine slabs go back and come again
+ * with another class. */
 static void *own_and_free(void *arg)
 {
 	struct owner *o = arg;
@@ -206,7 +206,7 @@ static void neighbours(void)
 	expect_none();
 }
 
-/* The child frees what its parent allocated, rightly and twice. */
+/* The child frees the objects that its parent allocated, once rightly and once too often. */
 static void after_fork(void)
 {
 	char *p = heap_malloc(50), *gone = heap_malloc(50), *large = heap_malloc(200000);

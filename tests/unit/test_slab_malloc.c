@@ -125,7 +125,7 @@ static void verify_cache(struct slab_cache *c, void *ctx)
 	CHECK_NULL_TEXT(cache_verify(c));
 }
 
-/* Nothing live, nothing lost: all pages come back. */
+/* No object is live and no page is lost: all pages come back. */
 static void all_comes_back(void)
 {
 	struct tcache_block *b;
@@ -209,7 +209,7 @@ static void many_threads(void)
 	all_comes_back();
 }
 
-/* Blocks of threads that are gone serve new ones. */
+/* Blocks of threads that ended serve new ones. */
 static void *touch_and_end(void *arg)
 {
 	heap_free(heap_malloc(32));
@@ -303,7 +303,7 @@ static void fork_while_threads_run(void)
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
-/* Fills the arena with one size, checks that all is there, frees it, and does it again: nothing is lost. */
+/* Fills the arena with one size, checks every object, frees all, and does it again: no memory is lost. */
 static void fill_up(size_t size)
 {
 	static void *all[1 << 20];
@@ -411,7 +411,7 @@ static void test_rlimit_as(void **state)
 
 /* ---- quarantine ------------------------------------------------------------------------------ */
 
-/* First in, first out, and never more than the budget, whatever sizes. */
+/* First in, first out, and never more than the budget, for all sizes. */
 static void budget_holds(void)
 {
 	uint64_t seed = SEED;
@@ -531,7 +531,7 @@ static void guarding_verifies(void)
 	all_comes_back();
 }
 
-/* Slabs are filled and emptied for ever, a million frees: the queue does not grow by eight bytes for each. */
+/* Slabs are filled and emptied again and again, a million frees: the queue does not grow by eight bytes for each. */
 static void stale_entries_go(void)
 {
 	static void *p[1000];
@@ -547,7 +547,8 @@ static void stale_entries_go(void)
 	all_comes_back();
 }
 
-/* Without checks: of each class, pointers beside a live object's start are none, and a second free is told. */
+/* Without checks, for each class: pointers beside a live object's start are no objects, and a second free is
+ * reported. */
 static void bad_pointers(void)
 {
 	static const unsigned beside[] = { 1, 8, 16, 48, 512, 1024, 1040, 2048, 4096 };
@@ -588,7 +589,7 @@ static uint64_t cached_of(unsigned class)
 	return cached[class];
 }
 
-/* What a thread no longer asks for leaves its bins while it goes on with something else, and so do the slabs. */
+/* Objects of a class that a thread no longer asks for leave its bins while it uses others, and their slabs go back. */
 static void idle_bins_are_emptied(void)
 {
 	static void *p[4000];

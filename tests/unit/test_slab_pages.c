@@ -53,7 +53,7 @@ static void take(unsigned k, uint64_t *seed)
 	mark(held[k], sizes[k], (unsigned char)k);
 }
 
-/* Everything was freed: all that there is is in largest blocks. */
+/* Everything was freed, so all free pages are in blocks. */
 static void all_merged(void)
 {
 	uint64_t counts[BLOCK_ORDER + 1];
@@ -173,7 +173,7 @@ static unsigned long hoard_scan(void *data, struct slab_shrink *control)
 	return freed;
 }
 
-/* All of the arena is taken.  Then everything says no, nothing is wrong, and a shrinker's memory is found. */
+/* All of the arena is taken. Then every function refuses, no invariant breaks, and a shrinker's memory is found. */
 static void no_memory(void)
 {
 	struct slab_cache *c = slab_custom_create("c", 1000, 0, 0, NULL);
@@ -193,8 +193,8 @@ static void no_memory(void)
 	CHECK(p && nr_hoard == 0 && nr_findings == 0);
 }
 
-/* (In check mode aligned runs between guards do not fill an arena that far.)  A sixteenth of the arena is left: what
- * the shrinker holds comes back before any allocation has failed, and again only a second later. */
+/* A sixteenth of the arena is left: the shrinker's memory comes back before any allocation has failed, and again
+ * only a second later. (Not in check mode, where aligned runs between guards do not fill an arena that far.) */
 static void near_limit(void)
 {
 	size_t most = arena_size >> PAGE_SHIFT, used;
