@@ -157,10 +157,11 @@ bool calls_go_on(void *context)
 	return false;
 }
 
-bool calls_go_on_asked(void *context)
+bool calls_go_on_asked(const struct leak_call *asked, void *context)
 {
 	struct leak_call c;
 
-	mem_copy(&c, &leak_control.call, sizeof(c));
+	/* Another process may write to it meanwhile. */
+	mem_copy(&c, asked, sizeof(c));
 	return c.pc && go_on(&c, context);
 }

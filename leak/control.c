@@ -37,7 +37,6 @@
 #define SCANNER_TLS_ROOM ((size_t)16 << 10)   /* above and below our variables */
 
 struct leak_control leak_control = { .version = LEAK_CONTROL_VERSION, .size = sizeof(struct leak_control) };
-bool control_scan_stacks = true;
 
 static uint32_t scanner_tid;          /* the kernel makes it 0 when the thread is gone */
 static uint32_t scanner_claimed;      /* atomic: somebody is starting it, or it runs */
@@ -91,7 +90,7 @@ void leak_signal_lost(int sig)
 	leak_control.interval = 0;
 }
 
-void control_signal_kept(int sig)
+static void signal_kept(int sig)
 {
 	leak_control.signals |= (uint64_t)1 << (sig - 1);
 	if (!timer_signal)
@@ -156,7 +155,7 @@ static void serve_request(void)
 		a.info.why = "the program uses the signal itself, or there are no more timers";
 		break;
 	case LEAK_COMMAND_STACK:
-		control_scan_stacks = c->argument != 0;
+		roots_scan_stacks = c->argument != 0;
 		break;
 	default:
 		c->failed = 1;
@@ -261,12 +260,17 @@ static void scanner_start(void)
 	}
 }
 
-void control_poked(bool by_timer)
+static bool poked(bool by_timer, void *may_go_on)
 {
+	bool goes_on = may_go_on && calls_go_on_asked(&leak_control.call, may_go_on);
+
 	if (by_timer)
 		__atomic_store_n(&scanner_by_timer, true, __ATOMIC_RELEASE);
 	scanner_start();
+	return goes_on;
 }
+
+static const struct stop_signal_user signal_user = { .poked = poked, .lost = leak_signal_lost, .kept = signal_kept };
 
 void leak_control_serve(void)
 {
@@ -279,6 +283,7 @@ void leak_control_start(void)
 {
 	int sig = options.leak_signal ? (int)options.leak_signal : snapshot_signal();
 
+	stop_signal_share(&signal_user);
 	if (stop_handler_install(sig)) {
 		leak_control.signals |= (uint64_t)1 << (sig - 1);
 		timer_signal = sig;
@@ -288,7 +293,7 @@ void leak_control_start(void)
 		report_line("leak: no scans by leak.scan_interval: signal %d is used by the program", sig);
 }
 
-void control_fork_child(void)
+static void control_fork_child(void)
 {
 	scanner_claimed = 0;
 	scanner_tid = 0;
@@ -297,4 +302,12 @@ void control_fork_child(void)
 	timer_id = -1;
 	if (leak_control.interval)
 		timer_start(leak_control.interval);
+}
+
+void leak_fork_child(void)
+{
+	snapshot_fork_child();
+	suspects_fork_child();
+	scan_fork_child();
+	control_fork_child();
 }

@@ -238,9 +238,14 @@ void speculate_give_up(struct leak_scan *s);
 /* off was white until now. */
 void speculate_reached(struct leak_scan *s, uint64_t off);
 /* Reaches the ends of one more segment; false: there is none. */
-bool speculate_next(struct leak_scan *s);
+bool speculate_next(struct leak_scan *s, void (*reach)(struct leak_scan *s, uint64_t off));
 /* Marking is over: what was claimed and not reached is white again. */
 void speculate_undo(struct leak_scan *s);
+
+/* ---- roots.c ---------------------------------------------------------------------------------- */
+
+/* Are stacks and registers roots? */
+extern bool roots_scan_stacks;
 
 /* ---- annotate.c, notes.c --------------------------------------------------------------------------------------------------------- */
 
@@ -308,6 +313,15 @@ uint64_t snapshot_now_us(void);
 int snapshot_signal(void);
 /* Our handler for it, if the program has none. */
 bool stop_handler_install(int sig);
+/* control.c is reached by the same signal, and told what becomes of it. */
+struct stop_signal_user {
+	/* In the handler: somebody wants something of this process, or it is time for a scan.  may_go_on: the context of a
+	 * call that the signal may have interrupted, or NULL; does that call go on? */
+	bool (*poked)(bool by_timer, void *may_go_on);
+	void (*lost)(int sig);     /* the program uses it itself now */
+	void (*kept)(int sig);     /* it has our handler again */
+};
+void stop_signal_share(const struct stop_signal_user *with);
 void snapshot_fork_child(void);
 
 /* ---- calls.c -------------------------------------------------------------------------------------------------------------------- */
@@ -321,7 +335,7 @@ void calls_end(void);
 /* In the handler, which interrupted nothing of the program's: a call that was noted, or (asked) that who sent the signal has seen, will be made
  * again when it returns.  False: it was none, or one that preload/ makes again. */
 bool calls_go_on(void *context);
-bool calls_go_on_asked(void *context);
+bool calls_go_on_asked(const struct leak_call *asked, void *context);
 
 /* ---- suspects.c ------------------------------------------------------------------------------------------------------------------ */
 
@@ -357,12 +371,4 @@ void scan_fork_child(void);
 /* By the thread that a signal interrupted, before the scanner's thread starts: what only a thread of the program may call. */
 void scan_prepare(void);
 
-/* ---- control.c -------------------------------------------------------------------------------------------------------------------- */
-
-/* In the handler: somebody wants something of this process; or it is time for a scan. */
-void control_poked(bool by_timer);
-void control_fork_child(void);
-void control_signal_kept(int sig);
-/* Are stacks and registers roots? */
-extern bool control_scan_stacks;
 #endif

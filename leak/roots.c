@@ -33,6 +33,8 @@
 
 struct range { uint64_t start, end; };
 
+bool roots_scan_stacks = true;
+
 void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
 void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
 
@@ -113,7 +115,7 @@ static void hole_stack(const struct stack_search *x, uint64_t start, uint64_t en
 {
 	uint64_t lowest = UINT64_MAX;
 
-	if (!control_scan_stacks) {
+	if (!roots_scan_stacks) {
 		hole_add(start, end);
 		return;
 	}
@@ -276,11 +278,11 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 	if (!each_mapping(hole_main_stack, &search))
 		return "/proc/self/maps cannot be read";
 	holes_sort();
-	for (uint32_t i = 0; control_scan_stacks && i < nr_threads; i++)
+	for (uint32_t i = 0; roots_scan_stacks && i < nr_threads; i++)
 		for (int k = 0; k < 2; k++)
 			if (threads[i].saved_size[k])
 				leak_scan_root(s, threads[i].saved[k], threads[i].saved_size[k]);
-	for (uint32_t i = 0; control_scan_stacks && i < nr_threads; i++)
+	for (uint32_t i = 0; roots_scan_stacks && i < nr_threads; i++)
 		scan_signal_stack(s, &threads[i]);
 	if (leak_hook_roots)
 		leak_hook_roots(root_add, s);

@@ -342,11 +342,3 @@ void leak_check_at_exit(void)
 	if (options.leak && !__atomic_exchange_n(&check_done, true, __ATOMIC_RELAXED))
 		leak_check(true);
 }
-
-void leak_fork_child(void)
-{
-	snapshot_fork_child();
-	suspects_fork_child();
-	scan_fork_child();
-	control_fork_child();
-}

@@ -143,6 +143,13 @@ static void stop_here(ucontext_t *uc, uint32_t number)
 
 TLS_IE uint32_t leak_interrupts;
 
+static const struct stop_signal_user *user; /* set once */
+
+void stop_signal_share(const struct stop_signal_user *with)
+{
+	user = with;
+}
+
 /* Whose handlers will run as soon as ours returns? */
 static bool program_signal_waits(const ucontext_t *uc)
 {
@@ -195,8 +202,9 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 		went_on = number && !program_signal_waits(uc) && calls_go_on(uc);
 		__atomic_fetch_sub(&stop.left, 1, __ATOMIC_ACQ_REL);
 	} else if ((info->si_code == SI_QUEUE || info->si_code == SI_TIMER) && info->si_value.sival_int == (int)LEAK_POKE_VALUE) {
-		went_on = info->si_code == SI_QUEUE && !program_signal_waits(uc) && calls_go_on_asked(uc);
-		control_poked(info->si_code == SI_TIMER);
+		void *may_go_on = info->si_code == SI_QUEUE && !program_signal_waits(uc) ? uc : NULL;
+
+		went_on = user && user->poked(info->si_code == SI_TIMER, may_go_on);
 	} else {
 		default_action(sig);
 		return;
@@ -221,7 +229,8 @@ uint64_t leak_signals_left_out(uint64_t waited)
 		}
 		__atomic_fetch_or(&signals_waited, ours & -ours, __ATOMIC_RELAXED);
 		__atomic_fetch_and(&signals_taken, ~(ours & -ours), __ATOMIC_RELAXED);
-		leak_signal_lost(sig);
+		if (user)
+			user->lost(sig);
 		action_set(sig, &none);
 	}
 	return out;
@@ -234,8 +243,8 @@ bool leak_is_handler(const void *handler)
 
 void leak_signal_keep(int sig)
 {
-	if ((__atomic_load_n(&signals_taken, __ATOMIC_RELAXED) >> (sig - 1) & 1) && stop_handler_install(sig))
-		control_signal_kept(sig);
+	if ((__atomic_load_n(&signals_taken, __ATOMIC_RELAXED) >> (sig - 1) & 1) && stop_handler_install(sig) && user)
+		user->kept(sig);
 }
 
 static bool is_traced(void)

@@ -370,7 +370,7 @@ void speculate_reached(struct leak_scan *s, uint64_t off)
 	c->proven = n;
 }
 
-bool speculate_next(struct leak_scan *s)
+bool speculate_next(struct leak_scan *s, void (*reach)(struct leak_scan *s, uint64_t off))
 {
 	struct speculation *c = s->speculation;
 	uint32_t n = c->proven;
@@ -379,7 +379,7 @@ bool speculate_next(struct leak_scan *s)
 		return false;
 	c->proven = c->segments[n].next;
 	for (uint32_t e = c->segments[n].first_end; e != NONE; e = c->ends[e].next)
-		scan_reach(s, c->ends[e].off);
+		reach(s, c->ends[e].off);
 	return true;
 }
 
