@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/annotate.c - what the program says of its own objects: kmemleak's annotations, LeakSanitizer's names for some of them. */
+/* leak/annotate.c - what the program says of its own objects: kmemleak's annotations, LeakSanitizer's names for some of
+ * them. */
 #include "leak/leak_internal.h"
 
-/* A table of notes by address.  An object has no room for a note, and free() knows nothing of this table.  So a note remembers who the
- * object was: the stack that allocated it and when; at the next scan a note whose object is gone, or another one by now, says nothing.
+/* A table of notes by address.  An object has no room for a note, and free() knows nothing of this table.  So a note
+ * remembers who the object was: the stack that allocated it and when; at the next scan a note whose object is gone, or
+ * another one by now, says nothing.
  *
- * Accepted: in production mode objects have neither, and a note stays with the address until it is used for another note. */
+ * Accepted: in production mode objects have neither, and a note stays with the address until it is used for another
+ * note. */
 
 #define NOTES_AT_ONCE 64u
 
-/* Guards everything below.  The child of a snapshot reads without it: a note is linked when it is whole, and never unlinked but for a
- * root region, whose node stays what it was. */
+/* Guards everything below.  The child of a snapshot reads without it: a note is linked when it is whole, and never
+ * unlinked but for a root region, whose node stays what it was. */
 static struct ranked_lock notes_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAK);
 static struct note *buckets[NOTE_BUCKETS];
 static struct note *spare;
@@ -97,9 +100,10 @@ static void note_put(uint64_t object, uint32_t kind, uint64_t addr, uint64_t siz
 	lock_release(&notes_lock);
 }
 
-/* ---- what the program calls ---------------------------------------------------------------------------------------------------- */
+/* ---- what the program calls ------------------------------------------------------------------ */
 
-/* The innermost: what was cut out of an object before that object.  Where one starts, nothing but an object with the same start is cut out. */
+/* The innermost: what was cut out of an object before that object.  Where one starts, nothing but an object with the
+ * same start is cut out. */
 static bool object_around(uintptr_t p, struct slab_object *o)
 {
 	bool found;

@@ -23,29 +23,31 @@
  *                                        goes on                            lets them go, waits for the copy,
  *       reads the result ◄────────────────────────────────────────────────  answers, ends
  *
- * The scanner is a thread that libc does not know, for as long as a scan lasts: it has a stack and a thread control block of memsan's own,
- * all signals blocked, and holds nothing of the program's.  So no thread of the program waits for more than the copy, and the copy's end
- * is awaited by somebody.  Scans by leak.scan_interval begin in the same way; the signal comes from a POSIX timer, which is no program's business,
- * is not inherited by children, and is gone after exec.
+ * The scanner is a thread that libc does not know, for as long as a scan lasts: it has a stack and a thread control
+ * block of memsan's own, all signals blocked, and holds nothing of the program's.  So no thread of the program waits
+ * for more than the copy, and the copy's end is awaited by somebody.  Scans by leak.scan_interval begin in the same
+ * way; the signal comes from a POSIX timer, which is no program's business, is not inherited by children, and is gone
+ * after exec.
  *
- * When the program uses the signal itself, a request is noticed at the next allocation that takes the slow path (in check mode: any).
+ * When the program uses the signal itself, a request is noticed at the next allocation that takes the slow path (in
+ * check mode: any).
  *
- * Accepted: while a scan lasts, /proc/self/task has an entry more, and what the kernel forbids to processes with several threads
- * (unshare of a user name space) fails. */
+ * Accepted: while a scan lasts, /proc/self/task has an entry more, and what the kernel forbids to processes with
+ * several threads (unshare of a user name space) fails. */
 
 #define SCANNER_STACK ((size_t)256 << 10)
-#define SCANNER_TLS_ROOM ((size_t)16 << 10)   /* above and below our variables */
+#define SCANNER_TLS_ROOM ((size_t)16 << 10) /* above and below our variables */
 
 struct leak_control leak_control = { .version = LEAK_CONTROL_VERSION, .size = sizeof(struct leak_control) };
 
-static uint32_t scanner_tid;          /* the kernel makes it 0 when the thread is gone */
-static uint32_t scanner_claimed;      /* atomic: somebody is starting it, or it runs */
+static uint32_t scanner_tid;     /* the kernel makes it 0 when the thread is gone */
+static uint32_t scanner_claimed; /* atomic: somebody is starting it, or it runs */
 static char *scanner_memory;
-static size_t scanner_tls;            /* bytes of it below the thread control block */
+static size_t scanner_tls; /* bytes of it below the thread control block */
 static bool scanner_by_timer;
 static int timer_id = -1, timer_signal;
 
-/* ---- the timer ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the timer ------------------------------------------------------------------------------- */
 
 static void timer_stop(void)
 {
@@ -67,7 +69,8 @@ static bool timer_start(uint64_t seconds)
 	ev.sigev_notify = SIGEV_SIGNAL;
 	ev.sigev_signo = timer_signal;
 	ev.sigev_value.sival_int = (int)LEAK_POKE_VALUE;
-	if (!timer_signal || arch_syscall6(SYS_timer_create, CLOCK_MONOTONIC, (long)&ev, (long)&timer_id, 0, 0, 0) != 0) {
+	if (!timer_signal ||
+	    arch_syscall6(SYS_timer_create, CLOCK_MONOTONIC, (long)&ev, (long)&timer_id, 0, 0, 0) != 0) {
 		timer_id = -1;
 		leak_control.interval = 0;
 		return false;
@@ -97,7 +100,7 @@ static void signal_kept(int sig)
 		timer_signal = sig;
 }
 
-/* ---- what is asked for ------------------------------------------------------------------------------------------------------------- */
+/* ---- what is asked for ----------------------------------------------------------------------- */
 
 static void answer_text(const char *text)
 {
@@ -172,7 +175,7 @@ static void serve_request(void)
 	__atomic_store_n(&c->answered, c->taken, __ATOMIC_RELEASE);
 }
 
-/* ---- the scanner --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the scanner ----------------------------------------------------------------------------- */
 
 static void scanner_run(void)
 {
@@ -220,8 +223,8 @@ static bool scanner_clone(void)
 	/* What an earlier one left: its tid among other things. */
 	mem_set(scanner_memory + SCANNER_STACK, 0, scanner_tls + PAGE_SIZE);
 	arch_tcb_init(tcb);
-	return arch_clone_thread(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-	                         CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_UNTRACED,
+	return arch_clone_thread(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+	                                 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_UNTRACED,
 	                         scanner_memory + SCANNER_STACK, scanner_run, tcb, &scanner_tid) > 0;
 }
 
@@ -234,7 +237,8 @@ static void scanner_await_end(void)
 		arch_syscall6(SYS_futex, (long)&scanner_tid, FUTEX_WAIT, tid, 0, 0, 0);
 }
 
-/* Who finds it running has been seen by it, or is by the next one: it looks for requests until it gives up its claim. */
+/* Who finds it running has been seen by it, or is by the next one: it looks for requests until it gives up its
+ * claim. */
 static void scanner_start(void)
 {
 	uint64_t all = ~(uint64_t)0, mask = 0;
@@ -277,7 +281,7 @@ void leak_control_serve(void)
 	scanner_start();
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void leak_control_start(void)
 {

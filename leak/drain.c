@@ -7,34 +7,37 @@
  *     stack ──take 32──► batch ──8 words at a time, by their upper halves──► found ──white bit set? clear it──► stack
  *            (asked for)                                                     (words)     where, how large?
  *
- * Most of the time is spent on waiting for memory.  A processor waits for many things at once, but only for what lies within the few
- * hundred instructions that it looks ahead; a prefetch between two objects that each take a hundred instructions brings three misses
- * at a time together, thirty-two prefetches in a row as many as the hardware can do (after Cher, Hosking, Vitek 2004).
+ * Most of the time is spent on waiting for memory.  A processor waits for many things at once, but only for what lies
+ * within the few hundred instructions that it looks ahead; a prefetch between two objects that each take a hundred
+ * instructions brings three misses at a time together, thirty-two prefetches in a row as many as the hardware can do
+ * (after Cher, Hosking, Vitek 2004).
  *
- * The filter compares upper halves of words with those that addresses of objects can have (arch_filter_8: eight words in thirteen
- * instructions), so that plain data costs what reading it costs.  What passes is looked at twice.  A pointer to the start of a white object
- * is known by the white bit alone; anything else takes the way by cache and slot (scan_locate).
+ * The filter compares upper halves of words with those that addresses of objects can have (arch_filter_8: eight words
+ * in thirteen instructions), so that plain data costs what reading it costs.  What passes is looked at twice.  A
+ * pointer to the start of a white object is known by the white bit alone; anything else takes the way by cache and slot
+ * (scan_locate).
  *
- * A list is one object at a time.  follow_links goes along it without detour: where the next pointer lies in a node is guessed to be where it
- * was in the one before, so that the next node's address needs one load and not the filter's answer.  A list that is linked in random
- * order gains nothing from that, there is only one object to wait for: speculate.c.
+ * A list is one object at a time.  follow_links goes along it without detour: where the next pointer lies in a node is
+ * guessed to be where it was in the one before, so that the next node's address needs one load and not the filter's
+ * answer.  A list that is linked in random order gains nothing from that, there is only one object to wait for:
+ * speculate.c.
  *
- * In a copy of a process each page is one that nobody has used yet, and the first use of it is slow: the processor sets its accessed bit,
- * 0.35 us a page, as long as reading it takes.  Asked for sixteen pages ahead that is hardly seen (measured on Zen 4: 256 MiB in 45 ms, so in
- * 17; where they had been used in 12).
+ * In a copy of a process each page is one that nobody has used yet, and the first use of it is slow: the processor sets
+ * its accessed bit, 0.35 us a page, as long as reading it takes.  Asked for sixteen pages ahead that is hardly seen
+ * (measured on Zen 4: 256 MiB in 45 ms, so in 17; where they had been used in 12).
  *
- * The stack is bounded (a thousandth of the heap).  What finds it full is dropped: reached, but not read.  When the rest is done the
- * reached objects between the lowest and the highest that were dropped are read again, until nothing was dropped (mark.c, after Boehm and
- * Weiser 1988). */
+ * The stack is bounded (a thousandth of the heap).  What finds it full is dropped: reached, but not read.  When the
+ * rest is done the reached objects between the lowest and the highest that were dropped are read again, until nothing
+ * was dropped (mark.c, after Boehm and Weiser 1988). */
 
 #define CHUNK SCAN_CHUNK
 #define SMALL 1024u
-#define AHEAD 1536                /* bytes: further than the processor looks by itself in a list */
+#define AHEAD 1536 /* bytes: further than the processor looks by itself in a list */
 #define PAGES_AHEAD (16 * (int64_t)PAGE_SIZE)
-#define FEW 3u                    /* objects at a time are too few to hide what waiting for memory costs */
-#define BLOCK 64u                 /* bytes */
+#define FEW 3u    /* objects at a time are too few to hide what waiting for memory costs */
+#define BLOCK 64u /* bytes */
 
-/* ---- the stack ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the stack ------------------------------------------------------------------------------- */
 
 static void push_span(struct leak_scan *s, uint64_t addr, uint64_t size)
 {
@@ -67,10 +70,11 @@ void scan_push_object(struct leak_scan *s, uint64_t off)
 {
 	if (unlikely(s->nr_notes && scan_is_noted(s, off)) && push_parts(s, off))
 		return;
-	push_span(s, scan_address(s, off), scan_object_size(s, off) | (unlikely(s->nr_registered) ? span_flags(s, off) : 0));
+	push_span(s, scan_address(s, off),
+	          scan_object_size(s, off) | (unlikely(s->nr_registered) ? span_flags(s, off) : 0));
 }
 
-/* ---- what is found ---------------------------------------------------------------------------------------------------------------- */
+/* ---- what is found --------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void drop(struct leak_scan *s, uint64_t off)
 {
@@ -143,7 +147,8 @@ static inline void judge_word(struct leak_scan *s, uint64_t word)
 		judge(s, inside);
 }
 
-/* Does a white object start at off, of which there is nothing special to know?  *size: it has that many bytes, and is reached now. */
+/* Does a white object start at off, of which there is nothing special to know?  *size: it has that many bytes, and is
+ * reached now. */
 static inline __attribute__((always_inline)) bool reach_plain(struct leak_scan *s, uint64_t off, uint64_t *size)
 {
 	uint64_t *white, bit;
@@ -183,7 +188,7 @@ static inline __attribute__((always_inline)) void find(struct leak_scan *s, cons
 		s->found[s->nr_found++] = p[__builtin_ctz(mask)];
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint64_t *p, size_t n)
 {
@@ -246,7 +251,8 @@ static inline bool is_direct(const struct leak_scan *s, const struct scan_span *
 	return s->mem->here && span->size <= SMALL && span->addr % 8 == 0;
 }
 
-/* Which of the words of an object of at most 64 bytes may be pointers.  All that lies in its page can be read if it can. */
+/* Which of the words of an object of at most 64 bytes may be pointers.  All that lies in its page can be read if it
+ * can. */
 static inline bool is_block(const struct scan_span *span)
 {
 	return span->size <= BLOCK && span->addr % PAGE_SIZE <= PAGE_SIZE - BLOCK;
@@ -278,7 +284,7 @@ static inline __attribute__((always_inline)) void scan_span(struct leak_scan *s,
 	s->current.size = 0;
 }
 
-/* ---- lists --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 /* A step to where the processor cannot have looked ahead?  Some lists may be followed in turns. */
 static inline bool note_step(struct leak_scan *s, uint64_t addr)
@@ -319,13 +325,18 @@ static uint64_t node_size(const struct leak_scan *s, uint64_t addr)
 	return info & PAGE_SPECIAL ? 0 : s->caches[PAGE_CACHE(info)].object_size;
 }
 
-struct walk { uint64_t addr, size, before, bytes; uint32_t link, steps; };
+struct walk {
+	uint64_t addr, size, before, bytes;
+	uint32_t link, steps;
+};
 
-/* Along those nodes of a list that lie in the page where it is.  The link of the last one read, 0: it has none that is plain. */
+/* Along those nodes of a list that lie in the page where it is.  The link of the last one read, 0: it has none that is
+ * plain. */
 static inline __attribute__((always_inline)) uint64_t follow_in_page(struct leak_scan *s, struct walk *w)
 {
 	const struct arch_filter filter = s->filter;
-	const uint64_t base = s->base, used = s->used, node = node_size(s, w->addr), same = node && s->far >= PAGE_SIZE ? PAGE_SIZE : 0;
+	const uint64_t base = s->base, used = s->used, node = node_size(s, w->addr),
+		       same = node && s->far >= PAGE_SIZE ? PAGE_SIZE : 0;
 	uint64_t *const white = s->white, addr = w->addr, before = w->before, next = 0, bytes = 0;
 	unsigned words = (1u << w->size / 8) - 1, more = (1u << node / 8 % 16) - 1, mask;
 	uint32_t link = w->link, steps = 0;
@@ -366,9 +377,11 @@ static inline __attribute__((always_inline)) uint64_t follow_in_page(struct leak
 	return next;
 }
 
-/* The plain part of a list: small nodes, each with one pointer to something white, which lies where it lay in the node before.  Stops at the
- * first node that is otherwise, which has not been read yet, or after a long step.  *before: the node before it. */
-static __attribute__((noinline)) struct scan_span follow_plain(struct leak_scan *s, struct scan_span span, uint64_t *before)
+/* The plain part of a list: small nodes, each with one pointer to something white, which lies where it lay in the node
+ * before.  Stops at the first node that is otherwise, which has not been read yet, or after a long step.  *before: the
+ * node before it. */
+static __attribute__((noinline)) struct scan_span follow_plain(struct leak_scan *s, struct scan_span span,
+                                                               uint64_t *before)
 {
 	struct walk w = { span.addr, span.size, *before, 0, 0, 0 };
 	bool near = true;
@@ -394,8 +407,8 @@ static bool can_follow(const struct leak_scan *s, const struct scan_span *span)
 	return s->mode == SCAN_MARK && is_direct(s, span);
 }
 
-/* Along a list there is one object at a time: no detour, not even to the stack and back.  Where there are others, only as long as its nodes
- * are neighbours; else they take turns. */
+/* Along a list there is one object at a time: no detour, not even to the stack and back.  Where there are others, only
+ * as long as its nodes are neighbours; else they take turns. */
 static void follow_links(struct leak_scan *s, struct scan_span span, bool alone)
 {
 	size_t base = s->top;
@@ -424,7 +437,7 @@ static void follow_links(struct leak_scan *s, struct scan_span span, bool alone)
 	}
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void take_batch(struct leak_scan *s)
 {
@@ -501,7 +514,7 @@ static void drain_loop(struct leak_scan *s)
 		drain_objects(s);
 }
 
-/* ---- faults ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 /* The scan that is running in this process; a fault in anything else is not ours. */
 static struct leak_scan *volatile running;

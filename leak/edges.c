@@ -2,8 +2,9 @@
 /* leak/edges.c - the rules of marking for who follows pointers by himself: where a word leads to, and what is read. */
 #include "leak/leak_internal.h"
 
-/* memsan leak --why looks for a path that marking could have gone.  So it asks the scan's own tables, by the functions that the inner loops use
- * (scan_candidates, scan_next_part, scan_registered_part), and keeps only the order of the search for itself. */
+/* memsan leak --why looks for a path that marking could have gone.  So it asks the scan's own tables, by the functions
+ * that the inner loops use (scan_candidates, scan_next_part, scan_registered_part), and keeps only the order of the
+ * search for itself. */
 
 bool scan_next_part(const struct leak_scan *s, uint64_t off, uint32_t *i, struct scan_span *part, bool *noted)
 {
@@ -30,7 +31,8 @@ static unsigned add_target(const struct leak_scan *s, uint64_t candidate, struct
 
 	if (!candidate || !scan_bit(s->white, off))
 		return 0;
-	*to = (struct leak_target){ scan_address(s, off), scan_object_size(s, off), off, off >= s->used, (candidate & SCAN_INTERIOR) != 0 };
+	*to = (struct leak_target){ scan_address(s, off), scan_object_size(s, off), off, off >= s->used,
+		                    (candidate & SCAN_INTERIOR) != 0 };
 	return 1;
 }
 
@@ -46,7 +48,8 @@ void leak_scan_reads_root(const struct leak_scan *s, uint64_t start, uint64_t en
 {
 	start = ALIGN_UP(start, sizeof(uint64_t));
 	while (start < end) {
-		uint64_t skip = 0, n = s->nr_registered ? scan_registered_part(s, start, end - start, &skip) : end - start;
+		uint64_t skip = 0,
+			 n = s->nr_registered ? scan_registered_part(s, start, end - start, &skip) : end - start;
 		if (n)
 			fn(ctx, start, start + n);
 		start += n ? n : skip;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/group.c - lost objects are many, the places that lost them few: one group for each allocation stack and class. */
+/* leak/group.c - lost objects are many, the places that lost them few: one group for each allocation stack and
+ * class. */
 #include "leak/leak_internal.h"
 
 #define TABLE (2u * LEAK_GROUPS_MAX)
@@ -78,7 +79,7 @@ void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class)
 		describe_example(w, &g->groups[i - 1], &o);
 }
 
-/* ---- order --------------------------------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static uint64_t weight(const struct leak_group *g)
 {
@@ -127,10 +128,13 @@ void leak_groups_sort(struct leak_groups *g)
 	}
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *const class_names[] = {
-	[LEAK_REACHABLE] = "reachable", [LEAK_POSSIBLE] = "possible", [LEAK_DIRECT] = "direct", [LEAK_INDIRECT] = "indirect",
+	[LEAK_REACHABLE] = "reachable",
+	[LEAK_POSSIBLE] = "possible",
+	[LEAK_DIRECT] = "direct",
+	[LEAK_INDIRECT] = "indirect",
 };
 _Static_assert(ARRAY_SIZE(class_names) == LEAK_CLASS_NR, "every class has a name");
 

@@ -10,19 +10,21 @@
  *     candidate word ── in the arena? ── pages[] ── slot (reciprocal) ── white bit set? ── clear it, push the object
  *                                                                       (black: reached; on the stack: grey)
  *
- * A pointer is any aligned word.  One to an object's start makes it reachable.  One into its middle is remembered (inner), and counts
- * only when nothing better was found: what is reached through such pointers alone is "possible".
+ * A pointer is any aligned word.  One to an object's start makes it reachable.  One into its middle is remembered
+ * (inner), and counts only when nothing better was found: what is reached through such pointers alone is "possible".
  *
- * How words become objects become words, and how that is done fast, is drain.c's.  Roots are all read before the first object is, so that
- * there is much to choose from; a long list that is left then is speculate.c's.
+ * How words become objects become words, and how that is done fast, is drain.c's.  Roots are all read before the first
+ * object is, so that there is much to choose from; a long list that is left then is speculate.c's.
  *
- * Memory, of the heap: pages 1/1024, white 1/128, inner 1/128 where it is touched (seldom, until something is lost), the stack 1/1000: at most
- * 1.8 %.  speculate.c's counts, 1/128, are taken only where that and what has been touched make no more than 2 % (scan_can_afford).
+ * Memory, of the heap: pages 1/1024, white 1/128, inner 1/128 where it is touched (seldom, until something is lost),
+ * the stack 1/1000: at most 1.8 %.  speculate.c's counts, 1/128, are taken only where that and what has been touched
+ * make no more than 2 % (scan_can_afford).
  *
- * Accepted weakness: a word that happens to look like a pointer keeps an object alive; pointers that are hidden (xor lists, compressed
- * or tagged in their upper bits, not aligned) are not seen.  Tags in the lower bits are: they point into the object. */
+ * Accepted weakness: a word that happens to look like a pointer keeps an object alive; pointers that are hidden (xor
+ * lists, compressed or tagged in their upper bits, not aligned) are not seen.  Tags in the lower bits are: they point
+ * into the object. */
 
-/* ---- annotations -------------------------------------------------------------------------------------------------------------- */
+/* ---- annotations ----------------------------------------------------------------------------- */
 
 static bool note_add(struct leak_scan *s, uint64_t off, struct scan_span part, bool no_scan)
 {
@@ -47,14 +49,16 @@ static uint64_t locate_any(const struct leak_scan *s, uint64_t off)
 
 static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 {
-	uint64_t inside = 0, outside = addr - s->outside_from < s->outside_span ? scan_outside_both(s, addr, &inside) : 0;
+	uint64_t inside = 0,
+		 outside = addr - s->outside_from < s->outside_span ? scan_outside_both(s, addr, &inside) : 0;
 
 	if (inside && !(inside & SCAN_INTERIOR))
 		outside = inside;
 	*off = outside ? outside & ~(uint64_t)15 : addr - s->base;
 	if (outside)
 		return !(outside & SCAN_INTERIOR) && scan_bit(s->white, *off);
-	return *off < s->used && *off % 16 == 0 && locate_any(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
+	return *off < s->used && *off % 16 == 0 && locate_any(s, *off) == (*off | SCAN_FOUND) &&
+	       scan_bit(s->white, *off);
 }
 
 bool leak_scan_note(struct leak_scan *s, uint64_t addr, enum leak_note note)
@@ -91,7 +95,7 @@ bool leak_scan_area(struct leak_scan *s, uint64_t object, uint64_t addr, uint64_
 	return note_add(s, off, (struct scan_span){ addr, size }, false);
 }
 
-/* ---- marking ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- marking --------------------------------------------------------------------------------- */
 
 /* Objects were dropped: all that is reached between them is read again. */
 static bool is_ignored(const struct leak_scan *s, uint64_t off)
@@ -102,7 +106,10 @@ static bool is_ignored(const struct leak_scan *s, uint64_t off)
 	return false;
 }
 
-struct again { struct leak_scan *s; uint64_t first, last; };
+struct again {
+	struct leak_scan *s;
+	uint64_t first, last;
+};
 
 static void read_again(const struct again *a, uint64_t off)
 {
@@ -159,7 +166,7 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n)
 	scan_drain(s);
 }
 
-/* ---- what was not reached ------------------------------------------------------------------------------------------------------------ */
+/* ---- what was not reached -------------------------------------------------------------------- */
 
 static uint64_t inner_words(const struct leak_scan *s)
 {
@@ -197,10 +204,11 @@ static void visit_possible(struct leak_scan *s)
 			scan_visit(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_POSSIBLE);
 }
 
-/* Direct or indirect: as few objects as can be are to hold all others (a vertex basis: one of each strongly connected component that
- * nothing leads into).  In order of address, every object that no earlier one led to becomes a leader.  An earlier leader may still be
- * reached from a later one, never the other way round.  So a second walk in reverse order, from the last leader to the first, finds those
- * that another one reaches, and gives each that remains what it holds (and no other held before it), with no memory per object:
+/* Direct or indirect: as few objects as can be are to hold all others (a vertex basis: one of each strongly connected
+ * component that nothing leads into).  In order of address, every object that no earlier one led to becomes a leader.
+ * An earlier leader may still be reached from a later one, never the other way round.  So a second walk in reverse
+ * order, from the last leader to the first, finds those that another one reaches, and gives each that remains what it
+ * holds (and no other held before it), with no memory per object:
  *
  *     A ──► B ──► C ◄── D          leaders A, D;      reverse: D holds C, A holds B
  *     E ◄─► F                      leader E;          E holds F
@@ -211,7 +219,8 @@ static void follow_lost(struct leak_scan *s, uint64_t off)
 	scan_drain(s);
 }
 
-/* From here on there are lost objects only, and the two maps say of each (white, inner), in the walk that finds leaders:
+/* From here on there are lost objects only, and the two maps say of each (white, inner), in the walk that finds
+ * leaders:
  *
  *     1 0  not visited       0 1  visited       1 1  leads (and is visited)
  *

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/outside.c - objects in a scan that slab knows nothing of: fenced ones, and those that the program cuts out of pools of its own. */
+/* leak/outside.c - objects in a scan that slab knows nothing of: fenced ones, and those that the program cuts out of
+ * pools of its own. */
 #include "leak/leak_internal.h"
 
-/* They lie anywhere, so they are found by address in a sorted table; words outside the arena are compared with the bounds of all of them,
- * words inside it are looked up when the program has cut objects out of the one they point into (a flag of its pages).
+/* They lie anywhere, so they are found by address in a sorted table; words outside the arena are compared with the
+ * bounds of all of them, words inside it are looked up when the program has cut objects out of the one they point into
+ * (a flag of its pages).
  *
  *     offsets    0 ……………………… used     outside_off ──┬────────┬────────┐ end
  *                the arena                        extra[0] extra[1] …    a page of offsets each
  *
- * Each is an area at an offset behind the arena, so that the rest of the scan needs not know.  What was cut out of a fenced object lies behind it in
- * the table and names it (outer); of two others that overlap the lower counts. */
+ * Each is an area at an offset behind the arena, so that the rest of the scan needs not know.  What was cut out of a
+ * fenced object lies behind it in the table and names it (outer); of two others that overlap the lower counts. */
 
 void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool registered)
 {
 	if (s->nr_outside < s->max_outside && size)
-		s->outside[s->nr_outside++] = (struct scan_outside){ .addr = addr, .size = size, .registered = registered };
+		s->outside[s->nr_outside++] = (struct scan_outside){ .addr = addr,
+			                                             .size = size,
+			                                             .registered = registered };
 }
 
 /* A fenced object comes before what was cut out of it. */
@@ -68,7 +72,8 @@ static void mark_cut(struct leak_scan *s, const struct scan_outside *e)
 
 	if (off >= s->used)
 		return;
-	for (uint64_t page = off >> PAGE_SHIFT; page <= (off + e->size - 1) >> PAGE_SHIFT && page < s->used >> PAGE_SHIFT; page++) {
+	for (uint64_t page = off >> PAGE_SHIFT;
+	     page <= (off + e->size - 1) >> PAGE_SHIFT && page < s->used >> PAGE_SHIFT; page++) {
 		uint32_t info = s->pages[page];
 		if (info & PAGE_AREA)
 			s->areas[info & ~PAGE_AREA].cut = true;
@@ -121,7 +126,8 @@ static uint32_t find_below(const struct leak_scan *s, uint64_t addr)
 
 static uint64_t candidate_of(const struct leak_scan *s, uint32_t i, uint64_t addr)
 {
-	return (s->outside_off + ((uint64_t)i << PAGE_SHIFT)) | SCAN_FOUND | (addr != s->outside[i].addr ? SCAN_INTERIOR : 0);
+	return (s->outside_off + ((uint64_t)i << PAGE_SHIFT)) | SCAN_FOUND |
+	       (addr != s->outside[i].addr ? SCAN_INTERIOR : 0);
 }
 
 uint64_t scan_outside_both(const struct leak_scan *s, uint64_t addr, uint64_t *inside)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/roots.c - what memory of this process is a root: everything private that was written, but what is known to be dead or memsan's. */
+/* leak/roots.c - what memory of this process is a root: everything private that was written, but what is known to be
+ * dead or memsan's. */
 #include "config.h"
 
 #include <fcntl.h>
 
 #include "leak/leak_internal.h"
 
-/* The list of mappings is the truth that no library can hide from: data and bss of every module (also of those that dlopen brought, and
- * of those that are half unloaded), thread-local storage, stacks, pools that the program mapped for itself.
+/* The list of mappings is the truth that no library can hide from: data and bss of every module (also of those that
+ * dlopen brought, and of those that are half unloaded), thread-local storage, stacks, pools that the program mapped for
+ * itself.
  *
  *     /proc/self/maps      every readable private mapping, minus:
  *        ─ the arena and all that memsan has reserved or keeps in its own data
@@ -17,21 +19,25 @@
  *
  * So a relocation section that was made read-only is scanned, and a sparse reserve of gigabytes costs what is in it.
  *
- * Bounds of a stack.  The main one is the mapping called [stack].  Others are known to libc alone: struct pthread, which the thread
- * pointer points to, holds the stack's address, size and guard size as neighbouring words.  Where they are in it differs between versions,
- * so they are looked for, and believed when they fit: they enclose both the thread pointer and the stack pointer.  A thread for which
- * nothing fits (a coroutine, a stack that begins in the middle of a page) is scanned with all of the mapping that it is in.
+ * Bounds of a stack.  The main one is the mapping called [stack].  Others are known to libc alone: struct pthread,
+ * which the thread pointer points to, holds the stack's address, size and guard size as neighbouring words.  Where they
+ * are in it differs between versions, so they are looked for, and believed when they fit: they enclose both the thread
+ * pointer and the stack pointer.  A thread for which nothing fits (a coroutine, a stack that begins in the middle of a
+ * page) is scanned with all of the mapping that it is in.
  *
- * The weakness accepted: pointers that only shared memory or another process holds are not seen (register such areas). */
+ * The weakness accepted: pointers that only shared memory or another process holds are not seen (register such
+ * areas). */
 
-#define PTHREAD_WORDS 320            /* struct pthread has 2304 bytes in glibc 2.36 */
+#define PTHREAD_WORDS 320 /* struct pthread has 2304 bytes in glibc 2.36 */
 #define HOLES_MAX 4096
 #define SIGNAL_STACK_MAX (256u << 10)
 #define PAGEMAP_AT_ONCE 512u
-#define PAGEMAP_PRESENT ((uint64_t)3 << 62)  /* in memory or swapped */
+#define PAGEMAP_PRESENT ((uint64_t)3 << 62) /* in memory or swapped */
 #define PAGEMAP_FILE ((uint64_t)1 << 61)
 
-struct range { uint64_t start, end; };
+struct range {
+	uint64_t start, end;
+};
 
 bool roots_scan_stacks = true;
 
@@ -69,7 +75,7 @@ static void holes_sort(void)
 		}
 }
 
-/* ---- memsan's own ---------------------------------------------------------------------------------------------------------------- */
+/* ---- memsan's own ---------------------------------------------------------------------------- */
 
 static void holes_memsan(void)
 {
@@ -85,9 +91,11 @@ static void holes_memsan(void)
 		leak_hook_holes(hole_add);
 }
 
-/* ---- stacks ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
-struct stack_bounds { uint64_t start, end, guard; };
+struct stack_bounds {
+	uint64_t start, end, guard;
+};
 
 /* stackblock, stackblock_size, guardsize in the struct pthread at `tp`. */
 static bool stack_find_bounds(uint64_t tp, struct stack_bounds *b)
@@ -99,18 +107,21 @@ static bool stack_find_bounds(uint64_t tp, struct stack_bounds *b)
 		b->start = words[i];
 		b->end = words[i] + words[i + 1];
 		b->guard = words[i + 2];
-		if (b->start && (words[i] | words[i + 1]) % PAGE_SIZE == 0 && words[i + 1] < (uint64_t)1 << 40 && b->start < tp &&
-		    b->end > tp && b->end - tp < (uint64_t)64 << 20 && b->guard < tp - b->start)
+		if (b->start && (words[i] | words[i + 1]) % PAGE_SIZE == 0 && words[i + 1] < (uint64_t)1 << 40 &&
+		    b->start < tp && b->end > tp && b->end - tp < (uint64_t)64 << 20 && b->guard < tp - b->start)
 			return true;
 	}
 	return false;
 }
 
-struct stack_search { const struct leak_thread *threads; uint32_t nr; };
+struct stack_search {
+	const struct leak_thread *threads;
+	uint32_t nr;
+};
 
-/* The dead part of [start, end): below the stack pointer of who is on it; when several are (a coroutine has found room in another
- * thread's frame) below the lowest.  Nobody, or one whose stack pointer is not known: nothing is.  A whole thread's stack (leak: stack=off)
- * goes up to what lies above its first frame. */
+/* The dead part of [start, end): below the stack pointer of who is on it; when several are (a coroutine has found room
+ * in another thread's frame) below the lowest.  Nobody, or one whose stack pointer is not known: nothing is.  A whole
+ * thread's stack (leak: stack=off) goes up to what lies above its first frame. */
 static void hole_stack(const struct stack_search *x, uint64_t start, uint64_t end)
 {
 	uint64_t lowest = UINT64_MAX;
@@ -132,17 +143,24 @@ static void hole_thread(const struct stack_search *x, const struct leak_thread *
 	struct stack_bounds b;
 
 	if (t->answered && t->tp && stack_find_bounds(t->tp, &b))
-		hole_stack(x, b.start, leak_static_tls && leak_static_tls < b.end - b.start ? b.end - leak_static_tls : t->tp - PAGE_SIZE);
+		hole_stack(x, b.start,
+		           leak_static_tls && leak_static_tls < b.end - b.start ? b.end - leak_static_tls
+		                                                                : t->tp - PAGE_SIZE);
 }
 
-/* ---- threads that have ended ---------------------------------------------------------------------------------------------------------- */
+/* ---- threads that have ended ----------------------------------------------------------------- */
 
-/* libc keeps the stacks of threads that ended for the next ones: dead words, which would keep alive what they point to.  A thread that
- * says goodbye leaves its thread pointer here.  Its stack, up to its struct pthread (which holds its result until it is joined, and what libc
- * keeps for the next thread), is dead while the struct pthread there still names the same stack and the kernel
- * has cleared the tid in it; memory that is used for something else since does not. */
+/* libc keeps the stacks of threads that ended for the next ones: dead words, which would keep alive what they point to.
+ * A thread that says goodbye leaves its thread pointer here.  Its stack, up to its struct pthread (which holds its
+ * result until it is joined, and what libc keeps for the next thread), is dead while the struct pthread there still
+ * names the same stack and the kernel has cleared the tid in it; memory that is used for something else since does
+ * not. */
 #define ENDED_MAX 1024
-static struct { uint64_t tp; uint32_t tid_at, pad; } ended[ENDED_MAX]; /* a slot is claimed by counting */
+/* a slot is claimed by counting */
+static struct {
+	uint64_t tp;
+	uint32_t tid_at, pad;
+} ended[ENDED_MAX];
 static uint32_t nr_ended; /* atomic; a ring */
 
 void leak_roots_thread_exit(void)
@@ -180,7 +198,7 @@ static void holes_ended(const struct leak_thread *threads, uint32_t nr_threads)
 	}
 }
 
-/* ---- ranges become roots ---------------------------------------------------------------------------------------------------------- */
+/* ---- ranges become roots --------------------------------------------------------------------- */
 
 static void scan_present(struct leak_scan *s, uint64_t start, uint64_t end, bool writable)
 {
@@ -193,7 +211,8 @@ static void scan_present(struct leak_scan *s, uint64_t start, uint64_t end, bool
 	}
 	while (page < end) {
 		size_t n = (size_t)MIN((uint64_t)PAGEMAP_AT_ONCE, (end - page + PAGE_SIZE - 1) / PAGE_SIZE);
-		ssize_t got = os_pread(pagemap_fd, entries, n * sizeof(entries[0]), page / PAGE_SIZE * sizeof(entries[0]));
+		ssize_t got = os_pread(pagemap_fd, entries, n * sizeof(entries[0]),
+		                       page / PAGE_SIZE * sizeof(entries[0]));
 		if (got < (ssize_t)sizeof(entries[0]))
 			return;
 		n = (size_t)got / sizeof(entries[0]);
@@ -224,7 +243,7 @@ static void scan_around_holes(struct leak_scan *s, uint64_t start, uint64_t end,
 		scan_present(s, start, end, writable);
 }
 
-/* ---- /proc/self/maps ----------------------------------------------------------------------------------------------------------------- */
+/* ---- /proc/self/maps ------------------------------------------------------------------------- */
 
 static void hole_main_stack(void *ctx, const struct maps_line *m)
 {

@@ -12,14 +12,14 @@ const char *(*leak_own_rules)(void);
 
 /* What the child tells its parent. */
 struct leak_result {
-	const char *why;           /* a string constant: it is at the same address in both */
+	const char *why; /* a string constant: it is at the same address in both */
 	bool done;
 	struct leak_scan_stats stats;
 	struct leak_groups groups;
 };
 #define RESULT_SIZE ALIGN_UP(sizeof(struct leak_result), PAGE_SIZE)
 
-/* ---- in the child: a process that nobody else changes -------------------------------------------------------------------------- */
+/* ---- in the child: a process that nobody else changes ---------------------------------------- */
 
 static size_t self_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
@@ -41,14 +41,18 @@ static size_t self_read_safe(const struct mem_view *v, void *dst, uint64_t addr,
 	return os_safe_read(dst, (const void *)(uintptr_t)addr, n);
 }
 
-static const struct mem_view self_view = { .read = self_read, .at = self_at, .ctx = NULL, .faults = true, .here = true };
-static const struct mem_view safe_view = { .read = self_read_safe, .at = self_at, .ctx = NULL, .faults = true, .here = true };
+static const struct mem_view self_view = {
+	.read = self_read, .at = self_at, .ctx = NULL, .faults = true, .here = true
+};
+static const struct mem_view safe_view = {
+	.read = self_read_safe, .at = self_at, .ctx = NULL, .faults = true, .here = true
+};
 
 struct job {
 	struct leak_result *result;
 	unsigned classes;
 	enum suspects_rule rule;
-	bool remember;             /* there are tables of suspects */
+	bool remember; /* there are tables of suspects */
 	const struct leak_scan *scan;
 	struct leak_sources sources;
 	struct slab_view *heap;
@@ -56,8 +60,8 @@ struct job {
 	bool leader_left_out;
 };
 
-/* A child of fork finds on its heap what its parent allocated, and lost or left to others.  Who allocated is known by thread, where it is
- * tracked; else nothing is the child's. */
+/* A child of fork finds on its heap what its parent allocated, and lost or left to others.  Who allocated is known by
+ * thread, where it is tracked; else nothing is the child's. */
 static bool is_own(const struct slab_object *o)
 {
 	return !thread_first_own || (o->tracked && o->alloc_thread >= thread_first_own);
@@ -67,7 +71,8 @@ static bool wanted(struct job *job, const struct slab_object *o, enum leak_class
 {
 	if (!is_own(o))
 		return false;
-	return (class != LEAK_DIRECT && class != LEAK_INDIRECT) || !job->remember || suspects_meet(&safe_view, o, job->rule);
+	return (class != LEAK_DIRECT && class != LEAK_INDIRECT) || !job->remember ||
+	       suspects_meet(&safe_view, o, job->rule);
 }
 
 /* What only an object holds that is not reported (the parent's, reported before) stands for itself. */
@@ -78,13 +83,15 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 	bool is_wanted;
 
 	job->grouper.outside.find = leak_scan_visits_outside(job->scan) ? leak_sources_at : NULL;
-	if (job->grouper.outside.find ? !leak_sources_at(&job->sources, addr, &o) : !slab_view_object(job->heap, addr, &o))
+	if (job->grouper.outside.find ? !leak_sources_at(&job->sources, addr, &o)
+	                              : !slab_view_object(job->heap, addr, &o))
 		return;
 	is_wanted = wanted(job, &o, class);
 	if (class == LEAK_DIRECT)
 		job->leader_left_out = !is_wanted;
 	if (is_wanted)
-		leak_group_visit(&job->grouper, addr, class == LEAK_INDIRECT && job->leader_left_out ? LEAK_DIRECT : class);
+		leak_group_visit(&job->grouper, addr,
+		                 class == LEAK_INDIRECT && job->leader_left_out ? LEAK_DIRECT : class);
 }
 
 static void count_object(void *ctx, const struct slab_object *o, bool registered)
@@ -131,7 +138,9 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 		heap.mem = &safe_view;
 		job->heap = &heap;
 		job->scan = s;
-		job->grouper = (struct leak_grouper){ .groups = &r->groups, .heap = &heap, .outside = { NULL, &job->sources } };
+		job->grouper = (struct leak_grouper){ .groups = &r->groups,
+			                              .heap = &heap,
+			                              .outside = { NULL, &job->sources } };
 		leak_scan_finish(s, job->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, job);
 		leak_groups_sort(&r->groups);
 		if (job->remember)
@@ -142,14 +151,17 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 	leak_scan_destroy(s);
 }
 
-/* ---- reports --------------------------------------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 static enum report_outcome report_group(const struct leak_group *g)
 {
 	struct report_record *r = report_begin(REPORT_UNREFERENCED, "leak");
 	struct report_leak leak = {
-		.class = leak_class_name(g->class), .count = g->count, .bytes = g->bytes,
-		.held_count = g->held_count, .held_bytes = g->held_bytes,
+		.class = leak_class_name(g->class),
+		.count = g->count,
+		.bytes = g->bytes,
+		.held_count = g->held_count,
+		.held_bytes = g->held_bytes,
 	};
 
 	if (!r)
@@ -169,7 +181,8 @@ static unsigned classes_wanted(void)
 	if (leak_parse_classes(options.leak_show, &classes, &bad))
 		return classes;
 	if (!told)
-		report_line("leak.show: '%s' is none of direct, indirect, possible, reachable, all; direct is shown", bad);
+		report_line("leak.show: '%s' is none of direct, indirect, possible, reachable, all; direct is shown",
+		            bad);
 	told = true;
 	return 1u << LEAK_DIRECT;
 }
@@ -191,7 +204,7 @@ static void report_groups(const struct leak_groups *g, unsigned classes, struct 
 
 static bool any_wanted(const struct leak_groups *g, unsigned classes)
 {
-	for (unsigned class = 0; class < LEAK_CLASS_NR; class++)
+	for (unsigned class = 0; class < LEAK_CLASS_NR; class ++)
 		if (classes >> class & 1 && g->counts[class])
 			return true;
 	return false;
@@ -215,14 +228,15 @@ static void report_result(const struct leak_result *r, unsigned classes, struct 
 	report_session_begin(own_rules);
 	report_groups(g, classes, a);
 	report_session_end();
-	report_line("leak: %llu bytes in %llu objects lost, %llu in %llu held by them, %llu in %llu possibly; %llu places reported, %llu suppressed",
+	report_line("leak: %llu bytes in %llu objects lost, %llu in %llu held by them, %llu in %llu possibly; %llu "
+	            "places reported, %llu suppressed",
 	            (unsigned long long)g->bytes[LEAK_DIRECT], (unsigned long long)g->counts[LEAK_DIRECT],
 	            (unsigned long long)g->bytes[LEAK_INDIRECT], (unsigned long long)g->counts[LEAK_INDIRECT],
 	            (unsigned long long)g->bytes[LEAK_POSSIBLE], (unsigned long long)g->counts[LEAK_POSSIBLE],
 	            (unsigned long long)a->printed, (unsigned long long)a->suppressed);
 }
 
-/* ---- the scan ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- the scan -------------------------------------------------------------------------------- */
 
 /* Between snapshot_lock and snapshot_unlock.  Made once; a result is the last scan's until the next one begins. */
 static struct leak_result *result_memory;
@@ -234,7 +248,8 @@ static struct leak_result *result_new(void)
 	if (result_memory) /* shared memory: gone for the copy as well */
 		arch_syscall6(SYS_madvise, p, RESULT_SIZE, MADV_REMOVE, 0, 0, 0);
 	else
-		p = arch_syscall6(SYS_mmap, 0, RESULT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		p = arch_syscall6(SYS_mmap, 0, RESULT_SIZE, PROT_READ | PROT_WRITE,
+		                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	result_memory = p < 0 && p > -4096 ? NULL : (struct leak_result *)p;
 	return result_memory;
 }
@@ -252,7 +267,8 @@ static void tell_silent(const struct snapshot_info *info)
 	static uint32_t told;
 
 	if (info->nr_silent > told)
-		report_line("leak: %u of %u threads did not stop; their stacks are scanned as a whole", info->nr_silent, info->nr_threads);
+		report_line("leak: %u of %u threads did not stop; their stacks are scanned as a whole", info->nr_silent,
+		            info->nr_threads);
 	told = MAX(told, info->nr_silent);
 }
 
@@ -261,10 +277,12 @@ static void tell_stats(const struct leak_scan_stats *s, uint64_t took, uint64_t 
 {
 	unsigned long long share = s->heap_bytes ? s->table_bytes * 10000 / s->heap_bytes : 0;
 
-	report_line("leak: %llu objects; %llu KiB read in %llu.%u ms, standing still for %llu.%u ms; tables of %llu KiB for a heap of %llu KiB (%llu.%u%u %%)",
-	            (unsigned long long)s->live, (unsigned long long)s->scanned_bytes >> 10, (unsigned long long)took / 1000,
-	            (unsigned)(took / 100 % 10), (unsigned long long)pause / 1000, (unsigned)(pause / 100 % 10),
-	            (unsigned long long)s->table_bytes >> 10, (unsigned long long)s->heap_bytes >> 10, share / 100, (unsigned)(share / 10 % 10),
+	report_line("leak: %llu objects; %llu KiB read in %llu.%u ms, standing still for %llu.%u ms; tables of %llu "
+	            "KiB for a heap of %llu KiB (%llu.%u%u %%)",
+	            (unsigned long long)s->live, (unsigned long long)s->scanned_bytes >> 10,
+	            (unsigned long long)took / 1000, (unsigned)(took / 100 % 10), (unsigned long long)pause / 1000,
+	            (unsigned)(pause / 100 % 10), (unsigned long long)s->table_bytes >> 10,
+	            (unsigned long long)s->heap_bytes >> 10, share / 100, (unsigned)(share / 10 % 10),
 	            (unsigned)(share % 10));
 }
 
@@ -289,7 +307,8 @@ static bool run_locked(struct snapshot_how how, enum suspects_rule rule, unsigne
 	return ok;
 }
 
-bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *a)
+bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept,
+              struct scan_answer *a)
 {
 	uint64_t mask = snapshot_lock();
 	unsigned all = classes ? classes : classes_wanted();
@@ -305,12 +324,16 @@ bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes
 		report_result(result_memory, all, how, a);
 	}
 	if (ok && rule == SUSPECTS_CONFIRMED && suspects_left_out())
-		report_line("leak: %llu more lost objects are not remembered from scan to scan", (unsigned long long)suspects_left_out());
+		report_line("leak: %llu more lost objects are not remembered from scan to scan",
+		            (unsigned long long)suspects_left_out());
 	snapshot_unlock(mask);
 	return ok;
 }
 
-struct call { enum snapshot_mode mode; uint64_t objects; };
+struct call {
+	enum snapshot_mode mode;
+	uint64_t objects;
+};
 
 static void scan_stored(void *ctx, uintptr_t sp)
 {

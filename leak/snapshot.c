@@ -27,32 +27,40 @@
  *       lets them go ──────────────────►  handler returns
  *       waits for the child
  *
- * No ptrace: it works as init of a container, under a debugger, where ptrace is forbidden.  clone is called raw, so that no handler of
- * pthread_atfork runs (they may wait for a lock that a stopped thread has); with exit signal 0, so that no SIGCHLD comes and wait()
- * does not see the child.
+ * No ptrace: it works as init of a container, under a debugger, where ptrace is forbidden.  clone is called raw, so
+ * that no handler of pthread_atfork runs (they may wait for a lock that a stopped thread has); with exit signal 0, so
+ * that no SIGCHLD comes and wait() does not see the child.
  *
- * Between the first signal and the release nothing may be done that needs a lock: the thread that has it may stand still.
+ * Between the first signal and the release nothing may be done that needs a lock: the thread that has it may stand
+ * still.
  *
- * The signal must be one that the program does not use.  With a handler of its own, or a thread that blocks it (a pending signal would surface
- * later, in a sigwait), that thread is not asked, nor is one that sleeps without being interruptible waited for.  It runs on: what it held in
- * registers only, and changes between the list and the copy, may be missed, so its stack is scanned as a whole, and it is told.  Our
- * handler stays installed, for a signal that was on its way when the time was up; one that somebody else sent has the default action,
- * as if there were no handler.  For a traced process it is SIGURG: debuggers pass that on without a word, and by default it is ignored.
+ * The signal must be one that the program does not use.  With a handler of its own, or a thread that blocks it (a
+ * pending signal would surface later, in a sigwait), that thread is not asked, nor is one that sleeps without being
+ * interruptible waited for.  It runs on: what it held in registers only, and changes between the list and the copy, may
+ * be missed, so its stack is scanned as a whole, and it is told.  Our handler stays installed, for a signal that was on
+ * its way when the time was up; one that somebody else sent has the default action, as if there were no handler.  For a
+ * traced process it is SIGURG: debuggers pass that on without a word, and by default it is ignored.
  *
- * poll, epoll_wait, pause, the sleeps and some others return EINTR after any handler, whatever SA_RESTART says: preload/unseen/waits.c calls
- * them again.  It must not do so when a handler of the program's ran as well, which the program waits to be told.  Signals that are
- * pending together have their frames built before the first handler runs, lowest number first: another frame on top of ours cannot be, since
- * ours blocks all; one below ours shows, for then it was no system call that we interrupted; and one that came while we stood still is
- * pending when we go.  Calls that are not made through libc's functions go on by themselves (calls.c). */
+ * poll, epoll_wait, pause, the sleeps and some others return EINTR after any handler, whatever SA_RESTART says:
+ * preload/unseen/waits.c calls them again.  It must not do so when a handler of the program's ran as well, which the
+ * program waits to be told.  Signals that are pending together have their frames built before the first handler runs,
+ * lowest number first: another frame on top of ours cannot be, since ours blocks all; one below ours shows, for then it
+ * was no system call that we interrupted; and one that came while we stood still is pending when we go.  Calls that are
+ * not made through libc's functions go on by themselves (calls.c). */
 
 #define FAULT_SIGNALS ((uint64_t)1 << (SIGSEGV - 1) | (uint64_t)1 << (SIGBUS - 1))
 #define STOP_LIMIT_MS 1000
-#define STOP_LOOK_MS 20              /* then who has not answered is looked at */
+#define STOP_LOOK_MS 20 /* then who has not answered is looked at */
 #define THREADS_MAX 16384u
-#define RED_ZONE 128                 /* below the stack pointer, the ABI's */
-#define LIBC_OWN_SIGNAL 32           /* SIGCANCEL: cleared from every mask that a program sets through libc */
+#define RED_ZONE 128       /* below the stack pointer, the ABI's */
+#define LIBC_OWN_SIGNAL 32 /* SIGCANCEL: cleared from every mask that a program sets through libc */
 
-struct kernel_action { void *handler; unsigned long flags; void *restorer; uint64_t mask; };
+struct kernel_action {
+	void *handler;
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
 #define ACTION_RESTORER 0x04000000ul
 
 /* One scan at a time; a futex.  Who has it needs nothing of who waits for it. */
@@ -60,10 +68,10 @@ static uint32_t stop_busy;
 /* Signals sent to our own threads, whose handlers have not begun. */
 static uint32_t stop_sent;
 static struct {
-	uint32_t active;          /* atomic: the number of this stop; 0: none */
-	uint32_t nr_answered;     /* atomic; a futex */
-	uint32_t nr_claimed;      /* atomic: slots taken by handlers */
-	uint32_t left;            /* atomic: handlers that have not returned yet */
+	uint32_t active;             /* atomic: the number of this stop; 0: none */
+	uint32_t nr_answered;        /* atomic; a futex */
+	uint32_t nr_claimed;         /* atomic: slots taken by handlers */
+	uint32_t left;               /* atomic: handlers that have not returned yet */
 	struct leak_thread *threads; /* [0] is the scanning thread's */
 	uint32_t max;
 } stop;
@@ -71,7 +79,7 @@ static uint32_t stop_number;
 
 void (*leak_hook_copying)(bool begins);
 
-/* ---- small calls ---------------------------------------------------------------------------------------------------------- */
+/* ---- small calls ----------------------------------------------------------------------------- */
 
 uint64_t snapshot_now_us(void)
 {
@@ -112,11 +120,12 @@ static void action_set(int sig, const struct kernel_action *a)
 	arch_syscall6(SYS_rt_sigaction, sig, (long)a, 0, sizeof(uint64_t), 0, 0);
 }
 
-/* ---- the handler -------------------------------------------------------------------------------------------------------------- */
+/* ---- the handler ----------------------------------------------------------------------------- */
 
 #define REAL_TIME_SIGNALS (~(uint64_t)0 << (34 - 1)) /* below them are libc's own two */
-static uint64_t signals_taken;  /* atomic: bits of those that have had our handler */
-static uint64_t signals_waited; /* atomic: of those that the program waits for by name, with sigwait: they are its own */
+static uint64_t signals_taken;                       /* atomic: bits of those that have had our handler */
+/* atomic: of those that the program waits for by name, with sigwait: they are its own */
+static uint64_t signals_waited;
 static void on_stop(int sig, siginfo_t *info, void *context);
 
 static void stop_here(ucontext_t *uc, uint32_t number)
@@ -201,7 +210,8 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 			stop_here(uc, number);
 		went_on = number && !program_signal_waits(uc) && calls_go_on(uc);
 		__atomic_fetch_sub(&stop.left, 1, __ATOMIC_ACQ_REL);
-	} else if ((info->si_code == SI_QUEUE || info->si_code == SI_TIMER) && info->si_value.sival_int == (int)LEAK_POKE_VALUE) {
+	} else if ((info->si_code == SI_QUEUE || info->si_code == SI_TIMER) &&
+	           info->si_value.sival_int == (int)LEAK_POKE_VALUE) {
 		void *may_go_on = info->si_code == SI_QUEUE && !program_signal_waits(uc) ? uc : NULL;
 
 		went_on = user && user->poked(info->si_code == SI_TIMER, may_go_on);
@@ -209,7 +219,8 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 		default_action(sig);
 		return;
 	}
-	if (!went_on && arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs) && !program_signal_waits(uc))
+	if (!went_on && arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs) &&
+	    !program_signal_waits(uc))
 		leak_interrupts++;
 }
 
@@ -271,7 +282,7 @@ int snapshot_signal(void)
 bool stop_handler_install(int sig)
 {
 	struct kernel_action old, ours = { (void *)on_stop, SA_SIGINFO | SA_RESTART | SA_ONSTACK | ACTION_RESTORER,
-	                                   (void *)arch_sigreturn, ~(uint64_t)0 };
+		                           (void *)arch_sigreturn, ~(uint64_t)0 };
 
 	action_get(sig, &old);
 	if (__atomic_load_n(&signals_waited, __ATOMIC_RELAXED) >> (sig - 1) & 1)
@@ -285,12 +296,22 @@ bool stop_handler_install(int sig)
 	return true;
 }
 
-/* ---- the other threads ------------------------------------------------------------------------------------------------------------ */
+/* ---- the other threads ----------------------------------------------------------------------- */
 
-struct dirent64 { uint64_t ino; int64_t off; uint16_t reclen; uint8_t type; char name[]; };
+struct dirent64 {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+	char name[];
+};
 
 /* A line of /proc/self/task/TID/status. */
-struct thread_status { bool gone, cannot_answer; uint64_t blocked; int32_t tid; };
+struct thread_status {
+	bool gone, cannot_answer;
+	uint64_t blocked;
+	int32_t tid;
+};
 
 static void status_line(struct thread_status *st, const char *p)
 {
@@ -332,20 +353,23 @@ static void read_status(int32_t name, struct thread_status *st)
 		status_line(st, p);
 }
 
-/* For long?  A thread that blocks the two that libc never lets a program block is in a handler of ours still, or in one of libc's
- * short moments. */
+/* For long?  A thread that blocks the two that libc never lets a program block is in a handler of ours still, or in one
+ * of libc's short moments. */
 static bool status_blocks(const struct thread_status *st, int sig)
 {
 	return (st->blocked >> (sig - 1) & 1) && !(st->blocked >> (LIBC_OWN_SIGNAL - 1) & 1);
 }
 
 /* A thread that was met; as /proc calls it, and as we do. */
-struct met { int32_t name, tid; bool asked; };
+struct met {
+	int32_t name, tid;
+	bool asked;
+};
 struct round {
-	struct met *met;          /* all seen so far */
+	struct met *met; /* all seen so far */
 	uint32_t nr, nr_asked, nr_silent, nr_new;
-	int32_t self;             /* what /proc calls this thread */
-	int sig;                  /* 0: nobody may be asked */
+	int32_t self; /* what /proc calls this thread */
+	int sig;      /* 0: nobody may be asked */
 };
 
 static bool is_known(const struct round *r, int32_t name)
@@ -435,7 +459,8 @@ static bool has_answered(int32_t tid)
 	return false;
 }
 
-/* Who was asked and went to sleep for a disk, a tracer or a child of vfork before the signal came, is not waited for either. */
+/* Who was asked and went to sleep for a disk, a tracer or a child of vfork before the signal came, is not waited for
+ * either. */
 static uint32_t asked_in_vain(const struct round *r)
 {
 	uint32_t vain = 0;
@@ -494,7 +519,7 @@ static void release_threads(void)
 	futex_wake(&stop.active);
 }
 
-/* ---- the copy ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the copy -------------------------------------------------------------------------------- */
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
@@ -505,7 +530,10 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 }
 
 static const struct kernel_action fault_action = {
-	(void *)on_fault, SA_SIGINFO | SA_NODEFER | ACTION_RESTORER, (void *)arch_sigreturn, 0,
+	(void *)on_fault,
+	SA_SIGINFO | SA_NODEFER | ACTION_RESTORER,
+	(void *)arch_sigreturn,
+	0,
 };
 
 struct snapshot_job {
@@ -539,7 +567,8 @@ static void run_in_place(const struct snapshot_job *job)
 	action_set(SIGBUS, &bus);
 }
 
-/* The copy, while there is one; a futex.  A wait of the program's for any clone child can see it, and passes it over (preload/unseen/waits.c). */
+/* The copy, while there is one; a futex.  A wait of the program's for any clone child can see it, and passes it over
+ * (preload/unseen/waits.c). */
 static int32_t snapshot_child;
 static int32_t snapshot_reaped; /* atomic: by a wait of the program's, which has yet to look */
 
@@ -574,13 +603,15 @@ static bool child_wait(long pid)
 	return r == -ECHILD || (r == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* Our own frames, below sp, are left out: they are large, and in what they have not written yet stands what other calls left. */
+/* Our own frames, below sp, are left out: they are large, and in what they have not written yet stands what other calls
+ * left. */
 static void note_self(uintptr_t sp)
 {
 	static stack_t signal_stack; /* one thread scans at a time */
 	struct leak_thread self = { .tid = os_gettid(), .answered = 1, .sp = sp, .tp = arch_thread_pointer() };
 
-	/* The kernel holds the pointer to it, and maybe nobody else; the others' stands in the frame of their handler. */
+	/* The kernel holds the pointer to it, and maybe nobody else; the others' stands in the frame of their
+	 * handler. */
 	if (!os_under_seccomp() && arch_syscall6(SYS_sigaltstack, 0, (long)&signal_stack, 0, 0, 0, 0) == 0) {
 		self.saved[0] = (uintptr_t)&signal_stack;
 		self.saved_size[0] = sizeof(signal_stack);
@@ -588,7 +619,8 @@ static void note_self(uintptr_t sp)
 	stop.threads[0] = self;
 }
 
-static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *job, struct snapshot_info *info, struct round *r)
+static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *job, struct snapshot_info *info,
+                          struct round *r)
 {
 	uint64_t began = snapshot_now_us();
 	long pid = 0;
@@ -650,8 +682,8 @@ void snapshot_fork_child(void)
 	snapshot_child = 0;
 }
 
-bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
-                  struct snapshot_info *info)
+bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr),
+                  void *ctx, struct snapshot_info *info)
 {
 	struct snapshot_job job = { fn, ctx };
 	struct round r = { .sig = snapshot_signal() };

@@ -2,8 +2,9 @@
 /* leak/speculate.c - long lists: many walkers at once on what is not yet known to be reached. */
 #include "leak/leak_internal.h"
 
-/* A list that is linked in random order is one long dependent chain of cache misses: whoever walks it waits for memory once for each node,
- * and nothing can be asked for ahead.  Unless it is walked from many of its nodes at once, before it is known that they are reached.
+/* A list that is linked in random order is one long dependent chain of cache misses: whoever walks it waits for memory
+ * once for each node, and nothing can be asked for ahead.  Unless it is walked from many of its nodes at once, before
+ * it is known that they are reached.
  *
  *     sweep    the objects that are still white, in order of address: how many pointers lead to each (0, 1, many; 2 bits)
  *     walk     16 walkers, each from some white object with one pointer to it, along objects that have one pointer to them:
@@ -17,15 +18,17 @@
  *     prove    the real marking reaches a start: its segment is reached as a whole, and each of its ends is reached now
  *     undo     what no one reached: from each unproven start over what was claimed, which becomes white again
  *
- * Why that is exact: a claimed object has one pointer to it, in an object of its own segment, or in its start.  So it is reached if and only if
- * its segment's start is, and nothing but the walker that claimed it has come or will come to it.  All pointers that marking might still follow
- * are counted: the sweep sees every white object whole (also parts that annotations leave out: more pointers than there are only make an
- * object "many"), and what is on the stack; so it begins when all roots have been scanned.  A pointer into the middle counts as many.
+ * Why that is exact: a claimed object has one pointer to it, in an object of its own segment, or in its start.  So it
+ * is reached if and only if its segment's start is, and nothing but the walker that claimed it has come or will come to
+ * it.  All pointers that marking might still follow are counted: the sweep sees every white object whole (also parts
+ * that annotations leave out: more pointers than there are only make an object "many"), and what is on the stack; so it
+ * begins when all roots have been scanned.  A pointer into the middle counts as many.
  *
- * The price is the sweep, a read of the white objects in order of address.  So it is done once in a scan, when marking had but a few objects to
- * choose from for LEAN steps far apart in memory.
+ * The price is the sweep, a read of the white objects in order of address.  So it is done once in a scan, when marking
+ * had but a few objects to choose from for LEAN steps far apart in memory.
  *
- * Accepted: lists linked both ways have two pointers to each node, and are walked as before.  Objects that share 32 bytes are counted together.
+ * Accepted: lists linked both ways have two pointers to each node, and are walked as before.  Objects that share 32
+ * bytes are counted together.
  *
  * Memory: 1/128 of the heap for the counts, if that can be afforded; the segments' tables have a fixed size. */
 
@@ -40,14 +43,22 @@
 #define COUNT_START 3u
 #define COUNTING 16u
 #define SEARCH_TRIES 256u
-#define SEARCH_WORDS 64u           /* 64 KiB of the heap */
+#define SEARCH_WORDS 64u /* 64 KiB of the heap */
 
-struct segment { uint64_t start; uint32_t first_end; uint32_t next; bool proven; };
-struct end { uint64_t off; uint32_t next; };
+struct segment {
+	uint64_t start;
+	uint32_t first_end;
+	uint32_t next;
+	bool proven;
+};
+struct end {
+	uint64_t off;
+	uint32_t next;
+};
 struct walker {
 	uint32_t segment;
 	uint32_t nr_queue, nr_found;
-	uint64_t at;                       /* the object whose pointers are in found[]; 0: none */
+	uint64_t at; /* the object whose pointers are in found[]; 0: none */
 	uint64_t queue[QUEUE];
 	uint64_t found[SMALL_MAX / 8];
 };
@@ -55,11 +66,11 @@ struct speculation {
 	uint8_t *counts;
 	struct segment segments[SEGMENTS_MAX];
 	struct end ends[ENDS_MAX];
-	uint32_t table[2 * SEGMENTS_MAX];  /* segment + 1 by its start */
+	uint32_t table[2 * SEGMENTS_MAX]; /* segment + 1 by its start */
 	uint32_t nr_segments, nr_ends;
-	uint32_t proven;                   /* whose ends are to be reached; linked by next */
+	uint32_t proven; /* whose ends are to be reached; linked by next */
 	uint64_t seed;
-	bool over;                         /* no more starts */
+	bool over; /* no more starts */
 	struct walker walkers[WALKERS];
 	size_t size;
 };
@@ -83,7 +94,7 @@ static inline unsigned filter_words(const struct leak_scan *s, const uint64_t *p
 	return mask;
 }
 
-/* ---- how many pointers lead to an object ---------------------------------------------------------------------------------------- */
+/* ---- how many pointers lead to an object ----------------------------------------------------- */
 
 static unsigned count_get(const struct speculation *c, uint64_t off)
 {
@@ -109,7 +120,11 @@ static void count_one(const struct leak_scan *s, struct speculation *c, uint64_t
 }
 
 /* The counts' lines have time to come, as in mark.c. */
-struct counting { struct speculation *c; uint64_t ring[COUNTING]; uint32_t at; };
+struct counting {
+	struct speculation *c;
+	uint64_t ring[COUNTING];
+	uint32_t at;
+};
 
 static void count_words(struct leak_scan *s, struct counting *n, const uint64_t *p, size_t words)
 {
@@ -158,7 +173,7 @@ static void count_all(struct leak_scan *s, struct speculation *c)
 			count_one(s, c, n.ring[i]);
 }
 
-/* ---- segments -------------------------------------------------------------------------------------------------------------------- */
+/* ---- segments -------------------------------------------------------------------------------- */
 
 static uint32_t hash_start(uint64_t off)
 {
@@ -199,7 +214,8 @@ static bool is_simple(const struct leak_scan *s, uint64_t off)
 	return !(info & (PAGE_AREA | PAGE_NOTED)) && s->caches[PAGE_CACHE(info)].object_size <= SMALL_MAX;
 }
 
-/* Any white object with one pointer to it, somewhere else each time.  When they have become few the rest is not worth the search. */
+/* Any white object with one pointer to it, somewhere else each time.  When they have become few the rest is not worth
+ * the search. */
 static bool choose_start(struct leak_scan *s, struct speculation *c, uint64_t *off)
 {
 	uint64_t words = s->used >> 10;
@@ -217,7 +233,7 @@ static bool choose_start(struct leak_scan *s, struct speculation *c, uint64_t *o
 	return false;
 }
 
-/* ---- walking --------------------------------------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 /* Whatever the object points to, and its state, is asked for. */
 static void walker_read(struct leak_scan *s, const struct speculation *c, struct walker *w, uint64_t at)
@@ -326,11 +342,12 @@ static void walk(struct leak_scan *s, struct speculation *c)
 		walker_stop(c, &c->walkers[i]);
 }
 
-/* ---- the outside ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the outside ----------------------------------------------------------------------------- */
 
 void speculate_walk(struct leak_scan *s)
 {
-	size_t head = ALIGN_UP(sizeof(struct speculation), PAGE_SIZE), size = head + ALIGN_UP((s->end >> 7) + 1, PAGE_SIZE);
+	size_t head = ALIGN_UP(sizeof(struct speculation), PAGE_SIZE),
+	       size = head + ALIGN_UP((s->end >> 7) + 1, PAGE_SIZE);
 	struct speculation *c = scan_can_afford(s, size) ? os_reserve(size, PAGE_SIZE) : NULL;
 
 	if (!c)

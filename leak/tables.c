@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/tables.c - a scan's tables: made from the heap's maps, asked which object is at an address; the lowest file of the
- * engine. */
+/* leak/tables.c - a scan's tables: made from the heap's maps, asked which object is at an address; the lowest file of
+ * the engine. */
 #include "leak/leak_internal.h"
 
 /* mark.c has the picture of them. */
 
 #define STACK_SHARE 1000
 #define STACK_MIN ((size_t)256 << 10)
-#define STACK_SLACK (BATCH + 8u)   /* entries: what is put back of large objects, whatever room there is */
-#define MEMORY_SHARE 50            /* what all tables may take of the heap: 2 % */
+#define STACK_SLACK (BATCH + 8u) /* entries: what is put back of large objects, whatever room there is */
+#define MEMORY_SHARE 50          /* what all tables may take of the heap: 2 % */
 #define MEMORY_MIN ((uint64_t)4 << 20)
 #define FAR (2 * PAGE_SIZE)
 #define LEAN 50000u
 
-/* ---- tables ----------------------------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static void count_run(void *ctx, const struct slab_view_run *r)
 {
@@ -58,8 +58,11 @@ static void copy_caches(struct leak_scan *s)
 {
 	for (uint32_t i = 1; i < s->heap.nr_caches; i++) {
 		const struct slab_view_cache *c = &s->heap.caches[i];
-		s->caches[i] = (struct scan_cache){ .reciprocal = c->reciprocal, .slot_size = c->slot_size, .offset = c->offset,
-		                                    .object_size = c->object_size, .nr_objects = c->nr_objects };
+		s->caches[i] = (struct scan_cache){ .reciprocal = c->reciprocal,
+			                            .slot_size = c->slot_size,
+			                            .offset = c->offset,
+			                            .object_size = c->object_size,
+			                            .nr_objects = c->nr_objects };
 	}
 }
 
@@ -101,7 +104,8 @@ struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, co
 	return leak_scan_create_with(mem, root, 0, why);
 }
 
-struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_outside, const char **why)
+struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_outside,
+                                        const char **why)
 {
 	size_t size = ALIGN_UP(sizeof(struct leak_scan), PAGE_SIZE);
 	struct leak_scan *s = os_reserve(size, PAGE_SIZE);
@@ -122,7 +126,8 @@ struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t roo
 		s->used = s->heap.used;
 		s->max_outside = nr_outside;
 		s->outside_off = ALIGN_UP(s->used, (uint64_t)1 << 16);
-		s->end = nr_outside ? ALIGN_UP(s->outside_off + ((uint64_t)nr_outside << PAGE_SHIFT), (uint64_t)1 << 16) : s->used;
+		s->end = nr_outside ? ALIGN_UP(s->outside_off + ((uint64_t)nr_outside << PAGE_SHIFT), (uint64_t)1 << 16)
+		                    : s->used;
 		copy_caches(s);
 		slab_view_runs(&s->heap, count_run, s);
 		*why = allocate_tables(s) ? NULL : "no memory for the scan";
@@ -150,7 +155,8 @@ const struct slab_view *leak_scan_heap(const struct leak_scan *s)
 
 uint64_t scan_resident(const struct leak_scan *s)
 {
-	return os_resident(s->memory, s->memory_size) + (s->speculation ? os_resident(s->speculation, s->speculate_size) : 0);
+	return os_resident(s->memory, s->memory_size) +
+	       (s->speculation ? os_resident(s->speculation, s->speculate_size) : 0);
 }
 
 bool scan_can_afford(const struct leak_scan *s, uint64_t bytes)
@@ -165,7 +171,7 @@ void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stat
 	stats->table_bytes = MAX(s->stats.table_bytes, scan_resident(s));
 }
 
-/* ---- from a word to an object ------------------------------------------------------------------------------------------------ */
+/* ---- from a word to an object ---------------------------------------------------------------- */
 
 void scan_filter_set(struct leak_scan *s)
 {
@@ -210,7 +216,7 @@ uint64_t scan_object_size(const struct leak_scan *s, uint64_t off)
 	return c->object_size - (in_slab - c->offset - ((in_slab * c->reciprocal) >> 40) * c->slot_size);
 }
 
-/* ---- what is known is told ------------------------------------------------------------------------------------------------------------ */
+/* ---- what is known is told ------------------------------------------------------------------- */
 
 void scan_visit(struct leak_scan *s, uint64_t off, enum leak_class class)
 {

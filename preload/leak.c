@@ -54,7 +54,7 @@ void leak_find_libc(void *function)
 	leak_libc_syscall = (uintptr_t)function;
 }
 
-/* ---- the program's side, under our names ------------------------------------------------------------------------------------- */
+/* ---- the program's side, under our names ----------------------------------------------------- */
 
 MEMSAN_EXPORT size_t memsan_leak_check(void)
 {
@@ -97,7 +97,7 @@ MEMSAN_EXPORT void memsan_leak_free(const void *p)
 	leak_registered_free(p);
 }
 
-/* ---- and under LeakSanitizer's (sanitizer/lsan_interface.h) ---------------------------------------------------------------------- */
+/* ---- and under LeakSanitizer's (sanitizer/lsan_interface.h) ---------------------------------- */
 
 MEMSAN_EXPORT void __lsan_disable(void);
 MEMSAN_EXPORT void __lsan_enable(void);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_leak_mark.c - the marking engine against a model: random object graphs, every class, views that copy. */
+/* tests/unit/test_leak_mark.c - the marking engine against a model: random object graphs, every class, views that
+ * copy. */
 #include "tests/unit/slab_test.h"
 
 #include "leak/leak_internal.h"
 
-/* ---- views -------------------------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 static size_t direct_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
@@ -21,19 +22,19 @@ static const struct mem_view direct_view = { .read = direct_read, .at = direct_a
 static const struct mem_view here_view = { .read = direct_read, .at = direct_at, .here = true };
 static const struct mem_view copying_view = { .read = direct_read, .at = NULL };
 
-/* ---- objects and what a scan says of them ---------------------------------------------------------------------------------- */
+/* ---- objects and what a scan says of them ---------------------------------------------------- */
 
 #define OBJECTS_MAX 20000
 static void **objects[OBJECTS_MAX];
 static size_t sizes[OBJECTS_MAX];
-static int found[OBJECTS_MAX];     /* enum leak_class, or -1: not visited */
+static int found[OBJECTS_MAX]; /* enum leak_class, or -1: not visited */
 static unsigned nr_objects;
 static uint64_t roots[64];
 static unsigned visited_twice, strange;
-static bool hasty;                 /* every list is walked from many places (speculate.c) */
-static unsigned nr_hasty;          /* how often that was done */
-static bool narrow;                /* there is hardly any stack */
-static unsigned nr_dropped;        /* scans that had to read objects again */
+static bool hasty;          /* every list is walked from many places (speculate.c) */
+static unsigned nr_hasty;   /* how often that was done */
+static bool narrow;         /* there is hardly any stack */
+static unsigned nr_dropped; /* scans that had to read objects again */
 
 static int compare_pointer(const void *a, const void *b)
 {
@@ -97,12 +98,33 @@ static unsigned object_new(size_t size)
 	return i;
 }
 
-/* ---- each shape ---------------------------------------------------------------------------------------------------------------- */
+/* ---- each shape ------------------------------------------------------------------------------ */
 
 static void shapes_in(const struct mem_view *view)
 {
-	enum { ROOTED, CHAIN1, CHAIN2, INNER, UNDER_INNER, LOST, LOST_CHILD, RING1, RING2, INTO_RING, RING3, RING4, SELF, LARGE, IN_LARGE,
-	       LOST_LARGE, XORED, ENDED, FREED_PARENT, ONLY_BY_FREED, NR };
+	enum {
+		ROOTED,
+		CHAIN1,
+		CHAIN2,
+		INNER,
+		UNDER_INNER,
+		LOST,
+		LOST_CHILD,
+		RING1,
+		RING2,
+		INTO_RING,
+		RING3,
+		RING4,
+		SELF,
+		LARGE,
+		IN_LARGE,
+		LOST_LARGE,
+		XORED,
+		ENDED,
+		FREED_PARENT,
+		ONLY_BY_FREED,
+		NR
+	};
 
 	memset(roots, 0, sizeof(roots));
 	nr_objects = 0;
@@ -151,7 +173,7 @@ static void shapes(void)
 	shapes_in(&here_view);
 }
 
-/* ---- random graphs against a model ------------------------------------------------------------------------------------------------ */
+/* ---- random graphs against a model ----------------------------------------------------------- */
 
 static int model[OBJECTS_MAX];
 static unsigned edge_to[OBJECTS_MAX][4];
@@ -271,7 +293,6 @@ static void random_graph(uint64_t *seed, const struct mem_view *view)
 	static unsigned next[OBJECTS_MAX];
 	bool lists = random_below(seed, 2);
 
-
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
 	for (unsigned n = 200 + (unsigned)random_below(seed, 300); nr_objects < n;)
@@ -321,7 +342,7 @@ static void graphs(void)
 	CHECK(nr_hasty > 40);
 }
 
-/* ---- a full stack ------------------------------------------------------------------------------------------------------------------ */
+/* ---- a full stack ---------------------------------------------------------------------------- */
 
 /* A comb: each node points to the next and to a leaf, next first, so that leaves pile up on the stack. */
 static void comb(void)
@@ -365,7 +386,7 @@ static void full_stack(void)
 	comb();
 }
 
-/* ---- annotations --------------------------------------------------------------------------------------------------------------------- */
+/* ---- annotations ----------------------------------------------------------------------------- */
 
 static void notes(void)
 {
@@ -411,14 +432,21 @@ static void displaced(void)
 	CHECK(found[0] == LEAK_REACHABLE && found[1] == LEAK_POSSIBLE && found[2] == LEAK_DIRECT);
 }
 
-/* ---- who follows pointers by the scan's rules meets what the scan reaches ------------------------------------------------------------ */
+/* ---- who follows pointers by the scan's rules meets what the scan reaches -------------------- */
 
 #define FOLLOWED 200
 #define PARTS 40
-static struct { uint64_t addr; bool outside, reached, met; } things[FOLLOWED + 2 * PARTS + 1];
+static struct {
+	uint64_t addr;
+	bool outside, reached, met;
+} things[FOLLOWED + 2 * PARTS + 1];
 static unsigned nr_things, nr_reached;
-static uint64_t fenced[512];       /* stands for a fenced object, out of which some are cut */
-static struct { const struct leak_scan *s; struct leak_target queue[FOLLOWED + 2 * PARTS + 1]; unsigned nr, at; } follow;
+static uint64_t fenced[512]; /* stands for a fenced object, out of which some are cut */
+static struct {
+	const struct leak_scan *s;
+	struct leak_target queue[FOLLOWED + 2 * PARTS + 1];
+	unsigned nr, at;
+} follow;
 
 static unsigned thing_at(uint64_t addr, bool outside)
 {
@@ -455,7 +483,9 @@ static void follow_range(void *ctx, uint64_t start, uint64_t end)
 		}
 }
 
-struct cut { uint64_t addr, size; };
+struct cut {
+	uint64_t addr, size;
+};
 static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uint64_t seed)
 {
 	const char *why = NULL;
@@ -467,7 +497,8 @@ static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uin
 		leak_scan_add(s, cuts[i].addr, cuts[i].size, true);
 	leak_scan_added(s);
 	for (unsigned i = 0; i < 40; i++) {
-		uint64_t addr = i % 4 == 3 ? cuts[random_next(&seed) % nr].addr : (uintptr_t)objects[random_next(&seed) % FOLLOWED];
+		uint64_t addr = i % 4 == 3 ? cuts[random_next(&seed) % nr].addr
+		                           : (uintptr_t)objects[random_next(&seed) % FOLLOWED];
 		if (i % 2)
 			leak_scan_note(s, addr, LEAK_NOTE_NO_SCAN);
 		else
@@ -476,7 +507,8 @@ static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uin
 	return s;
 }
 
-/* Objects of 8 to 63 words with cuts of two to four words in some, and as many in the fenced one; every fourth word points somewhere. */
+/* Objects of 8 to 63 words with cuts of two to four words in some, and as many in the fenced one; every fourth word
+ * points somewhere. */
 static unsigned make_followed(struct cut *cuts, uint64_t *seed)
 {
 	unsigned nr = 0;
@@ -491,11 +523,13 @@ static unsigned make_followed(struct cut *cuts, uint64_t *seed)
 		cuts[nr++] = (struct cut){ (uintptr_t)(fenced + 12 * i + 1), 16 + 8 * (i % 3) };
 	}
 	for (unsigned i = 0; i < FOLLOWED + 1; i++) {
-		uint64_t *words = i < FOLLOWED ? (uint64_t *)objects[i] : fenced, n = i < FOLLOWED ? sizes[i] / 8 : ARRAY_SIZE(fenced);
+		uint64_t *words = i < FOLLOWED ? (uint64_t *)objects[i] : fenced,
+			 n = i < FOLLOWED ? sizes[i] / 8 : ARRAY_SIZE(fenced);
 		for (uint64_t k = 0; k < n; k++) {
 			uint64_t r = random_next(seed);
 			if (r % 12 == 0)
-				words[k] = r >> 8 & 3 ? (uintptr_t)objects[(r >> 10) % FOLLOWED] + (r >> 20) % 2 * 8 : cuts[(r >> 10) % nr].addr;
+				words[k] = r >> 8 & 3 ? (uintptr_t)objects[(r >> 10) % FOLLOWED] + (r >> 20) % 2 * 8
+				                      : cuts[(r >> 10) % nr].addr;
 		}
 	}
 	for (unsigned i = 0; i < 3; i++)
@@ -533,12 +567,12 @@ static void followed(void)
 	CHECK(all > 40 * 20 && all < 40 * (FOLLOWED + 2 * PARTS));
 }
 
-#define BOTH_MODES(fn)                                                        \
-	static void test_##fn(void **state)                                   \
-	{                                                                     \
-		(void)state;                                                  \
-		run_child("mode=check", fn);                                  \
-		run_child("mode=production", fn);                             \
+#define BOTH_MODES(fn)                            \
+	static void test_##fn(void **state)       \
+	{                                         \
+		(void)state;                      \
+		run_child("mode=check", fn);      \
+		run_child("mode=production", fn); \
 	}
 BOTH_MODES(shapes)
 BOTH_MODES(graphs)
@@ -550,9 +584,8 @@ BOTH_MODES(followed)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shapes), cmocka_unit_test(test_graphs), cmocka_unit_test(test_full_stack),
-		cmocka_unit_test(test_notes), cmocka_unit_test(test_displaced),
-		cmocka_unit_test(test_followed),
+		cmocka_unit_test(test_shapes), cmocka_unit_test(test_graphs),    cmocka_unit_test(test_full_stack),
+		cmocka_unit_test(test_notes),  cmocka_unit_test(test_displaced), cmocka_unit_test(test_followed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

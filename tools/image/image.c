@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/image/image.c - a process or a core file as something that can be looked at: its memory, mappings, threads, modules.
+/* tools/image/image.c - a process or a core file as something that can be looked at: its memory, mappings, threads,
+ * modules.
  *
- * A process is read through /proc/PID/mem, which the kernel opens for those who may trace it; nothing is written and nothing is stopped.
- * A core file is mapped; its program headers say where each address is.  It is hostile input: every offset is checked against the
- * file's size, and what is cut off reads as not there and is counted, so that an answer can say that it is partial.
+ * A process is read through /proc/PID/mem, which the kernel opens for those who may trace it; nothing is written and
+ * nothing is stopped.  A core file is mapped; its program headers say where each address is.  It is hostile input:
+ * every offset is checked against the file's size, and what is cut off reads as not there and is counted, so that an
+ * answer can say that it is partial.
  */
 #include "config.h"
 
@@ -26,7 +28,7 @@
 
 #define SEARCH_STEP (1u << 20)
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static const struct image_mapping *find_mapping(const struct image *im, uint64_t addr)
 {
@@ -106,7 +108,7 @@ static struct image_thread *add_thread(struct image *im)
 	return &grown[im->nr_threads++];
 }
 
-/* ---- a process -------------------------------------------------------------------------------------------------------------- */
+/* ---- a process ------------------------------------------------------------------------------- */
 
 static bool read_proc_maps(struct image *im)
 {
@@ -227,7 +229,7 @@ static const char *open_process(struct image *im, int pid)
 	return NULL;
 }
 
-/* ---- a core file -------------------------------------------------------------------------------------------------------------- */
+/* ---- a core file ----------------------------------------------------------------------------- */
 
 static bool in_file(const struct image *im, uint64_t offset, uint64_t size)
 {
@@ -354,12 +356,14 @@ static void core_segment(struct image *im, const Elf64_Phdr *ph)
 	im->missing += m->cut_off;
 }
 
-/* Where the last block ends that was written to this part of the file; the one that it shares with the next part does not count. */
+/* Where the last block ends that was written to this part of the file; the one that it shares with the next part does
+ * not count. */
 static uint64_t written_end(int fd, uint64_t from, uint64_t end)
 {
 	uint64_t last = from;
 
-	for (off_t data = (off_t)from; (data = lseek(fd, data, SEEK_DATA)) >= 0 && (uint64_t)data < ALIGN_DOWN(end, PAGE_SIZE);) {
+	for (off_t data = (off_t)from;
+	     (data = lseek(fd, data, SEEK_DATA)) >= 0 && (uint64_t)data < ALIGN_DOWN(end, PAGE_SIZE);) {
 		data = lseek(fd, data, SEEK_HOLE);
 		if (data < 0)
 			return end;
@@ -368,8 +372,9 @@ static uint64_t written_end(int fd, uint64_t from, uint64_t end)
 	return last;
 }
 
-/* gcore copies a mapping in pieces and stops, with a warning, at the first piece that has a page which cannot be read: a guard.  The rest of the
- * segment is a hole in the file and reads as zeros, which nobody wrote.  It is missing as if it had been cut off. */
+/* gcore copies a mapping in pieces and stops, with a warning, at the first piece that has a page which cannot be read:
+ * a guard.  The rest of the segment is a hole in the file and reads as zeros, which nobody wrote.  It is missing as if
+ * it had been cut off. */
 #define GCORE_PIECE ((uint64_t)1 << 20)
 static void core_left_out(struct image *im, int fd)
 {
@@ -421,7 +426,8 @@ static const char *open_core(struct image *im, const char *path)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		snprintf(why, sizeof(why), "%.200s cannot be read: %s", path, fd < 0 ? strerror(errno) : "it is no regular file");
+		snprintf(why, sizeof(why), "%.200s cannot be read: %s", path,
+		         fd < 0 ? strerror(errno) : "it is no regular file");
 		return why;
 	}
 	im->file_size = (uint64_t)st.st_size;
@@ -435,7 +441,7 @@ static const char *open_core(struct image *im, const char *path)
 	return wrong;
 }
 
-/* ---- memsan in it --------------------------------------------------------------------------------------------------------------- */
+/* ---- memsan in it ---------------------------------------------------------------------------- */
 
 /* Both kinds of root begin with a magic of 16 bytes and their own address. */
 static uint64_t search_piece(const struct image *im, const char *magic, uint64_t addr, const char *buf, size_t n)
@@ -447,9 +453,11 @@ static uint64_t search_piece(const struct image *im, const char *magic, uint64_t
 	}
 	return 0;
 }
-_Static_assert(offsetof(struct slab_directory, self) == 16 && offsetof(struct leak_directory, self) == 16, "search_piece");
+_Static_assert(offsetof(struct slab_directory, self) == 16 && offsetof(struct leak_directory, self) == 16,
+               "search_piece");
 
-/* The root lies in the data of a module (libmemsan.so, or a static program): writable, and next to a file's mappings. */
+/* The root lies in the data of a module (libmemsan.so, or a static program): writable, and next to a file's
+ * mappings. */
 static uint64_t search_directory(const struct image *im, const char *magic)
 {
 	char *buf = tool_alloc(SEARCH_STEP);
@@ -469,7 +477,7 @@ static uint64_t search_directory(const struct image *im, const char *magic)
 	return found;
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------------------- */
+/* ---- modules --------------------------------------------------------------------------------- */
 
 static void read_build_id(const struct image *im, struct image_module *mod, const Elf64_Phdr *ph)
 {
@@ -551,11 +559,14 @@ static void find_modules(struct image *im)
 		if (!grown)
 			return;
 		im->modules = grown;
-		grown[im->nr_modules++] = (struct image_module){ .start = m->start, .end = m->end, .bias = m->start, .path = m->path };
+		grown[im->nr_modules++] = (struct image_module){
+			.start = m->start, .end = m->end, .bias = m->start, .path = m->path
+		};
 	}
 	for (size_t i = 0; i < im->nr_modules; i++) {
 		read_elf(im, &im->modules[i]);
-		im->modules[i].program = im->program_headers - im->modules[i].start < im->modules[i].end - im->modules[i].start;
+		im->modules[i].program = im->program_headers - im->modules[i].start <
+		                         im->modules[i].end - im->modules[i].start;
 	}
 }
 
@@ -599,7 +610,8 @@ static const char *use_program(struct image *im, const char *exe)
 	for (size_t i = 0; i < im->nr_modules; i++) /* any module's file is welcome */
 		if (len && im->modules[i].build_id_len == len && memcmp(im->modules[i].build_id, id, len) == 0)
 			program = &im->modules[i];
-	if (!program || (len && program->build_id_len && (program->build_id_len != len || memcmp(program->build_id, id, len) != 0))) {
+	if (!program || (len && program->build_id_len &&
+	                 (program->build_id_len != len || memcmp(program->build_id, id, len) != 0))) {
 		snprintf(why, sizeof(why), "%.200s is not the program that ran: its build id is another one", exe);
 		return why;
 	}
@@ -607,7 +619,7 @@ static const char *use_program(struct image *im, const char *exe)
 	return NULL;
 }
 
-/* ---- what memsan wrote down ------------------------------------------------------------------------------------------------------- */
+/* ---- what memsan wrote down ------------------------------------------------------------------ */
 
 size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_t max)
 {
@@ -616,7 +628,8 @@ size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_
 	uint32_t used = 0;
 	size_t n = 0;
 
-	if (!view_read(&im->view, &base, r->depot_base, sizeof(base)) || !view_read(&im->view, &used, r->depot_used, sizeof(used)))
+	if (!view_read(&im->view, &base, r->depot_base, sizeof(base)) ||
+	    !view_read(&im->view, &used, r->depot_used, sizeof(used)))
 		return 0;
 	/* A caller's node is older than its own: no loop, whatever the file says. */
 	for (uint32_t last = UINT32_MAX; handle && handle < used && handle < last && n < max; n++) {
@@ -665,7 +678,8 @@ const char *image_open(struct image *im, const struct image_choice *choice)
 		return why;
 	root = search_directory(im, SLAB_DIRECTORY_MAGIC);
 	if (!root)
-		return im->missing ? "memsan's data is in the part of the core file that is missing" : "it does not run with memsan";
+		return im->missing ? "memsan's data is in the part of the core file that is missing"
+		                   : "it does not run with memsan";
 	find_modules(im);
 	why = choice->exe ? use_program(im, choice->exe) : NULL;
 	if (why)
