@@ -73,6 +73,7 @@ static void note_put(uint64_t object, uint32_t kind, uint64_t addr, uint64_t siz
 {
 	static bool registered;
 	struct note *n;
+	bool fresh;
 
 	if (!__atomic_load_n(&registered, __ATOMIC_RELAXED)) {
 		lock_register_for_fork(&notes_lock);
@@ -82,7 +83,7 @@ static void note_put(uint64_t object, uint32_t kind, uint64_t addr, uint64_t siz
 		return; /* a signal handler in the middle of this very function */
 	lock_acquire(&notes_lock);
 	n = note_find(object, kind, addr);
-	bool fresh = !n;
+	fresh = !n;
 	if (fresh)
 		n = note_new();
 	if (n) {

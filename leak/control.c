@@ -244,12 +244,14 @@ static void scanner_start(void)
 	uint64_t all = ~(uint64_t)0, mask = 0;
 
 	while (leak_control_pending() || __atomic_load_n(&scanner_by_timer, __ATOMIC_RELAXED)) {
+		bool ok;
+
 		if (__atomic_exchange_n(&scanner_claimed, 1, __ATOMIC_ACQUIRE))
 			return;
 		scan_prepare();
 		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof(mask), 0, 0);
 		scanner_await_end();
-		bool ok = scanner_allocate() && scanner_clone();
+		ok = scanner_allocate() && scanner_clone();
 		if (!ok) {
 			leak_control.taken = leak_control.request;
 			leak_control.failed = 1;

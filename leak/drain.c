@@ -344,6 +344,8 @@ static inline __attribute__((always_inline)) uint64_t follow_in_page(struct leak
 	s->current.size = BLOCK;
 	while (addr % PAGE_SIZE <= PAGE_SIZE - BLOCK) {
 		const uint64_t *p = (const uint64_t *)(uintptr_t)addr;
+		uint64_t off, bits;
+
 		s->current.addr = addr;
 		mask = arch_filter_8(&filter, p) & words;
 		if (unlikely(mask != 1u << link) && !link_find(p, mask, before, &link)) {
@@ -351,7 +353,7 @@ static inline __attribute__((always_inline)) uint64_t follow_in_page(struct leak
 			break;
 		}
 		next = p[link];
-		uint64_t off = next - base, bits;
+		off = next - base;
 		if ((next ^ addr) >= same || unlikely(off >= used || off % 16))
 			break;
 		bits = white[off >> 10];
@@ -523,11 +525,12 @@ static struct leak_scan *volatile running;
 void leak_scan_faulted(uint64_t addr)
 {
 	struct leak_scan *s = running;
+	uint64_t end;
 
 	if (!s || addr - s->current.addr >= s->current.size)
 		return;
 	addr = ALIGN_DOWN(addr, PAGE_SIZE) + PAGE_SIZE;
-	uint64_t end = s->current.addr + s->current.size;
+	end = s->current.addr + s->current.size;
 	s->current.size = 0;
 	if (s->counting)
 		speculate_give_up(s);

@@ -23,6 +23,7 @@ static bool same_key(const struct leak_group *g, uint32_t class, const struct sl
 /* Index + 1; 0: there is no room. */
 static uint32_t find_group(struct leak_groups *g, uint32_t class, const struct slab_object *o)
 {
+	struct leak_group *n;
 	uint32_t i;
 
 	for (i = hash_key(class, o) % TABLE; g->table[i]; i = (i + 1) % TABLE)
@@ -30,7 +31,7 @@ static uint32_t find_group(struct leak_groups *g, uint32_t class, const struct s
 			return g->table[i];
 	if (g->nr == LEAK_GROUPS_MAX)
 		return 0;
-	struct leak_group *n = &g->groups[g->nr++];
+	n = &g->groups[g->nr++];
 	n->class = class;
 	n->stack = o->alloc_stack;
 	str_copy(n->cache, o->cache, sizeof(n->cache));
@@ -102,11 +103,13 @@ static bool before(const struct leak_groups *g, uint32_t a, uint32_t b)
 static void sift_down(struct leak_groups *g, uint32_t i, uint32_t n)
 {
 	for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
+		uint32_t t;
+
 		if (child + 1 < n && before(g, g->order[child], g->order[child + 1]))
 			child++;
 		if (before(g, g->order[child], g->order[i]))
 			return;
-		uint32_t t = g->order[i];
+		t = g->order[i];
 		g->order[i] = g->order[child];
 		g->order[child] = t;
 	}
@@ -156,9 +159,11 @@ bool leak_parse_classes(const char *text, unsigned *classes, const char **bad)
 	*classes = 0;
 	while (*text) {
 		size_t len = 0;
+		unsigned bit;
+
 		while (text[len] && text[len] != ',')
 			len++;
-		unsigned bit = class_bit(text, len);
+		bit = class_bit(text, len);
 		*bad = text;
 		if (!bit)
 			return false;

@@ -166,7 +166,7 @@ static uint32_t nr_ended; /* atomic; a ring */
 void leak_roots_thread_exit(void)
 {
 	const uint32_t *self = (const uint32_t *)arch_thread_pointer();
-	uint32_t tid = (uint32_t)os_gettid(), i;
+	uint32_t tid = (uint32_t)os_gettid(), i, slot;
 
 	/* The tid is one of the first words behind the header. */
 	for (i = 16; i < PTHREAD_WORDS * 2; i++)
@@ -174,7 +174,7 @@ void leak_roots_thread_exit(void)
 			break;
 	if (i == PTHREAD_WORDS * 2)
 		return;
-	uint32_t slot = __atomic_fetch_add(&nr_ended, 1, __ATOMIC_RELAXED) % ENDED_MAX;
+	slot = __atomic_fetch_add(&nr_ended, 1, __ATOMIC_RELAXED) % ENDED_MAX;
 	ended[slot].tid_at = i;
 	__atomic_store_n(&ended[slot].tp, (uint64_t)(uintptr_t)self, __ATOMIC_RELEASE);
 }
@@ -217,9 +217,12 @@ static void scan_present(struct leak_scan *s, uint64_t start, uint64_t end, bool
 			return;
 		n = (size_t)got / sizeof(entries[0]);
 		for (size_t i = 0, k; i < n; i = k) {
+			uint64_t from, to;
+
 			for (k = i; k < n && (entries[k] & PAGEMAP_PRESENT) && !(entries[k] & PAGEMAP_FILE); k++)
 				;
-			uint64_t from = MAX(page + i * PAGE_SIZE, start), to = MIN(page + k * PAGE_SIZE, end);
+			from = MAX(page + i * PAGE_SIZE, start);
+			to = MIN(page + k * PAGE_SIZE, end);
 			if (from < to)
 				leak_scan_root(s, from, to - from);
 			k += k == i;

@@ -291,13 +291,15 @@ static bool run_locked(struct snapshot_how how, enum suspects_rule rule, unsigne
 	struct leak_result *r = result_new();
 	bool remember = (how.mode != SNAPSHOT_IN_PLACE || suspects_known()) && suspects_begin();
 	struct job job = { .result = r, .classes = classes, .rule = rule, .remember = remember };
+	uint64_t began, took;
+	bool ok;
 
 	a->info.why = "no memory for a scan";
 	if (!r || (!remember && rule != SUSPECTS_ALL))
 		return false;
-	uint64_t began = snapshot_now_us();
-	bool ok = snapshot_run(how, scan_self, &job, &a->info) && r->done;
-	uint64_t took = snapshot_now_us() - began;
+	began = snapshot_now_us();
+	ok = snapshot_run(how, scan_self, &job, &a->info) && r->done;
+	took = snapshot_now_us() - began;
 	if (!ok && !a->info.why)
 		a->info.why = r->why ? r->why : "it crashed";
 	if (remember)

@@ -204,8 +204,10 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 	bool went_on = false;
 
 	if (info->si_code == SI_TKILL && info->si_pid == os_getpid() && take_sent()) {
+		uint32_t number;
+
 		__atomic_fetch_add(&stop.left, 1, __ATOMIC_ACQ_REL);
-		uint32_t number = __atomic_load_n(&stop.active, __ATOMIC_ACQUIRE);
+		number = __atomic_load_n(&stop.active, __ATOMIC_ACQUIRE);
 		if (number)
 			stop_here(uc, number);
 		went_on = number && !program_signal_waits(uc) && calls_go_on(uc);
@@ -496,6 +498,7 @@ static bool stop_threads(struct round *r)
 {
 	uint64_t until = snapshot_now_us() + STOP_LIMIT_MS * 1000;
 	int fd = os_open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	uint32_t answered, gone;
 	bool ok = fd >= 0;
 
 	for (int rounds = 0; ok && rounds < 100; rounds++) {
@@ -507,8 +510,8 @@ static bool stop_threads(struct round *r)
 	}
 	if (fd >= 0)
 		os_close(fd);
-	uint32_t answered = __atomic_load_n(&stop.nr_answered, __ATOMIC_ACQUIRE);
-	uint32_t gone = answered < r->nr_asked ? asked_and_gone(r) : 0;
+	answered = __atomic_load_n(&stop.nr_answered, __ATOMIC_ACQUIRE);
+	gone = answered < r->nr_asked ? asked_and_gone(r) : 0;
 	r->nr_silent += r->nr_asked - MIN(r->nr_asked, answered + gone);
 	return ok;
 }
@@ -555,12 +558,13 @@ static void child_run(const struct snapshot_job *job)
 static void run_in_place(const struct snapshot_job *job)
 {
 	struct kernel_action segv, bus;
+	uint64_t mask;
 
 	action_get(SIGSEGV, &segv);
 	action_get(SIGBUS, &bus);
 	action_set(SIGSEGV, &fault_action);
 	action_set(SIGBUS, &fault_action);
-	uint64_t mask = mask_set(~FAULT_SIGNALS);
+	mask = mask_set(~FAULT_SIGNALS);
 	job->fn(job->ctx, stop.threads, stop.max);
 	mask_set(mask);
 	action_set(SIGSEGV, &segv);

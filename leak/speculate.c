@@ -130,12 +130,13 @@ static void count_words(struct leak_scan *s, struct counting *n, const uint64_t 
 {
 	for (size_t i = 0; i < words; i += 8)
 		for (unsigned mask = filter_words(s, p + i, words - i); mask; mask &= mask - 1) {
-			uint64_t candidate = candidate_of(s, p[i + (unsigned)__builtin_ctz(mask)]);
+			uint64_t candidate = candidate_of(s, p[i + (unsigned)__builtin_ctz(mask)]), *slot;
+
 			if (!candidate)
 				continue;
 			__builtin_prefetch(&n->c->counts[candidate >> 7], 1);
 			__builtin_prefetch(&s->white[candidate >> 10]);
-			uint64_t *slot = &n->ring[n->at++ % COUNTING];
+			slot = &n->ring[n->at++ % COUNTING];
 			if (*slot)
 				count_one(s, n->c, *slot);
 			*slot = candidate;
@@ -221,8 +222,11 @@ static bool choose_start(struct leak_scan *s, struct speculation *c, uint64_t *o
 	uint64_t words = s->used >> 10;
 
 	for (unsigned tries = 0; tries < SEARCH_TRIES; tries++) {
+		uint64_t first, last;
+
 		c->seed = c->seed * 6364136223846793005u + 1442695040888963407u;
-		uint64_t first = (c->seed >> 20) % words, last = MIN(words, first + SEARCH_WORDS);
+		first = (c->seed >> 20) % words;
+		last = MIN(words, first + SEARCH_WORDS);
 		for (uint64_t i = first; i < last; i++)
 			for (uint64_t bits = s->white[i]; bits; bits &= bits - 1) {
 				*off = i << 10 | (uint64_t)__builtin_ctzll(bits) << 4;

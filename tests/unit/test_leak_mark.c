@@ -125,6 +125,7 @@ static void shapes_in(const struct mem_view *view)
 		ONLY_BY_FREED,
 		NR
 	};
+	struct leak_scan *s;
 
 	memset(roots, 0, sizeof(roots));
 	nr_objects = 0;
@@ -150,7 +151,7 @@ static void shapes_in(const struct mem_view *view)
 	roots[15] = (uintptr_t)objects[FREED_PARENT];
 	objects[FREED_PARENT][0] = objects[ONLY_BY_FREED];
 	heap_free(objects[FREED_PARENT]);
-	struct leak_scan *s = scan_new(view);
+	s = scan_new(view);
 	scan_finish(s);
 	CHECK(found[ROOTED] == LEAK_REACHABLE && found[CHAIN1] == LEAK_REACHABLE && found[CHAIN2] == LEAK_REACHABLE);
 	CHECK(found[INNER] == LEAK_POSSIBLE && found[UNDER_INNER] == LEAK_POSSIBLE);
@@ -292,6 +293,9 @@ static void random_graph(uint64_t *seed, const struct mem_view *view)
 {
 	static unsigned next[OBJECTS_MAX];
 	bool lists = random_below(seed, 2);
+	struct leak_scan *s;
+	unsigned nr_roots, root[8], at[8];
+	bool inner[8];
 
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
@@ -302,8 +306,7 @@ static void random_graph(uint64_t *seed, const struct mem_view *view)
 		model[i] = -1;
 		random_edges(seed, i, next, lists);
 	}
-	unsigned nr_roots = 1 + (unsigned)random_below(seed, 8), root[8], at[8];
-	bool inner[8];
+	nr_roots = 1 + (unsigned)random_below(seed, 8);
 	for (unsigned r = 0; r < nr_roots; r++) {
 		root[r] = (unsigned)random_below(seed, nr_objects);
 		inner[r] = random_below(seed, 4) == 0;
@@ -317,7 +320,7 @@ static void random_graph(uint64_t *seed, const struct mem_view *view)
 		if (inner[r])
 			model_mark(root[r], true, LEAK_POSSIBLE);
 	model_possible();
-	struct leak_scan *s = scan_new(view);
+	s = scan_new(view);
 	scan_finish(s);
 	if (narrow)
 		check_alive();
@@ -351,6 +354,7 @@ static void comb(void)
 	void **head = NULL;
 	unsigned live = 0;
 	struct leak_scan_stats stats;
+	struct leak_scan *s;
 
 	for (unsigned i = 0; i < TEETH; i++) {
 		void **node = heap_malloc(32), **leaf = heap_malloc(16);
@@ -364,7 +368,7 @@ static void comb(void)
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
 	roots[0] = (uintptr_t)head;
-	struct leak_scan *s = scan_new(&direct_view);
+	s = scan_new(&direct_view);
 	leak_scan_root(s, (uint64_t)(uintptr_t)roots, sizeof(roots));
 	leak_scan_finish(s, 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT | 1u << LEAK_POSSIBLE, visit, NULL);
 	leak_scan_get_stats(s, &stats);
@@ -391,6 +395,7 @@ static void full_stack(void)
 static void notes(void)
 {
 	enum { NOT_LEAK, HELD, IGNORED, UNDER_IGNORED, BLIND, UNSEEN, PARTLY, SEEN, UNSEEN2, NR };
+	struct leak_scan *s;
 
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
@@ -403,7 +408,7 @@ static void notes(void)
 	objects[PARTLY][2] = objects[UNSEEN2];
 	roots[0] = (uintptr_t)objects[BLIND];
 	roots[1] = (uintptr_t)objects[PARTLY];
-	struct leak_scan *s = scan_new(&direct_view);
+	s = scan_new(&direct_view);
 	CHECK(leak_scan_note(s, (uintptr_t)objects[NOT_LEAK], LEAK_NOTE_NOT_LEAK));
 	CHECK(leak_scan_note(s, (uintptr_t)objects[IGNORED], LEAK_NOTE_IGNORE));
 	CHECK(leak_scan_note(s, (uintptr_t)objects[BLIND], LEAK_NOTE_NO_SCAN));
@@ -419,6 +424,8 @@ static void notes(void)
 /* Over-aligned objects start somewhere in their slot. */
 static void displaced(void)
 {
+	struct leak_scan *s;
+
 	nr_objects = 3;
 	memset(roots, 0, sizeof(roots));
 	for (unsigned i = 0; i < 3; i++) {
@@ -427,7 +434,7 @@ static void displaced(void)
 	}
 	roots[0] = (uintptr_t)objects[0];
 	roots[1] = (uintptr_t)objects[1] + 50;
-	struct leak_scan *s = scan_new(&direct_view);
+	s = scan_new(&direct_view);
 	scan_finish(s);
 	CHECK(found[0] == LEAK_REACHABLE && found[1] == LEAK_POSSIBLE && found[2] == LEAK_DIRECT);
 }

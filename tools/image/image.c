@@ -152,11 +152,12 @@ static void read_proc_thread(struct image *im, int tid)
 	f = fopen(path, "r");
 	if (f) {
 		if (fgets(text, sizeof(text), f)) {
-			char *pc = strrchr(text, ' ');
+			char *pc = strrchr(text, ' '), *sp;
+
 			if (pc) {
 				t->pc = strtoull(pc, NULL, 16);
 				*pc = 0;
-				char *sp = strrchr(text, ' ');
+				sp = strrchr(text, ' ');
 				t->sp = sp ? strtoull(sp, NULL, 16) : 0;
 			}
 		}
@@ -274,8 +275,10 @@ static void core_files(struct image *im, const uint8_t *desc, size_t size)
 	name = (const char *)desc + 16 + count * 24;
 	for (uint64_t i = 0; i < count && name < end; i++) {
 		size_t len = strnlen(name, (size_t)(end - name));
+		struct image_mapping *m;
+
 		memcpy(triple, desc + 16 + i * 24, 24);
-		struct image_mapping *m = (struct image_mapping *)find_mapping(im, triple[0]);
+		m = (struct image_mapping *)find_mapping(im, triple[0]);
 		if (m && !m->path && name + len < end) {
 			m->path = strdup(name);
 			m->file_offset = triple[2] * page;
@@ -290,11 +293,13 @@ static void core_files(struct image *im, const uint8_t *desc, size_t size)
 static void core_auxv(struct image *im, const uint8_t *desc, size_t size)
 {
 	for (size_t at = 0; at + 16 <= size; at += 16) {
+		struct image_mapping *m;
 		uint64_t pair[2];
+
 		memcpy(pair, desc + at, sizeof(pair));
 		if (pair[0] != AT_RANDOM && pair[0] != AT_PHDR)
 			continue;
-		struct image_mapping *m = (struct image_mapping *)find_mapping(im, pair[1]);
+		m = (struct image_mapping *)find_mapping(im, pair[1]);
 		if (m && pair[0] == AT_RANDOM)
 			m->main_stack = true;
 		if (pair[0] == AT_PHDR)
@@ -311,11 +316,15 @@ static void core_notes(struct image *im, uint64_t offset, uint64_t size, bool fi
 	size = MIN(size, im->file_size - offset);
 	while (at + sizeof(Elf64_Nhdr) <= size) {
 		Elf64_Nhdr nh;
+		uint64_t name, desc;
+		const uint8_t *d;
+
 		memcpy(&nh, im->file + offset + at, sizeof(nh));
-		uint64_t name = at + sizeof(nh), desc = name + ALIGN_UP((uint64_t)nh.n_namesz, 4);
+		name = at + sizeof(nh);
+		desc = name + ALIGN_UP((uint64_t)nh.n_namesz, 4);
 		if (desc > size || nh.n_descsz > size - desc)
 			return;
-		const uint8_t *d = im->file + offset + desc;
+		d = im->file + offset + desc;
 		if (nh.n_type == NT_PRSTATUS && !files)
 			core_thread(im, d, nh.n_descsz);
 		if (nh.n_type == NT_PRPSINFO && !files && nh.n_descsz >= sizeof(struct elf_prpsinfo)) {
@@ -486,8 +495,10 @@ static void read_build_id(const struct image *im, struct image_module *mod, cons
 
 	for (size_t at = 0; at + sizeof(Elf64_Nhdr) <= n;) {
 		Elf64_Nhdr nh;
+		size_t desc;
+
 		memcpy(&nh, notes + at, sizeof(nh));
-		size_t desc = at + sizeof(nh) + ALIGN_UP((size_t)nh.n_namesz, 4);
+		desc = at + sizeof(nh) + ALIGN_UP((size_t)nh.n_namesz, 4);
 		if (desc > n || nh.n_descsz > n - desc)
 			return;
 		if (nh.n_type == NT_GNU_BUILD_ID && nh.n_namesz == 4) {

@@ -152,9 +152,12 @@ static void visit_present(const struct visit *v, uint64_t start, uint64_t end)
 			return;
 		n = (size_t)got / 8;
 		for (size_t i = 0; i < n; i = k) {
+			uint64_t from, to;
+
 			for (k = i; k < n && entries[k] >> 62 && !(entries[k] >> 61 & 1); k++)
 				;
-			uint64_t from = MAX(page + i * PAGE_SIZE, start), to = MIN(page + k * PAGE_SIZE, end);
+			from = MAX(page + i * PAGE_SIZE, start);
+			to = MIN(page + k * PAGE_SIZE, end);
 			if (from < to)
 				v->fn(v->ctx, from, to);
 			k += k == i;
@@ -332,8 +335,10 @@ struct leak_finder image_outside_finder(struct image *im)
 
 struct leak_scan *image_scan_create(struct image *im, const char **why)
 {
+	struct leak_scan *s;
+
 	image_find_outside(im);
-	struct leak_scan *s = leak_scan_create_with(&im->view, im->directory, (uint32_t)im->nr_outside, why);
+	s = leak_scan_create_with(&im->view, im->directory, (uint32_t)im->nr_outside, why);
 	for (size_t i = 0; s && i < im->nr_outside; i++)
 		leak_scan_add(s, im->outside[i].object.addr, im->outside[i].object.size, im->outside[i].registered);
 	if (s)
