@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/group.c - lost objects are many, the places that lost them few: one group for each allocation stack and
- * class. */
+/* leak/group.c - many lost objects come from few places: one group for each allocation stack and class. */
 #include "leak/leak_internal.h"
 
 #define TABLE (2u * LEAK_GROUPS_MAX)
@@ -20,7 +19,7 @@ static bool same_key(const struct leak_group *g, uint32_t class, const struct sl
 	return g->class == class && g->stack == o->alloc_stack && (g->stack || str_equal(g->cache, o->cache));
 }
 
-/* Index + 1; 0: there is no room. */
+/* The group's index + 1; 0: there is no room. */
 static uint32_t find_group(struct leak_groups *g, uint32_t class, const struct slab_object *o)
 {
 	struct leak_group *n;
@@ -87,7 +86,7 @@ static uint64_t weight(const struct leak_group *g)
 	return g->bytes + g->held_bytes;
 }
 
-/* Direct ones first, then the larger; equal ones as they were found. */
+/* Direct groups first, then larger ones; equal ones in the order in which they were found. */
 static bool before(const struct leak_groups *g, uint32_t a, uint32_t b)
 {
 	const struct leak_group *x = &g->groups[a], *y = &g->groups[b];

@@ -10,19 +10,20 @@
  *     candidate word ── in the arena? ── pages[] ── slot (reciprocal) ── white bit set? ── clear it, push the object
  *                                                                       (black: reached; on the stack: grey)
  *
- * A pointer is any aligned word.  One to an object's start makes it reachable.  One into its middle is remembered
- * (inner), and counts only when nothing better was found: what is reached through such pointers alone is "possible".
+ * Any aligned word may be a pointer.  A pointer to an object's start makes the object reachable.  A pointer into its
+ * middle is remembered (inner), and counts only when nothing better is found: objects that are reached through such
+ * pointers alone are "possible".
  *
- * How words become objects become words, and how that is done fast, is drain.c's.  Roots are all read before the first
- * object is, so that there is much to choose from; a long list that is left then is speculate.c's.
+ * drain.c turns words into objects and objects into their words, and does it fast.  All roots are read before the first
+ * object is, so that there are many objects to choose from.  A long list that is left then is walked by speculate.c.
  *
- * Memory, of the heap: pages 1/1024, white 1/128, inner 1/128 where it is touched (seldom, until something is lost),
- * the stack 1/1000: at most 1.8 %.  speculate.c's counts, 1/128, are taken only where that and what has been touched
- * make no more than 2 % (scan_can_afford).
+ * Memory, as a share of the heap: pages 1/1024, white 1/128, the stack 1/1000, and inner 1/128 where it is written,
+ * which is seldom before something is lost: at most 1.8 %. speculate.c's counts take another 1/128, but only where they
+ * and the memory in use make no more than 2 % (scan_can_afford).
  *
- * Accepted weakness: a word that happens to look like a pointer keeps an object alive; pointers that are hidden (xor
- * lists, compressed or tagged in their upper bits, not aligned) are not seen.  Tags in the lower bits are: they point
- * into the object. */
+ * Accepted weakness: a word that happens to look like a pointer keeps an object alive.  Hidden pointers (xor lists,
+ * compressed ones, tags in the upper bits, not aligned) are not seen.  Tags in the lower bits are: such a pointer
+ * points into the object. */
 
 /* ---- annotations ----------------------------------------------------------------------------- */
 
@@ -97,7 +98,7 @@ bool leak_scan_area(struct leak_scan *s, uint64_t object, uint64_t addr, uint64_
 
 /* ---- marking --------------------------------------------------------------------------------- */
 
-/* Objects were dropped: all that is reached between them is read again. */
+/* Objects were dropped from the full stack: reads again all reached objects between the first and the last of them. */
 static bool is_ignored(const struct leak_scan *s, uint64_t off)
 {
 	for (uint32_t i = 1; i <= s->nr_ignored; i++)
@@ -136,7 +137,7 @@ static void read_run_again(void *ctx, const struct slab_view_run *r)
 		read_again(a, off + live.starts[i]);
 }
 
-/* What only stands claimed by speculate.c is not reached: first those are white again. */
+/* Objects that speculate.c has only claimed are not reached yet: they become white again first. */
 static void drain_dropped(struct leak_scan *s)
 {
 	if (s->overflowed && s->speculation)
@@ -173,7 +174,7 @@ static uint64_t inner_words(const struct leak_scan *s)
 	return s->end >> 10;
 }
 
-/* The first word of the map from i on that lies in a page that was written. */
+/* The first word of the map, from i on, in a page that was written. */
 static uint64_t inner_next(const struct leak_scan *s, uint64_t i)
 {
 	while (i % INNER_PAGE_WORDS == 0 && i < inner_words(s) && !s->inner_pages[i / INNER_PAGE_WORDS])
@@ -204,27 +205,26 @@ static void visit_possible(struct leak_scan *s)
 			scan_visit(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_POSSIBLE);
 }
 
-/* Direct or indirect: as few objects as can be are to hold all others (a vertex basis: one of each strongly connected
- * component that nothing leads into).  In order of address, every object that no earlier one led to becomes a leader.
- * An earlier leader may still be reached from a later one, never the other way round.  So a second walk in reverse
- * order, from the last leader to the first, finds those that another one reaches, and gives each that remains what it
- * holds (and no other held before it), with no memory per object:
+/* Direct or indirect: as few objects as possible are to hold all others (a vertex basis: one object of each strongly
+ * connected component that nothing leads into).  In order of address, every object that no earlier leader led to
+ * becomes a leader.  A later leader may reach an earlier one, but never the other way round.  So a second walk, from
+ * the last leader to the first, finds the leaders that another one reaches.  It gives each leader that remains the
+ * objects that it holds and that no later leader holds already.  No memory per object is needed:
  *
  *     A ──► B ──► C ◄── D          leaders A, D;      reverse: D holds C, A holds B
  *     E ◄─► F                      leader E;          E holds F
- *     H ◄─► I ◄── G                leaders H, then G; reverse: G holds I and H, so H is none */
+ *     H ◄─► I ◄── G                leaders H, then G; reverse: G holds I and H, so H is no leader */
 static void follow_lost(struct leak_scan *s, uint64_t off)
 {
 	scan_push_object(s, off);
 	scan_drain(s);
 }
 
-/* From here on there are lost objects only, and the two maps say of each (white, inner), in the walk that finds
- * leaders:
+/* From here on there are lost objects only, and the two maps (white, inner) mean, in the walk that finds leaders:
  *
  *     1 0  not visited       0 1  visited       1 1  leads (and is visited)
  *
- * and in the one from the last leader to the first:
+ * and in the walk from the last leader to the first:
  *
  *     0 1  not visited       1 1  leads, not visited       1 0  visited */
 static void find_leaders(struct leak_scan *s)
@@ -251,7 +251,7 @@ static void visit_leader(struct leak_scan *s, uint64_t off)
 	follow_lost(s, off);
 }
 
-/* What is left then was dropped from a full stack, and stands for itself. */
+/* Objects that are left then were dropped from a full stack; each becomes a leader. */
 static void visit_leaders(struct leak_scan *s)
 {
 	uint64_t words = s->end >> 10, i, bits;
@@ -265,7 +265,7 @@ static void visit_leaders(struct leak_scan *s)
 			visit_leader(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4);
 }
 
-/* What is live and neither white nor possible. */
+/* Visits a live object that is neither white nor possible. */
 static void visit_reachable_at(struct leak_scan *s, uint64_t off)
 {
 	if (!scan_bit(s->white, off) && !scan_inner(s, off))

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/notes.c - what the program said of its objects, read through a view: from a snapshot, another process, a core
- * file. */
+/* leak/notes.c - what the program said of its objects, read through a view: of a copy, another process, a core file. */
 #include "leak/leak_internal.h"
 
-/* The lists are as annotate.c links them.  A process that was damaged may have a ring among them: nobody says that much
- * of his objects. */
+/* The lists are annotate.c's.  In a damaged process they may form a ring, so reading stops after more notes than any
+ * program makes. */
 #define NOTES_MAX (1u << 20)
 
 struct noting {
@@ -73,7 +72,7 @@ bool leak_directory_read(const struct mem_view *mem, uint64_t root, struct leak_
 	       r->version == LEAK_DIRECTORY_VERSION;
 }
 
-/* What limits the scanning of objects comes before anything is scanned. */
+/* Notes that limit what is read of objects come before anything is read. */
 static void read_notes(const struct noting *x, uint64_t root)
 {
 	struct leak_directory r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/scan.c - one scan of this process from beginning to end: snapshot, marking, groups, reports. */
+/* leak/scan.c - one scan of this process from beginning to end: copy, marking, groups, reports. */
 #include "config.h"
 
 #include <sys/mman.h>
@@ -10,9 +10,9 @@
 
 const char *(*leak_own_rules)(void);
 
-/* What the child tells its parent. */
+/* What the copy tells its parent. */
 struct leak_result {
-	const char *why; /* a string constant: it is at the same address in both */
+	const char *why; /* a string constant, so its address is the same in both processes */
 	bool done;
 	struct leak_scan_stats stats;
 	struct leak_groups groups;
@@ -34,7 +34,7 @@ static const void *self_at(const struct mem_view *v, uint64_t addr, size_t n)
 	return (const void *)(uintptr_t)addr;
 }
 
-/* Hex dumps may meet what cannot be read (the program protected it). */
+/* For bytes that the program may have protected: hex dumps, sums. */
 static size_t self_read_safe(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
 	(void)v;
@@ -52,7 +52,7 @@ struct job {
 	struct leak_result *result;
 	unsigned classes;
 	enum suspects_rule rule;
-	bool remember; /* there are tables of suspects */
+	bool remember; /* the tables of suspects exist */
 	const struct leak_scan *scan;
 	struct leak_sources sources;
 	struct slab_view *heap;
@@ -60,8 +60,8 @@ struct job {
 	bool leader_left_out;
 };
 
-/* A child of fork finds on its heap what its parent allocated, and lost or left to others.  Who allocated is known by
- * thread, where it is tracked; else nothing is the child's. */
+/* A child of fork has its parent's objects on its heap, which the parent lost or uses.  A tracked object says which
+ * thread allocated it; without tracks no object counts as the child's. */
 static bool is_own(const struct slab_object *o)
 {
 	return !thread_first_own || (o->tracked && o->alloc_thread >= thread_first_own);
@@ -75,7 +75,7 @@ static bool wanted(struct job *job, const struct slab_object *o, enum leak_class
 	       suspects_meet(&safe_view, o, job->rule);
 }
 
-/* What only an object holds that is not reported (the parent's, reported before) stands for itself. */
+/* An object that is held only by one that is not reported (the parent's, or reported before) counts as direct. */
 static void visit(void *ctx, uint64_t addr, enum leak_class class)
 {
 	struct job *job = ctx;
@@ -124,7 +124,7 @@ static struct leak_scan *scan_create(struct leak_sources *sources, const char **
 
 static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 {
-	static struct slab_view heap; /* too large for any stack; in the copy there is one thread */
+	static struct slab_view heap; /* too large for a stack; the copy has one thread */
 	struct job *job = ctx;
 	struct leak_result *r = job->result;
 	struct leak_scan *s = scan_create(&job->sources, &r->why);
@@ -165,7 +165,7 @@ static enum report_outcome report_group(const struct leak_group *g)
 	};
 
 	if (!r)
-		return REPORT_REPEATED; /* exhausted: counted there */
+		return REPORT_REPEATED; /* there is no room for reports: counted there */
 	report_set_leak(r, &leak, g->addr, g->size, g->dump, g->dump_len);
 	r->obj_cache = report_string(r, g->cache);
 	report_add_handle(r, STACK_ALLOC, g->stack, g->thread, g->when);
@@ -238,14 +238,14 @@ static void report_result(const struct leak_result *r, unsigned classes, struct 
 
 /* ---- the scan -------------------------------------------------------------------------------- */
 
-/* Between snapshot_lock and snapshot_unlock.  Made once; a result is the last scan's until the next one begins. */
+/* Used between snapshot_lock and snapshot_unlock.  Made once; a result is valid until the next scan begins. */
 static struct leak_result *result_memory;
 
 static struct leak_result *result_new(void)
 {
 	long p = (long)result_memory;
 
-	if (result_memory) /* shared memory: gone for the copy as well */
+	if (result_memory) /* the memory is shared: this empties it for the copy as well */
 		arch_syscall6(SYS_madvise, p, RESULT_SIZE, MADV_REMOVE, 0, 0, 0);
 	else
 		p = arch_syscall6(SYS_mmap, 0, RESULT_SIZE, PROT_READ | PROT_WRITE,
@@ -261,7 +261,7 @@ void scan_fork_child(void)
 	result_memory = NULL;
 }
 
-/* More than before is news. */
+/* Says how many threads did not stop, when they are more than ever before. */
 static void tell_silent(const struct snapshot_info *info)
 {
 	static uint32_t told;
@@ -272,7 +272,7 @@ static void tell_silent(const struct snapshot_info *info)
 	told = MAX(told, info->nr_silent);
 }
 
-/* Of the time, what passed until the copy was gone. */
+/* took: the time until the copy was gone. */
 static void tell_stats(const struct leak_scan_stats *s, uint64_t took, uint64_t pause)
 {
 	unsigned long long share = s->heap_bytes ? s->table_bytes * 10000 / s->heap_bytes : 0;
@@ -321,7 +321,7 @@ bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes
 	if (ok && kept) {
 		*kept = &result_memory->groups;
 	} else if (ok && rule != SUSPECTS_CLEAR) {
-		/* The result is ours until the end; a report may wait for its helper. */
+		/* snapshot_lock keeps the result ours, even while a report waits for its helper. */
 		tell_silent(&a->info);
 		report_result(result_memory, all, how, a);
 	}

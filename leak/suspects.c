@@ -8,21 +8,22 @@
 
 #include "leak/leak_internal.h"
 
-/* An object that one scan finds lost may have been in hands that the scan did not see.  So a scan by itself reports
- * what was lost in the scan before as well, has not been written to since (its bytes have the same sum: who writes has
- * a pointer), was allocated at least leak.min_age ago, and has not been reported.
+/* A scan may find an object lost although some place that the scan did not see holds a pointer to it.  So a scan that
+ * runs by itself reports an object only when the scan before found it lost too, nobody has written to it since (its
+ * bytes have the same sum; a writer has a pointer), it was allocated at least leak.min_age ago, and it was not reported
+ * before.
  *
  *     shared memory       scan n-1 (sorted)           scan n (being filled by the copy of the process)
  *                         addr stack when sum ◄────── looked up, flags carried over ── addr stack when sum
  *
- * Who an object is: its address, the stack that allocated it and when.  Without tracks (production) the address and the
- * sum must do, and its age counts from the scan that first met it.
+ * An object is known by its address, the stack that allocated it, and when.  Without tracks (production) the address
+ * and the sum must do, and its age counts from the scan that first met it.
  *
- * The two tables swap places when a scan went well.  They are made with the first scan that needs them; only what is
- * filled costs memory: 32 bytes a lost object.
+ * The two tables swap places after a scan that went well.  The first scan that needs them makes them.  Memory is taken
+ * only for entries that are filled: 32 bytes for a lost object.
  *
- * The weakness accepted: more than SUSPECTS_MAX lost objects are not remembered; by kmemleak's rules the rest is not
- * reported, and a line says how many. */
+ * Accepted weakness: at most SUSPECTS_MAX lost objects are remembered.  By kmemleak's rules the rest is not reported;
+ * one line says how many. */
 
 #define SUSPECTS_MAX ((size_t)1 << 22)
 #define REPORTED 1u
@@ -66,7 +67,7 @@ bool suspects_begin(void)
 
 void suspects_fork_child(void)
 {
-	/* Shared with the parent: not ours to write to. */
+	/* The memory is shared with the parent: the child must not write to it. */
 	if (before)
 		arch_syscall6(SYS_munmap, (long)before, sizeof(struct table), 0, 0, 0, 0);
 	if (now)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/tables.c - a scan's tables: made from the heap's maps, asked which object is at an address; the lowest file of
- * the engine. */
+/* leak/tables.c - a scan's tables: they are made from the heap's maps, and tell which object is at an address. */
 #include "leak/leak_internal.h"
 
-/* mark.c has the picture of them. */
+/* A picture of the tables is in mark.c. */
 
 #define STACK_SHARE 1000
 #define STACK_MIN ((size_t)256 << 10)
-#define STACK_SLACK (BATCH + 8u) /* entries: what is put back of large objects, whatever room there is */
-#define MEMORY_SHARE 50          /* what all tables may take of the heap: 2 % */
+/* entries above max_stack, for the rest of large objects, which goes back to the stack however full it is */
+#define STACK_SLACK (BATCH + 8u)
+#define MEMORY_SHARE 50 /* what all tables may take of the heap: 2 % */
 #define MEMORY_MIN ((uint64_t)4 << 20)
 #define FAR (2 * PAGE_SIZE)
 #define LEAN 50000u
@@ -27,7 +27,7 @@ static void add_area(struct leak_scan *s, const struct slab_view_run *r)
 	uint64_t off = r->addr - s->base;
 	uint32_t i, first, last;
 
-	/* The snapshot does not change, another process may. */
+	/* A copy of the process does not change, but another process may. */
 	if (s->nr_areas == s->max_areas || off % 16)
 		return;
 	s->areas[s->nr_areas] = (struct scan_area){ .start = off, .size = r->size, .noted = false };
@@ -66,7 +66,7 @@ static void copy_caches(struct leak_scan *s)
 	}
 }
 
-/* One piece of memory for all tables; pages that are not touched cost nothing. */
+/* One piece of memory holds all tables; pages that are never written cost nothing. */
 static bool allocate_tables(struct leak_scan *s)
 {
 	size_t pages = ALIGN_UP((s->end >> PAGE_SHIFT) * sizeof(uint32_t) + 64, PAGE_SIZE);
