@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/calls.c - system calls that no function of libc stands before go on after a scan's signal, as if it had not
- * come. */
+/* leak/calls.c - system calls that the program makes without libc's functions go on after a scan's signal, as if it had
+ * not come. */
 #include "leak/leak_internal.h"
 
 #include <fcntl.h>
@@ -8,30 +8,31 @@
 #include <time.h>
 #include <ucontext.h>
 
-/* preload/unseen/waits.c calls libc's functions again that our signal ended with EINTR, for the rest of their time.  A
+/* preload/unseen/waits.c repeats libc's functions that our signal ended with EINTR, for the rest of their time.  A
  * program that makes system calls by itself (syscall(2), liburing, a static program) has no such function.  There the
  * handler makes the thread go back to the instruction:
  *
- *     who is about to send the signal                        the handler
+ *     whoever is about to send the signal                    the handler
  *       /proc/PID/task/TID/syscall: number, arguments,         rax is EINTR, and rip, rsp and the arguments are those:
  *       stack pointer, pc ──── struct leak_call ────────────►    rax = number, rip -= 2
  *
- * The number is what the handler cannot know: the kernel keeps it to itself, and libc's syscall() has overwritten it.
- * A thread that has gone on since it was looked at does not fit, and sees an EINTR as after any handler.
+ * The handler cannot know the number of the call: the kernel keeps it, and libc's syscall() has overwritten the
+ * register.  When a thread has gone on since somebody looked at it, the registers do not match; then it sees an EINTR
+ * as after any handler.
  *
- * Only calls that have done nothing when they say EINTR go on; close() is none of them.  What they wait at most:
- * select, pselect6, ppoll and the sleeps (with a place for the rest) tell how much is left, and go on with that;
- * absolute times stay; the others' limits begin anew, and so does that of a call which is interrupted again and again.
+ * Only calls that have done nothing when they return EINTR go on; close() is not among them.  Their time limits:
+ * select, pselect6, ppoll and sleeps that have a place for the rest tell how much time is left, and go on with that.
+ * Absolute times stay.  Other limits begin anew, and so does the limit of a call that is interrupted again and again.
  *
- * Accepted: the thread that the timer of leak.scan_interval interrupts (nobody has looked at it before); a raw
- * rt_sigtimedwait for all signals, which takes ours. */
+ * Accepted: the thread that the timer of leak.scan_interval interrupts sees EINTR, because nobody looked at it before.
+ * So does a raw rt_sigtimedwait for all signals, which takes ours. */
 
 /* nr: atomic */
 struct leak_calls {
 	uint32_t nr, max;
 	struct leak_call all[];
 };
-static struct leak_calls *calls; /* of the scan that is about to stop threads; NULL between scans */
+static struct leak_calls *calls; /* belongs to the scan that is about to stop threads; NULL between scans */
 
 uintptr_t leak_libc_start, leak_libc_end, leak_libc_syscall;
 TLS_IE uint32_t leak_waits_itself;
@@ -160,7 +161,7 @@ static bool goes_on(uint32_t nr)
 	}
 }
 
-/* What the kernel has written as the rest of a sleep is what it goes on with. */
+/* The kernel has written the rest of a sleep; the repeated call sleeps for that. */
 static void take_rest(uint64_t *regs, uint32_t nr)
 {
 	uint64_t *rest = arch_context_argument(regs, nr == SYS_nanosleep ? 1 : 3),

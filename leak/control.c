@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/control.c - a process that is asked to scan itself while it runs: by memsan leak --pid, or by its own timer. */
+/* leak/control.c - scans of a running process that somebody asks for: memsan leak --pid, or the process's own timer. */
 #include "config.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "leak/leak_internal.h"
 #include "reports/reports.h"
 
-/* There is no socket and no thread that waits: who may write to the process's memory may ask.
+/* There is no socket, and no thread that waits.  Whoever may write to the process's memory may ask.
  *
  *     memsan leak                        a thread of the program             the scanner
  *       writes leak_control
@@ -23,27 +23,27 @@
  *                                        goes on                            lets them go, waits for the copy,
  *       reads the result ◄────────────────────────────────────────────────  answers, ends
  *
- * The scanner is a thread that libc does not know, for as long as a scan lasts: it has a stack and a thread control
- * block of memsan's own, all signals blocked, and holds nothing of the program's.  So no thread of the program waits
- * for more than the copy, and the copy's end is awaited by somebody.  Scans by leak.scan_interval begin in the same
- * way; the signal comes from a POSIX timer, which is no program's business, is not inherited by children, and is gone
- * after exec.
+ * The scanner is a thread that exists only as long as a scan lasts, and that libc does not know.  It has a stack and a
+ * thread control block of memsan's own, all signals blocked, and no pointers of the program.  So no thread of the
+ * program waits for longer than the copying takes, and there is a thread that waits for the copy's end.  Scans by
+ * leak.scan_interval begin in the same way.  Their signal comes from a POSIX timer, which the program does not see,
+ * children do not inherit, and exec removes.
  *
  * When the program uses the signal itself, a request is noticed at the next allocation that takes the slow path (in
- * check mode: any).
+ * check mode: at any).
  *
- * Accepted: while a scan lasts, /proc/self/task has an entry more, and what the kernel forbids to processes with
- * several threads (unshare of a user name space) fails. */
+ * Accepted: while a scan lasts, /proc/self/task has one more entry, and calls that the kernel refuses to processes with
+ * several threads (unshare of a user name space) fail. */
 
 #define SCANNER_STACK ((size_t)256 << 10)
-#define SCANNER_TLS_ROOM ((size_t)16 << 10) /* above and below our variables */
+#define SCANNER_TLS_ROOM ((size_t)16 << 10) /* room above and below our thread-local variables */
 
 struct leak_control leak_control = { .version = LEAK_CONTROL_VERSION, .size = sizeof(struct leak_control) };
 
 static uint32_t scanner_tid;     /* the kernel makes it 0 when the thread is gone */
-static uint32_t scanner_claimed; /* atomic: somebody is starting it, or it runs */
+static uint32_t scanner_claimed; /* atomic: a thread is starting it, or it runs */
 static char *scanner_memory;
-static size_t scanner_tls; /* bytes of it below the thread control block */
+static size_t scanner_tls; /* bytes of scanner_memory below the thread control block */
 static bool scanner_by_timer;
 static int timer_id = -1, timer_signal;
 
@@ -109,7 +109,7 @@ static void answer_text(const char *text)
 
 static const struct snapshot_how by_scanner = { SNAPSHOT_BY_SCANNER, 0 };
 
-/* The kernel's line. */
+/* Reports by kmemleak's rules, and prints the kernel's line. */
 static void scan_by_rules(struct scan_answer *a)
 {
 	if (!scan_run(by_scanner, SUSPECTS_CONFIRMED, 0, NULL, a)) {
@@ -197,7 +197,7 @@ static void scanner_run(void)
 
 static bool scanner_allocate(void)
 {
-	/* Where our variables lie below the thread pointer is the same in every thread. */
+	/* Our variables have the same distance from the thread pointer in every thread. */
 	uintptr_t below = arch_thread_pointer() - (uintptr_t)&leak_interrupts;
 	size_t size;
 
@@ -206,7 +206,7 @@ static bool scanner_allocate(void)
 	scanner_tls = ALIGN_UP(below + SCANNER_TLS_ROOM, PAGE_SIZE);
 	size = SCANNER_STACK + scanner_tls + PAGE_SIZE;
 	scanner_memory = os_reserve(size, PAGE_SIZE);
-	/* The lowest page guards. */
+	/* The lowest page is a guard. */
 	if (scanner_memory && os_commit(scanner_memory + PAGE_SIZE, size - PAGE_SIZE, false))
 		return true;
 	if (scanner_memory)
@@ -215,12 +215,12 @@ static bool scanner_allocate(void)
 	return false;
 }
 
-/* With all signals blocked, which the thread inherits. */
+/* All signals are blocked, and the thread inherits that. */
 static bool scanner_clone(void)
 {
 	char *tcb = scanner_memory + SCANNER_STACK + scanner_tls;
 
-	/* What an earlier one left: its tid among other things. */
+	/* An earlier scanner left its tid there, among other things. */
 	mem_set(scanner_memory + SCANNER_STACK, 0, scanner_tls + PAGE_SIZE);
 	arch_tcb_init(tcb);
 	return arch_clone_thread(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
@@ -228,7 +228,7 @@ static bool scanner_clone(void)
 	                         scanner_memory + SCANNER_STACK, scanner_run, tcb, &scanner_tid) > 0;
 }
 
-/* The last one has given up its claim and is on its way out of its stack. */
+/* The last scanner has given up its claim, but may still be on its stack. */
 static void scanner_await_end(void)
 {
 	uint32_t tid;
@@ -237,8 +237,8 @@ static void scanner_await_end(void)
 		arch_syscall6(SYS_futex, (long)&scanner_tid, FUTEX_WAIT, tid, 0, 0, 0);
 }
 
-/* Who finds it running has been seen by it, or is by the next one: it looks for requests until it gives up its
- * claim. */
+/* Starts the scanner, unless it runs.  A request that comes while it runs is served by it, since it looks for requests
+ * until it gives up its claim, or else by the next scanner. */
 static void scanner_start(void)
 {
 	uint64_t all = ~(uint64_t)0, mask = 0;

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/roots.c - what memory of this process is a root: everything private that was written, but what is known to be
- * dead or memsan's. */
+/* leak/roots.c - which memory of this process is a root: all private memory that was written, except what is known to
+ * be dead or memsan's. */
 #include "config.h"
 
 #include <fcntl.h>
 
 #include "leak/leak_internal.h"
 
-/* The list of mappings is the truth that no library can hide from: data and bss of every module (also of those that
- * dlopen brought, and of those that are half unloaded), thread-local storage, stacks, pools that the program mapped for
- * itself.
+/* No library can hide from the list of mappings.  It has data and bss of every module (also of modules that dlopen
+ * loaded, or that are half unloaded), thread-local storage, stacks, and memory that the program mapped for itself.
  *
  *     /proc/self/maps      every readable private mapping, minus:
  *        ─ the arena and all that memsan has reserved or keeps in its own data
  *        ─ below the stack pointer of each stopped thread, where its stack's bounds are known
- *        ─ stacks that libc keeps of threads that have ended
- *     /proc/self/pagemap   of that, the pages that were written: a page of a file that nobody changed holds no pointer of ours
+ *        ─ stacks of ended threads, which libc keeps
+ *     /proc/self/pagemap   of that, the pages that were written: an unchanged page of a file holds no pointer of ours
  *
- * So a relocation section that was made read-only is scanned, and a sparse reserve of gigabytes costs what is in it.
+ * So a relocation section that was made read-only is scanned, and a sparse reserve of gigabytes costs only as much as
+ * its pages in use.
  *
- * Bounds of a stack.  The main one is the mapping called [stack].  Others are known to libc alone: struct pthread,
- * which the thread pointer points to, holds the stack's address, size and guard size as neighbouring words.  Where they
- * are in it differs between versions, so they are looked for, and believed when they fit: they enclose both the thread
- * pointer and the stack pointer.  A thread for which nothing fits (a coroutine, a stack that begins in the middle of a
- * page) is scanned with all of the mapping that it is in.
+ * Bounds of a stack.  The main stack is the mapping called [stack].  Only libc knows the others: struct pthread, which
+ * the thread pointer points to, holds the stack's address, size and guard size as neighbouring words.  Their place in
+ * it differs between versions of libc.  So they are searched for, and believed when they fit: they enclose both the
+ * thread pointer and the stack pointer.  When nothing fits (a coroutine, a stack that begins in the middle of a page),
+ * all of the mapping that the thread is in is scanned.
  *
- * The weakness accepted: pointers that only shared memory or another process holds are not seen (register such
- * areas). */
+ * Accepted weakness: pointers that only shared memory or another process holds are not seen.  (The program can register
+ * such areas.) */
 
 #define PTHREAD_WORDS 320 /* struct pthread has 2304 bytes in glibc 2.36 */
 #define HOLES_MAX 4096
@@ -44,7 +44,7 @@ bool roots_scan_stacks = true;
 void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
 void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
 
-/* All used by one scan at a time: in the child of a snapshot. */
+/* All used by one scan at a time, in the copy of the process. */
 size_t leak_static_tls;
 static struct range holes[HOLES_MAX];
 static uint32_t nr_holes;
@@ -56,7 +56,7 @@ static void hole_add(uint64_t start, uint64_t end)
 	if (start >= end)
 		return;
 	if (nr_holes == HOLES_MAX) {
-		holes_lost = true; /* more roots than need be */
+		holes_lost = true; /* more memory is scanned than needed */
 		return;
 	}
 	holes[nr_holes++] = (struct range){ start, end };
@@ -119,9 +119,10 @@ struct stack_search {
 	uint32_t nr;
 };
 
-/* The dead part of [start, end): below the stack pointer of who is on it; when several are (a coroutine has found room
- * in another thread's frame) below the lowest.  Nobody, or one whose stack pointer is not known: nothing is.  A whole
- * thread's stack (leak: stack=off) goes up to what lies above its first frame. */
+/* The dead part of the stack [start, end) lies below the stack pointer of the thread on it.  When several threads are
+ * on it (a coroutine's stack may lie in another thread's frame), below the lowest one's.  When none is, or its stack
+ * pointer is not known, nothing is dead.  Without roots on stacks (stack=off) all of it is left out, up to what lies
+ * above the first frame. */
 static void hole_stack(const struct stack_search *x, uint64_t start, uint64_t end)
 {
 	uint64_t lowest = UINT64_MAX;
@@ -137,7 +138,7 @@ static void hole_stack(const struct stack_search *x, uint64_t start, uint64_t en
 		hole_add(start, lowest);
 }
 
-/* Between the stack and the thread pointer lie the thread-local variables of the modules that were loaded first. */
+/* The thread-local variables of the modules that were loaded first lie between the stack and the thread pointer. */
 static void hole_thread(const struct stack_search *x, const struct leak_thread *t)
 {
 	struct stack_bounds b;
@@ -150,11 +151,11 @@ static void hole_thread(const struct stack_search *x, const struct leak_thread *
 
 /* ---- threads that have ended ----------------------------------------------------------------- */
 
-/* libc keeps the stacks of threads that ended for the next ones: dead words, which would keep alive what they point to.
- * A thread that says goodbye leaves its thread pointer here.  Its stack, up to its struct pthread (which holds its
- * result until it is joined, and what libc keeps for the next thread), is dead while the struct pthread there still
- * names the same stack and the kernel has cleared the tid in it; memory that is used for something else since does
- * not. */
+/* libc keeps the stacks of ended threads for new ones.  Their dead words would keep alive what they point to.  So a
+ * thread that is about to end leaves its thread pointer here.  Its stack up to its struct pthread is dead as long as
+ * that struct still names the same stack and the kernel has cleared the tid in it.  Memory that is used for something
+ * else by then does not look like that.  The struct itself stays a root: it holds the thread's result until it is
+ * joined, and what libc keeps for the next thread. */
 #define ENDED_MAX 1024
 /* a slot is claimed by counting */
 static struct {
@@ -190,7 +191,7 @@ static void holes_ended(const struct leak_thread *threads, uint32_t nr_threads)
 		if (!tp || os_safe_read(&tid, (void *)(uintptr_t)(tp + ended[i].tid_at * 4), 4) != 4 || tid != 0 ||
 		    !stack_find_bounds(tp, &b))
 			continue;
-		/* A coroutine of a living thread may have found a home there. */
+		/* A coroutine of a living thread may run on it. */
 		for (uint32_t k = 0; k < nr_threads; k++)
 			used |= threads[k].sp - b.start < b.end - b.start || threads[k].tp - b.start < b.end - b.start;
 		if (!used)
@@ -265,7 +266,7 @@ static void root_add(void *ctx, uint64_t addr, uint64_t size)
 	leak_scan_root(ctx, addr, size);
 }
 
-/* A thread in a handler on a signal stack that memsan gave it. */
+/* For a thread that runs a handler on a signal stack that memsan gave it. */
 static void scan_signal_stack(struct leak_scan *s, const struct leak_thread *t)
 {
 	uintptr_t start, end;

@@ -31,9 +31,9 @@ static int found[OBJECTS_MAX]; /* enum leak_class, or -1: not visited */
 static unsigned nr_objects;
 static uint64_t roots[64];
 static unsigned visited_twice, strange;
-static bool hasty;          /* every list is walked from many places (speculate.c) */
+static bool hasty;          /* every list is walked by speculate.c */
 static unsigned nr_hasty;   /* how often that was done */
-static bool narrow;         /* there is hardly any stack */
+static bool narrow;         /* the stack has room for two objects */
 static unsigned nr_dropped; /* scans that had to read objects again */
 
 static int compare_pointer(const void *a, const void *b)
@@ -448,7 +448,7 @@ static struct {
 	bool outside, reached, met;
 } things[FOLLOWED + 2 * PARTS + 1];
 static unsigned nr_things, nr_reached;
-static uint64_t fenced[512]; /* stands for a fenced object, out of which some are cut */
+static uint64_t fenced[512]; /* stands for a fenced object, which some objects are cut out of */
 static struct {
 	const struct leak_scan *s;
 	struct leak_target queue[FOLLOWED + 2 * PARTS + 1];
@@ -514,8 +514,8 @@ static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uin
 	return s;
 }
 
-/* Objects of 8 to 63 words with cuts of two to four words in some, and as many in the fenced one; every fourth word
- * points somewhere. */
+/* Objects of 8 to 63 words.  Out of some, and out of the fenced one, objects of two to four words are cut.  Every
+ * fourth word points somewhere. */
 static unsigned make_followed(struct cut *cuts, uint64_t *seed)
 {
 	unsigned nr = 0;

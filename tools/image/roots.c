@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/image/roots.c - what memory of a process or a core file is a root: the rules of leak/roots.c, seen from
+/* tools/image/roots.c - which memory of a process or a core file is a root: the rules of leak/roots.c, seen from
  * outside. */
 #include "config.h"
 
@@ -59,8 +59,8 @@ static void holes_reserves(const struct image *im, struct holes *h)
 	}
 }
 
-/* Where code is instrumented there is shadow for all of the address space: terabytes, of which even asking what was
- * written takes minutes. */
+/* Instrumented code has shadow for all of the address space: terabytes.  Only asking which pages were written would
+ * take minutes. */
 static void holes_shadow(const struct image *im, struct holes *h)
 {
 	for (size_t i = 0; i < im->nr_mappings; i++)
@@ -135,7 +135,7 @@ struct visit {
 	void *ctx;
 };
 
-/* Of a process only pages that were written. */
+/* Of a process, only pages that were written. */
 static void visit_present(const struct visit *v, uint64_t start, uint64_t end)
 {
 	static uint64_t entries[PAGEMAP_AT_ONCE];
@@ -263,8 +263,8 @@ static bool outside_holds(const struct image_outside *e, uint64_t addr)
 	return addr - e->object.addr < e->object.size;
 }
 
-/* As in a scan: of two that overlap (a table that was read while it changed) the lower counts, but for what was cut out
- * of a fenced one. */
+/* As in a scan (leak/outside.c): of two that overlap (the table changed while it was read) the lower one counts, but a
+ * registered object may lie in a fenced one. */
 static void keep_apart(struct image *im)
 {
 	size_t kept = 0, fenced = 0;
@@ -365,8 +365,8 @@ void image_scan_notes_told(struct image *im, struct leak_scan *s, leak_said_fn s
 
 /* ---- thread pointers ------------------------------------------------------------------------- */
 
-/* struct pthread begins with its own address, has it again in the third word, and the tid in the first hundreds of
- * bytes. */
+/* struct pthread begins with its own address, has it again in the third word, and holds the tid in its first few
+ * hundred bytes. */
 static void look_for_threads(struct image *im, uint64_t start, const uint64_t *w, size_t n)
 {
 	for (size_t i = 0; i + THREAD_HEAD <= n; i += 2) {
