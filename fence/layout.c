@@ -43,7 +43,7 @@ void fence_slot_describe(const struct slot_range *r, const struct fence_slot *s,
 	obj->when = s->when;
 }
 
-/* ---- through a view ---------------------------------------------------------------------------- */
+/* ---- through a view -------------------------------------------------------------------------- */
 
 #define SLOTS_AT_ONCE 64u
 #define SLOTS_MAX (1u << 24)

@@ -27,16 +27,16 @@ enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
 #define SLOT_TOLD 8u /* a write beside the object was reported when it was made */
 /* One object's page.  Written by the thread that takes or frees it; readers take a snapshot. */
 struct fence_slot {
-	uintptr_t addr;           /* the user's pointer */
-	uint32_t state;           /* atomic */
+	uintptr_t addr; /* the user's pointer */
+	uint32_t state; /* atomic */
 	uint32_t size;
-	uint32_t next;            /* in the queue of freed slots; under the pool's lock */
+	uint32_t next; /* in the queue of freed slots; under the pool's lock */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
-	uint32_t owner;           /* whoever allocates may say whose it is; atomic */
-	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; SLOT_TOLD; atomic */
-	bool short_canary;        /* not the whole page has one */
-	bool open;                /* its pages are memory already; while nobody's, under the pool's lock */
+	uint32_t owner;      /* whoever allocates may say whose it is; atomic */
+	uint8_t api, opened; /* SLOT_OPENED_*: pages that are accessible after a report; SLOT_TOLD; atomic */
+	bool short_canary;   /* not the whole page has one */
+	bool open;           /* its pages are memory already; while nobody's, under the pool's lock */
 };
 _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");
 
@@ -45,12 +45,12 @@ _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its p
 struct slot_range {
 	uintptr_t base;
 	size_t stride, nr_max;
-	unsigned pages;                 /* of data */
-	struct stepped_reserve slots;        /* struct fence_slot each */
-	uintptr_t ready;                /* pages below are usable; under slots_lock */
-	uint32_t fresh;                 /* slots from here on were never used; under slots_lock, read without */
-	uint32_t first, last, nr_free;  /* queue of freed slots, index + 1; under slots_lock */
-	uint32_t ahead[FENCE_AHEAD];    /* slots that were opened together, and the next of them; under slots_lock */
+	unsigned pages;                /* of data */
+	struct stepped_reserve slots;  /* struct fence_slot each */
+	uintptr_t ready;               /* pages below are usable; under slots_lock */
+	uint32_t fresh;                /* slots from here on were never used; under slots_lock, read without */
+	uint32_t first, last, nr_free; /* queue of freed slots, index + 1; under slots_lock */
+	uint32_t ahead[FENCE_AHEAD];   /* slots that were opened together, and the next of them; under slots_lock */
 	uint32_t nr_ahead, next_ahead;
 };
 
@@ -58,9 +58,10 @@ struct slot_range {
  * neither was ever used.  Either may be NULL. */
 struct fence_slot *fence_slot_nearest(struct fence_slot *left, struct fence_slot *right, uintptr_t addr);
 /* `number`: the slot's in its range. */
-void fence_slot_describe(const struct slot_range *r, const struct fence_slot *s, size_t number, struct slab_object *obj);
+void fence_slot_describe(const struct slot_range *r, const struct fence_slot *s, size_t number,
+                         struct slab_object *obj);
 
-/* ---- through a view ---------------------------------------------------------------------------- */
+/* ---- through a view -------------------------------------------------------------------------- */
 
 /* Was the layout written by a process that was built as this program is? */
 bool fence_layout_known(const struct object_layout *l);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/annotate.c - what the program says of its own objects: kmemleak's annotations, LeakSanitizer's names for some of them. */
+/* leak/annotate.c - what the program says of its own objects: kmemleak's annotations, and LeakSanitizer's names for
+ * some of them. */
 #include "leak/leak_internal.h"
 
-/* A table of notes by address.  An object has no room for a note, and free() knows nothing of this table.  So a note remembers who the
- * object was: the stack that allocated it and when; at the next scan a note whose object is gone, or another one by now, says nothing.
+/* A hash table of notes by address.  An object has no room for a note, and free() knows nothing of this table.  So a
+ * note remembers which object it is about: the stack that allocated it, and when.  At the next scan a note is ignored
+ * if that object is gone, or if another one is at its address.
  *
- * Accepted: in production mode objects have neither, and a note stays with the address until it is used for another note. */
+ * Accepted: in production mode objects have neither stack nor time, so a note stays with the address until a new note
+ * replaces it. */
 
 #define NOTES_AT_ONCE 64u
 
-/* Guards everything below.  The child of a snapshot reads without it: a note is linked when it is whole, and never unlinked but for a
- * root region, whose node stays what it was. */
+/* Guards everything below.  The copy of the process reads without it: a note is linked only when it is complete, and no
+ * note is ever unlinked; a root region that is removed becomes empty. */
 static struct ranked_lock notes_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAK);
 static struct note *buckets[NOTE_BUCKETS];
 static struct note *spare;
@@ -57,7 +60,7 @@ static struct note *note_new(void)
 	return n;
 }
 
-/* An older note of the same kind (areas: and place) is said anew. */
+/* A note of the same kind (for areas: and of the same place) is written again. */
 static struct note *note_find(uint64_t object, uint32_t kind, uint64_t addr)
 {
 	for (struct note *n = *bucket_of(object); n; n = n->next)
@@ -70,16 +73,17 @@ static void note_put(uint64_t object, uint32_t kind, uint64_t addr, uint64_t siz
 {
 	static bool registered;
 	struct note *n;
+	bool fresh;
 
 	if (!__atomic_load_n(&registered, __ATOMIC_RELAXED)) {
 		lock_register_for_fork(&notes_lock);
 		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
 	}
 	if (lock_mine(&notes_lock))
-		return; /* a signal handler in the middle of this very function */
+		return; /* a signal handler that interrupted this function */
 	lock_acquire(&notes_lock);
 	n = note_find(object, kind, addr);
-	bool fresh = !n;
+	fresh = !n;
 	if (fresh)
 		n = note_new();
 	if (n) {
@@ -97,9 +101,10 @@ static void note_put(uint64_t object, uint32_t kind, uint64_t addr, uint64_t siz
 	lock_release(&notes_lock);
 }
 
-/* ---- what the program calls ---------------------------------------------------------------------------------------------------- */
+/* ---- what the program calls ------------------------------------------------------------------ */
 
-/* The innermost: what was cut out of an object before that object.  Where one starts, nothing but an object with the same start is cut out. */
+/* The innermost object: a registered object before the one that it was cut out of.  Where an object of the heap starts,
+ * only a registered object with the same start comes first. */
 static bool object_around(uintptr_t p, struct slab_object *o)
 {
 	bool found;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/calls.c - system calls that no function of libc stands before go on after a scan's signal, as if it had not come. */
+/* leak/calls.c - system calls that the program makes without libc's functions go on after a scan's signal, as if it had
+ * not come. */
 #include "leak/leak_internal.h"
 
 #include <fcntl.h>
@@ -7,32 +8,38 @@
 #include <time.h>
 #include <ucontext.h>
 
-/* preload/unseen/waits.c calls libc's functions again that our signal ended with EINTR, for the rest of their time.  A program that makes system calls by
- * itself (syscall(2), liburing, a static program) has no such function.  There the handler makes the thread go back to the instruction:
+/* preload/unseen/waits.c repeats libc's functions that our signal ended with EINTR, for the rest of their time.  A
+ * program that makes system calls by itself (syscall(2), liburing, a static program) has no such function.  There the
+ * handler makes the thread go back to the instruction:
  *
- *     who is about to send the signal                        the handler
+ *     whoever is about to send the signal                    the handler
  *       /proc/PID/task/TID/syscall: number, arguments,         rax is EINTR, and rip, rsp and the arguments are those:
  *       stack pointer, pc ──── struct leak_call ────────────►    rax = number, rip -= 2
  *
- * The number is what the handler cannot know: the kernel keeps it to itself, and libc's syscall() has overwritten it.  A thread that has gone on since
- * it was looked at does not fit, and sees an EINTR as after any handler.
+ * The handler cannot know the number of the call: the kernel keeps it, and libc's syscall() has overwritten the
+ * register.  When a thread has gone on since somebody looked at it, the registers do not match; then it sees an EINTR
+ * as after any handler.
  *
- * Only calls that have done nothing when they say EINTR go on; close() is none of them.  What they wait at most: select, pselect6, ppoll and the sleeps
- * (with a place for the rest) tell how much is left, and go on with that; absolute times stay; the others' limits begin anew, and so does
- * that of a call which is interrupted again and again.
+ * Only calls that have done nothing when they return EINTR go on; close() is not among them.  Their time limits:
+ * select, pselect6, ppoll and sleeps that have a place for the rest tell how much time is left, and go on with that.
+ * Absolute times stay.  Other limits begin anew, and so does the limit of a call that is interrupted again and again.
  *
- * Accepted: the thread that the timer of leak.scan_interval interrupts (nobody has looked at it before); a raw rt_sigtimedwait for all signals, which
- * takes ours. */
+ * Accepted: the thread that the timer of leak.scan_interval interrupts sees EINTR, because nobody looked at it before.
+ * So does a raw rt_sigtimedwait for all signals, which takes ours. */
 
-struct leak_calls { uint32_t nr, max; struct leak_call all[]; }; /* nr: atomic */
-static struct leak_calls *calls; /* of the scan that is about to stop threads; NULL between scans */
+/* nr: atomic */
+struct leak_calls {
+	uint32_t nr, max;
+	struct leak_call all[];
+};
+static struct leak_calls *calls; /* belongs to the scan that is about to stop threads; NULL between scans */
 
 uintptr_t leak_libc_start, leak_libc_end, leak_libc_syscall;
 TLS_IE uint32_t leak_waits_itself;
 
-#define SYSCALL_BYTES 0x40       /* libc's syscall() is that short */
+#define SYSCALL_BYTES 0x40 /* libc's syscall() is that short */
 
-/* ---- what the kernel says ----------------------------------------------------------------------------------------------------------- */
+/* ---- what the kernel says -------------------------------------------------------------------- */
 
 static const char *parse_number(const char *p, uint64_t *value)
 {
@@ -61,7 +68,7 @@ static bool call_parse(const char *text, int32_t tid, struct leak_call *c)
 	return c->pc != 0;
 }
 
-/* ---- before a thread is sent the signal ------------------------------------------------------------------------------------------------ */
+/* ---- before a thread is sent the signal ------------------------------------------------------ */
 
 size_t calls_size(uint32_t threads)
 {
@@ -108,28 +115,57 @@ void calls_note(int32_t name, int32_t tid)
 		STORE_RELEASE(calls->nr, calls->nr + 1);
 }
 
-/* ---- in the handler -------------------------------------------------------------------------------------------------------------------- */
+/* ---- in the handler -------------------------------------------------------------------------- */
 
 static bool goes_on(uint32_t nr)
 {
 	switch (nr) {
-	case SYS_read: case SYS_readv: case SYS_poll: case SYS_select: case SYS_pselect6: case SYS_ppoll: case SYS_pause:
-	case SYS_nanosleep: case SYS_clock_nanosleep: case SYS_connect: case SYS_accept: case SYS_accept4: case SYS_sendto: case SYS_recvfrom:
-	case SYS_sendmsg: case SYS_recvmsg: case SYS_recvmmsg: case SYS_semop: case SYS_semtimedop: case SYS_msgsnd: case SYS_msgrcv:
-	case SYS_rt_sigtimedwait: case SYS_rt_sigsuspend: case SYS_futex: case SYS_io_getevents: case SYS_io_pgetevents: case SYS_epoll_wait:
-	case SYS_epoll_pwait: case SYS_epoll_pwait2: case SYS_io_uring_enter: case SYS_futex_waitv:
+	case SYS_read:
+	case SYS_readv:
+	case SYS_poll:
+	case SYS_select:
+	case SYS_pselect6:
+	case SYS_ppoll:
+	case SYS_pause:
+	case SYS_nanosleep:
+	case SYS_clock_nanosleep:
+	case SYS_connect:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_sendto:
+	case SYS_recvfrom:
+	case SYS_sendmsg:
+	case SYS_recvmsg:
+	case SYS_recvmmsg:
+	case SYS_semop:
+	case SYS_semtimedop:
+	case SYS_msgsnd:
+	case SYS_msgrcv:
+	case SYS_rt_sigtimedwait:
+	case SYS_rt_sigsuspend:
+	case SYS_futex:
+	case SYS_io_getevents:
+	case SYS_io_pgetevents:
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+	case SYS_io_uring_enter:
+	case SYS_futex_waitv:
 		return true;
 	default:
 		return false;
 	}
 }
 
-/* What the kernel has written as the rest of a sleep is what it goes on with. */
+/* The kernel has written the rest of a sleep; the repeated call sleeps for that. */
 static void take_rest(uint64_t *regs, uint32_t nr)
 {
-	uint64_t *rest = arch_context_argument(regs, nr == SYS_nanosleep ? 1 : 3), *wanted = arch_context_argument(regs, nr == SYS_nanosleep ? 0 : 2);
+	uint64_t *rest = arch_context_argument(regs, nr == SYS_nanosleep ? 1 : 3),
+		 *wanted = arch_context_argument(regs, nr == SYS_nanosleep ? 0 : 2);
 
-	if ((nr == SYS_nanosleep || (nr == SYS_clock_nanosleep && !(*arch_context_argument(regs, 1) & TIMER_ABSTIME))) && *rest)
+	if ((nr == SYS_nanosleep ||
+	     (nr == SYS_clock_nanosleep && !(*arch_context_argument(regs, 1) & TIMER_ABSTIME))) &&
+	    *rest)
 		*wanted = *rest;
 }
 
@@ -137,7 +173,8 @@ static bool go_on(const struct leak_call *c, void *context)
 {
 	uint64_t *regs = (uint64_t *)((ucontext_t *)context)->uc_mcontext.gregs;
 
-	if (leak_waits_itself || !goes_on(c->nr) || of_libc(c->pc) || !arch_context_ended_call(regs, c->pc, c->sp, c->args))
+	if (leak_waits_itself || !goes_on(c->nr) || of_libc(c->pc) ||
+	    !arch_context_ended_call(regs, c->pc, c->sp, c->args))
 		return false;
 	take_rest(regs, c->nr);
 	arch_context_call_again(regs, c->nr);
@@ -155,10 +192,11 @@ bool calls_go_on(void *context)
 	return false;
 }
 
-bool calls_go_on_asked(void *context)
+bool calls_go_on_asked(const struct leak_call *asked, void *context)
 {
 	struct leak_call c;
 
-	mem_copy(&c, &leak_control.call, sizeof(c));
+	/* Another process may write to it meanwhile. */
+	mem_copy(&c, asked, sizeof(c));
 	return c.pc && go_on(&c, context);
 }

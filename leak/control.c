@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/control.c - a process that is asked to scan itself while it runs: by memsan leak --pid, or by its own timer. */
+/* leak/control.c - scans of a running process that somebody asks for: memsan leak --pid, or the process's own timer. */
 #include "config.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "leak/leak_internal.h"
 #include "reports/reports.h"
 
-/* There is no socket and no thread that waits: who may write to the process's memory may ask.
+/* There is no socket, and no thread that waits.  Whoever may write to the process's memory may ask.
  *
  *     memsan leak                        a thread of the program             the scanner
  *       writes leak_control
@@ -23,30 +23,31 @@
  *                                        goes on                            lets them go, waits for the copy,
  *       reads the result ◄────────────────────────────────────────────────  answers, ends
  *
- * The scanner is a thread that libc does not know, for as long as a scan lasts: it has a stack and a thread control block of memsan's own,
- * all signals blocked, and holds nothing of the program's.  So no thread of the program waits for more than the copy, and the copy's end
- * is awaited by somebody.  Scans by leak.scan_interval begin in the same way; the signal comes from a POSIX timer, which is no program's business,
- * is not inherited by children, and is gone after exec.
+ * The scanner is a thread that exists only as long as a scan lasts, and that libc does not know.  It has a stack and a
+ * thread control block of memsan's own, all signals blocked, and no pointers of the program.  So no thread of the
+ * program waits for longer than the copying takes, and there is a thread that waits for the copy's end.  Scans by
+ * leak.scan_interval begin in the same way.  Their signal comes from a POSIX timer, which the program does not see,
+ * children do not inherit, and exec removes.
  *
- * When the program uses the signal itself, a request is noticed at the next allocation that takes the slow path (in check mode: any).
+ * When the program uses the signal itself, a request is noticed at the next allocation that takes the slow path (in
+ * check mode: at any).
  *
- * Accepted: while a scan lasts, /proc/self/task has an entry more, and what the kernel forbids to processes with several threads
- * (unshare of a user name space) fails. */
+ * Accepted: while a scan lasts, /proc/self/task has one more entry, and calls that the kernel refuses to processes with
+ * several threads (unshare of a user name space) fail. */
 
 #define SCANNER_STACK ((size_t)256 << 10)
-#define SCANNER_TLS_ROOM ((size_t)16 << 10)   /* above and below our variables */
+#define SCANNER_TLS_ROOM ((size_t)16 << 10) /* room above and below our thread-local variables */
 
 struct leak_control leak_control = { .version = LEAK_CONTROL_VERSION, .size = sizeof(struct leak_control) };
-bool control_scan_stacks = true;
 
-static uint32_t scanner_tid;          /* the kernel makes it 0 when the thread is gone */
-static uint32_t scanner_claimed;      /* atomic: somebody is starting it, or it runs */
+static uint32_t scanner_tid;     /* the kernel makes it 0 when the thread is gone */
+static uint32_t scanner_claimed; /* atomic: a thread is starting it, or it runs */
 static char *scanner_memory;
-static size_t scanner_tls;            /* bytes of it below the thread control block */
+static size_t scanner_tls; /* bytes of scanner_memory below the thread control block */
 static bool scanner_by_timer;
 static int timer_id = -1, timer_signal;
 
-/* ---- the timer ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the timer ------------------------------------------------------------------------------- */
 
 static void timer_stop(void)
 {
@@ -68,7 +69,8 @@ static bool timer_start(uint64_t seconds)
 	ev.sigev_notify = SIGEV_SIGNAL;
 	ev.sigev_signo = timer_signal;
 	ev.sigev_value.sival_int = (int)LEAK_POKE_VALUE;
-	if (!timer_signal || arch_syscall6(SYS_timer_create, CLOCK_MONOTONIC, (long)&ev, (long)&timer_id, 0, 0, 0) != 0) {
+	if (!timer_signal ||
+	    arch_syscall6(SYS_timer_create, CLOCK_MONOTONIC, (long)&ev, (long)&timer_id, 0, 0, 0) != 0) {
 		timer_id = -1;
 		leak_control.interval = 0;
 		return false;
@@ -91,14 +93,14 @@ void leak_signal_lost(int sig)
 	leak_control.interval = 0;
 }
 
-void control_signal_kept(int sig)
+static void signal_kept(int sig)
 {
 	leak_control.signals |= (uint64_t)1 << (sig - 1);
 	if (!timer_signal)
 		timer_signal = sig;
 }
 
-/* ---- what is asked for ------------------------------------------------------------------------------------------------------------- */
+/* ---- what is asked for ----------------------------------------------------------------------- */
 
 static void answer_text(const char *text)
 {
@@ -107,7 +109,7 @@ static void answer_text(const char *text)
 
 static const struct snapshot_how by_scanner = { SNAPSHOT_BY_SCANNER, 0 };
 
-/* The kernel's line. */
+/* Reports by kmemleak's rules, and prints the kernel's line. */
 static void scan_by_rules(struct scan_answer *a)
 {
 	if (!scan_run(by_scanner, SUSPECTS_CONFIRMED, 0, NULL, a)) {
@@ -156,7 +158,7 @@ static void serve_request(void)
 		a.info.why = "the program uses the signal itself, or there are no more timers";
 		break;
 	case LEAK_COMMAND_STACK:
-		control_scan_stacks = c->argument != 0;
+		roots_scan_stacks = c->argument != 0;
 		break;
 	default:
 		c->failed = 1;
@@ -173,7 +175,7 @@ static void serve_request(void)
 	__atomic_store_n(&c->answered, c->taken, __ATOMIC_RELEASE);
 }
 
-/* ---- the scanner --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the scanner ----------------------------------------------------------------------------- */
 
 static void scanner_run(void)
 {
@@ -195,7 +197,7 @@ static void scanner_run(void)
 
 static bool scanner_allocate(void)
 {
-	/* Where our variables lie below the thread pointer is the same in every thread. */
+	/* Our variables have the same distance from the thread pointer in every thread. */
 	uintptr_t below = arch_thread_pointer() - (uintptr_t)&leak_interrupts;
 	size_t size;
 
@@ -204,7 +206,7 @@ static bool scanner_allocate(void)
 	scanner_tls = ALIGN_UP(below + SCANNER_TLS_ROOM, PAGE_SIZE);
 	size = SCANNER_STACK + scanner_tls + PAGE_SIZE;
 	scanner_memory = os_reserve(size, PAGE_SIZE);
-	/* The lowest page guards. */
+	/* The lowest page is a guard. */
 	if (scanner_memory && os_commit(scanner_memory + PAGE_SIZE, size - PAGE_SIZE, false))
 		return true;
 	if (scanner_memory)
@@ -213,20 +215,20 @@ static bool scanner_allocate(void)
 	return false;
 }
 
-/* With all signals blocked, which the thread inherits. */
+/* All signals are blocked, and the thread inherits that. */
 static bool scanner_clone(void)
 {
 	char *tcb = scanner_memory + SCANNER_STACK + scanner_tls;
 
-	/* What an earlier one left: its tid among other things. */
+	/* An earlier scanner left its tid there, among other things. */
 	mem_set(scanner_memory + SCANNER_STACK, 0, scanner_tls + PAGE_SIZE);
 	arch_tcb_init(tcb);
-	return arch_clone_thread(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-	                         CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_UNTRACED,
+	return arch_clone_thread(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+	                                 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_UNTRACED,
 	                         scanner_memory + SCANNER_STACK, scanner_run, tcb, &scanner_tid) > 0;
 }
 
-/* The last one has given up its claim and is on its way out of its stack. */
+/* The last scanner has given up its claim, but may still be on its stack. */
 static void scanner_await_end(void)
 {
 	uint32_t tid;
@@ -235,18 +237,21 @@ static void scanner_await_end(void)
 		arch_syscall6(SYS_futex, (long)&scanner_tid, FUTEX_WAIT, tid, 0, 0, 0);
 }
 
-/* Who finds it running has been seen by it, or is by the next one: it looks for requests until it gives up its claim. */
+/* Starts the scanner, unless it runs.  A request that comes while it runs is served by it, since it looks for requests
+ * until it gives up its claim, or else by the next scanner. */
 static void scanner_start(void)
 {
 	uint64_t all = ~(uint64_t)0, mask = 0;
 
 	while (leak_control_pending() || __atomic_load_n(&scanner_by_timer, __ATOMIC_RELAXED)) {
+		bool ok;
+
 		if (__atomic_exchange_n(&scanner_claimed, 1, __ATOMIC_ACQUIRE))
 			return;
 		scan_prepare();
 		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&mask, sizeof(mask), 0, 0);
 		scanner_await_end();
-		bool ok = scanner_allocate() && scanner_clone();
+		ok = scanner_allocate() && scanner_clone();
 		if (!ok) {
 			leak_control.taken = leak_control.request;
 			leak_control.failed = 1;
@@ -261,24 +266,30 @@ static void scanner_start(void)
 	}
 }
 
-void control_poked(bool by_timer)
+static bool poked(bool by_timer, void *may_go_on)
 {
+	bool goes_on = may_go_on && calls_go_on_asked(&leak_control.call, may_go_on);
+
 	if (by_timer)
 		__atomic_store_n(&scanner_by_timer, true, __ATOMIC_RELEASE);
 	scanner_start();
+	return goes_on;
 }
+
+static const struct stop_signal_user signal_user = { .poked = poked, .lost = leak_signal_lost, .kept = signal_kept };
 
 void leak_control_serve(void)
 {
 	scanner_start();
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void leak_control_start(void)
 {
 	int sig = options.leak_signal ? (int)options.leak_signal : snapshot_signal();
 
+	stop_signal_share(&signal_user);
 	if (stop_handler_install(sig)) {
 		leak_control.signals |= (uint64_t)1 << (sig - 1);
 		timer_signal = sig;
@@ -288,7 +299,7 @@ void leak_control_start(void)
 		report_line("leak: no scans by leak.scan_interval: signal %d is used by the program", sig);
 }
 
-void control_fork_child(void)
+static void control_fork_child(void)
 {
 	scanner_claimed = 0;
 	scanner_tid = 0;
@@ -297,4 +308,12 @@ void control_fork_child(void)
 	timer_id = -1;
 	if (leak_control.interval)
 		timer_start(leak_control.interval);
+}
+
+void leak_fork_child(void)
+{
+	snapshot_fork_child();
+	suspects_fork_child();
+	scan_fork_child();
+	control_fork_child();
 }

@@ -1,40 +1,42 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/drain.c - from words to objects to their words: the inner loops of marking. */
+/* leak/drain.c - the inner loops of marking: from words to objects, and to their words. */
 #include "leak/leak_internal.h"
 
-/* Objects go round in batches, and each step is a tight loop of its own:
+/* Objects go round in batches, and each step is a tight loop:
  *
  *     stack ──take 32──► batch ──8 words at a time, by their upper halves──► found ──white bit set? clear it──► stack
  *            (asked for)                                                     (words)     where, how large?
  *
- * Most of the time is spent on waiting for memory.  A processor waits for many things at once, but only for what lies within the few
- * hundred instructions that it looks ahead; a prefetch between two objects that each take a hundred instructions brings three misses
- * at a time together, thirty-two prefetches in a row as many as the hardware can do (after Cher, Hosking, Vitek 2004).
+ * Most of the time goes into waiting for memory.  A processor waits for many loads at once, but only for those within
+ * the few hundred instructions that it looks ahead.  A prefetch between two objects that take a hundred instructions
+ * each overlaps three misses; thirty-two prefetches in a row overlap as many as the hardware can (after Cher, Hosking,
+ * Vitek 2004).
  *
- * The filter compares upper halves of words with those that addresses of objects can have (arch_filter_8: eight words in thirteen
- * instructions), so that plain data costs what reading it costs.  What passes is looked at twice.  A pointer to the start of a white object
- * is known by the white bit alone; anything else takes the way by cache and slot (scan_locate).
+ * The filter compares the upper halves of words with those that objects' addresses can have (arch_filter_8: eight words
+ * in thirteen instructions), so plain data costs what reading it costs.  Only words that pass are looked at.  For a
+ * pointer to the start of a white object the white bit is enough; any other word is looked up by cache and slot
+ * (scan_locate).
  *
- * A list is one object at a time.  follow_links goes along it without detour: where the next pointer lies in a node is guessed to be where it
- * was in the one before, so that the next node's address needs one load and not the filter's answer.  A list that is linked in random
- * order gains nothing from that, there is only one object to wait for: speculate.c.
+ * A list offers one object at a time, and follow_links walks it without the stack.  It guesses that the next pointer is
+ * where it was in the node before.  So the next node's address costs one load, and need not wait for the filter's
+ * answer.  For a list in random order that gains nothing, since there is only one object to wait for: see speculate.c.
  *
- * In a copy of a process each page is one that nobody has used yet, and the first use of it is slow: the processor sets its accessed bit,
- * 0.35 us a page, as long as reading it takes.  Asked for sixteen pages ahead that is hardly seen (measured on Zen 4: 256 MiB in 45 ms, so in
- * 17; where they had been used in 12).
+ * In the copy of a process no page has been used yet, and its first use is slow: the processor sets the accessed bit,
+ * which takes 0.35 us a page, as long as reading the page.  A prefetch sixteen pages ahead hides nearly all of that
+ * (measured on Zen 4: 256 MiB take 45 ms without, 17 ms with, and 12 ms where pages had been used).
  *
- * The stack is bounded (a thousandth of the heap).  What finds it full is dropped: reached, but not read.  When the rest is done the
- * reached objects between the lowest and the highest that were dropped are read again, until nothing was dropped (mark.c, after Boehm and
- * Weiser 1988). */
+ * The stack is bounded (a thousandth of the heap).  An object that finds it full is dropped: reached, but not read.
+ * When the rest is done, the reached objects between the lowest and the highest dropped one are read again, until
+ * nothing is dropped (mark.c, after Boehm and Weiser 1988). */
 
 #define CHUNK SCAN_CHUNK
 #define SMALL 1024u
-#define AHEAD 1536                /* bytes: further than the processor looks by itself in a list */
+#define AHEAD 1536 /* bytes: further than the processor prefetches by itself in a list */
 #define PAGES_AHEAD (16 * (int64_t)PAGE_SIZE)
-#define FEW 3u                    /* objects at a time are too few to hide what waiting for memory costs */
-#define BLOCK 64u                 /* bytes */
+#define FEW 3u    /* so few objects at a time do not hide the wait for memory */
+#define BLOCK 64u /* bytes */
 
-/* ---- the stack ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the stack ------------------------------------------------------------------------------- */
 
 static void push_span(struct leak_scan *s, uint64_t addr, uint64_t size)
 {
@@ -50,7 +52,7 @@ static uint64_t span_flags(const struct leak_scan *s, uint64_t off)
 	return (info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].cut : (info & PAGE_CUT) != 0) ? SPAN_CUT : 0;
 }
 
-/* What its annotations leave of an object; true when there were any. */
+/* Pushes what notes leave of an object.  True: the object has notes. */
 static __attribute__((noinline)) bool push_parts(struct leak_scan *s, uint64_t off)
 {
 	struct scan_span part;
@@ -67,10 +69,11 @@ void scan_push_object(struct leak_scan *s, uint64_t off)
 {
 	if (unlikely(s->nr_notes && scan_is_noted(s, off)) && push_parts(s, off))
 		return;
-	push_span(s, scan_address(s, off), scan_object_size(s, off) | (unlikely(s->nr_registered) ? span_flags(s, off) : 0));
+	push_span(s, scan_address(s, off),
+	          scan_object_size(s, off) | (unlikely(s->nr_registered) ? span_flags(s, off) : 0));
 }
 
-/* ---- what is found ---------------------------------------------------------------------------------------------------------------- */
+/* ---- what is found --------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void drop(struct leak_scan *s, uint64_t off)
 {
@@ -79,7 +82,7 @@ static __attribute__((noinline)) void drop(struct leak_scan *s, uint64_t off)
 	s->overflowed = true;
 }
 
-/* Reached while marking: off is white. */
+/* Reached while marking; the object at off is white. */
 static __attribute__((noinline)) void reach(struct leak_scan *s, uint64_t off)
 {
 	scan_bit_clear(s->white, off);
@@ -97,7 +100,7 @@ void scan_reach(struct leak_scan *s, uint64_t off)
 		reach(s, off);
 }
 
-/* Among lost objects: see mark.c for what the two bits mean.  With a full stack it stands for itself. */
+/* Among lost objects. mark.c says what the two bits mean.  An object that finds the stack full becomes a leader. */
 static void reach_lost(struct leak_scan *s, uint64_t off)
 {
 	bool unvisited = s->mode == SCAN_LEAD ? scan_bit(s->white, off) && !scan_inner(s, off) : scan_inner(s, off);
@@ -132,7 +135,7 @@ static void judge(struct leak_scan *s, uint64_t candidate)
 		reach(s, off);
 }
 
-/* Any word: also one that points to the start of what has been reached, or to nothing. */
+/* Any word, also one that points to the start of a reached object, or to nothing. */
 static inline void judge_word(struct leak_scan *s, uint64_t word)
 {
 	uint64_t inside, candidate = scan_candidates(s, word, &inside);
@@ -143,7 +146,7 @@ static inline void judge_word(struct leak_scan *s, uint64_t word)
 		judge(s, inside);
 }
 
-/* Does a white object start at off, of which there is nothing special to know?  *size: it has that many bytes, and is reached now. */
+/* Reaches the object at off, if it is white and nothing special must be known of it; *size: its size. */
 static inline __attribute__((always_inline)) bool reach_plain(struct leak_scan *s, uint64_t off, uint64_t *size)
 {
 	uint64_t *white, bit;
@@ -161,7 +164,7 @@ static inline __attribute__((always_inline)) bool reach_plain(struct leak_scan *
 	return true;
 }
 
-/* What was found goes to the stack, which has room for all of it, or the long way. */
+/* Words that were found go to the stack, which has room for all of them, or through judge_word. */
 static __attribute__((noinline)) void judge_found(struct leak_scan *s)
 {
 	bool plain = s->mode == SCAN_MARK && !s->speculation && s->top + FOUND <= s->max_stack;
@@ -183,7 +186,7 @@ static inline __attribute__((always_inline)) void find(struct leak_scan *s, cons
 		s->found[s->nr_found++] = p[__builtin_ctz(mask)];
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint64_t *p, size_t n)
 {
@@ -208,7 +211,7 @@ static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint
 			s->found[s->nr_found++] = p[i];
 }
 
-/* A piece of what has to be read; the rest goes back to the stack. */
+/* Reads a piece; the rest goes back to the stack. */
 static __attribute__((noinline)) void scan_piece(struct leak_scan *s, struct scan_span span)
 {
 	uint64_t flags = span.size & SPAN_FLAGS, skip = -span.addr & 7;
@@ -246,7 +249,8 @@ static inline bool is_direct(const struct leak_scan *s, const struct scan_span *
 	return s->mem->here && span->size <= SMALL && span->addr % 8 == 0;
 }
 
-/* Which of the words of an object of at most 64 bytes may be pointers.  All that lies in its page can be read if it can. */
+/* Which words of an object of at most 64 bytes may be pointers.  Bytes behind the object may be read, since they are in
+ * the same page. */
 static inline bool is_block(const struct scan_span *span)
 {
 	return span->size <= BLOCK && span->addr % PAGE_SIZE <= PAGE_SIZE - BLOCK;
@@ -278,9 +282,10 @@ static inline __attribute__((always_inline)) void scan_span(struct leak_scan *s,
 	s->current.size = 0;
 }
 
-/* ---- lists --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
-/* A step to where the processor cannot have looked ahead?  Some lists may be followed in turns. */
+/* Notes a step to addr: is it near one of the last few, where the processor may have looked ahead?  (Lists may be
+ * followed in turns, hence a few.) */
 static inline bool note_step(struct leak_scan *s, uint64_t addr)
 {
 	bool near = false;
@@ -310,7 +315,7 @@ static bool link_find(const uint64_t *p, unsigned mask, uint64_t before, uint32_
 	return found == 1;
 }
 
-/* What the nodes are of the page that addr lies in: 0 bytes when that cannot be said for all of them. */
+/* The size of all objects in the page of addr; 0: there is no such size. */
 static uint64_t node_size(const struct leak_scan *s, uint64_t addr)
 {
 	uint64_t off = addr - s->base;
@@ -319,13 +324,18 @@ static uint64_t node_size(const struct leak_scan *s, uint64_t addr)
 	return info & PAGE_SPECIAL ? 0 : s->caches[PAGE_CACHE(info)].object_size;
 }
 
-struct walk { uint64_t addr, size, before, bytes; uint32_t link, steps; };
+struct walk {
+	uint64_t addr, size, before, bytes;
+	uint32_t link, steps;
+};
 
-/* Along those nodes of a list that lie in the page where it is.  The link of the last one read, 0: it has none that is plain. */
+/* Walks along a list as long as its nodes lie in one page.  Returns the link in the last node read; 0: it has no plain
+ * one. */
 static inline __attribute__((always_inline)) uint64_t follow_in_page(struct leak_scan *s, struct walk *w)
 {
 	const struct arch_filter filter = s->filter;
-	const uint64_t base = s->base, used = s->used, node = node_size(s, w->addr), same = node && s->far >= PAGE_SIZE ? PAGE_SIZE : 0;
+	const uint64_t base = s->base, used = s->used, node = node_size(s, w->addr),
+		       same = node && s->far >= PAGE_SIZE ? PAGE_SIZE : 0;
 	uint64_t *const white = s->white, addr = w->addr, before = w->before, next = 0, bytes = 0;
 	unsigned words = (1u << w->size / 8) - 1, more = (1u << node / 8 % 16) - 1, mask;
 	uint32_t link = w->link, steps = 0;
@@ -333,6 +343,8 @@ static inline __attribute__((always_inline)) uint64_t follow_in_page(struct leak
 	s->current.size = BLOCK;
 	while (addr % PAGE_SIZE <= PAGE_SIZE - BLOCK) {
 		const uint64_t *p = (const uint64_t *)(uintptr_t)addr;
+		uint64_t off, bits;
+
 		s->current.addr = addr;
 		mask = arch_filter_8(&filter, p) & words;
 		if (unlikely(mask != 1u << link) && !link_find(p, mask, before, &link)) {
@@ -340,14 +352,14 @@ static inline __attribute__((always_inline)) uint64_t follow_in_page(struct leak
 			break;
 		}
 		next = p[link];
-		uint64_t off = next - base, bits;
+		off = next - base;
 		if ((next ^ addr) >= same || unlikely(off >= used || off % 16))
 			break;
 		bits = white[off >> 10];
 		if (unlikely(!(bits >> (off >> 4 & 63) & 1)))
 			break;
 		white[off >> 10] = bits & ~((uint64_t)1 << (off >> 4 & 63));
-		/* Lists lie as they were allocated, or the other way round, until they have been sorted. */
+		/* Until it is sorted, a list lies in memory in the order of allocation, or in reverse. */
 		__builtin_prefetch((void *)(uintptr_t)(next + (uint64_t)(next > addr ? AHEAD : -AHEAD)));
 		before = addr;
 		addr = next;
@@ -366,9 +378,11 @@ static inline __attribute__((always_inline)) uint64_t follow_in_page(struct leak
 	return next;
 }
 
-/* The plain part of a list: small nodes, each with one pointer to something white, which lies where it lay in the node before.  Stops at the
- * first node that is otherwise, which has not been read yet, or after a long step.  *before: the node before it. */
-static __attribute__((noinline)) struct scan_span follow_plain(struct leak_scan *s, struct scan_span span, uint64_t *before)
+/* Walks along the plain part of a list: small nodes, each with one pointer to a white object, at the place where the
+ * node before has it.  Stops at the first other node, which has not been read yet, or after a long step.  *before: the
+ * node before that one. */
+static __attribute__((noinline)) struct scan_span follow_plain(struct leak_scan *s, struct scan_span span,
+                                                               uint64_t *before)
 {
 	struct walk w = { span.addr, span.size, *before, 0, 0, 0 };
 	bool near = true;
@@ -394,8 +408,8 @@ static bool can_follow(const struct leak_scan *s, const struct scan_span *span)
 	return s->mode == SCAN_MARK && is_direct(s, span);
 }
 
-/* Along a list there is one object at a time: no detour, not even to the stack and back.  Where there are others, only as long as its nodes
- * are neighbours; else they take turns. */
+/* Walks along a list, which offers one object at a time, without going through the stack.  When there are other
+ * objects, only while its nodes are neighbours; otherwise they take turns. */
 static void follow_links(struct leak_scan *s, struct scan_span span, bool alone)
 {
 	size_t base = s->top;
@@ -424,7 +438,7 @@ static void follow_links(struct leak_scan *s, struct scan_span span, bool alone)
 	}
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void take_batch(struct leak_scan *s)
 {
@@ -447,7 +461,7 @@ static bool wants_speculation(const struct leak_scan *s)
 	return s->final && !s->tried && s->mode == SCAN_MARK && s->mem->here && !s->overflowed && !s->nr_registered;
 }
 
-/* With few objects at hand. */
+/* There are few objects to choose from. */
 static void drain_few(struct leak_scan *s, bool alone)
 {
 	struct scan_span first = s->batch[s->batch_at];
@@ -478,13 +492,13 @@ static __attribute__((noinline)) void drain_objects(struct leak_scan *s)
 				scan_span(s, s->batch[s->batch_at++]);
 		else if (s->batch_at < s->nr_batch)
 			drain_few(s, s->batch_at + 1 == s->nr_batch && !s->top);
-		else if (!s->nr_found && !(s->speculation && speculate_next(s)))
+		else if (!s->nr_found && !(s->speculation && speculate_next(s, scan_reach)))
 			return;
 		judge_found(s);
 	}
 }
 
-/* Roots come first: the more there is to choose from, the less is waited for. */
+/* Roots come first: the more objects there are to choose from, the less time is spent waiting. */
 static void drain_loop(struct leak_scan *s)
 {
 	while (s->root.size) {
@@ -501,20 +515,21 @@ static void drain_loop(struct leak_scan *s)
 		drain_objects(s);
 }
 
-/* ---- faults ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
-/* The scan that is running in this process; a fault in anything else is not ours. */
+/* The scan that is running in this process; a fault in anything else is none of a scan's. */
 static struct leak_scan *volatile running;
 
-/* A page that is guarded, or behind the end of a truncated file.  What was found before it stays found. */
+/* The page is guarded, or behind the end of a truncated file.  Words found before it stay found. */
 void leak_scan_faulted(uint64_t addr)
 {
 	struct leak_scan *s = running;
+	uint64_t end;
 
 	if (!s || addr - s->current.addr >= s->current.size)
 		return;
 	addr = ALIGN_DOWN(addr, PAGE_SIZE) + PAGE_SIZE;
-	uint64_t end = s->current.addr + s->current.size;
+	end = s->current.addr + s->current.size;
 	s->current.size = 0;
 	if (s->counting)
 		speculate_give_up(s);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/edges.c - the rules of marking for who follows pointers by himself: where a word leads to, and what is read. */
+/* leak/edges.c - edges between objects, by the rules of marking: where a word leads to, and which words of an object
+ * are read. */
 #include "leak/leak_internal.h"
 
-/* memsan leak --why looks for a path that marking could have gone.  So it asks the scan's own tables, by the functions that the inner loops use
- * (scan_candidates, scan_next_part, scan_registered_part), and keeps only the order of the search for itself. */
+/* memsan leak --why searches for a path that marking could have taken.  So it asks the scan's own tables, with the
+ * functions that the inner loops use (scan_candidates, scan_next_part, scan_registered_part).  Only the order of the
+ * search is its own. */
 
 bool scan_next_part(const struct leak_scan *s, uint64_t off, uint32_t *i, struct scan_span *part, bool *noted)
 {
@@ -30,7 +32,8 @@ static unsigned add_target(const struct leak_scan *s, uint64_t candidate, struct
 
 	if (!candidate || !scan_bit(s->white, off))
 		return 0;
-	*to = (struct leak_target){ scan_address(s, off), scan_object_size(s, off), off, off >= s->used, (candidate & SCAN_INTERIOR) != 0 };
+	*to = (struct leak_target){ scan_address(s, off), scan_object_size(s, off), off, off >= s->used,
+		                    (candidate & SCAN_INTERIOR) != 0 };
 	return 1;
 }
 
@@ -46,14 +49,15 @@ void leak_scan_reads_root(const struct leak_scan *s, uint64_t start, uint64_t en
 {
 	start = ALIGN_UP(start, sizeof(uint64_t));
 	while (start < end) {
-		uint64_t skip = 0, n = s->nr_registered ? scan_registered_part(s, start, end - start, &skip) : end - start;
+		uint64_t skip = 0,
+			 n = s->nr_registered ? scan_registered_part(s, start, end - start, &skip) : end - start;
 		if (n)
 			fn(ctx, start, start + n);
 		start += n ? n : skip;
 	}
 }
 
-/* What was cut out of another object is its own, whatever surrounds it. */
+/* A registered object is read whole, whatever it was cut out of. */
 static void read_part(const struct leak_scan *s, uint64_t off, struct scan_span part, leak_range_fn fn, void *ctx)
 {
 	if (off >= s->used && s->outside[(off - s->outside_off) >> PAGE_SHIFT].registered)

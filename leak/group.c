@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/group.c - lost objects are many, the places that lost them few: one group for each allocation stack and class. */
+/* leak/group.c - many lost objects come from few places: one group for each allocation stack and class. */
 #include "leak/leak_internal.h"
 
 #define TABLE (2u * LEAK_GROUPS_MAX)
@@ -19,9 +19,10 @@ static bool same_key(const struct leak_group *g, uint32_t class, const struct sl
 	return g->class == class && g->stack == o->alloc_stack && (g->stack || str_equal(g->cache, o->cache));
 }
 
-/* Index + 1; 0: there is no room. */
+/* The group's index + 1; 0: there is no room. */
 static uint32_t find_group(struct leak_groups *g, uint32_t class, const struct slab_object *o)
 {
+	struct leak_group *n;
 	uint32_t i;
 
 	for (i = hash_key(class, o) % TABLE; g->table[i]; i = (i + 1) % TABLE)
@@ -29,7 +30,7 @@ static uint32_t find_group(struct leak_groups *g, uint32_t class, const struct s
 			return g->table[i];
 	if (g->nr == LEAK_GROUPS_MAX)
 		return 0;
-	struct leak_group *n = &g->groups[g->nr++];
+	n = &g->groups[g->nr++];
 	n->class = class;
 	n->stack = o->alloc_stack;
 	str_copy(n->cache, o->cache, sizeof(n->cache));
@@ -78,14 +79,14 @@ void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class)
 		describe_example(w, &g->groups[i - 1], &o);
 }
 
-/* ---- order --------------------------------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static uint64_t weight(const struct leak_group *g)
 {
 	return g->bytes + g->held_bytes;
 }
 
-/* Direct ones first, then the larger; equal ones as they were found. */
+/* Direct groups first, then larger ones; equal ones in the order in which they were found. */
 static bool before(const struct leak_groups *g, uint32_t a, uint32_t b)
 {
 	const struct leak_group *x = &g->groups[a], *y = &g->groups[b];
@@ -101,11 +102,13 @@ static bool before(const struct leak_groups *g, uint32_t a, uint32_t b)
 static void sift_down(struct leak_groups *g, uint32_t i, uint32_t n)
 {
 	for (uint32_t child; (child = 2 * i + 1) < n; i = child) {
+		uint32_t t;
+
 		if (child + 1 < n && before(g, g->order[child], g->order[child + 1]))
 			child++;
 		if (before(g, g->order[child], g->order[i]))
 			return;
-		uint32_t t = g->order[i];
+		t = g->order[i];
 		g->order[i] = g->order[child];
 		g->order[child] = t;
 	}
@@ -127,10 +130,13 @@ void leak_groups_sort(struct leak_groups *g)
 	}
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *const class_names[] = {
-	[LEAK_REACHABLE] = "reachable", [LEAK_POSSIBLE] = "possible", [LEAK_DIRECT] = "direct", [LEAK_INDIRECT] = "indirect",
+	[LEAK_REACHABLE] = "reachable",
+	[LEAK_POSSIBLE] = "possible",
+	[LEAK_DIRECT] = "direct",
+	[LEAK_INDIRECT] = "indirect",
 };
 _Static_assert(ARRAY_SIZE(class_names) == LEAK_CLASS_NR, "every class has a name");
 
@@ -152,9 +158,11 @@ bool leak_parse_classes(const char *text, unsigned *classes, const char **bad)
 	*classes = 0;
 	while (*text) {
 		size_t len = 0;
+		unsigned bit;
+
 		while (text[len] && text[len] != ',')
 			len++;
-		unsigned bit = class_bit(text, len);
+		bit = class_bit(text, len);
 		*bad = text;
 		if (!bit)
 			return false;

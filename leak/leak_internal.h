@@ -6,38 +6,55 @@
 #include "leak/leak.h"
 #include "leak/arch/x86_64/filter.h"
 
-/* ---- the scan: mark.c ------------------------------------------------------------------------------------------------ */
+/* ---- a scan: tables.c ------------------------------------------------------------------------ */
 
-/* What a page of the arena is, in 32 bits: 0 nothing, else a page of a slab or of a large area. */
-#define PAGE_AREA (1u << 31)         /* the rest: index into areas */
-#define PAGE_CACHE(info) ((info) & 0x3ffu)
+/* A page of the arena in 32 bits.  0: no objects; otherwise a page of a slab or of a large area. */
+#define PAGE_AREA (1u << 31) /* the rest: index into areas */
+#define PAGE_CACHE(info) ((info)&0x3ffu)
 #define PAGE_IN_SLAB_SHIFT 10
 #define PAGE_IN_SLAB(info) ((info) >> PAGE_IN_SLAB_SHIFT & 0xffu)
-#define PAGE_DISPLACED (1u << 18)    /* objects may start behind their slot's start */
-#define PAGE_NOTED (1u << 19)        /* an annotated object is in this slab (areas: see the table) */
-#define PAGE_CUT (1u << 20)         /* the program cuts objects of its own out of one here (areas: see the table) */
+#define PAGE_DISPLACED (1u << 18) /* objects may start behind their slot's start */
+#define PAGE_NOTED (1u << 19)     /* an annotated object is in this slab (areas: see the table) */
+#define PAGE_CUT (1u << 20)       /* registered objects were cut out of an object here (areas: see the table) */
 #define PAGE_SPECIAL (PAGE_AREA | PAGE_DISPLACED | PAGE_NOTED | PAGE_CUT)
 
 _Static_assert(SLAB_VIEW_CACHES <= 0x400, "a page names its cache");
-struct scan_cache { uint64_t reciprocal; uint32_t slot_size, offset, object_size, nr_objects; };
-struct scan_area { uint64_t start, size; bool noted, cut; };      /* offset in the arena, or behind it */
-struct scan_span { uint64_t addr, size; };
-#define SPAN_WHOLE ((uint64_t)1 << 63)   /* in a span's size: the object is one that the program cut out of another */
-#define SPAN_CUT ((uint64_t)1 << 62)    /* such objects lie in it, and are no part of it */
+struct scan_cache {
+	uint64_t reciprocal;
+	uint32_t slot_size, offset, object_size, nr_objects;
+};
+/* start: an offset in the arena, or behind it for objects of other sources. */
+struct scan_area {
+	uint64_t start, size;
+	bool noted, cut;
+};
+struct scan_span {
+	uint64_t addr, size;
+};
+#define SPAN_WHOLE ((uint64_t)1 << 63) /* in a span's size: all of it is a registered object's */
+#define SPAN_CUT ((uint64_t)1 << 62)   /* in a span's size: registered objects lie in the span, and are no part of it */
 #define SPAN_FLAGS (SPAN_WHOLE | SPAN_CUT)
-/* An object that slab knows nothing of: fenced, or cut out of a pool by the program.  It is an area too, at a made-up offset behind the
- * arena: a page for each. */
-struct scan_outside { uint64_t addr, size; bool registered; uint32_t outer; }; /* outer: index + 1 of the fenced one that it was cut out of */
+/* An object of another source than slab: fenced, or registered.  It is an area too, at a made-up offset behind the
+ * arena, with one page for each. outer: index + 1 of the fenced object that it was cut out of. */
+struct scan_outside {
+	uint64_t addr, size;
+	bool registered;
+	uint32_t outer;
+};
 
-/* Annotations of the scan: sorted by nothing, few. */
+/* Notes on objects: few, and not sorted.  `start` is the object's offset. */
 #define SCAN_NOTES_MAX 4096
-struct scan_note { uint64_t start; struct scan_span part; bool no_scan; };
+struct scan_note {
+	uint64_t start;
+	struct scan_span part;
+	bool no_scan;
+};
 
 enum scan_mode {
-	SCAN_MARK,      /* pointers to starts: white becomes black; interior ones are remembered */
-	SCAN_POSSIBLE,  /* any pointer: white becomes possible */
-	SCAN_LEAD,      /* among the lost: who is reached by an earlier one */
-	SCAN_HOLD,      /* among the lost: what a leader holds */
+	SCAN_MARK,     /* a pointer to a start: white becomes black; one into the middle is remembered */
+	SCAN_POSSIBLE, /* any pointer: white becomes possible */
+	SCAN_LEAD,     /* among lost objects: which are reached by an earlier one */
+	SCAN_HOLD,     /* among lost objects: what a leader holds */
 };
 
 #define SCAN_CHUNK ((size_t)16 << 10) /* scanned at once; the rest of a large object goes back to the stack */
@@ -48,43 +65,48 @@ struct leak_scan {
 	const struct mem_view *mem;
 	struct slab_view heap;
 	uint64_t base, used;
-	uint32_t *pages;           /* by page of the arena */
-	uint64_t *white;           /* a bit per 16 bytes: a live object starts here and was not reached */
-	uint64_t *inner;           /* it was pointed into; then: it is possible.  Among the lost both mean something else (mark.c) */
-	uint8_t *inner_pages;      /* which pages of inner were written: looking at the others would bring them into memory */
+	uint32_t *pages; /* by page of the arena */
+	uint64_t *white; /* a bit per 16 bytes: a live object starts here and was not reached */
+	/* a bit per 16 bytes: something points into the object; then: it is possible.  Among lost objects both maps
+	 * mean something else (mark.c). */
+	uint64_t *inner;
+	/* a byte for each page of `inner` that was written; looking at the others would make them memory */
+	uint8_t *inner_pages;
 	struct scan_area *areas;
 	uint32_t nr_areas, max_areas;
-	struct scan_outside *outside;  /* sorted by address before the first root */
+	struct scan_outside *outside; /* sorted by address before the first root */
 	uint32_t nr_outside, max_outside, nr_registered;
-	uint64_t outside_from, outside_span; /* addresses: of the first, and up to the end of the last */
-	uint64_t outside_off, end;   /* their first offset; the end of all offsets */
-	struct arch_filter filter; /* upper halves of their and the arena's addresses */
+	/* the address of the first, and the bytes from there to the end of the last */
+	uint64_t outside_from, outside_span;
+	uint64_t outside_off, end; /* the first one's offset; the end of all offsets */
+	struct arch_filter filter; /* upper halves of the addresses that objects may have */
 	struct scan_cache caches[SLAB_VIEW_CACHES];
 	struct scan_note *notes;
-	uint32_t nr_notes, nr_ignored; /* the ignored ones from the end on */
+	uint32_t nr_notes, nr_ignored; /* ignored objects are noted from the end of the table on */
 
 	enum scan_mode mode;
-	struct scan_span root;     /* what is left of the root that is being read */
-	bool final;                /* all roots have been read */
-	bool overflowed;           /* objects were dropped: reached, and not read */
+	struct scan_span root; /* what is left of the root that is being read */
+	bool final;            /* all roots have been read */
+	bool overflowed;       /* objects were dropped: reached, and not read */
 	uint64_t dropped_first, dropped_last;
-	bool tried;                /* speculate_walk was called */
-	uint32_t lean;             /* steps far away with little choice, less the near ones */
-	uint64_t last[4];          /* the addresses of the steps before */
+	bool tried;       /* speculate_walk was called */
+	uint32_t lean;    /* steps to a far object while there were few to choose from, less the near ones */
+	uint64_t last[4]; /* the addresses of the steps before */
 	uint32_t steps;
-	uint32_t lean_limit;       /* when speculate_walk is worth its price; what is far (tests want it sooner) */
+	/* from how many lean steps on speculate_walk is worth its price; how many bytes are far (tests lower both) */
+	uint32_t lean_limit;
 	uint64_t far;
-	struct speculation *speculation, *counting; /* see speculate.c; NULL: there is none (now) */
+	struct speculation *speculation, *counting; /* of speculate.c; NULL: not now */
 	size_t speculate_size;
-	uint64_t found[FOUND];     /* words that may be pointers, to be looked at */
+	uint64_t found[FOUND]; /* words that may be pointers, to be looked at */
 	uint32_t nr_found;
 	uint32_t batch_at, nr_batch;
 	struct scan_span batch[BATCH]; /* taken off the stack, on their way into the processor's cache */
 	struct scan_span *stack;
 	size_t top, max_stack;
-	struct scan_span current;  /* being read: where a fault happened */
+	struct scan_span current; /* what is being read; a fault there is expected */
 	void *volatile fault_env[5];
-	char *buffer;              /* for views that must be read */
+	char *buffer; /* for views that can only copy */
 
 	unsigned wanted;
 	leak_visit_fn visit;
@@ -95,31 +117,35 @@ struct leak_scan {
 	size_t memory_size;
 };
 
-/* ---- from a word to an object ------------------------------------------------------------------------------------------- */
+/* ---- from a word to an object: tables.c, outside.c ------------------------------------------- */
 
 /* A candidate: the offset of an object's start, a multiple of 16, and these. */
 #define SCAN_INTERIOR 1u
 #define SCAN_FOUND 2u
-#define SCAN_TWICE 4u            /* alone: cache and slot do not tell, scan_locate_whole does */
-/* Where the object at this offset is. */
+#define SCAN_TWICE 4u /* no offset: the page alone does not tell; ask scan_locate_whole */
+/* The address of the object at this offset. */
 static inline uint64_t scan_address(const struct leak_scan *s, uint64_t off)
 {
 	return likely(off < s->used) ? s->base + off : s->outside[(off - s->outside_off) >> PAGE_SHIFT].addr;
 }
-/* As a candidate: the extra object that holds the address; 0: none; SCAN_TWICE: one that was cut out of another, and that other one. */
+/* The object of another source that holds the address, as a candidate; 0: none.  SCAN_TWICE: two hold it, a registered
+ * object and the fenced one that it was cut out of. */
 uint64_t scan_outside(const struct leak_scan *s, uint64_t addr);
-/* The outer one of both, and the *inside one (0: there are no two). */
+/* Of two such objects the outer one, and *inside the inner one; otherwise the one, and *inside is 0. */
 uint64_t scan_outside_both(const struct leak_scan *s, uint64_t addr, uint64_t *inside);
-/* How much of [addr, addr + n) is the pool's own, from addr on; 0: *skip bytes belong to an object that was cut out of it. */
+/* How many bytes from addr on, of [addr, addr + n), belong to no registered object.  0: the first *skip bytes belong to
+ * one. */
 uint64_t scan_registered_part(const struct leak_scan *s, uint64_t addr, uint64_t n, uint64_t *skip);
-/* What scan_locate does not tell: pools, and slots where objects may start behind the slot's start. */
+/* What scan_locate does not tell: objects that others were cut out of, and objects that may start behind their slot's
+ * start. */
 uint64_t scan_locate_whole(const struct leak_scan *s, uint64_t off);
 /* May the word be a pointer at all? */
 static inline bool scan_may_point(const struct leak_scan *s, uint64_t word)
 {
 	return word - s->base < s->used || word - s->outside_from < s->outside_span;
 }
-/* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies behind it; 0: none. */
+/* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies
+ * behind it; 0: none. */
 static inline __attribute__((always_inline)) uint64_t scan_locate(const struct leak_scan *s, uint64_t off)
 {
 	uint32_t info = s->pages[off >> PAGE_SHIFT], slot;
@@ -146,7 +172,8 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 	if (unlikely(info & (PAGE_CUT | PAGE_DISPLACED)))
 		return SCAN_TWICE;
 	if (likely(off == start)) {
-		/* The same number, but the processor need not wait for the division: it follows a list as fast as it guesses. */
+		/* The value is `start`.  But it does not depend on the division, so the processor follows a list as
+		 * fast as it can guess. */
 		__asm__("" : "+r"(off));
 		return off | SCAN_FOUND;
 	}
@@ -162,7 +189,7 @@ static inline __attribute__((always_inline)) uint64_t scan_candidate(const struc
 	return unlikely(word - s->outside_from < s->outside_span) ? scan_outside(s, word) : 0;
 }
 
-/* A pointer into a pool leads to the pool and to what was cut out there (*inside; else 0). */
+/* The object that a word leads to, and *inside the registered one that was cut out of it there (0: none). */
 static inline uint64_t scan_candidates(const struct leak_scan *s, uint64_t word, uint64_t *inside)
 {
 	uint64_t candidate = scan_candidate(s, word);
@@ -176,28 +203,16 @@ static inline uint64_t scan_candidates(const struct leak_scan *s, uint64_t word,
 		*inside = scan_outside(s, word);
 	return scan_locate_whole(s, word - s->base);
 }
-/* Of an object with annotations: the next part that may be scanned, from note *i on.  False: there is none (any more).  *noted: there were
- * annotations; without any it is scanned whole. */
-bool scan_next_part(const struct leak_scan *s, uint64_t off, uint32_t *i, struct scan_span *part, bool *noted);
-
-/* ---- drain.c ---------------------------------------------------------------------------------------------------------------------- */
-
-/* Follows every pointer from what is on the stack. */
-void scan_drain(struct leak_scan *s);
-/* Marks what these point to; it is followed later. */
-void scan_root_words(struct leak_scan *s, const uint64_t *words, size_t n);
-/* Memory that the tables take now; may they take so much more? */
+/* The memory that the tables take now; whether they may take so much more. */
 uint64_t scan_resident(const struct leak_scan *s);
 bool scan_can_afford(const struct leak_scan *s, uint64_t bytes);
-/* When all objects are known. */
+/* Once all objects are known. */
 void scan_filter_set(struct leak_scan *s);
-/* The object that starts at this offset, or 0 bytes. */
+/* The size of the object that starts at this offset. */
 uint64_t scan_object_size(const struct leak_scan *s, uint64_t off);
-void scan_push_object(struct leak_scan *s, uint64_t off);
-/* Marks it, if it is white. */
-void scan_reach(struct leak_scan *s, uint64_t off);
-/* mark.c: what is known of it is told; are there annotations for objects near it? */
+/* Tells the visitor of the object. */
 void scan_visit(struct leak_scan *s, uint64_t off, enum leak_class class);
+
 static inline bool scan_is_noted(const struct leak_scan *s, uint64_t off)
 {
 	uint32_t info = s->pages[off >> PAGE_SHIFT];
@@ -217,7 +232,7 @@ static inline void scan_bit_clear(uint64_t *map, uint64_t off)
 	map[off >> 10] &= ~((uint64_t)1 << (off >> 4 & 63));
 }
 
-#define INNER_PAGE_SHIFT 19        /* so much of the heap has its bits in a page */
+#define INNER_PAGE_SHIFT 19 /* 1 << 19 bytes of the heap have their bits in a page */
 #define INNER_PAGE_WORDS 512u
 static inline bool scan_inner(const struct leak_scan *s, uint64_t off)
 {
@@ -229,37 +244,58 @@ static inline void scan_inner_set(struct leak_scan *s, uint64_t off)
 	scan_bit_set(s->inner, off);
 }
 
-/* ---- speculate.c -------------------------------------------------------------------------------------------------------------------- */
+/* ---- edges.c --------------------------------------------------------------------------------- */
 
-/* With all roots read, and nothing but stack and batch left to be followed: walks ahead on what is white. */
+/* For an object with notes: the next part to be scanned, from note *i on.  False: there is none left.  *noted: the
+ * object has notes; without any all of it is scanned. */
+bool scan_next_part(const struct leak_scan *s, uint64_t off, uint32_t *i, struct scan_span *part, bool *noted);
+
+/* ---- drain.c --------------------------------------------------------------------------------- */
+
+/* Follows every pointer from what is on the stack. */
+void scan_drain(struct leak_scan *s);
+/* Marks what these words point to; that is followed later. */
+void scan_root_words(struct leak_scan *s, const uint64_t *words, size_t n);
+void scan_push_object(struct leak_scan *s, uint64_t off);
+/* Marks the object, if it is white. */
+void scan_reach(struct leak_scan *s, uint64_t off);
+/* ---- speculate.c ----------------------------------------------------------------------------- */
+
+/* Once all roots have been read, and only the stack and the batch are left to follow: walks ahead from white
+ * objects. */
 void speculate_walk(struct leak_scan *s);
-/* A fault while s->counting: as if it had not been called. */
+/* After a fault while s->counting is set: as if speculate_walk had not been called. */
 void speculate_give_up(struct leak_scan *s);
-/* off was white until now. */
+/* The object at off was white until now. */
 void speculate_reached(struct leak_scan *s, uint64_t off);
-/* Reaches the ends of one more segment; false: there is none. */
-bool speculate_next(struct leak_scan *s);
-/* Marking is over: what was claimed and not reached is white again. */
+/* Calls `reach` for the ends of one more segment that is proven.  False: there is none. */
+bool speculate_next(struct leak_scan *s, void (*reach)(struct leak_scan *s, uint64_t off));
+/* When marking is over: objects that were claimed and not reached become white again. */
 void speculate_undo(struct leak_scan *s);
 
-/* ---- annotate.c, notes.c --------------------------------------------------------------------------------------------------------- */
+/* ---- roots.c --------------------------------------------------------------------------------- */
+
+/* Are stacks and registers roots?  (memsan leak stack=off) */
+extern bool roots_scan_stacks;
+
+/* ---- annotate.c, notes.c --------------------------------------------------------------------- */
 
 #define NOTE_BUCKETS 4096u
 struct note {
 	struct note *next;
-	uint64_t object;           /* its start; ROOT: the region's */
-	uint64_t addr, size;       /* AREA, ROOT */
+	uint64_t object;     /* its start; ROOT: the region's start */
+	uint64_t addr, size; /* AREA, ROOT */
 	stack_handle stack;
 	uint32_t when;
-	uint32_t kind;             /* enum leak_note */
+	uint32_t kind; /* enum leak_note */
 };
 
-/* ---- registered.c --------------------------------------------------------------------------------------------------------------------- */
+/* ---- registered.c ---------------------------------------------------------------------------- */
 
 #define REGISTERED_BUCKETS 16384u
 struct leak_registered_object {
 	struct leak_registered_object *next;
-	uint64_t addr, size;       /* addr 0: taken out */
+	uint64_t addr, size; /* addr 0: taken out */
 	stack_handle stack;
 	uint32_t thread, when, pad;
 };
@@ -267,8 +303,17 @@ struct leak_registered_object {
 static inline void registered_describe(const struct leak_registered_object *e, struct slab_object *o)
 {
 	*o = (struct slab_object){
-		.state = SLAB_OBJ_LIVE, .addr = e->addr, .size = e->size, .object_size = e->size, .slot = e->addr, .slot_size = e->size,
-		.tracked = true, .api = SLAB_API_CACHE, .alloc_stack = e->stack, .alloc_thread = e->thread, .when = e->when,
+		.state = SLAB_OBJ_LIVE,
+		.addr = e->addr,
+		.size = e->size,
+		.object_size = e->size,
+		.slot = e->addr,
+		.slot_size = e->size,
+		.tracked = true,
+		.api = SLAB_API_CACHE,
+		.alloc_stack = e->stack,
+		.alloc_thread = e->thread,
+		.when = e->when,
 	};
 	str_copy(o->cache, "pool", sizeof(o->cache));
 }
@@ -278,91 +323,98 @@ static inline uint64_t registered_bucket(uint64_t addr)
 }
 _Static_assert(REGISTERED_BUCKETS == 1u << 14, "registered_bucket takes 14 bits");
 #define REGISTERED_LAYOUT "registered" /* object_layout.name */
-/* Once: registered objects are an object source. */
+/* Once: registers the object source. */
 void registered_init(void);
 
-/* ---- snapshot.c ------------------------------------------------------------------------------------------------------------------ */
+/* ---- snapshot.c ------------------------------------------------------------------------------ */
 
 struct snapshot_info {
 	uint32_t nr_threads, nr_silent;
-	uint64_t pause_us;         /* the program stood still */
-	const char *why;           /* what went wrong, or NULL */
+	uint64_t pause_us; /* how long the program stood still */
+	const char *why;   /* what went wrong, or NULL */
 };
-/* One scan at a time: waits for another one to end, with signals as they are.  All are blocked afterwards; returns the mask that was. */
+/* One scan at a time: waits for another one to end, with the signal mask as it is.  Blocks all signals but faults;
+ * returns the mask to restore. */
 uint64_t snapshot_lock(void);
 void snapshot_unlock(uint64_t mask);
 enum snapshot_mode {
 	SNAPSHOT_COPY,
-	SNAPSHOT_IN_PLACE,         /* the program is over: when this thread is the only one, no copy is needed */
-	SNAPSHOT_BY_SCANNER,       /* this thread is not the program's: it holds nothing */
+	SNAPSHOT_IN_PLACE,   /* the program is over; without other threads no copy is needed */
+	SNAPSHOT_BY_SCANNER, /* this thread is the scanner (control.c): it holds no pointers of the program */
 };
-/* sp: what this thread of the program holds lies there and above (arch_call_stored); of no use by the scanner. */
-struct snapshot_how { enum snapshot_mode mode; uintptr_t sp; };
-/* Runs fn in a copy of this process with what is known of its threads.  In the copy fn may use what it likes of this process, but write only
- * to shared memory.  Between snapshot_lock and snapshot_unlock.  False: it did not run to its end. */
-bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
-                  struct snapshot_info *info);
+/* sp: this thread's pointers lie at this address of its stack and above (arch_call_stored).  The scanner has none. */
+struct snapshot_how {
+	enum snapshot_mode mode;
+	uintptr_t sp;
+};
+/* Runs fn in a copy of this process, and tells it of the threads. fn may read all memory, but only what it writes to
+ * shared memory outlives the copy.  Between snapshot_lock and snapshot_unlock.  False: fn did not run to its end. */
+bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr),
+                  void *ctx, struct snapshot_info *info);
 /* A clock that only goes forward. */
 uint64_t snapshot_now_us(void);
-/* The signal that is to stop threads: the option's, or what suits. */
+/* The signal that stops threads: option leak.signal, or one that suits. */
 int snapshot_signal(void);
-/* Our handler for it, if the program has none. */
+/* Installs our handler for it.  False: the program uses the signal itself. */
 bool stop_handler_install(int sig);
+/* The same signal asks control.c for a scan. */
+struct stop_signal_user {
+	/* In the handler: there is a request, or it is time for a scan. may_go_on: the context of a system call that
+	 * the signal may have interrupted, or NULL.  Will that call go on? */
+	bool (*poked)(bool by_timer, void *may_go_on);
+	void (*lost)(int sig); /* the program uses the signal itself now */
+	void (*kept)(int sig); /* the signal has our handler again */
+};
+void stop_signal_share(const struct stop_signal_user *with);
 void snapshot_fork_child(void);
 
-/* ---- calls.c -------------------------------------------------------------------------------------------------------------------- */
+/* ---- calls.c --------------------------------------------------------------------------------- */
 
-/* Room for what is known of so many threads' calls. */
+/* The size of the memory that calls_begin wants for so many threads. */
 size_t calls_size(uint32_t threads);
-/* For a scan: calls_begin; for each thread before it is stopped calls_note (what /proc calls it, and what we do); when no handler runs calls_end. */
+/* A scan calls calls_begin, then calls_note for each thread that it is about to stop (its name in /proc, its tid), and
+ * calls_end when no handler runs any more. */
 void calls_begin(void *memory, uint32_t threads);
 void calls_note(int32_t name, int32_t tid);
 void calls_end(void);
-/* In the handler, which interrupted nothing of the program's: a call that was noted, or (asked) that who sent the signal has seen, will be made
- * again when it returns.  False: it was none, or one that preload/ makes again. */
+/* In the handler, when it interrupted no other handler: a call that was noted, or that the sender of the signal saw
+ * (asked), will be made again when the handler returns.  False: there is no such call, or preload/ makes it again. */
 bool calls_go_on(void *context);
-bool calls_go_on_asked(void *context);
+bool calls_go_on_asked(const struct leak_call *asked, void *context);
 
-/* ---- suspects.c ------------------------------------------------------------------------------------------------------------------ */
+/* ---- suspects.c ------------------------------------------------------------------------------ */
 
 enum suspects_rule {
-	SUSPECTS_ALL,              /* everything lost, but what was cleared */
-	SUSPECTS_CONFIRMED,        /* kmemleak's: twice lost, unchanged, old enough, not reported before */
-	SUSPECTS_CLEAR,            /* nothing; what is lost now is never reported */
+	SUSPECTS_ALL,       /* everything lost, except what was cleared */
+	SUSPECTS_CONFIRMED, /* kmemleak's: twice lost, unchanged, old enough, not reported before */
+	SUSPECTS_CLEAR,     /* nothing; objects that are lost now will never be reported */
 };
-/* Have there been any? */
+/* Are there any from the last scan? */
 bool suspects_known(void);
-/* All between snapshot_lock and snapshot_unlock.  Before the copy is made.  False: no memory. */
+/* Before the copy is made.  False: no memory.  All these are called between snapshot_lock and snapshot_unlock. */
 bool suspects_begin(void);
-/* In the copy: a lost object (`known`: what it is).  Is it to be reported by this rule? */
+/* In the copy, for a lost object: is it to be reported by this rule? */
 bool suspects_meet(const struct mem_view *mem, const struct slab_object *known, enum suspects_rule rule);
 /* In the copy, at the end of a scan that went well. */
 void suspects_sort(void);
-/* Afterwards: this scan's suspects are those that the next one compares with.  !ok: those from before stay. */
+/* After the scan. ok: the next scan compares with this scan's suspects; otherwise with those from before. */
 void suspects_end(bool ok);
-/* How many objects there was no room for in the last scan. */
+/* How many lost objects the last scan had no room to remember. */
 uint64_t suspects_left_out(void);
 void suspects_fork_child(void);
 
-/* ---- scan.c ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- scan.c ---------------------------------------------------------------------------------- */
 
 struct scan_answer {
-	uint64_t objects, printed, suppressed; /* of what was wanted */
+	uint64_t objects, printed, suppressed; /* of the classes that were wanted */
 	struct snapshot_info info;
 };
-/* A scan whose result stays in *kept (until the next scan) when kept is not NULL, and is reported here otherwise.  classes 0: the option's.
- * False: none was possible (info.why). */
-bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *answer);
+/* One scan.  With `kept` its result stays in *kept until the next scan; without, it is reported. classes 0: those of
+ * option leak.show.  False: no scan was possible (info.why). */
+bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept,
+              struct scan_answer *answer);
 void scan_fork_child(void);
-/* By the thread that a signal interrupted, before the scanner's thread starts: what only a thread of the program may call. */
+/* Before the scanner starts, by the thread that starts it: calls what only a thread of the program may call. */
 void scan_prepare(void);
 
-/* ---- control.c -------------------------------------------------------------------------------------------------------------------- */
-
-/* In the handler: somebody wants something of this process; or it is time for a scan. */
-void control_poked(bool by_timer);
-void control_fork_child(void);
-void control_signal_kept(int sig);
-/* Are stacks and registers roots? */
-extern bool control_scan_stacks;
 #endif

@@ -2,7 +2,7 @@
 /* leak/mark.c - the marking engine: from the roots along every pointer to what can be reached. */
 #include "leak/leak_internal.h"
 
-/* Tri-colour marking over tables that are made once, from the heap's own maps:
+/* Tri-colour marking over tables that are made once, from the heap's own maps (tables.c):
  *
  *     slab view ──► white: a bit per 16 bytes of the arena, set where a live object starts
  *     memmap    ──► pages: 4 bytes a page: which cache, which page of its slab; or which large area
@@ -10,231 +10,22 @@
  *     candidate word ── in the arena? ── pages[] ── slot (reciprocal) ── white bit set? ── clear it, push the object
  *                                                                       (black: reached; on the stack: grey)
  *
- * A pointer is any aligned word.  One to an object's start makes it reachable.  One into its middle is remembered (inner), and counts
- * only when nothing better was found: what is reached through such pointers alone is "possible".
+ * Any aligned word may be a pointer.  A pointer to an object's start makes the object reachable.  A pointer into its
+ * middle is remembered (inner), and counts only when nothing better is found: objects that are reached through such
+ * pointers alone are "possible".
  *
- * How words become objects become words, and how that is done fast, is drain.c's.  Roots are all read before the first object is, so that
- * there is much to choose from; a long list that is left then is speculate.c's.
+ * drain.c turns words into objects and objects into their words, and does it fast.  All roots are read before the first
+ * object is, so that there are many objects to choose from.  A long list that is left then is walked by speculate.c.
  *
- * Memory, of the heap: pages 1/1024, white 1/128, inner 1/128 where it is touched (seldom, until something is lost), the stack 1/1000: at most
- * 1.8 %.  speculate.c's counts, 1/128, are taken only where that and what has been touched make no more than 2 % (scan_can_afford).
+ * Memory, as a share of the heap: pages 1/1024, white 1/128, the stack 1/1000, and inner 1/128 where it is written,
+ * which is seldom before something is lost: at most 1.8 %. speculate.c's counts take another 1/128, but only where they
+ * and the memory in use make no more than 2 % (scan_can_afford).
  *
- * Accepted weakness: a word that happens to look like a pointer keeps an object alive; pointers that are hidden (xor lists, compressed
- * or tagged in their upper bits, not aligned) are not seen.  Tags in the lower bits are: they point into the object. */
+ * Accepted weakness: a word that happens to look like a pointer keeps an object alive.  Hidden pointers (xor lists,
+ * compressed ones, tags in the upper bits, not aligned) are not seen.  Tags in the lower bits are: such a pointer
+ * points into the object. */
 
-#define STACK_SHARE 1000
-#define STACK_MIN ((size_t)256 << 10)
-#define STACK_SLACK (BATCH + 8u)   /* entries: what is put back of large objects, whatever room there is */
-#define MEMORY_SHARE 50            /* what all tables may take of the heap: 2 % */
-#define MEMORY_MIN ((uint64_t)4 << 20)
-#define FAR (2 * PAGE_SIZE)
-#define LEAN 50000u
-
-/* ---- tables ----------------------------------------------------------------------------------------------------------------- */
-
-static void count_run(void *ctx, const struct slab_view_run *r)
-{
-	struct leak_scan *s = ctx;
-
-	s->max_areas += r->cache == 0;
-}
-
-static void add_area(struct leak_scan *s, const struct slab_view_run *r)
-{
-	uint64_t off = r->addr - s->base;
-	uint32_t i, first, last;
-
-	/* The snapshot does not change, another process may. */
-	if (s->nr_areas == s->max_areas || off % 16)
-		return;
-	s->areas[s->nr_areas] = (struct scan_area){ .start = off, .size = r->size, .noted = false };
-	first = (uint32_t)(off >> PAGE_SHIFT);
-	last = (uint32_t)((off + MAX(r->size, 1) - 1) >> PAGE_SHIFT);
-	for (i = first; i <= last; i++)
-		s->pages[i] = PAGE_AREA | s->nr_areas;
-	s->nr_areas++;
-	scan_bit_set(s->white, off);
-	s->stats.live++;
-}
-
-static void add_run(void *ctx, const struct slab_view_run *r)
-{
-	struct leak_scan *s = ctx;
-	bool displaced;
-
-	if (!r->cache) {
-		add_area(s, r);
-		return;
-	}
-	s->stats.live += slab_view_live_map(&s->heap, r, &s->white[(uint64_t)r->page * (PAGE_SIZE / 1024)], &displaced);
-	for (uint32_t i = 0; i < r->nr_pages; i++)
-		s->pages[r->page + i] = r->cache | i << PAGE_IN_SLAB_SHIFT | (displaced ? PAGE_DISPLACED : 0);
-}
-
-static void copy_caches(struct leak_scan *s)
-{
-	for (uint32_t i = 1; i < s->heap.nr_caches; i++) {
-		const struct slab_view_cache *c = &s->heap.caches[i];
-		s->caches[i] = (struct scan_cache){ .reciprocal = c->reciprocal, .slot_size = c->slot_size, .offset = c->offset,
-		                                    .object_size = c->object_size, .nr_objects = c->nr_objects };
-	}
-}
-
-/* One piece of memory for all tables; pages that are not touched cost nothing. */
-static bool allocate_tables(struct leak_scan *s)
-{
-	size_t pages = ALIGN_UP((s->end >> PAGE_SHIFT) * sizeof(uint32_t) + 64, PAGE_SIZE);
-	size_t bits = ALIGN_UP((s->end >> 7) + 64, PAGE_SIZE);
-	size_t outside = ALIGN_UP(s->max_outside * sizeof(struct scan_outside), PAGE_SIZE);
-	size_t areas = ALIGN_UP((s->max_areas + s->max_outside + 1) * sizeof(struct scan_area), PAGE_SIZE);
-	size_t notes = ALIGN_UP(SCAN_NOTES_MAX * sizeof(struct scan_note), PAGE_SIZE);
-	size_t inner_pages = ALIGN_UP((s->end >> INNER_PAGE_SHIFT) + 1, PAGE_SIZE);
-	size_t stack = ALIGN_UP(MAX(STACK_MIN, s->used / STACK_SHARE), PAGE_SIZE);
-	size_t total = pages + inner_pages + 2 * bits + areas + outside + notes + stack + SCAN_CHUNK;
-	char *p = os_reserve(total, PAGE_SIZE);
-
-	if (!p || !os_commit(p, total, s->used > ((uint64_t)64 << 20))) {
-		if (p)
-			os_release(p, total);
-		return false;
-	}
-	s->memory = p;
-	s->memory_size = total;
-	s->white = (uint64_t *)p;
-	s->pages = (uint32_t *)(p += bits);
-	s->stack = (struct scan_span *)(p += pages);
-	s->max_stack = stack / sizeof(struct scan_span) - STACK_SLACK;
-	s->areas = (struct scan_area *)(p += stack);
-	s->outside = (struct scan_outside *)(p += areas);
-	s->notes = (struct scan_note *)(p += outside);
-	s->buffer = p += notes;
-	s->inner_pages = (uint8_t *)(p += SCAN_CHUNK);
-	s->inner = (uint64_t *)(p + inner_pages);
-	return true;
-}
-
-struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, const char **why)
-{
-	return leak_scan_create_with(mem, root, 0, why);
-}
-
-struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_outside, const char **why)
-{
-	size_t size = ALIGN_UP(sizeof(struct leak_scan), PAGE_SIZE);
-	struct leak_scan *s = os_reserve(size, PAGE_SIZE);
-
-	*why = "no memory for the scan";
-	if (!s)
-		return NULL;
-	if (!os_commit(s, size, false)) {
-		os_release(s, size);
-		return NULL;
-	}
-	s->mem = mem;
-	s->far = FAR;
-	s->lean_limit = LEAN;
-	*why = slab_view_open(&s->heap, mem, root);
-	if (!*why) {
-		s->base = s->heap.base;
-		s->used = s->heap.used;
-		s->max_outside = nr_outside;
-		s->outside_off = ALIGN_UP(s->used, (uint64_t)1 << 16);
-		s->end = nr_outside ? ALIGN_UP(s->outside_off + ((uint64_t)nr_outside << PAGE_SHIFT), (uint64_t)1 << 16) : s->used;
-		copy_caches(s);
-		slab_view_runs(&s->heap, count_run, s);
-		*why = allocate_tables(s) ? NULL : "no memory for the scan";
-		scan_filter_set(s);
-	}
-	if (*why) {
-		leak_scan_destroy(s);
-		return NULL;
-	}
-	slab_view_runs(&s->heap, add_run, s);
-	return s;
-}
-
-void leak_scan_destroy(struct leak_scan *s)
-{
-	if (s->memory)
-		os_release(s->memory, s->memory_size);
-	os_release(s, ALIGN_UP(sizeof(struct leak_scan), PAGE_SIZE));
-}
-
-const struct slab_view *leak_scan_heap(const struct leak_scan *s)
-{
-	return &s->heap;
-}
-
-uint64_t scan_resident(const struct leak_scan *s)
-{
-	return os_resident(s->memory, s->memory_size) + (s->speculation ? os_resident(s->speculation, s->speculate_size) : 0);
-}
-
-bool scan_can_afford(const struct leak_scan *s, uint64_t bytes)
-{
-	return scan_resident(s) + bytes <= MAX(s->used / MEMORY_SHARE, MEMORY_MIN);
-}
-
-void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stats)
-{
-	mem_copy(stats, &s->stats, sizeof(*stats));
-	stats->heap_bytes = s->used;
-	stats->table_bytes = MAX(s->stats.table_bytes, scan_resident(s));
-}
-
-/* ---- from a word to an object ------------------------------------------------------------------------------------------------ */
-
-void scan_filter_set(struct leak_scan *s)
-{
-	uint64_t lo = s->base, hi = s->base + s->used - 1;
-
-	if (s->nr_outside) {
-		lo = MIN(lo, s->outside_from);
-		hi = MAX(hi, s->outside_from + s->outside_span - 1);
-	}
-	arch_filter_set(&s->filter, (uint32_t)(lo >> 32), (uint32_t)(MIN(hi, (uint64_t)UINT32_MAX << 31) >> 32));
-}
-
-uint64_t scan_locate_whole(const struct leak_scan *s, uint64_t off)
-{
-	uint32_t info = s->pages[off >> PAGE_SHIFT];
-	struct slab_object o;
-	uint64_t start;
-	bool cut = info & PAGE_AREA ? s->areas[info & ~PAGE_AREA].cut : (info & PAGE_CUT) != 0;
-
-	if (!cut && off % 16 == 0 && scan_bit(s->white, off))
-		return off | SCAN_FOUND;
-	if (!slab_view_object(&s->heap, s->base + off, &o) || o.state != SLAB_OBJ_LIVE)
-		return 0;
-	start = o.addr - s->base;
-	if (off < start || (cut && off - start >= MAX(o.size, 1)))
-		return 0;
-	return start | SCAN_FOUND | (off != start ? SCAN_INTERIOR : 0);
-}
-
-static uint64_t locate_any(const struct leak_scan *s, uint64_t off)
-{
-	uint64_t found = scan_locate(s, off);
-
-	return found == SCAN_TWICE ? scan_locate_whole(s, off) : found;
-}
-
-uint64_t scan_object_size(const struct leak_scan *s, uint64_t off)
-{
-	uint32_t info = s->pages[off >> PAGE_SHIFT];
-	const struct scan_cache *c;
-	uint64_t in_slab;
-
-	if (info & PAGE_AREA)
-		return s->areas[info & ~PAGE_AREA].size;
-	c = &s->caches[PAGE_CACHE(info)];
-	if (likely(!(info & PAGE_DISPLACED)))
-		return c->object_size;
-	in_slab = (uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1));
-	return c->object_size - (in_slab - c->offset - ((in_slab * c->reciprocal) >> 40) * c->slot_size);
-}
-
-/* ---- annotations -------------------------------------------------------------------------------------------------------------- */
+/* ---- annotations ----------------------------------------------------------------------------- */
 
 static bool note_add(struct leak_scan *s, uint64_t off, struct scan_span part, bool no_scan)
 {
@@ -250,16 +41,25 @@ static bool note_add(struct leak_scan *s, uint64_t off, struct scan_span part, b
 	return true;
 }
 
+static uint64_t locate_any(const struct leak_scan *s, uint64_t off)
+{
+	uint64_t found = scan_locate(s, off);
+
+	return found == SCAN_TWICE ? scan_locate_whole(s, off) : found;
+}
+
 static bool live_object(const struct leak_scan *s, uint64_t addr, uint64_t *off)
 {
-	uint64_t inside = 0, outside = addr - s->outside_from < s->outside_span ? scan_outside_both(s, addr, &inside) : 0;
+	uint64_t inside = 0,
+		 outside = addr - s->outside_from < s->outside_span ? scan_outside_both(s, addr, &inside) : 0;
 
 	if (inside && !(inside & SCAN_INTERIOR))
 		outside = inside;
 	*off = outside ? outside & ~(uint64_t)15 : addr - s->base;
 	if (outside)
 		return !(outside & SCAN_INTERIOR) && scan_bit(s->white, *off);
-	return *off < s->used && *off % 16 == 0 && locate_any(s, *off) == (*off | SCAN_FOUND) && scan_bit(s->white, *off);
+	return *off < s->used && *off % 16 == 0 && locate_any(s, *off) == (*off | SCAN_FOUND) &&
+	       scan_bit(s->white, *off);
 }
 
 bool leak_scan_note(struct leak_scan *s, uint64_t addr, enum leak_note note)
@@ -296,31 +96,9 @@ bool leak_scan_area(struct leak_scan *s, uint64_t object, uint64_t addr, uint64_
 	return note_add(s, off, (struct scan_span){ addr, size }, false);
 }
 
-/* ---- what is known is told ------------------------------------------------------------------------------------------------------------ */
+/* ---- marking --------------------------------------------------------------------------------- */
 
-void scan_visit(struct leak_scan *s, uint64_t off, enum leak_class class)
-{
-	s->visiting_outside = off >= s->used;
-	s->visit(s->visit_ctx, scan_address(s, off), class);
-}
-
-bool leak_scan_visits_outside(const struct leak_scan *s)
-{
-	return s->visiting_outside;
-}
-
-void leak_scan_each(struct leak_scan *s, leak_visit_fn visit, void *ctx)
-{
-	s->visit = visit;
-	s->visit_ctx = ctx;
-	for (uint64_t i = 0; i < s->end >> 10; i++)
-		for (uint64_t bits = s->white[i]; bits; bits &= bits - 1)
-			scan_visit(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_REACHABLE);
-}
-
-/* ---- marking ------------------------------------------------------------------------------------------------------------------------ */
-
-/* Objects were dropped: all that is reached between them is read again. */
+/* Objects were dropped from the full stack: reads again all reached objects between the first and the last of them. */
 static bool is_ignored(const struct leak_scan *s, uint64_t off)
 {
 	for (uint32_t i = 1; i <= s->nr_ignored; i++)
@@ -329,7 +107,10 @@ static bool is_ignored(const struct leak_scan *s, uint64_t off)
 	return false;
 }
 
-struct again { struct leak_scan *s; uint64_t first, last; };
+struct again {
+	struct leak_scan *s;
+	uint64_t first, last;
+};
 
 static void read_again(const struct again *a, uint64_t off)
 {
@@ -356,7 +137,7 @@ static void read_run_again(void *ctx, const struct slab_view_run *r)
 		read_again(a, off + live.starts[i]);
 }
 
-/* What only stands claimed by speculate.c is not reached: first those are white again. */
+/* Objects that speculate.c has only claimed are not reached yet: they become white again first. */
 static void drain_dropped(struct leak_scan *s)
 {
 	if (s->overflowed && s->speculation)
@@ -386,14 +167,14 @@ void leak_scan_words(struct leak_scan *s, const uint64_t *words, size_t n)
 	scan_drain(s);
 }
 
-/* ---- what was not reached ------------------------------------------------------------------------------------------------------------ */
+/* ---- what was not reached -------------------------------------------------------------------- */
 
 static uint64_t inner_words(const struct leak_scan *s)
 {
 	return s->end >> 10;
 }
 
-/* The first word of the map from i on that lies in a page that was written. */
+/* The first word of the map, from i on, in a page that was written. */
 static uint64_t inner_next(const struct leak_scan *s, uint64_t i)
 {
 	while (i % INNER_PAGE_WORDS == 0 && i < inner_words(s) && !s->inner_pages[i / INNER_PAGE_WORDS])
@@ -424,25 +205,26 @@ static void visit_possible(struct leak_scan *s)
 			scan_visit(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4, LEAK_POSSIBLE);
 }
 
-/* Direct or indirect: as few objects as can be are to hold all others (a vertex basis: one of each strongly connected component that
- * nothing leads into).  In order of address, every object that no earlier one led to becomes a leader.  An earlier leader may still be
- * reached from a later one, never the other way round.  So a second walk in reverse order, from the last leader to the first, finds those
- * that another one reaches, and gives each that remains what it holds (and no other held before it), with no memory per object:
+/* Direct or indirect: as few objects as possible are to hold all others (a vertex basis: one object of each strongly
+ * connected component that nothing leads into).  In order of address, every object that no earlier leader led to
+ * becomes a leader.  A later leader may reach an earlier one, but never the other way round.  So a second walk, from
+ * the last leader to the first, finds the leaders that another one reaches.  It gives each leader that remains the
+ * objects that it holds and that no later leader holds already.  No memory per object is needed:
  *
  *     A ──► B ──► C ◄── D          leaders A, D;      reverse: D holds C, A holds B
  *     E ◄─► F                      leader E;          E holds F
- *     H ◄─► I ◄── G                leaders H, then G; reverse: G holds I and H, so H is none */
+ *     H ◄─► I ◄── G                leaders H, then G; reverse: G holds I and H, so H is no leader */
 static void follow_lost(struct leak_scan *s, uint64_t off)
 {
 	scan_push_object(s, off);
 	scan_drain(s);
 }
 
-/* From here on there are lost objects only, and the two maps say of each (white, inner), in the walk that finds leaders:
+/* From here on there are lost objects only, and the two maps (white, inner) mean, in the walk that finds leaders:
  *
  *     1 0  not visited       0 1  visited       1 1  leads (and is visited)
  *
- * and in the one from the last leader to the first:
+ * and in the walk from the last leader to the first:
  *
  *     0 1  not visited       1 1  leads, not visited       1 0  visited */
 static void find_leaders(struct leak_scan *s)
@@ -469,7 +251,7 @@ static void visit_leader(struct leak_scan *s, uint64_t off)
 	follow_lost(s, off);
 }
 
-/* What is left then was dropped from a full stack, and stands for itself. */
+/* Objects that are left then were dropped from a full stack; each becomes a leader. */
 static void visit_leaders(struct leak_scan *s)
 {
 	uint64_t words = s->end >> 10, i, bits;
@@ -483,7 +265,7 @@ static void visit_leaders(struct leak_scan *s)
 			visit_leader(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4);
 }
 
-/* What is live and neither white nor possible. */
+/* Visits a live object that is neither white nor possible. */
 static void visit_reachable_at(struct leak_scan *s, uint64_t off)
 {
 	if (!scan_bit(s->white, off) && !scan_inner(s, off))

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/notes.c - what the program said of its objects, read through a view: from a snapshot, another process, a core file. */
+/* leak/notes.c - what the program said of its objects, read through a view: of a copy, another process, a core file. */
 #include "leak/leak_internal.h"
 
-/* The lists are as annotate.c links them.  A process that was damaged may have a ring among them: nobody says that much of his objects. */
+/* The lists are annotate.c's.  In a damaged process they may form a ring, so reading stops after more notes than any
+ * program makes. */
 #define NOTES_MAX (1u << 20)
 
-struct noting { struct leak_scan *s; struct leak_finder outside; leak_said_fn said; void *ctx; };
+struct noting {
+	struct leak_scan *s;
+	struct leak_finder outside;
+	leak_said_fn said;
+	void *ctx;
+};
 
 static bool note_holds(const struct noting *x, const struct note *n)
 {
@@ -44,7 +50,8 @@ static void tell(const struct noting *x, const struct note *n)
 		x->said(x->ctx, (enum leak_note)n->kind, n->object, 0);
 }
 
-static void each_note(const struct noting *x, const struct leak_directory *r, void (*apply)(const struct noting *x, const struct note *n))
+static void each_note(const struct noting *x, const struct leak_directory *r,
+                      void (*apply)(const struct noting *x, const struct note *n))
 {
 	uint32_t seen = 0;
 
@@ -52,23 +59,26 @@ static void each_note(const struct noting *x, const struct leak_directory *r, vo
 		struct note n;
 		uint64_t at = 0;
 		view_read(x->s->mem, &at, r->notes + i * sizeof(at), sizeof(at));
-		for (; at && seen < NOTES_MAX && view_read(x->s->mem, &n, at, sizeof(n)); at = (uint64_t)(uintptr_t)n.next, seen++)
+		for (; at && seen < NOTES_MAX && view_read(x->s->mem, &n, at, sizeof(n));
+		     at = (uint64_t)(uintptr_t)n.next, seen++)
 			apply(x, &n);
 	}
 }
 
 bool leak_directory_read(const struct mem_view *mem, uint64_t root, struct leak_directory *r)
 {
-	return view_read(mem, r, root, sizeof(*r)) && mem_compare(r->magic, LEAK_DIRECTORY_MAGIC, sizeof(r->magic)) == 0 &&
+	return view_read(mem, r, root, sizeof(*r)) &&
+	       mem_compare(r->magic, LEAK_DIRECTORY_MAGIC, sizeof(r->magic)) == 0 &&
 	       r->version == LEAK_DIRECTORY_VERSION;
 }
 
-/* What limits the scanning of objects comes before anything is scanned. */
+/* Notes that limit what is read of objects come before anything is read. */
 static void read_notes(const struct noting *x, uint64_t root)
 {
 	struct leak_directory r;
 
-	if (!leak_directory_read(x->s->mem, root, &r) || r.note_size != sizeof(struct note) || r.nr_buckets != NOTE_BUCKETS)
+	if (!leak_directory_read(x->s->mem, root, &r) || r.note_size != sizeof(struct note) ||
+	    r.nr_buckets != NOTE_BUCKETS)
 		return;
 	each_note(x, &r, apply_limit);
 	each_note(x, &r, x->said ? tell : apply_root);

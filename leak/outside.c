@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/outside.c - objects in a scan that slab knows nothing of: fenced ones, and those that the program cuts out of pools of its own. */
+/* leak/outside.c - the objects of other sources than slab in a scan: fenced ones, and registered ones, which the
+ * program cuts out of its own memory. */
 #include "leak/leak_internal.h"
 
-/* They lie anywhere, so they are found by address in a sorted table; words outside the arena are compared with the bounds of all of them,
- * words inside it are looked up when the program has cut objects out of the one they point into (a flag of its pages).
+/* These objects lie anywhere, so a sorted table finds them by address.  A word that points outside of the arena is
+ * compared with the bounds of all of them.  A word that points into the arena is looked up here only when a flag of its
+ * page says that registered objects were cut out of the object there.
  *
- *     offsets    0 ……………………… used     outside_off ──┬────────┬────────┐ end
- *                the arena                        extra[0] extra[1] …    a page of offsets each
+ *     offsets    0 ……………………… used     outside_off ──┬────────────┬────────────┐ end
+ *                the arena                     outside[0]   outside[1]   …     a page of offsets each
  *
- * Each is an area at an offset behind the arena, so that the rest of the scan needs not know.  What was cut out of a fenced object lies behind it in
- * the table and names it (outer); of two others that overlap the lower counts. */
+ * Each of them is an area at an offset behind the arena, so the rest of the scan needs no case for them.  A registered
+ * object that was cut out of a fenced one lies behind it in the table, and names it (outer).  Of any other two that
+ * overlap the lower one counts. */
 
 void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool registered)
 {
 	if (s->nr_outside < s->max_outside && size)
-		s->outside[s->nr_outside++] = (struct scan_outside){ .addr = addr, .size = size, .registered = registered };
+		s->outside[s->nr_outside++] = (struct scan_outside){ .addr = addr,
+			                                             .size = size,
+			                                             .registered = registered };
 }
 
-/* A fenced object comes before what was cut out of it. */
+/* A fenced object sorts before a registered one at the same address. */
 static bool is_behind(const struct scan_outside *a, const struct scan_outside *b)
 {
 	return a->addr > b->addr || (a->addr == b->addr && a->registered && !b->registered);
@@ -25,7 +30,7 @@ static bool is_behind(const struct scan_outside *a, const struct scan_outside *b
 
 static void sort(struct scan_outside *a, uint32_t n)
 {
-	/* Shell sort: fenced ones come in order. */
+	/* Shell sort: fenced objects come in order. */
 	for (uint32_t gap = n / 2; gap; gap = gap == 2 ? 1 : (uint32_t)((uint64_t)gap * 5 / 11))
 		for (uint32_t i = gap; i < n; i++) {
 			struct scan_outside e = a[i];
@@ -41,7 +46,7 @@ static bool outside_holds(const struct scan_outside *e, uint64_t addr)
 	return addr - e->addr < e->size;
 }
 
-/* Those that count, in order. */
+/* Keeps those that count, in order. */
 static void keep_apart(struct leak_scan *s)
 {
 	uint32_t kept = 0, fenced = 0;
@@ -61,14 +66,15 @@ static void keep_apart(struct leak_scan *s)
 	s->nr_outside = kept;
 }
 
-/* The object of the arena that it is cut out of scans without it. */
+/* The object in the arena that this one was cut out of is scanned without it. */
 static void mark_cut(struct leak_scan *s, const struct scan_outside *e)
 {
 	uint64_t off = e->addr - s->base;
 
 	if (off >= s->used)
 		return;
-	for (uint64_t page = off >> PAGE_SHIFT; page <= (off + e->size - 1) >> PAGE_SHIFT && page < s->used >> PAGE_SHIFT; page++) {
+	for (uint64_t page = off >> PAGE_SHIFT;
+	     page <= (off + e->size - 1) >> PAGE_SHIFT && page < s->used >> PAGE_SHIFT; page++) {
 		uint32_t info = s->pages[page];
 		if (info & PAGE_AREA)
 			s->areas[info & ~PAGE_AREA].cut = true;
@@ -104,7 +110,7 @@ void leak_scan_added(struct leak_scan *s)
 	scan_filter_set(s);
 }
 
-/* Index of the last that starts at or below addr, or UINT32_MAX. */
+/* The index of the last object that starts at or below addr, or UINT32_MAX. */
 static uint32_t find_below(const struct leak_scan *s, uint64_t addr)
 {
 	uint32_t lo = 0, hi = s->nr_outside;
@@ -121,7 +127,8 @@ static uint32_t find_below(const struct leak_scan *s, uint64_t addr)
 
 static uint64_t candidate_of(const struct leak_scan *s, uint32_t i, uint64_t addr)
 {
-	return (s->outside_off + ((uint64_t)i << PAGE_SHIFT)) | SCAN_FOUND | (addr != s->outside[i].addr ? SCAN_INTERIOR : 0);
+	return (s->outside_off + ((uint64_t)i << PAGE_SHIFT)) | SCAN_FOUND |
+	       (addr != s->outside[i].addr ? SCAN_INTERIOR : 0);
 }
 
 uint64_t scan_outside_both(const struct leak_scan *s, uint64_t addr, uint64_t *inside)

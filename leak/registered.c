@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/registered.c - objects that the program cuts out of pools of its own and tells of: kmemleak_alloc and kmemleak_free. */
+/* leak/registered.c - registered objects: the program cuts them out of its own memory, and says so (kmemleak_alloc,
+ * kmemleak_free). */
 #include "leak/leak_internal.h"
 
-/* A table by address.  The copy of the process reads it without the lock: an entry is linked when it is whole.  One that is being taken out
- * may be missed or met just then; the pointer to the object is in somebody's hands at that moment.
+/* A hash table by address.  The copy of the process reads the table without the lock, because an entry is linked only
+ * when it is complete.  The copy may miss or still see an entry that is being removed; at that moment the thread that
+ * removes the object holds a pointer to it.
  *
- * Memory that was given back as a whole, with objects in it that were not: what is no live object's and not readable is no object. */
+ * The program may give memory back as a whole without freeing the objects in it.  So a scan ignores an object that lies
+ * neither in a live object nor in readable memory. */
 
 #define ENTRIES_AT_ONCE 64u
 
@@ -13,7 +16,7 @@
 static struct ranked_lock registered_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAK);
 static struct leak_registered_object **buckets;
 static struct leak_registered_object *spare;
-static uint32_t nr_objects;       /* atomic to read */
+static uint32_t nr_objects; /* readable without the lock */
 
 static struct leak_registered_object **bucket_of(uint64_t addr)
 {
@@ -26,7 +29,8 @@ static struct leak_registered_object *entry_new(void)
 	struct leak_registered_object *e = spare;
 
 	if (!buckets)
-		__atomic_store_n(&buckets, meta_alloc(REGISTERED_BUCKETS * sizeof(*buckets), COST_LEAK), __ATOMIC_RELEASE);
+		__atomic_store_n(&buckets, meta_alloc(REGISTERED_BUCKETS * sizeof(*buckets), COST_LEAK),
+		                 __ATOMIC_RELEASE);
 	if (!buckets)
 		return NULL;
 	if (e) {
@@ -59,7 +63,7 @@ void leak_registered_alloc(const void *p, size_t size, const struct unwind_regs 
 
 	lock_register_for_fork(&registered_lock);
 	if (lock_mine(&registered_lock))
-		return; /* a signal handler in the middle of this very function */
+		return; /* a signal handler that interrupted this function */
 	lock_acquire(&registered_lock);
 	e = entry_find((uintptr_t)p);
 	fresh = !e;
@@ -101,13 +105,15 @@ void leak_registered_free(const void *p)
 
 bool leak_registered_find(uint64_t addr, struct slab_object *o)
 {
-	const struct leak_registered_object *e = __atomic_load_n(&nr_objects, __ATOMIC_RELAXED) ? entry_find(addr) : NULL;
+	const struct leak_registered_object *e = __atomic_load_n(&nr_objects, __ATOMIC_RELAXED) ? entry_find(addr)
+	                                                                                        : NULL;
 	struct slab_object named;
 
 	if (!e)
 		return false;
 	registered_describe(e, o);
-	if (slab_find_object(addr, &named) && named.api == SLAB_API_POOL) /* one of memsan_pool_alloc's: its pool's name */
+	/* memsan_pool_alloc's objects have their pool's name */
+	if (slab_find_object(addr, &named) && named.api == SLAB_API_POOL)
 		str_copy(o->cache, named.cache, sizeof(o->cache));
 	return true;
 }
@@ -117,7 +123,8 @@ bool leak_registered_around(uint64_t addr, struct slab_object *o)
 	if (!__atomic_load_n(&nr_objects, __ATOMIC_RELAXED))
 		return false;
 	for (uint32_t i = 0; i < REGISTERED_BUCKETS; i++)
-		for (const struct leak_registered_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e; e = e->next) {
+		for (const struct leak_registered_object *e = __atomic_load_n(&buckets[i], __ATOMIC_ACQUIRE); e;
+		     e = e->next) {
 			uint64_t start = READ_ONCE(e->addr);
 			if (start && addr - start < e->size && leak_registered_find(start, o))
 				return true;
@@ -125,7 +132,7 @@ bool leak_registered_around(uint64_t addr, struct slab_object *o)
 	return false;
 }
 
-/* Reports do not ask: they describe the memory around. */
+/* Reports do not ask for registered objects: they describe the memory around. */
 static const struct object_source source = {
 	.within = true,
 	.layout = {

@@ -1,42 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/roots.c - what memory of this process is a root: everything private that was written, but what is known to be dead or memsan's. */
+/* leak/roots.c - which memory of this process is a root: all private memory that was written, except what is known to
+ * be dead or memsan's. */
 #include "config.h"
 
 #include <fcntl.h>
 
 #include "leak/leak_internal.h"
 
-/* The list of mappings is the truth that no library can hide from: data and bss of every module (also of those that dlopen brought, and
- * of those that are half unloaded), thread-local storage, stacks, pools that the program mapped for itself.
+/* No library can hide from the list of mappings.  It has data and bss of every module (also of modules that dlopen
+ * loaded, or that are half unloaded), thread-local storage, stacks, and memory that the program mapped for itself.
  *
  *     /proc/self/maps      every readable private mapping, minus:
  *        ─ the arena and all that memsan has reserved or keeps in its own data
  *        ─ below the stack pointer of each stopped thread, where its stack's bounds are known
- *        ─ stacks that libc keeps of threads that have ended
- *     /proc/self/pagemap   of that, the pages that were written: a page of a file that nobody changed holds no pointer of ours
+ *        ─ stacks of ended threads, which libc keeps
+ *     /proc/self/pagemap   of that, the pages that were written: an unchanged page of a file holds no pointer of ours
  *
- * So a relocation section that was made read-only is scanned, and a sparse reserve of gigabytes costs what is in it.
+ * So a relocation section that was made read-only is scanned, and a sparse reserve of gigabytes costs only as much as
+ * its pages in use.
  *
- * Bounds of a stack.  The main one is the mapping called [stack].  Others are known to libc alone: struct pthread, which the thread
- * pointer points to, holds the stack's address, size and guard size as neighbouring words.  Where they are in it differs between versions,
- * so they are looked for, and believed when they fit: they enclose both the thread pointer and the stack pointer.  A thread for which
- * nothing fits (a coroutine, a stack that begins in the middle of a page) is scanned with all of the mapping that it is in.
+ * Bounds of a stack.  The main stack is the mapping called [stack].  Only libc knows the others: struct pthread, which
+ * the thread pointer points to, holds the stack's address, size and guard size as neighbouring words.  Their place in
+ * it differs between versions of libc.  So they are searched for, and believed when they fit: they enclose both the
+ * thread pointer and the stack pointer.  When nothing fits (a coroutine, a stack that begins in the middle of a page),
+ * all of the mapping that the thread is in is scanned.
  *
- * The weakness accepted: pointers that only shared memory or another process holds are not seen (register such areas). */
+ * Accepted weakness: pointers that only shared memory or another process holds are not seen.  (The program can register
+ * such areas.) */
 
-#define PTHREAD_WORDS 320            /* struct pthread has 2304 bytes in glibc 2.36 */
+#define PTHREAD_WORDS 320 /* struct pthread has 2304 bytes in glibc 2.36 */
 #define HOLES_MAX 4096
 #define SIGNAL_STACK_MAX (256u << 10)
 #define PAGEMAP_AT_ONCE 512u
-#define PAGEMAP_PRESENT ((uint64_t)3 << 62)  /* in memory or swapped */
+#define PAGEMAP_PRESENT ((uint64_t)3 << 62) /* in memory or swapped */
 #define PAGEMAP_FILE ((uint64_t)1 << 61)
 
-struct range { uint64_t start, end; };
+struct range {
+	uint64_t start, end;
+};
+
+bool roots_scan_stacks = true;
 
 void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
 void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
 
-/* All used by one scan at a time: in the child of a snapshot. */
+/* All used by one scan at a time, in the copy of the process. */
 size_t leak_static_tls;
 static struct range holes[HOLES_MAX];
 static uint32_t nr_holes;
@@ -48,7 +56,7 @@ static void hole_add(uint64_t start, uint64_t end)
 	if (start >= end)
 		return;
 	if (nr_holes == HOLES_MAX) {
-		holes_lost = true; /* more roots than need be */
+		holes_lost = true; /* more memory is scanned than needed */
 		return;
 	}
 	holes[nr_holes++] = (struct range){ start, end };
@@ -67,7 +75,7 @@ static void holes_sort(void)
 		}
 }
 
-/* ---- memsan's own ---------------------------------------------------------------------------------------------------------------- */
+/* ---- memsan's own ---------------------------------------------------------------------------- */
 
 static void holes_memsan(void)
 {
@@ -83,9 +91,11 @@ static void holes_memsan(void)
 		leak_hook_holes(hole_add);
 }
 
-/* ---- stacks ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
-struct stack_bounds { uint64_t start, end, guard; };
+struct stack_bounds {
+	uint64_t start, end, guard;
+};
 
 /* stackblock, stackblock_size, guardsize in the struct pthread at `tp`. */
 static bool stack_find_bounds(uint64_t tp, struct stack_bounds *b)
@@ -97,23 +107,27 @@ static bool stack_find_bounds(uint64_t tp, struct stack_bounds *b)
 		b->start = words[i];
 		b->end = words[i] + words[i + 1];
 		b->guard = words[i + 2];
-		if (b->start && (words[i] | words[i + 1]) % PAGE_SIZE == 0 && words[i + 1] < (uint64_t)1 << 40 && b->start < tp &&
-		    b->end > tp && b->end - tp < (uint64_t)64 << 20 && b->guard < tp - b->start)
+		if (b->start && (words[i] | words[i + 1]) % PAGE_SIZE == 0 && words[i + 1] < (uint64_t)1 << 40 &&
+		    b->start < tp && b->end > tp && b->end - tp < (uint64_t)64 << 20 && b->guard < tp - b->start)
 			return true;
 	}
 	return false;
 }
 
-struct stack_search { const struct leak_thread *threads; uint32_t nr; };
+struct stack_search {
+	const struct leak_thread *threads;
+	uint32_t nr;
+};
 
-/* The dead part of [start, end): below the stack pointer of who is on it; when several are (a coroutine has found room in another
- * thread's frame) below the lowest.  Nobody, or one whose stack pointer is not known: nothing is.  A whole thread's stack (leak: stack=off)
- * goes up to what lies above its first frame. */
+/* The dead part of the stack [start, end) lies below the stack pointer of the thread on it.  When several threads are
+ * on it (a coroutine's stack may lie in another thread's frame), below the lowest one's.  When none is, or its stack
+ * pointer is not known, nothing is dead.  Without roots on stacks (stack=off) all of it is left out, up to what lies
+ * above the first frame. */
 static void hole_stack(const struct stack_search *x, uint64_t start, uint64_t end)
 {
 	uint64_t lowest = UINT64_MAX;
 
-	if (!control_scan_stacks) {
+	if (!roots_scan_stacks) {
 		hole_add(start, end);
 		return;
 	}
@@ -124,29 +138,36 @@ static void hole_stack(const struct stack_search *x, uint64_t start, uint64_t en
 		hole_add(start, lowest);
 }
 
-/* Between the stack and the thread pointer lie the thread-local variables of the modules that were loaded first. */
+/* The thread-local variables of the modules that were loaded first lie between the stack and the thread pointer. */
 static void hole_thread(const struct stack_search *x, const struct leak_thread *t)
 {
 	struct stack_bounds b;
 
 	if (t->answered && t->tp && stack_find_bounds(t->tp, &b))
-		hole_stack(x, b.start, leak_static_tls && leak_static_tls < b.end - b.start ? b.end - leak_static_tls : t->tp - PAGE_SIZE);
+		hole_stack(x, b.start,
+		           leak_static_tls && leak_static_tls < b.end - b.start ? b.end - leak_static_tls
+		                                                                : t->tp - PAGE_SIZE);
 }
 
-/* ---- threads that have ended ---------------------------------------------------------------------------------------------------------- */
+/* ---- threads that have ended ----------------------------------------------------------------- */
 
-/* libc keeps the stacks of threads that ended for the next ones: dead words, which would keep alive what they point to.  A thread that
- * says goodbye leaves its thread pointer here.  Its stack, up to its struct pthread (which holds its result until it is joined, and what libc
- * keeps for the next thread), is dead while the struct pthread there still names the same stack and the kernel
- * has cleared the tid in it; memory that is used for something else since does not. */
+/* libc keeps the stacks of ended threads for new ones.  Their dead words would keep alive what they point to.  So a
+ * thread that is about to end leaves its thread pointer here.  Its stack up to its struct pthread is dead as long as
+ * that struct still names the same stack and the kernel has cleared the tid in it.  Memory that is used for something
+ * else by then does not look like that.  The struct itself stays a root: it holds the thread's result until it is
+ * joined, and what libc keeps for the next thread. */
 #define ENDED_MAX 1024
-static struct { uint64_t tp; uint32_t tid_at, pad; } ended[ENDED_MAX]; /* a slot is claimed by counting */
+/* a slot is claimed by counting */
+static struct {
+	uint64_t tp;
+	uint32_t tid_at, pad;
+} ended[ENDED_MAX];
 static uint32_t nr_ended; /* atomic; a ring */
 
 void leak_roots_thread_exit(void)
 {
 	const uint32_t *self = (const uint32_t *)arch_thread_pointer();
-	uint32_t tid = (uint32_t)os_gettid(), i;
+	uint32_t tid = (uint32_t)os_gettid(), i, slot;
 
 	/* The tid is one of the first words behind the header. */
 	for (i = 16; i < PTHREAD_WORDS * 2; i++)
@@ -154,7 +175,7 @@ void leak_roots_thread_exit(void)
 			break;
 	if (i == PTHREAD_WORDS * 2)
 		return;
-	uint32_t slot = __atomic_fetch_add(&nr_ended, 1, __ATOMIC_RELAXED) % ENDED_MAX;
+	slot = __atomic_fetch_add(&nr_ended, 1, __ATOMIC_RELAXED) % ENDED_MAX;
 	ended[slot].tid_at = i;
 	__atomic_store_n(&ended[slot].tp, (uint64_t)(uintptr_t)self, __ATOMIC_RELEASE);
 }
@@ -170,7 +191,7 @@ static void holes_ended(const struct leak_thread *threads, uint32_t nr_threads)
 		if (!tp || os_safe_read(&tid, (void *)(uintptr_t)(tp + ended[i].tid_at * 4), 4) != 4 || tid != 0 ||
 		    !stack_find_bounds(tp, &b))
 			continue;
-		/* A coroutine of a living thread may have found a home there. */
+		/* A coroutine of a living thread may run on it. */
 		for (uint32_t k = 0; k < nr_threads; k++)
 			used |= threads[k].sp - b.start < b.end - b.start || threads[k].tp - b.start < b.end - b.start;
 		if (!used)
@@ -178,7 +199,7 @@ static void holes_ended(const struct leak_thread *threads, uint32_t nr_threads)
 	}
 }
 
-/* ---- ranges become roots ---------------------------------------------------------------------------------------------------------- */
+/* ---- ranges become roots --------------------------------------------------------------------- */
 
 static void scan_present(struct leak_scan *s, uint64_t start, uint64_t end, bool writable)
 {
@@ -191,14 +212,18 @@ static void scan_present(struct leak_scan *s, uint64_t start, uint64_t end, bool
 	}
 	while (page < end) {
 		size_t n = (size_t)MIN((uint64_t)PAGEMAP_AT_ONCE, (end - page + PAGE_SIZE - 1) / PAGE_SIZE);
-		ssize_t got = os_pread(pagemap_fd, entries, n * sizeof(entries[0]), page / PAGE_SIZE * sizeof(entries[0]));
+		ssize_t got = os_pread(pagemap_fd, entries, n * sizeof(entries[0]),
+		                       page / PAGE_SIZE * sizeof(entries[0]));
 		if (got < (ssize_t)sizeof(entries[0]))
 			return;
 		n = (size_t)got / sizeof(entries[0]);
 		for (size_t i = 0, k; i < n; i = k) {
+			uint64_t from, to;
+
 			for (k = i; k < n && (entries[k] & PAGEMAP_PRESENT) && !(entries[k] & PAGEMAP_FILE); k++)
 				;
-			uint64_t from = MAX(page + i * PAGE_SIZE, start), to = MIN(page + k * PAGE_SIZE, end);
+			from = MAX(page + i * PAGE_SIZE, start);
+			to = MIN(page + k * PAGE_SIZE, end);
 			if (from < to)
 				leak_scan_root(s, from, to - from);
 			k += k == i;
@@ -222,7 +247,7 @@ static void scan_around_holes(struct leak_scan *s, uint64_t start, uint64_t end,
 		scan_present(s, start, end, writable);
 }
 
-/* ---- /proc/self/maps ----------------------------------------------------------------------------------------------------------------- */
+/* ---- /proc/self/maps ------------------------------------------------------------------------- */
 
 static void hole_main_stack(void *ctx, const struct maps_line *m)
 {
@@ -241,7 +266,7 @@ static void root_add(void *ctx, uint64_t addr, uint64_t size)
 	leak_scan_root(ctx, addr, size);
 }
 
-/* A thread in a handler on a signal stack that memsan gave it. */
+/* For a thread that runs a handler on a signal stack that memsan gave it. */
 static void scan_signal_stack(struct leak_scan *s, const struct leak_thread *t)
 {
 	uintptr_t start, end;
@@ -276,11 +301,11 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 	if (!each_mapping(hole_main_stack, &search))
 		return "/proc/self/maps cannot be read";
 	holes_sort();
-	for (uint32_t i = 0; control_scan_stacks && i < nr_threads; i++)
+	for (uint32_t i = 0; roots_scan_stacks && i < nr_threads; i++)
 		for (int k = 0; k < 2; k++)
 			if (threads[i].saved_size[k])
 				leak_scan_root(s, threads[i].saved[k], threads[i].saved_size[k]);
-	for (uint32_t i = 0; control_scan_stacks && i < nr_threads; i++)
+	for (uint32_t i = 0; roots_scan_stacks && i < nr_threads; i++)
 		scan_signal_stack(s, &threads[i]);
 	if (leak_hook_roots)
 		leak_hook_roots(root_add, s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/scan.c - one scan of this process from beginning to end: snapshot, marking, groups, reports. */
+/* leak/scan.c - one scan of this process from beginning to end: copy, marking, groups, reports. */
 #include "config.h"
 
 #include <sys/mman.h>
@@ -10,16 +10,16 @@
 
 const char *(*leak_own_rules)(void);
 
-/* What the child tells its parent. */
+/* What the copy tells its parent. */
 struct leak_result {
-	const char *why;           /* a string constant: it is at the same address in both */
+	const char *why; /* a string constant, so its address is the same in both processes */
 	bool done;
 	struct leak_scan_stats stats;
 	struct leak_groups groups;
 };
 #define RESULT_SIZE ALIGN_UP(sizeof(struct leak_result), PAGE_SIZE)
 
-/* ---- in the child: a process that nobody else changes -------------------------------------------------------------------------- */
+/* ---- in the child: a process that nobody else changes ---------------------------------------- */
 
 static size_t self_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
@@ -34,21 +34,25 @@ static const void *self_at(const struct mem_view *v, uint64_t addr, size_t n)
 	return (const void *)(uintptr_t)addr;
 }
 
-/* Hex dumps may meet what cannot be read (the program protected it). */
+/* For bytes that the program may have protected: hex dumps, sums. */
 static size_t self_read_safe(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
 	(void)v;
 	return os_safe_read(dst, (const void *)(uintptr_t)addr, n);
 }
 
-static const struct mem_view self_view = { .read = self_read, .at = self_at, .ctx = NULL, .faults = true, .here = true };
-static const struct mem_view safe_view = { .read = self_read_safe, .at = self_at, .ctx = NULL, .faults = true, .here = true };
+static const struct mem_view self_view = {
+	.read = self_read, .at = self_at, .ctx = NULL, .faults = true, .here = true
+};
+static const struct mem_view safe_view = {
+	.read = self_read_safe, .at = self_at, .ctx = NULL, .faults = true, .here = true
+};
 
 struct job {
 	struct leak_result *result;
 	unsigned classes;
 	enum suspects_rule rule;
-	bool remember;             /* there are tables of suspects */
+	bool remember; /* the tables of suspects exist */
 	const struct leak_scan *scan;
 	struct leak_sources sources;
 	struct slab_view *heap;
@@ -56,8 +60,8 @@ struct job {
 	bool leader_left_out;
 };
 
-/* A child of fork finds on its heap what its parent allocated, and lost or left to others.  Who allocated is known by thread, where it is
- * tracked; else nothing is the child's. */
+/* A child of fork has its parent's objects on its heap, which the parent lost or uses.  A tracked object says which
+ * thread allocated it; without tracks no object counts as the child's. */
 static bool is_own(const struct slab_object *o)
 {
 	return !thread_first_own || (o->tracked && o->alloc_thread >= thread_first_own);
@@ -67,10 +71,11 @@ static bool wanted(struct job *job, const struct slab_object *o, enum leak_class
 {
 	if (!is_own(o))
 		return false;
-	return (class != LEAK_DIRECT && class != LEAK_INDIRECT) || !job->remember || suspects_meet(&safe_view, o, job->rule);
+	return (class != LEAK_DIRECT && class != LEAK_INDIRECT) || !job->remember ||
+	       suspects_meet(&safe_view, o, job->rule);
 }
 
-/* What only an object holds that is not reported (the parent's, reported before) stands for itself. */
+/* An object that is held only by one that is not reported (the parent's, or reported before) counts as direct. */
 static void visit(void *ctx, uint64_t addr, enum leak_class class)
 {
 	struct job *job = ctx;
@@ -78,13 +83,15 @@ static void visit(void *ctx, uint64_t addr, enum leak_class class)
 	bool is_wanted;
 
 	job->grouper.outside.find = leak_scan_visits_outside(job->scan) ? leak_sources_at : NULL;
-	if (job->grouper.outside.find ? !leak_sources_at(&job->sources, addr, &o) : !slab_view_object(job->heap, addr, &o))
+	if (job->grouper.outside.find ? !leak_sources_at(&job->sources, addr, &o)
+	                              : !slab_view_object(job->heap, addr, &o))
 		return;
 	is_wanted = wanted(job, &o, class);
 	if (class == LEAK_DIRECT)
 		job->leader_left_out = !is_wanted;
 	if (is_wanted)
-		leak_group_visit(&job->grouper, addr, class == LEAK_INDIRECT && job->leader_left_out ? LEAK_DIRECT : class);
+		leak_group_visit(&job->grouper, addr,
+		                 class == LEAK_INDIRECT && job->leader_left_out ? LEAK_DIRECT : class);
 }
 
 static void count_object(void *ctx, const struct slab_object *o, bool registered)
@@ -117,7 +124,7 @@ static struct leak_scan *scan_create(struct leak_sources *sources, const char **
 
 static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 {
-	static struct slab_view heap; /* too large for any stack; in the copy there is one thread */
+	static struct slab_view heap; /* too large for a stack; the copy has one thread */
 	struct job *job = ctx;
 	struct leak_result *r = job->result;
 	struct leak_scan *s = scan_create(&job->sources, &r->why);
@@ -131,7 +138,9 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 		heap.mem = &safe_view;
 		job->heap = &heap;
 		job->scan = s;
-		job->grouper = (struct leak_grouper){ .groups = &r->groups, .heap = &heap, .outside = { NULL, &job->sources } };
+		job->grouper = (struct leak_grouper){ .groups = &r->groups,
+			                              .heap = &heap,
+			                              .outside = { NULL, &job->sources } };
 		leak_scan_finish(s, job->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, job);
 		leak_groups_sort(&r->groups);
 		if (job->remember)
@@ -142,18 +151,21 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 	leak_scan_destroy(s);
 }
 
-/* ---- reports --------------------------------------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 static enum report_outcome report_group(const struct leak_group *g)
 {
 	struct report_record *r = report_begin(REPORT_UNREFERENCED, "leak");
 	struct report_leak leak = {
-		.class = leak_class_name(g->class), .count = g->count, .bytes = g->bytes,
-		.held_count = g->held_count, .held_bytes = g->held_bytes,
+		.class = leak_class_name(g->class),
+		.count = g->count,
+		.bytes = g->bytes,
+		.held_count = g->held_count,
+		.held_bytes = g->held_bytes,
 	};
 
 	if (!r)
-		return REPORT_REPEATED; /* exhausted: counted there */
+		return REPORT_REPEATED; /* there is no room for reports: counted there */
 	report_set_leak(r, &leak, g->addr, g->size, g->dump, g->dump_len);
 	r->obj_cache = report_string(r, g->cache);
 	report_add_handle(r, STACK_ALLOC, g->stack, g->thread, g->when);
@@ -169,7 +181,8 @@ static unsigned classes_wanted(void)
 	if (leak_parse_classes(options.leak_show, &classes, &bad))
 		return classes;
 	if (!told)
-		report_line("leak.show: '%s' is none of direct, indirect, possible, reachable, all; direct is shown", bad);
+		report_line("leak.show: '%s' is none of direct, indirect, possible, reachable, all; direct is shown",
+		            bad);
 	told = true;
 	return 1u << LEAK_DIRECT;
 }
@@ -191,7 +204,7 @@ static void report_groups(const struct leak_groups *g, unsigned classes, struct 
 
 static bool any_wanted(const struct leak_groups *g, unsigned classes)
 {
-	for (unsigned class = 0; class < LEAK_CLASS_NR; class++)
+	for (unsigned class = 0; class < LEAK_CLASS_NR; class ++)
 		if (classes >> class & 1 && g->counts[class])
 			return true;
 	return false;
@@ -215,26 +228,28 @@ static void report_result(const struct leak_result *r, unsigned classes, struct 
 	report_session_begin(own_rules);
 	report_groups(g, classes, a);
 	report_session_end();
-	report_line("leak: %llu bytes in %llu objects lost, %llu in %llu held by them, %llu in %llu possibly; %llu places reported, %llu suppressed",
+	report_line("leak: %llu bytes in %llu objects lost, %llu in %llu held by them, %llu in %llu possibly; %llu "
+	            "places reported, %llu suppressed",
 	            (unsigned long long)g->bytes[LEAK_DIRECT], (unsigned long long)g->counts[LEAK_DIRECT],
 	            (unsigned long long)g->bytes[LEAK_INDIRECT], (unsigned long long)g->counts[LEAK_INDIRECT],
 	            (unsigned long long)g->bytes[LEAK_POSSIBLE], (unsigned long long)g->counts[LEAK_POSSIBLE],
 	            (unsigned long long)a->printed, (unsigned long long)a->suppressed);
 }
 
-/* ---- the scan ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- the scan -------------------------------------------------------------------------------- */
 
-/* Between snapshot_lock and snapshot_unlock.  Made once; a result is the last scan's until the next one begins. */
+/* Used between snapshot_lock and snapshot_unlock.  Made once; a result is valid until the next scan begins. */
 static struct leak_result *result_memory;
 
 static struct leak_result *result_new(void)
 {
 	long p = (long)result_memory;
 
-	if (result_memory) /* shared memory: gone for the copy as well */
+	if (result_memory) /* the memory is shared: this empties it for the copy as well */
 		arch_syscall6(SYS_madvise, p, RESULT_SIZE, MADV_REMOVE, 0, 0, 0);
 	else
-		p = arch_syscall6(SYS_mmap, 0, RESULT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		p = arch_syscall6(SYS_mmap, 0, RESULT_SIZE, PROT_READ | PROT_WRITE,
+		                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	result_memory = p < 0 && p > -4096 ? NULL : (struct leak_result *)p;
 	return result_memory;
 }
@@ -246,25 +261,28 @@ void scan_fork_child(void)
 	result_memory = NULL;
 }
 
-/* More than before is news. */
+/* Says how many threads did not stop, when they are more than ever before. */
 static void tell_silent(const struct snapshot_info *info)
 {
 	static uint32_t told;
 
 	if (info->nr_silent > told)
-		report_line("leak: %u of %u threads did not stop; their stacks are scanned as a whole", info->nr_silent, info->nr_threads);
+		report_line("leak: %u of %u threads did not stop; their stacks are scanned as a whole", info->nr_silent,
+		            info->nr_threads);
 	told = MAX(told, info->nr_silent);
 }
 
-/* Of the time, what passed until the copy was gone. */
+/* took: the time until the copy was gone. */
 static void tell_stats(const struct leak_scan_stats *s, uint64_t took, uint64_t pause)
 {
 	unsigned long long share = s->heap_bytes ? s->table_bytes * 10000 / s->heap_bytes : 0;
 
-	report_line("leak: %llu objects; %llu KiB read in %llu.%u ms, standing still for %llu.%u ms; tables of %llu KiB for a heap of %llu KiB (%llu.%u%u %%)",
-	            (unsigned long long)s->live, (unsigned long long)s->scanned_bytes >> 10, (unsigned long long)took / 1000,
-	            (unsigned)(took / 100 % 10), (unsigned long long)pause / 1000, (unsigned)(pause / 100 % 10),
-	            (unsigned long long)s->table_bytes >> 10, (unsigned long long)s->heap_bytes >> 10, share / 100, (unsigned)(share / 10 % 10),
+	report_line("leak: %llu objects; %llu KiB read in %llu.%u ms, standing still for %llu.%u ms; tables of %llu "
+	            "KiB for a heap of %llu KiB (%llu.%u%u %%)",
+	            (unsigned long long)s->live, (unsigned long long)s->scanned_bytes >> 10,
+	            (unsigned long long)took / 1000, (unsigned)(took / 100 % 10), (unsigned long long)pause / 1000,
+	            (unsigned)(pause / 100 % 10), (unsigned long long)s->table_bytes >> 10,
+	            (unsigned long long)s->heap_bytes >> 10, share / 100, (unsigned)(share / 10 % 10),
 	            (unsigned)(share % 10));
 }
 
@@ -273,13 +291,15 @@ static bool run_locked(struct snapshot_how how, enum suspects_rule rule, unsigne
 	struct leak_result *r = result_new();
 	bool remember = (how.mode != SNAPSHOT_IN_PLACE || suspects_known()) && suspects_begin();
 	struct job job = { .result = r, .classes = classes, .rule = rule, .remember = remember };
+	uint64_t began, took;
+	bool ok;
 
 	a->info.why = "no memory for a scan";
 	if (!r || (!remember && rule != SUSPECTS_ALL))
 		return false;
-	uint64_t began = snapshot_now_us();
-	bool ok = snapshot_run(how, scan_self, &job, &a->info) && r->done;
-	uint64_t took = snapshot_now_us() - began;
+	began = snapshot_now_us();
+	ok = snapshot_run(how, scan_self, &job, &a->info) && r->done;
+	took = snapshot_now_us() - began;
 	if (!ok && !a->info.why)
 		a->info.why = r->why ? r->why : "it crashed";
 	if (remember)
@@ -289,7 +309,8 @@ static bool run_locked(struct snapshot_how how, enum suspects_rule rule, unsigne
 	return ok;
 }
 
-bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept, struct scan_answer *a)
+bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes, struct leak_groups **kept,
+              struct scan_answer *a)
 {
 	uint64_t mask = snapshot_lock();
 	unsigned all = classes ? classes : classes_wanted();
@@ -300,17 +321,21 @@ bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes
 	if (ok && kept) {
 		*kept = &result_memory->groups;
 	} else if (ok && rule != SUSPECTS_CLEAR) {
-		/* The result is ours until the end; a report may wait for its helper. */
+		/* snapshot_lock keeps the result ours, even while a report waits for its helper. */
 		tell_silent(&a->info);
 		report_result(result_memory, all, how, a);
 	}
 	if (ok && rule == SUSPECTS_CONFIRMED && suspects_left_out())
-		report_line("leak: %llu more lost objects are not remembered from scan to scan", (unsigned long long)suspects_left_out());
+		report_line("leak: %llu more lost objects are not remembered from scan to scan",
+		            (unsigned long long)suspects_left_out());
 	snapshot_unlock(mask);
 	return ok;
 }
 
-struct call { enum snapshot_mode mode; uint64_t objects; };
+struct call {
+	enum snapshot_mode mode;
+	uint64_t objects;
+};
 
 static void scan_stored(void *ctx, uintptr_t sp)
 {
@@ -341,12 +366,4 @@ void leak_check_at_exit(void)
 {
 	if (options.leak && !__atomic_exchange_n(&check_done, true, __ATOMIC_RELAXED))
 		leak_check(true);
-}
-
-void leak_fork_child(void)
-{
-	snapshot_fork_child();
-	suspects_fork_child();
-	scan_fork_child();
-	control_fork_child();
 }

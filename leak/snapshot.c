@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/snapshot.c - a copy of the process that stands still, in which there is all the time to look around. */
+/* leak/snapshot.c - a copy of the process that stands still, so that a scan has all the time it needs. */
 #include "config.h"
 
 #include <errno.h>
@@ -27,43 +27,52 @@
  *       lets them go ──────────────────►  handler returns
  *       waits for the child
  *
- * No ptrace: it works as init of a container, under a debugger, where ptrace is forbidden.  clone is called raw, so that no handler of
- * pthread_atfork runs (they may wait for a lock that a stopped thread has); with exit signal 0, so that no SIGCHLD comes and wait()
- * does not see the child.
+ * ptrace is not used, so this works as init of a container, under a debugger, and where ptrace is forbidden. clone is
+ * called raw, so no handler of pthread_atfork runs (it may wait for a lock that a stopped thread has).  The exit signal
+ * is 0, so no SIGCHLD comes and wait() does not see the child.
  *
- * Between the first signal and the release nothing may be done that needs a lock: the thread that has it may stand still.
+ * Between the first signal and the release nothing may be done that needs a lock: a stopped thread may have it.
  *
- * The signal must be one that the program does not use.  With a handler of its own, or a thread that blocks it (a pending signal would surface
- * later, in a sigwait), that thread is not asked, nor is one that sleeps without being interruptible waited for.  It runs on: what it held in
- * registers only, and changes between the list and the copy, may be missed, so its stack is scanned as a whole, and it is told.  Our
- * handler stays installed, for a signal that was on its way when the time was up; one that somebody else sent has the default action,
- * as if there were no handler.  For a traced process it is SIGURG: debuggers pass that on without a word, and by default it is ignored.
+ * The signal must be one that the program does not use.  When the program has a handler of its own, or a thread blocks
+ * the signal (a pending signal would surface later, in a sigwait), that thread is not asked.  A thread in an
+ * uninterruptible sleep is not waited for.  Such a thread runs on: pointers that it has only in registers, and changes
+ * between the list and the copy, may be missed.  So its whole stack is scanned, and a line says so.  Our handler stays
+ * installed, for a signal that was still on its way when the time was up.  A signal that somebody else sent has the
+ * default action, as if there were no handler.  In a traced process the signal is SIGURG: debuggers pass it on without
+ * a word, and by default it is ignored.
  *
- * poll, epoll_wait, pause, the sleeps and some others return EINTR after any handler, whatever SA_RESTART says: preload/unseen/waits.c calls
- * them again.  It must not do so when a handler of the program's ran as well, which the program waits to be told.  Signals that are
- * pending together have their frames built before the first handler runs, lowest number first: another frame on top of ours cannot be, since
- * ours blocks all; one below ours shows, for then it was no system call that we interrupted; and one that came while we stood still is
- * pending when we go.  Calls that are not made through libc's functions go on by themselves (calls.c). */
+ * poll, epoll_wait, pause, the sleeps and some others return EINTR after any handler, whatever SA_RESTART says;
+ * preload/unseen/waits.c calls them again.  It must not do so when a handler of the program ran as well, because the
+ * program expects to be told.  When signals are pending together, the kernel builds their frames before the first
+ * handler runs, lowest number first.  No other frame can be on top of ours, since our handler blocks all signals.  A
+ * frame below ours shows: then our signal did not interrupt a system call.  And a signal that came while the thread
+ * stood still is pending when our handler returns.  Calls that are not made through libc's functions go on by
+ * themselves (calls.c). */
 
 #define FAULT_SIGNALS ((uint64_t)1 << (SIGSEGV - 1) | (uint64_t)1 << (SIGBUS - 1))
 #define STOP_LIMIT_MS 1000
-#define STOP_LOOK_MS 20              /* then who has not answered is looked at */
+#define STOP_LOOK_MS 20 /* after this time, threads that have not answered are looked at */
 #define THREADS_MAX 16384u
-#define RED_ZONE 128                 /* below the stack pointer, the ABI's */
-#define LIBC_OWN_SIGNAL 32           /* SIGCANCEL: cleared from every mask that a program sets through libc */
+#define RED_ZONE 128       /* below the stack pointer, the ABI's */
+#define LIBC_OWN_SIGNAL 32 /* SIGCANCEL: cleared from every mask that a program sets through libc */
 
-struct kernel_action { void *handler; unsigned long flags; void *restorer; uint64_t mask; };
+struct kernel_action {
+	void *handler;
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
 #define ACTION_RESTORER 0x04000000ul
 
-/* One scan at a time; a futex.  Who has it needs nothing of who waits for it. */
+/* One scan at a time; a futex.  A scan needs nothing from the threads that wait for it. */
 static uint32_t stop_busy;
-/* Signals sent to our own threads, whose handlers have not begun. */
+/* How many signals were sent to our own threads whose handlers have not begun. */
 static uint32_t stop_sent;
 static struct {
-	uint32_t active;          /* atomic: the number of this stop; 0: none */
-	uint32_t nr_answered;     /* atomic; a futex */
-	uint32_t nr_claimed;      /* atomic: slots taken by handlers */
-	uint32_t left;            /* atomic: handlers that have not returned yet */
+	uint32_t active;             /* atomic: the number of this stop; 0: none */
+	uint32_t nr_answered;        /* atomic; a futex */
+	uint32_t nr_claimed;         /* atomic: slots taken by handlers */
+	uint32_t left;               /* atomic: handlers that have not returned yet */
 	struct leak_thread *threads; /* [0] is the scanning thread's */
 	uint32_t max;
 } stop;
@@ -71,7 +80,7 @@ static uint32_t stop_number;
 
 void (*leak_hook_copying)(bool begins);
 
-/* ---- small calls ---------------------------------------------------------------------------------------------------------- */
+/* ---- small calls ----------------------------------------------------------------------------- */
 
 uint64_t snapshot_now_us(void)
 {
@@ -112,11 +121,12 @@ static void action_set(int sig, const struct kernel_action *a)
 	arch_syscall6(SYS_rt_sigaction, sig, (long)a, 0, sizeof(uint64_t), 0, 0);
 }
 
-/* ---- the handler -------------------------------------------------------------------------------------------------------------- */
+/* ---- the handler ----------------------------------------------------------------------------- */
 
-#define REAL_TIME_SIGNALS (~(uint64_t)0 << (34 - 1)) /* below them are libc's own two */
-static uint64_t signals_taken;  /* atomic: bits of those that have had our handler */
-static uint64_t signals_waited; /* atomic: of those that the program waits for by name, with sigwait: they are its own */
+#define REAL_TIME_SIGNALS (~(uint64_t)0 << (34 - 1)) /* 34 and up; libc's own two are below them */
+static uint64_t signals_taken;                       /* atomic: bits of the signals that have had our handler */
+/* atomic: bits of the signals that the program waits for by name, with sigwait: they are its own */
+static uint64_t signals_waited;
 static void on_stop(int sig, siginfo_t *info, void *context);
 
 static void stop_here(ucontext_t *uc, uint32_t number)
@@ -128,7 +138,7 @@ static void stop_here(ucontext_t *uc, uint32_t number)
 		t->tid = os_gettid();
 		t->sp = ARCH_CONTEXT_SP(uc) - RED_ZONE;
 		t->tp = arch_thread_pointer();
-		/* The frame may lie on a signal stack: all of the saved registers are named. */
+		/* The frame may lie on a signal stack, so all saved registers are named. */
 		t->saved[0] = (uintptr_t)uc;
 		t->saved_size[0] = sizeof(*uc);
 		t->saved[1] = ARCH_CONTEXT_VECTORS(uc);
@@ -143,7 +153,14 @@ static void stop_here(ucontext_t *uc, uint32_t number)
 
 TLS_IE uint32_t leak_interrupts;
 
-/* Whose handlers will run as soon as ours returns? */
+static const struct stop_signal_user *user; /* set once */
+
+void stop_signal_share(const struct stop_signal_user *with)
+{
+	user = with;
+}
+
+/* Will a handler of the program run as soon as ours returns? */
 static bool program_signal_waits(const ucontext_t *uc)
 {
 	uint64_t pending = 0, blocked;
@@ -159,7 +176,7 @@ static bool program_signal_waits(const ucontext_t *uc)
 	return false;
 }
 
-/* Somebody sent the signal to a program that has no handler for it. */
+/* Somebody else sent the signal, and the program has no handler for it. */
 static void default_action(int sig)
 {
 	struct kernel_action none = { NULL, 0, NULL, 0 };
@@ -170,7 +187,7 @@ static void default_action(int sig)
 	action_set(sig, &none);
 	arch_syscall6(SYS_tgkill, os_getpid(), os_gettid(), sig, 0, 0, 0);
 	mask_set(mask);
-	stop_handler_install(sig); /* still here: init of a namespace */
+	stop_handler_install(sig); /* we are still here, so this is init of a name space */
 }
 
 static bool take_sent(void)
@@ -188,20 +205,25 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 	bool went_on = false;
 
 	if (info->si_code == SI_TKILL && info->si_pid == os_getpid() && take_sent()) {
+		uint32_t number;
+
 		__atomic_fetch_add(&stop.left, 1, __ATOMIC_ACQ_REL);
-		uint32_t number = __atomic_load_n(&stop.active, __ATOMIC_ACQUIRE);
+		number = __atomic_load_n(&stop.active, __ATOMIC_ACQUIRE);
 		if (number)
 			stop_here(uc, number);
 		went_on = number && !program_signal_waits(uc) && calls_go_on(uc);
 		__atomic_fetch_sub(&stop.left, 1, __ATOMIC_ACQ_REL);
-	} else if ((info->si_code == SI_QUEUE || info->si_code == SI_TIMER) && info->si_value.sival_int == (int)LEAK_POKE_VALUE) {
-		went_on = info->si_code == SI_QUEUE && !program_signal_waits(uc) && calls_go_on_asked(uc);
-		control_poked(info->si_code == SI_TIMER);
+	} else if ((info->si_code == SI_QUEUE || info->si_code == SI_TIMER) &&
+	           info->si_value.sival_int == (int)LEAK_POKE_VALUE) {
+		void *may_go_on = info->si_code == SI_QUEUE && !program_signal_waits(uc) ? uc : NULL;
+
+		went_on = user && user->poked(info->si_code == SI_TIMER, may_go_on);
 	} else {
 		default_action(sig);
 		return;
 	}
-	if (!went_on && arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs) && !program_signal_waits(uc))
+	if (!went_on && arch_context_interrupted_call((const uint64_t *)uc->uc_mcontext.gregs) &&
+	    !program_signal_waits(uc))
 		leak_interrupts++;
 }
 
@@ -221,7 +243,8 @@ uint64_t leak_signals_left_out(uint64_t waited)
 		}
 		__atomic_fetch_or(&signals_waited, ours & -ours, __ATOMIC_RELAXED);
 		__atomic_fetch_and(&signals_taken, ~(ours & -ours), __ATOMIC_RELAXED);
-		leak_signal_lost(sig);
+		if (user)
+			user->lost(sig);
 		action_set(sig, &none);
 	}
 	return out;
@@ -234,8 +257,8 @@ bool leak_is_handler(const void *handler)
 
 void leak_signal_keep(int sig)
 {
-	if ((__atomic_load_n(&signals_taken, __ATOMIC_RELAXED) >> (sig - 1) & 1) && stop_handler_install(sig))
-		control_signal_kept(sig);
+	if ((__atomic_load_n(&signals_taken, __ATOMIC_RELAXED) >> (sig - 1) & 1) && stop_handler_install(sig) && user)
+		user->kept(sig);
 }
 
 static bool is_traced(void)
@@ -262,7 +285,7 @@ int snapshot_signal(void)
 bool stop_handler_install(int sig)
 {
 	struct kernel_action old, ours = { (void *)on_stop, SA_SIGINFO | SA_RESTART | SA_ONSTACK | ACTION_RESTORER,
-	                                   (void *)arch_sigreturn, ~(uint64_t)0 };
+		                           (void *)arch_sigreturn, ~(uint64_t)0 };
 
 	action_get(sig, &old);
 	if (__atomic_load_n(&signals_waited, __ATOMIC_RELAXED) >> (sig - 1) & 1)
@@ -276,12 +299,22 @@ bool stop_handler_install(int sig)
 	return true;
 }
 
-/* ---- the other threads ------------------------------------------------------------------------------------------------------------ */
+/* ---- the other threads ----------------------------------------------------------------------- */
 
-struct dirent64 { uint64_t ino; int64_t off; uint16_t reclen; uint8_t type; char name[]; };
+struct dirent64 {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+	char name[];
+};
 
 /* A line of /proc/self/task/TID/status. */
-struct thread_status { bool gone, cannot_answer; uint64_t blocked; int32_t tid; };
+struct thread_status {
+	bool gone, cannot_answer;
+	uint64_t blocked;
+	int32_t tid;
+};
 
 static void status_line(struct thread_status *st, const char *p)
 {
@@ -291,7 +324,7 @@ static void status_line(struct thread_status *st, const char *p)
 		st->cannot_answer = p[7] == 'D' || p[7] == 'T' || p[7] == 't';
 		st->gone = p[7] == 'Z' || p[7] == 'X';
 	} else if (str_starts(p, "NSpid:\t")) {
-		/* As the outer name spaces call it, and last as we do. */
+		/* Its numbers in the outer name spaces come first, ours last. */
 		for (p += 6; p && *p == '\t';) {
 			p = number_decimal(p + 1, &tid);
 			st->tid = p ? (int32_t)tid : 0;
@@ -301,7 +334,7 @@ static void status_line(struct thread_status *st, const char *p)
 	}
 }
 
-/* name: what /proc calls it, which is another number when /proc belongs to another name space. */
+/* name: the thread's number in /proc, which differs from its tid when /proc belongs to another name space. */
 static void read_status(int32_t name, struct thread_status *st)
 {
 	char path[48], text[2048];
@@ -325,20 +358,23 @@ static void read_status(int32_t name, struct thread_status *st)
 		status_line(st, p);
 }
 
-/* For long?  A thread that blocks the two that libc never lets a program block is in a handler of ours still, or in one of libc's
- * short moments. */
+/* Does the thread block the signal for long?  A thread that also blocks the two signals that libc never lets a program
+ * block is in one of our handlers, or in one of libc's short critical moments. */
 static bool status_blocks(const struct thread_status *st, int sig)
 {
 	return (st->blocked >> (sig - 1) & 1) && !(st->blocked >> (LIBC_OWN_SIGNAL - 1) & 1);
 }
 
-/* A thread that was met; as /proc calls it, and as we do. */
-struct met { int32_t name, tid; bool asked; };
+/* A thread that was met: its number in /proc, and its tid. */
+struct met {
+	int32_t name, tid;
+	bool asked;
+};
 struct round {
-	struct met *met;          /* all seen so far */
+	struct met *met; /* all seen so far */
 	uint32_t nr, nr_asked, nr_silent, nr_new;
-	int32_t self;             /* what /proc calls this thread */
-	int sig;                  /* 0: nobody may be asked */
+	int32_t self; /* this thread's number in /proc */
+	int sig;      /* 0: no thread may be asked */
 };
 
 static bool is_known(const struct round *r, int32_t name)
@@ -407,7 +443,7 @@ static bool list_threads(int fd, struct round *r)
 	return n == 0;
 }
 
-/* Threads that ended before they could answer leave the count short: whoever is asked and gone is not waited for. */
+/* Threads that ended before they could answer are not waited for. */
 static uint32_t asked_and_gone(const struct round *r)
 {
 	uint32_t gone = 0;
@@ -427,7 +463,7 @@ static bool has_answered(int32_t tid)
 	return false;
 }
 
-/* Who was asked and went to sleep for a disk, a tracer or a child of vfork before the signal came, is not waited for either. */
+/* Nor are threads that began to sleep for a disk, a tracer or a child of vfork before the signal came. */
 static uint32_t asked_in_vain(const struct round *r)
 {
 	uint32_t vain = 0;
@@ -463,6 +499,7 @@ static bool stop_threads(struct round *r)
 {
 	uint64_t until = snapshot_now_us() + STOP_LIMIT_MS * 1000;
 	int fd = os_open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	uint32_t answered, gone;
 	bool ok = fd >= 0;
 
 	for (int rounds = 0; ok && rounds < 100; rounds++) {
@@ -474,8 +511,8 @@ static bool stop_threads(struct round *r)
 	}
 	if (fd >= 0)
 		os_close(fd);
-	uint32_t answered = __atomic_load_n(&stop.nr_answered, __ATOMIC_ACQUIRE);
-	uint32_t gone = answered < r->nr_asked ? asked_and_gone(r) : 0;
+	answered = __atomic_load_n(&stop.nr_answered, __ATOMIC_ACQUIRE);
+	gone = answered < r->nr_asked ? asked_and_gone(r) : 0;
 	r->nr_silent += r->nr_asked - MIN(r->nr_asked, answered + gone);
 	return ok;
 }
@@ -486,18 +523,21 @@ static void release_threads(void)
 	futex_wake(&stop.active);
 }
 
-/* ---- the copy ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the copy -------------------------------------------------------------------------------- */
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	(void)sig, (void)context;
 	leak_scan_faulted((uintptr_t)info->si_addr);
-	/* A fault of our own making. */
+	/* The fault is our own. */
 	os_exit_group(3);
 }
 
 static const struct kernel_action fault_action = {
-	(void *)on_fault, SA_SIGINFO | SA_NODEFER | ACTION_RESTORER, (void *)arch_sigreturn, 0,
+	(void *)on_fault,
+	SA_SIGINFO | SA_NODEFER | ACTION_RESTORER,
+	(void *)arch_sigreturn,
+	0,
 };
 
 struct snapshot_job {
@@ -519,21 +559,24 @@ static void child_run(const struct snapshot_job *job)
 static void run_in_place(const struct snapshot_job *job)
 {
 	struct kernel_action segv, bus;
+	uint64_t mask;
 
 	action_get(SIGSEGV, &segv);
 	action_get(SIGBUS, &bus);
 	action_set(SIGSEGV, &fault_action);
 	action_set(SIGBUS, &fault_action);
-	uint64_t mask = mask_set(~FAULT_SIGNALS);
+	mask = mask_set(~FAULT_SIGNALS);
 	job->fn(job->ctx, stop.threads, stop.max);
 	mask_set(mask);
 	action_set(SIGSEGV, &segv);
 	action_set(SIGBUS, &bus);
 }
 
-/* The copy, while there is one; a futex.  A wait of the program's for any clone child can see it, and passes it over (preload/unseen/waits.c). */
+/* The copy's pid, while there is one; a futex.  When the program waits for any clone child, the wait can see the copy;
+ * preload/unseen/waits.c passes it over. */
 static int32_t snapshot_child;
-static int32_t snapshot_reaped; /* atomic: by a wait of the program's, which has yet to look */
+/* atomic: the copy that a wait of the program reaped, and that the program has yet to look at */
+static int32_t snapshot_reaped;
 
 int32_t leak_snapshot_child(void)
 {
@@ -551,7 +594,7 @@ void leak_snapshot_wait(int32_t pid)
 		futex_wait((uint32_t *)&snapshot_child, (uint32_t)pid, 1000000);
 }
 
-/* False: it did not end well.  When the program's wait has reaped it, its result tells. */
+/* False: the copy did not end well.  When a wait of the program reaped it, the copy's result tells. */
 static bool child_wait(long pid)
 {
 	int status = -1;
@@ -566,13 +609,15 @@ static bool child_wait(long pid)
 	return r == -ECHILD || (r == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* Our own frames, below sp, are left out: they are large, and in what they have not written yet stands what other calls left. */
+/* Our own frames, below sp, are left out: they are large, and where they are not written yet they hold words of earlier
+ * calls. */
 static void note_self(uintptr_t sp)
 {
 	static stack_t signal_stack; /* one thread scans at a time */
 	struct leak_thread self = { .tid = os_gettid(), .answered = 1, .sp = sp, .tp = arch_thread_pointer() };
 
-	/* The kernel holds the pointer to it, and maybe nobody else; the others' stands in the frame of their handler. */
+	/* Perhaps only the kernel has the pointer to this thread's signal stack.  For the others it is in their
+	 * handler's frame. */
 	if (!os_under_seccomp() && arch_syscall6(SYS_sigaltstack, 0, (long)&signal_stack, 0, 0, 0, 0) == 0) {
 		self.saved[0] = (uintptr_t)&signal_stack;
 		self.saved_size[0] = sizeof(signal_stack);
@@ -580,7 +625,8 @@ static void note_self(uintptr_t sp)
 	stop.threads[0] = self;
 }
 
-static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *job, struct snapshot_info *info, struct round *r)
+static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *job, struct snapshot_info *info,
+                          struct round *r)
 {
 	uint64_t began = snapshot_now_us();
 	long pid = 0;
@@ -591,7 +637,8 @@ static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *jo
 	info->nr_threads = r->nr + (how.mode != SNAPSHOT_BY_SCANNER);
 	info->nr_silent = r->nr_silent;
 	if (!info->why && !(how.mode == SNAPSHOT_IN_PLACE && r->nr == 0)) {
-		/* A thread that runs on might fork just then, and its child would miss what is left out of the copy. */
+		/* A thread that still runs might fork just then, and its child would lack what is left out of the
+		 * copy. */
 		bool all_still = leak_hook_copying && r->nr_silent == 0;
 		if (all_still)
 			leak_hook_copying(true);
@@ -614,7 +661,7 @@ static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *jo
 	return !info->why;
 }
 
-/* The scan that is running may have to stop this very thread. */
+/* Signals stay as they are while this waits: the scan that is running may have to stop this very thread. */
 uint64_t snapshot_lock(void)
 {
 	for (;;) {
@@ -642,8 +689,8 @@ void snapshot_fork_child(void)
 	snapshot_child = 0;
 }
 
-bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr), void *ctx,
-                  struct snapshot_info *info)
+bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr),
+                  void *ctx, struct snapshot_info *info)
 {
 	struct snapshot_job job = { fn, ctx };
 	struct round r = { .sig = snapshot_signal() };
@@ -669,7 +716,7 @@ bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct le
 	calls_begin(memory + threads, THREADS_MAX);
 	__atomic_store_n(&stop.active, ++stop_number ? stop_number : ++stop_number, __ATOMIC_RELEASE);
 	ok = snapshot_take(how, &job, info, &r);
-	/* A late handler may still write its slot. */
+	/* A late handler may still write to its slot. */
 	while (__atomic_load_n(&stop.left, __ATOMIC_ACQUIRE))
 		arch_syscall6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 	calls_end();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/sources.c - the objects of other sources than slab, read through a view: in a scan's copy of the process, in another
- * process, in a core file (both halves). */
+/* leak/sources.c - the objects of other sources than slab, read through a view: in a scan's copy of the process, in
+ * another process, in a core file (both halves). */
 #include "leak/leak_internal.h"
 
 #include "fence/layout.h"
@@ -11,7 +11,7 @@
 
 #define OBJECTS_MAX (1u << 22)
 
-/* ---- registered objects: registered.c's table --------------------------------------------------- */
+/* ---- registered objects: registered.c's table ------------------------------------------------ */
 
 static bool registered_known(const struct object_layout *l)
 {
@@ -92,9 +92,12 @@ static bool registered_at(const struct leak_sources *x, const struct object_layo
 	return false;
 }
 
-/* ---- fenced objects --------------------------------------------------------------------------- */
+/* ---- fenced objects -------------------------------------------------------------------------- */
 
-struct each { leak_source_fn fn; void *ctx; };
+struct each {
+	leak_source_fn fn;
+	void *ctx;
+};
 
 static void fenced_object(void *ctx, const struct slab_object *o)
 {
@@ -123,7 +126,7 @@ static bool fenced_near(const struct leak_sources *x, const struct object_layout
 	return fence_view_find(x->mem, l, addr, o, guard);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static const struct reader {
 	const char *name;

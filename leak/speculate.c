@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/speculate.c - long lists: many walkers at once on what is not yet known to be reached. */
+/* leak/speculate.c - long lists: many walkers at once, along objects that are not yet known to be reached. */
 #include "leak/leak_internal.h"
 
-/* A list that is linked in random order is one long dependent chain of cache misses: whoever walks it waits for memory once for each node,
- * and nothing can be asked for ahead.  Unless it is walked from many of its nodes at once, before it is known that they are reached.
+/* A list that is linked in random order is one long dependent chain of cache misses.  Whoever walks it waits for memory
+ * once for each node, and can prefetch nothing, except by walking it from many of its nodes at once, before they are
+ * known to be reached.
  *
- *     sweep    the objects that are still white, in order of address: how many pointers lead to each (0, 1, many; 2 bits)
- *     walk     16 walkers, each from some white object with one pointer to it, along objects that have one pointer to them:
+ *     sweep    counts how many pointers lead to each white object (0, 1, many; 2 bits), in order of address
+ *     walk     16 walkers, each from some white object with one pointer to it, along objects with one pointer to them:
  *
  *                  frontier ──►  S1 ──► a ──► b ──► S2 ──► c ──► d ──► M (many)
  *                                └ segment 1 ┘      └ segment 2 ┘
  *
- *              a start stays white; a, b, c, d lose their white bit (they are claimed by their segment).  A segment ends at another one's
- *              start (b ends segment 1 with S2), and before an object that points to one with many pointers, or that is no plain small object
- *              (d stays white and is an end of segment 2).
- *     prove    the real marking reaches a start: its segment is reached as a whole, and each of its ends is reached now
- *     undo     what no one reached: from each unproven start over what was claimed, which becomes white again
+ *              A start stays white; a, b, c lose their white bit: their segment has claimed them.  A segment ends at
+ *              another one's start (b ends segment 1 with S2), and before an object that points to one with many
+ *              pointers, or that is no plain small object (d stays white, and is an end of segment 2).
+ *     prove    marking reaches a start: then all of its segment is reached, and each of its ends is reached now
+ *     undo     what no one reached: walks from each unproven start, and makes white again what was claimed
  *
- * Why that is exact: a claimed object has one pointer to it, in an object of its own segment, or in its start.  So it is reached if and only if
- * its segment's start is, and nothing but the walker that claimed it has come or will come to it.  All pointers that marking might still follow
- * are counted: the sweep sees every white object whole (also parts that annotations leave out: more pointers than there are only make an
- * object "many"), and what is on the stack; so it begins when all roots have been scanned.  A pointer into the middle counts as many.
+ * Why that is exact: the only pointer to a claimed object is in an object of its own segment, or in the segment's
+ * start.  So it is reached if and only if the start is, and only the walker that claimed it ever comes to it.  All
+ * pointers that marking might still follow are counted: the sweep reads every white object whole, and what is on the
+ * stack.  (It also reads parts that annotations leave out; too many pointers only make an object "many".) So the sweep
+ * begins when all roots have been scanned.  A pointer into the middle counts as many.
  *
- * The price is the sweep, a read of the white objects in order of address.  So it is done once in a scan, when marking had but a few objects to
- * choose from for LEAN steps far apart in memory.
+ * The price is the sweep, which reads the white objects in order of address.  So it is done once in a scan, when
+ * marking had few objects to choose from for LEAN steps that were far apart in memory.
  *
- * Accepted: lists linked both ways have two pointers to each node, and are walked as before.  Objects that share 32 bytes are counted together.
+ * Accepted: lists linked both ways have two pointers to each node, and are walked as before.  Objects that share 32
+ * bytes are counted together.
  *
  * Memory: 1/128 of the heap for the counts, if that can be afforded; the segments' tables have a fixed size. */
 
@@ -40,14 +43,22 @@
 #define COUNT_START 3u
 #define COUNTING 16u
 #define SEARCH_TRIES 256u
-#define SEARCH_WORDS 64u           /* 64 KiB of the heap */
+#define SEARCH_WORDS 64u /* 64 KiB of the heap */
 
-struct segment { uint64_t start; uint32_t first_end; uint32_t next; bool proven; };
-struct end { uint64_t off; uint32_t next; };
+struct segment {
+	uint64_t start;
+	uint32_t first_end;
+	uint32_t next;
+	bool proven;
+};
+struct end {
+	uint64_t off;
+	uint32_t next;
+};
 struct walker {
 	uint32_t segment;
 	uint32_t nr_queue, nr_found;
-	uint64_t at;                       /* the object whose pointers are in found[]; 0: none */
+	uint64_t at; /* the object whose pointers are in found[]; 0: none */
 	uint64_t queue[QUEUE];
 	uint64_t found[SMALL_MAX / 8];
 };
@@ -55,11 +66,11 @@ struct speculation {
 	uint8_t *counts;
 	struct segment segments[SEGMENTS_MAX];
 	struct end ends[ENDS_MAX];
-	uint32_t table[2 * SEGMENTS_MAX];  /* segment + 1 by its start */
+	uint32_t table[2 * SEGMENTS_MAX]; /* segment + 1 by its start */
 	uint32_t nr_segments, nr_ends;
-	uint32_t proven;                   /* whose ends are to be reached; linked by next */
+	uint32_t proven; /* the first segment whose ends are to be reached; linked by next */
 	uint64_t seed;
-	bool over;                         /* no more starts */
+	bool over; /* no more starts */
 	struct walker walkers[WALKERS];
 	size_t size;
 };
@@ -83,7 +94,7 @@ static inline unsigned filter_words(const struct leak_scan *s, const uint64_t *p
 	return mask;
 }
 
-/* ---- how many pointers lead to an object ---------------------------------------------------------------------------------------- */
+/* ---- how many pointers lead to an object ----------------------------------------------------- */
 
 static unsigned count_get(const struct speculation *c, uint64_t off)
 {
@@ -97,7 +108,7 @@ static void count_set(struct speculation *c, uint64_t off, unsigned value)
 	c->counts[off >> 7] = (uint8_t)((c->counts[off >> 7] & ~(3u << shift)) | value << shift);
 }
 
-/* What is reached already counts as many: then a count of one and no white bit mean claimed. */
+/* Objects that are reached already count as many; later a count of one and no white bit mean claimed. */
 static void count_one(const struct leak_scan *s, struct speculation *c, uint64_t candidate)
 {
 	unsigned now = count_get(c, candidate);
@@ -109,18 +120,23 @@ static void count_one(const struct leak_scan *s, struct speculation *c, uint64_t
 }
 
 /* The counts' lines have time to come, as in mark.c. */
-struct counting { struct speculation *c; uint64_t ring[COUNTING]; uint32_t at; };
+struct counting {
+	struct speculation *c;
+	uint64_t ring[COUNTING];
+	uint32_t at;
+};
 
 static void count_words(struct leak_scan *s, struct counting *n, const uint64_t *p, size_t words)
 {
 	for (size_t i = 0; i < words; i += 8)
 		for (unsigned mask = filter_words(s, p + i, words - i); mask; mask &= mask - 1) {
-			uint64_t candidate = candidate_of(s, p[i + (unsigned)__builtin_ctz(mask)]);
+			uint64_t candidate = candidate_of(s, p[i + (unsigned)__builtin_ctz(mask)]), *slot;
+
 			if (!candidate)
 				continue;
 			__builtin_prefetch(&n->c->counts[candidate >> 7], 1);
 			__builtin_prefetch(&s->white[candidate >> 10]);
-			uint64_t *slot = &n->ring[n->at++ % COUNTING];
+			slot = &n->ring[n->at++ % COUNTING];
 			if (*slot)
 				count_one(s, n->c, *slot);
 			*slot = candidate;
@@ -158,7 +174,7 @@ static void count_all(struct leak_scan *s, struct speculation *c)
 			count_one(s, c, n.ring[i]);
 }
 
-/* ---- segments -------------------------------------------------------------------------------------------------------------------- */
+/* ---- segments -------------------------------------------------------------------------------- */
 
 static uint32_t hash_start(uint64_t off)
 {
@@ -191,7 +207,7 @@ static void end_add(struct speculation *c, uint32_t segment, uint64_t off)
 	c->segments[segment].first_end = c->nr_ends++;
 }
 
-/* Plain and small: what a walker understands. */
+/* Is the object plain and small, so that a walker can follow it? */
 static bool is_simple(const struct leak_scan *s, uint64_t off)
 {
 	uint32_t info = s->pages[off >> PAGE_SHIFT];
@@ -199,14 +215,18 @@ static bool is_simple(const struct leak_scan *s, uint64_t off)
 	return !(info & (PAGE_AREA | PAGE_NOTED)) && s->caches[PAGE_CACHE(info)].object_size <= SMALL_MAX;
 }
 
-/* Any white object with one pointer to it, somewhere else each time.  When they have become few the rest is not worth the search. */
+/* Chooses a white object with one pointer to it, from another place each time.  When such objects are few, the rest is
+ * not worth the search. */
 static bool choose_start(struct leak_scan *s, struct speculation *c, uint64_t *off)
 {
 	uint64_t words = s->used >> 10;
 
 	for (unsigned tries = 0; tries < SEARCH_TRIES; tries++) {
+		uint64_t first, last;
+
 		c->seed = c->seed * 6364136223846793005u + 1442695040888963407u;
-		uint64_t first = (c->seed >> 20) % words, last = MIN(words, first + SEARCH_WORDS);
+		first = (c->seed >> 20) % words;
+		last = MIN(words, first + SEARCH_WORDS);
 		for (uint64_t i = first; i < last; i++)
 			for (uint64_t bits = s->white[i]; bits; bits &= bits - 1) {
 				*off = i << 10 | (uint64_t)__builtin_ctzll(bits) << 4;
@@ -217,9 +237,9 @@ static bool choose_start(struct leak_scan *s, struct speculation *c, uint64_t *o
 	return false;
 }
 
-/* ---- walking --------------------------------------------------------------------------------------------------------------------- */
+/* ---- walking --------------------------------------------------------------------------------- */
 
-/* Whatever the object points to, and its state, is asked for. */
+/* Reads the object's pointers, and prefetches the objects that they lead to and their states. */
 static void walker_read(struct leak_scan *s, const struct speculation *c, struct walker *w, uint64_t at)
 {
 	const uint64_t *p = (const uint64_t *)(uintptr_t)(s->base + at);
@@ -241,7 +261,7 @@ static void walker_read(struct leak_scan *s, const struct speculation *c, struct
 		}
 }
 
-/* May its pointers be followed ahead of time? */
+/* May the object's pointers be followed ahead of time? */
 static bool walker_understands(const struct leak_scan *s, const struct speculation *c, const struct walker *w)
 {
 	uint32_t more = 0;
@@ -281,7 +301,7 @@ static void walker_claim(struct leak_scan *s, struct speculation *c, struct walk
 	}
 }
 
-/* One object further; false: there are no more starts. */
+/* Goes on by one object.  False: there are no more starts. */
 static bool walker_step(struct leak_scan *s, struct speculation *c, struct walker *w)
 {
 	uint64_t off;
@@ -301,7 +321,7 @@ static bool walker_step(struct leak_scan *s, struct speculation *c, struct walke
 	return true;
 }
 
-/* What a walker would still have looked at is an end. */
+/* An object that the walker would have looked at next becomes an end. */
 static void walker_stop(struct speculation *c, struct walker *w)
 {
 	if (w->at && w->at != c->segments[w->segment].start)
@@ -326,11 +346,12 @@ static void walk(struct leak_scan *s, struct speculation *c)
 		walker_stop(c, &c->walkers[i]);
 }
 
-/* ---- the outside ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the outside ----------------------------------------------------------------------------- */
 
 void speculate_walk(struct leak_scan *s)
 {
-	size_t head = ALIGN_UP(sizeof(struct speculation), PAGE_SIZE), size = head + ALIGN_UP((s->end >> 7) + 1, PAGE_SIZE);
+	size_t head = ALIGN_UP(sizeof(struct speculation), PAGE_SIZE),
+	       size = head + ALIGN_UP((s->end >> 7) + 1, PAGE_SIZE);
 	struct speculation *c = scan_can_afford(s, size) ? os_reserve(size, PAGE_SIZE) : NULL;
 
 	if (!c)
@@ -351,7 +372,7 @@ void speculate_walk(struct leak_scan *s)
 	s->speculate_size = size;
 }
 
-/* The sweep met memory that cannot be read: it is the real marking's business what to do about that. */
+/* The sweep met memory that cannot be read.  Marking will meet it too, and handle it. */
 void speculate_give_up(struct leak_scan *s)
 {
 	os_release(s->counting, s->counting->size);
@@ -370,7 +391,7 @@ void speculate_reached(struct leak_scan *s, uint64_t off)
 	c->proven = n;
 }
 
-bool speculate_next(struct leak_scan *s)
+bool speculate_next(struct leak_scan *s, void (*reach)(struct leak_scan *s, uint64_t off))
 {
 	struct speculation *c = s->speculation;
 	uint32_t n = c->proven;
@@ -379,11 +400,11 @@ bool speculate_next(struct leak_scan *s)
 		return false;
 	c->proven = c->segments[n].next;
 	for (uint32_t e = c->segments[n].first_end; e != NONE; e = c->ends[e].next)
-		scan_reach(s, c->ends[e].off);
+		reach(s, c->ends[e].off);
 	return true;
 }
 
-/* Over what the segment claimed: not white, one pointer, found from inside. */
+/* Walks over the objects that the segment claimed: they are not white, and have one pointer, from inside. */
 static void undo_segment(struct leak_scan *s, struct speculation *c, uint64_t start)
 {
 	struct walker *w = &c->walkers[0];

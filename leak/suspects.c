@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/suspects.c - lost objects remembered from one scan to the next: kmemleak's rules for scans that nobody watches. */
+/* leak/suspects.c - lost objects remembered from one scan to the next: kmemleak's rules for scans that nobody
+ * watches. */
 #include "config.h"
 
 #include <sys/mman.h>
@@ -7,21 +8,22 @@
 
 #include "leak/leak_internal.h"
 
-/* An object that one scan finds lost may have been in hands that the scan did not see.  So a scan by itself reports what was lost in
- * the scan before as well, has not been written to since (its bytes have the same sum: who writes has a pointer), was allocated at least
- * leak.min_age ago, and has not been reported.
+/* A scan may find an object lost although some place that the scan did not see holds a pointer to it.  So a scan that
+ * runs by itself reports an object only when the scan before found it lost too, nobody has written to it since (its
+ * bytes have the same sum; a writer has a pointer), it was allocated at least leak.min_age ago, and it was not reported
+ * before.
  *
  *     shared memory       scan n-1 (sorted)           scan n (being filled by the copy of the process)
  *                         addr stack when sum ◄────── looked up, flags carried over ── addr stack when sum
  *
- * Who an object is: its address, the stack that allocated it and when.  Without tracks (production) the address and the sum must do, and
- * its age counts from the scan that first met it.
+ * An object is known by its address, the stack that allocated it, and when.  Without tracks (production) the address
+ * and the sum must do, and its age counts from the scan that first met it.
  *
- * The two tables swap places when a scan went well.  They are made with the first scan that needs them; only what is filled costs
- * memory: 32 bytes a lost object.
+ * The two tables swap places after a scan that went well.  The first scan that needs them makes them.  Memory is taken
+ * only for entries that are filled: 32 bytes for a lost object.
  *
- * The weakness accepted: more than SUSPECTS_MAX lost objects are not remembered; by kmemleak's rules the rest is not reported, and a
- * line says how many. */
+ * Accepted weakness: at most SUSPECTS_MAX lost objects are remembered.  By kmemleak's rules the rest is not reported;
+ * one line says how many. */
 
 #define SUSPECTS_MAX ((size_t)1 << 22)
 #define REPORTED 1u
@@ -31,14 +33,18 @@ struct suspect {
 	uint64_t addr, sum;
 	uint32_t stack, when, since, flags;
 };
-struct table { uint64_t nr, left_out; struct suspect all[SUSPECTS_MAX]; };
+struct table {
+	uint64_t nr, left_out;
+	struct suspect all[SUSPECTS_MAX];
+};
 
 /* Guarded by the one scan at a time (snapshot.c). */
 static struct table *before, *now;
 
 static struct table *table_new(void)
 {
-	long p = arch_syscall6(SYS_mmap, 0, sizeof(struct table), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	long p = arch_syscall6(SYS_mmap, 0, sizeof(struct table), PROT_READ | PROT_WRITE,
+	                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p < 0 && p > -4096 ? NULL : (struct table *)p;
 }
@@ -61,7 +67,7 @@ bool suspects_begin(void)
 
 void suspects_fork_child(void)
 {
-	/* Shared with the parent: not ours to write to. */
+	/* The memory is shared with the parent: the child must not write to it. */
 	if (before)
 		arch_syscall6(SYS_munmap, (long)before, sizeof(struct table), 0, 0, 0, 0);
 	if (now)
@@ -69,7 +75,7 @@ void suspects_fork_child(void)
 	before = now = NULL;
 }
 
-/* ---- in the copy ------------------------------------------------------------------------------------------------------------------ */
+/* ---- in the copy ----------------------------------------------------------------------------- */
 
 static uint64_t sum_of(const struct mem_view *mem, uint64_t addr, uint64_t size)
 {
@@ -111,8 +117,11 @@ static bool old_enough(const struct suspect *s)
 bool suspects_meet(const struct mem_view *mem, const struct slab_object *known, enum suspects_rule rule)
 {
 	struct suspect s = {
-		.addr = known->addr, .sum = sum_of(mem, known->addr, known->size), .since = jiffies_now(),
-		.stack = known->tracked ? known->alloc_stack : 0, .when = known->tracked ? known->when : 0,
+		.addr = known->addr,
+		.sum = sum_of(mem, known->addr, known->size),
+		.since = jiffies_now(),
+		.stack = known->tracked ? known->alloc_stack : 0,
+		.when = known->tracked ? known->when : 0,
 	};
 	const struct suspect *b = find_before(s.addr);
 	bool same = b && b->stack == s.stack && b->when == s.when && (known->tracked || b->sum == s.sum), wanted;
@@ -121,8 +130,9 @@ bool suspects_meet(const struct mem_view *mem, const struct slab_object *known, 
 		s.flags = b->flags;
 		s.since = b->since;
 	}
-	wanted = rule == SUSPECTS_ALL ? !(s.flags & CLEARED)
-	       : rule == SUSPECTS_CONFIRMED ? same && b->sum == s.sum && !s.flags && old_enough(&s) : false;
+	wanted = rule == SUSPECTS_ALL         ? !(s.flags & CLEARED)
+	         : rule == SUSPECTS_CONFIRMED ? same && b->sum == s.sum && !s.flags && old_enough(&s)
+	                                      : false;
 	if (wanted)
 		s.flags |= REPORTED;
 	if (rule == SUSPECTS_CLEAR)
@@ -150,7 +160,7 @@ void suspects_sort(void)
 		}
 }
 
-/* ---- afterwards ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- afterwards ------------------------------------------------------------------------------ */
 
 void suspects_end(bool ok)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/leak.c - what a scan for leaks must know of the other detectors. */
+/* preload/leak.c - connects scans for leaks with the other detectors and with libc; the program's functions for
+ * them. */
 #include "preload/preload.h"
 
 #include "preload/memsan.h"
@@ -32,7 +33,7 @@ void leak_connect(void)
 	leak_directory_init();
 }
 
-/* Private to libc, but what every sanitizer asks. */
+/* The function is private to libc, but every sanitizer calls it. */
 void leak_find_static_tls(void *function)
 {
 	size_t size = 0, align = 0;
@@ -54,7 +55,7 @@ void leak_find_libc(void *function)
 	leak_libc_syscall = (uintptr_t)function;
 }
 
-/* ---- the program's side, under our names ------------------------------------------------------------------------------------- */
+/* ---- the program's side, under our names ----------------------------------------------------- */
 
 MEMSAN_EXPORT size_t memsan_leak_check(void)
 {
@@ -97,7 +98,7 @@ MEMSAN_EXPORT void memsan_leak_free(const void *p)
 	leak_registered_free(p);
 }
 
-/* ---- and under LeakSanitizer's (sanitizer/lsan_interface.h) ---------------------------------------------------------------------- */
+/* ---- and under LeakSanitizer's (sanitizer/lsan_interface.h) ---------------------------------- */
 
 MEMSAN_EXPORT void __lsan_disable(void);
 MEMSAN_EXPORT void __lsan_enable(void);
@@ -142,7 +143,7 @@ static bool turned_off(void)
 	return &__lsan_is_turned_off && __lsan_is_turned_off();
 }
 
-/* The last scan: what is found ends the program, and nothing is looked for when it ends by itself. */
+/* The last scan: a leak ends the program, and there is no other scan at its end. */
 MEMSAN_EXPORT void __lsan_do_leak_check(void)
 {
 	runtime_ensure();

@@ -31,16 +31,17 @@
 /* The name says who reads it.  All zero: there are no more. */
 struct object_layout {
 	char name[16];
-	uint64_t state;           /* address of `nr` structures of state_size bytes: where the objects' metadata is */
+	uint64_t state; /* address of `nr` structures of state_size bytes: where the objects' metadata is */
 	uint32_t nr, state_size;
-	uint32_t object_size;     /* bytes of metadata for an object */
+	uint32_t object_size; /* bytes of metadata for an object */
 	uint32_t pad;
 };
 _Static_assert(sizeof(struct object_layout) == 40, "read by other processes");
 
 struct object_source {
-	bool within;              /* its objects lie inside of other sources' objects */
-	/* As slab_find_object and slab_guard_open, false for other sources' addresses.  NULL: there is nothing to ask. */
+	bool within; /* its objects lie inside of other sources' objects */
+	/* As slab_find_object and slab_guard_open, false for other sources' addresses.  NULL: there is nothing to
+	 * ask. */
 	bool (*find)(uintptr_t addr, struct slab_object *obj);
 	bool (*open)(uintptr_t addr);
 	struct object_layout layout;

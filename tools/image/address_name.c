@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/image/address_name.c - what an address of a process or a core file is called: functions, variables, frames, thread-local storage.
+/* tools/image/address_name.c - what an address of a process or a core file is called: functions, variables, frames,
+ * thread-local storage.
  *
- * A word on a stack belongs to the function whose frame it is in.  Frames are found without unwinding, which a foreign process that runs
- * on does not allow: between the stack pointer and the word, the return address nearest to the word was stored by a call out of that frame, so
- * it lies in the function.  Only words behind a call instruction count.  Accepted: a return address left over from an earlier call may be
- * nearer, and then the name is a wrong neighbour's.
+ * A word on a stack belongs to the function whose frame it is in.  Frames are found without unwinding, which a foreign
+ * process that runs on does not allow: between the stack pointer and the word, the return address nearest to the word
+ * was stored by a call out of that frame, so it lies in the function.  Only words behind a call instruction count.
+ * Accepted: a return address left over from an earlier call may be nearer, and then the name is a wrong neighbour's.
  */
 #include "config.h"
 
@@ -23,7 +24,7 @@
 #define CALLER_SEARCH_MAX 4096u
 #define PTHREAD_SIZE 0x900u
 
-/* ---- code ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- code ------------------------------------------------------------------------------------ */
 
 static const char *base_name(const char *path)
 {
@@ -37,7 +38,9 @@ static const struct report_symbol *lookup(const struct image *im, struct symboli
 	const struct image_module *m = image_module_at(im, pc);
 
 	*nr = 0;
-	return m ? symbolizer_lookup(sym, symbolizer_module(sym, m->path, m->build_id, m->build_id_len), pc - m->bias, nr) : NULL;
+	return m ? symbolizer_lookup(sym, symbolizer_module(sym, m->path, m->build_id, m->build_id_len), pc - m->bias,
+	                             nr)
+	         : NULL;
 }
 
 static void print_frame(const struct image *im, struct symbolizer *sym, const char *indent, uint64_t pc)
@@ -68,7 +71,8 @@ void image_print_stack(const struct image *im, struct symbolizer *sym, const cha
 	for (size_t i = 0; i < n; i++) {
 		const struct image_module *m = image_module_at(im, pcs[i] - 1);
 		if (m)
-			symbolizer_want(sym, symbolizer_module(sym, m->path, m->build_id, m->build_id_len), pcs[i] - m->bias - 1);
+			symbolizer_want(sym, symbolizer_module(sym, m->path, m->build_id, m->build_id_len),
+			                pcs[i] - m->bias - 1);
 	}
 	for (size_t i = 0; i < n; i++)
 		print_frame(im, sym, indent, pcs[i]);
@@ -99,7 +103,7 @@ void image_name_stack(const struct image *im, struct symbolizer *sym, uint32_t h
 		image_name_code(im, sym, pc - 1, name, size);
 }
 
-/* ---- variables ------------------------------------------------------------------------------------------------------------------ */
+/* ---- variables ------------------------------------------------------------------------------- */
 
 static Elf *open_elf(const char *path, int *fd)
 {
@@ -181,10 +185,13 @@ static const struct image_module *module_of_data(const struct image *im, uint64_
 	for (size_t i = 0; i < im->nr_mappings; i++)
 		if (addr - im->mappings[i].start < im->mappings[i].end - im->mappings[i].start)
 			bss = &im->mappings[i];
-	return before && bss && !bss->path && !bss->main_stack && bss->start == before->end && addr < before->bias + before->size ? before : NULL;
+	return before && bss && !bss->path && !bss->main_stack && bss->start == before->end &&
+	                       addr < before->bias + before->size
+	               ? before
+	               : NULL;
 }
 
-/* ---- threads ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 void image_name_thread(const struct image *im, int tid, struct root_name *name)
 {
@@ -227,7 +234,8 @@ static bool is_return_address(const struct image *im, uint64_t at, uint64_t *pc)
 	return view_read(&im->view, pc, at, 8) && image_code_at(im, *pc - 1) && behind_call(im, *pc);
 }
 
-static void name_frame(const struct image *im, struct symbolizer *sym, const struct image_thread *t, uint64_t addr, struct root_name *name)
+static void name_frame(const struct image *im, struct symbolizer *sym, const struct image_thread *t, uint64_t addr,
+                       struct root_name *name)
 {
 	uint64_t from = MAX(t->sp, addr > STACK_SEARCH_MAX ? addr - STACK_SEARCH_MAX : 0) & ~(uint64_t)7, word, at;
 
@@ -253,14 +261,16 @@ static uint64_t tls_size(const struct image *im, const struct image_module *m, u
 	if (!view_read(&im->view, &eh, m->start, sizeof(eh)) || memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0)
 		return 0;
 	for (unsigned i = 0; i < eh.e_phnum && i < 64; i++)
-		if (view_read(&im->view, &ph, m->start + eh.e_phoff + i * sizeof(ph), sizeof(ph)) && ph.p_type == PT_TLS) {
+		if (view_read(&im->view, &ph, m->start + eh.e_phoff + i * sizeof(ph), sizeof(ph)) &&
+		    ph.p_type == PT_TLS) {
 			*align = MAX(ph.p_align, 1);
 			return ph.p_memsz;
 		}
 	return 0;
 }
 
-/* Of all modules together, as libc lays it out.  (Those that were dlopened have theirs elsewhere: a few words too many.) */
+/* Of all modules together, as libc lays it out.  (Those that were dlopened have theirs elsewhere: a few words too
+ * many.) */
 static uint64_t tls_total(const struct image *im)
 {
 	static const struct image *known;
@@ -284,7 +294,8 @@ bool image_on_stack(const struct image *im, uint64_t addr)
 		const struct image_thread *t = &im->threads[i];
 		uint64_t start, end;
 		if (image_stack_bounds(im, t, &start, &end) && addr >= start && addr < end &&
-		    !(t->tp > addr && t->tp - addr <= tls_total(im)) && !(t->tp && addr >= t->tp && addr < t->tp + PTHREAD_SIZE))
+		    !(t->tp > addr && t->tp - addr <= tls_total(im)) &&
+		    !(t->tp && addr >= t->tp && addr < t->tp + PTHREAD_SIZE))
 			return true;
 	}
 	return false;
@@ -335,7 +346,7 @@ static bool name_of_thread(const struct image *im, struct symbolizer *sym, uint6
 	return false;
 }
 
-/* ---- roots -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- roots ----------------------------------------------------------------------------------- */
 
 void image_name_root(const struct image *im, struct symbolizer *sym, uint64_t addr, struct root_name *name)
 {
@@ -358,7 +369,10 @@ void image_name_root(const struct image *im, struct symbolizer *sym, uint64_t ad
 			continue;
 		name->offset = addr - p->start;
 		snprintf(name->module, sizeof(name->module), "%s",
-		         p->path ? base_name(p->path) : p->main_stack ? "[stack]" : p->heap ? "[heap]" : "");
+		         p->path         ? base_name(p->path)
+		         : p->main_stack ? "[stack]"
+		         : p->heap       ? "[heap]"
+		                         : "");
 	}
 }
 
@@ -371,21 +385,25 @@ void root_name_text(const struct root_name *n, uint64_t addr, char *text, size_t
 	switch (n->kind) {
 	case ROOT_GLOBAL:
 		if (n->symbol[0] && n->offset)
-			snprintf(text, size, "global variable %s+0x%" PRIx64 " [%s] at 0x%" PRIx64, n->symbol, n->offset, n->module, addr);
+			snprintf(text, size, "global variable %s+0x%" PRIx64 " [%s] at 0x%" PRIx64, n->symbol,
+			         n->offset, n->module, addr);
 		else if (n->symbol[0])
 			snprintf(text, size, "global variable %s [%s] at 0x%" PRIx64, n->symbol, n->module, addr);
 		else
 			snprintf(text, size, "data of %s+0x%" PRIx64 " at 0x%" PRIx64, n->module, n->offset, addr);
 		break;
 	case ROOT_STACK:
-		snprintf(text, size, "stack%s at 0x%" PRIx64 "%s%s%s%s", thread, addr, n->frame[0] ? ", in the frame of " : "", n->frame,
-		         n->caller[0] ? ", called by " : "", n->caller);
+		snprintf(text, size, "stack%s at 0x%" PRIx64 "%s%s%s%s", thread, addr,
+		         n->frame[0] ? ", in the frame of " : "", n->frame, n->caller[0] ? ", called by " : "",
+		         n->caller);
 		break;
 	case ROOT_TLS:
 		if (n->symbol[0] && n->offset)
-			snprintf(text, size, "thread-local variable %s+0x%" PRIx64 " [%s]%s at 0x%" PRIx64, n->symbol, n->offset, n->module, thread, addr);
+			snprintf(text, size, "thread-local variable %s+0x%" PRIx64 " [%s]%s at 0x%" PRIx64, n->symbol,
+			         n->offset, n->module, thread, addr);
 		else if (n->symbol[0])
-			snprintf(text, size, "thread-local variable %s [%s]%s at 0x%" PRIx64, n->symbol, n->module, thread, addr);
+			snprintf(text, size, "thread-local variable %s [%s]%s at 0x%" PRIx64, n->symbol, n->module,
+			         thread, addr);
 		else
 			snprintf(text, size, "thread-local storage%s at 0x%" PRIx64, thread, addr);
 		break;
@@ -399,6 +417,7 @@ void root_name_text(const struct root_name *n, uint64_t addr, char *text, size_t
 		snprintf(text, size, "the program said that it is no leak (memsan_leak_not_leak)");
 		break;
 	default:
-		snprintf(text, size, "mapping %s%s0x%" PRIx64 "+0x%" PRIx64, n->module, n->module[0] ? " " : "", addr - n->offset, n->offset);
+		snprintf(text, size, "mapping %s%s0x%" PRIx64 "+0x%" PRIx64, n->module, n->module[0] ? " " : "",
+		         addr - n->offset, n->offset);
 	}
 }

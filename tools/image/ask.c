@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/image/ask.c - a running process is asked to scan itself, or to change how it scans (leak/control.c answers).
  *
- * The request is written into the process's memory through /proc/PID/mem, so the kernel's rules for tracing decide who may.  Then a thread that does not
- * block it gets a signal that carries a value: with the handler installed that the process says it has, and that the kernel knows of too. */
+ * The request is written into the process's memory through /proc/PID/mem, so the kernel's rules for tracing decide who
+ * may.  Then a thread that does not block it gets a signal that carries a value: with the handler installed that the
+ * process says it has, and that the kernel knows of too. */
 #include "config.h"
 
 #include "tools/image/image.h"
@@ -20,11 +21,11 @@
 
 #include "leak/leak.h"
 
-#define TAKE_SECONDS 10      /* a process that allocates, or is awake, notices by then */
+#define TAKE_SECONDS 10 /* a process that allocates, or is awake, notices by then */
 #define FIRST_PAUSE_NS 200000
 #define LONGEST_PAUSE_NS 20000000
 
-/* ---- the words ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the words ------------------------------------------------------------------------------- */
 
 bool ask_parse(const char *word, struct ask_request *r)
 {
@@ -57,9 +58,13 @@ bool ask_parse(const char *word, struct ask_request *r)
 	return true;
 }
 
-/* ---- the signal ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the signal ------------------------------------------------------------------------------ */
 
-struct thread_facts { char state; bool traced; uint64_t blocked, caught; };
+struct thread_facts {
+	char state;
+	bool traced;
+	uint64_t blocked, caught;
+};
 
 static bool read_facts(int pid, int tid, struct thread_facts *t)
 {
@@ -124,15 +129,18 @@ static void note_call(int fd, uint64_t control, int pid, int tid)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", pid, tid);
 	f = fopen(path, "re");
 	if (!f || !fgets(line, sizeof(line), f) || line[0] < '0' || line[0] > '9' ||
-	    sscanf(line, "%" SCNu32 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64, &c.nr, &c.args[0],
-	           &c.args[1], &c.args[2], &c.args[3], &c.args[4], &c.args[5], &c.sp, &c.pc) != 9)
+	    sscanf(line,
+	           "%" SCNu32 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64
+	           " %" SCNx64,
+	           &c.nr, &c.args[0], &c.args[1], &c.args[2], &c.args[3], &c.args[4], &c.args[5], &c.sp, &c.pc) != 9)
 		c = (struct leak_call){ .tid = tid };
 	if (f)
 		fclose(f);
 	put(fd, control, offsetof(struct leak_control, call), &c, sizeof(c));
 }
 
-/* 's' when the signal was sent; else why not: 'T' the process is stopped, 'b' every thread blocks it, 'u' the program uses it. */
+/* 's' when the signal was sent; else why not: 'T' the process is stopped, 'b' every thread blocks it, 'u' the program
+ * uses it. */
 static char poke(int fd, uint64_t control, int pid, uint64_t signals)
 {
 	char path[64], why = signals ? 'b' : 'u';
@@ -158,10 +166,11 @@ static char poke(int fd, uint64_t control, int pid, uint64_t signals)
 	return why;
 }
 
-/* ---- question and answer ------------------------------------------------------------------------------------------------------------ */
+/* ---- question and answer --------------------------------------------------------------------- */
 
-#define PUT(field, value) \
-	put(fd, control, offsetof(struct leak_control, field), &(__typeof__(answer->field)){ value }, sizeof(answer->field))
+#define PUT(field, value)                                                                             \
+	put(fd, control, offsetof(struct leak_control, field), &(__typeof__(answer->field)){ value }, \
+	    sizeof(answer->field))
 
 static double seconds_now(void)
 {
@@ -177,16 +186,19 @@ static const char *not_noticed(char poked)
 	case 'T':
 		return "the process is stopped and cannot answer; --external reads it as it is";
 	case 'b':
-		return "every thread blocks the signal that brings the request, and none allocates; --external reads the process from outside";
+		return "every thread blocks the signal that brings the request, and none allocates; --external reads "
+		       "the process from outside";
 	case 'u':
-		return "the program uses the signal that brings requests (option leak.signal), and does not allocate; --external reads it from outside";
+		return "the program uses the signal that brings requests (option leak.signal), and does not allocate; "
+		       "--external reads it from outside";
 	default:
 		return "the process does not answer; --external reads it from outside";
 	}
 }
 
 /* The process is looked at more and more seldom; it has nothing to tell us by. */
-static const char *await(const struct image *im, uint64_t control, uint32_t request, char poked, struct leak_control *answer)
+static const char *await(const struct image *im, uint64_t control, uint32_t request, char poked,
+                         struct leak_control *answer)
 {
 	struct timespec pause = { 0, FIRST_PAUSE_NS };
 	double until = seconds_now() + TAKE_SECONDS;
@@ -204,10 +216,12 @@ static const char *await(const struct image *im, uint64_t control, uint32_t requ
 }
 
 /* A process that is over still has its memory for its parent's sake, or for a moment. */
-static const char *write_request(int fd, uint64_t control, const struct ask_request *r, struct leak_control *answer, uint32_t *request)
+static const char *write_request(int fd, uint64_t control, const struct ask_request *r, struct leak_control *answer,
+                                 uint32_t *request)
 {
 	*request = answer->request + 1;
-	if (!PUT(command, r->command) || !PUT(classes, r->classes) || !PUT(argument, r->argument) || !PUT(request, *request))
+	if (!PUT(command, r->command) || !PUT(classes, r->classes) || !PUT(argument, r->argument) ||
+	    !PUT(request, *request))
 		return "the process cannot be written to";
 	return NULL;
 }
@@ -221,8 +235,8 @@ const char *ask_process(const struct image *im, const struct ask_request *r, str
 	uint32_t request;
 	int fd;
 
-	if (!control || !view_read(&im->view, answer, control, sizeof(*answer)) || answer->version != LEAK_CONTROL_VERSION ||
-	    answer->size != sizeof(*answer))
+	if (!control || !view_read(&im->view, answer, control, sizeof(*answer)) ||
+	    answer->version != LEAK_CONTROL_VERSION || answer->size != sizeof(*answer))
 		return "its memsan is of another version, or has not started";
 	if (answer->answered != answer->request && answer->taken != answer->answered)
 		return "somebody else's request is being answered";
@@ -246,7 +260,7 @@ const char *ask_process(const struct image *im, const struct ask_request *r, str
 	return bad;
 }
 
-/* ---- commands ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 int ask_command(struct image *im, const struct ask_request *r)
 {
@@ -258,9 +272,11 @@ int ask_command(struct image *im, const struct ask_request *r)
 		return EXIT_USAGE;
 	}
 	if (answer.nr_silent)
-		tool_say("%u of %u threads did not stop; their stacks were scanned as a whole", answer.nr_silent, answer.nr_threads);
+		tool_say("%u of %u threads did not stop; their stacks were scanned as a whole", answer.nr_silent,
+		         answer.nr_threads);
 	if (r->command == LEAK_COMMAND_SCAN)
-		printf("%" PRIu64 " new unreferenced objects in %" PRIu64 " places, %" PRIu64 " places suppressed; the process reports them where its reports go\n",
+		printf("%" PRIu64 " new unreferenced objects in %" PRIu64 " places, %" PRIu64
+		       " places suppressed; the process reports them where its reports go\n",
 		       answer.objects, answer.printed, answer.suppressed);
 	else if (r->command == LEAK_COMMAND_CLEAR)
 		printf("what is lost by now will not be reported\n");

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/image/image.c - a process or a core file as something that can be looked at: its memory, mappings, threads, modules.
+/* tools/image/image.c - a process or a core file to look into: its memory, mappings, threads, modules.
  *
- * A process is read through /proc/PID/mem, which the kernel opens for those who may trace it; nothing is written and nothing is stopped.
- * A core file is mapped; its program headers say where each address is.  It is hostile input: every offset is checked against the
- * file's size, and what is cut off reads as not there and is counted, so that an answer can say that it is partial.
+ * A process is read through /proc/PID/mem, which the kernel opens for those who may trace the process.  Nothing is
+ * written, and nothing is stopped.  A core file is mapped; its program headers say where each address is.  It is
+ * hostile input: every offset is checked against the file's size.  Bytes that were cut off read as not there, and are
+ * counted, so that an answer can say that it is partial.
  */
 #include "config.h"
 
@@ -26,7 +27,7 @@
 
 #define SEARCH_STEP (1u << 20)
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static const struct image_mapping *find_mapping(const struct image *im, uint64_t addr)
 {
@@ -69,7 +70,7 @@ static size_t core_read(const struct mem_view *v, void *dst, uint64_t addr, size
 	return done;
 }
 
-/* A hole in the middle (a guard page) ends a read, as it should. */
+/* A hole (a guard page) ends a read, as it should. */
 static size_t process_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
 	const struct image *im = v->ctx;
@@ -106,7 +107,7 @@ static struct image_thread *add_thread(struct image *im)
 	return &grown[im->nr_threads++];
 }
 
-/* ---- a process -------------------------------------------------------------------------------------------------------------- */
+/* ---- a process ------------------------------------------------------------------------------- */
 
 static bool read_proc_maps(struct image *im)
 {
@@ -136,7 +137,7 @@ static bool read_proc_maps(struct image *im)
 	return im->nr_mappings != 0;
 }
 
-/* "NR args… SP PC" of a thread that is in a system call; "running" else. */
+/* "NR args… SP PC" of a thread in a system call; otherwise "running". */
 static void read_proc_thread(struct image *im, int tid)
 {
 	char path[80], text[256] = "";
@@ -150,11 +151,12 @@ static void read_proc_thread(struct image *im, int tid)
 	f = fopen(path, "r");
 	if (f) {
 		if (fgets(text, sizeof(text), f)) {
-			char *pc = strrchr(text, ' ');
+			char *pc = strrchr(text, ' '), *sp;
+
 			if (pc) {
 				t->pc = strtoull(pc, NULL, 16);
 				*pc = 0;
-				char *sp = strrchr(text, ' ');
+				sp = strrchr(text, ' ');
 				t->sp = sp ? strtoull(sp, NULL, 16) : 0;
 			}
 		}
@@ -227,7 +229,7 @@ static const char *open_process(struct image *im, int pid)
 	return NULL;
 }
 
-/* ---- a core file -------------------------------------------------------------------------------------------------------------- */
+/* ---- a core file ----------------------------------------------------------------------------- */
 
 static bool in_file(const struct image *im, uint64_t offset, uint64_t size)
 {
@@ -272,12 +274,14 @@ static void core_files(struct image *im, const uint8_t *desc, size_t size)
 	name = (const char *)desc + 16 + count * 24;
 	for (uint64_t i = 0; i < count && name < end; i++) {
 		size_t len = strnlen(name, (size_t)(end - name));
+		struct image_mapping *m;
+
 		memcpy(triple, desc + 16 + i * 24, 24);
-		struct image_mapping *m = (struct image_mapping *)find_mapping(im, triple[0]);
+		m = (struct image_mapping *)find_mapping(im, triple[0]);
 		if (m && !m->path && name + len < end) {
 			m->path = strdup(name);
 			m->file_offset = triple[2] * page;
-			/* Shared memory is no root, and in a core file its name is all that tells it. */
+			/* Shared memory is no root; in a core file only its name tells that it is shared. */
 			m->root &= strncmp(name, "/dev/", 5) != 0 && strncmp(name, "/SYSV", 5) != 0;
 		}
 		name += len + 1;
@@ -288,11 +292,13 @@ static void core_files(struct image *im, const uint8_t *desc, size_t size)
 static void core_auxv(struct image *im, const uint8_t *desc, size_t size)
 {
 	for (size_t at = 0; at + 16 <= size; at += 16) {
+		struct image_mapping *m;
 		uint64_t pair[2];
+
 		memcpy(pair, desc + at, sizeof(pair));
 		if (pair[0] != AT_RANDOM && pair[0] != AT_PHDR)
 			continue;
-		struct image_mapping *m = (struct image_mapping *)find_mapping(im, pair[1]);
+		m = (struct image_mapping *)find_mapping(im, pair[1]);
 		if (m && pair[0] == AT_RANDOM)
 			m->main_stack = true;
 		if (pair[0] == AT_PHDR)
@@ -309,11 +315,15 @@ static void core_notes(struct image *im, uint64_t offset, uint64_t size, bool fi
 	size = MIN(size, im->file_size - offset);
 	while (at + sizeof(Elf64_Nhdr) <= size) {
 		Elf64_Nhdr nh;
+		uint64_t name, desc;
+		const uint8_t *d;
+
 		memcpy(&nh, im->file + offset + at, sizeof(nh));
-		uint64_t name = at + sizeof(nh), desc = name + ALIGN_UP((uint64_t)nh.n_namesz, 4);
+		name = at + sizeof(nh);
+		desc = name + ALIGN_UP((uint64_t)nh.n_namesz, 4);
 		if (desc > size || nh.n_descsz > size - desc)
 			return;
-		const uint8_t *d = im->file + offset + desc;
+		d = im->file + offset + desc;
 		if (nh.n_type == NT_PRSTATUS && !files)
 			core_thread(im, d, nh.n_descsz);
 		if (nh.n_type == NT_PRPSINFO && !files && nh.n_descsz >= sizeof(struct elf_prpsinfo)) {
@@ -343,7 +353,7 @@ static void core_segment(struct image *im, const Elf64_Phdr *ph)
 	m->start = ph->p_vaddr;
 	m->end = ph->p_vaddr + ph->p_memsz;
 	m->offset = ph->p_offset;
-	/* words are read where they lie: a segment that would put them across words is as good as missing */
+	/* words are read in place, so a segment that is not aligned counts as missing */
 	if (ph->p_offset < im->file_size && (ph->p_offset | ph->p_vaddr) % sizeof(uint64_t) == 0)
 		m->in_file = MIN(MIN(ph->p_filesz, ph->p_memsz), im->file_size - ph->p_offset);
 	im->by_gdb |= ph->p_align == 1;
@@ -354,12 +364,14 @@ static void core_segment(struct image *im, const Elf64_Phdr *ph)
 	im->missing += m->cut_off;
 }
 
-/* Where the last block ends that was written to this part of the file; the one that it shares with the next part does not count. */
+/* The end of the last block that was written to this part of the file; a block that the next part shares does not
+ * count. */
 static uint64_t written_end(int fd, uint64_t from, uint64_t end)
 {
 	uint64_t last = from;
 
-	for (off_t data = (off_t)from; (data = lseek(fd, data, SEEK_DATA)) >= 0 && (uint64_t)data < ALIGN_DOWN(end, PAGE_SIZE);) {
+	for (off_t data = (off_t)from;
+	     (data = lseek(fd, data, SEEK_DATA)) >= 0 && (uint64_t)data < ALIGN_DOWN(end, PAGE_SIZE);) {
 		data = lseek(fd, data, SEEK_HOLE);
 		if (data < 0)
 			return end;
@@ -368,8 +380,9 @@ static uint64_t written_end(int fd, uint64_t from, uint64_t end)
 	return last;
 }
 
-/* gcore copies a mapping in pieces and stops, with a warning, at the first piece that has a page which cannot be read: a guard.  The rest of the
- * segment is a hole in the file and reads as zeros, which nobody wrote.  It is missing as if it had been cut off. */
+/* gcore copies a mapping in pieces, and stops, with a warning, at the first piece with a page that cannot be read: a
+ * guard.  The rest of the segment is a hole in the file and reads as zeros that nobody wrote.  It counts as missing, as
+ * if it had been cut off. */
 #define GCORE_PIECE ((uint64_t)1 << 20)
 static void core_left_out(struct image *im, int fd)
 {
@@ -421,7 +434,8 @@ static const char *open_core(struct image *im, const char *path)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		snprintf(why, sizeof(why), "%.200s cannot be read: %s", path, fd < 0 ? strerror(errno) : "it is no regular file");
+		snprintf(why, sizeof(why), "%.200s cannot be read: %s", path,
+		         fd < 0 ? strerror(errno) : "it is no regular file");
 		return why;
 	}
 	im->file_size = (uint64_t)st.st_size;
@@ -435,9 +449,9 @@ static const char *open_core(struct image *im, const char *path)
 	return wrong;
 }
 
-/* ---- memsan in it --------------------------------------------------------------------------------------------------------------- */
+/* ---- memsan in it ---------------------------------------------------------------------------- */
 
-/* Both kinds of root begin with a magic of 16 bytes and their own address. */
+/* Both directories begin with a magic of 16 bytes and their own address. */
 static uint64_t search_piece(const struct image *im, const char *magic, uint64_t addr, const char *buf, size_t n)
 {
 	for (const char *p = buf; (p = memmem(p, (size_t)(buf + n - p), magic, 16)) != NULL; p++) {
@@ -447,9 +461,11 @@ static uint64_t search_piece(const struct image *im, const char *magic, uint64_t
 	}
 	return 0;
 }
-_Static_assert(offsetof(struct slab_directory, self) == 16 && offsetof(struct leak_directory, self) == 16, "search_piece");
+_Static_assert(offsetof(struct slab_directory, self) == 16 && offsetof(struct leak_directory, self) == 16,
+               "search_piece");
 
-/* The root lies in the data of a module (libmemsan.so, or a static program): writable, and next to a file's mappings. */
+/* A directory lies in the data of a module (libmemsan.so, or a static program): writable, and next to a file's
+ * mappings. */
 static uint64_t search_directory(const struct image *im, const char *magic)
 {
 	char *buf = tool_alloc(SEARCH_STEP);
@@ -469,7 +485,7 @@ static uint64_t search_directory(const struct image *im, const char *magic)
 	return found;
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------------------- */
+/* ---- modules --------------------------------------------------------------------------------- */
 
 static void read_build_id(const struct image *im, struct image_module *mod, const Elf64_Phdr *ph)
 {
@@ -478,8 +494,10 @@ static void read_build_id(const struct image *im, struct image_module *mod, cons
 
 	for (size_t at = 0; at + sizeof(Elf64_Nhdr) <= n;) {
 		Elf64_Nhdr nh;
+		size_t desc;
+
 		memcpy(&nh, notes + at, sizeof(nh));
-		size_t desc = at + sizeof(nh) + ALIGN_UP((size_t)nh.n_namesz, 4);
+		desc = at + sizeof(nh) + ALIGN_UP((size_t)nh.n_namesz, 4);
 		if (desc > n || nh.n_descsz > n - desc)
 			return;
 		if (nh.n_type == NT_GNU_BUILD_ID && nh.n_namesz == 4) {
@@ -491,7 +509,7 @@ static void read_build_id(const struct image *im, struct image_module *mod, cons
 	}
 }
 
-/* Of a file on disk; 0: it has none. */
+/* The build id of a file on disk; 0: it has none. */
 static size_t file_build_id(const char *path, uint8_t id[BUILD_ID_MAX])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -512,7 +530,7 @@ static size_t file_build_id(const char *path, uint8_t id[BUILD_ID_MAX])
 	return n > 0 ? MIN((size_t)n, (size_t)BUILD_ID_MAX) : 0;
 }
 
-/* Where the file's first segment was meant to be tells how far it was moved. */
+/* The address for which the file's first segment was linked tells how far it was moved. */
 static void read_elf(const struct image *im, struct image_module *mod)
 {
 	Elf64_Ehdr eh;
@@ -551,11 +569,14 @@ static void find_modules(struct image *im)
 		if (!grown)
 			return;
 		im->modules = grown;
-		grown[im->nr_modules++] = (struct image_module){ .start = m->start, .end = m->end, .bias = m->start, .path = m->path };
+		grown[im->nr_modules++] = (struct image_module){
+			.start = m->start, .end = m->end, .bias = m->start, .path = m->path
+		};
 	}
 	for (size_t i = 0; i < im->nr_modules; i++) {
 		read_elf(im, &im->modules[i]);
-		im->modules[i].program = im->program_headers - im->modules[i].start < im->modules[i].end - im->modules[i].start;
+		im->modules[i].program = im->program_headers - im->modules[i].start <
+		                         im->modules[i].end - im->modules[i].start;
 	}
 }
 
@@ -581,7 +602,7 @@ uint64_t image_file_offset(const struct image *im, uint64_t addr)
 	return m ? m->file_offset + (addr - m->start) : 0;
 }
 
-/* The file that the user says is the program: it must be the one that ran. */
+/* Takes the user's word for the program's file, if it is the one that ran. */
 static const char *use_program(struct image *im, const char *exe)
 {
 	static char why[300];
@@ -596,10 +617,11 @@ static const char *use_program(struct image *im, const char *exe)
 	for (size_t i = 0; i < im->nr_modules; i++)
 		if (im->modules[i].program)
 			program = &im->modules[i];
-	for (size_t i = 0; i < im->nr_modules; i++) /* any module's file is welcome */
+	for (size_t i = 0; i < im->nr_modules; i++) /* or of any other module */
 		if (len && im->modules[i].build_id_len == len && memcmp(im->modules[i].build_id, id, len) == 0)
 			program = &im->modules[i];
-	if (!program || (len && program->build_id_len && (program->build_id_len != len || memcmp(program->build_id, id, len) != 0))) {
+	if (!program || (len && program->build_id_len &&
+	                 (program->build_id_len != len || memcmp(program->build_id, id, len) != 0))) {
 		snprintf(why, sizeof(why), "%.200s is not the program that ran: its build id is another one", exe);
 		return why;
 	}
@@ -607,7 +629,7 @@ static const char *use_program(struct image *im, const char *exe)
 	return NULL;
 }
 
-/* ---- what memsan wrote down ------------------------------------------------------------------------------------------------------- */
+/* ---- what memsan wrote down ------------------------------------------------------------------ */
 
 size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_t max)
 {
@@ -616,9 +638,10 @@ size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_
 	uint32_t used = 0;
 	size_t n = 0;
 
-	if (!view_read(&im->view, &base, r->depot_base, sizeof(base)) || !view_read(&im->view, &used, r->depot_used, sizeof(used)))
+	if (!view_read(&im->view, &base, r->depot_base, sizeof(base)) ||
+	    !view_read(&im->view, &used, r->depot_used, sizeof(used)))
 		return 0;
-	/* A caller's node is older than its own: no loop, whatever the file says. */
+	/* A caller's node is older than its callee's, so there is no loop, whatever the file says. */
 	for (uint32_t last = UINT32_MAX; handle && handle < used && handle < last && n < max; n++) {
 		uint64_t node = base + (uint64_t)handle * r->depot_size;
 		last = handle;
@@ -665,7 +688,8 @@ const char *image_open(struct image *im, const struct image_choice *choice)
 		return why;
 	root = search_directory(im, SLAB_DIRECTORY_MAGIC);
 	if (!root)
-		return im->missing ? "memsan's data is in the part of the core file that is missing" : "it does not run with memsan";
+		return im->missing ? "memsan's data is in the part of the core file that is missing"
+		                   : "it does not run with memsan";
 	find_modules(im);
 	why = choice->exe ? use_program(im, choice->exe) : NULL;
 	if (why)

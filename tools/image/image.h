@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/image/image.h - another process or a core file, as memory.
  *
- *   image.c      a process or a core file, to look into
- *   roots.c      what of it is a root
- *   address_name.c      what an address in it is called
- *   ask.c        a process is asked to scan itself
+ *   image.c         a process or a core file: its memory, mappings, threads, modules
+ *   roots.c         which of its memory is a root; its objects of other sources than slab
+ *   address_name.c  names of its addresses: functions, variables, frames
+ *   ask.c           a process is asked to scan itself
  */
 #ifndef MEMSAN_IMAGE_H
 #define MEMSAN_IMAGE_H
@@ -13,26 +13,26 @@
 #include "reports/reports.h"
 #include "tools/tools.h"
 
-/* ---- image.c ---------------------------------------------------------------------------------------------------------- */
+/* ---- image.c --------------------------------------------------------------------------------- */
 
 struct image_mapping {
 	uint64_t start, end;
-	uint64_t offset, in_file;    /* core: where it begins in the file, and how much of it is there */
-	uint64_t cut_off;            /* core: so much more should be there */
-	uint64_t file_offset;        /* of what is mapped */
+	uint64_t offset, in_file; /* core: where it begins in the file, and how many bytes of it are there */
+	uint64_t cut_off;         /* core: how many more bytes should be there */
+	uint64_t file_offset;     /* of `start` in the mapped file */
 	bool readable, root, code, main_stack, heap;
-	char *path;                  /* a file's, or NULL */
+	char *path; /* a file's, or NULL */
 };
 struct image_thread {
 	int tid;
-	uint64_t sp, pc, tp;         /* 0: not known */
+	uint64_t sp, pc, tp; /* 0: not known */
 	uint64_t regs[32];
 	size_t nr_regs;
 };
 struct image_module {
 	uint64_t start, end, bias;
-	uint64_t size;               /* in memory from bias on, with its bss */
-	bool program;                /* what was started, not a library */
+	uint64_t size; /* in memory from bias on, with its bss */
+	bool program;  /* what was started, not a library */
 	uint8_t build_id[BUILD_ID_MAX];
 	uint8_t build_id_len;
 	const char *path;
@@ -40,36 +40,43 @@ struct image_module {
 struct image {
 	struct mem_view view;
 	struct slab_view heap;
-	uint64_t program_headers;        /* where the program's own are, 0: not known */
-	uint64_t directory, leak_directory;        /* addresses of struct slab_directory and struct leak_directory (0: none) */
+	uint64_t program_headers; /* address of the program's own; 0: not known */
+	/* addresses of struct slab_directory and struct leak_directory (0: none) */
+	uint64_t directory, leak_directory;
 	int pid;
 	char comm[64];
-	struct image_mapping *mappings;  /* in order of address */
+	struct image_mapping *mappings; /* in order of address */
 	size_t nr_mappings;
 	struct image_thread *threads;
 	size_t nr_threads;
 	struct image_module *modules;
 	size_t nr_modules;
-	int mem_fd, pagemap_fd;          /* process */
-	uint8_t *file;                   /* core */
+	int mem_fd, pagemap_fd; /* process */
+	uint8_t *file;          /* core */
 	uint64_t file_size;
-	uint64_t missing;                /* bytes that the core should have and has not */
-	uint64_t left_out;               /* of these, what gcore did not copy */
-	bool by_gdb;                     /* gdb wrote the core */
-	struct image_outside *outside;       /* image_find_outside: objects that slab knows nothing of, in order of address */
+	uint64_t missing;  /* bytes that should be in the core file, and are not */
+	uint64_t left_out; /* how many of these gcore did not copy */
+	bool by_gdb;       /* gdb wrote the core */
+	/* objects of other sources than slab, in order of address; read by image_find_outside */
+	struct image_outside *outside;
 	size_t nr_outside;
-	struct leak_sources sources;     /* image_find_outside */
+	struct leak_sources sources; /* image_find_outside */
 };
-struct image_outside { struct slab_object object; bool registered; size_t outer; }; /* outer: index + 1 of the fenced one that it was cut out of */
+/* outer: index + 1 of the fenced object that it was cut out of, or 0 */
+struct image_outside {
+	struct slab_object object;
+	bool registered;
+	size_t outer;
+};
 struct image_choice;
-/* A running process (core NULL) or a core file that memsan was part of; exe: where the program's file is now (NULL: where it was).  NULL,
- * or why not.  Lives until the tool ends. */
+/* Opens a running process (core NULL) or a core file that memsan was part of. exe: where the program's file is now
+ * (NULL: where it was).  NULL, or why not.  Lives until the tool ends. */
 const char *image_open(struct image *im, const struct image_choice *choice);
 const struct image_module *image_module_at(const struct image *im, uint64_t pc);
-/* In which mappings struct pthread of each thread is, where that is not known (a process that is only looked at). */
+/* Searches for the struct pthread of each thread where its address is not known (in a process that runs on). */
 void image_find_thread_pointers(struct image *im);
 bool image_code_at(const struct image *im, uint64_t pc);
-/* Where in its file this address of a mapped file comes from. */
+/* The offset in its file that this address of a mapped file comes from. */
 uint64_t image_file_offset(const struct image *im, uint64_t addr);
 /* The frames of a stack that memsan saved. */
 size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_t max);
@@ -77,14 +84,14 @@ size_t image_stack(const struct image *im, uint32_t handle, uint64_t *pcs, size_
 uint64_t image_age_ms(const struct image *im, uint32_t when);
 bool image_thread_name(const struct image *im, uint32_t index, int *tid, char name[THREAD_NAME_MAX]);
 
-/* ---- ask.c ------------------------------------------------------------------------------------------------------------ */
+/* ---- ask.c ----------------------------------------------------------------------------------- */
 
-#define ASK_DEFAULT_INTERVAL 600  /* seconds: kmemleak's */
+#define ASK_DEFAULT_INTERVAL 600 /* seconds: kmemleak's */
 struct ask_request {
-	uint32_t command;          /* enum leak_command */
-	uint32_t classes;          /* LOOK */
+	uint32_t command; /* enum leak_command */
+	uint32_t classes; /* LOOK */
 	uint64_t argument;
-	bool dump;                 /* none of these: what is at the address `argument`? */
+	bool dump; /* another request: what is at the address `argument`? */
 };
 struct leak_control;
 /* kmemleak's words: scan, scan=on, scan=off, scan=SECS, clear, dump=ADDR, stack=on, stack=off. */
@@ -94,38 +101,46 @@ const char *ask_process(const struct image *im, const struct ask_request *r, str
 /* The same for a command, with a line for people; the exit status. */
 int ask_command(struct image *im, const struct ask_request *r);
 
-/* --pid PID, --core FILE and --exe FILE out of a command line; what is left over stays in argv[1..].  EXIT_USAGE or 0. */
-struct image_choice { int pid; const char *core, *exe, *earlier; bool external; }; /* earlier: the first of two --core */
+/* Takes --pid PID, --core FILE and --exe FILE out of a command line; the rest stays in argv[1..].  EXIT_USAGE or 0. */
+/* earlier: the first of two --core */
+struct image_choice {
+	int pid;
+	const char *core, *exe, *earlier;
+	bool external;
+};
 int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice);
 /* One line or two, when a core file is not whole. */
 void image_say_missing(const struct image *im);
 /* Opens it, and says what is wrong. */
 bool image_open_choice(struct image *im, const struct image_choice *choice);
-/* ---- roots.c ----------------------------------------------------------------------------------------------------------- */
+
+/* ---- roots.c --------------------------------------------------------------------------------- */
 
 /* Every range of memory that is a root, in order of address (registers are in image->threads). */
 void image_each_root(const struct image *im, void (*fn)(void *ctx, uint64_t start, uint64_t end), void *ctx);
-/* The stack of a thread (whose stack pointer may not be known), when struct pthread or the mapping's name tells.  False: not known. */
+/* The stack of a thread (whose stack pointer may not be known), when struct pthread or the mapping's name tells.
+ * False: not known. */
 bool image_stack_bounds(const struct image *im, const struct image_thread *t, uint64_t *start, uint64_t *end);
-/* Bytes of a core file that it should have, has not, and that may hold pointers: what nothing else points to is not known to be lost. */
+/* Bytes that are missing from a core file and may hold pointers: an object to which nothing else points is not known to
+ * be lost. */
 uint64_t image_unseen(const struct image *im);
-/* A scan of an image with all of its objects, those that slab knows nothing of among them; NULL and why not.  One image at a time. */
+/* A scan of an image with the objects of all sources.  NULL: *why.  One image at a time. */
 struct leak_scan *image_scan_create(struct image *im, const char **why);
-/* Reads those that slab knows nothing of into im->outside. */
+/* Reads the objects of other sources than slab into im->outside. */
 void image_find_outside(struct image *im);
-/* The one of im->outside that addr lies in, the inner one of two, or NULL. */
+/* The object of im->outside that addr lies in, the inner one of two, or NULL. */
 const struct image_outside *image_outside_at(const struct image *im, uint64_t addr);
-/* The one of im->outside that starts at addr. */
+/* The object of im->outside that starts at addr. */
 bool image_outside_object(const struct image *im, uint64_t addr, struct slab_object *o);
 struct leak_finder image_outside_finder(struct image *im);
-/* All roots of an image, and what the program said of its objects, into a scan that is new. */
+/* Puts all roots of an image, and what the program said of its objects, into a new scan. */
 void image_scan_roots(struct image *im, struct leak_scan *s);
-/* What the program said of its objects, for who follows pointers by himself (leak_scan_notes_told). */
+/* What the program said of its objects, for a search along pointers (leak_scan_notes_told). */
 void image_scan_notes_told(struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx);
 
-/* ---- address_name.c ------------------------------------------------------------------------------------------------------------- */
+/* ---- address_name.c -------------------------------------------------------------------------- */
 
-/* Frames of a stack that memsan saved, a line each behind `indent`. */
+/* Prints the frames of a stack that memsan saved, a line each behind `indent`. */
 void image_print_stack(const struct image *im, struct symbolizer *sym, const char *indent, uint32_t handle);
 /* The innermost frame of it: "func at file.c:12" or "module+0x12"; "" when there is no stack. */
 void image_name_stack(const struct image *im, struct symbolizer *sym, uint32_t handle, char *name, size_t size);
@@ -135,15 +150,15 @@ void image_name_code(const struct image *im, struct symbolizer *sym, uint64_t pc
 enum root_kind { ROOT_GLOBAL, ROOT_STACK, ROOT_TLS, ROOT_PTHREAD, ROOT_REGISTER, ROOT_MAPPING, ROOT_NOT_LEAK };
 struct root_name {
 	enum root_kind kind;
-	char symbol[256];          /* global, TLS: the variable, "" when it has no name */
-	uint64_t offset;           /* of the address in it (mapping: in the mapping) */
-	char module[256];          /* its file, or what the mapping is called */
-	int tid;                   /* stack, TLS, register: whose; 0: not known */
+	char symbol[256]; /* global, TLS: the variable, "" when it has no name */
+	uint64_t offset;  /* of the address in it (mapping: in the mapping) */
+	char module[256]; /* its file, or what the mapping is called */
+	int tid;          /* stack, TLS, register: whose; 0: not known */
 	char thread[THREAD_NAME_MAX];
 	char frame[512], caller[512]; /* stack: the function whose frame it is in, and who called that */
 };
 void image_name_root(const struct image *im, struct symbolizer *sym, uint64_t addr, struct root_name *name);
-/* Who that thread is. */
+/* Describes that thread. */
 void image_name_thread(const struct image *im, int tid, struct root_name *name);
 /* Does a word there belong to a thread's frames? (Thread-local storage may lie in the same mapping.) */
 bool image_on_stack(const struct image *im, uint64_t addr);

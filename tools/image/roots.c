@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/image/roots.c - what memory of a process or a core file is a root: the rules of leak/roots.c, seen from outside. */
+/* tools/image/roots.c - which memory of a process or a core file is a root: the rules of leak/roots.c, seen from
+ * outside. */
 #include "config.h"
 
 #include "tools/image/image.h"
@@ -8,18 +9,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SHADOW_OFFSET 0x7fff8000u   /* shadow/: it holds no pointers */
+#define SHADOW_OFFSET 0x7fff8000u /* shadow/: it holds no pointers */
 #define SHADOW_END (((uint64_t)1 << 47 >> 3) + SHADOW_OFFSET)
 #define SHADOW_LARGE ((uint64_t)1 << 40)
 #define RED_ZONE 128
 #define PTHREAD_WORDS 320
-#define THREAD_HEAD 112u            /* words of struct pthread up to the tid and some more */
+#define THREAD_HEAD 112u /* words of struct pthread up to the tid and some more */
 #define PAGEMAP_AT_ONCE 4096u
 
-struct hole { uint64_t start, end; };
-struct holes { struct hole *all; size_t nr; };
+struct hole {
+	uint64_t start, end;
+};
+struct holes {
+	struct hole *all;
+	size_t nr;
+};
 
-/* ---- what is no root ------------------------------------------------------------------------------------------------------- */
+/* ---- what is no root ------------------------------------------------------------------------- */
 
 static void add_hole(struct holes *h, uint64_t start, uint64_t end)
 {
@@ -44,7 +50,8 @@ static void holes_reserves(const struct image *im, struct holes *h)
 
 	for (uint64_t i = 0; i < r->nr_reserves && i < 4096; i++) {
 		uint64_t pair[2];
-		if (!view_read(&im->view, pair, r->reserves + i * sizeof(pair), sizeof(pair)) || !pair[1] || pair[1] == UINT64_MAX)
+		if (!view_read(&im->view, pair, r->reserves + i * sizeof(pair), sizeof(pair)) || !pair[1] ||
+		    pair[1] == UINT64_MAX)
 			continue;
 		add_hole(h, pair[0], pair[0] + pair[1]);
 		if (pair[0] == im->heap.base)
@@ -52,7 +59,8 @@ static void holes_reserves(const struct image *im, struct holes *h)
 	}
 }
 
-/* Where code is instrumented there is shadow for all of the address space: terabytes, of which even asking what was written takes minutes. */
+/* Instrumented code has shadow for all of the address space: terabytes.  Only asking which pages were written would
+ * take minutes. */
 static void holes_shadow(const struct image *im, struct holes *h)
 {
 	for (size_t i = 0; i < im->nr_mappings; i++)
@@ -69,7 +77,8 @@ static void holes_library(const struct image *im, struct holes *h)
 		if (!base || strncmp(base, "/libmemsan.so", 13) != 0)
 			continue;
 		add_hole(h, m->start, m->end);
-		if (i + 1 < im->nr_mappings && !m[1].path && m[1].start == m->end && im->directory - m[1].start < m[1].end - m[1].start)
+		if (i + 1 < im->nr_mappings && !m[1].path && m[1].start == m->end &&
+		    im->directory - m[1].start < m[1].end - m[1].start)
 			add_hole(h, m[1].start, m[1].end);
 	}
 }
@@ -81,8 +90,9 @@ static bool pthread_stack(const struct image *im, const struct image_thread *t, 
 	size_t n = t->tp ? im->view.read(&im->view, w, t->tp, sizeof(w)) / 8 : 0;
 
 	for (size_t i = 0; i + 2 < n; i++)
-		if (w[i] && (w[i] | w[i + 1]) % PAGE_SIZE == 0 && w[i + 1] < (uint64_t)1 << 40 && w[i] < t->tp && w[i] + w[i + 1] > t->tp &&
-		    w[i] + w[i + 1] - t->tp < (uint64_t)64 << 20 && w[i + 2] < t->tp - w[i]) {
+		if (w[i] && (w[i] | w[i + 1]) % PAGE_SIZE == 0 && w[i + 1] < (uint64_t)1 << 40 && w[i] < t->tp &&
+		    w[i] + w[i + 1] > t->tp && w[i] + w[i + 1] - t->tp < (uint64_t)64 << 20 &&
+		    w[i + 2] < t->tp - w[i]) {
 			*start = w[i];
 			*end = w[i] + w[i + 1];
 			return !t->sp || (t->sp > *start && t->sp < *end);
@@ -117,11 +127,15 @@ static void find_holes(const struct image *im, struct holes *h)
 		qsort(h->all, h->nr, sizeof(h->all[0]), compare_hole);
 }
 
-/* ---- roots --------------------------------------------------------------------------------------------------------------------- */
+/* ---- roots ----------------------------------------------------------------------------------- */
 
-struct visit { const struct image *im; void (*fn)(void *ctx, uint64_t start, uint64_t end); void *ctx; };
+struct visit {
+	const struct image *im;
+	void (*fn)(void *ctx, uint64_t start, uint64_t end);
+	void *ctx;
+};
 
-/* Of a process only pages that were written. */
+/* Of a process, only pages that were written. */
 static void visit_present(const struct visit *v, uint64_t start, uint64_t end)
 {
 	static uint64_t entries[PAGEMAP_AT_ONCE];
@@ -138,9 +152,12 @@ static void visit_present(const struct visit *v, uint64_t start, uint64_t end)
 			return;
 		n = (size_t)got / 8;
 		for (size_t i = 0; i < n; i = k) {
+			uint64_t from, to;
+
 			for (k = i; k < n && entries[k] >> 62 && !(entries[k] >> 61 & 1); k++)
 				;
-			uint64_t from = MAX(page + i * PAGE_SIZE, start), to = MIN(page + k * PAGE_SIZE, end);
+			from = MAX(page + i * PAGE_SIZE, start);
+			to = MIN(page + k * PAGE_SIZE, end);
 			if (from < to)
 				v->fn(v->ctx, from, to);
 			k += k == i;
@@ -215,14 +232,15 @@ static void scan_range(void *ctx, uint64_t start, uint64_t end)
 	leak_scan_root(ctx, start, end - start);
 }
 
-/* ---- objects that slab knows nothing of ------------------------------------------------------------------------------------------- */
+/* ---- objects that slab knows nothing of ------------------------------------------------------ */
 
 static void outside_add(void *ctx, const struct slab_object *o, bool registered)
 {
 	struct image *im = ctx;
 
 	if ((im->nr_outside & (im->nr_outside - 1)) == 0) {
-		struct image_outside *grown = realloc(im->outside, (im->nr_outside ? im->nr_outside * 2 : 1) * sizeof(im->outside[0]));
+		struct image_outside *grown = realloc(im->outside, (im->nr_outside ? im->nr_outside * 2 : 1) *
+		                                                           sizeof(im->outside[0]));
 		if (!grown) {
 			tool_say("out of memory");
 			exit(EXIT_USAGE);
@@ -236,7 +254,8 @@ static int compare_outside(const void *a, const void *b)
 {
 	const struct image_outside *x = a, *y = b;
 
-	return x->object.addr != y->object.addr ? (x->object.addr < y->object.addr ? -1 : 1) : x->registered - y->registered;
+	return x->object.addr != y->object.addr ? (x->object.addr < y->object.addr ? -1 : 1)
+	                                        : x->registered - y->registered;
 }
 
 static bool outside_holds(const struct image_outside *e, uint64_t addr)
@@ -244,7 +263,8 @@ static bool outside_holds(const struct image_outside *e, uint64_t addr)
 	return addr - e->object.addr < e->object.size;
 }
 
-/* As in a scan: of two that overlap (a table that was read while it changed) the lower counts, but for what was cut out of a fenced one. */
+/* As in a scan (leak/outside.c): of two that overlap (the table changed while it was read) the lower one counts, but a
+ * registered object may lie in a fenced one. */
 static void keep_apart(struct image *im)
 {
 	size_t kept = 0, fenced = 0;
@@ -315,8 +335,10 @@ struct leak_finder image_outside_finder(struct image *im)
 
 struct leak_scan *image_scan_create(struct image *im, const char **why)
 {
+	struct leak_scan *s;
+
 	image_find_outside(im);
-	struct leak_scan *s = leak_scan_create_with(&im->view, im->directory, (uint32_t)im->nr_outside, why);
+	s = leak_scan_create_with(&im->view, im->directory, (uint32_t)im->nr_outside, why);
 	for (size_t i = 0; s && i < im->nr_outside; i++)
 		leak_scan_add(s, im->outside[i].object.addr, im->outside[i].object.size, im->outside[i].registered);
 	if (s)
@@ -324,7 +346,7 @@ struct leak_scan *image_scan_create(struct image *im, const char **why)
 	return s;
 }
 
-/* ---- a scan's roots ----------------------------------------------------------------------------------------------------------------- */
+/* ---- a scan's roots -------------------------------------------------------------------------- */
 
 void image_scan_roots(struct image *im, struct leak_scan *s)
 {
@@ -341,9 +363,10 @@ void image_scan_notes_told(struct image *im, struct leak_scan *s, leak_said_fn s
 		leak_scan_notes_told(s, im->leak_directory, image_outside_finder(im), said, ctx);
 }
 
-/* ---- thread pointers -------------------------------------------------------------------------------------------------------------- */
+/* ---- thread pointers ------------------------------------------------------------------------- */
 
-/* struct pthread begins with its own address, has it again in the third word, and the tid in the first hundreds of bytes. */
+/* struct pthread begins with its own address, has it again in the third word, and holds the tid in its first few
+ * hundred bytes. */
 static void look_for_threads(struct image *im, uint64_t start, const uint64_t *w, size_t n)
 {
 	for (size_t i = 0; i + THREAD_HEAD <= n; i += 2) {

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/arch/x86_64/filter.h - which of eight words may be pointers, by their upper halves, with the instructions that every x86_64 has. */
+/* leak/arch/x86_64/filter.h - which of eight words may be pointers, by their upper halves, with the instructions that
+ * every x86_64 has. */
 #ifndef MEMSAN_LEAK_ARCH_X86_64_FILTER_H
 #define MEMSAN_LEAK_ARCH_X86_64_FILTER_H
 
 #include <emmintrin.h>
 
-/* h in [lo, hi], unsigned, as one signed comparison: h - lo with its top bit inverted against hi - lo with its own inverted. */
-struct arch_filter { __m128i bias, limit; };
+/* h in [lo, hi], unsigned, as one signed comparison: h - lo with its top bit inverted against hi - lo with its own
+ * inverted. */
+struct arch_filter {
+	__m128i bias, limit;
+};
 
 static inline void arch_filter_set(struct arch_filter *f, uint32_t lo, uint32_t hi)
 {
