@@ -5,11 +5,11 @@
 
 #include "fence/fence.h"
 
-/* ---- slots.c ---------------------------------------------------------------------------------------------------------------- */
+/* ---- slots.c --------------------------------------------------------------------------------- */
 
 #define FENCE_RANGES 4
-enum { FENCE_SAMPLE, FENCE_ALL, FENCE_OFF };                                          /* option fence */
-enum { FENCE_SIDE_AUTO, FENCE_SIDE_LEFT, FENCE_SIDE_RIGHT, FENCE_SIDE_RANDOM };       /* option fence.side */
+enum { FENCE_SAMPLE, FENCE_ALL, FENCE_OFF };                                    /* option fence */
+enum { FENCE_SIDE_AUTO, FENCE_SIDE_LEFT, FENCE_SIDE_RIGHT, FENCE_SIDE_RANDOM }; /* option fence.side */
 
 enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
 #define SLOT_OPENED_LEFT 1u
@@ -18,16 +18,16 @@ enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
 #define SLOT_TOLD 8u /* a write beside the object was reported when it was made */
 /* One object's page.  Written by the thread that takes or frees it; readers take a snapshot. */
 struct fence_slot {
-	uintptr_t addr;           /* the user's pointer */
-	uint32_t state;           /* atomic */
+	uintptr_t addr; /* the user's pointer */
+	uint32_t state; /* atomic */
 	uint32_t size;
-	uint32_t next;            /* in the queue of freed slots; under the pool's lock */
+	uint32_t next; /* in the queue of freed slots; under the pool's lock */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
-	uint32_t owner;           /* whoever allocates may say whose it is; atomic */
-	uint8_t api, opened;      /* SLOT_OPENED_*: pages that are accessible after a report; SLOT_TOLD; atomic */
-	bool short_canary;        /* not the whole page has one */
-	bool open;                /* its pages are memory already; while nobody's, under the pool's lock */
+	uint32_t owner;      /* whoever allocates may say whose it is; atomic */
+	uint8_t api, opened; /* SLOT_OPENED_*: pages that are accessible after a report; SLOT_TOLD; atomic */
+	bool short_canary;   /* not the whole page has one */
+	bool open;           /* its pages are memory already; while nobody's, under the pool's lock */
 };
 _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");
 
@@ -36,12 +36,12 @@ _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its p
 struct slot_range {
 	uintptr_t base;
 	size_t stride, nr_max;
-	unsigned pages;                 /* of data */
-	struct stepped_reserve slots;        /* struct fence_slot each */
-	uintptr_t ready;                /* pages below are usable; under slots_lock */
-	uint32_t fresh;                 /* slots from here on were never used; under slots_lock, read without */
-	uint32_t first, last, nr_free;  /* queue of freed slots, index + 1; under slots_lock */
-	uint32_t ahead[FENCE_AHEAD];    /* slots that were opened together, and the next of them; under slots_lock */
+	unsigned pages;                /* of data */
+	struct stepped_reserve slots;  /* struct fence_slot each */
+	uintptr_t ready;               /* pages below are usable; under slots_lock */
+	uint32_t fresh;                /* slots from here on were never used; under slots_lock, read without */
+	uint32_t first, last, nr_free; /* queue of freed slots, index + 1; under slots_lock */
+	uint32_t ahead[FENCE_AHEAD];   /* slots that were opened together, and the next of them; under slots_lock */
 	uint32_t nr_ahead, next_ahead;
 };
 
@@ -65,8 +65,8 @@ extern struct slot_range fence_ranges[FENCE_RANGES];
 size_t slots_init(size_t slots);
 /* The slot whose data pages or left guard hold addr; *guard: it is the guard.  NULL and *range: never used. */
 struct fence_slot *slot_of(uintptr_t addr, struct slot_range **range, bool *guard);
-/* A slot whose data pages are memory, of unknown contents when it was opened ahead (`fence_all`, one page).  NULL: all are in use, or
- * (*no_mappings) the kernel refused to open it. */
+/* A slot whose data pages are memory, of unknown contents when it was opened ahead (`fence_all`, one page).  NULL: all
+ * are in use, or (*no_mappings) the kernel refused to open it. */
 struct fence_slot *slot_take(struct slot_range *r, bool *no_mappings);
 /* A closed slot waits for its next use, behind all others. */
 void slot_put(struct slot_range *r, struct fence_slot *s);
@@ -74,7 +74,7 @@ bool page_open(uintptr_t p, size_t n);
 /* Accesses fault from now on, and the memory goes back to the kernel. */
 void page_close(uintptr_t p, size_t n);
 
-/* ---- canary.c ------------------------------------------------------------------------------------------------------------------ */
+/* ---- canary.c -------------------------------------------------------------------------------- */
 
 uint8_t canary_at(uintptr_t addr);
 void canary_fill(uintptr_t from, uintptr_t to);
@@ -85,22 +85,24 @@ uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s);
 uintptr_t canary_end(const struct slot_range *r, const struct fence_slot *s);
 void canary_prefetch(uintptr_t object);
 
-/* ---- gate.c, covered.c, filter.c ------------------------------------------------------------------------------------------------ */
+/* ---- gate.c, covered.c, filter.c ------------------------------------------------------------- */
 
 void gate_init(void);
-uint32_t gate_random(void);       /* this thread's; xorshift */
+uint32_t gate_random(void); /* this thread's; xorshift */
 bool covered_init(size_t objects);
 void covered_add(uint32_t hash, int n);
 bool covered_has(uint32_t hash);
 void filter_init(void);
 bool filter_matches_only(stack_handle stack);
 
-/* ---- report.c ------------------------------------------------------------------------------------------------------------------- */
+/* ---- report.c -------------------------------------------------------------------------------- */
 
-/* Damage in a canary of `o`, whose first bad byte holds `found`.  Sets o's state to live, which it was when it was damaged. */
+/* Damage in a canary of `o`, whose first bad byte holds `found`.  Sets o's state to live, which it was when it was
+ * damaged. */
 void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found, const char *found_at,
                              const struct unwind_regs *regs);
-/* `o`: the object at or nearest to addr, or NULL.  `entry`: the function that was called; NULL: the one that frees for `api`. */
+/* `o`: the object at or nearest to addr, or NULL.  `entry`: the function that was called; NULL: the one that frees for
+ * `api`. */
 void fence_report_bad_free(const struct slab_object *o, uintptr_t addr, enum slab_api api, const char *entry,
                            const struct unwind_regs *regs);
 /* `kind`: REPORT_ALLOC_DEALLOC_MISMATCH or REPORT_SIZED_DELETE_MISMATCH. */
