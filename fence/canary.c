@@ -32,13 +32,15 @@ static bool canary_block_good(const canary_word *w)
 {
 	const canary_word c = CANARY_WORD;
 
-	return (((w[0] ^ c) | (w[1] ^ c)) | ((w[2] ^ c) | (w[3] ^ c)) | ((w[4] ^ c) | (w[5] ^ c)) | ((w[6] ^ c) | (w[7] ^ c))) == 0;
+	return (((w[0] ^ c) | (w[1] ^ c)) | ((w[2] ^ c) | (w[3] ^ c)) | ((w[4] ^ c) | (w[5] ^ c)) |
+	        ((w[6] ^ c) | (w[7] ^ c))) == 0;
 }
 
 uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes)
 {
 	for (uintptr_t at = from; at < to;) {
-		if (!(at & 7) && at + CANARY_BLOCK <= to && canary_block_good((const canary_word *)(bytes + (at - from)))) {
+		if (!(at & 7) && at + CANARY_BLOCK <= to &&
+		    canary_block_good((const canary_word *)(bytes + (at - from)))) {
 			at += CANARY_BLOCK;
 			continue;
 		}
@@ -49,7 +51,8 @@ uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes)
 	return 0;
 }
 
-/* KFENCE fills the whole page.  When every allocation is fenced that would be a tenth of its time, for damage that lies far off. */
+/* KFENCE fills the whole page.  When every allocation is fenced that would be a tenth of its time, for damage that lies
+ * far off. */
 #define CANARY_SPAN_ALL 256
 
 uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s)
@@ -66,7 +69,8 @@ uintptr_t canary_end(const struct slot_range *r, const struct fence_slot *s)
 	return s->short_canary && end - object > CANARY_SPAN_ALL ? object + CANARY_SPAN_ALL : end;
 }
 
-/* Nobody has looked at the canaries since they were written: with 20,000 live objects they come from memory, all at once when asked for early. */
+/* Nobody has looked at the canaries since they were written: with 20,000 live objects they come from memory, all at
+ * once when asked for early. */
 void canary_prefetch(uintptr_t object)
 {
 	for (unsigned off = 0; off <= CANARY_SPAN_ALL; off += 64)

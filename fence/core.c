@@ -19,7 +19,8 @@ static bool slot_told(const struct fence_slot *s)
 	return __atomic_load_n(&s->opened, __ATOMIC_RELAXED) & SLOT_TOLD;
 }
 
-static void canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at, const struct unwind_regs *regs)
+static void canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at,
+                         const struct unwind_regs *regs)
 {
 	uintptr_t start = canary_start(r, s), bad = canary_find_bad(start, s->addr, (uint8_t *)start);
 	struct slab_object object;
@@ -30,7 +31,7 @@ static void canary_check(const struct slot_range *r, const struct fence_slot *s,
 		fence_report_corruption(&object, bad, *(uint8_t *)bad, found_at, regs);
 }
 
-/* ---- allocation ----------------------------------------------------------------------------------------------------------------- */
+/* ---- allocation ------------------------------------------------------------------------------ */
 
 /* Where in its pages an object of that size goes. */
 static uintptr_t slot_place(const struct slot_range *r, uintptr_t data, size_t size, size_t align)
@@ -64,7 +65,8 @@ static void pool_without_mappings(void)
 	if (!fence_all || __atomic_exchange_n(&told_no_mappings, true, __ATOMIC_RELAXED))
 		return;
 	__atomic_store_n(&fence_all, false, __ATOMIC_RELAXED);
-	report_line("fence=all: the kernel gives no more mappings (vm.max_map_count) after %llu fenced objects; the rest is sampled",
+	report_line("fence=all: the kernel gives no more mappings (vm.max_map_count) after %llu fenced objects; the "
+	            "rest is sampled",
 	            (unsigned long long)live_counters.fence_live);
 }
 
@@ -83,7 +85,8 @@ static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum s
 	s->when = jiffies_now();
 }
 
-/* Instrumented code is told what it may access: the object.  What it shares a granule with at its left is left to the canary. */
+/* Instrumented code is told what it may access: the object.  What it shares a granule with at its left is left to the
+ * canary. */
 static void slot_shadow_live(const struct slot_range *r, const struct fence_slot *s)
 {
 	uintptr_t data = slot_data(r, s), start = ALIGN_DOWN(s->addr, 8);
@@ -136,7 +139,7 @@ void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unw
 	return (void *)addr;
 }
 
-/* ---- free -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- free ------------------------------------------------------------------------------------ */
 
 static void slot_close(struct slot_range *r, struct fence_slot *s)
 {
@@ -156,7 +159,9 @@ static struct fence_slot *slot_live(const void *p, struct slot_range **r)
 	bool guard;
 	struct fence_slot *s = slot_of((uintptr_t)p, r, &guard);
 
-	return s && !guard && s->addr == (uintptr_t)p && __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_LIVE ? s : NULL;
+	return s && !guard && s->addr == (uintptr_t)p && __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_LIVE
+	               ? s
+	               : NULL;
 }
 
 static void report_bad_free(const void *p, enum slab_api api, const char *entry, const struct unwind_regs *regs)
@@ -177,15 +182,15 @@ static enum slab_api family(enum slab_api api)
 	return api == SLAB_API_MEMALIGN ? SLAB_API_MALLOC : api;
 }
 
-/* Production believes malloc, new and delete, as slab does there.  Memory of other families knows where it belongs in both modes. */
+/* Production believes malloc, new and delete, as slab does there.  Memory of other families knows where it belongs in
+ * both modes. */
 static bool family_matters(enum slab_api a, enum slab_api b)
 {
 	return options.mode == MODE_CHECK || a >= SLAB_API_CACHE || b >= SLAB_API_CACHE;
 }
 
 /* Is the object freed by another family's function, or with another size? */
-static void check_api(const struct fence_slot *s, enum slab_api api, size_t size_given,
-                      const struct unwind_regs *regs)
+static void check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	enum slab_api own = family((enum slab_api)s->api);
 	bool mismatch = own != family(api) && family_matters(own, api);
@@ -211,7 +216,8 @@ void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwi
 	s = slot_live(p, &r);
 	if (s)
 		check_api(s, api, size_given, regs);
-	if (!s || !__atomic_compare_exchange_n(&s->state, &live, SLOT_FREED, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+	if (!s ||
+	    !__atomic_compare_exchange_n(&s->state, &live, SLOT_FREED, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
 		report_bad_free(p, api, NULL, regs);
 		return;
 	}
@@ -236,7 +242,7 @@ size_t fence_usable_size(const void *p, enum slab_api *api)
 	return s ? s->size : SIZE_MAX;
 }
 
-/* ---- views -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 static void slot_describe(const struct slot_range *r, const struct fence_slot *s, struct slab_object *obj)
 {
@@ -282,14 +288,16 @@ bool fence_open_page(uintptr_t addr)
 		return false;
 	if (s) {
 		data = slot_data(r, s);
-		__atomic_fetch_or(&s->opened, page < data ? SLOT_OPENED_LEFT : page < data + (r->pages << PAGE_SHIFT) ? SLOT_OPENED_DATA
-		                                                                                              : SLOT_OPENED_RIGHT,
+		__atomic_fetch_or(&s->opened,
+		                  page < data                              ? SLOT_OPENED_LEFT
+		                  : page < data + (r->pages << PAGE_SHIFT) ? SLOT_OPENED_DATA
+		                                                           : SLOT_OPENED_RIGHT,
 		                  __ATOMIC_RELAXED);
 	}
 	return page_open(page, PAGE_SIZE);
 }
 
-/* ---- ranges: what libc's functions and the kernel are told to access -------------------------------------------------------------------- */
+/* ---- ranges: what libc's functions and the kernel are told to access ------------------------- */
 
 uintptr_t fence_find_bad(const void *p, size_t n)
 {
@@ -317,7 +325,8 @@ void fence_open_range(uintptr_t addr, size_t n)
 {
 	uintptr_t end = addr + MIN(n, OPEN_AT_ONCE);
 
-	for (uintptr_t page = ALIGN_DOWN(addr, PAGE_SIZE); page < end && fence_contains((void *)page); page += PAGE_SIZE) {
+	for (uintptr_t page = ALIGN_DOWN(addr, PAGE_SIZE); page < end && fence_contains((void *)page);
+	     page += PAGE_SIZE) {
 		struct slot_range *r = NULL;
 		bool guard = false;
 		const struct fence_slot *s = slot_of(page, &r, &guard);
@@ -327,12 +336,18 @@ void fence_open_range(uintptr_t addr, size_t n)
 	}
 }
 
-void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, enum report_access access, const char *entry, const struct unwind_regs *regs)
+void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, enum report_access access, const char *entry,
+                        const struct unwind_regs *regs)
 {
 	struct slot_range *r = NULL;
 	struct fence_slot *s = slot_for(bad, &r);
 	const struct fence_access a = {
-		.addr = addr, .size = n, .bad = bad, .access = access, .entry = entry, .regs = regs,
+		.addr = addr,
+		.size = n,
+		.bad = bad,
+		.access = access,
+		.entry = entry,
+		.regs = regs,
 	};
 	struct slab_object object;
 
@@ -344,7 +359,8 @@ void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, enum report_acc
 	if (s && access == ACCESS_WRITE)
 		__atomic_fetch_or(&s->opened, SLOT_TOLD, __ATOMIC_RELAXED);
 	fence_open_range(bad, n - (bad - addr));
-	/* A search that was to stop at this byte: libc's goes on to wherever what it looks for is, through canaries and the guard behind them. */
+	/* A search that was to stop at this byte: libc's goes on to wherever what it looks for is, through canaries and
+	 * the guard behind them. */
 	if (s && access == ACCESS_READ && bad == addr + n - 1 && bad >= s->addr)
 		fence_open_range(slot_data(r, s) + (r->pages << PAGE_SHIFT), PAGE_SIZE);
 }
@@ -364,7 +380,8 @@ uint32_t fence_owner(const void *p)
 	const struct fence_slot *s = slot_for((uintptr_t)p, &r);
 
 	return s && s->addr == (uintptr_t)p && __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_LIVE
-	               ? __atomic_load_n(&s->owner, __ATOMIC_RELAXED) : 0;
+	               ? __atomic_load_n(&s->owner, __ATOMIC_RELAXED)
+	               : 0;
 }
 
 void fence_for_each_live(void (*fn)(void *ctx, uintptr_t addr, size_t size), void *ctx)
@@ -379,7 +396,8 @@ void fence_for_each_live(void (*fn)(void *ctx, uintptr_t addr, size_t size), voi
 }
 
 /* Another thread may free the object meanwhile, so the bytes are read as one reads memory that may go away. */
-static bool slot_verify(const struct slot_range *r, const struct fence_slot *s, const char *found_at, const struct unwind_regs *regs)
+static bool slot_verify(const struct slot_range *r, const struct fence_slot *s, const char *found_at,
+                        const struct unwind_regs *regs)
 {
 	uint8_t bytes[512] __attribute__((aligned(8)));
 	struct slab_object object;
@@ -395,7 +413,9 @@ static bool slot_verify(const struct slot_range *r, const struct fence_slot *s, 
 		if (os_safe_read(bytes, (void *)at, sizeof(bytes)) != sizeof(bytes))
 			return true;
 		for (unsigned k = 0; k < 2; k++) {
-			uintptr_t bad = parts[k][0] < parts[k][1] ? canary_find_bad(parts[k][0], parts[k][1], bytes + (parts[k][0] - at)) : 0;
+			uintptr_t bad = parts[k][0] < parts[k][1]
+			                        ? canary_find_bad(parts[k][0], parts[k][1], bytes + (parts[k][0] - at))
+			                        : 0;
 
 			if (!bad || __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != SLOT_LIVE || slot_told(s))
 				continue;
@@ -415,7 +435,8 @@ size_t fence_check_all(const char *found_at, const struct unwind_regs *regs)
 		for (size_t i = 0; slot_known(&fence_ranges[k], i); i++) {
 			const struct fence_slot *s = slot_at(&fence_ranges[k], i);
 
-			if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_LIVE && !slot_verify(&fence_ranges[k], s, found_at, regs))
+			if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_LIVE &&
+			    !slot_verify(&fence_ranges[k], s, found_at, regs))
 				bad++;
 		}
 	return bad;
@@ -432,7 +453,7 @@ void fence_get_stats(struct fence_stats *s)
 	s->slots = live_counters.fence_slots;
 }
 
-/* ---- start-up -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- start-up -------------------------------------------------------------------------------- */
 
 static const struct object_source source = {
 	.find = fence_find_object,

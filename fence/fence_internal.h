@@ -6,10 +6,10 @@
 #include "fence/fence.h"
 #include "fence/layout.h"
 
-/* ---- slots.c ---------------------------------------------------------------------------------------------------------------- */
+/* ---- slots.c --------------------------------------------------------------------------------- */
 
-enum { FENCE_SAMPLE, FENCE_ALL, FENCE_OFF };                                          /* option fence */
-enum { FENCE_SIDE_AUTO, FENCE_SIDE_LEFT, FENCE_SIDE_RIGHT, FENCE_SIDE_RANDOM };       /* option fence.side */
+enum { FENCE_SAMPLE, FENCE_ALL, FENCE_OFF };                                    /* option fence */
+enum { FENCE_SIDE_AUTO, FENCE_SIDE_LEFT, FENCE_SIDE_RIGHT, FENCE_SIDE_RANDOM }; /* option fence.side */
 
 static inline struct fence_slot *slot_at(const struct slot_range *r, size_t i)
 {
@@ -31,8 +31,8 @@ extern struct slot_range fence_ranges[FENCE_RANGES];
 size_t slots_init(size_t slots);
 /* The slot whose data pages or left guard hold addr; *guard: it is the guard.  NULL and *range: never used. */
 struct fence_slot *slot_of(uintptr_t addr, struct slot_range **range, bool *guard);
-/* A slot whose data pages are memory, of unknown contents when it was opened ahead (`fence_all`, one page).  NULL: all are in use, or
- * (*no_mappings) the kernel refused to open it. */
+/* A slot whose data pages are memory, of unknown contents when it was opened ahead (`fence_all`, one page).  NULL: all
+ * are in use, or (*no_mappings) the kernel refused to open it. */
 struct fence_slot *slot_take(struct slot_range *r, bool *no_mappings);
 /* A closed slot waits for its next use, behind all others. */
 void slot_put(struct slot_range *r, struct fence_slot *s);
@@ -40,7 +40,7 @@ bool page_open(uintptr_t p, size_t n);
 /* Accesses fault from now on, and the memory goes back to the kernel. */
 void page_close(uintptr_t p, size_t n);
 
-/* ---- canary.c ------------------------------------------------------------------------------------------------------------------ */
+/* ---- canary.c -------------------------------------------------------------------------------- */
 
 uint8_t canary_at(uintptr_t addr);
 void canary_fill(uintptr_t from, uintptr_t to);
@@ -51,22 +51,24 @@ uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s);
 uintptr_t canary_end(const struct slot_range *r, const struct fence_slot *s);
 void canary_prefetch(uintptr_t object);
 
-/* ---- gate.c, covered.c, filter.c ------------------------------------------------------------------------------------------------ */
+/* ---- gate.c, covered.c, filter.c ------------------------------------------------------------- */
 
 void gate_init(void);
-uint32_t gate_random(void);       /* this thread's; xorshift */
+uint32_t gate_random(void); /* this thread's; xorshift */
 bool covered_init(size_t objects);
 void covered_add(uint32_t hash, int n);
 bool covered_has(uint32_t hash);
 void filter_init(void);
 bool filter_matches_only(stack_handle stack);
 
-/* ---- report.c ------------------------------------------------------------------------------------------------------------------- */
+/* ---- report.c -------------------------------------------------------------------------------- */
 
-/* Damage in a canary of `o`, whose first bad byte holds `found`.  Sets o's state to live, which it was when it was damaged. */
+/* Damage in a canary of `o`, whose first bad byte holds `found`.  Sets o's state to live, which it was when it was
+ * damaged. */
 void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found, const char *found_at,
                              const struct unwind_regs *regs);
-/* `o`: the object at or nearest to addr, or NULL.  `entry`: the function that was called; NULL: the one that frees for `api`. */
+/* `o`: the object at or nearest to addr, or NULL.  `entry`: the function that was called; NULL: the one that frees for
+ * `api`. */
 void fence_report_bad_free(const struct slab_object *o, uintptr_t addr, enum slab_api api, const char *entry,
                            const struct unwind_regs *regs);
 /* `kind`: REPORT_ALLOC_DEALLOC_MISMATCH or REPORT_SIZED_DELETE_MISMATCH. */

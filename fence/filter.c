@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fence/filter.c - fence.only and fail.stack: is a name among the functions or modules of an allocation's stack?
  *
- * Asked for every allocation, so answers are kept: one for each module (its name matches, or where in it the functions' code is), and one for
- * each stack, by handle, in a table that forgets.
+ * Asked for every allocation, so answers are kept: one for each module (its name matches, or where in it the functions'
+ * code is), and one for each stack, by handle, in a table that forgets.
  *
  *     module seen first ──► symbolizer helper: symbols, demangled names, code that was inlined ──► ranges, in order
  *                           none to be had: the symbol table of the file, read here
  *
- * Without the helper a function is found by its symbol: clones and parts that compilers make of it are it as well, and a C++ name is looked for
- * inside of the mangled one, as the mangling writes it ("Parser::parse" is 6Parser, then 5parse), without its parameters.  What was inlined is not found.
+ * Without the helper a function is found by its symbol: clones and parts that compilers make of it are it as well, and
+ * a C++ name is looked for inside of the mangled one, as the mangling writes it ("Parser::parse" is 6Parser, then
+ * 5parse), without its parameters.  What was inlined is not found.
  */
 #include "config.h"
 
@@ -27,8 +28,8 @@
 
 struct filter_module {
 	uintptr_t start, end, bias;
-	uintptr_t pc;            /* that was in it */
-	uint64_t identity;       /* of its build id */
+	uintptr_t pc;      /* that was in it */
+	uint64_t identity; /* of its build id */
 	bool whole;
 	uint32_t nr;
 	const struct code_range *ranges;
@@ -41,24 +42,27 @@ static struct code_range scratch[SYMBOLS];
 static uintptr_t scratch_pcs[DEPTH];
 
 /* Shared with children of fork: what matched in one of them did match. */
-struct filter_shared { uint32_t matched; };
+struct filter_shared {
+	uint32_t matched;
+};
 
 struct stack_filter {
-	const char *option, *wanted; /* wanted "": everything matches */
-	struct filter_shared *shared;  /* NULL: nobody asks */
+	const char *option, *wanted;  /* wanted "": everything matches */
+	struct filter_shared *shared; /* NULL: nobody asks */
 	struct filter_module modules[MODULES];
 	unsigned nr_modules;
-	bool known;                  /* some module, or function, of that name was seen */
+	bool known; /* some module, or function, of that name was seen */
 	bool told_incomplete;
-	uint64_t answers[ANSWERS];   /* by handle: handle << 2 | 2 | answer; 0: empty.  Atomic words */
+	uint64_t answers[ANSWERS]; /* by handle: handle << 2 | 2 | answer; 0: empty.  Atomic words */
 };
 static struct stack_filter fence_filter = { .option = "fence.only", .wanted = options.fence_only };
 static struct stack_filter fail_filter = { .option = "fail.stack", .wanted = options.fail_stack };
 static pid_t first_process;
 
-/* ---- names ----------------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
-/* Behind "6Parser" in the mangled name; NULL: it is not there.  Digits in front would be another length, but those of an unnamed namespace. */
+/* Behind "6Parser" in the mangled name; NULL: it is not there.  Digits in front would be another length, but those of
+ * an unnamed namespace. */
 static const char *part_in_mangled(const char *name, const char *part, size_t len)
 {
 	static const char unnamed[] = "_GLOBAL__N_1";
@@ -68,8 +72,9 @@ static const char *part_in_mangled(const char *name, const char *part, size_t le
 	fmt_init(&b, text, sizeof(text));
 	fmt_printf(&b, "%zu%.*s", len, (int)len, part);
 	for (const char *at = name + 2; !b.truncated && *at; at++) {
-		bool digit = at[-1] >= '0' && at[-1] <= '9', after_unnamed = at - name >= (ptrdiff_t)sizeof(unnamed) &&
-		             mem_compare(at - (sizeof(unnamed) - 1), unnamed, sizeof(unnamed) - 1) == 0;
+		bool digit = at[-1] >= '0' && at[-1] <= '9',
+		     after_unnamed = at - name >= (ptrdiff_t)sizeof(unnamed) &&
+		                     mem_compare(at - (sizeof(unnamed) - 1), unnamed, sizeof(unnamed) - 1) == 0;
 
 		if (str_starts(at, text) && (!digit || after_unnamed))
 			return at + b.len;
@@ -111,11 +116,13 @@ static bool path_matches(const char *path, const char *wanted)
 {
 	const char *slash = str_last(path, '/'), *base = slash ? slash + 1 : path;
 
-	return str_equal(base, wanted) || str_equal(path, wanted) || (str_starts(base, wanted) && base[str_length(wanted)] == '.') ||
-	       (name_is_glob(wanted) && !str_equal(wanted, "*") && name_glob(wanted, str_char(wanted, '/') ? path : base));
+	return str_equal(base, wanted) || str_equal(path, wanted) ||
+	       (str_starts(base, wanted) && base[str_length(wanted)] == '.') ||
+	       (name_is_glob(wanted) && !str_equal(wanted, "*") &&
+	        name_glob(wanted, str_char(wanted, '/') ? path : base));
 }
 
-/* ---- symbols of a file, in small pieces ---------------------------------------------------------------------------------------- */
+/* ---- symbols of a file, in small pieces ------------------------------------------------------ */
 
 /* In order: a table that is asked often. */
 static void symbol_add(size_t *nr, const Elf64_Sym *sym)
@@ -145,7 +152,8 @@ static void search_table(size_t *nr, int fd, const Elf64_Shdr *table, const Elf6
 		for (size_t k = 0; got > 0 && k < (size_t)got / sizeof(Elf64_Sym) && i + k < n; k++) {
 			ssize_t len;
 
-			if (ELF64_ST_TYPE(syms[k].st_info) != STT_FUNC || syms[k].st_shndx == SHN_UNDEF || syms[k].st_name >= strings->sh_size)
+			if (ELF64_ST_TYPE(syms[k].st_info) != STT_FUNC || syms[k].st_shndx == SHN_UNDEF ||
+			    syms[k].st_name >= strings->sh_size)
 				continue;
 			len = os_pread(fd, name, sizeof(name) - 1, strings->sh_offset + syms[k].st_name);
 			if (len <= 0)
@@ -161,7 +169,8 @@ static void search_table(size_t *nr, int fd, const Elf64_Shdr *table, const Elf6
 
 static bool section_read(int fd, const Elf64_Ehdr *eh, unsigned i, Elf64_Shdr *sh)
 {
-	return i < eh->e_shnum && os_pread(fd, sh, sizeof(*sh), eh->e_shoff + (uint64_t)i * sizeof(*sh)) == (ssize_t)sizeof(*sh);
+	return i < eh->e_shnum &&
+	       os_pread(fd, sh, sizeof(*sh), eh->e_shoff + (uint64_t)i * sizeof(*sh)) == (ssize_t)sizeof(*sh);
 }
 
 static bool search_sections(size_t *nr, int fd, const Elf64_Ehdr *eh, uint32_t type, const char *wanted)
@@ -193,9 +202,12 @@ static size_t search_file(const char *path, const char *wanted)
 	return nr;
 }
 
-/* ---- modules ------------------------------------------------------------------------------------------------------------------ */
+/* ---- modules --------------------------------------------------------------------------------- */
 
-struct taking { struct stack_filter *f; struct filter_module *m; };
+struct taking {
+	struct stack_filter *f;
+	struct filter_module *m;
+};
 
 static void ranges_take(void *ctx, const struct code_range *ranges, size_t nr)
 {
@@ -219,7 +231,8 @@ static void module_search(struct stack_filter *f, struct filter_module *m)
 		ranges_take(&t, scratch, search_file(info.path, f->wanted));
 	else if (!complete && !f->told_incomplete) {
 		f->told_incomplete = true;
-		report_line("%s: not everything in %.300s could be looked at (symbolizer.timeout); functions inlined there may be missing",
+		report_line("%s: not everything in %.300s could be looked at (symbolizer.timeout); functions inlined "
+		            "there may be missing",
 		            f->option, info.path);
 	}
 }
@@ -235,7 +248,8 @@ static uint64_t identity_of(const struct module_info *m)
 
 static bool module_is_there(const struct filter_module *m)
 {
-	return module_find(m->pc, 0, &info) && !info.unloaded && info.start == m->start && info.bias == m->bias && identity_of(&info) == m->identity;
+	return module_find(m->pc, 0, &info) && !info.unloaded && info.start == m->start && info.bias == m->bias &&
+	       identity_of(&info) == m->identity;
 }
 
 /* Under filter_lock. */
@@ -249,15 +263,19 @@ static const struct filter_module *module_of(struct stack_filter *f, uintptr_t p
 	if (f->nr_modules == MODULES || !module_find(pc, 0, &info))
 		return NULL;
 	m = &f->modules[f->nr_modules++];
-	*m = (struct filter_module){ .start = info.start, .end = info.end, .bias = info.bias, .pc = pc, .identity = identity_of(&info),
-		                   .whole = path_matches(info.path, f->wanted) };
+	*m = (struct filter_module){ .start = info.start,
+		                     .end = info.end,
+		                     .bias = info.bias,
+		                     .pc = pc,
+		                     .identity = identity_of(&info),
+		                     .whole = path_matches(info.path, f->wanted) };
 	f->known |= m->whole;
 	if (!m->whole && info.path[0])
 		module_search(f, m);
 	return m;
 }
 
-/* ---- stacks -------------------------------------------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 static bool frame_matches(struct stack_filter *f, uintptr_t pc)
 {
@@ -344,7 +362,7 @@ void fence_after_dlclose(void)
 		}
 }
 
-/* ---- start and end -------------------------------------------------------------------------------------------------------------- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 void filter_init(void)
 {
@@ -358,7 +376,8 @@ void filter_init(void)
 	fence_filter.shared = p > 0 ? (struct filter_shared *)p : NULL;
 }
 
-/* Children of fork say nothing: what they did is their parent's program too.  But each program that a script runs does. */
+/* Children of fork say nothing: what they did is their parent's program too.  But each program that a script runs
+ * does. */
 void fence_only_summary(void)
 {
 	const struct stack_filter *f = &fence_filter;

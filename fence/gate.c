@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fence/gate.c - which allocations are fenced: the sampling gate.
  *
- * KFENCE opens a gate by a timer, and the next allocation goes through.  A process has no timer that its program would not notice (a signal
- * interrupts system calls, a thread is seen), so time is looked at from within malloc, rarely:
+ * KFENCE opens a gate by a timer, and the next allocation goes through.  A process has no timer that its program would
+ * not notice (a signal interrupts system calls, a thread is seen), so time is looked at from within malloc, rarely:
  *
  *     malloc's fast path     --ticks < 0 ?  ──no──►  as usual                    one decrement and one branch
  *                                 │ yes
@@ -10,18 +10,21 @@
  *                                 │ yes: one thread wins
  *                            this allocation is fenced, and `burst` more
  *
- * The step is each thread's own and follows its pace, so that time is looked at some 16 times in an interval: it doubles while looks
- * come quicker than that, and halves while they come slower than four times.  A thread that allocates once a second looks each time.
+ * The step is each thread's own and follows its pace, so that time is looked at some 16 times in an interval: it
+ * doubles while looks come quicker than that, and halves while they come slower than four times.  A thread that
+ * allocates once a second looks each time.
  *
- * So an allocation of a thread with rate r is fenced with probability 1 / (R * interval), where R is the rate of all threads together; and
- * since the step is drawn at random from [step/2, 3*step/2), a program whose pattern of allocations repeats does not always show the same
- * place.  A place that is reached n times in a run of t seconds is sampled at least once with probability
+ * So an allocation of a thread with rate r is fenced with probability 1 / (R * interval), where R is the rate of all
+ * threads together; and since the step is drawn at random from [step/2, 3*step/2), a program whose pattern of
+ * allocations repeats does not always show the same place.  A place that is reached n times in a run of t seconds is
+ * sampled at least once with probability
  *
  *     1 - (1 - n/A)^(t/interval)         A: allocations of the whole run
  *
  * With fence.sample_rate=N each thread draws the distance to its next sample uniformly from 1 … 2N-1, whose mean is N.
  *
- * A thread's first allocations come before it has a thread cache; their ticks are counted here, and go on in the cache when there is one.
+ * A thread's first allocations come before it has a thread cache; their ticks are counted here, and go on in the cache
+ * when there is one.
  */
 #include "config.h"
 
@@ -43,7 +46,9 @@ uint32_t gate_random(void)
 	uint64_t x = random_state;
 
 	if (unlikely(!x))
-		x = ((uint64_t)thread_tid() << 32 ^ (uintptr_t)&random_state ^ clock_coarse_ms()) * 0x9e3779b97f4a7c15u | 1;
+		x = ((uint64_t)thread_tid() << 32 ^ (uintptr_t)&random_state ^ clock_coarse_ms()) *
+		            0x9e3779b97f4a7c15u |
+		    1;
 	x ^= x << 13;
 	x ^= x >> 7;
 	x ^= x << 17;
@@ -75,13 +80,16 @@ static int32_t gate_pace(uint64_t now)
 
 static bool gate_by_time(int32_t *ticks)
 {
-	uint64_t now = clock_coarse_ms(), due = __atomic_load_n(&next_sample_ms, __ATOMIC_RELAXED), next = due + options.fence_sample_interval;
+	uint64_t now = clock_coarse_ms(), due = __atomic_load_n(&next_sample_ms, __ATOMIC_RELAXED),
+		 next = due + options.fence_sample_interval;
 
 	*ticks = gate_pace(now);
-	/* From when it was due, so that a late look does not make all later ones late; what was slept through is not made up for. */
+	/* From when it was due, so that a late look does not make all later ones late; what was slept through is not
+	 * made up for. */
 	if (next <= now)
 		next = now + options.fence_sample_interval;
-	return now >= due && __atomic_compare_exchange_n(&next_sample_ms, &due, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	return now >= due &&
+	       __atomic_compare_exchange_n(&next_sample_ms, &due, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static int32_t rate_draw(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/report.c - what is wrong with a fenced object, in KFENCE's words.  core.c gives the object; nothing here looks one up. */
+/* fence/report.c - what is wrong with a fenced object, in KFENCE's words.  core.c gives the object; nothing here looks
+ * one up. */
 #include "config.h"
 
 #include "fence/fence_internal.h"
@@ -20,7 +21,8 @@ enum report_kind fenced_kind(const struct slab_object *o, bool write)
 	return write ? REPORT_USE_AFTER_FREE_WRITE : REPORT_USE_AFTER_FREE_READ;
 }
 
-void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found, const char *found_at, const struct unwind_regs *regs)
+void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found, const char *found_at,
+                             const struct unwind_regs *regs)
 {
 	struct finding f = {
 		.kind = REPORT_MEMORY_CORRUPTION,

@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/slots.c - slots: pages between guard pages, each for one object; which is used next, and what opens and closes it.
+/* fence/slots.c - slots: pages between guard pages, each for one object; which is used next, and what opens and closes
+ * it.
  *
- *     | guard | data | guard | data | guard | …            slot i: guard i, data i; its right guard is slot i+1's left one
+ *     | guard | data | guard | data | guard | …     slot i: guard i, data i; its right guard is slot i+1's left one
  *             ^ canary, object flush left or right, canary
  *
- * There is a range of slots for objects of 1, 2, 4 and 8 pages; sampling uses the first alone, with fence.num_objects slots.  All pages start
- * as guards, installed for megabytes at once, so an allocation is one system call (data becomes memory) and a free one (data becomes
- * guard again, and its memory goes back).  Free slots queue up and are taken oldest first: sampling uses every slot once before the first comes
- * again; fence=all takes fresh ones as long as there are any, or until what the freed ones cost reaches a budget (fence.held_size), so that a
- * stale pointer meets a guard for long.
+ * There is a range of slots for objects of 1, 2, 4 and 8 pages; sampling uses the first alone, with fence.num_objects
+ * slots.  All pages start as guards, installed for megabytes at once, so an allocation is one system call (data becomes
+ * memory) and a free one (data becomes guard again, and its memory goes back).  Free slots queue up and are taken
+ * oldest first: sampling uses every slot once before the first comes again; fence=all takes fresh ones as long as there
+ * are any, or until what the freed ones cost reaches a budget (fence.held_size), so that a stale pointer meets a guard
+ * for long.
  *
- * A freed slot has no page.  It costs its descriptor, and eight bytes of page table for each of its pages, because that is where the kernel
- * keeps the mark of a guard: 64 bytes for an object of one page, and no mapping (bench/fence --held).  Where code is instrumented its shadow comes
- * to that, a kilobyte, which cannot be given back by itself.  What really bounds the queue is fork, which copies the page tables: a million slots
- * take it a quarter of a second.
+ * A freed slot has no page.  It costs its descriptor, and eight bytes of page table for each of its pages, because that
+ * is where the kernel keeps the mark of a guard: 64 bytes for an object of one page, and no mapping (bench/fence
+ * --held).  Where code is instrumented its shadow comes to that, a kilobyte, which cannot be given back by itself.
+ * What really bounds the queue is fork, which copies the page tables: a million slots take it a quarter of a second.
  *
- * Half of what a guard costs to remove is the system call around it, and a page fault costs more than the page, so fence=all opens its next
- * AHEAD slots of one page together:
+ * Half of what a guard costs to remove is the system call around it, and a page fault costs more than the page, so
+ * fence=all opens its next AHEAD slots of one page together:
  *
- *     fresh, or queue of freed slots ──AHEAD at once──► open, nobody's ──one at a time──► LIVE ──► closed at once, freed
+ *     fresh, or queue of freed slots ──AHEAD at once──► open, nobody's ──one by one──► LIVE ──► closed at once, freed
  *
- * The weakness accepted: once slots are used again the oldest few of the freed ones lie open for a while before that, and what a stale pointer
- * does there is not seen (an object is zeroed when it is handed out, so it does no harm to the next one).
+ * The weakness accepted: once slots are used again the oldest few of the freed ones lie open for a while before that,
+ * and what a stale pointer does there is not seen (an object is zeroed when it is handed out, so it does no harm to the
+ * next one).
  *
- * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then splits the mappings around it in two more, of which
- * the kernel gives a process a limited number (vm.max_map_count).  A quarter of it is left to the program; then fence=all becomes sampling, with
- * one line.
+ * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then splits the mappings
+ * around it in two more, of which the kernel gives a process a limited number (vm.max_map_count).  A quarter of it is
+ * left to the program; then fence=all becomes sampling, with one line.
  */
 #include "config.h"
 
@@ -43,15 +46,17 @@ static uint64_t live_max; /* with more open slots the program would lack mapping
 static uint64_t held_max; /* bytes that freed slots of fence=all may cost before they are used again; written once */
 static uint64_t held;     /* what they cost; under slots_lock */
 
-/* Guards fresh slots, the queues and the slots opened ahead.  System calls that make pages usable are made under it, nothing else. */
+/* Guards fresh slots, the queues and the slots opened ahead.  System calls that make pages usable are made under it,
+ * nothing else. */
 static struct ranked_lock slots_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 
-/* ---- addresses ---------------------------------------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static struct slot_range *range_of(uintptr_t addr)
 {
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
-		if (fence_ranges[k].nr_max && addr - fence_ranges[k].base < fence_ranges[k].nr_max * fence_ranges[k].stride + PAGE_SIZE)
+		if (fence_ranges[k].nr_max &&
+		    addr - fence_ranges[k].base < fence_ranges[k].nr_max * fence_ranges[k].stride + PAGE_SIZE)
 			return &fence_ranges[k];
 	return NULL;
 }
@@ -72,7 +77,7 @@ struct fence_slot *slot_of(uintptr_t addr, struct slot_range **range, bool *guar
 	return slot_known(r, i) ? slot_at(r, i) : NULL;
 }
 
-/* ---- pages -------------------------------------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 bool page_open(uintptr_t p, size_t n)
 {
@@ -106,7 +111,7 @@ static bool range_reach(struct slot_range *r, uintptr_t end)
 	return true;
 }
 
-/* ---- slots -------------------------------------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 static struct fence_slot *slot_fresh(struct slot_range *r)
 {
@@ -122,7 +127,8 @@ static struct fence_slot *slot_fresh(struct slot_range *r)
 /* What a freed slot costs while it waits, in bytes. */
 static uint64_t slot_cost(const struct slot_range *r)
 {
-	return sizeof(struct fence_slot) + (r->stride >> PAGE_SHIFT) * sizeof(uint64_t) + (slab_accesses_checked ? r->stride >> 3 : 0);
+	return sizeof(struct fence_slot) + (r->stride >> PAGE_SHIFT) * sizeof(uint64_t) +
+	       (slab_accesses_checked ? r->stride >> 3 : 0);
 }
 
 static struct fence_slot *slot_oldest(struct slot_range *r)
@@ -166,7 +172,7 @@ static void slots_open_ahead(struct slot_range *r)
 	while (r->nr_ahead < FENCE_AHEAD && (s = slot_next(r)) != NULL) {
 		slot_reset(r, s);
 		s->open = false;
-		pages[r->nr_ahead] = (struct os_range) { (void *)slot_data(r, s), PAGE_SIZE };
+		pages[r->nr_ahead] = (struct os_range){ (void *)slot_data(r, s), PAGE_SIZE };
 		r->ahead[r->nr_ahead++] = (uint32_t)(s - slot_at(r, 0));
 	}
 	opened = os_guard_open_many(pages, r->nr_ahead);
@@ -245,7 +251,7 @@ void slot_put(struct slot_range *r, struct fence_slot *s)
 	lock_release(&slots_lock);
 }
 
-/* ---- the reserve --------------------------------------------------------------------------------------------------------------- */
+/* ---- the reserve ----------------------------------------------------------------------------- */
 
 void fence_limit_space(uint64_t limit)
 {
@@ -259,7 +265,9 @@ void fence_limit_space(uint64_t limit)
 		if (r->nr_max && r->ready < end)
 			os_release_part((void *)r->ready, end - r->ready);
 		/* The last usable page is a guard; a slot that has none behind it is no slot. */
-		r->nr_max = r->ready - r->base < PAGE_SIZE ? 0 : MIN(r->nr_max, (r->ready - r->base - PAGE_SIZE) / r->stride);
+		r->nr_max = r->ready - r->base < PAGE_SIZE
+		                    ? 0
+		                    : MIN(r->nr_max, (r->ready - r->base - PAGE_SIZE) / r->stride);
 		stepped_reserve_shrink(&r->slots, r->nr_max * sizeof(struct fence_slot));
 	}
 	lock_release(&slots_lock);
@@ -275,8 +283,8 @@ static size_t slots_of(unsigned k, size_t slots)
 	return k == 0 ? slots : fence_all && (size_t)PAGE_SIZE << (k - 1) < options.fence_max_size ? slots >> k : 0;
 }
 
-/* All ranges in one reserve, so that "is it ours" is one compare.  Between pages that stay inaccessible, so that the kernel makes one mapping of them
- * and of no neighbour: gdb's gcore leaves off a mapping at its first guard. */
+/* All ranges in one reserve, so that "is it ours" is one compare.  Between pages that stay inaccessible, so that the
+ * kernel makes one mapping of them and of no neighbour: gdb's gcore leaves off a mapping at its first guard. */
 static bool ranges_reserve(size_t slots)
 {
 	size_t total = 0, at;
@@ -292,8 +300,9 @@ static bool ranges_reserve(size_t slots)
 		struct slot_range *r = &fence_ranges[k];
 
 		r->nr_max = slots_of(k, slots);
-		if (r->nr_max && !stepped_reserve_init(&r->slots, ALIGN_UP(r->nr_max * sizeof(struct fence_slot), PAGE_SIZE),
-		                                  fence_all ? (size_t)64 << 10 : PAGE_SIZE))
+		if (r->nr_max &&
+		    !stepped_reserve_init(&r->slots, ALIGN_UP(r->nr_max * sizeof(struct fence_slot), PAGE_SIZE),
+		                          fence_all ? (size_t)64 << 10 : PAGE_SIZE))
 			r->nr_max = 0;
 		r->pages = 1u << k;
 		r->stride = (r->pages + 1) << PAGE_SHIFT;
@@ -305,8 +314,8 @@ static bool ranges_reserve(size_t slots)
 	return true;
 }
 
-/* Pages of the pool are charged to the process as its own, although nothing is in them, where the kernel promises no memory that it does not
- * have, and under a limit of data: most of that must be left to the program. */
+/* Pages of the pool are charged to the process as its own, although nothing is in them, where the kernel promises no
+ * memory that it does not have, and under a limit of data: most of that must be left to the program. */
 static uint64_t held_limit(void)
 {
 	uint64_t charge = os_charge_limit() / 4, most = MIN(options.fence_held_size, os_memory_size() / 16);

@@ -3,12 +3,13 @@
  *
  *     runtime started ─► leak request served ─► failslab ─► fence ─► slab ─► annotated while leak_disabled
  *
- * malloc.c, new.c and caches.c decode what their callers ask for; everything that allocates or frees comes through here, except
- * production's inline paths (slab/fast.h).  Those come first, and turn away whenever a rung may have something to do: fence and
- * leak_disabled use up the ticks, failslab keeps the bins empty.  A leak request waits for the next allocation that comes through
- * here.
+ * malloc.c, new.c and caches.c decode what their callers ask for; everything that allocates or frees comes through
+ * here, except production's inline paths (slab/fast.h).  Those come first, and turn away whenever a rung may have
+ * something to do: fence and leak_disabled use up the ticks, failslab keeps the bins empty.  A leak request waits for
+ * the next allocation that comes through here.
  *
- * vmalloc and pages skip the fence: a slot has neither their sizes nor their alignment, and they have guards of their own.
+ * vmalloc and pages skip the fence: a slot has neither their sizes nor their alignment, and they have guards of their
+ * own.
  */
 #include "preload/preload.h"
 
@@ -23,7 +24,8 @@ __inline_hot void ladder_start(void)
 		leak_control_serve();
 }
 
-__inline_hot void *ladder_fence_or_slab(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+__inline_hot void *ladder_fence_or_slab(size_t size, size_t align, enum slab_api api, bool zero,
+                                        const struct unwind_regs *regs)
 {
 	void *p = NULL;
 
@@ -74,8 +76,8 @@ void release_object(void *p, enum slab_api api, size_t size_given, const struct 
 		slab_free(p, api, size_given, regs);
 }
 
-/* The family of a moved object: its own, so that only a wrong delete is called one.  Memory that is not malloc's becomes malloc's,
- * and the free of the old object reports that. */
+/* The family of a moved object: its own, so that only a wrong delete is called one.  Memory that is not malloc's
+ * becomes malloc's, and the free of the old object reports that. */
 static enum slab_api family_moved(enum slab_api api)
 {
 	return api < SLAB_API_CACHE ? api : SLAB_API_MALLOC;
@@ -108,7 +110,8 @@ static __cold_path void *move_to_fence(void *p, size_t size, const struct unwind
 	enum slab_api api;
 	void *q;
 
-	if (!slab_find_object((uintptr_t)p, &o) || o.state != SLAB_OBJ_LIVE || o.addr != (uintptr_t)p || o.api == SLAB_API_POOL)
+	if (!slab_find_object((uintptr_t)p, &o) || o.state != SLAB_OBJ_LIVE || o.addr != (uintptr_t)p ||
+	    o.api == SLAB_API_POOL)
 		return NULL;
 	api = family_moved(o.api);
 	q = fence_alloc(size, MIN_ALIGN, api, regs);

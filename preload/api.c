@@ -9,7 +9,9 @@ MEMSAN_EXPORT size_t memsan_check_all(void)
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	runtime_ensure();
-	return runtime_state_now == RUNTIME_READY ? slab_check_all(SLAB_AT_CHECK_ALL, &regs) + fence_check_all("by memsan_check_all", &regs) : 0;
+	return runtime_state_now == RUNTIME_READY
+	               ? slab_check_all(SLAB_AT_CHECK_ALL, &regs) + fence_check_all("by memsan_check_all", &regs)
+	               : 0;
 }
 
 MEMSAN_EXPORT unsigned memsan_report_count(void)
@@ -43,7 +45,8 @@ MEMSAN_EXPORT int memsan_stat(struct memsan_stats *stats)
 	all.fence_bugs = fence.bugs;
 	all.fence_skipped_covered = fence.skipped_covered;
 	all.fence_skipped_capacity = fence.skipped_capacity;
-	mem_copy((char *)stats + sizeof(size_t), (char *)&all + sizeof(size_t), MIN(size, sizeof(all)) - sizeof(size_t));
+	mem_copy((char *)stats + sizeof(size_t), (char *)&all + sizeof(size_t),
+	         MIN(size, sizeof(all)) - sizeof(size_t));
 	return 0;
 }
 

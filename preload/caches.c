@@ -12,9 +12,11 @@
 #define PUBLIC_FLAGS 0xffu
 
 _Static_assert(MEMSAN_CACHE_CONSISTENCY_CHECKS == SLAB_F_SANITY && MEMSAN_CACHE_RED_ZONE == SLAB_F_REDZONE &&
-               MEMSAN_CACHE_POISON == SLAB_F_POISON && MEMSAN_CACHE_STORE_USER == SLAB_F_TRACK, "passed on as they are");
+                       MEMSAN_CACHE_POISON == SLAB_F_POISON && MEMSAN_CACHE_STORE_USER == SLAB_F_TRACK,
+               "passed on as they are");
 _Static_assert(MEMSAN_MAX_ORDER == SLAB_ORDER_MAX, "the public header says it");
-_Static_assert(sizeof(struct memsan_shrink_control) == sizeof(struct slab_shrink) && MEMSAN_SHRINK_STOP == SLAB_SHRINK_STOP,
+_Static_assert(sizeof(struct memsan_shrink_control) == sizeof(struct slab_shrink) &&
+                       MEMSAN_SHRINK_STOP == SLAB_SHRINK_STOP,
                "passed on as they are");
 
 static struct slab_cache *inner(struct memsan_cache *c)
@@ -28,7 +30,7 @@ static void *fail(int error)
 	return NULL;
 }
 
-/* ---- caches -------------------------------------------------------------------------------------------------------------- */
+/* ---- caches ---------------------------------------------------------------------------------- */
 
 /* As the kernel does: a small object need not have a line of its own, but shall not lie across two. */
 static size_t align_to_line(size_t size, size_t align)
@@ -43,31 +45,41 @@ static size_t align_to_line(size_t size, size_t align)
 static struct slab_cache *create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *))
 {
 	unsigned inner_flags = flags & (SLAB_F_SANITY | SLAB_F_REDZONE | SLAB_F_POISON | SLAB_F_TRACK);
+	struct slab_cache *c;
 
-	if (!name || !*name || !size || size > SLAB_CUSTOM_SIZE_MAX || (align && (!IS_POW2(align) || align > PAGE_SIZE)) ||
-	    flags & ~PUBLIC_FLAGS)
+	if (!name || !*name || !size || size > SLAB_CUSTOM_SIZE_MAX ||
+	    (align && (!IS_POW2(align) || align > PAGE_SIZE)) || flags & ~PUBLIC_FLAGS)
 		return fail(EINVAL);
 	if (flags & MEMSAN_CACHE_HWCACHE_ALIGN)
 		align = align_to_line(size, align);
 	if (flags & MEMSAN_CACHE_TYPESAFE)
 		inner_flags |= SLAB_F_TYPESAFE;
-	struct slab_cache *c = runtime_state_now == RUNTIME_READY ? slab_custom_create(name, size, align, inner_flags, ctor) : NULL;
+	c = runtime_state_now == RUNTIME_READY ? slab_custom_create(name, size, align, inner_flags, ctor) : NULL;
 	return c ? c : fail(ENOMEM);
 }
 
-MEMSAN_EXPORT struct memsan_cache *memsan_cache_create(const char *name, size_t size, size_t align, unsigned flags, void (*ctor)(void *))
+MEMSAN_EXPORT struct memsan_cache *memsan_cache_create(const char *name, size_t size, size_t align, unsigned flags,
+                                                       void (*ctor)(void *))
 {
+	struct slab_cache *c;
+
 	runtime_enter();
-	struct slab_cache *c = create(name, size, align, flags, ctor);
+	c = create(name, size, align, flags, ctor);
 	if (!c && flags & MEMSAN_CACHE_PANIC) {
-		report_line("memsan_cache_create: cannot create the cache '%s' of size %zu", name ? name : "(null)", size);
+		report_line("memsan_cache_create: cannot create the cache '%s' of size %zu", name ? name : "(null)",
+		            size);
 		abort();
 	}
 	return (struct memsan_cache *)c;
 }
 
 /* Fenced objects of a cache that is being destroyed. */
-struct fenced { struct slab_cache *cache; size_t nr; bool tell; const struct unwind_regs *regs; };
+struct fenced {
+	struct slab_cache *cache;
+	size_t nr;
+	bool tell;
+	const struct unwind_regs *regs;
+};
 
 static void fenced_visit(void *ctx, uintptr_t addr, size_t size)
 {
@@ -85,8 +97,10 @@ static void fenced_visit(void *ctx, uintptr_t addr, size_t size)
 static size_t cache_destroy(struct slab_cache *c, const struct unwind_regs *regs)
 {
 	struct fenced f = { .cache = c, .nr = 0, .tell = false, .regs = regs };
+	size_t fenced;
+
 	fence_for_each_live(fenced_visit, &f);
-	size_t fenced = f.nr;
+	fenced = f.nr;
 	f.nr = slab_custom_destroy(c, fenced, regs);
 	f.tell = true;
 	if (fenced && f.nr)
@@ -97,9 +111,10 @@ static size_t cache_destroy(struct slab_cache *c, const struct unwind_regs *regs
 MEMSAN_EXPORT void *memsan_cache_alloc(struct memsan_cache *c)
 {
 	void *p = slab_custom_alloc_fast(inner(c));
+	struct unwind_regs regs;
+
 	if (likely(p))
 		return p;
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	return allocate_cached(inner(c), false, &regs);
 }
@@ -131,9 +146,10 @@ MEMSAN_EXPORT size_t memsan_cache_alloc_bulk(struct memsan_cache *c, size_t n, v
 
 MEMSAN_EXPORT void memsan_cache_free(struct memsan_cache *c, void *p)
 {
+	struct unwind_regs regs;
+
 	if (likely(slab_custom_free_fast(inner(c), p)))
 		return;
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	if (p)
 		release_cached(inner(c), p, &regs);
@@ -178,20 +194,21 @@ MEMSAN_EXPORT size_t memsan_cache_size(const struct memsan_cache *c)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	return slab_custom_check((const struct slab_cache *)c, &regs) ? slab_custom_size((const struct slab_cache *)c) : 0;
+	return slab_custom_check((const struct slab_cache *)c, &regs) ? slab_custom_size((const struct slab_cache *)c)
+	                                                              : 0;
 }
 
-/* ---- kmalloc: malloc by another name ---------------------------------------------------------------------------------------------- */
+/* ---- kmalloc: malloc by another name --------------------------------------------------------- */
 
-#define API_ALLOCATE(name, params, overflow, size, zero)                                                     \
-	MEMSAN_EXPORT void *name params                                                                      \
-	{                                                                                                    \
-		struct unwind_regs regs;                                                                     \
-		size_t bytes;                                                                                \
-		UNWIND_HERE(&regs);                                                                          \
-		if (unlikely(overflow))                                                                      \
-			return fail(ENOMEM);                                                                 \
-		return allocate_object(size, MIN_ALIGN, SLAB_API_MALLOC, zero, &regs);                                                   \
+#define API_ALLOCATE(name, params, overflow, size, zero)                               \
+	MEMSAN_EXPORT void *name params                                                \
+	{                                                                              \
+		struct unwind_regs regs;                                               \
+		size_t bytes;                                                          \
+		UNWIND_HERE(&regs);                                                    \
+		if (unlikely(overflow))                                                \
+			return fail(ENOMEM);                                           \
+		return allocate_object(size, MIN_ALIGN, SLAB_API_MALLOC, zero, &regs); \
 	}
 API_ALLOCATE(memsan_kmalloc, (size_t size), (bytes = size, false), bytes, false)
 API_ALLOCATE(memsan_kzalloc, (size_t size), (bytes = size, false), bytes, true)
@@ -214,7 +231,7 @@ MEMSAN_EXPORT void memsan_kfree(void *p)
 		release_object(p, SLAB_API_MALLOC, SIZE_MAX, &regs);
 }
 
-/* ---- vmalloc, kvmalloc ---------------------------------------------------------------------------------------------------------------- */
+/* ---- vmalloc, kvmalloc ----------------------------------------------------------------------- */
 
 static void *vmalloc_allocate(size_t size, bool zero, const struct unwind_regs *regs)
 {
@@ -269,7 +286,8 @@ MEMSAN_EXPORT void *memsan_kvmalloc_array(size_t n, size_t size)
 	struct unwind_regs regs;
 	size_t bytes;
 	UNWIND_HERE(&regs);
-	return unlikely(__builtin_mul_overflow(n, size, &bytes)) ? fail(ENOMEM) : kvmalloc_allocate(bytes, false, &regs);
+	return unlikely(__builtin_mul_overflow(n, size, &bytes)) ? fail(ENOMEM)
+	                                                         : kvmalloc_allocate(bytes, false, &regs);
 }
 
 MEMSAN_EXPORT void *memsan_kvcalloc(size_t n, size_t size)
@@ -290,7 +308,7 @@ MEMSAN_EXPORT void memsan_kvfree(void *p)
 		release_object(p, SLAB_API_MALLOC, SIZE_MAX, &regs);
 }
 
-/* ---- pages -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 MEMSAN_EXPORT void *memsan_alloc_pages(unsigned order)
 {
@@ -319,17 +337,20 @@ MEMSAN_EXPORT unsigned memsan_get_order(size_t size)
 	return size <= PAGE_SIZE ? 0 : 64 - (unsigned)__builtin_clzl((size - 1) >> PAGE_SHIFT);
 }
 
-/* ---- shrinkers ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- shrinkers ------------------------------------------------------------------------------- */
 
-MEMSAN_EXPORT struct memsan_shrinker *memsan_shrinker_register(const char *name, unsigned long (*count)(void *data),
-                                                               unsigned long (*scan)(void *data, struct memsan_shrink_control *control),
-                                                               void *data)
+MEMSAN_EXPORT struct memsan_shrinker *memsan_shrinker_register(
+	const char *name, unsigned long (*count)(void *data),
+	unsigned long (*scan)(void *data, struct memsan_shrink_control *control), void *data)
 {
+	void *s;
+
 	runtime_ensure();
 	if (!name || !count || !scan)
 		return fail(EINVAL);
 	/* The two control structures are one by another name. */
-	void *s = slab_shrinker_register(name, count, (unsigned long (*)(void *, struct slab_shrink *))(void (*)(void))scan, data);
+	s = slab_shrinker_register(name, count, (unsigned long (*)(void *, struct slab_shrink *))(void (*)(void))scan,
+	                           data);
 	return s ? s : fail(ENOMEM);
 }
 
@@ -341,22 +362,27 @@ MEMSAN_EXPORT void memsan_shrinker_unregister(struct memsan_shrinker *s)
 
 MEMSAN_EXPORT size_t memsan_shrink_all(void)
 {
+	size_t freed;
+
 	runtime_ensure();
-	size_t freed = slab_shrink_all();
+	freed = slab_shrink_all();
 	slab_trim(0);
 	return freed;
 }
 
-/* ---- pools ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
-_Static_assert(MEMSAN_POOL_POISON == SLAB_MEMPOOL_POISON && MEMSAN_POOL_LEAKS == SLAB_MEMPOOL_LEAKS, "passed on as they are");
+_Static_assert(MEMSAN_POOL_POISON == SLAB_MEMPOOL_POISON && MEMSAN_POOL_LEAKS == SLAB_MEMPOOL_LEAKS,
+               "passed on as they are");
 
 MEMSAN_EXPORT struct memsan_pool *memsan_pool_create(const char *name, size_t redzone, unsigned flags)
 {
+	void *pool;
+
 	runtime_ensure();
 	if (!name || redzone > PAGE_SIZE || flags & ~(MEMSAN_POOL_POISON | MEMSAN_POOL_LEAKS))
 		return fail(EINVAL);
-	void *pool = slab_mempool_create(name, redzone, flags);
+	pool = slab_mempool_create(name, redzone, flags);
 	return pool ? pool : fail(ENOMEM);
 }
 

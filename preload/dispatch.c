@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/dispatch.c - what slab found becomes a finding for reports.  slab may not include reports, and shadow knows which damage
- * was reported already; only preload sees all three. */
+/* preload/dispatch.c - what slab found becomes a finding for reports.  slab may not include reports, and shadow knows
+ * which damage was reported already; only preload sees all three. */
 #include "preload/preload.h"
 
 static const enum report_kind kind_of[] = {
@@ -51,10 +51,11 @@ static void put_detail(struct fmt_buf *b, const struct slab_finding *f)
 	else if (f->kind == SLAB_CACHE_DESTROYED)
 		fmt_printf(b, f->cache[0] ? "the cache %s was destroyed" : "there is no such cache or pool", f->cache);
 	else if (f->kind == SLAB_OBJECT_REMAINS)
-		fmt_printf(b, "Objects remaining in %s on %s(): %llu", f->cache, entry_of(f), (unsigned long long)f->nr);
+		fmt_printf(b, "Objects remaining in %s on %s(): %llu", f->cache, entry_of(f),
+		           (unsigned long long)f->nr);
 	else if (f->kind == SLAB_WRONG_ORDER)
-		fmt_printf(b, "wrong order: freed with order %llu, allocated with order %llu", (unsigned long long)f->nr,
-		           (unsigned long long)f->nr_allocated);
+		fmt_printf(b, "wrong order: freed with order %llu, allocated with order %llu",
+		           (unsigned long long)f->nr, (unsigned long long)f->nr_allocated);
 	else if (f->kind == SLAB_TAIL_PAGE)
 		fmt_printf(b, "tail page: page %llu of an allocation of order %llu", (unsigned long long)f->nr,
 		           (unsigned long long)f->nr_allocated);

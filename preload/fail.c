@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/fail.c - which allocations were made to fail (fail.log): one line each, for memsan run --fail-each.
  *
- *     PID NUMBER SIZE CACHE MODULE+0xOFFSET MODULE+0xOFFSET …          innermost caller first; offsets as in the ELF file
+ *     PID NUMBER SIZE CACHE MODULE+0xOFFSET MODULE+0xOFFSET …     innermost caller first; offsets as in the ELF file
  */
 #include "preload/preload.h"
 
@@ -28,6 +28,8 @@ static void put_frames(struct fmt_buf *b, const struct unwind_regs *regs)
 static void tell(const char *cache, size_t size, uint64_t nr, const struct unwind_regs *regs)
 {
 	struct fmt_buf b;
+	int fd;
+
 	if (!options.fail_log[0])
 		return;
 	lock_acquire(&fail_lock);
@@ -36,7 +38,7 @@ static void tell(const char *cache, size_t size, uint64_t nr, const struct unwin
 	if (regs)
 		put_frames(&b, regs);
 	fmt_printf(&b, "\n");
-	int fd = os_open(options.fail_log, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0);
+	fd = os_open(options.fail_log, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0);
 	if (fd >= 0) {
 		os_write_all(fd, text, b.len);
 		os_close(fd);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/init.c - start-up: options, arena, hooks, in an order that holds before anything else of the process runs.
  *
- * The first call may come from ld.so itself (which switches to our malloc once we are relocated), from another library's
- * constructor, or from our own, which -z initfirst puts before libc's.  So neither libc's environ nor its stdio can be counted on: the
- * environment is read from the initial stack, and everything else is raw system calls.
+ * The first call may come from ld.so itself (which switches to our malloc once we are relocated), from another
+ * library's constructor, or from our own, which -z initfirst puts before libc's.  So neither libc's environ nor its
+ * stdio can be counted on: the environment is read from the initial stack, and everything else is raw system calls.
  *
  *   RUNTIME_NEW → STARTING → READY     or BROKEN: no address space; every allocation then fails with ENOMEM
  */
@@ -21,15 +21,17 @@ static struct ranked_lock start_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
 __attribute__((weak)) extern const char *memsan_default_options(void);
 extern void *__libc_stack_end __attribute__((weak));
 
-/* The environment as the kernel laid it out: argc, argv…, NULL, envp…, NULL.  In a static program __libc_stack_end does not point
- * at argc, but there libc has set environ before anything can allocate. */
+/* The environment as the kernel laid it out: argc, argv…, NULL, envp…, NULL.  In a static program __libc_stack_end does
+ * not point at argc, but there libc has set environ before anything can allocate. */
 static char **environment(void)
 {
+	uintptr_t *words;
+
 	if (environ)
 		return environ;
 	if (!&__libc_stack_end || !__libc_stack_end)
 		return NULL;
-	uintptr_t *words = __libc_stack_end;
+	words = __libc_stack_end;
 	if (words[0] > 0x100000)
 		return NULL;
 	return (char **)(words + 1 + words[0] + 1);
@@ -52,26 +54,31 @@ static void complain_option(void *ctx, const char *line)
 
 static void read_options(bool secure)
 {
+	const char *text, *bad;
+
 	options_set_defaults(&options);
 	reports_init(secure);
 	if (&memsan_default_options) {
-		const char *text = memsan_default_options();
+		text = memsan_default_options();
 		if (text)
 			options_parse(&options, text, complain_option, NULL);
 	}
-	const char *text = secure ? NULL : environment_get("MEMSAN_OPTIONS");
+	text = secure ? NULL : environment_get("MEMSAN_OPTIONS");
 	if (text)
 		options_parse(&options, text, complain_option, NULL);
 	reports_configure();
-	const char *bad = slab_debug_check(options.slab_debug);
+	bad = slab_debug_check(options.slab_debug);
 	if (bad) {
-		report_line("slab_debug: '%s' is not a list of FZPUT (or -), optionally ',' and cache names; ignored", bad);
+		report_line("slab_debug: '%s' is not a list of FZPUT (or -), optionally ',' and cache names; ignored",
+		            bad);
 		options.slab_debug[0] = '\0';
 	}
 }
 
 static void start_locked(void)
 {
+	bool ok;
+
 	/* Re-entered by this thread (a signal handler that allocates while we start): the outer call finishes. */
 	__atomic_store_n(&runtime_state_now, RUNTIME_STARTING, __ATOMIC_RELAXED);
 	read_options(getauxval(AT_SECURE) != 0);
@@ -79,7 +86,7 @@ static void start_locked(void)
 	slab_set_report_hook(dispatch_finding);
 	leak_connect();
 	slab_set_trace_hook(trace_event);
-	bool ok = slab_init();
+	ok = slab_init();
 	if (!ok)
 		report_line("no address space for the heap (see ulimit -v); allocations will fail");
 	else {
@@ -108,8 +115,9 @@ void shadow_start_runtime(void)
 	runtime_ensure();
 }
 
-/* What the first stack, the first sample and the first large request of a process ask of the kernel, once, is asked before main: later a sandbox may
- * kill for it, hours after the start and for no more than a sample (sshd's does, for prlimit64 and prctl). */
+/* What the first stack, the first sample and the first large request of a process ask of the kernel, once, is asked
+ * before main: later a sandbox may kill for it, hours after the start and for no more than a sample (sshd's does, for
+ * prlimit64 and prctl). */
 static void warm_up(void)
 {
 	struct unwind_regs regs;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/malloc.c - the malloc family: what C, POSIX and glibc's manual say about sizes, alignments and errno; slab/ does the rest.
+/* preload/malloc.c - the malloc family: what C, POSIX and glibc's manual say about sizes, alignments and errno; slab/
+ * does the rest.
  *
- * Each exported function records its own registers, so that a stack starts at its caller.  In production the fast paths of
- * slab/fast.h come first and nothing else is touched.
+ * Each exported function records its own registers, so that a stack starts at its caller.  In production the fast paths
+ * of slab/fast.h come first and nothing else is touched.
  */
 #include "preload/preload.h"
 
@@ -17,20 +18,22 @@ MEMSAN_EXPORT void free_aligned_sized(void *p, size_t align, size_t size);
 MEMSAN_EXPORT void *malloc(size_t size)
 {
 	void *p = slab_malloc_fast(size);
+	struct unwind_regs regs;
+
 	if (likely(p))
 		return p;
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	return allocate_object(size, MIN_ALIGN, SLAB_API_MALLOC, false, &regs);
 }
 
 MEMSAN_EXPORT void free(void *p)
 {
+	struct unwind_regs regs;
+
 	if (likely(slab_free_fast(p)))
 		return;
 	if (!p)
 		return;
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	release_object(p, SLAB_API_MALLOC, SIZE_MAX, &regs);
 }
@@ -38,14 +41,16 @@ MEMSAN_EXPORT void free(void *p)
 MEMSAN_EXPORT void *calloc(size_t n, size_t size)
 {
 	size_t bytes;
+	void *p;
+	struct unwind_regs regs;
+
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes))) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	void *p = slab_malloc_fast(bytes);
+	p = slab_malloc_fast(bytes);
 	if (likely(p))
 		return mem_set(p, 0, bytes);
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	return allocate_object(bytes, MIN_ALIGN, SLAB_API_MALLOC, true, &regs);
 }
@@ -62,25 +67,29 @@ void *(*malloc_programs_realloc)(void *p, size_t size);
 MEMSAN_EXPORT void *reallocarray(void *p, size_t n, size_t size)
 {
 	size_t bytes;
+	struct unwind_regs regs;
+
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes))) {
 		errno = ENOMEM;
 		return NULL;
 	}
 	if (unlikely(malloc_programs_realloc))
 		return malloc_programs_realloc(p, bytes);
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	return reallocate_object(p, bytes, &regs);
 }
 
 MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 {
+	struct unwind_regs regs;
+	int saved;
+	void *p;
+
 	if (!IS_POW2(align) || align % sizeof(void *) != 0)
 		return EINVAL;
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	int saved = errno;
-	void *p = allocate_object(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
+	saved = errno;
+	p = allocate_object(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
 	errno = saved;
 	if (!p)
 		return ENOMEM;
@@ -90,26 +99,30 @@ MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 
 MEMSAN_EXPORT void *aligned_alloc(size_t align, size_t size)
 {
+	struct unwind_regs regs;
+
 	if (!IS_POW2(align)) {
 		errno = EINVAL;
 		return NULL;
 	}
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	return allocate_object(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
 }
 
-/* memalign predates POSIX: glibc rounds any alignment up to a power of two, and programs built for it may count on that. */
+/* memalign predates POSIX: glibc rounds any alignment up to a power of two, and programs built for it may count on
+ * that. */
 MEMSAN_EXPORT void *memalign(size_t align, size_t size)
 {
+	size_t rounded;
+	struct unwind_regs regs;
+
 	if (align > SIZE_MAX / 2 + 1) {
 		errno = EINVAL;
 		return NULL;
 	}
-	size_t rounded = MIN_ALIGN;
+	rounded = MIN_ALIGN;
 	while (rounded < align)
 		rounded <<= 1;
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	return allocate_object(size, rounded, SLAB_API_MEMALIGN, false, &regs);
 }
@@ -124,12 +137,13 @@ MEMSAN_EXPORT void *valloc(size_t size)
 MEMSAN_EXPORT void *pvalloc(size_t size)
 {
 	size_t rounded;
+	struct unwind_regs regs;
+
 	if (__builtin_add_overflow(size, PAGE_SIZE - 1, &rounded)) {
 		errno = ENOMEM;
 		return NULL;
 	}
 	rounded = ALIGN_DOWN(rounded, PAGE_SIZE);
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	return allocate_object(rounded ? rounded : PAGE_SIZE, PAGE_SIZE, SLAB_API_MEMALIGN, false, &regs);
 }
@@ -137,28 +151,31 @@ MEMSAN_EXPORT void *pvalloc(size_t size)
 /* C23: the size must be the allocation's; so must the alignment, which is not recorded and not checked. */
 MEMSAN_EXPORT void free_sized(void *p, size_t size)
 {
+	struct unwind_regs regs;
+
 	if (likely(slab_free_fast(p)) || !p)
 		return;
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	release_object(p, SLAB_API_MALLOC, size, &regs);
 }
 
 MEMSAN_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 {
+	struct unwind_regs regs;
+
 	(void)align;
 	if (likely(slab_free_fast(p)) || !p)
 		return;
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	release_object(p, SLAB_API_MALLOC, size, &regs);
 }
 
 MEMSAN_EXPORT size_t malloc_usable_size(void *p)
 {
+	struct unwind_regs regs;
+
 	if (!p)
 		return 0;
-	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	runtime_ensure();
 	if (unlikely(fence_contains(p))) {
@@ -172,7 +189,7 @@ MEMSAN_EXPORT size_t malloc_usable_size(void *p)
 	return slab_usable_size(p, &regs);
 }
 
-/* ---- glibc's tuning and statistics ---------------------------------------------------------------------------- */
+/* ---- glibc's tuning and statistics ----------------------------------------------------------- */
 
 MEMSAN_EXPORT int malloc_trim(size_t pad)
 {
@@ -181,7 +198,8 @@ MEMSAN_EXPORT int malloc_trim(size_t pad)
 	return slab_trim(pad);
 }
 
-/* No parameter of glibc's allocator has a counterpart; accepting one and ignoring it is what mallopt callers can live with. */
+/* No parameter of glibc's allocator has a counterpart; accepting one and ignoring it is what mallopt callers can live
+ * with. */
 MEMSAN_EXPORT int mallopt(int parameter, int value)
 {
 	(void)parameter;
@@ -192,9 +210,10 @@ MEMSAN_EXPORT int mallopt(int parameter, int value)
 MEMSAN_EXPORT struct mallinfo2 mallinfo2(void)
 {
 	struct slab_stats s;
+
 	runtime_ensure();
 	slab_get_stats(&s);
-	struct mallinfo2 info = {
+	return (struct mallinfo2){
 		.arena = s.arena_mapped - s.large_bytes,
 		.ordblks = s.live_objects,
 		.hblks = s.large_areas,
@@ -204,7 +223,6 @@ MEMSAN_EXPORT struct mallinfo2 mallinfo2(void)
 		.fordblks = s.free_bytes,
 		.keepcost = s.free_bytes,
 	};
-	return info;
 }
 
 /* The old form has ints, which wrap as glibc's do. */
@@ -212,8 +230,13 @@ MEMSAN_EXPORT struct mallinfo mallinfo(void)
 {
 	struct mallinfo2 m = mallinfo2();
 	struct mallinfo info = {
-		.arena = (int)m.arena, .ordblks = (int)m.ordblks, .hblks = (int)m.hblks, .hblkhd = (int)m.hblkhd,
-		.fsmblks = (int)m.fsmblks, .uordblks = (int)m.uordblks, .fordblks = (int)m.fordblks,
+		.arena = (int)m.arena,
+		.ordblks = (int)m.ordblks,
+		.hblks = (int)m.hblks,
+		.hblkhd = (int)m.hblkhd,
+		.fsmblks = (int)m.fsmblks,
+		.uordblks = (int)m.uordblks,
+		.fordblks = (int)m.fordblks,
 		.keepcost = (int)m.keepcost,
 	};
 	return info;
@@ -249,36 +272,38 @@ MEMSAN_EXPORT void malloc_stats(void)
 	slab_print_slabinfo(stats_line, NULL);
 }
 
-/* XML as malloc_info(3) promises, with the totals that glibc's schema and ours share.  stdio belongs to the caller here: the stream
- * is an argument. */
+/* XML as malloc_info(3) promises, with the totals that glibc's schema and ours share.  stdio belongs to the caller
+ * here: the stream is an argument. */
 MEMSAN_EXPORT int malloc_info(int flags, FILE *stream)
 {
+	struct slab_stats s;
+	int n;
+
 	if (flags != 0) {
 		errno = EINVAL;
 		return -1;
 	}
-	struct slab_stats s;
 	runtime_ensure();
 	slab_get_stats(&s);
-	int n = fprintf(stream,
-	                "<malloc version=\"memsan-1\">\n<heap nr=\"0\">\n"
-	                "<total type=\"live\" count=\"%llu\" size=\"%llu\"/>\n"
-	                "<total type=\"quarantine\" count=\"%llu\" size=\"%llu\"/>\n"
-	                "<total type=\"mmap\" count=\"%llu\" size=\"%llu\"/>\n"
-	                "<system type=\"current\" size=\"%llu\"/>\n</heap>\n</malloc>\n",
-	                (unsigned long long)s.live_objects, (unsigned long long)s.live_bytes,
-	                (unsigned long long)s.quarantine_objects, (unsigned long long)s.quarantine_bytes,
-	                (unsigned long long)s.large_areas, (unsigned long long)s.large_bytes,
-	                (unsigned long long)s.arena_mapped);
+	n = fprintf(stream,
+	            "<malloc version=\"memsan-1\">\n<heap nr=\"0\">\n"
+	            "<total type=\"live\" count=\"%llu\" size=\"%llu\"/>\n"
+	            "<total type=\"quarantine\" count=\"%llu\" size=\"%llu\"/>\n"
+	            "<total type=\"mmap\" count=\"%llu\" size=\"%llu\"/>\n"
+	            "<system type=\"current\" size=\"%llu\"/>\n</heap>\n</malloc>\n",
+	            (unsigned long long)s.live_objects, (unsigned long long)s.live_bytes,
+	            (unsigned long long)s.quarantine_objects, (unsigned long long)s.quarantine_bytes,
+	            (unsigned long long)s.large_areas, (unsigned long long)s.large_bytes,
+	            (unsigned long long)s.arena_mapped);
 	return n < 0 ? -1 : 0;
 }
 
 /* glibc's internal names, which some programs call to get around a malloc of their own. */
-#define LIBC_NAME(ret, name, params, args)               \
-	MEMSAN_EXPORT ret __libc_##name params;          \
-	MEMSAN_EXPORT ret __libc_##name params           \
-	{                                                \
-		return name args;                        \
+#define LIBC_NAME(ret, name, params, args)      \
+	MEMSAN_EXPORT ret __libc_##name params; \
+	MEMSAN_EXPORT ret __libc_##name params  \
+	{                                       \
+		return name args;               \
 	}
 LIBC_NAME(void *, malloc, (size_t size), (size))
 LIBC_NAME(void, free, (void *p), (p))

@@ -28,9 +28,10 @@
 #include "shadow/shadow.h"
 #include "slab/slab.h"
 
-/* ---- init.c ---- */
+/* ---- init.c ---------------------------------------------------------------------------------- */
 enum runtime_state { RUNTIME_NEW, RUNTIME_STARTING, RUNTIME_READY, RUNTIME_BROKEN };
-extern uint32_t runtime_state_now __attribute__((visibility("hidden"))); /* written once in each direction, with release */
+extern uint32_t runtime_state_now
+	__attribute__((visibility("hidden"))); /* written once in each direction, with release */
 
 /* Options, arena, hooks: on the first allocation, or in the constructor when there was none. */
 void runtime_start(void);
@@ -43,14 +44,16 @@ __inline_hot void runtime_ensure(void)
 /* Defined in the shared library only. */
 extern const char runtime_is_shared __attribute__((weak));
 
-/* ---- allocate.c ---- */
+/* ---- allocate.c ------------------------------------------------------------------------------ */
 /* What glibc aligns to. */
 #define MIN_ALIGN 16
-/* Allocations, called by the function of regs.  NULL with errno ENOMEM: none.  align is a power of two, at least MIN_ALIGN. */
+/* Allocations, called by the function of regs.  NULL with errno ENOMEM: none.  align is a power of two, at least
+ * MIN_ALIGN. */
 void *allocate_object(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 /* As realloc. */
 void *reallocate_object(void *p, size_t size, const struct unwind_regs *regs);
-void *allocate_cached(struct slab_cache *c, bool zero, const struct unwind_regs *regs); /* errno EINVAL: c is no cache */
+/* errno EINVAL: c is no cache */
+void *allocate_cached(struct slab_cache *c, bool zero, const struct unwind_regs *regs);
 void *allocate_vmalloc(size_t size, bool zero, const struct unwind_regs *regs);
 void *allocate_pages(unsigned order, bool zero, const struct unwind_regs *regs);
 /* The counterparts.  p is not NULL; a pointer or family that is wrong is reported.  size_given: as in slab_free. */
@@ -59,22 +62,22 @@ void release_cached(struct slab_cache *c, void *p, const struct unwind_regs *reg
 void release_vmalloc(void *p, const struct unwind_regs *regs);
 void release_pages(void *p, unsigned order, const struct unwind_regs *regs);
 
-/* ---- malloc.c ---- */
+/* ---- malloc.c -------------------------------------------------------------------------------- */
 /* realloc of a program that has a malloc of its own, or NULL (replaced.c). */
 extern void *(*malloc_programs_realloc)(void *p, size_t size);
 
-/* ---- process.c ---- */
-void process_init(void);                /* constructor: fork handlers, the thread-exit key */
-extern TLS_IE bool thread_watched;   /* this thread's exit will be noticed */
+/* ---- process.c ------------------------------------------------------------------------------- */
+void process_init(void);           /* constructor: fork handlers, the thread-exit key */
+extern TLS_IE bool thread_watched; /* this thread's exit will be noticed */
 void process_watch_thread(void);
-bool process_is_this(void);             /* not a child that shares our memory */
+bool process_is_this(void); /* not a child that shares our memory */
 __inline_hot void thread_ensure(void)
 {
 	if (unlikely(!thread_watched))
 		process_watch_thread();
 }
-/* The first step of every allocation and free: runtime_ensure and thread_ensure.  A thread is watched only after the start, so one
- * test does for both. */
+/* The first step of every allocation and free: runtime_ensure and thread_ensure.  A thread is watched only after the
+ * start, so one test does for both. */
 void process_enter(void);
 __inline_hot void runtime_enter(void)
 {
@@ -82,7 +85,7 @@ __inline_hot void runtime_enter(void)
 		process_enter();
 }
 
-/* ---- new.c ---- */
+/* ---- new.c ----------------------------------------------------------------------------------- */
 enum operator_index {
 #define OPERATOR(name, base) OPERATOR_##name,
 #define OPERATOR_NOTHROW(name, base) OPERATOR_##name,
@@ -95,25 +98,26 @@ enum operator_index {
 extern void *operator_forward[OPERATOR_NR];
 extern void *(*new_find_in_libstdcxx)(const char *name);
 
-/* ---- trace.c ---- */
+/* ---- trace.c --------------------------------------------------------------------------------- */
 void trace_event(const struct slab_trace_event *event);
 
-/* ---- fail.c ---- */
+/* ---- fail.c ---------------------------------------------------------------------------------- */
 void fail_connect(void);
 
-/* ---- leak.c ---- */
+/* ---- leak.c ---------------------------------------------------------------------------------- */
 void leak_connect(void);
-void leak_find_libc(void *function);        /* libc's syscall(), or NULL */
-void leak_find_static_tls(void *function);  /* libc's _dl_get_tls_static_info, or NULL */
+void leak_find_libc(void *function);       /* libc's syscall(), or NULL */
+void leak_find_static_tls(void *function); /* libc's _dl_get_tls_static_info, or NULL */
 
-/* ---- exits.c ---- */
-void exits_init(void);                  /* constructor */
-void exits_tell(int status);            /* before the program ends with status: faults whose handler ends it (fault/pending.c) */
-int exits_scan(int status);             /* before _exit(status): what to exit with */
+/* ---- exits.c --------------------------------------------------------------------------------- */
+void exits_init(void); /* constructor */
+/* before the program ends with status: faults whose handler ends it (fault/pending.c) */
+void exits_tell(int status);
+int exits_scan(int status); /* before _exit(status): what to exit with */
 bool exits_is_handler(const void *handler);
-void exits_keep(int sig);               /* the program has set the default action */
+void exits_keep(int sig); /* the program has set the default action */
 
-/* ---- dispatch.c ---- */
+/* ---- dispatch.c ------------------------------------------------------------------------------ */
 void dispatch_finding(const struct slab_finding *f);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/process.c - the process's turns: fork, the end of a thread, the end of the program.
  *
- * fork: our handlers are registered by the first constructor to run, so that prepare runs after everybody else's (which may still
- * allocate) and the parent's and child's before them.
+ * fork: our handlers are registered by the first constructor to run, so that prepare runs after everybody else's (which
+ * may still allocate) and the parent's and child's before them.
  *
- * Program end: what must see the final state of the heap has to run after all exit handlers and destructors, but before stdio would be
- * flushed by exit itself (we may replace the exit status, so we flush).  A handler registered while ld.so runs destructors
- * comes after them all: the destructor registers exit_last.
+ * Program end: what must see the final state of the heap has to run after all exit handlers and destructors, but before
+ * stdio would be flushed by exit itself (we may replace the exit status, so we flush).  A handler registered while
+ * ld.so runs destructors comes after them all: the destructor registers exit_last.
  */
 #include "preload/preload.h"
 
@@ -20,9 +20,10 @@ static pthread_key_t exit_key;
 static bool exit_key_made;
 static pid_t process_pid;
 
-/* ---- threads ---- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
-/* Other keys' destructors may run after ours and allocate again: then the thread registers anew and ours is called in the next round. */
+/* Other keys' destructors may run after ours and allocate again: then the thread registers anew and ours is called in
+ * the next round. */
 static void thread_exiting(void *value)
 {
 	(void)value;
@@ -51,7 +52,7 @@ __cold_path void process_enter(void)
 	process_watch_thread();
 }
 
-/* ---- fork ---- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 static void fork_prepare(void)
 {
@@ -76,7 +77,7 @@ static void fork_child(void)
 	process_pid = os_getpid();
 }
 
-/* ---- the end ---- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /* A child that shares our memory (vfork, CLONE_VM) and calls exit is not this process. */
 bool process_is_this(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/trace.c - slab_debug=T: every allocation and free of a traced cache, as SLUB's "TRACE" lines, with its stack.
  *
- * A helper for each event would be far too slow, so frames are printed as path+offset (BuildId), which memsan decode completes.
+ * A helper for each event would be far too slow, so frames are printed as path+offset (BuildId), which memsan decode
+ * completes.
  */
 #include "preload/preload.h"
 
@@ -38,6 +39,7 @@ void trace_event(const struct slab_trace_event *event)
 {
 	struct thread_info thread = { .tid = thread_tid() };
 	struct fmt_buf b;
+	size_t n;
 
 	if (lock_mine(&trace_lock))
 		return; /* a signal handler that allocates while its thread prints */
@@ -45,9 +47,9 @@ void trace_event(const struct slab_trace_event *event)
 	lock_register_for_fork(&trace_lock);
 	lock_acquire(&trace_lock);
 	fmt_init(&b, text.data, sizeof(text.data));
-	fmt_printf(&b, "memsan: TRACE %s %s 0x%lx size=%zu by thread %s/%d\n", event->cache, event->free ? "free" : "alloc",
-	           event->addr, event->size, thread.name, (int)thread.tid);
-	size_t n = MIN(depot_fetch(event->stack, text.pcs, TRACE_FRAMES), (size_t)TRACE_FRAMES);
+	fmt_printf(&b, "memsan: TRACE %s %s 0x%lx size=%zu by thread %s/%d\n", event->cache,
+	           event->free ? "free" : "alloc", event->addr, event->size, thread.name, (int)thread.tid);
+	n = MIN(depot_fetch(event->stack, text.pcs, TRACE_FRAMES), (size_t)TRACE_FRAMES);
 	for (size_t i = 0; i < n; i++)
 		put_frame(&b, text.pcs[i]);
 	report_message(text.data, b.len);

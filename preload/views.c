@@ -15,7 +15,12 @@ static struct module_info info;
 static struct slab_show_cache counts[SLAB_VIEW_CACHES];
 
 /* What is said goes out in pieces of this size. */
-struct output { int fd; int error; size_t len; char text[8192]; };
+struct output {
+	int fd;
+	int error;
+	size_t len;
+	char text[8192];
+};
 static struct output out;
 
 /* memsan's own memory is never unmapped, so that all of it may be read, whatever other threads are doing. */
@@ -32,7 +37,9 @@ static const void *self_at(const struct mem_view *v, uint64_t addr, size_t n)
 	return (const void *)addr;
 }
 
-static const struct mem_view self_view = { .read = self_read, .at = self_at, .ctx = NULL, .faults = false, .here = true };
+static const struct mem_view self_view = {
+	.read = self_read, .at = self_at, .ctx = NULL, .faults = false, .here = true
+};
 
 static void flush(void)
 {
@@ -44,8 +51,10 @@ static void flush(void)
 
 static void put_line(void *ctx, const char *text)
 {
+	size_t len;
+
 	(void)ctx;
-	size_t len = MIN(str_length(text), sizeof(out.text) - 1);
+	len = MIN(str_length(text), sizeof(out.text) - 1);
 	if (out.len + len + 1 > sizeof(out.text))
 		flush();
 	mem_copy(out.text + out.len, text, len);
@@ -61,12 +70,14 @@ static size_t get_stack(void *ctx, uint32_t handle, uint64_t *pcs, size_t max)
 
 static void put_place(void *ctx, uint64_t pc, struct fmt_buf *b)
 {
+	const char *slash;
+
 	(void)ctx;
 	if (!module_find(pc - 1, 0, &info)) {
 		fmt_printf(b, "0x%llx", (unsigned long long)pc);
 		return;
 	}
-	const char *slash = str_last(info.path, '/');
+	slash = str_last(info.path, '/');
 	fmt_printf(b, "%.200s+0x%llx", slash && slash[1] ? slash + 1 : info.path, (unsigned long long)(pc - info.bias));
 }
 
@@ -78,7 +89,13 @@ static uint32_t get_tid(void *ctx, uint32_t thread)
 }
 
 static const struct slab_show show = {
-	.view = &view, .line = put_line, .stack = get_stack, .place = put_place, .tid = get_tid, .ctx = NULL, .now = 0,
+	.view = &view,
+	.line = put_line,
+	.stack = get_stack,
+	.place = put_place,
+	.tid = get_tid,
+	.ctx = NULL,
+	.now = 0,
 };
 
 static bool begin(int fd)
@@ -99,8 +116,10 @@ static bool begin(int fd)
 
 static int end(void)
 {
+	int error;
+
 	flush();
-	int error = out.error;
+	error = out.error;
 	lock_release(&views_lock);
 	if (!error)
 		return 0;
@@ -139,11 +158,15 @@ MEMSAN_EXPORT int memsan_vmallocinfo(int fd)
 
 static int traces(int fd, const char *cache, bool freed)
 {
+	struct slab_show at_now;
+	size_t size;
+	void *table;
+
 	if (!begin(fd))
 		return -1;
-	struct slab_show at_now = show;
-	size_t size = ALIGN_UP(TRACES_MAX * sizeof(struct slab_show_trace), PAGE_SIZE);
-	void *table = os_reserve(size, PAGE_SIZE);
+	at_now = show;
+	size = ALIGN_UP(TRACES_MAX * sizeof(struct slab_show_trace), PAGE_SIZE);
+	table = os_reserve(size, PAGE_SIZE);
 	at_now.now = jiffies_now();
 	if (table && os_commit(table, size, false))
 		slab_show_traces(&at_now, cache, freed, table, TRACES_MAX);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/abi.h - every entry point that instrumented code calls, declared once for the files that define them.
  *
- * The names, the argument types and the _noabort suffix are the compilers' (gcc's sanitizer.def, LLVM's AddressSanitizer.cpp).  Sizes 1, 2,
- * 4, 8 and 16 have entry points of their own; N takes the size as an argument.
+ * The names, the argument types and the _noabort suffix are the compilers' (gcc's sanitizer.def, LLVM's
+ * AddressSanitizer.cpp).  Sizes 1, 2, 4, 8 and 16 have entry points of their own; N takes the size as an argument.
  */
 #ifndef MEMSAN_SHADOW_ABI_H
 #define MEMSAN_SHADOW_ABI_H
@@ -11,18 +11,18 @@
 
 #define ABI_SIZES(X) X(1) X(2) X(4) X(8) X(16)
 
-#define ABI_DECLARE(n)                                                                                          \
-	MEMSAN_EXPORT void __asan_load##n(uintptr_t addr);                                                      \
-	MEMSAN_EXPORT void __asan_store##n(uintptr_t addr);                                                     \
-	MEMSAN_EXPORT void __asan_load##n##_noabort(uintptr_t addr);                                            \
-	MEMSAN_EXPORT void __asan_store##n##_noabort(uintptr_t addr);                                           \
-	MEMSAN_EXPORT void __asan_exp_load##n(uintptr_t addr, uint32_t exp);                                    \
-	MEMSAN_EXPORT void __asan_exp_store##n(uintptr_t addr, uint32_t exp);                                   \
-	MEMSAN_EXPORT void __asan_report_load##n(uintptr_t addr);                                               \
-	MEMSAN_EXPORT void __asan_report_store##n(uintptr_t addr);                                              \
-	MEMSAN_EXPORT void __asan_report_load##n##_noabort(uintptr_t addr);                                     \
-	MEMSAN_EXPORT void __asan_report_store##n##_noabort(uintptr_t addr);                                    \
-	MEMSAN_EXPORT void __asan_report_exp_load##n(uintptr_t addr, uint32_t exp);                             \
+#define ABI_DECLARE(n)                                                              \
+	MEMSAN_EXPORT void __asan_load##n(uintptr_t addr);                          \
+	MEMSAN_EXPORT void __asan_store##n(uintptr_t addr);                         \
+	MEMSAN_EXPORT void __asan_load##n##_noabort(uintptr_t addr);                \
+	MEMSAN_EXPORT void __asan_store##n##_noabort(uintptr_t addr);               \
+	MEMSAN_EXPORT void __asan_exp_load##n(uintptr_t addr, uint32_t exp);        \
+	MEMSAN_EXPORT void __asan_exp_store##n(uintptr_t addr, uint32_t exp);       \
+	MEMSAN_EXPORT void __asan_report_load##n(uintptr_t addr);                   \
+	MEMSAN_EXPORT void __asan_report_store##n(uintptr_t addr);                  \
+	MEMSAN_EXPORT void __asan_report_load##n##_noabort(uintptr_t addr);         \
+	MEMSAN_EXPORT void __asan_report_store##n##_noabort(uintptr_t addr);        \
+	MEMSAN_EXPORT void __asan_report_exp_load##n(uintptr_t addr, uint32_t exp); \
 	MEMSAN_EXPORT void __asan_report_exp_store##n(uintptr_t addr, uint32_t exp);
 ABI_SIZES(ABI_DECLARE)
 
@@ -63,9 +63,9 @@ MEMSAN_EXPORT void __asan_unregister_image_globals(uintptr_t *flag);
 MEMSAN_EXPORT void __asan_register_elf_globals(uintptr_t *flag, void *start, void *stop);
 MEMSAN_EXPORT void __asan_unregister_elf_globals(uintptr_t *flag, void *start, void *stop);
 #define ABI_CLASSES(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10)
-#define ABI_DECLARE_STACK(c)                                                                                    \
-	MEMSAN_EXPORT uintptr_t __asan_stack_malloc_##c(size_t size);                                           \
-	MEMSAN_EXPORT uintptr_t __asan_stack_malloc_always_##c(size_t size);                                    \
+#define ABI_DECLARE_STACK(c)                                                 \
+	MEMSAN_EXPORT uintptr_t __asan_stack_malloc_##c(size_t size);        \
+	MEMSAN_EXPORT uintptr_t __asan_stack_malloc_always_##c(size_t size); \
 	MEMSAN_EXPORT void __asan_stack_free_##c(uintptr_t frame, size_t size);
 ABI_CLASSES(ABI_DECLARE_STACK)
 MEMSAN_EXPORT void *__asan_memcpy(void *dst, const void *src, size_t n);
@@ -91,7 +91,8 @@ MEMSAN_EXPORT void *__asan_get_report_address(void);
 MEMSAN_EXPORT int __asan_get_report_access_type(void);
 MEMSAN_EXPORT size_t __asan_get_report_access_size(void);
 MEMSAN_EXPORT const char *__asan_get_report_description(void);
-MEMSAN_EXPORT const char *__asan_locate_address(void *addr, char *name, size_t name_size, void **region, size_t *region_size);
+MEMSAN_EXPORT const char *__asan_locate_address(void *addr, char *name, size_t name_size, void **region,
+                                                size_t *region_size);
 MEMSAN_EXPORT size_t __asan_get_alloc_stack(void *addr, void **trace, size_t size, int *thread_id);
 MEMSAN_EXPORT size_t __asan_get_free_stack(void *addr, void **trace, size_t size, int *thread_id);
 MEMSAN_EXPORT void __asan_get_shadow_mapping(size_t *scale, size_t *offset);
@@ -101,9 +102,11 @@ MEMSAN_EXPORT void __asan_set_error_report_callback(void (*callback)(const char 
 MEMSAN_EXPORT void __asan_print_accumulated_stats(void);
 MEMSAN_EXPORT void *__asan_get_current_fake_stack(void);
 MEMSAN_EXPORT void *__asan_addr_is_in_fake_stack(void *fake, void *addr, void **beg, void **end);
-MEMSAN_EXPORT void __sanitizer_annotate_contiguous_container(const void *beg, const void *end, const void *old_mid, const void *new_mid);
+MEMSAN_EXPORT void __sanitizer_annotate_contiguous_container(const void *beg, const void *end, const void *old_mid,
+                                                             const void *new_mid);
 MEMSAN_EXPORT int __sanitizer_verify_contiguous_container(const void *beg, const void *mid, const void *end);
-MEMSAN_EXPORT const void *__sanitizer_contiguous_container_find_bad_address(const void *beg, const void *mid, const void *end);
+MEMSAN_EXPORT const void *__sanitizer_contiguous_container_find_bad_address(const void *beg, const void *mid,
+                                                                            const void *end);
 MEMSAN_EXPORT void __sanitizer_set_death_callback(void (*callback)(void));
 MEMSAN_EXPORT void __sanitizer_print_stack_trace(void);
 MEMSAN_EXPORT void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size);
@@ -118,6 +121,7 @@ MEMSAN_EXPORT void __sanitizer_unaligned_store64(void *p, uint64_t v);
 /* Provided by preload/: options, heap and shadow are ready afterwards. */
 void shadow_start_runtime(void);
 /* abi_access.c: a range that instrumented code is about to access (a mem function's argument). */
-void abi_check_range(const void *p, size_t n, enum report_access access, const char *entry, const struct unwind_regs *regs);
+void abi_check_range(const void *p, size_t n, enum report_access access, const char *entry,
+                     const struct unwind_regs *regs);
 
 #endif

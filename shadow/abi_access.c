@@ -1,29 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/abi_access.c - __asan_load*, __asan_store* (checks made by a call) and __asan_report_* (checks made inline, which failed).
+/* shadow/abi_access.c - __asan_load*, __asan_store* (checks made by a call) and __asan_report_* (checks made inline,
+ * which failed).
  *
- * The checks are the kernel's (mm/kasan/generic.c): an access of up to eight bytes looks at one shadow byte, at two when it crosses a
- * granule.  The plain names end the program after the report, the _noabort ones go on.  The exp_ forms carry a number that nobody uses.
+ * The checks are the kernel's (mm/kasan/generic.c): an access of up to eight bytes looks at one shadow byte, at two
+ * when it crosses a granule.  The plain names end the program after the report, the _noabort ones go on.  The exp_
+ * forms carry a number that nobody uses.
  *
- * Each entry records its own registers only when something is bad, in a cold function of its own, so that the good path is a handful of
- * instructions and saves nothing.
+ * Each entry records its own registers only when something is bad, in a cold function of its own, so that the good path
+ * is a handful of instructions and saves nothing.
  */
 #include "shadow/abi.h"
 
 static __cold_path void access_bad(uintptr_t addr, size_t size, enum report_access access, bool fatal)
 {
 	struct unwind_regs regs;
+	struct shadow_access a = { .addr = addr, .size = size, .access = access, .fatal = fatal, .regs = &regs };
+
 	UNWIND_HERE(&regs);
 	shadow_start_runtime();
-	struct shadow_access a = { .addr = addr, .size = size, .access = access, .fatal = fatal, .regs = &regs };
 	shadow_report(&a);
 }
 
 /* Instrumented code runs, so all of user space has shadow; only an address outside of it must not be looked up. */
 __inline_hot bool access_good(uintptr_t addr, size_t size)
 {
+	uint8_t *s;
+	uintptr_t last;
+	uint8_t end;
+
 	if (unlikely(addr >= USER_END))
 		return false;
-	uint8_t *s = shadow_of(addr);
+	s = shadow_of(addr);
 	if (size == 16) {
 		if ((addr & GRANULE_MASK) == 0)
 			return *(const uint16_t *)s == 0;
@@ -31,79 +38,80 @@ __inline_hot bool access_good(uintptr_t addr, size_t size)
 	}
 	if (likely(*s == 0) && (size == 1 || (addr & GRANULE_MASK) + size <= SHADOW_GRANULE))
 		return true;
-	uintptr_t last = addr + size - 1;
-	uint8_t end = *shadow_of(last);
+	last = addr + size - 1;
+	end = *shadow_of(last);
 	if (size > 1 && (addr & GRANULE_MASK) + size > SHADOW_GRANULE && *s != 0)
 		return false;
 	return end == 0 || (end < 0x80 && (last & GRANULE_MASK) < end);
 }
 
-#define ACCESS_FUNCTIONS(n)                                                                                     \
-	void __asan_load##n(uintptr_t addr)                                                                     \
-	{                                                                                                       \
-		if (unlikely(!access_good(addr, n)))                                                            \
-			access_bad(addr, n, ACCESS_READ, true);                                                           \
-	}                                                                                                       \
-	void __asan_store##n(uintptr_t addr)                                                                    \
-	{                                                                                                       \
-		if (unlikely(!access_good(addr, n)))                                                            \
-			access_bad(addr, n, ACCESS_WRITE, true);                                                           \
-	}                                                                                                       \
-	void __asan_load##n##_noabort(uintptr_t addr)                                                           \
-	{                                                                                                       \
-		if (unlikely(!access_good(addr, n)))                                                            \
-			access_bad(addr, n, ACCESS_READ, false);                                                          \
-	}                                                                                                       \
-	void __asan_store##n##_noabort(uintptr_t addr)                                                          \
-	{                                                                                                       \
-		if (unlikely(!access_good(addr, n)))                                                            \
-			access_bad(addr, n, ACCESS_WRITE, false);                                                          \
-	}                                                                                                       \
-	void __asan_exp_load##n(uintptr_t addr, uint32_t exp)                                                   \
-	{                                                                                                       \
-		(void)exp;                                                                                      \
-		__asan_load##n(addr);                                                                           \
-	}                                                                                                       \
-	void __asan_exp_store##n(uintptr_t addr, uint32_t exp)                                                  \
-	{                                                                                                       \
-		(void)exp;                                                                                      \
-		__asan_store##n(addr);                                                                          \
-	}                                                                                                       \
-	void __asan_report_load##n(uintptr_t addr)                                                              \
-	{                                                                                                       \
-		access_bad(addr, n, ACCESS_READ, true);                                                                   \
-	}                                                                                                       \
-	void __asan_report_store##n(uintptr_t addr)                                                             \
-	{                                                                                                       \
-		access_bad(addr, n, ACCESS_WRITE, true);                                                                   \
-	}                                                                                                       \
-	void __asan_report_load##n##_noabort(uintptr_t addr)                                                    \
-	{                                                                                                       \
-		access_bad(addr, n, ACCESS_READ, false);                                                                  \
-	}                                                                                                       \
-	void __asan_report_store##n##_noabort(uintptr_t addr)                                                   \
-	{                                                                                                       \
-		access_bad(addr, n, ACCESS_WRITE, false);                                                                  \
-	}                                                                                                       \
-	void __asan_report_exp_load##n(uintptr_t addr, uint32_t exp)                                            \
-	{                                                                                                       \
-		(void)exp;                                                                                      \
-		access_bad(addr, n, ACCESS_READ, true);                                                                   \
-	}                                                                                                       \
-	void __asan_report_exp_store##n(uintptr_t addr, uint32_t exp)                                           \
-	{                                                                                                       \
-		(void)exp;                                                                                      \
-		access_bad(addr, n, ACCESS_WRITE, true);                                                                   \
+#define ACCESS_FUNCTIONS(n)                                           \
+	void __asan_load##n(uintptr_t addr)                           \
+	{                                                             \
+		if (unlikely(!access_good(addr, n)))                  \
+			access_bad(addr, n, ACCESS_READ, true);       \
+	}                                                             \
+	void __asan_store##n(uintptr_t addr)                          \
+	{                                                             \
+		if (unlikely(!access_good(addr, n)))                  \
+			access_bad(addr, n, ACCESS_WRITE, true);      \
+	}                                                             \
+	void __asan_load##n##_noabort(uintptr_t addr)                 \
+	{                                                             \
+		if (unlikely(!access_good(addr, n)))                  \
+			access_bad(addr, n, ACCESS_READ, false);      \
+	}                                                             \
+	void __asan_store##n##_noabort(uintptr_t addr)                \
+	{                                                             \
+		if (unlikely(!access_good(addr, n)))                  \
+			access_bad(addr, n, ACCESS_WRITE, false);     \
+	}                                                             \
+	void __asan_exp_load##n(uintptr_t addr, uint32_t exp)         \
+	{                                                             \
+		(void)exp;                                            \
+		__asan_load##n(addr);                                 \
+	}                                                             \
+	void __asan_exp_store##n(uintptr_t addr, uint32_t exp)        \
+	{                                                             \
+		(void)exp;                                            \
+		__asan_store##n(addr);                                \
+	}                                                             \
+	void __asan_report_load##n(uintptr_t addr)                    \
+	{                                                             \
+		access_bad(addr, n, ACCESS_READ, true);               \
+	}                                                             \
+	void __asan_report_store##n(uintptr_t addr)                   \
+	{                                                             \
+		access_bad(addr, n, ACCESS_WRITE, true);              \
+	}                                                             \
+	void __asan_report_load##n##_noabort(uintptr_t addr)          \
+	{                                                             \
+		access_bad(addr, n, ACCESS_READ, false);              \
+	}                                                             \
+	void __asan_report_store##n##_noabort(uintptr_t addr)         \
+	{                                                             \
+		access_bad(addr, n, ACCESS_WRITE, false);             \
+	}                                                             \
+	void __asan_report_exp_load##n(uintptr_t addr, uint32_t exp)  \
+	{                                                             \
+		(void)exp;                                            \
+		access_bad(addr, n, ACCESS_READ, true);               \
+	}                                                             \
+	void __asan_report_exp_store##n(uintptr_t addr, uint32_t exp) \
+	{                                                             \
+		(void)exp;                                            \
+		access_bad(addr, n, ACCESS_WRITE, true);              \
 	}
 ABI_SIZES(ACCESS_FUNCTIONS)
 
-/* ---- any size ------------------------------------------------------------------------------------------------------- */
+/* ---- any size -------------------------------------------------------------------------------- */
 
 __inline_hot void access_range(uintptr_t addr, size_t size, enum report_access access, bool fatal)
 {
 	if (likely(size == 0))
 		return;
-	/* The ends first: what is good at both and short is nearly always good in the middle, but only the scan knows. */
+	/* The ends first: what is good at both and short is nearly always good in the middle, but only the scan
+	 * knows. */
 	if (unlikely(shadow_find_bad((void *)addr, size)))
 		access_bad(addr, size, access, fatal);
 }
@@ -172,9 +180,10 @@ void __asan_report_exp_store_n(uintptr_t addr, size_t size, uint32_t exp)
 	access_bad(addr, size, ACCESS_WRITE, true);
 }
 
-/* ---- the compilers' own mem functions --------------------------------------------------------------------------------- */
+/* ---- the compilers' own mem functions -------------------------------------------------------- */
 
-void abi_check_range(const void *p, size_t n, enum report_access access, const char *entry, const struct unwind_regs *regs)
+void abi_check_range(const void *p, size_t n, enum report_access access, const char *entry,
+                     const struct unwind_regs *regs)
 {
 	uintptr_t bad = shadow_covers(p) ? shadow_find_bad(p, n) : 0;
 	if (unlikely(bad))

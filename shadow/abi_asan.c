@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/abi_asan.c - what -fsanitize=address emits beyond the kernel form: objects built for ASan link with memsan instead.
+/* shadow/abi_asan.c - what -fsanitize=address emits beyond the kernel form: objects built for ASan link with memsan
+ * instead.
  *
- * Every object file calls __asan_init and the version check from a constructor of highest priority.  The version is in the name: an
- * object for another version does not link.
+ * Every object file calls __asan_init and the version check from a constructor of highest priority.  The version is in
+ * the name: an object for another version does not link.
  */
 #include "shadow/abi.h"
 
@@ -51,21 +52,21 @@ void __asan_unregister_image_globals(uintptr_t *flag)
 	(void)flag;
 }
 
-#define STACK_FUNCTIONS(c)                                                                                      \
-	uintptr_t __asan_stack_malloc_##c(size_t size)                                                          \
-	{                                                                                                       \
-		if (!__asan_option_detect_stack_use_after_return)                                               \
-			return 0;                                                                               \
-		return (uintptr_t)fake_stack_alloc(c, size, (uintptr_t)__builtin_frame_address(0));             \
-	}                                                                                                       \
-	uintptr_t __asan_stack_malloc_always_##c(size_t size)                                                   \
-	{                                                                                                       \
-		return (uintptr_t)fake_stack_alloc(c, size, (uintptr_t)__builtin_frame_address(0));             \
-	}                                                                                                       \
-	void __asan_stack_free_##c(uintptr_t frame, size_t size)                                                \
-	{                                                                                                       \
-		(void)size;                                                                                     \
-		fake_stack_free(c, (void *)frame);                                                              \
+#define STACK_FUNCTIONS(c)                                                                          \
+	uintptr_t __asan_stack_malloc_##c(size_t size)                                              \
+	{                                                                                           \
+		if (!__asan_option_detect_stack_use_after_return)                                   \
+			return 0;                                                                   \
+		return (uintptr_t)fake_stack_alloc(c, size, (uintptr_t)__builtin_frame_address(0)); \
+	}                                                                                           \
+	uintptr_t __asan_stack_malloc_always_##c(size_t size)                                       \
+	{                                                                                           \
+		return (uintptr_t)fake_stack_alloc(c, size, (uintptr_t)__builtin_frame_address(0)); \
+	}                                                                                           \
+	void __asan_stack_free_##c(uintptr_t frame, size_t size)                                    \
+	{                                                                                           \
+		(void)size;                                                                         \
+		fake_stack_free(c, (void *)frame);                                                  \
 	}
 ABI_CLASSES(STACK_FUNCTIONS)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/abi_kernel.c - what -fsanitize=kernel-address emits besides checks: globals, allocas, scopes, no-return calls.  The ASan form
- * emits all of these too. */
+/* shadow/abi_kernel.c - what -fsanitize=kernel-address emits besides checks: globals, allocas, scopes, no-return calls.
+ * The ASan form emits all of these too. */
 #include "shadow/abi.h"
 
 #define ALLOCA_REDZONE 32ul
@@ -41,11 +41,12 @@ void __asan_allocas_unpoison(uintptr_t top, uintptr_t bottom)
 {
 	if (!top || top > bottom || map_state != MAP_FULL)
 		return;
-	shadow_unpoison(ALIGN_DOWN(top, SHADOW_GRANULE), ALIGN_DOWN(bottom - ALIGN_DOWN(top, SHADOW_GRANULE), SHADOW_GRANULE));
+	shadow_unpoison(ALIGN_DOWN(top, SHADOW_GRANULE),
+	                ALIGN_DOWN(bottom - ALIGN_DOWN(top, SHADOW_GRANULE), SHADOW_GRANULE));
 }
 
-/* A large variable leaves its scope, or enters it again.  The last granule may be shared with the red zone behind: its partial value
- * is restored by the size on entry. */
+/* A large variable leaves its scope, or enters it again.  The last granule may be shared with the red zone behind: its
+ * partial value is restored by the size on entry. */
 void __asan_poison_stack_memory(uintptr_t addr, size_t size)
 {
 	if (map_state == MAP_FULL && !(addr & GRANULE_MASK))
@@ -69,10 +70,10 @@ void __asan_after_dynamic_init(void)
 }
 
 /* Long stretches of a frame's shadow are written by calls; the argument is the shadow address itself. */
-#define SET_SHADOW(v)                                                                                           \
-	void __asan_set_shadow_##v(uintptr_t shadow, size_t size)                                               \
-	{                                                                                                       \
-		if (map_writable((shadow - SHADOW_OFFSET) << SHADOW_SCALE, size << SHADOW_SCALE))               \
-			mem_set((void *)shadow, 0x##v, size);                                                   \
+#define SET_SHADOW(v)                                                                             \
+	void __asan_set_shadow_##v(uintptr_t shadow, size_t size)                                 \
+	{                                                                                         \
+		if (map_writable((shadow - SHADOW_OFFSET) << SHADOW_SCALE, size << SHADOW_SCALE)) \
+			mem_set((void *)shadow, 0x##v, size);                                     \
 	}
 ABI_SET_SHADOW(SET_SHADOW)

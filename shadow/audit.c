@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/audit.c - libmemsan-early.so: the shadow is there before any library is relocated.
  *
- * libmemsan maps the shadow when ld.so relocates it (early.c).  ld.so relocates a library after those that it needs and otherwise in an order of its own, so
- * one that does not need libmemsan may come before it, and its IFUNC resolvers run then: those that are hidden or static always, the others when
- * binding is not lazy.  What is loaded through LD_AUDIT runs earlier still, and is told of each library before any is relocated.  memsan run sets
- * LD_AUDIT for programs that bring libraries of their own.
+ * libmemsan maps the shadow when ld.so relocates it (early.c).  ld.so relocates a library after those that it needs and
+ * otherwise in an order of its own, so one that does not need libmemsan may come before it, and its IFUNC resolvers run
+ * then: those that are hidden or static always, the others when binding is not lazy.  What is loaded through LD_AUDIT
+ * runs earlier still, and is told of each library before any is relocated.  memsan run sets LD_AUDIT for programs that
+ * bring libraries of their own.
  *
  * No libc, nothing relocated: a namespace of its own with only this file in it.
  */
@@ -34,7 +35,8 @@ __attribute__((visibility("default"))) unsigned int la_objopen(struct link_map *
 		other_runtime = true;
 		if (mapped)
 			reserve_undo(SHADOW_START, SHADOW_END);
-	} else if (s.result == SCAN_INSTRUMENTED && !mapped && reserve_map(SHADOW_START, SHADOW_END, PROT_READ | PROT_WRITE) == 0) {
+	} else if (s.result == SCAN_INSTRUMENTED && !mapped &&
+	           reserve_map(SHADOW_START, SHADOW_END, PROT_READ | PROT_WRITE) == 0) {
 		mapped = true;
 		reserve_finish();
 	}

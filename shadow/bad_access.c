@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/bad_access.c - a bad access becomes a report record: first bad byte, facts, kind, object or variable, shadow rows.
+/* shadow/bad_access.c - a bad access becomes a report record: first bad byte, facts, kind, object or variable, shadow
+ * rows.
  *
- * As in the kernel one report is made unless multi_shot: what comes after the first is often its consequence.  A write that was reported
- * damages a red zone or poison, which slab/ will find later; the slots concerned are remembered so that it is not told twice.
+ * As in the kernel one report is made unless multi_shot: what comes after the first is often its consequence.  A write
+ * that was reported damages a red zone or poison, which slab/ will find later; the slots concerned are remembered so
+ * that it is not told twice.
  */
 #include "shadow/shadow_internal.h"
 
-#define ROW_BYTES 16u  /* of shadow */
+#define ROW_BYTES 16u /* of shadow */
 #define ROWS_AROUND 2u
 #define REPORTED_SLOTS 64u
 
@@ -41,16 +43,20 @@ void report_forget(uintptr_t slot, size_t size)
 
 static void remember_write(const struct shadow_access *a, const struct shadow_facts *f)
 {
+	uintptr_t last;
+
 	if (a->access != ACCESS_WRITE || !f->in_heap)
 		return;
 	/* A long write may run through several slots; the bad byte's and the last one's are remembered. */
-	uintptr_t last = a->addr + a->size - 1;
+	last = a->addr + a->size - 1;
 	for (unsigned k = 0; k < 2; k++) {
 		struct slab_object o;
 		uintptr_t at = k == 0 ? a->bad : last;
+		uint32_t i;
+
 		if (!slab_find_object(at, &o) || shadow_was_reported(o.slot, o.slot_size))
 			continue;
-		uint32_t i = __atomic_fetch_add(&reported_next, 1, __ATOMIC_RELAXED) % REPORTED_SLOTS;
+		i = __atomic_fetch_add(&reported_next, 1, __ATOMIC_RELAXED) % REPORTED_SLOTS;
 		__atomic_store_n(&reported_slots[i], o.slot, __ATOMIC_RELAXED);
 	}
 }
@@ -114,7 +120,8 @@ struct bad_access {
 	const struct shadow_facts *facts;
 };
 
-/* Variables, globals and shadow rows.  remember_last is here because with fault=panic report_finding does not return. */
+/* Variables, globals and shadow rows.  remember_last is here because with fault=panic report_finding does not
+ * return. */
 static void fill(struct report_record *r, const struct finding *f)
 {
 	const struct bad_access *b = f->ctx;
@@ -128,7 +135,8 @@ static void fill(struct report_record *r, const struct finding *f)
 	remember_last(b->access, f->kind);
 }
 
-/* The access goes on after its report: guarded pages that it is going to meet are opened, or they would report it once more. */
+/* The access goes on after its report: guarded pages that it is going to meet are opened, or they would report it once
+ * more. */
 static void open_guards(const struct shadow_access *a)
 {
 	uintptr_t end = a->addr + a->size - 1, page = ALIGN_DOWN(a->bad, PAGE_SIZE);
@@ -187,7 +195,8 @@ void shadow_report(const struct shadow_access *a)
 
 	if (!access.bad)
 		access.bad = shadow_find_bad((void *)access.addr, access.size);
-	/* Another thread made it good meanwhile, or an inline check was fooled by a race: nothing that could be shown. */
+	/* Another thread made it good meanwhile, or an inline check was fooled by a race: nothing that could be
+	 * shown. */
 	if (!access.bad)
 		return;
 	told = may_report();
@@ -199,10 +208,16 @@ void shadow_report(const struct shadow_access *a)
 		open_guards(&access);
 }
 
-void shadow_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry, const struct unwind_regs *regs)
+void shadow_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry,
+                         const struct unwind_regs *regs)
 {
 	struct shadow_access a = {
-		.addr = (uintptr_t)p, .size = n, .access = access, .bad = bad, .entry = entry, .regs = regs,
+		.addr = (uintptr_t)p,
+		.size = n,
+		.access = access,
+		.bad = bad,
+		.entry = entry,
+		.regs = regs,
 	};
 	shadow_report(&a);
 }

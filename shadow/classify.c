@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/classify.c - what kind of bug a bad byte is: a pure function of its shadow and of the object around it.
  *
- * As in mm/kasan/report_generic.c, a table from value to kind, after one refinement: of a granule that is good in part, the tail is explained by
- * the granule behind it.  Two values mean different things inside and outside of the heap (0xf8, 0xfc), and the heap's own record of
- * an object overrides what a neighbour's red zone would say.
+ * As in mm/kasan/report_generic.c, a table from value to kind, after one refinement: of a granule that is good in part,
+ * the tail is explained by the granule behind it.  Two values mean different things inside and outside of the heap
+ * (0xf8, 0xfc), and the heap's own record of an object overrides what a neighbour's red zone would say.
  */
 #include "shadow/shadow_internal.h"
 
@@ -58,8 +58,8 @@ bool shadow_value_is_stack(uint8_t value)
 	return false;
 }
 
-/* A tail whose next granule says nothing (good, or the end of another object); or a freed area far from its beginning, where only the
- * heap's record tells. */
+/* A tail whose next granule says nothing (good, or the end of another object); or a freed area far from its beginning,
+ * where only the heap's record tells. */
 static enum report_kind classify_tail(const struct shadow_facts *f)
 {
 	if (!f->in_heap)
@@ -71,13 +71,16 @@ static enum report_kind classify_tail(const struct shadow_facts *f)
 
 enum report_kind shadow_classify(const struct shadow_facts *f)
 {
+	bool inside_live;
+	uint8_t value;
+
 	if (f->bad < NULL_LIMIT)
 		return REPORT_NULL_PTR_DEREF;
 	if (!f->has_shadow)
 		return REPORT_WILD_MEMORY_ACCESS;
-	bool inside_live = f->in_heap && f->have_object && f->state == SLAB_OBJ_LIVE && f->bad >= f->obj_addr &&
-	                   f->bad - f->obj_addr < f->obj_size;
-	uint8_t value = shadow_deciding_value(f->value, f->next);
+	inside_live = f->in_heap && f->have_object && f->state == SLAB_OBJ_LIVE && f->bad >= f->obj_addr &&
+	              f->bad - f->obj_addr < f->obj_size;
+	value = shadow_deciding_value(f->value, f->next);
 	if (value == SHADOW_CONTAINER && inside_live)
 		return REPORT_CONTAINER_OUT_OF_BOUNDS;
 	/* A stack in the heap (makecontext): scopes there are scopes. */

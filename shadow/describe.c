@@ -7,8 +7,9 @@
  *     │ magic │ description │ pc │ … │ variable │ red zone │ variable │ … │ right red zone │
  *     F1F1F1F1F1F1F1F1F1F1F1F1F1F1F1   00 .. 04    F2F2F2      00        F3F3F3F3F3F3
  *
- * So the way from a byte to its frame is down through the shadow to the nearest run of 0xf1, and down to the start of that run.  A frame
- * that has returned (0xf5) is on the fake stack, which knows its start.  The memory is read with care: a wild address may lead anywhere.
+ * So the way from a byte to its frame is down through the shadow to the nearest run of 0xf1, and down to the start of
+ * that run.  A frame that has returned (0xf5) is on the fake stack, which knows its start.  The memory is read with
+ * care: a wild address may lead anywhere.
  *
  * The description is "COUNT offset size name_length name …", names with ":line" behind them since 2016.
  */
@@ -23,7 +24,7 @@
 static char description[2048];
 static char place_text[TEXT_MAX];
 
-/* ---- the compiler's frame description --------------------------------------------------------------------------------- */
+/* ---- the compiler's frame description -------------------------------------------------------- */
 
 static bool parse_number(const char **at, size_t *value)
 {
@@ -49,7 +50,8 @@ size_t frame_count(const char **at)
 bool frame_next_variable(const char **at, struct frame_variable *v)
 {
 	const char *s = *at;
-	if (!parse_number(&s, &v->offset) || !parse_number(&s, &v->size) || !parse_number(&s, &v->name_len) || *s != ' ')
+	if (!parse_number(&s, &v->offset) || !parse_number(&s, &v->size) || !parse_number(&s, &v->name_len) ||
+	    *s != ' ')
 		return false;
 	s++;
 	for (size_t i = 0; i < v->name_len; i++)
@@ -60,16 +62,18 @@ bool frame_next_variable(const char **at, struct frame_variable *v)
 	return true;
 }
 
-/* ---- stack ---------------------------------------------------------------------------------------------------------------- */
+/* ---- stack ----------------------------------------------------------------------------------- */
 
 static bool frame_at(uintptr_t base, struct frame_found *f)
 {
 	uintptr_t words[3];
+	size_t got;
+
 	if (os_safe_read(words, (const void *)base, sizeof(words)) != sizeof(words))
 		return false;
 	if (words[0] != FRAME_MAGIC && words[0] != FRAME_MAGIC_RETIRED)
 		return false;
-	size_t got = os_safe_read(description, (const void *)words[1], sizeof(description) - 1);
+	got = os_safe_read(description, (const void *)words[1], sizeof(description) - 1);
 	if (!got)
 		return false;
 	description[got] = '\0';
@@ -82,9 +86,12 @@ static bool frame_at(uintptr_t base, struct frame_found *f)
 bool describe_find_frame(uintptr_t addr, struct frame_found *f)
 {
 	uintptr_t beg, end;
+	uintptr_t at, stop;
+
 	if (fake_stack_find(addr, &beg, &end) && frame_at(beg, f))
 		return true;
-	uintptr_t at = ALIGN_DOWN(addr, SHADOW_GRANULE), stop = at > FRAME_SEARCH ? at - FRAME_SEARCH : 0;
+	at = ALIGN_DOWN(addr, SHADOW_GRANULE);
+	stop = at > FRAME_SEARCH ? at - FRAME_SEARCH : 0;
 	while (at > stop && map_has_shadow(at) && *shadow_of(at) != SHADOW_STACK_LEFT)
 		at -= SHADOW_GRANULE;
 	if (at <= stop || !map_has_shadow(at))
@@ -124,10 +131,12 @@ static void put_variables(struct fmt_buf *b, const char *text, size_t offset)
 	at = list;
 	for (size_t i = 0; i < n && frame_next_variable(&at, &v); i++) {
 		const char *colon = NULL;
+		int name_len;
+
 		for (size_t k = 0; k < v.name_len; k++)
 			if (v.name[k] == ':')
 				colon = v.name + k;
-		int name_len = (int)(colon ? colon - v.name : (ptrdiff_t)v.name_len);
+		name_len = (int)(colon ? colon - v.name : (ptrdiff_t)v.name_len);
 		fmt_printf(b, " [%zu, %zu) '%.*s'", v.offset, v.offset + v.size, name_len, v.name);
 		if (colon)
 			fmt_printf(b, " (line %.*s)", (int)(v.name_len - (size_t)name_len - 1), colon + 1);
@@ -151,7 +160,7 @@ void describe_stack(struct report_record *r, uintptr_t bad, size_t access_size)
 	report_add_pc(r, STACK_FRAME, f.pc);
 }
 
-/* ---- globals --------------------------------------------------------------------------------------------------------------- */
+/* ---- globals --------------------------------------------------------------------------------- */
 
 /* A C string out of a module's read-only data. */
 static const char *read_name(const char *name, char *buf, size_t size)
@@ -169,13 +178,13 @@ void describe_global(struct report_record *r, uintptr_t bad)
 	if (!globals_find(bad, &g))
 		return;
 	fmt_init(&b, place_text, sizeof(place_text));
-	fmt_printf(&b, "The buggy address belongs to the variable:\n %.200s",
-	           read_name(g.name, description, 200));
+	fmt_printf(&b, "The buggy address belongs to the variable:\n %.200s", read_name(g.name, description, 200));
 	fmt_printf(&b, "+0x%zx/0x%zx", (size_t)(bad - g.beg), g.size);
 	if (g.location && os_safe_read(&where, g.location, sizeof(where)) == sizeof(where) && where.file)
 		fmt_printf(&b, " defined at %.400s:%d", read_name(where.file, description, 400), where.line);
 	else
 		fmt_printf(&b, " defined in %.400s", read_name(g.module, description, 400));
-	fmt_printf(&b, "\nwhich has the %zu bytes [0x%lx, 0x%lx)\n", g.size, (unsigned long)g.beg, (unsigned long)(g.beg + g.size));
+	fmt_printf(&b, "\nwhich has the %zu bytes [0x%lx, 0x%lx)\n", g.size, (unsigned long)g.beg,
+	           (unsigned long)(g.beg + g.size));
 	r->place = report_string(r, place_text);
 }

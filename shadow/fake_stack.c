@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/fake_stack.c - frames that outlive their functions: use after return.
  *
- * Compilers that look for use after return ask for a frame elsewhere (__asan_stack_malloc_N: 64 << N bytes) instead of using the real
- * stack.  On return the frame is poisoned 0xf5 and given back; it is reused last of all, so that a stale pointer meets the poison for long.
+ * Compilers that look for use after return ask for a frame elsewhere (__asan_stack_malloc_N: 64 << N bytes) instead of
+ * using the real stack.  On return the frame is poisoned 0xf5 and given back; it is reused last of all, so that a stale
+ * pointer meets the poison for long.
  *
  * Each thread has, for each of the 11 sizes, a region of frames made on first use:
  *
  *     region ─► frame 0 │ frame 1 │ … │ frame n-1         one flag byte a frame: 0 free, 1 in use
  *                      hint: the next one to try, round and round
  *
- * The last word of a frame holds the address of its flag: small frames are given back by inline code that stores 0 through it.
- * A frame left by longjmp stays "in use"; its real stack pointer is kept so that a later no-return call can tell that it is dead.  When
- * no frame is free the caller gets NULL and uses the real stack, which is always right.
+ * The last word of a frame holds the address of its flag: small frames are given back by inline code that stores 0
+ * through it.  A frame left by longjmp stays "in use"; its real stack pointer is kept so that a later no-return call
+ * can tell that it is dead.  When no frame is free the caller gets NULL and uses the real stack, which is always right.
  */
 #include "shadow/shadow_internal.h"
 
@@ -28,8 +29,8 @@ static inline uint32_t region_frames(unsigned class)
 
 /* Owned by one thread; read by others for reports.  Never unmapped, handed on to the next thread. */
 struct fake_stack {
-	struct fake_stack *next;      /* in the list of all: written once */
-	uint32_t in_use;              /* exchanged atomically */
+	struct fake_stack *next; /* in the list of all: written once */
+	uint32_t in_use;         /* exchanged atomically */
 	uintptr_t region[CLASSES];
 	uint32_t hint[CLASSES];
 	uint8_t flags[CLASSES][FRAMES_MAX];
@@ -38,14 +39,16 @@ struct fake_stack {
 
 static struct fake_stack *all_stacks; /* grows by compare and exchange */
 static TLS_IE struct fake_stack *own;
-static TLS_IE bool busy;              /* a signal handler came in between: it uses the real stack */
+static TLS_IE bool busy; /* a signal handler came in between: it uses the real stack */
 
 static struct fake_stack *stack_take(void)
 {
-	for (struct fake_stack *s = __atomic_load_n(&all_stacks, __ATOMIC_ACQUIRE); s; s = s->next)
+	struct fake_stack *s;
+
+	for (s = __atomic_load_n(&all_stacks, __ATOMIC_ACQUIRE); s; s = s->next)
 		if (!__atomic_exchange_n(&s->in_use, 1, __ATOMIC_ACQUIRE))
 			return s;
-	struct fake_stack *s = meta_alloc(sizeof(*s), COST_SHADOW);
+	s = meta_alloc(sizeof(*s), COST_SHADOW);
 	if (!s)
 		return NULL;
 	s->in_use = 1;
@@ -74,12 +77,14 @@ static void *frame_take(struct fake_stack *s, unsigned class, uintptr_t real_sp)
 		return NULL;
 	for (uint32_t k = 0; k < n; k++) {
 		uint32_t i = (s->hint[class] + k) % n;
+		uintptr_t frame;
+
 		if (s->flags[class][i])
 			continue;
 		s->flags[class][i] = 1;
 		s->real_sp[class][i] = real_sp;
 		s->hint[class] = (i + 1) % n;
-		uintptr_t frame = s->region[class] + i * CLASS_BYTES(class);
+		frame = s->region[class] + i * CLASS_BYTES(class);
 		*(uint8_t **)(frame + CLASS_BYTES(class) - sizeof(uint8_t *)) = &s->flags[class][i];
 		shadow_unpoison(frame, CLASS_BYTES(class));
 		return (void *)frame;
@@ -103,10 +108,13 @@ void *fake_stack_alloc(unsigned class, size_t size, uintptr_t real_sp)
 
 void fake_stack_free(unsigned class, void *frame)
 {
+	uintptr_t at;
+	uint8_t *flag;
+
 	if (class >= CLASSES)
 		return;
-	uintptr_t at = (uintptr_t)frame;
-	uint8_t *flag = *(uint8_t **)(at + CLASS_BYTES(class) - sizeof(uint8_t *));
+	at = (uintptr_t)frame;
+	flag = *(uint8_t **)(at + CLASS_BYTES(class) - sizeof(uint8_t *));
 	shadow_poison(at, CLASS_BYTES(class), SHADOW_AFTER_RETURN);
 	*flag = 0;
 }
@@ -146,9 +154,9 @@ static void frames_release(struct fake_stack *s, uintptr_t from, uintptr_t below
 			}
 }
 
-/* Somebody is about to jump out of frames: which ones is known only at the target.  What lies below the present stack pointer on the same
- * stack is dead for sure; what is left now dies at the next call.  Frames of other stacks (coroutines) may be alive wherever they are, so
- * only those of the thread's own stack are looked at. */
+/* Somebody is about to jump out of frames: which ones is known only at the target.  What lies below the present stack
+ * pointer on the same stack is dead for sure; what is left now dies at the next call.  Frames of other stacks
+ * (coroutines) may be alive wherever they are, so only those of the thread's own stack are looked at. */
 void fake_stack_no_return(uintptr_t sp)
 {
 	uintptr_t end = stack_own_end();

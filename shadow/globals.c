@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/globals.c - the registry of instrumented globals: their red zones are poisoned while their module is loaded.
  *
- * Compilers put each global into a slot with a red zone behind it and hand arrays of descriptions to us from a constructor of each
- * object file, and again when the module goes away.  Only the arrays are remembered; they live in the module.
+ * Compilers put each global into a slot with a red zone behind it and hand arrays of descriptions to us from a
+ * constructor of each object file, and again when the module goes away.  Only the arrays are remembered; they live in
+ * the module.
  */
 #include "shadow/shadow_internal.h"
 
 struct registered {
-	struct asan_global *first;  /* NULL: the entry is free for another array */
+	struct asan_global *first; /* NULL: the entry is free for another array */
 	size_t n;
 	struct registered *next;
 };
@@ -48,7 +49,8 @@ static bool forget(const struct asan_global *g)
 
 static void poison_one(const struct asan_global *g)
 {
-	uintptr_t end = g->beg + g->size, granule = ALIGN_DOWN(end, SHADOW_GRANULE), stop = g->beg + g->size_with_redzone;
+	uintptr_t end = g->beg + g->size, granule = ALIGN_DOWN(end, SHADOW_GRANULE),
+		  stop = g->beg + g->size_with_redzone;
 	if (g->beg & GRANULE_MASK || stop < end || !map_has_shadow(g->beg) || !map_has_shadow(stop))
 		return;
 	if (granule < end) {
@@ -80,7 +82,8 @@ void globals_unregister(struct asan_global *g, size_t n)
 			shadow_unpoison(g[i].beg, ALIGN_UP(g[i].size_with_redzone, SHADOW_GRANULE));
 }
 
-/* A module that went away without a word (or was unmapped by hand) leaves an array that cannot be read: hence the careful copy. */
+/* A module that went away without a word (or was unmapped by hand) leaves an array that cannot be read: hence the
+ * careful copy. */
 bool globals_find(uintptr_t addr, struct asan_global *found)
 {
 	for (struct registered *e = __atomic_load_n(&all, __ATOMIC_ACQUIRE); e; e = e->next) {

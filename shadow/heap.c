@@ -2,14 +2,14 @@
 /* shadow/heap.c - what slab/ does to memory, as shadow bytes.
  *
  *     lo               user                user+size                    hi
- *     │ FC FC … FC     │ 00 00 … 00     k  │ FC … FC                    │      live (large: F8 instead of FC)
- *     │ FA FA … FA FA FA FA … FA FA FA FA FA FA … FA FA FA FA FA FA FA  │      freed: until the slot is taken again
- *     │ FC …                                                            │      a new slab, slots that were never handed out
+ *     │ FC FC … FC     │ 00 00 … 00     k  │ FC … FC                    │  live (large: F8 instead of FC)
+ *     │ FA FA … FA FA FA FA … FA FA FA FA FA FA … FA FA FA FA FA FA FA  │  freed: until the slot is taken again
+ *     │ FC …                                                            │  a new slab, slots never handed out
  *
  * A fenced object is the same, with its slot's pages from lo to hi; the guards between keep good shadow, and fault.
  *
- * A freed large area is marked in its first bytes only: all of it is a guard region from then on, and marking gigabytes of quarantined
- * address space would cost an eighth of it in memory.
+ * A freed large area is marked in its first bytes only: all of it is a guard region from then on, and marking gigabytes
+ * of quarantined address space would cost an eighth of it in memory.
  */
 #include "shadow/shadow_internal.h"
 

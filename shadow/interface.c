@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/interface.c - sanitizer/asan_interface.h and the container annotations of common_interface_defs.h, for programs that speak to
- * ASan's runtime.  What they say is in those headers; here is what memsan does for it. */
+/* shadow/interface.c - sanitizer/asan_interface.h and the container annotations of common_interface_defs.h, for
+ * programs that speak to ASan's runtime.  What they say is in those headers; here is what memsan does for it. */
 #include "shadow/abi.h"
 
-/* ---- poison by hand -------------------------------------------------------------------------------------------------- */
+/* ---- poison by hand -------------------------------------------------------------------------- */
 
-/* The manual poison of [beg, end) may start and end in the middle of a granule: what comes before the start stays as it is, and what follows
- * the end in its granule can only be kept when it was bad. */
+/* The manual poison of [beg, end) may start and end in the middle of a granule: what comes before the start stays as it
+ * is, and what follows the end in its granule can only be kept when it was bad. */
 void __asan_poison_memory_region(void const volatile *addr, size_t size)
 {
 	uintptr_t beg = (uintptr_t)addr, end = beg + size;
+	uintptr_t first, last;
+	uint8_t head, tail;
+	uint8_t *s, *e;
+
 	if (!size || end < beg || !map_has_shadow(beg) || !map_has_shadow(end - 1))
 		return;
-	uintptr_t first = ALIGN_DOWN(beg, SHADOW_GRANULE), last = ALIGN_DOWN(end, SHADOW_GRANULE);
-	uint8_t head = (uint8_t)(beg - first), tail = (uint8_t)(end - last);
-	uint8_t *s = shadow_of(first), *e = tail ? shadow_of(last) : NULL;
+	first = ALIGN_DOWN(beg, SHADOW_GRANULE);
+	last = ALIGN_DOWN(end, SHADOW_GRANULE);
+	head = (uint8_t)(beg - first);
+	tail = (uint8_t)(end - last);
+	s = shadow_of(first);
+	e = tail ? shadow_of(last) : NULL;
 	if (first == last) {
 		/* Bad to the end of what was good: the rest of the granule was already bad. */
 		if (*s < 0x80 && *s != 0 && *s <= tail)
@@ -35,14 +42,19 @@ void __asan_poison_memory_region(void const volatile *addr, size_t size)
 void __asan_unpoison_memory_region(void const volatile *addr, size_t size)
 {
 	uintptr_t beg = (uintptr_t)addr, end = beg + size;
+	uintptr_t first, last;
+	uint8_t tail;
+	uint8_t *e;
+
 	if (!size || end < beg || !map_has_shadow(beg) || !map_has_shadow(end - 1))
 		return;
-	uintptr_t first = ALIGN_DOWN(beg, SHADOW_GRANULE), last = ALIGN_DOWN(end, SHADOW_GRANULE);
-	uint8_t tail = (uint8_t)(end - last);
+	first = ALIGN_DOWN(beg, SHADOW_GRANULE);
+	last = ALIGN_DOWN(end, SHADOW_GRANULE);
+	tail = (uint8_t)(end - last);
 	if (last > first)
 		shadow_unpoison(first, last - first);
 	/* The end's granule becomes good up to there, unless more of it is. */
-	uint8_t *e = tail ? shadow_of(last) : NULL;
+	e = tail ? shadow_of(last) : NULL;
 	if (e && (*e >= 0x80 || (*e != 0 && *e < tail)))
 		*e = tail;
 }
@@ -57,7 +69,7 @@ void *__asan_region_is_poisoned(void *beg, size_t size)
 	return (void *)shadow_find_bad(beg, size);
 }
 
-/* ---- questions about addresses ------------------------------------------------------------------------------------------ */
+/* ---- questions about addresses --------------------------------------------------------------- */
 
 const char *__asan_locate_address(void *addr, char *name, size_t name_size, void **region, size_t *region_size)
 {
@@ -101,7 +113,8 @@ void __asan_describe_address(void *addr)
 	size_t size;
 	const char *where = __asan_locate_address(addr, name, sizeof(name), &region, &size);
 	if (region && size)
-		report_line("%p is %td bytes into %s %s of %zu bytes at %p", addr, (char *)addr - (char *)region, where, name, size, region);
+		report_line("%p is %td bytes into %s %s of %zu bytes at %p", addr, (char *)addr - (char *)region, where,
+		            name, size, region);
 	else
 		report_line("%p is in %s memory", addr, where);
 }
@@ -109,11 +122,13 @@ void __asan_describe_address(void *addr)
 static size_t object_stack(void *addr, bool freed, void **trace, size_t size, int *thread_id)
 {
 	struct slab_object o;
+	stack_handle h;
+
 	if (!slab_find_object((uintptr_t)addr, &o) || !o.tracked)
 		return 0;
 	if (freed && o.state == SLAB_OBJ_LIVE)
 		return 0;
-	stack_handle h = freed ? o.free_stack : o.alloc_stack;
+	h = freed ? o.free_stack : o.alloc_stack;
 	if (thread_id)
 		*thread_id = (int)(freed ? o.free_thread : o.alloc_thread);
 	return h ? MIN(depot_fetch(h, (uintptr_t *)trace, size), size) : 0;
@@ -155,7 +170,7 @@ void *__asan_addr_is_in_fake_stack(void *fake, void *addr, void **beg, void **en
 	return (void *)from;
 }
 
-/* ---- the last report ------------------------------------------------------------------------------------------------------- */
+/* ---- the last report ------------------------------------------------------------------------- */
 
 int __asan_report_present(void)
 {
@@ -201,8 +216,12 @@ void __asan_report_error(void *pc, void *bp, void *sp, void *addr, int is_write,
 {
 	struct unwind_regs regs = { .pc = (uintptr_t)pc, .sp = (uintptr_t)sp, .fp = (uintptr_t)bp };
 	struct shadow_access a = {
-		.addr = (uintptr_t)addr, .size = size, .access = is_write ? ACCESS_WRITE : ACCESS_READ,
-		.bad = (uintptr_t)addr, .fatal = true, .regs = &regs,
+		.addr = (uintptr_t)addr,
+		.size = size,
+		.access = is_write ? ACCESS_WRITE : ACCESS_READ,
+		.bad = (uintptr_t)addr,
+		.fatal = true,
+		.regs = &regs,
 	};
 	shadow_report(&a);
 }
@@ -234,8 +253,10 @@ void __sanitizer_print_stack_trace(void)
 {
 	struct unwind_regs regs;
 	uintptr_t pcs[64];
+	size_t n;
+
 	UNWIND_HERE(&regs);
-	size_t n = unwind_walk(&regs, pcs, ARRAY_SIZE(pcs));
+	n = unwind_walk(&regs, pcs, ARRAY_SIZE(pcs));
 	for (size_t i = 0; i < n; i++) {
 		struct module_info m;
 		if (module_find(pcs[i], 0, &m))
@@ -245,10 +266,10 @@ void __sanitizer_print_stack_trace(void)
 	}
 }
 
-/* ---- containers --------------------------------------------------------------------------------------------------------------- */
+/* ---- containers ------------------------------------------------------------------------------ */
 
-/* [beg, mid) is in use, [mid, end) is reserve.  Only granules that belong to the container alone are touched: the last one may be shared with
- * what follows `end`. */
+/* [beg, mid) is in use, [mid, end) is reserve.  Only granules that belong to the container alone are touched: the last
+ * one may be shared with what follows `end`. */
 static void container_mark(uintptr_t beg, uintptr_t end, uintptr_t mid)
 {
 	uintptr_t last = ALIGN_DOWN(end, SHADOW_GRANULE), from = ALIGN_DOWN(mid, SHADOW_GRANULE);
@@ -278,7 +299,8 @@ static void container_clear(uintptr_t beg, uintptr_t end)
 	__asan_unpoison_memory_region((void *)first, end - first);
 }
 
-void __sanitizer_annotate_contiguous_container(const void *beg, const void *end, const void *old_mid, const void *new_mid)
+void __sanitizer_annotate_contiguous_container(const void *beg, const void *end, const void *old_mid,
+                                               const void *new_mid)
 {
 	uintptr_t b = (uintptr_t)beg, e = (uintptr_t)end, mid = (uintptr_t)new_mid;
 	(void)old_mid;
@@ -309,7 +331,7 @@ int __sanitizer_verify_contiguous_container(const void *beg, const void *mid, co
 	return __sanitizer_contiguous_container_find_bad_address(beg, mid, end) == NULL;
 }
 
-/* ---- fibers and unaligned access ------------------------------------------------------------------------------------------------ */
+/* ---- fibers and unaligned access ------------------------------------------------------------- */
 
 /* Stacks are recognised by what is in their shadow, so a switch needs no bookkeeping. */
 void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size)
@@ -329,22 +351,22 @@ void __sanitizer_finish_switch_fiber(void *save, const void **bottom_old, size_t
 		*size_old = 0;
 }
 
-#define UNALIGNED(bits)                                                                                         \
-	uint##bits##_t __sanitizer_unaligned_load##bits(const void *p)                                          \
-	{                                                                                                       \
-		struct unwind_regs regs;                                                                        \
-		uint##bits##_t v;                                                                               \
-		UNWIND_HERE(&regs);                                                                             \
-		abi_check_range(p, sizeof(v), ACCESS_READ, NULL, &regs);                                                  \
-		mem_copy(&v, p, sizeof(v));                                                                     \
-		return v;                                                                                       \
-	}                                                                                                       \
-	void __sanitizer_unaligned_store##bits(void *p, uint##bits##_t v)                                       \
-	{                                                                                                       \
-		struct unwind_regs regs;                                                                        \
-		UNWIND_HERE(&regs);                                                                             \
-		abi_check_range(p, sizeof(v), ACCESS_WRITE, NULL, &regs);                                                  \
-		mem_copy(p, &v, sizeof(v));                                                                     \
+#define UNALIGNED(bits)                                                   \
+	uint##bits##_t __sanitizer_unaligned_load##bits(const void *p)    \
+	{                                                                 \
+		struct unwind_regs regs;                                  \
+		uint##bits##_t v;                                         \
+		UNWIND_HERE(&regs);                                       \
+		abi_check_range(p, sizeof(v), ACCESS_READ, NULL, &regs);  \
+		mem_copy(&v, p, sizeof(v));                               \
+		return v;                                                 \
+	}                                                                 \
+	void __sanitizer_unaligned_store##bits(void *p, uint##bits##_t v) \
+	{                                                                 \
+		struct unwind_regs regs;                                  \
+		UNWIND_HERE(&regs);                                       \
+		abi_check_range(p, sizeof(v), ACCESS_WRITE, NULL, &regs); \
+		mem_copy(p, &v, sizeof(v));                               \
 	}
 UNALIGNED(16)
 UNALIGNED(32)

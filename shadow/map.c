@@ -11,20 +11,21 @@
  *                    │ low shadow         │  of programs linked at a fixed address, and of the null page
  *     0x00007fff8000 └────────────────────┘
  *
- * A program without instrumented code may dlopen some: its first look at shadow faults, and all of it is mapped then (shadow_fault).  Not before:
- * many programs call dlopen, and some of these want an address down there for themselves (Wine, 0x140000000).
+ * A program without instrumented code may dlopen some: its first look at shadow faults, and all of it is mapped then
+ * (shadow_fault).  Not before: many programs call dlopen, and some of these want an address down there for themselves
+ * (Wine, 0x140000000).
  *
- * Three states.  MAP_FULL: all of it, read-write, without reserve: one mapping that costs nothing until it is touched.  MAP_ARENA: nothing is
- * instrumented, so only the part that belongs to the arena exists, and is made usable in steps as the arena grows.  MAP_NONE: production
- * mode, or the range is taken.
+ * Three states.  MAP_FULL: all of it, read-write, without reserve: one mapping that costs nothing until it is touched.
+ * MAP_ARENA: nothing is instrumented, so only the part that belongs to the arena exists, and is made usable in steps as
+ * the arena grows.  MAP_NONE: production mode, or the range is taken.
  *
- * Where the kernel will not promise so much writable memory (vm.overcommit_memory=2 knows no NORESERVE; RLIMIT_DATA), MAP_FULL is "strict": all of it is
- * mapped read-only, which is charged to nobody and reads as zero, and WRITE_STEP after WRITE_STEP becomes writable when it is to be written: before
- * we write ourselves; the stacks, which instrumented code poisons by itself, when they become known; and what is left (a coroutine's stack) in
- * the handler of the fault.
+ * Where the kernel will not promise so much writable memory (vm.overcommit_memory=2 knows no NORESERVE; RLIMIT_DATA),
+ * MAP_FULL is "strict": all of it is mapped read-only, which is charged to nobody and reads as zero, and WRITE_STEP
+ * after WRITE_STEP becomes writable when it is to be written: before we write ourselves; the stacks, which instrumented
+ * code poisons by itself, when they become known; and what is left (a coroutine's stack) in the handler of the fault.
  *
- * The first 64 KiB of the address space, which nobody can map, are poisoned in the full shadow, so that a null dereference in
- * instrumented code is reported before it faults.
+ * The first 64 KiB of the address space, which nobody can map, are poisoned in the full shadow, so that a null
+ * dereference in instrumented code is reported before it faults.
  */
 #include "shadow/shadow_internal.h"
 
@@ -35,10 +36,10 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define WRITE_STEP (64ul << 10)   /* of shadow: 512 KiB of memory */
-#define EARLY_STACK (64ul << 20)  /* more than that of a stack without limit is left to the fault handler */
-#define ABOVE_STACK (1ul << 20)   /* arguments and environment lie above the first frame */
-#define ARENA_STEP (8ul << 20) /* of shadow: 64 MiB of heap */
+#define WRITE_STEP (64ul << 10)  /* of shadow: 512 KiB of memory */
+#define EARLY_STACK (64ul << 20) /* more than that of a stack without limit is left to the fault handler */
+#define ABOVE_STACK (1ul << 20)  /* arguments and environment lie above the first frame */
+#define ARENA_STEP (8ul << 20)   /* of shadow: 64 MiB of heap */
 
 bool shadow_on;
 bool shadow_everywhere;
@@ -54,9 +55,9 @@ static bool map_gave_up; /* grows only */
 
 /* Guards arena_ready and the change of map_state. */
 static struct ranked_lock map_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
-static uintptr_t arena_shadow;      /* page-aligned start of the arena's shadow, 0: not set up; written once */
+static uintptr_t arena_shadow; /* page-aligned start of the arena's shadow, 0: not set up; written once */
 static size_t arena_shadow_size;
-static size_t arena_ready;          /* bytes of it that are usable: grows only; written under map_lock, read without */
+static size_t arena_ready; /* bytes of it that are usable: grows only; written under map_lock, read without */
 
 /* What shadow_good_ahead may look at: its load goes up to 64 bytes of memory further. */
 static void quick_span_update(void)
@@ -70,7 +71,7 @@ static void quick_span_update(void)
 	__atomic_store_n(&shadow_quick_span, end - base > 64 ? end - base - 64 : 0, __ATOMIC_RELEASE);
 }
 
-/* ---- strict: what is written is made writable; before relocation too ---------------------------------------------------------- */
+/* ---- strict: what is written is made writable; before relocation too ------------------------- */
 
 /* Steps that are writable, by number: a few of those met last.  Atomic words; a lost one costs a system call. */
 static uintptr_t steps_known[64];
@@ -80,10 +81,12 @@ static bool step_known(uintptr_t step)
 	return __atomic_load_n(&steps_known[step % ARRAY_SIZE(steps_known)], __ATOMIC_RELAXED) == step;
 }
 
-/* The part of [from, to) that belongs to the same side of the gap as `from`, in whole steps as far as that side goes. */
+/* The part of [from, to) that belongs to the same side of the gap as `from`, in whole steps as far as that side
+ * goes. */
 static bool steps_open(uintptr_t from, uintptr_t to)
 {
-	uintptr_t side = from < GAP_START ? SHADOW_START : GAP_END, side_end = from < GAP_START ? GAP_START : SHADOW_END;
+	uintptr_t side = from < GAP_START ? SHADOW_START : GAP_END,
+		  side_end = from < GAP_START ? GAP_START : SHADOW_END;
 	if (from < side)
 		return false;
 	from = MAX(ALIGN_DOWN(from, WRITE_STEP), side);
@@ -110,17 +113,19 @@ bool map_writable(uintptr_t addr, size_t n)
 static void map_writable_stack(void)
 {
 	uintptr_t sp = (uintptr_t)__builtin_frame_address(0), room = 0;
-	struct { uint64_t now, most; } limit;
+	struct {
+		uint64_t now, most;
+	} limit;
 	if (arch_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit, 0, 0) == 0)
 		room = MIN(limit.now, EARLY_STACK);
 	map_writable(ALIGN_DOWN(sp - MIN(room, sp / 2), SHADOW_GRANULE), room + ABOVE_STACK);
 }
 
-
 /* Everything around what the arena already has; all or nothing. */
 static long map_around_arena(int prot)
 {
-	uintptr_t have = arena_shadow ? arena_shadow : SHADOW_END, have_end = arena_shadow ? have + arena_shadow_size : SHADOW_END;
+	uintptr_t have = arena_shadow ? arena_shadow : SHADOW_END,
+		  have_end = arena_shadow ? have + arena_shadow_size : SHADOW_END;
 	uintptr_t rest = prot & PROT_WRITE ? have : have + arena_ready;
 	long r = reserve_map(SHADOW_START, have, prot);
 	if (r < 0)
@@ -137,9 +142,11 @@ static long map_around_arena(int prot)
 
 int map_full(void)
 {
+	long r;
+
 	if (map_state == MAP_FULL)
 		return 0;
-	long r = map_around_arena(PROT_READ | PROT_WRITE);
+	r = map_around_arena(PROT_READ | PROT_WRITE);
 	/* audit.c was here before us. */
 	if (r == -EEXIST && !arena_shadow && reserve_is_ours())
 		r = 0;
@@ -161,7 +168,7 @@ int map_full(void)
 	return 0;
 }
 
-/* ---- the arena's part ------------------------------------------------------------------------------------------------ */
+/* ---- the arena's part ------------------------------------------------------------------------ */
 
 static bool map_arena(void)
 {
@@ -208,9 +215,12 @@ bool map_arena_reach(size_t bytes)
 
 uintptr_t map_arena_limit(void)
 {
+	size_t lead, ready;
+
 	if (map_state == MAP_FULL)
 		return arena_base + arena_size;
-	size_t lead = (uintptr_t)shadow_of(arena_base) - arena_shadow, ready = __atomic_load_n(&arena_ready, __ATOMIC_ACQUIRE);
+	lead = (uintptr_t)shadow_of(arena_base) - arena_shadow;
+	ready = __atomic_load_n(&arena_ready, __ATOMIC_ACQUIRE);
 	return ready > lead ? MIN(arena_base + ((ready - lead) << SHADOW_SCALE), arena_base + arena_size) : arena_base;
 }
 
@@ -230,7 +240,7 @@ bool shadow_owns(uintptr_t addr)
 	return map_state == MAP_ARENA && addr - arena_shadow < arena_shadow_size;
 }
 
-/* ---- start ----------------------------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static void tell_change(void)
 {
@@ -249,14 +259,17 @@ void shadow_give_up(const char *why)
 
 void map_require_full(void)
 {
+	int r;
+
 	map_instrumented = true;
 	if (map_other_runtime)
 		return;
 	lock_acquire(&map_lock);
-	int r = map_full();
+	r = map_full();
 	lock_release(&map_lock);
 	if (r < 0) {
-		report_line("the program is instrumented, but its shadow at 0x%lx cannot be mapped (error %d; see ulimit -v)",
+		report_line("the program is instrumented, but its shadow at 0x%lx cannot be mapped (error %d; see "
+		            "ulimit -v)",
 		            SHADOW_OFFSET, -r);
 		os_exit_group(1);
 	}
@@ -291,8 +304,10 @@ void shadow_init(void)
 
 void shadow_limit_space(void)
 {
+	uintptr_t end;
+
 	lock_acquire(&map_lock);
-	uintptr_t end = ALIGN_UP((uintptr_t)shadow_of(arena_base + arena_size), PAGE_SIZE);
+	end = ALIGN_UP((uintptr_t)shadow_of(arena_base + arena_size), PAGE_SIZE);
 	if (map_state == MAP_ARENA && end < arena_shadow + arena_shadow_size) {
 		end = MAX(end, arena_shadow + arena_ready);
 		reserve_undo(end, arena_shadow + arena_shadow_size);
@@ -301,7 +316,7 @@ void shadow_limit_space(void)
 	lock_release(&map_lock);
 }
 
-/* ---- instrumented code that dlopen brings to a program without ------------------------------------------------------------- */
+/* ---- instrumented code that dlopen brings to a program without ------------------------------- */
 
 void shadow_before_dlopen(void)
 {
@@ -325,8 +340,8 @@ static bool looks_at_shadow(uintptr_t pc)
 	return scan_module(found.dlfo_link_map).result == SCAN_INSTRUMENTED;
 }
 
-/* Its first look at shadow that is not there.  A handler of the program may have come while this thread was growing the arena's part; what is
- * made usable twice does no harm. */
+/* Its first look at shadow that is not there.  A handler of the program may have come while this thread was growing the
+ * arena's part; what is made usable twice does no harm. */
 static bool map_on_demand(uintptr_t pc)
 {
 	bool mine = lock_mine(&map_lock), ok;
@@ -350,7 +365,7 @@ bool shadow_fault(uintptr_t addr, uintptr_t pc)
 	return map_strict && steps_open(addr, addr + 1);
 }
 
-/* ---- for leak/ --------------------------------------------------------------------------------------------------------- */
+/* ---- for leak/ ------------------------------------------------------------------------------- */
 
 void shadow_extent(uintptr_t *start, uintptr_t *end)
 {
@@ -364,5 +379,6 @@ void shadow_copying(bool begins)
 
 	shadow_extent(&start, &end);
 	if (start < end)
-		arch_syscall6(SYS_madvise, (long)start, (long)(end - start), begins ? MADV_DONTFORK : MADV_DOFORK, 0, 0, 0);
+		arch_syscall6(SYS_madvise, (long)start, (long)(end - start), begins ? MADV_DONTFORK : MADV_DOFORK, 0, 0,
+		              0);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/poison.c - writing and reading shadow bytes: poison, unpoison, the first bad byte of a range.
  *
- * A granule of eight bytes is good as a whole (0), in its first k bytes (k = 1..7), or not at all (0x80 and above).  So objects start
- * at a multiple of eight, and may end anywhere.  The shadow is read and written without locks: a byte belongs to whoever owns the
- * memory it speaks of, and a program that races with itself on that memory gets one of the two answers.
+ * A granule of eight bytes is good as a whole (0), in its first k bytes (k = 1..7), or not at all (0x80 and above).  So
+ * objects start at a multiple of eight, and may end anywhere.  The shadow is read and written without locks: a byte
+ * belongs to whoever owns the memory it speaks of, and a program that races with itself on that memory gets one of the
+ * two answers.
  */
 #include "shadow/shadow_internal.h"
 
@@ -81,9 +82,11 @@ uint8_t shadow_byte(uintptr_t addr)
 static uintptr_t granule_find_bad(uintptr_t from, uintptr_t to)
 {
 	uint8_t value = *shadow_of(from);
+	uintptr_t limit;
+
 	if (value == 0)
 		return 0;
-	uintptr_t limit = ALIGN_DOWN(from, SHADOW_GRANULE) + (value < 0x80 ? value : 0);
+	limit = ALIGN_DOWN(from, SHADOW_GRANULE) + (value < 0x80 ? value : 0);
 	if (limit >= to)
 		return 0;
 	return MAX(limit, from);
@@ -94,10 +97,13 @@ static uintptr_t range_find_bad(uintptr_t from, uintptr_t to)
 {
 	uintptr_t first_end = ALIGN_DOWN(from, SHADOW_GRANULE) + SHADOW_GRANULE;
 	uintptr_t bad = granule_find_bad(from, MIN(first_end, to));
+	uintptr_t last;
+	const uint8_t *s;
+
 	if (bad || to <= first_end)
 		return bad;
-	uintptr_t last = ALIGN_DOWN(to, SHADOW_GRANULE);
-	const uint8_t *s = mem_find_not(shadow_of(first_end), 0, (last - first_end) >> SHADOW_SCALE);
+	last = ALIGN_DOWN(to, SHADOW_GRANULE);
+	s = mem_find_not(shadow_of(first_end), 0, (last - first_end) >> SHADOW_SCALE);
 	if (s) {
 		uintptr_t granule = ((uintptr_t)s - SHADOW_OFFSET) << SHADOW_SCALE;
 		return granule_find_bad(granule, granule + SHADOW_GRANULE);
@@ -107,7 +113,9 @@ static uintptr_t range_find_bad(uintptr_t from, uintptr_t to)
 
 uintptr_t shadow_find_bad(const void *p, size_t n)
 {
-	uintptr_t from = (uintptr_t)p, to = from + n, limit;
+	uintptr_t from = (uintptr_t)p, to = from + n, limit, bad;
+	bool leaves;
+
 	if (n == 0 || !shadow_on)
 		return 0;
 	if (from >= USER_END)
@@ -118,9 +126,10 @@ uintptr_t shadow_find_bad(const void *p, size_t n)
 		/* The shadow itself, and what spans it, is nobody's to access. */
 		if (from < SHADOW_END && to > SHADOW_START)
 			return MAX(from, SHADOW_START);
-		/* What wraps around or leaves user space is bad anyhow; where first is looked for only so far, not in 16 TiB of shadow. */
-		bool leaves = to != from + n;
-		uintptr_t bad = range_find_bad(from, leaves ? MIN(to, from + LEAVING_SCAN) : to);
+		/* What wraps around or leaves user space is bad anyhow; where first is looked for only so far, not in
+		 * 16 TiB of shadow. */
+		leaves = to != from + n;
+		bad = range_find_bad(from, leaves ? MIN(to, from + LEAVING_SCAN) : to);
 		return bad ? bad : leaves ? to : 0;
 	}
 	if (!arena_contains(p))
@@ -128,6 +137,6 @@ uintptr_t shadow_find_bad(const void *p, size_t n)
 	limit = map_arena_limit();
 	if (from >= limit)
 		return from;
-	uintptr_t bad = range_find_bad(from, MIN(to, limit));
+	bad = range_find_bad(from, MIN(to, limit));
 	return bad ? bad : to > limit ? limit : 0;
 }

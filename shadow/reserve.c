@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/reserve.c - the raw steps of mapping the shadow: system calls only, for use before relocation, in libmemsan and in audit.c's library. */
+/* shadow/reserve.c - the raw steps of mapping the shadow: system calls only, for use before relocation, in libmemsan
+ * and in audit.c's library. */
 #include "shadow/shadow_internal.h"
 
 #include <errno.h>
@@ -13,10 +14,12 @@
 
 long reserve_map(uintptr_t start, uintptr_t end, int prot)
 {
+	long r;
+
 	if (start >= end)
 		return 0;
-	long r = arch_syscall6(SYS_mmap, (long)start, (long)(end - start), prot,
-	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	r = arch_syscall6(SYS_mmap, (long)start, (long)(end - start), prot,
+	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	if (r < 0)
 		return r;
 	if ((uintptr_t)r != start) {

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/scan.c - which of the loaded modules are instrumented, found before anything of libmemsan is relocated.
  *
- * This runs inside ld.so's relocation pass.  What can be used there: raw system calls, our own code and statics (reached relative
- * to the pc), and what ld.so has already published for debuggers: the executable's DT_DEBUG leads to struct r_debug and from there to the
- * list of modules, each with its dynamic section.
+ * This runs inside ld.so's relocation pass.  What can be used there: raw system calls, our own code and statics
+ * (reached relative to the pc), and what ld.so has already published for debuggers: the executable's DT_DEBUG leads to
+ * struct r_debug and from there to the list of modules, each with its dynamic section.
  *
  *     auxiliary vector ─ AT_PHDR ─► PT_DYNAMIC ─ DT_DEBUG ─► r_debug ─ r_map ─► link_map ─► link_map …
  *                                                                                │ l_ld
  *                                                                                ▼ DT_RELA, DT_JMPREL ─► symbol names
  *
- * A module is instrumented when one of its relocations asks for a symbol called __asan_*: code with checks always has one, if only the
- * report functions.  Undefined symbols are not in the hash table, and the size of the symbol table is written nowhere, which is why
- * relocations are read; the relative ones, which are nearly all, are skipped by DT_RELACOUNT.
+ * A module is instrumented when one of its relocations asks for a symbol called __asan_*: code with checks always has
+ * one, if only the report functions.  Undefined symbols are not in the hash table, and the size of the symbol table is
+ * written nowhere, which is why relocations are read; the relative ones, which are nearly all, are skipped by
+ * DT_RELACOUNT.
  *
- * Accepted: where the list cannot be found (static programs, ld.so run as a command, no /proc and an old kernel) the answer is "unknown",
- * and the caller maps the shadow without insisting.
+ * Accepted: where the list cannot be found (static programs, ld.so run as a command, no /proc and an old kernel) the
+ * answer is "unknown", and the caller maps the shadow without insisting.
  */
 #include "shadow/shadow_internal.h"
 
@@ -49,6 +50,9 @@ static const struct r_debug *find_r_debug(void)
 	uint64_t words[AUXV_WORDS];
 	size_t n = read_auxv(words), phnum = 0;
 	const Elf64_Phdr *phdr = NULL;
+	uintptr_t bias;
+	const Elf64_Phdr *dynamic, *self;
+
 	for (size_t i = 0; i + 1 < n && words[i] != AT_NULL; i += 2) {
 		if (words[i] == AT_PHDR)
 			phdr = (const Elf64_Phdr *)words[i + 1];
@@ -57,8 +61,8 @@ static const struct r_debug *find_r_debug(void)
 	}
 	if (!phdr)
 		return NULL;
-	uintptr_t bias;
-	const Elf64_Phdr *dynamic = NULL, *self = NULL;
+	dynamic = NULL;
+	self = NULL;
 	for (size_t i = 0; i < phnum; i++) {
 		if (phdr[i].p_type == PT_PHDR)
 			self = &phdr[i];
@@ -85,7 +89,8 @@ struct module_tables {
 
 static void read_tables(const struct link_map *l, struct module_tables *t)
 {
-	/* ld.so has turned the addresses of most modules into absolute ones, but not of a read-only section (the vdso's). */
+	/* ld.so has turned the addresses of most modules into absolute ones, but not of a read-only section (the
+	 * vdso's). */
 	uintptr_t value;
 	mem_set(t, 0, sizeof(*t));
 	for (const Elf64_Dyn *d = l->l_ld; d && d->d_tag != DT_NULL; d++) {
@@ -113,9 +118,11 @@ static bool asks_for_asan(const struct module_tables *t, const Elf64_Rela *r, si
 {
 	for (size_t i = 0; i < n; i++) {
 		uint32_t symbol = (uint32_t)ELF64_R_SYM(r[i].r_info);
+		const char *name;
+
 		if (!symbol)
 			continue;
-		const char *name = t->strtab + t->symtab[symbol].st_name;
+		name = t->strtab + t->symtab[symbol].st_name;
 		if (name[0] == '_' && name[1] == '_' && str_starts(name, "__asan_"))
 			return true;
 	}
@@ -124,9 +131,11 @@ static bool asks_for_asan(const struct module_tables *t, const Elf64_Rela *r, si
 
 static bool module_is_instrumented(const struct module_tables *t)
 {
+	size_t n;
+
 	if (!t->strtab || !t->symtab)
 		return false;
-	size_t n = t->rela_size / sizeof(Elf64_Rela);
+	n = t->rela_size / sizeof(Elf64_Rela);
 	return (t->jmprel && asks_for_asan(t, t->jmprel, t->jmprel_size / sizeof(Elf64_Rela))) ||
 	       (t->rela && n > t->relative && asks_for_asan(t, t->rela + t->relative, n - t->relative));
 }
@@ -134,13 +143,21 @@ static bool module_is_instrumented(const struct module_tables *t)
 /* Lookup in the GNU hash table, as ld.so does it, without the Bloom filter. */
 static bool module_defines(const struct module_tables *t, const char *name)
 {
+	uint32_t hash, nr_buckets, first, bloom;
+	const uint32_t *buckets, *chain;
+	uint32_t i;
+
 	if (!t->gnu_hash || !t->symtab || !t->strtab)
 		return false;
-	uint32_t hash = 5381, nr_buckets = t->gnu_hash[0], first = t->gnu_hash[1], bloom = t->gnu_hash[2];
+	hash = 5381;
+	nr_buckets = t->gnu_hash[0];
+	first = t->gnu_hash[1];
+	bloom = t->gnu_hash[2];
 	for (const unsigned char *c = (const unsigned char *)name; *c; c++)
 		hash = hash * 33 + *c;
-	const uint32_t *buckets = t->gnu_hash + 4 + 2 * (size_t)bloom, *chain = buckets + nr_buckets;
-	uint32_t i = nr_buckets ? buckets[hash % nr_buckets] : 0;
+	buckets = t->gnu_hash + 4 + 2 * (size_t)bloom;
+	chain = buckets + nr_buckets;
+	i = nr_buckets ? buckets[hash % nr_buckets] : 0;
 	if (i < first)
 		return false;
 	for (;; i++) {
@@ -175,9 +192,12 @@ struct scan scan_modules(void)
 	s.result = SCAN_PLAIN;
 	for (const struct link_map *l = debug->r_map; l; l = l->l_next) {
 		struct module_tables t;
+		bool ours;
+
 		read_tables(l, &t);
 		/* Ourselves (also the program that the static archive went into) ask for our own names. */
-		bool ours = l->l_addr == (uintptr_t)&__ehdr_start || (l->l_addr == 0 && l == debug->r_map && &__ehdr_start == (void *)0x400000);
+		ours = l->l_addr == (uintptr_t)&__ehdr_start ||
+		       (l->l_addr == 0 && l == debug->r_map && &__ehdr_start == (void *)0x400000);
 		if (ours)
 			continue;
 		if (module_is_instrumented(&t))

@@ -5,7 +5,8 @@
 
 #include "shadow/shadow.h"
 
-/* User addresses end here on x86_64 with four-level page tables, which is what the compilers' fixed offset is made for. */
+/* User addresses end here on x86_64 with four-level page tables, which is what the compilers' fixed offset is made
+ * for. */
 #define USER_END (1ul << 47)
 #define SHADOW_START SHADOW_OFFSET
 #define SHADOW_END (SHADOW_OFFSET + (USER_END >> SHADOW_SCALE))
@@ -16,11 +17,11 @@ __inline_hot uint8_t *shadow_of(uintptr_t addr)
 	return (uint8_t *)((addr >> SHADOW_SCALE) + SHADOW_OFFSET);
 }
 
-/* ---- scan.c ---- */
+/* ---- scan.c ---------------------------------------------------------------------------------- */
 enum scan_result { SCAN_UNKNOWN, SCAN_PLAIN, SCAN_INSTRUMENTED };
 struct scan {
 	enum scan_result result;
-	bool other_runtime;   /* a module other than ours defines __asan_init */
+	bool other_runtime; /* a module other than ours defines __asan_init */
 };
 /* Looks at every loaded module.  Raw system calls and no relocated data: works before libmemsan is relocated. */
 struct scan scan_modules(void);
@@ -29,7 +30,7 @@ struct scan scan_modules(void);
 struct link_map;
 struct scan scan_module(const struct link_map *l);
 
-/* ---- reserve.c: system calls only ---- */
+/* ---- reserve.c: system calls only ------------------------------------------------------------ */
 #define GAP_START ((SHADOW_START >> SHADOW_SCALE) + SHADOW_OFFSET)
 #define GAP_END ((SHADOW_END >> SHADOW_SCALE) + SHADOW_OFFSET)
 #define NULL_PAGES (64ul << 10)
@@ -42,7 +43,7 @@ void reserve_finish(void);
 /* Is what is mapped at the shadow's place a shadow that audit.c made? */
 bool reserve_is_ours(void);
 
-/* ---- map.c ---- */
+/* ---- map.c ----------------------------------------------------------------------------------- */
 enum map_state { MAP_NONE, MAP_ARENA, MAP_FULL };
 extern enum map_state map_state;
 /* Map all that is not mapped yet.  0 or -errno.  Needs nothing relocated. */
@@ -59,16 +60,17 @@ void map_require_full(void);
 void shadow_give_up(const char *why);
 /* Most of the shadow is read-only (map.c). */
 extern bool map_strict;
-/* The shadow of [addr, addr+n), which is not the arena's, is about to be written.  False when there is no memory for it.  Needs nothing relocated. */
+/* The shadow of [addr, addr+n), which is not the arena's, is about to be written.  False when there is no memory for
+ * it.  Needs nothing relocated. */
 bool map_writable(uintptr_t addr, size_t n);
-extern bool map_other_runtime;  /* libasan owns the shadow */
-extern bool map_instrumented;   /* something that is loaded is known to be */
+extern bool map_other_runtime; /* libasan owns the shadow */
+extern bool map_instrumented;  /* something that is loaded is known to be */
 
-/* ---- early.c ---- */
+/* ---- early.c --------------------------------------------------------------------------------- */
 void shadow_early(void);
 void shadow_early_map(void);
 
-/* ---- poison.c ---- */
+/* ---- poison.c -------------------------------------------------------------------------------- */
 /* addr is a multiple of 8; n is rounded up. */
 void shadow_poison(uintptr_t addr, size_t n, uint8_t value);
 /* addr is a multiple of 8; a partial last granule keeps its tail bad. */
@@ -84,16 +86,16 @@ void shadow_set(uintptr_t addr, uint8_t value);
 /* As map_has_shadow, then the byte; 0 where there is none. */
 uint8_t shadow_byte(uintptr_t addr);
 
-/* ---- heap.c ---- */
+/* ---- heap.c ---------------------------------------------------------------------------------- */
 void heap_ops_install(void);
 
-/* ---- classify.c ---- */
+/* ---- classify.c ------------------------------------------------------------------------------ */
 struct shadow_facts {
-	uintptr_t bad;              /* first bad byte */
-	bool has_shadow;            /* is there shadow for it at all */
-	uint8_t value, next;        /* its shadow byte, and the one after it */
-	bool in_heap;               /* in the arena, or where a pool or a fence has an object */
-	bool have_object;           /* in or near an object of the heap: */
+	uintptr_t bad;       /* first bad byte */
+	bool has_shadow;     /* is there shadow for it at all */
+	uint8_t value, next; /* its shadow byte, and the one after it */
+	bool in_heap;        /* in the arena, or where a pool or a fence has an object */
+	bool have_object;    /* in or near an object of the heap: */
 	enum slab_object_state state;
 	bool large;
 	uintptr_t obj_addr;
@@ -104,21 +106,21 @@ enum report_kind shadow_classify(const struct shadow_facts *f);
 uint8_t shadow_deciding_value(uint8_t value, uint8_t next);
 bool shadow_value_is_stack(uint8_t value);
 
-/* ---- bad_access.c ---- */
+/* ---- bad_access.c ---------------------------------------------------------------------------- */
 struct shadow_access {
 	uintptr_t addr;
 	size_t size;
 	enum report_access access;
-	uintptr_t bad;              /* first bad byte, or 0: look for it */
-	const char *entry;          /* libc function, or NULL */
-	bool fatal;                 /* the abort form: the program ends after the report */
+	uintptr_t bad;     /* first bad byte, or 0: look for it */
+	const char *entry; /* libc function, or NULL */
+	bool fatal;        /* the abort form: the program ends after the report */
 	const struct unwind_regs *regs;
 };
 void shadow_report(const struct shadow_access *a);
 /* [slot, slot + size) holds another object from now on: what was reported there says nothing of it. */
 void report_forget(uintptr_t slot, size_t size);
 struct shadow_last {
-	uint32_t made;              /* reports so far */
+	uint32_t made; /* reports so far */
 	uintptr_t pc, bp, sp, addr;
 	size_t size;
 	enum report_access access;
@@ -128,9 +130,12 @@ extern struct shadow_last shadow_last;
 extern void (*shadow_death_callback)(void);
 extern void (*shadow_error_callback)(const char *text);
 
-/* ---- globals.c ---- */
+/* ---- globals.c ------------------------------------------------------------------------------- */
 /* The compilers' layout, ABI version 8; the kernel's struct kasan_global is the same. */
-struct asan_location { const char *file; int line, column; };
+struct asan_location {
+	const char *file;
+	int line, column;
+};
 struct asan_global {
 	uintptr_t beg;
 	size_t size, size_with_redzone;
@@ -145,19 +150,26 @@ void globals_unregister(struct asan_global *g, size_t n);
 /* The global that addr is in or in the red zone of. */
 bool globals_find(uintptr_t addr, struct asan_global *found);
 
-/* ---- describe.c ---- */
+/* ---- describe.c ------------------------------------------------------------------------------ */
 /* One variable of a frame as the compiler describes it. */
-struct frame_variable { size_t offset, size; const char *name; size_t name_len; };
+struct frame_variable {
+	size_t offset, size;
+	const char *name;
+	size_t name_len;
+};
 /* Parses "COUNT offset size name_len name …"; the next variable from *at, false at the end or at nonsense. */
 bool frame_next_variable(const char **at, struct frame_variable *v);
 size_t frame_count(const char **at);
 /* Adds what is known of a bad byte on a stack or in a global to the record. */
 void describe_stack(struct report_record *r, uintptr_t bad, size_t access_size);
 void describe_global(struct report_record *r, uintptr_t bad);
-struct frame_found { uintptr_t base, pc; const char *text; };
+struct frame_found {
+	uintptr_t base, pc;
+	const char *text;
+};
 bool describe_find_frame(uintptr_t addr, struct frame_found *f);
 
-/* ---- stack.c ---- */
+/* ---- stack.c --------------------------------------------------------------------------------- */
 /* A thread's own stack is taken to reach at most this far down from its end: RLIMIT_STACK may be unlimited. */
 #define OWN_STACK_MAX (8ul << 20)
 /* Its end (highest address), or 0 when not known. */
@@ -167,7 +179,7 @@ void stack_clear_from(uintptr_t sp);
 /* [*lo, *hi) of the calling thread's own stack; false when not known. */
 bool stack_bounds(uintptr_t *lo, uintptr_t *hi);
 
-/* ---- fake_stack.c ---- */
+/* ---- fake_stack.c ---------------------------------------------------------------------------- */
 void *fake_stack_alloc(unsigned class, size_t size, uintptr_t real_sp);
 void fake_stack_free(unsigned class, void *frame);
 bool fake_stack_find(uintptr_t addr, uintptr_t *beg, uintptr_t *end);

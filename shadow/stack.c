@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/stack.c - no stale poison on stacks.
  *
- * An instrumented function poisons the red zones of its frame when it starts and cleans them when it returns.  Frames that are left in
- * another way (longjmp, an exception, exit of a thread, a switch to another stack that is then abandoned) do not clean up, and
- * whoever uses that memory next would be accused.  So before a call that does not return, the compiler calls us, and everything from here
- * to the outermost frame is cleaned: also red zones of frames that go on living, which is the accepted loss.
+ * An instrumented function poisons the red zones of its frame when it starts and cleans them when it returns.  Frames
+ * that are left in another way (longjmp, an exception, exit of a thread, a switch to another stack that is then
+ * abandoned) do not clean up, and whoever uses that memory next would be accused.  So before a call that does not
+ * return, the compiler calls us, and everything from here to the outermost frame is cleaned: also red zones of frames
+ * that go on living, which is the accepted loss.
  *
- * Where a stack ends is known for the thread's own (the main thread's from ld.so, others' from the thread control block that lies on top
- * of them) and for its signal stack.  On any other (makecontext, a hand-made coroutine) only values that stacks have are cleaned, up
- * to the end of the heap object that the stack is in, or for a bounded way.
+ * Where a stack ends is known for the thread's own (the main thread's from ld.so, others' from the thread control block
+ * that lies on top of them) and for its signal stack.  On any other (makecontext, a hand-made coroutine) only values
+ * that stacks have are cleaned, up to the end of the heap object that the stack is in, or for a bounded way.
  */
 #include "shadow/shadow_internal.h"
 
@@ -37,10 +38,12 @@ static void clear_all(uintptr_t from, uintptr_t to)
 /* Only what a stack leaves: its values, and the ends of variables in front of them. */
 static void clear_stack_values(uintptr_t from, uintptr_t to)
 {
+	uint8_t *end;
+
 	from = ALIGN_DOWN(from, SHADOW_GRANULE);
 	if (from >= to || !map_has_shadow(from) || !map_has_shadow(to))
 		return;
-	uint8_t *end = shadow_of(to);
+	end = shadow_of(to);
 	for (uint8_t *s = shadow_of(from); s < end; s++) {
 		s = (uint8_t *)mem_find_not(s, 0, (size_t)(end - s));
 		if (!s)
@@ -65,9 +68,11 @@ bool stack_bounds(uintptr_t *lo, uintptr_t *hi)
 	pthread_attr_t attr;
 	void *base;
 	size_t size;
+	bool ok;
+
 	if (pthread_getattr_np(pthread_self(), &attr) != 0)
 		return false;
-	bool ok = pthread_attr_getstack(&attr, &base, &size) == 0;
+	ok = pthread_attr_getstack(&attr, &base, &size) == 0;
 	pthread_attr_destroy(&attr);
 	*lo = (uintptr_t)base;
 	*hi = *lo + size;
@@ -76,12 +81,15 @@ bool stack_bounds(uintptr_t *lo, uintptr_t *hi)
 
 void stack_clear_from(uintptr_t sp)
 {
+	uintptr_t end, lo, hi;
+	struct slab_object o;
+
 	if (map_state != MAP_FULL)
 		return;
-	uintptr_t end = stack_own_end(), lo, hi;
+	end = stack_own_end();
 	if (signal_stack(&lo, &hi) && sp >= lo && sp < hi) {
-		/* From a signal stack the jump goes to the thread's own, whose frames between are gone too; how far down they went is not
-		 * known, so all of it that has shadow values is cleaned. */
+		/* From a signal stack the jump goes to the thread's own, whose frames between are gone too; how far
+		 * down they went is not known, so all of it that has shadow values is cleaned. */
 		clear_all(lo, hi);
 		if (end)
 			clear_stack_values(end - MIN(end, 8ul << 20), end);
@@ -91,7 +99,6 @@ void stack_clear_from(uintptr_t sp)
 		clear_all(sp, end);
 		return;
 	}
-	struct slab_object o;
 	if (arena_contains((void *)sp) && slab_find_object(sp, &o) && o.state == SLAB_OBJ_LIVE)
 		clear_all(sp, o.addr + ALIGN_DOWN(o.size, SHADOW_GRANULE));
 	else

@@ -16,8 +16,8 @@ int main(void)
 	void *volatile q = aligned_alloc(4096, 100);
 	void *volatile r = malloc(4000);
 
-	printf("malloc(100): %s; aligned to a page: %s; malloc(4000): %s\n", p ? "memory" : "none", q ? "memory" : "none",
-	       r ? "memory" : "none");
+	printf("malloc(100): %s; aligned to a page: %s; malloc(4000): %s\n", p ? "memory" : "none",
+	       q ? "memory" : "none", r ? "memory" : "none");
 	free(p);
 	return 0;
 }

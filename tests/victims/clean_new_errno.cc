@@ -35,8 +35,8 @@ int main()
 	error = errno;
 	q = malloc(10);
 	third = malloc(10);
-	printf("nothrow: %s, %s; second: %s; third: %s; ", p ? "memory" : "none", error == ENOMEM ? "ENOMEM" : "errno is not set",
-	       q ? "memory" : "none", third ? "memory" : "none");
+	printf("nothrow: %s, %s; second: %s; third: %s; ", p ? "memory" : "none",
+	       error == ENOMEM ? "ENOMEM" : "errno is not set", q ? "memory" : "none", third ? "memory" : "none");
 	std::set_new_handler(gives_up);
 	try {
 		p = ::operator new(10, std::align_val_t(24));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/arch/x86_64/entry.c - the entry point of an instrumented static program: maps the shadow, then goes on to libc's _start.
+/* shadow/arch/x86_64/entry.c - the entry point of an instrumented static program: maps the shadow, then goes on to
+ * libc's _start.
  *
- * libc's start code runs the IFUNC resolvers of a static program in an order that the linker chooses, ours somewhere among them.  So a program whose own
- * resolvers are instrumented starts here (memsan-cc links with -e memsan_static_start).  All registers and the stack are as the kernel left them
- * when _start is reached. */
+ * libc's start code runs the IFUNC resolvers of a static program in an order that the linker chooses, ours somewhere
+ * among them.  So a program whose own resolvers are instrumented starts here (memsan-cc links with -e
+ * memsan_static_start).  All registers and the stack are as the kernel left them when _start is reached. */
 #include "shadow/shadow_internal.h"
 
 __attribute__((used)) void shadow_static_start(void);
