@@ -11,13 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static FILE *nowhere;
 static struct decode_writer *writers[5];
 
-<<<<<<< HEAD
-/* What is written can be read again, and says the same of the bug. */
-static void round_trip(const struct decode_record *r)
-=======
 /* A record that was written as JSON can be read again, and names the same bug. */
-static void round_trip(const struct log_record *r)
->>>>>>> prose-victims
+static void round_trip(const struct decode_record *r)
 {
 	char *text = NULL;
 	size_t len = 0;
