@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # base_sources serve both halves (no runtime state but the option table), core_sources only libmemsan.
 lib_base_sources = lib/mem.c lib/name_match.c lib/fmt.c lib/os.c lib/clock.c lib/options.c
-lib_core_sources = lib/lock.c lib/stepped_reserve.c lib/meta.c lib/thread.c lib/fork.c lib/modules.c lib/cfi.c lib/cfi_static.c lib/window.c lib/unwind.c lib/unwind_save.c lib/unwind_walk.c lib/depot.c
+lib_core_sources = lib/lock.c lib/stepped_reserve.c lib/meta.c lib/thread.c lib/fork.c lib/modules.c lib/cfi.c lib/cfi_static.c \
+	lib/window.c lib/unwind.c lib/unwind_save.c lib/unwind_walk.c lib/depot.c
 base_sources += $(lib_base_sources)
 core_sources += $(lib_core_sources)
 noinst_HEADERS += lib/lib.h lib/lib_internal.h lib/options.def lib/arch/arch.h lib/arch/x86_64/arch.h
