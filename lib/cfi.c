@@ -119,7 +119,7 @@ enum {
 
 struct cursor {
 	const uint8_t *p, *end;
-	bool bad; /* read past the end, or something not understood */
+	bool bad; /* read past the end, or not understood */
 };
 
 static uint64_t take(struct cursor *c, unsigned bytes)
@@ -209,7 +209,7 @@ static uint64_t take_encoded(struct cursor *c, uint8_t encoding, uintptr_t data_
 		c->bad = true;
 	}
 	if (encoding & PE_INDIRECT)
-		c->bad = true; /* only personalities are, and those are skipped */
+		c->bad = true; /* only personalities use it, and they are skipped */
 	return v;
 }
 
@@ -223,8 +223,8 @@ struct cie {
 	const uint8_t *code, *code_end;
 };
 
-/* The entry at p: its bytes after the length.  False: the terminator, or 64-bit DWARF, which no x86_64 compiler emits
- * here. */
+/* Opens the entry at p: sets c to its bytes after the length. False: the terminator, or 64-bit DWARF, which no x86_64
+ * compiler emits here. */
 static bool entry_open(const uint8_t *p, struct cursor *c)
 {
 	struct cursor length = { p, p + 4, false };
@@ -288,7 +288,7 @@ static bool cie_read(const uint8_t *p, struct cie *cie)
 	const uint8_t *before = c.p;
 	if (!cie_augmentation(&c, letters, cie))
 		return false;
-	if (cie->has_augmentation) { /* whatever was understood, the length says where the program starts */
+	if (cie->has_augmentation) { /* the length tells where the program starts, also behind unknown augmentations */
 		struct cursor again = { before, c.end, false };
 		uint64_t bytes = take_uleb(&again);
 		if (again.bad || bytes > (size_t)(again.end - again.p))
@@ -345,7 +345,7 @@ struct machine {
 
 static void set_rule(struct machine *m, uint64_t reg, struct cfi_rule rule)
 {
-	if (reg < ARCH_DWARF_REGS) /* vector registers are of no use here */
+	if (reg < ARCH_DWARF_REGS) /* vector registers are not needed */
 		m->row.rules[reg] = rule;
 }
 
@@ -527,7 +527,7 @@ static bool run(struct machine *m, struct cursor *c, uintptr_t pc)
 	return !c->bad;
 }
 
-/* Opens the FDE: c is left behind the address range. */
+/* Opens the FDE and leaves c behind its address range. */
 static bool fde_open(const uint8_t *fde, struct cursor *c, struct cie *cie, uintptr_t *start, uintptr_t *range)
 {
 	if (!entry_open(fde, c))

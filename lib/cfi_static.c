@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/cfi_static.c - the search table that a static program does not have.
+/* lib/cfi_static.c - makes the search table that a static program lacks.
  *
- * gcc asks ld for .eh_frame_hdr only in dynamic and static-PIE programs; in a static one .eh_frame is there, but
- * nothing that is mapped says where.  The section headers in the file do.  So at the first unwinding through such a
- * program its file is read once, every FDE is listed with its address, and the list is sorted: what ld would have done.
- * Without a descriptor to read the file with there are no stacks, as in a program without .eh_frame.
+ * gcc asks ld for .eh_frame_hdr only in dynamic and static-PIE programs. A static program has .eh_frame, but only the
+ * section headers in its file tell where. So the first unwinding through such a program reads its file once, lists
+ * every FDE with its address, and sorts the list, as ld would have done. Without a descriptor to read the file there
+ * are no stacks, as in a program without .eh_frame.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@ struct static_row {
 
 static struct static_row *rows;
 static size_t nr_rows;
-static uint32_t rows_state; /* atomic: 0 not tried, 1 being made, 2 made (or there is nothing) */
+static uint32_t rows_state; /* atomic: 0 not tried, 1 being made, 2 made, perhaps empty */
 
 /* ---- where .eh_frame is ---------------------------------------------------------------------- */
 
@@ -128,7 +128,7 @@ const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias, cfi_range_fn fde_
 		make_rows(bias, fde_range);
 		__atomic_store_n(&rows_state, 2, __ATOMIC_RELEASE);
 	}
-	/* Another thread, or a signal handler in this one, while the list is being made: no row this time. */
+	/* Another thread, or the thread that this signal handler interrupted, is making the list: no row this time. */
 	if (__atomic_load_n(&rows_state, __ATOMIC_ACQUIRE) != 2 || nr_rows == 0 || pc < rows[0].start)
 		return NULL;
 	size_t lo = 0, hi = nr_rows;

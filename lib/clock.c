@@ -28,7 +28,7 @@ struct kernel_timespec {
 };
 typedef int (*vdso_clock_fn)(long clock, struct kernel_timespec *ts);
 
-/* NULL: not looked for yet; clock_by_syscall when there is none.  Atomic; racing searches find the same. */
+/* NULL: not searched for yet; clock_by_syscall: there is none. Atomic; racing threads store the same value. */
 static vdso_clock_fn clock_fn;
 /* Milliseconds on the clock when jiffies began, plus one; 0 before.  Atomic, set once, inherited by children. */
 static uint64_t clock_epoch;
@@ -75,7 +75,7 @@ struct vdso_tables {
 	size_t nr_symbols;
 };
 
-/* A GNU hash table does not say how many symbols there are: follow the chain of the highest bucket to its end bit. */
+/* A GNU hash table has no count of symbols: the chain of the highest bucket ends, by its end bit, at the last one. */
 static size_t vdso_count_gnu(const uint32_t *hash)
 {
 	uint32_t nr_buckets = hash[0], first = hash[1], bloom_words = hash[2], last = 0;
@@ -111,7 +111,7 @@ static bool vdso_open(uintptr_t image, struct vdso_tables *t)
 	const Elf64_Dyn *dyn = NULL;
 	Elf64_Ehdr eh;
 
-	/* An emulator may show us an address that is not there. */
+	/* An emulator may give an address where nothing is mapped. */
 	if (os_safe_read(&eh, (const void *)image, sizeof(eh)) != sizeof(eh) ||
 	    mem_compare(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64)
 		return false;
@@ -186,8 +186,8 @@ static __cold_path uint64_t clock_start(uint64_t now)
 	               : expected;
 }
 
-/* The coarse clock stands still for some milliseconds, while thousands of objects are stamped: what its last reading
- * came to.  A signal handler's reading in between is at most that much newer. */
+/* The last reading and its jiffies: the coarse clock stands still for some milliseconds, in which thousands of objects
+ * are stamped. The reading of a signal handler in between is newer by one tick of the clock at most. */
 static TLS_IE struct {
 	int64_t sec, nsec;
 	uint32_t jiffies;
@@ -199,7 +199,7 @@ static __cold_path uint32_t jiffies_compute(const struct kernel_timespec *ts)
 
 	if (!epoch)
 		epoch = clock_start(now);
-	/* Another thread's epoch may be a tick newer than our reading. */
+	/* Another thread's epoch may be a tick newer than this reading. */
 	ticks = now + 1 > epoch ? (now + 1 - epoch) / (1000 / JIFFIES_HZ) : 0;
 	clock_last.jiffies = (uint32_t)ticks + 1;
 	clock_last.sec = ts->sec;

@@ -19,8 +19,8 @@
  * side, so that a program whose every stack is new waits for memory once where each stack by its own hash would wait
  * four times.  Who finds that line and the one beside it full goes on from its own hash, slot by slot:
  *
- *     line of "main < run"     [ parse | emit | - | - | - | - | - | - ]         a free slot: there is no other child of "run"
- *     line of "main"           [ run | a | b | c | d | e | f | g ]  full ──►  h lies beside it, or at its own hash, or behind
+ *     line of "main < run"     [ parse | emit | - | - | - | - | - | - ]         a free slot: "run" has no other child
+ *     line of "main"           [ run | a | b | c | d | e | f | g ]  full ──►  h is beside it, at its own hash, or behind
  *
  * In a line it is looked for from the place on that its hash says, so that mostly the first look is right.  No slot is
  * ever freed, so a line that has a free one was never full.  A slot holds a handle and the hash's upper bits: a search
@@ -35,10 +35,10 @@
 #include "lib/lib_internal.h"
 
 struct depot_node {
-	uint64_t hash; /* of the whole path */
+	uint64_t hash; /* the hash of the whole path */
 	uint64_t pc;
 	uint32_t parent;
-	uint32_t line; /* where it belongs: of the parent's hash, as much as a table's index has */
+	uint32_t line; /* the part of the parent's hash that a table's index uses */
 };
 _Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
 
@@ -49,7 +49,7 @@ _Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
 #define LINE_SLOTS 8u
 #define LINE_BYTES (LINE_SLOTS * sizeof(uint64_t))
 #define TABLE_HUGE ((size_t)2 << 20)
-#define REHASH_AHEAD 16u /* a bigger table's lines are asked for so many nodes before they are written */
+#define REHASH_AHEAD 16u /* a bigger table's lines are prefetched this many nodes ahead */
 
 struct depot_table {
 	uint32_t mask;
@@ -60,9 +60,9 @@ struct depot_table {
 /* Guards insertion and growth: the three below and the writing of nodes. */
 static struct ranked_lock depot_lock = RANKED_LOCK_INIT(LOCK_RANK_DEPOT);
 static struct stepped_reserve depot_space;
-static uint32_t depot_used;             /* nodes handed out; node 0 is the root of all and never used */
+static uint32_t depot_used;             /* number of nodes; node 0 is the root and not used */
 static struct depot_table *depot_table; /* published with release */
-static bool depot_full;                 /* said so once; may be read without the lock */
+static bool depot_full;                 /* set once; may be read without the lock */
 
 TLS_IE bool depot_busy;
 
@@ -76,13 +76,13 @@ __inline_hot uint64_t depot_tag(uint64_t hash)
 	return hash & ~((uint64_t)DEPOT_NODES_MAX - 1);
 }
 
-/* The first slot of the line, or the one beside it, where a stack with such outer frames belongs. */
+/* The first slot of the line where a stack with such outer frames belongs, or of the line beside it. */
 __inline_hot uint32_t depot_line(const struct depot_table *t, uint32_t outer, uint32_t beside)
 {
 	return (outer & t->mask & ~(LINE_SLOTS - 1)) ^ beside * LINE_SLOTS;
 }
 
-/* What lies in slot `at`: a handle; 0 for a free slot; more than any handle: another stack's. */
+/* The contents of slot `at`: a handle; 0: the slot is free; more than any handle: the slot has another stack. */
 __inline_hot uint64_t depot_slot(const struct depot_table *t, uint32_t at, uint64_t hash)
 {
 	uint64_t slot = __atomic_load_n(&t->slots[at], __ATOMIC_ACQUIRE);
@@ -114,7 +114,7 @@ __inline_hot uint32_t depot_lookup(const struct depot_table *t, uint64_t outer, 
 
 /* ---- growth, under depot_lock ---------------------------------------------------------------- */
 
-/* A tight limit on address space is the program's to use. */
+/* Under a tight limit, address space is left to the program. */
 static size_t depot_space_for(uint64_t limit)
 {
 	size_t nodes = DEPOT_NODES_MAX;
@@ -154,7 +154,7 @@ static void depot_enter(struct depot_table *t, uint32_t i)
 	const struct depot_node *node = &depot_nodes()[i];
 	uint32_t at = depot_place(t, node->line, node->hash);
 
-	/* pairs with depot_slot: who sees it sees the node */
+	/* pairs with depot_slot: a reader that sees the slot sees the node */
 	__atomic_store_n(&t->slots[at], depot_tag(node->hash) | i, __ATOMIC_RELEASE);
 }
 
@@ -163,7 +163,7 @@ static bool depot_table_has_room(void)
 	return depot_table && (uint64_t)depot_used * 8 < (uint64_t)(depot_table->mask + 1) * 5;
 }
 
-/* A line of slots is a line of the cache. */
+/* Aligned, so that a line of slots is a line of the processor's cache. */
 static struct depot_table *depot_table_small(size_t bytes)
 {
 	char *p = meta_alloc(bytes + LINE_BYTES, COST_DEPOT);
@@ -185,8 +185,8 @@ static struct depot_table *depot_table_new(size_t bytes)
 	return depot_table_small(bytes);
 }
 
-/* A table twice the size; all the old ones together are as big as this.  Without memory the old one fills up further,
- * but a search must find its end. */
+/* Makes a table twice the size; all old tables together are as big. Without memory the old one fills up further, but
+ * keeps a free slot to end searches. */
 static bool depot_make_room(void)
 {
 	struct depot_table *old = depot_table;
@@ -245,8 +245,7 @@ stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintp
 {
 	static bool registered;
 
-	/* A signal came while this very thread was inserting, or the depot is full: a shorter stack is better than
-	 * none. */
+	/* This signal handler interrupted an insertion, or the depot is full: a shorter stack is better than none. */
 	if (__atomic_load_n(&depot_full, __ATOMIC_RELAXED) || depot_busy)
 		return parent;
 	depot_busy = true;
@@ -279,7 +278,7 @@ stack_handle depot_save(const uintptr_t *pcs, size_t n)
 
 	while (n > 0) {
 		stack_handle child = depot_child(h, pcs[--n]);
-		if (child == h) /* no room: the stack ends here, rather than having a hole */
+		if (child == h) /* no room: the stack ends here, without a hole */
 			break;
 		h = child;
 	}

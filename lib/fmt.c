@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/fmt.c - formatting into a caller's buffer: no locale, no allocation, usable in a signal handler.
- *
- * Output that does not fit is dropped and remembered in `truncated`; the text up to there is always terminated, so that
- * a report can be printed whatever happened to it.
- */
+/* lib/fmt.c - formatting into a caller's buffer: no locale, no allocation, usable in a signal handler. Text that does
+ * not fit is dropped and `truncated` set. The buffer is always terminated, so that a report can always be printed. */
 #include <limits.h>
 
 #include "lib/lib.h"
@@ -25,7 +22,7 @@ void fmt_init(struct fmt_buf *b, char *data, size_t size)
 		data[0] = '\0';
 }
 
-/* How many of n bytes still fit beside the terminator. */
+/* How many of n bytes still fit before the terminator. */
 static size_t fmt_room(struct fmt_buf *b, size_t n)
 {
 	size_t room = b->size ? b->size - 1 - b->len : 0;
@@ -102,7 +99,7 @@ static void fmt_string(struct fmt_buf *b, const struct fmt_spec *spec, const cha
 	fmt_field(b, spec, "", 0, s, n);
 }
 
-/* Digits from *p on; a width nobody can mean stays at INT_MAX. */
+/* Reads digits from *p on; too large a width becomes INT_MAX. */
 static int fmt_read_int(const char **p)
 {
 	int v = 0;
@@ -140,7 +137,7 @@ static uint64_t fmt_arg_unsigned(const struct fmt_spec *spec, va_list *args)
 	return spec->longs == 1 ? va_arg(*args, unsigned long) : va_arg(*args, unsigned long long);
 }
 
-/* False for a conversion that is not ours: its argument cannot be skipped, so the caller ends there. */
+/* False: the conversion is unknown. Its argument cannot be skipped, so the caller ends there. */
 static bool fmt_convert(struct fmt_buf *b, const struct fmt_spec *spec, char conversion, va_list *args)
 {
 	int64_t v;
@@ -178,7 +175,7 @@ static bool fmt_convert(struct fmt_buf *b, const struct fmt_spec *spec, char con
 	}
 }
 
-/* p is behind the '%'; returns what follows the conversion, NULL when it is none of ours. */
+/* p is behind the '%'. Returns the text behind the conversion; NULL: it is unknown. */
 static const char *fmt_directive(struct fmt_buf *b, const char *p, va_list *args)
 {
 	struct fmt_spec spec = { .precision = -1 };

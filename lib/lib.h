@@ -64,11 +64,10 @@
 #define __printf_like(f, a) __attribute__((format(printf, f, a)))
 /* Initial-exec TLS: one load from the thread pointer, no call into ld.so. */
 #define TLS_IE __thread __attribute__((tls_model("initial-exec")))
-/* What leaves libmemsan.so; everything else is built with hidden visibility. */
+/* Marks what libmemsan.so exports; everything else has hidden visibility. */
 #define MEMSAN_EXPORT __attribute__((visibility("default")))
 
-/* Loads and stores of words that other threads look at, or change, without a lock in common: never torn, never made up
- * by the compiler. */
+/* Loads and stores of words that threads share without a lock. The compiler neither tears nor invents them. */
 #define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
 #define LOAD_ACQUIRE(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
@@ -91,11 +90,10 @@ bool str_equal(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 const char *str_char(const char *s, int c); /* first occurrence or NULL */
 const char *str_last(const char *s, int c); /* last occurrence or NULL */
-/* name_match.c.  All of `text` by a shell pattern of '*' and '?'. */
+/* name_match.c. Does a shell pattern of '*' and '?' match all of `text`? */
 bool name_glob(const char *pattern, const char *text);
 bool name_is_glob(const char *s);
-/* The length of a symbol's name without what a compiler appended for a copy or a part ("parse.constprop.0.isra.0": that
- * of "parse"). */
+/* The length of a symbol's name without a compiler's suffix for a copy or a part: 5 for "parse.constprop.0.isra.0". */
 size_t name_without_clones(const char *name);
 /* Copies at most size-1 bytes and always terminates; returns the length of what was copied. */
 size_t str_copy(char *dst, const char *src, size_t size);
@@ -106,13 +104,12 @@ struct fmt_buf {
 	char *data;
 	size_t len; /* bytes written, always < size; data[len] is NUL */
 	size_t size;
-	bool truncated; /* something did not fit */
+	bool truncated; /* some text did not fit */
 };
 
 void fmt_init(struct fmt_buf *b, char *data, size_t size);
-/* %d %i %u %x %c %s %p %%, with l, ll, z; flags '#', '0', '-', width and precision (numbers or '*').  Nothing else:
- * from a conversion that is not known on, the format is copied as it stands.  %p of NULL prints 0x0, %s of NULL
- * (null). */
+/* %d %i %u %x %c %s %p %% with l, ll, z; flags '#', '0', '-'; width and precision (numbers or '*'). At an unknown
+ * conversion the rest of the format is copied as it is. %p of NULL prints 0x0, %s of NULL (null). */
 void fmt_printf(struct fmt_buf *b, const char *format, ...) __printf_like(2, 3);
 void fmt_vprintf(struct fmt_buf *b, const char *format, va_list args);
 
@@ -153,12 +150,12 @@ int os_open(const char *path, int flags, int mode);
 int os_close(int fd);
 ssize_t os_read(int fd, void *buf, size_t n); /* restarts on EINTR */
 ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset);
-/* Restarts, waits a little for a non-blocking descriptor, never raises SIGPIPE.  Bytes written; fewer than n when an
- * error came after them; -errno when nothing could be written. */
+/* Restarts, waits a little for a non-blocking descriptor, never raises SIGPIPE. Returns the bytes written, fewer than n
+ * if an error came later; or -errno if nothing was written. */
 ssize_t os_write_all(int fd, const void *buf, size_t n);
 pid_t os_gettid(void);
 pid_t os_getpid(void);
-extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden"))); /* 0: not asked for yet */
+extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden"))); /* 0: not known yet */
 pid_t thread_tid_first(void);
 /* os_gettid, remembered.  Right after fork too (lib_fork_child), but in a child of vfork it is the parent's. */
 __inline_hot pid_t thread_tid(void)
@@ -170,57 +167,57 @@ __inline_hot pid_t thread_tid(void)
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void); /* SIGABRT with the default action, whatever handlers are installed */
 bool os_under_seccomp(void);   /* a system call filter is active: unusual calls may kill */
-void os_note_seccomp(void);    /* one is about to be: from now on that is known without asking, which may kill too */
+/* a filter is about to be set: os_under_seccomp no longer asks the kernel, since that call may kill too */
+void os_note_seccomp(void);
 
-/* The kernel's word for a coarse clock: 100 a second, since the first call (start-up); at most one tick behind.  Never
- * 0, goes on in children, wraps after 497 days. */
+/* The kernel's word for a coarse clock: 100 ticks a second since the first call, which is at start-up; at most one tick
+ * late. Never 0, goes on in children, wraps after 497 days. */
 #define JIFFIES_HZ 100
 uint32_t jiffies_now(void);
 uint64_t clock_coarse_ms(void); /* CLOCK_MONOTONIC_COARSE in milliseconds */
 
-/* Reserve address space: PROT_NONE, MAP_NORESERVE, left out of core files.  NULL when refused. */
+/* Reserves address space: PROT_NONE, MAP_NORESERVE, left out of core files. NULL: refused. */
 void *os_reserve(size_t size, size_t align);
 void os_release(void *p, size_t size);
 void os_release_part(void *p, size_t size); /* the end of a reserve that otherwise stays */
 bool os_is_reserve(const void *p);          /* inside a reserve made by os_reserve and not released */
-/* The first part of a reserve at or above `from`: its bounds.  False: there is none. */
+/* The bounds of the first part of a reserve at or above `from`. False: there is none. */
 bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end);
-/* Make part of a reserve readable, writable and part of core files.  `huge` false asks for MADV_NOHUGEPAGE (all
- * metadata does). */
+/* Makes part of a reserve readable and writable, and part of core files. `huge` false asks for MADV_NOHUGEPAGE, as all
+ * metadata does. */
 bool os_commit(void *p, size_t size, bool huge);
-void os_want_huge(void *p, size_t size); /* huge pages there, if the system gives them to who asks */
+void os_want_huge(void *p, size_t size); /* asks for huge pages (MADV_HUGEPAGE) */
 /* how many bytes of these whole pages are in memory; 0: not known */
 size_t os_resident(const void *p, size_t size);
 void os_decommit(void *p, size_t size); /* gives the memory back; reads as zero afterwards */
-/* would the system grant an ordinary mapping of so many bytes? */
+/* would the system grant an ordinary mapping of this size? */
 bool os_may_commit(size_t size);
 bool os_protect_none(void *p, size_t size); /* mprotect PROT_NONE */
 bool os_unprotect(void *p, size_t size);    /* back to read-write */
-bool os_protect_read(void *p, size_t size); /* back to what a file's constants are */
+bool os_protect_read(void *p, size_t size); /* read-only, as a file's constants are */
 /* Guard regions (MADV_GUARD_INSTALL, Linux 6.13+), probed once; false means "use os_protect_none". */
 bool os_guard_install(void *p, size_t size);
 bool os_guard_remove(void *p, size_t size);
 bool os_guard_supported(void);
-/* Guarded ranges become memory that is there, with as few system calls as the kernel lets us.  How many, from the first
- * on. */
+/* Makes guarded ranges accessible and populates them, with as few system calls as the kernel allows. Returns how many,
+ * from the first on. */
 struct os_range {
 	void *start;
 	size_t size;
 };
 size_t os_guard_open_many(const struct os_range *ranges, size_t n);
-/* Bytes of address space the process may still map (RLIMIT_AS), or UINT64_MAX.  Without a descriptor to read
- * /proc/self/statm the limit itself: what is mapped already is not known then, and a reserve of this size may be
- * refused. */
 size_t os_memory_size(void); /* bytes of RAM and swap; SIZE_MAX: not known */
-/* Bytes that may be writable but not there: a limit of data (RLIMIT_DATA) or a kernel that promises nothing
- * (vm.overcommit_memory=2).  UINT64_MAX: any. */
+/* The bytes of writable memory that the process may map without touching them: limited by RLIMIT_DATA or by
+ * vm.overcommit_memory=2. UINT64_MAX: no limit. */
 uint64_t os_charge_limit(void);
 uint64_t os_mappings_limit(void); /* vm.max_map_count: how many mappings a process may have */
+/* The bytes of address space that the process may still map (RLIMIT_AS), or UINT64_MAX.
+ * Without a descriptor for /proc/self/statm it is the limit itself, and a reserve of this size may be refused. */
 uint64_t os_address_space_limit(void);
-/* Copy from memory that may not be readable: bytes copied before the first unreadable one.  Needs no descriptor.  Under
- * a seccomp filter it can fault when another thread unmaps the range at that very moment. */
+/* Copies from memory that may be unreadable. Returns the bytes copied, up to the first unreadable one. Needs no
+ * descriptor. Under a seccomp filter it can fault if another thread unmaps the range meanwhile. */
 size_t os_safe_read(void *dst, const void *src, size_t n);
-/* Is the page that holds p readable right now?  One cheap system call, which no filter forbids. */
+/* Is the page that holds p readable now? One cheap system call, which no filter forbids. */
 bool os_page_readable(const void *p);
 
 /* A reserve that is made usable in steps: metadata arrays indexed by page, object or handle. */
@@ -233,8 +230,8 @@ struct stepped_reserve {
 bool stepped_reserve_init(struct stepped_reserve *s, size_t reserve, size_t step);
 /* [0, bytes) usable afterwards; false: no memory */
 bool stepped_reserve_reach(struct stepped_reserve *s, size_t bytes);
-/* Gives back the address space above `bytes` (but never what is usable); under the lock that stepped_reserve_reach is
- * called under. */
+/* Gives back the address space above `bytes`, but never a usable part. Called under the same lock as
+ * stepped_reserve_reach. */
 void stepped_reserve_shrink(struct stepped_reserve *s, size_t bytes);
 
 /* memsan's own memory, told apart from the user's by cost centre (printed by malloc_stats and memsan stat). */
@@ -260,8 +257,8 @@ void meta_account(enum cost_centre centre, int64_t bytes); /* for stepped reserv
 uint64_t meta_bytes(enum cost_centre centre);
 const char *meta_name(enum cost_centre centre);
 
-/* Counters that memsan stat reads out of a live process, which it finds by their magic in libmemsan's data; the real
- * ones are those whose `self` is their address. */
+/* Counters that memsan stat reads out of a live process. It finds them by their magic in libmemsan's data; the real
+ * counters are those whose `self` is their own address. */
 #define LIVE_COUNTERS_MAGIC "memsan counters" /* 16 bytes with its NUL */
 #define LIVE_COUNTERS_VERSION 2
 struct live_counters {
@@ -271,12 +268,12 @@ struct live_counters {
 	uint64_t reports;
 	uint64_t fence_slots, fence_live, fence_allocs, fence_frees, fence_bugs, fence_skipped_covered,
 		fence_skipped_capacity;
-	/* Threads count allocations each for itself: the address of the first one's block, and where in a block the
-	 * next one's address, its allocations and its frees are. */
+	/* Each thread counts its own allocations, in a block: the address of the first block, and the offsets of the
+	 * next block's address, the allocations and the frees. */
 	uint64_t blocks;
 	uint32_t block_next, block_allocs, block_frees, unused;
 };
-extern struct live_counters live_counters; /* each word atomic; in the runtime */
+extern struct live_counters live_counters; /* defined in the runtime; each word is atomic */
 void live_counters_start(void);
 
 /* ---- maps.c: the mappings of a process ------------------------------------------------------- */
@@ -302,13 +299,13 @@ int maps_close(struct maps_reader *r);
 
 /* ---- lock.c: ranked locks -------------------------------------------------------------------- */
 
-/* A thread may take a lock only when its rank is higher than that of every lock it holds (debug builds abort on
- * inversion; LOCK_RANK_LEAF locks guard a few loads and stores and nest in nothing).  HACKING.md draws the order and
- * says what each guards.  Locks do not recurse: a thread that takes one twice is ended with one line in any build,
- * since it would hang. */
+/* A thread may take a lock only if its rank is higher than the rank of every lock that the thread holds; debug builds
+ * abort otherwise. No lock is taken under a lock of LOCK_RANK_LEAF, which guards a few loads and stores. HACKING.md
+ * tells what each lock guards. Locks do not recurse: in any build a thread that takes a lock twice ends the program
+ * with one line, since it would hang. */
 enum lock_rank {
 	LOCK_RANK_INIT,       /* start-up, once */
-	LOCK_RANK_SHRINK,     /* the program's shrinkers: held while they run */
+	LOCK_RANK_SHRINK,     /* the program's shrinkers; held while they run */
 	LOCK_RANK_FENCE,      /* fence.only: functions and modules looked up */
 	LOCK_RANK_QUARANTINE, /* the global quarantine queue */
 	LOCK_RANK_CACHE_LIST, /* the list of slab caches */
@@ -343,17 +340,17 @@ bool lock_try(struct ranked_lock *l);
 void lock_release(struct ranked_lock *l);
 /* Does this thread hold it?  In a signal handler: did the signal interrupt the critical section? */
 bool lock_mine(const struct ranked_lock *l);
-/* In the child of fork: the lock was taken by the forking thread before; make it free whatever waiters there were. */
+/* In the child of a fork: frees a lock that the forking thread took before, whatever waiters it had. */
 void lock_release_in_child(struct ranked_lock *l);
 
-/* Locks that must be free in the child of a fork are registered before they are first taken (again does nothing); the
- * registry serves the whole runtime.  False: the table (4096 locks) is full.  May be called under any lock but a leaf.
- * A lock may be unregistered when it is not held and its memory stays mapped (a fork may be waiting for it). */
+/* Registers a lock that must be free in the child of a fork, before it is first taken; a second call does nothing.
+ * False: the table (4096 locks) is full. May be called under any lock but a leaf. A lock may be unregistered while it
+ * is not held; its memory must stay mapped, since a fork may be waiting for it. */
 bool lock_register_for_fork(struct ranked_lock *l);
 void lock_unregister_for_fork(struct ranked_lock *l);
-/* Before fork: takes every registered lock in rank order, equal ranks in order of registration, and blocks signals.  A
- * lock that the caller holds already (fork in a signal handler) stays the caller's in both processes.  Until one of the
- * other two has been called, nothing may be allocated, saved or registered by this thread. */
+/* Before a fork: takes every registered lock in rank order, equal ranks in order of registration, and blocks signals. A
+ * lock that the caller holds already (fork in a signal handler) stays the caller's in both processes. Until one of the
+ * other two functions is called, this thread may not allocate, save a stack or register anything. */
 void locks_fork_prepare(void);
 void locks_fork_parent(void);
 void locks_fork_child(void);
@@ -394,13 +391,13 @@ extern const size_t option_table_size;
 /* The running process's options.  Written before the first allocation returns, read-only after. */
 extern struct memsan_options options;
 
-/* Told about each mistake: one whole line without newline, naming the item and the nearest valid one. */
+/* Called for each mistake with one line, without a newline, that names the item and the nearest valid one. */
 typedef void (*option_complain_fn)(void *ctx, const char *line);
 void options_set_defaults(struct memsan_options *o);
-/* "name=value:name=value"; a value may be quoted with ' or " to hold a colon ("::" in a text needs no quotes); bytes
- * take k, M, G, T suffixes; a bool takes 0/1, on/off, yes/no, true/false.  Blanks around an item do not count, empty
- * items are nothing, of a name given twice the last wins.  Mistakes are told (20 of them, then how many more) and
- * skipped, the rest is applied.  Returns the number of mistakes. */
+/* Parses "name=value:name=value". A value may be quoted with ' or " to hold a colon ("::" needs no quotes). Bytes take
+ * the suffixes k, M, G, T; a bool takes 0/1, on/off, yes/no, true/false. Blanks around an item are ignored, as are
+ * empty items; of a name given twice the last value wins. Mistakes are reported (20 of them, then how many more) and
+ * skipped, and the rest is applied. Returns the number of mistakes. */
 unsigned options_parse(struct memsan_options *o, const char *text, option_complain_fn complain, void *ctx);
 /* The length of the first "name=value" in such a text, with blanks around it. */
 size_t options_item_length(const char *text);
@@ -412,7 +409,7 @@ bool options_set_one(struct memsan_options *o, const char *name, size_t name_len
  * nor - against _. For "did you mean". */
 unsigned options_word_distance(const char *a, const char *b);
 
-/* The value an option has, as one would write it: "64M", "on", "check", "'a:b'". */
+/* The value of an option, as a user would write it: "64M", "on", "check", "'a:b'". */
 void options_format_value(const struct memsan_options *o, const struct option_desc *d, struct fmt_buf *b);
 /* What it takes: "milliseconds, 1 to 600000". */
 void options_format_accepted(const struct option_desc *d, struct fmt_buf *b);
@@ -428,13 +425,13 @@ struct thread_info {
 };
 
 extern TLS_IE uint32_t thread_self_index __attribute__((visibility("hidden"))); /* 0: not registered */
-/* Threads of this process have this index or a higher one (those that were forked from with lower ones); 0: no fork has
- * made it.  When the table is full a lower one may be ours as well. */
+/* Threads of this process have this index or a higher one; lower ones belong to the processes that it was forked from.
+ * 0: no fork made this process. Once the table is full, threads of this process may have lower ones too. */
 extern uint32_t thread_first_own __attribute__((visibility("hidden")));
 uint32_t thread_index_first(void);
 
-/* This thread's index in the table, registering it on first use: one TLS load otherwise.  In the child of fork the
- * thread gets a new index, so that what its parent's thread did keeps that thread's tid.  Stays valid after
+/* This thread's index in the table. The first call registers the thread, later calls are one TLS load. In the child of
+ * a fork the thread gets a new index, so that older tracks keep the parent's tid. The index stays valid after
  * thread_exit_notify. */
 __inline_hot uint32_t thread_index(void)
 {
@@ -456,39 +453,38 @@ struct module_info {
 	uintptr_t bias;       /* pc - bias is the address in the ELF file (0-based for PIE and .so) */
 	uint8_t build_id[BUILD_ID_MAX];
 	uint8_t build_id_len;
-	bool unloaded; /* no longer mapped; as it was when it was */
+	bool unloaded; /* no longer mapped; the fields are those of the time before */
 	char path[MODULE_PATH_MAX];
 };
-/* The module that held `pc` when a stack was taken at jiffies `when` (0: not known).  No loader lock is taken
- * (_dl_find_object).  False when there is none (JIT code, garbage). */
+/* The module that held `pc` when a stack was taken at jiffies `when` (0: not known). Takes no lock of the loader
+ * (_dl_find_object). False: no module held it (JIT code, garbage). */
 bool module_find(uintptr_t pc, uint32_t when, struct module_info *info);
-/* In the constructor: from here on libc can be asked for what is loaded (a static one cannot be before). */
+/* Called by the constructor: from now on libc can tell what is loaded. A static libc cannot before. */
 void modules_start(void);
 /* Is pc inside libmemsan's own code? */
 bool module_is_self(uintptr_t pc);
-/* Was the module that holds `pc` made by Go's linker?  Its runtime calls the kernel past libc. */
+/* Was the module that holds `pc` made by Go's linker? Go's runtime calls the kernel without libc. */
 bool module_is_go(uintptr_t pc);
-/* All of libmemsan.so, code and data.  False in a static program, where both lie among the program's. */
+/* The bounds of libmemsan.so, code and data. False in a static program, where both are parts of the program's. */
 bool module_self_range(uintptr_t *start, uintptr_t *end);
-/* Where libmemsan itself (or the static program) was loaded from. */
+/* The path of libmemsan.so, or of the static program. */
 const char *module_self_path(void);
-/* Called around the real dlclose: remember what goes away, make cached unwind rows stale.  May take the loader's
- * lock. */
-void *modules_before_dlclose(void);         /* NULL when there is no memory: then nothing is remembered */
+/* Called around the real dlclose, to remember the modules that go away. May take the loader's lock. */
+void *modules_before_dlclose(void);         /* NULL: no memory, so nothing will be remembered */
 bool modules_after_dlclose(void *snapshot); /* frees it; true: code may have gone away (unwind_flush) */
 
 /* ---- unwind.c, unwind_save.c and depot.c: stacks --------------------------------------------- */
 
 struct unwind_regs {
 	uintptr_t pc, sp, fp; /* enough on x86_64: rip, rsp, rbp */
-	/* where the function returns to, or 0: only to know a stack again that was saved before */
+	/* the function's return address, or 0; used only to recognize a stack that was saved before */
 	uintptr_t ret;
 };
-/* The registers of the function that says this: pc in its body, its sp and fp, its caller. */
+/* The registers of the function that uses this macro: a pc in its body, its sp and fp, its return address. */
 #define UNWIND_HERE(r) unwind_here_arch(r)
 #include "lib/arch/arch.h"
 
-/* As mem_set, in line: for what is nearly always a few words. */
+/* As mem_set, inline, for ranges that are nearly always a few words. */
 __inline_hot void mem_set_short(void *dst, uint8_t byte, size_t n)
 {
 	typedef uint64_t word8 __attribute__((aligned(1), may_alias));
@@ -519,61 +515,61 @@ typedef uint32_t stack_handle; /* 0: no stack */
 #define STACK_HANDLE_BITS 28
 #define STACK_FRAMES_MAX 1024
 
-/* Walks outwards from `regs`, innermost first.  Frames inside libmemsan are left out.  Every pc but regs->pc itself is
- * as a return address is: one less lies inside the call.  (A frame that a signal interrupted is given as its pc plus
- * one.)  Reads no memory that has not been seen to be readable; ends where call frame information ends, without it
- * follows frame pointers while they make sense. */
+/* Walks outwards from `regs`, innermost frame first. Leaves out frames inside libmemsan. Every pc but regs->pc itself
+ * is a return address: one less lies inside the call. (A frame that a signal interrupted is given as its pc plus one.)
+ * Reads only memory that is known to be readable. Ends where call frame information says so; without that information
+ * it follows frame pointers while they make sense. */
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
-/* The same for a stack that may be deeper than `max`: the innermost `head` frames, then the outermost; *skipped counts
- * those between. */
+/* The same for a stack that may be deeper than `max`: the innermost `head` frames, then the outermost ones; *skipped is
+ * the number between. */
 size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head, size_t *skipped);
-/* Does that walk come from a signal frame whose handler returns at stack pointer `from_sp` to what it interrupted, at
- * pc with stack pointer sp? */
+/* Does the walk from regs pass a signal frame whose handler returns at stack pointer `from_sp`, and whose interrupted
+ * code is at pc with stack pointer sp? */
 bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc, uintptr_t sp);
-/* The same, saved in the depot: about options.stack_depth frames, up to twice as many where an unchanged outer part is
- * reused from this thread's last trace.  When the depot is full what fits of it (the outer frames, or 0). */
+/* Saves the walk's stack in the depot: about options.stack_depth frames, or up to twice as many if an unchanged outer
+ * part of this thread's last trace is reused. When the depot is full, only the outer frames that are known, or 0. */
 stack_handle unwind_save(const struct unwind_regs *regs);
-void unwind_thread_exit(void); /* this thread's last trace is given up */
+void unwind_thread_exit(void); /* drops this thread's last trace */
 /* The handle of `pc` called from `parent` (0: from nowhere); `parent` itself when the depot is full. */
 stack_handle depot_child(stack_handle parent, uintptr_t pc);
 bool depot_is_full(void);
-/* The process may map no more than `limit` bytes from now on: gives unused address space back. */
+/* Gives unused address space back, since the process is limited to `limit` bytes from now on. */
 void depot_limit_space(uint64_t limit);
 /* Saves a ready-made stack, innermost first. */
 stack_handle depot_save(const uintptr_t *pcs, size_t n);
-/* Frames of a handle, innermost first; returns how many there are, at most `max` written. */
+/* Writes at most `max` frames of a handle, innermost first. Returns the number of frames in all. */
 size_t depot_fetch(stack_handle handle, uintptr_t *pcs, size_t max);
 /* The innermost frame's pc. */
 uintptr_t depot_top(stack_handle handle);
 uint64_t depot_bytes(void);
-void unwind_flush(void); /* cached rows of every thread become stale (modules_after_dlclose) */
+void unwind_flush(void); /* makes the cached rows of all threads stale (see modules_after_dlclose) */
 
 /* ---- memory seen from elsewhere -------------------------------------------------------------- */
 
-/* Where an address space is read: our own (a snapshot of it), another process, a core file.  What reads memsan's state
- * through one of these works on all of them.  Addresses are those of the process that is looked at. */
+/* An address space to read: this process or a snapshot of it, another process, a core file. Code that reads memsan's
+ * state through a view works on all of them. Addresses are those of the viewed process. */
 struct mem_view {
-	/* Copies; the bytes before the first that cannot be had.  Never faults. */
+	/* Copies up to the first unreadable byte; returns the bytes copied. Never faults. */
 	size_t (*read)(const struct mem_view *v, void *dst, uint64_t addr, size_t n);
-	/* Where all of [addr, addr + n) can be loaded from, or NULL: use read.  What it gives may still fault when
-	 * `faults` is set. */
+	/* A pointer to the bytes of [addr, addr + n), or NULL: use read. If `faults` is set, an access to them may
+	 * still fault. */
 	const void *(*at)(const struct mem_view *v, uint64_t addr, size_t n);
 	void *ctx;
 	bool faults;
-	bool here; /* it is this very process: every address may be loaded from */
+	bool here; /* a view of this very process: addresses can be loaded from directly */
 };
-/* Where lib/ keeps what a reader from outside needs.  All are addresses in the process that is looked at. */
+/* Where a reader from outside finds lib's state. All addresses are those of the viewed process. */
 struct lib_directory {
 	uint64_t reserves; /* pairs of start and size; size 0 or all ones: none */
 	uint64_t nr_reserves;
-	uint64_t depot_base; /* where the address of the depot's nodes is */
-	uint64_t depot_used; /* where the uint32_t number of nodes is */
+	uint64_t depot_base; /* address of the pointer to the depot's nodes */
+	uint64_t depot_used; /* address of the number of nodes (uint32_t) */
 	/* size of a node; offsets in it of the pc and of the caller's handle (32 bits) */
 	uint32_t depot_size, depot_pc, depot_parent, pad;
 	uint64_t threads;                              /* the table of threads */
 	uint32_t thread_size, thread_tid, thread_name; /* size of an entry, offsets in it */
 	uint32_t nr_threads;
-	uint64_t jiffies_start; /* where the boot time in ms of jiffies 0 is, 0: not known */
+	uint64_t jiffies_start; /* address of the boot time of jiffies 0 in milliseconds; the value 0: not known */
 };
 _Static_assert(sizeof(struct lib_directory) == 80, "read by other processes");
 void lib_directory_fill(struct lib_directory *r);
@@ -584,8 +580,8 @@ static inline bool view_read(const struct mem_view *v, void *dst, uint64_t addr,
 
 /* ---- fork.c ---------------------------------------------------------------------------------- */
 
-/* fork: every registered lock of the runtime, in rank order, before; released in both processes after.  The child also
- * learns its new tid. */
+/* Around a fork: takes every registered lock of the runtime in rank order, and releases them in both processes. The
+ * child's thread also learns its new tid. */
 void lib_fork_prepare(void);
 void lib_fork_parent(void);
 void lib_fork_child(void);

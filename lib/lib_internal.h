@@ -5,7 +5,6 @@
 
 #include "lib/lib.h"
 
-/* Most calls have few arguments. */
 static inline long os_syscall4(long nr, long a, long b, long c, long d)
 {
 	return arch_syscall6(nr, a, b, c, d, 0, 0);
@@ -17,7 +16,7 @@ void depot_directory_fill(struct lib_directory *r);
 void thread_directory_fill(struct lib_directory *r);
 void clock_directory_fill(struct lib_directory *r);
 
-/* modules.c: may _dl_find_object be asked yet? */
+/* modules.c: can _dl_find_object be called yet? */
 bool modules_usable(void);
 
 /* ---- cfi.c: call frame information: the .eh_frame of a loaded module, read for one pc; for unwind.c ---- */
@@ -39,12 +38,13 @@ struct cfi_rule {
 	int32_t offset;
 };
 
-/* Small, since a few of them are on the stack of whoever allocates, and threads may have 16 KiB. */
+/* Small, since an allocation may need a few of them on the thread's stack, which may have 16 KiB. */
 struct cfi_row {
 	uint8_t cfa_reg;
-	bool signal_frame; /* the frame that the kernel made: its caller's pc is exact */
+	bool signal_frame; /* the kernel's frame of a signal: its caller's pc is exact */
 	int32_t cfa_offset;
-	const uint8_t *cfa_expr; /* not NULL: instead of register and offset; ULEB length, then the operations */
+	/* if not NULL, used instead of register and offset; ULEB length, then the operations */
+	const uint8_t *cfa_expr;
 	const uint8_t *fde;
 	struct cfi_rule rules[ARCH_DWARF_REGS];
 };
@@ -64,12 +64,12 @@ struct cfi_regs {
 enum cfi_found { CFI_NO_MODULE, CFI_NO_ROW, CFI_FOUND };
 enum cfi_found cfi_find_row(uintptr_t pc, struct cfi_row *row);
 
-/* The code that the FDE at `fde` describes.  False for a CIE, or what cannot be read. */
+/* Reads the code range of the FDE at `fde`. False: it is a CIE, or unreadable. */
 typedef bool (*cfi_range_fn)(const uint8_t *fde, uintptr_t *start, uintptr_t *range);
 /* cfi_static.c: the FDE that may describe pc in a program without .eh_frame_hdr, or NULL. */
 const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias, cfi_range_fn fde_range);
 
-struct stack_view; /* what the expression may read of the stack */
+struct stack_view;
 /* The value of a location expression over a frame's registers, with `initial` pushed first when it is not NULL. */
 bool cfi_evaluate(const uint8_t *expr, const struct cfi_regs *regs, const uintptr_t *initial, struct stack_view *view,
                   uintptr_t *result);
@@ -79,11 +79,12 @@ bool cfi_expression_simple(const uint8_t *expr, uint8_t *reg, int32_t *offset, b
 
 /* ---- depot.c --------------------------------------------------------------------------------- */
 
-/* This thread holds the depot's lock or one that inserting takes, or is about to: its signal handlers insert nothing.
- * (lock_mine is not enough: the holder is not known at the first and last instructions.) */
+/* This thread holds the depot's lock, or a lock that inserting takes, or is about to take one; so its signal handlers
+ * insert nothing. lock_mine is not enough: at the first and last instructions of a critical section the lock has no
+ * holder. */
 extern TLS_IE bool depot_busy __attribute__((visibility("hidden")));
 
-/* The hash of a path and of one more frame further in; 0 is that of no frames. */
+/* The hash of a path with one more inner frame; the hash of no frames is 0. */
 __inline_hot uint64_t depot_mix(uint64_t outer, uintptr_t pc)
 {
 	uint64_t h = (outer ^ pc) * 0x9e3779b97f4a7c15ULL;
@@ -91,41 +92,42 @@ __inline_hot uint64_t depot_mix(uint64_t outer, uintptr_t pc)
 	return h ^ h >> 32;
 }
 
-/* The stack of that hash, whose outer frames have the hash `outer`, or 0.  Takes no lock; may overlook one that another
- * thread inserts just now. */
+/* The stack with this hash whose outer frames have the hash `outer`; 0: not found. Takes no lock, so it may miss a
+ * stack that another thread is inserting. */
 stack_handle depot_find(uint64_t outer, uint64_t hash);
-/* A stack with such outer frames will be looked for soon: what has to come from memory is asked for. */
+/* Prefetches what a search for a stack with such outer frames will read. */
 void depot_expect(uint64_t outer);
-/* Found, or inserted; `parent` is the stack of its outer frames, of the hash `outer`.  No room: parent. */
+/* Finds or inserts a stack. `parent` is the stack of its outer frames, whose hash is `outer`. Returns parent when the
+ * depot is full. */
 stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintptr_t pc);
 
 /* ---- window.c: which words of a stack may be read without a fault ---------------------------- */
 
-/* readable pages: their start, and how many words */
+/* readable pages: start address and number of words */
 struct window {
 	uintptr_t lo, words;
 };
 
 /* All zero when new.  One walk at a time. */
 struct stack_view {
-	struct window home;  /* the thread's own stack: stays */
-	struct window other; /* of this walk */
-	bool anchored;       /* home's beginning was looked for */
+	struct window home;  /* the thread's own stack; kept between walks */
+	struct window other; /* only for this walk */
+	bool anchored;       /* the beginning of home was searched for */
 	bool home_ends_here; /* there is nothing below home.lo */
 	bool foreign;        /* this walk read outside home */
 };
 
-/* A walk begins: what `other` held may be gone. */
+/* Begins a walk: the memory of `other` may be gone. */
 __inline_hot void stack_view_begin(struct stack_view *v)
 {
 	v->other.words = 0;
 	v->foreign = false;
 }
 
-/* Asks the system; false: not readable, or not the address of a word. */
+/* Asks the kernel. False: unreadable, or not the address of a word. */
 bool stack_view_reach(struct stack_view *v, uintptr_t addr);
 
-/* An address that is no multiple of 8 becomes a huge number by the rotation: one compare for both questions. */
+/* The rotation makes a misaligned address a huge number, so one compare answers both questions. */
 __inline_hot bool window_holds(const struct window *w, uintptr_t addr)
 {
 	uintptr_t off = addr - w->lo;
@@ -169,11 +171,11 @@ enum row_kind {
 struct cache_entry {
 	uint64_t check, row;
 };
-extern struct cache_entry unwind_cache[1u << CACHE_BITS]; /* racy by design: see the essay */
-extern uint64_t unwind_salt;                              /* atomic; another one when a module goes away */
+extern struct cache_entry unwind_cache[1u << CACHE_BITS]; /* racy by design (unwind.c) */
+extern uint64_t unwind_salt;                              /* atomic; changes when a module goes away */
 
-/* Neighbouring code shares pages of the cache, so that a small program touches few of them.  No multiplication: the
- * next frame waits for this. */
+/* Neighbouring code shares pages of the cache, so a small program touches few pages. No multiplication, since the next
+ * frame waits for the result. */
 __inline_hot struct cache_entry *cache_at(uintptr_t pc)
 {
 	return &unwind_cache[(pc >> 2 ^ pc >> 17) & ((1u << CACHE_BITS) - 1)];
@@ -181,10 +183,11 @@ __inline_hot struct cache_entry *cache_at(uintptr_t pc)
 
 __inline_hot uint64_t cache_check(uintptr_t pc, uint64_t row, uint64_t salt)
 {
-	return pc ^ row * 0x9e3779b97f4a7c15ULL ^ salt; /* of zeros: not 0, for a salt is no pc */
+	/* an entry of zeros never matches, since no pc equals the salt */
+	return pc ^ row * 0x9e3779b97f4a7c15ULL ^ salt;
 }
 
-/* A row that is not in the cache, and into it. */
+/* Computes a row and enters it into the cache. */
 __cold_path uint64_t unwind_row_compute(uintptr_t pc, uint64_t salt);
 
 __inline_hot uint64_t row_of(uintptr_t pc)
@@ -204,22 +207,23 @@ struct frame {
 	uintptr_t pc, sp, fp;
 };
 
-/* Where a frame's state was read from; the last two may be 0. */
+/* The addresses that a frame's state was read from; the last two may be 0. */
 struct origin {
 	uintptr_t pc_at, fp_at, cfa_at;
 };
 
-/* Where no word was read: never equal to a pc. */
+/* Stands for a word that was not read; its value equals no pc. */
 extern const uintptr_t unwind_never;
 
 struct walk {
 	struct stack_view *view;
 	struct frame first;
 	unsigned general_steps; /* taken */
-	struct cfi_regs regs;   /* of the frame that the last of them led to: after a signal frame, all registers */
+	/* of the frame after the last general step; after a signal frame all registers are known */
+	struct cfi_regs regs;
 };
 
-/* The caller's state, once its CFA is known.  A stack that does not get shallower is no stack. */
+/* The caller's state from its CFA. False: memory is unreadable, or the stack does not get shallower. */
 __inline_hot bool step_take(struct stack_view *view, const struct frame *in, uintptr_t cfa, uintptr_t fp_at,
                             struct frame *out, struct origin *from)
 {
@@ -241,17 +245,18 @@ __inline_hot bool step_take(struct stack_view *view, const struct frame *in, uin
 	return out->pc != 0;
 }
 
-/* By any other row than the two plain kinds. */
+/* A step by a row of another kind than the two plain ones. */
 struct step {
 	struct frame f;
 	struct origin from;
 };
 
-/* The frame comes as single words: the caller's would otherwise live in memory, or packed in a vector register. */
+/* The frame is passed as single words: a pointer would force the caller's frame into memory, a struct into a vector
+ * register. */
 __cold_path bool unwind_step_rare(struct walk *w, uint64_t row, uintptr_t pc, uintptr_t sp, uintptr_t fp,
                                   struct step *out);
 
-/* By a row of kind ROW_SP or ROW_FP.  `in` and `out` may be one. */
+/* A step by a row of kind ROW_SP or ROW_FP. `in` and `out` may be the same. */
 __inline_hot bool step_plain(struct stack_view *view, const struct frame *in, uint64_t row, struct frame *out,
                              struct origin *from)
 {
@@ -283,7 +288,7 @@ __inline_hot void walk_begin(struct walk *w, struct stack_view *view, const stru
 	stack_view_begin(view);
 }
 
-/* pc + 1, as if it were a return address. */
+/* pc + 1 stands for a return address. */
 static inline struct frame frame_first(const struct unwind_regs *regs)
 {
 	return (struct frame){ regs->pc + 1, regs->sp, regs->fp };
@@ -291,11 +296,11 @@ static inline struct frame frame_first(const struct unwind_regs *regs)
 
 /* ---- unwind_save.c --------------------------------------------------------------------------- */
 
-/* What this thread knows of its stack's memory, its user's until unwind_leave.  NULL: a signal handler while it is in
- * use, or no memory. */
+/* Takes this thread's view of its stack until unwind_leave. NULL: in a signal handler while the thread uses it, or no
+ * memory. */
 struct stack_view *unwind_enter_view(void);
 void unwind_leave(void);
-/* unwind.c: unwind_walk with this view, and with one of its own. */
+/* unwind.c: unwind_walk with this view, and with a new view of its own. */
 size_t unwind_walk_in(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
 size_t unwind_walk_alone(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
 

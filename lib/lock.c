@@ -95,7 +95,7 @@ static _Noreturn __cold_path void lock_complain(const char *what, const struct r
 
 #define HELD_MAX 32
 
-/* This thread's locks, oldest first.  Locks that a fork holds are not in it. */
+/* The locks that this thread holds, oldest first, without those that it holds over a fork. */
 static TLS_IE const struct ranked_lock *held[HELD_MAX];
 static TLS_IE unsigned held_count;
 
@@ -116,7 +116,7 @@ static void lock_debug_taken(const struct ranked_lock *l)
 	held[held_count++] = l;
 }
 
-/* Takes l out of the list; false when it is not in. */
+/* Removes l from the list; false: it was not there. */
 static bool lock_debug_forget(const struct ranked_lock *l)
 {
 	unsigned i = held_count;
@@ -161,7 +161,7 @@ static inline bool lock_debug_forget(const struct ranked_lock *l)
 
 /* ---- the futex ------------------------------------------------------------------------------- */
 
-/* In the low bits the rank, which never changes; above it the holder, or 0. */
+/* The low bits hold the rank, which never changes; the bits above hold the holder's tid, or 0. */
 __inline_hot void lock_set_holder(struct ranked_lock *l, pid_t tid)
 {
 	uint32_t v = lock_rank_of(l) | (uint32_t)tid << RANK_BITS;
@@ -169,7 +169,7 @@ __inline_hot void lock_set_holder(struct ranked_lock *l, pid_t tid)
 	__atomic_store_n(&l->rank_holder, v, __ATOMIC_RELAXED);
 }
 
-/* A race with another thread's taking or giving does no harm: that thread's tid is not ours. */
+/* A race with a thread that takes or releases the lock does no harm: that thread has another tid. */
 bool lock_mine(const struct ranked_lock *l)
 {
 	return __atomic_load_n(&l->rank_holder, __ATOMIC_RELAXED) >> RANK_BITS == (uint32_t)thread_tid();
@@ -243,7 +243,7 @@ void lock_release(struct ranked_lock *l)
 	lock_give(l);
 }
 
-/* Those who waited do not exist in the child, and nobody else runs there yet. */
+/* The threads that waited do not exist in the child, and no other thread runs there yet. */
 void lock_release_in_child(struct ranked_lock *l)
 {
 	lock_debug_forget(l);
@@ -253,25 +253,25 @@ void lock_release_in_child(struct ranked_lock *l)
 
 /* ---- all locks together over a fork ---------------------------------------------------------- */
 
-/* The registry is an array sorted by rank, equal ranks in order of registration.  Preparing walks it from the front and
- * takes each lock; the registry's own lock is a leaf, so it is held only to read one entry, and kept after the last.
- * When somebody registered meanwhile, positions may have shifted: everything taken is given back and the walk begins
- * again.
+/* The registry is an array sorted by rank, equal ranks in order of registration. locks_fork_prepare walks it from the
+ * front and takes each lock. The registry's own lock is a leaf, so it is held only to read one entry, and kept after
+ * the last one. If a lock is registered meanwhile, positions may have shifted: all locks are released and the walk
+ * begins again.
  *
  *   fork_lock | init … modules … quarantine … cache, cache, cache … buddy … threads … | registry_lock
  *
- * Fork may be called in a signal handler that interrupted one of our critical sections.  The interrupted code goes on
- * in both processes, and gives its lock back in both: such a lock is skipped, and in the child follows its thread to
- * the new tid.  Accepted: if another thread holds a lower lock and waits for just that one, both wait for ever (libc's
- * own heap does, too).
+ * A program may fork in a signal handler that interrupted a critical section of memsan. The interrupted code goes on in
+ * both processes, and releases its lock in both. So such a lock is skipped, and in the child gets its thread's new tid
+ * as holder. Accepted: if another thread holds a lower lock and waits for the interrupted one, both wait for ever (as
+ * in libc's own heap).
  *
- * Signals are blocked from prepare on, but for those that the thread's own instructions raise, so that no fork starts
- * in the middle of one. */
+ * From prepare on, signals are blocked except those that the thread's own instructions raise, so that no fork starts in
+ * the middle of another. */
 #define REGISTRY_MAX 4096
 
-/* Held from prepare to parent or child: one fork at a time.  Guards what follows. */
+/* Held from prepare to parent or child: one fork at a time. Guards the variables below. */
 static struct ranked_lock fork_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
-static struct ranked_lock *fork_held[REGISTRY_MAX]; /* NULL where registry[] at that place was the caller's before */
+static struct ranked_lock *fork_held[REGISTRY_MAX]; /* NULL: the caller held that lock of registry[] before */
 static unsigned fork_held_count;
 static uint64_t fork_saved_mask;
 
@@ -329,8 +329,8 @@ static void fork_give_one(struct ranked_lock *l)
 	lock_give(l);
 }
 
-/* Under fork_lock.  True with every registered lock and registry_lock held; false, with none of them, when the registry
- * changed. */
+/* Under fork_lock. True: every registered lock and registry_lock are held. False: the registry changed, and none of
+ * them is held. */
 static bool fork_take_all(void)
 {
 	unsigned generation;

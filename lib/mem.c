@@ -4,7 +4,7 @@
  * libmemsan.so exports memory functions of its own, so it may call none of libc's.  Sizes fall into three ranges:
  *
  *    0 … 32        everything is loaded before anything is stored: two loads that overlap in the middle, no loop
- *   33 … BULK-1    64, then 32 bytes a step; the last (or first) 32 are loaded ahead and stored at the end: no remainder loop
+ *   33 … BULK-1    64, then 32 bytes a step, no remainder loop: the last (or first) 32 are loaded ahead, stored last
  *   BULK …         the processor's string instructions, which know its cache lines best but take long to start
  *
  * Built with -fno-builtin and without loop distribution: else a compiler would make a call of memcpy out of mem_copy.
@@ -64,7 +64,8 @@ __inline_hot void copy_64(char *d, const char *s)
 	STORE(arch_vec16, d + 48, e);
 }
 
-/* n > 32.  Right also for overlapping ranges with d below s: a step's stores end at or before the next step's loads. */
+/* n > 32. Also right for overlapping ranges with d below s: the stores of a step end at or before the loads of the
+ * next. */
 __inline_hot void copy_forward(char *d, const char *s, size_t n)
 {
 	arch_vec16 tail0 = LOAD(arch_vec16, s + n - 32), tail1 = LOAD(arch_vec16, s + n - 16);
@@ -78,7 +79,7 @@ __inline_hot void copy_forward(char *d, const char *s, size_t n)
 	STORE(arch_vec16, d + n - 16, tail1);
 }
 
-/* n > 32.  The mirror image, for d above s. */
+/* n > 32. The mirror image of copy_forward, for d above s. */
 __inline_hot void copy_backward(char *d, const char *s, size_t n)
 {
 	arch_vec16 head0 = LOAD(arch_vec16, s), head1 = LOAD(arch_vec16, s + 16);
@@ -176,7 +177,7 @@ int mem_compare(const void *a, const void *b, size_t n)
 	return 0;
 }
 
-/* Each loop stops at the first group that holds a difference and leaves it to the next, narrower one. */
+/* Each loop stops at the first group with a difference; the next, narrower loop searches that group. */
 const void *mem_find_not(const void *start, int byte, size_t n)
 {
 	const unsigned char *p = start;
@@ -191,8 +192,7 @@ const void *mem_find_not(const void *start, int byte, size_t n)
 		p += 16;
 		n -= 16;
 	}
-	/* What is left of a range that began with more is looked at by one load that reaches back into what is
-	 * known. */
+	/* The rest of a longer range takes one load that reaches back over bytes that were compared already. */
 	if (n < 8 && p - (const unsigned char *)start >= 8 && LOAD(word8, p + n - 8) == w)
 		return NULL;
 	while (n >= 8 && LOAD(word8, p) == w) {
@@ -209,7 +209,7 @@ const void *mem_find_not(const void *start, int byte, size_t n)
 
 /* ---- strings --------------------------------------------------------------------------------- */
 
-/* Byte by byte on purpose: reading past a terminator, even within its word, is what memsan is there to find. */
+/* Byte by byte on purpose: memsan reports reads past a terminator, even within its word. */
 size_t str_length(const char *s)
 {
 	const char *p = s;

@@ -11,7 +11,7 @@
 
 struct live_counters live_counters;
 
-/* At run time, so that the file on disk, or in a page cache that is looked at, holds no magic. */
+/* The magic is written at run time, so that libmemsan's file, also a mapped one, does not contain it. */
 void live_counters_start(void)
 {
 	live_counters.version = LIVE_COUNTERS_VERSION;
@@ -33,7 +33,7 @@ static int64_t meta_cost[COST_NR]; /* atomic */
 
 /* ---- the bump allocator ---------------------------------------------------------------------- */
 
-/* Under meta_lock.  Under a tight RLIMIT_AS a smaller chunk has to do. */
+/* Under meta_lock. With a tight RLIMIT_AS the chunk is smaller. */
 static bool meta_open_chunk(size_t need)
 {
 	struct stepped_reserve chunk;

@@ -20,12 +20,12 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
-/* Programs that load and unload plug-ins for ever use the oldest entry again. */
+/* In a program that loads and unloads plug-ins for ever, the oldest entry is used again. */
 #define HISTORY_MAX 256
 
 struct gone_module {
 	uint32_t unloaded_at; /* jiffies */
-	uint64_t order;       /* among those of the same time */
+	uint64_t order;       /* the order of unloading, also within one tick */
 	struct module_info info;
 };
 
@@ -34,7 +34,7 @@ static struct ranked_lock modules_lock = RANKED_LOCK_INIT(LOCK_RANK_MODULES);
 static struct gone_module *history; /* a ring, made at the first unloading */
 static uint32_t history_next;
 static uint64_t history_order;
-/* this thread is about to take the lock, holds it, or has just given it back */
+/* this thread is taking the lock, holds it, or is releasing it */
 static TLS_IE bool modules_busy;
 static uint32_t history_used; /* may be read without the lock: 0 means nothing ever went away */
 
@@ -42,7 +42,7 @@ static uint32_t history_used; /* may be read without the lock: 0 means nothing e
 extern const char __start_memsan_text[] __attribute__((weak, visibility("hidden")));
 extern const char __stop_memsan_text[] __attribute__((weak, visibility("hidden")));
 
-/* In a static program libc allocates before it can tell what is loaded: asking it then would crash. */
+/* In a static program libc allocates before it can tell what is loaded; a call would crash. */
 static bool loader_ready; /* written once, by the constructor */
 
 void modules_start(void)
@@ -57,8 +57,8 @@ bool modules_usable(void)
 
 /* ---- reading what is mapped ------------------------------------------------------------------ */
 
-/* The note of that name (three characters) and type in the module's program headers: up to `max` bytes of what it says,
- * and its length; 0: none. */
+/* Finds the note with this name (three characters) and type in the module's program headers. Copies up to `max` bytes
+ * of its contents and returns how many; 0: none. */
 static size_t note_find(const struct module_info *info, const char *name, ElfW(Word) type, void *dst, size_t max)
 {
 	ElfW(Ehdr) eh;
@@ -97,7 +97,7 @@ static void read_build_id(struct module_info *info)
 	info->build_id_len = (uint8_t)note_find(info, "GNU", NT_GNU_BUILD_ID, info->build_id, BUILD_ID_MAX);
 }
 
-/* A name in ld.so's own list, which another thread's dlclose may free at this moment. */
+/* Reads a name in ld.so's own list, which another thread's dlclose may free at this moment. */
 static void read_name(char *dst, const char *name, size_t size)
 {
 	size_t got = os_safe_read(dst, name, size - 1);
@@ -110,7 +110,7 @@ static void main_program_path(char *path, size_t size)
 	long n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)size - 1, 0, 0, 0);
 
 	path[n > 0 ? n : 0] = '\0';
-	/* No /proc: the name that it was started by, which may be relative. */
+	/* Without /proc: the name that the program was started by, which may be relative. */
 	if (n <= 0 && getauxval(AT_EXECFN))
 		str_copy(path, (const char *)getauxval(AT_EXECFN), size);
 }
@@ -146,7 +146,8 @@ bool module_is_go(uintptr_t pc)
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-/* Before and after the lock, so that a signal handler knows at every instruction. */
+/* modules_busy is set before the lock and cleared after it, so that a signal handler can rely on it at every
+ * instruction. */
 static void modules_enter(void)
 {
 	static bool registered;
@@ -178,7 +179,7 @@ static bool find_gone(uintptr_t pc, uint32_t when, struct module_info *info)
 		const struct gone_module *g = &history[i];
 		if (pc - g->info.start >= g->info.end - g->info.start || (when && (int32_t)(g->unloaded_at - when) < 0))
 			continue;
-		/* The first that went after that time; of those that went at any time, the last. */
+		/* With a time, the first module unloaded after it; without, the last one unloaded. */
 		if (!best || (when ? g->order < best->order : g->order > best->order))
 			best = g;
 	}
@@ -212,7 +213,7 @@ static void self_locate(void)
 		start = (uintptr_t)found.dlfo_map_start;
 		end = (uintptr_t)found.dlfo_map_end;
 	}
-	/* Two threads may both do this: they find the same. */
+	/* Racing threads store the same values. */
 	self.start = start;
 	self.end = end;
 	__atomic_store_n(&self.known, true, __ATOMIC_RELEASE);
@@ -246,7 +247,7 @@ const char *module_self_path(void)
 
 /* ---- dlclose --------------------------------------------------------------------------------- */
 
-/* What was loaded before; a dlclose inside a destructor of a library being closed nests, each comparing its own
+/* The modules loaded before a dlclose. A destructor of a closing library may call dlclose; each call compares its own
  * list. */
 #define LOADED_MAX 1024
 
@@ -282,7 +283,8 @@ static bool same_module(const struct module_info *a, const struct module_info *b
 	       mem_compare(a->build_id, b->build_id, BUILD_ID_MAX) == 0;
 }
 
-/* Under modules_lock: the entry of a module that was there last, if it is the same one: it gets another end. */
+/* Under modules_lock: the entry of the last module at these addresses, if it is the same one; it gets a new time of
+ * unloading. */
 static struct gone_module *find_earlier_end(const struct module_info *info)
 {
 	struct gone_module *last = NULL;
@@ -311,7 +313,7 @@ static void remember(const struct module_info *info)
 	__atomic_store_n(&history_used, MIN(history_next, (uint32_t)HISTORY_MAX), __ATOMIC_RELEASE);
 }
 
-/* Before the real dlclose nobody knows what it will unload (it may be nothing, or much): every module is described. */
+/* Before the real dlclose it is not known what it will unload, so every module is described. */
 struct module_snapshot {
 	struct loaded_list loaded;
 	struct module_info infos[LOADED_MAX];
@@ -336,7 +338,7 @@ void *modules_before_dlclose(void)
 	return s;
 }
 
-/* Is what was described still there?  Another thread may have loaded something else at the place meanwhile. */
+/* Is the module still there? Another thread may have loaded another one at its place meanwhile. */
 static bool still_loaded(const struct module_info *before)
 {
 	struct dl_find_object found;
@@ -358,7 +360,7 @@ bool modules_after_dlclose(void *snapshot)
 	struct module_snapshot *s = snapshot;
 	bool any = false;
 
-	if (!s) /* what went away is not known */
+	if (!s) /* not known what went away */
 		return true;
 	modules_enter();
 	for (uint32_t i = 0; i < s->loaded.nr; i++) {

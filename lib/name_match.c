@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/name_match.c - names of functions and files against what people write for them: shell patterns, clones that
- * compilers make. */
+/* lib/name_match.c - matches names of functions and files: shell patterns, and suffixes of compilers for clones. */
 #include "lib/lib.h"
 
 bool name_is_glob(const char *s)
@@ -36,7 +35,8 @@ static bool tail_is(const char *tail, size_t len, const char *word)
 	return str_length(word) == len && mem_compare(tail, word, len) == 0;
 }
 
-/* "constprop", "0": what gcc and clang put behind a function's name for a copy or a part of it. */
+/* Is this one of the suffixes, such as "constprop" and "0", that gcc and clang append to the name of a function's copy
+ * or part? */
 static bool tail_is_clone(const char *tail, size_t len)
 {
 	static const char *const words[] = {

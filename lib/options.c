@@ -12,14 +12,14 @@
  */
 #include "lib/lib.h"
 
-#define LINE_MAX_BYTES 400 /* of a complaint */
-#define SHOWN_MAX 60       /* bytes of the user's text in it */
-#define COMPLAINTS_MAX 20  /* lines; then only a number */
+#define LINE_MAX_BYTES 400 /* the longest complaint */
+#define SHOWN_MAX 60       /* bytes of the user's text in a complaint */
+#define COMPLAINTS_MAX 20  /* complaints; of further ones only the number */
 #define DISTANCE_MAX 40    /* bytes compared of an unknown name */
 
 struct memsan_options options;
 
-/* A piece of the user's text. */
+/* A part of the user's text. */
 struct span {
 	const char *s;
 	size_t len;
@@ -82,7 +82,7 @@ static const struct option_desc *option_find(struct span name)
 	return NULL;
 }
 
-/* The choice at *p, which moves behind it; false at the end of the list. */
+/* Reads the choice at *p and moves *p behind it; false at the end of the list. */
 static bool choice_next(const char **p, struct span *choice)
 {
 	const char *end = *p;
@@ -130,7 +130,7 @@ static unsigned edit_distance(struct span a, struct span b)
 	return rows[la % 3][lb];
 }
 
-/* An abbreviation (prod for production) is as near as a single slip. */
+/* An abbreviation (prod for production) counts as one edit. */
 static unsigned word_distance(struct span given, struct span word)
 {
 	bool shortened = given.len > 1 && given.len < word.len && mem_compare(given.s, word.s, given.len) == 0;
@@ -219,7 +219,7 @@ static void complain_value(const struct complaints *c, const struct option_desc 
 	c->fn(c->ctx, line);
 }
 
-/* The searching is left out with the complaint: a hostile text may hold 60,000 mistakes. */
+/* Beyond the last complaint the nearest name is not searched for: a hostile text may have 60,000 mistakes. */
 static void complain_item(const struct complaints *c, const char *what, struct span item, const char *hint,
                           const char *name)
 {
@@ -253,7 +253,7 @@ static bool unit_is_power(const struct option_desc *d)
 	return str_equal(d->unit, "bytes, a power of two");
 }
 
-/* log2 of a byte suffix, -1 when it is none. */
+/* log2 of a byte suffix; -1: it is none. */
 static int suffix_shift(char c)
 {
 	switch (c) {
@@ -323,7 +323,7 @@ static bool parse_string(struct span v, char *value)
 	return true;
 }
 
-/* Leaves the field alone when the value is bad. */
+/* A bad value leaves the field unchanged. */
 static bool option_store(struct memsan_options *o, const struct option_desc *d, struct span v)
 {
 	char *field = (char *)o + d->offset;
@@ -412,7 +412,7 @@ static const char *skip_blanks(const char *p)
 	return p;
 }
 
-/* p is at a colon in the value of a text: does it belong to a C++ name? */
+/* Does the colon at p, in the value of a text, belong to a C++ name? */
 static bool colon_in_name(const char *p)
 {
 	const char *next = p + 2, *end = next;
@@ -424,7 +424,7 @@ static bool colon_in_name(const char *p)
 	return *end != '=' || !option_find(span_trim((struct span){ next, (size_t)(end - next) }));
 }
 
-/* Where the value at p ends. */
+/* The end of the value at p. */
 static const char *skip_value(const char *p, struct span name)
 {
 	const struct option_desc *d = option_find(name);
@@ -439,8 +439,8 @@ struct item {
 	struct span whole, name, value;
 };
 
-/* p is at a quote: the value between it and its fellow.  Returns what follows the value, or NULL when there is no
- * fellow. */
+/* Reads the value between the quote at p and the closing one. Returns the text behind it; NULL: there is no closing
+ * quote. */
 static const char *item_read_quoted(const char *p, struct span *value)
 {
 	const char *end = str_char(p + 1, *p);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/os.c - what the runtime asks of the kernel: files, processes, address space.  Raw system calls only.
+/* lib/os.c - the runtime's raw system calls: files, processes, address space.
  *
- * Raw, because libc's wrappers change errno, are cancellation points, can be interposed, and are reached through a PLT
- * that is not yet relocated when the first malloc of a process comes in.
+ * libc's wrappers change errno, are cancellation points, can be interposed, and are reached through a PLT that is not
+ * yet relocated at the first malloc of a process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,8 +69,8 @@ ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset)
 	return r;
 }
 
-/* A descriptor that somebody made non-blocking (a terminal shared with node, a pipe) is waited for, but not for
- * ever. */
+/* Another process may have made the descriptor non-blocking (a terminal shared with node, a pipe). Writes wait for it,
+ * but not for ever. */
 #define WRITE_PATIENCE_SECONDS 2
 
 static bool os_wait_writable(int fd)
@@ -102,8 +102,8 @@ static ssize_t os_write_loop(int fd, const char *p, size_t n)
 	return (ssize_t)done;
 }
 
-/* A report written to a pipe whose reader is gone must not kill the program by SIGPIPE: the signal (which write() sends
- * to this very thread) is held back and swallowed, unless one of the program's own was pending before. */
+/* A report to a pipe without a reader must not kill the program by SIGPIPE. write() sends the signal to this very
+ * thread, so it is blocked and discarded, unless a SIGPIPE of the program's was pending before. */
 ssize_t os_write_all(int fd, const void *buf, size_t n)
 {
 	kernel_sigset pipe_only = SIGNAL_BIT(SIGPIPE), old = 0, pending = 0;
@@ -138,7 +138,7 @@ pid_t thread_tid_first(void)
 	return thread_self_tid;
 }
 
-/* Never cached: right in children of fork, vfork and raw clone alike. */
+/* Never cached, so it is right in children of fork, vfork and raw clone. */
 pid_t os_getpid(void)
 {
 	return (pid_t)os_syscall4(SYS_getpid, 0, 0, 0, 0);
@@ -163,7 +163,7 @@ _Noreturn void os_abort(void)
 	os_syscall4(SYS_rt_sigaction, SIGABRT, (long)&action, 0, sizeof(set));
 	os_syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&set, 0, sizeof(set));
 	os_syscall4(SYS_tgkill, os_getpid(), os_gettid(), SIGABRT, 0);
-	/* Process 1 of a namespace ignores its own signals. */
+	/* Still here: process 1 of a name space ignores its own signals. */
 	os_exit_group(128 + SIGABRT);
 }
 
@@ -192,8 +192,7 @@ static void *os_map(size_t size, int prot, int flags)
 	return r < 0 && r > -(long)PAGE_SIZE ? NULL : (void *)r;
 }
 
-/* Where the reserves are, for who must leave them alone (mlockall).  A slot is taken by setting its size first to
- * busy. */
+/* The reserves, for code that must leave them alone (mlockall). A slot is taken by setting its size to busy first. */
 #define RESERVES_MAX 64
 #define RESERVE_BUSY SIZE_MAX
 static struct {
@@ -289,9 +288,9 @@ void *os_reserve(size_t size, size_t align)
 		os_release((void *)raw, start - raw);
 	if (raw + total > end)
 		os_release((void *)end, raw + total - end);
-	/* After mlockall(MCL_FUTURE) a reserve would count as locked, all of it. */
+	/* After mlockall(MCL_FUTURE) the whole reserve would count as locked. */
 	os_syscall4(SYS_munlock, (long)start, (long)size, 0, 0);
-	/* The kernel leaves what was never touched out of a core file, but gdb's gcore writes a terabyte of zeros. */
+	/* The kernel leaves untouched pages out of core files, but gdb's gcore would write a terabyte of zeros. */
 	os_advise((void *)start, size, MADV_DONTDUMP);
 	reserve_note(start, size);
 	return (void *)start;
@@ -306,9 +305,9 @@ bool os_commit(void *p, size_t size, bool huge)
 {
 	if (!os_protect(p, size, PROT_READ | PROT_WRITE))
 		return false;
-	os_advise(p, size, MADV_DODUMP); /* os_reserve said the opposite */
+	os_advise(p, size, MADV_DODUMP); /* undoes MADV_DONTDUMP of os_reserve */
 	if (!huge)
-		os_advise(p, size, MADV_NOHUGEPAGE); /* EINVAL on a kernel without huge pages: what we want anyway */
+		os_advise(p, size, MADV_NOHUGEPAGE); /* EINVAL: a kernel without huge pages */
 	return true;
 }
 
@@ -332,7 +331,7 @@ size_t os_resident(const void *p, size_t size)
 	return resident;
 }
 
-/* MADV_DONTNEED refuses locked pages; those are unlocked first, as they are no longer anybody's. */
+/* MADV_DONTNEED refuses locked pages, so these are unlocked first; they are no longer in use. */
 void os_decommit(void *p, size_t size)
 {
 	if (os_advise(p, size, MADV_DONTNEED))
@@ -366,12 +365,12 @@ size_t os_memory_size(void)
 	               : SIZE_MAX;
 }
 
-/* The reserves are MAP_NORESERVE, which no policy of overcommitment refuses.  malloc must fail where it always did (a
- * program that asks for 100 GB expects NULL, and would be killed for using it), so what exceeds the machine's memory is
- * tried as an ordinary mapping first. */
+/* Reserves are MAP_NORESERVE, which no overcommit policy refuses. But malloc must fail where it would without memsan: a
+ * program that asks for 100 GB expects NULL, and would be killed for using them. So a size above the machine's memory
+ * is first tried as an ordinary mapping. */
 bool os_may_commit(size_t size)
 {
-	static size_t known; /* racing writers find the same */
+	static size_t known; /* racing threads store the same value */
 	size_t memory = READ_ONCE(known);
 	void *p;
 
@@ -390,7 +389,7 @@ bool os_may_commit(size_t size)
 /* ---- guard regions --------------------------------------------------------------------------- */
 
 enum { GUARD_UNKNOWN, GUARD_NO, GUARD_YES };
-static int guard_support; /* atomic; racing probes find the same */
+static int guard_support; /* atomic; racing threads store the same value */
 
 static int os_guard_probe(void)
 {
@@ -425,8 +424,7 @@ bool os_guard_remove(void *p, size_t size)
 	return os_guard_supported() && os_advise(p, size, MADV_GUARD_REMOVE);
 }
 
-/* process_madvise on ourselves takes every advice, and a name for ourselves that needs no descriptor, since Linux
- * 6.14. */
+/* Since Linux 6.14 process_madvise on the own process takes every advice, and needs no descriptor for it. */
 #define PIDFD_SELF_PROCESS (-10001)
 static int batch_support; /* atomic; GUARD_* */
 
@@ -447,10 +445,10 @@ static size_t os_guard_open_batch(const struct os_range *ranges, size_t n)
 		__atomic_store_n(&batch_support, GUARD_NO, __ATOMIC_RELAXED);
 		return 0;
 	}
-	/* Bytes: it stops at the first range that it cannot advise. */
+	/* r counts bytes: the call stops at the first range that it cannot advise. */
 	while (done < n && (size_t)r >= ranges[done].size)
 		r -= (long)ranges[done++].size;
-	/* Each page that is there need not be asked for by a fault; one that cannot be had now is asked for then. */
+	/* Populated pages cause no faults later; a page that cannot be had now faults then. */
 	os_advise_many(ranges, done, MADV_POPULATE_WRITE);
 	return done;
 }
@@ -466,7 +464,7 @@ size_t os_guard_open_many(const struct os_range *ranges, size_t n)
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
-/* The number that a file of /proc begins with; 0 when it cannot be read (no descriptor left, no /proc). */
+/* The number at the beginning of a file of /proc; 0: it cannot be read (no descriptor left, no /proc). */
 static uint64_t os_read_number(const char *path)
 {
 	char text[64];
@@ -523,11 +521,11 @@ uint64_t os_address_space_limit(void)
 
 /* ---- reading memory that may not be there ---------------------------------------------------- */
 
-/* process_vm_readv on ourselves copies up to the first unreadable page and returns what it got; no descriptor is
- * needed, no race with another thread's munmap is lost.  It can be forbidden, though, and a seccomp filter may kill for
- * trying.  Then each page is probed by a call that no filter can do without: rt_sigprocmask reads its new mask before
- * it rejects an operation that does not exist, so EFAULT says unreadable and EINVAL readable.  Accepted there: a page
- * that goes away between probe and copy faults. */
+/* process_vm_readv on the own process copies up to the first unreadable page and returns the bytes copied. It needs no
+ * descriptor and loses no race with another thread's munmap. But it can be forbidden, and a seccomp filter may kill for
+ * it. Then each page is probed by a call that every filter allows: rt_sigprocmask reads its new mask before it refuses
+ * an invalid operation, so EFAULT means unreadable and EINVAL readable. Accepted there: a page that goes away between
+ * probe and copy faults. */
 static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refused)
 {
 	size_t done = 0;
@@ -549,7 +547,7 @@ static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refu
 	return done;
 }
 
-/* A null pointer means "no new mask" there: 0. */
+/* For a null pointer, "no new mask", the call returns 0. */
 bool os_page_readable(const void *p)
 {
 	uintptr_t page = ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
@@ -576,7 +574,7 @@ size_t os_safe_read(void *dst, const void *src, size_t n)
 	bool refused = true;
 	size_t done = 0;
 
-	/* A range that wraps around holds nothing anyway. */
+	/* No range wraps around the end of the address space. */
 	if ((uintptr_t)src + n < (uintptr_t)src)
 		n = (size_t)0 - (uintptr_t)src;
 	if (!os_under_seccomp())

@@ -2,7 +2,7 @@
 /* lib/stepped_reserve.c - address space that is reserved as a whole and made usable in steps. */
 #include "lib/lib.h"
 
-/* Up to a multiple of step, which need not be a power of two. */
+/* Rounds up to a multiple of step, which need not be a power of two. */
 static size_t stepped_round(size_t bytes, size_t step)
 {
 	return (bytes + step - 1) / step * step;
@@ -30,7 +30,7 @@ bool stepped_reserve_reach(struct stepped_reserve *s, size_t bytes)
 	want = stepped_round(bytes, s->step);
 	if (!os_commit(s->base + have, want - have, false))
 		return false;
-	/* Pairs with the load above: who sees the size may touch the memory. */
+	/* Pairs with the load above: a thread that sees the size may use the memory. */
 	__atomic_store_n(&s->committed, want, __ATOMIC_RELEASE);
 	return true;
 }

@@ -31,20 +31,19 @@ struct thread_slot {
 	bool alive;
 };
 
-/* Guards writing to thread_slots and everything below.  Nothing is called under it but the kernel, so that a thread may
- * register while it holds any other lock but a leaf. */
+/* Guards writing to thread_slots and the variables below. Only the kernel is called under it, so a thread may register
+ * while it holds any other lock but a leaf. */
 static struct ranked_lock thread_lock = RANKED_LOCK_INIT(LOCK_RANK_THREADS);
 static struct thread_slot thread_slots[THREAD_SLOTS];
 static uint32_t next_fresh = 1;        /* may be read without the lock */
 static uint32_t dead_first, dead_last; /* the dead queue; dead_first may be read without the lock */
-/* jiffies of the last search for threads that ended unannounced; 0: never; may be read without the lock */
+/* jiffies of the last slot_sweep, 0: never; may be read without the lock */
 static uint32_t swept_at;
 static bool thread_lock_registered; /* atomic */
 
 TLS_IE uint32_t thread_self_index;
 uint32_t thread_first_own;
-/* Inside a function that takes thread_lock: a signal handler that comes in between gets index 0 instead of a
- * deadlock. */
+/* This thread is inside a function that takes thread_lock: its signal handlers get index 0 instead of a deadlock. */
 static TLS_IE bool thread_busy;
 
 /* ---- slots, under thread_lock ---------------------------------------------------------------- */
@@ -70,8 +69,8 @@ static void slot_bury(uint32_t index)
 	dead_last = index;
 }
 
-/* Threads made by a raw clone, or ended by one, never say goodbye.  Asked of the kernel only when the table is full,
- * and at most once a second. */
+/* Finds threads that ended without thread_exit_notify, such as those made by a raw clone. The kernel is asked only when
+ * the table is full, and at most once a second. */
 static void slot_sweep(void)
 {
 	uint32_t now = jiffies_now();
@@ -114,7 +113,7 @@ static void thread_read_name(char name[THREAD_NAME_MAX])
 	name[THREAD_NAME_MAX - 1] = '\0';
 }
 
-/* True when there is something to be had: a table that stays full costs no lock. */
+/* Can there be a free slot? Asked first, so that a table that stays full costs no lock. */
 static bool thread_may_register(void)
 {
 	uint32_t swept = __atomic_load_n(&swept_at, __ATOMIC_RELAXED);
@@ -146,7 +145,7 @@ uint32_t thread_index_first(void)
 	return index;
 }
 
-/* The index stays valid for what the thread still does (destructors of thread-specific data come in any order). */
+/* The index stays valid, since later destructors of thread-specific data may still allocate. */
 void thread_exit_notify(void)
 {
 	uint32_t index = thread_self_index;
@@ -163,9 +162,8 @@ void thread_exit_notify(void)
 	thread_busy = false;
 }
 
-/* The forking thread gets a slot of its own in the child: what its parent allocated stays the parent's thread's.  No
- * other thread exists here: all that were alive are dead, and no lock is needed (the parent held it while it
- * forked). */
+/* The forking thread gets a new slot in the child, so that older allocations stay those of the parent's thread. No
+ * other thread exists in the child, so all others are dead. No lock is needed: the parent held it over the fork. */
 void thread_fork_child(void)
 {
 	pid_t tid = os_gettid();
@@ -191,7 +189,7 @@ void thread_fork_child(void)
 
 /* ---- lookup ---------------------------------------------------------------------------------- */
 
-/* A slot that keeps changing under us is given up: a report without a name is better than one that hangs. */
+/* A slot that keeps changing is given up: a report without a thread's name is better than one that hangs. */
 #define LOOKUP_TRIES 100
 
 static bool slot_read(const struct thread_slot *slot, struct thread_info *info)
@@ -214,7 +212,7 @@ bool thread_lookup(uint32_t index, struct thread_info *info)
 	if (!index || index >= __atomic_load_n(&next_fresh, __ATOMIC_ACQUIRE) ||
 	    !slot_read(&thread_slots[index], info) || !info->tid)
 		return false;
-	/* A thread is often named after its first allocation; we can ask only for ourselves. */
+	/* A thread often gets its name after its first allocation. Only the own name can be asked for. */
 	if (index == thread_self_index && info->alive)
 		thread_read_name(info->name);
 	return true;

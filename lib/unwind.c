@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/unwind.c - the stack unwinder: full depth without frame pointers, at a few nanoseconds a frame.  How stacks are
- * saved at less than that: unwind_save.c.
+/* lib/unwind.c - the stack unwinder: full depth without frame pointers, at a few nanoseconds a frame. unwind_save.c
+ * saves stacks at less than that.
  *
- * Rows are cached per pc.  Nearly every row of call frame information on x86_64 says the same few things: the CFA is
- * rsp or rbp plus a constant (or the word at rbp plus a constant, where the compiler realigned the stack), the return
- * address is below it, and rbp is unchanged or saved at a constant distance.  That packs into 64 bits.  What does not
- * (signal frames, PLT stubs, hand-written code) is marked and goes through the whole row (step_general).
+ * Rows are cached for each pc. Nearly every row of call frame information on x86_64 has the same form: the CFA is rsp
+ * or rbp plus a constant (or the word at rbp plus a constant, where the compiler realigned the stack), the return
+ * address is just below the CFA, and rbp is unchanged or saved at a constant distance. Such a row packs into 64 bits.
+ * Other rows (signal frames, PLT stubs, hand-written code) are marked and evaluated whole (step_general).
  *
  * entry:  [ check = pc ^ mix(row) ^ salt | row ]      two plain words, no lock: a torn or stale entry fails the check
  *                                                     (Hyatt and Mann's lockless hashing of chess transposition tables)
- * The salt changes when a module goes away.  It is taken before the row is computed, so that what was read from the old
- * module is never entered as the new one's.  Code of no module (a JIT's) is not entered: a module may come to be there.
  *
- * A wrong row or a smashed stack must not make us fault: every word is read through a stack_view (window.c).  Call
- * frame information itself is trusted as the C++ unwinder trusts it; the weakness accepted: garbage taken for a return
- * address into a module that another thread's dlclose unmaps at this moment.  Modules that libc unloads by itself
- * (gconv's) are not noticed here.
+ * The salt changes when a module goes away. It is read before a row is computed, so that a row of the old module is
+ * never entered for a new module. Code of no module (a JIT's) is not entered, since a module may be loaded there later.
  *
- * A pc is kept as a return address is: one less lies inside the call.  A frame that a signal interrupted is at its pc
- * plus one.
+ * A wrong row or a smashed stack must not cause a fault: every word is read through a stack_view (window.c). Call frame
+ * information itself is trusted, as the C++ unwinder trusts it. Weaknesses accepted: garbage that looks like a return
+ * address into a module that another thread's dlclose unmaps at this moment; and modules that libc unloads by itself
+ * (gconv's), which memsan does not notice.
+ *
+ * A pc is kept as a return address: one less lies inside the call. A frame that a signal interrupted has its pc plus
+ * one.
  */
 #include "lib/lib_internal.h"
 
@@ -47,7 +48,8 @@ static bool fp_rule_packs(const struct cfi_rule *rule, int32_t *at)
 	return rule->kind == CFI_OFFSET && *at != 0 && *at > -FP_AT_MAX && *at < FP_AT_MAX;
 }
 
-/* gcc's dynamically realigned frames: the CFA is kept in a slot below rbp, rbp itself is saved where rbp points. */
+/* Packs gcc's dynamically realigned frames: the CFA is in a slot below rbp, and rbp itself is saved where rbp
+ * points. */
 static bool row_pack_realigned(const struct cfi_row *row, uint64_t *packed)
 {
 	const struct cfi_rule *fp = &row->rules[ARCH_DWARF_FP];
@@ -108,7 +110,7 @@ __cold_path uint64_t unwind_row_compute(uintptr_t pc, uint64_t salt)
 
 /* ---- one step -------------------------------------------------------------------------------- */
 
-/* Code without call frame information (a JIT's, usually): the frame pointer, if it looks like one. */
+/* Code without call frame information, usually a JIT's: follows the frame pointer, if it looks like one. */
 static bool step_frame_pointer(struct stack_view *view, const struct frame *in, struct frame *out, struct origin *from)
 {
 	if (in->fp < in->sp || in->fp - in->sp > (16u << 20))
@@ -166,12 +168,12 @@ static bool row_cfa(const struct walk *w, const struct cfi_row *row, uintptr_t *
 	return true;
 }
 
-/* Signal frames may lead in a circle, when what they saved was overwritten. */
+/* Overwritten signal frames may lead in a circle. */
 #define GENERAL_STEPS_MAX (2 * STACK_FRAMES_MAX)
 #define KNOWN(regs, reg) ((regs)->known & 1u << (reg))
 #define ALL_KNOWN ((1u << ARCH_DWARF_REGS) - 1)
 
-/* Any row, with what is known of the registers, to what is known of the caller's. */
+/* A step by any row, from the known registers to the caller's. */
 static bool step_whole_row(struct walk *w, const struct frame *in, struct frame *out)
 {
 	struct cfi_row row;
@@ -190,8 +192,7 @@ static bool step_whole_row(struct walk *w, const struct frame *in, struct frame 
 	}
 	if (!KNOWN(&next, ARCH_DWARF_RA) || !KNOWN(&next, ARCH_DWARF_SP) || next.r[ARCH_DWARF_RA] == 0)
 		return false;
-	/* A signal may have come on another stack, above or below; every other frame is shallower than what it
-	 * called. */
+	/* A signal may have come on another stack, above or below. Every other caller's frame is shallower. */
 	if (!row.signal_frame && next.r[ARCH_DWARF_SP] <= in->sp)
 		return false;
 	out->fp = KNOWN(&next, ARCH_DWARF_FP) ? next.r[ARCH_DWARF_FP] : in->fp;
@@ -215,8 +216,8 @@ static void regs_forget(struct walk *w, const struct frame *f)
 	w->regs.r[ARCH_DWARF_RA] = f->pc;
 }
 
-/* A row may need a register that one of the frames further in has saved (ld.so's lazy binding keeps its CFA in rbx):
- * the walk up to here once more, by whole rows.  Slow and rare. */
+/* A row may need a register that an inner frame has saved (ld.so's lazy binding keeps its CFA in rbx). Repeats the walk
+ * up to here by whole rows. Slow and rare. */
 static bool regs_recover(struct walk *w, const struct frame *here)
 {
 	struct frame f = w->first;
@@ -231,15 +232,15 @@ static bool regs_recover(struct walk *w, const struct frame *here)
 	return false;
 }
 
-/* In a general row fp_at counts how often recovering registers did not help at this pc; after a while it is not tried
- * any more. */
+/* In a general row fp_at counts how often regs_recover did not help at this pc; after this many times it is not tried
+ * again. */
 #define RECOVER_TRIES 100
 
 static bool step_general(struct walk *w, const struct frame *in, uint64_t row, struct frame *out)
 {
 	if (w->general_steps++ == GENERAL_STEPS_MAX)
 		return false;
-	/* Steps in between have lost registers; they also made the stack shallower. */
+	/* Plain steps in between lose registers, and make the stack shallower. */
 	if (!regs_are_of(w, in))
 		regs_forget(w, in);
 	bool all_known = w->regs.known == ALL_KNOWN;

@@ -1,40 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/unwind_save.c - stacks saved in the depot, at less than a walk for those that were there a moment ago.
+/* lib/unwind_save.c - saves stacks in the depot. A stack like the last one costs less than a walk.
  *
- * Three ideas, each on top of the one before (the walk itself: unwind.c):
+ * Three ideas, each built on the one before (the walk itself is in unwind.c):
  *
- * 1. Stacks are saved in the depot's tree, whose hashes are made of the outer frames' hash: frames that stand need not
- * be looked at, and one
- *    look into the depot finds the whole stack.
+ * 1. Stacks are saved in the depot's tree, where a hash is made from the outer frames' hash. So frames that did not
+ * change need no look, and one look into the depot finds the whole stack.
  *
- * 2. A thread's last trace remembers each frame's state (pc, sp, rbp) and which words it was read from.  A state and a
- * row say where the next
- *    state is read, so: a new walk that comes to a remembered state, all of whose outer words still hold the same values, would go on
- *    to the same frames; their hash is reused, whether these are the same activations or not.  A loop that allocates pays for its
- *    innermost frames, and two or three compares for each other.
+ * 2. A thread's last trace remembers each frame's state (pc, sp, rbp) and the words that the state was read from. A
+ * state and a row determine where the next state is read. So when a new walk comes to a remembered state, and all words
+ * further out still have the same values, the walk would go on to the same frames. Their hash is reused, whether or not
+ * these are the same activations. A loop that allocates pays for its innermost frames, and two or three compares for
+ * each other.
  *
  *        outermost  frame 0     pc sp rbp  read from  a0 b0      compared, from the inside out
  *                   frame 1     pc sp rbp  read from  a1 b1      compared
  *                   frame 2     pc sp rbp  ◄── the new walk is in this state: only frames further in are new
  *
- * 3. A loop comes back to the same few states: those of the callers of malloc and free.  What was saved for such a
- * state is remembered by it,
- *    with every word that its walk read.  While they hold what they held, the handle is the same (struct memo).
+ * 3. A loop comes back to the same few states, those of the callers of malloc and free. For such a state memsan
+ * remembers the handle and every word that the walk read. While all words have the same values, the handle is the same
+ * (struct memo).
  *
- *    A step through a whole row may have read other words and registers: its frame remembers a word that never compares equal.
- *    A trace that was cut off at the depth limit is reused only while it is still deep enough: saved stacks have at least
- *    options.stack_depth frames, or all.
+ * A step through a whole row may have read other words and registers, so its frame remembers a word that never compares
+ * equal. A trace that was cut off at the depth limit is reused only while it is deep enough: saved stacks have at least
+ * options.stack_depth frames, or all.
  */
 #include "lib/lib_internal.h"
 
 /* ---- per-thread state ------------------------------------------------------------------------ */
 
 struct trace_frame {
-	struct frame f;     /* the state once it is the innermost */
-	struct origin from; /* absent ones point to where they compare equal */
-	uint64_t hash;      /* of this frame and all outer ones, as the depot names them */
-	uint16_t depth;     /* frames in that */
-	bool hidden;        /* one of our own, left out */
+	struct frame f;     /* the state when this frame is the innermost */
+	struct origin from; /* an absent one points to a word that compares equal */
+	uint64_t hash;      /* the depot's hash of this frame and all outer ones */
+	uint16_t depth;     /* the frames in that hash */
+	bool hidden;        /* a frame of memsan's, left out */
 	bool foreign;       /* this origin or one further out is not on the thread's own stack */
 };
 
@@ -46,7 +45,7 @@ struct trace_frame {
  *     space A   [ room | ? i i i k k k k k ]          space B   [ room | n n n n ]
  *                      [ n n n n k k k k k ]   or               [ room | n n n n k k k ] */
 #define TRACE_ROOM 256
-#define TRACE_FRESH (STACK_FRAMES_MAX + 32) /* frames of one walk: some are ours, and not counted */
+#define TRACE_FRESH (STACK_FRAMES_MAX + 32) /* frames of one walk, with some of memsan's that do not count */
 #define TRACE_SPACE (TRACE_ROOM + TRACE_FRESH + 256)
 _Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at a distance of pages for one");
 
@@ -60,11 +59,11 @@ _Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at 
 #define MEMO_BITS 8
 #define MEMO_FRAMES 24
 struct memo {
-	uintptr_t pc, sp, ret; /* the state: where in which function of ours, and who called it */
-	uintptr_t fp, fp_mask; /* our fp; no bits, where the walk did not depend on it */
+	uintptr_t pc, sp, ret; /* the state: pc and sp in a function of memsan's, and its return address */
+	uintptr_t fp, fp_mask; /* its fp; mask 0: the walk did not depend on fp */
 	stack_handle handle;   /* 0: the words are not kept */
-	stack_handle last;     /* what the state's stack was when it was last walked */
-	uint32_t nr;           /* words that its walk read, an even number */
+	stack_handle last;     /* the stack that the last walk from this state found */
+	uint32_t nr;           /* how many words the walk read, an even number */
 	uint32_t line[3];
 };
 _Static_assert(sizeof(struct memo) == 64, "one line of the cache");
@@ -73,15 +72,14 @@ struct memo_word {
 	uintptr_t at, value;
 };
 
-/* Only its thread touches it; unwind_busy keeps that thread's signal handlers out.  Too big for a thread's own
- * stack. */
+/* Used only by its thread; unwind_busy keeps that thread's signal handlers out. Too big for a thread's own stack. */
 struct unwind_thread {
 	struct memo memos[1 << MEMO_BITS]; /* of this salt; each in its line of the cache */
 	struct unwind_thread *next_free;
 	struct stack_view view;
 	uint64_t salt; /* unwind_salt of the last trace */
 	uint32_t nr;
-	bool complete;   /* the outermost is that of the stack, not where the depth limit came */
+	bool complete;   /* the trace reaches the end of the stack, not only the depth limit */
 	uint8_t space;   /* the one of the last trace */
 	bool new_stacks; /* the depot did not know the last one */
 	struct memo_word memo_words[1 << MEMO_BITS][MEMO_WORDS];
@@ -95,7 +93,7 @@ __inline_hot struct trace_frame *trace_frame(const struct unwind_thread *t, uint
 	return t->outermost - i;
 }
 
-/* Where the walk going on writes its frames, innermost first. */
+/* Where the present walk writes its frames, innermost first. */
 __inline_hot struct trace_frame *trace_fresh(struct unwind_thread *t)
 {
 	return &t->spaces[t->space ^ 1][TRACE_ROOM];
@@ -149,8 +147,8 @@ static __cold_path struct unwind_thread *thread_block_first(void)
 	return t;
 }
 
-/* The block is this walk's until thread_leave: what a signal handler unwinds meanwhile does without.  NULL when this is
- * such a handler, or there is no memory. */
+/* Takes this thread's block until thread_leave. NULL: this is a signal handler that interrupted such a use, or there is
+ * no memory; such a walk does without the block. */
 __inline_hot struct unwind_thread *thread_enter(void)
 {
 	if (unlikely(unwind_busy))
@@ -211,7 +209,7 @@ __inline_hot bool origin_unchanged(const struct trace_frame *t)
 	        (*(const uintptr_t *)t->from.cfa_at ^ t->f.sp)) == 0;
 }
 
-/* Off the thread's own stack, what was readable may have been unmapped since. */
+/* Outside the thread's own stack, words that were readable may have been unmapped. */
 static __cold_path bool origin_readable(struct stack_view *view, const struct trace_frame *t)
 {
 	const uintptr_t at[] = { t->from.pc_at, t->from.fp_at, t->from.cfa_at };
@@ -242,7 +240,7 @@ static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *chang
 	return true;
 }
 
-/* The remembered frame in state f, or -1.  *cursor: outer frames that may still match, since both lists get
+/* The remembered frame with state f, or -1. *cursor: how many outer frames can still match, since both lists get
  * shallower. */
 __inline_hot int trace_match(const struct unwind_thread *t, uint32_t *cursor, const struct frame *f)
 {
@@ -254,7 +252,7 @@ __inline_hot int trace_match(const struct unwind_thread *t, uint32_t *cursor, co
 	return known->sp == f->sp && known->pc == f->pc && known->fp == f->fp ? (int)*cursor - 1 : -1;
 }
 
-/* Is the origin where it will still be readable in the next walk? */
+/* Is a word of the origin outside home, so that the next walk cannot rely on it? */
 static bool origin_foreign(const struct stack_view *view, const struct origin *o)
 {
 	return !window_holds(&view->home, o->pc_at) || (o->fp_at && !window_holds(&view->home, o->fp_at)) ||
@@ -270,8 +268,8 @@ __inline_hot void trace_set_origin(const struct stack_view *view, struct trace_f
 	f->from.cfa_at = from->cfa_at ? from->cfa_at : (uintptr_t)&f->f.sp;
 }
 
-/* A frame is moved; words that stand for absent ones move along.  Each field by itself: a wider load would have to wait
- * until the stores that the walk has just made have reached the cache. */
+/* Moves a frame, with the words that stand for absent ones. Field by field: a wider load would wait until the walk's
+ * recent stores have reached the cache. */
 __inline_hot void trace_move(volatile struct trace_frame *to, const volatile struct trace_frame *from)
 {
 	uintptr_t fp_at = from->from.fp_at, cfa_at = from->from.cfa_at;
@@ -315,28 +313,28 @@ __inline_hot void trace_replace(struct unwind_thread *t, uint32_t keep, uint32_t
 	}
 }
 
-/* The stack from the inside out: the fresh frames, then those that stand. */
+/* Frame i of the stack, from the inside out: the fresh frames, then the kept ones. */
 __inline_hot const struct trace_frame *trace_at(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
 {
 	return i < nr_fresh ? trace_fresh(t) + i : trace_frame(t, keep - 1 - (i - nr_fresh));
 }
 
-/* The hash of what is outside of that frame. */
+/* The hash of the frames outside that frame. */
 __inline_hot uint64_t trace_outer(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
 {
 	return i + 1 < nr_fresh + keep ? trace_at(t, keep, nr_fresh, i + 1)->hash : 0;
 }
 
-/* The last stack was new; if this one is too, nearly always one of the next few frames' is known.  What is asked for
- * together comes together. */
+/* The last stack was new. If this one is new too, the stack of one of the next few frames is nearly always known:
+ * prefetches all of them at once. */
 static void trace_expect(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	for (uint32_t i = 1; i < MIN(nr_fresh + keep, 5u); i++)
 		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
 }
 
-/* The stack is new: outwards to the first frame that the depot knows, then back, adding.  Where the depot takes no
- * more, the stack ends: it has no holes. */
+/* Inserts a new stack: goes outwards to the first frame that the depot knows, then back, adding frames. When the depot
+ * is full the stack ends there; it has no holes. */
 static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	stack_handle handle = 0;
@@ -359,7 +357,7 @@ static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t k
 	return handle;
 }
 
-/* What one frame adds to the hash of those further out; absent for a hidden one. */
+/* The hash of a path, frame by frame from the outside in. Hidden frames add nothing. */
 struct path {
 	uint64_t hash, outer;
 	uintptr_t last;
@@ -380,7 +378,7 @@ __inline_hot void path_add(struct path *p, struct trace_frame *f, uintptr_t pc)
 	f->foreign = p->foreign |= f->foreign;
 }
 
-/* Frames [0, keep) stay; the fresh ones go on top. */
+/* Adds the fresh frames to the kept frames [0, keep), and finds or inserts the stack. */
 __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	struct trace_frame *fresh = trace_fresh(t);
@@ -400,8 +398,8 @@ __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, u
 	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
 
-/* May the trace be reused from frame i inwards when n frames are new?  Cut off, it must still be deep enough, never too
- * deep. */
+/* May frame i and those outside be reused below n new frames? A trace that was cut off must still be deep enough, and
+ * none may be too deep. */
 __inline_hot bool trace_depth_fits(const struct unwind_thread *t, uint32_t i, uint32_t n, uint32_t limit)
 {
 	uint32_t depth = trace_frame(t, i)->depth + n;
@@ -409,8 +407,8 @@ __inline_hot bool trace_depth_fits(const struct unwind_thread *t, uint32_t i, ui
 	return (t->complete || depth >= limit) && depth <= MIN(2 * limit, (uint32_t)STACK_FRAMES_MAX);
 }
 
-/* Walks until a remembered frame that still stands, the end, or the limit.  Returns how many remembered frames to
- * keep. */
+/* Walks up to a remembered frame that is unchanged, the end of the stack, or the limit. Returns how many remembered
+ * frames to keep. */
 __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_regs *regs, uint32_t limit,
                                  uint32_t *nr_fresh)
 {
@@ -441,7 +439,7 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 		int i = trace_match(t, &cursor, &f);
 		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) &&
 		    trace_unchanged(t, (uint32_t)i, &changed)) {
-			/* Another function may have led there this time, which saved rbp elsewhere. */
+			/* This time another function may have been called, which saved rbp elsewhere. */
 			trace_set_origin(&t->view, trace_frame(t, (uint32_t)i), &from);
 			trace_frame(t, (uint32_t)i)->foreign |= i > 0 && trace_frame(t, (uint32_t)i - 1)->foreign;
 			return (uint32_t)i + 1;
@@ -451,8 +449,7 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 
 /* ---- what was saved for a state -------------------------------------------------------------- */
 
-/* The place of this caller's state in the table.  Where nobody told who called, `ret` is 0, and nothing is kept
- * there. */
+/* The place of this caller's state in the table. With an unknown caller `ret` is 0, and nothing is kept there. */
 __inline_hot struct memo *memo_at(struct unwind_thread *t, const struct unwind_regs *regs)
 {
 	return &t->memos[(regs->ret ^ regs->sp) * 0x9e3779b97f4a7c15ULL >> (64 - MEMO_BITS)];
@@ -481,7 +478,7 @@ __inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *
 	return changed ? 0 : m->handle;
 }
 
-/* Does it matter what fp is in this frame's state, when `outer` says that of the next one's? */
+/* Does the walk depend on fp in this frame's state? `outer`: does it on the fp of the next frame's state? */
 static bool memo_needs_fp(const struct trace_frame *f, const struct trace_frame *next, bool outer)
 {
 	unsigned kind = ROW_KIND(row_of(f->f.pc - 1));
@@ -491,7 +488,7 @@ static bool memo_needs_fp(const struct trace_frame *f, const struct trace_frame 
 	return outer && next->from.fp_at == (uintptr_t)&next->f.fp;
 }
 
-/* Is the first frame ours, and the second the caller that we know of? */
+/* Is the first frame memsan's, and the second the known caller? */
 static bool memo_begins(struct unwind_thread *t, const struct unwind_regs *regs, uint32_t keep, uint32_t nr_fresh)
 {
 	return trace_at(t, keep, nr_fresh, 0)->hidden && ROW_KIND(row_of(regs->pc)) <= ROW_FP &&
@@ -545,7 +542,7 @@ static void memo_keep(struct unwind_thread *t, struct memo *m, const struct unwi
 	m->handle = again && memo_fill(t, m, regs, keep, nr_fresh) ? handle : 0;
 }
 
-/* A signal handler's allocation while this thread is in here, or no memory for the thread's block. */
+/* For a signal handler that interrupted this code, or without memory for the thread's block. */
 static __cold_path stack_handle save_plainly(const struct unwind_regs *regs)
 {
 	uintptr_t pcs[64];
@@ -554,7 +551,7 @@ static __cold_path stack_handle save_plainly(const struct unwind_regs *regs)
 	return depot_save(pcs, n);
 }
 
-/* Not remembered.  Leaves. */
+/* The state is not remembered. Ends with thread_leave. */
 static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread *t, const struct unwind_regs *regs,
                                                            struct memo *m)
 {
@@ -567,7 +564,7 @@ static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread 
 	return handle;
 }
 
-/* A module went away, and with it what its code said of stacks. */
+/* A module went away, so its rows are no longer valid. */
 static __cold_path void forget_rows(struct unwind_thread *t, uint64_t salt)
 {
 	t->salt = salt;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/unwind_walk.c - walks whose frames the caller wants, and not a stack in the depot: with what this thread knows of
- * its stack's memory (unwind_save.c), or in a signal handler without. */
+/* lib/unwind_walk.c - walks that give the caller the frames themselves, and save nothing in the depot. They use this
+ * thread's view of its stack (unwind_save.c), or in a signal handler that interrupted a walk a new one. */
 #include "lib/lib_internal.h"
 
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
@@ -51,7 +51,8 @@ bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t 
 /* A stack that overflowed has up to half a million frames. */
 #define ENDS_MAX ((size_t)4 << 20)
 
-/* What does not fit goes round behind the head, so that the outermost stay; how many frames there are. */
+/* Frames beyond `max` go round in the part behind the head, so that the outermost stay. Returns the number of
+ * frames. */
 static size_t walk_ends(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max,
                         size_t head)
 {

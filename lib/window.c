@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/window.c - which words of a stack may be read without a fault.
  *
- * A stack can be smashed, a frame pointer can be anything, a coroutine's stack can be unmapped between two walks.  So
+ * A stack can be smashed, a frame pointer can be anything, a coroutine's stack can be unmapped between two walks. So
  * every word is read through a view of two windows:
  *
- *   home    the stack that the thread was born with, from the lowest sp seen up to where it begins.  It stays mapped as long as the
- *           thread lives, so what was seen to be readable once is remembered, and a check costs one compare.  Its beginning is known:
- *           glibc puts a thread's control block on top of its stack, and ld.so keeps the main thread's first sp.
- *   other   a signal stack, a coroutine, or what garbage points to.  It may go away at any time, so it is forgotten when the walk ends; each page
- *           costs one system call a walk.
+ *   home    the stack that the thread was born with, from the lowest sp seen up to its beginning. It stays mapped
+ *           while the thread lives, so a page that was once readable is remembered, and a check costs one compare. Its
+ *           beginning is known: glibc puts a thread's control block on top of its stack, and ld.so keeps the main
+ *           thread's first sp.
+ *   other   a signal stack, a coroutine, or garbage. Its memory may go away at any time, so it is forgotten when the
+ *           walk ends, and each page costs one system call a walk.
  *
- * The weaknesses accepted: a stack given by the program (pthread_attr_setstack) has no guard page, and what lies below
- * it counts as its part, if it is walked on; and another thread may unmap a page of `other` between the question and
- * the reading.
+ * Weaknesses accepted: a stack that the program supplied (pthread_attr_setstack) has no guard page, and a walk that
+ * reaches the memory below takes it as part of the stack. Another thread may unmap a page of `other` between the check
+ * and the read.
  */
 #include "lib/lib_internal.h"
 
-/* ld.so's, in static programs libc's: sp when the process began. */
+/* Of ld.so, in static programs of libc: sp at the start of the process. */
 extern void *__libc_stack_end;
 
-#define WINDOW_GROWTH_MAX 4096 /* pages in one go */
+#define WINDOW_GROWTH_MAX 4096 /* pages at once */
 
 static uintptr_t window_end(const struct window *w)
 {
 	return w->lo + w->words * sizeof(uintptr_t);
 }
 
-/* The page that we are standing on needs no question. */
+/* The page of this function's own frame is readable. */
 static void window_open(struct window *w, uintptr_t page)
 {
 	bool ok = page == ALIGN_DOWN((uintptr_t)__builtin_frame_address(0), PAGE_SIZE) ||
@@ -48,7 +49,7 @@ static bool window_grow_up(struct window *w, uintptr_t addr)
 	return addr < end;
 }
 
-/* False where a page is not there, which then says so for good: a guard page. */
+/* False: the next page is unreadable, the guard page; home ends there for good. */
 static bool home_grow_down(struct stack_view *v, uintptr_t addr)
 {
 	uintptr_t lo = v->home.lo, end = window_end(&v->home), page = ALIGN_DOWN(addr, PAGE_SIZE);
@@ -66,8 +67,8 @@ static bool home_grow_down(struct stack_view *v, uintptr_t addr)
 	return page >= lo;
 }
 
-/* In a child of fork made by another thread than the first this is mistaken, and home is never found: slower, not
- * wrong. */
+/* In a child that another thread than the first forked, this guess is wrong and home is never found: slower, not
+ * incorrect. */
 static void home_anchor(struct stack_view *v)
 {
 	bool first = os_gettid() == os_getpid();

@@ -17,9 +17,15 @@ libcore_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 
 lib_LTLIBRARIES += libmemsan.la
 # dlclose and the interceptors have libc's own behind them only in a shared library.
-libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload/unseen/maps.c preload/unseen/signals.c preload/unseen/exec.c preload/unseen/quick_exit.c preload/unseen/raise.c preload/unseen/fclose.c preload/unseen/waits.c preload/unseen/waits_rare.c preload/unseen/waits_io.c preload/unseen/shared.c preload/unseen/start.c \
-	preload/intercept/symbols.c preload/intercept/libc_real.c preload/unseen/replaced.c preload/unseen/handles.c preload/intercept/libc_check.c preload/intercept/libc_mem.c preload/intercept/libc_str.c preload/intercept/libc_scan.c preload/intercept/libc_number.c \
-	preload/intercept/libc_wcs.c preload/intercept/libc_printf.c preload/intercept/libc_stdio.c preload/intercept/libc_io.c preload/intercept/libc_kernel.c preload/intercept/libc_path.c
+libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload/unseen/maps.c \
+	preload/unseen/signals.c preload/unseen/exec.c preload/unseen/quick_exit.c preload/unseen/raise.c \
+	preload/unseen/fclose.c preload/unseen/waits.c preload/unseen/waits_rare.c preload/unseen/waits_io.c \
+	preload/unseen/shared.c preload/unseen/start.c preload/intercept/symbols.c \
+	preload/intercept/libc_real.c preload/unseen/replaced.c preload/unseen/handles.c \
+	preload/intercept/libc_check.c preload/intercept/libc_mem.c preload/intercept/libc_str.c \
+	preload/intercept/libc_scan.c preload/intercept/libc_number.c preload/intercept/libc_wcs.c \
+	preload/intercept/libc_printf.c preload/intercept/libc_stdio.c preload/intercept/libc_io.c \
+	preload/intercept/libc_kernel.c preload/intercept/libc_path.c
 libmemsan_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 libmemsan_la_LIBADD = libruntime.la
 libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/preload/memsan.map \

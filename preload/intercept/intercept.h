@@ -3,9 +3,9 @@
  * only).
  *
  *   libc.def        every function that is intercepted, once
- *   libc_real.c     libc's own functions behind ours; the gate
+ *   libc_real.c     libc's own functions; the gate that lets foreign memory pass to them
  *   symbols.c       one name in a loaded module's symbol table
- *   libc_check.c    what checks have in common: scans that stop at bad memory, reports
+ *   libc_check.c    what the checks share: scans that stop at bad memory, reports
  *   libc_mem.c      mem*, b*                        libc_wcs.c     wcs*, wmem*
  *   libc_str.c      str*, stp* that copy            libc_printf.c  sprintf and its family
  *   libc_scan.c     str* that only read             libc_stdio.c   fread, fgets, getline, fwrite, fputs
@@ -13,21 +13,20 @@
  *                                                   libc_kernel.c  buffers with guards in them
  *                                                   libc_path.c    getcwd, realpath, readlink, gethostname, …
  *
- * An interceptor is two functions.  The exported one asks the gate whether its pointers are foreign (neither memory
- * whose shadow is kept nor the fence's pool) and jumps to libc's: one subtract and compare for each pointer.  Otherwise
- * checked_NAME does the work:
+ * An interceptor is two functions. The exported one asks the gate whether its pointers are foreign: memory without
+ * shadow and outside the fence's pool. If so, it jumps to libc's function, after one subtraction and one compare for
+ * each pointer. Otherwise checked_NAME does the work:
  *
  *      program ── memcpy ──┬── foreign ──────────────────────→ libc's memcpy
  *                          └── checked_memcpy: check, report ─→ libc's memcpy
  *
- * What a check asks for is what the call really does, never more: sources and fixed lengths are checked before the
- * call; where only libc or the kernel knows how much is written (read, fgets, snprintf) the destination is checked
- * afterwards; a scan is checked up to the byte at which it stops.  A report never changes what the call does
- * afterwards, but for a negative size, which libc could only die of: that call does nothing.  errno, cancellation and
- * variadic arguments stay libc's own business.
+ * A check never asks for more than the call really does. Sources and fixed lengths are checked before the call. Where
+ * only libc or the kernel knows how much is written (read, fgets, snprintf), the destination is checked after the call.
+ * A scan is checked up to the byte at which it stops. The call goes on after a report, except with a negative size, on
+ * which libc could only crash: then the call does nothing. errno, cancellation and variadic arguments are left to libc.
  *
- * Weakness accepted: of functions that glibc has in several versions (memcpy, realpath) all callers get the newest;
- * overlapping memcpy therefore copies as memmove does, as memcpy@GLIBC_2.2.5 did.
+ * Weakness accepted: all callers get the newest of the versions that glibc has of a function (memcpy, realpath).
+ * Therefore an overlapping memcpy copies as memmove does, as memcpy@GLIBC_2.2.5 did.
  */
 #ifndef MEMSAN_INTERCEPT_H
 #define MEMSAN_INTERCEPT_H
@@ -56,8 +55,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-/* Hidden also where they are only declared, so that they are reached without the global offset table (and before
- * relocation). */
+/* Hidden in declarations too, so that code reaches them without the global offset table, also before relocation. */
 #pragma GCC visibility push(hidden)
 #include "preload/preload.h"
 #include "shadow/shadow.h"
@@ -69,7 +67,7 @@
 #undef strdup
 #undef strndup
 
-/* glibc declares destinations as only written, and so a look at their shadow seems too early to gcc -O0. */
+/* glibc declares destinations as write-only, so gcc -O0 warns of a look at their shadow before the call. */
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -163,9 +161,9 @@ struct module_symbols {
 	const uint16_t *versions;
 };
 void symbols_find(struct module_symbols *s, const struct link_map *m);
-/* NULL: none; of several versions the default one. */
+/* The default version of a symbol, or NULL. */
 const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name);
-/* Both at once. */
+/* symbols_find and symbols_look_up in one call. */
 const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name);
 #pragma GCC visibility pop
 
@@ -183,27 +181,27 @@ enum libc_index {
 	LIBC_NR,
 };
 
-/* Pointers with (uintptr_t)p - end < span are foreign: no byte of shadow is kept for them, no object is fenced there,
- * and libc_real is filled in.  All zero (nothing is foreign) until the constructor has run, so that one compare also
- * answers "are we ready?". */
+/* Pointers with (uintptr_t)p - end < span are foreign: they have no shadow, and no object is fenced there. All zero
+ * until the constructor has run, so that nothing is foreign before libc_real is complete: one compare answers both
+ * questions. */
 struct libc_gate {
 	uintptr_t end, span;
 };
 #pragma GCC visibility push(hidden)
 extern struct libc_gate libc_gate;
 extern struct libc_table libc_real;
-/* The function found behind ours is not libc's: another library's idea of the name, whose contract we do not know. */
+/* The function behind memsan's is not libc's but another library's, whose contract is not known. */
 extern bool libc_replaced[LIBC_NR];
 #pragma GCC visibility pop
 
-/* libc_real's entry before the constructor has filled it: looked up now, or our own while we are not relocated yet. */
+/* An entry of libc_real before the constructor has filled it (libc_real.c tells how). */
 void *libc_early(enum libc_index index);
-/* All of libc_real; by the constructor. */
+/* Fills libc_real; for the constructor. */
 void libc_look_up(void);
-/* What the interceptor of libc's function `name` is to call instead of it, `real` itself for most; NULL: no such
- * choice.  Set once, by the constructor, before libc_look_up. */
+/* Returns the function for libc_real in place of `real`, libc's function `name`; `real` itself for most. NULL: `real`
+ * for all. The constructor sets this once, before libc_look_up. */
 extern void *(*libc_wrap)(const char *name, void *real);
-/* The constructor is done: foreign pointers pass from now on. */
+/* Lets foreign pointers pass from now on; the constructor's last step. */
 void libc_gate_open(void);
 
 __inline_hot bool libc_foreign(const void *p)
@@ -240,20 +238,20 @@ void libc_report_range(const void *p, size_t n, uintptr_t bad, enum report_acces
 void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry);
 void libc_report_negative(const void *p, size_t n, enum report_access access, const char *entry);
 
-/* Is a range starting at p checked at all: fenced memory in every mode, and what has shadow. */
+/* Are ranges that start at p checked? Fenced memory is in every mode, and memory with shadow. */
 __inline_hot bool libc_covers(const void *p)
 {
 	return fence_contains(p) || shadow_covers(p);
 }
 
-/* How many bytes from p on may surely be accessed, as far as one load of shadow tells; 0 says nothing.  Guards of the
- * fence's pool have no shadow that says so. */
+/* How many bytes from p on are accessible for sure, by one load of shadow; 0: not known. The shadow does not show the
+ * guards of the fence's pool. */
 __inline_hot size_t libc_good_ahead(const void *p)
 {
 	return fence_contains(p) ? 0 : shadow_good_ahead(p);
 }
 
-/* May eight bytes from p on be accessed for sure?  False says nothing. */
+/* Are eight bytes from p on accessible for sure? False: not known. */
 __inline_hot bool libc_eight_good(const void *p)
 {
 	return !fence_contains(p) && shadow_eight_good(p);
@@ -287,26 +285,25 @@ __inline_hot bool check_write(const void *p, size_t n, const char *entry)
 /* ---- libc_kernel.c: buffers that the kernel reads and fills.  The program's own access to a guarded page would fault
  * and be reported; the kernel's fails with EFAULT, of which nobody is told. */
 
-/* What is about to be read by the kernel, whole.  False after a report; then what was guarded is memory. */
+/* Checks all that the kernel is about to read. False after a report; guards in it are open then. */
 bool kernel_reads(const void *src, size_t n, const char *entry);
-/* A call without effects besides filling dst has failed: because of a guard there?  It is open then, and the call may
- * be made again. */
+/* A call whose only effect is to fill dst has failed. True: a guard in dst was the cause and is open now, so the call
+ * can be made again. */
 bool kernel_refused(const void *dst, size_t n);
 
-/* A buffer that the kernel is to fill.  `to` is where: the buffer itself, or memory lent for the call when pages of the
- * buffer are guarded. */
+/* A buffer for the kernel to fill. `to` is the buffer itself, or memory lent for the call if pages of the buffer are
+ * guarded. */
 struct kernel_fill {
 	void *dst, *to;
-	size_t n, good; /* how much of dst is accessible from its beginning on; when lent */
-	void *map;      /* what was lent, NULL: nothing */
+	size_t n, good; /* good: how much of dst is accessible from its beginning on, if memory was lent */
+	void *map;      /* the lent memory; NULL: none */
 	size_t map_size;
 };
 void *kernel_fill_begin(struct kernel_fill *fill, void *dst, size_t n);
-/* `came` bytes were stored, -1: the call failed.  They are checked, and are in dst afterwards.  False after a
- * report. */
+/* The call stored `came` bytes; -1: it failed. Checks them, and copies lent ones to dst. False after a report. */
 bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry);
 
-/* The same for a vector.  Its return value replaces v. */
+/* The same for a vector. The result of kernel_scatter_begin replaces v. */
 struct kernel_scatter {
 	const struct iovec *asked;
 	long count;
@@ -317,11 +314,11 @@ struct kernel_scatter {
 const struct iovec *kernel_scatter_begin(struct kernel_scatter *scatter, const struct iovec *v, long count);
 void kernel_scatter_end(struct kernel_scatter *scatter, ssize_t came, const char *entry);
 bool kernel_meets_guard(const struct iovec *v, long count);
-/* Memory for the length of a call; NULL when there is none. */
+/* Memory for the length of a call; NULL: none left. */
 void *kernel_lend(size_t size);
 void kernel_take_back(void *map, size_t size);
 
-/* A size that is negative when seen as signed; true after a report. */
+/* Reports a size that is negative as a signed number; true after a report. */
 __inline_hot bool check_negative(const void *p, size_t n, enum report_access access, const char *entry)
 {
 	if (likely((ptrdiff_t)n >= 0))
@@ -335,19 +332,20 @@ __inline_hot bool ranges_overlap(const void *a, size_t an, const void *b, size_t
 	return (uintptr_t)a < (uintptr_t)b + bn && (uintptr_t)b < (uintptr_t)a + an;
 }
 
-/* A scan that never touches a byte it may not read.  len: how far it came; bad: the byte that stopped it, or 0. */
+/* The result of a scan that reads no bad byte. len: how far it came; bad: the bad byte that stopped it, or 0. */
 struct libc_scan {
 	size_t len;
 	uintptr_t bad;
 };
-/* For byte c in [s, s+max): len is its index, or max, or the count of good bytes. */
+/* Looks for byte c in [s, s+max). len is its index; or max; or, at a bad byte, the number of good bytes. */
 struct libc_scan libc_scan_byte(const char *s, int c, size_t max);
 struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max);
-/* A string argument: its length in *len (up to max, where a terminator is not needed); false after a report. */
+/* Checks a string argument and stores its length in *len: at most max, and a string of max bytes needs no terminator.
+ * False after a report. */
 bool check_string(const char *s, size_t max, size_t *len, const char *entry);
 bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *entry);
-/* The bytes from p on that are known to be good, at most max.  Fewer: bad is the byte behind them; or it is 0, and one
- * asks again from there on. */
+/* The good bytes from p on, at most max. If there are fewer, bad is the byte behind them; bad 0: ask again from there
+ * on. */
 struct libc_scan libc_extent(const void *p, size_t max);
 
 #endif

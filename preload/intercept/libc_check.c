@@ -21,7 +21,8 @@ __cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum 
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	/* What shadow and fence both know is shadow's to tell, as it is for instrumented code's own accesses. */
+	/* If both the shadow and the fence know the address, the shadow reports, as for accesses by instrumented
+	 * code. */
 	if (!fence_contains(p) || (shadow_covers(p) && shadow_find_bad(p, n) == bad))
 		shadow_report_range(p, n, bad, access, entry, &regs);
 	else
@@ -78,12 +79,12 @@ __cold_path void libc_report_negative(const void *p, size_t n, enum report_acces
 
 /* ---- scans ----------------------------------------------------------------------------------- */
 
-/* Shadow is looked at 16 bytes at a time, as 128 of memory. */
+/* 16 bytes of shadow at a time: 128 bytes of memory. */
 typedef uint64_t shadow_pair __attribute__((vector_size(16), aligned(1), may_alias));
 #define BLOCK 256u
 #define LARGE_BLOCK 2048u
 
-/* Shadow of the `bytes` from p's granule on is readable and zero. */
+/* Is the shadow of `bytes` bytes from p's granule on readable and zero? */
 __inline_hot bool block_good(const void *p, size_t bytes)
 {
 	if ((uintptr_t)p - shadow_quick_base + bytes >= shadow_quick_span)
@@ -99,8 +100,8 @@ __inline_hot bool block_good(const void *p, size_t bytes)
 	return (any[0] | any[1]) == 0;
 }
 
-/* In the fence's pool the object's slot tells, in every mode.  An instrumented program's shadow may know more (what the
- * program has poisoned itself), and less: guards have none. */
+/* In the fence's pool the object's slot decides, in every mode. The shadow of an instrumented program may know more,
+ * since the program can poison memory itself; and less, since guards have no shadow. */
 static __cold_path uintptr_t fenced_find_bad(const void *p, size_t n)
 {
 	uintptr_t bad = fence_find_bad(p, n), first = 0;
@@ -203,7 +204,7 @@ struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max)
 	return scan;
 }
 
-/* The length of a string that ends within eight bytes which may all be read; else something above seven. */
+/* The length of a string that ends within eight readable bytes; else more than seven. */
 __inline_hot size_t short_length(const char *s)
 {
 	const uint64_t ones = ~(uint64_t)0 / 255;

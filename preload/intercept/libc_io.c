@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_io.c - interceptors of the system calls that fill a buffer or empty one.
+/* preload/intercept/libc_io.c - interceptors of the system calls that fill a buffer or read from one.
  *
- * A read is checked afterwards and for the bytes that came, for POSIX lets a program pass a size that its data will
- * never reach.  A write is checked before and whole: the size is what the program claims to have, and afterwards would
- * be too late in another way: the other side may have answered by then, and another thread freed the buffer.  libc's
- * own function is called in both cases, so cancellation, errno and restarts are as ever.  libc_kernel.c has what is
- * special where guard pages are.
- */
+ * A read is checked after the call, and only for the bytes that came: POSIX lets a program pass a size that its data
+ * will never reach. A write is checked before the call and whole, since the size is what the program claims to have.
+ * After the call the other side may have answered already, and another thread freed the buffer. libc's own function
+ * makes both calls, so cancellation, errno and restarts stay as they are. libc_kernel.c handles buffers with guard
+ * pages. */
 #include "preload/intercept/intercept.h"
 
 #include <errno.h>
@@ -14,8 +13,8 @@
 
 /* ---- one buffer ------------------------------------------------------------------------------ */
 
-/* With MSG_TRUNC, datagram sockets return the true length, which may be more than was stored, and TCP throws away what
- * it counts: there the buffer is not touched and may be NULL. */
+/* With MSG_TRUNC, a datagram socket returns the true length, which may exceed what was stored. TCP discards the data
+ * that it counts: it does not touch the buffer, which may be NULL. */
 static ssize_t stored_by_socket(int fd, int flags, ssize_t ret)
 {
 	int type = 0, domain = 0;
@@ -48,7 +47,7 @@ FILL(__pread_chk, (int fd, void *dst, size_t n, off_t offset, size_t room), (fd,
 FILL(__pread64_chk, (int fd, void *dst, size_t n, off64_t offset, size_t room), (fd, dst, n, offset, room))
 FILL_SOCKET(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (fd, dst, n, room, flags))
 
-/* The kernel stores as much of the address as fits and the length of all of it. */
+/* The kernel stores as much of the address as fits, and the length of the whole address. */
 #define FILL_FROM(name, params, args)                                                                             \
 	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst) && libc_foreign(address.__sockaddr__))           \
 	{                                                                                                         \
@@ -67,7 +66,7 @@ FILL_FROM(__recvfrom_chk,
           (int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address, socklen_t *address_len),
           (fd, dst, n, room, flags, address, address_len))
 
-/* A negative size makes the kernel fail the call; that it came to this is the error. */
+/* The kernel refuses a negative size; the bug is that the program computed one. */
 static void check_source(const void *src, size_t n, const char *entry)
 {
 	if (libc_covers(src) && !check_negative(src, n, ACCESS_READ, entry))
@@ -97,7 +96,7 @@ INTERCEPT(ssize_t, sendto,
 
 /* ---- vectors: the buffers are what matters, wherever the array of them is -------------------- */
 
-/* More than the kernel takes (IOV_MAX) makes the call fail before anything is looked at. */
+/* With more than IOV_MAX entries the kernel refuses the call before it reads any. */
 static bool vector_readable(const struct iovec *v, long count, const char *entry)
 {
 	return v && count > 0 && count <= IOV_MAX && check_read(v, (size_t)count * sizeof(*v), entry);
@@ -157,8 +156,8 @@ static void check_sent(const struct msghdr *m, const char *entry)
 		check_gathered(m->msg_iov, (long)m->msg_iovlen, entry);
 }
 
-/* The kernel is given a header of our own, whose buffers it can fill.  Ancillary data is cut off at msg_controllen, a
- * name may be longer than its room. */
+/* The kernel gets a header of memsan's, whose buffers it can fill. It cuts ancillary data off at msg_controllen; a name
+ * may be longer than its buffer. */
 struct message_fill {
 	struct kernel_fill name, control;
 	struct kernel_scatter data;
@@ -221,7 +220,7 @@ static bool message_data(const struct mmsghdr *m, const char *entry)
 	return vector_readable(m->msg_hdr.msg_iov, (long)m->msg_hdr.msg_iovlen, entry);
 }
 
-/* Of many messages only the data is checked: keeping all headers as they were would need memory of unknown size. */
+/* Of many messages only the data is checked: a copy of all headers would need memory of unknown size. */
 static int receive_in_place(int fd, struct mmsghdr *m, unsigned count, int flags, struct timespec *timeout,
                             const char *entry)
 {

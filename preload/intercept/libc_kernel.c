@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_kernel.c - buffers that system calls read and fill, where guard pages are: what the kernel
- * would only answer with EFAULT.
+/* preload/intercept/libc_kernel.c - buffers of system calls with guard pages in them, to which the kernel would only
+ * answer EFAULT.
  *
- * What the kernel is to read is known before: it is checked, reported, and what is guarded of it is opened, so that the
- * call goes on as the program's own access would.
+ * A buffer that the kernel is to read is known before the call: it is checked and reported, and its guards are opened,
+ * so that the call goes on as an access by the program would.
  *
- * What it fills is known afterwards only: a program may pass a size that its data never reaches.  A guard in the buffer
- * would cut the call short there (a stream, a file), or lose what came (a datagram), or hide that anything was wrong.
- * So a buffer with a guard in it is replaced:
+ * How much the kernel fills is known only after the call: a program may pass a size that its data never reaches. A
+ * guard in the buffer would cut the call short (a stream, a file), or lose the data (a datagram), or hide the bug. So a
+ * buffer with a guard in it is replaced:
  *
  *      dst  ........│ guard            asked for
- *      lent ....................       what the kernel fills; begins as dst does
- *           └─ came ─┘                 checked as an access to dst, reported, opened, copied there
+ *      lent ....................       filled by the kernel; begins with dst's contents
+ *           └─ came ─┘                 checked as an access to dst, reported, opened, copied to dst
  *
- * That costs some microseconds and hits only calls whose size leads into a guard, which nearly always is a bug.  The
- * weakness accepted: a thread that is cancelled inside such a call leaves the lent memory behind.
+ * That costs some microseconds, and only for calls whose size reaches into a guard, which is nearly always a bug.
+ * Weakness accepted: a thread that is cancelled inside such a call does not give back the lent memory.
  */
 #include "preload/intercept/intercept.h"
 
@@ -37,7 +37,7 @@ void kernel_take_back(void *map, size_t size)
 
 /* ---- guards ---------------------------------------------------------------------------------- */
 
-/* Only the beginning of a freed area has shadow that says so. */
+/* Of a freed area only the beginning is marked in the shadow. */
 static bool area_guard(const void *p)
 {
 	struct slab_object object;
@@ -105,7 +105,7 @@ bool kernel_refused(const void *dst, size_t n)
 
 static void fill_into(struct kernel_fill *fill, void *map, size_t size)
 {
-	/* As aligned as the program's, which direct input cares for. */
+	/* Aligned as the program's buffer, since direct I/O needs alignment. */
 	fill->map = map;
 	fill->map_size = size;
 	fill->to = map ? (char *)map + ((uintptr_t)fill->dst & (PAGE_SIZE - 1)) : fill->dst;
@@ -134,7 +134,7 @@ bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry)
 	size_t n = came > 0 ? MIN((size_t)came, fill->n) : 0;
 	bool ok;
 
-	/* There was nothing to lend, and the kernel met the guard. */
+	/* There was no memory to lend, and the kernel met the guard. */
 	if (came < 0 && errno == EFAULT && fill->good < fill->n && fill->to == fill->dst)
 		n = fill->n;
 	ok = check_guarded(fill->dst, n, ACCESS_WRITE, entry) && check_write(fill->dst, n, entry);
@@ -142,7 +142,7 @@ bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry)
 		return ok;
 	if (n > fill->good)
 		open_guards((char *)fill->dst + fill->good, n - fill->good);
-	/* No more: the rest is as it was, or another thread's. */
+	/* Only these bytes: the rest is unchanged, or another thread wrote to it. */
 	mem_copy(fill->dst, fill->to, n);
 	kernel_take_back(fill->map, fill->map_size);
 	fill->to = fill->dst;
@@ -160,7 +160,7 @@ bool kernel_meets_guard(const struct iovec *v, long count)
 	return false;
 }
 
-/* The kernel has its copy of a vector by the time it fills the buffers; here it is looked at afterwards, too. */
+/* The kernel copies the vector before it fills the buffers, but the checks read it afterwards too. */
 static bool overlaps_itself(const struct iovec *v, long count)
 {
 	for (long i = 0; i < count; i++)

@@ -4,14 +4,15 @@
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
-/* What every copy of n bytes asks first.  COPY_SKIP: a negative size, nothing may be copied; COPY_MOVE: not plainly. */
+/* The check of every copy of n bytes. COPY_SKIP: a negative size, copy nothing; COPY_MOVE: the ranges overlap, copy as
+ * memmove does. */
 enum copy_verdict { COPY_PLAIN, COPY_MOVE, COPY_SKIP };
 
 static enum copy_verdict copy_check(void *dst, const void *src, size_t n, bool may_overlap, const char *entry)
 {
 	if (check_negative(dst, n, ACCESS_WRITE, entry))
 		return COPY_SKIP;
-	/* dst == src is a compiler's struct assignment to itself and harmless everywhere. */
+	/* dst == src comes from a compiler's assignment of a struct to itself, which is harmless. */
 	if (!may_overlap && dst != src && unlikely(ranges_overlap(dst, n, src, n))) {
 		libc_report_overlap(dst, n, src, n, entry);
 		return COPY_MOVE;
@@ -63,7 +64,7 @@ INTERCEPT(void, bcopy, (const void *src, void *dst, size_t n), (src, dst, n), FO
 		REAL(bcopy)(src, dst, n);
 }
 
-/* The fortified forms know the destination's size from the compiler and abort beyond it: that stays libc's to do. */
+/* The fortified forms get the destination's size from the compiler and abort beyond it; libc still does that. */
 INTERCEPT(void *, __memcpy_chk, (void *dst, const void *src, size_t n, size_t room), (dst, src, n, room), FOREIGN_COPY)
 {
 	enum copy_verdict verdict = copy_check(dst, src, n, false, ENTRY);
@@ -149,9 +150,9 @@ INTERCEPT(void, __explicit_bzero_chk, (void *dst, size_t n, size_t room), (dst, 
 
 #define COMPARE_FIRST 64
 
-/* C wants n bytes in both objects.  Programs that know their data to differ earlier pass more (glibc has always stopped
- * at the first difference it meets), so that is how far this looks: a byte past an object is an error only when the
- * outcome hangs on it. */
+/* C requires n bytes in both objects. But programs whose data differs earlier pass more, and glibc has always stopped
+ * at the first difference. So this looks no farther: a byte past an object is an error only if the result depends on
+ * it. */
 static int compare_checked(const void *a, const void *b, size_t n, const char *entry)
 {
 	const char *x = a, *y = b;
@@ -205,7 +206,7 @@ INTERCEPT(void *, memchr, (const void *s, int c, size_t n), (s, c, n), libc_fore
 RAWMEMCHR(rawmemchr)
 RAWMEMCHR(__rawmemchr)
 
-/* Starts at the far end, so that end at least must be there. */
+/* memrchr starts at the far end, so at least that end must be accessible. */
 INTERCEPT(void *, memrchr, (const void *s, int c, size_t n), (s, c, n), libc_foreign(s))
 {
 	if (n && !check_negative(s, n, ACCESS_READ, ENTRY)) {
@@ -222,7 +223,7 @@ INTERCEPT(void *, memrchr, (const void *s, int c, size_t n), (s, c, n), libc_for
 INTERCEPT(void *, memmem, (const void *s, size_t n, const void *what, size_t what_n), (s, n, what, what_n),
           libc_foreign(s) && libc_foreign(what))
 {
-	/* A needle longer than the haystack is not looked at. */
+	/* libc does not read a needle longer than the haystack. */
 	if (what_n <= n && check_read(what, what_n, ENTRY))
 		check_read(s, n, ENTRY);
 	return REAL(memmem)(s, n, what, what_n);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/intercept/libc_number.c - interceptors of the functions that read a number out of a string.
  *
- * They stop at the first character that cannot belong to the number, which only libc (and the locale) knows: a string
- * that ends within the next bytes, all of them good, is fine; of others libc says where it stopped, and everything up
- * to that character is checked afterwards.  Numbers are short, so the look ahead is short too: a program may read many
- * out of one large text.
- */
+ * They stop at the first character that cannot belong to the number, which only libc and the locale know. A string that
+ * ends within the next few bytes, all of them good, needs no other check. For other strings libc tells where it
+ * stopped, and everything up to that character is checked after the call. The look ahead is short, since numbers are
+ * short and a program may read many of them out of one large text. */
 #include "preload/intercept/intercept.h"
 
 #define LOOK_AHEAD 64
@@ -53,7 +52,7 @@ CONVERT_FLOAT(double, strtod)
 CONVERT_FLOAT(float, strtof)
 CONVERT_FLOAT(long double, strtold)
 
-/* The ato family does not say where it stopped; its strto counterpart does, with the same value. */
+/* The ato functions do not tell where they stopped. Their strto counterparts do, and return the same value. */
 #define CONVERT_PLAIN(type, name, with, ...)                          \
 	INTERCEPT(type, name, (const char *s), (s), libc_foreign(s))  \
 	{                                                             \

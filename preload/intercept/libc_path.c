@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_path.c - interceptors of the functions that fill a buffer with a path or a name.  All are
- * checked afterwards, for what they stored; with no buffer given, some of them allocate one.
- */
+/* preload/intercept/libc_path.c - interceptors of the functions that fill a buffer with a path or a name. The stored
+ * bytes are checked after the call. Some of these functions allocate a buffer when they get none. */
 #include "preload/intercept/intercept.h"
 
-/* A result with its terminator, in a buffer said to have n bytes. */
+/* Checks a result with its terminator; the caller claims a buffer of n bytes. */
 static void check_name(const char *dst, size_t n, const char *entry)
 {
 	if (dst && libc_covers(dst))
@@ -24,7 +23,7 @@ static void check_name(const char *dst, size_t n, const char *entry)
 	}
 NAME_POINTER(getcwd, (char *dst, size_t n), (dst, n), n)
 NAME_POINTER(__getcwd_chk, (char *dst, size_t n, size_t room), (dst, n, room), n)
-/* Its buffer is said to have PATH_MAX bytes. */
+/* By its contract the buffer has PATH_MAX bytes. */
 NAME_POINTER(getwd, (char *dst), (dst), PATH_MAX)
 NAME_POINTER(__getwd_chk, (char *dst, size_t room), (dst, room), PATH_MAX)
 
@@ -80,7 +79,7 @@ NAME_STATUS(__getdomainname_chk, (char *dst, size_t n, size_t room), (dst, n, ro
 NAME_STATUS(__getlogin_r_chk, (char *dst, size_t n, size_t room), (dst, n, room))
 NAME_STATUS(__ttyname_r_chk, (int fd, char *dst, size_t n, size_t room), (fd, dst, n, room))
 
-/* confstr returns the room that the whole value needs, and 0 when there is none. */
+/* confstr returns the size of the whole value, and 0 when there is no value. */
 #define CONFSTR(function, params, args)                              \
 	INTERCEPT(size_t, function, params, args, libc_foreign(dst)) \
 	{                                                            \

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_printf.c - interceptors of the functions that format into a buffer.
- *
- * How much is written is known when they return: snprintf may be told of more room than there is as long as the text is
- * short, and never writes more than min(n, length + 1).  A failed call (-1) has written something that nobody can tell.
- */
+/* preload/intercept/libc_printf.c - interceptors of the functions that format into a buffer. How much was written is
+ * known when they return: never more than min(n, length + 1), so a program may pass snprintf a larger n than its buffer
+ * while the text is short. After a failed call (-1) it is not known. */
 #include "preload/intercept/intercept.h"
 
-/* Destination of a call that returned `ret` and had room for n characters (SIZE_MAX: no bound). */
+/* Checks the destination of a call that returned `ret` and was given n characters of room (SIZE_MAX: no bound). */
 static void check_formatted(void *dst, size_t n, int ret, size_t unit, const char *entry)
 {
 	if (unlikely(!libc_foreign(dst)) && ret >= 0)
 		check_write(dst, MIN((size_t)ret + 1, n) * unit, entry);
 }
 
-/* The v forms, and what the variadic ones are made of: libc's v form between va_start and va_end.  The gate is asked
- * afterwards: next to formatting it costs nothing. */
+/* Interceptors of the v form and of the variadic form, which calls libc's v form between va_start and va_end. The gate
+ * is asked after the call: beside formatting it costs nothing. */
 #define FORMAT(name, v_name, params, v_args, dst, room, unit, last)     \
 	MEMSAN_EXPORT int v_name(VA params, va_list args)               \
 	{                                                               \
@@ -49,7 +47,7 @@ FORMAT(__swprintf_chk, __vswprintf_chk, (wchar_t *dst, size_t n, int flag, size_
        (dst, n, flag, room, format, args), dst, n, sizeof(wchar_t), format)
 /* clang-format on */
 
-/* 0 when it did not fit (dst's contents are then open) or when the text is empty. */
+/* 0: the text did not fit, and dst's contents are undefined; or the text is empty. */
 INTERCEPT(size_t, strftime, (char *dst, size_t n, const char *format, const struct tm *tm), (dst, n, format, tm),
           libc_foreign(dst))
 {

@@ -2,12 +2,12 @@
 /* preload/intercept/libc_real.c - libc's own functions behind the interceptors, and the gate that lets foreign memory
  * pass to them.
  *
- * They are looked up all at once by the library's constructor, which -z initfirst puts before every other constructor
- * and .preinit_array (about 200 dlsym calls, some 50 µs): a lookup takes the loader's lock, so it must not happen
- * later, in a signal handler or in the child of a fork.  Earlier calls can only come from ifunc resolvers, or from
- * constructors when another library has claimed initfirst:
+ * The library's constructor looks them all up at once (about 200 dlsym calls, some 50 µs); -z initfirst puts it before
+ * every other constructor and .preinit_array. A lookup takes the loader's lock, so it must not happen later, in a
+ * signal handler or in the child of a fork. Earlier calls can only come from ifunc resolvers, or from constructors when
+ * another library has claimed initfirst:
  *
- *   not relocated yet    our pointers and dlsym's are empty: libc's symbol table is read as a debugger would, for each call
+ *   not relocated yet    memsan's pointers and dlsym's are empty: libc's symbol table is read for each call
  *   relocated            looked up on the spot; there is one thread
  *   constructor has run  the table is complete, the gate open
  */
@@ -33,10 +33,10 @@ static const char libc_names[] =
 #undef LIBC
 	;
 
-/* Holds a relative relocation: the right address only after ld.so has been here. */
+/* Has a relative relocation: it holds the right address only after ld.so has relocated memsan. */
 static void *volatile relocated_witness = &libc_real;
 
-/* Same object as a function that is surely libc's? */
+/* Is p in libc's module? */
 static bool is_libc(void *p, const struct dl_find_object *libc)
 {
 	struct dl_find_object found;
@@ -57,8 +57,8 @@ void libc_look_up(void)
 	}
 }
 
-/* Checked are the arena, when it has shadow, and the fence's pool.  Memory between them is none of ours, but is not
- * worth a second compare. */
+/* The arena, if it has shadow, and the fence's pool are checked. Memory between the two is neither, but is not worth a
+ * second compare. */
 static void gate_update(void)
 {
 	uintptr_t start = shadow_on ? arena_base : fence_base,
@@ -70,7 +70,8 @@ static void gate_update(void)
 		end = MAX(end, fence_base + fence_size);
 	}
 	span = shadow_everywhere ? 0 : start == end ? UINTPTR_MAX : start - end;
-	/* Closed while it changes: a reader that sees only one of the words must not take our memory for foreign. */
+	/* The gate is closed while it changes: a reader of one old and one new word must not take memsan's memory for
+	 * foreign. */
 	__atomic_store_n(&libc_gate.span, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&libc_gate.end, end, __ATOMIC_RELEASE);
 	__atomic_store_n(&libc_gate.span, span, __ATOMIC_RELEASE);
@@ -84,7 +85,7 @@ void libc_gate_open(void)
 
 /* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation ---- */
 
-/* What the kernel told of the program: AT_PHDR.  getauxval is libc's, which we cannot reach yet. */
+/* An entry of the kernel's auxiliary vector. libc's getauxval cannot be reached yet. */
 static uintptr_t auxiliary_value(uintptr_t type)
 {
 	ElfW(auxv_t) entries[64];
@@ -98,7 +99,7 @@ static uintptr_t auxiliary_value(uintptr_t type)
 	return 0;
 }
 
-/* ld.so's list of modules, as debuggers find it: the program's DT_DEBUG. */
+/* ld.so's list of modules, found as debuggers do: by the program's DT_DEBUG. */
 static const struct link_map *loaded_modules(void)
 {
 	const ElfW(Phdr) *headers = (const void *)auxiliary_value(AT_PHDR), *dynamic = NULL;

@@ -2,16 +2,15 @@
 /* preload/intercept/libc_scan.c - interceptors of the string functions that only read: lengths, comparisons, searches,
  * tokens.
  *
- * Each is checked exactly as far as it looks: strchr to its character, strspn to the first character outside the set,
- * strcmp to the first difference.  A scan for the terminator first would be simpler, and would make a program that
- * walks through a large text with strchr quadratic.  So these walk chunk by chunk, like libc_scan_byte, and mostly know
- * the answer when they are done.
- */
+ * Each is checked exactly as far as it reads: strchr to its character, strspn to the first character outside the set,
+ * strcmp to the first difference. A scan for the terminator first would be simpler, but would make a program quadratic
+ * that walks through a large text with strchr. So these functions walk chunk by chunk, as libc_scan_byte does, and
+ * mostly have the result when the walk is done. */
 #include "preload/intercept/intercept.h"
 
 #include <ctype.h>
 
-/* Sizes of a walk's first chunk, which most strings end in, and of its largest. */
+/* The first chunk of a walk, in which most strings end, and the largest. */
 #define WALK_FIRST 64
 #define WALK_LARGEST 4096
 
@@ -33,8 +32,8 @@ INTERCEPT(size_t, strnlen, (const char *s, size_t n), (s, n), libc_foreign(s))
 
 typedef int compare_fn(const char *a, const char *b, size_t n);
 
-/* Compares from `done` on chunk by chunk, each only as far as both may be read; *verdict is the outcome.  False after a
- * report: the outcome hangs on a byte that may not be read. */
+/* Compares from `done` on, chunk by chunk, each only as far as both strings are readable; *verdict is the result. False
+ * after a report: the result depends on a bad byte. */
 static bool compare_strings(const char *a, const char *b, size_t done, size_t max, compare_fn *compare, int *verdict,
                             const char *entry)
 {
@@ -44,7 +43,7 @@ static bool compare_strings(const char *a, const char *b, size_t done, size_t ma
 		struct libc_scan in_a = libc_extent(a + done, want), in_b = libc_extent(b + done, want);
 		size_t good = MIN(in_a.len, in_b.len);
 		*verdict = compare(a + done, b + done, good);
-		/* Equal so far: a terminator in either is one in both. */
+		/* The strings are equal so far, so a terminator in one is a terminator in both. */
 		const char *known = libc_covers(a) ? a : b;
 		if (*verdict || REAL(memchr)(known + done, 0, good))
 			return true;
@@ -58,7 +57,7 @@ static bool compare_strings(const char *a, const char *b, size_t done, size_t ma
 	return true;
 }
 
-/* Eight bytes of each; false: they are equal, with no terminator among them. */
+/* Compares eight bytes of each. False: they are equal and have no terminator. */
 __inline_hot bool compare_eight(const char *a, const char *b, int *verdict)
 {
 	const uint64_t ones = ~(uint64_t)0 / 255;
@@ -66,7 +65,7 @@ __inline_hot bool compare_eight(const char *a, const char *b, int *verdict)
 
 	__builtin_memcpy(&x, a, 8);
 	__builtin_memcpy(&y, b, 8);
-	/* The lowest set bit is right, also where a borrow has spoilt those above it. */
+	/* The lowest set bit is right; a borrow can only spoil the bits above it. */
 	uint64_t stop = (x ^ y) | ((x - ones) & ~x & ones << 7);
 	if (!stop)
 		return false;
@@ -75,9 +74,9 @@ __inline_hot bool compare_eight(const char *a, const char *b, int *verdict)
 	return true;
 }
 
-/* The beginning of strcmp, where most are decided: eight bytes at a time as far as one load of shadow for each says
- * that all is well (a foreign string: to the end of its page).  Returns how many bytes are equal and no terminator;
- * *decided when *verdict is the outcome. */
+/* The beginning of strcmp, which decides most calls: eight bytes at a time as far as one load of shadow for each string
+ * shows good bytes (for a foreign string: to the end of its page). Returns the number of equal bytes without a
+ * terminator; *decided tells that *verdict is the result. */
 static inline size_t compare_beginning(const char *a, const char *b, size_t max, int *verdict, bool *decided)
 {
 	size_t in_a = libc_covers(a) ? libc_good_ahead(a) : PAGE_SIZE - ((uintptr_t)a & (PAGE_SIZE - 1));
@@ -162,7 +161,7 @@ INTERCEPT(int, strncasecmp, (const char *a, const char *b, size_t n), (a, b, n),
 	return compare_strings(a, b, 0, n, REAL(strncasecmp), &verdict, ENTRY) ? verdict : REAL(strncasecmp)(a, b, n);
 }
 
-/* Collation may look at all of both. */
+/* Collation may read both strings to the end. */
 INTERCEPT(int, strcoll, (const char *a, const char *b), (a, b), libc_foreign(a) && libc_foreign(b))
 {
 	size_t len;
@@ -218,7 +217,8 @@ FIND_LAST(rindex)
 
 /* ---- a string in a string -------------------------------------------------------------------- */
 
-/* Where `what` is in s, or NULL.  A match may begin in one chunk and end in the next.  *ok false after a report. */
+/* Finds `what` in s; NULL: it is not there. A match may begin in one chunk and end in the next. *ok is false after a
+ * report. */
 static char *find_string(const char *s, const char *what, size_t what_len, bool *ok, const char *entry)
 {
 	size_t done = 0;
@@ -249,7 +249,7 @@ INTERCEPT(char *, strstr, (const char *s, const char *what), (s, what), libc_for
 	return ok ? hit : REAL(strstr)(s, what);
 }
 
-/* The first letters decide most times, without a call. */
+/* Mostly decided by the first letters, without a call. */
 static bool letters_match(const char *s, const char *what, size_t what_len)
 {
 	return tolower((unsigned char)*s) == tolower((unsigned char)*what) && REAL(strncasecmp)(s, what, what_len) == 0;
@@ -335,7 +335,7 @@ static bool walk_to(const char *s, size_t start, const struct character_set *sto
 	}
 }
 
-/* For a foreign s there is nothing to walk over: libc's own is faster. */
+/* A foreign s needs no walk, and libc's own function is faster. */
 #define FIND_SET(type, name, stop_inside, result)                                                                     \
 	INTERCEPT(type, name, (const char *s, const char *set), (s, set), libc_foreign(s) && libc_foreign(set))       \
 	{                                                                                                             \
@@ -363,7 +363,7 @@ static void check_token(const char *s, const char *delimiters, bool skip_first, 
 		walk_to(s, i, &stop, &i, entry);
 }
 
-/* libc remembers strtok's place where we cannot see it: a call that goes on with NULL is not checked. */
+/* libc keeps strtok's place to itself, so a call with NULL, which goes on from there, is not checked. */
 INTERCEPT(char *, strtok, (char *s, const char *delimiters), (s, delimiters),
           libc_foreign(s) && libc_foreign(delimiters))
 {
@@ -371,8 +371,7 @@ INTERCEPT(char *, strtok, (char *s, const char *delimiters), (s, delimiters),
 	return REAL(strtok)(s, delimiters);
 }
 
-/* The place is in the caller's *save, and so is the string of all calls but the first: nothing is known before looking
- * there. */
+/* The place is in the caller's *save, and except in the first call so is the string. */
 #define STRTOK_R(name)                                                                                        \
 	INTERCEPT(char *, name, (char *s, const char *delimiters, char **save), (s, delimiters, save), false) \
 	{                                                                                                     \

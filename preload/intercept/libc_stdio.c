@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_stdio.c - interceptors of stdio's reads into a buffer and writes out of one.
- *
- * What is read is checked afterwards, as far as bytes really came: a size larger than the buffer is no error on a short
- * file.  What is written is checked before, all of it: that is what the program says it has.
- */
+/* preload/intercept/libc_stdio.c - interceptors of stdio's reads into a buffer and writes out of one. A read is checked
+ * after the call, for the bytes that came: on a short file a size larger than the buffer is no error. A write is
+ * checked before the call and whole: the size is what the program claims to have. */
 #include "preload/intercept/intercept.h"
 
 /* ---- fread, fwrite --------------------------------------------------------------------------- */
 
-/* How many bytes were stored.  The result counts whole elements only; of the last, incomplete one it can be seen in
- * lent memory, which began as zeros behind what is accessible of dst: what is no zero there was stored.  A page of it
- * is looked at.  What is accessible of the element began as it was, and is copied back. */
+/* How many bytes were stored. fread's result counts whole elements only. The bytes of a last, incomplete element show
+ * in lent memory, which is zero behind the accessible part of dst: a byte that is not zero was stored. At most a page
+ * is searched. The accessible part of the element began with dst's contents, so it can be copied back whole. */
 static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t size)
 {
 	const char *to = fill->to;
@@ -23,7 +21,7 @@ static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t
 	return (ssize_t)(end > from ? end : MAX(whole, MIN(fill->good, whole + size)));
 }
 
-/* A large one is read into the buffer itself. */
+/* A large element is read into the buffer itself. */
 #define FREAD(name, params, args)                                                    \
 	INTERCEPT(size_t, name, params, args, libc_foreign(dst))                     \
 	{                                                                            \
@@ -72,7 +70,7 @@ INTERCEPT(int, puts, (const char *s), (s), libc_foreign(s))
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-/* A line with zero bytes in it is longer than it looks; then only its first part is checked. */
+/* Of a line with zero bytes in it only the part before the first is checked. */
 static void check_line(const char *line, int n, const char *entry)
 {
 	if (line && n > 0 && libc_covers(line))
@@ -105,8 +103,7 @@ GET_LINE(wchar_t, __fgetws_unlocked_chk, check_wide_line, (wchar_t *dst, size_t 
          (dst, room, n, f))
 /* clang-format on */
 
-/* A buffer that is too small is replaced by libc's realloc; one that is smaller than *size says, or gone, is what can
- * be wrong. */
+/* libc enlarges a small buffer by realloc. What can be wrong is a buffer smaller than *size, or a freed one. */
 #define GET_DELIMITED(name, params, args)                           \
 	INTERCEPT(ssize_t, name, params, args, false)               \
 	{                                                           \

@@ -6,8 +6,8 @@
 
 /* ---- strcpy, stpcpy -------------------------------------------------------------------------- */
 
-/* COPY_KNOWN: the string with its terminator has *n bytes and was checked; COPY_OVERLAP: the same, to be moved;
- * COPY_BLIND: the source has no end, only libc knows what to do. */
+/* COPY_KNOWN: the string has *n bytes with its terminator, all checked. COPY_OVERLAP: the same, but copy as memmove
+ * does. COPY_BLIND: the source has no accessible end, so libc's own function makes the copy. */
 enum copy_verdict { COPY_KNOWN, COPY_OVERLAP, COPY_BLIND };
 
 static enum copy_verdict string_copy_check(char *dst, const char *src, size_t *n, const char *entry)
@@ -23,7 +23,7 @@ static enum copy_verdict string_copy_check(char *dst, const char *src, size_t *n
 	return COPY_KNOWN;
 }
 
-/* The length is known by now, and memcpy does not look for it again. */
+/* The length is known here, so memcpy is enough. */
 #define STRING_COPY(name, result)                                                       \
 	INTERCEPT(char *, name, (char *dst, const char *src), (dst, src), FOREIGN_COPY) \
 	{                                                                               \
@@ -92,8 +92,8 @@ BOUNDED_COPY_CHK(__stpncpy_chk)
 
 /* ---- strcat, strncat ------------------------------------------------------------------------- */
 
-/* dst's string and src's first `max` bytes; strncat always terminates, so one byte more than it copies is written.  An
- * empty source only writes the terminator that is there already. */
+/* Checks dst's string and src's first `max` bytes. strncat always terminates, so it writes one byte more than it
+ * copies; an empty source only rewrites the terminator. */
 static void append_check(char *dst, const char *src, size_t max, const char *entry)
 {
 	size_t src_len, dst_len;
@@ -152,7 +152,7 @@ DUPLICATE(__strdup)
 BOUNDED_DUPLICATE(strndup)
 BOUNDED_DUPLICATE(__strndup)
 
-/* Returns the length of the whole result; what does not fit in n leaves dst's contents open, and unknown to us. */
+/* Returns the length of the whole result. If it does not fit in n, dst's contents are undefined. */
 INTERCEPT(size_t, strxfrm, (char *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)
 {
 	size_t len;

@@ -6,7 +6,7 @@
 #define WIDE sizeof(wchar_t)
 #define FOREIGN_COPY (libc_foreign(dst) && libc_foreign(src))
 
-/* Bytes of n wide characters; a count whose bytes do not fit in size_t is as bad as a negative one. */
+/* Stores the bytes of n wide characters. A count whose bytes do not fit in size_t is reported as a negative one. */
 static bool wide_size(const void *p, size_t n, size_t *bytes, enum report_access access, const char *entry)
 {
 	if (unlikely(n > PTRDIFF_MAX / WIDE)) {
@@ -173,7 +173,7 @@ INTERCEPT(size_t, wcsnlen, (const wchar_t *s, size_t n), (s, n), libc_foreign(s)
 	return check_wide_string(s, n, &len, ENTRY) ? len : REAL(wcsnlen)(s, n);
 }
 
-/* The string ends in good memory, or one of its good characters passes `stops`. */
+/* Reports a string that neither ends in good memory nor has a good character at which the walk stops. */
 static void check_wide_walk(const wchar_t *s, const wchar_t *set, bool stop_inside, const char *entry)
 {
 	struct libc_scan scan = libc_scan_wide(s, 0, SIZE_MAX);
@@ -237,7 +237,7 @@ INTERCEPT(wchar_t *, wcsdup, (const wchar_t *s), (s), libc_foreign(s))
 
 /* ---- strings that are copied ----------------------------------------------------------------- */
 
-/* *n: characters with the terminator.  False: not to be moved by us, libc's own does it. */
+/* *n: characters with the terminator. False: libc's own function is to make the copy. */
 static bool wide_string_copy(wchar_t *dst, const wchar_t *src, size_t *n, const char *entry)
 {
 	if (!check_wide_string(src, SIZE_MAX, n, entry))
@@ -349,17 +349,16 @@ INTERCEPT(wchar_t *, __wcsncat_chk, (wchar_t *dst, const wchar_t *src, size_t n,
 
 /* ---- conversions ----------------------------------------------------------------------------- */
 
-/* All of them return how much they wrote without the terminator, which is written when there is room, and -1 for a bad
- * sequence, after which what was written is not known.  dst NULL only asks for the length.  `unit` is the size of an
- * element. */
+/* Checks the destination of a conversion. All conversions return the number of elements written without the terminator,
+ * which is written if there is room; or -1 for a bad sequence, and then it is not known how much was written. dst NULL
+ * only asks for the length. `unit` is the size of an element. */
 static void check_converted(void *dst, size_t ret, size_t n, size_t unit, const char *entry)
 {
 	if (dst && ret != (size_t)-1)
 		check_write(dst, (ret < n ? ret + 1 : ret) * unit, entry);
 }
 
-/* The source of the plain forms is a string, whole when dst has room for it: checked when it was seen to be converted
- * to its end. */
+/* The source of the plain forms is a string. It is checked only if the call converted it to its end. */
 INTERCEPT(size_t, mbstowcs, (wchar_t *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)
 {
 	size_t ret = REAL(mbstowcs)(dst, src, n), len;

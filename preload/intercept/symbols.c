@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/symbols.c - one name in a loaded module's GNU hash table, read as a debugger would: nothing here
+/* preload/intercept/symbols.c - looks a name up in a loaded module's GNU hash table, as a debugger does: nothing here
  * needs a relocation. */
 #include "preload/intercept/intercept.h"
 
 #include <elf.h>
 
-/* glibc has made the addresses in a module's dynamic section absolute when it is on the list, but where that may not be
- * written: the kernel's vdso. */
+/* glibc makes the addresses in the dynamic section of each listed module absolute, except in the kernel's vdso, which
+ * it may not write to. */
 static const void *dynamic_address(const struct link_map *m, const ElfW(Dyn) *d)
 {
 	return (const void *)(d->d_un.d_ptr < m->l_addr ? d->d_un.d_ptr + m->l_addr : d->d_un.d_ptr);
@@ -46,7 +46,6 @@ static bool symbols_may_have(const struct module_symbols *s, uint32_t hash)
 	return word >> hash % 64 & word >> (hash >> s->table[3]) % 64 & 1;
 }
 
-/* Of several versions the default one. */
 const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name)
 {
 	uint32_t hash = 5381;

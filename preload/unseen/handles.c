@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/handles.c - libc's own malloc leads to ours, by whatever way a program comes to its name.
+/* preload/unseen/handles.c - libc's own malloc leads to memsan's, by whatever way a program looks its name up.
  *
- * Symbols are looked up through the global scope, in which we stand before libc.  Two ways go past it, and both end in
- * libc's symbol table:
+ * Symbols are looked up through the global scope, in which memsan stands before libc. Two ways bypass the global scope,
+ * and both end in libc's symbol table:
  *
  *   dlopen(…, RTLD_DEEPBIND)         the module's own dependencies come first: php's extensions, Apache's modules
  *   dlsym(dlopen("libc.so.6"), …)    one library is asked: Python's ctypes, foreign functions of Java, Mono, Lisp
  *
- * A free that is found so would get an object of ours and crash in libc, for strdup in the same libc has called our
- * malloc.  No wrapper of dlopen or dlsym can help: the scope of a deep binding is ld.so's own.  So the table itself is
- * changed, in this process's copy of its pages, before any other constructor runs: the symbol "free" of libc.so.6 gets
- * the address of our free, relative to libc (ld.so adds the bias modulo 2^64).  What was bound before, libc's code and
- * what debuggers read from the file stay as they are.
+ * A program that found libc's free in this way would pass it one of memsan's objects and crash: strdup in the same libc
+ * has called memsan's malloc. No wrapper of dlopen or dlsym can help, since ld.so itself has the scope of a deep
+ * binding. So memsan changes the symbol table, in this process's copy of its pages, before any other constructor runs:
+ * the symbol "free" of libc.so.6 gets the address of memsan's free, relative to libc (ld.so adds the bias modulo 2^64).
+ * Earlier bindings, libc's code and the file that debuggers read stay unchanged.
  *
- *   libc.so.6        .dynsym: free   0x999f0 ──▶ ours - bias      the malloc family; what libc.def names, when libc's own is behind ours
- *   libstdc++.so.6   .dynsym: _Znwm  0xa9d80 ──▶ ours - bias      the operators
+ *   libc.so.6        .dynsym: free   0x999f0 ──▶ memsan's - bias   the malloc family; functions of libc.def, if libc's
+ *                                                                  own is behind memsan's
+ *   libstdc++.so.6   .dynsym: _Znwm  0xa9d80 ──▶ memsan's - bias   the operators
  *
- * Weaknesses accepted: functions that are neither allocators nor in libc.def (signals, waits) are libc's own for such
- * callers; a libstdc++ that comes with a deep binding only keeps its operators, which call malloc, ours; symbols of old
- * versions (memcpy@GLIBC_2.2.5) are left.  The table is not changed when it lies beside code (ld -z noseparate-code),
- * or when libc comes before us: then its malloc is in use.
+ * Weaknesses accepted: such callers get libc's own functions for all that is neither an allocator nor in libc.def
+ * (signals, waits). A libstdc++ that comes only with a deep binding keeps its own operators, which call memsan's
+ * malloc. Symbols of old versions (memcpy@GLIBC_2.2.5) are left. The table is not changed when it lies beside code (ld
+ * -z noseparate-code), or when libc comes before memsan: then libc's malloc is in use.
  */
 #include "preload/unseen/unseen.h"
 
@@ -58,7 +59,8 @@ static const char *const allocator_names[] = {
 	"__libc_pvalloc",
 };
 
-/* Without the nothrow forms of new: they call the others, and ours ask for libstdc++'s when they need C++. */
+/* Without the nothrow forms of new: libstdc++'s call the other forms, and memsan's look libstdc++'s up when they need
+ * C++. */
 static const struct {
 	const char *name;
 	unsigned index;
@@ -82,14 +84,14 @@ struct symbol_table {
 	struct module_symbols symbols;
 	uintptr_t start, end;
 };
-/* The library that the symbols are to lead to. */
+/* The library that the symbols will lead to: memsan. */
 struct symbol_target {
 	const struct link_map *module;
 	struct module_symbols symbols;
 };
 
-/* How far the table goes is written nowhere; in every file that ld and its kin make, the strings follow it.  False: it
- * may not be changed, as it is not of a segment that is only read. */
+/* Finds the pages of the table. No field tells where the table ends; in all files of ld, gold, lld and mold the strings
+ * follow it. False: the table must not be changed, since its segment is not read-only data. */
 static bool table_find(struct symbol_table *t, const struct link_map *m, uintptr_t base)
 {
 	const ElfW(Ehdr) *elf = (const void *)base;
@@ -112,8 +114,8 @@ static bool table_find(struct symbol_table *t, const struct link_map *m, uintptr
 	return false;
 }
 
-/* The symbol `name` of the table becomes ours.  Other threads may look it up meanwhile: a word at a time, and ordinary
- * functions have but one. */
+/* Makes the table's symbol `name` lead to memsan's function. Other threads may look it up meanwhile, so each word is
+ * written at once; for an ordinary function only one word changes. */
 static void table_redirect(const struct symbol_table *t, const struct symbol_target *self, const char *name)
 {
 	ElfW(Sym) *theirs = (ElfW(Sym) *)(uintptr_t)symbols_look_up(&t->symbols, name);
@@ -146,7 +148,7 @@ static void redirect_libc(const struct symbol_table *t, const struct symbol_targ
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(allocator_names); i++)
 		table_redirect(t, self, allocator_names[i]);
-	/* Where another library's function is behind ours, that one may look for libc's, and would find itself. */
+	/* A function of another library behind memsan's may look libc's up, and would find itself. */
 	for (unsigned i = 0; i < LIBC_NR; i++)
 		if (!libc_replaced[i])
 			table_redirect(t, self, intercepted_names[i]);

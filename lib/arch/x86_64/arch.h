@@ -17,8 +17,8 @@ static inline long arch_syscall6(long nr, long a, long b, long c, long d, long e
 	return ret;
 }
 
-/* clone(2) of a child that shares our memory: it runs fn(arg) on the stack that ends at stack_top, and fn does not
- * return. Returns the child's pid or -errno, in the parent only. */
+/* clone(2) of a child that shares this process's memory. It runs fn(arg) on the stack that ends at stack_top; fn does
+ * not return. Returns the child's pid or -errno, in the parent only. */
 static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*fn)(void *), void *arg)
 {
 	register long r10 __asm__("r10") = 0;
@@ -39,8 +39,8 @@ static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*
 	return ret;
 }
 
-/* clone(2) of a thread of this process, with its own stack and thread pointer: fn is called without arguments and does
- * not return.  *tid is its tid while it lives; the kernel makes it 0 when it is gone and wakes whoever waits there
+/* clone(2) of a thread of this process, with its own stack and thread pointer. fn is called without arguments and does
+ * not return. *tid is its tid while it lives; then the kernel sets it to 0 and wakes the threads that wait there
  * (CLONE_CHILD_CLEARTID, CLONE_PARENT_SETTID). */
 static inline long arch_clone_thread(unsigned long flags, void *stack_top, void (*fn)(void), void *thread_pointer,
                                      uint32_t *tid)
@@ -62,8 +62,8 @@ static inline long arch_clone_thread(unsigned long flags, void *stack_top, void 
 	return ret;
 }
 
-/* A thread control block for such a thread, which libc knows nothing of: its own address, and what compiled code reads
- * of it (the stack protector's and the pointer guard's values).  Variables of initial-exec TLS lie below it. */
+/* A thread control block for such a thread, which libc does not know: its own address, and the words that compiled code
+ * reads (the stack protector's and the pointer guard's values). Variables of initial-exec TLS lie below it. */
 #define ARCH_TCB_SIZE 64
 static inline void arch_tcb_init(void *tcb)
 {
@@ -76,21 +76,21 @@ static inline void arch_tcb_init(void *tcb)
 	words[6] = mangle;
 }
 
-/* What a handler that was installed by a raw rt_sigaction returns to. */
+/* The return address for handlers that a raw rt_sigaction installed. */
 __attribute__((naked, noinline, unused)) static void arch_sigreturn(void)
 {
 	__asm__ volatile("movl $15, %eax\n\tsyscall");
 }
 
-/* fork without its handlers: a copy of this process with this thread alone, of which a debugger is not told.  0 in the
- * child, its pid or -errno here. */
+/* fork without its handlers: a copy of this process with only this thread, which a debugger does not notice. Returns 0
+ * in the child; its pid or -errno in the parent. */
 static inline long arch_clone_copy(void)
 {
 	return arch_syscall6(56L /* __NR_clone */, 0x00800000L /* CLONE_UNTRACED */, 0, 0, 0, 0, 0);
 }
 
-/* Calls fn(arg, sp) with all registers that a call preserves stored from sp on: what the caller's caller holds lies
- * above it, what fn itself and whoever was called before left behind below. */
+/* Calls fn(arg, sp) with all call-preserved registers stored from sp on. The callers' frames lie above sp; below it lie
+ * only frames of fn and leftovers of earlier calls. */
 __attribute__((naked, noinline, unused)) static void arch_call_stored(void (*fn)(void *arg, uintptr_t sp)
                                                                               __attribute__((unused)),
                                                                       void *arg __attribute__((unused)))
@@ -111,8 +111,8 @@ __attribute__((naked, noinline, unused)) static void arch_call_stored(void (*fn)
 	                 "ret");
 }
 
-/* Did the signal interrupt a system call that now returns EINTR, or that it did a part of what it was to do, and
- * nothing else?  (Another handler's frame would lie between.) */
+/* Did the signal interrupt a system call, directly, that now returns EINTR or the size of a part? (Otherwise another
+ * handler's frame lies between.) */
 static inline bool arch_context_interrupted_call(const uint64_t *gregs)
 {
 	const uint8_t *pc = (const uint8_t *)gregs[16 /* REG_RIP */];
@@ -121,7 +121,7 @@ static inline bool arch_context_interrupted_call(const uint64_t *gregs)
 	return (result == -4 /* EINTR */ || result > 0) && pc[-2] == 0x0f && pc[-1] == 0x05;
 }
 
-/* Did it interrupt this very call, which now returns EINTR?  The kernel has changed none of its arguments. */
+/* Did it interrupt this very call, which now returns EINTR? The kernel leaves the arguments in the registers. */
 static inline bool arch_context_ended_call(const uint64_t *gregs, uint64_t pc, uint64_t sp, const uint64_t args[6])
 {
 	const uint8_t *code = (const uint8_t *)gregs[16 /* REG_RIP */];
@@ -140,14 +140,14 @@ static inline uint64_t *arch_context_argument(uint64_t *gregs, unsigned i)
 	return &gregs[at[i]];
 }
 
-/* It makes the call once more. */
+/* Makes the interrupted code repeat the call. */
 static inline void arch_context_call_again(uint64_t *gregs, uint32_t nr)
 {
 	gregs[13] = nr;
 	gregs[16] -= 2;
 }
 
-/* Stack and thread pointer of an interrupted thread, and where its vector registers lie. */
+/* pc, stack and frame pointer of an interrupted thread, and the address of its vector registers. */
 #define ARCH_CONTEXT_PC(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[16 /* REG_RIP */])
 #define ARCH_CONTEXT_SP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[15 /* REG_RSP */])
 #define ARCH_CONTEXT_FP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[10 /* REG_RBP */])
@@ -189,8 +189,8 @@ _Noreturn static inline void arch_trap(void)
 		__asm__ volatile("ud2");
 }
 
-/* An exported function NAME that asks FIND for the real one and jumps to it with all arguments and the caller's return
- * address as they were. */
+/* Defines an exported function NAME that gets the real function from FIND and jumps to it, with all arguments and the
+ * return address unchanged. */
 #define ARCH_FORWARD(name, find)                             \
 	__asm__(".pushsection .text\n"                       \
 	        ".globl " #name "\n"                         \
@@ -217,9 +217,9 @@ _Noreturn static inline void arch_trap(void)
 	        ".size " #name ", . - " #name "\n"           \
 	        ".popsection\n")
 
-/* An exported function NAME of one argument that goes on in FN, with nothing in the registers that its caller has given
- * up: what they happen to hold (the result of an earlier malloc) would be stored in our frames, and a scan for leaks
- * would take it for the program's. */
+/* Defines an exported function NAME of one argument that continues in FN with the caller-saved registers cleared.
+ * Otherwise memsan's frames would store their leftovers (the result of an earlier malloc), and a scan for leaks would
+ * take these for the program's pointers. */
 #define ARCH_ENTER_CLEAN(name, fn)                         \
 	__asm__(".pushsection .text\n"                     \
 	        ".globl " #name "\n"                       \
@@ -256,7 +256,7 @@ static inline bool arch_equal_16(const void *p, arch_vec16 v)
 	return __builtin_ia32_pmovmskb128(same) == 0xffff;
 }
 
-/* One mask for four loads: the moves to a general register are what limits the plain loop. */
+/* One mask for four loads, since moves to a general register limit the plain loop. */
 /* Bit i: byte i is not zero. */
 static inline uint64_t arch_nonzero_64(const void *p)
 {
