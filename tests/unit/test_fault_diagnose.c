@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fence_diagnose.c - the diagnosis of faults on invented state, and the operand decoder against capstone. */
+/* tests/unit/test_fault_diagnose.c - the diagnosis of faults on invented state, and the operand decoder against capstone. */
 #include "config.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fence_fault.c - the fault handler where it cannot be reached from a program: faults of its own. */
+/* tests/unit/test_fault_handler.c - the fault handler where it cannot be reached from a program: faults of its own. */
 #include "config.h"
 
 #include <string.h>
