@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/races.c - threads that do random work on the whole memory stack, built with ThreadSanitizer; tests/races runs it. */
+/* tests/unit/races.c - threads that do random work on the whole memory stack, built with ThreadSanitizer; tests/races
+ * runs it. */
 #include "slab_test.h"
 #include "slab/area.h"
 #include "slab/arena.h"
@@ -11,16 +12,20 @@
 
 #include <pthread.h>
 
-/* Linked are the sources of lib/ and slab/ built anew with -fsanitize=thread, without what interposes on libc: ThreadSanitizer has a malloc of its
- * own.  Every thread does all kinds of work at random:
+/* Linked are the sources of lib/ and slab/ built anew with -fsanitize=thread, without what interposes on libc:
+ * ThreadSanitizer has a malloc of its own.  Every thread does all kinds of work at random:
  *
- *     malloc family      objects change hands through mailboxes        caches    a shared one, and own ones that come and go
- *     pages, vmalloc     likewise                                      pools     of one block, each slot a thread's
- *     depot              equal stacks must get equal handles           shrinkers register, are called, unregister
+ *     malloc family      objects change hands through mailboxes
+ *     pages, vmalloc     likewise
+ *     caches             a shared one, and own ones that come and go
+ *     pools              of one block, each slot a thread's
+ *     depot              equal stacks must get equal handles
+ *     shrinkers          register, are called, unregister
  *     views              slab_find_object anywhere, statistics, trim
  *
- * Left out is slab_check_all while others run: it reads objects optimistically between two fences, which ThreadSanitizer does not know, and looks
- * again before it believes what it saw.  (tests/unit/test_slab_malloc.c has it running in threads.)
+ * Left out is slab_check_all while others run: it reads objects optimistically between two fences, which
+ * ThreadSanitizer does not know, and looks again before it believes what it saw.  (tests/unit/test_slab_malloc.c has it
+ * running in threads.)
  *
  * With --plant two threads write one field without a lock, so that the runner sees that races are found. */
 
@@ -31,8 +36,8 @@
 
 static uint64_t the_seed = 7193; /* or the second argument */
 
-/* A cache's place in slab_caches serves another cache after it.  Who looks at an address without a lock may just then hold a descriptor of the old
- * one's, and reads some fields of the new one: arena.c accepts that. */
+/* A cache's place in slab_caches serves another cache after it.  Who looks at an address without a lock may just then
+ * hold a descriptor of the old one's, and reads some fields of the new one: arena.c accepts that. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
@@ -40,7 +45,12 @@ const char *__tsan_default_suppressions(void)
 }
 
 enum family { FAMILY_MALLOC, FAMILY_PAGES, FAMILY_VMALLOC, FAMILY_SHARED, FAMILY_NR };
-struct gift { void *p; size_t size; unsigned order; enum family family; };
+struct gift {
+	void *p;
+	size_t size;
+	unsigned order;
+	enum family family;
+};
 
 static struct gift *mailboxes[MAILBOXES]; /* exchanged atomically */
 static struct slab_cache *shared;
@@ -62,7 +72,7 @@ static size_t random_size(uint64_t *seed)
 	return random_below(seed, 8) ? random_below(seed, 500) : random_below(seed, 100000);
 }
 
-/* ---- what changes hands -------------------------------------------------------------------------------------------------------- */
+/* ---- what changes hands ---------------------------------------------------------------------- */
 
 static void gift_make(struct gift *g, uint64_t *seed)
 {
@@ -70,10 +80,20 @@ static void gift_make(struct gift *g, uint64_t *seed)
 	g->order = (unsigned)random_below(seed, 4);
 	g->size = 1 + random_size(seed);
 	switch (g->family) {
-	case FAMILY_MALLOC: g->p = heap_malloc(g->size); break;
-	case FAMILY_PAGES: g->p = slab_pages_alloc(g->order, random_below(seed, 2), &no_regs); g->size = PAGE_SIZE << g->order; break;
-	case FAMILY_VMALLOC: g->p = slab_vmalloc(g->size, false, &no_regs); break;
-	default: g->p = slab_custom_alloc(shared, false, &no_regs); g->size = slab_custom_size(shared); break;
+	case FAMILY_MALLOC:
+		g->p = heap_malloc(g->size);
+		break;
+	case FAMILY_PAGES:
+		g->p = slab_pages_alloc(g->order, random_below(seed, 2), &no_regs);
+		g->size = PAGE_SIZE << g->order;
+		break;
+	case FAMILY_VMALLOC:
+		g->p = slab_vmalloc(g->size, false, &no_regs);
+		break;
+	default:
+		g->p = slab_custom_alloc(shared, false, &no_regs);
+		g->size = slab_custom_size(shared);
+		break;
 	}
 	CHECK(g->p);
 	memset(g->p, (int)g->size, MIN(g->size, 200));
@@ -83,10 +103,18 @@ static void gift_take(struct gift *g)
 {
 	CHECK(*(unsigned char *)g->p == (unsigned char)g->size);
 	switch (g->family) {
-	case FAMILY_MALLOC: heap_free(g->p); break;
-	case FAMILY_PAGES: slab_pages_free(g->p, g->order, &no_regs); break;
-	case FAMILY_VMALLOC: slab_release(g->p, SLAB_API_VMALLOC, &no_regs); break;
-	default: slab_custom_free(shared, g->p, &no_regs); break;
+	case FAMILY_MALLOC:
+		heap_free(g->p);
+		break;
+	case FAMILY_PAGES:
+		slab_pages_free(g->p, g->order, &no_regs);
+		break;
+	case FAMILY_VMALLOC:
+		slab_release(g->p, SLAB_API_VMALLOC, &no_regs);
+		break;
+	default:
+		slab_custom_free(shared, g->p, &no_regs);
+		break;
 	}
 	heap_free(g);
 }
@@ -101,7 +129,7 @@ static void give_and_take(struct worker *w)
 		gift_take(g);
 }
 
-/* ---- the rest -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static void grow(struct worker *w)
 {
@@ -128,7 +156,8 @@ static void own_cache(struct worker *w)
 {
 	unsigned n = (unsigned)random_below(&w->seed, ARRAY_SIZE(w->own_objects)) + 1;
 
-	w->own = slab_custom_create("own", 16 + random_below(&w->seed, 600), 0, 0, random_below(&w->seed, 2) ? construct : NULL);
+	w->own = slab_custom_create("own", 16 + random_below(&w->seed, 600), 0, 0,
+	                            random_below(&w->seed, 2) ? construct : NULL);
 	CHECK(w->own);
 	for (unsigned i = 0; i < n; i++)
 		CHECK((w->own_objects[i] = slab_custom_alloc(w->own, false, &no_regs)) != NULL);
@@ -191,8 +220,11 @@ static void look_around(struct worker *w)
 	char *mine = heap_malloc(40);
 
 	for (unsigned i = 0; i < 50; i++)
-		slab_find_object(arena_base + random_below(&w->seed, (uint64_t)LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_SIZE), &obj);
-	CHECK(slab_find_object((uintptr_t)mine + 39, &obj) && obj.addr == (uintptr_t)mine && obj.state == SLAB_OBJ_LIVE);
+		slab_find_object(
+			arena_base + random_below(&w->seed, (uint64_t)LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_SIZE),
+			&obj);
+	CHECK(slab_find_object((uintptr_t)mine + 39, &obj) && obj.addr == (uintptr_t)mine &&
+	      obj.state == SLAB_OBJ_LIVE);
 	slab_get_stats(&s);
 	heap_free(mine);
 	if (random_below(&w->seed, 8) == 0)
@@ -201,7 +233,8 @@ static void look_around(struct worker *w)
 
 static void *work(void *arg)
 {
-	static void (*const kinds[])(struct worker *w) = { grow, own_cache, pool_slot, pool_slot, depot_stack, shrinker, look_around };
+	static void (*const kinds[])(struct worker *) = { grow,        own_cache, pool_slot,  pool_slot,
+		                                          depot_stack, shrinker,  look_around };
 	struct worker *w = arg;
 
 	for (unsigned i = 0; i < STEPS; i++) {
@@ -214,7 +247,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* ---- a run ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- a run ----------------------------------------------------------------------------------- */
 
 static unsigned long planted;
 

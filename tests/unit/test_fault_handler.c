@@ -78,6 +78,7 @@ static void test_sent(void **state)
 {
 	static char err[1000];
 	int status;
+
 	(void)state;
 	status = unit_child(sent, NULL, err, sizeof(err));
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
@@ -87,7 +88,9 @@ static void test_sent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fault_in_handler), cmocka_unit_test(test_plain), cmocka_unit_test(test_sent),
+		cmocka_unit_test(test_fault_in_handler),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_sent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fence_gate.c - which allocations the gate lets through: one in N, from a thread's first on, and bursts behind them. */
+/* tests/unit/test_fence_gate.c - which allocations the gate lets through: one in N, from a thread's first on, and
+ * bursts behind them. */
 #include "config.h"
 
 #include <string.h>
@@ -25,7 +26,10 @@ static void sample(uint64_t rate, uint64_t burst)
 	options.fence_burst = burst;
 }
 
-struct outcome { bool early; unsigned long rate, burst, allocations, fenced, longest; };
+struct outcome {
+	bool early;
+	unsigned long rate, burst, allocations, fenced, longest;
+};
 
 /* In a thread of its own, so that each begins anew. */
 static void *count(void *arg)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fence_old_kernel.c - fences on a kernel without guard regions: a filter refuses them, as Linux before 6.13 does. */
+/* tests/unit/test_fence_old_kernel.c - fences on a kernel without guard regions: a filter refuses them, as Linux before
+ * 6.13 does. */
 #include "config.h"
 
 #include <errno.h>
@@ -44,7 +45,13 @@ static void start(unsigned fence)
 	assert_true(slab_init() && fence_init() && !os_guard_supported());
 }
 
-#define MUST(x) do { if (!(x)) { dprintf(2, "line %d: %s\n", __LINE__, #x); _exit(1); } } while (0)
+#define MUST(x)                                                    \
+	do {                                                       \
+		if (!(x)) {                                        \
+			dprintf(2, "line %d: %s\n", __LINE__, #x); \
+			_exit(1);                                  \
+		}                                                  \
+	} while (0)
 
 static void sampled(void *arg)
 {
@@ -67,6 +74,8 @@ static void everything(void *arg)
 {
 	static char *blocks[70000];
 	size_t n = 0;
+	char *own;
+
 	(void)arg;
 	start(FENCE_ALL);
 	while (fence_all) {
@@ -77,13 +86,15 @@ static void everything(void *arg)
 	}
 	MUST(n > 1000);
 	/* The program can still have mappings of its own. */
-	char *own = mmap(NULL, (size_t)8000 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	own = mmap(NULL, (size_t)8000 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	           -1, 0);
 	MUST(own != MAP_FAILED);
 	for (size_t i = 0; i < 8000; i += 2)
 		MUST(mprotect(own + i * PAGE_SIZE, PAGE_SIZE, PROT_READ) == 0);
 	/* Now and then one can be had again; never a crash. */
 	for (int i = 0; i < 100; i++) {
 		void *p = fence_alloc(64, 16, SLAB_API_MALLOC, NULL);
+
 		if (p)
 			fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
 	}
@@ -96,8 +107,10 @@ static void everything(void *arg)
 static void test_sampled(void **state)
 {
 	char err[1000];
+	int status;
+
 	(void)state;
-	int status = unit_child(sampled, NULL, err, sizeof(err));
+	status = unit_child(sampled, NULL, err, sizeof(err));
 	assert_string_equal(err, "");
 	assert_int_equal(status, 0);
 }
@@ -105,8 +118,10 @@ static void test_sampled(void **state)
 static void test_everything(void **state)
 {
 	char err[1000];
+	int status;
+
 	(void)state;
-	int status = unit_child(everything, NULL, err, sizeof(err));
+	status = unit_child(everything, NULL, err, sizeof(err));
 	if (!strstr(err, "the kernel gives no more mappings") || strchr(err, '\n') != err + strlen(err) - 1)
 		fail_msg("one line wanted, not: %s", err);
 	assert_int_equal(status, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fence_pool.c - the pool of fenced objects against a simple model, the Bloom filter, the gate's probabilities. */
+/* tests/unit/test_fence_pool.c - the pool of fenced objects against a simple model, the Bloom filter, the gate's
+ * probabilities. */
 #include "config.h"
 
 #include <string.h>
@@ -53,8 +54,13 @@ static void check_placed(const void *p, size_t size, size_t align)
 
 static void test_model(void **state)
 {
-	struct { void *p; size_t size; uint8_t fill; } live[SLOTS];
+	struct {
+		void *p;
+		size_t size;
+		uint8_t fill;
+	} live[SLOTS];
 	size_t nr = 0;
+
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
 		if (nr < SLOTS && (nr == 0 || unit_below(&seed, 2))) {
@@ -93,6 +99,7 @@ static void test_model(void **state)
 static void test_oldest_first(void **state)
 {
 	void *p[SLOTS];
+
 	(void)state;
 	for (size_t i = 0; i < SLOTS; i++)
 		p[i] = fence_alloc(32, 16, SLAB_API_MALLOC, NULL);
@@ -101,7 +108,8 @@ static void test_oldest_first(void **state)
 	for (size_t i = 0; i < SLOTS; i++) {
 		void *q = fence_alloc(32, 16, SLAB_API_MALLOC, NULL);
 
-		assert_int_equal(ALIGN_DOWN((uintptr_t)q, PAGE_SIZE), ALIGN_DOWN((uintptr_t)p[(i * 7) % SLOTS], PAGE_SIZE));
+		assert_int_equal(ALIGN_DOWN((uintptr_t)q, PAGE_SIZE),
+		                 ALIGN_DOWN((uintptr_t)p[(i * 7) % SLOTS], PAGE_SIZE));
 		fence_free(q, SLAB_API_MALLOC, SIZE_MAX, NULL);
 	}
 }
@@ -110,12 +118,14 @@ static void test_oldest_first(void **state)
 static void test_canaries(void **state)
 {
 	unsigned before = 0;
+
 	(void)state;
 	options.symbolize = false;
 	options.max_reports = 0;
 	options.log_path[0] = 0;
 	for (unsigned at = 0; at < PAGE_SIZE; at += 37) {
-		char *p = fence_alloc(100, 16, SLAB_API_MALLOC, NULL), *page = (char *)ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
+		char *p = fence_alloc(100, 16, SLAB_API_MALLOC, NULL),
+		     *page = (char *)ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
 		uint64_t bugs = live_counters.fence_bugs;
 		bool inside = page + at >= p && page + at < p + 100;
 
@@ -130,10 +140,10 @@ static void test_canaries(void **state)
 
 static void test_open_after_report(void **state)
 {
-	(void)state;
 	char *p = fence_alloc(64, 16, SLAB_API_MALLOC, NULL);
 	uintptr_t page = ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
 
+	(void)state;
 	assert_true(fence_open_page(page + PAGE_SIZE + 5) && accessible(page + PAGE_SIZE));
 	assert_true(fence_open_page(page - 5) && accessible(page - PAGE_SIZE));
 	memset((char *)page - 100, 1, 100);
@@ -182,7 +192,8 @@ static void test_view_agrees(void **state)
 			live[nr++] = fence_alloc(1 + unit_below(&seed, 3000), 16, SLAB_API_MALLOC, NULL);
 		else
 			fence_free(live[--nr], SLAB_API_MALLOC, SIZE_MAX, NULL);
-		for (uintptr_t at = fence_base - PAGE_SIZE; at < fence_base + fence_size + PAGE_SIZE; at += 1 + unit_below(&seed, 2000)) {
+		for (uintptr_t at = fence_base - PAGE_SIZE; at < fence_base + fence_size + PAGE_SIZE;
+		     at += 1 + unit_below(&seed, 2000)) {
 			struct slab_object o, seen;
 			bool guard, is = fence_find_object(at, &o);
 
@@ -229,10 +240,10 @@ static void test_ranges(void **state)
 
 static void test_covered(void **state)
 {
-	(void)state;
 	uint32_t hashes[200];
 	unsigned wrong = 0;
 
+	(void)state;
 	assert_true(covered_init(256));
 	for (unsigned i = 0; i < 200; i++) {
 		hashes[i] = (uint32_t)unit_random(&seed);
@@ -260,12 +271,14 @@ static void test_rate(void **state)
 	for (uint64_t n = 1; n <= 1000; n *= 10) {
 		int32_t ticks = 0;
 		unsigned long samples = 0, allocations = 400000;
+		double expected, off;
 
 		options.fence_sample_rate = n;
 		for (unsigned long i = 0; i < allocations; i++)
 			if (--ticks < 0)
 				samples += fence_gate(&ticks);
-		double expected = (double)allocations / (double)n, off = (double)samples - expected;
+		expected = (double)allocations / (double)n;
+		off = (double)samples - expected;
 		if (off * off > 25 * expected + 1)
 			fail_msg("rate %lu: %lu samples of %lu", (unsigned long)n, samples, allocations);
 	}
@@ -277,10 +290,12 @@ static void test_interval(void **state)
 {
 	int32_t ticks = 0;
 	unsigned long samples = 0, looks = 0;
+	uint64_t begin, now;
+
 	(void)state;
 	options.fence_sample_interval = 20;
 	gate_init();
-	uint64_t begin = clock_coarse_ms(), now = begin;
+	begin = now = clock_coarse_ms();
 	for (unsigned long i = 0; now - begin < 600; i++) {
 		if (--ticks < 0) {
 			looks++;
@@ -290,7 +305,7 @@ static void test_interval(void **state)
 			now = clock_coarse_ms();
 	}
 	assert_true(samples <= 31);
-	assert_true(samples >= 10); /* the machine may be busy */
+	assert_true(samples >= 10);     /* the machine may be busy */
 	assert_true(looks < 600 * 400); /* the step is at most 8192 */
 	options.fence_sample_interval = 1000000;
 	gate_init();
@@ -311,10 +326,15 @@ static void test_interval(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_model), cmocka_unit_test(test_oldest_first), cmocka_unit_test(test_open_after_report),
-		cmocka_unit_test(test_rate), cmocka_unit_test(test_interval), cmocka_unit_test(test_canaries),
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_oldest_first),
+		cmocka_unit_test(test_open_after_report),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_interval),
+		cmocka_unit_test(test_canaries),
 		cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_view_agrees), cmocka_unit_test(test_covered),
+		cmocka_unit_test(test_view_agrees),
+		cmocka_unit_test(test_covered),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

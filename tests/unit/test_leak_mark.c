@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_leak_mark.c - the marking engine against a model: random object graphs, every class, views that copy. */
+/* tests/unit/test_leak_mark.c - the marking engine against a model: random object graphs, every class, views that
+ * copy. */
 #include "tests/unit/slab_test.h"
 
 #include "leak/leak_internal.h"
 
-/* ---- views -------------------------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 static size_t direct_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
@@ -12,28 +13,31 @@ static size_t direct_read(const struct mem_view *v, void *dst, uint64_t addr, si
 	memcpy(dst, (void *)(uintptr_t)addr, n);
 	return n;
 }
+
 static const void *direct_at(const struct mem_view *v, uint64_t addr, size_t n)
 {
 	(void)v, (void)n;
 	return (void *)(uintptr_t)addr;
 }
+
 static const struct mem_view direct_view = { .read = direct_read, .at = direct_at };
 static const struct mem_view here_view = { .read = direct_read, .at = direct_at, .here = true };
 static const struct mem_view copying_view = { .read = direct_read, .at = NULL };
 
-/* ---- objects and what a scan says of them ---------------------------------------------------------------------------------- */
+/* ---- objects and what a scan says of them ---------------------------------------------------- */
 
 #define OBJECTS_MAX 20000
+
 static void **objects[OBJECTS_MAX];
 static size_t sizes[OBJECTS_MAX];
-static int found[OBJECTS_MAX];     /* enum leak_class, or -1: not visited */
+static int found[OBJECTS_MAX]; /* enum leak_class, or -1: not visited */
 static unsigned nr_objects;
 static uint64_t roots[64];
 static unsigned visited_twice, strange;
-static bool hasty;                 /* every list is walked from many places (speculate.c) */
-static unsigned nr_hasty;          /* how often that was done */
-static bool narrow;                /* there is hardly any stack */
-static unsigned nr_dropped;        /* scans that had to read objects again */
+static bool hasty;          /* every list is walked from many places (speculate.c) */
+static unsigned nr_hasty;   /* how often that was done */
+static bool narrow;         /* there is hardly any stack */
+static unsigned nr_dropped; /* scans that had to read objects again */
 
 static int compare_pointer(const void *a, const void *b)
 {
@@ -97,12 +101,34 @@ static unsigned object_new(size_t size)
 	return i;
 }
 
-/* ---- each shape ---------------------------------------------------------------------------------------------------------------- */
+/* ---- each shape ------------------------------------------------------------------------------ */
 
 static void shapes_in(const struct mem_view *view)
 {
-	enum { ROOTED, CHAIN1, CHAIN2, INNER, UNDER_INNER, LOST, LOST_CHILD, RING1, RING2, INTO_RING, RING3, RING4, SELF, LARGE, IN_LARGE,
-	       LOST_LARGE, XORED, ENDED, FREED_PARENT, ONLY_BY_FREED, NR };
+	enum {
+		ROOTED,
+		CHAIN1,
+		CHAIN2,
+		INNER,
+		UNDER_INNER,
+		LOST,
+		LOST_CHILD,
+		RING1,
+		RING2,
+		INTO_RING,
+		RING3,
+		RING4,
+		SELF,
+		LARGE,
+		IN_LARGE,
+		LOST_LARGE,
+		XORED,
+		ENDED,
+		FREED_PARENT,
+		ONLY_BY_FREED,
+		NR
+	};
+	struct leak_scan *s;
 
 	memset(roots, 0, sizeof(roots));
 	nr_objects = 0;
@@ -128,7 +154,7 @@ static void shapes_in(const struct mem_view *view)
 	roots[15] = (uintptr_t)objects[FREED_PARENT];
 	objects[FREED_PARENT][0] = objects[ONLY_BY_FREED];
 	heap_free(objects[FREED_PARENT]);
-	struct leak_scan *s = scan_new(view);
+	s = scan_new(view);
 	scan_finish(s);
 	CHECK(found[ROOTED] == LEAK_REACHABLE && found[CHAIN1] == LEAK_REACHABLE && found[CHAIN2] == LEAK_REACHABLE);
 	CHECK(found[INNER] == LEAK_POSSIBLE && found[UNDER_INNER] == LEAK_POSSIBLE);
@@ -151,7 +177,7 @@ static void shapes(void)
 	shapes_in(&here_view);
 }
 
-/* ---- random graphs against a model ------------------------------------------------------------------------------------------------ */
+/* ---- random graphs against a model ----------------------------------------------------------- */
 
 static int model[OBJECTS_MAX];
 static unsigned edge_to[OBJECTS_MAX][4];
@@ -169,6 +195,7 @@ static void model_mark(unsigned from, bool inner_too, int class)
 	todo[n++] = from;
 	while (n) {
 		unsigned i = todo[--n];
+
 		for (unsigned e = 0; e < nr_edges[i]; e++)
 			if (model[edge_to[i][e]] == -1 && (inner_too || !edge_inner[i][e])) {
 				model[edge_to[i][e]] = class;
@@ -201,6 +228,7 @@ static bool model_reaches(unsigned from, unsigned to)
 	todo[n++] = from;
 	while (n) {
 		unsigned i = todo[--n];
+
 		for (unsigned e = 0; e < nr_edges[i]; e++) {
 			if (edge_to[i][e] == to)
 				return true;
@@ -259,6 +287,7 @@ static void random_order(uint64_t *seed, unsigned *next)
 
 	for (unsigned i = 0; i < nr_objects; i++) {
 		unsigned k = (unsigned)random_below(seed, i + 1);
+
 		order[i] = order[k];
 		order[k] = i;
 	}
@@ -269,8 +298,9 @@ static void random_order(uint64_t *seed, unsigned *next)
 static void random_graph(uint64_t *seed, const struct mem_view *view)
 {
 	static unsigned next[OBJECTS_MAX];
-	bool lists = random_below(seed, 2);
-
+	bool lists = random_below(seed, 2), inner[8];
+	unsigned nr_roots, root[8], at[8];
+	struct leak_scan *s;
 
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
@@ -281,8 +311,7 @@ static void random_graph(uint64_t *seed, const struct mem_view *view)
 		model[i] = -1;
 		random_edges(seed, i, next, lists);
 	}
-	unsigned nr_roots = 1 + (unsigned)random_below(seed, 8), root[8], at[8];
-	bool inner[8];
+	nr_roots = 1 + (unsigned)random_below(seed, 8);
 	for (unsigned r = 0; r < nr_roots; r++) {
 		root[r] = (unsigned)random_below(seed, nr_objects);
 		inner[r] = random_below(seed, 4) == 0;
@@ -296,7 +325,7 @@ static void random_graph(uint64_t *seed, const struct mem_view *view)
 		if (inner[r])
 			model_mark(root[r], true, LEAK_POSSIBLE);
 	model_possible();
-	struct leak_scan *s = scan_new(view);
+	s = scan_new(view);
 	scan_finish(s);
 	if (narrow)
 		check_alive();
@@ -321,7 +350,7 @@ static void graphs(void)
 	CHECK(nr_hasty > 40);
 }
 
-/* ---- a full stack ------------------------------------------------------------------------------------------------------------------ */
+/* ---- a full stack ---------------------------------------------------------------------------- */
 
 /* A comb: each node points to the next and to a leaf, next first, so that leaves pile up on the stack. */
 static void comb(void)
@@ -330,9 +359,11 @@ static void comb(void)
 	void **head = NULL;
 	unsigned live = 0;
 	struct leak_scan_stats stats;
+	struct leak_scan *s;
 
 	for (unsigned i = 0; i < TEETH; i++) {
 		void **node = heap_malloc(32), **leaf = heap_malloc(16);
+
 		leaf[0] = leaf[1] = NULL;
 		node[0] = leaf;
 		node[1] = head;
@@ -343,7 +374,7 @@ static void comb(void)
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
 	roots[0] = (uintptr_t)head;
-	struct leak_scan *s = scan_new(&direct_view);
+	s = scan_new(&direct_view);
 	leak_scan_root(s, (uint64_t)(uintptr_t)roots, sizeof(roots));
 	leak_scan_finish(s, 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT | 1u << LEAK_POSSIBLE, visit, NULL);
 	leak_scan_get_stats(s, &stats);
@@ -365,11 +396,12 @@ static void full_stack(void)
 	comb();
 }
 
-/* ---- annotations --------------------------------------------------------------------------------------------------------------------- */
+/* ---- annotations ----------------------------------------------------------------------------- */
 
 static void notes(void)
 {
 	enum { NOT_LEAK, HELD, IGNORED, UNDER_IGNORED, BLIND, UNSEEN, PARTLY, SEEN, UNSEEN2, NR };
+	struct leak_scan *s;
 
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
@@ -382,7 +414,7 @@ static void notes(void)
 	objects[PARTLY][2] = objects[UNSEEN2];
 	roots[0] = (uintptr_t)objects[BLIND];
 	roots[1] = (uintptr_t)objects[PARTLY];
-	struct leak_scan *s = scan_new(&direct_view);
+	s = scan_new(&direct_view);
 	CHECK(leak_scan_note(s, (uintptr_t)objects[NOT_LEAK], LEAK_NOTE_NOT_LEAK));
 	CHECK(leak_scan_note(s, (uintptr_t)objects[IGNORED], LEAK_NOTE_IGNORE));
 	CHECK(leak_scan_note(s, (uintptr_t)objects[BLIND], LEAK_NOTE_NO_SCAN));
@@ -398,6 +430,8 @@ static void notes(void)
 /* Over-aligned objects start somewhere in their slot. */
 static void displaced(void)
 {
+	struct leak_scan *s;
+
 	nr_objects = 3;
 	memset(roots, 0, sizeof(roots));
 	for (unsigned i = 0; i < 3; i++) {
@@ -406,19 +440,26 @@ static void displaced(void)
 	}
 	roots[0] = (uintptr_t)objects[0];
 	roots[1] = (uintptr_t)objects[1] + 50;
-	struct leak_scan *s = scan_new(&direct_view);
+	s = scan_new(&direct_view);
 	scan_finish(s);
 	CHECK(found[0] == LEAK_REACHABLE && found[1] == LEAK_POSSIBLE && found[2] == LEAK_DIRECT);
 }
 
-/* ---- who follows pointers by the scan's rules meets what the scan reaches ------------------------------------------------------------ */
+/* ---- who follows pointers by the scan's rules meets what the scan reaches -------------------- */
 
 #define FOLLOWED 200
 #define PARTS 40
-static struct { uint64_t addr; bool outside, reached, met; } things[FOLLOWED + 2 * PARTS + 1];
+static struct {
+	uint64_t addr;
+	bool outside, reached, met;
+} things[FOLLOWED + 2 * PARTS + 1];
 static unsigned nr_things, nr_reached;
-static uint64_t fenced[512];       /* stands for a fenced object, out of which some are cut */
-static struct { const struct leak_scan *s; struct leak_target queue[FOLLOWED + 2 * PARTS + 1]; unsigned nr, at; } follow;
+static uint64_t fenced[512]; /* stands for a fenced object, out of which some are cut */
+static struct {
+	const struct leak_scan *s;
+	struct leak_target queue[FOLLOWED + 2 * PARTS + 1];
+	unsigned nr, at;
+} follow;
 
 static unsigned thing_at(uint64_t addr, bool outside)
 {
@@ -448,6 +489,7 @@ static void follow_range(void *ctx, uint64_t start, uint64_t end)
 	for (uint64_t at = ALIGN_UP(start, 8); at + 8 <= end; at += 8)
 		for (unsigned k = leak_scan_leads_to(follow.s, *(const uint64_t *)(uintptr_t)at, to); k-- > 0;) {
 			unsigned i = thing_at(to[k].addr, to[k].outside);
+
 			if (to[k].interior || things[i].met)
 				continue;
 			things[i].met = true;
@@ -455,7 +497,10 @@ static void follow_range(void *ctx, uint64_t start, uint64_t end)
 		}
 }
 
-struct cut { uint64_t addr, size; };
+struct cut {
+	uint64_t addr, size;
+};
+
 static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uint64_t seed)
 {
 	const char *why = NULL;
@@ -467,7 +512,9 @@ static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uin
 		leak_scan_add(s, cuts[i].addr, cuts[i].size, true);
 	leak_scan_added(s);
 	for (unsigned i = 0; i < 40; i++) {
-		uint64_t addr = i % 4 == 3 ? cuts[random_next(&seed) % nr].addr : (uintptr_t)objects[random_next(&seed) % FOLLOWED];
+		uint64_t addr = i % 4 == 3 ? cuts[random_next(&seed) % nr].addr
+		                           : (uintptr_t)objects[random_next(&seed) % FOLLOWED];
+
 		if (i % 2)
 			leak_scan_note(s, addr, LEAK_NOTE_NO_SCAN);
 		else
@@ -476,7 +523,8 @@ static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uin
 	return s;
 }
 
-/* Objects of 8 to 63 words with cuts of two to four words in some, and as many in the fenced one; every fourth word points somewhere. */
+/* Objects of 8 to 63 words with cuts of two to four words in some, and as many in the fenced one; every fourth word
+ * points somewhere. */
 static unsigned make_followed(struct cut *cuts, uint64_t *seed)
 {
 	unsigned nr = 0;
@@ -491,11 +539,15 @@ static unsigned make_followed(struct cut *cuts, uint64_t *seed)
 		cuts[nr++] = (struct cut){ (uintptr_t)(fenced + 12 * i + 1), 16 + 8 * (i % 3) };
 	}
 	for (unsigned i = 0; i < FOLLOWED + 1; i++) {
-		uint64_t *words = i < FOLLOWED ? (uint64_t *)objects[i] : fenced, n = i < FOLLOWED ? sizes[i] / 8 : ARRAY_SIZE(fenced);
+		uint64_t *words = i < FOLLOWED ? (uint64_t *)objects[i] : fenced;
+		uint64_t n = i < FOLLOWED ? sizes[i] / 8 : ARRAY_SIZE(fenced);
+
 		for (uint64_t k = 0; k < n; k++) {
 			uint64_t r = random_next(seed);
+
 			if (r % 12 == 0)
-				words[k] = r >> 8 & 3 ? (uintptr_t)objects[(r >> 10) % FOLLOWED] + (r >> 20) % 2 * 8 : cuts[(r >> 10) % nr].addr;
+				words[k] = r >> 8 & 3 ? (uintptr_t)objects[(r >> 10) % FOLLOWED] + (r >> 20) % 2 * 8
+				                      : cuts[(r >> 10) % nr].addr;
 		}
 	}
 	for (unsigned i = 0; i < 3; i++)
@@ -512,6 +564,7 @@ static void followed(void)
 	for (unsigned round = 0; round < 40; round++) {
 		unsigned nr = make_followed(cuts, &seed);
 		struct leak_scan *s = scan_with_cuts(cuts, nr, round + 1);
+
 		memset(things, 0, sizeof(things));
 		nr_things = nr_reached = 0;
 		follow.s = s;
@@ -519,6 +572,7 @@ static void followed(void)
 		leak_scan_reads_root(s, (uintptr_t)roots, (uintptr_t)(roots + ARRAY_SIZE(roots)), follow_range, NULL);
 		while (follow.at < follow.nr) {
 			struct leak_target t = follow.queue[follow.at++];
+
 			leak_scan_reads(s, &t, follow_range, NULL);
 		}
 		leak_scan_root(s, (uintptr_t)roots, sizeof(roots));
@@ -533,12 +587,12 @@ static void followed(void)
 	CHECK(all > 40 * 20 && all < 40 * (FOLLOWED + 2 * PARTS));
 }
 
-#define BOTH_MODES(fn)                                                        \
-	static void test_##fn(void **state)                                   \
-	{                                                                     \
-		(void)state;                                                  \
-		run_child("mode=check", fn);                                  \
-		run_child("mode=production", fn);                             \
+#define BOTH_MODES(fn)                            \
+	static void test_##fn(void **state)       \
+	{                                         \
+		(void)state;                      \
+		run_child("mode=check", fn);      \
+		run_child("mode=production", fn); \
 	}
 BOTH_MODES(shapes)
 BOTH_MODES(graphs)
@@ -550,9 +604,8 @@ BOTH_MODES(followed)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shapes), cmocka_unit_test(test_graphs), cmocka_unit_test(test_full_stack),
-		cmocka_unit_test(test_notes), cmocka_unit_test(test_displaced),
-		cmocka_unit_test(test_followed),
+		cmocka_unit_test(test_shapes), cmocka_unit_test(test_graphs),    cmocka_unit_test(test_full_stack),
+		cmocka_unit_test(test_notes),  cmocka_unit_test(test_displaced), cmocka_unit_test(test_followed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,9 +18,11 @@ static void *count(void *arg)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		bool slow = i % 1000 == 0;
+		unsigned long seen;
+
 		if (i % 7 || !lock_try(&counter_lock))
 			lock_acquire(&counter_lock);
-		unsigned long seen = *(volatile unsigned long *)&counter;
+		seen = *(volatile unsigned long *)&counter;
 		if (slow)
 			sched_yield();
 		*(volatile unsigned long *)&counter = seen + 1;
@@ -109,10 +111,11 @@ static void trying(void **state)
 	assert_int_equal(try_elsewhere(&l), 3);
 }
 
-/* ---- what must abort ---- */
+/* ---- what must abort ------------------------------------------------------------------------- */
 
 static struct ranked_lock low = RANKED_LOCK_INIT(LOCK_RANK_CACHE), low2 = RANKED_LOCK_INIT(LOCK_RANK_CACHE),
-	high = RANKED_LOCK_INIT(LOCK_RANK_BUDDY), leaf = RANKED_LOCK_INIT(LOCK_RANK_LEAF), leaf2 = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
+			  high = RANKED_LOCK_INIT(LOCK_RANK_BUDDY), leaf = RANKED_LOCK_INIT(LOCK_RANK_LEAF),
+			  leaf2 = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 
 static void in_order(void *arg)
 {
@@ -204,7 +207,8 @@ static void expect_abort(void (*fn)(void *), const char *words)
 	char err[300];
 	int status = unit_child(fn, NULL, err, sizeof(err));
 
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || !strstr(err, words) || strchr(err, '\n') != err + strlen(err) - 1)
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || !strstr(err, words) ||
+	    strchr(err, '\n') != err + strlen(err) - 1)
 		fail_msg("status %#x, said \"%s\", expected SIGABRT and \"%s\"", status, err, words);
 }
 
@@ -265,9 +269,10 @@ static void misuse_aborts(void **state)
 	expect_abort(release_of_another_thread, "release by a thread that does not hold cache");
 }
 
-/* ---- fork ---- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 #define MANY 300
+
 static struct ranked_lock many[MANY];
 static bool stop;
 
@@ -277,6 +282,7 @@ static void *churn(void *arg)
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		size_t i = unit_below(&seed, MANY), j = unit_below(&seed, MANY);
+
 		lock_acquire(&many[i]);
 		if (rank_of(&many[j]) > rank_of(&many[i])) {
 			lock_acquire(&many[j]);
@@ -295,6 +301,7 @@ static void *churn_registry(void *arg)
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		struct ranked_lock *l = &extra[unit_below(&seed, 8)];
+
 		lock_init(l, LOCK_RANK_INIT + unit_below(&seed, LOCK_RANK_LEAF));
 		lock_register_for_fork(l);
 		sched_yield();

@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 /*
- * Automake sees the exit status only, and cmocka's says nothing of tests that called skip().  So a program whose tests did not fail ends
- * with 77 ("skipped") if one of them did.  UNIT_TEST=NAME in the environment runs that test alone.
+ * Automake sees the exit status only, and cmocka's says nothing of tests that called skip().  So a program whose tests
+ * did not fail ends with 77 ("skipped") if one of them did.  UNIT_TEST=NAME in the environment runs that test alone.
  */
 static int unit_skipped;
 
@@ -38,7 +38,8 @@ static inline void unit_choose(void)
 #define skip() (unit_skipped = 1, _skip(__FILE__, __LINE__))
 #undef cmocka_run_group_tests
 #define cmocka_run_group_tests(tests, setup, teardown) \
-	(unit_choose(), unit_status(_cmocka_run_group_tests(#tests, tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)))
+	(unit_choose(),                                \
+	 unit_status(_cmocka_run_group_tests(#tests, tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)))
 
 /* splitmix64: any seed will do, 0 too. */
 static inline uint64_t unit_random(uint64_t *seed)
