@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/races.c - threads that do random work on the whole memory stack, built with ThreadSanitizer; tests/races
- * runs it. */
+/* tests/unit/races.c - threads that do random work on the whole memory stack, built with ThreadSanitizer. The script
+ * tests/races runs this program. */
 #include "slab_test.h"
 #include "slab/area.h"
 #include "slab/arena.h"
@@ -12,32 +12,33 @@
 
 #include <pthread.h>
 
-/* Linked are the sources of lib/ and slab/ built anew with -fsanitize=thread, without what interposes on libc:
- * ThreadSanitizer has a malloc of its own.  Every thread does all kinds of work at random:
+/* The program links lib/ and slab/, built anew with -fsanitize=thread. It leaves out the code that interposes on libc,
+ * because ThreadSanitizer brings a malloc of its own. Every thread picks its work at random:
  *
  *     malloc family      objects change hands through mailboxes
  *     pages, vmalloc     likewise
- *     caches             a shared one, and own ones that come and go
- *     pools              of one block, each slot a thread's
+ *     caches             one that all threads share; others that a thread creates and destroys
+ *     pools              one block of memory, in which each slot belongs to one thread
  *     depot              equal stacks must get equal handles
- *     shrinkers          register, are called, unregister
- *     views              slab_find_object anywhere, statistics, trim
+ *     shrinkers          a thread registers one, has it called, and unregisters it
+ *     views              slab_find_object at any address, statistics, trim
  *
- * Left out is slab_check_all while others run: it reads objects optimistically between two fences, which
- * ThreadSanitizer does not know, and looks again before it believes what it saw.  (tests/unit/test_slab_malloc.c has it
- * running in threads.)
+ * No thread calls slab_check_all beside the others: it reads objects optimistically between two memory fences, and
+ * reads them again before it believes a finding. ThreadSanitizer does not understand such fences. test_slab_malloc.c
+ * runs slab_check_all beside other threads.
  *
- * With --plant two threads write one field without a lock, so that the runner sees that races are found. */
+ * With --plant the threads write one variable without a lock, so that the script sees that races are found. */
 
 #define THREADS 3
 #define STEPS 4000
 #define MAILBOXES 32
 #define SLOTS 64
 
-static uint64_t the_seed = 7193; /* or the second argument */
+static uint64_t the_seed = 7193; /* the second argument replaces it */
 
-/* A cache's place in slab_caches serves another cache after it.  Who looks at an address without a lock may just then
- * hold a descriptor of the old one's, and reads some fields of the new one: arena.c accepts that. */
+/* A destroyed cache's place in slab_caches is given to another cache. A thread that looks up an address without a lock
+ * may still hold a descriptor of the old cache, and then reads fields that cache_init is writing for the new one.
+ * arena.c accepts that. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
@@ -56,7 +57,7 @@ static struct gift *mailboxes[MAILBOXES]; /* exchanged atomically */
 static struct slab_cache *shared;
 static struct slab_mempool *pool;
 static char pool_block[THREADS * SLOTS * 96] __attribute__((aligned(16)));
-static unsigned long spare_objects = 1000; /* of the shrinkers; atomic */
+static unsigned long spare_objects = 1000; /* what the shrinkers can free; atomic */
 
 struct worker {
 	pthread_t thread;
@@ -72,7 +73,7 @@ static size_t random_size(uint64_t *seed)
 	return random_below(seed, 8) ? random_below(seed, 500) : random_below(seed, 100000);
 }
 
-/* ---- what changes hands ---------------------------------------------------------------------- */
+/* ---- objects that change hands --------------------------------------------------------------- */
 
 static void gift_make(struct gift *g, uint64_t *seed)
 {
@@ -129,7 +130,7 @@ static void give_and_take(struct worker *w)
 		gift_take(g);
 }
 
-/* ---- the rest -------------------------------------------------------------------------------- */
+/* ---- other work ------------------------------------------------------------------------------ */
 
 static void grow(struct worker *w)
 {
@@ -278,7 +279,8 @@ static void verify_cache(struct slab_cache *c, void *ctx)
 	CHECK_NULL_TEXT(cache_verify(c));
 }
 
-/* Threads come and go once, so that they take over what others left; nothing is lost at the end. */
+/* Starts the threads twice, so that the second ones take over what the first ones left behind. At the end every page
+ * must be free again. */
 static void run(void)
 {
 	struct buddy_stats pages;

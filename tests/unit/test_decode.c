@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_decode.c - the log reader against pieces of any size and damaged logs, prefixes, merging against a
+/* tests/unit/test_decode.c - the log reader on pieces of any size and on damaged logs; prefixes; merging against a
  * simple model. */
 #include "unit.h"
 
@@ -32,7 +32,7 @@ static struct text read_log(const char *name)
 	return t;
 }
 
-/* All records of a log as JSON, one string. */
+/* Writes all records of a log as JSON into one string, and counts them. */
 struct collected {
 	FILE *out;
 	size_t nr;
@@ -90,7 +90,7 @@ static void test_pieces(void **state)
 	}
 }
 
-/* A prefix that no logger is known for may hold a NUL: it is remembered whole. */
+/* A prefix that no known logger writes may contain a NUL byte; the reader must remember all of it. */
 static void test_prefix_with_nul(void **state)
 {
 	struct text t = read_log("unknown.log");
@@ -110,7 +110,7 @@ static void test_prefix_with_nul(void **state)
 	free(t.data);
 }
 
-/* Bytes are lost and changed: whatever comes out can be read back. */
+/* Bytes of the log are lost and changed. Every record that comes out can be read back. */
 static void test_damage(void **state)
 {
 	unsigned seed = 7;
@@ -171,7 +171,7 @@ static void test_prefixes(void **state)
 		{ "web-1  | text", "text", 0 },
 		{ "==123== text", "text", (uint64_t)'V' << 48 | 123 },
 		{ "==00:00:00:01.234 123== text", "text", (uint64_t)'V' << 48 | 123 },
-		/* what only looks like one */
+		/* lines that only seem to have a prefix */
 		{ " [<ffffffff81234567>] func+0x1/0x2", " [<ffffffff81234567>] func+0x1/0x2", 0 },
 		{ " [32, 42) 'array'", " [32, 42) 'array'", 0 },
 		{ "==123==ERROR: AddressSanitizer: x", "==123==ERROR: AddressSanitizer: x", 0 },
@@ -191,7 +191,7 @@ static void test_prefixes(void **state)
 	}
 }
 
-/* ---- the guilty ------------------------------------------------------------------------------ */
+/* ---- functions that are never to blame ------------------------------------------------------- */
 
 static void test_plumbing(void **state)
 {
@@ -220,7 +220,7 @@ static void test_plumbing(void **state)
 
 #define BUGS 300000u
 
-/* More bugs than the table holds, so that runs are written and merged; each bug's count by a formula. */
+/* Adds more bugs than the table holds, so that sorted runs are written and merged. A formula gives each bug's count. */
 static void test_merge(void **state)
 {
 	struct decode_merge *m = decode_merge_create();
@@ -243,7 +243,7 @@ static void test_merge(void **state)
 		}
 	assert_true(decode_merge_finish(m));
 	while (decode_merge_next(m, &bug)) {
-		uint64_t i = (bug.signature - 1) * 0xf1de83e19937733du; /* the inverse of the factor */
+		uint64_t i = (bug.signature - 1) * 0xf1de83e19937733du; /* the factor's inverse modulo 2^64 */
 
 		assert_true(!nr || bug.signature > before);
 		assert_true(i < BUGS);

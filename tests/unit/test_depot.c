@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_depot.c - equal stacks get equal handles, from any thread, and come back as they were; a full depot
- * shortens them. */
+/* tests/unit/test_depot.c - equal stacks get equal handles in every thread, and stacks come back unchanged; a full
+ * depot shortens them. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <string.h>
@@ -21,7 +21,7 @@ struct model_stack {
 };
 static struct model_stack stacks[STACKS];
 
-/* Shared outer parts, some pcs that differ in one bit. */
+/* The stacks share outer parts; some pcs differ in one bit only. */
 static void invent_stacks(uint64_t seed)
 {
 	for (size_t i = 0; i < STACKS; i++) {
@@ -40,7 +40,7 @@ static void invent_stacks(uint64_t seed)
 
 static void *save_all(void *arg)
 {
-	static const size_t strides[THREADS] = { 1, 7, 1009 }; /* each in another order */
+	static const size_t strides[THREADS] = { 1, 7, 1009 }; /* each thread saves in its own order */
 	size_t thread = *(size_t *)arg;
 
 	for (size_t i = 0; i < STACKS; i++) {
@@ -121,12 +121,12 @@ static void test_bad_handles(void **state)
 	assert_int_equal(depot_top(0), 0);
 	assert_int_equal(depot_top(UINT32_MAX), 0);
 	assert_int_equal(depot_save(back, 0), 0);
-	/* More frames than asked for are counted, not written. */
+	/* depot_fetch returns the number of all frames, but writes no more than the caller has room for. */
 	assert_int_equal(depot_fetch(depot_save(three, 3), &one, 1), 3);
 	assert_int_equal(one, 11);
 }
 
-/* ---- full ------------------------------------------------------------------------------------ */
+/* ---- a full depot ---------------------------------------------------------------------------- */
 
 static void fill(void *arg)
 {
@@ -143,7 +143,7 @@ static void fill(void *arg)
 		for (uintptr_t k = 0; k < 6; k++)
 			pcs[5 - k] = i * 8 + k;
 		h = depot_save(pcs, 6);
-		/* What fits: the outer frames. */
+		/* The depot keeps the outer frames that fit. */
 		n = depot_fetch(h, back, 8);
 		if (n > 6 || memcmp(back, pcs + 6 - n, n * sizeof(uintptr_t)) != 0)
 			_exit(41);
@@ -152,7 +152,8 @@ static void fill(void *arg)
 		if (i > 3000000)
 			_exit(43);
 	}
-	/* What is there is still found, what is new becomes nothing, or its known outer part. */
+	/* A full depot still finds the stacks that it has. Of a new stack it keeps the outer part that it knows, or
+	 * nothing. */
 	for (uintptr_t k = 0; k < 6; k++)
 		pcs[5 - k] = 8 + k;
 	if (depot_fetch(depot_save(pcs, 6), back, 8) != 6 || depot_child(0, 0x123456789) != 0)
@@ -203,7 +204,7 @@ static void test_signals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		/* first: in a child, whose depot is still empty */
+		/* The first test: its child must start with an empty depot. */
 		cmocka_unit_test(test_full),        cmocka_unit_test(test_threads_agree), cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_bad_handles), cmocka_unit_test(test_signals),
 	};

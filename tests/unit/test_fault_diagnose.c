@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fault_diagnose.c - the diagnosis of faults on invented state, and the operand decoder against
+/* tests/unit/test_fault_diagnose.c - the diagnosis of faults on invented states; the operand decoder compared with
  * capstone. */
 #include "config.h"
 
@@ -22,7 +22,7 @@ static void set_code(struct fault_state *s, const char *bytes, size_t n)
 	s->code_len = (unsigned)n;
 }
 
-/* A page fault of `mov (%rax),%rax`, at an address where nothing is. */
+/* A page fault of `mov (%rax),%rax`, at an address where nothing is mapped. */
 static struct fault_state page_fault(uint64_t addr, uint64_t error)
 {
 	struct fault_state s;
@@ -132,14 +132,15 @@ static void test_wild(void **state)
 	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, NOWHERE, ACCESS_WRITE);
 	s.error = 7 | PAGE_ERROR_KEY;
 	expect_detail(&s, "protection key");
-	/* Without /proc the kind is still there. */
+	/* There is a kind even when /proc cannot be read. */
 	s = page_fault(NOWHERE, 4);
 	s.at.known = false;
 	fault_diagnose(&s, &v);
 	assert_int_equal(v.kind, REPORT_WILD_MEMORY_ACCESS);
 }
 
-/* The load just before through another register; loads of the register through itself, which must agree. */
+/* The poisoned pointer came from the load just before, through another register (base), or from loads of the register
+ * through itself (self). Loads through itself only count when they all agree. */
 static void test_holder_decode(void **state)
 {
 	static const struct {
@@ -159,9 +160,9 @@ static void test_holder_decode(void **state)
 		  true, 0 },
 		/* mov -8(%r13),%r13 */
 		{ "\x90", "\x4d\x8b\x6d\xf8", 1, 4, MREG_13, -1, 0, true, -8 },
-		/* two that disagree: mov 8(%rax),%rax and mov 16(%rax),%rax */
+		/* two loads that disagree: mov 8(%rax),%rax and mov 16(%rax),%rax */
 		{ "\x48\x8b\x40\x08", "\x48\x8b\x40\x10", 4, 4, MREG_AX, -1, 0, false, 0 },
-		/* of another register; of 32 bits; lea; relative to the instruction */
+		/* no such load: another register, 32 bits, lea, relative to the instruction pointer, cut off */
 		{ "\x48\x8b\x4b\x08", "\x48\x8b\x3f", 4, 3, MREG_AX, -1, 0, false, 0 },
 		{ "\x90\x8b\x43\x08", "\x90", 4, 1, MREG_AX, -1, 0, false, 0 },
 		{ "\x48\x8d\x43\x08", "\x90", 4, 1, MREG_AX, -1, 0, false, 0 },
@@ -212,7 +213,7 @@ static void test_poison(void **state)
 	assert_int_equal(v.addr, 0x6b6b6b6b6b6b6b7b);
 	assert_int_equal(v.poison, 0x6b);
 	assert_int_equal(v.pointer, 0x6b6b6b6b6b6b6b6b);
-	/* through rbp it is another trap and signal */
+	/* An access through rbp raises another trap and another signal. */
 	s.trap = TRAP_STACK;
 	s.signo = SIGBUS;
 	s.regs[MREG_BP] = 0x6b6b6b6b6b6b6b6b;
@@ -237,17 +238,17 @@ static void test_protection(void **state)
 	/* vmovaps %ymm0, 16(%rax) */
 	CODE(&s, "\xc5\xfc\x29\x40\x10");
 	expect(&s, REPORT_MISALIGNED, true, 0x404010, ACCESS_UNKNOWN);
-	/* the same, aligned: no reason is seen */
+	/* The same with an aligned operand shows no reason for the fault. */
 	CODE(&s, "\x0f\x29\x40\x10");
 	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, ACCESS_UNKNOWN);
-	/* poison and privileged are told apart even when a register holds poison */
+	/* A privileged instruction is recognized even while a register holds poison. */
 	s.regs[MREG_AX] = 0x6b6b6b6b6b6b6b6b;
 	CODE(&s, "\xfa");
 	expect(&s, REPORT_PRIVILEGED, false, 0, ACCESS_UNKNOWN);
-	/* call *%rax; ret; an instruction pointer that is none */
+	/* call *%rax */
 	CODE(&s, "\xff\xd0");
 	expect(&s, REPORT_BAD_JUMP, true, 0x6b6b6b6b6b6b6b6b, ACCESS_EXECUTE);
-	/* call *8(%rdi), with and without what was found there */
+	/* call *8(%rdi), first without the word that was read there, then with it */
 	s.regs[MREG_DI] = 0x7f0000001000;
 	CODE(&s, "\xff\x57\x08");
 	assert_true(fault_jump_through(&s) == 0x7f0000001008);
@@ -260,11 +261,13 @@ static void test_protection(void **state)
 	expect(&s, REPORT_UNKNOWN_CRASH, false, 0, ACCESS_UNKNOWN);
 	CODE(&s, "\xff\xd0");
 	assert_true(fault_jump_through(&s) == 0);
+	/* ret */
 	CODE(&s, "\xc3");
 	s.top_word = 0x4141414141414141;
 	s.have_top_word = true;
 	expect(&s, REPORT_BAD_JUMP, true, 0x4141414141414141, ACCESS_EXECUTE);
 	expect_detail(&s, "return address");
+	/* The instruction pointer itself is wild. */
 	s.regs[MREG_IP] = 0x4141414141414141;
 	s.code_len = 0;
 	expect(&s, REPORT_BAD_JUMP, true, 0x4141414141414141, ACCESS_EXECUTE);
@@ -310,7 +313,7 @@ static void test_stack(void **state)
 			s.regs[MREG_SP] = 0x7ffd00001000;
 			expect(&s, REPORT_WILD_MEMORY_ACCESS, true, lo - 8, ACCESS_WRITE);
 		}
-	/* A guard that is a marker in the mapping. */
+	/* The guard is a marker inside the mapping, which therefore seems accessible. */
 	s = page_fault(lo + 4096 - 8, 6);
 	s.regs[MREG_SP] = lo + 4096 - 8;
 	s.stack_top = hi - 512;
@@ -318,7 +321,7 @@ static void test_stack(void **state)
 	expect(&s, REPORT_STACK_OVERFLOW, true, lo + 4096 - 8, ACCESS_WRITE);
 }
 
-/* A frame larger than the guard; the stack pointer lies in nothing, far below its thread's stack. */
+/* A frame is larger than the guard: the stack pointer is far below its thread's stack, in memory without access. */
 static void test_stack_past_guard(void **state)
 {
 	const uint64_t lo = 0x7f0000100000, hi = 0x7f0000900000;
@@ -334,10 +337,10 @@ static void test_stack_past_guard(void **state)
 	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, ACCESS_WRITE);
 	fault_diagnose(&s, &v);
 	assert_true(v.stack_lo == lo && v.stack_hi == s.stack_top);
-	/* The stack pointer is on a stack of another kind (a coroutine's). */
+	/* The word at the stack pointer can be read: the program runs on another stack (a coroutine's). */
 	s.have_top_word = true;
 	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, ACCESS_WRITE);
-	/* The frame would be too large to be one, or the access lies outside of it. */
+	/* The frame would be too large for a frame, or the access is not in the frame. */
 	s.have_top_word = false;
 	s.regs[MREG_SP] = lo - (1025ull << 20);
 	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, ACCESS_WRITE);
@@ -345,7 +348,7 @@ static void test_stack_past_guard(void **state)
 	expect(&s, REPORT_WILD_MEMORY_ACCESS, true, s.addr, ACCESS_WRITE);
 }
 
-/* The first thread's stack has grown a little; a frame goes past all that it could grow to. */
+/* The first thread's stack has grown a little; one frame reaches beyond the limit of that growth. */
 static void test_stack_frame_too_large(void **state)
 {
 	const uint64_t lo = 0x7ffd00000000, hi = lo + (132 << 10), limit = 8 << 20;
@@ -365,20 +368,20 @@ static void test_stack_frame_too_large(void **state)
 	expect_detail(&s, "1024 KiB below");
 	fault_diagnose(&s, &v);
 	assert_true(v.stack_lo == hi - limit && v.stack_hi == hi);
-	/* It has grown to its limit, and the next frame is an ordinary one. */
+	/* The stack has grown to its limit, and the next frame has an ordinary size. */
 	s.addr = hi - limit - 8;
 	s.regs[MREG_SP] = s.addr;
 	mapped(&s.above, hi - limit, hi, "rw-");
 	mapped(&s.stack, hi - limit, hi, "rw-");
 	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, ACCESS_WRITE);
 	expect_detail(&s, "is used up");
-	/* Without a limit what is there is what there is. */
+	/* Without a limit the mapping is the whole stack. */
 	s.stack_limit = 0;
 	fault_diagnose(&s, &v);
 	assert_true(v.stack_lo == hi - limit && v.stack_hi == hi);
 }
 
-/* A stack that the program gave lies in its data, which goes on below, down to what is read-only. */
+/* The program gave a stack that lies in its data. The data goes on below the stack, down to read-only memory. */
 static void test_stack_given(void **state)
 {
 	const uint64_t lo = 0x555500010000, hi = lo + 65536;
@@ -397,8 +400,7 @@ static void test_stack_given(void **state)
 	expect(&s, REPORT_STACK_OVERFLOW, true, s.addr, ACCESS_WRITE);
 	fault_diagnose(&s, &v);
 	assert_true(v.stack_lo == lo && v.stack_hi == hi);
-	/* A write to read-only memory from a stack that has room is just that; and so is one far from the stack
-	 * pointer. */
+	/* With room on the stack, or far from the stack pointer, a write to read-only memory is no overflow. */
 	s.regs[MREG_SP] = lo + 4096;
 	expect(&s, REPORT_READ_ONLY, true, s.addr, ACCESS_WRITE);
 	s.regs[MREG_SP] = lo - 64;
@@ -419,7 +421,7 @@ static void test_bus(void **state)
 	expect(&s, REPORT_UNKNOWN_CRASH, true, NOWHERE, ACCESS_WRITE);
 }
 
-/* Whatever the state, there is a verdict that can be printed. */
+/* Any state, even a random one, leads to a verdict that can be printed. */
 static void test_any_state(void **state)
 {
 	uint64_t seed = 20261121;
@@ -464,7 +466,8 @@ static bool reg_number(csh handle, unsigned reg, int *number)
 	return false;
 }
 
-/* Instructions whose operands nobody could compare: gathers, x87 state, those that only look like an access. */
+/* False for instructions whose operands cannot be compared: gathers and scatters, which access many addresses; MPX; and
+ * those that only seem to access memory. */
 static bool comparable(const cs_insn *insn)
 {
 	const char *m = insn->mnemonic;
@@ -505,7 +508,7 @@ static void compare(csh handle, const cs_insn *insn, const uint64_t *regs, unsig
 	}
 }
 
-/* This very program's code, and libc's: all that compilers make. */
+/* Decodes code of this program and of libc, as a sample of the code that compilers make. */
 static void test_decode_real_code(void **state)
 {
 	const uint8_t *starts[] = { (const uint8_t *)printf, (const uint8_t *)qsort, (const uint8_t *)machine_decode,
@@ -537,7 +540,7 @@ static void test_decode_real_code(void **state)
 	assert_true(compared > 5000);
 }
 
-/* What the compiler does not use every day. */
+/* Instructions that compilers seldom use. */
 static void test_decode_rare(void **state)
 {
 	static const struct {
@@ -570,7 +573,7 @@ static void test_decode_rare(void **state)
 		if (!found)
 			fail_msg("case %zu: %u operands, first 0x%llx", i, insn.nr,
 			         (unsigned long long)insn.operand[0].addr);
-		/* A code page that ends in the middle of the instruction says nothing. */
+		/* A code page may end in the middle of the instruction; operands must stay within their array then. */
 		for (unsigned len = 0; len < cases[i].len; len++) {
 			machine_decode((const uint8_t *)cases[i].bytes, len, regs, 0, &insn);
 			assert_true(insn.class == INSN_UNKNOWN || insn.nr <= 2);

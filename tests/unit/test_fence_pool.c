@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fence_pool.c - the pool of fenced objects against a simple model, the Bloom filter, the gate's
+/* tests/unit/test_fence_pool.c - the pool of fenced objects against a simple model; the Bloom filter; the gate's
  * probabilities. */
 #include "config.h"
 
@@ -19,7 +19,8 @@ static int start(void **state)
 	options_set_defaults(&options);
 	options.mode = MODE_CHECK;
 	options.fence_num_objects = SLOTS;
-	options.fence_skip_covered_thresh = 100; /* there are no stacks here, so all are one */
+	/* All objects here have the same, empty stack; none may be skipped because that stack is covered. */
+	options.fence_skip_covered_thresh = 100;
 	options.fence_sample_interval = 10;
 	reports_init(false);
 	assert_true(slab_init());
@@ -32,7 +33,7 @@ static bool accessible(uintptr_t p)
 	return os_page_readable((void *)p);
 }
 
-/* Whatever was asked for: aligned, zeroed, inside one page, against a guard; both neighbours are guards. */
+/* Any object is aligned, zeroed, inside one page and next to a guard page; the pages on both sides are guard pages. */
 static void check_placed(const void *p, size_t size, size_t align)
 {
 	uintptr_t a = (uintptr_t)p, page = ALIGN_DOWN(a, PAGE_SIZE);
@@ -95,7 +96,7 @@ static void test_model(void **state)
 		fence_free(live[--nr].p, SLAB_API_MALLOC, SIZE_MAX, NULL);
 }
 
-/* Freed slots come again oldest first. */
+/* The slot that was freed first is used again first. */
 static void test_oldest_first(void **state)
 {
 	void *p[SLOTS];
@@ -114,7 +115,7 @@ static void test_oldest_first(void **state)
 	}
 }
 
-/* Every byte of the page outside of the object is watched. */
+/* A change of any byte of the page is found, unless the byte belongs to the object. */
 static void test_canaries(void **state)
 {
 	unsigned before = 0;
@@ -151,7 +152,7 @@ static void test_open_after_report(void **state)
 	assert_true(!accessible(page + PAGE_SIZE) && !accessible(page - PAGE_SIZE) && !accessible(page));
 	assert_true(fence_open_page(page) && accessible(page));
 	memset((char *)page, 0x55, PAGE_SIZE);
-	/* What was written after the free is not seen by who gets the slot next. */
+	/* The slot's next object does not contain bytes that were written after the free. */
 	for (int i = 0; i < 2 * SLOTS; i++) {
 		p = fence_alloc(200, 16, SLAB_API_MALLOC, NULL);
 		assert_null(mem_find_not(p, 0, 200));
@@ -173,7 +174,7 @@ static void count_live(void *ctx, const struct slab_object *o)
 	++*(size_t *)ctx;
 }
 
-/* Whoever reads the pool through a view finds the object that the runtime finds, from every page and guard page. */
+/* For any address, a reader of the pool through a view finds the object that the runtime finds. */
 static void test_view_agrees(void **state)
 {
 	static const struct mem_view view = { .read = direct_read };
@@ -210,7 +211,7 @@ static void test_view_agrees(void **state)
 		fence_free(live[--nr], SLAB_API_MALLOC, SIZE_MAX, NULL);
 }
 
-/* What a call may access: the object's bytes, while it lives. */
+/* A call may access the bytes of a live object, and nothing else in the pool. */
 static void test_ranges(void **state)
 {
 	(void)state;
@@ -232,7 +233,7 @@ static void test_ranges(void **state)
 		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
 		assert_int_equal(fence_find_bad(p, 1), (uintptr_t)p);
 		assert_int_equal(fence_find_bad(p, 0), 0);
-		/* What a freed object's memory is made accessible by, a live one's is not touched by. */
+		/* fence_open_range opens the freed object's page, and leaves the guard pages beside it closed. */
 		fence_open_range((uintptr_t)p, 1);
 		assert_true(accessible((uintptr_t)p) && !accessible(page + PAGE_SIZE) && !accessible(page - 1));
 	}
@@ -257,14 +258,14 @@ static void test_covered(void **state)
 	}
 	for (unsigned i = 0; i < 10000; i++)
 		wrong += covered_has((uint32_t)unit_random(&seed));
-	assert_true(wrong < 4500); /* 40 % in a full filter; this one is not */
+	assert_true(wrong < 4500); /* a full filter is wrong in 40 % of the cases; this one is not full */
 	for (unsigned i = 0; i < 200; i++)
 		covered_add(hashes[i], -1);
 	for (unsigned i = 0; i < 200; i++)
 		assert_false(covered_has(hashes[i]));
 }
 
-/* One in N, whatever N is: the count of samples is within five standard deviations. */
+/* For any N one allocation in N is sampled, within five standard deviations. */
 static void test_rate(void **state)
 {
 	(void)state;
@@ -285,7 +286,8 @@ static void test_rate(void **state)
 	options.fence_sample_rate = 0;
 }
 
-/* By time: no more than one in an interval, and not much less in a thread that allocates all the time. */
+/* By time, at most one allocation in each interval is sampled, and not many fewer while a thread allocates all the
+ * time. */
 static void test_interval(void **state)
 {
 	int32_t ticks = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fmt.c - the formatter against snprintf, for random directives, values and buffer sizes. */
+/* tests/unit/test_fmt.c - the formatter compared with snprintf, for random directives, values and buffer sizes; numbers
+ * parsed. */
 #include "tests/unit/unit.h"
 
 #include <inttypes.h>
@@ -10,14 +11,14 @@
 
 #define ROUNDS 50000
 
-/* Compilers know what a literal format will do, and warn of what is tested here. */
+/* Hides the format from the compiler, which would warn of the cases that are tested here. */
 static const char *opaque(const char *format)
 {
 	__asm__("" : "+r"(format));
 	return format;
 }
 
-/* Compares both formatters' output of one call, in a buffer that may be too small. */
+/* Compares the output of both formatters for one call, in a buffer that may be too small. */
 #define CHECK(seed, size, format, ...)                                                                                 \
 	do {                                                                                                           \
 		char want[600], got[600];                                                                              \
@@ -39,7 +40,7 @@ static uint64_t random_value(uint64_t *seed)
 	return unit_random(seed) >> unit_below(seed, 64);
 }
 
-/* "%" flags width precision length conversion, flags only where both formatters define them. */
+/* "%" flags width precision length conversion. A flag is used only where both formatters define it. */
 static void random_directive(uint64_t *seed, char *text, const char *length, const char *conversions)
 {
 	char conversion = conversions[unit_below(seed, strlen(conversions))];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_functions.c - what users write for a function (fence.only, fail.stack), and where its code then is.
+/* tests/unit/test_functions.c - patterns for functions (fence.only, fail.stack): which functions a pattern means, and
+ * where their code is.
  *
- * The program is compiled here; labels in it tell where each function's code must be found, inlined or not.
+ * The test compiles a program. Labels in the program mark where each function's code must be found, inlined or not.
  */
 #include "config.h"
 
@@ -21,7 +22,7 @@
 static const struct {
 	const char *function, *means, *others;
 } names[] = {
-	/* patterns that mean the function, and some that do not; separated by blanks of two */
+	/* patterns that mean the function, and others that do not; two blanks stand between patterns */
 	{ "parse", "parse  ::parse  pars?  p*  *", "Parse  pars  parser  a::parse  parse()  ?parse" },
 	{ "parse(int)", "parse  parse(int)  parse( int )  parse(*)", "parse()  parse(long)  int" },
 	{ "app::Parser::parse(int, char const*) const",
@@ -55,7 +56,7 @@ static const struct {
 	{ "operator new(unsigned long)", "operator new  operator new(unsigned long)", "new" },
 };
 
-/* Calls fn for each pattern of the list. */
+/* Fails for each pattern of the list that means the function although it should not, or the reverse. */
 static void each_pattern(const char *list, const char *function, bool wanted)
 {
 	char pattern[300];
@@ -226,7 +227,7 @@ static void read_probes(uint64_t *address)
 		assert_true(address[i] != 0);
 }
 
-/* The probes that lie in the code, each as its letter. */
+/* The probes in the code of the functions that the pattern means, each as one letter. */
 static const char *probes_found(const char *file, const uint64_t *address, const char *pattern)
 {
 	static char found[NR_PROBES + 1];
@@ -310,7 +311,7 @@ static void without_dwarf_there_are_symbols(void **state)
 	assert_string_equal(probes_found("bare", address, "main"), "");
 }
 
-/* ---- all of them ----------------------------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 static int make_directory(void **state)
 {

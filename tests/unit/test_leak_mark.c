@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_leak_mark.c - the marking engine against a model: random object graphs, every class, views that
- * copy. */
+/* tests/unit/test_leak_mark.c - the marking engine against a model: random object graphs, every class, views that copy
+ * memory. */
 #include "tests/unit/slab_test.h"
 
 #include "leak/leak_internal.h"
@@ -24,7 +24,7 @@ static const struct mem_view direct_view = { .read = direct_read, .at = direct_a
 static const struct mem_view here_view = { .read = direct_read, .at = direct_at, .here = true };
 static const struct mem_view copying_view = { .read = direct_read, .at = NULL };
 
-/* ---- objects and what a scan says of them ---------------------------------------------------- */
+/* ---- objects, and the classes that a scan gives them ----------------------------------------- */
 
 #define OBJECTS_MAX 20000
 
@@ -34,10 +34,10 @@ static int found[OBJECTS_MAX]; /* enum leak_class, or -1: not visited */
 static unsigned nr_objects;
 static uint64_t roots[64];
 static unsigned visited_twice, strange;
-static bool hasty;          /* every list is walked from many places (speculate.c) */
-static unsigned nr_hasty;   /* how often that was done */
-static bool narrow;         /* there is hardly any stack */
-static unsigned nr_dropped; /* scans that had to read objects again */
+static bool hasty;          /* scans walk every list from many places (speculate.c) */
+static unsigned nr_hasty;   /* scans that did so */
+static bool narrow;         /* scans have room for two spans on their stack */
+static unsigned nr_dropped; /* scans that dropped objects from a full stack */
 
 static int compare_pointer(const void *a, const void *b)
 {
@@ -204,7 +204,7 @@ static void model_mark(unsigned from, bool inner_too, int class)
 	}
 }
 
-/* Everything that a possible or reachable object points into is at least possible. */
+/* An object is at least possible when a possible or reachable object points into it. */
 static void model_possible(void)
 {
 	for (bool more = true; more;) {
@@ -241,7 +241,7 @@ static bool model_reaches(unsigned from, unsigned to)
 	return false;
 }
 
-/* A direct one is reached from no direct one; every indirect one from some direct one. */
+/* No direct leak can be reached from another direct leak. Every indirect leak can be reached from a direct one. */
 static void check_lost(void)
 {
 	for (unsigned i = 0; i < nr_objects; i++) {
@@ -258,7 +258,8 @@ static void check_lost(void)
 	}
 }
 
-/* The classes of a lost object depend on what else is dropped there, so that those are not compared. */
+/* With a small stack, a lost object may be direct or indirect, depending on the objects that the scan dropped. Only the
+ * classes of the other objects are compared. */
 static void check_alive(void)
 {
 	for (unsigned i = 0; i < nr_objects; i++)
@@ -268,7 +269,7 @@ static void check_alive(void)
 			CHECK(found[i] == LEAK_DIRECT || found[i] == LEAK_INDIRECT);
 }
 
-/* Half of them mostly lists: each object points to the next one of a random order. */
+/* Half of the graphs are mostly lists: nearly every object points to the next one in a random order. */
 static void random_edges(uint64_t *seed, unsigned i, const unsigned *order, bool lists)
 {
 	nr_edges[i] = lists ? 1 + (random_below(seed, 10) == 0) : (unsigned)random_below(seed, 3);
@@ -352,7 +353,8 @@ static void graphs(void)
 
 /* ---- a full stack ---------------------------------------------------------------------------- */
 
-/* A comb: each node points to the next and to a leaf, next first, so that leaves pile up on the stack. */
+/* A comb: each node points to a leaf and to the next node. The scan follows the next node first, so that the leaves
+ * pile up on the stack. */
 static void comb(void)
 {
 	enum { TEETH = 60000 };
@@ -427,7 +429,7 @@ static void notes(void)
 	CHECK(found[PARTLY] == LEAK_REACHABLE && found[SEEN] == LEAK_REACHABLE && found[UNSEEN2] == LEAK_DIRECT);
 }
 
-/* Over-aligned objects start somewhere in their slot. */
+/* An over-aligned object may start anywhere in its slot. */
 static void displaced(void)
 {
 	struct leak_scan *s;
@@ -445,7 +447,7 @@ static void displaced(void)
 	CHECK(found[0] == LEAK_REACHABLE && found[1] == LEAK_POSSIBLE && found[2] == LEAK_DIRECT);
 }
 
-/* ---- who follows pointers by the scan's rules meets what the scan reaches -------------------- */
+/* ---- following pointers by the scan's rules reaches what the scan reaches -------------------- */
 
 #define FOLLOWED 200
 #define PARTS 40
@@ -454,7 +456,7 @@ static struct {
 	bool outside, reached, met;
 } things[FOLLOWED + 2 * PARTS + 1];
 static unsigned nr_things, nr_reached;
-static uint64_t fenced[512]; /* stands for a fenced object, out of which some are cut */
+static uint64_t fenced[512]; /* stands for a fenced object, out of which the test cuts others */
 static struct {
 	const struct leak_scan *s;
 	struct leak_target queue[FOLLOWED + 2 * PARTS + 1];
@@ -523,8 +525,8 @@ static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uin
 	return s;
 }
 
-/* Objects of 8 to 63 words with cuts of two to four words in some, and as many in the fenced one; every fourth word
- * points somewhere. */
+/* Makes objects of 8 to 63 words. Some have a cut of two to four words, and the fenced one has as many cuts. About one
+ * word in twelve points to an object or a cut. */
 static unsigned make_followed(struct cut *cuts, uint64_t *seed)
 {
 	unsigned nr = 0;
