@@ -141,7 +141,7 @@ static void test_wild(void **state)
 
 /* The poisoned pointer came from the load just before, through another register (base), or from loads of the register
  * through itself (self). Loads through itself only count when they all agree. */
-static void test_holder_decode(void **state)
+static void test_poison_origin_decode(void **state)
 {
 	static const struct {
 		const char *before, *after;
@@ -587,7 +587,7 @@ int main(void)
 		cmocka_unit_test(test_null),
 		cmocka_unit_test(test_wild),
 		cmocka_unit_test(test_poison),
-		cmocka_unit_test(test_holder_decode),
+		cmocka_unit_test(test_poison_origin_decode),
 		cmocka_unit_test(test_protection),
 		cmocka_unit_test(test_jump),
 		cmocka_unit_test(test_stack),
