@@ -27,8 +27,8 @@ unit_tests = \
 	tests/unit/test_report_record tests/unit/test_report_render tests/unit/test_report_emit \
 	tests/unit/test_symbolize tests/unit/test_functions tests/unit/test_suppress tests/unit/test_decode \
 	tests/unit/test_shadow tests/unit/test_leak_mark \
-	tests/unit/test_fence_diagnose tests/unit/test_fence_pool tests/unit/test_fence_gate \
-	tests/unit/test_fence_old_kernel tests/unit/test_fence_fault
+	tests/unit/test_fence_pool tests/unit/test_fence_gate tests/unit/test_fence_old_kernel \
+	tests/unit/test_fault_diagnose tests/unit/test_fault_handler
 LDADD = libcore.la $(CMOCKA_LIBS) -lpthread
 noinst_HEADERS += tests/unit/unit.h tests/unit/slab_test.h
 
@@ -41,8 +41,8 @@ tests_unit_test_functions_LDADD = libtool_half.la $(CMOCKA_LIBS)
 tests_unit_test_suppress_LDADD = libtool_half.la $(CMOCKA_LIBS)
 tests_unit_test_decode_CFLAGS = $(TEST_CFLAGS) -DMEMSAN_TOOL
 tests_unit_test_decode_LDADD = libdecode.la libtool_half.la $(CMOCKA_LIBS)
-tests_unit_test_fence_diagnose_CFLAGS = $(TEST_CFLAGS) $(CAPSTONE_CFLAGS)
-tests_unit_test_fence_diagnose_LDADD = $(LDADD) $(CAPSTONE_LIBS)
+tests_unit_test_fault_diagnose_CFLAGS = $(TEST_CFLAGS) $(CAPSTONE_CFLAGS)
+tests_unit_test_fault_diagnose_LDADD = $(LDADD) $(CAPSTONE_LIBS)
 # Frames as an optimised program has them; libunwind is what ours is compared with.
 unwind_test_cflags = $(TEST_CFLAGS) $(LIBUNWIND_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
 tests_unit_test_unwind_CFLAGS = $(unwind_test_cflags)

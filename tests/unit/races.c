@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/races.c - threads that do random work on the whole memory stack, built with ThreadSanitizer; tests/races runs it. */
+/* tests/unit/races.c - threads that do random work on the whole memory stack, built with ThreadSanitizer. The script
+ * tests/races runs this program. */
 #include "slab_test.h"
 #include "slab/area.h"
 #include "slab/arena.h"
@@ -11,28 +12,33 @@
 
 #include <pthread.h>
 
-/* Linked are the sources of lib/ and slab/ built anew with -fsanitize=thread, without what interposes on libc: ThreadSanitizer has a malloc of its
- * own.  Every thread does all kinds of work at random:
+/* The program links lib/ and slab/, built anew with -fsanitize=thread. It leaves out the code that interposes on libc,
+ * because ThreadSanitizer brings a malloc of its own. Every thread picks its work at random:
  *
- *     malloc family      objects change hands through mailboxes        caches    a shared one, and own ones that come and go
- *     pages, vmalloc     likewise                                      pools     of one block, each slot a thread's
- *     depot              equal stacks must get equal handles           shrinkers register, are called, unregister
- *     views              slab_find_object anywhere, statistics, trim
+ *     malloc family      objects change hands through mailboxes
+ *     pages, vmalloc     likewise
+ *     caches             one that all threads share; others that a thread creates and destroys
+ *     pools              one block of memory, in which each slot belongs to one thread
+ *     depot              equal stacks must get equal handles
+ *     shrinkers          a thread registers one, has it called, and unregisters it
+ *     views              slab_find_object at any address, statistics, trim
  *
- * Left out is slab_check_all while others run: it reads objects optimistically between two fences, which ThreadSanitizer does not know, and looks
- * again before it believes what it saw.  (tests/unit/test_slab_malloc.c has it running in threads.)
+ * No thread calls slab_check_all beside the others: it reads objects optimistically between two memory fences, and
+ * reads them again before it believes a finding. ThreadSanitizer does not understand such fences. test_slab_malloc.c
+ * runs slab_check_all beside other threads.
  *
- * With --plant two threads write one field without a lock, so that the runner sees that races are found. */
+ * With --plant the threads write one variable without a lock, so that the script sees that races are found. */
 
 #define THREADS 3
 #define STEPS 4000
 #define MAILBOXES 32
 #define SLOTS 64
 
-static uint64_t the_seed = 7193; /* or the second argument */
+static uint64_t the_seed = 7193; /* the second argument replaces it */
 
-/* A cache's place in slab_caches serves another cache after it.  Who looks at an address without a lock may just then hold a descriptor of the old
- * one's, and reads some fields of the new one: arena.c accepts that. */
+/* A destroyed cache's place in slab_caches is given to another cache. A thread that looks up an address without a lock
+ * may still hold a descriptor of the old cache, and then reads fields that cache_init is writing for the new one.
+ * arena.c accepts that. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
@@ -40,13 +46,18 @@ const char *__tsan_default_suppressions(void)
 }
 
 enum family { FAMILY_MALLOC, FAMILY_PAGES, FAMILY_VMALLOC, FAMILY_SHARED, FAMILY_NR };
-struct gift { void *p; size_t size; unsigned order; enum family family; };
+struct gift {
+	void *p;
+	size_t size;
+	unsigned order;
+	enum family family;
+};
 
 static struct gift *mailboxes[MAILBOXES]; /* exchanged atomically */
 static struct slab_cache *shared;
 static struct slab_mempool *pool;
 static char pool_block[THREADS * SLOTS * 96] __attribute__((aligned(16)));
-static unsigned long spare_objects = 1000; /* of the shrinkers; atomic */
+static unsigned long spare_objects = 1000; /* what the shrinkers can free; atomic */
 
 struct worker {
 	pthread_t thread;
@@ -62,7 +73,7 @@ static size_t random_size(uint64_t *seed)
 	return random_below(seed, 8) ? random_below(seed, 500) : random_below(seed, 100000);
 }
 
-/* ---- what changes hands -------------------------------------------------------------------------------------------------------- */
+/* ---- objects that change hands --------------------------------------------------------------- */
 
 static void gift_make(struct gift *g, uint64_t *seed)
 {
@@ -70,10 +81,20 @@ static void gift_make(struct gift *g, uint64_t *seed)
 	g->order = (unsigned)random_below(seed, 4);
 	g->size = 1 + random_size(seed);
 	switch (g->family) {
-	case FAMILY_MALLOC: g->p = heap_malloc(g->size); break;
-	case FAMILY_PAGES: g->p = slab_pages_alloc(g->order, random_below(seed, 2), &no_regs); g->size = PAGE_SIZE << g->order; break;
-	case FAMILY_VMALLOC: g->p = slab_vmalloc(g->size, false, &no_regs); break;
-	default: g->p = slab_custom_alloc(shared, false, &no_regs); g->size = slab_custom_size(shared); break;
+	case FAMILY_MALLOC:
+		g->p = heap_malloc(g->size);
+		break;
+	case FAMILY_PAGES:
+		g->p = slab_pages_alloc(g->order, random_below(seed, 2), &no_regs);
+		g->size = PAGE_SIZE << g->order;
+		break;
+	case FAMILY_VMALLOC:
+		g->p = slab_vmalloc(g->size, false, &no_regs);
+		break;
+	default:
+		g->p = slab_custom_alloc(shared, false, &no_regs);
+		g->size = slab_custom_size(shared);
+		break;
 	}
 	CHECK(g->p);
 	memset(g->p, (int)g->size, MIN(g->size, 200));
@@ -83,10 +104,18 @@ static void gift_take(struct gift *g)
 {
 	CHECK(*(unsigned char *)g->p == (unsigned char)g->size);
 	switch (g->family) {
-	case FAMILY_MALLOC: heap_free(g->p); break;
-	case FAMILY_PAGES: slab_pages_free(g->p, g->order, &no_regs); break;
-	case FAMILY_VMALLOC: slab_release(g->p, SLAB_API_VMALLOC, &no_regs); break;
-	default: slab_custom_free(shared, g->p, &no_regs); break;
+	case FAMILY_MALLOC:
+		heap_free(g->p);
+		break;
+	case FAMILY_PAGES:
+		slab_pages_free(g->p, g->order, &no_regs);
+		break;
+	case FAMILY_VMALLOC:
+		slab_release(g->p, SLAB_API_VMALLOC, &no_regs);
+		break;
+	default:
+		slab_custom_free(shared, g->p, &no_regs);
+		break;
 	}
 	heap_free(g);
 }
@@ -101,7 +130,7 @@ static void give_and_take(struct worker *w)
 		gift_take(g);
 }
 
-/* ---- the rest -------------------------------------------------------------------------------------------------------------------- */
+/* ---- other work ------------------------------------------------------------------------------ */
 
 static void grow(struct worker *w)
 {
@@ -128,7 +157,8 @@ static void own_cache(struct worker *w)
 {
 	unsigned n = (unsigned)random_below(&w->seed, ARRAY_SIZE(w->own_objects)) + 1;
 
-	w->own = slab_custom_create("own", 16 + random_below(&w->seed, 600), 0, 0, random_below(&w->seed, 2) ? construct : NULL);
+	w->own = slab_custom_create("own", 16 + random_below(&w->seed, 600), 0, 0,
+	                            random_below(&w->seed, 2) ? construct : NULL);
 	CHECK(w->own);
 	for (unsigned i = 0; i < n; i++)
 		CHECK((w->own_objects[i] = slab_custom_alloc(w->own, false, &no_regs)) != NULL);
@@ -191,8 +221,11 @@ static void look_around(struct worker *w)
 	char *mine = heap_malloc(40);
 
 	for (unsigned i = 0; i < 50; i++)
-		slab_find_object(arena_base + random_below(&w->seed, (uint64_t)LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_SIZE), &obj);
-	CHECK(slab_find_object((uintptr_t)mine + 39, &obj) && obj.addr == (uintptr_t)mine && obj.state == SLAB_OBJ_LIVE);
+		slab_find_object(
+			arena_base + random_below(&w->seed, (uint64_t)LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_SIZE),
+			&obj);
+	CHECK(slab_find_object((uintptr_t)mine + 39, &obj) && obj.addr == (uintptr_t)mine &&
+	      obj.state == SLAB_OBJ_LIVE);
 	slab_get_stats(&s);
 	heap_free(mine);
 	if (random_below(&w->seed, 8) == 0)
@@ -201,7 +234,8 @@ static void look_around(struct worker *w)
 
 static void *work(void *arg)
 {
-	static void (*const kinds[])(struct worker *w) = { grow, own_cache, pool_slot, pool_slot, depot_stack, shrinker, look_around };
+	static void (*const kinds[])(struct worker *) = { grow,        own_cache, pool_slot,  pool_slot,
+		                                          depot_stack, shrinker,  look_around };
 	struct worker *w = arg;
 
 	for (unsigned i = 0; i < STEPS; i++) {
@@ -214,7 +248,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* ---- a run ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- a run ----------------------------------------------------------------------------------- */
 
 static unsigned long planted;
 
@@ -245,7 +279,8 @@ static void verify_cache(struct slab_cache *c, void *ctx)
 	CHECK_NULL_TEXT(cache_verify(c));
 }
 
-/* Threads come and go once, so that they take over what others left; nothing is lost at the end. */
+/* Starts the threads twice, so that the second ones take over what the first ones left behind. At the end every page
+ * must be free again. */
 static void run(void)
 {
 	struct buddy_stats pages;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_decode.c - the log reader against pieces of any size and damaged logs, prefixes, merging against a simple model. */
+/* tests/unit/test_decode.c - the log reader on pieces of any size and on damaged logs; prefixes; merging against a
+ * simple model. */
 #include "unit.h"
 
 #include <stdlib.h>
 
 #include "decode/decode_internal.h"
 
-/* ---- logs ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- logs ------------------------------------------------------------------------------------ */
 
-struct text { char *data; size_t len; };
+struct text {
+	char *data;
+	size_t len;
+};
 
 static struct text read_log(const char *name)
 {
@@ -28,8 +32,11 @@ static struct text read_log(const char *name)
 	return t;
 }
 
-/* All records of a log as JSON, one string. */
-struct collected { FILE *out; size_t nr; };
+/* Writes all records of a log as JSON into one string, and counts them. */
+struct collected {
+	FILE *out;
+	size_t nr;
+};
 
 static void collect(void *ctx, struct decode_record *r)
 {
@@ -60,7 +67,8 @@ static char *decode(const char *data, size_t len, unsigned seed, size_t *nr)
 	return text;
 }
 
-static const char *const logs[] = { "kasan-callers.log", "kfence.log", "slub-dmesg-r.log", "others.log", "unknown.log", "asan.log", "valgrind.log" };
+static const char *const logs[] = { "kasan-callers.log", "kfence.log", "slub-dmesg-r.log", "others.log",
+	                            "unknown.log",       "asan.log",   "valgrind.log" };
 
 static void test_pieces(void **state)
 {
@@ -69,9 +77,11 @@ static void test_pieces(void **state)
 		struct text t = read_log(logs[i]);
 		size_t nr;
 		char *whole = decode(t.data, t.len, 0, &nr);
+
 		assert_true(nr > 0);
 		for (unsigned seed = 1; seed < 6; seed++) {
 			char *pieces = decode(t.data, t.len, seed, NULL);
+
 			assert_string_equal(pieces, whole);
 			free(pieces);
 		}
@@ -80,7 +90,7 @@ static void test_pieces(void **state)
 	}
 }
 
-/* A prefix that no logger is known for may hold a NUL: it is remembered whole. */
+/* A prefix that no known logger writes may contain a NUL byte; the reader must remember all of it. */
 static void test_prefix_with_nul(void **state)
 {
 	struct text t = read_log("unknown.log");
@@ -100,7 +110,7 @@ static void test_prefix_with_nul(void **state)
 	free(t.data);
 }
 
-/* Bytes are lost and changed: whatever comes out can be read back. */
+/* Bytes of the log are lost and changed. Every record that comes out can be read back. */
 static void test_damage(void **state)
 {
 	unsigned seed = 7;
@@ -109,12 +119,15 @@ static void test_damage(void **state)
 	for (int round = 0; round < 300; round++) {
 		struct text t = read_log(logs[(size_t)round % ARRAY_SIZE(logs)]);
 		char *json, *line, *next;
+
 		for (int i = 0; i < 20; i++) {
 			size_t at = (size_t)rand_r(&seed) % t.len;
+
 			if (rand_r(&seed) % 2) {
 				t.data[at] = (char)rand_r(&seed);
 			} else {
 				size_t gone = MIN((size_t)rand_r(&seed) % 100, t.len - at - 1);
+
 				memmove(t.data + at, t.data + at + gone, t.len - at - gone);
 				t.len -= gone;
 			}
@@ -123,6 +136,7 @@ static void test_damage(void **state)
 		for (line = json; *line; line = next) {
 			const char *why;
 			struct decode_record *r;
+
 			next = strchr(line, '\n') + 1;
 			r = decode_json_read(line, (size_t)(next - line), &why);
 			assert_non_null(r);
@@ -134,11 +148,14 @@ static void test_damage(void **state)
 	}
 }
 
-/* ---- prefixes ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- prefixes -------------------------------------------------------------------------------- */
 
 static void test_prefixes(void **state)
 {
-	static const struct { const char *line, *text; uint64_t caller; } cases[] = {
+	static const struct {
+		const char *line, *text;
+		uint64_t caller;
+	} cases[] = {
 		{ "plain text", "plain text", 0 },
 		{ "[   12.345678] text", "text", 0 },
 		{ "[   12.345678]  func+0x1/0x2", " func+0x1/0x2", 0 },
@@ -154,11 +171,12 @@ static void test_prefixes(void **state)
 		{ "web-1  | text", "text", 0 },
 		{ "==123== text", "text", (uint64_t)'V' << 48 | 123 },
 		{ "==00:00:00:01.234 123== text", "text", (uint64_t)'V' << 48 | 123 },
-		/* what only looks like one */
+		/* lines that only seem to have a prefix */
 		{ " [<ffffffff81234567>] func+0x1/0x2", " [<ffffffff81234567>] func+0x1/0x2", 0 },
 		{ " [32, 42) 'array'", " [32, 42) 'array'", 0 },
 		{ "==123==ERROR: AddressSanitizer: x", "==123==ERROR: AddressSanitizer: x", 0 },
-		{ "==================================================================", "==================================================================", 0 },
+		{ "==================================================================",
+		  "==================================================================", 0 },
 		{ "12, 13", "12, 13", 0 },
 		{ "", "", 0 },
 	};
@@ -166,19 +184,30 @@ static void test_prefixes(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct decode_prefix p;
+
 		decode_prefix_parse(cases[i].line, strlen(cases[i].line), &p);
 		assert_string_equal(cases[i].line + p.len, cases[i].text);
 		assert_int_equal(p.caller, cases[i].caller);
 	}
 }
 
-/* ---- the guilty ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- functions that are never to blame ------------------------------------------------------- */
 
 static void test_plumbing(void **state)
 {
-	static const char *const own[] = { "kasan_report", "__asan_store1", "kfree", "kmalloc_trace", "memcpy", "dump_stack_lvl", "check_object.cold",
-	                                   "__list_del_entry_valid_or_report", "malloc", "operator new(unsigned long)", "free_to_partial_list.cold" };
-	static const char *const others[] = { "freeze_processes", "mallocate", "drv_release", "stringify", "diesel", "main", "vfs_write", "list_length" };
+	static const char *const own[] = { "kasan_report",
+		                           "__asan_store1",
+		                           "kfree",
+		                           "kmalloc_trace",
+		                           "memcpy",
+		                           "dump_stack_lvl",
+		                           "check_object.cold",
+		                           "__list_del_entry_valid_or_report",
+		                           "malloc",
+		                           "operator new(unsigned long)",
+		                           "free_to_partial_list.cold" };
+	static const char *const others[] = { "freeze_processes", "mallocate", "drv_release", "stringify",
+		                              "diesel",           "main",      "vfs_write",   "list_length" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
@@ -187,11 +216,11 @@ static void test_plumbing(void **state)
 		assert_false(decode_function_is_plumbing(others[i]));
 }
 
-/* ---- merging ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- merging --------------------------------------------------------------------------------- */
 
 #define BUGS 300000u
 
-/* More bugs than the table holds, so that runs are written and merged; each bug's count by a formula. */
+/* Adds more bugs than the table holds, so that sorted runs are written and merged. A formula gives each bug's count. */
 static void test_merge(void **state)
 {
 	struct decode_merge *m = decode_merge_create();
@@ -214,12 +243,14 @@ static void test_merge(void **state)
 		}
 	assert_true(decode_merge_finish(m));
 	while (decode_merge_next(m, &bug)) {
-		uint64_t i = (bug.signature - 1) * 0xf1de83e19937733du; /* the inverse of the factor */
+		uint64_t i = (bug.signature - 1) * 0xf1de83e19937733du; /* the factor's inverse modulo 2^64 */
+
 		assert_true(!nr || bug.signature > before);
 		assert_true(i < BUGS);
 		assert_int_equal(bug.count, 2 * (1 + i % 3));
 		if (nr % 10007 == 0) {
 			struct decode_record *example = decode_merge_example(m, &bug);
+
 			assert_non_null(example);
 			assert_int_equal(example->pid, i);
 			assert_int_equal(example->count, bug.count);
@@ -238,9 +269,8 @@ static void test_merge(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pieces), cmocka_unit_test(test_prefix_with_nul),
-		cmocka_unit_test(test_damage), cmocka_unit_test(test_prefixes), cmocka_unit_test(test_plumbing),
-		cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_pieces),   cmocka_unit_test(test_prefix_with_nul), cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_plumbing),        cmocka_unit_test(test_merge),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_depot.c - equal stacks get equal handles, from any thread, and come back as they were; a full depot shortens them. */
+/* tests/unit/test_depot.c - equal stacks get equal handles in every thread, and stacks come back unchanged; a full
+ * depot shortens them. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <string.h>
@@ -13,32 +14,38 @@
 #define STACKS 3000
 #define THREADS 3
 
-struct model_stack { uintptr_t pcs[DEPTH_MAX]; size_t n; stack_handle handle[THREADS]; };
+struct model_stack {
+	uintptr_t pcs[DEPTH_MAX];
+	size_t n;
+	stack_handle handle[THREADS];
+};
 static struct model_stack stacks[STACKS];
 
-/* Shared outer parts, some pcs that differ in one bit. */
+/* The stacks share outer parts; some pcs differ in one bit only. */
 static void invent_stacks(uint64_t seed)
 {
 	for (size_t i = 0; i < STACKS; i++) {
 		struct model_stack *s = &stacks[i];
 		const struct model_stack *like = &stacks[i ? unit_below(&seed, i) : 0];
 		size_t shared = i ? unit_below(&seed, like->n + 1) : 0;
+
 		s->n = MIN(shared + 1 + unit_below(&seed, 10), (size_t)DEPTH_MAX);
 		shared = MIN(shared, s->n - 1);
 		for (size_t k = 0; k < s->n; k++) /* innermost first */
 			s->pcs[k] = k >= s->n - shared ? like->pcs[like->n - (s->n - k)]
-			                               : 0x555500000000 + ((uintptr_t)1 << unit_below(&seed, 40)) + unit_below(&seed, 4);
+			                               : 0x555500000000 + ((uintptr_t)1 << unit_below(&seed, 40)) +
+			                                         unit_below(&seed, 4);
 	}
 }
 
 static void *save_all(void *arg)
 {
+	static const size_t strides[THREADS] = { 1, 7, 1009 }; /* each thread saves in its own order */
 	size_t thread = *(size_t *)arg;
-
-	static const size_t strides[THREADS] = { 1, 7, 1009 }; /* each in another order */
 
 	for (size_t i = 0; i < STACKS; i++) {
 		struct model_stack *s = &stacks[(i * strides[thread] + thread) % STACKS];
+
 		s->handle[thread] = depot_save(s->pcs, s->n);
 	}
 	return NULL;
@@ -75,6 +82,7 @@ static void test_threads_agree(void **state)
 		for (size_t i = 1; i < STACKS; i++) {
 			bool equal = stacks[i].n == stacks[i - 1].n &&
 			             memcmp(stacks[i].pcs, stacks[i - 1].pcs, stacks[i].n * sizeof(uintptr_t)) == 0;
+
 			assert_int_equal(stacks[i].handle[0] == stacks[i - 1].handle[0], equal);
 		}
 	}
@@ -93,6 +101,7 @@ static void test_growth(void **state)
 	}
 	for (uintptr_t i = 2; i <= 300000; i += 997) {
 		stack_handle h = depot_child(first, 0x7f0000000000 + i);
+
 		assert_int_equal(depot_fetch(h, back, 4), 2);
 		assert_int_equal(back[0], 0x7f0000000000 + i);
 		assert_int_equal(back[1], 0x7f0000000001);
@@ -103,7 +112,7 @@ static void test_growth(void **state)
 
 static void test_bad_handles(void **state)
 {
-	uintptr_t back[2] = { 1, 1 };
+	uintptr_t back[2] = { 1, 1 }, three[] = { 11, 12, 13 }, one = 0;
 
 	(void)state;
 	assert_int_equal(depot_fetch(0, back, 2), 0);
@@ -112,28 +121,30 @@ static void test_bad_handles(void **state)
 	assert_int_equal(depot_top(0), 0);
 	assert_int_equal(depot_top(UINT32_MAX), 0);
 	assert_int_equal(depot_save(back, 0), 0);
-	/* More frames than asked for are counted, not written. */
-	uintptr_t three[] = { 11, 12, 13 }, one = 0;
+	/* depot_fetch returns the number of all frames, but writes no more than the caller has room for. */
 	assert_int_equal(depot_fetch(depot_save(three, 3), &one, 1), 3);
 	assert_int_equal(one, 11);
 }
 
-/* ---- full ---- */
+/* ---- a full depot ---------------------------------------------------------------------------- */
 
 static void fill(void *arg)
 {
 	struct rlimit limit = { 96u << 20, 96u << 20 };
 	uintptr_t pcs[6], back[8];
-	(void)arg;
 
+	(void)arg;
 	if (setrlimit(RLIMIT_AS, &limit) != 0)
 		_exit(40);
 	for (uintptr_t i = 1; !depot_is_full(); i++) {
+		stack_handle h;
+		size_t n;
+
 		for (uintptr_t k = 0; k < 6; k++)
 			pcs[5 - k] = i * 8 + k;
-		stack_handle h = depot_save(pcs, 6);
-		/* What fits: the outer frames. */
-		size_t n = depot_fetch(h, back, 8);
+		h = depot_save(pcs, 6);
+		/* The depot keeps the outer frames that fit. */
+		n = depot_fetch(h, back, 8);
 		if (n > 6 || memcmp(back, pcs + 6 - n, n * sizeof(uintptr_t)) != 0)
 			_exit(41);
 		if (n < 6 && !depot_is_full())
@@ -141,7 +152,8 @@ static void fill(void *arg)
 		if (i > 3000000)
 			_exit(43);
 	}
-	/* What is there is still found, what is new becomes nothing, or its known outer part. */
+	/* A full depot still finds the stacks that it has. Of a new stack it keeps the outer part that it knows, or
+	 * nothing. */
 	for (uintptr_t k = 0; k < 6; k++)
 		pcs[5 - k] = 8 + k;
 	if (depot_fetch(depot_save(pcs, 6), back, 8) != 6 || depot_child(0, 0x123456789) != 0)
@@ -159,7 +171,7 @@ static void test_full(void **state)
 	assert_int_equal(unit_child(fill, NULL, err, sizeof(err)), 0);
 }
 
-/* ---- a signal in the middle ---- */
+/* ---- a signal in the middle ------------------------------------------------------------------ */
 
 static volatile uintptr_t signal_pc = 0x600000000000;
 
@@ -180,6 +192,7 @@ static void test_signals(void **state)
 	setitimer(ITIMER_REAL, &often, NULL);
 	for (uintptr_t i = 0; i < 300000; i++) {
 		stack_handle h = depot_child(0, 0x700000000000 + i);
+
 		assert_int_equal(depot_fetch(h, back, 2), 1);
 		assert_int_equal(back[0], 0x700000000000 + i);
 	}
@@ -191,11 +204,9 @@ static void test_signals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_full),       /* first: in a child, whose depot is still empty */
-		cmocka_unit_test(test_threads_agree),
-		cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_bad_handles),
-		cmocka_unit_test(test_signals),
+		/* The first test: its child must start with an empty depot. */
+		cmocka_unit_test(test_full),        cmocka_unit_test(test_threads_agree), cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_bad_handles), cmocka_unit_test(test_signals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fence_gate.c - which allocations the gate lets through: one in N, from a thread's first on, and bursts behind them. */
+/* tests/unit/test_fence_gate.c - which allocations the gate lets through: one in N, counted from a thread's first one,
+ * and the bursts after them. */
 #include "config.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@
 
 static int32_t ticks;
 
-/* As a thread with a cache does. */
+/* Counts down as malloc does in a thread that has a thread cache. */
 static bool wanted(void)
 {
 	return --ticks < 0 && fence_gate(&ticks);
@@ -25,9 +26,12 @@ static void sample(uint64_t rate, uint64_t burst)
 	options.fence_burst = burst;
 }
 
-struct outcome { bool early; unsigned long rate, burst, allocations, fenced, longest; };
+struct outcome {
+	bool early;
+	unsigned long rate, burst, allocations, fenced, longest;
+};
 
-/* In a thread of its own, so that each begins anew. */
+/* Runs in a new thread, because the gate keeps its state per thread. */
 static void *count(void *arg)
 {
 	struct outcome *o = arg;
@@ -66,7 +70,7 @@ static void one_in_one_is_every_allocation(void **state)
 	assert_int_equal(o.fenced, 1000);
 }
 
-/* Uniform from 1 … 2N-1: the first sample of many threads comes as late as the others, on the average. */
+/* The distance to a thread's first sample is drawn from 1 … 2N-1 too. So on average it is as long as later ones. */
 static void first_sample_comes_when_it_should(void **state)
 {
 	unsigned long at_first = 0;
@@ -78,7 +82,7 @@ static void first_sample_comes_when_it_should(void **state)
 		run(&o);
 		at_first += o.fenced;
 	}
-	/* One in seven: 71, and six standard deviations are 47. */
+	/* One thread in seven of 500, that is 71; six standard deviations are 47. */
 	assert_in_range(at_first, 24, 118);
 }
 
@@ -97,7 +101,7 @@ static void burst_ends(void **state)
 
 	(void)state;
 	run(&o);
-	/* Four in a row in each 103. */
+	/* Of each 103 allocations four in a row are fenced. */
 	assert_in_range(o.fenced, 7767 * 9 / 10, 7767 * 11 / 10);
 	assert_true(o.longest >= 4 && o.longest < 40);
 }

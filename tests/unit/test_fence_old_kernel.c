@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fence_old_kernel.c - fences on a kernel without guard regions: a filter refuses them, as Linux before 6.13 does. */
+/* tests/unit/test_fence_old_kernel.c - fences on a kernel without guard regions. A seccomp filter refuses guard
+ * regions, as Linux before 6.13 does. */
 #include "config.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 
 #include "fence/fence_internal.h"
 
-/* madvise(…, 102 or 103) gives EINVAL. */
+/* madvise fails with EINVAL for MADV_GUARD_INSTALL (102) and MADV_GUARD_REMOVE (103). */
 static void refuse_guards(void)
 {
 	struct sock_filter code[] = {
@@ -44,7 +45,13 @@ static void start(unsigned fence)
 	assert_true(slab_init() && fence_init() && !os_guard_supported());
 }
 
-#define MUST(x) do { if (!(x)) { dprintf(2, "line %d: %s\n", __LINE__, #x); _exit(1); } } while (0)
+#define MUST(x)                                                    \
+	do {                                                       \
+		if (!(x)) {                                        \
+			dprintf(2, "line %d: %s\n", __LINE__, #x); \
+			_exit(1);                                  \
+		}                                                  \
+	} while (0)
 
 static void sampled(void *arg)
 {
@@ -62,11 +69,14 @@ static void sampled(void *arg)
 	}
 }
 
-/* fence=all until the kernel gives no more mappings: then sampling, one line, and what was fenced stays good. */
+/* fence=all fences everything until the kernel gives no more mappings. Then memsan goes over to sampling, says so in
+ * one line, and objects that are fenced already stay valid. */
 static void everything(void *arg)
 {
 	static char *blocks[70000];
 	size_t n = 0;
+	char *own;
+
 	(void)arg;
 	start(FENCE_ALL);
 	while (fence_all) {
@@ -76,14 +86,16 @@ static void everything(void *arg)
 			memset(blocks[n++], 3, 64);
 	}
 	MUST(n > 1000);
-	/* The program can still have mappings of its own. */
-	char *own = mmap(NULL, (size_t)8000 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	/* The program can still make mappings of its own. */
+	own = mmap(NULL, (size_t)8000 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	           -1, 0);
 	MUST(own != MAP_FAILED);
 	for (size_t i = 0; i < 8000; i += 2)
 		MUST(mprotect(own + i * PAGE_SIZE, PAGE_SIZE, PROT_READ) == 0);
-	/* Now and then one can be had again; never a crash. */
+	/* Some of these allocations may be fenced; none may crash. */
 	for (int i = 0; i < 100; i++) {
 		void *p = fence_alloc(64, 16, SLAB_API_MALLOC, NULL);
+
 		if (p)
 			fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
 	}
@@ -96,8 +108,10 @@ static void everything(void *arg)
 static void test_sampled(void **state)
 {
 	char err[1000];
+	int status;
+
 	(void)state;
-	int status = unit_child(sampled, NULL, err, sizeof(err));
+	status = unit_child(sampled, NULL, err, sizeof(err));
 	assert_string_equal(err, "");
 	assert_int_equal(status, 0);
 }
@@ -105,8 +119,10 @@ static void test_sampled(void **state)
 static void test_everything(void **state)
 {
 	char err[1000];
+	int status;
+
 	(void)state;
-	int status = unit_child(everything, NULL, err, sizeof(err));
+	status = unit_child(everything, NULL, err, sizeof(err));
 	if (!strstr(err, "the kernel gives no more mappings") || strchr(err, '\n') != err + strlen(err) - 1)
 		fail_msg("one line wanted, not: %s", err);
 	assert_int_equal(status, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fence_pool.c - the pool of fenced objects against a simple model, the Bloom filter, the gate's probabilities. */
+/* tests/unit/test_fence_pool.c - the pool of fenced objects against a simple model; the Bloom filter; the gate's
+ * probabilities. */
 #include "config.h"
 
 #include <string.h>
@@ -18,7 +19,8 @@ static int start(void **state)
 	options_set_defaults(&options);
 	options.mode = MODE_CHECK;
 	options.fence_num_objects = SLOTS;
-	options.fence_skip_covered_thresh = 100; /* there are no stacks here, so all are one */
+	/* All objects here have the same, empty stack; none may be skipped because that stack is covered. */
+	options.fence_skip_covered_thresh = 100;
 	options.fence_sample_interval = 10;
 	reports_init(false);
 	assert_true(slab_init());
@@ -31,7 +33,7 @@ static bool accessible(uintptr_t p)
 	return os_page_readable((void *)p);
 }
 
-/* Whatever was asked for: aligned, zeroed, inside one page, against a guard; both neighbours are guards. */
+/* Any object is aligned, zeroed, inside one page and next to a guard page; the pages on both sides are guard pages. */
 static void check_placed(const void *p, size_t size, size_t align)
 {
 	uintptr_t a = (uintptr_t)p, page = ALIGN_DOWN(a, PAGE_SIZE);
@@ -53,8 +55,13 @@ static void check_placed(const void *p, size_t size, size_t align)
 
 static void test_model(void **state)
 {
-	struct { void *p; size_t size; uint8_t fill; } live[SLOTS];
+	struct {
+		void *p;
+		size_t size;
+		uint8_t fill;
+	} live[SLOTS];
 	size_t nr = 0;
+
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
 		if (nr < SLOTS && (nr == 0 || unit_below(&seed, 2))) {
@@ -89,10 +96,11 @@ static void test_model(void **state)
 		fence_free(live[--nr].p, SLAB_API_MALLOC, SIZE_MAX, NULL);
 }
 
-/* Freed slots come again oldest first. */
+/* The slot that was freed first is used again first. */
 static void test_oldest_first(void **state)
 {
 	void *p[SLOTS];
+
 	(void)state;
 	for (size_t i = 0; i < SLOTS; i++)
 		p[i] = fence_alloc(32, 16, SLAB_API_MALLOC, NULL);
@@ -101,21 +109,24 @@ static void test_oldest_first(void **state)
 	for (size_t i = 0; i < SLOTS; i++) {
 		void *q = fence_alloc(32, 16, SLAB_API_MALLOC, NULL);
 
-		assert_int_equal(ALIGN_DOWN((uintptr_t)q, PAGE_SIZE), ALIGN_DOWN((uintptr_t)p[(i * 7) % SLOTS], PAGE_SIZE));
+		assert_int_equal(ALIGN_DOWN((uintptr_t)q, PAGE_SIZE),
+		                 ALIGN_DOWN((uintptr_t)p[(i * 7) % SLOTS], PAGE_SIZE));
 		fence_free(q, SLAB_API_MALLOC, SIZE_MAX, NULL);
 	}
 }
 
-/* Every byte of the page outside of the object is watched. */
+/* A change of any byte of the page is found, unless the byte belongs to the object. */
 static void test_canaries(void **state)
 {
 	unsigned before = 0;
+
 	(void)state;
 	options.symbolize = false;
 	options.max_reports = 0;
 	options.log_path[0] = 0;
 	for (unsigned at = 0; at < PAGE_SIZE; at += 37) {
-		char *p = fence_alloc(100, 16, SLAB_API_MALLOC, NULL), *page = (char *)ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
+		char *p = fence_alloc(100, 16, SLAB_API_MALLOC, NULL),
+		     *page = (char *)ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
 		uint64_t bugs = live_counters.fence_bugs;
 		bool inside = page + at >= p && page + at < p + 100;
 
@@ -130,10 +141,10 @@ static void test_canaries(void **state)
 
 static void test_open_after_report(void **state)
 {
-	(void)state;
 	char *p = fence_alloc(64, 16, SLAB_API_MALLOC, NULL);
 	uintptr_t page = ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
 
+	(void)state;
 	assert_true(fence_open_page(page + PAGE_SIZE + 5) && accessible(page + PAGE_SIZE));
 	assert_true(fence_open_page(page - 5) && accessible(page - PAGE_SIZE));
 	memset((char *)page - 100, 1, 100);
@@ -141,7 +152,7 @@ static void test_open_after_report(void **state)
 	assert_true(!accessible(page + PAGE_SIZE) && !accessible(page - PAGE_SIZE) && !accessible(page));
 	assert_true(fence_open_page(page) && accessible(page));
 	memset((char *)page, 0x55, PAGE_SIZE);
-	/* What was written after the free is not seen by who gets the slot next. */
+	/* The slot's next object does not contain bytes that were written after the free. */
 	for (int i = 0; i < 2 * SLOTS; i++) {
 		p = fence_alloc(200, 16, SLAB_API_MALLOC, NULL);
 		assert_null(mem_find_not(p, 0, 200));
@@ -163,7 +174,7 @@ static void count_live(void *ctx, const struct slab_object *o)
 	++*(size_t *)ctx;
 }
 
-/* Whoever reads the pool through a view finds the object that the runtime finds, from every page and guard page. */
+/* For any address, a reader of the pool through a view finds the object that the runtime finds. */
 static void test_view_agrees(void **state)
 {
 	static const struct mem_view view = { .read = direct_read };
@@ -182,7 +193,8 @@ static void test_view_agrees(void **state)
 			live[nr++] = fence_alloc(1 + unit_below(&seed, 3000), 16, SLAB_API_MALLOC, NULL);
 		else
 			fence_free(live[--nr], SLAB_API_MALLOC, SIZE_MAX, NULL);
-		for (uintptr_t at = fence_base - PAGE_SIZE; at < fence_base + fence_size + PAGE_SIZE; at += 1 + unit_below(&seed, 2000)) {
+		for (uintptr_t at = fence_base - PAGE_SIZE; at < fence_base + fence_size + PAGE_SIZE;
+		     at += 1 + unit_below(&seed, 2000)) {
 			struct slab_object o, seen;
 			bool guard, is = fence_find_object(at, &o);
 
@@ -199,7 +211,7 @@ static void test_view_agrees(void **state)
 		fence_free(live[--nr], SLAB_API_MALLOC, SIZE_MAX, NULL);
 }
 
-/* What a call may access: the object's bytes, while it lives. */
+/* A call may access the bytes of a live object, and nothing else in the pool. */
 static void test_ranges(void **state)
 {
 	(void)state;
@@ -221,7 +233,7 @@ static void test_ranges(void **state)
 		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
 		assert_int_equal(fence_find_bad(p, 1), (uintptr_t)p);
 		assert_int_equal(fence_find_bad(p, 0), 0);
-		/* What a freed object's memory is made accessible by, a live one's is not touched by. */
+		/* fence_open_range opens the freed object's page, and leaves the guard pages beside it closed. */
 		fence_open_range((uintptr_t)p, 1);
 		assert_true(accessible((uintptr_t)p) && !accessible(page + PAGE_SIZE) && !accessible(page - 1));
 	}
@@ -229,10 +241,10 @@ static void test_ranges(void **state)
 
 static void test_covered(void **state)
 {
-	(void)state;
 	uint32_t hashes[200];
 	unsigned wrong = 0;
 
+	(void)state;
 	assert_true(covered_init(256));
 	for (unsigned i = 0; i < 200; i++) {
 		hashes[i] = (uint32_t)unit_random(&seed);
@@ -246,41 +258,46 @@ static void test_covered(void **state)
 	}
 	for (unsigned i = 0; i < 10000; i++)
 		wrong += covered_has((uint32_t)unit_random(&seed));
-	assert_true(wrong < 4500); /* 40 % in a full filter; this one is not */
+	assert_true(wrong < 4500); /* a full filter is wrong in 40 % of the cases; this one is not full */
 	for (unsigned i = 0; i < 200; i++)
 		covered_add(hashes[i], -1);
 	for (unsigned i = 0; i < 200; i++)
 		assert_false(covered_has(hashes[i]));
 }
 
-/* One in N, whatever N is: the count of samples is within five standard deviations. */
+/* For any N one allocation in N is sampled, within five standard deviations. */
 static void test_rate(void **state)
 {
 	(void)state;
 	for (uint64_t n = 1; n <= 1000; n *= 10) {
 		int32_t ticks = 0;
 		unsigned long samples = 0, allocations = 400000;
+		double expected, off;
 
 		options.fence_sample_rate = n;
 		for (unsigned long i = 0; i < allocations; i++)
 			if (--ticks < 0)
 				samples += fence_gate(&ticks);
-		double expected = (double)allocations / (double)n, off = (double)samples - expected;
+		expected = (double)allocations / (double)n;
+		off = (double)samples - expected;
 		if (off * off > 25 * expected + 1)
 			fail_msg("rate %lu: %lu samples of %lu", (unsigned long)n, samples, allocations);
 	}
 	options.fence_sample_rate = 0;
 }
 
-/* By time: no more than one in an interval, and not much less in a thread that allocates all the time. */
+/* By time, at most one allocation in each interval is sampled, and not many fewer while a thread allocates all the
+ * time. */
 static void test_interval(void **state)
 {
 	int32_t ticks = 0;
 	unsigned long samples = 0, looks = 0;
+	uint64_t begin, now;
+
 	(void)state;
 	options.fence_sample_interval = 20;
 	gate_init();
-	uint64_t begin = clock_coarse_ms(), now = begin;
+	begin = now = clock_coarse_ms();
 	for (unsigned long i = 0; now - begin < 600; i++) {
 		if (--ticks < 0) {
 			looks++;
@@ -290,7 +307,7 @@ static void test_interval(void **state)
 			now = clock_coarse_ms();
 	}
 	assert_true(samples <= 31);
-	assert_true(samples >= 10); /* the machine may be busy */
+	assert_true(samples >= 10);     /* the machine may be busy */
 	assert_true(looks < 600 * 400); /* the step is at most 8192 */
 	options.fence_sample_interval = 1000000;
 	gate_init();
@@ -311,10 +328,15 @@ static void test_interval(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_model), cmocka_unit_test(test_oldest_first), cmocka_unit_test(test_open_after_report),
-		cmocka_unit_test(test_rate), cmocka_unit_test(test_interval), cmocka_unit_test(test_canaries),
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_oldest_first),
+		cmocka_unit_test(test_open_after_report),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_interval),
+		cmocka_unit_test(test_canaries),
 		cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_view_agrees), cmocka_unit_test(test_covered),
+		cmocka_unit_test(test_view_agrees),
+		cmocka_unit_test(test_covered),
 	};
 	return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fmt.c - the formatter against snprintf, for random directives, values and buffer sizes. */
+/* tests/unit/test_fmt.c - the formatter compared with snprintf, for random directives, values and buffer sizes; numbers
+ * parsed. */
 #include "tests/unit/unit.h"
 
 #include <inttypes.h>
@@ -10,27 +11,27 @@
 
 #define ROUNDS 50000
 
-/* Compilers know what a literal format will do, and warn of what is tested here. */
+/* Hides the format from the compiler, which would warn of the cases that are tested here. */
 static const char *opaque(const char *format)
 {
 	__asm__("" : "+r"(format));
 	return format;
 }
 
-/* Compares both formatters' output of one call, in a buffer that may be too small. */
-#define CHECK(seed, size, format, ...)                                                                         \
-	do {                                                                                                   \
-		char want[600], got[600];                                                                      \
-		struct fmt_buf b;                                                                              \
+/* Compares the output of both formatters for one call, in a buffer that may be too small. */
+#define CHECK(seed, size, format, ...)                                                                                 \
+	do {                                                                                                           \
+		char want[600], got[600];                                                                              \
+		struct fmt_buf b;                                                                                      \
 		int full = snprintf(want, size, opaque(format), __VA_ARGS__);                                          \
-		memset(got, '#', sizeof(got));                                                                 \
-		fmt_init(&b, got, size);                                                                       \
+		memset(got, '#', sizeof(got));                                                                         \
+		fmt_init(&b, got, size);                                                                               \
 		fmt_printf(&b, opaque(format), __VA_ARGS__);                                                           \
-		if (strcmp(want, got) != 0)                                                                    \
+		if (strcmp(want, got) != 0)                                                                            \
 			fail_msg("seed %" PRIu64 ", format \"%s\": \"%s\", expected \"%s\"", seed, format, got, want); \
-		assert_int_equal(b.len, strlen(want));                                                         \
-		assert_int_equal(b.truncated, (size_t)full >= (size_t)(size));                                 \
-		assert_int_equal(got[size], '#');                                                              \
+		assert_int_equal(b.len, strlen(want));                                                                 \
+		assert_int_equal(b.truncated, (size_t)full >= (size_t)(size));                                         \
+		assert_int_equal(got[size], '#');                                                                      \
 	} while (0)
 
 /* Values of every magnitude. */
@@ -39,7 +40,7 @@ static uint64_t random_value(uint64_t *seed)
 	return unit_random(seed) >> unit_below(seed, 64);
 }
 
-/* "%" flags width precision length conversion, flags only where both formatters define them. */
+/* "%" flags width precision length conversion. A flag is used only where both formatters define it. */
 static void random_directive(uint64_t *seed, char *text, const char *length, const char *conversions)
 {
 	char conversion = conversions[unit_below(seed, strlen(conversions))];
@@ -74,6 +75,7 @@ static void numbers_agree_with_snprintf(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t at = seed, v;
 		size_t room = random_room(&seed);
+
 		v = random_value(&seed);
 		random_directive(&seed, f, "", "di");
 		CHECK(at, room, f, (int)v);
@@ -97,6 +99,7 @@ static void texts_agree_with_snprintf(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t at = seed;
 		size_t n = unit_below(&seed, sizeof(s)), room = random_room(&seed);
+
 		for (size_t k = 0; k < n; k++)
 			s[k] = (char)('!' + unit_below(&seed, 90));
 		s[n] = '\0';
@@ -148,7 +151,8 @@ static void appending_stops_at_the_end(void **state)
 
 static void unknown_conversions_are_copied(void **state)
 {
-	static const char *const formats[] = { "a%qb", "%", "%5", "%-0#12.7l", "%hd", "%f %s", "%lll", "%99999999999999999999y" };
+	static const char *const formats[] = { "a%qb", "%",     "%5",   "%-0#12.7l",
+		                               "%hd",  "%f %s", "%lll", "%99999999999999999999y" };
 	char text[64];
 	struct fmt_buf b;
 
@@ -172,6 +176,7 @@ static void parse_reads_what_was_printed(void **state)
 	for (int i = 0; i < ROUNDS; i++) {
 		uint64_t v = random_value(&seed);
 		int n = sprintf(text, unit_below(&seed, 2) ? "%" PRIu64 : "0x%" PRIx64, v);
+
 		assert_true(number_parse(text, (size_t)n, &got));
 		assert_int_equal(got, v);
 		text[unit_below(&seed, (uint64_t)n)] = "gG -+.x:"[unit_below(&seed, 8)];
@@ -206,8 +211,20 @@ static void digits_in_a_text(void **state)
 
 static void parse_refuses_the_rest(void **state)
 {
-	static const char *const bad[] = { "", "0x", "0X", "x1", "1 ", " 1", "-1", "+1", "1k", "0xg", "12a",
-		"18446744073709551616", "99999999999999999999", "0x10000000000000000" };
+	static const char *const bad[] = { "",
+		                           "0x",
+		                           "0X",
+		                           "x1",
+		                           "1 ",
+		                           " 1",
+		                           "-1",
+		                           "+1",
+		                           "1k",
+		                           "0xg",
+		                           "12a",
+		                           "18446744073709551616",
+		                           "99999999999999999999",
+		                           "0x10000000000000000" };
 	uint64_t v = 77;
 
 	(void)state;

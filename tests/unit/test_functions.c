@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_functions.c - what users write for a function (fence.only, fail.stack), and where its code then is.
+/* tests/unit/test_functions.c - patterns for functions (fence.only, fail.stack): which functions a pattern means, and
+ * where their code is.
  *
- * The program is compiled here; labels in it tell where each function's code must be found, inlined or not.
+ * The test compiles a program. Labels in the program mark where each function's code must be found, inlined or not.
  */
 #include "config.h"
 
@@ -16,35 +17,46 @@
 #define TEST_CXX "c++"
 #endif
 
-/* ---- names ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
-static const struct { const char *function, *means, *others; } names[] = {
-	/* patterns that mean the function, and some that do not; separated by blanks of two */
+static const struct {
+	const char *function, *means, *others;
+} names[] = {
+	/* patterns that mean the function, and others that do not; two blanks stand between patterns */
 	{ "parse", "parse  ::parse  pars?  p*  *", "Parse  pars  parser  a::parse  parse()  ?parse" },
 	{ "parse(int)", "parse  parse(int)  parse( int )  parse(*)", "parse()  parse(long)  int" },
 	{ "app::Parser::parse(int, char const*) const",
-	  "parse  Parser::parse  app::Parser::parse  ::app::Parser::parse  Parser::*  app::*  *::parse  app::*::parse  parse(int,char const*)  parse(int, char const*) const  "
+	  "parse  Parser::parse  app::Parser::parse  ::app::Parser::parse  Parser::*  app::*  *::parse  app::*::parse  "
+	  "parse(int,char const*)  parse(int, char const*) const  "
 	  "app::Parser::parse(int, char const *)  *Parser*",
 	  "Parser  app  app::parse  arser::parse  ::parse  ::Parser::parse  parse(int)  app::Parser" },
 	{ "char* app::io::Parser<int, std::less<int> >::parse<char>(std::vector<int, std::allocator<int> > const&)",
-	  "parse  parse<char>  Parser::parse  Parser<int>::parse  Parser<int, std::less<int> >::parse  Parser<int,std::less<int>>::parse<char>  app::io::*",
+	  "parse  parse<char>  Parser::parse  Parser<int>::parse  Parser<int, std::less<int> >::parse  "
+	  "Parser<int,std::less<int>>::parse<char>  app::io::*",
 	  "char*  less::parse  Parser<long>::parse  parse<int>  vector  std::*" },
-	{ "unsigned long app::make<unsigned long>(unsigned int)", "make  app::make  make<unsigned long>  make(unsigned int)  app::make<unsigned long>(unsigned  int)",
+	{ "unsigned long app::make<unsigned long>(unsigned int)",
+	  "make  app::make  make<unsigned long>  make(unsigned int)  app::make<unsigned long>(unsigned  int)",
 	  "long  make<long>  unsigned  long app::make" },
-	{ "app::(anonymous namespace)::hidden(int)", "hidden  app::hidden  app::(anonymous namespace)::hidden  (anonymous namespace)::hidden", "anonymous  namespace)::hidden" },
+	{ "app::(anonymous namespace)::hidden(int)",
+	  "hidden  app::hidden  app::(anonymous namespace)::hidden  (anonymous namespace)::hidden",
+	  "anonymous  namespace)::hidden" },
 	{ "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >::append(char const*)",
-	  "append  basic_string::append  std::basic_string::append  std::basic_string<char>::append  std::__cxx11::basic_string<char>::append", "string::append" },
-	{ "A::operator()(int) const", "operator()  A::operator()  operator()(int)  A::operator()(int) const", "operator()()  operator" },
+	  "append  basic_string::append  std::basic_string::append  std::basic_string<char>::append  "
+	  "std::__cxx11::basic_string<char>::append",
+	  "string::append" },
+	{ "A::operator()(int) const", "operator()  A::operator()  operator()(int)  A::operator()(int) const",
+	  "operator()()  operator" },
 	{ "A::operator<(A const&)", "operator<  A::operator<  A::*  operator<(A const&)", "operator<<  operator" },
 	{ "bool operator<< <char>(std::ostream&, char)", "operator<<", "operator" },
 	{ "A::operator unsigned int() const", "operator unsigned int  A::operator unsigned int", "int  unsigned int" },
 	{ "A::~A()", "~A  A::~A  ~A()", "A" },
 	{ "main::{lambda(int)#1}::operator()(int) const", "operator()  main::*", "lambda" },
-	{ "app::deep::hf492b59b28796613", "deep  app::deep  app::deep::hf492b59b28796613  app::*", "hf492b59b2879661  app" },
+	{ "app::deep::hf492b59b28796613", "deep  app::deep  app::deep::hf492b59b28796613  app::*",
+	  "hf492b59b2879661  app" },
 	{ "operator new(unsigned long)", "operator new  operator new(unsigned long)", "new" },
 };
 
-/* Calls fn for each pattern of the list. */
+/* Fails for each pattern of the list that means the function although it should not, or the reverse. */
 static void each_pattern(const char *list, const char *function, bool wanted)
 {
 	char pattern[300];
@@ -93,10 +105,24 @@ static void hostile_names_are_survived(void **state)
 
 static void clones_are_their_function(void **state)
 {
-	static const struct { const char *symbol; size_t len; } symbols[] = {
-		{ "parse.constprop.0.isra.0", 5 }, { "parse.cold", 5 }, { "parse.part.12", 5 }, { "parse.lto_priv.0.cold", 5 }, { "parse", 5 },
-		{ "inner.0", 5 }, { "main.parse", 10 }, { "main.init.0", 9 }, { ".hidden", 7 }, { "parse.", 6 }, { "parse.llvm.1234", 5 }, { "", 0 },
-		{ "a.b.constprop.0", 3 }, { "_ZN3app5parseEv.isra.0", 15 },
+	static const struct {
+		const char *symbol;
+		size_t len;
+	} symbols[] = {
+		{ "parse.constprop.0.isra.0", 5 },
+		{ "parse.cold", 5 },
+		{ "parse.part.12", 5 },
+		{ "parse.lto_priv.0.cold", 5 },
+		{ "parse", 5 },
+		{ "inner.0", 5 },
+		{ "main.parse", 10 },
+		{ "main.init.0", 9 },
+		{ ".hidden", 7 },
+		{ "parse.", 6 },
+		{ "parse.llvm.1234", 5 },
+		{ "", 0 },
+		{ "a.b.constprop.0", 3 },
+		{ "_ZN3app5parseEv.isra.0", 15 },
 	};
 
 	(void)state;
@@ -106,10 +132,22 @@ static void clones_are_their_function(void **state)
 
 static void literal_is_in_both_names(void **state)
 {
-	static const struct { const char *pattern, *literal; } patterns[] = {
-		{ "parse", "parse" }, { "app::Parser::parse(int, char*)", "parse" }, { "make<double>", "make" }, { "Parser::*", "" }, { "*long_word*x", "long_word" },
-		{ "std::string::string", "" }, { "A::operator==", "" }, { "A::~A", "A" }, { "f<std::string>", "f" }, { "_ZN3app5parseEv", "_ZN3app5parseEv" },
-		{ "std::basic_string::basic_string", "" }, { "operator new", "" }, { "", "" },
+	static const struct {
+		const char *pattern, *literal;
+	} patterns[] = {
+		{ "parse", "parse" },
+		{ "app::Parser::parse(int, char*)", "parse" },
+		{ "make<double>", "make" },
+		{ "Parser::*", "" },
+		{ "*long_word*x", "long_word" },
+		{ "std::string::string", "" },
+		{ "A::operator==", "" },
+		{ "A::~A", "A" },
+		{ "f<std::string>", "f" },
+		{ "_ZN3app5parseEv", "_ZN3app5parseEv" },
+		{ "std::basic_string::basic_string", "" },
+		{ "operator new", "" },
+		{ "", "" },
 	};
 	const char *literal;
 
@@ -122,7 +160,7 @@ static void literal_is_in_both_names(void **state)
 	}
 }
 
-/* ---- code ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- code ------------------------------------------------------------------------------------ */
 
 static char dir[] = "/tmp/memsan-functions-XXXXXX";
 
@@ -143,7 +181,8 @@ static const char source[] =
 	"ALONE int other(int n) { PROBE(other); return outer(n) + 1; }\n"
 	"}\n"
 	"extern \"C\" ALONE int plain(int n) { PROBE(plain); sink = n; return n; }\n"
-	"int main(int argc, char **argv) { app::Parser<int> p; PROBE(main); return p.parse(argc, argv[0]) + p.quick(argc) + app::other(argc) + plain(argc); }\n";
+	"int main(int argc, char **argv) { app::Parser<int> p; PROBE(main); return p.parse(argc, argv[0]) + "
+	"p.quick(argc) + app::other(argc) + plain(argc); }\n";
 
 static int shell(const char *format, ...) __printf_like(1, 2);
 static int shell(const char *format, ...)
@@ -188,7 +227,7 @@ static void read_probes(uint64_t *address)
 		assert_true(address[i] != 0);
 }
 
-/* The probes that lie in the code, each as its letter. */
+/* The probes in the code of the functions that the pattern means, each as one letter. */
 static const char *probes_found(const char *file, const uint64_t *address, const char *pattern)
 {
 	static char found[NR_PROBES + 1];
@@ -209,7 +248,9 @@ static const char *probes_found(const char *file, const uint64_t *address, const
 	return found;
 }
 
-struct expected { const char *pattern, *probes; };
+struct expected {
+	const char *pattern, *probes;
+};
 
 static void expect_all(const char *file, const uint64_t *address, const struct expected *e, size_t n)
 {
@@ -224,13 +265,21 @@ static void expect_all(const char *file, const uint64_t *address, const struct e
 static void code_is_found_inlined_or_not(void **state)
 {
 	static const char *const flags[] = {
-		"-gdwarf-5", "-gdwarf-4", "-gdwarf-5 -gz=zlib", "-gdwarf-5 -gsplit-dwarf", "-gdwarf-5 -ffunction-sections", "-gdwarf-5 -no-pie -fno-pie",
+		"-gdwarf-5",
+		"-gdwarf-4",
+		"-gdwarf-5 -gz=zlib",
+		"-gdwarf-5 -gsplit-dwarf",
+		"-gdwarf-5 -ffunction-sections",
+		"-gdwarf-5 -no-pie -fno-pie",
 		"-gdwarf-5 -flto",
 	};
 	static const struct expected full[] = {
-		{ "parse", "p" }, { "Parser::parse", "p" }, { "app::Parser<int>::parse(int, char const*)", "p" }, { "::parse", "" }, { "quick", "q" },
-		{ "Parser::quick", "q" }, { "Parser::*", "pq" }, { "unnamed", "u" }, { "app::unnamed", "u" }, { "outer", "uo" }, { "app::other", "uoO" },
-		{ "plain", "P" }, { "::plain", "P" }, { "main", "qm" }, { "app::*", "pquoO" }, { "nosuch", "" }, { "quick(int)", "q" }, { "quick(long)", "" },
+		{ "parse", "p" },      { "Parser::parse", "p" }, { "app::Parser<int>::parse(int, char const*)", "p" },
+		{ "::parse", "" },     { "quick", "q" },         { "Parser::quick", "q" },
+		{ "Parser::*", "pq" }, { "unnamed", "u" },       { "app::unnamed", "u" },
+		{ "outer", "uo" },     { "app::other", "uoO" },  { "plain", "P" },
+		{ "::plain", "P" },    { "main", "qm" },         { "app::*", "pquoO" },
+		{ "nosuch", "" },      { "quick(int)", "q" },    { "quick(long)", "" },
 	};
 	uint64_t address[NR_PROBES];
 
@@ -247,7 +296,9 @@ static void code_is_found_inlined_or_not(void **state)
 static void without_dwarf_there_are_symbols(void **state)
 {
 	static const struct expected symbols[] = {
-		{ "parse", "p" }, { "app::Parser<int>::parse(int, char const*)", "p" }, { "quick", "" }, { "other", "uoO" }, { "main", "qm" }, { "*", "pquoOPm" },
+		{ "parse", "p" }, { "app::Parser<int>::parse(int, char const*)", "p" },
+		{ "quick", "" },  { "other", "uoO" },
+		{ "main", "qm" }, { "*", "pquoOPm" },
 	};
 	uint64_t address[NR_PROBES];
 
@@ -260,7 +311,7 @@ static void without_dwarf_there_are_symbols(void **state)
 	assert_string_equal(probes_found("bare", address, "main"), "");
 }
 
-/* ---- all of them -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the program ----------------------------------------------------------------------------- */
 
 static int make_directory(void **state)
 {
@@ -284,8 +335,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(patterns_mean_what_users_mean), cmocka_unit_test(hostile_names_are_survived),
-		cmocka_unit_test(clones_are_their_function), cmocka_unit_test(literal_is_in_both_names),
-		cmocka_unit_test(code_is_found_inlined_or_not), cmocka_unit_test(without_dwarf_there_are_symbols),
+		cmocka_unit_test(clones_are_their_function),     cmocka_unit_test(literal_is_in_both_names),
+		cmocka_unit_test(code_is_found_inlined_or_not),  cmocka_unit_test(without_dwarf_there_are_symbols),
 	};
 
 	unsetenv("DEBUGINFOD_URLS");

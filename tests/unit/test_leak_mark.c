@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_leak_mark.c - the marking engine against a model: random object graphs, every class, views that
- * copy. */
+/* tests/unit/test_leak_mark.c - the marking engine against a model: random object graphs, every class, views that copy
+ * memory. */
 #include "tests/unit/slab_test.h"
 
 #include "leak/leak_internal.h"
@@ -13,28 +13,31 @@ static size_t direct_read(const struct mem_view *v, void *dst, uint64_t addr, si
 	memcpy(dst, (void *)(uintptr_t)addr, n);
 	return n;
 }
+
 static const void *direct_at(const struct mem_view *v, uint64_t addr, size_t n)
 {
 	(void)v, (void)n;
 	return (void *)(uintptr_t)addr;
 }
+
 static const struct mem_view direct_view = { .read = direct_read, .at = direct_at };
 static const struct mem_view here_view = { .read = direct_read, .at = direct_at, .here = true };
 static const struct mem_view copying_view = { .read = direct_read, .at = NULL };
 
-/* ---- objects and what a scan says of them ---------------------------------------------------- */
+/* ---- objects, and the classes that a scan gives them ----------------------------------------- */
 
 #define OBJECTS_MAX 20000
+
 static void **objects[OBJECTS_MAX];
 static size_t sizes[OBJECTS_MAX];
 static int found[OBJECTS_MAX]; /* enum leak_class, or -1: not visited */
 static unsigned nr_objects;
 static uint64_t roots[64];
 static unsigned visited_twice, strange;
-static bool hasty;          /* every list is walked by speculate.c */
-static unsigned nr_hasty;   /* how often that was done */
-static bool narrow;         /* the stack has room for two objects */
-static unsigned nr_dropped; /* scans that had to read objects again */
+static bool hasty;          /* scans walk every list from many places (speculate.c) */
+static unsigned nr_hasty;   /* scans that did so */
+static bool narrow;         /* scans have room for two spans on their stack */
+static unsigned nr_dropped; /* scans that dropped objects from a full stack */
 
 static int compare_pointer(const void *a, const void *b)
 {
@@ -192,6 +195,7 @@ static void model_mark(unsigned from, bool inner_too, int class)
 	todo[n++] = from;
 	while (n) {
 		unsigned i = todo[--n];
+
 		for (unsigned e = 0; e < nr_edges[i]; e++)
 			if (model[edge_to[i][e]] == -1 && (inner_too || !edge_inner[i][e])) {
 				model[edge_to[i][e]] = class;
@@ -200,7 +204,7 @@ static void model_mark(unsigned from, bool inner_too, int class)
 	}
 }
 
-/* Everything that a possible or reachable object points into is at least possible. */
+/* An object is at least possible when a possible or reachable object points into it. */
 static void model_possible(void)
 {
 	for (bool more = true; more;) {
@@ -224,6 +228,7 @@ static bool model_reaches(unsigned from, unsigned to)
 	todo[n++] = from;
 	while (n) {
 		unsigned i = todo[--n];
+
 		for (unsigned e = 0; e < nr_edges[i]; e++) {
 			if (edge_to[i][e] == to)
 				return true;
@@ -236,7 +241,7 @@ static bool model_reaches(unsigned from, unsigned to)
 	return false;
 }
 
-/* A direct one is reached from no direct one; every indirect one from some direct one. */
+/* No direct leak can be reached from another direct leak. Every indirect leak can be reached from a direct one. */
 static void check_lost(void)
 {
 	for (unsigned i = 0; i < nr_objects; i++) {
@@ -253,7 +258,8 @@ static void check_lost(void)
 	}
 }
 
-/* The classes of a lost object depend on what else is dropped there, so that those are not compared. */
+/* With a small stack, a lost object may be direct or indirect, depending on the objects that the scan dropped. Only the
+ * classes of the other objects are compared. */
 static void check_alive(void)
 {
 	for (unsigned i = 0; i < nr_objects; i++)
@@ -263,7 +269,7 @@ static void check_alive(void)
 			CHECK(found[i] == LEAK_DIRECT || found[i] == LEAK_INDIRECT);
 }
 
-/* Half of them mostly lists: each object points to the next one of a random order. */
+/* Half of the graphs are mostly lists: nearly every object points to the next one in a random order. */
 static void random_edges(uint64_t *seed, unsigned i, const unsigned *order, bool lists)
 {
 	nr_edges[i] = lists ? 1 + (random_below(seed, 10) == 0) : (unsigned)random_below(seed, 3);
@@ -282,6 +288,7 @@ static void random_order(uint64_t *seed, unsigned *next)
 
 	for (unsigned i = 0; i < nr_objects; i++) {
 		unsigned k = (unsigned)random_below(seed, i + 1);
+
 		order[i] = order[k];
 		order[k] = i;
 	}
@@ -292,10 +299,9 @@ static void random_order(uint64_t *seed, unsigned *next)
 static void random_graph(uint64_t *seed, const struct mem_view *view)
 {
 	static unsigned next[OBJECTS_MAX];
-	bool lists = random_below(seed, 2);
-	struct leak_scan *s;
+	bool lists = random_below(seed, 2), inner[8];
 	unsigned nr_roots, root[8], at[8];
-	bool inner[8];
+	struct leak_scan *s;
 
 	nr_objects = 0;
 	memset(roots, 0, sizeof(roots));
@@ -347,7 +353,8 @@ static void graphs(void)
 
 /* ---- a full stack ---------------------------------------------------------------------------- */
 
-/* A comb: each node points to the next and to a leaf, next first, so that leaves pile up on the stack. */
+/* A comb: each node points to a leaf and to the next node. The scan follows the next node first, so that the leaves
+ * pile up on the stack. */
 static void comb(void)
 {
 	enum { TEETH = 60000 };
@@ -358,6 +365,7 @@ static void comb(void)
 
 	for (unsigned i = 0; i < TEETH; i++) {
 		void **node = heap_malloc(32), **leaf = heap_malloc(16);
+
 		leaf[0] = leaf[1] = NULL;
 		node[0] = leaf;
 		node[1] = head;
@@ -421,7 +429,7 @@ static void notes(void)
 	CHECK(found[PARTLY] == LEAK_REACHABLE && found[SEEN] == LEAK_REACHABLE && found[UNSEEN2] == LEAK_DIRECT);
 }
 
-/* Over-aligned objects start somewhere in their slot. */
+/* An over-aligned object may start anywhere in its slot. */
 static void displaced(void)
 {
 	struct leak_scan *s;
@@ -439,7 +447,7 @@ static void displaced(void)
 	CHECK(found[0] == LEAK_REACHABLE && found[1] == LEAK_POSSIBLE && found[2] == LEAK_DIRECT);
 }
 
-/* ---- who follows pointers by the scan's rules meets what the scan reaches -------------------- */
+/* ---- following pointers by the scan's rules reaches what the scan reaches -------------------- */
 
 #define FOLLOWED 200
 #define PARTS 40
@@ -448,7 +456,7 @@ static struct {
 	bool outside, reached, met;
 } things[FOLLOWED + 2 * PARTS + 1];
 static unsigned nr_things, nr_reached;
-static uint64_t fenced[512]; /* stands for a fenced object, which some objects are cut out of */
+static uint64_t fenced[512]; /* stands for a fenced object, out of which the test cuts others */
 static struct {
 	const struct leak_scan *s;
 	struct leak_target queue[FOLLOWED + 2 * PARTS + 1];
@@ -483,6 +491,7 @@ static void follow_range(void *ctx, uint64_t start, uint64_t end)
 	for (uint64_t at = ALIGN_UP(start, 8); at + 8 <= end; at += 8)
 		for (unsigned k = leak_scan_leads_to(follow.s, *(const uint64_t *)(uintptr_t)at, to); k-- > 0;) {
 			unsigned i = thing_at(to[k].addr, to[k].outside);
+
 			if (to[k].interior || things[i].met)
 				continue;
 			things[i].met = true;
@@ -493,6 +502,7 @@ static void follow_range(void *ctx, uint64_t start, uint64_t end)
 struct cut {
 	uint64_t addr, size;
 };
+
 static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uint64_t seed)
 {
 	const char *why = NULL;
@@ -506,6 +516,7 @@ static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uin
 	for (unsigned i = 0; i < 40; i++) {
 		uint64_t addr = i % 4 == 3 ? cuts[random_next(&seed) % nr].addr
 		                           : (uintptr_t)objects[random_next(&seed) % FOLLOWED];
+
 		if (i % 2)
 			leak_scan_note(s, addr, LEAK_NOTE_NO_SCAN);
 		else
@@ -514,8 +525,8 @@ static struct leak_scan *scan_with_cuts(const struct cut *cuts, unsigned nr, uin
 	return s;
 }
 
-/* Objects of 8 to 63 words.  Out of some, and out of the fenced one, objects of two to four words are cut.  Every
- * fourth word points somewhere. */
+/* Makes objects of 8 to 63 words. Some have a cut of two to four words, and the fenced one has as many cuts. About one
+ * word in twelve points to an object or a cut. */
 static unsigned make_followed(struct cut *cuts, uint64_t *seed)
 {
 	unsigned nr = 0;
@@ -530,10 +541,12 @@ static unsigned make_followed(struct cut *cuts, uint64_t *seed)
 		cuts[nr++] = (struct cut){ (uintptr_t)(fenced + 12 * i + 1), 16 + 8 * (i % 3) };
 	}
 	for (unsigned i = 0; i < FOLLOWED + 1; i++) {
-		uint64_t *words = i < FOLLOWED ? (uint64_t *)objects[i] : fenced,
-			 n = i < FOLLOWED ? sizes[i] / 8 : ARRAY_SIZE(fenced);
+		uint64_t *words = i < FOLLOWED ? (uint64_t *)objects[i] : fenced;
+		uint64_t n = i < FOLLOWED ? sizes[i] / 8 : ARRAY_SIZE(fenced);
+
 		for (uint64_t k = 0; k < n; k++) {
 			uint64_t r = random_next(seed);
+
 			if (r % 12 == 0)
 				words[k] = r >> 8 & 3 ? (uintptr_t)objects[(r >> 10) % FOLLOWED] + (r >> 20) % 2 * 8
 				                      : cuts[(r >> 10) % nr].addr;
@@ -553,6 +566,7 @@ static void followed(void)
 	for (unsigned round = 0; round < 40; round++) {
 		unsigned nr = make_followed(cuts, &seed);
 		struct leak_scan *s = scan_with_cuts(cuts, nr, round + 1);
+
 		memset(things, 0, sizeof(things));
 		nr_things = nr_reached = 0;
 		follow.s = s;
@@ -560,6 +574,7 @@ static void followed(void)
 		leak_scan_reads_root(s, (uintptr_t)roots, (uintptr_t)(roots + ARRAY_SIZE(roots)), follow_range, NULL);
 		while (follow.at < follow.nr) {
 			struct leak_target t = follow.queue[follow.at++];
+
 			leak_scan_reads(s, &t, follow_range, NULL);
 		}
 		leak_scan_root(s, (uintptr_t)roots, sizeof(roots));

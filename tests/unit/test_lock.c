@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_lock.c - ranked locks: exclusion, ranks (debug builds must abort), all of them over a fork. */
+/* tests/unit/test_lock.c - ranked locks: exclusion; ranks, which a debug build enforces by aborting; all locks over a
+ * fork. */
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
@@ -18,9 +19,11 @@ static void *count(void *arg)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		bool slow = i % 1000 == 0;
+		unsigned long seen;
+
 		if (i % 7 || !lock_try(&counter_lock))
 			lock_acquire(&counter_lock);
-		unsigned long seen = *(volatile unsigned long *)&counter;
+		seen = *(volatile unsigned long *)&counter;
 		if (slow)
 			sched_yield();
 		*(volatile unsigned long *)&counter = seen + 1;
@@ -55,7 +58,7 @@ static unsigned rank_of(struct ranked_lock *l)
 	return __atomic_load_n(&l->rank_holder, __ATOMIC_RELAXED) & 0xff;
 }
 
-/* Those who sleep are woken, all of them, one by one. */
+/* All threads that sleep on the lock are woken, one after another. */
 static void sleepers_wake(void **state)
 {
 	struct ranked_lock l = RANKED_LOCK_INIT(LOCK_RANK_CACHE);
@@ -109,10 +112,11 @@ static void trying(void **state)
 	assert_int_equal(try_elsewhere(&l), 3);
 }
 
-/* ---- what must abort ---- */
+/* ---- what must abort ------------------------------------------------------------------------- */
 
 static struct ranked_lock low = RANKED_LOCK_INIT(LOCK_RANK_CACHE), low2 = RANKED_LOCK_INIT(LOCK_RANK_CACHE),
-	high = RANKED_LOCK_INIT(LOCK_RANK_BUDDY), leaf = RANKED_LOCK_INIT(LOCK_RANK_LEAF), leaf2 = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
+			  high = RANKED_LOCK_INIT(LOCK_RANK_BUDDY), leaf = RANKED_LOCK_INIT(LOCK_RANK_LEAF),
+			  leaf2 = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 
 static void in_order(void *arg)
 {
@@ -150,7 +154,7 @@ static void leaf_in_leaf(void *arg)
 	lock_acquire(&leaf2);
 }
 
-/* The lock below is no longer the last one taken, and still counts. */
+/* The thread still holds high after it released low, which it took before high. */
 static void inversion_after_release(void *arg)
 {
 	(void)arg;
@@ -160,7 +164,7 @@ static void inversion_after_release(void *arg)
 	lock_acquire(&low2);
 }
 
-/* Trying may go against the ranks; what was got counts all the same. */
+/* lock_try may go against the ranks, but the locks that it takes count as held all the same. */
 static void inversion_after_try(void *arg)
 {
 	(void)arg;
@@ -204,7 +208,8 @@ static void expect_abort(void (*fn)(void *), const char *words)
 	char err[300];
 	int status = unit_child(fn, NULL, err, sizeof(err));
 
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || !strstr(err, words) || strchr(err, '\n') != err + strlen(err) - 1)
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || !strstr(err, words) ||
+	    strchr(err, '\n') != err + strlen(err) - 1)
 		fail_msg("status %#x, said \"%s\", expected SIGABRT and \"%s\"", status, err, words);
 }
 
@@ -265,9 +270,10 @@ static void misuse_aborts(void **state)
 	expect_abort(release_of_another_thread, "release by a thread that does not hold cache");
 }
 
-/* ---- fork ---- */
+/* ---- fork ------------------------------------------------------------------------------------ */
 
 #define MANY 300
+
 static struct ranked_lock many[MANY];
 static bool stop;
 
@@ -277,6 +283,7 @@ static void *churn(void *arg)
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		size_t i = unit_below(&seed, MANY), j = unit_below(&seed, MANY);
+
 		lock_acquire(&many[i]);
 		if (rank_of(&many[j]) > rank_of(&many[i])) {
 			lock_acquire(&many[j]);
@@ -287,7 +294,7 @@ static void *churn(void *arg)
 	return NULL;
 }
 
-/* Registers and unregisters while forks are prepared. */
+/* Registers and unregisters locks while other threads prepare forks. */
 static void *churn_registry(void *arg)
 {
 	static struct ranked_lock extra[8];
@@ -295,6 +302,7 @@ static void *churn_registry(void *arg)
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		struct ranked_lock *l = &extra[unit_below(&seed, 8)];
+
 		lock_init(l, LOCK_RANK_INIT + unit_below(&seed, LOCK_RANK_LEAF));
 		lock_register_for_fork(l);
 		sched_yield();
@@ -304,7 +312,7 @@ static void *churn_registry(void *arg)
 	return NULL;
 }
 
-/* In the child every lock is free and works; in the parent the others go on. */
+/* In the child every lock is free and works; in the parent the other threads go on. */
 static void fork_once(void)
 {
 	int status;
@@ -404,7 +412,7 @@ static void free_in_child(void *arg)
 	lock_release(&low);
 }
 
-/* A lock taken by hand before fork and freed in the child is not counted as held there. */
+/* The thread takes a lock before fork. After lock_release_in_child the lock does not count as held in the child. */
 static void release_in_child(void **state)
 {
 	char err[300];
@@ -435,7 +443,7 @@ static void fork_in_handler(int sig)
 	waitpid(pid, &handler_status, 0);
 }
 
-/* The interrupted critical section goes on in both processes, and ends in both. */
+/* A signal handler forks in the middle of a critical section, which then ends in both processes. */
 static void interrupted(void *arg)
 {
 	struct sigaction sa = { .sa_handler = fork_in_handler };
@@ -468,7 +476,7 @@ static void fork_in_a_signal_handler(void **state)
 	assert_int_equal(unit_child(interrupted, NULL, err, sizeof(err)), 0);
 }
 
-/* The table is finite; it says so, and forgets what leaves it. */
+/* The table of registered locks is finite: a full table refuses a lock, and an unregistered lock makes room. */
 static void registry_fills_and_empties(void **state)
 {
 	static struct ranked_lock l[5000];

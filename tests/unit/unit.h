@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/unit.h - cmocka, a seeded random generator, and children that are expected to end in a certain way. */
+/* tests/unit/unit.h - cmocka, a seeded random generator, and child processes whose end and messages are tested. */
 #ifndef MEMSAN_TESTS_UNIT_H
 #define MEMSAN_TESTS_UNIT_H
 
@@ -16,8 +16,9 @@
 #include <cmocka.h>
 
 /*
- * Automake sees the exit status only, and cmocka's says nothing of tests that called skip().  So a program whose tests did not fail ends
- * with 77 ("skipped") if one of them did.  UNIT_TEST=NAME in the environment runs that test alone.
+ * Automake sees only the exit status, and cmocka's does not show that a test called skip(). So a test program in which
+ * no test failed, and at least one was skipped, ends with 77, which Automake counts as skipped. With UNIT_TEST=NAME in
+ * the environment only the test NAME runs.
  */
 static int unit_skipped;
 
@@ -38,9 +39,10 @@ static inline void unit_choose(void)
 #define skip() (unit_skipped = 1, _skip(__FILE__, __LINE__))
 #undef cmocka_run_group_tests
 #define cmocka_run_group_tests(tests, setup, teardown) \
-	(unit_choose(), unit_status(_cmocka_run_group_tests(#tests, tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)))
+	(unit_choose(),                                \
+	 unit_status(_cmocka_run_group_tests(#tests, tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)))
 
-/* splitmix64: any seed will do, 0 too. */
+/* splitmix64; every seed is good, even 0. */
 static inline uint64_t unit_random(uint64_t *seed)
 {
 	uint64_t z = (*seed += 0x9e3779b97f4a7c15ULL);
@@ -55,7 +57,8 @@ static inline uint64_t unit_below(uint64_t *seed, uint64_t limit)
 	return unit_random(seed) % limit;
 }
 
-/* Runs fn in a child that ends with 0 when it returns; its wait status, and what it wrote to standard error. */
+/* Runs fn(arg) in a child process, which exits with 0 when fn returns. Returns the child's wait status; err gets what
+ * the child wrote to standard error. */
 static inline int unit_child(void (*fn)(void *), void *arg, char *err, size_t err_size)
 {
 	int ends[2], status = -1;
@@ -68,7 +71,7 @@ static inline int unit_child(void (*fn)(void *), void *arg, char *err, size_t er
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		/* cmocka would jump out of the child and go on with the other tests. */
+		/* cmocka's handlers would jump out of fn and run the other tests in the child. */
 		for (int sig = 1; sig < 32; sig++)
 			signal(sig, SIG_DFL);
 		dup2(ends[1], 2);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_fence_fault.c - the fault handler where it cannot be reached from a program: faults of its own. */
+/* tests/unit/test_fault_handler.c - the fault handler: its own faults, which no program can cause; a null pointer; a
+ * sent signal. */
 #include "config.h"
 
 #include <string.h>
@@ -22,7 +23,7 @@ static void start(void)
 		_exit(2);
 }
 
-/* The handler's stack has gone away: its change of stacks faults, which comes to the handler again. */
+/* The handler's own stack is gone: the switch to that stack faults, and this fault comes to the handler again. */
 static void lost_stack(void *arg)
 {
 	(void)arg;
@@ -39,7 +40,8 @@ static void plain(void *arg)
 	*null_member = 1;
 }
 
-/* A signal of somebody else while no handler is set is the default action, without a report. */
+/* The program has set no handler for SIGBUS. A SIGBUS that is sent, not caused by a fault, takes its default action
+ * without a report. */
 static void sent(void *arg)
 {
 	(void)arg;
@@ -78,6 +80,7 @@ static void test_sent(void **state)
 {
 	static char err[1000];
 	int status;
+
 	(void)state;
 	status = unit_child(sent, NULL, err, sizeof(err));
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
@@ -87,7 +90,9 @@ static void test_sent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fault_in_handler), cmocka_unit_test(test_plain), cmocka_unit_test(test_sent),
+		cmocka_unit_test(test_fault_in_handler),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_sent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
