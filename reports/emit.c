@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/emit.c - one report at a time, from report_begin to report_end: who may report, what is a repetition, what is printed.
+/* reports/emit.c - one report at a time, from report_begin to report_end: who may report, what is a repetition, what is
+ * printed.
  *
  *     report_begin ── exhausted? inside a report? ──► NULL
  *          │ signals blocked, report lock taken
@@ -12,10 +13,11 @@
  *     sink_write (sink.c), sink_notify;  fault=panic ends here
  *          │ lock released, signals as before
  *
- * Signals are blocked from before the lock is taken until after it is released.  So no handler runs on top of a report and
- * waits for it, and a SIGPIPE or SIGXFSZ of our own writing can be taken back (sink.c).
+ * Signals are blocked from before the lock is taken until after it is released.  So no handler runs on top of a report
+ * and waits for it, and a SIGPIPE or SIGXFSZ of our own writing can be taken back (sink.c).
  *
- * The weakness accepted: a thread that reports while another waits for its helper waits with it, at most symbolizer.timeout.
+ * The weakness accepted: a thread that reports while another waits for its helper waits with it, at most
+ * symbolizer.timeout.
  */
 #include "config.h"
 
@@ -26,10 +28,10 @@
 
 #include "reports/reports_internal.h"
 
-/* Guards everything static in this folder: the record, the buffers, the table of places, the helper's state.  A thread that
- * holds it already is inside a report, or in a fork, and does not report. */
+/* Guards everything static in this folder: the record, the buffers, the table of places, the helper's state.  A thread
+ * that holds it already is inside a report, or in a fork, and does not report. */
 static struct ranked_lock report_lock = RANKED_LOCK_INIT(LOCK_RANK_REPORT);
-static uint64_t saved_mask;             /* the holder's signal mask */
+static uint64_t saved_mask; /* the holder's signal mask */
 
 static struct report_record record;
 static char report_text[REPORT_TEXT_MAX] __attribute__((aligned(16)));
@@ -40,10 +42,10 @@ static uint32_t nr_reports, nr_repeated, nr_left_out;
 static uint64_t last_addr, last_size;
 static uint32_t last_tid, last_fault;
 
-/* ---- repetitions ----------------------------------------------------------------------------------------------------- */
+/* ---- repetitions ----------------------------------------------------------------------------- */
 
-/* Places already reported: open addressing, hash 0 is an empty slot, nothing is ever taken out.  When three quarters are full
- * no more are remembered: then a new place may be printed more than once, but none is lost. */
+/* Places already reported: open addressing, hash 0 is an empty slot, nothing is ever taken out.  When three quarters
+ * are full no more are remembered: then a new place may be printed more than once, but none is lost. */
 #define PLACES 1024u
 static uint64_t places[PLACES];
 static uint32_t nr_places;
@@ -56,8 +58,8 @@ static uint64_t hash_mix(uint64_t h, uint64_t value)
 	return h ^ h >> 29;
 }
 
-/* What makes two reports one: the kind, and the innermost frames of where it happened and of where the object came from; for leaks, which
- * are grouped by their whole stacks, all of that. */
+/* What makes two reports one: the kind, and the innermost frames of where it happened and of where the object came
+ * from; for leaks, which are grouped by their whole stacks, all of that. */
 static uint64_t record_place(const struct report_record *r)
 {
 	uint64_t h = hash_mix(0x6d656d73616eu, r->kind);
@@ -68,10 +70,12 @@ static uint64_t record_place(const struct report_record *r)
 		if (s->role == STACK_FREE)
 			continue;
 		h = hash_mix(h, s->role);
-		for (uint32_t j = 0; j < (r->leak_class ? s->nr_frames : MIN(s->nr_frames, PLACE_FRAMES)); j++, stacks = true)
+		for (uint32_t j = 0; j < (r->leak_class ? s->nr_frames : MIN(s->nr_frames, PLACE_FRAMES));
+		     j++, stacks = true)
 			h = hash_mix(h, s->frames[j].pc);
 	}
-	/* Objects lost later by the same stack are news, and each object that remains is told of, also those of one place. */
+	/* Objects lost later by the same stack are news, and each object that remains is told of, also those of one
+	 * place. */
 	if (!stacks || r->leak_class || r->kind == REPORT_OBJECTS_REMAINING)
 		h = hash_mix(h, r->addr);
 	return h ? h : 1;
@@ -92,7 +96,7 @@ static bool place_add(uint64_t place)
 	return false;
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 /* A fault while its signal is blocked kills without a word. */
 #define SIGNALS_SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1))
@@ -110,7 +114,7 @@ static void signals_restore(uint64_t mask)
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
 }
 
-/* ---- begin ---------------------------------------------------------------------------------------------------------------- */
+/* ---- begin ----------------------------------------------------------------------------------- */
 
 static bool reports_exhausted(void)
 {
@@ -119,8 +123,8 @@ static bool reports_exhausted(void)
 
 static void record_clear(struct report_record *r)
 {
-	/* The stacks' frames and the strings behind strings_len are written before they are read, but the record may leave the
-	 * process: nothing of an earlier report stays in it. */
+	/* The stacks' frames and the strings behind strings_len are written before they are read, but the record may
+	 * leave the process: nothing of an earlier report stays in it. */
 	mem_set(r, 0, sizeof(*r));
 	r->magic = REPORT_MAGIC;
 	r->version = REPORT_VERSION;
@@ -144,7 +148,8 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 	uint64_t mask = signals_block();
 
 	if (lock_mine(&report_lock)) {
-		report_line("another bug (%s) was found while a report was being made; it is dropped", report_kind_name(kind));
+		report_line("another bug (%s) was found while a report was being made; it is dropped",
+		            report_kind_name(kind));
 		__atomic_fetch_add(&nr_left_out, 1, __ATOMIC_RELAXED);
 		signals_restore(mask);
 		return NULL;
@@ -165,7 +170,7 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 	return &record;
 }
 
-/* ---- end ------------------------------------------------------------------------------------------------------------------- */
+/* ---- end ------------------------------------------------------------------------------------- */
 
 /* False: a rule says that it is not wanted. */
 static bool report_print(struct report_record *r)
@@ -205,7 +210,8 @@ static enum report_outcome report_emit(struct report_record *r)
 		return REPORT_SUPPRESSED;
 	__atomic_fetch_add(&live_counters.reports, 1, __ATOMIC_RELAXED);
 	if (__atomic_add_fetch(&nr_reports, 1, __ATOMIC_RELAXED) == options.max_reports && options.fault != FAULT_PANIC)
-		report_line("max_reports=%llu reached, further reports are left out", (unsigned long long)options.max_reports);
+		report_line("max_reports=%llu reached, further reports are left out",
+		            (unsigned long long)options.max_reports);
 	return REPORT_PRINTED;
 }
 
@@ -221,7 +227,7 @@ enum report_outcome report_end(struct report_record *r)
 	return outcome;
 }
 
-/* ---- many reports in a row --------------------------------------------------------------------------------------------------- */
+/* ---- many reports in a row ------------------------------------------------------------------- */
 
 /* The user's rules, so that lines are counted as in the file; the length. */
 static size_t rules_read_file(char *to, size_t size)
@@ -238,7 +244,8 @@ static size_t rules_read_file(char *to, size_t size)
 		have += (size_t)n;
 	os_close(fd);
 	if (have == size)
-		report_line("suppressions: %.400s is longer than %u bytes; the rest is ignored", options.suppressions, (unsigned)size);
+		report_line("suppressions: %.400s is longer than %u bytes; the rest is ignored", options.suppressions,
+		            (unsigned)size);
 	return have;
 }
 
@@ -299,7 +306,7 @@ void report_session_end(void)
 	signals_restore(mask);
 }
 
-/* ---- functions by name ------------------------------------------------------------------------------------------------------------ */
+/* ---- functions by name ----------------------------------------------------------------------- */
 
 /* The question stands where rules do. */
 static bool functions_ask(const struct module_info *m, const char *pattern, const struct helper_ranges **answer)
@@ -318,7 +325,8 @@ static bool functions_ask(const struct module_info *m, const char *pattern, cons
 }
 
 bool report_find_functions(const struct module_info *m, const char *pattern,
-                           void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx, bool *complete)
+                           void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx,
+                           bool *complete)
 {
 	const struct helper_ranges *answer;
 	uint64_t mask;
@@ -337,17 +345,20 @@ bool report_find_functions(const struct module_info *m, const char *pattern,
 	return found;
 }
 
-/* ---- the rest of the outward functions ---------------------------------------------------------------------------------------- */
+/* ---- the rest of the outward functions ------------------------------------------------------- */
 
 bool report_is_last(uintptr_t addr)
 {
-	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() && !__atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
-	       addr - __atomic_load_n(&last_addr, __ATOMIC_RELAXED) < MAX(__atomic_load_n(&last_size, __ATOMIC_RELAXED), 1u);
+	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() &&
+	       !__atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
+	       addr - __atomic_load_n(&last_addr, __ATOMIC_RELAXED) <
+	               MAX(__atomic_load_n(&last_size, __ATOMIC_RELAXED), 1u);
 }
 
 bool report_was_fault(uintptr_t addr, size_t n)
 {
-	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() && __atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
+	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() &&
+	       __atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
 	       __atomic_load_n(&last_addr, __ATOMIC_RELAXED) - addr < n;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/finding.c - what a detector found becomes a record: the one path for slab, fence, shadow and the libc checks. */
+/* reports/finding.c - what a detector found becomes a record: the one path for slab, fence, shadow and the libc
+ * checks. */
 #include "config.h"
 
 #include "reports/reports_internal.h"

@@ -4,7 +4,9 @@
 
 #include "reports/reports.h"
 
-static const struct { const char *name, *class, *text; } kinds[] = {
+static const struct {
+	const char *name, *class, *text;
+} kinds[] = {
 #define REPORT_KIND(id, kind_name, kind_class, explanation) [REPORT_##id] = { kind_name, kind_class, explanation },
 #include "reports/kinds.def"
 #undef REPORT_KIND

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/record.c - filling a record: strings, access, stacks with their modules, memory rows.
  *
- * Everything here runs with the report lock held (emit.c), so the scratch space is static: the stack that a report is made on
- * may be a signal stack of a few kilobytes.
+ * Everything here runs with the report lock held (emit.c), so the scratch space is static: the stack that a report is
+ * made on may be a signal stack of a few kilobytes.
  *
- * What costs most (modules, memory, the program's path) is left to record_complete: a program that does the same wrong thing a million
- * times pays only for what a repetition is known by.
+ * What costs most (modules, memory, the program's path) is left to record_complete: a program that does the same wrong
+ * thing a million times pays only for what a repetition is known by.
  */
 #include "config.h"
 
@@ -24,7 +24,7 @@ _Static_assert(2 * MEMORY_ROWS_AROUND + 1 <= MEMORY_LINES_MAX, "the rows fit the
 
 /* Under the report lock. */
 static uintptr_t scratch_pcs[REPORT_FRAMES + 1];
-static uint32_t stack_when[REPORT_STACKS];  /* jiffies each stack was taken at */
+static uint32_t stack_when[REPORT_STACKS]; /* jiffies each stack was taken at */
 static struct module_info scratch_module;
 
 uint32_t report_string(struct report_record *r, const char *s)
@@ -75,8 +75,8 @@ static bool module_same(const struct report_record *r, const struct report_modul
 	       str_equal(report_str(r, m->path), info->path);
 }
 
-/* The record's module for pc as it was at `when`.  A module that is gone and its successor at the same place may both be in one
- * record, so an answer is used again only within the stack it was given for: *mine has a bit for each. */
+/* The record's module for pc as it was at `when`.  A module that is gone and its successor at the same place may both
+ * be in one record, so an answer is used again only within the stack it was given for: *mine has a bit for each. */
 static uint16_t module_for(struct report_record *r, uintptr_t pc, uint32_t when, uint64_t *mine)
 {
 	uint16_t index;
@@ -126,8 +126,8 @@ static void stack_fill(struct report_record *r, struct report_stack *s, size_t n
 	}
 }
 
-/* A frame's code is looked up one byte before a return address: a call of a function that does not return may be the last
- * instruction of its own. */
+/* A frame's code is looked up one byte before a return address: a call of a function that does not return may be the
+ * last instruction of its own. */
 static void find_modules(struct report_record *r)
 {
 	for (uint32_t i = 0; i < r->nr_stacks; i++) {
@@ -220,8 +220,8 @@ void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, 
 }
 
 /* The bytes were read when the object was found: it may be gone since. */
-void report_set_leak(struct report_record *r, const struct report_leak *leak, uint64_t addr, uint64_t size, const uint8_t *bytes,
-                     size_t len)
+void report_set_leak(struct report_record *r, const struct report_leak *leak, uint64_t addr, uint64_t size,
+                     const uint8_t *bytes, size_t len)
 {
 	r->leak_class = report_string(r, leak->class);
 	r->leak_count = leak->count;
@@ -259,7 +259,7 @@ static void read_memory(struct report_record *r)
 
 static void read_exe(struct report_record *r)
 {
-	static char exe[PATH_MAX];      /* under the report lock */
+	static char exe[PATH_MAX]; /* under the report lock */
 	long n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)exe, sizeof(exe) - 1, 0, 0, 0);
 
 	exe[n > 0 ? n : 0] = 0;

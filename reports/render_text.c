@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/render_text.c - a report as text, in the layout of the kernel's KASAN (mm/kasan/report.c) and, for damage found afterwards, of SLUB.
+/* reports/render_text.c - a report as text, in the layout of the kernel's KASAN (mm/kasan/report.c) and, for damage
+ * found afterwards, of SLUB.
  *
- * The order is KASAN's: title, access, call trace, allocated by, freed by, object, memory.  A reader of kernel reports, and any
- * script made for them, finds everything in its place.  What user space adds stands on lines of its own.
+ * The order is KASAN's: title, access, call trace, allocated by, freed by, object, memory.  A reader of kernel reports,
+ * and any script made for them, finds everything in its place.  What user space adds stands on lines of its own.
  */
 #include "config.h"
 
@@ -13,8 +14,8 @@
 /* Room kept behind the stacks: object, memory rows, notes and modules, the closing rule. */
 #define TEXT_TAIL (64u * 1024)
 
-/* Ends the line that began at `start`.  Names come from files and from the program: nothing in them may steer a terminal or look like a
- * line of ours. */
+/* Ends the line that began at `start`.  Names come from files and from the program: nothing in them may steer a
+ * terminal or look like a line of ours. */
 static void end_line(struct fmt_buf *b, size_t start)
 {
 	for (size_t i = start; i < b->len; i++)
@@ -146,7 +147,8 @@ static void put_stack_heading(struct fmt_buf *b, const struct report_stack *s)
 	fmt_printf(b, "%s by ", s->role == STACK_ALLOC ? "Allocated" : "Freed");
 	put_thread(b, s->thread_name, s->tid);
 	if (s->age_ms != REPORT_AGE_UNKNOWN)
-		fmt_printf(b, " (%llu.%02u s ago)", (unsigned long long)(s->age_ms / 1000), (unsigned)(s->age_ms % 1000 / 10));
+		fmt_printf(b, " (%llu.%02u s ago)", (unsigned long long)(s->age_ms / 1000),
+		           (unsigned)(s->age_ms % 1000 / 10));
 	fmt_printf(b, ":");
 	end_line(b, start);
 }
@@ -169,7 +171,8 @@ static uint32_t frames_again(const struct report_stack *s, uint32_t i, uint32_t 
 	return same / length;
 }
 
-/* The shortest cycle of calls that begins at frame i, and how often it comes again; 0: it is none that is worth a line. */
+/* The shortest cycle of calls that begins at frame i, and how often it comes again; 0: it is none that is worth a
+ * line. */
 static uint32_t frames_cycle(const struct report_stack *s, uint32_t i, uint32_t *length)
 {
 	for (*length = 1; *length <= CYCLE_MAX; ++*length) {
@@ -317,7 +320,8 @@ static void put_memory(struct fmt_buf *b, const struct report_record *r)
 	if (!r->memory_len)
 		return;
 	if (r->memory_scale)
-		fmt_printf(b, "\nMemory state around the buggy address (a shadow byte for %u bytes of memory):\n", r->memory_scale);
+		fmt_printf(b, "\nMemory state around the buggy address (a shadow byte for %u bytes of memory):\n",
+		           r->memory_scale);
 	else
 		fmt_printf(b, "\nMemory around the buggy address (bytes; cc red zone; 6b, a5 at the end: freed):\n");
 	for (size_t row = 0; row < r->memory_len; row += ROW) {
@@ -352,12 +356,13 @@ static bool module_is_bare(const struct report_record *r, unsigned module, const
 	return false;
 }
 
-static void put_module(struct fmt_buf *b, const struct report_record *r, const struct report_module *m, const char *note)
+static void put_module(struct fmt_buf *b, const struct report_record *r, const struct report_module *m,
+                       const char *note)
 {
 	size_t start = b->len;
 
-	fmt_printf(b, " %.255s 0x%llx-0x%llx %.512s", report_basename(report_str(r, m->path)), (unsigned long long)m->start,
-	           (unsigned long long)m->end, report_str(r, m->path));
+	fmt_printf(b, " %.255s 0x%llx-0x%llx %.512s", report_basename(report_str(r, m->path)),
+	           (unsigned long long)m->start, (unsigned long long)m->end, report_str(r, m->path));
 	if (m->build_id_len) {
 		fmt_printf(b, " (BuildId ");
 		report_put_build_id(b, m);
@@ -385,13 +390,14 @@ static void put_modules(struct fmt_buf *b, const struct report_record *r, const 
 	}
 }
 
-/* ---- leaks: kmemleak's block (mm/kmemleak.c, print_unreferenced) ---------------------------------------------------------------- */
+/* ---- leaks: kmemleak's block (mm/kmemleak.c, print_unreferenced) ----------------------------- */
 
 static void put_leak_head(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s)
 {
 	size_t start = b->len;
 
-	fmt_printf(b, "unreferenced object 0x%llx (size %llu):\n", (unsigned long long)r->obj_addr, (unsigned long long)r->obj_size);
+	fmt_printf(b, "unreferenced object 0x%llx (size %llu):\n", (unsigned long long)r->obj_addr,
+	           (unsigned long long)r->obj_size);
 	start = b->len;
 	fmt_printf(b, "  comm \"%.100s\", pid %u", report_str(r, r->comm), r->pid);
 	if (s && s->tid) {
@@ -399,11 +405,13 @@ static void put_leak_head(struct fmt_buf *b, const struct report_record *r, cons
 		put_thread(b, s->thread_name, s->tid);
 	}
 	if (s && s->age_ms != REPORT_AGE_UNKNOWN)
-		fmt_printf(b, " (age %llu.%02us)", (unsigned long long)(s->age_ms / 1000), (unsigned)(s->age_ms % 1000 / 10));
+		fmt_printf(b, " (age %llu.%02us)", (unsigned long long)(s->age_ms / 1000),
+		           (unsigned)(s->age_ms % 1000 / 10));
 	end_line(b, start);
 	start = b->len;
-	fmt_printf(b, "  %.20s: %llu object%s of %llu bytes in %.100s", report_str(r, r->leak_class), (unsigned long long)r->leak_count,
-	           r->leak_count == 1 ? "" : "s", (unsigned long long)r->leak_bytes, report_str(r, r->obj_cache));
+	fmt_printf(b, "  %.20s: %llu object%s of %llu bytes in %.100s", report_str(r, r->leak_class),
+	           (unsigned long long)r->leak_count, r->leak_count == 1 ? "" : "s", (unsigned long long)r->leak_bytes,
+	           report_str(r, r->obj_cache));
 	if (r->leak_held_count)
 		fmt_printf(b, ", holding %llu more of %llu bytes", (unsigned long long)r->leak_held_count,
 		           (unsigned long long)r->leak_held_bytes);

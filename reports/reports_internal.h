@@ -5,7 +5,7 @@
 
 #include "reports/reports.h"
 
-/* ---- layout.c: what the text and the JSON say alike -------------------------------------------------------------- */
+/* ---- layout.c: what the text and the JSON say alike ------------------------------------------ */
 
 /* A string of the record, never NULL, whatever the offset. */
 const char *report_str(const struct report_record *r, uint32_t offset);
@@ -38,36 +38,37 @@ size_t report_stack_limit(const struct fmt_buf *b, size_t tail, size_t left);
 /* Take back what was written after `len`. */
 void report_rewind(struct fmt_buf *b, size_t len);
 
-/* ---- api_names.c ---- */
+/* ---- api_names.c ----------------------------------------------------------------------------- */
 
 struct report_api_names {
 	const char *alloc, *free; /* "operator new", "operator delete" */
 };
 extern const struct report_api_names report_api_names[SLAB_API_NR];
 
-/* ---- record.c --------------------------------------------------------------------------------------------------------- */
+/* ---- record.c -------------------------------------------------------------------------------- */
 
 /* What a repetition is not known by: the modules of every frame, the bytes of the memory rows, the program's path. */
 void record_complete(struct report_record *r);
 
-/* ---- sink.c: where reports go -------------------------------------------------------------------------------------- */
+/* ---- sink.c: where reports go ---------------------------------------------------------------- */
 
 void sink_init(bool secure);
 void sink_configure(void);
 /* One whole report or line to the sinks; whatever fails is told on standard error, and the text goes there instead. */
-void sink_write_stderr(const char *text, size_t len);   /* whatever the sinks are; for people */
+void sink_write_stderr(const char *text, size_t len); /* whatever the sinks are; for people */
 void sink_write(const char *text, size_t len);
 /* One byte to options.notify. */
 void sink_notify(void);
 /* A descriptor >= 2 that the helper may write a report to when this process is gone, to be closed when *opened. */
 int sink_borrow(bool *opened);
 
-/* A write of ours to a closed pipe, or past the file size limit, sends this thread a signal that must not reach the program.  Signals are
- * blocked, so it can be taken back, unless it was pending before (the set of sink_signals_pending) and may be the program's. */
+/* A write of ours to a closed pipe, or past the file size limit, sends this thread a signal that must not reach the
+ * program.  Signals are blocked, so it can be taken back, unless it was pending before (the set of
+ * sink_signals_pending) and may be the program's. */
 uint64_t sink_signals_pending(void);
 void sink_take_back(int sig, uint64_t pending_before);
 
-/* ---- helper.c: the symbolizer helper, seen from the program ---------------------------------------------------------- */
+/* ---- helper.c: the symbolizer helper, seen from the program ---------------------------------- */
 
 void helper_init(bool secure);
 /* The finished text of the record in buf, or 0: there is no helper, or it was not to be had in time. */
@@ -79,16 +80,18 @@ size_t helper_session_begin(const char *rules, size_t len, char *buf, size_t siz
 /* What it says of the rules' use is in buf. */
 size_t helper_session_end(char *buf, size_t size);
 
-/* ---- plain.c: without the helper ---------------------------------------------------------------------------------------- */
+/* ---- plain.c: without the helper ------------------------------------------------------------- */
 
 size_t plain_render(const struct report_record *r, char *buf, size_t size);
 
 #ifdef MEMSAN_TOOL
-/* ---- tool half: what the symbolizer's files share --------------------------------------------------------------------------- */
+/* ---- tool half: what the symbolizer's files share -------------------------------------------- */
 #include <elfutils/libdwfl.h>
 
 /* deadline.c: when reading files must stop; 0: never. */
-struct deadline { uint64_t at_ns; };
+struct deadline {
+	uint64_t at_ns;
+};
 void deadline_set(struct deadline *d, uint32_t budget_ms); /* from now on; 0: never */
 bool deadline_passed(const struct deadline *d);
 uint64_t deadline_now_ns(void);
@@ -102,7 +105,8 @@ struct lookup {
 	/* the ELF symbol that holds it; name NULL: none */
 	const char *elf_name;
 	uint64_t elf_start, elf_size;
-	uint64_t elf_nearest;   /* where the last function at or before the address starts, whether it holds the address or not */
+	/* where the last function at or before the address starts, whether it holds the address or not */
+	uint64_t elf_nearest;
 	int elf_rank;
 };
 
@@ -115,18 +119,22 @@ struct name_index;
 struct name_index *names_build(struct alloc_region *region, Dwfl_Module *mod);
 /* The only function of that name, and size if there is one. */
 bool names_find(const struct name_index *index, const char *name, uint64_t size, uint64_t *start);
-/* function_match.c: does the pattern mean this function?  `function`: as people write it, with its scope and perhaps parameters. */
+/* function_match.c: does the pattern mean this function?  `function`: as people write it, with its scope and perhaps
+ * parameters. */
 bool function_matches(const char *function, const char *pattern);
 /* … or this symbol, as the linker has it. */
 bool function_symbol_matches(const char *symbol, const char *pattern);
-/* A word that is in the name of every function that the pattern means, as people write it and as the linker does; 0: none is. */
+/* A word that is in the name of every function that the pattern means, as people write it and as the linker does; 0:
+ * none is. */
 size_t function_literal(const char *pattern, const char **literal);
-/* functions.c: the code of the functions that the pattern means, in order; *ranges to be freed.  False: there is more. */
-bool functions_search(Dwfl_Module *mod, const char *pattern, const struct deadline *deadline, struct code_range **ranges, size_t *nr);
-/* symbolize_dwarf.c: the symbols of each lookup (sorted by address, not yet resolved) that the DWARF knows.  `bias` is added to
- * a DWARF address to give the lookup's.  The ELF symbols are there already. */
-void dwarf_resolve(struct alloc_region *region, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias, struct lookup **lookups,
-                   size_t n);
+/* functions.c: the code of the functions that the pattern means, in order; *ranges to be freed.  False: there is
+ * more. */
+bool functions_search(Dwfl_Module *mod, const char *pattern, const struct deadline *deadline,
+                      struct code_range **ranges, size_t *nr);
+/* symbolize_dwarf.c: the symbols of each lookup (sorted by address, not yet resolved) that the DWARF knows.  `bias` is
+ * added to a DWARF address to give the lookup's.  The ELF symbols are there already. */
+void dwarf_resolve(struct alloc_region *region, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias,
+                   struct lookup **lookups, size_t n);
 #endif
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/sink.c - where reports go: standard error, log_path, report_file; and notify.
  *
- * No descriptor is kept between reports: a program may close or reuse any number it likes, and a daemon that got 2 for its
- * database is not written into.  Only when an exit handler closes stderr a copy of it lives on for what is found at exit.  A file is opened for each report and the whole report goes out in one write, so that processes
- * that share a file do not mix.  What cannot be written where it should go is written to standard error with one line that says why.
+ * No descriptor is kept between reports: a program may close or reuse any number it likes, and a daemon that got 2 for
+ * its database is not written into.  Only when an exit handler closes stderr a copy of it lives on for what is found at
+ * exit.  A file is opened for each report and the whole report goes out in one write, so that processes that share a
+ * file do not mix.  What cannot be written where it should go is written to standard error with one line that says why.
  *
- * No lock is taken: report_line must work with any lock held.  What threads share is one atomic word, the state of the log file.
- * Callers have every signal blocked, so that a SIGPIPE or SIGXFSZ caused here can be taken back.
+ * No lock is taken: report_line must work with any lock held.  What threads share is one atomic word, the state of the
+ * log file.  Callers have every signal blocked, so that a SIGPIPE or SIGXFSZ caused here can be taken back.
  */
 #include "config.h"
 
@@ -25,32 +26,49 @@
 /* Our descriptors stay clear of the numbers that programs give a meaning to. */
 #define FD_LOW 3
 #define SINK_OPEN_FLAGS (O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-#define SINK_STALL_MS 2000      /* a full pipe or terminal that takes nothing for so long gets no more */
-#define LOG_TRIES 100           /* PATH.PID, then PATH.PID.1 …: the pid may have come round */
+#define SINK_STALL_MS 2000 /* a full pipe or terminal that takes nothing for so long gets no more */
+#define LOG_TRIES 100      /* PATH.PID, then PATH.PID.1 …: the pid may have come round */
 
 static bool sink_secure;
-static bool stderr_known;       /* was open at start; written once */
+static bool stderr_known; /* was open at start; written once */
 static uint64_t stderr_dev, stderr_ino;
-static int stderr_kept = -1;    /* a copy, while the program exits; written once */
+static int stderr_kept = -1; /* a copy, while the program exits; written once */
 
 /* The log file of this process: pid << 32 | suffix << 8 | step, so that a child of fork sees that it has none yet. */
 enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED, LOG_FAILED };
 static uint64_t log_state;
-static uint64_t log_dev, log_ino, log_uid;  /* written before LOG_CREATED is stored (release), read after it is seen (acquire) */
-static char log_prefix[PATH_MAX];       /* absolute; written by sink_configure */
+/* written before LOG_CREATED is stored (release), read after it is seen (acquire) */
+static uint64_t log_dev, log_ino, log_uid;
+static char log_prefix[PATH_MAX]; /* absolute; written by sink_configure */
 
-/* ---- small helpers --------------------------------------------------------------------------------------------------------- */
+/* ---- small helpers --------------------------------------------------------------------------- */
 
 static const char *error_text(long error)
 {
-	static const struct { int number; const char *text; } texts[] = {
-		{ ENOENT, "no such file" }, { EACCES, "permission denied" }, { EPERM, "not permitted" },
-		{ ENOSPC, "no space left on device" }, { EDQUOT, "disk quota exceeded" }, { EFBIG, "file too large" },
-		{ EMFILE, "too many open files" }, { ENFILE, "too many open files in the system" },
-		{ ELOOP, "it is a symbolic link" }, { EROFS, "read-only file system" }, { EEXIST, "it exists already" },
-		{ EIO, "input/output error" }, { EPIPE, "broken pipe" }, { EAGAIN, "it takes no more data" },
-		{ ENOTDIR, "not a directory" }, { EISDIR, "it is a directory" }, { ENAMETOOLONG, "name too long" },
-		{ ENXIO, "nobody reads it" }, { ESTALE, "the file was replaced" }, { EBADF, "not open" },
+	static const struct {
+		int number;
+		const char *text;
+	} texts[] = {
+		{ ENOENT, "no such file" },
+		{ EACCES, "permission denied" },
+		{ EPERM, "not permitted" },
+		{ ENOSPC, "no space left on device" },
+		{ EDQUOT, "disk quota exceeded" },
+		{ EFBIG, "file too large" },
+		{ EMFILE, "too many open files" },
+		{ ENFILE, "too many open files in the system" },
+		{ ELOOP, "it is a symbolic link" },
+		{ EROFS, "read-only file system" },
+		{ EEXIST, "it exists already" },
+		{ EIO, "input/output error" },
+		{ EPIPE, "broken pipe" },
+		{ EAGAIN, "it takes no more data" },
+		{ ENOTDIR, "not a directory" },
+		{ EISDIR, "it is a directory" },
+		{ ENAMETOOLONG, "name too long" },
+		{ ENXIO, "nobody reads it" },
+		{ ESTALE, "the file was replaced" },
+		{ EBADF, "not open" },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (texts[i].number == error)
@@ -120,7 +138,7 @@ static int open_high(const char *path, int flags, int mode)
 	return high;
 }
 
-/* ---- standard error ------------------------------------------------------------------------------------------------------------ */
+/* ---- standard error -------------------------------------------------------------------------- */
 
 static bool stat_fd(int fd, struct stat *st)
 {
@@ -150,7 +168,9 @@ static int stderr_fd(void)
 
 	if (stderr_usable())
 		return FD_STDERR;
-	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && st.st_dev == stderr_dev && st.st_ino == stderr_ino ? stderr_kept : -1;
+	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && st.st_dev == stderr_dev && st.st_ino == stderr_ino
+	               ? stderr_kept
+	               : -1;
 }
 
 static void write_stderr(const char *text, size_t len)
@@ -165,12 +185,13 @@ void report_keep_stderr(void)
 {
 	struct stat st;
 
-	if (stderr_kept >= 0 || !stderr_known || !stat_fd(FD_STDERR, &st) || st.st_dev != stderr_dev || st.st_ino != stderr_ino)
+	if (stderr_kept >= 0 || !stderr_known || !stat_fd(FD_STDERR, &st) || st.st_dev != stderr_dev ||
+	    st.st_ino != stderr_ino)
 		return;
 	stderr_kept = (int)arch_syscall6(SYS_fcntl, FD_STDERR, F_DUPFD_CLOEXEC, FD_LOW, 0, 0, 0);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void log_name(char *name, size_t size, pid_t pid, unsigned suffix)
 {
@@ -231,12 +252,13 @@ static int log_open(char *name, size_t size)
 
 	for (int tries = 0; tries < 1000; tries++) {
 		uint64_t state = __atomic_load_n(&log_state, __ATOMIC_ACQUIRE);
-		enum log_step step = (uint32_t)(state >> 32) == (uint32_t)pid ? (enum log_step)(state & 0xff) : LOG_NONE;
+		enum log_step step = (uint32_t)(state >> 32) == (uint32_t)pid ? (enum log_step)(state & 0xff)
+		                                                              : LOG_NONE;
 
 		if (step == LOG_CREATED)
 			return log_reopen(name, size, pid, (unsigned)(state >> 8 & 0xff));
-		if (step == LOG_NONE && __atomic_compare_exchange_n(&log_state, &state, log_word(pid, 0, LOG_CREATING), false,
-		                                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		if (step == LOG_NONE && __atomic_compare_exchange_n(&log_state, &state, log_word(pid, 0, LOG_CREATING),
+		                                                    false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return log_create(name, size, pid);
 		arch_syscall6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 	}
@@ -280,8 +302,7 @@ static void sink_complain(const char *name, long error)
 	struct fmt_buf b;
 
 	fmt_init(&b, line, sizeof(line));
-	fmt_printf(&b, "memsan: cannot write to %.300s: %s (error %d)\n", name,
-	           error_text(-error), (int)-error);
+	fmt_printf(&b, "memsan: cannot write to %.300s: %s (error %d)\n", name, error_text(-error), (int)-error);
 	write_stderr(line, b.len);
 }
 
@@ -309,11 +330,12 @@ void sink_write(const char *text, size_t len)
 		write_stderr(text, len);
 }
 
-/* memsan run names a memfd of its own, /proc/PID/fd/N.  That link leads to whatever has the number now: when memsan has ended, or
- * in another pid namespace, it may be anybody's file.  So what was opened is asked for its name before it is written to.
+/* memsan run names a memfd of its own, /proc/PID/fd/N.  That link leads to whatever has the number now: when memsan has
+ * ended, or in another pid namespace, it may be anybody's file.  So what was opened is asked for its name before it is
+ * written to.
  *
- * A seccomp filter may kill for opening a file.  Then the program's life goes before memsan's exit status, which the program's own exit
- * still sets. */
+ * A seccomp filter may kill for opening a file.  Then the program's life goes before memsan's exit status, which the
+ * program's own exit still sets. */
 static bool is_notify_memfd(int fd)
 {
 	static const char wanted[] = "/memfd:" REPORT_NOTIFY_NAME " ";
