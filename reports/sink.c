@@ -352,6 +352,8 @@ static bool is_notify_memfd(int fd)
 void sink_notify(void)
 {
 	bool link = str_starts(options.notify, "/proc/");
+	/* What memsan run shall end with: only this process knows all of its options. */
+	char status = (char)options.exitcode;
 	int fd;
 
 	if (sink_secure || !options.notify[0] || os_under_seccomp())
@@ -359,8 +361,6 @@ void sink_notify(void)
 	fd = open_high(options.notify, link ? SINK_OPEN_FLAGS & ~O_NOFOLLOW : SINK_OPEN_FLAGS, 0);
 	if (fd < 0)
 		return;
-	/* What memsan run shall end with: only this process knows all of its options. */
-	char status = (char)options.exitcode;
 	if (!link || is_notify_memfd(fd))
 		write_whole(fd, &status, 1);
 	os_close(fd);
