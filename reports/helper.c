@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/helper.c - the symbolizer helper, seen from the program: found, started, asked, ended.
  *
- * The program must not notice.  It sees no SIGCHLD, has no child to wait for, no descriptor that stays, and none of its
- * handlers run.
+ * The program must not notice: no SIGCHLD, no child to wait for, no descriptor that stays, and no call of its
+ * handlers.
  *
  *     program's thread            keeper                       helper
  *        clone ────────────────►  (CLONE_VM, exit signal 0)
@@ -17,17 +17,19 @@
  *        │                        │ reaps it, exits
  *        ▼ reaps the keeper (__WCLONE)
  *
- * Never fork(): its handlers may block behind another thread's lock, and copying the page tables of a big heap takes
- * long.  clone(CLONE_VM) costs the same with any heap.  A process that was cloned with exit signal 0 sends no SIGCHLD
- * and is not seen by wait() without __WCLONE or __WALL.  But exec gives it SIGCHLD again, and a grandchild whose parent
- * is gone goes to the nearest subreaper, which is the program itself when it is init of a container.  So the keeper,
- * which never runs exec, stays as the helper's parent until the helper has ended.
+ * Why not fork()?  Its handlers may wait for another thread's lock, and copying the page tables of a big heap takes
+ * long.  clone(CLONE_VM) costs the same with any heap.
  *
- * Keeper and helper (until exec) share the program's memory and its thread-local storage: they run on static stacks of
- * their own, make raw system calls, and touch nothing but `start`.
+ * Why a keeper?  A process cloned with exit signal 0 sends no SIGCHLD, and wait() does not see it without __WCLONE or
+ * __WALL.  But exec sets its exit signal to SIGCHLD again.  And a grandchild without a parent goes to the nearest
+ * subreaper, which is the program itself when the program is init of a container.  So the keeper, which never runs
+ * exec, stays the helper's parent until the helper has ended.
  *
- * The weaknesses accepted: a thread that waits with __WALL for any child may see the keeper; under a seccomp filter,
- * which may kill for clone or execve, no helper is started; and a helper that SIGKILL does not end in time (a dead file
+ * Keeper and helper (until exec) share the program's memory and its thread-local storage.  So they run on their own
+ * static stacks, make raw system calls, and touch nothing but `start`.
+ *
+ * The weaknesses accepted: a thread that waits with __WALL for any child may see the keeper.  Under a seccomp filter,
+ * which may kill for clone or execve, no helper is started.  A helper that SIGKILL does not end in time (a dead file
  * server) is left to its keeper, and later reports of the process are plain.
  */
 #include "config.h"
@@ -47,16 +49,16 @@
 #include "reports/reports_internal.h"
 
 #define HELPER_NAME "memsan-symbolize"
-#define HELPER_FD_MIN 64 /* our pipe ends stay clear of the numbers that select() and shell scripts use */
+#define HELPER_FD_MIN 64 /* memsan's pipe ends avoid the numbers that select() and shell scripts use */
 #define HELPER_STACK 16384
-#define HELPER_END_MS 500 /* from SIGKILL to the end */
+#define HELPER_END_MS 500 /* from SIGKILL to the helper's end */
 #define HELPER_SIGNALS 64
-#define CLOSE_FALLBACK_MAX 65536 /* where there is no close_range */
+#define CLOSE_FALLBACK_MAX 65536 /* for kernels without close_range */
 
-/* All of this under the report lock, but for `start` while the keeper lives: it is the keeper's too. */
+/* All of this is under the report lock.  While the keeper lives, the keeper uses `start` too. */
 static bool helper_secure;
-static bool helper_off;  /* one did not end: its keeper still uses our stacks */
-static bool helper_told; /* why there is none was said */
+static bool helper_off;  /* a helper did not end: its keeper still uses the stacks */
+static bool helper_told; /* the user knows why there is no helper */
 static char helper_path[PATH_MAX];
 static enum { PATH_UNKNOWN, PATH_FOUND, PATH_MISSING } helper_path_state;
 
@@ -67,8 +69,8 @@ static char helper_stack[HELPER_STACK] __attribute__((aligned(64)));
 static struct {
 	char *argv[2];
 	char *envp[ENV_SLOTS + 1];
-	int request, answer, error; /* the helper's ends, and what becomes its standard error (-1: /dev/null) */
-	int32_t pid;                /* atomic; 0 not started, -1 reaped or never started; written by the keeper */
+	int request, answer, error; /* the helper's pipe ends, and its standard error (-1: /dev/null) */
+	int32_t pid;                /* atomic; 0: not started, -1: ended or never started; written by the keeper */
 } start;
 static char env_store[ENV_SLOTS][1024];
 
@@ -79,14 +81,14 @@ static void helper_tell(const char *what, const char *path)
 	helper_told = true;
 }
 
-/* ---- where it is ----------------------------------------------------------------------------- */
+/* ---- where the helper is --------------------------------------------------------------------- */
 
 static bool path_runnable(const char *path)
 {
 	return arch_syscall6(SYS_faccessat, AT_FDCWD, (long)path, 1 /* X_OK */, 0, 0, 0) == 0;
 }
 
-/* How much of a and b is the same, up to and with a slash. */
+/* Length of the common start of a and b, up to and including a slash. */
 static size_t common_directory(const char *a, const char *b)
 {
 	size_t common = 0;
@@ -97,7 +99,7 @@ static size_t common_directory(const char *a, const char *b)
 	return common;
 }
 
-/* The build tree: BUILD/.libs/libmemsan.so.1 has the helper in BUILD. */
+/* In the build tree: for BUILD/.libs/libmemsan.so.1 the helper is in BUILD. */
 static bool path_build_tree(struct fmt_buf *b, const char *self)
 {
 	const char *base = str_last(self, '/');
@@ -109,8 +111,8 @@ static bool path_build_tree(struct fmt_buf *b, const char *self)
 	return !b->truncated;
 }
 
-/* An installation that was moved as a whole: PREFIX/lib/libmemsan.so has it in PREFIX/libexec/memsan, whatever the two
- * directories' names were at configure time. */
+/* In an installation that was moved as a whole: for PREFIX/lib/libmemsan.so the helper is in PREFIX/libexec/memsan,
+ * where "lib" and "libexec/memsan" stand for the directories given to configure. */
 static bool path_relocated(struct fmt_buf *b, const char *self)
 {
 	const char *libdir = MEMSAN_LIBDIR, *libexecdir = MEMSAN_LIBEXECDIR;
@@ -153,8 +155,8 @@ static bool path_find(void)
 
 /* ---- the environment ------------------------------------------------------------------------- */
 
-/* "NAME=value" into the next slot when the helper wants it.  Nothing of the loader's (LD_PRELOAD would load memsan into
- * it) and nothing of ours. */
+/* Copies "NAME=value" into the next slot, if the helper needs it.  The helper gets no variables of the loader
+ * (LD_PRELOAD would load memsan into the helper) and none of memsan. */
 static void env_take(const char *entry, size_t len, size_t *nr)
 {
 	static const char *const wanted[] = { "PATH=", "HOME=", "DEBUGINFOD_URLS=", "DEBUGINFOD_CACHE_PATH=" };
@@ -170,8 +172,8 @@ static void env_take(const char *entry, size_t len, size_t *nr)
 	}
 }
 
-/* The environment that the program was started with, out of /proc: `environ` may be changing under us in another
- * thread. `scratch` is for the caller to lend. */
+/* The environment that the program was started with, from /proc, because another thread may be changing `environ`.  The
+ * caller lends `scratch`. */
 static void env_fill(char *scratch, size_t size)
 {
 	static char path_default[] = "PATH=/usr/local/bin:/usr/bin:/bin";
@@ -208,7 +210,7 @@ static void raw_close_from(unsigned first)
 		arch_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
-/* What the program limited for itself is not meant for the helper, as far as it may be raised. */
+/* The program's limits are not meant for the helper: raise one as far as allowed. */
 static void raw_raise_limit(int which)
 {
 	struct rlimit limit;
@@ -263,14 +265,14 @@ static void keeper_run(void *unused)
 	long pid;
 
 	(void)unused;
-	/* Were it ignored, as the program may have it, the helper would be reaped by itself and its pid free for
-	 * others. */
+	/* If the program ignores SIGCHLD, the kernel would reap the helper at once, and others could get its pid. */
 	raw_default_signal(SIGCHLD);
 	pid = arch_clone_call(CLONE_VM | CLONE_VFORK | CLONE_UNTRACED, helper_stack + HELPER_STACK, helper_exec, NULL);
 	raw_close_from(0);
 	if (pid > 0) {
 		__atomic_store_n(&start.pid, (int32_t)pid, __ATOMIC_SEQ_CST);
-		/* Seen to have ended, but still there: until pid says otherwise the number is its own (helper_kill). */
+		/* WNOWAIT: the helper has ended but is not reaped, so no other process has its pid while start.pid
+		 * names it (helper_kill). */
 		arch_syscall6(SYS_waitid, P_PID, pid, 0, WEXITED | WNOWAIT | __WALL, 0, 0);
 	}
 	__atomic_store_n(&start.pid, -1, __ATOMIC_SEQ_CST);
@@ -281,7 +283,7 @@ static void keeper_run(void *unused)
 
 /* ---- in the program: start and end ----------------------------------------------------------- */
 
-/* After unshare(CLONE_NEWPID) our next child would become init of the new namespace, and its end the end of that. */
+/* After unshare(CLONE_NEWPID) the next child would become init of the new namespace, which would end with it. */
 static bool namespace_is_own(void)
 {
 	char own[64], children[64];
@@ -308,7 +310,7 @@ static int fd_move_high(int fd)
 	return (int)high;
 }
 
-/* A pipe of two high descriptors, our end of it non-blocking. */
+/* A pipe of two high descriptors; the end fds[ours] does not block. */
 static bool pipe_open(int fds[2], unsigned ours)
 {
 	int pair[2];
@@ -327,8 +329,8 @@ static bool pipe_open(int fds[2], unsigned ours)
 }
 
 struct helper_link {
-	int to, from; /* our ends */
-	long keeper;  /* its pid */
+	int to, from; /* the program's pipe ends */
+	long keeper;  /* pid */
 };
 
 static bool keeper_start(struct helper_link *link)
@@ -369,7 +371,8 @@ static bool helper_start(struct helper_link *link)
 	return started;
 }
 
-/* pid is the helper's as long as start.pid says so; with a pidfd there is no moment between the look and the signal. */
+/* The pid is the helper's as long as start.pid names it.  With a pidfd the signal cannot reach another process that
+ * gets the pid after the check. */
 static void helper_kill(void)
 {
 	int32_t pid = __atomic_load_n(&start.pid, __ATOMIC_SEQ_CST);
@@ -396,7 +399,7 @@ static uint64_t clock_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Whatever it was doing: it has answered, or never will. */
+/* The helper has answered, or never will: kill it, whatever it is doing. */
 static void helper_end(struct helper_link *link)
 {
 	uint64_t until = clock_ms() + HELPER_END_MS;
@@ -406,7 +409,7 @@ static void helper_end(struct helper_link *link)
 		long n;
 		helper_kill();
 		n = arch_syscall6(SYS_wait4, link->keeper, 0, __WCLONE | WNOHANG, 0, 0, 0);
-		if (n != 0 && n != -EINTR) /* reaped, by us or by a wait with __WALL */
+		if (n != 0 && n != -EINTR) /* reaped, here or by the program's wait with __WALL */
 			break;
 		if (clock_ms() >= until) {
 			helper_off = true;
@@ -423,16 +426,16 @@ static void helper_end(struct helper_link *link)
 enum talk_end { TALK_ANSWERED, TALK_TIMEOUT, TALK_CLOSED, TALK_GARBLED };
 
 struct talk {
-	const char *part[2]; /* still to be sent: request header, record */
+	const char *part[2]; /* still to be sent: the request's header, its data */
 	size_t part_len[2];
 	struct helper_answer head;
 	size_t have; /* bytes of the answer so far, header included */
 	char *text;
 	size_t size;
-	uint64_t pending; /* signals before the first write */
+	uint64_t pending; /* signals pending before the first write */
 };
 
-/* False when nothing more can be sent.  A helper that closed its input may still have answered. */
+/* False: nothing more is to be sent, or can be.  A helper that closed its input may still have answered. */
 static bool talk_send(struct talk *t, int fd)
 {
 	for (int i = 0; i < 2; i++)
@@ -456,7 +459,7 @@ static bool answer_sound(const struct talk *t)
 	       t->head.length < t->size;
 }
 
-/* Takes what is there.  False when the talk is over, with *end saying how. */
+/* Reads what is there.  False: the talk is over, and *end says how. */
 static bool talk_receive(struct talk *t, int fd, enum talk_end *end)
 {
 	for (;;) {
@@ -531,13 +534,13 @@ static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t 
 	return helper_talk(t, link);
 }
 
-/* Reports in a row are asked of one helper.  Under the report lock. */
+/* Reports in a row go to one helper.  Under the report lock. */
 static struct {
 	bool open;
 	struct helper_link link;
 } session;
 
-/* `buf` is where the answer goes; until then it is lent. */
+/* buf, where the answer will go, is scratch space until then. */
 static bool helper_open(struct helper_link *link, char *buf, size_t size)
 {
 	if (!helper_allowed())
@@ -552,7 +555,7 @@ static bool helper_open(struct helper_link *link, char *buf, size_t size)
 	return helper_start(link);
 }
 
-/* One question; the text's length, 0: no answer, and the helper has ended. */
+/* Asks one question and returns the length of the answer's text; 0: no answer, and the helper has ended. */
 static size_t helper_question(enum helper_kind kind, const void *data, size_t len, bool more, struct helper_link *link,
                               char *buf, size_t size, bool *suppressed)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/kinds.c - names, classes and explanations of the kinds of report, out of kinds.def. */
+/* reports/kinds.c - names, classes and explanations of the kinds of report, from kinds.def. */
 #include "config.h"
 
 #include "reports/reports.h"

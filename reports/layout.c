@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/layout.c - what the text and the JSON of a report say alike: titles, places, relations, and how stacks share
- * the room. */
+/* reports/layout.c - what the text and the JSON of a report have in common: titles, places, relations, and how stacks
+ * share the room. */
 #include "config.h"
 
 #include "reports/reports_internal.h"
@@ -39,7 +39,7 @@ const char *report_basename(const char *path)
 const struct report_stack *report_main_stack(const struct report_record *r)
 {
 	static const uint32_t order[] = { STACK_ACCESS, STACK_NOTICED, STACK_ALLOC };
-	size_t n = r->leak_class ? 3 : 2; /* a leak has no other stack than where it was allocated */
+	size_t n = r->leak_class ? 3 : 2; /* a leak has only the stack of its allocation */
 
 	for (size_t k = 0; k < n; k++)
 		for (uint32_t i = 0; i < r->nr_stacks; i++)

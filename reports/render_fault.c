@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/render_fault.c - the machine at a fault, as the kernel's oops prints it: instruction, registers, code bytes;
- * and the same for JSON. */
+/* reports/render_fault.c - the machine at a fault, as text in the manner of a kernel oops (instruction, registers, code
+ * bytes), and as JSON. */
 #include "config.h"
 
 #include "reports/reports_internal.h"
 
-/* By number, as in instructions. */
+/* Numbered as in instructions. */
 static const char *const reg_names[] = {
 	"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R08",
 	"R09", "R10", "R11", "R12", "R13", "R14", "R15", "RIP", "EFLAGS",
@@ -15,7 +15,7 @@ _Static_assert(ARRAY_SIZE(reg_names) <= REPORT_REGS, "every register has a name"
 
 static void put_regs(struct fmt_buf *b, const struct report_fault *f)
 {
-	/* arch/x86/kernel/process_64.c, __show_regs */
+	/* the order of __show_regs in arch/x86/kernel/process_64.c */
 	static const uint8_t order[] = { AX, BX, CX, DX, SI, DI, BP, R8, R9, R10, R11, R12, R13, R14, R15 };
 
 	fmt_printf(b, "RSP: %016llx EFLAGS: %08llx\n", (unsigned long long)f->regs[SP],
