@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/emit.c - one report at a time, from report_begin to report_end: who may report, what is a repetition, what is printed.
+/* reports/emit.c - one report at a time, from report_begin to report_end: may this thread report, is the report a
+ * repetition, and what is printed.
  *
  *     report_begin ── exhausted? inside a report? ──► NULL
  *          │ signals blocked, report lock taken
@@ -12,10 +13,11 @@
  *     sink_write (sink.c), sink_notify;  fault=panic ends here
  *          │ lock released, signals as before
  *
- * Signals are blocked from before the lock is taken until after it is released.  So no handler runs on top of a report and
- * waits for it, and a SIGPIPE or SIGXFSZ of our own writing can be taken back (sink.c).
+ * Signals are blocked from before the lock is taken until after it is released.  So no handler runs on top of a report
+ * and waits for it, and a SIGPIPE or SIGXFSZ of our own writing can be taken back (sink.c).
  *
- * The weakness accepted: a thread that reports while another waits for its helper waits with it, at most symbolizer.timeout.
+ * The weakness accepted: while one thread waits for the helper (at most symbolizer.timeout), other threads that report
+ * wait too.
  */
 #include "config.h"
 
@@ -26,24 +28,24 @@
 
 #include "reports/reports_internal.h"
 
-/* Guards everything static in this folder: the record, the buffers, the table of places, the helper's state.  A thread that
- * holds it already is inside a report, or in a fork, and does not report. */
+/* Guards everything static in this folder: the record, the buffers, the table of places, the helper's state.  A thread
+ * that already holds the lock is inside a report, or in a fork, and makes no report. */
 static struct ranked_lock report_lock = RANKED_LOCK_INIT(LOCK_RANK_REPORT);
-static uint64_t saved_mask;             /* the holder's signal mask */
+static uint64_t saved_mask; /* the holder's signal mask */
 
 static struct report_record record;
 static char report_text[REPORT_TEXT_MAX] __attribute__((aligned(16)));
 
 /* Atomic: report_count and report_begin read them without the lock. */
 static uint32_t nr_reports, nr_repeated, nr_left_out;
-/* The access of the last report.  Atomic words; only the thread that made it looks for itself. */
+/* The access of the latest report.  Atomic words; a thread uses them only when last_tid is its own. */
 static uint64_t last_addr, last_size;
 static uint32_t last_tid, last_fault;
 
-/* ---- repetitions ----------------------------------------------------------------------------------------------------- */
+/* ---- repetitions ----------------------------------------------------------------------------- */
 
-/* Places already reported: open addressing, hash 0 is an empty slot, nothing is ever taken out.  When three quarters are full
- * no more are remembered: then a new place may be printed more than once, but none is lost. */
+/* Hashes of the places already reported: open addressing, 0 is an empty slot, nothing is ever removed.  When the table
+ * is three quarters full, new places are not remembered: they may be printed more than once, but none is lost. */
 #define PLACES 1024u
 static uint64_t places[PLACES];
 static uint32_t nr_places;
@@ -56,8 +58,8 @@ static uint64_t hash_mix(uint64_t h, uint64_t value)
 	return h ^ h >> 29;
 }
 
-/* What makes two reports one: the kind, and the innermost frames of where it happened and of where the object came from; for leaks, which
- * are grouped by their whole stacks, all of that. */
+/* Two reports are the same when they have the same kind and the same innermost frames, both of the bug and of the
+ * object's allocation.  Leaks are grouped by whole stacks, so all their frames count. */
 static uint64_t record_place(const struct report_record *r)
 {
 	uint64_t h = hash_mix(0x6d656d73616eu, r->kind);
@@ -68,16 +70,17 @@ static uint64_t record_place(const struct report_record *r)
 		if (s->role == STACK_FREE)
 			continue;
 		h = hash_mix(h, s->role);
-		for (uint32_t j = 0; j < (r->leak_class ? s->nr_frames : MIN(s->nr_frames, PLACE_FRAMES)); j++, stacks = true)
+		for (uint32_t j = 0; j < (r->leak_class ? s->nr_frames : MIN(s->nr_frames, PLACE_FRAMES));
+		     j++, stacks = true)
 			h = hash_mix(h, s->frames[j].pc);
 	}
-	/* Objects lost later by the same stack are news, and each object that remains is told of, also those of one place. */
+	/* Later leaks of the same stack are new, and each remaining object gets a report even when places are equal. */
 	if (!stacks || r->leak_class || r->kind == REPORT_OBJECTS_REMAINING)
 		h = hash_mix(h, r->addr);
 	return h ? h : 1;
 }
 
-/* True when it was there already. */
+/* True: the place was there already. */
 static bool place_add(uint64_t place)
 {
 	uint32_t i;
@@ -92,9 +95,9 @@ static bool place_add(uint64_t place)
 	return false;
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
-/* A fault while its signal is blocked kills without a word. */
+/* If their signal is blocked, a fault kills the process without a word. */
 #define SIGNALS_SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1))
 
 static uint64_t signals_block(void)
@@ -110,7 +113,7 @@ static void signals_restore(uint64_t mask)
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
 }
 
-/* ---- begin ---------------------------------------------------------------------------------------------------------------- */
+/* ---- begin ----------------------------------------------------------------------------------- */
 
 static bool reports_exhausted(void)
 {
@@ -119,8 +122,8 @@ static bool reports_exhausted(void)
 
 static void record_clear(struct report_record *r)
 {
-	/* The stacks' frames and the strings behind strings_len are written before they are read, but the record may leave the
-	 * process: nothing of an earlier report stays in it. */
+	/* Frames, and strings behind strings_len, are written before they are read.  Still all is cleared, because the
+	 * record may leave the process, and nothing of an earlier report may leave with it. */
 	mem_set(r, 0, sizeof(*r));
 	r->magic = REPORT_MAGIC;
 	r->version = REPORT_VERSION;
@@ -144,7 +147,8 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 	uint64_t mask = signals_block();
 
 	if (lock_mine(&report_lock)) {
-		report_line("another bug (%s) was found while a report was being made; it is dropped", report_kind_name(kind));
+		report_line("another bug (%s) was found while a report was being made; it is dropped",
+		            report_kind_name(kind));
 		__atomic_fetch_add(&nr_left_out, 1, __ATOMIC_RELAXED);
 		signals_restore(mask);
 		return NULL;
@@ -165,9 +169,9 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 	return &record;
 }
 
-/* ---- end ------------------------------------------------------------------------------------------------------------------- */
+/* ---- end ------------------------------------------------------------------------------------- */
 
-/* False: a rule says that it is not wanted. */
+/* False: a rule suppresses the report. */
 static bool report_print(struct report_record *r)
 {
 	bool suppressed;
@@ -205,7 +209,8 @@ static enum report_outcome report_emit(struct report_record *r)
 		return REPORT_SUPPRESSED;
 	__atomic_fetch_add(&live_counters.reports, 1, __ATOMIC_RELAXED);
 	if (__atomic_add_fetch(&nr_reports, 1, __ATOMIC_RELAXED) == options.max_reports && options.fault != FAULT_PANIC)
-		report_line("max_reports=%llu reached, further reports are left out", (unsigned long long)options.max_reports);
+		report_line("max_reports=%llu reached, further reports are left out",
+		            (unsigned long long)options.max_reports);
 	return REPORT_PRINTED;
 }
 
@@ -221,9 +226,9 @@ enum report_outcome report_end(struct report_record *r)
 	return outcome;
 }
 
-/* ---- many reports in a row --------------------------------------------------------------------------------------------------- */
+/* ---- many reports in a row ------------------------------------------------------------------- */
 
-/* The user's rules, so that lines are counted as in the file; the length. */
+/* The user's rules, and their length.  They come first, so that line numbers are those of the file. */
 static size_t rules_read_file(char *to, size_t size)
 {
 	size_t have = 0;
@@ -238,11 +243,12 @@ static size_t rules_read_file(char *to, size_t size)
 		have += (size_t)n;
 	os_close(fd);
 	if (have == size)
-		report_line("suppressions: %.400s is longer than %u bytes; the rest is ignored", options.suppressions, (unsigned)size);
+		report_line("suppressions: %.400s is longer than %u bytes; the rest is ignored", options.suppressions,
+		            (unsigned)size);
 	return have;
 }
 
-/* Those, then the program's own. */
+/* The user's rules, then the program's own. */
 static size_t rules_read(char *to, size_t size, const char *own)
 {
 	size_t have = options.suppressions[0] ? rules_read_file(to, size - 2) : 0;
@@ -254,7 +260,7 @@ static size_t rules_read(char *to, size_t size, const char *own)
 	return have;
 }
 
-/* Messages of the helper, line by line. */
+/* Prints the helper's messages, line by line. */
 static void tell_lines(char *text, size_t len)
 {
 	for (char *line = text; line < text + len;) {
@@ -268,7 +274,7 @@ static void tell_lines(char *text, size_t len)
 	}
 }
 
-/* The two halves of the text buffer: rules on their way out, an answer on its way in. */
+/* The text buffer has two parts: the answer comes into the first, rules go out of the second. */
 #define RULES_AT (sizeof(report_text) - HELPER_RULES_MAX)
 _Static_assert(REPORT_TEXT_MAX >= 2 * HELPER_RULES_MAX, "rules and the answer share the buffer");
 
@@ -299,9 +305,9 @@ void report_session_end(void)
 	signals_restore(mask);
 }
 
-/* ---- functions by name ------------------------------------------------------------------------------------------------------------ */
+/* ---- functions by name ----------------------------------------------------------------------- */
 
-/* The question stands where rules do. */
+/* The question uses the part of the buffer that is for rules. */
 static bool functions_ask(const struct module_info *m, const char *pattern, const struct helper_ranges **answer)
 {
 	struct helper_functions *q = (struct helper_functions *)(report_text + RULES_AT);
@@ -318,7 +324,8 @@ static bool functions_ask(const struct module_info *m, const char *pattern, cons
 }
 
 bool report_find_functions(const struct module_info *m, const char *pattern,
-                           void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx, bool *complete)
+                           void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx,
+                           bool *complete)
 {
 	const struct helper_ranges *answer;
 	uint64_t mask;
@@ -337,17 +344,20 @@ bool report_find_functions(const struct module_info *m, const char *pattern,
 	return found;
 }
 
-/* ---- the rest of the outward functions ---------------------------------------------------------------------------------------- */
+/* ---- the rest of the outward functions ------------------------------------------------------- */
 
 bool report_is_last(uintptr_t addr)
 {
-	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() && !__atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
-	       addr - __atomic_load_n(&last_addr, __ATOMIC_RELAXED) < MAX(__atomic_load_n(&last_size, __ATOMIC_RELAXED), 1u);
+	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() &&
+	       !__atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
+	       addr - __atomic_load_n(&last_addr, __ATOMIC_RELAXED) <
+	               MAX(__atomic_load_n(&last_size, __ATOMIC_RELAXED), 1u);
 }
 
 bool report_was_fault(uintptr_t addr, size_t n)
 {
-	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() && __atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
+	return __atomic_load_n(&last_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid() &&
+	       __atomic_load_n(&last_fault, __ATOMIC_RELAXED) &&
 	       __atomic_load_n(&last_addr, __ATOMIC_RELAXED) - addr < n;
 }
 
@@ -361,7 +371,7 @@ uint32_t report_count(void)
 	return __atomic_load_n(&nr_reports, __ATOMIC_RELAXED);
 }
 
-/* The program is about to end: a report that another thread is in the middle of is waited for. */
+/* The program is about to end: wait for a report that another thread is making. */
 static void reports_settle(void)
 {
 	uint64_t mask;
@@ -385,7 +395,8 @@ void report_summary(void)
 		report_line("%u reports (%u repeated, %u left out)", report_count(), repeated, left_out);
 }
 
-/* Among JSON lines every line is a report, so that a reader needs to know only one form: messages go to people. */
+/* With format=json every line of the sinks is a report, so readers need to know only one form.  Messages are for people
+ * and go to standard error. */
 void report_message(const char *text, size_t len)
 {
 	uint64_t mask = signals_block();
@@ -424,7 +435,7 @@ void reports_configure(void)
 	sink_configure();
 }
 
-/* The child has made no reports, and tells its own: what the parent saw is in the parent's log. */
+/* The child has made no reports.  It prints a bug again that its parent has printed: the parent's log is another. */
 void reports_fork_child(void)
 {
 	nr_reports = nr_repeated = nr_left_out = 0;

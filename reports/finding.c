@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/finding.c - what a detector found becomes a record: the one path for slab, fence, shadow and the libc
+/* reports/finding.c - makes a report of what a detector found: the one path for slab, fence, shadow and the libc
  * checks. */
 #include "config.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/helper.c - the symbolizer helper, seen from the program: found, started, asked, ended.
  *
- * The program must not notice.  It sees no SIGCHLD, has no child to wait for, no descriptor that stays, and none of its handlers run.
+ * The program must not notice: no SIGCHLD, no child to wait for, no descriptor that stays, and no call of its
+ * handlers.
  *
  *     program's thread            keeper                       helper
  *        clone ────────────────►  (CLONE_VM, exit signal 0)
@@ -16,18 +17,20 @@
  *        │                        │ reaps it, exits
  *        ▼ reaps the keeper (__WCLONE)
  *
- * Never fork(): its handlers may block behind another thread's lock, and copying the page tables of a big heap takes long.
- * clone(CLONE_VM) costs the same with any heap.  A process that was cloned with exit signal 0 sends no SIGCHLD and is not seen by
- * wait() without __WCLONE or __WALL.  But exec gives it SIGCHLD again, and a grandchild whose parent is gone goes to the nearest
- * subreaper, which is the program itself when it is init of a container.  So the keeper, which never runs exec, stays as the helper's
- * parent until the helper has ended.
+ * Why not fork()?  Its handlers may wait for another thread's lock, and copying the page tables of a big heap takes
+ * long.  clone(CLONE_VM) costs the same with any heap.
  *
- * Keeper and helper (until exec) share the program's memory and its thread-local storage: they run on static stacks of their
- * own, make raw system calls, and touch nothing but `start`.
+ * Why a keeper?  A process cloned with exit signal 0 sends no SIGCHLD, and wait() does not see it without __WCLONE or
+ * __WALL.  But exec sets its exit signal to SIGCHLD again.  And a grandchild without a parent goes to the nearest
+ * subreaper, which is the program itself when the program is init of a container.  So the keeper, which never runs
+ * exec, stays the helper's parent until the helper has ended.
  *
- * The weaknesses accepted: a thread that waits with __WALL for any child may see the keeper; under a seccomp filter, which may kill for
- * clone or execve, no helper is started; and a helper that SIGKILL does not end in time (a dead file server) is left to its keeper, and
- * later reports of the process are plain.
+ * Keeper and helper (until exec) share the program's memory and its thread-local storage.  So they run on their own
+ * static stacks, make raw system calls, and touch nothing but `start`.
+ *
+ * The weaknesses accepted: a thread that waits with __WALL for any child may see the keeper.  Under a seccomp filter,
+ * which may kill for clone or execve, no helper is started.  A helper that SIGKILL does not end in time (a dead file
+ * server) is left to its keeper, and later reports of the process are plain.
  */
 #include "config.h"
 
@@ -46,16 +49,16 @@
 #include "reports/reports_internal.h"
 
 #define HELPER_NAME "memsan-symbolize"
-#define HELPER_FD_MIN 64         /* our pipe ends stay clear of the numbers that select() and shell scripts use */
+#define HELPER_FD_MIN 64 /* memsan's pipe ends avoid the numbers that select() and shell scripts use */
 #define HELPER_STACK 16384
-#define HELPER_END_MS 500        /* from SIGKILL to the end */
+#define HELPER_END_MS 500 /* from SIGKILL to the helper's end */
 #define HELPER_SIGNALS 64
-#define CLOSE_FALLBACK_MAX 65536 /* where there is no close_range */
+#define CLOSE_FALLBACK_MAX 65536 /* for kernels without close_range */
 
-/* All of this under the report lock, but for `start` while the keeper lives: it is the keeper's too. */
+/* All of this is under the report lock.  While the keeper lives, the keeper uses `start` too. */
 static bool helper_secure;
-static bool helper_off;                  /* one did not end: its keeper still uses our stacks */
-static bool helper_told;                 /* why there is none was said */
+static bool helper_off;  /* a helper did not end: its keeper still uses the stacks */
+static bool helper_told; /* the user knows why there is no helper */
 static char helper_path[PATH_MAX];
 static enum { PATH_UNKNOWN, PATH_FOUND, PATH_MISSING } helper_path_state;
 
@@ -66,8 +69,8 @@ static char helper_stack[HELPER_STACK] __attribute__((aligned(64)));
 static struct {
 	char *argv[2];
 	char *envp[ENV_SLOTS + 1];
-	int request, answer, error;      /* the helper's ends, and what becomes its standard error (-1: /dev/null) */
-	int32_t pid;                     /* atomic; 0 not started, -1 reaped or never started; written by the keeper */
+	int request, answer, error; /* the helper's pipe ends, and its standard error (-1: /dev/null) */
+	int32_t pid;                /* atomic; 0: not started, -1: ended or never started; written by the keeper */
 } start;
 static char env_store[ENV_SLOTS][1024];
 
@@ -78,14 +81,14 @@ static void helper_tell(const char *what, const char *path)
 	helper_told = true;
 }
 
-/* ---- where it is ------------------------------------------------------------------------------------------------------------ */
+/* ---- where the helper is --------------------------------------------------------------------- */
 
 static bool path_runnable(const char *path)
 {
 	return arch_syscall6(SYS_faccessat, AT_FDCWD, (long)path, 1 /* X_OK */, 0, 0, 0) == 0;
 }
 
-/* How much of a and b is the same, up to and with a slash. */
+/* Length of the common start of a and b, up to and including a slash. */
 static size_t common_directory(const char *a, const char *b)
 {
 	size_t common = 0;
@@ -96,7 +99,7 @@ static size_t common_directory(const char *a, const char *b)
 	return common;
 }
 
-/* The build tree: BUILD/.libs/libmemsan.so.1 has the helper in BUILD. */
+/* In the build tree: for BUILD/.libs/libmemsan.so.1 the helper is in BUILD. */
 static bool path_build_tree(struct fmt_buf *b, const char *self)
 {
 	const char *base = str_last(self, '/');
@@ -108,8 +111,8 @@ static bool path_build_tree(struct fmt_buf *b, const char *self)
 	return !b->truncated;
 }
 
-/* An installation that was moved as a whole: PREFIX/lib/libmemsan.so has it in PREFIX/libexec/memsan, whatever the two
- * directories' names were at configure time. */
+/* In an installation that was moved as a whole: for PREFIX/lib/libmemsan.so the helper is in PREFIX/libexec/memsan,
+ * where "lib" and "libexec/memsan" stand for the directories given to configure. */
 static bool path_relocated(struct fmt_buf *b, const char *self)
 {
 	const char *libdir = MEMSAN_LIBDIR, *libexecdir = MEMSAN_LIBEXECDIR;
@@ -117,7 +120,8 @@ static bool path_relocated(struct fmt_buf *b, const char *self)
 	const char *tail = libdir + common, *base = str_last(self, '/');
 	size_t dir = base ? (size_t)(base - self) : 0, tail_len = str_length(tail);
 
-	if (dir <= tail_len || mem_compare(self + dir - tail_len, tail, tail_len) != 0 || self[dir - tail_len - 1] != '/')
+	if (dir <= tail_len || mem_compare(self + dir - tail_len, tail, tail_len) != 0 ||
+	    self[dir - tail_len - 1] != '/')
 		return false;
 	fmt_printf(b, "%.*s%s/" HELPER_NAME, (int)(dir - tail_len), self, libexecdir + common);
 	return !b->truncated;
@@ -132,7 +136,8 @@ static bool path_installed(struct fmt_buf *b, const char *self)
 
 static bool path_find(void)
 {
-	static bool (*const places[])(struct fmt_buf *, const char *) = { path_build_tree, path_relocated, path_installed };
+	static bool (*const places[])(struct fmt_buf *, const char *) = { path_build_tree, path_relocated,
+		                                                          path_installed };
 	const char *self = module_self_path();
 	struct fmt_buf b;
 
@@ -148,10 +153,10 @@ static bool path_find(void)
 	return false;
 }
 
-/* ---- the environment --------------------------------------------------------------------------------------------------------- */
+/* ---- the environment ------------------------------------------------------------------------- */
 
-/* "NAME=value" into the next slot when the helper wants it.  Nothing of the loader's (LD_PRELOAD would load memsan into it)
- * and nothing of ours. */
+/* Copies "NAME=value" into the next slot, if the helper needs it.  The helper gets no variables of the loader
+ * (LD_PRELOAD would load memsan into the helper) and none of memsan. */
 static void env_take(const char *entry, size_t len, size_t *nr)
 {
 	static const char *const wanted[] = { "PATH=", "HOME=", "DEBUGINFOD_URLS=", "DEBUGINFOD_CACHE_PATH=" };
@@ -167,8 +172,8 @@ static void env_take(const char *entry, size_t len, size_t *nr)
 	}
 }
 
-/* The environment that the program was started with, out of /proc: `environ` may be changing under us in another thread.
- * `scratch` is for the caller to lend. */
+/* The environment that the program was started with, from /proc, because another thread may be changing `environ`.  The
+ * caller lends `scratch`. */
 static void env_fill(char *scratch, size_t size)
 {
 	static char path_default[] = "PATH=/usr/local/bin:/usr/bin:/bin";
@@ -192,7 +197,7 @@ static void env_fill(char *scratch, size_t size)
 	start.envp[nr] = NULL;
 }
 
-/* ---- in the helper, before exec: shared memory, raw calls only ------------------------------------------------------------------- */
+/* ---- in the helper, before exec: shared memory, raw calls only ------------------------------- */
 
 static void raw_close_from(unsigned first)
 {
@@ -205,7 +210,7 @@ static void raw_close_from(unsigned first)
 		arch_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
-/* What the program limited for itself is not meant for the helper, as far as it may be raised. */
+/* The program's limits are not meant for the helper: raise one as far as allowed. */
 static void raw_raise_limit(int which)
 {
 	struct rlimit limit;
@@ -218,7 +223,12 @@ static void raw_raise_limit(int which)
 
 static void raw_default_signal(int sig)
 {
-	struct { uintptr_t handler; unsigned long flags; uintptr_t restorer; uint64_t mask; } dfl = { 0, 0, 0, 0 };
+	struct {
+		uintptr_t handler;
+		unsigned long flags;
+		uintptr_t restorer;
+		uint64_t mask;
+	} dfl = { 0, 0, 0, 0 };
 
 	arch_syscall6(SYS_rt_sigaction, sig, (long)&dfl, 0, sizeof(uint64_t), 0, 0);
 }
@@ -255,13 +265,14 @@ static void keeper_run(void *unused)
 	long pid;
 
 	(void)unused;
-	/* Were it ignored, as the program may have it, the helper would be reaped by itself and its pid free for others. */
+	/* If the program ignores SIGCHLD, the kernel would reap the helper at once, and others could get its pid. */
 	raw_default_signal(SIGCHLD);
 	pid = arch_clone_call(CLONE_VM | CLONE_VFORK | CLONE_UNTRACED, helper_stack + HELPER_STACK, helper_exec, NULL);
 	raw_close_from(0);
 	if (pid > 0) {
 		__atomic_store_n(&start.pid, (int32_t)pid, __ATOMIC_SEQ_CST);
-		/* Seen to have ended, but still there: until pid says otherwise the number is its own (helper_kill). */
+		/* WNOWAIT: the helper has ended but is not reaped, so no other process has its pid while start.pid
+		 * names it (helper_kill). */
 		arch_syscall6(SYS_waitid, P_PID, pid, 0, WEXITED | WNOWAIT | __WALL, 0, 0);
 	}
 	__atomic_store_n(&start.pid, -1, __ATOMIC_SEQ_CST);
@@ -270,14 +281,15 @@ static void keeper_run(void *unused)
 	arch_syscall6(SYS_exit_group, 0, 0, 0, 0, 0, 0);
 }
 
-/* ---- in the program: start and end --------------------------------------------------------------------------------------------- */
+/* ---- in the program: start and end ----------------------------------------------------------- */
 
-/* After unshare(CLONE_NEWPID) our next child would become init of the new namespace, and its end the end of that. */
+/* After unshare(CLONE_NEWPID) the next child would become init of the new namespace, which would end with it. */
 static bool namespace_is_own(void)
 {
 	char own[64], children[64];
 	long a = arch_syscall6(SYS_readlink, (long)"/proc/self/ns/pid", (long)own, sizeof(own), 0, 0, 0);
-	long b = arch_syscall6(SYS_readlink, (long)"/proc/self/ns/pid_for_children", (long)children, sizeof(children), 0, 0, 0);
+	long b = arch_syscall6(SYS_readlink, (long)"/proc/self/ns/pid_for_children", (long)children, sizeof(children),
+	                       0, 0, 0);
 
 	return a <= 0 || (a == b && mem_compare(own, children, (size_t)a) == 0);
 }
@@ -298,7 +310,7 @@ static int fd_move_high(int fd)
 	return (int)high;
 }
 
-/* A pipe of two high descriptors, our end of it non-blocking. */
+/* A pipe of two high descriptors; the end fds[ours] does not block. */
 static bool pipe_open(int fds[2], unsigned ours)
 {
 	int pair[2];
@@ -317,8 +329,8 @@ static bool pipe_open(int fds[2], unsigned ours)
 }
 
 struct helper_link {
-	int to, from;        /* our ends */
-	long keeper;         /* its pid */
+	int to, from; /* the program's pipe ends */
+	long keeper;  /* pid */
 };
 
 static bool keeper_start(struct helper_link *link)
@@ -359,7 +371,8 @@ static bool helper_start(struct helper_link *link)
 	return started;
 }
 
-/* pid is the helper's as long as start.pid says so; with a pidfd there is no moment between the look and the signal. */
+/* The pid is the helper's as long as start.pid names it.  With a pidfd the signal cannot reach another process that
+ * gets the pid after the check. */
 static void helper_kill(void)
 {
 	int32_t pid = __atomic_load_n(&start.pid, __ATOMIC_SEQ_CST);
@@ -386,7 +399,7 @@ static uint64_t clock_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Whatever it was doing: it has answered, or never will. */
+/* The helper has answered, or never will: kill it, whatever it is doing. */
 static void helper_end(struct helper_link *link)
 {
 	uint64_t until = clock_ms() + HELPER_END_MS;
@@ -396,7 +409,7 @@ static void helper_end(struct helper_link *link)
 		long n;
 		helper_kill();
 		n = arch_syscall6(SYS_wait4, link->keeper, 0, __WCLONE | WNOHANG, 0, 0, 0);
-		if (n != 0 && n != -EINTR) /* reaped, by us or by a wait with __WALL */
+		if (n != 0 && n != -EINTR) /* reaped, here or by the program's wait with __WALL */
 			break;
 		if (clock_ms() >= until) {
 			helper_off = true;
@@ -408,21 +421,21 @@ static void helper_end(struct helper_link *link)
 	os_close(link->from);
 }
 
-/* ---- in the program: request and answer ------------------------------------------------------------------------------------------ */
+/* ---- in the program: request and answer ------------------------------------------------------ */
 
 enum talk_end { TALK_ANSWERED, TALK_TIMEOUT, TALK_CLOSED, TALK_GARBLED };
 
 struct talk {
-	const char *part[2];       /* still to be sent: request header, record */
+	const char *part[2]; /* still to be sent: the request's header, its data */
 	size_t part_len[2];
 	struct helper_answer head;
-	size_t have;               /* bytes of the answer so far, header included */
+	size_t have; /* bytes of the answer so far, header included */
 	char *text;
 	size_t size;
-	uint64_t pending;          /* signals before the first write */
+	uint64_t pending; /* signals pending before the first write */
 };
 
-/* False when nothing more can be sent.  A helper that closed its input may still have answered. */
+/* False: nothing more is to be sent, or can be.  A helper that closed its input may still have answered. */
 static bool talk_send(struct talk *t, int fd)
 {
 	for (int i = 0; i < 2; i++)
@@ -446,14 +459,15 @@ static bool answer_sound(const struct talk *t)
 	       t->head.length < t->size;
 }
 
-/* Takes what is there.  False when the talk is over, with *end saying how. */
+/* Reads what is there.  False: the talk is over, and *end says how. */
 static bool talk_receive(struct talk *t, int fd, enum talk_end *end)
 {
 	for (;;) {
 		bool in_head = t->have < sizeof(t->head);
 		size_t at = in_head ? t->have : t->have - sizeof(t->head);
 		char *to = (in_head ? (char *)&t->head : t->text) + at;
-		long n = arch_syscall6(SYS_read, fd, (long)to, (long)((in_head ? sizeof(t->head) : t->head.length) - at), 0, 0, 0);
+		long n = arch_syscall6(SYS_read, fd, (long)to,
+		                       (long)((in_head ? sizeof(t->head) : t->head.length) - at), 0, 0, 0);
 
 		if (n == -EAGAIN || n == -EINTR)
 			return true;
@@ -477,7 +491,8 @@ static enum talk_end helper_talk(struct talk *t, const struct helper_link *link)
 	bool sending = true;
 
 	for (;;) {
-		struct pollfd fds[2] = { { .fd = link->from, .events = POLLIN }, { .fd = sending ? link->to : -1, .events = POLLOUT } };
+		struct pollfd fds[2] = { { .fd = link->from, .events = POLLIN },
+			                 { .fd = sending ? link->to : -1, .events = POLLOUT } };
 		uint64_t now = clock_ms();
 		struct timespec wait;
 		long n;
@@ -500,8 +515,14 @@ static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t 
                                 struct helper_link *link)
 {
 	struct helper_request head = {
-		.magic = HELPER_REQUEST_MAGIC, .version = HELPER_WIRE_VERSION, .kind = kind, .size = (uint32_t)len,
-		.format = options.format, .timeout_ms = (uint32_t)options.symbolizer_timeout, .more = more, .suggest = options.leak_suggest,
+		.magic = HELPER_REQUEST_MAGIC,
+		.version = HELPER_WIRE_VERSION,
+		.kind = kind,
+		.size = (uint32_t)len,
+		.format = options.format,
+		.timeout_ms = (uint32_t)options.symbolizer_timeout,
+		.more = more,
+		.suggest = options.leak_suggest,
 	};
 
 	t->part[0] = (const char *)&head;
@@ -513,10 +534,13 @@ static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t 
 	return helper_talk(t, link);
 }
 
-/* Reports in a row are asked of one helper.  Under the report lock. */
-static struct { bool open; struct helper_link link; } session;
+/* Reports in a row go to one helper.  Under the report lock. */
+static struct {
+	bool open;
+	struct helper_link link;
+} session;
 
-/* `buf` is where the answer goes; until then it is lent. */
+/* buf, where the answer will go, is scratch space until then. */
 static bool helper_open(struct helper_link *link, char *buf, size_t size)
 {
 	if (!helper_allowed())
@@ -531,12 +555,13 @@ static bool helper_open(struct helper_link *link, char *buf, size_t size)
 	return helper_start(link);
 }
 
-/* One question; the text's length, 0: no answer, and the helper has ended. */
-static size_t helper_question(enum helper_kind kind, const void *data, size_t len, bool more, struct helper_link *link, char *buf,
-                              size_t size, bool *suppressed)
+/* Asks one question and returns the length of the answer's text; 0: no answer, and the helper has ended. */
+static size_t helper_question(enum helper_kind kind, const void *data, size_t len, bool more, struct helper_link *link,
+                              char *buf, size_t size, bool *suppressed)
 {
 	static const char *const failures[] = {
-		[TALK_TIMEOUT] = "no answer in time from the symbolizer", [TALK_CLOSED] = "no answer from the symbolizer",
+		[TALK_TIMEOUT] = "no answer in time from the symbolizer",
+		[TALK_CLOSED] = "no answer from the symbolizer",
 		[TALK_GARBLED] = "no sound answer from the symbolizer",
 	};
 	struct talk t = { .text = buf, .size = size };
@@ -573,7 +598,8 @@ size_t helper_functions(const struct helper_functions *question, char *buf, size
 	bool suppressed;
 
 	if (session.open)
-		return helper_question(HELPER_FUNCTIONS, question, sizeof(*question), true, &session.link, buf, size, &suppressed);
+		return helper_question(HELPER_FUNCTIONS, question, sizeof(*question), true, &session.link, buf, size,
+		                       &suppressed);
 	if (!helper_open(&link, buf, size))
 		return 0;
 	return helper_question(HELPER_FUNCTIONS, question, sizeof(*question), false, &link, buf, size, &suppressed);

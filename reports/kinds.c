@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/kinds.c - names, classes and explanations of the kinds of report, out of kinds.def. */
+/* reports/kinds.c - names, classes and explanations of the kinds of report, from kinds.def. */
 #include "config.h"
 
 #include "reports/reports.h"
 
-static const struct { const char *name, *class, *text; } kinds[] = {
+static const struct {
+	const char *name, *class, *text;
+} kinds[] = {
 #define REPORT_KIND(id, kind_name, kind_class, explanation) [REPORT_##id] = { kind_name, kind_class, explanation },
 #include "reports/kinds.def"
 #undef REPORT_KIND

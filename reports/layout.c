@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/layout.c - what the text and the JSON of a report say alike: titles, places, relations, and how stacks share the room. */
+/* reports/layout.c - what the text and the JSON of a report have in common: titles, places, relations, and how stacks
+ * share the room. */
 #include "config.h"
 
 #include "reports/reports_internal.h"
@@ -8,7 +9,8 @@ bool report_record_valid(const struct report_record *r, size_t len)
 {
 	if (len != sizeof(*r) || r->magic != REPORT_MAGIC || r->version != REPORT_VERSION || r->size != sizeof(*r))
 		return false;
-	if (r->memory_scale > 8 || r->nr_stacks > REPORT_STACKS || r->nr_modules > REPORT_MODULES || r->memory_len > REPORT_MEMORY)
+	if (r->memory_scale > 8 || r->nr_stacks > REPORT_STACKS || r->nr_modules > REPORT_MODULES ||
+	    r->memory_len > REPORT_MEMORY)
 		return false;
 	if (r->strings_len > REPORT_STRINGS || r->strings[0] != 0 || r->strings[REPORT_STRINGS - 1] != 0)
 		return false;
@@ -37,7 +39,7 @@ const char *report_basename(const char *path)
 const struct report_stack *report_main_stack(const struct report_record *r)
 {
 	static const uint32_t order[] = { STACK_ACCESS, STACK_NOTICED, STACK_ALLOC };
-	size_t n = r->leak_class ? 3 : 2; /* a leak has no other stack than where it was allocated */
+	size_t n = r->leak_class ? 3 : 2; /* a leak has only the stack of its allocation */
 
 	for (size_t k = 0; k < n; k++)
 		for (uint32_t i = 0; i < r->nr_stacks; i++)
@@ -54,8 +56,8 @@ const struct report_module *report_frame_module(const struct report_record *r, c
 const char *report_role_name(uint32_t role)
 {
 	static const char *const names[] = {
-		[STACK_ACCESS] = "access", [STACK_ALLOC] = "alloc", [STACK_FREE] = "free", [STACK_NOTICED] = "noticed",
-		[STACK_FRAME] = "frame",
+		[STACK_ACCESS] = "access",   [STACK_ALLOC] = "alloc", [STACK_FREE] = "free",
+		[STACK_NOTICED] = "noticed", [STACK_FRAME] = "frame",
 	};
 	_Static_assert(ARRAY_SIZE(names) == STACK_ROLE_NR, "every role has a name");
 	return role < STACK_ROLE_NR ? names[role] : "unknown";

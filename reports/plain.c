@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/plain.c - the report without the helper: the same layout, every frame as module+offset with its build id. */
+/* reports/plain.c - a report without the helper: the same layout, with every frame as module+offset and build id. */
 #include "config.h"
 
 #include "reports/reports_internal.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/record.c - filling a record: strings, access, stacks with their modules, memory rows.
  *
- * Everything here runs with the report lock held (emit.c), so the scratch space is static: the stack that a report is
- * made on may be a signal stack of a few kilobytes.
+ * Everything here runs with the report lock held (emit.c), so the scratch space can be static.  It has to be: a report
+ * may be made on a signal stack of a few kilobytes.
  *
  * What costs most (modules, memory, the program's path) is left to record_complete: a program that does the same wrong
- * thing a million times pays only for what a repetition is known by.
+ * thing a million times pays only for what identifies a repetition.
  */
 #include "config.h"
 
@@ -19,12 +19,12 @@
 #define MEMORY_LINES_MAX (REPORT_MEMORY / MEMORY_ROW)
 _Static_assert(2 * MEMORY_ROWS_AROUND + 1 <= MEMORY_LINES_MAX, "the rows fit the record");
 
-/* Of a stack of unknown age: a module that is there now, else any that ever was. */
+/* For stacks of unknown age: jiffies so early that every unloaded module counts. */
 #define WHEN_EVER 1
 
 /* Under the report lock. */
 static uintptr_t scratch_pcs[REPORT_FRAMES + 1];
-static uint32_t stack_when[REPORT_STACKS]; /* jiffies each stack was taken at */
+static uint32_t stack_when[REPORT_STACKS]; /* jiffies at which each stack was taken */
 static struct module_info scratch_module;
 
 uint32_t report_string(struct report_record *r, const char *s)
@@ -75,8 +75,8 @@ static bool module_same(const struct report_record *r, const struct report_modul
 	       str_equal(report_str(r, m->path), info->path);
 }
 
-/* The record's module for pc as it was at `when`.  A module that is gone and its successor at the same place may both
- * be in one record, so an answer is used again only within the stack it was given for: *mine has a bit for each. */
+/* The record's module that held pc at `when`.  An unloaded module and its successor at the same place may both be in
+ * one record.  So an answer is used again only within its stack: *mine has a bit for each module of the stack. */
 static uint16_t module_for(struct report_record *r, uintptr_t pc, uint32_t when, uint64_t *mine)
 {
 	uint16_t index;
@@ -111,7 +111,7 @@ static struct report_stack *stack_add(struct report_record *r, enum report_role 
 	return s;
 }
 
-/* scratch_pcs[0..n) into the stack.  Modules come later: a repetition does not need them. */
+/* Copies scratch_pcs[0..n) into the stack.  The modules come later, as repetitions do not need them. */
 static void stack_fill(struct report_record *r, struct report_stack *s, size_t n, bool first_exact, uint32_t when)
 {
 	stack_when[s - r->stacks] = when;
@@ -126,8 +126,8 @@ static void stack_fill(struct report_record *r, struct report_stack *s, size_t n
 	}
 }
 
-/* A frame's code is looked up one byte before a return address: a call of a function that does not return may be the
- * last instruction of its own. */
+/* A return address is looked up one byte before: a call of a function that never returns may be the last instruction of
+ * its function, and then the return address lies behind that function. */
 static void find_modules(struct report_record *r)
 {
 	for (uint32_t i = 0; i < r->nr_stacks; i++) {
@@ -203,7 +203,7 @@ void report_set_object(struct report_record *r, const struct slab_object *o)
 		report_add_handle(r, STACK_FREE, o->free_stack, o->free_thread, o->when);
 }
 
-/* Which rows; they are read when the record is completed. */
+/* Chooses the rows; record_complete reads them. */
 void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi)
 {
 	uintptr_t row = ALIGN_DOWN(around, MEMORY_ROW), first, end;
@@ -219,7 +219,7 @@ void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, 
 	r->memory_len = (uint32_t)(end - first);
 }
 
-/* The bytes were read when the object was found: it may be gone since. */
+/* The bytes are those read when the scan found the object, which may be gone by now. */
 void report_set_leak(struct report_record *r, const struct report_leak *leak, uint64_t addr, uint64_t size,
                      const uint8_t *bytes, size_t len)
 {
@@ -238,12 +238,12 @@ void report_set_leak(struct report_record *r, const struct report_leak *leak, ui
 	mem_set(r->memory_valid, 0xff, (r->memory_len + 7) / 8);
 }
 
-/* Row by row: a guard page in the middle hides only itself. */
+/* Row by row, so that a guard page hides only its own rows. */
 static void read_memory(struct report_record *r)
 {
 	bool readable = false;
 
-	/* Shadow bytes were copied when the facts were gathered. */
+	/* the detector has copied the shadow bytes already */
 	if (r->memory_scale)
 		return;
 	mem_set(r->memory_valid, 0, sizeof(r->memory_valid));

@@ -1,34 +1,43 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/render_fault.c - the machine at a fault, as the kernel's oops prints it: instruction, registers, code bytes; and the same for JSON. */
+/* reports/render_fault.c - the machine at a fault, as text in the manner of a kernel oops (instruction, registers, code
+ * bytes), and as JSON. */
 #include "config.h"
 
 #include "reports/reports_internal.h"
 
-/* By number, as in instructions. */
+/* Numbered as in instructions. */
 static const char *const reg_names[] = {
-	"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15", "RIP", "EFLAGS",
+	"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R08",
+	"R09", "R10", "R11", "R12", "R13", "R14", "R15", "RIP", "EFLAGS",
 };
 enum { AX, CX, DX, BX, SP, BP, SI, DI, R8, R9, R10, R11, R12, R13, R14, R15, IP, FLAGS };
 _Static_assert(ARRAY_SIZE(reg_names) <= REPORT_REGS, "every register has a name");
 
 static void put_regs(struct fmt_buf *b, const struct report_fault *f)
 {
-	/* arch/x86/kernel/process_64.c, __show_regs */
+	/* the order of __show_regs in arch/x86/kernel/process_64.c */
 	static const uint8_t order[] = { AX, BX, CX, DX, SI, DI, BP, R8, R9, R10, R11, R12, R13, R14, R15 };
 
-	fmt_printf(b, "RSP: %016llx EFLAGS: %08llx\n", (unsigned long long)f->regs[SP], (unsigned long long)f->regs[FLAGS]);
+	fmt_printf(b, "RSP: %016llx EFLAGS: %08llx\n", (unsigned long long)f->regs[SP],
+	           (unsigned long long)f->regs[FLAGS]);
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
-		fmt_printf(b, "%s: %016llx%s", reg_names[order[i]], (unsigned long long)f->regs[order[i]], i % 3 == 2 ? "\n" : " ");
+		fmt_printf(b, "%s: %016llx%s", reg_names[order[i]], (unsigned long long)f->regs[order[i]],
+		           i % 3 == 2 ? "\n" : " ");
 }
 
 static const char *trap_name(uint32_t trap)
 {
 	switch (trap) {
-	case 12: return "stack segment fault";
-	case 13: return "general protection fault";
-	case 14: return "page fault";
-	case 17: return "alignment check";
-	default: return "trap";
+	case 12:
+		return "stack segment fault";
+	case 13:
+		return "general protection fault";
+	case 14:
+		return "page fault";
+	case 17:
+		return "alignment check";
+	default:
+		return "trap";
 	}
 }
 
@@ -38,7 +47,8 @@ void report_put_fault(struct fmt_buf *b, const struct report_record *r)
 
 	if (!f->present)
 		return;
-	fmt_printf(b, "%s: %04llx, signal %u code %d\n", trap_name(f->trap), (unsigned long long)f->error, f->signo, f->si_code);
+	fmt_printf(b, "%s: %04llx, signal %u code %d\n", trap_name(f->trap), (unsigned long long)f->error, f->signo,
+	           f->si_code);
 	if (f->insn)
 		fmt_printf(b, "Instruction: %.200s\n", report_str(r, f->insn));
 	fmt_printf(b, "RIP: %016llx Code:", (unsigned long long)f->regs[IP]);
@@ -58,8 +68,8 @@ void report_put_fault_json(struct fmt_buf *b, const struct report_record *r)
 		fmt_printf(b, "null");
 		return;
 	}
-	fmt_printf(b, "{\"signal\":%u,\"code\":%d,\"trap\":%u,\"error\":%llu,\"instruction\":", f->signo, f->si_code, f->trap,
-	           (unsigned long long)f->error);
+	fmt_printf(b, "{\"signal\":%u,\"code\":%d,\"trap\":%u,\"error\":%llu,\"instruction\":", f->signo, f->si_code,
+	           f->trap, (unsigned long long)f->error);
 	if (f->insn)
 		fmt_json_string(b, report_str(r, f->insn), 200);
 	else
@@ -75,7 +85,8 @@ void report_put_fault_json(struct fmt_buf *b, const struct report_record *r)
 		fmt_printf(b, "%s\"0x%llx\"", i ? "," : "", (unsigned long long)f->words[i]);
 	fmt_printf(b, "]");
 	if (f->stack_hi)
-		fmt_printf(b, ",\"stack_range\":[\"0x%llx\",\"0x%llx\"]", (unsigned long long)f->stack_lo, (unsigned long long)f->stack_hi);
+		fmt_printf(b, ",\"stack_range\":[\"0x%llx\",\"0x%llx\"]", (unsigned long long)f->stack_lo,
+		           (unsigned long long)f->stack_hi);
 	else
 		fmt_printf(b, ",\"stack_range\":null");
 	fmt_printf(b, "}");

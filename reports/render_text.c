@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/render_text.c - a report as text, in the layout of the kernel's KASAN (mm/kasan/report.c) and, for damage found afterwards, of SLUB.
+/* reports/render_text.c - a report as text, in the layout of the kernel's KASAN (mm/kasan/report.c) and, for damage
+ * found afterwards, of SLUB.
  *
- * The order is KASAN's: title, access, call trace, allocated by, freed by, object, memory.  A reader of kernel reports, and any
- * script made for them, finds everything in its place.  What user space adds stands on lines of its own.
+ * The order is KASAN's: title, access, call trace, allocated by, freed by, object, memory.  So readers of kernel
+ * reports, and scripts made for those, find everything in its place.  What user space adds stands on lines of its own.
  */
 #include "config.h"
 
@@ -10,11 +11,11 @@
 
 #define RULE "==================================================================\n"
 #define ROW 16
-/* Room kept behind the stacks: object, memory rows, notes and modules, the closing rule. */
+/* Room that the stacks leave for what follows: object, memory rows, notes and modules, the closing rule. */
 #define TEXT_TAIL (64u * 1024)
 
-/* Ends the line that began at `start`.  Names come from files and from the program: nothing in them may steer a terminal or look like a
- * line of ours. */
+/* Ends the line that began at `start`.  Names come from files and from the program.  They must not control a terminal
+ * or look like lines of memsan. */
 static void end_line(struct fmt_buf *b, size_t start)
 {
 	for (size_t i = start; i < b->len; i++)
@@ -146,20 +147,21 @@ static void put_stack_heading(struct fmt_buf *b, const struct report_stack *s)
 	fmt_printf(b, "%s by ", s->role == STACK_ALLOC ? "Allocated" : "Freed");
 	put_thread(b, s->thread_name, s->tid);
 	if (s->age_ms != REPORT_AGE_UNKNOWN)
-		fmt_printf(b, " (%llu.%02u s ago)", (unsigned long long)(s->age_ms / 1000), (unsigned)(s->age_ms % 1000 / 10));
+		fmt_printf(b, " (%llu.%02u s ago)", (unsigned long long)(s->age_ms / 1000),
+		           (unsigned)(s->age_ms % 1000 / 10));
 	fmt_printf(b, ":");
 	end_line(b, start);
 }
 
 #define CYCLE_MAX 16u
 
-/* Where the frames from `i` on that stand without a gap end. */
+/* End of the frames from `i` on that follow each other without a gap. */
 static uint32_t frames_end(const struct report_stack *s, uint32_t i)
 {
 	return s->skipped && i < s->skipped_at ? MIN(s->skipped_at, s->nr_frames) : s->nr_frames;
 }
 
-/* How often the `length` frames from `i` on come again right behind themselves: the same calls, in a recursion. */
+/* How often the `length` frames from `i` on repeat directly behind themselves: the same calls, in a recursion. */
 static uint32_t frames_again(const struct report_stack *s, uint32_t i, uint32_t length)
 {
 	uint32_t end = frames_end(s, i), same = 0;
@@ -169,7 +171,8 @@ static uint32_t frames_again(const struct report_stack *s, uint32_t i, uint32_t 
 	return same / length;
 }
 
-/* The shortest cycle of calls that begins at frame i, and how often it comes again; 0: it is none that is worth a line. */
+/* Finds the shortest cycle of calls that begins at frame i.  Returns how often the cycle repeats; 0: no cycle that is
+ * worth a line. */
 static uint32_t frames_cycle(const struct report_stack *s, uint32_t i, uint32_t *length)
 {
 	for (*length = 1; *length <= CYCLE_MAX; ++*length) {
@@ -181,7 +184,6 @@ static uint32_t frames_cycle(const struct report_stack *s, uint32_t i, uint32_t 
 	return 0;
 }
 
-/* A cycle was printed once, and comes again. */
 static void put_again(struct fmt_buf *b, uint32_t length, uint32_t again)
 {
 	if (length == 1)
@@ -196,7 +198,7 @@ static void put_stack(struct fmt_buf *b, const struct report_record *r, const st
 	uint32_t i, cycle = 0, left = 0, again = 0;
 
 	put_stack_heading(b, s);
-	/* A libc function that memsan stands in for: its own frame is not among the program's. */
+	/* The program called a libc function that memsan replaces; that function has no frame in the stack. */
 	if (s->role == STACK_ACCESS && r->access_size && r->entry)
 		fmt_printf(b, " %.100s [libmemsan]\n", report_str(r, r->entry));
 	for (i = 0; i < s->nr_frames; i++) {
@@ -235,7 +237,7 @@ static void put_stacks(struct fmt_buf *b, const struct report_record *r, const s
 				put_stack(b, r, &r->stacks[i], symbols, report_stack_limit(b, TEXT_TAIL, left--));
 }
 
-/* Lines with names out of the program's data. */
+/* Lines with names from the program's data. */
 static void put_place(struct fmt_buf *b, const struct report_record *r)
 {
 	const char *text = report_str(r, r->place), *newline;
@@ -282,7 +284,7 @@ static void put_object(struct fmt_buf *b, const struct report_record *r)
 	           (unsigned long long)(r->obj_addr + r->obj_size));
 }
 
-/* Bytes of memory that each byte of the rows stands for. */
+/* How many bytes of memory each byte of the rows stands for. */
 static uint64_t memory_scale(const struct report_record *r)
 {
 	return r->memory_scale ? r->memory_scale : 1;
@@ -317,7 +319,8 @@ static void put_memory(struct fmt_buf *b, const struct report_record *r)
 	if (!r->memory_len)
 		return;
 	if (r->memory_scale)
-		fmt_printf(b, "\nMemory state around the buggy address (a shadow byte for %u bytes of memory):\n", r->memory_scale);
+		fmt_printf(b, "\nMemory state around the buggy address (a shadow byte for %u bytes of memory):\n",
+		           r->memory_scale);
 	else
 		fmt_printf(b, "\nMemory around the buggy address (bytes; cc red zone; 6b, a5 at the end: freed):\n");
 	for (size_t row = 0; row < r->memory_len; row += ROW) {
@@ -352,12 +355,13 @@ static bool module_is_bare(const struct report_record *r, unsigned module, const
 	return false;
 }
 
-static void put_module(struct fmt_buf *b, const struct report_record *r, const struct report_module *m, const char *note)
+static void put_module(struct fmt_buf *b, const struct report_record *r, const struct report_module *m,
+                       const char *note)
 {
 	size_t start = b->len;
 
-	fmt_printf(b, " %.255s 0x%llx-0x%llx %.512s", report_basename(report_str(r, m->path)), (unsigned long long)m->start,
-	           (unsigned long long)m->end, report_str(r, m->path));
+	fmt_printf(b, " %.255s 0x%llx-0x%llx %.512s", report_basename(report_str(r, m->path)),
+	           (unsigned long long)m->start, (unsigned long long)m->end, report_str(r, m->path));
 	if (m->build_id_len) {
 		fmt_printf(b, " (BuildId ");
 		report_put_build_id(b, m);
@@ -368,7 +372,7 @@ static void put_module(struct fmt_buf *b, const struct report_record *r, const s
 	end_line(b, start);
 }
 
-/* Where `memsan decode` finds the modules whose frames have no function yet, and why they have none. */
+/* For modules with frames without a function: where `memsan decode` finds the module, and why it has no functions. */
 static void put_modules(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
 {
 	bool heading = false;
@@ -385,13 +389,14 @@ static void put_modules(struct fmt_buf *b, const struct report_record *r, const 
 	}
 }
 
-/* ---- leaks: kmemleak's block (mm/kmemleak.c, print_unreferenced) ---------------------------------------------------------------- */
+/* ---- leaks: the layout of kmemleak (mm/kmemleak.c, print_unreferenced) ----------------------- */
 
 static void put_leak_head(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s)
 {
 	size_t start = b->len;
 
-	fmt_printf(b, "unreferenced object 0x%llx (size %llu):\n", (unsigned long long)r->obj_addr, (unsigned long long)r->obj_size);
+	fmt_printf(b, "unreferenced object 0x%llx (size %llu):\n", (unsigned long long)r->obj_addr,
+	           (unsigned long long)r->obj_size);
 	start = b->len;
 	fmt_printf(b, "  comm \"%.100s\", pid %u", report_str(r, r->comm), r->pid);
 	if (s && s->tid) {
@@ -399,11 +404,13 @@ static void put_leak_head(struct fmt_buf *b, const struct report_record *r, cons
 		put_thread(b, s->thread_name, s->tid);
 	}
 	if (s && s->age_ms != REPORT_AGE_UNKNOWN)
-		fmt_printf(b, " (age %llu.%02us)", (unsigned long long)(s->age_ms / 1000), (unsigned)(s->age_ms % 1000 / 10));
+		fmt_printf(b, " (age %llu.%02us)", (unsigned long long)(s->age_ms / 1000),
+		           (unsigned)(s->age_ms % 1000 / 10));
 	end_line(b, start);
 	start = b->len;
-	fmt_printf(b, "  %.20s: %llu object%s of %llu bytes in %.100s", report_str(r, r->leak_class), (unsigned long long)r->leak_count,
-	           r->leak_count == 1 ? "" : "s", (unsigned long long)r->leak_bytes, report_str(r, r->obj_cache));
+	fmt_printf(b, "  %.20s: %llu object%s of %llu bytes in %.100s", report_str(r, r->leak_class),
+	           (unsigned long long)r->leak_count, r->leak_count == 1 ? "" : "s", (unsigned long long)r->leak_bytes,
+	           report_str(r, r->obj_cache));
 	if (r->leak_held_count)
 		fmt_printf(b, ", holding %llu more of %llu bytes", (unsigned long long)r->leak_held_count,
 		           (unsigned long long)r->leak_held_bytes);

@@ -1,18 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/reports.h - the report record and the two halves that handle it.
  *
- * Both halves:  kinds.c names, layout.c and render_text.c, render_json.c the layout, so that the plain report and the symbolized one
- *               differ only in the frames.
- * Runtime half (in libmemsan.so): finding.c turns what a detector found into a record, record.c fills a record in stages, emit.c decides what is printed and when, helper.c starts and asks
- *               the helper, plain.c prints without it, sink.c writes it where reports go.
+ * Both halves, so that the plain report and the symbolized one differ only in the frames:
+ *
+ *   kinds.def, kinds.c  every kind of report: name, class, explanation
+ *   layout.c            what the text and the JSON have in common
+ *   render_text.c       a record as text; render_fault.c: the part about a fault, as text and JSON
+ *   render_json.c       a record as JSON
+ *
+ * Runtime half (in libmemsan.so):
+ *
+ *   finding.c           a detector's finding becomes a record
+ *   record.c            fills a record in stages
+ *   api_names.c         names of the functions that allocate and free
+ *   emit.c              one report at a time: what is printed, and when
+ *   helper.c            starts and asks the symbolizer helper
+ *   plain.c             prints without the helper
+ *   sink.c              writes the text where reports go
+ *
  * Tool half (helper and memsan command):
- *   symbolize.c         modules and ELF symbols, symbolize_dwarf.c functions and lines, demangle.c names as people write them
- *   function_address.c  where a function of that name starts
+ *
+ *   symbolize.c         modules and ELF symbols; symbolize_dwarf.c: functions and lines
+ *   demangle.c          names as people write them
+ *   function_address.c  where a function of a given name starts
  *   functions.c         the code of the functions that a pattern names; function_match.c: what such a pattern means
- *   insn.c              the instruction of a fault
- *   suppress.c          which reports are not wanted
- *   deadline.c          until when files may be read
+ *   insn.c              decodes the instruction of a fault
+ *   suppress.c          the reports that the user does not want
+ *   deadline.c          how long files may be read
  *   region.c            memory that is freed all at once
+ *
+ * The files of reports/ share reports_internal.h.
  */
 #ifndef MEMSAN_REPORTS_H
 #define MEMSAN_REPORTS_H
@@ -20,24 +37,24 @@
 #include "lib/lib.h"
 #include "slab/slab.h"
 
-/* Kinds, each once, in kinds.def: REPORT_KIND(enumerator, "kind-name", "class", "explanation") */
+/* kinds.def has each kind once: REPORT_KIND(enumerator, "kind-name", "class", "explanation") */
 enum report_kind {
 #define REPORT_KIND(id, name, class, text) REPORT_##id,
 #include "reports/kinds.def"
 #undef REPORT_KIND
 	REPORT_KIND_NR,
 };
-/* From kinds.def; never NULL, "unknown" for a kind that is none. */
+/* From kinds.def.  Never NULL: "unknown" for any other number. */
 const char *report_kind_name(enum report_kind kind);
 const char *report_kind_class(enum report_kind kind);
 const char *report_kind_text(enum report_kind kind);
 
 enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_FRAME, STACK_ROLE_NR };
 
-/* How memory was accessed.  The values are in the record, so in other processes too. */
+/* How memory was accessed.  Records carry these values to other processes. */
 enum report_access { ACCESS_READ, ACCESS_WRITE, ACCESS_FREE, ACCESS_UNKNOWN, ACCESS_EXECUTE, ACCESS_NR };
 
-#define REPORT_MAGIC 0x5052534du  /* "MSRP" */
+#define REPORT_MAGIC 0x5052534du /* "MSRP" */
 #define REPORT_VERSION 2
 #define REPORT_STACKS 5
 #define REPORT_FRAMES 256
@@ -49,8 +66,8 @@ enum report_access { ACCESS_READ, ACCESS_WRITE, ACCESS_FREE, ACCESS_UNKNOWN, ACC
 
 struct report_frame {
 	uint64_t pc;
-	uint16_t module;          /* index into modules[], or REPORT_NO_MODULE */
-	uint16_t exact;           /* 1: the faulting instruction; 0: a return address, look up pc - 1 */
+	uint16_t module; /* index into modules[], or REPORT_NO_MODULE */
+	uint16_t exact;  /* 1: the faulting instruction; 0: a return address, look up pc - 1 */
 	uint32_t pad;
 };
 struct report_stack {
@@ -58,14 +75,14 @@ struct report_stack {
 	uint32_t nr_frames;
 	uint32_t tid;
 	uint32_t truncated;
-	uint32_t skipped_at, skipped; /* frames left out in the middle: before frames[skipped_at], how many */
-	uint64_t age_ms;          /* how long before the report, or REPORT_AGE_UNKNOWN; 0 for the report's own stack */
+	uint32_t skipped_at, skipped; /* `skipped` frames are left out before frames[skipped_at] */
+	uint64_t age_ms; /* when it was taken: so long before the report, or REPORT_AGE_UNKNOWN; 0: by the report */
 	char thread_name[THREAD_NAME_MAX];
 	struct report_frame frames[REPORT_FRAMES];
 };
 struct report_module {
 	uint64_t start, end, bias;
-	uint32_t path;            /* offset into strings */
+	uint32_t path; /* offset into strings */
 	uint8_t unloaded, build_id_len;
 	uint8_t build_id[BUILD_ID_MAX];
 	uint8_t pad[6];
@@ -76,174 +93,191 @@ struct report_fault {
 	uint32_t present, signo;
 	int32_t si_code;
 	uint32_t trap;
-	uint64_t error, addr;      /* as the processor and the kernel gave them */
-	uint32_t no_addr;          /* the access has no known address */
+	uint64_t error, addr; /* as the processor and the kernel gave them */
+	uint32_t no_addr;     /* the access has no known address */
 	uint32_t code_len;
-	uint8_t code[16];          /* from the faulting instruction on */
+	uint8_t code[16];           /* from the faulting instruction on */
 	uint64_t regs[REPORT_REGS]; /* numbered as in instructions, then instruction pointer and flags */
-	uint32_t nr_words, insn;   /* words at the stack pointer; strings: the instruction, by the helper, or 0 */
+	uint32_t nr_words, insn;    /* words at the stack pointer; strings: the instruction, by the helper, or 0 */
 	uint64_t words[8];
 	uint64_t stack_lo, stack_hi; /* a stack that overflowed */
 };
-/* A plain versioned block of bytes: written by the runtime, read by the helper, by another process, out of a core file. */
+/* A plain, versioned block of bytes.  The runtime writes it; the helper reads it, and so may another process, or a
+ * reader of a core file. */
 struct report_record {
-	uint32_t magic, version, size, sequence;   /* size: sizeof(struct report_record) */
-	uint32_t kind;                             /* enum report_kind */
-	uint32_t component;                        /* offset into strings: "slab", "shadow", "fence", "leak" */
-	uint32_t found_at;                         /* offset into strings: how it was noticed ("on free"), 0: at the access itself */
-	uint32_t entry;                            /* offset into strings: the API that was called ("free", "operator delete[]"), or 0 */
-	uint32_t detail;                           /* offset into strings: one more line for people, or 0 */
+	uint32_t magic, version, size, sequence; /* size: sizeof(struct report_record) */
+	uint32_t kind;                           /* enum report_kind */
+	uint32_t component;                      /* offset into strings: "slab", "shadow", "fence", "leak" */
+	/* offset into strings: how the bug was noticed ("on free"); 0: by the access itself */
+	uint32_t found_at;
+	/* offset into strings: the API that was called ("free", "operator delete[]"), or 0 */
+	uint32_t entry;
+	uint32_t detail; /* offset into strings: one more line for people, or 0 */
 	/* process */
 	uint32_t pid, tid;
-	uint32_t comm;                             /* strings: thread name */
-	uint32_t exe;                              /* strings */
-	uint64_t time_ms;                          /* since the process was started */
+	uint32_t comm;    /* strings: thread name */
+	uint32_t exe;     /* strings */
+	uint64_t time_ms; /* since the process was started */
 	/* access; size 0 when there was none (double-free …) */
 	uint64_t addr;
-	uint64_t bad_addr;                         /* first byte that may not be accessed, or 0 (then addr is) */
+	uint64_t bad_addr; /* first byte that may not be accessed; 0: addr */
 	uint64_t access_size;
-	uint32_t access;                           /* enum report_access */
-	uint32_t expected, found;                  /* first damaged byte: what it should have held and what it held */
+	uint32_t access;          /* enum report_access */
+	uint32_t expected, found; /* the first damaged byte: its right value, and the value found */
 	uint32_t have_object;
 	/* object */
 	uint64_t obj_addr, obj_size, obj_cache_size;
-	uint32_t obj_cache;                        /* strings: cache name */
-	uint32_t obj_state;                        /* 0 allocated, 1 freed (quarantine), 2 free */
+	uint32_t obj_cache; /* strings: cache name */
+	uint32_t obj_state; /* 0 allocated, 1 freed (quarantine), 2 free */
 	uint64_t slot_addr, slot_size;
-	uint32_t obj_api;                          /* strings: "malloc", "operator new", … or 0 */
-	uint32_t place;                            /* strings: lines about a variable, each with its newline, or 0 */
-	/* memory rows: bytes as they were when the report was made; or shadow bytes, each for memory_scale bytes of memory */
-	uint32_t memory_scale;                     /* 0: the bytes themselves */
+	uint32_t obj_api; /* strings: "malloc", "operator new", … or 0 */
+	uint32_t place;   /* strings: lines about a variable, each with its newline, or 0 */
+	/* memory rows: the bytes when the report was made; or shadow bytes, each for memory_scale bytes of memory */
+	uint32_t memory_scale; /* 0: the bytes themselves */
 	uint32_t memory_len;
-	uint64_t memory_addr, memory_mark;         /* mark: the bad byte */
+	uint64_t memory_addr, memory_mark; /* mark: the bad byte */
 	uint8_t memory[REPORT_MEMORY];
-	uint8_t memory_valid[REPORT_MEMORY / 8];   /* bit set: byte was readable */
+	uint8_t memory_valid[REPORT_MEMORY / 8]; /* bit set: byte was readable */
 	struct report_fault fault;
-	/* leak: what the group of objects is that obj_* is the largest of */
-	uint32_t leak_class;                       /* strings: "direct", "possible" …; 0: the report is about something else */
+	/* leak: a group of objects; obj_* is the largest of them */
+	uint32_t leak_class; /* strings: "direct", "possible" …; 0: not a leak */
 	uint32_t leak_pad;
 	uint64_t leak_count, leak_bytes, leak_held_count, leak_held_bytes;
 	uint32_t nr_stacks, nr_modules, strings_len, repeated;
 	struct report_stack stacks[REPORT_STACKS];
 	struct report_module modules[REPORT_MODULES];
-	char strings[REPORT_STRINGS];              /* offset 0 is the empty string */
+	char strings[REPORT_STRINGS]; /* offset 0 is the empty string */
 };
 
-/* ---- runtime half: findings ------------------------------------------------------------------------------------------ */
-/* What a detector found, as far as a record needs it.  Fields that do not apply stay 0.  Pointers are the caller's and are read
- * during report_finding only. */
+/* ---- runtime half: findings ------------------------------------------------------------------ */
+/* What a detector found, as far as a record needs it.  Fields that do not apply stay 0.  The caller owns what the
+ * pointers lead to; only report_finding reads them. */
 struct finding {
 	enum report_kind kind;
-	const char *component;     /* "slab", "fence", "shadow", "libc" */
-	uintptr_t addr;            /* start of the access, pointer passed in, or first damaged byte */
-	size_t size;               /* bytes accessed or damaged; 0: none */
+	const char *component; /* "slab", "fence", "shadow", "libc" */
+	uintptr_t addr;        /* start of the access, pointer passed in, or first damaged byte */
+	size_t size;           /* bytes accessed or damaged; 0: none */
 	enum report_access access;
-	uintptr_t bad;             /* first byte that may not be accessed; 0: addr */
-	const char *found_at;      /* damage found later: when ("on free"); NULL: the call or access itself is wrong */
-	uint8_t expected, found;   /* damage found later: what the first damaged byte should hold, and holds */
-	const char *entry;         /* function that the program called; NULL: for a free, that of api_used, else none */
-	enum slab_api api_used;    /* what freed the object */
-	size_t size_given;         /* sized delete */
-	const char *detail;        /* one more line for people; the mismatch kinds have their own */
-	const struct unwind_regs *regs;   /* of the call or access, or of the call that found the damage; NULL: no stack */
+	uintptr_t bad;           /* first byte that may not be accessed; 0: addr */
+	const char *found_at;    /* damage found later: when ("on free"); NULL: the call or access itself is wrong */
+	uint8_t expected, found; /* damage found later: the right value of the first damaged byte, and its value */
+	const char *entry;       /* function that the program called; NULL: for a free, api_used's, else none */
+	enum slab_api api_used;  /* what freed the object */
+	size_t size_given;       /* sized delete */
+	const char *detail;      /* one more line for people; the mismatch kinds have their own */
+	/* registers at the call or access, or at the call that found the damage; NULL: no stack */
+	const struct unwind_regs *regs;
 	const struct slab_object *object;
-	uintptr_t memory_lo, memory_hi;   /* show the bytes around `bad` that lie in here; equal: show none */
-	/* Adds to the record what only the detector knows; NULL: nothing.  Runs with the report lock held. */
+	uintptr_t memory_lo, memory_hi; /* show the bytes around `bad` that lie in here; equal: show none */
+	/* Adds what only the detector knows to the record; may be NULL.  Runs with the report lock held. */
 	void (*fill)(struct report_record *r, const struct finding *f);
-	const void *ctx;           /* fill's own */
+	const void *ctx; /* for fill */
 };
-/* False: no report was made, for the reasons that report_begin gives. */
+/* False: no report was made; report_begin says when. */
 bool report_finding(const struct finding *f);
 
-/* ---- runtime half: filling ------------------------------------------------------------------------------------------- */
-/* The one record being made, with the report lock held; NULL when this thread is already inside a report (a bug in a bug
- * report: one line is printed and the inner one is dropped) or reports are exhausted. */
+/* ---- runtime half: filling ------------------------------------------------------------------- */
+/* Takes the report lock and returns the one record.  NULL, without the lock: max_reports is reached, or this thread is
+ * already inside a report (a bug within a bug report: one line is printed, and the inner report is dropped). */
 struct report_record *report_begin(enum report_kind kind, const char *component);
-uint32_t report_string(struct report_record *r, const char *s);
+uint32_t report_string(struct report_record *r, const char *s); /* the string's offset; 0: empty, or no room */
 void report_set_access(struct report_record *r, uintptr_t addr, size_t size, enum report_access access);
-/* The stack of here (role ACCESS or NOTICED); `exact`: regs are a faulting instruction's. */
+/* The present stack (role ACCESS or NOTICED).  exact: regs are those of a faulting instruction. */
 void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact);
-/* A saved one, with the thread (0: not known) and the jiffies it was taken at (0: not known). */
+/* A saved stack, with its thread and the jiffies at which it was taken (0: not known). */
 void report_add_handle(struct report_record *r, enum report_role role, stack_handle h, uint32_t thread, uint32_t when);
 /* One frame alone: the function at pc (role FRAME). */
 void report_add_pc(struct report_record *r, enum report_role role, uintptr_t pc);
-/* The heap object with its stacks. */
+/* The heap object, with its stacks. */
 void report_set_object(struct report_record *r, const struct slab_object *o);
-void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi); /* whole 16-byte rows, clipped to [lo, hi) */
-/* Objects that one stack allocated and nothing reaches: how many, what hangs on them; the largest of them with its first bytes. */
-struct report_leak { const char *class; uint64_t count, bytes, held_count, held_bytes; };
-void report_set_leak(struct report_record *r, const struct report_leak *leak, uint64_t addr, uint64_t size, const uint8_t *bytes,
-                     size_t len);
-/* Emits, or counts it as a repetition; releases the report lock.  With fault=panic it does not return. */
+/* Whole 16-byte rows around an address, clipped to [lo, hi). */
+void report_set_memory(struct report_record *r, uintptr_t around, uintptr_t lo, uintptr_t hi);
+/* A group of objects that one stack allocated and nothing reaches.  held: other lost objects that hang on the group.
+ * addr, size and bytes are those of the group's largest object. */
+struct report_leak {
+	const char *class;
+	uint64_t count, bytes, held_count, held_bytes;
+};
+void report_set_leak(struct report_record *r, const struct report_leak *leak, uint64_t addr, uint64_t size,
+                     const uint8_t *bytes, size_t len);
+/* Prints the report, or counts it as a repetition.  Releases the report lock.  With fault=panic it does not return,
+ * unless the report is suppressed. */
 enum report_outcome { REPORT_PRINTED, REPORT_REPEATED, REPORT_SUPPRESSED };
 enum report_outcome report_end(struct report_record *r);
 
-/* Many reports in a row: one helper serves them all, and suppressions (options.suppressions, and `rules`, a text or NULL) apply to
- * them.  At the end one line for each rule: used how often, or not.  Reports of other threads may come in between. */
+/* Many reports in a row.  One helper serves them all, and suppressions (options.suppressions, and `rules`, a text or
+ * NULL) apply to them.  At the end one line for each rule says how often it was used.  Reports of other threads may
+ * come in between. */
 void report_session_begin(const char *rules);
 void report_session_end(void);
 
 /* Code, as addresses of the ELF file. */
-struct code_range { uint64_t start, end; };
-/* The code of the functions in a module that a pattern names, asked of the helper and given to `take`, in order, once (with the report lock held).
- * False: there is no helper, or no answer, and take was not called.  *complete: that was all of them.  Takes the report lock, and as long as
- * options.symbolizer_timeout allows. */
+struct code_range {
+	uint64_t start, end;
+};
+/* Asks the helper for the code of the functions in a module that a pattern names.  `take` gets the ranges, in order, in
+ * one call, with the report lock held.  *complete: these are all.  False: there is no helper, or no answer, and take
+ * was not called.  Takes the report lock, and up to options.symbolizer_timeout. */
 bool report_find_functions(const struct module_info *m, const char *pattern,
-                           void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx, bool *complete);
-/* Was this thread's last report, and the last of all, of a check that found an access to addr?  Then a fault there is no news. */
+                           void (*take)(void *ctx, const struct code_range *ranges, size_t nr), void *ctx,
+                           bool *complete);
+/* Did this thread make the latest report, from a check (not a fault), about an access to addr?  Then a fault at addr
+ * needs no report. */
 bool report_is_last(uintptr_t addr);
-/* Was it about a fault in [addr, addr+n)?  Then a look at that memory after the call says nothing new. */
+/* Did this thread make the latest report, about a fault in [addr, addr+n)?  Then a check of that memory after the call
+ * would only repeat the report. */
 bool report_was_fault(uintptr_t addr, size_t n);
-bool report_is_mine(void);         /* is this thread in the middle of making one? */
-uint32_t report_count(void);       /* reports made so far by this process, repetitions not counted */
-/* At exit: waits for a report that another thread is making, so that report_count is final; then one line when reports were repeated
- * or left out over max_reports. */
+bool report_is_mine(void);   /* is this thread in the middle of a report? */
+uint32_t report_count(void); /* reports of this process so far, without repetitions */
+/* At exit.  Waits for a report that another thread is making, so that report_count is final.  Then prints one line if
+ * reports were repeated or left out. */
 void report_summary(void);
-/* Standard error is about to be closed while the program exits: a copy is kept for what comes after.  Closed by the end of the process. */
+/* Call before the exiting program closes standard error: a copy stays for later reports, until the process ends. */
 void report_keep_stderr(void);
-/* Ready text for people, whole lines in one write; among JSON lines it goes to standard error. */
+/* Text for people, whole lines in one write.  With format=json it goes to standard error. */
 void report_message(const char *text, size_t len);
-/* One line "memsan: …" to where reports go. */
+/* One line "memsan: …", in the same way. */
 void report_line(const char *format, ...) __printf_like(1, 2);
-/* Once, single-threaded, before the first line: remembers what standard error is.  `secure` (AT_SECURE): no file is ever opened and
- * only the installed helper is started. */
+/* Once, single-threaded, before the first line: remembers which file standard error is.  secure (AT_SECURE): no
+ * log or report file is ever opened, and only the installed helper is started. */
 void reports_init(bool secure);
-/* Once, when the options are parsed: log_path means this directory from here on. */
+/* Once, when the options are parsed.  A relative log_path starts at the present directory. */
 void reports_configure(void);
-/* In the child of fork, before lib_fork_child frees the locks: a process counts its own reports.  (lib's fork functions take the
- * report lock with the others, so no report is cut in two.) */
+/* In the child of fork, before lib_fork_child frees the locks: the child counts its own reports.  (lib's fork functions
+ * take the report lock too, so fork cuts no report in two.) */
 void reports_fork_child(void);
 
-/* The name of the memfd that memsan run counts reports with (option notify). */
+/* The name of the memfd in which `memsan run` counts reports (option notify). */
 #define REPORT_NOTIFY_NAME "memsan-notify"
 
-/* ---- both halves: the layout ------------------------------------------------------------------------------------------- */
+/* ---- both halves: the layout ----------------------------------------------------------------- */
 
-#define REPORT_TEXT_MAX (256u * 1024) /* a finished report is never longer; deep stacks are shortened to fit */
+#define REPORT_TEXT_MAX (256u * 1024) /* a finished report is never longer; deep stacks are cut to fit */
 
-/* What is known of one frame.  Strings belong to whoever gave them and live until it is asked again. */
+/* What is known about one frame.  The strings belong to the provider and live until it is asked again. */
 struct report_symbol {
-	const char *function;         /* NULL: not known */
-	uint64_t offset, size;        /* of the lookup in the function; size 0: not known */
-	const char *file;             /* NULL: not known */
-	uint32_t line, column;        /* 0: not known */
-	bool inlined;                 /* into the next symbol of the same frame; has no offset and size */
+	const char *function;  /* NULL: not known */
+	uint64_t offset, size; /* where in the function the lookup is, and the function's size; size 0: not known */
+	const char *file;      /* NULL: not known */
+	uint32_t line, column; /* 0: not known */
+	bool inlined;          /* into the next symbol of the same frame; no offset and size */
 };
 struct report_symbols {
 	void *ctx;
-	/* The frame's symbols, innermost inlined function first, the function itself last; *nr 0: nothing is known. */
-	const struct report_symbol *(*frame)(void *ctx, const struct report_record *r, const struct report_frame *f, size_t *nr);
+	/* The frame's symbols, innermost inlined function first, the function itself last; *nr 0: not known. */
+	const struct report_symbol *(*frame)(void *ctx, const struct report_record *r, const struct report_frame *f,
+	                                     size_t *nr);
 	/* Why a module has no symbols, or NULL. */
 	const char *(*note)(void *ctx, const struct report_record *r, unsigned module);
 };
-/* Is this a record that may be rendered, whoever sent it?  len: bytes at r. */
+/* Can these `len` bytes, from any sender, be rendered as a record? */
 bool report_record_valid(const struct report_record *r, size_t len);
-/* The whole report, NUL-terminated, always complete (deep stacks are cut, never the end).  size at least REPORT_TEXT_MAX.
- * Returns the length.  No allocation, no lock, no static state. */
+/* Writes the whole report, NUL-terminated, and returns its length.  size: at least REPORT_TEXT_MAX.  Deep stacks are
+ * cut, the report's end never.  No allocation, no lock, no static state. */
 size_t report_render_text(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
 size_t report_render_json(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
 
-/* ---- the wire between runtime and helper: a request, its answer; then perhaps another ------------------------------------ */
+/* ---- the wire between runtime and helper: a request, its answer; then perhaps another -------- */
 
 #define HELPER_REQUEST_MAGIC 0x5152534du /* "MSRQ" */
 #define HELPER_ANSWER_MAGIC 0x4152534du  /* "MSRA" */
@@ -251,19 +285,20 @@ size_t report_render_json(const struct report_record *r, const struct report_sym
 #define HELPER_RULES_MAX (128u * 1024)
 
 enum helper_kind {
-	HELPER_REPORT,            /* a record; its text */
-	HELPER_RULES,             /* suppressions for the reports that follow; what is wrong with them */
-	HELPER_SUMMARY,           /* nothing; which rules were used and which were not */
-	HELPER_FUNCTIONS,         /* struct helper_functions; struct helper_ranges */
+	/* request → answer */
+	HELPER_REPORT,    /* a record → its text */
+	HELPER_RULES,     /* suppressions for the reports that follow → what is wrong with them */
+	HELPER_SUMMARY,   /* nothing → which rules were used and which were not */
+	HELPER_FUNCTIONS, /* struct helper_functions → struct helper_ranges */
 };
 struct helper_request {
 	uint32_t magic, version;
-	uint32_t kind;            /* enum helper_kind */
-	uint32_t size;            /* bytes that follow: a struct report_record, text, none */
-	uint32_t format;          /* enum option_format */
-	uint32_t timeout_ms;      /* the answer is wanted before that */
-	uint32_t more;            /* 1: another request may follow */
-	uint32_t suggest;         /* 1: a rule that suppresses the leak follows its text */
+	uint32_t kind;       /* enum helper_kind */
+	uint32_t size;       /* bytes that follow: a struct report_record, text, none */
+	uint32_t format;     /* enum option_format */
+	uint32_t timeout_ms; /* a later answer is useless */
+	uint32_t more;       /* 1: another request may follow */
+	uint32_t suggest;    /* 1: append a rule that suppresses the leak to its text */
 };
 /* Where is the code of the functions that a pattern names? */
 struct helper_functions {
@@ -273,19 +308,19 @@ struct helper_functions {
 	char pattern[OPTION_STRING_MAX];
 };
 struct helper_ranges {
-	uint32_t nr, complete;    /* complete 0: there was no time or room for all */
+	uint32_t nr, complete; /* complete 0: no time or no room for all */
 	struct code_range ranges[];
 };
 struct helper_answer {
 	uint32_t magic, version;
-	uint32_t length;          /* bytes of text that follow, less than REPORT_TEXT_MAX */
-	uint32_t suppressed;      /* 1: a rule says that the report is not wanted (its text is there all the same) */
+	uint32_t length;     /* bytes of text that follow, less than REPORT_TEXT_MAX */
+	uint32_t suppressed; /* 1: a rule suppresses the report (the text follows all the same) */
 };
 _Static_assert(sizeof(struct helper_request) == 32, "the wire is fixed");
 _Static_assert(sizeof(struct helper_answer) == 16, "the wire is fixed");
 
-/* ---- tool half: symbolize.c ---------------------------------------------------------------------------------------------- */
-/* Not thread-safe, uses malloc and libdw.  ELF files are hostile input: what cannot be read has no symbols. */
+/* ---- tool half: symbolize.c ------------------------------------------------------------------ */
+/* Not thread-safe; uses malloc and libdw.  ELF files are hostile input: a file that cannot be read has no symbols. */
 
 /* Small pieces of memory that are freed all at once.  A zeroed struct alloc_region is an empty one. */
 struct region_chunk;
@@ -298,50 +333,63 @@ char *region_string(struct alloc_region *p, const char *s);
 void region_free(struct alloc_region *p);
 
 struct symbolizer;
-/* budget_ms: after so long no more files are opened and what is known is what there is; 0: no limit.  NULL: out of memory. */
+/* NULL: out of memory.  budget_ms: after so long, no more files are opened, and answers come from those read; 0: no
+ * limit. */
 struct symbolizer *symbolizer_create(unsigned budget_ms);
 void symbolizer_destroy(struct symbolizer *s);
-/* What is asked from now on may take so long again. */
+/* Starts the time limit anew. */
 void symbolizer_budget(struct symbolizer *s, unsigned budget_ms);
-/* Where separate debug files are looked for, in elfutils' form (":.debug:/usr/lib/debug"); NULL: there.  The string is the caller's. */
+/* Where to look for separate debug files, in elfutils' form; NULL: ":.debug:/usr/lib/debug".  The caller keeps the
+ * string. */
 void symbolizer_debug_path(struct symbolizer *s, const char *path);
-/* The module's number; the same one again for the same path and build id.  A file whose build id is another one is not
- * used; build_id_len 0 takes any.  -1: out of memory.  path is copied. */
+/* Returns the module's number, the same for the same path and build id; -1: out of memory.  A file with another build
+ * id is not used; build_id_len 0 accepts any.  path is copied. */
 int symbolizer_module(struct symbolizer *s, const char *path, const uint8_t *build_id, size_t build_id_len);
-/* Announce that an address (as in the ELF file: pc - bias) will be asked for.  Announcing all before asking for the first lets each
- * file be read once.  Asking for one that was not announced works, slower. */
+/* Announces a lookup of an address (as in the ELF file: pc - bias).  When all lookups are announced before the first,
+ * each file is read once.  A lookup that was not announced works too, but is slower. */
 void symbolizer_want(struct symbolizer *s, int module, uint64_t addr);
-/* Innermost inlined function first, the function itself last; *nr 0: nothing known.  `addr` is looked up as it is (the caller
- * subtracts 1 from a return address); offsets are from addr.  Valid until symbolizer_destroy. */
+/* Innermost inlined function first, the function itself last; *nr 0: not known.  `addr` is looked up as given (the
+ * caller subtracts 1 from a return address), and offsets are those of addr.  Valid until symbolizer_destroy. */
 const struct report_symbol *symbolizer_lookup(struct symbolizer *s, int module, uint64_t addr, size_t *nr);
-/* Where in a module a function starts, by its name and, when there are several, its size as the kernel prints it (0: not known).  False: there
- * is none, or more than one that it could be. */
+/* Where in a module a function starts, by its name.  `size` (as the kernel prints it; 0: not known) decides between
+ * functions of one name.  False: there is none, or more than one fits. */
 bool symbolizer_function(struct symbolizer *s, int module, const char *name, uint64_t size, uint64_t *start);
-/* The code of the functions that a pattern names (fence.only in memsan-options(7)), inlined or not; *ranges to be freed.  False: there is more. */
-bool symbolizer_functions(struct symbolizer *s, int module, const char *pattern, struct code_range **ranges, size_t *nr);
+/* The code of the functions that a pattern names (fence.only in memsan-options(7)), inlined or not.  The caller frees
+ * *ranges.  False: not all were found. */
+bool symbolizer_functions(struct symbolizer *s, int module, const char *pattern, struct code_range **ranges,
+                          size_t *nr);
 /* Why a module has no symbols, or NULL. */
 const char *symbolizer_note(struct symbolizer *s, int module);
-/* insn.c: decodes the instruction of a fault into the record: its text, the size of the access, read or write where that is not known. */
+/* insn.c: decodes the instruction of a fault into the record: its text, and the size and kind of the access where the
+ * record does not know them. */
 void insn_decode(struct report_record *r);
-/* A provider for a whole record, everything in it announced.  The record must outlive it.  False: out of memory. */
+/* Makes a provider for a whole record, and announces every lookup.  The record must outlive the provider.  False: out
+ * of memory. */
 bool symbolizer_attach(struct symbolizer *s, const struct report_record *r, struct report_symbols *symbols);
 
-/* ---- tool half: suppress.c ------------------------------------------------------------------------------------------------ */
-/* Rules in LSan's form ("leak:pattern", one a line) and Valgrind's ("{ name Memcheck:Leak fun:… }"), mixed as they come. */
+/* ---- tool half: suppress.c ------------------------------------------------------------------- */
+/* Rules in LSan's form ("leak:pattern", one a line) and in Valgrind's ("{ name Memcheck:Leak fun:… }"), in any
+ * order. */
 
 struct suppressions;
-struct suppressions *suppressions_create(void);       /* NULL: out of memory */
+struct suppressions *suppressions_create(void); /* NULL: out of memory */
 void suppressions_destroy(struct suppressions *s);
-/* Adds the rules of a text; what cannot be used is told, a line each. */
+/* Adds the rules of a text.  `tell` gets a line for each rule that cannot be used. */
 void suppressions_add(struct suppressions *s, const char *text, void (*tell)(void *ctx, const char *line), void *ctx);
-/* Does a rule say that this report is not wanted?  Counts its use. */
+/* Does a rule suppress this report?  Counts the rule's use. */
 bool suppressions_match(struct suppressions *s, const struct report_record *r, const struct report_symbols *symbols);
-/* A rule in Valgrind's form that fits this report's stack and class and no other one; its length, 0: there is no stack to go by. */
-size_t suppressions_suggest(const struct report_record *r, const struct report_symbols *symbols, unsigned number, char *text, size_t size);
-/* The same for a report from elsewhere: class NULL when it is of no leak (only "report:" rules are about such). */
-struct suppress_frame { const char *function, *file, *module; uint32_t line; };
-bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes, const struct suppress_frame *frames, size_t n);
-/* One line for each rule. */
+/* Writes a rule in Valgrind's form that fits only reports with this one's stack and class.  Returns its length; 0: the
+ * report has no stack. */
+size_t suppressions_suggest(const struct report_record *r, const struct report_symbols *symbols, unsigned number,
+                            char *text, size_t size);
+/* As suppressions_match, for a report of another tool.  class NULL: not a leak, so only "report:" rules apply. */
+struct suppress_frame {
+	const char *function, *file, *module;
+	uint32_t line;
+};
+bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes,
+                               const struct suppress_frame *frames, size_t n);
+/* `tell` gets one line for each rule. */
 void suppressions_summary(const struct suppressions *s, void (*tell)(void *ctx, const char *line), void *ctx);
 
 #endif

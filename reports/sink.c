@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/sink.c - where reports go: standard error, log_path, report_file; and notify.
  *
- * No descriptor is kept between reports: a program may close or reuse any number it likes, and a daemon that got 2 for its
- * database is not written into.  Only when an exit handler closes stderr a copy of it lives on for what is found at exit.  A file is opened for each report and the whole report goes out in one write, so that processes
- * that share a file do not mix.  What cannot be written where it should go is written to standard error with one line that says why.
+ * No descriptor is kept between reports, because a program may close or reuse any number.  If descriptor 2 has become a
+ * daemon's database, nothing is written into it.  Only when an exit handler closes stderr, a copy stays for reports at
+ * exit.
  *
- * No lock is taken: report_line must work with any lock held.  What threads share is one atomic word, the state of the log file.
- * Callers have every signal blocked, so that a SIGPIPE or SIGXFSZ caused here can be taken back.
+ * A file is opened for each report, and the whole report goes out in one write, so that reports of processes that
+ * share a file do not mix.  A report that no sink takes goes to standard error, with a line that says why.
+ *
+ * No lock is taken, because report_line must work with any lock held.  Threads share only one atomic word, the state of
+ * the log file.  Callers have every signal blocked, so that a SIGPIPE or SIGXFSZ caused here can be taken back.
  */
 #include "config.h"
 
@@ -22,35 +25,52 @@
 #include "reports/reports_internal.h"
 
 #define FD_STDERR 2
-/* Our descriptors stay clear of the numbers that programs give a meaning to. */
+/* memsan's descriptors start above the standard ones. */
 #define FD_LOW 3
 #define SINK_OPEN_FLAGS (O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-#define SINK_STALL_MS 2000      /* a full pipe or terminal that takes nothing for so long gets no more */
-#define LOG_TRIES 100           /* PATH.PID, then PATH.PID.1 …: the pid may have come round */
+#define SINK_STALL_MS 2000 /* memsan gives up a full pipe or terminal after so long */
+#define LOG_TRIES 100      /* PATH.PID, then PATH.PID.1 …: an earlier process may have had the pid */
 
 static bool sink_secure;
-static bool stderr_known;       /* was open at start; written once */
+static bool stderr_known; /* standard error was open at start; written once */
 static uint64_t stderr_dev, stderr_ino;
-static int stderr_kept = -1;    /* a copy, while the program exits; written once */
+static int stderr_kept = -1; /* a copy of it, while the program exits; written once */
 
-/* The log file of this process: pid << 32 | suffix << 8 | step, so that a child of fork sees that it has none yet. */
+/* The log file of this process: pid << 32 | suffix << 8 | step.  By the pid a child of fork sees that it has no log. */
 enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED, LOG_FAILED };
 static uint64_t log_state;
-static uint64_t log_dev, log_ino, log_uid;  /* written before LOG_CREATED is stored (release), read after it is seen (acquire) */
-static char log_prefix[PATH_MAX];       /* absolute; written by sink_configure */
+/* written before LOG_CREATED is stored (release), read after LOG_CREATED is seen (acquire) */
+static uint64_t log_dev, log_ino, log_uid;
+static char log_prefix[PATH_MAX]; /* absolute; written by sink_configure */
 
-/* ---- small helpers --------------------------------------------------------------------------------------------------------- */
+/* ---- small helpers --------------------------------------------------------------------------- */
 
 static const char *error_text(long error)
 {
-	static const struct { int number; const char *text; } texts[] = {
-		{ ENOENT, "no such file" }, { EACCES, "permission denied" }, { EPERM, "not permitted" },
-		{ ENOSPC, "no space left on device" }, { EDQUOT, "disk quota exceeded" }, { EFBIG, "file too large" },
-		{ EMFILE, "too many open files" }, { ENFILE, "too many open files in the system" },
-		{ ELOOP, "it is a symbolic link" }, { EROFS, "read-only file system" }, { EEXIST, "it exists already" },
-		{ EIO, "input/output error" }, { EPIPE, "broken pipe" }, { EAGAIN, "it takes no more data" },
-		{ ENOTDIR, "not a directory" }, { EISDIR, "it is a directory" }, { ENAMETOOLONG, "name too long" },
-		{ ENXIO, "nobody reads it" }, { ESTALE, "the file was replaced" }, { EBADF, "not open" },
+	static const struct {
+		int number;
+		const char *text;
+	} texts[] = {
+		{ ENOENT, "no such file" },
+		{ EACCES, "permission denied" },
+		{ EPERM, "not permitted" },
+		{ ENOSPC, "no space left on device" },
+		{ EDQUOT, "disk quota exceeded" },
+		{ EFBIG, "file too large" },
+		{ EMFILE, "too many open files" },
+		{ ENFILE, "too many open files in the system" },
+		{ ELOOP, "it is a symbolic link" },
+		{ EROFS, "read-only file system" },
+		{ EEXIST, "it exists already" },
+		{ EIO, "input/output error" },
+		{ EPIPE, "broken pipe" },
+		{ EAGAIN, "it takes no more data" },
+		{ ENOTDIR, "not a directory" },
+		{ EISDIR, "it is a directory" },
+		{ ENAMETOOLONG, "name too long" },
+		{ ENXIO, "nobody reads it" },
+		{ ESTALE, "the file was replaced" },
+		{ EBADF, "not open" },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (texts[i].number == error)
@@ -84,7 +104,7 @@ static bool wait_writable(int fd)
 	return n > 0 || n == -EINTR;
 }
 
-/* All of it, or -errno of what stopped it. */
+/* Writes everything.  0, or -errno of what stopped it. */
 static long write_whole(int fd, const char *text, size_t len)
 {
 	uint64_t before = sink_signals_pending();
@@ -120,14 +140,15 @@ static int open_high(const char *path, int flags, int mode)
 	return high;
 }
 
-/* ---- standard error ------------------------------------------------------------------------------------------------------------ */
+/* ---- standard error -------------------------------------------------------------------------- */
 
 static bool stat_fd(int fd, struct stat *st)
 {
 	return arch_syscall6(SYS_fstat, fd, (long)st, 0, 0, 0, 0) == 0;
 }
 
-/* Is descriptor 2 still what the program was started with, or something that text may be written to without harm? */
+/* Is descriptor 2 still the file that the program was started with, or one that text does not harm (a terminal, a pipe,
+ * a file in append mode)? */
 static bool stderr_usable(void)
 {
 	struct stat st;
@@ -143,14 +164,16 @@ static bool stderr_usable(void)
 	return S_ISREG(st.st_mode) && flags >= 0 && (flags & O_APPEND);
 }
 
-/* Where text for people may be written, or -1. */
+/* A descriptor for text for people, or -1. */
 static int stderr_fd(void)
 {
 	struct stat st;
 
 	if (stderr_usable())
 		return FD_STDERR;
-	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && st.st_dev == stderr_dev && st.st_ino == stderr_ino ? stderr_kept : -1;
+	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && st.st_dev == stderr_dev && st.st_ino == stderr_ino
+	               ? stderr_kept
+	               : -1;
 }
 
 static void write_stderr(const char *text, size_t len)
@@ -165,12 +188,13 @@ void report_keep_stderr(void)
 {
 	struct stat st;
 
-	if (stderr_kept >= 0 || !stderr_known || !stat_fd(FD_STDERR, &st) || st.st_dev != stderr_dev || st.st_ino != stderr_ino)
+	if (stderr_kept >= 0 || !stderr_known || !stat_fd(FD_STDERR, &st) || st.st_dev != stderr_dev ||
+	    st.st_ino != stderr_ino)
 		return;
 	stderr_kept = (int)arch_syscall6(SYS_fcntl, FD_STDERR, F_DUPFD_CLOEXEC, FD_LOW, 0, 0, 0);
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void log_name(char *name, size_t size, pid_t pid, unsigned suffix)
 {
@@ -187,7 +211,7 @@ static uint64_t log_word(pid_t pid, unsigned suffix, enum log_step step)
 	return (uint64_t)(uint32_t)pid << 32 | suffix << 8 | step;
 }
 
-/* Creates this process's log; the caller owns the LOG_CREATING state. */
+/* Creates this process's log.  The caller has set LOG_CREATING. */
 static int log_create(char *name, size_t size, pid_t pid)
 {
 	struct stat st;
@@ -199,7 +223,7 @@ static int log_create(char *name, size_t size, pid_t pid)
 		fd = open_high(name, SINK_OPEN_FLAGS | O_CREAT | O_EXCL, 0600);
 	}
 	if (fd < 0 || !stat_fd(fd, &st)) {
-		/* Descriptors or space may come back: the next report tries again. */
+		/* There may be descriptors or space later: the next report tries again. */
 		__atomic_store_n(&log_state, log_word(pid, 0, LOG_NONE), __ATOMIC_RELEASE);
 		return fd;
 	}
@@ -210,7 +234,7 @@ static int log_create(char *name, size_t size, pid_t pid)
 	return fd;
 }
 
-/* The file that this process created is opened again, never another one that took its name. */
+/* Opens the file that this process created, never another file that took its name. */
 static int log_reopen(char *name, size_t size, pid_t pid, unsigned suffix)
 {
 	struct stat st;
@@ -231,12 +255,13 @@ static int log_open(char *name, size_t size)
 
 	for (int tries = 0; tries < 1000; tries++) {
 		uint64_t state = __atomic_load_n(&log_state, __ATOMIC_ACQUIRE);
-		enum log_step step = (uint32_t)(state >> 32) == (uint32_t)pid ? (enum log_step)(state & 0xff) : LOG_NONE;
+		enum log_step step = (uint32_t)(state >> 32) == (uint32_t)pid ? (enum log_step)(state & 0xff)
+		                                                              : LOG_NONE;
 
 		if (step == LOG_CREATED)
 			return log_reopen(name, size, pid, (unsigned)(state >> 8 & 0xff));
-		if (step == LOG_NONE && __atomic_compare_exchange_n(&log_state, &state, log_word(pid, 0, LOG_CREATING), false,
-		                                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		if (step == LOG_NONE && __atomic_compare_exchange_n(&log_state, &state, log_word(pid, 0, LOG_CREATING),
+		                                                    false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			return log_create(name, size, pid);
 		arch_syscall6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 	}
@@ -244,7 +269,6 @@ static int log_open(char *name, size_t size)
 	return -EAGAIN;
 }
 
-/* One opened sink at a time: its name for messages and its descriptor or -errno. */
 enum sink_id { SINK_REPORT_FILE, SINK_LOG, SINK_NR };
 
 static bool sink_wanted(enum sink_id id)
@@ -254,6 +278,7 @@ static bool sink_wanted(enum sink_id id)
 	return id == SINK_LOG ? log_prefix[0] != 0 : options.report_file[0] != 0;
 }
 
+/* A descriptor, or -errno; and the name, for messages. */
 static int sink_open(enum sink_id id, char *name, size_t size)
 {
 	if (id == SINK_LOG)
@@ -280,8 +305,7 @@ static void sink_complain(const char *name, long error)
 	struct fmt_buf b;
 
 	fmt_init(&b, line, sizeof(line));
-	fmt_printf(&b, "memsan: cannot write to %.300s: %s (error %d)\n", name,
-	           error_text(-error), (int)-error);
+	fmt_printf(&b, "memsan: cannot write to %.300s: %s (error %d)\n", name, error_text(-error), (int)-error);
 	write_stderr(line, b.len);
 }
 
@@ -309,11 +333,11 @@ void sink_write(const char *text, size_t len)
 		write_stderr(text, len);
 }
 
-/* memsan run names a memfd of its own, /proc/PID/fd/N.  That link leads to whatever has the number now: when memsan has ended, or
- * in another pid namespace, it may be anybody's file.  So what was opened is asked for its name before it is written to.
+/* `memsan run` passes its own memfd as /proc/PID/fd/N.  When memsan has ended, or in another pid namespace, that link
+ * may lead to any other file.  So the name of the opened file is checked before memsan writes to it.
  *
- * A seccomp filter may kill for opening a file.  Then the program's life goes before memsan's exit status, which the program's own exit
- * still sets. */
+ * A seccomp filter may kill the program for opening a file, so nothing is opened then: the program's life matters more
+ * than memsan's exit status, which the program's own exit still sets. */
 static bool is_notify_memfd(int fd)
 {
 	static const char wanted[] = "/memfd:" REPORT_NOTIFY_NAME " ";
@@ -330,6 +354,8 @@ static bool is_notify_memfd(int fd)
 void sink_notify(void)
 {
 	bool link = str_starts(options.notify, "/proc/");
+	/* The exit status for `memsan run`: only this process knows all of its options. */
+	char status = (char)options.exitcode;
 	int fd;
 
 	if (sink_secure || !options.notify[0] || os_under_seccomp())
@@ -337,8 +363,6 @@ void sink_notify(void)
 	fd = open_high(options.notify, link ? SINK_OPEN_FLAGS & ~O_NOFOLLOW : SINK_OPEN_FLAGS, 0);
 	if (fd < 0)
 		return;
-	/* What memsan run shall end with: only this process knows all of its options. */
-	char status = (char)options.exitcode;
 	if (!link || is_notify_memfd(fd))
 		write_whole(fd, &status, 1);
 	os_close(fd);
@@ -359,7 +383,7 @@ int sink_borrow(bool *opened)
 	return stderr_fd();
 }
 
-/* A relative log_path means the directory that the program was started in. */
+/* A relative log_path starts at the directory in which the program was started. */
 static void log_prefix_set(const char *path)
 {
 	size_t len = 0;
