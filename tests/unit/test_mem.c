@@ -51,7 +51,8 @@ static void move_agrees_with_libc(void **state)
 	(void)state;
 	fill_random(&seed);
 	for (int i = 0; i < ROUNDS; i++) {
-		size_t n = random_size(&seed), from = 300 + unit_below(&seed, 1000), to = from - 200 + unit_below(&seed, 400);
+		size_t n = random_size(&seed), from = 300 + unit_below(&seed, 1000),
+		       to = from - 200 + unit_below(&seed, 400);
 		assert_ptr_equal(mem_move(area + to, area + from, n), area + to);
 		memmove(model + to, model + from, n);
 		assert_memory_equal(area, model, AREA);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_modules.c - which module held a pc, now and before it was unloaded; stacks through libraries that come and go. */
+/* tests/unit/test_modules.c - which module held a pc, now and before it was unloaded; stacks through libraries that
+ * come and go. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -78,7 +79,7 @@ static void expect_copy(uintptr_t pc, uint32_t when, unsigned copy, bool unloade
 	assert_true(info.build_id_len > 0 && info.build_id_len <= BUILD_ID_MAX);
 }
 
-/* ---- tests ---- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_live(void **state)
 {
@@ -154,7 +155,7 @@ static void test_many(void **state)
 	helper_close(library);
 }
 
-/* ---- stacks through them ---- */
+/* ---- stacks through them --------------------------------------------------------------------- */
 
 #define FRAMES 100
 static volatile int stop;
@@ -173,7 +174,8 @@ static int walk_here(void *arg)
 	return (int)n;
 }
 
-/* The same code, unloaded and loaded at the same place or another, gives the same number of frames, beside others that do so, too. */
+/* The same code, unloaded and loaded at the same place or another, gives the same number of frames, beside others that
+ * do so, too. */
 static void *load_walk_unload(void *arg)
 {
 	unsigned number = *(unsigned *)arg;
@@ -204,7 +206,8 @@ static void *ask_all_the_time(void *arg)
 	(void)arg;
 
 	while (!stop)
-		if (!module_find((uintptr_t)ask_all_the_time, 1, &info) && !module_find((uintptr_t)ask_all_the_time, 0, &info))
+		if (!module_find((uintptr_t)ask_all_the_time, 1, &info) &&
+		    !module_find((uintptr_t)ask_all_the_time, 0, &info))
 			return (void *)1;
 	return NULL;
 }
@@ -217,7 +220,8 @@ static void child_asks(void *arg)
 	module_find((uintptr_t)arg, 1, &info);
 	if (!module_find((uintptr_t)child_asks, 0, &info))
 		_exit(2);
-	/* No dlopen here: at the fork another thread may have been in the middle of one, and libc does not mend that. */
+	/* No dlopen here: at the fork another thread may have been in the middle of one, and libc does not mend
+	 * that. */
 }
 
 static void test_beside_each_other(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_no_memory.c - every function of memsan.h that allocates, with memsan's own N-th allocation failing, for every N. */
+/* tests/unit/test_no_memory.c - every function of memsan.h that allocates, with memsan's own N-th allocation failing,
+ * for every N. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -19,12 +20,14 @@
 #include "slab/slab.h"
 #include "slab/tcache.h"
 
-/* The whole of memsan is linked in, as from libmemsan.a, and what it gets memory with inside is wrapped by the linker (--wrap): its own memory
- * (meta_alloc), pages (buddy_alloc, buddy_extend), address space (os_reserve, os_commit).  For each scenario and N a child runs it with the N-th of
- * these failing, once alone and once with all later ones, until N is more than there are.
+/* The whole of memsan is linked in, as from libmemsan.a, and what it gets memory with inside is wrapped by the linker
+ * (--wrap): its own memory (meta_alloc), pages (buddy_alloc, buddy_extend), address space (os_reserve, os_commit).  For
+ * each scenario and N a child runs it with the N-th of these failing, once alone and once with all later ones, until N
+ * is more than there are.
  *
- * A scenario says what it expects itself: NULL with ENOMEM or all well, what it holds is intact, and everything is given back.  Afterwards there are as many
- * live objects and used pages as before, no report was made, every invariant holds, and the same scenario works. */
+ * A scenario says what it expects itself: NULL with ENOMEM or all well, what it holds is intact, and everything is
+ * given back.  Afterwards there are as many live objects and used pages as before, no report was made, every invariant
+ * holds, and the same scenario works. */
 
 static size_t calls, fail_from, fail_to; /* atomic; [fail_from, fail_to) fail, counted from 1 */
 
@@ -35,11 +38,11 @@ static bool fails(void)
 	return n >= READ_ONCE(fail_from) && n < READ_ONCE(fail_to);
 }
 
-#define WRAP(type, none, name, params, args)              \
-	type __real_##name params;                        \
-	type __wrap_##name params;                        \
-	type __wrap_##name params                         \
-	{                                                 \
+#define WRAP(type, none, name, params, args)                \
+	type __real_##name params;                          \
+	type __wrap_##name params;                          \
+	type __wrap_##name params                           \
+	{                                                   \
 		return fails() ? none : __real_##name args; \
 	}
 WRAP(void *, NULL, meta_alloc, (size_t size, enum cost_centre centre), (size, centre))
@@ -48,15 +51,15 @@ WRAP(bool, false, buddy_extend, (uint32_t page, size_t n, bool *clean), (page, n
 WRAP(void *, NULL, os_reserve, (size_t size, size_t align), (size, align))
 WRAP(bool, false, os_commit, (void *p, size_t size, bool huge), (p, size, huge))
 
-#define CHECK(x)                                                                        \
-	do {                                                                            \
-		if (!(x)) {                                                             \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);         \
-			_exit(1);                                                       \
-		}                                                                       \
+#define CHECK(x)                                                                \
+	do {                                                                    \
+		if (!(x)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			_exit(1);                                               \
+		}                                                               \
 	} while (0)
 
-/* ---- scenarios: false when memory was refused to them, with everything given back --------------------------------------------- */
+/* ---- scenarios: false when memory was refused to them, with everything given back ------------ */
 
 #define SOME 300
 #define FEW 6
@@ -75,7 +78,8 @@ static void fill(void *p, size_t size)
 
 static bool filled(const void *p, size_t size)
 {
-	return size == 0 || (((const char *)p)[0] == 0x11 && ((const char *)p)[size / 2] == 0x11 && ((const char *)p)[size - 1] == 0x11);
+	return size == 0 || (((const char *)p)[0] == 0x11 && ((const char *)p)[size / 2] == 0x11 &&
+	                     ((const char *)p)[size - 1] == 0x11);
 }
 
 static bool cache_of(size_t size, unsigned flags, void (*ctor)(void *))
@@ -145,7 +149,8 @@ static bool caches_used(void)
 	static void *p[SOME];
 	size_t n;
 
-	for (n = 0; n < SOME && (p[n] = n % 2 ? memsan_cache_alloc(long_lived) : memsan_cache_zalloc(long_lived)) != NULL; n++)
+	for (n = 0;
+	     n < SOME && (p[n] = n % 2 ? memsan_cache_alloc(long_lived) : memsan_cache_zalloc(long_lived)) != NULL; n++)
 		fill(p[n], 1000);
 	bool good = n == SOME || refused();
 	while (n > 0)
@@ -177,12 +182,35 @@ static void *array(size_t size)
 	return memsan_kvmalloc_array(size / 5 + 1, 5);
 }
 
-static bool kmalloc(void) { return sizes(memsan_kmalloc, memsan_kfree); }
-static bool kzalloc(void) { return sizes(memsan_kzalloc, free); }
-static bool kvmalloc(void) { return sizes(memsan_kvmalloc, memsan_kvfree); }
-static bool kvmalloc_array(void) { return sizes(array, memsan_kvfree); }
-static bool vmalloc(void) { return sizes(memsan_vmalloc, memsan_vfree); }
-static bool vzalloc(void) { return sizes(memsan_vzalloc, memsan_vfree); }
+static bool kmalloc(void)
+{
+	return sizes(memsan_kmalloc, memsan_kfree);
+}
+
+static bool kzalloc(void)
+{
+	return sizes(memsan_kzalloc, free);
+}
+
+static bool kvmalloc(void)
+{
+	return sizes(memsan_kvmalloc, memsan_kvfree);
+}
+
+static bool kvmalloc_array(void)
+{
+	return sizes(array, memsan_kvfree);
+}
+
+static bool vmalloc(void)
+{
+	return sizes(memsan_vmalloc, memsan_vfree);
+}
+
+static bool vzalloc(void)
+{
+	return sizes(memsan_vzalloc, memsan_vfree);
+}
 
 static bool reallocation(void)
 {
@@ -323,14 +351,31 @@ static bool threads(void)
 	return good;
 }
 
-static const struct scenario { const char *name; bool (*run)(void); } scenarios[] = {
-	{ "caches", caches }, { "large objects", caches_large }, { "constructed objects", caches_constructed }, { "bulk", caches_bulk },
-	{ "a cache that is there", caches_used }, { "kmalloc", kmalloc }, { "kzalloc", kzalloc }, { "kvmalloc", kvmalloc },
-	{ "kvmalloc_array", kvmalloc_array }, { "vmalloc", vmalloc }, { "vzalloc", vzalloc }, { "krealloc", reallocation }, { "aligned_alloc", aligned },
-	{ "pages", pages }, { "pools", pools }, { "shrinkers", shrinkers }, { "views", views }, { "threads", threads },
+static const struct scenario {
+	const char *name;
+	bool (*run)(void);
+} scenarios[] = {
+	{ "caches", caches },
+	{ "large objects", caches_large },
+	{ "constructed objects", caches_constructed },
+	{ "bulk", caches_bulk },
+	{ "a cache that is there", caches_used },
+	{ "kmalloc", kmalloc },
+	{ "kzalloc", kzalloc },
+	{ "kvmalloc", kvmalloc },
+	{ "kvmalloc_array", kvmalloc_array },
+	{ "vmalloc", vmalloc },
+	{ "vzalloc", vzalloc },
+	{ "krealloc", reallocation },
+	{ "aligned_alloc", aligned },
+	{ "pages", pages },
+	{ "pools", pools },
+	{ "shrinkers", shrinkers },
+	{ "views", views },
+	{ "threads", threads },
 };
 
-/* ---- one run ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 static void verify_cache(struct slab_cache *c, void *ctx)
 {
@@ -405,7 +450,8 @@ static int run_all(const struct scenario *s, bool all_later)
 		CHECK(waitpid(pid, &status, 0) == pid);
 		if (!WIFEXITED(status) || (WEXITSTATUS(status) != SOME_FAILED && WEXITSTATUS(status) != NONE_FAILED)) {
 			printf("FAIL: %s, allocation %d%s: %s %d\n", s->name, n, all_later ? " and all later ones" : "",
-			       WIFEXITED(status) ? "status" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+			       WIFEXITED(status) ? "status" : "signal",
+			       WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 			return -1;
 		}
 		if (WEXITSTATUS(status) == NONE_FAILED)
@@ -439,7 +485,8 @@ static int run_mode(void)
 
 int main(int argc, char **argv)
 {
-	static const char *const modes[] = { "mode=production:fence=off", "mode=check:fence=off", "mode=check:fence=all" };
+	static const char *const modes[] = { "mode=production:fence=off", "mode=check:fence=off",
+		                             "mode=check:fence=all" };
 	int status = 0;
 
 	(void)argc;

@@ -17,7 +17,13 @@
 
 #include "lib/lib.h"
 
-#define REQUIRE(condition) do { if (!(condition)) { dprintf(2, "line %d: %s\n", __LINE__, #condition); _exit(1); } } while (0)
+#define REQUIRE(condition)                                                 \
+	do {                                                               \
+		if (!(condition)) {                                        \
+			dprintf(2, "line %d: %s\n", __LINE__, #condition); \
+			_exit(1);                                          \
+		}                                                          \
+	} while (0)
 
 /* fn ran to its end in a child, and every REQUIRE held. */
 static void child_succeeds(void (*fn)(void *))
@@ -29,18 +35,21 @@ static void child_succeeds(void (*fn)(void *))
 		fail_msg("child ended with status %#x: %s", status, err);
 }
 
-/* ---- mappings ---- */
+/* ---- mappings -------------------------------------------------------------------------------- */
 
-#define LONG_PATH "/a/path/longer/than/the/buffer 7f0000000000-7f0000001000 rwxp 0 08:01 9 /that/looks/like/a/line/of/its/own/in/there"
+#define LONG_PATH                                                                  \
+	"/a/path/longer/than/the/buffer 7f0000000000-7f0000001000 rwxp 0 08:01 9 " \
+	"/that/looks/like/a/line/of/its/own/in/there"
 
-/* Every word of every line, whatever part of the file the buffer holds; a path that is too long is cut, and its rest is no line. */
+/* Every word of every line, whatever part of the file the buffer holds; a path that is too long is cut, and its rest is
+ * no line. */
 static void mappings_of_a_file(void **state)
 {
 	static const char text[] = "00400000-00401000 r-xp 00002000 08:01 77    /bin/a b\n"
-	                           "7f0000000000-7f0000001000 rw-s 00000000 00:00 0 \n"
-	                           "no mapping at all\n"
-	                           "7f0000002000-7f0000003000 ---p 7ffff000 08:01 9 " LONG_PATH LONG_PATH "\n"
-	                           "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0                          [stack]\n";
+				   "7f0000000000-7f0000001000 rw-s 00000000 00:00 0 \n"
+				   "no mapping at all\n"
+				   "7f0000002000-7f0000003000 ---p 7ffff000 08:01 9 " LONG_PATH LONG_PATH "\n"
+				   "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0                          [stack]\n";
 	char name[] = "/tmp/test_os_XXXXXX", buffer[400];
 	int fd = mkstemp(name);
 
@@ -68,7 +77,7 @@ static void mappings_of_a_file(void **state)
 	assert_int_equal(maps_open(&(struct maps_reader){ 0 }, name, buffer, sizeof(buffer)), -ENOENT);
 }
 
-/* ---- files and processes ---- */
+/* ---- files and processes --------------------------------------------------------------------- */
 
 static void files(void **state)
 {
@@ -183,7 +192,7 @@ static void endings(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 5);
 }
 
-/* ---- address space ---- */
+/* ---- address space --------------------------------------------------------------------------- */
 
 static void reserve_is_aligned_and_free_of_charge(void **state)
 {
@@ -337,7 +346,7 @@ static void limits(void **state)
 	child_succeeds(limited_space);
 }
 
-/* ---- safe reads ---- */
+/* ---- safe reads ------------------------------------------------------------------------------ */
 
 /* Readable pages, then unreadable ones: what is read ends exactly there, wherever it begins. */
 static void read_to_the_edge(void *arg)
@@ -362,7 +371,8 @@ static void read_to_the_edge(void *arg)
 	REQUIRE(os_safe_read(copy, (void *)0x6b6b6b6b6b6b6b6b, 8) == 0);
 	REQUIRE(os_safe_read(copy, p, 0) == 0);
 	REQUIRE(os_page_readable(p) && os_page_readable(p + 4 * PAGE_SIZE - 1) && !os_page_readable(p + 4 * PAGE_SIZE));
-	REQUIRE(!os_page_readable(NULL) && !os_page_readable((void *)0xffffffffffffffff) && os_page_readable((void *)&read_to_the_edge));
+	REQUIRE(!os_page_readable(NULL) && !os_page_readable((void *)0xffffffffffffffff) &&
+	        os_page_readable((void *)&read_to_the_edge));
 	errno = 5;
 	os_safe_read(copy, NULL, 1);
 	REQUIRE(errno == 5);
@@ -393,7 +403,8 @@ static void under_filter(void *arg)
 	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
 
 	REQUIRE(!os_under_seccomp());
-	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 	REQUIRE(os_under_seccomp());
 	read_to_the_edge(arg);
 }
@@ -407,7 +418,7 @@ static void safe_reads(void **state)
 		child_succeeds(under_filter);
 }
 
-/* ---- clock ---- */
+/* ---- clock ----------------------------------------------------------------------------------- */
 
 static void jiffies_follow_the_clock(void **state)
 {
@@ -439,7 +450,7 @@ static void jiffies_never_go_back(void **state)
 	}
 }
 
-/* ---- memsan's own memory ---- */
+/* ---- memsan's own memory --------------------------------------------------------------------- */
 
 static void stepped_reserve_grows(void **state)
 {

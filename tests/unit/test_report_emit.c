@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_report_emit.c - from a record to where reports go: repetitions, sinks, and helpers that misbehave in every way.
+/* tests/unit/test_report_emit.c - from a record to where reports go: repetitions, sinks, and helpers that misbehave in
+ * every way.
  *
  * Every case runs in a child process of its own.  The helpers are this program itself under other names (fake_*).
  */
@@ -23,7 +24,7 @@
 static char dir[] = "/tmp/memsan-emit-XXXXXX";
 static char err[1 << 20];
 
-/* ---- what the cases use -------------------------------------------------------------------------------------------------------- */
+/* ---- what the cases use ---------------------------------------------------------------------- */
 
 static const char *in_dir(const char *name)
 {
@@ -94,7 +95,13 @@ static bool report_at(uintptr_t where)
 #define RULE "==================================================================\n"
 #define TITLE "BUG: MEMSAN: double-free in "
 /* In a child: cmocka's own asserts would jump into the parent's list of tests. */
-#define CHECK(x) do { if (!(x)) { dprintf(2, "line %d: %s\n", __LINE__, #x); _exit(1); } } while (0)
+#define CHECK(x)                                                   \
+	do {                                                       \
+		if (!(x)) {                                        \
+			dprintf(2, "line %d: %s\n", __LINE__, #x); \
+			_exit(1);                                  \
+		}                                                  \
+	} while (0)
 
 static void run(void (*fn)(void *), int expected_status)
 {
@@ -104,7 +111,7 @@ static void run(void (*fn)(void *), int expected_status)
 		fail_msg("status 0x%x instead of 0x%x; standard error:\n%s", status, expected_status, err);
 }
 
-/* ---- repetitions and limits ----------------------------------------------------------------------------------------------------- */
+/* ---- repetitions and limits ------------------------------------------------------------------ */
 
 static void case_repeated(void *arg)
 {
@@ -265,7 +272,7 @@ static void report_inside_a_fork_is_dropped(void **state)
 	assert_int_equal(count_of(err, TITLE), 1);
 }
 
-/* ---- sinks ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- sinks ----------------------------------------------------------------------------------- */
 
 static char option_text[1024];
 
@@ -397,7 +404,8 @@ static void case_secure(void *arg)
 	(void)arg;
 	options_set_defaults(&options);
 	reports_init(true);
-	snprintf(option_text, sizeof(option_text), "symbolize=off:report_file=%s:log_path=%s", in_dir("s1"), in_dir("s2"));
+	snprintf(option_text, sizeof(option_text), "symbolize=off:report_file=%s:log_path=%s", in_dir("s1"),
+	         in_dir("s2"));
 	close(open(in_dir("s1"), O_WRONLY | O_CREAT, 0600));
 	options_parse(&options, option_text, NULL, NULL);
 	reports_configure();
@@ -543,7 +551,7 @@ static void lines_go_where_reports_go(void **state)
 	assert_int_equal(strncmp(err, "memsan: hello 42\n" RULE, strlen("memsan: hello 42\n" RULE)), 0);
 }
 
-/* ---- helpers ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 static struct helper_request request;
 static struct report_record asked;
@@ -587,12 +595,38 @@ static void fake_good(void)
 		fake_answer("GOOD ANSWER\n");
 }
 
-static void fake_early(void) { fake_answer("GOOD ANSWER\n"); }
-static void fake_exit(void) { }
-static void fake_crash(void) { fake_read(); abort(); }
-static void fake_hang(void) { fake_read(); for (;;) pause(); }
-static void fake_deaf(void) { for (;;) pause(); }
-static void fake_stop(void) { raise(SIGSTOP); }
+static void fake_early(void)
+{
+	fake_answer("GOOD ANSWER\n");
+}
+
+static void fake_exit(void)
+{
+}
+
+static void fake_crash(void)
+{
+	fake_read();
+	abort();
+}
+
+static void fake_hang(void)
+{
+	fake_read();
+	for (;;)
+		pause();
+}
+
+static void fake_deaf(void)
+{
+	for (;;)
+		pause();
+}
+
+static void fake_stop(void)
+{
+	raise(SIGSTOP);
+}
 
 static void fake_stubborn(void)
 {
@@ -618,9 +652,25 @@ static void fake_huge(void)
 		fake_write("x", 1);
 }
 
-static void fake_empty(void) { fake_read(); fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION, 0); }
-static void fake_version(void) { fake_read(); fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION + 1, 5); fake_write("hello", 5); }
-static void fake_cut(void) { fake_read(); fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION, 100); fake_write("hello", 5); }
+static void fake_empty(void)
+{
+	fake_read();
+	fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION, 0);
+}
+
+static void fake_version(void)
+{
+	fake_read();
+	fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION + 1, 5);
+	fake_write("hello", 5);
+}
+
+static void fake_cut(void)
+{
+	fake_read();
+	fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION, 100);
+	fake_write("hello", 5);
+}
 
 static void fake_drip(void)
 {
@@ -667,12 +717,19 @@ static void fake_tell(void)
 	for (int fd = 0; fd < 1024; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), "fd %d\n", fd);
-	snprintf(text + strlen(text), sizeof(text) - strlen(text), "session %s\n", getsid(0) == getpid() ? "own" : "shared");
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "session %s\n",
+	         getsid(0) == getpid() ? "own" : "shared");
 	fake_read();
 	fake_answer(text);
 }
 
-static const struct fake { const char *name; void (*fn)(void); const char *complaint; unsigned timeout; bool good; } fakes[] = {
+static const struct fake {
+	const char *name;
+	void (*fn)(void);
+	const char *complaint;
+	unsigned timeout;
+	bool good;
+} fakes[] = {
 	{ "fake-good", fake_good, NULL, 5000, true },
 	{ "fake-early", fake_early, NULL, 5000, true },
 	{ "fake-exit", fake_exit, "no answer from the symbolizer", 5000, false },
@@ -696,7 +753,8 @@ static const struct fake { const char *name; void (*fn)(void); const char *compl
 
 static void start_with_helper(const char *name, unsigned timeout, const char *more)
 {
-	snprintf(option_text, sizeof(option_text), "symbolizer=%s:symbolizer.timeout=%u%s", in_dir(name), timeout, more);
+	snprintf(option_text, sizeof(option_text), "symbolizer=%s:symbolizer.timeout=%u%s", in_dir(name), timeout,
+	         more);
 	start_with(option_text);
 	options.symbolize = true;
 }
@@ -891,7 +949,7 @@ static void report_outlives_the_program(void **state)
 	assert_int_equal(count_of(err, TITLE "0x1000\n"), 1);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static int make_directory(void **state)
 {
@@ -927,17 +985,27 @@ int main(int argc, char **argv)
 {
 	const char *name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(repeated_reports_are_counted), cmocka_unit_test(max_reports_is_kept),
-		cmocka_unit_test(more_places_than_are_remembered), cmocka_unit_test(report_inside_a_report_is_dropped),
+		cmocka_unit_test(repeated_reports_are_counted),
+		cmocka_unit_test(max_reports_is_kept),
+		cmocka_unit_test(more_places_than_are_remembered),
+		cmocka_unit_test(report_inside_a_report_is_dropped),
 		cmocka_unit_test(report_inside_a_fork_is_dropped),
-		cmocka_unit_test(threads_report_one_at_a_time), cmocka_unit_test(panic_ends_the_program),
-		cmocka_unit_test(log_path_makes_a_file_per_process), cmocka_unit_test(log_path_follows_and_reuses_nothing),
-		cmocka_unit_test(report_file_is_appended_to), cmocka_unit_test(full_disk_falls_back),
-		cmocka_unit_test(fifo_without_reader_does_not_block), cmocka_unit_test(secure_process_opens_no_file),
-		cmocka_unit_test(standard_error_that_became_a_database), cmocka_unit_test(signals_of_our_writes_do_not_kill),
-		cmocka_unit_test(nonblocking_standard_error_gets_it_all), cmocka_unit_test(lines_go_where_reports_go),
-		cmocka_unit_test(helpers_of_every_kind), cmocka_unit_test(helpers_when_orphans_are_ours),
-		cmocka_unit_test(helper_starts_clean), cmocka_unit_test(no_helper_where_there_can_be_none),
+		cmocka_unit_test(threads_report_one_at_a_time),
+		cmocka_unit_test(panic_ends_the_program),
+		cmocka_unit_test(log_path_makes_a_file_per_process),
+		cmocka_unit_test(log_path_follows_and_reuses_nothing),
+		cmocka_unit_test(report_file_is_appended_to),
+		cmocka_unit_test(full_disk_falls_back),
+		cmocka_unit_test(fifo_without_reader_does_not_block),
+		cmocka_unit_test(secure_process_opens_no_file),
+		cmocka_unit_test(standard_error_that_became_a_database),
+		cmocka_unit_test(signals_of_our_writes_do_not_kill),
+		cmocka_unit_test(nonblocking_standard_error_gets_it_all),
+		cmocka_unit_test(lines_go_where_reports_go),
+		cmocka_unit_test(helpers_of_every_kind),
+		cmocka_unit_test(helpers_when_orphans_are_ours),
+		cmocka_unit_test(helper_starts_clean),
+		cmocka_unit_test(no_helper_where_there_can_be_none),
 		cmocka_unit_test(report_outlives_the_program),
 	};
 

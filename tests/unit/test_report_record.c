@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_report_record.c - filling a record: strings, stacks with their modules, memory rows, and what does not fit. */
+/* tests/unit/test_report_record.c - filling a record: strings, stacks with their modules, memory rows, and what does
+ * not fit. */
 #include "config.h"
 
 #include <string.h>
@@ -178,8 +179,11 @@ static void memory_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_new_record_knows_its_process), cmocka_unit_test(strings_are_kept_once_and_within_bounds),
-		cmocka_unit_test(frames_have_modules), cmocka_unit_test(saved_stacks), cmocka_unit_test(memory_rows),
+		cmocka_unit_test(a_new_record_knows_its_process),
+		cmocka_unit_test(strings_are_kept_once_and_within_bounds),
+		cmocka_unit_test(frames_have_modules),
+		cmocka_unit_test(saved_stacks),
+		cmocka_unit_test(memory_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_shadow.c - classification on invented addresses, frame descriptions, and poison against a byte-by-byte model. */
+/* tests/unit/test_shadow.c - classification on invented addresses, frame descriptions, and poison against a
+ * byte-by-byte model. */
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -9,17 +10,22 @@
 
 #include "shadow/shadow_internal.h"
 
-/* ---- classification ----------------------------------------------------------------------------------------------------- */
+/* ---- classification -------------------------------------------------------------------------- */
 
 static struct shadow_facts facts(uint8_t value, uint8_t next, bool in_heap)
 {
-	return (struct shadow_facts){ .bad = 0x7f0000001000, .has_shadow = true, .value = value, .next = next, .in_heap = in_heap };
+	return (struct shadow_facts){
+		.bad = 0x7f0000001000, .has_shadow = true, .value = value, .next = next, .in_heap = in_heap
+	};
 }
 
 static void test_classify_table(void **state)
 {
 	(void)state;
-	static const struct { uint8_t value; enum report_kind arena, elsewhere; } want[] = {
+	static const struct {
+		uint8_t value;
+		enum report_kind arena, elsewhere;
+	} want[] = {
 		{ 0xfc, REPORT_SLAB_OUT_OF_BOUNDS, REPORT_CONTAINER_OUT_OF_BOUNDS },
 		{ 0xfa, REPORT_SLAB_USE_AFTER_FREE, REPORT_UNKNOWN_CRASH },
 		{ 0xff, REPORT_USE_AFTER_FREE, REPORT_UNKNOWN_CRASH },
@@ -40,7 +46,8 @@ static void test_classify_table(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
 		/* The value itself, and any partial granule in front of it. */
 		for (unsigned partial = 0; partial < 8; partial++) {
-			struct shadow_facts in = facts(partial ? (uint8_t)partial : want[i].value, partial ? want[i].value : 0, true);
+			struct shadow_facts in = facts(partial ? (uint8_t)partial : want[i].value,
+			                               partial ? want[i].value : 0, true);
 			struct shadow_facts out = in;
 			out.in_heap = false;
 			assert_int_equal(shadow_classify(&in), want[i].arena);
@@ -95,7 +102,7 @@ static void test_classify_objects(void **state)
 	assert_int_equal(shadow_classify(&f), REPORT_UNKNOWN_CRASH);
 }
 
-/* ---- frame descriptions -------------------------------------------------------------------------------------------------- */
+/* ---- frame descriptions ---------------------------------------------------------------------- */
 
 static void test_frame_variables(void **state)
 {
@@ -113,7 +120,9 @@ static void test_frame_variables(void **state)
 	assert_int_equal(v.name_len, 9);
 	assert_false(frame_next_variable(&at, &v));
 	/* Nonsense ends the list, and nothing behind the terminator is read. */
-	static const char *const nonsense[] = { "", "x", "1", "1 2", "1 2 3", "1 2 3 4", "1 2 3 4 ", "1 2 3 40 ab", "99999999999999999999 1 1 1 a" };
+	static const char *const nonsense[] = { "",         "x",           "1",
+		                                "1 2",      "1 2 3",       "1 2 3 4",
+		                                "1 2 3 4 ", "1 2 3 40 ab", "99999999999999999999 1 1 1 a" };
 	for (size_t i = 0; i < ARRAY_SIZE(nonsense); i++) {
 		char *copy = strdup(nonsense[i]);
 		at = copy;
@@ -123,7 +132,7 @@ static void test_frame_variables(void **state)
 	}
 }
 
-/* ---- poison against a model -------------------------------------------------------------------------------------------------- */
+/* ---- poison against a model ------------------------------------------------------------------ */
 
 #define SPAN 4096
 

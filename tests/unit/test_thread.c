@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_thread.c - the thread table: identity, names that outlive their threads, reuse of the longest dead, fork. */
+/* tests/unit/test_thread.c - the thread table: identity, names that outlive their threads, reuse of the longest dead,
+ * fork. */
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
@@ -10,8 +11,14 @@
 
 #include "lib/lib.h"
 
-#define REQUIRE(condition) do { if (!(condition)) { dprintf(2, "line %d: %s\n", __LINE__, #condition); _exit(1); } } while (0)
-#define SLOTS ((1 << THREAD_INDEX_BITS) - 1)   /* that can be had */
+#define REQUIRE(condition)                                                 \
+	do {                                                               \
+		if (!(condition)) {                                        \
+			dprintf(2, "line %d: %s\n", __LINE__, #condition); \
+			_exit(1);                                          \
+		}                                                          \
+	} while (0)
+#define SLOTS ((1 << THREAD_INDEX_BITS) - 1) /* that can be had */
 
 typedef void (*body_fn)(void *);
 
@@ -37,7 +44,12 @@ static pid_t real_tid(void)
 }
 
 /* A thread that registers, tells its index and tid, and ends. */
-struct life { char name[THREAD_NAME_MAX]; uint32_t index; pid_t tid; bool quiet; };
+struct life {
+	char name[THREAD_NAME_MAX];
+	uint32_t index;
+	pid_t tid;
+	bool quiet;
+};
 
 static void *live(void *arg)
 {
@@ -221,7 +233,8 @@ static void *look_up(void *arg)
 
 	(void)arg;
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
-		if (thread_lookup((uint32_t)unit_below(&seed, SLOTS), &info) && info.name[0] >= '1' && info.name[0] <= '9') {
+		if (thread_lookup((uint32_t)unit_below(&seed, SLOTS), &info) && info.name[0] >= '1' &&
+		    info.name[0] <= '9') {
 			REQUIRE(atoi(info.name) == info.tid);
 			seen++;
 		}
@@ -276,7 +289,8 @@ static void forked(void *arg)
 		after = thread_index();
 		REQUIRE(thread_tid() == real_tid() && thread_tid() != tid);
 		REQUIRE(after != before && after != 0);
-		REQUIRE(thread_lookup(after, &info) && info.alive && info.tid == real_tid() && strcmp(info.name, "child") == 0);
+		REQUIRE(thread_lookup(after, &info) && info.alive && info.tid == real_tid() &&
+		        strcmp(info.name, "child") == 0);
 		REQUIRE(thread_lookup(before, &info) && !info.alive && info.tid == tid);
 		REQUIRE(thread_lookup(resident, &info) && !info.alive);
 		_exit(0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_unwind.c - walks against libunwind's, frame by frame, on every sort of frame; garbage never faults. */
+/* tests/unit/test_unwind.c - walks against libunwind's, frame by frame, on every sort of frame; garbage never
+ * faults. */
 #define _GNU_SOURCE
 #define UNW_LOCAL_ONLY
 #include <alloca.h>
@@ -28,9 +29,12 @@
 static volatile unsigned sink;
 static volatile int one = 1;
 
-/* ---- the comparison -------------------------------------------------------------------------------------------------- */
+/* ---- the comparison -------------------------------------------------------------------------- */
 
-struct stack { uintptr_t pcs[FRAMES]; size_t n; };
+struct stack {
+	uintptr_t pcs[FRAMES];
+	size_t n;
+};
 
 /* What was wrong first; a check may run in a signal handler or on another stack, where cmocka cannot fail. */
 static char failure[400];
@@ -42,8 +46,8 @@ static void fail_with(const char *where, const char *what, size_t i, uintptr_t a
 	if (failure[0])
 		return;
 	dladdr((void *)a, &module);
-	snprintf(failure, sizeof(failure), "%s: %s: frame %zu: %#lx, expected %#lx (the first: %s + %#lx)", where, what, i, a, b,
-	         module.dli_fname, a - (uintptr_t)module.dli_fbase);
+	snprintf(failure, sizeof(failure), "%s: %s: frame %zu: %#lx, expected %#lx (the first: %s + %#lx)", where, what,
+	         i, a, b, module.dli_fname, a - (uintptr_t)module.dli_fbase);
 }
 
 static void expect_no_failure(void)
@@ -56,7 +60,8 @@ static void expect_no_failure(void)
 		fail_msg("%s", text);
 }
 
-static void same_stack(const char *where, const char *what, const uintptr_t *a, size_t na, const uintptr_t *b, size_t nb)
+static void same_stack(const char *where, const char *what, const uintptr_t *a, size_t na, const uintptr_t *b,
+                       size_t nb)
 {
 	for (size_t i = 0; i < MIN(na, nb); i++)
 		if (a[i] != b[i]) {
@@ -67,7 +72,8 @@ static void same_stack(const char *where, const char *what, const uintptr_t *a, 
 		fail_with(where, what, MIN(na, nb), na, nb);
 }
 
-/* mov rax, 15; syscall: where a signal handler returns to.  (unw_is_signal_frame does not know it when it has call frame information.) */
+/* mov rax, 15; syscall: where a signal handler returns to.  (unw_is_signal_frame does not know it when it has call
+ * frame information.) */
 static const unsigned char sigreturn_code[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
 
 /* libunwind's frames, in our form: what a signal interrupted is at pc + 1. */
@@ -88,7 +94,8 @@ static noinline_fn size_t oracle(unw_context_t *context, uintptr_t *pcs, size_t 
 	return n;
 }
 
-/* Our walk, our saved stack and libunwind's walk from here agree (but on the pc in this very function).  Returns the number of frames. */
+/* Our walk, our saved stack and libunwind's walk from here agree (but on the pc in this very function).  Returns the
+ * number of frames. */
 static noinline_fn size_t check_here(const char *where)
 {
 	struct stack ours, theirs, saved;
@@ -105,12 +112,13 @@ static noinline_fn size_t check_here(const char *where)
 		saved.n = depot_fetch(unwind_save(&regs), saved.pcs, FRAMES);
 		if (saved.n < MIN(ours.n, (size_t)options.stack_depth))
 			fail_with(where, "saved stack is too short", 0, saved.n, ours.n);
-		same_stack(where, "saved against walk", saved.pcs, MIN(saved.n, ours.n), ours.pcs, MIN(saved.n, ours.n));
+		same_stack(where, "saved against walk", saved.pcs, MIN(saved.n, ours.n), ours.pcs,
+		           MIN(saved.n, ours.n));
 	}
 	return ours.n;
 }
 
-/* ---- sorts of frames ------------------------------------------------------------------------------------------------- */
+/* ---- sorts of frames ------------------------------------------------------------------------- */
 
 static noinline_fn unsigned recurse(unsigned depth)
 {
@@ -220,7 +228,7 @@ static void test_callbacks_and_threads(void **state)
 	expect_no_failure();
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------------------------ */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static volatile size_t frames_in_handler; /* raise is declared "leaf" */
 
@@ -275,7 +283,7 @@ static void test_signals(void **state)
 	expect_no_failure();
 }
 
-/* ---- signals in the middle of a walk ------------------------------------------------------------------------------------- */
+/* ---- signals in the middle of a walk --------------------------------------------------------- */
 
 static volatile unsigned interruptions, shorter;
 static const char interrupted[] = "interrupted";
@@ -345,9 +353,9 @@ static void test_interrupted(void **state)
 	expect_no_failure();
 }
 
-/* ---- one instruction after the other --------------------------------------------------------------------------------------- */
+/* ---- one instruction after the other --------------------------------------------------------- */
 
-static struct stack outer;            /* from the caller of stepped_region outwards */
+static struct stack outer; /* from the caller of stepped_region outwards */
 static volatile int stepping_ends;
 static volatile size_t steps, steps_agreed, steps_from_context;
 
@@ -377,8 +385,11 @@ static void step_seen(int sig, siginfo_t *info, void *context)
 	same_stack("single step", "saved against walk", saved.pcs, saved.n, here.pcs, here.n);
 	if (!ends_with_outer(here.pcs, here.n))
 		fail_with("single step", "callers are lost", here.n, (uintptr_t)gregs[REG_RIP], steps);
-	/* From the interrupted registers alone: the same, one off in the first frame; but for rows that need other registers. */
-	regs = (struct unwind_regs){ .pc = (uintptr_t)gregs[REG_RIP], .sp = (uintptr_t)gregs[REG_RSP], .fp = (uintptr_t)gregs[REG_RBP] };
+	/* From the interrupted registers alone: the same, one off in the first frame; but for rows that need other
+	 * registers. */
+	regs = (struct unwind_regs){ .pc = (uintptr_t)gregs[REG_RIP],
+		                     .sp = (uintptr_t)gregs[REG_RSP],
+		                     .fp = (uintptr_t)gregs[REG_RBP] };
 	direct.n = unwind_walk(&regs, direct.pcs, FRAMES);
 	if (ends_with_outer(direct.pcs, direct.n))
 		steps_from_context++;
@@ -433,7 +444,8 @@ static noinline_fn void stepped_region(void)
 	sink = step_recursion(3);
 	qsort(numbers, ARRAY_SIZE(numbers), sizeof(int), compare_plainly);
 	snprintf(text, sizeof(text), "%d and %s", numbers[one], "text");
-	sink += use_split(0) + (unsigned)strlen(text) + (unsigned)(memchr(text, 't', 9) != NULL) + (unsigned)labs(numbers[0]);
+	sink += use_split(0) + (unsigned)strlen(text) + (unsigned)(memchr(text, 't', 9) != NULL) +
+	        (unsigned)labs(numbers[0]);
 	stepping_ends = 1;
 	sink++;
 }
@@ -465,7 +477,7 @@ static void test_single_steps(void **state)
 	assert_true(steps_from_context > steps * 9 / 10);
 }
 
-/* ---- other stacks ----------------------------------------------------------------------------------------------------------- */
+/* ---- other stacks ---------------------------------------------------------------------------- */
 
 #define COROUTINE_STACK (1 << 16)
 static ucontext_t main_context, coroutine_context;
@@ -555,7 +567,7 @@ static void test_tiny_stack(void **state)
 	pthread_join(thread, NULL);
 }
 
-/* ---- code without call frame information ---------------------------------------------------------------------------------------- */
+/* ---- code without call frame information ----------------------------------------------------- */
 
 static void jit_target(void)
 {
@@ -572,8 +584,8 @@ static void test_jit(void **state)
 	/* push rbp; mov rbp, rsp; call rdi; pop rbp; ret */
 	static const unsigned char with_frame[] = { 0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3 };
 	/* push rbp; mov rbp, rsi; sub rsp, 16; call rdi; add rsp, 16; pop rbp; ret: rbp is anything */
-	static const unsigned char without[] = { 0x55, 0x48, 0x89, 0xf5, 0x48, 0x83, 0xec, 0x10, 0xff, 0xd7,
-	                                         0x48, 0x83, 0xc4, 0x10, 0x5d, 0xc3 };
+	static const unsigned char without[] = { 0x55, 0x48, 0x89, 0xf5, 0x48, 0x83, 0xec, 0x10,
+		                                 0xff, 0xd7, 0x48, 0x83, 0xc4, 0x10, 0x5d, 0xc3 };
 	unsigned char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void (*jit)(void (*)(void), uintptr_t) = (void (*)(void (*)(void), uintptr_t))(uintptr_t)page;
 	uint64_t seed = 11;
@@ -587,9 +599,15 @@ static void test_jit(void **state)
 	for (int i = 0; i < 2000; i++) {
 		uintptr_t garbage = unit_random(&seed);
 		switch (i % 4) {
-		case 0: garbage = (uintptr_t)&garbage + garbage % 8192; break;   /* in the stack */
-		case 1: garbage = (uintptr_t)page + garbage % 8192; break;
-		case 2: garbage >>= garbage % 64; break;
+		case 0:
+			garbage = (uintptr_t)&garbage + garbage % 8192; /* in the stack */
+			break;
+		case 1:
+			garbage = (uintptr_t)page + garbage % 8192;
+			break;
+		case 2:
+			garbage >>= garbage % 64;
+			break;
 		}
 		jit(jit_target, garbage);
 		assert_true(sink >= 2);
@@ -603,7 +621,8 @@ static void test_garbage(void **state)
 {
 	size_t words = 4096 / 8 * 3;
 	uintptr_t *block = mmap(NULL, 5 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	void *code[] = { (void *)test_frames, (void *)recurse, (void *)qsort, (void *)use_realigned, (void *)raise, (void *)snprintf };
+	void *code[] = { (void *)test_frames,   (void *)recurse, (void *)qsort,
+		         (void *)use_realigned, (void *)raise,   (void *)snprintf };
 	uint64_t seed = 23;
 	uintptr_t pcs[FRAMES];
 
@@ -629,7 +648,7 @@ static void test_garbage(void **state)
 	munmap(block, 3 * 4096);
 }
 
-/* ---- beside dlopen, dlclose and fork ---------------------------------------------------------------------------------------------- */
+/* ---- beside dlopen, dlclose and fork --------------------------------------------------------- */
 
 static volatile int stop;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_unwind_reuse.c - saved stacks, which reuse the last trace, are what a whole walk gives: random call trees with jumps,
- * signals, signal stacks and coroutines. */
+/* tests/unit/test_unwind_reuse.c - saved stacks, which reuse the last trace, are what a whole walk gives: random call
+ * trees with jumps, signals, signal stacks and coroutines. */
 #define _GNU_SOURCE
 #include <alloca.h>
 #include <pthread.h>
@@ -33,11 +33,11 @@ struct fiber {
 };
 
 struct tree {
-	uint64_t seed, budget;              /* nodes still to visit */
+	uint64_t seed, budget; /* nodes still to visit */
 	unsigned depth_max;
 	struct fiber fibers[1 + COROUTINES];
 	volatile unsigned current;
-	volatile unsigned handlers;         /* signal handlers on the stack */
+	volatile unsigned handlers; /* signal handlers on the stack */
 	uintptr_t walked[FRAMES], saved[FRAMES];
 	uint64_t checks;
 	char failure[300];
@@ -63,8 +63,10 @@ static void check_regs(const struct unwind_regs *at)
 	tree->checks++;
 	if (!tree->failure[0] && (same < saved || saved < MIN(limit, walked) || saved > MAX(2 * limit, 64)))
 		snprintf(tree->failure, sizeof(tree->failure),
-		         "check %llu, stack.depth %zu: of %zu frames %zu were saved, %zu of them the same; then %#lx, expected %#lx",
-		         (unsigned long long)tree->checks, limit, walked, saved, same, tree->saved[same], tree->walked[same]);
+		         "check %llu, stack.depth %zu: of %zu frames %zu were saved, %zu of them the same; then %#lx, "
+		         "expected %#lx",
+		         (unsigned long long)tree->checks, limit, walked, saved, same, tree->saved[same],
+		         tree->walked[same]);
 }
 
 static noinline_fn void check_here(void)
@@ -75,7 +77,8 @@ static noinline_fn void check_here(void)
 	check_regs(&regs);
 }
 
-/* What malloc is for the unwinder: code of the library itself, which is left out, and whose caller's state is remembered. */
+/* What malloc is for the unwinder: code of the library itself, which is left out, and whose caller's state is
+ * remembered. */
 static noinline_fn __attribute__((section("memsan_text"))) void check_as_ours(void)
 {
 	struct unwind_regs regs;
@@ -101,30 +104,42 @@ static void check(void)
 		check_here();
 }
 
-/* ---- the tree ----------------------------------------------------------------------------------------------------------- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 static unsigned node(unsigned depth);
 
-#define FUNCTION(n, attributes, locals)                                      \
-	static noinline_fn attributes unsigned function_##n(unsigned depth)  \
-	{                                                                    \
-		locals;                                                      \
-		unsigned r = node(depth);                                    \
-		if (chance(4) == 0)                                          \
-			r += node(depth);                                    \
-		return r + (unsigned)pad[depth % 8];                         \
+#define FUNCTION(n, attributes, locals)                                     \
+	static noinline_fn attributes unsigned function_##n(unsigned depth) \
+	{                                                                   \
+		locals;                                                     \
+		unsigned r = node(depth);                                   \
+		if (chance(4) == 0)                                         \
+			r += node(depth);                                   \
+		return r + (unsigned)pad[depth % 8];                        \
 	}
-#define PAD(bytes) volatile char pad[bytes]; pad[depth % 8] = 1
-#define DYNAMIC(bytes) volatile char *pad = alloca(bytes); pad[depth % 8] = 1
+#define PAD(bytes)                \
+	volatile char pad[bytes]; \
+	pad[depth % 8] = 1
+#define DYNAMIC(bytes)                      \
+	volatile char *pad = alloca(bytes); \
+	pad[depth % 8] = 1
 /* Equal sizes on purpose: other functions at the same addresses. */
-FUNCTION(0, , PAD(8)) FUNCTION(1, , PAD(8)) FUNCTION(2, , PAD(40)) FUNCTION(3, , PAD(40))
-FUNCTION(4, WITH_FP, PAD(40)) FUNCTION(5, WITH_FP, PAD(40)) FUNCTION(6, , DYNAMIC(8 + 16 * chance(3))) FUNCTION(7, , PAD(200))
-FUNCTION(8, , volatile char aligned[64] __attribute__((aligned(64))); aligned[depth % 64] = 0; (void)aligned[0]; DYNAMIC(8 + 64 * chance(3)))
-FUNCTION(9, , volatile char aligned[64] __attribute__((aligned(64))); aligned[depth % 64] = 0; (void)aligned[0]; DYNAMIC(8 + 16 * chance(3)))
+FUNCTION(0, , PAD(8))
+FUNCTION(1, , PAD(8))
+FUNCTION(2, , PAD(40))
+FUNCTION(3, , PAD(40))
+FUNCTION(4, WITH_FP, PAD(40))
+FUNCTION(5, WITH_FP, PAD(40))
+FUNCTION(6, , DYNAMIC(8 + 16 * chance(3)))
+FUNCTION(7, , PAD(200))
+FUNCTION(8, , volatile char aligned[64] __attribute__((aligned(64))); aligned[depth % 64] = 0; (void)aligned[0];
+         DYNAMIC(8 + 64 * chance(3)))
+FUNCTION(9, , volatile char aligned[64] __attribute__((aligned(64))); aligned[depth % 64] = 0; (void)aligned[0];
+         DYNAMIC(8 + 16 * chance(3)))
 
 typedef unsigned (*function)(unsigned);
 static const function functions[] = { function_0, function_1, function_2, function_3, function_4,
-                                      function_5, function_6, function_7, function_8, function_9 };
+	                              function_5, function_6, function_7, function_8, function_9 };
 
 static void switch_to(unsigned next)
 {
@@ -226,7 +241,7 @@ static noinline_fn unsigned node(unsigned depth)
 	return r;
 }
 
-/* ---- the tests --------------------------------------------------------------------------------------------------------------- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void grow_trees(unsigned trees, uint64_t first_seed)
 {
@@ -339,9 +354,10 @@ static void test_deep_recursion(void **state)
 	options.stack_depth = 256;
 }
 
-/* ---- what random trees seldom meet -------------------------------------------------------------------------------------------- */
+/* ---- what random trees seldom meet ----------------------------------------------------------- */
 
-/* Remembered frames at the same addresses, whose old return addresses are still there in memory that was not written since. */
+/* Remembered frames at the same addresses, whose old return addresses are still there in memory that was not written
+ * since. */
 static noinline_fn WITH_FP unsigned framed_leaf(unsigned x)
 {
 	volatile unsigned y = x;
@@ -478,12 +494,9 @@ static void test_stack_torn_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_trees),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_deep_recursion),
-		cmocka_unit_test(test_shifted_frames),
-		cmocka_unit_test(test_traps),
-		cmocka_unit_test(test_stack_torn_off),
+		cmocka_unit_test(test_trees),          cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_deep_recursion), cmocka_unit_test(test_shifted_frames),
+		cmocka_unit_test(test_traps),          cmocka_unit_test(test_stack_torn_off),
 	};
 
 	options_set_defaults(&options);
