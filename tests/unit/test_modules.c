@@ -24,9 +24,10 @@ static const char *copy_helper(unsigned i)
 	static char path[200], data[1 << 17];
 	int from = open(HELPER, O_RDONLY);
 	ssize_t n = from < 0 ? -1 : read(from, data, sizeof(data));
+	int to;
 
 	snprintf(path, sizeof(path), "%s/copy%u.so", folder, i);
-	int to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+	to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
 	assert_true(n > 0 && to >= 0 && write(to, data, (size_t)n) == n);
 	close(from);
 	close(to);
@@ -132,22 +133,25 @@ static void test_many(void **state)
 {
 	struct module_info info;
 	uintptr_t pc = 0;
+	uint64_t bytes;
+	void *library, *again;
 
 	(void)state;
 	for (unsigned i = 0; i < 300; i++) {
-		void *library = helper_open(10 + i);
+		library = helper_open(10 + i);
 		pc = helper_pc(library);
 		helper_close(library);
 		expect_copy(pc, 0, 10 + i, true);
 	}
-	uint64_t bytes = meta_bytes(COST_UNWIND);
+	bytes = meta_bytes(COST_UNWIND);
 	for (unsigned i = 0; i < 300; i++) {
-		void *library = helper_open(10 + i % 2);
+		library = helper_open(10 + i % 2);
 		helper_close(library);
 	}
 	assert_int_equal(meta_bytes(COST_UNWIND), bytes);
 	/* A library that stays is not gone when another goes, nor when it is closed once of twice. */
-	void *library = helper_open(1), *again = dlopen("libc.so.6", RTLD_NOW);
+	library = helper_open(1);
+	again = dlopen("libc.so.6", RTLD_NOW);
 	helper_close(again);
 	next_jiffy(); /* within one, it could be the library that was there before */
 	assert_true(module_find(helper_pc(library), jiffies_now(), &info));
@@ -164,11 +168,11 @@ static int walk_here(void *arg)
 {
 	struct unwind_regs regs;
 	uintptr_t pcs[FRAMES], saved[FRAMES];
-	size_t expected = *(size_t *)arg;
+	size_t expected = *(size_t *)arg, n, m;
 
 	UNWIND_HERE(&regs);
-	size_t n = unwind_walk(&regs, pcs, FRAMES);
-	size_t m = depot_fetch(unwind_save(&regs), saved, FRAMES);
+	n = unwind_walk(&regs, pcs, FRAMES);
+	m = depot_fetch(unwind_save(&regs), saved, FRAMES);
 	if (n != m || memcmp(pcs, saved, n * sizeof(uintptr_t)) != 0 || (expected && n != expected))
 		return -1;
 	return (int)n;
@@ -183,12 +187,15 @@ static void *load_walk_unload(void *arg)
 	uintptr_t failed = 0;
 
 	for (unsigned i = 0; i < 60 && !failed; i++) {
+		helper_call call;
 		char path[200];
+		void *library;
+
 		snprintf(path, sizeof(path), "%s/thread%u.so", folder, number);
-		void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+		library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 		if (!library)
 			return (void *)1;
-		helper_call call = (helper_call)dlsym(library, "module_helper_call");
+		call = (helper_call)dlsym(library, "module_helper_call");
 		for (int k = 0; k < 5; k++) {
 			int n = call(walk_here, &expected);
 			if (n < 3)
@@ -203,8 +210,8 @@ static void *load_walk_unload(void *arg)
 static void *ask_all_the_time(void *arg)
 {
 	struct module_info info;
-	(void)arg;
 
+	(void)arg;
 	while (!stop)
 		if (!module_find((uintptr_t)ask_all_the_time, 1, &info) &&
 		    !module_find((uintptr_t)ask_all_the_time, 0, &info))
@@ -230,6 +237,7 @@ static void test_beside_each_other(void **state)
 	pthread_t threads[3];
 	char path[2][200], err[100];
 	void *result;
+	int status;
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
@@ -241,7 +249,7 @@ static void test_beside_each_other(void **state)
 	assert_int_equal(pthread_create(&threads[2], NULL, ask_all_the_time, NULL), 0);
 	for (int i = 0; i < 10; i++) {
 		lib_fork_prepare();
-		int status = unit_child(child_asks, (void *)test_many, err, sizeof(err));
+		status = unit_child(child_asks, (void *)test_many, err, sizeof(err));
 		lib_fork_parent();
 		assert_int_equal(status, 0);
 	}
@@ -263,12 +271,13 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_beside_each_other),
 	};
+	int failed;
 
 	options_set_defaults(&options);
 	modules_start();
 	if (!mkdtemp(folder))
 		return 1;
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	rmdir(folder);
 	return failed;
 }

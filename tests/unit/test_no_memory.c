@@ -87,6 +87,7 @@ static bool cache_of(size_t size, unsigned flags, void (*ctor)(void *))
 	struct memsan_cache *c = memsan_cache_create("scenario", size, 0, flags, ctor);
 	void *p[SOME];
 	size_t n;
+	int error;
 
 	if (!c)
 		return refused();
@@ -95,7 +96,7 @@ static bool cache_of(size_t size, unsigned flags, void (*ctor)(void *))
 		if (!ctor)
 			fill(p[n], size);
 	}
-	int error = errno;
+	error = errno;
 	for (size_t i = 0; i < n; i++) {
 		CHECK(ctor || filled(p[i], size));
 		memsan_cache_free(c, p[i]);
@@ -147,12 +148,13 @@ static struct memsan_cache *long_lived;
 static bool caches_used(void)
 {
 	static void *p[SOME];
+	bool good;
 	size_t n;
 
 	for (n = 0;
 	     n < SOME && (p[n] = n % 2 ? memsan_cache_alloc(long_lived) : memsan_cache_zalloc(long_lived)) != NULL; n++)
 		fill(p[n], 1000);
-	bool good = n == SOME || refused();
+	good = n == SOME || refused();
 	while (n > 0)
 		memsan_cache_free(long_lived, p[--n]);
 	memsan_cache_shrink(long_lived);
@@ -164,12 +166,13 @@ static bool sizes(void *(*allocate)(size_t size), void (*release)(void *p))
 {
 	size_t size, n = 0, i;
 	void *p[8];
+	bool good;
 
 	for (size = 10; n < 8 && (p[n] = allocate(size)) != NULL; size *= 6) {
 		fill(p[n], size);
 		n++;
 	}
-	bool good = n == 8 || refused();
+	good = n == 8 || refused();
 	for (size = 10, i = 0; i < n; i++, size *= 6) {
 		CHECK(filled(p[i], size));
 		release(p[i]);
@@ -216,6 +219,7 @@ static bool reallocation(void)
 {
 	size_t size, had = 0;
 	char *p = NULL, *q = NULL;
+	bool good;
 
 	for (size = 10; size < 5000000; size *= 5) {
 		q = memsan_krealloc(p, size);
@@ -226,7 +230,7 @@ static bool reallocation(void)
 		had = size;
 		fill(p, size);
 	}
-	bool good = q || refused();
+	good = q || refused();
 	CHECK(filled(p, had));
 	free(p);
 	return good;
@@ -235,11 +239,12 @@ static bool reallocation(void)
 static bool aligned(void)
 {
 	void *p[7];
+	bool good;
 	size_t n;
 
 	for (n = 0; n < 7 && (p[n] = aligned_alloc((size_t)16 << 2 * n, 5000)) != NULL; n++)
 		CHECK((uintptr_t)p[n] % ((size_t)16 << 2 * n) == 0);
-	bool good = n == 7 || refused();
+	good = n == 7 || refused();
 	while (n > 0)
 		free(p[--n]);
 	return good;
@@ -249,6 +254,7 @@ static bool pages(void)
 {
 	void *p[MEMSAN_MAX_ORDER + 2];
 	unsigned n, order;
+	bool good;
 
 	for (n = 0; n < ARRAY_SIZE(p); n++) {
 		order = n ? n - 1 : 0;
@@ -258,7 +264,7 @@ static bool pages(void)
 		CHECK((uintptr_t)p[n] % (PAGE_SIZE << order) == 0);
 		fill(p[n], PAGE_SIZE << order);
 	}
-	bool good = n == ARRAY_SIZE(p) || refused();
+	good = n == ARRAY_SIZE(p) || refused();
 	while (n-- > 0) {
 		order = n ? n - 1 : 0;
 		CHECK(filled(p[n], PAGE_SIZE << order));
@@ -272,10 +278,11 @@ static bool pools(void)
 	static char block[FEW * 64] __attribute__((aligned(16)));
 	struct memsan_pool *pool = memsan_pool_create("pool", 8, MEMSAN_POOL_LEAKS);
 	size_t n = 0;
+	bool good;
 
 	if (!pool)
 		return refused();
-	bool good = memsan_pool_add(pool, block, sizeof(block)) == 0 || refused();
+	good = memsan_pool_add(pool, block, sizeof(block)) == 0 || refused();
 	while (n < FEW && memsan_pool_alloc(pool, block + n * 64 + 8, 40) == 0)
 		n++;
 	good &= n == FEW || refused();
@@ -301,11 +308,12 @@ static unsigned long scan(void *data, struct memsan_shrink_control *control)
 static bool shrinkers(void)
 {
 	struct memsan_shrinker *s[FEW];
+	bool good;
 	size_t n;
 
 	for (n = 0; n < FEW && (s[n] = memsan_shrinker_register("spare", count, scan, &spare)) != NULL; n++)
 		;
-	bool good = n == FEW || refused();
+	good = n == FEW || refused();
 	memsan_shrink_all();
 	while (n > 0)
 		memsan_shrinker_unregister(s[--n]);
@@ -410,7 +418,7 @@ enum { NONE_FAILED = 10, SOME_FAILED = 11 };
 static void run_once(const struct scenario *s, size_t n, bool all_later)
 {
 	uint64_t objects, objects_after;
-	size_t used, used_after;
+	size_t used, used_after, happened;
 	bool good;
 
 	count_used(&objects, &used);
@@ -419,7 +427,7 @@ static void run_once(const struct scenario *s, size_t n, bool all_later)
 	WRITE_ONCE(fail_from, n);
 	good = s->run();
 	WRITE_ONCE(fail_from, SIZE_MAX);
-	size_t happened = calls;
+	happened = calls;
 	CHECK(memsan_report_count() == 0);
 	CHECK(good || happened >= n);
 	cache_for_each(verify_cache, NULL);

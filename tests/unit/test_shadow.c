@@ -21,7 +21,6 @@ static struct shadow_facts facts(uint8_t value, uint8_t next, bool in_heap)
 
 static void test_classify_table(void **state)
 {
-	(void)state;
 	static const struct {
 		uint8_t value;
 		enum report_kind arena, elsewhere;
@@ -43,12 +42,15 @@ static void test_classify_table(void **state)
 		{ 0xcb, REPORT_ALLOCA_OUT_OF_BOUNDS, REPORT_ALLOCA_OUT_OF_BOUNDS },
 		{ 0x80, REPORT_UNKNOWN_CRASH, REPORT_UNKNOWN_CRASH },
 	};
+
+	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
 		/* The value itself, and any partial granule in front of it. */
 		for (unsigned partial = 0; partial < 8; partial++) {
 			struct shadow_facts in = facts(partial ? (uint8_t)partial : want[i].value,
 			                               partial ? want[i].value : 0, true);
 			struct shadow_facts out = in;
+
 			out.in_heap = false;
 			assert_int_equal(shadow_classify(&in), want[i].arena);
 			assert_int_equal(shadow_classify(&out), want[i].elsewhere);
@@ -58,8 +60,9 @@ static void test_classify_table(void **state)
 
 static void test_classify_addresses(void **state)
 {
-	(void)state;
 	struct shadow_facts f = facts(0xf0, 0xf0, false);
+
+	(void)state;
 	f.bad = 8;
 	assert_int_equal(shadow_classify(&f), REPORT_NULL_PTR_DEREF);
 	f.bad = (64 << 10) - 1;
@@ -73,9 +76,10 @@ static void test_classify_addresses(void **state)
 
 static void test_classify_objects(void **state)
 {
+	struct shadow_facts f = facts(0xfc, 0xfc, true);
+
 	(void)state;
 	/* The same 0xfc: behind the object a red zone, inside of it a container's reserve. */
-	struct shadow_facts f = facts(0xfc, 0xfc, true);
 	f.have_object = true;
 	f.state = SLAB_OBJ_LIVE;
 	f.obj_addr = f.bad - 64;
@@ -106,9 +110,14 @@ static void test_classify_objects(void **state)
 
 static void test_frame_variables(void **state)
 {
-	(void)state;
+	/* Nonsense ends the list, and nothing behind the terminator is read. */
+	static const char *const nonsense[] = { "",         "x",           "1",
+		                                "1 2",      "1 2 3",       "1 2 3 4",
+		                                "1 2 3 4 ", "1 2 3 40 ab", "99999999999999999999 1 1 1 a" };
 	const char *text = "2 32 8 3 arr 64 100 9 table:123", *at = text;
 	struct frame_variable v;
+
+	(void)state;
 	assert_int_equal(frame_count(&at), 2);
 	assert_true(frame_next_variable(&at, &v));
 	assert_int_equal(v.offset, 32);
@@ -119,12 +128,9 @@ static void test_frame_variables(void **state)
 	assert_int_equal(v.size, 100);
 	assert_int_equal(v.name_len, 9);
 	assert_false(frame_next_variable(&at, &v));
-	/* Nonsense ends the list, and nothing behind the terminator is read. */
-	static const char *const nonsense[] = { "",         "x",           "1",
-		                                "1 2",      "1 2 3",       "1 2 3 4",
-		                                "1 2 3 4 ", "1 2 3 40 ab", "99999999999999999999 1 1 1 a" };
 	for (size_t i = 0; i < ARRAY_SIZE(nonsense); i++) {
 		char *copy = strdup(nonsense[i]);
+
 		at = copy;
 		frame_count(&at);
 		assert_false(frame_next_variable(&at, &v));
@@ -146,15 +152,18 @@ static uintptr_t model_find(const uint8_t *good, size_t from, size_t n)
 
 static void test_model(void **state)
 {
-	(void)state;
 	static uint8_t good[SPAN];
 	char *area = mmap(NULL, SPAN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
 	assert_int_equal(map_full(), 0);
 	shadow_on = shadow_everywhere = true;
 	memset(good, 1, sizeof(good));
 	srandom(1);
 	for (int round = 0; round < 20000; round++) {
-		size_t at = (size_t)random() % (SPAN - 512) & ~7ul, n = (size_t)random() % 300;
+		size_t at = (size_t)random() % (SPAN - 512) & ~7ul, n = (size_t)random() % 300, from, len;
+		uintptr_t want, got;
+
 		if (random() % 2) {
 			shadow_poison((uintptr_t)area + at, n, SHADOW_USER);
 			memset(good + at, 0, (n + 7) & ~7ul);
@@ -163,8 +172,10 @@ static void test_model(void **state)
 			memset(good + at, 1, n);
 			memset(good + at + n, 0, -n & 7);
 		}
-		size_t from = (size_t)random() % (SPAN - 600), len = (size_t)random() % 600;
-		uintptr_t want = model_find(good, from, len), got = shadow_find_bad(area + from, len);
+		from = (size_t)random() % (SPAN - 600);
+		len = (size_t)random() % 600;
+		want = model_find(good, from, len);
+		got = shadow_find_bad(area + from, len);
 		if ((want ? (uintptr_t)area + want - 1 : 0) != got)
 			fail_msg("round %d: [%zu, +%zu): bad at %zd, expected %zd", round, from, len,
 			         got ? (ssize_t)(got - (uintptr_t)area) : -1, (ssize_t)want - 1);
@@ -174,8 +185,9 @@ static void test_model(void **state)
 
 static void test_find_bad_limits(void **state)
 {
-	(void)state;
 	static long good[4];
+
+	(void)state;
 	assert_int_equal(map_full(), 0);
 	shadow_on = shadow_everywhere = true;
 	assert_int_equal(shadow_find_bad(good, 0), 0);

@@ -132,8 +132,9 @@ static noinline_fn unsigned recurse(unsigned depth)
 
 static void test_recursion(void **state)
 {
-	(void)state;
 	size_t base = recurse(0);
+
+	(void)state;
 	for (unsigned depth = 1; depth < 560; depth = depth * 5 / 4 + 1)
 		assert_int_equal(recurse(depth), MIN(base + depth, (size_t)FRAMES));
 	expect_no_failure();
@@ -154,12 +155,13 @@ static noinline_fn unsigned use_realigned(size_t n, int depth)
 {
 	volatile char aligned[64] __attribute__((aligned(64)));
 	char *p = alloca(n);
+	unsigned r;
 
 	p[n / 2] = 1;
 	aligned[n % 64] = 1;
 	if ((uintptr_t)aligned % 64)
 		fail_with("realigned", "the compiler did not align", 0, (uintptr_t)aligned, 0);
-	unsigned r = depth ? use_realigned(n + 8, depth - 1) : (unsigned)check_here("realigned");
+	r = depth ? use_realigned(n + 8, depth - 1) : (unsigned)check_here("realigned");
 	return r + (unsigned)(p[n / 2] + aligned[n % 64] - 2);
 }
 
@@ -307,8 +309,8 @@ static noinline_fn void save_and_walk(struct stack *saved, struct stack *walked,
 static void interrupt(int sig)
 {
 	static struct stack saved, walked;
-	(void)sig;
 
+	(void)sig;
 	interruptions++;
 	save_and_walk(&saved, &walked, interrupted);
 }
@@ -515,18 +517,19 @@ static void coroutine_run(char *stack, int switches)
 static void *coroutines(void *arg)
 {
 	uint64_t seed = 7;
+	char *stack;
 
 	for (int i = 0; i < 40; i++) {
 		/* At the same place, with less of it there each time: nothing remembered may be read. */
-		char *stack = mmap(arg, 2 * COROUTINE_STACK, PROT_READ | PROT_WRITE,
-		                   MAP_PRIVATE | MAP_ANONYMOUS | (arg ? MAP_FIXED : 0), -1, 0);
+		stack = mmap(arg, 2 * COROUTINE_STACK, PROT_READ | PROT_WRITE,
+		             MAP_PRIVATE | MAP_ANONYMOUS | (arg ? MAP_FIXED : 0), -1, 0);
 		arg = stack;
 		mprotect(stack + COROUTINE_STACK, COROUTINE_STACK, PROT_NONE);
 		coroutine_run(stack, 1 + (int)unit_below(&seed, 5));
 		munmap(stack, 2 * COROUTINE_STACK);
 		check_here("after a coroutine's stack went away");
 	}
-	char *stack = malloc(COROUTINE_STACK);
+	stack = malloc(COROUTINE_STACK);
 	coroutine_run(stack, 5);
 	free(stack);
 	return NULL;
@@ -629,15 +632,21 @@ static void test_garbage(void **state)
 	(void)state;
 	munmap((char *)block + 3 * 4096, 2 * 4096); /* its end is a real one */
 	for (int round = 0; round < 3000; round++) {
+		struct unwind_regs regs;
+		uintptr_t r;
+
 		if (round % 10 == 0)
 			for (size_t i = 0; i < words; i++) {
-				uintptr_t r = unit_random(&seed), pick = r >> 60;
+				uintptr_t pick;
+
+				r = unit_random(&seed);
+				pick = r >> 60;
 				block[i] = pick < 6    ? (uintptr_t)code[r % ARRAY_SIZE(code)] + (r >> 20) % 200
 				           : pick < 12 ? (uintptr_t)block + (r >> 20) % (4 * 4096)
 				                       : r >> (r % 64);
 			}
-		uintptr_t r = unit_random(&seed);
-		struct unwind_regs regs = {
+		r = unit_random(&seed);
+		regs = (struct unwind_regs){
 			.pc = (uintptr_t)code[r % ARRAY_SIZE(code)] + (r >> 10) % 200,
 			.sp = (uintptr_t)block + (r >> 20) % (4 * 4096),
 			.fp = (uintptr_t)block + (r >> 40) % (4 * 4096),
@@ -657,10 +666,11 @@ static void *keep_checking(void *arg)
 	int numbers[] = { 5, 2, 9, 1 };
 	struct unwind_regs regs;
 	uintptr_t pcs[FRAMES];
-	(void)arg;
+	size_t expected;
 
+	(void)arg;
 	UNWIND_HERE(&regs);
-	size_t expected = unwind_walk(&regs, pcs, FRAMES);
+	expected = unwind_walk(&regs, pcs, FRAMES);
 	while (!stop) { /* without libunwind: its cache does not survive dlclose, its locks do not survive fork */
 		UNWIND_HERE(&regs);
 		if (unwind_walk(&regs, pcs, FRAMES) != expected)
@@ -676,11 +686,12 @@ static void child_walks(void *arg)
 {
 	struct unwind_regs regs;
 	uintptr_t pcs[FRAMES];
-	(void)arg;
+	size_t n;
 
+	(void)arg;
 	lib_fork_child();
 	UNWIND_HERE(&regs);
-	size_t n = unwind_walk(&regs, pcs, FRAMES);
+	n = unwind_walk(&regs, pcs, FRAMES);
 	if (n < 5 || depot_fetch(unwind_save(&regs), pcs, FRAMES) != n)
 		_exit(3);
 }
@@ -689,6 +700,7 @@ static void test_beside_dlclose_and_fork(void **state)
 {
 	pthread_t threads[2];
 	char err[10];
+	int status;
 
 	(void)state;
 	stop = 0;
@@ -696,15 +708,17 @@ static void test_beside_dlclose_and_fork(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, keep_checking, NULL), 0);
 	for (int i = 0; i < 60; i++) {
 		void *m = dlopen(i % 2 ? "libm.so.6" : "libz.so.1", RTLD_NOW);
+
 		if (m) {
 			void *snapshot = modules_before_dlclose();
+
 			dlclose(m);
 			if (modules_after_dlclose(snapshot))
 				unwind_flush();
 		}
 		if (i % 10 == 0) {
 			lib_fork_prepare();
-			int status = unit_child(child_walks, NULL, err, sizeof(err));
+			status = unit_child(child_walks, NULL, err, sizeof(err));
 			lib_fork_parent();
 			assert_int_equal(status, 0);
 		}

@@ -53,11 +53,11 @@ static void check_regs(const struct unwind_regs *at)
 {
 	struct unwind_regs regs = *at;
 	size_t limit = options.stack_depth;
-
 	/* The save first: the walk must not prepare anything for it. */
 	size_t saved = depot_fetch(unwind_save(&regs), tree->saved, FRAMES);
 	size_t walked = unwind_walk(&regs, tree->walked, FRAMES);
 	size_t same = 0;
+
 	while (same < MIN(saved, walked) && tree->saved[same] == tree->walked[same])
 		same++;
 	tree->checks++;
@@ -108,34 +108,36 @@ static void check(void)
 
 static unsigned node(unsigned depth);
 
-#define FUNCTION(n, attributes, locals)                                     \
+#define FUNCTION(n, attributes, locals, first)                              \
 	static noinline_fn attributes unsigned function_##n(unsigned depth) \
 	{                                                                   \
 		locals;                                                     \
-		unsigned r = node(depth);                                   \
+		unsigned r;                                                 \
+		first;                                                      \
+		pad[depth % 8] = 1;                                         \
+		r = node(depth);                                            \
 		if (chance(4) == 0)                                         \
 			r += node(depth);                                   \
 		return r + (unsigned)pad[depth % 8];                        \
 	}
-#define PAD(bytes)                \
-	volatile char pad[bytes]; \
-	pad[depth % 8] = 1
-#define DYNAMIC(bytes)                      \
-	volatile char *pad = alloca(bytes); \
-	pad[depth % 8] = 1
+#define PAD(bytes) volatile char pad[bytes]
+#define DYNAMIC(bytes) volatile char *pad = alloca(bytes)
+#define ALIGNED volatile char aligned[64] __attribute__((aligned(64)))
+#define NOTHING (void)depth
+#define TOUCH_ALIGNED            \
+	aligned[depth % 64] = 0; \
+	(void)aligned[0]
 /* Equal sizes on purpose: other functions at the same addresses. */
-FUNCTION(0, , PAD(8))
-FUNCTION(1, , PAD(8))
-FUNCTION(2, , PAD(40))
-FUNCTION(3, , PAD(40))
-FUNCTION(4, WITH_FP, PAD(40))
-FUNCTION(5, WITH_FP, PAD(40))
-FUNCTION(6, , DYNAMIC(8 + 16 * chance(3)))
-FUNCTION(7, , PAD(200))
-FUNCTION(8, , volatile char aligned[64] __attribute__((aligned(64))); aligned[depth % 64] = 0; (void)aligned[0];
-         DYNAMIC(8 + 64 * chance(3)))
-FUNCTION(9, , volatile char aligned[64] __attribute__((aligned(64))); aligned[depth % 64] = 0; (void)aligned[0];
-         DYNAMIC(8 + 16 * chance(3)))
+FUNCTION(0, , PAD(8), NOTHING)
+FUNCTION(1, , PAD(8), NOTHING)
+FUNCTION(2, , PAD(40), NOTHING)
+FUNCTION(3, , PAD(40), NOTHING)
+FUNCTION(4, WITH_FP, PAD(40), NOTHING)
+FUNCTION(5, WITH_FP, PAD(40), NOTHING)
+FUNCTION(6, , DYNAMIC(8 + 16 * chance(3)), NOTHING)
+FUNCTION(7, , PAD(200), NOTHING)
+FUNCTION(8, , ALIGNED; DYNAMIC(8 + 64 * chance(3)), TOUCH_ALIGNED)
+FUNCTION(9, , ALIGNED; DYNAMIC(8 + 16 * chance(3)), TOUCH_ALIGNED)
 
 typedef unsigned (*function)(unsigned);
 static const function functions[] = { function_0, function_1, function_2, function_3, function_4,
@@ -331,10 +333,11 @@ static void test_threads(void **state)
 static noinline_fn unsigned deep(unsigned n)
 {
 	volatile char pad[24];
+	unsigned r;
 
 	pad[n % 24] = 1;
 	check();
-	unsigned r = n ? deep(n - 1) : 0;
+	r = n ? deep(n - 1) : 0;
 	check();
 	return r + (unsigned)pad[n % 24];
 }
@@ -414,6 +417,7 @@ static void test_shifted_frames(void **state)
 	for (volatile unsigned i = 0; i < 24 * 24 * 8; i++) {
 		size_t a = 16 + 16 * (i % 2 ? i / 8 % 24 : i / 8 / 24);
 		bool realigned = i / 2 % 2;
+
 		shifted(realigned ? inner_realigned : inner_dynamic, a, 512 - a, (i ^ i / 4) & 1);
 	}
 	expect_success(tree, "shifted frames");
@@ -476,6 +480,7 @@ static void sleeper_body(void)
 static void test_stack_torn_off(void **state)
 {
 	struct fiber *f;
+	size_t before;
 
 	(void)state;
 	tree_begin();
@@ -483,7 +488,7 @@ static void test_stack_torn_off(void **state)
 	coroutine_start(1);
 	makecontext(&f->context, sleeper_body, 0);
 	switch_to(1);
-	size_t before = tree->checks;
+	before = tree->checks;
 	mprotect(f->stack + COROUTINE_STACK - 40 * 1024, 40 * 1024, PROT_NONE);
 	switch_to(1);
 	assert_int_equal(tree->checks, before + 1);
