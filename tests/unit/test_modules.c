@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_modules.c - which module held a pc, now and before it was unloaded; stacks through libraries that
- * come and go. */
+/* tests/unit/test_modules.c - the module of a pc, also when it has been unloaded; stacks through libraries that come
+ * and go. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@ typedef int (*helper_call)(int (*fn)(void *), void *arg);
 
 static char folder[] = "/tmp/memsan-test-modules.XXXXXX";
 
-/* Another file with the same code: for ld.so another library. */
+/* A copy of the file: the same code, but another library for ld.so. */
 static const char *copy_helper(unsigned i)
 {
 	static char path[200], data[1 << 17];
@@ -108,7 +108,7 @@ static void test_by_time(void **state)
 	uint32_t when[6];
 
 	(void)state;
-	/* 0, 1, 0, 1, … at one place, as ld.so puts them. */
+	/* Copies 0 and 1 in turn: ld.so usually maps each at the address of the one before. */
 	for (unsigned i = 0; i < 6; i++) {
 		void *library = helper_open(i % 2);
 		pcs[i] = helper_pc(library);
@@ -149,17 +149,17 @@ static void test_many(void **state)
 		helper_close(library);
 	}
 	assert_int_equal(meta_bytes(COST_UNWIND), bytes);
-	/* A library that stays is not gone when another goes, nor when it is closed once of twice. */
+	/* dlclose that unloads nothing, because libc has other users, must not mark any library as unloaded. */
 	library = helper_open(1);
 	again = dlopen("libc.so.6", RTLD_NOW);
 	helper_close(again);
-	next_jiffy(); /* within one, it could be the library that was there before */
+	next_jiffy(); /* in the same jiffy, the pc could belong to the library before it */
 	assert_true(module_find(helper_pc(library), jiffies_now(), &info));
 	assert_false(info.unloaded);
 	helper_close(library);
 }
 
-/* ---- stacks through them --------------------------------------------------------------------- */
+/* ---- stacks through libraries that come and go ----------------------------------------------- */
 
 #define FRAMES 100
 static volatile int stop;
@@ -178,8 +178,8 @@ static int walk_here(void *arg)
 	return (int)n;
 }
 
-/* The same code, unloaded and loaded at the same place or another, gives the same number of frames, beside others that
- * do so, too. */
+/* The same code gives the same number of frames each time that it is loaded, at the same address or another, while a
+ * second thread loads and unloads its own copy. */
 static void *load_walk_unload(void *arg)
 {
 	unsigned number = *(unsigned *)arg;
@@ -227,8 +227,8 @@ static void child_asks(void *arg)
 	module_find((uintptr_t)arg, 1, &info);
 	if (!module_find((uintptr_t)child_asks, 0, &info))
 		_exit(2);
-	/* No dlopen here: at the fork another thread may have been in the middle of one, and libc does not mend
-	 * that. */
+	/* No dlopen here: at the fork another thread may have been inside of dlopen, and libc does not repair its
+	 * state in the child. */
 }
 
 static void test_beside_each_other(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_no_memory.c - every function of memsan.h that allocates, with memsan's own N-th allocation failing,
- * for every N. */
+/* tests/unit/test_no_memory.c - every function of memsan.h that allocates, with the N-th allocation inside of memsan
+ * failing, for every N. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -20,14 +20,14 @@
 #include "slab/slab.h"
 #include "slab/tcache.h"
 
-/* The whole of memsan is linked in, as from libmemsan.a, and what it gets memory with inside is wrapped by the linker
- * (--wrap): its own memory (meta_alloc), pages (buddy_alloc, buddy_extend), address space (os_reserve, os_commit).  For
- * each scenario and N a child runs it with the N-th of these failing, once alone and once with all later ones, until N
- * is more than there are.
+/* The program links all of memsan, as from libmemsan.a.  The linker wraps (--wrap) the functions that get memory for
+ * memsan itself: its own memory (meta_alloc), pages (buddy_alloc, buddy_extend), address space (os_reserve, os_commit).
+ * A child process runs a scenario with the N-th of these calls failing, another child with the N-th and all later calls
+ * failing.  N grows until the scenario makes fewer than N calls.
  *
- * A scenario says what it expects itself: NULL with ENOMEM or all well, what it holds is intact, and everything is
- * given back.  Afterwards there are as many live objects and used pages as before, no report was made, every invariant
- * holds, and the same scenario works. */
+ * A scenario checks for itself that each function succeeds or fails with ENOMEM and that its memory keeps its contents,
+ * and frees everything.  Afterwards run_once checks that as many objects are live and as many pages used as before,
+ * that no report was made, that every invariant holds, and that the scenario works when it runs again. */
 
 static size_t calls, fail_from, fail_to; /* atomic; [fail_from, fail_to) fail, counted from 1 */
 
@@ -59,12 +59,12 @@ WRAP(bool, false, os_commit, (void *p, size_t size, bool huge), (p, size, huge))
 		}                                                               \
 	} while (0)
 
-/* ---- scenarios: false when memory was refused to them, with everything given back ------------ */
+/* ---- scenarios: false when an allocation failed; all memory is freed either way -------------- */
 
 #define SOME 300
 #define FEW 6
 
-/* What a refusal looks like. */
+/* The result of a scenario in which an allocation failed. */
 static bool refused(void)
 {
 	CHECK(errno == ENOMEM);
@@ -144,7 +144,7 @@ static bool caches_bulk(void)
 
 static struct memsan_cache *long_lived;
 
-/* A cache that is there already, so that only its objects are asked for. */
+/* The cache exists already: the scenario allocates only objects. */
 static bool caches_used(void)
 {
 	static void *p[SOME];
@@ -161,7 +161,7 @@ static bool caches_used(void)
 	return good;
 }
 
-/* Sizes up to large areas, by way of one of the functions that take a size. */
+/* Sizes up to those of large areas, with any of the functions that take a size. */
 static bool sizes(void *(*allocate)(size_t size), void (*release)(void *p))
 {
 	size_t size, n = 0, i;
@@ -334,7 +334,7 @@ static bool views(void)
 	return good;
 }
 
-/* A thread has thread caches to make first. */
+/* A new thread first has to make its thread caches. */
 static void *in_thread(void *arg)
 {
 	bool *good = arg;
@@ -395,7 +395,7 @@ static void verify_cache(struct slab_cache *c, void *ctx)
 	CHECK(!wrong);
 }
 
-/* Live objects, and pages that are neither free nor only kept for later. */
+/* Counts live objects, and pages that are neither free nor only kept for later. */
 static void count_used(uint64_t *objects, size_t *used)
 {
 	struct slab_stats s;
@@ -412,7 +412,7 @@ static void count_used(uint64_t *objects, size_t *used)
 	*used = b.mapped_pages - b.free_pages;
 }
 
-/* In a child: the exit status says whether an allocation was refused at all. */
+/* Exit status of the child: did the scenario get as far as the N-th allocation? */
 enum { NONE_FAILED = 10, SOME_FAILED = 11 };
 
 static void run_once(const struct scenario *s, size_t n, bool all_later)
@@ -442,7 +442,7 @@ static void run_once(const struct scenario *s, size_t n, bool all_later)
 	_exit(happened >= n ? SOME_FAILED : NONE_FAILED);
 }
 
-/* How many N there were, or -1. */
+/* Returns how many allocations the scenario makes, or -1 when a child failed. */
 static int run_all(const struct scenario *s, bool all_later)
 {
 	int n, status;
@@ -473,7 +473,7 @@ static int run_mode(void)
 	bool failed = false;
 	pthread_t t;
 
-	/* libc keeps what the first thread needed. */
+	/* libc keeps memory that it allocated for the first thread: that happens here, before anything is counted. */
 	CHECK(pthread_create(&t, NULL, no_work, NULL) == 0 && pthread_join(t, NULL) == 0);
 	long_lived = memsan_cache_create("long-lived", 1000, 0, 0, NULL);
 	CHECK(long_lived);
@@ -481,7 +481,7 @@ static int run_mode(void)
 	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++) {
 		int alone = run_all(&scenarios[i], false), later = alone < 0 ? -1 : run_all(&scenarios[i], true);
 
-		/* A scenario that asks for nothing tests nothing. */
+		/* A scenario without any allocation would test nothing. */
 		if (later < 1)
 			failed = true;
 		else

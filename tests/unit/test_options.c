@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_options.c - the option table and its parser: values, quotes, mistakes and what is said of them,
- * hostile text. */
+/* tests/unit/test_options.c - the option table and its parser: values, quotes, mistakes and their messages, hostile
+ * text. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -68,7 +68,7 @@ static void defaults_are_what_the_table_says(void **state)
 	assert_int_equal(parsed.fault, FAULT_REPORT);
 	assert_true(parsed.symbolize);
 	assert_string_equal(parsed.log_path, "");
-	/* Every default is valid, and is shown again as it was written. */
+	/* Every default is valid, and is printed as the table has it. */
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *d = &option_table[i];
 		struct memsan_options o = { .mode = 0 };
@@ -108,7 +108,7 @@ static void values_are_stored(void **state)
 	assert_int_equal(parsed.quarantine_size, 1024);
 	assert_int_equal(parsed.arena_size, 2ULL << 40);
 	assert_int_equal(parsed.symbolizer_timeout, 250);
-	/* The last of a name wins, and blanks and empty items do not count. */
+	/* The last value of an option counts; blanks and empty items do not. */
 	assert_int_equal(parse("exitcode=1:exitcode=2"), 0);
 	assert_int_equal(parsed.exitcode, 2);
 	assert_int_equal(parse("::: mode = production :\n exitcode=3 ::"), 0);
@@ -151,7 +151,7 @@ static void quotes_hold_colons(void **state)
 	assert_int_equal(parsed.mode, MODE_PRODUCTION);
 }
 
-/* Users of big C++ programs do not think of quotes. */
+/* The "::" of a C++ name needs no quotes, which users of big C++ programs would forget. */
 static void texts_hold_cxx_names(void **state)
 {
 	(void)state;
@@ -162,7 +162,7 @@ static void texts_hold_cxx_names(void **state)
 	assert_string_equal(parsed.fence_only, "::parse(int, char*)");
 	assert_int_equal(parse("fence.only=A::operator=="), 0);
 	assert_string_equal(parsed.fence_only, "A::operator==");
-	/* Empty items between options stay what they were. */
+	/* Before an option, or at the end, "::" is still an empty item. */
 	assert_int_equal(parse("fence.only=parse::exitcode=3::fence.side=left"), 0);
 	assert_string_equal(parsed.fence_only, "parse");
 	assert_int_equal(parsed.exitcode, 3);
@@ -295,7 +295,7 @@ static void complaints_are_one_printable_line(void **state)
 	MENTIONS("mode=???x");
 }
 
-/* What is told is limited, what is applied is not. */
+/* Only twenty mistakes are told, but all correct items are applied. */
 static void complaints_end_at_twenty(void **state)
 {
 	char text[1000] = "";
@@ -322,7 +322,7 @@ static void set_one_takes_lengths(void **state)
 	assert_int_equal(said.lines, 0);
 }
 
-/* What is shown can be parsed again to the same value. */
+/* Printed values can be parsed again to the same values. */
 static void shown_values_parse_back(void **state)
 {
 	static const char *const strings[] = { "", "/tmp/x", "a:b", " lead", "trail ", "'q'", "\"q", "it's", "it's:x" };
@@ -355,7 +355,7 @@ static void shown_values_parse_back(void **state)
 
 #define HOSTILE_MAX (128 << 10)
 
-/* Random text made of what matters to the parser: nothing crashes, no field leaves its range. */
+/* Random text, made of pieces that mean something to the parser: nothing crashes, no field leaves its range. */
 static void hostile_text_is_survived(void **state)
 {
 	static const char *const pieces[] = {
@@ -384,7 +384,7 @@ static void hostile_text_is_survived(void **state)
 	}
 }
 
-/* The worst texts for a quadratic parser. */
+/* A quadratic parser would be slowest on these texts. */
 static void hostile_text_takes_no_time(void **state)
 {
 	static const char *const patterns[] = { "a:", "a=':", "a=\":b=':", "='':", "mode=x:", ":", "'", "=" };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_report_emit.c - from a record to where reports go: repetitions, sinks, and helpers that misbehave in
- * every way.
+/* tests/unit/test_report_emit.c - the way of a record to its sinks: repetitions, limits, sinks, and helpers that
+ * misbehave in every way.
  *
- * Every case runs in a child process of its own.  The helpers are this program itself under other names (fake_*).
+ * Every case runs in a child process of its own.  The fake helpers are this program itself: symbolic links with their
+ * names lead to it, and main calls the function fake_* of that name.
  */
 #include "config.h"
 
@@ -24,7 +25,7 @@
 static char dir[] = "/tmp/memsan-emit-XXXXXX";
 static char err[1 << 20];
 
-/* ---- what the cases use ---------------------------------------------------------------------- */
+/* ---- used by the cases ----------------------------------------------------------------------- */
 
 static const char *in_dir(const char *name)
 {
@@ -68,7 +69,8 @@ static void start_with(const char *option_text)
 	reports_configure();
 }
 
-/* A report whose place is the stack where, where+1, …; false when it was refused. */
+/* Makes a report with the access stack where, where + 1, … and the allocation stack alloc, alloc + 1, …  False when the
+ * report was refused. */
 static bool report_at_from(uintptr_t where, uintptr_t alloc)
 {
 	uintptr_t pcs[8];
@@ -94,7 +96,7 @@ static bool report_at(uintptr_t where)
 
 #define RULE "==================================================================\n"
 #define TITLE "BUG: MEMSAN: double-free in "
-/* In a child: cmocka's own asserts would jump into the parent's list of tests. */
+/* For children: a failed assert of cmocka would go on with the parent's next test, in the child. */
 #define CHECK(x)                                                   \
 	do {                                                       \
 		if (!(x)) {                                        \
@@ -254,7 +256,7 @@ static void panic_ends_the_program(void **state)
 	assert_int_equal(count_of(err, TITLE), 1);
 }
 
-/* A handler that runs while its thread forks finds the lock taken by its own thread. */
+/* A signal handler that interrupts its thread in fork must not report: its own thread holds the lock. */
 static void case_in_fork(void *arg)
 {
 	(void)arg;
@@ -325,7 +327,7 @@ static void case_log_planted(void *arg)
 	CHECK(report_at(0x1000));
 	CHECK(file_text(target)[0] == 0);
 	CHECK(count_of(file_text(second), TITLE) == 1);
-	/* Replaced under us: not ours any more. */
+	/* Somebody has replaced the file: memsan must not write into the new one. */
 	CHECK(rename(second, in_dir("moved")) == 0 && symlink(target, second) == 0);
 	CHECK(report_at(0x2000));
 	CHECK(unlink(second) == 0);
@@ -692,7 +694,7 @@ static void fake_long(void)
 	fake_answer(text);
 }
 
-/* Leaves a process that holds the pipe open. */
+/* Ends at once, but leaves a process that holds the pipe open. */
 static void fake_orphan(void)
 {
 	if (fork() == 0)
@@ -767,21 +769,21 @@ static void count_sigchld(int sig)
 	nr_sigchld++;
 }
 
-/* Which descriptors are open; some may have come from whoever started us. */
+/* Notes which descriptors are open; some may be inherited. */
 static void open_fds(bool *open_now)
 {
 	for (int fd = 0; fd < 1024; fd++)
 		open_now[fd] = fcntl(fd, F_GETFD) >= 0;
 }
 
-/* What the program must not notice. */
+/* Makes a report and checks that the program notices nothing of it. */
 static void report_unnoticed(void)
 {
 	bool fds_before[1024], fds_after[1024];
 	sigset_t before, after;
 	int status;
 
-	memset(&before, 0, sizeof(before)); /* the kernel writes only a part */
+	memset(&before, 0, sizeof(before)); /* the kernel writes only a part of a sigset_t */
 	memset(&after, 0, sizeof(after));
 	open_fds(fds_before);
 	signal(SIGCHLD, count_sigchld);
@@ -803,10 +805,10 @@ static void case_helper(void *arg)
 
 	start_with_helper(f->name, f->timeout, "");
 	report_unnoticed();
-	CHECK(report_at(0x2000)); /* and the next one is as good */
+	CHECK(report_at(0x2000)); /* the next report is made in the same way */
 }
 
-/* The same where orphans come to the program. */
+/* The same in a program to which the kernel gives orphaned processes. */
 static void case_helper_subreaper(void *arg)
 {
 	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
@@ -842,7 +844,7 @@ static void helpers_when_orphans_are_ours(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fakes); i++)
-		if (strcmp(fakes[i].name, "fake-orphan") != 0) /* an orphan of its own making */
+		if (strcmp(fakes[i].name, "fake-orphan") != 0) /* leaves an orphan on purpose */
 			check_fake(&fakes[i], case_helper_subreaper);
 }
 
@@ -905,7 +907,7 @@ static void case_seccomp(void *arg)
 	start_with_helper("fake-good", 5000, "");
 	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		dprintf(2, "%s", TITLE); /* no seccomp here */
+		dprintf(2, "%s", TITLE); /* seccomp is missing here: print what the test expects */
 	else
 		CHECK(report_at(0x1000));
 }
@@ -939,7 +941,8 @@ static void case_killed(void *arg)
 	report_at(0x1000);
 }
 
-/* The program is gone before its report is done: the helper writes it.  unit_child reads until nobody has the pipe. */
+/* The program is killed before the helper answers: then the helper writes the report.  unit_child reads until no
+ * process has the pipe open any more. */
 static void report_outlives_the_program(void **state)
 {
 	(void)state;
@@ -1014,7 +1017,7 @@ int main(int argc, char **argv)
 			fakes[i].fn();
 			return 0;
 		}
-	/* The helper's environment is what the program was started with. */
+	/* The helper gets the environment that the program was started with, so the program starts itself again. */
 	if (!getenv("MEMSAN_OPTIONS") && argc == 1) {
 		setenv("MEMSAN_OPTIONS", "not=read", 1);
 		setenv("LD_BIND_NOW", "1", 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_report_render.c - the layout of reports: text against golden text, JSON against a strict reader, on
- * invented records. */
+/* tests/unit/test_report_render.c - the layout of reports made of invented records: the text is compared with golden
+ * text, a strict reader checks the JSON. */
 #include "config.h"
 
 #include <string.h>
@@ -74,7 +74,7 @@ static const char *json_value(const char *p)
 	return p;
 }
 
-/* Is it valid UTF-8?  (Straight from the definition, to check the runtime's own.) */
+/* Is s valid UTF-8?  Written after the definition, to check the runtime's own code. */
 static bool utf8_valid(const unsigned char *s)
 {
 	while (*s) {
@@ -450,7 +450,6 @@ static uint64_t rng(void)
 	return rng_state;
 }
 
-/* Any bytes at all: report_record_valid refuses them, or they can be rendered. */
 static size_t count_lines(const char *from, const char *to, const char *what)
 {
 	size_t n = 0;
@@ -460,7 +459,7 @@ static size_t count_lines(const char *from, const char *to, const char *what)
 	return n;
 }
 
-/* Frames 1, 2, 3 … are written as letters; each stack must come out with its cycles counted, and nothing lost. */
+/* Each letter is a frame.  The text must count the cycles of every stack, and lose no other frame. */
 static void cycles_of_calls_are_counted(void **state)
 {
 	static const struct {
@@ -502,6 +501,7 @@ static void cycles_of_calls_are_counted(void **state)
 	}
 }
 
+/* Whatever bytes a record has: report_record_valid refuses it, or it can be rendered. */
 static void hostile_records(void **state)
 {
 	uint64_t accepted = 0;
@@ -515,7 +515,7 @@ static void hostile_records(void **state)
 		fill_deep();
 		for (int i = 0; i < 400; i++)
 			bytes[rng() % sizeof(record)] = (unsigned char)rng();
-		if (round % 3) { /* keep what would be refused, so that the rest is tried */
+		if (round % 3) { /* repair the fields that would be refused, so that the others are tried */
 			record.magic = REPORT_MAGIC, record.version = REPORT_VERSION, record.size = sizeof(record);
 			record.nr_stacks %= REPORT_STACKS + 1, record.nr_modules %= REPORT_MODULES + 1;
 			record.memory_len %= REPORT_MEMORY + 1, record.strings_len %= REPORT_STRINGS + 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_shadow.c - classification on invented addresses, frame descriptions, and poison against a
+/* tests/unit/test_shadow.c - classification of invented addresses, frame descriptions, and poison compared with a
  * byte-by-byte model. */
 #include "tests/unit/unit.h"
 
@@ -45,7 +45,7 @@ static void test_classify_table(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
-		/* The value itself, and any partial granule in front of it. */
+		/* The value itself, and behind a partial granule of every size. */
 		for (unsigned partial = 0; partial < 8; partial++) {
 			struct shadow_facts in = facts(partial ? (uint8_t)partial : want[i].value,
 			                               partial ? want[i].value : 0, true);
@@ -79,7 +79,7 @@ static void test_classify_objects(void **state)
 	struct shadow_facts f = facts(0xfc, 0xfc, true);
 
 	(void)state;
-	/* The same 0xfc: behind the object a red zone, inside of it a container's reserve. */
+	/* 0xfc is a red zone behind an object, but a container's reserve inside of the object. */
 	f.have_object = true;
 	f.state = SLAB_OBJ_LIVE;
 	f.obj_addr = f.bad - 64;
@@ -89,17 +89,17 @@ static void test_classify_objects(void **state)
 	assert_int_equal(shadow_classify(&f), REPORT_CONTAINER_OUT_OF_BOUNDS);
 	f.state = SLAB_OBJ_QUARANTINED;
 	assert_int_equal(shadow_classify(&f), REPORT_SLAB_OUT_OF_BOUNDS);
-	/* A coroutine's stack in the heap. */
+	/* 0xf8 in a live object: the object is a coroutine's stack. */
 	f.state = SLAB_OBJ_LIVE;
 	f.value = 0xf8;
 	assert_int_equal(shadow_classify(&f), REPORT_USE_AFTER_SCOPE);
-	/* A tail with nothing behind it is told by where it is. */
+	/* The end of an object whose next granule says nothing: the object decides. */
 	f = facts(5, 0, true);
 	assert_int_equal(shadow_classify(&f), REPORT_SLAB_OUT_OF_BOUNDS);
 	f.have_object = f.large = true;
 	f.state = SLAB_OBJ_LIVE;
 	assert_int_equal(shadow_classify(&f), REPORT_VMALLOC_OUT_OF_BOUNDS);
-	/* Only the beginning of a freed area is marked. */
+	/* Only the beginning of a freed area is poisoned: further on, the object's state decides. */
 	f.state = SLAB_OBJ_QUARANTINED;
 	assert_int_equal(shadow_classify(&f), REPORT_USE_AFTER_FREE);
 	f.in_heap = false;
@@ -110,7 +110,7 @@ static void test_classify_objects(void **state)
 
 static void test_frame_variables(void **state)
 {
-	/* Nonsense ends the list, and nothing behind the terminator is read. */
+	/* Each of these ends the list, and nothing behind the terminator is read. */
 	static const char *const nonsense[] = { "",         "x",           "1",
 		                                "1 2",      "1 2 3",       "1 2 3 4",
 		                                "1 2 3 4 ", "1 2 3 40 ab", "99999999999999999999 1 1 1 a" };
@@ -138,7 +138,7 @@ static void test_frame_variables(void **state)
 	}
 }
 
-/* ---- poison against a model ------------------------------------------------------------------ */
+/* ---- poison compared with a model ------------------------------------------------------------ */
 
 #define SPAN 4096
 
@@ -196,7 +196,7 @@ static void test_find_bad_limits(void **state)
 	assert_int_equal(shadow_find_bad((void *)USER_END, 1), USER_END);
 	assert_int_equal(shadow_find_bad((void *)UINTPTR_MAX, 1), UINTPTR_MAX);
 	assert_int_equal(shadow_find_bad((void *)(USER_END - 8), 16), USER_END);
-	/* The shadow itself, and ranges that run into it. */
+	/* The shadow itself is bad, and so are ranges that run into it. */
 	assert_int_equal(shadow_find_bad((void *)SHADOW_START, 1), SHADOW_START);
 	assert_int_equal(shadow_find_bad((void *)(SHADOW_START - 4), 8), SHADOW_START);
 	/* A size that wraps around. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_suppress.c - suppressions: both forms against invented stacks; hostile text. */
+/* tests/unit/test_suppress.c - suppressions: both forms on invented stacks; hostile text. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -148,7 +148,7 @@ static void test_counts(void **state)
 	suppressions_destroy(s);
 }
 
-/* Any text is read to its end. */
+/* Whatever the text is, nothing crashes. */
 static void test_hostile(void **state)
 {
 	static const char *const parts[] = { "{",   "}",    "\n",   "leak:", "only:",         "fun:",

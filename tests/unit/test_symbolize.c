@@ -2,8 +2,9 @@
 /* tests/unit/test_symbolize.c - the symbolizer on small programs that are compiled here, in every form that debug
  * information comes in.
  *
- * The victim is built once and changed with objcopy; the addresses asked for are those of labels in its symbol table,
- * found before it is stripped.  Expected lines are found by the comments that mark them, so the sources may change.
+ * The tests build the victim and change it with objcopy and strip.  They ask for the addresses of labels in its symbol
+ * table, which they look up before the victim is stripped.  Comments mark the expected lines in the sources below, so
+ * the sources may change.
  */
 #include "config.h"
 
@@ -127,7 +128,7 @@ struct file_facts {
 	size_t build_id_len;
 };
 
-/* The address of a symbol, straight out of the symbol table. */
+/* Returns the address of a symbol, straight from the symbol table. */
 static uint64_t address_of(const char *name, const char *symbol)
 {
 	int fd = open(in_dir(name), O_RDONLY);
@@ -212,7 +213,7 @@ static void expect_symbol(const struct report_symbol *s, const char *function, c
 	assert_int_equal(s->line, line);
 }
 
-/* The chain of inlined functions, and the function around them with its place. */
+/* Expects the chain of inlined functions, and the function around them with its offset and size. */
 static void expect_inlined(const char *name, const struct file_facts *facts, uint64_t address, uint64_t outer)
 {
 	struct asked a = ask(name, facts, address);
@@ -238,7 +239,7 @@ static void expect_forms(const char *cc, const char *flags)
 	struct asked a;
 
 	if (shell("%s -O2 -g %s -Wl,--build-id=sha1 v.c -o v 2>/dev/null", cc, flags) != 0)
-		return; /* a form that this compiler does not make */
+		return; /* this compiler does not make the form */
 	facts = facts_of("v");
 	inlined = address_of("v", "probe_inlined");
 	hidden = address_of("v", "probe_static");
@@ -319,7 +320,7 @@ static void names_of_cxx(void **state)
 
 /* ---- stripped, separate, missing ------------------------------------------------------------- */
 
-/* v with its debug information in debug/.build-id, and stripped of everything. */
+/* Builds v, puts its debug information into debug/.build-id, and makes v.bare, which is stripped of everything. */
 static struct file_facts build_separate(uint64_t *inlined, uint64_t *outer)
 {
 	struct file_facts facts;
@@ -348,7 +349,7 @@ static void separate_debug_file_by_build_id(void **state)
 		skip();
 	facts = build_separate(&inlined, &outer);
 	expect_inlined("v.bare", &facts, inlined, outer);
-	/* The module is gone, or replaced by another version: its debug file is still there. */
+	/* The module is gone or was replaced by another file, but its debug file is still there. */
 	expect_inlined("v.gone", &facts, inlined, outer);
 	assert_int_equal(shell("cp /bin/true v.replaced"), 0);
 	expect_inlined("v.replaced", &facts, inlined, outer);
@@ -398,7 +399,8 @@ static void symbol_table_alone(void **state)
 	symbolizer_destroy(a.s);
 }
 
-/* no_size, with_size, and code that has no symbol (as a static function of a stripped library). */
+/* no_size extends to the next symbol.  Behind with_size is code without a symbol, like a static function of a stripped
+ * library: it is not taken for a part of with_size. */
 static void function_without_size(void **state)
 {
 	struct asked a;
@@ -490,8 +492,8 @@ static void case_hostile(void *arg)
 	symbolizer_destroy(s);
 }
 
-/* Cut short at every kind of place, and bytes changed at random: our own code does not crash.  (If libelf or libdw do,
- * the helper ends and the report is plain; that is said here, not failed.) */
+/* Files cut short at many places, and files with random bytes changed: our own code does not crash.  libelf and libdw
+ * may: then the helper ends and the report is plain, so the test prints the number of crashes and accepts a few. */
 static void cut_and_changed_files(void **state)
 {
 	static char image[1 << 20];
@@ -570,7 +572,7 @@ static void record_is_rendered(void **state)
 	report_render_text(&record, &symbols, text, sizeof(text));
 	snprintf(expected, sizeof(expected), " in hidden+0x%llx/0x", (unsigned long long)(probe - hidden));
 	assert_non_null(strstr(text, expected));
-	/* A return address is printed as it is and looked up one before. */
+	/* A return address is printed as it is, but looked up one byte before. */
 	snprintf(expected, sizeof(expected), "\n hidden+0x%llx/0x", (unsigned long long)(probe - hidden + 1));
 	assert_non_null(strstr(text, expected));
 	snprintf(expected, sizeof(expected), "v.c:%u", line_of(c_source, "hidden"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_thread.c - the thread table: identity, names that outlive their threads, reuse of the longest dead,
- * fork. */
+/* tests/unit/test_thread.c - the thread table: identity, names that outlive their threads, reuse of the slots of the
+ * longest dead, fork. */
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
@@ -18,11 +18,11 @@
 			_exit(1);                                          \
 		}                                                          \
 	} while (0)
-#define SLOTS ((1 << THREAD_INDEX_BITS) - 1) /* that can be had */
+#define SLOTS ((1 << THREAD_INDEX_BITS) - 1) /* without slot 0, which no thread gets */
 
 typedef void (*body_fn)(void *);
 
-/* unit_child's fork is not announced to the library, which would take the child's first thread for its parent's. */
+/* unit_child does not announce its fork to the library, which would take the child's first thread for its parent's. */
 static void announce_and_run(void *body)
 {
 	thread_fork_child();
@@ -43,7 +43,7 @@ static pid_t real_tid(void)
 	return (pid_t)syscall(SYS_gettid);
 }
 
-/* A thread that registers, tells its index and tid, and ends. */
+/* A thread that registers, stores its index and tid here, and ends. */
 struct life {
 	char name[THREAD_NAME_MAX];
 	uint32_t index;
@@ -111,7 +111,7 @@ static void the_dead_keep_their_names(void **state)
 	assert_string_equal(info.name, "second-fifteen");
 }
 
-/* More threads than slots: each dead one keeps its slot until 8190 others have come. */
+/* More threads than slots: each dead thread keeps its slot until 8190 others have come. */
 static void longest_dead_goes_first(void *arg)
 {
 	static uint32_t index[SLOTS + 200];
@@ -147,7 +147,8 @@ static void *stay(void *arg)
 	return NULL;
 }
 
-/* Threads that end unannounced are found when the table is full; with everybody alive a newcomer gets 0. */
+/* When the table is full, threads that ended without thread_exit_notify are found, and threads alive keep their
+ * slots. */
 static void full_table_is_swept(void *arg)
 {
 	struct life l = { .name = "quiet", .quiet = true }, late = { .name = "late" };
@@ -201,7 +202,6 @@ static void indices_of_the_living_differ(void **state)
 	pthread_barrier_destroy(&all_here);
 }
 
-/* Looking up while slots are rewritten: name and tid always belong together (a thread is named after its tid here). */
 static bool stop;
 
 static void *come_and_go(void *arg)
@@ -226,6 +226,8 @@ static void *register_named(void *arg)
 	return arg;
 }
 
+/* Lookups while slots are rewritten: a name and a tid always belong together.  register_named names each thread after
+ * its tid. */
 static void *look_up(void *arg)
 {
 	uint64_t seed = 41, seen = 0;
@@ -264,7 +266,7 @@ static void lookup_races_with_registration(void **state)
 	child_succeeds(lookups_are_consistent);
 }
 
-/* In the child: a new tid, a new index; the parent's threads are dead but named. */
+/* After a fork the child has a new tid and a new index; there the parent's threads are dead, but keep their names. */
 static void forked(void *arg)
 {
 	uint32_t before = thread_index(), resident = 0, after;
@@ -309,7 +311,7 @@ static void fork_gives_a_new_identity(void **state)
 	child_succeeds(forked);
 }
 
-/* Registration inside a signal handler that interrupts registration must not hang. */
+/* A signal handler that interrupts a registration, and registers itself, must not hang. */
 static void on_signal(int sig)
 {
 	(void)sig;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_unwind.c - walks against libunwind's, frame by frame, on every sort of frame; garbage never
+/* tests/unit/test_unwind.c - walks compared with libunwind's, frame by frame, on every kind of frame; garbage never
  * faults. */
 #define _GNU_SOURCE
 #define UNW_LOCAL_ONLY
@@ -36,7 +36,8 @@ struct stack {
 	size_t n;
 };
 
-/* What was wrong first; a check may run in a signal handler or on another stack, where cmocka cannot fail. */
+/* The first failure.  It is kept for later, as a check may run in a signal handler or on another stack, where cmocka's
+ * asserts must not jump away. */
 static char failure[400];
 
 static void fail_with(const char *where, const char *what, size_t i, uintptr_t a, uintptr_t b)
@@ -72,11 +73,11 @@ static void same_stack(const char *where, const char *what, const uintptr_t *a, 
 		fail_with(where, what, MIN(na, nb), na, nb);
 }
 
-/* mov rax, 15; syscall: where a signal handler returns to.  (unw_is_signal_frame does not know it when it has call
- * frame information.) */
+/* mov rax, 15; syscall: the code that a signal handler returns to.  (unw_is_signal_frame does not recognize the code
+ * when the code has call frame information.) */
 static const unsigned char sigreturn_code[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
 
-/* libunwind's frames, in our form: what a signal interrupted is at pc + 1. */
+/* libunwind's frames in our form, where a pc that a signal interrupted is stored as pc + 1. */
 static noinline_fn size_t oracle(unw_context_t *context, uintptr_t *pcs, size_t max)
 {
 	unw_cursor_t cursor;
@@ -94,8 +95,8 @@ static noinline_fn size_t oracle(unw_context_t *context, uintptr_t *pcs, size_t 
 	return n;
 }
 
-/* Our walk, our saved stack and libunwind's walk from here agree (but on the pc in this very function).  Returns the
- * number of frames. */
+/* Expects that our walk, our saved stack and libunwind's walk from here agree, except on the pc in this very function.
+ * Returns the number of frames. */
 static noinline_fn size_t check_here(const char *where)
 {
 	struct stack ours, theirs, saved;
@@ -108,7 +109,7 @@ static noinline_fn size_t check_here(const char *where)
 	theirs.n = oracle(&context, theirs.pcs, FRAMES);
 	theirs.pcs[0] = ours.pcs[0];
 	same_stack(where, "walk against libunwind", ours.pcs, ours.n, theirs.pcs, theirs.n);
-	for (int i = 0; i < 2; i++) { /* the second reuses the first */
+	for (int i = 0; i < 2; i++) { /* the second save reuses the first */
 		saved.n = depot_fetch(unwind_save(&regs), saved.pcs, FRAMES);
 		if (saved.n < MIN(ours.n, (size_t)options.stack_depth))
 			fail_with(where, "saved stack is too short", 0, saved.n, ours.n);
@@ -118,7 +119,7 @@ static noinline_fn size_t check_here(const char *where)
 	return ours.n;
 }
 
-/* ---- sorts of frames ------------------------------------------------------------------------- */
+/* ---- kinds of frames ------------------------------------------------------------------------- */
 
 static noinline_fn unsigned recurse(unsigned depth)
 {
@@ -232,7 +233,8 @@ static void test_callbacks_and_threads(void **state)
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
-static volatile size_t frames_in_handler; /* raise is declared "leaf" */
+/* volatile, because raise is declared "leaf": for the compiler it changes nothing in this file. */
+static volatile size_t frames_in_handler;
 
 static void handler_checks(int sig, siginfo_t *info, void *context)
 {
@@ -247,7 +249,7 @@ static void handle(int sig, void (*fn)(int, siginfo_t *, void *), int flags)
 	assert_int_equal(sigaction(sig, &action, NULL), 0);
 }
 
-/* A fault in the middle of a function: the frame's own registers count, not those at a call. */
+/* A fault in the middle of a function: the unwinder has to use the registers at the fault, not those at a call. */
 static noinline_fn unsigned fault(unsigned depth)
 {
 	volatile char pad[72];
@@ -297,7 +299,7 @@ static noinline_fn void save_and_walk(struct stack *saved, struct stack *walked,
 	UNWIND_HERE(&regs);
 	saved->n = depot_fetch(unwind_save(&regs), saved->pcs, FRAMES);
 	walked->n = unwind_walk(&regs, walked->pcs, FRAMES);
-	/* In the middle of the depot's work a handler can save what is known already: the outer frames. */
+	/* A handler that interrupts the depot can save only those outer frames that the depot knows already. */
 	if (where == interrupted && saved->n < walked->n) {
 		memmove(walked->pcs, walked->pcs + walked->n - saved->n, saved->n * sizeof(uintptr_t));
 		walked->n = saved->n;
@@ -355,7 +357,7 @@ static void test_interrupted(void **state)
 	expect_no_failure();
 }
 
-/* ---- one instruction after the other --------------------------------------------------------- */
+/* ---- every single instruction ---------------------------------------------------------------- */
 
 static struct stack outer; /* from the caller of stepped_region outwards */
 static volatile int stepping_ends;
@@ -387,15 +389,15 @@ static void step_seen(int sig, siginfo_t *info, void *context)
 	same_stack("single step", "saved against walk", saved.pcs, saved.n, here.pcs, here.n);
 	if (!ends_with_outer(here.pcs, here.n))
 		fail_with("single step", "callers are lost", here.n, (uintptr_t)gregs[REG_RIP], steps);
-	/* From the interrupted registers alone: the same, one off in the first frame; but for rows that need other
-	 * registers. */
+	/* A walk from the interrupted pc, sp and fp alone finds the same callers, except where the call frame
+	 * information needs other registers. */
 	regs = (struct unwind_regs){ .pc = (uintptr_t)gregs[REG_RIP],
 		                     .sp = (uintptr_t)gregs[REG_RSP],
 		                     .fp = (uintptr_t)gregs[REG_RBP] };
 	direct.n = unwind_walk(&regs, direct.pcs, FRAMES);
 	if (ends_with_outer(direct.pcs, direct.n))
 		steps_from_context++;
-	/* libunwind is slow here, and wrong about a few rows. */
+	/* Only every eighth step, as libunwind is slow here; it is also wrong at a few instructions. */
 	if (steps % 8 == 0) {
 		unw_getcontext(&unw);
 		theirs.n = oracle(&unw, theirs.pcs, FRAMES);
@@ -458,7 +460,7 @@ static noinline_fn void remember_outer(void)
 
 	UNWIND_HERE(&regs);
 	outer.n = unwind_walk(&regs, outer.pcs, FRAMES);
-	/* Without this function and its caller, whose pc will be another one. */
+	/* Without this function, and without its caller, which will have another pc. */
 	outer.n -= 2;
 	memmove(outer.pcs, outer.pcs + 2, outer.n * sizeof(uintptr_t));
 }
@@ -520,7 +522,8 @@ static void *coroutines(void *arg)
 	char *stack;
 
 	for (int i = 0; i < 40; i++) {
-		/* At the same place, with less of it there each time: nothing remembered may be read. */
+		/* Always at the same address, with unreadable pages behind the stack: the unwinder must not read where
+		 * it only remembers frames. */
 		stack = mmap(arg, 2 * COROUTINE_STACK, PROT_READ | PROT_WRITE,
 		             MAP_PRIVATE | MAP_ANONYMOUS | (arg ? MAP_FIXED : 0), -1, 0);
 		arg = stack;
@@ -541,12 +544,12 @@ static void test_coroutines(void **state)
 
 	(void)state;
 	coroutines(NULL);
-	pthread_create(&thread, NULL, coroutines, NULL); /* its first walk is on its own stack, then on others */
+	pthread_create(&thread, NULL, coroutines, NULL); /* the thread's first walk is on a coroutine's stack */
 	pthread_join(thread, NULL);
 	expect_no_failure();
 }
 
-/* A thread with the smallest stack there is. */
+/* A thread with the smallest stack that is allowed. */
 static void *tiny(void *arg)
 {
 	struct unwind_regs regs;
@@ -565,7 +568,7 @@ static void test_tiny_stack(void **state)
 	(void)state;
 	pthread_attr_init(&attr);
 	assert_int_equal(pthread_attr_setstacksize(&attr, MAX(size, (size_t)PTHREAD_STACK_MIN)), 0);
-	unwind_flush(); /* the whole way through the call frame information */
+	unwind_flush(); /* so that the walk reads the call frame information again */
 	assert_int_equal(pthread_create(&thread, &attr, tiny, NULL), 0);
 	pthread_join(thread, NULL);
 }
@@ -597,7 +600,7 @@ static void test_jit(void **state)
 	(void)state;
 	memcpy(page, with_frame, sizeof(with_frame));
 	jit(jit_target, 0);
-	assert_int_equal(sink, here + 1); /* its own frame and jit_target's, without check_here's */
+	assert_int_equal(sink, here + 1); /* with its own frame and jit_target's, without check_here's */
 	memcpy(page, without, sizeof(without));
 	for (int i = 0; i < 2000; i++) {
 		uintptr_t garbage = unit_random(&seed);
@@ -630,7 +633,7 @@ static void test_garbage(void **state)
 	uintptr_t pcs[FRAMES];
 
 	(void)state;
-	munmap((char *)block + 3 * 4096, 2 * 4096); /* its end is a real one */
+	munmap((char *)block + 3 * 4096, 2 * 4096); /* so that unreadable memory follows the block */
 	for (int round = 0; round < 3000; round++) {
 		struct unwind_regs regs;
 		uintptr_t r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_unwind_reuse.c - saved stacks, which reuse the last trace, are what a whole walk gives: random call
+/* tests/unit/test_unwind_reuse.c - saved stacks, which reuse the last trace, equal those of a whole walk: random call
  * trees with jumps, signals, signal stacks and coroutines. */
 #define _GNU_SOURCE
 #include <alloca.h>
@@ -33,7 +33,7 @@ struct fiber {
 };
 
 struct tree {
-	uint64_t seed, budget; /* nodes still to visit */
+	uint64_t seed, budget; /* budget: nodes still to visit */
 	unsigned depth_max;
 	struct fiber fibers[1 + COROUTINES];
 	volatile unsigned current;
@@ -53,7 +53,7 @@ static void check_regs(const struct unwind_regs *at)
 {
 	struct unwind_regs regs = *at;
 	size_t limit = options.stack_depth;
-	/* The save first: the walk must not prepare anything for it. */
+	/* The save comes first, so that the walk prepares nothing for it. */
 	size_t saved = depot_fetch(unwind_save(&regs), tree->saved, FRAMES);
 	size_t walked = unwind_walk(&regs, tree->walked, FRAMES);
 	size_t same = 0;
@@ -77,8 +77,8 @@ static noinline_fn void check_here(void)
 	check_regs(&regs);
 }
 
-/* What malloc is for the unwinder: code of the library itself, which is left out, and whose caller's state is
- * remembered. */
+/* To the unwinder this looks like malloc: code of the library itself, whose frames are left out, and whose caller's
+ * state is remembered. */
 static noinline_fn __attribute__((section("memsan_text"))) void check_as_ours(void)
 {
 	struct unwind_regs regs;
@@ -87,7 +87,7 @@ static noinline_fn __attribute__((section("memsan_text"))) void check_as_ours(vo
 	check_regs(&regs);
 }
 
-/* The same where our own frame holds the caller's frame pointer. */
+/* The same, but this function's frame holds the caller's frame pointer. */
 static noinline_fn WITH_FP __attribute__((section("memsan_text"))) void check_as_ours_framed(void)
 {
 	struct unwind_regs regs;
@@ -127,7 +127,7 @@ static unsigned node(unsigned depth);
 #define TOUCH_ALIGNED            \
 	aligned[depth % 64] = 0; \
 	(void)aligned[0]
-/* Equal sizes on purpose: other functions at the same addresses. */
+/* Pairs have frames of equal size, so that frames of different functions stand at the same addresses. */
 FUNCTION(0, , PAD(8), NOTHING)
 FUNCTION(1, , PAD(8), NOTHING)
 FUNCTION(2, , PAD(40), NOTHING)
@@ -164,7 +164,7 @@ static void coroutine_start(unsigned i)
 {
 	struct fiber *f = &tree->fibers[i];
 
-	/* Stacks go and come, at the same place or another. */
+	/* Stacks are unmapped and mapped again, at the same address or another. */
 	if (f->stack && chance(2)) {
 		munmap(f->stack, COROUTINE_STACK);
 		f->stack = NULL;
@@ -185,7 +185,7 @@ static void on_signal(int sig)
 	tree->handlers++;
 	check();
 	if (chance(3) == 0)
-		function_2(1000000); /* deeper: no more than a few nodes */
+		function_2(1000000); /* beyond depth_max: it visits few nodes */
 	tree->handlers--;
 }
 
@@ -258,7 +258,7 @@ static void grow_trees(unsigned trees, uint64_t first_seed)
 			tree->fibers[0].nr_jumps = 0;
 			node(0);
 		}
-		for (unsigned c = 1; c <= COROUTINES; c++) /* what has not come to its end stays there */
+		for (unsigned c = 1; c <= COROUTINES; c++) /* those that have not ended are abandoned */
 			tree->fibers[c].alive = false;
 	}
 }
@@ -329,7 +329,7 @@ static void test_threads(void **state)
 	}
 }
 
-/* Recursion much deeper than any limit, and back step by step. */
+/* Recursion much deeper than any limit, with a check at each step down and back. */
 static noinline_fn unsigned deep(unsigned n)
 {
 	volatile char pad[24];
@@ -357,10 +357,10 @@ static void test_deep_recursion(void **state)
 	options.stack_depth = 256;
 }
 
-/* ---- what random trees seldom meet ----------------------------------------------------------- */
+/* ---- cases that random trees seldom meet ----------------------------------------------------- */
 
-/* Remembered frames at the same addresses, whose old return addresses are still there in memory that was not written
- * since. */
+/* Other frames at the addresses of remembered ones, whose old return addresses are still in memory, because nothing has
+ * been written there since. */
 static noinline_fn WITH_FP unsigned framed_leaf(unsigned x)
 {
 	volatile unsigned y = x;
@@ -377,7 +377,7 @@ static noinline_fn unsigned inner_dynamic(size_t n)
 	return framed_leaf((unsigned)n) + (unsigned)p[0];
 }
 
-/* Its own state may have the same pc and sp with another frame pointer, by which its caller is found. */
+/* Two calls may have the same pc and sp, but another frame pointer, which leads to the caller. */
 static noinline_fn unsigned inner_alone(size_t n)
 {
 	volatile char *p = alloca(n);
@@ -402,7 +402,7 @@ static noinline_fn unsigned shifted(unsigned (*inner)(size_t), size_t mine, size
 
 	p[0] = 1;
 	if (site) {
-		__asm__ volatile("nop"); /* or the two calls would become one */
+		__asm__ volatile("nop"); /* without it the compiler would merge the two calls */
 		return inner(its) + (unsigned)p[0];
 	}
 	__asm__ volatile("nop; nop");
@@ -413,7 +413,7 @@ static void test_shifted_frames(void **state)
 {
 	(void)state;
 	tree_begin();
-	/* All from one call: the frames further out are the same. */
+	/* Only one call site, so that the outer frames stay the same. */
 	for (volatile unsigned i = 0; i < 24 * 24 * 8; i++) {
 		size_t a = 16 + 16 * (i % 2 ? i / 8 % 24 : i / 8 / 24);
 		bool realigned = i / 2 % 2;
@@ -427,7 +427,7 @@ static void test_shifted_frames(void **state)
 	free(tree);
 }
 
-/* The same handler on the same place of the stack, but it interrupted something else. */
+/* The same handler runs at the same place of the stack, but has interrupted another instruction. */
 static noinline_fn unsigned two_traps(void)
 {
 	volatile char pad[40];
@@ -457,7 +457,7 @@ static void test_traps(void **state)
 	free(tree);
 }
 
-/* The outer part of a coroutine's stack goes away while it sleeps. */
+/* The outer part of a coroutine's stack becomes unreadable while the coroutine sleeps. */
 static noinline_fn unsigned sleep_deeply(unsigned n)
 {
 	volatile char pad[1024];
