@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_mem.c - memory and string primitives against libc's and against byte loops. */
+/* tests/unit/test_mem.c - memory and string functions of lib/, compared with libc's and with byte loops. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -18,7 +18,7 @@ static void fill_random(uint64_t *seed)
 		area[i] = model[i] = (unsigned char)unit_random(seed);
 }
 
-/* Sizes around the limits between the implementations come up as often as all others. */
+/* Half of the sizes are close to the limits where the functions switch to another implementation. */
 static size_t random_size(uint64_t *seed)
 {
 	static const size_t edges[] = { 0, 1, 2, 4, 8, 16, 32, 64, 96, 1024, 2048 };
@@ -43,7 +43,7 @@ static void copy_agrees_with_libc(void **state)
 	}
 }
 
-/* Distances are small, so that the ranges overlap both ways. */
+/* The distances are small, so that the ranges overlap in both directions. */
 static void move_agrees_with_libc(void **state)
 {
 	uint64_t seed = 2;
@@ -51,7 +51,8 @@ static void move_agrees_with_libc(void **state)
 	(void)state;
 	fill_random(&seed);
 	for (int i = 0; i < ROUNDS; i++) {
-		size_t n = random_size(&seed), from = 300 + unit_below(&seed, 1000), to = from - 200 + unit_below(&seed, 400);
+		size_t n = random_size(&seed), from = 300 + unit_below(&seed, 1000),
+		       to = from - 200 + unit_below(&seed, 400);
 		assert_ptr_equal(mem_move(area + to, area + from, n), area + to);
 		memmove(model + to, model + from, n);
 		assert_memory_equal(area, model, AREA);
@@ -95,7 +96,7 @@ static void compare_agrees_with_libc(void **state)
 	}
 }
 
-/* One byte differs, or none, or several: the first is found, and bytes outside the range do not matter. */
+/* No byte differs, or one, or several: mem_find_not returns the first, and ignores bytes outside the range. */
 static void find_not_finds_the_first(void **state)
 {
 	uint64_t seed = 5;
@@ -114,7 +115,7 @@ static void find_not_finds_the_first(void **state)
 	}
 }
 
-/* A range that ends, or begins, where memory does is not read past its limits. */
+/* Ranges begin or end at the edge of a page between unreadable pages, where a read beyond the range would fault. */
 static void nothing_reads_past_the_range(void **state)
 {
 	char *page = mmap(NULL, 3 * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), copy[PAGE_SIZE];

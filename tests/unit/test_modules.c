@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_modules.c - which module held a pc, now and before it was unloaded; stacks through libraries that come and go. */
+/* tests/unit/test_modules.c - the module of a pc, also when it has been unloaded; stacks through libraries that come
+ * and go. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -17,15 +18,16 @@ typedef int (*helper_call)(int (*fn)(void *), void *arg);
 
 static char folder[] = "/tmp/memsan-test-modules.XXXXXX";
 
-/* Another file with the same code: for ld.so another library. */
+/* A copy of the file: the same code, but another library for ld.so. */
 static const char *copy_helper(unsigned i)
 {
 	static char path[200], data[1 << 17];
 	int from = open(HELPER, O_RDONLY);
 	ssize_t n = from < 0 ? -1 : read(from, data, sizeof(data));
+	int to;
 
 	snprintf(path, sizeof(path), "%s/copy%u.so", folder, i);
-	int to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+	to = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0700);
 	assert_true(n > 0 && to >= 0 && write(to, data, (size_t)n) == n);
 	close(from);
 	close(to);
@@ -78,7 +80,7 @@ static void expect_copy(uintptr_t pc, uint32_t when, unsigned copy, bool unloade
 	assert_true(info.build_id_len > 0 && info.build_id_len <= BUILD_ID_MAX);
 }
 
-/* ---- tests ---- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_live(void **state)
 {
@@ -106,7 +108,7 @@ static void test_by_time(void **state)
 	uint32_t when[6];
 
 	(void)state;
-	/* 0, 1, 0, 1, … at one place, as ld.so puts them. */
+	/* Copies 0 and 1 in turn: ld.so usually maps each at the address of the one before. */
 	for (unsigned i = 0; i < 6; i++) {
 		void *library = helper_open(i % 2);
 		pcs[i] = helper_pc(library);
@@ -131,30 +133,33 @@ static void test_many(void **state)
 {
 	struct module_info info;
 	uintptr_t pc = 0;
+	uint64_t bytes;
+	void *library, *again;
 
 	(void)state;
 	for (unsigned i = 0; i < 300; i++) {
-		void *library = helper_open(10 + i);
+		library = helper_open(10 + i);
 		pc = helper_pc(library);
 		helper_close(library);
 		expect_copy(pc, 0, 10 + i, true);
 	}
-	uint64_t bytes = meta_bytes(COST_UNWIND);
+	bytes = meta_bytes(COST_UNWIND);
 	for (unsigned i = 0; i < 300; i++) {
-		void *library = helper_open(10 + i % 2);
+		library = helper_open(10 + i % 2);
 		helper_close(library);
 	}
 	assert_int_equal(meta_bytes(COST_UNWIND), bytes);
-	/* A library that stays is not gone when another goes, nor when it is closed once of twice. */
-	void *library = helper_open(1), *again = dlopen("libc.so.6", RTLD_NOW);
+	/* dlclose that unloads nothing, because libc has other users, must not mark any library as unloaded. */
+	library = helper_open(1);
+	again = dlopen("libc.so.6", RTLD_NOW);
 	helper_close(again);
-	next_jiffy(); /* within one, it could be the library that was there before */
+	next_jiffy(); /* in the same jiffy, the pc could belong to the library before it */
 	assert_true(module_find(helper_pc(library), jiffies_now(), &info));
 	assert_false(info.unloaded);
 	helper_close(library);
 }
 
-/* ---- stacks through them ---- */
+/* ---- stacks through libraries that come and go ----------------------------------------------- */
 
 #define FRAMES 100
 static volatile int stop;
@@ -163,17 +168,18 @@ static int walk_here(void *arg)
 {
 	struct unwind_regs regs;
 	uintptr_t pcs[FRAMES], saved[FRAMES];
-	size_t expected = *(size_t *)arg;
+	size_t expected = *(size_t *)arg, n, m;
 
 	UNWIND_HERE(&regs);
-	size_t n = unwind_walk(&regs, pcs, FRAMES);
-	size_t m = depot_fetch(unwind_save(&regs), saved, FRAMES);
+	n = unwind_walk(&regs, pcs, FRAMES);
+	m = depot_fetch(unwind_save(&regs), saved, FRAMES);
 	if (n != m || memcmp(pcs, saved, n * sizeof(uintptr_t)) != 0 || (expected && n != expected))
 		return -1;
 	return (int)n;
 }
 
-/* The same code, unloaded and loaded at the same place or another, gives the same number of frames, beside others that do so, too. */
+/* The same code gives the same number of frames each time that it is loaded, at the same address or another, while a
+ * second thread loads and unloads its own copy. */
 static void *load_walk_unload(void *arg)
 {
 	unsigned number = *(unsigned *)arg;
@@ -181,12 +187,15 @@ static void *load_walk_unload(void *arg)
 	uintptr_t failed = 0;
 
 	for (unsigned i = 0; i < 60 && !failed; i++) {
+		helper_call call;
 		char path[200];
+		void *library;
+
 		snprintf(path, sizeof(path), "%s/thread%u.so", folder, number);
-		void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+		library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 		if (!library)
 			return (void *)1;
-		helper_call call = (helper_call)dlsym(library, "module_helper_call");
+		call = (helper_call)dlsym(library, "module_helper_call");
 		for (int k = 0; k < 5; k++) {
 			int n = call(walk_here, &expected);
 			if (n < 3)
@@ -201,10 +210,11 @@ static void *load_walk_unload(void *arg)
 static void *ask_all_the_time(void *arg)
 {
 	struct module_info info;
-	(void)arg;
 
+	(void)arg;
 	while (!stop)
-		if (!module_find((uintptr_t)ask_all_the_time, 1, &info) && !module_find((uintptr_t)ask_all_the_time, 0, &info))
+		if (!module_find((uintptr_t)ask_all_the_time, 1, &info) &&
+		    !module_find((uintptr_t)ask_all_the_time, 0, &info))
 			return (void *)1;
 	return NULL;
 }
@@ -217,7 +227,8 @@ static void child_asks(void *arg)
 	module_find((uintptr_t)arg, 1, &info);
 	if (!module_find((uintptr_t)child_asks, 0, &info))
 		_exit(2);
-	/* No dlopen here: at the fork another thread may have been in the middle of one, and libc does not mend that. */
+	/* No dlopen here: at the fork another thread may have been inside of dlopen, and libc does not repair its
+	 * state in the child. */
 }
 
 static void test_beside_each_other(void **state)
@@ -226,6 +237,7 @@ static void test_beside_each_other(void **state)
 	pthread_t threads[3];
 	char path[2][200], err[100];
 	void *result;
+	int status;
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
@@ -237,7 +249,7 @@ static void test_beside_each_other(void **state)
 	assert_int_equal(pthread_create(&threads[2], NULL, ask_all_the_time, NULL), 0);
 	for (int i = 0; i < 10; i++) {
 		lib_fork_prepare();
-		int status = unit_child(child_asks, (void *)test_many, err, sizeof(err));
+		status = unit_child(child_asks, (void *)test_many, err, sizeof(err));
 		lib_fork_parent();
 		assert_int_equal(status, 0);
 	}
@@ -259,12 +271,13 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_beside_each_other),
 	};
+	int failed;
 
 	options_set_defaults(&options);
 	modules_start();
 	if (!mkdtemp(folder))
 		return 1;
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	rmdir(folder);
 	return failed;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_no_memory.c - every function of memsan.h that allocates, with memsan's own N-th allocation failing, for every N. */
+/* tests/unit/test_no_memory.c - every function of memsan.h that allocates, with the N-th allocation inside of memsan
+ * failing, for every N. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -19,12 +20,14 @@
 #include "slab/slab.h"
 #include "slab/tcache.h"
 
-/* The whole of memsan is linked in, as from libmemsan.a, and what it gets memory with inside is wrapped by the linker (--wrap): its own memory
- * (meta_alloc), pages (buddy_alloc, buddy_extend), address space (os_reserve, os_commit).  For each scenario and N a child runs it with the N-th of
- * these failing, once alone and once with all later ones, until N is more than there are.
+/* The program links all of memsan, as from libmemsan.a.  The linker wraps (--wrap) the functions that get memory for
+ * memsan itself: its own memory (meta_alloc), pages (buddy_alloc, buddy_extend), address space (os_reserve, os_commit).
+ * A child process runs a scenario with the N-th of these calls failing, another child with the N-th and all later calls
+ * failing.  N grows until the scenario makes fewer than N calls.
  *
- * A scenario says what it expects itself: NULL with ENOMEM or all well, what it holds is intact, and everything is given back.  Afterwards there are as many
- * live objects and used pages as before, no report was made, every invariant holds, and the same scenario works. */
+ * A scenario checks for itself that each function succeeds or fails with ENOMEM and that its memory keeps its contents,
+ * and frees everything.  Afterwards run_once checks that as many objects are live and as many pages used as before,
+ * that no report was made, that every invariant holds, and that the scenario works when it runs again. */
 
 static size_t calls, fail_from, fail_to; /* atomic; [fail_from, fail_to) fail, counted from 1 */
 
@@ -35,11 +38,11 @@ static bool fails(void)
 	return n >= READ_ONCE(fail_from) && n < READ_ONCE(fail_to);
 }
 
-#define WRAP(type, none, name, params, args)              \
-	type __real_##name params;                        \
-	type __wrap_##name params;                        \
-	type __wrap_##name params                         \
-	{                                                 \
+#define WRAP(type, none, name, params, args)                \
+	type __real_##name params;                          \
+	type __wrap_##name params;                          \
+	type __wrap_##name params                           \
+	{                                                   \
 		return fails() ? none : __real_##name args; \
 	}
 WRAP(void *, NULL, meta_alloc, (size_t size, enum cost_centre centre), (size, centre))
@@ -48,20 +51,20 @@ WRAP(bool, false, buddy_extend, (uint32_t page, size_t n, bool *clean), (page, n
 WRAP(void *, NULL, os_reserve, (size_t size, size_t align), (size, align))
 WRAP(bool, false, os_commit, (void *p, size_t size, bool huge), (p, size, huge))
 
-#define CHECK(x)                                                                        \
-	do {                                                                            \
-		if (!(x)) {                                                             \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);         \
-			_exit(1);                                                       \
-		}                                                                       \
+#define CHECK(x)                                                                \
+	do {                                                                    \
+		if (!(x)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			_exit(1);                                               \
+		}                                                               \
 	} while (0)
 
-/* ---- scenarios: false when memory was refused to them, with everything given back --------------------------------------------- */
+/* ---- scenarios: false when an allocation failed; all memory is freed either way -------------- */
 
 #define SOME 300
 #define FEW 6
 
-/* What a refusal looks like. */
+/* The result of a scenario in which an allocation failed. */
 static bool refused(void)
 {
 	CHECK(errno == ENOMEM);
@@ -75,7 +78,8 @@ static void fill(void *p, size_t size)
 
 static bool filled(const void *p, size_t size)
 {
-	return size == 0 || (((const char *)p)[0] == 0x11 && ((const char *)p)[size / 2] == 0x11 && ((const char *)p)[size - 1] == 0x11);
+	return size == 0 || (((const char *)p)[0] == 0x11 && ((const char *)p)[size / 2] == 0x11 &&
+	                     ((const char *)p)[size - 1] == 0x11);
 }
 
 static bool cache_of(size_t size, unsigned flags, void (*ctor)(void *))
@@ -83,6 +87,7 @@ static bool cache_of(size_t size, unsigned flags, void (*ctor)(void *))
 	struct memsan_cache *c = memsan_cache_create("scenario", size, 0, flags, ctor);
 	void *p[SOME];
 	size_t n;
+	int error;
 
 	if (!c)
 		return refused();
@@ -91,7 +96,7 @@ static bool cache_of(size_t size, unsigned flags, void (*ctor)(void *))
 		if (!ctor)
 			fill(p[n], size);
 	}
-	int error = errno;
+	error = errno;
 	for (size_t i = 0; i < n; i++) {
 		CHECK(ctor || filled(p[i], size));
 		memsan_cache_free(c, p[i]);
@@ -139,32 +144,35 @@ static bool caches_bulk(void)
 
 static struct memsan_cache *long_lived;
 
-/* A cache that is there already, so that only its objects are asked for. */
+/* The cache exists already: the scenario allocates only objects. */
 static bool caches_used(void)
 {
 	static void *p[SOME];
+	bool good;
 	size_t n;
 
-	for (n = 0; n < SOME && (p[n] = n % 2 ? memsan_cache_alloc(long_lived) : memsan_cache_zalloc(long_lived)) != NULL; n++)
+	for (n = 0;
+	     n < SOME && (p[n] = n % 2 ? memsan_cache_alloc(long_lived) : memsan_cache_zalloc(long_lived)) != NULL; n++)
 		fill(p[n], 1000);
-	bool good = n == SOME || refused();
+	good = n == SOME || refused();
 	while (n > 0)
 		memsan_cache_free(long_lived, p[--n]);
 	memsan_cache_shrink(long_lived);
 	return good;
 }
 
-/* Sizes up to large areas, by way of one of the functions that take a size. */
+/* Sizes up to those of large areas, with any of the functions that take a size. */
 static bool sizes(void *(*allocate)(size_t size), void (*release)(void *p))
 {
 	size_t size, n = 0, i;
 	void *p[8];
+	bool good;
 
 	for (size = 10; n < 8 && (p[n] = allocate(size)) != NULL; size *= 6) {
 		fill(p[n], size);
 		n++;
 	}
-	bool good = n == 8 || refused();
+	good = n == 8 || refused();
 	for (size = 10, i = 0; i < n; i++, size *= 6) {
 		CHECK(filled(p[i], size));
 		release(p[i]);
@@ -177,17 +185,41 @@ static void *array(size_t size)
 	return memsan_kvmalloc_array(size / 5 + 1, 5);
 }
 
-static bool kmalloc(void) { return sizes(memsan_kmalloc, memsan_kfree); }
-static bool kzalloc(void) { return sizes(memsan_kzalloc, free); }
-static bool kvmalloc(void) { return sizes(memsan_kvmalloc, memsan_kvfree); }
-static bool kvmalloc_array(void) { return sizes(array, memsan_kvfree); }
-static bool vmalloc(void) { return sizes(memsan_vmalloc, memsan_vfree); }
-static bool vzalloc(void) { return sizes(memsan_vzalloc, memsan_vfree); }
+static bool kmalloc(void)
+{
+	return sizes(memsan_kmalloc, memsan_kfree);
+}
+
+static bool kzalloc(void)
+{
+	return sizes(memsan_kzalloc, free);
+}
+
+static bool kvmalloc(void)
+{
+	return sizes(memsan_kvmalloc, memsan_kvfree);
+}
+
+static bool kvmalloc_array(void)
+{
+	return sizes(array, memsan_kvfree);
+}
+
+static bool vmalloc(void)
+{
+	return sizes(memsan_vmalloc, memsan_vfree);
+}
+
+static bool vzalloc(void)
+{
+	return sizes(memsan_vzalloc, memsan_vfree);
+}
 
 static bool reallocation(void)
 {
 	size_t size, had = 0;
 	char *p = NULL, *q = NULL;
+	bool good;
 
 	for (size = 10; size < 5000000; size *= 5) {
 		q = memsan_krealloc(p, size);
@@ -198,7 +230,7 @@ static bool reallocation(void)
 		had = size;
 		fill(p, size);
 	}
-	bool good = q || refused();
+	good = q || refused();
 	CHECK(filled(p, had));
 	free(p);
 	return good;
@@ -207,11 +239,12 @@ static bool reallocation(void)
 static bool aligned(void)
 {
 	void *p[7];
+	bool good;
 	size_t n;
 
 	for (n = 0; n < 7 && (p[n] = aligned_alloc((size_t)16 << 2 * n, 5000)) != NULL; n++)
 		CHECK((uintptr_t)p[n] % ((size_t)16 << 2 * n) == 0);
-	bool good = n == 7 || refused();
+	good = n == 7 || refused();
 	while (n > 0)
 		free(p[--n]);
 	return good;
@@ -221,6 +254,7 @@ static bool pages(void)
 {
 	void *p[MEMSAN_MAX_ORDER + 2];
 	unsigned n, order;
+	bool good;
 
 	for (n = 0; n < ARRAY_SIZE(p); n++) {
 		order = n ? n - 1 : 0;
@@ -230,7 +264,7 @@ static bool pages(void)
 		CHECK((uintptr_t)p[n] % (PAGE_SIZE << order) == 0);
 		fill(p[n], PAGE_SIZE << order);
 	}
-	bool good = n == ARRAY_SIZE(p) || refused();
+	good = n == ARRAY_SIZE(p) || refused();
 	while (n-- > 0) {
 		order = n ? n - 1 : 0;
 		CHECK(filled(p[n], PAGE_SIZE << order));
@@ -244,10 +278,11 @@ static bool pools(void)
 	static char block[FEW * 64] __attribute__((aligned(16)));
 	struct memsan_pool *pool = memsan_pool_create("pool", 8, MEMSAN_POOL_LEAKS);
 	size_t n = 0;
+	bool good;
 
 	if (!pool)
 		return refused();
-	bool good = memsan_pool_add(pool, block, sizeof(block)) == 0 || refused();
+	good = memsan_pool_add(pool, block, sizeof(block)) == 0 || refused();
 	while (n < FEW && memsan_pool_alloc(pool, block + n * 64 + 8, 40) == 0)
 		n++;
 	good &= n == FEW || refused();
@@ -273,11 +308,12 @@ static unsigned long scan(void *data, struct memsan_shrink_control *control)
 static bool shrinkers(void)
 {
 	struct memsan_shrinker *s[FEW];
+	bool good;
 	size_t n;
 
 	for (n = 0; n < FEW && (s[n] = memsan_shrinker_register("spare", count, scan, &spare)) != NULL; n++)
 		;
-	bool good = n == FEW || refused();
+	good = n == FEW || refused();
 	memsan_shrink_all();
 	while (n > 0)
 		memsan_shrinker_unregister(s[--n]);
@@ -298,7 +334,7 @@ static bool views(void)
 	return good;
 }
 
-/* A thread has thread caches to make first. */
+/* A new thread first has to make its thread caches. */
 static void *in_thread(void *arg)
 {
 	bool *good = arg;
@@ -323,14 +359,31 @@ static bool threads(void)
 	return good;
 }
 
-static const struct scenario { const char *name; bool (*run)(void); } scenarios[] = {
-	{ "caches", caches }, { "large objects", caches_large }, { "constructed objects", caches_constructed }, { "bulk", caches_bulk },
-	{ "a cache that is there", caches_used }, { "kmalloc", kmalloc }, { "kzalloc", kzalloc }, { "kvmalloc", kvmalloc },
-	{ "kvmalloc_array", kvmalloc_array }, { "vmalloc", vmalloc }, { "vzalloc", vzalloc }, { "krealloc", reallocation }, { "aligned_alloc", aligned },
-	{ "pages", pages }, { "pools", pools }, { "shrinkers", shrinkers }, { "views", views }, { "threads", threads },
+static const struct scenario {
+	const char *name;
+	bool (*run)(void);
+} scenarios[] = {
+	{ "caches", caches },
+	{ "large objects", caches_large },
+	{ "constructed objects", caches_constructed },
+	{ "bulk", caches_bulk },
+	{ "a cache that is there", caches_used },
+	{ "kmalloc", kmalloc },
+	{ "kzalloc", kzalloc },
+	{ "kvmalloc", kvmalloc },
+	{ "kvmalloc_array", kvmalloc_array },
+	{ "vmalloc", vmalloc },
+	{ "vzalloc", vzalloc },
+	{ "krealloc", reallocation },
+	{ "aligned_alloc", aligned },
+	{ "pages", pages },
+	{ "pools", pools },
+	{ "shrinkers", shrinkers },
+	{ "views", views },
+	{ "threads", threads },
 };
 
-/* ---- one run ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- one run --------------------------------------------------------------------------------- */
 
 static void verify_cache(struct slab_cache *c, void *ctx)
 {
@@ -342,7 +395,7 @@ static void verify_cache(struct slab_cache *c, void *ctx)
 	CHECK(!wrong);
 }
 
-/* Live objects, and pages that are neither free nor only kept for later. */
+/* Counts live objects, and pages that are neither free nor only kept for later. */
 static void count_used(uint64_t *objects, size_t *used)
 {
 	struct slab_stats s;
@@ -359,13 +412,13 @@ static void count_used(uint64_t *objects, size_t *used)
 	*used = b.mapped_pages - b.free_pages;
 }
 
-/* In a child: the exit status says whether an allocation was refused at all. */
+/* Exit status of the child: did the scenario get as far as the N-th allocation? */
 enum { NONE_FAILED = 10, SOME_FAILED = 11 };
 
 static void run_once(const struct scenario *s, size_t n, bool all_later)
 {
 	uint64_t objects, objects_after;
-	size_t used, used_after;
+	size_t used, used_after, happened;
 	bool good;
 
 	count_used(&objects, &used);
@@ -374,7 +427,7 @@ static void run_once(const struct scenario *s, size_t n, bool all_later)
 	WRITE_ONCE(fail_from, n);
 	good = s->run();
 	WRITE_ONCE(fail_from, SIZE_MAX);
-	size_t happened = calls;
+	happened = calls;
 	CHECK(memsan_report_count() == 0);
 	CHECK(good || happened >= n);
 	cache_for_each(verify_cache, NULL);
@@ -389,7 +442,7 @@ static void run_once(const struct scenario *s, size_t n, bool all_later)
 	_exit(happened >= n ? SOME_FAILED : NONE_FAILED);
 }
 
-/* How many N there were, or -1. */
+/* Returns how many allocations the scenario makes, or -1 when a child failed. */
 static int run_all(const struct scenario *s, bool all_later)
 {
 	int n, status;
@@ -405,7 +458,8 @@ static int run_all(const struct scenario *s, bool all_later)
 		CHECK(waitpid(pid, &status, 0) == pid);
 		if (!WIFEXITED(status) || (WEXITSTATUS(status) != SOME_FAILED && WEXITSTATUS(status) != NONE_FAILED)) {
 			printf("FAIL: %s, allocation %d%s: %s %d\n", s->name, n, all_later ? " and all later ones" : "",
-			       WIFEXITED(status) ? "status" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+			       WIFEXITED(status) ? "status" : "signal",
+			       WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 			return -1;
 		}
 		if (WEXITSTATUS(status) == NONE_FAILED)
@@ -419,7 +473,7 @@ static int run_mode(void)
 	bool failed = false;
 	pthread_t t;
 
-	/* libc keeps what the first thread needed. */
+	/* libc keeps memory that it allocated for the first thread: that happens here, before anything is counted. */
 	CHECK(pthread_create(&t, NULL, no_work, NULL) == 0 && pthread_join(t, NULL) == 0);
 	long_lived = memsan_cache_create("long-lived", 1000, 0, 0, NULL);
 	CHECK(long_lived);
@@ -427,7 +481,7 @@ static int run_mode(void)
 	for (size_t i = 0; i < ARRAY_SIZE(scenarios); i++) {
 		int alone = run_all(&scenarios[i], false), later = alone < 0 ? -1 : run_all(&scenarios[i], true);
 
-		/* A scenario that asks for nothing tests nothing. */
+		/* A scenario without any allocation would test nothing. */
 		if (later < 1)
 			failed = true;
 		else
@@ -439,7 +493,8 @@ static int run_mode(void)
 
 int main(int argc, char **argv)
 {
-	static const char *const modes[] = { "mode=production:fence=off", "mode=check:fence=off", "mode=check:fence=all" };
+	static const char *const modes[] = { "mode=production:fence=off", "mode=check:fence=off",
+		                             "mode=check:fence=all" };
 	int status = 0;
 
 	(void)argc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_options.c - the option table and its parser: values, quotes, mistakes and what is said of them, hostile text. */
+/* tests/unit/test_options.c - the option table and its parser: values, quotes, mistakes and their messages, hostile
+ * text. */
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -7,7 +8,10 @@
 
 #include "lib/lib.h"
 
-struct said { unsigned lines; char last[500], all[4096]; };
+struct said {
+	unsigned lines;
+	char last[500], all[4096];
+};
 
 static void remember(void *ctx, const char *line)
 {
@@ -37,10 +41,10 @@ static unsigned parse(const char *text)
 	return mistakes;
 }
 
-#define MENTIONS(text)                                                                                         \
-	do {                                                                                                   \
-		if (!strstr(said.last, text))                                                                  \
-			fail_msg("\"%s\" does not mention \"%s\"", said.last, text);                           \
+#define MENTIONS(text)                                                               \
+	do {                                                                         \
+		if (!strstr(said.last, text))                                        \
+			fail_msg("\"%s\" does not mention \"%s\"", said.last, text); \
 	} while (0)
 
 static const struct option_desc *desc(const char *name)
@@ -64,11 +68,12 @@ static void defaults_are_what_the_table_says(void **state)
 	assert_int_equal(parsed.fault, FAULT_REPORT);
 	assert_true(parsed.symbolize);
 	assert_string_equal(parsed.log_path, "");
-	/* Every default is valid, and is shown again as it was written. */
+	/* Every default is valid, and is printed as the table has it. */
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *d = &option_table[i];
 		struct memsan_options o = { .mode = 0 };
-		assert_true(options_set_one(&o, d->name, strlen(d->name), d->default_text, strlen(d->default_text), remember, &said));
+		assert_true(options_set_one(&o, d->name, strlen(d->name), d->default_text, strlen(d->default_text),
+		                            remember, &said));
 		assert_true(*d->help && d->name);
 		fmt_init(&b, text, sizeof(text));
 		options_format_value(&parsed, d, &b);
@@ -80,7 +85,8 @@ static void names_are_unique_and_sane(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < option_table_size; i++) {
-		assert_int_equal(strspn(option_table[i].name, "abcdefghijklmnopqrstuvwxyz0123456789_."), strlen(option_table[i].name));
+		assert_int_equal(strspn(option_table[i].name, "abcdefghijklmnopqrstuvwxyz0123456789_."),
+		                 strlen(option_table[i].name));
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(option_table[i].name, option_table[j].name);
 	}
@@ -89,7 +95,9 @@ static void names_are_unique_and_sane(void **state)
 static void values_are_stored(void **state)
 {
 	(void)state;
-	assert_int_equal(parse("mode=production:quarantine.size=1G:stack.depth=0x20:check_at_exit=off:exitcode=0:fault=panic"), 0);
+	assert_int_equal(
+		parse("mode=production:quarantine.size=1G:stack.depth=0x20:check_at_exit=off:exitcode=0:fault=panic"),
+		0);
 	assert_int_equal(parsed.mode, MODE_PRODUCTION);
 	assert_int_equal(parsed.quarantine_size, 1 << 30);
 	assert_int_equal(parsed.stack_depth, 32);
@@ -100,7 +108,7 @@ static void values_are_stored(void **state)
 	assert_int_equal(parsed.quarantine_size, 1024);
 	assert_int_equal(parsed.arena_size, 2ULL << 40);
 	assert_int_equal(parsed.symbolizer_timeout, 250);
-	/* The last of a name wins, and blanks and empty items do not count. */
+	/* The last value of an option counts; blanks and empty items do not. */
 	assert_int_equal(parse("exitcode=1:exitcode=2"), 0);
 	assert_int_equal(parsed.exitcode, 2);
 	assert_int_equal(parse("::: mode = production :\n exitcode=3 ::"), 0);
@@ -143,7 +151,7 @@ static void quotes_hold_colons(void **state)
 	assert_int_equal(parsed.mode, MODE_PRODUCTION);
 }
 
-/* Users of big C++ programs do not think of quotes. */
+/* The "::" of a C++ name needs no quotes, which users of big C++ programs would forget. */
 static void texts_hold_cxx_names(void **state)
 {
 	(void)state;
@@ -154,7 +162,7 @@ static void texts_hold_cxx_names(void **state)
 	assert_string_equal(parsed.fence_only, "::parse(int, char*)");
 	assert_int_equal(parse("fence.only=A::operator=="), 0);
 	assert_string_equal(parsed.fence_only, "A::operator==");
-	/* Empty items between options stay what they were. */
+	/* Before an option, or at the end, "::" is still an empty item. */
 	assert_int_equal(parse("fence.only=parse::exitcode=3::fence.side=left"), 0);
 	assert_string_equal(parsed.fence_only, "parse");
 	assert_int_equal(parsed.exitcode, 3);
@@ -198,11 +206,21 @@ static void quote_mistakes_cost_one_item(void **state)
 
 static void unknown_names_get_the_nearest(void **state)
 {
-	static const struct { const char *item, *nearest; } cases[] = {
-		{ "mod=check", "mode" }, { "MODE=check", "mode" }, { "quarantine-size=1", "quarantine.size" },
-		{ "quarantine_size=1", "quarantine.size" }, { "depth=3", "stack.depth" }, { "exit_code=3", "exitcode" },
-		{ "logpath=x", "log_path" }, { "max_report=x", "max_reports" }, { "slub_debug=F", "slab_debug" },
-		{ "symbolise=on", "symbolize" }, { "timeout=3", "symbolizer.timeout" }, { "fualt=panic", "fault" },
+	static const struct {
+		const char *item, *nearest;
+	} cases[] = {
+		{ "mod=check", "mode" },
+		{ "MODE=check", "mode" },
+		{ "quarantine-size=1", "quarantine.size" },
+		{ "quarantine_size=1", "quarantine.size" },
+		{ "depth=3", "stack.depth" },
+		{ "exit_code=3", "exitcode" },
+		{ "logpath=x", "log_path" },
+		{ "max_report=x", "max_reports" },
+		{ "slub_debug=F", "slab_debug" },
+		{ "symbolise=on", "symbolize" },
+		{ "timeout=3", "symbolizer.timeout" },
+		{ "fualt=panic", "fault" },
 		{ "stackdepth", "stack.depth" },
 	};
 
@@ -220,14 +238,27 @@ static void unknown_names_get_the_nearest(void **state)
 
 static void bad_values_say_what_is_accepted(void **state)
 {
-	static const struct { const char *item, *says; } cases[] = {
-		{ "exitcode=256", "exit status, 0 to 255" }, { "exitcode=-1", "0 to 255" }, { "exitcode=", "0 to 255" },
-		{ "exitcode=1k", "0 to 255" }, { "stack.depth=0", "frames, 1 to 1024" },
-		{ "symbolizer.timeout=10s", "milliseconds, 1 to 600000" }, { "quarantine.size=64KB", "bytes, 0 to 1T" },
-		{ "quarantine.size=2T", "bytes, 0 to 1T" }, { "quarantine.size=99999999999T", "suffixes k, M, G, T" },
-		{ "quarantine.size=k", "bytes" }, { "quarantine.size=", "bytes" }, { "mode=chek", "check|production; the nearest is check" },
-		{ "mode=prod", "the nearest is production" }, { "mode=", "check|production" }, { "mode=check|production", "check" },
-		{ "fault=abort", "report|panic" }, { "symbolize=", "on or off" }, { "mode", "no value" },
+	static const struct {
+		const char *item, *says;
+	} cases[] = {
+		{ "exitcode=256", "exit status, 0 to 255" },
+		{ "exitcode=-1", "0 to 255" },
+		{ "exitcode=", "0 to 255" },
+		{ "exitcode=1k", "0 to 255" },
+		{ "stack.depth=0", "frames, 1 to 1024" },
+		{ "symbolizer.timeout=10s", "milliseconds, 1 to 600000" },
+		{ "quarantine.size=64KB", "bytes, 0 to 1T" },
+		{ "quarantine.size=2T", "bytes, 0 to 1T" },
+		{ "quarantine.size=99999999999T", "suffixes k, M, G, T" },
+		{ "quarantine.size=k", "bytes" },
+		{ "quarantine.size=", "bytes" },
+		{ "mode=chek", "check|production; the nearest is check" },
+		{ "mode=prod", "the nearest is production" },
+		{ "mode=", "check|production" },
+		{ "mode=check|production", "check" },
+		{ "fault=abort", "report|panic" },
+		{ "symbolize=", "on or off" },
+		{ "mode", "no value" },
 	};
 	struct memsan_options fresh;
 
@@ -264,7 +295,7 @@ static void complaints_are_one_printable_line(void **state)
 	MENTIONS("mode=???x");
 }
 
-/* What is told is limited, what is applied is not. */
+/* Only twenty mistakes are told, but all correct items are applied. */
 static void complaints_end_at_twenty(void **state)
 {
 	char text[1000] = "";
@@ -291,7 +322,7 @@ static void set_one_takes_lengths(void **state)
 	assert_int_equal(said.lines, 0);
 }
 
-/* What is shown can be parsed again to the same value. */
+/* Printed values can be parsed again to the same values. */
 static void shown_values_parse_back(void **state)
 {
 	static const char *const strings[] = { "", "/tmp/x", "a:b", " lead", "trail ", "'q'", "\"q", "it's", "it's:x" };
@@ -324,11 +355,15 @@ static void shown_values_parse_back(void **state)
 
 #define HOSTILE_MAX (128 << 10)
 
-/* Random text made of what matters to the parser: nothing crashes, no field leaves its range. */
+/* Random text, made of pieces that mean something to the parser: nothing crashes, no field leaves its range. */
 static void hostile_text_is_survived(void **state)
 {
-	static const char *const pieces[] = { ":", "=", "'", "\"", "mode", "exitcode", "log_path", "quarantine.size", "check", "1", "99999999999",
-		"k", "T", " ", "\n", "\t", "x", "\377", "|", "on", "0x", ".", ",", "%s%n", "slab_debug" };
+	static const char *const pieces[] = {
+		":",         "=",    "'",           "\"", "mode", "exitcode", "log_path", "quarantine.size",
+		"check",     "1",    "99999999999", "k",  "T",    " ",        "\n",       "\t",
+		"x",         "\377", "|",           "on", "0x",   ".",        ",",        "%s%n",
+		"slab_debug"
+	};
 	static char text[HOSTILE_MAX + 32];
 	uint64_t seed = 22;
 
@@ -349,7 +384,7 @@ static void hostile_text_is_survived(void **state)
 	}
 }
 
-/* The worst texts for a quadratic parser. */
+/* A quadratic parser would be slowest on these texts. */
 static void hostile_text_takes_no_time(void **state)
 {
 	static const char *const patterns[] = { "a:", "a=':", "a=\":b=':", "='':", "mode=x:", ":", "'", "=" };

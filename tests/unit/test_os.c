@@ -17,9 +17,15 @@
 
 #include "lib/lib.h"
 
-#define REQUIRE(condition) do { if (!(condition)) { dprintf(2, "line %d: %s\n", __LINE__, #condition); _exit(1); } } while (0)
+#define REQUIRE(condition)                                                 \
+	do {                                                               \
+		if (!(condition)) {                                        \
+			dprintf(2, "line %d: %s\n", __LINE__, #condition); \
+			_exit(1);                                          \
+		}                                                          \
+	} while (0)
 
-/* fn ran to its end in a child, and every REQUIRE held. */
+/* Runs fn in a child, and expects that fn returns and every REQUIRE in it holds. */
 static void child_succeeds(void (*fn)(void *))
 {
 	char err[500];
@@ -29,18 +35,21 @@ static void child_succeeds(void (*fn)(void *))
 		fail_msg("child ended with status %#x: %s", status, err);
 }
 
-/* ---- mappings ---- */
+/* ---- mappings -------------------------------------------------------------------------------- */
 
-#define LONG_PATH "/a/path/longer/than/the/buffer 7f0000000000-7f0000001000 rwxp 0 08:01 9 /that/looks/like/a/line/of/its/own/in/there"
+#define LONG_PATH                                                                  \
+	"/a/path/longer/than/the/buffer 7f0000000000-7f0000001000 rwxp 0 08:01 9 " \
+	"/that/looks/like/a/line/of/its/own/in/there"
 
-/* Every word of every line, whatever part of the file the buffer holds; a path that is too long is cut, and its rest is no line. */
+/* Buffers of many sizes, so that the reader refills them at different places of a line.  A path that is too long is
+ * cut, and its rest is not taken for a line. */
 static void mappings_of_a_file(void **state)
 {
 	static const char text[] = "00400000-00401000 r-xp 00002000 08:01 77    /bin/a b\n"
-	                           "7f0000000000-7f0000001000 rw-s 00000000 00:00 0 \n"
-	                           "no mapping at all\n"
-	                           "7f0000002000-7f0000003000 ---p 7ffff000 08:01 9 " LONG_PATH LONG_PATH "\n"
-	                           "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0                          [stack]\n";
+				   "7f0000000000-7f0000001000 rw-s 00000000 00:00 0 \n"
+				   "no mapping at all\n"
+				   "7f0000002000-7f0000003000 ---p 7ffff000 08:01 9 " LONG_PATH LONG_PATH "\n"
+				   "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0                          [stack]\n";
 	char name[] = "/tmp/test_os_XXXXXX", buffer[400];
 	int fd = mkstemp(name);
 
@@ -68,7 +77,7 @@ static void mappings_of_a_file(void **state)
 	assert_int_equal(maps_open(&(struct maps_reader){ 0 }, name, buffer, sizeof(buffer)), -ENOENT);
 }
 
-/* ---- files and processes ---- */
+/* ---- files and processes --------------------------------------------------------------------- */
 
 static void files(void **state)
 {
@@ -96,7 +105,7 @@ static void files(void **state)
 	unlink(name);
 }
 
-/* The reader is gone: an error, no signal, and the signal mask as before. */
+/* Without a reader: an error, no signal, and the signal mask as before. */
 static void write_without_reader(void *arg)
 {
 	int ends[2];
@@ -107,7 +116,7 @@ static void write_without_reader(void *arg)
 	REQUIRE(pipe(ends) == 0 && close(ends[0]) == 0);
 	REQUIRE(os_write_all(ends[1], "x", 1) == -EPIPE);
 	REQUIRE(sigprocmask(SIG_BLOCK, NULL, &set) == 0 && !sigismember(&set, SIGPIPE));
-	/* One that the program holds back itself is left alone. */
+	/* While the program blocks SIGPIPE: our write leaves none pending, and removes none of the program's own. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGPIPE);
 	REQUIRE(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
@@ -129,7 +138,7 @@ static void *drain_slowly(void *arg)
 	return (void *)total;
 }
 
-/* A pipe that is full for the moment does not cost the end of a report. */
+/* os_write_all waits while a nonblocking pipe is full, so that a report does not lose its end. */
 static void write_to_full_nonblocking_pipe(void **state)
 {
 	static char data[1 << 20];
@@ -183,7 +192,7 @@ static void endings(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 5);
 }
 
-/* ---- address space ---- */
+/* ---- address space --------------------------------------------------------------------------- */
 
 static void reserve_is_aligned_and_free_of_charge(void **state)
 {
@@ -211,7 +220,7 @@ static void reserve_is_aligned_and_free_of_charge(void **state)
 	assert_null(os_reserve((size_t)1 << 62, (size_t)1 << 61));
 }
 
-/* Of address space, as the kernel counts it. */
+/* Pages of address space, as the kernel counts them. */
 static unsigned long pages_mapped(void)
 {
 	char text[100] = "";
@@ -222,7 +231,7 @@ static unsigned long pages_mapped(void)
 	return strtoul(text, NULL, 10);
 }
 
-/* Nothing of the over-allocation for alignment stays mapped. */
+/* os_reserve maps more than asked for because of the alignment, and unmaps all that it does not need. */
 static void reserve_returns_what_it_trims(void **state)
 {
 	unsigned long before = pages_mapped();
@@ -235,7 +244,7 @@ static void reserve_returns_what_it_trims(void **state)
 	assert_int_equal(pages_mapped(), before);
 }
 
-/* Does the mapping around `p` say that it is left out of core files? */
+/* Is the mapping around p marked as left out of core files ("dd" in its VmFlags)? */
 static bool left_out_of_core_files(const char *p)
 {
 	FILE *f = fopen("/proc/self/smaps", "r");
@@ -254,7 +263,7 @@ static bool left_out_of_core_files(const char *p)
 	return out;
 }
 
-/* gdb's gcore writes what is PROT_NONE too. */
+/* PROT_NONE is not enough: gdb's gcore writes such mappings, too. */
 static void only_what_is_committed_is_dumped(void **state)
 {
 	char *p = os_reserve(8 * PAGE_SIZE, PAGE_SIZE);
@@ -337,9 +346,9 @@ static void limits(void **state)
 	child_succeeds(limited_space);
 }
 
-/* ---- safe reads ---- */
+/* ---- safe reads ------------------------------------------------------------------------------ */
 
-/* Readable pages, then unreadable ones: what is read ends exactly there, wherever it begins. */
+/* Wherever a read begins, it ends exactly where the readable pages end. */
 static void read_to_the_edge(void *arg)
 {
 	char *p = os_reserve(8 * PAGE_SIZE, PAGE_SIZE), *copy = malloc(8 * PAGE_SIZE);
@@ -362,7 +371,8 @@ static void read_to_the_edge(void *arg)
 	REQUIRE(os_safe_read(copy, (void *)0x6b6b6b6b6b6b6b6b, 8) == 0);
 	REQUIRE(os_safe_read(copy, p, 0) == 0);
 	REQUIRE(os_page_readable(p) && os_page_readable(p + 4 * PAGE_SIZE - 1) && !os_page_readable(p + 4 * PAGE_SIZE));
-	REQUIRE(!os_page_readable(NULL) && !os_page_readable((void *)0xffffffffffffffff) && os_page_readable((void *)&read_to_the_edge));
+	REQUIRE(!os_page_readable(NULL) && !os_page_readable((void *)0xffffffffffffffff) &&
+	        os_page_readable((void *)&read_to_the_edge));
 	errno = 5;
 	os_safe_read(copy, NULL, 1);
 	REQUIRE(errno == 5);
@@ -381,7 +391,7 @@ static void without_descriptors(void *arg)
 	read_to_the_edge(arg);
 }
 
-/* A filter that kills for process_vm_readv, as a sandbox's may. */
+/* A seccomp filter that kills the process for process_vm_readv, as the filter of a sandbox may. */
 static void under_filter(void *arg)
 {
 	struct sock_filter code[] = {
@@ -393,7 +403,8 @@ static void under_filter(void *arg)
 	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
 
 	REQUIRE(!os_under_seccomp());
-	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 	REQUIRE(os_under_seccomp());
 	read_to_the_edge(arg);
 }
@@ -407,7 +418,7 @@ static void safe_reads(void **state)
 		child_succeeds(under_filter);
 }
 
-/* ---- clock ---- */
+/* ---- clock ----------------------------------------------------------------------------------- */
 
 static void jiffies_follow_the_clock(void **state)
 {
@@ -439,7 +450,7 @@ static void jiffies_never_go_back(void **state)
 	}
 }
 
-/* ---- memsan's own memory ---- */
+/* ---- memsan's own memory --------------------------------------------------------------------- */
 
 static void stepped_reserve_grows(void **state)
 {
@@ -474,7 +485,7 @@ static int by_address(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* Pieces are aligned, zeroed, apart from each other, and accounted for. */
+/* Pieces are aligned, zeroed and counted, and do not overlap. */
 static void meta_pieces_are_apart(void **state)
 {
 	static char *piece[PIECES];

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_report_emit.c - from a record to where reports go: repetitions, sinks, and helpers that misbehave in every way.
+/* tests/unit/test_report_emit.c - the way of a record to its sinks: repetitions, limits, sinks, and helpers that
+ * misbehave in every way.
  *
- * Every case runs in a child process of its own.  The helpers are this program itself under other names (fake_*).
+ * Every case runs in a child process of its own.  The fake helpers are this program itself: symbolic links with their
+ * names lead to it, and main calls the function fake_* of that name.
  */
 #include "config.h"
 
@@ -23,7 +25,7 @@
 static char dir[] = "/tmp/memsan-emit-XXXXXX";
 static char err[1 << 20];
 
-/* ---- what the cases use -------------------------------------------------------------------------------------------------------- */
+/* ---- used by the cases ----------------------------------------------------------------------- */
 
 static const char *in_dir(const char *name)
 {
@@ -67,7 +69,8 @@ static void start_with(const char *option_text)
 	reports_configure();
 }
 
-/* A report whose place is the stack where, where+1, …; false when it was refused. */
+/* Makes a report with the access stack where, where + 1, … and the allocation stack alloc, alloc + 1, …  False when the
+ * report was refused. */
 static bool report_at_from(uintptr_t where, uintptr_t alloc)
 {
 	uintptr_t pcs[8];
@@ -93,8 +96,14 @@ static bool report_at(uintptr_t where)
 
 #define RULE "==================================================================\n"
 #define TITLE "BUG: MEMSAN: double-free in "
-/* In a child: cmocka's own asserts would jump into the parent's list of tests. */
-#define CHECK(x) do { if (!(x)) { dprintf(2, "line %d: %s\n", __LINE__, #x); _exit(1); } } while (0)
+/* For children: a failed assert of cmocka would go on with the parent's next test, in the child. */
+#define CHECK(x)                                                   \
+	do {                                                       \
+		if (!(x)) {                                        \
+			dprintf(2, "line %d: %s\n", __LINE__, #x); \
+			_exit(1);                                  \
+		}                                                  \
+	} while (0)
 
 static void run(void (*fn)(void *), int expected_status)
 {
@@ -104,7 +113,7 @@ static void run(void (*fn)(void *), int expected_status)
 		fail_msg("status 0x%x instead of 0x%x; standard error:\n%s", status, expected_status, err);
 }
 
-/* ---- repetitions and limits ----------------------------------------------------------------------------------------------------- */
+/* ---- repetitions and limits ------------------------------------------------------------------ */
 
 static void case_repeated(void *arg)
 {
@@ -247,7 +256,7 @@ static void panic_ends_the_program(void **state)
 	assert_int_equal(count_of(err, TITLE), 1);
 }
 
-/* A handler that runs while its thread forks finds the lock taken by its own thread. */
+/* A signal handler that interrupts its thread in fork must not report: its own thread holds the lock. */
 static void case_in_fork(void *arg)
 {
 	(void)arg;
@@ -265,7 +274,7 @@ static void report_inside_a_fork_is_dropped(void **state)
 	assert_int_equal(count_of(err, TITLE), 1);
 }
 
-/* ---- sinks ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- sinks ----------------------------------------------------------------------------------- */
 
 static char option_text[1024];
 
@@ -318,7 +327,7 @@ static void case_log_planted(void *arg)
 	CHECK(report_at(0x1000));
 	CHECK(file_text(target)[0] == 0);
 	CHECK(count_of(file_text(second), TITLE) == 1);
-	/* Replaced under us: not ours any more. */
+	/* Somebody has replaced the file: memsan must not write into the new one. */
 	CHECK(rename(second, in_dir("moved")) == 0 && symlink(target, second) == 0);
 	CHECK(report_at(0x2000));
 	CHECK(unlink(second) == 0);
@@ -397,7 +406,8 @@ static void case_secure(void *arg)
 	(void)arg;
 	options_set_defaults(&options);
 	reports_init(true);
-	snprintf(option_text, sizeof(option_text), "symbolize=off:report_file=%s:log_path=%s", in_dir("s1"), in_dir("s2"));
+	snprintf(option_text, sizeof(option_text), "symbolize=off:report_file=%s:log_path=%s", in_dir("s1"),
+	         in_dir("s2"));
 	close(open(in_dir("s1"), O_WRONLY | O_CREAT, 0600));
 	options_parse(&options, option_text, NULL, NULL);
 	reports_configure();
@@ -543,7 +553,7 @@ static void lines_go_where_reports_go(void **state)
 	assert_int_equal(strncmp(err, "memsan: hello 42\n" RULE, strlen("memsan: hello 42\n" RULE)), 0);
 }
 
-/* ---- helpers ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 static struct helper_request request;
 static struct report_record asked;
@@ -587,12 +597,38 @@ static void fake_good(void)
 		fake_answer("GOOD ANSWER\n");
 }
 
-static void fake_early(void) { fake_answer("GOOD ANSWER\n"); }
-static void fake_exit(void) { }
-static void fake_crash(void) { fake_read(); abort(); }
-static void fake_hang(void) { fake_read(); for (;;) pause(); }
-static void fake_deaf(void) { for (;;) pause(); }
-static void fake_stop(void) { raise(SIGSTOP); }
+static void fake_early(void)
+{
+	fake_answer("GOOD ANSWER\n");
+}
+
+static void fake_exit(void)
+{
+}
+
+static void fake_crash(void)
+{
+	fake_read();
+	abort();
+}
+
+static void fake_hang(void)
+{
+	fake_read();
+	for (;;)
+		pause();
+}
+
+static void fake_deaf(void)
+{
+	for (;;)
+		pause();
+}
+
+static void fake_stop(void)
+{
+	raise(SIGSTOP);
+}
 
 static void fake_stubborn(void)
 {
@@ -618,9 +654,25 @@ static void fake_huge(void)
 		fake_write("x", 1);
 }
 
-static void fake_empty(void) { fake_read(); fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION, 0); }
-static void fake_version(void) { fake_read(); fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION + 1, 5); fake_write("hello", 5); }
-static void fake_cut(void) { fake_read(); fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION, 100); fake_write("hello", 5); }
+static void fake_empty(void)
+{
+	fake_read();
+	fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION, 0);
+}
+
+static void fake_version(void)
+{
+	fake_read();
+	fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION + 1, 5);
+	fake_write("hello", 5);
+}
+
+static void fake_cut(void)
+{
+	fake_read();
+	fake_head(HELPER_ANSWER_MAGIC, HELPER_WIRE_VERSION, 100);
+	fake_write("hello", 5);
+}
 
 static void fake_drip(void)
 {
@@ -642,7 +694,7 @@ static void fake_long(void)
 	fake_answer(text);
 }
 
-/* Leaves a process that holds the pipe open. */
+/* Ends at once, but leaves a process that holds the pipe open. */
 static void fake_orphan(void)
 {
 	if (fork() == 0)
@@ -667,12 +719,19 @@ static void fake_tell(void)
 	for (int fd = 0; fd < 1024; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), "fd %d\n", fd);
-	snprintf(text + strlen(text), sizeof(text) - strlen(text), "session %s\n", getsid(0) == getpid() ? "own" : "shared");
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "session %s\n",
+	         getsid(0) == getpid() ? "own" : "shared");
 	fake_read();
 	fake_answer(text);
 }
 
-static const struct fake { const char *name; void (*fn)(void); const char *complaint; unsigned timeout; bool good; } fakes[] = {
+static const struct fake {
+	const char *name;
+	void (*fn)(void);
+	const char *complaint;
+	unsigned timeout;
+	bool good;
+} fakes[] = {
 	{ "fake-good", fake_good, NULL, 5000, true },
 	{ "fake-early", fake_early, NULL, 5000, true },
 	{ "fake-exit", fake_exit, "no answer from the symbolizer", 5000, false },
@@ -696,7 +755,8 @@ static const struct fake { const char *name; void (*fn)(void); const char *compl
 
 static void start_with_helper(const char *name, unsigned timeout, const char *more)
 {
-	snprintf(option_text, sizeof(option_text), "symbolizer=%s:symbolizer.timeout=%u%s", in_dir(name), timeout, more);
+	snprintf(option_text, sizeof(option_text), "symbolizer=%s:symbolizer.timeout=%u%s", in_dir(name), timeout,
+	         more);
 	start_with(option_text);
 	options.symbolize = true;
 }
@@ -709,21 +769,21 @@ static void count_sigchld(int sig)
 	nr_sigchld++;
 }
 
-/* Which descriptors are open; some may have come from whoever started us. */
+/* Notes which descriptors are open; some may be inherited. */
 static void open_fds(bool *open_now)
 {
 	for (int fd = 0; fd < 1024; fd++)
 		open_now[fd] = fcntl(fd, F_GETFD) >= 0;
 }
 
-/* What the program must not notice. */
+/* Makes a report and checks that the program notices nothing of it. */
 static void report_unnoticed(void)
 {
 	bool fds_before[1024], fds_after[1024];
 	sigset_t before, after;
 	int status;
 
-	memset(&before, 0, sizeof(before)); /* the kernel writes only a part */
+	memset(&before, 0, sizeof(before)); /* the kernel writes only a part of a sigset_t */
 	memset(&after, 0, sizeof(after));
 	open_fds(fds_before);
 	signal(SIGCHLD, count_sigchld);
@@ -745,10 +805,10 @@ static void case_helper(void *arg)
 
 	start_with_helper(f->name, f->timeout, "");
 	report_unnoticed();
-	CHECK(report_at(0x2000)); /* and the next one is as good */
+	CHECK(report_at(0x2000)); /* the next report is made in the same way */
 }
 
-/* The same where orphans come to the program. */
+/* The same in a program to which the kernel gives orphaned processes. */
 static void case_helper_subreaper(void *arg)
 {
 	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
@@ -784,7 +844,7 @@ static void helpers_when_orphans_are_ours(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(fakes); i++)
-		if (strcmp(fakes[i].name, "fake-orphan") != 0) /* an orphan of its own making */
+		if (strcmp(fakes[i].name, "fake-orphan") != 0) /* leaves an orphan on purpose */
 			check_fake(&fakes[i], case_helper_subreaper);
 }
 
@@ -847,7 +907,7 @@ static void case_seccomp(void *arg)
 	start_with_helper("fake-good", 5000, "");
 	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		dprintf(2, "%s", TITLE); /* no seccomp here */
+		dprintf(2, "%s", TITLE); /* seccomp is missing here: print what the test expects */
 	else
 		CHECK(report_at(0x1000));
 }
@@ -881,7 +941,8 @@ static void case_killed(void *arg)
 	report_at(0x1000);
 }
 
-/* The program is gone before its report is done: the helper writes it.  unit_child reads until nobody has the pipe. */
+/* The program is killed before the helper answers: then the helper writes the report.  unit_child reads until no
+ * process has the pipe open any more. */
 static void report_outlives_the_program(void **state)
 {
 	(void)state;
@@ -891,7 +952,7 @@ static void report_outlives_the_program(void **state)
 	assert_int_equal(count_of(err, TITLE "0x1000\n"), 1);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static int make_directory(void **state)
 {
@@ -927,17 +988,27 @@ int main(int argc, char **argv)
 {
 	const char *name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(repeated_reports_are_counted), cmocka_unit_test(max_reports_is_kept),
-		cmocka_unit_test(more_places_than_are_remembered), cmocka_unit_test(report_inside_a_report_is_dropped),
+		cmocka_unit_test(repeated_reports_are_counted),
+		cmocka_unit_test(max_reports_is_kept),
+		cmocka_unit_test(more_places_than_are_remembered),
+		cmocka_unit_test(report_inside_a_report_is_dropped),
 		cmocka_unit_test(report_inside_a_fork_is_dropped),
-		cmocka_unit_test(threads_report_one_at_a_time), cmocka_unit_test(panic_ends_the_program),
-		cmocka_unit_test(log_path_makes_a_file_per_process), cmocka_unit_test(log_path_follows_and_reuses_nothing),
-		cmocka_unit_test(report_file_is_appended_to), cmocka_unit_test(full_disk_falls_back),
-		cmocka_unit_test(fifo_without_reader_does_not_block), cmocka_unit_test(secure_process_opens_no_file),
-		cmocka_unit_test(standard_error_that_became_a_database), cmocka_unit_test(signals_of_our_writes_do_not_kill),
-		cmocka_unit_test(nonblocking_standard_error_gets_it_all), cmocka_unit_test(lines_go_where_reports_go),
-		cmocka_unit_test(helpers_of_every_kind), cmocka_unit_test(helpers_when_orphans_are_ours),
-		cmocka_unit_test(helper_starts_clean), cmocka_unit_test(no_helper_where_there_can_be_none),
+		cmocka_unit_test(threads_report_one_at_a_time),
+		cmocka_unit_test(panic_ends_the_program),
+		cmocka_unit_test(log_path_makes_a_file_per_process),
+		cmocka_unit_test(log_path_follows_and_reuses_nothing),
+		cmocka_unit_test(report_file_is_appended_to),
+		cmocka_unit_test(full_disk_falls_back),
+		cmocka_unit_test(fifo_without_reader_does_not_block),
+		cmocka_unit_test(secure_process_opens_no_file),
+		cmocka_unit_test(standard_error_that_became_a_database),
+		cmocka_unit_test(signals_of_our_writes_do_not_kill),
+		cmocka_unit_test(nonblocking_standard_error_gets_it_all),
+		cmocka_unit_test(lines_go_where_reports_go),
+		cmocka_unit_test(helpers_of_every_kind),
+		cmocka_unit_test(helpers_when_orphans_are_ours),
+		cmocka_unit_test(helper_starts_clean),
+		cmocka_unit_test(no_helper_where_there_can_be_none),
 		cmocka_unit_test(report_outlives_the_program),
 	};
 
@@ -946,7 +1017,7 @@ int main(int argc, char **argv)
 			fakes[i].fn();
 			return 0;
 		}
-	/* The helper's environment is what the program was started with. */
+	/* The helper gets the environment that the program was started with, so the program starts itself again. */
 	if (!getenv("MEMSAN_OPTIONS") && argc == 1) {
 		setenv("MEMSAN_OPTIONS", "not=read", 1);
 		setenv("LD_BIND_NOW", "1", 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_report_record.c - filling a record: strings, stacks with their modules, memory rows, and what does not fit. */
+/* tests/unit/test_report_record.c - filling a record: strings, stacks with their modules, memory rows, and data that
+ * does not fit. */
 #include "config.h"
 
 #include <string.h>
@@ -104,7 +105,7 @@ static void saved_stacks(void **state)
 	uint32_t when = jiffies_now() - 7;
 
 	(void)state;
-	when -= when == 0; /* 0 would mean "not known" */
+	when -= when == 0; /* 0 means "not known" */
 	for (size_t i = 0; i < ARRAY_SIZE(pcs); i++)
 		pcs[i] = 0x1000 + i;
 	deep = depot_save(pcs, ARRAY_SIZE(pcs));
@@ -112,7 +113,7 @@ static void saved_stacks(void **state)
 	report_add_handle(r, STACK_FREE, depot_save(pcs, 3), 0, 0);
 	report_add_handle(r, STACK_FREE, 0, 0, 0);
 	report_add_handle(r, STACK_ALLOC, depot_save(pcs, 2), 0, 0);
-	report_add_handle(r, STACK_ALLOC, depot_save(pcs, 2), 0, 0); /* one too many */
+	report_add_handle(r, STACK_ALLOC, depot_save(pcs, 2), 0, 0); /* one stack more than fits */
 	record_complete(r);
 	assert_int_equal(r->nr_stacks, REPORT_STACKS);
 	assert_int_equal(r->stacks[0].nr_frames, REPORT_FRAMES);
@@ -128,7 +129,7 @@ static void saved_stacks(void **state)
 	end(r);
 }
 
-/* Three pages, the middle one not readable. */
+/* Rows around addresses in three pages, of which the middle one is not readable. */
 static void memory_rows(void **state)
 {
 	struct report_record *r = begin();
@@ -178,8 +179,11 @@ static void memory_rows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_new_record_knows_its_process), cmocka_unit_test(strings_are_kept_once_and_within_bounds),
-		cmocka_unit_test(frames_have_modules), cmocka_unit_test(saved_stacks), cmocka_unit_test(memory_rows),
+		cmocka_unit_test(a_new_record_knows_its_process),
+		cmocka_unit_test(strings_are_kept_once_and_within_bounds),
+		cmocka_unit_test(frames_have_modules),
+		cmocka_unit_test(saved_stacks),
+		cmocka_unit_test(memory_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

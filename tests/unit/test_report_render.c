@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_report_render.c - the layout of reports: text against golden text, JSON against a strict reader, on invented records. */
+/* tests/unit/test_report_render.c - the layout of reports made of invented records: the text is compared with golden
+ * text, a strict reader checks the JSON. */
 #include "config.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@
 static struct report_record record;
 static char text[REPORT_TEXT_MAX];
 
-/* ---- a strict reader of JSON ------------------------------------------------------------------------------------------------ */
+/* ---- a strict reader of JSON ----------------------------------------------------------------- */
 
 static const char *json_value(const char *p);
 
@@ -73,7 +74,7 @@ static const char *json_value(const char *p)
 	return p;
 }
 
-/* Is it valid UTF-8?  (Straight from the definition, to check the runtime's own.) */
+/* Is s valid UTF-8?  Written after the definition, to check the runtime's own code. */
 static bool utf8_valid(const unsigned char *s)
 {
 	while (*s) {
@@ -102,7 +103,7 @@ static void assert_json_line(const char *line, size_t len)
 	assert_true(utf8_valid((const unsigned char *)line));
 }
 
-/* ---- an invented record --------------------------------------------------------------------------------------------------------- */
+/* ---- an invented record ---------------------------------------------------------------------- */
 
 static uint32_t add_string(struct report_record *r, const char *s)
 {
@@ -159,11 +160,17 @@ static void fill_record(void)
 	r->slot_addr = 0x7f0000000fc0;
 	r->slot_size = 192;
 	r->nr_modules = 2;
-	r->modules[0] = (struct report_module){ .start = 0x555500000000, .end = 0x555500010000, .bias = 0x555500000000,
-	                                        .path = add_string(r, "/usr/bin/prog"), .build_id_len = 3,
-	                                        .build_id = { 0x01, 0xab, 0xff } };
-	r->modules[1] = (struct report_module){ .start = 0x7e0000000000, .end = 0x7e0000010000, .bias = 0x7e0000000000,
-	                                        .path = add_string(r, "/opt/plugin.so"), .unloaded = 1 };
+	r->modules[0] = (struct report_module){ .start = 0x555500000000,
+		                                .end = 0x555500010000,
+		                                .bias = 0x555500000000,
+		                                .path = add_string(r, "/usr/bin/prog"),
+		                                .build_id_len = 3,
+		                                .build_id = { 0x01, 0xab, 0xff } };
+	r->modules[1] = (struct report_module){ .start = 0x7e0000000000,
+		                                .end = 0x7e0000010000,
+		                                .bias = 0x7e0000000000,
+		                                .path = add_string(r, "/opt/plugin.so"),
+		                                .unloaded = 1 };
 	s = add_stack(r, STACK_ACCESS, "worker", 4244);
 	add_frame(s, 0x55550000102e, 0);
 	add_frame(s, 0x7e0000000129, 1);
@@ -182,14 +189,16 @@ static void fill_record(void)
 	r->memory_valid[3] = 0x7f;
 }
 
-static const struct report_symbol *no_symbols(void *ctx, const struct report_record *r, const struct report_frame *f, size_t *nr)
+static const struct report_symbol *no_symbols(void *ctx, const struct report_record *r, const struct report_frame *f,
+                                              size_t *nr)
 {
 	(void)ctx, (void)r, (void)f;
 	*nr = 0;
 	return NULL;
 }
 
-static const struct report_symbol *two_symbols(void *ctx, const struct report_record *r, const struct report_frame *f, size_t *nr)
+static const struct report_symbol *two_symbols(void *ctx, const struct report_record *r, const struct report_frame *f,
+                                               size_t *nr)
 {
 	static const struct report_symbol inner_outer[] = {
 		{ .function = "list_drop", .file = "/src/list.h", .line = 12, .column = 3, .inlined = true },
@@ -210,7 +219,7 @@ static const char *one_note(void *ctx, const struct report_record *r, unsigned m
 static const struct report_symbols plain = { .frame = no_symbols };
 static const struct report_symbols symbolized = { .frame = two_symbols, .note = one_note };
 
-/* ---- golden text ------------------------------------------------------------------------------------------------------------------- */
+/* ---- golden text ----------------------------------------------------------------------------- */
 
 static void text_symbolized(void **state)
 {
@@ -305,30 +314,37 @@ static void text_cannot_be_steered(void **state)
 	strcpy(record.stacks[1].thread_name, "b\r\n\t");
 	report_render_text(&record, &plain, text, sizeof(text));
 	assert_non_null(strstr(text, "by thread a?[2J?BUG: x/4244\n"));
-	assert_non_null(strstr(text, "by thread b?" "?" "?/4242 "));
+	assert_non_null(strstr(text, "by thread b?"
+	                             "?"
+	                             "?/4242 "));
 	assert_null(strchr(text, '\033'));
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void json_says_it_all(void **state)
 {
 	static const char *const parts[] = {
 		"{\"schema\":\"memsan-report/1\",\"sequence\":1,\"kind\":\"double-free\",\"class\":\"double-free\","
 		"\"detector\":\"memsan\",\"component\":\"slab\",\"title\":\"double-free in cleanup+0x2e/0x60 [prog]\"",
-		"\"process\":{\"pid\":4242,\"tid\":4244,\"comm\":\"worker\",\"exe\":\"/usr/bin/prog\"},\"time_ms\":1500",
-		"\"access\":{\"type\":\"free\",\"addr\":\"0x7f0000001000\",\"size\":0,\"bad\":null,\"found_at\":null,\"entry\":\"free\"",
-		"\"stacks\":[{\"role\":\"access\",\"thread\":\"worker\",\"tid\":4244,\"age_ms\":0,\"frames\":[{\"pc\":\"0x55550000102e\","
-		"\"module\":\"/usr/bin/prog\",\"offset\":\"0x102e\",\"build_id\":\"01abff\",\"unloaded\":false,"
-		"\"function\":\"list_drop\",\"function_offset\":null,\"function_size\":null,\"file\":\"/src/list.h\",\"line\":12,"
-		"\"column\":3,\"inlined\":true,\"exact\":false},{",
-		"\"function\":\"cleanup\",\"function_offset\":46,\"function_size\":96,\"file\":\"/src/prog.c\",\"line\":41,"
-		"\"column\":null,\"inlined\":false",
-		"{\"role\":\"free\",\"thread\":null,\"tid\":null,\"age_ms\":null,\"frames\":[{\"pc\":\"0x11223344\",\"module\":null,"
-		"\"offset\":null,\"build_id\":null",
-		"\"object\":{\"addr\":\"0x7f0000001000\",\"size\":60,\"cache\":\"malloc-64\",\"cache_size\":64,\"state\":\"freed\"",
+		"\"process\":{\"pid\":4242,\"tid\":4244,\"comm\":\"worker\",\"exe\":"
+		"\"/usr/bin/prog\"},\"time_ms\":1500",
+		"\"access\":{\"type\":\"free\",\"addr\":\"0x7f0000001000\",\"size\":0,\"bad\":null,\"found_at\":null,"
+		"\"entry\":\"free\"",
+		"\"stacks\":[{\"role\":\"access\",\"thread\":\"worker\",\"tid\":4244,\"age_ms\":0,\"frames\":["
+		"{\"pc\":\"0x55550000102e\",\"module\":\"/usr/bin/"
+		"prog\",\"offset\":\"0x102e\",\"build_id\":\"01abff\",\"unloaded\":false,"
+		"\"function\":\"list_drop\",\"function_offset\":null,\"function_size\":null,\"file\":"
+		"\"/src/list.h\",\"line\":12,\"column\":3,\"inlined\":true,\"exact\":false},{",
+		"\"function\":\"cleanup\",\"function_offset\":46,\"function_size\":96,\"file\":"
+		"\"/src/prog.c\",\"line\":41,\"column\":null,\"inlined\":false",
+		"{\"role\":\"free\",\"thread\":null,\"tid\":null,\"age_ms\":null,\"frames\":[{\"pc\":\"0x11223344\","
+		"\"module\":null,\"offset\":null,\"build_id\":null",
+		"\"object\":{\"addr\":\"0x7f0000001000\",\"size\":60,\"cache\":\"malloc-64\",\"cache_size\":64,"
+		"\"state\":\"freed\"",
 		"\"relation\":\"inside of\",\"distance\":0}",
-		"\"mark\":\"0x7f0000001002\",\"scale\":1,\"bytes\":\"cccccccccccccccccccccccccccccccc6b6b416b6b6b6b6b6b6b6b6b6b6b6b??\"}",
+		"\"mark\":\"0x7f0000001002\",\"scale\":1,\"bytes\":"
+		"\"cccccccccccccccccccccccccccccccc6b6b416b6b6b6b6b6b6b6b6b6b6b6b??\"}",
 		"\"notes\":[{\"module\":\"/opt/plugin.so\",\"note\":\"the file cannot be opened\"}]}\n",
 	};
 	size_t len;
@@ -344,17 +360,19 @@ static void json_says_it_all(void **state)
 
 static void json_strings(void **state)
 {
-	static const struct { const char *in, *out; } cases[] = {
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
 		{ "plain", "\"plain\"" },
 		{ "a\"b\\c/", "\"a\\\"b\\\\c/\"" },
 		{ "\x01\n\x7f", "\"\\u0001\\u000a\\u007f\"" },
 		{ "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"" },
 		{ "\xff", "\"\\ufffd\"" },
 		{ "a\xff\xc3\xa9\n\xc3", "\"a\\ufffd\xc3\xa9\\u000a\\ufffd\"" },
-		{ "\xc0\xaf", "\"\\ufffd\\ufffd\"" },                    /* overlong */
-		{ "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"" },         /* surrogate */
+		{ "\xc0\xaf", "\"\\ufffd\\ufffd\"" },                       /* overlong */
+		{ "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"" },            /* surrogate */
 		{ "\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\"" }, /* past U+10FFFF */
-		{ "\xe2\x82", "\"\\ufffd\\ufffd\"" },                    /* cut */
+		{ "\xe2\x82", "\"\\ufffd\\ufffd\"" },                       /* cut */
 	};
 	char buf[256];
 	struct fmt_buf b;
@@ -370,18 +388,21 @@ static void json_strings(void **state)
 	assert_string_equal(buf, "\"abc\"");
 }
 
-/* ---- too long and hostile ---------------------------------------------------------------------------------------------------------------- */
+/* ---- too long and hostile -------------------------------------------------------------------- */
 
 static char long_name[3000];
 
-static const struct report_symbol *long_symbols(void *ctx, const struct report_record *r, const struct report_frame *f, size_t *nr)
+static const struct report_symbol *long_symbols(void *ctx, const struct report_record *r, const struct report_frame *f,
+                                                size_t *nr)
 {
 	static struct report_symbol s[64];
 
 	(void)ctx, (void)r, (void)f;
 	memset(long_name, '\x02', sizeof(long_name) - 1);
 	for (size_t i = 0; i < ARRAY_SIZE(s); i++)
-		s[i] = (struct report_symbol){ .function = long_name, .file = long_name, .line = 1, .inlined = i + 1 < ARRAY_SIZE(s) };
+		s[i] = (struct report_symbol){
+			.function = long_name, .file = long_name, .line = 1, .inlined = i + 1 < ARRAY_SIZE(s)
+		};
 	*nr = ARRAY_SIZE(s);
 	return s;
 }
@@ -429,7 +450,6 @@ static uint64_t rng(void)
 	return rng_state;
 }
 
-/* Any bytes at all: report_record_valid refuses them, or they can be rendered. */
 static size_t count_lines(const char *from, const char *to, const char *what)
 {
 	size_t n = 0;
@@ -439,10 +459,14 @@ static size_t count_lines(const char *from, const char *to, const char *what)
 	return n;
 }
 
-/* Frames 1, 2, 3 … are written as letters; each stack must come out with its cycles counted, and nothing lost. */
+/* Each letter is a frame.  The text must count the cycles of every stack, and lose no other frame. */
 static void cycles_of_calls_are_counted(void **state)
 {
-	static const struct { const char *frames; size_t lines; const char *says, *never; } stacks[] = {
+	static const struct {
+		const char *frames;
+		size_t lines;
+		const char *says, *never;
+	} stacks[] = {
 		{ "abcdef", 6, NULL, "more)" },
 		{ "aab", 3, NULL, "more)" },
 		{ "aaab", 2, " (the same 2 times more)", "frames 2" },
@@ -477,6 +501,7 @@ static void cycles_of_calls_are_counted(void **state)
 	}
 }
 
+/* Whatever bytes a record has: report_record_valid refuses it, or it can be rendered. */
 static void hostile_records(void **state)
 {
 	uint64_t accepted = 0;
@@ -490,7 +515,7 @@ static void hostile_records(void **state)
 		fill_deep();
 		for (int i = 0; i < 400; i++)
 			bytes[rng() % sizeof(record)] = (unsigned char)rng();
-		if (round % 3) { /* keep what would be refused, so that the rest is tried */
+		if (round % 3) { /* repair the fields that would be refused, so that the others are tried */
 			record.magic = REPORT_MAGIC, record.version = REPORT_VERSION, record.size = sizeof(record);
 			record.nr_stacks %= REPORT_STACKS + 1, record.nr_modules %= REPORT_MODULES + 1;
 			record.memory_len %= REPORT_MEMORY + 1, record.strings_len %= REPORT_STRINGS + 1;
@@ -521,7 +546,12 @@ static void records_that_are_refused(void **state)
 	fill_record();
 	assert_true(report_record_valid(&record, sizeof(record)));
 	assert_false(report_record_valid(&record, sizeof(record) - 1));
-#define REFUSED(change) do { fill_record(); change; assert_false(report_record_valid(&record, sizeof(record))); } while (0)
+#define REFUSED(change)                                                     \
+	do {                                                                \
+		fill_record();                                              \
+		change;                                                     \
+		assert_false(report_record_valid(&record, sizeof(record))); \
+	} while (0)
 	REFUSED(record.magic++);
 	REFUSED(record.version++);
 	REFUSED(record.nr_stacks = REPORT_STACKS + 1);
@@ -547,13 +577,18 @@ static void kinds_have_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(text_symbolized), cmocka_unit_test(text_plain_has_what_decode_needs),
-		cmocka_unit_test(text_found_afterwards), cmocka_unit_test(text_left_of_the_object),
+		cmocka_unit_test(text_symbolized),
+		cmocka_unit_test(text_plain_has_what_decode_needs),
+		cmocka_unit_test(text_found_afterwards),
+		cmocka_unit_test(text_left_of_the_object),
 		cmocka_unit_test(text_cannot_be_steered),
-		cmocka_unit_test(json_says_it_all), cmocka_unit_test(json_strings),
-		cmocka_unit_test(deep_stacks_give_way_to_the_rest), cmocka_unit_test(cycles_of_calls_are_counted),
+		cmocka_unit_test(json_says_it_all),
+		cmocka_unit_test(json_strings),
+		cmocka_unit_test(deep_stacks_give_way_to_the_rest),
+		cmocka_unit_test(cycles_of_calls_are_counted),
 		cmocka_unit_test(hostile_records),
-		cmocka_unit_test(records_that_are_refused), cmocka_unit_test(kinds_have_names),
+		cmocka_unit_test(records_that_are_refused),
+		cmocka_unit_test(kinds_have_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_shadow.c - classification on invented addresses, frame descriptions, and poison against a byte-by-byte model. */
+/* tests/unit/test_shadow.c - classification of invented addresses, frame descriptions, and poison compared with a
+ * byte-by-byte model. */
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -9,17 +10,21 @@
 
 #include "shadow/shadow_internal.h"
 
-/* ---- classification ----------------------------------------------------------------------------------------------------- */
+/* ---- classification -------------------------------------------------------------------------- */
 
 static struct shadow_facts facts(uint8_t value, uint8_t next, bool in_heap)
 {
-	return (struct shadow_facts){ .bad = 0x7f0000001000, .has_shadow = true, .value = value, .next = next, .in_heap = in_heap };
+	return (struct shadow_facts){
+		.bad = 0x7f0000001000, .has_shadow = true, .value = value, .next = next, .in_heap = in_heap
+	};
 }
 
 static void test_classify_table(void **state)
 {
-	(void)state;
-	static const struct { uint8_t value; enum report_kind arena, elsewhere; } want[] = {
+	static const struct {
+		uint8_t value;
+		enum report_kind arena, elsewhere;
+	} want[] = {
 		{ 0xfc, REPORT_SLAB_OUT_OF_BOUNDS, REPORT_CONTAINER_OUT_OF_BOUNDS },
 		{ 0xfa, REPORT_SLAB_USE_AFTER_FREE, REPORT_UNKNOWN_CRASH },
 		{ 0xff, REPORT_USE_AFTER_FREE, REPORT_UNKNOWN_CRASH },
@@ -37,11 +42,15 @@ static void test_classify_table(void **state)
 		{ 0xcb, REPORT_ALLOCA_OUT_OF_BOUNDS, REPORT_ALLOCA_OUT_OF_BOUNDS },
 		{ 0x80, REPORT_UNKNOWN_CRASH, REPORT_UNKNOWN_CRASH },
 	};
+
+	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
-		/* The value itself, and any partial granule in front of it. */
+		/* The value itself, and behind a partial granule of every size. */
 		for (unsigned partial = 0; partial < 8; partial++) {
-			struct shadow_facts in = facts(partial ? (uint8_t)partial : want[i].value, partial ? want[i].value : 0, true);
+			struct shadow_facts in = facts(partial ? (uint8_t)partial : want[i].value,
+			                               partial ? want[i].value : 0, true);
 			struct shadow_facts out = in;
+
 			out.in_heap = false;
 			assert_int_equal(shadow_classify(&in), want[i].arena);
 			assert_int_equal(shadow_classify(&out), want[i].elsewhere);
@@ -51,8 +60,9 @@ static void test_classify_table(void **state)
 
 static void test_classify_addresses(void **state)
 {
-	(void)state;
 	struct shadow_facts f = facts(0xf0, 0xf0, false);
+
+	(void)state;
 	f.bad = 8;
 	assert_int_equal(shadow_classify(&f), REPORT_NULL_PTR_DEREF);
 	f.bad = (64 << 10) - 1;
@@ -66,9 +76,10 @@ static void test_classify_addresses(void **state)
 
 static void test_classify_objects(void **state)
 {
-	(void)state;
-	/* The same 0xfc: behind the object a red zone, inside of it a container's reserve. */
 	struct shadow_facts f = facts(0xfc, 0xfc, true);
+
+	(void)state;
+	/* 0xfc is a red zone behind an object, but a container's reserve inside of the object. */
 	f.have_object = true;
 	f.state = SLAB_OBJ_LIVE;
 	f.obj_addr = f.bad - 64;
@@ -78,30 +89,35 @@ static void test_classify_objects(void **state)
 	assert_int_equal(shadow_classify(&f), REPORT_CONTAINER_OUT_OF_BOUNDS);
 	f.state = SLAB_OBJ_QUARANTINED;
 	assert_int_equal(shadow_classify(&f), REPORT_SLAB_OUT_OF_BOUNDS);
-	/* A coroutine's stack in the heap. */
+	/* 0xf8 in a live object: the object is a coroutine's stack. */
 	f.state = SLAB_OBJ_LIVE;
 	f.value = 0xf8;
 	assert_int_equal(shadow_classify(&f), REPORT_USE_AFTER_SCOPE);
-	/* A tail with nothing behind it is told by where it is. */
+	/* The end of an object whose next granule says nothing: the object decides. */
 	f = facts(5, 0, true);
 	assert_int_equal(shadow_classify(&f), REPORT_SLAB_OUT_OF_BOUNDS);
 	f.have_object = f.large = true;
 	f.state = SLAB_OBJ_LIVE;
 	assert_int_equal(shadow_classify(&f), REPORT_VMALLOC_OUT_OF_BOUNDS);
-	/* Only the beginning of a freed area is marked. */
+	/* Only the beginning of a freed area is poisoned: further on, the object's state decides. */
 	f.state = SLAB_OBJ_QUARANTINED;
 	assert_int_equal(shadow_classify(&f), REPORT_USE_AFTER_FREE);
 	f.in_heap = false;
 	assert_int_equal(shadow_classify(&f), REPORT_UNKNOWN_CRASH);
 }
 
-/* ---- frame descriptions -------------------------------------------------------------------------------------------------- */
+/* ---- frame descriptions ---------------------------------------------------------------------- */
 
 static void test_frame_variables(void **state)
 {
-	(void)state;
+	/* Each of these ends the list, and nothing behind the terminator is read. */
+	static const char *const nonsense[] = { "",         "x",           "1",
+		                                "1 2",      "1 2 3",       "1 2 3 4",
+		                                "1 2 3 4 ", "1 2 3 40 ab", "99999999999999999999 1 1 1 a" };
 	const char *text = "2 32 8 3 arr 64 100 9 table:123", *at = text;
 	struct frame_variable v;
+
+	(void)state;
 	assert_int_equal(frame_count(&at), 2);
 	assert_true(frame_next_variable(&at, &v));
 	assert_int_equal(v.offset, 32);
@@ -112,10 +128,9 @@ static void test_frame_variables(void **state)
 	assert_int_equal(v.size, 100);
 	assert_int_equal(v.name_len, 9);
 	assert_false(frame_next_variable(&at, &v));
-	/* Nonsense ends the list, and nothing behind the terminator is read. */
-	static const char *const nonsense[] = { "", "x", "1", "1 2", "1 2 3", "1 2 3 4", "1 2 3 4 ", "1 2 3 40 ab", "99999999999999999999 1 1 1 a" };
 	for (size_t i = 0; i < ARRAY_SIZE(nonsense); i++) {
 		char *copy = strdup(nonsense[i]);
+
 		at = copy;
 		frame_count(&at);
 		assert_false(frame_next_variable(&at, &v));
@@ -123,7 +138,7 @@ static void test_frame_variables(void **state)
 	}
 }
 
-/* ---- poison against a model -------------------------------------------------------------------------------------------------- */
+/* ---- poison compared with a model ------------------------------------------------------------ */
 
 #define SPAN 4096
 
@@ -137,15 +152,18 @@ static uintptr_t model_find(const uint8_t *good, size_t from, size_t n)
 
 static void test_model(void **state)
 {
-	(void)state;
 	static uint8_t good[SPAN];
 	char *area = mmap(NULL, SPAN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
 	assert_int_equal(map_full(), 0);
 	shadow_on = shadow_everywhere = true;
 	memset(good, 1, sizeof(good));
 	srandom(1);
 	for (int round = 0; round < 20000; round++) {
-		size_t at = (size_t)random() % (SPAN - 512) & ~7ul, n = (size_t)random() % 300;
+		size_t at = (size_t)random() % (SPAN - 512) & ~7ul, n = (size_t)random() % 300, from, len;
+		uintptr_t want, got;
+
 		if (random() % 2) {
 			shadow_poison((uintptr_t)area + at, n, SHADOW_USER);
 			memset(good + at, 0, (n + 7) & ~7ul);
@@ -154,8 +172,10 @@ static void test_model(void **state)
 			memset(good + at, 1, n);
 			memset(good + at + n, 0, -n & 7);
 		}
-		size_t from = (size_t)random() % (SPAN - 600), len = (size_t)random() % 600;
-		uintptr_t want = model_find(good, from, len), got = shadow_find_bad(area + from, len);
+		from = (size_t)random() % (SPAN - 600);
+		len = (size_t)random() % 600;
+		want = model_find(good, from, len);
+		got = shadow_find_bad(area + from, len);
 		if ((want ? (uintptr_t)area + want - 1 : 0) != got)
 			fail_msg("round %d: [%zu, +%zu): bad at %zd, expected %zd", round, from, len,
 			         got ? (ssize_t)(got - (uintptr_t)area) : -1, (ssize_t)want - 1);
@@ -165,8 +185,9 @@ static void test_model(void **state)
 
 static void test_find_bad_limits(void **state)
 {
-	(void)state;
 	static long good[4];
+
+	(void)state;
 	assert_int_equal(map_full(), 0);
 	shadow_on = shadow_everywhere = true;
 	assert_int_equal(shadow_find_bad(good, 0), 0);
@@ -175,7 +196,7 @@ static void test_find_bad_limits(void **state)
 	assert_int_equal(shadow_find_bad((void *)USER_END, 1), USER_END);
 	assert_int_equal(shadow_find_bad((void *)UINTPTR_MAX, 1), UINTPTR_MAX);
 	assert_int_equal(shadow_find_bad((void *)(USER_END - 8), 16), USER_END);
-	/* The shadow itself, and ranges that run into it. */
+	/* The shadow itself is bad, and so are ranges that run into it. */
 	assert_int_equal(shadow_find_bad((void *)SHADOW_START, 1), SHADOW_START);
 	assert_int_equal(shadow_find_bad((void *)(SHADOW_START - 4), 8), SHADOW_START);
 	/* A size that wraps around. */

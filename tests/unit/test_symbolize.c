@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_symbolize.c - the symbolizer on small programs that are compiled here, in every form that debug information comes in.
+/* tests/unit/test_symbolize.c - the symbolizer on small programs that are compiled here, in every form that debug
+ * information comes in.
  *
- * The victim is built once and changed with objcopy; the addresses asked for are those of labels in its symbol table, found before it
- * is stripped.  Expected lines are found by the comments that mark them, so the sources may change.
+ * The tests build the victim and change it with objcopy and strip.  They ask for the addresses of labels in its symbol
+ * table, which they look up before the victim is stripped.  Comments mark the expected lines in the sources below, so
+ * the sources may change.
  */
 #include "config.h"
 
@@ -70,9 +72,10 @@ static const char cxx_source[] =
 	"}\n"
 	"}\n"
 	"extern \"C\" void sink(int x) { static volatile int last; last = x; }\n"
-	"int main(int argc, char **argv) { shop::Basket<int> b{argc}; b.drop(argv[0], 2); shop::close_all(argc); return 0; }\n";
+	"int main(int argc, char **argv) { shop::Basket<int> b{argc}; b.drop(argv[0], 2); shop::close_all(argc); "
+	"return 0; }\n";
 
-/* ---- building -------------------------------------------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 static const char *in_dir(const char *name)
 {
@@ -125,7 +128,7 @@ struct file_facts {
 	size_t build_id_len;
 };
 
-/* The address of a symbol, straight out of the symbol table. */
+/* Returns the address of a symbol, straight from the symbol table. */
 static uint64_t address_of(const char *name, const char *symbol)
 {
 	int fd = open(in_dir(name), O_RDONLY);
@@ -174,7 +177,7 @@ static struct file_facts facts_of(const char *name)
 	return facts;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 struct asked {
 	struct symbolizer *s;
@@ -189,7 +192,8 @@ static struct asked ask(const char *name, const struct file_facts *facts, uint64
 	int module;
 
 	symbolizer_debug_path(a.s, in_dir("debug"));
-	module = symbolizer_module(a.s, in_dir(name), facts ? facts->build_id : (const uint8_t *)"", facts ? facts->build_id_len : 0);
+	module = symbolizer_module(a.s, in_dir(name), facts ? facts->build_id : (const uint8_t *)"",
+	                           facts ? facts->build_id_len : 0);
 	symbolizer_want(a.s, module, address);
 	a.found = symbolizer_lookup(a.s, module, address, &a.nr);
 	a.note = symbolizer_note(a.s, module);
@@ -209,7 +213,7 @@ static void expect_symbol(const struct report_symbol *s, const char *function, c
 	assert_int_equal(s->line, line);
 }
 
-/* The chain of inlined functions, and the function around them with its place. */
+/* Expects the chain of inlined functions, and the function around them with its offset and size. */
 static void expect_inlined(const char *name, const struct file_facts *facts, uint64_t address, uint64_t outer)
 {
 	struct asked a = ask(name, facts, address);
@@ -226,7 +230,7 @@ static void expect_inlined(const char *name, const struct file_facts *facts, uin
 	symbolizer_destroy(a.s);
 }
 
-/* ---- the forms ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the forms ------------------------------------------------------------------------------- */
 
 static void expect_forms(const char *cc, const char *flags)
 {
@@ -235,7 +239,7 @@ static void expect_forms(const char *cc, const char *flags)
 	struct asked a;
 
 	if (shell("%s -O2 -g %s -Wl,--build-id=sha1 v.c -o v 2>/dev/null", cc, flags) != 0)
-		return; /* a form that this compiler does not make */
+		return; /* this compiler does not make the form */
 	facts = facts_of("v");
 	inlined = address_of("v", "probe_inlined");
 	hidden = address_of("v", "probe_static");
@@ -249,8 +253,17 @@ static void expect_forms(const char *cc, const char *flags)
 static void forms_of_dwarf(void **state)
 {
 	static const char *const flags[] = {
-		"-gdwarf-5", "-gdwarf-4", "-gdwarf-5 -gz=zlib", "-gdwarf-4 -gz=zlib", "-no-pie -fno-pie", "-gsplit-dwarf -gdwarf-5",
-		"-gsplit-dwarf -gdwarf-4", "-ffunction-sections -fdata-sections", "-flto", "-gno-column-info", "-static",
+		"-gdwarf-5",
+		"-gdwarf-4",
+		"-gdwarf-5 -gz=zlib",
+		"-gdwarf-4 -gz=zlib",
+		"-no-pie -fno-pie",
+		"-gsplit-dwarf -gdwarf-5",
+		"-gsplit-dwarf -gdwarf-4",
+		"-ffunction-sections -fdata-sections",
+		"-flto",
+		"-gno-column-info",
+		"-static",
 	};
 
 	(void)state;
@@ -305,9 +318,9 @@ static void names_of_cxx(void **state)
 		expect_cxx("clang++");
 }
 
-/* ---- stripped, separate, missing ---------------------------------------------------------------------------------------------------------- */
+/* ---- stripped, separate, missing ------------------------------------------------------------- */
 
-/* v with its debug information in debug/.build-id, and stripped of everything. */
+/* Builds v, puts its debug information into debug/.build-id, and makes v.bare, which is stripped of everything. */
 static struct file_facts build_separate(uint64_t *inlined, uint64_t *outer)
 {
 	struct file_facts facts;
@@ -319,8 +332,10 @@ static struct file_facts build_separate(uint64_t *inlined, uint64_t *outer)
 	*outer = address_of("v", "outer");
 	for (size_t i = 0; i < facts.build_id_len; i++)
 		sprintf(hex + 2 * i, "%02x", facts.build_id[i]);
-	assert_int_equal(shell("rm -rf debug && mkdir -p debug/.build-id/%.2s && objcopy --only-keep-debug v debug/.build-id/%.2s/%s.debug && "
-	                       "strip -s v -o v.bare", hex, hex, hex + 2), 0);
+	assert_int_equal(shell("rm -rf debug && mkdir -p debug/.build-id/%.2s && "
+	                       "objcopy --only-keep-debug v debug/.build-id/%.2s/%s.debug && strip -s v -o v.bare",
+	                       hex, hex, hex + 2),
+	                 0);
 	return facts;
 }
 
@@ -334,7 +349,7 @@ static void separate_debug_file_by_build_id(void **state)
 		skip();
 	facts = build_separate(&inlined, &outer);
 	expect_inlined("v.bare", &facts, inlined, outer);
-	/* The module is gone, or replaced by another version: its debug file is still there. */
+	/* The module is gone or was replaced by another file, but its debug file is still there. */
 	expect_inlined("v.gone", &facts, inlined, outer);
 	assert_int_equal(shell("cp /bin/true v.replaced"), 0);
 	expect_inlined("v.replaced", &facts, inlined, outer);
@@ -350,7 +365,8 @@ static void separate_debug_file_by_link(void **state)
 		skip();
 	facts = build_separate(&inlined, &outer);
 	assert_int_equal(shell("objcopy --only-keep-debug v v.link.debug && strip -s v -o v.link && "
-	                       "objcopy --add-gnu-debuglink=v.link.debug v.link && rm -rf debug"), 0);
+	                       "objcopy --add-gnu-debuglink=v.link.debug v.link && rm -rf debug"),
+	                 0);
 	{
 		struct asked a = { .s = symbolizer_create(0) };
 		int module = symbolizer_module(a.s, in_dir("v.link"), facts.build_id, facts.build_id_len);
@@ -383,7 +399,8 @@ static void symbol_table_alone(void **state)
 	symbolizer_destroy(a.s);
 }
 
-/* no_size, with_size, and code that has no symbol (as a static function of a stripped library). */
+/* no_size extends to the next symbol.  Behind with_size is code without a symbol, like a static function of a stripped
+ * library: it is not taken for a part of with_size. */
 static void function_without_size(void **state)
 {
 	struct asked a;
@@ -393,8 +410,9 @@ static void function_without_size(void **state)
 	if (!have_cc)
 		skip();
 	write_file("n.s", ".text\n.globl no_size\n.type no_size,@function\nno_size: nop\nnop\nnop\n"
-	           ".globl with_size\n.type with_size,@function\nwith_size: nop\nnop\n.size with_size, 2\n.fill 16, 1, 0x90\n"
-	           ".section .note.GNU-stack,\"\",@progbits\n");
+	                  ".globl with_size\n.type with_size,@function\nwith_size: nop\nnop\n"
+	                  ".size with_size, 2\n.fill 16, 1, 0x90\n"
+	                  ".section .note.GNU-stack,\"\",@progbits\n");
 	assert_int_equal(shell("%s -shared -nostdlib n.s -o n.so", TEST_CC), 0);
 	no_size = address_of("n.so", "no_size");
 	with_size = address_of("n.so", "with_size");
@@ -447,9 +465,13 @@ static void other_build_id(void **state)
 	symbolizer_destroy(a.s);
 }
 
-/* ---- hostile files -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- hostile files --------------------------------------------------------------------------- */
 
-struct hostile { const char *name; const uint64_t *addresses; size_t nr; };
+struct hostile {
+	const char *name;
+	const uint64_t *addresses;
+	size_t nr;
+};
 
 static void case_hostile(void *arg)
 {
@@ -470,8 +492,8 @@ static void case_hostile(void *arg)
 	symbolizer_destroy(s);
 }
 
-/* Cut short at every kind of place, and bytes changed at random: our own code does not crash.  (If libelf or libdw do, the helper ends and
- * the report is plain; that is said here, not failed.) */
+/* Files cut short at many places, and files with random bytes changed: our own code does not crash.  libelf and libdw
+ * may: then the helper ends and the report is plain, so the test prints the number of crashes and accepts a few. */
 static void cut_and_changed_files(void **state)
 {
 	static char image[1 << 20];
@@ -509,7 +531,7 @@ static void cut_and_changed_files(void **state)
 	assert_true(crashed <= 6);
 }
 
-/* ---- a record ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- a record -------------------------------------------------------------------------------- */
 
 static struct report_record record;
 static char text[REPORT_TEXT_MAX];
@@ -534,8 +556,9 @@ static void record_is_rendered(void **state)
 	record.size = sizeof(record);
 	record.strings_len = 1 + (uint32_t)strlen(strcpy(record.strings + 1, in_dir("v"))) + 1;
 	record.nr_modules = 1;
-	record.modules[0] = (struct report_module){ .start = 0x7000000, .end = 0x8000000, .bias = 0x7000000, .path = 1,
-	                                            .build_id_len = 20 };
+	record.modules[0] = (struct report_module){
+		.start = 0x7000000, .end = 0x8000000, .bias = 0x7000000, .path = 1, .build_id_len = 20
+	};
 	memcpy(record.modules[0].build_id, facts.build_id, 20);
 	record.nr_stacks = 1;
 	record.stacks[0].role = STACK_ACCESS;
@@ -549,7 +572,7 @@ static void record_is_rendered(void **state)
 	report_render_text(&record, &symbols, text, sizeof(text));
 	snprintf(expected, sizeof(expected), " in hidden+0x%llx/0x", (unsigned long long)(probe - hidden));
 	assert_non_null(strstr(text, expected));
-	/* A return address is printed as it is and looked up one before. */
+	/* A return address is printed as it is, but looked up one byte before. */
 	snprintf(expected, sizeof(expected), "\n hidden+0x%llx/0x", (unsigned long long)(probe - hidden + 1));
 	assert_non_null(strstr(text, expected));
 	snprintf(expected, sizeof(expected), "v.c:%u", line_of(c_source, "hidden"));
@@ -558,7 +581,7 @@ static void record_is_rendered(void **state)
 	symbolizer_destroy(s);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static int make_directory(void **state)
 {
@@ -587,11 +610,17 @@ static int remove_directory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forms_of_dwarf), cmocka_unit_test(relative_source_is_joined), cmocka_unit_test(names_of_cxx),
-		cmocka_unit_test(separate_debug_file_by_build_id), cmocka_unit_test(separate_debug_file_by_link),
-		cmocka_unit_test(symbol_table_alone), cmocka_unit_test(function_without_size),
-		cmocka_unit_test(nothing_at_all), cmocka_unit_test(other_build_id),
-		cmocka_unit_test(cut_and_changed_files), cmocka_unit_test(record_is_rendered),
+		cmocka_unit_test(forms_of_dwarf),
+		cmocka_unit_test(relative_source_is_joined),
+		cmocka_unit_test(names_of_cxx),
+		cmocka_unit_test(separate_debug_file_by_build_id),
+		cmocka_unit_test(separate_debug_file_by_link),
+		cmocka_unit_test(symbol_table_alone),
+		cmocka_unit_test(function_without_size),
+		cmocka_unit_test(nothing_at_all),
+		cmocka_unit_test(other_build_id),
+		cmocka_unit_test(cut_and_changed_files),
+		cmocka_unit_test(record_is_rendered),
 	};
 
 	unsetenv("DEBUGINFOD_URLS");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_thread.c - the thread table: identity, names that outlive their threads, reuse of the longest dead, fork. */
+/* tests/unit/test_thread.c - the thread table: identity, names that outlive their threads, reuse of the slots of the
+ * longest dead, fork. */
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
@@ -10,12 +11,18 @@
 
 #include "lib/lib.h"
 
-#define REQUIRE(condition) do { if (!(condition)) { dprintf(2, "line %d: %s\n", __LINE__, #condition); _exit(1); } } while (0)
-#define SLOTS ((1 << THREAD_INDEX_BITS) - 1)   /* that can be had */
+#define REQUIRE(condition)                                                 \
+	do {                                                               \
+		if (!(condition)) {                                        \
+			dprintf(2, "line %d: %s\n", __LINE__, #condition); \
+			_exit(1);                                          \
+		}                                                          \
+	} while (0)
+#define SLOTS ((1 << THREAD_INDEX_BITS) - 1) /* without slot 0, which no thread gets */
 
 typedef void (*body_fn)(void *);
 
-/* unit_child's fork is not announced to the library, which would take the child's first thread for its parent's. */
+/* unit_child does not announce its fork to the library, which would take the child's first thread for its parent's. */
 static void announce_and_run(void *body)
 {
 	thread_fork_child();
@@ -36,8 +43,13 @@ static pid_t real_tid(void)
 	return (pid_t)syscall(SYS_gettid);
 }
 
-/* A thread that registers, tells its index and tid, and ends. */
-struct life { char name[THREAD_NAME_MAX]; uint32_t index; pid_t tid; bool quiet; };
+/* A thread that registers, stores its index and tid here, and ends. */
+struct life {
+	char name[THREAD_NAME_MAX];
+	uint32_t index;
+	pid_t tid;
+	bool quiet;
+};
 
 static void *live(void *arg)
 {
@@ -99,7 +111,7 @@ static void the_dead_keep_their_names(void **state)
 	assert_string_equal(info.name, "second-fifteen");
 }
 
-/* More threads than slots: each dead one keeps its slot until 8190 others have come. */
+/* More threads than slots: each dead thread keeps its slot until 8190 others have come. */
 static void longest_dead_goes_first(void *arg)
 {
 	static uint32_t index[SLOTS + 200];
@@ -135,7 +147,8 @@ static void *stay(void *arg)
 	return NULL;
 }
 
-/* Threads that end unannounced are found when the table is full; with everybody alive a newcomer gets 0. */
+/* When the table is full, threads that ended without thread_exit_notify are found, and threads alive keep their
+ * slots. */
 static void full_table_is_swept(void *arg)
 {
 	struct life l = { .name = "quiet", .quiet = true }, late = { .name = "late" };
@@ -189,7 +202,6 @@ static void indices_of_the_living_differ(void **state)
 	pthread_barrier_destroy(&all_here);
 }
 
-/* Looking up while slots are rewritten: name and tid always belong together (a thread is named after its tid here). */
 static bool stop;
 
 static void *come_and_go(void *arg)
@@ -214,6 +226,8 @@ static void *register_named(void *arg)
 	return arg;
 }
 
+/* Lookups while slots are rewritten: a name and a tid always belong together.  register_named names each thread after
+ * its tid. */
 static void *look_up(void *arg)
 {
 	uint64_t seed = 41, seen = 0;
@@ -221,7 +235,8 @@ static void *look_up(void *arg)
 
 	(void)arg;
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
-		if (thread_lookup((uint32_t)unit_below(&seed, SLOTS), &info) && info.name[0] >= '1' && info.name[0] <= '9') {
+		if (thread_lookup((uint32_t)unit_below(&seed, SLOTS), &info) && info.name[0] >= '1' &&
+		    info.name[0] <= '9') {
 			REQUIRE(atoi(info.name) == info.tid);
 			seen++;
 		}
@@ -251,7 +266,7 @@ static void lookup_races_with_registration(void **state)
 	child_succeeds(lookups_are_consistent);
 }
 
-/* In the child: a new tid, a new index; the parent's threads are dead but named. */
+/* After a fork the child has a new tid and a new index; there the parent's threads are dead, but keep their names. */
 static void forked(void *arg)
 {
 	uint32_t before = thread_index(), resident = 0, after;
@@ -276,7 +291,8 @@ static void forked(void *arg)
 		after = thread_index();
 		REQUIRE(thread_tid() == real_tid() && thread_tid() != tid);
 		REQUIRE(after != before && after != 0);
-		REQUIRE(thread_lookup(after, &info) && info.alive && info.tid == real_tid() && strcmp(info.name, "child") == 0);
+		REQUIRE(thread_lookup(after, &info) && info.alive && info.tid == real_tid() &&
+		        strcmp(info.name, "child") == 0);
 		REQUIRE(thread_lookup(before, &info) && !info.alive && info.tid == tid);
 		REQUIRE(thread_lookup(resident, &info) && !info.alive);
 		_exit(0);
@@ -295,7 +311,7 @@ static void fork_gives_a_new_identity(void **state)
 	child_succeeds(forked);
 }
 
-/* Registration inside a signal handler that interrupts registration must not hang. */
+/* A signal handler that interrupts a registration, and registers itself, must not hang. */
 static void on_signal(int sig)
 {
 	(void)sig;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_unwind.c - walks against libunwind's, frame by frame, on every sort of frame; garbage never faults. */
+/* tests/unit/test_unwind.c - walks compared with libunwind's, frame by frame, on every kind of frame; garbage never
+ * faults. */
 #define _GNU_SOURCE
 #define UNW_LOCAL_ONLY
 #include <alloca.h>
@@ -28,11 +29,15 @@
 static volatile unsigned sink;
 static volatile int one = 1;
 
-/* ---- the comparison -------------------------------------------------------------------------------------------------- */
+/* ---- the comparison -------------------------------------------------------------------------- */
 
-struct stack { uintptr_t pcs[FRAMES]; size_t n; };
+struct stack {
+	uintptr_t pcs[FRAMES];
+	size_t n;
+};
 
-/* What was wrong first; a check may run in a signal handler or on another stack, where cmocka cannot fail. */
+/* The first failure.  It is kept for later, as a check may run in a signal handler or on another stack, where cmocka's
+ * asserts must not jump away. */
 static char failure[400];
 
 static void fail_with(const char *where, const char *what, size_t i, uintptr_t a, uintptr_t b)
@@ -42,8 +47,8 @@ static void fail_with(const char *where, const char *what, size_t i, uintptr_t a
 	if (failure[0])
 		return;
 	dladdr((void *)a, &module);
-	snprintf(failure, sizeof(failure), "%s: %s: frame %zu: %#lx, expected %#lx (the first: %s + %#lx)", where, what, i, a, b,
-	         module.dli_fname, a - (uintptr_t)module.dli_fbase);
+	snprintf(failure, sizeof(failure), "%s: %s: frame %zu: %#lx, expected %#lx (the first: %s + %#lx)", where, what,
+	         i, a, b, module.dli_fname, a - (uintptr_t)module.dli_fbase);
 }
 
 static void expect_no_failure(void)
@@ -56,7 +61,8 @@ static void expect_no_failure(void)
 		fail_msg("%s", text);
 }
 
-static void same_stack(const char *where, const char *what, const uintptr_t *a, size_t na, const uintptr_t *b, size_t nb)
+static void same_stack(const char *where, const char *what, const uintptr_t *a, size_t na, const uintptr_t *b,
+                       size_t nb)
 {
 	for (size_t i = 0; i < MIN(na, nb); i++)
 		if (a[i] != b[i]) {
@@ -67,10 +73,11 @@ static void same_stack(const char *where, const char *what, const uintptr_t *a, 
 		fail_with(where, what, MIN(na, nb), na, nb);
 }
 
-/* mov rax, 15; syscall: where a signal handler returns to.  (unw_is_signal_frame does not know it when it has call frame information.) */
+/* mov rax, 15; syscall: the code that a signal handler returns to.  (unw_is_signal_frame does not recognize the code
+ * when the code has call frame information.) */
 static const unsigned char sigreturn_code[] = { 0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05 };
 
-/* libunwind's frames, in our form: what a signal interrupted is at pc + 1. */
+/* libunwind's frames in our form, where a pc that a signal interrupted is stored as pc + 1. */
 static noinline_fn size_t oracle(unw_context_t *context, uintptr_t *pcs, size_t max)
 {
 	unw_cursor_t cursor;
@@ -88,7 +95,8 @@ static noinline_fn size_t oracle(unw_context_t *context, uintptr_t *pcs, size_t 
 	return n;
 }
 
-/* Our walk, our saved stack and libunwind's walk from here agree (but on the pc in this very function).  Returns the number of frames. */
+/* Expects that our walk, our saved stack and libunwind's walk from here agree, except on the pc in this very function.
+ * Returns the number of frames. */
 static noinline_fn size_t check_here(const char *where)
 {
 	struct stack ours, theirs, saved;
@@ -101,16 +109,17 @@ static noinline_fn size_t check_here(const char *where)
 	theirs.n = oracle(&context, theirs.pcs, FRAMES);
 	theirs.pcs[0] = ours.pcs[0];
 	same_stack(where, "walk against libunwind", ours.pcs, ours.n, theirs.pcs, theirs.n);
-	for (int i = 0; i < 2; i++) { /* the second reuses the first */
+	for (int i = 0; i < 2; i++) { /* the second save reuses the first */
 		saved.n = depot_fetch(unwind_save(&regs), saved.pcs, FRAMES);
 		if (saved.n < MIN(ours.n, (size_t)options.stack_depth))
 			fail_with(where, "saved stack is too short", 0, saved.n, ours.n);
-		same_stack(where, "saved against walk", saved.pcs, MIN(saved.n, ours.n), ours.pcs, MIN(saved.n, ours.n));
+		same_stack(where, "saved against walk", saved.pcs, MIN(saved.n, ours.n), ours.pcs,
+		           MIN(saved.n, ours.n));
 	}
 	return ours.n;
 }
 
-/* ---- sorts of frames ------------------------------------------------------------------------------------------------- */
+/* ---- kinds of frames ------------------------------------------------------------------------- */
 
 static noinline_fn unsigned recurse(unsigned depth)
 {
@@ -124,8 +133,9 @@ static noinline_fn unsigned recurse(unsigned depth)
 
 static void test_recursion(void **state)
 {
-	(void)state;
 	size_t base = recurse(0);
+
+	(void)state;
 	for (unsigned depth = 1; depth < 560; depth = depth * 5 / 4 + 1)
 		assert_int_equal(recurse(depth), MIN(base + depth, (size_t)FRAMES));
 	expect_no_failure();
@@ -146,12 +156,13 @@ static noinline_fn unsigned use_realigned(size_t n, int depth)
 {
 	volatile char aligned[64] __attribute__((aligned(64)));
 	char *p = alloca(n);
+	unsigned r;
 
 	p[n / 2] = 1;
 	aligned[n % 64] = 1;
 	if ((uintptr_t)aligned % 64)
 		fail_with("realigned", "the compiler did not align", 0, (uintptr_t)aligned, 0);
-	unsigned r = depth ? use_realigned(n + 8, depth - 1) : (unsigned)check_here("realigned");
+	r = depth ? use_realigned(n + 8, depth - 1) : (unsigned)check_here("realigned");
 	return r + (unsigned)(p[n / 2] + aligned[n % 64] - 2);
 }
 
@@ -220,9 +231,10 @@ static void test_callbacks_and_threads(void **state)
 	expect_no_failure();
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------------------------ */
+/* ---- signals --------------------------------------------------------------------------------- */
 
-static volatile size_t frames_in_handler; /* raise is declared "leaf" */
+/* volatile, because raise is declared "leaf": for the compiler it changes nothing in this file. */
+static volatile size_t frames_in_handler;
 
 static void handler_checks(int sig, siginfo_t *info, void *context)
 {
@@ -237,7 +249,7 @@ static void handle(int sig, void (*fn)(int, siginfo_t *, void *), int flags)
 	assert_int_equal(sigaction(sig, &action, NULL), 0);
 }
 
-/* A fault in the middle of a function: the frame's own registers count, not those at a call. */
+/* A fault in the middle of a function: the unwinder has to use the registers at the fault, not those at a call. */
 static noinline_fn unsigned fault(unsigned depth)
 {
 	volatile char pad[72];
@@ -275,7 +287,7 @@ static void test_signals(void **state)
 	expect_no_failure();
 }
 
-/* ---- signals in the middle of a walk ------------------------------------------------------------------------------------- */
+/* ---- signals in the middle of a walk --------------------------------------------------------- */
 
 static volatile unsigned interruptions, shorter;
 static const char interrupted[] = "interrupted";
@@ -287,7 +299,7 @@ static noinline_fn void save_and_walk(struct stack *saved, struct stack *walked,
 	UNWIND_HERE(&regs);
 	saved->n = depot_fetch(unwind_save(&regs), saved->pcs, FRAMES);
 	walked->n = unwind_walk(&regs, walked->pcs, FRAMES);
-	/* In the middle of the depot's work a handler can save what is known already: the outer frames. */
+	/* A handler that interrupts the depot can save only those outer frames that the depot knows already. */
 	if (where == interrupted && saved->n < walked->n) {
 		memmove(walked->pcs, walked->pcs + walked->n - saved->n, saved->n * sizeof(uintptr_t));
 		walked->n = saved->n;
@@ -299,8 +311,8 @@ static noinline_fn void save_and_walk(struct stack *saved, struct stack *walked,
 static void interrupt(int sig)
 {
 	static struct stack saved, walked;
-	(void)sig;
 
+	(void)sig;
 	interruptions++;
 	save_and_walk(&saved, &walked, interrupted);
 }
@@ -345,9 +357,9 @@ static void test_interrupted(void **state)
 	expect_no_failure();
 }
 
-/* ---- one instruction after the other --------------------------------------------------------------------------------------- */
+/* ---- every single instruction ---------------------------------------------------------------- */
 
-static struct stack outer;            /* from the caller of stepped_region outwards */
+static struct stack outer; /* from the caller of stepped_region outwards */
 static volatile int stepping_ends;
 static volatile size_t steps, steps_agreed, steps_from_context;
 
@@ -377,12 +389,15 @@ static void step_seen(int sig, siginfo_t *info, void *context)
 	same_stack("single step", "saved against walk", saved.pcs, saved.n, here.pcs, here.n);
 	if (!ends_with_outer(here.pcs, here.n))
 		fail_with("single step", "callers are lost", here.n, (uintptr_t)gregs[REG_RIP], steps);
-	/* From the interrupted registers alone: the same, one off in the first frame; but for rows that need other registers. */
-	regs = (struct unwind_regs){ .pc = (uintptr_t)gregs[REG_RIP], .sp = (uintptr_t)gregs[REG_RSP], .fp = (uintptr_t)gregs[REG_RBP] };
+	/* A walk from the interrupted pc, sp and fp alone finds the same callers, except where the call frame
+	 * information needs other registers. */
+	regs = (struct unwind_regs){ .pc = (uintptr_t)gregs[REG_RIP],
+		                     .sp = (uintptr_t)gregs[REG_RSP],
+		                     .fp = (uintptr_t)gregs[REG_RBP] };
 	direct.n = unwind_walk(&regs, direct.pcs, FRAMES);
 	if (ends_with_outer(direct.pcs, direct.n))
 		steps_from_context++;
-	/* libunwind is slow here, and wrong about a few rows. */
+	/* Only every eighth step, as libunwind is slow here; it is also wrong at a few instructions. */
 	if (steps % 8 == 0) {
 		unw_getcontext(&unw);
 		theirs.n = oracle(&unw, theirs.pcs, FRAMES);
@@ -433,7 +448,8 @@ static noinline_fn void stepped_region(void)
 	sink = step_recursion(3);
 	qsort(numbers, ARRAY_SIZE(numbers), sizeof(int), compare_plainly);
 	snprintf(text, sizeof(text), "%d and %s", numbers[one], "text");
-	sink += use_split(0) + (unsigned)strlen(text) + (unsigned)(memchr(text, 't', 9) != NULL) + (unsigned)labs(numbers[0]);
+	sink += use_split(0) + (unsigned)strlen(text) + (unsigned)(memchr(text, 't', 9) != NULL) +
+	        (unsigned)labs(numbers[0]);
 	stepping_ends = 1;
 	sink++;
 }
@@ -444,7 +460,7 @@ static noinline_fn void remember_outer(void)
 
 	UNWIND_HERE(&regs);
 	outer.n = unwind_walk(&regs, outer.pcs, FRAMES);
-	/* Without this function and its caller, whose pc will be another one. */
+	/* Without this function, and without its caller, which will have another pc. */
 	outer.n -= 2;
 	memmove(outer.pcs, outer.pcs + 2, outer.n * sizeof(uintptr_t));
 }
@@ -465,7 +481,7 @@ static void test_single_steps(void **state)
 	assert_true(steps_from_context > steps * 9 / 10);
 }
 
-/* ---- other stacks ----------------------------------------------------------------------------------------------------------- */
+/* ---- other stacks ---------------------------------------------------------------------------- */
 
 #define COROUTINE_STACK (1 << 16)
 static ucontext_t main_context, coroutine_context;
@@ -503,18 +519,20 @@ static void coroutine_run(char *stack, int switches)
 static void *coroutines(void *arg)
 {
 	uint64_t seed = 7;
+	char *stack;
 
 	for (int i = 0; i < 40; i++) {
-		/* At the same place, with less of it there each time: nothing remembered may be read. */
-		char *stack = mmap(arg, 2 * COROUTINE_STACK, PROT_READ | PROT_WRITE,
-		                   MAP_PRIVATE | MAP_ANONYMOUS | (arg ? MAP_FIXED : 0), -1, 0);
+		/* Always at the same address, with unreadable pages behind the stack: the unwinder must not read where
+		 * it only remembers frames. */
+		stack = mmap(arg, 2 * COROUTINE_STACK, PROT_READ | PROT_WRITE,
+		             MAP_PRIVATE | MAP_ANONYMOUS | (arg ? MAP_FIXED : 0), -1, 0);
 		arg = stack;
 		mprotect(stack + COROUTINE_STACK, COROUTINE_STACK, PROT_NONE);
 		coroutine_run(stack, 1 + (int)unit_below(&seed, 5));
 		munmap(stack, 2 * COROUTINE_STACK);
 		check_here("after a coroutine's stack went away");
 	}
-	char *stack = malloc(COROUTINE_STACK);
+	stack = malloc(COROUTINE_STACK);
 	coroutine_run(stack, 5);
 	free(stack);
 	return NULL;
@@ -526,12 +544,12 @@ static void test_coroutines(void **state)
 
 	(void)state;
 	coroutines(NULL);
-	pthread_create(&thread, NULL, coroutines, NULL); /* its first walk is on its own stack, then on others */
+	pthread_create(&thread, NULL, coroutines, NULL); /* the thread's first walk is on a coroutine's stack */
 	pthread_join(thread, NULL);
 	expect_no_failure();
 }
 
-/* A thread with the smallest stack there is. */
+/* A thread with the smallest stack that is allowed. */
 static void *tiny(void *arg)
 {
 	struct unwind_regs regs;
@@ -550,12 +568,12 @@ static void test_tiny_stack(void **state)
 	(void)state;
 	pthread_attr_init(&attr);
 	assert_int_equal(pthread_attr_setstacksize(&attr, MAX(size, (size_t)PTHREAD_STACK_MIN)), 0);
-	unwind_flush(); /* the whole way through the call frame information */
+	unwind_flush(); /* so that the walk reads the call frame information again */
 	assert_int_equal(pthread_create(&thread, &attr, tiny, NULL), 0);
 	pthread_join(thread, NULL);
 }
 
-/* ---- code without call frame information ---------------------------------------------------------------------------------------- */
+/* ---- code without call frame information ----------------------------------------------------- */
 
 static void jit_target(void)
 {
@@ -572,8 +590,8 @@ static void test_jit(void **state)
 	/* push rbp; mov rbp, rsp; call rdi; pop rbp; ret */
 	static const unsigned char with_frame[] = { 0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3 };
 	/* push rbp; mov rbp, rsi; sub rsp, 16; call rdi; add rsp, 16; pop rbp; ret: rbp is anything */
-	static const unsigned char without[] = { 0x55, 0x48, 0x89, 0xf5, 0x48, 0x83, 0xec, 0x10, 0xff, 0xd7,
-	                                         0x48, 0x83, 0xc4, 0x10, 0x5d, 0xc3 };
+	static const unsigned char without[] = { 0x55, 0x48, 0x89, 0xf5, 0x48, 0x83, 0xec, 0x10,
+		                                 0xff, 0xd7, 0x48, 0x83, 0xc4, 0x10, 0x5d, 0xc3 };
 	unsigned char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	void (*jit)(void (*)(void), uintptr_t) = (void (*)(void (*)(void), uintptr_t))(uintptr_t)page;
 	uint64_t seed = 11;
@@ -582,14 +600,20 @@ static void test_jit(void **state)
 	(void)state;
 	memcpy(page, with_frame, sizeof(with_frame));
 	jit(jit_target, 0);
-	assert_int_equal(sink, here + 1); /* its own frame and jit_target's, without check_here's */
+	assert_int_equal(sink, here + 1); /* with its own frame and jit_target's, without check_here's */
 	memcpy(page, without, sizeof(without));
 	for (int i = 0; i < 2000; i++) {
 		uintptr_t garbage = unit_random(&seed);
 		switch (i % 4) {
-		case 0: garbage = (uintptr_t)&garbage + garbage % 8192; break;   /* in the stack */
-		case 1: garbage = (uintptr_t)page + garbage % 8192; break;
-		case 2: garbage >>= garbage % 64; break;
+		case 0:
+			garbage = (uintptr_t)&garbage + garbage % 8192; /* in the stack */
+			break;
+		case 1:
+			garbage = (uintptr_t)page + garbage % 8192;
+			break;
+		case 2:
+			garbage >>= garbage % 64;
+			break;
 		}
 		jit(jit_target, garbage);
 		assert_true(sink >= 2);
@@ -603,22 +627,29 @@ static void test_garbage(void **state)
 {
 	size_t words = 4096 / 8 * 3;
 	uintptr_t *block = mmap(NULL, 5 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	void *code[] = { (void *)test_frames, (void *)recurse, (void *)qsort, (void *)use_realigned, (void *)raise, (void *)snprintf };
+	void *code[] = { (void *)test_frames,   (void *)recurse, (void *)qsort,
+		         (void *)use_realigned, (void *)raise,   (void *)snprintf };
 	uint64_t seed = 23;
 	uintptr_t pcs[FRAMES];
 
 	(void)state;
-	munmap((char *)block + 3 * 4096, 2 * 4096); /* its end is a real one */
+	munmap((char *)block + 3 * 4096, 2 * 4096); /* so that unreadable memory follows the block */
 	for (int round = 0; round < 3000; round++) {
+		struct unwind_regs regs;
+		uintptr_t r;
+
 		if (round % 10 == 0)
 			for (size_t i = 0; i < words; i++) {
-				uintptr_t r = unit_random(&seed), pick = r >> 60;
+				uintptr_t pick;
+
+				r = unit_random(&seed);
+				pick = r >> 60;
 				block[i] = pick < 6    ? (uintptr_t)code[r % ARRAY_SIZE(code)] + (r >> 20) % 200
 				           : pick < 12 ? (uintptr_t)block + (r >> 20) % (4 * 4096)
 				                       : r >> (r % 64);
 			}
-		uintptr_t r = unit_random(&seed);
-		struct unwind_regs regs = {
+		r = unit_random(&seed);
+		regs = (struct unwind_regs){
 			.pc = (uintptr_t)code[r % ARRAY_SIZE(code)] + (r >> 10) % 200,
 			.sp = (uintptr_t)block + (r >> 20) % (4 * 4096),
 			.fp = (uintptr_t)block + (r >> 40) % (4 * 4096),
@@ -629,7 +660,7 @@ static void test_garbage(void **state)
 	munmap(block, 3 * 4096);
 }
 
-/* ---- beside dlopen, dlclose and fork ---------------------------------------------------------------------------------------------- */
+/* ---- beside dlopen, dlclose and fork --------------------------------------------------------- */
 
 static volatile int stop;
 
@@ -638,10 +669,11 @@ static void *keep_checking(void *arg)
 	int numbers[] = { 5, 2, 9, 1 };
 	struct unwind_regs regs;
 	uintptr_t pcs[FRAMES];
-	(void)arg;
+	size_t expected;
 
+	(void)arg;
 	UNWIND_HERE(&regs);
-	size_t expected = unwind_walk(&regs, pcs, FRAMES);
+	expected = unwind_walk(&regs, pcs, FRAMES);
 	while (!stop) { /* without libunwind: its cache does not survive dlclose, its locks do not survive fork */
 		UNWIND_HERE(&regs);
 		if (unwind_walk(&regs, pcs, FRAMES) != expected)
@@ -657,11 +689,12 @@ static void child_walks(void *arg)
 {
 	struct unwind_regs regs;
 	uintptr_t pcs[FRAMES];
-	(void)arg;
+	size_t n;
 
+	(void)arg;
 	lib_fork_child();
 	UNWIND_HERE(&regs);
-	size_t n = unwind_walk(&regs, pcs, FRAMES);
+	n = unwind_walk(&regs, pcs, FRAMES);
 	if (n < 5 || depot_fetch(unwind_save(&regs), pcs, FRAMES) != n)
 		_exit(3);
 }
@@ -670,6 +703,7 @@ static void test_beside_dlclose_and_fork(void **state)
 {
 	pthread_t threads[2];
 	char err[10];
+	int status;
 
 	(void)state;
 	stop = 0;
@@ -677,15 +711,17 @@ static void test_beside_dlclose_and_fork(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, keep_checking, NULL), 0);
 	for (int i = 0; i < 60; i++) {
 		void *m = dlopen(i % 2 ? "libm.so.6" : "libz.so.1", RTLD_NOW);
+
 		if (m) {
 			void *snapshot = modules_before_dlclose();
+
 			dlclose(m);
 			if (modules_after_dlclose(snapshot))
 				unwind_flush();
 		}
 		if (i % 10 == 0) {
 			lib_fork_prepare();
-			int status = unit_child(child_walks, NULL, err, sizeof(err));
+			status = unit_child(child_walks, NULL, err, sizeof(err));
 			lib_fork_parent();
 			assert_int_equal(status, 0);
 		}

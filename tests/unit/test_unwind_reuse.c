@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_unwind_reuse.c - saved stacks, which reuse the last trace, are what a whole walk gives: random call trees with jumps,
- * signals, signal stacks and coroutines. */
+/* tests/unit/test_unwind_reuse.c - saved stacks, which reuse the last trace, equal those of a whole walk: random call
+ * trees with jumps, signals, signal stacks and coroutines. */
 #define _GNU_SOURCE
 #include <alloca.h>
 #include <pthread.h>
@@ -33,11 +33,11 @@ struct fiber {
 };
 
 struct tree {
-	uint64_t seed, budget;              /* nodes still to visit */
+	uint64_t seed, budget; /* budget: nodes still to visit */
 	unsigned depth_max;
 	struct fiber fibers[1 + COROUTINES];
 	volatile unsigned current;
-	volatile unsigned handlers;         /* signal handlers on the stack */
+	volatile unsigned handlers; /* signal handlers on the stack */
 	uintptr_t walked[FRAMES], saved[FRAMES];
 	uint64_t checks;
 	char failure[300];
@@ -53,18 +53,20 @@ static void check_regs(const struct unwind_regs *at)
 {
 	struct unwind_regs regs = *at;
 	size_t limit = options.stack_depth;
-
-	/* The save first: the walk must not prepare anything for it. */
+	/* The save comes first, so that the walk prepares nothing for it. */
 	size_t saved = depot_fetch(unwind_save(&regs), tree->saved, FRAMES);
 	size_t walked = unwind_walk(&regs, tree->walked, FRAMES);
 	size_t same = 0;
+
 	while (same < MIN(saved, walked) && tree->saved[same] == tree->walked[same])
 		same++;
 	tree->checks++;
 	if (!tree->failure[0] && (same < saved || saved < MIN(limit, walked) || saved > MAX(2 * limit, 64)))
 		snprintf(tree->failure, sizeof(tree->failure),
-		         "check %llu, stack.depth %zu: of %zu frames %zu were saved, %zu of them the same; then %#lx, expected %#lx",
-		         (unsigned long long)tree->checks, limit, walked, saved, same, tree->saved[same], tree->walked[same]);
+		         "check %llu, stack.depth %zu: of %zu frames %zu were saved, %zu of them the same; then %#lx, "
+		         "expected %#lx",
+		         (unsigned long long)tree->checks, limit, walked, saved, same, tree->saved[same],
+		         tree->walked[same]);
 }
 
 static noinline_fn void check_here(void)
@@ -75,7 +77,8 @@ static noinline_fn void check_here(void)
 	check_regs(&regs);
 }
 
-/* What malloc is for the unwinder: code of the library itself, which is left out, and whose caller's state is remembered. */
+/* To the unwinder this looks like malloc: code of the library itself, whose frames are left out, and whose caller's
+ * state is remembered. */
 static noinline_fn __attribute__((section("memsan_text"))) void check_as_ours(void)
 {
 	struct unwind_regs regs;
@@ -84,7 +87,7 @@ static noinline_fn __attribute__((section("memsan_text"))) void check_as_ours(vo
 	check_regs(&regs);
 }
 
-/* The same where our own frame holds the caller's frame pointer. */
+/* The same, but this function's frame holds the caller's frame pointer. */
 static noinline_fn WITH_FP __attribute__((section("memsan_text"))) void check_as_ours_framed(void)
 {
 	struct unwind_regs regs;
@@ -101,30 +104,44 @@ static void check(void)
 		check_here();
 }
 
-/* ---- the tree ----------------------------------------------------------------------------------------------------------- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 static unsigned node(unsigned depth);
 
-#define FUNCTION(n, attributes, locals)                                      \
-	static noinline_fn attributes unsigned function_##n(unsigned depth)  \
-	{                                                                    \
-		locals;                                                      \
-		unsigned r = node(depth);                                    \
-		if (chance(4) == 0)                                          \
-			r += node(depth);                                    \
-		return r + (unsigned)pad[depth % 8];                         \
+#define FUNCTION(n, attributes, locals, first)                              \
+	static noinline_fn attributes unsigned function_##n(unsigned depth) \
+	{                                                                   \
+		locals;                                                     \
+		unsigned r;                                                 \
+		first;                                                      \
+		pad[depth % 8] = 1;                                         \
+		r = node(depth);                                            \
+		if (chance(4) == 0)                                         \
+			r += node(depth);                                   \
+		return r + (unsigned)pad[depth % 8];                        \
 	}
-#define PAD(bytes) volatile char pad[bytes]; pad[depth % 8] = 1
-#define DYNAMIC(bytes) volatile char *pad = alloca(bytes); pad[depth % 8] = 1
-/* Equal sizes on purpose: other functions at the same addresses. */
-FUNCTION(0, , PAD(8)) FUNCTION(1, , PAD(8)) FUNCTION(2, , PAD(40)) FUNCTION(3, , PAD(40))
-FUNCTION(4, WITH_FP, PAD(40)) FUNCTION(5, WITH_FP, PAD(40)) FUNCTION(6, , DYNAMIC(8 + 16 * chance(3))) FUNCTION(7, , PAD(200))
-FUNCTION(8, , volatile char aligned[64] __attribute__((aligned(64))); aligned[depth % 64] = 0; (void)aligned[0]; DYNAMIC(8 + 64 * chance(3)))
-FUNCTION(9, , volatile char aligned[64] __attribute__((aligned(64))); aligned[depth % 64] = 0; (void)aligned[0]; DYNAMIC(8 + 16 * chance(3)))
+#define PAD(bytes) volatile char pad[bytes]
+#define DYNAMIC(bytes) volatile char *pad = alloca(bytes)
+#define ALIGNED volatile char aligned[64] __attribute__((aligned(64)))
+#define NOTHING (void)depth
+#define TOUCH_ALIGNED            \
+	aligned[depth % 64] = 0; \
+	(void)aligned[0]
+/* Pairs have frames of equal size, so that frames of different functions stand at the same addresses. */
+FUNCTION(0, , PAD(8), NOTHING)
+FUNCTION(1, , PAD(8), NOTHING)
+FUNCTION(2, , PAD(40), NOTHING)
+FUNCTION(3, , PAD(40), NOTHING)
+FUNCTION(4, WITH_FP, PAD(40), NOTHING)
+FUNCTION(5, WITH_FP, PAD(40), NOTHING)
+FUNCTION(6, , DYNAMIC(8 + 16 * chance(3)), NOTHING)
+FUNCTION(7, , PAD(200), NOTHING)
+FUNCTION(8, , ALIGNED; DYNAMIC(8 + 64 * chance(3)), TOUCH_ALIGNED)
+FUNCTION(9, , ALIGNED; DYNAMIC(8 + 16 * chance(3)), TOUCH_ALIGNED)
 
 typedef unsigned (*function)(unsigned);
 static const function functions[] = { function_0, function_1, function_2, function_3, function_4,
-                                      function_5, function_6, function_7, function_8, function_9 };
+	                              function_5, function_6, function_7, function_8, function_9 };
 
 static void switch_to(unsigned next)
 {
@@ -147,7 +164,7 @@ static void coroutine_start(unsigned i)
 {
 	struct fiber *f = &tree->fibers[i];
 
-	/* Stacks go and come, at the same place or another. */
+	/* Stacks are unmapped and mapped again, at the same address or another. */
 	if (f->stack && chance(2)) {
 		munmap(f->stack, COROUTINE_STACK);
 		f->stack = NULL;
@@ -168,7 +185,7 @@ static void on_signal(int sig)
 	tree->handlers++;
 	check();
 	if (chance(3) == 0)
-		function_2(1000000); /* deeper: no more than a few nodes */
+		function_2(1000000); /* beyond depth_max: it visits few nodes */
 	tree->handlers--;
 }
 
@@ -226,7 +243,7 @@ static noinline_fn unsigned node(unsigned depth)
 	return r;
 }
 
-/* ---- the tests --------------------------------------------------------------------------------------------------------------- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void grow_trees(unsigned trees, uint64_t first_seed)
 {
@@ -241,7 +258,7 @@ static void grow_trees(unsigned trees, uint64_t first_seed)
 			tree->fibers[0].nr_jumps = 0;
 			node(0);
 		}
-		for (unsigned c = 1; c <= COROUTINES; c++) /* what has not come to its end stays there */
+		for (unsigned c = 1; c <= COROUTINES; c++) /* those that have not ended are abandoned */
 			tree->fibers[c].alive = false;
 	}
 }
@@ -312,14 +329,15 @@ static void test_threads(void **state)
 	}
 }
 
-/* Recursion much deeper than any limit, and back step by step. */
+/* Recursion much deeper than any limit, with a check at each step down and back. */
 static noinline_fn unsigned deep(unsigned n)
 {
 	volatile char pad[24];
+	unsigned r;
 
 	pad[n % 24] = 1;
 	check();
-	unsigned r = n ? deep(n - 1) : 0;
+	r = n ? deep(n - 1) : 0;
 	check();
 	return r + (unsigned)pad[n % 24];
 }
@@ -339,9 +357,10 @@ static void test_deep_recursion(void **state)
 	options.stack_depth = 256;
 }
 
-/* ---- what random trees seldom meet -------------------------------------------------------------------------------------------- */
+/* ---- cases that random trees seldom meet ----------------------------------------------------- */
 
-/* Remembered frames at the same addresses, whose old return addresses are still there in memory that was not written since. */
+/* Other frames at the addresses of remembered ones, whose old return addresses are still in memory, because nothing has
+ * been written there since. */
 static noinline_fn WITH_FP unsigned framed_leaf(unsigned x)
 {
 	volatile unsigned y = x;
@@ -358,7 +377,7 @@ static noinline_fn unsigned inner_dynamic(size_t n)
 	return framed_leaf((unsigned)n) + (unsigned)p[0];
 }
 
-/* Its own state may have the same pc and sp with another frame pointer, by which its caller is found. */
+/* Two calls may have the same pc and sp, but another frame pointer, which leads to the caller. */
 static noinline_fn unsigned inner_alone(size_t n)
 {
 	volatile char *p = alloca(n);
@@ -383,7 +402,7 @@ static noinline_fn unsigned shifted(unsigned (*inner)(size_t), size_t mine, size
 
 	p[0] = 1;
 	if (site) {
-		__asm__ volatile("nop"); /* or the two calls would become one */
+		__asm__ volatile("nop"); /* without it the compiler would merge the two calls */
 		return inner(its) + (unsigned)p[0];
 	}
 	__asm__ volatile("nop; nop");
@@ -394,10 +413,11 @@ static void test_shifted_frames(void **state)
 {
 	(void)state;
 	tree_begin();
-	/* All from one call: the frames further out are the same. */
+	/* Only one call site, so that the outer frames stay the same. */
 	for (volatile unsigned i = 0; i < 24 * 24 * 8; i++) {
 		size_t a = 16 + 16 * (i % 2 ? i / 8 % 24 : i / 8 / 24);
 		bool realigned = i / 2 % 2;
+
 		shifted(realigned ? inner_realigned : inner_dynamic, a, 512 - a, (i ^ i / 4) & 1);
 	}
 	expect_success(tree, "shifted frames");
@@ -407,7 +427,7 @@ static void test_shifted_frames(void **state)
 	free(tree);
 }
 
-/* The same handler on the same place of the stack, but it interrupted something else. */
+/* The same handler runs at the same place of the stack, but has interrupted another instruction. */
 static noinline_fn unsigned two_traps(void)
 {
 	volatile char pad[40];
@@ -437,7 +457,7 @@ static void test_traps(void **state)
 	free(tree);
 }
 
-/* The outer part of a coroutine's stack goes away while it sleeps. */
+/* The outer part of a coroutine's stack becomes unreadable while the coroutine sleeps. */
 static noinline_fn unsigned sleep_deeply(unsigned n)
 {
 	volatile char pad[1024];
@@ -460,6 +480,7 @@ static void sleeper_body(void)
 static void test_stack_torn_off(void **state)
 {
 	struct fiber *f;
+	size_t before;
 
 	(void)state;
 	tree_begin();
@@ -467,7 +488,7 @@ static void test_stack_torn_off(void **state)
 	coroutine_start(1);
 	makecontext(&f->context, sleeper_body, 0);
 	switch_to(1);
-	size_t before = tree->checks;
+	before = tree->checks;
 	mprotect(f->stack + COROUTINE_STACK - 40 * 1024, 40 * 1024, PROT_NONE);
 	switch_to(1);
 	assert_int_equal(tree->checks, before + 1);
@@ -478,12 +499,9 @@ static void test_stack_torn_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_trees),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_deep_recursion),
-		cmocka_unit_test(test_shifted_frames),
-		cmocka_unit_test(test_traps),
-		cmocka_unit_test(test_stack_torn_off),
+		cmocka_unit_test(test_trees),          cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_deep_recursion), cmocka_unit_test(test_shifted_frames),
+		cmocka_unit_test(test_traps),          cmocka_unit_test(test_stack_torn_off),
 	};
 
 	options_set_defaults(&options);
