@@ -51,8 +51,8 @@ uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes)
 	return 0;
 }
 
-/* KFENCE fills the whole page.  When every allocation is fenced that would be a tenth of its time, for damage that lies
- * far off. */
+/* KFENCE fills the whole page.  With fence=all that would take a tenth of an allocation's time, and find only damage
+ * that lies far from the object. */
 #define CANARY_SPAN_ALL 256
 
 uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s)
@@ -69,8 +69,8 @@ uintptr_t canary_end(const struct slot_range *r, const struct fence_slot *s)
 	return s->short_canary && end - object > CANARY_SPAN_ALL ? object + CANARY_SPAN_ALL : end;
 }
 
-/* Nobody has looked at the canaries since they were written: with 20,000 live objects they come from memory, all at
- * once when asked for early. */
+/* With 20,000 live objects the canaries are no longer in the processor's cache.  Prefetching makes their cache misses
+ * overlap. */
 void canary_prefetch(uintptr_t object)
 {
 	for (unsigned off = 0; off <= CANARY_SPAN_ALL; off += 64)

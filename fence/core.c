@@ -85,7 +85,7 @@ static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum s
 	s->when = jiffies_now();
 }
 
-/* Instrumented code is told what it may access: the object.  What it shares a granule with at its left is left to the
+/* The object is good shadow, for instrumented code.  What it shares a granule with at its left is left to the
  * canary. */
 static void slot_shadow_live(const struct slot_range *r, const struct fence_slot *s)
 {
@@ -94,7 +94,7 @@ static void slot_shadow_live(const struct slot_range *r, const struct fence_slot
 	slab_shadow->live(data, data + (r->pages << PAGE_SHIFT), start, s->addr + s->size - start, false);
 }
 
-/* The pool is that full (percent), and this stack has an object in it already. */
+/* The pool is as full as fence.skip_covered_thresh says, and this stack has an object in it already. */
 static bool skip_covered(stack_handle stack)
 {
 	const struct slot_range *r = &fence_ranges[0];
@@ -130,7 +130,7 @@ void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unw
 	slot_stamp(s, addr, size, api, stack);
 	canary_fill(canary_start(r, s), addr);
 	canary_fill(addr + size, canary_end(r, s));
-	/* A slot that was opened ahead may have been written to by a stale pointer. */
+	/* A stale pointer may have written to a slot that was opened ahead. */
 	if (fence_all && r->pages == 1)
 		mem_set((void *)addr, 0, size);
 	slot_shadow_live(r, s);
@@ -182,8 +182,8 @@ static enum slab_api family(enum slab_api api)
 	return api == SLAB_API_MEMALIGN ? SLAB_API_MALLOC : api;
 }
 
-/* Production believes malloc, new and delete, as slab does there.  Memory of other families knows where it belongs in
- * both modes. */
+/* In production, slab does not know malloc's objects from new's, so fence does not compare those families either.  The
+ * other families are compared in both modes. */
 static bool family_matters(enum slab_api a, enum slab_api b)
 {
 	return options.mode == MODE_CHECK || a >= SLAB_API_CACHE || b >= SLAB_API_CACHE;
@@ -210,7 +210,7 @@ void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwi
 	uint32_t live = SLOT_LIVE;
 	stack_handle stack;
 
-	/* They come from memory while the stack is walked. */
+	/* The canaries come from memory while the stack is walked. */
 	if (fence_all)
 		canary_prefetch((uintptr_t)p);
 	s = slot_live(p, &r);

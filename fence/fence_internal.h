@@ -27,26 +27,28 @@ static inline bool slot_known(const struct slot_range *r, size_t i)
 }
 extern struct slot_range fence_ranges[FENCE_RANGES];
 
-/* Reserves address space for that many slots, or fewer; how many, 0: none. */
+/* Reserves address space for that many slots, or fewer.  Returns how many; 0: none. */
 size_t slots_init(size_t slots);
-/* The slot whose data pages or left guard hold addr; *guard: it is the guard.  NULL and *range: never used. */
+/* The slot whose data pages or left guard hold addr; *guard: addr is in the guard.  NULL with *range set: the slot was
+ * never used. */
 struct fence_slot *slot_of(uintptr_t addr, struct slot_range **range, bool *guard);
-/* A slot whose data pages are memory, of unknown contents when it was opened ahead (`fence_all`, one page).  NULL: all
- * are in use, or (*no_mappings) the kernel refused to open it. */
+/* A slot with accessible data pages.  Their contents are unknown when the slot was opened ahead (`fence_all`, one
+ * page).  NULL: all slots are in use, or, with *no_mappings set, the kernel refused to open one. */
 struct fence_slot *slot_take(struct slot_range *r, bool *no_mappings);
-/* A closed slot waits for its next use, behind all others. */
+/* Puts a closed slot at the end of the queue of freed slots. */
 void slot_put(struct slot_range *r, struct fence_slot *s);
 bool page_open(uintptr_t p, size_t n);
-/* Accesses fault from now on, and the memory goes back to the kernel. */
+/* Makes the pages guards again and gives their memory back to the kernel. */
 void page_close(uintptr_t p, size_t n);
 
 /* ---- canary.c -------------------------------------------------------------------------------- */
 
 uint8_t canary_at(uintptr_t addr);
 void canary_fill(uintptr_t from, uintptr_t to);
-/* The first byte in [from, to) that is no canary, or 0; `bytes` are what is there, as aligned as `from`. */
+/* The first byte in [from, to) that does not hold its canary, or 0.  `bytes`: what the range holds, aligned as `from`
+ * is. */
 uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes);
-/* The part of the slot's pages that has canaries: from there to the object, and from its end to there. */
+/* The slot has canaries from canary_start to its object, and from the object's end to canary_end. */
 uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s);
 uintptr_t canary_end(const struct slot_range *r, const struct fence_slot *s);
 void canary_prefetch(uintptr_t object);
@@ -54,7 +56,7 @@ void canary_prefetch(uintptr_t object);
 /* ---- gate.c, covered.c, filter.c ------------------------------------------------------------- */
 
 void gate_init(void);
-uint32_t gate_random(void); /* this thread's; xorshift */
+uint32_t gate_random(void); /* xorshift, each thread its own */
 bool covered_init(size_t objects);
 void covered_add(uint32_t hash, int n);
 bool covered_has(uint32_t hash);
@@ -74,7 +76,7 @@ void fence_report_bad_free(const struct slab_object *o, uintptr_t addr, enum sla
 /* `kind`: REPORT_ALLOC_DEALLOC_MISMATCH or REPORT_SIZED_DELETE_MISMATCH. */
 void fence_report_mismatch(const struct slab_object *o, enum report_kind kind, enum slab_api api, size_t size_given,
                            const struct unwind_regs *regs);
-/* What a libc call, or the kernel for it, accesses: [addr, addr + size), of which `bad` is the first bad byte. */
+/* A libc call, or the kernel for it, accesses [addr, addr + size); `bad` is the first bad byte. */
 struct fence_access {
 	uintptr_t addr;
 	size_t size;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/gate.c - which allocations are fenced: the sampling gate.
+/* fence/gate.c - the sampling gate: which allocations are fenced.
  *
  * KFENCE opens a gate by a timer, and the next allocation goes through.  A process has no timer that its program would
- * not notice (a signal interrupts system calls, a thread is seen), so time is looked at from within malloc, rarely:
+ * not notice: a signal interrupts system calls, and a thread can be seen.  So malloc itself looks at the clock, rarely:
  *
  *     malloc's fast path     --ticks < 0 ?  ──no──►  as usual                    one decrement and one branch
  *                                 │ yes
@@ -10,21 +10,21 @@
  *                                 │ yes: one thread wins
  *                            this allocation is fenced, and `burst` more
  *
- * The step is each thread's own and follows its pace, so that time is looked at some 16 times in an interval: it
- * doubles while looks come quicker than that, and halves while they come slower than four times.  A thread that
- * allocates once a second looks each time.
+ * Each thread has its own step.  It follows the thread's pace, so that the thread looks at the clock some 16 times in
+ * an interval: the step doubles while looks come faster than that, and halves while there are fewer than four in an
+ * interval.  A thread that allocates once a second looks each time.
  *
- * So an allocation of a thread with rate r is fenced with probability 1 / (R * interval), where R is the rate of all
- * threads together; and since the step is drawn at random from [step/2, 3*step/2), a program whose pattern of
- * allocations repeats does not always show the same place.  A place that is reached n times in a run of t seconds is
- * sampled at least once with probability
+ * So an allocation is fenced with probability 1 / (R * interval), where R is the rate of allocations of all threads
+ * together.  The distance to the next look is drawn at random from [step/2, 3*step/2), so that a program with a
+ * repeating pattern of allocations does not always show the same place.  A place that is reached n times in a run of t
+ * seconds is sampled at least once with probability
  *
  *     1 - (1 - n/A)^(t/interval)         A: allocations of the whole run
  *
  * With fence.sample_rate=N each thread draws the distance to its next sample uniformly from 1 … 2N-1, whose mean is N.
  *
- * A thread's first allocations come before it has a thread cache; their ticks are counted here, and go on in the cache
- * when there is one.
+ * A thread makes its first allocations before it has a thread cache.  Their ticks are counted here, and the thread
+ * cache takes over the count.
  */
 #include "config.h"
 

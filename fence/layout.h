@@ -24,19 +24,19 @@ enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
 #define SLOT_OPENED_LEFT 1u
 #define SLOT_OPENED_DATA 2u
 #define SLOT_OPENED_RIGHT 4u
-#define SLOT_TOLD 8u /* a write beside the object was reported when it was made */
-/* One object's page.  Written by the thread that takes or frees it; readers take a snapshot. */
+#define SLOT_TOLD 8u /* a bad write was reported when it was made */
+/* The descriptor of one object's pages.  The thread that takes or frees the slot writes it; readers take a snapshot. */
 struct fence_slot {
 	uintptr_t addr; /* the user's pointer */
 	uint32_t state; /* atomic */
 	uint32_t size;
-	uint32_t next; /* in the queue of freed slots; under the pool's lock */
+	uint32_t next; /* in the queue of freed slots; under slots_lock */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
-	uint32_t owner;      /* whoever allocates may say whose it is; atomic */
-	uint8_t api, opened; /* SLOT_OPENED_*: pages that are accessible after a report; SLOT_TOLD; atomic */
-	bool short_canary;   /* not the whole page has one */
-	bool open;           /* its pages are memory already; while nobody's, under the pool's lock */
+	uint32_t owner;      /* fence_set_owner; atomic */
+	uint8_t api, opened; /* opened: SLOT_OPENED_* for pages that a report made accessible, SLOT_TOLD; atomic */
+	bool short_canary;   /* the canary does not fill the whole page */
+	bool open; /* opened ahead: its pages are memory already; while the slot is not in use, under slots_lock */
 };
 _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");
 
@@ -45,12 +45,12 @@ _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its p
 struct slot_range {
 	uintptr_t base;
 	size_t stride, nr_max;
-	unsigned pages;                /* of data */
-	struct stepped_reserve slots;  /* struct fence_slot each */
-	uintptr_t ready;               /* pages below are usable; under slots_lock */
-	uint32_t fresh;                /* slots from here on were never used; under slots_lock, read without */
+	unsigned pages;               /* data pages of a slot */
+	struct stepped_reserve slots; /* struct fence_slot each */
+	uintptr_t ready;              /* pages below are usable; under slots_lock */
+	uint32_t fresh; /* slots from here on were never used; written under slots_lock, read without it */
 	uint32_t first, last, nr_free; /* queue of freed slots, index + 1; under slots_lock */
-	uint32_t ahead[FENCE_AHEAD];   /* slots that were opened together, and the next of them; under slots_lock */
+	uint32_t ahead[FENCE_AHEAD];   /* slots opened ahead; under slots_lock, as are the next two */
 	uint32_t nr_ahead, next_ahead;
 };
 

@@ -32,7 +32,7 @@ static void *fail(int error)
 
 /* ---- caches ---------------------------------------------------------------------------------- */
 
-/* As the kernel does: a small object need not have a line of its own, but shall not lie across two. */
+/* As the kernel does: a small object need not have a cache line of its own, but must not lie across two. */
 static size_t align_to_line(size_t size, size_t align)
 {
 	size_t line = CACHE_LINE;
@@ -73,7 +73,7 @@ MEMSAN_EXPORT struct memsan_cache *memsan_cache_create(const char *name, size_t 
 	return (struct memsan_cache *)c;
 }
 
-/* Fenced objects of a cache that is being destroyed. */
+/* Visits the fenced objects of a cache that is being destroyed: counts them, then reports them. */
 struct fenced {
 	struct slab_cache *cache;
 	size_t nr;
@@ -93,7 +93,7 @@ static void fenced_visit(void *ctx, uintptr_t addr, size_t size)
 		f->nr++;
 }
 
-/* How many objects remained. */
+/* Returns the number of objects that remained. */
 static size_t cache_destroy(struct slab_cache *c, const struct unwind_regs *regs)
 {
 	struct fenced f = { .cache = c, .nr = 0, .tell = false, .regs = regs };
@@ -348,7 +348,7 @@ MEMSAN_EXPORT struct memsan_shrinker *memsan_shrinker_register(
 	runtime_ensure();
 	if (!name || !count || !scan)
 		return fail(EINVAL);
-	/* The two control structures are one by another name. */
+	/* The two control structures have the same layout. */
 	s = slab_shrinker_register(name, count, (unsigned long (*)(void *, struct slab_shrink *))(void (*)(void))scan,
 	                           data);
 	return s ? s : fail(ENOMEM);
@@ -410,7 +410,7 @@ MEMSAN_EXPORT int memsan_pool_alloc(struct memsan_pool *pool, void *p, size_t si
 		if (unlikely(leak_disabled))
 			leak_annotate(p, LEAK_NOTE_NOT_LEAK);
 	} else {
-		leak_registered_free(p); /* what another pool had there */
+		leak_registered_free(p); /* another pool may have had an object there */
 	}
 	return 0;
 }

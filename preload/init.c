@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/init.c - start-up: options, arena, hooks, in an order that holds before anything else of the process runs.
  *
- * The first call may come from ld.so itself (which switches to our malloc once we are relocated), from another
- * library's constructor, or from our own, which -z initfirst puts before libc's.  So neither libc's environ nor its
- * stdio can be counted on: the environment is read from the initial stack, and everything else is raw system calls.
+ * The first call may come from ld.so itself, which switches to our malloc once we are relocated, from another library's
+ * constructor, or from our own, which -z initfirst puts before libc's.  So libc's environ and stdio may not be ready:
+ * the environment is read from the initial stack, and everything else is raw system calls.
  *
  *   RUNTIME_NEW → STARTING → READY     or BROKEN: no address space; every allocation then fails with ENOMEM
  */
@@ -15,7 +15,7 @@
 
 uint32_t runtime_state_now;
 
-/* Guards the transition out of RUNTIME_NEW. */
+/* Guards the step out of RUNTIME_NEW. */
 static struct ranked_lock start_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
 
 __attribute__((weak)) extern const char *memsan_default_options(void);
@@ -79,7 +79,8 @@ static void start_locked(void)
 {
 	bool ok;
 
-	/* Re-entered by this thread (a signal handler that allocates while we start): the outer call finishes. */
+	/* A signal handler of this thread may allocate while we start.  It then finds STARTING, and the outer call
+	 * finishes. */
 	__atomic_store_n(&runtime_state_now, RUNTIME_STARTING, __ATOMIC_RELAXED);
 	read_options(getauxval(AT_SECURE) != 0);
 	live_counters_start();
@@ -109,15 +110,15 @@ __cold_path void runtime_start(void)
 	lock_release(&start_lock);
 }
 
-/* Instrumented code may run, and be wrong, before the first allocation. */
+/* Instrumented code may make a bad access before the first allocation. */
 void shadow_start_runtime(void)
 {
 	runtime_ensure();
 }
 
-/* What the first stack, the first sample and the first large request of a process ask of the kernel, once, is asked
- * before main: later a sandbox may kill for it, hours after the start and for no more than a sample (sshd's does, for
- * prlimit64 and prctl). */
+/* The first stack, the first sample and the first large request of a process make some system calls, once.  They are
+ * made before main: later a sandbox may kill the process for them, hours after the start and for a mere sample (sshd's
+ * does, for prlimit64 and prctl). */
 static void warm_up(void)
 {
 	struct unwind_regs regs;
@@ -130,7 +131,7 @@ static void warm_up(void)
 	thread_index();
 }
 
-/* -z initfirst puts the shared library's before all others; in a static program the priority does. */
+/* Runs before all other constructors: in the shared library by -z initfirst, in a static program by its priority. */
 __attribute__((constructor(101))) static void runtime_constructor(void)
 {
 	modules_start();
@@ -142,7 +143,7 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 	}
 	if (runtime_state_now == RUNTIME_READY)
 		exits_init();
-	/* The shared library does it when libc's own sigaction is known. */
+	/* The shared library does this once it knows libc's own sigaction. */
 	if (!&runtime_is_shared)
 		fault_init(sigaction);
 }

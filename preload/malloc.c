@@ -198,8 +198,8 @@ MEMSAN_EXPORT int malloc_trim(size_t pad)
 	return slab_trim(pad);
 }
 
-/* No parameter of glibc's allocator has a counterpart; accepting one and ignoring it is what mallopt callers can live
- * with. */
+/* No parameter of glibc's allocator has a counterpart here.  Each is accepted and ignored, which callers of mallopt can
+ * live with. */
 MEMSAN_EXPORT int mallopt(int parameter, int value)
 {
 	(void)parameter;
@@ -249,7 +249,7 @@ static void stats_line(void *ctx, const char *text)
 	os_write_all(2, "\n", 1);
 }
 
-/* glibc prints its own form to standard error; this prints memsan's, with its own memory by cost centre. */
+/* glibc prints its own form to standard error.  This prints memsan's form, and memsan's own memory by cost centre. */
 MEMSAN_EXPORT void malloc_stats(void)
 {
 	struct slab_stats s;
@@ -298,7 +298,7 @@ MEMSAN_EXPORT int malloc_info(int flags, FILE *stream)
 	return n < 0 ? -1 : 0;
 }
 
-/* glibc's internal names, which some programs call to get around a malloc of their own. */
+/* glibc's internal names.  Some programs with a malloc of their own call these to reach libc's. */
 #define LIBC_NAME(ret, name, params, args)      \
 	MEMSAN_EXPORT ret __libc_##name params; \
 	MEMSAN_EXPORT ret __libc_##name params  \

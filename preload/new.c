@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/new.c - C++ operator new and delete, every form of [new.delete], under their mangled names (Itanium C++ ABI).
  *
- * The library is C and must not pull libstdc++ into C programs, so what the failing path needs of it (the new-handler,
- * and throwing std::bad_alloc) is a weak reference; in the shared library it is looked up again when a C++ library came
- * with dlopen after us.
+ * The library is C and must not pull libstdc++ into C programs.  The failing path needs the new-handler, and a way to
+ * throw std::bad_alloc; both are weak references.  The shared library looks them up again, in case dlopen loaded a C++
+ * library after us.
  */
 #include "preload/preload.h"
 
@@ -15,7 +15,7 @@ __attribute__((weak)) extern void __cxa_throw(void *exception, void *type, void 
 __attribute__((weak)) extern const char _ZTISt9bad_alloc;          /* typeinfo for std::bad_alloc */
 __attribute__((weak)) extern void *const _ZTVSt9bad_alloc[];       /* vtable for std::bad_alloc */
 __attribute__((weak)) extern void _ZNSt9bad_allocD1Ev(void *self); /* std::bad_alloc::~bad_alloc() */
-/* Set by modules.c, which a static program does not have. */
+/* Set by unseen/modules.c, which a static program does not have. */
 void *(*new_find_in_libstdcxx)(const char *name);
 
 static void *find_in_libstdcxx(const char *name)
@@ -33,9 +33,9 @@ static new_handler_fn current_new_handler(void)
 	return get ? get() : NULL;
 }
 
-/* In a static program std::__throw_bad_alloc() is there only when something else uses it.  The parts are, wherever
- * bad_alloc can be caught by its name: an object of a class without members is its vtable pointer (Itanium C++ ABI,
- * 2.5.2 and EH 2.4). */
+/* A static program has std::__throw_bad_alloc() only when something else uses it.  But wherever bad_alloc can be caught
+ * by its name, its parts are there: an object of a class without members is its vtable pointer (Itanium C++ ABI, 2.5.2
+ * and EH 2.4). */
 static __cold_path void throw_by_parts(void)
 {
 	void **exception;
@@ -62,9 +62,9 @@ static __cold_path void throw_bad_alloc(void)
 	os_abort();
 }
 
-/* The nothrow forms must swallow what a new-handler throws, which C cannot.  libstdc++'s own can: they call the
- * throwing forms, which are ours, and catch.  (In a static program the nothrow forms are libstdc++'s from the
- * beginning: preload/local.mk.) */
+/* The nothrow forms must catch what a new-handler throws, which C cannot do.  libstdc++'s own can: they call the
+ * throwing forms, which are ours, and catch.  (A static program gets libstdc++'s nothrow forms from the start:
+ * preload/local.mk.) */
 static __cold_path void *new_by_libstdcxx(size_t size, size_t align, enum slab_api api)
 {
 	bool array = api == SLAB_API_NEW_ARRAY;
@@ -83,15 +83,15 @@ static __cold_path void *new_by_libstdcxx(size_t size, size_t align, enum slab_a
 	return plain ? plain(size, NULL) : NULL;
 }
 
-/* What is asked for. */
+/* A request, with the registers of the operator's caller. */
 struct new_request {
 	struct unwind_regs regs;
 	size_t size, align;
 };
 
-/* There was no memory, or r->align is no alignment.  The loop of [new.delete.single]: call the new-handler until memory
- * is found or there is no handler.  A handler cannot help against a bad alignment; libstdc++ does not call it then
- * either. */
+/* There is no memory, or r->align is no power of two.  The loop of [new.delete.single]: call the new-handler until
+ * memory is found or there is no handler.  A handler cannot help against a bad alignment; libstdc++ does not call it
+ * then either. */
 static __cold_path void *new_failed(const struct new_request *r, enum slab_api api, bool nothrow)
 {
 	bool possible = IS_POW2(r->align);

@@ -8,11 +8,13 @@
  *   caches.c     memsan_cache_*, memsan_kmalloc ..., pages, shrinkers
  *   views.c      memsan_slabinfo and the other views
  *   api.c        the rest of memsan_*
- *   dispatch.c   what slab/ found becomes a report record
- *   leak.c       what a scan for leaks must know of the others
+ *   dispatch.c   slab's findings become findings of reports
+ *   leak.c       what a leak scan must know of the other detectors
  *   trace.c      slab_debug=T
  *   fail.c       fail.log
  *   process.c    fork, thread exit, program exit
+ *   operators.def  every form of operator new and delete
+ *   memsan.h     the public header; memsan.map: the versions of exported symbols
  *   intercept/   libc calls, checked (shared library only; intercept/intercept.h)
  *   unseen/      what the program must not notice (most of it in the shared library only; unseen/unseen.h)
  */
@@ -63,14 +65,14 @@ void release_vmalloc(void *p, const struct unwind_regs *regs);
 void release_pages(void *p, unsigned order, const struct unwind_regs *regs);
 
 /* ---- malloc.c -------------------------------------------------------------------------------- */
-/* realloc of a program that has a malloc of its own, or NULL (replaced.c). */
+/* realloc of a program that has a malloc of its own, or NULL (unseen/replaced.c). */
 extern void *(*malloc_programs_realloc)(void *p, size_t size);
 
 /* ---- process.c ------------------------------------------------------------------------------- */
 void process_init(void);           /* constructor: fork handlers, the thread-exit key */
 extern TLS_IE bool thread_watched; /* this thread's exit will be noticed */
 void process_watch_thread(void);
-bool process_is_this(void); /* not a child that shares our memory */
+bool process_is_this(void); /* false: a child that shares our memory */
 __inline_hot void thread_ensure(void)
 {
 	if (unlikely(!thread_watched))
@@ -94,7 +96,8 @@ enum operator_index {
 #undef OPERATOR_NOTHROW
 	OPERATOR_NR,
 };
-/* Who is to do it instead of us, NULL: we.  Written by the shared library's constructor only (replaced.c). */
+/* The program's own operator, to be called instead of ours; NULL: none.  Only the shared library's constructor writes
+ * this (unseen/replaced.c). */
 extern void *operator_forward[OPERATOR_NR];
 extern void *(*new_find_in_libstdcxx)(const char *name);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/process.c - the process's turns: fork, the end of a thread, the end of the program.
+/* preload/process.c - turning points of a process: fork, the end of a thread, the end of the program.
  *
- * fork: our handlers are registered by the first constructor to run, so that prepare runs after everybody else's (which
- * may still allocate) and the parent's and child's before them.
+ * fork: the first constructor to run registers our handlers.  So our prepare handler runs after all others, which may
+ * still allocate, and our parent and child handlers run before all others.
  *
- * Program end: what must see the final state of the heap has to run after all exit handlers and destructors, but before
- * stdio would be flushed by exit itself (we may replace the exit status, so we flush).  A handler registered while
- * ld.so runs destructors comes after them all: the destructor registers exit_last.
+ * Program end: the last checks of the heap must run after all exit handlers and destructors, but before exit flushes
+ * stdio.  (We may replace the exit status, and then flush ourselves.)  A handler that is registered while ld.so runs
+ * destructors runs after all of those, so our destructor registers exit_last.
  */
 #include "preload/preload.h"
 
@@ -22,8 +22,8 @@ static pid_t process_pid;
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* Other keys' destructors may run after ours and allocate again: then the thread registers anew and ours is called in
- * the next round. */
+/* Destructors of other keys may run after ours and allocate again.  The thread then registers anew, and ours is called
+ * in the next round. */
 static void thread_exiting(void *value)
 {
 	(void)value;
@@ -39,8 +39,8 @@ static void thread_exiting(void *value)
 __cold_path void process_watch_thread(void)
 {
 	if (!exit_key_made)
-		return; /* before our constructor there is one thread, whose end is the program's */
-	/* First, since pthread_setspecific may allocate. */
+		return; /* before our constructor there is one thread, and it ends with the program */
+	/* Set first, since pthread_setspecific may allocate. */
 	thread_watched = true;
 	pthread_setspecific(exit_key, &thread_watched);
 	fault_thread_start();
@@ -102,7 +102,7 @@ static void exit_last(int status, void *unused)
 	report_summary();
 	if (report_count() == 0 || options.exitcode == 0)
 		return;
-	/* What exit would do after the last handler. */
+	/* exit would do this after the last handler. */
 	fflush(NULL);
 	os_exit_group((int)options.exitcode);
 }

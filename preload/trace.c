@@ -8,7 +8,7 @@
 
 #define TRACE_FRAMES 16
 
-/* One event is one write, so that those of several threads do not mix. */
+/* One event is one write, so that events of several threads do not mix. */
 struct trace_text {
 	char data[8192];
 	struct module_info module;
@@ -42,7 +42,7 @@ void trace_event(const struct slab_trace_event *event)
 	size_t n;
 
 	if (lock_mine(&trace_lock))
-		return; /* a signal handler that allocates while its thread prints */
+		return; /* a signal handler allocates while its thread prints */
 	thread_lookup(thread_index(), &thread);
 	lock_register_for_fork(&trace_lock);
 	lock_acquire(&trace_lock);

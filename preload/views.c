@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/views.c - what the program may see of its own heap, as text to a descriptor. */
+/* preload/views.c - the program's own heap as text, written to a descriptor: memsan_slabinfo and the other views. */
 #include "preload/preload.h"
 
 #include "preload/memsan.h"
@@ -8,13 +8,13 @@
 
 #define TRACES_MAX 4096u
 
-/* Guards the view and the text: one thread at a time is shown something. */
+/* Guards the view and the text: one view at a time. */
 static struct ranked_lock views_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
 static struct slab_view view;
 static struct module_info info;
 static struct slab_show_cache counts[SLAB_VIEW_CACHES];
 
-/* What is said goes out in pieces of this size. */
+/* Text is written in pieces of this size. */
 struct output {
 	int fd;
 	int error;
@@ -23,7 +23,7 @@ struct output {
 };
 static struct output out;
 
-/* memsan's own memory is never unmapped, so that all of it may be read, whatever other threads are doing. */
+/* memsan's own memory is never unmapped, so all of it may be read while other threads run. */
 static size_t self_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
 	(void)v;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/audit.c - libmemsan-early.so: the shadow is there before any library is relocated.
+/* shadow/audit.c - libmemsan-early.so: maps the shadow before ld.so relocates any library.
  *
  * libmemsan maps the shadow when ld.so relocates it (early.c).  ld.so relocates a library after those that it needs and
  * otherwise in an order of its own, so one that does not need libmemsan may come before it, and its IFUNC resolvers run
@@ -22,7 +22,7 @@ __attribute__((visibility("default"))) unsigned int la_version(unsigned int vers
 	return MIN(version, 1u);
 }
 
-/* Under strict overcommitment nothing is mapped here: early.c will do it its way. */
+/* Under strict overcommitment nothing is mapped here; early.c does it in another way. */
 __attribute__((visibility("default"))) unsigned int la_objopen(struct link_map *l, Lmid_t namespace, uintptr_t *cookie)
 {
 	struct scan s;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/bad_access.c - a bad access becomes a report record: first bad byte, facts, kind, object or variable, shadow
+/* shadow/bad_access.c - a bad access becomes a finding: first bad byte, facts, kind, object or variable, shadow
  * rows.
  *
  * As in the kernel one report is made unless multi_shot: what comes after the first is often its consequence.  A write

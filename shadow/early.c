@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/early.c - the shadow is there before anything instrumented can run.
+/* shadow/early.c - maps the shadow before anything instrumented can run.
  *
  * Constructors are too late: instrumented code runs earlier, in its own IFUNC resolvers, in .preinit_array, in
  * constructors of libraries that ld.so happens to initialise before us.  So the mapping is made by a resolver of our

@@ -82,8 +82,8 @@ void globals_unregister(struct asan_global *g, size_t n)
 			shadow_unpoison(g[i].beg, ALIGN_UP(g[i].size_with_redzone, SHADOW_GRANULE));
 }
 
-/* A module that went away without a word (or was unmapped by hand) leaves an array that cannot be read: hence the
- * careful copy. */
+/* A module that was unmapped without unregistering leaves an array that cannot be read, so it is copied with
+ * os_safe_read. */
 bool globals_find(uintptr_t addr, struct asan_global *found)
 {
 	for (struct registered *e = __atomic_load_n(&all, __ATOMIC_ACQUIRE); e; e = e->next) {

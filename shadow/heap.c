@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/heap.c - what slab/ does to memory, as shadow bytes.
+/* shadow/heap.c - what slab and fence do to memory, as shadow bytes.
  *
  *     lo               user                user+size                    hi
  *     │ FC FC … FC     │ 00 00 … 00     k  │ FC … FC                    │  live (large: F8 instead of FC)
  *     │ FA FA … FA FA FA FA … FA FA FA FA FA FA … FA FA FA FA FA FA FA  │  freed: until the slot is taken again
  *     │ FC …                                                            │  a new slab, slots never handed out
  *
- * A fenced object is the same, with its slot's pages from lo to hi; the guards between keep good shadow, and fault.
+ * A fenced object looks the same, with its slot's pages from lo to hi.  The guard pages between slots keep good shadow;
+ * they fault.
  *
  * A freed large area is marked in its first bytes only: all of it is a guard region from then on, and marking gigabytes
  * of quarantined address space would cost an eighth of it in memory.
@@ -22,7 +23,7 @@ static const uint8_t mark_value[] = {
 };
 _Static_assert(ARRAY_SIZE(mark_value) == SLAB_MARK_NR, "each mark has a value");
 
-/* Of every allocation and free of a slab's object, so all in line. */
+/* Every allocation of a slab object comes here, so all of it is inline. */
 __inline_hot void heap_live_small(uintptr_t lo, uintptr_t hi, size_t size)
 {
 	uint8_t *s = shadow_of(lo), *end = shadow_of(ALIGN_UP(hi, SHADOW_GRANULE)), *after = s + (size >> SHADOW_SCALE);

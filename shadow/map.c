@@ -11,9 +11,9 @@
  *                    │ low shadow         │  of programs linked at a fixed address, and of the null page
  *     0x00007fff8000 └────────────────────┘
  *
- * A program without instrumented code may dlopen some: its first look at shadow faults, and all of it is mapped then
- * (shadow_fault).  Not before: many programs call dlopen, and some of these want an address down there for themselves
- * (Wine, 0x140000000).
+ * A program without instrumented code may dlopen some.  That code's first read of shadow faults, and all of the shadow
+ * is mapped then (shadow_fault), not earlier: many programs call dlopen, and some of them need an address down there
+ * themselves (Wine, 0x140000000).
  *
  * Three states.  MAP_FULL: all of it, read-write, without reserve: one mapping that costs nothing until it is touched.
  * MAP_ARENA: nothing is instrumented, so only the part that belongs to the arena exists, and is made usable in steps as

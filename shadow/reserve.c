@@ -30,7 +30,7 @@ long reserve_map(uintptr_t start, uintptr_t end, int prot)
 	return 0;
 }
 
-/* Neither in core files, nor in huge pages, of which a few touches would take gigabytes. */
+/* Keeps the shadow out of core files, and out of huge pages: touching a few of those would take gigabytes. */
 void reserve_advise(uintptr_t start, uintptr_t end)
 {
 	arch_syscall6(SYS_madvise, (long)start, (long)(end - start), MADV_DONTDUMP, 0, 0, 0);
@@ -56,7 +56,7 @@ static bool word_readable(uintptr_t addr)
 	return arch_syscall6(SYS_rt_sigprocmask, -1, (long)addr, 0, 8, 0, 0) == -EINVAL;
 }
 
-/* What nobody else's mapping is like: the null page's shadow, and a gap that cannot be read. */
+/* No other mapping has the null page's shadow and, behind it, a gap that cannot be read. */
 bool reserve_is_ours(void)
 {
 	uintptr_t at = (uintptr_t)shadow_of(0), end = (uintptr_t)shadow_of(NULL_PAGES);

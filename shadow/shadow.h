@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/shadow.h - KASAN for user programs: one shadow byte for eight bytes of memory, checks of ranges, the
- * compilers' ABI, and what a bad shadow byte means.
+ * compilers' ABI, and the meaning of a bad shadow byte.
  *
- *   early.c        the resolver that maps the shadow before anything instrumented can run
- *   scan.c         is anything that is loaded instrumented? is libasan there?
+ *   early.c        the resolver that maps the shadow before anything instrumented can run; arch/…/entry.c: static ones
+ *   audit.c        libmemsan-early.so, which ld.so calls before it relocates any library
+ *   reserve.c      the raw steps of mapping, for both of these
+ *   scan.c         which loaded modules are instrumented, and whether libasan is loaded
  *   map.c          the mapping: full, or the arena's part in steps
- *   poison.c        poison, unpoison, first bad byte of a range
- *   heap.c         what slab/ does to memory, told to the shadow
- *   classify.c     shadow bytes and object state -> kind
- *   bad_access.c       a bad access becomes a report record
- *   describe.c     which frame's variable, which global
+ *   poison.c       poison, unpoison, the first bad byte of a range
+ *   heap.c         tells the shadow what slab and fence do to memory
+ *   classify.c     from shadow bytes and object state to a report kind
+ *   bad_access.c   a bad access becomes a finding
+ *   describe.c     the variable of a frame, or the global, that a bad byte belongs to
  *   globals.c      the registry of instrumented globals
- *   stack.c        stale stack poison: no-return calls, threads that end, other stacks
+ *   stack.c        stale poison on stacks: no-return calls, threads that end, other stacks
  *   fake_stack.c   frames on the heap, for use after return
  *   abi_access.c   __asan_load*, __asan_store*, __asan_report_*
- *   abi_kernel.c   the rest of what -fsanitize=kernel-address emits
- *   abi_asan.c     what -fsanitize=address emits beyond that
+ *   abi_kernel.c   the other calls that -fsanitize=kernel-address emits
+ *   abi_asan.c     the calls that only -fsanitize=address emits
  *   interface.c    sanitizer/asan_interface.h and the container annotations
+ *   abi.h, shadow_internal.h    every entry point of instrumented code; what the files of shadow/ share
  */
 #ifndef MEMSAN_SHADOW_H
 #define MEMSAN_SHADOW_H
@@ -29,15 +32,15 @@
 #define SHADOW_SCALE 3
 #define SHADOW_GRANULE ((uintptr_t)1 << SHADOW_SCALE)
 
-/* What a shadow byte says of its eight bytes of memory.  0: all may be accessed; 1 to 7: the first so many may; else
- * none may, and why.  The values are the kernel's (mm/kasan/kasan.h) where it has one, else ASan's, which compilers
- * write inline. */
+/* What a shadow byte says about its eight bytes of memory.  0: all may be accessed; 1 to 7: that many bytes from the
+ * first on may; other values: none may, and the value says why.  The values are the kernel's (mm/kasan/kasan.h) where
+ * it has one, else ASan's, which compilers write inline. */
 enum shadow_value {
 	SHADOW_VMALLOC_INVALID = 0xf8, /* arena: behind a large area, its guards (elsewhere: see SHADOW_AFTER_SCOPE) */
 	SHADOW_SLAB_FREED = 0xfa,      /* object that was freed; alloc and free stacks are kept */
 	/* arena, fenced pages: red zones and slack (elsewhere, and in a live object: container) */
 	SHADOW_SLAB_REDZONE = 0xfc,
-	SHADOW_PAGE_FREE = 0xff, /* arena: a large area that was freed, pages that belong to nobody */
+	SHADOW_PAGE_FREE = 0xff, /* arena: a large area that was freed, free pages */
 	SHADOW_GLOBAL_REDZONE = 0xf9,
 	SHADOW_STACK_LEFT = 0xf1, /* before the first variable of a frame */
 	SHADOW_STACK_MID = 0xf2,
@@ -55,8 +58,8 @@ enum shadow_value {
 	SHADOW_NULL_PAGE = 0xf0, /* the first 64 KiB of the address space (memsan's own) */
 };
 
-/* Shadow of the heap is kept: true in check mode once the arena's shadow is mapped.  Read-only after start-up, except
- * that a detector that finds itself broken turns it off. */
+/* The heap has shadow: true in check mode once the arena's shadow is mapped.  Does not change after start-up, except
+ * that shadow_give_up turns it off. */
 extern bool shadow_on;
 /* Shadow of the whole address space is mapped (an instrumented module is present): pointers outside the arena are
  * checked too. */
@@ -117,39 +120,39 @@ __inline_hot bool shadow_eight_good(const void *p)
  * faults. */
 uintptr_t shadow_find_bad(const void *p, size_t n);
 
-/* A libc function (or other interposed call) is about to access [p, p+n) and shadow_find_bad gave `bad`: reports it
- * with `entry` ("memcpy", …) as the first word of the access and the caller's stack from `regs`. */
+/* Reports that a libc function, or another interposed call, is about to access [p, p+n), of which shadow_find_bad gave
+ * `bad`.  `entry` ("memcpy", …) is the function's name; the stack is the caller's, from `regs`. */
 void shadow_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry,
                          const struct unwind_regs *regs);
 
 /* ---- life cycle, called by preload/ ---------------------------------------------------------- */
-/* After options are parsed and slab_init, before the first allocation: keeps the arena's shadow from now on in check
- * mode.  One line when an instrumented module is there and its shadow is not (then the process ends), or when libasan
- * is. */
+/* After options are parsed and slab_init, before the first allocation.  From now on the arena has shadow in check mode.
+ * Prints one line when an instrumented module is loaded but its shadow cannot be mapped, which ends the process, and
+ * when libasan is loaded. */
 void shadow_init(void);
-/* The program limits its address space, and slab/ has shortened the arena: what belongs to the arena that is gone goes
- * back too.  The full shadow stays: instrumented code cannot do without. */
+/* The program limits its address space, and slab has shortened the arena: unmaps the shadow of the part that is gone.
+ * The full shadow stays, since instrumented code needs it. */
 void shadow_limit_space(void);
-/* The real dlopen is about to run, and no fault will tell when instrumented code that it loads looks at the shadow. */
+/* The real dlopen is about to run, and the fault handler is not installed: no fault will show when instrumented code
+ * that it loads first reads the shadow. */
 void shadow_before_dlopen(void);
 /* This thread is about to run its first function. */
 void shadow_thread_start(void);
-/* This thread is about to end: its stack must leave no poison behind for whoever is mapped there next. */
+/* This thread is about to end: removes the poison of its stack, for whatever is mapped there next. */
 void shadow_thread_exit(void);
 /* [p, p+n) was or will be mapped anew: forget what its shadow said. */
 void shadow_forget(const void *p, size_t n);
-/* Was damage in [slot, slot+size) reported already at the access that did it?  What slab/ finds there later is no
- * news. */
+/* Was damage in [slot, slot+size) already reported, at the access that did it?  Then what slab finds there later is not
+ * reported. */
 bool shadow_was_reported(uintptr_t slot, size_t size);
-/* What shadow/ has mapped for itself; empty when nothing. */
+/* The range that shadow has mapped for itself; empty: none. */
 void shadow_extent(uintptr_t *start, uintptr_t *end);
 /* A copy of the process is about to be made, or has been: it needs no shadow.  All other threads stand still. */
 void shadow_copying(bool begins);
-/* Every frame of a function that runs (or was left by a jump) and has its variables here instead of on its stack.
- * Takes no lock. */
+/* Visits every frame on the fake stacks whose function runs, or was left by a jump.  Takes no lock. */
 void shadow_each_frame(void (*frame)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
-/* The instruction at pc faulted at addr: at a part of the shadow that waits until it is needed?  Then it is there now.
- * Signal-safe. */
+/* The instruction at pc faulted at addr.  Maps that part of the shadow, or makes it writable, when it was waiting to be
+ * needed, and returns true.  Signal-safe. */
 bool shadow_fault(uintptr_t addr, uintptr_t pc);
 /* Is addr in memory that shadow/ mapped? */
 bool shadow_owns(uintptr_t addr);

@@ -38,9 +38,9 @@ struct scan scan_module(const struct link_map *l);
 long reserve_map(uintptr_t start, uintptr_t end, int prot);
 void reserve_advise(uintptr_t start, uintptr_t end);
 void reserve_undo(uintptr_t start, uintptr_t end);
-/* All of it is mapped and the null page's part writable: what it is to be besides. */
+/* The last steps, once all of the shadow is mapped and the null page's part is writable. */
 void reserve_finish(void);
-/* Is what is mapped at the shadow's place a shadow that audit.c made? */
+/* Is the mapping at the shadow's place one that audit.c made? */
 bool reserve_is_ours(void);
 
 /* ---- map.c ----------------------------------------------------------------------------------- */
@@ -64,7 +64,7 @@ extern bool map_strict;
  * it.  Needs nothing relocated. */
 bool map_writable(uintptr_t addr, size_t n);
 extern bool map_other_runtime; /* libasan owns the shadow */
-extern bool map_instrumented;  /* something that is loaded is known to be */
+extern bool map_instrumented;  /* a loaded module is known to be instrumented */
 
 /* ---- early.c --------------------------------------------------------------------------------- */
 void shadow_early(void);
@@ -75,7 +75,7 @@ void shadow_early_map(void);
 void shadow_poison(uintptr_t addr, size_t n, uint8_t value);
 /* addr is a multiple of 8; a partial last granule keeps its tail bad. */
 void shadow_unpoison(uintptr_t addr, size_t n);
-/* May the shadow of [addr, addr+n) be written?  Makes it so where it can. */
+/* May the shadow of [addr, addr+n) be written?  Makes it writable where it can. */
 bool shadow_writable_slowly(uintptr_t addr, size_t n);
 __inline_hot bool shadow_writable(uintptr_t addr, size_t n)
 {
@@ -102,7 +102,7 @@ struct shadow_facts {
 	size_t obj_size;
 };
 enum report_kind shadow_classify(const struct shadow_facts *f);
-/* The value that explains a byte: of a partial granule, the one behind it. */
+/* The value that explains a bad byte: for a partial granule, the value of the next granule. */
 uint8_t shadow_deciding_value(uint8_t value, uint8_t next);
 bool shadow_value_is_stack(uint8_t value);
 
@@ -117,7 +117,7 @@ struct shadow_access {
 	const struct unwind_regs *regs;
 };
 void shadow_report(const struct shadow_access *a);
-/* [slot, slot + size) holds another object from now on: what was reported there says nothing of it. */
+/* From now on [slot, slot + size) holds another object, about which earlier reports there say nothing. */
 void report_forget(uintptr_t slot, size_t size);
 struct shadow_last {
 	uint32_t made; /* reports so far */

@@ -3,9 +3,9 @@
  *
  * An instrumented function poisons the red zones of its frame when it starts and cleans them when it returns.  Frames
  * that are left in another way (longjmp, an exception, exit of a thread, a switch to another stack that is then
- * abandoned) do not clean up, and whoever uses that memory next would be accused.  So before a call that does not
- * return, the compiler calls us, and everything from here to the outermost frame is cleaned: also red zones of frames
- * that go on living, which is the accepted loss.
+ * abandoned) do not clean up, and the next function to use that memory would be reported.  So before a call that does
+ * not return, the compiler calls us, and everything from here to the outermost frame is cleaned: also red zones of
+ * frames that go on living, which is the accepted loss.
  *
  * Where a stack ends is known for the thread's own (the main thread's from ld.so, others' from the thread control block
  * that lies on top of them) and for its signal stack.  On any other (makecontext, a hand-made coroutine) only values
