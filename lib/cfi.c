@@ -270,22 +270,26 @@ static bool cie_augmentation(struct cursor *c, const char *letters, struct cie *
 static bool cie_read(const uint8_t *p, struct cie *cie)
 {
 	struct cursor c;
+	uint8_t version;
+	const char *letters;
+	uint64_t ra;
+	const uint8_t *before;
 
 	if (!entry_open(p, &c) || take(&c, 4) != 0)
 		return false;
 	*cie = (struct cie){ .fde_encoding = PE_ABSPTR, .code_end = c.end };
-	uint8_t version = (uint8_t)take(&c, 1);
+	version = (uint8_t)take(&c, 1);
 	if (version != 1 && version != 3)
 		return false;
-	const char *letters = (const char *)c.p;
+	letters = (const char *)c.p;
 	while (take(&c, 1) != 0 && !c.bad)
 		;
 	cie->code_align = take_uleb(&c);
 	cie->data_align = take_sleb(&c);
-	uint64_t ra = version == 1 ? take(&c, 1) : take_uleb(&c);
+	ra = version == 1 ? take(&c, 1) : take_uleb(&c);
 	if (c.bad || ra != ARCH_DWARF_RA)
 		return false;
-	const uint8_t *before = c.p;
+	before = c.p;
 	if (!cie_augmentation(&c, letters, cie))
 		return false;
 	if (cie->has_augmentation) { /* the length tells where the program starts, also behind unknown augmentations */
@@ -307,6 +311,9 @@ struct hdr_row {
 static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 {
 	struct cursor c = { hdr, hdr + 64, false };
+	size_t count;
+	const struct hdr_row *rows;
+	intptr_t key;
 
 	if (take(&c, 1) != 1)
 		return NULL;
@@ -315,9 +322,9 @@ static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 	if (table_encoding != (PE_DATAREL | PE_SDATA4) || count_encoding == PE_OMIT)
 		return NULL;
 	take_encoded(&c, frame_encoding, (uintptr_t)hdr);
-	size_t count = take_encoded(&c, count_encoding, (uintptr_t)hdr);
-	const struct hdr_row *rows = (const struct hdr_row *)c.p;
-	intptr_t key = (intptr_t)(pc - (uintptr_t)hdr);
+	count = take_encoded(&c, count_encoding, (uintptr_t)hdr);
+	rows = (const struct hdr_row *)c.p;
+	key = (intptr_t)(pc - (uintptr_t)hdr);
 	if (c.bad || count == 0 || key < rows[0].start)
 		return NULL;
 	size_t lo = 0, hi = count; /* rows[lo].start <= key < rows[hi].start */
@@ -530,10 +537,13 @@ static bool run(struct machine *m, struct cursor *c, uintptr_t pc)
 /* Opens the FDE and leaves c behind its address range. */
 static bool fde_open(const uint8_t *fde, struct cursor *c, struct cie *cie, uintptr_t *start, uintptr_t *range)
 {
+	const uint8_t *cie_at;
+	uint32_t back;
+
 	if (!entry_open(fde, c))
 		return false;
-	const uint8_t *cie_at = c->p;
-	uint32_t back = (uint32_t)take(c, 4);
+	cie_at = c->p;
+	back = (uint32_t)take(c, 4);
 	if (back == 0 || !cie_read(cie_at - back, cie))
 		return false;
 	*start = take_encoded(c, cie->fde_encoding, 0);

@@ -48,10 +48,11 @@ static bool find_section(int fd, uintptr_t bias, const uint8_t **start, size_t *
 static bool locate(uintptr_t bias, const uint8_t **start, size_t *size)
 {
 	int fd = os_open("/proc/self/exe", O_RDONLY | O_CLOEXEC, 0);
+	bool ok;
 
 	if (fd < 0)
 		return false;
-	bool ok = find_section(fd, bias, start, size);
+	ok = find_section(fd, bias, start, size);
 	os_close(fd);
 	return ok;
 }
@@ -82,11 +83,13 @@ static size_t list_fdes(const uint8_t *start, size_t size, cfi_range_fn fde_rang
 static void sift_down(struct static_row *a, size_t root, size_t n)
 {
 	for (size_t child; (child = 2 * root + 1) < n; root = child) {
+		struct static_row swap;
+
 		if (child + 1 < n && a[child].start < a[child + 1].start)
 			child++;
 		if (a[root].start >= a[child].start)
 			return;
-		struct static_row swap = a[root];
+		swap = a[root];
 		a[root] = a[child];
 		a[child] = swap;
 	}

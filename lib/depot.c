@@ -208,6 +208,7 @@ static bool depot_make_room(void)
 static uint32_t depot_insert(uint32_t parent, uint64_t outer, uint64_t hash, uint64_t pc)
 {
 	size_t before = depot_space.committed;
+	uint32_t i;
 
 	if (!depot_start() || (size_t)(depot_used + 1) * sizeof(struct depot_node) > depot_space.reserved ||
 	    !stepped_reserve_reach(&depot_space, (size_t)(depot_used + 1) * sizeof(struct depot_node)) ||
@@ -216,7 +217,7 @@ static uint32_t depot_insert(uint32_t parent, uint64_t outer, uint64_t hash, uin
 		return 0;
 	}
 	meta_account(COST_DEPOT, (int64_t)(depot_space.committed - before));
-	uint32_t i = depot_used;
+	i = depot_used;
 	depot_nodes()[i].hash = hash;
 	depot_nodes()[i].pc = pc;
 	depot_nodes()[i].parent = parent;
@@ -244,6 +245,7 @@ void depot_expect(uint64_t outer)
 stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintptr_t pc)
 {
 	static bool registered;
+	uint32_t i;
 
 	/* This signal handler interrupted an insertion, or the depot is full: a shorter stack is better than none. */
 	if (__atomic_load_n(&depot_full, __ATOMIC_RELAXED) || depot_busy)
@@ -255,7 +257,7 @@ stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintp
 		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
 	}
 	lock_acquire(&depot_lock);
-	uint32_t i = depot_lookup(depot_table, outer, hash);
+	i = depot_lookup(depot_table, outer, hash);
 	if (!i)
 		i = depot_insert(parent, outer, hash, pc);
 	lock_release(&depot_lock);

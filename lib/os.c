@@ -176,9 +176,11 @@ void os_note_seccomp(void)
 
 bool os_under_seccomp(void)
 {
+	long r;
+
 	if (READ_ONCE(seccomp_noted))
 		return true;
-	long r = os_syscall4(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0);
+	r = os_syscall4(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0);
 
 	return r != 0 && r != -EINVAL;
 }

@@ -238,18 +238,22 @@ static bool regs_recover(struct walk *w, const struct frame *here)
 
 static bool step_general(struct walk *w, const struct frame *in, uint64_t row, struct frame *out)
 {
+	bool all_known;
+	intptr_t tries;
+	bool ok;
+
 	if (w->general_steps++ == GENERAL_STEPS_MAX)
 		return false;
 	/* Plain steps in between lose registers, and make the stack shallower. */
 	if (!regs_are_of(w, in))
 		regs_forget(w, in);
-	bool all_known = w->regs.known == ALL_KNOWN;
+	all_known = w->regs.known == ALL_KNOWN;
 	if (step_whole_row(w, in, out))
 		return true;
-	intptr_t tries = ROW_FP_AT(row);
+	tries = ROW_FP_AT(row);
 	if (all_known || tries == RECOVER_TRIES)
 		return false;
-	bool ok = regs_recover(w, in) && step_whole_row(w, in, out);
+	ok = regs_recover(w, in) && step_whole_row(w, in, out);
 	row_enter(in->pc - 1, (row & ROW_HIDDEN) | ROW_PACK(ROW_GENERAL, ok ? 0 : tries + 1, 0),
 	          __atomic_load_n(&unwind_salt, __ATOMIC_RELAXED));
 	return ok;

@@ -126,6 +126,7 @@ static __cold_path struct unwind_thread *thread_block_first(void)
 {
 	static bool registered;
 	bool outer = depot_busy;
+	struct unwind_thread *t;
 
 	depot_busy = true;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -133,7 +134,7 @@ static __cold_path struct unwind_thread *thread_block_first(void)
 		lock_register_for_fork(&free_lock);
 		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
 	}
-	struct unwind_thread *t = thread_block_take();
+	t = thread_block_take();
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	depot_busy = outer;
 	if (!t)
@@ -151,11 +152,13 @@ static __cold_path struct unwind_thread *thread_block_first(void)
  * no memory; such a walk does without the block. */
 __inline_hot struct unwind_thread *thread_enter(void)
 {
+	struct unwind_thread *t;
+
 	if (unlikely(unwind_busy))
 		return NULL;
 	unwind_busy = true;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	struct unwind_thread *t = unwind_self;
+	t = unwind_self;
 	if (unlikely(!t) && !(t = thread_block_first()))
 		unwind_busy = false;
 	return t;
@@ -182,13 +185,14 @@ void unwind_leave(void)
 void unwind_thread_exit(void)
 {
 	struct unwind_thread *t = unwind_self;
+	bool outer;
 
 	if (!t || unwind_busy)
 		return;
 	unwind_busy = true;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	unwind_self = NULL;
-	bool outer = depot_busy;
+	outer = depot_busy;
 	depot_busy = true;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	lock_acquire(&free_lock);
@@ -244,11 +248,13 @@ static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *chang
  * shallower. */
 __inline_hot int trace_match(const struct unwind_thread *t, uint32_t *cursor, const struct frame *f)
 {
+	const struct frame *known;
+
 	while (*cursor > 0 && trace_frame(t, *cursor - 1)->f.sp < f->sp)
 		--*cursor;
 	if (*cursor == 0)
 		return -1;
-	const struct frame *known = &trace_frame(t, *cursor - 1)->f;
+	known = &trace_frame(t, *cursor - 1)->f;
 	return known->sp == f->sp && known->pc == f->pc && known->fp == f->fp ? (int)*cursor - 1 : -1;
 }
 
@@ -347,9 +353,11 @@ static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t k
 	}
 	while (i-- > 0) {
 		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
+		stack_handle child;
+
 		if (f->hidden)
 			continue;
-		stack_handle child = depot_add(handle, trace_outer(t, keep, nr_fresh, i), f->hash, f->f.pc - (i == 0));
+		child = depot_add(handle, trace_outer(t, keep, nr_fresh, i), f->hash, f->f.pc - (i == 0));
 		if (child == handle)
 			break;
 		handle = child;
@@ -383,6 +391,7 @@ __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, u
 {
 	struct trace_frame *fresh = trace_fresh(t);
 	struct path p = { .hash = 0 };
+	stack_handle handle;
 
 	if (keep) {
 		const struct trace_frame *f = trace_frame(t, keep - 1);
@@ -393,7 +402,7 @@ __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, u
 	path_add(&p, &fresh[0], fresh[0].f.pc - 1);
 	if (t->new_stacks)
 		trace_expect(t, keep, nr_fresh);
-	stack_handle handle = likely(p.last) ? depot_find(p.outer, p.hash) : 0;
+	handle = likely(p.last) ? depot_find(p.outer, p.hash) : 0;
 	t->new_stacks = !handle;
 	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
@@ -423,6 +432,8 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 	walk_begin(&w, &t->view, &f);
 	for (;; fresh++) {
 		uint64_t row = row_of(f.pc - 1);
+		int i;
+
 		fresh->f = f;
 		trace_set_origin(&t->view, fresh, &from);
 		fresh->hidden = row & ROW_HIDDEN;
@@ -436,7 +447,7 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 			t->complete = true;
 			return 0;
 		}
-		int i = trace_match(t, &cursor, &f);
+		i = trace_match(t, &cursor, &f);
 		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) &&
 		    trace_unchanged(t, (uint32_t)i, &changed)) {
 			/* This time another function may have been called, which saved rbp elsewhere. */
@@ -576,13 +587,15 @@ stack_handle unwind_save(const struct unwind_regs *regs)
 {
 	struct unwind_thread *t = thread_enter();
 	uint64_t salt = __atomic_load_n(&unwind_salt, __ATOMIC_RELAXED);
+	struct memo *m;
+	stack_handle handle;
 
 	if (unlikely(!t))
 		return save_plainly(regs);
 	if (unlikely(t->salt != salt))
 		forget_rows(t, salt);
-	struct memo *m = memo_at(t, regs);
-	stack_handle handle = memo_find(t, m, regs);
+	m = memo_at(t, regs);
+	handle = memo_find(t, m, regs);
 	if (unlikely(!handle))
 		return save_walking(t, regs, m);
 	thread_leave();

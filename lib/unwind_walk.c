@@ -6,10 +6,11 @@
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 {
 	struct stack_view *view = unwind_enter_view();
+	size_t n;
 
 	if (unlikely(!view))
 		return unwind_walk_alone(regs, pcs, max);
-	size_t n = unwind_walk_in(view, regs, pcs, max);
+	n = unwind_walk_in(view, regs, pcs, max);
 	unwind_leave();
 	return n;
 }

@@ -87,9 +87,11 @@ typedef uint64_t shadow_pair __attribute__((vector_size(16), aligned(1), may_ali
 /* Is the shadow of `bytes` bytes from p's granule on readable and zero? */
 __inline_hot bool block_good(const void *p, size_t bytes)
 {
+	const shadow_pair *s;
+
 	if ((uintptr_t)p - shadow_quick_base + bytes >= shadow_quick_span)
 		return false;
-	const shadow_pair *s = (const void *)(((uintptr_t)p >> SHADOW_SCALE) + SHADOW_OFFSET);
+	s = (const void *)(((uintptr_t)p >> SHADOW_SCALE) + SHADOW_OFFSET);
 	shadow_pair any = s[0], other = s[1];
 #pragma GCC unroll 8
 	for (size_t i = 2; i < bytes / 128; i += 2) {
@@ -132,9 +134,11 @@ uintptr_t libc_find_bad(const void *p, size_t n)
 struct libc_scan libc_extent(const void *p, size_t max)
 {
 	struct libc_scan scan = { max, 0 };
+	size_t good;
+
 	if (!libc_covers(p))
 		return scan;
-	size_t good = max <= SCAN_FIRST ? libc_good_ahead(p) : 0;
+	good = max <= SCAN_FIRST ? libc_good_ahead(p) : 0;
 	if (likely(good)) {
 		scan.len = MIN(good, max);
 		return scan;
@@ -154,11 +158,13 @@ struct libc_scan libc_scan_byte(const char *s, int c, size_t max)
 {
 	struct libc_scan scan = { 0, 0 };
 	if (!libc_covers(s)) {
+		const char *hit;
+
 		if (c == 0) {
 			scan.len = foreign_strlen(s, max);
 			return scan;
 		}
-		const char *hit = REAL(memchr)(s, c, max);
+		hit = REAL(memchr)(s, c, max);
 		scan.len = hit ? (size_t)(hit - s) : max;
 		return scan;
 	}
@@ -189,9 +195,12 @@ struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max)
 	}
 	for (size_t chunk = SCAN_FIRST; scan.len < max; chunk = MIN(chunk * 2, (size_t)SCAN_LARGEST)) {
 		size_t n = MIN(chunk, max - scan.len);
+		size_t good;
+		const wchar_t *hit;
+
 		scan.bad = covered ? libc_find_bad(s + scan.len, n * sizeof(wchar_t)) : 0;
-		size_t good = scan.bad ? (scan.bad - (uintptr_t)(s + scan.len)) / sizeof(wchar_t) : n;
-		const wchar_t *hit = REAL(wmemchr)(s + scan.len, c, good);
+		good = scan.bad ? (scan.bad - (uintptr_t)(s + scan.len)) / sizeof(wchar_t) : n;
+		hit = REAL(wmemchr)(s + scan.len, c, good);
 		if (hit) {
 			scan.len = (size_t)(hit - s);
 			scan.bad = 0;
@@ -219,10 +228,12 @@ __inline_hot size_t short_length(const char *s)
 
 bool check_string(const char *s, size_t max, size_t *len, const char *entry)
 {
+	struct libc_scan scan;
+
 	*len = short_length(s);
 	if (*len < max && *len < 8)
 		return true;
-	struct libc_scan scan = libc_scan_byte(s, 0, max);
+	scan = libc_scan_byte(s, 0, max);
 	*len = scan.len;
 	if (likely(!scan.bad))
 		return true;

@@ -206,11 +206,12 @@ INTERCEPT(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags
 {
 	struct message_fill fill;
 	struct msghdr use;
+	ssize_t ret;
 
 	if (!m || !check_read(m, sizeof(*m), ENTRY))
 		return REAL(recvmsg)(fd, m, flags);
 	message_begin(&fill, m, &use, ENTRY);
-	ssize_t ret = REAL(recvmsg)(fd, &use, flags);
+	ret = REAL(recvmsg)(fd, &use, flags);
 	message_end(&fill, m, &use, stored_by_socket(fd, flags, ret), ENTRY);
 	return ret;
 }

@@ -161,9 +161,11 @@ static int compare_checked(const void *a, const void *b, size_t n, const char *e
 		struct libc_scan in_x = libc_extent(x + done, want), in_y = libc_extent(y + done, want);
 		size_t good = MIN(in_x.len, in_y.len);
 		int difference = REAL(memcmp)(x + done, y + done, good);
+		const struct libc_scan *end;
+
 		if (difference)
 			return difference;
-		const struct libc_scan *end = in_x.len == good && in_x.bad ? &in_x : &in_y;
+		end = in_x.len == good && in_x.bad ? &in_x : &in_y;
 		if (unlikely(end->len == good && end->bad)) {
 			libc_report_range(end == &in_x ? x : y, n, end->bad, ACCESS_READ, entry);
 			return REAL(memcmp)(a, b, n);

@@ -11,9 +11,11 @@
 
 static bool ends_soon(const char *s)
 {
+	struct libc_scan scan;
+
 	if (!libc_covers(s))
 		return true;
-	struct libc_scan scan = libc_scan_byte(s, 0, LOOK_AHEAD);
+	scan = libc_scan_byte(s, 0, LOOK_AHEAD);
 	return !scan.bad && scan.len < LOOK_AHEAD;
 }
 

@@ -121,12 +121,14 @@ static void *lookup_before_relocation(const char *name)
 {
 	for (const struct link_map *m = loaded_modules(); m; m = m->l_next) {
 		const char *file = str_last(m->l_name, '/');
+		void *p;
+
 		if (!str_equal(file ? file + 1 : m->l_name, "libc.so.6"))
 			continue;
 		const ElfW(Sym) *symbol = module_symbol(m, name);
 		if (!symbol || !symbol->st_value)
 			return NULL;
-		void *p = (void *)(m->l_addr + symbol->st_value);
+		p = (void *)(m->l_addr + symbol->st_value);
 		return ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC ? ((void *(*)(void))p)() : p;
 	}
 	return NULL;
@@ -134,14 +136,17 @@ static void *lookup_before_relocation(const char *name)
 
 __cold_path void *libc_early(enum libc_index index)
 {
+	const char *name;
+	void *p;
+
 	if (relocated_witness == &libc_real) {
 		libc_look_up();
 		return ((void **)&libc_real)[index];
 	}
-	const char *name = libc_names;
+	name = libc_names;
 	for (unsigned i = 0; i < index; i++)
 		name += str_length(name) + 1;
-	void *p = lookup_before_relocation(name);
+	p = lookup_before_relocation(name);
 	if (!p) {
 		static const char text[] = "memsan: a libc function was called before libc could be found\n";
 		os_write_all(2, text, sizeof(text) - 1);

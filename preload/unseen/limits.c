@@ -14,6 +14,7 @@ _Static_assert(sizeof(struct rlimit) == sizeof(struct rlimit64), "rlim_t has 64 
 static int limit_call(pid_t pid, int resource, const void *new_limit, void *old_limit)
 {
 	const struct rlimit64 *wanted = new_limit;
+	long ret;
 
 	if (resource == RLIMIT_AS && wanted && (pid == 0 || pid == os_getpid()) &&
 	    wanted->rlim_cur != RLIM64_INFINITY) {
@@ -23,7 +24,7 @@ static int limit_call(pid_t pid, int resource, const void *new_limit, void *old_
 		depot_limit_space(wanted->rlim_cur);
 		fence_limit_space(wanted->rlim_cur);
 	}
-	long ret = arch_syscall6(SYS_prlimit64, pid, resource, (long)new_limit, (long)old_limit, 0, 0);
+	ret = arch_syscall6(SYS_prlimit64, pid, resource, (long)new_limit, (long)old_limit, 0, 0);
 	if (ret < 0) {
 		errno = (int)-ret;
 		return -1;

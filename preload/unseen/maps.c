@@ -80,6 +80,8 @@ static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)
 
 MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
 {
+	int ret;
+
 	if (!real_pthread_create)
 		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
 			RTLD_NEXT, "pthread_create");
@@ -94,7 +96,7 @@ MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, 
 	start->believed_mask = start_mask(attr);
 	start->stack_lo = 0;
 	start_stack(attr, start);
-	int ret = real_pthread_create(thread, attr, thread_body, start);
+	ret = real_pthread_create(thread, attr, thread_body, start);
 	if (ret != 0)
 		slab_free(start, SLAB_API_MALLOC, SIZE_MAX, NULL);
 	return ret;

@@ -12,10 +12,13 @@ static int (*real_dlclose)(void *);
 
 MEMSAN_EXPORT int dlclose(void *handle)
 {
+	void *snapshot;
+	int ret;
+
 	if (!real_dlclose)
 		real_dlclose = (int (*)(void *))dlsym(RTLD_NEXT, "dlclose");
-	void *snapshot = modules_before_dlclose();
-	int ret = real_dlclose(handle);
+	snapshot = modules_before_dlclose();
+	ret = real_dlclose(handle);
 	if (modules_after_dlclose(snapshot))
 		unwind_flush();
 	fence_after_dlclose();

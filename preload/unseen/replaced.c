@@ -62,6 +62,7 @@ void replaced_find(void)
 {
 	struct dl_find_object self, libc;
 	bool own[OPERATOR_NR], all = false;
+	const struct link_map *m;
 
 	if (_dl_find_object((void *)(uintptr_t)operators, &self) != 0 ||
 	    _dl_find_object((void *)gnu_get_libc_version, &libc) != 0)
@@ -69,7 +70,7 @@ void replaced_find(void)
 	const struct link_map *us = self.dlfo_link_map, *first = us;
 	while (first->l_prev)
 		first = first->l_prev;
-	const struct link_map *m = definer(first, "malloc");
+	m = definer(first, "malloc");
 	/* memsan was loaded late and stands behind libc: nothing uses its functions. */
 	if (m == libc.dlfo_link_map)
 		return;
