@@ -2,7 +2,8 @@
 "use strict";
 (function () {
 	const reports = Array.from(document.querySelectorAll("details.report"));
-	const search = document.getElementById("search"), detector = document.getElementById("detector"), kind = document.getElementById("kind");
+	const search = document.getElementById("search"), detector = document.getElementById("detector");
+	const kind = document.getElementById("kind");
 	const whole = document.getElementById("whole"), shown = document.getElementById("shown");
 
 	function fill(select, name) {
@@ -20,7 +21,8 @@
 	/* ---- leaks: bytes by stack, the outermost function below ---- */
 
 	function flame() {
-		const box = document.getElementById("flame"), root = { name: "all leaks", bytes: 0, children: new Map() };
+		const box = document.getElementById("flame");
+		const root = { name: "all leaks", bytes: 0, children: new Map() };
 		for (const r of reports) {
 			if (r.hidden || !r.dataset.bytes)
 				continue;
@@ -73,11 +75,13 @@
 		let n = 0;
 		for (const r of reports) {
 			const text = r.textContent.toLowerCase();
-			r.hidden = (detector.value && r.dataset.detector !== detector.value) || (kind.value && r.dataset.kind !== kind.value) ||
+			r.hidden = (detector.value && r.dataset.detector !== detector.value) ||
+				(kind.value && r.dataset.kind !== kind.value) ||
 				(whole.checked && r.dataset.corrupted === "1") || !words.every(w => text.includes(w));
 			n += r.hidden ? 0 : 1;
 		}
-		shown.textContent = n === reports.length ? n + (n === 1 ? " report" : " reports") : n + " of " + reports.length + " reports";
+		shown.textContent = n === reports.length ? n + (n === 1 ? " report" : " reports") :
+			n + " of " + reports.length + " reports";
 		flame();
 	}
 

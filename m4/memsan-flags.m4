@@ -13,7 +13,8 @@ AC_DEFUN([MEMSAN_FLAGS], [
   MEMSAN_TRY_FLAG([WARN_FLAGS], [-Wshadow])
   MEMSAN_TRY_FLAG([WARN_FLAGS], [-Wstrict-prototypes])
   MEMSAN_TRY_FLAG([WARN_FLAGS], [-Wmissing-prototypes])
-  RUNTIME_FLAGS="-std=gnu11 -fvisibility=hidden -fno-builtin -fno-strict-aliasing -ftls-model=initial-exec -fexceptions -fasynchronous-unwind-tables -fno-stack-protector"
+  RUNTIME_FLAGS="-std=gnu11 -fvisibility=hidden -fno-builtin -fno-strict-aliasing -ftls-model=initial-exec"
+  RUNTIME_FLAGS="$RUNTIME_FLAGS -fexceptions -fasynchronous-unwind-tables -fno-stack-protector"
   MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-semantic-interposition])
   MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-tree-loop-distribute-patterns])
   # Two words that were just stored, loaded as one vector, wait for both stores: measured, 15 % of saving a stack.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 runtime_sources += preload/init.c preload/allocate.c preload/malloc.c preload/new.c preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/caches.c preload/views.c preload/process.c preload/unseen/exits.c preload/leak.c preload/unseen/mlock.c preload/unseen/limits.c
 include_HEADERS += preload/memsan.h
-noinst_HEADERS += preload/preload.h preload/intercept/intercept.h preload/unseen/unseen.h preload/intercept/libc.def preload/operators.def
+noinst_HEADERS += preload/preload.h preload/intercept/intercept.h preload/unseen/unseen.h preload/intercept/libc.def \
+	preload/operators.def
 EXTRA_DIST += preload/memsan.map
 
 # The convenience library that libmemsan.so and libmemsan.a are both made from.
@@ -32,17 +33,19 @@ libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/pr
 	-Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic-functions
 EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map libruntime.la
 
-# The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.  Its code
-# goes into one section with a name that is a C identifier: ld then gives its bounds, and stacks leave it out (lib/modules.c).
-# The nothrow forms of operator new are left to libstdc++.a, which catches what a new-handler throws, as C cannot; they call the others,
-# which are ours.
-NOTHROW_NEW = _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t _ZnamSt11align_val_tRKSt9nothrow_t
+# The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.
+# Its code goes into one section with a name that is a C identifier: ld then gives its bounds, and stacks leave it out
+# (lib/modules.c).  The nothrow forms of operator new are left to libstdc++.a, which catches what a new-handler throws,
+# as C cannot; they call the other forms, which are memsan's.
+NOTHROW_NEW = _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t \
+	_ZnamSt11align_val_tRKSt9nothrow_t
 staticlibdir = $(libdir)
 staticlib_DATA = libmemsan.a
 libmemsan.a: libruntime.la
 	$(AM_V_GEN)rm -f $@ libmemsan-all.o && \
 	$(LD) -r -o libmemsan-all.o --whole-archive .libs/libruntime.a && \
-	$(OBJCOPY) --localize-hidden $(NOTHROW_NEW:%=--localize-symbol=%) --rename-section .text=memsan_text --rename-section .text.unlikely=memsan_text \
-		--rename-section .text.hot=memsan_text --rename-section .text.startup=memsan_text libmemsan-all.o && \
+	$(OBJCOPY) --localize-hidden $(NOTHROW_NEW:%=--localize-symbol=%) --rename-section .text=memsan_text \
+		--rename-section .text.unlikely=memsan_text --rename-section .text.hot=memsan_text \
+		--rename-section .text.startup=memsan_text libmemsan-all.o && \
 	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
 CLEANFILES += libmemsan.a libmemsan-all.o

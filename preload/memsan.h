@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 #define MEMSAN_VERSION_MAJOR 0
-#define MEMSAN_VERSION_MINOR 1
+#define MEMSAN_VERSION_MINOR 2
 
 /* Verifies the red zones of every live object and the poison of every freed one that is still in quarantine, and
  * reports what was overwritten.  Returns how many damaged objects were found (0 in production mode, which keeps
@@ -214,7 +214,7 @@ const char *memsan_leak_default_suppressions(void);
  * async-signal-safe. */
 unsigned memsan_report_count(void);
 
-/* "0.1.0".  Static storage. */
+/* "0.2.0".  Static storage. */
 const char *memsan_version(void);
 
 /* Defined by the program, if it likes: options that apply before those in MEMSAN_OPTIONS, in the same form.  Called

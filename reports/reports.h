@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/reports.h - the report record and the two halves that handle it.
  *
+ *   reports_internal.h  what the files of reports/ share
+ *
  * Both halves, so that the plain report and the symbolized one differ only in the frames:
  *
  *   kinds.def, kinds.c  every kind of report: name, class, explanation
  *   layout.c            what the text and the JSON have in common
- *   render_text.c       a record as text; render_fault.c: the part about a fault, as text and JSON
+ *   render_text.c       a record as text
+ *   render_fault.c      the part about a fault, as text and as JSON
  *   render_json.c       a record as JSON
  *
  * Runtime half (in libmemsan.so):
@@ -20,16 +23,16 @@
  *
  * Tool half (helper and memsan command):
  *
- *   symbolize.c         modules and ELF symbols; symbolize_dwarf.c: functions and lines
+ *   symbolize.c         modules and ELF symbols
+ *   symbolize_dwarf.c   functions and lines
  *   demangle.c          names as people write them
  *   function_address.c  where a function of a given name starts
- *   functions.c         the code of the functions that a pattern names; function_match.c: what such a pattern means
+ *   functions.c         the code of the functions that a pattern names
+ *   function_match.c    what such a pattern means
  *   insn.c              decodes the instruction of a fault
  *   suppress.c          the reports that the user does not want
  *   deadline.c          how long files may be read
  *   region.c            memory that is freed all at once
- *
- * The files of reports/ share reports_internal.h.
  */
 #ifndef MEMSAN_REPORTS_H
 #define MEMSAN_REPORTS_H

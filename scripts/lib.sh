@@ -94,7 +94,8 @@ build_in() {
 	local folder=$1
 	shift
 	if [ -f "$top/config.status" ]; then
-		fail "the source folder itself was configured, so no other build folder works. 'make distclean' undoes that."
+		fail "the source folder itself was configured, so no other build folder works." \
+			"'make distclean' undoes that."
 	fi
 	make_configure
 	mkdir -p "$folder/log"

@@ -21,7 +21,8 @@ tool-sources:
 # says so below.
 unit_tests = \
 	tests/unit/test_mem tests/unit/test_fmt tests/unit/test_os tests/unit/test_options tests/unit/test_lock \
-	tests/unit/test_thread tests/unit/test_unwind tests/unit/test_unwind_reuse tests/unit/test_depot tests/unit/test_modules \
+	tests/unit/test_thread tests/unit/test_unwind tests/unit/test_unwind_reuse tests/unit/test_depot \
+	tests/unit/test_modules \
 	tests/unit/test_slab_class tests/unit/test_slab_buddy tests/unit/test_slab_cache tests/unit/test_slab_check \
 	tests/unit/test_slab_custom tests/unit/test_slab_pages tests/unit/test_slab_live tests/unit/test_slab_malloc \
 	tests/unit/test_report_record tests/unit/test_report_render tests/unit/test_report_emit \

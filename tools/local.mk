@@ -5,12 +5,14 @@ libtool_half_la_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS) $
 libtool_half_la_LIBADD = $(DW_LIBS) $(ELF_LIBS) $(CAPSTONE_LIBS)
 
 bin_PROGRAMS += memsan
-memsan_SOURCES = tools/main.c tools/run.c tools/target.c tools/fail_each.c tools/supervise.c tools/options.c tools/decode.c tools/report.c tools/input.c tools/output.c tools/complete.c tools/stat.c tools/image/image.c tools/image/roots.c tools/image/address_name.c tools/image/choice.c \
-	tools/leak.c tools/why.c tools/growth.c tools/image/ask.c tools/describe.c tools/views.c tools/screen.c tools/spawn.c tools/common.c \
-	slab/flags.c
+memsan_SOURCES = tools/main.c tools/run.c tools/target.c tools/fail_each.c tools/supervise.c tools/options.c \
+	tools/decode.c tools/report.c tools/input.c tools/output.c tools/complete.c tools/stat.c tools/image/image.c \
+	tools/image/roots.c tools/image/address_name.c tools/image/choice.c tools/leak.c tools/why.c tools/growth.c \
+	tools/image/ask.c tools/describe.c tools/views.c tools/screen.c tools/spawn.c tools/common.c slab/flags.c
 # memsan kernel
-memsan_SOURCES += tools/qemu/kernel.c tools/qemu/kernel_table.c tools/qemu/kernel_cache.c tools/qemu/kernel_work.c tools/qemu/kernel_initrd.c tools/qemu/kernel_guest.c \
-	tools/qemu/kernel_log.c tools/qemu/kernel_session.c tools/qemu/kernel_run.c tools/qemu/kernel_test.c
+memsan_SOURCES += tools/qemu/kernel.c tools/qemu/kernel_table.c tools/qemu/kernel_cache.c tools/qemu/kernel_work.c \
+	tools/qemu/kernel_initrd.c tools/qemu/kernel_guest.c tools/qemu/kernel_log.c tools/qemu/kernel_session.c \
+	tools/qemu/kernel_run.c tools/qemu/kernel_test.c
 noinst_HEADERS += tools/qemu/kernel.h
 memsan_CPPFLAGS = $(AM_CPPFLAGS) -DMEMSAN_BINDIR='"$(bindir)"'
 memsan_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS) $(ELF_CFLAGS)
@@ -31,7 +33,8 @@ tools_gen_docs_LDADD = libtool_half.la
 completiondir = $(datadir)/bash-completion/completions
 nodist_completion_DATA = tools/completion/memsan
 tools/completion/memsan: $(srcdir)/tools/memsan.bash.in tools/gen_docs$(EXEEXT)
-	$(AM_V_GEN)$(MKDIR_P) tools/completion && ./tools/gen_docs <$(srcdir)/tools/memsan.bash.in >$@.tmp && mv $@.tmp $@
+	$(AM_V_GEN)$(MKDIR_P) tools/completion && ./tools/gen_docs <$(srcdir)/tools/memsan.bash.in >$@.tmp && \
+		mv $@.tmp $@
 EXTRA_DIST += tools/memsan.bash.in
 CLEANFILES += tools/completion/memsan
 

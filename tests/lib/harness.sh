@@ -101,8 +101,8 @@ expect() {
 	judge "$name" "$wanted_status" "$wanted_text" "$status" "$output"
 }
 
-# harness_end: the last line; exits with 0 (all passed), 1 (something failed) or 77 (automake's "skipped": nothing failed,
-# something was skipped).
+# harness_end: the last line; exits with 0 (all passed), 1 (something failed) or 77 (automake's "skipped": nothing
+# failed, something was skipped).
 harness_end() {
 	local name
 	listing && exit 0

@@ -17,7 +17,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-import harness 
+import harness
 from harness import Skipped, case, require
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -64,7 +64,8 @@ class Server:
         """The process that runs our program, as this name space calls it."""
         for name in os.listdir("/proc"):
             try:
-                if name.isdigit() and os.readlink(f"/proc/{name}/exe") == self.place.compile("server") and self.is_below(int(name)):
+                if (name.isdigit() and os.readlink(f"/proc/{name}/exe") == self.place.compile("server")
+                        and self.is_below(int(name))):
                     return int(name)
             except OSError:
                 pass

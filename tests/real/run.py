@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-import harness 
+import harness
 
 CASES = {
     "python3 json, sqlite3, threading": ("python3", r"""
@@ -65,21 +65,30 @@ export GIT_AUTHOR_DATE='2020-01-01T00:00:00Z' GIT_COMMITTER_DATE='2020-01-01T00:
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b.c GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b.c
 git init -q -b main r && cd r
 for i in 1 2 3 4 5; do seq $((i*300)) > f$i; git add .; git commit -qm "commit $i"; done
-git checkout -q -b side HEAD~2; echo x > g; git add g; git commit -qm side; git checkout -q main; git merge -q side -m merge
+git checkout -q -b side HEAD~2; echo x > g; git add g; git commit -qm side
+git checkout -q main; git merge -q side -m merge
 git log --stat --format='%H %s' | cat; git diff HEAD~3 | tail -5; git blame f3 | tail -2
 git gc -q; git fsck 2>&1; git grep -c 12; git clone -q . ../copy 2>&1; ls ../copy
 """),
     "perl regular expressions and hashes": ("perl", r"""
-perl -e 'my %h; for my $i (1..20000) { $h{"key$i"} = [map { $_ * $i } 1..5]; } my $s = 0; $s += $_->[4] for values %h; print "$s\n";
-  my $t = join ",", map { sprintf "%05d", $_ } 1..5000; my $n = () = $t =~ /(?<a>\d)\g{a}/g; print "$n\n"; print length(join "", reverse split //, $t), "\n";
-  my @sorted = sort { $b->{v} <=> $a->{v} } map { { v => ($_ * 7919) % 10007 } } 1..3000; print $sorted[0]{v}, "\n"; exit 3'; echo $?
+perl -e 'my %h; for my $i (1..20000) { $h{"key$i"} = [map { $_ * $i } 1..5]; }
+  my $s = 0; $s += $_->[4] for values %h; print "$s\n";
+  my $t = join ",", map { sprintf "%05d", $_ } 1..5000;
+  my $n = () = $t =~ /(?<a>\d)\g{a}/g; print "$n\n"; print length(join "", reverse split //, $t), "\n";
+  my @sorted = sort { $b->{v} <=> $a->{v} } map { { v => ($_ * 7919) % 10007 } } 1..3000;
+  print $sorted[0]{v}, "\n"; exit 3'; echo $?
 """),
     "bash pipelines, functions, arrays": ("bash", r"""
-bash -c 'f() { local -A m; for i in {1..500}; do m[$i]=$((i*i)); done; for k in "${!m[@]}"; do echo "$k ${m[$k]}"; done | sort -n | tail -3; }; f
+bash -c 'f() { local -A m; for i in {1..500}; do m[$i]=$((i*i)); done
+  for k in "${!m[@]}"; do echo "$k ${m[$k]}"; done | sort -n | tail -3; }; f
 seq 20000 | grep 7 | sed "s/7/seven/g" | awk "{ n += length(\$0) } END { print n }" | tee out | wc -l; cat out
-trap "echo bye" EXIT; (exit 5); echo $?; x=$(for i in 1 2 3; do (echo $i) & wait $!; done); echo "$x"; sleep 0.1 & wait %1; kill -l 9; exit 4'; echo $?
+trap "echo bye" EXIT; (exit 5); echo $?; x=$(for i in 1 2 3; do (echo $i) & wait $!; done); echo "$x"
+sleep 0.1 & wait %1; kill -l 9; exit 4'; echo $?
 """),
-    "dash": ("dash", r"""dash -c 'i=0; while [ $i -lt 2000 ]; do i=$((i+1)); x="$x$i"; done; echo ${#x}; echo "$x" | cksum; cd /; pwd; exit 2'; echo $?"""),
+    "dash": ("dash", r"""
+dash -c 'i=0; while [ $i -lt 2000 ]; do i=$((i+1)); x="$x$i"; done; echo ${#x}; echo "$x" | cksum
+cd /; pwd; exit 2'; echo $?
+"""),
     "gcc and g++ compiling, linking, running": ("gcc", r"""
 cat > a.c <<'C'
 #include <stdio.h>
@@ -88,31 +97,48 @@ struct s { int a[100]; };
 static int f(int n) { return n < 2 ? n : f(n - 1) + f(n - 2); }
 int main(void) { struct s x = {{1}}; printf("%d %d %s\n", f(15), x.a[0], strchr("abc", 'b')); return 0; }
 C
-gcc -O2 -g -Wall -o a a.c && ./a; gcc -O3 -S a.c && grep -c . a.s; echo 'int main( { }' > bad.c; gcc -c bad.c 2>&1 | head -3; echo ${PIPESTATUS[0]}
-printf '#include <map>\n#include <string>\n#include <iostream>\nint main(){std::map<std::string,int> m; for(int i=0;i<100;i++) m[std::to_string(i)]=i; std::cout<<m.size()<<"\\n";}\n' > b.cc
+gcc -O2 -g -Wall -o a a.c && ./a; gcc -O3 -S a.c && grep -c . a.s
+echo 'int main( { }' > bad.c; gcc -c bad.c 2>&1 | head -3; echo ${PIPESTATUS[0]}
+cat > b.cc <<'C'
+#include <map>
+#include <string>
+#include <iostream>
+int main(){std::map<std::string,int> m; for(int i=0;i<100;i++) m[std::to_string(i)]=i; std::cout<<m.size()<<"\n";}
+C
 g++ -O1 -o b b.cc && ./b
 """),
     "tar, xz, gzip, sort, and friends": ("tar", r"""
 mkdir d; for i in $(seq 50); do seq $((i*100)) > d/f$i; done
 tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf a.tar d && sha256sum a.tar
-xz -T2 -k a.tar && xz -dc a.tar.xz | sha256sum; gzip -nk9 a.tar && gzip -dc a.tar.gz | sha256sum; bzip2 -k a.tar; bzip2 -t a.tar.bz2; echo $?
+xz -T2 -k a.tar && xz -dc a.tar.xz | sha256sum; gzip -nk9 a.tar && gzip -dc a.tar.gz | sha256sum
+bzip2 -k a.tar; bzip2 -t a.tar.bz2; echo $?
 tar -xJf a.tar.xz -C /tmp/.. --to-stdout d/f3 | tail -1
-cat d/* | sort -R --random-source=a.tar | sort -n -u | sha256sum; cat d/* | sort --parallel=2 -S 1M | uniq -c | sort -rn | head -3
-find . -name 'f1*' -newer /etc/passwd | sort | xargs -n 3 wc -l | tail -2; diff d/f1 d/f2 | wc -l; cat d/f9 | split -l 100 - part; ls part* | wc -l; bc <<< '2^400' | tail -1
+cat d/* | sort -R --random-source=a.tar | sort -n -u | sha256sum
+cat d/* | sort --parallel=2 -S 1M | uniq -c | sort -rn | head -3
+find . -name 'f1*' -newer /etc/passwd | sort | xargs -n 3 wc -l | tail -2; diff d/f1 d/f2 | wc -l
+cat d/f9 | split -l 100 - part; ls part* | wc -l; bc <<< '2^400' | tail -1
 """),
     "sqlite3 shell": ("sqlite3", r"""
-sqlite3 t.db 'create table t(a primary key, b, c); with recursive n(i) as (select 1 union all select i+1 from n where i<20000) insert into t select i, "v"||(i*7919%10007), zeroblob(a%5) from n;
-create index x on t(b); select count(*), min(b), max(b) from t; select b, count(*) from t group by substr(b,1,2) order by 2 desc limit 3; delete from t where a%3; vacuum; pragma integrity_check;'
+sqlite3 t.db 'create table t(a primary key, b, c);
+with recursive n(i) as (select 1 union all select i+1 from n where i<20000)
+  insert into t select i, "v"||(i*7919%10007), zeroblob(a%5) from n;
+create index x on t(b); select count(*), min(b), max(b) from t;
+select b, count(*) from t group by substr(b,1,2) order by 2 desc limit 3;
+delete from t where a%3; vacuum; pragma integrity_check;'
 sqlite3 t.db '.dump' | sha256sum; sqlite3 t.db 'select no from nowhere' 2>&1; echo $?
 """),
     "node": ("node", r"""
-node -e 'const m = new Map(); for (let i = 0; i < 50000; i++) m.set("k" + i, { i, a: [i, i + 1] }); let s = 0; for (const [k, v] of m) s += v.a[1];
-console.log(s, JSON.stringify([...m.values()].slice(0, 3)), require("crypto").createHash("sha1").update("x".repeat(1e6)).digest("hex"));
-require("child_process").execFile("echo", ["child"], (e, out) => { console.log(out.trim()); process.exit(6); });'; echo $?
+node -e 'const m = new Map(); for (let i = 0; i < 50000; i++) m.set("k" + i, { i, a: [i, i + 1] });
+let s = 0; for (const [k, v] of m) s += v.a[1];
+const sha1 = require("crypto").createHash("sha1").update("x".repeat(1e6)).digest("hex");
+console.log(s, JSON.stringify([...m.values()].slice(0, 3)), sha1);
+const { execFile } = require("child_process");
+execFile("echo", ["child"], (e, out) => { console.log(out.trim()); process.exit(6); });'; echo $?
 """),
     "node WebAssembly, whose bounds are checked by faults": ("node", r"""
 cat > a.js <<'JS'
-const code = new Uint8Array([0,97,115,109,1,0,0,0,1,6,1,96,1,127,1,127,3,2,1,0,5,3,1,0,1,7,5,1,1,102,0,0,10,9,1,7,0,32,0,40,2,0,11]);
+const code = new Uint8Array([0,97,115,109,1,0,0,0,1,6,1,96,1,127,1,127,3,2,1,0,5,3,1,0,1,7,5,1,1,102,0,0,10,9,1,7,0,
+  32,0,40,2,0,11]);
 const load = new WebAssembly.Instance(new WebAssembly.Module(code)).exports.f;
 let caught = 0;
 for (let i = 0; i < 200; i++) { try { load(i * 4096) } catch (e) { caught++ } }
@@ -121,33 +147,43 @@ function f() { return f() + 1 }
 try { f() } catch (e) { console.log(e.name) }
 new (require("worker_threads").Worker)(__filename.replace("a.js", "b.js")).on("message", m => console.log(m));
 JS
-sed '/^function/,$d; s/console.log(/require("worker_threads").parentPort.postMessage(/; s/, caught)/)/' a.js > b.js; node a.js
+sed '/^function/,$d; s/console.log(/require("worker_threads").parentPort.postMessage(/; s/, caught)/)/' a.js > b.js
+node a.js
 """),
     "awk, sed, grep, find, make": ("make", r"""
-printf 'all: a b\n\techo done $(words $(foreach i,1 2 3,$(i)))\na b:\n\tseq 1000 > $@\n' > Makefile; make -j2 2>&1 | sort; make -n all
-awk 'BEGIN { for (i = 0; i < 50000; i++) a[i % 1000] = a[i % 1000] i % 10; n = asort_len(a); print n } function asort_len(x, k, t) { for (k in x) t += length(x[k]); return t }'
-seq 5000 | sed -n '/9$/{s/^/</;s/$/>/;p}' | tail -2; seq 30000 | grep -E '(1.*2|3.*4)$' | wc -l; seq 1000 | grep -P '(?<!1)7\b' | wc -l
+printf 'all: a b\n\techo done $(words $(foreach i,1 2 3,$(i)))\na b:\n\tseq 1000 > $@\n' > Makefile
+make -j2 2>&1 | sort; make -n all
+awk 'BEGIN { for (i = 0; i < 50000; i++) a[i % 1000] = a[i % 1000] i % 10; n = asort_len(a); print n }
+function asort_len(x, k, t) { for (k in x) t += length(x[k]); return t }'
+seq 5000 | sed -n '/9$/{s/^/</;s/$/>/;p}' | tail -2
+seq 30000 | grep -E '(1.*2|3.*4)$' | wc -l; seq 1000 | grep -P '(?<!1)7\b' | wc -l
 """),
     "gdb, readelf, objdump, strip": ("gdb", r"""
 printf 'int f(int x) { return x * 2; }\nint main(void) { return f(21); }\n' > p.c; gcc -g -O0 -o p p.c
-gdb -q -nx -batch -ex 'break f' -ex run -ex 'bt 1' -ex 'finish' -ex continue ./p 2>&1 | grep -E "Value returned|exited" | sed "s,process [0-9]*,process,"
+gdb -q -nx -batch -ex 'break f' -ex run -ex 'bt 1' -ex 'finish' -ex continue ./p 2>&1 |
+  grep -E "Value returned|exited" | sed "s,process [0-9]*,process,"
 objdump -d p | grep -c call; readelf -sW p | grep -c FUNC; strip p; nm p 2>&1 | head -1; ./p; echo $?
 """),
     "openssl, curl --version, less": ("openssl", r"""
-openssl genrsa 1024 2>/dev/null | openssl rsa -check -noout 2>&1; seq 10000 | openssl dgst -sha512; seq 9 | openssl enc -aes-128-cbc -K 00 -iv 00 -e 2>/dev/null | sha1sum; openssl speed -bytes 16 -seconds 1 md5 >/dev/null 2>&1; echo $?
+openssl genrsa 1024 2>/dev/null | openssl rsa -check -noout 2>&1; seq 10000 | openssl dgst -sha512
+seq 9 | openssl enc -aes-128-cbc -K 00 -iv 00 -e 2>/dev/null | sha1sum
+openssl speed -bytes 16 -seconds 1 md5 >/dev/null 2>&1; echo $?
 """),
     "php, whose extensions are bound to their own libraries first (RTLD_DEEPBIND)": ("php", r"""
 cat > a.php <<'P'
 <?php
 $a = []; for ($i = 0; $i < 30000; $i++) $a["k$i"] = ['x' => $i, 'y' => str_repeat("z", $i % 50)];
 ksort($a); echo count($a), " ", md5(serialize($a)), " ", json_decode(json_encode($a), true) == $a, "\n";
-class N { public $p; } for ($i = 0; $i < 1000; $i++) { $x = new N; $x->p = $x; } unset($x); echo gc_collect_cycles(), "\n";
+class N { public $p; } for ($i = 0; $i < 1000; $i++) { $x = new N; $x->p = $x; }
+unset($x); echo gc_collect_cycles(), "\n";
 function g() { for ($i = 0; $i < 1000; $i++) yield $i => $i * $i; } echo array_sum(iterator_to_array(g())), "\n";
 $f = new Fiber(function () { $x = Fiber::suspend(1); echo "got $x\n"; }); echo $f->start(), "\n"; $f->resume("r");
 try { intdiv(1, 0); } catch (DivisionByZeroError $e) { echo $e->getMessage(), "\n"; }
-echo shell_exec("echo sub"), preg_match_all('/(\w)\d+\1/', implode(' ', array_keys($a)) . 'a12a'), " ", extension_loaded("pdo"), "\n"; exit(5);
+echo shell_exec("echo sub"), preg_match_all('/(\w)\d+\1/', implode(' ', array_keys($a)) . 'a12a'), " ";
+echo extension_loaded("pdo"), "\n"; exit(5);
 P
-php a.php; echo $?; USE_ZEND_ALLOC=0 php a.php | md5sum; php -r 'function f($x) { return f($x . "abcdefgh"); } ini_set("memory_limit", "30M"); f("");' 2>&1 | head -c 60
+php a.php; echo $?; USE_ZEND_ALLOC=0 php a.php | md5sum
+php -r 'function f($x) { return f($x . "abcdefgh"); } ini_set("memory_limit", "30M"); f("");' 2>&1 | head -c 60
 """),
     "python3 ctypes, whose strdup and free are asked of libc itself": ("python3", r"""
 python3 - <<'PY'
@@ -157,7 +193,8 @@ libc.strdup.restype = libc.malloc.restype = ctypes.c_void_p
 libc.free.argtypes = [ctypes.c_void_p]
 for i in range(2000):
     libc.free(libc.strdup(b"abc" * i)); libc.free(libc.malloc(i))
-compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))(lambda a, b: a[0] - b[0])
+pointer = ctypes.POINTER(ctypes.c_int)
+compare = ctypes.CFUNCTYPE(ctypes.c_int, pointer, pointer)(lambda a, b: a[0] - b[0])
 numbers = (ctypes.c_int * 500)(*[i * 7919 % 503 for i in range(500)])
 libc.qsort(numbers, 500, 4, compare)
 print(numbers[0], numbers[499], list(numbers) == sorted(numbers))
@@ -165,27 +202,40 @@ PY
 """),
     "ruby threads, fibers, garbage collection": ("ruby", r"""
 ruby -e 'require "json"; require "digest"; require "zlib"
-h = (1..20000).to_h { |i| ["k#{i}", [i, "v" * (i % 40)]] }; s = JSON.dump(h); puts s.size, Digest::SHA256.hexdigest(s), JSON.parse(s) == h
+h = (1..20000).to_h { |i| ["k#{i}", [i, "v" * (i % 40)]] }
+s = JSON.dump(h); puts s.size, Digest::SHA256.hexdigest(s), JSON.parse(s) == h
 puts Zlib::Inflate.inflate(Zlib::Deflate.deflate(s)).size; 3.times { GC.start }
 p 8.times.map { |n| Thread.new { (1..2000).map { |i| (i * n).to_s }.join.size } }.map(&:value)
 p 500.times.map { |i| g = Fiber.new { Fiber.yield i; i * 2 }; g.resume; g }.map(&:resume).sum
 def deep(n) deep(n + 1) end; begin; deep(0); rescue SystemStackError; puts "deep"; end
-fork { exit 3 }; Process.wait; p $?.exitstatus; puts `echo sub`; p "aXbXc".gsub(/X(.)/) { $1.upcase }, (1..50).inject(:*); exit 6'; echo $?
+fork { exit 3 }; Process.wait; p $?.exitstatus; puts `echo sub`
+p "aXbXc".gsub(/X(.)/) { $1.upcase }, (1..50).inject(:*); exit 6'; echo $?
 """),
     "apache2 with processes and threads, graceful restart": ("/usr/sbin/apache2", r"""
-port=$((20000 + $$ % 20000)); modules=/usr/lib/apache2/modules; here=$(mktemp -d); chmod 755 "$here"; mkdir "$here/www"; seq 2000 > "$here/www/a"
+port=$((20000 + $$ % 20000)); modules=/usr/lib/apache2/modules
+here=$(mktemp -d); chmod 755 "$here"; mkdir "$here/www"; seq 2000 > "$here/www/a"
 waits() { for i in $(seq 300); do "$@" && return; sleep .1; done; echo "never: $*"; }
 answers() { (exec 3<>/dev/tcp/127.0.0.1/$port) 2>/dev/null; }
 for mpm in prefork worker event; do
-    { echo "ServerRoot $here"; echo "ServerName localhost"; echo "Listen 127.0.0.1:$port"; echo "LoadModule mpm_${mpm}_module $modules/mod_mpm_$mpm.so"
-    for m in authz_core dir mime deflate filter rewrite proxy proxy_http status dav authn_core lua ssl; do echo "LoadModule ${m}_module $modules/mod_$m.so"; done
-    printf 'TypesConfig /dev/null\nAddType text/plain a\nDocumentRoot %s/www\nPidFile %s/pid\nErrorLog %s/log\n' "$here" "$here" "$here"
-    printf 'DefaultRuntimeDir %s\nSetOutputFilter DEFLATE\nRewriteEngine on\nRewriteRule ^/b$ /a\n' "$here"; [ "$(id -u)" != 0 ] || echo "User www-data"; } > "$here/conf"
+    {
+        echo "ServerRoot $here"; echo "ServerName localhost"; echo "Listen 127.0.0.1:$port"
+        echo "LoadModule mpm_${mpm}_module $modules/mod_mpm_$mpm.so"
+        for m in authz_core dir mime deflate filter rewrite proxy proxy_http status dav authn_core lua ssl; do
+            echo "LoadModule ${m}_module $modules/mod_$m.so"
+        done
+        printf 'TypesConfig /dev/null\nAddType text/plain a\n'
+        printf 'DocumentRoot %s/www\nPidFile %s/pid\nErrorLog %s/log\n' "$here" "$here" "$here"
+        printf 'DefaultRuntimeDir %s\nSetOutputFilter DEFLATE\nRewriteEngine on\nRewriteRule ^/b$ /a\n' "$here"
+        [ "$(id -u)" != 0 ] || echo "User www-data"
+    } > "$here/conf"
     /usr/sbin/apache2 -f "$here/conf" -k start; waits answers
-    curl -s "127.0.0.1:$port/a" | md5sum; curl -s --compressed "127.0.0.1:$port/b" | md5sum; curl -s -o /dev/null -w '%{http_code}\n' "127.0.0.1:$port/none"
+    curl -s "127.0.0.1:$port/a" | md5sum; curl -s --compressed "127.0.0.1:$port/b" | md5sum
+    curl -s -o /dev/null -w '%{http_code}\n' "127.0.0.1:$port/none"
     for i in $(seq 10); do curl -s "127.0.0.1:$port/a" "127.0.0.1:$port/b" | md5sum & done; wait
-    kill -USR1 "$(cat "$here/pid")"; waits grep -qi 'graceful restart' "$here/log"; curl -s "127.0.0.1:$port/a" | md5sum
-    kill "$(cat "$here/pid")"; waits test ! -e "$here/pid"; grep -c 'Segmentation\|exit signal' "$here/log"; rm "$here/log"; port=$((port + 1))
+    kill -USR1 "$(cat "$here/pid")"; waits grep -qi 'graceful restart' "$here/log"
+    curl -s "127.0.0.1:$port/a" | md5sum
+    kill "$(cat "$here/pid")"; waits test ! -e "$here/pid"; grep -c 'Segmentation\|exit signal' "$here/log"
+    rm "$here/log"; port=$((port + 1))
 done; rm -r "$here"
 """),
 }

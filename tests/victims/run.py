@@ -33,7 +33,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-import harness 
+import harness
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROLE_OF_MARKER = {"ALLOC": ("alloc",), "FREE": ("free",), "BAD": ("access", "noticed")}
@@ -198,7 +198,8 @@ def run(args, victim, way, mode, binary, out):
         command += ["--", binary]
     else:
         open(report_file, "w").close()
-        env["MEMSAN_OPTIONS"] = ":".join(filter(None, [f"mode={mode}:format=json:report_file={report_file}:symbolizer={args.symbolizer}", options]))
+        own = f"mode={mode}:format=json:report_file={report_file}:symbolizer={args.symbolizer}"
+        env["MEMSAN_OPTIONS"] = ":".join(filter(None, [own, options]))
         command = [binary]
     command += shlex.split(victim.one("args"))
     try:
