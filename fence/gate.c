@@ -30,6 +30,8 @@
 
 #include "fence/fence_internal.h"
 
+bool fence_sampling;
+
 #define STEP_MAX 8192u
 #define LOOKS_MIN 4u
 #define LOOKS_MAX 16u

@@ -38,6 +38,7 @@
 #define HELD_LEAST 1024u
 #define STEP_BYTES ((size_t)4 << 20)
 
+bool fence_all;
 uintptr_t fence_base;
 size_t fence_size;
 

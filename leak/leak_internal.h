@@ -36,7 +36,7 @@ struct scan_span {
 #define SPAN_FLAGS (SPAN_WHOLE | SPAN_CUT)
 /* An object of another source than slab: fenced, or registered.  It is an area too, at a made-up offset behind the
  * arena, with one page for each. outer: index + 1 of the fenced object that it was cut out of. */
-struct scan_outside {
+struct outside_object {
 	uint64_t addr, size;
 	bool registered;
 	uint32_t outer;
@@ -74,7 +74,7 @@ struct leak_scan {
 	uint8_t *inner_pages;
 	struct scan_area *areas;
 	uint32_t nr_areas, max_areas;
-	struct scan_outside *outside; /* sorted by address before the first root */
+	struct outside_object *outside; /* sorted by address before the first root */
 	uint32_t nr_outside, max_outside, nr_registered;
 	/* the address of the first, and the bytes from there to the end of the last */
 	uint64_t outside_from, outside_span;

@@ -17,23 +17,23 @@
 void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool registered)
 {
 	if (s->nr_outside < s->max_outside && size)
-		s->outside[s->nr_outside++] = (struct scan_outside){ .addr = addr,
+		s->outside[s->nr_outside++] = (struct outside_object){ .addr = addr,
 			                                             .size = size,
 			                                             .registered = registered };
 }
 
 /* A fenced object sorts before a registered one at the same address. */
-static bool is_behind(const struct scan_outside *a, const struct scan_outside *b)
+static bool is_behind(const struct outside_object *a, const struct outside_object *b)
 {
 	return a->addr > b->addr || (a->addr == b->addr && a->registered && !b->registered);
 }
 
-static void sort(struct scan_outside *a, uint32_t n)
+static void sort(struct outside_object *a, uint32_t n)
 {
 	/* Shell sort: fenced objects come in order. */
 	for (uint32_t gap = n / 2; gap; gap = gap == 2 ? 1 : (uint32_t)((uint64_t)gap * 5 / 11))
 		for (uint32_t i = gap; i < n; i++) {
-			struct scan_outside e = a[i];
+			struct outside_object e = a[i];
 			uint32_t k = i;
 			for (; k >= gap && is_behind(&a[k - gap], &e); k -= gap)
 				a[k] = a[k - gap];
@@ -41,7 +41,7 @@ static void sort(struct scan_outside *a, uint32_t n)
 		}
 }
 
-static bool outside_holds(const struct scan_outside *e, uint64_t addr)
+static bool outside_holds(const struct outside_object *e, uint64_t addr)
 {
 	return addr - e->addr < e->size;
 }
@@ -52,7 +52,7 @@ static void keep_apart(struct leak_scan *s)
 	uint32_t kept = 0, fenced = 0;
 
 	for (uint32_t i = 0; i < s->nr_outside; i++) {
-		struct scan_outside e = s->outside[i];
+		struct outside_object e = s->outside[i];
 		bool inside = e.registered && fenced && outside_holds(&s->outside[fenced - 1], e.addr);
 		if (kept && outside_holds(&s->outside[kept - 1], e.addr) && !(inside && fenced == kept))
 			continue;
@@ -67,7 +67,7 @@ static void keep_apart(struct leak_scan *s)
 }
 
 /* The object in the arena that this one was cut out of is scanned without it. */
-static void mark_cut(struct leak_scan *s, const struct scan_outside *e)
+static void mark_cut(struct leak_scan *s, const struct outside_object *e)
 {
 	uint64_t off = e->addr - s->base;
 
@@ -85,7 +85,7 @@ static void mark_cut(struct leak_scan *s, const struct scan_outside *e)
 
 static void add_outside(struct leak_scan *s, uint32_t i)
 {
-	const struct scan_outside *e = &s->outside[i];
+	const struct outside_object *e = &s->outside[i];
 	uint64_t off = s->outside_off + ((uint64_t)i << PAGE_SHIFT);
 
 	s->areas[s->nr_areas] = (struct scan_area){ .start = off, .size = e->size };

@@ -71,7 +71,7 @@ static bool allocate_tables(struct leak_scan *s)
 {
 	size_t pages = ALIGN_UP((s->end >> PAGE_SHIFT) * sizeof(uint32_t) + 64, PAGE_SIZE);
 	size_t bits = ALIGN_UP((s->end >> 7) + 64, PAGE_SIZE);
-	size_t outside = ALIGN_UP(s->max_outside * sizeof(struct scan_outside), PAGE_SIZE);
+	size_t outside = ALIGN_UP(s->max_outside * sizeof(struct outside_object), PAGE_SIZE);
 	size_t areas = ALIGN_UP((s->max_areas + s->max_outside + 1) * sizeof(struct scan_area), PAGE_SIZE);
 	size_t notes = ALIGN_UP(SCAN_NOTES_MAX * sizeof(struct scan_note), PAGE_SIZE);
 	size_t inner_pages = ALIGN_UP((s->end >> INNER_PAGE_SHIFT) + 1, PAGE_SIZE);
@@ -91,7 +91,7 @@ static bool allocate_tables(struct leak_scan *s)
 	s->stack = (struct scan_span *)(p += pages);
 	s->max_stack = stack / sizeof(struct scan_span) - STACK_SLACK;
 	s->areas = (struct scan_area *)(p += stack);
-	s->outside = (struct scan_outside *)(p += areas);
+	s->outside = (struct outside_object *)(p += areas);
 	s->notes = (struct scan_note *)(p += outside);
 	s->buffer = p += notes;
 	s->inner_pages = (uint8_t *)(p += SCAN_CHUNK);
