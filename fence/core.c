@@ -10,7 +10,6 @@
 /* As many as fit into 64 GiB of addresses. */
 #define ALL_SLOTS ((size_t)8 << 20)
 
-
 static bool told_no_mappings; /* atomic */
 
 static bool slot_told(const struct fence_slot *s)

@@ -18,8 +18,8 @@ void leak_scan_add(struct leak_scan *s, uint64_t addr, uint64_t size, bool regis
 {
 	if (s->nr_outside < s->max_outside && size)
 		s->outside[s->nr_outside++] = (struct outside_object){ .addr = addr,
-			                                             .size = size,
-			                                             .registered = registered };
+			                                               .size = size,
+			                                               .registered = registered };
 }
 
 /* A fenced object sorts before a registered one at the same address. */

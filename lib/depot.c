@@ -20,7 +20,7 @@
  * four times.  Who finds that line and the one beside it full goes on from its own hash, slot by slot:
  *
  *     line of "main < run"     [ parse | emit | - | - | - | - | - | - ]         a free slot: "run" has no other child
- *     line of "main"           [ run | a | b | c | d | e | f | g ]  full ──►  h is beside it, at its own hash, or behind
+ *     line of "main"           [ run | a | b | c | d | e | f | g ]  full ──►  h is beside it, at its own hash, behind
  *
  * In a line it is looked for from the place on that its hash says, so that mostly the first look is right.  No slot is
  * ever freed, so a line that has a free one was never full.  A slot holds a handle and the hash's upper bits: a search

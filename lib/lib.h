@@ -124,8 +124,8 @@ static inline int number_digit(char c)
 		return c - 'a' + 10;
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
-/* The digits at p, without a sign, blanks or "0x".  They return what follows the digits; NULL when there is no digit, or when
- * the number needs more than 64 bits. */
+/* The digits at p, without a sign, blanks or "0x".  They return what follows the digits; NULL when there is no digit,
+ * or when the number needs more than 64 bits. */
 const char *number_hex(const char *p, uint64_t *value);
 const char *number_decimal(const char *p, uint64_t *value);
 /* Pairs of hexadecimal digits at p, at most `max`; returns how many. */
@@ -137,8 +137,9 @@ bool number_parse(const char *s, size_t len, uint64_t *value);
 
 /* Length of the UTF-8 sequence at s, 1 for a NUL; 0: there is none (overlong, a surrogate, past U+10FFFF, cut). */
 size_t utf8_length(const char *s);
-/* s as a JSON string with its quotes, handed to `put` in pieces.  Valid UTF-8 stays as it is, every other byte becomes \ufffd;
- * quotes, backslashes, control characters and DEL are escaped.  Ends at a NUL, or behind the sequence that reaches s + max. */
+/* s as a JSON string with its quotes, handed to `put` in pieces.  Valid UTF-8 stays as it is, every other byte becomes
+ * \ufffd; quotes, backslashes, control characters and DEL are escaped.  Ends at a NUL, or behind the sequence that
+ * reaches s + max. */
 typedef void (*json_put_fn)(void *ctx, const char *text, size_t len);
 void json_quote(json_put_fn put, void *ctx, const char *s, size_t max);
 void fmt_json_string(struct fmt_buf *b, const char *s, size_t max);
@@ -281,13 +282,14 @@ void live_counters_start(void);
 struct maps_line {
 	uint64_t start, end, offset; /* offset: of `start` in the file */
 	bool readable, writable, executable, private;
-	const char *path;            /* as the kernel writes it: a file, "[stack]", …, or ""; until the next line is read */
+	/* as the kernel writes it: a file, "[stack]", …, or ""; until the next line is read */
+	const char *path;
 };
 struct maps_reader {
 	int fd, error;
 	char *buffer;
-	size_t size, have, at;       /* bytes of the buffer: all, filled, handed out */
-	bool in_rest;                /* the next bytes are the rest of a line that was too long */
+	size_t size, have, at; /* bytes of the buffer: all, filled, handed out */
+	bool in_rest;          /* the next bytes are the rest of a line that was too long */
 };
 /* Reads /proc/PID/maps, or a file like it, through a buffer of the caller's (at least 128 bytes; longer paths are cut).
  * 0, or -errno: it cannot be opened. */

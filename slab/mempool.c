@@ -37,7 +37,7 @@ static struct ranked_lock mempool_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE); /* g
 /* read without the lock by slab_find_object; old tables stay readable */
 static struct mempool_table *table;
 static struct slab_mempool *pools;
-static bool registered; /* as an object source */
+static bool registered;                      /* as an object source */
 static struct mempool_object *spare_objects; /* linked by next */
 static struct mempool_block *spare_blocks;
 static size_t longest, widest; /* the longest object with its red zones; the widest red zone */

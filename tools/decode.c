@@ -164,8 +164,7 @@ static int decode_main(int argc, char **argv)
 const struct tool_command command_decode = {
 	.name = "decode",
 	.summary = "find memory reports in any log and print them with functions and lines",
-	.help =
-		"Usage: memsan decode [OPTION…] [FILE…]\n"
+	.help = "Usage: memsan decode [OPTION…] [FILE…]\n"
 		"\n"
 		"Finds the memory reports in each FILE and prints them with functions and lines. Without\n"
 		"FILE, or for -, reads standard input. Unpacks gzip, bzip2, xz, zstd and lz4. Reads\n"

@@ -36,8 +36,8 @@ static void print_mapping(const struct image *im, uint64_t addr)
 				       "file is cut off\n",
 				       addr);
 			else
-				printf("0x%" PRIx64 " belongs to no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64
-				       " %s\n",
+				printf("0x%" PRIx64 " belongs to no object of the heap; it lies in 0x%" PRIx64
+				       "-0x%" PRIx64 " %s\n",
 				       addr, m->start, m->end,
 				       m->path         ? m->path
 				       : m->main_stack ? "[stack]"
@@ -58,8 +58,8 @@ static const char *const states[] = {
 /* What is known of an address. */
 struct described {
 	struct slab_object object, block;
-	bool registered;               /* the program cut it out of memory */
-	bool guard;                /* the address is in a guard page of the fence's */
+	bool registered; /* the program cut it out of memory */
+	bool guard;      /* the address is in a guard page of the fence's */
 };
 
 /* Objects of pools come first, since they lie inside other objects; live objects come before freed ones. */
@@ -68,7 +68,8 @@ static bool find_object(const struct image *im, uint64_t addr, struct described 
 	const struct image_outside *outside = image_outside_at(im, addr);
 
 	memset(d, 0, sizeof(*d));
-	if (slab_view_mempool_object(&im->heap, addr, &d->object) && (d->object.state == SLAB_OBJ_LIVE || !outside || !outside->registered)) {
+	if (slab_view_mempool_object(&im->heap, addr, &d->object) &&
+	    (d->object.state == SLAB_OBJ_LIVE || !outside || !outside->registered)) {
 		d->registered = true;
 		return true;
 	}
@@ -77,7 +78,8 @@ static bool find_object(const struct image *im, uint64_t addr, struct described 
 		d->registered = outside->registered;
 		return true;
 	}
-	return leak_sources_near(&im->sources, addr, &d->object, &d->guard) || slab_view_object(&im->heap, addr, &d->object);
+	return leak_sources_near(&im->sources, addr, &d->object, &d->guard) ||
+	       slab_view_object(&im->heap, addr, &d->object);
 }
 
 static void print_place(uint64_t addr, const struct slab_object *o, bool guard)
@@ -108,8 +110,10 @@ void describe_address(const struct image *im, uint64_t addr)
 		printf("  in pool: %s\n", o->cache);
 	else
 		printf("  cache: %s (objects of %zu)\n", o->cache, o->object_size);
-	if (d.registered && (slab_view_object(&im->heap, addr, &d.block) || leak_sources_near(&im->sources, addr, &d.block, &d.guard)))
-		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size, d.block.cache);
+	if (d.registered &&
+	    (slab_view_object(&im->heap, addr, &d.block) || leak_sources_near(&im->sources, addr, &d.block, &d.guard)))
+		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size,
+		       d.block.cache);
 	print_stack(im, sym, "Allocated", o->alloc_stack, o->alloc_thread);
 	if (o->state != SLAB_OBJ_LIVE)
 		print_stack(im, sym, "Freed", o->free_stack, o->free_thread);
@@ -141,16 +145,16 @@ const struct tool_command command_describe = {
 	.name = "describe",
 	.summary = "show which object an address of a process or a core file belongs to",
 	.help = "Usage: memsan describe (--pid PID | --core FILE [--exe FILE]) ADDR…\n"
-	        "\n"
-	        "Shows which heap object each hexadecimal address belongs to: where in the object the\n"
-	        "address lies, the object's state, size and cache, and who allocated and freed it.\n"
-	        "\n"
-	        "  --pid PID    look into a running process\n"
-	        "  --core FILE  look into a core file\n"
-	        "  --exe FILE   where the program's file is now\n"
-	        "  -h, --help   show this help\n"
-	        "\n"
-	        "Exit status: 0; 2 the process or file could not be read, or usage.\n"
-	        "Manual page: memsan-describe(1)\n",
+		"\n"
+		"Shows which heap object each hexadecimal address belongs to: where in the object the\n"
+		"address lies, the object's state, size and cache, and who allocated and freed it.\n"
+		"\n"
+		"  --pid PID    look into a running process\n"
+		"  --core FILE  look into a core file\n"
+		"  --exe FILE   where the program's file is now\n"
+		"  -h, --help   show this help\n"
+		"\n"
+		"Exit status: 0; 2 the process or file could not be read, or usage.\n"
+		"Manual page: memsan-describe(1)\n",
 	.main = describe_main,
 };

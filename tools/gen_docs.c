@@ -95,7 +95,9 @@ static void put_options_mdoc(void)
 
 static void put_kinds_mdoc(void)
 {
-	static const struct { const char *name, *class, *text; } kinds[] = {
+	static const struct {
+		const char *name, *class, *text;
+	} kinds[] = {
 #define REPORT_KIND(id, name, class, text) { name, class, text },
 #include "reports/kinds.def"
 #undef REPORT_KIND
@@ -107,7 +109,9 @@ static void put_kinds_mdoc(void)
 	}
 }
 
-struct bug_cell { const char *expect, *kind, *why; };
+struct bug_cell {
+	const char *expect, *kind, *why;
+};
 
 static void put_bug_cell(const char *kernel, const struct bug_cell *cell)
 {
@@ -127,13 +131,34 @@ static void put_bug_cell(const char *kernel, const struct bug_cell *cell)
 
 static void put_kernel_bugs(void)
 {
-	static const struct { const char *name, *what, *why; struct bug_cell kasan, light, arm64; } bugs[] = {
-#define SAY(detector, kind, function) { detector, kind, "" }
-#define SAY_BECAUSE(detector, kind, function, why) { detector, kind, why }
-#define QUIET { "no report", "", "" }
-#define QUIET_BECAUSE(why) { "no report", "", why }
-#define SKIP { "not done there", "", "" }
-#define AS_KASAN { "", "", "" }
+	static const struct {
+		const char *name, *what, *why;
+		struct bug_cell kasan, light, arm64;
+	} bugs[] = {
+#define SAY(detector, kind, function) \
+	{                             \
+		detector, kind, ""    \
+	}
+#define SAY_BECAUSE(detector, kind, function, why) \
+	{                                          \
+		detector, kind, why                \
+	}
+#define QUIET                       \
+	{                           \
+		"no report", "", "" \
+	}
+#define QUIET_BECAUSE(why)           \
+	{                            \
+		"no report", "", why \
+	}
+#define SKIP                             \
+	{                                \
+		"not done there", "", "" \
+	}
+#define AS_KASAN           \
+	{                  \
+		"", "", "" \
+	}
 #define KBUG(name, setup, kasan, light, arm64, what, why) { #name, what, why, kasan, light, arm64 },
 #define DEMO(name, what)
 #include "kernel/module/bugs.def"
@@ -163,7 +188,9 @@ static void put_kernel_demos(void)
 {
 #define KBUG(name, setup, kasan, light, arm64, what, why)
 #define DEMO(name, what) { "demo_" #name, what },
-	static const struct { const char *name, *what; } demos[] = {
+	static const struct {
+		const char *name, *what;
+	} demos[] = {
 #include "kernel/module/bugs.def"
 	};
 #undef KBUG

@@ -113,11 +113,13 @@ static void count_object(void *ctx, uint64_t addr, enum leak_class class)
 		count_in_place(c, &o, o.cache);
 }
 
-/* What the program cut out of a block counts beside the block, since each may be what grows.  A fence slot's name is one object's alone. */
+/* What the program cut out of a block counts beside the block, since each may be what grows.  A fence slot's name is
+ * one object's alone. */
 static void count_outside(struct census *c)
 {
 	for (size_t i = 0; i < c->im->nr_outside; i++)
-		count_in_place(c, &c->im->outside[i].object, c->im->outside[i].registered ? c->im->outside[i].object.cache : "fence");
+		count_in_place(c, &c->im->outside[i].object,
+		               c->im->outside[i].registered ? c->im->outside[i].object.cache : "fence");
 }
 
 /* ---- names that last ------------------------------------------------------------------------- */

@@ -35,7 +35,8 @@ void options_print_text(FILE *out)
 	struct fmt_buf b;
 
 	fputs("Set options with MEMSAN_OPTIONS=\"NAME=VALUE:NAME=VALUE\" in the environment, or with\n"
-	      "memsan run -o NAME=VALUE. Quote a value that holds a colon with ' or \".\n\n", out);
+	      "memsan run -o NAME=VALUE. Quote a value that holds a colon with ' or \".\n\n",
+	      out);
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *o = &option_table[i];
 
@@ -104,8 +105,7 @@ static int options_main(int argc, char **argv)
 const struct tool_command command_options = {
 	.name = "options",
 	.summary = "list every option with default, range and meaning",
-	.help =
-		"Usage: memsan options [--json]\n"
+	.help = "Usage: memsan options [--json]\n"
 		"\n"
 		"Lists every option of MEMSAN_OPTIONS and memsan run -o, with default, range and meaning.\n"
 		"\n"

@@ -238,8 +238,7 @@ static int report_main(int argc, char **argv)
 const struct tool_command command_report = {
 	.name = "report",
 	.summary = "merge, compare and count the reports of many logs",
-	.help =
-		"Usage: memsan report merge [OPTION…] [FILE…]\n"
+	.help = "Usage: memsan report merge [OPTION…] [FILE…]\n"
 		"       memsan report diff [OPTION…] BASELINE FILE…\n"
 		"       memsan report top [-n N] [OPTION…] [FILE…]\n"
 		"\n"

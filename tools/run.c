@@ -418,8 +418,7 @@ static int run_main(int argc, char **argv)
 const struct tool_command command_run = {
 	.name = "run",
 	.summary = "run a program and report its memory errors",
-	.help =
-		"Usage: memsan run [OPTIONS] [--] PROG [ARGS…]\n"
+	.help = "Usage: memsan run [OPTIONS] [--] PROG [ARGS…]\n"
 		"\n"
 		"Runs PROG, and every program that it starts, with memsan's malloc. Reports memory errors\n"
 		"on standard error as it finds them; the program continues.\n"

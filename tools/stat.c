@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/stat.c - memsan stat: the counters of a live process, read out of its memory.
  *
- * Nothing is asked of the process: the block of counters is found by its magic in the writable mappings of libmemsan (or, in a static program,
- * of the program).  Who may do this is decided by the kernel, as for a debugger. */
+ * Nothing is asked of the process: the block of counters is found by its magic in the writable mappings of libmemsan
+ * (or, in a static program, of the program).  Who may do this is decided by the kernel, as for a debugger. */
 #include "lib/lib.h"
 #include "tools/tools.h"
 
@@ -15,17 +15,16 @@
 
 #define MAPPING_MAX ((uint64_t)64 << 20)
 
-static const char help[] =
-	"Usage: memsan stat PID\n"
-	"\n"
-	"Shows the counters of a process that runs with memsan: reports, allocations and frees,\n"
-	"and how many objects are and were fenced.\n"
-	"\n"
-	"  -h, --help     show this help\n"
-	"\n"
-	"Example: memsan stat $(pidof server)\n"
-	"Exit status: 0; 1 the process cannot be read or does not run with memsan; 2 usage.\n"
-	"Manual pages: memsan-stat(1), memsan-options(7)\n";
+static const char help[] = "Usage: memsan stat PID\n"
+			   "\n"
+			   "Shows the counters of a process that runs with memsan: reports, allocations and frees,\n"
+			   "and how many objects are and were fenced.\n"
+			   "\n"
+			   "  -h, --help     show this help\n"
+			   "\n"
+			   "Example: memsan stat $(pidof server)\n"
+			   "Exit status: 0; 1 the process cannot be read or does not run with memsan; 2 usage.\n"
+			   "Manual pages: memsan-stat(1), memsan-options(7)\n";
 
 /* The block within one mapping. */
 static bool find_in_mapping(int mem, uint64_t start, uint64_t end, struct live_counters *found)
@@ -39,7 +38,8 @@ static bool find_in_mapping(int mem, uint64_t start, uint64_t end, struct live_c
 		if (memcmp(data + at, LIVE_COUNTERS_MAGIC, sizeof(found->magic)) != 0)
 			continue;
 		memcpy(found, data + at, sizeof(*found));
-		is = found->self == start + at && found->version == LIVE_COUNTERS_VERSION && found->size == sizeof(*found);
+		is = found->self == start + at && found->version == LIVE_COUNTERS_VERSION &&
+		     found->size == sizeof(*found);
 	}
 	free(data);
 	return is;
@@ -115,7 +115,8 @@ static int stat_process(long pid)
 			maps_close(&maps);
 	}
 	if (error) {
-		tool_say("process %ld cannot be looked at: %s", pid, error == ENOENT ? "there is none" : strerror(error));
+		tool_say("process %ld cannot be looked at: %s", pid,
+		         error == ENOENT ? "there is none" : strerror(error));
 		return 1;
 	}
 	found = find_counters(&maps, mem, &counters);
@@ -143,5 +144,8 @@ static int stat_main(int argc, char **argv)
 }
 
 const struct tool_command command_stat = {
-	.name = "stat", .summary = "show the counters of a running process", .help = help, .main = stat_main,
+	.name = "stat",
+	.summary = "show the counters of a running process",
+	.help = help,
+	.main = stat_main,
 };

@@ -111,9 +111,9 @@ enum target_kind {
 };
 struct target {
 	enum target_kind kind;
-	char file[4096];   /* the file that the reason is about; "" when the program was not found */
-	char reason[256];  /* for people; empty for TARGET_PRELOADABLE */
-	bool holds_memsan; /* linked with libmemsan.a */
+	char file[4096];    /* the file that the reason is about; "" when the program was not found */
+	char reason[256];   /* for people; empty for TARGET_PRELOADABLE */
+	bool holds_memsan;  /* linked with libmemsan.a */
 	bool own_libraries; /* some libraries are not in the system's folders, so they may be instrumented */
 };
 /* Finds `program` as execvp(3) would and reads its ELF header.  A #! line leads to the interpreter (once). */

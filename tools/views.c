@@ -432,26 +432,24 @@ static int slabtop_main(int argc, char **argv)
 
 /* ---- the commands ---------------------------------------------------------------------------- */
 
-#define SORT_KEYS                                                                                     \
-	"  -s, --sort KEY       o objects, a active objects, u use, s object size, l slabs,\n"           \
-	"                       v active slabs, b objects per slab, p pages per slab,\n"                   \
+#define SORT_KEYS                                                                              \
+	"  -s, --sort KEY       o objects, a active objects, u use, s object size, l slabs,\n" \
+	"                       v active slabs, b objects per slab, p pages per slab,\n"       \
 	"                       c cache size, n name\n"
 
 const struct tool_command command_slabinfo = {
 	.name = "slabinfo",
 	.summary = "show the heap's caches in a process or a core file",
 	.help = "Usage: memsan slabinfo [OPTIONS] (--pid PID | --core FILE)\n"
-	        "\n"
-	        "Shows one line for each cache in the columns of the kernel's /proc/slabinfo: live objects,\n"
-	        "objects that there is room for, their size with red zones, objects and pages per slab,\n"
-	        "and slabs. The last line counts large areas; memsan vmallocinfo shows each of them.\n"
-	        "\n"
-	        SORT_KEYS
-	        "                       (default: malloc's caches by size, then the program's own)\n"
-	        "  -h, --help           show this help\n"
-	        "\n"
-	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
-	        "Manual page: memsan-slabinfo(1)\n",
+		"\n"
+		"Shows one line for each cache in the columns of the kernel's /proc/slabinfo: live objects,\n"
+		"objects that there is room for, their size with red zones, objects and pages per slab,\n"
+		"and slabs. The last line counts large areas; memsan vmallocinfo shows each of them.\n"
+		"\n" SORT_KEYS "                       (default: malloc's caches by size, then the program's own)\n"
+		"  -h, --help           show this help\n"
+		"\n"
+		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+		"Manual page: memsan-slabinfo(1)\n",
 	.main = slabinfo_main,
 };
 
@@ -459,19 +457,17 @@ const struct tool_command command_slabtop = {
 	.name = "slabtop",
 	.summary = "show a process's caches, refreshed like slabtop(1)",
 	.help = "Usage: memsan slabtop [OPTIONS] (PID | --pid PID | --core FILE)\n"
-	        "\n"
-	        "Shows the caches of a process in the columns of slabtop(1), again every few seconds until\n"
-	        "the process ends or the user presses q. Shows them once for a core file, and when standard\n"
-	        "output is no terminal. The letters of --sort are keys too; the space bar redraws at once.\n"
-	        "\n"
-	        "  -d, --delay SECONDS  time between refreshes (3)\n"
-	        SORT_KEYS
-	        "                       (default: o)\n"
-	        "  -o, --once           show the caches once\n"
-	        "  -h, --help           show this help\n"
-	        "\n"
-	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
-	        "Manual page: memsan-slabinfo(1)\n",
+		"\n"
+		"Shows the caches of a process in the columns of slabtop(1), again every few seconds until\n"
+		"the process ends or the user presses q. Shows them once for a core file, and when standard\n"
+		"output is no terminal. The letters of --sort are keys too; the space bar redraws at once.\n"
+		"\n"
+		"  -d, --delay SECONDS  time between refreshes (3)\n" SORT_KEYS "                       (default: o)\n"
+		"  -o, --once           show the caches once\n"
+		"  -h, --help           show this help\n"
+		"\n"
+		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+		"Manual page: memsan-slabinfo(1)\n",
 	.main = slabtop_main,
 };
 
@@ -479,14 +475,14 @@ const struct tool_command command_buddyinfo = {
 	.name = "buddyinfo",
 	.summary = "show free page runs by order, in a process or a core file",
 	.help = "Usage: memsan buddyinfo (--pid PID | --core FILE)\n"
-	        "\n"
-	        "Shows one line in the columns of the kernel's /proc/buddyinfo: the number of free runs of\n"
-	        "1, 2, 4 … 1024 pages of 4 KiB in the part of the heap that is usable so far.\n"
-	        "\n"
-	        "  -h, --help  show this help\n"
-	        "\n"
-	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
-	        "Manual page: memsan-slabinfo(1)\n",
+		"\n"
+		"Shows one line in the columns of the kernel's /proc/buddyinfo: the number of free runs of\n"
+		"1, 2, 4 … 1024 pages of 4 KiB in the part of the heap that is usable so far.\n"
+		"\n"
+		"  -h, --help  show this help\n"
+		"\n"
+		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+		"Manual page: memsan-slabinfo(1)\n",
 	.main = buddyinfo_main,
 };
 
@@ -494,15 +490,15 @@ const struct tool_command command_vmallocinfo = {
 	.name = "vmallocinfo",
 	.summary = "show the large allocations of a process or a core file",
 	.help = "Usage: memsan vmallocinfo (--pid PID | --core FILE)\n"
-	        "\n"
-	        "Shows one line for each live large area, like the kernel's /proc/vmallocinfo: its range\n"
-	        "with guard pages, its bytes, who allocated it, its pages of data, the size asked for, and\n"
-	        "how it was allocated: malloc, vmalloc, or pages (by order).\n"
-	        "\n"
-	        "  -h, --help  show this help\n"
-	        "\n"
-	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
-	        "Manual page: memsan-slabinfo(1)\n",
+		"\n"
+		"Shows one line for each live large area, like the kernel's /proc/vmallocinfo: its range\n"
+		"with guard pages, its bytes, who allocated it, its pages of data, the size asked for, and\n"
+		"how it was allocated: malloc, vmalloc, or pages (by order).\n"
+		"\n"
+		"  -h, --help  show this help\n"
+		"\n"
+		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+		"Manual page: memsan-slabinfo(1)\n",
 	.main = vmallocinfo_main,
 };
 
@@ -510,16 +506,16 @@ const struct tool_command command_alloc_traces = {
 	.name = "alloc_traces",
 	.summary = "show who allocated the live objects of a cache",
 	.help = "Usage: memsan alloc_traces (--pid PID | --core FILE) [CACHE…]\n"
-	        "\n"
-	        "Shows who allocated the live objects of each CACHE, or of all caches together, like the\n"
-	        "kernel's /sys/kernel/debug/slab/CACHE/alloc_traces. Each allocation stack has a line with\n"
-	        "the number of its objects, their bytes, their ages (least/mean/most, in jiffies of 1/100 s)\n"
-	        "and threads; the most objects come first. Needs user tracking: check mode, or slab_debug=U.\n"
-	        "\n"
-	        "  -h, --help  show this help\n"
-	        "\n"
-	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
-	        "Manual page: memsan-slabinfo(1)\n",
+		"\n"
+		"Shows who allocated the live objects of each CACHE, or of all caches together, like the\n"
+		"kernel's /sys/kernel/debug/slab/CACHE/alloc_traces. Each allocation stack has a line with\n"
+		"the number of its objects, their bytes, their ages (least/mean/most, in jiffies of 1/100 s)\n"
+		"and threads; the most objects come first. Needs user tracking: check mode, or slab_debug=U.\n"
+		"\n"
+		"  -h, --help  show this help\n"
+		"\n"
+		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+		"Manual page: memsan-slabinfo(1)\n",
 	.main = alloc_traces_main,
 };
 
@@ -527,13 +523,13 @@ const struct tool_command command_free_traces = {
 	.name = "free_traces",
 	.summary = "show who freed the quarantined objects of a cache",
 	.help = "Usage: memsan free_traces (--pid PID | --core FILE) [CACHE…]\n"
-	        "\n"
-	        "Shows who freed the objects that are still in quarantine, by the stacks that freed them,\n"
-	        "in the form of memsan alloc_traces.\n"
-	        "\n"
-	        "  -h, --help  show this help\n"
-	        "\n"
-	        "Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
-	        "Manual page: memsan-slabinfo(1)\n",
+		"\n"
+		"Shows who freed the objects that are still in quarantine, by the stacks that freed them,\n"
+		"in the form of memsan alloc_traces.\n"
+		"\n"
+		"  -h, --help  show this help\n"
+		"\n"
+		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
+		"Manual page: memsan-slabinfo(1)\n",
 	.main = free_traces_main,
 };

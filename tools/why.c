@@ -315,7 +315,8 @@ static void look_into(void *ctx, uint64_t addr, enum leak_class class)
 
 	(void)class;
 	for (unsigned k = leak_scan_leads_to(x->p->s->scan, addr, at); k-- > 0;) {
-		if (x->nr >= POINTERS_SHOWN || at[k].outside != leak_scan_visits_outside(x->p->s->scan) || at[k].interior || at[k].place == x->p->s->target.place)
+		if (x->nr >= POINTERS_SHOWN || at[k].outside != leak_scan_visits_outside(x->p->s->scan) ||
+		    at[k].interior || at[k].place == x->p->s->target.place)
 			continue;
 		x->from = at[k];
 		x->done = false;

@@ -29,8 +29,8 @@ __cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum 
 		fence_report_range((uintptr_t)p, n, bad, access, entry, &regs);
 }
 
-static void report_argument(enum report_kind kind, const void *p, size_t n, enum report_access access, const char *entry,
-                            const char *detail, const struct unwind_regs *regs)
+static void report_argument(enum report_kind kind, const void *p, size_t n, enum report_access access,
+                            const char *entry, const char *detail, const struct unwind_regs *regs)
 {
 	struct slab_object object;
 	bool in_arena = arena_contains(p);

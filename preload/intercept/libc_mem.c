@@ -131,7 +131,7 @@ INTERCEPT(void *, __memset_chk, (void *dst, int c, size_t n, size_t room), (dst,
 #define BZERO(name)                                                               \
 	INTERCEPT(void, name, (void *dst, size_t n), (dst, n), libc_foreign(dst)) \
 	{                                                                         \
-		if (check_negative(dst, n, ACCESS_WRITE, ENTRY))                    \
+		if (check_negative(dst, n, ACCESS_WRITE, ENTRY))                  \
 			return;                                                   \
 		check_write(dst, n, ENTRY);                                       \
 		REAL(name)(dst, n);                                               \
@@ -195,15 +195,15 @@ INTERCEPT(void *, memchr, (const void *s, int c, size_t n), (s, c, n), libc_fore
 	return scan.len < n ? (char *)s + scan.len : NULL;
 }
 
-#define RAWMEMCHR(name)                                                                 \
-	INTERCEPT(void *, name, (const void *s, int c), (s, c), libc_foreign(s))        \
-	{                                                                               \
-		struct libc_scan scan = libc_scan_byte(s, c, SIZE_MAX);                 \
-		if (unlikely(scan.bad)) {                                               \
+#define RAWMEMCHR(name)                                                                   \
+	INTERCEPT(void *, name, (const void *s, int c), (s, c), libc_foreign(s))          \
+	{                                                                                 \
+		struct libc_scan scan = libc_scan_byte(s, c, SIZE_MAX);                   \
+		if (unlikely(scan.bad)) {                                                 \
 			libc_report_range(s, scan.len + 1, scan.bad, ACCESS_READ, ENTRY); \
-			return REAL(name)(s, c);                                        \
-		}                                                                       \
-		return (char *)s + scan.len;                                            \
+			return REAL(name)(s, c);                                          \
+		}                                                                         \
+		return (char *)s + scan.len;                                              \
 	}
 RAWMEMCHR(rawmemchr)
 RAWMEMCHR(__rawmemchr)

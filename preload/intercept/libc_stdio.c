@@ -39,14 +39,14 @@ FREAD(fread_unlocked, (void *dst, size_t size, size_t n, FILE *f), (dst, size, n
 FREAD(__fread_chk, (void *dst, size_t room, size_t size, size_t n, FILE *f), (dst, room, size, n, f))
 FREAD(__fread_unlocked_chk, (void *dst, size_t room, size_t size, size_t n, FILE *f), (dst, room, size, n, f))
 
-#define FWRITE(name)                                                                                           \
+#define FWRITE(name)                                                                                             \
 	INTERCEPT(size_t, name, (const void *src, size_t size, size_t n, FILE *f), (src, size, n, f), \
-	          libc_foreign(src))        \
-	{                                                                                                      \
-		size_t bytes;                                                                                  \
+	          libc_foreign(src))          \
+	{                                                                                                        \
+		size_t bytes;                                                                                    \
 		if (!__builtin_mul_overflow(size, n, &bytes) && !check_negative(src, bytes, ACCESS_READ, ENTRY)) \
-			check_read(src, bytes, ENTRY);                                                         \
-		return REAL(name)(src, size, n, f);                                                            \
+			check_read(src, bytes, ENTRY);                                                           \
+		return REAL(name)(src, size, n, f);                                                              \
 	}
 FWRITE(fwrite)
 FWRITE(fwrite_unlocked)

@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-/* Memory that the program can reach, without what is memsan's own but for the objects.  The vsyscall page is listed, but
- * is the kernel's. */
+/* Memory that the program can reach, without what is memsan's own but for the objects.  The vsyscall page is listed,
+ * but is the kernel's. */
 static bool is_to_be_locked(const struct maps_line *m)
 {
 	if (!m->readable && !m->writable && !m->executable)

@@ -13,7 +13,10 @@
 
 /* ---- invented state -------------------------------------------------------------------------- */
 
+/* clang-format would take "(a) - 1" for a cast. */
+/* clang-format off */
 #define CODE(s, bytes) set_code(s, bytes, sizeof(bytes) - 1)
+/* clang-format on */
 #define NOWHERE 0x123456789000u
 
 static void set_code(struct fault_state *s, const char *bytes, size_t n)

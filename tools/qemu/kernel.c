@@ -214,8 +214,7 @@ static int kernel_main(int argc, char **argv)
 const struct tool_command command_kernel = {
 	.name = "kernel",
 	.summary = "run the kernel's own detectors in QEMU, on known bugs or on your module",
-	.help =
-		"Usage: memsan kernel list\n"
+	.help = "Usage: memsan kernel list\n"
 		"       memsan kernel build [--profile=PROFILE]…\n"
 		"       memsan kernel run BUG… | --all\n"
 		"       memsan kernel run --module=MODULE… [--script=SCRIPT]\n"
