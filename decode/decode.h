@@ -26,11 +26,13 @@
  *
  * From records to text:
  *
- *   text.c          for people; source.c: lines of source code
+ *   text.c          for people
+ *   source.c        lines of source code around a place
  *   json_write.c    memsan-report/1
  *   document.c      the forms that are one document: head, records, tail
  *   sarif.c, ci.c, html.c   SARIF; JUnit, GitHub, GitLab; the page
- *   writer.c        what the writers share: strings of JSON and XML, rule names, paths
+ *   writer.c        shared by the writers: strings of JSON and XML, rule names, paths
+ *   decode_internal.h   shared by the files of decode/
  *
  * Tool half: malloc, stdio and json-c are allowed.  Not thread-safe.  Logs are hostile input: any bytes give some
  * records, never a crash and never memory without bound.

@@ -23,6 +23,9 @@
  *   suspects.c    objects that the last scan found lost
  *   scan.c        one scan of this process: copy, marking, groups, reports
  *   control.c     scans that another process or a timer asks for
+ *
+ *   leak_internal.h   shared by the files of leak/
+ *   arch/         the filter of words that may be pointers, in the processor's instructions
  */
 #ifndef MEMSAN_LEAK_H
 #define MEMSAN_LEAK_H

@@ -13,10 +13,11 @@
  *   os.c              system calls: address space, files, processes
  *   maps.c            the mappings of a process, line by line
  *   clock.c           jiffies
- *   stepped_reserve.c address space that is made usable in steps
+ *   stepped_reserve.c  address space that is made usable in steps
  *   meta.c            memsan's own memory, by cost centre
  *   lock.c            ranked futex locks, and all of them over a fork
- *   options.c         the option table (options.def) and its parser
+ *   options.c         the parser of options
+ *   options.def       the option table
  *   thread.c          the table of threads: which index, tid and name
  *   fork.c            what lib does around a fork
  *   modules.c         modules that are loaded and that were unloaded, build ids

@@ -58,18 +58,6 @@ static char *take_line(struct maps_reader *r)
 	return NULL;
 }
 
-static const char *parse_hex(const char *p, uint64_t *value)
-{
-	for (*value = 0;; p++) {
-		if (*p >= '0' && *p <= '9')
-			*value = *value << 4 | (uint64_t)(*p - '0');
-		else if (*p >= 'a' && *p <= 'f')
-			*value = *value << 4 | (uint64_t)(*p - 'a' + 10);
-		else
-			return p;
-	}
-}
-
 static const char *skip_word(const char *p)
 {
 	while (*p && *p != ' ')
@@ -81,18 +69,20 @@ static const char *skip_word(const char *p)
 
 static bool parse_line(const char *line, struct maps_line *m)
 {
-	const char *p = parse_hex(line, &m->start);
+	const char *p = number_hex(line, &m->start);
 
-	if (p == line || *p++ != '-')
+	if (!p || *p++ != '-')
 		return false;
-	p = parse_hex(p, &m->end);
-	if (*p++ != ' ' || m->end <= m->start || str_length(p) < 4)
+	p = number_hex(p, &m->end);
+	if (!p || *p++ != ' ' || m->end <= m->start || str_length(p) < 4)
 		return false;
 	m->readable = p[0] == 'r';
 	m->writable = p[1] == 'w';
 	m->executable = p[2] == 'x';
 	m->private = p[3] == 'p';
-	parse_hex(p = skip_word(p), &m->offset);
+	p = skip_word(p);
+	if (!number_hex(p, &m->offset))
+		return false;
 	m->path = skip_word(skip_word(skip_word(p)));
 	return true;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* memsan.h - what a program may ask of memsan while it runs; see memsan(3).
+/* memsan.h - the functions of memsan that a program may call while it runs; see memsan(3).
  *
  * Link with -lmemsan, or call through a weak reference to run with and without it:
  *     __attribute__((weak)) extern size_t memsan_check_all(void);
@@ -17,13 +17,13 @@ extern "C" {
 #define MEMSAN_VERSION_MAJOR 0
 #define MEMSAN_VERSION_MINOR 2
 
-/* Verifies the red zones of every live object and the poison of every freed one that is still in quarantine, and
- * reports what was overwritten.  Returns how many damaged objects were found (0 in production mode, which keeps
- * neither).  Takes time in proportion to the heap.  Thread-safe; not async-signal-safe. */
+/* Verifies the red zones of every live object and the poison of every freed object that is still in quarantine, and
+ * reports each damaged object.  Returns the number of damaged objects (0 in production mode, which has neither red
+ * zones nor poison).  Takes time in proportion to the heap.  Thread-safe; not async-signal-safe. */
 size_t memsan_check_all(void);
 
-/* Counters of this process.  `size` is sizeof(struct memsan_stats) on entry: members that this library does not know
- * yet, or the program does not, are left alone.  Returns 0, or -1 when size is too small to be one. */
+/* Counters of this process.  `size` is sizeof(struct memsan_stats) on entry.  Only members that both the library and
+ * the program know are written.  Returns 0, or -1 when `size` is too small. */
 struct memsan_stats {
 	size_t size;
 	unsigned long long reports;       /* made so far, repetitions not counted */
@@ -34,19 +34,19 @@ struct memsan_stats {
 	unsigned long long fence_live;                /* fenced now */
 	unsigned long long fence_allocs, fence_frees; /* ever */
 	unsigned long long fence_bugs;                /* found with fences */
-	/* not fenced, since their allocation stack had an object in the pool */
+	/* not fenced, because their allocation stack already had an object in the pool */
 	unsigned long long fence_skipped_covered;
-	unsigned long long fence_skipped_capacity; /* not fenced, since the pool was full */
+	unsigned long long fence_skipped_capacity; /* not fenced, because the pool was full */
 };
 int memsan_stat(struct memsan_stats *stats);
 
 /* ---- slab caches (kmem_cache_* of the kernel) ----
  *
- * A cache serves objects of one size.  Each is checked as malloc's objects are: in check mode with red zones, poison,
- * user tracking and quarantine, in production by its out-of-line state, which knows double frees, pointers that are
- * none and the wrong cache.  Functions that return a pointer return NULL with errno ENOMEM when there is no memory,
- * EINVAL when an argument makes no sense.  All are thread-safe, none is async-signal-safe; an object may be freed by
- * another thread than the one that allocated it. */
+ * A cache serves objects of one size.  They are checked as malloc's objects are: in check mode with red zones, poison,
+ * user tracking and quarantine; in production by their out-of-line state, which finds double frees, invalid frees and
+ * frees to the wrong cache.  Functions that return a pointer return NULL with errno ENOMEM when there is no memory, and
+ * with EINVAL when an argument is invalid.  All functions are thread-safe, none is async-signal-safe.  Any thread may
+ * free an object. */
 struct memsan_cache;
 
 /* Checks that the cache gets in production mode too; check mode (or option slab_debug) gives them to every cache. */
@@ -58,14 +58,14 @@ struct memsan_cache;
 /* memsan_cache_create does not fail: it aborts the program with a line. */
 #define MEMSAN_CACHE_PANIC 0x20u
 #define MEMSAN_CACHE_NO_MERGE 0x40u /* accepted; memsan never merges caches */
-/* Memory stays objects of this cache until it is destroyed: a freed object may still be read, and may already be
- * another one (SLAB_TYPESAFE_BY_RCU without a grace period). */
+/* The cache's memory holds only objects of this cache until the cache is destroyed: a freed object may still be read,
+ * and may already be allocated again (SLAB_TYPESAFE_BY_RCU without a grace period). */
 #define MEMSAN_CACHE_TYPESAFE 0x80u
 
-/* `size` bytes each, from 1 to 128 KiB, aligned to `align` (0: 16; else a power of two up to 4096).  `name` is copied,
- * 31 bytes of it.  `ctor`, or NULL, runs once over each object of a new slab, not at each allocation: who frees an
- * object leaves it constructed, and nothing is written into it while it is free.  It may not use the cache itself.  Up
- * to 471 caches at a time. */
+/* Objects of `size` bytes, from 1 to 128 KiB, aligned to `align` (0: 16; else a power of two up to 4096).  The first 31
+ * bytes of `name` are copied.  `ctor`, or NULL, runs once over each object of a new slab, not at each allocation: the
+ * program frees objects in their constructed state, and memsan writes nothing into a free object.  `ctor` may not use
+ * the cache itself.  At most 451 caches exist at a time. */
 struct memsan_cache *memsan_cache_create(const char *name, size_t size, size_t align, unsigned flags,
                                          void (*ctor)(void *));
 /* An object, with undefined contents or as its constructor left it. */
@@ -74,23 +74,23 @@ void *memsan_cache_alloc(struct memsan_cache *);
 void *memsan_cache_zalloc(struct memsan_cache *);
 /* n objects, or none: returns n or 0. */
 size_t memsan_cache_alloc_bulk(struct memsan_cache *, size_t n, void **objects);
-/* NULL is allowed.  An object of another cache is reported (cache-mismatch) and goes to its own; a pointer that is no
- * object, or was freed before, is reported (invalid-free, double-free) and nothing is done. */
+/* NULL is allowed.  An object of another cache is reported (cache-mismatch) and goes back to its own cache.  A pointer
+ * that is no object, or was freed before, is reported (invalid-free, double-free), and nothing is freed. */
 void memsan_cache_free(struct memsan_cache *, void *);
 void memsan_cache_free_bulk(struct memsan_cache *, size_t n, void *const *objects);
 /* Gives the memory of empty slabs back.  Returns how many bytes. */
 size_t memsan_cache_shrink(struct memsan_cache *);
-/* All objects must have been freed: each that was not is reported (objects-remaining) with the stack that allocated it,
- * and -1 returned with errno EBUSY; their memory stays valid.  Either way the cache may not be used any more
+/* All objects must have been freed.  Each live object is reported (objects-remaining) with the stack that allocated it,
+ * and its memory stays valid; then the result is -1 with errno EBUSY.  In both cases the cache may not be used any more
  * (cache-destroyed).  NULL is allowed. */
 int memsan_cache_destroy(struct memsan_cache *);
 /* As it was given to memsan_cache_create. */
 size_t memsan_cache_size(const struct memsan_cache *);
 
-/* ---- general allocation (kmalloc, vmalloc and what is between them) ----
+/* ---- general allocation (kmalloc, vmalloc, kvmalloc) ----
  *
- * memsan_kmalloc and its like are malloc by other names, from the caches malloc-16 ...: what they return may be freed
- * by free, and the other way round.  n * size is checked for overflow (NULL, ENOMEM). */
+ * memsan_kmalloc and its family are malloc by other names, from the caches malloc-16 ...: free may free their memory,
+ * and memsan_kfree may free malloc's.  n * size is checked for overflow (NULL, ENOMEM). */
 void *memsan_kmalloc(size_t size);
 void *memsan_kzalloc(size_t size);
 void *memsan_kmalloc_array(size_t n, size_t size);
@@ -118,108 +118,112 @@ void memsan_kvfree(void *p);
 void *memsan_alloc_pages(unsigned order);
 /* One page of zeros; freed with order 0. */
 void *memsan_get_zeroed_page(void);
-/* NULL is allowed.  Another order than it was allocated with (page-order-mismatch; the right one is freed), a page that
- * is not the first (tail-page-free), what was freed before (double-free) or is no such memory (invalid-free,
- * alloc-dealloc-mismatch) is reported. */
+/* NULL is allowed.  Reports a wrong order (page-order-mismatch; the pages are freed with their own order), a page that
+ * is not the first (tail-page-free), pages that were freed before (double-free), and other memory (invalid-free,
+ * alloc-dealloc-mismatch). */
 void memsan_free_pages(void *, unsigned order);
 /* The smallest order whose pages hold `size` bytes. */
 unsigned memsan_get_order(size_t size);
 
 /* ---- pools: objects inside of memory that the program's own allocator cuts up ----
  *
- * The program says where its objects are, and memsan checks them there, without moving anything: double and invalid
- * frees in both modes; in check mode also stacks, red zones, and, where the shadow reaches (libc calls on heap memory,
- * instrumented code anywhere), each use of what is no object.  All are thread-safe, none is async-signal-safe;
- * production mode keeps no stacks and no red zones. */
+ * The program says where its objects are, and memsan checks them there, without moving anything.  Both modes find
+ * double and invalid frees.  Check mode also has stacks and red zones, and where the shadow reaches (libc calls on heap
+ * memory, instrumented code anywhere) it finds each use of pool memory outside live objects.  All functions are
+ * thread-safe, none is async-signal-safe. */
 struct memsan_pool;
-/* Freed objects are filled with 0x6b and verified: the allocator keeps nothing of its own in them.  Without this flag
- * their first 16 bytes may hold the allocator's links and are not checked. */
+/* Freed objects are filled with 0x6b and verified, so the allocator may keep no data of its own in them.  Without this
+ * flag their first 16 bytes may hold the allocator's links and are not checked. */
 #define MEMSAN_POOL_POISON 0x1u
-/* Each object is to be freed: scans for leaks report those that nothing points to, and destroying the pool reports
- * those that are alive (objects-remaining). */
+/* The program has to free each object: scans for leaks report objects that nothing points to, and destroying the pool
+ * reports live objects (objects-remaining). */
 #define MEMSAN_POOL_LEAKS 0x2u
-/* `redzone` bytes before and behind each object are left free by the allocator, for memsan to fill (0: there are none;
- * a multiple of 8 for the shadow).  NULL with errno. */
+/* The allocator leaves `redzone` bytes free before and behind each object, which memsan fills (0: no red zones; a
+ * multiple of 8 for the shadow).  On failure NULL with errno. */
 struct memsan_pool *memsan_pool_create(const char *name, size_t redzone, unsigned flags);
-/* Memory that the pool cuts its objects from: what is no object in it is not to be used, by libc calls or instrumented
- * code, but by the allocator itself (which then should not be instrumented).  Optional.  0, or -1. */
+/* Memory that the pool cuts its objects from.  Outside live objects only the allocator itself may use this memory (and
+ * then the allocator should not be instrumented); uses by libc calls and instrumented code are reported.  Optional.
+ * Returns 0, or -1. */
 int memsan_pool_add(struct memsan_pool *, void *mem, size_t size);
-/* An object of `size` bytes begins at p.  Where the shadow is to tell objects apart, p is a multiple of 8.  0, or -1
- * with errno ENOMEM: the object is not known, and its free will be called invalid. */
+/* An object of `size` bytes begins at p.  The shadow tells objects apart only if p is a multiple of 8.  Returns 0, or
+ * -1 with errno ENOMEM: then the object is not known, and its free will be reported as invalid. */
 int memsan_pool_alloc(struct memsan_pool *, void *p, size_t size);
-/* It ends.  Called before the allocator puts its own data there. */
+/* The object at p ends.  The program calls this before its allocator writes its own data there. */
 void memsan_pool_free(struct memsan_pool *, void *p);
-/* All of its objects end at once.  0, or -1 with errno EBUSY when there were live ones that MEMSAN_POOL_LEAKS reported.
- * NULL is allowed.  Before the memory itself is freed. */
+/* All objects of the pool end at once.  The program calls this before it frees the memory itself.  Returns 0, or -1
+ * with errno EBUSY when MEMSAN_POOL_LEAKS had live objects to report.  NULL is allowed. */
 int memsan_pool_destroy(struct memsan_pool *);
 
 /* ---- shrinkers ------------------------------------------------------------------------------- */
 
 struct memsan_shrinker;
 struct memsan_shrink_control {
-	unsigned long nr_to_scan; /* so many objects are to be looked at */
-	unsigned long nr_scanned; /* = nr_to_scan; scan lowers or raises it when it looked at another number */
+	unsigned long nr_to_scan; /* the number of objects that scan should look at */
+	unsigned long nr_scanned; /* = nr_to_scan; scan changes it if it looked at more or fewer objects */
 };
 #define MEMSAN_SHRINK_STOP (~0ul)
-/* A cache of the program's own that it can do without.  count says how many objects could be freed now (0: none, scan
- * is not called), scan frees some and returns how many, or MEMSAN_SHRINK_STOP when it cannot now.  They are called when
- * memory is short (no more of it for an allocation, or less than a sixteenth of the arena left), by malloc_trim and
- * memsan_shrink_all, in whichever thread that is, perhaps inside of its malloc: they may allocate and free, but must
- * not wait for a lock that the program holds while it allocates (try it, and stop).  Thread-safe; not
- * async-signal-safe. */
+/* Registers a cache that the program can do without.  `count` says how many objects could be freed now; if it returns
+ * 0, `scan` is not called.  `scan` frees some objects and returns how many, or MEMSAN_SHRINK_STOP when it cannot free
+ * any now.  Both are called when memory is short (an allocation finds none, or less than a sixteenth of the arena is
+ * left), by malloc_trim and by memsan_shrink_all.  They run in the thread that needs memory, perhaps inside its malloc.
+ * They may allocate and free, but must not wait for a lock that the program holds while it allocates: try the lock, and
+ * return MEMSAN_SHRINK_STOP.  Thread-safe; not async-signal-safe. */
 struct memsan_shrinker *memsan_shrinker_register(const char *name, unsigned long (*count)(void *data),
                                                  unsigned long (*scan)(void *data,
                                                                        struct memsan_shrink_control *control),
                                                  void *data);
-/* Returns when no other thread is in its callbacks.  NULL is allowed. */
+/* Waits until no other thread is in the shrinker's callbacks.  NULL is allowed. */
 void memsan_shrinker_unregister(struct memsan_shrinker *);
-/* Calls every shrinker for all it has, then gives all free memory of memsan's own caches back to the system.  Returns
- * what the shrinkers said they freed. */
+/* Asks every shrinker for all that its cache holds, then gives all free memory of memsan's own caches back to the
+ * system.  Returns how many objects the shrinkers said they freed. */
 size_t memsan_shrink_all(void);
 
 /* ---- views, as text to a file descriptor; 0, or -1 with errno ----
  *
- * In the columns of the kernel's files of these names.  The memsan command shows the same of another process. */
+ * The columns are those of the kernel's files of these names.  The memsan command shows the same views of another
+ * process. */
 int memsan_slabinfo(int fd);
 int memsan_buddyinfo(int fd);
 int memsan_vmallocinfo(int fd);
-/* Stacks of a cache's live objects, most first, with their ages (its name: NULL for all caches), and of those that were
- * freed and are still in quarantine.  Only caches with user tracking know them. */
+/* The stacks that allocated a cache's live objects, or that freed its quarantined objects, with their ages; the most
+ * frequent stack first.  `cache`: a name, or NULL for all caches.  Only caches with user tracking have these stacks. */
 int memsan_alloc_traces(int fd, const char *cache);
 int memsan_free_traces(int fd, const char *cache);
 
 /* ---- leaks (kmemleak's words; the names of sanitizer/lsan_interface.h work as well) ---------- */
 
-/* Looks for objects that nothing points to any more, now, and reports them (those that were reported before are not
- * reported again).  Returns how many objects were found.  The other threads stand still for a moment.  Thread-safe; not
- * async-signal-safe. */
+/* Scans at once for objects that nothing points to any more, and reports those that were not reported before.  Returns
+ * how many objects were found.  The other threads stand still for a moment.  Thread-safe; not async-signal-safe. */
 size_t memsan_leak_check(void);
-/* The heap object that p points into ...  All are thread-safe, cheap, and do nothing for a p outside the heap. */
-/* ... is in use although nothing points to it; what it points to is in use too */
+/* Notes about the heap object that p points into.  All functions are thread-safe and cheap, and ignore a p outside the
+ * heap. */
+/* The object is in use although nothing points to it, and so are the objects that it points to. */
 void memsan_leak_not_leak(const void *p);
-void memsan_leak_ignore(const void *p);  /* ... is not reported, and what it points to does not count as pointed to */
-void memsan_leak_no_scan(const void *p); /* ... holds no pointers (a bitmap, compressed data) */
-/* ... holds pointers only in [p, p+size) and other areas given so */
+/* The object is not reported, and its pointers do not count. */
+void memsan_leak_ignore(const void *p);
+/* The object holds no pointers (a bitmap, compressed data). */
+void memsan_leak_no_scan(const void *p);
+/* The object holds pointers only in [p, p+size) and in other areas that were passed to this function. */
 void memsan_leak_scan_area(const void *p, size_t size);
-/* For pools of the program's own: [p, p+size), a part of an allocation or of memory that the program mapped, is an
- * object from here on, which is reached, scanned and reported by itself; and it is none any more.  Thread-safe; p that
- * is none is ignored.  The kernel's kmemleak_alloc and kmemleak_free. */
+/* For pools of the program's own.  memsan_leak_alloc: from now on [p, p+size), a part of an allocation or of memory
+ * that the program mapped, is an object that scans reach, read and report by itself.  memsan_leak_free: it is no object
+ * any more; a p that is no such object is ignored.  Thread-safe.  As the kernel's kmemleak_alloc and kmemleak_free. */
 void memsan_leak_alloc(const void *p, size_t size);
 void memsan_leak_free(const void *p);
-/* Defined by the program, if it likes: suppressions as in the file of option suppressions.
- * (__lsan_default_suppressions too.) */
+/* A program may define this function: it returns suppressions in the form of the file that the option suppressions
+ * names.  (__lsan_default_suppressions works too.) */
 const char *memsan_leak_default_suppressions(void);
 
-/* Reports made so far about this process, repetitions of the same report not counted.  Thread- and
+/* The number of reports about this process so far, without repetitions of the same report.  Thread-safe and
  * async-signal-safe. */
 unsigned memsan_report_count(void);
 
 /* "0.2.0".  Static storage. */
 const char *memsan_version(void);
 
-/* Defined by the program, if it likes: options that apply before those in MEMSAN_OPTIONS, in the same form.  Called
- * once, before the first allocation returns and possibly before any constructor has run: it may only return a constant
- * string. */
+/* A program may define this function: it returns options in the form of MEMSAN_OPTIONS, which apply before those.
+ * memsan calls it once, before the first allocation returns and possibly before any constructor has run, so it may only
+ * return a constant string. */
 const char *memsan_default_options(void);
 
 #ifdef __cplusplus

@@ -112,7 +112,7 @@ void leak_connect(void);
 void leak_find_libc(void *function);       /* libc's syscall(), or NULL */
 void leak_find_static_tls(void *function); /* libc's _dl_get_tls_static_info, or NULL */
 
-/* ---- exits.c --------------------------------------------------------------------------------- */
+/* ---- unseen/exits.c -------------------------------------------------------------------------- */
 void exits_init(void); /* constructor */
 /* before the program ends with status: faults whose handler ends it (fault/pending.c) */
 void exits_tell(int status);

@@ -2,7 +2,8 @@
 /* shadow/shadow.h - KASAN for user programs: one shadow byte for eight bytes of memory, checks of ranges, the
  * compilers' ABI, and the meaning of a bad shadow byte.
  *
- *   early.c        the resolver that maps the shadow before anything instrumented can run; arch/…/entry.c: static ones
+ *   early.c        the resolver that maps the shadow before anything instrumented can run
+ *   arch/          the same in static programs: their entry point
  *   audit.c        libmemsan-early.so, which ld.so calls before it relocates any library
  *   reserve.c      the raw steps of mapping, for both of these
  *   scan.c         which loaded modules are instrumented, and whether libasan is loaded

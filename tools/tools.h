@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/tools.h - the memsan command: its subcommands and what they share.
+/* tools/tools.h - the memsan command: its subcommands, and the functions that they share.
  *
  *   main.c       the table of subcommands, help, version
  *   run.c        memsan run: command line, options, library, environment
@@ -25,6 +25,7 @@
  *   common.c     messages, "did you mean", values of options, whole files
  *   symbolize_main.c   memsan-symbolize, the helper program
  *   gen_docs.c   tables for the manual pages and the completion
+ *   tools_internal.h   shared by leak.c, why.c and growth.c
  *
  * This is the tool half: malloc, stdio and locale are allowed.
  */

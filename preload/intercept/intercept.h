@@ -6,12 +6,16 @@
  *   libc_real.c     libc's own functions; the gate that lets foreign memory pass to them
  *   symbols.c       one name in a loaded module's symbol table
  *   libc_check.c    what the checks share: scans that stop at bad memory, reports
- *   libc_mem.c      mem*, b*                        libc_wcs.c     wcs*, wmem*
- *   libc_str.c      str*, stp* that copy            libc_printf.c  sprintf and its family
- *   libc_scan.c     str* that only read             libc_stdio.c   fread, fgets, getline, fwrite, fputs
- *   libc_number.c   strtol and its family           libc_io.c      read, write, recv, send, …
- *                                                   libc_kernel.c  buffers with guards in them
- *                                                   libc_path.c    getcwd, realpath, readlink, gethostname, …
+ *   libc_mem.c      mem*, b*
+ *   libc_wcs.c      wcs*, wmem*
+ *   libc_str.c      str*, stp* that copy
+ *   libc_scan.c     str* that only read
+ *   libc_number.c   strtol and its family
+ *   libc_printf.c   sprintf and its family
+ *   libc_stdio.c    fread, fgets, getline, fwrite, fputs
+ *   libc_io.c       read, write, recv, send, …
+ *   libc_kernel.c   buffers with guard pages in them, for the kernel
+ *   libc_path.c     getcwd, realpath, readlink, gethostname, …
  *
  * An interceptor is two functions. The exported one asks the gate whether its pointers are foreign: memory without
  * shadow and outside the fence's pool. If so, it jumps to libc's function, after one subtraction and one compare for

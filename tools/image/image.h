@@ -4,6 +4,7 @@
  *   image.c         a process or a core file: its memory, mappings, threads, modules
  *   roots.c         which of its memory is a root; its objects of other sources than slab
  *   address_name.c  names of its addresses: functions, variables, frames
+ *   choice.c        which process or core file: --pid, --core and --exe
  *   ask.c           a process is asked to scan itself
  */
 #ifndef MEMSAN_IMAGE_H

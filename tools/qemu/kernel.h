@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel.h - memsan kernel: what its files share.
+/* tools/qemu/kernel.h - memsan kernel: shared by its files.
  *
  *   kernel.c         the command line
  *   kernel_table.c   every bug and its expected report; memsan kernel list
@@ -8,7 +8,7 @@
  *   kernel_initrd.c  the guest's file system, an archive
  *   kernel_guest.c   starts, watches and ends QEMU
  *   kernel_log.c     finds the reports in a guest's log and the bug of each
- *   kernel_session.c the bugs of one profile, in as many boots as they take
+ *   kernel_session.c  the bugs of one profile, in as many boots as they take
  *   kernel_run.c     memsan kernel run and shell
  *   kernel_test.c    memsan kernel test: the matrix, the kernel's own suites
  */
