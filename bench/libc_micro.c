@@ -18,21 +18,23 @@ static volatile size_t sink;
 static double now_ns(void)
 {
 	struct timespec t;
+
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
-#define MEASURE(where, name, batch, call)                           \
-	do {                                                        \
-		double best = 1e30;                                 \
-		for (int round = 0; round < BATCHES; round++) {     \
-			double start = now_ns();                    \
-			for (int i = 0; i < (batch); i++)           \
-				sink = (size_t)(call);              \
-			double each = (now_ns() - start) / (batch); \
-			best = each < best ? each : best;           \
-		}                                                   \
-		printf("%s.%s %.3f\n", where, name, best);          \
+#define MEASURE(where, name, batch, call)                       \
+	do {                                                    \
+		double best = 1e30;                             \
+		for (int round = 0; round < BATCHES; round++) { \
+			double start = now_ns(), each;          \
+                                                                \
+			for (int i = 0; i < (batch); i++)       \
+				sink = (size_t)(call);          \
+			each = (now_ns() - start) / (batch);    \
+			best = each < best ? each : best;       \
+		}                                               \
+		printf("%s.%s %.3f\n", where, name, best);      \
 	} while (0)
 
 static void measure(const char *where, char *a, char *b)
@@ -56,8 +58,11 @@ static void measure(const char *where, char *a, char *b)
 
 int main(void)
 {
+	char *a, *b;
+
 	measure("static", static_a, static_b);
-	char *a = malloc(70000), *b = malloc(70000);
+	a = malloc(70000);
+	b = malloc(70000);
 	measure("large", a, b);
 	free(a);
 	free(b);

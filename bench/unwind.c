@@ -187,8 +187,10 @@ int main(void)
 		for (int round = 0; round < ROUNDS; round++)
 			results[SAVE_FRESH][round] -= results[SAVE_NOTHING][round];
 		for (int who = 0; who < SHOWN; who++) {
+			double median;
+
 			qsort(results[who], ROUNDS, sizeof(double), compare);
-			double median = results[who][ROUNDS / 2];
+			median = results[who][ROUNDS / 2];
 			printf("     %8.0f (%5.1f)", median, median / (double)frames[who]);
 		}
 	}

@@ -311,14 +311,16 @@ struct hdr_row {
 static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 {
 	struct cursor c = { hdr, hdr + 64, false };
-	size_t count;
+	uint8_t frame_encoding, count_encoding, table_encoding;
+	size_t count, lo, hi;
 	const struct hdr_row *rows;
 	intptr_t key;
 
 	if (take(&c, 1) != 1)
 		return NULL;
-	uint8_t frame_encoding = (uint8_t)take(&c, 1), count_encoding = (uint8_t)take(&c, 1),
-		table_encoding = (uint8_t)take(&c, 1);
+	frame_encoding = (uint8_t)take(&c, 1);
+	count_encoding = (uint8_t)take(&c, 1);
+	table_encoding = (uint8_t)take(&c, 1);
 	if (table_encoding != (PE_DATAREL | PE_SDATA4) || count_encoding == PE_OMIT)
 		return NULL;
 	take_encoded(&c, frame_encoding, (uintptr_t)hdr);
@@ -327,9 +329,12 @@ static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 	key = (intptr_t)(pc - (uintptr_t)hdr);
 	if (c.bad || count == 0 || key < rows[0].start)
 		return NULL;
-	size_t lo = 0, hi = count; /* rows[lo].start <= key < rows[hi].start */
+	/* rows[lo].start <= key < rows[hi].start */
+	lo = 0;
+	hi = count;
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;
+
 		if (rows[mid].start <= key)
 			lo = mid;
 		else
@@ -561,7 +566,7 @@ static bool fde_range(const uint8_t *fde, uintptr_t *start, uintptr_t *range)
 
 static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
 {
-	struct cursor c;
+	struct cursor c, initial;
 	struct cie cie;
 	uintptr_t start, range;
 
@@ -573,7 +578,7 @@ static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
 	m->loc = start;
 	m->row.signal_frame = cie.signal_frame;
 	m->row.fde = fde;
-	struct cursor initial = { cie.code, cie.code_end, false };
+	initial = (struct cursor){ cie.code, cie.code_end, false };
 	if (c.bad || !run(m, &initial, UINTPTR_MAX))
 		return false;
 	mem_copy(&m->initial, &m->row, sizeof(m->row));
@@ -583,12 +588,13 @@ static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
 enum cfi_found cfi_find_row(uintptr_t pc, struct cfi_row *row)
 {
 	struct dl_find_object found;
+	const uint8_t *fde;
 	struct machine m;
 
 	if (!modules_usable() || _dl_find_object((void *)pc, &found) != 0)
 		return CFI_NO_MODULE;
-	const uint8_t *fde = found.dlfo_eh_frame ? fde_search(found.dlfo_eh_frame, pc)
-	                                         : cfi_static_search(pc, found.dlfo_link_map->l_addr, fde_range);
+	fde = found.dlfo_eh_frame ? fde_search(found.dlfo_eh_frame, pc)
+	                          : cfi_static_search(pc, found.dlfo_link_map->l_addr, fde_range);
 	if (!fde)
 		return CFI_NO_ROW;
 	mem_set(&m.row, 0, sizeof(m.row));

@@ -125,6 +125,7 @@ static void make_rows(uintptr_t bias, cfi_range_fn fde_range)
 const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias, cfi_range_fn fde_range)
 {
 	uint32_t state = __atomic_load_n(&rows_state, __ATOMIC_ACQUIRE);
+	size_t lo, hi;
 
 	if (state == 0 &&
 	    __atomic_compare_exchange_n(&rows_state, &state, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
@@ -134,9 +135,11 @@ const uint8_t *cfi_static_search(uintptr_t pc, uintptr_t bias, cfi_range_fn fde_
 	/* Another thread, or the thread that this signal handler interrupted, is making the list: no row this time. */
 	if (__atomic_load_n(&rows_state, __ATOMIC_ACQUIRE) != 2 || nr_rows == 0 || pc < rows[0].start)
 		return NULL;
-	size_t lo = 0, hi = nr_rows;
+	lo = 0;
+	hi = nr_rows;
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;
+
 		if (rows[mid].start <= pc)
 			lo = mid;
 		else

@@ -268,9 +268,10 @@ __inline_hot bool step_plain(struct stack_view *view, const struct frame *in, ui
 
 __inline_hot bool walk_step(struct walk *w, struct frame *f, uint64_t row, struct origin *from)
 {
+	struct step out;
+
 	if (likely(ROW_KIND(row) <= ROW_FP))
 		return step_plain(w->view, f, row, f, from);
-	struct step out;
 	if (!unwind_step_rare(w, row, f->pc, f->sp, f->fp, &out))
 		return false;
 	*f = out.f;

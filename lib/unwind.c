@@ -136,8 +136,10 @@ static bool rule_value(const struct walk *w, const struct cfi_row *row, unsigned
 
 	switch (rule->kind) {
 	case CFI_SAME:
+		if (!(w->regs.known & 1u << reg))
+			return false;
 		*value = w->regs.r[reg];
-		return w->regs.known & 1u << reg;
+		return true;
 	case CFI_OFFSET:
 		return stack_read(w->view, at, value);
 	case CFI_VAL_OFFSET:

@@ -267,9 +267,11 @@ uintptr_t libc_find_bad(const void *p, size_t n);
 /* All of [p, p+n) may be accessed; false after a report. */
 __inline_hot bool check_range(const void *p, size_t n, enum report_access access, const char *entry)
 {
+	uintptr_t bad;
+
 	if (likely(!fence_contains(p)) && (n <= shadow_good_ahead(p) || !shadow_covers(p)))
 		return true;
-	uintptr_t bad = libc_find_bad(p, n);
+	bad = libc_find_bad(p, n);
 	if (likely(!bad))
 		return true;
 	libc_report_range(p, n, bad, access, entry);

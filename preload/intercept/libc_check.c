@@ -55,11 +55,13 @@ __cold_path void libc_report_overlap(const void *dst, size_t dst_size, const voi
                                      const char *entry)
 {
 	struct unwind_regs regs;
-	UNWIND_HERE(&regs);
-	uintptr_t from = MAX((uintptr_t)dst, (uintptr_t)src);
-	uintptr_t to = MIN((uintptr_t)dst + dst_size, (uintptr_t)src + src_size);
+	uintptr_t from, to;
 	char detail[200];
 	struct fmt_buf b;
+
+	UNWIND_HERE(&regs);
+	from = MAX((uintptr_t)dst, (uintptr_t)src);
+	to = MIN((uintptr_t)dst + dst_size, (uintptr_t)src + src_size);
 	fmt_init(&b, detail, sizeof(detail));
 	fmt_printf(&b, "destination [%p, %p) and source [%p, %p) have %zu bytes in common", dst,
 	           (const char *)dst + dst_size, src, (const char *)src + src_size, (size_t)(to - from));
@@ -69,9 +71,10 @@ __cold_path void libc_report_overlap(const void *dst, size_t dst_size, const voi
 __cold_path void libc_report_negative(const void *p, size_t n, enum report_access access, const char *entry)
 {
 	struct unwind_regs regs;
-	UNWIND_HERE(&regs);
 	char detail[80];
 	struct fmt_buf b;
+
+	UNWIND_HERE(&regs);
 	fmt_init(&b, detail, sizeof(detail));
 	fmt_printf(&b, "size %ld (0x%zx)", (long)n, n);
 	report_argument(REPORT_NEGATIVE_SIZE, p, n, access, entry, detail, &regs);
@@ -87,12 +90,14 @@ typedef uint64_t shadow_pair __attribute__((vector_size(16), aligned(1), may_ali
 /* Is the shadow of `bytes` bytes from p's granule on readable and zero? */
 __inline_hot bool block_good(const void *p, size_t bytes)
 {
+	shadow_pair any, other;
 	const shadow_pair *s;
 
 	if ((uintptr_t)p - shadow_quick_base + bytes >= shadow_quick_span)
 		return false;
 	s = (const void *)(((uintptr_t)p >> SHADOW_SCALE) + SHADOW_OFFSET);
-	shadow_pair any = s[0], other = s[1];
+	any = s[0];
+	other = s[1];
 #pragma GCC unroll 8
 	for (size_t i = 2; i < bytes / 128; i += 2) {
 		any |= s[i];

@@ -31,8 +31,10 @@ static ssize_t stored_by_socket(int fd, int flags, ssize_t ret)
 	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst)) \
 	{                                                         \
 		struct kernel_fill fill;                          \
+		ssize_t ret;                                      \
+                                                                  \
 		dst = kernel_fill_begin(&fill, dst, n);           \
-		ssize_t ret = REAL(name) args;                    \
+		ret = REAL(name) args;                            \
 		kernel_fill_end(&fill, stored, ENTRY);            \
 		return ret;                                       \
 	}
@@ -53,9 +55,11 @@ FILL_SOCKET(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (
 	{                                                                                                         \
 		bool wanted = address.__sockaddr__ && address_len;                                                \
 		struct kernel_fill data, from;                                                                    \
+		ssize_t ret;                                                                                      \
+                                                                                                                  \
 		dst = kernel_fill_begin(&data, dst, n);                                                           \
 		address.__sockaddr__ = kernel_fill_begin(&from, address.__sockaddr__, wanted ? *address_len : 0); \
-		ssize_t ret = REAL(name) args;                                                                    \
+		ret = REAL(name) args;                                                                            \
 		kernel_fill_end(&data, stored_by_socket(fd, flags, ret), ENTRY);                                  \
 		kernel_fill_end(&from, ret >= 0 && wanted ? (ssize_t)*address_len : 0, ENTRY);                    \
 		return ret;                                                                                       \
@@ -116,8 +120,10 @@ static void check_gathered(const struct iovec *v, long count, const char *entry)
 	INTERCEPT(ssize_t, name, params, args, false)                                                \
 	{                                                                                            \
 		struct kernel_scatter scatter;                                                       \
+		ssize_t ret;                                                                         \
+                                                                                                     \
 		v = kernel_scatter_begin(&scatter, v, vector_readable(v, count, ENTRY) ? count : 0); \
-		ssize_t ret = REAL(name) args;                                                       \
+		ret = REAL(name) args;                                                               \
 		kernel_scatter_end(&scatter, ret, ENTRY);                                            \
 		return ret;                                                                          \
 	}

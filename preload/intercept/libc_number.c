@@ -22,10 +22,13 @@ static bool ends_soon(const char *s)
 #define CONVERT_BASE(type, name)                                                                      \
 	INTERCEPT(type, name, (const char *s, char **end, int base), (s, end, base), libc_foreign(s)) \
 	{                                                                                             \
+		char *stop;                                                                           \
+		type value;                                                                           \
+                                                                                                      \
 		if (likely(ends_soon(s)))                                                             \
 			return REAL(name)(s, end, base);                                              \
-		char *stop = NULL;                                                                    \
-		type value = REAL(name)(s, &stop, base);                                              \
+		stop = NULL;                                                                          \
+		value = REAL(name)(s, &stop, base);                                                   \
 		if (stop)                                                                             \
 			check_read(s, (size_t)(stop - s) + 1, ENTRY);                                 \
 		if (end)                                                                              \
@@ -40,10 +43,13 @@ CONVERT_BASE(unsigned long long, strtoull)
 #define CONVERT_FLOAT(type, name)                                                     \
 	INTERCEPT(type, name, (const char *s, char **end), (s, end), libc_foreign(s)) \
 	{                                                                             \
+		char *stop;                                                           \
+		type value;                                                           \
+                                                                                      \
 		if (likely(ends_soon(s)))                                             \
 			return REAL(name)(s, end);                                    \
-		char *stop = NULL;                                                    \
-		type value = REAL(name)(s, &stop);                                    \
+		stop = NULL;                                                          \
+		value = REAL(name)(s, &stop);                                         \
 		if (stop)                                                             \
 			check_read(s, (size_t)(stop - s) + 1, ENTRY);                 \
 		if (end)                                                              \
@@ -58,10 +64,13 @@ CONVERT_FLOAT(long double, strtold)
 #define CONVERT_PLAIN(type, name, with, ...)                          \
 	INTERCEPT(type, name, (const char *s), (s), libc_foreign(s))  \
 	{                                                             \
+		char *stop;                                           \
+		type value;                                           \
+                                                                      \
 		if (likely(ends_soon(s)))                             \
 			return REAL(name)(s);                         \
-		char *stop = NULL;                                    \
-		type value = (type)REAL(with)(s, &stop __VA_ARGS__);  \
+		stop = NULL;                                          \
+		value = (type)REAL(with)(s, &stop __VA_ARGS__);       \
 		if (stop)                                             \
 			check_read(s, (size_t)(stop - s) + 1, ENTRY); \
 		return value;                                         \

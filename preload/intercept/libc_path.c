@@ -31,9 +31,11 @@ NAME_POINTER(__getwd_chk, (char *dst, size_t room), (dst, room), PATH_MAX)
 	INTERCEPT(char *, name, params, args, libc_foreign(path) && libc_foreign(dst)) \
 	{                                                                              \
 		size_t len;                                                            \
+		char *ret;                                                             \
+                                                                                       \
 		if (path)                                                              \
 			check_string(path, SIZE_MAX, &len, ENTRY);                     \
-		char *ret = REAL(name) args;                                           \
+		ret = REAL(name) args;                                                 \
 		if (dst)                                                               \
 			check_name(ret, PATH_MAX, ENTRY);                              \
 		return ret;                                                            \
@@ -46,8 +48,10 @@ REALPATH(__realpath_chk, (const char *path, char *dst, size_t room), (path, dst,
 	INTERCEPT(ssize_t, name, params, args, libc_foreign(path) && libc_foreign(dst)) \
 	{                                                                               \
 		size_t len;                                                             \
+		ssize_t ret;                                                            \
+                                                                                        \
 		check_string(path, SIZE_MAX, &len, ENTRY);                              \
-		ssize_t ret = REAL(name) args;                                          \
+		ret = REAL(name) args;                                                  \
 		if (ret < 0 && kernel_refused(dst, n))                                  \
 			ret = REAL(name) args;                                          \
 		if (ret > 0)                                                            \

@@ -24,8 +24,10 @@ static void check_formatted(void *dst, size_t n, int ret, size_t unit, const cha
 	MEMSAN_EXPORT int name(VA params, ...)                          \
 	{                                                               \
 		va_list args;                                           \
+		int ret;                                                \
+                                                                        \
 		va_start(args, last);                                   \
-		int ret = REAL(v_name) v_args;                          \
+		ret = REAL(v_name) v_args;                              \
 		va_end(args);                                           \
 		if (!libc_replaced[LIBC_##name])                        \
 			check_formatted(dst, room, ret, unit, #name);   \

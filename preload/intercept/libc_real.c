@@ -121,11 +121,12 @@ static void *lookup_before_relocation(const char *name)
 {
 	for (const struct link_map *m = loaded_modules(); m; m = m->l_next) {
 		const char *file = str_last(m->l_name, '/');
+		const ElfW(Sym) *symbol;
 		void *p;
 
 		if (!str_equal(file ? file + 1 : m->l_name, "libc.so.6"))
 			continue;
-		const ElfW(Sym) *symbol = module_symbol(m, name);
+		symbol = module_symbol(m, name);
 		if (!symbol || !symbol->st_value)
 			return NULL;
 		p = (void *)(m->l_addr + symbol->st_value);

@@ -41,14 +41,17 @@ static bool compare_strings(const char *a, const char *b, size_t done, size_t ma
 	for (size_t chunk = WALK_FIRST; done < max; chunk = MIN(chunk * 2, (size_t)WALK_LARGEST)) {
 		size_t want = MIN(chunk, max - done);
 		struct libc_scan in_a = libc_extent(a + done, want), in_b = libc_extent(b + done, want);
+		const struct libc_scan *end;
 		size_t good = MIN(in_a.len, in_b.len);
+		const char *known;
+
 		*verdict = compare(a + done, b + done, good);
 		/* The strings are equal so far, so a terminator in one is a terminator in both. */
-		const char *known = libc_covers(a) ? a : b;
+		known = libc_covers(a) ? a : b;
 		if (*verdict || REAL(memchr)(known + done, 0, good))
 			return true;
 		done += good;
-		const struct libc_scan *end = in_a.len == good && in_a.bad ? &in_a : &in_b;
+		end = in_a.len == good && in_a.bad ? &in_a : &in_b;
 		if (unlikely(end->len == good && end->bad)) {
 			libc_report_range(end == &in_a ? a : b, done + 1, end->bad, ACCESS_READ, entry);
 			return false;
@@ -61,15 +64,16 @@ static bool compare_strings(const char *a, const char *b, size_t done, size_t ma
 __inline_hot bool compare_eight(const char *a, const char *b, int *verdict)
 {
 	const uint64_t ones = ~(uint64_t)0 / 255;
-	uint64_t x, y;
+	uint64_t x, y, stop;
+	unsigned shift;
 
 	__builtin_memcpy(&x, a, 8);
 	__builtin_memcpy(&y, b, 8);
 	/* The lowest set bit is right; a borrow can only spoil the bits above it. */
-	uint64_t stop = (x ^ y) | ((x - ones) & ~x & ones << 7);
+	stop = (x ^ y) | ((x - ones) & ~x & ones << 7);
 	if (!stop)
 		return false;
-	unsigned shift = (unsigned)__builtin_ctzll(stop) & ~7u;
+	shift = (unsigned)__builtin_ctzll(stop) & ~7u;
 	*verdict = (int)(x >> shift & 0xff) - (int)(y >> shift & 0xff);
 	return true;
 }
@@ -243,9 +247,11 @@ INTERCEPT(char *, strstr, (const char *s, const char *what), (s, what), libc_for
 {
 	size_t len;
 	bool ok = check_string(what, SIZE_MAX, &len, ENTRY);
+	char *hit;
+
 	if (!ok || !len || !libc_covers(s))
 		return REAL(strstr)(s, what);
-	char *hit = find_string(s, what, len, &ok, ENTRY);
+	hit = find_string(s, what, len, &ok, ENTRY);
 	return ok ? hit : REAL(strstr)(s, what);
 }
 

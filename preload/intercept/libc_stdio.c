@@ -26,11 +26,12 @@ static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t
 	INTERCEPT(size_t, name, params, args, libc_foreign(dst))                     \
 	{                                                                            \
 		struct kernel_fill fill;                                             \
-		size_t bytes;                                                        \
+		size_t bytes, ret;                                                   \
+                                                                                     \
 		if (__builtin_mul_overflow(n, size, &bytes))                         \
 			return REAL(name) args;                                      \
 		dst = kernel_fill_begin(&fill, dst, bytes);                          \
-		size_t ret = REAL(name) args;                                        \
+		ret = REAL(name) args;                                               \
 		kernel_fill_end(&fill, bytes_stored(&fill, ret *size, size), ENTRY); \
 		return ret;                                                          \
 	}

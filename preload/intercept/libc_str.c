@@ -56,12 +56,13 @@ STRING_COPY_CHK(__stpcpy_chk, dst + n - 1)
 /* False when the call must not be made. */
 static bool bounded_copy_check(char *dst, const char *src, size_t n, const char *entry)
 {
-	size_t len;
+	size_t len, copied;
+
 	if (check_negative(dst, n, ACCESS_WRITE, entry))
 		return false;
 	if (!check_string(src, n, &len, entry))
 		return true;
-	size_t copied = MIN(len + 1, n);
+	copied = MIN(len + 1, n);
 	if (unlikely(ranges_overlap(dst, copied, src, copied)))
 		libc_report_overlap(dst, copied, src, copied, entry);
 	else
@@ -96,10 +97,11 @@ BOUNDED_COPY_CHK(__stpncpy_chk)
  * copies; an empty source only rewrites the terminator. */
 static void append_check(char *dst, const char *src, size_t max, const char *entry)
 {
-	size_t src_len, dst_len;
+	size_t src_len, dst_len, src_read;
+
 	if (!check_string(src, max, &src_len, entry) || !check_string(dst, SIZE_MAX, &dst_len, entry))
 		return;
-	size_t src_read = src_len < max ? src_len + 1 : src_len;
+	src_read = src_len < max ? src_len + 1 : src_len;
 	if (src_len && unlikely(ranges_overlap(dst, dst_len + src_len + 1, src, src_read)))
 		libc_report_overlap(dst, dst_len + src_len + 1, src, src_read, entry);
 	else
@@ -155,9 +157,10 @@ BOUNDED_DUPLICATE(__strndup)
 /* Returns the length of the whole result. If it does not fit in n, dst's contents are undefined. */
 INTERCEPT(size_t, strxfrm, (char *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)
 {
-	size_t len;
+	size_t len, ret;
+
 	check_string(src, SIZE_MAX, &len, ENTRY);
-	size_t ret = REAL(strxfrm)(dst, src, n);
+	ret = REAL(strxfrm)(dst, src, n);
 	if (ret < n)
 		check_write(dst, ret + 1, ENTRY);
 	return ret;

@@ -216,11 +216,14 @@ WIDE_FIND_SET(wchar_t *, wcspbrk, true)
 
 INTERCEPT(wchar_t *, wcsstr, (const wchar_t *s, const wchar_t *what), (s, what), libc_foreign(s) && libc_foreign(what))
 {
+	struct libc_scan scan;
+	bool found;
 	size_t n;
+
 	if (!check_wide_string(what, SIZE_MAX, &n, ENTRY))
 		return REAL(wcsstr)(s, what);
-	struct libc_scan scan = libc_scan_wide(s, 0, SIZE_MAX);
-	bool found = !scan.bad;
+	scan = libc_scan_wide(s, 0, SIZE_MAX);
+	found = !scan.bad;
 	for (size_t i = 0; !found && i + n <= scan.len; i++)
 		found = REAL(wmemcmp)(s + i, what, n) == 0;
 	if (unlikely(!found))
@@ -278,12 +281,13 @@ WIDE_STRING_COPY_CHK(__wcpcpy_chk, dst + n - 1)
 /* All n characters of dst are written. */
 static bool wide_bounded_copy(wchar_t *dst, const wchar_t *src, size_t n, const char *entry)
 {
-	size_t len, bytes;
+	size_t len, bytes, copied;
+
 	if (!wide_size(dst, n, &bytes, ACCESS_WRITE, entry))
 		return false;
 	if (!check_wide_string(src, n, &len, entry))
 		return true;
-	size_t copied = MIN(len + 1, n) * WIDE;
+	copied = MIN(len + 1, n) * WIDE;
 	if (unlikely(ranges_overlap(dst, copied, src, copied)))
 		libc_report_overlap(dst, copied, src, copied, entry);
 	else
@@ -311,11 +315,12 @@ WIDE_BOUNDED_COPY_CHK(__wcpncpy_chk)
 
 static void wide_append(wchar_t *dst, const wchar_t *src, size_t max, const char *entry)
 {
-	size_t src_len, dst_len;
+	size_t src_len, dst_len, src_read, whole;
+
 	if (!check_wide_string(src, max, &src_len, entry) || !check_wide_string(dst, SIZE_MAX, &dst_len, entry))
 		return;
-	size_t src_read = (src_len < max ? src_len + 1 : src_len) * WIDE;
-	size_t whole = (dst_len + src_len + 1) * WIDE;
+	src_read = (src_len < max ? src_len + 1 : src_len) * WIDE;
+	whole = (dst_len + src_len + 1) * WIDE;
 	if (src_len && unlikely(ranges_overlap(dst, whole, src, src_read)))
 		libc_report_overlap(dst, whole, src, src_read, entry);
 	else

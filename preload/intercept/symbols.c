@@ -48,16 +48,18 @@ static bool symbols_may_have(const struct module_symbols *s, uint32_t hash)
 
 const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name)
 {
+	const uint32_t *buckets, *chain;
 	uint32_t hash = 5381;
 
 	for (const char *c = name; *c; c++)
 		hash = hash * 33 + (unsigned char)*c;
 	if (!s->table || !symbols_may_have(s, hash))
 		return NULL;
-	const uint32_t *buckets = (const void *)((const uint64_t *)(s->table + 4) + s->table[2]),
-		       *chain = buckets + s->table[0];
+	buckets = (const void *)((const uint64_t *)(s->table + 4) + s->table[2]);
+	chain = buckets + s->table[0];
 	for (uint32_t i = buckets[hash % s->table[0]]; i >= s->table[1]; i++) {
 		uint32_t word = chain[i - s->table[1]];
+
 		if ((word | 1) == (hash | 1) && (!s->versions || !(s->versions[i] & 0x8000)) &&
 		    str_equal(s->strings + s->symbols[i].st_name, name))
 			return &s->symbols[i];

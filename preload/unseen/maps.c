@@ -80,15 +80,15 @@ static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)
 
 MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
 {
+	struct thread_start *start;
 	int ret;
 
 	if (!real_pthread_create)
 		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
 			RTLD_NEXT, "pthread_create");
 	runtime_ensure();
-	struct thread_start *start = shadow_everywhere || fault_installed
-	                                     ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL)
-	                                     : NULL;
+	start = shadow_everywhere || fault_installed ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL)
+	                                             : NULL;
 	if (!start)
 		return real_pthread_create(thread, attr, fn, arg);
 	start->fn = fn;

@@ -62,12 +62,13 @@ void replaced_find(void)
 {
 	struct dl_find_object self, libc;
 	bool own[OPERATOR_NR], all = false;
-	const struct link_map *m;
+	const struct link_map *us, *first, *m;
 
 	if (_dl_find_object((void *)(uintptr_t)operators, &self) != 0 ||
 	    _dl_find_object((void *)gnu_get_libc_version, &libc) != 0)
 		return;
-	const struct link_map *us = self.dlfo_link_map, *first = us;
+	us = self.dlfo_link_map;
+	first = us;
 	while (first->l_prev)
 		first = first->l_prev;
 	m = definer(first, "malloc");
