@@ -3,8 +3,8 @@
  *
  * With SA_RESTART the kernel makes them go on, with two exceptions. A socket with a timeout (SO_RCVTIMEO, SO_SNDTIMEO)
  * returns EINTR. A write to a pipe or socket that has moved a part returns the size of that part, which never happens
- * without a signal. These functions stand between the interceptors (intercept/libc_io.c) and libc's own: they take the place of
- * libc's in the table libc_real. */
+ * without a signal. These functions stand between the interceptors (intercept/libc_io.c) and libc's own: they take the
+ * place of libc's in the table libc_real. */
 #include "preload/unseen/unseen.h"
 
 #include <dlfcn.h>
