@@ -24,8 +24,8 @@
 #define LANES_MAX 64
 #define RULES_MAX 8
 #define RULE_MIN 60
-#define RULE_NEAR 64        /* so many lines of other callers may stand between a rule and its headline */
-#define STALE_LINES 100000u /* so many lines of other callers may come while a caller with an open report is silent */
+#define RULE_NEAR 64        /* lines of other callers that may stand between a rule and its headline */
+#define STALE_LINES 100000u /* lines of other callers that may come while a caller with an open report is silent */
 #define STALE_LOOK 4096u
 #define FOREIGN_MAX 400
 #define SILENCE_US (30 * 1000000ull)

@@ -89,7 +89,7 @@ static _Noreturn __cold_path void lock_complain(const char *what, const struct r
 	os_abort();
 }
 
-/* ---- debug builds: who holds what ------------------------------------------------------------ */
+/* ---- debug builds: the locks that each thread holds ------------------------------------------ */
 
 #ifdef MEMSAN_DEBUG
 

@@ -156,7 +156,7 @@ static bool path_find(void)
 /* ---- the environment ------------------------------------------------------------------------- */
 
 /* Copies "NAME=value" into the next slot, if the helper needs it.  The helper gets no variables of the loader
- * (LD_PRELOAD would load memsan into the helper) and none of memsan. */
+ * (LD_PRELOAD would load memsan into the helper) and no variables of memsan. */
 static void env_take(const char *entry, size_t len, size_t *nr)
 {
 	static const char *const wanted[] = { "PATH=", "HOME=", "DEBUGINFOD_URLS=", "DEBUGINFOD_CACHE_PATH=" };

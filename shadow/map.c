@@ -22,7 +22,7 @@
  * Where the kernel will not promise so much writable memory (vm.overcommit_memory=2 knows no NORESERVE; RLIMIT_DATA),
  * MAP_FULL is "strict": all of it is mapped read-only, which is charged to nobody and reads as zero, and WRITE_STEP
  * after WRITE_STEP becomes writable when it is to be written: before we write ourselves; the stacks, which instrumented
- * code poisons by itself, when they become known; and what is left (a coroutine's stack) in the handler of the fault.
+ * code poisons by itself, when they become known; and the rest (a coroutine's stack) in the handler of the fault.
  *
  * The first 64 KiB of the address space, which nobody can map, are poisoned in the full shadow, so that a null
  * dereference in instrumented code is reported before it faults.
@@ -340,8 +340,8 @@ static bool looks_at_shadow(uintptr_t pc)
 	return scan_module(found.dlfo_link_map).result == SCAN_INSTRUMENTED;
 }
 
-/* Its first look at shadow that is not there.  A handler of the program may have come while this thread was growing the
- * arena's part; what is made usable twice does no harm. */
+/* Code at pc looked at shadow that is not mapped.  A handler of the program may have run while this thread was growing
+ * the arena's part; to make memory usable twice does no harm. */
 static bool map_on_demand(uintptr_t pc)
 {
 	bool mine = lock_mine(&map_lock), ok;

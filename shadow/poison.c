@@ -123,11 +123,11 @@ uintptr_t shadow_find_bad(const void *p, size_t n)
 	if (to < from || to > USER_END)
 		to = USER_END;
 	if (map_state == MAP_FULL) {
-		/* The shadow itself, and what spans it, is nobody's to access. */
+		/* No access to the shadow itself is good, and no range across it. */
 		if (from < SHADOW_END && to > SHADOW_START)
 			return MAX(from, SHADOW_START);
-		/* What wraps around or leaves user space is bad anyhow; where first is looked for only so far, not in
-		 * 16 TiB of shadow. */
+		/* A range that wraps around or leaves user space is bad in any case.  The search for its first bad byte
+		 * is limited, or it would read 16 TiB of shadow. */
 		leaves = to != from + n;
 		bad = range_find_bad(from, leaves ? MIN(to, from + LEAVING_SCAN) : to);
 		return bad ? bad : leaves ? to : 0;
