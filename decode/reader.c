@@ -302,7 +302,7 @@ static enum decode_form begins_report(const struct line *n)
 	return begins;
 }
 
-/* Gives the line to the open report.  False: that report is finished, and somebody else must look at the line. */
+/* Gives the line to the open report.  False: that report is finished, and the line is not part of it. */
 static bool lane_take(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
 	bool was_closed = o->closed;

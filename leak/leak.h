@@ -300,7 +300,7 @@ void leak_fork_child(void);
 
 enum leak_command {
 	LEAK_COMMAND_NONE,
-	LEAK_COMMAND_LOOK,  /* scan; whoever asked reads the result */
+	LEAK_COMMAND_LOOK,  /* scan; the asking process reads the result */
 	LEAK_COMMAND_SCAN,  /* a scan by kmemleak's rules, reported by the process itself */
 	LEAK_COMMAND_EVERY, /* such a scan every `argument` seconds; 0: no more */
 	LEAK_COMMAND_CLEAR,
@@ -314,7 +314,7 @@ struct leak_call {
 };
 #define LEAK_CONTROL_VERSION 2
 #define LEAK_POKE_VALUE 0x6c65616bu /* goes with the signal, to tell ours from others */
-/* Whoever may write to this process's memory (/proc/PID/mem) may ask for a scan: fills in command, argument and
+/* A process that may write to this one's memory (/proc/PID/mem) may ask for a scan: it fills in command, argument and
  * classes, counts `request` up, and sends one of the signals, with the value above, to a thread that does not block it.
  * Without a signal the process notices the request when it allocates memory. */
 struct leak_control {

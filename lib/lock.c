@@ -9,7 +9,7 @@
  *          +------- release ----+------------- release, wake one -----+
  *
  * A thread that has slept takes the lock as 2, since it cannot know whether others still sleep: at worst one wake too
- * many.  Before sleeping it spins a little, as our critical sections are short, but not behind somebody who already
+ * many.  Before sleeping it spins a little, as our critical sections are short, but not behind a thread that already
  * sleeps.
  *
  * Accepted: no fairness, no priority inheritance.

@@ -435,7 +435,7 @@ struct talk {
 	uint64_t pending; /* signals pending before the first write */
 };
 
-/* False: nothing more is to be sent, or can be.  A helper that closed its input may still have answered. */
+/* False: everything is sent, or no more can be sent.  A helper that closed its input may still have answered. */
 static bool talk_send(struct talk *t, int fd)
 {
 	for (int i = 0; i < 2; i++)

@@ -3,8 +3,8 @@
  *
  * A granule of eight bytes is good as a whole (0), in its first k bytes (k = 1..7), or not at all (0x80 and above).  So
  * objects start at a multiple of eight, and may end anywhere.  The shadow is read and written without locks: a byte
- * belongs to whoever owns the memory it speaks of, and a program that races with itself on that memory gets one of the
- * two answers.
+ * belongs to the owner of the memory that it describes, and a program that races with itself on that memory gets one of
+ * the two answers.
  */
 #include "shadow/shadow_internal.h"
 
