@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/decode_internal.h - what the files of decode/ share. */
+/* decode/decode_internal.h - shared by the files of decode/. */
 #ifndef MEMSAN_DECODE_INTERNAL_H
 #define MEMSAN_DECODE_INTERNAL_H
 

@@ -24,8 +24,8 @@
 #define LANES_MAX 64
 #define RULES_MAX 8
 #define RULE_MIN 60
-#define RULE_NEAR 64        /* so many lines of other callers may stand between a rule and its headline */
-#define STALE_LINES 100000u /* so many lines of other callers may come while a caller with an open report is silent */
+#define RULE_NEAR 64        /* lines of other callers that may stand between a rule and its headline */
+#define STALE_LINES 100000u /* lines of other callers that may come while a caller with an open report is silent */
 #define STALE_LOOK 4096u
 #define FOREIGN_MAX 400
 #define SILENCE_US (30 * 1000000ull)
@@ -302,7 +302,7 @@ static enum decode_form begins_report(const struct line *n)
 	return begins;
 }
 
-/* Gives the line to the open report.  False: that report is finished, and somebody else must look at the line. */
+/* Gives the line to the open report.  False: that report is finished, and the line is not part of it. */
 static bool lane_take(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
 	bool was_closed = o->closed;

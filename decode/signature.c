@@ -151,8 +151,8 @@ static size_t guilty_index(const struct decode_record *r, const struct decode_st
 	return reliable;
 }
 
-/* The stack to blame.  When somebody asks SLUB to look for damage ("echo 1 >/sys/kernel/slab/…/validate"), the one
- * who asks did not do the damage; who freed or allocated the object is nearer to it. */
+/* The stack to blame.  When somebody asks SLUB to look for damage ("echo 1 >/sys/kernel/slab/…/validate"), the
+ * caller did not do the damage; the stack that freed or allocated the object is nearer to the bug. */
 static const struct decode_stack *blame_stack(const struct decode_record *r)
 {
 	const struct decode_stack *s = decode_record_main_stack(r), *other;

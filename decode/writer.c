@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/writer.c - what the writers share: strings of JSON and XML, names of rules, relative paths. */
+/* decode/writer.c - shared by the writers: strings of JSON and XML, names of rules, relative paths. */
 #include "config.h"
 
 #include <unistd.h>

@@ -190,7 +190,7 @@ static bool is_stack_overflow(const struct fault_state *s, struct fault_verdict 
 	return true;
 }
 
-/* The mapping of the first thread's stack covers only what was used so far; the stack may grow to its limit. */
+/* The mapping of the first thread's stack covers only the part used so far; the stack may grow to its limit. */
 static void stack_to_limit(const struct fault_state *s, struct fault_verdict *v)
 {
 	uint64_t limit = ALIGN_UP(s->stack_limit, PAGE_SIZE);

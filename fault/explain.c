@@ -144,7 +144,7 @@ bool fault_open_own(const struct fault_state *s)
 	return slab_guard_open(s->addr);
 }
 
-/* ---- nobody's -------------------------------------------------------------------------------- */
+/* ---- faults that are neither the fence's nor slab's ------------------------------------------ */
 
 /* The distance from addr to a live object; UINTPTR_MAX: the object is not live, or addr is inside it. */
 static uintptr_t distance(const struct slab_object *o, uintptr_t addr)

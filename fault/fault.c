@@ -151,7 +151,7 @@ static bool run_program_handler(struct fault *f)
 	return true;
 }
 
-/* ---- nobody's: the program dies -------------------------------------------------------------- */
+/* ---- no handler of the program's: the program dies ------------------------------------------- */
 
 static void origin_of(const struct fault *f, struct fault_origin *origin)
 {

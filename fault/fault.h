@@ -6,7 +6,7 @@
  *   signals.c         the handlers, masks and signal stacks that the program thinks are installed
  *   pending.c         faults whose handler, one of the program's, has not returned yet
  *   diagnose.c        registers, trap number and mappings in; report kind and explanation out (pure)
- *   mappings.c        what is mapped at an address
+ *   mappings.c        the mapping at an address
  *   poison_origin.c   which object a pointer made of poison was read from
  *   explain.c         collects the state of a fault, diagnoses it, reports it
  *   fault.c           the handler: memsan's guard pages, a report, the program's handler or the default action
@@ -67,8 +67,8 @@ const sigset_t *signals_wait_mask(struct signals_wait *w, const sigset_t *mask);
 void signals_wait_over(const struct signals_wait *w);
 /* How many of this thread's system calls were interrupted by a signal that the program does not see. */
 extern TLS_IE uint32_t signals_interrupts __attribute__((visibility("hidden")));
-/* Around exec and posix_spawn: between the two calls the kernel ignores and blocks what the program thinks is ignored
- * and blocked, since the new program inherits both. */
+/* Around exec and posix_spawn: between the two calls the kernel ignores and blocks exactly the signals that the program
+ * thinks are ignored and blocked, because the new program inherits both. */
 struct signals_exec {
 	uint64_t ignored, mask;
 	bool mask_changed;

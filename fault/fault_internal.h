@@ -11,7 +11,7 @@
 
 /* ---- diagnose.c: pure ------------------------------------------------------------------------ */
 
-/* What is mapped at an address. */
+/* The mapping at an address. */
 struct fault_mapping {
 	bool known; /* the fields below are valid */
 	bool mapped;
@@ -95,7 +95,7 @@ void fault_find_mappings(struct fault_state *s);
 
 /* ---- explain.c ------------------------------------------------------------------------------- */
 
-/* What the kernel told of a fault, besides the registers. */
+/* The kernel's description of a fault, besides the registers. */
 struct fault_origin {
 	int sig, si_code;
 	uint64_t trap, error, addr;

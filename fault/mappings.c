@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/mappings.c - what is mapped where the fault was, read from /proc/self/maps. */
+/* fault/mappings.c - the mappings around a fault, read from /proc/self/maps. */
 #include "config.h"
 
 #include "fault/fault_internal.h"

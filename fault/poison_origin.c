@@ -9,11 +9,11 @@
  *     add  8(%rdi),%eax  ◄── faults, rdi is poison
  *     mov  (%rdi),%rdi             p = p->next: what pointed to the holder is gone, but its member's offset is known
  *
- * So it is looked for, nearest first: in registers and the last words of the stack and, when the offset is known, in
- * memory as that member of a live object of the same size (the list's last good element still points to the freed one);
- * in the stack above; in the program's variables.  A candidate is a freed object that holds such a word, at the offset
- * if that is known.  Where the first place that has any has more than one, none is named.  What was found so is said to
- * be probable: another pointer may have led there.
+ * So memsan looks for a pointer to the holder, in the nearest place first: in registers and the last words of the stack
+ * and, when the offset is known, in memory as that member of a live object of the same size (the list's last good
+ * element still points to the freed one); in the stack above; in the program's variables.  A candidate is a freed
+ * object that holds such a word, at the offset if that is known.  If the first place with candidates has more than one,
+ * the report names none.  It calls the origin probable, because another pointer may have led there.
  *
  * Without a freed candidate a live object may be meant: memory that was not written since it was allocated holds poison
  * too.
@@ -250,7 +250,7 @@ static void decode_loads(const struct fault_state *s, const struct fault_verdict
 	                     v->pointer_reg, load);
 }
 
-/* ---- what is said ---------------------------------------------------------------------------- */
+/* ---- the words of the report ----------------------------------------------------------------- */
 
 static void say_how(struct fault_verdict *v, const struct poison_origin *h)
 {

@@ -83,8 +83,8 @@ static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum s
 	s->when = jiffies_now();
 }
 
-/* The object is good shadow, for instrumented code.  What it shares a granule with at its left is left to the
- * canary. */
+/* Makes the object good shadow, for instrumented code.  Bytes at its left in its first granule become good too; only
+ * the canary guards them. */
 static void slot_shadow_live(const struct slot_range *r, const struct fence_slot *s)
 {
 	uintptr_t data = slot_data(r, s), start = ALIGN_DOWN(s->addr, 8);
@@ -357,8 +357,8 @@ void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, enum report_acc
 	if (s && access == ACCESS_WRITE)
 		__atomic_fetch_or(&s->opened, SLOT_TOLD, __ATOMIC_RELAXED);
 	fence_open_range(bad, n - (bad - addr));
-	/* A search that was to stop at this byte: libc's goes on to wherever what it looks for is, through canaries and
-	 * the guard behind them. */
+	/* A search that should have stopped at this byte: libc's search goes on until it finds its byte, through
+	 * canaries and the guard behind them. */
 	if (s && access == ACCESS_READ && bad == addr + n - 1 && bad >= s->addr)
 		fence_open_range(slot_data(r, s) + (r->pages << PAGE_SHIFT), PAGE_SIZE);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/fence.h - KFENCE for user programs: sampled objects between guard pages.  What a fault in a guard means is
+/* fence/fence.h - KFENCE for user programs: sampled objects between guard pages.  The meaning of a fault in a guard is
  * fault/'s.
  *
  *   gate.c              the sampling gate: which allocations are fenced

@@ -376,8 +376,8 @@ void filter_init(void)
 	fence_filter.shared = p > 0 ? (struct filter_shared *)p : NULL;
 }
 
-/* Children of fork say nothing: what they did is their parent's program too.  But each program that a script runs
- * does. */
+/* Each program that a script runs prints its own summary.  Children of fork print none: they are the same program as
+ * their parent. */
 void fence_only_summary(void)
 {
 	const struct stack_filter *f = &fence_filter;

@@ -86,8 +86,8 @@ static bool gate_by_time(int32_t *ticks)
 		 next = due + options.fence_sample_interval;
 
 	*ticks = gate_pace(now);
-	/* From when it was due, so that a late look does not make all later ones late; what was slept through is not
-	 * made up for. */
+	/* Counts from the time when the sample was due, so that a late look does not make all later samples late.
+	 * Samples that a sleep left out are not made up for. */
 	if (next <= now)
 		next = now + options.fence_sample_interval;
 	return now >= due &&

@@ -6,10 +6,10 @@
  *       slots.base ──► struct fence_slot       slot 0         slot 1         slot 2        [0, fresh) were ever used
  *
  * An address leads to its slot by division.  An address in a guard page is the neighbours': fence_slot_nearest says
- * which one's.  The runtime reads its own memory; everybody else reads through a view (slab/source.h says why).
+ * which one's.  The runtime reads its own memory; all others read through a view (slab/source.h says why).
  *
- * fence_view_each and fence_view_find believe nothing: what they read may be of a damaged process or an invented core
- * file.
+ * fence_view_each and fence_view_find trust no value that they read: the process may be damaged, the core file
+ * invented.
  */
 #ifndef MEMSAN_FENCE_LAYOUT_H
 #define MEMSAN_FENCE_LAYOUT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/report.c - what is wrong with a fenced object, in KFENCE's words.  core.c gives the object; nothing here looks
+/* fence/report.c - reports about fenced objects, in KFENCE's words.  core.c gives the object; nothing here looks
  * one up. */
 #include "config.h"
 

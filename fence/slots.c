@@ -9,22 +9,22 @@
  * slots.  All pages start as guards, installed for megabytes at once, so an allocation is one system call (data becomes
  * memory) and a free one (data becomes guard again, and its memory goes back).  Free slots queue up and are taken
  * oldest first: sampling uses every slot once before the first comes again; fence=all takes fresh ones as long as there
- * are any, or until what the freed ones cost reaches a budget (fence.held_size), so that a stale pointer meets a guard
- * for long.
+ * are any, or until the cost of the freed slots reaches a budget (fence.held_size), so that a stale pointer meets a
+ * guard for long.
  *
  * A freed slot has no page.  It costs its descriptor, and eight bytes of page table for each of its pages, because that
  * is where the kernel keeps the mark of a guard: 64 bytes for an object of one page, and no mapping (bench/fence
  * --held).  Where code is instrumented its shadow comes to that, a kilobyte, which cannot be given back by itself.
  * What really bounds the queue is fork, which copies the page tables: a million slots take it a quarter of a second.
  *
- * Half of what a guard costs to remove is the system call around it, and a page fault costs more than the page, so
+ * Half the cost of removing a guard is the system call around it, and a page fault costs more than the page, so
  * fence=all opens its next AHEAD slots of one page together:
  *
- *     fresh, or queue of freed slots ──AHEAD at once──► open, nobody's ──one by one──► LIVE ──► closed at once, freed
+ *     fresh, or queue of freed slots ──AHEAD at once──► open, unused ───one by one──► LIVE ──► closed at once, freed
  *
- * The weakness accepted: once slots are used again the oldest few of the freed ones lie open for a while before that,
- * and what a stale pointer does there is not seen (an object is zeroed when it is handed out, so it does no harm to the
- * next one).
+ * Weakness accepted: once slots are used again, the few oldest freed slots lie open for a while before they are handed
+ * out.  Accesses by a stale pointer are not seen there.  They do no harm to the next object, which is zeroed when it is
+ * handed out.
  *
  * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then splits the mappings
  * around it in two more, of which the kernel gives a process a limited number (vm.max_map_count).  A quarter of it is
@@ -34,7 +34,7 @@
 
 #include "fence/fence_internal.h"
 
-/* Of each range so many are held, whatever the budget. */
+/* Each range holds at least this many freed slots, whatever the budget. */
 #define HELD_LEAST 1024u
 #define STEP_BYTES ((size_t)4 << 20)
 
@@ -155,7 +155,7 @@ static struct fence_slot *slot_next(struct slot_range *r)
 	return s ? s : hold ? slot_oldest(r) : slot_fresh(r);
 }
 
-/* What was written to a page that was opened after a report goes. */
+/* Drops everything that was written to a page that a report had opened. */
 static void slot_reset(const struct slot_range *r, const struct fence_slot *s)
 {
 	if (s->opened & SLOT_OPENED_DATA)
@@ -188,7 +188,7 @@ static struct fence_slot *slot_ahead(struct slot_range *r)
 	return r->next_ahead < r->nr_ahead ? slot_at(r, r->ahead[r->next_ahead++]) : NULL;
 }
 
-/* Counters are written under slots_lock alone; who reads them takes none. */
+/* Counters are written under slots_lock; readers take no lock. */
 static void count(uint64_t *counter, uint64_t by)
 {
 	__atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED);

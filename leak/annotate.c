@@ -101,7 +101,7 @@ static void note_put(uint64_t object, uint32_t kind, uint64_t addr, uint64_t siz
 	lock_release(&notes_lock);
 }
 
-/* ---- what the program calls ------------------------------------------------------------------ */
+/* ---- the functions that the program calls ---------------------------------------------------- */
 
 /* The innermost object: a registered object before the one that it was cut out of.  Where an object of the heap starts,
  * only a registered object with the same start comes first. */

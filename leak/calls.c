@@ -12,20 +12,20 @@
  * program that makes system calls by itself (syscall(2), liburing, a static program) has no such function.  There the
  * handler makes the thread go back to the instruction:
  *
- *     whoever is about to send the signal                    the handler
+ *     the sender, before the signal                          the handler
  *       /proc/PID/task/TID/syscall: number, arguments,         rax is EINTR, and rip, rsp and the arguments are those:
  *       stack pointer, pc ──── struct leak_call ────────────►    rax = number, rip -= 2
  *
  * The handler cannot know the number of the call: the kernel keeps it, and libc's syscall() has overwritten the
- * register.  When a thread has gone on since somebody looked at it, the registers do not match; then it sees an EINTR
- * as after any handler.
+ * register.  When a thread has gone on since the sender looked at it, the registers do not match; then it sees an
+ * EINTR as after any handler.
  *
  * Only calls that have done nothing when they return EINTR go on; close() is not among them.  Their time limits:
  * select, pselect6, ppoll and sleeps that have a place for the rest tell how much time is left, and go on with that.
  * Absolute times stay.  Other limits begin anew, and so does the limit of a call that is interrupted again and again.
  *
- * Accepted: the thread that the timer of leak.scan_interval interrupts sees EINTR, because nobody looked at it before.
- * So does a raw rt_sigtimedwait for all signals, which takes ours. */
+ * Accepted: the thread that the timer of leak.scan_interval interrupts sees EINTR, because no sender looked at it
+ * before. So does a raw rt_sigtimedwait for all signals, which takes ours. */
 
 /* nr: atomic */
 struct leak_calls {
@@ -39,7 +39,7 @@ TLS_IE uint32_t leak_waits_itself;
 
 #define SYSCALL_BYTES 0x40 /* libc's syscall() is that short */
 
-/* ---- what the kernel says -------------------------------------------------------------------- */
+/* ---- the call of a thread, from the kernel --------------------------------------------------- */
 
 static const char *parse_number(const char *p, uint64_t *value)
 {

@@ -13,7 +13,7 @@
 #include "leak/leak_internal.h"
 #include "reports/reports.h"
 
-/* There is no socket, and no thread that waits.  Whoever may write to the process's memory may ask.
+/* There is no socket, and no thread that waits.  Every process that may write to this one's memory may ask.
  *
  *     memsan leak                        a thread of the program             the scanner
  *       writes leak_control
@@ -100,7 +100,7 @@ static void signal_kept(int sig)
 		timer_signal = sig;
 }
 
-/* ---- what is asked for ----------------------------------------------------------------------- */
+/* ---- the requests ---------------------------------------------------------------------------- */
 
 static void answer_text(const char *text)
 {

@@ -517,7 +517,7 @@ static void drain_loop(struct leak_scan *s)
 
 /* ---- faults ---------------------------------------------------------------------------------- */
 
-/* The scan that is running in this process; a fault in anything else is none of a scan's. */
+/* The scan that is running in this process.  Only its reads can fault on behalf of a scan. */
 static struct leak_scan *volatile running;
 
 /* The page is guarded, or behind the end of a truncated file.  Words found before it stay found. */

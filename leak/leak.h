@@ -6,7 +6,7 @@
  *   Both halves: they read through a mem_view, so they serve a copy of this process, another process and a core file.
  *   tables.c      a scan's tables: which object is at an address
  *   outside.c     in these tables: objects that slab's maps do not show
- *   edges.c       what is read of an object, and where a word leads to; for memsan leak --why as well
+ *   edges.c       which words of an object are read, and where a word leads to; also for memsan leak --why
  *   speculate.c   long lists, walked from many places at once
  *   drain.c       the inner loops of marking
  *   mark.c        the marking engine: from the roots to what nothing reaches
@@ -56,7 +56,7 @@ enum leak_note {
 
 struct leak_scan;
 /* Reads the heap's maps through `mem`, which must outlive the scan.  The tables take about 1 % of the heap's size; most
- * of that becomes memory only when it is written.  NULL: *why says what is wrong. */
+ * of that becomes memory only when it is written.  NULL: *why is the reason. */
 struct leak_scan *leak_scan_create(const struct mem_view *mem, uint64_t root, const char **why);
 /* The same, with room for nr_outside objects of other sources than slab. */
 struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t root, uint32_t nr_outside,
@@ -135,9 +135,9 @@ struct leak_finder {
 };
 /* Reads all notes of the process into a scan that has no roots yet.  `outside` finds objects of other sources. */
 void leak_scan_notes(struct leak_scan *s, uint64_t root, struct leak_finder outside);
-/* The same for a search along pointers: only limits of what is read of objects enter the scan (nothing is read of
- * ignored ones).  Everything else is told to `said`: root regions [addr, addr + size), and objects at addr that are no
- * leaks or to be ignored. */
+/* The same for a search along pointers: only notes that limit the words read of an object enter the scan (of an ignored
+ * object no word is read).  All other notes go to `said`: root regions [addr, addr + size), and objects at addr that
+ * are no leaks or are ignored. */
 typedef void (*leak_said_fn)(void *ctx, enum leak_note note, uint64_t addr, uint64_t size);
 void leak_scan_notes_told(struct leak_scan *s, uint64_t root, struct leak_finder outside, leak_said_fn said, void *ctx);
 
@@ -292,15 +292,15 @@ uint64_t leak_check(bool at_exit);
 void leak_check_at_exit(void);
 /* There will be no scan at the end of the program. */
 void leak_check_done(void);
-/* In the child of fork, which has one thread: nothing goes on that the parent had under way, and what the parent
- * allocated is not the child's to report. */
+/* In the child of fork, which has one thread: drops all scans that the parent had under way.  The child does not report
+ * the parent's objects. */
 void leak_fork_child(void);
 
 /* ---- scans that somebody asks for: control.c ------------------------------------------------- */
 
 enum leak_command {
 	LEAK_COMMAND_NONE,
-	LEAK_COMMAND_LOOK,  /* scan; whoever asked reads the result */
+	LEAK_COMMAND_LOOK,  /* scan; the asking process reads the result */
 	LEAK_COMMAND_SCAN,  /* a scan by kmemleak's rules, reported by the process itself */
 	LEAK_COMMAND_EVERY, /* such a scan every `argument` seconds; 0: no more */
 	LEAK_COMMAND_CLEAR,
@@ -314,7 +314,7 @@ struct leak_call {
 };
 #define LEAK_CONTROL_VERSION 2
 #define LEAK_POKE_VALUE 0x6c65616bu /* goes with the signal, to tell ours from others */
-/* Whoever may write to this process's memory (/proc/PID/mem) may ask for a scan: fills in command, argument and
+/* A process that may write to this one's memory (/proc/PID/mem) may ask for a scan: it fills in command, argument and
  * classes, counts `request` up, and sends one of the signals, with the value above, to a thread that does not block it.
  * Without a signal the process notices the request when it allocates memory. */
 struct leak_control {

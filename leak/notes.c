@@ -72,7 +72,7 @@ bool leak_directory_read(const struct mem_view *mem, uint64_t root, struct leak_
 	       r->version == LEAK_DIRECTORY_VERSION;
 }
 
-/* Notes that limit what is read of objects come before anything is read. */
+/* Notes that limit the words read of an object come before any object is read. */
 static void read_notes(const struct noting *x, uint64_t root)
 {
 	struct leak_directory r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/roots.c - which memory of this process is a root: all private memory that was written, except what is known to
- * be dead or memsan's. */
+/* leak/roots.c - which memory of this process is a root: all private memory that was written, except memory that
+ * is known to be dead or memsan's. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -151,11 +151,11 @@ static void hole_thread(const struct stack_search *x, const struct leak_thread *
 
 /* ---- threads that have ended ----------------------------------------------------------------- */
 
-/* libc keeps the stacks of ended threads for new ones.  Their dead words would keep alive what they point to.  So a
+/* libc keeps the stacks of ended threads for new ones.  Their dead words would keep objects alive.  So a
  * thread that is about to end leaves its thread pointer here.  Its stack up to its struct pthread is dead as long as
  * that struct still names the same stack and the kernel has cleared the tid in it.  Memory that is used for something
- * else by then does not look like that.  The struct itself stays a root: it holds the thread's result until it is
- * joined, and what libc keeps for the next thread. */
+ * else by then does not look like that.  The struct itself stays a root: it holds the thread's result until the
+ * thread is joined, and memory that libc keeps for the next thread. */
 #define ENDED_MAX 1024
 /* a slot is claimed by counting */
 static struct {

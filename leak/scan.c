@@ -10,7 +10,7 @@
 
 const char *(*leak_own_rules)(void);
 
-/* What the copy tells its parent. */
+/* The copy's answer to its parent. */
 struct leak_result {
 	const char *why; /* a string constant, so its address is the same in both processes */
 	bool done;

@@ -637,8 +637,8 @@ static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *jo
 	info->nr_threads = r->nr + (how.mode != SNAPSHOT_BY_SCANNER);
 	info->nr_silent = r->nr_silent;
 	if (!info->why && !(how.mode == SNAPSHOT_IN_PLACE && r->nr == 0)) {
-		/* A thread that still runs might fork just then, and its child would lack what is left out of the
-		 * copy. */
+		/* A thread that still runs might fork just then, and its child would lack the memory that is left out
+		 * of the copy. */
 		bool all_still = leak_hook_copying && r->nr_silent == 0;
 		if (all_still)
 			leak_hook_copying(true);

@@ -2,9 +2,9 @@
 /* leak/speculate.c - long lists: many walkers at once, along objects that are not yet known to be reached. */
 #include "leak/leak_internal.h"
 
-/* A list that is linked in random order is one long dependent chain of cache misses.  Whoever walks it waits for memory
- * once for each node, and can prefetch nothing, except by walking it from many of its nodes at once, before they are
- * known to be reached.
+/* A list that is linked in random order is one long dependent chain of cache misses.  A walk waits for memory once
+ * for each node, and nothing can be prefetched, except by walking the list from many of its nodes at once, before they
+ * are known to be reached.
  *
  *     sweep    counts how many pointers lead to each white object (0, 1, many; 2 bits), in order of address
  *     walk     16 walkers, each from some white object with one pointer to it, along objects with one pointer to them:
@@ -16,13 +16,13 @@
  *              another one's start (b ends segment 1 with S2), and before an object that points to one with many
  *              pointers, or that is no plain small object (d stays white, and is an end of segment 2).
  *     prove    marking reaches a start: then all of its segment is reached, and each of its ends is reached now
- *     undo     what no one reached: walks from each unproven start, and makes white again what was claimed
+ *     undo     segments that marking did not reach: walks from each unproven start, and makes the claimed objects white
  *
  * Why that is exact: the only pointer to a claimed object is in an object of its own segment, or in the segment's
  * start.  So it is reached if and only if the start is, and only the walker that claimed it ever comes to it.  All
- * pointers that marking might still follow are counted: the sweep reads every white object whole, and what is on the
- * stack.  (It also reads parts that annotations leave out; too many pointers only make an object "many".) So the sweep
- * begins when all roots have been scanned.  A pointer into the middle counts as many.
+ * pointers that marking might still follow are counted: the sweep reads every white object whole, and the entries of
+ * the marking stack.  (It also reads parts that annotations leave out; too many pointers only make an object "many".)
+ * So the sweep begins when all roots have been scanned.  A pointer into the middle counts as many.
  *
  * The price is the sweep, which reads the white objects in order of address.  So it is done once in a scan, when
  * marking had few objects to choose from for LEAN steps that were far apart in memory.
@@ -68,7 +68,7 @@ struct speculation {
 	struct end ends[ENDS_MAX];
 	uint32_t table[2 * SEGMENTS_MAX]; /* segment + 1 by its start */
 	uint32_t nr_segments, nr_ends;
-	uint32_t proven; /* the first segment whose ends are to be reached; linked by next */
+	uint32_t proven; /* the first segment whose ends marking must reach; linked by next */
 	uint64_t seed;
 	bool over; /* no more starts */
 	struct walker walkers[WALKERS];

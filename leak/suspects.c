@@ -9,7 +9,7 @@
 #include "leak/leak_internal.h"
 
 /* A scan may find an object lost although some place that the scan did not see holds a pointer to it.  So a scan that
- * runs by itself reports an object only when the scan before found it lost too, nobody has written to it since (its
+ * runs by itself reports an object only when the scan before found it lost too, nothing has written to it since (its
  * bytes have the same sum; a writer has a pointer), it was allocated at least leak.min_age ago, and it was not reported
  * before.
  *

@@ -216,7 +216,7 @@ uint64_t scan_object_size(const struct leak_scan *s, uint64_t off)
 	return c->object_size - (in_slab - c->offset - ((in_slab * c->reciprocal) >> 40) * c->slot_size);
 }
 
-/* ---- what is known is told ------------------------------------------------------------------- */
+/* ---- the results: objects, one by one -------------------------------------------------------- */
 
 void scan_visit(struct leak_scan *s, uint64_t off, enum leak_class class)
 {

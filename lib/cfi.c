@@ -7,7 +7,7 @@
  * Taylor's notes on .eh_frame_hdr.)
  *
  * The data is that of loaded code, which would crash C++ exceptions as well if it were wrong; still nothing here reads
- * past an entry's end, and what is not understood means "no row".
+ * past an entry's end, and an unknown form means "no row".
  */
 #include "lib/lib_internal.h"
 

@@ -15,9 +15,9 @@
  * stacks the odds of one such pair are one in 3,000, with a million one in 30,000.
  *
  * The hash table is made of lines of eight slots, as a processor's cache is.  A stack belongs into the line of its
- * *outer* frames' hash: a function's two allocations, the calls that it makes of itself, and what they free lie side by
+ * *outer* frames' hash: a function's two allocations, its recursive calls, and their frees lie side by
  * side, so that a program whose every stack is new waits for memory once where each stack by its own hash would wait
- * four times.  Who finds that line and the one beside it full goes on from its own hash, slot by slot:
+ * four times.  A stack that finds that line and the one beside it full goes on from its own hash, slot by slot:
  *
  *     line of "main < run"     [ parse | emit | - | - | - | - | - | - ]         a free slot: "run" has no other child
  *     line of "main"           [ run | a | b | c | d | e | f | g ]  full ──►  h is beside it, at its own hash, behind

@@ -9,7 +9,7 @@
  *          +------- release ----+------------- release, wake one -----+
  *
  * A thread that has slept takes the lock as 2, since it cannot know whether others still sleep: at worst one wake too
- * many.  Before sleeping it spins a little, as our critical sections are short, but not behind somebody who already
+ * many.  Before sleeping it spins a little, as our critical sections are short, but not behind a thread that already
  * sleeps.
  *
  * Accepted: no fairness, no priority inheritance.
@@ -89,7 +89,7 @@ static _Noreturn __cold_path void lock_complain(const char *what, const struct r
 	os_abort();
 }
 
-/* ---- debug builds: who holds what ------------------------------------------------------------ */
+/* ---- debug builds: the locks that each thread holds ------------------------------------------ */
 
 #ifdef MEMSAN_DEBUG
 

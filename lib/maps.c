@@ -28,7 +28,7 @@ int maps_close(struct maps_reader *r)
 	return r->error;
 }
 
-/* Reads on behind what is left of the buffer's lines.  False: that was the end of the file. */
+/* Moves the rest of the buffer to its start and reads on.  False: the file ended. */
 static bool refill(struct maps_reader *r)
 {
 	ssize_t n;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/meta.c - memsan's own memory: a bump allocator, and who has how much of it.
+/* lib/meta.c - memsan's own memory: a bump allocator, and how much each cost centre has.
  *
  *   chunk (reserved)  |#### handed out ####|.... committed ....|        PROT_NONE        |
  *                     start              used            committed                       end
  *
  * Nothing is ever given back, so nothing needs a header, and a corrupted heap has no way in.  A request that does not
- * fit the current chunk opens a new one; what is left of the old is address space only, but for less than one step.
+ * fit the current chunk opens a new one.  The rest of the old chunk is only address space, but for less than one step.
  */
 #include "lib/lib.h"
 

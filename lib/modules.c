@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/modules.c - which ELF file held a pc, now or when a stack was taken.
  *
- * What is loaded now is asked of ld.so's lock-free _dl_find_object.  What went away with dlclose is remembered: stacks
- * outlive modules, and another module may be loaded at the same place since.
+ * For modules that are loaded now, ld.so's lock-free _dl_find_object has the answer.  Modules that dlclose unloaded are
+ * remembered: stacks outlive modules, and another module may have been loaded at the same place since.
  *
  *   time ───────────────►            when = a ► A      when = b ► B      now ► C
  *   address  [ A ]····[  B  ]···[ C
@@ -29,7 +29,7 @@ struct gone_module {
 	struct module_info info;
 };
 
-/* Guards the history and the list of what was there before a dlclose. */
+/* Guards the history and the list of modules that were loaded before a dlclose. */
 static struct ranked_lock modules_lock = RANKED_LOCK_INIT(LOCK_RANK_MODULES);
 static struct gone_module *history; /* a ring, made at the first unloading */
 static uint32_t history_next;

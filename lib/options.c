@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/options.c - the option table made from options.def, its parser, and what it says about mistakes.
+/* lib/options.c - the option table made from options.def, its parser, and messages about mistakes.
  *
  *    text    = item { ":" item }          empty items are nothing
  *    item    = name "=" value             blanks around an item, and around its name, do not count

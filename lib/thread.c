@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/thread.c - who a thread is: a 13-bit index, its tid and its name, remembered beyond its end.
+/* lib/thread.c - the table of threads: a 13-bit index, tid and name of each, remembered beyond its end.
  *
  * A track has no room for a tid and a name, so it holds the index of a slot in this table:
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/dispatch.c - what slab found becomes a finding for reports.  slab may not include reports, and shadow knows
+/* preload/dispatch.c - slab's findings become findings for reports.  slab may not include reports, and shadow knows
  * which damage was reported already; only preload sees all three. */
 #include "preload/preload.h"
 
@@ -81,7 +81,7 @@ void dispatch_finding(const struct slab_finding *s)
 		.detail = detail,
 		.regs = s->have_regs ? &s->regs : NULL,
 		.object = s->have_object ? &s->object : NULL,
-		/* A pointer from elsewhere shows the bytes that lie there. */
+		/* For a pointer outside the arena, the report shows the bytes at the pointer. */
 		.memory_lo = in_arena ? arena_base : 0,
 		.memory_hi = in_arena ? arena_base + arena_size : UINTPTR_MAX,
 	};

@@ -156,7 +156,7 @@ static bool path_find(void)
 /* ---- the environment ------------------------------------------------------------------------- */
 
 /* Copies "NAME=value" into the next slot, if the helper needs it.  The helper gets no variables of the loader
- * (LD_PRELOAD would load memsan into the helper) and none of memsan. */
+ * (LD_PRELOAD would load memsan into the helper) and no variables of memsan. */
 static void env_take(const char *entry, size_t len, size_t *nr)
 {
 	static const char *const wanted[] = { "PATH=", "HOME=", "DEBUGINFOD_URLS=", "DEBUGINFOD_CACHE_PATH=" };
@@ -435,7 +435,7 @@ struct talk {
 	uint64_t pending; /* signals pending before the first write */
 };
 
-/* False: nothing more is to be sent, or can be.  A helper that closed its input may still have answered. */
+/* False: everything is sent, or no more can be sent.  A helper that closed its input may still have answered. */
 static bool talk_send(struct talk *t, int fd)
 {
 	for (int i = 0; i < 2; i++)

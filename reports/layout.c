@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/layout.c - what the text and the JSON of a report have in common: titles, places, relations, and how stacks
+/* reports/layout.c - shared by the text and the JSON of a report: titles, places, relations, and how stacks
  * share the room. */
 #include "config.h"
 

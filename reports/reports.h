@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/reports.h - the report record and the two halves that handle it.
  *
- *   reports_internal.h  what the files of reports/ share
+ *   reports_internal.h  shared by the files of reports/
  *
  * Both halves, so that the plain report and the symbolized one differ only in the frames:
  *
  *   kinds.def, kinds.c  every kind of report: name, class, explanation
- *   layout.c            what the text and the JSON have in common
+ *   layout.c            shared by the text and the JSON of a report
  *   render_text.c       a record as text
  *   render_fault.c      the part about a fault, as text and as JSON
  *   render_json.c       a record as JSON

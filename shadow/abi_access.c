@@ -4,7 +4,7 @@
  *
  * The checks are the kernel's (mm/kasan/generic.c): an access of up to eight bytes looks at one shadow byte, at two
  * when it crosses a granule.  The plain names end the program after the report, the _noabort ones go on.  The exp_
- * forms carry a number that nobody uses.
+ * forms carry a number that is not used.
  *
  * Each entry records its own registers only when something is bad, in a cold function of its own, so that the good path
  * is a handful of instructions and saves nothing.

@@ -3,7 +3,7 @@
  *
  * libmemsan maps the shadow when ld.so relocates it (early.c).  ld.so relocates a library after those that it needs and
  * otherwise in an order of its own, so one that does not need libmemsan may come before it, and its IFUNC resolvers run
- * then: those that are hidden or static always, the others when binding is not lazy.  What is loaded through LD_AUDIT
+ * then: those that are hidden or static always, the others when binding is not lazy.  A library that LD_AUDIT names
  * runs earlier still, and is told of each library before any is relocated.  memsan run sets LD_AUDIT for programs that
  * bring libraries of their own.
  *

@@ -2,9 +2,9 @@
 /* shadow/bad_access.c - a bad access becomes a finding: first bad byte, facts, kind, object or variable, shadow
  * rows.
  *
- * As in the kernel one report is made unless multi_shot: what comes after the first is often its consequence.  A write
- * that was reported damages a red zone or poison, which slab/ will find later; the slots concerned are remembered so
- * that it is not told twice.
+ * As in the kernel, only the first bad access is reported unless multi_shot is set, because later ones are often its
+ * consequence.  A write that was reported damages a red zone or poison, which slab/ will find later; the slots
+ * concerned are remembered, so that the damage is not reported twice.
  */
 #include "shadow/shadow_internal.h"
 
@@ -114,7 +114,7 @@ static void remember_last(const struct shadow_access *a, enum report_kind kind)
 	__atomic_add_fetch(&shadow_last.made, 1, __ATOMIC_RELEASE);
 }
 
-/* An access and what is known of its first bad byte. */
+/* An access and the facts about its first bad byte. */
 struct bad_access {
 	const struct shadow_access *access;
 	const struct shadow_facts *facts;

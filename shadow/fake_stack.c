@@ -154,9 +154,9 @@ static void frames_release(struct fake_stack *s, uintptr_t from, uintptr_t below
 			}
 }
 
-/* Somebody is about to jump out of frames: which ones is known only at the target.  What lies below the present stack
- * pointer on the same stack is dead for sure; what is left now dies at the next call.  Frames of other stacks
- * (coroutines) may be alive wherever they are, so only those of the thread's own stack are looked at. */
+/* The program is about to jump out of frames; which frames is known only at the target.  Frames below the present stack
+ * pointer on the same stack are dead for sure.  The frames in between end at the next call of this function.  Frames of
+ * other stacks (coroutines) may be alive wherever they are, so only the thread's own stack is looked at. */
 void fake_stack_no_return(uintptr_t sp)
 {
 	uintptr_t end = stack_own_end();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/heap.c - what slab and fence do to memory, as shadow bytes.
+/* shadow/heap.c - the life of slab's and fence's memory, as shadow bytes.
  *
  *     lo               user                user+size                    hi
  *     │ FC FC … FC     │ 00 00 … 00     k  │ FC … FC                    │  live (large: F8 instead of FC)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/interface.c - sanitizer/asan_interface.h and the container annotations of common_interface_defs.h, for
- * programs that speak to ASan's runtime.  What they say is in those headers; here is what memsan does for it. */
+ * programs that call ASan's runtime.  Those headers describe the functions; comments here say what memsan does. */
 #include "shadow/abi.h"
 
 /* ---- poison by hand -------------------------------------------------------------------------- */
 
-/* The manual poison of [beg, end) may start and end in the middle of a granule: what comes before the start stays as it
- * is, and what follows the end in its granule can only be kept when it was bad. */
+/* The manual poison of [beg, end) may start and end in the middle of a granule.  Bytes before the start stay as they
+ * are.  Bytes behind the end, in the same granule, can only be kept when they were bad. */
 void __asan_poison_memory_region(void const volatile *addr, size_t size)
 {
 	uintptr_t beg = (uintptr_t)addr, end = beg + size;

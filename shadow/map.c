@@ -20,11 +20,11 @@
  * the arena grows.  MAP_NONE: production mode, or the range is taken.
  *
  * Where the kernel will not promise so much writable memory (vm.overcommit_memory=2 knows no NORESERVE; RLIMIT_DATA),
- * MAP_FULL is "strict": all of it is mapped read-only, which is charged to nobody and reads as zero, and WRITE_STEP
- * after WRITE_STEP becomes writable when it is to be written: before we write ourselves; the stacks, which instrumented
- * code poisons by itself, when they become known; and what is left (a coroutine's stack) in the handler of the fault.
+ * MAP_FULL is "strict": all of it is mapped read-only, which counts for no limit and reads as zero, and WRITE_STEP
+ * after WRITE_STEP becomes writable before it is written: before we write ourselves; the stacks, which instrumented
+ * code poisons by itself, when they become known; and the rest (a coroutine's stack) in the handler of the fault.
  *
- * The first 64 KiB of the address space, which nobody can map, are poisoned in the full shadow, so that a null
+ * The first 64 KiB of the address space, which cannot be mapped, are poisoned in the full shadow, so that a null
  * dereference in instrumented code is reported before it faults.
  */
 #include "shadow/shadow_internal.h"
@@ -71,7 +71,7 @@ static void quick_span_update(void)
 	__atomic_store_n(&shadow_quick_span, end - base > 64 ? end - base - 64 : 0, __ATOMIC_RELEASE);
 }
 
-/* ---- strict: what is written is made writable; before relocation too ------------------------- */
+/* ---- strict: made writable before each write; before relocation too -------------------------- */
 
 /* Steps that are writable, by number: a few of those met last.  Atomic words; a lost one costs a system call. */
 static uintptr_t steps_known[64];
@@ -327,7 +327,7 @@ void shadow_before_dlopen(void)
 	lock_release(&map_lock);
 }
 
-/* May code at pc look at the shadow: an instrumented module's, or what it has called of ours? */
+/* May code at pc look at the shadow: an instrumented module's, or ours on its behalf? */
 static bool looks_at_shadow(uintptr_t pc)
 {
 	struct dl_find_object found, self;
@@ -340,8 +340,8 @@ static bool looks_at_shadow(uintptr_t pc)
 	return scan_module(found.dlfo_link_map).result == SCAN_INSTRUMENTED;
 }
 
-/* Its first look at shadow that is not there.  A handler of the program may have come while this thread was growing the
- * arena's part; what is made usable twice does no harm. */
+/* Code at pc looked at shadow that is not mapped.  A handler of the program may have run while this thread was growing
+ * the arena's part; to make memory usable twice does no harm. */
 static bool map_on_demand(uintptr_t pc)
 {
 	bool mine = lock_mine(&map_lock), ok;

@@ -3,8 +3,8 @@
  *
  * A granule of eight bytes is good as a whole (0), in its first k bytes (k = 1..7), or not at all (0x80 and above).  So
  * objects start at a multiple of eight, and may end anywhere.  The shadow is read and written without locks: a byte
- * belongs to whoever owns the memory it speaks of, and a program that races with itself on that memory gets one of the
- * two answers.
+ * belongs to the owner of the memory that it describes, and a program that races with itself on that memory gets one of
+ * the two answers.
  */
 #include "shadow/shadow_internal.h"
 
@@ -123,11 +123,11 @@ uintptr_t shadow_find_bad(const void *p, size_t n)
 	if (to < from || to > USER_END)
 		to = USER_END;
 	if (map_state == MAP_FULL) {
-		/* The shadow itself, and what spans it, is nobody's to access. */
+		/* No access to the shadow itself is good, and no range across it. */
 		if (from < SHADOW_END && to > SHADOW_START)
 			return MAX(from, SHADOW_START);
-		/* What wraps around or leaves user space is bad anyhow; where first is looked for only so far, not in
-		 * 16 TiB of shadow. */
+		/* A range that wraps around or leaves user space is bad in any case.  The search for its first bad byte
+		 * is limited, or it would read 16 TiB of shadow. */
 		leaves = to != from + n;
 		bad = range_find_bad(from, leaves ? MIN(to, from + LEAVING_SCAN) : to);
 		return bad ? bad : leaves ? to : 0;

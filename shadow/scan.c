@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/scan.c - which of the loaded modules are instrumented, found before anything of libmemsan is relocated.
  *
- * This runs inside ld.so's relocation pass.  What can be used there: raw system calls, our own code and statics
- * (reached relative to the pc), and what ld.so has already published for debuggers: the executable's DT_DEBUG leads to
+ * This runs inside ld.so's relocation pass.  It can use raw system calls, our own code and statics (reached
+ * relative to the pc), and the list that ld.so has already published for debuggers: the executable's DT_DEBUG leads to
  * struct r_debug and from there to the list of modules, each with its dynamic section.
  *
  *     auxiliary vector ─ AT_PHDR ─► PT_DYNAMIC ─ DT_DEBUG ─► r_debug ─ r_map ─► link_map ─► link_map …

@@ -143,7 +143,7 @@ void shadow_thread_start(void);
 void shadow_thread_exit(void);
 /* [p, p+n) was or will be mapped anew: forget what its shadow said. */
 void shadow_forget(const void *p, size_t n);
-/* Was damage in [slot, slot+size) already reported, at the access that did it?  Then what slab finds there later is not
+/* Was damage in [slot, slot+size) already reported, at the access that did it?  Then slab's later finding there is not
  * reported. */
 bool shadow_was_reported(uintptr_t slot, size_t size);
 /* The range that shadow has mapped for itself; empty: none. */

@@ -174,7 +174,7 @@ bool describe_find_frame(uintptr_t addr, struct frame_found *f);
 #define OWN_STACK_MAX (8ul << 20)
 /* Its end (highest address), or 0 when not known. */
 uintptr_t stack_own_end(void);
-/* Unpoison what the frames between sp and the end of the stack it lies on have left. */
+/* Unpoison all poison that frames left from sp to the end of the stack that sp lies on. */
 void stack_clear_from(uintptr_t sp);
 /* [*lo, *hi) of the calling thread's own stack; false when not known. */
 bool stack_bounds(uintptr_t *lo, uintptr_t *hi);

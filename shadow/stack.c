@@ -35,7 +35,7 @@ static void clear_all(uintptr_t from, uintptr_t to)
 		shadow_unpoison(from, ALIGN_UP(to - from, SHADOW_GRANULE));
 }
 
-/* Only what a stack leaves: its values, and the ends of variables in front of them. */
+/* Clears only values that frames leave, and the ends of variables in front of them. */
 static void clear_stack_values(uintptr_t from, uintptr_t to)
 {
 	uint8_t *end;

@@ -20,9 +20,9 @@ size_t budget_area_bytes, budget_area_peak;
 static size_t peak_before;      /* the peak of the interval before; under area_lock */
 static uint32_t interval_start; /* jiffies; under area_lock */
 
-/* Live and retained areas together are no more than what was live at once in the last moments: a program that takes and
- * frees the same areas again and again gets them all back, and one whose sizes vary does not pile up those that it no
- * longer asks for. */
+/* Live and retained areas together take no more bytes than the live areas took at their peak in the last moments. So a
+ * program that takes and frees the same areas again and again gets them all back, and a program whose sizes vary does
+ * not pile up areas that it no longer asks for. */
 size_t budget_retained_bytes(void)
 {
 	uint32_t now = jiffies_now();
@@ -48,7 +48,7 @@ uint64_t budget_quarantine(void)
 	return MIN(options.quarantine_size, MAX(share, QUARANTINE_FLOOR));
 }
 
-/* The descriptors, with their tracks, are what a guarded slab costs. */
+/* A guarded slab costs its descriptor, with the tracks. */
 bool budget_guarded_exceeded(uint64_t descriptor_bytes, uint64_t address_bytes)
 {
 	return descriptor_bytes > budget_quarantine() / 2 || address_bytes > MIN(ADDRESS_SPACE_MAX, arena_size / 4);

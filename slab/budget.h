@@ -4,13 +4,13 @@
  *     file          what it holds                       how much
  *     tcache.c      a thread's free objects             256 objects or 64 KiB in each class
  *     cache.c       empty slabs                         one, and an eighth of the cache's slabs
- *     area.c        retained areas                      what was live at once lately, less what is live now
+ *     area.c        retained areas                      the latest peak of live bytes, less the bytes live now
  *     buddy.c       free pages that hold old bytes      64 MiB and a quarter of what is in use; 4 MiB always stay
  *     quarantine.c  freed objects of checked caches     quarantine.size, quarantine.percent of the live heap
  *     guard_slab.c  slabs in quarantine as a whole      descriptors: half of that; 64 GiB of addresses
  *     area.c        areas in quarantine                 page tables: half of that; 64 GiB of addresses
  *
- * reclaim.c says when what is held goes back, and in which order. These two are not one file: the files above ask for
+ * reclaim.c says when held memory goes back, and in which order. These two are not one file: the files above ask for
  * their budgets, and reclaim.c calls the files above.
  */
 #ifndef MEMSAN_SLAB_BUDGET_H
@@ -18,7 +18,8 @@
 
 #include "slab/slab.h"
 
-/* What the budgets follow. Hidden, so that they are addressed directly and not through the global offset table. */
+/* The counters that the budgets follow. Hidden, so that they are addressed directly and not through the global offset
+ * table. */
 #pragma GCC visibility push(hidden)
 extern int64_t budget_checked_bytes; /* slots that are out of their slabs, in caches with flags; atomic */
 extern uint64_t budget_queued_bytes; /* of these, in the queue of the quarantine; under quarantine_lock */

@@ -45,7 +45,7 @@
 #define slab_assert(x) ((void)0)
 #endif
 
-/* What a batch records until the lock is released and it may be reported. */
+/* Bad pointers of a batch. They are reported once the lock is released. */
 #define RETURN_BAD_MAX 8
 struct returned {
 	uintptr_t twice[RETURN_BAD_MAX]; /* was in its slab already */

@@ -73,7 +73,7 @@ static void finish(struct slab_cache *c)
 
 /* ---- create ---------------------------------------------------------------------------------- */
 
-/* Poison would destroy what the constructor made, and what may still be read of a type-safe object. */
+/* Poison would destroy the constructor's work, and the bytes of a type-safe object that may still be read. */
 static unsigned custom_flags(const char *name, unsigned flags, bool ctor)
 {
 	unsigned f = flags_for_cache(name) |

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/directory.h - where everything is, for other processes. */
+/* slab/directory.h - the addresses of slab's tables, for other processes. */
 #ifndef MEMSAN_SLAB_DIRECTORY_H
 #define MEMSAN_SLAB_DIRECTORY_H
 

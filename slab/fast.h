@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/fast.h - production's inline paths, for malloc and for the program's caches. What they cannot do is left to
- * slab_malloc, slab_free and slab_custom_….
+/* slab/fast.h - production's inline paths, for malloc and for the program's caches. They leave all other cases
+ * to slab_malloc, slab_free and slab_custom_….
  *
  * Both sides use a thread's block of bins and the state map:
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/finding.c - findings on their way to the hook; what is wrong with a pointer that cannot be freed. */
+/* slab/finding.c - findings on their way to the hook; the diagnosis of a pointer that cannot be freed. */
 #include "slab/arena.h"
 #include "slab/finding.h"
 #include "slab/slab.h"

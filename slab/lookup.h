@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/lookup.h - what a pointer that may be anything leads to.
+/* slab/lookup.h - from any pointer to the slab or area that it leads to.
  *
  *   address ── memmap ──► struct slab ──► struct slab_cache     objects up to 32 KiB; a byte says which are live
  *      │          └─────► struct area                           large areas; a live one names its address

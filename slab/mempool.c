@@ -43,7 +43,7 @@ static struct mempool_block *spare_blocks;
 static size_t longest, widest; /* the longest object with its red zones; the widest red zone */
 static uintptr_t align_bits;   /* all addresses or'ed; the lowest set bit is the step of a search */
 
-/* ---- the table; under mempool_lock, but for find --------------------------------------------- */
+/* ---- the table; under mempool_lock, except find ---------------------------------------------- */
 
 static struct mempool_object *table_find(uintptr_t addr)
 {

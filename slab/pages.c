@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/pages.c - pages by order and vmalloc for the program; what may be wrong when they are freed. */
+/* slab/pages.c - pages by order and vmalloc for the program; the checks when they are freed. */
 #include "slab/area.h"
 #include "slab/finding.h"
 #include "slab/lookup.h"

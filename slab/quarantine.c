@@ -66,7 +66,7 @@ static bool chunk_add(void)
 	return true;
 }
 
-/* *full: this was the slab's last object, and the slab is to be guarded. Its entries no longer count, and are
+/* *full: this was the slab's last object, and the slab will be guarded. Its entries no longer count, and are
  * skipped from now on. */
 __inline_hot bool queue_push(void *object, struct slab *s, bool *full)
 {
@@ -223,7 +223,7 @@ static void release_victims(struct victims *v)
 	}
 }
 
-/* What the queue may hold. */
+/* How many bytes the queue may hold. */
 static uint64_t queue_allowance(bool drain)
 {
 	uint64_t budget = drain ? 0 : budget_quarantine();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/source.h - object sources: whoever has objects that slab's maps do not show.
+/* slab/source.h - object sources: detectors and allocators whose objects slab's maps do not show.
  *
  * slab hands out most objects from its arena, and its state map leads from any address there to the object.  Other
  * objects come from other sources:
@@ -10,9 +10,9 @@
  *     registered    parts of the program's memory (memsan_leak_alloc)        -                layout
  *     fence         pages between guard pages                                find, open       layout
  *
- * A source registers itself once.  From then on everybody asks the sources, and nobody knows their names: a report asks
- * slab_find_object, which asks slab itself (directly, because nearly all addresses are its own) and then the others; a
- * fault asks slab_guard_open; scans for leaks and the tools read the layouts.
+ * A source registers itself once.  From then on all others ask the sources, and need not know their names: a report
+ * asks slab_find_object, which asks slab itself (directly, because nearly all addresses are its own) and then the
+ * others; a fault asks slab_guard_open; scans for leaks and the tools read the layouts.
  *
  * Objects of a source that is `within` lie inside of objects of other sources.  Such a source is asked first, because
  * its answer is the more exact one.
@@ -28,7 +28,7 @@
 #include "slab/slab.h"
 
 #define OBJECT_SOURCES_MAX 4u
-/* The name says who reads it.  All zero: there are no more. */
+/* The name selects the reader.  All zero: there are no more. */
 struct object_layout {
 	char name[16];
 	uint64_t state; /* address of `nr` structures of state_size bytes: where the objects' metadata is */

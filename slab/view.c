@@ -216,7 +216,7 @@ static inline void prefetch_descriptor(uint64_t owner)
 }
 
 /* Block words need not be looked at, because an area that covers whole blocks writes its first page as well. A page
- * without a word, behind a run that was visited, belongs to nobody. */
+ * without a word, behind a run that was visited, has no owner. */
 void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx)
 {
 	struct walk w = { v, run, ctx };

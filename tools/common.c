@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/common.c - what commands share: messages, "did you mean", values of options, whole files, memory. */
+/* tools/common.c - shared by the commands: messages, "did you mean", values of options, whole files, memory. */
 #include "lib/lib.h"
 #include "tools/tools.h"
 

@@ -55,7 +55,7 @@ static const char *const states[] = {
 	[SLAB_OBJ_FREE] = "free",
 };
 
-/* What is known of an address. */
+/* Everything that is known of an address. */
 struct described {
 	struct slab_object object, block;
 	bool registered; /* the program cut it out of memory */

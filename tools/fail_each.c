@@ -214,7 +214,7 @@ static bool member(const char *line, const char *name, char *value, size_t size)
 	return at != NULL;
 }
 
-/* What is equal in equal reports of two runs, whose addresses differ: the kind and the functions of the stacks. */
+/* Kind and functions of the stacks: equal in equal reports of two runs, although their addresses differ. */
 static char *signature(const char *line)
 {
 	char kind[64], *text, *more;

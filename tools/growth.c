@@ -113,8 +113,8 @@ static void count_object(void *ctx, uint64_t addr, enum leak_class class)
 		count_in_place(c, &o, o.cache);
 }
 
-/* What the program cut out of a block counts beside the block, since each may be what grows.  A fence slot's name is
- * one object's alone. */
+/* Objects that the program cut out of a block count beside the block, since either may grow.  A fence slot's name
+ * belongs to one object alone. */
 static void count_outside(struct census *c)
 {
 	for (size_t i = 0; i < c->im->nr_outside; i++)

@@ -19,7 +19,7 @@
 #define LIBRARY_NAME "libmemsan.so"
 #define EARLY_NAME "libmemsan-early.so"
 
-/* What the command line wants. */
+/* The command line, parsed. */
 struct run_plan {
 	char **program;
 	const char *report;        /* --report, or NULL */

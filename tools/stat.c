@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tools/stat.c - memsan stat: the counters of a live process, read out of its memory.
  *
- * Nothing is asked of the process: the block of counters is found by its magic in the writable mappings of libmemsan
- * (or, in a static program, of the program).  Who may do this is decided by the kernel, as for a debugger. */
+ * The process takes no part: the block of counters is found by its magic in the writable mappings of libmemsan
+ * (or, in a static program, of the program).  The kernel decides who may do this, as for a debugger. */
 #include "lib/lib.h"
 #include "tools/tools.h"
 

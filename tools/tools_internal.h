@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/tools_internal.h - what the files of memsan leak share: paths to an object, growth. */
+/* tools/tools_internal.h - shared by the files of memsan leak: paths to an object, growth. */
 #ifndef MEMSAN_TOOLS_INTERNAL_H
 #define MEMSAN_TOOLS_INTERNAL_H
 

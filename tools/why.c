@@ -124,7 +124,7 @@ static void search_objects(struct search *s)
 	}
 }
 
-/* Collects what the program said: memory that is a root, objects that count as reached, objects to ignore. */
+/* Collects the program's notes: memory that is a root, objects that count as reached, objects to ignore. */
 static void remember_said(void *ctx, enum leak_note note, uint64_t addr, uint64_t size)
 {
 	struct search *s = ctx;

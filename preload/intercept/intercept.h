@@ -289,7 +289,7 @@ __inline_hot bool check_write(const void *p, size_t n, const char *entry)
 }
 
 /* ---- libc_kernel.c: buffers that the kernel reads and fills.  The program's own access to a guarded page would fault
- * and be reported; the kernel's fails with EFAULT, of which nobody is told. */
+ * and be reported; the kernel's access fails with EFAULT, without a report. */
 
 /* Checks all that the kernel is about to read. False after a report; guards in it are open then. */
 bool kernel_reads(const void *src, size_t n, const char *entry);

@@ -159,7 +159,7 @@ WIDE_BOUNDED_COMPARE(wcsncmp, true)
 WIDE_BOUNDED_COMPARE(wcsncasecmp, true)
 WIDE_BOUNDED_COMPARE(wmemcmp, false)
 
-/* ---- strings that are read: whole, but for wcschr, which needs them only up to its character ---- */
+/* ---- strings that are read: as a whole; by wcschr only up to its character ------------------- */
 
 INTERCEPT(size_t, wcslen, (const wchar_t *s), (s), libc_foreign(s))
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/limits.c - setrlimit of the address space. The program's limit is meant for what the program uses, not
- * for memsan's reserves, so the unused part of every reserve is given back first. A limit inherited from the parent is
- * handled at start-up. */
+/* preload/unseen/limits.c - setrlimit of the address space. The program's limit is meant for the program's own memory,
+ * not for memsan's reserves, so the unused part of every reserve is given back first. A limit inherited from the parent
+ * is handled at start-up. */
 #include "preload/preload.h"
 
 #include <errno.h>

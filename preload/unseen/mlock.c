@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-/* Memory that the program can reach, without what is memsan's own but for the objects.  The vsyscall page is listed,
+/* Memory that the program can reach, objects included; memsan's own memory is left out.  The vsyscall page is listed,
  * but is the kernel's. */
 static bool is_to_be_locked(const struct maps_line *m)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/replaced.c - what of the allocator the program brings itself: then ours must not stand between.
+/* preload/unseen/replaced.c - parts of the allocator that the program brings itself: ours must not stand between them.
  *
- * A program may define malloc, or some forms of operator new and delete; what it leaves out is made of what it has.
+ * A program may define malloc, or some forms of operator new and delete; the forms that it leaves out call those that
+ * it has.
  * Firefox has a malloc and "operator delete(void *)", but no "operator delete(void *, size_t)": libstdc++'s calls the
  * one that is there, and ours would get pointers that we never saw.  So a form whose base (preload/operators.def) is
  * the program's is passed on to the function behind ours, which does that:
@@ -9,7 +10,7 @@
  *      program ── operator delete(p, size) ──▶ ours ──▶ libstdc++'s ──▶ program's operator delete(p)
  *
  * All forms are passed on when malloc is the program's, and when the operators behind ours are those of a library that
- * has a C++ runtime inside and calls its own (rust-lld's libLLVM): its operator new calls malloc, and what it made is
+ * has a C++ runtime inside and calls its own (rust-lld's libLLVM): its operator new calls malloc, and its objects are
  * deleted through us.  Libraries that are allocators themselves (jemalloc, tcmalloc) are replaced whole, as everywhere.
  *
  * Weakness accepted: operators of a library that hides them, or that comes with dlopen, are not known; an object that

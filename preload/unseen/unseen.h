@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/unseen.h - what the program must not notice; shared by the files of preload/unseen/. Only in
+/* preload/unseen/unseen.h - hides memsan from the program; shared by the files of preload/unseen/. Only in
  * libmemsan.so, except where the list says "static too".
  *
  *   start.c         the shared library's constructor

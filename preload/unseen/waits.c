@@ -2,7 +2,7 @@
 /* preload/unseen/waits.c - calls that wait and that return EINTR after any handler. When only memsan's handler ran (a
  * scan for leaks stopped the thread), the call is made again for the rest of its time, and the program sees nothing.
  *
- * Calls that SA_RESTART covers (read, accept, futex and what is built on it) need none of this: signal(7) lists both
+ * Calls that SA_RESTART covers (read, accept, futex and calls built on it) do not need this: signal(7) lists both
  * kinds. The sigwait family would receive memsan's signal as if it were the program's, so memsan takes the signal out
  * of the set that they wait for.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims/clean_new_errno.cc - operator new that fails sets errno, as libstdc++'s does by calling malloc; an
- * alignment that is none fails at once, without the new-handler; and each failing form counts as one allocation
+ * invalid alignment fails at once, without the new-handler; and each failing form counts as one allocation
  *
  * expect: none
  * flags: -std=c++17

@@ -269,8 +269,8 @@ static uint64_t tls_size(const struct image *im, const struct image_module *m, u
 	return 0;
 }
 
-/* Of all modules together, as libc lays it out.  (Those that were dlopened have theirs elsewhere: a few words too
- * many.) */
+/* The size of all modules' thread-local storage, as libc lays it out.  (Modules that were dlopened have theirs in other
+ * places, so the sum may be a few words too large.) */
 static uint64_t tls_total(const struct image *im)
 {
 	static const struct image *known;

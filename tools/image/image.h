@@ -92,7 +92,7 @@ struct ask_request {
 	uint32_t command; /* enum leak_command */
 	uint32_t classes; /* LOOK */
 	uint64_t argument;
-	bool dump; /* another request: what is at the address `argument`? */
+	bool dump; /* another request: describe the address `argument` */
 };
 struct leak_control;
 /* kmemleak's words: scan, scan=on, scan=off, scan=SECS, clear, dump=ADDR, stack=on, stack=off. */
@@ -134,9 +134,9 @@ const struct image_outside *image_outside_at(const struct image *im, uint64_t ad
 /* The object of im->outside that starts at addr. */
 bool image_outside_object(const struct image *im, uint64_t addr, struct slab_object *o);
 struct leak_finder image_outside_finder(struct image *im);
-/* Puts all roots of an image, and what the program said of its objects, into a new scan. */
+/* Puts all roots of an image, and the program's notes about its objects, into a new scan. */
 void image_scan_roots(struct image *im, struct leak_scan *s);
-/* What the program said of its objects, for a search along pointers (leak_scan_notes_told). */
+/* Reads the program's notes about its objects, for a search along pointers (leak_scan_notes_told). */
 void image_scan_notes_told(struct image *im, struct leak_scan *s, leak_said_fn said, void *ctx);
 
 /* ---- address_name.c -------------------------------------------------------------------------- */

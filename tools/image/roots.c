@@ -25,7 +25,7 @@ struct holes {
 	size_t nr;
 };
 
-/* ---- what is no root ------------------------------------------------------------------------- */
+/* ---- memory that is no root ------------------------------------------------------------------ */
 
 static void add_hole(struct holes *h, uint64_t start, uint64_t end)
 {

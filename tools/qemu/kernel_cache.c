@@ -169,7 +169,7 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	if (p == PROFILE_DEBIAN)
 		return get_debian(k);
 	k->arm64 = kernel_profile_is_arm64(p);
-	/* The guest's init is made quickly.  What it needs may be missing, and that should be said before a kernel is
+	/* The guest's init is made quickly.  If a program for that is missing, the user should know before a kernel is
 	 * built. */
 	init = data ? kernel_get_init(k) : NULL;
 	free(init);

@@ -171,7 +171,7 @@ int kernel_run_bugs(const struct kernel_options *o)
 	return kernel_signal ? interrupted() : tool_finish_output(status);
 }
 
-/* ---- somebody's own module ------------------------------------------------------------------- */
+/* ---- a module of the user's own -------------------------------------------------------------- */
 
 /* The profile for whose kernel a .ko was built, by its release; NR_PROFILES: none. */
 static enum kernel_profile profile_of_release(const char *release)

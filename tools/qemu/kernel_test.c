@@ -105,7 +105,7 @@ static void print_json(const struct kernel_session *s, size_t nr)
 	printf("\n]}\n");
 }
 
-/* Prints reports that are about none of the bugs, so something else is wrong.  Returns how many there are. */
+/* Prints the reports that no bug explains, so something else is wrong.  Returns their number. */
 static size_t print_strays(const struct kernel_session *s)
 {
 	size_t nr = 0;
