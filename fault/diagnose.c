@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fault/diagnose.c - what a fault means: registers, trap number, code bytes and mappings in; kind and explanation out.
- * Pure.
+/* fault/diagnose.c - the meaning of a fault: registers, trap number, code bytes and mappings in; kind and explanation
+ * out. Pure.
  *
  *     SIGBUS ── page fault ──────────► past the end of a mapped file, or broken memory
  *     page fault ┬─ of the fetch ────► a jump to an address without code

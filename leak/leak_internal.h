@@ -203,7 +203,7 @@ static inline uint64_t scan_candidates(const struct leak_scan *s, uint64_t word,
 		*inside = scan_outside(s, word);
 	return scan_locate_whole(s, word - s->base);
 }
-/* The memory that the tables take now; whether they may take so much more. */
+/* The memory that the tables take now; whether they may take `bytes` more. */
 uint64_t scan_resident(const struct leak_scan *s);
 bool scan_can_afford(const struct leak_scan *s, uint64_t bytes);
 /* Once all objects are known. */

@@ -19,10 +19,11 @@
  * MAP_ARENA: nothing is instrumented, so only the part that belongs to the arena exists, and is made usable in steps as
  * the arena grows.  MAP_NONE: production mode, or the range is taken.
  *
- * Where the kernel will not promise so much writable memory (vm.overcommit_memory=2 knows no NORESERVE; RLIMIT_DATA),
- * MAP_FULL is "strict": all of it is mapped read-only, which counts for no limit and reads as zero, and WRITE_STEP
- * after WRITE_STEP becomes writable before it is written: before we write ourselves; the stacks, which instrumented
- * code poisons by itself, when they become known; and the rest (a coroutine's stack) in the handler of the fault.
+ * Where the kernel does not promise that amount of writable memory (vm.overcommit_memory=2 knows no NORESERVE;
+ * RLIMIT_DATA), MAP_FULL is "strict": all of it is mapped read-only, which counts for no limit and reads as zero, and
+ * WRITE_STEP after WRITE_STEP becomes writable before it is written: before we write ourselves; the stacks, which
+ * instrumented code poisons by itself, when they become known; and the rest (a coroutine's stack) in the handler of the
+ * fault.
  *
  * The first 64 KiB of the address space, which cannot be mapped, are poisoned in the full shadow, so that a null
  * dereference in instrumented code is reported before it faults.
