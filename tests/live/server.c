@@ -223,7 +223,7 @@ __attribute__((weak)) void *memsan_kvmalloc(size_t);
 __attribute__((weak)) void *memsan_alloc_pages(unsigned);
 
 /* What is allocated is kept, so that no other function allocates or frees meanwhile. */
-static void *kept[32];
+static void *kept[2048]; /* more than a test allocates */
 static unsigned nr_kept;
 static void *before[3], *cache;
 
@@ -236,7 +236,7 @@ static void prepare_to_allocate(void)
 
 static void allocate(const char *how)
 {
-	void **to = &kept[nr_kept++ % 32];
+	void **to = &kept[nr_kept++ % (sizeof(kept) / sizeof(kept[0]))];
 
 	if (strcmp(how, "malloc") == 0)
 		*to = malloc(10);
