@@ -30,7 +30,7 @@ typedef int (*vdso_clock_fn)(long clock, struct kernel_timespec *ts);
 
 /* NULL: not searched for yet; clock_by_syscall: there is none. Atomic; racing threads store the same value. */
 static vdso_clock_fn clock_fn;
-/* Milliseconds on the clock when jiffies began, plus one; 0 before.  Atomic, set once, inherited by children. */
+/* Milliseconds on the clock when jiffies began, plus one; 0 before. Atomic, set once, inherited by children. */
 static uint64_t clock_epoch;
 
 static int clock_by_syscall(long clock, struct kernel_timespec *ts)

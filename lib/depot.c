@@ -57,7 +57,7 @@ _Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
 
 struct depot_table {
 	uint32_t mask;
-	/* upper bits of the hash, handle; 0: free, and the end of a search.  Read without the lock */
+	/* upper bits of the hash, then the handle; 0: free, and a search ends here. Read without the lock */
 	uint64_t slots[] __attribute__((aligned(LINE_BYTES)));
 };
 
@@ -168,7 +168,7 @@ static bool depot_table_has_room(void)
 	return depot_table && (uint64_t)depot_used * 8 < (uint64_t)(depot_table->mask + 1) * 5;
 }
 
-/* Aligned, so that a line of slots is a line of the processor's cache. */
+/* Aligned: each line of slots is one line of the processor's cache. */
 static struct depot_table *depot_table_small(size_t bytes)
 {
 	char *p = meta_alloc(bytes + LINE_BYTES, COST_DEPOT);

@@ -298,7 +298,7 @@ struct maps_reader {
 /* Reads /proc/PID/maps, or a file like it, through a buffer of the caller's (at least 128 bytes; longer paths are cut).
  * 0, or -errno: it cannot be opened. */
 int maps_open(struct maps_reader *r, const char *path, char *buffer, size_t size);
-/* The next mapping, in order of address.  False: there are no more, or the file cannot be read any further. */
+/* The next mapping, in order of address. False: there are no more, or the file cannot be read any further. */
 bool maps_next(struct maps_reader *r, struct maps_line *m);
 /* 0, or -errno: a read failed. */
 int maps_close(struct maps_reader *r);
@@ -324,7 +324,7 @@ enum lock_rank {
 	LOCK_RANK_LEAK,       /* annotations of objects */
 	LOCK_RANK_DEPOT,      /* depot growth */
 	LOCK_RANK_META,       /* meta_alloc */
-	/* the thread table; late, so that thread_index() may be called under any lock but a leaf */
+	/* the thread table; ranks this high, so thread_index() may be called under any lock but a leaf */
 	LOCK_RANK_THREADS,
 	LOCK_RANK_LEAF,
 	LOCK_RANK_NR,
@@ -394,7 +394,7 @@ struct option_desc {
 extern const struct option_desc option_table[];
 extern const size_t option_table_size;
 
-/* The running process's options.  Written before the first allocation returns, read-only after. */
+/* The running process's options. Written before the first allocation returns, read-only after. */
 extern struct memsan_options options;
 
 /* Called for each mistake with one line, without a newline, that names the item and the nearest valid one. */
@@ -437,7 +437,7 @@ extern uint32_t thread_first_own __attribute__((visibility("hidden")));
 uint32_t thread_index_first(void);
 
 /* This thread's index in the table. The first call registers the thread, later calls are one TLS load. In the child of
- * a fork the thread gets a new index, so that older tracks keep the parent's tid. The index stays valid after
+ * a fork the thread gets a new index, so older tracks keep the parent's tid. The index stays valid after
  * thread_exit_notify. */
 __inline_hot uint32_t thread_index(void)
 {
@@ -565,7 +565,8 @@ struct mem_view {
 	bool faults;
 	bool here; /* a view of this very process: addresses can be loaded from directly */
 };
-/* Where a reader from outside finds lib's state. All addresses are those of the viewed process. */
+/* Where another process, or a reader of a core file, finds lib's state. All addresses are those of the viewed
+ * process. */
 struct lib_directory {
 	uint64_t reserves; /* pairs of start and size; size 0 or all ones: none */
 	uint64_t nr_reserves;

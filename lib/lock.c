@@ -265,7 +265,7 @@ void lock_release_in_child(struct ranked_lock *l)
  * tid into it as the holder. Accepted: if another thread holds a lower lock and waits for the lock of the interrupted
  * code, both threads wait for ever (as with libc's own heap).
  *
- * From prepare on, signals are blocked except those that the thread's own instructions raise, so that no fork starts in
+ * From prepare on, all signals are blocked except those that the thread's own instructions raise. So no fork starts in
  * the middle of another. */
 #define REGISTRY_MAX 4096
 

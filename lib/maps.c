@@ -29,7 +29,7 @@ int maps_close(struct maps_reader *r)
 	return r->error;
 }
 
-/* Moves the rest of the buffer to its start and reads on.  False: the file ended. */
+/* Moves the rest of the buffer to its start and reads on. False: the file ended. */
 static bool refill(struct maps_reader *r)
 {
 	ssize_t n;

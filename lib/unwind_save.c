@@ -16,9 +16,9 @@
  *                   frame 1     pc sp rbp  read from  a1 b1      compared
  *                   frame 2     pc sp rbp  ◄── the new walk is in this state: only frames further in are new
  *
- * 3. A loop comes back to the same few states, those of the callers of malloc and free. For such a state memsan
- * remembers the handle and every word that the walk read. While all words have the same values, the handle is the same
- * (struct memo).
+ * 3. A loop comes back to the same few states: each caller of malloc or free has one. For such a state memsan remembers
+ * the handle and every word that the walk read. While all words have the same values, the handle is the same (struct
+ * memo).
  *
  * A step through a whole row may have read other words and registers, so its frame remembers a word that never compares
  * equal. A trace that was cut off at the depth limit is reused only while it is deep enough: saved stacks have at least
