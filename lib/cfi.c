@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/cfi.c - reads .eh_frame for one pc.
  *
- * _dl_find_object gives the module's .eh_frame_hdr: a table sorted by address, one row a function, that a binary search
- * finds the FDE in.  The FDE's and its CIE's little programs (DWARF 5, 6.4.2) are run up to the pc and leave one row:
- * how to compute the CFA, and where each register of the caller was saved.  (LSB core, "Exception Frames"; Ian Lance
- * Taylor's notes on .eh_frame_hdr.)
+ * _dl_find_object gives the module's .eh_frame_hdr: a table with one row per function, sorted by address. A binary
+ * search in this table finds the FDE. The small programs of the CIE and the FDE (DWARF 5, 6.4.2) are run up to the pc.
+ * Their result is one row: how to compute the CFA, and where each register of the caller was saved. (LSB core,
+ * "Exception Frames"; Ian Lance Taylor's notes on .eh_frame_hdr.)
  *
- * The data is that of loaded code, which would crash C++ exceptions as well if it were wrong; still nothing here reads
- * past an entry's end, and an unknown form means "no row".
+ * The data belongs to loaded code. If it were wrong, C++ exceptions would crash too. Even so, nothing here reads past
+ * an entry's end, and an unknown form means "no row".
  */
 #include "lib/lib_internal.h"
 
@@ -292,7 +292,7 @@ static bool cie_read(const uint8_t *p, struct cie *cie)
 	before = c.p;
 	if (!cie_augmentation(&c, letters, cie))
 		return false;
-	if (cie->has_augmentation) { /* the length tells where the program starts, also behind unknown augmentations */
+	if (cie->has_augmentation) { /* the program starts behind the augmentation data, which begins with its length */
 		struct cursor again = { before, c.end, false };
 		uint64_t bytes = take_uleb(&again);
 		if (again.bad || bytes > (size_t)(again.end - again.p))
@@ -303,7 +303,7 @@ static bool cie_read(const uint8_t *p, struct cie *cie)
 	return !c.bad;
 }
 
-/* both from the start of .eh_frame_hdr */
+/* both are offsets from the start of .eh_frame_hdr */
 struct hdr_row {
 	int32_t start, fde;
 };
@@ -345,7 +345,7 @@ static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 
 /* ---- the program ----------------------------------------------------------------------------- */
 
-#define REMEMBER_MAX 4 /* compilers nest by one */
+#define REMEMBER_MAX 4 /* compilers nest one deep */
 
 struct machine {
 	struct cfi_row row, initial;

@@ -2,9 +2,9 @@
 /* lib/cfi_static.c - makes the search table that a static program lacks.
  *
  * gcc asks ld for .eh_frame_hdr only in dynamic and static-PIE programs. A static program has .eh_frame, but only the
- * section headers in its file tell where. So the first unwinding through such a program reads its file once, lists
- * every FDE with its address, and sorts the list, as ld would have done. Without a descriptor to read the file there
- * are no stacks, as in a program without .eh_frame.
+ * section headers in its file say where. So the first unwinding through such a program reads its file once, lists every
+ * FDE with its address, and sorts the list, as ld would have done. Without a descriptor to read the file there are no
+ * stacks, as in a program without .eh_frame.
  */
 #include <elf.h>
 #include <fcntl.h>

@@ -2,13 +2,13 @@
 /* lib/clock.c - jiffies: a clock cheap enough to stamp every allocation.
  *
  * The kernel offers CLOCK_MONOTONIC_COARSE through the vDSO in about 5 ns, against 60 and more for the system call.
- * libc knows the vDSO too, but cannot be asked during the first malloc of a process (our PLT is not relocated then), so
- * we find it ourselves, once:
+ * libc uses the vDSO too, but cannot be called at the first malloc of a process: our PLT is not relocated yet. So
+ * memsan finds the vDSO itself, once:
  *
  *    auxiliary vector (prctl PR_GET_AUXV, Linux 6.4; else /proc/self/auxv)
  *      AT_SYSINFO_EHDR --> ELF header --> PT_DYNAMIC --> symbol table, strings, hash --> clock_gettime
  *
- * Wherever that breaks off (no vDSO, no descriptor left on an old kernel, an emulator), the system call serves.
+ * If any step fails (no vDSO, no descriptor left on an old kernel, an emulator), the system call is used.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ typedef int (*vdso_clock_fn)(long clock, struct kernel_timespec *ts);
 
 /* NULL: not searched for yet; clock_by_syscall: there is none. Atomic; racing threads store the same value. */
 static vdso_clock_fn clock_fn;
-/* Milliseconds on the clock when jiffies began, plus one; 0 before.  Atomic, set once, inherited by children. */
+/* Milliseconds on the clock when jiffies began, plus one; 0 before. Atomic, set once, inherited by children. */
 static uint64_t clock_epoch;
 
 static int clock_by_syscall(long clock, struct kernel_timespec *ts)
@@ -75,7 +75,8 @@ struct vdso_tables {
 	size_t nr_symbols;
 };
 
-/* A GNU hash table has no count of symbols: the chain of the highest bucket ends, by its end bit, at the last one. */
+/* A GNU hash table does not store the number of symbols. The last symbol is the one with the end bit in the chain of
+ * the highest bucket. */
 static size_t vdso_count_gnu(const uint32_t *hash)
 {
 	uint32_t nr_buckets = hash[0], first = hash[1], bloom_words = hash[2], last = 0;
@@ -186,8 +187,9 @@ static __cold_path uint64_t clock_start(uint64_t now)
 	               : expected;
 }
 
-/* The last reading and its jiffies: the coarse clock stands still for some milliseconds, in which thousands of objects
- * are stamped. The reading of a signal handler in between is newer by one tick of the clock at most. */
+/* The last reading and its jiffies. The coarse clock stands still for some milliseconds, and thousands of objects are
+ * stamped meanwhile. A signal handler may store its own reading in between; that one is newer by one tick of the clock
+ * at most. */
 static TLS_IE struct {
 	int64_t sec, nsec;
 	uint32_t jiffies;

@@ -1,35 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/depot.c - the stack depot: each stack kept once, named by a 32-bit handle (after the kernel's lib/stackdepot.c).
  *
- * Stacks share their outer frames, so they are kept as a tree that grows inwards: a node is a return address and the
- * node of its caller.  A handle is the index of the innermost frame's node; the whole stack is the path to the root
+ * Stacks share their outer frames, so the depot keeps them as a tree that grows inwards. A node is a return address and
+ * the node of its caller. A handle is the index of the innermost frame's node; the whole stack is the path to the root
  * (handle 0).
  *
  *     main ── run ──┬── parse ── strdup        handle of "strdup < parse < run < main"
  *                   └── emit  ── malloc wrapper
  *
- * A node is found by a hash of its whole path, from the outermost frame inwards.  Who knows the hash of the outer
- * frames mixes the inner ones in (unwind.c does) and looks once, however many frames are new: step by step through the
- * tree, a recursion that branches would wait for memory at each frame.  Two paths with one hash would be taken for one,
- * as the sanitizers' stack depot does; a slot's 36 bits of it and its line in the table decide, so with ten million
- * stacks the odds of one such pair are one in 3,000, with a million one in 30,000.
+ * A node is found by the hash of its whole path, which is mixed from the outermost frame inwards. A walk that knows the
+ * hash of the outer frames mixes the new inner frames in (unwind_save.c). Then it looks once, however many frames are
+ * new. A search from node to node would wait for memory at each frame, for example in a recursion that branches. Two
+ * paths with the same hash would be taken for one path, as in the sanitizers' stack depot. A slot counts as found when
+ * the search comes to it and the upper 36 bits of the hash agree. So the odds that one such pair exists are 1 in 30,000
+ * with a million stacks, and 1 in 3,000 with ten million.
  *
- * The hash table is made of lines of eight slots, as a processor's cache is.  A stack belongs into the line of its
- * *outer* frames' hash: a function's two allocations, its recursive calls, and their frees lie side by
- * side, so that a program whose every stack is new waits for memory once where each stack by its own hash would wait
- * four times.  A stack that finds that line and the one beside it full goes on from its own hash, slot by slot:
+ * The hash table consists of lines of eight slots, each as long as a line of the processor's cache. The hash of a
+ * stack's *outer* frames chooses its line. So a function's two allocations, its recursive calls, and their frees lie
+ * side by side. A program whose every stack is new then waits for memory once; if each stack had a place by its own
+ * hash, the program would wait four times. When the line and the one beside it are full, the place is the first free
+ * slot from the stack's own hash on:
  *
  *     line of "main < run"     [ parse | emit | - | - | - | - | - | - ]         a free slot: "run" has no other child
- *     line of "main"           [ run | a | b | c | d | e | f | g ]  full ──►  h is beside it, at its own hash, behind
+ *     line of "main"           [ run | a | b | c | d | e | f | g ]  full ──►  h: line beside it, own hash, behind that
  *
- * In a line it is looked for from the place on that its hash says, so that mostly the first look is right.  No slot is
- * ever freed, so a line that has a free one was never full.  A slot holds a handle and the hash's upper bits: a search
- * waits for the table alone, not for the node too.  Looking up takes no lock.  Inserting does, and looks again first.
- * A bigger table replaces a table at five eighths; the old one is left to the readers that still have it, who at worst
- * miss a node that is there, and then come here for the lock.  Tables of megabytes lie in huge pages: every page of
- * them is used, and each look is at another one.
+ * Within a line, the search starts at the slot that the stack's own hash names, so the first look is usually right. No
+ * slot is ever freed, so a line with a free slot was never full, and the search can end there. A slot holds the handle
+ * and the upper bits of the hash, so a search waits only for the table, not for the node too. A lookup takes no lock.
+ * An insertion takes the lock and looks again first. When five eighths of a table are in use, a bigger table replaces
+ * it. The old table stays for the readers that still use it. At worst such a reader misses a node that exists; then it
+ * takes the lock to insert the node, and finds it. Tables of 2 MiB and more ask for huge pages, since all of their
+ * pages are used and each lookup reads a different one.
  *
- * 24 bytes a node, never freed: the number of different call paths of a program is bounded, as it is in the kernel.
+ * A node takes 24 bytes and is never freed: the number of different call paths of a program is bounded, as in the
+ * kernel.
  */
 #include "lib/lib.h"
 #include "lib/lib_internal.h"
@@ -53,14 +57,14 @@ _Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
 
 struct depot_table {
 	uint32_t mask;
-	/* upper bits of the hash, handle; 0: free, and the end of a search.  Read without the lock */
+	/* upper bits of the hash, then the handle; 0: free, and a search ends here. Read without the lock */
 	uint64_t slots[] __attribute__((aligned(LINE_BYTES)));
 };
 
-/* Guards insertion and growth: the three below and the writing of nodes. */
+/* Guards insertion and growth: the variables below and the writing of nodes. */
 static struct ranked_lock depot_lock = RANKED_LOCK_INIT(LOCK_RANK_DEPOT);
 static struct stepped_reserve depot_space;
-static uint32_t depot_used;             /* number of nodes; node 0 is the root and not used */
+static uint32_t depot_used;             /* number of nodes; node 0 is the root, unused */
 static struct depot_table *depot_table; /* published with release */
 static bool depot_full;                 /* set once; may be read without the lock */
 
@@ -76,7 +80,8 @@ __inline_hot uint64_t depot_tag(uint64_t hash)
 	return hash & ~((uint64_t)DEPOT_NODES_MAX - 1);
 }
 
-/* The first slot of the line where a stack with such outer frames belongs, or of the line beside it. */
+/* The first slot of the line for stacks whose outer frames have the hash `outer`; with `beside` 1, of the line beside
+ * it. */
 __inline_hot uint32_t depot_line(const struct depot_table *t, uint32_t outer, uint32_t beside)
 {
 	return (outer & t->mask & ~(LINE_SLOTS - 1)) ^ beside * LINE_SLOTS;
@@ -114,7 +119,7 @@ __inline_hot uint32_t depot_lookup(const struct depot_table *t, uint64_t outer, 
 
 /* ---- growth, under depot_lock ---------------------------------------------------------------- */
 
-/* Under a tight limit, address space is left to the program. */
+/* Under a tight limit the depot reserves less, and leaves the address space to the program. */
 static size_t depot_space_for(uint64_t limit)
 {
 	size_t nodes = DEPOT_NODES_MAX;
@@ -134,7 +139,7 @@ static bool depot_start(void)
 	return true;
 }
 
-/* In the order in which depot_lookup looks. */
+/* The first free slot, in the order of depot_lookup's search. */
 static uint32_t depot_place(const struct depot_table *t, uint32_t outer, uint64_t hash)
 {
 	uint32_t at;
@@ -163,7 +168,7 @@ static bool depot_table_has_room(void)
 	return depot_table && (uint64_t)depot_used * 8 < (uint64_t)(depot_table->mask + 1) * 5;
 }
 
-/* Aligned, so that a line of slots is a line of the processor's cache. */
+/* Aligned: each line of slots is one line of the processor's cache. */
 static struct depot_table *depot_table_small(size_t bytes)
 {
 	char *p = meta_alloc(bytes + LINE_BYTES, COST_DEPOT);
@@ -185,8 +190,8 @@ static struct depot_table *depot_table_new(size_t bytes)
 	return depot_table_small(bytes);
 }
 
-/* Makes a table twice the size; all old tables together are as big. Without memory the old one fills up further, but
- * keeps a free slot to end searches. */
+/* Makes a table of twice the size. All old tables together are no bigger than the new one. Without memory the old table
+ * fills up further, but keeps an eighth of its slots free to end searches. */
 static bool depot_make_room(void)
 {
 	struct depot_table *old = depot_table;
@@ -247,7 +252,8 @@ stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintp
 	static bool registered;
 	uint32_t i;
 
-	/* This signal handler interrupted an insertion, or the depot is full: a shorter stack is better than none. */
+	/* The depot is full, or this is a signal handler that interrupted an insertion: a shorter stack is better than
+	 * none. */
 	if (__atomic_load_n(&depot_full, __ATOMIC_RELAXED) || depot_busy)
 		return parent;
 	depot_busy = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/fmt.c - formatting into a caller's buffer: no locale, no allocation, usable in a signal handler. Text that does
- * not fit is dropped and `truncated` set. The buffer is always terminated, so that a report can always be printed. */
+ * not fit is dropped, and `truncated` is set. The buffer is always terminated, so a report can always be printed. */
 #include <limits.h>
 
 #include "lib/lib.h"

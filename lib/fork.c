@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/fork.c - lib's part of a fork: the registered locks of the runtime, and in the child the thread's new tid. */
+/* lib/fork.c - lib's part of a fork: the registered locks of the runtime, and the thread's new tid in the child. */
 #include "lib/lib.h"
 
 void lib_fork_prepare(void)
@@ -12,7 +12,7 @@ void lib_fork_parent(void)
 	locks_fork_parent();
 }
 
-/* The locks that the thread held across the fork go on under its new tid, so the thread comes first. */
+/* The locks that the thread held before the fork get its new tid as holder, so thread_fork_child comes first. */
 void lib_fork_child(void)
 {
 	thread_fork_child();

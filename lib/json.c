@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/json.c - UTF-8, and strings of JSON: the one place that escapes them, for the runtime's reports and for the
+/* lib/json.c - UTF-8, and strings of JSON: the only place that escapes them, for the runtime's reports and for the
  * tools. */
 #include "lib/lib.h"
 
 #define REPLACEMENT "\\ufffd"
 
-/* Follow-on bytes of the sequence that c begins; -1: no sequence begins so. */
+/* How many bytes follow c in its sequence; -1: no sequence begins with c. */
 static int utf8_more(unsigned char c)
 {
 	if (c < 0x80)

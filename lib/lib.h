@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/lib.h - memsan's base services: everything that the other folders stand on.
+/* lib/lib.h - memsan's base services: everything that the other folders build on.
  *
- * The runtime half of memsan (all that ends up in libmemsan.so) may call nothing of libc that allocates, locks,
- * buffers or depends on a locale.  What it needs instead is here, one section for each file:
+ * The runtime half of memsan (everything in libmemsan.so) may not call a libc function that allocates, locks, buffers
+ * or depends on a locale. The replacements are declared here, one section for each file:
  *
  *   lib.h             macros, static assertions; memory seen from elsewhere (struct mem_view)
  *   mem.c             memory and strings
@@ -31,8 +31,8 @@
  *   arch/             registers, system calls, assembly
  *   lib_internal.h    shared between the files of lib/
  *
- * Unless a function says otherwise it is async-signal-safe, thread-safe, never allocates through malloc and never
- * changes errno.
+ * Every function is async-signal-safe and thread-safe, never allocates through malloc and never changes errno, unless
+ * its comment says otherwise.
  */
 #ifndef MEMSAN_LIB_H
 #define MEMSAN_LIB_H
@@ -65,7 +65,7 @@
 #define __printf_like(f, a) __attribute__((format(printf, f, a)))
 /* Initial-exec TLS: one load from the thread pointer, no call into ld.so. */
 #define TLS_IE __thread __attribute__((tls_model("initial-exec")))
-/* Marks what libmemsan.so exports; everything else has hidden visibility. */
+/* Marks a symbol that libmemsan.so exports; all others have hidden visibility. */
 #define MEMSAN_EXPORT __attribute__((visibility("default")))
 
 /* Loads and stores of words that threads share without a lock. The compiler neither tears nor invents them. */
@@ -83,7 +83,8 @@ void *mem_copy(void *dst, const void *src, size_t n); /* no overlap */
 void *mem_move(void *dst, const void *src, size_t n); /* overlap allowed */
 void *mem_set(void *dst, int byte, size_t n);
 int mem_compare(const void *a, const void *b, size_t n);
-/* First byte in [p, p+n) that differs from `byte`, or NULL when all agree.  Reads whole words where it can. */
+/* The first byte in [p, p+n) that differs from `byte`, or NULL when all are equal to it. Reads whole words where it
+ * can. */
 const void *mem_find_not(const void *p, int byte, size_t n);
 
 size_t str_length(const char *s);
@@ -96,7 +97,7 @@ bool name_glob(const char *pattern, const char *text);
 bool name_is_glob(const char *s);
 /* The length of a symbol's name without a compiler's suffix for a copy or a part: 5 for "parse.constprop.0.isra.0". */
 size_t name_without_clones(const char *name);
-/* Copies at most size-1 bytes and always terminates; returns the length of what was copied. */
+/* Copies at most size-1 bytes and always terminates dst; returns the number of bytes copied. */
 size_t str_copy(char *dst, const char *src, size_t size);
 
 /* ---- fmt.c: formatting into a caller's buffer ------------------------------------------------ */
@@ -125,21 +126,22 @@ static inline int number_digit(char c)
 		return c - 'a' + 10;
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
-/* The digits at p, without a sign, blanks or "0x".  They return what follows the digits; NULL when there is no digit,
- * or when the number needs more than 64 bits. */
+/* Read the digits at p, without a sign, blanks or "0x". Return the text behind the digits; NULL: there is no digit, or
+ * the number needs more than 64 bits. */
 const char *number_hex(const char *p, uint64_t *value);
 const char *number_decimal(const char *p, uint64_t *value);
-/* Pairs of hexadecimal digits at p, at most `max`; returns how many. */
+/* Reads pairs of hexadecimal digits at p, at most `max`; returns how many. */
 size_t number_hex_bytes(const char *p, uint8_t *bytes, size_t max);
-/* All of s[0..len) is the number: decimal digits, or "0x" and hexadecimal ones.  False: it is something else. */
+/* Reads a number that fills all of s[0..len): decimal digits, or "0x" and hexadecimal digits. False: it is no such
+ * number. */
 bool number_parse(const char *s, size_t len, uint64_t *value);
 
 /* ---- json.c: UTF-8, strings of JSON ---------------------------------------------------------- */
 
 /* Length of the UTF-8 sequence at s, 1 for a NUL; 0: there is none (overlong, a surrogate, past U+10FFFF, cut). */
 size_t utf8_length(const char *s);
-/* s as a JSON string with its quotes, handed to `put` in pieces.  Valid UTF-8 stays as it is, every other byte becomes
- * \ufffd; quotes, backslashes, control characters and DEL are escaped.  Ends at a NUL, or behind the sequence that
+/* Passes s to `put` in pieces, as a JSON string with its quotes. Valid UTF-8 stays as it is, every other byte becomes
+ * \ufffd; quotes, backslashes, control characters and DEL are escaped. Ends at a NUL, or behind the sequence that
  * reaches s + max. */
 typedef void (*json_put_fn)(void *ctx, const char *text, size_t len);
 void json_quote(json_put_fn put, void *ctx, const char *s, size_t max);
@@ -159,7 +161,8 @@ pid_t os_gettid(void);
 pid_t os_getpid(void);
 extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden"))); /* 0: not known yet */
 pid_t thread_tid_first(void);
-/* os_gettid, remembered.  Right after fork too (lib_fork_child), but in a child of vfork it is the parent's. */
+/* os_gettid, remembered. Correct in the child of a fork too (lib_fork_child). In a child of vfork it is the parent's
+ * tid. */
 __inline_hot pid_t thread_tid(void)
 {
 	pid_t tid = thread_self_tid;
@@ -169,11 +172,11 @@ __inline_hot pid_t thread_tid(void)
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void); /* SIGABRT with the default action, whatever handlers are installed */
 bool os_under_seccomp(void);   /* a system call filter is active: unusual calls may kill */
-/* a filter is about to be set: os_under_seccomp no longer asks the kernel, since that call may kill too */
+/* a filter is about to be set: from now on os_under_seccomp does not ask the kernel, since that call may kill too */
 void os_note_seccomp(void);
 
-/* The kernel's word for a coarse clock: 100 ticks a second since the first call, which is at start-up; at most one tick
- * late. Never 0, goes on in children, wraps after 497 days. */
+/* Jiffies, the kernel's name for the ticks of a coarse clock: 100 a second since the first call, which is at start-up.
+ * At most one tick late, never 0, goes on in children, wraps after 497 days. */
 #define JIFFIES_HZ 100
 uint32_t jiffies_now(void);
 uint64_t clock_coarse_ms(void); /* CLOCK_MONOTONIC_COARSE in milliseconds */
@@ -181,18 +184,18 @@ uint64_t clock_coarse_ms(void); /* CLOCK_MONOTONIC_COARSE in milliseconds */
 /* Reserves address space: PROT_NONE, MAP_NORESERVE, left out of core files. NULL: refused. */
 void *os_reserve(size_t size, size_t align);
 void os_release(void *p, size_t size);
-void os_release_part(void *p, size_t size); /* the end of a reserve that otherwise stays */
-bool os_is_reserve(const void *p);          /* inside a reserve made by os_reserve and not released */
-/* The bounds of the first part of a reserve at or above `from`. False: there is none. */
+void os_release_part(void *p, size_t size); /* releases the end of a reserve; the rest stays */
+bool os_is_reserve(const void *p);          /* is p inside a reserve of os_reserve that was not released? */
+/* The bounds of the lowest reserve that ends above `from`. False: there is none. */
 bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end);
-/* Makes part of a reserve readable and writable, and part of core files. `huge` false asks for MADV_NOHUGEPAGE, as all
- * metadata does. */
+/* Makes part of a reserve readable and writable, and part of core files. `huge` false asks for MADV_NOHUGEPAGE, as
+ * nearly all metadata does. */
 bool os_commit(void *p, size_t size, bool huge);
 void os_want_huge(void *p, size_t size); /* asks for huge pages (MADV_HUGEPAGE) */
 /* how many bytes of these whole pages are in memory; 0: not known */
 size_t os_resident(const void *p, size_t size);
 void os_decommit(void *p, size_t size); /* gives the memory back; reads as zero afterwards */
-/* would the system grant an ordinary mapping of this size? */
+/* Would the system grant an ordinary mapping of this size? */
 bool os_may_commit(size_t size);
 bool os_protect_none(void *p, size_t size); /* mprotect PROT_NONE */
 bool os_unprotect(void *p, size_t size);    /* back to read-write */
@@ -201,8 +204,8 @@ bool os_protect_read(void *p, size_t size); /* read-only, as a file's constants 
 bool os_guard_install(void *p, size_t size);
 bool os_guard_remove(void *p, size_t size);
 bool os_guard_supported(void);
-/* Makes guarded ranges accessible and populates them, with as few system calls as the kernel allows. Returns how many,
- * from the first on. */
+/* Makes guarded ranges accessible and populates them, with as few system calls as the kernel allows. Works from the
+ * first range on; returns the number of ranges done. */
 struct os_range {
 	void *start;
 	size_t size;
@@ -217,7 +220,7 @@ uint64_t os_mappings_limit(void); /* vm.max_map_count: how many mappings a proce
  * Without a descriptor for /proc/self/statm it is the limit itself, and a reserve of this size may be refused. */
 uint64_t os_address_space_limit(void);
 /* Copies from memory that may be unreadable. Returns the bytes copied, up to the first unreadable one. Needs no
- * descriptor. Under a seccomp filter it can fault if another thread unmaps the range meanwhile. */
+ * descriptor. Under a seccomp filter it can fault when another thread unmaps the range meanwhile. */
 size_t os_safe_read(void *dst, const void *src, size_t n);
 /* Is the page that holds p readable now? One cheap system call, which no filter forbids. */
 bool os_page_readable(const void *p);
@@ -236,7 +239,7 @@ bool stepped_reserve_reach(struct stepped_reserve *s, size_t bytes);
  * stepped_reserve_reach. */
 void stepped_reserve_shrink(struct stepped_reserve *s, size_t bytes);
 
-/* memsan's own memory, told apart from the user's by cost centre (printed by malloc_stats and memsan stat). */
+/* memsan's own memory, counted by cost centre and apart from the user's (printed by malloc_stats and memsan stat). */
 enum cost_centre {
 	COST_MEMMAP,
 	COST_STATE_MAP,
@@ -259,8 +262,8 @@ void meta_account(enum cost_centre centre, int64_t bytes); /* for stepped reserv
 uint64_t meta_bytes(enum cost_centre centre);
 const char *meta_name(enum cost_centre centre);
 
-/* Counters that memsan stat reads out of a live process. It finds them by their magic in libmemsan's data; the real
- * counters are those whose `self` is their own address. */
+/* Counters that memsan stat reads out of a live process. It finds them by their magic in libmemsan's data. A copy of
+ * the magic may lie elsewhere: in the real counters, `self` is their own address. */
 #define LIVE_COUNTERS_MAGIC "memsan counters" /* 16 bytes with its NUL */
 #define LIVE_COUNTERS_VERSION 2
 struct live_counters {
@@ -283,7 +286,7 @@ void live_counters_start(void);
 struct maps_line {
 	uint64_t start, end, offset; /* offset: of `start` in the file */
 	bool readable, writable, executable, private;
-	/* as the kernel writes it: a file, "[stack]", …, or ""; until the next line is read */
+	/* as the kernel writes it: a file, "[stack]", …, or ""; valid until the next line is read */
 	const char *path;
 };
 struct maps_reader {
@@ -295,7 +298,7 @@ struct maps_reader {
 /* Reads /proc/PID/maps, or a file like it, through a buffer of the caller's (at least 128 bytes; longer paths are cut).
  * 0, or -errno: it cannot be opened. */
 int maps_open(struct maps_reader *r, const char *path, char *buffer, size_t size);
-/* The next mapping, in order of address.  False: there are no more, or the file cannot be read any further. */
+/* The next mapping, in order of address. False: there are no more, or the file cannot be read any further. */
 bool maps_next(struct maps_reader *r, struct maps_line *m);
 /* 0, or -errno: a read failed. */
 int maps_close(struct maps_reader *r);
@@ -304,8 +307,8 @@ int maps_close(struct maps_reader *r);
 
 /* A thread may take a lock only if its rank is higher than the rank of every lock that the thread holds; debug builds
  * abort otherwise. No lock is taken under a lock of LOCK_RANK_LEAF, which guards a few loads and stores. HACKING.md
- * tells what each lock guards. Locks do not recurse: in any build a thread that takes a lock twice ends the program
- * with one line, since it would hang. */
+ * tells what each lock guards. Locks do not recurse: in any build, a thread that takes a lock twice would hang, so it
+ * ends the program with one line. */
 enum lock_rank {
 	LOCK_RANK_INIT,       /* start-up, once */
 	LOCK_RANK_SHRINK,     /* the program's shrinkers; held while they run */
@@ -321,7 +324,7 @@ enum lock_rank {
 	LOCK_RANK_LEAK,       /* annotations of objects */
 	LOCK_RANK_DEPOT,      /* depot growth */
 	LOCK_RANK_META,       /* meta_alloc */
-	/* the thread table; late, so that thread_index() may be called under any lock but a leaf */
+	/* the thread table; ranks this high, so thread_index() may be called under any lock but a leaf */
 	LOCK_RANK_THREADS,
 	LOCK_RANK_LEAF,
 	LOCK_RANK_NR,
@@ -341,18 +344,18 @@ void lock_init(struct ranked_lock *l, enum lock_rank rank);
 void lock_acquire(struct ranked_lock *l);
 bool lock_try(struct ranked_lock *l);
 void lock_release(struct ranked_lock *l);
-/* Does this thread hold it?  In a signal handler: did the signal interrupt the critical section? */
+/* Does this thread hold the lock? In a signal handler: did the signal interrupt the critical section? */
 bool lock_mine(const struct ranked_lock *l);
-/* In the child of a fork: frees a lock that the forking thread took before, whatever waiters it had. */
+/* In the child of a fork: frees a lock that the forking thread took before the fork, and forgets its waiters. */
 void lock_release_in_child(struct ranked_lock *l);
 
-/* Registers a lock that must be free in the child of a fork, before it is first taken; a second call does nothing.
- * False: the table (4096 locks) is full. May be called under any lock but a leaf. A lock may be unregistered while it
- * is not held; its memory must stay mapped, since a fork may be waiting for it. */
+/* Registers a lock that must be free in the child of a fork. Called before the lock is first taken; a second call does
+ * nothing. False: the table (4096 locks) is full. May be called under any lock but a leaf. A lock may be unregistered
+ * while it is not held; its memory must stay mapped, since a fork may be waiting for that lock. */
 bool lock_register_for_fork(struct ranked_lock *l);
 void lock_unregister_for_fork(struct ranked_lock *l);
-/* Before a fork: takes every registered lock in rank order, equal ranks in order of registration, and blocks signals. A
- * lock that the caller holds already (fork in a signal handler) stays the caller's in both processes. Until one of the
+/* Before a fork: takes every registered lock in rank order, equal ranks in order of registration, and blocks signals.
+ * If the caller already holds a lock (fork in a signal handler), it keeps that lock in both processes. Until one of the
  * other two functions is called, this thread may not allocate, save a stack or register anything. */
 void locks_fork_prepare(void);
 void locks_fork_parent(void);
@@ -391,30 +394,30 @@ struct option_desc {
 extern const struct option_desc option_table[];
 extern const size_t option_table_size;
 
-/* The running process's options.  Written before the first allocation returns, read-only after. */
+/* The running process's options. Written before the first allocation returns, read-only after. */
 extern struct memsan_options options;
 
 /* Called for each mistake with one line, without a newline, that names the item and the nearest valid one. */
 typedef void (*option_complain_fn)(void *ctx, const char *line);
 void options_set_defaults(struct memsan_options *o);
 /* Parses "name=value:name=value". A value may be quoted with ' or " to hold a colon ("::" needs no quotes). Bytes take
- * the suffixes k, M, G, T; a bool takes 0/1, on/off, yes/no, true/false. Blanks around an item are ignored, as are
- * empty items; of a name given twice the last value wins. Mistakes are reported (20 of them, then how many more) and
- * skipped, and the rest is applied. Returns the number of mistakes. */
+ * the suffixes k, M, G, T; a bool takes 0/1, on/off, yes/no, true/false. Blanks around an item and empty items are
+ * ignored. When a name is given twice, the last value wins. Mistakes are reported (20 of them, then how many more) and
+ * skipped; the other items are applied. Returns the number of mistakes. */
 unsigned options_parse(struct memsan_options *o, const char *text, option_complain_fn complain, void *ctx);
-/* The length of the first "name=value" in such a text, with blanks around it. */
+/* The length of the first "name=value" in such a text, including the blanks around it. */
 size_t options_item_length(const char *text);
 /* One name and one value, as in `memsan run -o name=value`. */
 bool options_set_one(struct memsan_options *o, const char *name, size_t name_len, const char *value, size_t value_len,
                      option_complain_fn complain, void *ctx);
 
-/* Edits (insert, delete, replace, swap two neighbours) from a to b, at most 40 letters of each; case does not count,
- * nor - against _. For "did you mean". */
+/* The number of edits (insert, delete, replace, swap two neighbours) from a to b. Compares at most 40 letters of each;
+ * upper and lower case are the same, and so are - and _. For "did you mean". */
 unsigned options_word_distance(const char *a, const char *b);
 
 /* The value of an option, as a user would write it: "64M", "on", "check", "'a:b'". */
 void options_format_value(const struct memsan_options *o, const struct option_desc *d, struct fmt_buf *b);
-/* What it takes: "milliseconds, 1 to 600000". */
+/* The values that the option accepts: "milliseconds, 1 to 600000". */
 void options_format_accepted(const struct option_desc *d, struct fmt_buf *b);
 
 /* ---- thread.c: per-thread state -------------------------------------------------------------- */
@@ -428,13 +431,13 @@ struct thread_info {
 };
 
 extern TLS_IE uint32_t thread_self_index __attribute__((visibility("hidden"))); /* 0: not registered */
-/* Threads of this process have this index or a higher one; lower ones belong to the processes that it was forked from.
- * 0: no fork made this process. Once the table is full, threads of this process may have lower ones too. */
+/* Threads of this process have this index or a higher one; lower ones belong to its parent and earlier ancestors. 0:
+ * this process was not forked. Once the table is full, threads of this process may have lower ones too. */
 extern uint32_t thread_first_own __attribute__((visibility("hidden")));
 uint32_t thread_index_first(void);
 
 /* This thread's index in the table. The first call registers the thread, later calls are one TLS load. In the child of
- * a fork the thread gets a new index, so that older tracks keep the parent's tid. The index stays valid after
+ * a fork the thread gets a new index, so older tracks keep the parent's tid. The index stays valid after
  * thread_exit_notify. */
 __inline_hot uint32_t thread_index(void)
 {
@@ -442,7 +445,7 @@ __inline_hot uint32_t thread_index(void)
 
 	return likely(index) ? index : thread_index_first();
 }
-/* Also threads that are gone, until the slot is reused.  Takes no lock. */
+/* Finds ended threads too, until their slot is reused. Takes no lock. */
 bool thread_lookup(uint32_t index, struct thread_info *info);
 void thread_exit_notify(void); /* this thread is about to end; a second call does nothing */
 void thread_fork_child(void);  /* called by lib_fork_child; a second call does nothing */
@@ -456,19 +459,19 @@ struct module_info {
 	uintptr_t bias;       /* pc - bias is the address in the ELF file (0-based for PIE and .so) */
 	uint8_t build_id[BUILD_ID_MAX];
 	uint8_t build_id_len;
-	bool unloaded; /* no longer mapped; the fields are those of the time before */
+	bool unloaded; /* no longer mapped; the fields describe the module as it was */
 	char path[MODULE_PATH_MAX];
 };
 /* The module that held `pc` when a stack was taken at jiffies `when` (0: not known). Takes no lock of the loader
  * (_dl_find_object). False: no module held it (JIT code, garbage). */
 bool module_find(uintptr_t pc, uint32_t when, struct module_info *info);
-/* Called by the constructor: from now on libc can tell what is loaded. A static libc cannot before. */
+/* Called by the constructor: from now on libc knows what is loaded. A static libc does not know that earlier. */
 void modules_start(void);
 /* Is pc inside libmemsan's own code? */
 bool module_is_self(uintptr_t pc);
 /* Was the module that holds `pc` made by Go's linker? Go's runtime calls the kernel without libc. */
 bool module_is_go(uintptr_t pc);
-/* The bounds of libmemsan.so, code and data. False in a static program, where both are parts of the program's. */
+/* The bounds of libmemsan.so, code and data. False in a static program, where both are inside the program's own. */
 bool module_self_range(uintptr_t *start, uintptr_t *end);
 /* The path of libmemsan.so, or of the static program. */
 const char *module_self_path(void);
@@ -487,7 +490,7 @@ struct unwind_regs {
 #define UNWIND_HERE(r) unwind_here_arch(r)
 #include "lib/arch/arch.h"
 
-/* As mem_set, inline, for ranges that are nearly always a few words. */
+/* mem_set, inline, for ranges that are nearly always a few words. */
 __inline_hot void mem_set_short(void *dst, uint8_t byte, size_t n)
 {
 	typedef uint64_t word8 __attribute__((aligned(1), may_alias));
@@ -519,24 +522,25 @@ typedef uint32_t stack_handle; /* 0: no stack */
 #define STACK_FRAMES_MAX 1024
 
 /* Walks outwards from `regs`, innermost frame first. Leaves out frames inside libmemsan. Every pc but regs->pc itself
- * is a return address: one less lies inside the call. (A frame that a signal interrupted is given as its pc plus one.)
- * Reads only memory that is known to be readable. Ends where call frame information says so; without that information
- * it follows frame pointers while they make sense. */
+ * is a return address: pc - 1 lies inside the call. (For a frame that a signal interrupted, the walk gives its pc plus
+ * one.) Reads only memory that is known to be readable. Ends where call frame information says so; without that
+ * information it follows frame pointers while they make sense. */
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
-/* The same for a stack that may be deeper than `max`: the innermost `head` frames, then the outermost ones; *skipped is
- * the number between. */
+/* The same for a stack that may be deeper than `max`: the innermost `head` frames, then the outermost ones. *skipped is
+ * the number of frames between them. */
 size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head, size_t *skipped);
 /* Does the walk from regs pass a signal frame whose handler returns at stack pointer `from_sp`, and whose interrupted
  * code is at pc with stack pointer sp? */
 bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc, uintptr_t sp);
 /* Saves the walk's stack in the depot: about options.stack_depth frames, or up to twice as many if an unchanged outer
- * part of this thread's last trace is reused. When the depot is full, only the outer frames that are known, or 0. */
+ * part of this thread's last trace is reused. When the depot is full, saves only the outer frames that the depot
+ * already has, or returns 0. */
 stack_handle unwind_save(const struct unwind_regs *regs);
 void unwind_thread_exit(void); /* drops this thread's last trace */
 /* The handle of `pc` called from `parent` (0: from nowhere); `parent` itself when the depot is full. */
 stack_handle depot_child(stack_handle parent, uintptr_t pc);
 bool depot_is_full(void);
-/* Gives unused address space back, since the process is limited to `limit` bytes from now on. */
+/* Gives unused address space back: from now on the process is limited to `limit` bytes. */
 void depot_limit_space(uint64_t limit);
 /* Saves a ready-made stack, innermost first. */
 stack_handle depot_save(const uintptr_t *pcs, size_t n);
@@ -554,14 +558,15 @@ void unwind_flush(void); /* makes the cached rows of all threads stale (see modu
 struct mem_view {
 	/* Copies up to the first unreadable byte; returns the bytes copied. Never faults. */
 	size_t (*read)(const struct mem_view *v, void *dst, uint64_t addr, size_t n);
-	/* A pointer to the bytes of [addr, addr + n), or NULL: use read. If `faults` is set, an access to them may
-	 * still fault. */
+	/* A pointer to the bytes of [addr, addr + n); NULL: use read. If `faults` is set, an access to them may still
+	 * fault. */
 	const void *(*at)(const struct mem_view *v, uint64_t addr, size_t n);
 	void *ctx;
 	bool faults;
 	bool here; /* a view of this very process: addresses can be loaded from directly */
 };
-/* Where a reader from outside finds lib's state. All addresses are those of the viewed process. */
+/* Where another process, or a reader of a core file, finds lib's state. All addresses are those of the viewed
+ * process. */
 struct lib_directory {
 	uint64_t reserves; /* pairs of start and size; size 0 or all ones: none */
 	uint64_t nr_reserves;
@@ -572,7 +577,7 @@ struct lib_directory {
 	uint64_t threads;                              /* the table of threads */
 	uint32_t thread_size, thread_tid, thread_name; /* size of an entry, offsets in it */
 	uint32_t nr_threads;
-	uint64_t jiffies_start; /* address of the boot time of jiffies 0 in milliseconds; the value 0: not known */
+	uint64_t jiffies_start; /* address of clock_epoch (clock.c), in milliseconds; its value 0: not known */
 };
 _Static_assert(sizeof(struct lib_directory) == 80, "read by other processes");
 void lib_directory_fill(struct lib_directory *r);

@@ -38,12 +38,12 @@ struct cfi_rule {
 	int32_t offset;
 };
 
-/* Small, since an allocation may need a few of them on the thread's stack, which may have 16 KiB. */
+/* Small, since an allocation may need a few rows on the thread's stack, which may be only 16 KiB. */
 struct cfi_row {
 	uint8_t cfa_reg;
 	bool signal_frame; /* the kernel's frame of a signal: its caller's pc is exact */
 	int32_t cfa_offset;
-	/* if not NULL, used instead of register and offset; ULEB length, then the operations */
+	/* if not NULL, used instead of register and offset: the length as ULEB128, then the operations */
 	const uint8_t *cfa_expr;
 	const uint8_t *fde;
 	struct cfi_rule rules[ARCH_DWARF_REGS];
@@ -54,7 +54,7 @@ static inline const uint8_t *cfi_rule_expr(const struct cfi_row *row, const stru
 	return row->fde + rule->offset;
 }
 
-/* A frame's registers by DWARF number; a bit in `known` for each that has a value. */
+/* A frame's registers by DWARF number. `known` has a bit for each register whose value is known. */
 struct cfi_regs {
 	uintptr_t r[ARCH_DWARF_REGS];
 	uint32_t known;
@@ -79,12 +79,12 @@ bool cfi_expression_simple(const uint8_t *expr, uint8_t *reg, int32_t *offset, b
 
 /* ---- depot.c --------------------------------------------------------------------------------- */
 
-/* This thread holds the depot's lock, or a lock that inserting takes, or is about to take one; so its signal handlers
+/* This thread holds or is about to take the depot's lock, or a lock that an insertion takes. So its signal handlers
  * insert nothing. lock_mine is not enough: at the first and last instructions of a critical section the lock has no
  * holder. */
 extern TLS_IE bool depot_busy __attribute__((visibility("hidden")));
 
-/* The hash of a path with one more inner frame; the hash of no frames is 0. */
+/* The hash of a path with one more inner frame. A path without frames has hash 0. */
 __inline_hot uint64_t depot_mix(uint64_t outer, uintptr_t pc)
 {
 	uint64_t h = (outer ^ pc) * 0x9e3779b97f4a7c15ULL;
@@ -95,7 +95,7 @@ __inline_hot uint64_t depot_mix(uint64_t outer, uintptr_t pc)
 /* The stack with this hash whose outer frames have the hash `outer`; 0: not found. Takes no lock, so it may miss a
  * stack that another thread is inserting. */
 stack_handle depot_find(uint64_t outer, uint64_t hash);
-/* Prefetches what a search for a stack with such outer frames will read. */
+/* Prefetches the line that a search for a stack with these outer frames will read. */
 void depot_expect(uint64_t outer);
 /* Finds or inserts a stack. `parent` is the stack of its outer frames, whose hash is `outer`. Returns parent when the
  * depot is full. */
@@ -103,17 +103,17 @@ stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintp
 
 /* ---- window.c: which words of a stack may be read without a fault ---------------------------- */
 
-/* readable pages: start address and number of words */
+/* Readable pages: start address and number of words. */
 struct window {
 	uintptr_t lo, words;
 };
 
-/* All zero when new.  One walk at a time. */
+/* A new view is all zero. One walk at a time uses it. */
 struct stack_view {
 	struct window home;  /* the thread's own stack; kept between walks */
 	struct window other; /* only for this walk */
 	bool anchored;       /* the beginning of home was searched for */
-	bool home_ends_here; /* there is nothing below home.lo */
+	bool home_ends_here; /* the guard page is below home.lo */
 	bool foreign;        /* this walk read outside home */
 };
 
@@ -127,7 +127,7 @@ __inline_hot void stack_view_begin(struct stack_view *v)
 /* Asks the kernel. False: unreadable, or not the address of a word. */
 bool stack_view_reach(struct stack_view *v, uintptr_t addr);
 
-/* The rotation makes a misaligned address a huge number, so one compare answers both questions. */
+/* The rotation makes a misaligned address a huge number. So one compare checks both alignment and bounds. */
 __inline_hot bool window_holds(const struct window *w, uintptr_t addr)
 {
 	uintptr_t off = addr - w->lo;
@@ -174,8 +174,8 @@ struct cache_entry {
 extern struct cache_entry unwind_cache[1u << CACHE_BITS]; /* racy by design (unwind.c) */
 extern uint64_t unwind_salt;                              /* atomic; changes when a module goes away */
 
-/* Neighbouring code shares pages of the cache, so a small program touches few pages. No multiplication, since the next
- * frame waits for the result. */
+/* Neighbouring code shares pages of the cache, so a small program touches few pages. The index needs no multiplication,
+ * since the next frame waits for the result. */
 __inline_hot struct cache_entry *cache_at(uintptr_t pc)
 {
 	return &unwind_cache[(pc >> 2 ^ pc >> 17) & ((1u << CACHE_BITS) - 1)];
@@ -212,18 +212,19 @@ struct origin {
 	uintptr_t pc_at, fp_at, cfa_at;
 };
 
-/* Stands for a word that was not read; its value equals no pc. */
+/* Stands for a word that was not read; its value is equal to no pc. */
 extern const uintptr_t unwind_never;
 
 struct walk {
 	struct stack_view *view;
 	struct frame first;
 	unsigned general_steps; /* taken */
-	/* of the frame after the last general step; after a signal frame all registers are known */
+	/* registers of the frame after the last general step; after a signal frame all of them are known */
 	struct cfi_regs regs;
 };
 
-/* The caller's state from its CFA. False: memory is unreadable, or the stack does not get shallower. */
+/* The caller's state, computed from this frame's CFA. False: memory is unreadable, or the stack does not get
+ * shallower. */
 __inline_hot bool step_take(struct stack_view *view, const struct frame *in, uintptr_t cfa, uintptr_t fp_at,
                             struct frame *out, struct origin *from)
 {
@@ -245,7 +246,7 @@ __inline_hot bool step_take(struct stack_view *view, const struct frame *in, uin
 	return out->pc != 0;
 }
 
-/* A step by a row of another kind than the two plain ones. */
+/* The result of a step by a row that is neither ROW_SP nor ROW_FP. */
 struct step {
 	struct frame f;
 	struct origin from;
@@ -297,11 +298,11 @@ static inline struct frame frame_first(const struct unwind_regs *regs)
 
 /* ---- unwind_save.c --------------------------------------------------------------------------- */
 
-/* Takes this thread's view of its stack until unwind_leave. NULL: in a signal handler while the thread uses it, or no
- * memory. */
+/* Takes this thread's view of its stack until unwind_leave. NULL: this is a signal handler that interrupted a use of
+ * the view, or there is no memory. */
 struct stack_view *unwind_enter_view(void);
 void unwind_leave(void);
-/* unwind.c: unwind_walk with this view, and with a new view of its own. */
+/* In unwind.c: unwind_walk with the given view, and with a new view of its own. */
 size_t unwind_walk_in(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
 size_t unwind_walk_alone(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
 

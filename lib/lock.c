@@ -8,9 +8,9 @@
  *          ^                    |                                     |
  *          +------- release ----+------------- release, wake one -----+
  *
- * A thread that has slept takes the lock as 2, since it cannot know whether others still sleep: at worst one wake too
- * many.  Before sleeping it spins a little, as our critical sections are short, but not behind a thread that already
- * sleeps.
+ * A thread that has slept takes the lock as 2, since it cannot know whether others still sleep. At worst that costs one
+ * needless wake. Before a thread sleeps it spins a little, since our critical sections are short. It does not spin when
+ * another thread already sleeps.
  *
  * Accepted: no fairness, no priority inheritance.
  */
@@ -243,7 +243,7 @@ void lock_release(struct ranked_lock *l)
 	lock_give(l);
 }
 
-/* The threads that waited do not exist in the child, and no other thread runs there yet. */
+/* The waiting threads do not exist in the child, and no other thread runs there yet. */
 void lock_release_in_child(struct ranked_lock *l)
 {
 	lock_debug_forget(l);
@@ -254,24 +254,24 @@ void lock_release_in_child(struct ranked_lock *l)
 /* ---- all locks together over a fork ---------------------------------------------------------- */
 
 /* The registry is an array sorted by rank, equal ranks in order of registration. locks_fork_prepare walks it from the
- * front and takes each lock. The registry's own lock is a leaf, so it is held only to read one entry, and kept after
- * the last one. If a lock is registered meanwhile, positions may have shifted: all locks are released and the walk
- * begins again.
+ * front and takes each lock. The registry's own lock is a leaf, so it is held only while one entry is read, and stays
+ * held after the last entry. If a lock is registered meanwhile, positions may have shifted: all locks are released and
+ * the walk begins again.
  *
  *   fork_lock | init … modules … quarantine … cache, cache, cache … buddy … threads … | registry_lock
  *
  * A program may fork in a signal handler that interrupted a critical section of memsan. The interrupted code goes on in
- * both processes, and releases its lock in both. So such a lock is skipped, and in the child gets its thread's new tid
- * as holder. Accepted: if another thread holds a lower lock and waits for the interrupted one, both wait for ever (as
- * in libc's own heap).
+ * both processes, and releases its lock in both. So the walk skips such a lock, and the child writes its thread's new
+ * tid into it as the holder. Accepted: if another thread holds a lower lock and waits for the lock of the interrupted
+ * code, both threads wait for ever (as with libc's own heap).
  *
- * From prepare on, signals are blocked except those that the thread's own instructions raise, so that no fork starts in
+ * From prepare on, all signals are blocked except those that the thread's own instructions raise. So no fork starts in
  * the middle of another. */
 #define REGISTRY_MAX 4096
 
 /* Held from prepare to parent or child: one fork at a time. Guards the variables below. */
 static struct ranked_lock fork_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
-static struct ranked_lock *fork_held[REGISTRY_MAX]; /* NULL: the caller held that lock of registry[] before */
+static struct ranked_lock *fork_held[REGISTRY_MAX]; /* NULL: the caller already held that lock of registry[] */
 static unsigned fork_held_count;
 static uint64_t fork_saved_mask;
 
@@ -329,8 +329,8 @@ static void fork_give_one(struct ranked_lock *l)
 	lock_give(l);
 }
 
-/* Under fork_lock. True: every registered lock and registry_lock are held. False: the registry changed, and none of
- * them is held. */
+/* Under fork_lock. True: all registered locks and registry_lock are held. False: the registry changed, and none of
+ * these locks is held. */
 static bool fork_take_all(void)
 {
 	unsigned generation;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/maps.c - the one reader of /proc/PID/maps: of this process in a signal handler, of another one in a tool. */
+/* lib/maps.c - the only reader of /proc/PID/maps: signal handlers read this process's, tools read another process's. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -11,10 +11,11 @@
  *     7f0e5a000000-7f0e5a021000 rw-p 00000000 08:01 1234567   /usr/lib/libfoo.so.1
  *     start        end          perms offset  dev   inode     path
  *
- * A path may be longer than the caller's buffer.  Then the line is handed out with as much of the path as fits, and the
- * rest of the line is skipped.
+ * A path may be longer than the caller's buffer. Then the caller gets the line with as much of the path as fits, and
+ * the rest of the line is skipped.
  *
- * The file is no snapshot: a mapping that another thread makes or removes while the lines are read may be missed. */
+ * The file is no snapshot: if another thread maps or unmaps memory while the lines are read, the reader may miss a
+ * mapping. */
 
 int maps_open(struct maps_reader *r, const char *path, char *buffer, size_t size)
 {
@@ -28,7 +29,7 @@ int maps_close(struct maps_reader *r)
 	return r->error;
 }
 
-/* Moves the rest of the buffer to its start and reads on.  False: the file ended. */
+/* Moves the rest of the buffer to its start and reads on. False: the file ended. */
 static bool refill(struct maps_reader *r)
 {
 	ssize_t n;

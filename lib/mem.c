@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/mem.c - memory and string primitives that nobody can interpose.
  *
- * libmemsan.so exports memory functions of its own, so it may call none of libc's.  Sizes fall into three ranges:
+ * libmemsan.so exports memory functions of its own, so it may not call libc's. Sizes fall into three ranges:
  *
  *    0 … 32        everything is loaded before anything is stored: two loads that overlap in the middle, no loop
  *   33 … BULK-1    64, then 32 bytes a step, no remainder loop: the last (or first) 32 are loaded ahead, stored last
  *   BULK …         the processor's string instructions, which know its cache lines best but take long to start
  *
- * Built with -fno-builtin and without loop distribution: else a compiler would make a call of memcpy out of mem_copy.
+ * Built with -fno-builtin and without loop distribution: otherwise the compiler would turn mem_copy into a call of
+ * memcpy.
  */
 #include "lib/lib.h"
 
@@ -64,8 +65,8 @@ __inline_hot void copy_64(char *d, const char *s)
 	STORE(arch_vec16, d + 48, e);
 }
 
-/* n > 32. Also right for overlapping ranges with d below s: the stores of a step end at or before the loads of the
- * next. */
+/* n > 32. Also correct for overlapping ranges with d below s: the stores of each step end at or before the loads of the
+ * next step. */
 __inline_hot void copy_forward(char *d, const char *s, size_t n)
 {
 	arch_vec16 tail0 = LOAD(arch_vec16, s + n - 32), tail1 = LOAD(arch_vec16, s + n - 16);
@@ -192,7 +193,7 @@ const void *mem_find_not(const void *start, int byte, size_t n)
 		p += 16;
 		n -= 16;
 	}
-	/* The rest of a longer range takes one load that reaches back over bytes that were compared already. */
+	/* In a longer range, one load checks the rest: it reaches back over bytes that were compared already. */
 	if (n < 8 && p - (const unsigned char *)start >= 8 && LOAD(word8, p + n - 8) == w)
 		return NULL;
 	while (n >= 8 && LOAD(word8, p) == w) {

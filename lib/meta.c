@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/meta.c - memsan's own memory: a bump allocator, and how much each cost centre has.
+/* lib/meta.c - memsan's own memory: a bump allocator, and how much each cost centre uses.
  *
  *   chunk (reserved)  |#### handed out ####|.... committed ....|        PROT_NONE        |
  *                     start              used            committed                       end
  *
- * Nothing is ever given back, so nothing needs a header, and a corrupted heap has no way in.  A request that does not
- * fit the current chunk opens a new one.  The rest of the old chunk is only address space, but for less than one step.
+ * Nothing is ever given back, so no block has a header that a corrupted heap could damage. A request that does not fit
+ * the current chunk opens a new one. The rest of the old chunk is lost, but that is only address space and less than
+ * one step of memory.
  */
 #include "lib/lib.h"
 
 struct live_counters live_counters;
 
-/* The magic is written at run time, so that libmemsan's file, also a mapped one, does not contain it. */
+/* The magic is written at run time: so it is not in libmemsan's file, nor in a mapping of that file. */
 void live_counters_start(void)
 {
 	live_counters.version = LIVE_COUNTERS_VERSION;
@@ -24,7 +25,7 @@ void live_counters_start(void)
 #define META_STEP ((size_t)256 << 10)
 #define META_ALIGN ((size_t)16)
 
-/* Guards meta_chunk and meta_used.  Nothing is called under it but the kernel. */
+/* Guards meta_chunk and meta_used. Only the kernel is called under this lock. */
 static struct ranked_lock meta_lock = RANKED_LOCK_INIT(LOCK_RANK_META);
 static struct stepped_reserve meta_chunk;
 static size_t meta_used;

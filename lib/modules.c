@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/modules.c - which ELF file held a pc, now or when a stack was taken.
  *
- * For modules that are loaded now, ld.so's lock-free _dl_find_object has the answer.  Modules that dlclose unloaded are
- * remembered: stacks outlive modules, and another module may have been loaded at the same place since.
+ * For modules that are loaded now, ld.so's lock-free _dl_find_object has the answer. memsan remembers the modules that
+ * dlclose unloaded: a stack may outlive its modules, and another module may have been loaded at the same place since.
  *
  *   time ───────────────►            when = a ► A      when = b ► B      now ► C
  *   address  [ A ]····[  B  ]···[ C
  *                 ▲unload    ▲unload
  *
- * So the answer for a time is the module whose unloading is the first at or after that time, else the one that is there
- * now.  For a stack of unknown time it is the one that is there now, else the last that was.
+ * For a stack of a known time, the answer is the first module that was unloaded at or after that time, else the module
+ * that is loaded now. For a stack of unknown time, the answer is the module that is loaded now, else the last one that
+ * was unloaded.
  */
 #include "lib/lib.h"
 #include "lib/lib_internal.h"
@@ -20,7 +21,7 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
-/* In a program that loads and unloads plug-ins for ever, the oldest entry is used again. */
+/* A program may load and unload plug-ins for ever: then the oldest entry is replaced. */
 #define HISTORY_MAX 256
 
 struct gone_module {
@@ -42,7 +43,7 @@ static uint32_t history_used; /* may be read without the lock: 0 means nothing e
 extern const char __start_memsan_text[] __attribute__((weak, visibility("hidden")));
 extern const char __stop_memsan_text[] __attribute__((weak, visibility("hidden")));
 
-/* In a static program libc allocates before it can tell what is loaded; a call would crash. */
+/* In a static program libc allocates before it knows what is loaded; a call of _dl_find_object would crash then. */
 static bool loader_ready; /* written once, by the constructor */
 
 void modules_start(void)
@@ -110,7 +111,7 @@ static void main_program_path(char *path, size_t size)
 	long n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)size - 1, 0, 0, 0);
 
 	path[n > 0 ? n : 0] = '\0';
-	/* Without /proc: the name that the program was started by, which may be relative. */
+	/* Without /proc: the name by which the program was started, which may be relative. */
 	if (n <= 0 && getauxval(AT_EXECFN))
 		str_copy(path, (const char *)getauxval(AT_EXECFN), size);
 }
@@ -146,8 +147,8 @@ bool module_is_go(uintptr_t pc)
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
-/* modules_busy is set before the lock and cleared after it, so that a signal handler can rely on it at every
- * instruction. */
+/* modules_busy is set before the lock is taken and cleared after it is released. So a signal handler can rely on it at
+ * every instruction. */
 static void modules_enter(void)
 {
 	static bool registered;
@@ -283,8 +284,8 @@ static bool same_module(const struct module_info *a, const struct module_info *b
 	       mem_compare(a->build_id, b->build_id, BUILD_ID_MAX) == 0;
 }
 
-/* Under modules_lock: the entry of the last module at these addresses, if it is the same one; it gets a new time of
- * unloading. */
+/* Under modules_lock. The entry of the last module at these addresses, or NULL: there is none, or it was another
+ * module. The caller gives the entry a new time of unloading. */
 static struct gone_module *find_earlier_end(const struct module_info *info)
 {
 	struct gone_module *last = NULL;
@@ -313,7 +314,7 @@ static void remember(const struct module_info *info)
 	__atomic_store_n(&history_used, MIN(history_next, (uint32_t)HISTORY_MAX), __ATOMIC_RELEASE);
 }
 
-/* Before the real dlclose it is not known what it will unload, so every module is described. */
+/* Before the real dlclose nobody knows which modules it will unload, so all modules are described. */
 struct module_snapshot {
 	struct loaded_list loaded;
 	struct module_info infos[LOADED_MAX];
@@ -360,7 +361,7 @@ bool modules_after_dlclose(void *snapshot)
 	struct module_snapshot *s = snapshot;
 	bool any = false;
 
-	if (!s) /* not known what went away */
+	if (!s) /* no list: any module may have gone away */
 		return true;
 	modules_enter();
 	for (uint32_t i = 0; i < s->loaded.nr; i++) {

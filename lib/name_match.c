@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/name_match.c - matches names of functions and files: shell patterns, and suffixes of compilers for clones. */
+/* lib/name_match.c - matches names of functions and files: shell patterns, and the suffixes that compilers give to
+ * clones. */
 #include "lib/lib.h"
 
 bool name_is_glob(const char *s)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/number.c - numbers out of text: no locale, no sign, no blanks; a number that needs more than 64 bits is
- * refused. */
+/* lib/number.c - numbers out of text: no locale, no sign, no blanks. A number of more than 64 bits is refused. */
 #include "lib/lib.h"
 
 const char *number_hex(const char *p, uint64_t *value)

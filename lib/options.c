@@ -5,17 +5,19 @@
  *    item    = name "=" value             blanks around an item, and around its name, do not count
  *    value   = "'" any "'"  |  '"' any '"'  |  any but ":"
  *
- * A text may hold "::" as it is, since the names of C++ functions do, unless an option's name and "=" follow it.
+ * The value of a text option may hold "::" without quotes, as the names of C++ functions do, unless an option's name
+ * and "=" follow.
  *
- * A mistake costs its own item only.  A quote that is never closed ends, as if it were not there, at the next colon:
- * the options behind it are more likely meant as such.  The text comes from the environment and may hold anything.
+ * A mistake costs only its own item. When a quote is never closed, the item ends at the next colon, as if there were no
+ * quote: the text behind that colon is more likely meant as options than as a part of the value. The text comes from
+ * the environment and may hold anything.
  */
 #include "lib/lib.h"
 
 #define LINE_MAX_BYTES 400 /* the longest complaint */
 #define SHOWN_MAX 60       /* bytes of the user's text in a complaint */
-#define COMPLAINTS_MAX 20  /* complaints; of further ones only the number */
-#define DISTANCE_MAX 40    /* bytes compared of an unknown name */
+#define COMPLAINTS_MAX 20  /* complaints; further mistakes are only counted */
+#define DISTANCE_MAX 40    /* how many bytes of an unknown name are compared */
 
 struct memsan_options options;
 
@@ -105,8 +107,8 @@ static char fold(char c)
 	return c == '-' ? '_' : c;
 }
 
-/* Edits (insert, delete, replace, swap two neighbours) from a to b: the "optimal string alignment" distance, three rows
- * of the table at a time.  Case does not count, nor - against _. */
+/* Edits (insert, delete, replace, swap two neighbours) from a to b: the "optimal string alignment" distance, with three
+ * rows of the table at a time. Upper and lower case are the same, and so are - and _. */
 static unsigned edit_distance(struct span a, struct span b)
 {
 	uint8_t rows[3][DISTANCE_MAX + 1];
@@ -219,7 +221,6 @@ static void complain_value(const struct complaints *c, const struct option_desc 
 	c->fn(c->ctx, line);
 }
 
-/* Beyond the last complaint the nearest name is not searched for: a hostile text may have 60,000 mistakes. */
 static void complain_item(const struct complaints *c, const char *what, struct span item, const char *hint,
                           const char *name)
 {
@@ -235,6 +236,7 @@ static void complain_item(const struct complaints *c, const char *what, struct s
 	c->fn(c->ctx, line);
 }
 
+/* After the last complaint the nearest name is not searched for: a hostile text may have 60,000 mistakes. */
 static void complain_unknown(const struct complaints *c, struct span name)
 {
 	if (c->fn)
@@ -253,7 +255,7 @@ static bool unit_is_power(const struct option_desc *d)
 	return str_equal(d->unit, "bytes, a power of two");
 }
 
-/* log2 of a byte suffix; -1: it is none. */
+/* log2 of a byte suffix; -1: c is no suffix. */
 static int suffix_shift(char c)
 {
 	switch (c) {

@@ -43,7 +43,7 @@ int os_open(const char *path, int flags, int mode)
 	return (int)r;
 }
 
-/* Not repeated on EINTR: Linux has closed the descriptor by then. */
+/* Not repeated on EINTR: Linux has already closed the descriptor. */
 int os_close(int fd)
 {
 	return (int)os_syscall4(SYS_close, fd, 0, 0, 0);
@@ -69,8 +69,8 @@ ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset)
 	return r;
 }
 
-/* Another process may have made the descriptor non-blocking (a terminal shared with node, a pipe). Writes wait for it,
- * but not for ever. */
+/* Another process may have made the descriptor non-blocking (a terminal shared with node, a pipe). A write waits until
+ * the descriptor takes more, but not for ever. */
 #define WRITE_PATIENCE_SECONDS 2
 
 static bool os_wait_writable(int fd)
@@ -103,7 +103,8 @@ static ssize_t os_write_loop(int fd, const char *p, size_t n)
 }
 
 /* A report to a pipe without a reader must not kill the program by SIGPIPE. write() sends the signal to this very
- * thread, so it is blocked and discarded, unless a SIGPIPE of the program's was pending before. */
+ * thread, so the signal is blocked and discarded. If a SIGPIPE of the program's own was already pending, it stays
+ * pending. */
 ssize_t os_write_all(int fd, const void *buf, size_t n)
 {
 	kernel_sigset pipe_only = SIGNAL_BIT(SIGPIPE), old = 0, pending = 0;
@@ -167,7 +168,7 @@ _Noreturn void os_abort(void)
 	os_exit_group(128 + SIGABRT);
 }
 
-static bool seccomp_noted; /* grows only */
+static bool seccomp_noted; /* never cleared */
 
 void os_note_seccomp(void)
 {
@@ -194,7 +195,8 @@ static void *os_map(size_t size, int prot, int flags)
 	return r < 0 && r > -(long)PAGE_SIZE ? NULL : (void *)r;
 }
 
-/* The reserves, for code that must leave them alone (mlockall). A slot is taken by setting its size to busy first. */
+/* The reserves, for code that must leave them alone (mlockall). To take a slot, a thread first sets its size to
+ * RESERVE_BUSY. */
 #define RESERVES_MAX 64
 #define RESERVE_BUSY SIZE_MAX
 static struct {
@@ -333,7 +335,8 @@ size_t os_resident(const void *p, size_t size)
 	return resident;
 }
 
-/* MADV_DONTNEED refuses locked pages, so these are unlocked first; they are no longer in use. */
+/* MADV_DONTNEED refuses locked pages. The pages are no longer in use, so they are unlocked for a second try, and zeroed
+ * if that fails too. */
 void os_decommit(void *p, size_t size)
 {
 	if (os_advise(p, size, MADV_DONTNEED))
@@ -368,8 +371,8 @@ size_t os_memory_size(void)
 }
 
 /* Reserves are MAP_NORESERVE, which no overcommit policy refuses. But malloc must fail where it would without memsan: a
- * program that asks for 100 GB expects NULL, and would be killed for using them. So a size above the machine's memory
- * is first tried as an ordinary mapping. */
+ * program that asks for 100 GB expects NULL, and would be killed for using that memory. So a size above the machine's
+ * memory is first tried as an ordinary mapping. */
 bool os_may_commit(size_t size)
 {
 	static size_t known; /* racing threads store the same value */
@@ -426,7 +429,7 @@ bool os_guard_remove(void *p, size_t size)
 	return os_guard_supported() && os_advise(p, size, MADV_GUARD_REMOVE);
 }
 
-/* Since Linux 6.14 process_madvise on the own process takes every advice, and needs no descriptor for it. */
+/* Since Linux 6.14 process_madvise accepts every advice for the calling process, and needs no descriptor. */
 #define PIDFD_SELF_PROCESS (-10001)
 static int batch_support; /* atomic; GUARD_* */
 
@@ -450,7 +453,7 @@ static size_t os_guard_open_batch(const struct os_range *ranges, size_t n)
 	/* r counts bytes: the call stops at the first range that it cannot advise. */
 	while (done < n && (size_t)r >= ranges[done].size)
 		r -= (long)ranges[done++].size;
-	/* Populated pages cause no faults later; a page that cannot be had now faults then. */
+	/* Populated pages cause no faults later. A page that cannot be populated now faults at its first use. */
 	os_advise_many(ranges, done, MADV_POPULATE_WRITE);
 	return done;
 }
@@ -466,7 +469,7 @@ size_t os_guard_open_many(const struct os_range *ranges, size_t n)
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
-/* The number at the beginning of a file of /proc; 0: it cannot be read (no descriptor left, no /proc). */
+/* The number at the beginning of a file in /proc; 0: the file cannot be read (no descriptor left, no /proc). */
 static uint64_t os_read_number(const char *path)
 {
 	char text[64];
@@ -523,11 +526,11 @@ uint64_t os_address_space_limit(void)
 
 /* ---- reading memory that may not be there ---------------------------------------------------- */
 
-/* process_vm_readv on the own process copies up to the first unreadable page and returns the bytes copied. It needs no
- * descriptor and loses no race with another thread's munmap. But it can be forbidden, and a seccomp filter may kill for
- * it. Then each page is probed by a call that every filter allows: rt_sigprocmask reads its new mask before it refuses
- * an invalid operation, so EFAULT means unreadable and EINVAL readable. Accepted there: a page that goes away between
- * probe and copy faults. */
+/* process_vm_readv on the calling process copies up to the first unreadable page and returns the bytes copied. It needs
+ * no descriptor and loses no race with another thread's munmap. But it can be forbidden, and a seccomp filter may kill
+ * the process for it. Then each page is probed by a call that every filter allows. rt_sigprocmask reads its new mask
+ * before it refuses an invalid operation, so EFAULT means unreadable and EINVAL readable. One weakness is accepted: if
+ * a page goes away between probe and copy, the copy faults. */
 static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refused)
 {
 	size_t done = 0;
@@ -549,7 +552,7 @@ static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refu
 	return done;
 }
 
-/* For a null pointer, "no new mask", the call returns 0. */
+/* A null pointer means "no new mask": the call returns 0, so page 0 counts as unreadable. */
 bool os_page_readable(const void *p)
 {
 	uintptr_t page = ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);

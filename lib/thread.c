@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/thread.c - the table of threads: a 13-bit index, tid and name of each, remembered beyond its end.
+/* lib/thread.c - the table of threads: an index of 13 bits, the tid and the name of each thread, also after its end.
  *
  * A track has no room for a tid and a name, so it holds the index of a slot in this table:
  *
@@ -8,11 +8,12 @@
  *
  *    dead queue:  longest dead --> … --> last to die
  *
- * A new thread takes a slot that was never used, then the longest dead one: the names of threads that are gone stay as
- * long as they can.  A slot that is used again makes old tracks name the new thread; that is the weakness accepted,
- * after 8191 threads.
+ * A new thread takes a slot that was never used. When there is none left, it takes the slot of the longest dead thread:
+ * so the names of dead threads stay as long as possible. One weakness is accepted: after 8191 threads, slots are used
+ * again, and old tracks with such a slot name the new thread.
  *
- * Looking up takes no lock (a report may be made under any): a slot's sequence number is odd while it is written.
+ * A lookup takes no lock, since a report may be made under any lock. A slot's sequence number is odd while the slot is
+ * written.
  */
 #include <errno.h>
 #include <sys/prctl.h>
@@ -31,8 +32,8 @@ struct thread_slot {
 	bool alive;
 };
 
-/* Guards writing to thread_slots and the variables below. Only the kernel is called under it, so a thread may register
- * while it holds any other lock but a leaf. */
+/* Guards writing to thread_slots and the variables below. Only the kernel is called under this lock, so a thread may
+ * register while it holds any lock but a leaf. */
 static struct ranked_lock thread_lock = RANKED_LOCK_INIT(LOCK_RANK_THREADS);
 static struct thread_slot thread_slots[THREAD_SLOTS];
 static uint32_t next_fresh = 1;        /* may be read without the lock */
@@ -113,7 +114,7 @@ static void thread_read_name(char name[THREAD_NAME_MAX])
 	name[THREAD_NAME_MAX - 1] = '\0';
 }
 
-/* Can there be a free slot? Asked first, so that a table that stays full costs no lock. */
+/* Can there be a free slot? Checked before the lock is taken: so a table that stays full costs no lock. */
 static bool thread_may_register(void)
 {
 	uint32_t swept = __atomic_load_n(&swept_at, __ATOMIC_RELAXED);
@@ -162,8 +163,8 @@ void thread_exit_notify(void)
 	thread_busy = false;
 }
 
-/* The forking thread gets a new slot in the child, so that older allocations stay those of the parent's thread. No
- * other thread exists in the child, so all others are dead. No lock is needed: the parent held it over the fork. */
+/* The forking thread gets a new slot in the child, so older allocations still belong to the parent's thread. No other
+ * thread exists in the child, so all others are dead. No lock is needed: the parent held it over the fork. */
 void thread_fork_child(void)
 {
 	pid_t tid = os_gettid();
@@ -189,7 +190,7 @@ void thread_fork_child(void)
 
 /* ---- lookup ---------------------------------------------------------------------------------- */
 
-/* A slot that keeps changing is given up: a report without a thread's name is better than one that hangs. */
+/* After this many tries the lookup gives up: a report without a thread's name is better than a report that hangs. */
 #define LOOKUP_TRIES 100
 
 static bool slot_read(const struct thread_slot *slot, struct thread_info *info)
@@ -212,7 +213,7 @@ bool thread_lookup(uint32_t index, struct thread_info *info)
 	if (!index || index >= __atomic_load_n(&next_fresh, __ATOMIC_ACQUIRE) ||
 	    !slot_read(&thread_slots[index], info) || !info->tid)
 		return false;
-	/* A thread often gets its name after its first allocation. Only the own name can be asked for. */
+	/* A thread often gets its name after its first allocation. The kernel gives each thread only its own name. */
 	if (index == thread_self_index && info->alive)
 		thread_read_name(info->name);
 	return true;

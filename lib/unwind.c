@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/unwind.c - the stack unwinder: full depth without frame pointers, at a few nanoseconds a frame. unwind_save.c
- * saves stacks at less than that.
+ * saves stacks for less.
  *
  * Rows are cached for each pc. Nearly every row of call frame information on x86_64 has the same form: the CFA is rsp
  * or rbp plus a constant (or the word at rbp plus a constant, where the compiler realigned the stack), the return
@@ -10,16 +10,17 @@
  * entry:  [ check = pc ^ mix(row) ^ salt | row ]      two plain words, no lock: a torn or stale entry fails the check
  *                                                     (Hyatt and Mann's lockless hashing of chess transposition tables)
  *
- * The salt changes when a module goes away. It is read before a row is computed, so that a row of the old module is
- * never entered for a new module. Code of no module (a JIT's) is not entered, since a module may be loaded there later.
+ * The salt changes when a module goes away. It is read before a row is computed. So a row of the old module never
+ * counts for a module that is loaded there later. Rows of code outside all modules (a JIT's) are not cached, since a
+ * module may be loaded there later.
  *
  * A wrong row or a smashed stack must not cause a fault: every word is read through a stack_view (window.c). Call frame
- * information itself is trusted, as the C++ unwinder trusts it. Weaknesses accepted: garbage that looks like a return
- * address into a module that another thread's dlclose unmaps at this moment; and modules that libc unloads by itself
- * (gconv's), which memsan does not notice.
+ * information itself is trusted, as the C++ unwinder trusts it. Two weaknesses are accepted. Garbage may look like a
+ * return address into a module that another thread's dlclose unmaps at this moment. And memsan does not notice when
+ * libc unloads modules by itself (gconv's).
  *
- * A pc is kept as a return address: one less lies inside the call. A frame that a signal interrupted has its pc plus
- * one.
+ * Every pc is kept as a return address: pc - 1 lies inside the call. For a frame that a signal interrupted, its pc plus
+ * one is kept.
  */
 #include "lib/lib_internal.h"
 
@@ -170,7 +171,7 @@ static bool row_cfa(const struct walk *w, const struct cfi_row *row, uintptr_t *
 	return true;
 }
 
-/* Overwritten signal frames may lead in a circle. */
+/* Overwritten signal frames may lead the walk in a circle. */
 #define GENERAL_STEPS_MAX (2 * STACK_FRAMES_MAX)
 #define KNOWN(regs, reg) ((regs)->known & 1u << (reg))
 #define ALL_KNOWN ((1u << ARCH_DWARF_REGS) - 1)
@@ -194,7 +195,8 @@ static bool step_whole_row(struct walk *w, const struct frame *in, struct frame 
 	}
 	if (!KNOWN(&next, ARCH_DWARF_RA) || !KNOWN(&next, ARCH_DWARF_SP) || next.r[ARCH_DWARF_RA] == 0)
 		return false;
-	/* A signal may have come on another stack, above or below. Every other caller's frame is shallower. */
+	/* A signal handler may run on another stack, above or below the interrupted one. Every other caller's frame is
+	 * shallower. */
 	if (!row.signal_frame && next.r[ARCH_DWARF_SP] <= in->sp)
 		return false;
 	out->fp = KNOWN(&next, ARCH_DWARF_FP) ? next.r[ARCH_DWARF_FP] : in->fp;
@@ -234,7 +236,7 @@ static bool regs_recover(struct walk *w, const struct frame *here)
 	return false;
 }
 
-/* In a general row fp_at counts how often regs_recover did not help at this pc; after this many times it is not tried
+/* In a general row, fp_at counts how often regs_recover did not help at this pc. After RECOVER_TRIES it is not tried
  * again. */
 #define RECOVER_TRIES 100
 
@@ -246,7 +248,7 @@ static bool step_general(struct walk *w, const struct frame *in, uint64_t row, s
 
 	if (w->general_steps++ == GENERAL_STEPS_MAX)
 		return false;
-	/* Plain steps in between lose registers, and make the stack shallower. */
+	/* Plain steps since the last general step have changed sp, and only pc, sp and fp are known after them. */
 	if (!regs_are_of(w, in))
 		regs_forget(w, in);
 	all_known = w->regs.known == ALL_KNOWN;

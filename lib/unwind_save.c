@@ -3,22 +3,22 @@
  *
  * Three ideas, each built on the one before (the walk itself is in unwind.c):
  *
- * 1. Stacks are saved in the depot's tree, where a hash is made from the outer frames' hash. So frames that did not
- * change need no look, and one look into the depot finds the whole stack.
+ * 1. The depot makes the hash of a stack from the hash of its outer frames. So outer frames that did not change need no
+ * lookup, and one lookup finds the whole stack.
  *
  * 2. A thread's last trace remembers each frame's state (pc, sp, rbp) and the words that the state was read from. A
  * state and a row determine where the next state is read. So when a new walk comes to a remembered state, and all words
  * further out still have the same values, the walk would go on to the same frames. Their hash is reused, whether or not
- * these are the same activations. A loop that allocates pays for its innermost frames, and two or three compares for
- * each other.
+ * these are the same activations. A loop that allocates pays for its innermost frames, and for each other frame two or
+ * three compares.
  *
  *        outermost  frame 0     pc sp rbp  read from  a0 b0      compared, from the inside out
  *                   frame 1     pc sp rbp  read from  a1 b1      compared
  *                   frame 2     pc sp rbp  ◄── the new walk is in this state: only frames further in are new
  *
- * 3. A loop comes back to the same few states, those of the callers of malloc and free. For such a state memsan
- * remembers the handle and every word that the walk read. While all words have the same values, the handle is the same
- * (struct memo).
+ * 3. A loop comes back to the same few states: each caller of malloc or free has one. For such a state memsan remembers
+ * the handle and every word that the walk read. While all words have the same values, the handle is the same (struct
+ * memo).
  *
  * A step through a whole row may have read other words and registers, so its frame remembers a word that never compares
  * equal. A trace that was cut off at the depth limit is reused only while it is deep enough: saved stacks have at least
@@ -30,32 +30,32 @@
 
 struct trace_frame {
 	struct frame f;     /* the state when this frame is the innermost */
-	struct origin from; /* an absent one points to a word that compares equal */
+	struct origin from; /* an absent address points to a word that compares equal */
 	uint64_t hash;      /* the depot's hash of this frame and all outer ones */
-	uint16_t depth;     /* the frames in that hash */
+	uint16_t depth;     /* how many frames that hash covers */
 	bool hidden;        /* a frame of memsan's, left out */
 	bool foreign;       /* this origin or one further out is not on the thread's own stack */
 };
 
-/* A trace is kept as it is walked, innermost frame first, so that a walk which found nothing to reuse has only to be
- * called the trace, in the place where it was written.  Two spaces take turns; a walk that met frame k of the last
- * trace is moved in front of it, or, where that is less to move or there is no room in front, the kept frames behind
- * the walk:
+/* A trace is stored in the order of the walk, innermost frame first. There are two spaces: one holds the last trace,
+ * and the new walk writes to the other. A walk that found nothing to reuse becomes the trace where it stands. When a
+ * walk met frame k of the last trace, the walk's frames are moved in front of k. Without room in front, k and the
+ * frames outside it are moved behind the walk instead:
  *
  *     space A   [ room | ? i i i k k k k k ]          space B   [ room | n n n n ]
  *                      [ n n n n k k k k k ]   or               [ room | n n n n k k k ] */
 #define TRACE_ROOM 256
-#define TRACE_FRESH (STACK_FRAMES_MAX + 32) /* frames of one walk, with some of memsan's that do not count */
+#define TRACE_FRESH (STACK_FRAMES_MAX + 32) /* frames of one walk; 32 more for memsan's, which do not count */
 #define TRACE_SPACE (TRACE_ROOM + TRACE_FRESH + 256)
 _Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at a distance of pages for one");
 
-/* What was saved for a caller of ours: only complete stacks of ordinary rows on the thread's own stack, which need no
- * other look at a word than a compare.  A state is remembered when it comes for the second time in a row in its place
- * of the table, with the same stack: most never come again, and where each stack is another one words would be kept for
- * nothing.
+/* The stack that was saved for one state of a caller. Only complete stacks with plain rows on the thread's own stack
+ * are remembered: a compare is the only check that their words need. A state is remembered when it comes to its place
+ * in the table twice in a row, with the same stack. Most states never come again, and to keep their words would be
+ * wasted work.
  *
- * In code without frame pointers rbp holds anything, another value each time round a loop.  It matters, in the state
- * and where it was saved, only if a frame further out finds its CFA by that value. */
+ * In code without frame pointers rbp may hold any value, and a different one in each turn of a loop. This value, in the
+ * state or in the word where it was saved, matters only if a frame further out finds its CFA by it. */
 #define MEMO_BITS 8
 #define MEMO_FRAMES 24
 struct memo {
@@ -74,16 +74,16 @@ struct memo_word {
 
 /* Used only by its thread; unwind_busy keeps that thread's signal handlers out. Too big for a thread's own stack. */
 struct unwind_thread {
-	struct memo memos[1 << MEMO_BITS]; /* of this salt; each in its line of the cache */
+	struct memo memos[1 << MEMO_BITS]; /* valid for `salt`; each fills one cache line */
 	struct unwind_thread *next_free;
 	struct stack_view view;
 	uint64_t salt; /* unwind_salt of the last trace */
 	uint32_t nr;
 	bool complete;   /* the trace reaches the end of the stack, not only the depth limit */
-	uint8_t space;   /* the one of the last trace */
-	bool new_stacks; /* the depot did not know the last one */
+	uint8_t space;   /* the space that holds the last trace */
+	bool new_stacks; /* the depot did not know the last stack */
 	struct memo_word memo_words[1 << MEMO_BITS][MEMO_WORDS];
-	struct trace_frame *outermost; /* of the last trace, which lies before it: nr frames, this one included */
+	struct trace_frame *outermost; /* the last of the nr frames of the last trace */
 	struct trace_frame spaces[2][TRACE_SPACE];
 };
 
@@ -148,8 +148,8 @@ static __cold_path struct unwind_thread *thread_block_first(void)
 	return t;
 }
 
-/* Takes this thread's block until thread_leave. NULL: this is a signal handler that interrupted such a use, or there is
- * no memory; such a walk does without the block. */
+/* Takes this thread's block until thread_leave. NULL: this is a signal handler that interrupted a use of the block, or
+ * there is no memory. The walk then does without the block. */
 __inline_hot struct unwind_thread *thread_enter(void)
 {
 	struct unwind_thread *t;
@@ -226,8 +226,8 @@ static __cold_path bool origin_readable(struct stack_view *view, const struct tr
 	return true;
 }
 
-/* Frames [0, i) are outside frame i: do all the words that led there still hold what they held?  *changed: a frame
- * known to have changed, so that a walk that meets remembered states all the way looks at each word once. */
+/* Do all words that led to frames [0, i), the frames outside frame i, still have their old values? *changed is a frame
+ * that is known to have changed. With it, a walk that meets many remembered states compares each word only once. */
 static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *changed)
 {
 	bool foreign = i > 0 && trace_frame(t, i - 1)->foreign;
@@ -274,8 +274,8 @@ __inline_hot void trace_set_origin(const struct stack_view *view, struct trace_f
 	f->from.cfa_at = from->cfa_at ? from->cfa_at : (uintptr_t)&f->f.sp;
 }
 
-/* Moves a frame, with the words that stand for absent ones. Field by field: a wider load would wait until the walk's
- * recent stores have reached the cache. */
+/* Moves a frame; addresses that point into the frame, for absent words, point into its new place. Copies field by
+ * field: a wider load would wait until the walk's recent stores have reached the cache. */
 __inline_hot void trace_move(volatile struct trace_frame *to, const volatile struct trace_frame *from)
 {
 	uintptr_t fp_at = from->from.fp_at, cfa_at = from->from.cfa_at;
@@ -292,9 +292,9 @@ __inline_hot void trace_move(volatile struct trace_frame *to, const volatile str
 	to->foreign = from->foreign;
 }
 
-/* The walk's frames, then `keep` of the last trace, become the trace.  The innermost of all is at an instruction, not
- * at a return address, and so is never met again as another frame's caller: when it shows it is not kept.  When there
- * is no room for all, the walk's are dropped: a deeper stack is matched from further out. */
+/* Makes the new trace: the walk's frames, then the outermost `keep` frames of the last trace. The innermost frame is at
+ * an instruction, not at a return address, so no later walk meets it as a caller. It is left out unless it is hidden.
+ * Without room for all frames, the walk's frames are dropped: later walks then meet the trace further out. */
 __inline_hot void trace_replace(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	struct trace_frame *fresh = trace_fresh(t), *kept = t->outermost + 1 - keep;
@@ -325,22 +325,22 @@ __inline_hot const struct trace_frame *trace_at(struct unwind_thread *t, uint32_
 	return i < nr_fresh ? trace_fresh(t) + i : trace_frame(t, keep - 1 - (i - nr_fresh));
 }
 
-/* The hash of the frames outside that frame. */
+/* The hash of the frames outside frame i. */
 __inline_hot uint64_t trace_outer(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
 {
 	return i + 1 < nr_fresh + keep ? trace_at(t, keep, nr_fresh, i + 1)->hash : 0;
 }
 
-/* The last stack was new. If this one is new too, the stack of one of the next few frames is nearly always known:
- * prefetches all of them at once. */
+/* Called when the last stack was new. If this stack is new too, the depot nearly always knows the stack of one of its
+ * next few frames. Prefetches the lines of all of them at once. */
 static void trace_expect(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	for (uint32_t i = 1; i < MIN(nr_fresh + keep, 5u); i++)
 		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
 }
 
-/* Inserts a new stack: goes outwards to the first frame that the depot knows, then back, adding frames. When the depot
- * is full the stack ends there; it has no holes. */
+/* Inserts a new stack: goes outwards to the first frame that the depot knows, then inwards, and adds each frame. When
+ * the depot becomes full, the stack ends there: it has no holes. */
 static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
 {
 	stack_handle handle = 0;
@@ -407,8 +407,8 @@ __inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, u
 	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
 }
 
-/* May frame i and those outside be reused below n new frames? A trace that was cut off must still be deep enough, and
- * none may be too deep. */
+/* May frame i and those outside be reused below n new frames? If the trace was cut off, the stack must still be deep
+ * enough. No stack may be too deep. */
 __inline_hot bool trace_depth_fits(const struct unwind_thread *t, uint32_t i, uint32_t n, uint32_t limit)
 {
 	uint32_t depth = trace_frame(t, i)->depth + n;
@@ -426,7 +426,7 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 	struct origin from = { .pc_at = (uintptr_t)&unwind_never };
 	struct trace_frame *fresh = trace_fresh(t);
 	uint32_t cursor = t->nr, changed = t->nr, n = 0, shown = 0;
-	/* A quarter more, so that recursion deeper than that finds its way back for a while. */
+	/* A quarter more than the limit: after a deeper recursion returns a little, the trace can still be reused. */
 	uint32_t max = MIN(limit + limit / 4, (uint32_t)STACK_FRAMES_MAX);
 
 	walk_begin(&w, &t->view, &f);
@@ -450,7 +450,7 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 		i = trace_match(t, &cursor, &f);
 		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) &&
 		    trace_unchanged(t, (uint32_t)i, &changed)) {
-			/* This time another function may have been called, which saved rbp elsewhere. */
+			/* The frame inside may be of another function this time, which saved rbp elsewhere. */
 			trace_set_origin(&t->view, trace_frame(t, (uint32_t)i), &from);
 			trace_frame(t, (uint32_t)i)->foreign |= i > 0 && trace_frame(t, (uint32_t)i - 1)->foreign;
 			return (uint32_t)i + 1;
@@ -489,7 +489,8 @@ __inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *
 	return changed ? 0 : m->handle;
 }
 
-/* Does the walk depend on fp in this frame's state? `outer`: does it on the fp of the next frame's state? */
+/* Does the walk depend on fp in this frame's state? `outer`: does it depend on fp in the state of the next frame
+ * out? */
 static bool memo_needs_fp(const struct trace_frame *f, const struct trace_frame *next, bool outer)
 {
 	unsigned kind = ROW_KIND(row_of(f->f.pc - 1));
@@ -506,9 +507,10 @@ static bool memo_begins(struct unwind_thread *t, const struct unwind_regs *regs,
 	       trace_at(t, keep, nr_fresh, 1)->f.pc == regs->ret;
 }
 
-/* False: there are others than plain steps, code in which a module may come to be, or other stacks.  From the outside
- * in, as only what is done further out tells whether a saved fp is ever used.  The first frame is ours, the second is
- * its caller; of these two only the caller's fp was not compared with the state. */
+/* Collects the words that the walk read. False: the stack is cut off or too deep, has a step that is not plain, has
+ * code outside all modules (a module may be loaded there later), or leaves the thread's own stack. Goes from the
+ * outside in, since only the frames further out tell whether a saved fp is used. The state covers memsan's own frame
+ * and the return address in its caller (memo_is_of). So of these two frames only the caller's fp is collected. */
 static bool memo_fill(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep,
                       uint32_t nr_fresh)
 {
@@ -562,7 +564,7 @@ static __cold_path stack_handle save_plainly(const struct unwind_regs *regs)
 	return depot_save(pcs, n);
 }
 
-/* The state is not remembered. Ends with thread_leave. */
+/* For a state that is not remembered. Calls thread_leave at its end. */
 static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread *t, const struct unwind_regs *regs,
                                                            struct memo *m)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/unwind_walk.c - walks that give the caller the frames themselves, and save nothing in the depot. They use this
- * thread's view of its stack (unwind_save.c), or in a signal handler that interrupted a walk a new one. */
+ * thread's view of its stack (unwind_save.c). In a signal handler that interrupted a walk, they use a new view. */
 #include "lib/lib_internal.h"
 
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
@@ -15,7 +15,7 @@ size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 	return n;
 }
 
-/* A frame that a signal interrupted comes with its pc plus one. */
+/* For a frame that a signal interrupted, the walk gives its pc plus one. */
 static bool walk_passes(struct stack_view *view, const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc,
                         uintptr_t sp)
 {
@@ -52,8 +52,8 @@ bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t 
 /* A stack that overflowed has up to half a million frames. */
 #define ENDS_MAX ((size_t)4 << 20)
 
-/* Frames beyond `max` go round in the part behind the head, so that the outermost stay. Returns the number of
- * frames. */
+/* The part of pcs behind the head is a ring: frames beyond `max` overwrite its oldest ones, so the outermost frames
+ * stay. Returns the number of frames. */
 static size_t walk_ends(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max,
                         size_t head)
 {
@@ -103,7 +103,7 @@ size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t m
 	*skipped = n > max ? n - max : 0;
 	if (!*skipped)
 		return n;
-	/* The ring begins with its oldest entry. */
+	/* Rotates the ring, so its oldest entry comes first. */
 	turn = (n - head) % room;
 	reverse(pcs + head, turn);
 	reverse(pcs + head + turn, room - turn);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/window.c - which words of a stack may be read without a fault.
  *
- * A stack can be smashed, a frame pointer can be anything, a coroutine's stack can be unmapped between two walks. So
- * every word is read through a view of two windows:
+ * A stack can be smashed, a frame pointer can have any value, and a coroutine's stack can be unmapped between two
+ * walks. So the unwinder reads every word through a view of two windows:
  *
  *   home    the stack that the thread was born with, from the lowest sp seen up to its beginning. It stays mapped
  *           while the thread lives, so a page that was once readable is remembered, and a check costs one compare. Its
@@ -17,7 +17,7 @@
  */
 #include "lib/lib_internal.h"
 
-/* Of ld.so, in static programs of libc: sp at the start of the process. */
+/* sp at the start of the process. ld.so defines it; in static programs, libc. */
 extern void *__libc_stack_end;
 
 #define WINDOW_GROWTH_MAX 4096 /* pages at once */
@@ -27,7 +27,7 @@ static uintptr_t window_end(const struct window *w)
 	return w->lo + w->words * sizeof(uintptr_t);
 }
 
-/* The page of this function's own frame is readable. */
+/* The page of this function's own frame is readable, so the kernel is not asked. */
 static void window_open(struct window *w, uintptr_t page)
 {
 	bool ok = page == ALIGN_DOWN((uintptr_t)__builtin_frame_address(0), PAGE_SIZE) ||
@@ -49,7 +49,7 @@ static bool window_grow_up(struct window *w, uintptr_t addr)
 	return addr < end;
 }
 
-/* False: the next page is unreadable, the guard page; home ends there for good. */
+/* False: addr is not in home. An unreadable page below home is the guard page: home ends there for good. */
 static bool home_grow_down(struct stack_view *v, uintptr_t addr)
 {
 	uintptr_t lo = v->home.lo, end = window_end(&v->home), page = ALIGN_DOWN(addr, PAGE_SIZE);
@@ -67,8 +67,8 @@ static bool home_grow_down(struct stack_view *v, uintptr_t addr)
 	return page >= lo;
 }
 
-/* In a child that another thread than the first forked, this guess is wrong and home is never found: slower, not
- * incorrect. */
+/* The guess is wrong in a process that was forked by a thread other than its parent's first. Then home is never found:
+ * walks are slower, but still correct. */
 static void home_anchor(struct stack_view *v)
 {
 	bool first = os_gettid() == os_getpid();

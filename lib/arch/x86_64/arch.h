@@ -40,8 +40,8 @@ static inline long arch_clone_call(unsigned long flags, void *stack_top, void (*
 }
 
 /* clone(2) of a thread of this process, with its own stack and thread pointer. fn is called without arguments and does
- * not return. *tid is its tid while it lives; then the kernel sets it to 0 and wakes the threads that wait there
- * (CLONE_CHILD_CLEARTID, CLONE_PARENT_SETTID). */
+ * not return. *tid holds the new thread's tid while that thread lives. At its end the kernel sets *tid to 0 and wakes
+ * the threads that wait there (CLONE_CHILD_CLEARTID, CLONE_PARENT_SETTID). */
 static inline long arch_clone_thread(unsigned long flags, void *stack_top, void (*fn)(void), void *thread_pointer,
                                      uint32_t *tid)
 {
@@ -62,8 +62,9 @@ static inline long arch_clone_thread(unsigned long flags, void *stack_top, void 
 	return ret;
 }
 
-/* A thread control block for such a thread, which libc does not know: its own address, and the words that compiled code
- * reads (the stack protector's and the pointer guard's values). Variables of initial-exec TLS lie below it. */
+/* Fills the thread control block of such a thread, which libc does not know. The block holds its own address and the
+ * words that compiled code reads (the values of the stack protector and the pointer guard). Variables of initial-exec
+ * TLS lie below it. */
 #define ARCH_TCB_SIZE 64
 static inline void arch_tcb_init(void *tcb)
 {
@@ -82,8 +83,8 @@ __attribute__((naked, noinline, unused)) static void arch_sigreturn(void)
 	__asm__ volatile("movl $15, %eax\n\tsyscall");
 }
 
-/* fork without its handlers: a copy of this process with only this thread, which a debugger does not notice. Returns 0
- * in the child; its pid or -errno in the parent. */
+/* fork without its handlers: makes a copy of this process with only this thread. A debugger does not notice the copy.
+ * Returns 0 in the child; its pid or -errno in the parent. */
 static inline long arch_clone_copy(void)
 {
 	return arch_syscall6(56L /* __NR_clone */, 0x00800000L /* CLONE_UNTRACED */, 0, 0, 0, 0, 0);
@@ -111,7 +112,7 @@ __attribute__((naked, noinline, unused)) static void arch_call_stored(void (*fn)
 	                 "ret");
 }
 
-/* Did the signal interrupt a system call, directly, that now returns EINTR or the size of a part? (Otherwise another
+/* Did the signal directly interrupt a system call, which now returns EINTR or a partial size? (If not directly, another
  * handler's frame lies between.) */
 static inline bool arch_context_interrupted_call(const uint64_t *gregs)
 {
@@ -121,7 +122,8 @@ static inline bool arch_context_interrupted_call(const uint64_t *gregs)
 	return (result == -4 /* EINTR */ || result > 0) && pc[-2] == 0x0f && pc[-1] == 0x05;
 }
 
-/* Did it interrupt this very call, which now returns EINTR? The kernel leaves the arguments in the registers. */
+/* Did the signal interrupt exactly this call, which now returns EINTR? The kernel leaves the arguments in the
+ * registers. */
 static inline bool arch_context_ended_call(const uint64_t *gregs, uint64_t pc, uint64_t sp, const uint64_t args[6])
 {
 	const uint8_t *code = (const uint8_t *)gregs[16 /* REG_RIP */];
@@ -182,7 +184,7 @@ static inline void arch_relax(void)
 	__asm__ volatile("pause" ::: "memory");
 }
 
-/* An instruction that cannot be survived by accident. */
+/* An illegal instruction, in a loop: a signal handler that returns meets it again. */
 _Noreturn static inline void arch_trap(void)
 {
 	for (;;)
@@ -218,8 +220,8 @@ _Noreturn static inline void arch_trap(void)
 	        ".popsection\n")
 
 /* Defines an exported function NAME of one argument that continues in FN with the caller-saved registers cleared.
- * Otherwise memsan's frames would store their leftovers (the result of an earlier malloc), and a scan for leaks would
- * take these for the program's pointers. */
+ * Otherwise memsan's frames would store what these registers still hold (the result of an earlier malloc), and a leak
+ * scan would take those words for the program's pointers. */
 #define ARCH_ENTER_CLEAN(name, fn)                         \
 	__asm__(".pushsection .text\n"                     \
 	        ".globl " #name "\n"                       \
@@ -256,8 +258,8 @@ static inline bool arch_equal_16(const void *p, arch_vec16 v)
 	return __builtin_ia32_pmovmskb128(same) == 0xffff;
 }
 
-/* One mask for four loads, since moves to a general register limit the plain loop. */
-/* Bit i: byte i is not zero. */
+/* Bit i of the result: byte i is not zero. Four loads make one mask, since moves to a general register limit the plain
+ * loop. */
 static inline uint64_t arch_nonzero_64(const void *p)
 {
 	typedef char bytes __attribute__((vector_size(16)));
