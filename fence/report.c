@@ -40,7 +40,7 @@ void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found
 
 	if (fence_hook_reported && fence_hook_reported(o->slot, o->slot_size))
 		return;
-	/* The free that finds the damage has begun, but the object was live when the damage was done. */
+	/* The object was live when the damage was done, although the free that finds the damage has begun. */
 	o->state = SLAB_OBJ_LIVE;
 	tell(&f);
 }
