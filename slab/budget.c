@@ -20,9 +20,9 @@ size_t budget_area_bytes, budget_area_peak;
 static size_t peak_before;      /* the peak of the interval before; under area_lock */
 static uint32_t interval_start; /* jiffies; under area_lock */
 
-/* Live and retained areas together take no more bytes than the live areas took at their peak in the last moments. So a
- * program that takes and frees the same areas again and again gets them all back, and a program whose sizes vary does
- * not pile up areas that it no longer asks for. */
+/* Live and retained areas together take no more bytes than the live areas took at their recent peak. So a program that
+ * takes and frees the same areas again and again gets them all back, and a program whose sizes vary does not pile up
+ * areas that it no longer asks for. */
 size_t budget_retained_bytes(void)
 {
 	uint32_t now = jiffies_now();

@@ -87,7 +87,7 @@ void slab_show_slabinfo_areas(const struct slab_show *s, const struct slab_show_
 
 /* ---- buddyinfo ------------------------------------------------------------------------------- */
 
-/* If nothing at all is in the block, not even free runs, it was never asked for and is free as a whole. */
+/* A block without any entries, not even free runs, was never used and is free as a whole. */
 static void count_block(const struct slab_view *v, uint32_t block, uint64_t counts[SLAB_ORDER_MAX + 1])
 {
 	struct page pages[128];
