@@ -46,8 +46,8 @@ __inline_hot bool fence_wanted(void)
 
 	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_gate_early();
 }
-/* Zeroed memory.  NULL: this object is not fenced (it is too large, there is no free slot, or its stack is covered or
- * not in fence.only).  regs as in slab_malloc. */
+/* Returns zeroed memory.  NULL: this object is not fenced (it is too large, there is no free slot, or its stack is
+ * covered or not in fence.only).  regs as in slab_malloc. */
 void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs);
 /* p is in the pool.  Reports a bad pointer.  size_given as in slab_free. */
 void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);

@@ -11,14 +11,14 @@
  *                                 │ yes: one thread wins
  *                            this allocation is fenced, and `burst` more
  *
- * Each thread has its own step.  It follows the thread's pace, so that the thread looks at the clock some 16 times in
- * an interval: the step doubles while looks come faster than that, and halves while there are fewer than four in an
+ * Each thread has its own step.  It follows the thread's pace, and the thread looks at the clock some 16 times in an
+ * interval: the step doubles while looks come faster than that, and halves while there are fewer than four in an
  * interval.  A thread that allocates once a second looks each time.
  *
  * So an allocation is fenced with probability 1 / (R * interval), where R is the rate of allocations of all threads
- * together.  The distance to the next look is drawn at random from [step/2, 3*step/2), so that a program with a
- * repeating pattern of allocations does not always show the same place.  A place in the program that allocates n times
- * in a run of t seconds is sampled at least once with probability
+ * together.  The distance to the next look is drawn at random from [step/2, 3*step/2), so a program with a repeating
+ * pattern of allocations does not always show the same place.  A place in the program that allocates n times in a run
+ * of t seconds is sampled at least once with probability
  *
  *     1 - (1 - n/A)^(t/interval)         A: allocations of the whole run
  *

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/report.c - reports about fenced objects, in KFENCE's words.  core.c gives the object; nothing here looks
- * one up. */
+/* fence/report.c - reports about fenced objects, in KFENCE's words.  core.c finds the object and passes it in. */
 #include "config.h"
 
 #include "fence/fence_internal.h"

@@ -26,9 +26,9 @@
  * out.  Accesses by a stale pointer are not seen there.  They do no harm to the next object, which is zeroed when it is
  * handed out.
  *
- * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then splits the mappings
- * around it in two more, of which the kernel gives a process a limited number (vm.max_map_count).  A quarter of that
- * number is left to the program.  When the rest is used up, fence=all prints one line and becomes sampling.
+ * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then makes two more mappings,
+ * and the kernel limits the number of a process's mappings (vm.max_map_count).  A quarter of that number is left to the
+ * program.  When the rest is used up, fence=all prints one line and becomes sampling.
  */
 #include "config.h"
 
@@ -45,7 +45,7 @@ size_t fence_size;
 struct slot_range fence_ranges[FENCE_RANGES];
 static uint64_t live_max; /* most open slots, else the program would lack mappings; written once */
 static uint64_t held_max; /* bytes that freed slots of fence=all may cost before they are used again; written once */
-static uint64_t held;     /* what they cost; under slots_lock */
+static uint64_t held;     /* their cost now; under slots_lock */
 
 /* Guards fresh slots, the queues and the slots opened ahead.  The only system calls made under it are those that make
  * pages usable. */

@@ -2,8 +2,8 @@
 /* preload/malloc.c - the malloc family: the rules of C, POSIX and glibc's manual about sizes, alignments and errno.
  * slab/ does the rest.
  *
- * Each exported function records its own registers, so that a stack starts at its caller.  In production the fast paths
- * of slab/fast.h come first and nothing else is touched.
+ * Each exported function records its own registers, so a stack starts at its caller.  In production the fast paths of
+ * slab/fast.h come first and nothing else is touched.
  */
 #include "preload/preload.h"
 

@@ -8,7 +8,7 @@
 
 #define TRACE_FRAMES 16
 
-/* One event is one write, so that events of several threads do not mix. */
+/* One event is one write, so events of several threads do not mix. */
 struct trace_text {
 	char data[8192];
 	struct module_info module;

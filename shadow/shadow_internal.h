@@ -159,7 +159,7 @@ struct frame_variable {
 /* Parses "COUNT offset size name_len name …"; reads the next variable from *at.  False: the end, or malformed text. */
 bool frame_next_variable(const char **at, struct frame_variable *v);
 size_t frame_count(const char **at);
-/* Adds what is known of a bad byte on a stack or in a global to the record. */
+/* Adds the known facts about a bad byte on a stack or in a global to the record. */
 void describe_stack(struct report_record *r, uintptr_t bad, size_t access_size);
 void describe_global(struct report_record *r, uintptr_t bad);
 struct frame_found {

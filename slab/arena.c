@@ -17,9 +17,9 @@
  * does not write a page entry for each of its pages (a gigabyte has 262,144): the block array names the area for each
  * block that it covers whole.
  *
- * Accepted weakness: an entry and what it points to are two loads. A reader without locks may see a descriptor that has
- * since been recycled. Descriptors are never unmapped, and readers check the values that they read. So the answer may
- * be outdated, but the reader never faults. */
+ * Accepted weakness: a reader loads an entry first, and then the descriptor that it points to. A reader without locks
+ * may see a descriptor that has since been recycled. Descriptors are never unmapped, and readers check the values that
+ * they read. So the answer may be outdated, but the reader never faults. */
 
 uintptr_t arena_base;
 size_t arena_size;

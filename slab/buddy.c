@@ -17,11 +17,11 @@
  * owner may also give back, or extend, any part of it.
  *
  * Dirty runs hold memory that was used and is probably still resident. Clean ones were never touched, or were given
- * back, and read as zero. The two are kept in separate lists and never merge. Dirty runs are taken first, so that a
- * loop of malloc and free makes no system call and no page fault. Memory that was not needed for a while goes back to
- * the system, largest runs first. The amount, every quarter of a second, is the least dirty memory that there was in
- * that time, minus a reserve that always stays. Memory beyond a limit goes back at once, because a program that has
- * fallen idle makes no calls that would return it later. Pages that went back are clean and merge.
+ * back, and read as zero. The two are kept in separate lists and never merge. Dirty runs are taken first, so a loop of
+ * malloc and free makes no system call and no page fault. Memory that was not needed for a while goes back to the
+ * system, largest runs first. The amount, every quarter of a second, is the least dirty memory that there was in that
+ * time, minus a reserve that always stays. Memory beyond a limit goes back at once, because a program that has fallen
+ * idle makes no calls that would return it later. Pages that went back are clean and merge.
  *
  * Within a block dirty and clean runs do not merge, but a block whose pages are all free becomes one dirty block.
  * Otherwise a loop that takes and frees a run of two and a half blocks would leave a torn block behind each time.

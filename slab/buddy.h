@@ -20,7 +20,7 @@ size_t buddy_dirty_pages(void); /* free, and probably resident */
 size_t buddy_used_pages(void);  /* pages that are not free; takes no lock */
 /* Gives back memory that was not needed for a while, if it is time for that. */
 void buddy_decay(void);
-/* Checks every invariant, for tests: lists, tags, merging. NULL, or what is wrong. */
+/* Checks every invariant, for tests: lists, tags, merging. NULL, or a description of the error. */
 const char *buddy_verify(void);
 /* Counts free runs by order; runs of the last order are blocks. */
 void buddy_count(uint64_t counts[BLOCK_ORDER + 1]);

@@ -37,8 +37,8 @@ size_t budget_retained_bytes(void)
 	return MIN(most - MIN(most, budget_area_bytes), RETAIN_BYTES);
 }
 
-/* quarantine.size, but never more than quarantine.percent of the live heap, so that a program with a small heap stays
- * small; up to 1 MiB always. */
+/* quarantine.size, but never more than quarantine.percent of the live heap, so a program with a small heap stays small;
+ * up to 1 MiB always. */
 uint64_t budget_quarantine(void)
 {
 	int64_t live = __atomic_load_n(&budget_checked_bytes, __ATOMIC_RELAXED) -

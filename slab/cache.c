@@ -108,9 +108,9 @@ size_t cache_descriptor_size(const struct slab_cache *c)
 
 /* ---- descriptors of caches that are gone ----------------------------------------------------- */
 
-/* A descriptor stays a descriptor forever, because a reader without the lock may still use it. It is reused by
- * another cache whose descriptors fit in as many bytes. Descriptors of the program's caches have sizes that are
- * powers of two, so that there are few sizes. */
+/* A descriptor stays a descriptor forever, because a reader without the lock may still use it. It is reused by another
+ * cache whose descriptors fit in as many bytes. For few different sizes, the descriptors of the program's caches have
+ * sizes that are powers of two. */
 #define ORPHAN_SIZES 32
 static struct ranked_lock orphan_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF); /* guards the lists */
 static struct slab *orphans[ORPHAN_SIZES];                                /* by the power of two; linked by next */

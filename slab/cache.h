@@ -44,7 +44,7 @@ struct slab {
 _Static_assert(SLAB_CLASS_MAX <= (size_t)16 << OBJECT_ALIGN, "every alignment that a cache can give fits");
 enum slab_list { SLAB_LIST_NONE, SLAB_LIST_PARTIAL, SLAB_LIST_EMPTY };
 
-/* A kind of object. cache_init writes all of this once, except what the lock guards. */
+/* A kind of object. cache_init writes all members once, except those that the lock guards. */
 struct slab_cache {
 	char name[SLAB_NAME_MAX];
 	uint32_t object_size;

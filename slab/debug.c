@@ -76,7 +76,7 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	return (void *)user;
 }
 
-/* The slot and byte of the object at `user`, a pointer to anything in a slab (or what was one a moment ago).
+/* The slot and byte of the object at `user`, any pointer into a slab (or into memory that was a slab a moment ago).
  * slot_find is false if there is none. */
 struct slot {
 	uintptr_t base;

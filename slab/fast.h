@@ -12,7 +12,7 @@
  * A state byte is also the index of the bin that the object goes back to. Every other value has an empty bin with max
  * 0. Value 0 means no live object, or one that the state map does not record. So one test, "is there room in the bin",
  * rejects a double free, an interior pointer and a large area. The pointer's low bits are rotated to the top of the
- * index, so that one compare rejects a pointer outside of the arena and a pointer that is no multiple of 16.
+ * index, so one compare rejects a pointer outside of the arena and a pointer that is no multiple of 16.
  *
  * For caches with debugging flags the bins stay empty with max 0, and these paths always refuse. The same holds before
  * slab_init and in threads without a block. So these paths test no flag. Objects of these caches, and large areas, are

@@ -246,8 +246,8 @@ static void damage_init(struct slab_finding *f, enum slab_finding_kind kind, con
 	describe(o, &f->object);
 }
 
-/* Finds damage and repairs it, so that it is reported once. Called under the lock, so the caller reports. Returns
- * the number of findings. */
+/* Finds damage and repairs it, so it is reported once. Called under the lock, so the caller reports. Returns the number
+ * of findings. */
 static unsigned take_damage(const struct mempool_object *o, enum slab_found_at at, const struct unwind_regs *regs,
                             struct slab_finding found[2])
 {

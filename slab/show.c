@@ -4,9 +4,9 @@
 #include "slab/arena.h"
 #include "slab/slab.h"
 
-/* All are made from a slab_view, so that the program, the memsan command and a core file give the same text. Nothing
- * is allocated: the caller passes the table in which stacks are counted. When it is full, objects with further
- * stacks are left out.
+/* All are made from a slab_view, so the program, the memsan command and a core file give the same text. Nothing is
+ * allocated: the caller passes the table in which stacks are counted. When it is full, objects with further stacks are
+ * left out.
  *
  * While the process runs its heap changes under the reader, so counts are of different moments. */
 

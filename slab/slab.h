@@ -205,7 +205,7 @@ void slab_set_trace_hook(slab_trace_fn fn);
 /* Called after options are parsed and before the first allocation, single-threaded or under LOCK_RANK_INIT. False:
  * no address space. */
 bool slab_init(void);
-/* Parses a value of slab_debug. NULL, or the part of the text that is wrong. */
+/* Parses a value of slab_debug. NULL, or the wrong part of the text. */
 const char *slab_debug_check(const char *text);
 void slab_thread_exit(void); /* gives back the thread's caches; later frees of the thread still work */
 void slab_fork_prepare(void);

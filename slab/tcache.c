@@ -18,8 +18,8 @@
  * than its thread needs, and half of them go back. (jemalloc's collection of thread caches uses a low-water mark, which
  * would cost instructions on the inline path. A bit that says whether the bin was refilled does the same.)
  *
- * Only its thread changes a block's bins, and in such an order that a copy taken at any instruction (the child of
- * fork) holds no pointer twice: pointers are taken off before they go to a slab, and counted after they are written.
+ * Only its thread changes a block's bins. A copy taken at any instruction (the child of fork) holds no pointer twice,
+ * because pointers are taken off before they go to a slab, and counted after they are written.
  *
  * Check mode keeps its objects in `ready` instead, where the inline paths do not look. Its frees go to the
  * quarantine. */
@@ -133,7 +133,7 @@ static void tick(struct tcache_block *b)
 		tick_hook(b);
 }
 
-/* Reverses the order, so that the lowest address, which the cache gives first, is on top of the stack. */
+/* Reverses the order: the cache gives the lowest address first, and that address must be on top of the stack. */
 static void reverse(void **items, size_t n)
 {
 	size_t i;

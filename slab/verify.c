@@ -103,7 +103,7 @@ static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, stru
 	return i;
 }
 
-/* Repairs what was reported, if the object is still what it was. Under the cache lock. */
+/* Repairs the reported damage, if the object is still in the same state. Under the cache lock. */
 static void repair(const struct slab_cache *c, struct slab *s, const struct suspect *x)
 {
 	uint8_t byte = LOAD_ACQUIRE(*slab_byte(c, s, x->index));

@@ -14,7 +14,7 @@
  *           └─ came ─┘                 checked as an access to dst, reported, opened, copied to dst
  *
  * That costs some microseconds, and only for calls whose size reaches into a guard, which is nearly always a bug.
- * Weakness accepted: a thread that is cancelled inside such a call does not give back the lent memory.
+ * Weakness accepted: the lent memory is lost when the thread is cancelled inside such a call.
  */
 #include "preload/intercept/intercept.h"
 

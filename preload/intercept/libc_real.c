@@ -26,7 +26,7 @@ void *(*libc_wrap)(const char *name, void *real);
 
 _Static_assert(sizeof(struct libc_table) == LIBC_NR * sizeof(void *), "the table is an array of pointers");
 
-/* One string, so that it needs no relocation. */
+/* One string, so the table needs no relocation. */
 static const char libc_names[] =
 #define LIBC(name) #name "\0"
 #include "preload/intercept/libc.def"
