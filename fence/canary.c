@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/canary.c - the bytes around a fenced object: filled, and looked at when it is freed, on request and at exit. */
+/* fence/canary.c - the bytes around a fenced object: filled at allocation, verified at free, on request and at exit. */
 #include "config.h"
 
 #include "fence/fence_internal.h"
@@ -51,8 +51,8 @@ uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes)
 	return 0;
 }
 
-/* KFENCE fills the whole page.  With fence=all that would take a tenth of an allocation's time, and find only damage
- * that lies far from the object. */
+/* KFENCE fills the whole page.  With fence=all that would take a tenth of an allocation's time, and the extra bytes
+ * would show only damage far from the object. */
 #define CANARY_SPAN_ALL 256
 
 uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s)

@@ -7,7 +7,7 @@
 
 #include "fence/fence_internal.h"
 
-/* As many as fit into 64 GiB of addresses. */
+/* As many slots as fit into 64 GiB of addresses. */
 #define ALL_SLOTS ((size_t)8 << 20)
 
 static bool told_no_mappings; /* atomic */
@@ -31,7 +31,7 @@ static void canary_check(const struct slot_range *r, const struct fence_slot *s,
 
 /* ---- allocation ------------------------------------------------------------------------------ */
 
-/* Where in its pages an object of that size goes. */
+/* The address in its slot's pages at which an object of that size is placed. */
 static uintptr_t slot_place(const struct slot_range *r, uintptr_t data, size_t size, size_t align)
 {
 	bool right = options.fence_side == FENCE_SIDE_RIGHT;
@@ -83,8 +83,8 @@ static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum s
 	s->when = jiffies_now();
 }
 
-/* Makes the object good shadow, for instrumented code.  Bytes at its left in its first granule become good too; only
- * the canary guards them. */
+/* Makes the object's shadow good, for instrumented code.  Bytes to its left in its first granule become good too; only
+ * the canary guards those. */
 static void slot_shadow_live(const struct slot_range *r, const struct fence_slot *s)
 {
 	uintptr_t data = slot_data(r, s), start = ALIGN_DOWN(s->addr, 8);
@@ -92,7 +92,7 @@ static void slot_shadow_live(const struct slot_range *r, const struct fence_slot
 	slab_shadow->live(data, data + (r->pages << PAGE_SHIFT), start, s->addr + s->size - start, false);
 }
 
-/* The pool is as full as fence.skip_covered_thresh says, and this stack has an object in it already. */
+/* Is the pool as full as fence.skip_covered_thresh says, and does it already hold an object of this stack? */
 static bool skip_covered(stack_handle stack)
 {
 	const struct slot_range *r = &fence_ranges[0];
@@ -180,8 +180,8 @@ static enum slab_api family(enum slab_api api)
 	return api == SLAB_API_MEMALIGN ? SLAB_API_MALLOC : api;
 }
 
-/* In production, slab does not know malloc's objects from new's, so fence does not compare those families either.  The
- * other families are compared in both modes. */
+/* In production slab cannot tell malloc's objects from new's, so fence does not compare those families then either.
+ * The other families are compared in both modes. */
 static bool family_matters(enum slab_api a, enum slab_api b)
 {
 	return options.mode == MODE_CHECK || a >= SLAB_API_CACHE || b >= SLAB_API_CACHE;
@@ -208,7 +208,7 @@ void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwi
 	uint32_t live = SLOT_LIVE;
 	stack_handle stack;
 
-	/* The canaries come from memory while the stack is walked. */
+	/* Prefetches the canaries: they arrive while the stack is walked. */
 	if (fence_all)
 		canary_prefetch((uintptr_t)p);
 	s = slot_live(p, &r);
@@ -247,7 +247,7 @@ static void slot_describe(const struct slot_range *r, const struct fence_slot *s
 	fence_slot_describe(r, s, (size_t)(s - slot_at(r, 0)), obj);
 }
 
-/* In a guard page. */
+/* addr is in a guard page. */
 static struct fence_slot *slot_nearest(const struct slot_range *r, uintptr_t addr)
 {
 	size_t i = (addr - r->base) / r->stride;
@@ -357,8 +357,8 @@ void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, enum report_acc
 	if (s && access == ACCESS_WRITE)
 		__atomic_fetch_or(&s->opened, SLOT_TOLD, __ATOMIC_RELAXED);
 	fence_open_range(bad, n - (bad - addr));
-	/* A search that should have stopped at this byte: libc's search goes on until it finds its byte, through
-	 * canaries and the guard behind them. */
+	/* A search should have stopped at this byte.  libc's own search goes on until it finds what it looks for,
+	 * through the canary and into the guard behind it. */
 	if (s && access == ACCESS_READ && bad == addr + n - 1 && bad >= s->addr)
 		fence_open_range(slot_data(r, s) + (r->pages << PAGE_SHIFT), PAGE_SIZE);
 }
@@ -393,7 +393,7 @@ void fence_for_each_live(void (*fn)(void *ctx, uintptr_t addr, size_t size), voi
 		}
 }
 
-/* Another thread may free the object meanwhile, so the bytes are read as one reads memory that may go away. */
+/* Another thread may free the object meanwhile, so the bytes are read by reads that may fail. */
 static bool slot_verify(const struct slot_range *r, const struct fence_slot *s, const char *found_at,
                         const struct unwind_regs *regs)
 {

@@ -2,10 +2,10 @@
 /* fence/covered.c - which allocation stacks have an object in the pool: a counting Bloom filter, as KFENCE's
  * alloc_covered.
  *
- * When most of the pool is in use, one more object from a loop that has ten already teaches nothing, and costs a slot
- * that another place in the program could have.  Each stack counts in two cells; it is covered when both are above
- * zero.  Two cells of 2n for n objects give (1 - e^(-1))^2 = 40 % wrong answers in a full pool at worst; a wrong one
- * only skips a sample.
+ * When most of the pool is in use, one more object from a loop that already has ten objects there finds nothing new.
+ * It would only take a slot from another place in the program.  Each stack counts in two cells; it is covered when both
+ * are above zero.  Two cells of 2n for n objects give (1 - e^(-1))^2 = 40 % wrong answers in a full pool at worst; a
+ * wrong one only skips a sample.
  */
 #include "config.h"
 

@@ -37,7 +37,7 @@ __inline_hot bool fence_contains(const void *p)
 /* From now on the process may map no more than `limit` bytes.  When the pool is a large part of that, unused slots are
  * given up. */
 void fence_limit_space(uint64_t limit);
-/* Is this allocation to be fenced?  The slow path of every allocation asks. */
+/* Is this allocation to be fenced?  Called on the slow path of every allocation. */
 bool fence_gate(int32_t *ticks);
 bool fence_gate_early(void); /* for a thread without a thread cache */
 __inline_hot bool fence_wanted(void)
@@ -46,8 +46,8 @@ __inline_hot bool fence_wanted(void)
 
 	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_gate_early();
 }
-/* Zeroed memory.  NULL: not this object (too large, no free slot, its stack is covered or not in fence.only).  regs as
- * in slab_malloc. */
+/* Returns zeroed memory.  NULL: this object is not fenced (it is too large, there is no free slot, or its stack is
+ * covered or not in fence.only).  regs as in slab_malloc. */
 void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs);
 /* p is in the pool.  Reports a bad pointer.  size_given as in slab_free. */
 void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
@@ -61,8 +61,8 @@ void fence_report_bad_pointer(const void *p, const char *entry, const struct unw
 /* p is in the pool.  The first byte in [p, p+n) that belongs to no live fenced object; 0: none, or no object was ever
  * there.  Signal-safe. */
 uintptr_t fence_find_bad(const void *p, size_t n);
-/* Reports an access to [addr, addr+n), of which fence_find_bad gave `bad`, by a libc function or by the kernel for it,
- * before or after the access.  Opens the guard pages in the range, so that the access does not fault. */
+/* Reports an access to [addr, addr+n) by a libc function, or by the kernel for it, before or after the access.  `bad`
+ * is the result of fence_find_bad.  Opens the guard pages in the range, so the access does not fault. */
 void fence_report_range(uintptr_t addr, size_t n, uintptr_t bad, enum report_access access, const char *entry,
                         const struct unwind_regs *regs);
 /* fence_open_page for each guarded page in [addr, addr+n), for at most a megabyte. */
@@ -74,12 +74,12 @@ bool fence_find_object(uintptr_t addr, struct slab_object *obj);
 /* After a report: makes the page at addr accessible until its object is freed or its slot is used again.  False: the
  * page is not in a slot, or the kernel refused.  Signal-safe. */
 bool fence_open_page(uintptr_t addr);
-/* Was damage in [slot, slot + size) already reported, at the write that did it?  Then the canaries there are not
+/* Was damage in [slot, slot + size) already reported, at the write that did it?  If so, damaged canaries there are not
  * reported.  NULL: no.  Set once. */
 extern bool (*fence_hook_reported)(uintptr_t slot, size_t size);
 /* Does the stack match option fail.stack?  Here because fence.only is matched in the same way. */
 bool fence_fail_matches(stack_handle stack);
-/* Modules were unloaded: forgets what is known of their functions. */
+/* Modules were unloaded: forgets the code ranges of their functions. */
 void fence_after_dlclose(void);
 /* At the end of the program: prints one line when option fence.only matched nothing. */
 void fence_only_summary(void);

@@ -33,7 +33,7 @@ size_t slots_init(size_t slots);
  * never used. */
 struct fence_slot *slot_of(uintptr_t addr, struct slot_range **range, bool *guard);
 /* A slot with accessible data pages.  Their contents are unknown when the slot was opened ahead (`fence_all`, one
- * page).  NULL: all slots are in use, or, with *no_mappings set, the kernel refused to open one. */
+ * page).  NULL: all slots are in use, or the kernel refused to open one (*no_mappings is set then). */
 struct fence_slot *slot_take(struct slot_range *r, bool *no_mappings);
 /* Puts a closed slot at the end of the queue of freed slots. */
 void slot_put(struct slot_range *r, struct fence_slot *s);
@@ -45,7 +45,7 @@ void page_close(uintptr_t p, size_t n);
 
 uint8_t canary_at(uintptr_t addr);
 void canary_fill(uintptr_t from, uintptr_t to);
-/* The first byte in [from, to) that does not hold its canary, or 0.  `bytes`: what the range holds, aligned as `from`
+/* The first byte in [from, to) that does not hold its canary, or 0.  `bytes`: a copy of the range, aligned as `from`
  * is. */
 uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes);
 /* The slot has canaries from canary_start to its object, and from the object's end to canary_end. */
@@ -65,8 +65,8 @@ bool filter_matches_only(stack_handle stack);
 
 /* ---- report.c -------------------------------------------------------------------------------- */
 
-/* Damage in a canary of `o`, whose first bad byte holds `found`.  Sets o's state to live, which it was when it was
- * damaged. */
+/* Reports damage in a canary of `o`; the first bad byte holds `found`.  Sets o's state to live, because the object was
+ * live when it was damaged. */
 void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found, const char *found_at,
                              const struct unwind_regs *regs);
 /* `o`: the object at or nearest to addr, or NULL.  `entry`: the function that was called; NULL: the one that frees for

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/filter.c - fence.only and fail.stack: is a name among the functions or modules of an allocation's stack?
+/* fence/filter.c - fence.only and fail.stack: does an allocation's stack contain a function or module of that name?
  *
- * Asked for every allocation, so answers are kept: one for each module (its name matches, or where in it the functions'
- * code is), and one for each stack, by handle, in a table that forgets.
+ * The filter is asked for every allocation, so answers are kept.  For each module: does its name match, or else the
+ * code ranges of the functions that match.  For each stack, by handle: the answer, in a table that overwrites old
+ * entries.
  *
  *     module seen first ──► symbolizer helper: symbols, demangled names, code that was inlined ──► ranges, in order
  *                           none to be had: the symbol table of the file, read here
  *
- * Without the helper a function is found by its symbol: clones and parts that compilers make of it are it as well, and
- * a C++ name is looked for inside of the mangled one, as the mangling writes it ("Parser::parse" is 6Parser, then
- * 5parse), without its parameters.  What was inlined is not found.
+ * Without the helper a function is found by its symbol.  Clones and parts that compilers make of a function match too.
+ * A C++ name is searched for inside of the mangled name, in the form that the mangling writes ("Parser::parse" is
+ * 6Parser, then 5parse), without its parameters.  Inlined functions are not found.
  */
 #include "config.h"
 
@@ -21,37 +22,37 @@
 #include "fence/fence_internal.h"
 
 #define MODULES 1024u
-#define SYMBOLS 1024u /* that match in one file, without the helper */
+#define SYMBOLS 1024u /* most matches in one file, without the helper */
 #define ANSWERS 16384u
 #define DEPTH 1024u
 #define NAME_SIZE 1024u
 
 struct filter_module {
 	uintptr_t start, end, bias;
-	uintptr_t pc;      /* that was in it */
-	uint64_t identity; /* of its build id */
+	uintptr_t pc;      /* an address in the module */
+	uint64_t identity; /* of the build id */
 	bool whole;
 	uint32_t nr;
 	const struct code_range *ranges;
 };
 
-/* Guards all below but the answers; files are read under it. */
+/* Guards all variables below except the answers.  Files are read under this lock. */
 static struct ranked_lock filter_lock = RANKED_LOCK_INIT(LOCK_RANK_FENCE);
 static struct module_info info;
 static struct code_range scratch[SYMBOLS];
 static uintptr_t scratch_pcs[DEPTH];
 
-/* Shared with children of fork: what matched in one of them did match. */
+/* Shared with children of fork: a match in any of them counts as a match. */
 struct filter_shared {
 	uint32_t matched;
 };
 
 struct stack_filter {
 	const char *option, *wanted;  /* wanted "": everything matches */
-	struct filter_shared *shared; /* NULL: nobody asks */
+	struct filter_shared *shared; /* NULL: the filter is not in use */
 	struct filter_module modules[MODULES];
 	unsigned nr_modules;
-	bool known; /* some module, or function, of that name was seen */
+	bool known; /* a module or function of that name was seen */
 	bool told_incomplete;
 	uint64_t answers[ANSWERS]; /* by handle: handle << 2 | 2 | answer; 0: empty.  Atomic words */
 };
@@ -61,8 +62,8 @@ static pid_t first_process;
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* Behind "6Parser" in the mangled name; NULL: it is not there.  Digits in front would be another length, but those of
- * an unnamed namespace. */
+/* Finds "6Parser" in the mangled name and returns the position behind it, or NULL.  A digit in front of it would make
+ * another length, except the 1 at the end of an unnamed namespace. */
 static const char *part_in_mangled(const char *name, const char *part, size_t len)
 {
 	static const char unnamed[] = "_GLOBAL__N_1";
@@ -82,7 +83,7 @@ static const char *part_in_mangled(const char *name, const char *part, size_t le
 	return NULL;
 }
 
-/* The parts of "app::Parser::parse(int)" in this order. */
+/* Are the parts of "app::Parser::parse(int)" in the mangled name, in this order? */
 static bool name_in_mangled(const char *name, const char *wanted)
 {
 	const char *end = str_char(wanted, '(');
@@ -124,7 +125,7 @@ static bool path_matches(const char *path, const char *wanted)
 
 /* ---- symbols of a file, in small pieces ------------------------------------------------------ */
 
-/* In order: a table that is asked often. */
+/* Keeps the ranges sorted, because this table is searched often. */
 static void symbol_add(size_t *nr, const Elf64_Sym *sym)
 {
 	struct code_range r = { sym->st_value, sym->st_value + MAX(sym->st_size, 1u) };
@@ -185,7 +186,7 @@ static bool search_sections(size_t *nr, int fd, const Elf64_Ehdr *eh, uint32_t t
 	return false;
 }
 
-/* How many are in scratch. */
+/* Returns how many ranges are in scratch. */
 static size_t search_file(const char *path, const char *wanted)
 {
 	Elf64_Ehdr eh;
@@ -335,7 +336,7 @@ bool fence_fail_matches(stack_handle stack)
 	return filter_matches(&fail_filter, stack);
 }
 
-/* Where a module was, another one may be. */
+/* Modules were unloaded, and others may be at their addresses now. */
 static void filter_forget(struct stack_filter *f)
 {
 	unsigned kept = 0;

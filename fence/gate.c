@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fence/gate.c - the sampling gate: which allocations are fenced.
  *
- * KFENCE opens a gate by a timer, and the next allocation goes through.  A process has no timer that its program would
- * not notice: a signal interrupts system calls, and a thread can be seen.  So malloc itself looks at the clock, rarely:
+ * In KFENCE a timer opens a gate, and the next allocation goes through it.  A process has no timer that the program
+ * would not notice: a signal interrupts system calls, and a thread is visible.  So malloc itself looks at the clock,
+ * rarely:
  *
  *     malloc's fast path     --ticks < 0 ?  ──no──►  as usual                    one decrement and one branch
  *                                 │ yes
@@ -10,14 +11,14 @@
  *                                 │ yes: one thread wins
  *                            this allocation is fenced, and `burst` more
  *
- * Each thread has its own step.  It follows the thread's pace, so that the thread looks at the clock some 16 times in
- * an interval: the step doubles while looks come faster than that, and halves while there are fewer than four in an
+ * Each thread has its own step.  It follows the thread's pace, and the thread looks at the clock some 16 times in an
+ * interval: the step doubles while looks come faster than that, and halves while there are fewer than four in an
  * interval.  A thread that allocates once a second looks each time.
  *
  * So an allocation is fenced with probability 1 / (R * interval), where R is the rate of allocations of all threads
- * together.  The distance to the next look is drawn at random from [step/2, 3*step/2), so that a program with a
- * repeating pattern of allocations does not always show the same place.  A place that is reached n times in a run of t
- * seconds is sampled at least once with probability
+ * together.  The distance to the next look is drawn at random from [step/2, 3*step/2), so a program with a repeating
+ * pattern of allocations does not always show the same place.  A place in the program that allocates n times in a run
+ * of t seconds is sampled at least once with probability
  *
  *     1 - (1 - n/A)^(t/interval)         A: allocations of the whole run
  *
@@ -63,7 +64,7 @@ void gate_init(void)
 	__atomic_store_n(&next_sample_ms, clock_coarse_ms() + options.fence_sample_interval, __ATOMIC_RELAXED);
 }
 
-/* Follows the thread's pace; the ticks until the next look. */
+/* Adapts the step to the thread's pace.  Returns the ticks until the next look. */
 static int32_t gate_pace(uint64_t now)
 {
 	uint64_t passed = now - last_look_ms, interval = options.fence_sample_interval;
@@ -86,8 +87,8 @@ static bool gate_by_time(int32_t *ticks)
 		 next = due + options.fence_sample_interval;
 
 	*ticks = gate_pace(now);
-	/* Counts from the time when the sample was due, so that a late look does not make all later samples late.
-	 * Samples that a sleep left out are not made up for. */
+	/* The next interval starts when the sample was due, so a late look does not make all later samples late.
+	 * Samples that were missed during a sleep are not made up for. */
 	if (next <= now)
 		next = now + options.fence_sample_interval;
 	return now >= due &&
@@ -99,7 +100,7 @@ static int32_t rate_draw(void)
 	return (int32_t)(gate_random() % (2 * (uint32_t)options.fence_sample_rate - 1));
 }
 
-/* The first distance counts this allocation as well, which nobody has drawn for. */
+/* The first distance is drawn only now, so it counts this allocation too. */
 static bool gate_by_rate(int32_t *ticks)
 {
 	bool first = !rate_drawn;
@@ -116,7 +117,7 @@ static bool gate_by_rate(int32_t *ticks)
 	return false;
 }
 
-/* The samples of a burst follow each other; behind them the distance that was drawn before counts. */
+/* The samples of a burst follow each other directly.  After the burst the distance that was drawn before it counts. */
 static bool gate_burst(int32_t *ticks)
 {
 	burst_left--;

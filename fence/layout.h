@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/layout.h - fenced objects as they lie in memory: the one description, for the runtime, for scans and for tools.
+/* fence/layout.h - how fenced objects lie in memory: the one description, for the runtime, for scans and for tools.
  *
  *     fence_ranges[0..3]                    a range: slots of 1, 2, 4 or 8 pages
  *       base, stride, pages ───────────►    | guard | data | guard | data | guard | …
  *       slots.base ──► struct fence_slot       slot 0         slot 1         slot 2        [0, fresh) were ever used
  *
- * An address leads to its slot by division.  An address in a guard page is the neighbours': fence_slot_nearest says
- * which one's.  The runtime reads its own memory; all others read through a view (slab/source.h says why).
+ * An address leads to its slot by division.  For an address in a guard page fence_slot_nearest chooses one of the two
+ * neighbors.  The runtime reads its own memory; all others read through a view (slab/source.h says why).
  *
  * fence_view_each and fence_view_find trust no value that they read: the process may be damaged, the core file
  * invented.
@@ -24,7 +24,7 @@ enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
 #define SLOT_OPENED_LEFT 1u
 #define SLOT_OPENED_DATA 2u
 #define SLOT_OPENED_RIGHT 4u
-#define SLOT_TOLD 8u /* a bad write was reported when it was made */
+#define SLOT_TOLD 8u /* a bad write to this slot was reported at the write */
 /* The descriptor of one object's pages.  The thread that takes or frees the slot writes it; readers take a snapshot. */
 struct fence_slot {
 	uintptr_t addr; /* the user's pointer */
@@ -54,21 +54,21 @@ struct slot_range {
 	uint32_t nr_ahead, next_ahead;
 };
 
-/* Whose an address in the guard page between two slots is: the live one's, of equal ones the nearer one's; NULL when
- * neither was ever used.  Either may be NULL. */
+/* The slot to which an address in the guard page between two slots belongs: the live one, or the nearer one if both or
+ * neither are live.  NULL: neither was ever used.  Either argument may be NULL. */
 struct fence_slot *fence_slot_nearest(struct fence_slot *left, struct fence_slot *right, uintptr_t addr);
-/* `number`: the slot's in its range. */
+/* `number`: the slot's number in its range. */
 void fence_slot_describe(const struct slot_range *r, const struct fence_slot *s, size_t number,
                          struct slab_object *obj);
 
 /* ---- through a view -------------------------------------------------------------------------- */
 
-/* Was the layout written by a process that was built as this program is? */
+/* Was the process that wrote the layout built from the same structures as this program? */
 bool fence_layout_known(const struct object_layout *l);
 /* Calls fn for each live object. */
 void fence_view_each(const struct mem_view *mem, const struct object_layout *l,
                      void (*fn)(void *ctx, const struct slab_object *o), void *ctx);
-/* The object, live or freed, whose pages addr lies in, or in whose guard page (*guard). */
+/* The object, live or freed, in whose pages addr lies, or in whose guard page (*guard). */
 bool fence_view_find(const struct mem_view *mem, const struct object_layout *l, uint64_t addr, struct slab_object *o,
                      bool *guard);
 

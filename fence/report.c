@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/report.c - reports about fenced objects, in KFENCE's words.  core.c gives the object; nothing here looks
- * one up. */
+/* fence/report.c - reports about fenced objects, in KFENCE's words.  core.c finds the object and passes it in. */
 #include "config.h"
 
 #include "fence/fence_internal.h"
@@ -40,7 +39,7 @@ void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found
 
 	if (fence_hook_reported && fence_hook_reported(o->slot, o->slot_size))
 		return;
-	/* The free that finds the damage has begun, but the object was live when the damage was done. */
+	/* The object was live when the damage was done, although the free that finds the damage has begun. */
 	o->state = SLAB_OBJ_LIVE;
 	tell(&f);
 }

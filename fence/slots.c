@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* fence/slots.c - slots: pages between guard pages, each for one object; which is used next, and what opens and closes
- * it.
+/* fence/slots.c - slots: pages between guard pages, each for one object.  Decides which slot is used next, and opens
+ * and closes slots.
  *
  *     | guard | data | guard | data | guard | …     slot i: guard i, data i; its right guard is slot i+1's left one
  *             ^ canary, object flush left or right, canary
  *
  * There is a range of slots for objects of 1, 2, 4 and 8 pages; sampling uses the first alone, with fence.num_objects
- * slots.  All pages start as guards, installed for megabytes at once, so an allocation is one system call (data becomes
- * memory) and a free one (data becomes guard again, and its memory goes back).  Free slots queue up and are taken
- * oldest first: sampling uses every slot once before the first comes again; fence=all takes fresh ones as long as there
- * are any, or until the cost of the freed slots reaches a budget (fence.held_size), so that a stale pointer meets a
- * guard for long.
+ * slots.  All pages start as guards, which are installed for megabytes at once.  So an allocation is one system call:
+ * the data pages become memory.  A free is one system call: the data pages become guards again, and their memory goes
+ * back.  Free slots queue up and are taken oldest first: sampling uses every slot once before the first comes again;
+ * fence=all takes fresh slots, and takes freed slots only when no fresh ones are left or when the freed slots cost more
+ * than a budget (fence.held_size).  So a stale pointer meets a guard for a long time.
  *
- * A freed slot has no page.  It costs its descriptor, and eight bytes of page table for each of its pages, because that
- * is where the kernel keeps the mark of a guard: 64 bytes for an object of one page, and no mapping (bench/fence
- * --held).  Where code is instrumented its shadow comes to that, a kilobyte, which cannot be given back by itself.
- * What really bounds the queue is fork, which copies the page tables: a million slots take it a quarter of a second.
+ * A freed slot has no page.  It costs its descriptor, and eight bytes of page table for each of its pages, because the
+ * kernel keeps the mark of a guard there.  For an object of one page that is 64 bytes, and no mapping (bench/fence
+ * --held).  In an instrumented program its shadow costs a kilobyte more, which cannot be given back by itself. The real
+ * limit of the queue is fork, which copies the page tables: a million slots take fork a quarter of a second.
  *
- * Half the cost of removing a guard is the system call around it, and a page fault costs more than the page, so
- * fence=all opens its next AHEAD slots of one page together:
+ * Half the cost of removing a guard is the system call itself, and a page fault costs more than the page.  So fence=all
+ * opens its next AHEAD slots of one page together:
  *
  *     fresh, or queue of freed slots ──AHEAD at once──► open, unused ───one by one──► LIVE ──► closed at once, freed
  *
@@ -26,9 +26,9 @@
  * out.  Accesses by a stale pointer are not seen there.  They do no harm to the next object, which is zeroed when it is
  * handed out.
  *
- * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then splits the mappings
- * around it in two more, of which the kernel gives a process a limited number (vm.max_map_count).  A quarter of it is
- * left to the program; then fence=all becomes sampling, with one line.
+ * Without guard regions (before Linux 6.13) pages are protected instead.  Each open slot then makes two more mappings,
+ * and the kernel limits the number of a process's mappings (vm.max_map_count).  A quarter of that number is left to the
+ * program.  When the rest is used up, fence=all prints one line and becomes sampling.
  */
 #include "config.h"
 
@@ -43,12 +43,12 @@ uintptr_t fence_base;
 size_t fence_size;
 
 struct slot_range fence_ranges[FENCE_RANGES];
-static uint64_t live_max; /* with more open slots the program would lack mappings; written once */
+static uint64_t live_max; /* most open slots, else the program would lack mappings; written once */
 static uint64_t held_max; /* bytes that freed slots of fence=all may cost before they are used again; written once */
-static uint64_t held;     /* what they cost; under slots_lock */
+static uint64_t held;     /* their cost now; under slots_lock */
 
-/* Guards fresh slots, the queues and the slots opened ahead.  System calls that make pages usable are made under it,
- * nothing else. */
+/* Guards fresh slots, the queues and the slots opened ahead.  The only system calls made under it are those that make
+ * pages usable. */
 static struct ranked_lock slots_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -62,7 +62,7 @@ static struct slot_range *range_of(uintptr_t addr)
 	return NULL;
 }
 
-/* The slot whose data pages or left guard hold addr; *guard: it is the guard. */
+/* The slot whose data pages or left guard hold addr; *guard: addr is in the guard. */
 struct fence_slot *slot_of(uintptr_t addr, struct slot_range **range, bool *guard)
 {
 	struct slot_range *r = range_of(addr);
@@ -71,7 +71,7 @@ struct fence_slot *slot_of(uintptr_t addr, struct slot_range **range, bool *guar
 	if (!r)
 		return NULL;
 	*range = r;
-	/* In pages, which are few enough for a short division. */
+	/* Counts in pages: the number is small enough for a 32-bit division. */
 	page = (uint32_t)((addr - r->base) >> PAGE_SHIFT);
 	i = page / (r->pages + 1);
 	*guard = page % (r->pages + 1) == 0;
@@ -87,7 +87,8 @@ bool page_open(uintptr_t p, size_t n)
 	return os_unprotect((void *)p, n);
 }
 
-/* Its memory goes back.  Locked pages cannot become guards; they are not the program's any more. */
+/* Gives the memory of the pages back.  Locked pages cannot become guards, so os_decommit unlocks them; the program no
+ * longer uses them. */
 void page_close(uintptr_t p, size_t n)
 {
 	if (os_guard_install((void *)p, n))
@@ -98,7 +99,7 @@ void page_close(uintptr_t p, size_t n)
 	os_protect_none((void *)p, n);
 }
 
-/* Under slots_lock: pages up to `end` are usable, and guards. */
+/* Makes pages up to `end` usable, and guards.  Under slots_lock. */
 static bool range_reach(struct slot_range *r, uintptr_t end)
 {
 	size_t n;
@@ -162,7 +163,7 @@ static void slot_reset(const struct slot_range *r, const struct fence_slot *s)
 		page_close(slot_data(r, s), r->pages << PAGE_SHIFT);
 }
 
-/* Under slots_lock: the next slots are opened together, as many as can be. */
+/* Opens the next slots together, as many as possible.  Under slots_lock. */
 static void slots_open_ahead(struct slot_range *r)
 {
 	struct os_range pages[FENCE_AHEAD];
@@ -265,7 +266,7 @@ void fence_limit_space(uint64_t limit)
 
 		if (r->nr_max && r->ready < end)
 			os_release_part((void *)r->ready, end - r->ready);
-		/* The last usable page is a guard; a slot that has none behind it is no slot. */
+		/* The last usable page must be a guard: a slot without a guard behind it is dropped. */
 		r->nr_max = r->ready - r->base < PAGE_SIZE
 		                    ? 0
 		                    : MIN(r->nr_max, (r->ready - r->base - PAGE_SIZE) / r->stride);
@@ -284,8 +285,9 @@ static size_t slots_of(unsigned k, size_t slots)
 	return k == 0 ? slots : fence_all && (size_t)PAGE_SIZE << (k - 1) < options.fence_max_size ? slots >> k : 0;
 }
 
-/* All ranges in one reserve, so that "is it ours" is one compare.  Between pages that stay inaccessible, so that the
- * kernel makes one mapping of them and of no neighbour: gdb's gcore leaves off a mapping at its first guard. */
+/* All ranges lie in one reserve, so one compare tells whether an address is in the pool.  Inaccessible pages on both
+ * sides keep the kernel from merging the pool's mapping with a neighbor's, because gdb's gcore stops dumping a mapping
+ * at its first guard. */
 static bool ranges_reserve(size_t slots)
 {
 	size_t total = 0, at;
@@ -315,8 +317,8 @@ static bool ranges_reserve(size_t slots)
 	return true;
 }
 
-/* Pages of the pool are charged to the process as its own, although nothing is in them, where the kernel promises no
- * memory that it does not have, and under a limit of data: most of that must be left to the program. */
+/* The budget for freed slots.  Under strict overcommitment, or a limit of data, the kernel charges all pages of the
+ * pool to the process, although the pages are empty.  Most of that limit must be left to the program. */
 static uint64_t held_limit(void)
 {
 	uint64_t charge = os_charge_limit() / 4, most = MIN(options.fence_held_size, os_memory_size() / 16);
@@ -329,7 +331,7 @@ size_t slots_init(size_t slots)
 	uint64_t room = os_address_space_limit();
 	size_t total = 0;
 
-	/* Under a limit of address space a pool must leave the program its own. */
+	/* Under a limit of address space the pool must leave most of it to the program. */
 	while (slots > 16 && range_bytes(slots, 1) * 4 > room)
 		slots /= 2;
 	while (!ranges_reserve(slots) && slots > 16)

@@ -3,13 +3,12 @@
  *
  *     runtime started ─► leak request served ─► failslab ─► fence ─► slab ─► annotated while leak_disabled
  *
- * malloc.c, new.c and caches.c decode what their callers ask for; everything that allocates or frees comes through
- * here, except production's inline paths (slab/fast.h).  Those come first, and turn away whenever a rung may have
- * something to do: fence and leak_disabled use up the ticks, failslab keeps the bins empty.  A leak request waits for
- * the next allocation that comes through here.
+ * malloc.c, new.c and caches.c decode what their callers ask for; every allocation and free comes through here, except
+ * on production's inline paths (slab/fast.h).  Those paths are tried first, and refuse whenever a rung may have
+ * something to do: fence and leak_disabled use up the ticks, and failslab keeps the bins empty.  A leak request waits
+ * for the next allocation that comes through here.
  *
- * vmalloc and pages skip the fence: a slot has neither their sizes nor their alignment, and they have guards of their
- * own.
+ * vmalloc and pages skip the fence: a slot does not fit their sizes and alignment, and they have their own guards.
  */
 #include "preload/preload.h"
 
@@ -42,7 +41,8 @@ static __cold_path void *ladder_failed(void)
 	return NULL;
 }
 
-/* Allocated while leak_disabled: it is in use, and the next allocation must come here too. */
+/* The object was allocated while leak_disabled, so scans take it as in use.  The next allocation must come through here
+ * too. */
 static __cold_path void *ladder_annotated(void *p)
 {
 	leak_annotate(p, LEAK_NOTE_NOT_LEAK);
@@ -76,8 +76,8 @@ void release_object(void *p, enum slab_api api, size_t size_given, const struct 
 		slab_free(p, api, size_given, regs);
 }
 
-/* The family of a moved object: its own, so that only a wrong delete is called one.  Memory that is not malloc's
- * becomes malloc's, and the free of the old object reports that. */
+/* The family of a moved object.  Objects of malloc and new keep theirs, so only a wrong delete is reported later.
+ * Memory of another family becomes malloc's, and the free of the old object reports the mismatch. */
 static enum slab_api family_moved(enum slab_api api)
 {
 	return api < SLAB_API_CACHE ? api : SLAB_API_MALLOC;
@@ -103,7 +103,7 @@ static __cold_path void *move_from_fence(void *p, size_t size, const struct unwi
 	return q;
 }
 
-/* The gate is open for this realloc.  NULL: the object stays slab's, which also reports a bad pointer. */
+/* The gate is open for this realloc.  NULL: the object stays in slab, and slab also reports a bad pointer. */
 static __cold_path void *move_to_fence(void *p, size_t size, const struct unwind_regs *regs)
 {
 	struct slab_object o;
@@ -129,7 +129,7 @@ void *reallocate_object(void *p, size_t size, const struct unwind_regs *regs)
 
 	if (!p)
 		return allocate_object(size, MIN_ALIGN, SLAB_API_MALLOC, false, regs);
-	if (size == 0) { /* glibc's choice, which programs here are built for */
+	if (size == 0) { /* as glibc does, which programs rely on */
 		release_object(p, SLAB_API_MALLOC, SIZE_MAX, regs);
 		return NULL;
 	}
@@ -158,7 +158,7 @@ void *allocate_cached(struct slab_cache *c, bool zero, const struct unwind_regs 
 	}
 	if (unlikely(failslab_on) && failslab_should(slab_custom_name(c), slab_custom_size(c), regs))
 		return ladder_failed();
-	/* Memory of a type-safe cache stays objects of that cache, which a slot does not. */
+	/* Memory of a type-safe cache must always hold objects of that cache, and a slot's memory does not. */
 	if (unlikely(fence_wanted()) && !slab_custom_is_typesafe(c)) {
 		p = fence_alloc(slab_custom_size(c), slab_custom_align(c), SLAB_API_CACHE, regs);
 		if (p) {

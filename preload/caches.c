@@ -32,7 +32,7 @@ static void *fail(int error)
 
 /* ---- caches ---------------------------------------------------------------------------------- */
 
-/* As the kernel does: a small object need not have a cache line of its own, but must not lie across two. */
+/* As the kernel does: a small object may share a cache line, but must not lie across two. */
 static size_t align_to_line(size_t size, size_t align)
 {
 	size_t line = CACHE_LINE;
@@ -410,7 +410,7 @@ MEMSAN_EXPORT int memsan_pool_alloc(struct memsan_pool *pool, void *p, size_t si
 		if (unlikely(leak_disabled))
 			leak_annotate(p, LEAK_NOTE_NOT_LEAK);
 	} else {
-		leak_registered_free(p); /* another pool may have had an object there */
+		leak_registered_free(p); /* an object of another pool may have been here */
 	}
 	return 0;
 }

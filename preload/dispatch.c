@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/dispatch.c - slab's findings become findings for reports.  slab may not include reports, and shadow knows
- * which damage was reported already; only preload sees all three. */
+/* preload/dispatch.c - turns slab's findings into findings for reports.  slab may not include reports, and shadow knows
+ * which damage was reported already.  Only preload sees all three. */
 #include "preload/preload.h"
 
 static const enum report_kind kind_of[] = {
@@ -29,13 +29,13 @@ static const char *const found_at_text[] = {
 	[SLAB_AT_ALLOC] = "on allocation",
 };
 
-/* Damage was done by a write that nobody saw; the other kinds are about the call that is being made. */
+/* Was the damage done by an earlier, unseen write?  The other kinds are about the call that is running now. */
 static bool found_afterwards(enum slab_finding_kind kind)
 {
 	return kind == SLAB_LEFT_REDZONE || kind == SLAB_RIGHT_REDZONE || kind == SLAB_POISON_OVERWRITTEN;
 }
 
-/* The function that was called where the object's family does not tell; NULL: it does. */
+/* The name of the called function, if the object's family does not tell; else NULL. */
 static const char *entry_of(const struct slab_finding *f)
 {
 	if (f->kind == SLAB_OBJECT_REMAINS)

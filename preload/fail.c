@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/fail.c - which allocations were made to fail (fail.log): one line each, for memsan run --fail-each.
+/* preload/fail.c - the log of allocations that were made to fail (fail.log): one line each, for memsan run --fail-each.
  *
  *     PID NUMBER SIZE CACHE MODULE+0xOFFSET MODULE+0xOFFSET …     innermost caller first; offsets as in the ELF file
  */

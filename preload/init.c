@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/init.c - start-up: options, arena, hooks, in an order that holds before anything else of the process runs.
+/* preload/init.c - start-up: options, arena, hooks, in an order that works before any other code of the process has
+ * run.
  *
- * The first call may come from ld.so itself, which switches to our malloc once we are relocated, from another library's
- * constructor, or from our own, which -z initfirst puts before libc's.  So libc's environ and stdio may not be ready:
- * the environment is read from the initial stack, and everything else is raw system calls.
+ * The first call may come from ld.so itself (it switches to our malloc once we are relocated), from another library's
+ * constructor, or from our own constructor, which -z initfirst puts before libc's.  So libc's environ and stdio may not
+ * be ready.  The environment is read from the initial stack, and everything else uses raw system calls.
  *
  *   RUNTIME_NEW → STARTING → READY     or BROKEN: no address space; every allocation then fails with ENOMEM
  */
@@ -110,15 +111,15 @@ __cold_path void runtime_start(void)
 	lock_release(&start_lock);
 }
 
-/* Instrumented code may make a bad access before the first allocation. */
+/* shadow/ calls this: instrumented code may make a bad access before the first allocation. */
 void shadow_start_runtime(void)
 {
 	runtime_ensure();
 }
 
-/* The first stack, the first sample and the first large request of a process make some system calls, once.  They are
- * made before main: later a sandbox may kill the process for them, hours after the start and for a mere sample (sshd's
- * does, for prlimit64 and prctl). */
+/* The first stack, the first sample and the first large request of a process each make some system calls, once.  These
+ * are made here, before main.  Later a sandbox may kill the process for them, hours after the start and only for a
+ * sample (sshd's sandbox does, for prlimit64 and prctl). */
 static void warm_up(void)
 {
 	struct unwind_regs regs;

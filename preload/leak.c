@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/leak.c - connects scans for leaks with the other detectors and with libc; the program's functions for
- * them. */
+/* preload/leak.c - connects scans for leaks with the other detectors and with libc; also the memsan_leak_*
+ * functions. */
 #include "preload/preload.h"
 
 #include "preload/memsan.h"
@@ -143,7 +143,7 @@ static bool turned_off(void)
 	return &__lsan_is_turned_off && __lsan_is_turned_off();
 }
 
-/* The last scan: a leak ends the program, and there is no other scan at its end. */
+/* This is the last scan: a leak ends the program, and there is no second scan at exit. */
 MEMSAN_EXPORT void __lsan_do_leak_check(void)
 {
 	runtime_ensure();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/malloc.c - the malloc family: what C, POSIX and glibc's manual say about sizes, alignments and errno; slab/
- * does the rest.
+/* preload/malloc.c - the malloc family: the rules of C, POSIX and glibc's manual about sizes, alignments and errno.
+ * slab/ does the rest.
  *
- * Each exported function records its own registers, so that a stack starts at its caller.  In production the fast paths
- * of slab/fast.h come first and nothing else is touched.
+ * Each exported function records its own registers, so a stack starts at its caller.  In production the fast paths of
+ * slab/fast.h come first and nothing else is touched.
  */
 #include "preload/preload.h"
 
@@ -198,8 +198,8 @@ MEMSAN_EXPORT int malloc_trim(size_t pad)
 	return slab_trim(pad);
 }
 
-/* No parameter of glibc's allocator has a counterpart here.  Each is accepted and ignored, which callers of mallopt can
- * live with. */
+/* No parameter of glibc's allocator has a counterpart here.  Each is accepted and ignored; callers of mallopt do not
+ * depend on its effect. */
 MEMSAN_EXPORT int mallopt(int parameter, int value)
 {
 	(void)parameter;
@@ -225,7 +225,7 @@ MEMSAN_EXPORT struct mallinfo2 mallinfo2(void)
 	};
 }
 
-/* The old form has ints, which wrap as glibc's do. */
+/* The old structure has int members, which wrap as glibc's do. */
 MEMSAN_EXPORT struct mallinfo mallinfo(void)
 {
 	struct mallinfo2 m = mallinfo2();

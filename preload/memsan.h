@@ -34,7 +34,7 @@ struct memsan_stats {
 	unsigned long long fence_live;                /* fenced now */
 	unsigned long long fence_allocs, fence_frees; /* ever */
 	unsigned long long fence_bugs;                /* found with fences */
-	/* not fenced, because their allocation stack already had an object in the pool */
+	/* not fenced because their allocation stack already had an object in the pool */
 	unsigned long long fence_skipped_covered;
 	unsigned long long fence_skipped_capacity; /* not fenced, because the pool was full */
 };
@@ -68,20 +68,20 @@ struct memsan_cache;
  * the cache itself.  At most 451 caches exist at a time. */
 struct memsan_cache *memsan_cache_create(const char *name, size_t size, size_t align, unsigned flags,
                                          void (*ctor)(void *));
-/* An object, with undefined contents or as its constructor left it. */
+/* Returns an object, with undefined contents or as its constructor left it. */
 void *memsan_cache_alloc(struct memsan_cache *);
 /* The same, zeroed.  EINVAL for a cache with a constructor. */
 void *memsan_cache_zalloc(struct memsan_cache *);
 /* n objects, or none: returns n or 0. */
 size_t memsan_cache_alloc_bulk(struct memsan_cache *, size_t n, void **objects);
 /* NULL is allowed.  An object of another cache is reported (cache-mismatch) and goes back to its own cache.  A pointer
- * that is no object, or was freed before, is reported (invalid-free, double-free), and nothing is freed. */
+ * that is not an object, or was freed before, is reported (invalid-free, double-free), and nothing is freed. */
 void memsan_cache_free(struct memsan_cache *, void *);
 void memsan_cache_free_bulk(struct memsan_cache *, size_t n, void *const *objects);
 /* Gives the memory of empty slabs back.  Returns how many bytes. */
 size_t memsan_cache_shrink(struct memsan_cache *);
-/* All objects must have been freed.  Each live object is reported (objects-remaining) with the stack that allocated it,
- * and its memory stays valid; then the result is -1 with errno EBUSY.  In both cases the cache may not be used any more
+/* All objects must have been freed.  Each live object is reported (objects-remaining) with the stack that allocated it.
+ * Its memory stays valid, and the result is -1 with errno EBUSY.  In both cases the cache may not be used any more
  * (cache-destroyed).  NULL is allowed. */
 int memsan_cache_destroy(struct memsan_cache *);
 /* As it was given to memsan_cache_create. */
@@ -103,7 +103,7 @@ void *memsan_vmalloc(size_t);
 void *memsan_vzalloc(size_t);
 void memsan_vfree(void *);
 
-/* From a malloc cache up to 32 KiB, else as memsan_vmalloc.  Freed by memsan_kvfree. */
+/* Up to 32 KiB from a malloc cache; larger sizes as memsan_vmalloc.  Freed by memsan_kvfree. */
 void *memsan_kvmalloc(size_t size);
 void *memsan_kvzalloc(size_t size);
 void *memsan_kvmalloc_array(size_t n, size_t size);
@@ -162,12 +162,12 @@ struct memsan_shrink_control {
 	unsigned long nr_scanned; /* = nr_to_scan; scan changes it if it looked at more or fewer objects */
 };
 #define MEMSAN_SHRINK_STOP (~0ul)
-/* Registers a cache that the program can do without.  `count` says how many objects could be freed now; if it returns
- * 0, `scan` is not called.  `scan` frees some objects and returns how many, or MEMSAN_SHRINK_STOP when it cannot free
- * any now.  Both are called when memory is short (an allocation finds none, or less than a sixteenth of the arena is
- * left), by malloc_trim and by memsan_shrink_all.  They run in the thread that needs memory, perhaps inside its malloc.
- * They may allocate and free, but must not wait for a lock that the program holds while it allocates: try the lock, and
- * return MEMSAN_SHRINK_STOP.  Thread-safe; not async-signal-safe. */
+/* Registers a cache of the program's whose objects can be freed when memory is short.  `count` says how many objects
+ * could be freed now; if it returns 0, `scan` is not called.  `scan` frees some objects and returns how many, or
+ * MEMSAN_SHRINK_STOP when it cannot free any now.  Both are called when memory is short (an allocation finds none, or
+ * less than a sixteenth of the arena is left), by malloc_trim and by memsan_shrink_all.  They run in the thread that
+ * needs memory, perhaps inside its malloc.  They may allocate and free, but must not wait for a lock that the program
+ * holds while it allocates: try the lock, and return MEMSAN_SHRINK_STOP.  Thread-safe; not async-signal-safe. */
 struct memsan_shrinker *memsan_shrinker_register(const char *name, unsigned long (*count)(void *data),
                                                  unsigned long (*scan)(void *data,
                                                                        struct memsan_shrink_control *control),
@@ -192,8 +192,8 @@ int memsan_free_traces(int fd, const char *cache);
 
 /* ---- leaks (kmemleak's words; the names of sanitizer/lsan_interface.h work as well) ---------- */
 
-/* Scans at once for objects that nothing points to any more, and reports those that were not reported before.  Returns
- * how many objects were found.  The other threads stand still for a moment.  Thread-safe; not async-signal-safe. */
+/* Scans now for objects that nothing points to any more, and reports those that were not reported before.  Returns how
+ * many objects were found.  The other threads stand still for a moment.  Thread-safe; not async-signal-safe. */
 size_t memsan_leak_check(void);
 /* Notes about the heap object that p points into.  All functions are thread-safe and cheap, and ignore a p outside the
  * heap. */
@@ -206,8 +206,9 @@ void memsan_leak_no_scan(const void *p);
 /* The object holds pointers only in [p, p+size) and in other areas that were passed to this function. */
 void memsan_leak_scan_area(const void *p, size_t size);
 /* For pools of the program's own.  memsan_leak_alloc: from now on [p, p+size), a part of an allocation or of memory
- * that the program mapped, is an object that scans reach, read and report by itself.  memsan_leak_free: it is no object
- * any more; a p that is no such object is ignored.  Thread-safe.  As the kernel's kmemleak_alloc and kmemleak_free. */
+ * that the program mapped, is an object of its own: scans reach it, read it and report it.  memsan_leak_free: the
+ * object ends; a p that is not the start of such an object is ignored.  Thread-safe.  As the kernel's kmemleak_alloc
+ * and kmemleak_free. */
 void memsan_leak_alloc(const void *p, size_t size);
 void memsan_leak_free(const void *p);
 /* A program may define this function: it returns suppressions in the form of the file that the option suppressions

@@ -62,9 +62,9 @@ static __cold_path void throw_bad_alloc(void)
 	os_abort();
 }
 
-/* The nothrow forms must catch what a new-handler throws, which C cannot do.  libstdc++'s own can: they call the
- * throwing forms, which are ours, and catch.  (A static program gets libstdc++'s nothrow forms from the start:
- * preload/local.mk.) */
+/* The nothrow forms must catch an exception of the new-handler, and C cannot do that.  libstdc++'s own nothrow forms
+ * can: they call the throwing forms, which are ours, and catch.  (A static program gets libstdc++'s nothrow forms from
+ * the start: preload/local.mk.) */
 static __cold_path void *new_by_libstdcxx(size_t size, size_t align, enum slab_api api)
 {
 	bool array = api == SLAB_API_NEW_ARRAY;

@@ -35,7 +35,7 @@ enum runtime_state { RUNTIME_NEW, RUNTIME_STARTING, RUNTIME_READY, RUNTIME_BROKE
 extern uint32_t runtime_state_now
 	__attribute__((visibility("hidden"))); /* written once in each direction, with release */
 
-/* Options, arena, hooks: on the first allocation, or in the constructor when there was none. */
+/* Sets up options, arena and hooks: on the first allocation, or in the constructor when there was none before. */
 void runtime_start(void);
 __inline_hot void runtime_ensure(void)
 {
@@ -79,7 +79,7 @@ __inline_hot void thread_ensure(void)
 		process_watch_thread();
 }
 /* The first step of every allocation and free: runtime_ensure and thread_ensure.  A thread is watched only after the
- * start, so one test does for both. */
+ * start, so one test covers both. */
 void process_enter(void);
 __inline_hot void runtime_enter(void)
 {
@@ -96,8 +96,8 @@ enum operator_index {
 #undef OPERATOR_NOTHROW
 	OPERATOR_NR,
 };
-/* The program's own operator, to be called instead of ours; NULL: none.  Only the shared library's constructor writes
- * this (unseen/replaced.c). */
+/* The program's own operator, which is called instead of ours; NULL: none.  Only the shared library's constructor
+ * writes this (unseen/replaced.c). */
 extern void *operator_forward[OPERATOR_NR];
 extern void *(*new_find_in_libstdcxx)(const char *name);
 
@@ -114,9 +114,9 @@ void leak_find_static_tls(void *function); /* libc's _dl_get_tls_static_info, or
 
 /* ---- unseen/exits.c -------------------------------------------------------------------------- */
 void exits_init(void); /* constructor */
-/* before the program ends with status: faults whose handler ends it (fault/pending.c) */
+/* before the program ends with `status`: reports faults whose handler ends it (fault/pending.c) */
 void exits_tell(int status);
-int exits_scan(int status); /* before _exit(status): what to exit with */
+int exits_scan(int status); /* before _exit(status): returns the status to exit with */
 bool exits_is_handler(const void *handler);
 void exits_keep(int sig); /* the program has set the default action */
 

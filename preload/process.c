@@ -5,8 +5,8 @@
  * still allocate, and our parent and child handlers run before all others.
  *
  * Program end: the last checks of the heap must run after all exit handlers and destructors, but before exit flushes
- * stdio.  (We may replace the exit status, and then flush ourselves.)  A handler that is registered while ld.so runs
- * destructors runs after all of those, so our destructor registers exit_last.
+ * stdio.  (memsan may replace the exit status, and then flushes stdio itself.)  A handler that is registered while
+ * ld.so runs destructors runs after all of those, so our destructor registers exit_last.
  */
 #include "preload/preload.h"
 
@@ -79,7 +79,7 @@ static void fork_child(void)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* A child that shares our memory (vfork, CLONE_VM) and calls exit is not this process. */
+/* False in a child that shares our memory (vfork, CLONE_VM) and calls exit. */
 bool process_is_this(void)
 {
 	return os_getpid() == process_pid;
@@ -102,7 +102,7 @@ static void exit_last(int status, void *unused)
 	report_summary();
 	if (report_count() == 0 || options.exitcode == 0)
 		return;
-	/* exit would do this after the last handler. */
+	/* os_exit_group does not flush stdio, as exit would do after this last handler. */
 	fflush(NULL);
 	os_exit_group((int)options.exitcode);
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/trace.c - slab_debug=T: every allocation and free of a traced cache, as SLUB's "TRACE" lines, with its stack.
  *
- * A helper for each event would be far too slow, so frames are printed as path+offset (BuildId), which memsan decode
- * completes.
+ * A helper process for each event would be far too slow.  So frames are printed as path+offset (BuildId), and memsan
+ * decode completes them.
  */
 #include "preload/preload.h"
 
 #define TRACE_FRAMES 16
 
-/* One event is one write, so that events of several threads do not mix. */
+/* One event is one write, so events of several threads do not mix. */
 struct trace_text {
 	char data[8192];
 	struct module_info module;
 	uintptr_t pcs[TRACE_FRAMES];
 };
 
-/* Guards the text: a thread's own stack may be too small for it.  Held over the write, which waits for no lock. */
+/* Guards the text buffer; a thread's own stack may be too small for the text.  Held over the write, which waits for no
+ * lock. */
 static struct ranked_lock trace_lock = RANKED_LOCK_INIT(LOCK_RANK_REPORT);
 static struct trace_text text;
 

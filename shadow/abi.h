@@ -118,9 +118,9 @@ MEMSAN_EXPORT void __sanitizer_unaligned_store16(void *p, uint16_t v);
 MEMSAN_EXPORT void __sanitizer_unaligned_store32(void *p, uint32_t v);
 MEMSAN_EXPORT void __sanitizer_unaligned_store64(void *p, uint64_t v);
 
-/* Provided by preload/: options, heap and shadow are ready afterwards. */
+/* preload/ defines this.  Options, heap and shadow are ready when it returns. */
 void shadow_start_runtime(void);
-/* abi_access.c: a range that instrumented code is about to access (a mem function's argument). */
+/* abi_access.c: checks a range that instrumented code is about to access (a mem function's argument). */
 void abi_check_range(const void *p, size_t n, enum report_access access, const char *entry,
                      const struct unwind_regs *regs);
 

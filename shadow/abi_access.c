@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/abi_access.c - __asan_load*, __asan_store* (checks made by a call) and __asan_report_* (checks made inline,
- * which failed).
+/* shadow/abi_access.c - __asan_load* and __asan_store* make a check by a call; __asan_report_* report an inline check
+ * that failed.
  *
- * The checks are the kernel's (mm/kasan/generic.c): an access of up to eight bytes looks at one shadow byte, at two
- * when it crosses a granule.  The plain names end the program after the report, the _noabort ones go on.  The exp_
- * forms carry a number that is not used.
+ * The checks are the kernel's (mm/kasan/generic.c): an access of up to eight bytes reads one shadow byte, or two when
+ * the access crosses a granule.  The plain names end the program after the report; the program goes on after the
+ * _noabort ones.  The exp_ forms pass a number that memsan ignores.
  *
- * Each entry records its own registers only when something is bad, in a cold function of its own, so that the good path
- * is a handful of instructions and saves nothing.
+ * The good path is a handful of instructions and saves no registers.  Only for a bad access does an entry record its
+ * registers, in a separate cold function.
  */
 #include "shadow/abi.h"
 
@@ -21,7 +21,8 @@ static __cold_path void access_bad(uintptr_t addr, size_t size, enum report_acce
 	shadow_report(&a);
 }
 
-/* Instrumented code runs, so all of user space has shadow; only an address outside of it must not be looked up. */
+/* While instrumented code runs, all of user space has shadow.  Only an address outside of user space must not be looked
+ * up. */
 __inline_hot bool access_good(uintptr_t addr, size_t size)
 {
 	uint8_t *s;
@@ -110,8 +111,8 @@ __inline_hot void access_range(uintptr_t addr, size_t size, enum report_access a
 {
 	if (likely(size == 0))
 		return;
-	/* The ends first: what is good at both and short is nearly always good in the middle, but only the scan
-	 * knows. */
+	/* shadow_find_bad looks at both ends first.  A short range with good ends is nearly always good in the middle,
+	 * but only the scan proves it. */
 	if (unlikely(shadow_find_bad((void *)addr, size)))
 		access_bad(addr, size, access, fatal);
 }

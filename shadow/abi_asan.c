@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/abi_asan.c - what -fsanitize=address emits beyond the kernel form: objects built for ASan link with memsan
- * instead.
+/* shadow/abi_asan.c - the calls that -fsanitize=address emits beyond the kernel form.  Object files built for ASan link
+ * with memsan through them.
  *
  * Every object file calls __asan_init and the version check from a constructor of highest priority.  The version is in
  * the name: an object for another version does not link.
  */
 #include "shadow/abi.h"
 
-/* Compilers read it before each __asan_stack_malloc; set from shadow.use_after_return. */
+/* Compiled code reads this before each __asan_stack_malloc.  The option shadow.use_after_return sets it. */
 int __asan_option_detect_stack_use_after_return;
-/* Read by code that was built for a shadow at an address known only at run time. */
+/* Code that was built for a shadow at a dynamic address reads this. */
 uintptr_t __asan_shadow_memory_dynamic_address = SHADOW_OFFSET;
 
 void __asan_init(void)
 {
-	/* The options are there once the heap has started, and an allocation is what starts it. */
+	/* The options are known once the heap has started, and the first allocation starts the heap. */
 	shadow_start_runtime();
 	map_require_full();
 	__asan_option_detect_stack_use_after_return = options.use_after_return;
@@ -24,7 +24,7 @@ void __asan_version_mismatch_check_v8(void)
 {
 }
 
-/* The linker gathers the descriptions of one module in a section; *flag says whether they are registered. */
+/* The linker gathers the descriptions of a module's globals in one section.  *flag says whether they are registered. */
 void __asan_register_elf_globals(uintptr_t *flag, void *start, void *stop)
 {
 	if (*flag || start == stop)
@@ -41,7 +41,7 @@ void __asan_unregister_elf_globals(uintptr_t *flag, void *start, void *stop)
 	*flag = 0;
 }
 
-/* Mach-O only; here so that everything links. */
+/* Used by Mach-O only; defined here because objects may refer to it. */
 void __asan_register_image_globals(uintptr_t *flag)
 {
 	(void)flag;
@@ -103,7 +103,7 @@ void __asan_poison_cxx_array_cookie(uintptr_t addr)
 		shadow_poison(addr, SHADOW_GRANULE, SHADOW_ARRAY_COOKIE);
 }
 
-/* delete[] reads how many elements there are; in a freed object the answer must not be believed: none. */
+/* delete[] reads the number of elements here.  In a freed object the number cannot be trusted, so the answer is 0. */
 uintptr_t __asan_load_cxx_array_cookie(uintptr_t *addr)
 {
 	return shadow_byte((uintptr_t)addr) == SHADOW_SLAB_FREED ? 0 : *addr;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/abi_kernel.c - what -fsanitize=kernel-address emits besides checks: globals, allocas, scopes, no-return calls.
- * The ASan form emits all of these too. */
+/* shadow/abi_kernel.c - the calls that -fsanitize=kernel-address emits besides checks: globals, allocas, scopes,
+ * no-return calls.  -fsanitize=address emits all of these too. */
 #include "shadow/abi.h"
 
 #define ALLOCA_REDZONE 32ul
@@ -45,8 +45,8 @@ void __asan_allocas_unpoison(uintptr_t top, uintptr_t bottom)
 	                ALIGN_DOWN(bottom - ALIGN_DOWN(top, SHADOW_GRANULE), SHADOW_GRANULE));
 }
 
-/* A large variable leaves its scope, or enters it again.  The last granule may be shared with the red zone behind: its
- * partial value is restored by the size on entry. */
+/* A large variable leaves its scope, or enters it again.  Its last granule may be shared with the red zone behind it.
+ * On entry `size` restores that granule's partial value. */
 void __asan_poison_stack_memory(uintptr_t addr, size_t size)
 {
 	if (map_state == MAP_FULL && !(addr & GRANULE_MASK))
@@ -59,7 +59,8 @@ void __asan_unpoison_stack_memory(uintptr_t addr, size_t size)
 		shadow_unpoison(addr, size);
 }
 
-/* C++ initialisation order is not checked, as in ASan by default: every file's globals are good from the start. */
+/* C++ initialization order is not checked, as in ASan by default: the globals of every file are accessible from the
+ * start. */
 void __asan_before_dynamic_init(const char *module)
 {
 	(void)module;
@@ -69,7 +70,7 @@ void __asan_after_dynamic_init(void)
 {
 }
 
-/* Long stretches of a frame's shadow are written by calls; the argument is the shadow address itself. */
+/* Compiled code writes long stretches of a frame's shadow by these calls.  The argument is an address in the shadow. */
 #define SET_SHADOW(v)                                                                             \
 	void __asan_set_shadow_##v(uintptr_t shadow, size_t size)                                 \
 	{                                                                                         \

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/audit.c - libmemsan-early.so: maps the shadow before ld.so relocates any library.
  *
- * libmemsan maps the shadow when ld.so relocates it (early.c).  ld.so relocates a library after those that it needs and
- * otherwise in an order of its own, so one that does not need libmemsan may come before it, and its IFUNC resolvers run
- * then: those that are hidden or static always, the others when binding is not lazy.  A library that LD_AUDIT names
- * runs earlier still, and is told of each library before any is relocated.  memsan run sets LD_AUDIT for programs that
- * bring libraries of their own.
+ * libmemsan maps the shadow when ld.so relocates it (early.c).  ld.so relocates a library after the libraries that it
+ * needs; otherwise the order is ld.so's own.  So a library that does not need libmemsan may be relocated before it, and
+ * its IFUNC resolvers run then: hidden and static ones always, the others when binding is not lazy.  A library that
+ * LD_AUDIT names runs earlier still: ld.so tells it of each library before any is relocated.  memsan run sets LD_AUDIT
+ * for programs that bring their own libraries.
  *
- * No libc, nothing relocated: a namespace of its own with only this file in it.
+ * This file is alone in its own linker namespace, without libc, and nothing in it needs a relocation.
  */
 #include "shadow/shadow_internal.h"
 
@@ -16,13 +16,13 @@
 
 static bool mapped, other_runtime; /* ld.so, which calls us, has one thread */
 
-/* The oldest version of the interface will do. */
+/* The oldest version of the interface is enough. */
 __attribute__((visibility("default"))) unsigned int la_version(unsigned int version)
 {
 	return MIN(version, 1u);
 }
 
-/* Under strict overcommitment nothing is mapped here; early.c does it in another way. */
+/* Under strict overcommitment this mapping fails; early.c then maps the shadow in another way. */
 __attribute__((visibility("default"))) unsigned int la_objopen(struct link_map *l, Lmid_t namespace, uintptr_t *cookie)
 {
 	struct scan s;

@@ -3,8 +3,8 @@
  * rows.
  *
  * As in the kernel, only the first bad access is reported unless multi_shot is set, because later ones are often its
- * consequence.  A write that was reported damages a red zone or poison, which slab/ will find later; the slots
- * concerned are remembered, so that the damage is not reported twice.
+ * consequence.  A reported write damages a red zone or poison, and slab/ finds the damage later.  The slots that the
+ * write touched are remembered here, and slab/'s finding in them is not reported.
  */
 #include "shadow/shadow_internal.h"
 
@@ -18,7 +18,7 @@ void (*shadow_error_callback)(const char *text);
 
 static uint32_t fired; /* atomic: a report was made */
 
-/* Slots that a reported write went to, the oldest replaced first.  Atomic words; read without order. */
+/* Slots that a reported write went to; the oldest is replaced first.  Atomic words, read without memory order. */
 static uintptr_t reported_slots[REPORTED_SLOTS];
 static uint32_t reported_next;
 
@@ -47,7 +47,8 @@ static void remember_write(const struct shadow_access *a, const struct shadow_fa
 
 	if (a->access != ACCESS_WRITE || !f->in_heap)
 		return;
-	/* A long write may run through several slots; the bad byte's and the last one's are remembered. */
+	/* A long write may run through several slots.  The slots of its bad byte and of its last byte are
+	 * remembered. */
 	last = a->addr + a->size - 1;
 	for (unsigned k = 0; k < 2; k++) {
 		struct slab_object o;
@@ -69,7 +70,7 @@ static void gather_facts(struct shadow_facts *f, uintptr_t bad, struct slab_obje
 	f->value = shadow_byte(bad);
 	f->next = shadow_byte(bad + SHADOW_GRANULE);
 	f->have_object = slab_find_object(bad, o);
-	/* Objects of pools and fenced ones have the heap's shadow wherever they are. */
+	/* Pool objects and fenced objects have the heap's shadow values, wherever they lie. */
 	f->in_heap = f->have_object || arena_contains((void *)bad);
 	if (!f->have_object)
 		return;
@@ -79,7 +80,7 @@ static void gather_facts(struct shadow_facts *f, uintptr_t bad, struct slab_obje
 	f->obj_size = o->size;
 }
 
-/* Whole rows of shadow around the byte, each byte for eight of memory. */
+/* Whole rows of shadow around the bad byte.  A shadow byte stands for eight bytes of memory. */
 static void fill_shadow_rows(struct report_record *r, uintptr_t bad)
 {
 	uintptr_t row_span = ROW_BYTES << SHADOW_SCALE, row = ALIGN_DOWN(bad, row_span);
@@ -135,8 +136,8 @@ static void fill(struct report_record *r, const struct finding *f)
 	remember_last(b->access, f->kind);
 }
 
-/* The access goes on after its report: guarded pages that it is going to meet are opened, or they would report it once
- * more. */
+/* The access goes on after its report.  Guard pages in the rest of its range are opened, because a fault there would
+ * report the same access again. */
 static void open_guards(const struct shadow_access *a)
 {
 	uintptr_t end = a->addr + a->size - 1, page = ALIGN_DOWN(a->bad, PAGE_SIZE);
@@ -195,8 +196,8 @@ void shadow_report(const struct shadow_access *a)
 
 	if (!access.bad)
 		access.bad = shadow_find_bad((void *)access.addr, access.size);
-	/* Another thread made it good meanwhile, or an inline check was fooled by a race: nothing that could be
-	 * shown. */
+	/* There is no bad byte to show: another thread has made the memory good since the check, or a race misled an
+	 * inline check. */
 	if (!access.bad)
 		return;
 	told = may_report();

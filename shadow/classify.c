@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/classify.c - what kind of bug a bad byte is: a pure function of its shadow and of the object around it.
  *
- * As in mm/kasan/report_generic.c, a table from value to kind, after one refinement: of a granule that is good in part,
- * the tail is explained by the granule behind it.  Two values mean different things inside and outside of the heap
- * (0xf8, 0xfc), and the heap's own record of an object overrides what a neighbour's red zone would say.
+ * As in mm/kasan/report_generic.c, a table leads from shadow value to kind.  One step comes first: when a granule is
+ * good in part, the granule behind it explains its bad tail.  0xf8 and 0xfc mean different things inside and outside of
+ * the heap.  The heap's own record of an object overrides the red zone of a neighbor.
  */
 #include "shadow/shadow_internal.h"
 
@@ -58,8 +58,8 @@ bool shadow_value_is_stack(uint8_t value)
 	return false;
 }
 
-/* A tail whose next granule says nothing (good, or the end of another object); or a freed area far from its beginning,
- * where only the heap's record tells. */
+/* Classifies a bad tail whose next granule explains nothing, because it is good or the end of another object.  Also
+ * classifies bytes far into a freed area, where only the heap's record says that the area is freed. */
 static enum report_kind classify_tail(const struct shadow_facts *f)
 {
 	if (!f->in_heap)
@@ -83,7 +83,7 @@ enum report_kind shadow_classify(const struct shadow_facts *f)
 	value = shadow_deciding_value(f->value, f->next);
 	if (value == SHADOW_CONTAINER && inside_live)
 		return REPORT_CONTAINER_OUT_OF_BOUNDS;
-	/* A stack in the heap (makecontext): scopes there are scopes. */
+	/* The object is a stack in the heap (makecontext), so the value means use after scope. */
 	if (value == SHADOW_AFTER_SCOPE && inside_live)
 		return REPORT_USE_AFTER_SCOPE;
 	if (value == 0 || value_is_partial(value))

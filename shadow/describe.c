@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/describe.c - whose memory a bad byte is, when it is not the heap's: a frame's variables, a global.
+/* shadow/describe.c - describes a bad byte outside of the heap: the variable of a frame, or the global.
  *
- * An instrumented frame starts with its left red zone, in whose memory the compiler leaves three words for us:
+ * An instrumented frame starts with its left red zone.  The compiler leaves three words for us there:
  *
  *     lower addresses                                                            higher
  *     │ magic │ description │ pc │ … │ variable │ red zone │ variable │ … │ right red zone │
  *     F1F1F1F1F1F1F1F1F1F1F1F1F1F1F1   00 .. 04    F2F2F2      00        F3F3F3F3F3F3
  *
- * So the way from a byte to its frame is down through the shadow to the nearest run of 0xf1, and down to the start of
- * that run.  A frame that has returned (0xf5) is on the fake stack, which knows its start.  The memory is read with
- * care: a wild address may lead anywhere.
+ * To find the frame of a byte, the search goes down through the shadow to the nearest run of 0xf1, and down to the
+ * start of that run.  A frame that has returned (0xf5) lies on the fake stack, which knows the start of each frame.
+ * All memory is read by safe reads, because a wild address may lead anywhere.
  *
- * The description is "COUNT offset size name_length name …", names with ":line" behind them since 2016.
+ * The description is "COUNT offset size name_length name …".  Since 2016 ":line" may follow a name.
  */
 #include "shadow/shadow_internal.h"
 
@@ -101,7 +101,7 @@ bool describe_find_frame(uintptr_t addr, struct frame_found *f)
 	return frame_at(at + SHADOW_GRANULE, f);
 }
 
-/* How the access lies against one variable; nothing when another one is nearer. */
+/* Where the access lies relative to one variable. */
 static void put_relation(struct fmt_buf *b, size_t offset, const struct frame_variable *v)
 {
 	if (offset < v->offset)
@@ -162,7 +162,7 @@ void describe_stack(struct report_record *r, uintptr_t bad, size_t access_size)
 
 /* ---- globals --------------------------------------------------------------------------------- */
 
-/* A C string out of a module's read-only data. */
+/* Copies a C string from a module's read-only data. */
 static const char *read_name(const char *name, char *buf, size_t size)
 {
 	size_t got = name ? os_safe_read(buf, name, size - 1) : 0;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/early.c - maps the shadow before anything instrumented can run.
  *
- * Constructors are too late: instrumented code runs earlier, in its own IFUNC resolvers, in .preinit_array, in
- * constructors of libraries that ld.so happens to initialise before us.  So the mapping is made by a resolver of our
- * own, which ld.so calls while it relocates libmemsan (in a static program: libc's start code, before main's
- * constructors).  Nothing of libmemsan is relocated then, which is why scan.c and the first part of map.c use raw
- * system calls, code and statics only.
+ * A constructor would map it too late.  Instrumented code runs earlier: in its own IFUNC resolvers, in .preinit_array,
+ * and in constructors of libraries that ld.so happens to initialize before us.  So a resolver of our own maps the
+ * shadow.  ld.so calls it while it relocates libmemsan; in a static program libc's start code calls it, before main's
+ * constructors.  libmemsan is not relocated yet at that time, so scan.c and the first part of map.c use only raw system
+ * calls, their own code and statics.
  *
- * Accepted: an instrumented IFUNC resolver in a library that neither links libmemsan nor comes before it is relocated,
- * and so run, before us.  A library that links libmemsan is not, whatever the order of the command line.  In a static
- * program the order of resolvers is the linker's: arch/…/entry.c is for that.
+ * Weakness accepted: ld.so may relocate a library that does not link libmemsan before us, and then runs the library's
+ * instrumented IFUNC resolvers before the shadow is mapped.  audit.c is for that.  A library that links libmemsan is
+ * always relocated after us, whatever the order of the command line.  In a static program the linker decides the order
+ * of resolvers; arch/…/entry.c handles that.
  */
 #include "shadow/shadow_internal.h"
 
@@ -43,14 +44,14 @@ static void early_nothing(void)
 {
 }
 
-/* clang does not see that the attribute below uses it. */
+/* clang does not see that the attribute below uses this function. */
 __attribute__((used)) static void (*early_resolve(void))(void)
 {
 	shadow_early_map();
 	return early_nothing;
 }
 
-/* The resolver is the point; the function it resolves to does nothing. */
+/* Only the resolver matters.  The function that it resolves to does nothing. */
 static void early_hook(void) __attribute__((ifunc("early_resolve")));
 
 void shadow_early(void)

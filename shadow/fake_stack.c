@@ -2,17 +2,18 @@
 /* shadow/fake_stack.c - frames that outlive their functions: use after return.
  *
  * Compilers that look for use after return ask for a frame elsewhere (__asan_stack_malloc_N: 64 << N bytes) instead of
- * using the real stack.  On return the frame is poisoned 0xf5 and given back; it is reused last of all, so that a stale
- * pointer meets the poison for long.
+ * using the real stack.  On return the frame is poisoned 0xf5 and given back.  Frames of a region are reused in
+ * rotation, so a stale pointer meets the poison for a long time.
  *
  * Each thread has, for each of the 11 sizes, a region of frames made on first use:
  *
  *     region ─► frame 0 │ frame 1 │ … │ frame n-1         one flag byte a frame: 0 free, 1 in use
  *                      hint: the next one to try, round and round
  *
- * The last word of a frame holds the address of its flag: small frames are given back by inline code that stores 0
- * through it.  A frame left by longjmp stays "in use"; its real stack pointer is kept so that a later no-return call
- * can tell that it is dead.  When no frame is free the caller gets NULL and uses the real stack, which is always right.
+ * The last word of a frame holds the address of its flag: inline code gives small frames back by storing 0 through that
+ * address.  A frame left by longjmp stays "in use".  Its real stack pointer is kept, by which a later no-return call
+ * recognizes that the frame is dead.  When no frame is free, the caller gets NULL and uses the real stack, which is
+ * always correct.
  */
 #include "shadow/shadow_internal.h"
 
@@ -27,7 +28,8 @@ static inline uint32_t region_frames(unsigned class)
 	return (uint32_t)(n < 4 ? 4 : n > FRAMES_MAX ? FRAMES_MAX : n);
 }
 
-/* Owned by one thread; read by others for reports.  Never unmapped, handed on to the next thread. */
+/* One thread owns it; other threads read it for reports.  It is never unmapped: when its thread ends, another thread
+ * takes it over. */
 struct fake_stack {
 	struct fake_stack *next; /* in the list of all: written once */
 	uint32_t in_use;         /* exchanged atomically */
@@ -154,9 +156,10 @@ static void frames_release(struct fake_stack *s, uintptr_t from, uintptr_t below
 			}
 }
 
-/* The program is about to jump out of frames; which frames is known only at the target.  Frames below the present stack
- * pointer on the same stack are dead for sure.  The frames in between end at the next call of this function.  Frames of
- * other stacks (coroutines) may be alive wherever they are, so only the thread's own stack is looked at. */
+/* The program is about to jump out of frames, and only the jump's target tells which.  Frames below the current stack
+ * pointer on the same stack are certainly dead; they are released now.  Frames between the stack pointer and the target
+ * are released at the next call of this function.  Frames of other stacks (coroutines) may be alive at any address, so
+ * only frames of the thread's own stack are released. */
 void fake_stack_no_return(uintptr_t sp)
 {
 	uintptr_t end = stack_own_end();

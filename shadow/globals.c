@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/globals.c - the registry of instrumented globals: their red zones are poisoned while their module is loaded.
+/* shadow/globals.c - the registry of instrumented globals.  Their red zones are poisoned while their module is loaded.
  *
- * Compilers put each global into a slot with a red zone behind it and hand arrays of descriptions to us from a
- * constructor of each object file, and again when the module goes away.  Only the arrays are remembered; they live in
- * the module.
+ * Compilers put each global into a slot with a red zone behind it.  A constructor of each object file passes us an
+ * array of descriptions, and a destructor passes it again when the module is unloaded.  Only the addresses of the
+ * arrays are remembered; the arrays themselves stay in the module.
  */
 #include "shadow/shadow_internal.h"
 
@@ -13,7 +13,7 @@ struct registered {
 	struct registered *next;
 };
 
-/* Guards the list.  Entries are never freed, so that a report may walk it without the lock. */
+/* Guards the list.  Entries are never freed, so a report may walk the list without the lock. */
 static struct ranked_lock globals_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct registered *all;
 
@@ -82,8 +82,8 @@ void globals_unregister(struct asan_global *g, size_t n)
 			shadow_unpoison(g[i].beg, ALIGN_UP(g[i].size_with_redzone, SHADOW_GRANULE));
 }
 
-/* A module that was unmapped without unregistering leaves an array that cannot be read, so it is copied with
- * os_safe_read. */
+/* A module that was unmapped without unregistering leaves an array that cannot be read, so os_safe_read copies the
+ * description. */
 bool globals_find(uintptr_t addr, struct asan_global *found)
 {
 	for (struct registered *e = __atomic_load_n(&all, __ATOMIC_ACQUIRE); e; e = e->next) {

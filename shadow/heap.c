@@ -6,11 +6,11 @@
  *     │ FA FA … FA FA FA FA … FA FA FA FA FA FA … FA FA FA FA FA FA FA  │  freed: until the slot is taken again
  *     │ FC …                                                            │  a new slab, slots never handed out
  *
- * A fenced object looks the same, with its slot's pages from lo to hi.  The guard pages between slots keep good shadow;
- * they fault.
+ * A fenced object looks the same; lo to hi are the data pages of its slot.  The guard pages between slots keep good
+ * shadow, because an access to them faults anyway.
  *
- * A freed large area is marked in its first bytes only: all of it is a guard region from then on, and marking gigabytes
- * of quarantined address space would cost an eighth of it in memory.
+ * A freed large area is marked in its first bytes only.  The whole area is a guard region from then on, and marking
+ * gigabytes of quarantined address space would cost an eighth of that in memory.
  */
 #include "shadow/shadow_internal.h"
 

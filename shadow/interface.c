@@ -5,8 +5,8 @@
 
 /* ---- poison by hand -------------------------------------------------------------------------- */
 
-/* The manual poison of [beg, end) may start and end in the middle of a granule.  Bytes before the start stay as they
- * are.  Bytes behind the end, in the same granule, can only be kept when they were bad. */
+/* The program may poison a range [beg, end) that starts and ends in the middle of a granule.  Bytes before the start
+ * stay as they are.  Bytes behind the end, in the last granule, stay as they are only if they were bad. */
 void __asan_poison_memory_region(void const volatile *addr, size_t size)
 {
 	uintptr_t beg = (uintptr_t)addr, end = beg + size;
@@ -23,7 +23,7 @@ void __asan_poison_memory_region(void const volatile *addr, size_t size)
 	s = shadow_of(first);
 	e = tail ? shadow_of(last) : NULL;
 	if (first == last) {
-		/* Bad to the end of what was good: the rest of the granule was already bad. */
+		/* The range covers all good bytes behind its start; the rest of the granule was already bad. */
 		if (*s < 0x80 && *s != 0 && *s <= tail)
 			*s = head ? MIN(*s, head) : SHADOW_USER;
 		return;
@@ -53,7 +53,7 @@ void __asan_unpoison_memory_region(void const volatile *addr, size_t size)
 	tail = (uint8_t)(end - last);
 	if (last > first)
 		shadow_unpoison(first, last - first);
-	/* The end's granule becomes good up to there, unless more of it is. */
+	/* The last granule becomes good up to the end, unless more of it is good already. */
 	e = tail ? shadow_of(last) : NULL;
 	if (e && (*e >= 0x80 || (*e != 0 && *e < tail)))
 		*e = tail;
@@ -268,13 +268,13 @@ void __sanitizer_print_stack_trace(void)
 
 /* ---- containers ------------------------------------------------------------------------------ */
 
-/* [beg, mid) is in use, [mid, end) is reserve.  Only granules that belong to the container alone are touched: the last
- * one may be shared with what follows `end`. */
+/* [beg, mid) is in use, [mid, end) is reserve.  Only granules that belong to the container alone are changed: the last
+ * granule may be shared with the bytes behind `end`. */
 static void container_mark(uintptr_t beg, uintptr_t end, uintptr_t mid)
 {
 	uintptr_t last = ALIGN_DOWN(end, SHADOW_GRANULE), from = ALIGN_DOWN(mid, SHADOW_GRANULE);
 	uintptr_t first = ALIGN_UP(beg, SHADOW_GRANULE);
-	/* A last granule of which nothing is good behind the end is the container's own too. */
+	/* If all bytes of the last granule behind the end are bad, that granule belongs to the container too. */
 	if (last < end && shadow_find_bad((void *)end, 1) == end)
 		last += SHADOW_GRANULE;
 	if (first >= last)
@@ -292,7 +292,7 @@ static void container_mark(uintptr_t beg, uintptr_t end, uintptr_t mid)
 		shadow_poison(from, last - from, SHADOW_CONTAINER);
 }
 
-/* All of it good again: the last granule up to `end`, as the allocator had it. */
+/* Makes the whole container good again, in its last granule up to `end`, as the allocator left it. */
 static void container_clear(uintptr_t beg, uintptr_t end)
 {
 	uintptr_t first = ALIGN_DOWN(beg, SHADOW_GRANULE);
@@ -333,7 +333,7 @@ int __sanitizer_verify_contiguous_container(const void *beg, const void *mid, co
 
 /* ---- fibers and unaligned access ------------------------------------------------------------- */
 
-/* Stacks are recognised by what is in their shadow, so a switch needs no bookkeeping. */
+/* A stack is recognized by its shadow values, so a switch of stacks needs no bookkeeping. */
 void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size)
 {
 	(void)bottom;

@@ -11,22 +11,22 @@
  *                    │ low shadow         │  of programs linked at a fixed address, and of the null page
  *     0x00007fff8000 └────────────────────┘
  *
- * A program without instrumented code may dlopen some.  That code's first read of shadow faults, and all of the shadow
- * is mapped then (shadow_fault), not earlier: many programs call dlopen, and some of them need an address down there
- * themselves (Wine, 0x140000000).
+ * A program without instrumented code may dlopen some.  That code's first read of shadow faults, and the fault handler
+ * maps all of the shadow then (shadow_fault).  The shadow is not mapped earlier because many programs call dlopen, and
+ * some of them need an address down there themselves (Wine, 0x140000000).
  *
- * Three states.  MAP_FULL: all of it, read-write, without reserve: one mapping that costs nothing until it is touched.
- * MAP_ARENA: nothing is instrumented, so only the part that belongs to the arena exists, and is made usable in steps as
- * the arena grows.  MAP_NONE: production mode, or the range is taken.
+ * There are three states.  MAP_FULL: all of the shadow is mapped read-write with MAP_NORESERVE, as one mapping that
+ * costs nothing until it is touched.  MAP_ARENA: no code is instrumented, so only the arena's part of the shadow
+ * exists; it becomes usable in steps as the arena grows.  MAP_NONE: production mode, or another mapping is in the way.
  *
- * Where the kernel does not promise that amount of writable memory (vm.overcommit_memory=2 knows no NORESERVE;
- * RLIMIT_DATA), MAP_FULL is "strict": all of it is mapped read-only, which counts for no limit and reads as zero, and
- * WRITE_STEP after WRITE_STEP becomes writable before it is written: before we write ourselves; the stacks, which
- * instrumented code poisons by itself, when they become known; and the rest (a coroutine's stack) in the handler of the
- * fault.
+ * Where the kernel does not allow so many bytes of writable memory (vm.overcommit_memory=2, which ignores
+ * MAP_NORESERVE; RLIMIT_DATA), MAP_FULL is "strict".  All of the shadow is mapped read-only: such pages count for no
+ * limit and read as zero.  Shadow becomes writable in steps of WRITE_STEP bytes, each before its first write.  Our own
+ * writes make their steps writable first.  Instrumented code poisons stacks by itself, so a stack's shadow becomes
+ * writable when the stack becomes known.  For the rest (a coroutine's stack) the fault handler makes the step writable.
  *
- * The first 64 KiB of the address space, which cannot be mapped, are poisoned in the full shadow, so that a null
- * dereference in instrumented code is reported before it faults.
+ * The first 64 KiB of the address space cannot be mapped, and the full shadow poisons them.  So a null dereference in
+ * instrumented code is reported before it faults.
  */
 #include "shadow/shadow_internal.h"
 
@@ -60,12 +60,12 @@ static uintptr_t arena_shadow; /* page-aligned start of the arena's shadow, 0: n
 static size_t arena_shadow_size;
 static size_t arena_ready; /* bytes of it that are usable: grows only; written under map_lock, read without */
 
-/* What shadow_good_ahead may look at: its load goes up to 64 bytes of memory further. */
+/* Sets the range that shadow_good_ahead may ask about.  Its load reads shadow for up to 64 bytes of memory further. */
 static void quick_span_update(void)
 {
 	uintptr_t base = map_state == MAP_FULL ? SHADOW_END : arena_base;
 	uintptr_t end = map_state == MAP_FULL ? USER_END : map_arena_limit();
-	/* Nothing while the base changes. */
+	/* The span is empty while the base changes. */
 	if (shadow_quick_base != base)
 		__atomic_store_n(&shadow_quick_span, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&shadow_quick_base, base, __ATOMIC_RELEASE);
@@ -74,7 +74,8 @@ static void quick_span_update(void)
 
 /* ---- strict: made writable before each write; before relocation too -------------------------- */
 
-/* Steps that are writable, by number: a few of those met last.  Atomic words; a lost one costs a system call. */
+/* The numbers of some steps that are known to be writable, among the latest ones.  Atomic words; a lost entry costs a
+ * system call. */
 static uintptr_t steps_known[64];
 
 static bool step_known(uintptr_t step)
@@ -110,7 +111,7 @@ bool map_writable(uintptr_t addr, size_t n)
 	return steps_open(from, to);
 }
 
-/* The stack that this runs on.  The first thread's has as much room as its limit says. */
+/* Makes the shadow of the current stack writable.  The first thread's stack may grow to RLIMIT_STACK. */
 static void map_writable_stack(void)
 {
 	uintptr_t sp = (uintptr_t)__builtin_frame_address(0), room = 0;
@@ -122,7 +123,7 @@ static void map_writable_stack(void)
 	map_writable(ALIGN_DOWN(sp - MIN(room, sp / 2), SHADOW_GRANULE), room + ABOVE_STACK);
 }
 
-/* Everything around what the arena already has; all or nothing. */
+/* Maps all of the shadow around the part that the arena already has, or nothing. */
 static long map_around_arena(int prot)
 {
 	uintptr_t have = arena_shadow ? arena_shadow : SHADOW_END,
@@ -148,7 +149,7 @@ int map_full(void)
 	if (map_state == MAP_FULL)
 		return 0;
 	r = map_around_arena(PROT_READ | PROT_WRITE);
-	/* audit.c was here before us. */
+	/* audit.c has mapped the shadow already. */
 	if (r == -EEXIST && !arena_shadow && reserve_is_ours())
 		r = 0;
 	if (r == -ENOMEM) {
@@ -274,7 +275,7 @@ void map_require_full(void)
 		            SHADOW_OFFSET, -r);
 		os_exit_group(1);
 	}
-	/* Before shadow_init: it will come to this. */
+	/* shadow_init has not run yet.  It will do the rest. */
 	if (!map_started)
 		return;
 	if (!map_gave_up)
@@ -292,7 +293,7 @@ void shadow_init(void)
 		report_line("AddressSanitizer's runtime is loaded too: shadow off");
 		return;
 	}
-	/* Instrumented code is checked in every mode: it cannot be told not to look. */
+	/* Instrumented code is checked in every mode, because its checks cannot be switched off. */
 	if ((options.mode == MODE_PRODUCTION || !options.shadow) && !map_instrumented)
 		return;
 	if (!map_arena())
@@ -328,21 +329,21 @@ void shadow_before_dlopen(void)
 	lock_release(&map_lock);
 }
 
-/* May code at pc look at the shadow: an instrumented module's, or ours on its behalf? */
+/* May the code at pc read the shadow?  Instrumented modules may, and so may our code on their behalf. */
 static bool looks_at_shadow(uintptr_t pc)
 {
 	struct dl_find_object found, self;
 
 	if (_dl_find_object((void *)pc, &found) != 0)
 		return false;
-	/* In a static program all code is the program's, and was looked at when it began. */
+	/* In a static program all code is in one module, which was examined at the start. */
 	if (_dl_find_object((void *)(uintptr_t)map_full, &self) == 0 && self.dlfo_link_map == found.dlfo_link_map)
 		return self.dlfo_link_map->l_name && self.dlfo_link_map->l_name[0];
 	return scan_module(found.dlfo_link_map).result == SCAN_INSTRUMENTED;
 }
 
-/* Code at pc looked at shadow that is not mapped.  A handler of the program may have run while this thread was growing
- * the arena's part; to make memory usable twice does no harm. */
+/* The code at pc accessed shadow that is not mapped.  It may be a signal handler of the program that interrupted this
+ * thread while it was growing the arena's part under map_lock.  Making memory usable twice does no harm. */
 static bool map_on_demand(uintptr_t pc)
 {
 	bool mine = lock_mine(&map_lock), ok;

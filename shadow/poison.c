@@ -2,13 +2,14 @@
 /* shadow/poison.c - writing and reading shadow bytes: poison, unpoison, the first bad byte of a range.
  *
  * A granule of eight bytes is good as a whole (0), in its first k bytes (k = 1..7), or not at all (0x80 and above).  So
- * objects start at a multiple of eight, and may end anywhere.  The shadow is read and written without locks: a byte
- * belongs to the owner of the memory that it describes, and a program that races with itself on that memory gets one of
- * the two answers.
+ * objects start at a multiple of eight, and may end anywhere.  The shadow is read and written without locks, because a
+ * shadow byte belongs to the owner of the memory that it describes.  When threads of the program race for that memory,
+ * a check sees either the old or the new value.
  */
 #include "shadow/shadow_internal.h"
 
-/* From here on whole pages of shadow are given back instead of cleared: they read as zero and cost nothing. */
+/* From this size on whole pages of shadow are given back to the kernel instead of cleared.  They read as zero then and
+ * cost no memory. */
 #define DROP_SIZE (256ul << 10)
 #define LEAVING_SCAN (1ul << 30)
 
@@ -21,7 +22,7 @@ bool shadow_writable_slowly(uintptr_t addr, size_t n)
 	return map_state != MAP_NONE && arena_contains((void *)addr) && map_arena_reach(addr + n - arena_base);
 }
 
-/* Whole pages of shadow cost nothing to clear, and nothing afterwards. */
+/* Clears shadow by giving its whole pages back to the kernel. */
 static void shadow_drop(uint8_t *s, size_t n)
 {
 	uintptr_t from = ALIGN_UP((uintptr_t)s, PAGE_SIZE), to = ALIGN_DOWN((uintptr_t)s + n, PAGE_SIZE);
@@ -92,7 +93,7 @@ static uintptr_t granule_find_bad(uintptr_t from, uintptr_t to)
 	return MAX(limit, from);
 }
 
-/* The range has shadow. */
+/* The caller has checked that the range has shadow. */
 static uintptr_t range_find_bad(uintptr_t from, uintptr_t to)
 {
 	uintptr_t first_end = ALIGN_DOWN(from, SHADOW_GRANULE) + SHADOW_GRANULE;
@@ -126,8 +127,8 @@ uintptr_t shadow_find_bad(const void *p, size_t n)
 		/* No access to the shadow itself is good, and no range across it. */
 		if (from < SHADOW_END && to > SHADOW_START)
 			return MAX(from, SHADOW_START);
-		/* A range that wraps around or leaves user space is bad in any case.  The search for its first bad byte
-		 * is limited, or it would read 16 TiB of shadow. */
+		/* A range that wraps around or leaves user space is always bad.  The search for its first bad byte is
+		 * limited, because it could otherwise read 16 TiB of shadow. */
 		leaves = to != from + n;
 		bad = range_find_bad(from, leaves ? MIN(to, from + LEAVING_SCAN) : to);
 		return bad ? bad : leaves ? to : 0;

@@ -30,7 +30,8 @@ long reserve_map(uintptr_t start, uintptr_t end, int prot)
 	return 0;
 }
 
-/* Keeps the shadow out of core files, and out of huge pages: touching a few of those would take gigabytes. */
+/* Keeps the shadow out of core files and free of huge pages: touching a few addresses would otherwise take
+ * gigabytes. */
 void reserve_advise(uintptr_t start, uintptr_t end)
 {
 	arch_syscall6(SYS_madvise, (long)start, (long)(end - start), MADV_DONTDUMP, 0, 0, 0);
@@ -50,13 +51,13 @@ void reserve_finish(void)
 	mem_set(shadow_of(0), SHADOW_NULL_PAGE, NULL_PAGES >> SHADOW_SCALE);
 }
 
-/* A call that fails in any case says first whether it can read its argument. */
+/* This system call always fails.  Its error is EFAULT if it cannot read its argument, and EINVAL otherwise. */
 static bool word_readable(uintptr_t addr)
 {
 	return arch_syscall6(SYS_rt_sigprocmask, -1, (long)addr, 0, 8, 0, 0) == -EINVAL;
 }
 
-/* No other mapping has the null page's shadow and, behind it, a gap that cannot be read. */
+/* Only a mapping that audit.c made has the null page's shadow values and, behind them, a gap that cannot be read. */
 bool reserve_is_ours(void)
 {
 	uintptr_t at = (uintptr_t)shadow_of(0), end = (uintptr_t)shadow_of(NULL_PAGES);

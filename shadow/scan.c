@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/scan.c - which of the loaded modules are instrumented, found before anything of libmemsan is relocated.
  *
- * This runs inside ld.so's relocation pass.  It can use raw system calls, our own code and statics (reached
- * relative to the pc), and the list that ld.so has already published for debuggers: the executable's DT_DEBUG leads to
- * struct r_debug and from there to the list of modules, each with its dynamic section.
+ * This runs inside ld.so's relocation pass.  It can use raw system calls, our own code, and statics that are reached
+ * relative to the pc.  It can also read the list that ld.so has already published for debuggers: the executable's
+ * DT_DEBUG leads to struct r_debug, and from there to the list of modules, each with its dynamic section.
  *
  *     auxiliary vector ─ AT_PHDR ─► PT_DYNAMIC ─ DT_DEBUG ─► r_debug ─ r_map ─► link_map ─► link_map …
  *                                                                                │ l_ld
  *                                                                                ▼ DT_RELA, DT_JMPREL ─► symbol names
  *
  * A module is instrumented when one of its relocations asks for a symbol called __asan_*: code with checks always has
- * one, if only the report functions.  Undefined symbols are not in the hash table, and the size of the symbol table is
- * written nowhere, which is why relocations are read; the relative ones, which are nearly all, are skipped by
- * DT_RELACOUNT.
+ * at least one, for the report functions.  Relocations are read because undefined symbols are not in the hash table,
+ * and the size of the symbol table is not recorded anywhere.  DT_RELACOUNT tells how many relative relocations to skip,
+ * which are nearly all.
  *
- * Accepted: where the list cannot be found (static programs, ld.so run as a command, no /proc and an old kernel) the
- * answer is "unknown", and the caller maps the shadow without insisting.
+ * Weakness accepted: where the list cannot be found (static programs, ld.so run as a command, no /proc and an old
+ * kernel), the answer is "unknown".  The caller then maps the shadow if it can, and goes on without it otherwise.
  */
 #include "shadow/shadow_internal.h"
 
@@ -69,7 +69,7 @@ static const struct r_debug *find_r_debug(void)
 		else if (phdr[i].p_type == PT_DYNAMIC)
 			dynamic = &phdr[i];
 	}
-	/* A static program has no such header, and nobody to publish a list. */
+	/* A static program has no such header, and no ld.so that publishes a list. */
 	if (!dynamic || !self)
 		return NULL;
 	bias = (uintptr_t)phdr - self->p_vaddr;
@@ -89,8 +89,7 @@ struct module_tables {
 
 static void read_tables(const struct link_map *l, struct module_tables *t)
 {
-	/* ld.so has turned the addresses of most modules into absolute ones, but not of a read-only section (the
-	 * vdso's). */
+	/* ld.so has made the addresses in most dynamic sections absolute, but not in a read-only one (the vdso's). */
 	uintptr_t value;
 	mem_set(t, 0, sizeof(*t));
 	for (const Elf64_Dyn *d = l->l_ld; d && d->d_tag != DT_NULL; d++) {
@@ -195,7 +194,7 @@ struct scan scan_modules(void)
 		bool ours;
 
 		read_tables(l, &t);
-		/* Ourselves (also the program that the static archive went into) ask for our own names. */
+		/* libmemsan, or the program that the static archive is linked into, refers to memsan's own names. */
 		ours = l->l_addr == (uintptr_t)&__ehdr_start ||
 		       (l->l_addr == 0 && l == debug->r_map && &__ehdr_start == (void *)0x400000);
 		if (ours)

@@ -33,9 +33,9 @@
 #define SHADOW_SCALE 3
 #define SHADOW_GRANULE ((uintptr_t)1 << SHADOW_SCALE)
 
-/* What a shadow byte says about its eight bytes of memory.  0: all may be accessed; 1 to 7: that many bytes from the
- * first on may; other values: none may, and the value says why.  The values are the kernel's (mm/kasan/kasan.h) where
- * it has one, else ASan's, which compilers write inline. */
+/* What a shadow byte says about its eight bytes of memory.  0: all eight may be accessed.  1 to 7: only so many bytes
+ * from the first on.  Other values: none, and the value says why.  The values are the kernel's (mm/kasan/kasan.h) where
+ * the kernel has one, else ASan's, which compilers write inline. */
 enum shadow_value {
 	SHADOW_VMALLOC_INVALID = 0xf8, /* arena: behind a large area, its guards (elsewhere: see SHADOW_AFTER_SCOPE) */
 	SHADOW_SLAB_FREED = 0xfa,      /* object that was freed; alloc and free stacks are kept */
@@ -59,27 +59,29 @@ enum shadow_value {
 	SHADOW_NULL_PAGE = 0xf0, /* the first 64 KiB of the address space (memsan's own) */
 };
 
-/* The heap has shadow: true in check mode once the arena's shadow is mapped.  Does not change after start-up, except
- * that shadow_give_up turns it off. */
+/* The heap has shadow: true in check mode once the arena's shadow is mapped.  After start-up only shadow_give_up
+ * changes this: it turns the shadow off. */
 extern bool shadow_on;
-/* Shadow of the whole address space is mapped (an instrumented module is present): pointers outside the arena are
+/* Shadow of the whole address space is mapped (an instrumented module is present): pointers outside of the arena are
  * checked too. */
 extern bool shadow_everywhere;
-/* Called, when set, each time one of the two has changed after start-up.  Set once, by preload/. */
+/* Called each time that shadow_on or shadow_everywhere has changed after start-up.  preload/ sets it once; NULL: not
+ * called. */
 extern void (*shadow_changed_hook)(void);
 
-/* Is a range starting at p checked at all?  The one compare that a libc call on foreign memory pays. */
+/* Is a range that starts at p checked at all? */
 __inline_hot bool shadow_covers(const void *p)
 {
 	return shadow_on && (arena_contains(p) || shadow_everywhere);
 }
 
-/* Addresses p with p - base < span have a readable shadow, and so have the 64 bytes behind p: the arena, or with full
- * shadow all that lies above the shadow.  Grows only. */
+/* Addresses p with p - base < span have a readable shadow, and so have the 64 bytes behind p.  The range is the arena,
+ * or with full shadow all memory above the shadow.  It only grows. */
 extern uintptr_t shadow_quick_base;
 extern size_t shadow_quick_span;
 
-/* How many bytes from p on may surely be accessed, as far as one load of shadow tells: up to 64.  0 says nothing. */
+/* How many bytes from p on may certainly be accessed: at most 64, since only one word of shadow is read.  0: not
+ * known. */
 __inline_hot size_t shadow_good_ahead(const void *p)
 {
 	struct __attribute__((packed)) unaligned {
@@ -102,7 +104,7 @@ __inline_hot size_t shadow_good_ahead(const void *p)
 	return good > before ? good - before : 0;
 }
 
-/* May the eight bytes at p be accessed for sure, as far as one load of shadow tells? */
+/* May the eight bytes at p certainly be accessed?  One load of shadow; false: not known. */
 __inline_hot bool shadow_eight_good(const void *p)
 {
 	struct __attribute__((packed)) unaligned {
@@ -113,47 +115,48 @@ __inline_hot bool shadow_eight_good(const void *p)
 	if ((uintptr_t)p - shadow_quick_base >= shadow_quick_span)
 		return false;
 	pair = ((const struct unaligned *)(((uintptr_t)p >> SHADOW_SCALE) + SHADOW_OFFSET))->pair;
-	/* The upper byte speaks for the second granule. */
+	/* The upper byte stands for the second granule. */
 	return (uint16_t)(pair << ((uintptr_t)p & (SHADOW_GRANULE - 1) ? 0 : 8)) == 0;
 }
 
-/* The first byte in [p, p+n) that may not be accessed, or 0 when all may.  n may be 0 (nothing is bad).  Never
+/* The first byte in [p, p+n) that may not be accessed, or 0: all may be.  n may be 0, and then nothing is bad.  Never
  * faults. */
 uintptr_t shadow_find_bad(const void *p, size_t n);
 
-/* Reports that a libc function, or another interposed call, is about to access [p, p+n), of which shadow_find_bad gave
- * `bad`.  `entry` ("memcpy", …) is the function's name; the stack is the caller's, from `regs`. */
+/* Reports that a libc function, or another interposed call, is about to access [p, p+n).  `bad` is the result of
+ * shadow_find_bad for that range.  `entry` ("memcpy", …) is the function's name.  `regs` give the caller's stack. */
 void shadow_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry,
                          const struct unwind_regs *regs);
 
 /* ---- life cycle, called by preload/ ---------------------------------------------------------- */
-/* After options are parsed and slab_init, before the first allocation.  From now on the arena has shadow in check mode.
- * Prints one line when an instrumented module is loaded but its shadow cannot be mapped, which ends the process, and
- * when libasan is loaded. */
+/* Called after options are parsed and after slab_init, before the first allocation.  From now on the arena has shadow
+ * in check mode.  If an instrumented module is loaded but its shadow cannot be mapped, prints one line and ends the
+ * process.  If libasan is loaded, prints one line. */
 void shadow_init(void);
 /* The program limits its address space, and slab has shortened the arena: unmaps the shadow of the part that is gone.
  * The full shadow stays, since instrumented code needs it. */
 void shadow_limit_space(void);
-/* The real dlopen is about to run, and the fault handler is not installed: no fault will show when instrumented code
- * that it loads first reads the shadow. */
+/* The real dlopen is about to run, but the fault handler is not installed.  So no fault would tell us that newly loaded
+ * instrumented code reads the shadow. */
 void shadow_before_dlopen(void);
 /* This thread is about to run its first function. */
 void shadow_thread_start(void);
-/* This thread is about to end: removes the poison of its stack, for whatever is mapped there next. */
+/* This thread is about to end: removes the poison of its stack, because something else may be mapped there next. */
 void shadow_thread_exit(void);
-/* [p, p+n) was or will be mapped anew: forget what its shadow said. */
+/* [p, p+n) was or will be mapped anew: clears its shadow. */
 void shadow_forget(const void *p, size_t n);
-/* Was damage in [slot, slot+size) already reported, at the access that did it?  Then slab's later finding there is not
- * reported. */
+/* Was damage in [slot, slot+size) already reported, at the access that did it?  If so, slab's later finding is
+ * dropped. */
 bool shadow_was_reported(uintptr_t slot, size_t size);
 /* The range that shadow has mapped for itself; empty: none. */
 void shadow_extent(uintptr_t *start, uintptr_t *end);
-/* A copy of the process is about to be made, or has been: it needs no shadow.  All other threads stand still. */
+/* A copy of the process is about to be made (`begins`), or has been made.  The copy needs no shadow.  All other threads
+ * are stopped. */
 void shadow_copying(bool begins);
-/* Visits every frame on the fake stacks whose function runs, or was left by a jump.  Takes no lock. */
+/* Visits every frame on the fake stacks that is in use: its function runs, or was left by a jump.  Takes no lock. */
 void shadow_each_frame(void (*frame)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
-/* The instruction at pc faulted at addr.  Maps that part of the shadow, or makes it writable, when it was waiting to be
- * needed, and returns true.  Signal-safe. */
+/* The instruction at pc faulted at addr.  If addr is in shadow that is still to be mapped or made writable, does that
+ * and returns true.  Signal-safe. */
 bool shadow_fault(uintptr_t addr, uintptr_t pc);
 /* Is addr in memory that shadow/ mapped? */
 bool shadow_owns(uintptr_t addr);

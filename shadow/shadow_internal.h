@@ -5,8 +5,7 @@
 
 #include "shadow/shadow.h"
 
-/* User addresses end here on x86_64 with four-level page tables, which is what the compilers' fixed offset is made
- * for. */
+/* User addresses end here on x86_64 with four-level page tables.  The compilers' fixed offset is made for these. */
 #define USER_END (1ul << 47)
 #define SHADOW_START SHADOW_OFFSET
 #define SHADOW_END (SHADOW_OFFSET + (USER_END >> SHADOW_SCALE))
@@ -26,7 +25,7 @@ struct scan {
 /* Looks at every loaded module.  Raw system calls and no relocated data: works before libmemsan is relocated. */
 struct scan scan_modules(void);
 
-/* A module that was just loaded; libmemsan counts as plain. */
+/* Looks at one module that was just loaded.  libmemsan counts as plain. */
 struct link_map;
 struct scan scan_module(const struct link_map *l);
 
@@ -38,30 +37,30 @@ struct scan scan_module(const struct link_map *l);
 long reserve_map(uintptr_t start, uintptr_t end, int prot);
 void reserve_advise(uintptr_t start, uintptr_t end);
 void reserve_undo(uintptr_t start, uintptr_t end);
-/* The last steps, once all of the shadow is mapped and the null page's part is writable. */
+/* Does the last steps: called once all of the shadow is mapped and the null page's part is writable. */
 void reserve_finish(void);
-/* Is the mapping at the shadow's place one that audit.c made? */
+/* Did audit.c make the mapping at the shadow's place? */
 bool reserve_is_ours(void);
 
 /* ---- map.c ----------------------------------------------------------------------------------- */
 enum map_state { MAP_NONE, MAP_ARENA, MAP_FULL };
 extern enum map_state map_state;
-/* Map all that is not mapped yet.  0 or -errno.  Needs nothing relocated. */
+/* Maps all of the shadow that is not mapped yet.  0 or -errno.  Needs no relocation. */
 int map_full(void);
-/* Make the shadow of the arena's first `bytes` usable. */
+/* Makes the shadow of the arena's first `bytes` usable. */
 bool map_arena_reach(size_t bytes);
 /* End of the arena's part that has shadow, as an address. */
 uintptr_t map_arena_limit(void);
 /* Can the shadow byte of addr be read? */
 bool map_has_shadow(uintptr_t addr);
-/* The full shadow is needed now, by instrumented code: map it, or end the process with one line. */
+/* Instrumented code needs the full shadow now: maps it, or prints one line and ends the process. */
 void map_require_full(void);
-/* Turn the detector off for good, saying why. */
+/* Turns the detector off for good and prints why. */
 void shadow_give_up(const char *why);
 /* Most of the shadow is read-only (map.c). */
 extern bool map_strict;
-/* The shadow of [addr, addr+n), which is not the arena's, is about to be written.  False when there is no memory for
- * it.  Needs nothing relocated. */
+/* Makes the shadow of [addr, addr+n), a range outside of the arena, writable.  False: no memory for it.  Needs no
+ * relocation. */
 bool map_writable(uintptr_t addr, size_t n);
 extern bool map_other_runtime; /* libasan owns the shadow */
 extern bool map_instrumented;  /* a loaded module is known to be instrumented */
@@ -83,7 +82,7 @@ __inline_hot bool shadow_writable(uintptr_t addr, size_t n)
 }
 /* One granule's byte. */
 void shadow_set(uintptr_t addr, uint8_t value);
-/* As map_has_shadow, then the byte; 0 where there is none. */
+/* The shadow byte of addr; 0 if map_has_shadow is false. */
 uint8_t shadow_byte(uintptr_t addr);
 
 /* ---- heap.c ---------------------------------------------------------------------------------- */
@@ -117,7 +116,7 @@ struct shadow_access {
 	const struct unwind_regs *regs;
 };
 void shadow_report(const struct shadow_access *a);
-/* From now on [slot, slot + size) holds another object, about which earlier reports there say nothing. */
+/* From now on [slot, slot + size) holds another object.  Earlier reports about that range no longer count. */
 void report_forget(uintptr_t slot, size_t size);
 struct shadow_last {
 	uint32_t made; /* reports so far */
@@ -147,20 +146,20 @@ struct asan_global {
 _Static_assert(sizeof(struct asan_global) == 64, "the compilers' struct");
 void globals_register(struct asan_global *g, size_t n);
 void globals_unregister(struct asan_global *g, size_t n);
-/* The global that addr is in or in the red zone of. */
+/* The global that addr lies in, or whose red zone addr lies in. */
 bool globals_find(uintptr_t addr, struct asan_global *found);
 
 /* ---- describe.c ------------------------------------------------------------------------------ */
-/* One variable of a frame as the compiler describes it. */
+/* A variable of a frame, as the compiler describes it. */
 struct frame_variable {
 	size_t offset, size;
 	const char *name;
 	size_t name_len;
 };
-/* Parses "COUNT offset size name_len name …"; the next variable from *at, false at the end or at nonsense. */
+/* Parses "COUNT offset size name_len name …"; reads the next variable from *at.  False: the end, or malformed text. */
 bool frame_next_variable(const char **at, struct frame_variable *v);
 size_t frame_count(const char **at);
-/* Adds what is known of a bad byte on a stack or in a global to the record. */
+/* Adds the known facts about a bad byte on a stack or in a global to the record. */
 void describe_stack(struct report_record *r, uintptr_t bad, size_t access_size);
 void describe_global(struct report_record *r, uintptr_t bad);
 struct frame_found {
@@ -170,11 +169,12 @@ struct frame_found {
 bool describe_find_frame(uintptr_t addr, struct frame_found *f);
 
 /* ---- stack.c --------------------------------------------------------------------------------- */
-/* A thread's own stack is taken to reach at most this far down from its end: RLIMIT_STACK may be unlimited. */
+/* A thread's own stack is assumed to reach at most this far down from its end, because RLIMIT_STACK may be
+ * unlimited. */
 #define OWN_STACK_MAX (8ul << 20)
 /* Its end (highest address), or 0 when not known. */
 uintptr_t stack_own_end(void);
-/* Unpoison all poison that frames left from sp to the end of the stack that sp lies on. */
+/* Removes all poison that frames left between sp and the end of the stack that sp lies on. */
 void stack_clear_from(uintptr_t sp);
 /* [*lo, *hi) of the calling thread's own stack; false when not known. */
 bool stack_bounds(uintptr_t *lo, uintptr_t *hi);

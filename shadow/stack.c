@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shadow/stack.c - no stale poison on stacks.
  *
- * An instrumented function poisons the red zones of its frame when it starts and cleans them when it returns.  Frames
- * that are left in another way (longjmp, an exception, exit of a thread, a switch to another stack that is then
- * abandoned) do not clean up, and the next function to use that memory would be reported.  So before a call that does
- * not return, the compiler calls us, and everything from here to the outermost frame is cleaned: also red zones of
- * frames that go on living, which is the accepted loss.
+ * An instrumented function poisons the red zones of its frame when it starts and cleans them when it returns.  A frame
+ * that is left in another way (longjmp, an exception, exit of a thread, a switch away from a stack that is then
+ * abandoned) does not clean up, and the next function that used this memory would be reported.  So before a call that
+ * does not return, the compiler calls us, and everything from here to the outermost frame is cleaned.  Weakness
+ * accepted: frames that live on lose their red zones too.
  *
- * Where a stack ends is known for the thread's own (the main thread's from ld.so, others' from the thread control block
- * that lies on top of them) and for its signal stack.  On any other (makecontext, a hand-made coroutine) only values
- * that stacks have are cleaned, up to the end of the heap object that the stack is in, or for a bounded way.
+ * The end is known for the thread's own stack and for its signal stack.  (ld.so knows the end of the main thread's
+ * stack; on top of any other thread's stack lies the thread control block.)  On another stack (makecontext, a hand-made
+ * coroutine) cleaning goes up to the end of the heap object that the stack lies in.  Where there is no such object,
+ * only shadow values of stacks are cleaned, for a limited distance.
  */
 #include "shadow/shadow_internal.h"
 
@@ -35,7 +36,7 @@ static void clear_all(uintptr_t from, uintptr_t to)
 		shadow_unpoison(from, ALIGN_UP(to - from, SHADOW_GRANULE));
 }
 
-/* Clears only values that frames leave, and the ends of variables in front of them. */
+/* Clears only shadow values that frames leave, and the partial granules of variables in front of them. */
 static void clear_stack_values(uintptr_t from, uintptr_t to)
 {
 	uint8_t *end;
@@ -88,8 +89,9 @@ void stack_clear_from(uintptr_t sp)
 		return;
 	end = stack_own_end();
 	if (signal_stack(&lo, &hi) && sp >= lo && sp < hi) {
-		/* From a signal stack the jump goes to the thread's own, whose frames between are gone too; how far
-		 * down they went is not known, so all of it that has shadow values is cleaned. */
+		/* From a signal stack the program jumps to the thread's own stack, and frames that the signal
+		 * interrupted there are left too.  How far down those frames reach is not known, so all stack values in
+		 * the upper 8 MiB of that stack are cleaned. */
 		clear_all(lo, hi);
 		if (end)
 			clear_stack_values(end - MIN(end, 8ul << 20), end);

@@ -6,15 +6,15 @@
 #include "slab/budget.h"
 #include "slab/slab.h"
 
-/* Production. Giving pages back and asking for them again would cost a system call and page faults for each malloc.
- * So a freed area is retained whole, with its page entries, and the next request of about its size takes it back for
- * the cost of a short search.
+/* Production. Giving pages back and asking for them again would cost a system call and page faults for each malloc. So
+ * a freed area is retained whole, with its page entries. The next request of about its size reuses it after a short
+ * search.
  *
  *     alloc ──► LIVE ──free──► RETAINED ──taken again──► LIVE
  *                                 └── too many, not needed for a while, or others need pages ──► buddy (dirty)
  *
- * Check mode, and areas that production unmaps (vmalloc.c). A freed area becomes one guard as a whole, so that any
- * use of it faults. Its memory goes back at once. Only address space is held, first in first out.
+ * Check mode, and areas that production unmaps (vmalloc.c). A freed area becomes one guard as a whole, so any use of it
+ * faults. Its memory goes back at once. Only address space is held, first in first out.
  *
  *     alloc ──► LIVE ──free──► QUARANTINED ──over budget──► buddy (clean)
  *
@@ -57,8 +57,8 @@ void area_guard_set(uint32_t page, size_t n)
 		os_protect_none(p, size);
 }
 
-/* Clears the guards of a run whose parts may have been guarded in different ways. False: mprotect would need one
- * mapping more than the process may have, and some pages may stay closed. */
+/* Clears the guards of a run whose parts may have been guarded in different ways. False: mprotect would need more
+ * mappings than the process may have, and some pages may stay closed. */
 bool area_guard_clear(uint32_t page, size_t n)
 {
 	void *p = (void *)page_address(page);
@@ -139,8 +139,8 @@ void area_set_resizing(struct area *a, bool resizing)
 	lock_release(&area_lock);
 }
 
-/* The lowest live area above an address that `wanted` says yes to is given to `take`, while it cannot go away; its
- * address, or 0. */
+/* Passes the lowest live area above an address that `wanted` accepts to `take`, while the area cannot go away. Returns
+ * its address, or 0. */
 uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx),
                          void *ctx)
 {
@@ -159,7 +159,7 @@ uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), 
 	return addr;
 }
 
-/* The area is in no list, and its pages are accessible. */
+/* Called with an area that is in no list and whose pages are accessible. */
 static void area_release(struct area *a, bool clean)
 {
 	uint32_t page = a->page, n = a->nr_pages;
@@ -199,8 +199,8 @@ struct area *area_take_retained(size_t pages)
 	return a;
 }
 
-/* Takes out the oldest areas while there are too many or they hold more than `limit`; linked by next. Under
- * area_lock. */
+/* Takes out the oldest areas while there are too many or they hold more than `limit`. Returns them linked by next.
+ * Under area_lock. */
 static struct area *retained_excess(size_t limit)
 {
 	struct area *excess = NULL;
@@ -313,7 +313,7 @@ static struct area *held_take(bool all)
 	return a;
 }
 
-/* Pages that cannot be made accessible again are lost to the heap: nobody may get them. */
+/* Pages that cannot be made accessible again are lost to the heap, because no object may lie in them. */
 static void held_release(struct area *a)
 {
 	if (a->opened)
@@ -338,7 +338,7 @@ void area_quarantine(struct area *a)
 	live_remove(a);
 	WRITE_ONCE(a->state, AREA_QUARANTINED);
 	lock_release(&area_lock);
-	/* The area leaves the list of live areas first, because area_check_all reads the slack of those. */
+	/* The area leaves the list of live areas first, because area_check_all reads the slack of live areas. */
 	if (a->opened)
 		area_guard_set(a->page, a->nr_pages);
 	else
@@ -357,7 +357,7 @@ void area_quarantine(struct area *a)
 		held_release(old);
 }
 
-/* Neither retained nor quarantined. */
+/* For an area that is neither retained nor quarantined. */
 void area_dispose(struct area *a)
 {
 	lock_acquire(&area_lock);

@@ -16,7 +16,7 @@ struct area {
 	bool opened;    /* a guard page was opened after a report, and may hold anything */
 	bool resizing;  /* size and red zone disagree for the moment; under area_lock */
 	uintptr_t addr; /* the user's pointer */
-	/* addr while the object is live, else 0. A free exchanges it, so that one of several racing threads wins. */
+	/* addr while the object is live, else 0. A free exchanges it, so only one of several racing threads wins. */
 	uintptr_t live;
 	size_t size; /* as requested */
 	stack_handle alloc_stack, free_stack;
@@ -47,25 +47,25 @@ void area_descriptor_put(struct area *a);
 void area_make_live(struct area *a);
 void area_set_pages(struct area *a, uint32_t pages);
 void area_set_resizing(struct area *a, bool resizing);
-/* Gives the lowest live area above `after` that `wanted` accepts to `take`, and returns its address, or 0. Both
- * callbacks run under area_lock, so the area cannot go away. */
+/* Finds the lowest live area above `after` that `wanted` accepts, passes it to `take`, and returns its address, or 0.
+ * Both callbacks run under area_lock, so the area cannot go away. */
 uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx),
                          void *ctx);
 void area_guard_set(uint32_t page, size_t n);
-/* False: some pages may have stayed closed. All that are open read as zero. */
+/* False: some pages may have stayed closed. All open pages read as zero. */
 bool area_guard_clear(uint32_t page, size_t n);
-/* A live area that was freed is given to exactly one of these three: kept for reuse, held back as guarded address
- * space, or given back at once. */
+/* A freed area is passed to exactly one of these three: kept for reuse, held back as guarded address space, or given
+ * back at once. */
 void area_retain(struct area *a);
 void area_quarantine(struct area *a);
 void area_dispose(struct area *a);
 struct area *area_take_retained(size_t pages); /* of about that size, live again; or NULL */
 /* All retained areas go back to the buddy. Returns their pages. */
 size_t area_shrink(void);
-/* Called before pages are taken for a slab or an area. Where the buddy has too few that were used before, the oldest
- * retained areas give theirs, so that no fresh memory is touched. */
+/* Called before pages are taken for a slab or an area. If the buddy has too few used pages, the oldest retained areas
+ * give up theirs, and no fresh memory is touched. */
 void area_give_way(size_t pages);
-void area_decay(void); /* retained areas beyond what was live lately go back */
+void area_decay(void); /* retained areas beyond the recent peak go back */
 void area_drain(void); /* all areas in quarantine go back */
 struct area_stats {
 	uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined;

@@ -11,15 +11,15 @@
  *     memmap     ▌                                        16 bytes per page     /256
  *     blocks     .                                        8 bytes per block     /524288
  *
- * So "is it ours?" is one subtraction and a comparison with the usable part, and an address that passes this test
- * may be looked up in every map. The state map is the truth about the liveness of unchecked objects. The memmap
- * leads from any address to its object, and to the descriptor that records the liveness of a checked or large
- * object. A large area does not write a page entry for each of its pages (a gigabyte has 262,144): the block array
- * names the area for each block that it covers whole.
+ * So one subtraction and one comparison with the usable part tell whether an address is ours, and such an address may
+ * be looked up in every map. The state map decides whether an unchecked object is live. The memmap leads from any
+ * address to its object, and to the descriptor that records the liveness of a checked or large object. A large area
+ * does not write a page entry for each of its pages (a gigabyte has 262,144): the block array names the area for each
+ * block that it covers whole.
  *
- * Accepted weakness: an entry and what it points to are two loads. A reader without locks may see a descriptor that
- * has since been recycled. Descriptors are never unmapped and readers check what they read, so the answer may be old
- * but the reader never faults. */
+ * Accepted weakness: a reader loads an entry first, and then the descriptor that it points to. A reader without locks
+ * may see a descriptor that has since been recycled. Descriptors are never unmapped, and readers check the values that
+ * they read. So the answer may be outdated, but the reader never faults. */
 
 uintptr_t arena_base;
 size_t arena_size;
@@ -41,7 +41,7 @@ static bool has_state_map;                                                /* set
 /* The arena grows by a quarter of its size, within these limits, if less is asked for. */
 #define GROW_MIN_BLOCKS 1
 #define GROW_MAX_BLOCKS 16
-/* From this block on production's heap may get huge pages, as the system is set. */
+/* From this block on production's heap may get huge pages, as the system's setting says. */
 #define HUGE_FROM_BLOCK 8
 
 static size_t reserve_cost(size_t size)
@@ -61,8 +61,8 @@ static bool reserve_maps(size_t blocks)
 	       stepped_reserve_init(&block_map, ALIGN_UP(blocks * sizeof(uint64_t), PAGE_SIZE), PAGE_SIZE);
 }
 
-/* The largest arena that leaves the program at least half of the address space that it may have and, if that is
- * little, a thread's stack. */
+/* The arena with its maps takes at most half of the address space limit minus a thread's stack. Under a small limit it
+ * may take a quarter. */
 #define THREAD_STACK ((size_t)8 << 20)
 
 static size_t arena_size_for(size_t size, uint64_t limit)
@@ -158,7 +158,7 @@ void arena_shrink(uint64_t limit)
 	if (blocks >= arena_nr_blocks)
 		return;
 	released = (size_t)(arena_nr_blocks - blocks) * BLOCK_SIZE;
-	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads compare with the old or the new one */
+	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads compare with the old or the new value */
 	arena_nr_blocks = blocks;
 	os_release_part((void *)(arena_base + size), released);
 	if (has_state_map) {
@@ -198,7 +198,7 @@ void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used)
 {
 	uint32_t end = page + n, used_end = page + used;
 
-	/* This is the tail of an area: the pages before it in this block have entries of their own by now. */
+	/* This is the tail of an area. The pages before it in this block have their own entries by now. */
 	if (n && (READ_ONCE(arena_blocks[page >> BLOCK_ORDER]) & OWNER_TAG) == OWNER_AREA &&
 	    (page & (BLOCK_PAGES - 1)) != 0)
 		STORE_RELEASE(arena_blocks[page >> BLOCK_ORDER], (uint64_t)0);
@@ -216,8 +216,8 @@ void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used)
 	}
 }
 
-/* The block in which the area ended is covered whole now, or no longer: its page entries must not contradict its
- * word. */
+/* The area now covers the block in which it ended as a whole, or no longer does. The block's page entries must not
+ * contradict its word. */
 void arena_resize_owner(uint32_t page, uint32_t old_n, uint32_t new_n, uint64_t owner)
 {
 	uint32_t block = ALIGN_DOWN(page + old_n, BLOCK_PAGES), i;

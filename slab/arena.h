@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct page) <= 32, "the memmap takes at most 32 bytes a p
 #define OWNER_SLAB 1u
 #define OWNER_AREA 2u
 #define OWNER_FREE 3u /* head of a free run: order << 8, OWNER_DIRTY */
-/* Only with NONE and FREE, and kept: objects were here before, so a pointer to them is a stale one. */
+/* Only with NONE and FREE, where it stays. Objects were here before, so a pointer to this page is stale. */
 #define OWNER_USED_BEFORE 8u
 #define OWNER_DIRTY 16u /* the run may hold old bytes (and memory); clean runs read as zero */
 #define OWNER_POINTER(w) ((void *)((w) & ~(uint64_t)15))
@@ -35,7 +35,7 @@ _Static_assert(sizeof(struct page) <= 32, "the memmap takes at most 32 bytes a p
 extern struct page *arena_memmap;
 /* an owner word for each block: the area that covers all of it, a free block, or 0 (the pages' own words count) */
 extern uint64_t *arena_blocks;
-extern uint32_t arena_nr_blocks;    /* blocks that can be reserved in all */
+extern uint32_t arena_nr_blocks;    /* most blocks that can become usable */
 extern uint32_t arena_ready_blocks; /* blocks that are usable; only grows; written under the buddy lock, read without */
 
 /* Without a state map every cache must have checks. */
@@ -60,7 +60,7 @@ static inline bool arena_usable(uintptr_t addr)
 {
 	return addr - arena_base < LOAD_ACQUIRE(arena_usable_size);
 }
-/* The owner word that counts for an address in the usable part. */
+/* The owner word of an address in the usable part: its block's, or else its page's. */
 static inline uint64_t arena_owner(uintptr_t addr)
 {
 	uint32_t page = page_of(addr);
@@ -76,7 +76,7 @@ static inline struct slab *slab_of(uintptr_t addr)
 
 	return (w & OWNER_TAG) == OWNER_SLAB ? OWNER_POINTER(w) : NULL;
 }
-/* The whole run [page, page + n) belongs to `owner`. */
+/* From now on the whole run [page, page + n) belongs to `owner`. */
 void arena_set_owner(uint32_t page, uint32_t n, uint64_t owner);
 /* The run has no owner any more. Its first `used` pages keep the mark that objects started in them. */
 void arena_clear_owner(uint32_t page, uint32_t n, uint32_t used);

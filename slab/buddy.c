@@ -17,11 +17,11 @@
  * owner may also give back, or extend, any part of it.
  *
  * Dirty runs hold memory that was used and is probably still resident. Clean ones were never touched, or were given
- * back, and read as zero. The two are kept in separate lists and never merge. Dirty runs are taken first, so that a
- * loop of malloc and free makes no system call and no page fault. Memory that was not needed for a while goes back
- * to the system, largest runs first: every quarter of a second the lowest amount of dirty memory that there was in
- * it, less a reserve that always stays. Memory beyond a limit goes back at once, because a program that has
- * fallen idle makes no calls that would return it later. Pages that went back are clean and merge.
+ * back, and read as zero. The two are kept in separate lists and never merge. Dirty runs are taken first, so a loop of
+ * malloc and free makes no system call and no page fault. Memory that was not needed for a while goes back to the
+ * system, largest runs first. The amount, every quarter of a second, is the least dirty memory that there was in that
+ * time, minus a reserve that always stays. Memory beyond a limit goes back at once, because a program that has fallen
+ * idle makes no calls that would return it later. Pages that went back are clean and merge.
  *
  * Within a block dirty and clean runs do not merge, but a block whose pages are all free becomes one dirty block.
  * Otherwise a loop that takes and frees a run of two and a half blocks would leave a torn block behind each time.
@@ -131,7 +131,7 @@ static int block_remove(uint32_t block)
 	return dirty;
 }
 
-/* Takes all pages of the block, which are free, out of their lists and makes them a free block. */
+/* All pages of the block are free: takes them out of their lists and makes them a free block. */
 static void block_collect(uint32_t block)
 {
 	uint32_t page = block << BLOCK_ORDER, end = page + BLOCK_PAGES;
@@ -146,13 +146,13 @@ static void block_collect(uint32_t block)
 	block_add(block, DIRTY);
 }
 
-/* Merges with free buddies of the same kind as far up as they go. */
+/* Merges with free buddies of the same kind, order by order, as far as possible. */
 static void free_run(uint32_t page, unsigned order, int dirty)
 {
 	while (order < BLOCK_ORDER) {
 		uint32_t buddy = page ^ 1u << order;
 
-		/* If it is in use, its owner may be changing the word right now, but never to the word of a free
+		/* If the page is in use, its owner may be changing the word now, but never to the word of a free
 		 * run. */
 		if ((READ_ONCE(arena_memmap[buddy].owner) & ~(uint64_t)OWNER_USED_BEFORE) != free_word(order, dirty))
 			break;
@@ -285,7 +285,7 @@ static uint32_t take_largest_dirty(size_t *n)
 	return page;
 }
 
-/* The lock is dropped around each system call. The run that is being given back is in no list meanwhile. */
+/* Drops the lock around each system call. Meanwhile the run that goes back is in no list. */
 static size_t purge_locked(size_t keep)
 {
 	size_t done = 0, n;
@@ -349,8 +349,8 @@ void slab_limit_space(uint64_t limit)
 	lock_release(&buddy_lock);
 }
 
-/* The thread that was giving memory back does not exist in the child. The run that it had taken is lost to this
- * process. */
+/* A thread of the parent that was giving memory back does not exist in the child. The run that it had taken is lost to
+ * the child. */
 void buddy_fork_child(void)
 {
 	purging = false;
@@ -402,7 +402,7 @@ void buddy_decay(void)
 	lock_release(&buddy_lock);
 }
 
-/* How many pages the free run that starts at `page` has; 0: the page is not free. Blocks beyond top_block are free
+/* The number of pages of the free run that starts at `page`; 0: the page is not free. Blocks beyond top_block are free
  * one by one. */
 static size_t free_run_at(uint32_t page)
 {

@@ -18,11 +18,11 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean);
 size_t buddy_purge(size_t keep);
 size_t buddy_dirty_pages(void); /* free, and probably resident */
 size_t buddy_used_pages(void);  /* pages that are not free; takes no lock */
-/* Gives back what was not needed for a while, if the time for that has come. */
+/* Gives back memory that was not needed for a while, if it is time for that. */
 void buddy_decay(void);
-/* Checks every invariant, for tests: lists, tags, merging. NULL, or what is wrong. */
+/* Checks every invariant, for tests: lists, tags, merging. NULL, or a description of the error. */
 const char *buddy_verify(void);
-/* Counts free runs by order; those of the last order are blocks. */
+/* Counts free runs by order; runs of the last order are blocks. */
 void buddy_count(uint64_t counts[BLOCK_ORDER + 1]);
 struct buddy_stats {
 	size_t mapped_pages, free_pages, dirty_pages;

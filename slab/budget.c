@@ -20,9 +20,9 @@ size_t budget_area_bytes, budget_area_peak;
 static size_t peak_before;      /* the peak of the interval before; under area_lock */
 static uint32_t interval_start; /* jiffies; under area_lock */
 
-/* Live and retained areas together take no more bytes than the live areas took at their peak in the last moments. So a
- * program that takes and frees the same areas again and again gets them all back, and a program whose sizes vary does
- * not pile up areas that it no longer asks for. */
+/* Live and retained areas together take no more bytes than the live areas took at their recent peak. So a program that
+ * takes and frees the same areas again and again gets them all back, and a program whose sizes vary does not pile up
+ * areas that it no longer asks for. */
 size_t budget_retained_bytes(void)
 {
 	uint32_t now = jiffies_now();
@@ -37,8 +37,8 @@ size_t budget_retained_bytes(void)
 	return MIN(most - MIN(most, budget_area_bytes), RETAIN_BYTES);
 }
 
-/* quarantine.size, but never more than quarantine.percent of the live heap, so that a program with a small heap stays
- * small; up to 1 MiB always. */
+/* quarantine.size, but never more than quarantine.percent of the live heap, so a program with a small heap stays small;
+ * up to 1 MiB always. */
 uint64_t budget_quarantine(void)
 {
 	int64_t live = __atomic_load_n(&budget_checked_bytes, __ATOMIC_RELAXED) -

@@ -10,18 +10,18 @@
  *     guard_slab.c  slabs in quarantine as a whole      descriptors: half of that; 64 GiB of addresses
  *     area.c        areas in quarantine                 page tables: half of that; 64 GiB of addresses
  *
- * reclaim.c says when held memory goes back, and in which order. These two are not one file: the files above ask for
- * their budgets, and reclaim.c calls the files above.
+ * reclaim.c says when held memory goes back, and in which order. budget.c and reclaim.c are two files because the files
+ * above call budget.c, and reclaim.c calls the files above.
  */
 #ifndef MEMSAN_SLAB_BUDGET_H
 #define MEMSAN_SLAB_BUDGET_H
 
 #include "slab/slab.h"
 
-/* The counters that the budgets follow. Hidden, so that they are addressed directly and not through the global offset
- * table. */
+/* The counters that the budgets follow. They are hidden, so code addresses them directly and not through the global
+ * offset table. */
 #pragma GCC visibility push(hidden)
-extern int64_t budget_checked_bytes; /* slots that are out of their slabs, in caches with flags; atomic */
+extern int64_t budget_checked_bytes; /* slots out of their slabs, in caches with flags; atomic */
 extern uint64_t budget_queued_bytes; /* of these, in the queue of the quarantine; under quarantine_lock */
 extern size_t budget_area_bytes;     /* of live areas; under area_lock */
 extern size_t budget_area_peak;      /* the most of these in this interval; under area_lock */
@@ -37,7 +37,7 @@ extern size_t budget_area_peak;      /* the most of these in this interval; unde
 #define BUDGET_RETAINED_AREAS 64
 #define BUDGET_RETAINED_AREA_MAX ((size_t)32 << 20) /* larger ones are not retained */
 
-/* A loop that frees much and allocates it again should not build all of its slabs anew each time. */
+/* A loop that frees many objects and allocates them again should not build all of its slabs anew each time. */
 static inline uint32_t budget_empty_slabs(uint32_t nr_slabs)
 {
 	return 1 + nr_slabs / 8;
@@ -61,9 +61,9 @@ static inline void budget_area_sub(size_t bytes)
 
 /* Bytes of retained areas. Under area_lock. */
 size_t budget_retained_bytes(void);
-/* Bytes that the quarantine may hold at the moment. */
+/* Bytes that the quarantine may hold now. */
 uint64_t budget_quarantine(void);
-/* Are these more than the slabs that are guarded as a whole, or the areas in quarantine, may be? */
+/* Is this more than the limit for slabs that are guarded as a whole, or for areas in quarantine? */
 bool budget_guarded_exceeded(uint64_t descriptor_bytes, uint64_t address_bytes);
 bool budget_held_areas_exceeded(size_t nr, size_t address_bytes);
 

@@ -19,11 +19,11 @@
  *
  *     descriptor:  cache, list links, fresh │ free map 1101… │ a byte each: live? held? │ tracks 16 bytes each
  *
- * A slot's left red zone is the right one of the slot before. A set bit in the free map means that the object is in
- * its slab. All other objects are out: live, in a thread's bin, or in the quarantine. A byte tells these apart;
- * without checks only the state map tells which objects are live. The lowest objects leave first, so that slots from
- * `fresh` on were never touched, and a cache packs towards the front of its slabs. Slabs with no free slot are in no
- * list: when an object comes back, the memmap leads to its slab.
+ * A slot's left red zone is the right one of the slot before. A set bit in the free map means that the object is in its
+ * slab. All other objects are out: live, in a thread's bin, or in the quarantine. A byte tells these apart; without
+ * checks only the state map tells which objects are live. The lowest objects leave first. So slots from `fresh` on were
+ * never touched, and the objects in use are at the front of each slab. Slabs with no free slot are in no list: when an
+ * object comes back, the memmap leads to its slab.
  *
  * The index of an object is a multiplication: with r = ceil(2^40 / slot), (offset * r) >> 40 is exact for offsets
  * below 2^40 / slot (Granlund and Montgomery 1994). A slab has at most 2^19 bytes, a slot at most 2^16. */
@@ -58,8 +58,8 @@ void (*cache_last_unpin)(struct slab_cache *c);
 
 /* ---- layout ---------------------------------------------------------------------------------- */
 
-/* Chooses the smallest run that holds enough objects and wastes at most a sixteenth. With checks more objects share
- * a descriptor: their metadata is to stay below 24 bytes for each object, 16 of which are the track. */
+/* Chooses the smallest run that holds enough objects and wastes at most a sixteenth. With checks more objects share a
+ * descriptor: the metadata of each object should stay below 24 bytes, 16 of which are the track. */
 static void choose_run(struct slab_cache *c)
 {
 	unsigned order, least = c->flags ? SLAB_MIN_CHECKED : SLAB_MIN_OBJECTS;
@@ -108,9 +108,9 @@ size_t cache_descriptor_size(const struct slab_cache *c)
 
 /* ---- descriptors of caches that are gone ----------------------------------------------------- */
 
-/* A descriptor stays a descriptor forever, because a reader without the lock may still use it. It is reused by
- * another cache whose descriptors fit in as many bytes. Descriptors of the program's caches have sizes that are
- * powers of two, so that there are few sizes. */
+/* A descriptor stays a descriptor forever, because a reader without the lock may still use it. It is reused by another
+ * cache whose descriptors fit in as many bytes. For few different sizes, the descriptors of the program's caches have
+ * sizes that are powers of two. */
 #define ORPHAN_SIZES 32
 static struct ranked_lock orphan_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF); /* guards the lists */
 static struct slab *orphans[ORPHAN_SIZES];                                /* by the power of two; linked by next */
@@ -195,8 +195,8 @@ static struct slab *descriptor_get(struct slab_cache *c)
 	return s;
 }
 
-/* Clears the object bytes, so that no object is live or held. Word by word, because a reader may still see the
- * descriptor as what it was before. */
+/* Clears the object bytes: no object is live or held. Clears them word by word, because a reader may still use the
+ * descriptor in its earlier role. */
 static void bytes_clear(const struct slab_cache *c, struct slab *s, size_t end)
 {
 	uint64_t *word = s->map + c->map_words, *last = (uint64_t *)((char *)s + ALIGN_UP(end, sizeof(*word)));
@@ -277,7 +277,7 @@ static struct slab *slab_with_room(struct slab_cache *c)
 	return s;
 }
 
-/* Marks an object in a batch that was taken: it was never constructed. */
+/* Marks an object of a taken batch that was never constructed. */
 #define OBJECT_RAW 1u
 
 static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, size_t n)
@@ -347,8 +347,8 @@ size_t cache_take(struct slab_cache *c, void **objects, size_t n)
 	return got;
 }
 
-/* The slab has become empty. Empty slabs beyond the budget go back, also those that were kept while there were many
- * more slabs. */
+/* The slab has become empty. Empty slabs beyond the budget go back, including slabs that were kept while there were
+ * many more slabs. */
 static void slab_became_empty(struct slab_cache *c, struct slab *s)
 {
 	list_remove(c, s);
@@ -405,7 +405,7 @@ static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
 	uintptr_t base = 0;
 
 	for (k = 0; k < n; k++) {
-		/* Often several in a row are of one slab. */
+		/* Often several objects in a row are of one slab. */
 		if (k && (uintptr_t)objects[k] - base < run) {
 			slabs[k] = slabs[k - 1];
 			continue;

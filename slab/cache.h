@@ -9,8 +9,8 @@
 
 #define REDZONE_SIZE 16
 
-/* A slab: a run of pages cut into equal slots. Descriptors are recycled within their cache and never unmapped, so
- * that a reader without the lock sees at worst an old truth. */
+/* A slab: a run of pages cut into equal slots. Descriptors are recycled within their cache and never unmapped, so a
+ * reader without the lock sees at worst outdated values. */
 struct slab {
 	struct slab_cache *cache;
 	uintptr_t base;
@@ -27,24 +27,24 @@ struct slab {
 	uint64_t map[];
 };
 
-/* What the byte of a checked object says, in its slab's descriptor:
+/* The byte of a checked object in its slab's descriptor:
  *
  *     7      6      5 4 3 2 1 0
  *     LIVE   HELD   0 0 align          the object starts at the slot's first multiple of 16 << align
  *
  *     0 ──debug_alloc──► LIVE|a ──debug_free──► a ──quarantine_put──► HELD|a ──leaves it──► a ──next allocation──► …
  *
- * The byte is the truth about the object's liveness. The object's owner stores it; neighbouring bytes do not disturb
- * each other. Only the step out of LIVE is a compare and exchange, because two threads may try to free the same
- * object. `align` stays until the slot is taken again, so that a stale pointer to the start of an over-aligned
- * object can still be told from an interior pointer. */
+ * The byte decides whether the object is live. The object's owner stores it; stores to neighboring bytes do not disturb
+ * each other. Only the step out of LIVE is a compare and exchange, because two threads may try to free the same object.
+ * `align` stays until the slot is taken again. Until then a stale pointer to the start of an over-aligned object can be
+ * told from an interior pointer. */
 #define OBJECT_LIVE 0x80
 #define OBJECT_HELD 0x40
 #define OBJECT_ALIGN 0x0f
 _Static_assert(SLAB_CLASS_MAX <= (size_t)16 << OBJECT_ALIGN, "every alignment that a cache can give fits");
 enum slab_list { SLAB_LIST_NONE, SLAB_LIST_PARTIAL, SLAB_LIST_EMPTY };
 
-/* A kind of object. cache_init writes all of this once, except what the lock guards. */
+/* A kind of object. cache_init writes all members once, except those that the lock guards. */
 struct slab_cache {
 	char name[SLAB_NAME_MAX];
 	uint32_t object_size;
@@ -65,7 +65,7 @@ struct slab_cache {
 	 * without */
 	struct slab_cache *self;
 	uint32_t number; /* index in slab_caches */
-	/* how many caches had this index before; objects of those that threads still hold are gone */
+	/* how many caches had this index before; objects of those caches in threads' bins are gone */
 	uint32_t generation;
 	uint32_t user_size; /* object size as the creator asked for it */
 	bool typesafe;      /* memory stays objects of this cache: no poison, no slab goes back */
@@ -81,10 +81,10 @@ struct slab_cache {
 	struct slab *spare; /* descriptors without pages, linked by next */
 	uint32_t nr_slabs, nr_empty;
 	uint64_t nr_out; /* objects outside of the free maps */
-	bool broken;     /* its maps were found inconsistent, so it takes nothing back any more */
+	bool broken;     /* its maps were inconsistent, so it takes no object back any more */
 } __attribute__((aligned(SLAB_CACHE_ALIGN)));
 
-enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects alive: its memory stays theirs */ };
+enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects alive: its memory stays valid */ };
 /* Index 0 is not used. malloc's caches follow, by class, then the program's. Only entries that were ever used are
  * touched. */
 #define SLAB_FIRST_CUSTOM (SLAB_NR_CLASSES + 1)
@@ -100,7 +100,7 @@ static inline bool cache_is_custom(const struct slab_cache *c)
 
 /* align: a power of two from 16 to the page size */
 void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state);
-/* Gives back all slabs, of which no object may be in use any more, and their descriptors. */
+/* Gives back all slabs and their descriptors. No object of the cache may be in use any more. */
 void cache_release(struct slab_cache *c);
 /* Takes up to n objects and returns how many. 0: no memory. */
 size_t cache_take(struct slab_cache *c, void **objects, size_t n);
@@ -114,8 +114,8 @@ size_t cache_shrink(struct slab_cache *c);
 void cache_detach_guarded(struct slab_cache *c, struct slab *s);
 void cache_free_guarded(struct slab_cache *c, struct slab *s);
 size_t cache_descriptor_size(const struct slab_cache *c);
-/* The smallest class of malloc's that can give `size` bytes at `align`, and at least one byte, so that the object
- * starts inside its slot. 0: there is none. */
+/* The smallest class of malloc's that can give `size` bytes at `align`; 0: none. It gives at least one byte, so the
+ * object starts inside its slot. */
 unsigned cache_class_aligned(size_t size, size_t align);
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx);
 const char *cache_verify(struct slab_cache *c); /* for tests: every invariant */
@@ -159,7 +159,7 @@ static inline struct slab_track *track_of(const struct slab_cache *c, struct sla
 {
 	return c->flags & SLAB_F_TRACK ? (struct slab_track *)((char *)s + c->tracks_at) + i : NULL;
 }
-/* Where the user's bytes start in the slot whose object is at `object` and whose byte is `byte`. */
+/* The start of the user's bytes in a slot with its object at `object` and the state byte `byte`. */
 static inline uintptr_t object_start(uintptr_t object, uint8_t byte)
 {
 	return ALIGN_UP(object, (uintptr_t)16 << (byte & OBJECT_ALIGN));
@@ -167,10 +167,10 @@ static inline uintptr_t object_start(uintptr_t object, uint8_t byte)
 
 /* ---- pins of the program's caches ------------------------------------------------------------ */
 
-/* Called when the last pin of a cache goes. custom.c sets it before the first cache that can be pinned exists. */
+/* Called when the last pin of a cache is dropped. custom.c sets it before the first cache that can be pinned exists. */
 extern void (*cache_last_unpin)(struct slab_cache *c);
-/* A thread that holds objects which are in no slab and in no queue pins their cache, under quarantine_lock. If the
- * cache is destroyed meanwhile, it goes with its last pin. */
+/* A thread may hold objects that are in no slab and in no queue. It pins their cache meanwhile, under quarantine_lock.
+ * If the cache is destroyed then, its memory goes back with the last pin. */
 static inline void cache_pin(struct slab_cache *c)
 {
 	if (cache_is_custom(c))
@@ -181,8 +181,8 @@ static inline void cache_unpin(struct slab_cache *c, uint32_t n)
 	if (cache_is_custom(c) && __atomic_sub_fetch(&c->pins, n, __ATOMIC_ACQ_REL) == 0)
 		LOAD_ACQUIRE(cache_last_unpin)(c);
 }
-/* The same without a lock, for a thread with objects of that generation in a bin. False: the cache is gone, and the
- * objects with it. */
+/* The same without a lock, for a thread with objects of that generation in a bin. False: the cache and the objects are
+ * gone. */
 static inline bool cache_try_pin(struct slab_cache *c, uint32_t generation)
 {
 	uint32_t n = READ_ONCE(c->pins);

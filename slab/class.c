@@ -8,11 +8,11 @@
  *     class   1  2 …   8 |   9   10   11   12 |  13   14   15   16 | …   20 |   21   22 … | …   60
  *     size   16 32 … 128 | 160  192  224  256 | 320  384  448  512 | … 1024 | 1152 1280 … | … 32768
  *
- * Above 128, with s = size - 1 and e its highest bit, the two bits below e (three beyond 1 KiB) select the part of
- * the doubling. Four classes a doubling waste at most 1/5 of an object, and a tenth on average (the spacing that
- * jemalloc uses); eight waste half of that. More classes mean more slabs that are not full. Beyond 1 KiB few objects
- * fill a slab and each wastes more, so there eight are the better bargain (bench/cache: 3 % of the peak). Up to 1
- * KiB the inline path reads a table with an entry for each 16 bytes, which fills two cache lines. */
+ * Above 128, with s = size - 1 and e its highest bit, the two bits below e (three beyond 1 KiB) select the part of the
+ * doubling. Four classes a doubling waste at most 1/5 of an object, and a tenth on average (the spacing that jemalloc
+ * uses); eight waste half of that. More classes mean more slabs that are not full. Beyond 1 KiB few objects fill a slab
+ * and each wastes more, so eight classes a doubling cost less there (bench/cache: 3 % of the peak). Up to 1 KiB the
+ * inline path reads a table with an entry for each 16 bytes, which fills two cache lines. */
 
 /* clang-format off */
 const uint8_t slab_class_table[SLAB_FAST_SIZE / 16 + 1] = {

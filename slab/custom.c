@@ -20,17 +20,17 @@
  *     create ──► LIVE ──destroy──► no object alive:  slabs and number go back   UNUSED ──► another cache
  *                          └─────► some are alive:   reported; memory stays     DEAD      for ever, as in the kernel
  *
- * A number (the index in slab_caches) is given to another cache as late as possible, so that a handle of a destroyed
- * cache is known as such for long. Free objects in the bins of other threads cannot be fetched from there. Their
- * slabs go all the same, and the threads see by the generation that these objects are gone.
+ * A number (the index in slab_caches) is given to another cache as late as possible, so a handle of a destroyed cache
+ * is recognized for a long time. Free objects cannot be taken out of the bins of other threads. Their slabs go back all
+ * the same, and by the generation those threads see that the objects are gone.
  *
- * Objects on their way out of the quarantine, in some thread's hands, pin the cache. The last of them finishes what
- * destroy began.
+ * Objects on their way out of the quarantine, in some thread's hands, pin the cache. The last of them finishes the
+ * destruction.
  *
  * The kernel merges caches of like objects. memsan merges none, because each cache would lose its name in reports.
  *
- * Accepted weakness: allocating from a cache in one thread while another destroys it is a bug of the program's that
- * is only seen by its consequences. */
+ * Accepted weakness: if one thread allocates from a cache while another destroys it, memsan sees only the consequences
+ * of this bug of the program's. */
 
 /* guards numbers, lives and generations */
 static struct ranked_lock cache_list_lock = RANKED_LOCK_INIT(LOCK_RANK_CACHE_LIST);
@@ -81,7 +81,7 @@ static unsigned custom_flags(const char *name, unsigned flags, bool ctor)
 
 	if (ctor || flags & SLAB_F_TYPESAFE)
 		f &= ~SLAB_F_POISON;
-	/* If all of malloc's caches are checked, there is no state map for unchecked objects. */
+	/* If all of malloc's caches are checked, there is no state map, so this cache must be checked too. */
 	return f || arena_state ? f : SLAB_F_SANITY;
 }
 
@@ -94,7 +94,8 @@ static uint8_t state_for(uint32_t number)
 static void custom_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags,
                         void (*ctor)(void *))
 {
-	/* A reader without the lock sees UNUSED, then a whole cache. The lock itself stays where it is registered. */
+	/* A reader without the lock sees UNUSED, then a complete cache. The lock member stays as it is, because it is
+	 * registered. */
 	c->partial = c->empty = c->spare = NULL;
 	c->nr_slabs = c->nr_empty = 0;
 	c->nr_out = 0;
@@ -141,7 +142,7 @@ static bool is_one(const struct slab_cache *c)
 	return off < sizeof(slab_caches) && off % sizeof(*c) == 0 && off / sizeof(*c) >= SLAB_FIRST_CUSTOM;
 }
 
-/* p: the object that was passed with the cache, or NULL. */
+/* Reports a bad cache handle. p: the object that was passed with it, or NULL. */
 static void report_destroyed(const struct slab_cache *c, const void *p, const struct unwind_regs *regs)
 {
 	struct slab_finding f;

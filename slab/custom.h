@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/custom.h - the program's caches: what other files of slab/ need of them. */
+/* slab/custom.h - the program's caches, for other files of slab/. */
 #ifndef MEMSAN_SLAB_CUSTOM_H
 #define MEMSAN_SLAB_CUSTOM_H
 

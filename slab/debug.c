@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/debug.c - allocation and free for caches with debugging flags: each check at the moment when it is possible. */
+/* slab/debug.c - allocation and free for caches with debugging flags: each check is made as soon as it is possible. */
 #include "slab/arena.h"
 #include "slab/cache.h"
 #include "slab/debug.h"
@@ -23,14 +23,14 @@
  * Between the exchange and HELD only the freeing thread looks at the memory. A stack is saved before the first lock,
  * and only if the cache tracks.
  *
- * The design had a state map for all modes, a byte for each 16 bytes of the arena. That map costs a page of memory
- * for each object of 64 KiB, and 65 bytes for an object of 1000. Here the slab is looked up anyway, and a byte for
- * each object says the same.
+ * Check mode does not use the state map, a byte for each 16 bytes of the arena. That map would cost a page of memory
+ * for each object of 64 KiB, and 65 bytes for an object of 1000. Here the slab is looked up anyway, and one byte for
+ * each object holds the same information.
  *
- * All of this may happen during a free: its object is freed by another thread, and so is every other object of the
- * slab; the slab's descriptor gets new pages; an object is allocated there. The free notices by the descriptor's
- * base, which is read again after the exchange, and undoes the exchange. Accepted weakness: a rightful free between
- * the two is called a double free. */
+ * During a free another thread may free the same object, and all other objects of the slab may be freed too. Then the
+ * slab's descriptor may get new pages, and an object may be allocated there. The free notices by the descriptor's base,
+ * which is read again after the exchange, and undoes the exchange. Accepted weakness: a correct free of the new object
+ * between the exchange and its undoing is reported as a double free. */
 
 static stack_handle save_stack(const struct slab_cache *c, const struct unwind_regs *regs)
 {
@@ -76,7 +76,7 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	return (void *)user;
 }
 
-/* The slot and byte of the object at `user`, a pointer to anything in a slab (or what was one a moment ago).
+/* The slot and byte of the object at `user`, any pointer into a slab (or into memory that was a slab a moment ago).
  * slot_find is false if there is none. */
 struct slot {
 	uintptr_t base;
@@ -116,7 +116,7 @@ bool debug_is_live(struct slab *s, uintptr_t user)
 	return slot_find(c, s, user, &slot) && live_byte(c, &slot, user) != 0;
 }
 
-/* Of several threads that free the object at `user`, one gets true. */
+/* If several threads free the object at `user`, one of them gets true. */
 __inline_hot bool claim(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
 {
 	uint8_t live = live_byte(c, slot, user), freed = live & OBJECT_ALIGN;
@@ -168,7 +168,7 @@ __inline_hot void check_api(const struct slab_cache *c, struct slab *s, uint32_t
 		report_api(c, s, i, user, api, mismatch, size_given, regs);
 }
 
-/* Prefetches all that a free looks at, so that it arrives while the stack is walked. */
+/* Prefetches all memory that a free reads; it arrives while the stack is walked. */
 __inline_hot void slot_prefetch(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
 {
 	__builtin_prefetch(slot->byte, 1);

@@ -10,9 +10,9 @@
  *
  *     probability 0?  times used up?  cache and stack filters  space left?  interval  probability
  *
- * Each of these may let the allocation pass. fail_nth fails exactly one allocation. Only allocations that the
- * filters select are counted, in each process anew. The thread caches are not used meanwhile (tcache.c), so that
- * every allocation comes by here. */
+ * Each of these may let the allocation pass. fail_nth fails exactly one allocation. Only allocations that the filters
+ * select are counted, in each process anew. The thread caches are not used meanwhile (tcache.c), so every allocation
+ * passes through here. */
 
 bool failslab_on;
 

@@ -9,27 +9,26 @@
  *     arena_coarse[ (p - arena_base) / 1024 ]                          0, or class and place of the live object that
  *                                                                      starts in that KiB
  *
- * A state byte is also the index of the bin that the object goes back to. The bins of all other states (0: no live
- * object, or one that the state map does not know) are empty and have max 0. So one test, "is there room in the
- * bin", rejects a double free, an interior pointer and a large area. The pointer's low bits are rotated to the top
- * of the index, so that one compare rejects a pointer outside of the arena and a pointer that is no multiple of 16.
+ * A state byte is also the index of the bin that the object goes back to. Every other value has an empty bin with max
+ * 0. Value 0 means no live object, or one that the state map does not record. So one test, "is there room in the bin",
+ * rejects a double free, an interior pointer and a large area. The pointer's low bits are rotated to the top of the
+ * index, so one compare rejects a pointer outside of the arena and a pointer that is no multiple of 16.
  *
- * For caches with debugging flags the bins stay empty with max 0, and nothing is ever done here. The same holds
- * before slab_init and in threads without a block. So no flag has to be tested. Objects of these caches, and large
- * areas, are not in the state map: a byte for 16 bytes is cheap for small objects, which are freed by one load, but
- * each large object would touch a page of the map (debug.c). In check mode there is no state map at all, and its
- * limit stays 0.
+ * For caches with debugging flags the bins stay empty with max 0, and these paths always refuse. The same holds before
+ * slab_init and in threads without a block. So these paths test no flag. Objects of these caches, and large areas, are
+ * not in the state map: a byte for 16 bytes is cheap for small objects, which are freed by one load, but each large
+ * object would touch a page of the map (debug.c). In check mode there is no state map at all, and its limit stays 0.
  *
  * Objects of more than 1 KiB are not in the state map either. No two of them start in the same KiB, so one word for
- * each KiB says which class starts where in it, for a 32nd of the memory. A heap of such objects would use only a
- * few bytes of the state map, but its memory whole, because memory comes in pages. Parts of the coarse map that were
- * never written are the kernel's page of zeros, and read as "not here" from the processor's cache.
+ * each KiB says which class starts where in it, for a 32nd of the memory. A heap of such objects would use only a few
+ * bytes of the state map, but touch all pages of the map. Parts of the coarse map that were never written are the
+ * kernel's page of zeros, and read as "not here" from the processor's cache.
  *
- * A cache of the program's has its own bin in each thread and, as long as there are enough, its own state byte. So
- * the byte alone says that an object is live and belongs to this cache. The bin is found by the cache's address (the
- * caches are an array, so no two share a bin) and names the cache. Nothing is read from the address, which may be no
+ * A cache of the program's has its own bin in each thread and, as long as there are enough, its own state byte. So the
+ * byte alone says that an object is live and belongs to this cache. The bin is found by the cache's address (the caches
+ * are an array, so no two share a bin) and names the cache. The address itself is never read, because it may not be a
  * cache at all. The bins of a checked cache, or of one that shares its state byte, do not name it, and destroying a
- * cache takes its name out of every thread's bin. Bins that were never used name NULL, and have nothing. */
+ * cache takes its name out of every thread's bin. Bins that were never used name NULL and are empty. */
 #ifndef MEMSAN_SLAB_FAST_H
 #define MEMSAN_SLAB_FAST_H
 
@@ -37,7 +36,7 @@
 #error "include slab/slab.h"
 #endif
 
-/* Hidden, so that they are addressed directly and not through the global offset table. */
+/* They are hidden, so code addresses them directly and not through the global offset table. */
 #pragma GCC visibility push(hidden)
 
 /* Size classes are numbered from 1 in order of size. */
@@ -46,8 +45,8 @@
 #define COARSE_PLACE ((1u << COARSE_SHIFT) - 1)
 #define SLAB_CLASS_COARSE 21 /* the first beyond SLAB_FAST_SIZE */
 #define SLAB_CLASS_MAX ((size_t)32 << 10)
-/* State bytes that are no size class: live, in a cache that is not malloc's. Each cache has a byte for itself while
- * there are enough; the others share the last. */
+/* State bytes above the size classes: a live object of a cache that is not malloc's. Each such cache has its own byte
+ * while there are enough; the other caches share the last byte. */
 #define SLAB_STATE_CUSTOM (SLAB_NR_CLASSES + 1)
 #define SLAB_STATE_OTHER 255
 #define SLAB_STATE_NR 256
@@ -81,7 +80,7 @@ struct tcache {
 #define SLAB_CACHE_ALIGN 64
 extern TLS_IE struct tcache *tcache_self; /* NULL: the thread has none yet, or no longer */
 
-/* One byte for each 16 bytes of the arena. The limit is in bytes of the map. It only grows, and covers every pointer
+/* One byte for each 16 bytes of the arena. The limit counts bytes of the map. It only grows, and covers every pointer
  * that a cache without checks ever handed out. */
 extern uint8_t *arena_state;
 extern size_t arena_state_limit;
@@ -146,7 +145,7 @@ __inline_hot void slab_bin_push(struct tcache_bin *bin, uint32_t n, void *p)
 	WRITE_ONCE(bin->count, n + 1);
 }
 
-/* The compiler computes the address once, not for each field. */
+/* Makes the compiler compute the address once, not for each field. */
 __inline_hot struct tcache_bin *slab_bin(struct tcache *tc, unsigned i)
 {
 	struct tcache_bin *bin = &tc->bins[i];

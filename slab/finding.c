@@ -41,9 +41,9 @@ void finding_report(const struct slab_finding *f)
 		fn(f);
 }
 
-/* The start of a freed object: a double free. The start of a live object of the program's pool: the wrong function.
- * Anything else is an invalid free. Pages that were given back keep a mark that objects were in them (of a large
- * area only the first pages do). */
+/* The kind of a bad pointer. At the start of a freed object: a double free. At the start of a live object of the
+ * program's pool: the wrong function. Anywhere else: an invalid free. Pages that were given back keep a mark that
+ * objects were in them (of a large area only the first pages do). */
 static enum slab_finding_kind classify_bad_pointer(uintptr_t addr, bool have, const struct slab_object *obj)
 {
 	if (have && obj->api == SLAB_API_POOL && obj->state == SLAB_OBJ_LIVE && obj->addr == addr)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/guard.c - guarded pages, seen from a fault: which object they belong to, and how the program goes on after
- * the report. */
+/* slab/guard.c - guarded pages, seen from a fault: finds the object that a page belongs to, and opens the page after
+ * the report, so the program goes on. */
 #include "slab/area.h"
 #include "slab/arena.h"
 #include "slab/cache.h"
@@ -8,8 +8,8 @@
 #include "slab/slab.h"
 #include "slab/source.h"
 
-/* A page that was opened stays memory until its area or slab leaves the quarantine. What the program wrote there is
- * dropped then, because the next owner of the pages relies on zeros. So the area or slab records that one of its
+/* A page that was opened stays memory until its area or slab leaves the quarantine. Data that the program wrote there
+ * is dropped then, because the next owner of the pages relies on zeros. So the area or slab records that one of its
  * pages was opened. */
 
 static struct area *guarded_area(uintptr_t addr)

@@ -10,10 +10,10 @@
 /*     slab in use ──last object queued──► verified, guarded as a whole ──over budget──► buddy (clean)
  *     objects held, bytes in memory       objects held, any use faults, no memory
  *
- * A guard region (MADV_GUARD_INSTALL) drops the pages, so a guarded slab costs only its descriptor with the tracks,
- * about a fifth of what its bytes did. The same budget holds back several times as much, and even a use by code that
- * is not instrumented faults. Poison and red zones are verified first, because the bytes are gone afterwards. The
- * descriptor keeps the held bits and the tracks, so that slab_find_object still knows every object.
+ * A guard region (MADV_GUARD_INSTALL) drops the pages. So a guarded slab costs only its descriptor with the tracks,
+ * about a fifth of the cost of its bytes, and the same budget holds back several times as many objects. Even a use by
+ * code that is not instrumented faults. Poison and red zones are verified first, because the bytes are gone afterwards.
+ * The descriptor keeps the held bits and the tracks, so that slab_find_object still knows every object.
  *
  * Guarding a slab and building it anew later costs about 3 us, and half a microsecond for each page (the guard, and
  * a fault for each page that comes back). A program that fills and empties slabs in a loop would do little else. So
@@ -55,8 +55,8 @@ static size_t slab_bytes(const struct slab *s)
 	return (size_t)s->cache->nr_pages << PAGE_SHIFT;
 }
 
-/* All objects of the slab belong to the caller: evict passes them over since they were marked. cache_detach_guarded
- * keeps out slab_check_all, which reads under the cache lock, before the bytes go away. */
+/* All objects of the slab belong to the caller: since they were marked, evict skips them. cache_detach_guarded keeps
+ * out slab_check_all, which reads under the cache lock, before the bytes go away. */
 void guard_slab(struct slab *s, const struct unwind_regs *regs)
 {
 	struct slab_cache *c = s->cache;

@@ -5,7 +5,7 @@
 
 #include "slab/cache.h"
 
-/* Is there time to guard one more slab of the cache? If so, the slab is counted. Called under quarantine_lock. */
+/* May one more slab of the cache be guarded now? If so, the slab is counted. Called under quarantine_lock. */
 bool guard_slab_admit(const struct slab_cache *c);
 /* Verifies and guards a slab whose objects all belong to the caller. No lock may be held, because findings are
  * reported. */

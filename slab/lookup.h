@@ -20,7 +20,7 @@ struct lookup {
 	/* CHECKED: the pointer is somewhere in this slab. CUSTOM: a live object of an unchecked cache of the
 	 * program's starts there. */
 	struct slab *slab;
-	struct area *area; /* AREA: the pointer is somewhere in it */
+	struct area *area; /* AREA: the pointer is somewhere in this area */
 };
 __inline_hot struct lookup lookup_pointer(const void *p)
 {

@@ -43,7 +43,7 @@ __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, boo
 	return p;
 }
 
-/* There was no memory: tries once more. */
+/* There was no memory: gives held memory back and tries once more. */
 static __cold_path void *malloc_after_reclaim(size_t size, size_t align, enum slab_api api, bool zero,
                                               const struct unwind_regs *regs)
 {
@@ -62,7 +62,8 @@ void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const
 
 /* ---- free ------------------------------------------------------------------------------------ */
 
-/* Of several racing threads one gets true. Whatever area the descriptor stands for by now, it is the one at p. */
+/* Of several racing threads one gets true. The descriptor may stand for another area by now, but if so, that area is
+ * the live one at p. */
 static bool area_claim(struct area *a, const void *p)
 {
 	uintptr_t live = (uintptr_t)p;
@@ -90,7 +91,7 @@ void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwin
 
 /* ---- realloc --------------------------------------------------------------------------------- */
 
-/* A moved object keeps its family, so that only a wrong delete is reported as one. */
+/* A moved object keeps its family, so only a wrong delete is reported later. */
 static enum slab_api api_of(const void *p, const struct lookup *to)
 {
 	struct slab_object obj;
@@ -134,7 +135,8 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 		return NULL;
 	}
 	old = size_of(p, &to);
-	/* The object is not malloc's: it moves to malloc's memory, and freeing the old one reports it. */
+	/* The object is not malloc's. It moves to malloc's memory, and the free of the old object reports the
+	 * mismatch. */
 	if (unlikely((to.place == PLACE_AREA && to.area->api >= SLAB_API_CACHE) ||
 	             (to.slab && cache_is_custom(to.slab->cache))))
 		to.place = PLACE_CUSTOM;

@@ -8,8 +8,8 @@
 #include "slab/slab.h"
 #include "slab/source.h"
 
-/* Valgrind's MEMPOOL requests and ASan's manual poisoning in one. The program says where its objects begin and end;
- * no object is moved:
+/* This combines Valgrind's MEMPOOL requests and ASan's manual poisoning. The program says where its objects begin and
+ * end. memsan moves no object:
  *
  *     the program's block     | rz | object 40 bytes | rz |  free  | rz | object … | rz |
  *     shadow (where kept)       FC   00 … 00           FC    FC/FA   FC
@@ -24,9 +24,9 @@
  * To find the object that an address belongs to, the search goes back from the address, in steps of the pools'
  * alignment, up to the length of the longest object that there was. Only reports do that.
  *
- * Accepted weakness: the free bytes of a block belong to the program's allocator, which keeps its links there. They
- * are poisoned in the shadow only if the program says so (memory given with mempool_add, and freed objects). Code
- * that is not instrumented sees through that, unless the pool has poison. */
+ * Accepted weakness: the free bytes of a block belong to the program's allocator, which keeps its links there. They are
+ * poisoned in the shadow only if the program says so (memory given with mempool_add, and freed objects). Uses by code
+ * that is not instrumented are found only if the pool has poison. */
 
 #define TABLE_FIRST 256u
 #define FIND_STEPS 65536u
@@ -156,7 +156,7 @@ static bool checks(void)
 	return options.mode == MODE_CHECK;
 }
 
-/* The shadow can tell objects apart only if they start at its granules. */
+/* The shadow can tell objects apart only if they start at granules. */
 static bool has_granules(const struct mempool_object *o)
 {
 	return ((o->addr | o->pool->redzone) & 7) == 0;
@@ -187,7 +187,7 @@ static void bytes_free(const struct mempool_object *o)
 		                 SLAB_MARK_FREED);
 }
 
-/* The memory is no object any more. */
+/* The object has ended. */
 static void bytes_forget(const struct mempool_object *o)
 {
 	size_t rz = o->pool->redzone;
@@ -207,8 +207,8 @@ const void *mempool_table_place(void)
 	return &table;
 }
 
-/* An entry may lie inside of one that was made later, so a live entry is preferred. Of two that share a red zone the
- * nearer is taken. */
+/* An entry may lie inside of one that was made later, so a live entry is preferred. Of two entries that share a red
+ * zone the nearer is taken. */
 static bool find_object(uintptr_t addr, struct slab_object *obj)
 {
 	uintptr_t bits = READ_ONCE(align_bits), step = bits & -bits, at, most = READ_ONCE(longest);
@@ -234,7 +234,7 @@ static bool find_object(uintptr_t addr, struct slab_object *obj)
 	return best != NULL;
 }
 
-/* A scan for leaks knows of the objects that are registered for it as well (SLAB_MEMPOOL_LEAKS). */
+/* Objects of a pool with SLAB_MEMPOOL_LEAKS are also registered for scans for leaks. */
 static const struct object_source mempools = { .within = true, .find = find_object, .layout = { .name = "mempools" } };
 
 /* ---- findings -------------------------------------------------------------------------------- */
@@ -246,8 +246,8 @@ static void damage_init(struct slab_finding *f, enum slab_finding_kind kind, con
 	describe(o, &f->object);
 }
 
-/* Finds damage and repairs it, so that it is reported once. Called under the lock, so the caller reports. Returns
- * the number of findings. */
+/* Finds damage and repairs it, so it is reported once. Called under the lock, so the caller reports. Returns the number
+ * of findings. */
 static unsigned take_damage(const struct mempool_object *o, enum slab_found_at at, const struct unwind_regs *regs,
                             struct slab_finding found[2])
 {

@@ -28,7 +28,7 @@ struct slab_mempool {
 	size_t nr_live;
 	struct mempool_object *objects;
 	struct mempool_block *blocks;
-	struct slab_mempool *next; /* list of all pools that were ever made */
+	struct slab_mempool *next; /* list of all pools ever made */
 };
 #define MEMPOOL_TOMBSTONE 1u
 /* size: a power of two. used: slots in use, with tombstones. */

@@ -92,7 +92,8 @@ static uintptr_t distance(const struct slab_object *obj, uintptr_t addr)
 	return addr < obj->addr + obj->size ? 0 : addr - (obj->addr + obj->size) + 1;
 }
 
-/* In a left red zone the object before may be nearer. It is also taken if this slot never held an object. */
+/* In a left red zone the object before it may be nearer. That object is also taken if this slot never held an
+ * object. */
 static bool find_in_slab(struct slab *s, uintptr_t addr, struct slab_object *obj)
 {
 	const struct slab_cache *c = READ_ONCE(s->cache);

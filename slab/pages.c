@@ -8,14 +8,14 @@
 #include "slab/slab.h"
 #include "slab/vmalloc.h"
 
-/* Both are areas (vmalloc.c) with a family of their own, so that they have quarantine, guards, shadow, leaks and
- * views:
+/* Both are areas (vmalloc.c), each with its own family. So quarantine, guards, shadow, scans for leaks and views work
+ * for them:
  *
  *     memsan_alloc_pages(order)    2^order pages aligned to their size; guards in check mode only, so that
  *                                  production's buddies lie side by side and merge; never retained
  *     memsan_vmalloc(size)         whole pages between guards, in both modes
  *
- * The kernel's page allocator believes the order that it is given; here the area knows the true one. */
+ * The kernel's page allocator trusts the order that it is given. Here the area records the true order. */
 
 static struct area *live_area(const void *p)
 {
@@ -71,7 +71,7 @@ static void report_pages(enum slab_finding_kind kind, uintptr_t addr, const stru
 	finding_report(&f);
 }
 
-/* No live object starts at addr. Reports it if it is a page in the middle of a live allocation. */
+/* No live object starts at addr. Reports addr if it is a page in the middle of a live allocation. */
 static bool report_tail_page(uintptr_t addr, const struct unwind_regs *regs)
 {
 	struct slab_object obj;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/quarantine.c - freed objects, held back from reuse so that a late write or free is still found. */
+/* slab/quarantine.c - freed objects are held back from reuse, so late writes and frees are still found. */
 #include "slab/arena.h"
 #include "slab/budget.h"
 #include "slab/cache.h"
@@ -66,8 +66,8 @@ static bool chunk_add(void)
 	return true;
 }
 
-/* *full: this was the slab's last object, and the slab will be guarded. Its entries no longer count, and are
- * skipped from now on. */
+/* *full: this was the slab's last object, and the slab will be guarded. From now on its entries no longer count and are
+ * skipped. */
 __inline_hot bool queue_push(void *object, struct slab *s, bool *full)
 {
 	const struct slab_cache *c = s->cache;
@@ -99,7 +99,7 @@ static void chunk_drop_head(void)
 	spare = k;
 }
 
-/* Objects that leave the queue, or a batch that could not enter it, with their slabs. */
+/* Objects that leave the queue, or a batch that there was no memory to queue, with their slabs. */
 _Static_assert(VICTIMS >= QUARANTINE_BUFFER, "a thread's buffer is one batch");
 struct victims {
 	size_t n;
@@ -141,8 +141,8 @@ static bool queue_pop(struct victims *v)
 	return false;
 }
 
-/* When stale entries are most of the queue, they are taken out of its middle. So each entry is looked at a constant
- * number of times. */
+/* When most entries of the queue are stale, all stale ones are taken out. So each entry is visited a constant number of
+ * times on average. */
 static void queue_compact(void)
 {
 	struct chunk *from = head, *old_spare = spare;
@@ -301,7 +301,7 @@ void quarantine_remove_guarded(const struct slab_cache *c)
 
 /* ---- entering -------------------------------------------------------------------------------- */
 
-/* What remains to be done for a batch without the lock. */
+/* The work that remains for a batch after the lock is released. */
 struct entered {
 	struct victims lost;                  /* there was no memory to queue them */
 	struct slab *full[QUARANTINE_BUFFER]; /* to be guarded */
@@ -341,8 +341,8 @@ static void enter_finish(struct entered *e, const struct unwind_regs *regs)
 		trim_guarded(false, NULL);
 }
 
-/* The count is reset under the lock, so that the child of a fork sees the objects in the queue or in the buffer, not
- * in both. */
+/* The count is reset under the lock. So the child of a fork sees the objects in the queue or in the buffer, never in
+ * both. */
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs)
 {
 	struct entered e;
@@ -381,8 +381,8 @@ void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const str
 	}
 	/* Pairs with the acquiring load in verify.c: a thread that sees HELD sees the poison. */
 	STORE_RELEASE(*byte, (uint8_t)(*byte | OBJECT_HELD));
-	/* Objects of the program's caches go to the queue at once: when a cache is destroyed, they could not be
-	 * taken out of the buffers of other threads. */
+	/* Objects of the program's caches go to the queue at once, because they could not be taken out of the buffers
+	 * of other threads when a cache is destroyed. */
 	if (unlikely((!b && !(b = tcache_block())) || cache_is_custom(c))) {
 		if (b)
 			WRITE_ONCE(b->frees, b->frees + 1);
@@ -398,8 +398,8 @@ void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const str
 		quarantine_flush_block(b, regs);
 }
 
-/* Takes up to VICTIMS of the cache's objects out of the middle of the queue, whose order stays. Entries of the
- * cache's guarded slabs are dropped. */
+/* Takes up to VICTIMS of the cache's objects out of the middle of the queue, and keeps the order of the rest. Entries
+ * of the cache's guarded slabs are dropped. */
 static size_t queue_extract(const struct slab_cache *c, void **victims)
 {
 	struct chunk *k;

@@ -19,12 +19,13 @@
  *                                            beyond what was needed lately
  *     15/16 of the arena are in use          what the program's shrinkers can spare, once a second at most
  *
- * Each step makes what the next one gives larger: objects make slabs empty, slabs and areas become pages.
+ * Each step gives the next one more memory to return: freed objects leave slabs empty, and slabs and areas become
+ * pages.
  *
- * Three steps are taken further down, where memory is short in the middle of a request: the oldest retained areas go
- * before the buddy is asked for pages that were never used (area_give_way), all retained areas when it has none
- * (area_get), and all free pages when only smaller runs are left (buddy_alloc). budget.h says how much may be held
- * until then. */
+ * Three steps are taken elsewhere, when memory is short in the middle of a request. Before the buddy is asked for pages
+ * that were never used, the oldest retained areas go back (area_give_way). When it has no pages, all retained areas go
+ * back (area_get). When only smaller runs are left, all free pages go back (buddy_alloc). budget.h says how much may be
+ * held until then. */
 
 #define NEAR_LIMIT_JIFFIES JIFFIES_HZ
 
@@ -36,7 +37,7 @@ static void shrink_cache(struct slab_cache *c, void *ctx)
 	cache_shrink(c);
 }
 
-/* Other threads' bins stay theirs. */
+/* The bins of other threads stay as they are. */
 bool slab_trim(size_t pad)
 {
 	struct tcache_block *b = tcache_block();

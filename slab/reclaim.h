@@ -6,10 +6,10 @@
 #include "slab/slab.h"
 
 void reclaim_init(void);
-/* An allocation found no memory: all that is held goes back, so that it may be tried once more. No lock may be held:
+/* An allocation found no memory: gives back all held memory, and the caller tries once more. No lock may be held:
  * findings are reported, and the program's shrinkers run. */
 void reclaim_all(const struct unwind_regs *regs);
-/* Little of the arena is left: now and then the program's shrinkers are asked. No lock may be held. */
+/* Called when little of the arena is left: asks the program's shrinkers now and then. No lock may be held. */
 void reclaim_near_limit(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/redzone.c - red zones and poison: written around and into objects; how damage is found and repaired. */
+/* slab/redzone.c - red zones and poison: writes them around and into objects, finds damage and repairs it. */
 #include "slab/cache.h"
 #include "slab/finding.h"
 #include "slab/object.h"
@@ -15,11 +15,10 @@
  *
  * All red zones hold SLUB_RED_ACTIVE at all times. (SLUB writes SLUB_RED_INACTIVE around free objects; here two
  * neighbours share a zone, and need not be in the same state.) A freed object is 0x6b, with 0xa5 in its last byte.
- * Slots that were never handed out hold neither. The refill that first takes them fills them, under the cache lock,
- * so that both zones of an object are there before its neighbour can have another owner.
+ * Slots that were never handed out hold neither. The refill that first takes them fills them, under the cache lock. So
+ * both zones of an object are filled before its neighbor can have another owner.
  *
- * Damage in a shared zone is attributed to the neighbour that it lies next to, because overflows start at an
- * object's end. */
+ * Damage in a shared zone is attributed to the object that it touches, because overflows start at an object's end. */
 
 /* Are all bytes of [from, to) `expected`? If not, *d is the damage, from the first to the last bad byte. */
 bool bytes_intact(uintptr_t from, uintptr_t to, uint8_t expected, struct damage *d)
@@ -77,7 +76,7 @@ void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t fro
 
 /* ---- finding damage: reads only, so it may be done under a lock, and reported later ---------- */
 
-/* Was slot i, a neighbour, in use as far as can be seen? */
+/* Was slot i, a neighbor, in use, as far as its state tells? */
 static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t i, struct slab_object *obj)
 {
 	if (i >= c->nr_objects)
@@ -86,7 +85,7 @@ static bool neighbour_used(const struct slab_cache *c, struct slab *s, uint32_t 
 	return obj->state == SLAB_OBJ_LIVE || obj->state == SLAB_OBJ_QUARANTINED;
 }
 
-/* Finds the object, and the side of it, that damage next to object i belongs to. `zone` is the shared red zone. */
+/* Finds the object, and which side of it, to which damage next to object i belongs. `zone` is the shared red zone. */
 static void attribute_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t zone, bool left,
                              struct slab_finding *f)
 {
@@ -98,7 +97,7 @@ static void attribute_damage(const struct slab_cache *c, struct slab *s, uint32_
 		f->kind = SLAB_LEFT_REDZONE;
 	} else {
 		object_describe(c, s, i, &f->object);
-		/* It is on its way through free or realloc, and no longer marked live. */
+		/* The object is in the middle of a free or realloc, and no longer marked live. */
 		if (f->object.state == SLAB_OBJ_FREE)
 			f->object.state = SLAB_OBJ_LIVE;
 	}

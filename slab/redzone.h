@@ -96,11 +96,10 @@ static inline void poison_verify(const struct slab_cache *c, struct slab *s, uin
 		poison_report(c, s, i, at, regs);
 }
 
-/* Verifies an object at its allocation; it was verified whole when it left the quarantine. In an instrumented
- * program only the two ends of larger objects are looked at. The bytes between were intact at the end of the
- * quarantine, and since then only code that is not instrumented can have damaged them unseen, between two events
- * that follow each other closely. Giving up that check saves a fifteenth of the time of programs with objects of
- * some KiB. */
+/* Verifies an object at its allocation; it was verified whole when it left the quarantine. In an instrumented program
+ * only the two ends of larger objects are looked at. The bytes between were intact at the end of the quarantine, which
+ * was shortly before. Since then only code that is not instrumented can have damaged them unseen. Giving up that check
+ * saves programs with objects of some KiB a fifteenth of their time. */
 #define CHECK_ENDS 64u
 static inline void poison_verify_again(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
                                        const struct unwind_regs *regs)

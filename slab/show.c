@@ -4,9 +4,9 @@
 #include "slab/arena.h"
 #include "slab/slab.h"
 
-/* All are made from a slab_view, so that the program, the memsan command and a core file give the same text. Nothing
- * is allocated: the caller passes the table in which stacks are counted. When it is full, objects with further
- * stacks are left out.
+/* All are made from a slab_view, so the program, the memsan command and a core file give the same text. Nothing is
+ * allocated: the caller passes the table in which stacks are counted. When it is full, objects with further stacks are
+ * left out.
  *
  * While the process runs its heap changes under the reader, so counts are of different moments. */
 
@@ -87,7 +87,7 @@ void slab_show_slabinfo_areas(const struct slab_show *s, const struct slab_show_
 
 /* ---- buddyinfo ------------------------------------------------------------------------------- */
 
-/* If nothing at all is in the block, not even free runs, it was never asked for and is free as a whole. */
+/* A block without any entries, not even free runs, was never used and is free as a whole. */
 static void count_block(const struct slab_view *v, uint32_t block, uint64_t counts[SLAB_ORDER_MAX + 1])
 {
 	struct page pages[128];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/shrinker.c - shrinkers: the program's own caches are asked to give memory back when it is short. */
+/* slab/shrinker.c - shrinkers: they ask the program's own caches to give memory back when it is short. */
 #include "slab/shrinker.h"
 #include "slab/slab.h"
 
@@ -10,9 +10,9 @@
  *         freed += scan(nr_to_scan)                        SLAB_SHRINK_STOP: no more now (it would deadlock)
  *         left  -= nr_scanned                              which scan may lower or raise
  *
- * Callbacks run with shrink_lock held, which ranks before nearly all others, so they may allocate, free and report.
- * A thread that finds the lock taken goes on without shrinking, because it may hold what the callbacks wait for. A
- * callback that runs out of memory itself does not start shrinking again. */
+ * Callbacks run with shrink_lock held, which ranks before nearly all others, so they may allocate, free and report. A
+ * thread that finds the lock taken goes on without shrinking, because the callbacks may wait for a lock that this
+ * thread holds. A callback that runs out of memory itself does not start shrinking again. */
 
 #define SHRINK_BATCH 128ul
 
@@ -50,7 +50,7 @@ struct slab_shrinker *slab_shrinker_register(const char *name, unsigned long (*c
 	return s;
 }
 
-/* Called from inside of a callback, it leaves the entry readable: slab_shrink_all looks at `next` afterwards. */
+/* If a callback calls this, the entry stays readable, because slab_shrink_all reads `next` afterwards. */
 bool slab_shrinker_unregister(struct slab_shrinker *s)
 {
 	bool inside = lock_mine(&shrink_lock), found = false;

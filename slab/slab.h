@@ -63,7 +63,7 @@
 
 #include "lib/lib.h"
 
-#define SLAB_NAME_MAX 32 /* of a cache or pool, with its NUL */
+#define SLAB_NAME_MAX 32 /* name of a cache or pool, with its NUL */
 
 /* ---- flags, SLUB's letters ------------------------------------------------------------------- */
 #define SLAB_F_SANITY 0x01u  /* F */
@@ -101,7 +101,7 @@ enum slab_finding_kind {
 	SLAB_POISON_OVERWRITTEN,
 	SLAB_BAD_STATE,
 	SLAB_WRONG_CACHE,     /* freed to a cache that is not its own */
-	SLAB_CACHE_DESTROYED, /* a cache is used that was destroyed or never made */
+	SLAB_CACHE_DESTROYED, /* use of a cache that was destroyed or never made */
 	SLAB_OBJECT_REMAINS,  /* a cache is destroyed while this object of it is live */
 	SLAB_WRONG_ORDER,     /* pages freed with another order than they were allocated with */
 	SLAB_TAIL_PAGE,       /* pages freed by a pointer to a page that is not their first */
@@ -117,8 +117,8 @@ enum slab_found_at {
 
 enum slab_object_state { SLAB_OBJ_NONE, SLAB_OBJ_LIVE, SLAB_OBJ_QUARANTINED, SLAB_OBJ_FREE };
 
-/* All that is known of the object at, or nearest to, an address. Finding it never faults and takes no lock that a
- * report could wait for. It is only a snapshot while other threads run. */
+/* All that is known of the object at, or nearest to, an address. The search never faults, and takes no lock that a
+ * report could wait for. While other threads run, the result is only a snapshot. */
 struct slab_object {
 	enum slab_object_state state;
 	uintptr_t addr;            /* first user byte */
@@ -135,15 +135,16 @@ struct slab_object {
 };
 /* Asks every object source (source.h).  False: no object lies there or next to it. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
-/* The first object in a slab, of any state, that ends behind *at; sets *at to the end of its slot. Starting from 0
- * it visits all such objects in order of address. Takes no lock, so the memory of an object may go away meanwhile. */
+/* Finds the first object in a slab, of any state, that ends behind *at; sets *at to the end of its slot. Repeated
+ * calls, with *at 0 first, visit all such objects in order of address. Takes no lock, so the memory of an object may go
+ * away meanwhile. */
 bool slab_next_object(uintptr_t *at, struct slab_object *obj);
 
 /* Is addr in a page that is guarded for an object: a guard page of a large area, or a freed area or slab? If so,
  * *obj is that object. */
 bool slab_is_guard(uintptr_t addr, struct slab_object *obj);
-/* After the report: makes that page ordinary memory until its area or slab leaves the quarantine. False: it is not
- * guarded. Signal-safe. */
+/* After the report: makes that page ordinary memory until its area or slab leaves the quarantine. False: the page is
+ * not guarded. Signal-safe. */
 bool slab_guard_open(uintptr_t addr);
 
 struct slab_finding {
@@ -152,7 +153,7 @@ struct slab_finding {
 	uintptr_t addr;          /* pointer passed in, or first damaged byte */
 	size_t size;             /* damaged bytes; for a sized delete the size given */
 	uint8_t expected, found; /* of the first damaged byte */
-	enum slab_api api_used;  /* what freed it (mismatches) */
+	enum slab_api api_used;  /* the family that freed it (mismatches) */
 	char cache[32];          /* the cache that was passed in, if any */
 	/* The number of objects that remain; the order given and the true one; the tail page's number and the true
 	 * order. */
@@ -181,8 +182,8 @@ struct slab_shadow_ops {
 	void (*live)(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large);
 	void (*bad)(uintptr_t addr, size_t n, enum slab_mark why);
 };
-/* The program's own code is instrumented, so that late writes are seen when they happen, and there is a quarantine.
- * shadow/ sets it once. */
+/* The program's own code is instrumented, so late writes are seen at once, and there is a quarantine. shadow/ sets it
+ * once. */
 extern bool slab_accesses_checked;
 /* Called once, right after slab_init. `ops` is not copied. */
 void slab_set_shadow_ops(const struct slab_shadow_ops *ops);
@@ -204,15 +205,15 @@ void slab_set_trace_hook(slab_trace_fn fn);
 /* Called after options are parsed and before the first allocation, single-threaded or under LOCK_RANK_INIT. False:
  * no address space. */
 bool slab_init(void);
-/* Parses a value of slab_debug. NULL, or the part of the text that is wrong. */
+/* Parses a value of slab_debug. NULL, or the wrong part of the text. */
 const char *slab_debug_check(const char *text);
 void slab_thread_exit(void); /* gives back the thread's caches; later frees of the thread still work */
 void slab_fork_prepare(void);
 void slab_fork_parent(void);
 void slab_fork_child(void);
 
-/* The process may map no more than `limit` bytes from now on. slab gives unused address space back, so that the
- * limit is left to the program. */
+/* From now on the process may map no more than `limit` bytes. slab gives unused address space back, which leaves the
+ * limit to the program. */
 void slab_limit_space(uint64_t limit);
 
 /* ---- the arena ------------------------------------------------------------------------------- */
@@ -224,8 +225,8 @@ __inline_hot bool arena_contains(const void *p)
 }
 
 /* ---- malloc's engine ------------------------------------------------------------------------- */
-/* preload/ decodes the API (sizes, errno, new-handlers), slab/ does the work. `regs` are those of the exported
- * function (NULL: no stack is wanted) and are used only where the cache tracks. NULL is returned when there is no
+/* preload/ decodes the API (sizes, errno, new-handlers), slab/ does the work. `regs` are the registers of the exported
+ * function (NULL: no stack is wanted); they are used only if the cache tracks. The result is NULL when there is no
  * memory; errno stays untouched. Alignment is a power of two, at least 16. */
 void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 /* The cache that serves such a request, or "vmalloc" for an area. */
@@ -236,8 +237,8 @@ void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwin
 /* When there is no memory, returns NULL and the old object stays. p is not NULL, size is not 0. A bad p is reported,
  * *bad is set and NULL returned. */
 void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad);
-/* What the program may use at p: the requested size if the cache records it, else the object's size. 0 for a bad
- * pointer, which is reported. */
+/* The number of bytes that the program may use at p: the requested size if the cache records it, else the object's
+ * size. A bad pointer is reported, and the result is 0. */
 size_t slab_usable_size(const void *p, const struct unwind_regs *regs);
 
 /* fast.h has the inline allocation and free that preload/malloc.c uses. In caches with debugging flags they do
@@ -253,11 +254,11 @@ struct slab_cache;
 #define SLAB_CUSTOM_SIZE_MAX ((size_t)128 << 10)
 /* A flag beside SLAB_F_*. */
 #define SLAB_F_TYPESAFE 0x100u /* memory stays objects of the cache until it is destroyed */
-/* size: up to SLAB_CUSTOM_SIZE_MAX. align: a power of two up to the page size, or 0. The flags are added to those
- * that the options give. `ctor` may be NULL. NULL is returned when there is no memory or there are too many caches. */
+/* size: up to SLAB_CUSTOM_SIZE_MAX. align: a power of two up to the page size, or 0. The flags are added to those that
+ * the options give. `ctor` may be NULL. The result is NULL when there is no memory or there are too many caches. */
 struct slab_cache *slab_custom_create(const char *name, size_t size, size_t align, unsigned flags,
                                       void (*ctor)(void *object));
-/* Is this a cache that was made and not destroyed? c may be any pointer. One that is no cache is reported as
+/* Is this a cache that was made and not destroyed? c may be any pointer. A pointer to anything else is reported as
  * `cache_destroyed`. */
 bool slab_custom_check(const struct slab_cache *c, const struct unwind_regs *regs);
 /* fast.h has production's inline paths: slab_custom_alloc_fast, slab_custom_free_fast. */
@@ -266,13 +267,13 @@ void *slab_custom_alloc(struct slab_cache *c, bool zero, const struct unwind_reg
 void slab_custom_free(struct slab_cache *c, void *p, const struct unwind_regs *regs);
 /* Returns the pages that went back. */
 size_t slab_custom_shrink(struct slab_cache *c, const struct unwind_regs *regs);
-/* Returns how many objects were alive, with `elsewhere`, the number of those that are in no slab. Those in slabs
- * were reported. If any object was alive, the cache's memory stays as it is. */
+/* Returns how many objects were alive. `elsewhere` is the number of live objects outside of slabs, and the result
+ * includes it. Live objects in slabs were reported. If any object was alive, the cache's memory stays as it is. */
 size_t slab_custom_destroy(struct slab_cache *c, size_t elsewhere, const struct unwind_regs *regs);
-/* A number for this cache among all that ever were; never 0. */
+/* A number that no other cache of the process ever has; never 0. */
 uint32_t slab_custom_id(const struct slab_cache *c);
-/* For an object that is in no slab: it belongs to another cache (`id`) than the one it is freed to, or it remains as
- * one of nr. */
+/* For an object outside of slabs: reports that the object belongs to another cache (`id`) than the one it is freed to,
+ * or that it remains as one of nr. */
 void slab_custom_report_wrong(const struct slab_cache *c, uint32_t id, const void *p, const struct unwind_regs *regs);
 void slab_custom_report_remaining(const struct slab_cache *c, const void *p, size_t nr, const struct unwind_regs *regs);
 size_t slab_custom_size(const struct slab_cache *c);
@@ -287,11 +288,11 @@ void slab_custom_construct(const struct slab_cache *c, void *object); /* for fen
 #define SLAB_ORDER_MAX 10u
 /* 2^order pages, aligned to their size. order: at most SLAB_ORDER_MAX. NULL: no memory; errno stays untouched. */
 void *slab_pages_alloc(unsigned order, bool zero, const struct unwind_regs *regs);
-/* p and order may be anything. What is wrong is reported; pages freed with a wrong order go back with their own. */
+/* p and order may be anything. Errors are reported. Pages freed with a wrong order go back with their own order. */
 void slab_pages_free(void *p, unsigned order, const struct unwind_regs *regs);
 /* Page-aligned, between guard pages in both modes. */
 void *slab_vmalloc(size_t size, bool zero, const struct unwind_regs *regs);
-/* Frees an object that should be of the family `api`, and reports one that is not. */
+/* Frees an object that should be of the family `api`, and reports an object of another family. */
 void slab_release(void *p, enum slab_api api, const struct unwind_regs *regs);
 /* Is it live memory of slab_vmalloc? */
 bool slab_is_vmalloc(const void *p);
@@ -305,7 +306,7 @@ struct slab_mempool;
 #define SLAB_MEMPOOL_LINKS ((size_t)16)
 /* Each object has `redzone` bytes before and behind it that belong to memsan. NULL: no memory. */
 struct slab_mempool *slab_mempool_create(const char *name, size_t redzone, unsigned flags);
-/* Gives free memory to the pool: bytes of it that are in no object may not be accessed. */
+/* Gives free memory to the pool: its bytes outside of objects may not be accessed. */
 bool slab_mempool_add(struct slab_mempool *pool, void *mem, size_t size, const struct unwind_regs *regs);
 /* False: no memory to record the object, or no such pool (reported). */
 bool slab_mempool_alloc(struct slab_mempool *pool, void *p, size_t size, const struct unwind_regs *regs);
@@ -321,7 +322,8 @@ size_t slab_mempool_destroy(struct slab_mempool *pool, const struct unwind_regs 
 
 /* ---- shrinker.c: caches that the program keeps and can do without ---------------------------- */
 
-/* Asks each registered shrinker for all that it has. Returns what they say they freed. No lock may be held. */
+/* Asks each registered shrinker for all that it has. Returns the number of objects that the shrinkers say they freed.
+ * No lock may be held. */
 struct slab_shrink {
 	unsigned long nr_to_scan, nr_scanned;
 };
@@ -344,20 +346,20 @@ size_t slab_shrink_all(void);
 /* ---- failslab.c: allocations that fail on purpose -------------------------------------------- */
 
 extern bool failslab_on __attribute__((visibility("hidden"))); /* written once at start-up */
-/* The stack filter, and the function that is called for each failure with its cache, size and number. Either may be
- * NULL. */
+/* Sets the stack filter, and the function that is called for each failure with its cache, size and number. Either may
+ * be NULL. */
 typedef bool (*failslab_stack_fn)(stack_handle stack);
 typedef void (*failslab_told_fn)(const char *cache, size_t size, uint64_t nr, const struct unwind_regs *regs);
-/* Called after slab_init and before the first allocation. False: options.fail_times makes no sense, and 1 is taken. */
+/* Called after slab_init and before the first allocation. False: options.fail_times is malformed, and 1 is used. */
 bool failslab_init(failslab_stack_fn stack, failslab_told_fn told);
-/* Shall this allocation fail? cache: NULL for malloc's, which are looked up by size. Called only if failslab_on. */
+/* Shall this allocation fail? cache: NULL for malloc's caches, which are found by size. Called only if failslab_on. */
 bool failslab_should(const char *cache, size_t size, const struct unwind_regs *regs);
 
 /* ---- checks and views ------------------------------------------------------------------------ */
 /* Verifies every red zone and all poison. Findings go to the hook. Returns how many there were. */
 size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs);
-/* Gives back what is not needed (bins, empty slabs, retained areas, free pages) until `pad` bytes of free pages are
- * left. True if pages went back. */
+/* Gives back memory that is not needed (bins, empty slabs, retained areas, free pages) until `pad` bytes of free pages
+ * are left. True if pages went back. */
 bool slab_trim(size_t pad);
 struct slab_stats {
 	uint64_t arena_mapped;             /* bytes made usable so far */
@@ -420,15 +422,15 @@ struct slab_view_run {
 	uint64_t descriptor;
 	uint64_t addr, size; /* large area: the live object */
 };
-/* Reads the directory at that address and what it leads to. NULL, or why that failed. */
+/* Reads the directory at that address and the tables that it leads to. NULL, or the reason of a failure. */
 const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint64_t root);
 /* Visits every slab and every live area, in order of address. A run that contradicts itself (a snapshot may catch it
  * half made) is left out. */
 void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx);
 /* As slab_find_object. */
 bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
-/* The object of a pool (mempool.c): the one that starts at addr; the one that addr belongs to, freed objects and red
- * zones included (looks at all of them). */
+/* The object of a pool (mempool.c). The first finds the object that starts at addr. The second looks at all objects and
+ * finds the one that addr belongs to; freed objects and red zones count too. */
 bool slab_view_mempool_at(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
 bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
 /* No slab has more objects. */
@@ -440,8 +442,8 @@ struct slab_view_live {
 };
 /* The live objects of a slab (r->cache is not 0). None if the slab cannot be read. */
 void slab_view_live(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live);
-/* The same as a bit for each 16 bytes of the run, set in `map`, whose first bit is the run's first; the map may be
- * longer. Returns how many objects are live. */
+/* The same as bits: one for each 16 bytes of the run, set in `map`. The first bit of `map` is the run's first; the map
+ * may be longer. Returns how many objects are live. */
 uint32_t slab_view_live_map(const struct slab_view *v, const struct slab_view_run *r, uint64_t *map, bool *displaced);
 
 /* ---- the heap as text (show.c; both halves) -------------------------------------------------- */
@@ -451,7 +453,7 @@ struct slab_show {
 	void (*line)(void *ctx, const char *text);
 	/* Reads the frames of a stack, innermost first, and returns how many. */
 	size_t (*stack)(void *ctx, uint32_t handle, uint64_t *pcs, size_t max);
-	/* Writes where a return address is, for people. */
+	/* Writes the place of a return address, for people. */
 	void (*place)(void *ctx, uint64_t pc, struct fmt_buf *b);
 	uint32_t (*tid)(void *ctx, uint32_t thread); /* thread id of a thread index; 0: not known */
 	void *ctx;
@@ -466,7 +468,7 @@ void slab_show_count(const struct slab_show *s, struct slab_show_cache caches[SL
 void slab_show_slabinfo_head(const struct slab_show *s);
 void slab_show_slabinfo_line(const struct slab_show *s, const struct slab_view_cache *c,
                              const struct slab_show_cache *n);
-/* The same for the live large areas, as a cache "vmalloc" with one area in each slab. n: counts[0]. */
+/* The same for the live large areas, shown as a cache "vmalloc" with one area in each slab. n: counts[0]. */
 void slab_show_slabinfo_areas(const struct slab_show *s, const struct slab_show_cache *n);
 void slab_show_buddyinfo(const struct slab_show *s);
 void slab_show_vmallocinfo(const struct slab_show *s);

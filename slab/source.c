@@ -2,9 +2,10 @@
 /* slab/source.c - the list of object sources. */
 #include "slab/source.h"
 
-/* Sources come and never go.  A signal handler or another thread may ask while one is added: it misses that one. */
+/* Sources are added and never removed.  A signal handler or another thread that asks while a source is added may miss
+ * that source. */
 static const struct object_source *sources[OBJECT_SOURCES_MAX];
-static uint32_t nr_sources; /* atomic: places taken; NULL where one is only just being added */
+static uint32_t nr_sources; /* atomic: places taken; NULL while one is being added */
 
 bool object_sources_within;
 struct object_layout object_layouts[OBJECT_SOURCES_MAX];

@@ -8,8 +8,8 @@
 #include "slab/slab.h"
 #include "slab/tcache.h"
 
-/* The fast paths count nothing. The live objects of a cache are those that are out of its slabs, less those that
- * threads have cached and those in quarantine. While other threads run, the sums are of different moments. */
+/* The fast paths count nothing. The live objects of a cache are its objects out of slabs, minus those in threads' bins
+ * and those in quarantine. While other threads run, the sums are of different moments. */
 
 struct cache_sum {
 	uint64_t cached[SLAB_NR_CLASSES + 1];

@@ -9,17 +9,17 @@
 /*     thread A's block            cache "malloc-64"               thread B's block
  *     bins[4] p p p p ◄──refill── slabs' free maps ◄──flush half── bins[4] q q q q q q q q   (B frees what A allocated)
  *
- * A bin starts with room for a few pointers. Each time that it runs empty or over it grows to four times its size,
- * up to 256 objects or 64 KiB. So a thread that uses a class once costs little, and a thread in a loop takes the
- * lock once in 128 operations. Refilled objects are handed out in order of address, so that a program that fills
- * memory walks it forwards.
+ * A bin starts with room for a few pointers. Each time that it runs empty or over it grows to four times its size, up
+ * to 256 objects or 64 KiB. So a thread that uses a class once costs little, and a thread in a loop takes the lock once
+ * in 128 operations. Refilled objects are handed out in order of address, so a program that fills memory walks forward
+ * through it.
  *
- * Objects that wait in a bin keep their slabs from becoming empty. A bin that did not run empty for a while holds
- * more than its thread needs, and half of them go back. (jemalloc's collection of thread caches uses a low-water
- * mark, which would cost instructions on the inline path; "was it refilled" does the same.)
+ * Objects that wait in a bin keep their slabs from becoming empty. A bin that did not run empty for a while holds more
+ * than its thread needs, and half of them go back. (jemalloc's collection of thread caches uses a low-water mark, which
+ * would cost instructions on the inline path. A bit that says whether the bin was refilled does the same.)
  *
- * Only its thread changes a block's bins, and in such an order that a copy taken at any instruction (the child of
- * fork) holds no pointer twice: pointers are taken off before they go to a slab, and counted after they are written.
+ * Only its thread changes a block's bins. A copy taken at any instruction (the child of fork) holds no pointer twice,
+ * because pointers are taken off before they go to a slab, and counted after they are written.
  *
  * Check mode keeps its objects in `ready` instead, where the inline paths do not look. Its frees go to the
  * quarantine. */
@@ -31,7 +31,7 @@
 #define READY_MAX 16u /* cache_init gives no larger batch to a checked cache */
 
 TLS_IE struct tcache *tcache_self;
-static TLS_IE bool tcache_gone; /* the thread has ended; what its destructors still do goes without a block */
+static TLS_IE bool tcache_gone; /* the thread has ended; its last destructors work without a block */
 
 /* The bins of threads that use no cache of the program's. Never written. */
 static struct custom_bin custom_none[SLAB_CACHES];
@@ -125,15 +125,15 @@ void tcache_set_tick(void (*fn)(struct tcache_block *b))
 	tick_hook = fn;
 }
 
-/* Every thread looks now and then whether memory that was freed long ago is still kept, because no other thread is
- * sure to do so. */
+/* Every thread checks now and then whether memory that was freed long ago is still kept, because no other thread is
+ * certain to do so. */
 static void tick(struct tcache_block *b)
 {
 	if (++b->trips % TRIPS_A_TICK == 0)
 		tick_hook(b);
 }
 
-/* Reverses the order, so that the lowest address, which the cache gives first, is on top of the stack. */
+/* Reverses the order: the cache gives the lowest address first, and that address must be on top of the stack. */
 static void reverse(void **items, size_t n)
 {
 	size_t i;
@@ -150,7 +150,7 @@ static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct sl
 {
 	uint32_t got;
 
-	/* First, because the program's shrinkers may run there and allocate. */
+	/* This comes first, because it may run the program's shrinkers, and they may allocate. */
 	tick(b);
 	if (unlikely(bin->count))
 		return true;
@@ -164,7 +164,7 @@ static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct sl
 	return got != 0;
 }
 
-/* The older half goes. What was freed last is still in the processor's caches. */
+/* The older half goes. The objects freed last are still in the processor's caches. */
 static void bin_flush_half(struct tcache_bin *bin, struct slab_cache *c)
 {
 	void *old[BIN_MAX / 2];
@@ -180,8 +180,8 @@ static void bin_flush_half(struct tcache_bin *bin, struct slab_cache *c)
 	cache_return(c, old, n);
 }
 
-/* A bin that did not run empty since the last time has more than it needs, and its objects may be the last ones that
- * are out of many slabs. */
+/* A bin that did not run empty since the last time has more objects than it needs, and each of them may keep a slab
+ * from becoming empty. */
 static void bins_decay(struct tcache_block *b)
 {
 	uint64_t ran_empty = b->ran_empty;

@@ -14,7 +14,7 @@ struct tcache_block {
 	struct tcache_block *next;                    /* in the list of all blocks; written once */
 	uint32_t in_use;                              /* exchanged atomically */
 	uint32_t trips;                               /* trips to a slab cache */
-	/* a bit per class: malloc's bins that ran empty since tcache_decay looked last */
+	/* a bit per class: set for malloc's bins that ran empty since the last tcache_decay */
 	uint64_t ran_empty;
 	uint32_t held_count; /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;
@@ -59,7 +59,7 @@ void tcache_decay(struct tcache_block *b);
 /* Sets the function that a thread calls on every 256th trip to a slab cache, with no lock held. Set once, before the
  * program's first allocation. */
 void tcache_set_tick(void (*fn)(struct tcache_block *b));
-/* The thread ends and gets no other block. Returns its block, or NULL. */
+/* The thread ends: takes its block away, and it gets no other. Returns the block, or NULL. */
 struct tcache_block *tcache_close(void);
 /* Gives the thread's block, which is empty, to the next thread that starts. */
 void tcache_detach(struct tcache_block *b);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/track.c - SLUB's user tracking: who allocated and who freed an object, in 16 bytes. */
+/* slab/track.c - SLUB's user tracking: the stacks and threads that allocated and freed an object, in 16 bytes. */
 #include "slab/slab.h"
 #include "slab/track.h"
 
-/* The kernel keeps two struct track of some 32 bytes behind each object. Here both are in one, out of line:
+/* The kernel keeps two struct track of some 32 bytes behind each object. Here one track holds both, out of line:
  *
  *     word 0   alloc stack 28 │ free stack 28 │ api 3 │ when 5 high
  *     word 1   size 16 │ alloc thread 13 │ free thread 13 │ when 22 low
  *
- * `when` is the last change in jiffies: 27 bits are 15 days. A track is built in registers and stored as two words,
- * so that a reader without a lock never sees half of a field. It may see the two words of different moments. */
+ * `when` is the last change in jiffies: 27 bits are 15 days. A track is built in registers and stored as two words. So
+ * a reader without a lock never sees half of a field, but it may see the two words of different moments. */
 
 static void track_write(struct slab_track *to, const union packed_track *from)
 {

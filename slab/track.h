@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* slab/track.h - SLUB's user tracking: who allocated and who freed an object. */
+/* slab/track.h - SLUB's user tracking: the stacks and threads that allocated and freed an object. */
 #ifndef MEMSAN_SLAB_TRACK_H
 #define MEMSAN_SLAB_TRACK_H
 
@@ -16,7 +16,7 @@ void track_set_alloc(struct slab_track *t, size_t size, enum slab_api api, stack
 void track_set_free(struct slab_track *t, stack_handle stack);
 void track_set_size(struct slab_track *t, size_t size, stack_handle stack);
 uint32_t track_when(const struct slab_track *t);
-/* Each of the two words is read at one moment. */
+/* Each of the two words is read by one load. */
 union packed_track {
 	struct slab_track t;
 	uint64_t word[2];

@@ -20,8 +20,8 @@
  *
  * Findings are reported after the lock is released, one slab at a time.
  *
- * Accepted weakness: an object that is freed and allocated again at the same size from the same place within one
- * tick, while it is being read twice, would be judged by the bytes of both. This was never seen. */
+ * Accepted weakness: an object that is freed and allocated again at the same size from the same place within one tick,
+ * while it is being read twice, would be judged by bytes of both lives. This was never seen. */
 
 #define FOUND_MAX 8
 
@@ -103,7 +103,7 @@ static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, stru
 	return i;
 }
 
-/* Repairs what was reported, if the object is still what it was. Under the cache lock. */
+/* Repairs the reported damage, if the object is still in the same state. Under the cache lock. */
 static void repair(const struct slab_cache *c, struct slab *s, const struct suspect *x)
 {
 	uint8_t byte = LOAD_ACQUIRE(*slab_byte(c, s, x->index));
@@ -146,7 +146,7 @@ static size_t check_slab(struct slab *s, uintptr_t base, struct scan *scan)
 	return found;
 }
 
-/* The page behind the run that `page` begins, or is in. */
+/* The page behind the run in which `page` lies. */
 static uint32_t next_run(uint32_t page, uint64_t w)
 {
 	if ((w & OWNER_TAG) == OWNER_FREE)

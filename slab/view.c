@@ -9,9 +9,9 @@
 #include "slab/slab.h"
 #include "slab/track.h"
 
-/* The memory may be in the middle of a change (a thread was stopped anywhere) or damaged (a core file of a program
- * that overwrote it). So nothing is believed that is not consistent: a descriptor must name a cache that exists, and
- * the run that led to the descriptor. Anything else is no object.
+/* The memory may be in the middle of a change (a thread was stopped anywhere) or damaged (a core file of a program that
+ * overwrote it). So only consistent data is trusted: a descriptor must name a cache that exists, and the run that led
+ * to the descriptor. Anything else is not an object.
  *
  * The structures are read as they are in memory; directory.size_* say whether this code was built for them. */
 
@@ -19,7 +19,7 @@
 #define DESCRIPTORS_AHEAD 16u
 #define STATES_AT_ONCE 4096u
 #define SLAB_PAGES_MAX 256u /* see cache_plausible */
-#define COARSE_SLOTS 64u    /* of a slab of malloc's with objects beyond 1 KiB */
+#define COARSE_SLOTS 64u    /* for a slab of malloc's with objects beyond 1 KiB */
 #define BLOCKS_MAX ((uint64_t)1 << 31)
 
 /* ---- opening --------------------------------------------------------------------------------- */

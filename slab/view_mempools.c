@@ -3,9 +3,8 @@
 #include "slab/mempool.h"
 #include "slab/slab.h"
 
-/* A process may change while it is read, and a core file may contain anything. So a table must have a plausible
- * size, no probe goes round more than once, and the only pointer of an entry that is followed is the one to its
- * pool. */
+/* A process may change while it is read, and a core file may contain anything. So a table must have a plausible size,
+ * and no probe goes around more than once. Of an entry's pointers only the one to its pool is followed. */
 
 #define SLOTS_AT_ONCE 256u
 #define TABLE_MAX (1u << 26)
@@ -74,7 +73,7 @@ bool slab_view_mempool_at(const struct slab_view *v, uint64_t addr, struct slab_
 	return false;
 }
 
-/* A live object is preferred; of two that share a red zone the nearer is taken, as in mempool.c. */
+/* A live object is preferred. Of two objects that share a red zone the nearer is taken, as in mempool.c. */
 bool slab_view_mempool_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj)
 {
 	uint64_t slots[SLOTS_AT_ONCE], best = UINT64_MAX;

@@ -21,12 +21,12 @@
  * Guards cost two system calls, so production has none, except for memsan_vmalloc, which promises them. area.c
  * decides what becomes of freed areas.
  *
- * In production too a freed area faults if that costs little: an area of memsan_vmalloc (as after the kernel's
- * vunmap), and one so large that most of it would go back to the system anyway (as after the munmap of other
- * allocators). These areas have stacks, so that the fault can be explained.
+ * In production too a freed area faults if that costs little. These areas are those of memsan_vmalloc (as after the
+ * kernel's vunmap), and areas so large that most of their memory would go back to the system anyway (as after the
+ * munmap of other allocators). They record stacks, so a report can explain the fault.
  *
- * A realloc that has to move a large area in production takes half as much again in address space. Pages that are
- * not touched cost nothing, and a buffer that grows step by step is copied a logarithmic number of times. */
+ * In production a realloc that must move a large area reserves half its size more in address space. Pages that are not
+ * touched cost nothing, and a buffer that grows step by step is copied a logarithmic number of times. */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
 #define UNMAP_MIN (BUDGET_DIRTY_PAGES << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
@@ -48,7 +48,7 @@ size_t area_usable(const struct area *a)
 
 /* ---- allocation ------------------------------------------------------------------------------ */
 
-/* Takes a run for `pages` data pages at the alignment, with its guards. What is left over on both sides goes back. */
+/* Takes a run for `pages` data pages at the alignment, with its guards. Pages left over on both sides go back. */
 static struct area *area_new(size_t pages, size_t align, size_t guards)
 {
 	/* The buddy aligns a power of two of pages to its own size. */
@@ -86,7 +86,7 @@ static struct area *area_new(size_t pages, size_t align, size_t guards)
 	return a;
 }
 
-/* Does free unmap it, in production? */
+/* Does free unmap this area, in production? */
 static bool area_unmaps(enum slab_api api, size_t size)
 {
 	return options.quarantine_size != 0 && (api == SLAB_API_VMALLOC || (api != SLAB_API_PAGES && size > UNMAP_MIN));
@@ -128,7 +128,7 @@ static void area_fill_slack(const struct area *a)
 		        area_data(a) + area_data_size(a) - (a->addr + a->size));
 }
 
-/* Makes a run that has no owner and no data part of the memmap, guarded and live. */
+/* Enters a run without owner and data into the memmap as a guarded, live area. */
 static void area_publish(struct area *a)
 {
 	if (a->guard_pages) {
@@ -319,8 +319,8 @@ static bool area_grow_guarded(struct area *a, size_t extra)
 	return true;
 }
 
-/* Check mode stays in place within the same pages, and grows in place areas that are too large to be copied each
- * time. Else the area moves, which catches pointers that were not updated. */
+/* In check mode an area stays in place when it shrinks within the same pages. An area that is too large to be copied
+ * each time also grows in place, if it can. Otherwise the area moves, which catches pointers that were not updated. */
 static bool area_stays(struct area *a, size_t size)
 {
 	size_t room = ALIGN_UP(size, PAGE_SIZE), have = area_data_size(a);
@@ -330,7 +330,7 @@ static bool area_stays(struct area *a, size_t size)
 	return a->size >= GROW_IN_PLACE_MIN && (room == have || area_grow_guarded(a, (room - have) >> PAGE_SHIFT));
 }
 
-/* NULL: no memory, and nothing changed. Another address: the caller frees the old one. */
+/* NULL: no memory, and nothing changed. Another address: the caller frees the old area. */
 void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 {
 	stack_handle stack;
@@ -379,7 +379,7 @@ static void slack_describe(struct area *a, void *ctx)
 	search->found = slack_find_damage(a, search->at, search->regs, &search->finding);
 }
 
-/* Repairs after the report, which shows the bytes, if the damage is still as it was. */
+/* Repairs the damage if it is still as it was. Called after the report, which shows the damaged bytes. */
 static void slack_repair_found(struct area *a, void *ctx)
 {
 	struct slack_search *search = ctx;

@@ -26,8 +26,8 @@
  *
  * A check never asks for more than the call really does. Sources and fixed lengths are checked before the call. Where
  * only libc or the kernel knows how much is written (read, fgets, snprintf), the destination is checked after the call.
- * A scan is checked up to the byte at which it stops. The call goes on after a report, except with a negative size, on
- * which libc could only crash: then the call does nothing. errno, cancellation and variadic arguments are left to libc.
+ * A scan is checked up to the byte at which it stops. After a report the call goes on. Only a call with a negative size
+ * does nothing, because libc would crash. errno, cancellation and variadic arguments are left to libc.
  *
  * Weakness accepted: all callers get the newest of the versions that glibc has of a function (memcpy, realpath).
  * Therefore an overlapping memcpy copies as memmove does, as memcpy@GLIBC_2.2.5 did.
@@ -59,7 +59,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
-/* Hidden in declarations too, so that code reaches them without the global offset table, also before relocation. */
+/* The declarations are hidden too, so code reaches these symbols without the global offset table, also before
+ * relocation. */
 #pragma GCC visibility push(hidden)
 #include "preload/preload.h"
 #include "shadow/shadow.h"
@@ -71,7 +72,7 @@
 #undef strdup
 #undef strndup
 
-/* glibc declares destinations as write-only, so gcc -O0 warns of a look at their shadow before the call. */
+/* glibc declares destinations as write-only, so gcc -O0 warns when our code reads their shadow before the call. */
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -157,7 +158,7 @@ size_t __confstr_chk(int name, char *dst, size_t n, size_t room);
 /* ---- symbols.c: names in a loaded module ----------------------------------------------------- */
 
 #pragma GCC visibility push(hidden)
-/* Where a module keeps its symbols.  table NULL: it has no GNU hash table. */
+/* Where a module keeps its symbols.  table NULL: the module has no GNU hash table. */
 struct module_symbols {
 	const uint32_t *table;
 	const ElfW(Sym) *symbols;
@@ -185,8 +186,8 @@ enum libc_index {
 	LIBC_NR,
 };
 
-/* Pointers with (uintptr_t)p - end < span are foreign: they have no shadow, and no object is fenced there. All zero
- * until the constructor has run, so that nothing is foreign before libc_real is complete: one compare answers both
+/* Pointers with (uintptr_t)p - end < span are foreign: they have no shadow, and no object is fenced there. Both are
+ * zero until the constructor has run. So nothing is foreign before libc_real is complete, and one compare answers both
  * questions. */
 struct libc_gate {
 	uintptr_t end, span;
@@ -194,7 +195,7 @@ struct libc_gate {
 #pragma GCC visibility push(hidden)
 extern struct libc_gate libc_gate;
 extern struct libc_table libc_real;
-/* The function behind memsan's is not libc's but another library's, whose contract is not known. */
+/* Is the function behind memsan's another library's instead of libc's? Its contract is not known then. */
 extern bool libc_replaced[LIBC_NR];
 #pragma GCC visibility pop
 
@@ -216,7 +217,7 @@ __inline_hot bool libc_foreign(const void *p)
 #define REAL(name) (likely(libc_real.name != NULL) ? libc_real.name : (__typeof__(name) *)libc_early(LIBC_##name))
 
 /* INTERCEPT(ret, name, (parameters), (arguments), foreign) { body of checked_name }: the parts of an interceptor.  The
- * exported one must stay a leaf that saves nothing, hence the function between. */
+ * exported function must stay a leaf that saves no registers, so the work is done in another function. */
 #define INTERCEPT(ret, name, params, args, foreign)              \
 	static inline ret checked_##name params;                 \
 	static __attribute__((noinline)) ret gated_##name params \
@@ -242,29 +243,29 @@ void libc_report_range(const void *p, size_t n, uintptr_t bad, enum report_acces
 void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry);
 void libc_report_negative(const void *p, size_t n, enum report_access access, const char *entry);
 
-/* Are ranges that start at p checked? Fenced memory is in every mode, and memory with shadow. */
+/* Are ranges that start at p checked? Fenced memory is, in every mode, and so is memory with shadow. */
 __inline_hot bool libc_covers(const void *p)
 {
 	return fence_contains(p) || shadow_covers(p);
 }
 
-/* How many bytes from p on are accessible for sure, by one load of shadow; 0: not known. The shadow does not show the
+/* How many bytes from p on are certainly accessible, by one load of shadow; 0: not known. The shadow does not show the
  * guards of the fence's pool. */
 __inline_hot size_t libc_good_ahead(const void *p)
 {
 	return fence_contains(p) ? 0 : shadow_good_ahead(p);
 }
 
-/* Are eight bytes from p on accessible for sure? False: not known. */
+/* Are eight bytes from p on certainly accessible? False: not known. */
 __inline_hot bool libc_eight_good(const void *p)
 {
 	return !fence_contains(p) && shadow_eight_good(p);
 }
 
-/* The first bad byte of a range of covered memory, or 0: short ranges without a call into shadow/. */
+/* The first bad byte of a range of covered memory, or 0. Checks short ranges without a call into shadow/. */
 uintptr_t libc_find_bad(const void *p, size_t n);
 
-/* All of [p, p+n) may be accessed; false after a report. */
+/* Checks that all of [p, p+n) may be accessed; false after a report. */
 __inline_hot bool check_range(const void *p, size_t n, enum report_access access, const char *entry)
 {
 	uintptr_t bad;
@@ -291,10 +292,10 @@ __inline_hot bool check_write(const void *p, size_t n, const char *entry)
 /* ---- libc_kernel.c: buffers that the kernel reads and fills.  The program's own access to a guarded page would fault
  * and be reported; the kernel's access fails with EFAULT, without a report. */
 
-/* Checks all that the kernel is about to read. False after a report; guards in it are open then. */
+/* Checks all bytes that the kernel is about to read. False after a report; guards among these bytes are open then. */
 bool kernel_reads(const void *src, size_t n, const char *entry);
-/* A call whose only effect is to fill dst has failed. True: a guard in dst was the cause and is open now, so the call
- * can be made again. */
+/* Called when a call whose only effect is to fill dst has failed. True: a guard in dst was the cause. The guard is open
+ * now, so the call can be made again. */
 bool kernel_refused(const void *dst, size_t n);
 
 /* A buffer for the kernel to fill. `to` is the buffer itself, or memory lent for the call if pages of the buffer are
@@ -306,7 +307,8 @@ struct kernel_fill {
 	size_t map_size;
 };
 void *kernel_fill_begin(struct kernel_fill *fill, void *dst, size_t n);
-/* The call stored `came` bytes; -1: it failed. Checks them, and copies lent ones to dst. False after a report. */
+/* The call stored `came` bytes; -1: it failed. Checks these bytes and, if memory was lent, copies them to dst. False
+ * after a report. */
 bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry);
 
 /* The same for a vector. The result of kernel_scatter_begin replaces v. */
@@ -320,7 +322,7 @@ struct kernel_scatter {
 const struct iovec *kernel_scatter_begin(struct kernel_scatter *scatter, const struct iovec *v, long count);
 void kernel_scatter_end(struct kernel_scatter *scatter, ssize_t came, const char *entry);
 bool kernel_meets_guard(const struct iovec *v, long count);
-/* Memory for the length of a call; NULL: none left. */
+/* Memory for the duration of a call; NULL: no memory is left. */
 void *kernel_lend(size_t size);
 void kernel_take_back(void *map, size_t size);
 
@@ -338,20 +340,21 @@ __inline_hot bool ranges_overlap(const void *a, size_t an, const void *b, size_t
 	return (uintptr_t)a < (uintptr_t)b + bn && (uintptr_t)b < (uintptr_t)a + an;
 }
 
-/* The result of a scan that reads no bad byte. len: how far it came; bad: the bad byte that stopped it, or 0. */
+/* The result of a scan that reads no bad byte. len: how far the scan came; bad: the bad byte that stopped it, or 0. */
 struct libc_scan {
 	size_t len;
 	uintptr_t bad;
 };
-/* Looks for byte c in [s, s+max). len is its index; or max; or, at a bad byte, the number of good bytes. */
+/* Looks for byte c in [s, s+max). len is the index of c, or max if c is not there, or the number of good bytes before a
+ * bad one. */
 struct libc_scan libc_scan_byte(const char *s, int c, size_t max);
 struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max);
-/* Checks a string argument and stores its length in *len: at most max, and a string of max bytes needs no terminator.
- * False after a report. */
+/* Checks a string argument and stores its length in *len. The length is at most max, and a string of max bytes needs no
+ * terminator. False after a report. */
 bool check_string(const char *s, size_t max, size_t *len, const char *entry);
 bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *entry);
-/* The good bytes from p on, at most max. If there are fewer, bad is the byte behind them; bad 0: ask again from there
- * on. */
+/* The good bytes from p on, at most max. If there are fewer, bad is the bad byte behind them; 0: the caller asks again
+ * from there on. */
 struct libc_scan libc_extent(const void *p, size_t max);
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_check.c - what the interceptors' checks have in common: scans that stop at bad memory, and
- * reports of arguments.
+/* preload/intercept/libc_check.c - shared by the interceptors' checks: scans that stop at bad memory, and reports of
+ * arguments.
  *
- * libc's strlen runs on until it finds a NUL, wherever that is.  Ours asks the shadow first how far it may go, in
- * chunks that grow (most strings are short, some are megabytes), and lets libc's memchr search only there:
+ * libc's strlen runs on until it finds a NUL, wherever that is.  Ours first asks the shadow how far it may go, and lets
+ * libc's memchr search only there.  It asks in chunks that grow, because most strings are short and some have
+ * megabytes:
  *
  *      s ........ chunk ....│.... chunk ........│  red zone
  *                           find_bad: none       find_bad: here → the scan ends with what was good
  *
- * So an unterminated string is reported at its first bad byte, and nothing is read past that to find out.
+ * So an unterminated string is reported at its first bad byte, and no byte behind that is read.
  */
 #include "preload/intercept/intercept.h"
 
@@ -107,8 +108,8 @@ __inline_hot bool block_good(const void *p, size_t bytes)
 	return (any[0] | any[1]) == 0;
 }
 
-/* In the fence's pool the object's slot decides, in every mode. The shadow of an instrumented program may know more,
- * since the program can poison memory itself; and less, since guards have no shadow. */
+/* In the fence's pool the object's slot decides, in every mode. The shadow of an instrumented program may show more bad
+ * bytes, because the program can poison memory itself. It may also show fewer, because guards have no shadow. */
 static __cold_path uintptr_t fenced_find_bad(const void *p, size_t n)
 {
 	uintptr_t bad = fence_find_bad(p, n), first = 0;
@@ -188,7 +189,7 @@ struct libc_scan libc_scan_byte(const char *s, int c, size_t max)
 	return scan;
 }
 
-/* len counts whole wide characters; a character of which only a part may be read is bad. */
+/* len counts whole wide characters. A character is bad if only a part of it may be read. */
 struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max)
 {
 	struct libc_scan scan = { 0, 0 };
@@ -218,7 +219,7 @@ struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max)
 	return scan;
 }
 
-/* The length of a string that ends within eight readable bytes; else more than seven. */
+/* The length of a string that ends within eight readable bytes; else a number above seven. */
 __inline_hot size_t short_length(const char *s)
 {
 	const uint64_t ones = ~(uint64_t)0 / 255;

@@ -2,10 +2,10 @@
 /* preload/intercept/libc_io.c - interceptors of the system calls that fill a buffer or read from one.
  *
  * A read is checked after the call, and only for the bytes that came: POSIX lets a program pass a size that its data
- * will never reach. A write is checked before the call and whole, since the size is what the program claims to have.
- * After the call the other side may have answered already, and another thread freed the buffer. libc's own function
- * makes both calls, so cancellation, errno and restarts stay as they are. libc_kernel.c handles buffers with guard
- * pages. */
+ * will never reach. A write is checked before the call and as a whole, because its size is what the program claims to
+ * have. After the call it would be too late: the other side may have answered already, and another thread may have
+ * freed the buffer. libc's own function makes both calls, so cancellation, errno and restarts stay as they are.
+ * libc_kernel.c handles buffers with guard pages. */
 #include "preload/intercept/intercept.h"
 
 #include <errno.h>
@@ -70,7 +70,7 @@ FILL_FROM(__recvfrom_chk,
           (int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address, socklen_t *address_len),
           (fd, dst, n, room, flags, address, address_len))
 
-/* The kernel refuses a negative size; the bug is that the program computed one. */
+/* The kernel refuses a negative size, but a program that computed one has a bug. */
 static void check_source(const void *src, size_t n, const char *entry)
 {
 	if (libc_covers(src) && !check_negative(src, n, ACCESS_READ, entry))
@@ -162,8 +162,8 @@ static void check_sent(const struct msghdr *m, const char *entry)
 		check_gathered(m->msg_iov, (long)m->msg_iovlen, entry);
 }
 
-/* The kernel gets a header of memsan's, whose buffers it can fill. It cuts ancillary data off at msg_controllen; a name
- * may be longer than its buffer. */
+/* The kernel gets memsan's own message header, whose buffers it can fill. The kernel cuts ancillary data off at
+ * msg_controllen, but the length of a name that it returns may be larger than the name's buffer. */
 struct message_fill {
 	struct kernel_fill name, control;
 	struct kernel_scatter data;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_kernel.c - buffers of system calls with guard pages in them, to which the kernel would only
- * answer EFAULT.
+/* preload/intercept/libc_kernel.c - buffers of system calls that contain guard pages. Without help the kernel would
+ * only answer EFAULT.
  *
- * A buffer that the kernel is to read is known before the call: it is checked and reported, and its guards are opened,
- * so that the call goes on as an access by the program would.
+ * How much the kernel reads is known before the call. The buffer is checked and reported, and its guards are opened, so
+ * the call goes on as an access by the program would.
  *
  * How much the kernel fills is known only after the call: a program may pass a size that its data never reaches. A
  * guard in the buffer would cut the call short (a stream, a file), or lose the data (a datagram), or hide the bug. So a
@@ -14,7 +14,7 @@
  *           └─ came ─┘                 checked as an access to dst, reported, opened, copied to dst
  *
  * That costs some microseconds, and only for calls whose size reaches into a guard, which is nearly always a bug.
- * Weakness accepted: a thread that is cancelled inside such a call does not give back the lent memory.
+ * Weakness accepted: the lent memory is lost when the thread is cancelled inside such a call.
  */
 #include "preload/intercept/intercept.h"
 
@@ -37,7 +37,7 @@ void kernel_take_back(void *map, size_t size)
 
 /* ---- guards ---------------------------------------------------------------------------------- */
 
-/* Of a freed area only the beginning is marked in the shadow. */
+/* The shadow marks only the beginning of a freed area. */
 static bool area_guard(const void *p)
 {
 	struct slab_object object;
@@ -64,7 +64,7 @@ static void open_guards(const void *p, size_t n)
 			;
 }
 
-/* How much of [p, p+n) is good before the first guard; n: there is none. */
+/* How much of [p, p+n) is good before the first guard; n: there is no guard. */
 static size_t before_guard(const void *p, size_t n)
 {
 	const char *end = (const char *)p + n;
@@ -134,7 +134,7 @@ bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry)
 	size_t n = came > 0 ? MIN((size_t)came, fill->n) : 0;
 	bool ok;
 
-	/* There was no memory to lend, and the kernel met the guard. */
+	/* There was no memory to lend, so the kernel met the guard. */
 	if (came < 0 && errno == EFAULT && fill->good < fill->n && fill->to == fill->dst)
 		n = fill->n;
 	ok = check_guarded(fill->dst, n, ACCESS_WRITE, entry) && check_write(fill->dst, n, entry);
@@ -142,7 +142,7 @@ bool kernel_fill_end(struct kernel_fill *fill, ssize_t came, const char *entry)
 		return ok;
 	if (n > fill->good)
 		open_guards((char *)fill->dst + fill->good, n - fill->good);
-	/* Only these bytes: the rest is unchanged, or another thread wrote to it. */
+	/* Copies only these bytes: the rest is unchanged, or another thread wrote to it. */
 	mem_copy(fill->dst, fill->to, n);
 	kernel_take_back(fill->map, fill->map_size);
 	fill->to = fill->dst;

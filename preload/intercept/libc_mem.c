@@ -64,7 +64,8 @@ INTERCEPT(void, bcopy, (const void *src, void *dst, size_t n), (src, dst, n), FO
 		REAL(bcopy)(src, dst, n);
 }
 
-/* The fortified forms get the destination's size from the compiler and abort beyond it; libc still does that. */
+/* The compiler passes the destination's size to the fortified forms, and libc aborts on a larger copy. libc still does
+ * that. */
 INTERCEPT(void *, __memcpy_chk, (void *dst, const void *src, size_t n, size_t room), (dst, src, n, room), FOREIGN_COPY)
 {
 	enum copy_verdict verdict = copy_check(dst, src, n, false, ENTRY);
@@ -101,8 +102,8 @@ INTERCEPT(void *, memccpy, (void *dst, const void *src, int c, size_t n), (dst, 
 	return REAL(memccpy)(dst, src, c, n);
 }
 
-/* Swaps pairs of bytes; an odd last byte is left alone and so is a negative length.  Source and destination may be the
- * same. */
+/* Swaps pairs of bytes. An odd last byte stays as it is, and a negative length swaps nothing.  Source and destination
+ * may be the same. */
 INTERCEPT(void, swab, (const void *src, void *dst, ssize_t n), (src, dst, n), FOREIGN_COPY)
 {
 	size_t pairs = n > 0 ? (size_t)n & ~(size_t)1 : 0;
@@ -151,8 +152,8 @@ INTERCEPT(void, __explicit_bzero_chk, (void *dst, size_t n, size_t room), (dst, 
 #define COMPARE_FIRST 64
 
 /* C requires n bytes in both objects. But programs whose data differs earlier pass more, and glibc has always stopped
- * at the first difference. So this looks no farther: a byte past an object is an error only if the result depends on
- * it. */
+ * at the first difference. So the check stops at the first difference too: a byte past an object is an error only if
+ * the result depends on it. */
 static int compare_checked(const void *a, const void *b, size_t n, const char *entry)
 {
 	const char *x = a, *y = b;
@@ -184,7 +185,8 @@ MEMCMP(memcmp)
 MEMCMP(bcmp)
 MEMCMP(__memcmpeq)
 
-/* Reads bytes in order and stops at the first match, as C11 has it: n may be larger than the object when c is in it. */
+/* Reads bytes in order and stops at the first match, as C11 says: n may be larger than the object if the object
+ * contains c. */
 INTERCEPT(void *, memchr, (const void *s, int c, size_t n), (s, c, n), libc_foreign(s))
 {
 	struct libc_scan scan = libc_scan_byte(s, c, n);

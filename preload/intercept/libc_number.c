@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/intercept/libc_number.c - interceptors of the functions that read a number out of a string.
  *
- * They stop at the first character that cannot belong to the number, which only libc and the locale know. A string that
- * ends within the next few bytes, all of them good, needs no other check. For other strings libc tells where it
- * stopped, and everything up to that character is checked after the call. The look ahead is short, since numbers are
- * short and a program may read many of them out of one large text. */
+ * They stop at the first character that cannot belong to the number, and only libc and the locale know which one that
+ * is. A string needs no other check if it ends within the next few bytes and these are all good. For other strings libc
+ * tells where it stopped, and everything up to that character is checked after the call. The look ahead is short, since
+ * numbers are short and a program may read many of them out of one large text. */
 #include "preload/intercept/intercept.h"
 
 #define LOOK_AHEAD 64

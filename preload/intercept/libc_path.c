@@ -3,7 +3,7 @@
  * bytes are checked after the call. Some of these functions allocate a buffer when they get none. */
 #include "preload/intercept/intercept.h"
 
-/* Checks a result with its terminator; the caller claims a buffer of n bytes. */
+/* Checks a result with its terminator. n: the size that the caller gave for the buffer. */
 static void check_name(const char *dst, size_t n, const char *entry)
 {
 	if (dst && libc_covers(dst))

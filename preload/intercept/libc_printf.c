@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_printf.c - interceptors of the functions that format into a buffer. How much was written is
- * known when they return: never more than min(n, length + 1), so a program may pass snprintf a larger n than its buffer
- * while the text is short. After a failed call (-1) it is not known. */
+/* preload/intercept/libc_printf.c - interceptors of the functions that format into a buffer. The number of bytes
+ * written is known when they return: at most min(n, length + 1). So a program may pass snprintf a larger n than its
+ * buffer while the text is short. After a failed call (-1) the number is not known. */
 #include "preload/intercept/intercept.h"
 
 /* Checks the destination of a call that returned `ret` and was given n characters of room (SIZE_MAX: no bound). */
@@ -12,7 +12,7 @@ static void check_formatted(void *dst, size_t n, int ret, size_t unit, const cha
 }
 
 /* Interceptors of the v form and of the variadic form, which calls libc's v form between va_start and va_end. The gate
- * is asked after the call: beside formatting it costs nothing. */
+ * is asked after the call; its cost is nothing compared with formatting. */
 #define FORMAT(name, v_name, params, v_args, dst, room, unit, last)     \
 	MEMSAN_EXPORT int v_name(VA params, va_list args)               \
 	{                                                               \
@@ -49,7 +49,7 @@ FORMAT(__swprintf_chk, __vswprintf_chk, (wchar_t *dst, size_t n, int flag, size_
        (dst, n, flag, room, format, args), dst, n, sizeof(wchar_t), format)
 /* clang-format on */
 
-/* 0: the text did not fit, and dst's contents are undefined; or the text is empty. */
+/* 0: the text is empty, or it did not fit and dst's contents are undefined. */
 INTERCEPT(size_t, strftime, (char *dst, size_t n, const char *format, const struct tm *tm), (dst, n, format, tm),
           libc_foreign(dst))
 {

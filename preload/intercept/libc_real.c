@@ -2,10 +2,10 @@
 /* preload/intercept/libc_real.c - libc's own functions behind the interceptors, and the gate that lets foreign memory
  * pass to them.
  *
- * The library's constructor looks them all up at once (about 200 dlsym calls, some 50 µs); -z initfirst puts it before
- * every other constructor and .preinit_array. A lookup takes the loader's lock, so it must not happen later, in a
- * signal handler or in the child of a fork. Earlier calls can only come from ifunc resolvers, or from constructors when
- * another library has claimed initfirst:
+ * The library's constructor looks all functions up at once (about 200 dlsym calls, some 50 µs). -z initfirst puts the
+ * constructor before every other one and before .preinit_array. A lookup takes the loader's lock, so it must not happen
+ * later, in a signal handler or in the child of a fork. Earlier calls can only come from ifunc resolvers, or from
+ * constructors when another library has claimed initfirst:
  *
  *   not relocated yet    memsan's pointers and dlsym's are empty: libc's symbol table is read for each call
  *   relocated            looked up on the spot; there is one thread
@@ -26,7 +26,7 @@ void *(*libc_wrap)(const char *name, void *real);
 
 _Static_assert(sizeof(struct libc_table) == LIBC_NR * sizeof(void *), "the table is an array of pointers");
 
-/* One string, so that it needs no relocation. */
+/* One string, so the table needs no relocation. */
 static const char libc_names[] =
 #define LIBC(name) #name "\0"
 #include "preload/intercept/libc.def"
@@ -57,8 +57,8 @@ void libc_look_up(void)
 	}
 }
 
-/* The arena, if it has shadow, and the fence's pool are checked. Memory between the two is neither, but is not worth a
- * second compare. */
+/* The arena, if it has shadow, and the fence's pool are checked. Memory between the two is not foreign either, because
+ * telling it apart is not worth a second compare. */
 static void gate_update(void)
 {
 	uintptr_t start = shadow_on ? arena_base : fence_base,
@@ -70,8 +70,8 @@ static void gate_update(void)
 		end = MAX(end, fence_base + fence_size);
 	}
 	span = shadow_everywhere ? 0 : start == end ? UINTPTR_MAX : start - end;
-	/* The gate is closed while it changes: a reader of one old and one new word must not take memsan's memory for
-	 * foreign. */
+	/* The gate is closed while it changes: a thread that reads one old and one new word must not take memsan's
+	 * memory for foreign. */
 	__atomic_store_n(&libc_gate.span, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&libc_gate.end, end, __ATOMIC_RELEASE);
 	__atomic_store_n(&libc_gate.span, span, __ATOMIC_RELEASE);
@@ -99,7 +99,7 @@ static uintptr_t auxiliary_value(uintptr_t type)
 	return 0;
 }
 
-/* ld.so's list of modules, found as debuggers do: by the program's DT_DEBUG. */
+/* ld.so's list of modules, found by the program's DT_DEBUG, as debuggers find it. */
 static const struct link_map *loaded_modules(void)
 {
 	const ElfW(Phdr) *headers = (const void *)auxiliary_value(AT_PHDR), *dynamic = NULL;

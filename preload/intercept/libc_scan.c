@@ -3,9 +3,9 @@
  * tokens.
  *
  * Each is checked exactly as far as it reads: strchr to its character, strspn to the first character outside the set,
- * strcmp to the first difference. A scan for the terminator first would be simpler, but would make a program quadratic
- * that walks through a large text with strchr. So these functions walk chunk by chunk, as libc_scan_byte does, and
- * mostly have the result when the walk is done. */
+ * strcmp to the first difference. A scan for the terminator first would be simpler, but a program that walks through a
+ * large text with strchr would then take quadratic time. So these functions walk chunk by chunk, as libc_scan_byte
+ * does, and mostly have the result when the walk is done. */
 #include "preload/intercept/intercept.h"
 
 #include <ctype.h>
@@ -32,7 +32,7 @@ INTERCEPT(size_t, strnlen, (const char *s, size_t n), (s, n), libc_foreign(s))
 
 typedef int compare_fn(const char *a, const char *b, size_t n);
 
-/* Compares from `done` on, chunk by chunk, each only as far as both strings are readable; *verdict is the result. False
+/* Compares from `done` on, chunk by chunk, only as far as both strings are readable. *verdict is the result. False
  * after a report: the result depends on a bad byte. */
 static bool compare_strings(const char *a, const char *b, size_t done, size_t max, compare_fn *compare, int *verdict,
                             const char *entry)
@@ -60,7 +60,7 @@ static bool compare_strings(const char *a, const char *b, size_t done, size_t ma
 	return true;
 }
 
-/* Compares eight bytes of each. False: they are equal and have no terminator. */
+/* Compares eight bytes of each string. False: they are equal and contain no terminator. */
 __inline_hot bool compare_eight(const char *a, const char *b, int *verdict)
 {
 	const uint64_t ones = ~(uint64_t)0 / 255;
@@ -78,9 +78,9 @@ __inline_hot bool compare_eight(const char *a, const char *b, int *verdict)
 	return true;
 }
 
-/* The beginning of strcmp, which decides most calls: eight bytes at a time as far as one load of shadow for each string
- * shows good bytes (for a foreign string: to the end of its page). Returns the number of equal bytes without a
- * terminator; *decided tells that *verdict is the result. */
+/* The beginning of strcmp, which decides most calls. Compares eight bytes at a time, as far as one load of shadow for
+ * each string shows good bytes (for a foreign string: to the end of its page). Returns the number of equal bytes
+ * without a terminator; *decided tells that *verdict is the result. */
 static inline size_t compare_beginning(const char *a, const char *b, size_t max, int *verdict, bool *decided)
 {
 	size_t in_a = libc_covers(a) ? libc_good_ahead(a) : PAGE_SIZE - ((uintptr_t)a & (PAGE_SIZE - 1));
@@ -101,7 +101,7 @@ static inline size_t compare_beginning(const char *a, const char *b, size_t max,
 	return done;
 }
 
-/* Most are decided by their first eight bytes. */
+/* The first eight bytes decide most calls. */
 __inline_hot bool compare_quickly(const char *a, const char *b, int *verdict)
 {
 	return libc_eight_good(a) && libc_eight_good(b) && compare_eight(a, b, verdict);
@@ -208,7 +208,7 @@ FIND_CHARACTER(strchr, NULL)
 FIND_CHARACTER(index, NULL)
 FIND_CHARACTER(strchrnul, (char *)s + i)
 
-/* The last one can only be known at the terminator. */
+/* Only the terminator tells which one is the last. */
 #define FIND_LAST(name)                                                          \
 	INTERCEPT(char *, name, (const char *s, int c), (s, c), libc_foreign(s)) \
 	{                                                                        \
@@ -255,7 +255,7 @@ INTERCEPT(char *, strstr, (const char *s, const char *what), (s, what), libc_for
 	return ok ? hit : REAL(strstr)(s, what);
 }
 
-/* Mostly decided by the first letters, without a call. */
+/* The first letters decide most calls, without a call of libc's function. */
 static bool letters_match(const char *s, const char *what, size_t what_len)
 {
 	return tolower((unsigned char)*s) == tolower((unsigned char)*what) && REAL(strncasecmp)(s, what, what_len) == 0;
@@ -306,8 +306,8 @@ static bool set_holds(const struct character_set *set, char c)
 	return set->bits[(unsigned char)c >> 6] >> ((unsigned char)c & 63) & 1;
 }
 
-/* Reads a set argument; `stop` characters end a walk: those outside the set (with the terminator) or those in it (and
- * it). */
+/* Reads a set argument and computes `stop`, the characters that end a walk: those outside of the set, or those in it,
+ * and in both cases the terminator. */
 static bool set_read(struct character_set *stop, const char *text, bool stop_inside, const char *entry)
 {
 	size_t len;
@@ -369,7 +369,7 @@ static void check_token(const char *s, const char *delimiters, bool skip_first, 
 		walk_to(s, i, &stop, &i, entry);
 }
 
-/* libc keeps strtok's place to itself, so a call with NULL, which goes on from there, is not checked. */
+/* libc remembers strtok's place privately. So a call with NULL, which goes on from that place, is not checked. */
 INTERCEPT(char *, strtok, (char *s, const char *delimiters), (s, delimiters),
           libc_foreign(s) && libc_foreign(delimiters))
 {
@@ -377,7 +377,7 @@ INTERCEPT(char *, strtok, (char *s, const char *delimiters), (s, delimiters),
 	return REAL(strtok)(s, delimiters);
 }
 
-/* The place is in the caller's *save, and except in the first call so is the string. */
+/* The place is in the caller's *save. After the first call the string is there too. */
 #define STRTOK_R(name)                                                                                        \
 	INTERCEPT(char *, name, (char *s, const char *delimiters, char **save), (s, delimiters, save), false) \
 	{                                                                                                     \

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/intercept/libc_stdio.c - interceptors of stdio's reads into a buffer and writes out of one. A read is checked
- * after the call, for the bytes that came: on a short file a size larger than the buffer is no error. A write is
- * checked before the call and whole: the size is what the program claims to have. */
+ * after the call, only for the bytes that came: on a short file a size larger than the buffer is no error. A write is
+ * checked before the call and as a whole: its size is what the program claims to have. */
 #include "preload/intercept/intercept.h"
 
 /* ---- fread, fwrite --------------------------------------------------------------------------- */
 
-/* How many bytes were stored. fread's result counts whole elements only. The bytes of a last, incomplete element show
- * in lent memory, which is zero behind the accessible part of dst: a byte that is not zero was stored. At most a page
- * is searched. The accessible part of the element began with dst's contents, so it can be copied back whole. */
+/* How many bytes were stored. fread's result counts whole elements only. The bytes of a last, incomplete element can be
+ * seen in lent memory. That memory is zero behind the accessible part of dst, so a byte that is not zero was stored. At
+ * most a page is searched. The accessible part of the element began with dst's contents, so it can be copied back
+ * whole. */
 static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t size)
 {
 	const char *to = fill->to;
@@ -71,7 +72,7 @@ INTERCEPT(int, puts, (const char *s), (s), libc_foreign(s))
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-/* Of a line with zero bytes in it only the part before the first is checked. */
+/* In a line that contains zero bytes, only the part before the first is checked. */
 static void check_line(const char *line, int n, const char *entry)
 {
 	if (line && n > 0 && libc_covers(line))

@@ -7,7 +7,7 @@
 /* ---- strcpy, stpcpy -------------------------------------------------------------------------- */
 
 /* COPY_KNOWN: the string has *n bytes with its terminator, all checked. COPY_OVERLAP: the same, but copy as memmove
- * does. COPY_BLIND: the source has no accessible end, so libc's own function makes the copy. */
+ * does. COPY_BLIND: the source has no accessible end, so libc's own function copies. */
 enum copy_verdict { COPY_KNOWN, COPY_OVERLAP, COPY_BLIND };
 
 static enum copy_verdict string_copy_check(char *dst, const char *src, size_t *n, const char *entry)

@@ -100,7 +100,7 @@ INTERCEPT(wchar_t *, wmemchr, (const wchar_t *s, wchar_t c, size_t n), (s, c, n)
 
 typedef int compare_fn(const wchar_t *a, const wchar_t *b, size_t n);
 
-/* Whole wide characters that may be read from p on, at most max, and the byte that ends them, or 0. */
+/* The whole wide characters that may be read from p on, at most max, and the bad byte behind them, or 0. */
 static struct libc_scan wide_extent(const wchar_t *p, size_t max)
 {
 	struct libc_scan scan = { max, libc_covers(p) ? libc_find_bad(p, max * WIDE) : 0 };
@@ -173,7 +173,7 @@ INTERCEPT(size_t, wcsnlen, (const wchar_t *s, size_t n), (s, n), libc_foreign(s)
 	return check_wide_string(s, n, &len, ENTRY) ? len : REAL(wcsnlen)(s, n);
 }
 
-/* Reports a string that neither ends in good memory nor has a good character at which the walk stops. */
+/* Reports a string without an end in good memory and without a good character at which the walk stops. */
 static void check_wide_walk(const wchar_t *s, const wchar_t *set, bool stop_inside, const char *entry)
 {
 	struct libc_scan scan = libc_scan_wide(s, 0, SIZE_MAX);
@@ -354,16 +354,16 @@ INTERCEPT(wchar_t *, __wcsncat_chk, (wchar_t *dst, const wchar_t *src, size_t n,
 
 /* ---- conversions ----------------------------------------------------------------------------- */
 
-/* Checks the destination of a conversion. All conversions return the number of elements written without the terminator,
- * which is written if there is room; or -1 for a bad sequence, and then it is not known how much was written. dst NULL
- * only asks for the length. `unit` is the size of an element. */
+/* Checks the destination of a conversion. All conversions return the number of elements written, without the
+ * terminator, which is written if there is room. After -1 (a bad sequence) the number of elements written is not known.
+ * A call with dst NULL only asks for the length. `unit` is the size of an element. */
 static void check_converted(void *dst, size_t ret, size_t n, size_t unit, const char *entry)
 {
 	if (dst && ret != (size_t)-1)
 		check_write(dst, (ret < n ? ret + 1 : ret) * unit, entry);
 }
 
-/* The source of the plain forms is a string. It is checked only if the call converted it to its end. */
+/* The source of the plain forms is a string. It is checked only if the call converted the whole string. */
 INTERCEPT(size_t, mbstowcs, (wchar_t *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)
 {
 	size_t ret = REAL(mbstowcs)(dst, src, n), len;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/symbols.c - looks a name up in a loaded module's GNU hash table, as a debugger does: nothing here
+/* preload/intercept/symbols.c - looks a name up in a loaded module's GNU hash table, as a debugger does. Nothing here
  * needs a relocation. */
 #include "preload/intercept/intercept.h"
 
@@ -37,7 +37,7 @@ void symbols_find(struct module_symbols *s, const struct link_map *m)
 		s->table = NULL;
 }
 
-/* The hash table begins with a Bloom filter of two bits a name: most modules do not have most names. */
+/* The hash table begins with a Bloom filter of two bits a name, because most modules do not have most names. */
 static bool symbols_may_have(const struct module_symbols *s, uint32_t hash)
 {
 	const uint64_t *filter = (const uint64_t *)(s->table + 4);

@@ -2,9 +2,9 @@
 /* shadow/arch/x86_64/entry.c - the entry point of an instrumented static program: maps the shadow, then goes on to
  * libc's _start.
  *
- * libc's start code runs the IFUNC resolvers of a static program in an order that the linker chooses, ours somewhere
- * among them.  So a program whose own resolvers are instrumented starts here (memsan-cc links with -e
- * memsan_static_start).  All registers and the stack are as the kernel left them when _start is reached. */
+ * libc's start code runs the IFUNC resolvers of a static program, among them ours, in an order that the linker chooses.
+ * A program's own instrumented resolvers may run before ours, so the program starts here (memsan-cc links with -e
+ * memsan_static_start).  When _start is reached, all registers and the stack are as the kernel left them. */
 #include "shadow/shadow_internal.h"
 
 __attribute__((used)) void shadow_static_start(void);
