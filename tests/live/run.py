@@ -259,7 +259,7 @@ def thread_that_cannot_be_interrupted(place):
     began = time.monotonic()
     text = expect_loss(s, 2, 700)
     require("1 of 3 threads did not stop" in text, text)
-    require(time.monotonic() - began < 0.9, "the process stood still for a thread that cannot answer")
+    require(time.monotonic() - began < 0.9, "the scan stopped the process for the time of a thread that cannot answer")
     s.end()
 
 
@@ -313,7 +313,7 @@ def served_by_every_allocation_with_fences(place):
 def not_with_memsan(place):
     p = subprocess.Popen(["sleep", "100"])
     r = subprocess.run([place.memsan, "leak", "--pid", str(p.pid)], stderr=subprocess.PIPE, text=True, check=False)
-    require(p.poll() is None, "it died")
+    require(p.poll() is None, "the process died")
     p.kill()
     p.wait()
     require(r.returncode == 2 and "does not run with memsan" in r.stderr, r.stderr)
@@ -507,7 +507,7 @@ def command_scan_sees_writes(place):
     s = Server(place, options="leak.min_age=0")
     s.say("lose 3 700")
     for _ in range(3):
-        require("0 new" in s.leak("--command=scan")[1], "what is written to is in use")
+        require("0 new" in s.leak("--command=scan")[1], "an object that changes between scans is called lost")
         s.say("write")
     s.leak("--command=scan")
     require("3 new" in s.leak("--command=scan")[1], "not reported")
@@ -521,7 +521,7 @@ def command_scan_waits_for_age(place):
     s.say("lose 3 700")
     while "0 new" in s.leak("--command=scan")[1]:
         require(time.monotonic() - began < 20, "never reported")
-    require(time.monotonic() - began > 1.4, "reported before its time")
+    require(time.monotonic() - began > 1.4, "reported before leak.min_age")
     s.end()
 
 
@@ -530,7 +530,7 @@ def command_clear(place):
     s = Server(place, options="leak.min_age=0:leak=on")
     s.say("lose 3 700")
     require(s.leak("--command=clear")[0] == 0, "status")
-    require(s.leak()[0] == 0, "what was cleared is shown")
+    require(s.leak()[0] == 0, "a scan shows cleared objects")
     s.say("lose 2 900")
     expect_loss(s, 2, 900)
     text = s.end()
@@ -557,7 +557,7 @@ def command_stack(place):
     require(s.leak()[0] == 0, "lost before")
     require(s.leak("--command=stack=off")[0] == 0, "status")
     status, text = s.leak()
-    require(status == 1 and "(size 99)" in text and "(size 88)" not in text, "what only a stack holds: " + text)
+    require(status == 1 and "(size 99)" in text and "(size 88)" not in text, "with stack=off: " + text)
     s.leak("--command=stack=on")
     require(s.leak()[0] == 0, "stacks again")
     s.end()
