@@ -4,7 +4,7 @@
 #
 #	. "$(dirname "$0")/lib/harness.sh"
 #	harness_start "$@"              sets $top, $build and the new folder $work; --list and names of cases
-#	listing || make …               what cases need is not made when they are only listed
+#	listing || make …               makes the targets that cases need, but not for --list
 #	expect NAME STATUS TEXT COMMAND…    one case; or, where that does not fit:
 #	if wanted NAME; then … pass NAME … or … fail NAME "why" …; fi
 #	harness_end                     the last line, "N passed, N failed", and the exit status
