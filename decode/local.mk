@@ -20,5 +20,5 @@ decode/page_data.c: $(srcdir)/decode/page.css $(srcdir)/decode/page.js
 CLEANFILES += decode/page_data.c
 EXTRA_DIST += decode/page.css decode/page.js
 
-# What memsan-report(5) describes, for machines.
+# The JSON schema of the format in memsan-report(5).
 dist_pkgdata_DATA = decode/memsan-report-1.schema.json

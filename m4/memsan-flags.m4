@@ -17,14 +17,14 @@ AC_DEFUN([MEMSAN_FLAGS], [
   RUNTIME_FLAGS="$RUNTIME_FLAGS -fexceptions -fasynchronous-unwind-tables -fno-stack-protector"
   MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-semantic-interposition])
   MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-tree-loop-distribute-patterns])
-  # Two words that were just stored, loaded as one vector, wait for both stores: measured, 15 % of saving a stack.
+  # A vector load of two words that were just stored waits for both stores: it costs 15 % of saving a stack (measured).
   MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-tree-slp-vectorize])
   TOOL_FLAGS="-std=gnu11 -fno-strict-aliasing"
   AC_SUBST([WARN_FLAGS])
   AC_SUBST([RUNTIME_FLAGS])
   AC_SUBST([TOOL_FLAGS])
 ])
-# Tests of the memory stack in threads are built with ThreadSanitizer, where the compiler and its library have it.
+# tests/unit/races is built with ThreadSanitizer where the compiler and its library have it.
 AC_DEFUN([MEMSAN_TSAN], [
   AC_MSG_CHECKING([whether $CC links with -fsanitize=thread])
   memsan_saved_cflags=$CFLAGS
@@ -33,7 +33,7 @@ AC_DEFUN([MEMSAN_TSAN], [
   CFLAGS=$memsan_saved_cflags
   AC_MSG_RESULT([$have_tsan])
   TSAN_FLAGS="-fsanitize=thread"
-  # It knows no fences; tests/unit/races.c says what it leaves out therefore.
+  # ThreadSanitizer does not know fences; tests/unit/races.c names the checks that it leaves out for that reason.
   MEMSAN_TRY_FLAG([TSAN_FLAGS], [-Wno-tsan])
   AC_SUBST([TSAN_FLAGS])
   AM_CONDITIONAL([HAVE_TSAN], [test "$have_tsan" = yes])

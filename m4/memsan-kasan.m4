@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The flags that make a compiler emit KASAN's checks for memsan's shadow; for memsan-cc and the pkg-config files.
-# gcc's parameters are joined by '=' because pkg-config sorts out what looks like a repeated word.
+# gcc's parameters are joined by '=' because pkg-config drops words that seem to be repeated.
 AC_DEFUN([MEMSAN_KASAN_FLAGS], [
   MEMSAN_GCC_FLAGS="-fsanitize=kernel-address -fasan-shadow-offset=0x7fff8000 -fsanitize-address-use-after-scope"
   MEMSAN_GCC_FLAGS="$MEMSAN_GCC_FLAGS --param=asan-stack=1 --param=asan-globals=1 --param=asan-instrument-allocas=1"

@@ -14,13 +14,13 @@ libruntime_la_SOURCES = $(runtime_sources)
 libruntime_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 libruntime_la_LIBADD = libcore.la
 
-# The runtime without anything exported: what unit tests link.
+# The runtime without exported symbols, for unit tests.
 noinst_LTLIBRARIES += libcore.la
 libcore_la_SOURCES = $(base_sources) $(core_sources)
 libcore_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 
 lib_LTLIBRARIES += libmemsan.la
-# dlclose and the interceptors have libc's own behind them only in a shared library.
+# Only in a shared library can dlclose and the interceptors call libc's own functions.
 libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload/unseen/maps.c \
 	preload/unseen/signals.c preload/unseen/exec.c preload/unseen/quick_exit.c preload/unseen/raise.c \
 	preload/unseen/fclose.c preload/unseen/waits.c preload/unseen/waits_rare.c preload/unseen/waits_io.c \
@@ -37,9 +37,9 @@ libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/pr
 EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map libruntime.la
 
 # The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.
-# Its code goes into one section with a name that is a C identifier: ld then gives its bounds, and stacks leave it out
-# (lib/modules.c).  The nothrow forms of operator new are left to libstdc++.a, which catches what a new-handler throws,
-# as C cannot; they call the other forms, which are memsan's.
+# The name of its code section is a C identifier, so ld defines symbols for the section's bounds, and stacks leave the
+# section's code out (lib/modules.c).  libstdc++.a keeps the nothrow forms of operator new, because they must catch a
+# new-handler's exceptions, which C cannot do.  They call the other forms, which are memsan's.
 NOTHROW_NEW = _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t \
 	_ZnamSt11align_val_tRKSt9nothrow_t
 staticlibdir = $(libdir)

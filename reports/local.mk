@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The layout is one for both halves: the plain report and the symbolized one differ only in the frames.
+# Both halves share one layout: the plain report and the symbolized one differ only in the frames.
 base_sources += reports/kinds.c reports/layout.c reports/render_text.c reports/render_fault.c reports/render_json.c
 core_sources += reports/api_names.c reports/record.c reports/emit.c reports/finding.c reports/plain.c \
 	reports/sink.c reports/helper.c

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
-# scripts/lib.sh - what quickstart and test share: messages, packages, the build.  Sourced, from bash.
+# scripts/lib.sh - shared by quickstart and test: messages, packages, the build.  Sourced, from bash.
 
-# Debian's names; everything that is ever installed stands here.
+# Debian's names of all packages that the scripts install.
 # shellcheck disable=SC2034
 {
 packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev
@@ -11,11 +11,11 @@ packages_test=(libcmocka-dev libunwind-dev clang libclang-rt-14-dev python3 pyth
 	clang-format codespell shellcheck mandoc man-db gcovr
 	gdb redis-server nginx git perl dash tar xz-utils gzip bzip2 zstd lz4 busybox-static bc diffutils patch sqlite3
 	nodejs openssl file findutils procps php-cli ruby apache2-bin curl)
-# For real kernels in QEMU; --quick goes without.
+# For real kernels in QEMU; scripts/test --quick does not need them.
 packages_arm64=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
 packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils qemu-system-x86 linux-image-amd64
 	linux-headers-amd64)
-# Wanted by bench/run only (it says what it goes without).
+# For bench/run only, which names the missing ones and goes on without.
 packages_bench=(libmimalloc2.0 libjemalloc2 clang libclang-rt-14-dev electric-fence duma valgrind)
 }
 
@@ -23,7 +23,7 @@ export DEBIAN_FRONTEND=noninteractive
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 started=$SECONDS
 
-# One line about what is being done now.
+# Prints one line about the step that begins.
 say() {
 	printf '[%3ds] %s\n' $((SECONDS - started)) "$*"
 }
@@ -33,7 +33,7 @@ fail() {
 	exit 1
 }
 
-# run_logged LOGFILE COMMAND…: quiet while it works; when it fails, its last lines.
+# run_logged LOGFILE COMMAND… prints nothing, but when the command fails, the end of its output.
 run_logged() {
 	local log=$1
 	shift
@@ -62,7 +62,7 @@ missing_packages() {
 	done
 }
 
-# install_packages PACKAGE…: only what is missing; says so when it cannot.
+# install_packages PACKAGE… installs the missing packages, or says why it cannot.
 install_packages() {
 	local missing
 	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
@@ -82,19 +82,19 @@ install_packages() {
 		fail "these packages could not be installed (offline?): ${missing[*]}"
 }
 
-# make_configure: from a repository; a release tarball has it already.
+# make_configure makes ./configure in a repository; a release tarball has it already.
 make_configure() {
 	[ -x "$top/configure" ] && return 0
 	say "making ./configure"
 	(cd "$top" && run_logged "$top/build/log/autoreconf" autoreconf -fi) || fail "autoreconf failed"
 }
 
-# build_in FOLDER CONFIGURE-OPTION…: configures once, makes what changed.
+# build_in FOLDER CONFIGURE-OPTION… configures the folder once, and runs make.
 build_in() {
 	local folder=$1
 	shift
 	if [ -f "$top/config.status" ]; then
-		fail "the source folder itself was configured, so no other build folder works." \
+		fail "the source folder itself is configured, so no other build folder works." \
 			"'make distclean' undoes that."
 	fi
 	make_configure

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
-# Scripts that look at the sources, the documentation and what was built.
+# Scripts that check the sources, the documentation and the built files.
 script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/published \
 	tests/decode tests/wording tests/examples-caches tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
-# What they share, and the longer tests that scripts/test runs besides make check: victims, running processes, real
+# Shared code, and the longer tests that scripts/test runs besides make check: victims, running processes, real
 # programs and kernels, damaged input.
 EXTRA_DIST += tests/lib/harness.py tests/lib/harness.sh tests/lib/catalog.py
 EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/victims tests/victims-shadow tests/shadow \
@@ -17,8 +17,8 @@ EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/victims test
 tool-sources:
 	@echo $(base_sources) $(tool_sources)
 
-# Unit tests: tests/unit/NAME.c, linked with the runtime without its exported symbols (LDADD).  A test that wants more
-# says so below.
+# Unit tests: tests/unit/NAME.c, linked with the runtime without its exported symbols (LDADD).  Tests with further
+# sources or libraries follow.
 unit_tests = \
 	tests/unit/test_mem tests/unit/test_fmt tests/unit/test_os tests/unit/test_options tests/unit/test_lock \
 	tests/unit/test_thread tests/unit/test_unwind tests/unit/test_unwind_reuse tests/unit/test_depot \
@@ -44,7 +44,7 @@ tests_unit_test_decode_CFLAGS = $(TEST_CFLAGS) -DMEMSAN_TOOL
 tests_unit_test_decode_LDADD = libdecode.la libtool_half.la $(CMOCKA_LIBS)
 tests_unit_test_fault_diagnose_CFLAGS = $(TEST_CFLAGS) $(CAPSTONE_CFLAGS)
 tests_unit_test_fault_diagnose_LDADD = $(LDADD) $(CAPSTONE_LIBS)
-# Frames as an optimised program has them; libunwind is what ours is compared with.
+# Compiled as an optimised program, for its frames.  The test compares memsan's unwinder with libunwind.
 unwind_test_cflags = $(TEST_CFLAGS) $(LIBUNWIND_CFLAGS) -O2 -fomit-frame-pointer -fno-optimize-sibling-calls
 tests_unit_test_unwind_CFLAGS = $(unwind_test_cflags)
 tests_unit_test_unwind_LDADD = $(LDADD) $(LIBUNWIND_LIBS)
@@ -75,7 +75,7 @@ check-local:
 	@echo "unit tests are left out: cmocka or libunwind is missing"
 endif
 
-# All of memsan, with what it gets memory from inside wrapped; no cmocka.
+# All of memsan; the linker wraps the functions that give memsan its own memory.  No cmocka.
 check_PROGRAMS += tests/unit/test_no_memory
 tests_unit_test_no_memory_LDFLAGS = -Wl,--wrap=meta_alloc -Wl,--wrap=buddy_alloc -Wl,--wrap=buddy_extend \
 	-Wl,--wrap=os_reserve -Wl,--wrap=os_commit

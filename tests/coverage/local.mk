@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# make coverage, after ./configure --enable-coverage: which lines the tests run (counters.c says how they are counted).
+# make coverage, after ./configure --enable-coverage, measures which lines the tests run; counters.c counts them.
 EXTRA_DIST += tests/coverage/run tests/coverage/counters.c tests/coverage/counters.ld
 .PHONY: coverage
 if COVERAGE

@@ -3,11 +3,11 @@
 """tests/lib/catalog.py - every test by its name, for scripts/test.
 
     catalog.py list                prints all names: unit/test_mem, unit/test_lock/misuse_aborts, victims/double_free …
-    catalog.py plan NAME…          prints what runs these tests, a line each: label, make targets or "-", command
+    catalog.py plan NAME…          prints a line for each runner of these tests: label, make targets or "-", command
     catalog.py unit TEST[/CASE]…   runs unit tests in the build folder; the last line is "N passed, N failed"
 
-A name may leave out what is before its last parts, as long as it still says something (double_free, test_mem); ':' may
-stand for '/', and a file's path for its test.  A name that several tests have means all of them.
+A name may leave out its first parts (double_free, test_mem).  ':' may stand for '/', and a file's path for its test.
+A name that several tests share means all of them.
 """
 import glob
 import os
@@ -18,8 +18,8 @@ import sys
 
 import harness
 
-# Runners that know their cases: the script below tests/, what it is given before names of cases, what make must have
-# built.
+# Runners that list their cases: the script below tests/, its arguments before the names of cases, the make targets that
+# it needs.
 RUNNERS = {
     "command": ("command", [], ""),
     "docs": ("docs", [], ""),
@@ -42,7 +42,7 @@ RUNNERS = {
     "instrumented": ("real/instrumented", [], ""),
     "kernel-real": ("kernel-real", [], ""),
 }
-# Tests without cases, and runners whose cases another one lists.
+# Tests without cases; and the shadow victims, whose cases victims/run.py lists.
 WHOLE = {"layers": "tests/layers", "cores": "tests/fuzz/cores", "lint": "scripts/lint"}
 SHADOW = ("victims-shadow", "shadow")
 UNIT_NEEDS = "tests/unit/module_helper.la"
@@ -82,7 +82,7 @@ def catalog():
 
 
 def paths():
-    """{a runner's file: its name}"""
+    """The names of runners by their files: {path: name}"""
     known = {f"tests/{path}": runner for runner, (path, _, _) in RUNNERS.items()}
     known.update({path: name for name, path in WHOLE.items()})
     known[SHADOW[1]] = known["tests/" + SHADOW[1]] = SHADOW[0]
@@ -90,7 +90,7 @@ def paths():
 
 
 def resolve(word, names):
-    """The full names that a word means."""
+    """The full names of the tests that a word means."""
     forms = []
     for form in (word, word.replace(":", "/", 1)):
         form = form.removeprefix("./").removesuffix("/")
@@ -107,7 +107,7 @@ def resolve(word, names):
 
 
 def command_of(runner, cases):
-    """What make must have built, and the command."""
+    """(the make targets that the tests need, the command that runs them)"""
     if runner == "unit":
         programs = sorted({"tests/unit/" + case.split("/")[0] for case in cases})
         return " ".join([UNIT_NEEDS, *programs]), [sys.executable, os.path.abspath(__file__), "unit", *cases]
@@ -149,7 +149,7 @@ def plan(words):
 # ---- unit tests ----------------------------------------------------------------------------------
 
 def run_unit(word):
-    """Counts what cmocka says of each test; a program that says nothing passes or fails as a whole."""
+    """Counts cmocka's result of each test; a program that prints none passes or fails as a whole."""
     test, _, case = word.partition("/")
     r = subprocess.run(["./tests/unit/" + test], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, text=True, errors="replace",

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""tests/lib/harness.py - what the Python runners share: folders, cases, counting, programs that are compiled and run.
+"""tests/lib/harness.py - shared by the Python runners: folders, cases, counting, compiling and running programs.
 
-A runner finds this module beside itself, whatever folder it is started in:
+A runner finds this module by its own path, in whatever folder it is started:
 
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
     import harness
 
     @harness.case
-    def status_is_the_programs(folder):     # a new, empty folder; a case without a parameter gets none
+    def status_is_the_programs(folder):     # folder is new and empty; the parameter may be left out
         harness.equal("status", harness.memsan("run", "true").returncode, 0)
 
     if __name__ == "__main__":
         sys.exit(harness.main())
 
-A case fails when it raises an exception, and is skipped when it raises Skipped.  A case that calls check() counts those
-checks instead of itself.  Every runner understands --list and names of cases, and ends with the line "N passed, N
-failed", or "N passed, N failed, N skipped". Its exit status is 0 when all passed, 77 (automake's "skipped") when
-nothing failed but something was skipped, and 1 otherwise.
+A case fails when it raises an exception, and is skipped when it raises Skipped.  For a case that calls check(), the
+checks are counted instead of the case.  Every runner understands --list and names of cases.  Its last line is "N
+passed, N failed", or "N passed, N failed, N skipped".  Its exit status is 0 when all passed, 77 (automake's "skipped")
+when none failed but some were skipped, and 1 otherwise.
 """
 import difflib
 import inspect
@@ -31,13 +31,13 @@ import tempfile
 import time
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
-LIMIT = 120  # seconds; a program that runs longer hangs
+LIMIT = 120  # seconds; a program that runs longer is taken to hang
 SKIPPED_STATUS = 77
 
 
 def find_build():
-    """The build folder: $BUILD, the current folder if memsan was configured there, else what scripts/test or
-    scripts/quickstart built."""
+    """The build folder: $BUILD, the current folder if memsan was configured there, else the folder that scripts/test
+    or scripts/quickstart made."""
     candidates = [os.environ["BUILD"]] if os.environ.get("BUILD") else [".", os.path.join(TOP, "build-test"),
                                                                         os.path.join(TOP, "build")]
     for folder in candidates:
@@ -54,7 +54,7 @@ CC = shlex.split(os.environ.get("CC", "gcc"))
 
 
 class Skipped(Exception):
-    """Raised by a case that cannot run here; its text says why."""
+    """Raised by a case that cannot run on this machine; the text says why."""
 
 
 # ---- counting ------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def one_skipped(name, why):
 
 
 def check(name, problem):
-    """One of many checks: `problem` is empty, or says what is wrong.  Only failures are printed."""
+    """Counts one of many checks: `problem` is empty, or says what is wrong.  Prints failures only."""
     global passed
     if problem:
         one_failed(name, problem)
@@ -131,14 +131,14 @@ def case(function):
 
 
 def near(name, known):
-    """Names that the wrong one may have been meant for, as the end of a message."""
+    """The end of a message about an unknown name: known names that are like it."""
     holding = [k for k in known if name in k] if len(name) > 3 else []
     close = list(dict.fromkeys(difflib.get_close_matches(name, known, 5, 0.6) + holding))[:5]
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def choose(names, known):
-    """The names in the order of `known`; all of them when none is asked for.  Ends the runner at an unknown name."""
+    """The names in the order of `known`; without names, all of `known`.  Ends the runner at an unknown name."""
     for name in names:
         if name not in known:
             runner = os.path.basename(sys.argv[0])
@@ -147,14 +147,14 @@ def choose(names, known):
 
 
 def undo_ignored_signals():
-    """What nohup and the like made this process ignore would be ignored in every program below."""
+    """Undoes nohup and the like: every program that this process starts would inherit their ignored signals."""
     for s in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
         if signal.getsignal(s) == signal.SIG_IGN:
             signal.signal(s, signal.SIG_DFL)
 
 
 def run_case(function, make=None):
-    """Runs one case in a new folder.  `make` turns the folder into what the case's parameter is."""
+    """Runs one case in a new folder.  `make` turns the folder into the case's parameter."""
     name = function.__name__
     before = passed + failed + skipped
     try:
@@ -163,7 +163,7 @@ def run_case(function, make=None):
             note = function(*argument)
     except Skipped as e:
         one_skipped(name, e)
-    except Exception as e:  # pylint: disable=broad-except; whatever it is, it is this case's failure
+    except Exception as e:  # pylint: disable=broad-except; any exception is this case's failure
         one_failed(name, (f"{type(e).__name__}: " if type(e) is not AssertionError else "") + str(e)[:6000])
     else:
         if passed + failed + skipped == before:
@@ -171,7 +171,7 @@ def run_case(function, make=None):
 
 
 def main(make=None, asked_for=(), names=None):
-    """Runs the cases that the command line names, or all but those of `asked_for`; returns the exit status."""
+    """Runs the cases that the command line names, or else all except `asked_for`; returns the exit status."""
     names = sys.argv[1:] if names is None else names
     known = {function.__name__: function for function in cases}
     if names == ["--list"]:
@@ -188,15 +188,15 @@ def main(make=None, asked_for=(), names=None):
 # ---- programs ------------------------------------------------------------------------------------
 
 def environment(**extra):
-    """This process's environment without anything of memsan's."""
+    """This process's environment without memsan's variables."""
     env = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "MEMSAN_OPTIONS")}
     env.update(extra)
     return env
 
 
 def run(*command, **kwargs):
-    """A finished command: standard input empty, both outputs as text, ended after LIMIT seconds; a status other than 0
-    is no error."""
+    """Runs a command: standard input is empty, both outputs are returned as text, and LIMIT seconds are the longest
+    time.  A status other than 0 is no error."""
     kwargs.setdefault("timeout", LIMIT)
     kwargs.setdefault("check", False)
     kwargs.setdefault("errors", "replace")
@@ -219,25 +219,25 @@ def write(folder, name, text):
 
 
 def compile_c(folder, name, text, *flags):
-    """Compiles a program from its text; the path of the program."""
+    """Compiles a program from its text; returns the program's path."""
     source = write(folder, name + ".c", text)
     subprocess.run([*CC, "-o", os.path.join(folder, name), source, *flags], check=True)
     return os.path.join(folder, name)
 
 
 def json_lines(text):
-    """The reports that a text holds, one JSON object in a line."""
+    """The reports in a text that holds one JSON object on each line."""
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
 # ---- the sources ---------------------------------------------------------------------------------
 
-# What configure, make and Python put beside the sources of a release.
+# Folders that configure, make and Python put beside the sources of a release.
 GENERATED = {"autom4te.cache", "_build", "_inst", "_sub", "__pycache__", ".libs", ".deps"}
 
 
 def source_files(top=TOP):
-    """Paths below top: what git knows, or, in a release, everything that is not generated."""
+    """Paths below top: the files that git tracks, or, in a release, all files that are not generated."""
     if os.path.exists(os.path.join(top, ".git")):
         out = run("git", "-C", top, "ls-files", "-z", check=True).stdout
         return sorted(p for p in out.split("\0") if p and os.path.exists(os.path.join(top, p)))

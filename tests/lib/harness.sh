@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=sh disable=SC2034,SC3043 # $build is for the runner; dash and bash have "local"
-# tests/lib/harness.sh - what the shell runners share; harness.py is the same for Python.  Sourced, from sh:
+# tests/lib/harness.sh - functions that the shell runners share (harness.py is for Python).  Sourced, from sh:
 #
 #	. "$(dirname "$0")/lib/harness.sh"
 #	harness_start "$@"              sets $top, $build and the new folder $work; --list and names of cases
-#	listing || make …               what cases need is not made when they are only listed
+#	listing || make …               makes the targets that cases need, but not for --list
 #	expect NAME STATUS TEXT COMMAND…    one case; or, where that does not fit:
 #	if wanted NAME; then … pass NAME … or … fail NAME "why" …; fi
 #	harness_end                     the last line, "N passed, N failed", and the exit status
 
 : "${passed:=0}" "${failed:=0}" "${skipped:=0}"
 
-# harness_find_build: $BUILD, the current folder if memsan was configured there, else what scripts/test or
-# scripts/quickstart built.
+# harness_find_build: $BUILD, the current folder if memsan was configured there, else the folder that scripts/test or
+# scripts/quickstart made.
 harness_find_build() {
 	local folder
 	for folder in "${BUILD:-.}" "$top/build-test" "$top/build"; do
@@ -33,7 +33,7 @@ harness_start() {
 	case ${1-} in
 	--list) harness_listing=1 ;;
 	*)
-		# One name a line: names hold blanks.
+		# One name a line, because names hold blanks.
 		for harness_name; do
 			harness_names="$harness_names
 $harness_name
@@ -49,7 +49,7 @@ listing() {
 	[ -n "$harness_listing" ]
 }
 
-# wanted NAME: is this case to be run?  Prints its name instead when cases are listed.
+# wanted NAME: shall this case run?  With --list, prints the name and answers no.
 wanted() {
 	if listing; then
 		printf '%s\n' "$1"
@@ -101,8 +101,8 @@ expect() {
 	judge "$name" "$wanted_status" "$wanted_text" "$status" "$output"
 }
 
-# harness_end: the last line; exits with 0 (all passed), 1 (something failed) or 77 (automake's "skipped": nothing
-# failed, something was skipped).
+# harness_end prints the last line and exits: 0 when all passed, 1 when a case failed, 77 (automake's "skipped") when
+# none failed but some were skipped.
 harness_end() {
 	local name
 	listing && exit 0

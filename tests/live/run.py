@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Scans of running processes for leaks, as a user asks for them: memsan leak --pid, its commands, leak.scan_interval;
-in containers, under a debugger, under seccomp; threads that do not answer; servers under load.
+"""Scans running processes for leaks in the ways that users have: memsan leak --pid, its commands, leak.scan_interval.
+The processes run in containers, under a debugger and under seccomp; have threads that do not answer; or serve load.
 
-    tests/live/run.py --build DIR [--cc CC] [NAME...]       --servers also redis-server and nginx, 100 scans each
+    tests/live/run.py --build DIR [--cc CC] [NAME...]       --servers adds redis-server and nginx, 100 scans each
 """
 import argparse
 import os
@@ -24,7 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Place:
-    """The build, and a folder for what is compiled."""
+    """The build, and a folder for compiled programs."""
 
     def __init__(self, build, cc, folder):
         self.memsan = os.path.join(build, "memsan")
@@ -41,7 +41,7 @@ class Place:
 
 
 class Server:
-    """tests/live/server.c, running."""
+    """A running process of tests/live/server.c."""
 
     def __init__(self, place, *what, options="", before=()):
         self.place = place
@@ -61,7 +61,7 @@ class Server:
             self.pid = self.find_child()
 
     def find_child(self):
-        """The process that runs our program, as this name space calls it."""
+        """The process that runs our program, by its id in this PID namespace."""
         for name in os.listdir("/proc"):
             try:
                 if (name.isdigit() and os.readlink(f"/proc/{name}/exe") == self.place.compile("server")
@@ -116,7 +116,7 @@ def count_blocks(text):
 
 
 def expect_loss(server, objects, size):
-    """Exactly these are lost."""
+    """A scan finds exactly these objects lost."""
     status, text = server.leak()
     require(status == 1, f"status {status}: {text}")
     require(count_blocks(text) == 1, "not one place: " + text)
@@ -125,7 +125,7 @@ def expect_loss(server, objects, size):
     return text
 
 
-# ---- one process, asked --------------------------------------------------------------------------
+# ---- scans of one process ------------------------------------------------------------------------
 
 @case
 def asked(place):
@@ -203,7 +203,7 @@ def under_gdb(place):
 
 @case
 def core_file_of_gcore(place):
-    """gdb writes reserves that are not left out, and nothing of a mapping behind its first guard."""
+    """gcore keeps the core file small: memsan's reserves are left out.  memsan reads the file like the process."""
     if not shutil.which("gcore"):
         raise Skipped("there is no gcore")
     s = Server(place, "quiet", options="mode=production")
@@ -226,8 +226,8 @@ def core_file_of_gcore(place):
 
 @case
 def core_file_of_gcore_lacks_what_is_behind_guards(place):
-    """A large object with guards around it stands before the others in the heap: gdb copies none of them, and what they
-    point to is not called lost."""
+    """gdb stops copying a mapping at a guard page.  A large object with guard pages stands before the others in the
+    heap, so gdb copies none of them: the objects that they point to are only possibly lost."""
     if not shutil.which("gcore"):
         raise Skipped("there is no gcore")
     s = Server(place, "guarded", "quiet")
@@ -259,7 +259,7 @@ def thread_that_cannot_be_interrupted(place):
     began = time.monotonic()
     text = expect_loss(s, 2, 700)
     require("1 of 3 threads did not stop" in text, text)
-    require(time.monotonic() - began < 0.9, "the process stood still for a thread that cannot answer")
+    require(time.monotonic() - began < 0.9, "the scan stopped the process for the time of a thread that cannot answer")
     s.end()
 
 
@@ -283,7 +283,7 @@ ALLOCATE_BY = ("malloc", "calloc", "realloc", "realloc-large", "aligned_alloc", 
 
 
 def served_by_every_allocation(place, options):
-    """No signal arrives, so the request waits for an allocation, by whatever function."""
+    """The scan's signal does not arrive, so the request waits for an allocation by any of the functions."""
     s = Server(place, "taken", options=options)
     s.say("lose 2 700")
     for how in ALLOCATE_BY:
@@ -315,7 +315,7 @@ def served_by_every_allocation_with_fences(place):
 def not_with_memsan(place):
     p = subprocess.Popen(["sleep", "100"])
     r = subprocess.run([place.memsan, "leak", "--pid", str(p.pid)], stderr=subprocess.PIPE, text=True, check=False)
-    require(p.poll() is None, "it died")
+    require(p.poll() is None, "the process died")
     p.kill()
     p.wait()
     require(r.returncode == 2 and "does not run with memsan" in r.stderr, r.stderr)
@@ -344,7 +344,7 @@ def foreign_signal_kills_as_ever(place):
 
 @case
 def busy(place):
-    """Objects that move all the time are never lost."""
+    """A scan never calls an object lost whose only pointer moves all the time."""
     s = Server(place, "busy", "quiet")
     for _ in range(50):
         status, text = s.leak()
@@ -424,7 +424,7 @@ io_uring_enter: -1 EINTR
 
 
 def same_with_scans(place, exe, expected):
-    """The program prints what is expected, without scans and with a dozen of them."""
+    """The program prints the expected text without scans, and with a dozen of them."""
     for scans in (False, True):
         env = dict(os.environ, LD_PRELOAD=place.library)
         p = subprocess.Popen([exe], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
@@ -439,7 +439,7 @@ def same_with_scans(place, exe, expected):
                 if stop.is_set() or "no process" in r.stdout or r.returncode == 2:
                     break
                 count[0] += 1
-                time.sleep(0.05)  # a scan lets sockets' limits begin anew: now and then there is none
+                time.sleep(0.05)  # each scan restarts the time limits of sockets, so scans leave gaps
                 if count[0] == 12:
                     break
 
@@ -457,14 +457,14 @@ def same_with_scans(place, exe, expected):
 
 @case
 def unseen(place):
-    """No EINTR, no part of a write, no signal, no child; and the same without scans."""
+    """The program sees no EINTR, no partial write, no signal and no child, with and without scans."""
     same_with_scans(place, place.compile("unseen", "-O2", "-D_FORTIFY_SOURCE=2"), UNSEEN)
 
 
 @case
 def waiting(place):
-    """Calls that no handler lets go on, made through libc and past it, come back when they should and with what they
-    should."""
+    """Calls that are never restarted after a signal handler, made through libc and past it, return in time and with
+    the right result."""
     same_with_scans(place, place.compile("waiting", "-O2", "-lrt"), WAITING)
 
 
@@ -509,7 +509,7 @@ def command_scan_sees_writes(place):
     s = Server(place, options="leak.min_age=0")
     s.say("lose 3 700")
     for _ in range(3):
-        require("0 new" in s.leak("--command=scan")[1], "what is written to is in use")
+        require("0 new" in s.leak("--command=scan")[1], "an object that changes between scans is called lost")
         s.say("write")
     s.leak("--command=scan")
     require("3 new" in s.leak("--command=scan")[1], "not reported")
@@ -523,7 +523,7 @@ def command_scan_waits_for_age(place):
     s.say("lose 3 700")
     while "0 new" in s.leak("--command=scan")[1]:
         require(time.monotonic() - began < 20, "never reported")
-    require(time.monotonic() - began > 1.4, "reported before its time")
+    require(time.monotonic() - began > 1.4, "reported before leak.min_age")
     s.end()
 
 
@@ -532,7 +532,7 @@ def command_clear(place):
     s = Server(place, options="leak.min_age=0:leak=on")
     s.say("lose 3 700")
     require(s.leak("--command=clear")[0] == 0, "status")
-    require(s.leak()[0] == 0, "what was cleared is shown")
+    require(s.leak()[0] == 0, "a scan shows cleared objects")
     s.say("lose 2 900")
     expect_loss(s, 2, 900)
     text = s.end()
@@ -559,7 +559,7 @@ def command_stack(place):
     require(s.leak()[0] == 0, "lost before")
     require(s.leak("--command=stack=off")[0] == 0, "status")
     status, text = s.leak()
-    require(status == 1 and "(size 99)" in text and "(size 88)" not in text, "what only a stack holds: " + text)
+    require(status == 1 and "(size 99)" in text and "(size 88)" not in text, "with stack=off: " + text)
     s.leak("--command=stack=on")
     require(s.leak()[0] == 0, "stacks again")
     s.end()
@@ -584,7 +584,7 @@ def command_wrong(place):
 
 
 def elsewhere_asked(place, options, end_cache):
-    """--why, describe and --growth know objects that slab does not."""
+    """--why, describe and --growth know objects outside slab caches."""
     exe = place.compile("elsewhere")
     env = dict(os.environ, LD_PRELOAD=place.library, MEMSAN_OPTIONS=options)
     with subprocess.Popen([exe], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as p:

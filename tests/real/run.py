@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs programs that nobody here wrote, once bare and once under memsan, and compares everything a user could see:
-standard output, standard error, exit status, files made.  A report on one of them is a failure: they are taken to be
-correct.
+"""Runs well-known programs bare and under memsan, and compares all that a user could see: standard output, standard
+error, exit status, files made.  The programs are taken to be correct, so a report on one of them is a failure.
 
-Each case is a shell script run in a fresh folder with a fixed environment; what it prints must not depend on time or
+Each case is a shell script that runs in a new folder with a fixed environment.  Its output must not depend on time or
 chance.
 """
 import argparse

@@ -1,26 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Builds and runs every victim (one program, one bug) and compares the reports with what the program's own comment
-expects.
+"""Builds and runs every victim (one program, one bug) and compares the reports with those that the program's first
+comment expects.
 
 A victim's header comment holds lines "key: value":
   expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [bad=N]
-  [cache=NAME]
-            [alloc=FUNCTION] [free=FUNCTION] [leak=CLASS] [held=OBJECTS] [count=OBJECTS]; several expect lines, several
-            reports.  "below": they stand in the code, each in a comment /* expect: … */ on the line that the innermost
-            frame of the access must have
-  modes:    the modes it is run in (default: check); 'production' needs expect-production unless the expectation is the
-  same expect-production: what production mode says
+            [cache=NAME] [alloc=FUNCTION] [free=FUNCTION] [leak=CLASS] [held=OBJECTS] [count=OBJECTS]
+            Several reports have a line each.  "below" means that they stand in the code: each in a comment
+            /* expect: … */ on the line that the innermost frame of the access must have.
+  expect-production: the same for production mode
+  modes:    the modes to run in (default: check); 'production' needs expect-production unless both expect the same
   options:  MEMSAN_OPTIONS
-  flags:    compiler flags            libs: what to link
-  module:   a source file; the library made of it is $VICTIM_MODULE      module-libs: what that is linked with;
-            link-module: the program is linked with it
+  flags:    compiler flags
+  libs:     libraries to link
+  module:   a source file, which is built as a shared library; the program finds its path in $VICTIM_MODULE
+  module-libs: libraries to link the module with
+  link-module: the program is linked with the module
   ways:     preload, linked, static   (default: preload)
-  status-linked, status-static: the same for those ways, where there is no memsan run
-  status:   exit status when it is not exitcode (99 after a report, else 0)
-  output:   what standard output must hold, exactly (without the last newline)
-Markers in the code, /* ALLOC */, /* FREE */ and /* BAD */, name the line that the innermost frame of the alloc, the
-free and the access or noticing stack must have.  Everything else that is reported is a failure.
+  status:   the exit status, if it is not exitcode's (99 after a report, else 0)
+  status-linked, status-static: the exit status in those ways, which do without memsan run
+  output:   the exact standard output, without the last newline
+Markers in the code, /* ALLOC */, /* FREE */ and /* BAD */, name the line that the innermost frame of the alloc stack,
+of the free stack, and of the access or noticing stack must have.  Any other report is a failure.
 """
 import argparse
 import concurrent.futures
@@ -87,7 +88,7 @@ def first_frame(report, roles):
 
 
 def check_report(victim, mode, report, expectation):
-    """Differences between a report and one 'expect:' line, as text."""
+    """The differences between a report and one 'expect:' line, as texts."""
     kind, wants = parse_expectation(expectation)
     wrong = []
     if report["kind"] != kind:
@@ -150,11 +151,11 @@ def build(args, victim, way, out):
     cxx = victim.path.endswith(".cc")
     compiler = args.cxx if cxx else args.cc
     binary = os.path.join(out, f"{victim.name}-{way}")
-    # A fixed set of flags, so that line numbers and frames are what the source says.
+    # A fixed set of flags, so that line numbers and frames are those of the source.
     command = [*shlex.split(compiler), "-g", args.level, "-fno-optimize-sibling-calls", "-fno-inline", "-fno-builtin",
                "-w", *shlex.split(victim.one("flags")), "-I", args.include, "-o", binary, victim.path]
     if args.compile_flags:
-        # An instrumented program: compiled with flags that the link must not see.
+        # An instrumented program is compiled with flags that the link must not get.
         part = binary + ".o"
         compile_only = command[:command.index("-o")] + shlex.split(args.compile_flags) + ["-c", "-o", part, victim.path]
         r = subprocess.run(compile_only, capture_output=True, text=True)
@@ -188,7 +189,7 @@ def run(args, victim, way, mode, binary, out):
     env = dict(os.environ, VICTIM_MODULE=os.path.join(out, f"{victim.name}-module0.so"))
     env.pop("MEMSAN_OPTIONS", None)
     options = victim.one("options")
-    # A sample taken at the wrong moment would change what is reported.
+    # An object that is fenced by chance would change the reports.
     if "fence" not in options:
         options = ":".join(filter(None, ["fence=off", options]))
     if way == "preload":
@@ -239,7 +240,7 @@ def run(args, victim, way, mode, binary, out):
 
 
 def attempt(args, victim, out):
-    """Every way and mode of one victim: a list of (label, differences)."""
+    """Runs one victim in each of its ways and modes; returns a list of (label, differences)."""
     results = []
     for way in victim.one("ways", "preload").split():
         binary, error = build(args, victim, way, out)
