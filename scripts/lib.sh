@@ -8,7 +8,7 @@
 packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev
 	libjson-c-dev)
 packages_test=(libcmocka-dev libunwind-dev clang libclang-rt-14-dev python3 python3-jsonschema
-	clang-format codespell shellcheck mandoc man-db gcovr
+	clang-format-14 codespell pyflakes3 shellcheck mandoc man-db gcovr
 	gdb redis-server nginx git perl dash tar xz-utils gzip bzip2 zstd lz4 busybox-static bc diffutils patch sqlite3
 	nodejs openssl file findutils procps php-cli ruby apache2-bin curl)
 # For real kernels in QEMU; scripts/test --quick does not need them.
