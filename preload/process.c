@@ -57,14 +57,7 @@ __cold_path void process_enter(void)
 static void fork_prepare(void)
 {
 	runtime_ensure();
-	slab_fork_prepare();
 	lib_fork_prepare();
-}
-
-static void fork_parent(void)
-{
-	lib_fork_parent();
-	slab_fork_parent();
 }
 
 static void fork_child(void)
@@ -117,5 +110,5 @@ void process_init(void)
 {
 	process_pid = os_getpid();
 	exit_key_made = pthread_key_create(&exit_key, thread_exiting) == 0;
-	pthread_atfork(fork_prepare, fork_parent, fork_child);
+	pthread_atfork(fork_prepare, lib_fork_parent, fork_child);
 }

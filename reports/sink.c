@@ -37,7 +37,7 @@ static uint64_t stderr_dev, stderr_ino;
 static int stderr_kept = -1; /* a copy of it, while the program exits; written once */
 
 /* The log file of this process: pid << 32 | suffix << 8 | step.  By the pid a child of fork sees that it has no log. */
-enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED, LOG_FAILED };
+enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED };
 static uint64_t log_state;
 /* written before LOG_CREATED is stored (release), read after LOG_CREATED is seen (acquire) */
 static uint64_t log_dev, log_ino, log_uid;

@@ -369,17 +369,6 @@ void area_dispose(struct area *a)
 
 /* ---- views ----------------------------------------------------------------------------------- */
 
-/* fn runs under area_lock, so it may only look. */
-void area_for_each_live(void (*fn)(const struct area *a, void *ctx), void *ctx)
-{
-	const struct area *a;
-
-	lock_acquire(&area_lock);
-	for (a = live; a; a = a->next)
-		fn(a, ctx);
-	lock_release(&area_lock);
-}
-
 void area_get_stats(struct area_stats *s)
 {
 	lock_acquire(&area_lock);

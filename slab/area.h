@@ -70,7 +70,6 @@ void area_drain(void); /* all areas in quarantine go back */
 struct area_stats {
 	uint64_t areas, bytes, retained_bytes, quarantined_bytes, quarantined;
 };
-void area_for_each_live(void (*fn)(const struct area *a, void *ctx), void *ctx);
 void area_get_stats(struct area_stats *s);
 
 #endif

@@ -52,14 +52,6 @@ void slab_thread_exit(void)
 
 /* ---- fork: the locks are lib's to take; this is the rest ------------------------------------- */
 
-void slab_fork_prepare(void)
-{
-}
-
-void slab_fork_parent(void)
-{
-}
-
 /* Only the calling thread exists in the child. What the other threads had cached goes back. Their blocks are whole
  * or lack an object that was on its way (tcache.c), and every lock is free. */
 void slab_fork_child(void)

@@ -208,9 +208,7 @@ bool slab_init(void);
 /* Parses a value of slab_debug. NULL, or the wrong part of the text. */
 const char *slab_debug_check(const char *text);
 void slab_thread_exit(void); /* gives back the thread's caches; later frees of the thread still work */
-void slab_fork_prepare(void);
-void slab_fork_parent(void);
-void slab_fork_child(void);
+void slab_fork_child(void);  /* after lib_fork_child */
 
 /* From now on the process may map no more than `limit` bytes. slab gives unused address space back, which leaves the
  * limit to the program. */

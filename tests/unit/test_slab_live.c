@@ -214,7 +214,6 @@ static void after_fork(void)
 	pid_t pid;
 
 	heap_free(gone);
-	slab_fork_prepare();
 	locks_fork_prepare();
 	pid = fork();
 	if (pid == 0) {
@@ -230,7 +229,6 @@ static void after_fork(void)
 		_exit(take_findings() == 4 ? 0 : 1);
 	}
 	locks_fork_parent();
-	slab_fork_parent();
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	heap_free(p);
 	heap_free(large);

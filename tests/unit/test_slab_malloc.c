@@ -282,7 +282,6 @@ static void fork_while_threads_run(void)
 		pid_t pid;
 
 		lib_fork_prepare();
-		slab_fork_prepare();
 		pid = fork();
 		if (pid == 0) {
 			lib_fork_child();
@@ -290,7 +289,6 @@ static void fork_while_threads_run(void)
 			in_child_of_fork();
 			_exit(0);
 		}
-		slab_fork_parent();
 		lib_fork_parent();
 		CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
 		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);

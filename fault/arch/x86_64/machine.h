@@ -109,8 +109,6 @@ void machine_call_on(uintptr_t stack_top, void (*fn)(void *), void *arg);
 
 /* ---- signal frames --------------------------------------------------------------------------- */
 
-/* Size of the whole frame, with the extended processor state. */
-size_t machine_frame_size(const ucontext_t *uc);
 /* The start of the frame that contains `uc`. */
 uintptr_t machine_frame_start(const ucontext_t *uc);
 /* The stack pointer after the handler has returned. */
