@@ -189,6 +189,13 @@ static void tell(const struct shadow_access *a)
 		shadow_error_callback(report_kind_name(f.kind));
 }
 
+static uintptr_t find_next_bad(const struct shadow_access *a)
+{
+	uintptr_t done = a->bad - a->addr;
+
+	return done < a->size ? shadow_find_bad((void *)a->bad, a->size - done) : 0;
+}
+
 void shadow_report(const struct shadow_access *a)
 {
 	struct shadow_access access = *a;
@@ -196,6 +203,8 @@ void shadow_report(const struct shadow_access *a)
 
 	if (!access.bad)
 		access.bad = shadow_find_bad((void *)access.addr, access.size);
+	while (access.bad && !access.fatal && stale_removed(access.bad, access.regs))
+		access.bad = find_next_bad(&access);
 	/* There is no bad byte to show: another thread has made the memory good since the check, or a race misled an
 	 * inline check. */
 	if (!access.bad)
