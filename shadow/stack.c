@@ -41,7 +41,13 @@ static void clear_all(uintptr_t from, uintptr_t to)
 		shadow_unpoison(from, ALIGN_UP(to - from, SHADOW_GRANULE));
 }
 
-void stack_clear_range(uintptr_t from, uintptr_t to)
+static bool value_goes(uint8_t value, bool user)
+{
+	return shadow_value_is_stack(value) || (user && value == SHADOW_USER);
+}
+
+/* With `user`, what the program poisoned by hand goes too. */
+static void clear_values(uintptr_t from, uintptr_t to, bool user)
 {
 	uint8_t *end;
 
@@ -53,9 +59,14 @@ void stack_clear_range(uintptr_t from, uintptr_t to)
 		s = (uint8_t *)mem_find_not(s, 0, (size_t)(end - s));
 		if (!s)
 			break;
-		if (shadow_value_is_stack(*s) || (*s < SHADOW_GRANULE && s + 1 < end && shadow_value_is_stack(s[1])))
+		if (value_goes(*s, user) || (*s < SHADOW_GRANULE && s + 1 < end && value_goes(s[1], user)))
 			*s = 0;
 	}
+}
+
+void stack_clear_range(uintptr_t from, uintptr_t to)
+{
+	clear_values(from, to, false);
 }
 
 static bool signal_stack(uintptr_t *lo, uintptr_t *hi)
@@ -187,6 +198,7 @@ void shadow_thread_exit(void)
 {
 	uintptr_t lo, hi;
 	fake_stack_thread_exit();
+	/* Variables of the thread's own (__thread) lie there too. */
 	if (map_state == MAP_FULL && stack_bounds(&lo, &hi))
-		stack_clear_range(lo, hi);
+		clear_values(lo, hi, true);
 }
