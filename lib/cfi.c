@@ -585,16 +585,32 @@ static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
 	return run(m, &c, pc);
 }
 
-enum cfi_found cfi_find_row(uintptr_t pc, struct cfi_row *row)
+/* *fde is NULL when no FDE may describe pc. False: no module has pc. */
+static bool fde_find(uintptr_t pc, const uint8_t **fde)
 {
 	struct dl_find_object found;
+
+	if (!modules_usable() || _dl_find_object((void *)pc, &found) != 0)
+		return false;
+	*fde = found.dlfo_eh_frame ? fde_search(found.dlfo_eh_frame, pc)
+	                           : cfi_static_search(pc, found.dlfo_link_map->l_addr, fde_range);
+	return true;
+}
+
+bool unwind_function_at(uintptr_t pc, uintptr_t *start, size_t *size)
+{
+	const uint8_t *fde;
+
+	return fde_find(pc, &fde) && fde && fde_range(fde, start, size) && pc - *start < *size;
+}
+
+enum cfi_found cfi_find_row(uintptr_t pc, struct cfi_row *row)
+{
 	const uint8_t *fde;
 	struct machine m;
 
-	if (!modules_usable() || _dl_find_object((void *)pc, &found) != 0)
+	if (!fde_find(pc, &fde))
 		return CFI_NO_MODULE;
-	fde = found.dlfo_eh_frame ? fde_search(found.dlfo_eh_frame, pc)
-	                          : cfi_static_search(pc, found.dlfo_link_map->l_addr, fde_range);
 	if (!fde)
 		return CFI_NO_ROW;
 	mem_set(&m.row, 0, sizeof(m.row));

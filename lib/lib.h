@@ -532,6 +532,15 @@ size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t m
 /* Does the walk from regs pass a signal frame whose handler returns at stack pointer `from_sp`, and whose interrupted
  * code is at pc with stack pointer sp? */
 bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t pc, uintptr_t sp);
+/* The code range of the function that pc lies in, as its call frame information tells; a part that the compiler moved
+ * elsewhere is a function of its own here. False: not known. */
+bool unwind_function_at(uintptr_t pc, uintptr_t *start, size_t *size);
+/* The frame of the walk from regs that holds addr. Its function is at pc (for a caller: pc lies inside its call), its
+ * bytes are [lo, hi), where hi is its CFA. False: addr is below regs->sp, or the walk ends before it comes to addr. */
+struct unwind_frame {
+	uintptr_t pc, lo, hi;
+};
+bool unwind_frame_of(const struct unwind_regs *regs, uintptr_t addr, struct unwind_frame *frame);
 /* Saves the walk's stack in the depot: about options.stack_depth frames, or up to twice as many if an unchanged outer
  * part of this thread's last trace is reused. When the depot is full, saves only the outer frames that the depot
  * already has, or returns 0. */

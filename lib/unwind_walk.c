@@ -52,6 +52,43 @@ bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t 
 /* A stack that overflowed has up to half a million frames. */
 #define ENDS_MAX ((size_t)4 << 20)
 
+static bool walk_to_frame(struct stack_view *view, const struct unwind_regs *regs, uintptr_t addr,
+                          struct unwind_frame *frame)
+{
+	struct walk w;
+	struct frame f = frame_first(regs);
+	struct origin from;
+
+	walk_begin(&w, view, &f);
+	for (size_t i = 0; i < ENDS_MAX && f.sp <= addr; i++) {
+		frame->pc = f.pc - 1;
+		frame->lo = f.sp;
+		if (!walk_step(&w, &f, row_of(f.pc - 1), &from))
+			return false;
+		frame->hi = f.sp;
+		if (addr < frame->hi)
+			return true;
+	}
+	return false;
+}
+
+bool unwind_frame_of(const struct unwind_regs *regs, uintptr_t addr, struct unwind_frame *frame)
+{
+	struct stack_view *known, view;
+	bool found;
+
+	if (addr < regs->sp)
+		return false;
+	known = unwind_enter_view();
+	if (likely(known)) {
+		found = walk_to_frame(known, regs, addr, frame);
+		unwind_leave();
+		return found;
+	}
+	mem_set(&view, 0, sizeof(view));
+	return walk_to_frame(&view, regs, addr, frame);
+}
+
 /* The part of pcs behind the head is a ring: frames beyond `max` overwrite its oldest ones, so the outermost frames
  * stay. Returns the number of frames. */
 static size_t walk_ends(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max,

@@ -124,5 +124,5 @@ void __asan_unpoison_intra_object_redzone(uintptr_t addr, size_t size)
 /* The child of vfork leaves its frames' poison on the parent's stack. */
 void __asan_handle_vfork(void *sp)
 {
-	stack_clear_from((uintptr_t)sp - 4096);
+	shadow_after_vfork((uintptr_t)sp);
 }

@@ -8,6 +8,9 @@
  */
 #include "shadow/shadow_internal.h"
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
 #define ROW_BYTES 16u /* of shadow */
 #define ROWS_AROUND 2u
 #define REPORTED_SLOTS 64u
@@ -16,7 +19,11 @@ struct shadow_last shadow_last;
 void (*shadow_death_callback)(void);
 void (*shadow_error_callback)(const char *text);
 
-static uint32_t fired; /* atomic: a report was made */
+/* The first report.  Atomic: 0 before it; TELLER(pid, tid) while that thread makes it; FIRST_TOLD.  The low half is a
+ * futex word. */
+static uint64_t first_report;
+#define TELLER(pid, tid) ((uint64_t)(uint32_t)(pid) << 32 | (uint32_t)(tid))
+#define FIRST_TOLD ((uint64_t)UINT32_MAX)
 
 /* Slots that a reported write went to; the oldest is replaced first.  Atomic words, read without memory order. */
 static uintptr_t reported_slots[REPORTED_SLOTS];
@@ -157,9 +164,42 @@ static _Noreturn void die(void)
 	os_abort();
 }
 
+static uint64_t this_teller(void)
+{
+	return TELLER(os_getpid(), os_gettid());
+}
+
 static bool may_report(void)
 {
-	return options.multi_shot || !__atomic_exchange_n(&fired, 1, __ATOMIC_RELAXED);
+	uint64_t none = 0;
+
+	return options.multi_shot || (!__atomic_load_n(&first_report, __ATOMIC_RELAXED) &&
+	                              __atomic_compare_exchange_n(&first_report, &none, this_teller(), false,
+	                                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+}
+
+static uint32_t *first_word(void)
+{
+	return (uint32_t *)&first_report; /* little-endian */
+}
+
+static void first_is_told(void)
+{
+	__atomic_store_n(&first_report, FIRST_TOLD, __ATOMIC_RELEASE);
+	arch_syscall6(SYS_futex, (long)first_word(), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0, 0, 0);
+}
+
+/* This thread is about to end the process.  Another one may still be making the first report. */
+static void first_wait(void)
+{
+	uint64_t teller = __atomic_load_n(&first_report, __ATOMIC_ACQUIRE);
+
+	/* A teller in another process: this one was forked meanwhile. */
+	while (teller && teller != FIRST_TOLD && teller >> 32 == (uint32_t)os_getpid() && teller != this_teller()) {
+		arch_syscall6(SYS_futex, (long)first_word(), FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (long)(uint32_t)teller, 0,
+		              0, 0);
+		teller = __atomic_load_n(&first_report, __ATOMIC_ACQUIRE);
+	}
 }
 
 static void tell(const struct shadow_access *a)
@@ -189,6 +229,13 @@ static void tell(const struct shadow_access *a)
 		shadow_error_callback(report_kind_name(f.kind));
 }
 
+static uintptr_t find_next_bad(const struct shadow_access *a)
+{
+	uintptr_t done = a->bad - a->addr;
+
+	return done < a->size ? shadow_find_bad((void *)a->bad, a->size - done) : 0;
+}
+
 void shadow_report(const struct shadow_access *a)
 {
 	struct shadow_access access = *a;
@@ -196,15 +243,21 @@ void shadow_report(const struct shadow_access *a)
 
 	if (!access.bad)
 		access.bad = shadow_find_bad((void *)access.addr, access.size);
+	while (access.bad && !access.fatal && stale_removed(access.bad, access.regs))
+		access.bad = find_next_bad(&access);
 	/* There is no bad byte to show: another thread has made the memory good since the check, or a race misled an
 	 * inline check. */
 	if (!access.bad)
 		return;
 	told = may_report();
-	if (told)
+	if (told) {
 		tell(&access);
-	if (access.fatal || options.shadow_fault == FAULT_PANIC)
+		first_is_told();
+	}
+	if (access.fatal || options.shadow_fault == FAULT_PANIC) {
+		first_wait();
 		die();
+	}
 	if (told)
 		open_guards(&access);
 }

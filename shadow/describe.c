@@ -21,7 +21,7 @@
 #define TEXT_MAX 3000
 
 /* Under the report lock. */
-static char description[2048];
+static char description[FRAME_TEXT_MAX];
 static char place_text[TEXT_MAX];
 
 /* ---- the compiler's frame description -------------------------------------------------------- */
@@ -64,7 +64,7 @@ bool frame_next_variable(const char **at, struct frame_variable *v)
 
 /* ---- stack ----------------------------------------------------------------------------------- */
 
-static bool frame_at(uintptr_t base, struct frame_found *f)
+bool frame_at(uintptr_t base, struct frame_found *f, char *text)
 {
 	uintptr_t words[3];
 	size_t got;
@@ -73,13 +73,13 @@ static bool frame_at(uintptr_t base, struct frame_found *f)
 		return false;
 	if (words[0] != FRAME_MAGIC && words[0] != FRAME_MAGIC_RETIRED)
 		return false;
-	got = os_safe_read(description, (const void *)words[1], sizeof(description) - 1);
+	got = os_safe_read(text, (const void *)words[1], FRAME_TEXT_MAX - 1);
 	if (!got)
 		return false;
-	description[got] = '\0';
+	text[got] = '\0';
 	f->base = base;
 	f->pc = words[2];
-	f->text = description;
+	f->text = text;
 	return true;
 }
 
@@ -88,7 +88,7 @@ bool describe_find_frame(uintptr_t addr, struct frame_found *f)
 	uintptr_t beg, end;
 	uintptr_t at, stop;
 
-	if (fake_stack_find(addr, &beg, &end) && frame_at(beg, f))
+	if (fake_stack_find(addr, &beg, &end) && frame_at(beg, f, description))
 		return true;
 	at = ALIGN_DOWN(addr, SHADOW_GRANULE);
 	stop = at > FRAME_SEARCH ? at - FRAME_SEARCH : 0;
@@ -98,7 +98,7 @@ bool describe_find_frame(uintptr_t addr, struct frame_found *f)
 		return false;
 	while (at > stop && map_has_shadow(at) && *shadow_of(at) == SHADOW_STACK_LEFT)
 		at -= SHADOW_GRANULE;
-	return frame_at(at + SHADOW_GRANULE, f);
+	return frame_at(at + SHADOW_GRANULE, f, description);
 }
 
 /* Where the access lies relative to one variable. */

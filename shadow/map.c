@@ -37,6 +37,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "shadow/arch/x86_64/code.h"
+
 #define WRITE_STEP (64ul << 10)  /* of shadow: 512 KiB of memory */
 #define EARLY_STACK (64ul << 20) /* more than that of a stack without limit is left to the fault handler */
 #define ABOVE_STACK (1ul << 20)  /* arguments and environment lie above the first frame */
@@ -259,6 +261,19 @@ void shadow_give_up(const char *why)
 	report_line("shadow off: %s", why);
 }
 
+/* The full shadow is mapped, because there is instrumented code.  shadow_init does the rest if it has not run yet. */
+static void full_in_use(void)
+{
+	map_instrumented = true;
+	if (!map_started)
+		return;
+	if (!map_gave_up)
+		shadow_on = true;
+	__atomic_store_n(&shadow_everywhere, shadow_on, __ATOMIC_RELEASE);
+	slab_accesses_checked = shadow_on && options.quarantine_size;
+	tell_change();
+}
+
 void map_require_full(void)
 {
 	int r;
@@ -275,14 +290,7 @@ void map_require_full(void)
 		            SHADOW_OFFSET, -r);
 		os_exit_group(1);
 	}
-	/* shadow_init has not run yet.  It will do the rest. */
-	if (!map_started)
-		return;
-	if (!map_gave_up)
-		shadow_on = true;
-	__atomic_store_n(&shadow_everywhere, shadow_on, __ATOMIC_RELEASE);
-	slab_accesses_checked = shadow_on && options.quarantine_size;
-	tell_change();
+	full_in_use();
 }
 
 void shadow_init(void)
@@ -329,6 +337,14 @@ void shadow_before_dlopen(void)
 	lock_release(&map_lock);
 }
 
+bool map_code_uses_shadow(uintptr_t pc)
+{
+	uintptr_t start;
+	size_t size;
+
+	return unwind_function_at(pc, &start, &size) && arch_code_uses_shadow((const uint8_t *)start, size);
+}
+
 /* May the code at pc read the shadow?  Instrumented modules may, and so may our code on their behalf. */
 static bool looks_at_shadow(uintptr_t pc)
 {
@@ -339,7 +355,7 @@ static bool looks_at_shadow(uintptr_t pc)
 	/* In a static program all code is in one module, which was examined at the start. */
 	if (_dl_find_object((void *)(uintptr_t)map_full, &self) == 0 && self.dlfo_link_map == found.dlfo_link_map)
 		return self.dlfo_link_map->l_name && self.dlfo_link_map->l_name[0];
-	return scan_module(found.dlfo_link_map).result == SCAN_INSTRUMENTED;
+	return scan_module(found.dlfo_link_map).result == SCAN_INSTRUMENTED || map_code_uses_shadow(pc);
 }
 
 /* The code at pc accessed shadow that is not mapped.  It may be a signal handler of the program that interrupted this
@@ -355,6 +371,8 @@ static bool map_on_demand(uintptr_t pc)
 	ok = map_full() == 0;
 	if (!mine)
 		lock_release(&map_lock);
+	if (ok)
+		full_in_use();
 	return ok;
 }
 

@@ -10,9 +10,10 @@
  *                                                                                ▼ DT_RELA, DT_JMPREL ─► symbol names
  *
  * A module is instrumented when one of its relocations asks for a symbol called __asan_*: code with checks always has
- * at least one, for the report functions.  Relocations are read because undefined symbols are not in the hash table,
- * and the size of the symbol table is not recorded anywhere.  DT_RELACOUNT tells how many relative relocations to skip,
- * which are nearly all.
+ * at least one, for the report functions.  (Code with instrumented frames and no checks has none.  Its first access to
+ * the shadow faults, and map.c recognizes it by that.)  Relocations are read because undefined symbols are not in the
+ * hash table, and the size of the symbol table is not recorded anywhere.  DT_RELACOUNT tells how many relative
+ * relocations to skip, which are nearly all.
  *
  * Weakness accepted: where the list cannot be found (static programs, ld.so run as a command, no /proc and an old
  * kernel), the answer is "unknown".  The caller then maps the shadow if it can, and goes on without it otherwise.

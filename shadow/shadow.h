@@ -14,7 +14,8 @@
  *   bad_access.c   a bad access becomes a finding
  *   describe.c     the variable of a frame, or the global, that a bad byte belongs to
  *   globals.c      the registry of instrumented globals
- *   stack.c        stale poison on stacks: no-return calls, threads that end, other stacks
+ *   stack.c        stale poison on stacks: no-return calls, jumps, threads that end, other stacks
+ *   stale.c        the same for frames that went unseen: recognized when their poison is met
  *   fake_stack.c   frames on the heap, for use after return
  *   abi_access.c   __asan_load*, __asan_store*, __asan_report_*
  *   abi_kernel.c   the other calls that -fsanitize=kernel-address emits
@@ -143,6 +144,15 @@ void shadow_before_dlopen(void);
 void shadow_thread_start(void);
 /* This thread is about to end: removes the poison of its stack, because something else may be mapped there next. */
 void shadow_thread_exit(void);
+/* This thread goes on at stack pointer `sp`, by a jump or an exception: removes the poison of the frames below that are
+ * gone.  Signal-safe. */
+void shadow_stack_resume(uintptr_t sp);
+/* [stack, stack + size) becomes the stack of a new coroutine: removes the poison that an earlier one has left. */
+void shadow_stack_new(uintptr_t stack, size_t size);
+/* This thread's child of vfork has used the stack below sp, and is gone. */
+void shadow_after_vfork(uintptr_t sp);
+/* This process image is about to be replaced, perhaps in a child of vfork that runs on its parent's stack. */
+void shadow_before_exec(void);
 /* [p, p+n) was or will be mapped anew: clears its shadow. */
 void shadow_forget(const void *p, size_t n);
 /* Was damage in [slot, slot+size) already reported, at the access that did it?  If so, slab's later finding is

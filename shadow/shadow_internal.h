@@ -53,6 +53,9 @@ bool map_arena_reach(size_t bytes);
 uintptr_t map_arena_limit(void);
 /* Can the shadow byte of addr be read? */
 bool map_has_shadow(uintptr_t addr);
+/* Does the function at pc use the shadow's offset?  Code that has instrumented frames but no checks asks for no
+ * __asan_* symbol, so scan_module does not know it. */
+bool map_code_uses_shadow(uintptr_t pc);
 /* Instrumented code needs the full shadow now: maps it, or prints one line and ends the process. */
 void map_require_full(void);
 /* Turns the detector off for good and prints why. */
@@ -167,6 +170,10 @@ struct frame_found {
 	const char *text;
 };
 bool describe_find_frame(uintptr_t addr, struct frame_found *f);
+/* Is there an instrumented frame whose red zone starts at base?  Copies its description to `text`, FRAME_TEXT_MAX
+ * bytes. */
+#define FRAME_TEXT_MAX 2048
+bool frame_at(uintptr_t base, struct frame_found *f, char *text);
 
 /* ---- stack.c --------------------------------------------------------------------------------- */
 /* A thread's own stack is assumed to reach at most this far down from its end, because RLIMIT_STACK may be
@@ -174,10 +181,17 @@ bool describe_find_frame(uintptr_t addr, struct frame_found *f);
 #define OWN_STACK_MAX (8ul << 20)
 /* Its end (highest address), or 0 when not known. */
 uintptr_t stack_own_end(void);
+/* Clears only shadow values that frames leave, and the partial granules of variables in front of them. */
+void stack_clear_range(uintptr_t from, uintptr_t to);
 /* Removes all poison that frames left between sp and the end of the stack that sp lies on. */
 void stack_clear_from(uintptr_t sp);
 /* [*lo, *hi) of the calling thread's own stack; false when not known. */
 bool stack_bounds(uintptr_t *lo, uintptr_t *hi);
+
+/* ---- stale.c --------------------------------------------------------------------------------- */
+/* Was the poison of a stack's byte `bad` left behind by a frame that is gone?  Then it is removed.  regs: the thread
+ * that accesses the byte. */
+bool stale_removed(uintptr_t bad, const struct unwind_regs *regs);
 
 /* ---- fake_stack.c ---------------------------------------------------------------------------- */
 void *fake_stack_alloc(unsigned class, size_t size, uintptr_t real_sp);

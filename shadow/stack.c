@@ -11,6 +11,10 @@
  * stack; on top of any other thread's stack lies the thread control block.)  On another stack (makecontext, a hand-made
  * coroutine) cleaning goes up to the end of the heap object that the stack lies in.  Where there is no such object,
  * only shadow values of stacks are cleaned, for a limited distance.
+ *
+ * Code that is not instrumented leaves frames of instrumented code too (longjmp in a library over a callback's frames,
+ * an exception that a library throws).  Where memsan sees such a jump it knows the stack pointer at which the thread
+ * goes on, and exactly the frames below lose their poison (shadow_stack_resume).  What nobody saw is left to stale.c.
  */
 #include "shadow/shadow_internal.h"
 
@@ -19,6 +23,7 @@
 #include <sys/syscall.h>
 
 #define FOREIGN_STACK (1ul << 20)
+#define VFORK_GAP (128ul << 10) /* no frame of a child is larger */
 
 extern void *__libc_stack_end __attribute__((weak));
 
@@ -36,8 +41,13 @@ static void clear_all(uintptr_t from, uintptr_t to)
 		shadow_unpoison(from, ALIGN_UP(to - from, SHADOW_GRANULE));
 }
 
-/* Clears only shadow values that frames leave, and the partial granules of variables in front of them. */
-static void clear_stack_values(uintptr_t from, uintptr_t to)
+static bool value_goes(uint8_t value, bool user)
+{
+	return shadow_value_is_stack(value) || (user && value == SHADOW_USER);
+}
+
+/* With `user`, what the program poisoned by hand goes too. */
+static void clear_values(uintptr_t from, uintptr_t to, bool user)
 {
 	uint8_t *end;
 
@@ -49,9 +59,14 @@ static void clear_stack_values(uintptr_t from, uintptr_t to)
 		s = (uint8_t *)mem_find_not(s, 0, (size_t)(end - s));
 		if (!s)
 			break;
-		if (shadow_value_is_stack(*s) || (*s < SHADOW_GRANULE && s + 1 < end && shadow_value_is_stack(s[1])))
+		if (value_goes(*s, user) || (*s < SHADOW_GRANULE && s + 1 < end && value_goes(s[1], user)))
 			*s = 0;
 	}
+}
+
+void stack_clear_range(uintptr_t from, uintptr_t to)
+{
+	clear_values(from, to, false);
 }
 
 static bool signal_stack(uintptr_t *lo, uintptr_t *hi)
@@ -94,7 +109,7 @@ void stack_clear_from(uintptr_t sp)
 		 * the upper 8 MiB of that stack are cleaned. */
 		clear_all(lo, hi);
 		if (end)
-			clear_stack_values(end - MIN(end, 8ul << 20), end);
+			stack_clear_range(end - MIN(end, 8ul << 20), end);
 		return;
 	}
 	if (end && sp < end && end - sp < OWN_STACK_MAX) {
@@ -104,7 +119,70 @@ void stack_clear_from(uintptr_t sp)
 	if (arena_contains((void *)sp) && slab_find_object(sp, &o) && o.state == SLAB_OBJ_LIVE)
 		clear_all(sp, o.addr + ALIGN_DOWN(o.size, SHADOW_GRANULE));
 	else
-		clear_stack_values(sp, sp + FOREIGN_STACK);
+		stack_clear_range(sp, sp + FOREIGN_STACK);
+}
+
+/* Are both on one stack that is not the thread's own?  Only a heap object says how far such a stack goes; elsewhere,
+ * only nearness does. */
+static bool same_foreign_stack(uintptr_t sp, uintptr_t target)
+{
+	struct slab_object o;
+
+	if (arena_contains((void *)sp))
+		return slab_find_object(sp, &o) && o.state == SLAB_OBJ_LIVE && target - o.addr <= o.size;
+	return !arena_contains((void *)target) && target - sp <= FOREIGN_STACK;
+}
+
+void shadow_stack_resume(uintptr_t target)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0), end, lo, hi;
+
+	if (map_state != MAP_FULL)
+		return;
+	end = stack_own_end();
+	if (end && sp < end && end - sp < OWN_STACK_MAX) {
+		/* A jump to another stack leaves this one's frames: a coroutine comes back to them. */
+		if (target > sp && target <= end)
+			clear_all(sp, target);
+		return;
+	}
+	if (target > sp && same_foreign_stack(sp, target)) {
+		stack_clear_range(sp, target);
+		return;
+	}
+	if (!end || target > end || end - target >= OWN_STACK_MAX || !signal_stack(&lo, &hi) || sp < lo || sp >= hi)
+		return;
+	/* Out of a handler, over the frames that its signal interrupted.  How far down those reach is not known. */
+	clear_all(lo, hi);
+	stack_clear_range(end - OWN_STACK_MAX, target);
+}
+
+void shadow_stack_new(uintptr_t stack, size_t size)
+{
+	if (map_state == MAP_FULL && size <= USER_END && stack <= USER_END - size)
+		stack_clear_range(stack, stack + ALIGN_DOWN(size, SHADOW_GRANULE));
+}
+
+void shadow_after_vfork(uintptr_t sp)
+{
+	uintptr_t end = stack_own_end(), at, limit;
+
+	if (map_state != MAP_FULL || !end || sp >= end || end - sp >= OWN_STACK_MAX)
+		return;
+	limit = end - OWN_STACK_MAX;
+	/* How far down the child's frames went is not known: as far as there are some. */
+	for (at = sp; at > limit; at = MAX(at - VFORK_GAP, limit)) {
+		const uint8_t *from = shadow_of(MAX(at - VFORK_GAP, limit));
+
+		if (!mem_find_not(from, 0, (size_t)((uint8_t *)shadow_of(at) - from)))
+			break;
+	}
+	stack_clear_range(at, sp);
+}
+
+void shadow_before_exec(void)
+{
+	stack_clear_from((uintptr_t)__builtin_frame_address(0));
 }
 
 void shadow_thread_start(void)
@@ -113,13 +191,14 @@ void shadow_thread_start(void)
 	if (map_state != MAP_FULL || !stack_bounds(&lo, &hi) || sp <= lo || sp >= hi)
 		return;
 	map_writable(lo, hi - lo);
-	clear_stack_values(lo, sp);
+	stack_clear_range(lo, sp);
 }
 
 void shadow_thread_exit(void)
 {
 	uintptr_t lo, hi;
 	fake_stack_thread_exit();
+	/* Variables of the thread's own (__thread) lie there too. */
 	if (map_state == MAP_FULL && stack_bounds(&lo, &hi))
-		clear_stack_values(lo, hi);
+		clear_values(lo, hi, true);
 }

@@ -15,6 +15,7 @@
  *   libc_stdio.c    fread, fgets, getline, fwrite, fputs
  *   libc_io.c       read, write, recv, send, …
  *   libc_kernel.c   buffers with guard pages in them, for the kernel
+ *   libc_jump.c     longjmp, setcontext, landing of exceptions: frames that are left
  *   libc_path.c     getcwd, realpath, readlink, gethostname, …
  *
  * An interceptor is two functions. The exported one asks the gate whether its pointers are foreign: memory without
@@ -47,6 +48,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <link.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +58,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -143,6 +146,8 @@ ssize_t __pread64_chk(int fd, void *dst, size_t n, off64_t offset, size_t room);
 ssize_t __recv_chk(int fd, void *dst, size_t n, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address,
                        socklen_t *address_len);
+
+_Noreturn void __longjmp_chk(jmp_buf env, int value);
 
 char *__getcwd_chk(char *dst, size_t n, size_t room);
 char *__getwd_chk(char *dst, size_t room);
@@ -256,10 +261,17 @@ __inline_hot size_t libc_good_ahead(const void *p)
 	return fence_contains(p) ? 0 : shadow_good_ahead(p);
 }
 
-/* Are eight bytes from p on certainly accessible? False: not known. */
+/* The bytes from p to the end of its page. If one of them is readable, all are. */
+static inline size_t libc_rest_of_page(const void *p)
+{
+	return PAGE_SIZE - ((uintptr_t)p & (PAGE_SIZE - 1));
+}
+
+/* May eight bytes from p on be loaded, if the byte at p may? Then all are good. The shadow of a page that the program
+ * made unreadable, or never mapped, is good too, so they lie in one page. False: not known. */
 __inline_hot bool libc_eight_good(const void *p)
 {
-	return !fence_contains(p) && shadow_eight_good(p);
+	return libc_rest_of_page(p) >= 8 && !fence_contains(p) && shadow_eight_good(p);
 }
 
 /* The first bad byte of a range of covered memory, or 0. Checks short ranges without a call into shadow/. */

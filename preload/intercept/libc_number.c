@@ -4,7 +4,8 @@
  * They stop at the first character that cannot belong to the number, and only libc and the locale know which one that
  * is. A string needs no other check if it ends within the next few bytes and these are all good. For other strings libc
  * tells where it stopped, and everything up to that character is checked after the call. The look ahead is short, since
- * numbers are short and a program may read many of them out of one large text. */
+ * numbers are short and a program may read many of them out of one large text. It stays in the string's first page:
+ * a number may end there with another character, and the next page may be unreadable. */
 #include "preload/intercept/intercept.h"
 
 #define LOOK_AHEAD 64
@@ -12,11 +13,13 @@
 static bool ends_soon(const char *s)
 {
 	struct libc_scan scan;
+	size_t ahead;
 
 	if (!libc_covers(s))
 		return true;
-	scan = libc_scan_byte(s, 0, LOOK_AHEAD);
-	return !scan.bad && scan.len < LOOK_AHEAD;
+	ahead = MIN((size_t)LOOK_AHEAD, libc_rest_of_page(s));
+	scan = libc_scan_byte(s, 0, ahead);
+	return !scan.bad && scan.len < ahead;
 }
 
 #define CONVERT_BASE(type, name)                                                                      \

@@ -5,7 +5,9 @@
  * Each is checked exactly as far as it reads: strchr to its character, strspn to the first character outside the set,
  * strcmp to the first difference. A scan for the terminator first would be simpler, but a program that walks through a
  * large text with strchr would then take quadratic time. So these functions walk chunk by chunk, as libc_scan_byte
- * does, and mostly have the result when the walk is done. */
+ * does, and mostly have the result when the walk is done. A walk with two stops (the character, the terminator) looks
+ * for both in one chunk, so it may read behind the first stop. Such a chunk never leaves its page, because the next
+ * page may be unreadable. */
 #include "preload/intercept/intercept.h"
 
 #include <ctype.h>
@@ -83,8 +85,8 @@ __inline_hot bool compare_eight(const char *a, const char *b, int *verdict)
  * without a terminator; *decided tells that *verdict is the result. */
 static inline size_t compare_beginning(const char *a, const char *b, size_t max, int *verdict, bool *decided)
 {
-	size_t in_a = libc_covers(a) ? libc_good_ahead(a) : PAGE_SIZE - ((uintptr_t)a & (PAGE_SIZE - 1));
-	size_t in_b = libc_covers(b) ? libc_good_ahead(b) : PAGE_SIZE - ((uintptr_t)b & (PAGE_SIZE - 1));
+	size_t in_a = MIN(libc_rest_of_page(a), libc_covers(a) ? libc_good_ahead(a) : PAGE_SIZE);
+	size_t in_b = MIN(libc_rest_of_page(b), libc_covers(b) ? libc_good_ahead(b) : PAGE_SIZE);
 	size_t good = MIN(max, MIN(in_a, in_b)), done = 0;
 
 	*decided = true;
@@ -181,7 +183,7 @@ static bool find_character(const char *s, int c, size_t *index, const char *entr
 {
 	size_t done = 0;
 	for (size_t chunk = WALK_FIRST;; chunk = MIN(chunk * 2, (size_t)WALK_LARGEST)) {
-		struct libc_scan in = libc_extent(s + done, chunk);
+		struct libc_scan in = libc_extent(s + done, MIN(chunk, libc_rest_of_page(s + done)));
 		const char *end = REAL(memchr)(s + done, 0, in.len);
 		const char *hit = REAL(memchr)(s + done, c, end ? (size_t)(end - (s + done)) : in.len);
 		if (hit || end) {
@@ -227,7 +229,7 @@ static char *find_string(const char *s, const char *what, size_t what_len, bool 
 {
 	size_t done = 0;
 	for (size_t chunk = WALK_FIRST;; chunk = MIN(chunk * 2, (size_t)WALK_LARGEST)) {
-		struct libc_scan in = libc_extent(s + done, chunk);
+		struct libc_scan in = libc_extent(s + done, MIN(chunk, libc_rest_of_page(s + done)));
 		const char *end = REAL(memchr)(s + done, 0, in.len);
 		size_t from = done >= what_len ? done - what_len + 1 : 0;
 		size_t to = end ? (size_t)(end - s) : done + in.len;

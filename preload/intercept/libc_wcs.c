@@ -173,16 +173,32 @@ INTERCEPT(size_t, wcsnlen, (const wchar_t *s, size_t n), (s, n), libc_foreign(s)
 	return check_wide_string(s, n, &len, ENTRY) ? len : REAL(wcsnlen)(s, n);
 }
 
-/* Reports a string without an end in good memory and without a good character at which the walk stops. */
+/* How far a walk reads ahead of the character at which it stops: never into the next page. */
+static struct libc_scan wide_chunk(const wchar_t *s, size_t max)
+{
+	size_t rest = libc_rest_of_page(s) / WIDE;
+
+	return wide_extent(s, rest ? MIN(max, rest) : 1);
+}
+
+/* Reports a string that has neither its end nor a character at which the walk stops in good memory. */
 static void check_wide_walk(const wchar_t *s, const wchar_t *set, bool stop_inside, const char *entry)
 {
-	struct libc_scan scan = libc_scan_wide(s, 0, SIZE_MAX);
-	if (likely(!scan.bad))
+	size_t done = 0;
+
+	if (!libc_covers(s))
 		return;
-	for (size_t i = 0; i < scan.len; i++)
-		if ((REAL(wcschr)(set, s[i]) != NULL) == stop_inside)
+	for (size_t chunk = COMPARE_FIRST;; chunk = MIN(chunk * 2, (size_t)COMPARE_LARGEST)) {
+		struct libc_scan in = wide_chunk(s + done, chunk);
+
+		for (size_t end = done + in.len; done < end; done++)
+			if (!s[done] || (REAL(wcschr)(set, s[done]) != NULL) == stop_inside)
+				return;
+		if (unlikely(in.bad)) {
+			libc_report_range(s, (done + 1) * WIDE, in.bad, ACCESS_READ, entry);
 			return;
-	libc_report_range(s, (scan.len + 1) * WIDE, scan.bad, ACCESS_READ, entry);
+		}
+	}
 }
 
 #define WIDE_FIND(name)                                                                    \
@@ -214,20 +230,34 @@ WIDE_FIND_SET(size_t, wcsspn, false)
 WIDE_FIND_SET(size_t, wcscspn, true)
 WIDE_FIND_SET(wchar_t *, wcspbrk, true)
 
+/* Reports a string that has neither its end nor `what` in good memory. */
+static void check_wide_search(const wchar_t *s, const wchar_t *what, size_t n, const char *entry)
+{
+	size_t done = 0, from = 0;
+
+	for (size_t chunk = COMPARE_FIRST;; chunk = MIN(chunk * 2, (size_t)COMPARE_LARGEST)) {
+		struct libc_scan in = wide_chunk(s + done, chunk);
+		bool ends = REAL(wmemchr)(s + done, 0, in.len) != NULL;
+
+		done += in.len;
+		for (; from + n <= done; from++)
+			if (s[from] == what[0] && REAL(wmemcmp)(s + from, what, n) == 0)
+				return;
+		if (ends)
+			return;
+		if (unlikely(in.bad)) {
+			libc_report_range(s, (done + 1) * WIDE, in.bad, ACCESS_READ, entry);
+			return;
+		}
+	}
+}
+
 INTERCEPT(wchar_t *, wcsstr, (const wchar_t *s, const wchar_t *what), (s, what), libc_foreign(s) && libc_foreign(what))
 {
-	struct libc_scan scan;
-	bool found;
 	size_t n;
 
-	if (!check_wide_string(what, SIZE_MAX, &n, ENTRY))
-		return REAL(wcsstr)(s, what);
-	scan = libc_scan_wide(s, 0, SIZE_MAX);
-	found = !scan.bad;
-	for (size_t i = 0; !found && i + n <= scan.len; i++)
-		found = REAL(wmemcmp)(s + i, what, n) == 0;
-	if (unlikely(!found))
-		libc_report_range(s, (scan.len + 1) * WIDE, scan.bad, ACCESS_READ, ENTRY);
+	if (check_wide_string(what, SIZE_MAX, &n, ENTRY) && n && libc_covers(s))
+		check_wide_search(s, what, n, ENTRY);
 	return REAL(wcsstr)(s, what);
 }
 

@@ -13,6 +13,8 @@
 	do {                             \
 		struct signals_exec e_;  \
 		int ret_, error_;        \
+                                         \
+		shadow_before_exec();    \
 		signals_exec_begin(&e_); \
 		ret_ = (call);           \
 		error_ = errno;          \

@@ -179,6 +179,16 @@ static inline uintptr_t arch_thread_pointer(void)
 /* A return address lies just below the CFA. */
 #define ARCH_RA_OFFSET (-8)
 
+/* The stack pointer that longjmp takes from a jmp_buf.  glibc rotates it and xors it with a secret of the thread
+ * (sysdeps/x86_64/jmpbuf-offsets.h, pointer_guard.h). */
+static inline uintptr_t arch_longjmp_sp(const void *env)
+{
+	uint64_t sp = ((const uint64_t *)env)[6];
+
+	__asm__("rorq $17, %0\n\txorq %%fs:0x30, %0" : "+r"(sp));
+	return sp;
+}
+
 static inline void arch_relax(void)
 {
 	__asm__ volatile("pause" ::: "memory");

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/victims/clean_libc_page_end.c - string functions that stop at a character before the end of a readable page;
+ * the next page cannot be read, and the string has no terminator
+ *
+ * expect: none
+ * modes: check production
+ * ways: preload linked
+ * flags: -fno-builtin
+ * output: ok
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <wchar.h>
+
+#define PAGE 4096
+
+static char *map;
+
+/* n bytes that end at the end of a readable page. */
+static char *at_page_end(size_t n)
+{
+	return map + 3 * PAGE - n;
+}
+
+static void expect(const char *what, size_t n, int holds)
+{
+	if (holds)
+		return;
+	printf("%s, %zu bytes\n", what, n);
+	exit(1);
+}
+
+static void narrow(size_t n)
+{
+	char *s = at_page_end(n), *end, *save = NULL, copy[9000];
+	size_t last = n - 1;
+
+	memset(s, 'a', n);
+	s[last] = 'z';
+	expect("strchr", n, strchr(s, 'z') == s + last);
+	expect("strchrnul", n, strchrnul(s, 'z') == s + last);
+	expect("index", n, index(s, 'z') == s + last);
+	expect("rawmemchr", n, rawmemchr(s, 'z') == s + last);
+	expect("memchr", n, memchr(s, 'z', 100000) == s + last);
+	expect("memccpy", n, memccpy(copy, s, 'z', sizeof(copy)) == copy + n);
+	expect("strspn", n, strspn(s, "abc") == last);
+	expect("strcspn", n, strcspn(s, "xyz") == last);
+	expect("strpbrk", n, strpbrk(s, "xyz") == s + last);
+	expect("strncmp", n, strncmp(s, "b", 100000) != 0);
+	expect("strcmp", n, strcmp(s, "b") != 0);
+	expect("strcasecmp", n, strcasecmp(s, "B") != 0);
+	expect("strnlen", n, strnlen(s, n) == n);
+	memset(copy, 'a', n);
+	copy[last] = 0;
+	expect("strcmp to the end", n, strcmp(s, copy) > 0);
+	expect("strcasecmp to the end", n, strcasecmp(s, copy) > 0);
+	if (n >= 3) {
+		s[last - 1] = 'y';
+		expect("strstr", n, strstr(s, "yz") == s + last - 1);
+	}
+	memset(s, '0', n);
+	s[last] = 'z';
+	expect("strtol", n, strtol(s, &end, 10) == 0 && end == s + last);
+	expect("strtoull", n, strtoull(s, &end, 10) == 0 && end == s + last);
+	expect("strtod", n, strtod(s, &end) == 0 && end == s + last);
+	expect("atoi", n, atoi(s) == 0);
+	expect("atof", n, atof(s) == 0);
+	memset(s, 'a', n);
+	s[last] = ',';
+	end = s;
+	expect("strsep", n, strsep(&end, ",") == s && s[last] == 0);
+	s[last] = 0;
+	expect("strtok_r", n, n == 1 || strtok_r(s, ",", &save) == s);
+}
+
+static void wide(size_t n)
+{
+	wchar_t *s = (wchar_t *)at_page_end(n * sizeof(*s));
+	size_t last = n - 1;
+
+	wmemset(s, L'a', n);
+	s[last] = L'z';
+	expect("wcschr", n, wcschr(s, L'z') == s + last);
+	expect("wcschrnul", n, wcschrnul(s, L'z') == s + last);
+	expect("wmemchr", n, wmemchr(s, L'z', 100000) == s + last);
+	expect("wcsspn", n, wcsspn(s, L"abc") == last);
+	expect("wcscspn", n, wcscspn(s, L"xyz") == last);
+	expect("wcspbrk", n, wcspbrk(s, L"xyz") == s + last);
+	expect("wcscmp", n, wcscmp(s, L"b") != 0);
+	expect("wcsncmp", n, wcsncmp(s, L"b", 100000) != 0);
+}
+
+int main(void)
+{
+	static const size_t sizes[] = { 1, 2, 7, 8, 9, 63, 64, 65, 200, 1000, 4095, 4096, 4097, 8000 };
+
+	for (int heap = 0; heap < 2; heap++) {
+		map = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (heap && posix_memalign((void **)&map, PAGE, 4 * PAGE))
+			return 2;
+		mprotect(map + 3 * PAGE, PAGE, PROT_NONE);
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			narrow(sizes[i]);
+			if (sizes[i] <= 3000)
+				wide(sizes[i]);
+		}
+		mprotect(map + 3 * PAGE, PAGE, PROT_READ | PROT_WRITE);
+		if (heap)
+			free(map);
+	}
+	puts("ok");
+	return 0;
+}
