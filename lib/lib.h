@@ -12,6 +12,7 @@
  *   json.c            UTF-8, strings of JSON
  *   os.c              system calls: address space, files, processes
  *   maps.c            the mappings of a process, line by line
+ *   loader.c          which dynamic loader starts a program, and can it load memsan?
  *   clock.c           jiffies
  *   stepped_reserve.c  address space that is made usable in steps
  *   meta.c            memsan's own memory, by cost centre
@@ -302,6 +303,29 @@ int maps_open(struct maps_reader *r, const char *path, char *buffer, size_t size
 bool maps_next(struct maps_reader *r, struct maps_line *m);
 /* 0, or -errno: a read failed. */
 int maps_close(struct maps_reader *r);
+
+/* ---- loader.c: a program's dynamic loader ---------------------------------------------------- */
+
+enum loader_verdict {
+	LOADER_UNKNOWN, /* no ELF file, a broken one, or its loader is missing */
+	LOADER_NONE,    /* statically linked: LD_PRELOAD has no effect on it, only on what it starts */
+	LOADER_LOADS,   /* glibc's, and new enough */
+	LOADER_OLD,     /* glibc's, older than memsan needs: it would end the program */
+	LOADER_OTHER,   /* another libc's: it would end the program */
+	LOADER_MACHINE, /* of another processor or word size: it would complain */
+};
+struct loader_answer {
+	enum loader_verdict verdict;
+	bool is_loader;   /* the file is a loader itself: it runs the program that its arguments name */
+	char loader[256]; /* its path; "": none, or not known */
+	/* another sanitizer's library that the program is linked with, or NULL */
+	const char *sanitizer;
+	unsigned has, needs; /* LOADER_OLD: the N of glibc 2.N */
+};
+/* Reads the program that is open here.  `library` is the path of libmemsan.so. */
+void loader_ask(int fd, const char *library, struct loader_answer *a);
+/* Copies the interpreter of a #! line to `out`.  False: the file does not begin with such a line. */
+bool loader_script(int fd, char *out, size_t size);
 
 /* ---- lock.c: ranked locks -------------------------------------------------------------------- */
 

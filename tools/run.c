@@ -343,10 +343,8 @@ static void audit_early(const char *library, const struct target *target)
 }
 
 /* Puts library and options into the environment that the program inherits.  False: the library is missing. */
-static bool plan_prepare_environment(struct run_plan *plan, const struct target *target)
+static bool plan_prepare_environment(struct run_plan *plan, const struct target *target, const char *library)
 {
-	char *library = find_file(".libs", MEMSAN_LIBDIR, LIBRARY_NAME);
-
 	if (!library) {
 		tool_say("cannot find " LIBRARY_NAME " (looked beside the command and in %s)", MEMSAN_LIBDIR);
 		return false;
@@ -354,42 +352,54 @@ static bool plan_prepare_environment(struct run_plan *plan, const struct target 
 	if (strpbrk(library, " :$")) {
 		tool_say("the library's path, '%s', holds a space, colon or dollar sign, which LD_PRELOAD cannot carry",
 		         library);
-		free(library);
 		return false;
 	}
 	preload_library(library);
 	audit_early(library, target);
-	free(library);
 	setenv("MEMSAN_OPTIONS", plan->text, 1);
 	return true;
 }
 
 /* ---- all together ---------------------------------------------------------------------------- */
 
+/* Why memsan does not check the program, if that is known beforehand. */
+static void tell_verdict(const struct target *target)
+{
+	if (target->kind == TARGET_SANITIZED)
+		tool_say("%s: %s, so memsan is not loaded into it", target->file, target->reason);
+	else if (target->kind == TARGET_BLIND)
+		tool_say("%s: %s, so memsan cannot check it", target->file, target->reason);
+	else if (target->kind == TARGET_FOREIGN)
+		tool_say("%s: %s, so memsan cannot check it, nor what it starts", target->file, target->reason);
+}
+
 static int plan_execute(struct run_plan *plan)
 {
-	struct target target;
+	char *library = find_file(".libs", MEMSAN_LIBDIR, LIBRARY_NAME);
 	struct supervisor supervisor;
+	struct target target;
+	bool ready = true;
 
-	target_inspect(plan->program[0], &target);
-	if (target.kind == TARGET_SANITIZED)
-		tool_say("%s: %s, so memsan is not loaded into it", target.file, target.reason);
-	else if (target.kind == TARGET_BLIND)
-		tool_say("%s: %s, so memsan cannot check it", target.file, target.reason);
-	if (plan->fail_each && target.kind != TARGET_PRELOADABLE)
+	target_inspect(plan->program, library ? library : "", &target);
+	tell_verdict(&target);
+	if (plan->fail_each && target.kind != TARGET_PRELOADABLE) {
+		free(library);
 		return EXIT_CANNOT_RUN;
-	if (plan->fail_each)
-		return plan_prepare_environment(plan, &target)
-		               ? fail_each_run(plan->program, plan->text, (unsigned)plan->set.exitcode)
-		               : EXIT_USAGE;
-	if (target.holds_memsan)
-		plan_set_symbolizer(plan);
-	supervisor_init(&supervisor);
-	if (*supervisor.notify_path)
-		plan_set(plan, "notify", strlen("notify"), supervisor.notify_path);
-	if (target.kind != TARGET_SANITIZED && !plan_prepare_environment(plan, &target))
+	}
+	if (!plan->fail_each) {
+		if (target.holds_memsan)
+			plan_set_symbolizer(plan);
+		supervisor_init(&supervisor);
+		if (*supervisor.notify_path)
+			plan_set(plan, "notify", strlen("notify"), supervisor.notify_path);
+	}
+	if (target.kind == TARGET_PRELOADABLE || target.kind == TARGET_BLIND)
+		ready = plan_prepare_environment(plan, &target, library);
+	free(library);
+	if (!ready)
 		return EXIT_USAGE;
-	return supervisor_run(&supervisor, plan->program);
+	return plan->fail_each ? fail_each_run(plan->program, plan->text, (unsigned)plan->set.exitcode)
+	                       : supervisor_run(&supervisor, plan->program);
 }
 
 static int run_main(int argc, char **argv)

@@ -3,7 +3,8 @@
  *
  * Three things decide:
  *
- *   PT_INTERP        without a dynamic loader (a static program), there is no LD_PRELOAD
+ *   PT_INTERP        without a dynamic loader (a static program), there is no LD_PRELOAD; a loader of another libc, of an
+ *                    older glibc or of another machine cannot load the library (lib/loader.c)
  *   mode bits        in a program with set-uid, set-gid or capabilities, the loader ignores an LD_PRELOAD with a path
  *   DT_NEEDED        libasan, libtsan and the like are memory debuggers themselves, and replace malloc too
  *
@@ -24,8 +25,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static const char *const sanitizer_libraries[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so",
-	                                           "libmsan.so" };
+#define SCRIPTS_MAX 4 /* as many #! lines as the kernel follows */
+
 static const char *const sanitizer_symbols[] = { "__asan_init", "__tsan_init", "__msan_init", "__hwasan_init" };
 
 static void target_verdict(struct target *t, enum target_kind kind, const char *format, ...)
@@ -71,24 +72,6 @@ static bool find_program(const char *name, char *out, size_t size)
 	}
 }
 
-/* Copies the interpreter of a #! line to `out`; false: the file does not begin with such a line. */
-static bool script_interpreter(int fd, char *out, size_t size)
-{
-	char line[256];
-	ssize_t n = pread(fd, line, sizeof(line) - 1, 0);
-	char *start;
-
-	if (n < 3 || line[0] != '#' || line[1] != '!')
-		return false;
-	line[n] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	start = line + 2;
-	start += strspn(start, " \t");
-	start[strcspn(start, " \t")] = '\0';
-	snprintf(out, size, "%s", start);
-	return *start != '\0';
-}
-
 /* Would the kernel set AT_SECURE, so that the loader ignores LD_PRELOAD?  It would not when root runs a set-uid-root
  * program. */
 static bool is_secure(const struct stat *st, int fd)
@@ -98,25 +81,6 @@ static bool is_secure(const struct stat *st, int fd)
 	if ((st->st_mode & S_ISGID) && (st->st_mode & S_IXGRP) && st->st_gid != getgid())
 		return true;
 	return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
-}
-
-/* The name of another sanitizer's library in DT_NEEDED, or NULL. elf_strptr checks that sh_link names a string
- * table. */
-static const char *sanitizer_needed(Elf *elf, Elf_Scn *scn, const GElf_Shdr *shdr)
-{
-	Elf_Data *data = elf_getdata(scn, NULL);
-	GElf_Dyn dyn;
-
-	for (int i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
-		const char *name;
-
-		if (dyn.d_tag != DT_NEEDED || !(name = elf_strptr(elf, shdr->sh_link, dyn.d_un.d_val)))
-			continue;
-		for (size_t k = 0; k < sizeof(sanitizer_libraries) / sizeof(sanitizer_libraries[0]); k++)
-			if (strncmp(name, sanitizer_libraries[k], strlen(sanitizer_libraries[k])) == 0)
-				return sanitizer_libraries[k];
-	}
-	return NULL;
 }
 
 /* Clang links its runtimes statically; they show as defined dynamic symbols. */
@@ -170,20 +134,15 @@ static bool has_own_libraries(Elf *elf)
 	return false;
 }
 
-static const char *find_sanitizer(Elf *elf)
+static const char *find_sanitizer(Elf *elf, const struct loader_answer *a)
 {
-	const char *found = NULL;
+	const char *found = a->sanitizer;
 	Elf_Scn *scn = NULL;
 	GElf_Shdr shdr;
 
-	while (!found && (scn = elf_nextscn(elf, scn)) != NULL) {
-		if (!gelf_getshdr(scn, &shdr))
-			continue;
-		if (shdr.sh_type == SHT_DYNAMIC)
-			found = sanitizer_needed(elf, scn, &shdr);
-		else if (shdr.sh_type == SHT_DYNSYM)
+	while (!found && (scn = elf_nextscn(elf, scn)) != NULL)
+		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_DYNSYM)
 			found = sanitizer_defined(elf, scn, &shdr);
-	}
 	return found;
 }
 
@@ -205,20 +164,21 @@ static bool holds_memsan(Elf *elf)
 	return false;
 }
 
-static bool has_interpreter(Elf *elf)
+/* What the program's loader makes of LD_PRELOAD. */
+static void inspect_loader(struct target *t, const struct loader_answer *a)
 {
-	size_t nr = 0;
-	GElf_Phdr phdr;
+	const char *loader = a->loader[0] ? a->loader : t->file;
 
-	if (elf_getphdrnum(elf, &nr) != 0)
-		return false;
-	for (size_t i = 0; i < nr; i++)
-		if (gelf_getphdr(elf, (int)i, &phdr) && phdr.p_type == PT_INTERP)
-			return true;
-	return false;
+	if (a->verdict == LOADER_NONE)
+		target_verdict(t, TARGET_BLIND, "it is statically linked");
+	else if (a->verdict == LOADER_OTHER)
+		target_verdict(t, TARGET_FOREIGN, "its dynamic loader, %.160s, is not glibc's", loader);
+	else if (a->verdict == LOADER_OLD)
+		target_verdict(t, TARGET_FOREIGN, "its dynamic loader, %.160s, is glibc 2.%u's and memsan needs 2.%u",
+		               loader, a->has, a->needs);
 }
 
-static void inspect_elf(struct target *t, Elf *elf)
+static void inspect_elf(struct target *t, Elf *elf, const struct loader_answer *a)
 {
 	const char *sanitizer;
 	GElf_Ehdr ehdr;
@@ -226,19 +186,38 @@ static void inspect_elf(struct target *t, Elf *elf)
 	if (!gelf_getehdr(elf, &ehdr))
 		return;
 	if (ehdr.e_machine != EM_X86_64 || ehdr.e_ident[EI_CLASS] != ELFCLASS64)
-		target_verdict(t, TARGET_BLIND, "it is not a 64-bit x86-64 program");
-	else if ((sanitizer = find_sanitizer(elf)) != NULL)
+		target_verdict(t, a->verdict == LOADER_MACHINE ? TARGET_FOREIGN : TARGET_BLIND,
+		               "it is not a 64-bit x86-64 program");
+	else if ((sanitizer = find_sanitizer(elf, a)) != NULL)
 		target_verdict(t, TARGET_SANITIZED, "it is built for another sanitizer (%s)", sanitizer);
-	else if (!(t->holds_memsan = holds_memsan(elf)) && !has_interpreter(elf))
-		target_verdict(t, TARGET_BLIND, "it is statically linked");
+	else if (!(t->holds_memsan = holds_memsan(elf)))
+		inspect_loader(t, a);
 	t->own_libraries = has_own_libraries(elf);
 }
 
-static void inspect_file(struct target *t, unsigned scripts_left)
+static void inspect_fd(struct target *t, int fd, const struct stat *st, const char *library)
+{
+	struct loader_answer answer;
+	Elf *elf;
+
+	if (is_secure(st, fd)) {
+		target_verdict(t, TARGET_BLIND,
+		               "it runs with more rights than its user (set-uid, set-gid or capabilities)");
+		return;
+	}
+	loader_ask(fd, library, &answer);
+	t->is_loader = answer.is_loader && answer.verdict == LOADER_LOADS;
+	if (t->is_loader || elf_version(EV_CURRENT) == EV_NONE || (elf = elf_begin(fd, ELF_C_READ, NULL)) == NULL)
+		return;
+	if (elf_kind(elf) == ELF_K_ELF)
+		inspect_elf(t, elf, &answer);
+	elf_end(elf);
+}
+
+static void inspect_file(struct target *t, unsigned scripts_left, const char *library)
 {
 	int fd = open(t->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
-	Elf *elf;
 
 	if (fd < 0)
 		return;
@@ -246,28 +225,42 @@ static void inspect_file(struct target *t, unsigned scripts_left)
 		close(fd);
 		return;
 	}
-	if (scripts_left && script_interpreter(fd, t->file, sizeof(t->file))) {
+	if (scripts_left && loader_script(fd, t->file, sizeof(t->file))) {
 		close(fd);
-		inspect_file(t, scripts_left - 1);
+		inspect_file(t, scripts_left - 1, library);
 		return;
 	}
-	if (is_secure(&st, fd)) {
-		target_verdict(t, TARGET_BLIND,
-		               "it runs with more rights than its user (set-uid, set-gid or capabilities)");
-	} else if (elf_version(EV_CURRENT) != EV_NONE && (elf = elf_begin(fd, ELF_C_READ, NULL)) != NULL) {
-		if (elf_kind(elf) == ELF_K_ELF)
-			inspect_elf(t, elf);
-		elf_end(elf);
-	}
+	inspect_fd(t, fd, &st, library);
 	close(fd);
 }
 
-void target_inspect(const char *program, struct target *t)
+/* The program among the arguments of "ld.so [OPTIONS] PROG [ARGS...]", or NULL. */
+static char **loaded_program(char **argv)
 {
-	memset(t, 0, sizeof(*t));
-	t->kind = TARGET_PRELOADABLE;
-	if (find_program(program, t->file, sizeof(t->file)))
-		inspect_file(t, 1);
-	else
-		t->file[0] = '\0';
+	static const char *const with_value[] = { "--library-path",
+		                                  "--glibc-hwcaps-prepend",
+		                                  "--glibc-hwcaps-mask",
+		                                  "--inhibit-rpath",
+		                                  "--audit",
+		                                  "--preload",
+		                                  "--argv0" };
+
+	for (argv++; *argv && strncmp(*argv, "--", 2) == 0; argv++)
+		for (size_t i = 0; i < sizeof(with_value) / sizeof(with_value[0]); i++)
+			if (strcmp(*argv, with_value[i]) == 0 && argv[1])
+				argv++;
+	return *argv ? argv : NULL;
+}
+
+void target_inspect(char **argv, const char *library, struct target *t)
+{
+	for (unsigned loaders = 0; argv && loaders < 2; loaders++) {
+		memset(t, 0, sizeof(*t));
+		t->kind = TARGET_PRELOADABLE;
+		if (find_program(argv[0], t->file, sizeof(t->file)))
+			inspect_file(t, SCRIPTS_MAX, library);
+		else
+			t->file[0] = '\0';
+		argv = t->is_loader ? loaded_program(argv) : NULL;
+	}
 }

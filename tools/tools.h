@@ -107,7 +107,8 @@ void options_print_json(FILE *out);
 
 enum target_kind {
 	TARGET_PRELOADABLE, /* memsan can see into it, or that is not known and trying does no harm */
-	TARGET_BLIND,       /* memsan cannot see into it: static, set-uid, another machine */
+	TARGET_BLIND,       /* memsan cannot see into it: static, set-uid; it can into what the program starts */
+	TARGET_FOREIGN,     /* its loader cannot load the library, and complains or ends it: nothing is preloaded */
 	TARGET_SANITIZED,   /* built for another memory sanitizer, so memsan is not loaded into it */
 };
 struct target {
@@ -115,10 +116,12 @@ struct target {
 	char file[4096];    /* the file that the reason is about; "" when the program was not found */
 	char reason[256];   /* for people; empty for TARGET_PRELOADABLE */
 	bool holds_memsan;  /* linked with libmemsan.a */
+	bool is_loader;     /* the file is a dynamic loader, which runs the program that its arguments name */
 	bool own_libraries; /* some libraries are not in the system's folders, so they may be instrumented */
 };
-/* Finds `program` as execvp(3) would and reads its ELF header.  A #! line leads to the interpreter (once). */
-void target_inspect(const char *program, struct target *t);
+/* Finds argv[0] as execvp(3) would and reads its ELF header.  A #! line leads to the interpreter, and a dynamic loader
+ * to the program that it runs.  `library` is libmemsan.so. */
+void target_inspect(char **argv, const char *library, struct target *t);
 
 /* ---- supervise.c ----------------------------------------------------------------------------- */
 

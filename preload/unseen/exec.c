@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/unseen/exec.c - another program inherits SIGSEGV and SIGBUS as ignored or blocked if this program thinks that
- * they are (fault/signals.c). Also in the child of vfork, which shares this memory: these functions allocate nothing,
- * and what they change in the kernel is the child's own. Only in the shared library. */
+ * they are (fault/signals.c), and LD_PRELOAD only if it can load memsan (foreign.c). Also in the child of vfork, which
+ * shares this memory: these functions allocate nothing, and what they change in the kernel is the child's own. Only in
+ * the shared library. */
 #include "preload/unseen/unseen.h"
 
 #include <alloca.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <spawn.h>
 
 /* Returns only on failure. */
@@ -23,38 +25,55 @@
 		return ret_;             \
 	} while (0)
 
-MEMSAN_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
+/* Gives the program an environment without memsan's library if it must not have this library. */
+#define FIT_ENVIRONMENT(envp, ...)                                                \
+	do {                                                                      \
+		struct program_ref program_ = { __VA_ARGS__ };                    \
+		size_t size_ = foreign_environment_size(&program_, envp);         \
+		envp = size_ ? foreign_environment(alloca(size_), envp) : (envp); \
+	} while (0)
+
+static int exec_path(const char *path, char *const argv[], char *const envp[])
 {
 	static void *real_execve;
 
+	FIT_ENVIRONMENT(envp, AT_FDCWD, path, false);
 	EXEC(WAIT_REAL(execve)(path, argv, envp));
+}
+
+static int exec_search(const char *file, char *const argv[], char *const envp[])
+{
+	static void *real_execvpe;
+
+	FIT_ENVIRONMENT(envp, AT_FDCWD, file, true);
+	EXEC(WAIT_REAL(execvpe)(file, argv, envp));
+}
+
+MEMSAN_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
+{
+	return exec_path(path, argv, envp);
 }
 
 MEMSAN_EXPORT int execv(const char *path, char *const argv[])
 {
-	static void *real_execv;
-
-	EXEC(WAIT_REAL(execv)(path, argv));
+	return exec_path(path, argv, environ);
 }
 
 MEMSAN_EXPORT int execvp(const char *file, char *const argv[])
 {
-	static void *real_execvp;
-
-	EXEC(WAIT_REAL(execvp)(file, argv));
+	return exec_search(file, argv, environ);
 }
 
 MEMSAN_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	static void *real_execvpe;
-
-	EXEC(WAIT_REAL(execvpe)(file, argv, envp));
+	return exec_search(file, argv, envp);
 }
 
 MEMSAN_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
 	static void *real_fexecve;
 
+	FIT_ENVIRONMENT(envp, fd, "", false);
 	EXEC(WAIT_REAL(fexecve)(fd, argv, envp));
 }
 
@@ -62,6 +81,7 @@ MEMSAN_EXPORT int execveat(int dir, const char *path, char *const argv[], char *
 {
 	static void *real_execveat;
 
+	FIT_ENVIRONMENT(envp, dir, path, false);
 	EXEC(WAIT_REAL(execveat)(dir, path, argv, envp, flags));
 }
 
@@ -114,7 +134,8 @@ MEMSAN_EXPORT int execle(const char *path, const char *first, ...)
 
 /* ---- a child with another program at once; this one goes on ---------------------------------- */
 
-#define SPAWN(name)                                                                                     \
+/* A relative path with a file action that changes the folder is looked for in the wrong one, and not found. */
+#define SPAWN(name, search)                                                                             \
 	MEMSAN_EXPORT int name(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, \
 	                       const posix_spawnattr_t *attr, char *const argv[], char *const envp[])   \
 	{                                                                                               \
@@ -122,13 +143,14 @@ MEMSAN_EXPORT int execle(const char *path, const char *first, ...)
 		struct signals_exec e;                                                                  \
 		int ret;                                                                                \
                                                                                                         \
+		FIT_ENVIRONMENT(envp, AT_FDCWD, path, search);                                          \
 		signals_exec_begin(&e);                                                                 \
 		ret = WAIT_REAL(name)(pid, path, actions, attr, argv, envp);                            \
 		signals_exec_over(&e);                                                                  \
 		return ret;                                                                             \
 	}
-SPAWN(posix_spawn)
-SPAWN(posix_spawnp)
+SPAWN(posix_spawn, false)
+SPAWN(posix_spawnp, true)
 
 MEMSAN_EXPORT FILE *popen(const char *command, const char *type)
 {

@@ -6,7 +6,8 @@
  *   shared.c        its presence tells that this is the shared library
  *   waits.c, waits_rare.c, waits_io.c   system calls that memsan interrupted go on
  *   signals.c       the program's handlers, masks and signal stacks
- *   exec.c          signals that another program inherits
+ *   exec.c          signals and environment that another program inherits
+ *   foreign.c       programs that cannot load memsan's library
  *   raise.c         a program that ends itself by a signal
  *   exits.c         the scan for leaks at _exit and fatal signals (static too)
  *   quick_exit.c    _exit and _Exit
@@ -80,5 +81,18 @@ int wait_ms_left(uint64_t deadline);
 
 /* waits_io.c: as libc_wrap. */
 void *wait_wrap_io(const char *name, void *real);
+
+/* ---- foreign.c ------------------------------------------------------------------------------- */
+
+/* A program as the exec functions name it. */
+struct program_ref {
+	int dir; /* where a relative path begins, or AT_FDCWD; with an empty path the program itself */
+	const char *path;
+	bool search; /* in PATH */
+};
+/* The bytes that the program's environment needs without memsan's library; 0: it may have envp as it is. */
+size_t foreign_environment_size(const struct program_ref *program, char *const envp[]);
+/* That environment, in a room of this size. */
+char **foreign_environment(void *room, char *const envp[]);
 
 #endif

@@ -3,6 +3,10 @@
 #ifndef MEMSAN_LIB_ARCH_X86_64_H
 #define MEMSAN_LIB_ARCH_X86_64_H
 
+/* What the ABI says of programs: e_machine, and glibc's dynamic loader. */
+#define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
+#define ARCH_LOADER "/lib64/ld-linux-x86-64.so.2"
+
 /* Number and up to six arguments; returns the result or -errno. */
 static inline long arch_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {
