@@ -8,7 +8,7 @@ AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
 # Shared code, and the longer tests that scripts/test runs besides make check: victims, running processes, real
 # programs and kernels, damaged input.
-EXTRA_DIST += tests/lib/harness.py tests/lib/harness.sh tests/lib/catalog.py
+EXTRA_DIST += tests/lib/harness.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py
 EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/victims tests/victims-shadow tests/shadow \
 	tests/shadow-early tests/early tests/memsan-cc tests/examples-shadow tests/live tests/real tests/kernel-real \
 	tests/kernel-logs tests/fuzz
