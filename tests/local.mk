@@ -8,7 +8,7 @@ AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
 # Shared code, and the longer tests that scripts/test runs besides make check: victims, running processes, real
 # programs and kernels, damaged input.
-EXTRA_DIST += tests/lib/harness.py tests/lib/harness.sh tests/lib/catalog.py
+EXTRA_DIST += tests/lib/harness.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py
 EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/victims tests/victims-shadow tests/shadow \
 	tests/shadow-early tests/early tests/memsan-cc tests/examples-shadow tests/live tests/real tests/kernel-real \
 	tests/kernel-logs tests/fuzz
@@ -24,7 +24,8 @@ unit_tests = \
 	tests/unit/test_thread tests/unit/test_unwind tests/unit/test_unwind_reuse tests/unit/test_depot \
 	tests/unit/test_modules \
 	tests/unit/test_slab_class tests/unit/test_slab_buddy tests/unit/test_slab_cache tests/unit/test_slab_check \
-	tests/unit/test_slab_custom tests/unit/test_slab_pages tests/unit/test_slab_live tests/unit/test_slab_malloc \
+	tests/unit/test_slab_custom tests/unit/test_slab_left tests/unit/test_slab_wrapped tests/unit/test_slab_pages \
+	tests/unit/test_slab_live tests/unit/test_slab_malloc \
 	tests/unit/test_report_record tests/unit/test_report_render tests/unit/test_report_emit \
 	tests/unit/test_symbolize tests/unit/test_functions tests/unit/test_suppress tests/unit/test_decode \
 	tests/unit/test_shadow tests/unit/test_leak_mark \
@@ -39,6 +40,7 @@ tests_unit_test_symbolize_CFLAGS = $(tool_test_cflags)
 tests_unit_test_symbolize_LDADD = libtool_half.la $(CMOCKA_LIBS)
 tests_unit_test_functions_CFLAGS = $(tool_test_cflags)
 tests_unit_test_functions_LDADD = libtool_half.la $(CMOCKA_LIBS)
+tests_unit_test_slab_wrapped_LDFLAGS = -Wl,--wrap=os_decommit -Wl,--wrap=meta_alloc -Wl,--wrap=os_reserve
 tests_unit_test_suppress_LDADD = libtool_half.la $(CMOCKA_LIBS)
 tests_unit_test_decode_CFLAGS = $(TEST_CFLAGS) -DMEMSAN_TOOL
 tests_unit_test_decode_LDADD = libdecode.la libtool_half.la $(CMOCKA_LIBS)

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/unit/test_slab_left.c - what slab/ leaves behind: counters after frees, red zones and poison of objects that
+ * leave the quarantine, caches, pools and shrinkers that are gone; and which shadow an object has meanwhile. */
+#include "slab_test.h"
+#include "slab/arena.h"
+#include "slab/buddy.h"
+#include "slab/cache.h"
+#include "slab/class.h"
+#include "slab/quarantine.h"
+#include "slab/tcache.h"
+
+/* ---- the quarantine -------------------------------------------------------------------------- */
+
+static struct tcache_block *own_block(void)
+{
+	return (struct tcache_block *)tcache_self;
+}
+
+/* A write beside a freed object is found when the object leaves the quarantine. */
+static void zones_of_quarantined(void)
+{
+	uint8_t *p = heap_malloc(48);
+
+	CHECK(class_size(class_of(48)) == 48);
+	heap_free(p);
+	p[-3] = 1;
+	CHECK(nr_findings == 0);
+	quarantine_drain(&no_regs);
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_LEFT_REDZONE && findings[0].at == SLAB_AT_QUARANTINE_EXIT);
+	CHECK(findings[0].addr == (uintptr_t)p - 3 && findings[0].object.addr == (uintptr_t)p);
+	nr_findings = 0;
+	p = heap_malloc(48);
+	heap_free(p);
+	p[50] = 1;
+	quarantine_drain(&no_regs);
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_RIGHT_REDZONE && findings[0].addr == (uintptr_t)p + 50);
+}
+
+#define MANY 3000
+static uint8_t *many[MANY];
+
+/* Frees objects of whole slabs, and writes to `at` of each object that still lies in this thread's buffer. Some of the
+ * slabs are guarded then. Each write is found once. */
+static void damage_before_guarding(ptrdiff_t at)
+{
+	struct quarantine_stats q;
+	unsigned nr_damaged = 0;
+
+	for (size_t i = 0; i < MANY; i++)
+		many[i] = heap_malloc(100);
+	for (size_t i = 0; i < MANY; i++) {
+		heap_free(many[i]);
+		if (own_block()->held_count) {
+			many[i][at] = 0x42;
+			nr_damaged++;
+		}
+	}
+	quarantine_flush_block(own_block(), &no_regs);
+	quarantine_get_stats(&q);
+	CHECK(!os_guard_supported() || q.guarded > MANY / 2);
+	quarantine_drain(&no_regs);
+	CHECK(nr_damaged > MANY / 2 && nr_findings == nr_damaged);
+	for (unsigned i = 0; i < FINDINGS_MAX; i++)
+		CHECK(findings[i].at == SLAB_AT_QUARANTINE_EXIT);
+}
+
+static void poison_before_guarding(void)
+{
+	damage_before_guarding(20);
+}
+
+static void zones_before_guarding(void)
+{
+	damage_before_guarding(-5);
+}
+
+static void expect_empty(void)
+{
+	struct quarantine_stats q;
+	struct buddy_stats s;
+
+	quarantine_drain(&no_regs);
+	quarantine_get_stats(&q);
+	CHECK(q.bytes == 0 && q.objects == 0 && q.guarded == 0);
+	slab_trim(0);
+	buddy_get_stats(&s);
+	CHECK(s.free_pages == s.mapped_pages);
+	CHECK(nr_findings == 0);
+}
+
+/* Several rounds of sizes: slabs are guarded, and their entries in the queue are compacted away. Afterwards nothing is
+ * counted, and all pages are free. */
+static void counters_return_to_zero(void)
+{
+	struct slab_cache *c;
+	void *p[200];
+
+	for (unsigned round = 0; round < 12; round++) {
+		for (size_t i = 0; i < MANY; i++)
+			many[i] = heap_malloc(16 + round % 3);
+		for (size_t i = 0; i < MANY; i++)
+			heap_free(many[i]);
+		/* A cache's guarded slabs leave from the end of the list when it is destroyed. */
+		c = slab_custom_create("round", 1000, 0, 0, NULL);
+		for (size_t i = 0; i < 200; i++)
+			p[i] = slab_custom_alloc(c, false, &no_regs);
+		for (size_t i = 0; i < 200; i++)
+			slab_custom_free(c, p[i], &no_regs);
+		CHECK(slab_custom_destroy(c, 0, &no_regs) == 0);
+		if (round % 4 == 3)
+			expect_empty();
+	}
+	expect_empty();
+}
+
+/* After a flush the thread's buffer fills up again from the start. */
+static void buffer_counts_anew(void)
+{
+	void *large = heap_malloc(8000), *small[4];
+
+	for (size_t i = 0; i < 4; i++)
+		small[i] = heap_malloc(24);
+	heap_free(large);
+	while (own_block()->held_count) {
+		large = heap_malloc(8000);
+		heap_free(large);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		heap_free(small[i]);
+		CHECK(own_block()->held_count == i + 1);
+	}
+}
+
+/* ---- the program's caches -------------------------------------------------------------------- */
+
+static void late_write_is_found_when_the_cache_goes(void)
+{
+	struct slab_cache *c = slab_custom_create("gone", 80, 0, 0, NULL);
+	uint8_t *p = slab_custom_alloc(c, false, &no_regs);
+	struct quarantine_stats before, after;
+
+	quarantine_get_stats(&before);
+	slab_custom_free(c, p, &no_regs);
+	p[7] = 1;
+	CHECK(slab_custom_destroy(c, 0, &no_regs) == 0);
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_POISON_OVERWRITTEN &&
+	      findings[0].at == SLAB_AT_QUARANTINE_EXIT);
+	quarantine_get_stats(&after);
+	CHECK(after.objects == before.objects && after.bytes == before.bytes);
+}
+
+/* A freed object of a type-safe cache may still be read: it stays an object of its type, and is not held back. */
+static void type_safe_objects_are_not_held(void)
+{
+	struct slab_cache *c = slab_custom_create("typesafe", 80, 0, SLAB_F_TYPESAFE, NULL);
+	uint8_t *p = slab_custom_alloc(c, false, &no_regs);
+	struct slab_object obj;
+
+	memset(p, 0x37, 80);
+	slab_custom_free(c, p, &no_regs);
+	CHECK(!mem_find_not(p, 0x37, 80));
+	CHECK(slab_find_object((uintptr_t)p, &obj) && obj.state == SLAB_OBJ_FREE);
+	CHECK(slab_custom_destroy(c, 0, &no_regs) == 0 && nr_findings == 0);
+}
+
+/* ---- the shadow ------------------------------------------------------------------------------ */
+
+#define SHADOWED ((size_t)64 << 20)
+static uint8_t good[SHADOWED / 8]; /* for each granule of the arena's beginning: may it be accessed? */
+
+static void mark(uintptr_t from, uintptr_t to, uint8_t value)
+{
+	if (from >= arena_base && to <= arena_base + SHADOWED)
+		memset(good + (from - arena_base) / 8, value, (to - from + 7) / 8);
+}
+
+static void on_live(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large)
+{
+	(void)large;
+	mark(lo, hi, 0);
+	mark(user, user + size, 1);
+}
+
+static void on_bad(uintptr_t addr, size_t n, enum slab_mark why)
+{
+	(void)why;
+	mark(addr, addr + n, 0);
+}
+
+static const struct slab_shadow_ops recorder = { on_live, on_bad };
+
+static size_t nr_good(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(good); i++)
+		n += good[i];
+	return n;
+}
+
+static void construct(void *p)
+{
+	CHECK(good[((uintptr_t)p - arena_base) / 8]);
+	memset(p, 0x11, 96);
+}
+
+/* A whole batch is constructed at once. Only the object that the program gets may be accessed. */
+static void constructed_objects_wait_inaccessible(void)
+{
+	struct slab_cache *c;
+	uint8_t *p[64];
+
+	slab_set_shadow_ops(&recorder);
+	c = slab_custom_create("constructed", 96, 0, 0, construct);
+	for (size_t i = 0; i < 64; i++) {
+		p[i] = slab_custom_alloc(c, false, &no_regs);
+		CHECK(p[i][0] == 0x11 && nr_good() == (i + 1) * 96 / 8);
+	}
+	for (size_t i = 0; i < 64; i++)
+		slab_custom_free(c, p[i], &no_regs);
+	CHECK(nr_good() == 0);
+}
+
+/* A destroyed pool leaves its block as it was: accessible as a whole, also its last bytes, which fill no granule. */
+static void pools_give_their_memory_back(void)
+{
+	uint8_t *block;
+	struct slab_mempool *pool;
+	size_t all, i = 0;
+
+	slab_set_shadow_ops(&recorder);
+	block = heap_malloc(4004);
+	all = nr_good();
+	pool = slab_mempool_create("pool", 16, 0);
+	CHECK(slab_mempool_add(pool, block, 4004, &no_regs));
+	CHECK(nr_good() == all - 500);
+	for (i = 0; i < 10; i++)
+		CHECK(slab_mempool_alloc(pool, block + 16 + i * 96, 64, &no_regs));
+	CHECK(nr_good() == all - 500 + 10 * 8);
+	slab_mempool_free(pool, block + 16, &no_regs);
+	slab_mempool_destroy(pool, &no_regs);
+	CHECK(nr_good() == all && nr_findings == 0);
+	/* A pool without a block of its own cuts objects out of live memory. */
+	pool = slab_mempool_create("pool", 16, SLAB_MEMPOOL_POISON);
+	CHECK(slab_mempool_alloc(pool, block + 16, 64, &no_regs));
+	slab_mempool_free(pool, block + 16, &no_regs);
+	CHECK(nr_good() == all - (64 + 32) / 8);
+	slab_mempool_destroy(pool, &no_regs);
+	CHECK(nr_good() == all);
+}
+
+/* ---- pools ----------------------------------------------------------------------------------- */
+
+static char area[5000 * 64] __attribute__((aligned(16)));
+static unsigned nr_live;
+
+static void count_live(const void *p)
+{
+	(void)p;
+	nr_live++;
+}
+
+/* The table of all objects grows, and still has the old ones. */
+static void pools_grow(void)
+{
+	struct slab_mempool *pool = slab_mempool_create("pool", 16, 0);
+	struct slab_object obj;
+
+	for (size_t i = 0; i < 5000; i++)
+		CHECK(slab_mempool_alloc(pool, area + i * 64 + 16, 32, &no_regs));
+	for (size_t i = 0; i < 5000; i++)
+		CHECK(slab_find_object((uintptr_t)area + i * 64 + 16, &obj) && obj.size == 32 &&
+		      slab_mempool_owns(pool, area + i * 64 + 16));
+	slab_mempool_each_live(pool, count_live);
+	CHECK(nr_live == 5000);
+}
+
+/* Objects that come to another pool leave the list of their first one whole. */
+static void pools_exchange_objects(void)
+{
+	struct slab_mempool *a = slab_mempool_create("a", 16, 0), *b = slab_mempool_create("b", 16, 0);
+
+	for (size_t i = 0; i < 9; i++)
+		CHECK(slab_mempool_alloc(a, area + i * 64 + 16, 32, &no_regs));
+	for (size_t i = 1; i < 9; i += 2) {
+		slab_mempool_free(a, area + i * 64 + 16, &no_regs);
+		CHECK(slab_mempool_alloc(b, area + i * 64 + 16, 32, &no_regs));
+	}
+	slab_mempool_each_live(a, count_live);
+	CHECK(nr_live == 5);
+	slab_mempool_each_live(b, count_live);
+	CHECK(nr_live == 9);
+	slab_mempool_destroy(b, &no_regs);
+	CHECK(slab_mempool_owns(a, area + 16) && !slab_mempool_owns(a, area + 64 + 16));
+	slab_mempool_destroy(a, &no_regs);
+	CHECK(nr_findings == 0);
+	/* Neither is a pool any more. */
+	CHECK(!slab_mempool_alloc(a, area + 16, 32, &no_regs));
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_CACHE_DESTROYED);
+	slab_mempool_destroy(b, &no_regs);
+	CHECK(nr_findings == 2 && findings[1].kind == SLAB_CACHE_DESTROYED);
+}
+
+/* Damage in a pool: on both sides, and in freed objects, found by each check and told once. */
+static void pools_are_checked(void)
+{
+	struct slab_mempool *pool = slab_mempool_create("pool", 16, SLAB_MEMPOOL_POISON);
+	char *p = area + 16;
+
+	CHECK(slab_mempool_alloc(pool, p, 32, &no_regs));
+	p[-2] = 1;
+	CHECK(slab_check_all(SLAB_AT_CHECK_ALL, &no_regs) == 1 && findings[0].kind == SLAB_LEFT_REDZONE);
+	p[33] = 1;
+	CHECK(slab_check_all(SLAB_AT_CHECK_ALL, &no_regs) == 1 && findings[1].kind == SLAB_RIGHT_REDZONE);
+	CHECK(slab_check_all(SLAB_AT_CHECK_ALL, &no_regs) == 0);
+	slab_mempool_free(pool, p, &no_regs);
+	CHECK(nr_findings == 2);
+	p[5] = 1;
+	CHECK(slab_check_all(SLAB_AT_CHECK_ALL, &no_regs) == 1 && findings[2].kind == SLAB_POISON_OVERWRITTEN);
+	CHECK(slab_check_all(SLAB_AT_CHECK_ALL, &no_regs) == 0);
+	p[6] = 1;
+	CHECK(slab_mempool_alloc(pool, p, 32, &no_regs));
+	CHECK(nr_findings == 4 && findings[3].kind == SLAB_POISON_OVERWRITTEN && findings[3].at == SLAB_AT_ALLOC);
+	slab_mempool_destroy(pool, &no_regs);
+	CHECK(nr_findings == 4);
+}
+
+/* A freed object that a later, larger one covers: the live one is meant. */
+static void pools_prefer_the_living(void)
+{
+	struct slab_mempool *pool = slab_mempool_create("pool", 16, 0);
+	struct slab_object obj;
+
+	CHECK(slab_mempool_alloc(pool, area + 80, 32, &no_regs));
+	slab_mempool_free(pool, area + 80, &no_regs);
+	CHECK(slab_mempool_alloc(pool, area + 16, 400, &no_regs));
+	for (size_t at = 16; at < 416; at++)
+		CHECK(slab_find_object((uintptr_t)area + at, &obj) && obj.addr == (uintptr_t)area + 16 &&
+		      obj.state == SLAB_OBJ_LIVE);
+	slab_mempool_destroy(pool, &no_regs);
+}
+
+/* ---- shrinkers, and allocations that fail on purpose ----------------------------------------- */
+
+static unsigned long spare_objects, nr_scans;
+
+static unsigned long count_spare(void *data)
+{
+	(void)data;
+	return spare_objects;
+}
+
+static unsigned long scan_and_stop(void *data, struct slab_shrink *control)
+{
+	(void)data, (void)control;
+	nr_scans++;
+	return SLAB_SHRINK_STOP;
+}
+
+static unsigned long scan_all(void *data, struct slab_shrink *control)
+{
+	(void)data;
+	nr_scans++;
+	spare_objects -= MIN(spare_objects, control->nr_to_scan);
+	return control->nr_to_scan;
+}
+
+static void shrinkers_stop_and_go(void)
+{
+	struct slab_shrinker *stops = slab_shrinker_register("stops", count_spare, scan_and_stop, NULL), *all;
+
+	spare_objects = 1000;
+	CHECK(slab_shrink_all() == 0 && nr_scans == 1);
+	CHECK(slab_shrinker_unregister(stops));
+	CHECK(slab_shrink_all() == 0 && nr_scans == 1);
+	CHECK(!slab_shrinker_unregister(stops));
+	all = slab_shrinker_register("all", count_spare, scan_all, NULL);
+	CHECK(slab_shrink_all() == 1000 && spare_objects == 0);
+	CHECK(slab_shrinker_unregister(all));
+	spare_objects = 1000;
+	CHECK(slab_shrink_all() == 0 && spare_objects == 1000);
+}
+
+static void failures_are_counted(void)
+{
+	unsigned failed = 0;
+
+	CHECK(failslab_init(NULL, NULL));
+	for (unsigned i = 0; i < 100; i++)
+		failed += failslab_should("malloc-64", 64, &no_regs);
+	CHECK(failed == 3);
+}
+
+/* 1000 bytes may be allocated before the first failure; the last of them is one too many. */
+static void space_comes_first(void)
+{
+	unsigned got = 0;
+
+	CHECK(failslab_init(NULL, NULL));
+	while (!failslab_should("malloc-64", 100, &no_regs))
+		got++;
+	CHECK(got == 9);
+}
+
+#define CHILD_TEST(name, opts)                \
+	static void test_##name(void **state) \
+	{                                     \
+		(void)state;                  \
+		run_child(opts, name);        \
+	}
+CHILD_TEST(zones_of_quarantined, "mode=check")
+CHILD_TEST(poison_before_guarding, "mode=check")
+CHILD_TEST(zones_before_guarding, "mode=check")
+CHILD_TEST(counters_return_to_zero, "mode=check")
+CHILD_TEST(buffer_counts_anew, "mode=check")
+CHILD_TEST(late_write_is_found_when_the_cache_goes, "mode=check")
+CHILD_TEST(type_safe_objects_are_not_held, "mode=check")
+CHILD_TEST(constructed_objects_wait_inaccessible, "mode=check")
+CHILD_TEST(pools_give_their_memory_back, "mode=check")
+CHILD_TEST(pools_grow, "mode=check")
+CHILD_TEST(pools_exchange_objects, "mode=check")
+CHILD_TEST(pools_are_checked, "mode=check")
+CHILD_TEST(pools_prefer_the_living, "mode=check")
+CHILD_TEST(shrinkers_stop_and_go, "mode=check")
+CHILD_TEST(failures_are_counted, "mode=check:fail.times=3:fail.probability=100")
+CHILD_TEST(space_comes_first, "mode=check:fail.times=-1:fail.probability=100:fail.space=1000")
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_zones_of_quarantined),
+		cmocka_unit_test(test_poison_before_guarding),
+		cmocka_unit_test(test_zones_before_guarding),
+		cmocka_unit_test(test_counters_return_to_zero),
+		cmocka_unit_test(test_buffer_counts_anew),
+		cmocka_unit_test(test_late_write_is_found_when_the_cache_goes),
+		cmocka_unit_test(test_type_safe_objects_are_not_held),
+		cmocka_unit_test(test_constructed_objects_wait_inaccessible),
+		cmocka_unit_test(test_pools_give_their_memory_back),
+		cmocka_unit_test(test_pools_grow),
+		cmocka_unit_test(test_pools_exchange_objects),
+		cmocka_unit_test(test_pools_are_checked),
+		cmocka_unit_test(test_pools_prefer_the_living),
+		cmocka_unit_test(test_shrinkers_stop_and_go),
+		cmocka_unit_test(test_failures_are_counted),
+		cmocka_unit_test(test_space_comes_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
