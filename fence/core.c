@@ -17,7 +17,7 @@ static bool slot_told(const struct fence_slot *s)
 	return __atomic_load_n(&s->opened, __ATOMIC_RELAXED) & SLOT_TOLD;
 }
 
-static void canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at,
+static bool canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at,
                          const struct unwind_regs *regs)
 {
 	uintptr_t start = canary_start(r, s), bad = canary_find_bad(start, s->addr, (uint8_t *)start);
@@ -27,6 +27,7 @@ static void canary_check(const struct slot_range *r, const struct fence_slot *s,
 		bad = canary_find_bad(s->addr + s->size, canary_end(r, s), (uint8_t *)(s->addr + s->size));
 	if (bad && !slot_told(s) && fence_find_object(bad, &object))
 		fence_report_corruption(&object, bad, *(uint8_t *)bad, found_at, regs);
+	return bad != 0;
 }
 
 /* ---- allocation ------------------------------------------------------------------------------ */
@@ -228,6 +229,16 @@ void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwi
 	slab_shadow->bad(slot_data(r, s), r->pages << PAGE_SHIFT, SLAB_MARK_FREED);
 	slot_close(r, s);
 	slot_put(r, s);
+}
+
+/* The slot remembers that its damage was reported, so the free does not report it again. */
+void fence_verify_moving(const void *p, const struct unwind_regs *regs)
+{
+	struct slot_range *r;
+	struct fence_slot *s = slot_live(p, &r);
+
+	if (s && canary_check(r, s, "on realloc", regs))
+		__atomic_fetch_or(&s->opened, SLOT_TOLD, __ATOMIC_RELAXED);
 }
 
 size_t fence_usable_size(const void *p, enum slab_api *api)

@@ -51,6 +51,8 @@ __inline_hot bool fence_wanted(void)
 void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unwind_regs *regs);
 /* p is in the pool.  Reports a bad pointer.  size_given as in slab_free. */
 void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+/* The live object p is about to be moved by realloc: reports damage of its canaries. */
+void fence_verify_moving(const void *p, const struct unwind_regs *regs);
 /* The owner of a live fenced object: the id of the program's cache that it came from; 0: none. */
 void fence_set_owner(void *p, uint32_t owner);
 uint32_t fence_owner(const void *p);

@@ -125,6 +125,18 @@ static bool gate_burst(int32_t *ticks)
 	return true;
 }
 
+/* The ticks have run out only because this allocation had to take the slow path (slab_slow_next). */
+static bool gate_too_early(int32_t *ticks)
+{
+	struct tcache *tc = tcache_self;
+
+	if (!tc || ticks != &tc->ticks || !tc->ticks_put_off)
+		return false;
+	*ticks = tc->ticks_put_off - 1;
+	tc->ticks_put_off = 0;
+	return true;
+}
+
 /* `ticks` has run out. */
 bool fence_gate(int32_t *ticks)
 {
@@ -143,6 +155,8 @@ bool fence_gate(int32_t *ticks)
 		ticks_early = 0;
 		return false;
 	}
+	if (gate_too_early(ticks))
+		return false;
 	if (burst_left)
 		return gate_burst(ticks);
 	if (options.fence_sample_rate)

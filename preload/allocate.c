@@ -97,6 +97,7 @@ static __cold_path void *move_from_fence(void *p, size_t size, const struct unwi
 	api = family_moved(api);
 	q = ladder_fence_or_slab(size, MIN_ALIGN, api, false, regs);
 	if (q) {
+		fence_verify_moving(p, regs);
 		mem_copy(q, p, MIN(old, size));
 		fence_free(p, api, SIZE_MAX, regs);
 	}
@@ -116,6 +117,7 @@ static __cold_path void *move_to_fence(void *p, size_t size, const struct unwind
 	api = family_moved(o.api);
 	q = fence_alloc(size, MIN_ALIGN, api, regs);
 	if (q) {
+		slab_verify_moving(p, regs);
 		mem_copy(q, p, MIN(slab_usable_size(p, regs), size));
 		slab_free(p, api, SIZE_MAX, regs);
 	}

@@ -35,11 +35,6 @@ static size_t run_bytes(const struct area *a)
 
 /* ---- guards ---------------------------------------------------------------------------------- */
 
-/* A guard region is written into every page table entry: two megabytes of tables and 10 ms for each gigabyte. Large
- * guards are better as a mapping (VMA) of their own, as all guards are without guard regions. budget.c bounds their
- * number. */
-#define GUARD_REGION_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
-
 /* Locked memory cannot be guarded; os_decommit unlocks it. If no guard can be made, the pages stay accessible and
  * empty, and one check is lost. */
 void area_guard_set(uint32_t page, size_t n)
@@ -123,11 +118,14 @@ void area_make_live(struct area *a)
 	lock_release(&area_lock);
 }
 
-void area_set_pages(struct area *a, uint32_t pages)
+void area_set_pages(struct area *a, uint32_t pages, uint32_t spare_pages)
 {
+	size_t before = area_data_size(a);
+
 	lock_acquire(&area_lock);
-	WRITE_ONCE(budget_area_bytes, budget_area_bytes + ((size_t)pages << PAGE_SHIFT) - run_bytes(a));
 	WRITE_ONCE(a->nr_pages, pages);
+	WRITE_ONCE(a->spare_pages, spare_pages);
+	WRITE_ONCE(budget_area_bytes, budget_area_bytes + area_data_size(a) - before);
 	lock_release(&area_lock);
 }
 

@@ -8,19 +8,21 @@
 enum area_state { AREA_UNUSED, AREA_LIVE, AREA_QUARANTINED, AREA_RETAINED };
 /* A large object: whole pages, in check mode between two guard pages. Descriptors are recycled and never unmapped. */
 struct area {
-	uint32_t page, nr_pages; /* the run, guards included */
+	uint32_t page, nr_pages; /* the run, guards and spare pages included */
 	uint32_t guard_pages;    /* on each side: 0 or 1 */
 	uint8_t state;           /* enum area_state; written under area_lock */
 	uint8_t api;
 	bool clean;     /* retained: reads as zero */
 	bool opened;    /* a guard page was opened after a report, and may hold anything */
 	bool resizing;  /* size and red zone disagree for the moment; under area_lock */
+	bool stepped;   /* a realloc changed the size a little and moved the area; the next one need not */
 	uintptr_t addr; /* the user's pointer */
 	/* addr while the object is live, else 0. A free exchanges it, so only one of several racing threads wins. */
 	uintptr_t live;
 	size_t size; /* as requested */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
+	uint32_t spare_pages; /* guarded pages behind the data, in front of the last guard, for growth in place */
 	/* in the list of live areas, the quarantine's queue or the unused descriptors; under area_lock */
 	struct area *next, *prev;
 } __attribute__((aligned(16)));
@@ -31,7 +33,8 @@ static inline uintptr_t area_data(const struct area *a)
 }
 static inline size_t area_data_size(const struct area *a)
 {
-	return (size_t)(READ_ONCE(a->nr_pages) - 2 * READ_ONCE(a->guard_pages)) << PAGE_SHIFT;
+	return (size_t)(READ_ONCE(a->nr_pages) - 2 * READ_ONCE(a->guard_pages) - READ_ONCE(a->spare_pages))
+	       << PAGE_SHIFT;
 }
 static inline struct area *area_at(uintptr_t addr)
 {
@@ -45,12 +48,16 @@ extern struct ranked_lock area_lock; /* guards the lists of areas and their desc
 struct area *area_descriptor_get(void);
 void area_descriptor_put(struct area *a);
 void area_make_live(struct area *a);
-void area_set_pages(struct area *a, uint32_t pages);
+void area_set_pages(struct area *a, uint32_t pages, uint32_t spare_pages);
 void area_set_resizing(struct area *a, bool resizing);
 /* Finds the lowest live area above `after` that `wanted` accepts, passes it to `take`, and returns its address, or 0.
  * Both callbacks run under area_lock, so the area cannot go away. */
 uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx),
                          void *ctx);
+/* A guard region is written into every page table entry: two megabytes of tables and 10 ms for each gigabyte. Large
+ * guards are better as a mapping (VMA) of their own, as all guards are without guard regions. budget.c bounds their
+ * number. */
+#define GUARD_REGION_PAGES ((size_t)(16 << 20) >> PAGE_SHIFT)
 void area_guard_set(uint32_t page, size_t n);
 /* False: some pages may have stayed closed. All open pages read as zero. */
 bool area_guard_clear(uint32_t page, size_t n);

@@ -220,6 +220,15 @@ static bool keeps_place(const struct slab_cache *c, size_t old, size_t size)
 	return c->flags & SLAB_F_TRACK ? size <= old && size >= c->object_size / 2 : size <= old;
 }
 
+void debug_verify(struct slab *s, uintptr_t user, enum slab_found_at at, const struct unwind_regs *regs)
+{
+	const struct slab_cache *c = s->cache;
+	uint32_t i = slab_index(c, s, user);
+	uintptr_t object = slab_object_at(c, s, i);
+
+	redzones_verify(c, s, i, object, user, size_of(c, track_of(c, s, i), object, user), at, regs);
+}
+
 void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct unwind_regs *regs)
 {
 	struct slab_cache *c = s->cache;

@@ -72,6 +72,7 @@ struct custom_bin {
 };
 struct tcache {
 	int32_t ticks;             /* allocations until the slow path asks fence/; below 0: now */
+	int32_t ticks_put_off;     /* the ticks that slab_slow_next took away; fence/ gives them back */
 	struct custom_bin *custom; /* SLAB_CACHES of them; all zeros until the thread uses such a cache */
 	struct tcache_bin bins[SLAB_STATE_NR];
 };
@@ -272,11 +273,15 @@ __inline_hot bool slab_custom_free_fast(struct slab_cache *c, void *p)
 	return true;
 }
 
-/* This thread's next allocation takes the slow path, once. */
+/* This thread's next allocation takes the slow path, once. The distance to the next sample stays as it is. */
 __inline_hot void slab_slow_next(void)
 {
-	if (tcache_self)
-		tcache_self->ticks = 0;
+	struct tcache *tc = tcache_self;
+
+	if (!tc || tc->ticks <= 0)
+		return;
+	tc->ticks_put_off = tc->ticks;
+	tc->ticks = 0;
 }
 
 #endif

@@ -21,7 +21,7 @@ static struct area *guarded_area(uintptr_t addr)
 		return NULL;
 	if (READ_ONCE(a->state) == AREA_QUARANTINED)
 		return a;
-	return a->guard_pages && (page == a->page || page == a->page + a->nr_pages - 1) ? a : NULL;
+	return a->guard_pages && (page == a->page || page >= a->page + a->nr_pages - 1 - a->spare_pages) ? a : NULL;
 }
 
 static struct slab *guarded_slab(uintptr_t addr)

@@ -113,6 +113,15 @@ static void *realloc_in_place(void *p, const struct lookup *to, size_t old, size
 	return size <= old && (size > old / 2 || class_of(size) == to->class) ? p : NULL;
 }
 
+/* Damage is found before the object is copied to another place. */
+static void verify_before_move(const void *p, const struct lookup *to, const struct unwind_regs *regs)
+{
+	if (to->slab && (to->place == PLACE_CHECKED || !to->slab->cache->fast))
+		debug_verify(to->slab, (uintptr_t)p, SLAB_AT_REALLOC, regs);
+	else if (to->area)
+		area_check_slack(to->area, SLAB_AT_REALLOC, regs);
+}
+
 static size_t size_of(const void *p, const struct lookup *to)
 {
 	if (to->place == PLACE_AREA)
@@ -145,6 +154,7 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 		return p;
 	api = api_of(p, &to);
 	if (!q && (to.place != PLACE_AREA || size <= SLAB_CLASS_MAX)) {
+		verify_before_move(p, &to, regs);
 		q = slab_malloc_fast(size);
 		if (!q)
 			q = slab_malloc(size, 16, api, false, regs);
@@ -154,6 +164,14 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 	if (q && !slab_free_fast(p))
 		slab_free(p, api, SIZE_MAX, regs);
 	return q;
+}
+
+void slab_verify_moving(const void *p, const struct unwind_regs *regs)
+{
+	struct lookup to = lookup_live(p);
+
+	if (to.place != PLACE_NOTHING)
+		verify_before_move(p, &to, regs);
 }
 
 size_t slab_usable_size(const void *p, const struct unwind_regs *regs)

@@ -235,6 +235,8 @@ void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwin
 /* When there is no memory, returns NULL and the old object stays. p is not NULL, size is not 0. A bad p is reported,
  * *bad is set and NULL returned. */
 void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *bad);
+/* p is about to be moved by realloc: reports damage around it. Does nothing unless a live object starts at p. */
+void slab_verify_moving(const void *p, const struct unwind_regs *regs);
 /* The number of bytes that the program may use at p: the requested size if the cache records it, else the object's
  * size. A bad pointer is reported, and the result is 0. */
 size_t slab_usable_size(const void *p, const struct unwind_regs *regs);
@@ -373,7 +375,7 @@ void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (directory.c, view.c; both halves) ------------------------- */
 
 #define SLAB_DIRECTORY_MAGIC "memsan heap root" /* 16 bytes, no NUL */
-#define SLAB_DIRECTORY_VERSION 5
+#define SLAB_DIRECTORY_VERSION 6
 /* Where everything is. A reader finds it by its magic in the data of libmemsan (or of the static program); it is the
  * real one if `self` is its address. The sizes of the structures tell whether the reader was built from the same
  * sources. */

@@ -145,10 +145,10 @@ static bool area_plausible(const struct slab_view *v, const struct area *a)
 	uint64_t pages = v->used >> PAGE_SHIFT, data, data_size;
 
 	if (a->page >= pages || a->nr_pages > pages - a->page || a->guard_pages > 1 ||
-	    a->nr_pages <= 2 * a->guard_pages)
+	    a->nr_pages <= (uint64_t)2 * a->guard_pages + a->spare_pages)
 		return false;
 	data = v->base + ((uint64_t)(a->page + a->guard_pages) << PAGE_SHIFT);
-	data_size = (uint64_t)(a->nr_pages - 2 * a->guard_pages) << PAGE_SHIFT;
+	data_size = (uint64_t)(a->nr_pages - 2 * a->guard_pages - a->spare_pages) << PAGE_SHIFT;
 	return a->addr - data < data_size && a->size <= data + data_size - a->addr;
 }
 
@@ -448,7 +448,7 @@ static void describe_area(const struct slab_view *v, const struct area *a, struc
 	obj->addr = a->addr;
 	obj->size = a->size;
 	obj->slot = v->base + ((uint64_t)(a->page + a->guard_pages) << PAGE_SHIFT);
-	obj->object_size = obj->slot_size = (size_t)(a->nr_pages - 2 * a->guard_pages) << PAGE_SHIFT;
+	obj->object_size = obj->slot_size = (size_t)(a->nr_pages - 2 * a->guard_pages - a->spare_pages) << PAGE_SHIFT;
 	str_copy(obj->cache, a->api == SLAB_API_PAGES ? "pages" : "vmalloc", sizeof(obj->cache));
 	obj->large = true;
 	obj->tracked = a->when != 0;

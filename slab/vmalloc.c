@@ -25,10 +25,20 @@
  * kernel's vunmap), and areas so large that most of their memory would go back to the system anyway (as after the
  * munmap of other allocators). They record stacks, so a report can explain the fault.
  *
- * In production a realloc that must move a large area reserves half its size more in address space. Pages that are not
- * touched cost nothing, and a buffer that grows step by step is copied a logarithmic number of times. */
+ * A buffer that grows step by step is copied a logarithmic number of times. In production a realloc that must move a
+ * large area reserves half its size more in address space. Pages that are not touched cost nothing.
+ *
+ * In check mode a realloc moves the area, because that catches pointers that were not updated. But when the size
+ * changes by less than an eighth, the new run has spare pages behind the data, a quarter of its size. They are guards
+ * until further small steps take them for data (or give data pages back, when the area shrinks step by step). So the
+ * first step moves the area, and later ones do so once in a quarter of its size:
+ *
+ *     | guard | data … data+slack | spare … spare | guard |
+ */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
+#define SMALL_STEP 8                                 /* a change by less than this part of the size */
+#define SPARE_SHARE 4                                /* this part of the data pages is added as spare ones */
 #define UNMAP_MIN (BUDGET_DIRTY_PAGES << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
 
 static unsigned area_flags; /* of the cache "vmalloc"; written once by area_init */
@@ -49,12 +59,12 @@ size_t area_usable(const struct area *a)
 /* ---- allocation ------------------------------------------------------------------------------ */
 
 /* Takes a run for `pages` data pages at the alignment, with its guards. Pages left over on both sides go back. */
-static struct area *area_new(size_t pages, size_t align, size_t guards)
+static struct area *area_new(size_t pages, size_t align, size_t guards, size_t spare)
 {
 	/* The buddy aligns a power of two of pages to its own size. */
 	bool aligned = !guards && pages == align >> PAGE_SHIFT && pages <= BLOCK_PAGES;
 	size_t extra = align > PAGE_SIZE && !aligned ? (align >> PAGE_SHIFT) - 1 : 0;
-	size_t total = pages + 2 * guards + extra, lead;
+	size_t run = pages + 2 * guards + spare, total = run + extra, lead;
 	struct area *a;
 	uint32_t page;
 	bool clean;
@@ -78,8 +88,10 @@ static struct area *area_new(size_t pages, size_t align, size_t guards)
 	if (extra > lead)
 		buddy_free(page + (uint32_t)(total - (extra - lead)), extra - lead, clean);
 	WRITE_ONCE(a->page, page + (uint32_t)lead);
-	WRITE_ONCE(a->nr_pages, (uint32_t)(pages + 2 * guards));
+	WRITE_ONCE(a->nr_pages, (uint32_t)run);
 	WRITE_ONCE(a->guard_pages, (uint32_t)guards);
+	WRITE_ONCE(a->spare_pages, (uint32_t)spare);
+	a->stepped = false;
 	a->clean = clean;
 	WRITE_ONCE(a->opened, false);
 	WRITE_ONCE(a->addr, area_data(a));
@@ -119,21 +131,36 @@ static void area_stamp(struct area *a, size_t size, enum slab_api api, stack_han
 	WRITE_ONCE(a->when, area_tracked(api, size) ? jiffies_now() : 0);
 }
 
-/* Fills the red zone behind the user's bytes, and the shadow of the whole run. */
-static void area_fill_slack(const struct area *a)
+static void area_fill_redzone(const struct area *a)
 {
-	slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, area_usable(a), true);
 	if (area_flags & SLAB_F_REDZONE)
 		mem_set((void *)(a->addr + a->size), SLUB_RED_ACTIVE,
 		        area_data(a) + area_data_size(a) - (a->addr + a->size));
 }
 
+/* Fills the red zone behind the user's bytes, and the shadow of the whole run. */
+static void area_fill_slack(const struct area *a)
+{
+	slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, area_usable(a), true);
+	area_fill_redzone(a);
+}
+
+/* The same after a change of size in place. The shadow changes between the smaller size and the guard behind the data;
+ * all of it would take as long as copying an eighth of the area. */
+static void area_refill_slack(const struct area *a, size_t before)
+{
+	uintptr_t from = ALIGN_DOWN(a->addr + MIN(before, area_usable(a)), PAGE_SIZE);
+
+	slab_shadow->live(from, area_data(a) + area_data_size(a) + a->guard_pages * PAGE_SIZE, from,
+	                  a->addr + area_usable(a) - from, true);
+	area_fill_redzone(a);
+}
 /* Enters a run without owner and data into the memmap as a guarded, live area. */
 static void area_publish(struct area *a)
 {
 	if (a->guard_pages) {
 		area_guard_set(a->page, 1);
-		area_guard_set(a->page + a->nr_pages - 1, 1);
+		area_guard_set(a->page + a->nr_pages - 1 - a->spare_pages, (size_t)a->spare_pages + 1);
 	}
 	arena_set_owner(a->page, a->nr_pages, (uint64_t)(uintptr_t)a | OWNER_AREA);
 	area_make_live(a);
@@ -141,7 +168,7 @@ static void area_publish(struct area *a)
 
 /* Retained areas are for malloc only: memsan_vmalloc promises guard pages, and memsan_alloc_pages aligned pages, in
  * production too. */
-static struct area *area_get(size_t pages, size_t align, enum slab_api api)
+static struct area *area_get(size_t pages, size_t align, enum slab_api api, size_t spare)
 {
 	size_t guards = area_flags || api == SLAB_API_VMALLOC ? 1 : 0;
 	struct area *a = NULL;
@@ -152,22 +179,25 @@ static struct area *area_get(size_t pages, size_t align, enum slab_api api)
 		a->clean = false;
 		return a;
 	}
-	a = area_new(pages, align, guards);
+	a = area_new(pages, align, guards, spare);
+	if (!a && spare)
+		a = area_new(pages, align, guards, 0);
 	if (!a && area_shrink())
-		a = area_new(pages, align, guards);
+		a = area_new(pages, align, guards, 0);
 	if (a)
 		area_publish(a);
 	return a;
 }
 
-/* `room` data bytes are taken for the `size` that the caller asked for. */
-static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_api api, bool zero, stack_handle stack)
+/* `room` data bytes are taken for the `size` that the caller asked for, and `spare` pages behind them, if there are any. */
+static void *area_alloc_room(size_t size, size_t room, size_t spare, size_t align, enum slab_api api, bool zero,
+                             stack_handle stack)
 {
 	struct area *a;
 
 	if (room > arena_size || align > arena_size || !os_may_commit(room))
 		return NULL;
-	a = area_get((MAX(room, 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align, api);
+	a = area_get((MAX(room, 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align, api, spare);
 	if (!a)
 		return NULL;
 	area_stamp(a, size, api, stack);
@@ -182,7 +212,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t align, enum slab_a
 
 void *area_alloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
-	return area_alloc_room(size, size, align, api, zero, area_save_stack(api, size, regs));
+	return area_alloc_room(size, size, 0, align, api, zero, area_save_stack(api, size, regs));
 }
 
 /* ---- free ------------------------------------------------------------------------------------ */
@@ -207,7 +237,7 @@ static void slack_repair(const struct slab_finding *f)
 	mem_set((void *)f->addr, SLUB_RED_ACTIVE, f->size);
 }
 
-static void area_check_slack(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs)
+void area_check_slack(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs)
 {
 	struct slab_finding f;
 
@@ -265,12 +295,17 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 static void area_resize_run(struct area *a, uint32_t pages)
 {
 	arena_resize_owner(a->page, a->nr_pages, pages, (uint64_t)(uintptr_t)a | OWNER_AREA);
-	area_set_pages(a, pages);
+	area_set_pages(a, pages, 0);
+}
+
+static bool area_step_is_small(const struct area *a, size_t size)
+{
+	return (size > a->size ? size - a->size : a->size - size) < a->size / SMALL_STEP;
 }
 
 static bool area_resize_in_place(struct area *a, size_t size)
 {
-	size_t pages = (size + PAGE_SIZE - 1) >> PAGE_SHIFT, have = a->nr_pages;
+	size_t pages = (size + PAGE_SIZE - 1) >> PAGE_SHIFT, have = a->nr_pages, before = area_usable(a);
 	bool clean;
 
 	if (pages > have) {
@@ -285,7 +320,7 @@ static bool area_resize_in_place(struct area *a, size_t size)
 	}
 	WRITE_ONCE(a->size, size);
 	if (pages > have)
-		area_fill_slack(a);
+		area_refill_slack(a, before);
 	return true;
 }
 
@@ -293,46 +328,88 @@ static void *area_move(struct area *a, size_t size, const struct unwind_regs *re
 {
 	stack_handle stack = area_save_stack((enum slab_api)a->api, size, regs);
 	size_t room = !area_flags && size > a->size ? size + size / 2 : size;
-	void *p = area_alloc_room(size, room, 16, (enum slab_api)a->api, false, stack);
+	bool stepped = area_flags && area_step_is_small(a, size);
+	size_t spare = stepped && size > a->size ? (size >> PAGE_SHIFT) / SPARE_SHARE + 1 : 0;
+	void *p = area_alloc_room(size, room, MIN(spare, GUARD_REGION_PAGES - 2), 16, (enum slab_api)a->api, false,
+	                          stack);
 
 	if (!p && room > size)
-		p = area_alloc_room(size, size, 16, (enum slab_api)a->api, false, stack);
-	if (p)
+		p = area_alloc_room(size, size, 0, 16, (enum slab_api)a->api, false, stack);
+	if (p) {
+		area_at((uintptr_t)p)->stepped = stepped;
 		mem_copy(p, (void *)a->addr, MIN(size, a->size));
+	}
 	return p;
+}
+
+/* The page behind the data. */
+static uint32_t area_first_guard(const struct area *a)
+{
+	return a->page + a->nr_pages - 1 - a->spare_pages;
+}
+
+/* `n` spare pages become data. */
+static bool area_take_spare(struct area *a, size_t n)
+{
+	if (n > a->spare_pages || !area_guard_clear(area_first_guard(a), n))
+		return false;
+	area_set_pages(a, a->nr_pages, a->spare_pages - (uint32_t)n);
+	return true;
+}
+
+/* The last `n` data pages become spare ones. Their memory goes back. Not when much of the run would be spare. */
+static bool area_give_spare(struct area *a, size_t n)
+{
+	size_t spare = a->spare_pages + n;
+
+	if (n >= GUARD_REGION_PAGES || spare > a->nr_pages / SPARE_SHARE)
+		return false;
+	area_guard_set(area_first_guard(a) - (uint32_t)n, n);
+	area_set_pages(a, a->nr_pages, (uint32_t)spare);
+	return true;
 }
 
 /* Moves the guard behind the area up by `extra` pages. */
 static bool area_grow_guarded(struct area *a, size_t extra)
 {
-	uint32_t guard = a->page + a->nr_pages - 1;
+	uint32_t guard = area_first_guard(a), spare = a->spare_pages;
+	size_t more = extra - spare;
 	bool clean;
 
-	if (!area_guard_clear(guard, 1))
+	if (extra <= spare)
+		return area_take_spare(a, extra);
+	if (!area_guard_clear(guard, (size_t)spare + 1))
 		return false;
-	if (!buddy_extend(guard + 1, extra, &clean)) {
-		area_guard_set(guard, 1);
+	if (!buddy_extend(guard + spare + 1, more, &clean)) {
+		area_guard_set(guard, (size_t)spare + 1);
 		return false;
 	}
 	area_guard_set(guard + (uint32_t)extra, 1);
-	area_resize_run(a, a->nr_pages + (uint32_t)extra);
+	area_resize_run(a, a->nr_pages + (uint32_t)more);
 	return true;
 }
 
-/* In check mode an area stays in place when it shrinks within the same pages. An area that is too large to be copied
- * each time also grows in place, if it can. Otherwise the area moves, which catches pointers that were not updated. */
+/* In check mode an area stays in place when it shrinks within the same pages, and when its size changes in small steps
+ * (from the second one on). An area that is too large to be copied each time also grows in place, if it can. Otherwise
+ * the area moves, which catches pointers that were not updated. */
 static bool area_stays(struct area *a, size_t size)
 {
 	size_t room = ALIGN_UP(size, PAGE_SIZE), have = area_data_size(a);
+	bool step = a->stepped && area_step_is_small(a, size), large = a->size >= GROW_IN_PLACE_MIN;
 
+	if (room == have)
+		return size <= a->size || step || large;
 	if (size <= a->size)
-		return room == have;
-	return a->size >= GROW_IN_PLACE_MIN && (room == have || area_grow_guarded(a, (room - have) >> PAGE_SHIFT));
+		return step && area_give_spare(a, (have - room) >> PAGE_SHIFT);
+	if (large)
+		return area_grow_guarded(a, (room - have) >> PAGE_SHIFT);
+	return step && area_take_spare(a, (room - have) >> PAGE_SHIFT);
 }
 
 /* NULL: no memory, and nothing changed. Another address: the caller frees the old area. */
 void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 {
+	size_t before = a->size;
 	stack_handle stack;
 	bool stays;
 
@@ -346,7 +423,7 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 	stays = area_stays(a, size);
 	if (stays) {
 		area_stamp(a, size, (enum slab_api)a->api, stack);
-		area_fill_slack(a);
+		area_refill_slack(a, before);
 	}
 	area_set_resizing(a, false);
 	if (!stays)

@@ -5,7 +5,8 @@ comment expects.
 
 A victim's header comment holds lines "key: value":
   expect:   none, or one report: KIND [in=FUNCTION] [object=SIZE] [access=SIZE] [entry=NAME] [offset=N] [bad=N]
-            [cache=NAME] [alloc=FUNCTION] [free=FUNCTION] [leak=CLASS] [held=OBJECTS] [count=OBJECTS]
+            [cache=NAME] [found=free|realloc] [alloc=FUNCTION] [free=FUNCTION] [leak=CLASS] [held=OBJECTS]
+            [count=OBJECTS]
             Several reports have a line each.  "below" means that they stand in the code: each in a comment
             /* expect: … */ on the line that the innermost frame of the access must have.
   expect-production: the same for production mode
@@ -105,6 +106,8 @@ def check_report(victim, mode, report, expectation):
         wrong.append(f"cache {(report['object'] or {}).get('cache')}, expected {wants['cache']}")
     if "entry" in wants and (report["access"] or {}).get("entry") != wants["entry"]:
         wrong.append(f"entry {(report['access'] or {}).get('entry')}, expected {wants['entry']}")
+    if "found" in wants and (report["access"] or {}).get("found_at") != "on " + wants["found"]:
+        wrong.append(f"found {(report['access'] or {}).get('found_at')}, expected on {wants['found']}")
     for key, field in (("leak", "class"), ("held", "held_objects"), ("count", "objects")):
         if key in wants and str((report.get("leak") or {}).get(field)) != wants[key]:
             wrong.append(f"leak {field} {(report.get('leak') or {}).get(field)}, expected {wants[key]}")
@@ -118,8 +121,8 @@ def check_report(victim, mode, report, expectation):
         wrong.append(f"frame of {(first_frame(report, ('frame',)) or {}).get('function')}, expected {wants['frame']}")
     if "type" in wants and report["access"]["type"] != wants["type"]:
         wrong.append(f"a {report['access']['type']}, expected a {wants['type']}")
-    if "line" in wants and (first_frame(report, ("access",)) or {}).get("line") != int(wants["line"]):
-        wrong.append(f"access stack starts at line {(first_frame(report, ('access',)) or {}).get('line')}, expected "
+    if "line" in wants and (first_frame(report, ("access", "noticed")) or {}).get("line") != int(wants["line"]):
+        wrong.append(f"access stack starts at line {(first_frame(report, ('access', 'noticed')) or {}).get('line')}, expected "
                      f"{wants['line']}")
     if "offset" in wants and not report["object"]:
         wrong.append("no object")
