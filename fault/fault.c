@@ -331,7 +331,7 @@ void pending_tell(const struct unwind_regs *regs)
 	if (fault_stack_holds(fault_stack_self, machine_sp()))
 		tell_handled((void *)regs);
 	else
-		machine_call_on(fault_stack_self->hi, tell_handled, (void *)regs);
+		arch_call_on(fault_stack_self->hi, tell_handled, (void *)regs);
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof(before), 0, 0);
 	fault_busy = false;
 }
@@ -368,7 +368,7 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 	fault_busy = true;
 	if (fault_stack_self && !fault_stack_holds(fault_stack_self, machine_sp())) {
 		leave_theirs(&f);
-		machine_call_on(fault_stack_self->hi, handle, &f);
+		arch_call_on(fault_stack_self->hi, handle, &f);
 	} else {
 		handle(&f);
 	}

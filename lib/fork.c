@@ -16,5 +16,6 @@ void lib_fork_parent(void)
 void lib_fork_child(void)
 {
 	thread_fork_child();
+	deep_fork_child();
 	locks_fork_child();
 }

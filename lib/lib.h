@@ -16,6 +16,7 @@
  *   clock.c           jiffies
  *   stepped_reserve.c  address space that is made usable in steps
  *   meta.c            memsan's own memory, by cost centre
+ *   deep.c            deep work on a stack of memsan's own
  *   lock.c            ranked futex locks, and all of them over a fork
  *   options.c         the parser of options
  *   options.def       the option table
@@ -173,6 +174,7 @@ __inline_hot pid_t thread_tid(void)
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void); /* SIGABRT with the default action, whatever handlers are installed */
 bool os_under_seccomp(void);   /* a system call filter is active: unusual calls may kill */
+bool os_seccomp_noted(void);   /* the program has set such a filter; asks no kernel */
 /* a filter is about to be set: from now on os_under_seccomp does not ask the kernel, since that call may kill too */
 void os_note_seccomp(void);
 
@@ -326,6 +328,14 @@ struct loader_answer {
 void loader_ask(int fd, const char *library, struct loader_answer *a);
 /* Copies the interpreter of a #! line to `out`.  False: the file does not begin with such a line. */
 bool loader_script(int fd, char *out, size_t size);
+/* ---- deep.c: stacks of memsan's own ---------------------------------------------------------- */
+
+/* Runs fn(arg) and returns, on a stack of memsan's own with all signals blocked except SIGSEGV and SIGBUS. In place, if
+ * the thread is on such a stack already or none is to be had. fn must not call the program. */
+void deep_run(void (*fn)(void *arg), void *arg);
+bool deep_running(void);    /* is this thread on such a stack? */
+void deep_start(void);      /* before the first use, once */
+void deep_fork_child(void); /* called by lib_fork_child */
 
 /* ---- lock.c: ranked locks -------------------------------------------------------------------- */
 

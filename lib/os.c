@@ -175,6 +175,11 @@ void os_note_seccomp(void)
 	WRITE_ONCE(seccomp_noted, true);
 }
 
+bool os_seccomp_noted(void)
+{
+	return READ_ONCE(seccomp_noted);
+}
+
 bool os_under_seccomp(void)
 {
 	long r;

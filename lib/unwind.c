@@ -96,17 +96,31 @@ static void row_enter(uintptr_t pc, uint64_t row, uint64_t salt)
 	__atomic_store_n(&e->check, cache_check(pc, row, salt), __ATOMIC_RELAXED);
 }
 
+struct row_wanted {
+	uintptr_t pc;
+	uint64_t salt, row;
+};
+
+static void row_compute(void *arg)
+{
+	struct row_wanted *r = arg;
+	struct cfi_row row;
+	enum cfi_found found = cfi_find_row(r->pc, &row);
+
+	r->row = found == CFI_FOUND ? row_pack(&row) : ROW_PACK(ROW_NO_CFI, 0, 0);
+	if (module_is_self(r->pc) || r->pc >> 47)
+		r->row |= ROW_HIDDEN;
+	if (found != CFI_NO_MODULE)
+		row_enter(r->pc, r->row, r->salt);
+}
+
+/* Programs for tables and expressions of DWARF need much stack, so they run on memsan's own. */
 __cold_path uint64_t unwind_row_compute(uintptr_t pc, uint64_t salt)
 {
-	struct cfi_row row;
-	enum cfi_found found = cfi_find_row(pc, &row);
-	uint64_t packed = found == CFI_FOUND ? row_pack(&row) : ROW_PACK(ROW_NO_CFI, 0, 0);
+	struct row_wanted r = { pc, salt, 0 };
 
-	if (module_is_self(pc) || pc >> 47)
-		packed |= ROW_HIDDEN;
-	if (found != CFI_NO_MODULE)
-		row_enter(pc, packed, salt);
-	return packed;
+	deep_run(row_compute, &r);
+	return r.row;
 }
 
 /* ---- one step -------------------------------------------------------------------------------- */
@@ -263,15 +277,32 @@ static bool step_general(struct walk *w, const struct frame *in, uint64_t row, s
 	return ok;
 }
 
+struct general_step {
+	struct walk *walk;
+	const struct frame *in;
+	struct frame *out;
+	uint64_t row;
+	bool ok;
+};
+
+static void step_deep(void *arg)
+{
+	struct general_step *s = arg;
+
+	s->ok = step_general(s->walk, s->in, s->row, s->out);
+}
+
 __cold_path bool unwind_step_rare(struct walk *w, uint64_t row, uintptr_t pc, uintptr_t sp, uintptr_t fp,
                                   struct step *out)
 {
 	const struct frame in = { pc, sp, fp };
+	struct general_step general = { w, &in, &out->f, row, false };
 
 	switch (ROW_KIND(row)) {
 	case ROW_GENERAL:
 		out->from = (struct origin){ .pc_at = (uintptr_t)&unwind_never };
-		return step_general(w, &in, row, &out->f);
+		deep_run(step_deep, &general);
+		return general.ok;
 	case ROW_FP_DEREF:
 		return step_realigned(w->view, &in, row, &out->f, &out->from);
 	case ROW_NO_CFI:

@@ -555,13 +555,27 @@ static void memo_keep(struct unwind_thread *t, struct memo *m, const struct unwi
 	m->handle = again && memo_fill(t, m, regs, keep, nr_fresh) ? handle : 0;
 }
 
+struct plain_save {
+	const struct unwind_regs *regs;
+	stack_handle handle;
+};
+
+static void save_deep(void *arg)
+{
+	struct plain_save *s = arg;
+	uintptr_t pcs[64];
+	size_t n = unwind_walk_alone(s->regs, pcs, MIN(options.stack_depth, ARRAY_SIZE(pcs)));
+
+	s->handle = depot_save(pcs, n);
+}
+
 /* For a signal handler that interrupted this code, or without memory for the thread's block. */
 static __cold_path stack_handle save_plainly(const struct unwind_regs *regs)
 {
-	uintptr_t pcs[64];
-	size_t n = unwind_walk_alone(regs, pcs, MIN(options.stack_depth, ARRAY_SIZE(pcs)));
+	struct plain_save s = { regs, 0 };
 
-	return depot_save(pcs, n);
+	deep_run(save_deep, &s);
+	return s.handle;
 }
 
 /* For a state that is not remembered. Calls thread_leave at its end. */

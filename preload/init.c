@@ -85,6 +85,7 @@ static void start_locked(void)
 	__atomic_store_n(&runtime_state_now, RUNTIME_STARTING, __ATOMIC_RELAXED);
 	read_options(getauxval(AT_SECURE) != 0);
 	live_counters_start();
+	deep_start();
 	slab_set_report_hook(dispatch_finding);
 	leak_connect();
 	slab_set_trace_hook(trace_event);

@@ -408,19 +408,31 @@ void report_message(const char *text, size_t len)
 	signals_restore(mask);
 }
 
-void report_line(const char *format, ...)
+struct told_line {
+	const char *format;
+	va_list args;
+};
+
+static void line_deep(void *arg)
 {
+	struct told_line *t = arg;
 	char line[600];
 	struct fmt_buf b;
-	va_list args;
 
 	fmt_init(&b, line, sizeof(line) - 1); /* room for the newline, whatever was cut */
 	fmt_printf(&b, "memsan: ");
-	va_start(args, format);
-	fmt_vprintf(&b, format, args);
-	va_end(args);
+	fmt_vprintf(&b, t->format, t->args);
 	line[b.len] = '\n';
 	report_message(line, b.len + 1);
+}
+
+void report_line(const char *format, ...)
+{
+	struct told_line t = { .format = format };
+
+	va_start(t.args, format);
+	deep_run(line_deep, &t);
+	va_end(t.args);
 }
 
 void reports_init(bool secure)

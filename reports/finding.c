@@ -30,12 +30,20 @@ static void put_detail(struct report_record *r, const struct finding *f)
 		r->detail = report_string(r, text);
 }
 
-bool report_finding(const struct finding *f)
+struct told_finding {
+	const struct finding *finding;
+	bool told;
+};
+
+static void finding_deep(void *arg)
 {
+	struct told_finding *t = arg;
+	const struct finding *f = t->finding;
 	struct report_record *r = report_begin(f->kind, f->component);
 
 	if (!r)
-		return false;
+		return;
+	t->told = true;
 	report_set_access(r, f->addr, f->size, f->access);
 	r->bad_addr = f->bad;
 	r->found_at = report_string(r, f->found_at);
@@ -52,5 +60,12 @@ bool report_finding(const struct finding *f)
 	if (f->memory_lo < f->memory_hi)
 		report_set_memory(r, f->bad ? f->bad : f->addr, f->memory_lo, f->memory_hi);
 	report_end(r);
-	return true;
+}
+
+bool report_finding(const struct finding *f)
+{
+	struct told_finding t = { f, false };
+
+	deep_run(finding_deep, &t);
+	return t.told;
 }

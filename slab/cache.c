@@ -33,7 +33,7 @@
 #define SLAB_MIN_OBJECTS 8
 #define SLAB_MIN_CHECKED 24
 #define RECIPROCAL_SHIFT 40
-#define RETURN_BATCH 64
+#define RETURN_BATCH 32
 
 #ifdef MEMSAN_DEBUG
 #define slab_assert(x)                    \

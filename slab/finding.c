@@ -33,12 +33,15 @@ void finding_init_damage(struct slab_finding *f, enum slab_finding_kind kind, en
 	f->have_object = true;
 }
 
+static void report_deep(void *f)
+{
+	LOAD_ACQUIRE(report_hook)(f);
+}
+
 void finding_report(const struct slab_finding *f)
 {
-	slab_report_fn fn = __atomic_load_n(&report_hook, __ATOMIC_ACQUIRE);
-
-	if (fn)
-		fn(f);
+	if (LOAD_ACQUIRE(report_hook))
+		deep_run(report_deep, (void *)f);
 }
 
 /* The kind of a bad pointer. At the start of a freed object: a double free. At the start of a live object of the

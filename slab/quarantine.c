@@ -21,7 +21,6 @@
  * back at once: the quarantine is a convenience, and never a reason to fail. */
 
 #define CHUNK_OBJECTS 510
-#define VICTIMS 64
 #define STALE_MIN 4096
 #define BUFFER_BYTES ((size_t)64 << 10)
 
@@ -101,12 +100,6 @@ static void chunk_drop_head(void)
 
 /* Objects that leave the queue, or a batch that there was no memory to queue, with their slabs. */
 _Static_assert(VICTIMS >= QUARANTINE_BUFFER, "a thread's buffer is one batch");
-struct victims {
-	size_t n;
-	void *object[VICTIMS];
-	struct slab *slab[VICTIMS];
-};
-
 static void victims_add(struct victims *v, void *object, struct slab *s)
 {
 	v->object[v->n] = object;
@@ -143,13 +136,17 @@ static bool queue_pop(struct victims *v)
 
 /* When most entries of the queue are stale, all stale ones are taken out. So each entry is visited a constant number of
  * times on average. */
-static void queue_compact(void)
+static bool compact_due(void)
+{
+	return nr_stale >= STALE_MIN && nr_stale >= 2 * queue_objects;
+}
+
+static void queue_compact(void *unused)
 {
 	struct chunk *from = head, *old_spare = spare;
 	uint32_t i;
 
-	if (nr_stale < STALE_MIN || nr_stale < 2 * queue_objects)
-		return;
+	(void)unused;
 	/* Chunks that have been read are written to again. spare is empty meanwhile, and is not needed before one is
 	 * free. */
 	head = tail = NULL;
@@ -200,10 +197,10 @@ static void verify_victim(void *object, struct slab *s, const struct unwind_regs
 }
 
 /* Gives the objects back, in one batch for each cache. */
-static void release_victims(struct victims *v)
+static void release_victims(struct quarantine_work *w, struct victims *v)
 {
-	struct slab_cache *of[VICTIMS], *c;
-	void *batch[VICTIMS];
+	struct slab_cache **of = w->of, *c;
+	void **batch = w->batch;
 	size_t i, k, rest;
 
 	for (i = 0; i < v->n; i++)
@@ -253,28 +250,28 @@ static void victim_prefetch(const void *object, const struct slab *s)
 		__builtin_prefetch((const char *)object + at);
 }
 
-static void evict(bool drain, const struct unwind_regs *regs)
+static void evict(struct quarantine_work *w, bool drain, const struct unwind_regs *regs)
 {
-	struct victims v;
+	struct victims *v = &w->leaving;
 	uint64_t most;
 	size_t n, i;
 
 	do {
-		v.n = 0;
+		v->n = 0;
 		lock_acquire(&quarantine_lock);
 		most = queue_allowance(drain);
 		if (budget_queued_bytes > most)
 			queue_prefetch();
-		while (v.n < VICTIMS && (drain || budget_queued_bytes > most) && queue_pop(&v))
+		while (v->n < VICTIMS && (drain || budget_queued_bytes > most) && queue_pop(v))
 			;
 		lock_release(&quarantine_lock);
-		n = v.n;
+		n = v->n;
 		for (i = 0; i < n; i++) {
 			if (i + 1 < n)
-				victim_prefetch(v.object[i + 1], v.slab[i + 1]);
-			verify_victim(v.object[i], v.slab[i], regs);
+				victim_prefetch(v->object[i + 1], v->slab[i + 1]);
+			verify_victim(v->object[i], v->slab[i], regs);
 		}
-		release_victims(&v);
+		release_victims(w, v);
 	} while (n == VICTIMS);
 }
 
@@ -301,14 +298,7 @@ void quarantine_remove_guarded(const struct slab_cache *c)
 
 /* ---- entering -------------------------------------------------------------------------------- */
 
-/* The work that remains for a batch after the lock is released. */
-struct entered {
-	struct victims lost;                  /* there was no memory to queue them */
-	struct slab *full[QUARANTINE_BUFFER]; /* to be guarded */
-	size_t nr_full;
-};
-
-__inline_hot void enter_one(void *object, struct entered *e)
+__inline_hot void enter_one(void *object, struct quarantine_work *e)
 {
 	struct slab *s = slab_of((uintptr_t)object);
 	bool full;
@@ -322,13 +312,15 @@ __inline_hot void enter_one(void *object, struct entered *e)
 	cache_pin(s->cache);
 }
 
-static void enter_finish(struct entered *e, const struct unwind_regs *regs)
+/* The work that remains for a batch after the lock is released: what there was no memory to queue, and slabs to be
+ * guarded. */
+static void enter_finish(struct quarantine_work *e, const struct unwind_regs *regs)
 {
 	size_t i;
 
 	for (i = 0; i < e->lost.n; i++)
 		verify_victim(e->lost.object[i], e->lost.slab[i], regs);
-	release_victims(&e->lost);
+	release_victims(e, &e->lost);
 	for (i = 0; i < e->nr_full; i++) {
 		guard_slab(e->full[i], regs);
 		lock_acquire(&quarantine_lock);
@@ -336,7 +328,7 @@ static void enter_finish(struct entered *e, const struct unwind_regs *regs)
 		lock_release(&quarantine_lock);
 		cache_unpin(e->full[i]->cache, 1);
 	}
-	evict(false, regs);
+	evict(e, false, regs);
 	if (e->nr_full)
 		trim_guarded(false, NULL);
 }
@@ -345,29 +337,41 @@ static void enter_finish(struct entered *e, const struct unwind_regs *regs)
  * both. */
 void quarantine_flush_block(struct tcache_block *b, const struct unwind_regs *regs)
 {
-	struct entered e;
+	struct quarantine_work *e = &b->work.quarantine;
 	uint32_t i;
 
-	e.lost.n = e.nr_full = 0;
+	e->lost.n = e->nr_full = 0;
 	lock_acquire(&quarantine_lock);
 	for (i = 0; i < b->held_count; i++)
-		enter_one(b->held[i], &e);
+		enter_one(b->held[i], e);
 	WRITE_ONCE(b->held_count, 0);
 	WRITE_ONCE(b->held_bytes, 0);
-	queue_compact();
+	if (unlikely(compact_due()))
+		deep_run(queue_compact, NULL);
 	lock_release(&quarantine_lock);
-	enter_finish(&e, regs);
+	enter_finish(e, regs);
 }
 
-static void put_without_block(void *object, const struct unwind_regs *regs)
+static void put_one(struct quarantine_work *e, void *object, const struct unwind_regs *regs)
 {
-	struct entered e;
-
-	e.lost.n = e.nr_full = 0;
+	e->lost.n = e->nr_full = 0;
 	lock_acquire(&quarantine_lock);
-	enter_one(object, &e);
+	enter_one(object, e);
 	lock_release(&quarantine_lock);
-	enter_finish(&e, regs);
+	enter_finish(e, regs);
+}
+
+struct put {
+	void *object;
+	const struct unwind_regs *regs;
+};
+
+static void put_deep(void *arg)
+{
+	const struct put *put = arg;
+	struct quarantine_work work;
+
+	put_one(&work, put->object, put->regs);
 }
 
 void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const struct unwind_regs *regs)
@@ -383,10 +387,15 @@ void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const str
 	STORE_RELEASE(*byte, (uint8_t)(*byte | OBJECT_HELD));
 	/* Objects of the program's caches go to the queue at once, because they could not be taken out of the buffers
 	 * of other threads when a cache is destroyed. */
-	if (unlikely((!b && !(b = tcache_block())) || cache_is_custom(c))) {
-		if (b)
-			WRITE_ONCE(b->frees, b->frees + 1);
-		put_without_block(object, regs);
+	if (unlikely(!b && !(b = tcache_block()))) {
+		struct put put = { object, regs };
+
+		deep_run(put_deep, &put);
+		return;
+	}
+	if (unlikely(cache_is_custom(c))) {
+		WRITE_ONCE(b->frees, b->frees + 1);
+		put_one(&b->work.quarantine, object, regs);
 		return;
 	}
 	WRITE_ONCE(b->frees, b->frees + 1);
@@ -450,10 +459,11 @@ void quarantine_remove_cache(struct slab_cache *c, const struct unwind_regs *reg
 void quarantine_drain(const struct unwind_regs *regs)
 {
 	struct tcache_block *b = tcache_block();
+	struct quarantine_work work;
 
 	if (b)
 		quarantine_flush_block(b, regs);
-	evict(true, regs);
+	evict(&work, true, regs);
 	trim_guarded(true, NULL);
 }
 

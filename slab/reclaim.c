@@ -49,11 +49,17 @@ bool slab_trim(size_t pad)
 	return buddy_purge(pad >> PAGE_SHIFT) != 0;
 }
 
-__cold_path void reclaim_all(const struct unwind_regs *regs)
+static void reclaim_deep(void *regs)
 {
 	quarantine_drain(regs);
 	area_drain();
 	slab_trim(0);
+}
+
+/* Shrinkers are the program's, and run on its stack. */
+__cold_path void reclaim_all(const struct unwind_regs *regs)
+{
+	deep_run(reclaim_deep, (void *)regs);
 	slab_shrink_all();
 }
 

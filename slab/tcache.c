@@ -165,9 +165,9 @@ static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct sl
 }
 
 /* The older half goes. The objects freed last are still in the processor's caches. */
-static void bin_flush_half(struct tcache_bin *bin, struct slab_cache *c)
+static void bin_flush_half(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
 {
-	void *old[BIN_MAX / 2];
+	void **old = b->work.flushed;
 	uint32_t n = (bin->count + 1) / 2, rest = bin->count - n;
 
 	mem_copy(old, bin->items, n * sizeof(void *));
@@ -190,7 +190,7 @@ static void bins_decay(struct tcache_block *b)
 	b->ran_empty = 0;
 	for (i = 1; i <= SLAB_NR_CLASSES; i++)
 		if (b->fast.bins[i].count && !(ran_empty >> i & 1))
-			bin_flush_half(&b->fast.bins[i], &malloc_caches[i]);
+			bin_flush_half(b, &b->fast.bins[i], &malloc_caches[i]);
 }
 
 static void bin_flush_all(struct tcache_bin *bin, struct slab_cache *c)
@@ -234,7 +234,7 @@ static bool bin_put(struct tcache_block *b, struct tcache_bin *bin, struct slab_
 		bin_grow(bin, c);
 		if (bin->count && bin->count == bin->max) {
 			WRITE_ONCE(b->frees, b->frees + (bin->count + 1) / 2);
-			bin_flush_half(bin, c);
+			bin_flush_half(b, bin, c);
 		}
 	}
 	if (unlikely(bin->count == bin->max))
@@ -380,7 +380,7 @@ static void custom_decay(struct tcache_block *b)
 		struct custom_bin *x = slab_custom_bin(c, b->fast.custom);
 
 		if (x->bin.count && !x->ran_empty && c->fast && cache_try_pin(c, x->generation)) {
-			bin_flush_half(&x->bin, c);
+			bin_flush_half(b, &x->bin, c);
 			cache_unpin(c, 1);
 		}
 		x->ran_empty = false;

@@ -3,9 +3,26 @@
 #ifndef MEMSAN_SLAB_TCACHE_H
 #define MEMSAN_SLAB_TCACHE_H
 
+#include "slab/budget.h"
 #include "slab/cache.h"
 
 #define QUARANTINE_BUFFER 64
+
+/* Arrays for work of a thread's that would need much of its stack. Nothing here is kept from call to call. */
+#define VICTIMS 64
+struct victims {
+	size_t n;
+	void *object[VICTIMS];
+	struct slab *slab[VICTIMS];
+};
+/* Objects on their way into the quarantine and out of it (quarantine.c). */
+struct quarantine_work {
+	struct victims lost, leaving;
+	struct slab *full[QUARANTINE_BUFFER];
+	size_t nr_full;
+	struct slab_cache *of[VICTIMS];
+	void *batch[VICTIMS];
+};
 
 /* A thread's block. Blocks are never unmapped: when a thread ends, its block waits for another thread. */
 struct tcache_block {
@@ -19,6 +36,10 @@ struct tcache_block {
 	uint32_t held_count; /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];
+	union {
+		struct quarantine_work quarantine;
+		void *flushed[BUDGET_BIN_OBJECTS / 2]; /* a bin's older half on its way to the cache */
+	} work;
 	/* Checked objects, and batches from and to slabs. Other threads read these. */
 	uint64_t allocs, frees;
 };

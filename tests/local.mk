@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # Scripts that check the sources, the documentation and the built files.
-script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/published \
-	tests/decode tests/wording tests/examples-caches tests/kernel
+script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/stack/run \
+	tests/published tests/decode tests/wording tests/examples-caches tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
@@ -10,6 +10,7 @@ dist_check_SCRIPTS += $(script_tests)
 # programs and kernels, damaged input.
 EXTRA_DIST += tests/lib/harness.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py
 EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/victims tests/victims-shadow tests/shadow \
+	tests/stack/program.c \
 	tests/shadow-early tests/early tests/memsan-cc tests/examples-shadow tests/live tests/real tests/kernel-real \
 	tests/kernel-logs tests/fuzz
 # For tests/fuzz/run, which builds them in its own way.

@@ -29,6 +29,7 @@ RUNNERS = {
     "wording": ("wording", [], ""),
     "kernel": ("kernel", [], ""),
     "signals": ("signals/run", [], ""),
+    "stack": ("stack/run", [], ""),
     "races": ("races", [], "tests/unit/races"),
     "examples-caches": ("examples-caches", [], ""),
     "examples-shadow": ("examples-shadow", [], "install"),

@@ -80,16 +80,3 @@ _Noreturn void machine_frame_enter(ucontext_t *uc, int sig, uintptr_t handler)
 	                 : "memory");
 	__builtin_unreachable();
 }
-
-void machine_call_on(uintptr_t stack_top, void (*fn)(void *), void *arg)
-{
-	register uintptr_t old __asm__("rbx");
-
-	__asm__ volatile("movq %%rsp, %[old]\n\t"
-	                 "movq %[top], %%rsp\n\t"
-	                 "callq *%[fn]\n\t"
-	                 "movq %[old], %%rsp"
-	                 : [old] "=&r"(old), "+D"(arg)
-	                 : [top] "a"(ALIGN_DOWN(stack_top, 16)), [fn] "r"(fn)
-	                 : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
-}

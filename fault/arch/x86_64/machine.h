@@ -104,9 +104,6 @@ static inline uintptr_t machine_sp(void)
 	return (uintptr_t)__builtin_frame_address(0);
 }
 
-/* Runs fn(arg) on another stack and returns. */
-void machine_call_on(uintptr_t stack_top, void (*fn)(void *), void *arg);
-
 /* ---- signal frames --------------------------------------------------------------------------- */
 
 /* The start of the frame that contains `uc`. */

@@ -116,6 +116,24 @@ __attribute__((naked, noinline, unused)) static void arch_call_stored(void (*fn)
 	                 "ret");
 }
 
+/* Runs fn(arg) on another stack, whose end is a multiple of 16, and returns. Walks go on through this frame: its CFA is
+ * found by rbp. It is marked as a signal frame, because gdb ends a backtrace at any other frame that stands above its
+ * caller. */
+__attribute__((naked, noinline, unused)) static void arch_call_on(uintptr_t stack_top __attribute__((unused)),
+                                                                  void (*fn)(void *) __attribute__((unused)),
+                                                                  void *arg __attribute__((unused)))
+{
+	__asm__ volatile(".cfi_signal_frame\n\t"
+	                 "pushq %rbp\n\t.cfi_adjust_cfa_offset 8\n\t.cfi_rel_offset %rbp, 0\n\t"
+	                 "movq %rsp, %rbp\n\t.cfi_def_cfa_register %rbp\n\t"
+	                 "movq %rdi, %rsp\n\t"
+	                 "movq %rdx, %rdi\n\t"
+	                 "callq *%rsi\n\t"
+	                 "movq %rbp, %rsp\n\t"
+	                 "popq %rbp\n\t.cfi_def_cfa %rsp, 8\n\t"
+	                 "ret");
+}
+
 /* Did the signal directly interrupt a system call, which now returns EINTR or a partial size? (If not directly, another
  * handler's frame lies between.) */
 static inline bool arch_context_interrupted_call(const uint64_t *gregs)
