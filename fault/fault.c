@@ -336,6 +336,11 @@ void pending_tell(const struct unwind_regs *regs)
 	fault_busy = false;
 }
 
+void fault_guest_gone(void)
+{
+	fault_busy = false;
+}
+
 void fault_fork_child(void)
 {
 	pending_forget();

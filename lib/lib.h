@@ -15,6 +15,7 @@
  *   clock.c           jiffies
  *   stepped_reserve.c  address space that is made usable in steps
  *   meta.c            memsan's own memory, by cost centre
+ *   process.c         is this process the owner of this memory? (vfork, raw clone)
  *   lock.c            ranked futex locks, and all of them over a fork
  *   options.c         the parser of options
  *   options.def       the option table
@@ -157,12 +158,13 @@ ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset);
 /* Restarts, waits a little for a non-blocking descriptor, never raises SIGPIPE. Returns the bytes written, fewer than n
  * if an error came later; or -errno if nothing was written. */
 ssize_t os_write_all(int fd, const void *buf, size_t n);
+/* Under a filter that the program set (os_filter_set) both are answered without a system call. */
 pid_t os_gettid(void);
 pid_t os_getpid(void);
 extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden"))); /* 0: not known yet */
 pid_t thread_tid_first(void);
 /* os_gettid, remembered. Correct in the child of a fork too (lib_fork_child). In a child of vfork it is the parent's
- * tid. */
+ * tid, unless the parent's was not known yet. */
 __inline_hot pid_t thread_tid(void)
 {
 	pid_t tid = thread_self_tid;
@@ -172,8 +174,18 @@ __inline_hot pid_t thread_tid(void)
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void); /* SIGABRT with the default action, whatever handlers are installed */
 bool os_under_seccomp(void);   /* a system call filter is active: unusual calls may kill */
-/* a filter is about to be set: from now on os_under_seccomp does not ask the kernel, since that call may kill too */
+/* The program is about to set a filter: from now on memsan makes only those calls that every filter must allow for
+ * libc's own malloc (mmap, munmap, mprotect, madvise, futex, write), and does without the others. */
 void os_note_seccomp(void);
+extern bool os_filtered __attribute__((visibility("hidden")));
+/* The same of a child that shares this memory (process.c), in whose parent no filter is set. */
+extern TLS_IE bool os_guest_filtered __attribute__((visibility("hidden")));
+__inline_hot bool os_filter_set(void)
+{
+	return unlikely(READ_ONCE(os_filtered)) || unlikely(os_guest_filtered);
+}
+/* rt_sigprocmask of a whole mask; returns the mask before. Does nothing under such a filter, and returns 0. */
+uint64_t os_mask_set(uint64_t mask);
 
 /* Jiffies, the kernel's name for the ticks of a coarse clock: 100 a second since the first call, which is at start-up.
  * At most one tick late, never 0, goes on in children, wraps after 497 days. */
@@ -303,6 +315,22 @@ bool maps_next(struct maps_reader *r, struct maps_line *m);
 /* 0, or -errno: a read failed. */
 int maps_close(struct maps_reader *r);
 
+/* ---- process.c: the owner of this memory ----------------------------------------------------- */
+
+/* Once, at start-up. `copied` is called in a copy of the process that was made without the handlers of fork, when
+ * memsan notices it; it tells whether the copy is torn (process_is_torn). */
+void process_start(bool (*copied)(void));
+void process_fork_child(void);
+/* Does this process own this memory? False: a child of vfork, or of clone with CLONE_VM, which must not change what
+ * memsan keeps of the process. Costs one system call. */
+bool process_is_this(void);
+/* Is this a copy that has not settled yet? process_settle makes it a process like a child of fork. */
+bool process_is_copy(void);
+void process_settle(void);
+bool process_is_torn(void); /* a copy in which some lock was held by a thread that was not copied */
+/* In a child of vfork: how many such children deep. Only the vfork function writes it. */
+extern TLS_IE uint32_t process_guests __attribute__((visibility("hidden")));
+
 /* ---- lock.c: ranked locks -------------------------------------------------------------------- */
 
 /* A thread may take a lock only if its rank is higher than the rank of every lock that the thread holds; debug builds
@@ -360,6 +388,9 @@ void lock_unregister_for_fork(struct ranked_lock *l);
 void locks_fork_prepare(void);
 void locks_fork_parent(void);
 void locks_fork_child(void);
+/* In a copy of the process that was made without these functions: frees the locks that threads of the parent held.
+ * True: there were such locks. */
+bool locks_settle_copy(void);
 
 /* ---- options.c: the option table ------------------------------------------------------------- */
 

@@ -126,23 +126,51 @@ ssize_t os_write_all(int fd, const void *buf, size_t n)
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
+/* A filter may kill for gettid and getpid too. libc's thread control block holds the tid, also in a child of fork; its
+ * place is found before the filter is set. */
+#define TCB_WORDS_MAX 512
+bool os_filtered; /* never cleared */
+TLS_IE bool os_guest_filtered;
+static uint32_t tcb_tid_at; /* a word of the control block; 0: not found */
+static pid_t filtered_pid;  /* the process that set the filter */
+
+static void tcb_find_tid(uint32_t tid)
+{
+	const uint32_t *words = (const uint32_t *)arch_thread_pointer();
+
+	/* The tid is one of the first words behind the header. */
+	for (uint32_t i = 16; i < TCB_WORDS_MAX && !tcb_tid_at; i++)
+		if (words[i] == tid)
+			tcb_tid_at = i;
+}
+
 pid_t os_gettid(void)
 {
-	return (pid_t)os_syscall4(SYS_gettid, 0, 0, 0, 0);
+	uint32_t tid = os_filter_set() && tcb_tid_at ? ((const uint32_t *)arch_thread_pointer())[tcb_tid_at] : 0;
+
+	return tid ? (pid_t)tid : (pid_t)os_syscall4(SYS_gettid, 0, 0, 0, 0);
 }
 
-TLS_IE pid_t thread_self_tid;
-
-pid_t thread_tid_first(void)
-{
-	thread_self_tid = os_gettid();
-	return thread_self_tid;
-}
-
-/* Never cached, so it is right in children of fork, vfork and raw clone. */
+/* Without a filter never cached, so it is right in children of fork, vfork and raw clone. */
 pid_t os_getpid(void)
 {
-	return (pid_t)os_syscall4(SYS_getpid, 0, 0, 0, 0);
+	return READ_ONCE(os_filtered) ? READ_ONCE(filtered_pid) : (pid_t)os_syscall4(SYS_getpid, 0, 0, 0, 0);
+}
+
+/* A child of fork has one thread, whose tid is the pid. */
+void os_fork_child(void)
+{
+	if (os_filter_set() && tcb_tid_at)
+		WRITE_ONCE(filtered_pid, os_gettid());
+}
+
+uint64_t os_mask_set(uint64_t mask)
+{
+	uint64_t old = 0;
+
+	if (!os_filter_set())
+		os_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&old, sizeof(mask));
+	return old;
 }
 
 _Noreturn void os_exit_group(int status)
@@ -168,18 +196,20 @@ _Noreturn void os_abort(void)
 	os_exit_group(128 + SIGABRT);
 }
 
-static bool seccomp_noted; /* never cleared */
-
 void os_note_seccomp(void)
 {
-	WRITE_ONCE(seccomp_noted, true);
+	if (os_filter_set())
+		return;
+	filtered_pid = os_getpid();
+	tcb_find_tid((uint32_t)os_gettid());
+	WRITE_ONCE(os_filtered, true);
 }
 
 bool os_under_seccomp(void)
 {
 	long r;
 
-	if (READ_ONCE(seccomp_noted))
+	if (os_filter_set())
 		return true;
 	r = os_syscall4(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0);
 
