@@ -158,6 +158,8 @@ ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset);
 /* Restarts, waits a little for a non-blocking descriptor, never raises SIGPIPE. Returns the bytes written, fewer than n
  * if an error came later; or -errno if nothing was written. */
 ssize_t os_write_all(int fd, const void *buf, size_t n);
+/* The program's file, without a NUL at its end. Returns the length, or -errno. */
+long os_exe_path(char *path, size_t size);
 /* Under a filter that the program set (os_filter_set) both are answered without a system call. */
 pid_t os_gettid(void);
 pid_t os_getpid(void);
@@ -234,8 +236,10 @@ uint64_t os_address_space_limit(void);
 /* Copies from memory that may be unreadable. Returns the bytes copied, up to the first unreadable one. Needs no
  * descriptor. Under a seccomp filter it can fault when another thread unmaps the range meanwhile. */
 size_t os_safe_read(void *dst, const void *src, size_t n);
-/* Is the page that holds p readable now? One cheap system call, which no filter forbids. */
+/* Is the page that holds p readable now? One cheap system call; under a filter (os_filter_set) a load. */
 bool os_page_readable(const void *p);
+/* From now on the handler of SIGSEGV and SIGBUS goes on behind such a load when it faults (arch_probe_recover). */
+void os_probe_by_load(void);
 
 /* A reserve that is made usable in steps: metadata arrays indexed by page, object or handle. */
 struct stepped_reserve {

@@ -100,7 +100,10 @@ static void exit_last(int status, void *unused)
 		slab_check_all(SLAB_AT_EXIT, NULL);
 	if (sound && runtime_state_now == RUNTIME_READY)
 		fence_check_all("at exit", NULL);
-	if (runtime_state_now == RUNTIME_READY)
+	/* A scan makes many system calls, of which a filter that the program has set may forbid one. */
+	if (options.leak && os_filter_set())
+		report_line("leak: no scan at exit: the program has set a filter of system calls");
+	else if (runtime_state_now == RUNTIME_READY)
 		leak_check_at_exit();
 	if (runtime_state_now == RUNTIME_READY)
 		fence_only_summary();

@@ -22,6 +22,7 @@ __attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long
 
 static void note(void)
 {
+	report_filter_begins();
 	if (process_is_this())
 		os_note_seccomp();
 	else

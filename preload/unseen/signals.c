@@ -33,6 +33,8 @@ __attribute__((constructor)) static void signals_constructor(void)
 {
 	signals_lookup();
 	fault_init(real_sigaction);
+	if (fault_installed) /* a static program may replace the handler */
+		os_probe_by_load();
 }
 
 /* The signal that stops threads for a scan, and fatal signals that scan first, look unused to the program until it sets

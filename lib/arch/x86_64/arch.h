@@ -241,6 +241,34 @@ _Noreturn static inline void arch_trap(void)
 	        ".size " #name ", . - " #name "\n"         \
 	        ".popsection\n")
 
+/* Is the byte at p readable? The load may fault; then the handler calls arch_probe_recover, and the answer is 0. */
+#define ARCH_PROBE_DEFINE                                   \
+	__asm__(".pushsection .text\n"                      \
+	        ".hidden arch_probe\n"                      \
+	        ".hidden arch_probe_load\n"                 \
+	        ".hidden arch_probe_end\n"                  \
+	        ".globl arch_probe\n"                       \
+	        ".globl arch_probe_load\n"                  \
+	        ".globl arch_probe_end\n"                   \
+	        ".type arch_probe, @function\narch_probe:\n" \
+	        ".cfi_startproc\n"                          \
+	        "xorl %eax, %eax\n"                         \
+	        "arch_probe_load: movb (%rdi), %cl\n"       \
+	        "movl $1, %eax\n"                           \
+	        "arch_probe_end: ret\n"                     \
+	        ".cfi_endproc\n"                            \
+	        ".size arch_probe, . - arch_probe\n"        \
+	        ".popsection\n")
+__attribute__((visibility("hidden"))) int arch_probe(const void *p);
+__attribute__((visibility("hidden"))) extern const char arch_probe_load[], arch_probe_end[];
+static inline bool arch_probe_recover(uint64_t *gregs)
+{
+	if (gregs[16 /* REG_RIP */] != (uint64_t)(uintptr_t)arch_probe_load)
+		return false;
+	gregs[16] = (uint64_t)(uintptr_t)arch_probe_end;
+	return true;
+}
+
 /* Defines vfork under an exported NAME. The child calls CHILD, which returns 0. The parent calls PARENT with the value
  * that BEFORE returned, and with the result of the system call. The child overwrites the stack below this function's
  * caller, so the return address is kept in a register, as libc does. With a shadow stack, the child has used this
