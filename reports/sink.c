@@ -150,7 +150,8 @@ static bool stat_fd(int fd, struct stat *st)
 }
 
 /* Is descriptor 2 still the file that the program was started with, or one that text does not harm (a terminal, a pipe,
- * a file in append mode)? */
+ * a file in append mode: daemons redirect standard error to their logs)? A program that was started without standard
+ * error has none: descriptor 2 is then the next file that it opens, such as its journal. */
 static bool stderr_usable(void)
 {
 	struct stat st;
@@ -160,7 +161,11 @@ static bool stderr_usable(void)
 		return false;
 	if (stderr_known && st.st_dev == stderr_dev && st.st_ino == stderr_ino)
 		return true;
-	if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))
+	if (S_ISCHR(st.st_mode))
+		return true;
+	if (!stderr_known)
+		return false;
+	if (S_ISFIFO(st.st_mode))
 		return true;
 	flags = arch_syscall6(SYS_fcntl, FD_STDERR, F_GETFL, 0, 0, 0, 0);
 	return S_ISREG(st.st_mode) && flags >= 0 && (flags & O_APPEND);
