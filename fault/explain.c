@@ -23,7 +23,8 @@ static void gather_stack(struct fault_state *s)
 		return;
 	/* The first thread, or a thread whose start memsan did not see. */
 	s->stack_at = os_gettid() == os_getpid() ? fault_stack_of_process : 0;
-	if (s->stack_at && arch_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit, 0, 0) == 0 &&
+	if (s->stack_at && !os_filter_set() &&
+	    arch_syscall6(SYS_prlimit64, 0, RLIMIT_STACK, 0, (long)&limit, 0, 0) == 0 &&
 	    limit.rlim_cur != RLIM_INFINITY)
 		s->stack_limit = limit.rlim_cur;
 }

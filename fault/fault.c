@@ -44,7 +44,8 @@ struct fault {
 
 static void kernel_mask(int how, uint64_t mask)
 {
-	arch_syscall6(SYS_rt_sigprocmask, how, (long)&mask, 0, sizeof(mask), 0, 0);
+	if (!os_filter_set())
+		arch_syscall6(SYS_rt_sigprocmask, how, (long)&mask, 0, sizeof(mask), 0, 0);
 }
 
 static uint64_t context_mask(const ucontext_t *uc)
@@ -164,6 +165,16 @@ static void origin_of(const struct fault *f, struct fault_origin *origin)
 
 void (*fault_hook_dying)(void);
 
+/* The instruction faults again. While the signal is blocked, that ends the program by the default action. So a filter
+ * need not allow rt_sigaction. */
+static void die_of(const struct fault *f)
+{
+	if (os_filter_set())
+		context_set_mask(f->uc, context_mask(f->uc) | SIGNAL_BIT(f->sig));
+	else
+		signals_give_up(f->sig);
+}
+
 static void handle_nobodys(const struct fault *f)
 {
 	struct fault_origin origin;
@@ -175,7 +186,7 @@ static void handle_nobodys(const struct fault *f)
 	fault_explain(&origin, f->uc);
 	if (fault_hook_dying)
 		fault_hook_dying();
-	signals_give_up(f->sig);
+	die_of(f);
 }
 
 /* ---- on the program's signal stack ----------------------------------------------------------- */
@@ -201,7 +212,7 @@ static void report_begins(const struct fault *f)
 {
 	stack_t ours;
 
-	if (!f->above_theirs)
+	if (!f->above_theirs || os_filter_set())
 		return;
 	fault_stack_ours(&ours);
 	arch_syscall6(SYS_sigaltstack, (long)&ours, 0, 0, 0, 0, 0);
@@ -210,7 +221,7 @@ static void report_begins(const struct fault *f)
 
 static void report_is_over(const struct fault *f)
 {
-	if (!f->above_theirs)
+	if (!f->above_theirs || os_filter_set())
 		return;
 	kernel_mask(SIG_BLOCK, SIGNALS_OURS);
 	arch_syscall6(SYS_sigaltstack, (long)&f->uc->uc_stack, 0, 0, 0, 0, 0);
@@ -336,6 +347,11 @@ void pending_tell(const struct unwind_regs *regs)
 	fault_busy = false;
 }
 
+void fault_guest_gone(void)
+{
+	fault_busy = false;
+}
+
 void fault_fork_child(void)
 {
 	pending_forget();
@@ -355,6 +371,8 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 	struct fault f = { .sig = sig, .info = info, .uc = context };
 	bool busy = fault_busy;
 
+	if (info->si_code > 0 && arch_probe_recover((uint64_t *)f.uc->uc_mcontext.gregs))
+		return;
 	if (busy && info->si_code > 0) {
 		handle_own_fault(&f);
 		return;

@@ -38,7 +38,9 @@ extern bool fault_installed; /* the handler is installed; written once by fault_
 /* This thread is about to end the program with an error, at regs. If it does so inside the program's handler of a
  * fault, that fault is reported now. Signal-safe. */
 void pending_tell(const struct unwind_regs *regs);
-bool pending_any(void);      /* this thread may be inside such a handler; cheap */
+bool pending_any(void); /* this thread may be inside such a handler; cheap */
+/* A child that shares this memory has ended, perhaps inside the handler: this thread is not in the handler. */
+void fault_guest_gone(void);
 void fault_fork_child(void); /* forgets pending faults: they belong to the parent */
 /* Called in the handler after the report when the program is about to die of a fault; may be NULL. Set once. */
 extern void (*fault_hook_dying)(void);

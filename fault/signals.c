@@ -25,6 +25,10 @@
  * exec. The new program inherits ignored signals and the mask. So before exec the kernel gets the program's own
  * (signals_exec_begin).
  *
+ * Guests. A child of vfork, or of clone with CLONE_VM, has handlers, masks and a signal stack of its own, but shares
+ * this memory. What it sets goes to the kernel as it is, and nothing is written here. What it asks comes from the
+ * kernel, and from here where the kernel has what memsan installed.
+ *
  * Weaknesses accepted: memsan does not see masks that are set by direct system calls. A fault that such a mask blocks
  * is not reported, and nothing else differs. While a program that ignores one of the two signals runs posix_spawn, and
  * for a moment when it begins to ignore a pending one, the kernel ignores the signal in all threads; a fault then ends
@@ -94,7 +98,8 @@ static uint64_t actions_begin(void)
 {
 	uint64_t all = ~0ull, old = 0;
 
-	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&old, sizeof(all), 0, 0);
+	if (!os_filter_set())
+		arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&old, sizeof(all), 0, 0);
 	lock_acquire(&actions_lock);
 	return old;
 }
@@ -102,7 +107,7 @@ static uint64_t actions_begin(void)
 static void actions_end(uint64_t old)
 {
 	lock_release(&actions_lock);
-	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, sizeof(old), 0, 0);
+	os_mask_set(old);
 }
 
 /* Under actions_lock. */
@@ -151,8 +156,19 @@ static uint64_t believed(uint64_t kernel_mask, uint64_t wish)
 	return !(kernel_mask & STAND_IN) ? 0 : wish & (SIGNALS_OURS | STAND_IN) ? wish & SIGNALS_OURS : SIGNALS_OURS;
 }
 
+/* The tid of a guest that has set its own mask: the kernel's mask is then exactly the program's. Guests of one thread
+ * share this word with it; their tids differ. */
+static TLS_IE pid_t guest_masked;
+
+static bool guest_has_mask(void)
+{
+	return unlikely(guest_masked) && guest_masked == os_gettid();
+}
+
 bool signals_program_blocks(int sig, uint64_t kernel_mask)
 {
+	if (guest_has_mask())
+		return kernel_mask & SIGNAL_BIT(sig);
 	return believed(kernel_mask, wish_self) & SIGNAL_BIT(sig);
 }
 
@@ -433,8 +449,33 @@ void signals_release_onstack(void)
 	}
 }
 
+/* What memsan changed in an action is given back where the kernel still has the parent's action. */
+static int guest_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct program_action parents;
+	struct sigaction now;
+	int saved = errno, ret = real_sigaction(sig, act, &now);
+
+	if (ret != 0) {
+		ret = -errno;
+		errno = saved;
+		return ret;
+	}
+	if (old && signals_is_ours(sig) && now.sa_sigaction == our_handler) {
+		action_read(sig, &parents);
+		action_to_program(&parents, &now);
+	} else if (old && sig < SIGNALS_MAX && now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN) {
+		give_back(&now, __atomic_load_n(&held_back[sig], __ATOMIC_RELAXED));
+	}
+	if (old)
+		mem_copy(old, &now, sizeof(*old));
+	return 0;
+}
+
 int signals_sigaction(int sig, const struct sigaction *act, struct sigaction *old, uintptr_t caller)
 {
+	if (!process_is_this())
+		return guest_sigaction(sig, act, old);
 	if (act && (act->sa_flags & SA_ONSTACK) && !signals_stack_is_shared() && module_is_go(caller)) {
 		__atomic_store_n(&program_uses_ours, true, __ATOMIC_RELAXED);
 		signals_release_onstack();
@@ -455,11 +496,34 @@ static void wish_note(int how, uint64_t mask)
 		wish_self = mask;
 }
 
+static uint64_t guest_mask(uint64_t kernel)
+{
+	return guest_has_mask() ? kernel : mask_for_program(kernel, wish_self);
+}
+
+static int guest_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	uint64_t mask = set ? mask_of(set) & ~SIGNALS_LIBC : 0, before = guest_mask(kernel_mask()), wanted;
+
+	if (set && how != SIG_BLOCK && how != SIG_UNBLOCK && how != SIG_SETMASK)
+		return -EINVAL;
+	if (set) {
+		wanted = how == SIG_BLOCK ? before | mask : how == SIG_UNBLOCK ? before & ~mask : mask;
+		guest_masked = os_gettid();
+		os_mask_set(wanted);
+	}
+	if (old)
+		mem_copy(old, &before, sizeof(before));
+	return 0;
+}
+
 int signals_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
 	uint64_t kernel = 0, before = 0, mask = 0, wish_before = wish_self;
 	long ret;
 
+	if (fault_installed && (set || guest_masked) && !process_is_this())
+		return guest_sigmask(how, set, old);
 	if (set) {
 		kernel = mask = mask_of(set) & ~SIGNALS_LIBC;
 		/* Before the system call: it may deliver a held signal, whose handler reads wish_self. */
@@ -559,6 +623,18 @@ static void ignore_keeping_pending(int sig)
 		arch_syscall6(SYS_rt_tgsigqueueinfo, os_getpid(), os_gettid(), sig, (long)&info, 0, 0);
 }
 
+/* A guest may have set another action. */
+static bool kernel_has_ours(int sig)
+{
+	struct {
+		uintptr_t handler;
+		uint64_t flags, restorer, mask;
+	} act = { 0, 0, 0, 0 };
+
+	arch_syscall6(SYS_rt_sigaction, sig, 0, (long)&act, sizeof(act.mask), 0, 0);
+	return act.handler == (uintptr_t)our_handler;
+}
+
 void signals_exec_begin(struct signals_exec *e)
 {
 	uint64_t mask;
@@ -569,7 +645,7 @@ void signals_exec_begin(struct signals_exec *e)
 	if (!fault_installed || os_under_seccomp())
 		return;
 	e->mask = kernel_mask();
-	mask = mask_for_program(e->mask, wish_self);
+	mask = guest_mask(e->mask);
 	e->mask_changed = mask != e->mask;
 	if (e->mask_changed)
 		arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
@@ -577,7 +653,9 @@ void signals_exec_begin(struct signals_exec *e)
 		struct program_action a;
 
 		action_read(our_signals[i], &a);
-		e->ignored |= a.handler == (uintptr_t)SIG_IGN ? SIGNAL_BIT(our_signals[i]) : 0;
+		e->ignored |= a.handler == (uintptr_t)SIG_IGN && kernel_has_ours(our_signals[i])
+		                      ? SIGNAL_BIT(our_signals[i])
+		                      : 0;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(our_signals); i++)
 		if (e->ignored & SIGNAL_BIT(our_signals[i]))

@@ -127,7 +127,7 @@ void fault_thread_start(void)
 	stack_t now = { .ss_flags = SS_DISABLE }, ours;
 
 	/* A seccomp filter may end the program for a system call that the program itself does not make. */
-	if (!fault_installed || fault_stack_self || os_under_seccomp())
+	if (!fault_installed || fault_stack_self || os_under_seccomp() || !process_is_this())
 		return;
 	if (!__atomic_exchange_n(&registered, true, __ATOMIC_RELAXED))
 		lock_register_for_fork(&stack_lock);
@@ -209,20 +209,21 @@ static bool stack_is_small(const stack_t *s)
 int signals_sigaltstack(const stack_t *ss, stack_t *old)
 {
 	stack_t now, set, small;
+	bool guest = ss && fault_installed && !process_is_this(); /* its signal stack is its own (signals.c) */
 	long ret;
 
 	mem_set(&now, 0, sizeof(now));
 	mem_copy(&small, &small_self, sizeof(small));
 	if (ss) {
 		mem_copy(&set, ss, sizeof(set));
-		if ((set.ss_flags & ~SS_AUTODISARM) == SS_DISABLE && fault_stack_self)
+		if (!guest && (set.ss_flags & ~SS_AUTODISARM) == SS_DISABLE && fault_stack_self)
 			fault_stack_ours(&set);
 	}
 	/* The kernel is always asked: it refuses a change while the thread runs on its signal stack. */
 	ret = arch_syscall6(SYS_sigaltstack, ss ? (long)&set : 0, (long)&now, 0, 0, 0, 0);
 	if (ret != 0)
 		return (int)ret;
-	if (ss) {
+	if (ss && !guest) {
 		mem_set(&small_self, 0, sizeof(small_self));
 		if (stack_is_small(ss)) {
 			mem_copy(&small_self, ss, sizeof(small_self));
@@ -231,7 +232,7 @@ int signals_sigaltstack(const stack_t *ss, stack_t *old)
 			arch_syscall6(SYS_sigaltstack, (long)&set, 0, 0, 0, 0, 0);
 		}
 	}
-	if (ss && !(ss->ss_flags & SS_DISABLE))
+	if (ss && !guest && !(ss->ss_flags & SS_DISABLE))
 		signals_release_onstack();
 	if (old)
 		stack_describe(&now, &small, old);

@@ -547,6 +547,7 @@ struct snapshot_job {
 
 static void child_run(const struct snapshot_job *job)
 {
+	process_fork_child(); /* it reads what the parent kept, and settles nothing */
 	arch_syscall6(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
 	arch_syscall6(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0, 0);
 	action_set(SIGSEGV, &fault_action);

@@ -79,7 +79,7 @@ void deep_run(void (*fn)(void *arg), void *arg)
 	uint64_t mask;
 	int i;
 
-	if (deep_now || !lo || os_seccomp_noted()) {
+	if (deep_now || !lo || os_filter_set()) {
 		fn(arg);
 		return;
 	}

@@ -15,6 +15,7 @@ void lib_fork_parent(void)
 /* The locks that the thread held before the fork get its new tid as holder, so thread_fork_child comes first. */
 void lib_fork_child(void)
 {
+	process_fork_child();
 	thread_fork_child();
 	deep_fork_child();
 	locks_fork_child();

@@ -17,6 +17,7 @@
  *   stepped_reserve.c  address space that is made usable in steps
  *   meta.c            memsan's own memory, by cost centre
  *   deep.c            deep work on a stack of memsan's own
+ *   process.c         is this process the owner of this memory? (vfork, raw clone)
  *   lock.c            ranked futex locks, and all of them over a fork
  *   options.c         the parser of options
  *   options.def       the option table
@@ -159,12 +160,15 @@ ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset);
 /* Restarts, waits a little for a non-blocking descriptor, never raises SIGPIPE. Returns the bytes written, fewer than n
  * if an error came later; or -errno if nothing was written. */
 ssize_t os_write_all(int fd, const void *buf, size_t n);
+/* The program's file, without a NUL at its end. Returns the length, or -errno. */
+long os_exe_path(char *path, size_t size);
+/* Under a filter that the program set (os_filter_set) both are answered without a system call. */
 pid_t os_gettid(void);
 pid_t os_getpid(void);
 extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden"))); /* 0: not known yet */
 pid_t thread_tid_first(void);
 /* os_gettid, remembered. Correct in the child of a fork too (lib_fork_child). In a child of vfork it is the parent's
- * tid. */
+ * tid, unless the parent's was not known yet. */
 __inline_hot pid_t thread_tid(void)
 {
 	pid_t tid = thread_self_tid;
@@ -174,9 +178,18 @@ __inline_hot pid_t thread_tid(void)
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void); /* SIGABRT with the default action, whatever handlers are installed */
 bool os_under_seccomp(void);   /* a system call filter is active: unusual calls may kill */
-bool os_seccomp_noted(void);   /* the program has set such a filter; asks no kernel */
-/* a filter is about to be set: from now on os_under_seccomp does not ask the kernel, since that call may kill too */
+/* The program is about to set a filter: from now on memsan makes only those calls that every filter must allow for
+ * libc's own malloc (mmap, munmap, mprotect, madvise, futex, write), and does without the others. */
 void os_note_seccomp(void);
+extern bool os_filtered __attribute__((visibility("hidden")));
+/* The same of a child that shares this memory (process.c), in whose parent no filter is set. */
+extern TLS_IE bool os_guest_filtered __attribute__((visibility("hidden")));
+__inline_hot bool os_filter_set(void)
+{
+	return unlikely(READ_ONCE(os_filtered)) || unlikely(os_guest_filtered);
+}
+/* rt_sigprocmask of a whole mask; returns the mask before. Does nothing under such a filter, and returns 0. */
+uint64_t os_mask_set(uint64_t mask);
 
 /* Jiffies, the kernel's name for the ticks of a coarse clock: 100 a second since the first call, which is at start-up.
  * At most one tick late, never 0, goes on in children, wraps after 497 days. */
@@ -225,8 +238,10 @@ uint64_t os_address_space_limit(void);
 /* Copies from memory that may be unreadable. Returns the bytes copied, up to the first unreadable one. Needs no
  * descriptor. Under a seccomp filter it can fault when another thread unmaps the range meanwhile. */
 size_t os_safe_read(void *dst, const void *src, size_t n);
-/* Is the page that holds p readable now? One cheap system call, which no filter forbids. */
+/* Is the page that holds p readable now? One cheap system call; under a filter (os_filter_set) a load. */
 bool os_page_readable(const void *p);
+/* From now on the handler of SIGSEGV and SIGBUS goes on behind such a load when it faults (arch_probe_recover). */
+void os_probe_by_load(void);
 
 /* A reserve that is made usable in steps: metadata arrays indexed by page, object or handle. */
 struct stepped_reserve {
@@ -336,6 +351,21 @@ void deep_run(void (*fn)(void *arg), void *arg);
 bool deep_running(void);    /* is this thread on such a stack? */
 void deep_start(void);      /* before the first use, once */
 void deep_fork_child(void); /* called by lib_fork_child */
+/* ---- process.c: the owner of this memory ----------------------------------------------------- */
+
+/* Once, at start-up. `copied` is called in a copy of the process that was made without the handlers of fork, when
+ * memsan notices it; it tells whether the copy is torn (process_is_torn). */
+void process_start(bool (*copied)(void));
+void process_fork_child(void);
+/* Does this process own this memory? False: a child of vfork, or of clone with CLONE_VM, which must not change what
+ * memsan keeps of the process. Costs one system call. */
+bool process_is_this(void);
+/* Is this a copy that has not settled yet? process_settle makes it a process like a child of fork. */
+bool process_is_copy(void);
+void process_settle(void);
+bool process_is_torn(void); /* a copy in which some lock was held by a thread that was not copied */
+/* In a child of vfork: how many such children deep. Only the vfork function writes it. */
+extern TLS_IE uint32_t process_guests __attribute__((visibility("hidden")));
 
 /* ---- lock.c: ranked locks -------------------------------------------------------------------- */
 
@@ -394,6 +424,9 @@ void lock_unregister_for_fork(struct ranked_lock *l);
 void locks_fork_prepare(void);
 void locks_fork_parent(void);
 void locks_fork_child(void);
+/* In a copy of the process that was made without these functions: frees the locks that threads of the parent held.
+ * True: there were such locks. */
+bool locks_settle_copy(void);
 
 /* ---- options.c: the option table ------------------------------------------------------------- */
 

@@ -10,6 +10,8 @@ static inline long os_syscall4(long nr, long a, long b, long c, long d)
 	return arch_syscall6(nr, a, b, c, d, 0, 0);
 }
 
+void os_fork_child(void); /* os.c: the child's pid, under a filter */
+
 /* What each file adds to struct lib_directory. */
 void os_directory_fill(struct lib_directory *r);
 void depot_directory_fill(struct lib_directory *r);

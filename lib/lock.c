@@ -14,6 +14,7 @@
  *
  * Accepted: no fairness, no priority inheritance.
  */
+#include <errno.h>
 #include <linux/futex.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -197,6 +198,8 @@ static __cold_path void lock_take_slow(struct ranked_lock *l)
 	}
 	if (lock_mine(l))
 		lock_complain("recursion on", l, NULL);
+	/* In a copy, the thread that holds the lock may be one of the parent's. */
+	process_settle();
 	while (__atomic_exchange_n(&l->state, 2, __ATOMIC_ACQUIRE) != 0)
 		os_syscall4(SYS_futex, (long)&l->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, 0);
 	lock_set_holder(l, thread_tid());
@@ -368,7 +371,8 @@ void locks_fork_prepare(void)
 {
 	uint64_t block = ~SYNCHRONOUS, saved = 0;
 
-	os_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&block, (long)&saved, sizeof(saved));
+	if (!os_filter_set())
+		os_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&block, (long)&saved, sizeof(saved));
 	lock_take(&fork_lock);
 	fork_saved_mask = saved;
 	while (!fork_take_all())
@@ -382,7 +386,7 @@ void locks_fork_parent(void)
 	lock_give(&registry_lock);
 	fork_give_all(fork_give_one);
 	lock_give(&fork_lock);
-	os_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, sizeof(saved));
+	os_mask_set(saved);
 }
 
 void locks_fork_child(void)
@@ -396,5 +400,39 @@ void locks_fork_child(void)
 	lock_release_in_child(&registry_lock);
 	fork_give_all(lock_release_in_child);
 	lock_release_in_child(&fork_lock);
-	os_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&saved, 0, sizeof(saved));
+	os_mask_set(saved);
+}
+
+static pid_t lock_holder(const struct ranked_lock *l)
+{
+	return (pid_t)(__atomic_load_n(&l->rank_holder, __ATOMIC_RELAXED) >> RANK_BITS);
+}
+
+/* Held by a thread that this process does not have? A lock without a holder is being taken or given back. */
+static bool lock_is_orphan(const struct ranked_lock *l, pid_t pid)
+{
+	pid_t holder = lock_holder(l);
+
+	return __atomic_load_n(&l->state, __ATOMIC_ACQUIRE) && holder && holder != thread_tid() &&
+	       (os_filter_set() || os_syscall4(SYS_tgkill, pid, holder, 0, 0) == -ESRCH);
+}
+
+bool locks_settle_copy(void)
+{
+	pid_t pid = os_getpid(), before = thread_tid();
+	bool orphans = false;
+
+	if (lock_is_orphan(&fork_lock, pid))
+		lock_release_in_child(&fork_lock);
+	if (lock_is_orphan(&registry_lock, pid))
+		lock_release_in_child(&registry_lock);
+	for (unsigned i = 0; i < registry_count; i++) {
+		if (lock_holder(registry[i]) == before)
+			lock_set_holder(registry[i], os_gettid()); /* this thread's new tid */
+		if (!lock_is_orphan(registry[i], pid) || lock_holder(registry[i]) == os_gettid())
+			continue;
+		lock_release_in_child(registry[i]);
+		orphans = true;
+	}
+	return orphans;
 }

@@ -108,7 +108,7 @@ static void read_name(char *dst, const char *name, size_t size)
 
 static void main_program_path(char *path, size_t size)
 {
-	long n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)size - 1, 0, 0, 0);
+	long n = os_exe_path(path, size);
 
 	path[n > 0 ? n : 0] = '\0';
 	/* Without /proc: the name by which the program was started, which may be relative. */

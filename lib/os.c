@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -37,6 +38,8 @@ int os_open(const char *path, int flags, int mode)
 {
 	long r;
 
+	if (os_filter_set())
+		return -EPERM;
 	do
 		r = os_syscall4(SYS_openat, AT_FDCWD, (long)path, flags, mode);
 	while (r == -EINTR);
@@ -94,7 +97,7 @@ static ssize_t os_write_loop(int fd, const char *p, size_t n)
 		long r = os_syscall4(SYS_write, fd, (long)(p + done), (long)(n - done), 0);
 		if (r > 0)
 			done += (size_t)r;
-		else if (r == -EAGAIN && os_wait_writable(fd))
+		else if (r == -EAGAIN && !os_filter_set() && os_wait_writable(fd))
 			continue;
 		else if (r != -EINTR)
 			return done ? (ssize_t)done : r ? r : -EIO;
@@ -113,6 +116,8 @@ ssize_t os_write_all(int fd, const void *buf, size_t n)
 	} now = { 0, 0 };
 	ssize_t r;
 
+	if (os_filter_set())
+		return os_write_loop(fd, buf, n);
 	os_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&pipe_only, (long)&old, sizeof(old));
 	if (old & pipe_only)
 		os_syscall4(SYS_rt_sigpending, (long)&pending, sizeof(pending), 0, 0);
@@ -126,23 +131,51 @@ ssize_t os_write_all(int fd, const void *buf, size_t n)
 
 /* ---- processes ------------------------------------------------------------------------------- */
 
+/* A filter may kill for gettid and getpid too. libc's thread control block holds the tid, also in a child of fork; its
+ * place is found before the filter is set. */
+#define TCB_WORDS_MAX 512
+bool os_filtered; /* never cleared */
+TLS_IE bool os_guest_filtered;
+static uint32_t tcb_tid_at; /* a word of the control block; 0: not found */
+static pid_t filtered_pid;  /* the process that set the filter */
+
+static void tcb_find_tid(uint32_t tid)
+{
+	const uint32_t *words = (const uint32_t *)arch_thread_pointer();
+
+	/* The tid is one of the first words behind the header. */
+	for (uint32_t i = 16; i < TCB_WORDS_MAX && !tcb_tid_at; i++)
+		if (words[i] == tid)
+			tcb_tid_at = i;
+}
+
 pid_t os_gettid(void)
 {
-	return (pid_t)os_syscall4(SYS_gettid, 0, 0, 0, 0);
+	uint32_t tid = os_filter_set() && tcb_tid_at ? ((const uint32_t *)arch_thread_pointer())[tcb_tid_at] : 0;
+
+	return tid ? (pid_t)tid : (pid_t)os_syscall4(SYS_gettid, 0, 0, 0, 0);
 }
 
-TLS_IE pid_t thread_self_tid;
-
-pid_t thread_tid_first(void)
-{
-	thread_self_tid = os_gettid();
-	return thread_self_tid;
-}
-
-/* Never cached, so it is right in children of fork, vfork and raw clone. */
+/* Without a filter never cached, so it is right in children of fork, vfork and raw clone. */
 pid_t os_getpid(void)
 {
-	return (pid_t)os_syscall4(SYS_getpid, 0, 0, 0, 0);
+	return READ_ONCE(os_filtered) ? READ_ONCE(filtered_pid) : (pid_t)os_syscall4(SYS_getpid, 0, 0, 0, 0);
+}
+
+/* A child of fork has one thread, whose tid is the pid. */
+void os_fork_child(void)
+{
+	if (os_filter_set() && tcb_tid_at)
+		WRITE_ONCE(filtered_pid, os_gettid());
+}
+
+uint64_t os_mask_set(uint64_t mask)
+{
+	uint64_t old = 0;
+
+	if (!os_filter_set())
+		os_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&old, sizeof(mask));
+	return old;
 }
 
 _Noreturn void os_exit_group(int status)
@@ -168,23 +201,30 @@ _Noreturn void os_abort(void)
 	os_exit_group(128 + SIGABRT);
 }
 
-static bool seccomp_noted; /* never cleared */
+static char filtered_exe[PATH_MAX]; /* a filter may kill for readlink */
+
+long os_exe_path(char *path, size_t size)
+{
+	if (os_filter_set())
+		return (long)str_copy(path, filtered_exe, size);
+	return os_syscall4(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)size - 1, 0);
+}
 
 void os_note_seccomp(void)
 {
-	WRITE_ONCE(seccomp_noted, true);
-}
-
-bool os_seccomp_noted(void)
-{
-	return READ_ONCE(seccomp_noted);
+	if (os_filter_set())
+		return;
+	filtered_pid = os_getpid();
+	os_exe_path(filtered_exe, sizeof(filtered_exe));
+	tcb_find_tid((uint32_t)os_gettid());
+	WRITE_ONCE(os_filtered, true);
 }
 
 bool os_under_seccomp(void)
 {
 	long r;
 
-	if (READ_ONCE(seccomp_noted))
+	if (os_filter_set())
 		return true;
 	r = os_syscall4(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0);
 
@@ -298,7 +338,8 @@ void *os_reserve(size_t size, size_t align)
 	if (raw + total > end)
 		os_release((void *)end, raw + total - end);
 	/* After mlockall(MCL_FUTURE) the whole reserve would count as locked. */
-	os_syscall4(SYS_munlock, (long)start, (long)size, 0, 0);
+	if (!os_filter_set())
+		os_syscall4(SYS_munlock, (long)start, (long)size, 0, 0);
 	/* The kernel leaves untouched pages out of core files, but gdb's gcore would write a terabyte of zeros. */
 	os_advise((void *)start, size, MADV_DONTDUMP);
 	reserve_note(start, size);
@@ -330,7 +371,7 @@ size_t os_resident(const void *p, size_t size)
 	uint8_t pages[1024];
 	size_t resident = 0;
 
-	for (size_t at = 0; at < size; at += sizeof(pages) * PAGE_SIZE) {
+	for (size_t at = 0; at < size && !os_filter_set(); at += sizeof(pages) * PAGE_SIZE) {
 		size_t n = MIN(size - at, sizeof(pages) * PAGE_SIZE);
 		if (os_syscall4(SYS_mincore, (long)p + (long)at, (long)n, (long)pages, 0) != 0)
 			return 0;
@@ -346,7 +387,8 @@ void os_decommit(void *p, size_t size)
 {
 	if (os_advise(p, size, MADV_DONTNEED))
 		return;
-	os_syscall4(SYS_munlock, (long)p, (long)size, 0, 0);
+	if (!os_filter_set())
+		os_syscall4(SYS_munlock, (long)p, (long)size, 0, 0);
 	if (!os_advise(p, size, MADV_DONTNEED))
 		mem_set(p, 0, size);
 }
@@ -511,8 +553,11 @@ uint64_t os_charge_limit(void)
 	struct {
 		uint64_t now, most;
 	} limit;
-	uint64_t data = os_syscall4(SYS_prlimit64, 0, RLIMIT_DATA, 0, (long)&limit) == 0 ? limit.now : UINT64_MAX;
+	uint64_t data;
 
+	if (os_filter_set())
+		return UINT64_MAX;
+	data = os_syscall4(SYS_prlimit64, 0, RLIMIT_DATA, 0, (long)&limit) == 0 ? limit.now : UINT64_MAX;
 	return MIN(data, os_read_number("/proc/sys/vm/overcommit_memory") == 2 ? os_memory_size() / 2 : UINT64_MAX);
 }
 
@@ -523,7 +568,8 @@ uint64_t os_address_space_limit(void)
 	} limit = { UINT64_MAX, UINT64_MAX };
 	uint64_t used;
 
-	if (os_syscall4(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit) < 0 || limit.soft == UINT64_MAX)
+	if (os_filter_set() || os_syscall4(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit) < 0 ||
+	    limit.soft == UINT64_MAX)
 		return UINT64_MAX;
 	used = os_mapped_bytes();
 	return limit.soft > used ? limit.soft - used : 0;
@@ -533,9 +579,10 @@ uint64_t os_address_space_limit(void)
 
 /* process_vm_readv on the calling process copies up to the first unreadable page and returns the bytes copied. It needs
  * no descriptor and loses no race with another thread's munmap. But it can be forbidden, and a seccomp filter may kill
- * the process for it. Then each page is probed by a call that every filter allows. rt_sigprocmask reads its new mask
- * before it refuses an invalid operation, so EFAULT means unreadable and EINVAL readable. One weakness is accepted: if
- * a page goes away between probe and copy, the copy faults. */
+ * the process for it. Then each page is probed by a call that filters which are inherited allow. rt_sigprocmask reads
+ * its new mask before it refuses an invalid operation, so EFAULT means unreadable and EINVAL readable. After the program
+ * has set a filter, no call is safe: then the probe is a load, behind which memsan's handler of SIGSEGV goes on if the
+ * load faults. One weakness is accepted: if a page goes away between probe and copy, the copy faults. */
 static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refused)
 {
 	size_t done = 0;
@@ -557,11 +604,22 @@ static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refu
 	return done;
 }
 
+ARCH_PROBE_DEFINE;
+
+static bool probe_by_load; /* written once: memsan's handler knows the load */
+
+void os_probe_by_load(void)
+{
+	probe_by_load = true;
+}
+
 /* A null pointer means "no new mask": the call returns 0, so page 0 counts as unreadable. */
 bool os_page_readable(const void *p)
 {
 	uintptr_t page = ALIGN_DOWN((uintptr_t)p, PAGE_SIZE);
 
+	if (os_filter_set())
+		return probe_by_load && page && page >> 47 == 0 && arch_probe(p);
 	return os_syscall4(SYS_rt_sigprocmask, ~0L, (long)page, 0, sizeof(kernel_sigset)) == -EINVAL;
 }
 

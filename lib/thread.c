@@ -81,7 +81,8 @@ static void slot_sweep(void)
 		return;
 	swept_at = now;
 	for (uint32_t i = 1; i < next_fresh; i++)
-		if (thread_slots[i].alive && os_syscall4(SYS_tgkill, pid, thread_slots[i].tid, 0, 0) == -ESRCH)
+		if (thread_slots[i].alive && !os_filter_set() &&
+		    os_syscall4(SYS_tgkill, pid, thread_slots[i].tid, 0, 0) == -ESRCH)
 			slot_bury(i);
 }
 
@@ -110,6 +111,8 @@ static uint32_t slot_take(void)
 static void thread_read_name(char name[THREAD_NAME_MAX])
 {
 	mem_set(name, 0, THREAD_NAME_MAX);
+	if (os_filter_set())
+		return;
 	os_syscall4(SYS_prctl, PR_GET_NAME, (long)name, 0, 0);
 	name[THREAD_NAME_MAX - 1] = '\0';
 }
@@ -128,7 +131,7 @@ uint32_t thread_index_first(void)
 	char name[THREAD_NAME_MAX];
 	uint32_t index;
 
-	if (thread_busy || !thread_may_register())
+	if (thread_busy || !thread_may_register() || !process_is_this())
 		return 0;
 	thread_busy = true;
 	if (!__atomic_load_n(&thread_lock_registered, __ATOMIC_RELAXED)) {

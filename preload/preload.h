@@ -72,7 +72,6 @@ extern void *(*malloc_programs_realloc)(void *p, size_t size);
 void process_init(void);           /* constructor: fork handlers, the thread-exit key */
 extern TLS_IE bool thread_watched; /* this thread's exit will be noticed */
 void process_watch_thread(void);
-bool process_is_this(void); /* false: a child that shares our memory */
 __inline_hot void thread_ensure(void)
 {
 	if (unlikely(!thread_watched))

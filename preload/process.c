@@ -18,7 +18,6 @@ TLS_IE bool thread_watched;
 
 static pthread_key_t exit_key;
 static bool exit_key_made;
-static pid_t process_pid;
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
@@ -38,7 +37,7 @@ static void thread_exiting(void *value)
 
 __cold_path void process_watch_thread(void)
 {
-	if (!exit_key_made)
+	if (!exit_key_made || !process_is_this())
 		return; /* before our constructor there is one thread, and it ends with the program */
 	/* Set first, since pthread_setspecific may allocate. */
 	thread_watched = true;
@@ -67,28 +66,44 @@ static void fork_child(void)
 	slab_fork_child();
 	leak_fork_child();
 	fault_fork_child();
-	process_pid = os_getpid();
+}
+
+/* In a child of a raw clone or of _Fork, at the first call that must know. Other threads' caches stay as they are: by
+ * now the child may have threads of its own. */
+static bool copy_settled(void)
+{
+	/* A lock that no thread of this process holds was taken by a thread that was not copied: what it guards may be
+	 * half written. */
+	bool torn = locks_settle_copy();
+
+	reports_fork_child();
+	thread_fork_child();
+	slab_copy_child();
+	leak_fork_child();
+	fault_fork_child();
+	return torn;
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-/* False in a child that shares our memory (vfork, CLONE_VM) and calls exit. */
-bool process_is_this(void)
-{
-	return os_getpid() == process_pid;
-}
-
 static void exit_last(int status, void *unused)
 {
+	bool sound;
+
 	(void)unused;
+	/* A child that shares this memory called exit. */
 	if (!process_is_this())
 		return;
+	sound = options.check_at_exit && !process_is_torn();
 	exits_tell(status);
-	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
+	if (sound && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);
-	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
+	if (sound && runtime_state_now == RUNTIME_READY)
 		fence_check_all("at exit", NULL);
-	if (runtime_state_now == RUNTIME_READY)
+	/* A scan makes many system calls, of which a filter that the program has set may forbid one. */
+	if (options.leak && os_filter_set())
+		report_line("leak: no scan at exit: the program has set a filter of system calls");
+	else if (runtime_state_now == RUNTIME_READY)
 		leak_check_at_exit();
 	if (runtime_state_now == RUNTIME_READY)
 		fence_only_summary();
@@ -108,7 +123,7 @@ __attribute__((destructor)) static void process_destructor(void)
 
 void process_init(void)
 {
-	process_pid = os_getpid();
+	process_start(copy_settled);
 	exit_key_made = pthread_key_create(&exit_key, thread_exiting) == 0;
 	pthread_atfork(fork_prepare, lib_fork_parent, fork_child);
 }

@@ -102,15 +102,12 @@ static bool place_add(uint64_t place)
 
 static uint64_t signals_block(void)
 {
-	uint64_t all = ~SIGNALS_SYNCHRONOUS, old = 0;
-
-	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&old, sizeof(all), 0, 0);
-	return old;
+	return os_mask_set(~SIGNALS_SYNCHRONOUS);
 }
 
 static void signals_restore(uint64_t mask)
 {
-	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
+	os_mask_set(mask);
 }
 
 /* ---- begin ----------------------------------------------------------------------------------- */
@@ -137,15 +134,18 @@ static void record_set_process(struct report_record *r)
 
 	r->pid = (uint32_t)os_getpid();
 	r->tid = (uint32_t)os_gettid();
-	arch_syscall6(SYS_prctl, PR_GET_NAME, (long)name, 0, 0, 0, 0);
+	if (!os_filter_set())
+		arch_syscall6(SYS_prctl, PR_GET_NAME, (long)name, 0, 0, 0, 0);
 	r->comm = report_string(r, name);
 	r->time_ms = (uint64_t)jiffies_now() * (1000 / JIFFIES_HZ);
 }
 
 struct report_record *report_begin(enum report_kind kind, const char *component)
 {
-	uint64_t mask = signals_block();
+	uint64_t mask;
 
+	process_settle();
+	mask = signals_block();
 	if (lock_mine(&report_lock)) {
 		report_line("another bug (%s) was found while a report was being made; it is dropped",
 		            report_kind_name(kind));
@@ -219,8 +219,11 @@ enum report_outcome report_end(struct report_record *r)
 	uint64_t mask = saved_mask;
 	enum report_outcome outcome = report_emit(r);
 
-	if (options.fault == FAULT_PANIC && outcome != REPORT_SUPPRESSED)
+	if (options.fault == FAULT_PANIC && outcome != REPORT_SUPPRESSED) {
+		/* A child that shares this memory ends; its parent goes on. */
+		lock_release(&report_lock);
 		report_panic();
+	}
 	lock_release(&report_lock);
 	signals_restore(mask);
 	return outcome;

@@ -296,8 +296,7 @@ static bool namespace_is_own(void)
 
 static bool helper_allowed(void)
 {
-	return options.symbolize && !helper_off && arch_syscall6(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) == 0 &&
-	       namespace_is_own();
+	return options.symbolize && !helper_off && !os_under_seccomp() && namespace_is_own();
 }
 
 static int fd_move_high(int fd)

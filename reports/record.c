@@ -260,7 +260,7 @@ static void read_memory(struct report_record *r)
 static void read_exe(struct report_record *r)
 {
 	static char exe[PATH_MAX]; /* under the report lock */
-	long n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)exe, sizeof(exe) - 1, 0, 0, 0);
+	long n = os_exe_path(exe, sizeof(exe));
 
 	exe[n > 0 ? n : 0] = 0;
 	r->exe = report_string(r, exe);

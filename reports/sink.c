@@ -34,7 +34,8 @@
 static bool sink_secure;
 static bool stderr_known; /* standard error was open at start; written once */
 static uint64_t stderr_dev, stderr_ino;
-static int stderr_kept = -1; /* a copy of it, while the program exits; written once */
+static int stderr_filtered = -1; /* where reports go under a filter that the program has set */
+static int stderr_kept = -1;     /* a copy of it, while the program exits; written once */
 
 /* The log file of this process: pid << 32 | suffix << 8 | step.  By the pid a child of fork sees that it has no log. */
 enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED };
@@ -80,9 +81,10 @@ static const char *error_text(long error)
 
 uint64_t sink_signals_pending(void)
 {
-	uint64_t set = 0;
+	uint64_t set = ~0ull;
 
-	arch_syscall6(SYS_rt_sigpending, (long)&set, sizeof(set), 0, 0, 0, 0);
+	if (!os_filter_set())
+		arch_syscall6(SYS_rt_sigpending, (long)&set, sizeof(set), 0, 0, 0, 0);
 	return set;
 }
 
@@ -91,7 +93,7 @@ void sink_take_back(int sig, uint64_t pending_before)
 	uint64_t set = 1ull << (sig - 1);
 	struct timespec zero = { 0, 0 };
 
-	if (!(pending_before & set))
+	if (!os_filter_set() && !(pending_before & set))
 		arch_syscall6(SYS_rt_sigtimedwait, (long)&set, 0, (long)&zero, sizeof(set), 0, 0);
 }
 
@@ -115,7 +117,7 @@ static long write_whole(int fd, const char *text, size_t len)
 			text += n;
 			len -= (size_t)n;
 		} else if (n == -EAGAIN) {
-			if (!wait_writable(fd))
+			if (os_filter_set() || !wait_writable(fd))
 				return -EAGAIN;
 		} else if (n != -EINTR) {
 			if (n == -EPIPE)
@@ -148,7 +150,8 @@ static bool stat_fd(int fd, struct stat *st)
 }
 
 /* Is descriptor 2 still the file that the program was started with, or one that text does not harm (a terminal, a pipe,
- * a file in append mode)? */
+ * a file in append mode: daemons redirect standard error to their logs)? A program that was started without standard
+ * error has none: descriptor 2 is then the next file that it opens, such as its journal. */
 static bool stderr_usable(void)
 {
 	struct stat st;
@@ -158,7 +161,11 @@ static bool stderr_usable(void)
 		return false;
 	if (stderr_known && st.st_dev == stderr_dev && st.st_ino == stderr_ino)
 		return true;
-	if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))
+	if (S_ISCHR(st.st_mode))
+		return true;
+	if (!stderr_known)
+		return false;
+	if (S_ISFIFO(st.st_mode))
 		return true;
 	flags = arch_syscall6(SYS_fcntl, FD_STDERR, F_GETFL, 0, 0, 0, 0);
 	return S_ISREG(st.st_mode) && flags >= 0 && (flags & O_APPEND);
@@ -169,11 +176,21 @@ static int stderr_fd(void)
 {
 	struct stat st;
 
+	if (os_filter_set())
+		return stderr_filtered;
 	if (stderr_usable())
 		return FD_STDERR;
 	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && st.st_dev == stderr_dev && st.st_ino == stderr_ino
 	               ? stderr_kept
 	               : -1;
+}
+
+/* Under a filter nothing can be asked of a descriptor, and no file can be opened: a report is one write to what standard
+ * error is now, or nothing. */
+void report_filter_begins(void)
+{
+	if (!os_filter_set())
+		stderr_filtered = stderr_fd();
 }
 
 static void write_stderr(const char *text, size_t len)
@@ -273,7 +290,7 @@ enum sink_id { SINK_REPORT_FILE, SINK_LOG, SINK_NR };
 
 static bool sink_wanted(enum sink_id id)
 {
-	if (sink_secure)
+	if (sink_secure || os_filter_set())
 		return false;
 	return id == SINK_LOG ? log_prefix[0] != 0 : options.report_file[0] != 0;
 }

@@ -52,6 +52,11 @@ void slab_thread_exit(void)
 
 /* ---- fork: the locks are lib's to take; this is the rest ------------------------------------- */
 
+void slab_copy_child(void)
+{
+	buddy_fork_child();
+}
+
 /* Only the calling thread exists in the child. What the other threads had cached goes back. Their blocks are whole
  * or lack an object that was on its way (tcache.c), and every lock is free. */
 void slab_fork_child(void)

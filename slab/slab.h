@@ -209,6 +209,7 @@ bool slab_init(void);
 const char *slab_debug_check(const char *text);
 void slab_thread_exit(void); /* gives back the thread's caches; later frees of the thread still work */
 void slab_fork_child(void);  /* after lib_fork_child */
+void slab_copy_child(void);  /* in a copy that no fork handler announced */
 
 /* From now on the process may map no more than `limit` bytes. slab gives unused address space back, which leaves the
  * limit to the program. */

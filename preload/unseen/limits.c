@@ -16,7 +16,8 @@ static int limit_call(pid_t pid, int resource, const void *new_limit, void *old_
 	const struct rlimit64 *wanted = new_limit;
 	long ret;
 
-	if (resource == RLIMIT_AS && wanted && (pid == 0 || pid == os_getpid()) &&
+	/* A child of vfork limits itself; its parent goes on in this memory. */
+	if (resource == RLIMIT_AS && wanted && process_is_this() && (pid == 0 || pid == os_getpid()) &&
 	    wanted->rlim_cur != RLIM64_INFINITY) {
 		runtime_ensure();
 		slab_limit_space(wanted->rlim_cur);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 /* Memory that the program can reach, objects included; memsan's own memory is left out.  The vsyscall page is listed,
@@ -26,8 +27,8 @@ static long lock_range(uintptr_t start, uintptr_t end, int flags)
 	return arch_syscall6(SYS_mlock, (long)start, (long)(end - start), 0, 0, 0, 0);
 }
 
-/* Mappings may change meanwhile, as they may during the kernel's mlockall. */
-static long lock_current(int flags)
+/* With `total` nothing is locked: the bytes that would be are added there. */
+static long lock_current(int flags, uint64_t *total)
 {
 	struct maps_reader reader;
 	struct maps_line m;
@@ -37,7 +38,13 @@ static long lock_current(int flags)
 	if (first_error)
 		return first_error;
 	while (maps_next(&reader, &m)) {
-		long ret = is_to_be_locked(&m) ? lock_range(m.start, m.end, flags) : 0;
+		long ret;
+
+		if (total)
+			*total += is_to_be_locked(&m) ? m.end - m.start : 0;
+		if (total)
+			continue;
+		ret = is_to_be_locked(&m) ? lock_range(m.start, m.end, flags) : 0;
 
 		if (ret < 0 && !first_error)
 			first_error = ret;
@@ -46,15 +53,50 @@ static long lock_current(int flags)
 	return first_error;
 }
 
+/* Does the process have CAP_IPC_LOCK? */
+static bool lock_unlimited(void)
+{
+	struct {
+		uint32_t version;
+		int32_t pid;
+	} head = { 0x20080522 /* _LINUX_CAPABILITY_VERSION_3 */, 0 };
+	struct {
+		uint32_t effective, permitted, inheritable;
+	} data[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+
+	return arch_syscall6(SYS_capget, (long)&head, (long)data, 0, 0, 0, 0) == 0 &&
+	       (data[0].effective >> 14 /* CAP_IPC_LOCK */ & 1);
+}
+
+/* As in the kernel, a call that the limit forbids changes nothing: neither pages nor what is mapped later. */
+static long lock_allowed(void)
+{
+	struct {
+		uint64_t now, most;
+	} limit;
+	uint64_t total = 0;
+	long ret;
+
+	if (arch_syscall6(SYS_prlimit64, 0, RLIMIT_MEMLOCK, 0, (long)&limit, 0, 0) != 0 || limit.now == UINT64_MAX ||
+	    lock_unlimited())
+		return 0;
+	if (limit.now == 0)
+		return -EPERM;
+	ret = lock_current(0, &total);
+	return ret ? ret : total > limit.now ? -ENOMEM : 0;
+}
+
 MEMSAN_EXPORT int mlockall(int flags)
 {
 	long ret = 0;
 	if ((flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || !(flags & (MCL_CURRENT | MCL_FUTURE)))
 		ret = -EINVAL;
+	if (!ret && (flags & MCL_CURRENT))
+		ret = lock_allowed();
 	if (!ret && (flags & MCL_FUTURE))
 		ret = arch_syscall6(SYS_mlockall, flags & ~MCL_CURRENT, 0, 0, 0, 0, 0);
 	if (!ret && (flags & MCL_CURRENT))
-		ret = lock_current(flags);
+		ret = lock_current(flags, NULL);
 	if (ret < 0) {
 		errno = (int)-ret;
 		return -1;

@@ -20,10 +20,19 @@
 __attribute__((used)) void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter);
 __attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c);
 
+static void note(void)
+{
+	report_filter_begins();
+	if (process_is_this())
+		os_note_seccomp();
+	else
+		os_guest_filtered = true; /* a child of vfork; the vfork function clears the word for its parent */
+}
+
 static void note_prctl(unsigned long option, unsigned long mode, unsigned long filter)
 {
 	if ((int)option == PR_SET_SECCOMP && (mode == SECCOMP_MODE_STRICT || (mode == SECCOMP_MODE_FILTER && filter)))
-		os_note_seccomp();
+		note();
 }
 
 void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter)
@@ -43,7 +52,7 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 	if (nr == SYS_prctl)
 		note_prctl(a, b, c);
 	else if (nr == SYS_seccomp && (a == SECCOMP_SET_MODE_STRICT || (a == SECCOMP_SET_MODE_FILTER && c)))
-		os_note_seccomp();
+		note();
 	if (!real)
 		real = dlsym(RTLD_NEXT, "syscall");
 	return real;

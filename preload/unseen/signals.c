@@ -33,6 +33,8 @@ __attribute__((constructor)) static void signals_constructor(void)
 {
 	signals_lookup();
 	fault_init(real_sigaction);
+	if (fault_installed) /* a static program may replace the handler */
+		os_probe_by_load();
 }
 
 /* The signal that stops threads for a scan, and fatal signals that scan first, look unused to the program until it sets
@@ -44,6 +46,8 @@ static bool is_hidden(const void *handler)
 
 static void stop_signal_set(int sig, const void *handler)
 {
+	if (!process_is_this()) /* what a child of vfork sets is its own */
+		return;
 	if (handler == (const void *)SIG_DFL) {
 		leak_signal_keep(sig);
 		exits_keep(sig);
@@ -166,7 +170,7 @@ MEMSAN_EXPORT int siginterrupt(int sig, int interrupt)
 		signals_lookup();
 		return real_siginterrupt(sig, interrupt);
 	}
-	*interrupts(sig) = interrupt != 0;
+	*interrupts(sig) = interrupt != 0; /* also in a child of vfork: libc's own record is shared too */
 	sigaction(sig, NULL, &act);
 	if (interrupt)
 		act.sa_flags &= ~SA_RESTART;

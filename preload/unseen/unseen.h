@@ -11,6 +11,7 @@
  *   raise.c         a program that ends itself by a signal
  *   exits.c         the scan for leaks at _exit and fatal signals (static too)
  *   quick_exit.c    _exit and _Exit
+ *   vfork.c         vfork, whose child works in this memory
  *   fclose.c        standard error that an exit handler closes
  *   modules.c       dlclose, dlopen, libstdc++ that is loaded late
  *   sandbox.c       system call filters that the program sets

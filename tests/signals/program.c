@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -791,6 +793,125 @@ static void exec_itself(void)
 	exec_one(0);
 }
 
+/* ---- children that share this process's memory ------------------------------------------------ */
+
+static void jump_out(int s)
+{
+	(void)s;
+	siglongjmp(jump, 1);
+}
+
+/* All that a child does to its signals before it runs another program. */
+static int guest(void *unused)
+{
+	struct rlimit limit = { 1 << 26, RLIM_INFINITY };
+	struct sigaction a, old;
+	sigset_t set;
+	stack_t none = { .ss_flags = SS_DISABLE }, was;
+	char name[8];
+	char *argv[] = { self, "other", name, NULL };
+
+	(void)unused;
+	sprintf(name, "%d", sig);
+	show_action("child");
+	show_mask("child");
+	sigaltstack(NULL, &was);
+	printf("child: stack %d of its parent's\n", was.ss_sp == stack);
+	sigfillset(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	show_mask("child");
+	memset(&a, 0, sizeof(a));
+	a.sa_handler = other;
+	a.sa_flags = SA_ONSTACK;
+	sigaddset(&a.sa_mask, SIGSEGV);
+	sigaction(SIGUSR1, &a, NULL);
+	sigaction(sig, &a, &old);
+	printf("child: was %s\n", handler_name(old.sa_handler));
+	show_action("child");
+	signal(sig, SIG_IGN);
+	siginterrupt(SIGSEGV, 1);
+	show_action("child");
+	signal(sig, SIG_DFL);
+	for (int s = SIGRTMIN; s <= SIGRTMAX; s++)
+		signal(s, other);
+	for (int s = SIGRTMIN; s <= SIGRTMAX; s++)
+		signal(s, SIG_DFL);
+	sigaltstack(&none, NULL);
+	sigaltstack(NULL, &was);
+	printf("child: no stack %d\n", was.ss_flags);
+	sigemptyset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	show_mask("child");
+	show_action("child");
+	limit.rlim_max = RLIM_INFINITY;
+	setrlimit(RLIMIT_CORE, &limit);
+	execve(self, argv, environ);
+	_exit(1);
+}
+
+static void guests(int (*start)(void))
+{
+	struct sigaction a, old;
+	char *big;
+	stack_t ours = { .ss_sp = stack, .ss_size = sizeof(stack) }, was;
+
+	memset(&a, 0, sizeof(a));
+	a.sa_handler = jump_out;
+	a.sa_flags = SA_ONSTACK;
+	sigaltstack(&ours, NULL);
+	sigaction(sig == SIGSEGV ? SIGBUS : SIGSEGV, &a, NULL);
+	sigaction(SIGSEGV, &a, NULL);
+	for (int i = 0; i < 3; i++) {
+		wait_child(start());
+		sigaction(SIGSEGV, NULL, &old);
+		printf("parent: its own handler %d\n", old.sa_handler == jump_out);
+		sigaction(SIGUSR1, NULL, &old);
+		printf("parent: SIGUSR1 %s flags %x\n", handler_name(old.sa_handler), (unsigned)old.sa_flags);
+		show_mask("parent");
+		sigaltstack(NULL, &was);
+		printf("parent: stack %d\n", was.ss_sp == stack);
+		if (sigsetjmp(jump, 1) == 0)
+			*(volatile char *)page = 1;
+		else
+			puts("parent: its fault was handled");
+		big = malloc(100 << 20);
+		printf("parent: memory %d\n", big != NULL);
+		free(big);
+		if (i == 1) {
+			signal(sig, SIG_IGN);
+			sigaction(SIGSEGV, &a, NULL);
+		}
+	}
+}
+
+static int by_vfork(void)
+{
+	pid_t child = vfork();
+
+	if (child == 0)
+		guest(NULL);
+	return child;
+}
+
+static char guest_stack[65536] __attribute__((aligned(64)));
+
+static int by_clone(void)
+{
+	return clone(guest, guest_stack + sizeof(guest_stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
+}
+
+static void guest_of_vfork(void)
+{
+	guests(by_vfork);
+}
+
+static void guest_of_clone(void)
+{
+	guests(by_clone);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -816,6 +937,8 @@ static const struct {
 	{ "exec_handled", exec_handled },
 	{ "exec_blocked", exec_blocked },
 	{ "exec_itself", exec_itself },
+	{ "guest_of_vfork", guest_of_vfork },
+	{ "guest_of_clone", guest_of_clone },
 	{ "other", other_program },
 };
 

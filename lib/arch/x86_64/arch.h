@@ -273,6 +273,74 @@ _Noreturn static inline void arch_trap(void)
 	        ".size " #name ", . - " #name "\n"         \
 	        ".popsection\n")
 
+/* Is the byte at p readable? The load may fault; then the handler calls arch_probe_recover, and the answer is 0. */
+#define ARCH_PROBE_DEFINE                                   \
+	__asm__(".pushsection .text\n"                      \
+	        ".hidden arch_probe\n"                      \
+	        ".hidden arch_probe_load\n"                 \
+	        ".hidden arch_probe_end\n"                  \
+	        ".globl arch_probe\n"                       \
+	        ".globl arch_probe_load\n"                  \
+	        ".globl arch_probe_end\n"                   \
+	        ".type arch_probe, @function\narch_probe:\n" \
+	        ".cfi_startproc\n"                          \
+	        "xorl %eax, %eax\n"                         \
+	        "arch_probe_load: movb (%rdi), %cl\n"       \
+	        "movl $1, %eax\n"                           \
+	        "arch_probe_end: ret\n"                     \
+	        ".cfi_endproc\n"                            \
+	        ".size arch_probe, . - arch_probe\n"        \
+	        ".popsection\n")
+__attribute__((visibility("hidden"))) int arch_probe(const void *p);
+__attribute__((visibility("hidden"))) extern const char arch_probe_load[], arch_probe_end[];
+static inline bool arch_probe_recover(uint64_t *gregs)
+{
+	if (gregs[16 /* REG_RIP */] != (uint64_t)(uintptr_t)arch_probe_load)
+		return false;
+	gregs[16] = (uint64_t)(uintptr_t)arch_probe_end;
+	return true;
+}
+
+/* Defines vfork under an exported NAME. The child calls CHILD, which returns 0. The parent calls PARENT with the value
+ * that BEFORE returned, and with the result of the system call. The child overwrites the stack below this function's
+ * caller, so the return address is kept in a register, as libc does. With a shadow stack, the child has used this
+ * function's entry there: the parent drops that entry, and jumps. */
+#define ARCH_VFORK(name, before, child, parent)              \
+	__asm__(".pushsection .text\n"                       \
+	        ".globl " #name "\n"                         \
+	        ".type " #name ", @function\n" #name ":\n"   \
+	        ".cfi_startproc\n"                           \
+	        "endbr64\n"                                  \
+	        "subq $8, %rsp\n.cfi_adjust_cfa_offset 8\n"  \
+	        "call " #before "\n"                         \
+	        "addq $8, %rsp\n.cfi_adjust_cfa_offset -8\n" \
+	        "movl %eax, %esi\n"                          \
+	        "popq %rdi\n.cfi_adjust_cfa_offset -8\n"     \
+	        ".cfi_register %rip, %rdi\n"                 \
+	        "movl $58, %eax\n" /* __NR_vfork */          \
+	        "syscall\n"                                  \
+	        "pushq %rdi\n.cfi_adjust_cfa_offset 8\n"     \
+	        ".cfi_offset %rip, -8\n"                     \
+	        "testq %rax, %rax\n"                         \
+	        "jz " #child "\n"                            \
+	        "subq $8, %rsp\n.cfi_adjust_cfa_offset 8\n"  \
+	        "movl %esi, %edi\n"                          \
+	        "movq %rax, %rsi\n"                          \
+	        "call " #parent "\n"                         \
+	        "addq $8, %rsp\n.cfi_adjust_cfa_offset -8\n" \
+	        "xorl %ecx, %ecx\n"                          \
+	        "rdsspq %rcx\n"                              \
+	        "testq %rcx, %rcx\n"                         \
+	        "jnz 1f\n"                                   \
+	        "ret\n"                                      \
+	        "1: movl $1, %ecx\n"                         \
+	        "incsspq %rcx\n"                             \
+	        "popq %rcx\n.cfi_adjust_cfa_offset -8\n"     \
+	        "jmp *%rcx\n"                                \
+	        ".cfi_endproc\n"                             \
+	        ".size " #name ", . - " #name "\n"           \
+	        ".popsection\n")
+
 /* ---- wide memory access (mem.c) -------------------------------------------------------------- */
 
 typedef char arch_vec16 __attribute__((vector_size(16), aligned(1), may_alias));
