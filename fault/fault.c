@@ -5,7 +5,8 @@
  *                 │ changes over to this thread's own stack (stacks.c)
  *                 ├─ a fault inside this handler ──────► one line, default action
  *                 ├─ a process sent the signal ────────► the program's action for it
- *                 ├─ in a guard page of memsan ────────► report, open the page, go on
+ *                 ├─ in a guard page of memsan ────────► report, open the page, go on; but never twice at one
+ *                 │                                      instruction and page (answer_repeats)
  *                 ├─ the program has a handler ────────► it runs, in the frame that it expects. The report comes before
  *                 │                                      with handled_faults, else when the program ends inside the
  *                 │                                      handler (pending.c)
@@ -175,7 +176,7 @@ static void die_of(const struct fault *f)
 		signals_give_up(f->sig);
 }
 
-static void handle_nobodys(const struct fault *f)
+static void handle_nobodys(const struct fault *f, bool reported)
 {
 	struct fault_origin origin;
 
@@ -183,7 +184,8 @@ static void handle_nobodys(const struct fault *f)
 		fence_check_all("when the program died", NULL);
 	fault_explain_interrupted(f->uc);
 	origin_of(f, &origin);
-	fault_explain(&origin, f->uc);
+	if (!reported)
+		fault_explain(&origin, f->uc);
 	if (fault_hook_dying)
 		fault_hook_dying();
 	die_of(f);
@@ -238,8 +240,7 @@ void fault_set_hook(bool (*mine)(uintptr_t addr, uintptr_t pc))
 
 static bool maybe_own(const struct fault *f)
 {
-	return machine_trap(f->uc) == TRAP_PAGE &&
-	       (fence_contains(f->info->si_addr) || arena_contains(f->info->si_addr));
+	return fence_contains(f->info->si_addr) || arena_contains(f->info->si_addr);
 }
 
 /* A fault whose signal is blocked kills, whatever the handler. */
@@ -266,37 +267,104 @@ static bool reported_own(const struct fault *f)
 	return own;
 }
 
+/* ---- faults that memsan answers: the instruction is tried again ------------------------------ */
+
+/* An answer opens the page, so this thread's instruction cannot fault there again unless the page was closed since. If
+ * it does, the page is closed by somebody else (the program's protection, a kernel that refuses), and another answer
+ * would go on for ever: the fault is the program's. Other threads may be at the same instruction and page meanwhile; so
+ * each thread has its own record. An instruction may need several pages, at most one for each word of a gather. */
+#define ANSWERS_KEPT 16
+enum answer_kind { ANSWER_NONE, ANSWER_GUARD /* reported */, ANSWER_OBJECT, ANSWER_SHADOW };
+struct answer {
+	uintptr_t pc, where; /* `where`: the page + the kind */
+	uint32_t closed;     /* slab_guards_closed */
+};
+static TLS_IE struct answer answers[ANSWERS_KEPT]; /* a ring */
+static TLS_IE unsigned answers_next;
+
+static uintptr_t answer_where(const struct fault *f, enum answer_kind kind)
+{
+	return ALIGN_DOWN((uintptr_t)f->info->si_addr, PAGE_SIZE) + kind;
+}
+
+static bool answer_repeats(const struct fault *f, enum answer_kind kind)
+{
+	uint32_t closed = READ_ONCE(slab_guards_closed);
+
+	for (unsigned i = 0; i < ANSWERS_KEPT; i++)
+		if (answers[i].where == answer_where(f, kind) && answers[i].pc == ARCH_CONTEXT_PC(f->uc) &&
+		    answers[i].closed == closed)
+			return true;
+	return false;
+}
+
+static bool answer_note(const struct fault *f, enum answer_kind kind)
+{
+	answers[answers_next++ % ANSWERS_KEPT] = (struct answer){
+		.pc = ARCH_CONTEXT_PC(f->uc),
+		.where = answer_where(f, kind),
+		.closed = READ_ONCE(slab_guards_closed),
+	};
+	return true;
+}
+
+/* Only the program's own protection closes the pages of a live fenced object: a garbage collector's barrier, say. One
+ * fault may be older than the object. An access through a stale pointer met the guard just before this thread or
+ * another one opened the slot, and succeeds when it is tried again. */
+static bool answer_in_object(const struct fault *f, bool changed)
+{
+	return !changed && !answer_repeats(f, ANSWER_OBJECT) && answer_note(f, ANSWER_OBJECT);
+}
+
+static bool answered(const struct fault *f)
+{
+	uintptr_t addr = (uintptr_t)f->info->si_addr;
+	bool changed;
+
+	if (machine_trap(f->uc) != TRAP_PAGE)
+		return false;
+	if (fault_hook && fault_hook(addr, ARCH_CONTEXT_PC(f->uc)))
+		return !answer_repeats(f, ANSWER_SHADOW) && answer_note(f, ANSWER_SHADOW);
+	if (fence_contains((void *)addr) && fence_is_data(addr, &changed))
+		return answer_in_object(f, changed);
+	/* A JIT may fault a thousand times a second, so the state is gathered only for a report. */
+	return maybe_own(f) && !answer_repeats(f, ANSWER_GUARD) && reported_own(f) && answer_note(f, ANSWER_GUARD);
+}
+
+/* Was this fault reported when it came for the first time? */
+static bool was_reported(const struct fault *f)
+{
+	return machine_trap(f->uc) == TRAP_PAGE && answer_repeats(f, ANSWER_GUARD);
+}
+
 static void handle(void *arg)
 {
 	struct fault *f = arg;
 	struct fault_origin origin;
-	bool handles;
+	bool handles, reported;
 
 	if (f->info->si_code <= 0) {
 		handle_sent(f);
 		return;
 	}
-	if (fault_hook && machine_trap(f->uc) == TRAP_PAGE &&
-	    fault_hook((uintptr_t)f->info->si_addr, ARCH_CONTEXT_PC(f->uc)))
+	if (answered(f))
 		return;
-	/* A JIT may fault a thousand times a second, so the state is gathered only for a report. */
-	if (maybe_own(f) && reported_own(f))
-		return;
+	reported = was_reported(f);
 	origin_of(f, &origin);
 	handles = program_handles(f);
-	if (handles && options.handled_faults) {
+	if (handles && options.handled_faults && !reported) {
 		report_begins(f);
 		fault_explain(&origin, f->uc);
 		report_is_over(f);
 	}
 	/* As in the kernel, a handler without room for its frame does not run. */
 	if (handles && run_program_handler(f)) {
-		if (!options.handled_faults)
+		if (!options.handled_faults && !reported)
 			pending_note(&origin, f->uc);
 		return;
 	}
 	report_begins(f);
-	handle_nobodys(f);
+	handle_nobodys(f, reported);
 	report_is_over(f);
 }
 

@@ -20,12 +20,15 @@ static bool slot_told(const struct fence_slot *s)
 static bool canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at,
                          const struct unwind_regs *regs)
 {
-	uintptr_t start = canary_start(r, s), bad = canary_find_bad(start, s->addr, (uint8_t *)start);
+	uintptr_t start = canary_start(r, s), bad;
 	struct slab_object object;
 
+	if (slot_told(s))
+		return;
+	bad = canary_find_bad(start, s->addr, (uint8_t *)start);
 	if (!bad)
 		bad = canary_find_bad(s->addr + s->size, canary_end(r, s), (uint8_t *)(s->addr + s->size));
-	if (bad && !slot_told(s) && fence_find_object(bad, &object))
+	if (bad && fence_find_object(bad, &object))
 		fence_report_corruption(&object, bad, *(uint8_t *)bad, found_at, regs);
 	return bad != 0;
 }
@@ -140,17 +143,22 @@ void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unw
 
 /* ---- free ------------------------------------------------------------------------------------ */
 
-static void slot_close(struct slot_range *r, struct fence_slot *s)
+/* False: the program changed the pages, and the kernel gives no others. */
+static bool slot_close(struct slot_range *r, struct fence_slot *s)
 {
 	uintptr_t data = slot_data(r, s);
 	size_t n = r->pages << PAGE_SHIFT;
+	bool usable = likely(!(s->opened & SLOT_CHANGED)) || page_renew(data, n);
 
 	page_close(data, n);
 	if (s->opened & SLOT_OPENED_LEFT)
 		page_close(data - PAGE_SIZE, PAGE_SIZE);
 	if (s->opened & SLOT_OPENED_RIGHT)
 		page_close(data + n, PAGE_SIZE);
+	if (s->opened)
+		slab_guard_count_closed();
 	s->opened = 0;
+	return usable;
 }
 
 static struct fence_slot *slot_live(const void *p, struct slot_range **r)
@@ -227,8 +235,10 @@ void fence_free(void *p, enum slab_api api, size_t size_given, const struct unwi
 	s->when = jiffies_now();
 	covered_add(s->alloc_stack, -1);
 	slab_shadow->bad(slot_data(r, s), r->pages << PAGE_SHIFT, SLAB_MARK_FREED);
-	slot_close(r, s);
-	slot_put(r, s);
+	if (likely(slot_close(r, s)))
+		slot_put(r, s);
+	else
+		slot_lose();
 }
 
 /* The slot remembers that its damage was reported, so the free does not report it again. */
@@ -285,6 +295,34 @@ bool fence_find_object(uintptr_t addr, struct slab_object *obj)
 	if (s)
 		slot_describe(r, s, obj);
 	return s != NULL;
+}
+
+void fence_note_changed(uintptr_t addr, size_t n, bool mapping)
+{
+	uintptr_t page = MAX(ALIGN_DOWN(addr, PAGE_SIZE), fence_base);
+	uintptr_t end = addr + n < addr ? UINTPTR_MAX : addr + n;
+
+	for (; page < end && fence_contains((void *)page); page += PAGE_SIZE) {
+		struct slot_range *r = NULL;
+		bool guard = false;
+		struct fence_slot *s = slot_of(page, &r, &guard);
+
+		if (s && !guard && __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) == SLOT_LIVE)
+			__atomic_fetch_or(&s->opened, mapping ? SLOT_CHANGED | SLOT_TOLD : SLOT_TOLD, __ATOMIC_RELAXED);
+	}
+}
+
+bool fence_is_data(uintptr_t addr, bool *certain)
+{
+	struct slot_range *r = NULL;
+	const struct fence_slot *s;
+	bool guard = false;
+
+	s = slot_of(addr, &r, &guard);
+	if (!s || guard || __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != SLOT_LIVE)
+		return false;
+	*certain = __atomic_load_n(&s->opened, __ATOMIC_RELAXED) & SLOT_CHANGED;
+	return true;
 }
 
 bool fence_open_page(uintptr_t addr)

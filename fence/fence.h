@@ -73,6 +73,12 @@ void fence_open_range(uintptr_t addr, size_t n);
 enum report_kind fenced_kind(const struct slab_object *o, bool write);
 /* The object at or nearest to addr, as slab_find_object.  Signal-safe. */
 bool fence_find_object(uintptr_t addr, struct slab_object *obj);
+/* The program is about to change how [addr, addr + n) is mapped. `mapping` false: it only drops the bytes. Called for
+ * any range; cheap outside of the pool. */
+void fence_note_changed(uintptr_t addr, size_t n, bool mapping);
+/* Is addr in a page of a live object, and not in a guard? *certain: the program has changed the page, so a fault there
+ * is its own. Signal-safe. */
+bool fence_is_data(uintptr_t addr, bool *certain);
 /* After a report: makes the page at addr accessible until its object is freed or its slot is used again.  False: the
  * page is not in a slot, or the kernel refused.  Signal-safe. */
 bool fence_open_page(uintptr_t addr);

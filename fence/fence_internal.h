@@ -40,6 +40,10 @@ void slot_put(struct slot_range *r, struct fence_slot *s);
 bool page_open(uintptr_t p, size_t n);
 /* Makes the pages guards again and gives their memory back to the kernel. */
 void page_close(uintptr_t p, size_t n);
+/* Puts fresh pages there, in place of pages that the program changed. False: the kernel refused. */
+bool page_renew(uintptr_t p, size_t n);
+/* Instead of slot_put, for a slot that can never be used again. */
+void slot_lose(void);
 
 /* ---- canary.c -------------------------------------------------------------------------------- */
 

@@ -24,7 +24,8 @@ enum slot_state { SLOT_UNUSED, SLOT_LIVE, SLOT_FREED };
 #define SLOT_OPENED_LEFT 1u
 #define SLOT_OPENED_DATA 2u
 #define SLOT_OPENED_RIGHT 4u
-#define SLOT_TOLD 8u /* a bad write to this slot was reported at the write */
+#define SLOT_TOLD 8u /* the canaries tell nothing new: a bad write was reported, or the program dropped their bytes */
+#define SLOT_CHANGED 16u /* the program may have changed how the data pages of the live object are mapped */
 /* The descriptor of one object's pages.  The thread that takes or frees the slot writes it; readers take a snapshot. */
 struct fence_slot {
 	uintptr_t addr; /* the user's pointer */

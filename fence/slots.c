@@ -99,6 +99,11 @@ void page_close(uintptr_t p, size_t n)
 	os_protect_none((void *)p, n);
 }
 
+bool page_renew(uintptr_t p, size_t n)
+{
+	return os_renew((void *)p, n, false);
+}
+
 /* Makes pages up to `end` usable, and guards.  Under slots_lock. */
 static bool range_reach(struct slot_range *r, uintptr_t end)
 {
@@ -159,8 +164,10 @@ static struct fence_slot *slot_next(struct slot_range *r)
 /* Drops everything that was written to a page that a report had opened. */
 static void slot_reset(const struct slot_range *r, const struct fence_slot *s)
 {
-	if (s->opened & SLOT_OPENED_DATA)
+	if (s->opened & SLOT_OPENED_DATA) {
 		page_close(slot_data(r, s), r->pages << PAGE_SHIFT);
+		slab_guard_count_closed();
+	}
 }
 
 /* Opens the next slots together, as many as possible.  Under slots_lock. */
@@ -248,6 +255,14 @@ void slot_put(struct slot_range *r, struct fence_slot *s)
 {
 	lock_acquire(&slots_lock);
 	queue_append(r, s);
+	count(&live_counters.fence_live, -1ull);
+	count(&live_counters.fence_frees, 1);
+	lock_release(&slots_lock);
+}
+
+void slot_lose(void)
+{
+	lock_acquire(&slots_lock);
 	count(&live_counters.fence_live, -1ull);
 	count(&live_counters.fence_frees, 1);
 	lock_release(&slots_lock);

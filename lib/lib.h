@@ -215,6 +215,12 @@ void os_decommit(void *p, size_t size); /* gives the memory back; reads as zero 
 bool os_may_commit(size_t size);
 bool os_protect_none(void *p, size_t size); /* mprotect PROT_NONE */
 bool os_unprotect(void *p, size_t size);    /* back to read-write */
+/* Puts fresh pages in place of whatever is mapped there: private, zero, readable and writable, without advice, locks,
+ * keys or policies. `huge` as in os_commit. False: the kernel refused, and nothing changed. */
+bool os_renew(void *p, size_t size, bool huge);
+/* Puts inaccessible pages there, so that no other mapping can take the place. `only_holes`: leaves alone what is
+ * mapped by now. Returns 0 or -errno. */
+int os_withdraw(void *p, size_t size, bool only_holes);
 bool os_protect_read(void *p, size_t size); /* read-only, as a file's constants are */
 /* Guard regions (MADV_GUARD_INSTALL, Linux 6.13+), probed once; false means "use os_protect_none". */
 bool os_guard_install(void *p, size_t size);

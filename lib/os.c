@@ -403,6 +403,36 @@ bool os_unprotect(void *p, size_t size)
 	return os_protect(p, size, PROT_READ | PROT_WRITE);
 }
 
+static long os_map_at(void *p, size_t size, int prot, int flags)
+{
+	return arch_syscall6(SYS_mmap, (long)p, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags,
+	                     -1, 0);
+}
+
+bool os_renew(void *p, size_t size, bool huge)
+{
+	if (os_map_at(p, size, PROT_READ | PROT_WRITE, MAP_FIXED) != (long)p)
+		return false;
+	if (!huge)
+		os_advise(p, size, MADV_NOHUGEPAGE);
+	return true;
+}
+
+/* An access to a guard region is a fault of the same kind (SEGV_MAPERR) as one to an address where nothing is
+ * mapped. */
+int os_withdraw(void *p, size_t size, bool only_holes)
+{
+	int prot = os_guard_supported() ? PROT_READ | PROT_WRITE : PROT_NONE;
+	long r = os_map_at(p, size, PROT_NONE, only_holes ? MAP_FIXED_NOREPLACE : MAP_FIXED);
+
+	if (r < 0)
+		return (int)r;
+	os_advise(p, size, MADV_NOHUGEPAGE);
+	if (prot != PROT_NONE && os_guard_install(p, size))
+		os_protect(p, size, prot);
+	return 0;
+}
+
 bool os_protect_read(void *p, size_t size)
 {
 	return os_protect(p, size, PROT_READ);

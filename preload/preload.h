@@ -111,6 +111,11 @@ void leak_connect(void);
 void leak_find_libc(void *function);       /* libc's syscall(), or NULL */
 void leak_find_static_tls(void *function); /* libc's _dl_get_tls_static_info, or NULL */
 
+/* ---- unseen/remap.c -------------------------------------------------------------------------- */
+/* The program makes this system call by its number.  Returns the function that makes the call in syscall's place; NULL:
+ * syscall itself. */
+void *remap_note_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+
 /* ---- unseen/exits.c -------------------------------------------------------------------------- */
 void exits_init(void); /* constructor */
 /* before the program ends with `status`: reports faults whose handler ends it (fault/pending.c) */

@@ -18,6 +18,9 @@
  *
  *     alloc ──► LIVE ──free──► QUARANTINED ──over budget──► buddy (clean)
  *
+ * The pages of an area whose mapping the program changed (changed.c) are replaced by fresh ones before another object
+ * lies in them. Pages that the kernel does not replace are lost to the heap: the area stays QUARANTINED for ever.
+ *
  * Accepted weakness: a retained area may be up to an eighth larger than asked for. */
 
 struct ranked_lock area_lock = RANKED_LOCK_INIT(LOCK_RANK_VMALLOC);
@@ -34,6 +37,8 @@ static size_t run_bytes(const struct area *a)
 }
 
 /* ---- guards ---------------------------------------------------------------------------------- */
+
+uint32_t slab_guards_closed;
 
 /* Locked memory cannot be guarded; os_decommit unlocks it. If no guard can be made, the pages stay accessible and
  * empty, and one check is lost. */
@@ -167,6 +172,18 @@ static void area_release(struct area *a, bool clean)
 	buddy_free(page, n, clean);
 }
 
+/* Replaces the data pages of a freed area that is in no list any more. The state QUARANTINED tells a fault there what
+ * the pages are while they are replaced, or if they cannot be. */
+static bool area_renew(struct area *a)
+{
+	if (likely(!READ_ONCE(a->changed)))
+		return true;
+	if (!arena_renew(a->page + a->guard_pages, a->nr_pages - 2 * a->guard_pages))
+		return false;
+	WRITE_ONCE(a->changed, false);
+	return true;
+}
+
 /* ---- retained areas -------------------------------------------------------------------------- */
 
 static void retained_drop(unsigned i)
@@ -232,6 +249,10 @@ void area_retain(struct area *a)
 	struct area *excess;
 	size_t limit;
 
+	if (unlikely(READ_ONCE(a->changed))) {
+		area_dispose(a);
+		return;
+	}
 	lock_acquire(&area_lock);
 	live_remove(a);
 	if (run_bytes(a) > BUDGET_RETAINED_AREA_MAX) {
@@ -314,8 +335,10 @@ static struct area *held_take(bool all)
 /* Pages that cannot be made accessible again are lost to the heap, because no object may lie in them. */
 static void held_release(struct area *a)
 {
-	if (a->opened)
+	if (a->opened) {
 		os_decommit((void *)page_address(a->page), run_bytes(a));
+		slab_guard_count_closed();
+	}
 	if (area_guard_clear(a->page, a->nr_pages))
 		area_release(a, true);
 }
@@ -337,10 +360,14 @@ void area_quarantine(struct area *a)
 	WRITE_ONCE(a->state, AREA_QUARANTINED);
 	lock_release(&area_lock);
 	/* The area leaves the list of live areas first, because area_check_all reads the slack of live areas. */
-	if (a->opened)
+	if (!area_renew(a))
+		return;
+	if (a->opened) {
 		area_guard_set(a->page, a->nr_pages);
-	else
+		slab_guard_count_closed();
+	} else {
 		area_guard_set(a->page + a->guard_pages, a->nr_pages - 2 * a->guard_pages);
+	}
 	lock_acquire(&area_lock);
 	a->next = NULL;
 	if (held_last)
@@ -358,11 +385,17 @@ void area_quarantine(struct area *a)
 /* For an area that is neither retained nor quarantined. */
 void area_dispose(struct area *a)
 {
+	bool changed = READ_ONCE(a->changed);
+
+	if (a->opened)
+		slab_guard_count_closed();
 	lock_acquire(&area_lock);
 	live_remove(a);
+	if (changed)
+		WRITE_ONCE(a->state, AREA_QUARANTINED);
 	lock_release(&area_lock);
-	if (!a->guard_pages || area_guard_clear(a->page, a->nr_pages))
-		area_release(a, false);
+	if (area_renew(a) && (!a->guard_pages || area_guard_clear(a->page, a->nr_pages)))
+		area_release(a, changed && !a->guard_pages);
 }
 
 /* ---- views ----------------------------------------------------------------------------------- */

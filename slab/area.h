@@ -16,6 +16,8 @@ struct area {
 	bool opened;    /* a guard page was opened after a report, and may hold anything */
 	bool resizing;  /* size and red zone disagree for the moment; under area_lock */
 	bool stepped;   /* a realloc changed the size a little and moved the area; the next one need not */
+	bool changed;   /* the program may have changed how its data pages are mapped (changed.c) */
+	bool torn;      /* the program may have closed or dropped the page of the red zone */
 	uintptr_t addr; /* the user's pointer */
 	/* addr while the object is live, else 0. A free exchanges it, so only one of several racing threads wins. */
 	uintptr_t live;
@@ -61,8 +63,9 @@ uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), 
 void area_guard_set(uint32_t page, size_t n);
 /* False: some pages may have stayed closed. All open pages read as zero. */
 bool area_guard_clear(uint32_t page, size_t n);
-/* A freed area is passed to exactly one of these three: kept for reuse, held back as guarded address space, or given
- * back at once. */
+/* A freed area is passed to exactly one of these: kept for reuse, held back as guarded address space, or given back at
+ * once. If the program changed how its pages are mapped, area_retain and area_dispose give back fresh ones, and
+ * area_quarantine guards fresh ones. */
 void area_retain(struct area *a);
 void area_quarantine(struct area *a);
 void area_dispose(struct area *a);

@@ -102,11 +102,16 @@ bool arena_init(bool state_map_wanted)
 	return true;
 }
 
+/* Are the pages of this block left to the system's setting of huge pages? Where huge pages are always on, the first
+ * byte of a small heap would bring in two megabytes, and guard pages would break them up. */
+static bool block_huge(uint32_t block)
+{
+	return options.mode == MODE_PRODUCTION && block >= HUGE_FROM_BLOCK;
+}
+
 static bool commit_blocks(uint32_t from, uint32_t to)
 {
-	/* Where huge pages are always on, the first byte of a small heap would bring in two megabytes, and guard
-	 * pages would break them up. */
-	bool huge = options.mode == MODE_PRODUCTION && from >= HUGE_FROM_BLOCK;
+	bool huge = block_huge(from);
 
 	if ((has_state_map && !(stepped_reserve_reach(&state_map, to * STATE_PER_BLOCK) &&
 	                        stepped_reserve_reach(&coarse_map, to * COARSE_PER_BLOCK))) ||
@@ -145,6 +150,27 @@ bool arena_reach(uint32_t n)
 		STORE_RELEASE(arena_state_limit, to * STATE_PER_BLOCK);
 	STORE_RELEASE(arena_ready_blocks, to);
 	return true;
+}
+
+static bool renew_run(uint32_t page, size_t n, bool huge)
+{
+	void *p = (void *)page_address(page);
+
+	if (!os_renew(p, n << PAGE_SHIFT, huge))
+		return false;
+	if (huge && options.huge_pages)
+		os_want_huge(p, n << PAGE_SHIFT);
+	return true;
+}
+
+bool arena_renew(uint32_t page, size_t n)
+{
+	uint32_t border = HUGE_FROM_BLOCK << BLOCK_ORDER;
+	size_t below = page < border ? MIN(n, border - page) : 0;
+
+	if (below && !renew_run(page, below, block_huge(0)))
+		return false;
+	return below == n || renew_run(page + (uint32_t)below, n - below, block_huge(HUGE_FROM_BLOCK));
 }
 
 /* No pointer into the part that is given back was ever handed out. The program may map something else there. */

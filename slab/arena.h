@@ -42,6 +42,9 @@ extern uint32_t arena_ready_blocks; /* blocks that are usable; only grows; writt
 bool arena_init(bool state_map_wanted);
 /* Makes blocks [0, n) and their maps usable. Called under the buddy lock. False: no memory. */
 bool arena_reach(uint32_t n);
+/* Replaces pages that the program changed by fresh ones, mapped as the arena's pages around them. They read as zero.
+ * False: the kernel refused, and some pages may be as they were. */
+bool arena_renew(uint32_t page, size_t n);
 /* Reduces the arena and its maps to half of `limit` bytes of address space, but not below what is in use. Called
  * under the buddy lock. */
 void arena_shrink(uint64_t limit);

@@ -29,8 +29,8 @@ struct slab {
 
 /* The byte of a checked object in its slab's descriptor:
  *
- *     7      6      5 4 3 2 1 0
- *     LIVE   HELD   0 0 align          the object starts at the slot's first multiple of 16 << align
+ *     7      6      5   4        3 2 1 0
+ *     LIVE   HELD   0   CHANGED  align     the object starts at the slot's first multiple of 16 << align
  *
  *     0 ──debug_alloc──► LIVE|a ──debug_free──► a ──quarantine_put──► HELD|a ──leaves it──► a ──next allocation──► …
  *
@@ -40,6 +40,8 @@ struct slab {
  * told from an interior pointer. */
 #define OBJECT_LIVE 0x80
 #define OBJECT_HELD 0x40
+/* Only with LIVE: the program may have changed how pages of the object are mapped (changed.c). */
+#define OBJECT_CHANGED 0x10
 #define OBJECT_ALIGN 0x0f
 _Static_assert(SLAB_CLASS_MAX <= (size_t)16 << OBJECT_ALIGN, "every alignment that a cache can give fits");
 enum slab_list { SLAB_LIST_NONE, SLAB_LIST_PARTIAL, SLAB_LIST_EMPTY };

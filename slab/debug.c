@@ -116,18 +116,18 @@ bool debug_is_live(struct slab *s, uintptr_t user)
 	return slot_find(c, s, user, &slot) && live_byte(c, &slot, user) != 0;
 }
 
-/* If several threads free the object at `user`, one of them gets true. */
-__inline_hot bool claim(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
+/* If several threads free the object at `user`, one of them gets the byte of the live object, the others 0. */
+__inline_hot uint8_t claim(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
 {
 	uint8_t live = live_byte(c, slot, user), freed = live & OBJECT_ALIGN;
 
 	if (unlikely(!live ||
 	             !__atomic_compare_exchange_n(slot->byte, &live, freed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)))
-		return false;
+		return 0;
 	if (likely(READ_ONCE(s->base) == slot->base))
-		return true;
+		return live;
 	STORE_RELEASE(*slot->byte, live);
-	return false;
+	return 0;
 }
 
 static inline size_t size_of(const struct slab_cache *c, const struct slab_track *t, uintptr_t object, uintptr_t user)
@@ -177,6 +177,39 @@ __inline_hot void slot_prefetch(const struct slab_cache *c, struct slab *s, cons
 	__builtin_prefetch((const void *)(slot->base + (slot->i + 1) * (uintptr_t)c->slot_size), 1);
 }
 
+/* ---- objects whose pages the program mapped in another way (changed.c) ----------------------- */
+
+/* Can the bytes from the left red zone to the end of the right one be read? */
+static bool zones_readable(const struct slab_cache *c, uintptr_t object)
+{
+	uintptr_t at = object - c->offset, end = object + c->object_size + c->offset;
+
+	for (; at < end; at = ALIGN_DOWN(at, PAGE_SIZE) + PAGE_SIZE)
+		if (!os_page_readable((void *)at))
+			return false;
+	return true;
+}
+
+static __cold_path void memory_reopen(const struct slab_cache *c, uintptr_t object)
+{
+	uintptr_t first = ALIGN_DOWN(object - c->offset, PAGE_SIZE), last = object + c->object_size + c->offset;
+
+	os_unprotect((void *)first, ALIGN_UP(last, PAGE_SIZE) - first);
+}
+
+/* Makes the freed object's memory as it was. Its first and last page may belong to its neighbors too, and keep their
+ * bytes. False: the memory cannot be used again, so the object stays out of its slab. */
+static __cold_path bool memory_renew(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t object,
+                                     uintptr_t user, size_t size, const struct unwind_regs *regs)
+{
+	uintptr_t whole = ALIGN_UP(object, PAGE_SIZE), end = ALIGN_DOWN(object + c->object_size, PAGE_SIZE);
+
+	memory_reopen(c, object);
+	if (zones_readable(c, object))
+		redzones_verify(c, s, i, object, user, size, SLAB_AT_FREE, regs);
+	return (whole >= end || arena_renew(page_of(whole), (end - whole) >> PAGE_SHIFT)) && zones_readable(c, object);
+}
+
 void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	struct slab_cache *c = s->cache;
@@ -185,7 +218,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	uintptr_t object;
 	struct slot slot;
 	size_t size;
-	bool mine = false;
+	uint8_t mine = 0;
 
 	if (likely(slot_find(c, s, user, &slot))) {
 		slot_prefetch(c, s, &slot, user);
@@ -201,7 +234,10 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	size = size_of(c, track, object, user);
 	if (likely(track))
 		check_api(c, s, slot.i, user, size, api, size_given, regs);
-	redzones_verify(c, s, slot.i, object, user, size, SLAB_AT_FREE, regs);
+	if (likely(!(mine & OBJECT_CHANGED)))
+		redzones_verify(c, s, slot.i, object, user, size, SLAB_AT_FREE, regs);
+	else if (!memory_renew(c, s, slot.i, object, user, size, regs))
+		return;
 	if (likely(track)) {
 		track_set_free(track, stack);
 		trace(c, true, user, size, stack);
@@ -242,6 +278,8 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 	if (!(c->flags & SLAB_F_TRACK))
 		return (void *)user;
 	stack = save_stack(c, regs);
+	if (unlikely(READ_ONCE(*slab_byte(c, s, i)) & OBJECT_CHANGED))
+		memory_reopen(c, object);
 	redzones_verify(c, s, i, object, user, old, SLAB_AT_REALLOC, regs);
 	/* The slack is filled before the size is stored: a verifier in between checks fewer bytes, never the
 	 * program's. */

@@ -108,8 +108,10 @@ struct slab *guard_slab_take_oldest(bool all, const struct slab_cache *of)
 
 void guard_slab_give_up(struct slab *s)
 {
-	if (s->opened)
+	if (s->opened) {
 		os_decommit((void *)s->base, slab_bytes(s));
+		slab_guard_count_closed();
+	}
 	os_guard_remove((void *)s->base, slab_bytes(s));
 	cache_free_guarded(s->cache, s);
 }

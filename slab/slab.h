@@ -50,6 +50,7 @@
  *
  *     the heap as a whole
  *   guard.c                        guarded pages seen from a fault
+ *   changed.c                      memory that the program maps in another way
  *   verify.c                       slab_check_all
  *   stats.c                        counters, slabinfo
  *
@@ -146,6 +147,18 @@ bool slab_is_guard(uintptr_t addr, struct slab_object *obj);
 /* After the report: makes that page ordinary memory until its area or slab leaves the quarantine. False: the page is
  * not guarded. Signal-safe. */
 bool slab_guard_open(uintptr_t addr);
+/* How often pages that were opened after a report became guards again, or other memory. A fault that repeats while this
+ * stays the same comes from a page that opening does not open. */
+extern uint32_t slab_guards_closed __attribute__((visibility("hidden")));
+static inline void slab_guard_count_closed(void)
+{
+	__atomic_fetch_add(&slab_guards_closed, 1, __ATOMIC_RELAXED);
+}
+
+/* The program is about to change how [addr, addr + n) is mapped (protection, advice, locks, another mapping): no other
+ * object gets those pages as they are then. `mapping` false: it only drops the bytes (MADV_DONTNEED). Called for any
+ * range; cheap outside of the arena. */
+void slab_note_changed(uintptr_t addr, size_t n, bool mapping);
 
 struct slab_finding {
 	enum slab_finding_kind kind;

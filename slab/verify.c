@@ -53,7 +53,8 @@ static unsigned scan_live(const struct slab_cache *c, struct slab *s, uint32_t i
 	uintptr_t user = object_start(slab_object_at(c, s, i), live);
 	size_t size;
 
-	if (!(c->flags & SLAB_F_REDZONE) || !(live & OBJECT_LIVE))
+	/* The program may have closed pages of a CHANGED object. Its red zones are verified when it is freed. */
+	if (!(c->flags & SLAB_F_REDZONE) || (live & (OBJECT_LIVE | OBJECT_CHANGED)) != OBJECT_LIVE)
 		return 0;
 	if (t)
 		before = track_read(t);

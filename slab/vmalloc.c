@@ -94,6 +94,8 @@ static struct area *area_new(size_t pages, size_t align, size_t guards, size_t s
 	a->stepped = false;
 	a->clean = clean;
 	WRITE_ONCE(a->opened, false);
+	WRITE_ONCE(a->changed, false);
+	WRITE_ONCE(a->torn, false);
 	WRITE_ONCE(a->addr, area_data(a));
 	return a;
 }
@@ -224,7 +226,8 @@ static bool slack_find_damage(const struct area *a, enum slab_found_at at, const
 	uintptr_t end = area_data(a) + area_data_size(a);
 	struct damage d;
 
-	if (!(area_flags & SLAB_F_REDZONE) || bytes_intact(a->addr + a->size, end, SLUB_RED_ACTIVE, &d))
+	if (!(area_flags & SLAB_F_REDZONE) || READ_ONCE(a->torn) ||
+	    bytes_intact(a->addr + a->size, end, SLUB_RED_ACTIVE, &d))
 		return false;
 	finding_init_damage(f, SLAB_RIGHT_REDZONE, at, &d, regs);
 	object_describe_area(a, &f->object);
@@ -314,14 +317,25 @@ static bool area_resize_in_place(struct area *a, size_t size)
 		area_resize_run(a, (uint32_t)pages);
 	} else if (have - pages > have / 4) {
 		uint32_t tail = a->page + (uint32_t)pages;
+		bool changed = READ_ONCE(a->changed);
 
-		area_resize_run(a, (uint32_t)pages);
-		buddy_free(tail, have - pages, false);
+		if (likely(!changed) || arena_renew(tail, have - pages)) {
+			area_resize_run(a, (uint32_t)pages);
+			buddy_free(tail, have - pages, changed);
+		}
 	}
 	WRITE_ONCE(a->size, size);
 	if (pages > have)
 		area_refill_slack(a, before);
 	return true;
+}
+
+/* A realloc writes to the slack, or copies the whole area. Its owner may have closed both; the mremap of other
+ * allocators works then too. */
+static void area_reopen(struct area *a)
+{
+	if (unlikely(READ_ONCE(a->changed)))
+		os_unprotect((void *)area_data(a), area_data_size(a));
 }
 
 static void *area_move(struct area *a, size_t size, const struct unwind_regs *regs)
@@ -337,6 +351,7 @@ static void *area_move(struct area *a, size_t size, const struct unwind_regs *re
 		p = area_alloc_room(size, size, 0, 16, (enum slab_api)a->api, false, stack);
 	if (p) {
 		area_at((uintptr_t)p)->stepped = stepped;
+		area_reopen(a);
 		mem_copy(p, (void *)a->addr, MIN(size, a->size));
 	}
 	return p;
@@ -422,8 +437,10 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 	area_set_resizing(a, true);
 	stays = area_stays(a, size);
 	if (stays) {
+		area_reopen(a);
 		area_stamp(a, size, (enum slab_api)a->api, stack);
 		area_refill_slack(a, before);
+		WRITE_ONCE(a->torn, false);
 	}
 	area_set_resizing(a, false);
 	if (!stays)
@@ -438,7 +455,7 @@ static bool slack_damaged(const struct area *a)
 {
 	struct damage d;
 
-	return READ_ONCE(a->live) &&
+	return READ_ONCE(a->live) && !READ_ONCE(a->torn) &&
 	       !bytes_intact(a->addr + a->size, area_data(a) + area_data_size(a), SLUB_RED_ACTIVE, &d);
 }
 

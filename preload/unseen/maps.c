@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/maps.c - clears the shadow of memory outside the heap that gets another user: unmapped ranges and
- * stacks of threads.
+/* preload/unseen/maps.c - threads start on a clean stack.
  *
  * Frames that never returned leave poison behind, for example those of an abandoned coroutine or a cancelled thread.
- * The poison must be gone before the kernel maps other memory there, and a thread must start on a clean stack. Only
- * with instrumented code, and only in the shared library. */
+ * The poison must be gone when another thread's stack lies there. (munmap, in remap.c, clears the shadow of what the
+ * program unmaps.) Only with instrumented code, and only in the shared library. */
 #include "preload/preload.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-
-MEMSAN_EXPORT int munmap(void *p, size_t n)
-{
-	long ret = arch_syscall6(SYS_munmap, (long)p, (long)n, 0, 0, 0, 0);
-	if (ret < 0) {
-		errno = (int)-ret;
-		return -1;
-	}
-	if (shadow_everywhere)
-		shadow_forget(p, n);
-	return 0;
-}
 
 /* glibc 2.32. */
 extern __typeof__(pthread_attr_getsigmask_np) pthread_attr_getsigmask_np __attribute__((weak));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/sandbox.c - notices when the program sets a system call filter by prctl or syscall (shared library
- * only).
+/* preload/unseen/sandbox.c - notices when the program sets a system call filter by prctl or syscall, and when syscall
+ * or ioctl changes how memory is mapped (shared library only).
  *
  * Under a filter memsan leaves out system calls that filters usually do not know: process_madvise, process_vm_readv,
  * the start of a helper. prctl(PR_GET_SECCOMP) would tell whether there is a filter, but narrow filters kill for that
@@ -11,14 +11,18 @@
 #include "preload/preload.h"
 
 #include <dlfcn.h>
+#include <linux/ioctl.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 /* The stubs in arch/ call these with the caller's arguments and jump to the result. A NULL filter only asks whether
  * filters exist. */
 __attribute__((used)) void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter);
-__attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c);
+__attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c,
+                                                 unsigned long d);
+__attribute__((used)) void *sandbox_find_ioctl(int fd, unsigned long request, const struct uffdio_register *arg);
 
 static void note(void)
 {
@@ -45,9 +49,10 @@ void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long
 	return real;
 }
 
-void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c)
+void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
 	static void *real;
+	void *ours = remap_note_syscall(nr, a, b, c, d);
 
 	if (nr == SYS_prctl)
 		note_prctl(a, b, c);
@@ -55,15 +60,33 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 		note();
 	if (!real)
 		real = dlsym(RTLD_NEXT, "syscall");
+	return ours ? ours : real;
+}
+
+/* A registration with userfaultfd lasts until the memory is unmapped. */
+void *sandbox_find_ioctl(int fd, unsigned long request, const struct uffdio_register *arg)
+{
+	static void *real;
+	struct uffdio_register copy;
+
+	(void)fd;
+	if (request == UFFDIO_REGISTER && os_safe_read(&copy, arg, sizeof(copy)) == sizeof(copy)) {
+		slab_note_changed(copy.range.start, copy.range.len, true);
+		fence_note_changed(copy.range.start, copy.range.len, true);
+	}
+	if (!real)
+		real = dlsym(RTLD_NEXT, "ioctl");
 	return real;
 }
 
 ARCH_FORWARD(prctl, sandbox_find_prctl);
 ARCH_FORWARD(syscall, sandbox_find_syscall);
+ARCH_FORWARD(ioctl, sandbox_find_ioctl);
 
 /* dlsym takes the loader's lock, and programs call these functions in signal handlers, so it runs here. */
 __attribute__((constructor)) static void sandbox_constructor(void)
 {
 	sandbox_find_prctl(0, 0, 0);
-	sandbox_find_syscall(0, 0, 0, 0);
+	sandbox_find_syscall((unsigned long)-1, 0, 0, 0, 0);
+	sandbox_find_ioctl(-1, 0, NULL);
 }

@@ -14,10 +14,11 @@
  *   vfork.c         vfork, whose child works in this memory
  *   fclose.c        standard error that an exit handler closes
  *   modules.c       dlclose, dlopen, libstdc++ that is loaded late
- *   sandbox.c       system call filters that the program sets
+ *   sandbox.c       what the program does by prctl, syscall and ioctl
  *   mlock.c         mlockall beside a large reserve (static too)
  *   limits.c        setrlimit beside a large reserve (static too)
- *   maps.c          memory outside the heap that gets another user
+ *   remap.c         the heap's memory, mapped in another way (static too)
+ *   maps.c          threads start on a clean stack
  *   replaced.c      the program's own malloc and operators
  *   handles.c       libc's own names lead to memsan's functions
  */

@@ -910,6 +910,71 @@ static void guest_of_vfork(void)
 static void guest_of_clone(void)
 {
 	guests(by_clone);
+/* ---- objects whose pages the program protects ------------------------------------------------ */
+
+static char *object;
+static size_t object_size;
+static int object_faults;
+
+static void unprotecting(int s, siginfo_t *info, void *context)
+{
+	char *at = info->si_addr;
+
+	(void)context;
+	if (at < object || at >= object + object_size || object_faults++ > 1000) {
+		printf("signal %d code %d outside of the object, or too often\n", s, info->si_code);
+		exit(3);
+	}
+	printf("signal %d code %d page %ld byte %ld\n", s, info->si_code, (long)(at - object) / 4096,
+	       (long)(at - object) % 4096);
+	mprotect(object + (at - object) / 4096 * 4096, 4096, PROT_READ | PROT_WRITE);
+}
+
+static char *page_object(int way)
+{
+	void *p = NULL;
+
+	switch (way) {
+	case 0:
+		return posix_memalign(&p, 4096, object_size) == 0 ? p : NULL;
+	case 1:
+		return valloc(object_size);
+	default:
+		return aligned_alloc(4096, object_size);
+	}
+}
+
+/* As a garbage collector's barriers do. The object is in use all the time. */
+static void protects_objects(void)
+{
+	struct sigaction a;
+
+	memset(&a, 0, sizeof(a));
+	a.sa_sigaction = unprotecting;
+	a.sa_flags = SA_SIGINFO;
+	sigaction(SIGSEGV, &a, NULL);
+	for (int way = 0; way < 3; way++)
+		for (object_size = 4096; object_size <= 16384; object_size += 4096) {
+			volatile char *p = object = page_object(way);
+
+			memset(object, 1, object_size);
+			for (int round = 0; round < 4; round++) {
+				mprotect(object, object_size, round & 1 ? PROT_NONE : PROT_READ);
+				for (size_t i = 0; i < object_size; i += 4096)
+					p[i + (size_t)round * 7]++;
+				mprotect(object, object_size, PROT_NONE);
+				printf("%d\n", p[object_size - 1]);
+				memset(object, 1, object_size);
+			}
+			free(object);
+		}
+	puts("ends by a write to a read-only object");
+	fflush(stdout);
+	object_size = 4096;
+	object = page_object(0);
+	mprotect(object, object_size, PROT_READ);
+	signal(SIGSEGV, SIG_DFL);
+	*object = 1;
 }
 
 static const struct {
@@ -933,6 +998,7 @@ static const struct {
 	{ "fault_ignored", fault_ignored },
 	{ "fault_changed", fault_changed },
 	{ "dies_of_it", dies_of_it },
+	{ "protects_objects", protects_objects },
 	{ "exec_ignored", exec_ignored },
 	{ "exec_handled", exec_handled },
 	{ "exec_blocked", exec_blocked },
