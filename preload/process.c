@@ -26,14 +26,20 @@ static pid_t process_pid;
  * in the next round. */
 static void thread_exiting(void *value)
 {
+	bool outside = slab_enter();
+
 	(void)value;
 	thread_watched = false;
+	/* A signal handler that interrupted the runtime ends the thread: what the thread had cached is lost. */
+	if (!outside)
+		return;
 	leak_roots_thread_exit();
 	shadow_thread_exit();
 	slab_thread_exit();
 	unwind_thread_exit();
 	fault_thread_exit();
 	thread_exit_notify();
+	runtime_leave();
 }
 
 __cold_path void process_watch_thread(void)
@@ -83,11 +89,17 @@ static void exit_last(int status, void *unused)
 	(void)unused;
 	if (!process_is_this())
 		return;
+	/* A signal handler that interrupted the runtime calls exit: the heap's locks may be taken. */
+	if (!slab_enter()) {
+		interrupted_exit();
+		return;
+	}
 	exits_tell(status);
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);
 	if (options.check_at_exit && runtime_state_now == RUNTIME_READY)
 		fence_check_all("at exit", NULL);
+	runtime_leave();
 	if (runtime_state_now == RUNTIME_READY)
 		leak_check_at_exit();
 	if (runtime_state_now == RUNTIME_READY)
