@@ -42,7 +42,7 @@ bool fence_gate(int32_t *ticks);
 bool fence_gate_early(void); /* for a thread without a thread cache */
 __inline_hot bool fence_wanted(void)
 {
-	struct tcache *tc = tcache_self;
+	struct tcache *tc = tcache_own;
 
 	return tc ? --tc->ticks < 0 && fence_gate(&tc->ticks) : fence_gate_early();
 }

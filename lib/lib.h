@@ -410,6 +410,9 @@ struct ranked_lock {
 		.state = 0, .rank_holder = (r) \
 	}
 
+/* How many locks this thread holds or is about to take, without those under which the program's functions run (INIT,
+ * SHRINK) and those of a fork. In a signal handler: not 0 if the signal interrupted the runtime there. */
+extern TLS_IE uint32_t locks_held;
 void lock_init(struct ranked_lock *l, enum lock_rank rank);
 void lock_acquire(struct ranked_lock *l);
 bool lock_try(struct ranked_lock *l);

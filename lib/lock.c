@@ -218,6 +218,18 @@ __inline_hot void lock_give(struct ranked_lock *l)
 		os_syscall4(SYS_futex, (long)&l->state, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0);
 }
 
+TLS_IE uint32_t locks_held;
+
+/* Counted before the lock is taken, and until it is given: a signal in between finds the count too high, never too
+ * low. */
+__inline_hot void held_count_add(const struct ranked_lock *l, uint32_t n)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (likely(lock_rank_of(l) > LOCK_RANK_SHRINK))
+		locks_held += n;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 void lock_init(struct ranked_lock *l, enum lock_rank rank)
 {
 	__atomic_store_n(&l->rank_holder, (uint32_t)rank, __ATOMIC_RELAXED);
@@ -227,6 +239,7 @@ void lock_init(struct ranked_lock *l, enum lock_rank rank)
 void lock_acquire(struct ranked_lock *l)
 {
 	lock_debug_check(l);
+	held_count_add(l, 1);
 	lock_take(l);
 	lock_debug_taken(l);
 }
@@ -234,8 +247,11 @@ void lock_acquire(struct ranked_lock *l)
 /* Trying cannot deadlock, so any rank may be tried. */
 bool lock_try(struct ranked_lock *l)
 {
-	if (!lock_take_free(l))
+	held_count_add(l, 1);
+	if (!lock_take_free(l)) {
+		held_count_add(l, -1u);
 		return false;
+	}
 	lock_debug_taken(l);
 	return true;
 }
@@ -244,6 +260,7 @@ void lock_release(struct ranked_lock *l)
 {
 	lock_debug_release(l);
 	lock_give(l);
+	held_count_add(l, -1u);
 }
 
 /* The waiting threads do not exist in the child, and no other thread runs there yet. */

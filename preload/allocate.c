@@ -16,11 +16,14 @@
 
 /* ---- the rungs ------------------------------------------------------------------------------- */
 
-__inline_hot void ladder_start(void)
+/* False: this is a signal handler that interrupted the runtime (interrupted.c). */
+__inline_hot bool ladder_start(void)
 {
-	runtime_enter();
+	if (unlikely(!runtime_enter()))
+		return false;
 	if (unlikely(leak_control_pending()))
 		leak_control_serve();
+	return true;
 }
 
 __inline_hot void *ladder_fence_or_slab(size_t size, size_t align, enum slab_api api, bool zero,
@@ -61,19 +64,29 @@ __inline_hot void *ladder_end(void *p)
 
 void *allocate_object(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
-	ladder_start();
+	void *p;
+
+	if (unlikely(!ladder_start()))
+		return interrupted_alloc(size, align, zero, regs);
 	if (unlikely(failslab_on) && failslab_should(slab_name_for(size, align), size, regs))
-		return ladder_failed();
-	return ladder_end(ladder_fence_or_slab(size, align, api, zero, regs));
+		p = ladder_failed();
+	else
+		p = ladder_end(ladder_fence_or_slab(size, align, api, zero, regs));
+	runtime_leave();
+	return p;
 }
 
 void release_object(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
-	runtime_enter();
+	if (unlikely(!runtime_enter())) {
+		interrupted_free(p, api, size_given, 0, regs);
+		return;
+	}
 	if (unlikely(fence_contains(p)))
 		fence_free(p, api, size_given, regs);
 	else
 		slab_free(p, api, size_given, regs);
+	runtime_leave();
 }
 
 /* The family of a moved object.  Objects of malloc and new keep theirs, so only a wrong delete is reported later.
@@ -135,25 +148,29 @@ void *reallocate_object(void *p, size_t size, const struct unwind_regs *regs)
 		release_object(p, SLAB_API_MALLOC, SIZE_MAX, regs);
 		return NULL;
 	}
-	ladder_start();
-	if (unlikely(failslab_on) && failslab_should(NULL, size, regs))
-		return ladder_failed();
-	if (unlikely(fence_contains(p)))
-		return ladder_end(move_from_fence(p, size, regs));
-	if (unlikely(fence_wanted()))
-		q = move_to_fence(p, size, regs);
-	if (likely(!q && size <= PTRDIFF_MAX))
-		q = slab_realloc(p, size, regs, &bad);
-	return ladder_end(q);
+	if (unlikely(!ladder_start()))
+		return interrupted_realloc(p, size, regs);
+	if (unlikely(failslab_on) && failslab_should(NULL, size, regs)) {
+		q = ladder_failed();
+	} else if (unlikely(fence_contains(p))) {
+		q = ladder_end(move_from_fence(p, size, regs));
+	} else {
+		if (unlikely(fence_wanted()))
+			q = move_to_fence(p, size, regs);
+		if (likely(!q && size <= PTRDIFF_MAX))
+			q = slab_realloc(p, size, regs, &bad);
+		q = ladder_end(q);
+	}
+	runtime_leave();
+	return q;
 }
 
 /* ---- the program's caches -------------------------------------------------------------------- */
 
-void *allocate_cached(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
+static void *cached_inside(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
 {
 	void *p = NULL;
 
-	ladder_start();
 	if (unlikely(!slab_custom_check(c, regs))) {
 		errno = EINVAL;
 		return NULL;
@@ -173,15 +190,30 @@ void *allocate_cached(struct slab_cache *c, bool zero, const struct unwind_regs 
 	return ladder_end(p);
 }
 
-void release_cached(struct slab_cache *c, void *p, const struct unwind_regs *regs)
+static __cold_path void *cached_interrupted(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
+{
+	void *p = interrupted_alloc(slab_custom_size(c), slab_custom_align(c), zero, regs);
+
+	if (p)
+		slab_custom_construct(c, p);
+	return p;
+}
+
+void *allocate_cached(struct slab_cache *c, bool zero, const struct unwind_regs *regs)
+{
+	void *p;
+
+	if (unlikely(!ladder_start()))
+		return cached_interrupted(c, zero, regs);
+	p = cached_inside(c, zero, regs);
+	runtime_leave();
+	return p;
+}
+
+static __cold_path void release_cached_fenced(struct slab_cache *c, void *p, const struct unwind_regs *regs)
 {
 	uint32_t owner;
 
-	runtime_enter();
-	if (likely(!fence_contains(p))) {
-		slab_custom_free(c, p, regs);
-		return;
-	}
 	if (!slab_custom_check(c, regs))
 		return;
 	owner = fence_owner(p);
@@ -190,38 +222,71 @@ void release_cached(struct slab_cache *c, void *p, const struct unwind_regs *reg
 	fence_free(p, SLAB_API_CACHE, SIZE_MAX, regs);
 }
 
+void release_cached(struct slab_cache *c, void *p, const struct unwind_regs *regs)
+{
+	if (unlikely(!runtime_enter())) {
+		interrupted_free(p, SLAB_API_CACHE, SIZE_MAX, 0, regs);
+		return;
+	}
+	if (likely(!fence_contains(p)))
+		slab_custom_free(c, p, regs);
+	else
+		release_cached_fenced(c, p, regs);
+	runtime_leave();
+}
+
 /* ---- vmalloc, pages -------------------------------------------------------------------------- */
 
 void *allocate_vmalloc(size_t size, bool zero, const struct unwind_regs *regs)
 {
-	ladder_start();
+	void *p;
+
+	if (unlikely(!ladder_start()))
+		return interrupted_alloc(size, PAGE_SIZE, zero, regs);
 	if (unlikely(failslab_on) && failslab_should("vmalloc", size, regs))
-		return ladder_failed();
-	return ladder_end(size <= PTRDIFF_MAX ? slab_vmalloc(size, zero, regs) : NULL);
+		p = ladder_failed();
+	else
+		p = ladder_end(size <= PTRDIFF_MAX ? slab_vmalloc(size, zero, regs) : NULL);
+	runtime_leave();
+	return p;
 }
 
 void release_vmalloc(void *p, const struct unwind_regs *regs)
 {
-	runtime_enter();
+	if (unlikely(!runtime_enter())) {
+		interrupted_free(p, SLAB_API_VMALLOC, SIZE_MAX, 0, regs);
+		return;
+	}
 	if (unlikely(fence_contains(p)))
 		fence_free(p, SLAB_API_VMALLOC, SIZE_MAX, regs);
 	else
 		slab_release(p, SLAB_API_VMALLOC, regs);
+	runtime_leave();
 }
 
 void *allocate_pages(unsigned order, bool zero, const struct unwind_regs *regs)
 {
-	ladder_start();
+	void *p;
+
+	if (unlikely(!ladder_start()))
+		return order < 40 ? interrupted_alloc(PAGE_SIZE << order, PAGE_SIZE, zero, regs) : ladder_failed();
 	if (unlikely(failslab_on) && failslab_should("pages", PAGE_SIZE << order, regs))
-		return ladder_failed();
-	return ladder_end(slab_pages_alloc(order, zero, regs));
+		p = ladder_failed();
+	else
+		p = ladder_end(slab_pages_alloc(order, zero, regs));
+	runtime_leave();
+	return p;
 }
 
 void release_pages(void *p, unsigned order, const struct unwind_regs *regs)
 {
-	runtime_enter();
+	if (unlikely(!runtime_enter())) {
+		interrupted_free(p, SLAB_API_PAGES, SIZE_MAX, order, regs);
+		return;
+	}
 	if (unlikely(fence_contains(p)))
 		fence_free(p, SLAB_API_PAGES, SIZE_MAX, regs);
-	else
+	else if (likely(!interrupted_took_back(p)))
 		slab_pages_free(p, order, regs);
+	runtime_leave();
 }

@@ -7,11 +7,15 @@
 MEMSAN_EXPORT size_t memsan_check_all(void)
 {
 	struct unwind_regs regs;
+	size_t found = 0;
+
 	UNWIND_HERE(&regs);
-	runtime_ensure();
-	return runtime_state_now == RUNTIME_READY
-	               ? slab_check_all(SLAB_AT_CHECK_ALL, &regs) + fence_check_all("by memsan_check_all", &regs)
-	               : 0;
+	if (!runtime_enter())
+		return 0;
+	if (runtime_state_now == RUNTIME_READY)
+		found = slab_check_all(SLAB_AT_CHECK_ALL, &regs) + fence_check_all("by memsan_check_all", &regs);
+	runtime_leave();
+	return found;
 }
 
 MEMSAN_EXPORT unsigned memsan_report_count(void)

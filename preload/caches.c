@@ -63,7 +63,7 @@ MEMSAN_EXPORT struct memsan_cache *memsan_cache_create(const char *name, size_t 
 {
 	struct slab_cache *c;
 
-	runtime_enter();
+	runtime_attach();
 	c = create(name, size, align, flags, ctor);
 	if (!c && flags & MEMSAN_CACHE_PANIC) {
 		report_line("memsan_cache_create: cannot create the cache '%s' of size %zu", name ? name : "(null)",
@@ -123,7 +123,7 @@ MEMSAN_EXPORT void *memsan_cache_zalloc(struct memsan_cache *c)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	runtime_enter();
+	runtime_attach();
 	if (!slab_custom_check(inner(c), &regs) || slab_custom_has_ctor(inner(c)))
 		return fail(EINVAL);
 	return allocate_cached(inner(c), true, &regs);
@@ -176,17 +176,23 @@ MEMSAN_EXPORT size_t memsan_cache_shrink(struct memsan_cache *c)
 MEMSAN_EXPORT int memsan_cache_destroy(struct memsan_cache *c)
 {
 	struct unwind_regs regs;
+	int error = 0;
+
 	UNWIND_HERE(&regs);
 	if (!c)
 		return 0;
-	runtime_enter();
-	if (!slab_custom_check(inner(c), &regs)) {
-		errno = EINVAL;
+	if (!runtime_enter()) {
+		errno = EBUSY;
 		return -1;
 	}
-	if (!cache_destroy(inner(c), &regs))
+	if (!slab_custom_check(inner(c), &regs))
+		error = EINVAL;
+	else if (cache_destroy(inner(c), &regs))
+		error = EBUSY;
+	runtime_leave();
+	if (!error)
 		return 0;
-	errno = EBUSY;
+	errno = error;
 	return -1;
 }
 
@@ -364,9 +370,11 @@ MEMSAN_EXPORT size_t memsan_shrink_all(void)
 {
 	size_t freed;
 
-	runtime_ensure();
+	if (!runtime_enter())
+		return 0;
 	freed = slab_shrink_all();
 	slab_trim(0);
+	runtime_leave();
 	return freed;
 }
 
@@ -400,7 +408,7 @@ MEMSAN_EXPORT int memsan_pool_alloc(struct memsan_pool *pool, void *p, size_t si
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	runtime_enter();
+	runtime_attach();
 	if (!slab_mempool_alloc((struct slab_mempool *)pool, p, size, &regs)) {
 		errno = ENOMEM;
 		return -1;
@@ -419,7 +427,7 @@ MEMSAN_EXPORT void memsan_pool_free(struct memsan_pool *pool, void *p)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	runtime_enter();
+	runtime_attach();
 	if (!p)
 		return;
 	if (slab_mempool_owns((struct slab_mempool *)pool, p))

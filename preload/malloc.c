@@ -178,6 +178,8 @@ MEMSAN_EXPORT size_t malloc_usable_size(void *p)
 		return 0;
 	UNWIND_HERE(&regs);
 	runtime_ensure();
+	if (unlikely(slab_is_inside()))
+		return interrupted_size(p);
 	if (unlikely(fence_contains(p))) {
 		size_t size = fence_usable_size(p, NULL);
 
@@ -193,9 +195,14 @@ MEMSAN_EXPORT size_t malloc_usable_size(void *p)
 
 MEMSAN_EXPORT int malloc_trim(size_t pad)
 {
-	runtime_ensure();
+	int given;
+
+	if (!runtime_enter())
+		return 0;
 	slab_shrink_all();
-	return slab_trim(pad);
+	given = slab_trim(pad);
+	runtime_leave();
+	return given;
 }
 
 /* No parameter of glibc's allocator has a counterpart here.  Each is accepted and ignored; callers of mallopt do not
@@ -211,8 +218,10 @@ MEMSAN_EXPORT struct mallinfo2 mallinfo2(void)
 {
 	struct slab_stats s;
 
-	runtime_ensure();
+	if (!runtime_enter())
+		return (struct mallinfo2){ 0 };
 	slab_get_stats(&s);
+	runtime_leave();
 	return (struct mallinfo2){
 		.arena = s.arena_mapped - s.large_bytes,
 		.ordblks = s.live_objects,
@@ -255,8 +264,11 @@ MEMSAN_EXPORT void malloc_stats(void)
 	struct slab_stats s;
 	char text[256];
 	struct fmt_buf b;
-	runtime_ensure();
+
+	if (!runtime_enter())
+		return;
 	slab_get_stats(&s);
+	runtime_leave();
 	fmt_init(&b, text, sizeof(text));
 	fmt_printf(&b, "memsan: %llu bytes in %llu live objects, %llu in quarantine, %llu of the arena usable",
 	           (unsigned long long)s.live_bytes, (unsigned long long)s.live_objects,
@@ -283,8 +295,10 @@ MEMSAN_EXPORT int malloc_info(int flags, FILE *stream)
 		errno = EINVAL;
 		return -1;
 	}
-	runtime_ensure();
+	if (!runtime_enter())
+		return -1;
 	slab_get_stats(&s);
+	runtime_leave();
 	n = fprintf(stream,
 	            "<malloc version=\"memsan-1\">\n<heap nr=\"0\">\n"
 	            "<total type=\"live\" count=\"%llu\" size=\"%llu\"/>\n"

@@ -3,6 +3,7 @@
  *
  *   init.c       options from the environment, start-up order, this thread's registration
  *   allocate.c   the one ladder of all allocations, and of all frees
+ *   interrupted.c  allocations and frees of a signal handler that interrupted one
  *   malloc.c     the malloc family: what C and POSIX say, then slab/
  *   new.c        the C++ operators
  *   caches.c     memsan_cache_*, memsan_kmalloc ..., pages, shrinkers
@@ -68,6 +69,16 @@ void release_pages(void *p, unsigned order, const struct unwind_regs *regs);
 /* realloc of a program that has a malloc of its own, or NULL (unseen/replaced.c). */
 extern void *(*malloc_programs_realloc)(void *p, size_t size);
 
+/* ---- interrupted.c --------------------------------------------------------------------------- */
+/* For a signal handler that interrupted the runtime. */
+void *interrupted_alloc(size_t size, size_t align, bool zero, const struct unwind_regs *regs);
+void *interrupted_realloc(void *p, size_t size, const struct unwind_regs *regs);
+void interrupted_free(void *p, enum slab_api api, size_t size_given, unsigned order, const struct unwind_regs *regs);
+size_t interrupted_size(void *p);
+bool interrupted_took_back(void *p); /* p was allocated by such a handler, and is free now */
+void interrupted_exit(void);
+void interrupted_finish(void);
+
 /* ---- process.c ------------------------------------------------------------------------------- */
 void process_init(void);           /* constructor: fork handlers, the thread-exit key */
 extern TLS_IE bool thread_watched; /* this thread's exit will be noticed */
@@ -80,10 +91,23 @@ __inline_hot void thread_ensure(void)
 /* The first step of every allocation and free: runtime_ensure and thread_ensure.  A thread is watched only after the
  * start, so one test covers both. */
 void process_enter(void);
-__inline_hot void runtime_enter(void)
+__inline_hot void runtime_attach(void)
 {
 	if (unlikely(!thread_watched))
 		process_enter();
+}
+/* False: a signal handler interrupted the runtime, and calls it. */
+__inline_hot bool runtime_enter(void)
+{
+	runtime_attach();
+	return slab_enter();
+}
+/* The last step. */
+__inline_hot void runtime_leave(void)
+{
+	slab_leave();
+	if (unlikely(tcache_thread.finish))
+		interrupted_finish();
 }
 
 /* ---- new.c ----------------------------------------------------------------------------------- */

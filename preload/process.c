@@ -25,14 +25,20 @@ static bool exit_key_made;
  * in the next round. */
 static void thread_exiting(void *value)
 {
+	bool outside = slab_enter();
+
 	(void)value;
 	thread_watched = false;
+	/* A signal handler that interrupted the runtime ends the thread: what the thread had cached is lost. */
+	if (!outside)
+		return;
 	leak_roots_thread_exit();
 	shadow_thread_exit();
 	slab_thread_exit();
 	unwind_thread_exit();
 	fault_thread_exit();
 	thread_exit_notify();
+	runtime_leave();
 }
 
 __cold_path void process_watch_thread(void)
@@ -94,12 +100,18 @@ static void exit_last(int status, void *unused)
 	/* A child that shares this memory called exit. */
 	if (!process_is_this())
 		return;
+	/* A signal handler that interrupted the runtime calls exit: the heap's locks may be taken. */
+	if (!slab_enter()) {
+		interrupted_exit();
+		return;
+	}
 	sound = options.check_at_exit && !process_is_torn();
 	exits_tell(status);
 	if (sound && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);
 	if (sound && runtime_state_now == RUNTIME_READY)
 		fence_check_all("at exit", NULL);
+	runtime_leave();
 	/* A scan makes many system calls, of which a filter that the program has set may forbid one. */
 	if (options.leak && os_filter_set())
 		report_line("leak: no scan at exit: the program has set a filter of system calls");

@@ -249,7 +249,8 @@ void shadow_report(const struct shadow_access *a)
 	 * inline check. */
 	if (!access.bad)
 		return;
-	told = may_report();
+	/* In a signal handler that interrupted the runtime, a report would wait for locks of the interrupted code. */
+	told = !slab_is_inside() && may_report();
 	if (told) {
 		tell(&access);
 		first_is_told();

@@ -315,6 +315,7 @@ static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, si
 static void construct_raw(const struct slab_cache *c, void **objects, size_t n)
 {
 	size_t k;
+	bool inside;
 
 	for (k = 0; k < n; k++) {
 		uintptr_t addr = (uintptr_t)objects[k] & ~(uintptr_t)OBJECT_RAW;
@@ -324,7 +325,9 @@ static void construct_raw(const struct slab_cache *c, void **objects, size_t n)
 		objects[k] = (void *)addr;
 		if (!c->fast)
 			slab_shadow->live(addr, addr + c->object_size, addr, c->user_size, false);
+		inside = slab_outside();
 		c->ctor((void *)addr);
+		slab_again(inside);
 		if (!c->fast)
 			slab_shadow->bad(addr, c->object_size, SLAB_MARK_REDZONE);
 	}

@@ -192,8 +192,13 @@ const char *slab_custom_name(const struct slab_cache *c)
 
 void slab_custom_construct(const struct slab_cache *c, void *object)
 {
-	if (c->ctor)
-		c->ctor(object);
+	bool inside;
+
+	if (!c->ctor)
+		return;
+	inside = slab_outside();
+	c->ctor(object);
+	slab_again(inside);
 }
 
 /* ---- allocation and free --------------------------------------------------------------------- */

@@ -79,7 +79,25 @@ struct tcache {
 #define CUSTOM_NOT_INLINE ((const struct slab_cache *)1)
 #define SLAB_CACHES 512
 #define SLAB_CACHE_ALIGN 64
-extern TLS_IE struct tcache *tcache_self; /* NULL: the thread has none yet, or no longer */
+/* A thread's block, by its use:
+ *
+ *                       outside     in an inline path    inside the runtime (slab_enter … slab_leave)
+ *     tcache_self       gate        NULL                 NULL
+ *     tcache_idle       gate        gate                 TCACHE_INSIDE
+ *
+ * gate is the block, or NULL if no cache is fast. So the inline paths of a signal handler that interrupted one, or the
+ * runtime, find no block, and slab_enter finds that the two differ. */
+struct tcache_thread {
+	struct tcache *self, *idle, *gate;
+	struct tcache *own; /* the block; NULL: the thread has none yet, or no longer */
+	bool finish;        /* a signal handler has left work for the next slab_leave (preload/interrupted.c) */
+};
+extern TLS_IE struct tcache_thread tcache_thread;
+#define tcache_self tcache_thread.self
+#define tcache_idle tcache_thread.idle
+#define tcache_gate tcache_thread.gate
+#define tcache_own tcache_thread.own
+#define TCACHE_INSIDE ((struct tcache *)1)
 
 /* One byte for each 16 bytes of the arena. The limit counts bytes of the map. It only grows, and covers every pointer
  * that a cache without checks ever handed out. */
@@ -95,6 +113,65 @@ _Static_assert(SLAB_FAST_SIZE == (size_t)1 << COARSE_SHIFT && SLAB_NR_CLASSES < 
 /* A reader of another thread's bins (the child of fork, the statistics) sees a pointer before the count that
  * includes it. */
 #define tcache_barrier() __asm__ volatile("" ::: "memory")
+
+/* Every path into the runtime that uses the thread's block; the others are known by the locks that they hold. False: this is a signal handler that interrupted the runtime (or the thread has left
+ * such a handler by longjmp): no lock may be taken, and the thread's block may not be used. */
+__inline_hot bool slab_enter(void)
+{
+	if (unlikely(READ_ONCE(tcache_self) != READ_ONCE(tcache_idle) || locks_held))
+		return false;
+	WRITE_ONCE(tcache_self, NULL);
+	tcache_barrier();
+	WRITE_ONCE(tcache_idle, TCACHE_INSIDE);
+	tcache_barrier();
+	return true;
+}
+
+__inline_hot void slab_leave(void)
+{
+	struct tcache *gate = tcache_gate;
+
+	tcache_barrier();
+	WRITE_ONCE(tcache_idle, gate);
+	tcache_barrier();
+	WRITE_ONCE(tcache_self, gate);
+	tcache_barrier();
+}
+
+/* In a signal handler: did it interrupt the runtime, beyond the inline paths? */
+__inline_hot bool slab_is_inside(void)
+{
+	return READ_ONCE(tcache_idle) == TCACHE_INSIDE || locks_held;
+}
+
+/* Around calls of the program's functions from inside the runtime. Returns what slab_again needs. */
+__inline_hot bool slab_outside(void)
+{
+	bool inside = tcache_idle == TCACHE_INSIDE;
+
+	if (inside)
+		slab_leave();
+	return inside;
+}
+
+__inline_hot void slab_again(bool inside)
+{
+	if (inside)
+		slab_enter();
+}
+
+/* Around the few instructions that change a bin. */
+__inline_hot void tcache_shut(void)
+{
+	WRITE_ONCE(tcache_self, NULL);
+	tcache_barrier();
+}
+
+__inline_hot void tcache_open(struct tcache *tc)
+{
+	tcache_barrier();
+	WRITE_ONCE(tcache_self, tc);
+}
 
 __inline_hot size_t arena_state_index(const void *p)
 {
@@ -165,9 +242,13 @@ __inline_hot void *slab_malloc_coarse(struct tcache *tc, size_t size)
 		return NULL;
 	class = slab_class_large(size);
 	bin = slab_bin(tc, class);
-	if (unlikely(bin->count == 0))
+	tcache_shut();
+	if (unlikely(bin->count == 0)) {
+		tcache_open(tc);
 		return NULL;
+	}
 	p = slab_bin_pop(bin, bin->count);
+	tcache_open(tc);
 	slab_coarse_set(p, class);
 	return p;
 }
@@ -187,9 +268,13 @@ __inline_hot void *slab_malloc_fast(size_t size)
 		return slab_malloc_coarse(tc, size);
 	class = slab_class_table[(size + 15) / 16];
 	bin = slab_bin(tc, class);
-	if (unlikely(bin->count == 0))
+	tcache_shut();
+	if (unlikely(bin->count == 0)) {
+		tcache_open(tc);
 		return NULL;
+	}
 	p = slab_bin_pop(bin, bin->count);
+	tcache_open(tc);
 	WRITE_ONCE(arena_state[((uintptr_t)p - arena_base) >> 4], (uint8_t) class);
 	return p;
 }
@@ -202,10 +287,13 @@ __inline_hot bool slab_free_coarse(struct tcache *tc, void *p)
 	__asm__("" : "+r"(p)); /* keeps this out of the path of small objects */
 	bin = slab_bin(tc, slab_coarse_class(p));
 	n = bin->count;
-	if (unlikely(n >= bin->max))
+	if (unlikely(n >= bin->max)) {
+		tcache_open(tc);
 		return false;
+	}
 	WRITE_ONCE(arena_coarse[((uintptr_t)p - arena_base) >> COARSE_SHIFT], 0);
 	slab_bin_push(bin, n, p);
+	tcache_open(tc);
 	return true;
 }
 
@@ -219,11 +307,13 @@ __inline_hot bool slab_free_fast(void *p)
 	if (unlikely(i >= READ_ONCE(arena_state_limit) || !tc))
 		return false;
 	bin = slab_bin(tc, arena_state[i]);
+	tcache_shut();
 	n = bin->count;
 	if (unlikely(n >= bin->max))
 		return slab_free_coarse(tc, p);
 	WRITE_ONCE(arena_state[i], 0);
 	slab_bin_push(bin, n, p);
+	tcache_open(tc);
 	return true;
 }
 
@@ -245,10 +335,14 @@ __inline_hot void *slab_custom_alloc_fast(struct slab_cache *c)
 	x = slab_custom_bin(c, tc->custom);
 	if (unlikely(READ_ONCE(x->cache) != c))
 		return NULL;
+	tcache_shut();
 	n = x->bin.count;
-	if (unlikely(n == 0 || --tc->ticks < 0))
+	if (unlikely(n == 0 || --tc->ticks < 0)) {
+		tcache_open(tc);
 		return NULL;
+	}
 	p = slab_bin_pop(&x->bin, n);
+	tcache_open(tc);
 	WRITE_ONCE(arena_state[((uintptr_t)p - arena_base) >> 4], x->state);
 	return p;
 }
@@ -265,18 +359,22 @@ __inline_hot bool slab_custom_free_fast(struct slab_cache *c, void *p)
 	x = slab_custom_bin(c, tc->custom);
 	if (unlikely(READ_ONCE(x->cache) != c))
 		return false;
+	tcache_shut();
 	n = x->bin.count;
-	if (unlikely(READ_ONCE(arena_state[i]) != x->state || n >= x->bin.max))
+	if (unlikely(READ_ONCE(arena_state[i]) != x->state || n >= x->bin.max)) {
+		tcache_open(tc);
 		return false;
+	}
 	WRITE_ONCE(arena_state[i], 0);
 	slab_bin_push(&x->bin, n, p);
+	tcache_open(tc);
 	return true;
 }
 
 /* This thread's next allocation takes the slow path, once. The distance to the next sample stays as it is. */
 __inline_hot void slab_slow_next(void)
 {
-	struct tcache *tc = tcache_self;
+	struct tcache *tc = tcache_own;
 
 	if (!tc || tc->ticks <= 0)
 		return;

@@ -29,6 +29,7 @@ bool slab_init(void)
 		cache_init(&malloc_caches[i], name, class_size(i), 16, flags_for_cache(name), (uint8_t)i);
 		any_fast |= malloc_caches[i].fast;
 	}
+	tcache_any_fast = any_fast;
 	area_init();
 	reclaim_init();
 	quarantine_init();
@@ -65,7 +66,7 @@ void slab_fork_child(void)
 
 	buddy_fork_child();
 	for (b = tcache_first_block(); b; b = b->next) {
-		if (&b->fast == tcache_self || !b->in_use)
+		if (&b->fast == tcache_own || !b->in_use)
 			continue;
 		quarantine_flush_block(b, NULL);
 		tcache_flush_all(b);

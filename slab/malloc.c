@@ -9,6 +9,7 @@
 #include "slab/lookup.h"
 #include "slab/reclaim.h"
 #include "slab/slab.h"
+#include "slab/spare.h"
 #include "slab/state.h"
 #include "slab/tcache.h"
 #include "slab/vmalloc.h"
@@ -84,7 +85,7 @@ void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwin
 		tcache_free(to.class, p);
 	} else if (to.place == PLACE_AREA && area_claim(to.area, p)) {
 		area_free(to.area, api, size_given, regs);
-	} else if (p) {
+	} else if (p && !spare_free(p)) {
 		finding_report_bad_pointer((uintptr_t)p, api, SLAB_AT_FREE, regs);
 	}
 }
@@ -139,6 +140,15 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 	void *q;
 
 	*bad = to.place == PLACE_NOTHING;
+	if (unlikely(*bad && (old = spare_size(p)) != 0)) {
+		*bad = false;
+		q = slab_malloc(size, 16, SLAB_API_MALLOC, false, regs);
+		if (q) {
+			mem_copy(q, p, MIN(old, size));
+			spare_free(p);
+		}
+		return q;
+	}
 	if (unlikely(*bad)) {
 		finding_report_bad_pointer((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_REALLOC, regs);
 		return NULL;
@@ -179,8 +189,16 @@ size_t slab_usable_size(const void *p, const struct unwind_regs *regs)
 	struct lookup to = lookup_live(p);
 
 	if (unlikely(to.place == PLACE_NOTHING)) {
-		finding_report_bad_pointer((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_FREE, regs);
-		return 0;
+		if (!spare_holds(p))
+			finding_report_bad_pointer((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_FREE, regs);
+		return spare_size(p);
 	}
 	return size_of(p, &to);
+}
+
+size_t slab_usable_size_of(const void *p)
+{
+	struct lookup to = lookup_live(p);
+
+	return to.place == PLACE_NOTHING ? 0 : size_of(p, &to);
 }

@@ -376,7 +376,7 @@ static void put_deep(void *arg)
 
 void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const struct unwind_regs *regs)
 {
-	struct tcache_block *b = (struct tcache_block *)tcache_self;
+	struct tcache_block *b = (struct tcache_block *)tcache_own;
 	void *object = (void *)at;
 
 	if (unlikely(!c->held)) {

@@ -95,12 +95,15 @@ size_t slab_shrink_all(void)
 {
 	struct slab_shrinker *s;
 	size_t freed = 0;
+	bool inside;
 
 	if (!READ_ONCE(shrinker_list) || lock_mine(&shrink_lock) || !lock_try(&shrink_lock))
 		return 0;
+	inside = slab_outside();
 	for (s = shrinker_list; s; s = s->next)
 		if (s->count)
 			freed += shrink_one(s);
+	slab_again(inside);
 	lock_release(&shrink_lock);
 	return freed;
 }

@@ -46,6 +46,8 @@
  *   release.c                      frees of caches, pages and vmalloc
  *   pages.c                        pages by order, vmalloc
  *   mempool.c, mempool.h           objects inside of the program's own memory
+ *   inside.c          is this thread inside the runtime? (fast.h)
+ *   spare.c, spare.h  objects for signal handlers that interrupted the runtime
  *   life.c                         the start of the process, the end of a thread, fork
  *
  *     the heap as a whole
@@ -254,6 +256,8 @@ void slab_verify_moving(const void *p, const struct unwind_regs *regs);
 /* The number of bytes that the program may use at p: the requested size if the cache records it, else the object's
  * size. A bad pointer is reported, and the result is 0. */
 size_t slab_usable_size(const void *p, const struct unwind_regs *regs);
+/* The same without a report; 0: no live object starts there. */
+size_t slab_usable_size_of(const void *p);
 
 /* fast.h has the inline allocation and free that preload/malloc.c uses. In caches with debugging flags they do
  * nothing.

@@ -30,7 +30,7 @@
 #define TRIPS_A_TICK 256
 #define READY_MAX 16u /* cache_init gives no larger batch to a checked cache */
 
-TLS_IE struct tcache *tcache_self;
+bool tcache_any_fast = true;    /* slab_init knows */
 static TLS_IE bool tcache_gone; /* the thread has ended; its last destructors work without a block */
 
 /* The bins of threads that use no cache of the program's. Never written. */
@@ -64,6 +64,15 @@ static struct tcache_block *block_find_unused(void)
 	return NULL;
 }
 
+static void gate_set(struct tcache *gate)
+{
+	bool inside = tcache_idle == TCACHE_INSIDE;
+
+	tcache_gate = gate;
+	if (!inside)
+		slab_leave();
+}
+
 static __cold_path struct tcache_block *block_attach(void)
 {
 	struct tcache_block *b;
@@ -82,13 +91,14 @@ static __cold_path struct tcache_block *block_attach(void)
 		while (!__atomic_compare_exchange_n(&all_blocks, &b->next, b, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 			;
 	}
-	tcache_self = &b->fast;
+	tcache_own = &b->fast;
+	gate_set(tcache_any_fast ? tcache_own : NULL);
 	return b;
 }
 
 struct tcache_block *tcache_block(void)
 {
-	struct tcache_block *b = (struct tcache_block *)tcache_self;
+	struct tcache_block *b = (struct tcache_block *)tcache_own;
 
 	return likely(b) ? b : block_attach();
 }
@@ -446,12 +456,13 @@ void tcache_flush_all(struct tcache_block *b)
 struct tcache_block *tcache_close(void)
 {
 	tcache_gone = true;
-	return (struct tcache_block *)tcache_self;
+	gate_set(NULL);
+	return (struct tcache_block *)tcache_own;
 }
 
 void tcache_detach(struct tcache_block *b)
 {
-	tcache_self = NULL;
+	tcache_own = NULL;
 	STORE_RELEASE(b->in_use, 0u); /* pairs with the exchange in block_find_unused */
 }
 

@@ -26,7 +26,7 @@ struct quarantine_work {
 
 /* A thread's block. Blocks are never unmapped: when a thread ends, its block waits for another thread. */
 struct tcache_block {
-	struct tcache fast;                           /* first, because tcache_self points to it */
+	struct tcache fast;                           /* first, because tcache_own points to it */
 	struct tcache_bin ready[SLAB_NR_CLASSES + 1]; /* free objects of checked caches, for debug_alloc */
 	struct tcache_block *next;                    /* in the list of all blocks; written once */
 	uint32_t in_use;                              /* exchanged atomically */
@@ -43,6 +43,7 @@ struct tcache_block {
 	/* Checked objects, and batches from and to slabs. Other threads read these. */
 	uint64_t allocs, frees;
 };
+extern bool tcache_any_fast;             /* false: no cache uses the inline paths; set by slab_init */
 struct tcache_block *tcache_block(void); /* this thread's; NULL: no memory, or the thread has ended */
 struct tcache_block *tcache_first_block(void);
 void *tcache_malloc(unsigned class);       /* for fast caches; refills the bin */
@@ -51,7 +52,7 @@ void tcache_free(unsigned class, void *p); /* flushes the bin when it is full */
 void *tcache_take_debug_slowly(struct slab_cache *c);
 __inline_hot void *tcache_take_debug(struct slab_cache *c)
 {
-	struct tcache_block *b = (struct tcache_block *)tcache_self;
+	struct tcache_block *b = (struct tcache_block *)tcache_own;
 	struct tcache_bin *bin;
 	uint32_t n;
 

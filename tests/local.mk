@@ -2,7 +2,7 @@
 
 # Scripts that check the sources, the documentation and the built files.
 script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/stack/run \
-	tests/published tests/decode tests/wording tests/examples-caches tests/kernel
+	tests/reentry/run tests/published tests/decode tests/wording tests/examples-caches tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
@@ -11,6 +11,7 @@ dist_check_SCRIPTS += $(script_tests)
 EXTRA_DIST += tests/lib/harness.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py
 EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/victims tests/victims-shadow tests/shadow \
 	tests/stack/program.c \
+	tests/reentry/program.c \
 	tests/shadow-early tests/early tests/memsan-cc tests/examples-shadow tests/live tests/real tests/kernel-real \
 	tests/kernel-logs tests/fuzz
 # For tests/fuzz/run, which builds them in its own way.

@@ -30,6 +30,7 @@ RUNNERS = {
     "kernel": ("kernel", [], ""),
     "signals": ("signals/run", [], ""),
     "stack": ("stack/run", [], ""),
+    "reentry": ("reentry/run", [], ""),
     "races": ("races", [], "tests/unit/races"),
     "examples-caches": ("examples-caches", [], ""),
     "examples-shadow": ("examples-shadow", [], "install"),
