@@ -419,6 +419,7 @@ void report_line(const char *format, ...)
 	va_start(args, format);
 	fmt_vprintf(&b, format, args);
 	va_end(args);
+	fmt_clean(&b, 0);
 	line[b.len] = '\n';
 	report_message(line, b.len + 1);
 }
