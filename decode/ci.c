@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "decode/decode_internal.h"
 
@@ -79,11 +80,17 @@ void decode_junit_tail(struct decode_writer *w)
 
 static void put_command(FILE *out, const char *s, bool property)
 {
-	for (; *s; s++)
+	struct clean_shown shown;
+
+	for (size_t n; *s; s += n) {
+		n = clean_char(s, UTF8_MAX, &shown);
 		if (*s == '%' || *s == '\r' || *s == '\n' || (property && (*s == ':' || *s == ',')))
 			fprintf(out, "%%%02X", (unsigned char)*s);
+		else if (shown.len)
+			fputs(shown.text, out);
 		else
-			putc((unsigned char)*s < 0x20 ? '?' : *s, out);
+			fwrite(s, 1, n, out);
+	}
 }
 
 void decode_github_put(struct decode_writer *w, const struct decode_record *r)

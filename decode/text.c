@@ -27,21 +27,17 @@ static const char *colour(const struct text *t, const char *code)
 	return t->options->colour ? code : "";
 }
 
-/* Bytes of a log must not control the terminal that shows them. */
+/* Bytes of a log must not control the terminal that shows them.  Tabs are left: the layout of a report has them. */
 static void put_clean(FILE *out, const char *s, size_t len)
 {
-	const char *end = s + len;
+	struct clean_shown shown;
 
-	while (s < end) {
-		const unsigned char *p = (const unsigned char *)s;
-		size_t n = utf8_length(s);
-		/* C1 control characters begin escape sequences too */
-		bool control = (*p < 0x20 && *p != '\t') || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0);
-		if (!n || n > (size_t)(end - s) || control)
-			putc('?', out);
+	for (size_t i = 0, n; i < len; i += n) {
+		n = clean_char(s + i, len - i, &shown);
+		if (shown.len && s[i] != '\t')
+			fwrite(shown.text, 1, shown.len, out);
 		else
-			fwrite(s, 1, n, out);
-		s += n && n <= (size_t)(end - s) ? n : 1;
+			fwrite(s + i, 1, n, out);
 	}
 }
 

@@ -37,11 +37,13 @@ void decode_json_string(FILE *out, const char *s)
 		fputs("null", out);
 }
 
-/* XML 1.0 has no form for control characters; they and invalid UTF-8 become question marks. */
+/* XML 1.0 has no form for control characters, so they are shown as a terminal shows them. */
 void decode_put_xml(FILE *out, const char *s)
 {
 	for (const char *p = s ? s : ""; *p; p++) {
-		size_t n = utf8_length(p);
+		struct clean_shown shown;
+		size_t n;
+
 		switch (*p) {
 		case '&':
 			fputs("&amp;", out);
@@ -59,15 +61,15 @@ void decode_put_xml(FILE *out, const char *s)
 			fputs("&apos;", out);
 			break;
 		default:
+			n = clean_char(p, UTF8_MAX, &shown);
 			/* XML forbids U+FFFE and U+FFFF too. */
-			if (n == 1) {
-				putc((unsigned char)*p < 0x20 && *p != '\n' && *p != '\t' ? '?' : *p, out);
-			} else if (n && strncmp(p, "\xef\xbf\xbe", 3) != 0 && strncmp(p, "\xef\xbf\xbf", 3) != 0) {
-				fwrite(p, 1, n, out);
-				p += n - 1;
-			} else {
+			if (n == 3 && (strncmp(p, "\xef\xbf\xbe", 3) == 0 || strncmp(p, "\xef\xbf\xbf", 3) == 0))
 				putc('?', out);
-			}
+			else if (shown.len && *p != '\n' && *p != '\t')
+				fputs(shown.text, out);
+			else
+				fwrite(p, 1, n, out);
+			p += n - 1;
 		}
 	}
 }

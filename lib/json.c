@@ -36,6 +36,34 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
 }
 
+/* Writes a character that must not reach a terminal (clean.c) as \uXXXX.  Returns its bytes; 0: it is no such one. */
+static size_t put_unclean(json_put_fn put, void *ctx, const char *p, size_t len)
+{
+	struct clean_shown shown;
+	size_t n = clean_char(p, len, &shown);
+	struct fmt_buf b;
+	char text[8];
+	uint64_t c;
+
+	if (n < 2 || !shown.len || !number_hex(shown.text + 3, &c))
+		return 0;
+	fmt_init(&b, text, sizeof(text));
+	fmt_printf(&b, "\\u%04x", (unsigned)c);
+	put(ctx, b.data, b.len);
+	return n;
+}
+
+/* The length of the character at p if it stands for itself. */
+static size_t plain_length(const char *p, size_t len)
+{
+	struct clean_shown shown;
+	size_t n = is_plain((unsigned char)*p) ? utf8_length(p) : 0;
+
+	if (n > 1 && n <= len && clean_char(p, len, &shown) && shown.len)
+		return 0;
+	return n;
+}
+
 static void put_escape(json_put_fn put, void *ctx, unsigned char c)
 {
 	char text[8];
@@ -53,14 +81,19 @@ void json_quote(json_put_fn put, void *ctx, const char *s, size_t max)
 	put(ctx, "\"", 1);
 	while (p < end && *p) {
 		const char *start = p;
-		size_t n = 0;
+		size_t n;
 
-		while (p < end && is_plain((unsigned char)*p) && (n = utf8_length(p)) != 0)
+		while (p < end && *p && (n = plain_length(p, (size_t)(end - p))) != 0)
 			p += n;
 		if (p > start)
 			put(ctx, start, (size_t)(p - start));
 		if (p >= end || !*p)
 			break;
+		n = put_unclean(put, ctx, p, (size_t)(end - p));
+		if (n) {
+			p += n;
+			continue;
+		}
 		if (is_plain((unsigned char)*p))
 			put(ctx, REPLACEMENT, sizeof(REPLACEMENT) - 1);
 		else

@@ -10,6 +10,7 @@
  *   fmt.c             formatting into a buffer
  *   number.c          numbers out of text
  *   json.c            UTF-8, strings of JSON
+ *   clean.c           text that a terminal may show
  *   os.c              system calls: address space, files, processes
  *   maps.c            the mappings of a process, line by line
  *   loader.c          which dynamic loader starts a program, and can it load memsan?
@@ -149,6 +150,19 @@ size_t utf8_length(const char *s);
 typedef void (*json_put_fn)(void *ctx, const char *text, size_t len);
 void json_quote(json_put_fn put, void *ctx, const char *s, size_t max);
 void fmt_json_string(struct fmt_buf *b, const char *s, size_t max);
+
+/* ---- clean.c: text that a terminal may show -------------------------------------------------- */
+
+struct clean_shown {
+	size_t len; /* 0: the character may be shown as it is */
+	char text[12];
+};
+/* How the first character of s[0..len) is shown; with UTF8_MAX, of a string that is not empty.  s[len] can be read.
+ * Returns its bytes, at least 1. */
+#define UTF8_MAX 4
+size_t clean_char(const char *s, size_t len, struct clean_shown *shown);
+/* Replaces what must not be shown in the text from `start` on, line ends too. */
+void fmt_clean(struct fmt_buf *b, size_t start);
 
 /* ---- os.c: raw system calls ------------------------------------------------------------------ */
 

@@ -22,6 +22,8 @@ static struct trace_text text;
 
 static void put_frame(struct fmt_buf *b, uintptr_t pc)
 {
+	size_t start = b->len;
+
 	if (!module_find(pc - 1, 0, &text.module)) {
 		fmt_printf(b, " 0x%lx\n", pc);
 		return;
@@ -33,6 +35,7 @@ static void put_frame(struct fmt_buf *b, uintptr_t pc)
 			fmt_printf(b, "%02x", text.module.build_id[i]);
 		fmt_printf(b, ")");
 	}
+	fmt_clean(b, start);
 	fmt_printf(b, "\n");
 }
 
@@ -48,8 +51,10 @@ void trace_event(const struct slab_trace_event *event)
 	lock_register_for_fork(&trace_lock);
 	lock_acquire(&trace_lock);
 	fmt_init(&b, text.data, sizeof(text.data));
-	fmt_printf(&b, "memsan: TRACE %s %s 0x%lx size=%zu by thread %s/%d\n", event->cache,
+	fmt_printf(&b, "memsan: TRACE %s %s 0x%lx size=%zu by thread %s/%d", event->cache,
 	           event->free ? "free" : "alloc", event->addr, event->size, thread.name, (int)thread.tid);
+	fmt_clean(&b, 0);
+	fmt_printf(&b, "\n");
 	n = MIN(depot_fetch(event->stack, text.pcs, TRACE_FRAMES), (size_t)TRACE_FRAMES);
 	for (size_t i = 0; i < n; i++)
 		put_frame(&b, text.pcs[i]);

@@ -425,6 +425,7 @@ static void line_deep(void *arg)
 	fmt_init(&b, line, sizeof(line) - 1); /* room for the newline, whatever was cut */
 	fmt_printf(&b, "memsan: ");
 	fmt_vprintf(&b, t->format, t->args);
+	fmt_clean(&b, 0);
 	line[b.len] = '\n';
 	report_message(line, b.len + 1);
 }

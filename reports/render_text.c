@@ -18,9 +18,7 @@
  * or look like lines of memsan. */
 static void end_line(struct fmt_buf *b, size_t start)
 {
-	for (size_t i = start; i < b->len; i++)
-		if ((unsigned char)b->data[i] < 0x20 || b->data[i] == 0x7f)
-			b->data[i] = '?';
+	fmt_clean(b, start);
 	fmt_printf(b, "\n");
 }
 

@@ -15,6 +15,7 @@
 
 static void say(const struct slab_show *s, struct fmt_buf *b)
 {
+	fmt_clean(b, 0); /* names are the program's */
 	s->line(s->ctx, b->data);
 	fmt_init(b, b->data, b->size);
 }

@@ -17,13 +17,51 @@ void tool_check_output(void)
 		output_error = errno;
 }
 
+static void put_clean(FILE *out, const char *s, size_t len)
+{
+	struct clean_shown shown;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = clean_char(s + i, len - i, &shown);
+		fwrite(shown.len ? shown.text : s + i, 1, shown.len ? shown.len : n, out);
+	}
+}
+
 static void say(const char *format, va_list args)
 {
+	char *text;
+	int len = vasprintf(&text, format, args);
+
 	fflush(stdout);
 	tool_check_output();
 	fputs("memsan: ", stderr);
-	vfprintf(stderr, format, args);
+	if (len >= 0) {
+		put_clean(stderr, text, (size_t)len);
+		free(text);
+	}
 	fputc('\n', stderr);
+}
+
+void tool_print(const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, format);
+	len = vasprintf(&text, format, args);
+	va_end(args);
+	if (len < 0) {
+		tool_say("out of memory");
+		exit(1);
+	}
+	if (len && text[len - 1] == '\n') {
+		put_clean(stdout, text, (size_t)len - 1);
+		putchar('\n');
+	} else {
+		put_clean(stdout, text, (size_t)len);
+	}
+	free(text);
 }
 
 void tool_say(const char *format, ...)

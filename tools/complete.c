@@ -241,7 +241,7 @@ static void put_location(const struct report_symbol *s)
 {
 	if (!s->file)
 		return;
-	printf(" at %s", s->file);
+	tool_print(" at %s", s->file);
 	if (s->line)
 		printf(":%" PRIu32, s->line);
 	if (s->line && s->column)
@@ -286,13 +286,15 @@ static void print_frame(struct decoder *d, const char *line, const struct bare_f
 		return;
 	}
 	for (size_t i = 0; i + 1 < nr; i++) {
-		printf("%.*s%s", (int)f->start, line, s[i].function ? s[i].function : "?");
+		printf("%.*s", (int)f->start, line);
+		tool_print("%s", s[i].function ? s[i].function : "?");
 		put_location(&s[i]);
 		fputs(" (inlined)\n", stdout);
 	}
 	base = module_base(line + f->start, f->name_len);
 	place = format_place(&s[nr - 1], base, (size_t)(line + f->start + f->name_len - base));
-	printf("%.*s%s", (int)f->start, line, place);
+	printf("%.*s", (int)f->start, line);
+	tool_print("%s", place);
 	put_location(&s[nr - 1]);
 	fputs(line + f->end, stdout);
 	free(place);
@@ -318,7 +320,9 @@ static void print_title(struct decoder *d, const char *title)
 		if (s) {
 			char *place = format_place(&s[nr - 1], line + f.start, f.name_len);
 
-			printf("%.*s%s%s", (int)(len - n), title, place, title + len);
+			printf("%.*s", (int)(len - n), title);
+			tool_print("%s", place);
+			fputs(title + len, stdout);
 			free(place);
 			return;
 		}

@@ -20,9 +20,9 @@ static void print_stack(const struct image *im, struct symbolizer *sym, const ch
 	if (!image_stack(im, handle, &pc, 1))
 		return;
 	if (image_thread_name(im, thread, &tid, name))
-		printf("%s by thread %s/%d:\n", what, name, tid);
+		tool_print("%s by thread %s/%d:\n", what, name, tid);
 	else
-		printf("%s:\n", what);
+		tool_print("%s:\n", what);
 	image_print_stack(im, sym, "    ", handle);
 }
 
@@ -32,20 +32,20 @@ static void print_mapping(const struct image *im, uint64_t addr)
 		const struct image_mapping *m = &im->mappings[i];
 		if (addr - m->start < m->end - m->start) {
 			if (addr - im->heap.base < im->heap.used && im->missing)
-				printf("0x%" PRIx64 " lies in the heap; its object is not known, because the core "
-				       "file is cut off\n",
-				       addr);
+				tool_print("0x%" PRIx64 " lies in the heap; its object is not known, because the core "
+				           "file is cut off\n",
+				           addr);
 			else
-				printf("0x%" PRIx64 " belongs to no object of the heap; it lies in 0x%" PRIx64
-				       "-0x%" PRIx64 " %s\n",
-				       addr, m->start, m->end,
-				       m->path         ? m->path
-				       : m->main_stack ? "[stack]"
-				                       : "");
+				tool_print("0x%" PRIx64 " belongs to no object of the heap; it lies in 0x%" PRIx64
+				           "-0x%" PRIx64 " %s\n",
+				           addr, m->start, m->end,
+				           m->path         ? m->path
+				           : m->main_stack ? "[stack]"
+				                           : "");
 			return;
 		}
 	}
-	printf("0x%" PRIx64 " is not mapped\n", addr);
+	tool_print("0x%" PRIx64 " is not mapped\n", addr);
 }
 
 static const char *const states[] = {
@@ -84,14 +84,14 @@ static bool find_object(const struct image *im, uint64_t addr, struct described 
 
 static void print_place(uint64_t addr, const struct slab_object *o, bool guard)
 {
-	printf("0x%" PRIx64 " lies ", addr);
+	tool_print("0x%" PRIx64 " lies ", addr);
 	if (addr < o->addr)
-		printf("%" PRIu64 " bytes before", (uint64_t)o->addr - addr);
+		tool_print("%" PRIu64 " bytes before", (uint64_t)o->addr - addr);
 	else if (addr - o->addr < o->size || (addr == o->addr && !o->size))
-		printf("%" PRIu64 " bytes into", addr - o->addr);
+		tool_print("%" PRIu64 " bytes into", addr - o->addr);
 	else
-		printf("%" PRIu64 " bytes behind the end of", addr - o->addr - o->size);
-	printf(" the object at 0x%" PRIxPTR "%s\n", o->addr, guard ? ", in a guard page" : "");
+		tool_print("%" PRIu64 " bytes behind the end of", addr - o->addr - o->size);
+	tool_print(" the object at 0x%" PRIxPTR "%s\n", o->addr, guard ? ", in a guard page" : "");
 }
 
 void describe_address(const struct image *im, uint64_t addr)
@@ -105,15 +105,16 @@ void describe_address(const struct image *im, uint64_t addr)
 		return;
 	}
 	print_place(addr, o, d.guard);
-	printf("  state: %s\n  size: %zu\n", states[o->state], o->size);
+	tool_print("  state: %s\n", states[o->state]);
+	tool_print("  size: %zu\n", o->size);
 	if (o->api == SLAB_API_POOL)
-		printf("  in pool: %s\n", o->cache);
+		tool_print("  in pool: %s\n", o->cache);
 	else
-		printf("  cache: %s (objects of %zu)\n", o->cache, o->object_size);
+		tool_print("  cache: %s (objects of %zu)\n", o->cache, o->object_size);
 	if (d.registered &&
 	    (slab_view_object(&im->heap, addr, &d.block) || leak_sources_near(&im->sources, addr, &d.block, &d.guard)))
-		printf("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size,
-		       d.block.cache);
+		tool_print("  cut out of: the object at 0x%" PRIxPTR " (size %zu, %s)\n", d.block.addr, d.block.size,
+		           d.block.cache);
 	print_stack(im, sym, "Allocated", o->alloc_stack, o->alloc_thread);
 	if (o->state != SLAB_OBJ_LIVE)
 		print_stack(im, sym, "Freed", o->free_stack, o->free_thread);

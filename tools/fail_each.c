@@ -341,16 +341,16 @@ static void print_frame(struct symbolizer *sym, const struct frame *f)
 	                                                  f->offset - 1, &n);
 
 	if (!n || !s[n - 1].function) {
-		printf("    %s+0x%" PRIx64 "\n", base, f->offset);
+		tool_print("    %s+0x%" PRIx64 "\n", base, f->offset);
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		printf("    %s", s[i].function ? s[i].function : "?");
+		tool_print("    %s", s[i].function ? s[i].function : "?");
 		if (!s[i].inlined)
-			printf("+0x%" PRIx64 "/0x%" PRIx64 " [%s]", s[i].offset + 1, s[i].size, base);
+			tool_print("+0x%" PRIx64 "/0x%" PRIx64 " [%s]", s[i].offset + 1, s[i].size, base);
 		if (s[i].file)
-			printf(" at %s:%u", s[i].file, s[i].line);
-		printf("%s\n", s[i].inlined ? " (inlined)" : "");
+			tool_print(" at %s:%u", s[i].file, s[i].line);
+		tool_print("%s\n", s[i].inlined ? " (inlined)" : "");
 	}
 }
 
@@ -359,10 +359,10 @@ static void print_failure(struct symbolizer *sym, const struct failure *f)
 	static struct frame frames[FRAMES_MAX];
 	size_t n = parse_stack(f->stack, frames, FRAMES_MAX);
 
-	printf("Allocation %lu (%zu bytes, %s): its failure %s: %s\n", f->nr, f->size, f->cache,
-	       verdict_text[f->verdict], f->what);
+	tool_print("Allocation %lu (%zu bytes, %s): its failure %s: %s\n", f->nr, f->size, f->cache,
+	           verdict_text[f->verdict], f->what);
 	if (f->times)
-		printf("  and so do %lu more from the same place, up to number %lu\n", f->times, f->last);
+		tool_print("  and so do %lu more from the same place, up to number %lu\n", f->times, f->last);
 	for (size_t i = 0; i < n; i++)
 		symbolizer_want(sym, symbolizer_module(sym, frames[i].module, NULL, 0), frames[i].offset - 1);
 	for (size_t i = 0; i < n; i++)

@@ -327,10 +327,10 @@ static void print_growth(const struct image *im, struct symbolizer *sym, const s
 		printf("%s\n", p->name);
 		return;
 	}
-	printf("grown by %" PRId64 " bytes, %" PRId64 " objects (%" PRIu64 " bytes in %" PRIu64
-	       " objects before, %" PRIu64 " in %" PRIu64 " now)%s%s\n",
-	       place_growth(p), objects, p->bytes_before, p->objects_before, p->bytes, p->objects,
-	       p->stack ? ", allocated by:" : ", in the cache ", p->stack ? "" : p->cache);
+	tool_print("grown by %" PRId64 " bytes, %" PRId64 " objects (%" PRIu64 " bytes in %" PRIu64
+	           " objects before, %" PRIu64 " in %" PRIu64 " now)%s%s\n",
+	           place_growth(p), objects, p->bytes_before, p->objects_before, p->bytes, p->objects,
+	           p->stack ? ", allocated by:" : ", in the cache ", p->stack ? "" : p->cache);
 	if (p->stack)
 		image_print_stack(im, sym, "    ", p->stack);
 }

@@ -295,8 +295,9 @@ static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppr
 	if (j->suggest) {
 		size_t n = suppressions_suggest(&record, &symbols, p->places, text, sizeof(text));
 		if (!n)
-			printf("# no stack, no rule: %" PRIu64 " objects of the cache %s (check mode saves stacks)\n",
-			       g->count, g->cache);
+			tool_print("# no stack, no rule: %" PRIu64
+			           " objects of the cache %s (check mode saves stacks)\n",
+			           g->count, g->cache);
 		else if (!suggested_before(p, text))
 			fputs(text, stdout);
 		return;

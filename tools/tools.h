@@ -57,7 +57,10 @@ extern const struct tool_command command_run, command_options, command_decode, c
 
 /* Prints "memsan: " and the text as one line on standard error. */
 void tool_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The same, then "Try 'memsan COMMAND --help'".  Returns EXIT_USAGE. */
+/* Prints on standard output what a terminal may show (lib/clean.c): a line or a part of one.  Only a line end of the
+ * format itself, at its end, is one. */
+void tool_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* tool_say, then "Try 'memsan COMMAND --help'".  Returns EXIT_USAGE. */
 int tool_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Index of the name with the smallest edit distance from `word`; -1: no name is near enough to be meant. */
 int tool_nearest(const char *word, const char *const *names, size_t nr);

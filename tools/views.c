@@ -283,12 +283,19 @@ static void print_top(FILE *f, const struct shown *s, char key)
 
 	print_totals(f, rows, n);
 	fprintf(f, "  OBJS ACTIVE  USE OBJ SIZE  SLABS OBJ/SLAB CACHE SIZE NAME\n");
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		char name[256];
+		struct fmt_buf b;
+
+		fmt_init(&b, name, sizeof(name));
+		fmt_printf(&b, "%s", rows[i].cache->name);
+		fmt_clean(&b, 0);
 		if (rows[i].n.slabs)
 			fprintf(f, "%6" PRIu64 " %6" PRIu64 " %3.0f%% %7.2fK %6" PRIu64 " %8u %9" PRIu64 "K %s\n",
 			        rows[i].n.objects, rows[i].n.active, percent(rows[i].n.active, rows[i].n.objects),
 			        (double)rows[i].cache->slot_size / 1024, rows[i].n.slabs, rows[i].cache->nr_objects,
-			        rows[i].bytes / 1024, rows[i].cache->name);
+			        rows[i].bytes / 1024, name);
+	}
 }
 
 static bool process_is_there(const struct image_choice *choice)

@@ -206,7 +206,7 @@ static void print_root(const struct printing *p, const struct step *step)
 	}
 	root_name_text(&name, step->word, text, sizeof(text));
 	if (!p->json) {
-		printf("  %s\n", text);
+		tool_print("  %s\n", text);
 		return;
 	}
 	printf("\"root\":{\"kind\":\"%s\",\"address\":\"0x%" PRIx64 "\",\"symbol\":", root_kinds[name.kind],
@@ -243,8 +243,8 @@ static void print_object(const struct printing *p, const struct leak_target *to,
 		printf("}");
 		return;
 	}
-	printf("    %s 0x%" PRIx64 " (size %zu, %s)%s%s%s\n", how, to->addr, o.size, o.cache,
-	       interior ? ", by a pointer into its middle" : "", where[0] ? ", allocated in " : "", where);
+	tool_print("    %s 0x%" PRIx64 " (size %zu, %s)%s%s%s\n", how, to->addr, o.size, o.cache,
+	           interior ? ", by a pointer into its middle" : "", where[0] ? ", allocated in " : "", where);
 }
 
 static void print_path(const struct printing *p)

@@ -313,11 +313,16 @@ static void text_cannot_be_steered(void **state)
 	record.comm = add_string(&record, "a\033[2J\nBUG: x");
 	strcpy(record.stacks[1].thread_name, "b\r\n\t");
 	report_render_text(&record, &plain, text, sizeof(text));
-	assert_non_null(strstr(text, "by thread a?[2J?BUG: x/4244\n"));
-	assert_non_null(strstr(text, "by thread b?"
-	                             "?"
-	                             "?/4242 "));
+	assert_non_null(strstr(text, "by thread a\\x1b[2J\\x0aBUG: x/4244\n"));
+	assert_non_null(strstr(text, "by thread b\\x0d\\x0a\\x09/4242 "));
 	assert_null(strchr(text, '\033'));
+	record.comm = add_string(&record,
+	                         "\302\233m \342\200\256 \342\201\246 \342\200\250 \330\234 \233 \177 F\303\244den");
+	report_render_text(&record, &plain, text, sizeof(text));
+	assert_non_null(strstr(
+		text, "by thread \\u{9b}m \\u{202e} \\u{2066} \\u{2028} \\u{61c} \\x9b \\x7f F\303\244den/4244\n"));
+	report_render_json(&record, &plain, text, sizeof(text));
+	assert_non_null(strstr(text, "\"\\u009bm \\u202e \\u2066 \\u2028 \\u061c \\ufffd \\u007f F\303\244den\""));
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */

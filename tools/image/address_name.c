@@ -50,16 +50,16 @@ static void print_frame(const struct image *im, struct symbolizer *sym, const ch
 	const struct report_symbol *s = lookup(im, sym, pc - 1, &n);
 
 	if (!m)
-		printf("%s0x%" PRIx64 "\n", indent, pc);
+		tool_print("%s0x%" PRIx64 "\n", indent, pc);
 	else if (!n)
-		printf("%s%s+0x%" PRIx64 "\n", indent, base_name(m->path), pc - m->bias);
+		tool_print("%s%s+0x%" PRIx64 "\n", indent, base_name(m->path), pc - m->bias);
 	for (size_t i = 0; m && i < n; i++) {
-		printf("%s%s", indent, s[i].function ? s[i].function : "?");
+		tool_print("%s%s", indent, s[i].function ? s[i].function : "?");
 		if (!s[i].inlined)
-			printf("+0x%" PRIx64 "/0x%" PRIx64 " [%s]", s[i].offset + 1, s[i].size, base_name(m->path));
+			tool_print("+0x%" PRIx64 "/0x%" PRIx64 " [%s]", s[i].offset + 1, s[i].size, base_name(m->path));
 		if (s[i].file)
-			printf(" at %s:%u", s[i].file, s[i].line);
-		printf("%s\n", s[i].inlined ? " (inlined)" : "");
+			tool_print(" at %s:%u", s[i].file, s[i].line);
+		tool_print("%s\n", s[i].inlined ? " (inlined)" : "");
 	}
 }
 
