@@ -37,10 +37,11 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define WRITE_STEP (64ul << 10)  /* of shadow: 512 KiB of memory */
-#define EARLY_STACK (64ul << 20) /* more than that of a stack without limit is left to the fault handler */
-#define ABOVE_STACK (1ul << 20)  /* arguments and environment lie above the first frame */
-#define ARENA_STEP (8ul << 20)   /* of shadow: 64 MiB of heap */
+#define WRITE_STEP (64ul << 10)          /* of shadow: 512 KiB of memory */
+#define EARLY_STACK (64ul << 20)         /* more than that of a stack without limit is left to the fault handler */
+#define ABOVE_STACK (1ul << 20)          /* arguments and environment lie above the first frame */
+#define ARENA_STEP (8ul << 20)           /* of shadow: 64 MiB of heap */
+#define ARENA_STEP_CHARGED (256ul << 10) /* where memory that is not used counts for a limit (RLIMIT_DATA) */
 
 bool shadow_on;
 bool shadow_everywhere;
@@ -196,7 +197,8 @@ static bool map_arena_grow(size_t want)
 	bool ok = true;
 	lock_acquire(&map_lock);
 	if (want > arena_ready) {
-		size_t upto = MIN(ALIGN_UP(want, ARENA_STEP), arena_shadow_size);
+		size_t step = os_charge_limit() == UINT64_MAX ? ARENA_STEP : ARENA_STEP_CHARGED;
+		size_t upto = MIN(ALIGN_UP(want, step), arena_shadow_size);
 		ok = upto >= want && os_unprotect((void *)(arena_shadow + arena_ready), upto - arena_ready);
 		if (ok) {
 			__atomic_store_n(&arena_ready, upto, __ATOMIC_RELEASE);
