@@ -196,7 +196,7 @@ void leak_roots_thread_exit(void)
 			break;
 	if (i == PTHREAD_WORDS * 2)
 		return;
-	/* Stacks are used again and again, so each has one entry.  When all places for it are taken, one is given up. */
+	/* Stacks are used again and again, so each has one entry.  When all its places are taken, one is given up. */
 	for (uint32_t k = 0; k < ENDED_TRIES; k++) {
 		struct leak_ended *try = &leak_ended[(first + k) % LEAK_ENDED_MAX];
 		uint64_t free = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_rlimit_data_fenced.c - a program that fits in a limit of data (ulimit -d 100000) fits in it with fence=all:
+/* tests/victims/clean_rlimit_data_fenced.c - a program that fits in a limit of data (ulimit -d 100000) fits in it with
+ * fence=all:
  * 50 MB in small objects, and in blocks of a power of two
  *
  * expect: none
