@@ -343,10 +343,12 @@ static uint64_t held_limit(void)
 
 size_t slots_init(size_t slots)
 {
-	uint64_t room = os_address_space_limit();
+	uint64_t room = MIN(os_address_space_limit(), os_charge_limit() / 4);
 	size_t total = 0;
 
-	/* Under a limit of address space the pool must leave most of it to the program. */
+	/* Under a limit of address space the pool must leave most of it to the program. Under a limit of data, which
+	 * counts the pool's guards too, it is smaller still: there are the ranges of larger slots, and the rest of the
+	 * program's objects go to slab, which needs that memory. */
 	while (slots > 16 && range_bytes(slots, 1) * 4 > room)
 		slots /= 2;
 	while (!ranges_reserve(slots) && slots > 16)

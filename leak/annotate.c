@@ -33,6 +33,7 @@ void leak_directory_init(void)
 	r->nr_buckets = NOTE_BUCKETS;
 	r->note_size = sizeof(struct note);
 	r->layouts = (uint64_t)(uintptr_t)object_layouts;
+	r->ended = (uint64_t)(uintptr_t)leak_ended;
 	r->self = (uint64_t)(uintptr_t)r;
 	mem_copy(r->magic, LEAK_DIRECTORY_MAGIC, sizeof(r->magic));
 }

@@ -107,7 +107,7 @@ static void answer_text(const char *text)
 	str_copy(leak_control.message, text, sizeof(leak_control.message));
 }
 
-static const struct snapshot_how by_scanner = { SNAPSHOT_BY_SCANNER, 0 };
+static const struct snapshot_how by_scanner = { .mode = SNAPSHOT_BY_SCANNER };
 
 /* Reports by kmemleak's rules, and prints the kernel's line. */
 static void scan_by_rules(struct scan_answer *a)

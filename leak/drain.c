@@ -520,21 +520,39 @@ static void drain_loop(struct leak_scan *s)
 /* The scan that is running in this process.  Only its reads can fault on behalf of a scan. */
 static struct leak_scan *volatile running;
 
+/* The program may have taken away the right to read a page that holds pointers: a garbage collector does, for a
+ * moment.  Such pages are read by the kernel, which fails only where there is nothing. */
+static void note_closed(struct leak_scan *s, uint64_t start, uint64_t end)
+{
+	if (s->mem->read_forced && !s->counting && s->nr_closed < SCAN_CLOSED_MAX)
+		s->closed[s->nr_closed++] = (struct scan_span){ start, end - start };
+}
+
+static void drain_closed(struct leak_scan *s)
+{
+	struct scan_span span = s->closed[--s->nr_closed];
+
+	scan_words(s, (const uint64_t *)s->buffer, s->mem->read_forced(s->mem, s->buffer, span.addr, span.size) / 8);
+	judge_found(s);
+}
+
 /* The page is guarded, or behind the end of a truncated file.  Words found before it stay found. */
 void leak_scan_faulted(uint64_t addr)
 {
 	struct leak_scan *s = running;
-	uint64_t end;
+	uint64_t start, end;
 
 	if (!s || addr - s->current.addr >= s->current.size)
 		return;
 	addr = ALIGN_DOWN(addr, PAGE_SIZE) + PAGE_SIZE;
-	end = s->current.addr + s->current.size;
+	start = s->current.addr;
+	end = start + s->current.size;
 	s->current.size = 0;
 	if (s->counting)
 		speculate_give_up(s);
 	else if (addr < end)
 		push_span(s, addr, end - addr);
+	note_closed(s, MAX(start, addr - PAGE_SIZE), MIN(end, addr));
 	__builtin_longjmp((void **)s->fault_env, 1);
 }
 
@@ -548,10 +566,15 @@ static __attribute__((noinline)) void drain_faulting(struct leak_scan *s)
 
 void scan_drain(struct leak_scan *s)
 {
-	if (s->mem->faults)
-		drain_faulting(s);
-	else
+	if (!s->mem->faults) {
 		drain_loop(s);
+		return;
+	}
+	drain_faulting(s);
+	while (s->nr_closed) {
+		drain_closed(s);
+		drain_faulting(s);
+	}
 }
 
 void scan_root_words(struct leak_scan *s, const uint64_t *words, size_t n)

@@ -111,7 +111,7 @@ void leak_scan_get_stats(const struct leak_scan *s, struct leak_scan_stats *stat
 /* ---- what the program said of its objects: notes.c ------------------------------------------- */
 
 #define LEAK_DIRECTORY_MAGIC "MEMSAN-LEAKROOT" /* with its NUL 16 bytes */
-#define LEAK_DIRECTORY_VERSION 4
+#define LEAK_DIRECTORY_VERSION 5
 /* Other processes find it by its magic, like struct slab_directory. */
 struct leak_directory {
 	char magic[16];
@@ -120,8 +120,9 @@ struct leak_directory {
 	uint64_t notes; /* the table of annotations */
 	uint32_t nr_buckets, note_size;
 	uint64_t layouts; /* object_layouts of slab/source.h: OBJECT_SOURCES_MAX of struct object_layout */
+	uint64_t ended;   /* leak_ended: LEAK_ENDED_MAX of struct leak_ended */
 };
-_Static_assert(sizeof(struct leak_directory) == 56, "read by other processes");
+_Static_assert(sizeof(struct leak_directory) == 64, "read by other processes");
 extern struct leak_directory leak_directory;
 /* Once, before the program runs. */
 void leak_directory_init(void);
@@ -203,11 +204,21 @@ const char *leak_class_name(enum leak_class class);
 
 /* ---- roots of this process: roots.c ---------------------------------------------------------- */
 
-/* Is this mapping a root as a whole?  Memory of a device, or of the kernel ("[vvar]"), must not be touched. */
+/* Is a mapping of this name memory?  Memory of a device, or of the kernel ("[vvar]", a ring of io_uring's), must not be
+ * touched. */
+static inline bool leak_path_is_memory(const char *path)
+{
+	if (str_starts(path, "/dev/"))
+		return str_starts(path, "/dev/zero") || str_starts(path, "/dev/shm/") ||
+		       str_starts(path, "/dev/hugepages/");
+	return !str_starts(path, "[v") && !str_starts(path, "/proc/") && !str_starts(path, "/sys/") &&
+	       !str_starts(path, "anon_inode:") && !str_starts(path, "socket:");
+}
+/* Is this mapping a root?  Its protection may be anything at the moment: a garbage collector takes away the right to
+ * read for a while.  But a shared mapping that may be read and not written (a database) holds no pointer of ours. */
 static inline bool leak_mapping_is_root(const struct maps_line *m)
 {
-	return m->readable && m->private && !(str_starts(m->path, "/dev/") && !str_starts(m->path, "/dev/zero")) &&
-	       !str_starts(m->path, "[v");
+	return leak_path_is_memory(m->path) && (m->private || m->writable || !m->readable);
 }
 /* A thread that was stopped. */
 struct leak_thread {
@@ -217,9 +228,23 @@ struct leak_thread {
 	uint64_t sp, tp;
 	uint64_t saved[2], saved_size[2]; /* where its registers are */
 };
-/* Marks from every root of this very process (in a copy): registers, and each page of readable private memory that was
- * written, without memsan's memory and the dead parts of stacks.  NULL, or what could not be read. */
+/* Marks from every root of this very process (in a copy): registers, each page of private memory that was written, and
+ * each page of writable shared memory that the process has used, without memsan's memory and the dead parts of stacks.
+ * NULL, or what could not be read. */
 const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *threads, uint32_t nr_threads);
+/* A thread that was about to end: its thread pointer, and which 32-bit word from there on held its tid. libc keeps its
+ * stack.  It has ended when that word is 0 (the kernel's) or -1 (pthread_join's). */
+struct leak_ended {
+	uint64_t tp;
+	uint32_t tid_at, pad;
+};
+_Static_assert(sizeof(struct leak_ended) == 16, "read by other processes");
+#define LEAK_ENDED_MAX 1024u
+extern struct leak_ended leak_ended[LEAK_ENDED_MAX];
+static inline bool leak_tid_ended(uint32_t tid)
+{
+	return tid == 0 || tid == UINT32_MAX;
+}
 /* This thread is about to end. libc keeps its stack for the next thread; until then the stack is no root. */
 void leak_roots_thread_exit(void);
 
@@ -240,7 +265,7 @@ extern const char *(*leak_own_rules)(void); /* suppressions that the program bri
 bool leak_annotate(const void *p, enum leak_note kind);
 /* Of that object only [p, p + size) holds pointers, and other areas given in the same way. */
 bool leak_annotate_area(const void *p, size_t size);
-/* Memory that no scan finds by itself (shared memory, a device's) is scanned as a root. */
+/* Memory that no scan finds by itself (a device's, or shared and read-only) is scanned as a root. */
 void leak_root_region(const void *p, size_t size);
 bool leak_root_region_remove(const void *p, size_t size);
 /* Above 0: what this thread allocates is not to be reported.  The allocation functions ask, and call

@@ -44,6 +44,7 @@ struct outside_object {
 
 /* Notes on objects: few, and not sorted.  `start` is the object's offset. */
 #define SCAN_NOTES_MAX 4096
+#define SCAN_CLOSED_MAX 65536u
 struct scan_note {
 	uint64_t start;
 	struct scan_span part;
@@ -105,6 +106,8 @@ struct leak_scan {
 	struct scan_span *stack;
 	size_t top, max_stack;
 	struct scan_span current; /* what is being read; a fault there is expected */
+	struct scan_span *closed; /* faulted: to be read by mem->read_forced */
+	uint32_t nr_closed;
 	void *volatile fault_env[5];
 	char *buffer; /* for views that can only copy */
 
@@ -275,6 +278,13 @@ void speculate_undo(struct leak_scan *s);
 
 /* ---- roots.c --------------------------------------------------------------------------------- */
 
+/* In the program, before a scan: is there shared memory that the copy must read while the program stands still? */
+bool leak_roots_prepare(void);
+/* In the copy, before all else: opens what only this process may open, and copies shared memory. */
+void leak_roots_begin(uint32_t *copied);
+void leak_roots_end(void); /* in the program, after the scan */
+/* mem_view.read_forced of the process that scans. */
+size_t leak_roots_read_forced(const struct mem_view *v, void *dst, uint64_t addr, size_t n);
 /* Are stacks and registers roots?  (memsan leak stack=off) */
 extern bool roots_scan_stacks;
 
@@ -346,6 +356,9 @@ enum snapshot_mode {
 struct snapshot_how {
 	enum snapshot_mode mode;
 	uintptr_t sp;
+	void (*begin)(uint32_t *copied); /* called before fn, by the thread that calls fn */
+	/* in shared memory; the program stands still until begin has set it; NULL: only until the copy is made */
+	uint32_t *copied;
 };
 /* Runs fn in a copy of this process, and tells it of the threads. fn may read all memory, but only what it writes to
  * shared memory outlives the copy.  Between snapshot_lock and snapshot_unlock.  False: fn did not run to its end. */

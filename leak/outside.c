@@ -41,9 +41,17 @@ static void sort(struct outside_object *a, uint32_t n)
 		}
 }
 
+/* The end of a fenced object lies in no other object: in its slot, or in the guard page behind it.  A program that
+ * keeps only that pointer (C allows it) has not lost the object. In slab memory the rest of the slot has that
+ * effect. */
+static uint64_t reach_of(const struct outside_object *e)
+{
+	return e->size + !e->registered;
+}
+
 static bool outside_holds(const struct outside_object *e, uint64_t addr)
 {
-	return addr - e->addr < e->size;
+	return addr - e->addr < reach_of(e);
 }
 
 /* Keeps those that count, in order. */
@@ -93,7 +101,7 @@ static void add_outside(struct leak_scan *s, uint32_t i)
 	scan_bit_set(s->white, off);
 	s->stats.live++;
 	s->nr_registered += e->registered;
-	s->outside_span = MAX(s->outside_span, e->addr + e->size - s->outside[0].addr);
+	s->outside_span = MAX(s->outside_span, e->addr + reach_of(e) - s->outside[0].addr);
 	if (e->outer)
 		s->areas[s->nr_areas - 1 - (i - (e->outer - 1))].cut = true;
 	else if (e->registered)

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* leak/roots.c - which memory of this process is a root: all private memory that was written, except memory that
- * is known to be dead or memsan's. */
+/* leak/roots.c - which memory of this process is a root: all private memory that was written, and shared memory that
+ * it writes to, except memory that is known to be dead or memsan's. */
 #include "config.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
 
 #include "leak/leak_internal.h"
 
 /* No library can hide from the list of mappings.  It has data and bss of every module (also of modules that dlopen
  * loaded, or that are half unloaded), thread-local storage, stacks, and memory that the program mapped for itself.
  *
- *     /proc/self/maps      every readable private mapping, minus:
+ *     /proc/self/maps      every private mapping, and shared ones that the program may write, minus:
  *        ─ the arena and all that memsan has reserved or keeps in its own data
  *        ─ below the stack pointer of each stopped thread, where its stack's bounds are known
  *        ─ stacks of ended threads, which libc keeps
- *     /proc/self/pagemap   of that, the pages that were written: an unchanged page of a file holds no pointer of ours
+ *     /proc/self/pagemap   of that, the pages that were written: an unchanged page of a file holds no pointer of ours;
+ *                          of shared memory, the pages that this process has used
+ *     /proc/self/mem       reads what may not be read now (PROT_NONE, write-only, execute-only, a protection key),
+ *                          and shared memory, where a file may be cut off at any time
  *
  * So a relocation section that was made read-only is scanned, and a sparse reserve of gigabytes costs only as much as
  * its pages in use.
@@ -25,8 +30,13 @@
  * thread pointer and the stack pointer.  When nothing fits (a coroutine, a stack that begins in the middle of a page),
  * all of the mapping that the thread is in is scanned.
  *
- * Accepted weakness: pointers that only shared memory or another process holds are not seen.  (The program can register
- * such areas.) */
+ * Shared memory.  The copy of the process shares it, and its page tables are not copied.  So the copy reads it through
+ * files of the program's own that were opened before, while the program stands still, and keeps the words that look
+ * like addresses.  A page that this process has not used is not read: no file is read in, and no page is filled in by
+ * another process.  Devices are never read: a register may change when it is looked at.
+ *
+ * Accepted weakness: pointers that only another process, a device, the kernel or a swapped-out page of shared memory
+ * holds are not seen.  (The program can register such areas.) */
 
 #define PTHREAD_WORDS 320 /* struct pthread has 2304 bytes in glibc 2.36 */
 #define HOLES_MAX 4096
@@ -34,6 +44,10 @@
 #define PAGEMAP_AT_ONCE 512u
 #define PAGEMAP_PRESENT ((uint64_t)3 << 62) /* in memory or swapped */
 #define PAGEMAP_FILE ((uint64_t)1 << 61)
+#define PAGEMAP_GUARD ((uint64_t)1 << 58)
+#define CLOSED_MAX ((uint64_t)4 << 30) /* larger closed mappings are asked about only by PAGEMAP_SCAN */
+#define SHARED_MAX 1024
+#define CHUNK SCAN_CHUNK
 
 struct range {
 	uint64_t start, end;
@@ -49,7 +63,14 @@ size_t leak_static_tls;
 static struct range holes[HOLES_MAX];
 static uint32_t nr_holes;
 static bool holes_lost;
-static int pagemap_fd;
+/* Descriptors, -1: none.  Of the process that scans; and of the program, while there is shared memory to be read. */
+static int own_pagemap = -1, own_mem = -1, program_pagemap = -1, program_mem = -1;
+static struct range shared[SHARED_MAX];
+static uint32_t nr_shared;
+static struct {
+	uint64_t *words; /* of shared memory, that may be pointers */
+	size_t nr, max;
+} kept;
 
 static void hole_add(uint64_t start, uint64_t end)
 {
@@ -151,23 +172,23 @@ static void hole_thread(const struct stack_search *x, const struct leak_thread *
 
 /* ---- threads that have ended ----------------------------------------------------------------- */
 
-/* libc keeps the stacks of ended threads for new ones.  Their dead words would keep objects alive.  So a
- * thread that is about to end leaves its thread pointer here.  Its stack up to its struct pthread is dead as long as
- * that struct still names the same stack and the kernel has cleared the tid in it.  Memory that is used for something
- * else by then does not look like that.  The struct itself stays a root: it holds the thread's result until the
- * thread is joined, and memory that libc keeps for the next thread. */
-#define ENDED_MAX 1024
-/* a slot is claimed by counting */
-static struct {
-	uint64_t tp;
-	uint32_t tid_at, pad;
-} ended[ENDED_MAX];
-static uint32_t nr_ended; /* atomic; a ring */
+/* libc keeps the stacks of ended threads for new ones.  Their dead words would keep objects alive.  So a thread that is
+ * about to end leaves its thread pointer here.  Its stack up to its struct pthread, thread-local variables included, is
+ * dead as long as that struct still names the same stack and says that the thread has ended.  Memory that is used for
+ * something else by then does not look like that.  The struct itself stays a root: it holds the thread's result until
+ * the thread is joined, and memory that libc keeps for the next thread.
+ *
+ * A stack that the program gave the thread has no guard of libc's.  It is the program's again when the thread has been
+ * joined, and may hold anything. */
+#define ENDED_TRIES 8u
+struct leak_ended leak_ended[LEAK_ENDED_MAX];
 
 void leak_roots_thread_exit(void)
 {
 	const uint32_t *self = (const uint32_t *)arch_thread_pointer();
-	uint32_t tid = (uint32_t)os_gettid(), i, slot;
+	uint32_t tid = (uint32_t)os_gettid(), i;
+	uint64_t tp = (uint64_t)(uintptr_t)self, first = (tp >> 6) * 0x9e3779b97f4a7c15u >> 54;
+	struct leak_ended *e = &leak_ended[first];
 
 	/* The tid is one of the first words behind the header. */
 	for (i = 16; i < PTHREAD_WORDS * 2; i++)
@@ -175,21 +196,32 @@ void leak_roots_thread_exit(void)
 			break;
 	if (i == PTHREAD_WORDS * 2)
 		return;
-	slot = __atomic_fetch_add(&nr_ended, 1, __ATOMIC_RELAXED) % ENDED_MAX;
-	ended[slot].tid_at = i;
-	__atomic_store_n(&ended[slot].tp, (uint64_t)(uintptr_t)self, __ATOMIC_RELEASE);
+	/* Stacks are used again and again, so each has one entry.  When all its places are taken, one is given up. */
+	for (uint32_t k = 0; k < ENDED_TRIES; k++) {
+		struct leak_ended *try = &leak_ended[(first + k) % LEAK_ENDED_MAX];
+		uint64_t free = 0;
+
+		if (__atomic_load_n(&try->tp, __ATOMIC_RELAXED) == tp ||
+		    __atomic_compare_exchange_n(&try->tp, &free, tp, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+			e = try;
+			break;
+		}
+	}
+	e->tid_at = i;
+	__atomic_store_n(&e->tp, tp, __ATOMIC_RELEASE);
 }
+_Static_assert(LEAK_ENDED_MAX == 1u << 10, "the hash has 10 bits");
 
 static void holes_ended(const struct leak_thread *threads, uint32_t nr_threads)
 {
-	for (uint32_t i = 0; i < ENDED_MAX && i < nr_ended; i++) {
-		uint64_t tp = __atomic_load_n(&ended[i].tp, __ATOMIC_ACQUIRE);
+	for (uint32_t i = 0; i < LEAK_ENDED_MAX; i++) {
+		uint64_t tp = __atomic_load_n(&leak_ended[i].tp, __ATOMIC_ACQUIRE);
 		struct stack_bounds b;
 		uint32_t tid = 1;
 		bool used = false;
 
-		if (!tp || os_safe_read(&tid, (void *)(uintptr_t)(tp + ended[i].tid_at * 4), 4) != 4 || tid != 0 ||
-		    !stack_find_bounds(tp, &b))
+		if (!tp || os_safe_read(&tid, (void *)(uintptr_t)(tp + leak_ended[i].tid_at * 4), 4) != 4 ||
+		    !leak_tid_ended(tid) || !stack_find_bounds(tp, &b) || !b.guard)
 			continue;
 		/* A coroutine of a living thread may run on it. */
 		for (uint32_t k = 0; k < nr_threads; k++)
@@ -199,40 +231,223 @@ static void holes_ended(const struct leak_thread *threads, uint32_t nr_threads)
 	}
 }
 
-/* ---- ranges become roots --------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
-static void scan_present(struct leak_scan *s, uint64_t start, uint64_t end, bool writable)
+typedef void (*pages_fn)(void *ctx, uint64_t start, uint64_t end);
+
+/* The kernel's struct pm_scan_arg and struct page_region (Linux 6.7). */
+struct pagemap_scan {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t inverted, all_of, any_of, returned;
+};
+struct page_region {
+	uint64_t start, end, categories;
+};
+#define PAGEMAP_SCAN 0xc0606610ul
+#define PAGE_IS_FILE 4u
+#define PAGE_IS_PRESENT 8u
+#define PAGE_IS_SWAPPED 16u
+
+/* Private pages that were written, asked for in one call for each few regions, so page tables that do not exist take no
+ * time.  False: the kernel cannot do this. */
+static bool written_regions(uint64_t start, uint64_t end, pages_fn fn, void *ctx)
+{
+	struct page_region found[64];
+	struct pagemap_scan scan = {
+		.size = sizeof(scan),
+		.start = ALIGN_DOWN(start, PAGE_SIZE),
+		.end = ALIGN_UP(end, PAGE_SIZE),
+		.vec = (uint64_t)(uintptr_t)found,
+		.vec_len = ARRAY_SIZE(found),
+		.inverted = PAGE_IS_FILE,
+		.all_of = PAGE_IS_FILE,
+		.any_of = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+		.returned = PAGE_IS_PRESENT,
+	};
+
+	if (os_under_seccomp())
+		return false;
+	while (scan.start < scan.end) {
+		long n = arch_syscall6(SYS_ioctl, own_pagemap, (long)PAGEMAP_SCAN, (long)&scan, 0, 0, 0);
+		if (n < 0)
+			return false;
+		for (long i = 0; i < n; i++)
+			fn(ctx, MAX(found[i].start, start), MIN(found[i].end, end));
+		if (scan.walk_end <= scan.start)
+			return true;
+		scan.start = scan.walk_end;
+	}
+	return true;
+}
+
+/* Calls fn for the pages whose entries have any bit of `any` and no bit of `none`. */
+static void pages_each(int pagemap, uint64_t start, uint64_t end, uint64_t any, uint64_t none, pages_fn fn, void *ctx)
 {
 	uint64_t entries[PAGEMAP_AT_ONCE], page = ALIGN_DOWN(start, PAGE_SIZE);
 
-	if (pagemap_fd < 0) {
-		if (writable)
-			leak_scan_root(s, start, end - start);
-		return;
-	}
 	while (page < end) {
 		size_t n = (size_t)MIN((uint64_t)PAGEMAP_AT_ONCE, (end - page + PAGE_SIZE - 1) / PAGE_SIZE);
-		ssize_t got = os_pread(pagemap_fd, entries, n * sizeof(entries[0]),
-		                       page / PAGE_SIZE * sizeof(entries[0]));
+		ssize_t got = os_pread(pagemap, entries, n * sizeof(entries[0]), page / PAGE_SIZE * sizeof(entries[0]));
 		if (got < (ssize_t)sizeof(entries[0]))
 			return;
 		n = (size_t)got / sizeof(entries[0]);
 		for (size_t i = 0, k; i < n; i = k) {
 			uint64_t from, to;
 
-			for (k = i; k < n && (entries[k] & PAGEMAP_PRESENT) && !(entries[k] & PAGEMAP_FILE); k++)
+			for (k = i; k < n && (entries[k] & any) && !(entries[k] & none); k++)
 				;
 			from = MAX(page + i * PAGE_SIZE, start);
 			to = MIN(page + k * PAGE_SIZE, end);
 			if (from < to)
-				leak_scan_root(s, from, to - from);
+				fn(ctx, from, to);
 			k += k == i;
 		}
 		page += n * PAGE_SIZE;
 	}
 }
 
-static void scan_around_holes(struct leak_scan *s, uint64_t start, uint64_t end, bool writable)
+/* ---- reading by the kernel ------------------------------------------------------------------- */
+
+size_t leak_roots_read_forced(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
+{
+	ssize_t got = own_mem < 0 ? 0 : os_pread(own_mem, dst, n, addr);
+
+	(void)v;
+	return got > 0 ? (size_t)got : 0;
+}
+
+typedef void (*words_fn)(void *ctx, const uint64_t *words, size_t n);
+
+static void read_words(int mem, uint64_t start, uint64_t end, words_fn fn, void *ctx)
+{
+	static uint64_t buffer[CHUNK / sizeof(uint64_t)];
+
+	start = ALIGN_UP(start, sizeof(uint64_t));
+	while (start < end) {
+		ssize_t n = os_pread(mem, buffer, (size_t)MIN(CHUNK, end - start), start);
+
+		if (n >= (ssize_t)sizeof(uint64_t))
+			fn(ctx, buffer, (size_t)n / sizeof(uint64_t));
+		/* Behind a page that cannot be read it goes on. */
+		start = n >= (ssize_t)sizeof(uint64_t) ? start + ALIGN_DOWN((uint64_t)n, sizeof(uint64_t))
+		                                       : ALIGN_DOWN(start, PAGE_SIZE) + PAGE_SIZE;
+	}
+}
+
+/* ---- shared memory --------------------------------------------------------------------------- */
+
+static void keep_words(void *ctx, const uint64_t *words, size_t n)
+{
+	(void)ctx;
+	for (size_t i = 0; i < n && kept.nr < kept.max; i++)
+		if (words[i] - PAGE_SIZE < ((uint64_t)1 << 47) - PAGE_SIZE)
+			kept.words[kept.nr++] = words[i];
+}
+
+static void keep_pages(void *ctx, uint64_t start, uint64_t end)
+{
+	read_words(program_mem, start, end, keep_words, ctx);
+}
+
+static void count_pages(void *ctx, uint64_t start, uint64_t end)
+{
+	*(uint64_t *)ctx += end - start;
+}
+
+static void each_shared_page(pages_fn fn, void *ctx)
+{
+	for (uint32_t i = 0; i < nr_shared; i++)
+		pages_each(program_pagemap, shared[i].start, shared[i].end, (uint64_t)1 << 63, 0, fn, ctx);
+}
+
+/* Pages that are new since they were counted find no room. */
+static void keep_shared(void)
+{
+	uint64_t bytes = 0;
+
+	each_shared_page(count_pages, &bytes);
+	bytes += CHUNK;
+	kept.words = os_reserve(bytes, PAGE_SIZE);
+	if (!kept.words || !os_commit(kept.words, bytes, false))
+		return;
+	kept.max = bytes / sizeof(uint64_t);
+	each_shared_page(keep_pages, NULL);
+}
+
+static void note_shared(void *ctx, const struct maps_line *m)
+{
+	(void)ctx;
+	if (!m->private && leak_mapping_is_root(m) && !os_is_reserve((void *)(uintptr_t)m->start) &&
+	    nr_shared < SHARED_MAX)
+		shared[nr_shared++] = (struct range){ m->start, m->end };
+}
+
+void leak_roots_begin(uint32_t *copied)
+{
+	own_pagemap = os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+	own_mem = os_open("/proc/self/mem", O_RDONLY | O_CLOEXEC, 0);
+	kept.words = NULL;
+	kept.nr = kept.max = 0;
+	if (nr_shared)
+		keep_shared();
+	if (copied) {
+		__atomic_store_n(copied, 1, __ATOMIC_RELEASE);
+		arch_syscall6(SYS_futex, (long)copied, FUTEX_WAKE, 1, 0, 0, 0);
+	}
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		os_close(*fd);
+	*fd = -1;
+}
+
+void leak_roots_end(void)
+{
+	close_one(&own_pagemap);
+	close_one(&own_mem);
+	close_one(&program_pagemap);
+	close_one(&program_mem);
+	if (kept.words)
+		os_release(kept.words, ALIGN_UP(kept.max * sizeof(uint64_t), PAGE_SIZE));
+	kept.words = NULL;
+	nr_shared = 0;
+}
+
+/* ---- ranges become roots --------------------------------------------------------------------- */
+
+struct root_ctx {
+	struct leak_scan *s;
+	const struct maps_line *m;
+};
+
+static void root_words(void *ctx, const uint64_t *words, size_t n)
+{
+	leak_scan_words(ctx, words, n);
+}
+
+static void root_pages(void *ctx, uint64_t start, uint64_t end)
+{
+	const struct root_ctx *x = ctx;
+
+	if (x->m->readable)
+		leak_scan_root(x->s, start, end - start);
+	else if (own_mem >= 0)
+		read_words(own_mem, start, end, root_words, x->s);
+}
+
+static void scan_written(struct root_ctx *x, uint64_t start, uint64_t end)
+{
+	if (own_pagemap < 0) {
+		if (x->m->readable && x->m->writable)
+			root_pages(x, start, end);
+	} else if (!written_regions(start, end, root_pages, x) && (x->m->readable || end - start <= CLOSED_MAX)) {
+		pages_each(own_pagemap, start, end, PAGEMAP_PRESENT, PAGEMAP_FILE | PAGEMAP_GUARD, root_pages, x);
+	}
+}
+
+static void scan_around_holes(struct root_ctx *x, uint64_t start, uint64_t end)
 {
 	for (uint32_t i = 0; i < nr_holes && start < end; i++) {
 		if (holes[i].end <= start)
@@ -240,11 +455,11 @@ static void scan_around_holes(struct leak_scan *s, uint64_t start, uint64_t end,
 		if (holes[i].start >= end)
 			break;
 		if (holes[i].start > start)
-			scan_present(s, start, holes[i].start, writable);
+			scan_written(x, start, holes[i].start);
 		start = MAX(start, holes[i].end);
 	}
 	if (start < end)
-		scan_present(s, start, end, writable);
+		scan_written(x, start, end);
 }
 
 /* ---- /proc/self/maps ------------------------------------------------------------------------- */
@@ -257,8 +472,10 @@ static void hole_main_stack(void *ctx, const struct maps_line *m)
 
 static void scan_mapping(void *ctx, const struct maps_line *m)
 {
-	if (leak_mapping_is_root(m))
-		scan_around_holes(ctx, m->start, m->end, m->writable);
+	struct root_ctx x = { ctx, m };
+
+	if (m->private && leak_mapping_is_root(m))
+		scan_around_holes(&x, m->start, m->end);
 }
 
 static void root_add(void *ctx, uint64_t addr, uint64_t size)
@@ -288,6 +505,18 @@ static bool each_mapping(void (*fn)(void *ctx, const struct maps_line *m), void 
 	return maps_close(&reader) == 0;
 }
 
+bool leak_roots_prepare(void)
+{
+	nr_shared = 0;
+	if (!each_mapping(note_shared, NULL) || !nr_shared)
+		return false;
+	program_pagemap = os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+	program_mem = os_open("/proc/self/mem", O_RDONLY | O_CLOEXEC, 0);
+	if (program_pagemap < 0 || program_mem < 0)
+		nr_shared = 0;
+	return nr_shared != 0;
+}
+
 const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *threads, uint32_t nr_threads)
 {
 	struct stack_search search = { threads, nr_threads };
@@ -309,9 +538,7 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 		scan_signal_stack(s, &threads[i]);
 	if (leak_hook_roots)
 		leak_hook_roots(root_add, s);
-	pagemap_fd = os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+	leak_scan_words(s, kept.words, kept.nr);
 	ok = each_mapping(scan_mapping, s);
-	if (pagemap_fd >= 0)
-		os_close(pagemap_fd);
 	return ok ? NULL : "/proc/self/maps cannot be read";
 }

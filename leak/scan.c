@@ -14,6 +14,7 @@ const char *(*leak_own_rules)(void);
 struct leak_result {
 	const char *why; /* a string constant, so its address is the same in both processes */
 	bool done;
+	uint32_t shared_copied; /* snapshot_how.copied */
 	struct leak_scan_stats stats;
 	struct leak_groups groups;
 };
@@ -41,9 +42,12 @@ static size_t self_read_safe(const struct mem_view *v, void *dst, uint64_t addr,
 	return os_safe_read(dst, (const void *)(uintptr_t)addr, n);
 }
 
-static const struct mem_view self_view = {
-	.read = self_read, .at = self_at, .ctx = NULL, .faults = true, .here = true
-};
+static const struct mem_view self_view = { .read = self_read,
+	                                   .at = self_at,
+	                                   .read_forced = leak_roots_read_forced,
+	                                   .ctx = NULL,
+	                                   .faults = true,
+	                                   .here = true };
 static const struct mem_view safe_view = {
 	.read = self_read_safe, .at = self_at, .ctx = NULL, .faults = true, .here = true
 };
@@ -243,21 +247,17 @@ static struct leak_result *result_memory;
 
 static struct leak_result *result_new(void)
 {
-	long p = (long)result_memory;
-
 	if (result_memory) /* the memory is shared: this empties it for the copy as well */
-		arch_syscall6(SYS_madvise, p, RESULT_SIZE, MADV_REMOVE, 0, 0, 0);
+		arch_syscall6(SYS_madvise, (long)result_memory, RESULT_SIZE, MADV_REMOVE, 0, 0, 0);
 	else
-		p = arch_syscall6(SYS_mmap, 0, RESULT_SIZE, PROT_READ | PROT_WRITE,
-		                  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	result_memory = p < 0 && p > -4096 ? NULL : (struct leak_result *)p;
+		result_memory = os_reserve_shared(RESULT_SIZE);
 	return result_memory;
 }
 
 void scan_fork_child(void)
 {
 	if (result_memory)
-		arch_syscall6(SYS_munmap, (long)result_memory, RESULT_SIZE, 0, 0, 0, 0);
+		os_release(result_memory, RESULT_SIZE);
 	result_memory = NULL;
 }
 
@@ -297,9 +297,13 @@ static bool run_locked(struct snapshot_how how, enum suspects_rule rule, unsigne
 	a->info.why = "no memory for a scan";
 	if (!r || (!remember && rule != SUSPECTS_ALL))
 		return false;
+	how.begin = leak_roots_begin;
+	if (leak_roots_prepare())
+		how.copied = &r->shared_copied;
 	began = snapshot_now_us();
 	ok = snapshot_run(how, scan_self, &job, &a->info) && r->done;
 	took = snapshot_now_us() - began;
+	leak_roots_end();
 	if (!ok && !a->info.why)
 		a->info.why = r->why ? r->why : "it crashed";
 	if (remember)
@@ -342,7 +346,7 @@ static void scan_stored(void *ctx, uintptr_t sp)
 	struct call *c = ctx;
 	struct scan_answer answer;
 
-	if (!scan_run((struct snapshot_how){ c->mode, sp }, SUSPECTS_ALL, 0, NULL, &answer))
+	if (!scan_run((struct snapshot_how){ .mode = c->mode, .sp = sp }, SUSPECTS_ALL, 0, NULL, &answer))
 		report_line("leak: no scan: %s", answer.info.why);
 	c->objects = answer.objects;
 }

@@ -541,6 +541,7 @@ static const struct kernel_action fault_action = {
 };
 
 struct snapshot_job {
+	const struct snapshot_how *how;
 	void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr);
 	void *ctx;
 };
@@ -548,6 +549,9 @@ struct snapshot_job {
 static void child_run(const struct snapshot_job *job)
 {
 	process_fork_child(); /* it reads what the parent kept, and settles nothing */
+	/* Not dumpable, a process may not open its own files in /proc unless root starts it. */
+	if (job->how->begin)
+		job->how->begin(job->how->copied);
 	arch_syscall6(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
 	arch_syscall6(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0, 0);
 	action_set(SIGSEGV, &fault_action);
@@ -567,6 +571,8 @@ static void run_in_place(const struct snapshot_job *job)
 	action_set(SIGSEGV, &fault_action);
 	action_set(SIGBUS, &fault_action);
 	mask = mask_set(~FAULT_SIGNALS);
+	if (job->how->begin)
+		job->how->begin(job->how->copied);
 	job->fn(job->ctx, stop.threads, stop.max);
 	mask_set(mask);
 	action_set(SIGSEGV, &segv);
@@ -626,6 +632,19 @@ static void note_self(uintptr_t sp)
 	stop.threads[0] = self;
 }
 
+/* The copy cannot copy shared memory, so it reads that memory while nobody changes it.  Gives up after a
+ * second: a thread that stands still may have to fill that memory in. */
+static void wait_for_copy(uint32_t *copied)
+{
+	uint64_t until = snapshot_now_us() + STOP_LIMIT_MS * 1000;
+
+	struct timespec t = { 0, 20000000 };
+
+	/* The word is shared between two processes, so the futex must not be a private one. */
+	while (!__atomic_load_n(copied, __ATOMIC_ACQUIRE) && snapshot_now_us() < until)
+		arch_syscall6(SYS_futex, (long)copied, FUTEX_WAIT, 0, (long)&t, 0, 0);
+}
+
 static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *job, struct snapshot_info *info,
                           struct round *r)
 {
@@ -655,6 +674,8 @@ static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *jo
 		info->why = "no process can be made";
 	if (!info->why && pid <= 0)
 		run_in_place(job);
+	if (pid > 0 && how.copied)
+		wait_for_copy(how.copied);
 	release_threads();
 	info->pause_us = snapshot_now_us() - began;
 	if (pid > 0 && !child_wait(pid))
@@ -693,7 +714,7 @@ void snapshot_fork_child(void)
 bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct leak_thread *threads, uint32_t nr),
                   void *ctx, struct snapshot_info *info)
 {
-	struct snapshot_job job = { fn, ctx };
+	struct snapshot_job job = { &how, fn, ctx };
 	struct round r = { .sig = snapshot_signal() };
 	size_t threads = THREADS_MAX * (sizeof(struct leak_thread) + sizeof(struct met));
 	size_t size = ALIGN_UP(threads + calls_size(THREADS_MAX), PAGE_SIZE);

@@ -43,10 +43,7 @@ static struct table *before, *now;
 
 static struct table *table_new(void)
 {
-	long p = arch_syscall6(SYS_mmap, 0, sizeof(struct table), PROT_READ | PROT_WRITE,
-	                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p < 0 && p > -4096 ? NULL : (struct table *)p;
+	return os_reserve_shared(sizeof(struct table));
 }
 
 bool suspects_known(void)
@@ -69,9 +66,9 @@ void suspects_fork_child(void)
 {
 	/* The memory is shared with the parent: the child must not write to it. */
 	if (before)
-		arch_syscall6(SYS_munmap, (long)before, sizeof(struct table), 0, 0, 0, 0);
+		os_release(before, sizeof(struct table));
 	if (now)
-		arch_syscall6(SYS_munmap, (long)now, sizeof(struct table), 0, 0, 0, 0);
+		os_release(now, sizeof(struct table));
 	before = now = NULL;
 }
 

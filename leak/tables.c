@@ -74,9 +74,10 @@ static bool allocate_tables(struct leak_scan *s)
 	size_t outside = ALIGN_UP(s->max_outside * sizeof(struct outside_object), PAGE_SIZE);
 	size_t areas = ALIGN_UP((s->max_areas + s->max_outside + 1) * sizeof(struct scan_area), PAGE_SIZE);
 	size_t notes = ALIGN_UP(SCAN_NOTES_MAX * sizeof(struct scan_note), PAGE_SIZE);
+	size_t closed = s->mem->read_forced ? SCAN_CLOSED_MAX * sizeof(struct scan_span) : 0;
 	size_t inner_pages = ALIGN_UP((s->end >> INNER_PAGE_SHIFT) + 1, PAGE_SIZE);
 	size_t stack = ALIGN_UP(MAX(STACK_MIN, s->used / STACK_SHARE), PAGE_SIZE);
-	size_t total = pages + inner_pages + 2 * bits + areas + outside + notes + stack + SCAN_CHUNK;
+	size_t total = pages + inner_pages + 2 * bits + areas + outside + notes + closed + stack + SCAN_CHUNK;
 	char *p = os_reserve(total, PAGE_SIZE);
 
 	if (!p || !os_commit(p, total, s->used > ((uint64_t)64 << 20))) {
@@ -93,7 +94,8 @@ static bool allocate_tables(struct leak_scan *s)
 	s->areas = (struct scan_area *)(p += stack);
 	s->outside = (struct outside_object *)(p += areas);
 	s->notes = (struct scan_note *)(p += outside);
-	s->buffer = p += notes;
+	s->closed = (struct scan_span *)(p += notes);
+	s->buffer = p += closed;
 	s->inner_pages = (uint8_t *)(p += SCAN_CHUNK);
 	s->inner = (uint64_t *)(p + inner_pages);
 	return true;

@@ -213,6 +213,8 @@ uint64_t clock_coarse_ms(void); /* CLOCK_MONOTONIC_COARSE in milliseconds */
 
 /* Reserves address space: PROT_NONE, MAP_NORESERVE, left out of core files. NULL: refused. */
 void *os_reserve(size_t size, size_t align);
+/* Usable memory that a copy of this process shares with it. Counts as a reserve; os_release gives it back. */
+void *os_reserve_shared(size_t size);
 void os_release(void *p, size_t size);
 void os_release_part(void *p, size_t size); /* releases the end of a reserve; the rest stays */
 bool os_is_reserve(const void *p);          /* is p inside a reserve of os_reserve that was not released? */
@@ -660,6 +662,8 @@ struct mem_view {
 	/* A pointer to the bytes of [addr, addr + n); NULL: use read. If `faults` is set, an access to them may still
 	 * fault. */
 	const void *(*at)(const struct mem_view *v, uint64_t addr, size_t n);
+	/* Copies also what may not be read now, because of its protection. NULL: there is no such way. */
+	size_t (*read_forced)(const struct mem_view *v, void *dst, uint64_t addr, size_t n);
 	void *ctx;
 	bool faults;
 	bool here; /* a view of this very process: addresses can be loaded from directly */

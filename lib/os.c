@@ -314,6 +314,17 @@ void os_release(void *p, size_t size)
 	os_release_part(p, size);
 }
 
+void *os_reserve_shared(size_t size)
+{
+	long r = arch_syscall6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+	                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (r < 0 && r > -(long)PAGE_SIZE)
+		return NULL;
+	reserve_note((uintptr_t)r, size);
+	return (void *)r;
+}
+
 static bool os_advise(void *p, size_t size, int advice)
 {
 	return os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;

@@ -37,16 +37,21 @@
  */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
+/* With its two guards a block of a power of two takes twice its size from the buddy.  Where that counts for a small
+ * limit, a program that fits in it must still fit. */
+#define LEAN_BELOW ((uint64_t)1 << 30)
 #define SMALL_STEP 8                                 /* a change by less than this part of the size */
 #define SPARE_SHARE 4                                /* this part of the data pages is added as spare ones */
 #define UNMAP_MIN (BUDGET_DIRTY_PAGES << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
 
 static unsigned area_flags; /* of the cache "vmalloc"; written once by area_init */
 static bool area_held;
+static bool area_lean; /* a small RLIMIT_DATA counts guards too: malloc's areas do without */
 
 void area_init(void)
 {
 	area_flags = flags_for_cache("vmalloc");
+	area_lean = os_charge_limit() < LEAN_BELOW;
 	area_held = area_flags != 0 && options.quarantine_size != 0;
 	lock_register_for_fork(&area_lock);
 }
@@ -172,16 +177,16 @@ static void area_publish(struct area *a)
  * production too. */
 static struct area *area_get(size_t pages, size_t align, enum slab_api api, size_t spare)
 {
-	size_t guards = area_flags || api == SLAB_API_VMALLOC ? 1 : 0;
+	size_t guards = (area_flags && !area_lean) || api == SLAB_API_VMALLOC ? 1 : 0;
 	struct area *a = NULL;
 
-	if (!guards && align <= PAGE_SIZE && api != SLAB_API_PAGES)
+	if (!guards && !area_flags && align <= PAGE_SIZE && api != SLAB_API_PAGES)
 		a = area_take_retained(pages);
 	if (a) {
 		a->clean = false;
 		return a;
 	}
-	a = area_new(pages, align, guards, spare);
+	a = area_new(pages, align, guards, guards ? spare : 0);
 	if (!a && spare)
 		a = area_new(pages, align, guards, 0);
 	if (!a && area_shrink())
@@ -191,7 +196,7 @@ static struct area *area_get(size_t pages, size_t align, enum slab_api api, size
 	return a;
 }
 
-/* `room` data bytes are taken for the `size` that the caller asked for, and `spare` pages behind them, if there are any. */
+/* `room` data bytes are taken for the `size` that the caller asked for; `spare` pages behind them if there are any. */
 static void *area_alloc_room(size_t size, size_t room, size_t spare, size_t align, enum slab_api api, bool zero,
                              stack_handle stack)
 {
@@ -414,6 +419,8 @@ static bool area_stays(struct area *a, size_t size)
 
 	if (room == have)
 		return size <= a->size || step || large;
+	if (!a->guard_pages)
+		return false;
 	if (size <= a->size)
 		return step && area_give_spare(a, (have - room) >> PAGE_SHIFT);
 	if (large)

@@ -11,9 +11,11 @@
  * expect: unreferenced-object object=1005 leak=direct alloc=take
  * stderr: any
  */
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 __attribute__((weak)) void memsan_leak_not_leak(const void *);
 __attribute__((weak)) void memsan_leak_ignore(const void *);
@@ -44,6 +46,16 @@ __attribute__((noinline)) static void known_to_leak(void)
 	TAKE(2009);
 }
 
+/* Shared memory that this mapping cannot write to is no root by itself. */
+__attribute__((noinline)) static void *read_only(void *kept)
+{
+	int fd = memfd_create("annotations", 0);
+
+	if (ftruncate(fd, 4096) != 0 || pwrite(fd, &kept, sizeof(kept), 72) != sizeof(kept))
+		abort();
+	return mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+}
+
 __attribute__((noinline)) static void work(void)
 {
 	void **a = TAKE(2001), **b = TAKE(2003), **c = TAKE(2004), **d = TAKE(2005);
@@ -66,11 +78,9 @@ __attribute__((noinline)) static void work(void)
 	void *p = TAKE(1500);
 	memsan_leak_not_leak(p);
 	free(p);
-	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = read_only(TAKE(2010));
 	__lsan_register_root_region(shared, 4096);
-	shared[9] = TAKE(2010);
-	void **unregistered = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	unregistered[9] = TAKE(1005);
+	read_only(TAKE(1005));
 	known_to_leak();
 }
 

@@ -122,8 +122,8 @@ def check_report(victim, mode, report, expectation):
     if "type" in wants and report["access"]["type"] != wants["type"]:
         wrong.append(f"a {report['access']['type']}, expected a {wants['type']}")
     if "line" in wants and (first_frame(report, ("access", "noticed")) or {}).get("line") != int(wants["line"]):
-        wrong.append(f"access stack starts at line {(first_frame(report, ('access', 'noticed')) or {}).get('line')}, expected "
-                     f"{wants['line']}")
+        line = (first_frame(report, ("access", "noticed")) or {}).get("line")
+        wrong.append(f"access stack starts at line {line}, expected {wants['line']}")
     if "offset" in wants and not report["object"]:
         wrong.append("no object")
     elif "offset" in wants:

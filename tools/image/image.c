@@ -128,6 +128,7 @@ static bool read_proc_maps(struct image *im)
 		m->file_offset = line.offset;
 		m->readable = line.readable;
 		m->root = leak_mapping_is_root(&line);
+		m->shared = !line.private;
 		m->code = line.executable;
 		m->main_stack = str_equal(line.path, "[stack]");
 		m->heap = str_equal(line.path, "[heap]");
@@ -281,8 +282,7 @@ static void core_files(struct image *im, const uint8_t *desc, size_t size)
 		if (m && !m->path && name + len < end) {
 			m->path = strdup(name);
 			m->file_offset = triple[2] * page;
-			/* Shared memory is no root; in a core file only its name tells that it is shared. */
-			m->root &= strncmp(name, "/dev/", 5) != 0 && strncmp(name, "/SYSV", 5) != 0;
+			m->root &= leak_path_is_memory(m->path);
 		}
 		name += len + 1;
 	}
@@ -359,7 +359,7 @@ static void core_segment(struct image *im, const Elf64_Phdr *ph)
 	im->by_gdb |= ph->p_align == 1;
 	m->readable = (ph->p_flags & PF_R) != 0;
 	m->code = (ph->p_flags & PF_X) != 0;
-	m->root = m->readable && m->in_file;
+	m->root = m->in_file != 0;
 	m->cut_off = MIN(ph->p_filesz, ph->p_memsz) - m->in_file;
 	im->missing += m->cut_off;
 }

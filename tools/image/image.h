@@ -21,7 +21,7 @@ struct image_mapping {
 	uint64_t offset, in_file; /* core: where it begins in the file, and how many bytes of it are there */
 	uint64_t cut_off;         /* core: how many more bytes should be there */
 	uint64_t file_offset;     /* of `start` in the mapped file */
-	bool readable, root, code, main_stack, heap;
+	bool readable, shared, root, code, main_stack, heap;
 	char *path; /* a file's, or NULL */
 };
 struct image_thread {

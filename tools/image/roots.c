@@ -16,6 +16,10 @@
 #define PTHREAD_WORDS 320
 #define THREAD_HEAD 112u /* words of struct pthread up to the tid and some more */
 #define PAGEMAP_AT_ONCE 4096u
+#define CLOSED_MAX ((uint64_t)4 << 30)
+#define PAGEMAP_PRESENT ((uint64_t)1 << 63)
+#define PAGEMAP_SWAPPED ((uint64_t)1 << 62)
+#define PAGEMAP_FILE ((uint64_t)1 << 61)
 
 struct hole {
 	uint64_t start, end;
@@ -84,20 +88,49 @@ static void holes_library(const struct image *im, struct holes *h)
 }
 
 /* As in leak/roots.c: the stack's address, size and guard size are neighbouring words of struct pthread. */
-static bool pthread_stack(const struct image *im, const struct image_thread *t, uint64_t *start, uint64_t *end)
+static bool pthread_find(const struct image *im, uint64_t tp, uint64_t *start, uint64_t *end, uint64_t *guard)
 {
 	uint64_t w[PTHREAD_WORDS];
-	size_t n = t->tp ? im->view.read(&im->view, w, t->tp, sizeof(w)) / 8 : 0;
+	size_t n = tp ? im->view.read(&im->view, w, tp, sizeof(w)) / 8 : 0;
 
 	for (size_t i = 0; i + 2 < n; i++)
-		if (w[i] && (w[i] | w[i + 1]) % PAGE_SIZE == 0 && w[i + 1] < (uint64_t)1 << 40 && w[i] < t->tp &&
-		    w[i] + w[i + 1] > t->tp && w[i] + w[i + 1] - t->tp < (uint64_t)64 << 20 &&
-		    w[i + 2] < t->tp - w[i]) {
+		if (w[i] && (w[i] | w[i + 1]) % PAGE_SIZE == 0 && w[i + 1] < (uint64_t)1 << 40 && w[i] < tp &&
+		    w[i] + w[i + 1] > tp && w[i] + w[i + 1] - tp < (uint64_t)64 << 20 && w[i + 2] < tp - w[i]) {
 			*start = w[i];
 			*end = w[i] + w[i + 1];
-			return !t->sp || (t->sp > *start && t->sp < *end);
+			*guard = w[i + 2];
+			return true;
 		}
 	return false;
+}
+
+static bool pthread_stack(const struct image *im, const struct image_thread *t, uint64_t *start, uint64_t *end)
+{
+	uint64_t guard;
+
+	return pthread_find(im, t->tp, start, end, &guard) && (!t->sp || (t->sp > *start && t->sp < *end));
+}
+
+/* Stacks that libc keeps of threads that have ended. */
+static void holes_ended(const struct image *im, struct holes *h)
+{
+	static struct leak_ended ended[LEAK_ENDED_MAX];
+	struct leak_directory d;
+	uint64_t start, end, guard;
+	uint32_t tid;
+
+	if (!im->leak_directory || !leak_directory_read(&im->view, im->leak_directory, &d) ||
+	    !view_read(&im->view, ended, d.ended, sizeof(ended)))
+		return;
+	for (size_t i = 0; i < LEAK_ENDED_MAX; i++) {
+		bool used = !ended[i].tp || !view_read(&im->view, &tid, ended[i].tp + ended[i].tid_at * 4, 4) ||
+		            !leak_tid_ended(tid) || !pthread_find(im, ended[i].tp, &start, &end, &guard) || !guard;
+
+		for (size_t k = 0; k < im->nr_threads && !used; k++)
+			used = im->threads[k].sp - start < end - start || im->threads[k].tp - start < end - start;
+		if (!used)
+			add_hole(h, start, ended[i].tp);
+	}
 }
 
 bool image_stack_bounds(const struct image *im, const struct image_thread *t, uint64_t *start, uint64_t *end)
@@ -120,6 +153,7 @@ static void find_holes(const struct image *im, struct holes *h)
 	holes_reserves(im, h);
 	holes_shadow(im, h);
 	holes_library(im, h);
+	holes_ended(im, h);
 	for (size_t i = 0; i < im->nr_threads; i++)
 		if (im->threads[i].sp && image_stack_bounds(im, &im->threads[i], &start, &end))
 			add_hole(h, start, im->threads[i].sp - RED_ZONE);
@@ -135,12 +169,16 @@ struct visit {
 	void *ctx;
 };
 
-/* Of a process, only pages that were written. */
-static void visit_present(const struct visit *v, uint64_t start, uint64_t end)
+/* Of a process, only pages that were written, or that it has used of shared memory. */
+static void visit_present(const struct visit *v, const struct image_mapping *m, uint64_t start, uint64_t end)
 {
+	uint64_t any = m->shared ? PAGEMAP_PRESENT : PAGEMAP_PRESENT | PAGEMAP_SWAPPED;
+	uint64_t none = m->shared ? 0 : PAGEMAP_FILE;
 	static uint64_t entries[PAGEMAP_AT_ONCE];
 	uint64_t page = ALIGN_DOWN(start, PAGE_SIZE);
 
+	if (!v->im->file && !m->readable && end - start > CLOSED_MAX)
+		return; /* a reserve of address space: asking for each page would take too long */
 	if (v->im->pagemap_fd < 0) {
 		v->fn(v->ctx, start, end);
 		return;
@@ -154,7 +192,7 @@ static void visit_present(const struct visit *v, uint64_t start, uint64_t end)
 		for (size_t i = 0; i < n; i = k) {
 			uint64_t from, to;
 
-			for (k = i; k < n && entries[k] >> 62 && !(entries[k] >> 61 & 1); k++)
+			for (k = i; k < n && (entries[k] & any) && !(entries[k] & none); k++)
 				;
 			from = MAX(page + i * PAGE_SIZE, start);
 			to = MIN(page + k * PAGE_SIZE, end);
@@ -166,7 +204,8 @@ static void visit_present(const struct visit *v, uint64_t start, uint64_t end)
 	}
 }
 
-static void visit_mapping(const struct visit *v, const struct holes *holes, uint64_t start, uint64_t end)
+static void visit_mapping(const struct visit *v, const struct holes *holes, const struct image_mapping *m,
+                          uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; i < holes->nr && start < end; i++) {
 		const struct hole *h = &holes->all[i];
@@ -175,11 +214,11 @@ static void visit_mapping(const struct visit *v, const struct holes *holes, uint
 		if (h->start >= end)
 			break;
 		if (h->start > start)
-			visit_present(v, start, h->start);
+			visit_present(v, m, start, h->start);
 		start = MAX(start, h->end);
 	}
 	if (start < end)
-		visit_present(v, start, end);
+		visit_present(v, m, start, end);
 }
 
 void image_each_root(const struct image *im, void (*fn)(void *ctx, uint64_t start, uint64_t end), void *ctx)
@@ -191,7 +230,7 @@ void image_each_root(const struct image *im, void (*fn)(void *ctx, uint64_t star
 	for (size_t i = 0; i < im->nr_mappings; i++) {
 		const struct image_mapping *m = &im->mappings[i];
 		if (m->root)
-			visit_mapping(&v, &holes, m->start, im->file ? m->start + m->in_file : m->end);
+			visit_mapping(&v, &holes, m, m->start, im->file ? m->start + m->in_file : m->end);
 	}
 	free(holes.all);
 }
@@ -216,7 +255,7 @@ uint64_t image_unseen(const struct image *im)
 		const struct image_mapping *m = &im->mappings[i];
 		uint64_t start = m->start + m->in_file, end = start + m->cut_off;
 		if (m->readable && !m->code)
-			visit_mapping(&v, &holes, start, end);
+			visit_mapping(&v, &holes, m, start, end);
 		if (m->readable && MAX(start, base) < MIN(end, base + im->heap.used))
 			unseen += MIN(end, base + im->heap.used) - MAX(start, base);
 	}
@@ -260,7 +299,7 @@ static int compare_outside(const void *a, const void *b)
 
 static bool outside_holds(const struct image_outside *e, uint64_t addr)
 {
-	return addr - e->object.addr < e->object.size;
+	return addr - e->object.addr < e->object.size + !e->registered;
 }
 
 /* As in a scan (leak/outside.c): of two that overlap (the table changed while it was read) the lower one counts, but a
