@@ -139,6 +139,27 @@ static void canaries_with_all(void)
 		}
 }
 
+/* 256 bytes behind an object, no fewer and no more. */
+static void canaries_behind_with_all(void)
+{
+	static const struct {
+		size_t at;
+		bool found;
+	} cases[] = { { 0, true }, { 100, true }, { 255, true }, { 256, false } };
+
+	start("fence=all:fence.side=left");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		unsigned char *p = fence_alloc(100, 16, SLAB_API_MALLOC, NULL);
+		uint64_t before = bugs();
+
+		CHECK(p && (uintptr_t)p % PAGE_SIZE == 0);
+		p[100 + cases[i].at] ^= 1;
+		CHECK(fence_check_all("now", NULL) == cases[i].found);
+		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
+		CHECK(bugs() - before == 2u * cases[i].found);
+	}
+}
+
 /* Every byte of a canary counts, at each place in a block of words. */
 static void every_canary_byte(void)
 {
@@ -234,6 +255,7 @@ CHILD_TEST(counters, "mode=check")
 CHILD_TEST(limited_pool_ends_in_a_guard, "mode=production")
 CHILD_TEST(slots_used_again, "mode=check")
 CHILD_TEST(canaries_with_all, "mode=check")
+CHILD_TEST(canaries_behind_with_all, "mode=check")
 CHILD_TEST(every_canary_byte, "mode=check")
 CHILD_TEST(told_damage_is_told_once, "mode=check")
 CHILD_TEST(owners_are_forgotten, "mode=check")
@@ -248,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_limited_pool_ends_in_a_guard),
 		cmocka_unit_test(test_slots_used_again),
 		cmocka_unit_test(test_canaries_with_all),
+		cmocka_unit_test(test_canaries_behind_with_all),
 		cmocka_unit_test(test_every_canary_byte),
 		cmocka_unit_test(test_told_damage_is_told_once),
 		cmocka_unit_test(test_owners_are_forgotten),

@@ -29,6 +29,24 @@ static void registered_objects_go(void)
 	CHECK(!leak_registered_find((uintptr_t)block + 256, &o));
 }
 
+#define MANY 20000
+static char many[MANY][16] __attribute__((aligned(16)));
+
+/* Many objects, some of which share a place in the table: those that stay are found, those that go are not. */
+static void many_registered_objects(void)
+{
+	struct slab_object o;
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < MANY; i++)
+			leak_registered_alloc(many[i], 8 + round, &no_regs);
+		for (unsigned i = round; i < MANY; i += 3)
+			leak_registered_free(many[i]);
+		for (unsigned i = 0; i < MANY; i++)
+			CHECK(leak_registered_find((uintptr_t)many[i], &o) == (i % 3 != round));
+	}
+}
+
 static void root_regions_go(void)
 {
 	static char region[64];
@@ -210,6 +228,7 @@ static void classes_are_parsed(void)
 		run_child("mode=check", name); \
 	}
 CHILD_TEST(registered_objects_go)
+CHILD_TEST(many_registered_objects)
 CHILD_TEST(root_regions_go)
 CHILD_TEST(suspects_are_confirmed)
 CHILD_TEST(young_suspects_wait)
@@ -223,6 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_registered_objects_go),
+		cmocka_unit_test(test_many_registered_objects),
 		cmocka_unit_test(test_root_regions_go),
 		cmocka_unit_test(test_suspects_are_confirmed),
 		cmocka_unit_test(test_young_suspects_wait),
