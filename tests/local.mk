@@ -21,6 +21,7 @@ tool-sources:
 # sources or libraries follow.
 unit_tests = \
 	tests/unit/test_mem tests/unit/test_fmt tests/unit/test_os tests/unit/test_options tests/unit/test_lock \
+	tests/unit/test_lib_left \
 	tests/unit/test_thread tests/unit/test_unwind tests/unit/test_unwind_reuse tests/unit/test_depot \
 	tests/unit/test_modules \
 	tests/unit/test_slab_class tests/unit/test_slab_buddy tests/unit/test_slab_cache tests/unit/test_slab_check \
