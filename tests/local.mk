@@ -23,6 +23,7 @@ tool-sources:
 # sources or libraries follow.
 unit_tests = \
 	tests/unit/test_mem tests/unit/test_fmt tests/unit/test_os tests/unit/test_options tests/unit/test_lock \
+	tests/unit/test_lib_left \
 	tests/unit/test_thread tests/unit/test_unwind tests/unit/test_unwind_reuse tests/unit/test_depot \
 	tests/unit/test_modules \
 	tests/unit/test_slab_class tests/unit/test_slab_buddy tests/unit/test_slab_cache tests/unit/test_slab_check \
@@ -30,9 +31,10 @@ unit_tests = \
 	tests/unit/test_slab_live tests/unit/test_slab_malloc \
 	tests/unit/test_report_record tests/unit/test_report_render tests/unit/test_report_emit \
 	tests/unit/test_symbolize tests/unit/test_functions tests/unit/test_suppress tests/unit/test_decode \
-	tests/unit/test_shadow tests/unit/test_leak_mark \
-	tests/unit/test_fence_pool tests/unit/test_fence_gate tests/unit/test_fence_old_kernel \
-	tests/unit/test_fault_diagnose tests/unit/test_fault_handler
+	tests/unit/test_shadow tests/unit/test_shadow_left tests/unit/test_leak_mark tests/unit/test_leak_left \
+	tests/unit/test_fence_pool tests/unit/test_fence_left tests/unit/test_fence_gate \
+	tests/unit/test_fence_old_kernel \
+	tests/unit/test_fault_diagnose tests/unit/test_fault_left tests/unit/test_fault_handler
 LDADD = libcore.la $(CMOCKA_LIBS) -lpthread
 noinst_HEADERS += tests/unit/unit.h tests/unit/slab_test.h
 

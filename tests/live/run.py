@@ -6,6 +6,7 @@ The processes run in containers, under a debugger and under seccomp; have thread
     tests/live/run.py --build DIR [--cc CC] [NAME...]       --servers adds redis-server and nginx, 100 scans each
 """
 import argparse
+import ctypes
 import os
 import re
 import resource
@@ -343,6 +344,15 @@ def foreign_signal_kills_as_ever(place):
 
 
 @case
+def queued_signal_with_a_value_of_its_own_kills_as_ever(place):
+    """memsan asks for a scan by a queued signal with a value. Another value is no such request."""
+    s = Server(place, "quiet")
+    libc = ctypes.CDLL(None, use_errno=True)
+    require(libc.sigqueue(s.pid, 61, ctypes.c_void_p(12345)) == 0, "sigqueue failed")
+    require(s.process.wait(10) == -61, f"status {s.process.returncode}")
+
+
+@case
 def busy(place):
     """A scan never calls an object lost whose only pointer moves all the time."""
     s = Server(place, "busy", "quiet")
@@ -466,6 +476,25 @@ def waiting(place):
     """Calls that are never restarted after a signal handler, made through libc and past it, return in time and with
     the right result."""
     same_with_scans(place, place.compile("waiting", "-O2", "-lrt"), WAITING)
+
+
+@case
+def limits_do_not_begin_anew(place):
+    """Each wait with a limit ends although scans keep coming."""
+    exe = place.compile("limits", "-O2")
+    with subprocess.Popen([exe], stdout=subprocess.PIPE, text=True,
+                          env=dict(os.environ, LD_PRELOAD=place.library)) as p:
+        require(p.stdout.readline() == "ready\n", "the program does not begin")
+        scans, end = 0, time.monotonic() + 60
+        while p.poll() is None and time.monotonic() < end:
+            scans += subprocess.run([place.memsan, "leak", "--pid", str(p.pid)], stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL, check=False).returncode in (0, 1)
+        if p.poll() is None:
+            p.kill()
+            raise AssertionError("after 60 s have ended only: " + p.stdout.read().replace("\n", " "))
+        require(p.returncode == 0, f"status {p.returncode}")
+        require(len(p.stdout.read().split()) == 12, "not every wait has ended")
+        require(scans >= 3, f"only {scans} scans")
 
 
 @case

@@ -94,6 +94,19 @@ static bool report_at(uintptr_t where)
 	return report_at_from(where, 0x20000);
 }
 
+/* The same access and allocation, with the free stack `freed`, freed + 1, … */
+static enum report_outcome report_freed_at(uintptr_t freed)
+{
+	uintptr_t pcs[4] = { 0x30000, 0x30001, 0x30002, 0x30003 };
+	struct report_record *r = report_begin(REPORT_DOUBLE_FREE, "slab");
+
+	report_add_handle(r, STACK_ACCESS, depot_save(pcs, ARRAY_SIZE(pcs)), 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pcs); i++)
+		pcs[i] = freed + i;
+	report_add_handle(r, STACK_FREE, depot_save(pcs, ARRAY_SIZE(pcs)), 0, 0);
+	return report_end(r);
+}
+
 #define RULE "==================================================================\n"
 #define TITLE "BUG: MEMSAN: double-free in "
 /* For children: a failed assert of cmocka would go on with the parent's next test, in the child. */
@@ -114,6 +127,22 @@ static void run(void (*fn)(void *), int expected_status)
 }
 
 /* ---- repetitions and limits ------------------------------------------------------------------ */
+
+static void case_freed_elsewhere(void *arg)
+{
+	(void)arg;
+	start_with("");
+	CHECK(report_freed_at(0x40000) == REPORT_PRINTED);
+	CHECK(report_freed_at(0x40000) == REPORT_REPEATED);
+	CHECK(report_freed_at(0x50000) == REPORT_REPEATED);
+}
+
+/* A place is where the bug is and where its object came from; who freed the object before does not count. */
+static void free_stack_is_no_part_of_the_place(void **state)
+{
+	(void)state;
+	run(case_freed_elsewhere, 0);
+}
 
 static void case_repeated(void *arg)
 {
@@ -989,6 +1018,7 @@ int main(int argc, char **argv)
 	const char *name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(repeated_reports_are_counted),
+		cmocka_unit_test(free_stack_is_no_part_of_the_place),
 		cmocka_unit_test(max_reports_is_kept),
 		cmocka_unit_test(more_places_than_are_remembered),
 		cmocka_unit_test(report_inside_a_report_is_dropped),

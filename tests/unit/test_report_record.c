@@ -56,6 +56,9 @@ static void strings_are_kept_once_and_within_bounds(void **state)
 	at = report_string(r, "malloc-64");
 	assert_int_equal(report_string(r, "malloc-64"), at);
 	assert_int_not_equal(report_string(r, "malloc-6"), at);
+	assert_int_not_equal(report_string(r, "malloc"), at);
+	assert_string_equal(report_str(r, report_string(r, "64")), "64");
+	assert_string_equal(report_str(r, report_string(r, "mal")), "mal");
 	assert_string_equal(report_str(r, at), "malloc-64");
 	for (int i = 0; i < 1000; i++) {
 		snprintf(name, sizeof(name), "%0150d", i);
@@ -129,6 +132,69 @@ static void saved_stacks(void **state)
 	end(r);
 }
 
+/* A return address at the very end of a module belongs to the call before it; an exact one to nothing. */
+static void calls_at_the_end_of_a_module(void **state)
+{
+	struct report_record *r = begin();
+	struct module_info here;
+	uintptr_t end_of;
+	stack_handle stack;
+
+	(void)state;
+	assert_true(module_find((uintptr_t)calls_at_the_end_of_a_module, 0, &here));
+	end_of = here.end;
+	stack = depot_save(&end_of, 1);
+	report_add_handle(r, STACK_ALLOC, stack, 0, 0);
+	end_of = here.start;
+	report_add_handle(r, STACK_FREE, depot_save(&end_of, 1), 0, 0);
+	report_add_pc(r, STACK_ACCESS, here.start);
+	record_complete(r);
+	assert_non_null(report_frame_module(r, &r->stacks[0].frames[0]));
+	assert_int_equal(report_frame_module(r, &r->stacks[0].frames[0])->end, here.end);
+	assert_true(!report_frame_module(r, &r->stacks[1].frames[0]) ||
+	            report_frame_module(r, &r->stacks[1].frames[0])->start != here.start);
+	assert_int_equal(report_frame_module(r, &r->stacks[2].frames[0])->start, here.start);
+	end(r);
+}
+
+static const struct report_stack *stack_of(const struct report_record *r, enum report_role role)
+{
+	for (uint32_t i = 0; i < r->nr_stacks; i++)
+		if (r->stacks[i].role == role)
+			return &r->stacks[i];
+	return NULL;
+}
+
+/* An object's stacks and threads: a live one was never freed, whatever its track still says. */
+static void objects_have_their_own_stacks(void **state)
+{
+	struct report_record *r = begin();
+	uintptr_t pcs[REPORT_FRAMES + 1];
+	struct slab_object o = { .addr = 0x5000, .size = 8, .tracked = true, .state = SLAB_OBJ_LIVE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(pcs); i++)
+		pcs[i] = 0x9000 + i;
+	o.alloc_stack = depot_save(pcs, REPORT_FRAMES);
+	o.free_stack = depot_save(pcs, 2);
+	o.alloc_thread = thread_index();
+	o.when = jiffies_now();
+	report_set_object(r, &o);
+	assert_non_null(stack_of(r, STACK_ALLOC));
+	assert_null(stack_of(r, STACK_FREE));
+	/* As many frames as there is room for are the whole stack. */
+	assert_int_equal(stack_of(r, STACK_ALLOC)->nr_frames, REPORT_FRAMES);
+	assert_false(stack_of(r, STACK_ALLOC)->truncated);
+	end(r);
+	r = begin();
+	o.state = SLAB_OBJ_QUARANTINED;
+	report_set_object(r, &o);
+	assert_int_equal(stack_of(r, STACK_ALLOC)->tid, getpid());
+	assert_int_equal(stack_of(r, STACK_FREE)->tid, 0);
+	assert_int_equal(stack_of(r, STACK_FREE)->nr_frames, 2);
+	end(r);
+}
+
 /* Rows around addresses in three pages, of which the middle one is not readable. */
 static void memory_rows(void **state)
 {
@@ -183,6 +249,8 @@ int main(void)
 		cmocka_unit_test(strings_are_kept_once_and_within_bounds),
 		cmocka_unit_test(frames_have_modules),
 		cmocka_unit_test(saved_stacks),
+		cmocka_unit_test(calls_at_the_end_of_a_module),
+		cmocka_unit_test(objects_have_their_own_stacks),
 		cmocka_unit_test(memory_rows),
 	};
 
