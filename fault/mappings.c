@@ -26,7 +26,7 @@ void fault_find_mappings(struct fault_state *s)
 	struct maps_line line;
 	char buffer[2048];
 
-	if (maps_open(&reader, SELF_MAPS, buffer, sizeof(buffer)) != 0)
+	if (os_filter_set() || maps_open(&reader, SELF_MAPS, buffer, sizeof(buffer)) != 0)
 		return;
 	s->at.known = true;
 	s->at.end = UINTPTR_MAX;
@@ -58,7 +58,7 @@ void fault_each_data(bool (*fn)(void *ctx, uintptr_t start, uintptr_t end), void
 	uintptr_t file_end = 0;
 	char buffer[2048];
 
-	if (maps_open(&reader, SELF_MAPS, buffer, sizeof(buffer)) != 0)
+	if (os_filter_set() || maps_open(&reader, SELF_MAPS, buffer, sizeof(buffer)) != 0)
 		return;
 	while (maps_next(&reader, &line)) {
 		struct fault_mapping m = describe(&line);

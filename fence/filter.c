@@ -190,7 +190,7 @@ static bool search_sections(size_t *nr, int fd, const Elf64_Ehdr *eh, uint32_t t
 static size_t search_file(const char *path, const char *wanted)
 {
 	Elf64_Ehdr eh;
-	int fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
+	int fd = os_filter_set() ? -1 : os_open(path, O_RDONLY | O_CLOEXEC, 0);
 	size_t nr = 0;
 
 	if (fd < 0)

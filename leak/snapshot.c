@@ -527,7 +527,9 @@ static void release_threads(void)
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
-	(void)sig, (void)context;
+	(void)sig;
+	if (arch_probe_recover((uint64_t *)((ucontext_t *)context)->uc_mcontext.gregs))
+		return;
 	leak_scan_faulted((uintptr_t)info->si_addr);
 	/* The fault is our own. */
 	os_exit_group(3);

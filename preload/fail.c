@@ -38,7 +38,8 @@ static void tell(const char *cache, size_t size, uint64_t nr, const struct unwin
 	if (regs)
 		put_frames(&b, regs);
 	fmt_printf(&b, "\n");
-	fd = os_open(options.fail_log, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0);
+	fd = os_filter_set() ? -1
+	                     : os_open(options.fail_log, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0);
 	if (fd >= 0) {
 		os_write_all(fd, text, b.len);
 		os_close(fd);
