@@ -24,7 +24,7 @@ static bool canary_check(const struct slot_range *r, const struct fence_slot *s,
 	struct slab_object object;
 
 	if (slot_told(s))
-		return;
+		return false;
 	bad = canary_find_bad(start, s->addr, (uint8_t *)start);
 	if (!bad)
 		bad = canary_find_bad(s->addr + s->size, canary_end(r, s), (uint8_t *)(s->addr + s->size));

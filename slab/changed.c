@@ -24,8 +24,9 @@
  * An object of a slab cache shares its first and its last page with other objects. Only the pages between them can be
  * replaced; the two are made readable and writable again.
  *
- * Weakness accepted: changes that memsan does not see (docs/decisions/0033-memory-comes-back-as-it-was.md) stay. In production the same holds for
- * objects of slab caches, up to 32 KiB: other allocators keep the pages of such objects as well. */
+ * Weakness accepted: changes that memsan does not see stay (docs/decisions/0033-memory-comes-back-as-it-was.md). In
+ * production the same holds for objects of slab caches, up to 32 KiB: other allocators keep the pages of such objects
+ * as well. */
 
 static void note_area(struct area *a, uintptr_t end, bool mapping)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/remap.c - calls that change how memory is mapped: protection, advice, locks, another mapping. slab/ and
- * fence/ are told of changes to their memory, and undo them when the object is freed.
+/* preload/unseen/remap.c - calls that change how memory is mapped: protection, advice, locks, another mapping. slab/
+ * and fence/ are told of changes to their memory, and undo them when the object is freed.
  *
  * Other allocators unmap a large block at its free, and every change to its pages ends with it. The heap's pages stay
  * mapped (slab/changed.c).
