@@ -618,6 +618,8 @@ typedef uint32_t stack_handle; /* 0: no stack */
  * one.) Reads only memory that is known to be readable. Ends where call frame information says so; without that
  * information it follows frame pointers while they make sense. */
 size_t unwind_walk(const struct unwind_regs *regs, uintptr_t *pcs, size_t max);
+/* The same without the thread's view. *signal: the walk passed the frame of a signal handler. */
+size_t unwind_walk_signal(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, bool *signal);
 /* The same for a stack that may be deeper than `max`: the innermost `head` frames, then the outermost ones. *skipped is
  * the number of frames between them. */
 size_t unwind_walk_ends(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, size_t head, size_t *skipped);

@@ -223,6 +223,7 @@ struct walk {
 	unsigned general_steps; /* taken */
 	/* registers of the frame after the last general step; after a signal frame all of them are known */
 	struct cfi_regs regs;
+	bool signal; /* a frame that the kernel made for a handler was passed */
 };
 
 /* The caller's state, computed from this frame's CFA. False: memory is unreadable, or the stack does not get
@@ -288,6 +289,7 @@ __inline_hot void walk_begin(struct walk *w, struct stack_view *view, const stru
 	w->view = view;
 	w->first = *first;
 	w->general_steps = 0;
+	w->signal = false;
 	w->regs.known = 0;
 	stack_view_begin(view);
 }

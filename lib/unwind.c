@@ -213,6 +213,7 @@ static bool step_whole_row(struct walk *w, const struct frame *in, struct frame 
 	 * shallower. */
 	if (!row.signal_frame && next.r[ARCH_DWARF_SP] <= in->sp)
 		return false;
+	w->signal |= row.signal_frame && !module_is_self(in->pc);
 	out->fp = KNOWN(&next, ARCH_DWARF_FP) ? next.r[ARCH_DWARF_FP] : in->fp;
 	out->pc = next.r[ARCH_DWARF_RA] + row.signal_frame;
 	out->sp = next.r[ARCH_DWARF_SP];
@@ -314,9 +315,9 @@ __cold_path bool unwind_step_rare(struct walk *w, uint64_t row, uintptr_t pc, ui
 
 /* ---- a walk without memory ------------------------------------------------------------------- */
 
-size_t unwind_walk_in(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
+static size_t walk_frames(struct walk *w, struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs,
+                          size_t max)
 {
-	struct walk w;
 	struct frame f = frame_first(regs);
 	struct origin from;
 	uintptr_t first = 1;
@@ -325,14 +326,32 @@ size_t unwind_walk_in(struct stack_view *view, const struct unwind_regs *regs, u
 
 	if (max == 0)
 		return 0;
-	walk_begin(&w, view, &f);
+	walk_begin(w, view, &f);
 	do {
 		row = row_of(f.pc - 1);
 		if (likely(!(row & ROW_HIDDEN)))
 			pcs[n++] = f.pc - first;
 		first = 0;
-	} while (n < max && walk_step(&w, &f, row, &from));
+	} while (n < max && walk_step(w, &f, row, &from));
 	return n;
+}
+
+size_t unwind_walk_in(struct stack_view *view, const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
+{
+	struct walk w;
+
+	return walk_frames(&w, view, regs, pcs, max);
+}
+
+__cold_path size_t unwind_walk_signal(const struct unwind_regs *regs, uintptr_t *pcs, size_t max, bool *signal)
+{
+	struct stack_view view;
+	struct walk w;
+
+	mem_set(&view, 0, sizeof(view));
+	max = walk_frames(&w, &view, regs, pcs, max);
+	*signal = max && w.signal;
+	return max;
 }
 
 __cold_path size_t unwind_walk_alone(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)

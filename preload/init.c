@@ -80,8 +80,9 @@ static void start_locked(void)
 {
 	bool ok;
 
-	/* A signal handler of this thread may allocate while we start.  It then finds STARTING, and the outer call
-	 * finishes. */
+	/* A signal handler of this thread, or memsan_default_options, may allocate while we start.  slab_enter then
+	 * fails, and interrupted.c serves the call. */
+	slab_enter();
 	__atomic_store_n(&runtime_state_now, RUNTIME_STARTING, __ATOMIC_RELAXED);
 	read_options(getauxval(AT_SECURE) != 0);
 	live_counters_start();
@@ -100,6 +101,7 @@ static void start_locked(void)
 		fault_set_hook(shadow_fault);
 	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
+	slab_leave();
 }
 
 __cold_path void runtime_start(void)

@@ -30,6 +30,8 @@ static TLS_IE struct waiting_free *waiting;
 /* The one notice: 0 none yet, 1 its stack is being saved, 2 to be told, 3 told. */
 enum { NOTICE_NONE, NOTICE_SAVING, NOTICE_DUE, NOTICE_TOLD };
 static uint32_t notice;
+#define TRIES_MAX 100
+static uint32_t tries;
 static uintptr_t notice_pcs[NOTICE_FRAMES];
 static size_t notice_nr;
 static uintptr_t notice_addr;
@@ -38,26 +40,34 @@ static enum report_access notice_access;
 struct saved_stack {
 	const struct unwind_regs *regs;
 	size_t nr;
+	bool signal;
 };
 
 static void save_deep(void *arg)
 {
 	struct saved_stack *s = arg;
 
-	s->nr = unwind_walk(s->regs, notice_pcs, NOTICE_FRAMES);
+	s->nr = unwind_walk_signal(s->regs, notice_pcs, NOTICE_FRAMES, &s->signal);
 }
 
 /* A report takes locks that the interrupted code may hold, so only the stack is taken now. */
 static void notice_note(const void *p, enum report_access access, const struct unwind_regs *regs)
 {
 	uint32_t none = NOTICE_NONE;
-	struct saved_stack s = { regs, 0 };
+	struct saved_stack s = { regs, 0, false };
 
-	if (likely(READ_ONCE(notice) != NOTICE_NONE) ||
+	/* At the start it may be memsan_default_options that allocates. */
+	if (likely(READ_ONCE(notice) != NOTICE_NONE) || READ_ONCE(runtime_state_now) < RUNTIME_READY ||
 	    !__atomic_compare_exchange_n(&notice, &none, NOTICE_SAVING, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
 	if (regs)
 		deep_run(save_deep, &s);
+	/* A function that memsan calls has allocated, or the thread has left its handler by longjmp. */
+	if (!s.signal) {
+		STORE_RELEASE(notice,
+		              __atomic_add_fetch(&tries, 1, __ATOMIC_RELAXED) < TRIES_MAX ? NOTICE_NONE : NOTICE_TOLD);
+		return;
+	}
 	notice_addr = (uintptr_t)p;
 	notice_access = access;
 	notice_nr = s.nr;
@@ -192,10 +202,9 @@ __cold_path void interrupted_finish(void)
 	deep_run(tell_deep, NULL);
 }
 
-/* The handler calls exit, so the interrupted call never ends. */
+/* The program ends inside: the handler calls exit, or has left by longjmp. */
 void interrupted_exit(void)
 {
-	if (READ_ONCE(notice) == NOTICE_DUE)
-		report_line("a signal handler that interrupted malloc or free has called one of them, and then exit");
-	report_line("no checks at exit: a signal handler that interrupted malloc or free calls exit");
+	report_line("no checks at exit: a signal handler interrupted malloc or free, and has not returned%s",
+	            READ_ONCE(notice) == NOTICE_DUE ? "; malloc or free was called meanwhile" : "");
 }

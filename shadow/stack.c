@@ -84,12 +84,16 @@ bool stack_bounds(uintptr_t *lo, uintptr_t *hi)
 	pthread_attr_t attr;
 	void *base;
 	size_t size;
-	bool ok;
+	bool ok, inside = slab_outside(); /* glibc allocates and frees in these functions */
 
-	if (pthread_getattr_np(pthread_self(), &attr) != 0)
+	ok = pthread_getattr_np(pthread_self(), &attr) == 0;
+	if (ok) {
+		ok = pthread_attr_getstack(&attr, &base, &size) == 0;
+		pthread_attr_destroy(&attr);
+	}
+	slab_again(inside);
+	if (!ok)
 		return false;
-	ok = pthread_attr_getstack(&attr, &base, &size) == 0;
-	pthread_attr_destroy(&attr);
 	*lo = (uintptr_t)base;
 	*hi = *lo + size;
 	return ok;

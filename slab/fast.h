@@ -114,8 +114,9 @@ _Static_assert(SLAB_FAST_SIZE == (size_t)1 << COARSE_SHIFT && SLAB_NR_CLASSES < 
  * includes it. */
 #define tcache_barrier() __asm__ volatile("" ::: "memory")
 
-/* Every path into the runtime that uses the thread's block; the others are known by the locks that they hold. False: this is a signal handler that interrupted the runtime (or the thread has left
- * such a handler by longjmp): no lock may be taken, and the thread's block may not be used. */
+/* Every path into the runtime that uses the thread's block; the others are known by the locks that they hold. False:
+ * this is a signal handler that interrupted the runtime (or the thread has left such a handler by longjmp): no lock may
+ * be taken, and the thread's block may not be used. */
 __inline_hot bool slab_enter(void)
 {
 	if (unlikely(READ_ONCE(tcache_self) != READ_ONCE(tcache_idle) || locks_held))

@@ -9,11 +9,9 @@ dist_check_SCRIPTS += $(script_tests)
 # Shared code, and the longer tests that scripts/test runs besides make check: victims, running processes, real
 # programs and kernels, damaged input.
 EXTRA_DIST += tests/lib/harness.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py
-EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/victims tests/victims-shadow tests/shadow \
-	tests/stack/program.c \
-	tests/reentry/program.c \
-	tests/shadow-early tests/early tests/memsan-cc tests/examples-shadow tests/live tests/real tests/kernel-real \
-	tests/kernel-logs tests/fuzz
+EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/program.c tests/reentry/program.c \
+	tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc \
+	tests/examples-shadow tests/live tests/real tests/kernel-real tests/kernel-logs tests/fuzz
 # For tests/fuzz/run, which builds them in its own way.
 .PHONY: tool-sources
 tool-sources:
