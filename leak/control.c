@@ -46,6 +46,9 @@ static char *scanner_memory;
 static size_t scanner_tls; /* bytes of scanner_memory below the thread control block */
 static bool scanner_by_timer;
 static int timer_id = -1, timer_signal;
+static uint64_t timer_due_ms; /* when the timer's next signal is due; UINT64_MAX: never; atomic */
+/* The coarse clock may be this much behind the timer's. */
+#define TIMER_EARLY_MS 50
 
 /* ---- the timer ------------------------------------------------------------------------------- */
 
@@ -75,6 +78,7 @@ static bool timer_start(uint64_t seconds)
 		leak_control.interval = 0;
 		return false;
 	}
+	__atomic_store_n(&timer_due_ms, clock_coarse_ms() + seconds * 1000, __ATOMIC_RELAXED);
 	arch_syscall6(SYS_timer_settime, timer_id, 0, (long)&t, 0, 0, 0);
 	return true;
 }
@@ -266,10 +270,26 @@ static void scanner_start(void)
 	}
 }
 
+/* Is a signal of the timer due?  Another process may queue a signal that looks like the timer's.  Such a signal starts
+ * nothing that the timer would not start at this moment. */
+static bool timer_is_due(void)
+{
+	uint64_t due = __atomic_load_n(&timer_due_ms, __ATOMIC_RELAXED), now = clock_coarse_ms() + TIMER_EARLY_MS, next;
+
+	do {
+		if (timer_id < 0 || !leak_control.interval || now < due)
+			return false;
+		next = due + ((now - due) / (leak_control.interval * 1000) + 1) * leak_control.interval * 1000;
+	} while (!__atomic_compare_exchange_n(&timer_due_ms, &due, next, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return true;
+}
+
 static bool poked(bool by_timer, void *may_go_on)
 {
 	bool goes_on = may_go_on && calls_go_on_asked(&leak_control.call, may_go_on);
 
+	if (by_timer && !timer_is_due())
+		return false;
 	if (by_timer)
 		__atomic_store_n(&scanner_by_timer, true, __ATOMIC_RELEASE);
 	scanner_start();

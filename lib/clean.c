@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/clean.c - text that a terminal may show.  Names come from programs, files and logs.  They must not steer a terminal,
- * turn the direction of a line, or look like another line.  This is the only place that decides what is shown, for the
- * runtime and for the tools:
+/* lib/clean.c - UTF-8, and text that a terminal may show.  Names come from programs, files and logs.  They must not
+ * steer a terminal, turn the direction of a line, or look like another line.  This is the only place that decides what
+ * is shown, for the runtime and for the tools:
  *
  *   bytes below 0x20, 0x7f, bytes that are no UTF-8           \x1b
  *   U+0080 to U+009F, which begin escape sequences too        \u{9b}
@@ -10,6 +10,31 @@
  *   everything else                                           as it is
  */
 #include "lib/lib.h"
+
+/* How many bytes follow c in its sequence; -1: no sequence begins with c. */
+static int utf8_more(unsigned char c)
+{
+	if (c < 0x80)
+		return 0;
+	if (c < 0xc2 || c > 0xf4)
+		return -1;
+	return c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+}
+
+size_t utf8_length(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	int more = utf8_more(p[0]);
+
+	/* A NUL is no follow-on byte, so nothing behind it is read. */
+	for (int i = 1; i <= more; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+	    (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return (size_t)(more + 1);
+}
 
 static uint32_t code_point(const unsigned char *p, size_t n)
 {

@@ -1,34 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/json.c - UTF-8, and strings of JSON: the only place that escapes them, for the runtime's reports and for the
+/* lib/json.c - strings of JSON: the only place that escapes them, for the runtime's reports and for the
  * tools. */
 #include "lib/lib.h"
 
 #define REPLACEMENT "\\ufffd"
-
-/* How many bytes follow c in its sequence; -1: no sequence begins with c. */
-static int utf8_more(unsigned char c)
-{
-	if (c < 0x80)
-		return 0;
-	if (c < 0xc2 || c > 0xf4)
-		return -1;
-	return c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
-}
-
-size_t utf8_length(const char *s)
-{
-	const unsigned char *p = (const unsigned char *)s;
-	int more = utf8_more(p[0]);
-
-	/* A NUL is no follow-on byte, so nothing behind it is read. */
-	for (int i = 1; i <= more; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-	    (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return (size_t)(more + 1);
-}
 
 /* Does the character stand for itself inside a JSON string? */
 static bool is_plain(unsigned char c)

@@ -9,8 +9,8 @@
  *   name_match.c      names and patterns of names
  *   fmt.c             formatting into a buffer
  *   number.c          numbers out of text
- *   json.c            UTF-8, strings of JSON
- *   clean.c           text that a terminal may show
+ *   json.c            strings of JSON
+ *   clean.c           UTF-8, text that a terminal may show
  *   os.c              system calls: address space, files, processes
  *   maps.c            the mappings of a process, line by line
  *   loader.c          which dynamic loader starts a program, and can it load memsan?
@@ -140,10 +140,8 @@ size_t number_hex_bytes(const char *p, uint8_t *bytes, size_t max);
  * number. */
 bool number_parse(const char *s, size_t len, uint64_t *value);
 
-/* ---- json.c: UTF-8, strings of JSON ---------------------------------------------------------- */
+/* ---- json.c: strings of JSON ----------------------------------------------------------------- */
 
-/* Length of the UTF-8 sequence at s, 1 for a NUL; 0: there is none (overlong, a surrogate, past U+10FFFF, cut). */
-size_t utf8_length(const char *s);
 /* Passes s to `put` in pieces, as a JSON string with its quotes. Valid UTF-8 stays as it is, every other byte becomes
  * \ufffd; quotes, backslashes, control characters and DEL are escaped. Ends at a NUL, or behind the sequence that
  * reaches s + max. */
@@ -151,8 +149,10 @@ typedef void (*json_put_fn)(void *ctx, const char *text, size_t len);
 void json_quote(json_put_fn put, void *ctx, const char *s, size_t max);
 void fmt_json_string(struct fmt_buf *b, const char *s, size_t max);
 
-/* ---- clean.c: text that a terminal may show -------------------------------------------------- */
+/* ---- clean.c: UTF-8, text that a terminal may show ------------------------------------------- */
 
+/* Length of the UTF-8 sequence at s, 1 for a NUL; 0: there is none (overlong, a surrogate, past U+10FFFF, cut). */
+size_t utf8_length(const char *s);
 struct clean_shown {
 	size_t len; /* 0: the character may be shown as it is */
 	char text[12];

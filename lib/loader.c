@@ -9,7 +9,7 @@
  *      PT_INTERP              the loader's path; without it the program is static, or is a loader itself
  *      libc.so.6              glibc, beside its loader: the newest version that it defines (.gnu.version_d) …
  *      libmemsan.so           … must not be older than the newest one that memsan needs (.gnu.version_r)
- *      DT_NEEDED              libasan and the like replace malloc too, and libasan ends a program that loads memsan first
+ *      DT_NEEDED              libasan and the like replace malloc too; libasan ends a program that loads memsan first
  *
  * The loader that memsan itself was built for needs no look at its libc.
  *

@@ -67,6 +67,9 @@ static void read_options(bool secure)
 	text = secure ? NULL : environment_get("MEMSAN_OPTIONS");
 	if (text)
 		options_parse(&options, text, complain_option, NULL);
+	/* The program may name files for itself, but with more rights than its user it opens none for memsan. */
+	if (secure)
+		options.fail_log[0] = options.suppressions[0] = '\0';
 	reports_configure();
 	bad = slab_debug_check(options.slab_debug);
 	if (bad) {

@@ -8,6 +8,7 @@
 #include "preload/preload.h"
 
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,32 +98,50 @@ MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 	return 0;
 }
 
+/* Any alignment rounded up to a power of two; 0: there is none. */
+static size_t round_alignment(size_t align)
+{
+	size_t rounded = MIN_ALIGN;
+
+	if (align > SIZE_MAX / 2 + 1)
+		return 0;
+	while (rounded < align)
+		rounded <<= 1;
+	return rounded;
+}
+
+/* Since 2.38, aligned_alloc of glibc wants a power of two, as C does.  Before, it was memalign by another name. */
+static bool aligned_alloc_rounds(void)
+{
+	uint64_t minor;
+
+	return number_decimal(gnu_get_libc_version() + 2, &minor) && minor < 38;
+}
+
 MEMSAN_EXPORT void *aligned_alloc(size_t align, size_t size)
 {
+	size_t rounded = IS_POW2(align) || aligned_alloc_rounds() ? round_alignment(align) : 0;
 	struct unwind_regs regs;
 
-	if (!IS_POW2(align)) {
+	if (!rounded) {
 		errno = EINVAL;
 		return NULL;
 	}
 	UNWIND_HERE(&regs);
-	return allocate_object(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
+	return allocate_object(size, rounded, SLAB_API_MEMALIGN, false, &regs);
 }
 
 /* memalign predates POSIX: glibc rounds any alignment up to a power of two, and programs built for it may count on
  * that. */
 MEMSAN_EXPORT void *memalign(size_t align, size_t size)
 {
-	size_t rounded;
+	size_t rounded = round_alignment(align);
 	struct unwind_regs regs;
 
-	if (align > SIZE_MAX / 2 + 1) {
+	if (!rounded) {
 		errno = EINVAL;
 		return NULL;
 	}
-	rounded = MIN_ALIGN;
-	while (rounded < align)
-		rounded <<= 1;
 	UNWIND_HERE(&regs);
 	return allocate_object(size, rounded, SLAB_API_MEMALIGN, false, &regs);
 }

@@ -14,6 +14,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LIBRARY_NAME "libmemsan.so"
@@ -23,6 +24,7 @@
 struct run_plan {
 	char **program;
 	const char *report;        /* --report, or NULL */
+	int report_fd;             /* if that is a FIFO with a reader, else -1 */
 	struct memsan_options set; /* the environment's options, then the command line's */
 	char *text;                /* `set` as MEMSAN_OPTIONS will have it: "" or "a=b:c=d" */
 	bool list_options;
@@ -208,6 +210,14 @@ static int plan_read_arguments(struct run_plan *plan, int argc, char **argv)
 	}
 }
 
+/* A FIFO without a reader is no mistake: its reader may come later. */
+static bool is_fifo(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 /* Makes the file here, once, because the program and its children may have other working directories. */
 static bool plan_make_report_file(struct run_plan *plan)
 {
@@ -215,20 +225,31 @@ static bool plan_make_report_file(struct run_plan *plan)
 	char *path, *real;
 	int fd;
 
+	if (strcmp(plan->report, "/dev/stderr") == 0)
+		return true; /* reports go there anyway */
 	if (!*plan->report) {
 		tool_say("--report needs the name of a file");
 		return false;
 	}
 	path = cwd ? tool_format("%s/%s", cwd, plan->report) : tool_format("%s", plan->report);
 	free(cwd);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-	if (fd < 0) {
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0666);
+	if (fd < 0 && !(errno == ENXIO && is_fifo(path))) {
 		tool_say("cannot create the report file %s: %s", plan->report, strerror(errno));
 		free(path);
 		return false;
 	}
-	close(fd);
 	real = realpath(path, NULL); /* the runtime does not follow symbolic links */
+	if (!real && fd >= 0) {
+		tool_say("cannot report to %s: the file has no name that the program could open", plan->report);
+		close(fd);
+		free(path);
+		return false;
+	}
+	if (fd >= 0 && is_fifo(path))
+		plan->report_fd = fd;
+	else if (fd >= 0)
+		close(fd);
 	plan_set(plan, "report_file", strlen("report_file"), real ? real : path);
 	free(real);
 	free(path);
@@ -390,6 +411,7 @@ static int plan_execute(struct run_plan *plan)
 		if (target.holds_memsan)
 			plan_set_symbolizer(plan);
 		supervisor_init(&supervisor);
+		supervisor.report_fd = plan->report_fd;
 		if (*supervisor.notify_path)
 			plan_set(plan, "notify", strlen("notify"), supervisor.notify_path);
 	}
@@ -408,6 +430,7 @@ static int run_main(int argc, char **argv)
 	int status;
 
 	options_set_defaults(&plan.set);
+	plan.report_fd = -1;
 	plan.text = tool_format("%s", "");
 	plan_take_environment(&plan);
 	status = plan_read_arguments(&plan, argc, argv);

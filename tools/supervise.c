@@ -51,6 +51,7 @@ struct watch {
 
 void supervisor_init(struct supervisor *s)
 {
+	s->report_fd = -1;
 	s->notify_fd = memfd_create(REPORT_NOTIFY_NAME, MFD_CLOEXEC);
 	if (s->notify_fd >= 0)
 		snprintf(s->notify_path, sizeof(s->notify_path), "/proc/%ld/fd/%d", (long)getpid(), s->notify_fd);
@@ -67,46 +68,33 @@ static int reported_status(const struct supervisor *s)
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
-/* The child becomes the program, or sends the reason why it cannot through the pipe. */
-static _Noreturn void become_program(char **argv, int error_pipe, const sigset_t *mask, const struct sigaction *sigchld)
-{
-	int error;
+/* Why the child could not become the program.  The child of vfork writes it here, in memory that is shared, so starting
+ * needs no descriptor: a program may be started with a limit of four. */
+static volatile int start_error;
 
+static _Noreturn void become_program(char **argv, const sigset_t *mask, const struct sigaction *sigchld)
+{
 	/* SIGKILL cannot be passed on, but whoever kills memsan wants to kill the program. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigaction(SIGCHLD, sigchld, NULL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(argv[0], argv);
-	error = errno;
-	while (write(error_pipe, &error, sizeof(error)) < 0 && errno == EINTR)
-		;
+	start_error = errno;
 	_exit(EXIT_CANNOT_RUN);
 }
 
-/* Returns 0 when the program runs, else the errno of execve or fork. */
+/* Returns 0 when the program runs, else the errno of execve or vfork. */
 static int start_program(char **argv, const sigset_t *mask, const struct sigaction *sigchld, pid_t *child)
 {
-	int error_pipe[2], error = 0;
-	ssize_t n;
-
-	if (pipe2(error_pipe, O_CLOEXEC) != 0)
-		return errno;
-	*child = fork();
+	start_error = 0;
+	*child = vfork();
 	if (*child == 0)
-		become_program(argv, error_pipe[1], mask, sigchld);
-	error = *child < 0 ? errno : 0;
-	close(error_pipe[1]);
-	if (*child > 0) {
-		do
-			n = read(error_pipe[0], &error, sizeof(error));
-		while (n < 0 && errno == EINTR);
-		if (n != (ssize_t)sizeof(error))
-			error = 0;
-		else
-			waitpid(*child, NULL, 0);
-	}
-	close(error_pipe[0]);
-	return error;
+		become_program(argv, mask, sigchld);
+	if (*child < 0)
+		return errno;
+	if (start_error)
+		waitpid(*child, NULL, 0);
+	return start_error;
 }
 
 static int exec_failure(const char *program, int error)
@@ -124,18 +112,26 @@ static int exec_failure(const char *program, int error)
 	return EXIT_CANNOT_RUN;
 }
 
-/* Closes all descriptors but `keep`. 0, 1 and 2 become /dev/null, so that no file that is opened later gets these
- * numbers. */
-static void give_up_descriptors(int keep)
+/* Closes all descriptors but these two (-1: none). 0, 1 and 2 become /dev/null, so that no file that is opened later gets
+ * these numbers. */
+static void give_up_descriptors(int one, int other)
 {
-	int null = open("/dev/null", O_RDWR);
+	int low = one < other ? one : other, high = one < other ? other : one, null = open("/dev/null", O_RDWR);
 
+	if (null < 0 && low != 0 && high != 0) {
+		close(0); /* there may be room for no other */
+		null = open("/dev/null", O_RDWR);
+	}
 	for (int fd = 0; fd <= 2 && null >= 0; fd++)
-		if (fd != keep && fd != null)
+		if (fd != low && fd != high && fd != null)
 			dup2(null, fd);
-	if (keep > 3)
-		close_range(3, (unsigned)keep - 1, 0);
-	close_range(keep >= 3 ? (unsigned)keep + 1 : 3, ~0u, 0);
+	low = low < 2 ? 2 : low;
+	high = high < low ? low : high;
+	if (low > 3)
+		close_range(3, (unsigned)low - 1, 0);
+	if (high > low + 1)
+		close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+	close_range((unsigned)high + 1, ~0u, 0);
 }
 
 /* ---- signals --------------------------------------------------------------------------------- */
@@ -310,7 +306,7 @@ int supervisor_run(struct supervisor *s, char **argv)
 		canary_end(&w);
 		return exec_failure(argv[0], error);
 	}
-	give_up_descriptors(s->notify_fd);
+	give_up_descriptors(s->notify_fd, s->report_fd);
 	watch_child(&w, &all);
 	canary_end(&w);
 	status = reported_status(s);

@@ -132,6 +132,7 @@ void target_inspect(char **argv, const char *library, struct target *t);
 struct supervisor {
 	int notify_fd; /* a memfd to which each report adds a byte, its exit code; -1: there is none */
 	char notify_path[64];
+	int report_fd; /* the FIFO of --report, held open so that its reader sees one end, or -1 */
 };
 void supervisor_init(struct supervisor *s);
 /* Runs argv[0] in this process's environment.  Returns memsan's exit status, or dies by the signal that the program

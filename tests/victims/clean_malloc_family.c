@@ -80,7 +80,7 @@ static int alignments(void)
 	errno = 0;
 	CHECK(posix_memalign(&p, 16, huge) == ENOMEM && p == same && errno == 0);
 	errno = 0;
-	CHECK(!aligned_alloc(3, 9) && errno == EINVAL);
+	CHECK(!aligned_alloc(((size_t)1 << 63) + 1, 9) && errno == EINVAL);
 	errno = 0;
 	CHECK(!aligned_alloc((size_t)1 << 62, 1) && errno == ENOMEM);
 	errno = 0;
