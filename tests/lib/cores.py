@@ -187,8 +187,8 @@ def notes(pid, tid, maps):
             out += note(NT_PRSTATUS, struct.pack("<iiihHQQiiii64x", 6, 0, 0, 6, 0, 0, 0, t, 0, 0, 0) + words
                         + struct.pack("<ii", 1, 0))
         if t == tid:
-            out += note(NT_PRPSINFO, struct.pack("<bcbb4xQIIiiii16s80s", 0, b"R", 0, 0, 0, os.getuid(), os.getgid(), pid,
-                                                 os.getpid(), pid, pid, name[:15], arguments[:79]))
+            out += note(NT_PRPSINFO, struct.pack("<bcbb4xQIIiiii16s80s", 0, b"R", 0, 0, 0, os.getuid(), os.getgid(),
+                                                 pid, os.getpid(), pid, pid, name[:15], arguments[:79]))
             out += note(NT_AUXV, vector) + note(NT_FILE, table)
     return out
 
@@ -202,8 +202,8 @@ def write(path, pid, tid):
         head = 64 + 56 * (len(maps) + 1)
         at = -(-(head + len(text)) // PAGE) * PAGE
         with open(path, "wb") as f:
-            f.write(struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 4, 62, 1, 0, 64, 0, 0, 64, 56, len(maps) + 1, 0, 0,
-                                0))
+            f.write(struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 4, 62, 1, 0, 64, 0, 0, 64, 56, len(maps) + 1, 0,
+                                0, 0))
             f.write(struct.pack("<IIQQQQQQ", 4, 0, head, 0, 0, len(text), 0, 4))
             offset = at
             for m, size in zip(maps, sizes):

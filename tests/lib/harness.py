@@ -31,7 +31,8 @@ import tempfile
 import time
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
-LIMIT = 120  # seconds; a program that runs longer is taken to hang
+# Seconds; a program that runs longer is taken to hang.
+LIMIT = int(os.environ.get("TEST_LIMIT") or 120)
 SKIPPED_STATUS = 77
 
 

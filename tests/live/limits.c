@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/live/limits.c - one wait with a limit for each thread, through libc. The test scans until the program has ended:
- * a wait that begins anew after a scan does not end as long as scans come. */
+/* tests/live/limits.c - one wait with a limit for each thread, through libc. The test scans until the program has
+ * ended: a wait that begins anew after a scan does not end as long as scans come. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <pthread.h>
@@ -16,8 +16,10 @@
 
 #define SECONDS 3
 
-static const char *const names[] = { "poll",   "ppoll",     "epoll_wait",      "epoll_pwait", "epoll_pwait2",  "select",
-	                             "pselect", "nanosleep", "clock_nanosleep", "sleep",       "sem_timedwait", "semtimedop" };
+static const char *const names[] = {
+	"poll",    "ppoll",     "epoll_wait",      "epoll_pwait", "epoll_pwait2",  "select",
+	"pselect", "nanosleep", "clock_nanosleep", "sleep",       "sem_timedwait", "semtimedop",
+};
 #define NR (sizeof(names) / sizeof(names[0]))
 
 static void wait_for(const char *name)

@@ -25,8 +25,8 @@ static __attribute__((noinline)) void *alloc_here(void)
 	return fence_alloc(40, 16, SLAB_API_MALLOC, &regs);
 }
 
-/* While an object of a stack is in the pool, and the pool is full enough, no second one comes in; after it is freed, the
- * next one does. */
+/* While an object of a stack is in the pool, and the pool is full enough, no second one comes in. After it is freed,
+ * the next one does. */
 static void stacks_are_uncovered(void)
 {
 	void *first = NULL;

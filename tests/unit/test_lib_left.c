@@ -170,7 +170,8 @@ static void test_registered_locks_are_taken(void **state)
 
 /* ---- readers and writers --------------------------------------------------------------------- */
 
-/* A line that is longer than the buffer gives one mapping; the rest of it, which may look like a mapping, gives none. */
+/* A line that is longer than the buffer gives one mapping. The rest of it, which may look like one, gives
+ * none. */
 static void rest_of_a_long_line_is_no_line(void **state)
 {
 	char name[] = "/tmp/memsan-maps-XXXXXX", buffer[128], path[150];
@@ -220,7 +221,7 @@ static void numbers_of_64_bits(void **state)
 	assert_true(number_parse("0", 1, &v) && v == 0);
 }
 
-/* A write to a pipe without a reader: SIGPIPE is neither left pending nor left blocked, and one of the program's own that
+/* A write to a pipe without a reader: SIGPIPE is neither left pending nor left blocked. One of the program's own that
  * was pending before stays. */
 static void pipes_without_readers(void *arg)
 {
@@ -254,12 +255,9 @@ static void test_pipes_without_readers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reserves_shrink_to_what_is_used),
-		cmocka_unit_test(own_memory_is_aligned_and_counted),
-		cmocka_unit_test(test_fork_leaves_no_threads),
-		cmocka_unit_test(test_registered_locks_are_taken),
-		cmocka_unit_test(rest_of_a_long_line_is_no_line),
-		cmocka_unit_test(numbers_of_64_bits),
+		cmocka_unit_test(reserves_shrink_to_what_is_used), cmocka_unit_test(own_memory_is_aligned_and_counted),
+		cmocka_unit_test(test_fork_leaves_no_threads),     cmocka_unit_test(test_registered_locks_are_taken),
+		cmocka_unit_test(rest_of_a_long_line_is_no_line),  cmocka_unit_test(numbers_of_64_bits),
 		cmocka_unit_test(test_pipes_without_readers),
 	};
 

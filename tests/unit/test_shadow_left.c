@@ -69,17 +69,29 @@ static void globals_of_unloaded_modules(void **state)
 static void unmapped_arrays_hide_nothing(void **state)
 {
 	struct asan_global *gone = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-			   known = global(1, 16), found;
+			   before[4], behind[4], found;
 
 	(void)state;
-	globals_register(&known, 1);
+	/* More than one of each: places in the list that are free are used again. */
+	for (unsigned i = 0; i < 4; i++) {
+		before[i] = global(1, 16);
+		globals_register(&before[i], 1);
+	}
 	*gone = global(3, 16);
 	globals_register(gone, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		behind[i] = global(2, 16);
+		globals_register(&behind[i], 1);
+	}
 	assert_true(globals_find((uintptr_t)variables[3], &found));
 	munmap(gone, PAGE_SIZE);
 	assert_false(globals_find((uintptr_t)variables[3], &found));
 	assert_true(globals_find((uintptr_t)variables[1], &found));
-	globals_unregister(&known, 1);
+	assert_true(globals_find((uintptr_t)variables[2], &found));
+	for (unsigned i = 0; i < 4; i++) {
+		globals_unregister(&before[i], 1);
+		globals_unregister(&behind[i], 1);
+	}
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -236,12 +248,9 @@ static void frames_of_ended_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(globals_of_unloaded_modules),
-		cmocka_unit_test(unmapped_arrays_hide_nothing),
-		cmocka_unit_test(large_ranges_end_where_they_end),
-		cmocka_unit_test(heap_objects),
-		cmocka_unit_test(stacks_of_ended_threads),
-		cmocka_unit_test(frames_of_ended_threads),
+		cmocka_unit_test(globals_of_unloaded_modules),     cmocka_unit_test(unmapped_arrays_hide_nothing),
+		cmocka_unit_test(large_ranges_end_where_they_end), cmocka_unit_test(heap_objects),
+		cmocka_unit_test(stacks_of_ended_threads),         cmocka_unit_test(frames_of_ended_threads),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/test_slab_wrapped.c - at moments that only a wrapped function shows: a fork while memory is given back, and
- * a stack depot that gets no more memory. The linker wraps os_decommit, meta_alloc and os_reserve. */
+/* tests/unit/test_slab_wrapped.c - moments that only a wrapped function shows: a fork while memory is given back, and a
+ * stack depot that gets no more memory. The linker wraps os_decommit, meta_alloc and os_reserve. */
 #include "slab_test.h"
 #include "slab/buddy.h"
 

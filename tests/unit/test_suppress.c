@@ -222,9 +222,8 @@ static bool model_lines(char **lines, int nr, int frame_number)
 /* Valgrind's stacks begin with the allocation function, memsan's with its caller. */
 static bool model_block(char **lines, int nr)
 {
-	static const char *const functions[] = { "malloc",         "calloc",        "realloc", "memalign",
-		                                 "posix_memalign", "aligned_alloc", "valloc",  "_Znwm",
-		                                 "_Znam" };
+	static const char *const functions[] = { "malloc",        "calloc", "realloc", "memalign", "posix_memalign",
+		                                 "aligned_alloc", "valloc", "_Znwm",   "_Znam" };
 	bool allocator = false;
 
 	for (size_t i = 0; nr && i < sizeof(functions) / sizeof(functions[0]); i++)
@@ -283,10 +282,10 @@ static bool model_matches(const char *original)
 /* Whatever the text is, the answer is the model's: for parts in any order, and for blocks that are nearly whole. */
 static void test_hostile(void **state)
 {
-	static const char *const parts[] = { "{",    "}",     "\n",    "leak:",    "only:", "fun:",   "...",
-		                             "*",    "$",     "^",     "Memcheck:Leak", "x",     "\r",     "obj:",
-		                             "src:", "#",     "inner", "lib_make", "main",  "make.c", "*make*",
-		                             "\n",   "\nfun:", " ",     "malloc",   "?",     ":11",    "\n...\n" };
+	static const char *const parts[] = { "{",    "}",      "\n",    "leak:",         "only:", "fun:",   "...",
+		                             "*",    "$",      "^",     "Memcheck:Leak", "x",     "\r",     "obj:",
+		                             "src:", "#",      "inner", "lib_make",      "main",  "make.c", "*make*",
+		                             "\n",   "\nfun:", " ",     "malloc",        "?",     ":11",    "\n...\n" };
 	uint64_t seed = 5;
 	unsigned found = 0;
 	char text[600];

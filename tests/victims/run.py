@@ -23,9 +23,11 @@ A victim's header comment holds lines "key: value":
   output:   the exact standard output, without the last newline
 Markers in the code, /* ALLOC */, /* FREE */ and /* BAD */, name the line that the innermost frame of the alloc stack,
 of the free stack, and of the access or noticing stack must have.  Any other report is a failure.
+With VICTIMS_KEEP=FOLDER in the environment, programs are built there and used again.
 """
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -150,10 +152,18 @@ def check_report(victim, mode, report, expectation):
     return wrong
 
 
+def is_current(binary, sources):
+    return os.path.exists(binary) and all(os.path.getmtime(s) <= os.path.getmtime(binary) for s in sources)
+
+
 def build(args, victim, way, out):
     cxx = victim.path.endswith(".cc")
     compiler = args.cxx if cxx else args.cc
     binary = os.path.join(out, f"{victim.name}-{way}")
+    modules = [(os.path.join(args.dir, extra), os.path.join(out, f"{victim.name}-module{i}.so"))
+               for i, extra in enumerate(victim.keys.get("module", []))]
+    if is_current(binary, [victim.path, *([args.archive] if way == "static" else []), *(m[0] for m in modules)]):
+        return binary, ""
     # A fixed set of flags, so that line numbers and frames are those of the source.
     command = [*shlex.split(compiler), "-g", args.level, "-fno-optimize-sibling-calls", "-fno-inline", "-fno-builtin",
                "-w", *shlex.split(victim.one("flags")), "-I", args.include, "-o", binary, victim.path]
@@ -170,10 +180,9 @@ def build(args, victim, way, out):
     elif way == "static":
         command += ["-static", args.archive]
     command += ["-pthread", *shlex.split(victim.one("libs"))]
-    for i, extra in enumerate(victim.keys.get("module", [])):
-        so = os.path.join(out, f"{victim.name}-module{i}.so")
+    for source, so in modules:
         r = subprocess.run([*shlex.split(args.cc), *shlex.split(args.compile_flags), "-g", "-O1", "-shared", "-fPIC",
-                            "-w", "-o", so, os.path.join(args.dir, extra), *shlex.split(victim.one("module-libs"))],
+                            "-w", "-o", so, source, *shlex.split(victim.one("module-libs"))],
                            capture_output=True, text=True)
         if r.returncode != 0:
             return None, r.stderr
@@ -207,10 +216,11 @@ def run(args, victim, way, mode, binary, out):
         command = [binary]
     command += shlex.split(victim.one("args"))
     try:
-        r = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env, timeout=120,
+        r = subprocess.run(command, capture_output=True, text=True, errors="replace", env=env,
+                           timeout=harness.LIMIT,
                            stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        return ["did not finish within 120 s"], []
+        return [f"did not finish within {harness.LIMIT} s"], []
     with open(report_file, encoding="utf-8") as f:
         lines = f.read().splitlines()
     reports, wrong = [], []
@@ -291,8 +301,12 @@ def main():
     if args.victims and not victims:
         print(f"{' '.join(chosen)}: not for this form")
         return 0
-    with tempfile.TemporaryDirectory(prefix="memsan-victims.") as out, \
-            concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+    with contextlib.ExitStack() as stack, concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        if os.environ.get("VICTIMS_KEEP"):
+            out = os.path.join(os.environ["VICTIMS_KEEP"], f"{args.form or 'plain'}{args.level}")
+            os.makedirs(out, exist_ok=True)
+        else:
+            out = stack.enter_context(tempfile.TemporaryDirectory(prefix="memsan-victims."))
         for results in pool.map(lambda v: attempt(args, v, out), victims):
             for label, wrong in results:
                 if wrong:
