@@ -128,7 +128,7 @@ static bool gate_burst(int32_t *ticks)
 /* The ticks have run out only because this allocation had to take the slow path (slab_slow_next). */
 static bool gate_too_early(int32_t *ticks)
 {
-	struct tcache *tc = tcache_self;
+	struct tcache *tc = tcache_own;
 
 	if (!tc || ticks != &tc->ticks || !tc->ticks_put_off)
 		return false;
