@@ -149,10 +149,22 @@ static void note_map(uintptr_t addr, size_t n, int flags)
 		note(addr, n);
 }
 
+/* What instrumented code poisoned there goes with the old mapping. */
+static void forget(uintptr_t addr, size_t n)
+{
+	if (shadow_everywhere)
+		shadow_forget((void *)addr, n);
+}
+
 static void *map(void *p, size_t n, int prot, int flags, int fd, off64_t offset)
 {
+	long r;
+
 	note_map((uintptr_t)p, n, flags);
-	return (void *)result(arch_syscall6(SYS_mmap, (long)p, (long)n, prot, flags, fd, offset));
+	r = arch_syscall6(SYS_mmap, (long)p, (long)n, prot, flags, fd, offset);
+	if (r >= 0 && flags & MAP_FIXED)
+		forget((uintptr_t)p, n);
+	return (void *)result(r);
 }
 
 MEMSAN_EXPORT void *mmap(void *p, size_t n, int prot, int flags, int fd, off_t offset)
@@ -189,8 +201,8 @@ MEMSAN_EXPORT int munmap(void *p, size_t n)
 {
 	long r = unmap((uintptr_t)p, n);
 
-	if (r == 0 && shadow_everywhere)
-		shadow_forget(p, n);
+	if (r == 0)
+		forget((uintptr_t)p, n);
 	return (int)result(r);
 }
 
@@ -211,6 +223,12 @@ MEMSAN_EXPORT void *mremap(void *p, size_t old, size_t new, int flags, ...)
 	r = arch_syscall6(SYS_mremap, (long)p, (long)old, (long)new, flags, (long)fixed, 0);
 	old = ALIGN_UP(old, PAGE_SIZE);
 	new = ALIGN_UP(new, PAGE_SIZE);
+	if (r >= 0 && r != (long)from) {
+		forget((uintptr_t)r, new);
+		forget(from, old);
+	} else if (r >= 0 && new < old) {
+		forget(from + new, old - new);
+	}
 	if (r >= 0 && is_ours(from, old)) {
 		if (r != (long)from)
 			os_withdraw(p, old, true);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/victims-shadow/clean_mapped_again.c - memory that the program poisoned is mapped anew, in each way
+ *
+ * expect: none
+ * ways: linked
+ * output: ok
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define SIZE 65536
+
+void __asan_poison_memory_region(void const volatile *addr, size_t size);
+
+static char *map(void *at, int flags)
+{
+	char *p = mmap(at, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	if (p == MAP_FAILED)
+		exit(2);
+	return p;
+}
+
+static void use(char *p)
+{
+	memset(p, 1, SIZE);
+	for (int i = 0; i < SIZE; i += 7)
+		((volatile char *)p)[i] = 2;
+}
+
+int main(void)
+{
+	char *p = map(NULL, 0), *q = map(NULL, 0);
+
+	__asan_poison_memory_region(p, SIZE);
+	use(map(p, MAP_FIXED));
+	__asan_poison_memory_region(p, SIZE);
+	munmap(p, SIZE);
+	use(map(p, MAP_FIXED));
+	__asan_poison_memory_region(q, SIZE);
+	p = mremap(p, SIZE, SIZE, MREMAP_MAYMOVE | MREMAP_FIXED, q);
+	use(p);
+	__asan_poison_memory_region(p, SIZE);
+	if (mremap(p, SIZE, 4096, 0) != p || mmap(p + 4096, SIZE - 4096, PROT_READ | PROT_WRITE,
+	                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != p + 4096)
+		return 2;
+	memset(p + 4096, 1, SIZE - 4096);
+	puts("ok");
+	return 0;
+}
