@@ -910,6 +910,8 @@ static void guest_of_vfork(void)
 static void guest_of_clone(void)
 {
 	guests(by_clone);
+}
+
 /* ---- objects whose pages the program protects ------------------------------------------------ */
 
 static char *object;
