@@ -87,8 +87,7 @@ bool page_open(uintptr_t p, size_t n)
 {
 	if (!os_guard_supported())
 		return os_unprotect((void *)p, n);
-	return os_guard_remove((void *)p, n) &&
-	       (likely(!READ_ONCE(closed_both_ways)) || os_unprotect((void *)p, n));
+	return os_guard_remove((void *)p, n) && (likely(!READ_ONCE(closed_both_ways)) || os_unprotect((void *)p, n));
 }
 
 /* Gives the memory of the pages back.  Locked pages cannot become guards, so os_decommit unlocks them; the program no

@@ -32,7 +32,7 @@
 #define LOG_TRIES 100      /* PATH.PID, then PATH.PID.1 …: an earlier process may have had the pid */
 
 static bool sink_secure;
-static bool stderr_known; /* standard error was open at start; written once */
+static bool stderr_known;   /* standard error was open at start; written once */
 static bool stderr_unknown; /* it was open, but fstat did not say what it is; written once */
 static uint64_t stderr_dev, stderr_ino;
 static int stderr_filtered = -1; /* where reports go under a filter that the program has set */
