@@ -109,7 +109,8 @@ static void handle_sent(struct fault *f)
 		return;
 	if (a.handler == (uintptr_t)SIG_DFL)
 		explain_raised(f);
-	signals_give_up(f->sig);
+	if (!signals_give_up(f->sig))
+		os_exit_group(128 + f->sig); /* the signal would come back to this handler, for ever */
 	send_again(f);
 }
 
@@ -170,10 +171,8 @@ void (*fault_hook_dying)(void);
  * need not allow rt_sigaction. */
 static void die_of(const struct fault *f)
 {
-	if (os_filter_set())
+	if (os_filter_set() || !signals_give_up(f->sig))
 		context_set_mask(f->uc, context_mask(f->uc) | SIGNAL_BIT(f->sig));
-	else
-		signals_give_up(f->sig);
 }
 
 static void handle_nobodys(const struct fault *f, bool reported)
@@ -430,7 +429,7 @@ static void handle_own_fault(const struct fault *f)
 {
 	report_line("a fault inside memsan's fault handler, at 0x%llx; the program ends",
 	            (unsigned long long)f->uc->uc_mcontext.gregs[REG_RIP]);
-	signals_give_up(f->sig);
+	die_of(f);
 }
 
 /* Runs on the program's signal stack at first, which may be tiny. */

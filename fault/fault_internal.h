@@ -183,8 +183,8 @@ uint64_t signals_handler_mask(uint64_t before, uint64_t mask);
 bool signals_stack_is_shared(void);
 /* The program has set a signal stack: its handlers with SA_ONSTACK run there from now on. */
 void signals_release_onstack(void);
-/* Gives the signal the kernel's default action: the process is about to end. */
-void signals_give_up(int sig);
+/* Gives the signal the kernel's default action: the process is about to end. False: a sandbox forbids that. */
+bool signals_give_up(int sig);
 bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *, void *));
 
 /* clang-format would take "(a) - 1" for a cast. */

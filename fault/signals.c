@@ -286,13 +286,13 @@ static bool install_ours(int sig, const struct program_action *a)
 	return real_sigaction(sig, &act, NULL) == 0;
 }
 
-static void install_kernels(int sig, void (*handler)(int))
+static bool install_kernels(int sig, void (*handler)(int))
 {
 	struct {
 		uint64_t handler, flags, restorer, mask;
 	} act = { (uintptr_t)handler, 0, 0, 0 };
 
-	arch_syscall6(SYS_rt_sigaction, sig, (long)&act, 0, sizeof(act.mask), 0, 0);
+	return arch_syscall6(SYS_rt_sigaction, sig, (long)&act, 0, sizeof(act.mask), 0, 0) == 0;
 }
 
 bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *, void *))
@@ -324,9 +324,9 @@ bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *
 	return ok;
 }
 
-void signals_give_up(int sig)
+bool signals_give_up(int sig)
 {
-	install_kernels(sig, SIG_DFL);
+	return install_kernels(sig, SIG_DFL);
 }
 
 /* ---- sigaction ------------------------------------------------------------------------------- */

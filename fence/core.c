@@ -341,7 +341,8 @@ bool fence_open_page(uintptr_t addr)
 		                                                           : SLOT_OPENED_RIGHT,
 		                  __ATOMIC_RELAXED);
 	}
-	return page_open(page, PAGE_SIZE);
+	/* A guard that does not go away would fault again, at the same instruction: a new page takes its place. */
+	return page_open(page, PAGE_SIZE) || os_renew((void *)page, PAGE_SIZE, false);
 }
 
 /* ---- ranges: what libc's functions and the kernel are told to access ------------------------- */

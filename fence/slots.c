@@ -80,11 +80,14 @@ struct fence_slot *slot_of(uintptr_t addr, struct slot_range **range, bool *guar
 
 /* ---- pages ----------------------------------------------------------------------------------- */
 
+/* Atomic; some pages were closed by mprotect although there are guard regions. */
+static bool closed_both_ways;
+
 bool page_open(uintptr_t p, size_t n)
 {
-	if (os_guard_supported())
-		return os_guard_remove((void *)p, n);
-	return os_unprotect((void *)p, n);
+	if (!os_guard_supported())
+		return os_unprotect((void *)p, n);
+	return os_guard_remove((void *)p, n) && (likely(!READ_ONCE(closed_both_ways)) || os_unprotect((void *)p, n));
 }
 
 /* Gives the memory of the pages back.  Locked pages cannot become guards, so os_decommit unlocks them; the program no
@@ -94,8 +97,11 @@ void page_close(uintptr_t p, size_t n)
 	if (os_guard_install((void *)p, n))
 		return;
 	os_decommit((void *)p, n);
-	if (os_guard_supported() && os_guard_install((void *)p, n))
-		return;
+	if (os_guard_supported()) {
+		if (os_guard_install((void *)p, n))
+			return;
+		WRITE_ONCE(closed_both_ways, true);
+	}
 	os_protect_none((void *)p, n);
 }
 

@@ -280,8 +280,10 @@ static bool written_regions(uint64_t start, uint64_t end, pages_fn fn, void *ctx
 	return true;
 }
 
-/* Calls fn for the pages whose entries have any bit of `any` and no bit of `none`. */
-static void pages_each(int pagemap, uint64_t start, uint64_t end, uint64_t any, uint64_t none, pages_fn fn, void *ctx)
+/* Calls fn for the pages whose entries have any bit of `any` and no bit of `none`. Returns the address from which on
+ * the entries could not be read; `end`, if all were. */
+static uint64_t pages_each(int pagemap, uint64_t start, uint64_t end, uint64_t any, uint64_t none, pages_fn fn,
+                           void *ctx)
 {
 	uint64_t entries[PAGEMAP_AT_ONCE], page = ALIGN_DOWN(start, PAGE_SIZE);
 
@@ -289,7 +291,7 @@ static void pages_each(int pagemap, uint64_t start, uint64_t end, uint64_t any, 
 		size_t n = (size_t)MIN((uint64_t)PAGEMAP_AT_ONCE, (end - page + PAGE_SIZE - 1) / PAGE_SIZE);
 		ssize_t got = os_pread(pagemap, entries, n * sizeof(entries[0]), page / PAGE_SIZE * sizeof(entries[0]));
 		if (got < (ssize_t)sizeof(entries[0]))
-			return;
+			return MAX(page, start);
 		n = (size_t)got / sizeof(entries[0]);
 		for (size_t i = 0, k; i < n; i = k) {
 			uint64_t from, to;
@@ -304,6 +306,7 @@ static void pages_each(int pagemap, uint64_t start, uint64_t end, uint64_t any, 
 		}
 		page += n * PAGE_SIZE;
 	}
+	return end;
 }
 
 /* ---- reading by the kernel ------------------------------------------------------------------- */
@@ -439,12 +442,17 @@ static void root_pages(void *ctx, uint64_t start, uint64_t end)
 
 static void scan_written(struct root_ctx *x, uint64_t start, uint64_t end)
 {
-	if (own_pagemap < 0) {
-		if (x->m->readable && x->m->writable)
-			root_pages(x, start, end);
-	} else if (!written_regions(start, end, root_pages, x) && (x->m->readable || end - start <= CLOSED_MAX)) {
-		pages_each(own_pagemap, start, end, PAGEMAP_PRESENT, PAGEMAP_FILE | PAGEMAP_GUARD, root_pages, x);
+	uint64_t unknown = start;
+
+	if (own_pagemap >= 0) {
+		if (written_regions(start, end, root_pages, x) || (!x->m->readable && end - start > CLOSED_MAX))
+			return;
+		unknown = pages_each(own_pagemap, start, end, PAGEMAP_PRESENT, PAGEMAP_FILE | PAGEMAP_GUARD, root_pages,
+		                     x);
 	}
+	/* A root that is left out would make live objects lost. */
+	if (unknown < end && x->m->readable && x->m->writable)
+		root_pages(x, unknown, end);
 }
 
 static void scan_around_holes(struct root_ctx *x, uint64_t start, uint64_t end)

@@ -116,9 +116,9 @@ static void action_get(int sig, struct kernel_action *a)
 	arch_syscall6(SYS_rt_sigaction, sig, 0, (long)a, sizeof(uint64_t), 0, 0);
 }
 
-static void action_set(int sig, const struct kernel_action *a)
+static bool action_set(int sig, const struct kernel_action *a)
 {
-	arch_syscall6(SYS_rt_sigaction, sig, (long)a, 0, sizeof(uint64_t), 0, 0);
+	return arch_syscall6(SYS_rt_sigaction, sig, (long)a, 0, sizeof(uint64_t), 0, 0) == 0;
 }
 
 /* ---- the handler ----------------------------------------------------------------------------- */
@@ -281,7 +281,7 @@ int snapshot_signal(void)
 	return options.leak_signal ? (int)options.leak_signal : is_traced() ? SIGURG : 64 - 3;
 }
 
-/* False: the program uses the signal itself. */
+/* False: the program uses the signal itself, or a sandbox forbids rt_sigaction: the signal would kill. */
 bool stop_handler_install(int sig)
 {
 	struct kernel_action old, ours = { (void *)on_stop, SA_SIGINFO | SA_RESTART | SA_ONSTACK | ACTION_RESTORER,
@@ -294,7 +294,8 @@ bool stop_handler_install(int sig)
 		return true;
 	if (old.handler != (void *)SIG_DFL)
 		return false;
-	action_set(sig, &ours);
+	if (!action_set(sig, &ours))
+		return false;
 	__atomic_fetch_or(&signals_taken, (uint64_t)1 << (sig - 1), __ATOMIC_RELAXED);
 	return true;
 }

@@ -32,7 +32,8 @@
 #define LOG_TRIES 100      /* PATH.PID, then PATH.PID.1 …: an earlier process may have had the pid */
 
 static bool sink_secure;
-static bool stderr_known; /* standard error was open at start; written once */
+static bool stderr_known;   /* standard error was open at start; written once */
+static bool stderr_unknown; /* it was open, but fstat did not say what it is; written once */
 static uint64_t stderr_dev, stderr_ino;
 static int stderr_filtered = -1; /* where reports go under a filter that the program has set */
 static int stderr_kept = -1;     /* a copy of it, while the program exits; written once */
@@ -149,6 +150,11 @@ static bool stat_fd(int fd, struct stat *st)
 	return arch_syscall6(SYS_fstat, fd, (long)st, 0, 0, 0, 0) == 0;
 }
 
+static bool is_open(int fd)
+{
+	return arch_syscall6(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
+}
+
 /* Is descriptor 2 still the file that the program was started with, or one that text does not harm (a terminal, a pipe,
  * a file in append mode: daemons redirect standard error to their logs)? A program that was started without standard
  * error has none: descriptor 2 is then the next file that it opens, such as its journal. */
@@ -157,8 +163,11 @@ static bool stderr_usable(void)
 	struct stat st;
 	long flags;
 
+	/* A file system or a sandbox may refuse fstat for an open file: that says nothing about the file. */
 	if (!stat_fd(FD_STDERR, &st))
-		return false;
+		return is_open(FD_STDERR);
+	if (stderr_unknown)
+		return true;
 	if (stderr_known && st.st_dev == stderr_dev && st.st_ino == stderr_ino)
 		return true;
 	if (S_ISCHR(st.st_mode))
@@ -425,6 +434,7 @@ void sink_init(bool secure)
 		stderr_dev = st.st_dev;
 		stderr_ino = st.st_ino;
 	}
+	stderr_unknown = !stderr_known && is_open(FD_STDERR);
 	log_prefix[0] = 0;
 }
 

@@ -51,7 +51,8 @@ bool slab_guard_open(uintptr_t addr)
 		WRITE_ONCE(s->opened, true);
 	else
 		return false;
-	area_guard_clear(page_of(addr), 1);
+	if (!area_guard_clear(page_of(addr), 1))
+		return os_renew((void *)ALIGN_DOWN(addr, PAGE_SIZE), PAGE_SIZE, false);
 	/* A large area is guarded by mprotect. */
 	if (a)
 		os_unprotect((void *)ALIGN_DOWN(addr, PAGE_SIZE), PAGE_SIZE);

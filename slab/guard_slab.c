@@ -112,6 +112,7 @@ void guard_slab_give_up(struct slab *s)
 		os_decommit((void *)s->base, slab_bytes(s));
 		slab_guard_count_closed();
 	}
-	os_guard_remove((void *)s->base, slab_bytes(s));
-	cache_free_guarded(s->cache, s);
+	/* Pages that cannot be made accessible again are lost to the heap. */
+	if (os_guard_remove((void *)s->base, slab_bytes(s)))
+		cache_free_guarded(s->cache, s);
 }

@@ -23,9 +23,9 @@ struct kernel_action {
 };
 #define ACTION_RESTORER 0x04000000ul
 
-static void action_set(int sig, const struct kernel_action *a)
+static bool action_set(int sig, const struct kernel_action *a)
 {
-	arch_syscall6(SYS_rt_sigaction, sig, (long)a, 0, sizeof(a->mask), 0, 0);
+	return arch_syscall6(SYS_rt_sigaction, sig, (long)a, 0, sizeof(a->mask), 0, 0) == 0;
 }
 
 static const void *action_get(int sig)
@@ -49,7 +49,8 @@ static void on_fatal(int sig)
 	uint64_t mask = ~((uint64_t)1 << (sig - 1));
 
 	last_scan();
-	action_set(sig, &none);
+	if (!action_set(sig, &none))
+		os_exit_group(128 + sig); /* a sandbox: the signal would come back here, for ever */
 	arch_syscall6(SYS_tgkill, os_getpid(), os_gettid(), sig, 0, 0, 0);
 	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
 	/* Still here: the first process of a PID name space ignores its own fatal signals. */

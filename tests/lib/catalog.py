@@ -38,6 +38,7 @@ RUNNERS = {
     "shadow-early": ("shadow-early", [], ""),
     "victims": ("victims/run.py", [], ""),
     "live": ("live/run.py", [], ""),
+    "inject": ("inject/run.py", [], ""),
     "fuzz": ("fuzz/run", ["5"], ""),
     "real": ("real/run.py", [], ""),
     "leaks": ("real/leaks", [], ""),
