@@ -128,6 +128,36 @@ static void run(void (*fn)(void *), int expected_status)
 
 /* ---- repetitions and limits ------------------------------------------------------------------ */
 
+/* A report whose access stack is 0x30000, 0x30001, … with `changed` in place of one frame. */
+static enum report_outcome report_changed_at(unsigned frame, uintptr_t changed)
+{
+	uintptr_t pcs[8];
+	struct report_record *r = report_begin(REPORT_DOUBLE_FREE, "slab");
+
+	for (size_t i = 0; i < ARRAY_SIZE(pcs); i++)
+		pcs[i] = i == frame ? changed : 0x30000 + i;
+	report_add_handle(r, STACK_ACCESS, depot_save(pcs, ARRAY_SIZE(pcs)), 0, 0);
+	return report_end(r);
+}
+
+static void case_frames_of_a_place(void *arg)
+{
+	(void)arg;
+	start_with("");
+	CHECK(report_changed_at(0, 0x30000) == REPORT_PRINTED);
+	for (unsigned frame = 0; frame < 4; frame++)
+		CHECK(report_changed_at(frame, 0x90000) == REPORT_PRINTED);
+	for (unsigned frame = 4; frame < 8; frame++)
+		CHECK(report_changed_at(frame, 0x90000) == REPORT_REPEATED);
+}
+
+/* The four innermost frames make a place. */
+static void four_frames_make_a_place(void **state)
+{
+	(void)state;
+	run(case_frames_of_a_place, 0);
+}
+
 static bool signals_are_free(void)
 {
 	sigset_t now, none;
@@ -1079,6 +1109,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(repeated_reports_are_counted),
 		cmocka_unit_test(free_stack_is_no_part_of_the_place),
 		cmocka_unit_test(refused_reports_leave_nothing),
+		cmocka_unit_test(four_frames_make_a_place),
 		cmocka_unit_test(records_are_new),
 		cmocka_unit_test(max_reports_is_kept),
 		cmocka_unit_test(more_places_than_are_remembered),
