@@ -4,6 +4,24 @@
 #include "slab_test.h"
 #include "fence/fence_internal.h"
 
+/* The linker wraps the functions by which a slot's page becomes memory. */
+static unsigned refuse; /* so many calls fail */
+
+bool __real_os_guard_remove(void *p, size_t size);
+bool __wrap_os_guard_remove(void *p, size_t size);
+bool __real_os_unprotect(void *p, size_t size);
+bool __wrap_os_unprotect(void *p, size_t size);
+
+bool __wrap_os_guard_remove(void *p, size_t size)
+{
+	return refuse ? refuse--, false : __real_os_guard_remove(p, size);
+}
+
+bool __wrap_os_unprotect(void *p, size_t size)
+{
+	return refuse ? refuse--, false : __real_os_unprotect(p, size);
+}
+
 static void start(const char *opts)
 {
 	CHECK(options_parse(&options, opts, NULL, NULL) == 0);
@@ -72,6 +90,22 @@ static void counters(void)
 		fence_free(p[0], SLAB_API_MALLOC, SIZE_MAX, NULL);
 	}
 	CHECK(bugs() == 0);
+}
+
+/* A slot that the kernel refuses to open goes back, and no counter remembers it. */
+static void refused_slots_go_back(void)
+{
+	struct fence_stats s;
+
+	start("fence=sample:fence.num_objects=64:fence.skip_covered_thresh=100");
+	for (unsigned i = 0; i < 64; i++) {
+		refuse = 3;
+		for (unsigned k = 0; k < 3; k++)
+			CHECK(!fence_alloc(100, 16, SLAB_API_MALLOC, NULL));
+		CHECK(refuse == 0 && fence_alloc(100, 16, SLAB_API_MALLOC, NULL));
+		fence_get_stats(&s);
+		CHECK(s.live == i + 1 && s.allocs == i + 1 && s.frees == 0);
+	}
 }
 
 /* Under a limit of address space the pool ends behind the guard of its last slot. */
@@ -252,6 +286,7 @@ static void families_in_production(void)
 	}
 CHILD_TEST(stacks_are_uncovered, "mode=check")
 CHILD_TEST(counters, "mode=check")
+CHILD_TEST(refused_slots_go_back, "mode=check")
 CHILD_TEST(limited_pool_ends_in_a_guard, "mode=production")
 CHILD_TEST(slots_used_again, "mode=check")
 CHILD_TEST(canaries_with_all, "mode=check")
@@ -265,17 +300,12 @@ CHILD_TEST(families_in_production, "mode=production")
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stacks_are_uncovered),
-		cmocka_unit_test(test_counters),
-		cmocka_unit_test(test_limited_pool_ends_in_a_guard),
-		cmocka_unit_test(test_slots_used_again),
-		cmocka_unit_test(test_canaries_with_all),
-		cmocka_unit_test(test_canaries_behind_with_all),
-		cmocka_unit_test(test_every_canary_byte),
-		cmocka_unit_test(test_told_damage_is_told_once),
-		cmocka_unit_test(test_owners_are_forgotten),
-		cmocka_unit_test(test_families_in_check),
-		cmocka_unit_test(test_families_in_production),
+		cmocka_unit_test(test_stacks_are_uncovered),     cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_refused_slots_go_back),    cmocka_unit_test(test_limited_pool_ends_in_a_guard),
+		cmocka_unit_test(test_slots_used_again),         cmocka_unit_test(test_canaries_with_all),
+		cmocka_unit_test(test_canaries_behind_with_all), cmocka_unit_test(test_every_canary_byte),
+		cmocka_unit_test(test_told_damage_is_told_once), cmocka_unit_test(test_owners_are_forgotten),
+		cmocka_unit_test(test_families_in_check),        cmocka_unit_test(test_families_in_production),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,21 @@ static void too_many_groups(void)
 		CHECK(groups.groups[i].count == 1 && groups.groups[i].held_count == 0);
 }
 
+/* Without stacks each cache is a place, also where their places in the table collide. */
+static void many_caches(void)
+{
+	char name[32];
+
+	for (unsigned round = 1; round <= 2; round++)
+		for (unsigned i = 0; i < 6000; i++) {
+			snprintf(name, sizeof(name), "cache-%u", i);
+			lose(LEAK_DIRECT, 0, name, 8);
+		}
+	CHECK(groups.nr == 6000 && groups.more == 0);
+	for (uint32_t i = 0; i < groups.nr; i++)
+		CHECK(groups.groups[i].count == 2);
+}
+
 static void classes_are_parsed(void)
 {
 	unsigned bits = 0;
@@ -236,6 +251,7 @@ CHILD_TEST(cleared_suspects_stay_silent)
 CHILD_TEST(children_have_suspects_of_their_own)
 CHILD_TEST(groups_by_stack_or_cache)
 CHILD_TEST(too_many_groups)
+CHILD_TEST(many_caches)
 CHILD_TEST(classes_are_parsed)
 
 int main(void)
@@ -250,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_children_have_suspects_of_their_own),
 		cmocka_unit_test(test_groups_by_stack_or_cache),
 		cmocka_unit_test(test_too_many_groups),
+		cmocka_unit_test(test_many_caches),
 		cmocka_unit_test(test_classes_are_parsed),
 	};
 

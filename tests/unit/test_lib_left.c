@@ -126,6 +126,34 @@ static void test_fork_leaves_no_threads(void **state)
 	in_child(fork_leaves_no_threads);
 }
 
+/* A thread is remembered by its last name, and by its own tid. */
+static void *renamed(void *arg)
+{
+	pthread_setname_np(pthread_self(), "first");
+	*(uint32_t *)arg = thread_index();
+	pthread_setname_np(pthread_self(), "second");
+	thread_exit_notify();
+	return NULL;
+}
+
+static void dead_threads_keep_their_last_name(void *arg)
+{
+	struct thread_info info;
+	uint32_t index = 0;
+	pthread_t t;
+
+	(void)arg;
+	thread_fork_child();
+	REQUIRE(pthread_create(&t, NULL, renamed, &index) == 0 && pthread_join(t, NULL) == 0);
+	REQUIRE(index && thread_lookup(index, &info) && !info.alive && strcmp(info.name, "second") == 0);
+}
+
+static void test_dead_threads_keep_their_last_name(void **state)
+{
+	(void)state;
+	in_child(dead_threads_keep_their_last_name);
+}
+
 /* ---- locks over a fork ----------------------------------------------------------------------- */
 
 /* A lock that is registered twice is taken once; of several locks the one that is unregistered is left out, and no
@@ -255,9 +283,13 @@ static void test_pipes_without_readers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reserves_shrink_to_what_is_used), cmocka_unit_test(own_memory_is_aligned_and_counted),
-		cmocka_unit_test(test_fork_leaves_no_threads),     cmocka_unit_test(test_registered_locks_are_taken),
-		cmocka_unit_test(rest_of_a_long_line_is_no_line),  cmocka_unit_test(numbers_of_64_bits),
+		cmocka_unit_test(reserves_shrink_to_what_is_used),
+		cmocka_unit_test(own_memory_is_aligned_and_counted),
+		cmocka_unit_test(test_fork_leaves_no_threads),
+		cmocka_unit_test(test_registered_locks_are_taken),
+		cmocka_unit_test(test_dead_threads_keep_their_last_name),
+		cmocka_unit_test(rest_of_a_long_line_is_no_line),
+		cmocka_unit_test(numbers_of_64_bits),
 		cmocka_unit_test(test_pipes_without_readers),
 	};
 

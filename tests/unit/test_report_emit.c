@@ -128,6 +128,95 @@ static void run(void (*fn)(void *), int expected_status)
 
 /* ---- repetitions and limits ------------------------------------------------------------------ */
 
+/* A report whose access stack is 0x30000, 0x30001, … with `changed` in place of one frame. */
+static enum report_outcome report_changed_at(unsigned frame, uintptr_t changed)
+{
+	uintptr_t pcs[8];
+	struct report_record *r = report_begin(REPORT_DOUBLE_FREE, "slab");
+
+	for (size_t i = 0; i < ARRAY_SIZE(pcs); i++)
+		pcs[i] = i == frame ? changed : 0x30000 + i;
+	report_add_handle(r, STACK_ACCESS, depot_save(pcs, ARRAY_SIZE(pcs)), 0, 0);
+	return report_end(r);
+}
+
+static void case_frames_of_a_place(void *arg)
+{
+	(void)arg;
+	start_with("");
+	CHECK(report_changed_at(0, 0x30000) == REPORT_PRINTED);
+	for (unsigned frame = 0; frame < 4; frame++)
+		CHECK(report_changed_at(frame, 0x90000) == REPORT_PRINTED);
+	for (unsigned frame = 4; frame < 8; frame++)
+		CHECK(report_changed_at(frame, 0x90000) == REPORT_REPEATED);
+}
+
+/* The four innermost frames make a place. */
+static void four_frames_make_a_place(void **state)
+{
+	(void)state;
+	run(case_frames_of_a_place, 0);
+}
+
+static bool signals_are_free(void)
+{
+	sigset_t now, none;
+
+	sigemptyset(&none);
+	return sigprocmask(SIG_BLOCK, NULL, &now) == 0 && memcmp(&now, &none, 8) == 0;
+}
+
+static void case_refused(void *arg)
+{
+	struct report_record *r;
+
+	(void)arg;
+	start_with("max_reports=2");
+	r = report_begin(REPORT_DOUBLE_FREE, "slab");
+	CHECK(r && !signals_are_free());
+	/* Inside of a report: refused, and the outer report's signals stay blocked. */
+	CHECK(!report_begin(REPORT_INVALID_FREE, "slab") && !signals_are_free());
+	report_end(r);
+	CHECK(signals_are_free());
+	CHECK(report_at(0x50000) && signals_are_free());
+	CHECK(!report_at(0x60000) && signals_are_free());
+	CHECK(!report_at(0x70000) && signals_are_free());
+	report_summary();
+}
+
+/* A report that is refused is counted, and leaves the thread's signals as they were. */
+static void refused_reports_leave_nothing(void **state)
+{
+	(void)state;
+	run(case_refused, 0);
+	assert_non_null(strstr(err, "\nmemsan: 2 reports (0 repeated, 3 left out)\n"));
+}
+
+/* What one report held is not in the next one's record. */
+static void case_record_is_new(void *arg)
+{
+	struct report_record *r;
+
+	(void)arg;
+	start_with("");
+	r = report_begin(REPORT_DOUBLE_FREE, "slab");
+	report_set_access(r, 0x1234, 7, ACCESS_WRITE);
+	r->obj_addr = r->leak_count = r->memory_len = 77;
+	r->have_object = 1;
+	report_string(r, "a string of the first report");
+	report_end(r);
+	r = report_begin(REPORT_INVALID_FREE, "slab");
+	CHECK(r->addr == 0 && r->access_size == 0 && r->obj_addr == 0 && r->leak_count == 0 && r->memory_len == 0);
+	CHECK(!r->have_object && !memmem(r->strings, sizeof(r->strings), "of the first", 12));
+	report_end(r);
+}
+
+static void records_are_new(void **state)
+{
+	(void)state;
+	run(case_record_is_new, 0);
+}
+
 static void case_freed_elsewhere(void *arg)
 {
 	(void)arg;
@@ -1019,6 +1108,9 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(repeated_reports_are_counted),
 		cmocka_unit_test(free_stack_is_no_part_of_the_place),
+		cmocka_unit_test(refused_reports_leave_nothing),
+		cmocka_unit_test(four_frames_make_a_place),
+		cmocka_unit_test(records_are_new),
 		cmocka_unit_test(max_reports_is_kept),
 		cmocka_unit_test(more_places_than_are_remembered),
 		cmocka_unit_test(report_inside_a_report_is_dropped),

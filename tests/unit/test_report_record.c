@@ -195,6 +195,24 @@ static void objects_have_their_own_stacks(void **state)
 	end(r);
 }
 
+/* In the middle of readable memory a dump has as many rows before the marked one as behind it. */
+static void rows_on_both_sides(void **state)
+{
+	static unsigned char bytes[1024] __attribute__((aligned(16)));
+	struct report_record *r = begin();
+
+	(void)state;
+	for (uintptr_t at = (uintptr_t)bytes + 500; at < (uintptr_t)bytes + 540; at++) {
+		uintptr_t row = at & ~15ul;
+
+		report_set_memory(r, at, (uintptr_t)bytes, (uintptr_t)bytes + sizeof(bytes));
+		assert_int_equal(r->memory_mark, at);
+		assert_true(r->memory_addr < row);
+		assert_int_equal(row - r->memory_addr, r->memory_addr + r->memory_len - (row + 16));
+	}
+	end(r);
+}
+
 /* Rows around addresses in three pages, of which the middle one is not readable. */
 static void memory_rows(void **state)
 {
@@ -251,6 +269,7 @@ int main(void)
 		cmocka_unit_test(saved_stacks),
 		cmocka_unit_test(calls_at_the_end_of_a_module),
 		cmocka_unit_test(objects_have_their_own_stacks),
+		cmocka_unit_test(rows_on_both_sides),
 		cmocka_unit_test(memory_rows),
 	};
 

@@ -13,7 +13,7 @@
 
 static struct tcache_block *own_block(void)
 {
-	return (struct tcache_block *)tcache_self;
+	return tcache_block();
 }
 
 /* A write beside a freed object is found when the object leaves the quarantine. */

@@ -132,6 +132,31 @@ static void test_blocks(void **state)
 			fail_msg("%s: expected %d", cases[i].text, cases[i].found);
 }
 
+static bool matches_report(const char *text, const char *class)
+{
+	static const struct suppress_frame frames[] = { { "inner", "/src/a.c", "", 3 }, { "main", "/src/a.c", "", 9 } };
+	struct suppressions *s = suppressions_create();
+	bool found;
+
+	told[0] = 0;
+	suppressions_add(s, text, tell, NULL);
+	found = suppressions_match_frames(s, class, 1, 8, frames, 2);
+	suppressions_destroy(s);
+	return found;
+}
+
+/* Rules for leaks are for leaks alone, and rules for reports are for all. */
+static void test_reports_that_are_no_leaks(void **state)
+{
+	(void)state;
+	assert_true(matches_report("leak:inner", "direct") && !matches_report("leak:inner", NULL));
+	assert_true(matches_report("report:inner", "direct") && matches_report("report:inner", NULL));
+	assert_false(matches_report("report:other", NULL));
+	assert_true(matches_report("only:other", "direct") && !matches_report("only:other", NULL));
+	assert_false(matches_report("only:inner", NULL) || matches_report("{\nn\nMemcheck:Leak\nfun:inner\n}", NULL));
+	assert_true(matches_report("only:other\nreport:inner", NULL));
+}
+
 static void test_counts(void **state)
 {
 	struct suppressions *s = suppressions_create();
@@ -310,6 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_reports_that_are_no_leaks),
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_hostile),
 	};

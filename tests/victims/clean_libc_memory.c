@@ -235,6 +235,9 @@ static void string_copies(void)
 	D = pair_string(len + more, 26);
 	D.ours[more] = D.model[more] = 0;
 	CALL(strcat, d, d, s);
+	/* An empty string is appended to the string that it ends: nothing is copied. */
+	CALL(strcat, d, d, d + strlen(d));
+	CALL(strncat, d, d, d + strlen(d), 3);
 	D.ours[more] = D.model[more] = 0;
 	CALL(strncat, d, d, s, len);
 	D.ours[more] = D.model[more] = 0;

@@ -93,6 +93,9 @@ static int alignments(void)
 	free(p);
 	p = pvalloc(1);
 	CHECK((uintptr_t)p % 4096 == 0 && malloc_usable_size(p) >= 4096);
+	free(p);
+	p = pvalloc(0);
+	CHECK((uintptr_t)p % 4096 == 0 && malloc_usable_size(p) >= 4096);
 	memset(p, 0, 4096);
 	free(p);
 	return 0;
