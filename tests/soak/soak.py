@@ -601,7 +601,7 @@ HEAD = """# Real software under load
 Written by `scripts/soak --table`; do not edit. `scripts/soak` runs each workload plain, then under `memsan run` with
 all programs that it starts, and compares exit status and output line by line.
 
-- **batches**: runs of the workload, or of a part of its tests, in this mode. The newest result of each counts.
+- **batches**: runs of the workload, or of a part of its tests, in this mode, with the newest memsan that ran it.
 - **passed**, **failed**: tests that pass and that fail, as in the plain run (which may lack something).
 - **other**: other lines of output that are as in the plain run.
 - **different**: lines that are not as in the plain run. **hangs**, **false**: hangs and reports that are not right.
@@ -624,21 +624,21 @@ def count_batch(result, kinds):
 
 
 def table(soak, loads):
-    """docs/soak.md out of the newest result of each batch."""
-    plain, newest = {}, {}
+    """docs/soak.md out of the results.  What failed once and held later with the same memsan is still shown."""
+    plain, results = {}, []
+    builds = {(r["workload"], *r["items"], r["mode"]): r["build"] for r in soak.past()}
     for r in soak.past():
-        key = (r["workload"], tuple(r["items"]))
         if r["mode"] == "plain":
-            plain[key] = r
-        else:
-            newest[(*key, r["mode"])] = (r, plain[key])
+            plain[(r["workload"], *r["items"])] = r
+        elif builds[(r["workload"], *r["items"], r["mode"])] == r["build"]:
+            results.append((r, plain[(r["workload"], *r["items"])]))
     kinds = {b["name"]: b["kind"] for b in soak.bugs}
     out = [HEAD, f"| workload | mode | {' | '.join(COLUMNS)} | time | memory |\n",
            "|---|---|" + "--:|" * (len(COLUMNS) + 2) + "\n"]
     total, seconds = collections.Counter(), 0
     for name in loads:
         for mode in list(MODES)[1:]:
-            rows = [pair for (n, _, m), pair in newest.items() if (n, m) == (name, mode)]
+            rows = [pair for pair in results if (pair[0]["workload"], pair[0]["mode"]) == (name, mode)]
             if not rows:
                 continue
             count = sum((count_batch(r, kinds) for r, _ in rows), collections.Counter())
@@ -648,7 +648,7 @@ def table(soak, loads):
             out.append(f"| {name} | {mode} | {cells} | {cpu:.1f} | {memory:.1f} |\n")
             total += count
             seconds += sum(r["elapsed"] for r, _ in rows)
-    ran = {n for n, _, _ in newest}
+    ran = {r["workload"] for r, _ in results}
     out.append(f"\n{len(ran)} of {len(loads)} workloads, {total['batches']} batches under memsan in "
                f"{seconds / 60:.0f} minutes: {total['passed'] + total['failed'] + total['other']} results as in the "
                f"plain run, {total['different']} different, {total['hangs']} hangs, {total['false']} false reports.\n")
