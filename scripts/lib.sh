@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # scripts/lib.sh - shared by quickstart and test: messages, packages, the build.  Sourced, from bash.
 
-# Debian's names of all packages that the scripts install.
+# Debian's names of all packages that the scripts install; for scripts/soak, each workload names its own.
 # shellcheck disable=SC2034
 {
 packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev
@@ -10,8 +10,8 @@ packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libel
 packages_test=(libcmocka-dev libunwind-dev clang libclang-rt-14-dev python3 python3-jsonschema
 	clang-format-14 codespell pyflakes3 shellcheck mandoc man-db gcovr
 	gdb redis-server nginx git perl dash tar xz-utils gzip bzip2 zstd lz4 busybox-static bc diffutils patch sqlite3
-	nodejs openssl file findutils procps php-cli ruby apache2-bin curl
-	musl-tools valgrind)
+	nodejs openssl file findutils procps php-cli ruby apache2-bin curl apache2-utils
+	libpython3.11-testsuite redis-tools musl-tools valgrind)
 # For real kernels in QEMU; scripts/test --quick does not need them.
 packages_arm64=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
 packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils qemu-system-x86 linux-image-amd64

@@ -11,8 +11,8 @@ dist_check_SCRIPTS += $(script_tests)
 EXTRA_DIST += tests/lib/harness.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py
 EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/program.c tests/reentry/program.c \
 	tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc \
-	tests/examples-shadow tests/inject tests/live tests/real tests/kernel-real tests/kernel-logs tests/fuzz \
-	tests/mutations
+	tests/examples-shadow tests/inject tests/live tests/real tests/soak tests/kernel-real tests/kernel-logs \
+	tests/fuzz tests/mutations
 # For tests/fuzz/run, which builds them in its own way.
 .PHONY: tool-sources
 tool-sources:

@@ -42,6 +42,8 @@ RUNNERS = {
     "fuzz": ("fuzz/run", ["5"], ""),
     "real": ("real/run.py", [], ""),
     "leaks": ("real/leaks", [], ""),
+    "soak": ("soak/soak.py", ["--short"], ""),
+    "soak-itself": ("soak/test.py", [], ""),
     "instrumented": ("real/instrumented", [], ""),
     "kernel-real": ("kernel-real", [], ""),
 }
