@@ -138,11 +138,14 @@ static void give_up_descriptors(int one, int other)
 
 /* The canary shares memory and descriptors with memsan, so it costs little and holds nothing open.  It must not
  * change errno. */
+static pid_t canary_parent;
+
 static int canary_main(void *unused)
 {
 	(void)unused;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (pause())
+	/* A parent that ended before that call sends no signal. */
+	while (getppid() == canary_parent && pause())
 		;
 	return 0;
 }
@@ -150,7 +153,10 @@ static int canary_main(void *unused)
 static void canary_start(struct watch *w)
 {
 	static char stack[16384] __attribute__((aligned(16)));
-	int pid = clone(canary_main, stack + sizeof(stack), CLONE_VM | CLONE_FILES | CLONE_FS | SIGCHLD, NULL);
+	int pid;
+
+	canary_parent = getpid();
+	pid = clone(canary_main, stack + sizeof(stack), CLONE_VM | CLONE_FILES | CLONE_FS | SIGCHLD, NULL);
 
 	w->canary = pid > 0 ? pid : 0;
 }
