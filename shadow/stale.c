@@ -123,7 +123,7 @@ static void restore_variable(uintptr_t bad, uintptr_t end)
 		shadow_set(last, (uint8_t)(end - last));
 }
 
-bool stale_removed(uintptr_t bad, const struct unwind_regs *regs)
+static bool remove_stale(uintptr_t bad, const struct unwind_regs *regs)
 {
 	uintptr_t own_end = stack_own_end(), end;
 	char text[FRAME_TEXT_MAX];
@@ -131,8 +131,6 @@ bool stale_removed(uintptr_t bad, const struct unwind_regs *regs)
 	struct frame_found f;
 	uintptr_t function;
 
-	if (map_state != MAP_FULL || !map_has_shadow(bad) || !poison_is_stack(bad))
-		return false;
 	if (bad < regs->sp) {
 		/* No frame is below the stack pointer. */
 		if (!own_end || regs->sp >= own_end || own_end - bad >= OWN_STACK_MAX)
@@ -154,4 +152,31 @@ bool stale_removed(uintptr_t bad, const struct unwind_regs *regs)
 		stack_clear_range(frame.lo, frame.hi);
 	}
 	return shadow_find_bad((void *)bad, 1) == 0;
+}
+
+struct stale_job {
+	uintptr_t bad;
+	const struct unwind_regs *regs;
+	bool removed;
+};
+
+static void stale_deep(void *arg)
+{
+	struct stale_job *job = arg;
+
+	job->removed = remove_stale(job->bad, job->regs);
+}
+
+/* Not inlined: the caller may be on a small stack. */
+static __attribute__((noinline)) bool remove_stale_deep(uintptr_t bad, const struct unwind_regs *regs)
+{
+	struct stale_job job = { bad, regs, false };
+
+	deep_run(stale_deep, &job);
+	return job.removed;
+}
+
+bool stale_removed(uintptr_t bad, const struct unwind_regs *regs)
+{
+	return map_state == MAP_FULL && map_has_shadow(bad) && poison_is_stack(bad) && remove_stale_deep(bad, regs);
 }

@@ -42,6 +42,18 @@ static void say(const char *format, va_list args)
 	fputc('\n', stderr);
 }
 
+void tool_say_lines(const char *text, size_t len)
+{
+	for (size_t n; len; text += n, len -= n) {
+		const char *end = memchr(text, '\n', len);
+
+		n = end ? (size_t)(end - text) : len;
+		put_clean(stderr, text, n);
+		fputc('\n', stderr);
+		n += end != NULL;
+	}
+}
+
 void tool_print(const char *format, ...)
 {
 	va_list args;

@@ -57,6 +57,8 @@ extern const struct tool_command command_run, command_options, command_decode, c
 
 /* Prints "memsan: " and the text as one line on standard error. */
 void tool_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Prints lines of another program's output on standard error. */
+void tool_say_lines(const char *text, size_t len);
 /* Prints on standard output what a terminal may show (lib/clean.c): a line or a part of one.  Only a line end of the
  * format itself, at its end, is one. */
 void tool_print(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -274,10 +274,10 @@ static void session_go_on(struct kernel_session *s, struct guest *g, const struc
 		s->failed = true;
 	} else if (!begun && anything_left(s)) {
 		const char *log = s->logs[s->nr_boots - 1];
-		size_t len = strlen(log);
+		size_t len = strlen(log), shown = MIN(len, 800);
 
-		tool_say("the %s guest %s; its last lines:\n%s", kernel_profile_name(s->profile),
-		         guest_end_text(g->end), log + (len > 800 ? len - 800 : 0));
+		tool_say("the %s guest %s; its last lines:", kernel_profile_name(s->profile), guest_end_text(g->end));
+		tool_say_lines(log + len - shown, shown);
 		s->failed = true;
 	} else if (anything_left(s)) {
 		s->failed = s->nr_boots >= BOOTS_MAX || !boot(s, g, o);
