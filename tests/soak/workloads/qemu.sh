@@ -72,7 +72,8 @@ run() {
 		qemu-x86_64 -U LD_PRELOAD,MEMSAN_OPTIONS "$CACHE/$program"
 		echo "$program status $?"
 	done
-	qemu-x86_64 -U LD_PRELOAD,MEMSAN_OPTIONS /bin/sh -c 'seq 1000 | sort -R --random-source=/bin/sh | md5sum; kill -9 $$'
+	qemu-x86_64 -U LD_PRELOAD,MEMSAN_OPTIONS /bin/sh -c \
+		'seq 1000 | sort -R --random-source=/bin/sh | md5sum; kill -9 $$'
 	echo "status $?"
 	qemu-img create -q -f qcow2 a.qcow2 64M
 	for command in 'write -P 7 0 1M' 'write -P 9 5M 3M' 'discard 6M 1M' 'read -P 9 5M 1M' \
