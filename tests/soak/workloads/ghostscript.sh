@@ -20,7 +20,7 @@ run() {
 		  showpage } for
 	END
 	for device in png16m png256 jpeg tiffg4 pcxmono pbmraw; do
-		gs -q -dBATCH -dNOPAUSE -sDEVICE=$device -r60 -o "$device-%d" a.ps
+		gs -q -dBATCH -dNOPAUSE -dTIFFDateTime=false -sDEVICE=$device -r60 -o "$device-%d" a.ps
 		echo "$device status $?"
 		cat "$device"-* | md5sum
 	done
