@@ -33,12 +33,18 @@ void deep_start(void)
 		STORE_RELEASE(stacks_lo, (uintptr_t)os_reserve(STACKS * STACK_BYTES, PAGE_SIZE));
 }
 
-static uint64_t signals_set(uint64_t mask)
+/* Blocks more signals and unblocks none: one of SYNCHRONOUS may be pending, held back for the program. */
+static uint64_t signals_block(void)
 {
-	uint64_t old = 0;
+	uint64_t mask = ~SYNCHRONOUS, old = 0;
 
-	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&old, sizeof(mask), 0, 0);
+	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, (long)&old, sizeof(mask), 0, 0);
 	return old;
+}
+
+static void signals_restore(uint64_t mask)
+{
+	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
 }
 
 /* The first page stays inaccessible. Memory that was once made usable stays so. */
@@ -83,10 +89,10 @@ void deep_run(void (*fn)(void *arg), void *arg)
 		fn(arg);
 		return;
 	}
-	mask = signals_set(~SYNCHRONOUS);
+	mask = signals_block();
 	i = stack_take(lo);
 	if (i < 0) {
-		signals_set(mask);
+		signals_restore(mask);
 		fn(arg);
 		return;
 	}
@@ -94,7 +100,7 @@ void deep_run(void (*fn)(void *arg), void *arg)
 	arch_call_on(lo + (unsigned)(i + 1) * STACK_BYTES, fn, arg);
 	deep_now = false;
 	__atomic_fetch_and(&stacks_busy, ~(1ull << i), __ATOMIC_RELEASE);
-	signals_set(mask);
+	signals_restore(mask);
 }
 
 bool deep_running(void)
