@@ -8,8 +8,9 @@
  *
  * No handler of the program's may run on such a stack: it may be too small, and a garbage collector's handler takes its
  * own sp for the end of the thread's stack. So all signals are blocked meanwhile, except those that the thread's own
- * instructions raise; fault/ handles these on stacks of its own. Blocking costs two system calls, so deep_run is for
- * reports and the like, and not for what a thread does all the time.
+ * instructions raise; fault/ handles these on stacks of its own. A signal that is blocked already stays blocked: it may
+ * be pending, since before exec even. Blocking costs two system calls, so deep_run is for reports and the like, and not
+ * for what a thread does all the time.
  *
  * When no stack is to be had, and under a seccomp filter that may kill for these system calls, fn runs where the caller
  * is. Many threads share a few stacks, since few work deeply at the same time. */
@@ -33,11 +34,11 @@ void deep_start(void)
 		STORE_RELEASE(stacks_lo, (uintptr_t)os_reserve(STACKS * STACK_BYTES, PAGE_SIZE));
 }
 
-static uint64_t signals_set(uint64_t mask)
+static uint64_t signals_set(int how, uint64_t mask)
 {
 	uint64_t old = 0;
 
-	arch_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&old, sizeof(mask), 0, 0);
+	arch_syscall6(SYS_rt_sigprocmask, how, (long)&mask, (long)&old, sizeof(mask), 0, 0);
 	return old;
 }
 
@@ -83,10 +84,10 @@ void deep_run(void (*fn)(void *arg), void *arg)
 		fn(arg);
 		return;
 	}
-	mask = signals_set(~SYNCHRONOUS);
+	mask = signals_set(SIG_BLOCK, ~SYNCHRONOUS);
 	i = stack_take(lo);
 	if (i < 0) {
-		signals_set(mask);
+		signals_set(SIG_SETMASK, mask);
 		fn(arg);
 		return;
 	}
@@ -94,7 +95,7 @@ void deep_run(void (*fn)(void *arg), void *arg)
 	arch_call_on(lo + (unsigned)(i + 1) * STACK_BYTES, fn, arg);
 	deep_now = false;
 	__atomic_fetch_and(&stacks_busy, ~(1ull << i), __ATOMIC_RELEASE);
-	signals_set(mask);
+	signals_set(SIG_SETMASK, mask);
 }
 
 bool deep_running(void)
