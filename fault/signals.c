@@ -295,9 +295,10 @@ static bool install_kernels(int sig, void (*handler)(int))
 	return arch_syscall6(SYS_rt_sigaction, sig, (long)&act, 0, sizeof(act.mask), 0, 0) == 0;
 }
 
+static void mask_adopt(uint64_t mask);
+
 bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *, void *))
 {
-	sigset_t inherited;
 	struct sigaction ours;
 	bool ok = true;
 
@@ -319,8 +320,7 @@ bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *
 	if (real(SIGSEGV, NULL, &ours) == 0)
 		libc_restorer = ours.sa_restorer;
 	/* The program that started this one may have blocked the two signals. */
-	signals_sigmask(SIG_BLOCK, NULL, &inherited);
-	signals_sigmask(SIG_SETMASK, &inherited, NULL);
+	mask_adopt(kernel_mask());
 	return ok;
 }
 
@@ -517,7 +517,9 @@ static int guest_sigmask(int how, const sigset_t *set, sigset_t *old)
 	return 0;
 }
 
-int signals_sigmask(int how, const sigset_t *set, sigset_t *old)
+/* libc's own signals (SIGNALS_LIBC) are never blocked for the program. `kept` has those that stay blocked all the same,
+ * when it is not the program that asks: libc's threads wait for them. */
+static int sigmask_keeping(int how, const sigset_t *set, sigset_t *old, uint64_t kept)
 {
 	uint64_t kernel = 0, before = 0, mask = 0, wish_before = wish_self;
 	long ret;
@@ -536,6 +538,7 @@ int signals_sigmask(int how, const sigset_t *set, sigset_t *old)
 			         ((mask & (SIGNALS_OURS | STAND_IN)) && !(wish_self & (SIGNALS_OURS | STAND_IN))
 			                  ? STAND_IN
 			                  : 0);
+		kernel |= kept;
 	}
 	ret = arch_syscall6(SYS_rt_sigprocmask, how, set ? (long)&kernel : 0, (long)&before, sizeof(before), 0, 0);
 	if (ret != 0)
@@ -550,16 +553,26 @@ int signals_sigmask(int how, const sigset_t *set, sigset_t *old)
 	return 0;
 }
 
-/* For a mask that a thread's attributes set. */
+int signals_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return sigmask_keeping(how, set, old, 0);
+}
+
+/* For a mask that the program did not set: a thread's attributes did, or the program that started this one. */
+static void mask_adopt(uint64_t mask)
+{
+	sigset_t set;
+
+	mask_to(mask_for_program(mask, wish_self), &set);
+	sigmask_keeping(SIG_SETMASK, &set, NULL, mask & SIGNALS_LIBC);
+}
+
 void signals_mask_adopt(void)
 {
 	uint64_t mask = our_handler ? kernel_mask() : 0; /* the first thread's mask is adopted by signals_install */
-	sigset_t set;
 
-	if (!(mask & SIGNALS_OURS))
-		return;
-	mask_to(mask_for_program(mask, wish_self), &set);
-	signals_sigmask(SIG_SETMASK, &set, NULL);
+	if (mask & SIGNALS_OURS)
+		mask_adopt(mask);
 }
 
 /* ---- waits with a mask ----------------------------------------------------------------------- */

@@ -2,7 +2,8 @@
 
 # Scripts that check the sources, the documentation and the built files.
 script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/stack/run \
-	tests/reentry/run tests/published tests/decode tests/wording tests/examples-caches tests/kernel
+	tests/reentry/run tests/torture/run tests/published tests/decode tests/wording tests/examples-caches \
+	tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
