@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -28,8 +29,9 @@
 /* memsan's descriptors start above the standard ones. */
 #define FD_LOW 3
 #define SINK_OPEN_FLAGS (O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-#define SINK_STALL_MS 2000 /* memsan gives up a full pipe or terminal after so long */
-#define LOG_TRIES 100      /* PATH.PID, then PATH.PID.1 …: an earlier process may have had the pid */
+#define SINK_STALL_MS 2000            /* memsan gives up a full pipe or terminal after so long */
+#define FILTERED_TEXT_MAX (16u << 20) /* of reports under a filter, all together */
+#define LOG_TRIES 100                 /* PATH.PID, then PATH.PID.1 …: an earlier process may have had the pid */
 
 static bool sink_secure;
 static bool stderr_known; /* standard error was open at start; written once */
@@ -185,12 +187,28 @@ static int stderr_fd(void)
 	               : -1;
 }
 
+/* A write beyond the limit of a file's size ends the process: under a filter SIGXFSZ cannot be blocked. Sandboxes like
+ * OpenSSH's set the limit to 0. */
+static bool file_is_full(int fd)
+{
+	struct {
+		uint64_t now, most;
+	} limit = { UINT64_MAX, UINT64_MAX };
+	struct stat st;
+
+	return arch_syscall6(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0 && limit.now != UINT64_MAX &&
+	       stat_fd(fd, &st) && S_ISREG(st.st_mode) && (uint64_t)st.st_size + FILTERED_TEXT_MAX > limit.now;
+}
+
 /* Under a filter nothing can be asked of a descriptor, and no file can be opened: a report is one write to what standard
  * error is now, or nothing. */
 void report_filter_begins(void)
 {
-	if (!os_filter_set())
-		stderr_filtered = stderr_fd();
+	if (os_filter_set())
+		return;
+	stderr_filtered = stderr_fd();
+	if (stderr_filtered >= 0 && file_is_full(stderr_filtered))
+		stderr_filtered = -1;
 }
 
 static void write_stderr(const char *text, size_t len)
