@@ -67,7 +67,7 @@ static bool user_space_is_first(void)
 	text[n > 0 ? n : 0] = '\0';
 	while (*p && !str_starts(p, "4294967295"))
 		p++;
-	return n <= 0 || *p;
+	return fd < 0 || *p; /* no text: a new name space */
 }
 
 /* Does the process have CAP_IPC_LOCK? */
