@@ -5,9 +5,9 @@
  * still allocate, and our parent and child handlers run before all others.
  *
  * The end of a thread: the destructor of a pthread key tells. A program that wants all PTHREAD_KEYS_MAX keys gets that
- * key too (unseen/keys.c). Then libc's last step in a thread tells: it frees its buffers, of which most are NULL, when no
- * code of the program is on the thread's stack any more. That step comes after all destructors. The key remains the first
- * choice, since how libc ends a thread is not documented.
+ * key too (unseen/keys.c). Then libc's last step in a thread tells: it frees its buffers, of which most are NULL, when
+ * no code of the program is on the thread's stack any more. That step comes after all destructors. The key remains the
+ * first choice, since how libc ends a thread is not documented.
  *
  * Program end: the last checks of the heap must run after all exit handlers and destructors, but before exit flushes
  * stdio.  (memsan may replace the exit status, and then flushes stdio itself.)  A handler that is registered while

@@ -200,8 +200,8 @@ static bool file_is_full(int fd)
 	       stat_fd(fd, &st) && S_ISREG(st.st_mode) && (uint64_t)st.st_size + FILTERED_TEXT_MAX > limit.now;
 }
 
-/* Under a filter nothing can be asked of a descriptor, and no file can be opened: a report is one write to what standard
- * error is now, or nothing. */
+/* Under a filter nothing can be asked of a descriptor, and no file can be opened: a report is one write to what
+ * standard error is now, or nothing. */
 void report_filter_begins(void)
 {
 	if (os_filter_set())

@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What ld.so, libc's start, malloc, stdio and exit call; what loads one more library; and what sets a signal handler. */
+/* What ld.so, libc's start, malloc, stdio and exit call, also for one more library; and what sets a signal handler. */
 static const int allowed[] = {
 	SYS_access,  SYS_arch_prctl, SYS_brk,          SYS_close,       SYS_execve,          SYS_exit_group,
 	SYS_fstat,   SYS_futex,      SYS_getcwd,       SYS_getrandom,   SYS_lseek,           SYS_madvise,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims/clean_mlockall_user_space.c - in a user name space of its own a program has every right there, but may
- * lock no more memory than before: mlockall fails and changes nothing. Where such name spaces are forbidden, the call is
- * only refused by the limit.
+ * lock no more memory than before: mlockall fails and changes nothing. Where such name spaces are forbidden, only the
+ * limit refuses the call.
  *
  * expect: none
  * modes: check production

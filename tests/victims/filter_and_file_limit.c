@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/filter_and_file_limit.c - a program whose standard error is a file sets a filter and lets no file grow, as
- * OpenSSH's sandbox does: a report has no place, and must not end the program by SIGXFSZ
+/* tests/victims/filter_and_file_limit.c - a program whose standard error is a file sets a filter and lets no file grow,
+ * as OpenSSH's sandbox does: a report has no place, and must not end the program by SIGXFSZ
  *
  * expect: none
  * ways: preload linked
