@@ -628,7 +628,7 @@ static void note_self(uintptr_t sp)
 
 	/* Perhaps only the kernel has the pointer to this thread's signal stack.  For the others it is in their
 	 * handler's frame. */
-	if (!os_under_seccomp() && arch_syscall6(SYS_sigaltstack, 0, (long)&signal_stack, 0, 0, 0, 0) == 0) {
+	if (!os_filter_set() && arch_syscall6(SYS_sigaltstack, 0, (long)&signal_stack, 0, 0, 0, 0) == 0) {
 		self.saved[0] = (uintptr_t)&signal_stack;
 		self.saved_size[0] = sizeof(signal_stack);
 	}

@@ -5,7 +5,7 @@
  * libc uses the vDSO too, but cannot be called at the first malloc of a process: our PLT is not relocated yet. So
  * memsan finds the vDSO itself, once:
  *
- *    auxiliary vector (prctl PR_GET_AUXV, Linux 6.4; else /proc/self/auxv)
+ *    auxiliary vector (/proc/self/auxv; else prctl PR_GET_AUXV, Linux 6.4)
  *      AT_SYSINFO_EHDR --> ELF header --> PT_DYNAMIC --> symbol table, strings, hash --> clock_gettime
  *
  * If any step fails (no vDSO, no descriptor left on an old kernel, an emulator), the system call is used.
@@ -44,17 +44,17 @@ static int clock_by_syscall(long clock, struct kernel_timespec *ts)
 
 static size_t vdso_read_auxv(Elf64_auxv_t *auxv)
 {
-	long n = os_syscall4(SYS_prctl, PR_GET_AUXV, (long)auxv, AUXV_MAX * sizeof(*auxv), 0);
-	int fd;
+	/* A filter of system calls that was inherited may kill for prctl, but lets ld.so open files. */
+	int fd = os_open("/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
+	long n = 0;
 
-	if (n > 0)
-		return MIN((size_t)n / sizeof(*auxv), AUXV_MAX);
-	fd = os_open("/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return 0;
-	n = os_read(fd, auxv, AUXV_MAX * sizeof(*auxv));
-	os_close(fd);
-	return n > 0 ? (size_t)n / sizeof(*auxv) : 0;
+	if (fd >= 0) {
+		n = os_read(fd, auxv, AUXV_MAX * sizeof(*auxv));
+		os_close(fd);
+	}
+	if (n <= 0)
+		n = os_syscall4(SYS_prctl, PR_GET_AUXV, (long)auxv, AUXV_MAX * sizeof(*auxv), 0);
+	return n > 0 ? MIN((size_t)n / sizeof(*auxv), AUXV_MAX) : 0;
 }
 
 static uintptr_t vdso_find_image(void)

@@ -191,7 +191,16 @@ __inline_hot pid_t thread_tid(void)
 }
 _Noreturn void os_exit_group(int status);
 _Noreturn void os_abort(void); /* SIGABRT with the default action, whatever handlers are installed */
-bool os_under_seccomp(void);   /* a system call filter is active: unusual calls may kill */
+/* The first call of a process that starts: was it started under a filter of system calls? Then memsan does without
+ * those calls that it can do without, and asks files in /proc instead. */
+void os_start(void);
+/* This thread is about to enter strict mode, in which only read, write, exit and the return from a signal handler are
+ * allowed: it changes no mapping any more. */
+void os_note_strict(void);
+/* The signals that are pending for this thread; all of them where that cannot be asked. */
+uint64_t os_signals_pending(void);
+bool os_pid_is_known(void);  /* under a filter: os_getpid is not asked of the kernel */
+bool os_under_seccomp(void); /* a system call filter is active: unusual calls may kill */
 /* The program is about to set a filter: from now on memsan makes only those calls that every filter must allow for
  * libc's own malloc (mmap, munmap, mprotect, madvise, futex, write), and does without the others. */
 void os_note_seccomp(void);
@@ -249,6 +258,10 @@ struct os_range {
 	size_t size;
 };
 size_t os_guard_open_many(const struct os_range *ranges, size_t n);
+/* mlockall asked for memory that is mapped later, too. */
+void os_lock_future(bool locked);
+/* The name of this thread; size is 16 at least. Empty: not known. */
+void os_thread_name(char *name, size_t size);
 size_t os_memory_size(void); /* bytes of RAM and swap; SIZE_MAX: not known */
 /* The bytes of writable memory that the process may map without touching them: limited by RLIMIT_DATA or by
  * vm.overcommit_memory=2. UINT64_MAX: no limit. */

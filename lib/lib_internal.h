@@ -11,6 +11,7 @@ static inline long os_syscall4(long nr, long a, long b, long c, long d)
 }
 
 void os_fork_child(void); /* os.c: the child's pid, under a filter */
+void os_copied(void);     /* os.c: this process is a copy that libc does not know of */
 
 /* What each file adds to struct lib_directory. */
 void os_directory_fill(struct lib_directory *r);

@@ -118,7 +118,7 @@ ssize_t os_write_all(int fd, const void *buf, size_t n)
 		return os_write_loop(fd, buf, n);
 	os_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&pipe_only, (long)&old, sizeof(old));
 	if (old & pipe_only)
-		os_syscall4(SYS_rt_sigpending, (long)&pending, sizeof(pending), 0, 0);
+		pending = os_signals_pending();
 	r = os_write_loop(fd, buf, n);
 	if (r != (ssize_t)n && !(pending & pipe_only))
 		os_syscall4(SYS_rt_sigtimedwait, (long)&pipe_only, 0, (long)&now, sizeof(pipe_only));
@@ -135,7 +135,21 @@ ssize_t os_write_all(int fd, const void *buf, size_t n)
 bool os_filtered; /* never cleared */
 TLS_IE bool os_guest_filtered;
 static uint32_t tcb_tid_at; /* a word of the control block; 0: not found */
-static pid_t filtered_pid;  /* the process that set the filter */
+static pid_t filtered_pid;  /* the process under the filter */
+static bool inherited;      /* the process was started under a filter; written once */
+static bool future_locked;  /* by mlockall */
+static TLS_IE bool strict_self;
+TLS_IE uint32_t process_guests; /* process.c; here, since the tools link only this file */
+
+void os_note_strict(void)
+{
+	strict_self = true;
+}
+
+static bool os_avoids_calls(void)
+{
+	return os_filter_set() || READ_ONCE(inherited);
+}
 
 static void tcb_find_tid(uint32_t tid)
 {
@@ -149,22 +163,123 @@ static void tcb_find_tid(uint32_t tid)
 
 pid_t os_gettid(void)
 {
-	uint32_t tid = os_filter_set() && tcb_tid_at ? ((const uint32_t *)arch_thread_pointer())[tcb_tid_at] : 0;
+	uint32_t tid = os_avoids_calls() && tcb_tid_at ? ((const uint32_t *)arch_thread_pointer())[tcb_tid_at] : 0;
 
 	return tid ? (pid_t)tid : (pid_t)os_syscall4(SYS_gettid, 0, 0, 0, 0);
 }
 
-/* Without a filter never cached, so it is right in children of fork, vfork and raw clone. */
+/* Without a filter never cached, so it is right in children of fork, vfork and raw clone. Under a filter that was
+ * inherited, a child of vfork asks. */
 pid_t os_getpid(void)
 {
-	return READ_ONCE(os_filtered) ? READ_ONCE(filtered_pid) : (pid_t)os_syscall4(SYS_getpid, 0, 0, 0, 0);
+	bool known = READ_ONCE(os_filtered) || (READ_ONCE(inherited) && !process_guests);
+	pid_t pid = known ? READ_ONCE(filtered_pid) : 0;
+
+	return pid ? pid : (pid_t)os_syscall4(SYS_getpid, 0, 0, 0, 0);
+}
+
+bool os_pid_is_known(void)
+{
+	return os_filter_set() || (READ_ONCE(inherited) && READ_ONCE(filtered_pid));
+}
+
+/* In a child of a raw clone libc's control block still holds the parent's tid. */
+void os_copied(void)
+{
+	if (os_filter_set())
+		return;
+	filtered_pid = 0;
+	tcb_tid_at = 0;
 }
 
 /* A child of fork has one thread, whose tid is the pid. */
 void os_fork_child(void)
 {
-	if (os_filter_set() && tcb_tid_at)
+	if (os_avoids_calls() && tcb_tid_at)
 		WRITE_ONCE(filtered_pid, os_gettid());
+}
+
+/* Reads a small file of /proc as text. 0: there is none. */
+static size_t proc_read(const char *path, char *text, size_t size)
+{
+	int fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = fd >= 0 ? os_read(fd, text, size - 1) : 0;
+
+	if (fd >= 0)
+		os_close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* The last number of the line that begins with `key`; 0: there is none. */
+static uint64_t proc_number(const char *text, const char *key)
+{
+	uint64_t value = 0;
+
+	while (text && !str_starts(text, key)) {
+		text = str_char(text, '\n');
+		text = text ? text + 1 : NULL;
+	}
+	for (text = text ? text + str_length(key) : NULL; text && *text && *text != '\n'; text++) {
+		if (*text < '0' || *text > '9')
+			continue;
+		if (text[-1] < '0' || text[-1] > '9')
+			value = 0;
+		value = value * 10 + (uint64_t)(*text - '0');
+	}
+	return value;
+}
+
+void os_thread_name(char *name, size_t size)
+{
+	char *end;
+
+	mem_set(name, 0, size);
+	if (os_filter_set())
+		return;
+	if (READ_ONCE(inherited)) {
+		proc_read("/proc/thread-self/comm", name, size);
+		end = (char *)str_char(name, '\n');
+		if (end)
+			*end = '\0';
+		return;
+	}
+	os_syscall4(SYS_prctl, PR_GET_NAME, (long)name, 0, 0);
+	name[size - 1] = '\0';
+}
+
+/* Of a hexadecimal number behind `key`. */
+static uint64_t proc_set(const char *text, const char *key)
+{
+	uint64_t set = 0;
+
+	while (text && !str_starts(text, key)) {
+		text = str_char(text, '\n');
+		text = text ? text + 1 : NULL;
+	}
+	for (text = text ? text + str_length(key) : ""; *text && *text != '\n'; text++)
+		if (*text > ' ')
+			set = set << 4 | (uint64_t)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
+	return set;
+}
+
+uint64_t os_signals_pending(void)
+{
+	uint64_t set = ~0ull;
+	char text[2048];
+
+	if (os_filter_set())
+		return set;
+	if (!READ_ONCE(inherited))
+		os_syscall4(SYS_rt_sigpending, (long)&set, sizeof(set), 0, 0);
+	else if (proc_read("/proc/thread-self/status", text, sizeof(text)))
+		set = proc_set(text, "SigPnd:") | proc_set(text, "ShdPnd:");
+	return set;
+}
+
+void os_lock_future(bool locked)
+{
+	WRITE_ONCE(future_locked, locked);
 }
 
 uint64_t os_mask_set(uint64_t mask)
@@ -203,9 +318,44 @@ static char filtered_exe[PATH_MAX]; /* a filter may kill for readlink */
 
 long os_exe_path(char *path, size_t size)
 {
-	if (os_filter_set())
+	if (os_filter_set() || (READ_ONCE(inherited) && filtered_exe[0]))
 		return (long)str_copy(path, filtered_exe, size);
 	return os_syscall4(SYS_readlink, (long)"/proc/self/exe", (long)path, (long)size - 1, 0);
+}
+
+/* The first file that is mapped is the program, before memsan has mapped anything. */
+static void exe_from_maps(void)
+{
+	char text[2048];
+	size_t n = 0;
+	const char *p;
+
+	proc_read("/proc/self/maps", text, sizeof(text));
+	p = str_char(text, '/');
+	while (p && p[n] && p[n] != '\n')
+		n++;
+	if (n && p[n])
+		mem_copy(filtered_exe, p, n);
+}
+
+/* A filter that was inherited lets ld.so read files, but may kill for prctl(PR_GET_SECCOMP), getpid or gettid. So a
+ * file tells. Its process number counts only if libc has the same for this thread: /proc may belong to another name
+ * space. */
+void os_start(void)
+{
+	static bool started;
+	char text[2048];
+	pid_t pid;
+
+	if (__atomic_exchange_n(&started, true, __ATOMIC_RELAXED) ||
+	    !proc_read("/proc/self/status", text, sizeof(text)) || !proc_number(text, "Seccomp:"))
+		return;
+	pid = (pid_t)proc_number(text, "NSpid:");
+	if (pid)
+		tcb_find_tid((uint32_t)pid);
+	filtered_pid = tcb_tid_at ? pid : 0;
+	exe_from_maps();
+	inherited = true;
 }
 
 void os_note_seccomp(void)
@@ -213,7 +363,8 @@ void os_note_seccomp(void)
 	if (os_filter_set())
 		return;
 	filtered_pid = os_getpid();
-	os_exe_path(filtered_exe, sizeof(filtered_exe));
+	if (!filtered_exe[0])
+		os_exe_path(filtered_exe, sizeof(filtered_exe));
 	tcb_find_tid((uint32_t)os_gettid());
 	WRITE_ONCE(os_filtered, true);
 }
@@ -222,7 +373,7 @@ bool os_under_seccomp(void)
 {
 	long r;
 
-	if (os_filter_set())
+	if (os_avoids_calls())
 		return true;
 	r = os_syscall4(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0);
 
@@ -233,7 +384,8 @@ bool os_under_seccomp(void)
 
 static void *os_map(size_t size, int prot, int flags)
 {
-	long r = arch_syscall6(SYS_mmap, 0, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	long r = strict_self ? -ENOMEM
+	                     : arch_syscall6(SYS_mmap, 0, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 
 	return r < 0 && r > -(long)PAGE_SIZE ? NULL : (void *)r;
 }
@@ -303,7 +455,8 @@ bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end)
 
 void os_release_part(void *p, size_t size)
 {
-	os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);
+	if (!strict_self)
+		os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);
 }
 
 void os_release(void *p, size_t size)
@@ -325,7 +478,7 @@ void *os_reserve_shared(size_t size)
 
 static bool os_advise(void *p, size_t size, int advice)
 {
-	return os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
+	return !strict_self && os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
 }
 
 void *os_reserve(size_t size, size_t align)
@@ -347,7 +500,7 @@ void *os_reserve(size_t size, size_t align)
 	if (raw + total > end)
 		os_release((void *)end, raw + total - end);
 	/* After mlockall(MCL_FUTURE) the whole reserve would count as locked. */
-	if (!os_filter_set())
+	if (!os_filter_set() && (!READ_ONCE(inherited) || READ_ONCE(future_locked)))
 		os_syscall4(SYS_munlock, (long)start, (long)size, 0, 0);
 	/* The kernel leaves untouched pages out of core files, but gdb's gcore would write a terabyte of zeros. */
 	os_advise((void *)start, size, MADV_DONTDUMP);
@@ -357,7 +510,7 @@ void *os_reserve(size_t size, size_t align)
 
 static bool os_protect(void *p, size_t size, int prot)
 {
-	return os_syscall4(SYS_mprotect, (long)p, (long)size, prot, 0) == 0;
+	return !strict_self && os_syscall4(SYS_mprotect, (long)p, (long)size, prot, 0) == 0;
 }
 
 bool os_commit(void *p, size_t size, bool huge)
@@ -414,8 +567,9 @@ bool os_unprotect(void *p, size_t size)
 
 static long os_map_at(void *p, size_t size, int prot, int flags)
 {
-	return arch_syscall6(SYS_mmap, (long)p, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags,
-	                     -1, 0);
+	return strict_self ? -ENOMEM
+	                   : arch_syscall6(SYS_mmap, (long)p, (long)size, prot,
+	                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
 }
 
 bool os_renew(void *p, size_t size, bool huge)
@@ -450,7 +604,13 @@ bool os_protect_read(void *p, size_t size)
 size_t os_memory_size(void)
 {
 	struct sysinfo info;
+	char text[2048];
 
+	if (READ_ONCE(inherited)) {
+		size_t kib = proc_read("/proc/meminfo", text, sizeof(text)) ? proc_number(text, "MemTotal:") : 0;
+
+		return kib ? (kib + proc_number(text, "SwapTotal:")) << 10 : SIZE_MAX;
+	}
 	return os_syscall4(SYS_sysinfo, (long)&info, 0, 0, 0) == 0
 	               ? ((size_t)info.totalram + info.totalswap) * info.mem_unit
 	               : SIZE_MAX;
@@ -619,9 +779,9 @@ uint64_t os_address_space_limit(void)
 /* process_vm_readv on the calling process copies up to the first unreadable page and returns the bytes copied. It needs
  * no descriptor and loses no race with another thread's munmap. But it can be forbidden, and a seccomp filter may kill
  * the process for it. Then each page is probed by a call that filters which are inherited allow. rt_sigprocmask reads
- * its new mask before it refuses an invalid operation, so EFAULT means unreadable and EINVAL readable. After the program
- * has set a filter, no call is safe: then the probe is a load, behind which memsan's handler of SIGSEGV goes on if the
- * load faults. One weakness is accepted: if a page goes away between probe and copy, the copy faults. */
+ * its new mask before it refuses an invalid operation, so EFAULT means unreadable and EINVAL readable. After the
+ * program has set a filter, no call is safe: then the probe is a load, behind which memsan's handler of SIGSEGV goes on
+ * if the load faults. One weakness is accepted: if a page goes away between probe and copy, the copy faults. */
 static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refused)
 {
 	size_t done = 0;

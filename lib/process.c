@@ -32,7 +32,6 @@ static uint32_t *owner = &owner_fixed;
 static pid_t process_pid; /* 0: before process_start */
 static bool (*process_hook_copied)(void);
 static bool process_torn_now;
-TLS_IE uint32_t process_guests;
 
 void process_start(bool (*copied)(void))
 {
@@ -76,6 +75,7 @@ static __cold_path void process_adopt(void)
 
 	if (!__atomic_compare_exchange_n(owner, &none, OWNER_BUSY, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return;
+	os_copied();
 	process_fork_child();
 	if (process_hook_copied)
 		process_torn_now |= process_hook_copied();
@@ -100,7 +100,7 @@ bool process_is_torn(void)
 bool process_is_this(void)
 {
 	process_settle();
-	if (os_filter_set())
+	if (os_pid_is_known())
 		return !process_guests;
 	return !process_pid || os_getpid() == process_pid;
 }

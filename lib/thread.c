@@ -16,7 +16,6 @@
  * written.
  */
 #include <errno.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "lib/lib.h"
@@ -110,11 +109,7 @@ static uint32_t slot_take(void)
 
 static void thread_read_name(char name[THREAD_NAME_MAX])
 {
-	mem_set(name, 0, THREAD_NAME_MAX);
-	if (os_filter_set())
-		return;
-	os_syscall4(SYS_prctl, PR_GET_NAME, (long)name, 0, 0);
-	name[THREAD_NAME_MAX - 1] = '\0';
+	os_thread_name(name, THREAD_NAME_MAX);
 }
 
 /* Can there be a free slot? Checked before the lock is taken: so a table that stays full costs no lock. */

@@ -111,6 +111,7 @@ __cold_path void runtime_start(void)
 {
 	if (__atomic_load_n(&runtime_state_now, __ATOMIC_ACQUIRE) != RUNTIME_NEW)
 		return;
+	os_start(); /* first: locks ask for the tid */
 	lock_acquire(&start_lock);
 	if (__atomic_load_n(&runtime_state_now, __ATOMIC_ACQUIRE) == RUNTIME_NEW)
 		start_locked();

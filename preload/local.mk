@@ -23,7 +23,7 @@ lib_LTLIBRARIES += libmemsan.la
 # Only in a shared library can dlclose and the interceptors call libc's own functions.
 libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload/unseen/maps.c \
 	preload/unseen/signals.c preload/unseen/exec.c preload/unseen/foreign.c \
-	preload/unseen/vfork.c \
+	preload/unseen/vfork.c preload/unseen/keys.c \
 	preload/unseen/quick_exit.c preload/unseen/raise.c \
 	preload/unseen/fclose.c preload/unseen/waits.c preload/unseen/waits_rare.c preload/unseen/waits_io.c \
 	preload/unseen/shared.c preload/unseen/start.c preload/intercept/symbols.c \

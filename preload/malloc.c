@@ -33,10 +33,13 @@ MEMSAN_EXPORT void free(void *p)
 
 	if (likely(slab_free_fast(p)))
 		return;
-	if (!p)
+	if (!p && likely(!READ_ONCE(process_key_is_gone)))
 		return;
 	UNWIND_HERE(&regs);
-	release_object(p, SLAB_API_MALLOC, SIZE_MAX, &regs);
+	if (p)
+		release_object(p, SLAB_API_MALLOC, SIZE_MAX, &regs);
+	else
+		process_freed_nothing(&regs);
 }
 
 MEMSAN_EXPORT void *calloc(size_t n, size_t size)

@@ -83,6 +83,11 @@ void interrupted_finish(void);
 void process_init(void);           /* constructor: fork handlers, the thread-exit key */
 extern TLS_IE bool thread_watched; /* this thread's exit will be noticed */
 void process_watch_thread(void);
+/* Gives the key that tells of a thread's end to the program. False: it has it already. */
+bool process_give_key(void);
+extern uint32_t process_key_is_gone __attribute__((visibility("hidden")));
+/* Called for free(NULL) once the key is gone: is this libc's last step in a thread? */
+void process_freed_nothing(const struct unwind_regs *regs);
 __inline_hot void thread_ensure(void)
 {
 	if (unlikely(!thread_watched))

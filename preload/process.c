@@ -4,12 +4,18 @@
  * fork: the first constructor to run registers our handlers.  So our prepare handler runs after all others, which may
  * still allocate, and our parent and child handlers run before all others.
  *
+ * The end of a thread: the destructor of a pthread key tells. A program that wants all PTHREAD_KEYS_MAX keys gets that
+ * key too (unseen/keys.c). Then libc's last step in a thread tells: it frees its buffers, of which most are NULL, when
+ * no code of the program is on the thread's stack any more. That step comes after all destructors. The key remains the
+ * first choice, since how libc ends a thread is not documented.
+ *
  * Program end: the last checks of the heap must run after all exit handlers and destructors, but before exit flushes
  * stdio.  (memsan may replace the exit status, and then flushes stdio itself.)  A handler that is registered while
  * ld.so runs destructors runs after all of those, so our destructor registers exit_last.
  */
 #include "preload/preload.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +23,9 @@
 TLS_IE bool thread_watched;
 
 static pthread_key_t exit_key;
-static bool exit_key_made;
+static bool exit_watched;     /* false: before our constructor */
+uint32_t process_key_is_gone; /* atomic */
+static TLS_IE bool thread_over;
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
@@ -43,12 +51,48 @@ static void thread_exiting(void *value)
 
 __cold_path void process_watch_thread(void)
 {
-	if (!exit_key_made || !process_is_this())
+	if (!exit_watched || !process_is_this())
 		return; /* before our constructor there is one thread, and it ends with the program */
 	/* Set first, since pthread_setspecific may allocate. */
 	thread_watched = true;
-	pthread_setspecific(exit_key, &thread_watched);
+	if (thread_over)
+		return; /* libc's very last frees: nothing would tell of another end */
+	if (!READ_ONCE(process_key_is_gone))
+		pthread_setspecific(exit_key, &thread_watched);
 	fault_thread_start();
+}
+
+bool process_give_key(void)
+{
+	if (!exit_watched || __atomic_exchange_n(&process_key_is_gone, 1, __ATOMIC_RELAXED))
+		return false;
+	return pthread_key_delete(exit_key) == 0;
+}
+
+/* clone, start_thread, and the functions that free libc's buffers. */
+#define END_FRAMES 6
+
+__cold_path void process_freed_nothing(const struct unwind_regs *regs)
+{
+	const void *libc = NULL;
+	uintptr_t pcs[END_FRAMES];
+	struct dl_find_object found;
+	size_t n;
+
+	if (!thread_watched || thread_over || !process_is_this())
+		return;
+	if (_dl_find_object((void *)pthread_key_delete, &found) == 0)
+		libc = found.dlfo_link_map;
+	if (!libc || _dl_find_object((void *)(regs->ret - 1), &found) != 0 || found.dlfo_link_map != libc)
+		return;
+	n = unwind_walk(regs, pcs, END_FRAMES);
+	if (n < 2 || n == END_FRAMES)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (_dl_find_object((void *)(pcs[i] - 1), &found) != 0 || found.dlfo_link_map != libc)
+			return;
+	thread_over = true;
+	thread_exiting(NULL);
 }
 
 __cold_path void process_enter(void)
@@ -136,6 +180,8 @@ __attribute__((destructor)) static void process_destructor(void)
 void process_init(void)
 {
 	process_start(copy_settled);
-	exit_key_made = pthread_key_create(&exit_key, thread_exiting) == 0;
+	if (pthread_key_create(&exit_key, thread_exiting) != 0)
+		process_key_is_gone = true;
+	exit_watched = true;
 	pthread_atfork(fork_prepare, lib_fork_parent, fork_child);
 }

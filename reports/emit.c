@@ -23,7 +23,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "reports/reports_internal.h"
@@ -65,6 +64,9 @@ static uint64_t record_place(const struct report_record *r)
 	uint64_t h = hash_mix(0x6d656d73616eu, r->kind);
 	bool stacks = false;
 
+	/* What a child that shares this memory reports goes to its own log, and is news in its parent's. */
+	if (!process_is_this())
+		h = hash_mix(h, r->pid);
 	for (uint32_t i = 0; i < r->nr_stacks; i++) {
 		const struct report_stack *s = &r->stacks[i];
 		if (s->role == STACK_FREE)
@@ -134,8 +136,7 @@ static void record_set_process(struct report_record *r)
 
 	r->pid = (uint32_t)os_getpid();
 	r->tid = (uint32_t)os_gettid();
-	if (!os_filter_set())
-		arch_syscall6(SYS_prctl, PR_GET_NAME, (long)name, 0, 0, 0, 0);
+	os_thread_name(name, sizeof(name));
 	r->comm = report_string(r, name);
 	r->time_ms = (uint64_t)jiffies_now() * (1000 / JIFFIES_HZ);
 }
@@ -220,8 +221,10 @@ enum report_outcome report_end(struct report_record *r)
 	enum report_outcome outcome = report_emit(r);
 
 	if (options.fault == FAULT_PANIC && outcome != REPORT_SUPPRESSED) {
-		/* A child that shares this memory ends; its parent goes on. */
-		lock_release(&report_lock);
+		/* No other thread begins a report, which would be cut. But a child that shares this memory ends alone,
+		 * and its parent goes on. */
+		if (!process_is_this())
+			lock_release(&report_lock);
 		report_panic();
 	}
 	lock_release(&report_lock);

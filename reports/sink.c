@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -28,8 +29,9 @@
 /* memsan's descriptors start above the standard ones. */
 #define FD_LOW 3
 #define SINK_OPEN_FLAGS (O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-#define SINK_STALL_MS 2000 /* memsan gives up a full pipe or terminal after so long */
-#define LOG_TRIES 100      /* PATH.PID, then PATH.PID.1 …: an earlier process may have had the pid */
+#define SINK_STALL_MS 2000            /* memsan gives up a full pipe or terminal after so long */
+#define FILTERED_TEXT_MAX (16u << 20) /* of reports under a filter, all together */
+#define LOG_TRIES 100                 /* PATH.PID, then PATH.PID.1 …: an earlier process may have had the pid */
 
 static bool sink_secure;
 static bool stderr_known;   /* standard error was open at start; written once */
@@ -38,11 +40,15 @@ static uint64_t stderr_dev, stderr_ino;
 static int stderr_filtered = -1; /* where reports go under a filter that the program has set */
 static int stderr_kept = -1;     /* a copy of it, while the program exits; written once */
 
-/* The log file of this process: pid << 32 | suffix << 8 | step.  By the pid a child of fork sees that it has no log. */
+/* A log file. state: pid << 32 | suffix << 8 | step.  By the pid a child of fork sees that it has no log. */
 enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED };
-static uint64_t log_state;
-/* written before LOG_CREATED is stored (release), read after LOG_CREATED is seen (acquire) */
-static uint64_t log_dev, log_ino, log_uid;
+struct log_file {
+	uint64_t state;
+	/* written before LOG_CREATED is stored (release), read after LOG_CREATED is seen (acquire) */
+	uint64_t dev, ino, uid;
+};
+/* Children that share this memory (vfork) have a log of their own, and leave their parent's alone. */
+static struct log_file log_own, log_guest;
 static char log_prefix[PATH_MAX]; /* absolute; written by sink_configure */
 
 /* ---- small helpers --------------------------------------------------------------------------- */
@@ -82,11 +88,7 @@ static const char *error_text(long error)
 
 uint64_t sink_signals_pending(void)
 {
-	uint64_t set = ~0ull;
-
-	if (!os_filter_set())
-		arch_syscall6(SYS_rt_sigpending, (long)&set, sizeof(set), 0, 0, 0, 0);
-	return set;
+	return os_signals_pending();
 }
 
 void sink_take_back(int sig, uint64_t pending_before)
@@ -194,12 +196,28 @@ static int stderr_fd(void)
 	               : -1;
 }
 
-/* Under a filter nothing can be asked of a descriptor, and no file can be opened: a report is one write to what standard
- * error is now, or nothing. */
+/* A write beyond the limit of a file's size ends the process: under a filter SIGXFSZ cannot be blocked. Sandboxes like
+ * OpenSSH's set the limit to 0. */
+static bool file_is_full(int fd)
+{
+	struct {
+		uint64_t now, most;
+	} limit = { UINT64_MAX, UINT64_MAX };
+	struct stat st;
+
+	return arch_syscall6(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) == 0 && limit.now != UINT64_MAX &&
+	       stat_fd(fd, &st) && S_ISREG(st.st_mode) && (uint64_t)st.st_size + FILTERED_TEXT_MAX > limit.now;
+}
+
+/* Under a filter nothing can be asked of a descriptor, and no file can be opened: a report is one write to what
+ * standard error is now, or nothing. */
 void report_filter_begins(void)
 {
-	if (!os_filter_set())
-		stderr_filtered = stderr_fd();
+	if (os_filter_set())
+		return;
+	stderr_filtered = stderr_fd();
+	if (stderr_filtered >= 0 && file_is_full(stderr_filtered))
+		stderr_filtered = -1;
 }
 
 static void write_stderr(const char *text, size_t len)
@@ -238,7 +256,7 @@ static uint64_t log_word(pid_t pid, unsigned suffix, enum log_step step)
 }
 
 /* Creates this process's log.  The caller has set LOG_CREATING. */
-static int log_create(char *name, size_t size, pid_t pid)
+static int log_create(struct log_file *log, char *name, size_t size, pid_t pid)
 {
 	struct stat st;
 	int fd = -EEXIST;
@@ -250,25 +268,25 @@ static int log_create(char *name, size_t size, pid_t pid)
 	}
 	if (fd < 0 || !stat_fd(fd, &st)) {
 		/* There may be descriptors or space later: the next report tries again. */
-		__atomic_store_n(&log_state, log_word(pid, 0, LOG_NONE), __ATOMIC_RELEASE);
+		__atomic_store_n(&log->state, log_word(pid, 0, LOG_NONE), __ATOMIC_RELEASE);
 		return fd;
 	}
-	log_dev = st.st_dev;
-	log_ino = st.st_ino;
-	log_uid = st.st_uid;
-	__atomic_store_n(&log_state, log_word(pid, suffix - 1, LOG_CREATED), __ATOMIC_RELEASE);
+	log->dev = st.st_dev;
+	log->ino = st.st_ino;
+	log->uid = st.st_uid;
+	__atomic_store_n(&log->state, log_word(pid, suffix - 1, LOG_CREATED), __ATOMIC_RELEASE);
 	return fd;
 }
 
 /* Opens the file that this process created, never another file that took its name. */
-static int log_reopen(char *name, size_t size, pid_t pid, unsigned suffix)
+static int log_reopen(const struct log_file *log, char *name, size_t size, pid_t pid, unsigned suffix)
 {
 	struct stat st;
 	int fd;
 
 	log_name(name, size, pid, suffix);
 	fd = open_high(name, SINK_OPEN_FLAGS, 0);
-	if (fd >= 0 && (!stat_fd(fd, &st) || st.st_dev != log_dev || st.st_ino != log_ino || st.st_uid != log_uid)) {
+	if (fd >= 0 && (!stat_fd(fd, &st) || st.st_dev != log->dev || st.st_ino != log->ino || st.st_uid != log->uid)) {
 		os_close(fd);
 		return -ESTALE;
 	}
@@ -277,18 +295,19 @@ static int log_reopen(char *name, size_t size, pid_t pid, unsigned suffix)
 
 static int log_open(char *name, size_t size)
 {
+	struct log_file *log = process_is_this() ? &log_own : &log_guest;
 	pid_t pid = os_getpid();
 
 	for (int tries = 0; tries < 1000; tries++) {
-		uint64_t state = __atomic_load_n(&log_state, __ATOMIC_ACQUIRE);
+		uint64_t state = __atomic_load_n(&log->state, __ATOMIC_ACQUIRE);
 		enum log_step step = (uint32_t)(state >> 32) == (uint32_t)pid ? (enum log_step)(state & 0xff)
 		                                                              : LOG_NONE;
 
 		if (step == LOG_CREATED)
-			return log_reopen(name, size, pid, (unsigned)(state >> 8 & 0xff));
-		if (step == LOG_NONE && __atomic_compare_exchange_n(&log_state, &state, log_word(pid, 0, LOG_CREATING),
+			return log_reopen(log, name, size, pid, (unsigned)(state >> 8 & 0xff));
+		if (step == LOG_NONE && __atomic_compare_exchange_n(&log->state, &state, log_word(pid, 0, LOG_CREATING),
 		                                                    false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			return log_create(name, size, pid);
+			return log_create(log, name, size, pid);
 		arch_syscall6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
 	}
 	log_name(name, size, pid, 0);

@@ -33,14 +33,15 @@
 
 static size_t read_auxv(uint64_t *words)
 {
-	long n = arch_syscall6(SYS_prctl, PR_GET_AUXV, (long)words, AUXV_WORDS * sizeof(*words), 0, 0, 0);
-	if (n <= 0) {
-		long fd = arch_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0, 0, 0);
-		if (fd < 0)
-			return 0;
+	/* A filter of system calls that was inherited may kill for prctl, but lets ld.so open files. */
+	long fd = arch_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0, 0, 0), n = 0;
+
+	if (fd >= 0) {
 		n = arch_syscall6(SYS_read, fd, (long)words, AUXV_WORDS * sizeof(*words), 0, 0, 0);
 		arch_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
 	}
+	if (n <= 0)
+		n = arch_syscall6(SYS_prctl, PR_GET_AUXV, (long)words, AUXV_WORDS * sizeof(*words), 0, 0, 0);
 	if (n <= 0)
 		return 0;
 	return MIN((size_t)n / sizeof(*words), (size_t)AUXV_WORDS);

@@ -5,6 +5,7 @@
 #include "preload/preload.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -53,6 +54,22 @@ static long lock_current(int flags, uint64_t *total)
 	return first_error;
 }
 
+/* The right of another user name space than the first does not count; that one has all users. */
+static bool user_space_is_first(void)
+{
+	char text[64];
+	int fd = os_open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = fd >= 0 ? os_read(fd, text, sizeof(text) - 1) : 0;
+	const char *p = text;
+
+	if (fd >= 0)
+		os_close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	while (*p && !str_starts(p, "4294967295"))
+		p++;
+	return fd < 0 || *p; /* no text: a new name space */
+}
+
 /* Does the process have CAP_IPC_LOCK? */
 static bool lock_unlimited(void)
 {
@@ -65,7 +82,7 @@ static bool lock_unlimited(void)
 	} data[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
 
 	return arch_syscall6(SYS_capget, (long)&head, (long)data, 0, 0, 0, 0) == 0 &&
-	       (data[0].effective >> 14 /* CAP_IPC_LOCK */ & 1);
+	       (data[0].effective >> 14 /* CAP_IPC_LOCK */ & 1) && user_space_is_first();
 }
 
 /* As in the kernel, a call that the limit forbids changes nothing: neither pages nor what is mapped later. */
@@ -95,6 +112,8 @@ MEMSAN_EXPORT int mlockall(int flags)
 		ret = lock_allowed();
 	if (!ret && (flags & MCL_FUTURE))
 		ret = arch_syscall6(SYS_mlockall, flags & ~MCL_CURRENT, 0, 0, 0, 0, 0);
+	if (!ret)
+		os_lock_future(flags & MCL_FUTURE);
 	if (!ret && (flags & MCL_CURRENT))
 		ret = lock_current(flags, NULL);
 	if (ret < 0) {

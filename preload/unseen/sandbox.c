@@ -33,9 +33,17 @@ static void note(void)
 		os_guest_filtered = true; /* a child of vfork; the vfork function clears the word for its parent */
 }
 
+static void note_strict(void)
+{
+	note();
+	os_note_strict();
+}
+
 static void note_prctl(unsigned long option, unsigned long mode, unsigned long filter)
 {
-	if ((int)option == PR_SET_SECCOMP && (mode == SECCOMP_MODE_STRICT || (mode == SECCOMP_MODE_FILTER && filter)))
+	if ((int)option == PR_SET_SECCOMP && mode == SECCOMP_MODE_STRICT)
+		note_strict();
+	else if ((int)option == PR_SET_SECCOMP && mode == SECCOMP_MODE_FILTER && filter)
 		note();
 }
 
@@ -56,7 +64,9 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 
 	if (nr == SYS_prctl)
 		note_prctl(a, b, c);
-	else if (nr == SYS_seccomp && (a == SECCOMP_SET_MODE_STRICT || (a == SECCOMP_SET_MODE_FILTER && c)))
+	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_STRICT)
+		note_strict();
+	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_FILTER && c)
 		note();
 	if (!real)
 		real = dlsym(RTLD_NEXT, "syscall");

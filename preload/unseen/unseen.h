@@ -12,6 +12,7 @@
  *   exits.c         the scan for leaks at _exit and fatal signals (static too)
  *   quick_exit.c    _exit and _Exit
  *   vfork.c         vfork, whose child works in this memory
+ *   keys.c          keys of thread-specific data: the program may have all
  *   fclose.c        standard error that an exit handler closes
  *   modules.c       dlclose, dlopen, libstdc++ that is loaded late
  *   sandbox.c       what the program does by prctl, syscall and ioctl

@@ -341,6 +341,10 @@ static inline bool arch_probe_recover(uint64_t *gregs)
 	        ".size " #name ", . - " #name "\n"           \
 	        ".popsection\n")
 
+/* From the frame address of PARENT to the stack pointer that the function's caller had: the saved frame pointer, two
+ * return addresses and the padding between them. */
+#define ARCH_VFORK_CALLER 32
+
 /* ---- wide memory access (mem.c) -------------------------------------------------------------- */
 
 typedef char arch_vec16 __attribute__((vector_size(16), aligned(1), may_alias));
