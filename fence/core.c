@@ -341,7 +341,7 @@ bool fence_open_page(uintptr_t addr)
 		                                                           : SLOT_OPENED_RIGHT,
 		                  __ATOMIC_RELAXED);
 	}
-	return page_open(page, PAGE_SIZE);
+	return slot_reach_page(page) && page_open(page, PAGE_SIZE);
 }
 
 /* ---- ranges: what libc's functions and the kernel are told to access ------------------------- */
