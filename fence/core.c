@@ -342,7 +342,7 @@ bool fence_open_page(uintptr_t addr)
 		                  __ATOMIC_RELAXED);
 	}
 	/* A guard that does not go away would fault again, at the same instruction: a new page takes its place. */
-	return page_open(page, PAGE_SIZE) || os_renew((void *)page, PAGE_SIZE, false);
+	return (slot_reach_page(page) && page_open(page, PAGE_SIZE)) || os_renew((void *)page, PAGE_SIZE, false);
 }
 
 /* ---- ranges: what libc's functions and the kernel are told to access ------------------------- */

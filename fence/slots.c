@@ -14,8 +14,14 @@
  *
  * A freed slot has no page.  It costs its descriptor, and eight bytes of page table for each of its pages, because the
  * kernel keeps the mark of a guard there.  For an object of one page that is 64 bytes, and no mapping (bench/fence
- * --held).  In an instrumented program its shadow costs a kilobyte more, which cannot be given back by itself. The real
- * limit of the queue is fork, which copies the page tables: a million slots take fork a quarter of a second.
+ * --held).  In an instrumented program its shadow costs a kilobyte more, which cannot be given back by itself.
+ *
+ * fork copies page tables, and the child's end frees them: 50 ms of kernel time for a million freed slots.  So before a
+ * fork each chunk (2 MiB, the memory of one page of page tables) whose slots are all freed becomes closed: a mapping
+ * that nothing may access and that has no page tables.  Neighbors share one mapping.  An access there faults as before,
+ * and the slots keep their descriptors, so the report is the same, in the parent and in the child.  A chunk opens
+ * again, with its guards, when its first slot is used again or after a report.  A program that does not fork pays for
+ * this with a counter in each chunk.  Weakness accepted: one live object keeps its chunk's page tables.
  *
  * Half the cost of removing a guard is the system call itself, and a page fault costs more than the page.  So fence=all
  * opens its next AHEAD slots of one page together:
@@ -37,6 +43,11 @@
 /* Each range holds at least this many freed slots, whatever the budget. */
 #define HELD_LEAST 1024u
 #define STEP_BYTES ((size_t)4 << 20)
+#define CHUNK_SHIFT 21
+#define CHUNK_SIZE ((uintptr_t)1 << CHUNK_SHIFT)
+#define CHUNK_CLOSED 0x8000u
+#define CHUNKS_STEP ((size_t)64 << 10)
+#define CLOSED_RUNS_MAX 2048u /* two mappings each, of 65530 (vm.max_map_count) */
 
 bool fence_all;
 uintptr_t fence_base;
@@ -46,6 +57,11 @@ struct slot_range fence_ranges[FENCE_RANGES];
 static uint64_t live_max; /* most open slots, else the program would lack mappings; written once */
 static uint64_t held_max; /* bytes that freed slots of fence=all may cost before they are used again; written once */
 static uint64_t held;     /* their cost now; under slots_lock */
+
+/* A counter for each chunk of fence=all's pool: the slots that have data pages in it and do not wait in a queue; and
+ * CHUNK_CLOSED.  The reserve is empty without guard regions.  Under slots_lock, as is the next one. */
+static struct stepped_reserve chunks;
+static uint32_t closed_runs; /* chunks side by side that are closed, counted as one: mappings of their own */
 
 /* Guards fresh slots, the queues and the slots opened ahead.  The only system calls made under it are those that make
  * pages usable. */
@@ -110,6 +126,136 @@ bool page_renew(uintptr_t p, size_t n)
 	return os_renew((void *)p, n, false);
 }
 
+/* ---- chunks: everything under slots_lock ----------------------------------------------------- */
+
+static size_t chunk_number(uintptr_t addr)
+{
+	return (addr >> CHUNK_SHIFT) - (fence_base >> CHUNK_SHIFT);
+}
+
+static uint16_t *chunk_at(uintptr_t addr)
+{
+	return (uint16_t *)(void *)chunks.base + chunk_number(addr);
+}
+
+static bool chunk_closed(uintptr_t at)
+{
+	return at - fence_base < fence_size && (chunk_number(at) + 1) * sizeof(uint16_t) <= chunks.committed &&
+	       *chunk_at(at) & CHUNK_CLOSED;
+}
+
+static void chunk_mark(uintptr_t at, bool closed)
+{
+	uint32_t beside = chunk_closed(at - CHUNK_SIZE) + chunk_closed(at + CHUNK_SIZE);
+
+	*chunk_at(at) = (uint16_t)((*chunk_at(at) & ~CHUNK_CLOSED) | (closed ? CHUNK_CLOSED : 0));
+	closed_runs += closed ? 1 - beside : beside - 1;
+}
+
+/* All of the closed chunk becomes guards before any of it becomes accessible. */
+static bool chunk_open(uintptr_t at)
+{
+	if (!os_guard_install((void *)at, CHUNK_SIZE) || !os_commit((void *)at, CHUNK_SIZE, false))
+		return false;
+	chunk_mark(at, false);
+	return true;
+}
+
+/* Opens the chunk of that address if it is closed.  When there are enough mappings already, its neighbors on the left
+ * are opened too, so that no run becomes two. */
+static bool chunk_reach(uintptr_t addr)
+{
+	uintptr_t at = ALIGN_DOWN(addr, CHUNK_SIZE);
+
+	while (chunk_closed(at)) {
+		bool split = chunk_closed(at - CHUNK_SIZE) && chunk_closed(at + CHUNK_SIZE);
+
+		if (!chunk_open(at))
+			return false;
+		if (!split || closed_runs <= CLOSED_RUNS_MAX)
+			break;
+		at -= CHUNK_SIZE;
+	}
+	return true;
+}
+
+static bool slot_reach(const struct slot_range *r, const struct fence_slot *s)
+{
+	uintptr_t data = slot_data(r, s);
+
+	return !chunks.base || (chunk_reach(data) && chunk_reach(data + (r->pages << PAGE_SHIFT) - 1));
+}
+
+static void slot_count(const struct slot_range *r, const struct fence_slot *s, int by)
+{
+	uintptr_t data = slot_data(r, s), last = data + (r->pages << PAGE_SHIFT) - 1;
+
+	if (!chunks.base)
+		return;
+	*chunk_at(data) = (uint16_t)(*chunk_at(data) + by);
+	if (chunk_number(last) != chunk_number(data))
+		*chunk_at(last) = (uint16_t)(*chunk_at(last) + by);
+}
+
+/* Did a report make a page accessible in the chunk?  It stays so until its slot is used again. */
+static bool chunk_has_opened(const struct slot_range *r, uintptr_t at)
+{
+	size_t from = (at - r->base) / r->stride, to = (at + CHUNK_SIZE - 1 - r->base) / r->stride;
+
+	for (size_t i = from - (from > 0); i <= to && i < r->fresh; i++)
+		if (__atomic_load_n(&slot_at(r, i)->opened, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+static bool chunk_may_close(const struct slot_range *r, uintptr_t at)
+{
+	return *chunk_at(at) == 0 && !chunk_has_opened(r, at);
+}
+
+static void chunks_close_range(struct slot_range *r)
+{
+	uintptr_t at = ALIGN_UP(r->base, CHUNK_SIZE), end = r->base + r->fresh * r->stride, to;
+
+	for (; at + CHUNK_SIZE <= end; at = MAX(to, at + CHUNK_SIZE)) {
+		for (to = at; to + CHUNK_SIZE <= end && chunk_may_close(r, to); to += CHUNK_SIZE)
+			;
+		if (to == at || (closed_runs >= CLOSED_RUNS_MAX && !chunk_closed(at - CHUNK_SIZE)))
+			continue;
+		if (!os_retire((void *)at, to - at))
+			return;
+		for (uintptr_t c = at; c < to; c += CHUNK_SIZE)
+			chunk_mark(c, true);
+	}
+}
+
+void fence_fork_prepare(void)
+{
+	if (!chunks.base || os_filter_set())
+		return;
+	lock_acquire(&slots_lock);
+	for (unsigned k = 0; k < FENCE_RANGES; k++)
+		if (fence_ranges[k].nr_max)
+			chunks_close_range(&fence_ranges[k]);
+	lock_release(&slots_lock);
+}
+
+bool slot_reach_page(uintptr_t addr)
+{
+	bool mine = lock_mine(&slots_lock), ok;
+
+	if (!chunks.base)
+		return true;
+	if (!mine)
+		lock_acquire(&slots_lock);
+	ok = chunk_reach(addr);
+	if (!mine)
+		lock_release(&slots_lock);
+	return ok;
+}
+
+/* ---- slots ----------------------------------------------------------------------------------- */
+
 /* Makes pages up to `end` usable, and guards.  Under slots_lock. */
 static bool range_reach(struct slot_range *r, uintptr_t end)
 {
@@ -120,11 +266,11 @@ static bool range_reach(struct slot_range *r, uintptr_t end)
 	n = MIN(ALIGN_UP(end - r->ready, STEP_BYTES), r->base + r->nr_max * r->stride + PAGE_SIZE - r->ready);
 	if (os_guard_supported() && (!os_commit((void *)r->ready, n, false) || !os_guard_install((void *)r->ready, n)))
 		return false;
+	if (chunks.base && !stepped_reserve_reach(&chunks, (chunk_number(r->ready + n) + 1) * sizeof(uint16_t)))
+		return false;
 	r->ready += n;
 	return true;
 }
-
-/* ---- slots ----------------------------------------------------------------------------------- */
 
 static struct fence_slot *slot_fresh(struct slot_range *r)
 {
@@ -134,6 +280,7 @@ static struct fence_slot *slot_fresh(struct slot_range *r)
 	    !range_reach(r, r->base + (i + 1) * r->stride + PAGE_SIZE))
 		return NULL;
 	__atomic_store_n(&r->fresh, (uint32_t)i + 1, __ATOMIC_RELEASE);
+	slot_count(r, slot_at(r, i), 1);
 	return slot_at(r, i);
 }
 
@@ -148,8 +295,9 @@ static struct fence_slot *slot_oldest(struct slot_range *r)
 {
 	struct fence_slot *s = r->first ? slot_at(r, r->first - 1) : NULL;
 
-	if (!s)
+	if (!s || !slot_reach(r, s))
 		return NULL;
+	slot_count(r, s, 1);
 	r->first = s->next;
 	if (!r->first)
 		r->last = 0;
@@ -221,6 +369,7 @@ static void queue_append(struct slot_range *r, struct fence_slot *s)
 	r->last = index;
 	r->nr_free++;
 	held += slot_cost(r);
+	slot_count(r, s, -1);
 }
 
 static bool slot_open(struct slot_range *r, struct fence_slot *s)
@@ -335,6 +484,8 @@ static bool ranges_reserve(size_t slots)
 	}
 	fence_base = (uintptr_t)p + PAGE_SIZE;
 	fence_size = total;
+	if (fence_all && os_guard_supported())
+		stepped_reserve_init(&chunks, (chunk_number(fence_base + total) + 1) * sizeof(uint16_t), CHUNKS_STEP);
 	return true;
 }
 

@@ -246,6 +246,9 @@ bool os_renew(void *p, size_t size, bool huge);
 /* Puts inaccessible pages there, so that no other mapping can take the place. `only_holes`: leaves alone what is
  * mapped by now. Returns 0 or -errno. */
 int os_withdraw(void *p, size_t size, bool only_holes);
+/* Puts an inaccessible mapping without page tables there, as os_reserve makes it. False: the kernel refused, and
+ * nothing changed. */
+bool os_retire(void *p, size_t size);
 bool os_protect_read(void *p, size_t size); /* read-only, as a file's constants are */
 /* Guard regions (MADV_GUARD_INSTALL, Linux 6.13+), probed once; false means "use os_protect_none". */
 bool os_guard_install(void *p, size_t size);

@@ -596,6 +596,17 @@ int os_withdraw(void *p, size_t size, bool only_holes)
 	return 0;
 }
 
+bool os_retire(void *p, size_t size)
+{
+	if (os_map_at(p, size, PROT_NONE, MAP_FIXED) != (long)p)
+		return false;
+	/* As os_reserve. */
+	if (!os_filter_set())
+		os_syscall4(SYS_munlock, (long)p, (long)size, 0, 0);
+	os_advise(p, size, MADV_DONTDUMP);
+	return true;
+}
+
 bool os_protect_read(void *p, size_t size)
 {
 	return os_protect(p, size, PROT_READ);

@@ -106,6 +106,10 @@ __cold_path void process_enter(void)
 static void fork_prepare(void)
 {
 	runtime_ensure();
+	if (slab_enter()) {
+		fence_fork_prepare();
+		runtime_leave();
+	}
 	lib_fork_prepare();
 }
 
