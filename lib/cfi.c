@@ -361,6 +361,12 @@ static void set_rule(struct machine *m, uint64_t reg, struct cfi_rule rule)
 		m->row.rules[reg] = rule;
 }
 
+/* An operand times the CIE's factor.  Products that overflow stand in broken data only. */
+static int32_t scaled(const struct machine *m, uint64_t operand)
+{
+	return (int32_t)(operand * (uint64_t)m->cie->data_align);
+}
+
 static const uint8_t *take_block(struct cursor *c)
 {
 	const uint8_t *block = c->p;
@@ -375,30 +381,29 @@ static const uint8_t *take_block(struct cursor *c)
 
 static void run_register_rule(struct machine *m, struct cursor *c, uint8_t op)
 {
-	int64_t align = m->cie->data_align;
 	uint64_t reg = take_uleb(c);
 	struct cfi_rule rule = { .kind = CFI_SAME };
 
 	switch (op) {
 	case CFA_OFFSET_EXTENDED:
 		rule.kind = CFI_OFFSET;
-		rule.offset = (int32_t)((int64_t)take_uleb(c) * align);
+		rule.offset = scaled(m, take_uleb(c));
 		break;
 	case CFA_OFFSET_EXTENDED_SF:
 		rule.kind = CFI_OFFSET;
-		rule.offset = (int32_t)(take_sleb(c) * align);
+		rule.offset = scaled(m, take_leb(c, true));
 		break;
 	case CFA_GNU_NEGATIVE_OFFSET_EXTENDED:
 		rule.kind = CFI_OFFSET;
-		rule.offset = -(int32_t)((int64_t)take_uleb(c) * align);
+		rule.offset = scaled(m, 0 - take_uleb(c));
 		break;
 	case CFA_VAL_OFFSET:
 		rule.kind = CFI_VAL_OFFSET;
-		rule.offset = (int32_t)((int64_t)take_uleb(c) * align);
+		rule.offset = scaled(m, take_uleb(c));
 		break;
 	case CFA_VAL_OFFSET_SF:
 		rule.kind = CFI_VAL_OFFSET;
-		rule.offset = (int32_t)(take_sleb(c) * align);
+		rule.offset = scaled(m, take_leb(c, true));
 		break;
 	case CFA_RESTORE_EXTENDED:
 		if (reg < ARCH_DWARF_REGS)
@@ -430,7 +435,6 @@ static void run_register_rule(struct machine *m, struct cursor *c, uint8_t op)
 static void run_cfa_rule(struct machine *m, struct cursor *c, uint8_t op)
 {
 	struct cfi_row *row = &m->row;
-	int64_t align = m->cie->data_align;
 
 	switch (op) {
 	case CFA_DEF_CFA:
@@ -439,7 +443,7 @@ static void run_cfa_rule(struct machine *m, struct cursor *c, uint8_t op)
 		break;
 	case CFA_DEF_CFA_SF:
 		row->cfa_reg = (uint8_t)take_uleb(c);
-		row->cfa_offset = (int32_t)(take_sleb(c) * align);
+		row->cfa_offset = scaled(m, take_leb(c, true));
 		break;
 	case CFA_DEF_CFA_REGISTER:
 		row->cfa_reg = (uint8_t)take_uleb(c);
@@ -448,7 +452,7 @@ static void run_cfa_rule(struct machine *m, struct cursor *c, uint8_t op)
 		row->cfa_offset = (int32_t)take_uleb(c);
 		break;
 	case CFA_DEF_CFA_OFFSET_SF:
-		row->cfa_offset = (int32_t)(take_sleb(c) * align);
+		row->cfa_offset = scaled(m, take_leb(c, true));
 		break;
 	case CFA_DEF_CFA_EXPRESSION:
 		row->cfa_expr = take_block(c);
@@ -484,9 +488,7 @@ static bool run(struct machine *m, struct cursor *c, uintptr_t pc)
 			delta = low;
 			break;
 		case CFA_OFFSET:
-			set_rule(m, low,
-			         (struct cfi_rule){ .kind = CFI_OFFSET,
-			                            .offset = (int32_t)((int64_t)take_uleb(c) * m->cie->data_align) });
+			set_rule(m, low, (struct cfi_rule){ .kind = CFI_OFFSET, .offset = scaled(m, take_uleb(c)) });
 			continue;
 		case CFA_RESTORE:
 			if (low < ARCH_DWARF_REGS)
