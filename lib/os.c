@@ -619,9 +619,9 @@ uint64_t os_address_space_limit(void)
 /* process_vm_readv on the calling process copies up to the first unreadable page and returns the bytes copied. It needs
  * no descriptor and loses no race with another thread's munmap. But it can be forbidden, and a seccomp filter may kill
  * the process for it. Then each page is probed by a call that filters which are inherited allow. rt_sigprocmask reads
- * its new mask before it refuses an invalid operation, so EFAULT means unreadable and EINVAL readable. After the program
- * has set a filter, no call is safe: then the probe is a load, behind which memsan's handler of SIGSEGV goes on if the
- * load faults. One weakness is accepted: if a page goes away between probe and copy, the copy faults. */
+ * its new mask before it refuses an invalid operation, so EFAULT means unreadable and EINVAL readable. After the
+ * program has set a filter, no call is safe: then the probe is a load, behind which memsan's handler of SIGSEGV goes on
+ * if the load faults. One weakness is accepted: if a page goes away between probe and copy, the copy faults. */
 static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refused)
 {
 	size_t done = 0;

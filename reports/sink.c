@@ -194,8 +194,8 @@ static int stderr_fd(void)
 	               : -1;
 }
 
-/* Under a filter nothing can be asked of a descriptor, and no file can be opened: a report is one write to what standard
- * error is now, or nothing. */
+/* Under a filter nothing can be asked of a descriptor, and no file can be opened: a report is one write to what
+ * standard error is now, or nothing. */
 void report_filter_begins(void)
 {
 	if (!os_filter_set())

@@ -112,8 +112,8 @@ static int exec_failure(const char *program, int error)
 	return EXIT_CANNOT_RUN;
 }
 
-/* Closes all descriptors but these two (-1: none). 0, 1 and 2 become /dev/null, so that no file that is opened later gets
- * these numbers. */
+/* Closes all descriptors but these two (-1: none). 0, 1 and 2 become /dev/null, so that no file that is opened later
+ * gets these numbers. */
 static void give_up_descriptors(int one, int other)
 {
 	int low = one < other ? one : other, high = one < other ? other : one, null = open("/dev/null", O_RDWR);
