@@ -223,6 +223,11 @@ void decode_short_write(FILE *out, const struct decode_record *r, const struct d
 /* ---- source.c -------------------------------------------------------------------------------- */
 
 #define DECODE_SOURCE_AROUND 3
+/* Logs name the files, so only files below the current folder and below the folders given here are read.  False: the
+ * folder is not there. */
+bool decode_source_root(const char *folder);
+/* A file that was not read because it lies elsewhere, or NULL. */
+const char *decode_source_refused(void);
 /* Line `line` of a file, not terminated, valid until the next call; NULL: the file or line is not there. */
 const char *decode_source_line(const char *path, uint32_t line, size_t *len);
 /* The lines around a line; that line itself stands between `on` and `off`. */

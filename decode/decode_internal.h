@@ -250,6 +250,9 @@ void decode_gitlab_put(struct decode_writer *w, const struct decode_record *r);
 void decode_html_head(struct decode_writer *w);
 void decode_html_put(struct decode_writer *w, const struct decode_record *r);
 void decode_html_tail(struct decode_writer *w);
+/* Text out of a log or a file must not control the terminal that shows it.  Tabs are left: the layout of a report has
+ * them. */
+void decode_put_clean(FILE *out, const char *s, size_t len);
 /* s as text or attribute of XML and HTML; it may hold any bytes.  NULL: writes nothing. */
 void decode_put_xml(FILE *out, const char *s);
 /* The path relative to the working directory if the file is below it, else as it is. */

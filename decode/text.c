@@ -27,23 +27,9 @@ static const char *colour(const struct text *t, const char *code)
 	return t->options->colour ? code : "";
 }
 
-/* Bytes of a log must not control the terminal that shows them.  Tabs are left: the layout of a report has them. */
-static void put_clean(FILE *out, const char *s, size_t len)
-{
-	struct clean_shown shown;
-
-	for (size_t i = 0, n; i < len; i += n) {
-		n = clean_char(s + i, len - i, &shown);
-		if (shown.len && s[i] != '\t')
-			fwrite(shown.text, 1, shown.len, out);
-		else
-			fwrite(s + i, 1, n, out);
-	}
-}
-
 static void put_text(const struct text *t, const char *s)
 {
-	put_clean(t->out, s, strlen(s));
+	decode_put_clean(t->out, s, strlen(s));
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
@@ -114,7 +100,7 @@ static void put_source(const struct text *t, const struct decode_frame *f)
 
 static void put_frame(const struct text *t, const struct decode_frame *f, const char *indent, size_t len)
 {
-	put_clean(t->out, indent, len);
+	decode_put_clean(t->out, indent, len);
 	put_place(t, f);
 	putc('\n', t->out);
 	put_source(t, f);
@@ -167,7 +153,7 @@ static void put_headline(const struct text *t, const char *line)
 		struct decode_text_options none = { .colour = false };
 		plain.options = &none;
 		f.file = NULL;
-		put_clean(t->out, line, (size_t)(in + 4 - line));
+		decode_put_clean(t->out, line, (size_t)(in + 4 - line));
 		put_place(&plain, &f);
 	} else {
 		put_text(t, line);

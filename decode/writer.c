@@ -37,6 +37,19 @@ void decode_json_string(FILE *out, const char *s)
 		fputs("null", out);
 }
 
+void decode_put_clean(FILE *out, const char *s, size_t len)
+{
+	struct clean_shown shown;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = clean_char(s + i, len - i, &shown);
+		if (shown.len && s[i] != '\t')
+			fwrite(shown.text, 1, shown.len, out);
+		else
+			fwrite(s + i, 1, n, out);
+	}
+}
+
 /* XML 1.0 has no form for control characters, so they are shown as a terminal shows them. */
 void decode_put_xml(FILE *out, const char *s)
 {

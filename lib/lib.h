@@ -373,7 +373,7 @@ struct loader_answer {
 	enum loader_verdict verdict;
 	bool is_loader;   /* the file is a loader itself: it runs the program that its arguments name */
 	char loader[256]; /* its path; "": none, or not known */
-	/* another sanitizer's library that the program is linked with, or NULL */
+	/* another sanitizer's library that the program is linked with, or its function in the program; or NULL */
 	const char *sanitizer;
 	unsigned has, needs; /* LOADER_OLD: the N of glibc 2.N */
 };

@@ -9,7 +9,8 @@
  *      PT_INTERP              the loader's path; without it the program is static, or is a loader itself
  *      libc.so.6              glibc, beside its loader: the newest version that it defines (.gnu.version_d) …
  *      libmemsan.so           … must not be older than the newest one that memsan needs (.gnu.version_r)
- *      DT_NEEDED              libasan and the like replace malloc too; libasan ends a program that loads memsan first
+ *      DT_NEEDED, .dynsym     libasan and the like replace malloc too, and end a program that loads memsan first; they
+ *                             are libraries, or linked into the program (clang's default, gcc's -static-libasan)
  *
  * The loader that memsan itself was built for needs no look at its libc.
  *
@@ -24,6 +25,7 @@
 
 #define HEADERS_MAX 1024  /* program or section headers that are looked at */
 #define VERSIONS_MAX 4096 /* the same, of version records */
+#define SYMBOLS_MAX 8192  /* the same, of symbols that the program does not define */
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 static bool read_at(int fd, void *to, size_t size, uint64_t offset)
@@ -226,10 +228,153 @@ static uint64_t file_offset(int fd, const Elf64_Ehdr *ehdr, uint64_t address)
 	return 0;
 }
 
+/* ---- another sanitizer ----------------------------------------------------------------------- */
+
+/* Where the file has what the dynamic section names; 0: it names none. */
+struct dynamic_tables {
+	uint64_t strings, symbols, gnu_hash, hash;
+};
+
+static void read_tables(int fd, const Elf64_Ehdr *ehdr, const Elf64_Phdr *dynamic, struct dynamic_tables *t)
+{
+	uint64_t nr = MIN(dynamic->p_filesz / sizeof(Elf64_Dyn), (uint64_t)HEADERS_MAX);
+	Elf64_Dyn dyn;
+
+	mem_set(t, 0, sizeof(*t));
+	for (uint64_t i = 0; i < nr && read_at(fd, &dyn, sizeof(dyn), dynamic->p_offset + i * sizeof(dyn)); i++) {
+		if (dyn.d_tag == DT_NULL)
+			break;
+		if (dyn.d_tag == DT_STRTAB)
+			t->strings = file_offset(fd, ehdr, dyn.d_un.d_ptr);
+		else if (dyn.d_tag == DT_SYMTAB)
+			t->symbols = file_offset(fd, ehdr, dyn.d_un.d_ptr);
+		else if (dyn.d_tag == DT_GNU_HASH)
+			t->gnu_hash = file_offset(fd, ehdr, dyn.d_un.d_ptr);
+		else if (dyn.d_tag == DT_HASH)
+			t->hash = file_offset(fd, ehdr, dyn.d_un.d_ptr);
+	}
+}
+
+/* Has the symbol of this index that name, and is it defined, or not? */
+static bool symbol_is(int fd, const struct dynamic_tables *t, uint32_t index, bool defined, const char *name)
+{
+	char text[32];
+	Elf64_Sym sym;
+
+	return read_at(fd, &sym, sizeof(sym), t->symbols + (uint64_t)index * sizeof(sym)) &&
+	       (sym.st_shndx != SHN_UNDEF) == defined && read_text(fd, text, sizeof(text), t->strings + sym.st_name) &&
+	       str_equal(text, name);
+}
+
+static bool gnu_hash_finds(int fd, const struct dynamic_tables *t, const char *name)
+{
+	struct {
+		uint32_t buckets, first, bloom, shift;
+	} head;
+	uint32_t h = 5381, index, link;
+	uint64_t at;
+
+	for (const char *c = name; *c; c++)
+		h = h * 33 + (unsigned char)*c;
+	if (!read_at(fd, &head, sizeof(head), t->gnu_hash) || !head.buckets)
+		return false;
+	at = t->gnu_hash + sizeof(head) + head.bloom * sizeof(uint64_t);
+	if (!read_at(fd, &index, sizeof(index), at + h % head.buckets * sizeof(index)) || index < head.first)
+		return false;
+	at += head.buckets * sizeof(index);
+	for (int i = 0; i < HEADERS_MAX; i++, index++) {
+		if (!read_at(fd, &link, sizeof(link), at + (uint64_t)(index - head.first) * sizeof(link)))
+			return false;
+		if ((link | 1) == (h | 1) && symbol_is(fd, t, index, true, name))
+			return true;
+		if (link & 1)
+			return false;
+	}
+	return false;
+}
+
+static bool hash_finds(int fd, const struct dynamic_tables *t, const char *name)
+{
+	struct {
+		uint32_t buckets, chains;
+	} head;
+	uint32_t h = 0, index;
+	uint64_t at = t->hash + sizeof(head);
+
+	for (const char *c = name; *c; c++) {
+		h = (h << 4) + (unsigned char)*c;
+		h = (h ^ (h >> 24 & 0xf0)) & 0x0fffffff;
+	}
+	if (!read_at(fd, &head, sizeof(head), t->hash) || !head.buckets ||
+	    !read_at(fd, &index, sizeof(index), at + h % head.buckets * sizeof(index)))
+		return false;
+	for (int i = 0; i < HEADERS_MAX && index; i++) {
+		if (symbol_is(fd, t, index, true, name))
+			return true;
+		if (!read_at(fd, &index, sizeof(index), at + ((uint64_t)head.buckets + index) * sizeof(index)))
+			return false;
+	}
+	return false;
+}
+
+static bool is_defined(int fd, const struct dynamic_tables *t, const char *name)
+{
+	return t->gnu_hash ? gnu_hash_finds(fd, t, name) : hash_finds(fd, t, name);
+}
+
+/* Does the program refer to a function that it does not define?  The GNU hash table leaves these out: they come first
+ * in the symbol table. */
+static bool is_undefined(int fd, const struct dynamic_tables *t, const char *name)
+{
+	uint32_t head[2] = { 0, 0 };
+
+	if (t->gnu_hash ? !read_at(fd, head, sizeof(head), t->gnu_hash) : !read_at(fd, head, sizeof(head), t->hash))
+		return false;
+	/* In both tables the second word: the first symbol that is hashed, or the number of all symbols. */
+	for (uint32_t i = 1; i < MIN(head[1], (uint32_t)SYMBOLS_MAX); i++)
+		if (symbol_is(fd, t, i, false, name))
+			return true;
+	return false;
+}
+
+/* A sanitizer's function in a program that has its own malloc, or NULL.  clang exports all functions of its runtimes.
+ * gcc exports those that libraries use, but the hook of the symbolizer, which programs need not define, is named. */
+static const char *linked_sanitizer(int fd, const struct dynamic_tables *t)
+{
+	static const char *const names[] = { "__asan_init", "__tsan_init", "__msan_init", "__hwasan_init",
+		                             "__lsan_init" };
+	static const char hook[] = "__sanitizer_symbolize_code";
+
+	if (!t->symbols || !t->strings || (!t->gnu_hash && !t->hash) || !is_defined(fd, t, "malloc"))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (is_defined(fd, t, names[i]))
+			return names[i];
+	return is_undefined(fd, t, hook) ? hook : NULL;
+}
+
+/* A program that is linked with libmemsan.a has the runtime's code in a section of its own. */
+static bool holds_memsan(int fd, const Elf64_Ehdr *ehdr)
+{
+	Elf64_Shdr section, names;
+	char name[16];
+
+	if (ehdr->e_shentsize != sizeof(section) ||
+	    !read_at(fd, &names, sizeof(names), ehdr->e_shoff + ehdr->e_shstrndx * sizeof(names)))
+		return false;
+	for (unsigned i = 0; i < ehdr->e_shnum && i < HEADERS_MAX; i++)
+		if (read_at(fd, &section, sizeof(section), ehdr->e_shoff + i * sizeof(section)) &&
+		    read_text(fd, name, sizeof(name), names.sh_offset + section.sh_name) &&
+		    str_equal(name, "memsan_text"))
+			return true;
+	return false;
+}
+
 static const char *sanitizer_named(const char *name)
 {
-	static const char *const libraries[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so",
-		                                 "libmsan.so" };
+	static const char *const libraries[] = { "libasan.so",         "libtsan.so",      "liblsan.so",
+		                                 "libhwasan.so",       "libmsan.so",      "libclang_rt.asan",
+		                                 "libclang_rt.hwasan", "libclang_rt.tsan" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(libraries); i++)
 		if (str_starts(name, libraries[i]))
@@ -238,17 +383,13 @@ static const char *sanitizer_named(const char *name)
 }
 
 /* Another sanitizer's library in DT_NEEDED, or NULL. */
-static const char *needed_sanitizer(int fd, const Elf64_Ehdr *ehdr, const Elf64_Phdr *dynamic)
+static const char *needed_sanitizer(int fd, const Elf64_Phdr *dynamic, uint64_t strings)
 {
-	uint64_t nr = MIN(dynamic->p_filesz / sizeof(Elf64_Dyn), (uint64_t)HEADERS_MAX), strings = 0;
+	uint64_t nr = MIN(dynamic->p_filesz / sizeof(Elf64_Dyn), (uint64_t)HEADERS_MAX);
 	const char *found = NULL;
 	Elf64_Dyn dyn;
-	char name[16];
+	char name[32];
 
-	for (uint64_t i = 0; i < nr && !strings && read_at(fd, &dyn, sizeof(dyn), dynamic->p_offset + i * sizeof(dyn));
-	     i++)
-		if (dyn.d_tag == DT_STRTAB)
-			strings = file_offset(fd, ehdr, dyn.d_un.d_ptr);
 	for (uint64_t i = 0; i < nr && strings && !found; i++) {
 		if (!read_at(fd, &dyn, sizeof(dyn), dynamic->p_offset + i * sizeof(dyn)) || dyn.d_tag == DT_NULL)
 			break;
@@ -257,6 +398,21 @@ static const char *needed_sanitizer(int fd, const Elf64_Ehdr *ehdr, const Elf64_
 	}
 	return found;
 }
+
+static const char *find_sanitizer(int fd, const Elf64_Ehdr *ehdr, const Elf64_Phdr *dynamic)
+{
+	struct dynamic_tables tables;
+	const char *found;
+
+	read_tables(fd, ehdr, dynamic, &tables);
+	found = needed_sanitizer(fd, dynamic, tables.strings);
+	if (found)
+		return found;
+	found = linked_sanitizer(fd, &tables);
+	return found && !holds_memsan(fd, ehdr) ? found : NULL;
+}
+
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 static void judge_interpreter(int program, const Elf64_Phdr *interp, const char *library, struct loader_answer *a)
 {
@@ -354,7 +510,7 @@ void loader_ask(int fd, const char *library, struct loader_answer *a)
 		return;
 	} else if (interp.p_filesz) {
 		judge_interpreter(fd, &interp, library, a);
-		a->sanitizer = needed_sanitizer(fd, &ehdr, &dynamic);
+		a->sanitizer = find_sanitizer(fd, &ehdr, &dynamic);
 	} else {
 		a->is_loader = is_loader(fd, &ehdr, &dynamic);
 		a->verdict = a->is_loader ? judge_loader(fd, library, a) : LOADER_NONE;

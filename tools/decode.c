@@ -128,6 +128,9 @@ static int parse_arguments(struct decode *d, int argc, char **argv, size_t *nr)
 		} else if ((value = tool_option_value("--suppressions", argv, argc, &i)) != NULL) {
 			if (!output_suppressions(&d->out, value))
 				return 1;
+		} else if ((value = tool_option_value("--source-root", argv, argc, &i)) != NULL) {
+			if (!output_source_root(value))
+				return 1;
 		} else if (!strcmp(argv[i], "--short")) {
 			output_format(&d->out, "short");
 		} else if (!strcmp(argv[i], "--source")) {
@@ -183,6 +186,8 @@ const struct tool_command command_decode = {
 		"  --modules=DIR    folder of the kernel's modules, or of the programs and libraries of a\n"
 		"                   report from another machine; may be repeated\n"
 		"  --source         print the source lines around each frame\n"
+		"  --source-root=DIR  show lines of files below DIR too, not only below the current\n"
+		"                   folder; may be repeated\n"
 		"  --suppressions=FILE  leave out the reports that the rules in FILE name\n"
 		"  -f, --follow     at the end of a file, wait for more, as tail -f does\n"
 		"  --all            print the whole log, with memsan's frames completed\n"

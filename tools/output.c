@@ -65,6 +65,15 @@ bool output_suppressions(struct output *o, const char *path)
 	return o->rules != NULL;
 }
 
+bool output_source_root(const char *folder)
+{
+	bool good = decode_source_root(folder);
+
+	if (!good)
+		tool_say("cannot read %s: %s", folder, strerror(errno));
+	return good;
+}
+
 bool output_begin(struct output *o)
 {
 	if (o->format < OUT_SARIF)
@@ -112,4 +121,7 @@ void output_finish(struct output *o)
 	}
 	o->writer = NULL;
 	o->rules = NULL;
+	if (decode_source_refused())
+		tool_say("%s lies outside of the current folder, so its lines are not shown; see --source-root",
+		         decode_source_refused());
 }

@@ -199,6 +199,9 @@ static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
 		} else if ((value = tool_option_value("--suppressions", argv, argc, &i)) != NULL) {
 			if (!output_suppressions(&p->out, value))
 				return EXIT_USAGE;
+		} else if ((value = tool_option_value("--source-root", argv, argc, &i)) != NULL) {
+			if (!output_source_root(value))
+				return EXIT_USAGE;
 		} else if ((value = tool_option_value("-n", argv, argc, &i)) != NULL) {
 			if (!tool_number(value, 1, TOP_MAX, &p->top))
 				return tool_usage_error("report", "'%s' is not a number of reports", value);
@@ -251,6 +254,7 @@ const struct tool_command command_report = {
 		"\n"
 		"  --format=FORMAT      as for memsan decode; default: merge json, the others short\n"
 		"  --suppressions=FILE  leave out the reports that the rules in FILE name\n"
+		"  --source-root=DIR    with html: show lines of files below DIR too; may be repeated\n"
 		"  -h, --help           show this help\n"
 		"\n"
 		"Exit status: 0; 1 diff found something new; 2 a file could not be read, the output could\n"

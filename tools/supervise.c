@@ -112,8 +112,8 @@ static int exec_failure(const char *program, int error)
 	return EXIT_CANNOT_RUN;
 }
 
-/* Closes all descriptors but these two (-1: none). 0, 1 and 2 become /dev/null, so that no file that is opened later gets
- * these numbers. */
+/* Closes all descriptors but these two (-1: none). 0, 1 and 2 become /dev/null, so that no file that is opened later
+ * gets these numbers. */
 static void give_up_descriptors(int one, int other)
 {
 	int low = one < other ? one : other, high = one < other ? other : one, null = open("/dev/null", O_RDWR);
@@ -136,28 +136,23 @@ static void give_up_descriptors(int one, int other)
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
-/* The canary shares memory and descriptors with memsan, so it costs little and holds nothing open.  It must not
- * change errno. */
-static pid_t canary_parent;
-
-static int canary_main(void *unused)
+/* The canary holds no descriptor open.  It is a plain fork, because Valgrind takes a clone that shares memory and
+ * descriptors for a thread: killing it would kill memsan. */
+static void canary_main(pid_t parent)
 {
-	(void)unused;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* A parent that ended before that call sends no signal. */
-	while (getppid() == canary_parent && pause())
-		;
-	return 0;
+	closefrom(0);
+	while (getppid() == parent)
+		pause();
+	_exit(0);
 }
 
 static void canary_start(struct watch *w)
 {
-	static char stack[16384] __attribute__((aligned(16)));
-	int pid;
+	pid_t parent = getpid(), pid = fork();
 
-	canary_parent = getpid();
-	pid = clone(canary_main, stack + sizeof(stack), CLONE_VM | CLONE_FILES | CLONE_FS | SIGCHLD, NULL);
-
+	if (pid == 0)
+		canary_main(parent);
 	w->canary = pid > 0 ? pid : 0;
 }
 

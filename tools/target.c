@@ -3,10 +3,11 @@
  *
  * Three things decide:
  *
- *   PT_INTERP        without a dynamic loader (a static program), there is no LD_PRELOAD; a loader of another libc, of an
- *                    older glibc or of another machine cannot load the library (lib/loader.c)
+ *   PT_INTERP        without a dynamic loader (a static program), there is no LD_PRELOAD; a loader of another libc,
+ *                    of an older glibc or of another machine cannot load the library (lib/loader.c)
  *   mode bits        in a program with set-uid, set-gid or capabilities, the loader ignores an LD_PRELOAD with a path
- *   DT_NEEDED        libasan, libtsan and the like are memory debuggers themselves, and replace malloc too
+ *   DT_NEEDED,       libasan, libtsan and the like are memory debuggers themselves, and replace malloc too
+ *   .dynsym          (lib/loader.c)
  *
  * Everything in the file is untrusted.  libelf checks its bounds, and for a broken file the answer is "not known": the
  * program is then started as it is, and execve tells what is wrong with it.
@@ -26,8 +27,6 @@
 #include <unistd.h>
 
 #define SCRIPTS_MAX 4 /* as many #! lines as the kernel follows */
-
-static const char *const sanitizer_symbols[] = { "__asan_init", "__tsan_init", "__msan_init", "__hwasan_init" };
 
 static void target_verdict(struct target *t, enum target_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -83,28 +82,6 @@ static bool is_secure(const struct stat *st, int fd)
 	return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
-/* Clang links its runtimes statically; they show as defined dynamic symbols. */
-static const char *sanitizer_defined(Elf *elf, Elf_Scn *scn, const GElf_Shdr *shdr)
-{
-	Elf_Data *data = elf_getdata(scn, NULL);
-	bool memsan = false;
-	const char *found = NULL;
-	GElf_Sym sym;
-
-	for (int i = 0; data && gelf_getsym(data, i, &sym); i++) {
-		const char *name;
-
-		if (sym.st_shndx == SHN_UNDEF || !(name = elf_strptr(elf, shdr->sh_link, sym.st_name)))
-			continue;
-		if (strncmp(name, "memsan_", 7) == 0)
-			memsan = true;
-		for (size_t k = 0; k < sizeof(sanitizer_symbols) / sizeof(sanitizer_symbols[0]); k++)
-			if (strcmp(name, sanitizer_symbols[k]) == 0)
-				found = sanitizer_symbols[k];
-	}
-	return memsan ? NULL : found;
-}
-
 /* Does a library come from outside the system's folders?  Then it is named with a path, or the program has a search
  * path of its own. */
 static bool needs_own_libraries(Elf *elf, Elf_Scn *scn, const GElf_Shdr *shdr)
@@ -132,18 +109,6 @@ static bool has_own_libraries(Elf *elf)
 		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_DYNAMIC && needs_own_libraries(elf, scn, &shdr))
 			return true;
 	return false;
-}
-
-static const char *find_sanitizer(Elf *elf, const struct loader_answer *a)
-{
-	const char *found = a->sanitizer;
-	Elf_Scn *scn = NULL;
-	GElf_Shdr shdr;
-
-	while (!found && (scn = elf_nextscn(elf, scn)) != NULL)
-		if (gelf_getshdr(scn, &shdr) && shdr.sh_type == SHT_DYNSYM)
-			found = sanitizer_defined(elf, scn, &shdr);
-	return found;
 }
 
 /* A program that is linked with libmemsan.a has the runtime's code in a section of its own. */
@@ -180,7 +145,6 @@ static void inspect_loader(struct target *t, const struct loader_answer *a)
 
 static void inspect_elf(struct target *t, Elf *elf, const struct loader_answer *a)
 {
-	const char *sanitizer;
 	GElf_Ehdr ehdr;
 
 	if (!gelf_getehdr(elf, &ehdr))
@@ -188,8 +152,8 @@ static void inspect_elf(struct target *t, Elf *elf, const struct loader_answer *
 	if (ehdr.e_machine != EM_X86_64 || ehdr.e_ident[EI_CLASS] != ELFCLASS64)
 		target_verdict(t, a->verdict == LOADER_MACHINE ? TARGET_FOREIGN : TARGET_BLIND,
 		               "it is not a 64-bit x86-64 program");
-	else if ((sanitizer = find_sanitizer(elf, a)) != NULL)
-		target_verdict(t, TARGET_SANITIZED, "it is built for another sanitizer (%s)", sanitizer);
+	else if (a->sanitizer)
+		target_verdict(t, TARGET_SANITIZED, "it is built for another sanitizer (%s)", a->sanitizer);
 	else if (!(t->holds_memsan = holds_memsan(elf)))
 		inspect_loader(t, a);
 	t->own_libraries = has_own_libraries(elf);

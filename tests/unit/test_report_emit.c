@@ -14,9 +14,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "reports/reports.h"
@@ -671,6 +673,45 @@ static void lines_go_where_reports_go(void **state)
 	assert_int_equal(strncmp(err, "memsan: hello 42\n" RULE, strlen("memsan: hello 42\n" RULE)), 0);
 }
 
+static long size_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 ? (long)st.st_size : -1;
+}
+
+/* The option names a descriptor of a process.  Another file may stand there by now. */
+static void case_notify_link(void *arg)
+{
+	int memfd = memfd_create(REPORT_NOTIFY_NAME, MFD_CLOEXEC), other = memfd_create("other", MFD_CLOEXEC),
+	    longer = memfd_create(REPORT_NOTIFY_NAME "-2", MFD_CLOEXEC),
+	    file = open(in_dir("memfd:" REPORT_NOTIFY_NAME), O_RDWR | O_CREAT, 0600), fds[] = { other, longer, file };
+	uintptr_t at = 0x1000;
+
+	(void)arg;
+	CHECK(memfd >= 0 && other >= 0 && longer >= 0 && file >= 0);
+	for (size_t i = 0; i <= ARRAY_SIZE(fds); i++, at += 64) {
+		snprintf(option_text, sizeof(option_text), "notify=/proc/%d/fd/%d:exitcode=7", (int)getpid(),
+		         i < ARRAY_SIZE(fds) ? fds[i] : memfd);
+		start_with(option_text);
+		CHECK(report_at(at));
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		CHECK(size_of(fds[i]) == 0);
+	CHECK(size_of(memfd) == 1);
+	/* A process with more rights than its user writes nothing at all. */
+	reports_init(true);
+	reports_configure();
+	CHECK(report_at(at));
+	CHECK(size_of(memfd) == 1);
+}
+
+static void notify_writes_only_to_the_file_of_memsan_run(void **state)
+{
+	(void)state;
+	run(case_notify_link, 0);
+}
+
 /* ---- helpers --------------------------------------------------------------------------------- */
 
 static struct helper_request request;
@@ -1070,6 +1111,49 @@ static void report_outlives_the_program(void **state)
 	assert_int_equal(count_of(err, TITLE "0x1000\n"), 1);
 }
 
+/* A helper that gets a request without its record waits.  Its limits can be read, and its alarm ends it. */
+static void case_limits(void *arg)
+{
+	struct helper_request head = { .magic = HELPER_REQUEST_MAGIC,
+		                       .version = HELPER_WIRE_VERSION,
+		                       .kind = HELPER_REPORT,
+		                       .size = sizeof(struct report_record) };
+	static const struct {
+		int which;
+		rlim_t wanted;
+	} limits[] = { { RLIMIT_AS, (rlim_t)8 << 30 }, { RLIMIT_CPU, 60 }, { RLIMIT_CORE, 0 } };
+	struct rlimit before, now;
+	int ends[2], status = 0;
+	bool set = false;
+	pid_t child;
+
+	(void)arg;
+	CHECK(pipe2(ends, O_CLOEXEC) == 0 && getrlimit(RLIMIT_AS, &before) == 0);
+	CHECK(before.rlim_max == RLIM_INFINITY || before.rlim_max > limits[0].wanted);
+	child = fork();
+	if (child == 0) {
+		dup2(ends[0], 0);
+		execl("memsan-symbolize", "memsan-symbolize", NULL);
+		_exit(2);
+	}
+	CHECK(write(ends[1], &head, sizeof(head)) == sizeof(head));
+	while (!set && waitpid(child, &status, WNOHANG) == 0)
+		set = prlimit(child, RLIMIT_AS, NULL, &now) == 0 && now.rlim_cur == limits[0].wanted;
+	CHECK(set);
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		CHECK(prlimit(child, limits[i].which, NULL, &now) == 0 && now.rlim_cur == limits[i].wanted &&
+		      now.rlim_max == limits[i].wanted);
+	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+}
+
+static void helper_limits_itself(void **state)
+{
+	(void)state;
+	if (access("memsan-symbolize", X_OK) != 0)
+		skip();
+	run(case_limits, 0);
+}
+
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 static int make_directory(void **state)
@@ -1125,6 +1209,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(secure_process_opens_no_file),
 		cmocka_unit_test(standard_error_that_became_a_database),
 		cmocka_unit_test(signals_of_our_writes_do_not_kill),
+		cmocka_unit_test(notify_writes_only_to_the_file_of_memsan_run),
+		cmocka_unit_test(helper_limits_itself),
 		cmocka_unit_test(nonblocking_standard_error_gets_it_all),
 		cmocka_unit_test(lines_go_where_reports_go),
 		cmocka_unit_test(helpers_of_every_kind),

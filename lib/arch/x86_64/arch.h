@@ -274,22 +274,22 @@ _Noreturn static inline void arch_trap(void)
 	        ".popsection\n")
 
 /* Is the byte at p readable? The load may fault; then the handler calls arch_probe_recover, and the answer is 0. */
-#define ARCH_PROBE_DEFINE                                   \
-	__asm__(".pushsection .text\n"                      \
-	        ".hidden arch_probe\n"                      \
-	        ".hidden arch_probe_load\n"                 \
-	        ".hidden arch_probe_end\n"                  \
-	        ".globl arch_probe\n"                       \
-	        ".globl arch_probe_load\n"                  \
-	        ".globl arch_probe_end\n"                   \
+#define ARCH_PROBE_DEFINE                                    \
+	__asm__(".pushsection .text\n"                       \
+	        ".hidden arch_probe\n"                       \
+	        ".hidden arch_probe_load\n"                  \
+	        ".hidden arch_probe_end\n"                   \
+	        ".globl arch_probe\n"                        \
+	        ".globl arch_probe_load\n"                   \
+	        ".globl arch_probe_end\n"                    \
 	        ".type arch_probe, @function\narch_probe:\n" \
-	        ".cfi_startproc\n"                          \
-	        "xorl %eax, %eax\n"                         \
-	        "arch_probe_load: movb (%rdi), %cl\n"       \
-	        "movl $1, %eax\n"                           \
-	        "arch_probe_end: ret\n"                     \
-	        ".cfi_endproc\n"                            \
-	        ".size arch_probe, . - arch_probe\n"        \
+	        ".cfi_startproc\n"                           \
+	        "xorl %eax, %eax\n"                          \
+	        "arch_probe_load: movb (%rdi), %cl\n"        \
+	        "movl $1, %eax\n"                            \
+	        "arch_probe_end: ret\n"                      \
+	        ".cfi_endproc\n"                             \
+	        ".size arch_probe, . - arch_probe\n"         \
 	        ".popsection\n")
 __attribute__((visibility("hidden"))) int arch_probe(const void *p);
 __attribute__((visibility("hidden"))) extern const char arch_probe_load[], arch_probe_end[];
