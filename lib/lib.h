@@ -195,6 +195,8 @@ bool os_under_seccomp(void);   /* a system call filter is active: unusual calls 
 /* The program is about to set a filter: from now on memsan makes only those calls that every filter must allow for
  * libc's own malloc (mmap, munmap, mprotect, madvise, futex, write), and does without the others. */
 void os_note_seccomp(void);
+/* The program allows itself read, write and exit only. */
+void os_note_strict(void);
 extern bool os_filtered __attribute__((visibility("hidden")));
 /* The same of a child that shares this memory (process.c), in whose parent no filter is set. */
 extern TLS_IE bool os_guest_filtered __attribute__((visibility("hidden")));

@@ -231,9 +231,23 @@ bool os_under_seccomp(void)
 
 /* ---- address space --------------------------------------------------------------------------- */
 
+/* After SECCOMP_MODE_STRICT a process may read, write and exit, and is killed for every other call. It then uses the
+ * memory that it has. */
+static bool memory_fixed;
+
+void os_note_strict(void)
+{
+	WRITE_ONCE(memory_fixed, true);
+}
+
+static long memory_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	return unlikely(READ_ONCE(memory_fixed)) ? -EPERM : arch_syscall6(nr, a, b, c, d, e, f);
+}
+
 static void *os_map(size_t size, int prot, int flags)
 {
-	long r = arch_syscall6(SYS_mmap, 0, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	long r = memory_call(SYS_mmap, 0, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 
 	return r < 0 && r > -(long)PAGE_SIZE ? NULL : (void *)r;
 }
@@ -303,7 +317,7 @@ bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end)
 
 void os_release_part(void *p, size_t size)
 {
-	os_syscall4(SYS_munmap, (long)p, (long)size, 0, 0);
+	memory_call(SYS_munmap, (long)p, (long)size, 0, 0, 0, 0);
 }
 
 void os_release(void *p, size_t size)
@@ -314,8 +328,8 @@ void os_release(void *p, size_t size)
 
 void *os_reserve_shared(size_t size)
 {
-	long r = arch_syscall6(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
-	                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	long r = memory_call(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE,
+	                     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (r < 0 && r > -(long)PAGE_SIZE)
 		return NULL;
@@ -325,7 +339,7 @@ void *os_reserve_shared(size_t size)
 
 static bool os_advise(void *p, size_t size, int advice)
 {
-	return os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
+	return memory_call(SYS_madvise, (long)p, (long)size, advice, 0, 0, 0) == 0;
 }
 
 void *os_reserve(size_t size, size_t align)
@@ -357,7 +371,7 @@ void *os_reserve(size_t size, size_t align)
 
 static bool os_protect(void *p, size_t size, int prot)
 {
-	return os_syscall4(SYS_mprotect, (long)p, (long)size, prot, 0) == 0;
+	return memory_call(SYS_mprotect, (long)p, (long)size, prot, 0, 0, 0) == 0;
 }
 
 bool os_commit(void *p, size_t size, bool huge)
@@ -414,8 +428,8 @@ bool os_unprotect(void *p, size_t size)
 
 static long os_map_at(void *p, size_t size, int prot, int flags)
 {
-	return arch_syscall6(SYS_mmap, (long)p, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags,
-	                     -1, 0);
+	return memory_call(SYS_mmap, (long)p, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1,
+	                   0);
 }
 
 bool os_renew(void *p, size_t size, bool huge)
@@ -521,7 +535,7 @@ static int batch_support; /* atomic; GUARD_* */
 
 static long os_advise_many(const struct os_range *ranges, size_t n, int advice)
 {
-	return arch_syscall6(SYS_process_madvise, PIDFD_SELF_PROCESS, (long)ranges, (long)n, advice, 0, 0);
+	return memory_call(SYS_process_madvise, PIDFD_SELF_PROCESS, (long)ranges, (long)n, advice, 0, 0);
 }
 
 static size_t os_guard_open_batch(const struct os_range *ranges, size_t n)

@@ -24,19 +24,43 @@ __attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long
                                                  unsigned long d);
 __attribute__((used)) void *sandbox_find_ioctl(int fd, unsigned long request, const struct uffdio_register *arg);
 
-static void note(void)
+/* In strict mode no memory can be made usable. With fence=all the heap has used none of its own until now. */
+static void make_usable(void)
 {
+	struct unwind_regs regs;
+	size_t size;
+
+	UNWIND_HERE(&regs);
+	if (!process_is_this() || !runtime_enter())
+		return;
+	for (size = MIN_ALIGN; size <= SLAB_CLASS_MAX; size *= 2) {
+		void *p = slab_malloc(size, MIN_ALIGN, SLAB_API_MALLOC, false, &regs);
+
+		if (p)
+			slab_free(p, SLAB_API_MALLOC, SIZE_MAX, &regs);
+	}
+	runtime_leave();
+}
+
+static void note(bool strict)
+{
+	if (strict)
+		make_usable();
+
 	report_filter_begins();
-	if (process_is_this())
+	if (process_is_this()) {
 		os_note_seccomp();
-	else
+		if (strict)
+			os_note_strict();
+	} else {
 		os_guest_filtered = true; /* a child of vfork; the vfork function clears the word for its parent */
+	}
 }
 
 static void note_prctl(unsigned long option, unsigned long mode, unsigned long filter)
 {
 	if ((int)option == PR_SET_SECCOMP && (mode == SECCOMP_MODE_STRICT || (mode == SECCOMP_MODE_FILTER && filter)))
-		note();
+		note(mode == SECCOMP_MODE_STRICT);
 }
 
 void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter)
@@ -57,7 +81,7 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 	if (nr == SYS_prctl)
 		note_prctl(a, b, c);
 	else if (nr == SYS_seccomp && (a == SECCOMP_SET_MODE_STRICT || (a == SECCOMP_SET_MODE_FILTER && c)))
-		note();
+		note(a == SECCOMP_SET_MODE_STRICT);
 	if (!real)
 		real = dlsym(RTLD_NEXT, "syscall");
 	return ours ? ours : real;
