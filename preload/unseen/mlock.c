@@ -21,6 +21,15 @@ static bool is_to_be_locked(const struct maps_line *m)
 	return !os_is_reserve((void *)(uintptr_t)m->start) || arena_contains((void *)(uintptr_t)m->start);
 }
 
+/* Where a limit says how much memory may be locked, the limit is for the program. The end of our data may be one mapping
+ * with what lies behind it. */
+static bool is_our_library(const struct maps_line *m)
+{
+	uintptr_t start, end;
+
+	return module_self_range(&start, &end) && m->start >= start && m->start < end;
+}
+
 static long lock_range(uintptr_t start, uintptr_t end, int flags)
 {
 	if (flags & MCL_ONFAULT)
@@ -29,7 +38,7 @@ static long lock_range(uintptr_t start, uintptr_t end, int flags)
 }
 
 /* With `total` nothing is locked: the bytes that would be are added there. */
-static long lock_current(int flags, uint64_t *total)
+static long lock_current(int flags, bool limited, uint64_t *total)
 {
 	struct maps_reader reader;
 	struct maps_line m;
@@ -39,14 +48,14 @@ static long lock_current(int flags, uint64_t *total)
 	if (first_error)
 		return first_error;
 	while (maps_next(&reader, &m)) {
-		long ret;
+		long ret = 0;
 
-		if (total)
-			*total += is_to_be_locked(&m) ? m.end - m.start : 0;
-		if (total)
+		if (!is_to_be_locked(&m) || (limited && is_our_library(&m)))
 			continue;
-		ret = is_to_be_locked(&m) ? lock_range(m.start, m.end, flags) : 0;
-
+		if (total)
+			*total += m.end - m.start;
+		else
+			ret = lock_range(m.start, m.end, flags);
 		if (ret < 0 && !first_error)
 			first_error = ret;
 	}
@@ -86,7 +95,7 @@ static bool lock_unlimited(void)
 }
 
 /* As in the kernel, a call that the limit forbids changes nothing: neither pages nor what is mapped later. */
-static long lock_allowed(void)
+static long lock_allowed(bool *limited)
 {
 	struct {
 		uint64_t now, most;
@@ -97,25 +106,28 @@ static long lock_allowed(void)
 	if (arch_syscall6(SYS_prlimit64, 0, RLIMIT_MEMLOCK, 0, (long)&limit, 0, 0) != 0 || limit.now == UINT64_MAX ||
 	    lock_unlimited())
 		return 0;
+	*limited = true;
 	if (limit.now == 0)
 		return -EPERM;
-	ret = lock_current(0, &total);
+	ret = lock_current(0, true, &total);
 	return ret ? ret : total > limit.now ? -ENOMEM : 0;
 }
 
 MEMSAN_EXPORT int mlockall(int flags)
 {
+	bool limited = false;
 	long ret = 0;
+
 	if ((flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || !(flags & (MCL_CURRENT | MCL_FUTURE)))
 		ret = -EINVAL;
 	if (!ret && (flags & MCL_CURRENT))
-		ret = lock_allowed();
+		ret = lock_allowed(&limited);
 	if (!ret && (flags & MCL_FUTURE))
 		ret = arch_syscall6(SYS_mlockall, flags & ~MCL_CURRENT, 0, 0, 0, 0, 0);
 	if (!ret)
 		os_lock_future(flags & MCL_FUTURE);
 	if (!ret && (flags & MCL_CURRENT))
-		ret = lock_current(flags, NULL);
+		ret = lock_current(flags, limited, NULL);
 	if (ret < 0) {
 		errno = (int)-ret;
 		return -1;
