@@ -330,18 +330,23 @@ struct seek {
 	uint64_t left;      /* of SEEK_MAX */
 };
 
+/* Read by the kernel: a protection key may forbid this thread to read there. */
 static void seek_pages(void *ctx, uint64_t start, uint64_t end)
 {
+	static uint64_t words[4 * PAGE_SIZE / sizeof(uint64_t)];
 	struct seek *x = ctx;
+	ssize_t n;
 
 	end = MIN(end, start + x->left);
 	x->left -= end - start;
-	for (uint64_t at = ALIGN_UP(start, STRUCT_ALIGN); at + STRUCT_ALIGN <= end; at += STRUCT_ALIGN) {
-		const uint64_t *header = (const uint64_t *)(uintptr_t)at;
+	for (; start < end && (n = os_pread(own_mem, words, MIN(sizeof(words), end - start), start)) > 0;
+	     start += (uint64_t)n)
+		for (size_t i = 0; i + 2 < (size_t)n / sizeof(uint64_t); i += STRUCT_ALIGN / sizeof(uint64_t)) {
+			uint64_t at = start + i * sizeof(uint64_t);
 
-		if (header[0] == at && header[2] == at)
-			hole_ended(&x->search, at, x->tid_at, x->guard_end);
-	}
+			if (words[i] == at && words[i + 2] == at)
+				hole_ended(&x->search, at, x->tid_at, x->guard_end);
+		}
 }
 
 static void seek_mapping(void *ctx, const struct maps_line *m)
@@ -596,7 +601,7 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 		hole_thread(&search, &threads[i]);
 	holes_ended(&search);
 	seek.tid_at = seek_tid(&search);
-	if (seek.tid_at && own_pagemap >= 0)
+	if (seek.tid_at && own_pagemap >= 0 && own_mem >= 0)
 		each_mapping(seek_mapping, &seek);
 	if (!each_mapping(hole_main_stack, &search))
 		return "/proc/self/maps cannot be read";
