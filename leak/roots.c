@@ -178,6 +178,10 @@ static void hole_thread(const struct stack_search *x, const struct leak_thread *
  * something else by then does not look like that.  The struct itself stays a root: it holds the thread's result until
  * the thread is joined, and memory that libc keeps for the next thread.
  *
+ * A thread that memsan never saw leaves nothing here: one that thrd_create or a static program started, and that
+ * allocated nothing. Its struct is found where stacks of libc's lie, in the mapping behind a guard: the struct begins
+ * with two pointers to itself, and the stack that it names begins with this guard.
+ *
  * A stack that the program gave the thread has no guard of libc's.  It is the program's again when the thread has been
  * joined, and may hold anything. */
 #define ENDED_TRIES 8u
@@ -212,22 +216,30 @@ void leak_roots_thread_exit(void)
 }
 _Static_assert(LEAK_ENDED_MAX == 1u << 10, "the hash has 10 bits");
 
-static void holes_ended(const struct leak_thread *threads, uint32_t nr_threads)
+/* `behind`: where the guard of the thread's stack ends; 0: anywhere. */
+static void hole_ended(const struct stack_search *x, uint64_t tp, uint32_t tid_at, uint64_t behind)
+{
+	struct stack_bounds b;
+	uint32_t tid = 1;
+	bool used = false;
+
+	if (os_safe_read(&tid, (void *)(uintptr_t)(tp + tid_at * 4), 4) != 4 || !leak_tid_ended(tid) ||
+	    !stack_find_bounds(tp, &b) || !b.guard || (behind && b.start + b.guard != behind))
+		return;
+	/* A coroutine of a living thread may run on it. */
+	for (uint32_t k = 0; k < x->nr; k++)
+		used |= x->threads[k].sp - b.start < b.end - b.start || x->threads[k].tp - b.start < b.end - b.start;
+	if (!used)
+		hole_add(b.start, tp);
+}
+
+static void holes_ended(const struct stack_search *x)
 {
 	for (uint32_t i = 0; i < LEAK_ENDED_MAX; i++) {
 		uint64_t tp = __atomic_load_n(&leak_ended[i].tp, __ATOMIC_ACQUIRE);
-		struct stack_bounds b;
-		uint32_t tid = 1;
-		bool used = false;
 
-		if (!tp || os_safe_read(&tid, (void *)(uintptr_t)(tp + leak_ended[i].tid_at * 4), 4) != 4 ||
-		    !leak_tid_ended(tid) || !stack_find_bounds(tp, &b) || !b.guard)
-			continue;
-		/* A coroutine of a living thread may run on it. */
-		for (uint32_t k = 0; k < nr_threads; k++)
-			used |= threads[k].sp - b.start < b.end - b.start || threads[k].tp - b.start < b.end - b.start;
-		if (!used)
-			hole_add(b.start, tp);
+		if (tp)
+			hole_ended(x, tp, leak_ended[i].tid_at, 0);
 	}
 }
 
@@ -307,6 +319,66 @@ static uint64_t pages_each(int pagemap, uint64_t start, uint64_t end, uint64_t a
 		page += n * PAGE_SIZE;
 	}
 	return end;
+}
+
+/* ---- threads that have ended and that memsan never saw --------------------------------------- */
+
+#define SEEK_MAX ((uint64_t)32 << 20) /* written bytes of one mapping; a stack has few, its struct at the end */
+#define STRUCT_ALIGN 64u
+
+struct seek {
+	struct stack_search search;
+	uint32_t tid_at;    /* which word of a struct pthread holds the tid */
+	uint64_t guard_end; /* of the mapping before, when nothing may access that one */
+	uint64_t left;      /* of SEEK_MAX */
+};
+
+/* Read by the kernel: a protection key may forbid this thread to read there. */
+static void seek_pages(void *ctx, uint64_t start, uint64_t end)
+{
+	static uint64_t words[4 * PAGE_SIZE / sizeof(uint64_t)];
+	struct seek *x = ctx;
+	ssize_t n;
+
+	end = MIN(end, start + x->left);
+	x->left -= end - start;
+	for (; start < end && (n = os_pread(own_mem, words, MIN(sizeof(words), end - start), start)) > 0;
+	     start += (uint64_t)n)
+		for (size_t i = 0; i + 2 < (size_t)n / sizeof(uint64_t); i += STRUCT_ALIGN / sizeof(uint64_t)) {
+			uint64_t at = start + i * sizeof(uint64_t);
+
+			if (words[i] == at && words[i + 2] == at)
+				hole_ended(&x->search, at, x->tid_at, x->guard_end);
+		}
+}
+
+static void seek_mapping(void *ctx, const struct maps_line *m)
+{
+	struct seek *x = ctx;
+	bool own = m->private && !m->path[0];
+
+	x->left = SEEK_MAX;
+	if (own && m->readable && m->writable && x->guard_end == m->start &&
+	    !os_is_reserve((void *)(uintptr_t)m->start) && !written_regions(m->start, m->end, seek_pages, x) &&
+	    m->end - m->start <= CLOSED_MAX)
+		pages_each(own_pagemap, m->start, m->end, PAGEMAP_PRESENT, PAGEMAP_FILE | PAGEMAP_GUARD, seek_pages, x);
+	x->guard_end = own && !m->readable && !m->writable && !m->executable ? m->end : 0;
+}
+
+/* A living thread's struct tells where the tid stands. */
+static uint32_t seek_tid(const struct stack_search *x)
+{
+	static uint32_t words[PTHREAD_WORDS * 2];
+
+	for (uint32_t k = 0; k < x->nr; k++) {
+		uint64_t tp = x->threads[k].answered ? x->threads[k].tp : 0;
+		size_t n = tp ? os_safe_read(words, (void *)(uintptr_t)tp, sizeof(words)) / sizeof(words[0]) : 0;
+
+		for (uint32_t i = 16; i < n; i++)
+			if (words[i] == (uint32_t)x->threads[k].tid)
+				return i;
+	}
+	return 0;
 }
 
 /* ---- reading by the kernel ------------------------------------------------------------------- */
@@ -528,13 +600,17 @@ bool leak_roots_prepare(void)
 const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *threads, uint32_t nr_threads)
 {
 	struct stack_search search = { threads, nr_threads };
+	struct seek seek = { .search = search };
 	bool ok;
 
 	nr_holes = 0;
 	holes_memsan();
 	for (uint32_t i = 0; i < nr_threads; i++)
 		hole_thread(&search, &threads[i]);
-	holes_ended(threads, nr_threads);
+	holes_ended(&search);
+	seek.tid_at = seek_tid(&search);
+	if (seek.tid_at && own_pagemap >= 0 && own_mem >= 0)
+		each_mapping(seek_mapping, &seek);
 	if (!each_mapping(hole_main_stack, &search))
 		return "/proc/self/maps cannot be read";
 	holes_sort();

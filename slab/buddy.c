@@ -43,6 +43,7 @@ static uint32_t first_free_block[2];   /* no block of the kind is free below thi
 static size_t dirty_pages, free_pages; /* in lists and blocks below top_block */
 static size_t dirty_low;               /* the least dirty_pages since decay_start */
 static uint32_t decay_start;           /* jiffies */
+static bool pack;                      /* buddy_pack; written once */
 static bool purging;                   /* one thread at a time gives memory back */
 
 static uint64_t free_word(unsigned order, int dirty)
@@ -242,6 +243,66 @@ static uint32_t take_blocks(uint32_t n, int *dirty)
 	return start << BLOCK_ORDER;
 }
 
+/* The number of pages of the free run that starts at `page`; 0: the page is not free. Blocks beyond top_block are free
+ * one by one. */
+static size_t free_run_at(uint32_t page)
+{
+	uint32_t block = page >> BLOCK_ORDER;
+	uint64_t w;
+
+	if (block >= top_block)
+		return block < arena_nr_blocks ? BLOCK_PAGES : 0;
+	w = (page & (BLOCK_PAGES - 1)) == 0 && word_is_free(arena_blocks[block]) ? arena_blocks[block]
+	                                                                         : READ_ONCE(arena_memmap[page].owner);
+	return word_is_free(w) ? (size_t)1 << (w >> 8 & 0xff) : 0;
+}
+
+static int take_run_at(uint32_t page, size_t n)
+{
+	int dirty;
+
+	if (n == BLOCK_PAGES)
+		return page >> BLOCK_ORDER >= top_block ? CLEAN : block_remove(page >> BLOCK_ORDER);
+	dirty = arena_memmap[page].owner & OWNER_DIRTY ? DIRTY : CLEAN;
+	list_remove(page, (unsigned)__builtin_ctzl(n), dirty);
+	return dirty;
+}
+
+static uint32_t gap_in_block(uint32_t block, size_t n)
+{
+	uint32_t page = block << BLOCK_ORDER, end = page + BLOCK_PAGES, start = page;
+	size_t run;
+
+	for (; page < end && page - start < n; page += (uint32_t)MAX(run, 1u)) {
+		run = free_run_at(page);
+		if (!run)
+			start = page + 1;
+	}
+	return page - start >= n ? start : NO_PAGE;
+}
+
+/* Where memory is counted as soon as it may be written (RLIMIT_DATA): the lowest n free pages side by side in a block
+ * that is in use, at any alignment.  Powers of two would leave up to half of each run unused, and the program would
+ * meet its limit early. */
+static uint32_t take_gap(size_t n, int *dirty)
+{
+	uint32_t page = NO_PAGE;
+	size_t have = 0, run;
+
+	for (uint32_t b = 0; b < top_block && page == NO_PAGE; b++)
+		if ((arena_blocks[b] & OWNER_TAG) == OWNER_NONE && arena_blocks[b] >= FREE_IN_BLOCK(n))
+			page = gap_in_block(b, n);
+	if (page == NO_PAGE)
+		return NO_PAGE;
+	for (*dirty = CLEAN; have < n; have += run) {
+		run = free_run_at(page + (uint32_t)have);
+		*dirty |= take_run_at(page + (uint32_t)have, run);
+	}
+	if (have > n)
+		free_range(page + (uint32_t)n, have - n, *dirty);
+	return page;
+}
+
 static uint32_t take_run(size_t n, int *dirty)
 {
 	unsigned order = n > 1 ? 64 - (unsigned)__builtin_clzl(n - 1) : 0;
@@ -249,6 +310,10 @@ static uint32_t take_run(size_t n, int *dirty)
 	size_t whole = blocks * BLOCK_PAGES;
 	uint32_t page = NO_PAGE;
 
+	if (pack && n < BLOCK_PAGES && (n & (n - 1)))
+		page = take_gap(n, dirty);
+	if (page != NO_PAGE)
+		return page;
 	if (order < BLOCK_ORDER) {
 		whole = (size_t)1 << order;
 		*dirty = DIRTY;
@@ -341,6 +406,11 @@ void buddy_init(void)
 	lock_register_for_fork(&buddy_lock);
 }
 
+void buddy_pack(void)
+{
+	pack = true;
+}
+
 void slab_limit_space(uint64_t limit)
 {
 	lock_acquire(&buddy_lock);
@@ -400,31 +470,6 @@ void buddy_decay(void)
 	lock_acquire(&buddy_lock);
 	decay();
 	lock_release(&buddy_lock);
-}
-
-/* The number of pages of the free run that starts at `page`; 0: the page is not free. Blocks beyond top_block are free
- * one by one. */
-static size_t free_run_at(uint32_t page)
-{
-	uint32_t block = page >> BLOCK_ORDER;
-	uint64_t w;
-
-	if (block >= top_block)
-		return block < arena_nr_blocks ? BLOCK_PAGES : 0;
-	w = (page & (BLOCK_PAGES - 1)) == 0 && word_is_free(arena_blocks[block]) ? arena_blocks[block]
-	                                                                         : READ_ONCE(arena_memmap[page].owner);
-	return word_is_free(w) ? (size_t)1 << (w >> 8 & 0xff) : 0;
-}
-
-static int take_run_at(uint32_t page, size_t n)
-{
-	int dirty;
-
-	if (n == BLOCK_PAGES)
-		return page >> BLOCK_ORDER >= top_block ? CLEAN : block_remove(page >> BLOCK_ORDER);
-	dirty = arena_memmap[page].owner & OWNER_DIRTY ? DIRTY : CLEAN;
-	list_remove(page, (unsigned)__builtin_ctzl(n), dirty);
-	return dirty;
 }
 
 bool buddy_extend(uint32_t page, size_t n, bool *clean)

@@ -6,6 +6,8 @@
 #include "slab/arena.h"
 
 void buddy_init(void);
+/* From now on runs that are no power of two lie side by side: slower, but without loss. */
+void buddy_pack(void);
 void buddy_fork_child(void);
 /* A run of exactly n pages, or NO_PAGE. *clean: all its bytes are zero. */
 uint32_t buddy_alloc(size_t n, bool *clean);

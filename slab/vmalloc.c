@@ -52,6 +52,8 @@ void area_init(void)
 {
 	area_flags = flags_for_cache("vmalloc");
 	area_lean = os_charge_limit() < LEAN_BELOW;
+	if (area_lean)
+		buddy_pack();
 	area_held = area_flags != 0 && options.quarantine_size != 0;
 	lock_register_for_fork(&area_lock);
 }

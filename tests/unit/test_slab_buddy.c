@@ -175,6 +175,33 @@ static void dirty_is_given_back_when_full(void)
 	CHECK_NULL_TEXT(buddy_verify());
 }
 
+static void against_model_packed(void)
+{
+	buddy_pack();
+	against_model();
+}
+
+/* A block holds as many runs as fit, not as many as fit at multiples of a power of two. */
+static void packed_runs_lie_side_by_side(void)
+{
+	struct buddy_stats s;
+	bool clean;
+
+	buddy_pack();
+	for (unsigned i = 0; i < BLOCK_PAGES / 74; i++)
+		CHECK(buddy_alloc(74, &clean) < BLOCK_PAGES);
+	buddy_get_stats(&s);
+	CHECK(s.mapped_pages == BLOCK_PAGES);
+	CHECK_NULL_TEXT(buddy_verify());
+}
+
+static void test_packed(void **state)
+{
+	(void)state;
+	run_child("mode=production:arena.size=64M", against_model_packed);
+	run_child("mode=production:arena.size=64M", packed_runs_lie_side_by_side);
+}
+
 static void test_model(void **state)
 {
 	(void)state;
@@ -197,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_packed),
 		cmocka_unit_test(test_whole_arena),
 		cmocka_unit_test(test_dirty),
 	};

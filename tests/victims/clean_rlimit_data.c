@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims/clean_rlimit_data.c - a program that fits in a limit of data (ulimit -d 100000) fits in it with memsan:
- * 50 MB in small objects, and in blocks of a power of two
+ * 50 MB in small objects, in blocks of a power of two, and of 300,000 bytes
  *
  * expect: none
  * modes: check production
@@ -46,11 +46,13 @@ int main(int argc, char **argv)
 	}
 	if (setrlimit(RLIMIT_DATA, &limit) != 0)
 		return 2;
-	child = fork();
-	if (child == 0)
-		execl("/proc/self/exe", argv[0], "112", NULL);
-	if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
-		return 3;
+	for (int i = 0; i < 2; i++) {
+		child = fork();
+		if (child == 0)
+			execl("/proc/self/exe", argv[0], i == 0 ? "112" : "300000", NULL);
+		if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+			return 3;
+	}
 	execl("/proc/self/exe", argv[0], "1048576", "last", NULL);
 	return 4;
 }
