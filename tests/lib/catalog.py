@@ -38,7 +38,7 @@ RUNNERS = {
     "shadow-early": ("shadow-early", [], ""),
     "victims": ("victims/run.py", [], ""),
     "live": ("live/run.py", [], ""),
-    "fuzz": ("fuzz/run", ["5"], ""),
+    "fuzz": ("fuzz/run", ["3"], ""),
     "real": ("real/run.py", [], ""),
     "leaks": ("real/leaks", [], ""),
     "instrumented": ("real/instrumented", [], ""),
