@@ -580,6 +580,7 @@ static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
 	m->loc = start;
 	m->row.signal_frame = cie.signal_frame;
 	m->row.fde = fde;
+	mem_set(&m->initial, 0, sizeof(m->initial)); /* until it is known: a broken CIE may restore from it */
 	initial = (struct cursor){ cie.code, cie.code_end, false };
 	if (c.bad || !run(m, &initial, UINTPTR_MAX))
 		return false;

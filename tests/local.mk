@@ -14,10 +14,6 @@ EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/progra
 	tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc \
 	tests/examples-shadow tests/inject tests/live tests/real tests/soak tests/kernel-real tests/kernel-logs \
 	tests/fuzz tests/mutations
-# For tests/fuzz/run, which builds them in its own way.
-.PHONY: tool-sources
-tool-sources:
-	@echo $(base_sources) $(tool_sources)
 
 # Unit tests: tests/unit/NAME.c, linked with the runtime without its exported symbols (LDADD).  Tests with further
 # sources or libraries follow.

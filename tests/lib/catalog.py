@@ -40,7 +40,7 @@ RUNNERS = {
     "victims": ("victims/run.py", [], ""),
     "live": ("live/run.py", [], ""),
     "inject": ("inject/run.py", [], ""),
-    "fuzz": ("fuzz/run", ["5"], ""),
+    "fuzz": ("fuzz/run", ["3"], ""),
     "real": ("real/run.py", [], ""),
     "leaks": ("real/leaks", [], ""),
     "soak": ("soak/soak.py", ["--short"], ""),

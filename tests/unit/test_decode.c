@@ -126,8 +126,9 @@ static void test_damage(void **state)
 			if (rand_r(&seed) % 2) {
 				t.data[at] = (char)rand_r(&seed);
 			} else {
-				size_t gone = MIN((size_t)rand_r(&seed) % 100, t.len - at - 1);
+				size_t gone = (size_t)rand_r(&seed) % 100, room = t.len - at - 1;
 
+				gone = MIN(gone, room);
 				memmove(t.data + at, t.data + at + gone, t.len - at - gone);
 				t.len -= gone;
 			}
