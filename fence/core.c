@@ -67,8 +67,9 @@ static void pool_without_mappings(void)
 	if (!fence_all || __atomic_exchange_n(&told_no_mappings, true, __ATOMIC_RELAXED))
 		return;
 	__atomic_store_n(&fence_all, false, __ATOMIC_RELAXED);
-	report_line("fence=all: the kernel gives no more mappings (vm.max_map_count) after %llu fenced objects; the "
-	            "rest is sampled",
+	report_line("fence=all: %s after %llu fenced objects; the rest is sampled",
+	            os_filter_set() ? "the program's filter of system calls forbids guard pages"
+	                            : "the kernel gives no more mappings (vm.max_map_count)",
 	            (unsigned long long)live_counters.fence_live);
 }
 

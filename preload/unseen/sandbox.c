@@ -33,8 +33,27 @@ static void note(void)
 		os_guest_filtered = true; /* a child of vfork; the vfork function clears the word for its parent */
 }
 
+/* In strict mode no memory can be made usable. With fence=all the heap has used none of its own until now. */
+static void make_usable(void)
+{
+	struct unwind_regs regs;
+	size_t size;
+
+	UNWIND_HERE(&regs);
+	if (!process_is_this() || !runtime_enter())
+		return;
+	for (size = MIN_ALIGN; size <= SLAB_CLASS_MAX; size *= 2) {
+		void *p = slab_malloc(size, MIN_ALIGN, SLAB_API_MALLOC, false, &regs);
+
+		if (p)
+			slab_free(p, SLAB_API_MALLOC, SIZE_MAX, &regs);
+	}
+	runtime_leave();
+}
+
 static void note_strict(void)
 {
+	make_usable();
 	note();
 	os_note_strict();
 }

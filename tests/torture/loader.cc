@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/torture/loader.cc - libraries and constructors: libraries with thread-local memory, several libcs in one process,
- * auditors, other wrappers of malloc; destructors of threads, libraries and the program. */
+/* tests/torture/loader.cc - libraries and constructors: libraries with thread-local memory, several libcs in one
+ * process, auditors, other wrappers of malloc; destructors of threads, libraries and the program. */
 #define TORTURE_MAIN
 #include "torture.h"
 

@@ -628,9 +628,9 @@ static void filter_that_traps(void)
 /* Calls fail that the program does without. */
 static void filter_that_refuses(void)
 {
-	static const int calls[] = { SYS_getpid, SYS_gettid,        SYS_prctl,     SYS_process_vm_readv,
-		                     SYS_futex,  SYS_clock_gettime, SYS_prlimit64, SYS_rt_sigprocmask,
-		                     SYS_openat, SYS_mremap };
+	static const int calls[] = { SYS_getpid,           SYS_gettid, SYS_prctl,         SYS_madvise,
+		                     SYS_process_vm_readv, SYS_futex,  SYS_clock_gettime, SYS_prlimit64,
+		                     SYS_rt_sigprocmask,   SYS_openat, SYS_mremap };
 
 	churn(1000, 1);
 	filter(calls, NR(calls), SECCOMP_RET_ERRNO | 38);
@@ -843,6 +843,7 @@ const struct torture_case torture_cases[] = {
 	{ "runs_out_of_memory", runs_out_of_memory },
 	{ "filter_that_traps", filter_that_traps },
 	{ "filter_that_refuses", filter_that_refuses },
+	{ "strict_filter", strict_filter },
 	{ "memory_of_a_group", memory_of_a_group },
 	{ "closed_streams", closed_streams },
 	{ "blocked_stderr", blocked_stderr },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/torture/module.cc - libraries that the cases of loader.cc load: with STATIC_WORDS, one whose thread-local memory
- * has a fixed place */
+/* tests/torture/module.cc - libraries that the cases of loader.cc load: with STATIC_WORDS, one whose thread-local
+ * memory has a fixed place */
 #include <cstdlib>
 #include <cstring>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/torture/process.c - processes: fork, vfork, clone, spawn, exec, daemons, process 1, roots and rights, the end. */
+/* tests/torture/process.c - processes: fork, vfork, clone, spawn, exec, daemons, process 1, roots, rights, the end */
 #define TORTURE_MAIN
 #include "torture.h"
 
@@ -204,7 +204,7 @@ static void raw_children(void)
 	free(big);
 }
 
-/* While other threads allocate, only fork itself may be followed by malloc.  After the others, system calls and exec. */
+/* While other threads allocate, only fork itself may be followed by malloc, the others by system calls and exec. */
 static void raw_children_of_threads(void)
 {
 	pthread_t busy[3];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/torture/threads.c - threads: cancellation, thread-specific data, stacks of the program's own, coroutines; signals
- * and timers. */
+/* tests/torture/threads.c - threads: cancellation, thread-specific data, stacks of the program's own, coroutines;
+ * signals and timers. */
 #define TORTURE_MAIN
 #include "torture.h"
 
