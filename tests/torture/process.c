@@ -991,7 +991,6 @@ static void stopped_and_continued(void)
 		must(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status));
 		say("stopped by %d\n", WSTOPSIG(status));
 		kill(child, SIGCONT);
-		must(waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status));
 	}
 	reap("child", child);
 }
@@ -1229,6 +1228,44 @@ static void aborts_now(int sig)
 	say("handler of abort\n");
 }
 
+/* Before main: the argument says what a constructor does. */
+__attribute__((constructor)) static void constructor(int argc, char **argv)
+{
+	pthread_t t;
+
+	if (argc < 2)
+		return;
+	if (!strcmp(argv[1], "constructor_exits")) {
+		atexit(frees_at_exit);
+		kept_for_exit = strdup("of the constructor");
+		exit(19);
+	}
+	if (!strcmp(argv[1], "constructor_forks")) {
+		for (int how = 0; how < 5; how++) {
+			pid_t child = raw_fork(how);
+
+			if (child == 0) {
+				churn(50, 1);
+				exit(how);
+			}
+			reap("child of the constructor", child);
+		}
+		must(!pthread_create(&t, NULL, churns_once, NULL));
+		pthread_join(t, NULL);
+		reap("guest of the constructor", vfork_and_end(8));
+	}
+	if (!strcmp(argv[1], "constructor_execs") && !getenv("AGAIN")) {
+		setenv("AGAIN", "1", 1);
+		execv("/proc/self/exe", argv);
+	}
+}
+
+static void constructor_done(void)
+{
+	churn(50, 1);
+	say("main\n");
+}
+
 static void ends_by_signals(void)
 {
 	static const int signals[] = { SIGABRT, SIGTERM, SIGSEGV, SIGBUS, SIGFPE, SIGILL,
@@ -1297,6 +1334,9 @@ const struct torture_case torture_cases[] = {
 	{ "last_thread_ends", last_thread_ends },
 	{ "exit_while_threads_work", exit_while_threads_work },
 	{ "cookie_at_exit", cookie_at_exit },
+	{ "constructor_exits", constructor_done },
+	{ "constructor_forks", constructor_done },
+	{ "constructor_execs", constructor_done },
 	{ "ends_by_signals", ends_by_signals },
 	{ NULL, NULL },
 };

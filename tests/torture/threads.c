@@ -728,6 +728,119 @@ static void coroutine_by_signal_stack(void)
 
 /* ---- signals and timers ---------------------------------------------------------------------- */
 
+#define AUTODISARM (1u << 31)
+static ucontext_t in_handler, elsewhere;
+static volatile int nested;
+static char disarmed_stack[1 << 17], other_stack[1 << 17];
+
+static void leaves_stack(int sig)
+{
+	char here;
+	stack_t s;
+
+	sigaltstack(NULL, &s);
+	say("signal %d: on the stack %d, flags %x, size %zu\n", sig,
+	    &here > disarmed_stack && &here < disarmed_stack + sizeof(disarmed_stack), (unsigned)s.ss_flags, s.ss_size);
+	if (sig == SIGUSR1 && nested++ == 0) {
+		free(malloc(1000));
+		swapcontext(&in_handler, &elsewhere);
+		say("back in the handler\n");
+	}
+}
+
+static void works_elsewhere(void)
+{
+	churn(50, 1);
+	raise(SIGSEGV);
+	setcontext(&in_handler);
+}
+
+/* With SS_AUTODISARM a handler may leave the signal stack, and come back later. */
+static void disarmed_signal_stack(void)
+{
+	stack_t s = { .ss_sp = disarmed_stack, .ss_size = sizeof(disarmed_stack), .ss_flags = (int)AUTODISARM }, now;
+	struct sigaction a = { .sa_handler = leaves_stack, .sa_flags = SA_ONSTACK };
+
+	must(sigaltstack(&s, NULL) == 0);
+	sigaltstack(NULL, &now);
+	say("flags %x\n", (unsigned)now.ss_flags);
+	sigaction(SIGUSR1, &a, NULL);
+	sigaction(SIGSEGV, &a, NULL);
+	getcontext(&elsewhere);
+	elsewhere.uc_stack.ss_sp = other_stack;
+	elsewhere.uc_stack.ss_size = sizeof(other_stack);
+	makecontext(&elsewhere, works_elsewhere, 0);
+	raise(SIGUSR1);
+	sigaltstack(NULL, &now);
+	say("flags %x afterwards\n", (unsigned)now.ss_flags);
+	raise(SIGSEGV);
+}
+
+static void *shows_mask(void *arg)
+{
+	sigset_t set;
+
+	(void)arg;
+	pthread_sigmask(SIG_SETMASK, NULL, &set);
+	for (int sig = 1; sig < 65; sig++)
+		if (sig != 32 && sig != 33 && sigismember(&set, sig))
+			say("blocked %d\n", sig);
+	churn(20, 1);
+	sigemptyset(&set);
+	pthread_sigmask(SIG_SETMASK, &set, NULL);
+	raise(SIGSEGV);
+	return NULL;
+}
+
+static void segv(int sig)
+{
+	say("handled %d\n", sig);
+}
+
+/* Masks that a thread's attributes set. */
+static void masks_by_attribute(void)
+{
+	static const int blocked[] = { SIGUSR1, SIGSEGV, SIGBUS, SIGSTKFLT, 61 };
+	pthread_attr_t attr;
+	sigset_t set;
+	pthread_t t;
+
+	signal(SIGSEGV, segv);
+	sigemptyset(&set);
+	for (unsigned i = 0; i < NR(blocked); i++) {
+		sigaddset(&set, blocked[i]);
+		pthread_attr_init(&attr);
+		must(pthread_attr_setsigmask_np(&attr, &set) == 0);
+		must(!pthread_create(&t, &attr, shows_mask, NULL));
+		pthread_join(t, NULL);
+		pthread_attr_destroy(&attr);
+	}
+}
+
+static __attribute__((noinline)) int recurses(int depth)
+{
+	volatile char frame[1000];
+	char *p = depth % 5000 ? NULL : malloc(100);
+	int n;
+
+	frame[0] = (char)depth;
+	n = depth ? recurses(depth - 1) + frame[0] - (char)depth : 0;
+	free(p);
+	return n + 1;
+}
+
+/* Allocations under tens of thousands of frames, on a stack that grows to 60 MB. */
+static void deep_recursion(void)
+{
+	struct rlimit l;
+
+	must(getrlimit(RLIMIT_STACK, &l) == 0);
+	l.rlim_cur = 80 << 20;
+	if (setrlimit(RLIMIT_STACK, &l) != 0)
+		skip("the stack may not grow");
+	say("depth %d\n", recurses(55000));
+}
+
 static volatile unsigned long handled[65];
 static volatile int value_sum;
 
@@ -956,6 +1069,9 @@ const struct torture_case torture_cases[] = {
 	{ "exit_on_4_kib", exit_on_4_kib },
 #endif
 	{ "coroutine_by_signal_stack", coroutine_by_signal_stack },
+	{ "disarmed_signal_stack", disarmed_signal_stack },
+	{ "masks_by_attribute", masks_by_attribute },
+	{ "deep_recursion", deep_recursion },
 	{ "every_signal", every_signal },
 	{ "signal_storm", signal_storm },
 	{ "timers", timers },
