@@ -1058,6 +1058,7 @@ const struct torture_case torture_cases[] = {
 	{ "cancel_deferred", cancel_deferred },
 	{ "cancel_asynchronous", cancel_asynchronous },
 	{ "key_destructors", key_destructors },
+	{ "all_keys", all_keys },
 	{ "many_threads", many_threads },
 	{ "detached_threads", detached_threads },
 	{ "stacks_from_malloc", stacks_from_malloc },
