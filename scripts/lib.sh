@@ -9,8 +9,8 @@ packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libel
 	libjson-c-dev)
 packages_test=(libcmocka-dev libunwind-dev clang libclang-rt-14-dev python3 python3-jsonschema
 	clang-format-14 codespell pyflakes3 shellcheck mandoc man-db gcovr
-	gdb redis-server nginx git perl dash tar xz-utils gzip bzip2 zip zstd lz4 busybox-static bc diffutils patch sqlite3
-	nodejs openssl file findutils procps php-cli ruby apache2-bin curl apache2-utils
+	gdb redis-server nginx git perl dash tar xz-utils gzip bzip2 zip zstd lz4 busybox-static bc diffutils patch
+	sqlite3 nodejs openssl file findutils procps php-cli ruby apache2-bin curl apache2-utils
 	libpython3.11-testsuite redis-tools musl-tools valgrind strace fakeroot faketime eatmydata libjemalloc2
 	libtcmalloc-minimal4 libmimalloc2.0)
 # For real kernels in QEMU; scripts/test --quick does not need them.

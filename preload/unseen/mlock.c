@@ -21,8 +21,8 @@ static bool is_to_be_locked(const struct maps_line *m)
 	return !os_is_reserve((void *)(uintptr_t)m->start) || arena_contains((void *)(uintptr_t)m->start);
 }
 
-/* Where a limit says how much memory may be locked, the limit is for the program. The end of our data may be one mapping
- * with what lies behind it. */
+/* Where a limit says how much memory may be locked, the limit is for the program. The end of our data may be one
+ * mapping with what lies behind it. */
 static bool is_our_library(const struct maps_line *m)
 {
 	uintptr_t start, end;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims/clean_fork_fenced.c - under fence=all a child of fork gets no page tables of slots that are freed:
- * their copy would take tens of milliseconds. Freed slots that gave theirs back are used again, in parent and child, while
- * threads fork and allocate
+ * their copy would take tens of milliseconds. Freed slots that gave theirs back are used again, in parent and child,
+ * while threads fork and allocate
  *
  * expect: none
  * modes: check production

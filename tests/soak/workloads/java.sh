@@ -28,7 +28,7 @@ run() {
 		    pool.shutdown();
 		    int nulls = 0;
 		    String[] strings = { "a", null };
-		    for (int i = 0; i < 20000; i++) 
+		    for (int i = 0; i < 20000; i++)
 		      try { nulls += strings[i % 2].length(); } catch (NullPointerException e) { nulls += 10; }
 		    System.out.println(nulls);
 		    try { deep(10000000); } catch (StackOverflowError e) { System.out.println("deep"); }

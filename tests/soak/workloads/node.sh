@@ -36,7 +36,7 @@ run() {
 		      sent++; open++;
 		      const r = http.request({ port: server.address().port, method: "POST", agent }, a => {
 		        a.on("data", d => total += d.length).on("end", () => { open--; next();
-		          if (!open && sent == 400) { 
+		          if (!open && sent == 400) {
 		            console.log("served", sent, total); agent.destroy(); server.close(end); } }); });
 		      r.end("x".repeat(sent * 37));
 		    };
