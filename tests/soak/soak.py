@@ -649,7 +649,7 @@ def table(soak, loads):
             total += count
             seconds += sum(r["elapsed"] for r, _ in rows)
     ran = {r["workload"] for r, _ in results}
-    out.append(f"\n{len(ran)} of {len(loads)} workloads, {total['batches']} batches under memsan in "
+    out.append(f"\n{len(ran)} of {len(loads)} workloads, {total['batches']} batches under memsan in\n"
                f"{seconds / 60:.0f} minutes: {total['passed'] + total['failed'] + total['other']} results as in the "
                f"plain run, {total['different']} different, {total['hangs']} hangs, {total['false']} false reports.\n")
     out.append("\n## Workloads\n\n| workload | what is run |\n|---|---|\n")
