@@ -159,7 +159,7 @@ def run_unit(word):
     test, _, case = word.partition("/")
     r = subprocess.run(["./tests/unit/" + test], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, text=True, errors="replace",
-                       env=harness.environment(UNIT_TEST=case), check=False)
+                       env=harness.environment(UNIT_TEST=case, srcdir=harness.TOP), check=False)
     found = {kind: dict.fromkeys(re.findall(rf"^\[ *{kind} *\] (\w+)$", r.stdout, re.M))
              for kind in ("OK", "SKIPPED", "FAILED")}
     before = harness.failed
