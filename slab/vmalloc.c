@@ -353,11 +353,13 @@ static void *area_move(struct area *a, size_t size, const struct unwind_regs *re
 	size_t spare = stepped && size > a->size ? (size >> PAGE_SHIFT) / SPARE_SHARE + 1 : 0;
 	void *p = area_alloc_room(size, room, MIN(spare, GUARD_REGION_PAGES - 2), 16, (enum slab_api)a->api, false,
 	                          stack);
+	struct area *moved;
 
 	if (!p && room > size)
 		p = area_alloc_room(size, size, 0, 16, (enum slab_api)a->api, false, stack);
-	if (p) {
-		area_at((uintptr_t)p)->stepped = stepped;
+	moved = p ? area_at((uintptr_t)p) : NULL;
+	if (moved) {
+		moved->stepped = stepped;
 		area_reopen(a);
 		mem_copy(p, (void *)a->addr, MIN(size, a->size));
 	}
