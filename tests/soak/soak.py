@@ -601,7 +601,7 @@ HEAD = """# Real software under load
 Written by `scripts/soak --table`; do not edit. `scripts/soak` runs each workload plain, then under `memsan run` with
 all programs that it starts, and compares exit status and output line by line.
 
-- **batches**: runs of the workload, or of a part of its tests, in this mode, with the newest memsan that ran it.
+- **batches**: all runs of the workload, or of a part of its tests, in this mode, with the newest memsan that ran it.
 - **passed**, **failed**: tests that pass and that fail, as in the plain run (which may lack something).
 - **other**: other lines of output that are as in the plain run.
 - **different**: lines that are not as in the plain run. **hangs**, **false**: hangs and reports that are not right.

@@ -62,7 +62,7 @@ def equal_runs_pass(folder):
     harness.within("again", last_line(soak(folder, "--again")), "2 passed")
     soak(folder, "--table")
     with open(folder + "/table.md", encoding="utf-8") as f:
-        harness.within("table", f.read(), r"\| w \| check \| 1 \| 1 \| 1 \| 1 \| 0 \| 0 \| 0 \| 0 \| 0 \|")
+        harness.within("table", f.read(), r"\| w \| check \| 2 \| 2 \| 2 \| 2 \| 0 \| 0 \| 0 \| 0 \| 0 \|")
 
 
 @harness.case

@@ -17,6 +17,8 @@ run() {
 		redis-benchmark -p "$PORT" -n $n -c 20 -t $test -q >&2 && echo "ok $test"
 	done
 	redis-benchmark -p "$PORT" -n $n -c 10 -P 16 -r 1000 -d 3000 -t set,get -q >&2 && echo ok pipeline
+	# The replica may have begun one.
+	waits_for 60 eval "$cli info persistence | grep -q rdb_bgsave_in_progress:0"
 	$cli bgsave
 	$cli eval 'for i = 1, 5000 do redis.call("hset", "h" .. i % 50, i, string.rep("x", i % 300)) end
 		return redis.call("hlen", "h7")' 0
