@@ -802,7 +802,7 @@ static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refu
 		struct {
 			void *base;
 			size_t len;
-		} to = { dst + done, n - done }, from = { (void *)(src + done), n - done };
+		} to = { dst + done, n - done }, from = { (void *)((uintptr_t)src + done), n - done };
 		long r = arch_syscall6(SYS_process_vm_readv, self, (long)&to, 1, (long)&from, 1, 0);
 		if (r <= 0) {
 			*refused = r != -EFAULT && done == 0;

@@ -152,8 +152,9 @@ bool spare_holds(const void *p)
 
 static struct head *head_of(const void *p)
 {
-	return (uintptr_t)p % 16 == 0 && spare_holds((const char *)p - sizeof(struct head)) ? (struct head *)p - 1
-	                                                                                    : NULL;
+	return (uintptr_t)p % 16 == 0 && spare_holds((const void *)((uintptr_t)p - sizeof(struct head)))
+	               ? (struct head *)p - 1
+	               : NULL;
 }
 
 bool spare_free(void *p)

@@ -209,10 +209,10 @@ static uint32_t walk_owner(const struct walk *w, uint32_t page, uint64_t owner)
 /* If there are as many descriptors as pages, they come from memory one after the other. */
 static inline void prefetch_descriptor(uint64_t owner)
 {
-	const char *descriptor = (const char *)OWNER_POINTER(owner);
+	uintptr_t descriptor = (uintptr_t)OWNER_POINTER(owner); /* or 0 */
 
-	__builtin_prefetch(descriptor);
-	__builtin_prefetch(descriptor + 64);
+	__builtin_prefetch((const void *)descriptor);
+	__builtin_prefetch((const void *)(descriptor + 64));
 }
 
 /* Block words need not be looked at, because an area that covers whole blocks writes its first page as well. A page
